@@ -1,0 +1,25 @@
+"""What can go wrong, in words that tell an operator what to do next."""
+
+
+class ProjectorError(Exception):
+    """A failure that an operator can act on: its message is one clear sentence or two."""
+
+
+class SourceMissingError(ProjectorError):
+    """Source tables or columns that the projection reads are not in the database."""
+
+
+class UnsupportedServerError(ProjectorError):
+    """The PostgreSQL server is too old, or its database cannot hold the read model."""
+
+
+class NotInstalledError(ProjectorError):
+    """The database holds no read model yet."""
+
+
+class BlockedError(ProjectorError):
+    """Something that has to be waited for did not end in time."""
+
+
+class RebuildFailedError(ProjectorError):
+    """A rebuild met a row that it could not project, and stopped."""
