@@ -105,3 +105,418 @@ CREATE TABLE IF NOT EXISTS template_sends (
 );
 CREATE INDEX IF NOT EXISTS template_sends_template_id_idx ON template_sends (template_id);
 CREATE INDEX IF NOT EXISTS template_sends_conversation_id_idx ON template_sends (conversation_id);
+
+-- section: read_model
+
+CREATE SCHEMA IF NOT EXISTS read_model;
+COMMENT ON SCHEMA read_model IS 'What the API reads: written by the projector only, every table keyed by its tenant.';
+
+-- Texts are COLLATE "C": they are compared and ordered bytewise, which is what the API promises and what an index
+-- serves cheapest. Times are cut to the millisecond, the form in which they are printed, sorted and compared.
+
+CREATE TABLE IF NOT EXISTS read_model.tenants (
+    user_id text COLLATE "C" PRIMARY KEY,
+    version bigint NOT NULL DEFAULT 0,
+    dead_letters integer NOT NULL DEFAULT 0
+) WITH (fillfactor = 50);
+COMMENT ON TABLE read_model.tenants IS 'One row a tenant. Updated first in every merge, which so orders the merges of one tenant.';
+COMMENT ON COLUMN read_model.tenants.user_id IS 'The tenant.';
+COMMENT ON COLUMN read_model.tenants.version IS 'Grows with every merge that changed a row of this tenant.';
+COMMENT ON COLUMN read_model.tenants.dead_letters IS 'Keys of this tenant that are set aside with an error; see projector.dead_letters.';
+
+CREATE TABLE IF NOT EXISTS read_model.leads (
+    user_id text COLLATE "C" NOT NULL,
+    customer_phone text COLLATE "C" NOT NULL,
+    last_message_at timestamptz,
+    first_contact_at timestamptz NOT NULL,
+    total_messages integer NOT NULL,
+    total_score integer,
+    lead_status text COLLATE "C",
+    on_whatsapp boolean NOT NULL,
+    on_instagram boolean NOT NULL,
+    on_webchat boolean NOT NULL,
+    has_extraction boolean NOT NULL,
+    has_email boolean NOT NULL,
+    document text COLLATE "C" NOT NULL,
+    CONSTRAINT leads_pkey PRIMARY KEY (user_id, customer_phone)
+);
+CREATE INDEX IF NOT EXISTS leads_by_last_message_at
+    ON read_model.leads (user_id, last_message_at, customer_phone);
+CREATE INDEX IF NOT EXISTS leads_by_first_contact_at
+    ON read_model.leads (user_id, first_contact_at, customer_phone);
+CREATE INDEX IF NOT EXISTS leads_by_total_messages
+    ON read_model.leads (user_id, total_messages, customer_phone);
+COMMENT ON TABLE read_model.leads IS 'One row a lead: what a list filters and sorts by and each message may move, and the lead as it is printed.';
+COMMENT ON COLUMN read_model.leads.user_id IS 'The tenant.';
+COMMENT ON COLUMN read_model.leads.customer_phone IS 'Canonical: the digits of a phone, or any other identifier trimmed.';
+COMMENT ON COLUMN read_model.leads.last_message_at IS 'Newest last_message_at of its conversations; without conversations, the newest counted template send.';
+COMMENT ON COLUMN read_model.leads.first_contact_at IS 'Earliest of conversation start, message and counted template send.';
+COMMENT ON COLUMN read_model.leads.total_messages IS 'Rows of lead_messages.';
+COMMENT ON COLUMN read_model.leads.total_score IS 'Of the winning extraction, as stored; else the sum of the five scores where all are there.';
+COMMENT ON COLUMN read_model.leads.lead_status IS 'Hot, Warm or Cold; null for anything else.';
+COMMENT ON COLUMN read_model.leads.on_whatsapp IS 'A conversation or a counted template send of this lead is on whatsapp.';
+COMMENT ON COLUMN read_model.leads.on_instagram IS 'A conversation or a counted template send of this lead is on instagram.';
+COMMENT ON COLUMN read_model.leads.on_webchat IS 'A conversation or a counted template send of this lead is on webchat.';
+COMMENT ON COLUMN read_model.leads.has_extraction IS 'Any extraction row of its conversations exists.';
+COMMENT ON COLUMN read_model.leads.has_email IS 'The printed email is not null.';
+COMMENT ON COLUMN read_model.leads.document IS 'The lead object of the API as compact JSON text, printed as it is.';
+
+CREATE TABLE IF NOT EXISTS read_model.lead_profiles (
+    user_id text COLLATE "C" NOT NULL,
+    customer_phone text COLLATE "C" NOT NULL,
+    name text COLLATE "C",
+    email text COLLATE "C",
+    company text COLLATE "C",
+    lead_status text COLLATE "C",
+    total_score integer,
+    intent_score integer,
+    urgency_score integer,
+    budget_score integer,
+    fit_score integer,
+    engagement_score integer,
+    has_extraction boolean NOT NULL,
+    extraction_id uuid,
+    template_sends_count integer NOT NULL,
+    first_send_at timestamptz,
+    last_send_at timestamptz,
+    sent_on_whatsapp boolean NOT NULL,
+    sent_on_instagram boolean NOT NULL,
+    sent_on_webchat boolean NOT NULL,
+    name_key text COLLATE "C",
+    search_text text COLLATE "C" NOT NULL,
+    CONSTRAINT lead_profiles_pkey PRIMARY KEY (user_id, customer_phone)
+);
+CREATE INDEX IF NOT EXISTS lead_profiles_by_name
+    ON read_model.lead_profiles (user_id, name_key, customer_phone);
+CREATE INDEX IF NOT EXISTS lead_profiles_by_total_score
+    ON read_model.lead_profiles (user_id, total_score, customer_phone);
+COMMENT ON TABLE read_model.lead_profiles IS 'One row a lead: what comes from extractions, contacts and template sends. No message changes it, so that its search index is not rewritten by each.';
+COMMENT ON COLUMN read_model.lead_profiles.user_id IS 'The tenant.';
+COMMENT ON COLUMN read_model.lead_profiles.customer_phone IS 'Canonical, as in leads.';
+COMMENT ON COLUMN read_model.lead_profiles.name IS 'Of the winning extraction if not blank, else of the winning contact; trimmed.';
+COMMENT ON COLUMN read_model.lead_profiles.email IS 'Chosen as name is.';
+COMMENT ON COLUMN read_model.lead_profiles.company IS 'Chosen as name is.';
+COMMENT ON COLUMN read_model.lead_profiles.lead_status IS 'Hot, Warm or Cold; null for anything else.';
+COMMENT ON COLUMN read_model.lead_profiles.total_score IS 'As in leads.';
+COMMENT ON COLUMN read_model.lead_profiles.intent_score IS 'Of the winning extraction.';
+COMMENT ON COLUMN read_model.lead_profiles.urgency_score IS 'Of the winning extraction.';
+COMMENT ON COLUMN read_model.lead_profiles.budget_score IS 'Of the winning extraction.';
+COMMENT ON COLUMN read_model.lead_profiles.fit_score IS 'Of the winning extraction.';
+COMMENT ON COLUMN read_model.lead_profiles.engagement_score IS 'Of the winning extraction.';
+COMMENT ON COLUMN read_model.lead_profiles.has_extraction IS 'Any extraction row of its conversations exists.';
+COMMENT ON COLUMN read_model.lead_profiles.extraction_id IS 'The winning extraction.';
+COMMENT ON COLUMN read_model.lead_profiles.template_sends_count IS 'Template sends that went out.';
+COMMENT ON COLUMN read_model.lead_profiles.first_send_at IS 'Time of the earliest counted template send.';
+COMMENT ON COLUMN read_model.lead_profiles.last_send_at IS 'Time of the newest counted template send.';
+COMMENT ON COLUMN read_model.lead_profiles.sent_on_whatsapp IS 'A counted template send is on whatsapp.';
+COMMENT ON COLUMN read_model.lead_profiles.sent_on_instagram IS 'A counted template send is on instagram.';
+COMMENT ON COLUMN read_model.lead_profiles.sent_on_webchat IS 'A counted template send is on webchat.';
+COMMENT ON COLUMN read_model.lead_profiles.name_key IS 'lower(name), what sort_by=name orders by.';
+COMMENT ON COLUMN read_model.lead_profiles.search_text IS 'lower() of name, email, company and phone, a line feed between them.';
+
+CREATE TABLE IF NOT EXISTS read_model.lead_conversations (
+    user_id text COLLATE "C" NOT NULL,
+    customer_phone text COLLATE "C" NOT NULL,
+    conversation_id text COLLATE "C" NOT NULL,
+    agent_id text COLLATE "C",
+    agent_name text COLLATE "C",
+    platform text COLLATE "C",
+    phone_number_id text COLLATE "C",
+    is_active boolean NOT NULL,
+    created_at timestamptz NOT NULL,
+    noted_last_message_at timestamptz,
+    message_count integer NOT NULL,
+    first_message_at timestamptz,
+    newest_message_at timestamptz,
+    CONSTRAINT lead_conversations_pkey PRIMARY KEY (user_id, customer_phone, conversation_id)
+) WITH (fillfactor = 85);
+COMMENT ON TABLE read_model.lead_conversations IS 'One row a conversation of a lead, with what its messages add up to.';
+COMMENT ON COLUMN read_model.lead_conversations.user_id IS 'The tenant.';
+COMMENT ON COLUMN read_model.lead_conversations.customer_phone IS 'Canonical, as in leads.';
+COMMENT ON COLUMN read_model.lead_conversations.conversation_id IS 'The conversation.';
+COMMENT ON COLUMN read_model.lead_conversations.agent_id IS 'The AI agent of the conversation.';
+COMMENT ON COLUMN read_model.lead_conversations.agent_name IS 'Name of the agent.';
+COMMENT ON COLUMN read_model.lead_conversations.platform IS 'Platform of the agent''s channel, as stored.';
+COMMENT ON COLUMN read_model.lead_conversations.phone_number_id IS 'The agent''s channel.';
+COMMENT ON COLUMN read_model.lead_conversations.is_active IS 'As stored; null counts as false.';
+COMMENT ON COLUMN read_model.lead_conversations.created_at IS 'Start of the conversation; null counts as 1970-01-01.';
+COMMENT ON COLUMN read_model.lead_conversations.noted_last_message_at IS 'The platform''s own note of the last message, printed only while there is no message.';
+COMMENT ON COLUMN read_model.lead_conversations.message_count IS 'Rows of lead_messages.';
+COMMENT ON COLUMN read_model.lead_conversations.first_message_at IS 'Time of its earliest message; null without messages.';
+COMMENT ON COLUMN read_model.lead_conversations.newest_message_at IS 'Time of its newest message; null without messages. Printed as last_message_at: coalesce(newest_message_at, noted_last_message_at).';
+
+CREATE TABLE IF NOT EXISTS read_model.lead_messages (
+    user_id text COLLATE "C" NOT NULL,
+    message_id text COLLATE "C" NOT NULL,
+    customer_phone text COLLATE "C" NOT NULL,
+    conversation_id text COLLATE "C" NOT NULL,
+    sent_at timestamptz NOT NULL,
+    sequence_no integer,
+    sender text COLLATE "C",
+    status text COLLATE "C" NOT NULL,
+    text text COLLATE "C",
+    CONSTRAINT lead_messages_pkey PRIMARY KEY (user_id, message_id)
+);
+CREATE INDEX IF NOT EXISTS lead_messages_in_order
+    ON read_model.lead_messages (user_id, customer_phone, sent_at);
+COMMENT ON TABLE read_model.lead_messages IS 'One row a message of a lead. Agent and platform stand in lead_conversations, so that a renamed agent rewrites no message.';
+COMMENT ON COLUMN read_model.lead_messages.user_id IS 'The tenant.';
+COMMENT ON COLUMN read_model.lead_messages.message_id IS 'The message.';
+COMMENT ON COLUMN read_model.lead_messages.customer_phone IS 'Canonical, as in leads.';
+COMMENT ON COLUMN read_model.lead_messages.conversation_id IS 'The conversation, a row of lead_conversations.';
+COMMENT ON COLUMN read_model.lead_messages.sent_at IS 'Printed as timestamp; null in the source counts as 1970-01-01.';
+COMMENT ON COLUMN read_model.lead_messages.sequence_no IS 'As stored. Order of messages: sent_at, conversation_id, sequence_no (null last), message_id.';
+COMMENT ON COLUMN read_model.lead_messages.sender IS 'As stored: user or agent.';
+COMMENT ON COLUMN read_model.lead_messages.status IS 'pending, failed, or sent for every other status of the source.';
+COMMENT ON COLUMN read_model.lead_messages.text IS 'As stored.';
+
+CREATE TABLE IF NOT EXISTS read_model.lead_stats (
+    user_id text COLLATE "C" NOT NULL,
+    lead_status text COLLATE "C",
+    total_score integer,
+    on_whatsapp boolean NOT NULL,
+    on_instagram boolean NOT NULL,
+    on_webchat boolean NOT NULL,
+    has_extraction boolean NOT NULL,
+    has_email boolean NOT NULL,
+    leads bigint NOT NULL
+) WITH (fillfactor = 70);
+CREATE UNIQUE INDEX IF NOT EXISTS lead_stats_key ON read_model.lead_stats (
+    user_id, lead_status, total_score, on_whatsapp, on_instagram, on_webchat, has_extraction, has_email
+) NULLS NOT DISTINCT;
+COMMENT ON TABLE read_model.lead_stats IS 'One row a tenant and combination of facets: how many leads have it. Every total without a time bound is a sum over these.';
+COMMENT ON COLUMN read_model.lead_stats.user_id IS 'The tenant.';
+COMMENT ON COLUMN read_model.lead_stats.lead_status IS 'As in leads.';
+COMMENT ON COLUMN read_model.lead_stats.total_score IS 'As in leads.';
+COMMENT ON COLUMN read_model.lead_stats.on_whatsapp IS 'As in leads.';
+COMMENT ON COLUMN read_model.lead_stats.on_instagram IS 'As in leads.';
+COMMENT ON COLUMN read_model.lead_stats.on_webchat IS 'As in leads.';
+COMMENT ON COLUMN read_model.lead_stats.has_extraction IS 'As in leads.';
+COMMENT ON COLUMN read_model.lead_stats.has_email IS 'As in leads.';
+COMMENT ON COLUMN read_model.lead_stats.leads IS 'Number of leads; a row that reached 0 is deleted.';
+
+CREATE TABLE IF NOT EXISTS read_model.lead_day_stats (
+    user_id text COLLATE "C" NOT NULL,
+    day date NOT NULL,
+    lead_status text COLLATE "C",
+    total_score integer,
+    on_whatsapp boolean NOT NULL,
+    on_instagram boolean NOT NULL,
+    on_webchat boolean NOT NULL,
+    has_extraction boolean NOT NULL,
+    has_email boolean NOT NULL,
+    leads integer NOT NULL
+) WITH (fillfactor = 70);
+CREATE UNIQUE INDEX IF NOT EXISTS lead_day_stats_key ON read_model.lead_day_stats (
+    user_id, day, lead_status, total_score, on_whatsapp, on_instagram, on_webchat, has_extraction, has_email
+) NULLS NOT DISTINCT;
+COMMENT ON TABLE read_model.lead_day_stats IS 'lead_stats by the UTC day of last_message_at. A window that moves with the clock is a sum of whole days plus the leads of its two edge days.';
+COMMENT ON COLUMN read_model.lead_day_stats.user_id IS 'The tenant.';
+COMMENT ON COLUMN read_model.lead_day_stats.day IS 'UTC day of last_message_at; leads without one stand in no row.';
+COMMENT ON COLUMN read_model.lead_day_stats.lead_status IS 'As in leads.';
+COMMENT ON COLUMN read_model.lead_day_stats.total_score IS 'As in leads.';
+COMMENT ON COLUMN read_model.lead_day_stats.on_whatsapp IS 'As in leads.';
+COMMENT ON COLUMN read_model.lead_day_stats.on_instagram IS 'As in leads.';
+COMMENT ON COLUMN read_model.lead_day_stats.on_webchat IS 'As in leads.';
+COMMENT ON COLUMN read_model.lead_day_stats.has_extraction IS 'As in leads.';
+COMMENT ON COLUMN read_model.lead_day_stats.has_email IS 'As in leads.';
+COMMENT ON COLUMN read_model.lead_day_stats.leads IS 'Number of leads; a row that reached 0 is deleted.';
+
+CREATE TABLE IF NOT EXISTS read_model.freshness (
+    shard smallint PRIMARY KEY,
+    as_of timestamptz NOT NULL
+) WITH (fillfactor = 10);
+COMMENT ON TABLE read_model.freshness IS 'One row a shard of the queue. Every change committed before min(as_of) is contained in the read model, dead letters excepted.';
+COMMENT ON COLUMN read_model.freshness.shard IS 'Shard of projector.changes.';
+COMMENT ON COLUMN read_model.freshness.as_of IS 'Start of the last refresh that left nothing of this shard waiting, capture being intact.';
+
+CREATE TABLE IF NOT EXISTS read_model.projection (
+    only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+    version integer NOT NULL,
+    built_at timestamptz,
+    capture_gap text COLLATE "C"
+);
+COMMENT ON TABLE read_model.projection IS 'One row: what the read model as a whole is.';
+COMMENT ON COLUMN read_model.projection.only_row IS 'Holds the table to one row.';
+COMMENT ON COLUMN read_model.projection.version IS 'Projection version that the rows were built with.';
+COMMENT ON COLUMN read_model.projection.built_at IS 'End of the last rebuild of everything; null until there was one.';
+COMMENT ON COLUMN read_model.projection.capture_gap IS 'Why changes may have been missed; null while capture is intact.';
+
+-- section: search
+
+-- A tenant's leads by any three letters of their name, email, company or phone. Of its own section because the
+-- extensions may not be to be had: `migrate` then warns, and a search reads all leads of the tenant.
+CREATE EXTENSION IF NOT EXISTS pg_trgm;
+CREATE EXTENSION IF NOT EXISTS btree_gin;
+CREATE INDEX IF NOT EXISTS lead_profiles_by_search_text
+    ON read_model.lead_profiles USING gin (user_id, search_text gin_trgm_ops);
+
+-- section: projector
+
+CREATE SCHEMA IF NOT EXISTS projector;
+COMMENT ON SCHEMA projector IS 'The projector''s own state: it stays beside the source tables, wherever the read model goes.';
+
+-- Append-only and without any constraint but NOT NULL: a writer of the platform never waits here, and never fails.
+CREATE TABLE IF NOT EXISTS projector.changes (
+    change_id bigint GENERATED ALWAYS AS IDENTITY,
+    shard smallint NOT NULL,
+    bulk boolean NOT NULL DEFAULT false,
+    kind text COLLATE "C" NOT NULL,
+    keys text[] COLLATE "C" NOT NULL,
+    message_ids text[] COLLATE "C",
+    queued_at timestamptz NOT NULL DEFAULT clock_timestamp()
+) WITH (
+    autovacuum_vacuum_threshold = 1000,
+    autovacuum_vacuum_scale_factor = 0.0,
+    autovacuum_vacuum_insert_threshold = -1,
+    autovacuum_vacuum_cost_delay = 0,
+    autovacuum_analyze_threshold = 2147483647
+);
+CREATE INDEX IF NOT EXISTS changes_in_order ON projector.changes (shard, bulk, change_id);
+COMMENT ON TABLE projector.changes IS 'The queue: what is stale, appended by the triggers inside the writer''s transaction and deleted by the refresh that took it.';
+COMMENT ON COLUMN projector.changes.change_id IS 'Order of insertion, which is not the order of commit.';
+COMMENT ON COLUMN projector.changes.shard IS 'Hash of a key: whoever owns the shard''s lock may take its rows.';
+COMMENT ON COLUMN projector.changes.bulk IS 'Part of a mass change, which gives way to single changes.';
+COMMENT ON COLUMN projector.changes.kind IS 'messages, conversations, resync, contacts, template_sends, agents, phone_numbers, templates, truncate: what the keys are.';
+COMMENT ON COLUMN projector.changes.keys IS 'Keys of the changed rows, old and new; for messages, extractions and resync the ids of their conversations; for truncate the name of the table.';
+COMMENT ON COLUMN projector.changes.message_ids IS 'For messages: which of them changed.';
+COMMENT ON COLUMN projector.changes.queued_at IS 'When the writer queued it, before its commit.';
+
+CREATE TABLE IF NOT EXISTS projector.conversation_keys (
+    conversation_id text COLLATE "C" PRIMARY KEY,
+    user_id text COLLATE "C" NOT NULL,
+    customer_phone text COLLATE "C" NOT NULL
+);
+CREATE INDEX IF NOT EXISTS conversation_keys_of_lead ON projector.conversation_keys (user_id, customer_phone);
+COMMENT ON TABLE projector.conversation_keys IS 'Which lead the read model last knew a conversation under: a moved or deleted row dirties its old lead too.';
+COMMENT ON COLUMN projector.conversation_keys.conversation_id IS 'The conversation.';
+COMMENT ON COLUMN projector.conversation_keys.user_id IS 'The tenant of its lead.';
+COMMENT ON COLUMN projector.conversation_keys.customer_phone IS 'The canonical phone of its lead.';
+
+CREATE TABLE IF NOT EXISTS projector.contact_keys (
+    contact_id text COLLATE "C" PRIMARY KEY,
+    user_id text COLLATE "C" NOT NULL,
+    customer_phone text COLLATE "C" NOT NULL
+);
+CREATE INDEX IF NOT EXISTS contact_keys_of_lead ON projector.contact_keys (user_id, customer_phone);
+COMMENT ON TABLE projector.contact_keys IS 'As conversation_keys, for contacts, whose phones have no index in canonical form.';
+COMMENT ON COLUMN projector.contact_keys.contact_id IS 'The contact.';
+COMMENT ON COLUMN projector.contact_keys.user_id IS 'The tenant of its lead.';
+COMMENT ON COLUMN projector.contact_keys.customer_phone IS 'The canonical phone of its lead, which need not exist.';
+
+CREATE TABLE IF NOT EXISTS projector.send_keys (
+    send_id text COLLATE "C" PRIMARY KEY,
+    user_id text COLLATE "C" NOT NULL,
+    customer_phone text COLLATE "C" NOT NULL
+);
+CREATE INDEX IF NOT EXISTS send_keys_of_lead ON projector.send_keys (user_id, customer_phone);
+COMMENT ON TABLE projector.send_keys IS 'As conversation_keys, for template sends, counted or not.';
+COMMENT ON COLUMN projector.send_keys.send_id IS 'The template send.';
+COMMENT ON COLUMN projector.send_keys.user_id IS 'The tenant of its lead.';
+COMMENT ON COLUMN projector.send_keys.customer_phone IS 'The canonical phone of its lead.';
+
+CREATE TABLE IF NOT EXISTS projector.dead_letters (
+    kind text COLLATE "C" NOT NULL,
+    key text COLLATE "C" NOT NULL,
+    user_id text COLLATE "C",
+    customer_phone text COLLATE "C",
+    error text NOT NULL,
+    attempts integer NOT NULL,
+    first_failed_at timestamptz NOT NULL,
+    retry_at timestamptz NOT NULL,
+    PRIMARY KEY (kind, key)
+);
+COMMENT ON TABLE projector.dead_letters IS 'Keys whose refresh failed alone: set aside with the error, retried with growing pauses.';
+COMMENT ON COLUMN projector.dead_letters.kind IS 'Kind of change, as in changes; messages are retried as resync.';
+COMMENT ON COLUMN projector.dead_letters.key IS 'The key that failed.';
+COMMENT ON COLUMN projector.dead_letters.user_id IS 'Tenant of the lead that it belongs to, where that could be told.';
+COMMENT ON COLUMN projector.dead_letters.customer_phone IS 'The lead that it belongs to, where that could be told.';
+COMMENT ON COLUMN projector.dead_letters.error IS 'What PostgreSQL said at the last attempt.';
+COMMENT ON COLUMN projector.dead_letters.attempts IS 'How often it was tried.';
+COMMENT ON COLUMN projector.dead_letters.first_failed_at IS 'When it failed first.';
+COMMENT ON COLUMN projector.dead_letters.retry_at IS 'When it is queued again.';
+
+CREATE TABLE IF NOT EXISTS projector.runs (
+    run_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    kind text COLLATE "C" NOT NULL CHECK (kind IN ('refresh', 'rebuild', 'verify')),
+    started_at timestamptz NOT NULL,
+    finished_at timestamptz,
+    outcome text COLLATE "C" NOT NULL DEFAULT 'running' CHECK (outcome IN ('running', 'done', 'failed', 'interrupted')),
+    tenants text[],
+    changes bigint NOT NULL DEFAULT 0,
+    leads bigint NOT NULL DEFAULT 0,
+    messages bigint NOT NULL DEFAULT 0,
+    leads_total bigint,
+    note text
+);
+CREATE INDEX IF NOT EXISTS runs_by_started_at ON projector.runs (started_at);
+COMMENT ON TABLE projector.runs IS 'The run log: one row for each refresh that had work, each rebuild and each verify.';
+COMMENT ON COLUMN projector.runs.run_id IS 'Order of start.';
+COMMENT ON COLUMN projector.runs.kind IS 'refresh, rebuild or verify.';
+COMMENT ON COLUMN projector.runs.started_at IS 'When it started.';
+COMMENT ON COLUMN projector.runs.finished_at IS 'When it ended; null while it runs.';
+COMMENT ON COLUMN projector.runs.outcome IS 'running, done, failed, or interrupted where the process ended before the run.';
+COMMENT ON COLUMN projector.runs.tenants IS 'The tenants it was asked for; null for all.';
+COMMENT ON COLUMN projector.runs.changes IS 'Queue rows taken.';
+COMMENT ON COLUMN projector.runs.leads IS 'Leads recomputed.';
+COMMENT ON COLUMN projector.runs.messages IS 'Rows of lead_messages written or deleted.';
+COMMENT ON COLUMN projector.runs.leads_total IS 'For a rebuild: how many leads it has to recompute.';
+COMMENT ON COLUMN projector.runs.note IS 'The error of a failed run, or what a verify found.';
+
+CREATE TABLE IF NOT EXISTS projector.rebuild_tenants (
+    user_id text COLLATE "C" PRIMARY KEY,
+    requested_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    cursor_phone text COLLATE "C",
+    whole_rebuild boolean NOT NULL
+);
+COMMENT ON TABLE projector.rebuild_tenants IS 'Tenants that a rebuild has still to do, and how far it came: an interrupted rebuild goes on here.';
+COMMENT ON COLUMN projector.rebuild_tenants.user_id IS 'The tenant.';
+COMMENT ON COLUMN projector.rebuild_tenants.requested_at IS 'When the rebuild was asked for.';
+COMMENT ON COLUMN projector.rebuild_tenants.cursor_phone IS 'Leads up to this one are done.';
+COMMENT ON COLUMN projector.rebuild_tenants.whole_rebuild IS 'Part of a rebuild of everything.';
+
+CREATE TABLE IF NOT EXISTS projector.capture_triggers (
+    table_name text COLLATE "C" NOT NULL,
+    trigger_name text COLLATE "C" NOT NULL,
+    fingerprint text COLLATE "C" NOT NULL,
+    PRIMARY KEY (table_name, trigger_name)
+);
+COMMENT ON TABLE projector.capture_triggers IS 'The triggers as they were installed. The catalog must still say the same, else changes may have been missed.';
+COMMENT ON COLUMN projector.capture_triggers.table_name IS 'The source table.';
+COMMENT ON COLUMN projector.capture_triggers.trigger_name IS 'The trigger.';
+COMMENT ON COLUMN projector.capture_triggers.fingerprint IS 'Object ids, state and catalog row versions of the trigger, its table and its function.';
+
+CREATE TABLE IF NOT EXISTS projector.capture_gaps (
+    gap_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    noticed_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    reason text NOT NULL,
+    reinstalled_at timestamptz,
+    healed_at timestamptz
+);
+COMMENT ON TABLE projector.capture_gaps IS 'Times in which changes may have been missed. One without healed_at is open.';
+COMMENT ON COLUMN projector.capture_gaps.gap_id IS 'Order of notice.';
+COMMENT ON COLUMN projector.capture_gaps.noticed_at IS 'When a refresh noticed it, or an operator asked for it.';
+COMMENT ON COLUMN projector.capture_gaps.reason IS 'What was found.';
+COMMENT ON COLUMN projector.capture_gaps.reinstalled_at IS 'When the triggers stood again.';
+COMMENT ON COLUMN projector.capture_gaps.healed_at IS 'When the rebuild that followed was done.';
+
+CREATE TABLE IF NOT EXISTS projector.settings (
+    name text COLLATE "C" PRIMARY KEY,
+    value text NOT NULL
+);
+COMMENT ON TABLE projector.settings IS 'What has to outlive a process: whether capture was switched off on purpose.';
+COMMENT ON COLUMN projector.settings.name IS 'The setting.';
+COMMENT ON COLUMN projector.settings.value IS 'Its value.';
+
+-- section: roles
+
+DO $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'leads_api') THEN
+        CREATE ROLE leads_api NOLOGIN;
+    END IF;
+END
+$$;
+GRANT USAGE ON SCHEMA read_model TO leads_api;
+GRANT SELECT ON ALL TABLES IN SCHEMA read_model TO leads_api;
+ALTER DEFAULT PRIVILEGES IN SCHEMA read_model GRANT SELECT ON TABLES TO leads_api;
