@@ -1,0 +1,78 @@
+# Every habit of this project is a target; `make help` lists them.
+# Needed: make, Python 3.11 or newer, pip. Not needed: a compiler, PostgreSQL.
+
+# The first interpreter that is new enough; `make setup PYTHON=python3.13` chooses another.
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
+
+VENV := .venv
+RUN := $(VENV)/bin/python
+RUNTIME := $(VENV)/runtime.stamp
+SETUP := $(VENV)/setup.stamp
+INSTALL = $(PYTHON) -m pip --python $(RUN) install --quiet --disable-pip-version-check --only-binary :all: --require-hashes
+
+# What `make format` and `make check` look at; a folder that is not there is left out.
+CODE := $(wildcard api projector tests)
+PACKAGES := $(wildcard api projector)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test check format lock demo bench exactness clean
+.DELETE_ON_ERROR:
+
+help: ## List the targets.
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+setup: $(SETUP) ## Install everything into .venv, from the hashed lock files; done once.
+
+run: $(RUNTIME) ## Start PostgreSQL, the projector and the API on http://localhost:4000; Ctrl-C stops them.
+	@$(RUN) -m projector local
+
+test: $(SETUP) ## Run the tests against a real PostgreSQL; PYTEST_ARGS="-k name" narrows them.
+	@$(RUN) -m pytest --fail-on-skip $(PYTEST_ARGS)
+
+check: $(SETUP) ## Check format, lint, types, import contracts, SQL and documentation.
+	@$(RUN) -m ruff format --check $(CODE)
+	@$(RUN) -m ruff check $(CODE)
+	@$(RUN) -m mypy $(CODE)
+	@$(VENV)/bin/lint-imports
+	@$(RUN) -m sqlfluff lint --disable-progress-bar $(wildcard schema.sql sql)
+	@$(RUN) -m tests.support.check_docs
+
+format: $(SETUP) ## Put Python and SQL into the project's form.
+	@$(RUN) -m ruff format $(CODE)
+	@$(RUN) -m ruff check --fix $(CODE)
+
+lock: $(SETUP) ## Write the lock files anew, with the newest versions that pyproject.toml allows.
+	@$(VENV)/bin/uv pip compile pyproject.toml $(LOCK_OPTIONS) -o requirements.lock
+	@$(VENV)/bin/uv pip compile pyproject.toml --group dev -c requirements.lock $(LOCK_OPTIONS) -o requirements-dev.lock
+
+LOCK_OPTIONS := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
+
+demo: $(RUNTIME) ## Load demo data into the embedded PostgreSQL; DEMO_ARGS="--leads 20000" scales them.
+	@$(RUN) -m projector server start
+	@$(RUN) -m projector demo $(DEMO_ARGS)
+
+bench: $(SETUP) ## Measure: cost of a stale lead, age of a change, writer's throughput.
+	@$(RUN) -m tests.benchmarks $(BENCH_ARGS)
+
+exactness: $(SETUP) ## Run the long exactness tests: thousands of bursts, hundreds of kills.
+	@$(RUN) -m pytest --fail-on-skip --long tests/exactness $(PYTEST_ARGS)
+
+clean: ## Stop and delete the embedded PostgreSQL with its data, and delete .venv and the caches.
+	@if [ -x $(RUN) ] && [ -d .leads ]; then $(RUN) -m projector server remove --yes; fi
+	@rm -rf $(VENV) .leads .hypothesis .schemathesis .pytest_cache .mypy_cache .ruff_cache .import_linter_cache build dist
+	@find api projector tests -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
+
+# A Python without ensurepip makes an environment without pip; the pip of $(PYTHON) installs into it.
+$(RUNTIME): requirements.lock
+	@[ -n "$(PYTHON)" ] || { echo "Python 3.11 or newer is needed and not on PATH: install it, or name it with PYTHON=/path/to/python3." >&2; exit 1; }
+	@$(PYTHON) -m pip --version >/dev/null 2>&1 || { echo "$(PYTHON) has no pip: install it (Debian: apt-get install python3-pip), or name another Python with PYTHON=/path/to/python3." >&2; exit 1; }
+	@echo "Setting up $(VENV) with $(PYTHON) ..."
+	@$(PYTHON) -m venv --clear --without-pip $(VENV)
+	@$(INSTALL) -r requirements.lock
+	@touch $@
+
+$(SETUP): requirements-dev.lock $(RUNTIME)
+	@echo "Installing the tools for development ..."
+	@$(INSTALL) -r requirements-dev.lock
+	@touch $@
