@@ -1,0 +1,43 @@
+"""An independent reading of the source rows: what every lead is and what the API must answer.
+
+It shares no code and no SQL with the projector or the API, so that a mistake in either shows as a difference.
+"""
+
+from __future__ import annotations
+
+from tests.oracle.answers import Answer, differences, list_leads, messages, single, stats
+from tests.oracle.leads import Lead, LeadConversation, LeadMessage, Model, compute_leads
+from tests.oracle.source import Connection, DatabaseLower, Source, read_source
+
+__all__ = [
+    "Answer",
+    "DatabaseLower",
+    "Lead",
+    "LeadConversation",
+    "LeadMessage",
+    "Model",
+    "Source",
+    "compute_leads",
+    "differences",
+    "list_leads",
+    "messages",
+    "read_model",
+    "read_source",
+    "single",
+    "stats",
+]
+
+
+def read_model(connection: Connection, schema: str = "public") -> Model:
+    """Compute every lead of a database, with the database's own lower(); the connection must stay open."""
+    lower = DatabaseLower(connection)
+    model = compute_leads(read_source(connection, schema), lower)
+    lower.learn(
+        {
+            text
+            for lead in model.all_leads()
+            for text in (lead.name, lead.email, lead.company, lead.customer_phone)
+            if text is not None
+        }
+    )
+    return model

@@ -1,0 +1,229 @@
+"""What the four endpoints must answer, computed from the leads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+from tests.oracle.leads import PLATFORMS, Lead, LeadMessage, Model, bytewise, canonical_phone, digits_of_phone
+from tests.oracle.parameters import (
+    OF_LIST,
+    OF_MESSAGES,
+    Bound,
+    Pairs,
+    has_broken_characters,
+    milliseconds,
+    read_parameters,
+    words,
+)
+
+OK, BAD_REQUEST, NOT_FOUND = 200, 400, 404
+DEFAULT_LIMIT = 50
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A status and a body without timestamp and correlationId; of a 400, the names its message must hold."""
+
+    status: int
+    body: dict[str, Any]
+    bad: frozenset[str] = frozenset()
+
+
+def list_leads(model: Model, user_id: str, params: Pairs, now: datetime) -> Answer:
+    """Answer GET /users/:user_id/leads."""
+    given = read_parameters(OF_LIST, params)
+    if given.refused or has_broken_characters(user_id):
+        return _bad_request(given.bad)
+    values: Mapping[str, Any] = given.values
+    leads = [lead for lead in model.of_tenant(user_id).values() if _selects(model, values, lead, now)]
+    leads = _sorted(model, leads, values.get("sort_by", "last_message_at"), values.get("sort_order", "desc"))
+    page, pagination = _page(leads, values)
+    return Answer(OK, {"success": True, "data": [lead.document() for lead in page], "pagination": pagination})
+
+
+def stats(model: Model, user_id: str, params: Pairs, now: datetime) -> Answer:
+    """Answer GET /users/:user_id/leads/stats."""
+    given = read_parameters({}, params)
+    if given.refused or has_broken_characters(user_id):
+        return _bad_request(given.bad)
+    leads = model.of_tenant(user_id).values()
+    numbers = {
+        "total_leads": len(leads),
+        "leads_with_extraction": sum(lead.has_extraction for lead in leads),
+        "hot_leads": sum(lead.lead_status == "Hot" for lead in leads),
+        "warm_leads": sum(lead.lead_status == "Warm" for lead in leads),
+        "cold_leads": sum(lead.lead_status == "Cold" for lead in leads),
+        "by_platform": {
+            platform: sum(platform in lead.platforms for lead in leads) for platform in PLATFORMS
+        },
+        "leads_last_7_days": sum(_active_within(lead, 7, now) for lead in leads),
+        "leads_last_30_days": sum(_active_within(lead, 30, now) for lead in leads),
+    }
+    return Answer(OK, {"success": True, "data": numbers})
+
+
+def single(model: Model, user_id: str, customer_phone: str, params: Pairs = ()) -> Answer:
+    """Answer GET /users/:user_id/leads/:customer_phone (which the word `stats` never reaches)."""
+    given = read_parameters({}, params)
+    if given.refused or has_broken_characters(user_id) or has_broken_characters(customer_phone):
+        return _bad_request(given.bad)
+    lead = _find(model, user_id, customer_phone)
+    return _lead_not_found() if lead is None else Answer(OK, {"success": True, "data": lead.document()})
+
+
+def messages(model: Model, user_id: str, customer_phone: str, params: Pairs) -> Answer:
+    """Answer GET /users/:user_id/leads/:customer_phone/messages."""
+    given = read_parameters(OF_MESSAGES, params)
+    if given.refused or has_broken_characters(user_id) or has_broken_characters(customer_phone):
+        return _bad_request(given.bad)
+    lead = _find(model, user_id, customer_phone)
+    if lead is None:
+        return _lead_not_found()
+    chosen = [message for message in lead.messages if _selects_message(given.values, message)]
+    page, pagination = _page(chosen, given.values)
+    data = {
+        "customer_phone": lead.customer_phone,
+        "lead_info": {
+            "name": lead.name,
+            "email": lead.email,
+            "company": lead.company,
+            "lead_status": lead.lead_status,
+            "total_score": lead.total_score,
+        },
+        "messages": [message.document() for message in page],
+        "pagination": pagination,
+    }
+    return Answer(OK, {"success": True, "data": data})
+
+
+def differences(expected: Answer, status: int, body: Mapping[str, Any]) -> list[str]:
+    """Tell where an answer of the API departs from the expected one, nothing where it does not."""
+    if status != expected.status:
+        return [f"status is {status} instead of {expected.status}: {body}"]
+    found = []
+    kept = {key: value for key, value in body.items() if key not in {"timestamp", "correlationId"}}
+    if len(kept) + 2 != len(body):
+        found.append("timestamp or correlationId is missing")
+    if status == BAD_REQUEST:
+        message = str(kept.pop("message", ""))
+        found += [
+            f"the message does not name {name!r}: {message}"
+            for name in sorted(expected.bad)
+            if name not in message
+        ]
+    return found + _paths_of_difference(expected.body, kept, "")
+
+
+def _paths_of_difference(expected: object, found: object, path: str) -> list[str]:
+    if isinstance(expected, Mapping) and isinstance(found, Mapping):
+        absent = object()
+        return [
+            difference
+            for key in sorted(expected.keys() | found.keys())
+            for difference in _paths_of_difference(
+                expected.get(key, absent), found.get(key, absent), f"{path}.{key}"
+            )
+        ]
+    if isinstance(expected, list) and isinstance(found, list) and len(expected) == len(found):
+        return [
+            difference
+            for place, (one, other) in enumerate(zip(expected, found, strict=True))
+            for difference in _paths_of_difference(one, other, f"{path}[{place}]")
+        ]
+    # 1 and True are equal in Python, but not in JSON.
+    if type(expected) is type(found) and expected == found:
+        return []
+    return [f"{path}: expected {expected!r}, found {found!r}"]
+
+
+def _bad_request(bad: frozenset[str]) -> Answer:
+    return Answer(BAD_REQUEST, {"error": "Bad Request"}, bad)
+
+
+def _lead_not_found() -> Answer:
+    return Answer(NOT_FOUND, {"error": "Not Found", "message": "Lead not found"})
+
+
+def _find(model: Model, user_id: str, customer_phone: str) -> Lead | None:
+    phone = canonical_phone(customer_phone)
+    return None if phone is None else model.of_tenant(user_id).get(phone)
+
+
+def _page(items: list[Item], values: Mapping[str, Any]) -> tuple[list[Item], dict[str, object]]:
+    limit, offset = values.get("limit", DEFAULT_LIMIT), values.get("offset", 0)
+    page = items[offset : offset + limit]
+    return page, {
+        "total": len(items),
+        "limit": limit,
+        "offset": offset,
+        "hasMore": offset + len(page) < len(items),
+    }
+
+
+def _selects(model: Model, values: Mapping[str, Any], lead: Lead, now: datetime) -> bool:
+    tests: dict[str, Callable[[Any], bool]] = {
+        "platform": lambda platforms: any(platform in lead.platforms for platform in platforms),
+        "lead_status": lambda statuses: lead.lead_status in statuses,
+        "has_extraction": lambda wanted: lead.has_extraction is wanted,
+        "has_email": lambda wanted: (lead.email is not None) is wanted,
+        "min_total_score": lambda least: lead.total_score is not None and lead.total_score >= least,
+        "max_total_score": lambda greatest: lead.total_score is not None and lead.total_score <= greatest,
+        "days": lambda days: _active_within(lead, days, now),
+        "from_date": lambda bound: _since(lead.last_message_at, bound),
+        "to_date": lambda bound: _until(lead.last_message_at, bound),
+        "search": lambda text: _matches(model, text, lead),
+        "customer_phone": lambda phone: lead.customer_phone == canonical_phone(phone),
+    }
+    return all(test(values[name]) for name, test in tests.items() if name in values)
+
+
+def _selects_message(values: Mapping[str, Any], message: LeadMessage) -> bool:
+    tests: dict[str, Callable[[Any], bool]] = {
+        "platform": lambda platforms: message.platform in platforms,
+        "sender": lambda sender: message.sender == sender,
+        "conversation_id": lambda wanted: message.conversation_id == wanted,
+        "from_date": lambda bound: _since(message.timestamp, bound),
+        "to_date": lambda bound: _until(message.timestamp, bound),
+    }
+    return all(test(values[name]) for name, test in tests.items() if name in values)
+
+
+def _active_within(lead: Lead, days: int, now: datetime) -> bool:
+    return lead.last_message_at is not None and lead.last_message_at >= now - timedelta(hours=24 * days)
+
+
+def _since(moment: datetime | None, bound: Bound) -> bool:
+    return moment is not None and milliseconds(moment) >= bound.first
+
+
+def _until(moment: datetime | None, bound: Bound) -> bool:
+    return moment is not None and milliseconds(moment) <= bound.last
+
+
+def _matches(model: Model, text: str, lead: Lead) -> bool:
+    fields = [
+        model.lower(value)
+        for value in (lead.name, lead.email, lead.company, lead.customer_phone)
+        if value is not None
+    ]
+    if all(any(model.lower(word) in value for value in fields) for word in words(text)):
+        return True
+    digits = digits_of_phone(text)
+    return digits is not None and digits in lead.customer_phone
+
+
+def _sorted(model: Model, leads: Iterable[Lead], sort_by: str, sort_order: str) -> list[Lead]:
+    def key(lead: Lead) -> Any:  # noqa: ANN401
+        value = getattr(lead, sort_by)
+        return bytewise(model.lower(value)) if sort_by == "name" else value
+
+    backwards = sort_order == "desc"
+    by_phone = sorted(leads, key=lambda lead: bytewise(lead.customer_phone), reverse=backwards)
+    valued = [lead for lead in by_phone if getattr(lead, sort_by) is not None]
+    valueless = [lead for lead in by_phone if getattr(lead, sort_by) is None]
+    return sorted(valued, key=key, reverse=backwards) + valueless

@@ -1,0 +1,414 @@
+"""What every lead is, computed from the source rows alone."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from tests.oracle.source import EPOCH, Contact, Conversation, Extraction, Message, Source, TemplateSend
+
+WHITE_SPACE = " \t\n\v\f\r\N{NO-BREAK SPACE}"
+DIGITS = "0123456789"
+PLATFORMS = ("whatsapp", "instagram", "webchat")
+STATUSES = {"hot": "Hot", "warm": "Warm", "cold": "Cold"}
+
+
+def trim(text: str) -> str:
+    """Take the white space of the specification off both ends."""
+    return text.strip(WHITE_SPACE)
+
+
+def digits_of_phone(text: str) -> str | None:
+    """Give the digits of a text that is a phone, None for any other text."""
+    rest = trim(text).removeprefix("+")
+    if any(character not in DIGITS + " ().-" for character in rest):
+        return None
+    return "".join(character for character in rest if character in DIGITS) or None
+
+
+def canonical_phone(text: str | None) -> str | None:
+    """Give the form in which customer phones are compared and printed, None for a blank."""
+    if text is None:
+        return None
+    return digits_of_phone(text) or trim(text) or None
+
+
+def cut(moment: datetime) -> datetime:
+    """Cut a time to the millisecond."""
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+def cut_or_epoch(moment: datetime | None) -> datetime:
+    """Cut a time; no time counts as 1970."""
+    return EPOCH if moment is None else cut(moment)
+
+
+def printed_time(moment: datetime | None) -> str | None:
+    """Print a time as the API does."""
+    if moment is None:
+        return None
+    return moment.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+
+
+def bytewise(text: str) -> bytes:
+    """Give what texts are ordered by."""
+    return text.encode()
+
+
+@dataclass(frozen=True, slots=True)
+class LeadMessage:
+    """One message as the messages endpoint shows it."""
+
+    message_id: str
+    conversation_id: str
+    agent_id: str
+    agent_name: str | None
+    platform: str | None
+    phone_number_id: str | None
+    sender: str | None
+    text: str | None
+    timestamp: datetime
+    status: str
+    sequence_no: int | None
+
+    def document(self) -> dict[str, object]:
+        """Print the message."""
+        return {
+            "message_id": self.message_id,
+            "conversation_id": self.conversation_id,
+            "agent_id": self.agent_id,
+            "agent_name": self.agent_name,
+            "platform": self.platform,
+            "phone_number_id": self.phone_number_id,
+            "sender": self.sender,
+            "text": self.text,
+            "timestamp": printed_time(self.timestamp),
+            "status": self.status,
+            "sequence_no": self.sequence_no,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class LeadConversation:
+    """One conversation as conversations[] shows it."""
+
+    conversation_id: str
+    agent_id: str
+    agent_name: str | None
+    platform: str | None
+    phone_number_id: str | None
+    message_count: int
+    is_active: bool
+    created_at: datetime
+    last_message_at: datetime | None
+
+    def document(self) -> dict[str, object]:
+        """Print the conversation."""
+        return {
+            "conversation_id": self.conversation_id,
+            "agent_id": self.agent_id,
+            "agent_name": self.agent_name,
+            "platform": self.platform,
+            "phone_number_id": self.phone_number_id,
+            "message_count": self.message_count,
+            "is_active": self.is_active,
+            "created_at": printed_time(self.created_at),
+            "last_message_at": printed_time(self.last_message_at),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Lead:
+    """One lead, with all its messages in their order."""
+
+    user_id: str
+    customer_phone: str
+    name: str | None
+    email: str | None
+    company: str | None
+    lead_status: str | None
+    total_score: int | None
+    intent_score: int | None
+    urgency_score: int | None
+    budget_score: int | None
+    fit_score: int | None
+    engagement_score: int | None
+    platforms: tuple[str, ...]
+    conversation_count: int
+    total_messages: int
+    template_sends_count: int
+    last_message_at: datetime | None
+    last_message_text: str | None
+    last_message_sender: str | None
+    first_contact_at: datetime
+    has_extraction: bool
+    extraction_id: str | None
+    conversations: tuple[LeadConversation, ...]
+    messages: tuple[LeadMessage, ...]
+
+    def document(self) -> dict[str, object]:
+        """Print the lead object."""
+        return {
+            "customer_phone": self.customer_phone,
+            "name": self.name,
+            "email": self.email,
+            "company": self.company,
+            "lead_status": self.lead_status,
+            "total_score": self.total_score,
+            "intent_score": self.intent_score,
+            "urgency_score": self.urgency_score,
+            "budget_score": self.budget_score,
+            "fit_score": self.fit_score,
+            "engagement_score": self.engagement_score,
+            "platforms": list(self.platforms),
+            "conversation_count": self.conversation_count,
+            "total_messages": self.total_messages,
+            "template_sends_count": self.template_sends_count,
+            "last_message_at": printed_time(self.last_message_at),
+            "last_message_text": self.last_message_text,
+            "last_message_sender": self.last_message_sender,
+            "first_contact_at": printed_time(self.first_contact_at),
+            "has_extraction": self.has_extraction,
+            "extraction_id": self.extraction_id,
+            "conversations": [conversation.document() for conversation in self.conversations],
+        }
+
+
+@dataclass(frozen=True)
+class Model:
+    """Every lead of every tenant, by user_id and canonical phone."""
+
+    leads: Mapping[str, Mapping[str, Lead]]
+    lower: Callable[[str], str] = str.lower
+
+    def of_tenant(self, user_id: str) -> Mapping[str, Lead]:
+        """Give the leads of a tenant, none for an unknown one."""
+        return self.leads.get(user_id, {})
+
+    def all_leads(self) -> list[Lead]:
+        """Give every lead, ordered by tenant and phone."""
+        return [
+            lead
+            for _, leads in sorted(self.leads.items(), key=lambda item: bytewise(item[0]))
+            for _, lead in sorted(leads.items(), key=lambda item: bytewise(item[0]))
+        ]
+
+
+@dataclass(slots=True)
+class _Evidence:
+    """The rows that belong to one lead."""
+
+    conversations: list[Conversation] = field(default_factory=list)
+    sends: list[TemplateSend] = field(default_factory=list)
+    send_platforms: list[str | None] = field(default_factory=list)
+
+
+class _Rows:
+    """The source rows by their keys."""
+
+    def __init__(self, source: Source) -> None:
+        self.channels = {row.id: row for row in source.channels}
+        self.agents = {row.agent_id: row for row in source.agents}
+        self.templates = {row.template_id: row for row in source.templates}
+        self.messages: dict[str, list[Message]] = defaultdict(list)
+        for message in source.messages:
+            self.messages[message.conversation_id].append(message)
+        self.extractions: dict[str, list[Extraction]] = defaultdict(list)
+        for extraction in source.extractions:
+            self.extractions[extraction.conversation_id].append(extraction)
+        self.contacts: dict[tuple[str, str], list[Contact]] = defaultdict(list)
+        for contact in source.contacts:
+            phone = canonical_phone(contact.phone)
+            if phone is not None:
+                self.contacts[contact.user_id, phone].append(contact)
+
+    def platform_of_channel(self, phone_number_id: str | None) -> str | None:
+        if phone_number_id is None or phone_number_id not in self.channels:
+            return None
+        return self.channels[phone_number_id].platform
+
+
+def compute_leads(source: Source, lower: Callable[[str], str] = str.lower) -> Model:
+    """Compute every lead of every tenant."""
+    rows = _Rows(source)
+    evidence: dict[tuple[str, str], _Evidence] = defaultdict(_Evidence)
+    for conversation in source.conversations:
+        agent = rows.agents.get(conversation.agent_id)
+        phone = canonical_phone(conversation.customer_phone)
+        if agent is not None and phone is not None:
+            evidence[agent.user_id, phone].conversations.append(conversation)
+    for send in source.template_sends:
+        template = rows.templates.get(send.template_id)
+        phone = canonical_phone(send.customer_phone)
+        if template is not None and phone is not None and send.status not in {"PENDING", "FAILED"}:
+            found = evidence[template.user_id, phone]
+            found.sends.append(send)
+            found.send_platforms.append(rows.platform_of_channel(template.phone_number_id))
+    leads: dict[str, dict[str, Lead]] = defaultdict(dict)
+    for (user_id, phone), found in evidence.items():
+        leads[user_id][phone] = _lead(rows, user_id, phone, found)
+    return Model(dict(leads), lower)
+
+
+def _lead(rows: _Rows, user_id: str, phone: str, found: _Evidence) -> Lead:
+    conversations = _in_order([_conversation(rows, row) for row in found.conversations])
+    messages = _messages(rows, found.conversations)
+    sent = [cut_or_epoch(send.created_at if send.sent_at is None else send.sent_at) for send in found.sends]
+    extraction = _winning_extraction(rows, found.conversations)
+    contact = _winning_contact(rows.contacts.get((user_id, phone), ()))
+    seen = {conversation.platform for conversation in conversations} | set(found.send_platforms)
+    last_of_each = [
+        conversation.last_message_at
+        for conversation in conversations
+        if conversation.last_message_at is not None
+    ]
+    return Lead(
+        user_id=user_id,
+        customer_phone=phone,
+        name=_first_not_blank("name", extraction, contact),
+        email=_first_not_blank("email", extraction, contact),
+        company=_first_not_blank("company", extraction, contact),
+        lead_status=_lead_status(extraction),
+        total_score=_total_score(extraction),
+        intent_score=extraction.intent_score if extraction else None,
+        urgency_score=extraction.urgency_score if extraction else None,
+        budget_score=extraction.budget_score if extraction else None,
+        fit_score=extraction.fit_score if extraction else None,
+        engagement_score=extraction.engagement_score if extraction else None,
+        platforms=tuple(platform for platform in PLATFORMS if platform in seen),
+        conversation_count=len(conversations),
+        total_messages=len(messages),
+        template_sends_count=len(sent),
+        last_message_at=max(last_of_each if conversations else sent, default=None),
+        last_message_text=messages[-1].text if messages else None,
+        last_message_sender=messages[-1].sender if messages else None,
+        first_contact_at=min(
+            [conversation.created_at for conversation in conversations]
+            + [message.timestamp for message in messages]
+            + sent
+        ),
+        has_extraction=extraction is not None,
+        extraction_id=extraction.extraction_id if extraction else None,
+        conversations=conversations,
+        messages=messages,
+    )
+
+
+def _conversation(rows: _Rows, row: Conversation) -> LeadConversation:
+    agent = rows.agents[row.agent_id]
+    times = [cut_or_epoch(message.timestamp) for message in rows.messages.get(row.conversation_id, ())]
+    noted = None if row.last_message_at is None else cut(row.last_message_at)
+    return LeadConversation(
+        conversation_id=row.conversation_id,
+        agent_id=row.agent_id,
+        agent_name=agent.name,
+        platform=rows.platform_of_channel(agent.phone_number_id),
+        phone_number_id=agent.phone_number_id,
+        message_count=len(times),
+        is_active=row.is_active is True,
+        created_at=cut_or_epoch(row.created_at),
+        last_message_at=max(times, default=noted),
+    )
+
+
+def _in_order(conversations: list[LeadConversation]) -> tuple[LeadConversation, ...]:
+    by_id = sorted(conversations, key=lambda conversation: bytewise(conversation.conversation_id))
+    dated = [conversation for conversation in by_id if conversation.last_message_at is not None]
+    undated = [conversation for conversation in by_id if conversation.last_message_at is None]
+    # Sorting is stable in reverse too, so that equal times keep the order of their ids.
+    dated.sort(key=lambda conversation: conversation.last_message_at or EPOCH, reverse=True)
+    return (*dated, *undated)
+
+
+def _messages(rows: _Rows, conversations: Iterable[Conversation]) -> tuple[LeadMessage, ...]:
+    messages = []
+    for conversation in conversations:
+        agent = rows.agents[conversation.agent_id]
+        platform = rows.platform_of_channel(agent.phone_number_id)
+        messages += [
+            LeadMessage(
+                message_id=row.message_id,
+                conversation_id=conversation.conversation_id,
+                agent_id=agent.agent_id,
+                agent_name=agent.name,
+                platform=platform,
+                phone_number_id=agent.phone_number_id,
+                sender=row.sender,
+                text=row.text,
+                timestamp=cut_or_epoch(row.timestamp),
+                status=row.status if row.status in {"pending", "failed"} else "sent",
+                sequence_no=row.sequence_no,
+            )
+            for row in rows.messages.get(conversation.conversation_id, ())
+        ]
+    return tuple(sorted(messages, key=_place_of_message))
+
+
+def _place_of_message(message: LeadMessage) -> tuple[datetime, bytes, bool, int, bytes]:
+    return (
+        message.timestamp,
+        bytewise(message.conversation_id),
+        message.sequence_no is None,
+        message.sequence_no or 0,
+        bytewise(message.message_id),
+    )
+
+
+def _winning_extraction(rows: _Rows, conversations: Sequence[Conversation]) -> Extraction | None:
+    candidates = [
+        extraction
+        for conversation in conversations
+        for extraction in rows.extractions.get(conversation.conversation_id, ())
+    ]
+
+    def rank(extraction: Extraction) -> tuple[bool, bool, datetime, bytes]:
+        return (
+            extraction.is_latest is True,
+            extraction.extracted_at is not None,
+            extraction.extracted_at or EPOCH,
+            bytewise(extraction.extraction_id),
+        )
+
+    return max(candidates, key=rank, default=None)
+
+
+def _winning_contact(candidates: Iterable[Contact]) -> Contact | None:
+    def rank(contact: Contact) -> tuple[bool, datetime, bytes]:
+        return (contact.updated_at is not None, contact.updated_at or EPOCH, bytewise(contact.contact_id))
+
+    return max(candidates, key=rank, default=None)
+
+
+def _first_not_blank(column: str, extraction: Extraction | None, contact: Contact | None) -> str | None:
+    for row in (extraction, contact):
+        text: str | None = None if row is None else getattr(row, column)
+        if text is not None and trim(text):
+            return trim(text)
+    return None
+
+
+def _lead_status(extraction: Extraction | None) -> str | None:
+    if extraction is None or extraction.lead_status_tag is None:
+        return None
+    return STATUSES.get(trim(extraction.lead_status_tag).lower())
+
+
+def _total_score(extraction: Extraction | None) -> int | None:
+    if extraction is None:
+        return None
+    if extraction.total_score is not None:
+        return extraction.total_score
+    total = 0
+    for score in (
+        extraction.intent_score,
+        extraction.urgency_score,
+        extraction.budget_score,
+        extraction.fit_score,
+        extraction.engagement_score,
+    ):
+        if score is None:
+            return None
+        total += score
+    return total

@@ -1,0 +1,247 @@
+"""The rules of query parameters, straight from the specification."""
+
+from __future__ import annotations
+
+import re
+from calendar import monthrange
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from tests.oracle.leads import DIGITS, PLATFORMS, STATUSES, WHITE_SPACE, trim
+from tests.oracle.source import EPOCH
+
+Pairs = Sequence[tuple[str, str]]
+
+MILLISECOND = timedelta(milliseconds=1)
+DAY = 24 * 60 * 60 * 1000
+LARGEST_OFFSET = 2**31 - 1
+LONGEST_SEARCH = 200
+SORTS = ("last_message_at", "first_contact_at", "total_messages", "total_score", "name")
+IGNORED = frozenset({"_", "gclid", "fbclid"})
+LISTS = frozenset({"platform", "lead_status"})
+
+
+class BadValueError(Exception):
+    """A value that its parameter does not take."""
+
+
+def milliseconds(moment: datetime) -> int:
+    """Give the whole milliseconds since 1970."""
+    return (moment - EPOCH) // MILLISECOND
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """The first and the last millisecond that a from_date or to_date names."""
+
+    first: int
+    last: int
+
+
+def has_broken_characters(text: str) -> bool:
+    """Tell whether a decoded text held a NUL or broken UTF-8 (which stands in it as lone surrogates)."""
+    return any(character == "\0" or "\ud800" <= character <= "\udfff" for character in text)
+
+
+def words(text: str) -> list[str]:
+    """Split a text at the white space of the specification."""
+    return [word for word in re.split(f"[{WHITE_SPACE}]+", text) if word]
+
+
+def integer(value: str) -> int:
+    """Read ASCII digits with an optional minus."""
+    digits = value.removeprefix("-")
+    if not digits or any(character not in DIGITS for character in digits):
+        raise BadValueError
+    digits = digits.lstrip("0")
+    number = int(digits or "0") if len(digits) <= len("9223372036854775807") else 2**63
+    return -number if value.startswith("-") else number
+
+
+def integer_between(least: int, greatest: int) -> Callable[[str], int]:
+    """Read an integer of a range."""
+
+    def read(value: str) -> int:
+        number = integer(value)
+        if not least <= number <= greatest:
+            raise BadValueError
+        return number
+
+    return read
+
+
+def limit_up_to(greatest: int) -> Callable[[str], int]:
+    """Read a limit, cut to the maximum."""
+
+    def read(value: str) -> int:
+        number = integer(value)
+        if number < 1:
+            raise BadValueError
+        return min(number, greatest)
+
+    return read
+
+
+def boolean(value: str) -> bool:
+    """Read true, false, 1 or 0."""
+    known = {"true": True, "1": True, "false": False, "0": False}
+    if value.lower() not in known:
+        raise BadValueError
+    return known[value.lower()]
+
+
+def one_of(*options: str) -> Callable[[str], str]:
+    """Read one word of a list in any case."""
+    by_key = {option.lower(): option for option in options}
+
+    def read(value: str) -> str:
+        if value.lower() not in by_key:
+            raise BadValueError
+        return by_key[value.lower()]
+
+    return read
+
+
+def search_text(value: str) -> str:
+    """Read a search of bounded length."""
+    if len(value) > LONGEST_SEARCH:
+        raise BadValueError
+    return value
+
+
+# A blank before a final HH:MM is the + that the query string lost.
+DATE = re.compile(
+    r"(?P<year>[0-9]{4})-(?P<month>[0-9]{2})-(?P<day>[0-9]{2})"
+    r"(?P<time>[T ](?P<hour>[0-9]{2}):(?P<minute>[0-9]{2})"
+    r"(?::(?P<second>[0-9]{2})(?:\.(?P<fraction>[0-9]+))?)?"
+    r"(?:Z|(?P<sign>[+ -])(?P<offset_hour>[0-9]{2}):(?P<offset_minute>[0-9]{2}))?)?"
+)
+
+
+def date_bound(value: str) -> Bound:
+    """Read a date, or a date and time of a day."""
+    match = DATE.fullmatch(value)
+    if match is None:
+        raise BadValueError
+    year, month, day = int(match["year"]), int(match["month"]), int(match["day"])
+    if year < 1 or not 1 <= month <= 12 or not 1 <= day <= monthrange(year, month)[1]:  # noqa: PLR2004
+        raise BadValueError
+    midnight = milliseconds(datetime(year, month, day, tzinfo=EPOCH.tzinfo))
+    if match["time"] is None:
+        return Bound(midnight, midnight + DAY - 1)
+    minutes = _minutes(match["hour"], match["minute"])
+    seconds = int(match["second"] or "0")
+    if seconds > 59:  # noqa: PLR2004
+        raise BadValueError
+    thousandths = int(((match["fraction"] or "") + "000")[:3])
+    moment = midnight + minutes * 60_000 + seconds * 1000 + thousandths
+    if match["sign"] is not None:
+        offset = _minutes(match["offset_hour"], match["offset_minute"]) * 60_000
+        moment += offset if match["sign"] == "-" else -offset
+    return Bound(moment, moment)
+
+
+def _minutes(hour: str, minute: str) -> int:
+    if int(hour) > 23 or int(minute) > 59:  # noqa: PLR2004
+        raise BadValueError
+    return int(hour) * 60 + int(minute)
+
+
+Reader = Callable[[str], object]
+
+OF_LIST: dict[str, Reader] = {
+    "platform": one_of(*PLATFORMS),
+    "lead_status": one_of(*STATUSES.values()),
+    "has_extraction": boolean,
+    "has_email": boolean,
+    "min_total_score": integer_between(5, 15),
+    "max_total_score": integer_between(5, 15),
+    "days": integer_between(1, 36500),
+    "from_date": date_bound,
+    "to_date": date_bound,
+    "search": search_text,
+    "customer_phone": str,
+    "sort_by": one_of(*SORTS),
+    "sort_order": one_of("asc", "desc"),
+    "limit": limit_up_to(100),
+    "offset": integer_between(0, LARGEST_OFFSET),
+}
+OF_MESSAGES: dict[str, Reader] = {
+    "platform": one_of(*PLATFORMS),
+    "sender": one_of("user", "agent"),
+    "from_date": date_bound,
+    "to_date": date_bound,
+    "conversation_id": str,
+    "limit": limit_up_to(200),
+    "offset": integer_between(0, LARGEST_OFFSET),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What the parameters of a call say: a value for each that is there, or the names of the bad ones."""
+
+    values: dict[str, object]
+    bad: frozenset[str]
+    broken: bool = False
+
+    @property
+    def refused(self) -> bool:
+        """Tell whether the call is a bad request."""
+        return self.broken or bool(self.bad)
+
+
+def is_ignored(name: str) -> bool:
+    """Tell whether a parameter is passed over without a word."""
+    return name in IGNORED or name.startswith("utm_")
+
+
+def read_parameters(known: dict[str, Reader], pairs: Pairs) -> Read:
+    """Check the parameters of a call."""
+    bad = set()
+    broken = any(has_broken_characters(name) or has_broken_characters(value) for name, value in pairs)
+    given: dict[str, list[str]] = {}
+    for name, value in pairs:
+        if name in known:
+            if has_broken_characters(value):
+                bad.add(name)
+            elif trim(value):
+                given.setdefault(name, []).append(trim(value))
+        elif not is_ignored(name) and not has_broken_characters(name):
+            bad.add(name)
+    values: dict[str, object] = {}
+    for name, texts in given.items():
+        try:
+            values[name] = (
+                _values_of_list(known[name], texts) if name in LISTS else _one_value(known[name], texts)
+            )
+        except BadValueError:
+            bad.add(name)
+    bad |= _contradictions(values)
+    return Read(values, frozenset(bad), broken)
+
+
+def _values_of_list(read: Reader, texts: list[str]) -> frozenset[object]:
+    elements = [trim(element) for text in texts for element in text.split(",")]
+    elements = [element for element in elements if element]
+    if not elements:
+        raise BadValueError
+    return frozenset(read(element) for element in elements)
+
+
+def _one_value(read: Reader, texts: list[str]) -> object:
+    if len(set(texts)) > 1:
+        raise BadValueError
+    return read(texts[0])
+
+
+def _contradictions(values: dict[str, object]) -> set[str]:
+    contradictions = set()
+    least, greatest = values.get("min_total_score"), values.get("max_total_score")
+    if isinstance(least, int) and isinstance(greatest, int) and least > greatest:
+        contradictions |= {"min_total_score", "max_total_score"}
+    earliest, latest = values.get("from_date"), values.get("to_date")
+    if isinstance(earliest, Bound) and isinstance(latest, Bound) and earliest.first > latest.last:
+        contradictions |= {"from_date", "to_date"}
+    return contradictions
