@@ -3,8 +3,6 @@
 It shares no code and no SQL with the projector or the API, so that a mistake in either shows as a difference.
 """
 
-from __future__ import annotations
-
 from tests.oracle.answers import Answer, differences, list_leads, messages, single, stats
 from tests.oracle.leads import Lead, LeadConversation, LeadMessage, Model, compute_leads
 from tests.oracle.source import Connection, DatabaseLower, Source, read_source

@@ -1,7 +1,5 @@
 """What the four endpoints must answer, computed from the leads."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta

@@ -1,7 +1,5 @@
 """What every lead is, computed from the source rows alone."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field

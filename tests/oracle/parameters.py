@@ -1,7 +1,5 @@
 """The rules of query parameters, straight from the specification."""
 
-from __future__ import annotations
-
 import re
 from calendar import monthrange
 from collections.abc import Callable, Sequence
@@ -125,14 +123,14 @@ def date_bound(value: str) -> Bound:
     if match is None:
         raise BadValueError
     year, month, day = int(match["year"]), int(match["month"]), int(match["day"])
-    if year < 1 or not 1 <= month <= 12 or not 1 <= day <= monthrange(year, month)[1]:  # noqa: PLR2004
+    if year < 1 or not 1 <= month <= 12 or not 1 <= day <= monthrange(year, month)[1]:
         raise BadValueError
     midnight = milliseconds(datetime(year, month, day, tzinfo=EPOCH.tzinfo))
     if match["time"] is None:
         return Bound(midnight, midnight + DAY - 1)
     minutes = _minutes(match["hour"], match["minute"])
     seconds = int(match["second"] or "0")
-    if seconds > 59:  # noqa: PLR2004
+    if seconds > 59:
         raise BadValueError
     thousandths = int(((match["fraction"] or "") + "000")[:3])
     moment = midnight + minutes * 60_000 + seconds * 1000 + thousandths
@@ -143,7 +141,7 @@ def date_bound(value: str) -> Bound:
 
 
 def _minutes(hour: str, minute: str) -> int:
-    if int(hour) > 23 or int(minute) > 59:  # noqa: PLR2004
+    if int(hour) > 23 or int(minute) > 59:
         raise BadValueError
     return int(hour) * 60 + int(minute)
 

@@ -1,7 +1,5 @@
 """The source rows of one moment, read with plain SELECTs."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
