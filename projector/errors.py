@@ -23,3 +23,15 @@ class BlockedError(ProjectorError):
 
 class RebuildFailedError(ProjectorError):
     """A rebuild met a row that it could not project, and stopped."""
+
+
+class ConfigurationError(ProjectorError):
+    """Settings from the environment that cannot be used; the message names each of them."""
+
+
+class DatabaseUnreachableError(ProjectorError):
+    """The database does not answer, or does not let us in. It may be back later."""
+
+
+class EmbeddedServerError(ProjectorError):
+    """The embedded PostgreSQL cannot be made, started or stopped."""

@@ -1,0 +1,107 @@
+"""The projector's connections to PostgreSQL."""
+
+import re
+from typing import Any
+from urllib.parse import unquote
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.rows import TupleRow
+
+from projector.errors import DatabaseUnreachableError, UnsupportedServerError
+
+OLDEST_SERVER = 150000
+
+# What a connection has unless its URL says otherwise: a database that is cut off is noticed in half a minute.
+_PARAMETERS = {
+    "connect_timeout": "10",
+    "keepalives_idle": "15",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "30000",
+    "client_encoding": "utf8",
+}
+# What the projector counts on, whatever is set for the role, for the database or in PGOPTIONS.
+_SETTINGS = {
+    "TimeZone": "UTC",
+    "DateStyle": "ISO",
+    "IntervalStyle": "postgres",
+    "jit": "off",
+    "lock_timeout": "0",
+    "statement_timeout": "0",
+    "default_transaction_isolation": "read committed",
+}
+
+
+def connect(url: str, *, application_name: str, **parameters: Any) -> psycopg.Connection[TupleRow]:  # noqa: ANN401  # Whatever psycopg takes.
+    """Open a connection in autocommit mode to a server that can hold the read model."""
+    try:
+        given = conninfo_to_dict(normalize(url))
+    except psycopg.ProgrammingError:
+        # What libpq says about it can contain the password.
+        raise DatabaseUnreachableError(
+            "The database URL cannot be read: write it as postgresql://USER:PASSWORD@HOST:PORT/DATABASE, "
+            "with special characters in the password percent-encoded."
+        ) from None
+    # An environment variable such as PGAPPNAME does not count: an operator looks for our name.
+    conninfo = make_conninfo("", **{**_PARAMETERS, **given, "application_name": application_name})
+    try:
+        conn = psycopg.connect(conninfo, autocommit=True, **parameters)
+    except psycopg.OperationalError as error:
+        reason = redact(_first_line(str(error)), url)
+        raise DatabaseUnreachableError(
+            f"The database cannot be reached: {reason}. Check the database URL, and that the server runs."
+        ) from None
+    try:
+        _check(conn)
+        values = ", ".join(["set_config(%s, %s, false)"] * len(_SETTINGS))
+        pairs = [text for pair in _SETTINGS.items() for text in pair]
+        conn.execute(f"SELECT {values}".encode(), pairs)
+    except BaseException:
+        conn.close()
+        raise
+    return conn
+
+
+def normalize(url: str) -> str:
+    """The URL as libpq wants it, also where it is written for SQLAlchemy."""
+    return re.sub(r"^\s*postgres(?:ql)?(?:\+\w+)?://", "postgresql://", url).strip()
+
+
+def redact(text: str, url: str) -> str:
+    """The text without any part of the password that is in the URL."""
+    pieces: set[str] = set()
+    for pattern in (r"//[^:/@]*:(.*)@", r"password\s*=\s*('[^']*'|[^\s&]+)"):
+        for password in re.findall(pattern, url):
+            # A password that is not percent-encoded is cut at these characters, and its pieces show up as
+            # the host or the port.
+            pieces |= {password.strip("'"), unquote(password), *re.split(r"[@/:?#]", password)}
+    for piece in sorted(pieces, key=len, reverse=True):
+        if len(piece) > 2:  # noqa: PLR2004  # A shorter one is part of ordinary words.
+            text = text.replace(piece, "***")
+    return text
+
+
+def _check(conn: psycopg.Connection[Any]) -> None:
+    """Refuse a server on which the projector cannot work."""
+    version = conn.info.server_version
+    if version < OLDEST_SERVER:
+        raise UnsupportedServerError(
+            f"The server is PostgreSQL {version // 10000}: {OLDEST_SERVER // 10000} or newer is needed."
+        )
+    encoding = conn.info.parameter_status("server_encoding")
+    if encoding != "UTF8":
+        raise UnsupportedServerError(
+            f"The database {conn.info.dbname} has the encoding {encoding}: "
+            "UTF8 is needed, so that every name can be stored."
+        )
+    if conn.info.parameter_status("in_hot_standby") == "on":
+        raise UnsupportedServerError(
+            "The server is a standby, which cannot be written to: connect the projector to its primary."
+        )
+
+
+def _first_line(text: str) -> str:
+    """The first line of libpq's message, without what psycopg and libpq put around it."""
+    line = text.strip().splitlines()[0] if text.strip() else "no reason given"
+    return re.sub(r"^(connection failed|connection is bad): ", "", line).rstrip(". ")

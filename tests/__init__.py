@@ -1,0 +1,1 @@
+"""The tests; all of them use a real PostgreSQL."""

@@ -1,0 +1,141 @@
+"""The databases that the tests use, and the options of a test run.
+
+`database` is what most tests want: source tables and an empty read model, in a database of the test's own.
+It is copied in about 20 ms from a template that is made once for the session.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from itertools import count
+
+import psycopg
+import pytest
+from psycopg.rows import TupleRow
+
+from projector.embedded import EmbeddedServer
+from tests.support import schema
+from tests.support.server import FAST, Database, Server, running_server, session_server
+
+# What a developer has set for their own work must not change what the tests show.
+for _name in [name for name in os.environ if name.startswith(("LEADS_", "PG")) or name == "DATABASE_URL"]:
+    if _name not in {"LEADS_PG_BIN", "LEADS_TEST_DATABASE_URL"}:
+        del os.environ[_name]
+
+_numbers = count(1)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--long", action="store_true", help="run also the tests that take minutes")
+    parser.addoption("--fail-on-skip", action="store_true", help="fail when a test was skipped")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    wanted = {"long": config.getoption("--long"), "root": os.geteuid() == 0}
+    unwanted = [name for name, is_wanted in wanted.items() if not is_wanted]
+    left_out = [item for item in items if any(map(item.get_closest_marker, unwanted))]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
+
+
+def _skipped(session: pytest.Session) -> int:
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    return len(reporter.stats.get("skipped", [])) if reporter else 0
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    if session.config.getoption("--fail-on-skip") and exitstatus == pytest.ExitCode.OK and _skipped(session):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    skipped = terminalreporter.stats.get("skipped", [])
+    if skipped and config.getoption("--fail-on-skip"):
+        terminalreporter.write_line(
+            f"{len(skipped)} skipped: with --fail-on-skip that is a failure", red=True
+        )
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    """The PostgreSQL of this session, as its superuser; fast, since nothing has to survive a crash."""
+    with session_server() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def source_template(server: Server) -> Database:
+    """A database with the platform's source tables and nothing of ours; only to be copied."""
+    made = server.create("source_template")
+    with made.connect() as conn:
+        conn.execute(schema.section("source").encode())
+    return made
+
+
+@pytest.fixture(scope="session")
+def template(server: Server) -> Database:
+    """A database with source tables and the installed read model; only to be copied."""
+    from projector.migrate import migrate  # noqa: PLC0415  # Most tests of the tools need no read model.
+
+    made = server.create("template")
+    with made.connect() as conn:
+        migrate(conn, create_source=True)
+    return made
+
+
+MakeDatabase = Callable[[Database | None], Database]
+
+
+@pytest.fixture
+def make_database(server: Server) -> Iterator[MakeDatabase]:
+    """Makes databases, empty or copied from a template; they are dropped after the test."""
+    with ExitStack() as stack:
+
+        def make(template: Database | None) -> Database:
+            made = server.create(str(next(_numbers)), template=template.name if template else None)
+            stack.callback(server.drop, made)
+            return made
+
+        yield make
+
+
+@pytest.fixture
+def empty_database(make_database: MakeDatabase) -> Database:
+    """A database with nothing in it."""
+    return make_database(None)
+
+
+@pytest.fixture
+def source_database(make_database: MakeDatabase, source_template: Database) -> Database:
+    """A database with empty source tables, as a platform has it before `migrate`."""
+    return make_database(source_template)
+
+
+@pytest.fixture
+def database(make_database: MakeDatabase, template: Database) -> Database:
+    """A database with empty source tables and the read model installed."""
+    return make_database(template)
+
+
+@pytest.fixture
+def connection(database: Database) -> Iterator[psycopg.Connection[TupleRow]]:
+    """A connection to `database` in autocommit mode, as the projector makes it."""
+    with database.connect() as conn:
+        yield conn
+
+
+@pytest.fixture
+def start_server() -> Iterator[Callable[..., EmbeddedServer]]:
+    """Starts servers of the test's own, to be stopped, killed or set otherwise.
+
+    `start_server()` keeps its data through a crash; `start_server(fast=True)` need not;
+    other keywords are PostgreSQL's settings.
+    """
+    with ExitStack() as stack:
+
+        def start(*, fast: bool = False, **settings: str) -> EmbeddedServer:
+            return stack.enter_context(running_server(**{**(FAST if fast else {}), **settings}))
+
+        yield start

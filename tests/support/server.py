@@ -1,0 +1,148 @@
+"""Real PostgreSQL servers for the tests: one for the session, more for tests that stop theirs."""
+
+import os
+import re
+import shutil
+import signal
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
+from psycopg.rows import TupleRow
+
+from projector import db
+from projector.embedded import EmbeddedServer
+
+# Nothing that a test writes has to survive a crash of the machine.
+FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+# Some tests apply changes by logical replication; this takes effect at a start only.
+ALWAYS = {"wal_level": "logical", "max_connections": "200", "shared_buffers": "128MB"}
+
+_FOLDER = "leads-tests-"
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """One database of a test."""
+
+    url: str
+    name: str
+
+    def connect(self, **parameters: Any) -> psycopg.Connection[TupleRow]:  # noqa: ANN401  # Whatever psycopg takes.
+        """A new connection to it, as the projector makes it; the caller closes it."""
+        return db.connect(self.url, **{"application_name": "test", **parameters})
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A running server, and the first part of the names of the databases that are made on it."""
+
+    url: str
+    prefix: str
+
+    def create(self, name: str, *, template: str | None = None) -> Database:
+        """A new database, empty or a copy of the template."""
+        full = f"{self.prefix}{name}"
+        query = sql.SQL("CREATE DATABASE {} TEMPLATE {} ENCODING 'UTF8'").format(
+            sql.Identifier(full), sql.Identifier(template or "template0")
+        )
+        with psycopg.connect(self.url, autocommit=True) as conn:
+            conn.execute(query)
+        return Database(_with_database(self.url, full), full)
+
+    def drop(self, database: Database) -> None:
+        """Delete a database, whoever is still connected to it."""
+        query = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(database.name))
+        with psycopg.connect(self.url, autocommit=True) as conn:
+            conn.execute(query)
+
+
+@contextmanager
+def running_server(**settings: str) -> Iterator[EmbeddedServer]:
+    """An embedded server in a folder of its own, stopped and deleted at the end."""
+    with _folder() as folder:
+        server = _embedded(folder, settings)
+        try:
+            server.start()
+            yield server
+        finally:
+            server.remove()
+
+
+@contextmanager
+def session_server() -> Iterator[Server]:
+    """The server that LEADS_TEST_DATABASE_URL names, or an embedded one that is fast."""
+    prefix = f"leads_test_{os.getpid()}_"
+    given = os.environ.get("LEADS_TEST_DATABASE_URL")
+    if given:
+        server = Server(db.normalize(given), prefix)
+        try:
+            yield server
+        finally:
+            _drop_all(server)
+        return
+    _remove_left_over()
+    with running_server(**FAST) as embedded:
+        yield Server(embedded.url("postgres"), prefix)
+
+
+def _embedded(folder: Path, settings: Mapping[str, str]) -> EmbeddedServer:
+    binaries = os.environ.get("LEADS_PG_BIN")
+    return EmbeddedServer(folder, Path(binaries) if binaries else None, {**ALWAYS, **settings})
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    """A folder whose name tells which process made it."""
+    folder = Path(tempfile.mkdtemp(prefix=f"{_FOLDER}{os.getpid()}-"))
+    # The user who runs PostgreSQL passes through it.
+    folder.chmod(0o755)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _remove_left_over() -> None:
+    """Stop the servers of test runs that were killed."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_FOLDER}*-*"):
+        pid = int(re.sub(r"\D", " ", folder.name).split()[0])
+        if not _is_alive(pid):
+            with suppress(Exception):
+                EmbeddedServer(folder).remove()
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, signal.SIG_DFL)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _drop_all(server: Server) -> None:
+    """Delete what this session made on a server that stays."""
+    with psycopg.connect(server.url, autocommit=True) as conn:
+        query = "SELECT datname FROM pg_database WHERE starts_with(datname, %s)"
+        for (name,) in conn.execute(query, [server.prefix]).fetchall():
+            conn.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def _with_database(url: str, name: str) -> str:
+    """The URL with another database; a URL because the API and the command line take one."""
+    if "://" not in url:
+        given = conninfo_to_dict(url)
+        given["dbname"] = name
+        return psycopg.conninfo.make_conninfo("", **given)
+    head, _, query = url.partition("?")
+    scheme, _, rest = head.partition("://")
+    return f"{scheme}://{rest.partition('/')[0]}/{name}" + (f"?{query}" if query else "")
