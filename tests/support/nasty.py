@@ -109,8 +109,8 @@ TEXTS = (
     "long " * 2000,
 )
 STATUS_TAGS = (
-    "Hot", "Warm", "Cold", " hot ", "WARM", "cOLD", "\tHot\n", f"{NO_BREAK_SPACE}Cold", "lukewarm", "Hot!", "H o t",
-    "", " ", None, "null",
+    "Hot", "Warm", "Cold", " hot ", "WARM", "cOLD", "\tHot\n", f"{NO_BREAK_SPACE}Cold", "lukewarm", "Hot!",
+    "H o t", "", " ", None, "null",
 )  # fmt: skip
 MESSAGE_STATUSES = (
     "sent",

@@ -1,0 +1,355 @@
+"""Query parameters for the endpoints, valid and not, made of values that occur in the data."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone
+from urllib.parse import quote, quote_plus
+
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
+
+from tests.oracle import Lead, Model
+
+Pairs = list[tuple[str, str]]
+
+PLATFORMS = ("whatsapp", "instagram", "webchat")
+WHITE_SPACE = (" ", "\t", "\n", "\v", "\f", "\r", "\N{NO-BREAK SPACE}")
+NEVER_EMPTY = ("nobody", "0")
+# A value of each is wrong for every parameter that takes a number, a date or one of a few words.
+WRONG = (
+    "abc",
+    "1.5",
+    "1e3",
+    "--1",
+    "- 1",
+    "0x10",
+    "\N{ARABIC-INDIC DIGIT SEVEN}",
+    "null",
+    "1,000",
+    "%",
+    "'",
+    "5 5",
+)
+WRONG_DATES = (
+    "20250101",
+    "2025",
+    "1735689600",
+    "2025-1-1",
+    "2025-02-29",
+    "2025-13-01",
+    "2025-00-10",
+    "0000-01-01",
+    "10000-01-01",
+    "-001-01-01",
+    "2025-01-01T",
+    "2025-01-01Z",
+    "2025-01-01T10",
+    "2025-01-01T24:00",
+    "2025-01-01T10:60",
+    "2025-01-01T10:00:60",
+    "2025-01-01T10:00:00.",
+    "2025-01-01T10:00:00,5",
+    "2025-01-01T10:00.5",
+    "2025-01-01t10:00",
+    "2025-01-01T10:00z",
+    "2025-01-01  10:00",
+    "2025-01-01T10:00+0200",
+    "2025-01-01T10:00+02",
+    "2025-01-01T10:00+24:00",
+    "2025-01-01T10:00+02:60",
+    "2025-01-01T10:00  02:00",
+    "2025-01-01T10:00Z+02:00",
+    "2025-01-01 02:00 +02:00",
+    "2025-01-01/2025-01-02",
+    "yesterday",
+    "now",
+    "infinity",
+    "２０２５-01-01",  # noqa: RUF001  # Digits, but not ASCII ones.
+)
+WRONG_NUMBERS = {
+    "min_total_score": ("4", "16", "-5", "0"),
+    "max_total_score": ("4", "16", "-5", "99999999999999999999"),
+    "days": ("0", "-1", "36501", "99999999999999999999"),
+    "limit": ("0", "-1", "-0", "-99999999999999999999"),
+    "offset": ("-1", "2147483648", "99999999999999999999"),
+}
+UNKNOWN = (
+    "lead_stauts",
+    "Platform",
+    "sort",
+    "page",
+    "q",
+    "limit[]",
+    "sortby",
+    "utm",
+    "user_id",
+    "plattform",
+    "days",
+    "lead_status",
+    "search",
+    "sender",
+)
+IGNORED = ("_", "utm_source", "utm_", "gclid", "fbclid")
+BROKEN = ("\0", "a\0b", "\udcff", "caf\udce9")
+LISTS = frozenset({"platform", "lead_status"})
+WITHOUT_PAGE = frozenset({"stats", ".", ".."})
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """What occurs in the leads of a tenant."""
+
+    phones: tuple[str, ...]
+    texts: tuple[str, ...]
+    times: tuple[datetime, ...]
+    message_times: tuple[datetime, ...]
+    conversation_ids: tuple[str, ...]
+
+
+def vocabulary(model: Model, user_id: str, most: int = 200) -> Vocabulary:
+    """Collect what occurs in the leads of a tenant, and some of what occurs in those of the others."""
+    own = list(model.of_tenant(user_id).values())[:most]
+    foreign = [lead for lead in model.all_leads() if lead.user_id != user_id][:10]
+    return Vocabulary(
+        phones=tuple(lead.customer_phone for lead in own + foreign) or NEVER_EMPTY,
+        texts=tuple(
+            text
+            for lead in own
+            for text in (lead.name, lead.email, lead.company, lead.customer_phone)
+            if text is not None
+        )
+        or NEVER_EMPTY,
+        times=_times(lead.last_message_at for lead in own),
+        message_times=_times(message.timestamp for lead in own for message in lead.messages[:3]),
+        conversation_ids=tuple(
+            conversation.conversation_id for lead in own + foreign for conversation in lead.conversations
+        )
+        or NEVER_EMPTY,
+    )
+
+
+def _times(moments: Iterable[datetime | None]) -> tuple[datetime, ...]:
+    return tuple(moment for moment in moments if moment is not None) or (datetime(2025, 1, 1, tzinfo=UTC),)
+
+
+def query_string(pairs: Iterable[tuple[str, str]]) -> str:
+    """Write parameters as a query string; lone surrogates become the broken bytes that they stand for."""
+    return "&".join(
+        f"{quote_plus(name, errors='surrogateescape')}={quote_plus(value, errors='surrogateescape')}"
+        for name, value in pairs
+    )
+
+
+def path(user_id: str, *parts: str) -> str:
+    """Write the path of an endpoint."""
+    return "/users/" + "/".join(
+        quote(part, safe="", errors="surrogateescape") for part in (user_id, "leads", *parts)
+    )
+
+
+def has_page(customer_phone: str) -> bool:
+    """Tell whether a path can lead to a customer: not with a slash, nor to `stats`, nor through dots."""
+    return "/" not in customer_phone and customer_phone not in WITHOUT_PAGE
+
+
+def spellings(customer_phone: str) -> SearchStrategy[str]:
+    """Spell a canonical phone in ways that come to the same; anything else gets white space around it."""
+    ways = [customer_phone, f" {customer_phone}", f"{customer_phone}\N{NO-BREAK SPACE}\t"]
+    if re.fullmatch("[0-9]+", customer_phone):
+        head, tail = customer_phone[:2], customer_phone[2:]
+        ways += [
+            f"+{customer_phone}",
+            f"+{head} {tail}",
+            f"({head}) {tail}",
+            f"{head}-{tail}.",
+            f" +{head} ({tail})",
+        ]
+    return st.sampled_from(ways)
+
+
+def paths_to_leads(words: Vocabulary) -> SearchStrategy[str]:
+    """Give customer phones for a path: of leads, spelled somehow, and of none."""
+    known = st.sampled_from(words.phones).flatmap(spellings)
+    unknown = st.sampled_from(
+        ("nobody", "910000000000", "%", "_", "\\", "'", "+", "91 89795x", " ", "(", *BROKEN)
+    )
+    return st.one_of(known, known, known, unknown).filter(has_page)
+
+
+def list_params(words: Vocabulary) -> SearchStrategy[Pairs]:
+    """Give parameters of the list, now and then with something wrong among them."""
+    return _with_noise(_of_list(words))
+
+
+def message_params(words: Vocabulary) -> SearchStrategy[Pairs]:
+    """Give parameters of the messages of a lead, now and then with something wrong among them."""
+    return _with_noise(_of_messages(words))
+
+
+def valid_list_params(words: Vocabulary) -> SearchStrategy[Pairs]:
+    """Give parameters of the list that it takes (but two bounds may contradict each other)."""
+    return _combination(_of_list(words))
+
+
+def valid_message_params(words: Vocabulary) -> SearchStrategy[Pairs]:
+    """Give parameters of the messages of a lead that it takes (but two bounds may contradict each other)."""
+    return _combination(_of_messages(words))
+
+
+Values = dict[str, SearchStrategy[str]]
+
+
+def _of_list(words: Vocabulary) -> Values:
+    return {
+        "platform": _lists(PLATFORMS),
+        "lead_status": _lists(("Hot", "Warm", "Cold")),
+        "has_extraction": _booleans(),
+        "has_email": _booleans(),
+        "min_total_score": st.sampled_from(("5", "6", "7", "8", "007", "15")),
+        "max_total_score": st.sampled_from(("15", "12", "10", "8", "5", "0010")),
+        "days": st.sampled_from(("1", "7", "30", "31", "100", "365", "036500")),
+        "from_date": _dates(words.times),
+        "to_date": _dates(words.times),
+        "search": _searches(words),
+        "customer_phone": st.sampled_from(words.phones).flatmap(spellings),
+        "sort_by": _in_any_case(
+            ("last_message_at", "first_contact_at", "total_messages", "total_score", "name")
+        ),
+        "sort_order": _in_any_case(("asc", "desc")),
+        "limit": st.sampled_from(("1", "2", "3", "7", "50", "100", "101", "00005", "99999999999999999999")),
+        "offset": st.sampled_from(("0", "1", "2", "5", "30", "-0", "1000", "2147483647")),
+    }
+
+
+def _of_messages(words: Vocabulary) -> Values:
+    return {
+        "platform": _lists(PLATFORMS),
+        "sender": _in_any_case(("user", "agent")),
+        "from_date": _dates(words.message_times),
+        "to_date": _dates(words.message_times),
+        "conversation_id": st.sampled_from((*words.conversation_ids, "none of these")),
+        "limit": st.sampled_from(("1", "2", "3", "50", "200", "201", "99999999999999999999")),
+        "offset": st.sampled_from(("0", "1", "2", "5", "-0", "1000", "2147483647")),
+    }
+
+
+def _in_any_case(options: Iterable[str]) -> SearchStrategy[str]:
+    return st.sampled_from(
+        [spelled for option in options for spelled in (option, option, option.upper(), option.title())]
+    )
+
+
+def _booleans() -> SearchStrategy[str]:
+    return st.sampled_from(("true", "false", "1", "0", "TRUE", "False"))
+
+
+def _lists(options: Iterable[str]) -> SearchStrategy[str]:
+    elements = st.one_of(_in_any_case(options), _in_any_case(options), st.sampled_from(("", " ")))
+    padded = st.builds(
+        "{}{}{}".format, st.sampled_from(("", "", " ")), elements, st.sampled_from(("", "", "\t"))
+    )
+    lists = st.lists(padded, min_size=1, max_size=4)
+    return lists.filter(lambda chosen: any(element.strip() for element in chosen)).map(",".join)
+
+
+@st.composite
+def _dates(draw: st.DrawFn, moments: tuple[datetime, ...]) -> str:
+    moment = draw(st.sampled_from(moments))
+    step = timedelta(milliseconds=draw(st.sampled_from((0, 0, 0, 1, -1))))
+    if datetime(2, 1, 1, tzinfo=UTC) < moment < datetime(9998, 1, 1, tzinfo=UTC):
+        moment += step
+        zone = draw(
+            st.sampled_from((None, timezone(timedelta(hours=5, minutes=30)), timezone(-timedelta(hours=8))))
+        )
+    else:
+        zone = None
+    local = (moment if zone is None else moment.astimezone(zone)).replace(tzinfo=None)
+    form = draw(
+        st.sampled_from(("date", "minutes", "seconds", "milliseconds", "milliseconds", "microseconds"))
+    )
+    if form == "date":
+        return local.date().isoformat()
+    text = local.isoformat(sep=draw(st.sampled_from(("T", " "))), timespec=form)
+    if form == "microseconds":
+        text += draw(st.sampled_from(("", "999", "000000000000")))
+    if zone is None:
+        return text + draw(st.sampled_from(("", "Z", "+00:00", "-00:00", " 00:00")))
+    offset = moment.astimezone(zone).isoformat()[-6:]
+    return text + (offset if draw(st.booleans()) else offset.replace("+", " "))
+
+
+@st.composite
+def _searches(draw: st.DrawFn, words: Vocabulary) -> str:
+    if draw(st.integers(0, 9)) == 0:
+        return draw(
+            st.sampled_from(("%", "_", "\\", "' OR 1=1 --", "(", "+", "-", "%%", "nobody at all", "x" * 200))
+        )
+    if draw(st.integers(0, 4)) == 0:
+        phone = draw(st.sampled_from(words.phones).flatmap(spellings))
+        return phone[draw(st.integers(0, 3)) :] or phone
+    parts = []
+    for _ in range(draw(st.integers(1, 3))):
+        text = draw(st.sampled_from(words.texts))
+        start = draw(st.integers(0, len(text) - 1))
+        part = text[start : start + draw(st.integers(1, 8))]
+        parts.append(draw(st.sampled_from((part, part, part.lower(), part.upper(), part.swapcase()))))
+    search = draw(st.sampled_from(WHITE_SPACE)).join(parts)
+    return search[:200] if search.strip("".join(WHITE_SPACE)) else "a"
+
+
+@st.composite
+def _combination(draw: st.DrawFn, values: Values) -> Pairs:
+    names = draw(st.lists(st.sampled_from(sorted(values)), max_size=4, unique=True))
+    again = [name for name in names if name in LISTS and draw(st.integers(0, 3)) == 0]
+    return draw(st.permutations([(name, draw(values[name])) for name in names + again]))
+
+
+@st.composite
+def _with_noise(draw: st.DrawFn, values: Values) -> Pairs:
+    pairs = draw(_combination(values))
+    for _ in range(draw(st.sampled_from((0, 0, 0, 0, 1, 1, 2)))):
+        pairs.append(draw(_noise(values, pairs)))
+    return draw(st.permutations(pairs))
+
+
+def _noise(values: Values, pairs: Pairs) -> SearchStrategy[tuple[str, str]]:
+    free = st.sampled_from(sorted(values.keys() - {name for name, _ in pairs}))
+    unknown = st.sampled_from([name for name in UNKNOWN if name not in values])
+    kinds = [
+        st.tuples(st.sampled_from(sorted(values)), st.sampled_from(("", *WHITE_SPACE))),
+        st.tuples(unknown, st.just("x")),
+        st.tuples(st.sampled_from(IGNORED), st.sampled_from(("", "1", "%"))),
+        st.tuples(free, st.sampled_from(BROKEN)),
+        free.flatmap(_wrong),
+        free.flatmap(_wrong),
+    ]
+    # Limits beyond the maximum are all cut to it, so that it is hard to say whether two of them differ.
+    scalars = [(name, value) for name, value in pairs if name not in {*LISTS, "limit"} and value.strip()]
+    if scalars:
+        kinds += [
+            st.sampled_from(scalars),
+            st.sampled_from(scalars).map(lambda pair: (pair[0], f"{pair[1]}1")),
+        ]
+    return st.one_of(kinds)
+
+
+def _wrong(name: str) -> SearchStrategy[tuple[str, str]]:
+    if name in WRONG_NUMBERS:
+        values: tuple[str, ...] = WRONG + WRONG_NUMBERS[name]
+    elif name in {"from_date", "to_date"}:
+        values = WRONG_DATES
+    elif name in LISTS:
+        values = ("abc", ",", " , ,", "whatsapp,telegram", "Hot,Lukewarm", "hot;warm")
+    elif name in {"customer_phone", "conversation_id"}:
+        values = BROKEN
+    elif name == "search":
+        values = ("y" * 201, "y" * 1000)
+    else:
+        values = (*WRONG, "yes", "user,agent", "name,total_score", "2")
+    return st.tuples(st.just(name), st.sampled_from(values))
+
+
+def phones_of(leads: Iterable[Lead]) -> list[str]:
+    """Give the phones of leads that have a page."""
+    return [lead.customer_phone for lead in leads if has_page(lead.customer_phone)]
