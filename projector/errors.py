@@ -35,3 +35,7 @@ class DatabaseUnreachableError(ProjectorError):
 
 class EmbeddedServerError(ProjectorError):
     """The embedded PostgreSQL cannot be made, started or stopped."""
+
+
+class CaptureGapError(ProjectorError):
+    """Changes may have been missed; the message says why. A rebuild heals it once the triggers stand again."""

@@ -1,0 +1,260 @@
+"""Capture: the triggers that queue every change of a source table, and how it is known that they still stand."""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, LiteralString, cast
+
+import psycopg
+from psycopg import sql
+from psycopg.rows import TupleRow
+
+from projector.errors import BlockedError
+from projector.source import SOURCE_TABLES, SourceTable
+from projector.statements import statement, steps
+
+Connection = psycopg.Connection[TupleRow]
+
+TRIGGERS = ("insert", "update", "delete", "truncate", "replica")
+# The platform's writers wait at most this long behind an installation that waits for one of them.
+_LOCK_TIMEOUT = "200ms"
+_LOCK_PATIENCE = 60.0
+
+
+def captured_tables() -> list[SourceTable]:
+    """The source tables whose changes are captured."""
+    return [table for table in SOURCE_TABLES if table.kind is not None]
+
+
+def create_functions(conn: Connection) -> None:
+    """Create or replace the trigger functions, in the caller's transaction.
+
+    Triggers that were intact before stay so: a function that we replace ourselves is no gap.
+    """
+    for name in ("create_fingerprints", "create_capture_gap"):
+        conn.execute(statement("capture", name))
+    intact = conn.execute(
+        "SELECT e.table_name, e.trigger_name FROM projector.capture_triggers AS e"
+        " JOIN projector.capture_fingerprints AS n USING (table_name, trigger_name, fingerprint)"
+    ).fetchall()
+    for name, text in steps("capture").items():
+        if name.startswith(("create_queue", "create_capture_messages")):
+            conn.execute(text)
+    for table in captured_tables():
+        if table.name != "messages":
+            conn.execute(_function(table))
+    for trigger in intact:
+        conn.execute(
+            "UPDATE projector.capture_triggers AS e SET fingerprint = n.fingerprint"
+            " FROM projector.capture_fingerprints AS n"
+            " WHERE (e.table_name, e.trigger_name) = (%s, %s)"
+            " AND n.table_name = e.table_name AND n.trigger_name = e.trigger_name",
+            trigger,
+        )
+
+
+def find_gap(conn: Connection) -> str | None:
+    """What the catalog says otherwise than when the triggers were installed; None while capture is intact."""
+    row = conn.execute("SELECT projector.capture_gap()").fetchone()
+    return None if row is None else row[0]
+
+
+def install(conn: Connection, *, patience: float = _LOCK_PATIENCE) -> None:
+    """Install every trigger that is missing or was changed, a table at a time.
+
+    CREATE TRIGGER waits for the writers of its table, and new writers wait behind it: so it gives way after 200 ms and
+    tries again, up to `patience` seconds. Raises BlockedError with what is in the way.
+    """
+    for table in captured_tables():
+        _with_lock_timeout(conn, table.name, patience, lambda table=table: _install(conn, table))  # type: ignore[misc]
+
+
+def uninstall(conn: Connection, *, patience: float = _LOCK_PATIENCE) -> None:
+    """Drop the triggers of every source table that is there."""
+    for table in captured_tables():
+        if _oid(conn, table.name) is not None:
+            _with_lock_timeout(conn, table.name, patience, lambda table=table: _drop(conn, table))  # type: ignore[misc]
+
+
+def open_gap(conn: Connection, reason: str) -> None:
+    """Note that changes may have been missed from now on, where it is not noted yet, for status and readiness."""
+    with conn.transaction():
+        conn.execute("LOCK TABLE projector.capture_gaps IN SHARE ROW EXCLUSIVE MODE")
+        conn.execute(
+            "INSERT INTO projector.capture_gaps (reason) SELECT %s"
+            " WHERE NOT EXISTS (SELECT FROM projector.capture_gaps WHERE healed_at IS NULL AND reason = %s)",
+            (reason, reason),
+        )
+        conn.execute(
+            "UPDATE read_model.projection SET capture_gap = %s WHERE capture_gap IS DISTINCT FROM %s",
+            (reason, reason),
+        )
+
+
+def open_gaps(conn: Connection) -> list[tuple[int, datetime, str]]:
+    """The gaps that are not healed: id, when noticed, why."""
+    return conn.execute(
+        "SELECT gap_id, noticed_at, reason FROM projector.capture_gaps WHERE healed_at IS NULL ORDER BY gap_id"
+    ).fetchall()
+
+
+def close_gaps(conn: Connection, gap_ids: list[int]) -> None:
+    """Clear the gaps that a rebuild begun after the triggers stood again has healed."""
+    with conn.transaction():
+        conn.execute(
+            "UPDATE projector.capture_gaps SET healed_at = clock_timestamp() WHERE gap_id = ANY(%s)",
+            (gap_ids,),
+        )
+        conn.execute(
+            "UPDATE read_model.projection SET capture_gap ="
+            " (SELECT max(reason) FROM projector.capture_gaps WHERE healed_at IS NULL)"
+        )
+
+
+def switched_off(conn: Connection) -> str | None:
+    """Why an operator switched capture off; None while it is on."""
+    row = conn.execute("SELECT value FROM projector.settings WHERE name = 'capture_off'").fetchone()
+    return None if row is None else row[0]
+
+
+def switch_off(conn: Connection, reason: str) -> None:
+    """Drop the triggers on purpose: the read model stands still and says so until capture is switched on again."""
+    stamp = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    text = f"capture was switched off on {stamp}: {reason}"
+    conn.execute(
+        "INSERT INTO projector.settings (name, value) VALUES ('capture_off', %s)"
+        " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        (text,),
+    )
+    open_gap(conn, text)
+    uninstall(conn)
+
+
+def switch_on(conn: Connection) -> None:
+    """Install the triggers again; the gap stays open until a refresh or the scheduler has healed it."""
+    install(conn)
+    conn.execute("DELETE FROM projector.settings WHERE name = 'capture_off'")
+
+
+def _function(table: SourceTable) -> sql.Composed:
+    """The trigger function of a table, from the one text for all of them."""
+
+    def columns(row: LiteralString) -> sql.Composed:
+        return sql.SQL(", ").join(
+            sql.SQL(row) + sql.SQL(".") + sql.Identifier(name) for name in table.columns
+        )
+
+    return sql.SQL(statement("capture", "create_capture_function")).format(
+        function=sql.Identifier(f"capture_{table.name}"),
+        kind=sql.Literal(table.kind),
+        queue_key=sql.Identifier(table.queue_key),
+        primary_key=sql.Identifier(table.primary_key),
+        old_columns=columns("OLD"),
+        new_columns=columns("NEW"),
+        o_columns=columns("o"),
+        n_columns=columns("n"),
+    )
+
+
+def _install(conn: Connection, table: SourceTable) -> None:
+    """Make the triggers of one table as they must be, where one is not, and note their fingerprints."""
+    row = conn.execute(
+        "SELECT count(*) FILTER (WHERE n.fingerprint = e.fingerprint), count(*)"
+        " FROM projector.capture_triggers AS e LEFT JOIN projector.capture_fingerprints AS n"
+        " USING (table_name, trigger_name) WHERE e.table_name = %s",
+        (table.name,),
+    ).fetchone()
+    if row is not None and row[0] == row[1] == len(TRIGGERS):
+        return
+    _drop(conn, table)
+    partitioned = _is_partitioned(conn, table.name)
+    for trigger in TRIGGERS:
+        for command in _commands(table, trigger, partitioned=partitioned):
+            conn.execute(command)
+    conn.execute("DELETE FROM projector.capture_triggers WHERE table_name = %s", (table.name,))
+    conn.execute(
+        "INSERT INTO projector.capture_triggers SELECT table_name, trigger_name, fingerprint"
+        " FROM projector.capture_fingerprints WHERE table_name = %s",
+        (table.name,),
+    )
+
+
+def _commands(table: SourceTable, trigger: str, *, partitioned: bool) -> list[sql.Composed]:
+    """The commands that make one trigger.
+
+    An ordinary session fires the statement triggers: they see COPY and cascades, and cost one insert a statement. Under
+    replica role these do not fire for rows, so a row trigger stands in there. A partitioned table has the row trigger
+    alone, always: a write straight to a partition fires no other.
+    """
+    name = sql.Identifier(f"leads_capture_{trigger}")
+    on = sql.Identifier(table.name)
+    function = sql.SQL("projector.") + sql.Identifier(f"capture_{table.name}")
+    event = {
+        "insert": "AFTER INSERT ON {on} REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT",
+        "update": "AFTER UPDATE ON {on} REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT",
+        "delete": "AFTER DELETE ON {on} REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT",
+        "truncate": "AFTER TRUNCATE ON {on} FOR EACH STATEMENT",
+        "replica": "AFTER INSERT OR UPDATE OR DELETE ON {on} FOR EACH ROW",
+    }[trigger]
+    text = cast("LiteralString", "CREATE TRIGGER {name} " + event + " EXECUTE FUNCTION {function}()")
+    create = sql.SQL(text).format(name=name, on=on, function=function)
+    enabled = {"truncate": "ENABLE ALWAYS", "replica": "ENABLE ALWAYS" if partitioned else "ENABLE REPLICA"}
+    state = enabled.get(trigger, "DISABLE" if partitioned else None)
+    if state is None:
+        return [create]
+    alter = sql.SQL(cast("LiteralString", "ALTER TABLE {on} " + state + " TRIGGER {name}")).format(
+        on=on, name=name
+    )
+    return [create, alter]
+
+
+def _drop(conn: Connection, table: SourceTable) -> None:
+    for trigger in TRIGGERS:
+        conn.execute(
+            sql.SQL("DROP TRIGGER IF EXISTS {} ON {}").format(
+                sql.Identifier(f"leads_capture_{trigger}"), sql.Identifier(table.name)
+            )
+        )
+
+
+def _oid(conn: Connection, table: str) -> int | None:
+    row = conn.execute("SELECT to_regclass(%s)::oid", (table,)).fetchone()
+    return None if row is None else row[0]
+
+
+def _is_partitioned(conn: Connection, table: str) -> bool:
+    row = conn.execute("SELECT relkind = 'p' FROM pg_class WHERE oid = to_regclass(%s)", (table,)).fetchone()
+    return bool(row and row[0])
+
+
+def _with_lock_timeout(conn: Connection, table: str, patience: float, work: Callable[[], Any]) -> None:
+    """Do the work in a transaction that never waits long for a lock, again and again until it succeeds."""
+    deadline = time.monotonic() + patience
+    pause = 0.05
+    while True:
+        try:
+            with conn.transaction():
+                conn.execute("SELECT set_config('lock_timeout', %s, true)", (_LOCK_TIMEOUT,))
+                work()
+        except psycopg.errors.LockNotAvailable:
+            if time.monotonic() > deadline:
+                raise BlockedError(
+                    f"The triggers of {table} could not be changed in {patience:.0f} s, because {_blockers(conn, table)}."
+                    " End that transaction, or try again when it has ended."
+                ) from None
+            time.sleep(pause)
+            pause = min(pause * 2, 2.0)
+        else:
+            return
+
+
+def _blockers(conn: Connection, table: str) -> str:
+    rows = conn.execute(
+        "SELECT a.pid, coalesce(nullif(a.application_name, ''), a.usename),"
+        " date_trunc('second', clock_timestamp() - a.xact_start)::text"
+        " FROM pg_locks AS l JOIN pg_stat_activity AS a USING (pid)"
+        " WHERE l.relation = to_regclass(%s) AND l.granted AND a.pid <> pg_backend_pid() ORDER BY a.xact_start LIMIT 3",
+        (table,),
+    ).fetchall()
+    held = "; ".join(f"process {pid} ({name}) has held it for {age}" for pid, name, age in rows)
+    return held or "other sessions keep using it"

@@ -1,0 +1,17 @@
+"""The advisory locks that order projectors, all of one database and all held to the end of a transaction.
+
+The first key of each names what is locked. They are taken in the order in which they stand here, so that no two
+transactions wait for each other.
+"""
+
+MIGRATION = 0x1EAD00
+"""Held while the schema or the triggers change. No second key but 0."""
+
+SHARD = 0x1EAD01
+"""Second key: a shard of the queue. Its owner alone takes changes from it."""
+
+TENANT = 0x1EAD02
+"""Second key: hash of a user_id. Merges of one tenant take turns."""
+
+SHARDS = (0, 1, 2, 3)
+"""The shards of the queue, as projector.shard_of() has them."""

@@ -1,0 +1,160 @@
+"""Install what is ours beside the platform's tables, bring it up to date, or take it away again."""
+
+from collections.abc import Sequence
+
+import psycopg
+from psycopg import sql
+from psycopg.rows import TupleRow
+
+from projector import capture, locks
+from projector.errors import SourceMissingError
+from projector.source import LOOKED_UP, SOURCE_TABLES
+from projector.statements import schema_sections, steps
+
+Connection = psycopg.Connection[TupleRow]
+
+PROJECTION_VERSION = 1
+"""Grows with every change of what a source row becomes: the next start of the scheduler then rebuilds."""
+
+
+def migrate(conn: Connection, *, create_source: bool) -> list[str]:
+    """Install or update the read model, the queue and the triggers; the answer is what an operator should know.
+
+    Raises SourceMissingError where source tables or columns are missing, unless they are to be created.
+    """
+    notices: list[str] = []
+    with conn.transaction():
+        conn.execute("SELECT pg_advisory_xact_lock(%s, 0)", (locks.MIGRATION,))
+        if create_source:
+            conn.execute(schema_sections()["source"])
+        missing = missing_source(conn)
+        if missing:
+            raise SourceMissingError(
+                f"The platform's tables are not all there: {'; '.join(missing)}. Check that the database URL names the"
+                " platform's database; to create empty source tables for a trial, run migrate --create-source."
+            )
+        conn.execute(schema_sections()["read_model"])
+        conn.execute(schema_sections()["projector"])
+        for text in steps("functions").values():
+            conn.execute(text)
+        capture.create_functions(conn)
+        conn.execute(
+            "INSERT INTO read_model.projection (version) VALUES (%s) ON CONFLICT DO NOTHING",
+            (PROJECTION_VERSION,),
+        )
+    notices += _try_section(
+        conn,
+        "search",
+        "A search word will read all leads of its tenant, because the extensions pg_trgm and btree_gin could not be"
+        " created. Have somebody who may do so run",
+    )
+    notices += _try_section(
+        conn, "roles", "The role of the API could not be set up. Have somebody who may do so run"
+    )
+    if capture.switched_off(conn) is None:
+        gap = capture.find_gap(conn)
+        if gap is not None and _was_built(conn):
+            capture.open_gap(conn, gap)
+            notices.append(
+                f"Capture gap: {gap}. The triggers were installed again; run refresh, or rebuild, to heal it."
+            )
+        capture.install(conn)
+    else:
+        notices.append("Capture is switched off: run `capture on` to install the triggers again.")
+    return notices + _missing_indexes(conn) + _collation(conn)
+
+
+def uninstall(conn: Connection) -> None:
+    """Take away everything of ours, the triggers first, and leave the platform's tables as they were."""
+    capture.uninstall(conn)
+    with conn.transaction():
+        conn.execute("SELECT pg_advisory_xact_lock(%s, 0)", (locks.MIGRATION,))
+        conn.execute("DROP SCHEMA IF EXISTS projector, read_model CASCADE")
+    # Another database of this server may still use the role, or we may not drop it: then it stays, and can do nothing.
+    try:
+        with conn.transaction():
+            if conn.execute("SELECT FROM pg_roles WHERE rolname = 'leads_api'").fetchone():
+                conn.execute("DROP OWNED BY leads_api")
+                conn.execute("DROP ROLE leads_api")
+    except (psycopg.errors.DependentObjectsStillExist, psycopg.errors.InsufficientPrivilege):
+        pass
+
+
+def missing_source(conn: Connection) -> list[str]:
+    """Source tables and columns that are not there, each in words."""
+    rows = conn.execute(
+        "SELECT t.name, to_regclass(t.name) IS NOT NULL,"
+        " ARRAY(SELECT attname::text FROM pg_attribute"
+        "  WHERE attrelid = to_regclass(t.name) AND attnum > 0 AND NOT attisdropped)"
+        " FROM unnest(%s::text[]) AS t (name)",
+        ([table.name for table in SOURCE_TABLES],),
+    ).fetchall()
+    found = {name: (exists, set(columns)) for name, exists, columns in rows}
+    missing: list[str] = []
+    for table in SOURCE_TABLES:
+        exists, columns = found[table.name]
+        absent = [column for column in table.columns if column not in columns]
+        if not exists:
+            missing.append(f"table {table.name}")
+        elif absent:
+            missing.append(f"table {table.name} has no column {', '.join(absent)}")
+    return missing
+
+
+def _was_built(conn: Connection) -> bool:
+    row = conn.execute("SELECT built_at IS NOT NULL FROM read_model.projection").fetchone()
+    return bool(row and row[0])
+
+
+def _try_section(conn: Connection, name: str, otherwise: str) -> Sequence[str]:
+    """Apply a section of the schema; where the right is missing, say what somebody else has to run."""
+    text = schema_sections()[name]
+    try:
+        with conn.transaction():
+            conn.execute(text)
+            if name == "roles":
+                _grant_role(conn)
+    except (
+        psycopg.errors.InsufficientPrivilege,
+        psycopg.errors.UndefinedFile,
+        psycopg.errors.FeatureNotSupported,
+    ):
+        return [f"{otherwise}:\n{text.strip()}"]
+    return []
+
+
+def _grant_role(conn: Connection) -> None:
+    """Let whoever migrates take the API's role, so that one login serves both on a small installation."""
+    row = conn.execute("SELECT current_user, pg_has_role('leads_api', 'MEMBER')").fetchone()
+    if row is not None and not row[1]:
+        conn.execute(sql.SQL("GRANT leads_api TO {}").format(sql.Identifier(row[0])))
+
+
+def _missing_indexes(conn: Connection) -> list[str]:
+    notices = []
+    for table, column in LOOKED_UP:
+        row = conn.execute(
+            "SELECT EXISTS (SELECT FROM pg_index AS i JOIN pg_attribute AS a"
+            " ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]"
+            " WHERE i.indrelid = to_regclass(%s) AND a.attname = %s AND i.indisvalid AND i.indpred IS NULL)",
+            (table, column),
+        ).fetchone()
+        if row is not None and not row[0]:
+            notices.append(
+                f"The platform's table {table} has no index on {column}: a refresh reads all of it each time. Create one:"
+                f" CREATE INDEX CONCURRENTLY ON {table} ({column});"
+            )
+    return notices
+
+
+def _collation(conn: Connection) -> list[str]:
+    row = conn.execute(
+        "SELECT datname, datcollate FROM pg_database WHERE datname = current_database() AND datcollate IN ('C', 'POSIX')"
+        " AND lower('Ä') <> 'ä'"
+    ).fetchone()
+    if row is None:
+        return []
+    return [
+        f"The database {row[0]} has the collation {row[1]}, in which only ASCII letters have a lower case: searches and"
+        " sorting by name tell Ä from ä. A database with a UTF-8 collation does not."
+    ]

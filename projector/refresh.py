@@ -1,0 +1,314 @@
+"""Refresh: take the changes that wait, recompute the leads that they made stale, write what differs.
+
+One transaction a batch, in READ COMMITTED. A crash anywhere gives the changes back to the queue.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+import psycopg
+import structlog
+from psycopg.rows import TupleRow
+
+from projector import batch, capture, locks
+from projector.errors import BlockedError, CaptureGapError, NotInstalledError
+from projector.progress import Progress
+from projector.report import RunReport
+from projector.statements import statement, steps
+
+Connection = psycopg.Connection[TupleRow]
+_Result = TypeVar("_Result")
+
+DEFAULT_BATCH = 1000
+"""Changes that one batch takes at most, a fourth of them from each shard."""
+
+_PIECES = 1
+_IDLE_FRESHNESS = timedelta(seconds=1)
+_RETRIES = 5
+# Data that could not be foreseen: out of range, a broken rule, too large for an index, raised by a function. Everything
+# else concerns the server or our own statements, and would fail for every lead.
+_LEAD_FAILURES = ("22", "23", "54", "P0")
+_COLLISIONS = (
+    psycopg.errors.DeadlockDetected,
+    psycopg.errors.SerializationFailure,
+    psycopg.errors.LockNotAvailable,
+)
+
+_log = structlog.get_logger("projector.refresh")
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What one batch did. `owned` is empty where every wanted shard is another refresh's."""
+
+    owned: Sequence[int]
+    changes: int
+    leads: int = 0
+    messages: int = 0
+    drained: bool = False
+    oldest: datetime | None = None
+
+
+def refresh(
+    conn: Connection,
+    *,
+    retry_failed: bool,
+    progress: Progress,
+    size: int = DEFAULT_BATCH,
+    pause: batch.Pause = batch.no_pause,
+) -> RunReport:
+    """Make everything that was committed before this call visible in the read model, and return then.
+
+    It waits for refreshes under way. Raises CaptureGapError where changes may have been missed: a rebuild heals that.
+    """
+    started = time.monotonic()
+    require_installed(conn)
+    batch.prepare_session(conn)
+    waiting = conn.execute("SELECT count(*) FROM projector.changes").fetchone()
+    progress.start("refresh", waiting[0] if waiting else 0, "changes")
+    changes = leads = messages = 0
+    size_now = size
+    for shard in locks.SHARDS:
+        while True:
+            done, size_now = take_in_stride(conn, [shard], size=size_now, limit=size, wait=True, pause=pause)
+            changes, leads, messages = changes + done.changes, leads + done.leads, messages + done.messages
+            progress.advance(done.changes)
+            if done.drained:
+                break
+    retried = retry_dead_letters(conn, due_only=not retry_failed)
+    progress.finish()
+    notes = (f"{retried} dead letters tried again",) if retried else ()
+    return RunReport("refresh", time.monotonic() - started, leads, messages, changes, notes)
+
+
+def take_in_stride(
+    conn: Connection,
+    shards: Sequence[int],
+    *,
+    size: int,
+    limit: int,
+    wait: bool = False,
+    pause: batch.Pause = batch.no_pause,
+) -> tuple[Batch, int]:
+    """Do one batch, whatever single lead fails; the answer has the size to go on with.
+
+    A batch that fails for its data is tried again with fewer changes, down to one; that one is split by key, and a
+    single key that still fails becomes a dead letter. So the others go on after a few batches.
+    """
+    while True:
+        try:
+            done = refresh_batch(conn, shards, size=size, wait=wait, pause=pause)
+        except psycopg.Error as error:
+            if not is_lead_failure(error):
+                raise
+            _log.warning(
+                "a batch failed and is tried in smaller parts", changes=size, error=_first_line(error)
+            )
+            if size <= len(shards):
+                for shard in shards:
+                    _set_aside(conn, shard, wait=wait)
+            size = max(size // 8, 1)
+        else:
+            return done, min(size * 4, limit)
+
+
+def refresh_batch(
+    conn: Connection,
+    shards: Sequence[int],
+    *,
+    size: int = DEFAULT_BATCH,
+    wait: bool = False,
+    pause: batch.Pause = batch.no_pause,
+) -> Batch:
+    """One batch of the given shards, or of those of them that no other refresh owns; tried again where two collide."""
+    return _retrying(lambda: _refresh_batch(conn, shards, size, wait=wait, pause=pause))
+
+
+def retry_dead_letters(conn: Connection, *, due_only: bool) -> int:
+    """Try the dead letters again, each in a transaction of its own; the answer is how many were tried."""
+    letters = conn.execute(
+        "SELECT kind, key FROM projector.dead_letters WHERE NOT %s OR retry_at <= clock_timestamp() ORDER BY retry_at",
+        (due_only,),
+    ).fetchall()
+    for kind, key in letters:
+        try:
+            _retrying(lambda kind=kind, key=key: _retry_dead_letter(conn, kind, key))  # type: ignore[misc]
+        except psycopg.Error as error:
+            if not is_lead_failure(error):
+                raise
+            with conn.transaction():
+                _bury(conn, kind, key, error)
+    return len(letters)
+
+
+def require_installed(conn: Connection) -> None:
+    """Raise NotInstalledError where the database holds no projector's state."""
+    row = conn.execute("SELECT to_regclass('projector.changes') IS NOT NULL").fetchone()
+    if row is None or not row[0]:
+        raise NotInstalledError(
+            "The read model is not installed in this database: run migrate, then rebuild."
+        )
+
+
+def is_lead_failure(error: psycopg.Error) -> bool:
+    """Whether the data of a single lead can be the reason."""
+    return error.sqlstate is not None and error.sqlstate[:2] in _LEAD_FAILURES
+
+
+def _refresh_batch(
+    conn: Connection, shards: Sequence[int], size: int, *, wait: bool, pause: batch.Pause
+) -> Batch:
+    with conn.transaction():
+        opened = conn.execute(
+            statement("take", "open_batch_waiting" if wait else "open_batch"),
+            {"shard_class": locks.SHARD, "shards": list(shards)},
+        ).fetchone()
+        if opened is None:
+            raise AssertionError
+        started_at, owned, gap, waiting = opened
+        if gap is not None:
+            raise CaptureGapError(gap)
+        if not owned:
+            return Batch(owned=(), changes=0)
+        if not waiting:
+            # Not even looking at the stage saves its clean-up, which costs more than all the rest of an idle batch.
+            _advance_freshness(conn, owned, started_at, _IDLE_FRESHNESS)
+            return Batch(owned, changes=0, drained=True)
+        batch.clear_stage(conn)
+        limits = {"shards": owned, "singles": max(size // len(owned), 1), "pieces": _PIECES}
+        taken = conn.execute(statement("take", "take_changes"), limits).fetchone()
+        if taken is None:
+            raise AssertionError
+        changes, oldest, drained, spreads = taken
+        pause("taken")
+        if spreads:
+            spread = conn.execute(statement("take", "spread_changes")).fetchone()
+            drained = drained and spread is not None and spread[0] == 0
+        written = batch.Written(0, 0)
+        if changes:
+            written = _recompute(conn, None, None, pause)
+            _log_run(conn, started_at, changes, written)
+        if drained:
+            _advance_freshness(conn, owned, started_at, timedelta(0))
+    return Batch(owned, changes, written.leads, written.messages, drained, oldest)
+
+
+def _advance_freshness(
+    conn: Connection, shards: Sequence[int], started_at: datetime, at_least: timedelta
+) -> None:
+    conn.execute(
+        statement("take", "advance_freshness"),
+        {"shards": shards, "started_at": started_at, "at_least": at_least},
+    )
+
+
+def _recompute(conn: Connection, kind: str | None, key: str | None, pause: batch.Pause) -> batch.Written:
+    """From the staged changes to rows of the read model."""
+    conn.execute(statement("take", "collect_stale_keys"), {"retried_kind": kind, "retried_key": key})
+    batch.resolve(conn, pause)
+    return batch.recompute_and_merge(conn, pause)
+
+
+def _log_run(conn: Connection, started_at: datetime, changes: int, written: batch.Written) -> None:
+    conn.execute(
+        "INSERT INTO projector.runs (kind, started_at, finished_at, outcome, changes, leads, messages)"
+        " VALUES ('refresh', %s, clock_timestamp(), 'done', %s, %s, %s)",
+        (started_at, changes, written.leads, written.messages),
+    )
+
+
+def _set_aside(conn: Connection, shard: int, *, wait: bool) -> None:
+    """Take the oldest change of a shard alone; where it fails again, split it or set its only key aside."""
+    for bulk in (False, True):
+        try:
+            refresh_one = {"shards": [shard], "singles": int(not bulk), "pieces": int(bulk)}
+            _retrying(lambda limits=refresh_one: _take_one(conn, limits, wait=wait))  # type: ignore[misc]
+        except psycopg.Error as error:
+            if not is_lead_failure(error):
+                raise
+            with conn.transaction():
+                conn.execute("SELECT pg_advisory_xact_lock(%s, %s)", (locks.SHARD, shard))
+                batch.clear_stage(conn)
+                conn.execute(statement("take", "take_changes"), refresh_one)
+                _split_or_bury(conn, error)
+
+
+def _take_one(conn: Connection, limits: dict[str, object], *, wait: bool) -> None:
+    with conn.transaction():
+        opened = conn.execute(
+            statement("take", "open_batch_waiting" if wait else "open_batch"),
+            {"shard_class": locks.SHARD, "shards": limits["shards"]},
+        ).fetchone()
+        if opened is None or not opened[1]:
+            return
+        batch.clear_stage(conn)
+        taken = conn.execute(statement("take", "take_changes"), limits).fetchone()
+        if taken is not None and taken[0]:
+            if taken[3]:
+                conn.execute(statement("take", "spread_changes"))
+            _log_run(conn, opened[0], taken[0], _recompute(conn, None, None, batch.no_pause))
+
+
+def _split_or_bury(conn: Connection, error: psycopg.Error) -> None:
+    for kind, keys in conn.execute("SELECT kind, keys FROM stage_changes").fetchall():
+        if len(keys) > 1:
+            conn.execute(statement("dead_letters", "split_change"))
+        else:
+            _bury(conn, kind if kind in ("contacts", "template_sends") else "resync", keys[0], error)
+
+
+def _bury(conn: Connection, kind: str, key: str, error: psycopg.Error) -> None:
+    text = _first_line(error)
+    conn.execute(statement("dead_letters", "upsert_dead_letter"), {"kind": kind, "key": key, "error": text})
+    _count_dead_letters(conn)
+    _log.error("set aside as a dead letter", kind=kind, key=key, error=text)
+
+
+def _count_dead_letters(conn: Connection) -> None:
+    for name in ("count_dead_letters", "clear_dead_letter_counts"):
+        conn.execute(steps("dead_letters")[name])
+
+
+def _retry_dead_letter(conn: Connection, kind: str, key: str) -> None:
+    with conn.transaction():
+        # The row lock keeps two refreshes from retrying one letter at once.
+        letter = conn.execute(
+            "SELECT FROM projector.dead_letters WHERE kind = %s AND key = %s FOR UPDATE SKIP LOCKED",
+            (kind, key),
+        ).fetchone()
+        if letter is None:
+            return
+        batch.clear_stage(conn)
+        conn.execute(
+            "INSERT INTO stage_changes (change_id, shard, kind, keys) VALUES (0, 0, %s, ARRAY[%s])",
+            (kind, key),
+        )
+        _recompute(conn, kind, key, batch.no_pause)
+        conn.execute("DELETE FROM projector.dead_letters WHERE kind = %s AND key = %s", (kind, key))
+        _count_dead_letters(conn)
+
+
+def _retrying(work: Callable[[], _Result]) -> _Result:
+    """Do the work again where it collided with another transaction: nothing of it was written."""
+    for attempt in range(_RETRIES):
+        try:
+            return work()
+        except _COLLISIONS:
+            pass
+        except psycopg.errors.UniqueViolation as error:
+            if error.diag.schema_name != "projector":
+                raise
+        time.sleep(0.01 * 2**attempt)
+    try:
+        return work()
+    except _COLLISIONS as error:
+        raise BlockedError(
+            f"A batch collided {_RETRIES} times with other sessions: {_first_line(error)}"
+        ) from error
+
+
+def _first_line(error: psycopg.Error) -> str:
+    return (error.diag.message_primary or str(error)).splitlines()[0]

@@ -1,0 +1,38 @@
+-- The trigger function of every other source table: queue the keys of what a statement, or under replica role a
+-- row, changed.
+--
+-- Filled in for each table from projector/source.py: {function}, {kind} of change, {queue_key} (the column that is
+-- queued), {primary_key}, and the columns that the projection reads, {old_columns} and {new_columns} of a row,
+-- {o_columns} and {n_columns} of the transition tables. Rules as for messages.
+CREATE OR REPLACE FUNCTION projector.{function}()
+RETURNS trigger
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF TG_OP = 'TRUNCATE' THEN
+        PERFORM projector.queue_keys('truncate', ARRAY[TG_TABLE_NAME::text]);
+    ELSIF TG_LEVEL = 'ROW' THEN
+        IF TG_OP = 'INSERT' THEN
+            PERFORM projector.queue_keys({kind}, ARRAY[NEW.{queue_key}::text]);
+        ELSIF TG_OP = 'DELETE' THEN
+            PERFORM projector.queue_keys({kind}, ARRAY[OLD.{queue_key}::text]);
+        ELSIF ({old_columns}) IS DISTINCT FROM ({new_columns}) THEN
+            PERFORM projector.queue_keys({kind}, ARRAY[OLD.{queue_key}::text, NEW.{queue_key}::text]);
+        END IF;
+    ELSIF TG_OP = 'INSERT' THEN
+        PERFORM projector.queue_keys({kind}, array_agg({queue_key}::text)) FROM new_rows;
+    ELSIF TG_OP = 'DELETE' THEN
+        PERFORM projector.queue_keys({kind}, array_agg({queue_key}::text)) FROM old_rows;
+    ELSE
+        PERFORM projector.queue_keys({kind}, array_agg(DISTINCT either.key::text))
+        FROM old_rows AS o
+        FULL JOIN new_rows AS n ON n.{primary_key} = o.{primary_key}
+        CROSS JOIN LATERAL (VALUES (o.{queue_key}), (n.{queue_key})) AS either (key)
+        WHERE either.key IS NOT NULL AND ({o_columns}) IS DISTINCT FROM ({n_columns});
+    END IF;
+    RETURN NULL;
+END
+$$;
+REVOKE EXECUTE ON FUNCTION projector.{function}() FROM public;

@@ -1,0 +1,4 @@
+-- Delete the messages that have no source row any more, or whose source row is no lead's.
+DELETE FROM read_model.lead_messages AS m
+USING stage_message_changes AS d
+WHERE d.conversation_id IS NULL AND m.user_id = d.user_id AND m.message_id = d.message_id;

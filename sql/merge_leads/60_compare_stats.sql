@@ -1,0 +1,53 @@
+-- By how much each combination of facets moves: the leads as they are now less the leads as they were.
+INSERT INTO stage_stats (
+    user_id, day, lead_status, total_score, on_whatsapp, on_instagram, on_webchat, has_extraction, has_email, leads
+)
+SELECT
+    side.user_id,
+    side.day,
+    side.lead_status,
+    side.total_score,
+    side.on_whatsapp,
+    side.on_instagram,
+    side.on_webchat,
+    side.has_extraction,
+    side.has_email,
+    sum(side.leads)
+FROM (
+    SELECT
+        n.user_id,
+        (n.last_message_at AT TIME ZONE 'UTC')::date AS day,
+        n.lead_status,
+        n.total_score,
+        n.on_whatsapp,
+        n.on_instagram,
+        n.on_webchat,
+        n.has_extraction,
+        n.has_email,
+        1 AS leads
+    FROM stage_leads AS n
+    UNION ALL
+    SELECT
+        o.user_id,
+        (o.last_message_at AT TIME ZONE 'UTC')::date AS day,
+        o.lead_status,
+        o.total_score,
+        o.on_whatsapp,
+        o.on_instagram,
+        o.on_webchat,
+        o.has_extraction,
+        o.has_email,
+        -1 AS leads
+    FROM old_leads AS o
+) AS side
+GROUP BY
+    side.user_id,
+    side.day,
+    side.lead_status,
+    side.total_score,
+    side.on_whatsapp,
+    side.on_instagram,
+    side.on_webchat,
+    side.has_extraction,
+    side.has_email
+HAVING sum(side.leads) <> 0;

@@ -1,0 +1,33 @@
+-- The messages that the taken changes name, each under every tenant that its conversations belonged or belong to.
+INSERT INTO stale_messages (user_id, message_id)
+SELECT DISTINCT
+    owner.user_id,
+    changed.message_id
+FROM (
+    SELECT
+        t.change_id,
+        m.message_id
+    FROM stage_changes AS t
+    CROSS JOIN LATERAL unnest(t.message_ids) AS m (message_id)
+    WHERE t.kind = 'messages'
+) AS changed
+INNER JOIN (
+    SELECT
+        t.change_id,
+        k.key COLLATE "C" AS conversation_id
+    FROM stage_changes AS t
+    CROSS JOIN LATERAL unnest(t.keys) AS k (key)
+    WHERE t.kind = 'messages'
+) AS keyed ON keyed.change_id = changed.change_id
+INNER JOIN (
+    SELECT
+        s.conversation_id,
+        s.old_user_id AS user_id
+    FROM stale_conversations AS s
+    WHERE s.old_user_id IS NOT NULL
+    UNION
+    SELECT
+        c.conversation_id,
+        c.user_id
+    FROM stage_conversations AS c
+) AS owner ON owner.conversation_id = keyed.conversation_id;

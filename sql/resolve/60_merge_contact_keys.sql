@@ -1,0 +1,77 @@
+-- Note which lead each stale contact belongs to now; collect its old and its new lead as stale.
+--
+-- Rules as for conversations: one that another refresh moved to a tenant not locked here is left to that change.
+WITH resolved AS MATERIALIZED (
+    SELECT
+        s.contact_id,
+        o.user_id AS old_user_id,
+        o.customer_phone AS old_customer_phone,
+        n.user_id,
+        n.customer_phone
+    FROM stale_contacts AS s
+    LEFT JOIN LATERAL (
+        SELECT
+            k.user_id,
+            k.customer_phone
+        FROM projector.contact_keys AS k
+        WHERE k.contact_id = s.contact_id
+        OFFSET 0
+    ) AS o ON true
+    LEFT JOIN LATERAL (
+        SELECT
+            c.user_id::text COLLATE "C" AS user_id,
+            projector.canonical_phone(c.phone) COLLATE "C" AS customer_phone
+        FROM contacts AS c
+        WHERE c.contact_id = s.contact_id COLLATE "default"
+        OFFSET 0
+    ) AS n ON n.customer_phone IS NOT NULL AND n.user_id IN (SELECT t.user_id FROM stale_tenants AS t)
+    WHERE o.user_id IS NULL OR o.user_id IN (SELECT t.user_id FROM stale_tenants AS t)
+),
+
+collected AS (
+    INSERT INTO dirty_leads (user_id, customer_phone, profile, whole)
+    SELECT
+        r.old_user_id,
+        r.old_customer_phone,
+        true,
+        false
+    FROM resolved AS r
+    WHERE r.old_user_id IS NOT NULL
+    UNION ALL
+    SELECT
+        r.user_id,
+        r.customer_phone,
+        true,
+        false
+    FROM resolved AS r
+    WHERE r.user_id IS NOT NULL
+),
+
+gone AS (
+    DELETE FROM projector.contact_keys AS k
+    USING resolved AS r
+    WHERE r.user_id IS NULL
+        AND k.contact_id = r.contact_id
+        AND k.user_id = r.old_user_id
+        AND k.customer_phone = r.old_customer_phone
+),
+
+moved AS (
+    UPDATE projector.contact_keys AS k
+    SET user_id = r.user_id, customer_phone = r.customer_phone
+    FROM resolved AS r
+    WHERE r.user_id IS NOT NULL
+        AND k.contact_id = r.contact_id
+        AND k.user_id = r.old_user_id
+        AND k.customer_phone = r.old_customer_phone
+        AND (r.user_id, r.customer_phone) IS DISTINCT FROM (r.old_user_id, r.old_customer_phone)
+)
+
+INSERT INTO projector.contact_keys (contact_id, user_id, customer_phone)
+SELECT
+    r.contact_id,
+    r.user_id,
+    r.customer_phone
+FROM resolved AS r
+WHERE r.user_id IS NOT NULL AND r.old_user_id IS NULL
+ORDER BY r.contact_id;

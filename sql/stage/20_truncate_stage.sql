@@ -1,0 +1,22 @@
+-- Give back the room of rows long deleted, now and then: nothing vacuums a temporary table.
+TRUNCATE
+    stage_changes,
+    stale_conversations,
+    stale_contacts,
+    stale_sends,
+    stale_tenants,
+    stale_messages,
+    dirty_leads,
+    stale_leads,
+    stage_conversations,
+    stage_messages,
+    old_messages,
+    stage_message_changes,
+    stage_lead_conversations,
+    old_conversations,
+    stage_last_messages,
+    stage_profiles,
+    old_profiles,
+    stage_leads,
+    old_leads,
+    stage_stats;

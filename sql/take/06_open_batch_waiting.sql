@@ -1,0 +1,20 @@
+-- Open a batch as open_batch does, but wait for the refresh that owns a shard: somebody waits for the outcome.
+SELECT
+    now() AS started_at,
+    ARRAY(
+        SELECT locked.shard
+        FROM (
+            SELECT
+                wanted.shard,
+                pg_advisory_xact_lock(%(shard_class)s, wanted.shard)
+            FROM unnest(%(shards)s::smallint[]) AS wanted (shard)
+            ORDER BY wanted.shard
+            OFFSET 0
+        ) AS locked
+    ) AS owned,
+    projector.capture_gap() AS gap,
+    EXISTS (
+        SELECT 1
+        FROM projector.changes AS c
+        WHERE c.shard = any(%(shards)s::smallint[])
+    ) AS waiting;

@@ -1,0 +1,71 @@
+-- Take the next changes of the shards that this transaction owns: delete them from the queue, stage them.
+--
+-- Parameters: shards; singles and pieces, how many of either to take from each shard. Single changes go first and
+-- only a few pieces of mass changes beside them, so that an import does not hold up a customer's message.
+-- Returns: changes taken; the oldest of them; whether the shards are drained, that is, whether everything that this
+-- statement could see of them was taken; whether a change stands for keys that have to be spread first.
+-- ctid is safe here: rows of the queue are never updated, and nobody else deletes from an owned shard.
+WITH upcoming AS MATERIALIZED (
+    SELECT
+        owned.shard,
+        picked.row_id,
+        picked.bulk
+    FROM unnest(%(shards)s::smallint[]) AS owned (shard)
+    CROSS JOIN LATERAL (
+        (
+            SELECT
+                c.ctid AS row_id,
+                c.bulk
+            FROM projector.changes AS c
+            WHERE c.shard = owned.shard AND NOT c.bulk
+            ORDER BY c.change_id
+            LIMIT %(singles)s
+        )
+        UNION ALL
+        (
+            SELECT
+                c.ctid AS row_id,
+                c.bulk
+            FROM projector.changes AS c
+            WHERE c.shard = owned.shard AND c.bulk
+            ORDER BY c.change_id
+            LIMIT %(pieces)s
+        )
+    ) AS picked
+),
+
+taken AS (
+    DELETE FROM projector.changes
+    WHERE ctid = any(ARRAY(SELECT upcoming.row_id FROM upcoming))
+    RETURNING change_id, shard, kind, keys, message_ids, queued_at
+),
+
+staged AS (
+    INSERT INTO stage_changes (change_id, shard, kind, keys, message_ids, queued_at)
+    SELECT
+        taken.change_id,
+        taken.shard,
+        taken.kind,
+        taken.keys,
+        taken.message_ids,
+        taken.queued_at
+    FROM taken
+)
+
+SELECT
+    count(*) AS changes,
+    min(taken.queued_at) AS oldest,
+    NOT EXISTS (
+        SELECT 1
+        FROM upcoming
+        GROUP BY upcoming.shard, upcoming.bulk
+        HAVING count(*) >= CASE WHEN upcoming.bulk THEN %(pieces)s ELSE %(singles)s END
+    ) AS drained,
+    coalesce(
+        bool_or(
+            taken.kind IN ('agents', 'phone_numbers', 'templates', 'truncate')
+            OR cardinality(taken.message_ids) > 2000
+        ),
+        false
+    ) AS spreads
+FROM taken;
