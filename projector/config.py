@@ -2,7 +2,7 @@
 
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,7 @@ _CRON_FIELDS: tuple[tuple[int, int, tuple[str, ...]], ...] = (
 class Config:
     """Everything that can be set; a text that is empty is not set."""
 
-    database_url: str
+    database_url: str = field(repr=False)
     state_dir: Path
     pg_bin: Path | None
     refresh_seconds: float

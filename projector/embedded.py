@@ -105,6 +105,11 @@ class EmbeddedServer:
         """The log of PostgreSQL."""
         return self.folder / "postgres.log"
 
+    @property
+    def address(self) -> str:
+        """Where it listens; fit to be shown, unlike the URL with its password."""
+        return self.url().rpartition("@")[2]
+
     def url(self, database: str = DATABASE) -> str:
         """How to connect to it; the URL contains the password."""
         try:
