@@ -453,9 +453,9 @@ def generate(
     # The last tenant has nothing at all, unless it is the only one.
     user_ids = [str(user["user_id"]) for user in users][: max(len(users) - 1, 1)]
     channels = [nasty.channel(user_id) for user_id in user_ids for _ in range(6)]
-    for channel, platform in zip(channels, itertools.cycle(PLATFORMS), strict=False):
-        if nasty.chance(0.8):
-            channel["platform"] = platform
+    # Each platform and an odd one, so that every tenant has all of them at work.
+    for channel, platform in zip(channels, itertools.cycle((*PLATFORMS, None, None, None)), strict=False):
+        channel["platform"] = platform or nasty.one_of((*PLATFORMS, *ODD_PLATFORMS))
     owned = [(str(channel["user_id"]), str(channel["id"])) for channel in channels]
     # Each tenant has one channel without an agent, and one agent without conversations.
     agents = [nasty.agent(*channel) for place, channel in enumerate(owned) if place % 6 < 5]

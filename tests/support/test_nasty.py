@@ -1,0 +1,165 @@
+"""The random rows, changes and parameters hold what they promise, so that tests built on them can fail."""
+
+from collections.abc import Iterator
+from dataclasses import fields
+from datetime import UTC, datetime
+from random import Random
+from urllib.parse import parse_qsl
+
+import psycopg
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from psycopg.rows import TupleRow
+
+from tests.oracle import Model, compute_leads, list_leads, messages, read_model, read_source
+from tests.support import nasty, queries
+from tests.support.mutations import CHANGES, KEYS, REPLICA_CHANGES, mutate
+from tests.support.server import Database, Server
+
+NOW = datetime(2025, 12, 12, 20, 55, 31, 163000, tzinfo=UTC)
+
+
+# What these change is nothing that a lead is made of.
+WITHOUT_EFFECT = {
+    "change_and_change_back",
+    "insert_known_message",
+    "move_channel",
+    "rename_template",
+    "rolled_back_change",
+    "update_no_row",
+    "update_nothing",
+    "update_tenant",
+}
+
+
+def _rows(connection: psycopg.Connection[TupleRow]) -> set[object]:
+    source = read_source(connection)
+    return {row for field in fields(source) for row in getattr(source, field.name)}
+
+
+@pytest.fixture
+def source(source_database: Database) -> Iterator[psycopg.Connection[TupleRow]]:
+    with source_database.connect() as connection:
+        yield connection
+
+
+@pytest.fixture
+def filled(source: psycopg.Connection[TupleRow]) -> psycopg.Connection[TupleRow]:
+    nasty.write(source, nasty.generate(Random(1), 60, now=NOW))
+    return source
+
+
+def test_the_same_seed_gives_the_same_rows() -> None:
+    one, other = nasty.generate(Random(7), 20, now=NOW), nasty.generate(Random(7), 20, now=NOW)
+    assert one == other
+    assert one != nasty.generate(Random(8), 20, now=NOW)
+
+
+def test_rows_of_all_tables_fit_into_them(source: psycopg.Connection[TupleRow]) -> None:
+    for seed in range(5):
+        rows = nasty.generate(Random(seed), 100, now=NOW)
+        nasty.write(source, rows)
+        assert {table for table, _ in rows} == set(KEYS)
+
+
+def test_leads_are_of_every_kind(source: psycopg.Connection[TupleRow]) -> None:
+    nasty.write(source, nasty.generate(Random(1), 600, now=NOW))
+    leads = read_model(source).all_leads()
+    kinds = {
+        "on two platforms": any(len(lead.platforms) > 1 for lead in leads),
+        "on none": any(not lead.platforms for lead in leads),
+        "of sends only": any(not lead.conversations for lead in leads),
+        "with a noted time only": any(lead.last_message_at and not lead.messages for lead in leads),
+        "without any time": any(lead.last_message_at is None for lead in leads),
+        "with several conversations": any(lead.conversation_count > 1 for lead in leads),
+        "of two tenants": len({lead.customer_phone for lead in leads}) < len(leads),
+        "called stats": any(lead.customer_phone == "stats" for lead in leads),
+        "with a slash": any("/" in lead.customer_phone for lead in leads),
+        "with an empty extraction": any(lead.has_extraction and lead.total_score is None for lead in leads),
+        "of each status": {lead.lead_status for lead in leads} == {None, "Hot", "Warm", "Cold"},
+        "with a name from a contact": any(lead.name and not lead.has_extraction for lead in leads),
+        "without a name": any(lead.name is None for lead in leads),
+    }
+    assert [kind for kind, found in kinds.items() if not found] == []
+    rows = read_source(source)
+    assert any(row.timestamp and row.timestamp.microsecond % 1000 == 999 for row in rows.messages)
+    assert any(row.timestamp is None for row in rows.messages)
+    assert any(row.sequence_no is None for row in rows.messages)
+    assert len({row.timestamp for row in rows.messages}) < len(rows.messages) * 3 // 4
+    assert {row.is_latest for row in rows.extractions} == {True, False, None}
+    assert {row.is_active for row in rows.conversations} == {True, False, None}
+
+
+@pytest.mark.parametrize("kind", [*CHANGES, *REPLICA_CHANGES])
+def test_every_kind_of_change_can_be_made(filled: psycopg.Connection[TupleRow], kind: str) -> None:
+    if kind == "replica_adopt":
+        mutate(Random(1), filled, kind="replica_orphan")
+    before = _rows(filled)
+    # A change may meet a key that is taken; one of several seeds must get through.
+    told = [mutate(Random(100 + seed), filled, kind=kind, now=NOW) for seed in range(8)]
+    assert any("skipped" not in text and "given up" not in text for text in told), told
+    assert (_rows(filled) != before) == (kind not in WITHOUT_EFFECT)
+
+
+def test_changes_keep_the_tables_filled(filled: psycopg.Connection[TupleRow]) -> None:
+    rng = Random(3)
+    for _ in range(300):
+        mutate(rng, filled, now=NOW, replica=True)
+    model = compute_leads(read_source(filled))
+    assert len(model.all_leads()) > 20
+
+
+def test_an_open_transaction_is_the_callers_to_end(filled: psycopg.Connection[TupleRow]) -> None:
+    before = _rows(filled)
+    with filled.transaction(force_rollback=True):
+        mutate(Random(5), filled, kind="insert_conversation", now=NOW)
+        assert _rows(filled) != before
+    assert _rows(filled) == before
+
+
+@pytest.fixture(scope="module")
+def model(server: Server, source_template: Database) -> Iterator[Model]:
+    database = server.create("nasty", template=source_template.name)
+    with database.connect() as connection:
+        nasty.write(connection, nasty.generate(Random(1), 60, now=NOW, tenants=["u", "v"]))
+        yield read_model(connection)
+    server.drop(database)
+
+
+CONTRADICTIONS = frozenset({"from_date", "to_date", "min_total_score", "max_total_score"})
+MANY = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+@MANY
+@given(data=st.data())
+def test_valid_parameters_are_taken(model: Model, data: st.DataObject) -> None:
+    words = queries.vocabulary(model, "u")
+    answer = list_leads(model, "u", data.draw(queries.valid_list_params(words)), NOW)
+    assert answer.bad <= CONTRADICTIONS
+    phone = data.draw(queries.paths_to_leads(words))
+    answer = messages(model, "u", phone, data.draw(queries.valid_message_params(words)))
+    assert answer.bad <= CONTRADICTIONS
+
+
+@MANY
+@given(data=st.data())
+def test_parameters_survive_the_query_string(model: Model, data: st.DataObject) -> None:
+    words = queries.vocabulary(model, "u")
+    params = data.draw(queries.list_params(words))
+    written = queries.query_string(params)
+    assert parse_qsl(written, keep_blank_values=True, errors="surrogateescape") == params
+
+
+def test_parameters_are_of_every_kind(model: Model) -> None:
+    words = queries.vocabulary(model, "u")
+    seen: set[tuple[int, bool]] = set()
+
+    @settings(max_examples=200, deadline=None, database=None, derandomize=True)
+    @given(params=queries.list_params(words))
+    def look(params: queries.Pairs) -> None:
+        answer = list_leads(model, "u", params, NOW)
+        seen.add((answer.status, bool(answer.body.get("data"))))
+
+    look()
+    assert seen == {(200, True), (200, False), (400, False)}
