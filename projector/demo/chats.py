@@ -1,4 +1,4 @@
-# ruff: noqa: RUF001, E501 - chats in many scripts are the point of this module, and read best on one line.
+# ruff: noqa: E501, RUF001  # Chats in many scripts are the point of this module; they read best on one line.
 """What demo customers and agents say to each other, by language."""
 
 from dataclasses import dataclass

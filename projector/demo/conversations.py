@@ -1,96 +1,91 @@
 """Demo conversations and their messages."""
 
+from dataclasses import dataclass
+
+from projector.demo.chance import happens, pick
 from projector.demo.clock import SECOND, timestamp
 from projector.demo.identifiers import incoming_message_ids, outgoing_message_id, random_uuid
-from projector.demo.people import pick
 from projector.demo.script import Script
 from projector.demo.setting import Lead, Setting
 
 # At most this many messages are worked out at a time, however long a conversation is.
 _STRETCH = 10_000
+# How far the platform's own note of the last message is off, in milliseconds.
+_OFF = (0,) * 14 + (-38, -3, 1, 7, 31)
 
-_LATE = 0.1
+
+@dataclass(frozen=True, slots=True)
+class Between:
+    """Who talks in a conversation, how much, and whether it goes on."""
+
+    lead: Lead
+    customer_phone: str
+    agent_id: str
+    is_active: bool | None
+    messages: int
 
 
-def add_conversation(
-    setting: Setting,
-    script: Script,
-    lead: Lead,
-    *,
-    agent_id: str,
-    customer_phone: str,
-    is_active: bool | None,
-    messages: int,
-    end: int,
-) -> tuple[str, int]:
-    """Add a conversation that ends at a time; return its id and when it started."""
+def add_conversation(setting: Setting, script: Script, between: Between, end: int) -> tuple[str, int]:
+    """Add a conversation that ends at a time, and its messages; return its id and when it started."""
     rng = setting.rng
     conversation_id = random_uuid(rng)
     place = pick(rng, script.starts)
-    # Half of the time that is left stays free for the lead's older conversations.
-    start = end - min(script.span(place, messages), (end - setting.horizon) // 2)
+    span = script.span(place, between.messages)
+    # Half of the time that there was stays free for the lead's older conversations.
+    start = end - min(span, (end - setting.horizon) // 2)
     setting.rows.add(
         "conversations",
         conversation_id,
-        agent_id,
-        customer_phone,
+        between.agent_id,
+        between.customer_phone,
         timestamp(start - int(rng.random() * SECOND)),
-        _noted_end(setting, end, messages),
-        is_active,
+        _noted_end(setting, end, between.messages),
+        between.is_active,
     )
-    _add_messages(setting, script, lead, conversation_id, place, messages, start, end)
+    if not between.messages:
+        return conversation_id, start
+
+    opening = script.opening(rng, between.lead.person.first_name if happens(rng, 0.8) else None)
+    incoming = incoming_message_ids(rng, between.lead.customer_phone)
+    pace = (end - start) / span if span else 0.0
+    for done in range(0, between.messages, _STRETCH):
+        stretch = min(_STRETCH, between.messages - done)
+        times = [start + int(offset * pace) for offset in script.offsets(place, place + done, stretch)]
+        if done + stretch == between.messages:
+            times[-1] = end
+        places = script.places(place + done, stretch)
+        from_user = [script.from_user[at] for at in places]
+        endings = [script.endings[at] for at in places]
+        if done == 0:
+            from_user[:2] = [True, False][:stretch]
+            endings[:2] = opening[:stretch]
+        late = _let_one_be_late(setting, times)
+        lines = [
+            f"{incoming() if user else outgoing_message_id(rng, at)}"
+            f"\t{conversation_id}\t{timestamp(at)}\t{number}\t{line_end}"
+            for user, at, number, line_end in zip(
+                from_user, times, script.numbers(place, place + done, stretch), endings, strict=True
+            )
+        ]
+        if late is not None and happens(rng, 0.5):
+            # Some come into the table after younger ones.
+            lines.append(lines.pop(late))
+        setting.rows.messages.extend(lines)
+        setting.rows.write_when_enough()
     return conversation_id, start
 
 
-def _noted_end(setting: Setting, end: int, messages: int) -> str | None:
-    """Return the platform's own note of a conversation's last message: often right, sometimes not."""
-    chance = setting.rng.random()
-    if chance < (0.1 if messages else 0.5):
+def _let_one_be_late(setting: Setting, times: list[int]) -> int | None:
+    """Now and then, make one message older than the two that arrived before it; return which."""
+    if len(times) < 3 or not happens(setting.rng, 0.1):  # noqa: PLR2004  # Two before it, and itself.
         return None
-    off = int((chance - 0.9) * 400) if chance > 0.8 else 0
-    return timestamp(min(end + off, setting.now - 1))
+    late = 2 + int(setting.rng.random() * (len(times) - 2))
+    times[late - 2], times[late - 1], times[late] = times[late - 1], times[late], times[late - 2]
+    return late
 
 
-def _add_messages(
-    setting: Setting,
-    script: Script,
-    lead: Lead,
-    conversation_id: str,
-    place: int,
-    messages: int,
-    start: int,
-    end: int,
-) -> None:
-    """Add messages from start to end: a stretch of the script, with an opening of its own."""
-    if not messages:
-        return
-    rng, lines = setting.rng, setting.rows.messages
-    incoming = incoming_message_ids(rng, lead.customer_phone)
-    opening = script.opening(rng, lead.person.first_name if rng.random() < 0.8 else None)
-    span = script.span(place, messages)
-    pace = (end - start) / span if span else 0.0
-    for done in range(0, messages, _STRETCH):
-        count = min(_STRETCH, messages - done)
-        times = [start + int(offset * pace) for offset in script.offsets(place, place + done, count)]
-        if done + count == messages:
-            times[-1] = end
-        numbers = script.numbers(place, place + done, count)
-        places = script.places(place + done, count)
-        endings = [script.endings[at] for at in places]
-        from_user = [script.from_user[at] for at in places]
-        if done == 0:
-            endings[:2] = opening[:count]
-            from_user[:2] = [True, False][:count]
-        late = 2 + int(rng.random() * (count - 2)) if count > 4 and rng.random() < _LATE else None
-        if late is not None:
-            # Written before the two messages that arrived first.
-            times[late - 2], times[late - 1], times[late] = times[late - 1], times[late], times[late - 2]
-        lines.extend(
-            f"{incoming() if user else outgoing_message_id(rng, at)}"
-            f"\t{conversation_id}\t{timestamp(at)}\t{number}\t{ending}"
-            for user, at, number, ending in zip(from_user, times, numbers, endings, strict=True)
-        )
-        if late is not None and late % 2:
-            # Some come into the table after younger ones.
-            lines.append(lines.pop(late - count))
-        setting.rows.write_when_enough()
+def _noted_end(setting: Setting, end: int, messages: int) -> str | None:
+    """The platform's own note of a conversation's last message: often right, sometimes not or missing."""
+    if happens(setting.rng, 0.1 if messages else 0.5):
+        return None
+    return timestamp(min(end + pick(setting.rng, _OFF), setting.now - 1))

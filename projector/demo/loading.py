@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from random import Random
 from time import monotonic
-from typing import Any, Protocol
+from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 import psycopg
@@ -18,33 +18,22 @@ from projector.demo.script import make_scripts
 from projector.demo.source_rows import TABLES, SourceRows
 from projector.demo.tenants import Tenant, TenantMaker
 from projector.errors import ProjectorError, SourceMissingError
+from projector.progress import Progress
 
 DEFAULT_LEADS = 2_000
 DEFAULT_MESSAGES_PER_LEAD = 12.0
 DEFAULT_SEED = 1
 
 _LEADS_PER_NOTE = 100
+_NAMED = 3
 
 SHOWCASE_USER_ID = "5d1c2a77-0b3e-4f56-9a84-2c6e8f90b1d3"
 """The tenant in which every filter, sort and page has something to show."""
 
 
-class Progress(Protocol):
-    """What is told how far the loading is."""
-
-    def start(self, title: str, total: int, unit: str) -> None:
-        """Begin something of a known size."""
-
-    def advance(self, n: int) -> None:
-        """Note that so much more of it is done."""
-
-    def finish(self) -> None:
-        """End it, however far it came."""
-
-
 @dataclass(frozen=True, slots=True)
 class DemoReport:
-    """What was loaded: the tenants, how many leads they have, and how many rows went into each source table."""
+    """What was loaded: whose leads, how many, and how many rows of each source table."""
 
     user_ids: tuple[str, ...]
     leads: int
@@ -57,7 +46,7 @@ class DemoReport:
         return self.rows["messages"]
 
 
-def load(
+def load(  # noqa: PLR0913  # An argument for each option of the command.
     conn: psycopg.Connection[Any],
     *,
     tenants: int,
@@ -67,12 +56,13 @@ def load(
     today: date,
     progress: Progress,
 ) -> DemoReport:
-    """Load the demo, or tenants for a benchmark, as if it were midnight UTC at the beginning of `today`.
+    """Load the demo, or tenants for a benchmark, as if `today` had just begun in UTC.
 
-    Without `tenants` (0) that is the demo: the reference's tenant and the showcase tenant of so many leads, in one
-    transaction. With `tenants` it is so many tenants and nothing else, in transactions of some ten thousand
-    messages. Their ids follow from seed, size and number: another seed or size adds further tenants.
-    A tenant that is already there is refused before anything is written.
+    Without `tenants` (0) that is the demo, in one transaction: the reference's tenant, which is always the
+    same, and the showcase tenant of so many leads. With `tenants` it is so many tenants of that size only,
+    in transactions of some ten thousand messages. Their ids follow from seed, size and number: another
+    seed or another size adds further tenants. A tenant that is there already is refused before anything is
+    written.
     """
     began = monotonic()
     _check_sizes(tenants, leads, messages_per_lead)
@@ -104,7 +94,8 @@ def load(
         _analyze(conn)
     except errors.UniqueViolation as error:
         raise ProjectorError(
-            f"Some demo rows are already there ({error.diag.message_detail}). Nothing of theirs was overwritten.",
+            f"Rows with the ids of demo rows are already there: {error.diag.message_detail} "
+            "Nothing was overwritten. Load the demo into an empty database.",
         ) from error
     except (errors.UndefinedTable, errors.UndefinedColumn) as error:
         raise SourceMissingError(
@@ -117,8 +108,8 @@ def load(
 def _check_sizes(tenants: int, leads: int, messages_per_lead: float) -> None:
     if tenants < 0 or leads < 1 or not 0 <= messages_per_lead < float("inf"):
         raise ProjectorError(
-            f"No demo can be made of {tenants} tenants, {leads} leads and {messages_per_lead} messages per lead: "
-            "take 0 tenants (for the demo itself) or more, 1 lead or more, and 0 messages per lead or more.",
+            f"No demo has {tenants} tenants, {leads} leads and {messages_per_lead} messages per lead. "
+            "Take 0 tenants (the demo itself) or more, 1 lead or more, 0 messages per lead or more.",
         )
 
 
@@ -157,11 +148,12 @@ def _refuse_present(conn: psycopg.Connection[Any], user_ids: list[str]) -> None:
         )
     ]
     if present:
-        named = ", ".join(present[:3]) + (f" and {len(present) - 3} more" if len(present) > 3 else "")
+        more = len(present) - _NAMED
+        named = ", ".join(present[:_NAMED]) + (f" and {more} more" if more > 0 else "")
         raise ProjectorError(
             f"Demo tenants are already there: {named}. Nothing was loaded. "
-            "Delete their rows of `users` first (what belongs to them goes with them), "
-            "or load further tenants with another --seed.",
+            "Delete their rows of `users` first, with which all that is theirs goes; "
+            "or load other tenants, with --tenants and another --seed.",
         )
 
 

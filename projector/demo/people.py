@@ -1,19 +1,11 @@
 """Demo people: what they are called, and how they are reached."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
-from typing import TypeVar
 
+from projector.demo.chance import happens, pick
 from projector.demo.identifiers import web_session
 from projector.demo.words import COMPANIES, EMAIL_PROVIDERS, EMOJI, REGIONS, Region
-
-T = TypeVar("T")
-
-
-def pick(rng: Random, pool: Sequence[T]) -> T:
-    """Choose one of a pool; cheaper than `choice`, and the same in every version of Python."""
-    return pool[int(rng.random() * len(pool))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +26,10 @@ def make_person(rng: Random) -> Person:
     last_name, last_spelled = pick(rng, region.last_names)
     names = (last_name, first_name) if region.family_first else (first_name, last_name)
     name = region.joint.join(names)
-    if rng.random() < 0.03:
+    if happens(rng, 0.03):
         name = f"{name} {pick(rng, EMOJI)}"
     joint = pick(rng, (".", ".", "_", ""))
-    number = "" if rng.random() < 0.4 else str(int(rng.random() * 100))
+    number = "" if happens(rng, 0.4) else str(int(rng.random() * 100))
     email = f"{first_spelled}{joint}{last_spelled}{number}@{pick(rng, EMAIL_PROVIDERS)}"
     return Person(region, first_name, name, email, pick(rng, COMPANIES))
 

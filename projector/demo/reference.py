@@ -1,4 +1,4 @@
-# ruff: noqa: E501 - chats read best on one line.
+# ruff: noqa: E501  # Chats read best on one line.
 """The tenant of the API reference, with the lead that its examples print and three more leads.
 
 The reference's lead stands at its printed times, so its answers never change. The statistics example counts
@@ -152,13 +152,13 @@ _OLD_CHAT = (
         "agent",
         "Hi! We build AI agents for businesses, so I'm afraid we can't help with that. Is there anything else?",
     ),
-    ("user", "no ok bye"),
+    ("user", "no, ok then bye"),
 )
 
 
 def add_reference_tenant(rows: SourceRows, now: int) -> None:
     """Add the reference's tenant; what is recent in it is so relative to a time."""
-    rng = Random(CUSTOMER_PHONE)  # noqa: S311 - nothing here is secret.
+    rng = Random(CUSTOMER_PHONE)  # noqa: S311  # Nothing here is secret.
     since = timestamp(_at("2025-10-01T00:00:00.000Z"))
     rows.add("users", USER_ID, "owner@test-tenant.example", "Test Tenant", since, since)
     rows.add("phone_numbers", _PHONE_NUMBER_ID, USER_ID, "whatsapp", "104857600123456", "Test number")
@@ -231,7 +231,7 @@ class _Conversation:
             self.customer_phone,
             timestamp(self.created_at),
             timestamp(self.messages[-1][0]),
-            True,
+            True,  # noqa: FBT003  # A row has its values in the order of the columns.
         )
         incoming = incoming_message_ids(rng, self.customer_phone)
         for number, (at, sender, text) in enumerate(self.messages, start=1):
@@ -264,7 +264,7 @@ class _Conversation:
             USER_ID,
             self.customer_phone,
             timestamp(self.messages[-1][0] + 30 * SECOND),
-            True,
+            True,  # noqa: FBT003  # A row has its values in the order of the columns.
             *found,
             *scores,
             total_score,

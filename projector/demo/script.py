@@ -2,9 +2,9 @@
 
 from random import Random
 
+from projector.demo.chance import happens, pick
 from projector.demo.chats import TALKS, Talk
 from projector.demo.clock import DAY, HOUR, MINUTE, SECOND
-from projector.demo.people import pick
 from projector.demo.source_rows import message_end
 
 _LENGTH = 1 << 13
@@ -38,7 +38,7 @@ class Script:
         return self._since(self._elapsed, start, start + count - 1, 1)[0] if count else 0
 
     def offsets(self, start: int, place: int, count: int) -> list[int]:
-        """Return when each message from a place on is said, in milliseconds since the start of the stretch."""
+        """Return when each message from a place on is said, in milliseconds since the stretch began."""
         return self._since(self._elapsed, start, place, count)
 
     def numbers(self, start: int, place: int, count: int) -> list[int]:
@@ -54,16 +54,21 @@ class Script:
 
     def _play(self, rng: Random, exchanges: list[tuple[str, str]]) -> None:
         elapsed = number = 0
+        recent: list[tuple[str, str]] = []
         while len(self.endings) < _LENGTH:
-            asked, answered = pick(rng, exchanges)
-            self.starts.append(len(self.endings))
+            asked, answered = exchange = pick(rng, exchanges)
+            if exchange in recent:
+                continue
+            recent = [exchange, *recent[:1]]
             says = [(True, asked), (False, answered)]
-            if rng.random() < 0.06:
-                # Some ask twice before they are answered.
+            if happens(rng, 0.06):
+                # Some ask something else before they are answered.
                 says.insert(0, (True, pick(rng, exchanges)[0]))
+            else:
+                self.starts.append(len(self.endings))
             for from_user, text in says[: _LENGTH - len(self.endings)]:
                 elapsed += _pause(rng, before_user=from_user)
-                number += 1 if rng.random() < 0.99 else 2 + int(rng.random() * 3)
+                number += 1 if happens(rng, 0.99) else 2 + int(rng.random() * 3)
                 sender, statuses = ("user", _USER_STATUSES) if from_user else ("agent", _AGENT_STATUSES)
                 self.from_user.append(from_user)
                 self.endings.append(message_end(sender, text, pick(rng, statuses)))
@@ -85,11 +90,11 @@ class Script:
 
 def _pause(rng: Random, *, before_user: bool) -> int:
     """Return how long it takes until somebody says something."""
-    if rng.random() < 0.007:
+    if happens(rng, 0.007):
         return 0
     if not before_user:
         return 2 * SECOND + int(rng.random() * 18 * SECOND)
-    if rng.random() < 0.82:
+    if happens(rng, 0.82):
         return 10 * SECOND + int(rng.random() * 8 * MINUTE)
     return HOUR + int(rng.random() ** 2 * 3 * DAY)
 

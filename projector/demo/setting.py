@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from random import Random
 
+from projector.demo.chance import happens
 from projector.demo.clock import DAY, HOUR
 from projector.demo.people import Person
 from projector.demo.source_rows import SourceRows
@@ -51,8 +52,8 @@ class Lead:
 
     def spelled(self, rng: Random, with_plus: float) -> str:
         """Return the identifier as a source row may hold it: some put a `+` before a phone."""
-        if self.platform != "whatsapp" or rng.random() >= with_plus:
+        if self.platform != "whatsapp" or not happens(rng, with_plus):
             return self.customer_phone
-        if rng.random() < 0.1:
+        if happens(rng, 0.1):
             return f"+{self.customer_phone[:-9]} {self.customer_phone[-9:-4]}-{self.customer_phone[-4:]}"
         return f"+{self.customer_phone}"

@@ -1,5 +1,6 @@
 """Source rows on their way into the database: COPY lines, kept until there are enough of them."""
 
+import re
 from collections import Counter
 from typing import Any, TypeAlias
 
@@ -55,6 +56,7 @@ TABLES: dict[str, tuple[str, ...]] = {
 _ENOUGH = 20_000
 
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+_NEEDS_ESCAPES = re.compile(r"[\\\t\n\r]").search
 
 Value: TypeAlias = str | int | bool | None
 
@@ -67,7 +69,9 @@ def copy_field(value: Value) -> str:
         return "t"
     if value is False:
         return "f"
-    return value.translate(_ESCAPES) if isinstance(value, str) else str(value)
+    if isinstance(value, str):
+        return value.translate(_ESCAPES) if _NEEDS_ESCAPES(value) else value
+    return str(value)
 
 
 def message_end(sender: str, text: str, status: str) -> str:

@@ -6,11 +6,12 @@ from math import exp
 from random import Random
 from statistics import NormalDist
 
+from projector.demo.chance import happens, pick
 from projector.demo.clock import DAY, SECOND, timestamp, timestamp_with_microseconds
-from projector.demo.conversations import add_conversation
+from projector.demo.conversations import Between, add_conversation
 from projector.demo.extractions import STATUSES, add_extractions
 from projector.demo.identifiers import nine_digits, random_uuid
-from projector.demo.people import make_address, make_person, pick
+from projector.demo.people import make_address, make_person
 from projector.demo.script import Script
 from projector.demo.setting import Lead, Setting
 from projector.demo.source_rows import SourceRows
@@ -27,7 +28,7 @@ _TEMPLATES = ("welcome_offer", "order_update", "festival_sale", "appointment_rem
 # Each as often as it stands here.
 _PLATFORMS = ("whatsapp",) * 6 + ("instagram",) * 2 + ("webchat",) * 2
 _CONVERSATIONS = (1,) * 16 + (2,) * 3 + (3,)
-# Where else the same identifier shows up: somebody left a number in the webchat, or came there from Instagram.
+# Where else the same identifier shows up: who left a number in the webchat, or came there from Instagram.
 _OTHER_PLATFORMS = {"whatsapp": ("webchat", "webchat", "instagram"), "instagram": ("webchat",)}
 _COUNTED = ("SENT", "DELIVERED", "DELIVERED", "READ", "READ")
 _UNCOUNTED = ("FAILED", "FAILED", "PENDING")
@@ -39,7 +40,7 @@ _ON_OTHER_PLATFORM = 0.4
 _EXTRACTED = 0.75
 _BYSTANDER = 0.04
 
-# With this sigma of a log-normal distribution, the tenth of the leads that talk most has half of the messages.
+# The sigma of a log-normal distribution: the tenth of the leads that talk most has half of all messages.
 _SKEW = 1.1
 _QUANTILES = 4_096
 _GOLDEN = 0.6180339887498949
@@ -79,7 +80,7 @@ class TenantMaker:
         scripts: dict[str, Script],
         rows: SourceRows,
     ) -> None:
-        rng = Random(f"{tenant.user_id} {seed}")  # noqa: S311 - nothing here is secret.
+        rng = Random(f"{tenant.user_id} {seed}")  # noqa: S311  # Nothing here is secret.
         self._tenant = tenant
         self._setting = Setting(tenant.user_id, rng, now, rows)
         self._scripts = scripts
@@ -95,7 +96,7 @@ class TenantMaker:
         self._add_tenant()
         for number in range(self._tenant.leads):
             self._add_lead(number)
-            if self._setting.rng.random() < _BYSTANDER:
+            if happens(self._setting.rng, _BYSTANDER):
                 self._add_bystander()
             self._setting.rows.write_when_enough()
             yield
@@ -119,31 +120,31 @@ class TenantMaker:
 
     def _add_lead(self, number: int) -> None:
         rng = self._setting.rng
-        template_only = rng.random() < _TEMPLATE_ONLY
+        template_only = happens(rng, _TEMPLATE_ONLY)
         lead = self._make_lead("whatsapp" if template_only else pick(rng, _PLATFORMS), number)
-        if rng.random() < (0.45 if lead.platform == "whatsapp" else 0.15):
+        if happens(rng, 0.45 if lead.platform == "whatsapp" else 0.15):
             self._add_contacts(lead)
         if template_only:
             self._add_send(lead, lead.last, pick(rng, _COUNTED))
-            while rng.random() < 0.45:
+            while happens(rng, 0.45):
                 self._add_send(lead, self._setting.before(lead.last, 60 * DAY), pick(rng, _ANY))
             return
         conversation_id = self._add_conversations(lead)
-        if lead.platform == "whatsapp" and rng.random() < 0.2:
+        if lead.platform == "whatsapp" and happens(rng, 0.2):
             # A campaign that the lead answered, or one that tried to wake it up again.
-            answered = rng.random() < 0.6
+            answered = happens(rng, 0.6)
             at = (
                 self._setting.before(lead.first, 3 * DAY)
                 if answered
                 else self._setting.after(lead.last, 20 * DAY)
             )
-            self._add_send(lead, at, pick(rng, _ANY), conversation_id if rng.random() < 0.5 else None)
+            self._add_send(lead, at, pick(rng, _ANY), conversation_id if happens(rng, 0.5) else None)
 
     def _add_bystander(self) -> None:
         """Add somebody who is no lead: a mere contact, or one whom no template message has reached."""
         nobody = self._make_lead("whatsapp", self._tenant.leads + self._bystanders)
         self._bystanders += 1
-        if self._setting.rng.random() < 0.5:
+        if happens(self._setting.rng, 0.5):
             self._add_contacts(nobody)
         else:
             self._add_send(nobody, nobody.last, pick(self._setting.rng, _UNCOUNTED))
@@ -166,22 +167,14 @@ class TenantMaker:
             agent_id = self._older_agent(lead, own_agent) if age else own_agent
             customer_phone = lead.spelled(rng, 0.3 if age else 0.06)
             # An agent and a customer can have one active conversation, and one that is not; null is neither.
-            flags = (True, False, None) if age == 0 and rng.random() < 0.85 else (False, None)
+            flags = (True, False, None) if age == 0 and happens(rng, 0.85) else (False, None)
             is_active = next(
                 flag for flag in flags if flag is None or (agent_id, customer_phone, flag) not in taken
             )
             taken.add((agent_id, customer_phone, is_active))
-            conversation_id, lead.first = add_conversation(
-                self._setting,
-                script,
-                lead,
-                agent_id=agent_id,
-                customer_phone=customer_phone,
-                is_active=is_active,
-                messages=messages,
-                end=end,
-            )
-            if rng.random() < _EXTRACTED:
+            between = Between(lead, customer_phone, agent_id, is_active, messages)
+            conversation_id, lead.first = add_conversation(self._setting, script, between, end)
+            if happens(rng, _EXTRACTED):
                 add_extractions(self._setting, lead, conversation_id, lead.first, end)
             end = self._setting.before(lead.first, 50 * DAY)
         return conversation_id
@@ -190,9 +183,9 @@ class TenantMaker:
         """Return how many messages each conversation of a lead has, the newest first."""
         rng = self._setting.rng
         conversations = pick(rng, _CONVERSATIONS)
-        if rng.random() < _SILENT:
+        if happens(rng, _SILENT):
             return [0] * conversations
-        # Steps of the golden ratio meet all quantiles evenly, so that small tenants come near the average too.
+        # Steps of the golden ratio meet all quantiles evenly: small tenants come near the average too.
         self._quantile = (self._quantile + _GOLDEN) % 1
         average = self._average * _MESSAGE_COUNTS[int(self._quantile * _QUANTILES)]
         messages = int(average + rng.random())
@@ -202,7 +195,7 @@ class TenantMaker:
     def _older_agent(self, lead: Lead, own_agent: str) -> str:
         rng = self._setting.rng
         platforms = _OTHER_PLATFORMS.get(lead.platform)
-        if platforms and rng.random() < _ON_OTHER_PLATFORM:
+        if platforms and happens(rng, _ON_OTHER_PLATFORM):
             return pick(rng, self._agents[pick(rng, platforms)])
         return own_agent
 
@@ -211,19 +204,19 @@ class TenantMaker:
         rng, person = self._setting.rng, lead.person
         spellings = [lead.customer_phone]
         if lead.platform == "whatsapp":
-            spellings.insert(0 if rng.random() < 0.85 else 1, f"+{lead.customer_phone}")
-        for phone in spellings if rng.random() < 0.05 else spellings[:1]:
+            spellings.insert(0 if happens(rng, 0.85) else 1, f"+{lead.customer_phone}")
+        for phone in spellings if happens(rng, 0.05) else spellings[:1]:
             updated_at = self._setting.lately()
             self._setting.rows.add(
                 "contacts",
                 random_uuid(rng),
                 self._tenant.user_id,
                 phone,
-                person.name if rng.random() < 0.9 else None,
-                person.email if rng.random() < 0.5 else pick(rng, (None, "")),
-                person.company if rng.random() < 0.4 else pick(rng, (None, " ")),
+                person.name if happens(rng, 0.9) else None,
+                person.email if happens(rng, 0.5) else pick(rng, (None, "")),
+                person.company if happens(rng, 0.4) else pick(rng, (None, " ")),
                 timestamp_with_microseconds(updated_at, int(rng.random() * 1_000))
-                if rng.random() < 0.95
+                if happens(rng, 0.95)
                 else None,
             )
 
@@ -231,7 +224,7 @@ class TenantMaker:
         """Add a template send, asked for at a time and sent a little later, if at all."""
         rng = self._setting.rng
         sent_at = None
-        if status in _COUNTED and rng.random() < 0.95:
+        if status in _COUNTED and happens(rng, 0.95):
             sent = self._setting.after(at, 20 * SECOND)
             sent_at = timestamp_with_microseconds(sent, int(rng.random() * 1_000))
         self._setting.rows.add(

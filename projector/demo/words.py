@@ -1,4 +1,4 @@
-# ruff: noqa: RUF001 - names of many scripts are the point of this module.
+# ruff: noqa: E501, RUF001  # Names of many scripts are the point of this module.
 """The words that demo people, companies and addresses are made of."""
 
 from dataclasses import dataclass
@@ -86,7 +86,7 @@ REGIONS: tuple[Region, ...] = (
     ),
     *(
         Region(
-            "1",
+            "16",
             _plain(
                 "Aaliyah Ashley Brandon Carlos Dana Emma Ethan Hannah Jasmine Jordan Logan Madison Mason Mia Noah "
                 "Olivia Tyler Zoe",
@@ -250,8 +250,8 @@ EMAIL_PROVIDERS = (
     "hotmail.com",
     "icloud.com",
     "proton.me",
-    "rediffmail.com",
-    "web.de",
+    "fastmail.com",
+    "gmx.net",
     "example.org",
 )
 
