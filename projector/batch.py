@@ -64,6 +64,11 @@ def resolve(conn: Connection, pause: Pause = no_pause) -> None:
     pause("resolved")
     lock_tenants(conn)
     pause("locked")
+    resolve_locked(conn)
+
+
+def resolve_locked(conn: Connection) -> None:
+    """Read the staged keys' rows again, now that their tenants are locked, and note their leads."""
     with conn.pipeline():
         for name, text in steps("resolve").items():
             if name not in ("find_tenants", "lock_tenants"):

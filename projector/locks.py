@@ -13,5 +13,8 @@ SHARD = 0x1EAD01
 TENANT = 0x1EAD02
 """Second key: hash of a user_id. Merges of one tenant take turns."""
 
+REBUILD = 0x1EAD03
+"""Held by a session while it rebuilds. No second key but 0."""
+
 SHARDS = (0, 1, 2, 3)
 """The shards of the queue, as projector.shard_of() has them."""

@@ -124,7 +124,7 @@ def refresh_batch(
     pause: batch.Pause = batch.no_pause,
 ) -> Batch:
     """One batch of the given shards, or of those of them that no other refresh owns; tried again where two collide."""
-    return _retrying(lambda: _refresh_batch(conn, shards, size, wait=wait, pause=pause))
+    return retrying(lambda: _refresh_batch(conn, shards, size, wait=wait, pause=pause))
 
 
 def retry_dead_letters(conn: Connection, *, due_only: bool) -> int:
@@ -135,7 +135,7 @@ def retry_dead_letters(conn: Connection, *, due_only: bool) -> int:
     ).fetchall()
     for kind, key in letters:
         try:
-            _retrying(lambda kind=kind, key=key: _retry_dead_letter(conn, kind, key))  # type: ignore[misc]
+            retrying(lambda kind=kind, key=key: _retry_dead_letter(conn, kind, key))  # type: ignore[misc]
         except psycopg.Error as error:
             if not is_lead_failure(error):
                 raise
@@ -225,7 +225,7 @@ def _set_aside(conn: Connection, shard: int, *, wait: bool) -> None:
     for bulk in (False, True):
         try:
             refresh_one = {"shards": [shard], "singles": int(not bulk), "pieces": int(bulk)}
-            _retrying(lambda limits=refresh_one: _take_one(conn, limits, wait=wait))  # type: ignore[misc]
+            retrying(lambda limits=refresh_one: _take_one(conn, limits, wait=wait))  # type: ignore[misc]
         except psycopg.Error as error:
             if not is_lead_failure(error):
                 raise
@@ -291,7 +291,7 @@ def _retry_dead_letter(conn: Connection, kind: str, key: str) -> None:
         _count_dead_letters(conn)
 
 
-def _retrying(work: Callable[[], _Result]) -> _Result:
+def retrying(work: Callable[[], _Result]) -> _Result:
     """Do the work again where it collided with another transaction: nothing of it was written."""
     for attempt in range(_RETRIES):
         try:

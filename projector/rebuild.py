@@ -1,0 +1,246 @@
+"""Rebuild: every lead from its source rows, whatever the read model held, while readers go on.
+
+Tenant by tenant, in chunks that are computed and merged as a refresh does it, under the same locks: changes that arrive
+meanwhile stay in the queue and commute. How far it came is stored with each chunk, so that an interrupted rebuild goes
+on where it was.
+"""
+
+import time
+from collections.abc import Sequence
+
+import psycopg
+import structlog
+from psycopg.rows import TupleRow
+
+from projector import batch, locks
+from projector.errors import BlockedError, RebuildFailedError
+from projector.migrate import PROJECTION_VERSION
+from projector.progress import Progress
+from projector.refresh import require_installed, retrying
+from projector.report import RunReport
+from projector.statements import statement, steps
+
+Connection = psycopg.Connection[TupleRow]
+
+CHUNK = 500
+"""Leads that are recomputed in one transaction: about a quarter of a second, in which no other merge of the tenant runs."""
+
+_log = structlog.get_logger("projector.rebuild")
+
+
+def rebuild(
+    conn: Connection,
+    *,
+    tenants: Sequence[str] | None,
+    progress: Progress,
+    resume: bool = False,
+    pause: batch.Pause = batch.no_pause,
+) -> RunReport:
+    """Rebuild the given tenants, or everything; with `resume`, go on with a rebuild that was interrupted.
+
+    Raises RebuildFailedError at the first lead that cannot be projected: unlike a refresh, a rebuild is strict.
+    """
+    started = time.monotonic()
+    require_installed(conn)
+    if not try_lock(conn):
+        raise BlockedError("Another rebuild is under way: wait until `status` says that it has ended, then try again.")
+    try:
+        return _rebuild(conn, tenants, progress, started, resume=resume, pause=pause)
+    finally:
+        conn.execute("SELECT pg_advisory_unlock(%s, 0)", (locks.REBUILD,))
+
+
+def try_lock(conn: Connection) -> bool:
+    """Own the right to rebuild, for the session; false where another session does."""
+    row = conn.execute("SELECT pg_try_advisory_lock(%s, 0)", (locks.REBUILD,)).fetchone()
+    return bool(row and row[0])
+
+
+def _rebuild(
+    conn: Connection,
+    tenants: Sequence[str] | None,
+    progress: Progress,
+    started: float,
+    *,
+    resume: bool,
+    pause: batch.Pause,
+) -> RunReport:
+    batch.prepare_session(conn)
+    conn.execute("CREATE TEMPORARY TABLE IF NOT EXISTS wrong_keys (kind text, key text)")
+    _plan(conn, tenants, resume=resume)
+    planned = conn.execute(
+        "SELECT user_id, coalesce(cursor_phone, '') FROM projector.rebuild_tenants ORDER BY user_id"
+    ).fetchall()
+    total = _count_leads(conn, [user_id for user_id, _ in planned])
+    run_id = _open_run(conn, tenants, total)
+    progress.start("rebuild", total, "leads")
+    leads = messages = 0
+    try:
+        for user_id, cursor in planned:
+            written = _rebuild_tenant(conn, user_id, cursor, run_id, progress, pause)
+            leads, messages = leads + written.leads, messages + written.messages
+    except psycopg.errors.Error as error:
+        note = f"{error.diag.message_primary or error}"
+        if not conn.closed:
+            _close_run(conn, run_id, "failed", note)
+        if isinstance(error, psycopg.OperationalError) and not error.sqlstate:
+            raise
+        raise RebuildFailedError(
+            f"The rebuild stopped: {note}. What it had done is kept; mend that row, or the projection, and start it again."
+        ) from error
+    except BaseException:
+        if not conn.closed:
+            _close_run(conn, run_id, "interrupted", None)
+        raise
+    if tenants is None:
+        conn.execute(
+            "UPDATE read_model.projection SET version = %s, built_at = clock_timestamp()", (PROJECTION_VERSION,)
+        )
+    _close_run(conn, run_id, "done", None)
+    progress.finish()
+    return RunReport("rebuild", time.monotonic() - started, leads, messages)
+
+
+def rebuild_leads(conn: Connection, user_id: str, customer_phones: Sequence[str]) -> batch.Written:
+    """Recompute these leads of a tenant whole, in one transaction: how a verify heals."""
+    batch.prepare_session(conn)
+    return retrying(lambda: _rebuild_leads(conn, user_id, customer_phones, batch.no_pause))
+
+
+def rebuild_keys(conn: Connection, user_id: str) -> batch.Written:
+    """Mend the key tables of a tenant, and with them the leads that a wrong key had kept stale."""
+    conn.execute("CREATE TEMPORARY TABLE IF NOT EXISTS wrong_keys (kind text, key text)")
+    conn.execute("TRUNCATE wrong_keys")
+    conn.execute(statement("rebuild", "find_wrong_keys"), {"user_id": user_id})
+    leads = messages = 0
+    while True:
+        written = retrying(lambda: _rebuild_wrong_keys(conn))
+        if written is None:
+            return batch.Written(leads, messages)
+        leads, messages = leads + written.leads, messages + written.messages
+
+
+def heal_stats(conn: Connection, user_id: str) -> None:
+    """Make the statistics of a tenant what its leads add up to."""
+
+    def heal() -> None:
+        with conn.transaction():
+            _lock_tenant(conn, user_id)
+            for name, text in steps("rebuild").items():
+                if "stats" in name:
+                    conn.execute(text, {"user_id": user_id})
+
+    retrying(heal)
+
+
+def _plan(conn: Connection, tenants: Sequence[str] | None, *, resume: bool) -> None:
+    """Write down what is to be done, so that it outlives this process."""
+    with conn.transaction():
+        if resume and conn.execute("SELECT FROM projector.rebuild_tenants LIMIT 1").fetchone():
+            return
+        conn.execute("DELETE FROM projector.rebuild_tenants")
+        wanted = tenants
+        if wanted is None:
+            wanted = [row[0] for row in conn.execute(statement("rebuild", "find_tenants")).fetchall()]
+        conn.execute(
+            "INSERT INTO projector.rebuild_tenants (user_id, whole_rebuild) SELECT DISTINCT t, %s FROM unnest(%s::text[]) AS t",
+            (tenants is None, list(wanted)),
+        )
+
+
+def _rebuild_tenant(
+    conn: Connection, user_id: str, cursor: str, run_id: int, progress: Progress, pause: batch.Pause
+) -> batch.Written:
+    mended = rebuild_keys(conn, user_id)
+    leads, messages = 0, mended.messages
+    after = cursor
+    while True:
+        found = conn.execute(
+            statement("rebuild", "find_leads"), {"user_id": user_id, "after": after, "size": CHUNK}
+        ).fetchall()
+        if not found:
+            break
+        phones = [row[0] for row in found]
+        written = retrying(
+            lambda phones=phones: _rebuild_leads(conn, user_id, phones, pause, run_id)  # type: ignore[misc]
+        )
+        leads, messages = leads + len(phones), messages + written.messages
+        progress.advance(len(phones))
+        after = phones[-1]
+    heal_stats(conn, user_id)
+    conn.execute("DELETE FROM projector.rebuild_tenants WHERE user_id = %s", (user_id,))
+    return batch.Written(leads, messages)
+
+
+def _rebuild_leads(
+    conn: Connection,
+    user_id: str,
+    customer_phones: Sequence[str],
+    pause: batch.Pause,
+    run_id: int | None = None,
+) -> batch.Written:
+    with conn.transaction():
+        batch.clear_stage(conn)
+        _lock_tenant(conn, user_id)
+        pause("locked")
+        conn.execute(
+            statement("rebuild", "stage_whole_leads"), {"user_id": user_id, "customer_phones": list(customer_phones)}
+        )
+        batch.resolve_locked(conn)
+        written = batch.recompute_and_merge(conn, pause)
+        if run_id is not None:
+            conn.execute(
+                "UPDATE projector.rebuild_tenants SET cursor_phone = %s WHERE user_id = %s",
+                (customer_phones[-1], user_id),
+            )
+            conn.execute(
+                "UPDATE projector.runs SET leads = leads + %s, messages = messages + %s WHERE run_id = %s",
+                (len(customer_phones), written.messages, run_id),
+            )
+    return written
+
+
+def _rebuild_wrong_keys(conn: Connection) -> batch.Written | None:
+    with conn.transaction():
+        batch.clear_stage(conn)
+        staged = conn.execute(statement("rebuild", "take_wrong_keys"), {"size": CHUNK})
+        if not staged.rowcount:
+            return None
+        conn.execute(statement("take", "collect_stale_keys"), {"retried_kind": None, "retried_key": None})
+        batch.resolve(conn)
+        return batch.recompute_and_merge(conn)
+
+
+def _lock_tenant(conn: Connection, user_id: str) -> None:
+    conn.execute("INSERT INTO stale_tenants (user_id) VALUES (%s)", (user_id,))
+    batch.lock_tenants(conn)
+
+
+def _count_leads(conn: Connection, tenants: Sequence[str]) -> int:
+    """About how many leads there are to do."""
+    row = conn.execute(
+        "SELECT greatest("
+        " (SELECT count(*) FROM read_model.leads WHERE user_id = ANY(%(tenants)s)),"
+        " (SELECT count(*) FROM conversations JOIN agents USING (agent_id) WHERE agents.user_id = ANY(%(tenants)s)))",
+        {"tenants": list(tenants)},
+    ).fetchone()
+    return 0 if row is None else row[0]
+
+
+def _open_run(conn: Connection, tenants: Sequence[str] | None, total: int) -> int:
+    row = conn.execute(
+        "INSERT INTO projector.runs (kind, started_at, tenants, leads_total)"
+        " VALUES ('rebuild', clock_timestamp(), %s, %s) RETURNING run_id",
+        (None if tenants is None else list(tenants), total),
+    ).fetchone()
+    if row is None:
+        raise AssertionError
+    run_id: int = row[0]
+    return run_id
+
+
+def _close_run(conn: Connection, run_id: int, outcome: str, note: str | None) -> None:
+    conn.execute(
+        "UPDATE projector.runs SET outcome = %s, note = %s, finished_at = clock_timestamp() WHERE run_id = %s",
+        (outcome, note, run_id),
+    )
