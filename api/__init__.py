@@ -1,0 +1,1 @@
+"""The HTTP API: validates a request, builds one SELECT on the read model, prints what comes back."""

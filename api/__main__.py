@@ -1,0 +1,45 @@
+"""`python -m api` serves the API."""
+
+import os
+import sys
+import tempfile
+
+from granian import Granian
+from granian.constants import Interfaces
+
+from api import config
+
+
+def main() -> None:
+    """Serve until a signal; 2 where a setting cannot be used, 1 where the port is taken."""
+    try:
+        settings = config.load()
+    except config.ConfigurationError as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)
+    with tempfile.TemporaryDirectory(prefix="leads-api-") as counts:
+        if settings.workers > 1:
+            # Where prometheus_client lets several processes add up what they count; read when it is imported.
+            os.environ["PROMETHEUS_MULTIPROC_DIR"] = counts
+        Granian(
+            "api.__main__:application",
+            factory=True,
+            interface=Interfaces.WSGI,
+            address=settings.host,
+            port=settings.port,
+            workers=settings.workers,
+            blocking_threads=settings.threads,
+            respawn_failed_workers=True,
+            websockets=False,
+        ).serve()
+
+
+def application() -> object:
+    """The application of one worker."""
+    from api.app import create_app  # noqa: PLC0415  # After main() has said where to count.
+
+    return create_app(config.load())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,128 @@
+"""The settings of the API: the only place of this package that reads the environment."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from environs import Env, EnvValidationError
+from limits import parse_many
+from marshmallow import ValidationError, validate
+from psycopg.conninfo import conninfo_to_dict
+
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+LOG_FORMATS = ("auto", "text", "json")
+MEMORY = "memory://"
+
+
+class ConfigurationError(Exception):
+    """Settings that cannot be used; the message names each of them and says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Everything that can be set; a text that is empty is not set."""
+
+    database_url: str = field(repr=False)
+    role: str = "leads_api"
+    host: str = "127.0.0.1"
+    port: int = 4000
+    workers: int = 1
+    threads: int = 4
+    rate_limit: str = "100 per minute"
+    rate_limit_storage: str = field(default=MEMORY, repr=False)
+    statement_timeout_ms: int = 5000
+    log_level: str = "INFO"
+    log_format: str = "auto"
+
+
+def load(env_file: Path = Path(".env")) -> Config:
+    """Read the environment, and the file for what the environment does not say."""
+    env = Env(eager=False)
+    env.read_env(env_file, recurse=False)
+
+    def read(name: str, parse: Callable[..., Any], default: Any, check: Any = None) -> Any:  # noqa: ANN401  # As environs does.
+        # An empty variable is one that is not set, as compose files and units write it.
+        return parse(name, validate=check) if os.environ.get(name, "").strip() else default
+
+    own = bool(os.environ.get("LEADS_API_DATABASE_URL", "").strip())
+    config = Config(
+        database_url=env.str(
+            "LEADS_API_DATABASE_URL" if own else "DATABASE_URL", validate=_check_database_url
+        ),
+        role=_switchable(read("LEADS_API_ROLE", env.str, "leads_api")),
+        host=read("HOST", env.str, "127.0.0.1"),
+        port=read("PORT", env.int, 4000, validate.Range(1, 65535)),
+        workers=read("LEADS_API_WORKERS", env.int, 1, validate.Range(1, 64)),
+        threads=read("LEADS_API_THREADS", env.int, 4, validate.Range(1, 256)),
+        rate_limit=_switchable(read("LEADS_RATE_LIMIT", env.str, "100 per minute", _check_rate_limit)),
+        rate_limit_storage=read("LEADS_RATE_LIMIT_STORAGE", env.str, MEMORY, _check_storage),
+        statement_timeout_ms=read("LEADS_STATEMENT_TIMEOUT_MS", env.int, 5000, validate.Range(1, 3_600_000)),
+        log_level=str(read("LEADS_LOG_LEVEL", env.str, "INFO", _one_of(LOG_LEVELS)) or "").upper(),
+        log_format=str(read("LEADS_LOG_FORMAT", env.str, "auto", _one_of(LOG_FORMATS)) or "").lower(),
+    )
+    try:
+        env.seal()
+    except EnvValidationError as error:
+        bad = [f"{name}: {' '.join(messages)}" for name, messages in sorted(error.error_messages.items())]
+        raise ConfigurationError("These settings cannot be used. " + " ".join(bad)) from None
+    if config.workers > 1 and config.rate_limit and config.rate_limit_storage.startswith("memory:"):
+        raise ConfigurationError(
+            "LEADS_API_WORKERS: several workers would each count for themselves, and let through a multiple of "
+            "LEADS_RATE_LIMIT. Name a store that they share in LEADS_RATE_LIMIT_STORAGE "
+            "(redis://HOST:PORT or valkey://HOST:PORT), or set LEADS_RATE_LIMIT=off."
+        )
+    return config
+
+
+def _switchable(value: str) -> str:
+    """The value, or an empty text for `off`."""
+    return "" if (value or "").strip().lower() == "off" else value
+
+
+def _check_database_url(url: str) -> None:
+    # The text of psycopg's own message can repeat the password.
+    try:
+        conninfo_to_dict(url)
+    except psycopg.Error:
+        raise ValidationError(
+            "Not a PostgreSQL address such as postgresql://USER:PASSWORD@HOST:PORT/DATABASE."
+        ) from None
+
+
+def _check_rate_limit(text: str) -> None:
+    if text.strip().lower() == "off":
+        return
+    try:
+        count = len(parse_many(text))
+    except ValueError:
+        count = 0
+    if count != 1:
+        raise ValidationError("Must be one limit such as '100 per minute', or 'off'.")
+
+
+def _check_storage(uri: str) -> None:
+    if uri.split("://")[0] not in (
+        "memory",
+        "redis",
+        "rediss",
+        "redis+unix",
+        "valkey",
+        "valkeys",
+        "valkey+unix",
+    ):
+        raise ValidationError(
+            "Must be memory://, or the address of a store: redis://HOST:PORT or valkey://HOST:PORT."
+        )
+
+
+def _one_of(choices: tuple[str, ...]) -> Callable[[str], None]:
+    """A check that the value is one of these, whatever its case."""
+
+    def check(value: str) -> None:
+        if value.upper() not in (choice.upper() for choice in choices):
+            raise ValidationError(f"Must be one of: {', '.join(choices)}.")
+
+    return check

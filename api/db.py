@@ -1,0 +1,138 @@
+"""The way to the database: a pool of read-only sessions, and one statement a request."""
+
+import threading
+from collections.abc import Callable
+from time import monotonic
+from typing import Any
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from sqlalchemy import Engine, Row, create_engine
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from api.config import Config
+from api.expressions import Read
+
+CONNECT_TIMEOUT_SECONDS = 2
+POOL_TIMEOUT_SECONDS = 2
+# For so long after a failed connect nobody tries again, so that requests fail at once instead of queueing up.
+PAUSE_SECONDS = 0.25
+
+_NOT_INSTALLED = (
+    psycopg.errors.UndefinedTable,
+    psycopg.errors.InvalidSchemaName,
+    psycopg.errors.UndefinedColumn,
+    psycopg.errors.InsufficientPrivilege,
+)
+
+
+class UnavailableError(Exception):
+    """The database cannot answer now; the message is fit for a caller."""
+
+
+class Database:
+    """The read model, read under a role that can do nothing else. Connects with the first read of the process."""
+
+    def __init__(self, config: Config) -> None:
+        self._conninfo = _conninfo(config)
+        self._pause_ends = 0.0
+        self._size = config.threads
+        self._engine: Engine | None = None
+        self._lock = threading.Lock()
+
+    def fetch(self, read: Read) -> Row[Any]:
+        """The one row that the statement returns."""
+        try:
+            return self._fetch(read)
+        except DBAPIError as error:
+            # A connection that was closed while it lay in the pool (a restart, a failover) says nothing of the
+            # database as it is now. SQLAlchemy has emptied the pool, so the second try makes a new connection.
+            if not error.connection_invalidated:
+                raise _unavailable(error) from error
+        except PoolTimeoutError as error:
+            raise UnavailableError("All connections to the database are busy") from error
+        try:
+            return self._fetch(read)
+        except (DBAPIError, PoolTimeoutError) as error:
+            raise _unavailable(error) from error
+
+    def _fetch(self, read: Read) -> Row[Any]:
+        with self.engine.connect() as connection:
+            return connection.execute(read.statement, read.values).one()
+
+    @property
+    def engine(self) -> Engine:
+        """The pool of this process."""
+        with self._lock:
+            if self._engine is None:
+                self._engine = create_engine(
+                    "postgresql+psycopg://",
+                    creator=self._connect,
+                    isolation_level="AUTOCOMMIT",
+                    pool_size=self._size,
+                    max_overflow=0,
+                    pool_timeout=POOL_TIMEOUT_SECONDS,
+                    # Nothing that a session keeps could differ from one request to the next.
+                    pool_reset_on_return=None,
+                )
+            return self._engine
+
+    def _connect(self) -> psycopg.Connection[Any]:
+        if monotonic() < self._pause_ends:
+            raise psycopg.OperationalError("the last attempt to connect failed a moment ago")
+        try:
+            return psycopg.connect(self._conninfo, autocommit=True)
+        except psycopg.OperationalError:
+            self._pause_ends = monotonic() + PAUSE_SECONDS
+            raise
+
+
+def _unavailable(error: Exception) -> Exception:
+    """What an error of the database means to a caller; errors of our own making stay what they are."""
+    cause = getattr(error, "orig", None)
+    if isinstance(cause, psycopg.errors.QueryCanceled):
+        return UnavailableError("The database took too long to answer")
+    if isinstance(cause, _NOT_INSTALLED):
+        return UnavailableError("The read model is not installed")
+    if isinstance(error, PoolTimeoutError) or isinstance(
+        cause, (psycopg.OperationalError, psycopg.InterfaceError)
+    ):
+        return UnavailableError("The database cannot be reached")
+    return error
+
+
+def _conninfo(config: Config) -> str:
+    """The address with all that makes a session ours; what the address itself says of these things goes last."""
+    given = conninfo_to_dict(config.database_url)
+    settings = {
+        "default_transaction_read_only": "on",
+        "statement_timeout": str(config.statement_timeout_ms),
+        "TimeZone": "UTC",
+        "DateStyle": "ISO",
+        "jit": "off",
+        # One plan for tenants of every size, made once a connection: a page is read in the order of its index.
+        "plan_cache_mode": "force_generic_plan",
+        "enable_seqscan": "off",
+        "enable_sort": "off",
+        "random_page_cost": "1.1",
+        "max_parallel_workers_per_gather": "0",
+    }
+    if config.role:
+        settings["role"] = config.role
+    escape: Callable[[str], str] = lambda value: value.replace("\\", "\\\\").replace(" ", "\\ ")  # noqa: E731
+    options = " ".join(f"-c {name}={escape(value)}" for name, value in settings.items())
+    timeout = config.statement_timeout_ms + 2000
+    return make_conninfo(
+        **{
+            "connect_timeout": CONNECT_TIMEOUT_SECONDS,
+            "application_name": "leads-api",
+            "keepalives_idle": 5,
+            "keepalives_interval": 2,
+            "keepalives_count": 3,
+            "tcp_user_timeout": timeout,
+            **given,
+            "client_encoding": "utf8",
+            "options": f"{given.get('options') or ''} {options}".strip(),
+        }
+    )

@@ -1,0 +1,82 @@
+"""Parts of SQL that several statements share."""
+
+from typing import Any, NamedTuple
+
+from sqlalchemy import (
+    BigInteger,
+    BindParameter,
+    ColumnElement,
+    DateTime,
+    FromClause,
+    Integer,
+    Label,
+    ScalarSelect,
+    Select,
+    Text,
+    bindparam,
+    cast,
+    func,
+    literal_column,
+    select,
+)
+
+from api.tables import freshness, leads, tenants
+
+Condition = ColumnElement[bool]
+
+
+class Read(NamedTuple):
+    """A statement that returns one row, and the values of its parameters."""
+
+    statement: Select[Any]
+    values: dict[str, object]
+
+
+USER = bindparam("user_id", type_=Text)
+PHONE = bindparam("customer_phone", type_=Text)
+LIMIT = bindparam("limit", type_=Integer)
+OFFSET = bindparam("offset", type_=BigInteger)
+NONE = literal_column("0", Integer)
+COMMA = literal_column("','", Text)
+UTC_NAME = literal_column("'UTC'", Text)
+PRINTED_TIME = literal_column("""'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'""", Text)
+
+
+def moment(name: str) -> BindParameter[Any]:
+    """A moment given as a value."""
+    return bindparam(name, type_=DateTime(timezone=True))
+
+
+def between(column: ColumnElement[Any], begins: ColumnElement[Any], ends: ColumnElement[Any]) -> Condition:
+    """From a moment on, and before another."""
+    return (column >= begins) & (column < ends)
+
+
+def sum_of(column: ColumnElement[Any], condition: Condition | None = None) -> ColumnElement[int]:
+    """A sum as an integer, 0 of no rows."""
+    total = func.sum(column)
+    return func.coalesce(cast(total if condition is None else total.filter(condition), BigInteger), NONE)
+
+
+def header() -> tuple[Label[Any], Label[Any]]:
+    """What each answer says in its headers."""
+    as_of = select(func.min(freshness.c.as_of)).scalar_subquery()
+    dead_letters = select(tenants.c.dead_letters).where(tenants.c.user_id == USER).scalar_subquery()
+    return as_of.label("as_of"), dead_letters.label("dead_letters")
+
+
+def joined(rows: FromClause, printed: ColumnElement[Any]) -> ScalarSelect[Any]:
+    """What is printed of the rows, in their order, a comma between them; null of no rows."""
+    return select(func.string_agg(printed, COMMA)).select_from(rows).scalar_subquery()
+
+
+def document_of(keys: FromClause) -> ScalarSelect[Any]:
+    """The document of the key at hand: looked up once a row of the page, and never joined."""
+    printed = leads.alias("printed")
+    return looked_up(printed.c.document, keys, printed)
+
+
+def looked_up(expression: ColumnElement[Any], keys: FromClause, table: FromClause) -> ScalarSelect[Any]:
+    """What a table of leads says of the key at hand."""
+    of_key = (table.c.user_id == USER, table.c.customer_phone == keys.c.customer_phone)
+    return select(expression).where(*of_key).correlate(keys).scalar_subquery()

@@ -1,0 +1,475 @@
+"""The statement of a list: how its page is found and its total counted, by the shape of the question.
+
+Whatever the size of a tenant, one plan has to be right, for it is made once and kept. So a page is read in the order of
+an index; where that could mean to read much before the page begins, the days that it lies in are picked first, or,
+where few leads match, these are collected and ordered. Which way to go is decided by counts, inside the statement.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Any, NamedTuple, Self
+
+from sqlalchemy import (
+    ARRAY,
+    CTE,
+    BigInteger,
+    ColumnElement,
+    Date,
+    DateTime,
+    FromClause,
+    Integer,
+    ScalarSelect,
+    Select,
+    Table,
+    Text,
+    and_,
+    any_,
+    bindparam,
+    case,
+    cast,
+    func,
+    literal,
+    literal_column,
+    not_,
+    or_,
+    select,
+    true,
+    union_all,
+)
+
+from api.expressions import (
+    COMMA,
+    LIMIT,
+    NONE,
+    OFFSET,
+    PHONE,
+    USER,
+    UTC_NAME,
+    Condition,
+    between,
+    document_of,
+    header,
+    joined,
+    looked_up,
+    moment,
+    sum_of,
+)
+from api.schemas import ListParameters, Search
+from api.tables import lead_day_stats, lead_profiles, lead_stats, leads
+from api.values import FIRST_MOMENT, LAST_MOMENT, after
+from api.windows import window_of
+
+# Beyond this offset a page by last_message_at is found by adding up days, not by reading all entries before it.
+FAR_OFFSET = 20_000
+# Fewer matches than this, among more leads than that, are collected first and ordered then.
+FEW_MATCHES = 2_000
+MANY_LEADS = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Sort:
+    """A column that leads are ordered by, and how its index stands to it."""
+
+    table: Table
+    key: str
+    nullable: bool = False
+    # The direction in which the index has the leads without a value at its end.
+    nulls_last: str = "asc"
+
+    def order(self, columns: Any, direction: str) -> tuple[ColumnElement[Any], ColumnElement[Any]]:  # noqa: ANN401
+        """The order as the index has it in this direction."""
+        key, phone = columns[self.key], columns.customer_phone
+        if direction == "asc":
+            first = key.asc().nulls_first() if self.nullable and self.nulls_last == "desc" else key.asc()
+            return first, phone.asc()
+        first = key.desc().nulls_last() if self.nullable and self.nulls_last == "desc" else key.desc()
+        return first, phone.desc()
+
+
+SORTS = {
+    "last_message_at": Sort(leads, "last_message_at", nullable=True),
+    "first_contact_at": Sort(leads, "first_contact_at"),
+    "total_messages": Sort(leads, "total_messages"),
+    "total_score": Sort(lead_profiles, "total_score", nullable=True),
+    "name": Sort(lead_profiles, "name_key", nullable=True),
+}
+
+# The filters that lead_stats counts by, on any table with their columns; the platforms are told apart by the shape.
+_FACETS: dict[str, Callable[[Any], Condition]] = {
+    "lead_status": lambda columns: columns.lead_status == any_(bindparam("lead_status", type_=ARRAY(Text))),
+    "has_extraction": lambda columns: columns.has_extraction == bindparam("has_extraction"),
+    "has_email": lambda columns: columns.has_email == bindparam("has_email"),
+    "min_total_score": lambda columns: columns.total_score >= bindparam("min_total_score", type_=Integer),
+    "max_total_score": lambda columns: columns.total_score <= bindparam("max_total_score", type_=Integer),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What of a list's parameters decides its statement; the rest are values."""
+
+    sort_by: str
+    sort_order: str
+    offset: bool
+    far: bool
+    facets: frozenset[str]
+    platforms: tuple[str, ...]
+    bounded: bool
+    words: int
+    digits: bool
+    phone: bool
+
+    @classmethod
+    def of(cls, parameters: ListParameters, now: datetime) -> tuple[Self, dict[str, object]]:
+        """The shape of a list, and its values."""
+        page, search = parameters.page, parameters.search or Search((), None)
+        facets = {
+            name: getattr(parameters, name) for name in _FACETS if getattr(parameters, name) is not None
+        }
+        values: dict[str, object] = {"limit": page.limit, **facets}
+        if "lead_status" in values:
+            values["lead_status"] = list(parameters.lead_status or ())
+        bounded = not (
+            parameters.days is None and parameters.from_date is None and parameters.to_date is None
+        )
+        if bounded:
+            values |= window_of(*_bounds(parameters, now))._asdict()
+        if page.offset:
+            values["offset"] = page.offset
+        if parameters.customer_phone is not None:
+            values["customer_phone"] = parameters.customer_phone
+        values |= {f"word_{number}": _pattern(word) for number, word in enumerate(search.words)}
+        if search.digits is not None:
+            values["digits"] = _pattern(search.digits)
+        shape = cls(
+            sort_by=parameters.sort_by,
+            sort_order=parameters.sort_order,
+            offset=page.offset > 0,
+            far=page.offset > FAR_OFFSET,
+            facets=frozenset(facets),
+            platforms=parameters.platform or (),
+            bounded=bounded,
+            words=len(search.words),
+            digits=search.digits is not None,
+            phone=parameters.customer_phone is not None,
+        )
+        return shape, values
+
+    @property
+    def sort(self) -> Sort:
+        """The sort by its name."""
+        return SORTS[self.sort_by]
+
+    @property
+    def filtered(self) -> bool:
+        """Whether anything that is counted narrows the list."""
+        return bool(self.facets or self.platforms or self.bounded)
+
+
+def _bounds(parameters: ListParameters, now: datetime) -> tuple[datetime, datetime]:
+    """First moment of the time that the parameters name, and first moment after it."""
+    begins = parameters.from_date or FIRST_MOMENT
+    if parameters.days is not None:
+        begins = max(begins, now - timedelta(days=parameters.days))
+    return begins, LAST_MOMENT if parameters.to_date is None else after(parameters.to_date)
+
+
+def _pattern(word: str) -> str:
+    """A pattern for LIKE in which every character of the word means itself."""
+    escaped = word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return f"%{escaped}%"
+
+
+class _Cut(NamedTuple):
+    """Which rows of an order make the page; a limit of 0 keeps a way from being taken."""
+
+    limit: ColumnElement[Any]
+    offset: ColumnElement[Any] | None
+
+    def of(self, rows: Select[Any]) -> Select[Any]:
+        """These rows of an ordered select."""
+        return rows.limit(self.limit) if self.offset is None else rows.limit(self.limit).offset(self.offset)
+
+    def only_if(self, condition: Condition) -> "_Cut":
+        """The same rows if the condition holds, else none."""
+        offset = None if self.offset is None else case((condition, self.offset), else_=NONE)
+        return _Cut(case((condition, self.limit), else_=NONE), offset)
+
+
+class _Counts(NamedTuple):
+    """How many leads match, and how many the tenant has."""
+
+    total: ColumnElement[int]
+    everything: ColumnElement[int]
+
+
+class _Parts(NamedTuple):
+    """The total, and the pieces of text that make the page."""
+
+    total: ColumnElement[int]
+    pieces: list[ColumnElement[Any]]
+
+
+@lru_cache(maxsize=512)
+def list_statement(shape: Shape) -> Select[Any]:
+    """As_of, dead_letters, total, and the page as one text."""
+    if shape.phone:
+        parts = _by_phone(shape)
+    elif shape.words:
+        parts = _by_search(shape)
+    else:
+        parts = _by_order(shape)
+    page = parts.pieces[0] if len(parts.pieces) == 1 else func.concat_ws(COMMA, *parts.pieces)
+    return select(*header(), parts.total.label("total"), page.label("page"))
+
+
+# Ways to a page
+
+
+def _by_phone(shape: Shape) -> _Parts:
+    """The one lead of a phone, if the other filters let it pass."""
+    conditions = _conditions(shape, leads)
+    if shape.words:
+        profile = select(_search(shape)).where(
+            lead_profiles.c.user_id == USER, lead_profiles.c.customer_phone == PHONE
+        )
+        conditions.append(profile.scalar_subquery())
+    found = (
+        select(leads.c.document).where(leads.c.user_id == USER, leads.c.customer_phone == PHONE, *conditions)
+    ).cte("found")
+    page = _cut(shape).of(select(found.c.document)).subquery("page")
+    return _Parts(_count(found), [joined(page, page.c.document)])
+
+
+def _by_search(shape: Shape) -> _Parts:
+    """All matches of the trigram index: they are counted, and the page is cut from them."""
+    sort, profile = shape.sort, lead_profiles
+    key = profile.c[sort.key] if sort.table is profile else looked_up(leads.c[sort.key], profile, leads)
+    matches = (
+        select(profile.c.customer_phone, key.label("key"))
+        .where(profile.c.user_id == USER, _search(shape), *_conditions(shape, profile))
+        .cte("matches")
+    )
+    return _Parts(_count(matches), [_page_of(shape, matches, _cut(shape))])
+
+
+def _by_order(shape: Shape) -> _Parts:
+    """The page in the order of its index; where it may lie far, by a way that does not read all before it."""
+    counts, cut = _counts(shape), _cut(shape)
+    by_days = shape.sort_by == "last_message_at"
+    if shape.offset:
+        cut = cut.only_if(counts.total > OFFSET)
+    if shape.far and by_days:
+        return _Parts(counts.total, _by_days(shape, cut))
+    if not shape.filtered:
+        return _Parts(counts.total, _in_order(shape, cut))
+    rare = and_(
+        counts.total < literal(FEW_MATCHES, literal_execute=True),
+        counts.everything > literal(MANY_LEADS, literal_execute=True),
+    )
+    others = _by_days(shape, cut.only_if(rare)) if by_days else [_collected(shape, rare, cut.only_if(rare))]
+    return _Parts(counts.total, _in_order(shape, cut.only_if(not_(rare))) + others)
+
+
+def _in_order(shape: Shape, cut: _Cut) -> list[ColumnElement[Any]]:
+    """The page as the index of its sort has it."""
+    sort, direction = shape.sort, shape.sort_order
+    rows = _keys(shape, sort.table)
+    order = sort.order(sort.table.c, direction)
+    if not _has_nulls(shape) or direction == sort.nulls_last:
+        if sort.table is leads and cut.offset is None:
+            page = cut.of(rows.with_only_columns(leads.c.document).order_by(*order)).subquery("page")
+            return [joined(page, page.c.document)]
+        keys = cut.of(rows.order_by(*order)).subquery("keys")
+        return [joined(keys, document_of(keys))]
+    # In this direction the index has the leads without a value first, and the page wants them last.
+    with_value = rows.where(sort.table.c[sort.key].is_not(None))
+    taken = cut.of(with_value.order_by(*order)).cte("with_value")
+    return [
+        joined(taken, document_of(taken)),
+        _without_value(shape, cut, taken, _count(with_value.subquery())),
+    ]
+
+
+def _by_days(shape: Shape, cut: _Cut) -> list[ColumnElement[Any]]:
+    """The page by last_message_at, of the days that it lies in."""
+    direction, slices = shape.sort_order, _slices(shape)
+    begins = slices.c.begins
+    reached = func.sum(slices.c.matches).over(order_by=begins.desc() if direction == "desc" else begins.asc())
+    running = select(slices, cast(reached, BigInteger).label("reached")).cte("running")
+    before = running.c.reached - running.c.matches
+    offset = NONE if cut.offset is None else cut.offset
+    picked = (
+        select(running.c.begins, running.c.ends, before.label("before"))
+        .where(running.c.reached > offset, before < offset + cut.limit)
+        .cte("picked")
+    )
+    of_day = (
+        _keys(shape, leads)
+        .where(between(leads.c.last_message_at, picked.c.begins, picked.c.ends))
+        .correlate(picked)
+        .offset(NONE)
+        .lateral("of_day")
+    )
+    skipped = offset - select(func.min(picked.c.before)).scalar_subquery()
+    rows = select(of_day.c.customer_phone).select_from(picked.join(of_day, true()))
+    ordered = rows.order_by(*Sort(leads, "last_message_at").order(of_day.c, direction))
+    taken = ordered.limit(cut.limit).offset(skipped).cte("of_days")
+    pieces: list[ColumnElement[Any]] = [joined(taken, document_of(taken))]
+    if not shape.bounded:
+        with_value = select(sum_of(slices.c.matches)).scalar_subquery()
+        pieces.append(_without_value(shape, cut, taken, with_value))
+    return pieces
+
+
+def _collected(shape: Shape, rare: Condition, cut: _Cut) -> ColumnElement[Any]:
+    """The page cut from all matches, where these are few."""
+    sort = shape.sort
+    key = leads.c[sort.key] if sort.table is leads else looked_up(sort.table.c[sort.key], leads, sort.table)
+    rows = _keys(shape, leads).where(rare).with_only_columns(leads.c.customer_phone, key.label("key"))
+    return _page_of(shape, rows.cte("matches"), cut)
+
+
+def _page_of(shape: Shape, matches: CTE, cut: _Cut) -> ColumnElement[Any]:
+    """The page of matches with their key."""
+    first, second = matches.c.key, matches.c.customer_phone
+    order = (first.desc(), second.desc()) if shape.sort_order == "desc" else (first.asc(), second.asc())
+    keys = cut.of(select(second).order_by(order[0].nulls_last(), order[1])).subquery("keys")
+    return joined(keys, document_of(keys))
+
+
+def _without_value(
+    shape: Shape, cut: _Cut, taken: FromClause, with_value: ColumnElement[int]
+) -> ColumnElement[Any]:
+    """What of the page lies among the leads without a value, who come after all those with one."""
+    sort = shape.sort
+    offset = None
+    if cut.offset is not None:
+        offset = case((_count(taken) > 0, NONE), else_=func.greatest(cut.offset - with_value, NONE))
+    rows = _keys(shape, sort.table).where(sort.table.c[sort.key].is_(None))
+    rest = _Cut(func.greatest(cut.limit - _count(taken), NONE), offset)
+    keys = rest.of(rows.order_by(*sort.order(sort.table.c, shape.sort_order))).subquery("keys_without_value")
+    return joined(keys, document_of(keys))
+
+
+def _cut(shape: Shape) -> _Cut:
+    return _Cut(LIMIT, OFFSET if shape.offset else None)
+
+
+# Totals
+
+
+def _counts(shape: Shape) -> _Counts:
+    """Sums over counted rows, whatever the filters by facet and time."""
+    facets = _facets(shape, lead_stats.c)
+    counts = (
+        select(
+            sum_of(lead_stats.c.leads, and_(*facets) if facets else None).label("total"),
+            sum_of(lead_stats.c.leads).label("everything"),
+        )
+        .where(lead_stats.c.user_id == USER)
+        .cte("counts")
+    )
+    total = select(counts.c.total).scalar_subquery()
+    if shape.bounded:
+        total = select(sum_of(_slices(shape).c.matches)).scalar_subquery()
+    return _Counts(total, select(counts.c.everything).scalar_subquery())
+
+
+@lru_cache(maxsize=512)
+def _slices(shape: Shape) -> CTE:
+    """Stretches of time with the leads that match in them: whole days as counted, edges by the index."""
+    day = lead_day_stats.c.day
+    next_day = day + literal_column("1", Integer)
+    whole_days = (
+        select(
+            func.timezone(UTC_NAME, cast(day, DateTime)).label("begins"),
+            func.timezone(UTC_NAME, cast(next_day, DateTime)).label("ends"),
+            cast(func.sum(lead_day_stats.c.leads), BigInteger).label("matches"),
+        )
+        .where(lead_day_stats.c.user_id == USER, *_facets(shape, lead_day_stats.c))
+        .group_by(day)
+    )
+    if not shape.bounded:
+        return whole_days.cte("slices")
+    in_days = and_(day >= bindparam("first_day", type_=Date), day < bindparam("end_day", type_=Date))
+    edges = [(moment(f"{edge}_begins"), moment(f"{edge}_ends")) for edge in ("head", "tail")]
+    counted = (select(begins, ends, _count_between(shape, begins, ends)) for begins, ends in edges)
+    return union_all(whole_days.where(in_days), *counted).cte("slices")
+
+
+def _count_between(shape: Shape, begins: ColumnElement[Any], ends: ColumnElement[Any]) -> ScalarSelect[int]:
+    """Matching leads of an edge, counted in the index."""
+    conditions = [between(leads.c.last_message_at, begins, ends), *_facets(shape, leads.c)]
+    return (
+        select(func.count()).select_from(leads).where(leads.c.user_id == USER, *conditions).scalar_subquery()
+    )
+
+
+def _count(rows: FromClause) -> ScalarSelect[int]:
+    return select(func.count()).select_from(rows).scalar_subquery()
+
+
+# Filters
+
+
+def _has_nulls(shape: Shape) -> bool:
+    """Whether leads without a value of the sort can match."""
+    excluded = {
+        "last_message_at": shape.bounded,
+        "total_score": bool(shape.facets & {"min_total_score", "max_total_score"}),
+    }
+    return shape.sort.nullable and not excluded.get(shape.sort_by, False)
+
+
+def _keys(shape: Shape, table: Table) -> Select[Any]:
+    """Keys of the leads that match, from the table that has the sort."""
+    columns = [table.c.customer_phone]
+    if table is leads:
+        columns.append(leads.c.last_message_at)
+    return select(*columns).where(table.c.user_id == USER, *_conditions(shape, table))
+
+
+def _conditions(shape: Shape, table: Table) -> list[Condition]:
+    """The filters by facet and time, on leads or on lead_profiles."""
+    if table is leads:
+        return [*_facets(shape, leads.c), *_in_time(shape)]
+    own = [condition for name, condition in _FACETS.items() if name in shape.facets - {"has_email"}]
+    conditions: list[Condition] = [condition(table.c) for condition in own]
+    if "has_email" in shape.facets:
+        conditions.append(table.c.email.is_not(None) == bindparam("has_email"))
+    # What only the lead itself knows is one look at it, never a join.
+    of_lead = [*_on_platforms(shape, leads.c), *_in_time(shape)]
+    if of_lead:
+        conditions.append(looked_up(and_(*of_lead), table, leads))
+    return conditions
+
+
+def _facets(shape: Shape, columns: Any) -> list[Condition]:  # noqa: ANN401
+    """The filters by facet, on a table that has all their columns."""
+    chosen = [condition(columns) for name, condition in _FACETS.items() if name in shape.facets]
+    return [*chosen, *_on_platforms(shape, columns)]
+
+
+def _on_platforms(shape: Shape, columns: Any) -> list[Condition]:  # noqa: ANN401
+    return [or_(*(columns[f"on_{platform}"] for platform in shape.platforms))] if shape.platforms else []
+
+
+def _in_time(shape: Shape) -> list[Condition]:
+    bounds = (moment("head_begins"), moment("tail_ends"))
+    return [between(leads.c.last_message_at, *bounds)] if shape.bounded else []
+
+
+def _search(shape: Shape) -> Condition:
+    """Every word occurs; or, where the whole search is a phone, its digits occur in the phone."""
+    text = lead_profiles.c.search_text
+    words = and_(
+        *(text.like(func.lower(bindparam(f"word_{number}", type_=Text))) for number in range(shape.words))
+    )
+    if not shape.digits:
+        return words
+    digits = bindparam("digits", type_=Text)
+    # The first of the two finds it in the index; the second sees that it is the phone.
+    return or_(words, and_(text.like(digits), lead_profiles.c.customer_phone.like(digits)))

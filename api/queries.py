@@ -1,0 +1,205 @@
+"""What the API asks the database: pure functions of the tenant, the checked parameters and the moment.
+
+Each answer is one statement that returns one row, so that its rows, its total, the existence of the lead and the
+freshness come from one snapshot. A statement is built once for each shape of question and kept; only values change.
+"""
+
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import ARRAY, Date, Select, Text, and_, any_, bindparam, cast, func, select, true
+
+from api.expressions import LIMIT, OFFSET, PHONE, PRINTED_TIME, USER, Read, header, joined, moment, sum_of
+from api.listing import Shape, list_statement
+from api.schemas import ListParameters, MessageParameters
+from api.tables import (
+    freshness,
+    lead_conversations,
+    lead_day_stats,
+    lead_messages,
+    lead_profiles,
+    lead_stats,
+    leads,
+    projection,
+)
+from api.values import after
+from api.windows import window_of
+
+STATISTICS_DAYS = (7, 30)
+
+
+def list_leads(user_id: str, parameters: ListParameters, now: datetime) -> Read:
+    """A page of leads: as_of, dead_letters, total, page."""
+    shape, values = Shape.of(parameters, now)
+    return Read(list_statement(shape), {"user_id": user_id, **values})
+
+
+def lead_statistics(user_id: str, now: datetime) -> Read:
+    """The counts of a tenant: as_of, dead_letters, and one column a number."""
+    values: dict[str, object] = {"user_id": user_id}
+    for days in STATISTICS_DAYS:
+        window = window_of(now - timedelta(days=days))
+        values |= {
+            f"{name}_{days}": getattr(window, name) for name in ("first_day", "head_begins", "head_ends")
+        }
+    return Read(_statistics_statement(), values)
+
+
+def single_lead(user_id: str, customer_phone: str) -> Read:
+    """One lead: as_of, dead_letters, document (null where there is no such lead)."""
+    return Read(_single_statement(), {"user_id": user_id, "customer_phone": customer_phone})
+
+
+def messages_of_lead(user_id: str, customer_phone: str, parameters: MessageParameters) -> Read:
+    """A page of messages: as_of, dead_letters, lead_info (null where there is no such lead), total, page."""
+    values: dict[str, object] = {
+        "platform": None if parameters.platform is None else list(parameters.platform),
+        "sender": parameters.sender,
+        "conversation_id": parameters.conversation_id,
+        "begins": parameters.from_date,
+        "ends": None if parameters.to_date is None else after(parameters.to_date),
+        "offset": parameters.page.offset or None,
+    }
+    values = {name: value for name, value in values.items() if value is not None}
+    statement = _messages_statement(frozenset(values))
+    return Read(
+        statement,
+        {"user_id": user_id, "customer_phone": customer_phone, "limit": parameters.page.limit, **values},
+    )
+
+
+def state_of_projection() -> Read:
+    """The one row that says whether the read model can be served: built_at, capture_gap."""
+    return Read(select(projection.c.built_at, projection.c.capture_gap), {})
+
+
+def oldest_freshness() -> Read:
+    """The moment up to which every change is contained: as_of."""
+    return Read(select(func.min(freshness.c.as_of).label("as_of")), {})
+
+
+@lru_cache(maxsize=1)
+def _single_statement() -> Select[Any]:
+    document = (
+        select(leads.c.document)
+        .where(leads.c.user_id == USER, leads.c.customer_phone == PHONE)
+        .scalar_subquery()
+    )
+    return select(*header(), document.label("document"))
+
+
+@lru_cache(maxsize=1)
+def _statistics_statement() -> Select[Any]:
+    """Sums over counted rows; of the two windows, only the day that each begins in is counted lead by lead."""
+    stats = lead_stats.c
+    numbers = {
+        "total_leads": None,
+        "leads_with_extraction": stats.has_extraction,
+        "hot_leads": stats.lead_status == "Hot",
+        "warm_leads": stats.lead_status == "Warm",
+        "cold_leads": stats.lead_status == "Cold",
+        "whatsapp": stats.on_whatsapp,
+        "instagram": stats.on_instagram,
+        "webchat": stats.on_webchat,
+    }
+    now = (
+        select(*(sum_of(stats.leads, condition).label(name) for name, condition in numbers.items()))
+        .where(stats.user_id == USER)
+        .subquery("now")
+    )
+    first_days = {days: bindparam(f"first_day_{days}", type_=Date) for days in STATISTICS_DAYS}
+    by_day = (
+        select(
+            *(
+                sum_of(lead_day_stats.c.leads, lead_day_stats.c.day >= first_day).label(f"days_{days}")
+                for days, first_day in first_days.items()
+            )
+        )
+        .where(lead_day_stats.c.user_id == USER, lead_day_stats.c.day >= first_days[max(STATISTICS_DAYS)])
+        .subquery("by_day")
+    )
+    heads = {
+        days: select(func.count())
+        .select_from(leads)
+        .where(
+            leads.c.user_id == USER,
+            leads.c.last_message_at >= moment(f"head_begins_{days}"),
+            leads.c.last_message_at < moment(f"head_ends_{days}"),
+        )
+        .scalar_subquery()
+        for days in STATISTICS_DAYS
+    }
+    windows = (
+        (by_day.c[f"days_{days}"] + head).label(f"leads_last_{days}_days") for days, head in heads.items()
+    )
+    return select(*header(), *now.c, *windows).select_from(now).join(by_day, true())
+
+
+@lru_cache(maxsize=256)
+def _messages_statement(given: frozenset[str]) -> Select[Any]:
+    """The page in the order of the index; the total from the conversations where these know it."""
+    message, conversation = lead_messages.c, lead_conversations.c
+    of_lead = and_(conversation.user_id == USER, conversation.customer_phone == PHONE)
+    profile = lead_profiles.c
+    info = (
+        select(profile.name, profile.email, profile.company, profile.lead_status, profile.total_score)
+        .where(profile.user_id == USER, profile.customer_phone == PHONE)
+        .subquery("info")
+    )
+    lead_info = select(cast(func.row_to_json(info.table_valued()), Text)).select_from(info).scalar_subquery()
+
+    narrowed = [of_lead]
+    if "platform" in given:
+        narrowed.append(conversation.platform == any_(bindparam("platform", type_=ARRAY(Text))))
+    if "conversation_id" in given:
+        narrowed.append(conversation.conversation_id == bindparam("conversation_id", type_=Text))
+    chosen = [message.user_id == USER, message.customer_phone == PHONE]
+    if len(narrowed) > 1:
+        conversations = func.array(select(conversation.conversation_id).where(*narrowed).scalar_subquery())
+        chosen.append(message.conversation_id == any_(conversations))
+    if "sender" in given:
+        chosen.append(message.sender == bindparam("sender", type_=Text))
+    if "begins" in given:
+        chosen.append(message.sent_at >= moment("begins"))
+    if "ends" in given:
+        chosen.append(message.sent_at < moment("ends"))
+    if given & {"sender", "begins", "ends"}:
+        total = select(func.count()).select_from(lead_messages).where(*chosen).scalar_subquery()
+    else:
+        total = select(sum_of(conversation.message_count)).where(*narrowed).scalar_subquery()
+
+    order = ("sent_at", "conversation_id", "sequence_no", "message_id")
+    page = (
+        select(lead_messages).where(*chosen).order_by(*(message[name].asc() for name in order)).limit(LIMIT)
+    )
+    if "offset" in given:
+        page = page.offset(OFFSET)
+    rows = page.subquery("rows")
+    printed = (
+        select(
+            rows.c.message_id,
+            rows.c.conversation_id,
+            conversation.agent_id,
+            conversation.agent_name,
+            conversation.platform,
+            conversation.phone_number_id,
+            rows.c.sender,
+            rows.c.text,
+            func.to_char(rows.c.sent_at, PRINTED_TIME).label("timestamp"),
+            rows.c.status,
+            rows.c.sequence_no,
+        )
+        .join_from(
+            rows, lead_conversations, and_(of_lead, conversation.conversation_id == rows.c.conversation_id)
+        )
+        .order_by(*(rows.c[name].asc() for name in order))
+        .subquery("printed")
+    )
+    text_of_row = cast(func.row_to_json(printed.table_valued()), Text)
+    return select(
+        *header(),
+        lead_info.label("lead_info"),
+        total.label("total"),
+        joined(printed, text_of_row).label("page"),
+    )
