@@ -51,8 +51,6 @@ def add_conversation(setting: Setting, script: Script, between: Between, end: in
     for done in range(0, between.messages, _STRETCH):
         stretch = min(_STRETCH, between.messages - done)
         times = [start + int(offset * pace) for offset in script.offsets(place, place + done, stretch)]
-        if done + stretch == between.messages:
-            times[-1] = end
         places = script.places(place + done, stretch)
         from_user = [script.from_user[at] for at in places]
         endings = [script.endings[at] for at in places]

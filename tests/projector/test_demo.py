@@ -117,6 +117,7 @@ def full(server: Server, source_template: Database) -> Iterator[Connection]:
     """A database with the demo in its usual size; only to be read."""
     database = server.create("demo", template=source_template.name)
     with database.connect() as conn:
+        conn.execute("ALTER TABLE messages ADD COLUMN arrival bigserial")
         load(conn, leads=demo.DEFAULT_LEADS, messages_per_lead=demo.DEFAULT_MESSAGES_PER_LEAD)
         conn.execute(LEADS)
         yield conn
@@ -387,7 +388,7 @@ KINDS = {
     "inserted out of order": (
         (
             "SELECT 1 FROM messages AS a JOIN messages AS b USING (conversation_id) "
-            "WHERE a.sequence_no < b.sequence_no AND a.ctid > b.ctid"
+            "WHERE a.sequence_no < b.sequence_no AND a.arrival > b.arrival"
         ),
         50,
     ),
