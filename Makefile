@@ -34,9 +34,9 @@ check: $(SETUP) ## Check format, lint, types, import contracts, SQL and document
 	@$(RUN) -m ruff format --check $(CODE)
 	@$(RUN) -m ruff check $(CODE)
 	@$(RUN) -m mypy $(CODE)
-	@$(VENV)/bin/lint-imports
+	@$(VENV)/bin/lint-imports --no-logo
 	@$(RUN) -m sqlfluff lint --disable-progress-bar $(wildcard schema.sql sql)
-	@$(RUN) -m tests.support.check_docs
+	@$(RUN) -m pytest --fail-on-skip -q tests/test_documentation.py
 
 format: $(SETUP) ## Put Python and SQL into the project's form.
 	@$(RUN) -m ruff format $(CODE)

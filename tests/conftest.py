@@ -14,7 +14,8 @@ import pytest
 from psycopg.rows import TupleRow
 
 from projector.embedded import EmbeddedServer
-from tests.support import schema
+from projector.migrate import migrate
+from projector.statements import schema_sections
 from tests.support.server import FAST, Database, Server, running_server, session_server
 
 # What a developer has set for their own work must not change what the tests show.
@@ -70,15 +71,13 @@ def source_template(server: Server) -> Database:
     """A database with the platform's source tables and nothing of ours; only to be copied."""
     made = server.create("source_template")
     with made.connect() as conn:
-        conn.execute(schema.section("source").encode())
+        conn.execute(schema_sections()["source"])
     return made
 
 
 @pytest.fixture(scope="session")
 def template(server: Server) -> Database:
     """A database with source tables and the installed read model; only to be copied."""
-    from projector.migrate import migrate  # noqa: PLC0415  # Most tests of the tools need no read model.
-
     made = server.create("template")
     with made.connect() as conn:
         migrate(conn, create_source=True)
