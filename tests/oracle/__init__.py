@@ -6,6 +6,7 @@ It shares no code and no SQL with the projector or the API, so that a mistake in
 from tests.oracle.answers import Answer, differences, list_leads, messages, single, stats
 from tests.oracle.leads import Lead, LeadConversation, LeadMessage, Model, compute_leads
 from tests.oracle.source import Connection, DatabaseLower, Source, read_source
+from tests.oracle.tables import differences_of_tables, expected_tables, read_tables
 
 __all__ = [
     "Answer",
@@ -17,10 +18,14 @@ __all__ = [
     "Source",
     "compute_leads",
     "differences",
+    "differences_of_read_model",
+    "differences_of_tables",
+    "expected_tables",
     "list_leads",
     "messages",
     "read_model",
     "read_source",
+    "read_tables",
     "single",
     "stats",
 ]
@@ -39,3 +44,8 @@ def read_model(connection: Connection, schema: str = "public") -> Model:
         }
     )
     return model
+
+
+def differences_of_read_model(connection: Connection, schema: str = "public") -> list[str]:
+    """Tell where the read model of a database, at rest, departs from its source rows: no row, no field."""
+    return differences_of_tables(expected_tables(read_model(connection, schema)), read_tables(connection))

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from tests.oracle.source import EPOCH, Contact, Conversation, Extraction, Message, Source, TemplateSend
+from tests.oracle.source import EPOCH, Contact, Conversation, Extraction, Message, Source
 
 WHITE_SPACE = " \t\n\v\f\r\N{NO-BREAK SPACE}"
 DIGITS = "0123456789"
@@ -101,6 +101,8 @@ class LeadConversation:
     is_active: bool
     created_at: datetime
     last_message_at: datetime | None
+    # Not printed: the platform's own note.
+    noted_last_message_at: datetime | None
 
     def document(self) -> dict[str, object]:
         """Print the conversation."""
@@ -115,6 +117,14 @@ class LeadConversation:
             "created_at": printed_time(self.created_at),
             "last_message_at": printed_time(self.last_message_at),
         }
+
+
+@dataclass(frozen=True, slots=True)
+class LeadSend:
+    """One counted template send, which no endpoint shows."""
+
+    sent_at: datetime
+    platform: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +155,7 @@ class Lead:
     extraction_id: str | None
     conversations: tuple[LeadConversation, ...]
     messages: tuple[LeadMessage, ...]
+    sends: tuple[LeadSend, ...]
 
     def document(self) -> dict[str, object]:
         """Print the lead object."""
@@ -199,8 +210,7 @@ class _Evidence:
     """The rows that belong to one lead."""
 
     conversations: list[Conversation] = field(default_factory=list)
-    sends: list[TemplateSend] = field(default_factory=list)
-    send_platforms: list[str | None] = field(default_factory=list)
+    sends: list[LeadSend] = field(default_factory=list)
 
 
 class _Rows:
@@ -241,9 +251,9 @@ def compute_leads(source: Source, lower: Callable[[str], str] = str.lower) -> Mo
         template = rows.templates.get(send.template_id)
         phone = canonical_phone(send.customer_phone)
         if template is not None and phone is not None and send.status not in {"PENDING", "FAILED"}:
-            found = evidence[template.user_id, phone]
-            found.sends.append(send)
-            found.send_platforms.append(rows.platform_of_channel(template.phone_number_id))
+            sent_at = cut_or_epoch(send.created_at if send.sent_at is None else send.sent_at)
+            platform = rows.platform_of_channel(template.phone_number_id)
+            evidence[template.user_id, phone].sends.append(LeadSend(sent_at, platform))
     leads: dict[str, dict[str, Lead]] = defaultdict(dict)
     for (user_id, phone), found in evidence.items():
         leads[user_id][phone] = _lead(rows, user_id, phone, found)
@@ -253,10 +263,10 @@ def compute_leads(source: Source, lower: Callable[[str], str] = str.lower) -> Mo
 def _lead(rows: _Rows, user_id: str, phone: str, found: _Evidence) -> Lead:
     conversations = _in_order([_conversation(rows, row) for row in found.conversations])
     messages = _messages(rows, found.conversations)
-    sent = [cut_or_epoch(send.created_at if send.sent_at is None else send.sent_at) for send in found.sends]
+    sent = [send.sent_at for send in found.sends]
     extraction = _winning_extraction(rows, found.conversations)
     contact = _winning_contact(rows.contacts.get((user_id, phone), ()))
-    seen = {conversation.platform for conversation in conversations} | set(found.send_platforms)
+    seen = {row.platform for row in conversations} | {row.platform for row in found.sends}
     last_of_each = [
         conversation.last_message_at
         for conversation in conversations
@@ -291,6 +301,7 @@ def _lead(rows: _Rows, user_id: str, phone: str, found: _Evidence) -> Lead:
         extraction_id=extraction.extraction_id if extraction else None,
         conversations=conversations,
         messages=messages,
+        sends=tuple(found.sends),
     )
 
 
@@ -308,6 +319,7 @@ def _conversation(rows: _Rows, row: Conversation) -> LeadConversation:
         is_active=row.is_active is True,
         created_at=cut_or_epoch(row.created_at),
         last_message_at=max(times, default=noted),
+        noted_last_message_at=noted,
     )
 
 

@@ -10,7 +10,18 @@ import pytest
 from psycopg import sql
 from psycopg.rows import TupleRow
 
-from tests.oracle import Model, compute_leads, differences, list_leads, messages, read_model, single, stats
+from tests.oracle import (
+    Model,
+    compute_leads,
+    differences,
+    differences_of_tables,
+    expected_tables,
+    list_leads,
+    messages,
+    read_model,
+    single,
+    stats,
+)
 from tests.oracle.answers import Answer
 from tests.oracle.leads import canonical_phone, trim
 from tests.oracle.parameters import OF_LIST, BadValueError, date_bound, read_parameters
@@ -956,6 +967,36 @@ def test_differences_tell_where_an_answer_departs(three: Model) -> None:
     bad = Answer(400, {"error": "Bad Request"}, frozenset({"limit"}))
     answer = {"error": "Bad Request", "message": "days: …", "timestamp": "…", "correlationId": "…"}
     assert differences(bad, 400, answer) == ["the message does not name 'limit': days: …"]
+
+
+# Comparing tables.
+
+
+def test_the_tables_of_a_model(three: Model) -> None:
+    tables = expected_tables(three)
+    assert {table: len(rows) for table, rows in tables.items()} == {
+        "leads": 3,
+        "lead_profiles": 3,
+        "lead_conversations": 4,
+        "lead_messages": 0,
+        "lead_stats": 3,
+        "lead_day_stats": 2,
+    }
+    assert tables["lead_profiles"]["u", "3"]["search_text"] == f"100% o'brien\nbig{NO_BREAK_SPACE}co\n3"
+    assert sum(row["leads"] for row in tables["lead_stats"].values()) == 3
+
+
+def test_differences_of_tables_tell_row_and_field(three: Model) -> None:
+    expected, found = expected_tables(three), expected_tables(three)
+    assert differences_of_tables(expected, found) == []
+    found["leads"]["u", "1"]["total_messages"] = 1
+    del found["lead_profiles"]["u", "2"]
+    found["lead_messages"]["u", "m"] = {"text": "odd"}
+    assert [text.split(":")[0] for text in differences_of_tables(expected, found)] == [
+        "leads ('u', '1') total_messages",
+        "lead_profiles ('u', '2')",
+        "lead_messages ('u', 'm')",
+    ]
 
 
 # Reading a database.

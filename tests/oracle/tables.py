@@ -1,0 +1,206 @@
+"""Every table of the read model as it must be, and where a database departs from that."""
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+from psycopg import sql
+from psycopg.rows import dict_row
+
+from tests.oracle.leads import Lead, LeadConversation, LeadMessage, Model
+from tests.oracle.source import EPOCH, Connection
+
+Row = dict[str, Any]
+Table = dict[tuple[object, ...], Row]
+
+KEYS = {
+    "leads": ("user_id", "customer_phone"),
+    "lead_profiles": ("user_id", "customer_phone"),
+    "lead_conversations": ("user_id", "customer_phone", "conversation_id"),
+    "lead_messages": ("user_id", "message_id"),
+    "lead_stats": (
+        "user_id", "lead_status", "total_score", "on_whatsapp", "on_instagram", "on_webchat",
+        "has_extraction", "has_email",
+    ),
+    "lead_day_stats": (
+        "user_id", "day", "lead_status", "total_score", "on_whatsapp", "on_instagram", "on_webchat",
+        "has_extraction", "has_email",
+    ),
+}  # fmt: skip
+TIMES = frozenset(
+    {
+        "last_message_at", "first_contact_at", "first_send_at", "last_send_at", "created_at",
+        "noted_last_message_at", "first_message_at", "newest_message_at", "sent_at",
+    }
+)  # fmt: skip
+
+
+def expected_tables(model: Model) -> dict[str, Table]:
+    """Compute the rows of every table by their keys."""
+    leads = model.all_leads()
+    rows = {
+        "leads": [{**_facets(lead), **_of_lead(lead)} for lead in leads],
+        "lead_profiles": [_of_profile(model, lead) for lead in leads],
+        "lead_conversations": [_of_conversation(lead, row) for lead in leads for row in lead.conversations],
+        "lead_messages": [_of_message(lead, row) for lead in leads for row in lead.messages],
+        "lead_stats": list(_counted(_facets(lead) for lead in leads)),
+        "lead_day_stats": list(
+            _counted(
+                {**_facets(lead), "day": lead.last_message_at.date()}
+                for lead in leads
+                if lead.last_message_at is not None
+            )
+        ),
+    }
+    return {table: _by_key(table, found) for table, found in rows.items()}
+
+
+def read_tables(connection: Connection) -> dict[str, Table]:
+    """Read the rows of every table of the read model by their keys."""
+    return {table: _by_key(table, _read(connection, table)) for table in KEYS}
+
+
+def differences_of_tables(expected: dict[str, Table], found: dict[str, Table]) -> list[str]:
+    """Tell every row and field that differs."""
+    return [
+        difference
+        for table in KEYS
+        for key in sorted(expected[table].keys() | found[table].keys(), key=repr)
+        for difference in _differences_of_rows(table, key, expected[table].get(key), found[table].get(key))
+    ]
+
+
+def _differences_of_rows(
+    table: str, key: tuple[object, ...], expected: Row | None, found: Row | None
+) -> Iterator[str]:
+    if expected is None or found is None:
+        yield f"{table} {key}: {'is there' if expected is None else 'is missing'}: {found or expected}"
+        return
+    for column in sorted(expected.keys() | found.keys()):
+        absent = "no such column"
+        one, other = expected.get(column, absent), found.get(column, absent)
+        if one != other:
+            yield f"{table} {key} {column}: expected {one!r}, found {other!r}"
+
+
+def _by_key(table: str, rows: list[Row]) -> Table:
+    by_key = {tuple(row[column] for column in KEYS[table]): row for row in rows}
+    if len(by_key) != len(rows):
+        raise AssertionError(f"{table} has a key twice")
+    return by_key
+
+
+def _read(connection: Connection, table: str) -> list[Row]:
+    with connection.cursor(row_factory=dict_row) as cursor:
+        names = cursor.execute(
+            "SELECT column_name FROM information_schema.columns"
+            " WHERE table_schema = 'read_model' AND table_name = %s",
+            (table,),
+        ).fetchall()
+        # As in the source, so that no setting of the session has a say in how a time is read.
+        columns = [
+            sql.SQL("(extract(epoch FROM {0}) * 1000000)::bigint AS {0}").format(sql.Identifier(name))
+            if name in TIMES
+            else sql.SQL("{0}::text AS {0}").format(sql.Identifier(name))
+            if name == "extraction_id"
+            else sql.SQL("{0}::text::json AS {0}").format(sql.Identifier(name))
+            if name == "document"
+            else sql.SQL("{0} - date '1970-01-01' AS {0}").format(sql.Identifier(name))
+            if name == "day"
+            else sql.Identifier(name)
+            for name in (str(row["column_name"]) for row in names)
+        ]
+        query = sql.SQL("SELECT {} FROM {}").format(
+            sql.SQL(", ").join(columns), sql.Identifier("read_model", table)
+        )
+        rows = cursor.execute(query).fetchall()
+    for row in rows:
+        for name in TIMES & row.keys():
+            row[name] = None if row[name] is None else EPOCH + timedelta(microseconds=row[name])
+        if "day" in row:
+            row["day"] = EPOCH.date() + timedelta(days=row["day"])
+    return rows
+
+
+def _counted(facets: Iterator[Row]) -> Iterator[Row]:
+    counts = Counter(tuple(sorted(row.items(), key=lambda item: item[0])) for row in facets)
+    for items, count in counts.items():
+        yield {**dict(items), "leads": count}
+
+
+def _facets(lead: Lead) -> Row:
+    return {
+        "user_id": lead.user_id,
+        "lead_status": lead.lead_status,
+        "total_score": lead.total_score,
+        **{f"on_{platform}": platform in lead.platforms for platform in ("whatsapp", "instagram", "webchat")},
+        "has_extraction": lead.has_extraction,
+        "has_email": lead.email is not None,
+    }
+
+
+def _of_lead(lead: Lead) -> Row:
+    return {
+        "customer_phone": lead.customer_phone,
+        "last_message_at": lead.last_message_at,
+        "first_contact_at": lead.first_contact_at,
+        "total_messages": lead.total_messages,
+        "document": lead.document(),
+    }
+
+
+def _of_profile(model: Model, lead: Lead) -> Row:
+    texts = [text for text in (lead.name, lead.email, lead.company, lead.customer_phone) if text is not None]
+    sent = [send.sent_at for send in lead.sends]
+    on = {send.platform for send in lead.sends}
+    return {
+        **{
+            name: getattr(lead, name)
+            for name in (
+                "user_id", "customer_phone", "name", "email", "company", "lead_status", "total_score",
+                "intent_score", "urgency_score", "budget_score", "fit_score", "engagement_score",
+                "has_extraction", "extraction_id", "template_sends_count",
+            )
+        },
+        "first_send_at": min(sent, default=None),
+        "last_send_at": max(sent, default=None),
+        **{f"sent_on_{platform}": platform in on for platform in ("whatsapp", "instagram", "webchat")},
+        "name_key": None if lead.name is None else model.lower(lead.name),
+        "search_text": "\n".join(model.lower(text) for text in texts),
+    }  # fmt: skip
+
+
+def _of_conversation(lead: Lead, row: LeadConversation) -> Row:
+    times: list[datetime] = [
+        message.timestamp for message in lead.messages if message.conversation_id == row.conversation_id
+    ]
+    return {
+        "user_id": lead.user_id,
+        "customer_phone": lead.customer_phone,
+        "conversation_id": row.conversation_id,
+        "agent_id": row.agent_id,
+        "agent_name": row.agent_name,
+        "platform": row.platform,
+        "phone_number_id": row.phone_number_id,
+        "is_active": row.is_active,
+        "created_at": row.created_at,
+        "noted_last_message_at": row.noted_last_message_at,
+        "message_count": len(times),
+        "first_message_at": min(times, default=None),
+        "newest_message_at": max(times, default=None),
+    }
+
+
+def _of_message(lead: Lead, row: LeadMessage) -> Row:
+    return {
+        "user_id": lead.user_id,
+        "customer_phone": lead.customer_phone,
+        "message_id": row.message_id,
+        "conversation_id": row.conversation_id,
+        "sent_at": row.timestamp,
+        "sequence_no": row.sequence_no,
+        "sender": row.sender,
+        "status": row.status,
+        "text": row.text,
+    }
