@@ -11,6 +11,7 @@ from tests.oracle.parameters import (
     OF_MESSAGES,
     Bound,
     Pairs,
+    Read,
     has_broken_characters,
     milliseconds,
     read_parameters,
@@ -35,8 +36,8 @@ class Answer:
 def list_leads(model: Model, user_id: str, params: Pairs, now: datetime) -> Answer:
     """Answer GET /users/:user_id/leads."""
     given = read_parameters(OF_LIST, params)
-    if given.refused or has_broken_characters(user_id):
-        return _bad_request(given.bad)
+    if refusal := _refusal(given, user_id):
+        return refusal
     values: Mapping[str, Any] = given.values
     leads = [lead for lead in model.of_tenant(user_id).values() if _selects(model, values, lead, now)]
     leads = _sorted(model, leads, values.get("sort_by", "last_message_at"), values.get("sort_order", "desc"))
@@ -46,9 +47,8 @@ def list_leads(model: Model, user_id: str, params: Pairs, now: datetime) -> Answ
 
 def stats(model: Model, user_id: str, params: Pairs, now: datetime) -> Answer:
     """Answer GET /users/:user_id/leads/stats."""
-    given = read_parameters({}, params)
-    if given.refused or has_broken_characters(user_id):
-        return _bad_request(given.bad)
+    if refusal := _refusal(read_parameters({}, params), user_id):
+        return refusal
     leads = model.of_tenant(user_id).values()
     numbers = {
         "total_leads": len(leads),
@@ -67,9 +67,8 @@ def stats(model: Model, user_id: str, params: Pairs, now: datetime) -> Answer:
 
 def single(model: Model, user_id: str, customer_phone: str, params: Pairs = ()) -> Answer:
     """Answer GET /users/:user_id/leads/:customer_phone (which the word `stats` never reaches)."""
-    given = read_parameters({}, params)
-    if given.refused or has_broken_characters(user_id) or has_broken_characters(customer_phone):
-        return _bad_request(given.bad)
+    if refusal := _refusal(read_parameters({}, params), user_id, customer_phone):
+        return refusal
     lead = _find(model, user_id, customer_phone)
     return _lead_not_found() if lead is None else Answer(OK, {"success": True, "data": lead.document()})
 
@@ -77,8 +76,8 @@ def single(model: Model, user_id: str, customer_phone: str, params: Pairs = ()) 
 def messages(model: Model, user_id: str, customer_phone: str, params: Pairs) -> Answer:
     """Answer GET /users/:user_id/leads/:customer_phone/messages."""
     given = read_parameters(OF_MESSAGES, params)
-    if given.refused or has_broken_characters(user_id) or has_broken_characters(customer_phone):
-        return _bad_request(given.bad)
+    if refusal := _refusal(given, user_id, customer_phone):
+        return refusal
     lead = _find(model, user_id, customer_phone)
     if lead is None:
         return _lead_not_found()
@@ -139,8 +138,11 @@ def _paths_of_difference(expected: object, found: object, path: str) -> list[str
     return [f"{path}: expected {expected!r}, found {found!r}"]
 
 
-def _bad_request(bad: frozenset[str]) -> Answer:
-    return Answer(BAD_REQUEST, {"error": "Bad Request"}, bad)
+def _refusal(given: Read, *path: str) -> Answer | None:
+    # A path that cannot be read is refused before anybody looks at the query.
+    if any(map(has_broken_characters, path)):
+        return Answer(BAD_REQUEST, {"error": "Bad Request"})
+    return Answer(BAD_REQUEST, {"error": "Bad Request"}, given.bad) if given.refused else None
 
 
 def _lead_not_found() -> Answer:
