@@ -55,7 +55,7 @@ def load(env_file: Path = Path(".env")) -> Config:
 
     def read(name: str, parse: Any, default: Any, check: Any = None) -> Any:  # noqa: ANN401  # As environs does.
         # An empty variable is one that is not set, as compose files and units write it.
-        if not os.environ.get(name, "").strip():
+        if not env.str(name, "").strip():
             return default
         return parse(name, validate=check)
 
@@ -110,9 +110,9 @@ def _one_of(choices: tuple[str, ...]) -> Any:  # noqa: ANN401  # As environs doe
 
 def _cron(env: Env, name: str, default: str) -> str:
     """A cron expression; empty or `off` switches the job off."""
-    text = os.environ.get(name)
-    if text is None:
-        return default
+    text: str = env.str(name, default)
+    if text == default:
+        return text
     if text.strip().lower() in ("", "off"):
         return ""
     env.str(name, validate=check_cron)

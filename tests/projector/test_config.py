@@ -1,0 +1,118 @@
+"""Settings: defaults, what is refused, and that everything wrong is told at once."""
+
+from pathlib import Path
+
+import pytest
+from marshmallow import ValidationError
+
+from projector import config
+from projector.config import check_cron
+from projector.errors import ConfigurationError
+
+NOTHING = Path("there is no such file")
+
+
+@pytest.fixture(autouse=True)
+def _nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HOST", "PORT", "LEADS_PG_BIN", "DATABASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_defaults(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    found = config.load(NOTHING)
+    assert found.database_url == ""
+    assert found.state_dir == tmp_path / ".leads"
+    assert found.pg_bin is None
+    assert found.refresh_seconds == 0.25
+    assert found.refresh_batch == 1000
+    assert found.queue_limit == 1_000_000
+    assert found.verify_cron == "23 * * * *"
+    assert found.verify_sample == 500
+    assert found.rebuild_cron == ""
+    assert found.run_log_days == 14
+    assert (found.log_level, found.log_format) == ("INFO", "auto")
+    assert (found.api_host, found.api_port) == ("127.0.0.1", 4000)
+
+
+def test_what_is_set_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://host/db")
+    monkeypatch.setenv("LEADS_REFRESH_SECONDS", "2")
+    monkeypatch.setenv("LEADS_LOG_LEVEL", "debug")
+    monkeypatch.setenv("LEADS_LOG_FORMAT", "JSON")
+    monkeypatch.setenv("LEADS_REBUILD_CRON", " 0  3 * * sun ")
+    found = config.load(NOTHING)
+    assert found.database_url == "postgresql://host/db"
+    assert found.refresh_seconds == 2
+    assert (found.log_level, found.log_format) == ("DEBUG", "json")
+    assert found.rebuild_cron == "0 3 * * sun"
+
+
+def test_an_empty_value_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("DATABASE_URL", "LEADS_REFRESH_BATCH", "LEADS_LOG_LEVEL", "PORT"):
+        monkeypatch.setenv(name, " ")
+    found = config.load(NOTHING)
+    assert (found.database_url, found.refresh_batch, found.log_level, found.api_port) == (
+        "",
+        1000,
+        "INFO",
+        4000,
+    )
+
+
+@pytest.mark.parametrize("value", ["", "off", "OFF"])
+def test_a_cron_job_can_be_switched_off(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("LEADS_VERIFY_CRON", value)
+    assert config.load(NOTHING).verify_cron == ""
+
+
+def test_every_bad_setting_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    bad = {
+        "LEADS_REFRESH_SECONDS": "soon",
+        "LEADS_REFRESH_BATCH": "0",
+        "LEADS_VERIFY_CRON": "every hour",
+        "LEADS_LOG_LEVEL": "loud",
+        "PORT": "70000",
+    }
+    for name, value in bad.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigurationError) as caught:
+        config.load(NOTHING)
+    assert [name for name in bad if name not in str(caught.value)] == []
+
+
+def test_the_environment_wins_over_the_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("LEADS_RUN_LOG_DAYS", "3")
+    file = tmp_path / ".env"
+    file.write_text("LEADS_RUN_LOG_DAYS=5\nLEADS_VERIFY_SAMPLE=7\nLEADS_VERIFY_CRON=5 * * * *\n")
+    found = config.load(file)
+    assert (found.run_log_days, found.verify_sample, found.verify_cron) == (3, 7, "5 * * * *")
+
+
+def test_the_password_is_not_in_the_text_of_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://user:secret@host/db")
+    assert "secret" not in repr(config.load(NOTHING))
+
+
+def test_the_programs_of_postgresql_do_not_see_settings_of_clients(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PGHOST", "elsewhere")
+    found = config.environment_for_postgresql()
+    assert "PGHOST" not in found
+    assert found["LC_ALL"] == "C"
+
+
+@pytest.mark.parametrize(
+    "text", ["* * * * *", "23 * * * *", "*/5 0-6 1,15 jan-mar mon-fri", "0 3 * * SUN", "0 0-20/2 * * 6"]
+)
+def test_cron_expressions(text: str) -> None:
+    check_cron(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "*", "* * * *", "* * * * * *", "60 * * * *", "* 24 * * *", "* * 0 * *", "* * * 13 *", "* * * * 7",
+     "5-1 * * * *", "*/0 * * * *", "a * * * *", "* * * foo *", "5/2 * * * *", ", * * * *"],
+)  # fmt: skip
+def test_what_is_no_cron_expression(text: str) -> None:
+    with pytest.raises(ValidationError, match="no cron expression"):
+        check_cron(text)

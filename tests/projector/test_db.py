@@ -1,0 +1,118 @@
+"""Connections: what they are set to, and what is said when there is none."""
+
+import psycopg
+import pytest
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+
+from projector.db import connect, normalize, redact
+from projector.embedded import free_port
+from projector.errors import DatabaseUnreachableError, UnsupportedServerError
+from tests.support.server import Database, Server
+
+
+def show(conn: psycopg.Connection[tuple[object, ...]], name: str) -> object:
+    row = conn.execute("SELECT current_setting(%s)", [name]).fetchone()
+    assert row is not None
+    return row[0]
+
+
+def test_counts_on_nothing_that_is_set_for_the_role_or_the_database(
+    server: Server, empty_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGOPTIONS", "-c statement_timeout=1000 -c IntervalStyle=iso_8601")
+    monkeypatch.setenv("PGAPPNAME", "something else")
+    with psycopg.connect(server.url, autocommit=True) as conn:
+        for setting, value in {
+            "TimeZone": "Asia/Kolkata",
+            "DateStyle": "SQL, DMY",
+            "lock_timeout": "5s",
+            "client_encoding": "LATIN1",
+            "default_transaction_isolation": "serializable",
+        }.items():
+            conn.execute(
+                sql.SQL("ALTER DATABASE {} SET {} TO {}").format(
+                    sql.Identifier(empty_database.name), sql.Identifier(setting), sql.Literal(value)
+                )
+            )
+    with connect(empty_database.url, application_name="leads-projector test") as conn:
+        assert conn.autocommit
+        assert show(conn, "TimeZone") == "UTC"
+        assert show(conn, "DateStyle").startswith("ISO")  # type: ignore[attr-defined]
+        assert show(conn, "IntervalStyle") == "postgres"
+        assert show(conn, "client_encoding") == "UTF8"
+        assert show(conn, "lock_timeout") == "0"
+        assert show(conn, "statement_timeout") == "0"
+        assert show(conn, "jit") == "off"
+        assert show(conn, "default_transaction_isolation") == "read committed"
+        assert show(conn, "application_name") == "leads-projector test"
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg", "postgres+psycopg2"])
+def test_takes_the_urls_that_people_have(empty_database: Database, scheme: str) -> None:
+    if "://" in empty_database.url:
+        rest = empty_database.url.partition("://")[2]
+        with connect(f" {scheme}://{rest}\n", application_name="test") as conn:
+            assert conn.info.dbname == empty_database.name
+    assert normalize(f"{scheme}://u:p@h/d") == "postgresql://u:p@h/d"
+
+
+def test_takes_keywords_too(server: Server) -> None:
+    with connect(make_conninfo(server.url), application_name="test") as conn:
+        assert show(conn, "TimeZone") == "UTC"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://user:secret@127.0.0.1:{port}/db",
+        "postgresql://user:sec@secret/ret@127.0.0.1:{port}/db",
+        "postgresql://user:secret@127.0.0.1:secret/db",
+        "postgresql://user:secret@host.invalid/db",
+        "postgresql://user:se%63ret@127.0.0.1:{port}/db?nonsense=1",
+        "oracle://user:secret@127.0.0.1/db",
+        "host=127.0.0.1 port={port} password=secret",
+        "user:secret@127.0.0.1",
+    ],
+)
+def test_says_in_a_sentence_that_it_cannot_connect_and_never_the_password(url: str) -> None:
+    with pytest.raises(DatabaseUnreachableError) as caught:
+        connect(url.format(port=free_port()), application_name="test")
+    message = str(caught.value)
+    assert "secret" not in message
+    assert "\n" not in message
+    assert message.startswith(("The database cannot be reached: ", "The database URL cannot be read: "))
+
+
+def test_says_that_the_password_is_wrong_without_telling_it(server: Server) -> None:
+    wrong = make_conninfo(server.url, password="correct horse")
+    with pytest.raises(DatabaseUnreachableError, match="password authentication failed") as caught:
+        connect(wrong, application_name="test")
+    assert "horse" not in str(caught.value)
+
+
+def test_refuses_a_database_that_cannot_hold_every_name(server: Server) -> None:
+    name = f"{server.prefix}latin"
+    with psycopg.connect(server.url, autocommit=True) as conn:
+        conn.execute(
+            sql.SQL(
+                "CREATE DATABASE {} TEMPLATE template0 ENCODING 'SQL_ASCII' LOCALE_PROVIDER libc LOCALE 'C'"
+            ).format(sql.Identifier(name))
+        )
+    database = Database(make_conninfo(server.url, dbname=name), name)
+    try:
+        with pytest.raises(UnsupportedServerError, match="has the encoding SQL_ASCII: UTF8 is needed"):
+            connect(database.url, application_name="test")
+    finally:
+        server.drop(database)
+
+
+def test_refuses_a_server_that_is_too_old(empty_database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(psycopg.ConnectionInfo, "server_version", 140011)
+    with pytest.raises(UnsupportedServerError, match="The server is PostgreSQL 14: 15 or newer is needed"):
+        connect(empty_database.url, application_name="test")
+
+
+def test_redact_leaves_other_words_alone() -> None:
+    url = "postgresql://user:pw@host/db?sslmode=require&password=hidden"
+    assert redact("a pw and hidden words of host", url) == "a pw and *** words of host"
