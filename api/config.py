@@ -1,6 +1,5 @@
 """The settings of the API: the only place of this package that reads the environment."""
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -45,9 +44,9 @@ def load(env_file: Path = Path(".env")) -> Config:
 
     def read(name: str, parse: Callable[..., Any], default: Any, check: Any = None) -> Any:  # noqa: ANN401  # As environs does.
         # An empty variable is one that is not set, as compose files and units write it.
-        return parse(name, validate=check) if os.environ.get(name, "").strip() else default
+        return parse(name, validate=check) if env.str(name, "").strip() else default
 
-    own = bool(os.environ.get("LEADS_API_DATABASE_URL", "").strip())
+    own = bool(env.str("LEADS_API_DATABASE_URL", "").strip())
     config = Config(
         database_url=env.str(
             "LEADS_API_DATABASE_URL" if own else "DATABASE_URL", validate=_check_database_url
