@@ -102,7 +102,7 @@ def _in_words(error: psycopg.Error) -> str:
             f"The read model is not installed, or not complete: {reason}. "
             "Run `python -m projector migrate` first."
         )
-    if isinstance(error, psycopg.OperationalError) and error.diag.sqlstate in (
+    if isinstance(error, psycopg.OperationalError) and error.sqlstate in (
         None,
         "57P01",
         "57P02",
@@ -110,7 +110,7 @@ def _in_words(error: psycopg.Error) -> str:
     ):
         return f"The connection to the database was lost: {reason}. Run the command again once it is back."
     return (
-        f"PostgreSQL refused a statement: {reason} (SQLSTATE {error.diag.sqlstate}). "
+        f"PostgreSQL refused a statement: {reason} (SQLSTATE {error.sqlstate}). "
         "LEADS_LOG_LEVEL=DEBUG shows where."
     )
 
