@@ -5,7 +5,9 @@
 --   source      the platform's tables. Applied only for the demo, in tests and on `migrate --create-source`;
 --               an existing platform's tables are never touched.
 --   read_model  what the API reads.
---   projector   the queue of changes, the key tables, the run log and what else the projector remembers.
+--   search      the search index, which needs two extensions.
+--   keys        which lead each source row belongs to.
+--   projector   the queue of changes, the run log and what else the projector remembers.
 --   roles       who may read what.
 
 -- section: source
@@ -351,36 +353,10 @@ CREATE EXTENSION IF NOT EXISTS btree_gin;
 CREATE INDEX IF NOT EXISTS lead_profiles_by_search_text
     ON read_model.lead_profiles USING gin (user_id, search_text gin_trgm_ops);
 
--- section: projector
+-- section: keys
 
 CREATE SCHEMA IF NOT EXISTS projector;
 COMMENT ON SCHEMA projector IS 'The projector''s own state: it stays beside the source tables, wherever the read model goes.';
-
--- Append-only and without any constraint but NOT NULL: a writer of the platform never waits here, and never fails.
-CREATE TABLE IF NOT EXISTS projector.changes (
-    change_id bigint GENERATED ALWAYS AS IDENTITY,
-    shard smallint NOT NULL,
-    bulk boolean NOT NULL DEFAULT false,
-    kind text COLLATE "C" NOT NULL,
-    keys text[] COLLATE "C" NOT NULL,
-    message_ids text[] COLLATE "C",
-    queued_at timestamptz NOT NULL DEFAULT clock_timestamp()
-) WITH (
-    autovacuum_vacuum_threshold = 1000,
-    autovacuum_vacuum_scale_factor = 0.0,
-    autovacuum_vacuum_insert_threshold = -1,
-    autovacuum_vacuum_cost_delay = 0,
-    autovacuum_analyze_threshold = 2147483647
-);
-CREATE INDEX IF NOT EXISTS changes_in_order ON projector.changes (shard, bulk, change_id);
-COMMENT ON TABLE projector.changes IS 'The queue: what is stale, appended by the triggers inside the writer''s transaction and deleted by the refresh that took it.';
-COMMENT ON COLUMN projector.changes.change_id IS 'Order of insertion, which is not the order of commit.';
-COMMENT ON COLUMN projector.changes.shard IS 'Hash of a key: whoever owns the shard''s lock may take its rows.';
-COMMENT ON COLUMN projector.changes.bulk IS 'Part of a mass change, which gives way to single changes.';
-COMMENT ON COLUMN projector.changes.kind IS 'messages, conversations, resync, contacts, template_sends, agents, phone_numbers, templates, truncate: what the keys are.';
-COMMENT ON COLUMN projector.changes.keys IS 'Keys of the changed rows, old and new; for messages, extractions and resync the ids of their conversations; for truncate the name of the table.';
-COMMENT ON COLUMN projector.changes.message_ids IS 'For messages: which of them changed.';
-COMMENT ON COLUMN projector.changes.queued_at IS 'When the writer queued it, before its commit.';
 
 CREATE TABLE IF NOT EXISTS projector.conversation_keys (
     conversation_id text COLLATE "C" PRIMARY KEY,
@@ -414,6 +390,44 @@ COMMENT ON TABLE projector.send_keys IS 'As conversation_keys, for template send
 COMMENT ON COLUMN projector.send_keys.send_id IS 'The template send.';
 COMMENT ON COLUMN projector.send_keys.user_id IS 'The tenant of its lead.';
 COMMENT ON COLUMN projector.send_keys.customer_phone IS 'The canonical phone of its lead.';
+
+-- section: projector
+
+-- Append-only and without any constraint but NOT NULL: a writer of the platform never waits here, and never fails.
+CREATE TABLE IF NOT EXISTS projector.changes (
+    change_id bigint GENERATED ALWAYS AS IDENTITY,
+    shard smallint NOT NULL,
+    bulk boolean NOT NULL DEFAULT false,
+    kind text COLLATE "C" NOT NULL,
+    keys text[] COLLATE "C" NOT NULL,
+    message_ids text[] COLLATE "C",
+    queued_at timestamptz NOT NULL DEFAULT clock_timestamp()
+) WITH (
+    autovacuum_vacuum_threshold = 1000,
+    autovacuum_vacuum_scale_factor = 0.0,
+    autovacuum_vacuum_insert_threshold = -1,
+    autovacuum_vacuum_cost_delay = 0,
+    autovacuum_analyze_threshold = 2147483647
+);
+CREATE INDEX IF NOT EXISTS changes_in_order ON projector.changes (shard, bulk, change_id);
+COMMENT ON TABLE projector.changes IS 'The queue: what is stale, appended by the triggers inside the writer''s transaction and deleted by the refresh that took it.';
+COMMENT ON COLUMN projector.changes.change_id IS 'Order of insertion, which is not the order of commit.';
+COMMENT ON COLUMN projector.changes.shard IS 'Hash of a key: whoever owns the shard''s lock may take its rows.';
+COMMENT ON COLUMN projector.changes.bulk IS 'Part of a mass change, which gives way to single changes.';
+COMMENT ON COLUMN projector.changes.kind IS 'messages, conversations, resync, contacts, template_sends, agents, phone_numbers, templates, truncate: what the keys are.';
+COMMENT ON COLUMN projector.changes.keys IS 'Keys of the changed rows, old and new; for messages, extractions and resync the ids of their conversations; for truncate the name of the table.';
+COMMENT ON COLUMN projector.changes.message_ids IS 'For messages: which of them changed.';
+COMMENT ON COLUMN projector.changes.queued_at IS 'When the writer queued it, before its commit.';
+
+CREATE TABLE IF NOT EXISTS projector.replay (LIKE projector.changes);
+COMMENT ON TABLE projector.replay IS 'Changes that refreshes took while everything is rebuilt beside: they are applied there too before the swap.';
+COMMENT ON COLUMN projector.replay.change_id IS 'As in changes; null for a piece of a mass change.';
+COMMENT ON COLUMN projector.replay.shard IS 'As in changes.';
+COMMENT ON COLUMN projector.replay.bulk IS 'As in changes.';
+COMMENT ON COLUMN projector.replay.kind IS 'As in changes.';
+COMMENT ON COLUMN projector.replay.keys IS 'As in changes.';
+COMMENT ON COLUMN projector.replay.message_ids IS 'As in changes.';
+COMMENT ON COLUMN projector.replay.queued_at IS 'As in changes.';
 
 CREATE TABLE IF NOT EXISTS projector.dead_letters (
     kind text COLLATE "C" NOT NULL,

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import psycopg
+from psycopg import sql
 from psycopg.rows import TupleRow
 
 from projector import locks
@@ -32,6 +33,20 @@ class Written:
 
     leads: int
     messages: int
+
+
+def compose_statement(**tables: sql.Identifier) -> sql.Composed:
+    """The definition of a lead row over these tables: leads, profiles, conversations, last_messages."""
+    return sql.SQL(statement("compose", "compose_leads")).format(**tables)
+
+
+STAGE_COMPOSE = compose_statement(
+    leads=sql.Identifier("stage_leads"),
+    profiles=sql.Identifier("stage_profiles"),
+    conversations=sql.Identifier("stage_lead_conversations"),
+    last_messages=sql.Identifier("stage_last_messages"),
+)
+"""The definition over the stage."""
 
 
 def prepare_session(conn: Connection) -> None:
@@ -85,9 +100,11 @@ def recompute_and_merge(conn: Connection, pause: Pause = no_pause) -> Written:
     run(conn, "recompute")
     pause("recomputed")
     with conn.pipeline():
-        for kind in ("merge", "compose", "merge_leads"):
-            for text in steps(kind).values():
-                conn.execute(text)
+        for text in steps("merge").values():
+            conn.execute(text)
+        conn.execute(STAGE_COMPOSE)
+        for text in steps("merge_leads").values():
+            conn.execute(text)
         counted = conn.execute(
             "SELECT (SELECT count(*) FROM stale_leads), (SELECT count(*) FROM stage_message_changes)"
         )

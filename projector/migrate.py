@@ -34,6 +34,7 @@ def migrate(conn: Connection, *, create_source: bool) -> list[str]:
                 " platform's database; to create empty source tables for a trial, run migrate --create-source."
             )
         conn.execute(schema_sections()["read_model"])
+        conn.execute(schema_sections()["keys"])
         conn.execute(schema_sections()["projector"])
         for text in steps("functions").values():
             conn.execute(text)

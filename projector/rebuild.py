@@ -1,22 +1,24 @@
 """Rebuild: every lead from its source rows, whatever the read model held, while readers go on.
 
-Tenant by tenant, in chunks that are computed and merged as a refresh does it, under the same locks: changes that arrive
+Everything is built beside and swapped in (projector.beside). Some tenants, or everything where a swap would break
+something, are done in place: tenant by tenant, in chunks that are computed and merged as a refresh does it, under the same locks: changes that arrive
 meanwhile stay in the queue and commute. How far it came is stored with each chunk, so that an interrupted rebuild goes
 on where it was.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import psycopg
 import structlog
 from psycopg.rows import TupleRow
 
-from projector import batch, locks
+from projector import batch, beside, locks
 from projector.errors import BlockedError, RebuildFailedError
 from projector.migrate import PROJECTION_VERSION
 from projector.progress import Progress
-from projector.refresh import require_installed, retrying
+from projector.refresh import is_lead_failure, require_installed, retrying
 from projector.report import RunReport
 from projector.statements import statement, steps
 
@@ -34,6 +36,8 @@ def rebuild(
     tenants: Sequence[str] | None,
     progress: Progress,
     resume: bool = False,
+    in_place: bool = False,
+    patience: float = beside.SWAP_PATIENCE,
     pause: batch.Pause = batch.no_pause,
 ) -> RunReport:
     """Rebuild the given tenants, or everything; with `resume`, go on with a rebuild that was interrupted.
@@ -45,6 +49,12 @@ def rebuild(
     if not try_lock(conn):
         raise BlockedError("Another rebuild is under way: wait until `status` says that it has ended, then try again.")
     try:
+        batch.prepare_session(conn)
+        if tenants is None and not in_place and not (resume and _is_planned(conn)):
+            try:
+                return _rebuild_beside(conn, progress, started, pause, patience)
+            except beside.CannotSwapError as reason:
+                _log.warning("rebuilding in place, tenant by tenant", reason=str(reason))
         return _rebuild(conn, tenants, progress, started, resume=resume, pause=pause)
     finally:
         conn.execute("SELECT pg_advisory_unlock(%s, 0)", (locks.REBUILD,))
@@ -65,7 +75,6 @@ def _rebuild(
     resume: bool,
     pause: batch.Pause,
 ) -> RunReport:
-    batch.prepare_session(conn)
     conn.execute("CREATE TEMPORARY TABLE IF NOT EXISTS wrong_keys (kind text, key text)")
     _plan(conn, tenants, resume=resume)
     planned = conn.execute(
@@ -75,30 +84,62 @@ def _rebuild(
     run_id = _open_run(conn, tenants, total)
     progress.start("rebuild", total, "leads")
     leads = messages = 0
-    try:
+    with _logged(conn, run_id):
         for user_id, cursor in planned:
             written = _rebuild_tenant(conn, user_id, cursor, run_id, progress, pause)
             leads, messages = leads + written.leads, messages + written.messages
-    except psycopg.errors.Error as error:
-        note = f"{error.diag.message_primary or error}"
-        if not conn.closed:
-            _close_run(conn, run_id, "failed", note)
-        if isinstance(error, psycopg.OperationalError) and not error.sqlstate:
-            raise
-        raise RebuildFailedError(
-            f"The rebuild stopped: {note}. What it had done is kept; mend that row, or the projection, and start it again."
-        ) from error
-    except BaseException:
-        if not conn.closed:
-            _close_run(conn, run_id, "interrupted", None)
-        raise
-    if tenants is None:
-        conn.execute(
-            "UPDATE read_model.projection SET version = %s, built_at = clock_timestamp()", (PROJECTION_VERSION,)
-        )
-    _close_run(conn, run_id, "done", None)
+        if tenants is None:
+            _note_built(conn)
     progress.finish()
     return RunReport("rebuild", time.monotonic() - started, leads, messages)
+
+
+def _rebuild_beside(
+    conn: Connection, progress: Progress, started: float, pause: batch.Pause, patience: float
+) -> RunReport:
+    run_id = _open_run(conn, None, None)
+    with _logged(conn, run_id):
+        written = beside.rebuild_beside(conn, progress, pause=pause, patience=patience)
+        conn.execute("DELETE FROM projector.rebuild_tenants")
+        conn.execute(
+            "UPDATE projector.runs SET leads = %s, messages = %s WHERE run_id = %s",
+            (written.leads, written.messages, run_id),
+        )
+        _note_built(conn)
+    return RunReport("rebuild", time.monotonic() - started, written.leads, written.messages)
+
+
+@contextmanager
+def _logged(conn: Connection, run_id: int) -> Iterator[None]:
+    """Say in the run log how the rebuild ended; what stopped it, in words for an operator."""
+    try:
+        yield
+    except psycopg.Error as error:
+        if conn.closed:
+            raise
+        note = error.diag.message_primary or str(error)
+        _close_run(conn, run_id, "failed", note)
+        if not is_lead_failure(error):
+            raise
+        raise RebuildFailedError(
+            f"The rebuild stopped: {note}. The read model serves what it held. Mend that row, and start it again."
+        ) from error
+    except BaseException as error:
+        if not conn.closed:
+            _close_run(conn, run_id, "interrupted", str(error) or None)
+        raise
+    _close_run(conn, run_id, "done", None)
+
+
+def _note_built(conn: Connection) -> None:
+    conn.execute(
+        "UPDATE read_model.projection SET version = %s, built_at = clock_timestamp()", (PROJECTION_VERSION,)
+    )
+
+
+def _is_planned(conn: Connection) -> bool:
+    """Whether an interrupted rebuild in place waits to go on."""
+    return conn.execute("SELECT FROM projector.rebuild_tenants LIMIT 1").fetchone() is not None
 
 
 def rebuild_leads(conn: Connection, user_id: str, customer_phones: Sequence[str]) -> batch.Written:
@@ -136,7 +177,7 @@ def heal_stats(conn: Connection, user_id: str) -> None:
 def _plan(conn: Connection, tenants: Sequence[str] | None, *, resume: bool) -> None:
     """Write down what is to be done, so that it outlives this process."""
     with conn.transaction():
-        if resume and conn.execute("SELECT FROM projector.rebuild_tenants LIMIT 1").fetchone():
+        if resume and _is_planned(conn):
             return
         conn.execute("DELETE FROM projector.rebuild_tenants")
         wanted = tenants
@@ -227,7 +268,7 @@ def _count_leads(conn: Connection, tenants: Sequence[str]) -> int:
     return 0 if row is None else row[0]
 
 
-def _open_run(conn: Connection, tenants: Sequence[str] | None, total: int) -> int:
+def _open_run(conn: Connection, tenants: Sequence[str] | None, total: int | None) -> int:
     row = conn.execute(
         "INSERT INTO projector.runs (kind, started_at, tenants, leads_total)"
         " VALUES ('rebuild', clock_timestamp(), %s, %s) RETURNING run_id",

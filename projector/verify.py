@@ -177,7 +177,6 @@ def _verify_leads(conn: Connection, keys: Sequence[LeadKey], report: VerifyRepor
             ("recompute", "recompute_profiles"),
             ("verify", "compose_conversations"),
             ("verify", "compose_last_messages"),
-            ("compose", "compose_leads"),
             ("merge", "fetch_old_messages"),
             ("merge", "compare_messages"),
             ("merge", "collect_stale_leads"),
@@ -186,6 +185,7 @@ def _verify_leads(conn: Connection, keys: Sequence[LeadKey], report: VerifyRepor
             ("merge_leads", "fetch_old_leads"),
         ):
             conn.execute(statement(kind, name))
+        conn.execute(batch.STAGE_COMPOSE)
         for name, prefix in (("lead", ""), ("profile", "profile."), ("conversation", ""), ("message", "")):
             rows = conn.execute(statement("verify", f"find_{name}_drift")).fetchall()
             for user_id, phone, row_key, expected, found in rows:

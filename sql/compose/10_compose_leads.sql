@@ -1,9 +1,10 @@
 -- The stale leads as they have to be, put together from their profile, their conversations and their last message.
 --
--- The one definition of a lead row, for refresh, rebuild and verify alike: it reads the stage only. A lead exists when
+-- The one definition of a lead row, for refresh, rebuild and verify alike. It reads {profiles}, {conversations} and
+-- {last_messages} and fills {leads}: the stage, or for a rebuild of everything the tables beside. A lead exists when
 -- it has a conversation or a counted template send. `document` is the lead as the API prints it: the keys and their
 -- order are those of the reference. row_to_json prints compactly and in the order of the columns.
-INSERT INTO stage_leads (
+INSERT INTO {leads} (
     user_id, customer_phone, last_message_at, first_contact_at, total_messages, total_score, lead_status,
     on_whatsapp, on_instagram, on_webchat, has_extraction, has_email, document
 )
@@ -20,8 +21,8 @@ SELECT
     d.on_webchat,
     p.has_extraction,
     p.email IS NOT NULL,
-    left(row_to_json(printed.*)::text, -1) || ',"conversations":[' || coalesce(c.summaries, '') || ']}'
-FROM stage_profiles AS p
+    left(row_to_json(printed.*)::text, -1) || ',"conversations":[' || coalesce(c.summaries, '') || ']}}'
+FROM {profiles} AS p
 LEFT JOIN (
     SELECT
         lc.user_id,
@@ -38,7 +39,7 @@ LEFT JOIN (
             ','
             ORDER BY coalesce(lc.newest_message_at, lc.noted_last_message_at) DESC NULLS LAST, lc.conversation_id
         ) AS summaries
-    FROM stage_lead_conversations AS lc
+    FROM {conversations} AS lc
     CROSS JOIN LATERAL (
         SELECT
             lc.conversation_id,
@@ -53,7 +54,7 @@ LEFT JOIN (
     ) AS summary
     GROUP BY lc.user_id, lc.customer_phone
 ) AS c ON c.user_id = p.user_id AND c.customer_phone = p.customer_phone
-LEFT JOIN stage_last_messages AS m ON m.user_id = p.user_id AND m.customer_phone = p.customer_phone
+LEFT JOIN {last_messages} AS m ON m.user_id = p.user_id AND m.customer_phone = p.customer_phone
 CROSS JOIN LATERAL (
     SELECT
         CASE WHEN c.user_id IS NULL THEN p.last_send_at ELSE c.last_message_at END AS last_message_at,

@@ -4,6 +4,8 @@
 -- only a few pieces of mass changes beside them, so that an import does not hold up a customer's message.
 -- Returns: changes taken; the oldest of them; whether the shards are drained, that is, whether everything that this
 -- statement could see of them was taken; whether a change stands for keys that have to be spread first.
+-- While everything is rebuilt beside, the changes are kept for it as well. This statement looks for that after the shards
+-- are owned, and the rebuild begins after it has owned each shard once: so none is missed.
 -- ctid is safe here: rows of the queue are never updated, and nobody else deletes from an owned shard.
 WITH upcoming AS MATERIALIZED (
     SELECT
@@ -50,6 +52,24 @@ staged AS (
         taken.message_ids,
         taken.queued_at
     FROM taken
+)
+
+replayed AS (
+    INSERT INTO projector.replay (change_id, shard, bulk, kind, keys, message_ids, queued_at)
+    SELECT
+        taken.change_id,
+        taken.shard,
+        false,
+        taken.kind,
+        taken.keys,
+        taken.message_ids,
+        taken.queued_at
+    FROM taken
+    WHERE EXISTS (
+        SELECT 1
+        FROM projector.settings AS s
+        WHERE s.name = 'rebuilding_beside'
+    )
 )
 
 SELECT

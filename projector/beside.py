@@ -1,0 +1,286 @@
+"""Rebuild everything beside: compute a new read model in one pass, catch up with what changed, swap it in.
+
+1. From now on refreshes note the changes that they take (projector.replay); every batch that may not have known so ends.
+2. One REPEATABLE READ snapshot of the source fills tables in the schema read_model_next, without indexes; then these.
+3. The noted changes are applied there, by the steps of a refresh, until few are left.
+4. With all shards owned, the last of them are applied and the tables change schemas: a few milliseconds in which readers
+   wait. Behind a reader that holds a table the swap gives up its place at once and tries again, so that no other reader
+   queues behind it.
+
+Readers never see an empty or a half-built table. A reader in an older REPEATABLE READ snapshot would find the new tables
+empty: the swap waits for such readers, for a while; the caller then rebuilds in place.
+"""
+
+import re
+import time
+from typing import LiteralString, cast
+
+import psycopg
+import structlog
+from psycopg import sql
+from psycopg.rows import TupleRow
+
+from projector import batch, locks
+from projector.progress import Progress
+from projector.statements import schema_sections, statement, steps
+
+Connection = psycopg.Connection[TupleRow]
+
+NEXT = "read_model_next"
+OLD = "read_model_old"
+READ_TABLES = ("leads", "lead_profiles", "lead_conversations", "lead_messages", "lead_stats", "lead_day_stats")
+KEY_TABLES = ("conversation_keys", "contact_keys", "send_keys")
+
+SWAP_PATIENCE = 600.0
+"""Seconds for which a swap waits for old snapshots and for readers that hold a table."""
+
+_SWAP_LOCK_TIMEOUT = "40ms"
+_FEW = 200
+_BUILD_MEMORY = "256MB"
+
+_log = structlog.get_logger("projector.beside")
+
+
+class CannotSwapError(Exception):
+    """Something hangs on the tables, or holds them, that a swap would break: rebuild in place instead."""
+
+
+def rebuild_beside(conn: Connection, progress: Progress, *, pause: batch.Pause, patience: float) -> batch.Written:
+    """Rebuild everything and swap it in; the answer counts the leads and messages there are then."""
+    dependent = conn.execute(statement("beside", "find_dependents"), {"tables": list(READ_TABLES)}).fetchone()
+    if dependent is not None:
+        raise CannotSwapError(f"{dependent[0]} depends on the tables of the read model")
+    drop_leftovers(conn)
+    try:
+        _begin_replay(conn)
+        pause("replaying")
+        built = _build(conn, progress)
+        pause("built")
+        _create_indexes(conn, progress)
+        pause("indexed")
+        _swap(conn, built, pause, patience)
+    finally:
+        if not conn.closed:
+            conn.execute("SELECT set_config('enable_seqscan', 'off', false)")
+            _end_replay(conn)
+            drop_leftovers(conn)
+    row = conn.execute(
+        "SELECT (SELECT count(*) FROM read_model.leads), (SELECT count(*) FROM read_model.lead_messages)"
+    ).fetchone()
+    return batch.Written(*row) if row else batch.Written(0, 0)
+
+
+def drop_leftovers(conn: Connection) -> None:
+    """Drop what an earlier swap left, or an interrupted rebuild; old tables that somebody still reads stay for later."""
+    for schema in (NEXT, OLD):
+        try:
+            with conn.transaction():
+                conn.execute("SELECT set_config('lock_timeout', '200ms', true)")
+                conn.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(schema)))
+        except psycopg.errors.LockNotAvailable:
+            _log.info("old tables are still read and stay for now", schema=schema)
+
+
+def _begin_replay(conn: Connection) -> None:
+    conn.execute("TRUNCATE projector.replay")
+    conn.execute(
+        "INSERT INTO projector.settings (name, value) VALUES ('rebuilding_beside', 'on') ON CONFLICT DO NOTHING"
+    )
+    # A batch that did not see the setting owns a shard: once each was owned here, every later take notes its changes, and
+    # what the earlier ones took was committed before the snapshot that follows.
+    for shard in locks.SHARDS:
+        with conn.transaction():
+            conn.execute("SELECT pg_advisory_xact_lock(%s, %s)", (locks.SHARD, shard))
+
+
+def _end_replay(conn: Connection) -> None:
+    conn.execute("DELETE FROM projector.settings WHERE name = 'rebuilding_beside'")
+    conn.execute("TRUNCATE projector.replay")
+
+
+def _build(conn: Connection, progress: Progress) -> str:
+    """Fill the tables beside; the answer is the transaction that did it."""
+    before = conn.isolation_level
+    conn.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+    work = steps("build")
+    progress.start("rebuild: rows", len(work) + 1, "steps")
+    try:
+        with conn.transaction():
+            conn.execute("SELECT set_config('work_mem', %s, true)", (_BUILD_MEMORY,))
+            conn.execute("SELECT set_config('enable_seqscan', 'on', true)")
+            conn.execute("SELECT set_config('plan_cache_mode', 'auto', true)")
+            _create_tables(conn)
+            for name, text in work.items():
+                if name == "build_stats":
+                    conn.execute(_compose(), prepare=False)
+                    progress.advance(1)
+                conn.execute(text, prepare=False)
+                if name in _ANALYZED:
+                    conn.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(NEXT, _ANALYZED[name])), prepare=False)
+                progress.advance(1)
+            row = conn.execute("SELECT pg_current_xact_id()::xid::text").fetchone()
+    finally:
+        conn.isolation_level = before
+        progress.finish()
+    return row[0] if row else ""
+
+
+# What later steps join: without statistics of it the planner would guess.
+_ANALYZED = {
+    "build_conversation_keys": "conversation_keys",
+    "build_contact_keys": "contact_keys",
+    "build_send_keys": "send_keys",
+    "build_messages": "lead_messages",
+    "build_conversations": "lead_conversations",
+    "build_last_messages": "last_messages",
+    "build_profiles": "lead_profiles",
+}
+
+
+def _create_tables(conn: Connection) -> None:
+    """The tables of schema.sql in the schema beside, without their indexes and constraints."""
+    for section, schema in (("read_model", "read_model"), ("keys", "projector")):
+        text = re.sub(rf"\b{schema}\b(?=\.| IS |;)", NEXT, schema_sections()[section])
+        conn.execute(cast("LiteralString", text), prepare=False)
+    conn.execute(
+        sql.SQL("DROP TABLE {0}.tenants, {0}.freshness, {0}.projection").format(sql.Identifier(NEXT)), prepare=False
+    )
+    conn.execute(
+        sql.SQL('CREATE TABLE {}.last_messages (user_id text COLLATE "C", customer_phone text COLLATE "C",'
+                ' sender text COLLATE "C", text text COLLATE "C")').format(sql.Identifier(NEXT)),
+        prepare=False,
+    )
+    for drop, in conn.execute(statement("beside", "find_index_drops"), {"schema": NEXT}).fetchall():
+        conn.execute(cast("LiteralString", drop), prepare=False)
+
+
+def _compose() -> sql.Composed:
+    return batch.compose_statement(
+        leads=sql.Identifier(NEXT, "leads"),
+        profiles=sql.Identifier(NEXT, "lead_profiles"),
+        conversations=sql.Identifier(NEXT, "lead_conversations"),
+        last_messages=sql.Identifier(NEXT, "last_messages"),
+    )
+
+
+def _create_indexes(conn: Connection, progress: Progress) -> None:
+    """The indexes and keys that the live tables have, on the tables beside; statistics of them."""
+    creates = conn.execute(
+        statement("beside", "find_index_creates"),
+        {"tables": [f"read_model.{name}" for name in READ_TABLES] + [f"projector.{name}" for name in KEY_TABLES]},
+    ).fetchall()
+    progress.start("rebuild: indexes", len(creates), "indexes")
+    conn.execute("SELECT set_config('maintenance_work_mem', %s, false)", (_BUILD_MEMORY,))
+    for create, in creates:
+        text = re.sub(r"\b(read_model|projector)\.", f"{NEXT}.", create)
+        conn.execute(cast("LiteralString", text), prepare=False)
+        progress.advance(1)
+    for name in (*READ_TABLES, *KEY_TABLES):
+        conn.execute(sql.SQL("VACUUM ANALYZE {}").format(sql.Identifier(NEXT, name)), prepare=False)
+    conn.execute("SELECT set_config('maintenance_work_mem', reset_val, false) FROM pg_settings"
+                 " WHERE name = 'maintenance_work_mem'")
+    for grant, in conn.execute(
+        statement("beside", "find_grants"), {"tables": [f"read_model.{name}" for name in READ_TABLES], "schema": NEXT}
+    ).fetchall():
+        conn.execute(cast("LiteralString", grant), prepare=False)
+    progress.finish()
+
+
+def _swap(conn: Connection, built: str, pause: batch.Pause, patience: float) -> None:
+    conn.execute("SELECT set_config('enable_seqscan', 'off', false)")
+    deadline = time.monotonic() + patience
+    waited = 0.01
+    while True:
+        while _replay(conn) > _FEW:
+            pass
+        pause("caught up")
+        if not _old_snapshot(conn, built) and _try_swap(conn, pause):
+            return
+        if time.monotonic() > deadline:
+            raise CannotSwapError("an old snapshot, or a reader that holds a table, did not end in time")
+        time.sleep(waited)
+        waited = min(waited * 2, 0.5)
+
+
+def _old_snapshot(conn: Connection, built: str) -> bool:
+    """Whether a session reads in a snapshot that is older than the tables beside, which it would find empty."""
+    row = conn.execute(statement("beside", "find_old_snapshot"), {"built": built}).fetchone()
+    return bool(row and row[0])
+
+
+def _try_swap(conn: Connection, pause: batch.Pause) -> bool:
+    try:
+        with conn.transaction():
+            for shard in locks.SHARDS:
+                conn.execute("SELECT pg_advisory_xact_lock(%s, %s)", (locks.SHARD, shard))
+            while _replay_batch(conn):
+                pass
+            pause("replayed")
+            conn.execute("SELECT set_config('lock_timeout', %s, true)", (_SWAP_LOCK_TIMEOUT,))
+            for text in _swap_commands():
+                conn.execute(text, prepare=False)
+            for text in steps("swap").values():
+                conn.execute(text, prepare=False)
+            pause("swapped")
+    except psycopg.errors.LockNotAvailable:
+        return False
+    return True
+
+
+def _swap_commands() -> list[sql.Composed]:
+    live = [("read_model", name) for name in READ_TABLES] + [("projector", name) for name in KEY_TABLES]
+    tables = sql.SQL(", ").join(sql.Identifier(schema, name) for schema, name in live)
+    commands = [
+        # All locks first: the moves that follow then wait for nothing.
+        sql.SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(tables),
+        sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(OLD)),
+    ]
+    for schema, name in live:
+        for table, target in ((sql.Identifier(schema, name), OLD), (sql.Identifier(NEXT, name), schema)):
+            commands.append(sql.SQL("ALTER TABLE {} SET SCHEMA {}").format(table, sql.Identifier(target)))
+    return commands
+
+
+def _replay(conn: Connection) -> int:
+    """Apply the next of the noted changes beside; the answer is how many there were."""
+    with conn.transaction():
+        return _replay_batch(conn)
+
+
+def _replay_batch(conn: Connection) -> int:
+    batch.clear_stage(conn)
+    taken = conn.execute(statement("beside", "take_replay"), {"size": 500}).fetchone()
+    if taken is None or not taken[0]:
+        return 0
+    for kind in ("take", "resolve", "recompute", "merge", "compose", "merge_leads"):
+        for name, text in steps(kind).items():
+            if name in _NOT_BESIDE:
+                continue
+            if kind == "compose":
+                conn.execute(batch.STAGE_COMPOSE)
+            elif name == "collect_stale_keys":
+                conn.execute(_beside(text), {"retried_kind": None, "retried_key": None})
+            else:
+                conn.execute(_beside(text))
+    changes: int = taken[0]
+    return changes
+
+
+# The take is another one, tenants are not locked where nobody else writes, and the tenants' rows are not beside.
+_NOT_BESIDE = {
+    "open_batch",
+    "open_batch_waiting",
+    "take_changes",
+    "advance_freshness",
+    "lock_tenants",
+    "touch_tenants",
+}
+
+
+def _beside(text: LiteralString) -> LiteralString:
+    """A step of a refresh, on the tables beside."""
+    for schema, tables in (("read_model", READ_TABLES), ("projector", KEY_TABLES)):
+        text = cast("LiteralString", re.sub(rf"\b{schema}\.({'|'.join(tables)})\b", rf"{NEXT}.\1", text))
+    # What a change stands for is spread over the notes, and nothing is a dead letter here: a rebuild is strict.
+    text = cast("LiteralString", text.replace("projector.changes", "projector.replay"))
+    return cast("LiteralString", text.replace("projector.dead_letters", "(SELECT * FROM projector.dead_letters LIMIT 0)"))

@@ -1,0 +1,19 @@
+-- A view, a foreign key or a publication that hangs on a table of the read model: it would stay with the old table.
+--
+-- Parameter: tables, their names. Returns the first in words, or nothing.
+SELECT 'the view ' || v.oid::regclass::text
+FROM pg_catalog.pg_depend AS d
+INNER JOIN pg_catalog.pg_rewrite AS r ON r.oid = d.objid
+INNER JOIN pg_catalog.pg_class AS v ON v.oid = r.ev_class
+INNER JOIN pg_catalog.pg_class AS t ON t.oid = d.refobjid
+WHERE d.classid = 'pg_catalog.pg_rewrite'::regclass
+    AND t.relnamespace = 'read_model'::regnamespace
+    AND t.relname = any(%(tables)s::text[])
+    AND v.oid <> t.oid
+UNION ALL
+SELECT 'the publication ' || p.pubname
+FROM pg_catalog.pg_publication_rel AS m
+INNER JOIN pg_catalog.pg_publication AS p ON p.oid = m.prpubid
+INNER JOIN pg_catalog.pg_class AS t ON t.oid = m.prrelid
+WHERE t.relnamespace = 'read_model'::regnamespace AND t.relname = any(%(tables)s::text[])
+LIMIT 1;

@@ -1,0 +1,24 @@
+-- What the leads add up to, by combination of facets.
+INSERT INTO read_model_next.lead_stats (
+    user_id, lead_status, total_score, on_whatsapp, on_instagram, on_webchat, has_extraction, has_email, leads
+)
+SELECT
+    l.user_id,
+    l.lead_status,
+    l.total_score,
+    l.on_whatsapp,
+    l.on_instagram,
+    l.on_webchat,
+    l.has_extraction,
+    l.has_email,
+    count(*)
+FROM read_model_next.leads AS l
+GROUP BY
+    l.user_id,
+    l.lead_status,
+    l.total_score,
+    l.on_whatsapp,
+    l.on_instagram,
+    l.on_webchat,
+    l.has_extraction,
+    l.has_email;

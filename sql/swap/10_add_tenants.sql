@@ -1,0 +1,7 @@
+-- Every tenant has a row, and a new version: all of it was written again.
+INSERT INTO read_model.tenants AS t (user_id, version)
+SELECT DISTINCT
+    s.user_id,
+    1
+FROM read_model.lead_stats AS s
+ON CONFLICT (user_id) DO UPDATE SET version = t.version + 1;
