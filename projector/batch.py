@@ -61,7 +61,9 @@ def prepare_session(conn: Connection) -> None:
 
 def clear_stage(conn: Connection) -> None:
     """Empty the stage, first thing in a transaction that fills it."""
-    row = conn.execute("SELECT pg_relation_size('stage_changes') + pg_relation_size('stage_leads')").fetchone()
+    row = conn.execute(
+        "SELECT pg_relation_size('stage_changes') + pg_relation_size('stage_leads')"
+    ).fetchone()
     crowded = row is not None and row[0] > _CROWDED
     conn.execute(statement("stage", "truncate_stage" if crowded else "clear_stage"))
 

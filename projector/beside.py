@@ -1,19 +1,20 @@
 """Rebuild everything beside: compute a new read model in one pass, catch up with what changed, swap it in.
 
-1. From now on refreshes note the changes that they take (projector.replay); every batch that may not have known so ends.
-2. One REPEATABLE READ snapshot of the source fills tables in the schema read_model_next, without indexes; then these.
+1. From now on refreshes note the changes that they take (projector.replay). Batches that may not know so yet are waited
+   for.
+2. One REPEATABLE READ snapshot of the source fills tables in the schema read_model_next; then their indexes are made.
 3. The noted changes are applied there, by the steps of a refresh, until few are left.
-4. With all shards owned, the last of them are applied and the tables change schemas: a few milliseconds in which readers
-   wait. Behind a reader that holds a table the swap gives up its place at once and tries again, so that no other reader
-   queues behind it.
+4. With all shards owned, the last of them are applied and the tables change schemas: a few milliseconds in which
+   readers wait. Behind a reader that holds a table the swap gives up its place at once and tries again, so that no
+   other reader queues behind it.
 
-Readers never see an empty or a half-built table. A reader in an older REPEATABLE READ snapshot would find the new tables
-empty: the swap waits for such readers, for a while; the caller then rebuilds in place.
+Readers never see an empty or a half-built table. A reader in an older REPEATABLE READ snapshot would find the new
+tables empty: the swap waits for such readers, for a while; the caller then rebuilds in place.
 """
 
 import re
 import time
-from typing import LiteralString, cast
+from typing import LiteralString
 
 import psycopg
 import structlog
@@ -28,7 +29,14 @@ Connection = psycopg.Connection[TupleRow]
 
 NEXT = "read_model_next"
 OLD = "read_model_old"
-READ_TABLES = ("leads", "lead_profiles", "lead_conversations", "lead_messages", "lead_stats", "lead_day_stats")
+READ_TABLES = (
+    "leads",
+    "lead_profiles",
+    "lead_conversations",
+    "lead_messages",
+    "lead_stats",
+    "lead_day_stats",
+)
 KEY_TABLES = ("conversation_keys", "contact_keys", "send_keys")
 
 SWAP_PATIENCE = 600.0
@@ -45,7 +53,9 @@ class CannotSwapError(Exception):
     """Something hangs on the tables, or holds them, that a swap would break: rebuild in place instead."""
 
 
-def rebuild_beside(conn: Connection, progress: Progress, *, pause: batch.Pause, patience: float) -> batch.Written:
+def rebuild_beside(
+    conn: Connection, progress: Progress, *, pause: batch.Pause, patience: float
+) -> batch.Written:
     """Rebuild everything and swap it in; the answer counts the leads and messages there are then."""
     dependent = conn.execute(statement("beside", "find_dependents"), {"tables": list(READ_TABLES)}).fetchone()
     if dependent is not None:
@@ -71,7 +81,7 @@ def rebuild_beside(conn: Connection, progress: Progress, *, pause: batch.Pause, 
 
 
 def drop_leftovers(conn: Connection) -> None:
-    """Drop what an earlier swap left, or an interrupted rebuild; old tables that somebody still reads stay for later."""
+    """Drop what an earlier swap or an interrupted rebuild left; old tables that are still read stay for later."""
     for schema in (NEXT, OLD):
         try:
             with conn.transaction():
@@ -86,8 +96,8 @@ def _begin_replay(conn: Connection) -> None:
     conn.execute(
         "INSERT INTO projector.settings (name, value) VALUES ('rebuilding_beside', 'on') ON CONFLICT DO NOTHING"
     )
-    # A batch that did not see the setting owns a shard: once each was owned here, every later take notes its changes, and
-    # what the earlier ones took was committed before the snapshot that follows.
+    # A batch that did not see the setting owns a shard. Once each was owned here, every later take notes its changes,
+    # and what the earlier ones took was committed before the snapshot that follows.
     for shard in locks.SHARDS:
         with conn.transaction():
             conn.execute("SELECT pg_advisory_xact_lock(%s, %s)", (locks.SHARD, shard))
@@ -116,7 +126,9 @@ def _build(conn: Connection, progress: Progress) -> str:
                     progress.advance(1)
                 conn.execute(text, prepare=False)
                 if name in _ANALYZED:
-                    conn.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(NEXT, _ANALYZED[name])), prepare=False)
+                    conn.execute(
+                        sql.SQL("ANALYZE {}").format(sql.Identifier(NEXT, _ANALYZED[name])), prepare=False
+                    )
                 progress.advance(1)
             row = conn.execute("SELECT pg_current_xact_id()::xid::text").fetchone()
     finally:
@@ -141,17 +153,20 @@ def _create_tables(conn: Connection) -> None:
     """The tables of schema.sql in the schema beside, without their indexes and constraints."""
     for section, schema in (("read_model", "read_model"), ("keys", "projector")):
         text = re.sub(rf"\b{schema}\b(?=\.| IS |;)", NEXT, schema_sections()[section])
-        conn.execute(cast("LiteralString", text), prepare=False)
+        conn.execute(text, prepare=False)
     conn.execute(
-        sql.SQL("DROP TABLE {0}.tenants, {0}.freshness, {0}.projection").format(sql.Identifier(NEXT)), prepare=False
-    )
-    conn.execute(
-        sql.SQL('CREATE TABLE {}.last_messages (user_id text COLLATE "C", customer_phone text COLLATE "C",'
-                ' sender text COLLATE "C", text text COLLATE "C")').format(sql.Identifier(NEXT)),
+        sql.SQL("DROP TABLE {0}.tenants, {0}.freshness, {0}.projection").format(sql.Identifier(NEXT)),
         prepare=False,
     )
-    for drop, in conn.execute(statement("beside", "find_index_drops"), {"schema": NEXT}).fetchall():
-        conn.execute(cast("LiteralString", drop), prepare=False)
+    conn.execute(
+        sql.SQL(
+            'CREATE TABLE {}.last_messages (user_id text COLLATE "C", customer_phone text COLLATE "C",'
+            ' sender text COLLATE "C", text text COLLATE "C")'
+        ).format(sql.Identifier(NEXT)),
+        prepare=False,
+    )
+    for (drop,) in conn.execute(statement("beside", "find_index_drops"), {"schema": NEXT}).fetchall():
+        conn.execute(drop, prepare=False)
 
 
 def _compose() -> sql.Composed:
@@ -167,22 +182,28 @@ def _create_indexes(conn: Connection, progress: Progress) -> None:
     """The indexes and keys that the live tables have, on the tables beside; statistics of them."""
     creates = conn.execute(
         statement("beside", "find_index_creates"),
-        {"tables": [f"read_model.{name}" for name in READ_TABLES] + [f"projector.{name}" for name in KEY_TABLES]},
+        {
+            "tables": [f"read_model.{name}" for name in READ_TABLES]
+            + [f"projector.{name}" for name in KEY_TABLES]
+        },
     ).fetchall()
     progress.start("rebuild: indexes", len(creates), "indexes")
     conn.execute("SELECT set_config('maintenance_work_mem', %s, false)", (_BUILD_MEMORY,))
-    for create, in creates:
+    for (create,) in creates:
         text = re.sub(r"\b(read_model|projector)\.", f"{NEXT}.", create)
-        conn.execute(cast("LiteralString", text), prepare=False)
+        conn.execute(text, prepare=False)
         progress.advance(1)
     for name in (*READ_TABLES, *KEY_TABLES):
         conn.execute(sql.SQL("VACUUM ANALYZE {}").format(sql.Identifier(NEXT, name)), prepare=False)
-    conn.execute("SELECT set_config('maintenance_work_mem', reset_val, false) FROM pg_settings"
-                 " WHERE name = 'maintenance_work_mem'")
-    for grant, in conn.execute(
-        statement("beside", "find_grants"), {"tables": [f"read_model.{name}" for name in READ_TABLES], "schema": NEXT}
+    conn.execute(
+        "SELECT set_config('maintenance_work_mem', reset_val, false) FROM pg_settings"
+        " WHERE name = 'maintenance_work_mem'"
+    )
+    for (grant,) in conn.execute(
+        statement("beside", "find_grants"),
+        {"tables": [f"read_model.{name}" for name in READ_TABLES], "schema": NEXT},
     ).fetchall():
-        conn.execute(cast("LiteralString", grant), prepare=False)
+        conn.execute(grant, prepare=False)
     progress.finish()
 
 
@@ -217,8 +238,8 @@ def _try_swap(conn: Connection, pause: batch.Pause) -> bool:
                 pass
             pause("replayed")
             conn.execute("SELECT set_config('lock_timeout', %s, true)", (_SWAP_LOCK_TIMEOUT,))
-            for text in _swap_commands():
-                conn.execute(text, prepare=False)
+            for command in _swap_commands():
+                conn.execute(command, prepare=False)
             for text in steps("swap").values():
                 conn.execute(text, prepare=False)
             pause("swapped")
@@ -280,7 +301,7 @@ _NOT_BESIDE = {
 def _beside(text: LiteralString) -> LiteralString:
     """A step of a refresh, on the tables beside."""
     for schema, tables in (("read_model", READ_TABLES), ("projector", KEY_TABLES)):
-        text = cast("LiteralString", re.sub(rf"\b{schema}\.({'|'.join(tables)})\b", rf"{NEXT}.\1", text))
+        text = re.sub(rf"\b{schema}\.({'|'.join(tables)})\b", rf"{NEXT}.\1", text)
     # What a change stands for is spread over the notes, and nothing is a dead letter here: a rebuild is strict.
-    text = cast("LiteralString", text.replace("projector.changes", "projector.replay"))
-    return cast("LiteralString", text.replace("projector.dead_letters", "(SELECT * FROM projector.dead_letters LIMIT 0)"))
+    text = text.replace("projector.changes", "projector.replay")
+    return text.replace("projector.dead_letters", "(SELECT * FROM projector.dead_letters LIMIT 0)")

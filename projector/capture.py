@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any, LiteralString, cast
+from typing import Any, LiteralString
 
 import psycopg
 from psycopg import sql
@@ -196,15 +196,13 @@ def _commands(table: SourceTable, trigger: str, *, partitioned: bool) -> list[sq
         "truncate": "AFTER TRUNCATE ON {on} FOR EACH STATEMENT",
         "replica": "AFTER INSERT OR UPDATE OR DELETE ON {on} FOR EACH ROW",
     }[trigger]
-    text = cast("LiteralString", "CREATE TRIGGER {name} " + event + " EXECUTE FUNCTION {function}()")
+    text = "CREATE TRIGGER {name} " + event + " EXECUTE FUNCTION {function}()"
     create = sql.SQL(text).format(name=name, on=on, function=function)
     enabled = {"truncate": "ENABLE ALWAYS", "replica": "ENABLE ALWAYS" if partitioned else "ENABLE REPLICA"}
     state = enabled.get(trigger, "DISABLE" if partitioned else None)
     if state is None:
         return [create]
-    alter = sql.SQL(cast("LiteralString", "ALTER TABLE {on} " + state + " TRIGGER {name}")).format(
-        on=on, name=name
-    )
+    alter = sql.SQL("ALTER TABLE {on} " + state + " TRIGGER {name}").format(on=on, name=name)
     return [create, alter]
 
 
@@ -239,8 +237,8 @@ def _with_lock_timeout(conn: Connection, table: str, patience: float, work: Call
         except psycopg.errors.LockNotAvailable:
             if time.monotonic() > deadline:
                 raise BlockedError(
-                    f"The triggers of {table} could not be changed in {patience:.0f} s, because {_blockers(conn, table)}."
-                    " End that transaction, or try again when it has ended."
+                    f"The triggers of {table} could not be changed in {patience:.0f} s:"
+                    f" {_blockers(conn, table)}. End that transaction, or try again when it has ended."
                 ) from None
             time.sleep(pause)
             pause = min(pause * 2, 2.0)

@@ -142,20 +142,21 @@ def _missing_indexes(conn: Connection) -> list[str]:
         ).fetchone()
         if row is not None and not row[0]:
             notices.append(
-                f"The platform's table {table} has no index on {column}: a refresh reads all of it each time. Create one:"
-                f" CREATE INDEX CONCURRENTLY ON {table} ({column});"
+                f"The platform's table {table} has no index on {column}: a refresh reads all of it each time."
+                f" Create one: CREATE INDEX CONCURRENTLY ON {table} ({column});"
             )
     return notices
 
 
 def _collation(conn: Connection) -> list[str]:
     row = conn.execute(
-        "SELECT datname, datcollate FROM pg_database WHERE datname = current_database() AND datcollate IN ('C', 'POSIX')"
-        " AND lower('Ä') <> 'ä'"
+        "SELECT datname, datcollate FROM pg_database"
+        " WHERE datname = current_database() AND datcollate IN ('C', 'POSIX') AND lower('Ä') <> 'ä'"
     ).fetchone()
     if row is None:
         return []
-    return [
+    notice = (
         f"The database {row[0]} has the collation {row[1]}, in which only ASCII letters have a lower case: searches and"
         " sorting by name tell Ä from ä. A database with a UTF-8 collation does not."
-    ]
+    )
+    return [notice]

@@ -1,14 +1,15 @@
 """Rebuild: every lead from its source rows, whatever the read model held, while readers go on.
 
 Everything is built beside and swapped in (projector.beside). Some tenants, or everything where a swap would break
-something, are done in place: tenant by tenant, in chunks that are computed and merged as a refresh does it, under the same locks: changes that arrive
-meanwhile stay in the queue and commute. How far it came is stored with each chunk, so that an interrupted rebuild goes
-on where it was.
+something, are done in place: tenant by tenant, in chunks that are computed and merged as a refresh does it, under the
+same locks. Changes that arrive meanwhile stay in the queue and commute. How far it came is stored with each chunk, so
+that an interrupted rebuild goes on where it was.
 """
 
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import psycopg
 import structlog
@@ -25,12 +26,12 @@ from projector.statements import statement, steps
 Connection = psycopg.Connection[TupleRow]
 
 CHUNK = 500
-"""Leads that are recomputed in one transaction: about a quarter of a second, in which no other merge of the tenant runs."""
+"""Leads that are recomputed in one transaction: a quarter of a second, in which no other merge of the tenant runs."""
 
 _log = structlog.get_logger("projector.rebuild")
 
 
-def rebuild(
+def rebuild(  # noqa: PLR0913  # How it is done is for tests and the scheduler to say.
     conn: Connection,
     *,
     tenants: Sequence[str] | None,
@@ -47,17 +48,23 @@ def rebuild(
     started = time.monotonic()
     require_installed(conn)
     if not try_lock(conn):
-        raise BlockedError("Another rebuild is under way: wait until `status` says that it has ended, then try again.")
+        raise BlockedError(
+            "Another rebuild is under way: wait until `status` says that it has ended, then try again."
+        )
+    written = None
     try:
         batch.prepare_session(conn)
         if tenants is None and not in_place and not (resume and _is_planned(conn)):
             try:
-                return _rebuild_beside(conn, progress, started, pause, patience)
+                written = _rebuild_beside(conn, progress, pause, patience)
             except beside.CannotSwapError as reason:
                 _log.warning("rebuilding in place, tenant by tenant", reason=str(reason))
-        return _rebuild(conn, tenants, progress, started, resume=resume, pause=pause)
+        if written is None:
+            written = _rebuild_in_place(conn, tenants, progress, resume=resume, pause=pause)
     finally:
-        conn.execute("SELECT pg_advisory_unlock(%s, 0)", (locks.REBUILD,))
+        if not conn.closed:
+            conn.execute("SELECT pg_advisory_unlock(%s, 0)", (locks.REBUILD,))
+    return RunReport("rebuild", time.monotonic() - started, written.leads, written.messages)
 
 
 def try_lock(conn: Connection) -> bool:
@@ -66,37 +73,40 @@ def try_lock(conn: Connection) -> bool:
     return bool(row and row[0])
 
 
-def _rebuild(
-    conn: Connection,
-    tenants: Sequence[str] | None,
-    progress: Progress,
-    started: float,
-    *,
-    resume: bool,
-    pause: batch.Pause,
-) -> RunReport:
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """A rebuild under way: its row in the run log, and who watches it."""
+
+    run_id: int
+    progress: Progress
+    pause: batch.Pause
+
+
+def _rebuild_in_place(
+    conn: Connection, tenants: Sequence[str] | None, progress: Progress, *, resume: bool, pause: batch.Pause
+) -> batch.Written:
     conn.execute("CREATE TEMPORARY TABLE IF NOT EXISTS wrong_keys (kind text, key text)")
     _plan(conn, tenants, resume=resume)
     planned = conn.execute(
         "SELECT user_id, coalesce(cursor_phone, '') FROM projector.rebuild_tenants ORDER BY user_id"
     ).fetchall()
     total = _count_leads(conn, [user_id for user_id, _ in planned])
-    run_id = _open_run(conn, tenants, total)
+    run = _Run(_open_run(conn, tenants, total), progress, pause)
     progress.start("rebuild", total, "leads")
     leads = messages = 0
-    with _logged(conn, run_id):
+    with _logged(conn, run.run_id):
         for user_id, cursor in planned:
-            written = _rebuild_tenant(conn, user_id, cursor, run_id, progress, pause)
+            written = _rebuild_tenant(conn, user_id, cursor, run)
             leads, messages = leads + written.leads, messages + written.messages
         if tenants is None:
             _note_built(conn)
     progress.finish()
-    return RunReport("rebuild", time.monotonic() - started, leads, messages)
+    return batch.Written(leads, messages)
 
 
 def _rebuild_beside(
-    conn: Connection, progress: Progress, started: float, pause: batch.Pause, patience: float
-) -> RunReport:
+    conn: Connection, progress: Progress, pause: batch.Pause, patience: float
+) -> batch.Written:
     run_id = _open_run(conn, None, None)
     with _logged(conn, run_id):
         written = beside.rebuild_beside(conn, progress, pause=pause, patience=patience)
@@ -106,7 +116,7 @@ def _rebuild_beside(
             (written.leads, written.messages, run_id),
         )
         _note_built(conn)
-    return RunReport("rebuild", time.monotonic() - started, written.leads, written.messages)
+    return written
 
 
 @contextmanager
@@ -184,14 +194,13 @@ def _plan(conn: Connection, tenants: Sequence[str] | None, *, resume: bool) -> N
         if wanted is None:
             wanted = [row[0] for row in conn.execute(statement("rebuild", "find_tenants")).fetchall()]
         conn.execute(
-            "INSERT INTO projector.rebuild_tenants (user_id, whole_rebuild) SELECT DISTINCT t, %s FROM unnest(%s::text[]) AS t",
+            "INSERT INTO projector.rebuild_tenants (user_id, whole_rebuild)"
+            " SELECT DISTINCT t, %s FROM unnest(%s::text[]) AS t",
             (tenants is None, list(wanted)),
         )
 
 
-def _rebuild_tenant(
-    conn: Connection, user_id: str, cursor: str, run_id: int, progress: Progress, pause: batch.Pause
-) -> batch.Written:
+def _rebuild_tenant(conn: Connection, user_id: str, cursor: str, run: _Run) -> batch.Written:
     mended = rebuild_keys(conn, user_id)
     leads, messages = 0, mended.messages
     after = cursor
@@ -203,10 +212,10 @@ def _rebuild_tenant(
             break
         phones = [row[0] for row in found]
         written = retrying(
-            lambda phones=phones: _rebuild_leads(conn, user_id, phones, pause, run_id)  # type: ignore[misc]
+            lambda phones=phones: _rebuild_leads(conn, user_id, phones, run.pause, run.run_id)  # type: ignore[misc]
         )
-        leads, messages = leads + len(phones), messages + written.messages
-        progress.advance(len(phones))
+        leads, messages = leads + written.leads, messages + written.messages
+        run.progress.advance(len(phones))
         after = phones[-1]
     heal_stats(conn, user_id)
     conn.execute("DELETE FROM projector.rebuild_tenants WHERE user_id = %s", (user_id,))
@@ -225,7 +234,8 @@ def _rebuild_leads(
         _lock_tenant(conn, user_id)
         pause("locked")
         conn.execute(
-            statement("rebuild", "stage_whole_leads"), {"user_id": user_id, "customer_phones": list(customer_phones)}
+            statement("rebuild", "stage_whole_leads"),
+            {"user_id": user_id, "customer_phones": list(customer_phones)},
         )
         batch.resolve_locked(conn)
         written = batch.recompute_and_merge(conn, pause)

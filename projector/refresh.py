@@ -13,7 +13,7 @@ import psycopg
 import structlog
 from psycopg.rows import TupleRow
 
-from projector import batch, capture, locks
+from projector import batch, locks
 from projector.errors import BlockedError, CaptureGapError, NotInstalledError
 from projector.progress import Progress
 from projector.report import RunReport
@@ -84,7 +84,7 @@ def refresh(
     return RunReport("refresh", time.monotonic() - started, leads, messages, changes, notes)
 
 
-def take_in_stride(
+def take_in_stride(  # noqa: PLR0913  # As refresh_batch, which it repeats.
     conn: Connection,
     shards: Sequence[int],
     *,

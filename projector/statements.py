@@ -6,7 +6,7 @@ The files stand in `sql/<kind>/<n>_<verb>_<object>.sql` beside this package in a
 import re
 from functools import cache
 from pathlib import Path
-from typing import LiteralString, cast
+from typing import LiteralString
 
 _PACKAGE = Path(__file__).parent
 _ROOT = _PACKAGE if (_PACKAGE / "sql").is_dir() else _PACKAGE.parent
@@ -19,7 +19,7 @@ def steps(kind: str) -> dict[str, LiteralString]:
     files = sorted((_ROOT / "sql" / kind).glob("*.sql"))
     if not files:
         raise LookupError(f"There is no SQL of the kind {kind}.")
-    return {file.stem.split("_", 1)[1]: cast("LiteralString", file.read_text("utf-8")) for file in files}
+    return {file.stem.split("_", 1)[1]: file.read_text("utf-8") for file in files}
 
 
 def statement(kind: str, name: str) -> LiteralString:
@@ -31,4 +31,4 @@ def statement(kind: str, name: str) -> LiteralString:
 def schema_sections() -> dict[str, LiteralString]:
     """The sections of schema.sql by name, in order."""
     pieces = _SECTION.split((_ROOT / "schema.sql").read_text("utf-8"))
-    return {name: cast("LiteralString", text) for name, text in zip(pieces[1::2], pieces[2::2], strict=True)}
+    return dict(zip(pieces[1::2], pieces[2::2], strict=True))

@@ -73,7 +73,8 @@ def verify(
         'CREATE TEMPORARY TABLE IF NOT EXISTS waiting_leads (user_id text COLLATE "C", customer_phone text COLLATE "C")'
     )
     run = conn.execute(
-        "INSERT INTO projector.runs (kind, started_at, tenants) VALUES ('verify', clock_timestamp(), %s) RETURNING run_id",
+        "INSERT INTO projector.runs (kind, started_at, tenants)"
+        " VALUES ('verify', clock_timestamp(), %s) RETURNING run_id",
         (None if tenants is None else list(tenants),),
     ).fetchone()
     report = VerifyReport()
@@ -107,7 +108,11 @@ def verify(
 
 
 def _compare(
-    conn: Connection, tenants: Sequence[str] | None, sample: int | None, report: VerifyReport, progress: Progress
+    conn: Connection,
+    tenants: Sequence[str] | None,
+    sample: int | None,
+    report: VerifyReport,
+    progress: Progress,
 ) -> None:
     if sample is not None:
         keys = _sample(conn, sample, tenants)
@@ -202,7 +207,9 @@ def _verify_keys(conn: Connection, user_id: str, report: VerifyReport) -> None:
         conn.execute(statement("rebuild", "find_wrong_keys"), {"user_id": user_id})
         for kind, key, phone in conn.execute(statement("verify", "find_key_drift")).fetchall():
             report.drifts.append(
-                Drift(user_id, phone or "", KEYS_FIELD, "as in the source", f"{_KEY_TABLES[kind]} {key} differs")
+                Drift(
+                    user_id, phone or "", KEYS_FIELD, "as in the source", f"{_KEY_TABLES[kind]} {key} differs"
+                )
             )
 
 
@@ -210,7 +217,13 @@ def _verify_stats(conn: Connection, user_id: str, report: VerifyReport) -> None:
     for name in ("stats", "day_stats"):
         rows = conn.execute(statement("verify", f"find_{name}_drift"), {"user_id": user_id}).fetchall()
         report.drifts.extend(
-            Drift(user_id, "", f"{STATS_FIELD} {_short(json.dumps(facets, default=str))}", str(expected), str(found))
+            Drift(
+                user_id,
+                "",
+                f"{STATS_FIELD} {_short(json.dumps(facets, default=str))}",
+                str(expected),
+                str(found),
+            )
             for *facets, expected, found in rows
         )
 

@@ -2,7 +2,7 @@
 --
 -- Attributes: from the source where the conversation is stale, else as they were. Messages: counted where all were
 -- read; else the count moves by the rows that the merge really wrote, and the first and the newest time are looked up
--- only where a row that held one went away, so that a message of a long conversation costs what one of a short one does.
+-- only where a row that held one went away. So a message of a long conversation costs what one of a short one does.
 INSERT INTO stage_lead_conversations (
     user_id, customer_phone, conversation_id, agent_id, agent_name, platform, phone_number_id, is_active, created_at,
     noted_last_message_at, message_count, first_message_at, newest_message_at

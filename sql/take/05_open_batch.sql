@@ -3,8 +3,9 @@
 -- Parameters: shard_class (first key of the shards' locks), shards (the wanted ones).
 -- Returns: started_at, the clock before this statement's snapshot (the transaction began in an earlier message);
 -- owned, the shards that are locked now; gap, what the catalog says otherwise than when the triggers were installed,
--- null when nothing; waiting, whether there is anything to take. Clock first, then the look at the catalog, then the take: so every change that was committed
--- before started_at was captured, and is seen by the take.
+-- null when nothing; waiting, whether there is anything to take.
+-- Clock first, then the look at the catalog, then the take: so every change that was committed before started_at was
+-- captured, and is seen by the take.
 SELECT
     now() AS started_at,
     ARRAY(

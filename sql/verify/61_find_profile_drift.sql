@@ -1,4 +1,5 @@
--- The rows of read_model.lead_profiles that are not what the definition says: both sides as JSON, null where a side has none.
+-- The rows of read_model.lead_profiles that differ from the definition: both sides as JSON,
+-- null where a side has none.
 SELECT
     coalesce(n.user_id, o.user_id) AS user_id,
     coalesce(n.customer_phone, o.customer_phone) AS customer_phone,

@@ -1,4 +1,5 @@
--- The rows of read_model.lead_conversations that are not what the definition says: both sides as JSON, null where a side has none.
+-- The rows of read_model.lead_conversations that differ from the definition: both sides as JSON,
+-- null where a side has none.
 SELECT
     coalesce(n.user_id, o.user_id) AS user_id,
     coalesce(n.customer_phone, o.customer_phone) AS customer_phone,
@@ -6,5 +7,6 @@ SELECT
     to_jsonb(n.*) AS expected,
     to_jsonb(o.*) AS found
 FROM stage_lead_conversations AS n
-FULL JOIN old_conversations AS o ON o.user_id = n.user_id AND o.customer_phone = n.customer_phone AND o.conversation_id = n.conversation_id
+FULL JOIN old_conversations AS o
+    ON o.user_id = n.user_id AND o.customer_phone = n.customer_phone AND o.conversation_id = n.conversation_id
 WHERE (o.*) IS DISTINCT FROM (n.*);
