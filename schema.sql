@@ -420,6 +420,7 @@ COMMENT ON COLUMN projector.changes.message_ids IS 'For messages: which of them 
 COMMENT ON COLUMN projector.changes.queued_at IS 'When the writer queued it, before its commit.';
 
 CREATE TABLE IF NOT EXISTS projector.replay (LIKE projector.changes);
+ALTER TABLE projector.replay ALTER COLUMN change_id DROP NOT NULL;
 COMMENT ON TABLE projector.replay IS 'Changes that refreshes took while everything is rebuilt beside: they are applied there too before the swap.';
 COMMENT ON COLUMN projector.replay.change_id IS 'As in changes; null for a piece of a mass change.';
 COMMENT ON COLUMN projector.replay.shard IS 'As in changes.';

@@ -1,4 +1,4 @@
-# ruff: noqa: E501, RUF001  # Names of many scripts are the point of this module.
+# ruff: noqa: RUF001  # Names of many scripts are the point of this module.
 """The words that demo people, companies and addresses are made of."""
 
 from dataclasses import dataclass

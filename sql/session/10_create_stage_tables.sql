@@ -1,7 +1,7 @@
 -- The stage: temporary tables that one batch of a refresh, a rebuild or a verify fills, and the next one clears.
 --
--- Made once a session. Not ON COMMIT DELETE ROWS, which truncates every table at each commit: that took half of the time
--- of a refresh of one lead. `stale` says what to recompute, `stage` what the definition makes of it, `old` what the
+-- Made once a session. Not ON COMMIT DELETE ROWS, which truncates every table at each commit: that took half of the
+-- time of a refresh of one lead. `stale` says what to recompute, `stage` what the definition makes of it, `old` what the
 -- read model held before. Recompute reads source tables and fills the stage; merge reads the stage and the read model.
 CREATE TEMPORARY TABLE IF NOT EXISTS stage_changes (
     change_id bigint,

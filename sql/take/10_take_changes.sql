@@ -52,7 +52,7 @@ staged AS (
         taken.message_ids,
         taken.queued_at
     FROM taken
-)
+),
 
 replayed AS (
     INSERT INTO projector.replay (change_id, shard, bulk, kind, keys, message_ids, queued_at)
