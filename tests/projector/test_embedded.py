@@ -110,6 +110,7 @@ def test_names_the_folder_without_binaries(tmp_path: Path) -> None:
     server = EmbeddedServer(tmp_path / "state", tmp_path)
     with pytest.raises(EmbeddedServerError, match=f"LEADS_PG_BIN is {tmp_path}"):
         server.start()
+    server.remove()
 
 
 def test_refuses_the_data_of_another_version(start_server: StartServer) -> None:
