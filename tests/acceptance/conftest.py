@@ -1,0 +1,66 @@
+"""A raw row goes in, a refresh or a rebuild runs, an HTTP answer comes out."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import datetime
+
+import psycopg
+import pytest
+from flask.testing import FlaskClient
+from psycopg.rows import TupleRow
+
+from api.app import create_app
+from api.config import Config
+from projector.progress import QUIET
+from projector.rebuild import rebuild
+from projector.refresh import refresh
+from tests.oracle.leads import Model, compute_leads
+from tests.oracle.source import read_source
+from tests.support.server import Database
+
+
+@dataclass(frozen=True)
+class Platform:
+    """A platform's database with the projector and the API at work on it, and a clock for the API."""
+
+    database: Database
+    connection: psycopg.Connection[TupleRow]
+    client: FlaskClient
+
+    def refresh(self) -> None:
+        refresh(self.connection, retry_failed=False, progress=QUIET)
+
+    def rebuild(self) -> None:
+        rebuild(self.connection, tenants=None, progress=QUIET)
+
+    def model(self) -> Model:
+        """The independent reading of the source rows, with the database's own idea of lower case."""
+        known: dict[str, str] = {}
+
+        def lower(text: str) -> str:
+            if text not in known:
+                row = self.connection.execute("SELECT lower(%s::text)", (text,)).fetchone()
+                assert row is not None
+                known[text] = row[0]
+            return known[text]
+
+        return compute_leads(read_source(self.connection), lower)
+
+
+MakePlatform = Callable[[Database, datetime], Platform]
+
+
+@pytest.fixture
+def make_platform() -> Iterator[MakePlatform]:
+    with ExitStack() as stack:
+
+        def make(database: Database, now: datetime) -> Platform:
+            connection = stack.enter_context(database.connect())
+            app = create_app(
+                Config(database.url, rate_limit="", log_level="ERROR"), clock=lambda: now
+            )
+            stack.callback(app.extensions["leads_database"].engine.dispose)
+            return Platform(database, connection, app.test_client())
+
+        yield make

@@ -1,0 +1,233 @@
+"""Every example of the API's reference, answered as printed for the demo's tenant."""
+
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pytest
+
+from projector import demo
+from projector.progress import QUIET
+from tests.acceptance.conftest import MakePlatform, Platform
+from tests.support.server import Database
+
+USER_ID = "789895c8-4bd6-43e9-bfea-a4171ec47197"
+PHONE = "918979556941"
+# The moment at which the reference's examples were taken.
+NOW = datetime(2025, 12, 12, 20, 55, 31, 163_000, tzinfo=UTC)
+
+CONVERSATION = {
+    "conversation_id": "b1a93252-f8c6-448f-a765-195eea996d9a",
+    "agent_id": "test-agent-001",
+    "agent_name": "Test AI Agent",
+    "platform": "whatsapp",
+    "phone_number_id": "test-phone-001",
+    "message_count": 37,
+    "is_active": True,
+    "created_at": "2025-10-05T06:21:34.662Z",
+    "last_message_at": "2025-12-12T09:07:38.656Z",
+}
+LEAD = {
+    "customer_phone": PHONE,
+    "name": "Siddhant",
+    "email": "sddhantjaiii@gmail.com",
+    "company": None,
+    "lead_status": "Cold",
+    "total_score": 7,
+    "intent_score": 1,
+    "urgency_score": 1,
+    "budget_score": 2,
+    "fit_score": 2,
+    "engagement_score": 2,
+    "platforms": ["whatsapp"],
+    "conversation_count": 1,
+    "total_messages": 37,
+    "template_sends_count": 0,
+    "last_message_at": "2025-12-12T09:07:38.656Z",
+    "last_message_text": (
+        "No problem, Siddhant. If you'd like, I can share a quick feature overview or pricing details. "
+        "Which would you prefer?"
+    ),
+    "last_message_sender": "agent",
+    "first_contact_at": "2025-10-05T06:21:34.662Z",
+    "has_extraction": True,
+    "extraction_id": "791a2e81-4706-4703-9532-842a2fd16e0c",
+    "conversations": [CONVERSATION],
+}
+FIRST_MESSAGES = [
+    {
+        "message_id": "wamid.HBgMOTE4OTc5NTU2OTQxFQIAEhgUM0ZBMDM4RkM0QTg5NkI1ODIzRTgA",
+        "conversation_id": "b1a93252-f8c6-448f-a765-195eea996d9a",
+        "agent_id": "test-agent-001",
+        "agent_name": "Test AI Agent",
+        "platform": "whatsapp",
+        "phone_number_id": "test-phone-001",
+        "sender": "user",
+        "text": "hi my name is siddhant",
+        "timestamp": "2025-10-05T06:21:35.197Z",
+        "status": "sent",
+        "sequence_no": 1,
+    },
+    {
+        "message_id": "out-1759645300741-hij9fvlyv",
+        "conversation_id": "b1a93252-f8c6-448f-a765-195eea996d9a",
+        "agent_id": "test-agent-001",
+        "agent_name": "Test AI Agent",
+        "platform": "whatsapp",
+        "phone_number_id": "test-phone-001",
+        "sender": "agent",
+        "text": (
+            "Thanks, Siddhant! How can I help you today? May I have your email to send detailed docs? "
+            "Quick one — what's your budget range for this?"
+        ),
+        "timestamp": "2025-10-05T06:21:42.667Z",
+        "status": "sent",
+        "sequence_no": 2,
+    },
+]
+
+
+@pytest.fixture
+def platform(database: Database, make_platform: MakePlatform) -> Platform:
+    made = make_platform(database, NOW)
+    demo.load(
+        made.connection,
+        tenants=0,
+        leads=demo.DEFAULT_LEADS // 10,
+        messages_per_lead=demo.DEFAULT_MESSAGES_PER_LEAD,
+        seed=demo.DEFAULT_SEED,
+        today=date(2026, 6, 1),
+        progress=QUIET,
+    )
+    made.rebuild()
+    return made
+
+
+def get(platform: Platform, path: str) -> dict[str, Any]:
+    answer = platform.client.get(f"/users/{USER_ID}/leads{path}")
+    assert answer.status_code == 200, answer.text
+    body = answer.get_json()
+    assert isinstance(body.pop("timestamp"), str)
+    assert isinstance(body.pop("correlationId"), str)
+    return dict(body)
+
+
+def test_list(platform: Platform) -> None:
+    body = get(platform, "")
+    assert list(body) == ["success", "data", "pagination"]
+    assert body["pagination"] == {"total": 4, "limit": 50, "offset": 0, "hasMore": False}
+    assert LEAD in body["data"]
+    assert all(list(lead) == list(LEAD) for lead in body["data"])
+
+
+@pytest.mark.parametrize(
+    ("query", "is_found"),
+    [
+        ("?search=siddhant", True),
+        ("?search=SIDDHANT+918979", True),
+        ("?customer_phone=918979556941", True),
+        ("?customer_phone=%2B91+89795+56941", True),
+        ("?search=%2B91+89795+56941", True),
+        ("?lead_status=Hot", False),
+        ("?lead_status=cold,hot&min_total_score=7&max_total_score=7", True),
+        ("?from_date=2025-12-12&to_date=2025-12-12", True),
+        ("?to_date=2025-12-12T09:07:38.656Z&from_date=2025-12-12T09:07:38.656Z", True),
+        ("?to_date=2025-12-12T09:07:38.655Z", False),
+        ("?has_email=true&has_extraction=1&platform=whatsapp,webchat", True),
+        ("?has_email=false", False),
+        ("?platform=instagram", False),
+    ],
+)
+def test_filters_of_the_list(platform: Platform, query: str, is_found: bool) -> None:  # noqa: FBT001  # A parameter.
+    body = get(platform, query)
+    assert (LEAD in body["data"]) is is_found
+    assert body["pagination"]["total"] == len(body["data"])
+
+
+def test_days_counts_from_now(platform: Platform) -> None:
+    assert LEAD in get(platform, "?platform=whatsapp&days=7")["data"]
+    assert LEAD in get(platform, "?days=1")["data"]
+
+
+def test_page_past_the_end(platform: Platform) -> None:
+    body = get(platform, "?limit=10&offset=20")
+    assert body["data"] == []
+    assert body["pagination"] == {"total": 4, "limit": 10, "offset": 20, "hasMore": False}
+
+
+def test_single_lead(platform: Platform) -> None:
+    assert get(platform, f"/{PHONE}") == {"success": True, "data": LEAD}
+
+
+def test_lead_not_found(platform: Platform) -> None:
+    answer = platform.client.get(f"/users/{USER_ID}/leads/15550000000")
+    assert answer.status_code == 404
+    body = answer.get_json()
+    assert list(body) == ["error", "message", "timestamp", "correlationId"]
+    assert (body["error"], body["message"]) == ("Not Found", "Lead not found")
+
+
+def test_messages(platform: Platform) -> None:
+    data = get(platform, f"/{PHONE}/messages?limit=5")["data"]
+    assert list(data) == ["customer_phone", "lead_info", "messages", "pagination"]
+    assert data["customer_phone"] == PHONE
+    assert data["lead_info"] == {
+        name: LEAD[name] for name in ("name", "email", "company", "lead_status", "total_score")
+    }
+    assert data["messages"][:2] == FIRST_MESSAGES
+    assert len(data["messages"]) == 5
+    assert data["pagination"] == {"total": 37, "limit": 5, "offset": 0, "hasMore": True}
+
+
+def test_all_messages(platform: Platform) -> None:
+    data = get(platform, f"/{PHONE}/messages")["data"]
+    assert [message["sequence_no"] for message in data["messages"]] == list(range(1, 38))
+    last = data["messages"][-1]
+    assert (last["timestamp"], last["sender"], last["text"]) == (
+        LEAD["last_message_at"],
+        LEAD["last_message_sender"],
+        LEAD["last_message_text"],
+    )
+
+
+def test_messages_of_the_customer(platform: Platform) -> None:
+    data = get(platform, f"/{PHONE}/messages?sender=user")["data"]
+    assert data["messages"][0] == FIRST_MESSAGES[0]
+    assert {message["sender"] for message in data["messages"]} == {"user"}
+    assert data["pagination"]["total"] == len(data["messages"])
+
+
+def test_statistics(database: Database, make_platform: MakePlatform) -> None:
+    """As printed on the day of loading: then the two windows hold the two recent leads of the example."""
+    made = make_platform(database, datetime(2026, 6, 1, 20, 55, 44, 81_000, tzinfo=UTC))
+    demo.load(
+        made.connection,
+        tenants=0,
+        leads=10,
+        messages_per_lead=2,
+        seed=demo.DEFAULT_SEED,
+        today=date(2026, 6, 1),
+        progress=QUIET,
+    )
+    made.rebuild()
+    assert get(made, "/stats") == {
+        "success": True,
+        "data": {
+            "total_leads": 4,
+            "leads_with_extraction": 3,
+            "hot_leads": 0,
+            "warm_leads": 0,
+            "cold_leads": 3,
+            "by_platform": {"whatsapp": 4, "instagram": 0, "webchat": 0},
+            "leads_last_7_days": 2,
+            "leads_last_30_days": 2,
+        },
+    }
+
+
+def test_an_unknown_tenant_has_nothing(platform: Platform) -> None:
+    nobody = platform.client.get("/users/nobody/leads")
+    assert nobody.status_code == 200
+    assert nobody.get_json()["data"] == []
+    statistics = platform.client.get("/users/nobody/leads/stats").get_json()["data"]
+    assert statistics["total_leads"] == 0
+    assert platform.client.get(f"/users/nobody/leads/{PHONE}").status_code == 404
