@@ -17,7 +17,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -162,6 +162,8 @@ class EmbeddedServer:
         self.stop(mode="immediate")
         shutil.rmtree(self.folder, ignore_errors=True)
         if self._place.is_symlink():
+            with suppress(OSError):
+                self.folder.parent.rmdir()
             self._place.unlink()
 
     def _postmaster(self) -> int | None:
