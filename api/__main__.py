@@ -1,6 +1,5 @@
 """`python -m api` serves the API."""
 
-import os
 import sys
 import tempfile
 
@@ -15,12 +14,11 @@ def main() -> None:
     try:
         settings = config.load()
     except config.ConfigurationError as error:
-        print(error, file=sys.stderr)
+        sys.stderr.write(f"{error}\n")
         sys.exit(2)
     with tempfile.TemporaryDirectory(prefix="leads-api-") as counts:
         if settings.workers > 1:
-            # Where prometheus_client lets several processes add up what they count; read when it is imported.
-            os.environ["PROMETHEUS_MULTIPROC_DIR"] = counts
+            config.count_together(counts)
         Granian(
             "api.__main__:application",
             factory=True,

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from string import ascii_lowercase, digits
 from typing import Any
 
-from flask import Request, Response, current_app, g, request
+from flask import Response, current_app, g, request
 
 from api.values import printed
 
@@ -23,7 +23,7 @@ class JsonResponse(Response):
     default_mimetype = "application/json"
 
     def get_app_iter(self, environ: dict[str, Any]) -> Any:  # noqa: ANN401
-        """The body as the plain list that it is: servers send a list at once, anything else piece by piece."""
+        """The body as the list that it is: a server sends a list at once, anything else piece by piece."""
         if environ["REQUEST_METHOD"] != "HEAD" and isinstance(self.response, list) and not self._on_close:
             return self.response
         return super().get_app_iter(environ)

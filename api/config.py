@@ -1,9 +1,10 @@
 """The settings of the API: the only place of this package that reads the environment."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import psycopg
 from environs import Env, EnvValidationError
@@ -65,15 +66,21 @@ def load(env_file: Path = Path(".env")) -> Config:
     try:
         env.seal()
     except EnvValidationError as error:
-        bad = [f"{name}: {' '.join(messages)}" for name, messages in sorted(error.error_messages.items())]
+        messages = cast("dict[str, list[str]]", error.error_messages)
+        bad = (f"{name}: {' '.join(found)}" for name, found in sorted(messages.items()))
         raise ConfigurationError("These settings cannot be used. " + " ".join(bad)) from None
     if config.workers > 1 and config.rate_limit and config.rate_limit_storage.startswith("memory:"):
         raise ConfigurationError(
-            "LEADS_API_WORKERS: several workers would each count for themselves, and let through a multiple of "
-            "LEADS_RATE_LIMIT. Name a store that they share in LEADS_RATE_LIMIT_STORAGE "
+            "LEADS_API_WORKERS: several workers would each count for themselves, and let through a multiple "
+            "of LEADS_RATE_LIMIT. Name a store that they share in LEADS_RATE_LIMIT_STORAGE "
             "(redis://HOST:PORT or valkey://HOST:PORT), or set LEADS_RATE_LIMIT=off."
         )
     return config
+
+
+def count_together(directory: str) -> None:
+    """Name the folder where several processes add up what they count; prometheus_client reads it once."""
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = directory
 
 
 def _switchable(value: str) -> str:
@@ -103,7 +110,7 @@ def _check_rate_limit(text: str) -> None:
 
 
 def _check_storage(uri: str) -> None:
-    if uri.split("://")[0] not in (
+    if uri.partition("://")[0] not in (
         "memory",
         "redis",
         "rediss",

@@ -1,7 +1,6 @@
 """The way to the database: a pool of read-only sessions, and one statement a request."""
 
 import threading
-from collections.abc import Callable
 from time import monotonic
 from typing import Any
 
@@ -32,7 +31,7 @@ class UnavailableError(Exception):
 
 
 class Database:
-    """The read model, read under a role that can do nothing else. Connects with the first read of the process."""
+    """The read model, under a role that can do nothing but read it. The first read of a process connects."""
 
     def __init__(self, config: Config) -> None:
         self._conninfo = _conninfo(config)
@@ -46,8 +45,8 @@ class Database:
         try:
             return self._fetch(read)
         except DBAPIError as error:
-            # A connection that was closed while it lay in the pool (a restart, a failover) says nothing of the
-            # database as it is now. SQLAlchemy has emptied the pool, so the second try makes a new connection.
+            # A connection that was closed while it lay in the pool (a restart, a failover) says nothing of
+            # the database as it is now. The pool is empty by now, so the second try makes a new connection.
             if not error.connection_invalidated:
                 raise _unavailable(error) from error
         except PoolTimeoutError as error:
@@ -103,7 +102,7 @@ def _unavailable(error: Exception) -> Exception:
 
 
 def _conninfo(config: Config) -> str:
-    """The address with all that makes a session ours; what the address itself says of these things goes last."""
+    """The address, with all that makes a session ours."""
     given = conninfo_to_dict(config.database_url)
     settings = {
         "default_transaction_read_only": "on",
@@ -111,7 +110,7 @@ def _conninfo(config: Config) -> str:
         "TimeZone": "UTC",
         "DateStyle": "ISO",
         "jit": "off",
-        # One plan for tenants of every size, made once a connection: a page is read in the order of its index.
+        # One plan for tenants of every size, made once a connection: pages are read in the order of an index.
         "plan_cache_mode": "force_generic_plan",
         "enable_seqscan": "off",
         "enable_sort": "off",
@@ -120,19 +119,22 @@ def _conninfo(config: Config) -> str:
     }
     if config.role:
         settings["role"] = config.role
-    escape: Callable[[str], str] = lambda value: value.replace("\\", "\\\\").replace(" ", "\\ ")  # noqa: E731
-    options = " ".join(f"-c {name}={escape(value)}" for name, value in settings.items())
-    timeout = config.statement_timeout_ms + 2000
-    return make_conninfo(
-        **{
-            "connect_timeout": CONNECT_TIMEOUT_SECONDS,
-            "application_name": "leads-api",
-            "keepalives_idle": 5,
-            "keepalives_interval": 2,
-            "keepalives_count": 3,
-            "tcp_user_timeout": timeout,
-            **given,
-            "client_encoding": "utf8",
-            "options": f"{given.get('options') or ''} {options}".strip(),
-        }
-    )
+    options = " ".join(f"-c {name}={_escaped(value)}" for name, value in settings.items())
+    chosen: dict[str, str | int | None] = {
+        "connect_timeout": CONNECT_TIMEOUT_SECONDS,
+        "application_name": "leads-api",
+        # A server that vanished without a word is noticed not much later than its slowest answer.
+        "keepalives_idle": 5,
+        "keepalives_interval": 2,
+        "keepalives_count": 3,
+        "tcp_user_timeout": config.statement_timeout_ms + 2000,
+        **given,
+        "client_encoding": "utf8",
+        "options": f"{given.get('options') or ''} {options}".strip(),
+    }
+    return make_conninfo("", **chosen)
+
+
+def _escaped(value: str) -> str:
+    """A value as libpq takes it in its options."""
+    return value.replace("\\", "\\\\").replace(" ", "\\ ")

@@ -1,10 +1,11 @@
 """The statement of a list: how its page is found and its total counted, by the shape of the question.
 
-Whatever the size of a tenant, one plan has to be right, for it is made once and kept. So a page is read in the order of
-an index; where that could mean to read much before the page begins, the days that it lies in are picked first, or,
-where few leads match, these are collected and ordered. Which way to go is decided by counts, inside the statement.
+Whatever the size of a tenant, one plan has to be right, for it is made once and kept. So a page is read in the
+order of an index; where that could mean to read much before the page begins, the days that it lies in are picked
+first, or, where few leads match, these are collected and ordered. Counts decide it, inside the statement.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -61,11 +62,13 @@ from api.tables import lead_day_stats, lead_profiles, lead_stats, leads
 from api.values import FIRST_MOMENT, LAST_MOMENT, after
 from api.windows import window_of
 
-# Beyond this offset a page by last_message_at is found by adding up days, not by reading all entries before it.
+# Beyond this offset a page by last_message_at is found by adding up days, not by reading all before it.
 FAR_OFFSET = 20_000
 # Fewer matches than this, among more leads than that, are collected first and ordered then.
 FEW_MATCHES = 2_000
 MANY_LEADS = 20_000
+# The index knows a text by each three letters or digits in a row.
+_INDEXED = re.compile(r"[^\W_]{3}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,14 +92,14 @@ class Sort:
 
 
 SORTS = {
-    "last_message_at": Sort(leads, "last_message_at", nullable=True),
+    "last_message_at": Sort(leads, "last_message_at", nullable=True, nulls_last="desc"),
     "first_contact_at": Sort(leads, "first_contact_at"),
     "total_messages": Sort(leads, "total_messages"),
     "total_score": Sort(lead_profiles, "total_score", nullable=True),
     "name": Sort(lead_profiles, "name_key", nullable=True),
 }
 
-# The filters that lead_stats counts by, on any table with their columns; the platforms are told apart by the shape.
+# The filters that lead_stats counts by, on any table with their columns; platforms are of the shape itself.
 _FACETS: dict[str, Callable[[Any], Condition]] = {
     "lead_status": lambda columns: columns.lead_status == any_(bindparam("lead_status", type_=ARRAY(Text))),
     "has_extraction": lambda columns: columns.has_extraction == bindparam("has_extraction"),
@@ -117,8 +120,10 @@ class Shape:
     facets: frozenset[str]
     platforms: tuple[str, ...]
     bounded: bool
-    words: int
-    digits: bool
+    # For each word of a search, whether the index knows it.
+    words: tuple[bool, ...]
+    # The same of a search that is a phone; None where it is not.
+    digits: bool | None
     phone: bool
 
     @classmethod
@@ -140,9 +145,13 @@ class Shape:
             values["offset"] = page.offset
         if parameters.customer_phone is not None:
             values["customer_phone"] = parameters.customer_phone
-        values |= {f"word_{number}": _pattern(word) for number, word in enumerate(search.words)}
-        if search.digits is not None:
-            values["digits"] = _pattern(search.digits)
+        indexed = tuple(_INDEXED.search(word) is not None for word in search.words)
+        for number, (word, known) in enumerate(zip(search.words, indexed, strict=True)):
+            values[f"word_{number}"] = _pattern(word) if known else word
+        # A phone written as its digits alone is a word like any other.
+        digits = None if search.words == (search.digits,) else search.digits
+        if digits is not None:
+            values["digits"] = digits
         shape = cls(
             sort_by=parameters.sort_by,
             sort_order=parameters.sort_order,
@@ -151,8 +160,8 @@ class Shape:
             facets=frozenset(facets),
             platforms=parameters.platform or (),
             bounded=bounded,
-            words=len(search.words),
-            digits=search.digits is not None,
+            words=indexed,
+            digits=None if digits is None else _INDEXED.search(digits) is not None,
             phone=parameters.customer_phone is not None,
         )
         return shape, values
@@ -279,7 +288,7 @@ def _in_order(shape: Shape, cut: _Cut) -> list[ColumnElement[Any]]:
     rows = _keys(shape, sort.table)
     order = sort.order(sort.table.c, direction)
     if not _has_nulls(shape) or direction == sort.nulls_last:
-        if sort.table is leads and cut.offset is None:
+        if sort.table is leads and cut.offset is None and not (shape.facets or shape.platforms):
             page = cut.of(rows.with_only_columns(leads.c.document).order_by(*order)).subquery("page")
             return [joined(page, page.c.document)]
         keys = cut.of(rows.order_by(*order)).subquery("keys")
@@ -313,7 +322,9 @@ def _by_days(shape: Shape, cut: _Cut) -> list[ColumnElement[Any]]:
         .offset(NONE)
         .lateral("of_day")
     )
-    skipped = offset - select(func.min(picked.c.before)).scalar_subquery()
+    before_page = select(func.min(picked.c.before)).scalar_subquery()
+    # An offset is worked out even where the limit is 0, and would add up the days for nothing.
+    skipped = case((cut.limit > NONE, offset - before_page), else_=NONE)
     rows = select(of_day.c.customer_phone).select_from(picked.join(of_day, true()))
     ordered = rows.order_by(*Sort(leads, "last_message_at").order(of_day.c, direction))
     taken = ordered.limit(cut.limit).offset(skipped).cte("of_days")
@@ -465,11 +476,15 @@ def _in_time(shape: Shape) -> list[Condition]:
 def _search(shape: Shape) -> Condition:
     """Every word occurs; or, where the whole search is a phone, its digits occur in the phone."""
     text = lead_profiles.c.search_text
-    words = and_(
-        *(text.like(func.lower(bindparam(f"word_{number}", type_=Text))) for number in range(shape.words))
-    )
-    if not shape.digits:
+    conditions = []
+    for number, indexed in enumerate(shape.words):
+        word = func.lower(bindparam(f"word_{number}", type_=Text))
+        # LIKE would have the index read from end to end for a word that it does not know.
+        conditions.append(text.like(word) if indexed else func.strpos(text, word) > NONE)
+    words = and_(*conditions)
+    if shape.digits is None:
         return words
     digits = bindparam("digits", type_=Text)
-    # The first of the two finds it in the index; the second sees that it is the phone.
-    return or_(words, and_(text.like(digits), lead_profiles.c.customer_phone.like(digits)))
+    in_phone = func.strpos(lead_profiles.c.customer_phone, digits) > NONE
+    # The text is what the index knows; that they occur in the phone has to be seen besides.
+    return or_(words, and_(text.contains(digits), in_phone) if shape.digits else in_phone)

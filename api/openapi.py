@@ -1,4 +1,4 @@
-"""The OpenAPI document, from the schemas that check the queries and from those of the answers, which tests check."""
+"""The OpenAPI document: queries by the schemas that check them, answers by schemas that tests hold them to."""
 
 from importlib.metadata import version
 from typing import Any
@@ -8,7 +8,7 @@ from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
 from marshmallow import Schema, fields, validate
 
-from api.schemas import LEAD_STATUSES, PLATFORMS, SENDERS, ListQuery, MessagesQuery, NoQuery, Parameter
+from api.schemas import LEAD_STATUSES, PLATFORMS, ListQuery, MessagesQuery, NoQuery, Parameter
 
 _SCORE = validate.Range(1, 3)
 _TOTAL = validate.Range(5, 15)
@@ -184,7 +184,7 @@ class LeadMessages(_Success):
 _HEADERS = {
     "X-Correlation-Id": "The correlationId of the body",
     "X-Data-As-Of": "Every change committed before this moment is contained in the answer",
-    "X-Data-Dead-Letters": "Leads of this tenant that could not be projected and may be out of date; only if there are any",
+    "X-Data-Dead-Letters": "Leads of this tenant that could not be projected; only if there are any",
     "X-RateLimit-Limit": "Requests in a window",
     "X-RateLimit-Remaining": "Requests left in this window",
     "X-RateLimit-Reset": "When the window ends, in seconds since 1970",
@@ -243,9 +243,7 @@ def document() -> bytes:
         version=version("leads-read-model"),
         openapi_version="3.1.0",
         plugins=[MarshmallowPlugin(schema_name_resolver=lambda schema: _class_of(schema).__name__)],
-        info={
-            "description": "A unified view of all customer interactions across WhatsApp, Instagram and Webchat."
-        },
+        info={"description": "A unified view of all customer interactions across all platforms."},
     )
     for name, description in _HEADERS.items():
         spec.components.header(name, {"description": description, "schema": {"type": "string"}})
@@ -296,7 +294,7 @@ def _parameters(query: type[Schema]) -> list[dict[str, Any]]:
     for name, field in query().fields.items():
         if not isinstance(field, Parameter):
             continue
-        parameter = {
+        parameter: dict[str, Any] = {
             "in": "query",
             "name": name,
             "description": field.description,

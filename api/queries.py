@@ -1,7 +1,7 @@
 """What the API asks the database: pure functions of the tenant, the checked parameters and the moment.
 
-Each answer is one statement that returns one row, so that its rows, its total, the existence of the lead and the
-freshness come from one snapshot. A statement is built once for each shape of question and kept; only values change.
+Each answer is one statement that returns one row, so that its rows, its total, the existence of the lead and
+the freshness come from one snapshot. A statement is built once for each shape of question and kept.
 """
 
 from datetime import datetime, timedelta
@@ -91,7 +91,7 @@ def _single_statement() -> Select[Any]:
 
 @lru_cache(maxsize=1)
 def _statistics_statement() -> Select[Any]:
-    """Sums over counted rows; of the two windows, only the day that each begins in is counted lead by lead."""
+    """Sums over counted rows; of each window, only the day that it begins in is counted lead by lead."""
     stats = lead_stats.c
     numbers = {
         "total_leads": None,

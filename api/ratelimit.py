@@ -1,5 +1,7 @@
 """So many requests a minute for each tenant."""
 
+from http import HTTPStatus
+
 from flask import Flask, Response, current_app, request
 from flask_limiter import Limiter
 from werkzeug.exceptions import MethodNotAllowed
@@ -9,7 +11,7 @@ from api.errors import RETRY_AFTER_SECONDS
 
 LIMITED_BLUEPRINT = "leads"
 # A store that does not answer must not hold up the requests: they are counted in memory until it is back.
-STORE_TIMEOUT_SECONDS = 0.5
+STORE_TIMEOUT_SECONDS = 1
 
 
 def install(app: Flask, config: Config) -> None:
@@ -17,7 +19,10 @@ def install(app: Flask, config: Config) -> None:
     if not config.rate_limit:
         return
     shared = config.rate_limit_storage != MEMORY
-    timeouts = {"socket_connect_timeout": STORE_TIMEOUT_SECONDS, "socket_timeout": STORE_TIMEOUT_SECONDS}
+    timeouts: dict[str, str | int] = {
+        "socket_connect_timeout": STORE_TIMEOUT_SECONDS,
+        "socket_timeout": STORE_TIMEOUT_SECONDS,
+    }
     limiter = Limiter(
         _tenant,
         application_limits=[config.rate_limit],
@@ -43,14 +48,15 @@ def _count_refused_method() -> None:
     if isinstance(request.routing_exception, MethodNotAllowed):
         adapter = current_app.create_url_adapter(request)
         if adapter is not None:
-            request.url_rule, request.view_args = adapter.match(method="GET", return_rule=True)
+            request.url_rule, arguments = adapter.match(method="GET", return_rule=True)
+            request.view_args = dict(arguments)
 
 
 def _tidy_retry_after(response: Response) -> Response:
     """The limiter puts Retry-After on every answer; it belongs to those that ask for patience."""
-    if response.status_code == 429:
+    if response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
         response.headers["Retry-After"] = str(max(1, int(response.headers.get("Retry-After", 1))))
-    elif response.status_code == 503:
+    elif response.status_code == HTTPStatus.SERVICE_UNAVAILABLE:
         response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     else:
         response.headers.pop("Retry-After", None)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from difflib import get_close_matches
 from functools import lru_cache
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar, cast
 from urllib.parse import parse_qsl
 
 from marshmallow import Schema, ValidationError, fields
@@ -263,13 +263,9 @@ def _offset() -> WholeNumber:
 class NoQuery(Schema):
     """An endpoint without query parameters."""
 
-    result: ClassVar[type[NoParameters]] = NoParameters
-
 
 class ListQuery(Schema):
     """What the list of leads takes."""
-
-    result: ClassVar[type[ListParameters]] = ListParameters
 
     platform = Choices("Leads on any of these platforms", PLATFORMS, example="instagram,webchat")
     lead_status = Choices("Leads of any of these statuses", LEAD_STATUSES, example="Hot,Warm")
@@ -293,8 +289,6 @@ class ListQuery(Schema):
 class MessagesQuery(Schema):
     """What the messages of a lead take."""
 
-    result: ClassVar[type[MessageParameters]] = MessageParameters
-
     platform = Choices("Messages on any of these platforms", PLATFORMS, example="whatsapp")
     sender = Choice("Messages of this sender", SENDERS)
     from_date = Moment("Messages at or after this moment", example="2025-01-01")
@@ -308,21 +302,23 @@ class MessagesQuery(Schema):
     offset = _offset()
 
 
-Result = TypeVar("Result", NoParameters, ListParameters, MessageParameters)
+Result = TypeVar("Result")
 
 
 class Query(Generic[Result]):
     """Reads the query string of one endpoint."""
 
-    def __init__(self, schema: type[Schema], result: type[Result]) -> None:
+    def __init__(self, schema: type[Schema], result: Callable[..., Result]) -> None:
         self.schema = schema()
         self.result = result
         # The same few queries come again and again, and mean the same each time.
-        self._read_again: Callable[[str], Result] = lru_cache(maxsize=2048)(self._read)
+        self._read_again = lru_cache(maxsize=2048)(self._read)
 
     def read(self, query_string: str) -> Result:
         """The parameters, checked; BadRequest that names every bad one."""
-        return (self._read_again if len(query_string) <= _LONGEST_CACHED else self._read)(query_string)
+        if len(query_string) > _LONGEST_CACHED:
+            return self._read(query_string)
+        return self._read_again(query_string)
 
     def _read(self, query_string: str) -> Result:
         complaints: dict[str, str] = {}
@@ -331,7 +327,8 @@ class Query(Generic[Result]):
             loaded: Mapping[str, Any] = self.schema.load(given)
         except ValidationError as error:
             loaded = error.valid_data if isinstance(error.valid_data, dict) else {}
-            complaints.update({name: messages[0] for name, messages in error.normalized_messages().items()})
+            found = cast("dict[str, list[str]]", error.messages)
+            complaints.update({name: messages[0] for name, messages in found.items()})
         for least, greatest in (("min_total_score", "max_total_score"), ("from_date", "to_date")):
             low, high = loaded.get(least), loaded.get(greatest)
             if low is not None and high is not None and low > high:

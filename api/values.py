@@ -45,7 +45,7 @@ def is_broken(text: str) -> bool:
 
 
 def read_moment(text: str) -> tuple[datetime, datetime]:
-    """First and last millisecond that a date, or a date with a time, names; ValueError where it names none."""
+    """First and last millisecond that a date, or a date with a time, names; else a ValueError."""
     match = _MOMENT.fullmatch(text)
     if match is None:
         raise ValueError(text)

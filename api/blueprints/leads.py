@@ -1,9 +1,10 @@
 """The four endpoints of the Leads API."""
 
+from typing import Any
+
 import orjson
 from flask import Blueprint, Response, current_app, g, request
 from sqlalchemy import Row
-from typing import Any
 
 from api import queries
 from api.answers import success
