@@ -1,0 +1,50 @@
+"""The options of a test run."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.support.commands import environment
+
+TESTS = """
+import pytest
+
+def test_passes():
+    pass
+
+@pytest.mark.long
+def test_takes_minutes():
+    pass
+
+{}
+"""
+SKIPPED = """
+@pytest.mark.skip(reason="not today")
+def test_skipped():
+    pass
+"""
+
+
+def run(folder: Path, more: str, *options: str) -> subprocess.CompletedProcess[str]:
+    (folder / "test_made.py").write_text(TESTS.format(more))
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "tests.conftest", "-p", "no:cacheprovider", *options, "."],
+        check=False,
+        cwd=folder,
+        env=environment(PYTEST_ADDOPTS=""),
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_a_skipped_test_is_a_failure_when_asked_for(tmp_path: Path) -> None:
+    assert run(tmp_path, SKIPPED).returncode == 0
+    failed = run(tmp_path, SKIPPED, "--fail-on-skip")
+    assert failed.returncode == 1
+    assert "1 skipped: with --fail-on-skip that is a failure" in failed.stdout
+    assert run(tmp_path, "", "--fail-on-skip").returncode == 0
+
+
+def test_long_tests_run_when_asked_for(tmp_path: Path) -> None:
+    assert "1 passed, 1 deselected" in run(tmp_path, "").stdout
+    assert "2 passed in" in run(tmp_path, "", "--long").stdout
