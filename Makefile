@@ -50,7 +50,9 @@ LOCK_OPTIONS := --quiet --upgrade --universal --python-version 3.11 --generate-h
 
 demo: $(RUNTIME) ## Load demo data into the embedded PostgreSQL; DEMO_ARGS="--leads 20000" scales them.
 	@$(RUN) -m projector server start
-	@$(RUN) -m projector demo $(DEMO_ARGS)
+	@url=$$($(RUN) -m projector server url) && \
+		$(RUN) -m projector --database-url "$$url" migrate --create-source && \
+		$(RUN) -m projector --database-url "$$url" demo --yes $(DEMO_ARGS)
 
 bench: $(SETUP) ## Measure: cost of a stale lead, age of a change, writer's throughput.
 	@$(RUN) -m tests.benchmarks $(BENCH_ARGS)
@@ -59,7 +61,7 @@ exactness: $(SETUP) ## Run the long exactness tests: thousands of bursts, hundre
 	@$(RUN) -m pytest --fail-on-skip --long tests/exactness $(PYTEST_ARGS)
 
 clean: ## Stop and delete the embedded PostgreSQL with its data, and delete .venv and the caches.
-	@if [ -x $(RUN) ] && [ -d .leads ]; then $(RUN) -m projector server remove --yes; fi
+	@if [ -x $(RUN) ] && [ -d .leads ]; then LEADS_STATE_DIR=.leads $(RUN) -m projector server remove --yes; fi
 	@rm -rf $(VENV) .leads .hypothesis .schemathesis .pytest_cache .mypy_cache .ruff_cache .import_linter_cache build dist
 	@find api projector tests -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 
