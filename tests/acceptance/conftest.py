@@ -1,7 +1,7 @@
 """A raw row goes in, a refresh or a rebuild runs, an HTTP answer comes out."""
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -51,16 +51,27 @@ class Platform:
 MakePlatform = Callable[[Database, datetime], Platform]
 
 
-@pytest.fixture
-def make_platform() -> Iterator[MakePlatform]:
+@contextmanager
+def platforms() -> Iterator[MakePlatform]:
     with ExitStack() as stack:
 
         def make(database: Database, now: datetime) -> Platform:
             connection = stack.enter_context(database.connect())
-            app = create_app(
-                Config(database.url, rate_limit="", log_level="ERROR"), clock=lambda: now
-            )
+            app = create_app(Config(database.url, rate_limit="", log_level="ERROR"), clock=lambda: now)
             stack.callback(app.extensions["leads_database"].engine.dispose)
             return Platform(database, connection, app.test_client())
 
+        yield make
+
+
+@pytest.fixture
+def make_platform() -> Iterator[MakePlatform]:
+    with platforms() as make:
+        yield make
+
+
+@pytest.fixture(scope="module")
+def make_platform_once() -> Iterator[MakePlatform]:
+    """The same, for a platform that all tests of a module read."""
+    with platforms() as make:
         yield make
