@@ -160,7 +160,7 @@ def _say_where(config: Config, embedded: EmbeddedServer | None) -> None:
         database = f"{embedded.address}, files in {embedded.folder}"
     click.echo(
         f"""
-API        {api}
+API        {api}, to be tried in a browser at {api}/docs/
 Database   {database}
 Projector  refreshes every {config.refresh_seconds:g} s; ask `{sys.executable} -m projector status`
 
