@@ -18,7 +18,7 @@ Connection = psycopg.Connection[TupleRow]
 Pause = Callable[[str], None]
 
 # Bytes of two tables of the stage, beyond which scans of what was deleted there cost more than a truncation.
-_CROWDED = 1_000_000
+_CROWDED = 4_000_000
 
 PAUSE_POINTS = ("taken", "resolved", "locked", "recomputed", "merged")
 

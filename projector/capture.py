@@ -38,7 +38,7 @@ def create_functions(conn: Connection) -> None:
         " JOIN projector.capture_fingerprints AS n USING (table_name, trigger_name, fingerprint)"
     ).fetchall()
     for name, text in steps("capture").items():
-        if name.startswith(("create_queue", "create_capture_messages")):
+        if name in ("create_queue_keys", "create_capture_messages"):
             conn.execute(text)
     for table in captured_tables():
         if table.name != "messages":

@@ -2,37 +2,141 @@
 --
 -- Columns of the row itself only, old and new, and no join: when a cascade deletes messages their conversation is
 -- already gone. An update that changes nothing the projection reads queues nothing.
+--
+-- The ids of the messages are queued, so that a refresh reads only what changed of a long history: one row of the queue
+-- for a single message, else one for each shard and some 250 of them, a conversation's together. More than 100 of one
+-- statement are a mass change, which gives way to single ones. A statement of very many is cut by number as well: all of
+-- it could be one conversation's, and an array has a largest size.
 CREATE OR REPLACE FUNCTION projector.capture_messages()
 RETURNS trigger
 LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    changed_rows bigint;
+    pieces bigint;
 BEGIN
     IF TG_OP = 'TRUNCATE' THEN
         PERFORM projector.queue_keys('truncate', ARRAY[TG_TABLE_NAME::text]);
+        RETURN NULL;
     ELSIF TG_LEVEL = 'ROW' THEN
         IF TG_OP = 'INSERT' THEN
-            PERFORM projector.queue_messages(ARRAY[NEW.conversation_id::text], ARRAY[NEW.message_id::text]);
+            PERFORM projector.queue_keys(
+                'messages', ARRAY[NEW.conversation_id::text], ARRAY[NEW.message_id::text]
+            );
         ELSIF TG_OP = 'DELETE' THEN
-            PERFORM projector.queue_messages(ARRAY[OLD.conversation_id::text], ARRAY[OLD.message_id::text]);
+            PERFORM projector.queue_keys(
+                'messages', ARRAY[OLD.conversation_id::text], ARRAY[OLD.message_id::text]
+            );
         ELSIF (OLD.message_id, OLD.conversation_id, OLD.sender, OLD.text, OLD.timestamp, OLD.status, OLD.sequence_no)
             IS DISTINCT FROM
             (NEW.message_id, NEW.conversation_id, NEW.sender, NEW.text, NEW.timestamp, NEW.status, NEW.sequence_no)
         THEN
-            PERFORM projector.queue_messages(
+            PERFORM projector.queue_keys(
+                'messages',
                 ARRAY[OLD.conversation_id::text, NEW.conversation_id::text],
                 ARRAY[OLD.message_id::text, NEW.message_id::text]
             );
         END IF;
+        RETURN NULL;
     ELSIF TG_OP = 'INSERT' THEN
-        PERFORM projector.queue_messages(array_agg(conversation_id::text), array_agg(message_id::text)) FROM new_rows;
-    ELSIF TG_OP = 'DELETE' THEN
-        PERFORM projector.queue_messages(array_agg(conversation_id::text), array_agg(message_id::text)) FROM old_rows;
+        SELECT count(*) INTO changed_rows FROM new_rows;
     ELSE
-        PERFORM projector.queue_messages(array_agg(side.conversation_id::text), array_agg(side.message_id::text))
+        SELECT count(*) INTO changed_rows FROM old_rows;
+    END IF;
+
+    pieces := 4 * (changed_rows / 1000 + 1);
+    IF changed_rows = 0 THEN
+        RETURN NULL;
+    ELSIF changed_rows = 1 AND TG_OP = 'INSERT' THEN
+        INSERT INTO projector.changes (shard, kind, keys, message_ids)
+        SELECT projector.shard_of(n.conversation_id), 'messages', ARRAY[n.conversation_id], ARRAY[n.message_id]
+        FROM new_rows AS n;
+    ELSIF changed_rows > 100000 THEN
+        -- Planned each time, so that the window is paid for here alone.
+        EXECUTE format(
+            $query$
+            INSERT INTO projector.changes (shard, bulk, kind, keys, message_ids)
+            SELECT
+                (cut.bucket & 3)::smallint,
+                true,
+                'messages',
+                array_agg(DISTINCT cut.conversation_id::text),
+                array_agg(cut.message_id::text)
+            FROM (
+                SELECT
+                    hashed.*,
+                    (row_number() OVER (PARTITION BY hashed.bucket) - 1) / 1000 AS part
+                FROM (
+                    SELECT
+                        changed.conversation_id,
+                        changed.message_id,
+                        (hashtext(coalesce(changed.conversation_id, '')) & 2147483647) %% %s AS bucket
+                    FROM (%s) AS changed
+                ) AS hashed
+            ) AS cut
+            GROUP BY cut.bucket, cut.part
+            $query$,
+            pieces,
+            CASE TG_OP
+                WHEN 'INSERT' THEN 'SELECT conversation_id, message_id FROM new_rows'
+                WHEN 'DELETE' THEN 'SELECT conversation_id, message_id FROM old_rows'
+                ELSE
+                    'SELECT either.conversation_id, either.message_id'
+                    ' FROM old_rows AS o FULL JOIN new_rows AS n ON n.message_id = o.message_id'
+                    ' CROSS JOIN LATERAL (SELECT o.conversation_id, o.message_id WHERE o.message_id IS NOT NULL'
+                    ' UNION SELECT n.conversation_id, n.message_id WHERE n.message_id IS NOT NULL) AS either'
+                    ' WHERE (o.message_id, o.conversation_id, o.sender, o.text, o.timestamp, o.status, o.sequence_no)'
+                    ' IS DISTINCT FROM'
+                    ' (n.message_id, n.conversation_id, n.sender, n.text, n.timestamp, n.status, n.sequence_no)'
+            END
+        );
+    ELSIF TG_OP = 'INSERT' THEN
+        INSERT INTO projector.changes (shard, bulk, kind, keys, message_ids)
+        SELECT
+            (hashed.bucket & 3)::smallint,
+            changed_rows > 100,
+            'messages',
+            array_agg(DISTINCT hashed.conversation_id),
+            array_agg(hashed.message_id)
         FROM (
-            SELECT DISTINCT either.conversation_id, either.message_id
+            SELECT
+                n.conversation_id::text AS conversation_id,
+                n.message_id::text AS message_id,
+                (hashtext(coalesce(n.conversation_id, '')) & 2147483647) % pieces AS bucket
+            FROM new_rows AS n
+        ) AS hashed
+        GROUP BY hashed.bucket;
+    ELSIF TG_OP = 'DELETE' THEN
+        INSERT INTO projector.changes (shard, bulk, kind, keys, message_ids)
+        SELECT
+            (hashed.bucket & 3)::smallint,
+            changed_rows > 100,
+            'messages',
+            array_agg(DISTINCT hashed.conversation_id),
+            array_agg(hashed.message_id)
+        FROM (
+            SELECT
+                o.conversation_id::text AS conversation_id,
+                o.message_id::text AS message_id,
+                (hashtext(coalesce(o.conversation_id, '')) & 2147483647) % pieces AS bucket
+            FROM old_rows AS o
+        ) AS hashed
+        GROUP BY hashed.bucket;
+    ELSE
+        INSERT INTO projector.changes (shard, bulk, kind, keys, message_ids)
+        SELECT
+            (hashed.bucket & 3)::smallint,
+            changed_rows > 100,
+            'messages',
+            array_agg(DISTINCT hashed.conversation_id),
+            array_agg(DISTINCT hashed.message_id)
+        FROM (
+            SELECT
+                either.conversation_id::text AS conversation_id,
+                either.message_id::text AS message_id,
+                (hashtext(coalesce(either.conversation_id, '')) & 2147483647) % pieces AS bucket
             FROM old_rows AS o
             FULL JOIN new_rows AS n ON n.message_id = o.message_id
             CROSS JOIN LATERAL (
@@ -42,7 +146,8 @@ BEGIN
                 AND (o.message_id, o.conversation_id, o.sender, o.text, o.timestamp, o.status, o.sequence_no)
                 IS DISTINCT FROM
                 (n.message_id, n.conversation_id, n.sender, n.text, n.timestamp, n.status, n.sequence_no)
-        ) AS side;
+        ) AS hashed
+        GROUP BY hashed.bucket;
     END IF;
     RETURN NULL;
 END

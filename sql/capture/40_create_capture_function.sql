@@ -10,9 +10,13 @@ LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    changed_rows bigint;
+    pieces bigint;
 BEGIN
     IF TG_OP = 'TRUNCATE' THEN
         PERFORM projector.queue_keys('truncate', ARRAY[TG_TABLE_NAME::text]);
+        RETURN NULL;
     ELSIF TG_LEVEL = 'ROW' THEN
         IF TG_OP = 'INSERT' THEN
             PERFORM projector.queue_keys({kind}, ARRAY[NEW.{queue_key}::text]);
@@ -21,16 +25,49 @@ BEGIN
         ELSIF ({old_columns}) IS DISTINCT FROM ({new_columns}) THEN
             PERFORM projector.queue_keys({kind}, ARRAY[OLD.{queue_key}::text, NEW.{queue_key}::text]);
         END IF;
+        RETURN NULL;
     ELSIF TG_OP = 'INSERT' THEN
-        PERFORM projector.queue_keys({kind}, array_agg({queue_key}::text)) FROM new_rows;
-    ELSIF TG_OP = 'DELETE' THEN
-        PERFORM projector.queue_keys({kind}, array_agg({queue_key}::text)) FROM old_rows;
+        SELECT count(*) INTO changed_rows FROM new_rows;
     ELSE
-        PERFORM projector.queue_keys({kind}, array_agg(DISTINCT either.key::text))
-        FROM old_rows AS o
-        FULL JOIN new_rows AS n ON n.{primary_key} = o.{primary_key}
-        CROSS JOIN LATERAL (VALUES (o.{queue_key}), (n.{queue_key})) AS either (key)
-        WHERE either.key IS NOT NULL AND ({o_columns}) IS DISTINCT FROM ({n_columns});
+        SELECT count(*) INTO changed_rows FROM old_rows;
+    END IF;
+
+    pieces := 4 * (changed_rows / 1000 + 1);
+    IF changed_rows = 0 THEN
+        RETURN NULL;
+    ELSIF TG_OP = 'INSERT' THEN
+        INSERT INTO projector.changes (shard, bulk, kind, keys)
+        SELECT (hashed.bucket & 3)::smallint, changed_rows > 100, {kind}, array_agg(DISTINCT hashed.key)
+        FROM (
+            SELECT
+                n.{queue_key}::text AS key,
+                (hashtext(coalesce(n.{queue_key}, '')) & 2147483647) % pieces AS bucket
+            FROM new_rows AS n
+        ) AS hashed
+        GROUP BY hashed.bucket;
+    ELSIF TG_OP = 'DELETE' THEN
+        INSERT INTO projector.changes (shard, bulk, kind, keys)
+        SELECT (hashed.bucket & 3)::smallint, changed_rows > 100, {kind}, array_agg(DISTINCT hashed.key)
+        FROM (
+            SELECT
+                o.{queue_key}::text AS key,
+                (hashtext(coalesce(o.{queue_key}, '')) & 2147483647) % pieces AS bucket
+            FROM old_rows AS o
+        ) AS hashed
+        GROUP BY hashed.bucket;
+    ELSE
+        INSERT INTO projector.changes (shard, bulk, kind, keys)
+        SELECT (hashed.bucket & 3)::smallint, changed_rows > 100, {kind}, array_agg(DISTINCT hashed.key)
+        FROM (
+            SELECT
+                either.key::text AS key,
+                (hashtext(coalesce(either.key, '')) & 2147483647) % pieces AS bucket
+            FROM old_rows AS o
+            FULL JOIN new_rows AS n ON n.{primary_key} = o.{primary_key}
+            CROSS JOIN LATERAL (VALUES (o.{queue_key}), (n.{queue_key})) AS either (key)
+            WHERE either.key IS NOT NULL AND ({o_columns}) IS DISTINCT FROM ({n_columns})
+        ) AS hashed
+        GROUP BY hashed.bucket;
     END IF;
     RETURN NULL;
 END

@@ -12,22 +12,30 @@ FROM (
     WHERE t.kind = 'messages'
 ) AS changed
 INNER JOIN (
-    SELECT
-        t.change_id,
-        k.key COLLATE "C" AS conversation_id
-    FROM stage_changes AS t
-    CROSS JOIN LATERAL unnest(t.keys) AS k (key)
-    WHERE t.kind = 'messages'
-) AS keyed ON keyed.change_id = changed.change_id
-INNER JOIN (
-    SELECT
-        s.conversation_id,
-        s.old_user_id AS user_id
-    FROM stale_conversations AS s
-    WHERE s.old_user_id IS NOT NULL
-    UNION
-    SELECT
-        c.conversation_id,
-        c.user_id
-    FROM stage_conversations AS c
-) AS owner ON owner.conversation_id = keyed.conversation_id;
+    SELECT DISTINCT
+        keyed.change_id,
+        known.user_id
+    FROM (
+        SELECT
+            t.change_id,
+            k.key COLLATE "C" AS conversation_id
+        FROM stage_changes AS t
+        CROSS JOIN LATERAL unnest(t.keys) AS k (key)
+        WHERE t.kind = 'messages'
+    ) AS keyed
+    INNER JOIN (
+        SELECT
+            s.conversation_id,
+            s.old_user_id AS user_id
+        FROM stale_conversations AS s
+        WHERE s.old_user_id IS NOT NULL
+        UNION
+        SELECT
+            c.conversation_id,
+            c.user_id
+        FROM stage_conversations AS c
+    ) AS known ON known.conversation_id = keyed.conversation_id
+    -- A change of many messages names many conversations, mostly of one tenant: OFFSET 0 has that found out before each
+    -- of its messages is joined.
+    OFFSET 0
+) AS owner ON owner.change_id = changed.change_id;
