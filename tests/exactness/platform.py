@@ -1,0 +1,178 @@
+"""A small platform with ids that a test can choose, and the checks that its read model is exact."""
+
+import json
+from typing import Any
+
+import psycopg
+from psycopg import sql
+from psycopg.rows import TupleRow
+
+from projector.progress import QUIET
+from projector.rebuild import rebuild
+from projector.refresh import refresh
+from projector.verify import verify
+from tests.oracle import differences_of_read_model
+
+Connection = psycopg.Connection[TupleRow]
+
+
+class Platform:
+    """Writes source rows through one connection; ids are made so that they fall into a wanted shard of the queue."""
+
+    def __init__(self, conn: Connection) -> None:
+        self.conn = conn
+        self._number = 0
+
+    def id(self, prefix: str, shard: int | None = None) -> str:
+        """A new id, of a shard if one is given."""
+        while True:
+            self._number += 1
+            made = f"{prefix}-{self._number}"
+            if shard is None or shard_of(self.conn, made) == shard:
+                return made
+
+    def insert(self, table: str, **columns: object) -> None:
+        """Insert a row."""
+        query = sql.SQL("INSERT INTO {} ({}) VALUES ({})").format(
+            sql.Identifier(table),
+            sql.SQL(", ").join(map(sql.Identifier, columns)),
+            sql.SQL(", ").join([sql.Placeholder()] * len(columns)),
+        )
+        self.conn.execute(query, list(columns.values()))
+
+    def tenant(self, user_id: str) -> str:
+        """A tenant."""
+        self.insert("users", user_id=user_id)
+        return user_id
+
+    def channel(self, user_id: str, platform: str = "whatsapp") -> str:
+        """A channel of a tenant."""
+        made = self.id("channel")
+        self.insert("phone_numbers", id=made, user_id=user_id, platform=platform)
+        return made
+
+    def agent(self, user_id: str, *, shard: int | None = None, platform: str = "whatsapp") -> str:
+        """An agent of a tenant, on a channel of its own."""
+        made = self.id("agent", shard)
+        self.insert(
+            "agents",
+            agent_id=made,
+            user_id=user_id,
+            phone_number_id=self.channel(user_id, platform),
+            name="Ava",
+        )
+        return made
+
+    def conversation(self, agent_id: str, phone: str | None, *, shard: int | None = None) -> str:
+        """A conversation of an agent."""
+        made = self.id("conversation", shard)
+        self.insert(
+            "conversations",
+            conversation_id=made,
+            agent_id=agent_id,
+            customer_phone=phone,
+            created_at="2025-01-01 00:00:00",
+        )
+        return made
+
+    def message(self, conversation_id: str, text: str = "Hello", at: str = "2025-01-01 10:00:00") -> str:
+        """A message of a conversation."""
+        made = self.id("message")
+        self.insert(
+            "messages",
+            message_id=made,
+            conversation_id=conversation_id,
+            sender="user",
+            text=text,
+            timestamp=at,
+            status="sent",
+        )
+        return made
+
+    def contact(self, user_id: str, phone: str, name: str, *, shard: int | None = None) -> str:
+        """A contact of a tenant."""
+        made = self.id("contact", shard)
+        self.insert("contacts", contact_id=made, user_id=user_id, phone=phone, name=name)
+        return made
+
+    def template(self, user_id: str, *, shard: int | None = None) -> str:
+        """A template of a tenant."""
+        made = self.id("template", shard)
+        self.insert(
+            "templates",
+            template_id=made,
+            user_id=user_id,
+            phone_number_id=self.channel(user_id),
+        )
+        return made
+
+    def send(self, template_id: str, phone: str, *, shard: int | None = None) -> str:
+        """A counted send of a template."""
+        made = self.id("send", shard)
+        self.insert(
+            "template_sends",
+            send_id=made,
+            template_id=template_id,
+            customer_phone=phone,
+            status="SENT",
+            sent_at="2025-01-02 00:00:00",
+        )
+        return made
+
+
+def shard_of(conn: Connection, key: str) -> int:
+    """The shard of the queue that a key falls into."""
+    return int(value(conn, "SELECT projector.shard_of(%s)", key))
+
+
+def value(conn: Connection, query: str, *values: object) -> Any:  # noqa: ANN401  # Whatever was asked for.
+    """The first column of the first row."""
+    row = conn.execute(query.encode(), list(values) or None).fetchone()
+    return None if row is None else row[0]
+
+
+def refresh_now(conn: Connection) -> None:
+    """A refresh as the command line does it."""
+    refresh(conn, retry_failed=True, progress=QUIET)
+
+
+def rebuild_now(conn: Connection, **options: Any) -> None:  # noqa: ANN401  # Those of rebuild.
+    """A rebuild as the command line does it."""
+    rebuild(conn, **{"tenants": None, "progress": QUIET, **options})
+
+
+def document(conn: Connection, user_id: str, phone: str) -> dict[str, Any] | None:
+    """A lead as it is printed, or None."""
+    text = value(
+        conn,
+        "SELECT document FROM read_model.leads WHERE user_id = %s AND customer_phone = %s",
+        user_id,
+        phone,
+    )
+    return None if text is None else json.loads(text)
+
+
+def texts(conn: Connection, user_id: str, phone: str) -> list[str]:
+    """The texts of a lead's messages, sorted."""
+    rows = conn.execute(
+        "SELECT text FROM read_model.lead_messages WHERE user_id = %s AND customer_phone = %s ORDER BY text",
+        (user_id, phone),
+    ).fetchall()
+    return [row[0] for row in rows]
+
+
+def waiting(conn: Connection) -> list[tuple[str, list[str]]]:
+    """The kinds and the sorted keys of the changes that wait."""
+    rows = conn.execute("SELECT kind, keys FROM projector.changes ORDER BY change_id").fetchall()
+    return [(kind, sorted(keys)) for kind, keys in rows]
+
+
+def assert_exact(conn: Connection) -> None:
+    """The read model, at rest, is what the source rows say, in every table and field."""
+    assert waiting(conn) == []
+    assert conn.execute("SELECT kind, key, error FROM projector.dead_letters").fetchall() == []
+    found = differences_of_read_model(conn)
+    assert not found, "\n".join(found[:20])
+    report = verify(conn, tenants=None, sample=None, heal=False, progress=QUIET)
+    assert report.drifts == []
+    assert report.left_out == 0

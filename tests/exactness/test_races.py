@@ -1,0 +1,206 @@
+"""Schedules of two and three sessions that meet: each is driven to its worst point, and nothing is lost."""
+
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from psycopg.rows import TupleRow
+
+from projector import batch, refresh
+from tests.exactness.platform import Platform, assert_exact, document, refresh_now, texts, waiting
+from tests.exactness.stepping import Stepped, batch_of, refreshing, waits_for_lock
+from tests.support.server import Database
+
+Connection = psycopg.Connection[TupleRow]
+
+
+@pytest.fixture
+def other(database: Database) -> Iterator[Connection]:
+    with database.connect() as conn:
+        yield conn
+
+
+# Refresh and refresh.
+
+
+def test_a_conversation_moved_on_while_another_refresh_moves_it_is_not_lost(
+    platform: Platform, database: Database
+) -> None:
+    conn = platform.conn
+    for tenant in ("one", "two", "three"):
+        platform.tenant(tenant)
+    agent = platform.agent("one", shard=0)
+    last_agent = platform.agent("three", shard=0)
+    conversation = platform.conversation(agent, "4915", shard=1)
+    platform.message(conversation, "first")
+    refresh_now(conn)
+
+    conn.execute("UPDATE agents SET user_id = 'two' WHERE agent_id = %s", (agent,))
+    batch_of(conn, 0)
+    with refreshing(database, "recomputed", shard=0) as first:
+        first.reach("recomputed")
+        conn.execute(
+            "UPDATE conversations SET agent_id = %s WHERE conversation_id = %s", (last_agent, conversation)
+        )
+        with refreshing(database, shard=1) as second:
+            second.waits(conn)
+            first.finish()
+            second.finish()
+    assert texts(conn, "three", "4915") == ["first"] or waiting(conn)
+    refresh_now(conn)
+    assert texts(conn, "three", "4915") == ["first"]
+    assert_exact(conn)
+
+
+def test_a_send_moved_on_while_another_refresh_moves_it_is_not_lost(
+    platform: Platform, database: Database
+) -> None:
+    conn = platform.conn
+    for tenant in ("one", "two", "three"):
+        platform.tenant(tenant)
+    template = platform.template("one", shard=0)
+    last_template = platform.template("three", shard=0)
+    send = platform.send(template, "4915", shard=1)
+    refresh_now(conn)
+
+    conn.execute("UPDATE templates SET user_id = 'two' WHERE template_id = %s", (template,))
+    batch_of(conn, 0)
+    with refreshing(database, "recomputed", shard=0) as first:
+        first.reach("recomputed")
+        conn.execute("UPDATE template_sends SET template_id = %s WHERE send_id = %s", (last_template, send))
+        with refreshing(database, shard=1) as second:
+            second.waits(conn)
+            first.finish()
+            second.finish()
+    refresh_now(conn)
+    assert document(conn, "three", "4915") is not None
+    assert_exact(conn)
+
+
+def test_two_refreshes_that_meet_on_a_new_conversation_under_two_tenants_do_not_lose_it(
+    platform: Platform, database: Database
+) -> None:
+    conn = platform.conn
+    platform.tenant("one")
+    platform.tenant("two")
+    agent = platform.agent("one", shard=0)
+    refresh_now(conn)
+    conversation = platform.conversation(agent, "4915", shard=1)
+    platform.message(conversation)
+    with refreshing(database, "merged", shard=1) as first:
+        first.reach("merged")
+        conn.execute("UPDATE agents SET user_id = 'two' WHERE agent_id = %s", (agent,))
+        batch_of(conn, 0)
+        with refreshing(database, shard=0) as second:
+            second.waits(conn)
+            first.finish()
+            second.finish()
+    refresh_now(conn)
+    assert document(conn, "one", "4915") is None
+    assert document(conn, "two", "4915") is not None
+    assert_exact(conn)
+
+
+def test_a_conversation_moved_between_resolve_and_lock_ends_with_its_new_tenant(
+    platform: Platform, database: Database
+) -> None:
+    conn = platform.conn
+    platform.tenant("one")
+    platform.tenant("two")
+    agent, other_agent = platform.agent("one"), platform.agent("two")
+    conversation = platform.conversation(agent, "4915", shard=1)
+    refresh_now(conn)
+    platform.message(conversation, "while it moves")
+    with refreshing(database, "resolved", shard=1) as refresh_under_way:
+        refresh_under_way.reach("resolved")
+        conn.execute(
+            "UPDATE conversations SET agent_id = %s WHERE conversation_id = %s", (other_agent, conversation)
+        )
+        refresh_under_way.finish()
+    refresh_now(conn)
+    assert texts(conn, "two", "4915") == ["while it moves"]
+    assert_exact(conn)
+
+
+def test_a_message_and_its_conversation_moved_at_the_same_time_stand_where_they_belong(
+    platform: Platform, database: Database
+) -> None:
+    conn = platform.conn
+    platform.tenant("one")
+    platform.tenant("two")
+    agent, other_agent = platform.agent("one", shard=2), platform.agent("two", shard=2)
+    origin = platform.conversation(agent, "1", shard=0)
+    target = platform.conversation(agent, "2", shard=1)
+    message = platform.message(origin, "moving")
+    platform.message(target, "staying")
+    refresh_now(conn)
+    conn.execute("UPDATE messages SET conversation_id = %s WHERE message_id = %s", (target, message))
+    with refreshing(database, "recomputed", shard=0) as first:
+        first.reach("recomputed")
+        conn.execute(
+            "UPDATE conversations SET agent_id = %s WHERE conversation_id = %s", (other_agent, target)
+        )
+        with refreshing(database, shard=1) as second:
+            second.waits(conn)
+            conn.execute("UPDATE messages SET conversation_id = %s WHERE message_id = %s", (origin, message))
+            first.finish()
+            second.finish()
+    refresh_now(conn)
+    assert texts(conn, "one", "1") == ["moving"]
+    assert texts(conn, "two", "2") == ["staying"]
+    assert_exact(conn)
+
+
+def test_a_refresh_that_somebody_waits_for_waits_for_the_one_under_way(
+    platform: Platform, database: Database
+) -> None:
+    conn = platform.conn
+    platform.tenant("one")
+    conversation = platform.conversation(platform.agent("one"), "4915", shard=0)
+    refresh_now(conn)
+    platform.message(conversation, "taken by the first")
+    with refreshing(database, "merged", shard=0) as first:
+        first.reach("merged")
+        assert batch_of(conn, 0).owned == ()
+        with refreshing(database) as second:
+            second.waits(conn)
+            first.finish()
+            second.finish()
+            assert texts(conn, "one", "4915") == ["taken by the first"]
+    assert_exact(conn)
+
+
+def test_a_change_committed_while_a_dead_letter_is_tried_again_is_not_lost(
+    platform: Platform, database: Database, other: Connection
+) -> None:
+    conn = platform.conn
+    platform.tenant("one")
+    conversation = platform.conversation(platform.agent("one"), "4915", shard=0)
+    refresh_now(conn)
+    conn.execute(
+        "INSERT INTO projector.dead_letters (kind, key, error, attempts, first_failed_at, retry_at)"
+        " VALUES ('resync', %s, 'failed once', 1, now(), now())",
+        (conversation,),
+    )
+    with other.transaction():
+        # The retry stands where it writes what it has read.
+        other.execute("LOCK TABLE read_model.leads IN SHARE MODE")
+        with Stepped(database, lambda own, _: _retry(own)) as retry:
+            retry.waits(conn)
+            platform.message(conversation, "meanwhile")
+            with refreshing(database, shard=0) as taker:
+                # It may pass the change by, or wait for the retry; it must not take and drop it.
+                while not (taker.ends() or waits_for_lock(conn, taker.pid)):
+                    pass
+                other.execute("ROLLBACK")
+                other.execute("BEGIN")
+                taker.finish()
+            retry.finish()
+    refresh_now(conn)
+    assert texts(conn, "one", "4915") == ["meanwhile"]
+    assert_exact(conn)
+
+
+def _retry(conn: Connection) -> int:
+    batch.prepare_session(conn)
+    return refresh.retry_dead_letters(conn, due_only=False)
