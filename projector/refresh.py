@@ -274,6 +274,9 @@ def _count_dead_letters(conn: Connection) -> None:
 
 def _retry_dead_letter(conn: Connection, kind: str, key: str) -> None:
     with conn.transaction():
+        # While the letter stands, takes drop the changes of its key: none may happen between this recompute and its end.
+        for shard in locks.SHARDS:
+            conn.execute("SELECT pg_advisory_xact_lock(%s, %s)", (locks.SHARD, shard))
         # The row lock keeps two refreshes from retrying one letter at once.
         letter = conn.execute(
             "SELECT FROM projector.dead_letters WHERE kind = %s AND key = %s FOR UPDATE SKIP LOCKED",

@@ -1,6 +1,6 @@
 -- Note which lead each stale contact belongs to now; collect its old and its new lead as stale.
 --
--- Rules as for conversations: one that another refresh moved to a tenant not locked here is left to that change.
+-- Rules as for conversations: where another refresh moved one to a tenant not locked here, the batch begins again.
 WITH resolved AS MATERIALIZED (
     SELECT
         s.contact_id,
@@ -25,7 +25,10 @@ WITH resolved AS MATERIALIZED (
         WHERE c.contact_id = s.contact_id COLLATE "default"
         OFFSET 0
     ) AS n ON n.customer_phone IS NOT NULL AND n.user_id IN (SELECT t.user_id FROM stale_tenants AS t)
-    WHERE o.user_id IS NULL OR o.user_id IN (SELECT t.user_id FROM stale_tenants AS t)
+    WHERE CASE
+        WHEN o.user_id IS NULL OR o.user_id IN (SELECT t.user_id FROM stale_tenants AS t) THEN true
+        ELSE projector.begin_again()
+    END
 ),
 
 collected AS (
