@@ -56,13 +56,13 @@ def success(data: bytes, pagination: bytes | None = None) -> Response:
 def put_headers(response: Response) -> Response:
     """Say by which name the answer is known, and how old the data are that it was made from."""
     headers = response.headers
-    headers["X-Correlation-Id"] = g.correlation_id
+    headers.add("X-Correlation-Id", g.correlation_id)
     row = g.get("row")
     if row is not None:
         if row.as_of is not None:
-            headers["X-Data-As-Of"] = printed(row.as_of)
+            headers.add("X-Data-As-Of", printed(row.as_of))
         if row.dead_letters:
-            headers["X-Data-Dead-Letters"] = str(row.dead_letters)
+            headers.add("X-Data-Dead-Letters", str(row.dead_letters))
     return response
 
 

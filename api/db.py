@@ -1,17 +1,16 @@
 """The way to the database: a pool of read-only sessions, and one statement a request."""
 
-import threading
 from time import monotonic
-from typing import Any
+from typing import Any, cast
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
-from sqlalchemy import Engine, Row, create_engine
-from sqlalchemy.exc import DBAPIError
+from psycopg.rows import namedtuple_row
+from sqlalchemy import create_engine
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from api.config import Config
-from api.expressions import Read
+from api.expressions import Read, compiled
 
 CONNECT_TIMEOUT_SECONDS = 2
 POOL_TIMEOUT_SECONDS = 2
@@ -36,67 +35,68 @@ class Database:
     def __init__(self, config: Config) -> None:
         self._conninfo = _conninfo(config)
         self._pause_ends = 0.0
-        self._size = config.threads
-        self._engine: Engine | None = None
-        self._lock = threading.Lock()
+        # Opens no connection before the first read, so that workers may be forked.
+        self.engine = create_engine(
+            "postgresql+psycopg://",
+            creator=self._connect,
+            pool_size=config.threads,
+            max_overflow=0,
+            pool_timeout=POOL_TIMEOUT_SECONDS,
+            # Nothing that a session keeps could differ from one request to the next.
+            pool_reset_on_return=None,
+        )
 
-    def fetch(self, read: Read) -> Row[Any]:
-        """The one row that the statement returns."""
+    def fetch(self, read: Read) -> Any:  # noqa: ANN401  # Its columns are the statement's.
+        """The one row that the statement returns, None of no rows."""
+        statement, values = compiled(read)
         try:
-            return self._fetch(read)
-        except DBAPIError as error:
-            # A connection that was closed while it lay in the pool (a restart, a failover) says nothing of
-            # the database as it is now. The pool is empty by now, so the second try makes a new connection.
-            if not error.connection_invalidated:
-                raise _unavailable(error) from error
-        except PoolTimeoutError as error:
-            raise UnavailableError("All connections to the database are busy") from error
+            try:
+                return self._fetch(statement, values)
+            except _ConnectionLostError:
+                # One that was closed while it lay in the pool (a restart, a failover) says nothing of the database
+                # as it is now, and the others there are no better.
+                self.engine.dispose()
+                return self._fetch(statement, values)
+        except (psycopg.Error, PoolTimeoutError) as error:
+            raise _meaning(error) from error
+
+    def _fetch(self, statement: str, values: dict[str, object]) -> Any:  # noqa: ANN401
+        pooled = self.engine.raw_connection()
         try:
-            return self._fetch(read)
-        except (DBAPIError, PoolTimeoutError) as error:
-            raise _unavailable(error) from error
-
-    def _fetch(self, read: Read) -> Row[Any]:
-        with self.engine.connect() as connection:
-            return connection.execute(read.statement, read.values).one()
-
-    @property
-    def engine(self) -> Engine:
-        """The pool of this process."""
-        with self._lock:
-            if self._engine is None:
-                self._engine = create_engine(
-                    "postgresql+psycopg://",
-                    creator=self._connect,
-                    isolation_level="AUTOCOMMIT",
-                    pool_size=self._size,
-                    max_overflow=0,
-                    pool_timeout=POOL_TIMEOUT_SECONDS,
-                    # Nothing that a session keeps could differ from one request to the next.
-                    pool_reset_on_return=None,
-                )
-            return self._engine
+            connection = cast("psycopg.Connection[Any]", pooled.driver_connection)
+            try:
+                return connection.execute(statement, values).fetchone()
+            except psycopg.OperationalError as error:
+                if connection.closed:
+                    pooled.invalidate(error)
+                    raise _ConnectionLostError from error
+                raise
+        finally:
+            pooled.close()
 
     def _connect(self) -> psycopg.Connection[Any]:
         if monotonic() < self._pause_ends:
             raise psycopg.OperationalError("the last attempt to connect failed a moment ago")
         try:
-            return psycopg.connect(self._conninfo, autocommit=True)
+            return psycopg.connect(self._conninfo, autocommit=True, row_factory=namedtuple_row)
         except psycopg.OperationalError:
             self._pause_ends = monotonic() + PAUSE_SECONDS
             raise
 
 
-def _unavailable(error: Exception) -> Exception:
-    """What an error of the database means to a caller; errors of our own making stay what they are."""
-    cause = getattr(error, "orig", None)
-    if isinstance(cause, psycopg.errors.QueryCanceled):
+class _ConnectionLostError(psycopg.OperationalError):
+    """The connection broke; the server may be there."""
+
+
+def _meaning(error: psycopg.Error | PoolTimeoutError) -> Exception:
+    """What an error of the database means to a caller; one of our own making stays what it is."""
+    if isinstance(error, PoolTimeoutError):
+        return UnavailableError("All connections to the database are busy")
+    if isinstance(error, psycopg.errors.QueryCanceled):
         return UnavailableError("The database took too long to answer")
-    if isinstance(cause, _NOT_INSTALLED):
+    if isinstance(error, _NOT_INSTALLED):
         return UnavailableError("The read model is not installed")
-    if isinstance(error, PoolTimeoutError) or isinstance(
-        cause, (psycopg.OperationalError, psycopg.InterfaceError)
-    ):
+    if isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError)):
         return UnavailableError("The database cannot be reached")
     return error
 

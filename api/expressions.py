@@ -1,5 +1,6 @@
 """Parts of SQL that several statements share."""
 
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -19,6 +20,7 @@ from sqlalchemy import (
     literal_column,
     select,
 )
+from sqlalchemy.dialects.postgresql import psycopg
 
 from api.tables import freshness, leads, tenants
 
@@ -40,6 +42,21 @@ NONE = literal_column("0", Integer)
 COMMA = literal_column("','", Text)
 UTC_NAME = literal_column("'UTC'", Text)
 PRINTED_TIME = literal_column("""'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'""", Text)
+
+
+_DIALECT = psycopg.dialect()  # type: ignore[no-untyped-call]
+
+
+@lru_cache(maxsize=1024)
+def _compiled(statement: Select[Any]) -> tuple[str, dict[str, object]]:
+    text = statement.compile(dialect=_DIALECT)
+    return str(text), {name: value for name, value in text.params.items() if value is not None}
+
+
+def compiled(read: Read) -> tuple[str, dict[str, object]]:
+    """The statement as the driver takes it, put into words once, with all its values."""
+    text, values = _compiled(read.statement)
+    return text, {**values, **read.values}
 
 
 def moment(name: str) -> BindParameter[Any]:

@@ -31,7 +31,6 @@ from sqlalchemy import (
     case,
     cast,
     func,
-    literal,
     literal_column,
     not_,
     or_,
@@ -275,8 +274,8 @@ def _by_order(shape: Shape) -> _Parts:
     if not shape.filtered:
         return _Parts(counts.total, _in_order(shape, cut))
     rare = and_(
-        counts.total < literal(FEW_MATCHES, literal_execute=True),
-        counts.everything > literal(MANY_LEADS, literal_execute=True),
+        counts.total < literal_column(str(FEW_MATCHES), Integer),
+        counts.everything > literal_column(str(MANY_LEADS), Integer),
     )
     others = _by_days(shape, cut.only_if(rare)) if by_days else [_collected(shape, rare, cut.only_if(rare))]
     return _Parts(counts.total, _in_order(shape, cut.only_if(not_(rare))) + others)

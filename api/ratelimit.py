@@ -1,49 +1,78 @@
 """So many requests a minute for each tenant."""
 
 from http import HTTPStatus
+from time import monotonic, time
 
-from flask import Flask, Response, current_app, request
+import structlog
+from flask import Flask, Response, current_app, g, request
 from flask_limiter import Limiter
-from werkzeug.exceptions import MethodNotAllowed
+from limits import RateLimitItem, parse
+from limits.storage import MemoryStorage, Storage
+from werkzeug.exceptions import MethodNotAllowed, TooManyRequests
 
 from api.config import MEMORY, Config
-from api.errors import RETRY_AFTER_SECONDS
 
 LIMITED_BLUEPRINT = "leads"
-# A store that does not answer must not hold up the requests: they are counted in memory until it is back.
+# A store that does not answer must not hold up the requests.
 STORE_TIMEOUT_SECONDS = 1
+STORE_PAUSE_SECONDS = 5
+
+log = structlog.get_logger()
 
 
 def install(app: Flask, config: Config) -> None:
     """Count every request of the four endpoints, and say on every answer what is left."""
-    if not config.rate_limit:
-        return
-    shared = config.rate_limit_storage != MEMORY
-    timeouts: dict[str, str | int] = {
-        "socket_connect_timeout": STORE_TIMEOUT_SECONDS,
-        "socket_timeout": STORE_TIMEOUT_SECONDS,
-    }
-    limiter = Limiter(
-        _tenant,
-        application_limits=[config.rate_limit],
-        strategy="fixed-window",
-        headers_enabled=True,
-        storage_uri=config.rate_limit_storage,
-        storage_options=dict(timeouts) if shared else {},
-        in_memory_fallback_enabled=shared,
-    )
-    limiter.request_filter(lambda: request.blueprint != LIMITED_BLUEPRINT)
-    app.before_request(_count_refused_method)
-    # What is registered first comes last on the way out, so this sees the headers of the limiter.
-    app.after_request(_tidy_retry_after)
-    limiter.init_app(app)
+    if config.rate_limit:
+        app.before_request(_see_refused_method)
+        TenantLimiter(parse(config.rate_limit), config.rate_limit_storage).init_app(app)
+        app.after_request(_say_what_is_left)
+
+
+class TenantLimiter(Limiter):
+    """Flask-Limiter's set-up and stores, with a check of its own.
+
+    There is one limit, for four endpoints, by one part of their path: to resolve that in general at each request
+    takes longer than the rest of the request.
+    """
+
+    def __init__(self, limit: RateLimitItem, storage: str) -> None:
+        timeouts: dict[str, str | int] = {
+            "socket_connect_timeout": STORE_TIMEOUT_SECONDS,
+            "socket_timeout": STORE_TIMEOUT_SECONDS,
+        }
+        options = {} if storage == MEMORY else timeouts
+        super().__init__(_tenant, strategy="fixed-window", storage_uri=storage, storage_options=options)
+        self._limit = limit
+        self._own_storage = MemoryStorage()
+        self._pause_ends = 0.0
+
+    def _check_request_limit(self, callable_name: str | None = None, in_middleware: bool = True) -> None:  # noqa: ARG002, FBT001, FBT002  # As inherited.
+        if request.blueprint != LIMITED_BLUEPRINT:
+            return
+        used, ends_at = self._count(self._limit.key_for(_tenant()))
+        g.limit = (self._limit.amount, max(0, self._limit.amount - used), int(ends_at + 1))
+        if used > self._limit.amount:
+            raise TooManyRequests
+
+    def _count(self, key: str) -> tuple[int, float]:
+        """The requests of this window, and when it ends; counted by this process alone while the store is away."""
+        if monotonic() >= self._pause_ends:
+            try:
+                return self._count_in(self.storage, key)
+            except self.storage.base_exceptions as error:
+                self._pause_ends = monotonic() + STORE_PAUSE_SECONDS
+                log.warning("the store of the rate limit is away: counting in memory", cause=str(error))
+        return self._count_in(self._own_storage, key)
+
+    def _count_in(self, storage: Storage, key: str) -> tuple[int, float]:
+        return storage.incr(key, self._limit.get_expiry()), storage.get_expiry(key)
 
 
 def _tenant() -> str:
     return str((request.view_args or {}).get("user_id"))
 
 
-def _count_refused_method() -> None:
+def _see_refused_method() -> None:
     """Let a request count whose method is refused: that too is an answer of the endpoint."""
     if isinstance(request.routing_exception, MethodNotAllowed):
         adapter = current_app.create_url_adapter(request)
@@ -52,12 +81,13 @@ def _count_refused_method() -> None:
             request.view_args = dict(arguments)
 
 
-def _tidy_retry_after(response: Response) -> Response:
-    """The limiter puts Retry-After on every answer; it belongs to those that ask for patience."""
-    if response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
-        response.headers["Retry-After"] = str(max(1, int(response.headers.get("Retry-After", 1))))
-    elif response.status_code == HTTPStatus.SERVICE_UNAVAILABLE:
-        response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
-    else:
-        response.headers.pop("Retry-After", None)
+def _say_what_is_left(response: Response) -> Response:
+    limit = g.get("limit")
+    if limit is not None:
+        amount, left, ends_at = limit
+        response.headers.add("X-RateLimit-Limit", str(amount))
+        response.headers.add("X-RateLimit-Remaining", str(left))
+        response.headers.add("X-RateLimit-Reset", str(ends_at))
+        if response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
+            response.headers.add("Retry-After", str(max(1, ends_at - int(time()))))
     return response

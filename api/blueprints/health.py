@@ -2,7 +2,6 @@
 
 import orjson
 from flask import Blueprint, Response, current_app
-from sqlalchemy.exc import NoResultFound
 
 from api import queries
 from api.answers import JsonResponse
@@ -27,9 +26,8 @@ def ready() -> Response:
 
 
 def _what_is_missing(database: Database) -> str | None:
-    try:
-        state = database.fetch(queries.state_of_projection())
-    except NoResultFound:
+    state = database.fetch(queries.state_of_projection())
+    if state is None:
         return "The read model is not installed"
     if state.built_at is None:
         return "The read model was never built"

@@ -4,7 +4,6 @@ from typing import Any
 
 import orjson
 from flask import Blueprint, Response, current_app, g, request
-from sqlalchemy import Row
 
 from api import queries
 from api.answers import success
@@ -53,7 +52,7 @@ def _parameters(query: Query[Result]) -> Result:
     return query.read(request.environ.get("QUERY_STRING", ""))
 
 
-def _fetch(read: Read) -> Row[Any]:
+def _fetch(read: Read) -> Any:  # noqa: ANN401  # Its columns are the statement's.
     database: Database = current_app.extensions["leads_database"]
     g.row = row = database.fetch(read)
     return row
@@ -69,19 +68,18 @@ def _list(rows: str | None) -> bytes:
     return f"[{rows or ''}]".encode()
 
 
-def _statistics(row: Row[Any]) -> bytes:
-    named = row._mapping  # noqa: SLF001  # The public name of it.
+def _statistics(row: Any) -> bytes:  # noqa: ANN401
     platforms = ("whatsapp", "instagram", "webchat")
     before = ("total_leads", "leads_with_extraction", "hot_leads", "warm_leads", "cold_leads")
     windows = tuple(f"leads_last_{days}_days" for days in queries.STATISTICS_DAYS)
     return orjson.dumps(
-        {name: named[name] for name in before}
-        | {"by_platform": {platform: named[platform] for platform in platforms}}
-        | {name: named[name] for name in windows}
+        {name: getattr(row, name) for name in before}
+        | {"by_platform": {platform: getattr(row, platform) for platform in platforms}}
+        | {name: getattr(row, name) for name in windows}
     )
 
 
-def _messages(phone: str, row: Row[Any], pagination: bytes) -> bytes:
+def _messages(phone: str, row: Any, pagination: bytes) -> bytes:  # noqa: ANN401
     return b'{"customer_phone":%b,"lead_info":%b,"messages":%b,"pagination":%b}' % (
         orjson.dumps(phone),
         _found(row.lead_info),
