@@ -242,6 +242,10 @@ class Nasty:
         """Choose a time, seldom none."""
         return None if self.chance(0.1) else self.moment()
 
+    def contested_moment(self) -> datetime | None:
+        """Choose the time of a row that competes with others: equal to theirs, or close, or none."""
+        return self.one_of((*self._ties[:2], None)) if self.chance(0.8) else self.moment()
+
     def padded(self, text: str, longest: int) -> str:
         """Put white space around a text, sometimes, as far as it fits."""
         if self.chance(0.3):
@@ -263,12 +267,13 @@ class Nasty:
             return self.one_of(BLANK_PHONES)
         if lot < 0.2:
             return self.padded(self.one_of(ODD_PHONES), LONGEST["customer_phone"])
-        return self.spelling(self.rng.randrange(people))
+        # Some people are met far more often than others, so that one lead has several rows of each kind.
+        return self.spelling(int(people * self.rng.random() ** 3))
 
     def spelling(self, person: int) -> str:
         """Spell the identifier of a person, which is the same person in every run."""
         known = random.Random(person)
-        kind = known.choice(("whatsapp", "whatsapp", "whatsapp", "instagram", "webchat", "user name"))
+        kind = ("whatsapp", "whatsapp", "instagram", "whatsapp", "webchat", "user name")[person % 6]
         if kind == "instagram":
             return f"1784{known.randrange(10**13):013d}"
         if kind == "webchat":
@@ -279,22 +284,26 @@ class Nasty:
         return self.one_of(
             (
                 digits,
-                digits,
-                digits,
-                f"+{digits}",
                 f"+{digits}",
                 f"+{digits[:2]} {digits[2:7]} {digits[7:]}",
-                f"{digits[:2]}-{digits[2:6]}-{digits[6:]}",
                 f"({digits[:2]}) {digits[2:7]}.{digits[7:]}",
-                f" +{digits} ",
                 f"\t{digits}{NO_BREAK_SPACE}",
+                self._scattered(digits),
+                self._scattered(digits),
             )
         )
+
+    def _scattered(self, digits: str) -> str:
+        """Scatter blanks, brackets, dots and hyphens between digits."""
+        marks = [self.one_of(" ().-") if self.chance(0.3) else "" for _ in digits]
+        return self.one_of(("", "+", " ", "+ ")) + "".join(map("".join, zip(digits, marks, strict=True)))
 
     def contact_phone(self, people: int) -> str | None:
         """Spell a phone as short as contacts have it."""
         phone = self.phone(people)
-        return phone if phone is None or len(phone) <= LONGEST["phone"] else phone[: LONGEST["phone"]]
+        while phone is not None and len(phone) > LONGEST["phone"]:
+            phone = self.phone(people)
+        return phone
 
     def platform(self) -> str | None:
         """Choose the platform of a channel."""
@@ -389,7 +398,7 @@ class Nasty:
             "conversation_id": conversation_id,
             "user_id": self.one_of(("somebody else", None)),
             "customer_phone": self.one_of(("0000", None)),
-            "extracted_at": self.moment_or_none(),
+            "extracted_at": self.contested_moment(),
             "is_latest": is_latest,
             **row,
         }
@@ -403,7 +412,7 @@ class Nasty:
             "name": self.text_or_blank(NAMES),
             "email": self.text_or_blank(EMAILS),
             "company": self.text_or_blank(COMPANIES),
-            "updated_at": self.moment_or_none(),
+            "updated_at": self.contested_moment(),
         }
 
     def template(self, user_id: str, phone_number_id: str) -> Row:
@@ -513,8 +522,8 @@ def _extractions(nasty: Nasty, conversation_ids: Sequence[str]) -> list[Row]:
 
 def _contacts(nasty: Nasty, user_ids: Sequence[str], size: int, people: int) -> list[Row]:
     unique = _Unique()
-    # Half as many people again as have conversations, so that some contacts are of no lead.
-    rows = [nasty.contact(nasty.one_of(user_ids), people * 3 // 2) for _ in range(size)]
+    # More people than have conversations, so that some contacts are of no lead.
+    rows = [nasty.contact(nasty.one_of(user_ids), people * 3 // 2) for _ in range(size * 3 // 2)]
     return [row for row in rows if unique.is_new(row["user_id"], row["phone"])]
 
 
