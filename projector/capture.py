@@ -1,7 +1,8 @@
 """Capture: the triggers that queue every change of a source table, and how it is known that they still stand."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, LiteralString
 
@@ -9,6 +10,7 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import TupleRow
 
+from projector import locks
 from projector.errors import BlockedError
 from projector.source import SOURCE_TABLES, SourceTable
 from projector.statements import statement, steps
@@ -76,13 +78,42 @@ def uninstall(conn: Connection, *, patience: float = _LOCK_PATIENCE) -> None:
             _with_lock_timeout(conn, table.name, patience, lambda table=table: _drop(conn, table))  # type: ignore[misc]
 
 
+def reinstall(conn: Connection, *, patience: float = _LOCK_PATIENCE) -> None:
+    """Install what is missing or was changed, after noting it as a gap, and note of every open gap that it was done.
+
+    A rebuild that begins after this covers what was missed. An interrupted one is forgotten: what it had done may lack
+    it. Nothing is done while an operator has capture switched off.
+    """
+    with _alone(conn, patience):
+        if switched_off(conn) is not None:
+            return
+        reason = find_gap(conn)
+        if reason is not None and _was_installed(conn):
+            if not _unmended_gaps(conn):
+                open_gap(conn, reason)
+            # A trigger can have been changed by way of its function.
+            with conn.transaction():
+                create_functions(conn)
+        gap_ids = _unmended_gaps(conn)
+        install(conn, patience=patience)
+        if gap_ids and switched_off(conn) is None:
+            with conn.transaction():
+                conn.execute("DELETE FROM projector.rebuild_tenants WHERE whole_rebuild")
+                conn.execute(
+                    "UPDATE projector.capture_gaps SET reinstalled_at = clock_timestamp()"
+                    " WHERE gap_id = ANY(%s)",
+                    (gap_ids,),
+                )
+
+
 def open_gap(conn: Connection, reason: str) -> None:
     """Note that changes may have been missed from now on, where it is not noted yet, for status and readiness."""
     with conn.transaction():
         conn.execute("LOCK TABLE projector.capture_gaps IN SHARE ROW EXCLUSIVE MODE")
         conn.execute(
             "INSERT INTO projector.capture_gaps (reason) SELECT %s"
-            " WHERE NOT EXISTS (SELECT FROM projector.capture_gaps WHERE healed_at IS NULL AND reason = %s)",
+            " WHERE NOT EXISTS (SELECT FROM projector.capture_gaps"
+            "  WHERE healed_at IS NULL AND reinstalled_at IS NULL AND reason = %s)",
             (reason, reason),
         )
         conn.execute(
@@ -96,6 +127,14 @@ def open_gaps(conn: Connection) -> list[tuple[int, datetime, str]]:
     return conn.execute(
         "SELECT gap_id, noticed_at, reason FROM projector.capture_gaps WHERE healed_at IS NULL ORDER BY gap_id"
     ).fetchall()
+
+
+def mended_gaps(conn: Connection) -> list[int]:
+    """The open gaps whose triggers stand again: a whole rebuild that begins now heals them."""
+    rows = conn.execute(
+        "SELECT gap_id FROM projector.capture_gaps WHERE healed_at IS NULL AND reinstalled_at IS NOT NULL"
+    ).fetchall()
+    return [row[0] for row in rows]
 
 
 def close_gaps(conn: Connection, gap_ids: list[int]) -> None:
@@ -126,14 +165,15 @@ def switch_off(conn: Connection, reason: str) -> None:
         " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
         (text,),
     )
-    open_gap(conn, text)
-    uninstall(conn)
+    with _alone(conn, _LOCK_PATIENCE):
+        open_gap(conn, text)
+        uninstall(conn)
 
 
 def switch_on(conn: Connection) -> None:
     """Install the triggers again; the gap stays open until a refresh or the scheduler has healed it."""
-    install(conn)
     conn.execute("DELETE FROM projector.settings WHERE name = 'capture_off'")
+    reinstall(conn)
 
 
 def _function(table: SourceTable) -> sql.Composed:
@@ -158,6 +198,8 @@ def _function(table: SourceTable) -> sql.Composed:
 
 def _install(conn: Connection, table: SourceTable) -> None:
     """Make the triggers of one table as they must be, where one is not, and note their fingerprints."""
+    if switched_off(conn) is not None:
+        return
     row = conn.execute(
         "SELECT count(*) FILTER (WHERE n.fingerprint = e.fingerprint), count(*)"
         " FROM projector.capture_triggers AS e LEFT JOIN projector.capture_fingerprints AS n"
@@ -166,6 +208,13 @@ def _install(conn: Connection, table: SourceTable) -> None:
     ).fetchone()
     if row is not None and row[0] == row[1] == len(TRIGGERS):
         return
+    # It broke after the look at all tables: without a gap, what was missed since would never be known.
+    if row is not None and row[1] and not _unmended_gaps(conn):
+        conn.execute(
+            "INSERT INTO projector.capture_gaps (reason, reinstalled_at) VALUES (%s, clock_timestamp())",
+            (f"the triggers on {table.name} were changed",),
+        )
+        conn.execute("DELETE FROM projector.rebuild_tenants WHERE whole_rebuild")
     _drop(conn, table)
     partitioned = _is_partitioned(conn, table.name)
     for trigger in TRIGGERS:
@@ -213,6 +262,36 @@ def _drop(conn: Connection, table: SourceTable) -> None:
                 sql.Identifier(f"leads_capture_{trigger}"), sql.Identifier(table.name)
             )
         )
+
+
+@contextmanager
+def _alone(conn: Connection, patience: float) -> Iterator[None]:
+    """Be the only session that changes triggers: so a gap is noted as mended by whoever mended all of it."""
+    deadline = time.monotonic() + patience
+    while True:
+        row = conn.execute("SELECT pg_try_advisory_lock(%s, 0)", (locks.MIGRATION,)).fetchone()
+        if row is not None and row[0]:
+            break
+        if time.monotonic() > deadline:
+            raise BlockedError("Another session is changing the triggers. Try again when it has ended.")
+        time.sleep(0.05)
+    try:
+        yield
+    finally:
+        if not conn.closed:
+            conn.execute("SELECT pg_advisory_unlock(%s, 0)", (locks.MIGRATION,))
+
+
+def _unmended_gaps(conn: Connection) -> list[int]:
+    """The open gaps whose triggers were not installed again since."""
+    rows = conn.execute(
+        "SELECT gap_id FROM projector.capture_gaps WHERE healed_at IS NULL AND reinstalled_at IS NULL"
+    ).fetchall()
+    return [row[0] for row in rows]
+
+
+def _was_installed(conn: Connection) -> bool:
+    return conn.execute("SELECT FROM projector.capture_triggers LIMIT 1").fetchone() is not None
 
 
 def _oid(conn: Connection, table: str) -> int | None:

@@ -53,13 +53,11 @@ def migrate(conn: Connection, *, create_source: bool) -> list[str]:
         conn, "roles", "The role of the API could not be set up. Have somebody who may do so run"
     )
     if capture.switched_off(conn) is None:
-        gap = capture.find_gap(conn)
-        if gap is not None and _was_built(conn):
-            capture.open_gap(conn, gap)
-            notices.append(
-                f"Capture gap: {gap}. The triggers were installed again; run refresh, or rebuild, to heal it."
-            )
-        capture.install(conn)
+        capture.reinstall(conn)
+        notices += [
+            f"Capture gap: {reason}. The triggers were installed again; the scheduler, or refresh, heals it."
+            for _, _, reason in capture.open_gaps(conn)
+        ]
     else:
         notices.append("Capture is switched off: run `capture on` to install the triggers again.")
     return notices + _missing_indexes(conn) + _collation(conn)
@@ -100,11 +98,6 @@ def missing_source(conn: Connection) -> list[str]:
         elif absent:
             missing.append(f"table {table.name} has no column {', '.join(absent)}")
     return missing
-
-
-def _was_built(conn: Connection) -> bool:
-    row = conn.execute("SELECT built_at IS NOT NULL FROM read_model.projection").fetchone()
-    return bool(row and row[0])
 
 
 def _try_section(conn: Connection, name: str, otherwise: str) -> Sequence[str]:

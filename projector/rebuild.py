@@ -128,7 +128,8 @@ def _logged(conn: Connection, run_id: int) -> Iterator[None]:
         if conn.closed:
             raise
         note = error.diag.message_primary or str(error)
-        _close_run(conn, run_id, "failed", note)
+        is_canceled = isinstance(error, psycopg.errors.QueryCanceled)
+        _close_run(conn, run_id, "interrupted" if is_canceled else "failed", note)
         if not is_lead_failure(error):
             raise
         raise RebuildFailedError(
@@ -149,7 +150,10 @@ def _note_built(conn: Connection) -> None:
 
 def _is_planned(conn: Connection) -> bool:
     """Whether an interrupted rebuild in place waits to go on."""
-    return conn.execute("SELECT FROM projector.rebuild_tenants LIMIT 1").fetchone() is not None
+    return (
+        conn.execute("SELECT FROM projector.rebuild_tenants WHERE whole_rebuild LIMIT 1").fetchone()
+        is not None
+    )
 
 
 def rebuild_leads(conn: Connection, user_id: str, customer_phones: Sequence[str]) -> batch.Written:

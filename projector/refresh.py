@@ -168,14 +168,15 @@ def _refresh_batch(
         ).fetchone()
         if opened is None:
             raise AssertionError
-        started_at, owned, gap, waiting = opened
+        started_at, owned, gap, waiting, held = opened
         if gap is not None:
             raise CaptureGapError(gap)
         if not owned:
             return Batch(owned=(), changes=0)
         if not waiting:
             # Not even looking at the stage saves its clean-up, which costs more than all the rest of an idle batch.
-            _advance_freshness(conn, owned, started_at, _IDLE_FRESHNESS)
+            if not held:
+                _advance_freshness(conn, owned, started_at, _IDLE_FRESHNESS)
             return Batch(owned, changes=0, drained=True)
         batch.clear_stage(conn)
         limits = {"shards": owned, "singles": max(size // len(owned), 1), "pieces": _PIECES}
@@ -191,7 +192,7 @@ def _refresh_batch(
         if changes:
             written = _recompute(conn, None, None, pause)
             _log_run(conn, started_at, changes, written)
-        if drained:
+        if drained and not held:
             _advance_freshness(conn, owned, started_at, timedelta(0))
     return Batch(owned, changes, written.leads, written.messages, drained, oldest)
 

@@ -17,4 +17,13 @@ SELECT
         SELECT 1
         FROM projector.changes AS c
         WHERE c.shard = any(%(shards)s::smallint[])
-    ) AS waiting;
+    ) AS waiting,
+    EXISTS (
+        SELECT 1
+        FROM projector.capture_gaps AS g
+        WHERE g.healed_at IS NULL
+    ) OR EXISTS (
+        SELECT 1
+        FROM read_model.projection AS p
+        WHERE p.built_at IS NULL
+    ) AS held;
