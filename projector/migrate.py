@@ -1,13 +1,14 @@
 """Install what is ours beside the platform's tables, bring it up to date, or take it away again."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 
 import psycopg
 from psycopg import sql
 from psycopg.rows import TupleRow
 
-from projector import capture, locks
-from projector.errors import SourceMissingError
+from projector import beside, capture, locks
+from projector.errors import BlockedError, SourceMissingError
 from projector.source import LOOKED_UP, SOURCE_TABLES
 from projector.statements import schema_sections, steps
 
@@ -17,32 +18,17 @@ PROJECTION_VERSION = 1
 """Grows with every change of what a source row becomes: the next start of the scheduler then rebuilds."""
 
 
+_LOCK_TIMEOUT = "500ms"
+_PATIENCE = 60.0
+
+
 def migrate(conn: Connection, *, create_source: bool) -> list[str]:
     """Install or update the read model, the queue and the triggers; the answer is what an operator should know.
 
     Raises SourceMissingError where source tables or columns are missing, unless they are to be created.
     """
     notices: list[str] = []
-    with conn.transaction():
-        conn.execute("SELECT pg_advisory_xact_lock(%s, 0)", (locks.MIGRATION,))
-        if create_source:
-            conn.execute(schema_sections()["source"])
-        missing = missing_source(conn)
-        if missing:
-            raise SourceMissingError(
-                f"The platform's tables are not all there: {'; '.join(missing)}. Check that the database URL names the"
-                " platform's database; to create empty source tables for a trial, run migrate --create-source."
-            )
-        conn.execute(schema_sections()["read_model"])
-        conn.execute(schema_sections()["keys"])
-        conn.execute(schema_sections()["projector"])
-        for text in steps("functions").values():
-            conn.execute(text)
-        capture.create_functions(conn)
-        conn.execute(
-            "INSERT INTO read_model.projection (version) VALUES (%s) ON CONFLICT DO NOTHING",
-            (PROJECTION_VERSION,),
-        )
+    _give_way(conn, lambda: _install(conn, create_source=create_source))
     notices += _try_section(
         conn,
         "search",
@@ -66,9 +52,7 @@ def migrate(conn: Connection, *, create_source: bool) -> list[str]:
 def uninstall(conn: Connection) -> None:
     """Take away everything of ours, the triggers first, and leave the platform's tables as they were."""
     capture.uninstall(conn)
-    with conn.transaction():
-        conn.execute("SELECT pg_advisory_xact_lock(%s, 0)", (locks.MIGRATION,))
-        conn.execute("DROP SCHEMA IF EXISTS projector, read_model CASCADE")
+    _give_way(conn, lambda: _drop(conn))
     # Another database of this server may still use the role, or we may not drop it: then it stays, and can do nothing.
     try:
         with conn.transaction():
@@ -77,6 +61,55 @@ def uninstall(conn: Connection) -> None:
                 conn.execute("DROP ROLE leads_api")
     except (psycopg.errors.DependentObjectsStillExist, psycopg.errors.InsufficientPrivilege):
         pass
+
+
+def _install(conn: Connection, *, create_source: bool) -> None:
+    """Everything that needs no right but to create, in the caller's transaction."""
+    conn.execute("SELECT pg_advisory_xact_lock(%s, 0)", (locks.MIGRATION,))
+    if create_source:
+        conn.execute(schema_sections()["source"])
+    missing = missing_source(conn)
+    if missing:
+        raise SourceMissingError(
+            f"The platform's tables are not all there: {'; '.join(missing)}. Check that the database URL names the"
+            " platform's database; to create empty source tables for a trial, run migrate --create-source."
+        )
+    conn.execute(schema_sections()["read_model"])
+    conn.execute(schema_sections()["keys"])
+    conn.execute(schema_sections()["projector"])
+    for text in steps("functions").values():
+        conn.execute(text)
+    capture.create_functions(conn)
+    conn.execute(
+        "INSERT INTO read_model.projection (version) VALUES (%s) ON CONFLICT DO NOTHING",
+        (PROJECTION_VERSION,),
+    )
+
+
+def _drop(conn: Connection) -> None:
+    conn.execute("SELECT pg_advisory_xact_lock(%s, 0)", (locks.MIGRATION,))
+    schemas = ["projector", "read_model", beside.NEXT, beside.OLD]
+    names = sql.SQL(", ").join(sql.Identifier(schema) for schema in schemas)
+    conn.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(names))
+
+
+def _give_way(conn: Connection, work: Callable[[], None]) -> None:
+    """Do the work in a transaction that never waits long for a table: refreshes and readers would wait behind it."""
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            with conn.transaction():
+                conn.execute("SELECT set_config('lock_timeout', %s, true)", (_LOCK_TIMEOUT,))
+                work()
+        except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
+            if time.monotonic() > deadline:
+                raise BlockedError(
+                    f"The tables of the read model could not be changed in {_PATIENCE:.0f} s: other sessions hold them."
+                    " See pg_stat_activity for long transactions, and try again when they have ended."
+                ) from None
+            time.sleep(0.2)
+        else:
+            return
 
 
 def missing_source(conn: Connection) -> list[str]:
