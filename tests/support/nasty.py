@@ -503,10 +503,13 @@ def _conversations(nasty: Nasty, agent_ids: Sequence[str], size: int, people: in
 def _messages(nasty: Nasty, conversation_ids: Sequence[str]) -> list[Row]:
     rows = []
     for conversation_id in conversation_ids:
-        sequence_no = 0
+        # A batch import gives all messages one time and few of them a number.
+        imported, moment, sequence_no = nasty.chance(0.25), nasty.moment_or_none(), 0
         for _ in range(nasty.one_of((0, 0, 1, 2, 3, 5, 8, 13))):
             sequence_no += nasty.one_of((1, 1, 1, 2, 7))
-            rows.append(nasty.message(conversation_id, None if nasty.chance(0.15) else sequence_no))
+            unnumbered = nasty.chance(0.7 if imported else 0.15)
+            row = nasty.message(conversation_id, None if unnumbered else sequence_no)
+            rows.append({**row, "timestamp": moment} if imported else row)
     return rows
 
 
