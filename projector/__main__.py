@@ -209,10 +209,15 @@ def rebuild(invocation: Invocation, users: Sequence[str]) -> None:
       1  failed; the old rows are still served
       2  wrong usage
     """
+    from projector.healing import rebuild_everything
     from projector.rebuild import rebuild as run_rebuild
 
     with invocation.connect("rebuild") as conn:
-        _echo_report(run_rebuild(conn, tenants=list(users) or None, progress=for_this_terminal()))
+        if users:
+            report = run_rebuild(conn, tenants=list(users), progress=for_this_terminal())
+        else:
+            report = rebuild_everything(conn, progress=for_this_terminal())
+        _echo_report(report)
 
 
 @cli.command()
@@ -233,10 +238,10 @@ def refresh(invocation: Invocation, *, retry_failed: bool) -> None:
       1  failed, or something blocks it; the message says what
       2  wrong usage
     """
-    from projector.refresh import refresh as run_refresh
+    from projector.healing import refresh_and_heal
 
     with invocation.connect("refresh") as conn:
-        _echo_report(run_refresh(conn, retry_failed=retry_failed, progress=for_this_terminal()))
+        _echo_report(refresh_and_heal(conn, retry_failed=retry_failed, progress=for_this_terminal()))
 
 
 @cli.command()

@@ -51,7 +51,7 @@ def calls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Calls:
     functions = {
         "migrate": ["migrate", "uninstall"],
         "rebuild": ["rebuild"],
-        "refresh": ["refresh"],
+        "healing": ["refresh_and_heal", "rebuild_everything"],
         "verify": ["verify"],
         "status": ["read_status"],
         "capture": ["switch_off", "switch_on"],
@@ -92,19 +92,20 @@ def test_uninstall_asks_first(calls: Calls) -> None:
 
 
 def test_rebuild_takes_tenants(calls: Calls) -> None:
-    calls.answers["rebuild"] = RunReport("rebuild", 3.21, leads=2004, messages=31337, notes=("Slow.",))
+    report = RunReport("rebuild", 3.21, leads=2004, messages=31337, notes=("Slow.",))
+    calls.answers = {"rebuild": report, "rebuild_everything": report}
     assert call("rebuild").stdout.splitlines() == [
         "Rebuild: 2,004 leads, 31,337 messages, 0 changes in 3.2 s.",
         "Slow.",
     ]
     call("rebuild", "--user", "a", "--user", "b")
-    assert [keywords for _, keywords in calls.made] == [{"tenants": None}, {"tenants": ["a", "b"]}]
+    assert calls.made == [("rebuild_everything", {}), ("rebuild", {"tenants": ["a", "b"]})]
 
 
 def test_refresh(calls: Calls) -> None:
-    calls.answers["refresh"] = RunReport("refresh", 0.04, leads=3, changes=7)
+    calls.answers["refresh_and_heal"] = RunReport("refresh", 0.04, leads=3, changes=7)
     assert "3 leads, 0 messages, 7 changes in 0.0 s" in call("refresh", "--retry-failed").stdout
-    assert calls.made == [("refresh", {"retry_failed": True})]
+    assert calls.made == [("refresh_and_heal", {"retry_failed": True})]
 
 
 @pytest.mark.parametrize(
@@ -177,7 +178,7 @@ def test_capture_is_switched_off_for_a_reason_and_on_again(calls: Calls) -> None
     ],
 )
 def test_a_failure_is_one_sentence(calls: Calls, error: Exception, sentence: str) -> None:
-    calls.answers["refresh"] = error
+    calls.answers["refresh_and_heal"] = error
     result = call("refresh")
     assert result.exit_code == 1
     assert sentence in result.stderr
@@ -189,7 +190,7 @@ def test_ctrl_c_is_no_traceback(calls: Calls, monkeypatch: pytest.MonkeyPatch) -
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(sys.modules["projector.refresh"], "refresh", interrupted)
+    monkeypatch.setattr(sys.modules["projector.healing"], "refresh_and_heal", interrupted)
     assert calls.made == []
     result = call("refresh")
     assert (result.exit_code, result.stderr.splitlines()[0][:18]) == (1, "Error: Interrupted")

@@ -1,0 +1,210 @@
+"""Healing: bring the read model back to where refreshes alone keep it exact.
+
+That takes a rebuild of everything where it was never built, where it is of another projection version, where changes
+may have been missed, and where more of them wait than a rebuild costs. One session does it at a time; refreshes go on
+beside it, but freshness stands still as long as a gap is open.
+"""
+
+import time
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import psycopg
+import structlog
+from psycopg.rows import TupleRow
+
+from projector import capture, locks, rebuild
+from projector import refresh as refreshing
+from projector.errors import BlockedError, CaptureGapError, SourceMissingError
+from projector.migrate import PROJECTION_VERSION, missing_source
+from projector.progress import Progress
+from projector.report import RunReport
+from projector.statements import statement
+
+Connection = psycopg.Connection[TupleRow]
+
+_TRADED_AT_ONCE = 50_000
+_ROUNDS = 5
+_PAUSE = 0.1
+
+_log = structlog.get_logger("projector.healing")
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What a rebuild of everything would be for."""
+
+    version: int
+    built_at: datetime | None
+    switched_off: str | None
+    gap: str | None
+    interrupted: bool
+
+    @property
+    def reason(self) -> str | None:
+        """Why everything has to be rebuilt, an interrupted rebuild aside; None where nothing is wrong."""
+        if self.gap is not None:
+            return f"changes may have been missed: {self.gap}"
+        if self.built_at is None:
+            return "it was never built"
+        if self.version != PROJECTION_VERSION:
+            return f"it was built by projection version {self.version}, this is {PROJECTION_VERSION}"
+        return None
+
+    @property
+    def is_resumable(self) -> bool:
+        """Whether what an interrupted rebuild had done is of this projection version."""
+        return self.version == PROJECTION_VERSION
+
+
+def find_needs(conn: Connection) -> Needs:
+    """Look at everything that a rebuild may be needed for, but the depth of the queue."""
+    row = conn.execute(statement("upkeep", "find_needs")).fetchone()
+    if row is None:
+        return Needs(PROJECTION_VERSION, None, None, None, False)  # noqa: FBT003  # As the columns stand.
+    return Needs(*row)
+
+
+def restore_capture(conn: Connection, reason: str, *, patience: float = 60.0) -> None:
+    """Note a gap, and have the triggers stand again; what was missed meanwhile is left to `heal`.
+
+    Raises SourceMissingError where there is no table to put them on, BlockedError where a long transaction is in the
+    way, and CaptureGapError where an operator switched capture off: the gap stays open, to be tried again.
+    """
+    off = capture.switched_off(conn)
+    if off is not None:
+        raise CaptureGapError(
+            f"Changes are not seen: {off}. Run `capture on` when that is over; what was missed is rebuilt then."
+        )
+    capture.open_gap(conn, reason)
+    missing = missing_source(conn)
+    if missing:
+        raise SourceMissingError(
+            f"Changes may be missed, and the platform's tables are not all there: {'; '.join(missing)}."
+            " Once they are back, the triggers are installed again and what was missed is rebuilt."
+        )
+    capture.reinstall(conn, patience=patience)
+    _log.warning("the triggers stand again; a rebuild of what may have been missed follows")
+
+
+def heal(
+    conn: Connection, *, progress: Progress, queue_limit: int | None = None, finish_interrupted: bool = True
+) -> RunReport | None:
+    """Rebuild everything if there is a reason to; None where there is none, or where another session is at it.
+
+    Only gaps whose triggers stood again before the rebuild began are closed by it.
+    """
+    if not rebuild.try_lock(conn):
+        return None
+    try:
+        if queue_limit is not None:
+            _trade_queue(conn, queue_limit)
+        needs = find_needs(conn)
+        if needs.switched_off is not None:
+            return None
+        if needs.reason is None and not (needs.interrupted and finish_interrupted):
+            return None
+        _log.info("rebuilding everything", reason=needs.reason or "a rebuild was interrupted")
+        return _rebuild_everything(conn, progress, resume=needs.is_resumable)
+    finally:
+        _unlock(conn)
+
+
+def rebuild_everything(conn: Connection, *, progress: Progress) -> RunReport:
+    """Rebuild everything anew, reason or not, and heal with that whatever gap is open."""
+    refreshing.require_installed(conn)
+    if not rebuild.try_lock(conn):
+        raise BlockedError(
+            "Another rebuild is under way: wait until `status` says that it has ended, then try again."
+        )
+    try:
+        return _rebuild_everything(conn, progress, resume=False)
+    finally:
+        _unlock(conn)
+
+
+def refresh_and_heal(conn: Connection, *, retry_failed: bool, progress: Progress) -> RunReport:
+    """Refresh as the command line does: heal first what keeps a refresh from making everything visible.
+
+    Raises CaptureGapError where capture is switched off, and what a rebuild raises where it cannot be done.
+    """
+    started = time.monotonic()
+    refreshing.require_installed(conn)
+    notes: list[str] = []
+    for _ in range(_ROUNDS):
+        notes += _heal_and_wait(conn, progress)
+        try:
+            report = refreshing.refresh(conn, retry_failed=retry_failed, progress=progress)
+        except CaptureGapError:
+            continue
+        if find_needs(conn).gap is None:
+            return replace(report, seconds=time.monotonic() - started, notes=(*notes, *report.notes))
+    raise CaptureGapError(
+        f"Changes may have been missed, again and again: {find_needs(conn).gap}."
+        " Find out what keeps changing the triggers on the platform's tables."
+    )
+
+
+def _rebuild_everything(conn: Connection, progress: Progress, *, resume: bool) -> RunReport:
+    """With the lock of rebuilds: triggers first, then the rebuild, then the gaps that were open before it."""
+    conn.execute(statement("upkeep", "note_interrupted_runs"))
+    if capture.switched_off(conn) is None:
+        broken = capture.find_gap(conn)
+        if broken is not None:
+            restore_capture(conn, broken)
+        else:
+            capture.reinstall(conn)
+    gap_ids = capture.mended_gaps(conn)
+    report = rebuild.rebuild(conn, tenants=None, progress=progress, resume=resume)
+    if gap_ids:
+        capture.close_gaps(conn, gap_ids)
+        _log.warning("healed", gaps=len(gap_ids), leads=report.leads, seconds=round(report.seconds, 1))
+    return report
+
+
+def _unlock(conn: Connection) -> None:
+    if not conn.closed:
+        conn.execute("SELECT pg_advisory_unlock(%s, 0)", (locks.REBUILD,))
+
+
+def _heal_and_wait(conn: Connection, progress: Progress) -> list[str]:
+    """Heal until there is nothing more to heal, here or in another session; the answer is what was done."""
+    notes: list[str] = []
+    while True:
+        needs = find_needs(conn)
+        if needs.reason is None:
+            return notes
+        if needs.switched_off is not None:
+            restore_capture(conn, needs.switched_off)
+        report = heal(conn, progress=progress)
+        if report is None:
+            time.sleep(_PAUSE)
+        else:
+            notes.append(
+                f"Rebuilt everything in {report.seconds:.1f} s ({report.leads:,} leads), because {needs.reason}."
+            )
+
+
+def _trade_queue(conn: Connection, limit: int) -> int:
+    """Where more changes wait than the limit, give them up for a rebuild that follows; the answer is how many."""
+    row = conn.execute(statement("upkeep", "count_changes"), {"bound": limit + 1}).fetchone()
+    if row is None or row[0] <= limit:
+        return 0
+    newest = row[1]
+    with conn.transaction():
+        conn.execute("DELETE FROM projector.rebuild_tenants WHERE whole_rebuild")
+        reason = f"more than {limit:,} changes waited and were traded for a rebuild"
+        conn.execute(statement("upkeep", "open_traded_gap"), {"reason": reason})
+    traded = 0
+    for shard in locks.SHARDS:
+        deleted = _TRADED_AT_ONCE
+        while deleted == _TRADED_AT_ONCE:
+            with conn.transaction():
+                conn.execute("SELECT pg_advisory_xact_lock(%s, %s)", (locks.SHARD, shard))
+                deleted = conn.execute(
+                    statement("upkeep", "trade_changes"),
+                    {"shard": shard, "newest": newest, "size": _TRADED_AT_ONCE},
+                ).rowcount
+            traded += deleted
+    _log.warning("the queue was traded for a rebuild", changes=traded, limit=limit)
+    return traded
