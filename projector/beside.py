@@ -36,6 +36,7 @@ READ_TABLES = (
     "lead_messages",
     "lead_stats",
     "lead_day_stats",
+    "lead_hour_stats",
 )
 KEY_TABLES = ("conversation_keys", "contact_keys", "send_keys")
 

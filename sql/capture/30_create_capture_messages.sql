@@ -5,8 +5,8 @@
 --
 -- The ids of the messages are queued, so that a refresh reads only what changed of a long history: one row of the queue
 -- for a single message, else one for each shard and some 250 of them, a conversation's together. More than 100 of one
--- statement are a mass change, which gives way to single ones. A statement of very many is cut by number as well: all of
--- it could be one conversation's, and an array has a largest size.
+-- statement are a mass change, which gives way to single ones. A statement of very many is cut by number as well: all
+-- of it could be one conversation's, and an array has a largest size.
 CREATE OR REPLACE FUNCTION projector.capture_messages()
 RETURNS trigger
 LANGUAGE plpgsql

@@ -1,10 +1,10 @@
 -- By how much each combination of facets moves: the leads as they are now less the leads as they were.
 INSERT INTO stage_stats (
-    user_id, day, lead_status, total_score, on_whatsapp, on_instagram, on_webchat, has_extraction, has_email, leads
+    user_id, hour, lead_status, total_score, on_whatsapp, on_instagram, on_webchat, has_extraction, has_email, leads
 )
 SELECT
     side.user_id,
-    side.day,
+    side.hour,
     side.lead_status,
     side.total_score,
     side.on_whatsapp,
@@ -16,7 +16,7 @@ SELECT
 FROM (
     SELECT
         n.user_id,
-        (n.last_message_at AT TIME ZONE 'UTC')::date AS day,
+        date_trunc('hour', n.last_message_at, 'UTC') AS hour,
         n.lead_status,
         n.total_score,
         n.on_whatsapp,
@@ -29,7 +29,7 @@ FROM (
     UNION ALL
     SELECT
         o.user_id,
-        (o.last_message_at AT TIME ZONE 'UTC')::date AS day,
+        date_trunc('hour', o.last_message_at, 'UTC') AS hour,
         o.lead_status,
         o.total_score,
         o.on_whatsapp,
@@ -42,7 +42,7 @@ FROM (
 ) AS side
 GROUP BY
     side.user_id,
-    side.day,
+    side.hour,
     side.lead_status,
     side.total_score,
     side.on_whatsapp,

@@ -3,7 +3,7 @@ DELETE FROM read_model.lead_day_stats AS s
 USING (
     SELECT DISTINCT
         stage_stats.user_id,
-        stage_stats.day
+        (stage_stats.hour AT TIME ZONE 'UTC')::date AS day
     FROM stage_stats
     WHERE stage_stats.leads < 0
 ) AS d

@@ -1,8 +1,8 @@
 -- The stage: temporary tables that one batch of a refresh, a rebuild or a verify fills, and the next one clears.
 --
 -- Made once a session. Not ON COMMIT DELETE ROWS, which truncates every table at each commit: that took half of the
--- time of a refresh of one lead. `stale` says what to recompute, `stage` what the definition makes of it, `old` what the
--- read model held before. Recompute reads source tables and fills the stage; merge reads the stage and the read model.
+-- time of a refresh of one lead. `stale` says what to recompute, `stage` what the definition makes of it, `old` what
+-- the read model held before. Recompute reads source tables and fills the stage; merge reads the stage and the read model.
 CREATE TEMPORARY TABLE IF NOT EXISTS stage_changes (
     change_id bigint,
     shard smallint,
@@ -101,6 +101,8 @@ CREATE TEMPORARY TABLE IF NOT EXISTS stage_leads (LIKE read_model.leads);
 
 CREATE TEMPORARY TABLE IF NOT EXISTS old_leads (LIKE read_model.leads);
 
--- By how much each combination of facets has to move, by day of last_message_at.
-CREATE TEMPORARY TABLE IF NOT EXISTS stage_stats (LIKE read_model.lead_day_stats);
-ALTER TABLE pg_temp.stage_stats ALTER COLUMN day DROP NOT NULL;
+-- By how much each combination of facets has to move, by the UTC hour of last_message_at.
+CREATE TEMPORARY TABLE IF NOT EXISTS stage_stats (
+    LIKE read_model.lead_stats,
+    hour timestamptz
+);
