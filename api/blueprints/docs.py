@@ -10,7 +10,7 @@ from api.answers import JsonResponse
 from api.openapi import document
 
 docs = Blueprint("docs", __name__)
-page = get_swaggerui_blueprint("/docs", "/openapi.json", {"app_name": "Leads API"})
+page: Blueprint = get_swaggerui_blueprint("/docs", "/openapi.json", {"app_name": "Leads API"})
 
 _document = cache(document)
 
