@@ -21,7 +21,7 @@ _MESSAGES: dict[int, str] = {
     HTTPStatus.INTERNAL_SERVER_ERROR: "Something went wrong on our side",
 }
 
-log = structlog.get_logger()
+log = structlog.get_logger  # Called at each line: whoever configures later is heard.
 
 
 class LeadNotFoundError(NotFound):
@@ -47,14 +47,14 @@ def _refused(error: HTTPException) -> Response:
 
 
 def _unavailable(error: UnavailableError) -> Response:
-    log.warning(
+    log().warning(
         "unavailable", reason=str(error), cause=str(error.__cause__), correlation_id=g.get("correlation_id")
     )
     return _body(HTTPStatus.SERVICE_UNAVAILABLE, str(error), [("Retry-After", str(RETRY_AFTER_SECONDS))])
 
 
 def _failed(error: Exception) -> Response:
-    log.error("failed", path=request.path, correlation_id=g.get("correlation_id"), exc_info=error)
+    log().error("failed", path=request.path, correlation_id=g.get("correlation_id"), exc_info=error)
     code = HTTPStatus.INTERNAL_SERVER_ERROR
     return _body(code, _MESSAGES[code], [])
 

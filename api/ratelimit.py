@@ -17,7 +17,7 @@ LIMITED_BLUEPRINT = "leads"
 STORE_TIMEOUT_SECONDS = 1
 STORE_PAUSE_SECONDS = 5
 
-log = structlog.get_logger()
+log = structlog.get_logger  # Called at each line: whoever configures later is heard.
 
 
 def install(app: Flask, config: Config) -> None:
@@ -61,7 +61,7 @@ class TenantLimiter(Limiter):
                 return self._count_in(self.storage, key)
             except self.storage.base_exceptions as error:
                 self._pause_ends = monotonic() + STORE_PAUSE_SECONDS
-                log.warning("the store of the rate limit is away: counting in memory", cause=str(error))
+                log().warning("the store of the rate limit is away: counting in memory", cause=str(error))
         return self._count_in(self._own_storage, key)
 
     def _count_in(self, storage: Storage, key: str) -> tuple[int, float]:

@@ -1,0 +1,85 @@
+"""A database with nasty leads that all tests of the API read, and applications over it."""
+
+import random
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from api.app import create_app
+from api.config import Config
+from projector.progress import QUIET
+from projector.rebuild import rebuild
+from projector.refresh import refresh
+from tests.oracle.leads import Model, compute_leads
+from tests.oracle.source import read_source
+from tests.support import nasty
+from tests.support.server import Database, Server
+
+NOW = datetime(2026, 3, 29, 13, 7, 11, 123_456, tzinfo=UTC)
+PRINTED_NOW = "2026-03-29T13:07:11.123Z"
+
+
+@dataclass(frozen=True)
+class Library:
+    """A built read model, what its source rows mean, and the tenant with the most leads."""
+
+    database: Database
+    model: Model
+    tenant: str
+
+    @property
+    def phone(self) -> str:
+        """A lead with messages."""
+        leads = self.model.of_tenant(self.tenant).values()
+        return max(leads, key=lambda lead: len(lead.messages)).customer_phone
+
+    @property
+    def base(self) -> str:
+        return f"/users/{self.tenant}/leads"
+
+
+@pytest.fixture(scope="session")
+def library(server: Server, template: Database) -> Iterator[Library]:
+    database = server.create("api", template=template.name)
+    with database.connect() as conn:
+        nasty.write(conn, nasty.generate(random.Random(7), 60, now=NOW))
+        rebuild(conn, tenants=None, progress=QUIET)
+        refresh(conn, retry_failed=False, progress=QUIET)
+
+        def lower(text: str) -> str:
+            row = conn.execute("SELECT lower(%s::text)", (text,)).fetchone()
+            assert row is not None
+            return str(row[0])
+
+        model = compute_leads(read_source(conn), lower)
+    tenant = max(model.leads, key=lambda user_id: len(model.leads[user_id]))
+    yield Library(database, model, tenant)
+    server.drop(database)
+
+
+MakeApp = Callable[..., Flask]
+
+
+@pytest.fixture
+def make_app() -> Iterator[MakeApp]:
+    """Makes applications; their pools are closed after the test."""
+    with ExitStack() as stack:
+
+        def make(database: Database, *, now: datetime = NOW, **settings: Any) -> Flask:  # noqa: ANN401
+            defaults: dict[str, Any] = {"rate_limit": "", "log_level": "ERROR"}
+            app = create_app(Config(database.url, **{**defaults, **settings}), clock=lambda: now)
+            stack.callback(app.extensions["leads_database"].engine.dispose)
+            return app
+
+        yield make
+
+
+@pytest.fixture
+def client(library: Library, make_app: MakeApp) -> FlaskClient:
+    return make_app(library.database).test_client()

@@ -1,0 +1,130 @@
+"""What all answers have in common."""
+
+import re
+from datetime import timedelta
+
+import pytest
+from flask.testing import FlaskClient
+
+from api.answers import new_correlation_id
+from api.values import printed
+from tests.api.conftest import NOW, PRINTED_NOW, Library, MakeApp
+from tests.support.server import Database
+
+LIST = ["success", "data", "pagination", "timestamp", "correlationId"]
+OTHERS = ["success", "data", "timestamp", "correlationId"]
+
+
+def paths(library: Library) -> dict[str, list[str]]:
+    lead = f"{library.base}/{library.phone}"
+    return {library.base: LIST, f"{library.base}/stats": OTHERS, lead: OTHERS, f"{lead}/messages": OTHERS}
+
+
+def test_keys_and_their_order(client: FlaskClient, library: Library) -> None:
+    for path, keys in paths(library).items():
+        answer = client.get(path)
+        body = answer.get_json()
+        assert list(body) == keys
+        assert body["success"] is True
+        assert body["timestamp"] == PRINTED_NOW
+        assert answer.content_type == "application/json"
+
+
+def test_trailing_slash_is_the_same_resource(client: FlaskClient, library: Library) -> None:
+    headers = {"X-Correlation-Id": "same"}
+    for path in paths(library):
+        with_slash, without = client.get(f"{path}/", headers=headers), client.get(path, headers=headers)
+        assert (with_slash.status_code, with_slash.data) == (200, without.data)
+
+
+def test_head_is_get_without_the_body(client: FlaskClient, library: Library) -> None:
+    headers = {"X-Correlation-Id": "same"}
+    for path in [*paths(library), "/health/live", "/health/ready"]:
+        head, get = client.head(path, headers=headers), client.get(path, headers=headers)
+        assert head.data == b""
+        assert head.status_code == get.status_code
+        assert head.headers == get.headers
+    assert client.head(f"{library.base}/1").status_code == 404
+
+
+def test_options(client: FlaskClient, library: Library) -> None:
+    for path in paths(library):
+        answer = client.options(path)
+        assert answer.status_code == 200
+        assert set(answer.allow) == {"GET", "HEAD", "OPTIONS"}
+        assert answer.data == b""
+
+
+@pytest.mark.parametrize("given", ["a", "A-Za.z_0-9", "x" * 128])
+def test_a_callers_correlation_id_is_kept(client: FlaskClient, library: Library, given: str) -> None:
+    answer = client.get(library.base, headers={"X-Correlation-Id": given})
+    assert answer.get_json()["correlationId"] == answer.headers["X-Correlation-Id"] == given
+
+
+@pytest.mark.parametrize("given", ["", " ", "a b", "x" * 129, 'a"b', "a\N{LATIN SMALL LETTER E WITH ACUTE}", "a/b"])
+def test_another_correlation_id_is_replaced(client: FlaskClient, library: Library, given: str) -> None:
+    answer = client.get(library.base, headers={"X-Correlation-Id": given})
+    made = answer.get_json()["correlationId"]
+    assert re.fullmatch(r"1774789631123-[0-9a-z]{9}", made)
+    assert answer.headers["X-Correlation-Id"] == made
+
+
+def test_correlation_ids_differ() -> None:
+    assert len({new_correlation_id(NOW) for _ in range(1000)}) == 1000
+
+
+def test_the_age_of_the_data(client: FlaskClient, library: Library) -> None:
+    with library.database.connect() as conn:
+        row = conn.execute("SELECT min(as_of) FROM read_model.freshness").fetchone()
+    assert row is not None
+    for path in [*paths(library), f"{library.base}/1"]:
+        answer = client.get(path)
+        assert answer.headers["X-Data-As-Of"] == printed(row[0])
+        assert "X-Data-Dead-Letters" not in answer.headers
+
+
+def test_no_age_where_nothing_was_ever_fresh(database: Database, make_app: MakeApp) -> None:
+    with database.connect() as conn:
+        conn.execute("DELETE FROM read_model.freshness")
+    answer = make_app(database).test_client().get("/users/nobody/leads")
+    assert answer.status_code == 200
+    assert "X-Data-As-Of" not in answer.headers
+
+
+def test_dead_letters_of_the_tenant(database: Database, make_app: MakeApp) -> None:
+    with database.connect() as conn:
+        conn.execute("INSERT INTO read_model.tenants (user_id, dead_letters) VALUES ('a', 3), ('b', 0)")
+    client = make_app(database).test_client()
+    assert client.get("/users/a/leads").headers["X-Data-Dead-Letters"] == "3"
+    assert client.get("/users/a/leads/1").headers["X-Data-Dead-Letters"] == "3"
+    assert "X-Data-Dead-Letters" not in client.get("/users/b/leads").headers
+
+
+def test_an_unknown_tenant(client: FlaskClient) -> None:
+    answer = client.get("/users/nobody/leads").get_json()
+    assert answer["data"] == []
+    assert answer["pagination"] == {"total": 0, "limit": 50, "offset": 0, "hasMore": False}
+    numbers = client.get("/users/nobody/leads/stats").get_json()["data"]
+    assert set(numbers.pop("by_platform").values()) | set(numbers.values()) == {0}
+
+
+def test_windows_move_with_the_clock(library: Library, make_app: MakeApp) -> None:
+    moments = [lead.last_message_at for lead in library.model.of_tenant(library.tenant).values()]
+    last = max(moment for moment in moments if moment is not None)
+    edge = last + timedelta(days=7)
+    for now, inside in ((edge, True), (edge + timedelta(milliseconds=1), False)):
+        client = make_app(library.database, now=now).test_client()
+        count = client.get(f"{library.base}/stats").get_json()["data"]["leads_last_7_days"]
+        page = client.get(f"{library.base}?days=7").get_json()
+        assert (count > 0) is inside
+        assert count == page["pagination"]["total"] == len(page["data"])
+
+
+def test_a_phone_in_any_spelling(client: FlaskClient, library: Library) -> None:
+    leads = library.model.of_tenant(library.tenant)
+    phone = next(phone for phone in leads if phone.isdigit() and len(phone) > 5)
+    for spelling in (phone, f"%2B{phone}", f"+{phone}", f"%20({phone[:2]})%20{phone[2:5]}-{phone[5:]}.%C2%A0"):
+        assert client.get(f"{library.base}/{spelling}").get_json()["data"]["customer_phone"] == phone
+        body = client.get(f"{library.base}?customer_phone={spelling}").get_json()
+        assert [lead["customer_phone"] for lead in body["data"]] == [phone]
+        assert client.get(f"{library.base}/{spelling}/messages").get_json()["data"]["customer_phone"] == phone

@@ -1,0 +1,219 @@
+"""Every failure, on every way to it, has the one shape of error."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+import psycopg
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from api.app import LARGEST_BODY
+from api.blueprints import leads as endpoints
+from tests.api.conftest import PRINTED_NOW, Library, MakeApp
+from tests.support.server import Database
+
+PHRASES = {
+    400: "Bad Request",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    413: "Request Entity Too Large",
+    429: "Too Many Requests",
+    500: "Internal Server Error",
+    503: "Service Unavailable",
+}
+
+
+def check(answer: TestResponse, status: int) -> str:
+    """The answer is an error of this status and of nothing but the documented shape; gives its message."""
+    assert answer.status_code == status
+    assert answer.content_type == "application/json"
+    body: dict[str, Any] = answer.get_json()
+    assert list(body) == ["error", "message", "timestamp", "correlationId"]
+    assert body["error"] == PHRASES[status]
+    assert body["timestamp"] == PRINTED_NOW
+    assert re.fullmatch(r"[0-9]{13}-[0-9a-z]{9}", body["correlationId"])
+    assert answer.headers["X-Correlation-Id"] == body["correlationId"]
+    message = str(body["message"])
+    assert message
+    assert not re.search(r"select|read_model|psycopg|sqlalchemy|traceback|<", message, re.IGNORECASE)
+    return message
+
+
+@pytest.mark.parametrize(
+    ("query", "named"),
+    [
+        ("limit=0", ["limit"]),
+        ("limit=ten", ["limit"]),
+        ("offset=-1", ["offset"]),
+        ("offset=2147483648", ["offset"]),
+        ("days=0&days=1", ["days"]),
+        ("days=36501", ["days"]),
+        ("min_total_score=4&max_total_score=16", ["min_total_score", "max_total_score"]),
+        ("min_total_score=9&max_total_score=8", ["min_total_score", "max_total_score"]),
+        ("from_date=2025-02-01&to_date=2025-01-31", ["from_date", "to_date"]),
+        ("from_date=20250101&to_date=2025-02-30", ["from_date", "to_date"]),
+        ("platform=telegram", ["platform"]),
+        ("platform=,", ["platform"]),
+        ("lead_status=Hot,Boiling", ["lead_status"]),
+        ("has_email=yes&has_extraction=2", ["has_email", "has_extraction"]),
+        ("sort_by=score&sort_order=down", ["sort_by", "sort_order"]),
+        (f"search={'x' * 201}", ["search"]),
+        ("limt=1", ["limt", "limit"]),
+        ("Platform=whatsapp", ["Platform", "platform"]),
+        ("lead_status%00=Hot", ["NUL"]),
+        ("search=%00", ["search", "NUL"]),
+        ("search=%ff", ["search", "UTF-8"]),
+        ("_=%ff", ["_", "UTF-8"]),
+        ("limit=1&limit=2", ["limit"]),
+    ],
+)
+def test_bad_parameters_are_all_named(
+    client: FlaskClient, library: Library, query: str, named: list[str]
+) -> None:
+    message = check(client.get(f"{library.base}?{query}"), 400)
+    assert [name for name in named if name not in message] == []
+
+
+@pytest.mark.parametrize("path", ["", "/stats", "/918979556941", "/918979556941/messages"])
+def test_each_endpoint_refuses_an_unknown_parameter(client: FlaskClient, library: Library, path: str) -> None:
+    assert "nonsense" in check(client.get(f"{library.base}{path}?nonsense=1"), 400)
+
+
+@pytest.mark.parametrize("path", ["/stats", "/918979556941"])
+def test_endpoints_without_parameters_take_none_of_the_others(
+    client: FlaskClient, library: Library, path: str
+) -> None:
+    assert "limit" in check(client.get(f"{library.base}{path}?limit=1"), 400)
+
+
+def test_a_bad_parameter_is_seen_before_the_lead_is_looked_up(client: FlaskClient) -> None:
+    check(client.get("/users/nobody/leads/1/messages?limit=0"), 400)
+
+
+@pytest.mark.parametrize(
+    "path", ["/users/a%00b/leads", "/users/%ff/leads", "/users/a/leads/%c3%28", "/%00", "/health/live%00"]
+)
+def test_a_path_that_cannot_be_read(client: FlaskClient, path: str) -> None:
+    # As servers hand it on; the client's own way through text would mend it.
+    answer = client.get("/", environ_overrides={"PATH_INFO": unquote_to_bytes(path).decode("latin-1")})
+    assert "path" in check(answer, 400)
+
+
+@pytest.mark.parametrize("path", ["/1", "/1/messages", "/%20", "/%20/messages", "/stats/messages"])
+def test_unknown_lead(client: FlaskClient, library: Library, path: str) -> None:
+    assert check(client.get(f"{library.base}{path}"), 404) == "Lead not found"
+
+
+def test_a_lead_of_another_tenant_cannot_be_told_from_none(client: FlaskClient, library: Library) -> None:
+    phones = {user_id: set(leads) for user_id, leads in library.model.leads.items()}
+    mine = phones.pop(library.tenant)
+    foreign = next(phone for others in phones.values() for phone in sorted(others - mine) if phone.isdigit())
+    theirs, nobodys = (client.get(f"{library.base}/{phone}") for phone in (foreign, "1"))
+    assert check(theirs, 404) == check(nobodys, 404) == "Lead not found"
+    assert list(theirs.headers.keys()) == list(nobodys.headers.keys())
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "/users",
+        "/users/a",
+        "/users//leads",
+        "/users/a/leads//messages",
+        "/users/a/leads/1/messages/2",
+        "/users/a/leads/b%2Fc",
+        "//users/a/leads",
+        "/docs/nothing",
+    ],
+)
+def test_unknown_route(client: FlaskClient, path: str) -> None:
+    assert check(client.get(path), 404) != "Lead not found"
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "TRACE"])
+@pytest.mark.parametrize("path", ["", "/stats", "/1", "/1/messages"])
+def test_a_method_that_is_not_taken(client: FlaskClient, library: Library, method: str, path: str) -> None:
+    answer = client.open(f"{library.base}{path}", method=method)
+    check(answer, 405)
+    assert set(answer.allow) == {"GET", "HEAD", "OPTIONS"}
+
+
+def test_a_body_that_is_too_large(client: FlaskClient, library: Library) -> None:
+    check(client.get(library.base, data=b"x" * (LARGEST_BODY + 1)), 413)
+    assert client.get(library.base, data=b"x" * LARGEST_BODY).status_code == 200
+
+
+def test_too_many_requests(library: Library, make_app: MakeApp) -> None:
+    client = make_app(library.database, rate_limit="1 per minute").test_client()
+    assert client.get(library.base).status_code == 200
+    check(client.get(library.base), 429)
+
+
+@pytest.fixture
+def broken(library: Library, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch) -> Flask:
+    """An application with a mistake in it."""
+
+    def mistake(*_: object) -> None:
+        raise ZeroDivisionError("SELECT secret FROM read_model.leads")
+
+    monkeypatch.setattr(endpoints.queries, "single_lead", mistake)
+    return make_app(library.database, log_level="ERROR")
+
+
+def test_a_mistake_of_ours(capsys: pytest.CaptureFixture[str], broken: Flask, library: Library) -> None:
+    answer = broken.test_client().get(f"{library.base}/1")
+    check(answer, 500)
+    logged = capsys.readouterr().err
+    assert "ZeroDivisionError" in logged
+    assert answer.get_json()["correlationId"] in logged
+
+
+def test_an_error_of_the_database_that_means_a_mistake_of_ours(
+    library: Library, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = make_app(library.database, log_level="ERROR")
+    monkeypatch.setattr(
+        app.extensions["leads_database"], "_fetch", lambda *_: (_ for _ in ()).throw(psycopg.errors.SyntaxError())
+    )
+    check(app.test_client().get(library.base), 500)
+
+
+def test_a_database_that_is_away(make_app: MakeApp) -> None:
+    nowhere = Database("postgresql://nobody@127.0.0.1:1/nothing", "nothing")
+    client = make_app(nowhere, log_level="ERROR").test_client()
+    for path in ("/users/a/leads", "/users/a/leads/stats", "/users/a/leads/1", "/users/a/leads/1/messages"):
+        answer = client.get(path)
+        assert "reached" in check(answer, 503)
+        assert int(answer.headers["Retry-After"]) >= 1
+    check(client.get("/health/ready"), 503)
+    assert client.get("/health/live").status_code == 200
+
+
+@pytest.fixture
+def slow(database: Database) -> Iterator[Database]:
+    """A database where somebody holds on to every lead."""
+    with database.connect() as holder, holder.transaction():
+        holder.execute("LOCK TABLE read_model.leads IN ACCESS EXCLUSIVE MODE")
+        yield database
+
+
+def test_a_database_that_takes_too_long(slow: Database, make_app: MakeApp) -> None:
+    client = make_app(slow, statement_timeout_ms=50, log_level="ERROR").test_client()
+    answer = client.get("/users/a/leads")
+    assert "too long" in check(answer, 503)
+    assert int(answer.headers["Retry-After"]) >= 1
+
+
+def test_a_database_without_the_read_model(source_database: Database, make_app: MakeApp) -> None:
+    client = make_app(source_database, log_level="ERROR").test_client()
+    assert "not installed" in check(client.get("/users/a/leads"), 503)
+
+
+def test_a_role_that_is_not_there(database: Database, make_app: MakeApp) -> None:
+    client = make_app(database, role="nobody_at_all", log_level="ERROR").test_client()
+    check(client.get("/users/a/leads"), 503)
