@@ -24,7 +24,7 @@ PATIENCE = 30.0
 
 
 class Stepped:
-    """Some work in a thread with a connection of its own, which stands still at the pause points it is told."""
+    """Some work in a thread with a connection of its own, which stands still at pause points, in their order."""
 
     def __init__(self, database: Database, work: Callable[[Connection, Pause], Any], *stops: str) -> None:
         self._stops = list(stops)
@@ -69,34 +69,37 @@ class Stepped:
 
     def _pause(self, point: str) -> None:
         with self._changed:
-            if point not in self._stops:
+            if self._stops[:1] != [point]:
                 return
-            self._stops.remove(point)
+            self._stops.pop(0)
             self._at, self._may_go = point, False
             self._changed.notify_all()
             assert self._changed.wait_for(lambda: self._may_go, PATIENCE), f"nobody went on from {point}"
-            self._at = None
 
     def reach(self, point: str) -> None:
         """Wait until the work stands at a point."""
+        if not self.reaches(point):
+            raise AssertionError(f"the work ended before {point}") from self.error
+
+    def reaches(self, point: str) -> bool:
+        """Wait until the work stands at a point, or has ended; whether it stands there."""
         with self._changed:
             assert self._changed.wait_for(lambda: self._at == point or self._ended.is_set(), PATIENCE), (
                 f"{point} was not reached"
             )
-        if self._at != point:
-            raise AssertionError(f"the work ended before {point}") from self.error
+        return self._at == point
 
     def go_on(self) -> None:
         """Let the work go on from where it stands."""
         with self._changed:
-            self._may_go = True
+            self._at, self._may_go = None, True
             self._changed.notify_all()
 
     def go_on_freely(self) -> None:
         """Let the work go on, and stop nowhere any more."""
         with self._changed:
             self._stops.clear()
-            self._may_go = True
+            self._at, self._may_go = None, True
             self._changed.notify_all()
 
     def finish(self) -> Any:  # noqa: ANN401  # Whatever the work answers.
