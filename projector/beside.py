@@ -14,6 +14,8 @@ tables empty: the swap waits for such readers, for a while; the caller then rebu
 
 import re
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import LiteralString
 
 import psycopg
@@ -212,41 +214,77 @@ def _swap(conn: Connection, built: str, pause: batch.Pause, patience: float) -> 
     conn.execute("SELECT set_config('enable_seqscan', 'off', false)")
     deadline = time.monotonic() + patience
     waited = 0.01
+    written = built
     while True:
-        while _replay(conn) > _FEW:
-            pass
+        # A reader that was there before the round before is a long one: no need to hold refreshes up for it.
+        before = written
+        while True:
+            changes, last = _replay(conn)
+            written = last or written
+            if changes <= _FEW:
+                break
         pause("caught up")
-        if not _old_snapshot(conn, built) and _try_swap(conn, pause):
-            return
+        if not _old_snapshot(conn, before):
+            written, is_swapped = _try_swap(conn, written, pause, waited)
+            if is_swapped:
+                return
         if time.monotonic() > deadline:
             raise CannotSwapError("an old snapshot, or a reader that holds a table, did not end in time")
         time.sleep(waited)
         waited = min(waited * 2, 0.5)
 
 
-def _old_snapshot(conn: Connection, built: str) -> bool:
-    """Whether a session reads in a snapshot that is older than the tables beside, which it would find empty."""
-    row = conn.execute(statement("beside", "find_old_snapshot"), {"built": built}).fetchone()
+def _old_snapshot(conn: Connection, written: str) -> bool:
+    """Whether a session reads in a snapshot that lacks rows which this transaction wrote beside, or earlier ones."""
+    row = conn.execute(statement("beside", "find_old_snapshot"), {"written": written}).fetchone()
     return bool(row and row[0])
 
 
-def _try_swap(conn: Connection, pause: batch.Pause) -> bool:
+def _try_swap(conn: Connection, written: str, pause: batch.Pause, patience: float) -> tuple[str, bool]:
+    """Apply the last changes and swap, while no refresh runs; the answer has the last transaction that wrote beside.
+
+    The tables take the place of the old ones only when every snapshot that could be read in has all of their rows: so
+    they say the same as the old ones to each reader, whenever it began.
+    """
+    with _owned_shards(conn):
+        while True:
+            changes, last = _replay(conn)
+            written = last or written
+            if not changes:
+                break
+        pause("replayed")
+        deadline = time.monotonic() + patience
+        while _old_snapshot(conn, written):
+            if time.monotonic() > deadline:
+                return written, False
+            time.sleep(0.002)
+        try:
+            with conn.transaction():
+                conn.execute("SELECT set_config('lock_timeout', %s, true)", (_SWAP_LOCK_TIMEOUT,))
+                for command in _swap_commands():
+                    conn.execute(command, prepare=False)
+                for text in steps("swap").values():
+                    conn.execute(text, prepare=False)
+                pause("swapped")
+        except psycopg.errors.LockNotAvailable:
+            return written, False
+    return written, True
+
+
+@contextmanager
+def _owned_shards(conn: Connection) -> Iterator[None]:
+    """Own every shard of the queue, through several transactions."""
     try:
-        with conn.transaction():
-            for shard in locks.SHARDS:
-                conn.execute("SELECT pg_advisory_xact_lock(%s, %s)", (locks.SHARD, shard))
-            while _replay_batch(conn):
-                pass
-            pause("replayed")
-            conn.execute("SELECT set_config('lock_timeout', %s, true)", (_SWAP_LOCK_TIMEOUT,))
-            for command in _swap_commands():
-                conn.execute(command, prepare=False)
-            for text in steps("swap").values():
-                conn.execute(text, prepare=False)
-            pause("swapped")
-    except psycopg.errors.LockNotAvailable:
-        return False
-    return True
+        for shard in locks.SHARDS:
+            conn.execute("SELECT pg_advisory_lock(%s, %s)", (locks.SHARD, shard))
+        yield
+    finally:
+        if not conn.closed:
+            conn.execute(
+                "SELECT pg_advisory_unlock(classid::integer, objid::integer) FROM pg_locks WHERE locktype = 'advisory'"
+                " AND pid = pg_backend_pid() AND classid = %s AND objsubid = 2",
+                (locks.SHARD,),
+            )
 
 
 def _swap_commands() -> list[sql.Composed]:
@@ -263,10 +301,14 @@ def _swap_commands() -> list[sql.Composed]:
     return commands
 
 
-def _replay(conn: Connection) -> int:
-    """Apply the next of the noted changes beside; the answer is how many there were."""
+def _replay(conn: Connection) -> tuple[int, str | None]:
+    """Apply the next of the noted changes beside; the answer is how many there were, and the transaction."""
     with conn.transaction():
-        return _replay_batch(conn)
+        changes = _replay_batch(conn)
+        if not changes:
+            return 0, None
+        row = conn.execute("SELECT pg_current_xact_id()::xid::text").fetchone()
+    return changes, row[0] if row else None
 
 
 def _replay_batch(conn: Connection) -> int:

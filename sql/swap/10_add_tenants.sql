@@ -1,7 +1,12 @@
--- Every tenant has a row, and a new version: all of it was written again.
+-- Every tenant has a row, and a new version: all of it was written again, or is gone.
 INSERT INTO read_model.tenants AS t (user_id, version)
-SELECT DISTINCT
+SELECT
     s.user_id,
     1
 FROM read_model.lead_stats AS s
+UNION
+SELECT
+    known.user_id,
+    1
+FROM read_model.tenants AS known
 ON CONFLICT (user_id) DO UPDATE SET version = t.version + 1;
