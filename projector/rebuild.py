@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 
 import psycopg
 import structlog
@@ -88,18 +89,19 @@ def _rebuild_in_place(
     conn.execute("CREATE TEMPORARY TABLE IF NOT EXISTS wrong_keys (kind text, key text)")
     _plan(conn, tenants, resume=resume)
     planned = conn.execute(
-        "SELECT user_id, coalesce(cursor_phone, '') FROM projector.rebuild_tenants ORDER BY user_id"
+        "SELECT user_id, coalesce(cursor_phone, ''), requested_at FROM projector.rebuild_tenants ORDER BY user_id"
     ).fetchall()
-    total = _count_leads(conn, [user_id for user_id, _ in planned])
+    since = min((requested_at for _, _, requested_at in planned), default=_clock(conn))
+    total = _count_leads(conn, [user_id for user_id, _, _ in planned])
     run = _Run(_open_run(conn, tenants, total), progress, pause)
     progress.start("rebuild", total, "leads")
     leads = messages = 0
     with _logged(conn, run.run_id):
-        for user_id, cursor in planned:
+        for user_id, cursor, _ in planned:
             written = _rebuild_tenant(conn, user_id, cursor, run)
             leads, messages = leads + written.leads, messages + written.messages
         if tenants is None:
-            _note_built(conn)
+            _note_built(conn, since)
     progress.finish()
     return batch.Written(leads, messages)
 
@@ -108,6 +110,7 @@ def _rebuild_beside(
     conn: Connection, progress: Progress, pause: batch.Pause, patience: float
 ) -> batch.Written:
     run_id = _open_run(conn, None, None)
+    since = _clock(conn)
     with _logged(conn, run_id):
         written = beside.rebuild_beside(conn, progress, pause=pause, patience=patience)
         conn.execute("DELETE FROM projector.rebuild_tenants")
@@ -115,7 +118,7 @@ def _rebuild_beside(
             "UPDATE projector.runs SET leads = %s, messages = %s WHERE run_id = %s",
             (written.leads, written.messages, run_id),
         )
-        _note_built(conn)
+        _note_built(conn, since)
     return written
 
 
@@ -142,10 +145,27 @@ def _logged(conn: Connection, run_id: int) -> Iterator[None]:
     _close_run(conn, run_id, "done", None)
 
 
-def _note_built(conn: Connection) -> None:
-    conn.execute(
-        "UPDATE read_model.projection SET version = %s, built_at = clock_timestamp()", (PROJECTION_VERSION,)
-    )
+def _note_built(conn: Connection, since: datetime) -> None:
+    """Say that everything was built from what was committed before that moment, or later."""
+    with conn.transaction():
+        conn.execute(
+            "UPDATE read_model.projection SET version = %s, built_at = clock_timestamp()",
+            (PROJECTION_VERSION,),
+        )
+        # All shards at once: while one of them had no row, the others would speak for it.
+        conn.execute(
+            "INSERT INTO read_model.freshness (shard, as_of) SELECT s, %s FROM unnest(%s::smallint[]) AS s"
+            " ON CONFLICT DO NOTHING",
+            (since, list(locks.SHARDS)),
+        )
+
+
+def _clock(conn: Connection) -> datetime:
+    row = conn.execute("SELECT clock_timestamp()").fetchone()
+    if row is None:
+        raise AssertionError
+    moment: datetime = row[0]
+    return moment
 
 
 def _is_planned(conn: Connection) -> bool:
@@ -198,8 +218,8 @@ def _plan(conn: Connection, tenants: Sequence[str] | None, *, resume: bool) -> N
         if wanted is None:
             wanted = [row[0] for row in conn.execute(statement("rebuild", "find_tenants")).fetchall()]
         conn.execute(
-            "INSERT INTO projector.rebuild_tenants (user_id, whole_rebuild)"
-            " SELECT DISTINCT t, %s FROM unnest(%s::text[]) AS t",
+            "INSERT INTO projector.rebuild_tenants (user_id, whole_rebuild, requested_at)"
+            " SELECT DISTINCT t, %s, now() FROM unnest(%s::text[]) AS t",
             (tenants is None, list(wanted)),
         )
 

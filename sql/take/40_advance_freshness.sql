@@ -1,10 +1,7 @@
 -- Say how fresh the shards are: everything committed before started_at is contained once this transaction commits.
 --
--- Parameters: shards, started_at, at_least (an idle refresh moves a row only when it is a second old).
-INSERT INTO read_model.freshness AS f (shard, as_of)
-SELECT
-    drained.shard,
-    %(started_at)s
-FROM unnest(%(shards)s::smallint[]) AS drained (shard)
-ON CONFLICT (shard) DO UPDATE SET as_of = excluded.as_of
-WHERE f.as_of + %(at_least)s::interval <= excluded.as_of;
+-- Parameters: shards, started_at, at_least (an idle refresh moves a row only when it is a second old). The rows come
+-- with the first rebuild of everything: before it, a drained queue says nothing.
+UPDATE read_model.freshness AS f
+SET as_of = %(started_at)s
+WHERE f.shard = any(%(shards)s::smallint[]) AND f.as_of + %(at_least)s::interval <= %(started_at)s;
