@@ -106,11 +106,11 @@ def reinstall(conn: Connection, *, patience: float = _LOCK_PATIENCE) -> None:
                 )
 
 
-def open_gap(conn: Connection, reason: str) -> None:
-    """Note that changes may have been missed from now on, where it is not noted yet, for status and readiness."""
+def open_gap(conn: Connection, reason: str) -> bool:
+    """Note that changes may have been missed from now on, for status and readiness; false where it is noted already."""
     with conn.transaction():
         conn.execute("LOCK TABLE projector.capture_gaps IN SHARE ROW EXCLUSIVE MODE")
-        conn.execute(
+        opened = conn.execute(
             "INSERT INTO projector.capture_gaps (reason) SELECT %s"
             " WHERE NOT EXISTS (SELECT FROM projector.capture_gaps"
             "  WHERE healed_at IS NULL AND reinstalled_at IS NULL AND reason = %s)",
@@ -120,6 +120,7 @@ def open_gap(conn: Connection, reason: str) -> None:
             "UPDATE read_model.projection SET capture_gap = %s WHERE capture_gap IS DISTINCT FROM %s",
             (reason, reason),
         )
+    return opened.rowcount > 0
 
 
 def open_gaps(conn: Connection) -> list[tuple[int, datetime, str]]:

@@ -65,6 +65,12 @@ def find_needs(conn: Connection) -> Needs:
     return Needs(*row)
 
 
+def is_too_deep(conn: Connection, limit: int) -> bool:
+    """Whether more changes wait than the limit."""
+    row = conn.execute(statement("upkeep", "count_changes"), {"bound": limit + 1}).fetchone()
+    return row is not None and row[0] > limit
+
+
 def restore_capture(conn: Connection, reason: str, *, patience: float = 60.0) -> None:
     """Note a gap, and have the triggers stand again; what was missed meanwhile is left to `heal`.
 
@@ -76,7 +82,8 @@ def restore_capture(conn: Connection, reason: str, *, patience: float = 60.0) ->
         raise CaptureGapError(
             f"Changes are not seen: {off}. Run `capture on` when that is over; what was missed is rebuilt then."
         )
-    capture.open_gap(conn, reason)
+    if capture.open_gap(conn, reason):
+        _log.error("changes may have been missed", reason=reason)
     missing = missing_source(conn)
     if missing:
         raise SourceMissingError(
@@ -187,10 +194,10 @@ def _heal_and_wait(conn: Connection, progress: Progress) -> list[str]:
 
 def _trade_queue(conn: Connection, limit: int) -> int:
     """Where more changes wait than the limit, give them up for a rebuild that follows; the answer is how many."""
-    row = conn.execute(statement("upkeep", "count_changes"), {"bound": limit + 1}).fetchone()
-    if row is None or row[0] <= limit:
+    if not is_too_deep(conn, limit):
         return 0
-    newest = row[1]
+    row = conn.execute("SELECT max(change_id) FROM projector.changes").fetchone()
+    newest = row[0] if row else None
     with conn.transaction():
         conn.execute("DELETE FROM projector.rebuild_tenants WHERE whole_rebuild")
         reason = f"more than {limit:,} changes waited and were traded for a rebuild"

@@ -16,5 +16,10 @@ TENANT = 0x1EAD02
 REBUILD = 0x1EAD03
 """Held by a session while it rebuilds. No second key but 0."""
 
+JOB = 0x1EAD04
+"""Second key: VERIFY_JOB or PRUNE_JOB. Held by the session of the one scheduler that does it."""
+
+VERIFY_JOB, PRUNE_JOB = 0, 1
+
 SHARDS = (0, 1, 2, 3)
 """The shards of the queue, as projector.shard_of() has them."""
