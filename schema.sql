@@ -342,12 +342,14 @@ COMMENT ON COLUMN read_model.lead_hour_stats.hour IS 'Start of the UTC hour of l
 COMMENT ON COLUMN read_model.lead_hour_stats.leads IS 'Number of leads; a row that reached 0 is deleted.';
 
 CREATE TABLE IF NOT EXISTS read_model.freshness (
-    shard smallint PRIMARY KEY,
-    as_of timestamptz NOT NULL
+    only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+    as_of timestamptz NOT NULL,
+    shards timestamptz[] NOT NULL
 ) WITH (fillfactor = 10);
-COMMENT ON TABLE read_model.freshness IS 'One row a shard of the queue. Every change committed before min(as_of) is contained in the read model, dead letters excepted.';
-COMMENT ON COLUMN read_model.freshness.shard IS 'Shard of projector.changes.';
-COMMENT ON COLUMN read_model.freshness.as_of IS 'Start of the last refresh that left nothing of this shard waiting, capture being intact.';
+COMMENT ON TABLE read_model.freshness IS 'One row, from the first rebuild of everything on. One and not one a shard, since an idle refresh writes it each second.';
+COMMENT ON COLUMN read_model.freshness.only_row IS 'Holds the table to one row.';
+COMMENT ON COLUMN read_model.freshness.as_of IS 'Every change committed before is contained in the read model, dead letters excepted: the least of shards.';
+COMMENT ON COLUMN read_model.freshness.shards IS 'For each shard of projector.changes, the start of the last refresh that left nothing of it waiting, capture being intact.';
 
 CREATE TABLE IF NOT EXISTS read_model.projection (
     only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),

@@ -1,6 +1,7 @@
 """The tables of the read model, as far as the API reads them."""
 
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     Boolean,
     Column,
@@ -8,7 +9,6 @@ from sqlalchemy import (
     DateTime,
     Integer,
     MetaData,
-    SmallInteger,
     Table,
     Text,
     Uuid,
@@ -137,8 +137,9 @@ lead_day_stats = Table(
 freshness = Table(
     "freshness",
     metadata,
-    Column("shard", SmallInteger, primary_key=True),
+    Column("only_row", Boolean, primary_key=True),
     Column("as_of", _MOMENT, nullable=False),
+    Column("shards", ARRAY(_MOMENT), nullable=False),
 )
 
 projection = Table(

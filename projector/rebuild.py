@@ -152,11 +152,11 @@ def _note_built(conn: Connection, since: datetime) -> None:
             "UPDATE read_model.projection SET version = %s, built_at = clock_timestamp()",
             (PROJECTION_VERSION,),
         )
-        # All shards at once: while one of them had no row, the others would speak for it.
+        # All shards at once: while one of them had no time, the others would speak for it.
         conn.execute(
-            "INSERT INTO read_model.freshness (shard, as_of) SELECT s, %s FROM unnest(%s::smallint[]) AS s"
-            " ON CONFLICT DO NOTHING",
-            (since, list(locks.SHARDS)),
+            "INSERT INTO read_model.freshness (as_of, shards)"
+            " SELECT %(since)s, array_fill(%(since)s, ARRAY[%(shards)s]) ON CONFLICT DO NOTHING",
+            {"since": since, "shards": len(locks.SHARDS)},
         )
 
 

@@ -1,7 +1,25 @@
 -- Say how fresh the shards are: everything committed before started_at is contained once this transaction commits.
 --
--- Parameters: shards, started_at, at_least (an idle refresh moves a row only when it is a second old). The rows come
--- with the first rebuild of everything: before it, a drained queue says nothing.
+-- Parameters: shards, started_at, at_least (an idle refresh moves the row only when it is a second old). The row comes
+-- with the first rebuild of everything: before it, a drained queue says nothing. Refreshes of different shards meet on
+-- this row for the moment of their commit; whoever waits moves it as the other has left it.
 UPDATE read_model.freshness AS f
-SET as_of = %(started_at)s
-WHERE f.shard = any(%(shards)s::smallint[]) AND f.as_of + %(at_least)s::interval <= %(started_at)s;
+SET (as_of, shards) = (
+    SELECT
+        min(moved.as_of),
+        array_agg(moved.as_of ORDER BY moved.place)
+    FROM (
+        SELECT
+            s.place,
+            CASE
+                WHEN s.place - 1 = any(%(shards)s::smallint[]) THEN greatest(s.as_of, %(started_at)s)
+                ELSE s.as_of
+            END AS as_of
+        FROM unnest(f.shards) WITH ORDINALITY AS s (as_of, place)
+    ) AS moved
+)
+WHERE EXISTS (
+    SELECT 1
+    FROM unnest(f.shards) WITH ORDINALITY AS s (as_of, place)
+    WHERE s.place - 1 = any(%(shards)s::smallint[]) AND s.as_of + %(at_least)s::interval <= %(started_at)s
+);

@@ -310,5 +310,5 @@ def test_as_of_of_a_new_read_model_is_the_start_of_its_rebuild(platform: Platfor
     before = value(conn, "SELECT clock_timestamp()")
     rebuild_now(conn)
     after = value(conn, "SELECT clock_timestamp()")
-    assert value(conn, "SELECT count(*) FROM read_model.freshness") == 4
+    assert value(conn, "SELECT cardinality(shards) FROM read_model.freshness") == 4
     assert before < value(conn, "SELECT min(as_of) FROM read_model.freshness") < after
