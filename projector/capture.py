@@ -34,17 +34,17 @@ def create_functions(conn: Connection) -> None:
     Triggers that were intact before stay so: a function that we replace ourselves is no gap.
     """
     for name in ("create_fingerprints", "create_capture_gap"):
-        conn.execute(statement("capture", name))
+        conn.execute(statement("capture", name), prepare=False)
     intact = conn.execute(
         "SELECT e.table_name, e.trigger_name FROM projector.capture_triggers AS e"
         " JOIN projector.capture_fingerprints AS n USING (table_name, trigger_name, fingerprint)"
     ).fetchall()
     for name, text in steps("capture").items():
         if name in ("create_queue_keys", "create_capture_messages"):
-            conn.execute(text)
+            conn.execute(text, prepare=False)
     for table in captured_tables():
         if table.name != "messages":
-            conn.execute(_function(table))
+            conn.execute(_function(table), prepare=False)
     for trigger in intact:
         conn.execute(
             "UPDATE projector.capture_triggers AS e SET fingerprint = n.fingerprint"

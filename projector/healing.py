@@ -111,8 +111,8 @@ def heal(
             return None
         if needs.reason is None and not (needs.interrupted and finish_interrupted):
             return None
-        _log.info("rebuilding everything", reason=needs.reason or "a rebuild was interrupted")
-        return _rebuild_everything(conn, progress, resume=needs.is_resumable)
+        reason = needs.reason or "a rebuild was interrupted"
+        return _rebuild_everything(conn, progress, reason, resume=needs.is_resumable)
     finally:
         _unlock(conn)
 
@@ -125,7 +125,7 @@ def rebuild_everything(conn: Connection, *, progress: Progress) -> RunReport:
             "Another rebuild is under way: wait until `status` says that it has ended, then try again."
         )
     try:
-        return _rebuild_everything(conn, progress, resume=False)
+        return _rebuild_everything(conn, progress, "asked for", resume=False)
     finally:
         _unlock(conn)
 
@@ -152,7 +152,7 @@ def refresh_and_heal(conn: Connection, *, retry_failed: bool, progress: Progress
     )
 
 
-def _rebuild_everything(conn: Connection, progress: Progress, *, resume: bool) -> RunReport:
+def _rebuild_everything(conn: Connection, progress: Progress, reason: str, *, resume: bool) -> RunReport:
     """With the lock of rebuilds: triggers first, then the rebuild, then the gaps that were open before it."""
     conn.execute(statement("upkeep", "note_interrupted_runs"))
     if capture.switched_off(conn) is None:
@@ -161,6 +161,7 @@ def _rebuild_everything(conn: Connection, progress: Progress, *, resume: bool) -
             restore_capture(conn, broken)
         else:
             capture.reinstall(conn)
+    _log.info("rebuilding everything", reason=reason)
     gap_ids = capture.mended_gaps(conn)
     report = rebuild.rebuild(conn, tenants=None, progress=progress, resume=resume)
     if gap_ids:

@@ -6,13 +6,25 @@ STABLE
 AS $$
     SELECT CASE
         WHEN count(*) = 0 THEN 'no capture trigger was ever installed'
-        ELSE string_agg(
-            e.trigger_name || ' on ' || e.table_name
-            || CASE WHEN n.fingerprint IS NULL THEN ' is missing' ELSE ' was changed' END,
-            ', ' ORDER BY e.table_name, e.trigger_name
-        ) FILTER (WHERE n.fingerprint IS DISTINCT FROM e.fingerprint)
+        WHEN bool_and(one.missing = one.triggers) THEN 'all capture triggers are missing'
+        ELSE string_agg(one.reason, ', ' ORDER BY one.table_name)
     END
-    FROM projector.capture_triggers AS e
-    LEFT JOIN projector.capture_fingerprints AS n
-        ON n.table_name = e.table_name AND n.trigger_name = e.trigger_name
+    FROM (
+        SELECT
+            e.table_name,
+            count(*) AS triggers,
+            count(*) FILTER (WHERE n.fingerprint IS NULL) AS missing,
+            CASE
+                WHEN bool_and(n.fingerprint IS NULL) THEN 'all capture triggers on ' || e.table_name || ' are missing'
+                ELSE string_agg(
+                    e.trigger_name || ' on ' || e.table_name
+                    || CASE WHEN n.fingerprint IS NULL THEN ' is missing' ELSE ' was changed' END,
+                    ', ' ORDER BY e.trigger_name
+                ) FILTER (WHERE n.fingerprint IS DISTINCT FROM e.fingerprint)
+            END AS reason
+        FROM projector.capture_triggers AS e
+        LEFT JOIN projector.capture_fingerprints AS n
+            ON n.table_name = e.table_name AND n.trigger_name = e.trigger_name
+        GROUP BY e.table_name
+    ) AS one
 $$;

@@ -4,7 +4,7 @@
 -- Returns: started_at, the clock before this statement's snapshot (the transaction began in an earlier message);
 -- owned, the shards that are locked now; gap, what the catalog says otherwise than when the triggers were installed,
 -- null when nothing; waiting, whether there is anything to take; held, whether freshness has to stand still, because
--- a gap is not healed yet, or the first build is not done.
+-- a gap is not healed yet.
 -- Clock first, then the look at the catalog, then the take: so every change that was committed before started_at was
 -- captured, and is seen by the take.
 SELECT
@@ -24,8 +24,4 @@ SELECT
         SELECT 1
         FROM projector.capture_gaps AS g
         WHERE g.healed_at IS NULL
-    ) OR EXISTS (
-        SELECT 1
-        FROM read_model.projection AS p
-        WHERE p.built_at IS NULL
     ) AS held;

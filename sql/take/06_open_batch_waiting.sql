@@ -22,8 +22,4 @@ SELECT
         SELECT 1
         FROM projector.capture_gaps AS g
         WHERE g.healed_at IS NULL
-    ) OR EXISTS (
-        SELECT 1
-        FROM read_model.projection AS p
-        WHERE p.built_at IS NULL
     ) AS held;
