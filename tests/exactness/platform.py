@@ -169,10 +169,11 @@ def waiting(conn: Connection) -> list[tuple[str, list[str]]]:
 
 def assert_exact(conn: Connection) -> None:
     """The read model, at rest, is what the source rows say, in every table and field."""
-    assert waiting(conn) == []
-    assert conn.execute("SELECT kind, key, error FROM projector.dead_letters").fetchall() == []
+    assert waiting(conn) == [], f"changes wait: {waiting(conn)[:5]}"
+    letters = conn.execute("SELECT kind, key, error FROM projector.dead_letters").fetchall()
+    assert letters == [], f"dead letters: {letters}"
     found = differences_of_read_model(conn)
     assert not found, "\n".join(found[:20])
     report = verify(conn, tenants=None, sample=None, heal=False, progress=QUIET)
-    assert report.drifts == []
-    assert report.left_out == 0
+    assert report.drifts == [], f"drift: {report.drifts[:5]}"
+    assert report.left_out == 0, f"{report.left_out} leads are left out"

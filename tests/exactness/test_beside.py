@@ -250,6 +250,22 @@ def test_rows_without_a_source_go_in_both_ways(filled: Platform) -> None:
         assert_exact(conn)
 
 
+@pytest.mark.parametrize("in_place", [False, True])
+def test_the_contacts_of_a_tenant_without_leads_are_known_after_a_rebuild(
+    filled: Platform,
+    in_place: bool,  # noqa: FBT001
+) -> None:
+    conn = filled.conn
+    filled.tenant("later")
+    filled.contact("later", "4915", "Ann")
+    refresh_now(conn)
+    conn.execute("TRUNCATE projector.contact_keys")
+    rebuild_now(conn, in_place=in_place)
+    filled.conversation(filled.agent("later"), "4915")
+    refresh_now(conn)
+    assert (document(conn, "later", "4915") or {}).get("name") == "Ann"
+
+
 def test_a_dead_letter_tried_again_while_a_swap_is_at_its_end_does_not_come_back(
     filled: Platform, database: Database
 ) -> None:

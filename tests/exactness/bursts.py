@@ -1,0 +1,239 @@
+"""A short burst of everything at once: writers, refreshes, rebuilds, healing, and checks that look on meanwhile."""
+
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from random import Random
+
+import psycopg
+from psycopg.rows import TupleRow
+
+from projector.batch import prepare_session
+from projector.errors import BlockedError
+from projector.locks import SHARDS
+from projector.migrate import migrate, uninstall
+from projector.progress import QUIET
+from projector.rebuild import rebuild
+from projector.refresh import refresh, refresh_batch, retry_dead_letters
+from projector.verify import verify
+from tests.exactness.platform import assert_exact, rebuild_now, refresh_now, value
+from tests.oracle import differences_of_tables, read_tables
+from tests.support import nasty
+from tests.support.mutations import mutate
+from tests.support.server import Database
+
+Connection = psycopg.Connection[TupleRow]
+
+WRITERS = 3
+CHANGES = 14
+
+# What a platform's TRUNCATE may do to anybody who reads its tables.
+COLLISIONS = (
+    BlockedError,
+    psycopg.errors.DeadlockDetected,
+    psycopg.errors.LockNotAvailable,
+    psycopg.errors.SerializationFailure,
+)
+
+# Each returns a row for what is not as it has to be in one snapshot.
+INVARIANTS = {
+    "statistics equal the leads": (
+        "SELECT user_id, lead_status, total_score, on_whatsapp, on_instagram, on_webchat, has_extraction, has_email,"
+        " sum(n) FROM (SELECT user_id, lead_status, total_score, on_whatsapp, on_instagram, on_webchat,"
+        "  has_extraction, has_email, 1 AS n FROM read_model.leads"
+        " UNION ALL SELECT user_id, lead_status, total_score, on_whatsapp, on_instagram, on_webchat,"
+        "  has_extraction, has_email, -leads FROM read_model.lead_stats) AS side"
+        " GROUP BY 1, 2, 3, 4, 5, 6, 7, 8 HAVING sum(n) <> 0"
+    ),
+    "statistics by day equal the leads": (
+        "SELECT user_id, day, lead_status, total_score, on_whatsapp, on_instagram, on_webchat, has_extraction,"
+        " has_email, sum(n) FROM (SELECT user_id, (last_message_at AT TIME ZONE 'UTC')::date AS day, lead_status,"
+        "  total_score, on_whatsapp, on_instagram, on_webchat, has_extraction, has_email, 1 AS n"
+        "  FROM read_model.leads WHERE last_message_at IS NOT NULL"
+        " UNION ALL SELECT user_id, day, lead_status, total_score, on_whatsapp, on_instagram, on_webchat,"
+        "  has_extraction, has_email, -leads FROM read_model.lead_day_stats) AS side"
+        " GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9 HAVING sum(n) <> 0"
+    ),
+    "message counts equal the messages": (
+        "SELECT * FROM (SELECT user_id, customer_phone, conversation_id, count(*) AS n FROM read_model.lead_messages"
+        " GROUP BY 1, 2, 3) AS m FULL JOIN (SELECT user_id, customer_phone, conversation_id, message_count"
+        " FROM read_model.lead_conversations) AS c USING (user_id, customer_phone, conversation_id)"
+        " WHERE coalesce(n, 0) <> coalesce(message_count, -1)"
+    ),
+    "totals of a lead equal its conversations": (
+        "SELECT l.user_id, l.customer_phone FROM read_model.leads AS l LEFT JOIN read_model.lead_conversations AS c"
+        " USING (user_id, customer_phone) GROUP BY l.user_id, l.customer_phone, l.total_messages, l.document"
+        " HAVING coalesce(sum(c.message_count), 0) <> l.total_messages"
+        " OR (l.document::json ->> 'total_messages')::integer <> l.total_messages"
+        " OR (l.document::json ->> 'conversation_count')::integer <> count(c.conversation_id)"
+    ),
+    "every lead has a profile and every profile a lead": (
+        "SELECT * FROM read_model.leads AS l FULL JOIN read_model.lead_profiles AS p USING (user_id, customer_phone)"
+        " WHERE l.document IS NULL OR p.search_text IS NULL"
+    ),
+}
+
+
+@dataclass
+class Burst:
+    """One burst on a database of its own; `log` has what the writers did, in the order of their commits."""
+
+    database: Database
+    seed: int
+    log: list[str] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+    committed: dict[datetime, datetime] = field(default_factory=dict)
+    _writing: threading.Event = field(default_factory=threading.Event)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def run(self) -> None:
+        """Fill the tables, let everything loose, and compare when all is quiet."""
+        with self.database.connect() as conn:
+            nasty.write(conn, nasty.generate(Random(self.seed), 40))
+            # Collisions with a TRUNCATE of the platform are noticed sooner, so that a burst stays short.
+            conn.execute(f"ALTER DATABASE \"{self.database.name}\" SET deadlock_timeout = '30ms'".encode())
+            rebuild_now(conn)
+        threads = [
+            *(self._thread(self._write, number) for number in range(WRITERS)),
+            *(self._thread(self._refresh_batches, number) for number in range(2)),
+            self._thread(self._refresh, 0),
+            self._thread(self._rebuild, 0),
+            self._thread(self._verify, 0),
+            self._thread(self._look, 0),
+        ]
+        self._writing.set()
+        for thread in threads:
+            thread.start()
+        for thread in threads[:WRITERS]:
+            thread.join()
+        self._writing.clear()
+        for thread in threads[WRITERS:]:
+            thread.join()
+        assert not self.failures, self.story()
+        with self.database.connect() as conn:
+            try:
+                refresh_now(conn)
+                assert_exact(conn)
+                self._compare_with_scratch(conn)
+            except AssertionError as error:
+                raise AssertionError(f"{error}\n{self.story()}") from error
+
+    def story(self) -> str:
+        """What a person needs to follow what happened."""
+        return "\n".join(
+            [f"seed {self.seed}", *self.failures, f"the last of {len(self.log)} changes:", *self.log[-60:]]
+        )
+
+    def _compare_with_scratch(self, conn: Connection) -> None:
+        """What refreshes kept is what a rebuild into nothing makes, alternately in both ways."""
+        refreshed = read_tables(conn), _keys(conn)
+        with self.database.connect() as own:
+            uninstall(own)
+            migrate(own, create_source=False)
+        with self.database.connect() as own:
+            rebuild_now(own, in_place=self.seed % 2 == 1)
+            found = differences_of_tables(refreshed[0], read_tables(own))
+            assert not found, "\n".join(found[:20])
+            for before, after in zip(refreshed[1], _keys(own), strict=True):
+                assert before == after, f"keys differ: {set(before) ^ set(after)}"
+
+    def _thread(self, work: Callable[[Connection, Random], None], number: int) -> threading.Thread:
+        rng = Random(f"{self.seed} {work.__name__} {number}")
+
+        def run() -> None:
+            try:
+                with self.database.connect(application_name=work.__name__) as conn:
+                    work(conn, rng)
+            except Exception as error:  # noqa: BLE001  # Whatever it was, the burst has failed.
+                self._fail(f"{work.__name__}: {type(error).__name__}: {error}")
+
+        return threading.Thread(target=run, name=work.__name__)
+
+    def _fail(self, text: str) -> None:
+        with self._lock:
+            self.failures.append(text)
+
+    def _write(self, conn: Connection, rng: Random) -> None:
+        for _ in range(CHANGES):
+            try:
+                with conn.transaction():
+                    done = mutate(rng, conn, replica=True)
+                    queued = conn.execute(
+                        "SELECT queued_at FROM projector.changes WHERE pg_xact_status(xmin::text::xid8) = 'in progress'"
+                    ).fetchall()
+            except COLLISIONS as error:
+                done, queued = f"given up ({type(error).__name__})", []
+            # The clock of the server, read when the commit has returned: everything was committed before it.
+            now = value(conn, "SELECT clock_timestamp()")
+            with self._lock:
+                self.log.append(f"{now:%S.%f} {done}")
+                self.committed.update((row[0], now) for row in queued)
+
+    def _refresh_batches(self, conn: Connection, rng: Random) -> None:
+        prepare_session(conn)
+        while self._writing.is_set():
+            with suppress(*COLLISIONS):
+                refresh_batch(conn, rng.sample(SHARDS, rng.randint(1, 4)), size=rng.choice((1, 3, 20, 1000)))
+            with suppress(*COLLISIONS):
+                retry_dead_letters(conn, due_only=False)
+
+    def _refresh(self, conn: Connection, rng: Random) -> None:
+        while self._writing.is_set():
+            with suppress(*COLLISIONS):
+                refresh(conn, retry_failed=True, progress=QUIET, size=rng.choice((2, 100)))
+
+    def _rebuild(self, conn: Connection, rng: Random) -> None:
+        while self._writing.is_set():
+            tenants = [
+                row[0] for row in conn.execute("SELECT user_id FROM users ORDER BY user_id").fetchall()
+            ]
+            some = rng.choice((None, None, rng.sample(tenants, min(len(tenants), rng.randint(1, 3)))))
+            with suppress(*COLLISIONS):
+                rebuild(conn, tenants=some, progress=QUIET, in_place=rng.random() < 0.3, patience=1.0)
+
+    def _verify(self, conn: Connection, rng: Random) -> None:
+        while self._writing.is_set():
+            with suppress(*COLLISIONS):
+                report = verify(
+                    conn,
+                    tenants=None,
+                    sample=rng.choice((None, 20)),
+                    heal=rng.random() < 0.3,
+                    progress=QUIET,
+                )
+                for drift in report.drifts[:5]:
+                    self._fail(f"drift under load: {drift}")
+
+    def _look(self, conn: Connection, _rng: Random) -> None:
+        """Hold the promises to readers in one snapshot after the other."""
+        newest: datetime | None = None
+        while self._writing.is_set():
+            with suppress(*COLLISIONS), conn.transaction():
+                conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+                as_of = value(conn, "SELECT min(as_of) FROM read_model.freshness")
+                waiting = conn.execute("SELECT DISTINCT queued_at FROM projector.changes").fetchall()
+                for name, query in INVARIANTS.items():
+                    if (row := conn.execute(query.encode()).fetchone()) is not None:
+                        self._fail(f"not so: {name}: {row}")
+                if newest is not None and as_of < newest:
+                    self._fail(f"as-of went back from {newest} to {as_of}")
+                newest = as_of
+                with self._lock:
+                    missed = [
+                        queued_at
+                        for (queued_at,) in waiting
+                        if queued_at in self.committed and self.committed[queued_at] < as_of
+                    ]
+                if missed:
+                    self._fail(f"as-of {as_of} claims changes that wait: {missed}")
+            time.sleep(0.01)
+
+
+def _keys(conn: Connection) -> list[list[TupleRow]]:
+    return [
+        conn.execute(f"SELECT * FROM projector.{table} ORDER BY 1".encode()).fetchall()
+        for table in ("conversation_keys", "contact_keys", "send_keys")
+    ]

@@ -1,0 +1,16 @@
+"""Random bursts of everything at once: when all is quiet again, the read model is exact."""
+
+import pytest
+
+from tests.exactness.bursts import Burst
+from tests.support.server import Database
+
+SHORT = range(6)
+LONG = range(1000, 3500)
+
+
+@pytest.mark.parametrize("seed", [*SHORT, *(pytest.param(seed, marks=pytest.mark.long) for seed in LONG)])
+def test_after_a_burst_the_read_model_is_what_a_rebuild_and_an_independent_reading_say(
+    database: Database, seed: int
+) -> None:
+    Burst(database, seed).run()
