@@ -1,15 +1,26 @@
 """What is written for people names what is there: settings, commands, targets, endpoints."""
 
 import re
+import shlex
+import tomllib
 from pathlib import Path
 
 import click
+import orjson
 import pytest
+import yaml
+from prometheus_client import REGISTRY
 
+import api.config
+import api.metrics
+import projector.config
+from api.openapi import document
 from projector.__main__ import cli
 
 ROOT = Path(__file__).parents[1]
+DEPLOY = ROOT / "projector" / "deploy"
 SETTING = re.compile(r'"(LEADS_[A-Z_]+|DATABASE_URL|HOST|PORT)"')
+INVOCATION = re.compile(r"(?:python -m projector|leads-projector) (?!leads-)((?:[a-z]|--)[^`\n#|;)>…]*)")
 
 
 def read(name: str) -> str:
@@ -46,9 +57,135 @@ def test_the_example_names_no_other_setting() -> None:
     assert set(re.findall(r"^#?([A-Z_]+)=", read(".env.example"), re.MULTILINE)) == settings()
 
 
-@pytest.mark.parametrize("name", sorted(commands()))
-def test_each_command_is_in_the_readme(name: str) -> None:
-    assert re.search(rf"\b{name}\b", read("README.md"))
+def table(heading: str, document: str = "README.md") -> dict[str, list[str]]:
+    """The rows of the first table below a heading: the first cell without its backquotes, and the others."""
+    section = read(document).split(f"\n## {heading}\n", 1)[1].split("\n## ", 1)[0]
+    rows = re.findall(r"^\| `([^`]+)`[^|]*\|(.*)\|$", section, re.MULTILINE)
+    return {name: [cell.strip() for cell in rest.split("|")] for name, rest in rows}
+
+
+def examples() -> dict[str, str]:
+    """The settings of the example, with what stands behind them."""
+    return dict(re.findall(r"^#?([A-Z_]+)=(.*)$", read(".env.example"), re.MULTILINE))
+
+
+def invocations() -> list[tuple[str, str]]:
+    """Each call of the projector's command line that a document shows."""
+    files = [*ROOT.glob("*.md"), *DEPLOY.iterdir()]
+    return [
+        (file.name, found.rstrip(" .,"))
+        for file in files
+        for found in INVOCATION.findall(file.read_text(encoding="utf-8").replace(" 2>&1", ""))
+    ]
+
+
+def test_the_readme_and_the_example_have_the_same_defaults() -> None:
+    defaults = {name: cells[0].strip("`") for name, cells in table("Settings").items()}
+    expected = {name: "" if name == "DATABASE_URL" else value for name, value in examples().items()}
+    assert defaults == expected
+
+
+def test_the_defaults_of_the_example_are_those_of_the_code(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    nothing = tmp_path / ".env"
+    monkeypatch.setenv("DATABASE_URL", examples()["DATABASE_URL"])
+    by_itself = projector.config.load(nothing), api.config.load(nothing)
+    for name, value in examples().items():
+        monkeypatch.setenv(name, value)
+    assert (projector.config.load(nothing), api.config.load(nothing)) == by_itself
+
+
+def test_the_readme_says_whose_each_setting_is() -> None:
+    # The embedded server's start looks at the API's port and address; they are the API's all the same.
+    api_alone = {"HOST", "PORT"}
+    for name, (_default, whose, *_rest) in table("Settings").items():
+        readers = {
+            package
+            for package in ("api", "projector")
+            if name in SETTING.findall(read(f"{package}/config.py"))
+        } - ({"projector"} if name in api_alone else set())
+        assert whose == {"api": "API", "projector": "projector"}.get("".join(readers), "both"), name
+
+
+@pytest.mark.parametrize(("name", "command"), sorted(commands().items()))
+def test_the_readme_has_each_command_with_its_exit_codes(name: str, command: click.Command) -> None:
+    codes = re.findall(r"^\s+(\d)  \w", command.help or "", re.MULTILINE)
+    assert table("Commands")[name][1] == ", ".join(codes)
+
+
+def test_the_readme_has_no_other_command() -> None:
+    assert set(table("Commands")) == set(commands())
+
+
+@pytest.mark.parametrize(("place", "text"), sorted(set(invocations())))
+def test_each_call_of_the_command_line_in_a_document_is_taken(place: str, text: str) -> None:
+    words = shlex.split(text)
+    command: click.Command = cli
+    while isinstance(command, click.Group):
+        assert words[0] in command.commands, f"{place}: {text}"
+        command = command.commands[words.pop(0)]
+    command.make_context(text, words)
+
+
+def test_each_header_of_the_api_is_in_the_readme() -> None:
+    headers = orjson.loads(document())["components"]["headers"]
+    assert set(headers) == set(
+        re.findall(r"^\| `((?:X-|Retry-)[A-Za-z-]+)` \|", read("README.md"), re.MULTILINE)
+    )
+
+
+@pytest.mark.parametrize("name", ["README.md", "projector/deploy/alerts.yml"])
+def test_each_metric_that_is_named_is_there(name: str) -> None:
+    named = set(re.findall(r"\bleads_api_[a-z_]+_seconds(?:_bucket|_count|_sum)?\b", read(name)))
+    there = {metric.name for metric in REGISTRY.collect()}
+    exposed = api.metrics.exposition(1.0, several_workers=False).decode()
+    assert named
+    for metric in named:
+        base = re.sub(r"_(bucket|count|sum)$", "", metric)
+        assert base in there or f"# TYPE {base} gauge" in exposed
+
+
+def test_the_alert_rules_are_complete() -> None:
+    groups = yaml.safe_load((DEPLOY / "alerts.yml").read_text(encoding="utf-8"))["groups"]
+    rules = [rule for group in groups for rule in group["rules"]]
+    assert rules
+    for rule in rules:
+        assert {"alert", "expr", "labels", "annotations"} <= set(rule)
+        assert set(rule["annotations"]) == {"summary", "action"}
+
+
+def test_the_units_start_programs_that_are_installed() -> None:
+    scripts = tomllib.loads(read("pyproject.toml"))["project"]["scripts"]
+    units = list(DEPLOY.glob("*.service"))
+    assert units
+    for unit in units:
+        started = re.search(r"^ExecStart=(\S+)", unit.read_text(encoding="utf-8"), re.MULTILINE)
+        assert started is not None
+        assert Path(started[1]).name in scripts
+
+
+def test_what_the_readme_quotes_is_what_the_code_says() -> None:
+    said = "".join(
+        file.read_text(encoding="utf-8")
+        for package in ("api", "projector")
+        for file in (ROOT / package).rglob("*.py")
+    )
+    section = read("README.md").split("\n## What to do when\n", 1)[1].split("\n## ", 1)[0]
+    quoted = re.findall(r"“([^”]+)”", section)
+    assert quoted
+    for sentence in quoted:
+        assert sentence in said
+
+
+def test_each_kind_of_sql_is_explained() -> None:
+    section = read("CONTRIBUTING.md").split("\nThe kinds of SQL,", 1)[1].split("\n\n**", 1)[0]
+    named = {
+        kind
+        for cell in re.findall(r"^\| (`[^|]+) \|", section, re.MULTILINE)
+        for kind in re.findall(r"`(\w+)`", cell)
+    }
+    assert named == {folder.name for folder in (ROOT / "sql").iterdir() if any(folder.glob("*.sql"))}
 
 
 @pytest.mark.parametrize(("name", "command"), sorted(commands().items()))
@@ -75,6 +212,14 @@ def test_the_readme_names_no_target_that_is_not_there() -> None:
 
 
 def test_links_of_the_documents_lead_somewhere() -> None:
-    for document in ROOT.glob("*.md"):
-        for link in re.findall(r"\]\((?!https?:|#)([^)#\s]+)", document.read_text(encoding="utf-8")):
-            assert (ROOT / link).exists(), f"{document.name}: {link}"
+    for file in ROOT.glob("*.md"):
+        for link in re.findall(r"\]\((?!https?:|#)([^)#\s]+)", file.read_text(encoding="utf-8")):
+            assert (ROOT / link).exists(), f"{file.name}: {link}"
+
+
+def test_links_within_a_document_lead_to_a_heading() -> None:
+    for file in ROOT.glob("*.md"):
+        text = file.read_text(encoding="utf-8")
+        headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+        anchors = {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+        assert set(re.findall(r"\]\(#([^)]+)\)", text)) <= anchors

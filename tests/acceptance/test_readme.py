@@ -1,0 +1,111 @@
+"""Every curl line of the README runs on the demo data, and together they show all that the API takes."""
+
+import re
+import shlex
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from http import HTTPStatus
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import orjson
+import pytest
+from werkzeug.test import TestResponse
+
+from api.openapi import document
+from projector import demo
+from projector.progress import QUIET
+from tests.acceptance.conftest import MakePlatform, Platform
+from tests.support.server import Database, Server
+
+README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+LINES = re.findall(r"^curl .*$", README, re.MULTILINE)
+NOW = datetime(2026, 3, 29, 13, 7, 11, tzinfo=UTC)
+TEMPLATES = {
+    re.compile(re.sub(r"\{\w+\}", "[^/]+", path)): operations["get"]
+    for path, operations in orjson.loads(document())["paths"].items()
+}
+PARAMETERS = sorted(
+    (operation["operationId"], parameter["name"])
+    for operation in TEMPLATES.values()
+    for parameter in operation.get("parameters", [])
+    if parameter["in"] == "query"
+)
+
+
+@pytest.fixture(scope="module")
+def demo_database(server: Server, template: Database) -> Iterator[Database]:
+    made = server.create("readme", template=template.name)
+    yield made
+    server.drop(made)
+
+
+@pytest.fixture(scope="module")
+def platform(make_platform_once: MakePlatform, demo_database: Database) -> Platform:
+    """The demo as `make run` loads it."""
+    made = make_platform_once(demo_database, NOW)
+    demo.load(
+        made.connection,
+        tenants=0,
+        leads=demo.DEFAULT_LEADS,
+        messages_per_lead=demo.DEFAULT_MESSAGES_PER_LEAD,
+        seed=demo.DEFAULT_SEED,
+        today=NOW.date(),
+        progress=QUIET,
+    )
+    made.rebuild()
+    return made
+
+
+def url_of(line: str) -> str:
+    return next(word for word in shlex.split(line) if word.startswith("http"))
+
+
+def operation_of(line: str) -> str:
+    """The endpoint that a line calls; `stats` before the lead of that name."""
+    path = urlsplit(url_of(line)).path
+    found = [
+        str(operation["operationId"]) for pattern, operation in TEMPLATES.items() if pattern.fullmatch(path)
+    ]
+    return "getLeadStatistics" if "getLeadStatistics" in found else "".join(found)
+
+
+def call(platform: Platform, line: str) -> TestResponse:
+    words = shlex.split(line)
+    headers = [words[at + 1].split(": ", 1) for at, word in enumerate(words) if word == "-H"]
+    return platform.client.get(url_of(line).removeprefix("http://localhost:4000"), headers=dict(headers))
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_each_line_runs_and_has_something_to_show(platform: Platform, line: str) -> None:
+    answer = call(platform, line)
+    assert answer.status_code == HTTPStatus.OK
+    if operation_of(line) in ("listLeads", "getLeadMessages"):
+        assert answer.json is not None
+        assert answer.json["data"]
+        pagination = answer.json.get("pagination") or answer.json["data"]["pagination"]
+        assert pagination["total"] > 0
+
+
+@pytest.mark.parametrize("name", sorted(operation["operationId"] for operation in TEMPLATES.values()))
+def test_each_endpoint_has_a_line(name: str) -> None:
+    assert name in map(operation_of, LINES)
+
+
+@pytest.mark.parametrize(("name", "parameter"), PARAMETERS)
+def test_each_parameter_has_a_line(name: str, parameter: str) -> None:
+    assert any(
+        operation_of(line) == name and parameter in parse_qs(urlsplit(url_of(line)).query) for line in LINES
+    )
+
+
+def test_the_page_to_try_it_is_a_page_with_all_its_files(platform: Platform) -> None:
+    for address in ("/docs", "/docs/"):
+        page = platform.client.get(address)
+        assert page.mimetype == "text/html"
+        files = re.findall(r'(?:src|href)="(/docs/[^"]+)"', page.text)
+        assert files
+        for file in files:
+            with platform.client.get(file) as answer:
+                assert answer.status_code == HTTPStatus.OK
+        assert '"/openapi.json"' in page.text
