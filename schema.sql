@@ -485,6 +485,7 @@ CREATE TABLE IF NOT EXISTS projector.runs (
     note text
 );
 CREATE INDEX IF NOT EXISTS runs_by_started_at ON projector.runs (started_at);
+CREATE INDEX IF NOT EXISTS runs_but_refreshes ON projector.runs (kind, run_id) WHERE kind <> 'refresh';
 COMMENT ON TABLE projector.runs IS 'The run log: one row for each refresh that had work, each rebuild and each verify.';
 COMMENT ON COLUMN projector.runs.run_id IS 'Order of start.';
 COMMENT ON COLUMN projector.runs.kind IS 'refresh, rebuild or verify.';

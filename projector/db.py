@@ -12,6 +12,9 @@ from projector.errors import DatabaseUnreachableError, UnsupportedServerError
 
 OLDEST_SERVER = 150000
 
+SCHEDULER_NAME = "leads-projector run"
+"""How the sessions of a scheduler begin to be named in pg_stat_activity; the job follows."""
+
 # What a connection has unless its URL says otherwise: a database that is cut off is noticed in half a minute.
 _PARAMETERS = {
     "connect_timeout": "10",

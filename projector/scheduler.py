@@ -33,9 +33,6 @@ from projector.statements import statement
 
 Connection = psycopg.Connection[TupleRow]
 
-APPLICATION_NAME = "leads-projector run"
-"""How the sessions of a scheduler begin to be named in pg_stat_activity; the job follows."""
-
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 30.0
 _LONGEST_REFRESH_PAUSE = 5.0
@@ -132,7 +129,7 @@ class _Database:
             if time.monotonic() < self._retry_at:
                 return None
             try:
-                conn = db.connect(self.url, application_name=f"{APPLICATION_NAME}: {job}")
+                conn = db.connect(self.url, application_name=f"{db.SCHEDULER_NAME}: {job}")
                 # So that a killed process does not keep its locks until a long statement has ended.
                 with suppress(psycopg.errors.InvalidParameterValue, psycopg.errors.FeatureNotSupported):
                     conn.execute("SET client_connection_check_interval = '1s'")
@@ -303,7 +300,7 @@ class _Jobs:
     def check_installed(self) -> None:
         """Refuse to start on a database that has no read model; one that does not answer is waited for."""
         try:
-            conn = db.connect(self._config.database_url, application_name=APPLICATION_NAME)
+            conn = db.connect(self._config.database_url, application_name=db.SCHEDULER_NAME)
         except DatabaseUnreachableError as error:
             self._database.note_loss(str(error))
             return
@@ -442,7 +439,7 @@ class _Jobs:
         if not silent or self.stop.is_set():
             return
         try:
-            db.connect(self._config.database_url, application_name=f"{APPLICATION_NAME}: watch").close()
+            db.connect(self._config.database_url, application_name=f"{db.SCHEDULER_NAME}: watch").close()
         except (ProjectorError, psycopg.Error) as error:
             self._database.note_loss(str(error))
             for worker in silent:
