@@ -22,9 +22,20 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import psycopg
 
-from api.tables import freshness, leads, tenants
+from api import tables
 
 Condition = ColumnElement[bool]
+
+# Short names keep the statements short: the driver reads each from end to end, and remembers the short ones.
+leads = tables.leads.alias("l")
+lead_profiles = tables.lead_profiles.alias("p")
+lead_conversations = tables.lead_conversations.alias("c")
+lead_messages = tables.lead_messages.alias("m")
+lead_stats = tables.lead_stats.alias("s")
+lead_day_stats = tables.lead_day_stats.alias("d")
+lead_hour_stats = tables.lead_hour_stats.alias("h")
+freshness = tables.freshness.alias("f")
+tenants = tables.tenants.alias("t")
 
 
 class Read(NamedTuple):
@@ -89,7 +100,7 @@ def joined(rows: FromClause, printed: ColumnElement[Any]) -> ScalarSelect[Any]:
 
 def document_of(keys: FromClause) -> ScalarSelect[Any]:
     """The document of the key at hand: looked up once a row of the page, and never joined."""
-    printed = leads.alias("printed")
+    printed = tables.leads.alias("o")
     return looked_up(printed.c.document, keys, printed)
 
 

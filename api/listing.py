@@ -17,19 +17,19 @@ from sqlalchemy import (
     CTE,
     BigInteger,
     ColumnElement,
-    Date,
     DateTime,
     FromClause,
     Integer,
+    Interval,
     ScalarSelect,
     Select,
-    Table,
     Text,
     and_,
     any_,
     bindparam,
     case,
     cast,
+    false,
     func,
     literal_column,
     not_,
@@ -52,14 +52,18 @@ from api.expressions import (
     document_of,
     header,
     joined,
+    lead_day_stats,
+    lead_hour_stats,
+    lead_profiles,
+    lead_stats,
+    leads,
     looked_up,
     moment,
     sum_of,
 )
 from api.schemas import ListParameters, Search
-from api.tables import lead_day_stats, lead_profiles, lead_stats, leads
 from api.values import FIRST_MOMENT, LAST_MOMENT, after
-from api.windows import window_of
+from api.windows import DAY, HOUR, window_of
 
 # Beyond this offset a page by last_message_at is found by adding up days, not by reading all before it.
 FAR_OFFSET = 20_000
@@ -74,7 +78,7 @@ _INDEXED = re.compile(r"[^\W_]{3}")
 class Sort:
     """A column that leads are ordered by, and how its index stands to it."""
 
-    table: Table
+    table: FromClause
     key: str
     nullable: bool = False
     # The direction in which the index has the leads without a value at its end.
@@ -118,6 +122,8 @@ class Shape:
     far: bool
     facets: frozenset[str]
     platforms: tuple[str, ...]
+    # Whether time is counted by days, which know the facets, or by hours, which do not.
+    by_day: bool
     bounded: bool
     # For each word of a search, whether the index knows it.
     words: tuple[bool, ...]
@@ -138,8 +144,12 @@ class Shape:
         bounded = not (
             parameters.days is None and parameters.from_date is None and parameters.to_date is None
         )
+        by_day = bool(facets or parameters.platform)
         if bounded:
-            values |= window_of(*_bounds(parameters, now))._asdict()
+            window = window_of(DAY if by_day else HOUR, *_bounds(parameters, now))
+            values |= window._asdict()
+            if by_day:
+                values |= {"first": window.first.date(), "end": window.end.date()}
         if page.offset:
             values["offset"] = page.offset
         if parameters.customer_phone is not None:
@@ -158,6 +168,7 @@ class Shape:
             far=page.offset > FAR_OFFSET,
             facets=frozenset(facets),
             platforms=parameters.platform or (),
+            by_day=by_day,
             bounded=bounded,
             words=indexed,
             digits=None if digits is None else _INDEXED.search(digits) is not None,
@@ -173,7 +184,7 @@ class Shape:
     @property
     def filtered(self) -> bool:
         """Whether anything that is counted narrows the list."""
-        return bool(self.facets or self.platforms or self.bounded)
+        return self.by_day or self.bounded
 
 
 def _bounds(parameters: ListParameters, now: datetime) -> tuple[datetime, datetime]:
@@ -199,18 +210,6 @@ class _Cut(NamedTuple):
     def of(self, rows: Select[Any]) -> Select[Any]:
         """These rows of an ordered select."""
         return rows.limit(self.limit) if self.offset is None else rows.limit(self.limit).offset(self.offset)
-
-    def only_if(self, condition: Condition) -> "_Cut":
-        """The same rows if the condition holds, else none."""
-        offset = None if self.offset is None else case((condition, self.offset), else_=NONE)
-        return _Cut(case((condition, self.limit), else_=NONE), offset)
-
-
-class _Counts(NamedTuple):
-    """How many leads match, and how many the tenant has."""
-
-    total: ColumnElement[int]
-    everything: ColumnElement[int]
 
 
 class _Parts(NamedTuple):
@@ -265,20 +264,31 @@ def _by_search(shape: Shape) -> _Parts:
 
 def _by_order(shape: Shape) -> _Parts:
     """The page in the order of its index; where it may lie far, by a way that does not read all before it."""
-    counts, cut = _counts(shape), _cut(shape)
-    by_days = shape.sort_by == "last_message_at"
-    if shape.offset:
-        cut = cut.only_if(counts.total > OFFSET)
-    if shape.far and by_days:
-        return _Parts(counts.total, _by_days(shape, cut))
-    if not shape.filtered:
-        return _Parts(counts.total, _in_order(shape, cut))
-    rare = and_(
-        counts.total < literal_column(str(FEW_MATCHES), Integer),
-        counts.everything > literal_column(str(MANY_LEADS), Integer),
+    counts = _counts(shape)
+    total = select(counts.c.total).scalar_subquery()
+    if not (shape.offset or shape.filtered):
+        return _Parts(total, _in_order(shape, _cut(shape)))
+    by_time = shape.sort_by == "last_message_at"
+    far = shape.far and by_time
+    few_of_many = and_(
+        counts.c.total < literal_column(str(FEW_MATCHES), Integer),
+        counts.c.everything > literal_column(str(MANY_LEADS), Integer),
     )
-    others = _by_days(shape, cut.only_if(rare)) if by_days else [_collected(shape, rare, cut.only_if(rare))]
-    return _Parts(counts.total, _in_order(shape, cut.only_if(not_(rare))) + others)
+    otherwise = true() if far else few_of_many if shape.filtered else false()
+    inside = counts.c.total > OFFSET if shape.offset else true()
+    choice = select(
+        case((and_(inside, not_(otherwise)), LIMIT), else_=NONE).label("in_order"),
+        case((and_(inside, otherwise), LIMIT), else_=NONE).label("otherwise"),
+        *([case((inside, OFFSET), else_=NONE).label("skipped")] if shape.offset else []),
+    ).cte("choice")
+    chosen = {column.key: select(column).scalar_subquery() for column in choice.c}
+    pieces: list[ColumnElement[Any]] = []
+    if not far:
+        pieces += _in_order(shape, _Cut(chosen["in_order"], chosen.get("skipped")))
+    if far or shape.filtered:
+        cut = _Cut(chosen["otherwise"], chosen.get("skipped"))
+        pieces += _by_time(shape, cut) if by_time else [_collected(shape, cut)]
+    return _Parts(total, pieces)
 
 
 def _in_order(shape: Shape, cut: _Cut) -> list[ColumnElement[Any]]:
@@ -287,7 +297,7 @@ def _in_order(shape: Shape, cut: _Cut) -> list[ColumnElement[Any]]:
     rows = _keys(shape, sort.table)
     order = sort.order(sort.table.c, direction)
     if not _has_nulls(shape) or direction == sort.nulls_last:
-        if sort.table is leads and cut.offset is None and not (shape.facets or shape.platforms):
+        if sort.table is leads and cut.offset is None and not shape.by_day:
             page = cut.of(rows.with_only_columns(leads.c.document).order_by(*order)).subquery("page")
             return [joined(page, page.c.document)]
         keys = cut.of(rows.order_by(*order)).subquery("keys")
@@ -301,8 +311,8 @@ def _in_order(shape: Shape, cut: _Cut) -> list[ColumnElement[Any]]:
     ]
 
 
-def _by_days(shape: Shape, cut: _Cut) -> list[ColumnElement[Any]]:
-    """The page by last_message_at, of the days that it lies in."""
+def _by_time(shape: Shape, cut: _Cut) -> list[ColumnElement[Any]]:
+    """The page by last_message_at, of the days or hours that it lies in."""
     direction, slices = shape.sort_order, _slices(shape)
     begins = slices.c.begins
     reached = func.sum(slices.c.matches).over(order_by=begins.desc() if direction == "desc" else begins.asc())
@@ -314,19 +324,19 @@ def _by_days(shape: Shape, cut: _Cut) -> list[ColumnElement[Any]]:
         .where(running.c.reached > offset, before < offset + cut.limit)
         .cte("picked")
     )
-    of_day = (
+    in_slice = (
         _keys(shape, leads)
         .where(between(leads.c.last_message_at, picked.c.begins, picked.c.ends))
         .correlate(picked)
         .offset(NONE)
-        .lateral("of_day")
+        .lateral("in_slice")
     )
     before_page = select(func.min(picked.c.before)).scalar_subquery()
     # An offset is worked out even where the limit is 0, and would add up the days for nothing.
     skipped = case((cut.limit > NONE, offset - before_page), else_=NONE)
-    rows = select(of_day.c.customer_phone).select_from(picked.join(of_day, true()))
-    ordered = rows.order_by(*Sort(leads, "last_message_at").order(of_day.c, direction))
-    taken = ordered.limit(cut.limit).offset(skipped).cte("of_days")
+    rows = select(in_slice.c.customer_phone).select_from(picked.join(in_slice, true()))
+    ordered = rows.order_by(*Sort(leads, "last_message_at").order(in_slice.c, direction))
+    taken = ordered.limit(cut.limit).offset(skipped).cte("in_slices")
     pieces: list[ColumnElement[Any]] = [joined(taken, document_of(taken))]
     if not shape.bounded:
         with_value = select(sum_of(slices.c.matches)).scalar_subquery()
@@ -334,12 +344,13 @@ def _by_days(shape: Shape, cut: _Cut) -> list[ColumnElement[Any]]:
     return pieces
 
 
-def _collected(shape: Shape, rare: Condition, cut: _Cut) -> ColumnElement[Any]:
+def _collected(shape: Shape, cut: _Cut) -> ColumnElement[Any]:
     """The page cut from all matches, where these are few."""
     sort = shape.sort
     key = leads.c[sort.key] if sort.table is leads else looked_up(sort.table.c[sort.key], leads, sort.table)
-    rows = _keys(shape, leads).where(rare).with_only_columns(leads.c.customer_phone, key.label("key"))
-    return _page_of(shape, rows.cte("matches"), cut)
+    rows = _keys(shape, leads).where(cut.limit > NONE)
+    matches = rows.with_only_columns(leads.c.customer_phone, key.label("key")).cte("matches")
+    return _page_of(shape, matches, cut)
 
 
 def _page_of(shape: Shape, matches: CTE, cut: _Cut) -> ColumnElement[Any]:
@@ -357,7 +368,7 @@ def _without_value(
     sort = shape.sort
     offset = None
     if cut.offset is not None:
-        offset = case((_count(taken) > 0, NONE), else_=func.greatest(cut.offset - with_value, NONE))
+        offset = case((_count(taken) > NONE, NONE), else_=func.greatest(cut.offset - with_value, NONE))
     rows = _keys(shape, sort.table).where(sort.table.c[sort.key].is_(None))
     rest = _Cut(func.greatest(cut.limit - _count(taken), NONE), offset)
     keys = rest.of(rows.order_by(*sort.order(sort.table.c, shape.sort_order))).subquery("keys_without_value")
@@ -371,43 +382,49 @@ def _cut(shape: Shape) -> _Cut:
 # Totals
 
 
-def _counts(shape: Shape) -> _Counts:
-    """Sums over counted rows, whatever the filters by facet and time."""
+def _counts(shape: Shape) -> CTE:
+    """How many leads match (total), and how many the tenant has (everything): sums over counted rows."""
     facets = _facets(shape, lead_stats.c)
-    counts = (
-        select(
-            sum_of(lead_stats.c.leads, and_(*facets) if facets else None).label("total"),
-            sum_of(lead_stats.c.leads).label("everything"),
-        )
-        .where(lead_stats.c.user_id == USER)
-        .cte("counts")
-    )
-    total = select(counts.c.total).scalar_subquery()
+    total = sum_of(lead_stats.c.leads, and_(*facets) if facets else None)
     if shape.bounded:
         total = select(sum_of(_slices(shape).c.matches)).scalar_subquery()
-    return _Counts(total, select(counts.c.everything).scalar_subquery())
+    everything = sum_of(lead_stats.c.leads)
+    columns = (total.label("total"), everything.label("everything"))
+    return select(*columns).where(lead_stats.c.user_id == USER).cte("counts")
 
 
 @lru_cache(maxsize=512)
 def _slices(shape: Shape) -> CTE:
-    """Stretches of time with the leads that match in them: whole days as counted, edges by the index."""
+    """Stretches of time with the leads that match in them: whole units as counted, edges by the index."""
+    whole, unit = _by_day(shape) if shape.by_day else _by_hour()
+    if not shape.bounded:
+        return whole.cte("slices")
+    in_window = and_(unit >= bindparam("first", type_=unit.type), unit < bindparam("end", type_=unit.type))
+    edges = [(moment(f"{edge}_begins"), moment(f"{edge}_ends")) for edge in ("head", "tail")]
+    counted = (select(begins, ends, _count_between(shape, begins, ends)) for begins, ends in edges)
+    return union_all(whole.where(in_window), *counted).cte("slices")
+
+
+def _by_day(shape: Shape) -> tuple[Select[Any], ColumnElement[Any]]:
     day = lead_day_stats.c.day
     next_day = day + literal_column("1", Integer)
-    whole_days = (
+    days = (
         select(
             func.timezone(UTC_NAME, cast(day, DateTime)).label("begins"),
             func.timezone(UTC_NAME, cast(next_day, DateTime)).label("ends"),
-            cast(func.sum(lead_day_stats.c.leads), BigInteger).label("matches"),
+            func.sum(lead_day_stats.c.leads).label("matches"),
         )
         .where(lead_day_stats.c.user_id == USER, *_facets(shape, lead_day_stats.c))
         .group_by(day)
     )
-    if not shape.bounded:
-        return whole_days.cte("slices")
-    in_days = and_(day >= bindparam("first_day", type_=Date), day < bindparam("end_day", type_=Date))
-    edges = [(moment(f"{edge}_begins"), moment(f"{edge}_ends")) for edge in ("head", "tail")]
-    counted = (select(begins, ends, _count_between(shape, begins, ends)) for begins, ends in edges)
-    return union_all(whole_days.where(in_days), *counted).cte("slices")
+    return days, day
+
+
+def _by_hour() -> tuple[Select[Any], ColumnElement[Any]]:
+    hour = lead_hour_stats.c.hour
+    next_hour = hour + literal_column("interval '1 hour'", Interval)
+    hours = select(hour.label("begins"), next_hour.label("ends"), lead_hour_stats.c.leads.label("matches"))
+    return hours.where(lead_hour_stats.c.user_id == USER), hour
 
 
 def _count_between(shape: Shape, begins: ColumnElement[Any], ends: ColumnElement[Any]) -> ScalarSelect[int]:
@@ -434,7 +451,7 @@ def _has_nulls(shape: Shape) -> bool:
     return shape.sort.nullable and not excluded.get(shape.sort_by, False)
 
 
-def _keys(shape: Shape, table: Table) -> Select[Any]:
+def _keys(shape: Shape, table: FromClause) -> Select[Any]:
     """Keys of the leads that match, from the table that has the sort."""
     columns = [table.c.customer_phone]
     if table is leads:
@@ -442,7 +459,7 @@ def _keys(shape: Shape, table: Table) -> Select[Any]:
     return select(*columns).where(table.c.user_id == USER, *_conditions(shape, table))
 
 
-def _conditions(shape: Shape, table: Table) -> list[Condition]:
+def _conditions(shape: Shape, table: FromClause) -> list[Condition]:
     """The filters by facet and time, on leads or on lead_profiles."""
     if table is leads:
         return [*_facets(shape, leads.c), *_in_time(shape)]

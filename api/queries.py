@@ -8,23 +8,33 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ARRAY, Date, Select, Text, and_, any_, bindparam, cast, func, select, true
+from sqlalchemy import ARRAY, Select, Text, and_, any_, bindparam, cast, func, select, true
 
-from api.expressions import LIMIT, OFFSET, PHONE, PRINTED_TIME, USER, Read, header, joined, moment, sum_of
-from api.listing import Shape, list_statement
-from api.schemas import ListParameters, MessageParameters
-from api.tables import (
+from api.expressions import (
+    LIMIT,
+    OFFSET,
+    PHONE,
+    PRINTED_TIME,
+    USER,
+    Read,
+    between,
     freshness,
+    header,
+    joined,
     lead_conversations,
-    lead_day_stats,
+    lead_hour_stats,
     lead_messages,
     lead_profiles,
     lead_stats,
     leads,
-    projection,
+    moment,
+    sum_of,
 )
+from api.listing import Shape, list_statement
+from api.schemas import ListParameters, MessageParameters
+from api.tables import projection
 from api.values import after
-from api.windows import window_of
+from api.windows import HOUR, window_of
 
 STATISTICS_DAYS = (7, 30)
 
@@ -39,10 +49,8 @@ def lead_statistics(user_id: str, now: datetime) -> Read:
     """The counts of a tenant: as_of, dead_letters, and one column a number."""
     values: dict[str, object] = {"user_id": user_id}
     for days in STATISTICS_DAYS:
-        window = window_of(now - timedelta(days=days))
-        values |= {
-            f"{name}_{days}": getattr(window, name) for name in ("first_day", "head_begins", "head_ends")
-        }
+        window = window_of(HOUR, now - timedelta(days=days))
+        values |= {f"begins_{days}": window.head_begins, f"first_{days}": window.first}
     return Read(_statistics_statement(), values)
 
 
@@ -91,7 +99,7 @@ def _single_statement() -> Select[Any]:
 
 @lru_cache(maxsize=1)
 def _statistics_statement() -> Select[Any]:
-    """Sums over counted rows; of each window, only the day that it begins in is counted lead by lead."""
+    """Sums over counted rows; of each window, only the hour that it begins in is counted lead by lead."""
     stats = lead_stats.c
     numbers = {
         "total_leads": None,
@@ -108,32 +116,31 @@ def _statistics_statement() -> Select[Any]:
         .where(stats.user_id == USER)
         .subquery("now")
     )
-    first_days = {days: bindparam(f"first_day_{days}", type_=Date) for days in STATISTICS_DAYS}
-    by_day = (
+    hour, counted = lead_hour_stats.c.hour, lead_hour_stats.c.leads
+    by_hour = (
         select(
             *(
-                sum_of(lead_day_stats.c.leads, lead_day_stats.c.day >= first_day).label(f"days_{days}")
-                for days, first_day in first_days.items()
+                sum_of(counted, hour >= moment(f"first_{days}")).label(f"hours_{days}")
+                for days in STATISTICS_DAYS
             )
         )
-        .where(lead_day_stats.c.user_id == USER, lead_day_stats.c.day >= first_days[max(STATISTICS_DAYS)])
-        .subquery("by_day")
+        .where(lead_hour_stats.c.user_id == USER, hour >= moment(f"first_{max(STATISTICS_DAYS)}"))
+        .subquery("by_hour")
     )
     heads = {
         days: select(func.count())
         .select_from(leads)
         .where(
             leads.c.user_id == USER,
-            leads.c.last_message_at >= moment(f"head_begins_{days}"),
-            leads.c.last_message_at < moment(f"head_ends_{days}"),
+            between(leads.c.last_message_at, moment(f"begins_{days}"), moment(f"first_{days}")),
         )
         .scalar_subquery()
         for days in STATISTICS_DAYS
     }
     windows = (
-        (by_day.c[f"days_{days}"] + head).label(f"leads_last_{days}_days") for days, head in heads.items()
+        (by_hour.c[f"hours_{days}"] + head).label(f"leads_last_{days}_days") for days, head in heads.items()
     )
-    return select(*header(), *now.c, *windows).select_from(now).join(by_day, true())
+    return select(*header(), *now.c, *windows).select_from(now).join(by_hour, true())
 
 
 @lru_cache(maxsize=256)

@@ -122,7 +122,7 @@ lead_stats = Table(
     metadata,
     Column("user_id", Text, nullable=False),
     *_facets(),
-    Column("leads", BigInteger, nullable=False),
+    Column("leads", Integer, nullable=False),
 )
 
 lead_day_stats = Table(
@@ -131,6 +131,14 @@ lead_day_stats = Table(
     Column("user_id", Text, nullable=False),
     Column("day", Date, nullable=False),
     *_facets(),
+    Column("leads", Integer, nullable=False),
+)
+
+lead_hour_stats = Table(
+    "lead_hour_stats",
+    metadata,
+    Column("user_id", Text, primary_key=True),
+    Column("hour", _MOMENT, primary_key=True),
     Column("leads", Integer, nullable=False),
 )
 

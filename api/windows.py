@@ -1,31 +1,34 @@
-"""Stretches of time, cut into the whole UTC days that are counted and the edges that are not."""
+"""Stretches of time, cut into whole hours or days, which are counted already, and the edges, which are not."""
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from api.values import LAST_MOMENT
+from api.values import FIRST_MOMENT, LAST_MOMENT, shifted
+
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
 
 
 class Window(NamedTuple):
-    """Whole days from first_day to before end_day; an edge before them (head) and one after them (tail)."""
+    """Whole units from first to before end; an edge before them (head) and one after them (tail)."""
 
-    first_day: date
-    end_day: date
+    first: datetime
+    end: datetime
     head_begins: datetime
     head_ends: datetime
     tail_begins: datetime
     tail_ends: datetime
 
 
-def window_of(begins: datetime, ends: datetime = LAST_MOMENT) -> Window:
+def window_of(unit: timedelta, begins: datetime, ends: datetime = LAST_MOMENT) -> Window:
     """The stretch from one moment to before another."""
-    first, end = begins.date(), ends.date()
-    if begins.time() != time.min and first < date.max:
-        first += timedelta(days=1)
+    first, end = _floor(begins, unit), _floor(ends, unit)
+    if first < begins:
+        first = shifted(first, unit)
     if first >= end:
-        return Window(date.min, date.min, begins, ends, ends, ends)
-    return Window(first, end, begins, _midnight(first), _midnight(end), ends)
+        return Window(begins, begins, begins, ends, ends, ends)
+    return Window(first, end, begins, first, end, ends)
 
 
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time.min, UTC)
+def _floor(moment: datetime, unit: timedelta) -> datetime:
+    return moment - (moment - FIRST_MOMENT) % unit

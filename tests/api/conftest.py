@@ -58,8 +58,7 @@ def library(server: Server, template: Database) -> Iterator[Library]:
             return str(row[0])
 
         model = compute_leads(read_source(conn), lower)
-    tenant = max(model.leads, key=lambda user_id: len(model.leads[user_id]))
-    yield Library(database, model, tenant)
+        yield Library(database, model, max(model.leads, key=lambda user_id: len(model.leads[user_id])))
     server.drop(database)
 
 

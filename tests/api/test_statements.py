@@ -1,0 +1,93 @@
+"""One statement a request, seen where the driver speaks to the server."""
+
+import re
+import tempfile
+from collections.abc import Callable, Iterator
+from typing import Any, cast
+
+import psycopg
+import pytest
+from flask.testing import FlaskClient
+from psycopg._queries import MAX_CACHED_STATEMENT_LENGTH
+from psycopg.pq.abc import PGconn
+
+from api.expressions import compiled
+from api.queries import list_leads
+from api.schemas import LIST_QUERY, SORTS
+from tests.api.conftest import NOW, Library, MakeApp
+
+# What a client sends to have something executed: a statement, or one that was prepared before.
+EXECUTED = re.compile(r"^F\t[0-9]+\t(?:Query|Execute)\b", re.MULTILINE)
+
+Traced = tuple[FlaskClient, Callable[[], int]]
+
+
+@pytest.fixture
+def traced(library: Library, make_app: MakeApp) -> Iterator[Traced]:
+    """A client over one connection, and what counts the statements sent there since the last time."""
+    app = make_app(library.database, threads=1)
+    client = app.test_client()
+    pooled = app.extensions["leads_database"].engine.raw_connection()
+    connection = cast("psycopg.Connection[Any]", pooled.driver_connection)
+    pgconn: PGconn = connection.pgconn
+    pooled.close()
+    with tempfile.TemporaryFile("w+") as trace:
+        pgconn.trace(trace.fileno())
+        pgconn.set_trace_flags(psycopg.pq.Trace.SUPPRESS_TIMESTAMPS)
+
+        def count() -> int:
+            pgconn.untrace()
+            trace.seek(0)
+            sent = len(EXECUTED.findall(trace.read()))
+            trace.seek(0)
+            trace.truncate()
+            pgconn.trace(trace.fileno())
+            pgconn.set_trace_flags(psycopg.pq.Trace.SUPPRESS_TIMESTAMPS)
+            return sent
+
+        yield client, count
+        pgconn.untrace()
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("", 200),
+        ("?offset=1", 200),
+        ("?offset=100000", 200),
+        ("?offset=100000&sort_by=name", 200),
+        ("?platform=webchat&lead_status=Hot&min_total_score=15", 200),
+        ("?days=7&sort_by=total_score", 200),
+        ("?search=nobody+at+all", 200),
+        ("?customer_phone=1", 200),
+        ("/stats", 200),
+        ("/{phone}", 200),
+        ("/1", 404),
+        ("/{phone}/messages", 200),
+        ("/{phone}/messages?sender=user&from_date=2020-01-01&offset=100000", 200),
+        ("/1/messages", 404),
+    ],
+)
+def test_one_statement(traced: Traced, library: Library, path: str, status: int) -> None:
+    client, count = traced
+    url = library.base + path.format(phone=library.phone)
+    # As often as it takes until the driver prepares the statement, and some more.
+    for _ in range(8):
+        count()
+        assert client.get(url).status_code == status
+        assert count() == 1
+
+
+def test_no_statement_for_a_bad_request(traced: Traced, library: Library) -> None:
+    client, count = traced
+    count()
+    assert client.get(f"{library.base}?limit=0").status_code == 400
+    assert client.get(f"{library.base}/1/messages?limt=0").status_code == 400
+    assert count() == 0
+
+
+@pytest.mark.parametrize("sort_by", SORTS)
+@pytest.mark.parametrize("query", ["", "lead_status=Hot", "days=7", "search=a+b", "has_email=true&platform=whatsapp"])
+def test_the_driver_remembers_the_statement_of_a_usual_question(query: str, sort_by: str) -> None:
+    statement, _ = compiled(list_leads("a", LIST_QUERY.read(f"sort_by={sort_by}&{query}"), NOW))
+    assert len(statement) <= MAX_CACHED_STATEMENT_LENGTH

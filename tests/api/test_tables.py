@@ -1,0 +1,43 @@
+"""What the API believes of the read model is what the database has."""
+
+import pytest
+from sqlalchemy import MetaData, Table, create_engine
+from sqlalchemy.dialects.postgresql import psycopg
+
+from api import tables
+from tests.api.conftest import Library
+
+DIALECT = psycopg.dialect()  # type: ignore[no-untyped-call]
+
+
+@pytest.fixture(scope="module")
+def found(library: Library) -> MetaData:
+    metadata = MetaData(schema="read_model")
+    url = library.database.url.replace("postgresql://", "postgresql+psycopg://", 1)
+    engine = create_engine(url)
+    metadata.reflect(engine)
+    engine.dispose()
+    return metadata
+
+
+def described(table: Table) -> dict[str, tuple[str, bool | None]]:
+    """Type and nullability of each column."""
+    return {
+        column.name: (column.type.compile(DIALECT).partition(" COLLATE")[0], column.nullable)
+        for column in table.columns
+    }
+
+
+def test_every_table_is_there_and_no_other(found: MetaData) -> None:
+    assert set(tables.metadata.tables) == set(found.tables)
+
+
+@pytest.mark.parametrize("name", sorted(tables.metadata.tables))
+def test_columns(found: MetaData, name: str) -> None:
+    assert described(tables.metadata.tables[name]) == described(found.tables[name])
+
+
+@pytest.mark.parametrize("name", sorted(tables.metadata.tables))
+def test_keys(found: MetaData, name: str) -> None:
+    declared, real = tables.metadata.tables[name], found.tables[name]
+    assert [column.name for column in declared.primary_key] == [column.name for column in real.primary_key]
