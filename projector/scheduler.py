@@ -322,7 +322,7 @@ class _Jobs:
             ("rebuild", self._config.rebuild_cron),
         ):
             if expression:
-                scheduler.add_job(workers[name], _cron_trigger(expression), name=name)
+                scheduler.add_job(workers[name], cron_trigger(expression), name=name)
         scheduler.add_job(self._watch, "interval", seconds=_WATCH_SECONDS, name="watch")
 
     def end(self) -> None:
@@ -473,7 +473,7 @@ def _began_lately(conn: Connection, kind: str) -> bool:
     return row is not None
 
 
-def _cron_trigger(expression: str) -> CronTrigger:
+def cron_trigger(expression: str) -> CronTrigger:
     """A trigger in UTC. APScheduler counts weekdays from Monday, cron from Sunday: so they are named here."""
     *others, weekdays = expression.lower().split()
     minute, hour, day, month = others

@@ -1,0 +1,123 @@
+"""A scheduler as an operator runs it, and waiting for what it does."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg.rows import TupleRow
+
+from tests.support.commands import environment
+
+Connection = psycopg.Connection[TupleRow]
+
+PATIENCE = 60.0
+
+
+def wait_for(fact: Callable[[], bool], what: str, patience: float = PATIENCE) -> None:
+    """Look until it is so; fail where that takes too long."""
+    deadline = time.monotonic() + patience
+    while not fact():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"Not so after {patience:.0f} s: {what}")
+        time.sleep(0.02)
+
+
+def value(conn: Connection, query: str, *values: object) -> Any:  # noqa: ANN401  # Whatever the column holds.
+    """The first column of the only row."""
+    row = conn.execute(query.encode(), values or None).fetchone()
+    assert row is not None
+    return row[0]
+
+
+def wait_until(conn: Connection, condition: str, *values: object, patience: float = PATIENCE) -> None:
+    """Wait until a condition in SQL holds."""
+    wait_for(lambda: value(conn, f"SELECT {condition}", *values) is True, condition, patience)
+
+
+class Scheduler:
+    """A running `projector run`."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]", log: Path) -> None:
+        self.process = process
+        self._log = log
+
+    def logged(self) -> list[dict[str, Any]]:
+        """Its log so far, a line each."""
+        return [json.loads(line) for line in self._log.read_text().splitlines() if line.startswith("{")]
+
+    def events(self) -> list[str]:
+        """What it said so far."""
+        return [str(line["event"]) for line in self.logged()]
+
+    def wait_for_event(self, event: str, times: int = 1) -> None:
+        """Wait until it has said something."""
+        wait_for(lambda: self.events().count(event) >= times, f"{event} in the log: {self._log.read_text()}")
+
+    def terminate(self) -> int:
+        """Ask it to end; the answer is its exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(30)
+
+    def kill(self) -> None:
+        """End it in the middle of whatever it does."""
+        self.process.kill()
+        self.process.wait()
+
+
+@contextmanager
+def running_scheduler(url: str, folder: Path, **settings: str) -> Iterator[Scheduler]:
+    """A scheduler on a database; killed at the end, if it still runs."""
+    log = folder / f"{time.monotonic_ns()}.log"
+    with log.open("wb") as file:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "projector", "run"],
+            cwd=folder,
+            env=environment(
+                DATABASE_URL=url, LEADS_REFRESH_SECONDS="0.05", LEADS_LOG_FORMAT="json", **settings
+            ),
+            stderr=file,
+        )
+    scheduler = Scheduler(process, log)
+    try:
+        yield scheduler
+    finally:
+        scheduler.kill()
+
+
+def write_source(conn: Connection, tenant: str = "u") -> None:
+    """A tenant with an agent, a channel and one conversation."""
+    conn.execute("INSERT INTO users (user_id) VALUES (%s)", (tenant,))
+    conn.execute(
+        "INSERT INTO phone_numbers (id, user_id, platform) VALUES (%s, %s, 'whatsapp')",
+        (f"p-{tenant}", tenant),
+    )
+    conn.execute(
+        "INSERT INTO agents (agent_id, user_id, phone_number_id, name) VALUES (%s, %s, %s, 'Ada')",
+        (f"a-{tenant}", tenant, f"p-{tenant}"),
+    )
+    write_conversations(conn, 1, tenant)
+
+
+def write_conversations(conn: Connection, count: int, tenant: str = "u", first: int = 1) -> None:
+    """More conversations of a tenant, `c-TENANT-1` of the lead 49151000001 and so on."""
+    conn.execute(
+        "INSERT INTO conversations (conversation_id, agent_id, customer_phone)"
+        " SELECT 'c-' || %(tenant)s || '-' || n, 'a-' || %(tenant)s, 49151000000 + n"
+        " FROM generate_series(%(first)s::bigint, %(last)s::bigint) AS n",
+        {"tenant": tenant, "first": first, "last": first + count - 1},
+    )
+
+
+def write_message(conn: Connection, message_id: str, text: str = "Hello", tenant: str = "u") -> None:
+    """A message in the tenant's first conversation."""
+    conn.execute(
+        "INSERT INTO messages (message_id, conversation_id, sender, text) VALUES (%s, %s, 'user', %s)",
+        (message_id, f"c-{tenant}-1", text),
+    )
