@@ -80,7 +80,7 @@ def test_a_signal_ends_it_in_the_middle_of_a_deep_queue_with_nothing_lost(
     for first in range(2, 1500):
         write_conversations(connection, 1, first=first)
     with running_scheduler(database.url, tmp_path, LEADS_REFRESH_BATCH="4") as scheduler:
-        wait_for(lambda: 0 < leads(connection), "the first leads")
+        wait_for(lambda: leads(connection) > 0, "the first leads")
         scheduler.process.send_signal(number)
         assert scheduler.process.wait(30) == 0
     assert value(connection, "SELECT count(*) FROM projector.changes") > 0
@@ -201,7 +201,7 @@ def test_a_queue_beyond_the_limit_is_traded_for_a_rebuild(
         wait_until(connection, "min(as_of) > %s FROM read_model.freshness", as_of)
 
 
-def test_the_run_log_is_pruned_and_old_gaps_too(database: Database, connection: Connection) -> None:
+def test_the_run_log_is_pruned_and_old_gaps_too(connection: Connection) -> None:
     connection.execute(
         "INSERT INTO projector.runs (kind, started_at, outcome)"
         " SELECT 'refresh', clock_timestamp() - make_interval(days => d), 'done' FROM generate_series(0, 20) AS d"
