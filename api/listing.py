@@ -23,6 +23,7 @@ from sqlalchemy import (
     Interval,
     ScalarSelect,
     Select,
+    SelectBase,
     Text,
     and_,
     any_,
@@ -324,13 +325,7 @@ def _by_time(shape: Shape, cut: _Cut) -> list[ColumnElement[Any]]:
         .where(running.c.reached > offset, before < offset + cut.limit)
         .cte("picked")
     )
-    in_slice = (
-        _keys(shape, leads)
-        .where(between(leads.c.last_message_at, picked.c.begins, picked.c.ends))
-        .correlate(picked)
-        .offset(NONE)
-        .lateral("in_slice")
-    )
+    in_slice = _in_slice(shape, picked)
     before_page = select(func.min(picked.c.before)).scalar_subquery()
     # An offset is worked out even where the limit is 0, and would add up the days for nothing.
     skipped = case((cut.limit > NONE, offset - before_page), else_=NONE)
@@ -345,12 +340,28 @@ def _by_time(shape: Shape, cut: _Cut) -> list[ColumnElement[Any]]:
 
 
 def _collected(shape: Shape, cut: _Cut) -> ColumnElement[Any]:
-    """The page cut from all matches, where these are few."""
-    sort = shape.sort
-    key = leads.c[sort.key] if sort.table is leads else looked_up(sort.table.c[sort.key], leads, sort.table)
-    rows = _keys(shape, leads).where(cut.limit > NONE)
-    matches = rows.with_only_columns(leads.c.customer_phone, key.label("key")).cte("matches")
-    return _page_of(shape, matches, cut)
+    """The page cut from all matches, where these are few: read from the days or hours that have any."""
+    sort, slices = shape.sort, _slices(shape)
+    in_slice = _in_slice(shape, slices)
+    wanted = cut.limit > NONE
+    found: SelectBase = (
+        select(in_slice.c.customer_phone)
+        .select_from(slices.join(in_slice, true()))
+        .where(slices.c.matches > NONE, wanted)
+    )
+    if not shape.bounded:
+        without_time = _keys(shape, leads).where(leads.c.last_message_at.is_(None), wanted)
+        found = union_all(found, without_time.with_only_columns(leads.c.customer_phone))
+    phones = found.cte("phones")
+    key = looked_up(sort.table.c[sort.key], phones, sort.table)
+    return _page_of(shape, select(phones.c.customer_phone, key.label("key")).cte("matches"), cut)
+
+
+def _in_slice(shape: Shape, slices: FromClause) -> FromClause:
+    """The matching leads of the stretch at hand."""
+    in_time = between(leads.c.last_message_at, slices.c.begins, slices.c.ends)
+    # An offset keeps it the inner side of a loop over the stretches.
+    return _keys(shape, leads).where(in_time).correlate(slices).offset(NONE).lateral("in_slice")
 
 
 def _page_of(shape: Shape, matches: CTE, cut: _Cut) -> ColumnElement[Any]:
