@@ -1,0 +1,74 @@
+"""What one has without a read model: everything computed anew, by CREATE TABLE AS or in a materialized view."""
+
+import re
+from pathlib import Path
+
+from psycopg import sql
+
+from projector.beside import READ_TABLES
+from projector.statements import statement
+from tests.benchmarks.setting import Connection
+
+_FOLDER = Path(__file__).parent / "sql"
+SCHEMA = "anew"
+# As the rebuild has it.
+_MEMORY = "256MB"
+
+
+def parts() -> dict[str, str]:
+    """The SELECT of each table by its name; it reads those before it."""
+    return {
+        file.stem.split("_", 1)[1]: file.read_text("utf-8") for file in sorted(_FOLDER.glob("[0-9]*.sql"))
+    }
+
+
+def create_tables(conn: Connection, *, finished: bool = False) -> None:
+    """All tables of the read model by CREATE TABLE AS, with the same indexes and statistics.
+
+    With `finished` they are copied from the read model, which is the bare cost of writing rows and indexes.
+    """
+    drop(conn)
+    with conn.transaction():
+        _prepare(conn)
+        for name, text in parts().items():
+            rows = f"SELECT * FROM read_model.{name}" if finished else text
+            conn.execute(f"CREATE TABLE {SCHEMA}.{name} AS {rows}".encode())
+            conn.execute(f"ANALYZE {SCHEMA}.{name}".encode())
+    tables = [f"read_model.{name}" for name in READ_TABLES]
+    creates = conn.execute(statement("beside", "find_index_creates"), {"tables": tables}).fetchall()
+    conn.execute("SELECT set_config('maintenance_work_mem', %s, false)", (_MEMORY,))
+    for (create,) in creates:
+        conn.execute(re.sub(r"\bread_model\.", f"{SCHEMA}.", create).encode())
+    for name in READ_TABLES:
+        conn.execute(f"VACUUM ANALYZE {SCHEMA}.{name}".encode())
+
+
+def create_view(conn: Connection) -> None:
+    """All leads in one materialized view, which can be refreshed concurrently."""
+    drop(conn)
+    *before, leads = [(name, text) for name, text in parts().items() if not name.endswith("stats")]
+    tables = ", ".join(f"{name} AS ({text})" for name, text in before)
+    with conn.transaction():
+        _prepare(conn)
+        query = f"CREATE MATERIALIZED VIEW {SCHEMA}.all_leads AS WITH {tables} SELECT * FROM ({leads[1]}) AS leads"
+        conn.execute(query.encode())
+        conn.execute(f"CREATE UNIQUE INDEX ON {SCHEMA}.all_leads (user_id, customer_phone)".encode())
+
+
+def refresh_view(conn: Connection, *, concurrently: bool) -> None:
+    """Refresh it, with as much memory as a rebuild has."""
+    with conn.transaction():
+        _prepare(conn)
+        how = "CONCURRENTLY" if concurrently else ""
+        conn.execute(f"REFRESH MATERIALIZED VIEW {how} {SCHEMA}.all_leads".encode())
+
+
+def drop(conn: Connection) -> None:
+    """Drop what of it is there."""
+    conn.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(SCHEMA)))
+
+
+def _prepare(conn: Connection) -> None:
+    conn.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}".encode())
+    conn.execute("SELECT set_config('work_mem', %s, true)", (_MEMORY,))
+    conn.execute("SELECT set_config('search_path', %s, true)", (f"{SCHEMA}, public",))

@@ -1,0 +1,107 @@
+"""What capture costs the platform's writers."""
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from itertools import count
+
+from projector import capture
+from tests.benchmarks import pgbench
+from tests.benchmarks.core import Row, Sample, goal, interleave, seconds
+from tests.benchmarks.setting import Connection, Database, Setting
+
+AREA = "Writers"
+_ROWS = 10_000
+
+
+def measure(setting: Setting) -> Iterator[Row]:
+    """The rows of this area."""
+    with setting.copy_of(setting.medium) as copied, closing(copied.connect()) as conn:
+        leads = conn.execute("SELECT count(*) FROM benchmark.conversations").fetchone()
+        conversations = leads[0] if leads else 0
+        ways: list[tuple[str, str, str, Callable[[], float]]] = []
+        for clients in (2, 16):
+            ways.append(
+                (
+                    f"single-row inserts, {clients} clients",
+                    "writer_single",
+                    "1/s",
+                    lambda clients=clients: _writers(setting, copied, pgbench.SINGLE, clients, conversations),  # type: ignore[misc]
+                )
+            )
+        ways.append(
+            (
+                "100 rows a statement, 2 clients",
+                "writer_bulk",
+                "1/s",
+                lambda: _writers(setting, copied, pgbench.HUNDRED, 2, conversations),
+            )
+        )
+        ways.append(("COPY of 10,000 messages", "writer_bulk", "rows/s", lambda: _copy(conn)))
+        for title, key, unit, write in ways:
+            found = interleave(
+                setting.size.pairs,
+                {
+                    "with": lambda: _captured(conn, write, on=True),  # noqa: B023
+                    "without": lambda: _captured(conn, write, on=False),  # noqa: B023
+                },
+            )
+            yield Row(
+                AREA,
+                f"messages with capture: {title}",
+                unit,
+                found["with"],
+                "the same without capture",
+                found["without"],
+                goal(key),
+                note=_interval(found["with"].over(found["without"])),
+            )
+
+
+def _interval(ratio: Sample) -> str:
+    least, greatest = ratio.interval()
+    return f"95 % interval of the mean ratio, {len(ratio.values)} pairs: {least:.3f} to {greatest:.3f}"
+
+
+def _captured(conn: Connection, write: Callable[[], float], *, on: bool) -> float:
+    """The writers' throughput, with the triggers or without them, and nothing left over from the last time."""
+    if on:
+        capture.install(conn)
+    else:
+        capture.uninstall(conn)
+    conn.execute("TRUNCATE projector.changes")
+    conn.execute("DELETE FROM messages WHERE message_id LIKE 'benchmark-%'")
+    conn.execute("VACUUM messages")
+    conn.execute("CHECKPOINT")
+    return write()
+
+
+def _writers(setting: Setting, database: Database, script: str, clients: int, conversations: int) -> float:
+    with pgbench.writing(
+        database.url, script, clients=clients, seconds=setting.size.load, count=conversations
+    ) as process:
+        return pgbench.tps(process)
+
+
+_numbers = count()
+
+
+def _copy(conn: Connection) -> float:
+    found = conn.execute(
+        "SELECT conversation_id FROM benchmark.conversations ORDER BY number LIMIT %s", (_ROWS,)
+    ).fetchall()
+    lines = [
+        f"benchmark-copied-{next(_numbers)}\t{found[n % len(found)][0]}\tuser\tIs this still to be had?\t2026-01-01\tsent\n"
+        for n in range(_ROWS)
+    ]
+    data = "".join(lines).encode()
+
+    def copy() -> None:
+        with (
+            conn.cursor() as cursor,
+            cursor.copy(
+                "COPY messages (message_id, conversation_id, sender, text, timestamp, status) FROM STDIN"
+            ) as rows,
+        ):
+            rows.write(data)
+
+    return _ROWS / seconds(copy)

@@ -1,0 +1,68 @@
+"""What the project wants to reach, on two cores that server, database and load share."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """A bound on a ratio or on a value."""
+
+    key: str
+    text: str
+    side: Literal["≤", "≥"]
+    bound: float
+
+    def is_met(self, value: float) -> bool:
+        """Whether a value keeps the bound."""
+        return value <= self.bound if self.side == "≤" else value >= self.bound
+
+
+def _at_most(key: str, bound: float, text: str) -> Goal:
+    return Goal(key, text, "≤", bound)
+
+
+def _at_least(key: str, bound: float, text: str) -> Goal:
+    return Goal(key, text, "≥", bound)
+
+
+GOALS = {
+    goal.key: goal
+    for goal in (
+        _at_most("inside", 2, "request ≤ 2 × an empty endpoint with the same limiter and headers"),
+        _at_most(
+            "beyond", 1.5, "time beyond an empty endpoint ≤ 1.5 × the same rows by a bare prepared statement"
+        ),
+        _at_least(
+            "throughput", 0.8, "requests a second ≥ 0.8 × a plain route with the same limiter and headers"
+        ),
+        _at_least("throughput_bare", 0.6, "requests a second ≥ 0.6 × a plain route without them"),
+        _at_most("scale", 1.3, "p50 in the largest tenant ≤ 1.3 × in one of 1,000 leads"),
+        _at_most("total_facets", 2, "exact total by facets ≤ 2 ms in the database"),
+        _at_most("total_time", 40, "… with a window of time ≤ 40 ms"),
+        _at_most("total_search", 50, "… with a search word of up to 10,000 matches ≤ 50 ms"),
+        _at_most("deep_page", 150, "page at offset 500,000 ≤ 150 ms"),
+        _at_most(
+            "search_small", 2, "search in a small tenant beside a large one ≤ 2 × the same tenant alone"
+        ),
+        _at_least("live_list", 1000, "live aggregation ÷ list page ≥ 1,000"),
+        _at_least("live_statistics", 10_000, "live aggregation ÷ statistics ≥ 10,000"),
+        _at_most("refresh_one", 5, "refresh of 1 stale lead ≤ 5 ms"),
+        _at_most("refresh_many", 0.15, "refresh of 10,000 stale leads ≤ 0.15 × a rebuild of 150,000"),
+        _at_most("refresh_scale", 1.2, "the same refresh in the largest tenant ≤ 1.2 × among 10,000 leads"),
+        _at_most("hot_lead", 1.5, "new message of a lead with 100,000 messages ≤ 1.5 × of one with 10"),
+        _at_most("visible", 1, "change to visible, p99 ≤ 1 s"),
+        _at_most("queue", 1, "the queue does not grow"),
+        _at_most("refresh_idle", 2, "refresh with nothing to do ≤ 2 ms"),
+        _at_most("rebuild", 1.5, "rebuild of everything ≤ 1.5 × CREATE TABLE AS + indexes"),
+        _at_most("rebuild_readers", 2, "readers' p99 during a rebuild ≤ 2 × beside that CREATE TABLE AS"),
+        _at_most("rebuild_failures", 0, "no failed read during a rebuild"),
+        _at_most("rebuild_waits", 0, "no wait for a lock above 50 ms during a rebuild"),
+        _at_most("heal_wal", 1, "heal of a tenant that is right ≤ 1 MB of WAL for 100,000 leads"),
+        _at_least("writer_single", 0.9, "writer's throughput with capture ≥ 0.9 × without, single rows"),
+        _at_least("writer_bulk", 0.85, "… ≥ 0.85 ×, 100 rows a statement and COPY"),
+        _at_most("disk", 1.2, "read model ÷ source, bytes on disk with indexes ≤ 1.2"),
+        _at_most("memory_api", 100, "memory of an API worker ≤ 100 MB"),
+        _at_most("memory_rebuild", 2, "memory of a rebuild bounded: the largest tenant ≤ 2 × 10,000 leads"),
+    )
+}

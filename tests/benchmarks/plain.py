@@ -1,0 +1,148 @@
+"""Servers to compare with: the API's application with plain routes added, and the same routes on bare Flask.
+
+`python -m tests.benchmarks.plain limited` serves the API itself and, beside it, an endpoint that returns an empty
+object and plain routes, all of them behind the same limiter and with the same headers; `bare` serves the plain routes
+without any of that. Both run as the API runs.
+"""
+
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
+from threading import local
+from types import SimpleNamespace
+from typing import Any
+
+import orjson
+import psycopg
+from flask import Flask, Response, g
+from granian import Granian
+from granian.constants import Interfaces
+from psycopg.rows import dict_row
+
+from api import config
+from api.answers import success
+from api.app import create_app
+from api.config import Config
+
+SINGLE = "SELECT document FROM read_model.leads WHERE user_id = %s AND customer_phone = %s"
+LIST = (
+    "SELECT document FROM read_model.leads WHERE user_id = %s AND last_message_at IS NOT NULL"
+    " ORDER BY last_message_at DESC, customer_phone DESC LIMIT 50"
+)
+TOTAL = "SELECT sum(leads)::bigint FROM read_model.lead_stats WHERE user_id = %s"
+MESSAGES = (
+    "SELECT m.message_id, m.conversation_id, c.agent_id, c.agent_name, c.platform, c.phone_number_id, m.sender, m.text,"
+    " m.sent_at, m.status, m.sequence_no FROM read_model.lead_messages AS m"
+    " JOIN read_model.lead_conversations AS c USING (user_id, customer_phone, conversation_id)"
+    " WHERE m.user_id = %s AND m.customer_phone = %s"
+    " ORDER BY m.sent_at, m.conversation_id, m.sequence_no, m.message_id LIMIT 50"
+)
+# The columns that a route prints which has no document.
+COLUMNS = (
+    "SELECT l.customer_phone, p.name, p.email, p.company, l.lead_status, l.total_score, p.intent_score, p.urgency_score,"
+    " p.budget_score, p.fit_score, p.engagement_score, l.total_messages, p.template_sends_count, l.last_message_at,"
+    " l.first_contact_at, l.has_extraction, p.extraction_id, (SELECT json_agg(c ORDER BY c.newest_message_at DESC)"
+    "  FROM (SELECT conversation_id, agent_id, agent_name, platform, phone_number_id, message_count, is_active,"
+    "   created_at, newest_message_at FROM read_model.lead_conversations AS lc WHERE lc.user_id = l.user_id"
+    "   AND lc.customer_phone = l.customer_phone) AS c) AS conversations"
+    " FROM read_model.leads AS l JOIN read_model.lead_profiles AS p USING (user_id, customer_phone)"
+    " WHERE l.user_id = %s AND l.last_message_at IS NOT NULL"
+    " ORDER BY l.last_message_at DESC, l.customer_phone DESC LIMIT 50"
+)
+
+
+def application(kind: str) -> Flask:
+    """One of the two applications."""
+    settings = config.load()
+    database = _Connections(settings)
+    if kind == "bare":
+        app = Flask("bare", static_folder=None)
+        _add_routes(app, database, "", _bare)
+        return app
+    app = create_app(settings)
+    # What the API does for the endpoints of its blueprint, it does for these.
+    _add_routes(app, database, "leads.", _limited)
+    return app
+
+
+class _Connections:
+    """One plain psycopg connection a thread."""
+
+    def __init__(self, settings: Config) -> None:
+        self._url = settings.database_url
+        self._local = local()
+
+    def fetch(self, query: str, *values: str, as_dicts: bool = False) -> list[Any]:
+        if not hasattr(self._local, "connection"):
+            self._local.connection = psycopg.connect(self._url, autocommit=True)
+        cursor = self._local.connection.cursor(row_factory=dict_row) if as_dicts else self._local.connection
+        rows: list[Any] = cursor.execute(query.encode(), values, prepare=True).fetchall()
+        return rows
+
+
+def _add_routes(
+    app: Flask, database: _Connections, prefix: str, answer: Callable[[bytes, bytes | None], Response]
+) -> None:
+    def empty(user_id: str) -> Response:  # noqa: ARG001  # As every endpoint has it.
+        return answer(b"{}", None)
+
+    def single(user_id: str, customer_phone: str) -> Response:
+        [(document,)] = database.fetch(SINGLE, user_id, customer_phone)
+        return answer(document.encode(), None)
+
+    def page(user_id: str) -> Response:
+        documents = ",".join([document for (document,) in database.fetch(LIST, user_id)])
+        [(total,)] = database.fetch(TOTAL, user_id)
+        pages = f'{{"total":{total},"limit":50,"offset":0,"hasMore":{"true" if total > 50 else "false"}}}'
+        return answer(f"[{documents}]".encode(), pages.encode())
+
+    def dicts(user_id: str) -> Response:
+        return answer(orjson.dumps(database.fetch(COLUMNS, user_id, as_dicts=True)), None)
+
+    for path, view in (
+        ("/plain/<user_id>/empty", empty),
+        ("/plain/<user_id>/single/<customer_phone>", single),
+        ("/plain/<user_id>/list", page),
+        ("/plain/<user_id>/dicts", dicts),
+    ):
+        app.add_url_rule(path, endpoint=f"{prefix}plain_{view.__name__}", view_func=view)
+
+
+_AS_OF = datetime.now(UTC)
+
+
+def _limited(data: bytes, pagination: bytes | None) -> Response:
+    """The answer of the API around the data, with all its headers."""
+    g.row = SimpleNamespace(as_of=_AS_OF, dead_letters=0)
+    return success(data, pagination)
+
+
+def _bare(data: bytes, pagination: bytes | None) -> Response:
+    """The same bytes, as plainly as can be."""
+    paged = b"" if pagination is None else b'"pagination":' + pagination + b","
+    end = b'"timestamp":"2026-01-01T00:00:00.000Z","correlationId":"1767225600000-abcdefghi"}'
+    return Response(b'{"success":true,"data":' + data + b"," + paged + end, mimetype="application/json")
+
+
+def main() -> None:
+    """Serve as the API is served."""
+    settings = config.load()
+    Granian(
+        f"tests.benchmarks.plain:{sys.argv[1]}",
+        factory=True,
+        interface=Interfaces.WSGI,
+        address=settings.host,
+        port=settings.port,
+        workers=settings.workers,
+        blocking_threads=settings.threads,
+        websockets=False,
+    ).serve()
+
+
+limited = partial(application, "limited")
+bare = partial(application, "bare")
+
+
+if __name__ == "__main__":
+    main()

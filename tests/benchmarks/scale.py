@@ -1,0 +1,54 @@
+"""Reads that do not notice how large a tenant is: the largest one against one of 1,000 leads, in the same database."""
+
+from collections.abc import Iterator
+from functools import partial
+
+from tests.benchmarks import asked, load, servers
+from tests.benchmarks.core import Row, goal, interleave
+from tests.benchmarks.setting import Setting
+
+AREA = "Scale"
+SORTS = ("last_message_at", "first_contact_at", "total_messages", "total_score", "name")
+
+
+def measure(setting: Setting) -> Iterator[Row]:
+    """The rows of this area."""
+    tenants = setting.main.tenants
+    with servers.api(setting.main) as api, asked.reader(setting.main) as reader:
+        phones = {size: _ordinary(reader, tenants[size]) for size in ("big", "small")}
+        reads = [
+            (f"first page by {sort}, {direction}", f"?sort_by={sort}&sort_order={direction}")
+            for sort in SORTS
+            for direction in ("desc", "asc")
+        ]
+        reads += [
+            ("single lead", "/{phone}"),
+            ("messages page", "/{phone}/messages"),
+            ("statistics", "/stats"),
+        ]
+        for title, path in reads:
+            urls = {
+                size: f"{api.url}/users/{tenants[size]}/leads{path.format(phone=phones[size])}"
+                for size in phones
+            }
+            found = interleave(
+                setting.size.rounds,
+                {size: partial(_p50, url, setting.size.load) for size, url in urls.items()},
+            )
+            name = f"the same in a tenant of {setting.size.small:,}"
+            what = f"p50, {title}, among {setting.size.big:,} leads"
+            yield Row(AREA, what, "ms", found["big"], name, found["small"], goal("scale"))
+
+
+def _p50(url: str, seconds: float) -> float:
+    return load.run(url, connections=1, seconds=seconds).p50
+
+
+def _ordinary(reader: asked.Reader, user_id: str) -> str:
+    """A lead with as many messages as its like in the other tenant."""
+    found = reader.rows(
+        "SELECT customer_phone FROM read_model.leads WHERE user_id = %s AND total_messages = 5"
+        " ORDER BY customer_phone LIMIT 1",
+        user_id,
+    )
+    return str(found[0][0])

@@ -1,0 +1,80 @@
+"""Search: exact totals of words that match many leads, and a tiny tenant that does not feel a large one beside it."""
+
+from collections.abc import Iterator
+from urllib.parse import quote_plus
+
+from tests.benchmarks import asked
+from tests.benchmarks.core import Row, goal, interleave, milliseconds
+from tests.benchmarks.setting import Setting
+
+AREA = "Search"
+_MOST = 10_000
+_BARE = (
+    "SELECT count(*) FROM read_model.lead_profiles WHERE user_id = %s"
+    " AND position(lower(%s) IN search_text) > 0"
+)
+
+
+def measure(setting: Setting) -> Iterator[Row]:
+    """The rows of this area."""
+    user_id = setting.main.tenants["big"]
+    with asked.reader(setting.main) as reader:
+        for word, matches in _words(reader, user_id):
+            for page, title in (
+                ("limit=1", "with one lead"),
+                ("limit=50&sort_by=name", "with a page by name"),
+            ):
+                statement = asked.listed(user_id, f"search={quote_plus(word)}&{page}")
+                total = reader.fetch(statement).total
+                if total != matches:
+                    raise AssertionError(f"The total of {word} is {total}, but {matches} leads match.")
+                found = interleave(
+                    setting.size.rounds,
+                    {
+                        "ours": lambda: reader.milliseconds(statement, 5),  # noqa: B023
+                        "bare": lambda: milliseconds(lambda: reader.rows(_BARE, user_id, word)),  # noqa: B023
+                    },
+                )
+                yield Row(
+                    AREA,
+                    f"total of {matches:,} matches of {word!r}, {title}",
+                    "ms",
+                    found["ours"],
+                    "a look at every lead of the tenant",
+                    found["bare"],
+                    goal("total_search"),
+                    absolute=True,
+                )
+    yield _small(setting)
+
+
+def _words(reader: asked.Reader, user_id: str) -> list[tuple[str, int]]:
+    """The commonest word that matches at most 10,000 leads, one that matches some, and one that matches none."""
+    words = reader.rows(
+        "SELECT word, count(*) FROM (SELECT DISTINCT customer_phone, word FROM read_model.lead_profiles"
+        "  CROSS JOIN LATERAL regexp_split_to_table(name_key, '\\s+') AS word WHERE user_id = %s) AS each"
+        " WHERE word ~ '^[a-z]{4,}$' GROUP BY word ORDER BY count(*) DESC, word LIMIT 60",
+        user_id,
+    )
+    counted = [(str(word), int(reader.rows(_BARE, user_id, word)[0][0])) for word, _ in words]
+    fitting = sorted((pair for pair in counted if pair[1] <= _MOST), key=lambda pair: -pair[1])
+    return [fitting[0], fitting[-1], ("xqzxqz", 0)]
+
+
+def _small(setting: Setting) -> Row:
+    """The same word in the same tiny tenant, beside the largest tenant and alone."""
+    user_id = setting.main.tenants["tiny"]
+    with asked.reader(setting.main) as beside, asked.reader(setting.alone) as alone:
+        word = _words(beside, user_id)[0][0]
+        statement = asked.listed(user_id, f"search={quote_plus(word)}")
+        found = interleave(
+            setting.size.rounds,
+            {
+                "beside": lambda: beside.milliseconds(statement, 50),
+                "alone": lambda: alone.milliseconds(statement, 50),
+            },
+        )
+    what = f"search {word!r} in a tenant of {setting.size.tiny:,} leads beside one of {setting.size.big:,}"
+    return Row(
+        AREA, what, "ms", found["beside"], "the same tenant alone", found["alone"], goal("search_small")
+    )

@@ -1,0 +1,91 @@
+"""The API as a user starts it, and the servers that it is compared with."""
+
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from time import monotonic, sleep
+
+from projector.embedded import free_port
+from tests.benchmarks.setting import Database
+from tests.support.commands import ROOT, environment
+
+# The limiter counts and never refuses.
+LIMIT = "1000000000 per minute"
+_SECONDS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A server under way."""
+
+    process: subprocess.Popen[bytes]
+    url: str
+
+
+@contextmanager
+def serving(database: Database, module: str, *arguments: str, probe: str) -> Iterator[Server]:
+    """`python -m <module>` on a port of its own, once it answers."""
+    port = free_port()
+    process = subprocess.Popen(
+        [sys.executable, "-m", module, *arguments],
+        cwd=ROOT,
+        env=environment(DATABASE_URL=database.url, PORT=str(port), LEADS_RATE_LIMIT=LIMIT),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        _wait(process, f"{url}{probe}")
+        yield Server(process, url)
+    finally:
+        process.terminate()
+        try:
+            process.wait(_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+@contextmanager
+def api(database: Database) -> Iterator[Server]:
+    """`python -m api`."""
+    with serving(database, "api", probe="/health/ready") as server:
+        yield server
+
+
+@contextmanager
+def limited(database: Database) -> Iterator[Server]:
+    """The API with plain routes added."""
+    with serving(database, "tests.benchmarks.plain", "limited", probe="/health/ready") as server:
+        yield server
+
+
+@contextmanager
+def bare(database: Database) -> Iterator[Server]:
+    """Plain routes on bare Flask."""
+    with serving(database, "tests.benchmarks.plain", "bare", probe="/plain/nobody/empty") as server:
+        yield server
+
+
+def get(url: str) -> bytes:
+    """The body of one answer."""
+    with urllib.request.urlopen(url, timeout=_SECONDS) as answer:
+        body: bytes = answer.read()
+        return body
+
+
+def _wait(process: subprocess.Popen[bytes], url: str) -> None:
+    deadline = monotonic() + _SECONDS
+    while True:
+        try:
+            get(url)
+        except OSError as error:
+            if process.poll() is not None or monotonic() > deadline:
+                raise RuntimeError(f"{url} does not answer: {error}") from error
+            sleep(0.05)
+        else:
+            return

@@ -1,0 +1,178 @@
+"""Bytes on disk by part, the memory of a rebuild, and the WAL of a heal."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from time import sleep
+
+from projector.progress import QUIET
+from projector.rebuild import rebuild
+from projector.source import SOURCE_TABLES
+from projector.verify import verify
+from tests.benchmarks.core import Row, Sample, goal, interleave
+from tests.benchmarks.setting import Connection, Database, Setting
+from tests.support.commands import environment
+
+AREA = "Sizes"
+_SHARED = "leads-projector"
+
+
+def measure(setting: Setting) -> Iterator[Row]:
+    """The rows of this area."""
+    yield from _memory(setting)
+    yield from _wal(setting)
+    yield from _disk(setting)
+
+
+def _disk(setting: Setting) -> Iterator[Row]:
+    with setting.main.connect() as conn:
+        # What was written since the last rebuild should not count as bloat of one side only.
+        rebuild(conn, tenants=None, progress=QUIET)
+        conn.execute("VACUUM FULL messages, conversations, extractions, contacts, template_sends")
+        conn.execute("VACUUM ANALYZE")
+        source = _once(sum(_bytes(conn, f"public.{table.name}") for table in SOURCE_TABLES) / 1e6)
+        tables = conn.execute(
+            "SELECT oid::regclass::text FROM pg_class WHERE relkind = 'r'"
+            " AND relnamespace = ANY(ARRAY['read_model', 'projector']::regnamespace[]) ORDER BY 1"
+        ).fetchall()
+        read_model = [name for (name,) in tables if name.startswith("read_model.")]
+        whole = sum(_bytes(conn, name) for name in read_model) / 1e6
+        name = "source tables with their indexes"
+        yield Row(AREA, "read model on disk, with indexes", "MB", _once(whole), name, source, goal("disk"))
+        keys = sum(_bytes(conn, table) for (table,) in tables if table not in read_model) / 1e6
+        yield Row(AREA, "the projector's own state on disk", "MB", _once(keys), name, source)
+        for (table,) in tables:
+            yield Row(AREA, f"… {table}, rows", "MB", _once(_bytes(conn, table, "table") / 1e6), name, source)
+            for index, size in conn.execute(
+                "SELECT indexrelid::regclass::text, pg_relation_size(indexrelid) FROM pg_index"
+                " WHERE indrelid = %s::regclass ORDER BY 1",
+                (table,),
+            ).fetchall():
+                yield Row(AREA, f"… … index {index.split('.')[-1]}", "MB", _once(size / 1e6), name, source)
+
+
+def _bytes(conn: Connection, table: str, part: str = "total_relation") -> int:
+    """Bytes of a table: with its indexes, or (`table`) without."""
+    row = conn.execute(f"SELECT pg_{part}_size(%s::regclass)".encode(), (table,)).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _once(value: float) -> Sample:
+    """What does not vary."""
+    return Sample((value,))
+
+
+def _wal(setting: Setting) -> Iterator[Row]:
+    """Bytes of WAL of work on a tenant that is right, for 100,000 leads."""
+    scale = 100_000 / setting.size.big
+    user_id = setting.main.tenants["big"]
+    with setting.main.connect() as conn:
+        conn.execute("VACUUM ANALYZE")
+        conn.execute("CHECKPOINT")
+        found = interleave(
+            2,
+            {
+                "rebuild": lambda: (
+                    scale * _wal_of(conn, lambda: rebuild(conn, tenants=[user_id], progress=QUIET))
+                ),
+                "verify": lambda: (
+                    scale
+                    * _wal_of(
+                        conn, lambda: verify(conn, tenants=[user_id], sample=None, heal=True, progress=QUIET)
+                    )
+                ),
+                "whole": lambda: scale * _wal_of(conn, lambda: rebuild(conn, tenants=None, progress=QUIET)),
+            },
+        )
+    name = "WAL of a rebuild of everything"
+    for key, what in (
+        ("rebuild", "rebuild of a tenant that is right"),
+        ("verify", "verify with heal of the same"),
+    ):
+        yield Row(
+            AREA,
+            f"WAL of a {what}, for 100,000 leads",
+            "MB",
+            found[key],
+            name,
+            found["whole"],
+            goal("heal_wal"),
+            absolute=True,
+        )
+
+
+def _wal_of(conn: Connection, work: object) -> float:
+    began = _wal_position(conn)
+    if callable(work):
+        work()
+    return (_wal_position(conn) - began) / 1e6
+
+
+def _wal_position(conn: Connection) -> int:
+    row = conn.execute("SELECT pg_current_wal_insert_lsn() - '0/0'").fetchone()
+    return int(row[0]) if row else 0
+
+
+def _memory(setting: Setting) -> Iterator[Row]:
+    """The most memory that a rebuild had, in its own process and in its PostgreSQL session."""
+    rounds = min(setting.size.rounds, 3)
+    for arguments, title in ((["rebuild"], "everything"), (["rebuild", "--user"], "one tenant, in place")):
+        peaks: dict[str, list[tuple[float, float]]] = {"main": [], "medium": []}
+        for _ in range(rounds):
+            for name, database, tenant in (
+                ("main", setting.main, "big"),
+                ("medium", setting.medium, "medium"),
+            ):
+                whole = [*arguments, database.tenants[tenant]] if "--user" in arguments else arguments
+                peaks[name].append(_peak(database, whole))
+        for place, part in enumerate(("the projector's process", "its PostgreSQL session")):
+            main, medium = (Sample(tuple(peak[place] for peak in peaks[name])) for name in ("main", "medium"))
+            yield Row(
+                AREA,
+                f"memory of a rebuild of {title}: {part}",
+                "MB",
+                main,
+                f"the same of {setting.size.medium:,} leads",
+                medium,
+                goal("memory_rebuild"),
+            )
+
+
+def _peak(database: Database, arguments: list[str]) -> tuple[float, float]:
+    """Megabytes that were resident in the process, and private ones in its session."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "projector", *arguments],
+        env=environment(DATABASE_URL=database.url),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+    own = private = 0.0
+    with database.connect() as conn:
+        while process.poll() is None:
+            own = max(own, memory(process.pid, "VmHWM"))
+            for (pid,) in conn.execute(
+                "SELECT pid FROM pg_stat_activity WHERE datname = current_database()"
+                " AND starts_with(application_name, %s)",
+                (_SHARED,),
+            ).fetchall():
+                private = max(private, memory(pid, "RssAnon"))
+            sleep(0.02)
+    if process.returncode:
+        raise RuntimeError((process.stderr.read() if process.stderr else b"").decode())
+    return own, private
+
+
+def memory(pid: int, field: str) -> float:
+    """Megabytes of a process by /proc; 0 when it has ended."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return 0.0
+    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith(f"{field}:")), 0.0)
+
+
+def has_proc() -> bool:
+    """Whether memory can be read here."""
+    return os.path.exists("/proc/self/status")

@@ -1,0 +1,157 @@
+"""Exact totals and far pages, in the database: a list call with its page of one, against a count of the leads."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from random import Random
+
+from tests.benchmarks import asked
+from tests.benchmarks.core import Row, goal, interleave, milliseconds
+from tests.benchmarks.scale import SORTS
+from tests.benchmarks.setting import SEED, Setting
+
+AREA = "Totals and far pages"
+_COMBINATIONS = 60
+# As callers combine them: each filter is there or not.
+_FILTERS = (
+    ("platform=whatsapp", "platform=instagram", "platform=whatsapp,webchat", "platform=webchat"),
+    ("lead_status=Hot", "lead_status=Warm,Cold", "lead_status=Cold"),
+    ("has_extraction=true", "has_extraction=false"),
+    ("has_email=true", "has_email=false"),
+    ("min_total_score=9", "max_total_score=8", "min_total_score=7&max_total_score=11"),
+)
+_TIMES = (
+    "days=1",
+    "days=7",
+    "days=30",
+    "days=365",
+    "from_date={past}",
+    "to_date={past}",
+    "from_date={past}&to_date={late}",
+)
+_CONDITIONS = {
+    "platform": lambda values: "(" + " OR ".join(f"on_{value}" for value in values.split(",")) + ")",
+    "lead_status": lambda values: f"lead_status = ANY('{{{values}}}')",
+    "has_extraction": lambda value: f"has_extraction = {value}",
+    "has_email": lambda value: f"has_email = {value}",
+    "min_total_score": lambda value: f"total_score >= {value}",
+    "max_total_score": lambda value: f"total_score <= {value}",
+    "days": lambda value: f"last_message_at >= %s - interval '{value} days'",
+    "from_date": lambda value: f"last_message_at >= '{value}Z'",
+    "to_date": lambda value: f"last_message_at < '{value}Z'::timestamptz + interval '1 ms'",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """A list call, and the count that somebody would write for its total."""
+
+    query: str
+    count: str
+    now: datetime
+
+    @classmethod
+    def of(cls, query: str, now: datetime) -> "_Question":
+        parts = [part.split("=", 1) for part in query.split("&") if part]
+        conditions = [_CONDITIONS[name](value) for name, value in parts]
+        where = " AND ".join(["user_id = %s", *conditions])
+        return cls(query, f"SELECT count(*) FROM read_model.leads WHERE {where}", now)
+
+    def counted(self, reader: asked.Reader, user_id: str) -> int:
+        """The total by counting."""
+        values = [user_id, *([self.now] if "%s -" in self.count else [])]
+        return int(reader.rows(self.count, *values)[0][0])
+
+
+def measure(setting: Setting) -> Iterator[Row]:
+    """The rows of this area."""
+    with asked.reader(setting.main) as reader:
+        rng = Random(SEED)
+        questions: dict[str, list[str]] = {"total_facets": [""], "total_time": []}
+        for _ in range(_COMBINATIONS if setting.size.big > setting.size.small * 10 else 5):
+            facets = [rng.choice(values) for values in _FILTERS if rng.random() < 0.5]
+            questions["total_facets"].append("&".join(facets))
+            time = rng.choice(_TIMES).format(past=_some_time(rng, 60), late=_some_time(rng, 3))
+            questions["total_time"].append("&".join([*facets, time]))
+        for key, title in (("total_facets", "facets"), ("total_time", "facets and a window of time")):
+            yield from _dearest(setting, reader, key, title, questions[key])
+        yield from _far(setting, reader)
+
+
+def _some_time(rng: Random, days: int) -> str:
+    """A moment so many days ago at the most, within a day."""
+    return datetime.fromtimestamp(
+        datetime.now(UTC).timestamp() - (days - 1 + rng.random()) * 86_400, UTC
+    ).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def _dearest(
+    setting: Setting, reader: asked.Reader, key: str, title: str, queries: list[str]
+) -> Iterator[Row]:
+    """The combination that takes longest, and the one in the middle."""
+    user_id, now = setting.main.tenants["big"], datetime.now(UTC)
+    taken: list[tuple[float, _Question]] = []
+    for query in queries:
+        question = _Question.of(query, now)
+        statement = asked.listed(user_id, _page_of_one(query), now)
+        total, counted = reader.fetch(statement).total, question.counted(reader, user_id)
+        if total != counted:
+            raise AssertionError(f"The total of {query} is {total}, but {counted} leads match.")
+        taken.append((reader.milliseconds(statement, 3), question))
+    taken.sort(key=lambda pair: pair[0])
+    for place, (_, question) in (("dearest", taken[-1]), ("middle", taken[len(taken) // 2])):
+        statement = asked.listed(user_id, _page_of_one(question.query), now)
+        found = interleave(
+            setting.size.rounds,
+            {
+                "ours": lambda: reader.milliseconds(statement, 20),  # noqa: B023
+                "count": lambda: milliseconds(lambda: question.counted(reader, user_id), 3),  # noqa: B023
+            },
+        )
+        yield Row(
+            AREA,
+            f"total by {title}, the {place} of {len(queries)} combinations, with one lead",
+            "ms",
+            found["ours"],
+            "count(*) of the matching leads",
+            found["count"],
+            goal(key),
+            absolute=True,
+            note=question.query or "no filter",
+        )
+
+
+def _page_of_one(query: str) -> str:
+    return "&".join(part for part in (query, "limit=1") if part)
+
+
+def _far(setting: Setting, reader: asked.Reader) -> Iterator[Row]:
+    """A page in the middle of the largest tenant, in every order; its baseline reads whole rows up to there."""
+    user_id = setting.main.tenants["big"]
+    offset = min(500_000, setting.size.big // 2)
+    columns = {"total_score": ("lead_profiles", "total_score"), "name": ("lead_profiles", "name_key")}
+    for sort in SORTS:
+        table, column = columns.get(sort, ("leads", sort))
+        for direction in ("desc", "asc"):
+            ours = asked.listed(user_id, f"sort_by={sort}&sort_order={direction}&offset={offset}")
+            bare = (
+                f"SELECT * FROM read_model.{table} WHERE user_id = %s"
+                f" ORDER BY {column} {direction}, customer_phone {direction} OFFSET {offset} LIMIT 50"
+            )
+            found = interleave(
+                setting.size.rounds,
+                {
+                    "ours": lambda: reader.milliseconds(ours, 3),  # noqa: B023
+                    "bare": lambda: milliseconds(lambda: reader.rows(bare, user_id)),  # noqa: B023
+                },
+            )
+            yield Row(
+                AREA,
+                f"page at offset {offset:,} by {sort}, {direction}",
+                "ms",
+                found["ours"],
+                "rows by OFFSET and LIMIT",
+                found["bare"],
+                goal("deep_page"),
+                absolute=True,
+            )
