@@ -7,7 +7,6 @@ from sqlalchemy import (
     BigInteger,
     BindParameter,
     ColumnElement,
-    DateTime,
     FromClause,
     Integer,
     Label,
@@ -21,6 +20,7 @@ from sqlalchemy import (
     select,
 )
 from sqlalchemy.dialects.postgresql import psycopg
+from sqlalchemy.types import UserDefinedType
 
 from api import tables
 
@@ -70,9 +70,15 @@ def compiled(read: Read) -> tuple[str, dict[str, object]]:
     return text, {**values, **read.values}
 
 
+class _Moment(UserDefinedType[Any]):
+    """A timestamptz whose type the driver tells the server, so that no cast has to be written."""
+
+    cache_ok = True
+
+
 def moment(name: str) -> BindParameter[Any]:
     """A moment given as a value."""
-    return bindparam(name, type_=DateTime(timezone=True))
+    return bindparam(name, type_=_Moment())
 
 
 def between(column: ColumnElement[Any], begins: ColumnElement[Any], ends: ColumnElement[Any]) -> Condition:

@@ -410,7 +410,7 @@ def _slices(shape: Shape) -> CTE:
     whole, unit = _by_day(shape) if shape.by_day else _by_hour()
     if not shape.bounded:
         return whole.cte("slices")
-    in_window = and_(unit >= bindparam("first", type_=unit.type), unit < bindparam("end", type_=unit.type))
+    in_window = between(unit, moment("first"), moment("end"))
     edges = [(moment(f"{edge}_begins"), moment(f"{edge}_ends")) for edge in ("head", "tail")]
     counted = (select(begins, ends, _count_between(shape, begins, ends)) for begins, ends in edges)
     return union_all(whole.where(in_window), *counted).cte("slices")
