@@ -1,14 +1,71 @@
 """A small platform with an exact read model, for the schedules that try to make it wrong."""
 
+from collections.abc import Iterator
+
 import psycopg
 import pytest
 from psycopg.rows import TupleRow
 
-from tests.exactness.platform import Platform, rebuild_now
+from tests.conftest import MakeDatabase
+from tests.exactness.platform import Platform, assert_exact, rebuild_now, refresh_now
+from tests.support.server import Database, Server
+
+
+@pytest.fixture(scope="session")
+def built_template(server: Server, template: Database) -> Database:
+    """A database whose read model was built of no rows; only to be copied."""
+    made = server.create("built_template", template=template.name)
+    with made.connect() as conn:
+        rebuild_now(conn)
+    return made
+
+
+@pytest.fixture(scope="session")
+def filled_template(server: Server, built_template: Database) -> Database:
+    """A database with one lead, a row in every table, and an exact read model; only to be copied."""
+    made = server.create("filled_template", template=built_template.name)
+    with made.connect() as conn:
+        platform = Platform(conn)
+        platform.tenant("one")
+        platform.insert(
+            "conversations",
+            conversation_id="c",
+            agent_id=platform.agent("one"),
+            customer_phone="4915",
+            created_at="2025-01-01",
+        )
+        platform.insert(
+            "messages",
+            message_id="m",
+            conversation_id="c",
+            sender="user",
+            text="first",
+            timestamp="2025-01-01",
+        )
+        conn.execute(
+            "INSERT INTO extractions (extraction_id, conversation_id, name) VALUES (gen_random_uuid(), 'c', 'Ann')"
+        )
+        platform.contact("one", "+4915", "Ann")
+        platform.send(platform.template("one"), "4915")
+        refresh_now(conn)
+        assert_exact(conn)
+    return made
+
+
+@pytest.fixture
+def database(make_database: MakeDatabase, built_template: Database) -> Database:
+    """A database with empty source tables and a read model that was built."""
+    return make_database(built_template)
 
 
 @pytest.fixture
 def platform(connection: psycopg.Connection[TupleRow]) -> Platform:
     """A platform without rows, and a read model that was built of it."""
-    rebuild_now(connection)
     return Platform(connection)
+
+
+@pytest.fixture
+def filled(make_database: MakeDatabase, filled_template: Database) -> Iterator[Platform]:
+    """A platform with one lead, in a database of the test's own."""
+    with make_database(filled_template).connect() as conn:
+        yield Platform(conn, first=1000)

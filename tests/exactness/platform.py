@@ -2,6 +2,7 @@
 
 import json
 from typing import Any
+from urllib.parse import quote
 
 import psycopg
 from psycopg import sql
@@ -12,6 +13,7 @@ from projector.rebuild import rebuild
 from projector.refresh import refresh
 from projector.verify import verify
 from tests.oracle import differences_of_read_model
+from tests.support.server import Database
 
 Connection = psycopg.Connection[TupleRow]
 
@@ -19,9 +21,17 @@ Connection = psycopg.Connection[TupleRow]
 class Platform:
     """Writes source rows through one connection; ids are made so that they fall into a wanted shard of the queue."""
 
-    def __init__(self, conn: Connection) -> None:
+    def __init__(self, conn: Connection, first: int = 0) -> None:
         self.conn = conn
-        self._number = 0
+        self._number = first
+
+    @property
+    def database(self) -> Database:
+        """The database of the connection, for more of them."""
+        info = self.conn.info
+        host = info.host if not info.host.startswith("/") else quote(info.host, safe="")
+        url = f"postgresql://{quote(info.user)}:{quote(info.password)}@{host}:{info.port}/{info.dbname}"
+        return Database(url, info.dbname)
 
     def id(self, prefix: str, shard: int | None = None) -> str:
         """A new id, of a shard if one is given."""

@@ -1,0 +1,427 @@
+"""Every change of a source table is queued, once, whoever makes it and however; and no writer waits or fails for it."""
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+
+import psycopg
+import pytest
+from psycopg import sql
+from psycopg.rows import TupleRow
+
+from projector import capture
+from projector.errors import BlockedError, CaptureGapError
+from projector.migrate import migrate
+from projector.refresh import refresh_batch
+from tests.conftest import MakeDatabase
+from tests.exactness.platform import (
+    Platform,
+    assert_exact,
+    document,
+    rebuild_now,
+    refresh_now,
+    texts,
+    value,
+    waiting,
+)
+from tests.exactness.stepping import Stepped, refreshing, wait_for
+from tests.support.server import Database
+
+Connection = psycopg.Connection[TupleRow]
+
+PLATFORM_TABLES = (
+    "users", "phone_numbers", "agents", "conversations", "messages", "extractions", "contacts", "templates",
+    "template_sends",
+)  # fmt: skip
+
+
+@pytest.fixture
+def writer(filled: Platform) -> Iterator[Connection]:
+    with filled.database.connect() as conn:
+        yield conn
+
+
+def _insert(conn: Connection, message_id: str, text: str = "more", conversation_id: str = "c") -> None:
+    conn.execute(
+        "INSERT INTO messages (message_id, conversation_id, sender, text, timestamp)"
+        " VALUES (%s, %s, 'user', %s, '2025-01-02')",
+        (message_id, conversation_id, text),
+    )
+
+
+# C1: the queue only grows, so that nobody waits and nothing is lost.
+
+
+def test_a_writer_that_commits_late_is_not_overlooked(filled: Platform, writer: Connection) -> None:
+    conn = filled.conn
+    with writer.transaction():
+        _insert(writer, "m1", "late")
+        _insert(conn, "m2", "early")
+        refresh_now(conn)
+        assert texts(conn, "one", "4915") == ["early", "first"]
+    refresh_now(conn)
+    assert texts(conn, "one", "4915") == ["early", "first", "late"]
+    assert_exact(conn)
+
+
+def test_writers_of_one_conversation_do_not_wait_for_each_other(filled: Platform, writer: Connection) -> None:
+    conn = filled.conn
+    conn.execute("SET lock_timeout = '1ms'")
+    with writer.transaction():
+        _insert(writer, "m1")
+        _insert(conn, "m2")
+    conn.execute("SET lock_timeout = 0")
+    refresh_now(conn)
+    assert_exact(conn)
+
+
+@pytest.mark.parametrize("point", ["taken", "resolved", "locked", "recomputed", "merged"])
+def test_a_writer_never_waits_for_a_refresh_in_flight(filled: Platform, point: str) -> None:
+    conn = filled.conn
+    _insert(conn, "m1")
+    with refreshing(filled.database, point) as refresh_under_way:
+        refresh_under_way.reach(point)
+        conn.execute("SET lock_timeout = '1ms'")
+        _insert(conn, "m2")
+        conn.execute("UPDATE messages SET text = 'edited' WHERE message_id = 'm1'")
+        conn.execute("UPDATE conversations SET customer_phone = '+49 15' WHERE conversation_id = 'c'")
+        conn.execute("UPDATE agents SET name = 'Renamed'")
+        conn.execute("DELETE FROM messages WHERE message_id = 'm'")
+        conn.execute("SET lock_timeout = 0")
+        refresh_under_way.finish()
+    refresh_now(conn)
+    assert_exact(conn)
+
+
+def test_the_queue_has_no_rule_that_a_writer_could_break(platform: Platform) -> None:
+    assert value(
+        platform.conn,
+        "SELECT (SELECT count(*) FROM pg_constraint WHERE conrelid = 'projector.changes'::regclass AND contype <> 'n')"
+        " + (SELECT count(*) FROM pg_index WHERE indrelid = 'projector.changes'::regclass AND indisunique)",
+    ) == 0  # fmt: skip
+
+
+# C2: a trigger stores what its own row says.
+
+
+@pytest.mark.parametrize("table", ["users", "agents", "phone_numbers", "conversations", "templates"])
+@pytest.mark.parametrize("command", ["DELETE FROM {}", "TRUNCATE {} CASCADE"])
+def test_what_a_cascade_deletes_is_gone_from_the_read_model(
+    filled: Platform, table: str, command: str
+) -> None:
+    conn = filled.conn
+    conn.execute(command.format(table).encode())
+    refresh_now(conn)
+    assert_exact(conn)
+    if table == "users":
+        assert value(conn, "SELECT count(*) FROM read_model.leads") == 0
+
+
+# C3: whatever kind of statement it is, and each change once.
+
+
+def _copy(conn: Connection) -> None:
+    with conn.cursor().copy(
+        "COPY messages (message_id, conversation_id, text, timestamp) FROM STDIN"
+    ) as copy:
+        copy.write_row(("m1", "c", "copied", "2025-01-02"))
+        copy.write_row(("m2", "c", "copied too", "2025-01-02"))
+
+
+STATEMENTS: dict[str, str | Callable[[Connection], None]] = {
+    "insert": "INSERT INTO messages (message_id, conversation_id, timestamp) VALUES ('m1', 'c', '2025-01-02')",
+    "copy": _copy,
+    "on conflict do update": "INSERT INTO messages (message_id, conversation_id, text) VALUES ('m', 'c', 'twice')"
+    " ON CONFLICT (message_id) DO UPDATE SET text = excluded.text",
+    "merge": "MERGE INTO messages USING (VALUES ('m', 'd'), ('m1', 'i')) AS v (id, action) ON message_id = v.id"
+    " WHEN MATCHED THEN DELETE"
+    " WHEN NOT MATCHED THEN INSERT (message_id, conversation_id, timestamp) VALUES (v.id, 'c', '2025-01-02')",
+    "delete": "DELETE FROM messages",
+    "truncate": "TRUNCATE messages",
+    "move": "UPDATE conversations SET customer_phone = 'elsewhere'",
+    "key": "UPDATE messages SET message_id = 'renamed'",
+    "writing cte": "WITH gone AS (DELETE FROM messages RETURNING *) UPDATE extractions SET name = 'Bob'",
+    "extraction": "UPDATE extractions SET email = 'a@b.c'",
+    "contact": "UPDATE contacts SET phone = '777', email = 'a@b.c'",
+    "send": "UPDATE template_sends SET status = 'FAILED'",
+    "template": "DELETE FROM templates",
+    "channel": "UPDATE phone_numbers SET platform = 'instagram'",
+    "agent": "UPDATE agents SET name = 'Renamed'",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("role", ["origin", "replica", "local"])
+@pytest.mark.parametrize("name", STATEMENTS)
+def test_every_kind_of_statement_is_captured_in_every_role(filled: Platform, name: str, role: str) -> None:
+    conn = filled.conn
+    conn.execute(f"SET session_replication_role = {role}".encode())
+    before = document(conn, "one", "4915")
+    statement = STATEMENTS[name]
+    if isinstance(statement, str):
+        conn.execute(statement.encode())
+    else:
+        statement(conn)
+    conn.execute("SET session_replication_role = origin")
+    assert waiting(conn)
+    refresh_now(conn)
+    assert document(conn, "one", "4915") != before or name in {"key", "contact"}
+    assert_exact(conn)
+
+
+@pytest.mark.parametrize("role", ["origin", "replica"])
+def test_each_change_is_queued_once(filled: Platform, role: str) -> None:
+    conn = filled.conn
+    conn.execute(f"SET session_replication_role = {role}".encode())
+    _insert(conn, "m1")
+    assert waiting(conn) == [("messages", ["c"])]
+    conn.execute("UPDATE contacts SET name = 'Bob'")
+    conn.execute("DELETE FROM template_sends")
+    assert [kind for kind, _ in waiting(conn)] == ["messages", "contacts", "template_sends"]
+
+
+@pytest.mark.parametrize("table", PLATFORM_TABLES)
+@pytest.mark.parametrize("role", ["origin", "replica"])
+def test_an_update_that_changes_nothing_queues_nothing(filled: Platform, table: str, role: str) -> None:
+    conn = filled.conn
+    conn.execute(f"SET session_replication_role = {role}".encode())
+    [columns] = conn.execute(
+        "SELECT array_agg(attname::text) FROM pg_attribute"
+        " WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped",
+        (table,),
+    ).fetchall()[0]
+    same = sql.SQL(", ").join(sql.SQL("{0} = {0}").format(sql.Identifier(name)) for name in columns)
+    conn.execute(sql.SQL("UPDATE {} SET {}").format(sql.Identifier(table), same))
+    conn.execute(sql.SQL("UPDATE {0} SET {1} WHERE false").format(sql.Identifier(table), same))
+    assert waiting(conn) == []
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE users SET company_name = 'Other', email = 'x@y.z'",
+        "UPDATE phone_numbers SET display_name = 'Other', access_token = 'secret', meta_phone_number_id = '1'",
+        "UPDATE templates SET name = 'Other'",
+        "UPDATE template_sends SET conversation_id = 'c'",
+        "UPDATE extractions SET user_id = 'x', customer_phone = 'y'",
+    ],
+)
+def test_an_update_of_what_is_not_projected_queues_nothing(filled: Platform, statement: str) -> None:
+    filled.conn.execute(statement.encode())
+    assert waiting(filled.conn) == []
+
+
+def test_writes_to_a_partition_are_captured(make_database: MakeDatabase, source_template: Database) -> None:
+    with make_database(source_template).connect() as conn:
+        conn.execute(
+            "DROP TABLE messages;"
+            "CREATE TABLE messages (message_id varchar(255), conversation_id varchar(50), sender varchar(20),"
+            " text text, timestamp timestamp, status varchar(20), sequence_no integer) PARTITION BY HASH (message_id);"
+            "CREATE TABLE messages_0 PARTITION OF messages FOR VALUES WITH (MODULUS 1, REMAINDER 0);"
+            "CREATE INDEX ON messages (conversation_id); CREATE INDEX ON messages (message_id)"
+        )
+        migrate(conn, create_source=False)
+        platform = Platform(conn)
+        platform.tenant("one")
+        conversation = platform.conversation(platform.agent("one"), "4915")
+        rebuild_now(conn)
+        refresh_now(conn)
+        for table in ("messages_0", "messages"):
+            conn.execute(
+                f"INSERT INTO {table} VALUES ('{table}', %s, 'user', '{table}', '2025-01-02', 'sent')".encode(),
+                (conversation,),
+            )
+            assert len(waiting(conn)) == 1
+            refresh_now(conn)
+        assert texts(conn, "one", "4915") == ["messages", "messages_0"]
+        conn.execute("UPDATE messages_0 SET text = 'edited' WHERE message_id = 'messages'")
+        conn.execute("DELETE FROM messages_0 WHERE message_id = 'messages_0'")
+        refresh_now(conn)
+        assert texts(conn, "one", "4915") == ["edited"]
+        assert_exact(conn)
+
+
+def test_changes_applied_by_logical_replication_are_captured(
+    filled: Platform, make_database: MakeDatabase, source_template: Database
+) -> None:
+    publisher = make_database(source_template)
+    conn = filled.conn
+    slot = f"{publisher.name}_slot"
+    with publisher.connect() as source:
+        source.execute(f"CREATE PUBLICATION all_tables FOR TABLE {', '.join(PLATFORM_TABLES)}".encode())
+        # Made first and apart: a subscription within one server would wait for itself.
+        source.execute("SELECT pg_create_logical_replication_slot(%s, 'pgoutput')", (slot,))
+        conn.execute(
+            sql.SQL(
+                "CREATE SUBSCRIPTION applied CONNECTION {} PUBLICATION all_tables"
+                " WITH (create_slot = false, slot_name = {}, copy_data = false)"
+            ).format(sql.Literal(publisher.url), sql.Identifier(slot))
+        )
+        try:
+            source.execute("SET session_replication_role = replica")
+            _insert(source, "applied", "by replication")
+            wait_for(lambda: value(conn, "SELECT count(*) FROM messages WHERE message_id = 'applied'") == 1)
+            refresh_now(conn)
+            assert texts(conn, "one", "4915") == ["by replication", "first"]
+            assert_exact(conn)
+            source.execute("TRUNCATE messages")
+            wait_for(lambda: value(conn, "SELECT count(*) FROM messages") == 0)
+            refresh_now(conn)
+            assert texts(conn, "one", "4915") == []
+            assert_exact(conn)
+        finally:
+            conn.execute("ALTER SUBSCRIPTION applied DISABLE")
+            conn.execute("ALTER SUBSCRIPTION applied SET (slot_name = NONE)")
+            conn.execute("DROP SUBSCRIPTION applied")
+            wait_for(lambda: _drop_slot(source, slot))
+
+
+def _drop_slot(conn: Connection, slot: str) -> bool:
+    with suppress(psycopg.errors.ObjectInUse):
+        conn.execute("SELECT pg_drop_replication_slot(%s)", (slot,))
+        return True
+    return False
+
+
+# C4: the platform's statement neither fails nor waits because of us.
+
+
+def test_a_writer_without_any_right_on_our_schemas_writes(filled: Platform) -> None:
+    conn = filled.conn
+    conn.execute(
+        "DO $$ BEGIN CREATE ROLE platform_writer LOGIN; EXCEPTION WHEN duplicate_object THEN END $$;"
+        "GRANT ALL ON ALL TABLES IN SCHEMA public TO platform_writer",
+        prepare=False,
+    )
+    try:
+        with filled.database.connect() as writer:
+            writer.execute("SET ROLE platform_writer")
+            writer.execute("SET search_path = pg_temp, public")
+            # Names of ours that mean something else to this session must not count.
+            writer.execute("CREATE TEMPORARY TABLE changes (a integer)")
+            _insert(writer, "m1", "written")
+            writer.execute("UPDATE contacts SET name = 'Bob'")
+            writer.execute("TRUNCATE template_sends")
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                writer.execute("SELECT FROM projector.changes")
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                writer.execute("SELECT projector.queue_keys('contacts', ARRAY['x'], NULL)")
+        refresh_now(conn)
+        assert texts(conn, "one", "4915") == ["first", "written"]
+        assert_exact(conn)
+    finally:
+        conn.execute("DROP OWNED BY platform_writer; DROP ROLE platform_writer", prepare=False)
+
+
+def test_a_second_migrate_does_not_make_writers_wait(filled: Platform, writer: Connection) -> None:
+    conn = filled.conn
+    with writer.transaction():
+        _insert(writer, "m1")
+        with Stepped(filled.database, lambda own, _: migrate(own, create_source=False)) as migration:
+            conn.execute("SET lock_timeout = '50ms'")
+            number = 1
+            while not migration.ends():
+                number += 1
+                _insert(conn, f"m{number}")
+            migration.finish()
+    conn.execute("SET lock_timeout = 0")
+    refresh_now(conn)
+    assert_exact(conn)
+
+
+def test_vacuum_gives_back_no_pages_of_the_queue_while_writers_wait(platform: Platform) -> None:
+    assert "vacuum_truncate=false" in value(
+        platform.conn, "SELECT reloptions FROM pg_class WHERE oid = 'projector.changes'::regclass"
+    )
+
+
+def test_a_mass_change_of_any_size_can_be_queued(filled: Platform) -> None:
+    conn = filled.conn
+    conn.execute(
+        "INSERT INTO messages (message_id, conversation_id, text, timestamp)"
+        " SELECT 'mass-' || n, 'c', 'mass', '2025-01-03' FROM generate_series(1, 5000) AS n"
+    )
+    rows = conn.execute("SELECT bulk, cardinality(message_ids) FROM projector.changes").fetchall()
+    assert {bulk for bulk, _ in rows} == {True}
+    refresh_now(conn)
+    assert value(conn, "SELECT total_messages FROM read_model.leads") == 5001
+    assert_exact(conn)
+
+
+# C5: no NOTIFY, which would serialize the commits of all writers.
+
+
+def test_no_function_of_the_writers_notifies(platform: Platform) -> None:
+    found = platform.conn.execute(
+        "SELECT p.proname FROM pg_proc AS p WHERE p.pronamespace = 'projector'::regnamespace AND p.prosrc ~* 'notify'"
+    ).fetchall()
+    assert found == []
+
+
+# C6: first the triggers, then the build.
+
+
+def test_migrate_waits_for_the_writers_that_it_found(
+    source_database: Database,
+) -> None:
+    with source_database.connect() as conn, source_database.connect() as writer:
+        platform = Platform(conn)
+        platform.tenant("one")
+        conversation = platform.conversation(platform.agent("one"), "4915")
+        with writer.transaction():
+            _insert(writer, "m1", "before any trigger", conversation)
+            with Stepped(source_database, lambda own, _: migrate(own, create_source=False)) as migration:
+                migration.waits(conn)
+                # Who comes while it waits is let through: it gives way.
+                _insert(conn, "m2", "meanwhile", conversation)
+                writer.execute("COMMIT")
+                writer.execute("BEGIN")
+                migration.finish()
+        rebuild_now(conn)
+        assert texts(conn, "one", "4915") == ["before any trigger", "meanwhile"]
+        assert_exact(conn)
+
+
+# C7: it is known when capture broke.
+
+
+def test_an_installation_that_came_only_half_way_is_a_gap(
+    source_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    impatient = capture.reinstall
+    monkeypatch.setattr(capture, "reinstall", lambda conn: impatient(conn, patience=0.0))
+    with source_database.connect() as conn, source_database.connect() as writer:
+        with writer.transaction():
+            writer.execute("LOCK TABLE contacts IN ROW EXCLUSIVE MODE")
+            with pytest.raises(BlockedError):
+                migrate(conn, create_source=False)
+        assert "contacts" in (capture.find_gap(conn) or "")
+        with source_database.connect() as own:
+            rebuild_now(own)
+            with pytest.raises(CaptureGapError):
+                refresh_now(own)
+        migrate(conn, create_source=False)
+        assert capture.find_gap(conn) is None
+
+
+SABOTAGES = {
+    "disabled": "ALTER TABLE messages DISABLE TRIGGER leads_capture_insert",
+    "disabled and enabled": "ALTER TABLE messages DISABLE TRIGGER ALL; ALTER TABLE messages ENABLE TRIGGER ALL",
+    "enabled otherwise": "ALTER TABLE messages ENABLE ALWAYS TRIGGER leads_capture_replica",
+    "dropped": "DROP TRIGGER leads_capture_delete ON messages",
+    "made anew": "DROP TABLE messages; CREATE TABLE messages (LIKE extractions)",
+    "another function": "CREATE OR REPLACE FUNCTION projector.capture_messages() RETURNS trigger LANGUAGE plpgsql"
+    " AS 'BEGIN RETURN NULL; END'",
+    "a helper replaced": "CREATE OR REPLACE FUNCTION projector.queue_keys(change_kind text, changed_keys text[],"
+    " changed_ids text[] DEFAULT NULL) RETURNS void LANGUAGE plpgsql AS 'BEGIN END'",
+    "table gone": "DROP TABLE messages",
+}
+
+
+@pytest.mark.parametrize("name", SABOTAGES)
+def test_a_refresh_says_that_changes_may_have_been_missed(filled: Platform, name: str) -> None:
+    conn = filled.conn
+    before = value(conn, "SELECT min(as_of) FROM read_model.freshness")
+    refresh_batch(conn, [0, 1, 2, 3])
+    conn.execute(SABOTAGES[name].encode(), prepare=False)
+    with pytest.raises(CaptureGapError, match="messages"):
+        refresh_batch(conn, [0, 1, 2, 3])
+    assert value(conn, "SELECT min(as_of) FROM read_model.freshness") >= before
