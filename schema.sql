@@ -427,9 +427,19 @@ CREATE TABLE IF NOT EXISTS projector.changes (
     autovacuum_vacuum_scale_factor = 0.0,
     autovacuum_vacuum_insert_threshold = -1,
     autovacuum_vacuum_cost_delay = 0,
-    autovacuum_analyze_threshold = 2147483647
+    autovacuum_analyze_threshold = 2147483647,
+    -- To give pages back takes a lock that every writer waits for.
+    vacuum_truncate = false,
+    toast.vacuum_truncate = false
 );
-CREATE INDEX IF NOT EXISTS changes_in_order ON projector.changes (shard, bulk, change_id);
+-- Looked for before it is made: CREATE INDEX IF NOT EXISTS waits for every writer under way, and all others behind it.
+DO $$
+BEGIN
+    IF to_regclass('projector.changes_in_order') IS NULL THEN
+        CREATE INDEX changes_in_order ON projector.changes (shard, bulk, change_id);
+    END IF;
+END
+$$;
 COMMENT ON TABLE projector.changes IS 'The queue: what is stale, appended by the triggers inside the writer''s transaction and deleted by the refresh that took it.';
 COMMENT ON COLUMN projector.changes.change_id IS 'Order of insertion, which is not the order of commit.';
 COMMENT ON COLUMN projector.changes.shard IS 'Hash of a key: whoever owns the shard''s lock may take its rows.';

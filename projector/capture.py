@@ -53,6 +53,13 @@ def create_functions(conn: Connection) -> None:
             " AND n.table_name = e.table_name AND n.trigger_name = e.trigger_name",
             trigger,
         )
+    # What must be there, before it is: an installation that comes only half way is then seen.
+    conn.execute(
+        "INSERT INTO projector.capture_triggers (table_name, trigger_name, fingerprint)"
+        " SELECT t, 'leads_capture_' || g, '' FROM unnest(%s::text[]) AS t, unnest(%s::text[]) AS g"
+        " ON CONFLICT DO NOTHING",
+        ([table.name for table in captured_tables()], list(TRIGGERS)),
+    )
 
 
 def find_gap(conn: Connection) -> str | None:
@@ -202,7 +209,7 @@ def _install(conn: Connection, table: SourceTable) -> None:
     if switched_off(conn) is not None:
         return
     row = conn.execute(
-        "SELECT count(*) FILTER (WHERE n.fingerprint = e.fingerprint), count(*)"
+        "SELECT count(*) FILTER (WHERE n.fingerprint = e.fingerprint), count(*) FILTER (WHERE e.fingerprint <> '')"
         " FROM projector.capture_triggers AS e LEFT JOIN projector.capture_fingerprints AS n"
         " USING (table_name, trigger_name) WHERE e.table_name = %s",
         (table.name,),
@@ -292,7 +299,10 @@ def _unmended_gaps(conn: Connection) -> list[int]:
 
 
 def _was_installed(conn: Connection) -> bool:
-    return conn.execute("SELECT FROM projector.capture_triggers LIMIT 1").fetchone() is not None
+    return (
+        conn.execute("SELECT FROM projector.capture_triggers WHERE fingerprint <> '' LIMIT 1").fetchone()
+        is not None
+    )
 
 
 def _oid(conn: Connection, table: str) -> int | None:

@@ -1,14 +1,16 @@
 -- The capture triggers as the catalog has them now, with a fingerprint of each.
 --
 -- The row version (xmin) of the trigger betrays one that was disabled and enabled again, that of its function one that
--- was replaced; the table's oid betrays a table that was dropped and made anew.
+-- was replaced, be it by way of the function that this one calls; the table's oid betrays a table that was dropped and
+-- made anew.
 CREATE OR REPLACE VIEW projector.capture_fingerprints AS
 SELECT
     c.relname::text COLLATE "C" AS table_name,
     t.tgname::text COLLATE "C" AS trigger_name,
-    concat_ws(':', c.oid, t.oid, t.xmin, t.tgenabled, p.oid, p.xmin) COLLATE "C" AS fingerprint
+    concat_ws(':', c.oid, t.oid, t.xmin, t.tgenabled, p.oid, p.xmin, q.xmin) COLLATE "C" AS fingerprint
 FROM pg_catalog.pg_trigger AS t
 INNER JOIN pg_catalog.pg_class AS c ON c.oid = t.tgrelid
 INNER JOIN pg_catalog.pg_proc AS p ON p.oid = t.tgfoid
+INNER JOIN pg_catalog.pg_proc AS q ON q.oid = to_regprocedure('projector.queue_keys(text, text[], text[])')
 WHERE t.tgname LIKE 'leads\_capture\_%' AND t.tgparentid = 0;
 COMMENT ON VIEW projector.capture_fingerprints IS 'The capture triggers as the catalog has them now, with a fingerprint of each.';

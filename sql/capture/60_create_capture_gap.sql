@@ -1,17 +1,21 @@
 -- What is wrong with capture: the triggers that are missing or were changed since they were installed; null when none.
+--
+-- Every trigger that there must be has a row, before it is installed one without a fingerprint: so an installation that
+-- came only half way is wrong too.
 CREATE OR REPLACE FUNCTION projector.capture_gap()
 RETURNS text
 LANGUAGE sql
 STABLE
 AS $$
     SELECT CASE
-        WHEN count(*) = 0 THEN 'no capture trigger was ever installed'
+        WHEN coalesce(bool_and(one.never), true) THEN 'no capture trigger was ever installed'
         WHEN bool_and(one.missing = one.triggers) THEN 'all capture triggers are missing'
         ELSE string_agg(one.reason, ', ' ORDER BY one.table_name)
     END
     FROM (
         SELECT
             e.table_name,
+            bool_and(e.fingerprint = '') AS never,
             count(*) AS triggers,
             count(*) FILTER (WHERE n.fingerprint IS NULL) AS missing,
             CASE
