@@ -1,5 +1,6 @@
 """`python -m api` serves the API."""
 
+import socket
 import sys
 import tempfile
 
@@ -16,6 +17,14 @@ def main() -> None:
     except config.ConfigurationError as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(2)
+    try:
+        # Asked before, for what the server itself would say of a port that is taken is no sentence.
+        socket.create_server((settings.host, settings.port)).close()
+    except OSError as error:
+        sys.stderr.write(
+            f"HOST and PORT: cannot listen on {settings.host}:{settings.port}: {error.strerror}.\n"
+        )
+        sys.exit(1)
     with tempfile.TemporaryDirectory(prefix="leads-api-") as counts:
         if settings.workers > 1:
             config.count_together(counts)

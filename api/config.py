@@ -89,6 +89,8 @@ def _switchable(value: str) -> str:
 
 
 def _check_database_url(url: str) -> None:
+    if not url.strip():
+        raise ValidationError("Has to be the address of the database.")
     # The text of psycopg's own message can repeat the password.
     try:
         conninfo_to_dict(url)

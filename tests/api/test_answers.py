@@ -61,7 +61,9 @@ def test_a_callers_correlation_id_is_kept(client: FlaskClient, library: Library,
     assert answer.get_json()["correlationId"] == answer.headers["X-Correlation-Id"] == given
 
 
-@pytest.mark.parametrize("given", ["", " ", "a b", "x" * 129, 'a"b', "a\N{LATIN SMALL LETTER E WITH ACUTE}", "a/b"])
+@pytest.mark.parametrize(
+    "given", ["", " ", "a b", "x" * 129, 'a"b', "a\N{LATIN SMALL LETTER E WITH ACUTE}", "a/b"]
+)
 def test_another_correlation_id_is_replaced(client: FlaskClient, library: Library, given: str) -> None:
     answer = client.get(library.base, headers={"X-Correlation-Id": given})
     made = answer.get_json()["correlationId"]
@@ -123,7 +125,12 @@ def test_windows_move_with_the_clock(library: Library, make_app: MakeApp) -> Non
 def test_a_phone_in_any_spelling(client: FlaskClient, library: Library) -> None:
     leads = library.model.of_tenant(library.tenant)
     phone = next(phone for phone in leads if phone.isdigit() and len(phone) > 5)
-    for spelling in (phone, f"%2B{phone}", f"+{phone}", f"%20({phone[:2]})%20{phone[2:5]}-{phone[5:]}.%C2%A0"):
+    for spelling in (
+        phone,
+        f"%2B{phone}",
+        f"+{phone}",
+        f"%20({phone[:2]})%20{phone[2:5]}-{phone[5:]}.%C2%A0",
+    ):
         assert client.get(f"{library.base}/{spelling}").get_json()["data"]["customer_phone"] == phone
         body = client.get(f"{library.base}?customer_phone={spelling}").get_json()
         assert [lead["customer_phone"] for lead in body["data"]] == [phone]

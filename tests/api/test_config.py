@@ -26,7 +26,12 @@ def test_defaults(environment: pytest.MonkeyPatch) -> None:  # noqa: ARG001
 @pytest.mark.parametrize(
     ("name", "value", "setting", "expected"),
     [
-        ("LEADS_API_DATABASE_URL", "postgresql://replica/platform", "database_url", "postgresql://replica/platform"),
+        (
+            "LEADS_API_DATABASE_URL",
+            "postgresql://replica/platform",
+            "database_url",
+            "postgresql://replica/platform",
+        ),
         ("DATABASE_URL", "postgres://db/platform", "database_url", "postgres://db/platform"),
         ("DATABASE_URL", "host=db dbname=platform", "database_url", "host=db dbname=platform"),
         ("LEADS_API_ROLE", "reader", "role", "reader"),

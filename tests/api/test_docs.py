@@ -9,6 +9,7 @@ from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, settings
 from jsonschema import Draft202012Validator, FormatChecker
 from schemathesis.checks import CHECKS
+from schemathesis.core.result import Ok
 
 from api.schemas import ListQuery, MessagesQuery
 from tests.api.conftest import Library, MakeApp
@@ -80,14 +81,14 @@ def test_whatever_is_asked_the_answer_is_as_described(library: Library, make_app
     described = schemathesis.openapi.from_wsgi("/openapi.json", make_app(library.database, log_level="ERROR"))
     # What the description leaves out, such as a date that does not exist, may be refused.
     left_out = CHECKS.get_by_names(["positive_data_acceptance"])
-    operations = [result.ok() for result in described.get_all_operations()]
+    operations = [result.ok() for result in described.get_all_operations() if isinstance(result, Ok)]
     assert len(operations) > len(ENDPOINTS)
     for operation in operations:
 
         @settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
         @given(case=operation.as_strategy())
-        def ask(case: schemathesis.Case) -> None:
-            case.call_and_validate(excluded_checks=left_out)
+        def ask(case: schemathesis.Case[Any]) -> None:
+            case.call_and_validate(excluded_checks=left_out)  # type: ignore[arg-type]
 
         ask()
 

@@ -11,8 +11,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from api import queries
 from api.app import LARGEST_BODY
-from api.blueprints import leads as endpoints
 from tests.api.conftest import PRINTED_NOW, Library, MakeApp
 from tests.support.server import Database
 
@@ -161,7 +161,7 @@ def broken(library: Library, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch)
     def mistake(*_: object) -> None:
         raise ZeroDivisionError("SELECT secret FROM read_model.leads")
 
-    monkeypatch.setattr(endpoints.queries, "single_lead", mistake)
+    monkeypatch.setattr(queries, "single_lead", mistake)
     return make_app(library.database, log_level="ERROR")
 
 
@@ -178,7 +178,9 @@ def test_an_error_of_the_database_that_means_a_mistake_of_ours(
 ) -> None:
     app = make_app(library.database, log_level="ERROR")
     monkeypatch.setattr(
-        app.extensions["leads_database"], "_fetch", lambda *_: (_ for _ in ()).throw(psycopg.errors.SyntaxError())
+        app.extensions["leads_database"],
+        "_fetch",
+        lambda *_: (_ for _ in ()).throw(psycopg.errors.SyntaxError()),
     )
     check(app.test_client().get(library.base), 500)
 

@@ -25,7 +25,10 @@ FILTERS = (
 
 
 def pairs(query: str) -> list[tuple[str, str]]:
-    return [(name, value.replace("%20", " ")) for name, _, value in (part.partition("=") for part in query.split("&") if part)]
+    return [
+        (name, value.replace("%20", " "))
+        for name, _, value in (part.partition("=") for part in query.split("&") if part)
+    ]
 
 
 @pytest.fixture(params=["the usual ways", "the ways of a large tenant"])
@@ -60,13 +63,17 @@ def test_pages_of_leads(client: FlaskClient, library: Library, sort_by: str, sor
             expected = {"total": total, "limit": limit, "offset": offset, "hasMore": more}
             assert page["pagination"] == expected
             found += page["data"]
-        assert [lead["customer_phone"] for lead in found] == [lead["customer_phone"] for lead in whole["data"]]
+        assert [lead["customer_phone"] for lead in found] == [
+            lead["customer_phone"] for lead in whole["data"]
+        ]
         assert found == whole["data"]
         seen += total
     assert seen > 100
 
 
-@pytest.mark.parametrize("query", ["", "sender=user", "sender=agent&platform=whatsapp", "from_date=2025-01-01"])
+@pytest.mark.parametrize(
+    "query", ["", "sender=user", "sender=agent&platform=whatsapp", "from_date=2025-01-01"]
+)
 def test_pages_of_messages(client: FlaskClient, library: Library, query: str) -> None:
     path = f"{library.base}/{library.phone}/messages"
     whole = client.get(f"{path}?{query}&limit=200").get_json()["data"]

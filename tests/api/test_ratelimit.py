@@ -55,7 +55,9 @@ def test_a_minute_later_all_are_left_again(limited: FlaskClient, library: Librar
     assert statuses == [200] * LIMIT + [429, 200]
 
 
-@pytest.mark.parametrize("path", ["/health/live", "/health/ready", "/metrics", "/openapi.json", "/docs/", "/nothing"])
+@pytest.mark.parametrize(
+    "path", ["/health/live", "/health/ready", "/metrics", "/openapi.json", "/docs/", "/nothing"]
+)
 def test_others_are_exempt(limited: FlaskClient, path: str) -> None:
     for _ in range(LIMIT + 1):
         answer = limited.get(path)

@@ -22,7 +22,9 @@ def wait_for(client: FlaskClient, path: str, status: int) -> None:
         assert monotonic() < ends, answer.get_json()
 
 
-def test_a_server_that_stops_and_starts(start_server: Callable[..., EmbeddedServer], make_app: MakeApp) -> None:
+def test_a_server_that_stops_and_starts(
+    start_server: Callable[..., EmbeddedServer], make_app: MakeApp
+) -> None:
     server = start_server(fast=True)
     client = make_app(Database(server.url(), ""), role="", log_level="ERROR").test_client()
     # No read model is needed to see whether the database answers.

@@ -12,7 +12,11 @@ from tests.api.conftest import Library, MakeApp
 @pytest.fixture
 def session(library: Library, make_app: MakeApp) -> Iterator[psycopg.Connection[Any]]:
     """A connection out of the API's pool."""
-    pooled = make_app(library.database, statement_timeout_ms=1234).extensions["leads_database"].engine.raw_connection()
+    pooled = (
+        make_app(library.database, statement_timeout_ms=1234)
+        .extensions["leads_database"]
+        .engine.raw_connection()
+    )
     yield cast("psycopg.Connection[Any]", pooled.driver_connection)
     pooled.close()
 
@@ -34,7 +38,10 @@ def test_settings(session: psycopg.Connection[Any]) -> None:
 
 def test_it_reads_every_table_of_the_read_model(session: psycopg.Connection[Any], library: Library) -> None:
     with library.database.connect() as conn:
-        names = [name for (name,) in conn.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'read_model'")]
+        names = [
+            name
+            for (name,) in conn.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'read_model'")
+        ]
     assert len(names) > 5
     for name in names:
         session.execute(f"SELECT count(*) FROM read_model.{name}")

@@ -87,7 +87,9 @@ def test_no_statement_for_a_bad_request(traced: Traced, library: Library) -> Non
 
 
 @pytest.mark.parametrize("sort_by", SORTS)
-@pytest.mark.parametrize("query", ["", "lead_status=Hot", "days=7", "search=a+b", "has_email=true&platform=whatsapp"])
+@pytest.mark.parametrize(
+    "query", ["", "lead_status=Hot", "days=7", "search=a+b", "has_email=true&platform=whatsapp"]
+)
 def test_the_driver_remembers_the_statement_of_a_usual_question(query: str, sort_by: str) -> None:
     statement, _ = compiled(list_leads("a", LIST_QUERY.read(f"sort_by={sort_by}&{query}"), NOW))
     assert len(statement) <= MAX_CACHED_STATEMENT_LENGTH
