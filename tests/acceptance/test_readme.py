@@ -15,6 +15,8 @@ from werkzeug.test import TestResponse
 from api.openapi import document
 from projector import demo
 from projector.progress import QUIET
+from projector.status import read_status
+from projector.verify import verify
 from tests.acceptance.conftest import MakePlatform, Platform
 from tests.support.server import Database, Server
 
@@ -109,3 +111,19 @@ def test_the_page_to_try_it_is_a_page_with_all_its_files(platform: Platform) -> 
             with platform.client.get(file) as answer:
                 assert answer.status_code == HTTPStatus.OK
         assert '"/openapi.json"' in page.text
+
+
+def test_the_status_has_the_lines_that_are_explained(platform: Platform) -> None:
+    platform.refresh()
+    verify(platform.connection, tenants=None, sample=1, heal=False, progress=QUIET)
+    shown = README.split("\nRead model  ", 1)[1].split("\n```", 1)[0]
+    explained = re.findall(
+        r"^\| ([A-Z][\w …]+) \|", README.split("| line |", 1)[1].split("\n\n", 1)[0], re.MULTILINE
+    )
+
+    def labels(text: str) -> list[str]:
+        return [line[:12].strip() for line in text.split("\n\n", 1)[0].splitlines() if line[:1].strip()]
+
+    found = labels(read_status(platform.connection).render())
+    assert labels("Read model  " + shown) == found
+    assert explained == list(dict.fromkeys(re.sub("^Last .*", "Last …", label) for label in found))
