@@ -18,25 +18,16 @@ def measure(setting: Setting) -> Iterator[Row]:
     with setting.copy_of(setting.medium) as copied, closing(copied.connect()) as conn:
         leads = conn.execute("SELECT count(*) FROM benchmark.conversations").fetchone()
         conversations = leads[0] if leads else 0
-        ways: list[tuple[str, str, str, Callable[[], float]]] = []
-        for clients in (2, 16):
-            ways.append(
-                (
-                    f"single-row inserts, {clients} clients",
-                    "writer_single",
-                    "1/s",
-                    lambda clients=clients: _writers(setting, copied, pgbench.SINGLE, clients, conversations),  # type: ignore[misc]
-                )
-            )
-        ways.append(
-            (
-                "100 rows a statement, 2 clients",
-                "writer_bulk",
-                "1/s",
-                lambda: _writers(setting, copied, pgbench.HUNDRED, 2, conversations),
-            )
-        )
-        ways.append(("COPY of 10,000 messages", "writer_bulk", "rows/s", lambda: _copy(conn)))
+
+        def writers(script: str, clients: int) -> Callable[[], float]:
+            return lambda: _writers(setting, copied, script, clients, conversations)
+
+        ways: list[tuple[str, str, str, Callable[[], float]]] = [
+            ("single-row inserts, 2 clients", "writer_single", "1/s", writers(pgbench.SINGLE, 2)),
+            ("single-row inserts, 16 clients", "writer_single", "1/s", writers(pgbench.SINGLE, 16)),
+            ("100 rows a statement, 2 clients", "writer_bulk", "1/s", writers(pgbench.HUNDRED, 2)),
+            ("COPY of 10,000 messages", "writer_bulk", "rows/s", lambda: _copy(conn)),
+        ]
         for title, key, unit, write in ways:
             found = interleave(
                 setting.size.pairs,
@@ -90,7 +81,7 @@ def _copy(conn: Connection) -> float:
         "SELECT conversation_id FROM benchmark.conversations ORDER BY number LIMIT %s", (_ROWS,)
     ).fetchall()
     lines = [
-        f"benchmark-copied-{next(_numbers)}\t{found[n % len(found)][0]}\tuser\tIs this still to be had?\t2026-01-01\tsent\n"
+        f"benchmark-copied-{next(_numbers)}\t{found[n % len(found)][0]}\tuser\tAnybody there?\t2026-01-01\tsent\n"
         for n in range(_ROWS)
     ]
     data = "".join(lines).encode()

@@ -6,6 +6,7 @@ ratios of throughput come out nearer to 1: the table says which of the two was u
 
 import json
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -86,14 +87,20 @@ def result(process: subprocess.Popen[str]) -> Load:
     return Load(**json.loads(output.strip().splitlines()[-1]))
 
 
-def _ask(url: str, ends: float, latencies: list[float], failures: list[int]) -> None:
+def stopped(process: subprocess.Popen[str]) -> Load:
+    """What a run found until now."""
+    process.send_signal(signal.SIGINT)
+    return result(process)
+
+
+def _ask(url: str, ends: float, stop: threading.Event, latencies: list[float], failures: list[int]) -> None:
     """One connection that asks again as soon as it is answered."""
     parts = urlsplit(url)
     target = parts.path + (f"?{parts.query}" if parts.query else "")
     request = f"GET {target} HTTP/1.1\r\nHost: {parts.netloc}\r\n\r\n".encode()
     with socket.create_connection((parts.hostname or "", parts.port or 80)) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        while (began := perf_counter()) < ends:
+        while (began := perf_counter()) < ends and not stop.is_set():
             connection.sendall(request)
             head, _, body = _receive(connection, b"").partition(b"\r\n\r\n")
             length = next(
@@ -119,9 +126,11 @@ def _receive(connection: socket.socket, received: bytes) -> bytes:
 def _main(url: str, connections: int, seconds: float) -> None:
     latencies: list[float] = []
     failures: list[int] = []
+    stop = threading.Event()
+    signal.signal(signal.SIGINT, lambda _number, _frame: stop.set())
     began = perf_counter()
     askers = [
-        threading.Thread(target=_ask, args=(url, began + seconds, latencies, failures))
+        threading.Thread(target=_ask, args=(url, began + seconds, stop, latencies, failures))
         for _ in range(connections)
     ]
     for asker in askers:
@@ -137,7 +146,7 @@ def _main(url: str, connections: int, seconds: float) -> None:
         "greatest": 1000 * latencies[-1],
         "failed": len(failures),
     }
-    print(json.dumps(found))
+    sys.stdout.write(json.dumps(found))
 
 
 if __name__ == "__main__":

@@ -56,18 +56,9 @@ def writing(  # noqa: PLR0913  # pgbench's own options.
     with tempfile.TemporaryDirectory(prefix="leads-benchmark-") as folder:
         file = Path(folder) / "writers.sql"
         file.write_text(script)
-        command = [
-            find(),
-            "-n",
-            "-M",
-            "prepared",
-            "-c",
-            str(clients),
-            "-j",
-            "1",
-            "-T",
-            str(max(1, round(seconds))),
-        ]
+        # It knows whole seconds only; a shorter run is so many transactions.
+        length = f"-T{round(seconds)}" if seconds >= 1 else "-t50"
+        command = [find(), "-n", "-Mprepared", f"-c{clients}", "-j1", length]
         command += ["-D", f"count={count}", "-f", str(file), *(["-R", str(rate)] if rate else []), url]
         process = subprocess.Popen(
             command,

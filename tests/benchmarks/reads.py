@@ -100,7 +100,7 @@ def measure(setting: Setting) -> Iterator[Row]:
         _check(api, limited, bare, user_id, customer_phone)
         for page in _pages(user_id, customer_phone):
             yield from _latency(setting, api, limited, reader, page)
-        yield from _throughput(setting, api, limited, bare, user_id, customer_phone)
+        yield from _throughput(setting, api, limited, bare, customer_phone)
         yield _worker(setting, api)
     yield from _live(setting)
 
@@ -148,12 +148,13 @@ def _latency(
     )
 
 
-def _throughput(  # noqa: PLR0913  # The servers that are compared.
-    setting: Setting, api: Server, limited: Server, bare: Server, user_id: str, customer_phone: str
+def _throughput(
+    setting: Setting, api: Server, limited: Server, bare: Server, customer_phone: str
 ) -> Iterator[Row]:
     def rate(url: str) -> float:
         return load.run(url, connections=_CONNECTIONS, seconds=setting.size.load).rate
 
+    user_id = setting.main.tenants["big"]
     leads = f"{api.url}/users/{user_id}/leads"
     for title, path, plain_path in (
         ("single lead", f"/{customer_phone}", f"/plain/{user_id}/single/{customer_phone}"),

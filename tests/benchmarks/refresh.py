@@ -85,7 +85,7 @@ def _many(setting: Setting, main: Stale) -> Iterator[Row]:
         found["rebuild"],
         goal("refresh_many"),
         own_ratio=ratio,
-        note=f"ratio brought to {_MANY:,} of {_OF:,}: × {by_lead:.2f}",
+        note=f"ratio brought to {_MANY:,} of {_OF:,}: times {by_lead:.2f}",
     )
     view = "REFRESH MATERIALIZED VIEW CONCURRENTLY (leads only)"
     yield Row(AREA, "refresh of 1 stale lead", "ms", found["one"], view, found["view"])
@@ -157,6 +157,7 @@ def _indexes(setting: Setting, spoilt: Stale) -> Iterator[Row]:
             return spoilt.milliseconds(spoilt.message, leads)
 
         found = interleave(setting.size.rounds, {"with": with_it, "without": without})
+        cost = (found["with"].median - found["without"].median) * 1000 / leads
         yield Row(
             AREA,
             f"refresh of {leads:,} stale leads with {name}",
@@ -164,7 +165,7 @@ def _indexes(setting: Setting, spoilt: Stale) -> Iterator[Row]:
             found["with"],
             "the same without this index",
             found["without"],
-            note=f"{size / 1e6:.1f} MB; {(found['with'].median - found['without'].median) * 1000 / leads:+.1f} µs a lead",
+            note=f"{size / 1e6:.1f} MB; {cost:+.1f} µs a lead",
         )
 
 

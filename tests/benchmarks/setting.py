@@ -159,7 +159,7 @@ def _database(server: EmbeddedServer, size: Size, kind: str, tenants: tuple[str,
                     (ids[tenants[0]],),
                 )
                 conn.execute("ALTER TABLE benchmark.conversations ADD PRIMARY KEY (number)")
-        found = dict(conn.execute("SELECT size, user_id FROM benchmark.tenants").fetchall())
+        found: dict[str, str] = dict(conn.execute("SELECT size, user_id FROM benchmark.tenants").fetchall())
     return Database(name, url, found)
 
 

@@ -1,6 +1,6 @@
 """Exact totals and far pages, in the database: a list call with its page of one, against a count of the leads."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from random import Random
@@ -29,7 +29,7 @@ _TIMES = (
     "to_date={past}",
     "from_date={past}&to_date={late}",
 )
-_CONDITIONS = {
+_CONDITIONS: dict[str, Callable[[str], str]] = {
     "platform": lambda values: "(" + " OR ".join(f"on_{value}" for value in values.split(",")) + ")",
     "lead_status": lambda values: f"lead_status = ANY('{{{values}}}')",
     "has_extraction": lambda value: f"has_extraction = {value}",

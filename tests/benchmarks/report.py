@@ -1,0 +1,173 @@
+"""The table and the JSON file that a run of the benchmark leaves."""
+
+import os
+import platform
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+import orjson
+
+from tests.benchmarks import load
+from tests.benchmarks.core import Failure, Row, Sample
+from tests.benchmarks.goals import GOALS, Goal
+from tests.benchmarks.setting import Setting
+
+_HOW = (
+    "Each figure is the median, with the least and the greatest in brackets. A ratio is taken round by round, "
+    "ours over the baseline, so that it can differ a little from the ratio of the two medians."
+)
+_PACKAGES = ("flask", "granian", "psycopg", "sqlalchemy", "orjson", "flask-limiter")
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Where the figures were taken."""
+
+    taken_at: str
+    machine: str
+    cores: int
+    memory_gb: float
+    load_before: float
+    versions: dict[str, str]
+    size: dict[str, object]
+    load_generator: str
+
+
+def context(setting: Setting, load_before: float) -> Context:
+    """This machine, these versions, this size."""
+    with setting.main.connect() as conn:
+        row = conn.execute("SHOW server_version").fetchone()
+    versions = {"PostgreSQL": str(row[0]) if row else "?", "Python": platform.python_version()}
+    return Context(
+        taken_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        machine=f"{_processor()}, {platform.system()} {platform.release()}",
+        cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        memory_gb=round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
+        load_before=load_before,
+        versions=versions | {name: version(name) for name in _PACKAGES},
+        size=asdict(setting.size),
+        load_generator=load.generator(),
+    )
+
+
+def write(folder: Path, context: Context, rows: Sequence[Row], failures: Sequence[Failure]) -> str:
+    """Write both files, and return the table."""
+    folder.mkdir(parents=True, exist_ok=True)
+    text = table(context, rows, failures)
+    name = f"benchmark-{context.size['name']}"
+    (folder / f"{name}.md").write_text(text, "utf-8")
+    found = {
+        "context": asdict(context),
+        "goals": {key: asdict(goal) | {"met": _is_met(key, rows)} for key, goal in GOALS.items()},
+        "rows": [row.as_dict() for row in rows],
+        "failures": [asdict(failure) for failure in failures],
+    }
+    (folder / f"{name}.json").write_bytes(orjson.dumps(found, option=orjson.OPT_INDENT_2))
+    return text
+
+
+def table(context: Context, rows: Sequence[Row], failures: Sequence[Failure]) -> str:
+    """Everything in one readable text."""
+    versions = ", ".join(f"{name} {number}" for name, number in context.versions.items())
+    size = context.size
+    where = (
+        f"{context.taken_at}; {context.machine}; {context.cores} cores, {context.memory_gb} GB, "
+        f"load {context.load_before:.1f} before; {versions}; requests by {context.load_generator}."
+    )
+    data = (
+        f"{size['big']:,} leads in the largest tenant, {size['messages_per_lead']:g} messages a lead on average; "
+        f"{size['rounds']} rounds that take turns, {size['pairs']} for the writers."
+    )
+    lines = [
+        f"# Benchmark, size {size['name']}",
+        "",
+        where,
+        data,
+        "",
+        _HOW,
+        "",
+        "## Goals",
+        "",
+        "| goal | worst figure | met |",
+        "|---|---|---|",
+        *(_goal_line(goal, rows) for goal in GOALS.values()),
+    ]
+    for area in dict.fromkeys(row.area for row in rows):
+        lines += [
+            "",
+            f"## {area}",
+            "",
+            "| what | ours | baseline | ratio | goal | met |",
+            "|---|--:|---|--:|---|---|",
+        ]
+        lines += [_line(row) for row in rows if row.area == area]
+    if failures:
+        lines += ["", "## Not measured", "", *(f"- {failure.area}: {failure.reason}" for failure in failures)]
+    return "\n".join(lines) + "\n"
+
+
+def _line(row: Row) -> str:
+    note = f" ({row.note})" if row.note else ""
+    goal = "" if row.goal is None else _bound(row.goal)
+    if row.goal is not None and row.absolute:
+        goal += f" {row.unit}"
+    baseline = f"{row.baseline_name}: {_number(row.baseline.median)} {row.unit}"
+    return (
+        f"| {row.what}{note} | {_spread(row.ours)} {row.unit} | {baseline} | {_spread(row.ratio)} | {goal} "
+        f"| {_met(row.is_met)} |"
+    )
+
+
+def _goal_line(goal: Goal, rows: Sequence[Row]) -> str:
+    own = [row for row in rows if row.goal is not None and row.goal.key == goal.key]
+    if not own:
+        return f"| {goal.text} | not measured | |"
+    worst = (max if goal.side == "≤" else min)(own, key=_value)
+    unit = f" {worst.unit}" if worst.absolute else " times"
+    return f"| {goal.text} | {_number(_value(worst))}{unit}: {worst.what} | {_met(_is_met(goal.key, rows))} |"
+
+
+def _value(row: Row) -> float:
+    """What the goal is on."""
+    return row.ours.median if row.absolute else row.ratio.median
+
+
+def _is_met(key: str, rows: Sequence[Row]) -> bool | None:
+    own = [row.is_met for row in rows if row.goal is not None and row.goal.key == key]
+    return all(own) if own else None
+
+
+def _bound(goal: Goal) -> str:
+    return f"{goal.side} {goal.bound:,g}"
+
+
+def _met(met: bool | None) -> str:  # noqa: FBT001  # The value is what is printed.
+    return "" if met is None else "yes" if met else "**no**"
+
+
+def _spread(sample: Sample) -> str:
+    least, greatest = sample.spread
+    if least == greatest:
+        return _number(least)
+    return f"{_number(sample.median)} ({_number(least)}–{_number(greatest)})"  # noqa: RUF001  # A range is so written.
+
+
+def _number(value: float) -> str:
+    """Three digits that matter."""
+    if value == 0 or abs(value) >= 1000:  # From there on all digits are whole.
+        return f"{value:,.0f}"
+    return f"{value:.3g}"
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    return next(
+        (line.partition(":")[2].strip() for line in lines if line.startswith("model name")),
+        platform.machine(),
+    )
