@@ -1,0 +1,340 @@
+"""What a refresh owes: nothing lost, nothing twice, nothing rewritten that was right, and nothing read for nothing."""
+
+import psycopg
+import pytest
+from psycopg.rows import TupleRow
+
+from projector import batch, healing
+from projector.locks import SHARDS
+from projector.progress import QUIET
+from projector.refresh import refresh_batch, retry_dead_letters, take_in_stride
+from projector.verify import verify
+from tests.exactness.platform import (
+    Platform,
+    assert_exact,
+    document,
+    rebuild_now,
+    refresh_now,
+    texts,
+    value,
+    waiting,
+)
+from tests.exactness.stepping import Stepped, refreshing
+from tests.support.server import Database
+
+Connection = psycopg.Connection[TupleRow]
+
+READ_TABLES = ("leads", "lead_profiles", "lead_conversations", "lead_messages", "lead_stats")
+
+
+def _batch(conn: Connection, pause: batch.Pause = batch.no_pause, size: int = 1000) -> bool:
+    """One batch of all shards; whether it left nothing."""
+    batch.prepare_session(conn)
+    return refresh_batch(conn, SHARDS, size=size, pause=pause).drained
+
+
+def _versions(conn: Connection, *tables: str) -> list[tuple[object, ...]]:
+    """Which version of each row there is: another one after any write, even of the same values."""
+    return [
+        row
+        for table in tables or READ_TABLES
+        for row in conn.execute(
+            f"SELECT '{table}', ctid::text, xmin::text FROM read_model.{table} ORDER BY 2".encode()
+        )
+    ]
+
+
+def _reads_and_writes(database: Database) -> tuple[int, int]:
+    """How many rows of the source and of the read model a batch reads and writes, in a session of its own."""
+    found: list[tuple[int, int]] = []
+
+    def count(conn: Connection, point: str) -> None:
+        if point == "merged":
+            row = conn.execute(
+                "SELECT sum(seq_tup_read + coalesce(idx_tup_fetch, 0)), sum(n_tup_ins + n_tup_upd + n_tup_del)"
+                " FROM pg_stat_xact_user_tables WHERE schemaname IN ('public', 'read_model')"
+            ).fetchone()
+            assert row is not None
+            found.append((int(row[0]), int(row[1])))
+
+    with database.connect() as conn:
+
+        def count_here(point: str) -> None:
+            count(conn, point)
+
+        assert _batch(conn, count_here)
+    [counted] = found
+    return counted
+
+
+def _hot(filled: Platform) -> None:
+    """Give the lead a history of 20,000 messages, and a hundred neighbours."""
+    conn = filled.conn
+    conn.execute(
+        "INSERT INTO conversations (conversation_id, agent_id, customer_phone, created_at)"
+        " SELECT 'n-' || n, (SELECT agent_id FROM agents), (1000 + n)::text, '2025-01-01'"
+        " FROM generate_series(1, 100) AS n"
+    )
+    for first, last in ((1, 1000), (1001, 20000)):
+        conn.execute(
+            "INSERT INTO messages (message_id, conversation_id, sender, text, timestamp, status)"
+            " SELECT 'h-' || n, 'c', 'user', 'old', timestamp '2025-01-02' + n * interval '1 second', 'sent'"
+            " FROM generate_series(%s::integer, %s::integer) AS n",
+            (first, last),
+        )
+        refresh_now(conn)
+        # As autovacuum does it within a minute.
+        conn.execute("ANALYZE")
+
+
+# R1, R2, R3: take, then read; in READ COMMITTED; and recompute.
+
+
+@pytest.mark.parametrize("point", batch.PAUSE_POINTS)
+def test_what_is_written_while_a_refresh_stands_anywhere_is_not_lost(filled: Platform, point: str) -> None:
+    conn = filled.conn
+    filled.message("c", "one")
+    with refreshing(filled.database, point) as refresh_under_way:
+        refresh_under_way.reach(point)
+        filled.message("c", "two")
+        conn.execute("UPDATE messages SET text = 'edited' WHERE message_id = 'm'")
+        refresh_under_way.finish()
+    refresh_now(conn)
+    assert texts(conn, "one", "4915") == ["edited", "one", "two"]
+    assert_exact(conn)
+
+
+def test_a_batch_reads_what_was_committed_before_each_of_its_statements(
+    filled: Platform,
+) -> None:
+    conn = filled.conn
+    conn.execute(
+        f"ALTER DATABASE \"{filled.database.name}\" SET default_transaction_isolation = 'repeatable read'".encode()
+    )
+    levels: list[str] = []
+    with filled.database.connect() as own:
+        filled.message("c", "one")
+        _batch(own, lambda _: levels.append(value(own, "SHOW transaction_isolation")))
+    assert set(levels) == {"read committed"}
+    assert len(levels) == len(batch.PAUSE_POINTS)
+
+
+def test_two_refreshes_of_one_lead_count_each_others_rows(filled: Platform) -> None:
+    conn = filled.conn
+    agent = filled.agent("one")
+    one, other = (filled.conversation(agent, phone, shard=n) for n, phone in enumerate(("4915", "+4915")))
+    refresh_now(conn)
+    filled.message(one, "one")
+    filled.message(other, "other")
+    with refreshing(filled.database, "merged", shard=0) as first:
+        first.reach("merged")
+        with refreshing(filled.database, shard=1) as second:
+            second.waits(conn)
+            first.finish()
+            second.finish()
+    assert (document(conn, "one", "4915") or {})["total_messages"] == 3
+    assert_exact(conn)
+
+
+def test_a_change_that_is_queued_twice_counts_once(filled: Platform) -> None:
+    conn = filled.conn
+    filled.message("c", "one")
+    for _ in range(2):
+        conn.execute(
+            "INSERT INTO projector.changes (shard, kind, keys, message_ids)"
+            " SELECT shard, kind, keys, message_ids FROM projector.changes"
+        )
+    refresh_now(conn)
+    assert (document(conn, "one", "4915") or {})["total_messages"] == 2
+    assert_exact(conn)
+
+
+# R4: nothing is written that is right.
+
+
+def test_a_rebuild_or_a_heal_of_a_right_tenant_rewrites_nothing(filled: Platform) -> None:
+    conn = filled.conn
+    before = _versions(conn)
+    rebuild_now(conn, in_place=True)
+    assert verify(conn, tenants=["one"], sample=None, heal=True, progress=QUIET).drifts == []
+    assert _versions(conn) == before
+
+
+def test_a_status_of_a_message_touches_no_other_row(filled: Platform) -> None:
+    conn = filled.conn
+    filled.message("c", "newer", at="2025-02-01")
+    refresh_now(conn)
+    before = _versions(conn, "leads", "lead_profiles", "lead_conversations", "lead_stats")
+    conn.execute("UPDATE messages SET status = 'failed' WHERE message_id = 'm'")
+    refresh_now(conn)
+    assert _versions(conn, "leads", "lead_profiles", "lead_conversations", "lead_stats") == before
+    assert_exact(conn)
+
+
+# R5, R8: a stale lead costs what changed, whatever else there is.
+
+
+def test_a_message_of_a_lead_with_a_long_history_reads_and_writes_a_few_rows(filled: Platform) -> None:
+    conn = filled.conn
+    _hot(filled)
+    filled.message("c", "new", at="2025-03-01")
+    reads, writes = _reads_and_writes(filled.database)
+    assert reads < 100
+    assert writes < 10
+    assert (document(conn, "one", "4915") or {})["last_message_text"] == "new"
+    assert_exact(conn)
+
+
+def test_a_contact_among_many_leads_reads_a_few_rows(filled: Platform) -> None:
+    conn = filled.conn
+    _hot(filled)
+    conn.execute("UPDATE contacts SET name = 'Bob'")
+    reads, _ = _reads_and_writes(filled.database)
+    assert reads < 100
+
+
+# R6: a mass change gives way, and as-of waits for its end.
+
+
+def test_a_mass_change_goes_in_pieces_and_gives_way_to_single_changes(filled: Platform) -> None:
+    conn = filled.conn
+    agent = filled.agent("one")
+    conn.execute(
+        "INSERT INTO conversations (conversation_id, agent_id, customer_phone, created_at)"
+        " SELECT 'many-' || n, %s, (100000 + n)::text, '2025-01-01' FROM generate_series(1, 1700) AS n",
+        (agent,),
+    )
+    refresh_now(conn)
+    before = value(conn, "SELECT min(as_of) FROM read_model.freshness")
+    conn.execute("UPDATE agents SET name = 'Renamed' WHERE agent_id = %s", (agent,))
+    renamed_at = value(conn, "SELECT clock_timestamp()")
+    assert not _batch(conn)
+    pieces = conn.execute("SELECT bulk, cardinality(keys) FROM projector.changes").fetchall()
+    assert len(pieces) == 4
+    assert all(bulk and keys <= 500 for bulk, keys in pieces)
+    drained, seen = False, 0
+    while not drained:
+        filled.message("c", "single")
+        drained = _batch(conn)
+        seen += 1
+        # A single change never waits for the pieces before it.
+        assert len(texts(conn, "one", "4915")) == 1 + seen
+        as_of = value(conn, "SELECT min(as_of) FROM read_model.freshness")
+        done = (
+            value(conn, "SELECT count(*) FROM read_model.leads WHERE document LIKE '%%\"Renamed\"%%'") == 1700
+        )
+        assert done or before <= as_of < renamed_at
+    assert seen >= 4
+    assert value(conn, "SELECT min(as_of) FROM read_model.freshness") > renamed_at
+    assert_exact(conn)
+
+
+# R7: one lead's failure is one lead's.
+
+
+def _poison(conn: Connection) -> None:
+    conn.execute(
+        "ALTER TABLE read_model.lead_messages ADD CONSTRAINT poison CHECK (text <> 'poison') NOT VALID"
+    )
+
+
+def test_a_lead_that_fails_is_set_aside_and_stops_no_other(filled: Platform) -> None:
+    conn = filled.conn
+    agent = filled.agent("one")
+    conversations = [filled.conversation(agent, str(100 + n)) for n in range(6)]
+    refresh_now(conn)
+    _poison(conn)
+    for number, conversation in enumerate(conversations):
+        filled.message(conversation, "poison" if number == 2 else "fine")
+    batch.prepare_session(conn)
+    size, drained = 100, False
+    while not drained:
+        done, size = take_in_stride(conn, SHARDS, size=size, limit=100)
+        drained = done.drained
+    for number in range(6):
+        assert texts(conn, "one", str(100 + number)) == ([] if number == 2 else ["fine"])
+    assert conn.execute(
+        "SELECT kind, key, user_id, customer_phone FROM projector.dead_letters"
+    ).fetchall() == [("resync", conversations[2], "one", "102")]
+    assert value(conn, "SELECT dead_letters FROM read_model.tenants WHERE user_id = 'one'") == 1
+    # What comes for it meanwhile is kept for its retry.
+    filled.message(conversations[2], "later")
+    refresh_now(conn)
+    conn.execute("ALTER TABLE read_model.lead_messages DROP CONSTRAINT poison")
+    assert retry_dead_letters(conn, due_only=False) == 1
+    assert value(conn, "SELECT dead_letters FROM read_model.tenants WHERE user_id = 'one'") == 0
+    assert texts(conn, "one", "102") == ["later", "poison"]
+    assert_exact(conn)
+
+
+# R9: a row that moved or is gone makes its old lead stale too.
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE conversations SET customer_phone = '777'",
+        "DELETE FROM conversations",
+        "UPDATE agents SET user_id = 'two'",
+    ],
+)
+def test_the_lead_that_a_conversation_left_is_recomputed(filled: Platform, statement: str) -> None:
+    conn = filled.conn
+    filled.tenant("two")
+    conn.execute("DELETE FROM template_sends")
+    refresh_now(conn)
+    conn.execute(statement.encode())
+    refresh_now(conn)
+    assert document(conn, "one", "4915") is None
+    assert_exact(conn)
+
+
+def test_the_lead_that_a_contact_or_a_send_left_is_recomputed(filled: Platform) -> None:
+    conn = filled.conn
+    conn.execute("DELETE FROM extractions; UPDATE contacts SET phone = '1'", prepare=False)
+    conn.execute("UPDATE template_sends SET customer_phone = '1'")
+    refresh_now(conn)
+    found = document(conn, "one", "4915") or {}
+    assert (found["name"], found["template_sends_count"]) == (None, 0)
+    assert_exact(conn)
+
+
+# R10: a queue that grew for days is traded for a rebuild.
+
+
+def test_a_queue_beyond_its_limit_is_traded_for_a_rebuild(filled: Platform) -> None:
+    conn = filled.conn
+    for _ in range(30):
+        filled.message("c", "waiting")
+    healing.heal(conn, progress=QUIET, queue_limit=20)
+    assert waiting(conn) == []
+    assert len(texts(conn, "one", "4915")) == 31
+    refresh_now(conn)
+    assert_exact(conn)
+
+
+def test_the_queue_is_vacuumed_often(filled: Platform) -> None:
+    options = value(filled.conn, "SELECT reloptions FROM pg_class WHERE oid = 'projector.changes'::regclass")
+    assert "autovacuum_vacuum_scale_factor=0.0" in options
+
+
+def test_what_is_written_while_the_queue_is_traded_is_not_lost(filled: Platform) -> None:
+    conn = filled.conn
+    for _ in range(30):
+        filled.message("c", "waiting")
+    with refreshing(filled.database, "merged", shard=_shard(conn)) as holder:
+        holder.reach("merged")
+        with Stepped(
+            filled.database, lambda own, _: healing.heal(own, progress=QUIET, queue_limit=20)
+        ) as trade:
+            trade.waits(conn)
+            filled.message("c", "meanwhile")
+            holder.finish()
+            trade.finish()
+    refresh_now(conn)
+    assert "meanwhile" in texts(conn, "one", "4915")
+    assert_exact(conn)
+
+
+def _shard(conn: Connection) -> int:
+    return int(value(conn, "SELECT projector.shard_of('c')"))
