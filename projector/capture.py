@@ -113,6 +113,17 @@ def reinstall(conn: Connection, *, patience: float = _LOCK_PATIENCE) -> None:
                 )
 
 
+def note_gap(conn: Connection) -> str | None:
+    """Open a gap for what the catalog says at this moment; the answer is what is new in that.
+
+    Where another session has mended it meanwhile, that session has noted it too.
+    """
+    with conn.transaction():
+        conn.execute("LOCK TABLE projector.capture_gaps IN SHARE ROW EXCLUSIVE MODE")
+        reason = find_gap(conn)
+        return reason if reason is not None and open_gap(conn, reason) else None
+
+
 def open_gap(conn: Connection, reason: str) -> bool:
     """Note that changes may have been missed from now on, for status and readiness; false where it is noted already."""
     with conn.transaction():

@@ -71,8 +71,8 @@ def is_too_deep(conn: Connection, limit: int) -> bool:
     return row is not None and row[0] > limit
 
 
-def restore_capture(conn: Connection, reason: str, *, patience: float = 60.0) -> None:
-    """Note a gap, and have the triggers stand again; what was missed meanwhile is left to `heal`.
+def restore_capture(conn: Connection, *, patience: float = 60.0) -> None:
+    """Note a gap where there is one, and have the triggers stand again; what was missed is left to `heal`.
 
     Raises SourceMissingError where there is no table to put them on, BlockedError where a long transaction is in the
     way, and CaptureGapError where an operator switched capture off: the gap stays open, to be tried again.
@@ -82,7 +82,8 @@ def restore_capture(conn: Connection, reason: str, *, patience: float = 60.0) ->
         raise CaptureGapError(
             f"Changes are not seen: {off}. Run `capture on` when that is over; what was missed is rebuilt then."
         )
-    if capture.open_gap(conn, reason):
+    reason = capture.note_gap(conn)
+    if reason is not None:
         _log.error("changes may have been missed", reason=reason)
     missing = missing_source(conn)
     if missing:
@@ -91,7 +92,6 @@ def restore_capture(conn: Connection, reason: str, *, patience: float = 60.0) ->
             " Once they are back, the triggers are installed again and what was missed is rebuilt."
         )
     capture.reinstall(conn, patience=patience)
-    _log.warning("the triggers stand again; a rebuild of what may have been missed follows")
 
 
 def heal(
@@ -156,11 +156,7 @@ def _rebuild_everything(conn: Connection, progress: Progress, reason: str, *, re
     """With the lock of rebuilds: triggers first, then the rebuild, then the gaps that were open before it."""
     conn.execute(statement("upkeep", "note_interrupted_runs"))
     if capture.switched_off(conn) is None:
-        broken = capture.find_gap(conn)
-        if broken is not None:
-            restore_capture(conn, broken)
-        else:
-            capture.reinstall(conn)
+        restore_capture(conn)
     _log.info("rebuilding everything", reason=reason)
     gap_ids = capture.mended_gaps(conn)
     report = rebuild.rebuild(conn, tenants=None, progress=progress, resume=resume)
@@ -183,7 +179,7 @@ def _heal_and_wait(conn: Connection, progress: Progress) -> list[str]:
         if needs.reason is None:
             return notes
         if needs.switched_off is not None:
-            restore_capture(conn, needs.switched_off)
+            restore_capture(conn)
         report = heal(conn, progress=progress)
         if report is None:
             time.sleep(_PAUSE)

@@ -350,8 +350,9 @@ class _Jobs:
             self._prepared = conn
         try:
             self._drain(conn)
-        except CaptureGapError as gap:
-            healing.restore_capture(conn, str(gap), patience=_TRIGGER_PATIENCE)
+        except CaptureGapError:
+            healing.restore_capture(conn, patience=_TRIGGER_PATIENCE)
+            _log.warning("the triggers stand again; a rebuild of what may have been missed follows")
             return
         if time.monotonic() >= self._dead_letters_at and not self.stop.is_set():
             self._dead_letters_at = time.monotonic() + _DEAD_LETTERS_SECONDS

@@ -165,7 +165,7 @@ def test_until_it_is_healed_changes_come_in_but_freshness_stands_still(
     other.execute(SABOTAGE["dropped"].encode())
     write_message(other, "missed")
     before = as_of(built)
-    healing.restore_capture(built, str(capture.find_gap(built)))
+    healing.restore_capture(built)
     write_message(other, "seen")
     assert refresh_batch(built, locks.SHARDS).drained
     # An idle refresh moves freshness only when it is a second old.
@@ -196,7 +196,7 @@ def test_only_gaps_that_were_open_before_the_rebuild_began_are_closed(
             wait_until(other, "count(*) = 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
             # The same again meanwhile, noticed and mended by another session.
             other.execute(SABOTAGE["dropped"].encode())
-            healing.restore_capture(other, str(capture.find_gap(other)))
+            healing.restore_capture(other)
         thread.join()
     reasons = open_reasons(built)
     assert reasons == ["leads_capture_insert on messages is missing"]
@@ -277,7 +277,7 @@ def test_somebody_who_writes_for_long_is_named(
     with database.connect(application_name="platform import") as writer, writer.transaction():
         write_message(writer, "open")
         with pytest.raises(BlockedError, match="platform import"):
-            healing.restore_capture(built, str(capture.find_gap(built)), patience=0.5)
+            healing.restore_capture(built, patience=0.5)
     assert open_reasons(built)
     healed(built)
     assert (messages(built), ready(built)) == (1, True)

@@ -125,7 +125,7 @@ def test_a_gap_is_named_until_it_is_healed(database: Database, built: Connection
     assert status.capture_state == "gap"
     assert "leads_capture_delete on messages was changed" in one_sentence(status)
     with database.connect() as conn:
-        healing.restore_capture(conn, str(capture.find_gap(conn)))
+        healing.restore_capture(conn)
     status = read_status(built)
     assert (status.capture_state, len(status.attention)) == ("gap", 1)
     assert "gap since" in status.render()
