@@ -379,7 +379,8 @@ def _without_value(
     sort = shape.sort
     offset = None
     if cut.offset is not None:
-        offset = case((_count(taken) > NONE, NONE), else_=func.greatest(cut.offset - with_value, NONE))
+        no_need_to_count = or_(cut.limit <= NONE, _count(taken) > NONE)
+        offset = case((no_need_to_count, NONE), else_=func.greatest(cut.offset - with_value, NONE))
     rows = _keys(shape, sort.table).where(sort.table.c[sort.key].is_(None))
     rest = _Cut(func.greatest(cut.limit - _count(taken), NONE), offset)
     keys = rest.of(rows.order_by(*sort.order(sort.table.c, shape.sort_order))).subquery("keys_without_value")

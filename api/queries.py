@@ -8,10 +8,24 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ARRAY, Select, Text, and_, any_, bindparam, cast, func, select, true
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Select,
+    Text,
+    and_,
+    any_,
+    bindparam,
+    case,
+    cast,
+    func,
+    select,
+    true,
+)
 
 from api.expressions import (
     LIMIT,
+    NONE,
     OFFSET,
     PHONE,
     PRINTED_TIME,
@@ -171,14 +185,17 @@ def _messages_statement(given: frozenset[str]) -> Select[Any]:
         chosen.append(message.sent_at >= moment("begins"))
     if "ends" in given:
         chosen.append(message.sent_at < moment("ends"))
+    limit: ColumnElement[Any] = LIMIT
     if given & {"sender", "begins", "ends"}:
         total = select(func.count()).select_from(lead_messages).where(*chosen).scalar_subquery()
     else:
         total = select(sum_of(conversation.message_count)).where(*narrowed).scalar_subquery()
+        # Where nothing is to come, no message has to be read to see that.
+        limit = case((total > (OFFSET if "offset" in given else NONE), LIMIT), else_=NONE)
 
     order = ("sent_at", "conversation_id", "sequence_no", "message_id")
     page = (
-        select(lead_messages).where(*chosen).order_by(*(message[name].asc() for name in order)).limit(LIMIT)
+        select(lead_messages).where(*chosen).order_by(*(message[name].asc() for name in order)).limit(limit)
     )
     if "offset" in given:
         page = page.offset(OFFSET)

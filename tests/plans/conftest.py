@@ -1,0 +1,123 @@
+"""A read model with 50,000 leads in one tenant and a few in another, and the plans of what the API asks of it."""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any, cast
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from api.app import create_app
+from api.config import Config
+from api.expressions import Read, compiled
+from projector import demo
+from projector.progress import QUIET
+from projector.rebuild import rebuild
+from tests.support.server import Database, Server
+
+LEADS = 50_000
+TALK = 5_000
+TODAY = date(2026, 3, 29)
+NOW = datetime(2026, 3, 29, 13, 30, tzinfo=UTC)
+
+_TYPES = {str: "text", bool: "boolean", int: "bigint", datetime: "timestamptz", date: "date", list: "text[]"}
+_VALUE = re.compile(r"%\((\w+)\)s")
+
+
+@dataclass(frozen=True)
+class Crowd:
+    """The database, its two tenants, and a lead of the large one with a long talk."""
+
+    database: Database
+    large: str
+    small: str
+    talker: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What one execution read."""
+
+    sequential: set[str]
+    indexes: set[str]
+    rows: int
+
+
+@pytest.fixture(scope="session")
+def crowd(server: Server, template: Database) -> Iterator[Crowd]:
+    database = server.create("plans", template=template.name)
+    with database.connect() as conn:
+        large, small = (_load(conn, leads) for leads in (LEADS, 200))
+        talk = conn.execute(
+            "SELECT c.conversation_id, c.customer_phone FROM conversations AS c JOIN agents AS a USING (agent_id)"
+            " WHERE a.user_id = %s AND c.customer_phone ~ '^[0-9]+$' ORDER BY c.conversation_id LIMIT 1",
+            (large,),
+        ).fetchone()
+        assert talk is not None
+        conn.execute(
+            "INSERT INTO messages (message_id, conversation_id, sender, text, timestamp, status, sequence_no)"
+            " SELECT 'talk-' || n, %s, CASE WHEN n %% 3 = 0 THEN 'user' ELSE 'agent' END, 'talk', %s::timestamp"
+            " + n * interval '7 seconds', 'sent', 100000 + n FROM generate_series(1, %s) AS n",
+            (talk[0], datetime(2026, 1, 1), TALK),  # noqa: DTZ001  # The column has no time zone.
+        )
+        rebuild(conn, tenants=None, progress=QUIET)
+        # As autovacuum leaves it: what all can see is marked, and counted.
+        conn.execute("VACUUM (ANALYZE)")
+    yield Crowd(database, large, small, talk[1])
+    server.drop(database)
+
+
+def _load(conn: psycopg.Connection[Any], leads: int) -> str:
+    """A tenant with so many leads."""
+    made = demo.load(conn, tenants=1, leads=leads, messages_per_lead=1.5, seed=1, today=TODAY, progress=QUIET)
+    return made.user_ids[0]
+
+
+Explain = Callable[[Read], Plan]
+
+
+@pytest.fixture(scope="session")
+def explain(crowd: Crowd) -> Iterator[Explain]:
+    """Executes a statement in a session of the API, with the plan that the API gets, and tells what was read."""
+    app = create_app(Config(crowd.database.url, rate_limit="", log_level="ERROR"))
+    engine = app.extensions["leads_database"].engine
+    pooled = engine.raw_connection()
+    session = cast("psycopg.Connection[Any]", pooled.driver_connection)
+
+    def run(read: Read) -> Plan:
+        statement, values = compiled(read)
+        names = list(dict.fromkeys(_VALUE.findall(statement)))
+        numbered = _VALUE.sub(lambda match: f"${names.index(match[1]) + 1}", statement).replace("%%", "%")
+        types = ", ".join(_TYPES[type(values[name])] for name in names)
+        session.execute(f"PREPARE asked ({types}) AS {numbered}".encode(), prepare=False)
+        try:
+            given = sql.SQL(", ").join(sql.Literal(values[name]) for name in names)
+            query = sql.SQL("EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) EXECUTE asked ({})").format(given)
+            row = session.execute(query, prepare=False).fetchone()
+        finally:
+            session.execute("DEALLOCATE asked", prepare=False)
+        assert row is not None
+        return _read(row[0][0]["Plan"])
+
+    yield run
+    pooled.close()
+    engine.dispose()
+
+
+def _read(root: dict[str, Any]) -> Plan:
+    sequential, indexes, rows = set(), set(), 0
+    nodes = [root]
+    while nodes:
+        node = nodes.pop()
+        nodes += node.get("Plans", [])
+        if node["Node Type"] == "Seq Scan" and node["Actual Loops"]:
+            sequential.add(node["Relation Name"])
+        if "Index Name" in node and node["Actual Loops"]:
+            indexes.add(node["Index Name"])
+        if "Relation Name" in node or "Index Name" in node:
+            removed = node.get("Rows Removed by Filter", 0) + node.get("Rows Removed by Index Recheck", 0)
+            rows += round((node["Actual Rows"] + removed) * node["Actual Loops"])
+    return Plan(sequential, indexes, rows)

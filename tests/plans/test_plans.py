@@ -1,0 +1,121 @@
+"""Each read of the API uses an index of the read model, and reads no more rows than it has to."""
+
+import pytest
+
+from api.expressions import Read
+from api.queries import lead_statistics, list_leads, messages_of_lead, single_lead
+from api.schemas import LIST_QUERY, MESSAGES_QUERY
+from tests.plans.conftest import LEADS, NOW, TALK, Crowd, Explain, Plan
+
+# Counted rows of a tenant: combinations of facets, whatever the number of leads.
+COUNTED = 350
+PAGE = 50
+# A row of a page is read as an entry of an index, and looked up once.
+FIRST_PAGE = COUNTED + 2 * PAGE
+
+BY_TIME = "leads_by_last_message_at"
+BY_CONTACT = "leads_by_first_contact_at"
+BY_MESSAGES = "leads_by_total_messages"
+BY_SCORE = "lead_profiles_by_total_score"
+BY_NAME = "lead_profiles_by_name"
+BY_PHONE = "leads_pkey"
+BY_TEXT = "lead_profiles_by_search_text"
+
+
+def check(plan: Plan, index: str, most: int) -> None:
+    # One row, whose table has nothing that an index could spare.
+    assert plan.sequential <= {"freshness"}
+    assert index in plan.indexes
+    assert plan.rows <= most
+
+
+def asked(crowd: Crowd, query: str) -> Read:
+    return list_leads(crowd.large, LIST_QUERY.read(query), NOW)
+
+
+@pytest.mark.parametrize(
+    ("query", "index", "most"),
+    [
+        ("", BY_TIME, FIRST_PAGE),
+        ("sort_order=asc", BY_TIME, FIRST_PAGE),
+        ("sort_by=first_contact_at", BY_CONTACT, FIRST_PAGE),
+        ("sort_by=first_contact_at&sort_order=asc", BY_CONTACT, FIRST_PAGE),
+        ("sort_by=total_messages", BY_MESSAGES, FIRST_PAGE),
+        ("sort_by=total_messages&sort_order=asc", BY_MESSAGES, FIRST_PAGE),
+        ("sort_by=total_score", BY_SCORE, FIRST_PAGE),
+        ("sort_by=total_score&sort_order=asc", BY_SCORE, FIRST_PAGE),
+        ("sort_by=name", BY_NAME, FIRST_PAGE),
+        ("sort_by=name&sort_order=asc", BY_NAME, FIRST_PAGE),
+        # One lead in so many has the facet; the entries before the page are read, and nothing else.
+        ("lead_status=Hot", BY_TIME, 1000),
+        ("lead_status=Hot&sort_by=name", BY_NAME, 1000),
+        ("platform=instagram", BY_TIME, 1000),
+        ("platform=instagram&sort_by=total_score", BY_SCORE, 2500),
+        ("has_email=true&has_extraction=true&min_total_score=8", BY_TIME, 800),
+        # Too rare to be read for in order: the days that have any are read.
+        ("lead_status=Hot&platform=webchat&has_email=false&min_total_score=14", BY_TIME, 20_000),
+        ("lead_status=Hot&platform=webchat&has_email=false&min_total_score=14&sort_by=name", BY_TIME, 20_000),
+        ("days=7", BY_TIME, 800),
+        ("days=7&sort_by=name", BY_NAME, 1800),
+        ("days=30&lead_status=Warm", BY_TIME, 4000),
+        ("from_date=2025-06-01T05:00&to_date=2026-02-01T07:00", BY_TIME, 8000),
+        ("from_date=2026-03-01&to_date=2026-03-01", BY_TIME, 700),
+        ("customer_phone=918979556941", BY_PHONE, 10),
+        ("search=sharma", BY_TEXT, 2000),
+        ("search=sharma&sort_by=name&platform=whatsapp&days=100", BY_TEXT, 2000),
+        # Far pages: the entries before the page, or the hours before it.
+        ("offset=1000", BY_TIME, COUNTED + 1000 + 2 * PAGE),
+        ("offset=40000", BY_TIME, 12_000),
+        ("offset=40000&sort_order=asc", BY_TIME, 12_000),
+        ("offset=40000&sort_by=name&sort_order=asc", BY_NAME, COUNTED + 40_000 + 2 * PAGE),
+        ("offset=60000", "lead_stats_key", COUNTED),
+        ("offset=60000&sort_by=name", "lead_stats_key", COUNTED),
+    ],
+)
+def test_lists(crowd: Crowd, explain: Explain, query: str, index: str, most: int) -> None:
+    check(explain(asked(crowd, query)), index, most)
+
+
+def test_a_page_by_last_message_is_read_from_the_index_alone_until_it_is_reached(
+    crowd: Crowd, explain: Explain
+) -> None:
+    plan = explain(asked(crowd, "offset=1000&lead_status=Hot,Warm"))
+    assert {BY_TIME, BY_PHONE} <= plan.indexes
+
+
+@pytest.mark.parametrize("query", ["search=sharma", "search=ka", "search=a+b", "lead_status=Hot", "days=30"])
+def test_a_small_tenant_does_not_notice_a_large_one(crowd: Crowd, explain: Explain, query: str) -> None:
+    plan = explain(list_leads(crowd.small, LIST_QUERY.read(query), NOW))
+    assert plan.sequential <= {"freshness"}
+    assert plan.rows <= 2000
+
+
+def test_statistics(crowd: Crowd, explain: Explain) -> None:
+    plan = explain(lead_statistics(crowd.large, NOW))
+    # Counted rows, the hours of 30 days, and the leads of two hours.
+    check(plan, "lead_hour_stats_pkey", COUNTED + 30 * 24 + LEADS // 100)
+
+
+def test_single_lead(crowd: Crowd, explain: Explain) -> None:
+    check(explain(single_lead(crowd.large, crowd.talker)), BY_PHONE, 3)
+
+
+@pytest.mark.parametrize(
+    ("query", "most"),
+    [
+        ("", 3 * PAGE),
+        ("limit=200", 3 * 200),
+        ("offset=1000", 1000 + 3 * PAGE),
+        ("from_date=2026-01-01T01:00&to_date=2026-01-01T02:00", 3 * 600),
+        ("sender=user", TALK + 5 * PAGE + 100),
+        ("platform=whatsapp,instagram,webchat", 4 * PAGE),
+        ("conversation_id=nothing", 10),
+        ("offset=100000", 10),
+    ],
+)
+def test_messages(crowd: Crowd, explain: Explain, query: str, most: int) -> None:
+    read = messages_of_lead(crowd.large, crowd.talker, MESSAGES_QUERY.read(query))
+    plan = explain(read)
+    assert plan.sequential <= {"freshness"}
+    assert plan.indexes & {"lead_messages_in_order", "lead_conversations_pkey"}
+    assert plan.rows <= most
