@@ -11,6 +11,7 @@ from tests.benchmarks.setting import Connection
 
 _FOLDER = Path(__file__).parent / "sql"
 SCHEMA = "anew"
+VIEW_SCHEMA = "anew_view"
 # As the rebuild has it.
 _MEMORY = "256MB"
 
@@ -45,30 +46,35 @@ def create_tables(conn: Connection, *, finished: bool = False) -> None:
 
 def create_view(conn: Connection) -> None:
     """All leads in one materialized view, which can be refreshed concurrently."""
-    drop(conn)
+    drop_view(conn)
     *before, leads = [(name, text) for name, text in parts().items() if not name.endswith("stats")]
     tables = ", ".join(f"{name} AS ({text})" for name, text in before)
     with conn.transaction():
-        _prepare(conn)
-        query = f"CREATE MATERIALIZED VIEW {SCHEMA}.all_leads AS WITH {tables} SELECT * FROM ({leads[1]}) AS leads"
+        _prepare(conn, VIEW_SCHEMA)
+        query = f"CREATE MATERIALIZED VIEW {VIEW_SCHEMA}.all_leads AS WITH {tables} SELECT * FROM ({leads[1]}) AS l"
         conn.execute(query.encode())
-        conn.execute(f"CREATE UNIQUE INDEX ON {SCHEMA}.all_leads (user_id, customer_phone)".encode())
+        conn.execute(f"CREATE UNIQUE INDEX ON {VIEW_SCHEMA}.all_leads (user_id, customer_phone)".encode())
 
 
 def refresh_view(conn: Connection, *, concurrently: bool) -> None:
     """Refresh it, with as much memory as a rebuild has."""
     with conn.transaction():
-        _prepare(conn)
+        _prepare(conn, VIEW_SCHEMA)
         how = "CONCURRENTLY" if concurrently else ""
-        conn.execute(f"REFRESH MATERIALIZED VIEW {how} {SCHEMA}.all_leads".encode())
+        conn.execute(f"REFRESH MATERIALIZED VIEW {how} {VIEW_SCHEMA}.all_leads".encode())
 
 
 def drop(conn: Connection) -> None:
-    """Drop what of it is there."""
+    """Drop what of the tables is there."""
     conn.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(SCHEMA)))
 
 
-def _prepare(conn: Connection) -> None:
-    conn.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}".encode())
+def drop_view(conn: Connection) -> None:
+    """Drop the view."""
+    conn.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(VIEW_SCHEMA)))
+
+
+def _prepare(conn: Connection, schema: str = SCHEMA) -> None:
+    conn.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}".encode())
     conn.execute("SELECT set_config('work_mem', %s, true)", (_MEMORY,))
-    conn.execute("SELECT set_config('search_path', %s, true)", (f"{SCHEMA}, public",))
+    conn.execute("SELECT set_config('search_path', %s, true)", (f"{schema}, public",))

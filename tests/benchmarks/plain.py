@@ -41,8 +41,9 @@ MESSAGES = (
 # The columns that a route prints which has no document.
 COLUMNS = (
     "SELECT l.customer_phone, p.name, p.email, p.company, l.lead_status, l.total_score, p.intent_score,"
-    " p.urgency_score, p.budget_score, p.fit_score, p.engagement_score, l.total_messages, p.template_sends_count,"
-    " l.last_message_at, l.first_contact_at, l.has_extraction, p.extraction_id, (SELECT json_agg(c ORDER BY c.newest_message_at DESC)"
+    " p.urgency_score, p.budget_score, p.fit_score, p.engagement_score, l.total_messages,"
+    " p.template_sends_count, l.last_message_at, l.first_contact_at, l.has_extraction, p.extraction_id,"
+    " (SELECT json_agg(c ORDER BY c.newest_message_at DESC)"
     "  FROM (SELECT conversation_id, agent_id, agent_name, platform, phone_number_id, message_count, is_active,"
     "   created_at, newest_message_at FROM read_model.lead_conversations AS lc WHERE lc.user_id = l.user_id"
     "   AND lc.customer_phone = l.customer_phone) AS c) AS conversations"

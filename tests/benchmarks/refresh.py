@@ -72,7 +72,7 @@ def _many(setting: Setting, main: Stale) -> Iterator[Row]:
             },
             warm_up=False,
         )
-        anew.drop(conn)
+        anew.drop_view(conn)
     # By lead, so that the ratio means the same at every size.
     by_lead = setting.size.big / _OF * _MANY / leads
     ratio = found["many"].over(found["rebuild"]).times(by_lead)

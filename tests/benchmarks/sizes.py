@@ -87,6 +87,7 @@ def _wal(setting: Setting) -> Iterator[Row]:
                 ),
                 "whole": lambda: scale * _wal_of(conn, lambda: rebuild(conn, tenants=None, progress=QUIET)),
             },
+            warm_up=False,
         )
     name = "WAL of a rebuild of everything"
     for key, what in (
@@ -118,26 +119,21 @@ def _wal_position(conn: Connection) -> int:
 
 def _memory(setting: Setting) -> Iterator[Row]:
     """The most memory that a rebuild had, in its own process and in its PostgreSQL session."""
-    rounds = min(setting.size.rounds, 3)
     for arguments, title in ((["rebuild"], "everything"), (["rebuild", "--user"], "one tenant, in place")):
-        peaks: dict[str, list[tuple[float, float]]] = {"main": [], "medium": []}
-        for _ in range(rounds):
-            for name, database, tenant in (
-                ("main", setting.main, "big"),
-                ("medium", setting.medium, "medium"),
-            ):
-                whole = [*arguments, database.tenants[tenant]] if "--user" in arguments else arguments
-                peaks[name].append(_peak(database, whole))
+        peaks: dict[str, tuple[float, float]] = {}
+        for database, tenant in ((setting.main, "big"), (setting.medium, "medium")):
+            user = [database.tenants[tenant]] if "--user" in arguments else []
+            peaks[tenant] = _peak(database, [*arguments, *user])
         for place, part in enumerate(("the projector's process", "its PostgreSQL session")):
-            main, medium = (Sample(tuple(peak[place] for peak in peaks[name])) for name in ("main", "medium"))
             yield Row(
                 AREA,
                 f"memory of a rebuild of {title}: {part}",
                 "MB",
-                main,
+                _once(peaks["big"][place]),
                 f"the same of {setting.size.medium:,} leads",
-                medium,
+                _once(peaks["medium"][place]),
                 goal("memory_rebuild"),
+                absolute=True,
             )
 
 
