@@ -9,6 +9,8 @@ from granian.constants import Interfaces
 
 from api import config
 
+STOP_SECONDS = 10
+
 
 def main() -> None:
     """Serve until a signal; 2 where a setting cannot be used, 1 where the port is taken."""
@@ -37,6 +39,8 @@ def main() -> None:
             workers=settings.workers,
             blocking_threads=settings.threads,
             respawn_failed_workers=True,
+            # A worker that is told to stop while it starts never hears of it.
+            workers_kill_timeout=STOP_SECONDS,
             websockets=False,
         ).serve()
 

@@ -1,12 +1,13 @@
 """`python -m api`, over real HTTP."""
 
 import http.client
+import os
 import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from time import monotonic
 from urllib.parse import quote
@@ -160,3 +161,28 @@ def test_a_port_that_is_taken(library: Library, tmp_path: Path) -> None:
     assert ended.returncode == 1
     assert str(port) in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_a_signal_while_it_starts_ends_it_with_its_workers(library: Library, tmp_path: Path) -> None:
+    port = free_port()
+    with subprocess.Popen(
+        [sys.executable, "-m", "api"],
+        cwd=tmp_path,
+        env=environment(DATABASE_URL=library.database.url, PORT=str(port)),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        try:
+            assert process.stdout is not None
+            for line in process.stdout:
+                if "Spawning worker" in line:
+                    break
+            process.send_signal(signal.SIGTERM)
+            # The end of its output is the end of its workers too, who share it.
+            process.communicate(timeout=PATIENCE_SECONDS)
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+    assert process.returncode == 0
