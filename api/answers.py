@@ -32,7 +32,7 @@ class JsonResponse(Response):
 def begin() -> None:
     """Give the request its one moment, and the name by which its answer can be found in the logs."""
     g.now = current_app.extensions["leads_clock"]()
-    given = request.headers.get("X-Correlation-Id", "")
+    given = request.environ.get("HTTP_X_CORRELATION_ID", "")
     g.correlation_id = given if _CORRELATION_ID.fullmatch(given) else new_correlation_id(g.now)
 
 

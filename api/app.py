@@ -40,8 +40,8 @@ def create_app(config: Config, *, clock: Clock = system_clock) -> Flask:
 def _refuse_what_cannot_be_read() -> None:
     """A path has to be UTF-8 without NUL, and a body small."""
     # A server hands the bytes of the path on as Latin-1.
-    path = request.environ.get("PATH_INFO", "").encode("latin-1").decode(errors="surrogateescape")
-    if is_broken(path):
+    path = request.environ.get("PATH_INFO", "")
+    if is_broken(path.encode("latin-1").decode(errors="surrogateescape")):
         raise BadRequest("the path holds a NUL character or broken UTF-8")
     if (request.content_length or 0) > LARGEST_BODY:
         raise RequestEntityTooLarge

@@ -41,7 +41,9 @@ def canonical_phone(text: str) -> str:
 
 def is_broken(text: str) -> bool:
     """Whether the text holds a NUL, or bytes that are not UTF-8 (which stand in it as lone surrogates)."""
-    return "\0" in text or any("\ud800" <= character <= "\udfff" for character in text)
+    return "\0" in text or (
+        not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text)
+    )
 
 
 def read_moment(text: str) -> tuple[datetime, datetime]:

