@@ -33,6 +33,9 @@ from projector.statements import statement
 
 Connection = psycopg.Connection[TupleRow]
 
+SILENT_SECONDS = 60.0
+"""When a statement takes longer, it is found out whether the database still answers."""
+
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 30.0
 _LONGEST_REFRESH_PAUSE = 5.0
@@ -42,8 +45,6 @@ _LOOK_AT_DEPTH_SECONDS = 5.0
 _DEAD_LETTERS_SECONDS = 1.0
 _PRUNE_SECONDS = 3600
 _WATCH_SECONDS = 5
-# A statement that takes longer is looked after: is it the statement, or does the database not answer any more?
-_SILENT_SECONDS = 60.0
 _TRIGGER_PATIENCE = 2.0
 # Two processes whose clocks differ do not do twice what a cron expression asks for once: it has minutes.
 _ONCE_A_MINUTE = 50
@@ -74,7 +75,7 @@ def run(config: Config) -> None:
     """
     # It warns at each tick that finds the refresh before still at work, which is as it should be.
     logging.getLogger("apscheduler").setLevel(logging.ERROR)
-    jobs = _Jobs(config)
+    jobs = Jobs(config)
     scheduler = BlockingScheduler(
         timezone=UTC,
         executors={"default": ThreadPoolExecutor(len(jobs.workers) + 1)},
@@ -154,7 +155,7 @@ class _Database:
             _log.warning("the database is gone; trying again until it is back", error=_first_line(error))
 
 
-class _Worker:
+class Worker:
     """One job: its connection, what became of it, and for how long it is left alone after a failure."""
 
     def __init__(
@@ -249,7 +250,7 @@ class _Worker:
 class _Watched:
     """Progress of a job that ends when the scheduler does, and is known to be alive."""
 
-    def __init__(self, inner: Progress, worker: Callable[[], _Worker], stop: threading.Event) -> None:
+    def __init__(self, inner: Progress, worker: Callable[[], Worker], stop: threading.Event) -> None:
         self._inner = inner
         self._worker = worker
         self._stop = stop
@@ -274,7 +275,7 @@ class _Watched:
             raise _StoppingError
 
 
-class _Jobs:
+class Jobs:
     """What the scheduler does."""
 
     def __init__(self, config: Config) -> None:
@@ -293,7 +294,7 @@ class _Jobs:
             "prune": (self._prune, 0.0),
         }
         self.workers = {
-            name: _Worker(name, function, self._database, self.stop, pause)
+            name: Worker(name, function, self._database, self.stop, pause)
             for name, (function, pause) in work.items()
         }
 
@@ -323,7 +324,7 @@ class _Jobs:
         ):
             if expression:
                 scheduler.add_job(workers[name], cron_trigger(expression), name=name)
-        scheduler.add_job(self._watch, "interval", seconds=_WATCH_SECONDS, name="watch")
+        scheduler.add_job(self.watch, "interval", seconds=_WATCH_SECONDS, name="watch")
 
     def end(self) -> None:
         """Wait until every job has finished or rolled back what it has in hand; do not wait long."""
@@ -430,12 +431,12 @@ class _Jobs:
     def _watched(self, name: str, inner: Progress) -> Progress:
         return _Watched(inner, lambda: self.workers[name], self.stop)
 
-    def _watch(self) -> None:
+    def watch(self) -> None:
         """Find out whether a job that is silent for long waits for a database that does not answer any more."""
         silent = [
             worker
             for worker in self.workers.values()
-            if worker.alive_at is not None and time.monotonic() - worker.alive_at > _SILENT_SECONDS
+            if worker.alive_at is not None and time.monotonic() - worker.alive_at > SILENT_SECONDS
         ]
         if not silent or self.stop.is_set():
             return
@@ -449,7 +450,7 @@ class _Jobs:
             # It answers: the statement is long, or waits for a lock. That is for the run log and the metrics to show.
             for worker in silent:
                 worker.touch()
-                _log.warning("still at one statement", job=worker.name, seconds=_SILENT_SECONDS)
+                _log.warning("still at one statement", job=worker.name, seconds=SILENT_SECONDS)
 
 
 @contextmanager

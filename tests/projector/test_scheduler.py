@@ -1,6 +1,8 @@
 """The scheduler, from outside: source rows in, read model out, signals, kills, and a database that goes and comes."""
 
+import os
 import signal
+import threading
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -9,13 +11,13 @@ import psycopg
 import pytest
 from psycopg.rows import TupleRow
 
-from projector import db, locks
+from projector import config, db, locks, scheduler
 from projector.embedded import EmbeddedServer
+from projector.healing import refresh_and_heal
 from projector.migrate import PROJECTION_VERSION, migrate
 from projector.progress import QUIET
-from projector.rebuild import rebuild
-from projector.scheduler import cron_trigger
-from projector.statements import statement
+from projector.scheduler import Jobs, cron_trigger
+from projector.status import read_status
 from tests.support.commands import projector
 from tests.support.running import (
     running_scheduler,
@@ -40,7 +42,7 @@ def build(conn: Connection) -> None:
     with db.connect(
         conn.info.dsn + f" password={conn.info.password}", application_name="test build"
     ) as other:
-        rebuild(other, tenants=None, progress=QUIET)
+        refresh_and_heal(other, retry_failed=False, progress=QUIET)
 
 
 def test_it_builds_what_was_never_built_and_then_follows(
@@ -98,6 +100,7 @@ def test_a_signal_ends_it_while_a_statement_waits_for_a_lock(
     write_source(connection)
     with database.connect() as holder, running_scheduler(database.url, tmp_path) as scheduler:
         wait_until(connection, "count(*) = 1 FROM read_model.leads")
+        wait_until(connection, "count(*) = 0 FROM projector.changes")
         with holder.transaction():
             holder.execute("LOCK TABLE read_model.leads IN ACCESS EXCLUSIVE MODE")
             write_message(connection, "m1")
@@ -151,7 +154,11 @@ def test_a_rebuild_whose_process_was_killed_is_done_by_another(
         with holder.transaction():
             # The first build waits here before its end.
             holder.execute("LOCK TABLE conversations IN ACCESS EXCLUSIVE MODE")
-            wait_until(connection, "count(*) > 0 FROM pg_locks WHERE NOT granted")
+            wait_until(
+                connection,
+                "count(*) = 1 FROM pg_stat_activity WHERE application_name = 'leads-projector run: upkeep'"
+                " AND datname = current_database() AND wait_event_type = 'Lock'",
+            )
             assert value(connection, "SELECT built_at IS NULL FROM read_model.projection")
             one.kill()
         with running_scheduler(database.url, tmp_path) as other:
@@ -201,7 +208,18 @@ def test_a_queue_beyond_the_limit_is_traded_for_a_rebuild(
         wait_until(connection, "min(as_of) > %s FROM read_model.freshness", as_of)
 
 
-def test_the_run_log_is_pruned_and_old_gaps_too(connection: Connection) -> None:
+# What a clock starts, here started at once.
+
+
+def jobs_of(database: Database, monkeypatch: pytest.MonkeyPatch, folder: Path, **settings: str) -> Jobs:
+    for name, text in {"DATABASE_URL": database.url, **settings}.items():
+        monkeypatch.setenv(name, text)
+    return Jobs(config.load(folder / ".env"))
+
+
+def test_the_run_log_is_pruned_and_old_gaps_too(
+    database: Database, connection: Connection, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     connection.execute(
         "INSERT INTO projector.runs (kind, started_at, outcome)"
         " SELECT 'refresh', clock_timestamp() - make_interval(days => d), 'done' FROM generate_series(0, 20) AS d"
@@ -210,9 +228,99 @@ def test_the_run_log_is_pruned_and_old_gaps_too(connection: Connection) -> None:
         "INSERT INTO projector.capture_gaps (reason, noticed_at, healed_at) VALUES"
         " ('old', now() - interval '20 days', now() - interval '20 days'), ('open', now() - interval '20 days', NULL)"
     )
-    connection.execute(statement("upkeep", "prune_runs"), {"days": 14})
+    jobs = jobs_of(database, monkeypatch, tmp_path, LEADS_RUN_LOG_DAYS="14")
+    jobs.workers["prune"]()
+    jobs.end()
     assert value(connection, "SELECT count(*) FROM projector.runs") == 14
     assert value(connection, "SELECT string_agg(reason, ',') FROM projector.capture_gaps") == "open"
+
+
+@pytest.mark.parametrize("kind", ["verify", "rebuild"])
+def test_what_a_cron_expression_asks_for_is_done_by_one_of_several(
+    database: Database, connection: Connection, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, kind: str
+) -> None:
+    write_source(connection)
+    build(connection)
+    long_ago = "UPDATE projector.runs SET started_at = started_at - interval '1 hour'"
+    connection.execute(long_ago.encode())
+    connection.execute("UPDATE read_model.leads SET total_messages = 7")
+    for _ in range(2):
+        jobs = jobs_of(database, monkeypatch, tmp_path)
+        jobs.workers[kind]()
+        jobs.end()
+    recent = (
+        "SELECT count(*) FROM projector.runs WHERE kind = %s AND started_at > now() - interval '1 minute'"
+    )
+    assert value(connection, recent, kind) == 1
+    if kind == "verify":
+        assert read_status(connection).attention[0].startswith("The last verify found drift")
+    assert value(connection, "SELECT total_messages FROM read_model.leads") == (7 if kind == "verify" else 0)
+
+
+@pytest.mark.parametrize("kind", ["verify", "rebuild"])
+def test_a_job_that_another_session_does_is_left_to_it(
+    database: Database, connection: Connection, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, kind: str
+) -> None:
+    build(connection)
+    connection.execute("DELETE FROM projector.runs")
+    lock = {"verify": (locks.JOB, locks.VERIFY_JOB), "rebuild": (locks.REBUILD, 0)}[kind]
+    connection.execute("SELECT pg_advisory_lock(%s, %s)", lock)
+    jobs = jobs_of(database, monkeypatch, tmp_path)
+    jobs.workers[kind]()
+    jobs.end()
+    assert value(connection, "SELECT count(*) FROM projector.runs") == 0
+
+
+def test_a_database_that_does_not_answer_is_given_up(
+    start_server: Callable[..., EmbeddedServer], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    server = start_server(fast=True)
+    database = Database(f"{server.url()}?connect_timeout=2", "leads")
+    with database.connect() as conn:
+        migrate(conn, create_source=True)
+    monkeypatch.setattr(scheduler, "SILENT_SECONDS", 0.0)
+    jobs = jobs_of(database, monkeypatch, tmp_path)
+    refresh = jobs.workers["refresh"]
+    refresh()
+    assert refresh.conn is not None
+    frozen = [int((server.data / "postmaster.pid").read_text().split()[0]), refresh.conn.info.backend_pid]
+    for pid in frozen:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        thread = threading.Thread(target=refresh)
+        thread.start()
+        wait_for(lambda: refresh.alive_at is not None, "the refresh at work")
+        jobs.watch()
+        thread.join(30)
+        assert not thread.is_alive()
+    finally:
+        for pid in frozen:
+            os.kill(pid, signal.SIGCONT)
+
+    def is_connected() -> bool:
+        refresh()
+        return refresh.conn is not None
+
+    wait_for(is_connected, "a new connection")
+    jobs.end()
+
+
+def test_a_long_statement_is_left_alone_while_the_database_answers(
+    database: Database, connection: Connection, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    build(connection)
+    write_source(connection)
+    monkeypatch.setattr(scheduler, "SILENT_SECONDS", 0.0)
+    jobs = jobs_of(database, monkeypatch, tmp_path)
+    thread = threading.Thread(target=jobs.workers["refresh"])
+    with connection.transaction():
+        connection.execute("LOCK TABLE read_model.leads IN ACCESS EXCLUSIVE MODE")
+        thread.start()
+        wait_until(connection, "count(*) > 0 FROM pg_locks WHERE NOT granted")
+        jobs.watch()
+    thread.join()
+    jobs.end()
+    assert leads(connection) == 1
 
 
 # A database that goes away.
