@@ -79,7 +79,7 @@ class Stepped:
     def reach(self, point: str) -> None:
         """Wait until the work stands at a point."""
         if not self.reaches(point):
-            raise AssertionError(f"the work ended before {point}") from self.error
+            raise self.error or AssertionError(f"the work ended before {point}")
 
     def reaches(self, point: str) -> bool:
         """Wait until the work stands at a point, or has ended; whether it stands there."""

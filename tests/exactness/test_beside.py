@@ -312,6 +312,7 @@ def test_freshness_claims_nothing_of_a_shard_that_was_never_refreshed(platform: 
     rebuild(conn, tenants=None, progress=QUIET)
     conn.execute("TRUNCATE read_model.freshness")
     rebuild_now(conn)
+    platform.conversation(agent, "1", shard=0)
     platform.conversation(agent, "4915", shard=3)
     committed_at = value(conn, "SELECT clock_timestamp()")
     batch_of(conn, 0)

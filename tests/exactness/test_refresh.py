@@ -24,6 +24,8 @@ from tests.support.server import Database
 
 Connection = psycopg.Connection[TupleRow]
 
+HISTORY = 20_000
+
 READ_TABLES = ("leads", "lead_profiles", "lead_conversations", "lead_messages", "lead_stats")
 
 
@@ -68,14 +70,14 @@ def _reads_and_writes(database: Database) -> tuple[int, int]:
 
 
 def _hot(filled: Platform) -> None:
-    """Give the lead a history of 20,000 messages, and a hundred neighbours."""
+    """Give the lead a long history, and a hundred neighbours."""
     conn = filled.conn
     conn.execute(
         "INSERT INTO conversations (conversation_id, agent_id, customer_phone, created_at)"
         " SELECT 'n-' || n, (SELECT agent_id FROM agents), (1000 + n)::text, '2025-01-01'"
         " FROM generate_series(1, 100) AS n"
     )
-    for first, last in ((1, 1000), (1001, 20000)):
+    for first, last in ((1, 1000), (1001, HISTORY)):
         conn.execute(
             "INSERT INTO messages (message_id, conversation_id, sender, text, timestamp, status)"
             " SELECT 'h-' || n, 'c', 'user', 'old', timestamp '2025-01-02' + n * interval '1 second', 'sent'"

@@ -1,0 +1,430 @@
+"""Each rule of the projector dropped in turn: the test that is there for it turns red.
+
+A rule that no test would miss is not shown by the tests. So every rule stands in the table below, with a way to break
+it and the test that notices.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+import psycopg
+import pytest
+from psycopg.rows import TupleRow
+
+from projector import batch, capture, db, healing, locks, refresh
+from projector.errors import ProjectorError
+from projector.statements import statement, steps
+from tests.conftest import MakeDatabase
+from tests.exactness import test_beside, test_capture, test_races, test_refresh
+from tests.exactness.platform import Platform, refresh_now
+from tests.support.server import Database
+
+Connection = psycopg.Connection[TupleRow]
+
+RED = (AssertionError, psycopg.Error, ProjectorError)
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """Databases to break, and the patches that are taken back afterwards."""
+
+    stack: ExitStack
+    make_database: MakeDatabase
+    patches: pytest.MonkeyPatch
+    built: Database
+    source: Database
+    filled: Platform
+
+    def platform(self) -> tuple[Platform, Database]:
+        """A platform without rows, and its database."""
+        database = self.make_database(self.built)
+        return Platform(self.connection(database)), database
+
+    def connection(self, database: Database | None = None) -> Connection:
+        """One more connection, to the platform with one lead unless another database is given."""
+        return self.stack.enter_context((database or self.filled.database).connect())
+
+    def change_statement(self, kind: str, name: str, old: str, new: str) -> None:
+        """Change the text of a statement."""
+        text = statement(kind, name)
+        assert text.count(old) >= 1, f"{kind}/{name} does not say {old}"
+        self.patches.setitem(steps(kind), name, text.replace(old, new, 1))
+
+    def change_function(self, conn: Connection, name: str, old: str, new: str) -> None:
+        """Change a function of the database, with nobody noticing."""
+        row = conn.execute(
+            "SELECT pg_get_functiondef(oid) FROM pg_proc"
+            " WHERE pronamespace = 'projector'::regnamespace AND proname = %s",
+            (name,),
+        ).fetchone()
+        assert row is not None
+        assert row[0].count(old) >= 1, f"{name} does not say {old}"
+        self.execute(conn, row[0].replace(old, new, 1))
+
+    def execute(self, conn: Connection, command: str) -> None:
+        """Change the database, with nobody noticing."""
+        conn.execute(command.encode())
+        conn.execute(
+            "UPDATE projector.capture_triggers AS e SET fingerprint = n.fingerprint"
+            " FROM projector.capture_fingerprints AS n"
+            " WHERE (n.table_name, n.trigger_name) = (e.table_name, e.trigger_name)"
+        )
+
+
+@pytest.fixture
+def bench(
+    make_database: MakeDatabase,
+    monkeypatch: pytest.MonkeyPatch,
+    built_template: Database,
+    source_template: Database,
+    filled: Platform,
+) -> Iterator[Bench]:
+    with ExitStack() as stack:
+        yield Bench(stack, make_database, monkeypatch, built_template, source_template, filled)
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """A rule, what is done to it, how, and the test that must notice."""
+
+    rule: str
+    what: str
+    dropped: Callable[[Bench], None]
+    noticed: Callable[[Bench], None]
+
+
+def _statement(kind: str, name: str, old: str, new: str) -> Callable[[Bench], None]:
+    return lambda bench: bench.change_statement(kind, name, old, new)
+
+
+def _function(name: str, old: str, new: str) -> Callable[[Bench], None]:
+    return lambda bench: bench.change_function(bench.filled.conn, name, old, new)
+
+
+def _command(command: str) -> Callable[[Bench], None]:
+    return lambda bench: bench.execute(bench.filled.conn, command)
+
+
+def _join_the_parents(bench: Bench) -> None:
+    """A conversation is queued only where its agent can be found, and nothing else tells of it."""
+    conn = bench.filled.conn
+    conn.execute("DELETE FROM messages")
+    conn.execute("DELETE FROM extractions")
+    refresh_now(conn)
+    bench.change_function(
+        conn,
+        "capture_conversations",
+        "FROM old_rows AS o\n        ) AS hashed",
+        "FROM old_rows AS o INNER JOIN public.agents AS a ON a.agent_id = o.agent_id\n        ) AS hashed",
+    )
+
+
+def _recompute_before_delete(
+    conn: Connection, shards: list[int], _size: int, *, wait: bool, pause: batch.Pause
+) -> refresh.Batch:
+    """A batch that reads the source first and takes the changes then."""
+    with conn.transaction():
+        conn.execute(
+            statement("take", "open_batch_waiting" if wait else "open_batch"),
+            {"shard_class": locks.SHARD, "shards": list(shards)},
+        )
+        batch.clear_stage(conn)
+        staged = conn.execute(
+            "INSERT INTO stage_changes SELECT change_id, shard, kind, keys, message_ids, queued_at"
+            " FROM projector.changes WHERE shard = ANY(%s)",
+            (list(shards),),
+        )
+        if not staged.rowcount:
+            return refresh.Batch(shards, 0, drained=True)
+        conn.execute(statement("take", "collect_stale_keys"), {"retried_kind": None, "retried_key": None})
+        batch.resolve(conn, {"messages"})
+        written = batch.merge(conn, batch.recompute(conn, pause), pause)
+        changes = conn.execute(
+            "DELETE FROM projector.changes WHERE shard = ANY(%s)", (list(shards),)
+        ).rowcount
+    return refresh.Batch(shards, changes, written.leads, written.messages, drained=True)
+
+
+def _forget_old_leads(bench: Bench) -> None:
+    """The messages would tell of the old lead too."""
+    bench.filled.conn.execute("DELETE FROM messages")
+    refresh_now(bench.filled.conn)
+    bench.change_statement(
+        "resolve",
+        "merge_conversation_keys",
+        "WHERE r.old_user_id IS NOT NULL\n    UNION ALL",
+        "WHERE false\n    UNION ALL",
+    )
+
+
+def _isolate(bench: Bench) -> None:
+    bench.patches.setitem(db._SETTINGS, "default_transaction_isolation", "repeatable read")  # noqa: SLF001
+
+
+def _moved_on_without_beginning_again(bench: Bench) -> None:
+    platform, database = bench.platform()
+    bench.execute(
+        platform.conn,
+        "CREATE OR REPLACE FUNCTION projector.begin_again() RETURNS boolean LANGUAGE sql AS 'SELECT false'",
+    )
+    bench.change_statement(
+        "resolve",
+        "check_tenants",
+        "SELECT projector.begin_again()\nFROM stale_conversations AS s",
+        "DELETE FROM stale_conversations AS s",
+    )
+    test_races.test_a_conversation_moved_on_while_another_refresh_moves_it_is_not_lost(platform, database)
+
+
+def _reader_of_an_old_snapshot(bench: Bench) -> None:
+    platform, database = bench.platform()
+    for tenant in ("one", "two"):
+        platform.tenant(tenant)
+        platform.message(platform.conversation(platform.agent(tenant, shard=1), "4915", shard=0), "before")
+    refresh_now(platform.conn)
+    test_beside.test_a_reader_in_an_older_snapshot_never_finds_less_than_its_snapshot_claims(
+        platform, database, bench.connection(database), "built"
+    )
+
+
+def _first_refresh_of_a_shard(bench: Bench) -> None:
+    test_beside.test_freshness_claims_nothing_of_a_shard_that_was_never_refreshed(bench.platform()[0])
+
+
+MUTANTS = (
+    Mutant(
+        "C1",
+        "the queue holds each change once",
+        _command("CREATE UNIQUE INDEX ON projector.changes (kind, keys)"),
+        lambda bench: test_capture.test_writers_of_one_conversation_do_not_wait_for_each_other(
+            bench.filled, bench.connection()
+        ),
+    ),
+    Mutant(
+        "C1",
+        "the queue is unique",
+        _command("CREATE UNIQUE INDEX ON projector.changes (change_id)"),
+        lambda bench: test_capture.test_the_queue_has_no_rule_that_a_writer_could_break(bench.filled),
+    ),
+    Mutant(
+        "C2",
+        "the trigger joins",
+        _join_the_parents,
+        lambda bench: test_capture.test_what_a_cascade_deletes_is_gone_from_the_read_model(
+            bench.filled, "users", "DELETE FROM {}"
+        ),
+    ),
+    Mutant(
+        "C3",
+        "no trigger in replica role",
+        _command("ALTER TABLE messages DISABLE TRIGGER leads_capture_replica"),
+        lambda bench: test_capture.test_every_kind_of_statement_is_captured_in_every_role(
+            bench.filled, "insert", "replica"
+        ),
+    ),
+    Mutant(
+        "C3",
+        "rows and statements are both captured",
+        _command("ALTER TABLE messages ENABLE ALWAYS TRIGGER leads_capture_replica"),
+        lambda bench: test_capture.test_each_change_is_queued_once(bench.filled, "origin"),
+    ),
+    Mutant(
+        "C3",
+        "no trigger for TRUNCATE",
+        _command("ALTER TABLE messages DISABLE TRIGGER leads_capture_truncate"),
+        lambda bench: test_capture.test_every_kind_of_statement_is_captured_in_every_role(
+            bench.filled, "truncate", "origin"
+        ),
+    ),
+    Mutant(
+        "C4",
+        "the trigger has the rights of the writer",
+        _command("ALTER FUNCTION projector.capture_messages() SECURITY INVOKER"),
+        lambda bench: test_capture.test_a_writer_without_any_right_on_our_schemas_writes(bench.filled),
+    ),
+    Mutant(
+        "C4",
+        "the trigger waits for whoever merges the tenant",
+        _function(
+            "capture_messages",
+            "BEGIN\n",
+            f"BEGIN PERFORM pg_advisory_xact_lock({locks.TENANT}, hashtext('one'));\n",
+        ),
+        lambda bench: test_capture.test_a_writer_never_waits_for_a_refresh_in_flight(bench.filled, "merged"),
+    ),
+    Mutant(
+        "C5",
+        "the trigger notifies",
+        _function("capture_messages", "BEGIN\n", "BEGIN PERFORM pg_notify('changes', '');\n"),
+        lambda bench: test_capture.test_no_function_of_the_writers_notifies(bench.filled),
+    ),
+    Mutant(
+        "C6",
+        "the build comes before the triggers",
+        lambda bench: bench.patches.setattr(capture, "reinstall", lambda _: None),
+        lambda bench: test_capture.test_migrate_waits_for_the_writers_that_it_found(
+            bench.make_database(bench.source)
+        ),
+    ),
+    Mutant(
+        "C7",
+        "nobody looks whether the triggers stand",
+        _command(
+            "CREATE OR REPLACE FUNCTION projector.capture_gap() RETURNS text LANGUAGE sql AS 'SELECT NULL::text'"
+        ),
+        lambda bench: test_capture.test_a_refresh_says_that_changes_may_have_been_missed(
+            bench.filled, "disabled"
+        ),
+    ),
+    Mutant(
+        "C7",
+        "the look does not see what was changed and changed back",
+        lambda bench: bench.execute(
+            bench.filled.conn, statement("capture", "create_fingerprints").replace("t.xmin", "0")
+        ),
+        lambda bench: test_capture.test_a_refresh_says_that_changes_may_have_been_missed(
+            bench.filled, "disabled and enabled"
+        ),
+    ),
+    Mutant(
+        "R1",
+        "the source is read before the changes are taken",
+        lambda bench: bench.patches.setattr(refresh, "_refresh_batch", _recompute_before_delete),
+        lambda bench: test_refresh.test_what_is_written_while_a_refresh_stands_anywhere_is_not_lost(
+            bench.filled, "recomputed"
+        ),
+    ),
+    Mutant(
+        "R2",
+        "a batch reads in one snapshot",
+        _isolate,
+        lambda bench: test_refresh.test_a_batch_reads_what_was_committed_before_each_of_its_statements(
+            bench.filled
+        ),
+    ),
+    Mutant(
+        "R2",
+        "nothing is locked",
+        _statement("resolve", "lock_tenants", "pg_advisory_xact_lock(%(lock_class)s", "int8pl(%(lock_class)s"),
+        lambda bench: test_refresh.test_two_refreshes_of_one_lead_count_each_others_rows(bench.filled),
+    ),
+    Mutant(
+        "R3",
+        "counts move by the changes in the queue",
+        _statement(
+            "merge", "compose_conversations", "coalesce(m.difference, 0)", "(SELECT count(*) FROM stage_changes)"
+        ),
+        lambda bench: test_refresh.test_a_change_that_is_queued_twice_counts_once(bench.filled),
+    ),
+    Mutant(
+        "R4",
+        "every message that was read is written",
+        _statement("merge", "compare_messages", "WHERE (o.customer_phone", "WHERE true OR (o.customer_phone"),
+        lambda bench: test_refresh.test_a_rebuild_or_a_heal_of_a_right_tenant_rewrites_nothing(bench.filled),
+    ),
+    Mutant(
+        "R5",
+        "the recompute looks through all messages",
+        _statement(
+            "recompute",
+            "recompute_messages",
+            "WHERE source.message_id = s.message_id",
+            "WHERE source.message_id || '' = s.message_id",
+        ),
+        lambda bench: test_refresh.test_a_message_of_a_lead_with_a_long_history_reads_and_writes_a_few_rows(
+            bench.filled
+        ),
+    ),
+    Mutant(
+        "R6",
+        "a mass change is one piece",
+        _statement("take", "spread_changes", "/ 500 AS piece", "/ 500000 AS piece"),
+        lambda bench: test_refresh.test_a_mass_change_goes_in_pieces_and_gives_way_to_single_changes(
+            bench.filled
+        ),
+    ),
+    Mutant(
+        "R7",
+        "a failure is everybody's",
+        lambda bench: bench.patches.setattr(refresh, "is_lead_failure", lambda _: False),
+        lambda bench: test_refresh.test_a_lead_that_fails_is_set_aside_and_stops_no_other(bench.filled),
+    ),
+    Mutant(
+        "R8",
+        "every message makes its conversation be read whole",
+        _statement("resolve", "recompute_conversations", "    s.resync\n    OR", "    true\n    OR"),
+        lambda bench: test_refresh.test_a_message_of_a_lead_with_a_long_history_reads_and_writes_a_few_rows(
+            bench.filled
+        ),
+    ),
+    Mutant(
+        "R9",
+        "what the read model knew of a conversation is not asked",
+        _forget_old_leads,
+        lambda bench: test_refresh.test_the_lead_that_a_conversation_left_is_recomputed(
+            bench.filled, "UPDATE conversations SET customer_phone = '777'"
+        ),
+    ),
+    Mutant(
+        "R10",
+        "the queue grows for ever",
+        lambda bench: bench.patches.setattr(healing, "_trade_queue", lambda *_: 0),
+        lambda bench: test_refresh.test_a_queue_beyond_its_limit_is_traded_for_a_rebuild(bench.filled),
+    ),
+    Mutant(
+        "R10",
+        "the queue is vacuumed as any other table",
+        _command("ALTER TABLE projector.changes RESET (autovacuum_vacuum_scale_factor)"),
+        lambda bench: test_refresh.test_the_queue_is_vacuumed_often(bench.filled),
+    ),
+    Mutant(
+        "refresh/refresh",
+        "what moved to a tenant that is not locked is left to others",
+        lambda _: None,
+        _moved_on_without_beginning_again,
+    ),
+    Mutant(
+        "refresh/rebuild",
+        "changes taken meanwhile are not kept for the rebuild beside",
+        _statement("take", "take_changes", "WHERE s.name = 'rebuilding_beside'", "WHERE s.name = 'never'"),
+        lambda bench: test_beside.test_what_changes_and_is_refreshed_during_a_rebuild_beside_is_in_it(
+            *_two_leads(bench), "built"
+        ),
+    ),
+    Mutant(
+        "refresh/rebuild",
+        "the swap waits for no reader",
+        _statement("beside", "find_old_snapshot", "SELECT EXISTS", "SELECT false AND EXISTS"),
+        _reader_of_an_old_snapshot,
+    ),
+    Mutant(
+        "as-of",
+        "a change that waits does not hold freshness still",
+        _statement("take", "advance_freshness", "WHEN s.place - 1 = any(%(shards)s::smallint[])", "WHEN true"),
+        _first_refresh_of_a_shard,
+    ),
+)  # fmt: skip
+
+
+def _two_leads(bench: Bench) -> tuple[Platform, Database]:
+    platform, database = bench.platform()
+    for tenant in ("one", "two"):
+        platform.tenant(tenant)
+        platform.message(platform.conversation(platform.agent(tenant, shard=1), "4915", shard=0), "before")
+    refresh_now(platform.conn)
+    return platform, database
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: f"{mutant.rule} {mutant.what}")
+def test_without_its_rule_the_test_of_it_is_red(bench: Bench, mutant: Mutant) -> None:
+    # A thousand and one are enough to tell a few from all.
+    bench.patches.setattr(test_refresh, "HISTORY", 1001)
+    mutant.dropped(bench)
+    with pytest.raises(RED):
+        mutant.noticed(bench)
+
+
+def test_the_table_has_every_rule() -> None:
+    rules = {mutant.rule for mutant in MUTANTS}
+    assert {f"C{number}" for number in range(1, 8)} | {f"R{number}" for number in range(1, 11)} <= rules
