@@ -1,0 +1,214 @@
+"""Death of a projector, of the server and of the network at every point: then recovery without a person."""
+
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from random import Random
+
+import psycopg
+import pytest
+
+from projector import healing
+from projector.batch import PAUSE_POINTS
+from projector.embedded import EmbeddedServer
+from projector.migrate import migrate
+from projector.progress import QUIET
+from projector.rebuild import rebuild
+from projector.refresh import refresh
+from tests.exactness.platform import assert_exact, rebuild_now, value
+from tests.exactness.stepping import Stepped, wait_for
+from tests.support import nasty
+from tests.support.mutations import mutate
+from tests.support.server import Database
+
+ROOT = Path(__file__).parents[2]
+BESIDE = ("replaying", "built", "indexed", "caught up", "replayed", "swapped")
+IN_PLACE = ("locked", "recomputed", "merged")
+POINTS = (
+    *(("refresh", point) for point in PAUSE_POINTS),
+    *(("beside", point) for point in BESIDE),
+    *(("in_place", point) for point in IN_PLACE),
+)
+SHORT = (
+    ("refresh", "recomputed"),
+    ("refresh", "merged"),
+    ("beside", "built"),
+    ("beside", "swapped"),
+    ("in_place", "merged"),
+)
+LONG = 16
+"""Kills at each point in the long mode: with the short ones, 229."""
+
+
+def _fill(database: Database, rng: Random) -> None:
+    with database.connect() as conn:
+        nasty.write(conn, nasty.generate(rng, 40))
+        rebuild_now(conn)
+        _change(database, rng)
+
+
+def _change(database: Database, rng: Random, count: int = 15) -> None:
+    with database.connect() as conn:
+        for _ in range(count):
+            mutate(rng, conn, replica=True)
+
+
+def _recover(database: Database) -> None:
+    """What a scheduler does when it starts, and a refresh after it."""
+    with database.connect() as conn:
+        # The server notices the death of a client a moment later.
+        wait_for(
+            lambda: (
+                not value(
+                    conn,
+                    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+                    " AND application_name IN ('killed', 'stepped')",
+                )
+            )
+        )
+        healing.heal(conn, progress=QUIET)
+        healing.refresh_and_heal(conn, retry_failed=True, progress=QUIET)
+        assert_exact(conn)
+        left = conn.execute(
+            "SELECT nspname::text FROM pg_namespace WHERE nspname IN ('read_model_next', 'read_model_old')"
+            " UNION SELECT name FROM projector.settings UNION SELECT user_id FROM projector.rebuild_tenants"
+        ).fetchall()
+        assert left == []
+
+
+@pytest.mark.parametrize(
+    ("work", "point", "seed"),
+    [
+        *((work, point, 0) for work, point in SHORT),
+        *(
+            pytest.param(work, point, seed, marks=pytest.mark.long)
+            for work, point in POINTS
+            for seed in range(1, LONG + 1)
+        ),
+    ],
+)
+def test_a_projector_killed_anywhere_loses_nothing(
+    database: Database, work: str, point: str, seed: int
+) -> None:
+    rng = Random(f"{work} {point} {seed}")
+    _fill(database, rng)
+    count = 1 if work == "beside" else rng.randint(1, 3)
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.exactness.killed", database.url, work, point, str(count)],
+        cwd=ROOT,
+        check=False,
+        timeout=60,
+    )
+    # Where there was less work, it ended before.
+    assert done.returncode in {-signal.SIGKILL, 0}
+    assert done.returncode or count > 1
+    _change(database, rng, 3)
+    _recover(database)
+
+
+StartServer = Callable[..., EmbeddedServer]
+
+
+@pytest.mark.parametrize(
+    "crashes",
+    [[("refresh", "merged"), ("beside", "indexed")], pytest.param([*POINTS] * 2, marks=pytest.mark.long)],
+)
+def test_a_server_that_stops_at_once_anywhere_loses_nothing(
+    start_server: StartServer, crashes: list[tuple[str, str]]
+) -> None:
+    server = start_server()
+    rng = Random("server")
+    database = Database(server.url(), "leads")
+    with database.connect() as conn:
+        database = Database(server.url(), str(conn.info.dbname))
+        migrate(conn, create_source=True)
+    _fill(database, rng)
+    for work, point in crashes:
+        _change(database, rng)
+        with _stepped(database, work, point) as stepped:
+            stepped.reach(point)
+            server.stop(mode="immediate")
+            with pytest.raises(psycopg.OperationalError):
+                stepped.finish()
+        server.start()
+        _recover(database)
+
+
+@pytest.mark.parametrize(
+    ("work", "point"),
+    [
+        ("refresh", "recomputed"),
+        ("beside", "caught up"),
+        *(pytest.param(work, point, marks=pytest.mark.long) for work, point in POINTS),
+    ],
+)
+def test_a_network_that_is_cut_anywhere_loses_nothing(database: Database, work: str, point: str) -> None:
+    _fill(database, Random(f"{work} {point}"))
+    with psycopg.connect(database.url) as conn:
+        target = (conn.info.host, conn.info.port)
+    with _proxy(target) as (port, cut):
+        through = Database(
+            database.url.replace(f"{target[0]}:{target[1]}", f"127.0.0.1:{port}"), database.name
+        )
+        with _stepped(through, work, point) as stepped:
+            stepped.reach(point)
+            cut()
+            with pytest.raises(psycopg.OperationalError):
+                stepped.finish()
+    _recover(database)
+
+
+def _stepped(database: Database, work: str, point: str) -> Stepped:
+    if work == "refresh":
+        return Stepped(
+            database,
+            lambda conn, pause: refresh(conn, retry_failed=False, progress=QUIET, pause=pause),
+            point,
+        )
+    return Stepped(
+        database,
+        lambda conn, pause: rebuild(
+            conn, tenants=None, progress=QUIET, in_place=work == "in_place", pause=pause
+        ),
+        point,
+    )
+
+
+@contextmanager
+def _proxy(target: tuple[str, int]) -> Iterator[tuple[int, Callable[[], None]]]:
+    """Forwards one port to the server, until it is cut."""
+    sockets: list[socket.socket] = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def forward(source: socket.socket, sink: socket.socket) -> None:
+            with suppress(OSError):
+                while data := source.recv(65536):
+                    sink.sendall(data)
+            cut()
+
+        def accept() -> None:
+            with suppress(OSError):
+                while True:
+                    client, _ = listener.accept()
+                    upstream = socket.create_connection(target)
+                    sockets.extend((client, upstream))
+                    for pair in ((client, upstream), (upstream, client)):
+                        threading.Thread(target=forward, args=pair, daemon=True).start()
+
+        def cut() -> None:
+            for one in sockets:
+                with suppress(OSError):
+                    one.shutdown(socket.SHUT_RDWR)
+
+        threading.Thread(target=accept, daemon=True).start()
+        try:
+            yield listener.getsockname()[1], cut
+        finally:
+            cut()
+            for one in sockets:
+                one.close()
