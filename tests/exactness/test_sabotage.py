@@ -1,0 +1,169 @@
+"""Capture broken behind the projector's back, changes missed: it is noticed, healed, and only then forgotten."""
+
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from psycopg.rows import TupleRow
+
+from projector import capture, healing, rebuild
+from projector.errors import CaptureGapError, SourceMissingError
+from projector.progress import QUIET
+from projector.statements import schema_sections
+from projector.verify import verify
+from tests.exactness.platform import Platform, assert_exact, rebuild_now, texts, value
+from tests.exactness.stepping import Pause, Stepped, batch_of
+
+Connection = psycopg.Connection[TupleRow]
+
+MISSED = "INSERT INTO messages (message_id, conversation_id, text, timestamp) VALUES ('missed', 'c', 'missed', '2025-01-02')"
+
+SABOTAGES = {
+    "a trigger disabled": f"ALTER TABLE messages DISABLE TRIGGER leads_capture_insert; {MISSED}",
+    "triggers disabled and enabled": "ALTER TABLE messages DISABLE TRIGGER USER;"
+    f" {MISSED}; ALTER TABLE messages ENABLE TRIGGER USER",
+    "disabled and enabled in one transaction": "BEGIN; ALTER TABLE messages DISABLE TRIGGER leads_capture_insert;"
+    f" {MISSED}; ALTER TABLE messages ENABLE TRIGGER leads_capture_insert; COMMIT",
+    "a trigger dropped": f"DROP TRIGGER leads_capture_insert ON messages; {MISSED}",
+    "a trigger that fires always": "ALTER TABLE messages DISABLE TRIGGER leads_capture_insert;"
+    f" {MISSED}; ALTER TABLE messages ENABLE ALWAYS TRIGGER leads_capture_insert",
+    "a table made anew": "ALTER TABLE messages RENAME TO old; CREATE TABLE messages (LIKE old INCLUDING ALL);"
+    " INSERT INTO messages SELECT * FROM old; DROP TABLE old;" + MISSED,
+    "a function replaced": "CREATE OR REPLACE FUNCTION projector.capture_messages() RETURNS trigger"
+    f" LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'; {MISSED}",
+    "a cascade without triggers": "ALTER TABLE messages DISABLE TRIGGER ALL;"
+    " TRUNCATE conversations CASCADE; ALTER TABLE messages ENABLE TRIGGER ALL",
+    "a restore": "SET session_replication_role = replica; ALTER TABLE messages DISABLE TRIGGER ALL;"
+    f" DELETE FROM messages; {MISSED}; ALTER TABLE messages ENABLE TRIGGER ALL; SET session_replication_role = origin",
+}  # fmt: skip
+
+
+@pytest.fixture
+def other(filled: Platform) -> Iterator[Connection]:
+    with filled.database.connect() as conn:
+        yield conn
+
+
+@pytest.mark.parametrize("name", SABOTAGES)
+def test_a_refresh_heals_what_was_missed_and_captures_again(filled: Platform, name: str) -> None:
+    conn = filled.conn
+    as_of = value(conn, "SELECT as_of FROM read_model.freshness")
+    conn.execute(SABOTAGES[name].encode(), prepare=False)
+    with filled.database.connect() as own, pytest.raises(CaptureGapError, match="messages"):
+        batch_of(own, 0)
+    assert value(conn, "SELECT as_of FROM read_model.freshness") == as_of
+    with filled.database.connect() as own:
+        healing.refresh_and_heal(own, retry_failed=False, progress=QUIET)
+    assert capture.find_gap(conn) is None
+    assert value(conn, "SELECT capture_gap FROM read_model.projection") is None
+    assert value(conn, "SELECT count(*) FROM projector.capture_gaps WHERE healed_at IS NULL") == 0
+    assert value(conn, "SELECT count(*) FROM projector.capture_gaps") == 1
+    assert_exact(conn)
+    if value(conn, "SELECT count(*) FROM conversations"):
+        assert "missed" in texts(conn, "one", "4915")
+        filled.message("c", "captured again")
+        with filled.database.connect() as own:
+            healing.refresh_and_heal(own, retry_failed=False, progress=QUIET)
+        assert "captured again" in texts(conn, "one", "4915")
+        assert_exact(conn)
+
+
+def test_what_is_queued_before_a_gap_is_not_lost_by_it(filled: Platform, other: Connection) -> None:
+    filled.message("c", "queued")
+    filled.conn.execute(SABOTAGES["a trigger dropped"].encode(), prepare=False)
+    healing.refresh_and_heal(other, retry_failed=False, progress=QUIET)
+    assert texts(filled.conn, "one", "4915") == ["first", "missed", "queued"]
+    assert_exact(filled.conn)
+
+
+def test_a_gap_during_an_interrupted_rebuild_is_healed_for_the_tenants_that_were_done(
+    filled: Platform, other: Connection
+) -> None:
+    conn = filled.conn
+    filled.tenant("two")
+    filled.conversation(filled.agent("two"), "777")
+    done: list[str] = []
+
+    def stop(point: str) -> None:
+        done.append(point)
+        if done.count("merged") == 2:
+            raise KeyboardInterrupt
+
+    with filled.database.connect() as own, pytest.raises(KeyboardInterrupt):
+        rebuild.rebuild(own, tenants=None, progress=QUIET, in_place=True, pause=stop)
+    assert value(conn, "SELECT array_agg(user_id) FROM projector.rebuild_tenants") == ["two"]
+    conn.execute(SABOTAGES["triggers disabled and enabled"].encode(), prepare=False)
+    healing.refresh_and_heal(other, retry_failed=False, progress=QUIET)
+    assert "missed" in texts(conn, "one", "4915")
+    assert_exact(conn)
+
+
+def test_a_gap_that_opens_while_one_is_healed_stays_open(filled: Platform, other: Connection) -> None:
+    conn = filled.conn
+    conn.execute(SABOTAGES["a trigger dropped"].encode(), prepare=False)
+    healing.restore_capture(other)
+    with Stepped(
+        filled.database,
+        _heal_with_pause,
+        "built",
+    ) as heal:
+        heal.reach("built")
+        conn.execute("ALTER TABLE messages DISABLE TRIGGER leads_capture_insert")
+        filled.message("c", "missed again")
+        conn.execute("ALTER TABLE messages ENABLE TRIGGER leads_capture_insert")
+        heal.finish()
+    assert capture.find_gap(conn) is not None
+    healing.refresh_and_heal(other, retry_failed=False, progress=QUIET)
+    assert "missed again" in texts(conn, "one", "4915")
+    assert_exact(conn)
+
+
+def _heal_with_pause(conn: Connection, pause: Pause) -> None:
+    original = rebuild.rebuild
+    with pytest.MonkeyPatch.context() as patches:
+        patches.setattr(rebuild, "rebuild", lambda conn, **options: original(conn, pause=pause, **options))
+        healing.heal(conn, progress=QUIET)
+
+
+def test_capture_switched_off_and_on_misses_nothing(filled: Platform, other: Connection) -> None:
+    conn = filled.conn
+    capture.switch_off(conn, "an emergency")
+    filled.message("c", "while it was off")
+    with pytest.raises(CaptureGapError, match="an emergency"):
+        healing.refresh_and_heal(other, retry_failed=False, progress=QUIET)
+    capture.switch_on(conn)
+    healing.refresh_and_heal(other, retry_failed=False, progress=QUIET)
+    assert "while it was off" in texts(conn, "one", "4915")
+    assert_exact(conn)
+
+
+def test_a_source_table_that_is_gone_is_named_until_it_is_back(filled: Platform, other: Connection) -> None:
+    conn = filled.conn
+    conn.execute("DROP TABLE messages")
+    with pytest.raises((CaptureGapError, SourceMissingError), match="messages"):
+        healing.refresh_and_heal(other, retry_failed=False, progress=QUIET)
+    assert texts(conn, "one", "4915") == ["first"]
+    conn.execute(schema_sections()["source"], prepare=False)
+    healing.refresh_and_heal(other, retry_failed=False, progress=QUIET)
+    assert texts(conn, "one", "4915") == []
+    assert_exact(conn)
+
+
+def test_drift_is_found_by_field_and_healed(filled: Platform, other: Connection) -> None:
+
+    conn = filled.conn
+    for statement in (
+        "UPDATE read_model.leads SET total_messages = 9",
+        "UPDATE read_model.lead_messages SET text = 'other'",
+        "UPDATE read_model.lead_profiles SET name = 'other'",
+        "DELETE FROM read_model.lead_conversations",
+        "UPDATE read_model.lead_stats SET leads = 7",
+        "UPDATE projector.conversation_keys SET customer_phone = '1'",
+        "DELETE FROM projector.send_keys",
+        "DELETE FROM read_model.leads",
+    ):
+        conn.execute(statement.encode())
+        assert verify(other, tenants=None, sample=None, heal=True, progress=QUIET).drifts, statement
+        assert_exact(conn)
+    rebuild_now(conn)
+    assert_exact(conn)
