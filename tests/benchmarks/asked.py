@@ -65,9 +65,9 @@ class Reader:
         cursor = self.connection.cursor(row_factory=tuple_row)
         return cursor.execute(text.encode(), values, prepare=True).fetchall()
 
-    def milliseconds(self, asked: Asked, times: int = 1) -> float:
+    def milliseconds(self, asked: Asked, times: int = 1, within: float = 0.0) -> float:
         """How long the statement takes, in the median of some times."""
-        return milliseconds(lambda: self.fetch(asked), times)
+        return milliseconds(lambda: self.fetch(asked), times, within)
 
 
 @contextmanager

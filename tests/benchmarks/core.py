@@ -61,9 +61,13 @@ def seconds(work: Callable[[], object]) -> float:
     return perf_counter() - began
 
 
-def milliseconds(work: Callable[[], object], times: int = 1) -> float:
-    """How long the work takes in the median of so many times."""
-    return 1000 * median(seconds(work) for _ in range(times))
+def milliseconds(work: Callable[[], object], times: int = 1, within: float = 0.0) -> float:
+    """How long the work takes in the median of so many times, and of as many as fit into so many seconds."""
+    ends = perf_counter() + within
+    taken = [seconds(work) for _ in range(times)]
+    while perf_counter() < ends:
+        taken.append(seconds(work))
+    return 1000 * median(taken)
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,8 +27,8 @@ from api.config import Config
 
 SINGLE = "SELECT document FROM read_model.leads WHERE user_id = %s AND customer_phone = %s"
 LIST = (
-    "SELECT document FROM read_model.leads WHERE user_id = %s AND last_message_at IS NOT NULL"
-    " ORDER BY last_message_at DESC, customer_phone DESC LIMIT 50"
+    "SELECT document FROM read_model.leads WHERE user_id = %s"
+    " ORDER BY last_message_at DESC NULLS LAST, customer_phone DESC LIMIT 50"
 )
 TOTAL = "SELECT sum(leads)::bigint FROM read_model.lead_stats WHERE user_id = %s"
 MESSAGES = (
@@ -48,8 +48,7 @@ COLUMNS = (
     "   created_at, newest_message_at FROM read_model.lead_conversations AS lc WHERE lc.user_id = l.user_id"
     "   AND lc.customer_phone = l.customer_phone) AS c) AS conversations"
     " FROM read_model.leads AS l JOIN read_model.lead_profiles AS p USING (user_id, customer_phone)"
-    " WHERE l.user_id = %s AND l.last_message_at IS NOT NULL"
-    " ORDER BY l.last_message_at DESC, l.customer_phone DESC LIMIT 50"
+    " WHERE l.user_id = %s ORDER BY l.last_message_at DESC NULLS LAST, l.customer_phone DESC LIMIT 50"
 )
 
 

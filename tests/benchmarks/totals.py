@@ -134,9 +134,13 @@ def _far(setting: Setting, reader: asked.Reader) -> Iterator[Row]:
         table, column = columns.get(sort, ("leads", sort))
         for direction in ("desc", "asc"):
             ours = asked.listed(user_id, f"sort_by={sort}&sort_order={direction}&offset={offset}")
+            # As its index has the leads without a value.
+            nulls = (
+                {"desc": " NULLS LAST", "asc": " NULLS FIRST"}[direction] if sort == "last_message_at" else ""
+            )
             bare = (
                 f"SELECT * FROM read_model.{table} WHERE user_id = %s"
-                f" ORDER BY {column} {direction}, customer_phone {direction} OFFSET {offset} LIMIT 50"
+                f" ORDER BY {column} {direction}{nulls}, customer_phone {direction} OFFSET {offset} LIMIT 50"
             )
             found = interleave(
                 setting.size.rounds,
