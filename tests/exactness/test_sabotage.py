@@ -16,7 +16,10 @@ from tests.exactness.stepping import Pause, Stepped, batch_of
 
 Connection = psycopg.Connection[TupleRow]
 
-MISSED = "INSERT INTO messages (message_id, conversation_id, text, timestamp) VALUES ('missed', 'c', 'missed', '2025-01-02')"
+MISSED = (
+    "INSERT INTO messages (message_id, conversation_id, text, timestamp)"
+    " VALUES ('missed', 'c', 'missed', '2025-01-02')"
+)
 
 SABOTAGES = {
     "a trigger disabled": f"ALTER TABLE messages DISABLE TRIGGER leads_capture_insert; {MISSED}",
