@@ -25,6 +25,7 @@ from psycopg.rows import TupleRow
 
 from projector import batch, locks
 from projector.progress import Progress
+from projector.source import SOURCE_TABLES
 from projector.statements import schema_sections, statement, steps
 
 Connection = psycopg.Connection[TupleRow]
@@ -48,6 +49,7 @@ SWAP_PATIENCE = 600.0
 _SWAP_LOCK_TIMEOUT = "40ms"
 _FEW = 200
 _BUILD_MEMORY = "256MB"
+_BUILDS = 3
 
 _log = structlog.get_logger("projector.beside")
 
@@ -67,7 +69,7 @@ def rebuild_beside(
     try:
         _begin_replay(conn)
         pause("replaying")
-        built = _build(conn, progress)
+        built = _build_steadily(conn, progress)
         pause("built")
         _create_indexes(conn, progress)
         pause("indexed")
@@ -109,6 +111,24 @@ def _begin_replay(conn: Connection) -> None:
 def _end_replay(conn: Connection) -> None:
     conn.execute("DELETE FROM projector.settings WHERE name = 'rebuilding_beside'")
     conn.execute("TRUNCATE projector.replay")
+
+
+def _build_steadily(conn: Connection, progress: Progress) -> str:
+    """Build, and build again where the platform rewrote a table meanwhile: its rows may have been taken for none."""
+    for _ in range(_BUILDS):
+        before = _source_files(conn)
+        built = _build(conn, progress)
+        if _source_files(conn) == before:
+            return built
+        _log.warning("a source table was truncated or rewritten meanwhile: building again")
+        drop_leftovers(conn)
+    raise CannotSwapError("the platform keeps truncating or rewriting its tables")
+
+
+def _source_files(conn: Connection) -> list[str]:
+    tables = [table.name for table in SOURCE_TABLES]
+    row = conn.execute(statement("beside", "find_source_files"), {"tables": tables}).fetchone()
+    return [] if row is None else row[0]
 
 
 def _build(conn: Connection, progress: Progress) -> str:
