@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from urllib.parse import quote
 
 import pytest
 from flask.testing import FlaskClient
@@ -9,6 +10,7 @@ from flask.testing import FlaskClient
 from api.answers import new_correlation_id
 from api.values import printed
 from tests.api.conftest import NOW, PRINTED_NOW, Library, MakeApp
+from tests.oracle import answers
 from tests.support.server import Database
 
 LIST = ["success", "data", "pagination", "timestamp", "correlationId"]
@@ -135,3 +137,39 @@ def test_a_phone_in_any_spelling(client: FlaskClient, library: Library) -> None:
         body = client.get(f"{library.base}?customer_phone={spelling}").get_json()
         assert [lead["customer_phone"] for lead in body["data"]] == [phone]
         assert client.get(f"{library.base}/{spelling}/messages").get_json()["data"]["customer_phone"] == phone
+
+
+@pytest.mark.parametrize(
+    "word", ["%", "_", "\\", "100%", "off_now", "snake_case", "C:\\new", "%20_", "' OR 1=1"]
+)
+def test_every_character_of_a_search_means_itself(client: FlaskClient, library: Library, word: str) -> None:
+    asked = [("search", word), ("limit", "100")]
+    expected = answers.list_leads(library.model, library.tenant, asked, NOW).body
+    body = client.get(f"{library.base}?search={quote(word)}&limit=100").get_json()
+    assert body["data"] == expected["data"]
+    assert body["pagination"] == expected["pagination"]
+
+
+def test_a_search_that_looks_like_a_pattern_finds_something(client: FlaskClient, library: Library) -> None:
+    found = [
+        client.get(f"/users/{tenant}/leads?search=snake_case").get_json() for tenant in library.model.leads
+    ]
+    assert sum(body["pagination"]["total"] for body in found) > 0
+
+
+def test_a_time_out_of_an_answer_finds_its_lead(client: FlaskClient, library: Library) -> None:
+    for lead in client.get(f"{library.base}?limit=100").get_json()["data"]:
+        moment = lead["last_message_at"]
+        if moment is not None:
+            body = client.get(f"{library.base}?from_date={moment}&to_date={moment}&limit=100").get_json()
+            assert lead in body["data"]
+            assert {other["last_message_at"] for other in body["data"]} == {moment}
+
+
+def test_a_time_out_of_a_message_finds_it(client: FlaskClient, library: Library) -> None:
+    path = f"{library.base}/{library.phone}/messages"
+    for message in client.get(path).get_json()["data"]["messages"]:
+        moment = message["timestamp"]
+        data = client.get(f"{path}?from_date={moment}&to_date={moment}").get_json()["data"]
+        assert message in data["messages"]
+        assert {other["timestamp"] for other in data["messages"]} == {moment}
