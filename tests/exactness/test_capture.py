@@ -405,6 +405,8 @@ def test_an_installation_that_came_only_half_way_is_a_gap(
 SABOTAGES = {
     "disabled": "ALTER TABLE messages DISABLE TRIGGER leads_capture_insert",
     "disabled and enabled": "ALTER TABLE messages DISABLE TRIGGER ALL; ALTER TABLE messages ENABLE TRIGGER ALL",
+    "one disabled and enabled": "ALTER TABLE messages DISABLE TRIGGER leads_capture_insert;"
+    " ALTER TABLE messages ENABLE TRIGGER leads_capture_insert",
     "enabled otherwise": "ALTER TABLE messages ENABLE ALWAYS TRIGGER leads_capture_replica",
     "dropped": "DROP TRIGGER leads_capture_delete ON messages",
     "made anew": "DROP TABLE messages; CREATE TABLE messages (LIKE extractions)",

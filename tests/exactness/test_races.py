@@ -182,6 +182,7 @@ def test_a_change_committed_while_a_dead_letter_is_tried_again_is_not_lost(
         " VALUES ('resync', %s, 'failed once', 1, now(), now())",
         (conversation,),
     )
+    conn.execute("UPDATE read_model.leads SET document = '' WHERE user_id = 'one'")
     with other.transaction():
         # The retry stands where it writes what it has read.
         other.execute("LOCK TABLE read_model.leads IN SHARE MODE")
