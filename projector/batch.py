@@ -4,8 +4,10 @@ Every step is a later statement than the one that took the changes and the one t
 COMMITTED each reads what was committed before it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from typing import LiteralString
 
 import psycopg
 from psycopg import sql
@@ -15,10 +17,8 @@ from projector import locks
 from projector.statements import statement, steps
 
 Connection = psycopg.Connection[TupleRow]
+Cursor = psycopg.Cursor[TupleRow]
 Pause = Callable[[str], None]
-
-# Bytes of two tables of the stage, beyond which scans of what was deleted there cost more than a truncation.
-_CROWDED = 4_000_000
 
 PAUSE_POINTS = ("taken", "resolved", "locked", "recomputed", "merged")
 
@@ -61,35 +61,45 @@ def prepare_session(conn: Connection) -> None:
 
 def clear_stage(conn: Connection) -> None:
     """Empty the stage, first thing in a transaction that fills it."""
-    row = conn.execute(
-        "SELECT pg_relation_size('stage_changes') + pg_relation_size('stage_leads')"
-    ).fetchone()
-    crowded = row is not None and row[0] > _CROWDED
+    row = conn.execute(statement("stage", "find_crowded")).fetchone()
+    empty_stage(conn, crowded=row is not None and row[0])
+
+
+def empty_stage(conn: Connection, *, crowded: bool) -> None:
+    """Delete the rows of the stage; after a large batch truncate it instead.
+
+    Nothing vacuums a temporary table: what was deleted is scanned by every batch that follows, and taken for rows by
+    the planner.
+    """
     conn.execute(statement("stage", "truncate_stage" if crowded else "clear_stage"))
 
 
-def run(conn: Connection, kind: str) -> None:
-    """Execute all statements of a kind, in order, in one round trip."""
-    with conn.pipeline():
-        for text in steps(kind).values():
-            conn.execute(text)
+def together(conn: Connection, pause: Pause) -> AbstractContextManager[object]:
+    """Send the statements of a block in one round trip; one by one where a test pauses between them."""
+    return conn.pipeline() if pause is no_pause else nullcontext()
 
 
-def resolve(conn: Connection, pause: Pause = no_pause) -> None:
-    """Find the leads of the staged keys, lock their tenants, and note which lead each key belongs to now."""
+def resolve(conn: Connection, kinds: Collection[str], pause: Pause = no_pause) -> None:
+    """Find the leads of the staged keys, lock their tenants, and note which lead each key belongs to now.
+
+    `kinds` are the kinds of the staged changes. In this and the next function no statement's outcome is waited for, so
+    that a caller can send all of them together.
+    """
     conn.execute(statement("resolve", "find_tenants"))
     pause("resolved")
     lock_tenants(conn)
     pause("locked")
-    resolve_locked(conn)
+    resolve_locked(conn, kinds)
 
 
-def resolve_locked(conn: Connection) -> None:
+def resolve_locked(conn: Connection, kinds: Collection[str]) -> None:
     """Read the staged keys' rows again, now that their tenants are locked, and note their leads."""
-    with conn.pipeline():
-        for name, text in steps("resolve").items():
-            if name not in ("find_tenants", "lock_tenants"):
-                conn.execute(text)
+    needless = {"find_tenants", "lock_tenants"} | {
+        name for name, kind in _KEYS_OF.items() if kind not in kinds
+    }
+    for name, text in steps("resolve").items():
+        if name not in needless:
+            conn.execute(text)
 
 
 def lock_tenants(conn: Connection) -> None:
@@ -97,21 +107,49 @@ def lock_tenants(conn: Connection) -> None:
     conn.execute(statement("resolve", "lock_tenants"), {"lock_class": locks.TENANT})
 
 
-def recompute_and_merge(conn: Connection, pause: Pause = no_pause) -> Written:
-    """Recompute the dirty leads from the source, and write what differs."""
-    run(conn, "recompute")
+def recompute(conn: Connection, pause: Pause = no_pause) -> Cursor:
+    """Recompute from the source, and compare the messages; the cursor is for `merge`."""
+    for text in steps("recompute").values():
+        conn.execute(text)
     pause("recomputed")
-    with conn.pipeline():
-        for text in steps("merge").values():
-            conn.execute(text)
-        conn.execute(STAGE_COMPOSE)
-        for text in steps("merge_leads").values():
-            conn.execute(text)
-        counted = conn.execute(
-            "SELECT (SELECT count(*) FROM stale_leads), (SELECT count(*) FROM stage_message_changes)"
-        )
+    for name in ("fetch_old_messages", "fetch_old_messages_by_id", "compare_messages"):
+        conn.execute(statement("merge", name))
+    return conn.execute(statement("merge", "find_message_work"))
+
+
+def merge(conn: Connection, found: Cursor, pause: Pause = no_pause) -> Written:
+    """Write what differs."""
+    message_work = _first(found)[0]
+    with together(conn, pause):
+        for name, query in merge_statements():
+            if name not in _COMPARED and (name not in _MESSAGE_STEPS or name in message_work):
+                found = conn.execute(query)
+    work, leads, messages = _first(found)
+    with together(conn, pause):
+        for name, text in steps("merge_leads").items():
+            if name in work:
+                conn.execute(text)
     pause("merged")
-    row = counted.fetchone()
+    return Written(leads, messages)
+
+
+def merge_statements() -> Iterator[tuple[str, LiteralString | sql.Composed]]:
+    """The steps of a merge up to the writing of leads, in order, with the definition of a lead in its place."""
+    for name, text in steps("merge").items():
+        if name == "fetch_old_leads":
+            yield "compose_leads", STAGE_COMPOSE
+        yield name, text
+
+
+# Which kind of changes the key tables of contacts and sends follow from.
+_KEYS_OF = {"merge_contact_keys": "contacts", "merge_send_keys": "template_sends"}
+# What `recompute` has done of the merge already.
+_COMPARED = {"fetch_old_messages", "fetch_old_messages_by_id", "compare_messages", "find_message_work"}
+_MESSAGE_STEPS = {"delete_messages", "upsert_messages"}
+
+
+def _first(cursor: Cursor) -> TupleRow:
+    row = cursor.fetchone()
     if row is None:
         raise AssertionError
-    return Written(leads=row[0], messages=row[1])
+    return row

@@ -87,6 +87,7 @@ def rebuild_beside(
 
 def drop_leftovers(conn: Connection) -> None:
     """Drop what an earlier swap or an interrupted rebuild left; old tables that are still read stay for later."""
+    conn.execute("DROP TABLE IF EXISTS pg_temp.contained_changes")
     for schema in (NEXT, OLD):
         try:
             with conn.transaction():
@@ -143,6 +144,7 @@ def _build(conn: Connection, progress: Progress) -> str:
             conn.execute("SELECT set_config('enable_seqscan', 'on', true)")
             conn.execute("SELECT set_config('plan_cache_mode', 'auto', true)")
             _create_tables(conn)
+            conn.execute(statement("beside", "note_contained"), prepare=False)
             for name, text in work.items():
                 if name == "build_stats":
                     conn.execute(_compose(), prepare=False)
@@ -281,6 +283,7 @@ def _try_swap(conn: Connection, written: str, pause: batch.Pause, patience: floa
         try:
             with conn.transaction():
                 conn.execute("SELECT set_config('lock_timeout', %s, true)", (_SWAP_LOCK_TIMEOUT,))
+                conn.execute(statement("beside", "drop_contained"), prepare=False)
                 for command in _swap_commands():
                     conn.execute(command, prepare=False)
                 for text in steps("swap").values():
@@ -336,16 +339,17 @@ def _replay_batch(conn: Connection) -> int:
     taken = conn.execute(statement("beside", "take_replay"), {"size": 500}).fetchone()
     if taken is None or not taken[0]:
         return 0
-    for kind in ("take", "resolve", "recompute", "merge", "compose", "merge_leads"):
-        for name, text in steps(kind).items():
-            if name in _NOT_BESIDE:
-                continue
-            if kind == "compose":
-                conn.execute(batch.STAGE_COMPOSE)
-            elif name == "collect_stale_keys":
-                conn.execute(_beside(text), {"retried_kind": None, "retried_key": None})
-            else:
-                conn.execute(_beside(text))
+    with conn.pipeline():
+        for kind in ("take", "resolve", "recompute", "merge", "merge_leads"):
+            for name, query in batch.merge_statements() if kind == "merge" else steps(kind).items():
+                if name in _NOT_BESIDE:
+                    continue
+                if isinstance(query, sql.Composed):
+                    conn.execute(query)
+                elif name == "collect_stale_keys":
+                    conn.execute(_beside(query), {"retried_kind": None, "retried_key": None})
+                else:
+                    conn.execute(_beside(query))
     changes: int = taken[0]
     return changes
 

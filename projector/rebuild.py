@@ -261,8 +261,10 @@ def _rebuild_leads(
             statement("rebuild", "stage_whole_leads"),
             {"user_id": user_id, "customer_phones": list(customer_phones)},
         )
-        batch.resolve_locked(conn)
-        written = batch.recompute_and_merge(conn, pause)
+        with batch.together(conn, pause):
+            batch.resolve_locked(conn, ())
+            found = batch.recompute(conn, pause)
+        written = batch.merge(conn, found, pause)
         if run_id is not None:
             conn.execute(
                 "UPDATE projector.rebuild_tenants SET cursor_phone = %s WHERE user_id = %s",
@@ -281,9 +283,11 @@ def _rebuild_wrong_keys(conn: Connection) -> batch.Written | None:
         staged = conn.execute(statement("rebuild", "take_wrong_keys"), {"size": CHUNK})
         if not staged.rowcount:
             return None
-        conn.execute(statement("take", "collect_stale_keys"), {"retried_kind": None, "retried_key": None})
-        batch.resolve(conn)
-        return batch.recompute_and_merge(conn)
+        with conn.pipeline():
+            conn.execute(statement("take", "collect_stale_keys"), {"retried_kind": None, "retried_key": None})
+            batch.resolve(conn, ("contacts", "template_sends"))
+            found = batch.recompute(conn)
+        return batch.merge(conn, found)
 
 
 def _lock_tenant(conn: Connection, user_id: str) -> None:

@@ -4,7 +4,7 @@ One transaction a batch, in READ COMMITTED. A crash anywhere gives the changes b
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -162,55 +162,100 @@ def _refresh_batch(
     conn: Connection, shards: Sequence[int], size: int, *, wait: bool, pause: batch.Pause
 ) -> Batch:
     with conn.transaction():
-        opened = conn.execute(
-            statement("take", "open_batch_waiting" if wait else "open_batch"),
-            {"shard_class": locks.SHARD, "shards": list(shards)},
-        ).fetchone()
-        if opened is None:
-            raise AssertionError
-        started_at, owned, gap, waiting, held = opened
-        if gap is not None:
-            raise CaptureGapError(gap)
-        if not owned:
+        opened = _open_batch(conn, shards, wait=wait)
+        if not opened.owned:
             return Batch(owned=(), changes=0)
-        if not waiting:
+        if not opened.is_waiting:
             # Not even looking at the stage saves its clean-up, which costs more than all the rest of an idle batch.
-            if not held:
-                _advance_freshness(conn, owned, started_at, _IDLE_FRESHNESS)
-            return Batch(owned, changes=0, drained=True)
-        batch.clear_stage(conn)
-        limits = {"shards": owned, "singles": max(size // len(owned), 1), "pieces": _PIECES}
-        taken = conn.execute(statement("take", "take_changes"), limits).fetchone()
-        if taken is None:
-            raise AssertionError
-        changes, oldest, drained, spreads = taken
+            _advance_freshness(conn, opened, _IDLE_FRESHNESS)
+            return Batch(opened.owned, changes=0, drained=True)
+        singles = max(size // len(opened.owned), 1)
+        taken = _take(conn, opened, {"singles": singles, "pieces": _PIECES}, pause)
+        drained, written = taken.drained, batch.Written(0, 0)
         pause("taken")
-        if spreads:
+        if taken.spreads:
             spread = conn.execute(statement("take", "spread_changes")).fetchone()
             drained = drained and spread is not None and spread[0] == 0
-        written = batch.Written(0, 0)
-        if changes:
-            written = _recompute(conn, None, None, pause)
-            _log_run(conn, started_at, changes, written)
-        if drained and not held:
-            _advance_freshness(conn, owned, started_at, timedelta(0))
-    return Batch(owned, changes, written.leads, written.messages, drained, oldest)
+        if taken.changes:
+            written = _recompute(conn, taken.kinds, pause=pause)
+        with batch.together(conn, pause):
+            if taken.changes:
+                _log_run(conn, opened.started_at, taken.changes, written)
+            if drained:
+                _advance_freshness(conn, opened, timedelta(0))
+    return Batch(opened.owned, taken.changes, written.leads, written.messages, drained, taken.oldest)
 
 
-def _advance_freshness(
-    conn: Connection, shards: Sequence[int], started_at: datetime, at_least: timedelta
-) -> None:
-    conn.execute(
-        statement("take", "advance_freshness"),
-        {"shards": shards, "started_at": started_at, "at_least": at_least},
-    )
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """A batch that was opened, as sql/take/open_batch returns it."""
+
+    started_at: datetime
+    owned: Sequence[int]
+    gap: str | None
+    is_waiting: bool
+    is_held: bool
+    is_crowded: bool
 
 
-def _recompute(conn: Connection, kind: str | None, key: str | None, pause: batch.Pause) -> batch.Written:
-    """From the staged changes to rows of the read model."""
-    conn.execute(statement("take", "collect_stale_keys"), {"retried_kind": kind, "retried_key": key})
-    batch.resolve(conn, pause)
-    return batch.recompute_and_merge(conn, pause)
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """What was taken, as sql/take/take_changes returns it."""
+
+    changes: int
+    oldest: datetime | None
+    drained: bool
+    spreads: bool
+    kinds: Sequence[str]
+
+
+def _open_batch(conn: Connection, shards: Sequence[int], *, wait: bool) -> _Opened:
+    row = conn.execute(
+        statement("take", "open_batch_waiting" if wait else "open_batch"),
+        {"shard_class": locks.SHARD, "shards": list(shards)},
+    ).fetchone()
+    if row is None:
+        raise AssertionError
+    opened = _Opened(*row)
+    if opened.gap is not None:
+        raise CaptureGapError(opened.gap)
+    return opened
+
+
+def _take(conn: Connection, opened: _Opened, limits: dict[str, int], pause: batch.Pause) -> _Taken:
+    with batch.together(conn, pause):
+        batch.empty_stage(conn, crowded=opened.is_crowded)
+        taken = conn.execute(statement("take", "take_changes"), {"shards": opened.owned, **limits})
+    row = taken.fetchone()
+    if row is None:
+        raise AssertionError
+    return _Taken(*row)
+
+
+def _advance_freshness(conn: Connection, opened: _Opened, at_least: timedelta) -> None:
+    """Say how fresh the shards are, unless a capture gap holds freshness still."""
+    if not opened.is_held:
+        conn.execute(
+            statement("take", "advance_freshness"),
+            {"shards": opened.owned, "started_at": opened.started_at, "at_least": at_least},
+        )
+
+
+def _recompute(
+    conn: Connection,
+    kinds: Collection[str],
+    *,
+    retried: tuple[str | None, str | None] = (None, None),
+    pause: batch.Pause = batch.no_pause,
+) -> batch.Written:
+    """From the staged changes, of these kinds, to rows of the read model; `retried` is a dead letter, kind and key."""
+    with batch.together(conn, pause):
+        conn.execute(
+            statement("take", "collect_stale_keys"), {"retried_kind": retried[0], "retried_key": retried[1]}
+        )
+        batch.resolve(conn, kinds, pause)
+        found = batch.recompute(conn, pause)
+    return batch.merge(conn, found, pause)
 
 
 def _log_run(conn: Connection, started_at: datetime, changes: int, written: batch.Written) -> None:
@@ -223,34 +268,37 @@ def _log_run(conn: Connection, started_at: datetime, changes: int, written: batc
 
 def _set_aside(conn: Connection, shard: int, *, wait: bool) -> None:
     """Take the oldest change of a shard alone; where it fails again, split it or set its only key aside."""
-    for bulk in (False, True):
+    for limits in ({"singles": 1, "pieces": 0}, {"singles": 0, "pieces": 1}):
+        tried: list[int] = []
         try:
-            refresh_one = {"shards": [shard], "singles": int(not bulk), "pieces": int(bulk)}
-            retrying(lambda limits=refresh_one: _take_one(conn, limits, wait=wait))  # type: ignore[misc]
+            retrying(lambda limits=limits, tried=tried: _take_one(conn, shard, limits, tried, wait=wait))  # type: ignore[misc]
         except psycopg.Error as error:
             if not is_lead_failure(error):
                 raise
             with conn.transaction():
-                conn.execute("SELECT pg_advisory_xact_lock(%s, %s)", (locks.SHARD, shard))
-                batch.clear_stage(conn)
-                conn.execute(statement("take", "take_changes"), refresh_one)
+                opened = _open_batch(conn, [shard], wait=True)
+                _take(conn, opened, limits, batch.no_pause)
+                if _staged_ids(conn) != tried:
+                    # Another refresh was quicker: what is the oldest now has not failed yet.
+                    raise psycopg.Rollback from None
                 _split_or_bury(conn, error)
 
 
-def _take_one(conn: Connection, limits: dict[str, object], *, wait: bool) -> None:
+def _take_one(conn: Connection, shard: int, limits: dict[str, int], tried: list[int], *, wait: bool) -> None:
     with conn.transaction():
-        opened = conn.execute(
-            statement("take", "open_batch_waiting" if wait else "open_batch"),
-            {"shard_class": locks.SHARD, "shards": limits["shards"]},
-        ).fetchone()
-        if opened is None or not opened[1]:
+        opened = _open_batch(conn, [shard], wait=wait)
+        if not opened.owned:
             return
-        batch.clear_stage(conn)
-        taken = conn.execute(statement("take", "take_changes"), limits).fetchone()
-        if taken is not None and taken[0]:
-            if taken[3]:
-                conn.execute(statement("take", "spread_changes"))
-            _log_run(conn, opened[0], taken[0], _recompute(conn, None, None, batch.no_pause))
+        taken = _take(conn, opened, limits, batch.no_pause)
+        tried[:] = _staged_ids(conn)
+        if taken.spreads:
+            conn.execute(statement("take", "spread_changes"))
+        if taken.changes:
+            _log_run(conn, opened.started_at, taken.changes, _recompute(conn, taken.kinds))
+
+
+def _staged_ids(conn: Connection) -> list[int]:
+    return [row[0] for row in conn.execute("SELECT change_id FROM stage_changes").fetchall()]
 
 
 def _split_or_bury(conn: Connection, error: psycopg.Error) -> None:
@@ -275,7 +323,8 @@ def _count_dead_letters(conn: Connection) -> None:
 
 def _retry_dead_letter(conn: Connection, kind: str, key: str) -> None:
     with conn.transaction():
-        # While the letter stands, takes drop the changes of its key: none may happen between this recompute and its end.
+        # While the letter stands, takes drop the changes of its key: none may happen between this recompute and its
+        # end.
         for shard in locks.SHARDS:
             conn.execute("SELECT pg_advisory_xact_lock(%s, %s)", (locks.SHARD, shard))
         # The row lock keeps two refreshes from retrying one letter at once.
@@ -290,7 +339,7 @@ def _retry_dead_letter(conn: Connection, kind: str, key: str) -> None:
             "INSERT INTO stage_changes (change_id, shard, kind, keys) VALUES (0, 0, %s, ARRAY[%s])",
             (kind, key),
         )
-        _recompute(conn, kind, key, batch.no_pause)
+        _recompute(conn, {kind}, retried=(kind, key))
         conn.execute("DELETE FROM projector.dead_letters WHERE kind = %s AND key = %s", (kind, key))
         _count_dead_letters(conn)
 

@@ -187,7 +187,7 @@ def _verify_leads(conn: Connection, keys: Sequence[LeadKey], report: VerifyRepor
             ("merge", "collect_stale_leads"),
             ("merge", "fetch_old_conversations"),
             ("merge", "fetch_old_profiles"),
-            ("merge_leads", "fetch_old_leads"),
+            ("merge", "fetch_old_leads"),
         ):
             conn.execute(statement(kind, name))
         conn.execute(batch.STAGE_COMPOSE)

@@ -1,4 +1,16 @@
 -- Delete the messages that have no source row any more, or whose source row is no lead's.
-DELETE FROM read_model.lead_messages AS m
-USING stage_message_changes AS d
-WHERE d.conversation_id IS NULL AND m.user_id = d.user_id AND m.message_id = d.message_id;
+--
+-- Here and wherever rows are deleted, they are looked up first, one by one, and deleted by ctid: joined to the stage,
+-- whose size the planner can but guess, a table of any size was read from end to end. The tenants' locks hold the rows.
+DELETE FROM read_model.lead_messages
+WHERE ctid = any(ARRAY(
+    SELECT m.row_id
+    FROM stage_message_changes AS d
+    CROSS JOIN LATERAL (
+        SELECT lm.ctid AS row_id
+        FROM read_model.lead_messages AS lm
+        WHERE lm.user_id = d.user_id AND lm.message_id = d.message_id
+        OFFSET 0
+    ) AS m
+    WHERE d.conversation_id IS NULL
+));

@@ -3,6 +3,7 @@
 -- Attributes: from the source where the conversation is stale, else as they were. Messages: counted where all were
 -- read; else the count moves by the rows that the merge really wrote, and the first and the newest time are looked up
 -- only where a row that held one went away. So a message of a long conversation costs what one of a short one does.
+-- (Looked up by ORDER BY and LIMIT: for min() and max() the planner, who takes every lead for short, reads all of it.)
 INSERT INTO stage_lead_conversations (
     user_id, customer_phone, conversation_id, agent_id, agent_name, platform, phone_number_id, is_active, created_at,
     noted_last_message_at, message_count, first_message_at, newest_message_at
@@ -117,22 +118,26 @@ SELECT
     CASE
         WHEN t.resync THEN c.first_message_at
         WHEN t.message_count IS NULL OR m.first_removed <= t.first_message_at THEN (
-            SELECT min(lm.sent_at)
+            SELECT lm.sent_at
             FROM read_model.lead_messages AS lm
             WHERE lm.user_id = t.user_id
                 AND lm.customer_phone = t.customer_phone
                 AND lm.conversation_id = t.conversation_id
+            ORDER BY lm.sent_at
+            LIMIT 1
         )
         ELSE least(t.first_message_at, m.first_added)
     END,
     CASE
         WHEN t.resync THEN c.newest_message_at
         WHEN t.message_count IS NULL OR m.newest_removed >= t.newest_message_at THEN (
-            SELECT max(lm.sent_at)
+            SELECT lm.sent_at
             FROM read_model.lead_messages AS lm
             WHERE lm.user_id = t.user_id
                 AND lm.customer_phone = t.customer_phone
                 AND lm.conversation_id = t.conversation_id
+            ORDER BY lm.sent_at DESC
+            LIMIT 1
         )
         ELSE greatest(t.newest_message_at, m.newest_added)
     END

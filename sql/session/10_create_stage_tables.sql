@@ -2,7 +2,8 @@
 --
 -- Made once a session. Not ON COMMIT DELETE ROWS, which truncates every table at each commit: that took half of the
 -- time of a refresh of one lead. `stale` says what to recompute, `stage` what the definition makes of it, `old` what
--- the read model held before. Recompute reads source tables and fills the stage; merge reads the stage and the read model.
+-- the read model held before. Recompute reads source tables and fills the stage; merge reads the stage and the read
+-- model.
 CREATE TEMPORARY TABLE IF NOT EXISTS stage_changes (
     change_id bigint,
     shard smallint,

@@ -4,7 +4,7 @@
 -- Returns: started_at, the clock before this statement's snapshot (the transaction began in an earlier message);
 -- owned, the shards that are locked now; gap, what the catalog says otherwise than when the triggers were installed,
 -- null when nothing; waiting, whether there is anything to take; held, whether freshness has to stand still, because
--- a gap is not healed yet.
+-- a gap is not healed yet; crowded, as find_crowded says.
 -- Clock first, then the look at the catalog, then the take: so every change that was committed before started_at was
 -- captured, and is seen by the take.
 SELECT
@@ -24,4 +24,13 @@ SELECT
         SELECT 1
         FROM projector.capture_gaps AS g
         WHERE g.healed_at IS NULL
-    ) AS held;
+    ) AS held,
+    coalesce(
+        (
+            SELECT sum(pg_relation_size(to_regclass(stage.name)))
+            FROM unnest(ARRAY[
+                'stage_messages', 'stage_message_changes', 'stale_messages', 'stage_conversations', 'stage_leads'
+            ]) AS stage (name)
+        ) > 400000,
+        false
+    ) AS crowded;

@@ -22,4 +22,13 @@ SELECT
         SELECT 1
         FROM projector.capture_gaps AS g
         WHERE g.healed_at IS NULL
-    ) AS held;
+    ) AS held,
+    coalesce(
+        (
+            SELECT sum(pg_relation_size(to_regclass(stage.name)))
+            FROM unnest(ARRAY[
+                'stage_messages', 'stage_message_changes', 'stale_messages', 'stage_conversations', 'stage_leads'
+            ]) AS stage (name)
+        ) > 400000,
+        false
+    ) AS crowded;

@@ -3,7 +3,7 @@
 -- Parameters: shards; singles and pieces, how many of either to take from each shard. Single changes go first and
 -- only a few pieces of mass changes beside them, so that an import does not hold up a customer's message.
 -- Returns: changes taken; the oldest of them; whether the shards are drained, that is, whether everything that this
--- statement could see of them was taken; whether a change stands for keys that have to be spread first.
+-- statement could see of them was taken; whether a change stands for keys that have to be spread first; their kinds.
 -- While everything is rebuilt beside, the changes are kept for it as well. This statement looks for that after the
 -- shards are owned, and the rebuild begins after it has owned each shard once: so none is missed.
 -- ctid is safe here: rows of the queue are never updated, and nobody else deletes from an owned shard.
@@ -87,5 +87,6 @@ SELECT
             OR cardinality(taken.message_ids) > 2000
         ),
         false
-    ) AS spreads
+    ) AS spreads,
+    coalesce(array_agg(DISTINCT taken.kind), '{}') AS kinds
 FROM taken;

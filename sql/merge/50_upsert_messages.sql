@@ -1,4 +1,4 @@
--- Insert the messages that the read model lacks.
+-- Write the messages that the read model lacks, or has otherwise.
 INSERT INTO read_model.lead_messages (
     user_id, message_id, customer_phone, conversation_id, sent_at, sequence_no, sender, status, text
 )
@@ -14,4 +14,11 @@ SELECT
     n.text
 FROM stage_messages AS n
 INNER JOIN stage_message_changes AS d ON d.user_id = n.user_id AND d.message_id = n.message_id
-WHERE d.old_conversation_id IS NULL;
+ON CONFLICT (user_id, message_id) DO UPDATE SET
+    customer_phone = excluded.customer_phone,
+    conversation_id = excluded.conversation_id,
+    sent_at = excluded.sent_at,
+    sequence_no = excluded.sequence_no,
+    sender = excluded.sender,
+    status = excluded.status,
+    text = excluded.text;
