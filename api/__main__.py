@@ -6,6 +6,7 @@ import tempfile
 
 from granian import Granian
 from granian.constants import Interfaces
+from granian.log import LogLevels
 
 from api import config
 
@@ -42,6 +43,7 @@ def main() -> None:
             # A worker that is told to stop while it starts never hears of it.
             workers_kill_timeout=STOP_SECONDS,
             websockets=False,
+            log_level=LogLevels(settings.log_level.lower()),
         ).serve()
 
 

@@ -29,6 +29,7 @@ def create_app(config: Config, *, clock: Clock = system_clock) -> Flask:
     errors.install(app)
     app.before_request(begin)
     app.after_request(put_headers)
+    logs.install(app, config)
     metrics.install(app, several_workers=config.workers > 1)
     ratelimit.install(app, config)
     app.before_request(_refuse_what_cannot_be_read)

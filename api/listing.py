@@ -155,8 +155,9 @@ class Shape:
             values["offset"] = page.offset
         if parameters.customer_phone is not None:
             values["customer_phone"] = parameters.customer_phone
-        indexed = tuple(_INDEXED.search(word) is not None for word in search.words)
-        for number, (word, known) in enumerate(zip(search.words, indexed, strict=True)):
+        # In whatever order words are given, the statement is the same.
+        words = sorted((_INDEXED.search(word) is not None, word) for word in set(search.words))
+        for number, (known, word) in enumerate(words):
             values[f"word_{number}"] = _pattern(word) if known else word
         # A phone written as its digits alone is a word like any other.
         digits = None if search.words == (search.digits,) else search.digits
@@ -171,7 +172,7 @@ class Shape:
             platforms=parameters.platform or (),
             by_day=by_day,
             bounded=bounded,
-            words=indexed,
+            words=tuple(known for known, _ in words),
             digits=None if digits is None else _INDEXED.search(digits) is not None,
             phone=parameters.customer_phone is not None,
         )

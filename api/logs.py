@@ -4,6 +4,7 @@ import logging
 import sys
 
 import structlog
+from flask import Flask, Response, g, request
 from structlog.typing import Processor
 
 from api.config import Config
@@ -32,3 +33,20 @@ def configure(config: Config) -> None:
         logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
         cache_logger_on_first_use=False,
     )
+
+
+def install(app: Flask, config: Config) -> None:
+    """Note every request, for those who want to see so much."""
+    if config.log_level == "DEBUG":
+        app.after_request(_note)
+
+
+def _note(response: Response) -> Response:
+    structlog.get_logger().debug(
+        "answered",
+        method=request.method,
+        path=request.path,
+        status=response.status_code,
+        correlation_id=g.correlation_id,
+    )
+    return response
