@@ -21,8 +21,11 @@ def main() -> None:
         sys.stderr.write(f"{error}\n")
         sys.exit(2)
     try:
-        # Asked before, for what the server itself would say of a port that is taken is no sentence.
-        socket.create_server((settings.host, settings.port)).close()
+        # Asked before, for what the server itself would say of a port that is taken, or of a name, is no sentence.
+        family, _, _, _, (address, *_) = socket.getaddrinfo(
+            settings.host, settings.port, type=socket.SOCK_STREAM
+        )[0]
+        socket.create_server((address, settings.port), family=family).close()
     except OSError as error:
         sys.stderr.write(
             f"HOST and PORT: cannot listen on {settings.host}:{settings.port}: {error.strerror}.\n"
@@ -35,7 +38,7 @@ def main() -> None:
             "api.__main__:application",
             factory=True,
             interface=Interfaces.WSGI,
-            address=settings.host,
+            address=str(address),
             port=settings.port,
             workers=settings.workers,
             blocking_threads=settings.threads,

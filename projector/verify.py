@@ -172,7 +172,6 @@ def _verify_leads(conn: Connection, keys: Sequence[LeadKey], report: VerifyRepor
             {"user_ids": [key[0] for key in keys], "customer_phones": [key[1] for key in keys]},
         ).fetchone()
         compared = staged[0] if staged else 0
-        report.checked += compared
         report.left_out += len(keys) - compared
         if not compared:
             return
@@ -191,6 +190,8 @@ def _verify_leads(conn: Connection, keys: Sequence[LeadKey], report: VerifyRepor
         ):
             conn.execute(statement(kind, name))
         conn.execute(batch.STAGE_COMPOSE)
+        counted = conn.execute(statement("verify", "count_leads")).fetchone()
+        report.checked += counted[0] if counted else 0
         for name, prefix in (("lead", ""), ("profile", "profile."), ("conversation", ""), ("message", "")):
             rows = conn.execute(statement("verify", f"find_{name}_drift")).fetchall()
             for user_id, phone, row_key, expected, found in rows:
