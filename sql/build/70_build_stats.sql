@@ -1,4 +1,6 @@
 -- What the leads add up to, by combination of facets.
+--
+-- In the order of the key: what is summed together then stands on few pages.
 INSERT INTO read_model_next.lead_stats (
     user_id, lead_status, total_score, on_whatsapp, on_instagram, on_webchat, has_extraction, has_email, leads
 )
@@ -14,6 +16,15 @@ SELECT
     count(*)
 FROM read_model_next.leads AS l
 GROUP BY
+    l.user_id,
+    l.lead_status,
+    l.total_score,
+    l.on_whatsapp,
+    l.on_instagram,
+    l.on_webchat,
+    l.has_extraction,
+    l.has_email
+ORDER BY
     l.user_id,
     l.lead_status,
     l.total_score,
