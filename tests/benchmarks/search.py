@@ -49,14 +49,15 @@ def measure(setting: Setting) -> Iterator[Row]:
 
 
 def _words(reader: asked.Reader, user_id: str) -> list[tuple[str, int]]:
-    """The commonest word that matches at most 10,000 leads, one that matches some, and one that matches none."""
-    words = reader.rows(
-        "SELECT word, count(*) FROM (SELECT DISTINCT customer_phone, word FROM read_model.lead_profiles"
+    """A word that matches nearly 10,000 leads, one that matches few, and one that matches none."""
+    beginnings = reader.rows(
+        "SELECT left(word, 3), count(*) FROM (SELECT DISTINCT customer_phone, word FROM read_model.lead_profiles"
         "  CROSS JOIN LATERAL regexp_split_to_table(name_key, '\\s+') AS word WHERE user_id = %s) AS each"
-        " WHERE word ~ '^[a-z]{4,}$' GROUP BY word ORDER BY count(*) DESC, word LIMIT 60",
+        " WHERE word ~ '^[a-z]{4,}$' GROUP BY 1 HAVING count(*) <= %s ORDER BY count(*) DESC, 1 LIMIT 40",
         user_id,
+        _MOST,
     )
-    counted = [(str(word), int(reader.rows(_BARE, user_id, word)[0][0])) for word, _ in words]
+    counted = [(str(word), int(reader.rows(_BARE, user_id, word)[0][0])) for word, _ in beginnings]
     fitting = sorted((pair for pair in counted if pair[1] <= _MOST), key=lambda pair: -pair[1])
     return [fitting[0], fitting[-1], ("xqzxqz", 0)]
 
