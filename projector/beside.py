@@ -117,16 +117,17 @@ def _end_replay(conn: Connection) -> None:
 def _build_steadily(conn: Connection, progress: Progress) -> str:
     """Build, and build again where the platform rewrote a table meanwhile: its rows may have been taken for none."""
     for _ in range(_BUILDS):
-        before = _source_files(conn)
+        before = source_files(conn)
         built = _build(conn, progress)
-        if _source_files(conn) == before:
+        if source_files(conn) == before:
             return built
         _log.warning("a source table was truncated or rewritten meanwhile: building again")
         drop_leftovers(conn)
     raise CannotSwapError("the platform keeps truncating or rewriting its tables")
 
 
-def _source_files(conn: Connection) -> list[str]:
+def source_files(conn: Connection) -> list[str]:
+    """Which files hold the source rows: others after a TRUNCATE or a rewrite, which no snapshot heeds."""
     tables = [table.name for table in SOURCE_TABLES]
     row = conn.execute(statement("beside", "find_source_files"), {"tables": tables}).fetchone()
     return [] if row is None else row[0]

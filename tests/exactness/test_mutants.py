@@ -408,7 +408,7 @@ MUTANTS = (
     Mutant(
         "refresh/rebuild",
         "nobody looks whether the platform rewrote a table during the build",
-        lambda bench: bench.patches.setattr(beside, "_source_files", lambda _: []),
+        lambda bench: bench.patches.setattr(beside, "source_files", lambda _: []),
         _rewritten_table,
     ),
     Mutant(

@@ -11,7 +11,7 @@ from projector.errors import CaptureGapError, SourceMissingError
 from projector.progress import QUIET
 from projector.statements import schema_sections
 from projector.verify import verify
-from tests.exactness.platform import Platform, assert_exact, rebuild_now, texts, value
+from tests.exactness.platform import Platform, assert_exact, rebuild_now, refresh_now, texts, value
 from tests.exactness.stepping import Pause, Stepped, batch_of
 
 Connection = psycopg.Connection[TupleRow]
@@ -150,6 +150,25 @@ def test_a_source_table_that_is_gone_is_named_until_it_is_back(filled: Platform,
     healing.refresh_and_heal(other, retry_failed=False, progress=QUIET)
     assert texts(conn, "one", "4915") == []
     assert_exact(conn)
+
+
+@pytest.mark.parametrize(
+    "statement", ["TRUNCATE contacts", "ALTER TABLE messages ALTER COLUMN text TYPE varchar(9000)"]
+)
+def test_a_table_that_is_rewritten_while_leads_are_compared_is_no_drift(
+    filled: Platform, other: Connection, statement: str
+) -> None:
+    other.execute("BEGIN")
+    other.execute(statement.encode())
+    with Stepped(
+        filled.database,
+        lambda own, _: verify(own, tenants=None, sample=None, heal=False, progress=QUIET),
+    ) as comparing:
+        comparing.waits(filled.conn)
+        other.execute("COMMIT")
+        assert comparing.finish().drifts == []
+    refresh_now(filled.conn)
+    assert_exact(filled.conn)
 
 
 def test_drift_is_found_by_field_and_healed(filled: Platform, other: Connection) -> None:
