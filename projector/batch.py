@@ -23,6 +23,12 @@ Pause = Callable[[str], None]
 PAUSE_POINTS = ("taken", "resolved", "locked", "recomputed", "merged")
 
 
+# A platform's TRUNCATE … CASCADE locks its tables one after the other, and a batch reads them in another order. Before
+# PostgreSQL looks for a deadlock, after a second, and may choose the platform's statement, the batch gives up its own.
+_SOURCE_LOCK_TIMEOUT = "700ms"
+_SET_LOCK_TIMEOUT = "SELECT set_config('lock_timeout', %s, true)"
+
+
 def no_pause(_point: str) -> None:
     """What stands at the pause points outside tests: nothing."""
 
@@ -85,8 +91,10 @@ def resolve(conn: Connection, kinds: Collection[str], pause: Pause = no_pause) -
     `kinds` are the kinds of the staged changes. In this and the next function no statement's outcome is waited for, so
     that a caller can send all of them together.
     """
+    conn.execute(_SET_LOCK_TIMEOUT, (_SOURCE_LOCK_TIMEOUT,))
     conn.execute(statement("resolve", "find_tenants"))
     pause("resolved")
+    conn.execute(_SET_LOCK_TIMEOUT, ("0",))
     lock_tenants(conn)
     pause("locked")
     resolve_locked(conn, kinds)
@@ -94,6 +102,7 @@ def resolve(conn: Connection, kinds: Collection[str], pause: Pause = no_pause) -
 
 def resolve_locked(conn: Connection, kinds: Collection[str]) -> None:
     """Read the staged keys' rows again, now that their tenants are locked, and note their leads."""
+    conn.execute(_SET_LOCK_TIMEOUT, (_SOURCE_LOCK_TIMEOUT,))
     needless = {"find_tenants", "lock_tenants"} | {
         name for name, kind in _KEYS_OF.items() if kind not in kinds
     }

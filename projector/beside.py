@@ -348,7 +348,7 @@ def _replay_batch(conn: Connection) -> int:
                 if isinstance(query, sql.Composed):
                     conn.execute(query)
                 elif name == "collect_stale_keys":
-                    conn.execute(_beside(query), {"retried_kind": None, "retried_key": None})
+                    conn.execute(_beside(query), {"retried_kind": None, "retried_key": None, "strict": True})
                 else:
                     conn.execute(_beside(query))
     changes: int = taken[0]
@@ -361,6 +361,7 @@ _NOT_BESIDE = {
     "open_batch_waiting",
     "take_changes",
     "advance_freshness",
+    "find_grown",
     "lock_tenants",
     "touch_tenants",
 }

@@ -284,7 +284,10 @@ def _rebuild_wrong_keys(conn: Connection) -> batch.Written | None:
         if not staged.rowcount:
             return None
         with conn.pipeline():
-            conn.execute(statement("take", "collect_stale_keys"), {"retried_kind": None, "retried_key": None})
+            conn.execute(
+                statement("take", "collect_stale_keys"),
+                {"retried_kind": None, "retried_key": None, "strict": True},
+            )
             batch.resolve(conn, ("contacts", "template_sends"))
             found = batch.recompute(conn)
         return batch.merge(conn, found)

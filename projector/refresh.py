@@ -11,6 +11,7 @@ from typing import TypeVar
 
 import psycopg
 import structlog
+from psycopg import sql
 from psycopg.rows import TupleRow
 
 from projector import batch, locks
@@ -26,6 +27,7 @@ DEFAULT_BATCH = 1000
 """Changes that one batch takes at most, a fourth of them from each shard."""
 
 _PIECES = 1
+_MANY = 100
 _IDLE_FRESHNESS = timedelta(seconds=1)
 _RETRIES = 5
 # Data that could not be foreseen: out of range, a broken rule, too large for an index, raised by a function. Everything
@@ -112,7 +114,19 @@ def take_in_stride(  # noqa: PLR0913  # As refresh_batch, which it repeats.
                     _set_aside(conn, shard, wait=wait)
             size = max(size // 8, 1)
         else:
+            if done.leads + done.messages > _MANY:
+                _analyze_grown(conn)
             return done, min(size * 4, limit)
+
+
+def _analyze_grown(conn: Connection) -> None:
+    """Analyze the tables that have grown out of their statistics.
+
+    A read model that was built empty says of itself that it is: until autovacuum comes by, each look-up of an import
+    into it would read all that the import has written of the tenant.
+    """
+    for (table,) in conn.execute(statement("take", "find_grown")).fetchall():
+        conn.execute(sql.SQL("ANALYZE {}").format(sql.SQL(table)), prepare=False)
 
 
 def refresh_batch(
@@ -251,7 +265,8 @@ def _recompute(
     """From the staged changes, of these kinds, to rows of the read model; `retried` is a dead letter, kind and key."""
     with batch.together(conn, pause):
         conn.execute(
-            statement("take", "collect_stale_keys"), {"retried_kind": retried[0], "retried_key": retried[1]}
+            statement("take", "collect_stale_keys"),
+            {"retried_kind": retried[0], "retried_key": retried[1], "strict": False},
         )
         batch.resolve(conn, kinds, pause)
         found = batch.recompute(conn, pause)

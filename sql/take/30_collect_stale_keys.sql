@@ -2,7 +2,8 @@
 --
 -- attributes: more than its messages; profile: its lead's extraction; resync: all its messages.
 -- A key that is set aside as a dead letter is left out: its retry, which reads everything of it again, has it.
--- Parameters: retried_kind and retried_key of the dead letter that this batch retries, or nulls.
+-- Parameters: retried_kind and retried_key of the dead letter that this batch retries, or nulls; strict, whether dead
+-- letters are tried as well, as a rebuild does.
 WITH changed AS MATERIALIZED (
     SELECT
         t.kind,
@@ -13,6 +14,7 @@ WITH changed AS MATERIALIZED (
         ON d.key = k.key COLLATE "C"
         AND d.kind = CASE WHEN t.kind IN ('contacts', 'template_sends') THEN t.kind ELSE 'resync' END
         AND (d.kind, d.key) IS DISTINCT FROM (%(retried_kind)s::text, %(retried_key)s::text)
+        AND NOT %(strict)s
     WHERE k.key IS NOT NULL AND d.key IS NULL
 ),
 

@@ -114,6 +114,7 @@ def test_the_page_to_try_it_is_a_page_with_all_its_files(platform: Platform) -> 
 
 
 def test_the_status_has_the_lines_that_are_explained(platform: Platform) -> None:
+    platform.connection.execute("UPDATE contacts SET name = 'Somebody else'")
     platform.refresh()
     verify(platform.connection, tenants=None, sample=1, heal=False, progress=QUIET)
     shown = README.split("\nRead model  ", 1)[1].split("\n```", 1)[0]

@@ -138,7 +138,10 @@ def _recompute_before_delete(
         )
         if not staged.rowcount:
             return refresh.Batch(shards, 0, drained=True)
-        conn.execute(statement("take", "collect_stale_keys"), {"retried_kind": None, "retried_key": None})
+        conn.execute(
+            statement("take", "collect_stale_keys"),
+            {"retried_kind": None, "retried_key": None, "strict": False},
+        )
         batch.resolve(conn, {"messages"})
         written = batch.merge(conn, batch.recompute(conn, pause), pause)
         changes = conn.execute(
