@@ -69,14 +69,13 @@ def running(url: str, *, connections: int, seconds: float) -> Iterator[subproces
         command = [wrk, "-t1", f"-c{connections}", f"-d{round(duration)}s", "-s", str(_REPORT), url]
     else:
         command = [sys.executable, "-m", __name__, url, str(connections), str(duration)]
-    process = subprocess.Popen(
+    with subprocess.Popen(
         command, cwd=ROOT, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait()
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def result(process: subprocess.Popen[str]) -> Load:

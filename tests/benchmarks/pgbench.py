@@ -60,18 +60,17 @@ def writing(  # noqa: PLR0913  # pgbench's own options.
         length = f"-T{round(seconds)}" if seconds >= 1 else "-t50"
         command = [find(), "-n", "-Mprepared", f"-c{clients}", "-j1", length]
         command += ["-D", f"count={count}", "-f", str(file), *(["-R", str(rate)] if rate else []), url]
-        process = subprocess.Popen(
+        with subprocess.Popen(
             command,
             env=environment_for_postgresql(),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-        )
-        try:
-            yield process
-        finally:
-            process.kill()
-            process.wait()
+        ) as process:
+            try:
+                yield process
+            finally:
+                process.kill()
 
 
 def tps(process: subprocess.Popen[str]) -> float:

@@ -1,13 +1,16 @@
 """What readers notice of a rebuild: their p99, failed reads and waits for locks, against CREATE TABLE AS."""
 
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from projector.progress import QUIET
 from projector.rebuild import rebuild
 from tests.benchmarks import anew, load, servers
 from tests.benchmarks.core import Row, Sample, goal, interleave
-from tests.benchmarks.setting import Setting
+from tests.benchmarks.setting import Database, Setting
 
 AREA = "Readers during a rebuild"
 _CONNECTIONS = 2
@@ -28,19 +31,42 @@ class _Readers:
 
     def beside(self, work: Callable[[], object]) -> float:
         """The readers' p99 while the work is done."""
-        log = self.setting.server.log
-        read = log.stat().st_size
-        with load.running(self.url, connections=_CONNECTIONS, seconds=_LONGEST) as process:
+        with (
+            _watching(self.setting.main) as waits,
+            load.running(self.url, connections=_CONNECTIONS, seconds=_LONGEST) as process,
+        ):
             work()
             found = load.stopped(process)
-        with log.open(errors="replace") as lines:
-            lines.seek(read)
-            waited = sum("leads-api" in line and "still waiting for" in line for line in lines)
         self.failed.append(found.failed)
         self.asked.append(found.requests)
-        self.waits.append(waited)
+        self.waits.append(len(waits))
         self.greatest.append(found.greatest)
         return found.p99
+
+
+@contextmanager
+def _watching(database: Database) -> Iterator[set[tuple[int, datetime]]]:
+    """Who of the readers is seen to wait for a lock longer than 50 ms, and since when; a look every 5 ms."""
+    waits: set[tuple[int, datetime]] = set()
+    ended = threading.Event()
+
+    def watch() -> None:
+        with database.connect() as conn:
+            while not ended.wait(0.005):
+                found = conn.execute(
+                    "SELECT l.pid, l.waitstart FROM pg_locks AS l JOIN pg_stat_activity AS a USING (pid)"
+                    " WHERE NOT l.granted AND a.application_name = 'leads-api'"
+                    " AND l.waitstart < clock_timestamp() - interval '50 ms'"
+                ).fetchall()
+                waits.update((pid, since) for pid, since in found)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        yield waits
+    finally:
+        ended.set()
+        watcher.join()
 
 
 def measure(setting: Setting) -> Iterator[Row]:

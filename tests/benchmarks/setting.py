@@ -103,10 +103,8 @@ class Setting:
 def setting(size: Size, folder: Path, say: Say) -> Iterator[Setting]:
     """Start the server in that folder, make what is not there yet, and stop it at the end."""
     binaries = os.environ.get("LEADS_PG_BIN")
-    # Waits for a lock are logged from the 50 ms on that a reader may wait.
-    server = EmbeddedServer(
-        folder, Path(binaries) if binaries else None, {"log_lock_waits": "on", "deadlock_timeout": "50ms"}
-    )
+    # Its settings are the defaults: commits are durable.
+    server = EmbeddedServer(folder, Path(binaries) if binaries else None)
     server.start()
     try:
         yield Setting(

@@ -12,10 +12,10 @@ from projector.source import SOURCE_TABLES
 from projector.verify import verify
 from tests.benchmarks.core import Row, Sample, goal, interleave
 from tests.benchmarks.setting import Connection, Database, Setting
-from tests.support.commands import environment
+from tests.support.commands import ROOT, environment
 
 AREA = "Sizes"
-_SHARED = "leads-projector"
+_NAME = "leads-projector"
 # Smaller tables, in parts of the source, have no line of their own.
 _WORTH_A_LINE = 0.005
 
@@ -139,25 +139,29 @@ def _memory(setting: Setting) -> Iterator[Row]:
 
 def _peak(database: Database, arguments: list[str]) -> tuple[float, float]:
     """Megabytes that were resident in the process, and private ones in its session."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "projector", *arguments],
-        env=environment(DATABASE_URL=database.url),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-    )
+    command = [sys.executable, "-m", "projector", *arguments]
     own = private = 0.0
-    with database.connect() as conn:
+    with (
+        database.connect() as conn,
+        subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=environment(DATABASE_URL=database.url),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        ) as process,
+    ):
         while process.poll() is None:
             own = max(own, memory(process.pid, "VmHWM"))
             for (pid,) in conn.execute(
                 "SELECT pid FROM pg_stat_activity WHERE datname = current_database()"
                 " AND starts_with(application_name, %s)",
-                (_SHARED,),
+                (_NAME,),
             ).fetchall():
                 private = max(private, memory(pid, "RssAnon"))
             sleep(0.02)
     if process.returncode:
-        raise RuntimeError((process.stderr.read() if process.stderr else b"").decode())
+        raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}.")
     return own, private
 
 
