@@ -290,7 +290,8 @@ def _try_swap(conn: Connection, written: str, pause: batch.Pause, patience: floa
                 for text in steps("swap").values():
                     conn.execute(text, prepare=False)
                 pause("swapped")
-        except psycopg.errors.LockNotAvailable:
+        except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
+            # A deadlock with a reader of several tables is found first where deadlock_timeout was set very low.
             return written, False
     return written, True
 
