@@ -89,6 +89,8 @@ def test_the_defaults_of_the_example_are_those_of_the_code(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     nothing = tmp_path / ".env"
+    # A run of the tests on another PostgreSQL sets it.
+    monkeypatch.delenv("LEADS_PG_BIN", raising=False)
     monkeypatch.setenv("DATABASE_URL", examples()["DATABASE_URL"])
     by_itself = projector.config.load(nothing), api.config.load(nothing)
     for name, value in examples().items():
