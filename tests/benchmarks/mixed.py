@@ -83,7 +83,8 @@ class _Run:
 def measure(setting: Setting) -> Iterator[Row]:
     """The rows of this area."""
     with setting.copy_of(setting.main) as database, _scheduler(database):
-        for wanted, readers in ((1000, _READERS), (500, 0), (2000, 0)):
+        for number, wanted in enumerate(setting.size.rates):
+            readers = 0 if number else _READERS
             yield from _rows(_run(setting, database, wanted, readers), wanted, readers)
 
 
