@@ -359,7 +359,7 @@ def _replay_batch(conn: Connection) -> int:
 # The take is another one, tenants are not locked where nobody else writes, and the tenants' rows are not beside.
 _NOT_BESIDE = {
     "open_batch",
-    "open_batch_waiting",
+    "wait_for_shards",
     "take_changes",
     "advance_freshness",
     "find_grown",

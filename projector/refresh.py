@@ -224,10 +224,10 @@ class _Taken:
 
 
 def _open_batch(conn: Connection, shards: Sequence[int], *, wait: bool) -> _Opened:
-    row = conn.execute(
-        statement("take", "open_batch_waiting" if wait else "open_batch"),
-        {"shard_class": locks.SHARD, "shards": list(shards)},
-    ).fetchone()
+    wanted = {"shard_class": locks.SHARD, "shards": list(shards)}
+    if wait:
+        conn.execute(statement("take", "wait_for_shards"), wanted)
+    row = conn.execute(statement("take", "open_batch"), wanted).fetchone()
     if row is None:
         raise AssertionError
     opened = _Opened(*row)

@@ -17,11 +17,10 @@ staged AS (
 )
 
 INSERT INTO stale_conversations (
-    conversation_id, attributes, profile, resync, old_user_id, old_customer_phone
+    conversation_id, profile, resync, old_user_id, old_customer_phone
 )
 SELECT
     k.conversation_id,
-    true,
     true,
     true,
     %(user_id)s,

@@ -15,7 +15,6 @@ CREATE TEMPORARY TABLE IF NOT EXISTS stage_changes (
 
 CREATE TEMPORARY TABLE IF NOT EXISTS stale_conversations (
     conversation_id text COLLATE "C",
-    attributes boolean,
     profile boolean,
     resync boolean,
     old_user_id text COLLATE "C",

@@ -1,6 +1,6 @@
 -- Each key of the taken changes once, with what about it is stale.
 --
--- attributes: more than its messages; profile: its lead's extraction; resync: all its messages.
+-- profile: its lead's extraction is stale too; resync: all its messages.
 -- A key that is set aside as a dead letter is left out: its retry, which reads everything of it again, has it.
 -- Parameters: retried_kind and retried_key of the dead letter that this batch retries, or nulls; strict, whether dead
 -- letters are tried as well, as a rebuild does.
@@ -19,10 +19,9 @@ WITH changed AS MATERIALIZED (
 ),
 
 conversations_collected AS (
-    INSERT INTO stale_conversations (conversation_id, attributes, profile, resync)
+    INSERT INTO stale_conversations (conversation_id, profile, resync)
     SELECT
         changed.key,
-        bool_or(changed.kind <> 'messages'),
         bool_or(changed.kind IN ('extractions', 'resync')),
         bool_or(changed.kind = 'resync')
     FROM changed

@@ -126,10 +126,10 @@ def _recompute_before_delete(
 ) -> refresh.Batch:
     """A batch that reads the source first and takes the changes then."""
     with conn.transaction():
-        conn.execute(
-            statement("take", "open_batch_waiting" if wait else "open_batch"),
-            {"shard_class": locks.SHARD, "shards": list(shards)},
-        )
+        wanted = {"shard_class": locks.SHARD, "shards": list(shards)}
+        if wait:
+            conn.execute(statement("take", "wait_for_shards"), wanted)
+        conn.execute(statement("take", "open_batch"), wanted)
         batch.clear_stage(conn)
         staged = conn.execute(
             "INSERT INTO stage_changes SELECT change_id, shard, kind, keys, message_ids, queued_at"
