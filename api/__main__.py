@@ -1,5 +1,6 @@
 """`python -m api` serves the API."""
 
+import gc
 import socket
 import sys
 import tempfile
@@ -54,7 +55,11 @@ def application() -> object:
     """The application of one worker."""
     from api.app import create_app  # noqa: PLC0415  # After main() has said where to count.
 
-    return create_app(config.load())
+    app = create_app(config.load())
+    # What is there now stays as long as the worker: no collection of garbage, in the middle of a request, looks at it.
+    gc.collect()
+    gc.freeze()
+    return app
 
 
 if __name__ == "__main__":

@@ -49,8 +49,8 @@ def closing() -> bytes:
 
 def success(data: bytes, pagination: bytes | None = None) -> Response:
     """The answer around the data."""
-    paged = b"" if pagination is None else b'"pagination":' + pagination + b","
-    return JsonResponse(b'{"success":true,"data":' + data + b"," + paged + closing())
+    paged = b"" if pagination is None else b'"pagination":%b,' % pagination
+    return JsonResponse(b'{"success":true,"data":%b,%b%b' % (data, paged, closing()))
 
 
 def put_headers(response: Response) -> Response:

@@ -1,22 +1,25 @@
 """The way to the database: a pool of read-only sessions, and one statement a request."""
 
 from time import monotonic
-from typing import Any, cast
+from typing import Any
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
-from psycopg.rows import namedtuple_row
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, event
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from api.config import Config
-from api.expressions import Read, compiled
+from api.expressions import Question, Read, compiled
+from api.session import ConnectionLostError, Session
 
 CONNECT_TIMEOUT_SECONDS = 2
 POOL_TIMEOUT_SECONDS = 2
 # For so long after a failed connect nobody tries again, so that requests fail at once instead of queueing up.
 PAUSE_SECONDS = 0.25
 
+# Where a pooled connection keeps its session.
+SESSION = "leads_session"
 _NOT_INSTALLED = (
     psycopg.errors.UndefinedTable,
     psycopg.errors.InvalidSchemaName,
@@ -45,32 +48,31 @@ class Database:
             # Nothing that a session keeps could differ from one request to the next.
             pool_reset_on_return=None,
         )
+        # Comes after what SQLAlchemy itself asks a new connection, whose answers it wants as psycopg gives them.
+        event.listen(self.engine, "connect", _begin_session)
 
     def fetch(self, read: Read) -> Any:  # noqa: ANN401  # Its columns are the statement's.
-        """The one row that the statement returns, None of no rows."""
-        statement, values = compiled(read)
+        """The one row that the statement returns, its texts as UTF-8; None of no rows."""
+        question = compiled(read)
         try:
             try:
-                return self._fetch(statement, values)
-            except _ConnectionLostError:
+                return self._fetch(question)
+            except ConnectionLostError:
                 # One that was closed while it lay in the pool (a restart, a failover) says nothing of the database
                 # as it is now, and the others there are no better.
                 self.engine.dispose()
-                return self._fetch(statement, values)
+                return self._fetch(question)
         except (psycopg.Error, PoolTimeoutError) as error:
             raise _meaning(error) from error
 
-    def _fetch(self, statement: str, values: dict[str, object]) -> Any:  # noqa: ANN401
+    def _fetch(self, question: Question) -> Any:  # noqa: ANN401
         pooled = self.engine.raw_connection()
         try:
-            connection = cast("psycopg.Connection[Any]", pooled.driver_connection)
-            try:
-                return connection.execute(statement, values).fetchone()
-            except psycopg.OperationalError as error:
-                if connection.closed:
-                    pooled.invalidate(error)
-                    raise _ConnectionLostError from error
-                raise
+            session: Session = pooled.info[SESSION]
+            return session.fetch(question)
+        except ConnectionLostError as error:
+            pooled.invalidate(error)
+            raise
         finally:
             pooled.close()
 
@@ -78,14 +80,14 @@ class Database:
         if monotonic() < self._pause_ends:
             raise psycopg.OperationalError("the last attempt to connect failed a moment ago")
         try:
-            return psycopg.connect(self._conninfo, autocommit=True, row_factory=namedtuple_row)
+            return psycopg.connect(self._conninfo, autocommit=True)
         except psycopg.OperationalError:
             self._pause_ends = monotonic() + PAUSE_SECONDS
             raise
 
 
-class _ConnectionLostError(psycopg.OperationalError):
-    """The connection broke; the server may be there."""
+def _begin_session(connection: psycopg.Connection[Any], record: ConnectionPoolEntry) -> None:
+    record.info[SESSION] = Session(connection)
 
 
 def _meaning(error: psycopg.Error | PoolTimeoutError) -> Exception:

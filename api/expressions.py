@@ -1,5 +1,7 @@
 """Parts of SQL that several statements share."""
 
+from collections import namedtuple
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -26,7 +28,7 @@ from api import tables
 
 Condition = ColumnElement[bool]
 
-# Short names keep the statements short: the driver reads each from end to end, and remembers the short ones.
+# Short names keep the statements readable where an operator meets them.
 leads = tables.leads.alias("l")
 lead_profiles = tables.lead_profiles.alias("p")
 lead_conversations = tables.lead_conversations.alias("c")
@@ -55,19 +57,30 @@ UTC_NAME = literal_column("'UTC'", Text)
 PRINTED_TIME = literal_column("""'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'""", Text)
 
 
-_DIALECT = psycopg.dialect()  # type: ignore[no-untyped-call]
+class Question(NamedTuple):
+    """A statement as the server takes it: its values in the order of their numbers, its row as a named tuple."""
+
+    text: bytes
+    names: tuple[str, ...]
+    row: Callable[[Iterable[Any]], Any]
+    values: Mapping[str, object]
+
+
+_DIALECT = psycopg.dialect(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
 
 
 @lru_cache(maxsize=1024)
-def _compiled(statement: Select[Any]) -> tuple[str, dict[str, object]]:
+def _compiled(statement: Select[Any]) -> Question:
     text = statement.compile(dialect=_DIALECT)
-    return str(text), {name: value for name, value in text.params.items() if value is not None}
+    row: Any = namedtuple("Row", [column.key for column in statement.selected_columns])  # type: ignore[misc]  # noqa: PYI024
+    values = {name: value for name, value in text.params.items() if value is not None}
+    return Question(str(text).encode(), tuple(text.positiontup or ()), row._make, values)
 
 
-def compiled(read: Read) -> tuple[str, dict[str, object]]:
-    """The statement as the driver takes it, put into words once, with all its values."""
-    text, values = _compiled(read.statement)
-    return text, {**values, **read.values}
+def compiled(read: Read) -> Question:
+    """The statement, put into words once, with all its values."""
+    question = _compiled(read.statement)
+    return question._replace(values={**question.values, **read.values})
 
 
 class _Moment(UserDefinedType[Any]):

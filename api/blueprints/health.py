@@ -31,4 +31,6 @@ def _what_is_missing(database: Database) -> str | None:
         return "The read model is not installed"
     if state.built_at is None:
         return "The read model was never built"
-    return None if state.capture_gap is None else f"Changes may have been missed: {state.capture_gap}"
+    return (
+        None if state.capture_gap is None else f"Changes may have been missed: {state.capture_gap.decode()}"
+    )

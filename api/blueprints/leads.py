@@ -58,14 +58,14 @@ def _fetch(read: Read) -> Any:  # noqa: ANN401  # Its columns are the statement'
     return row
 
 
-def _found(document: str | None) -> bytes:
+def _found(document: bytes | None) -> bytes:
     if document is None:
         raise LeadNotFoundError
-    return document.encode()
+    return document
 
 
-def _list(rows: str | None) -> bytes:
-    return f"[{rows or ''}]".encode()
+def _list(rows: bytes | None) -> bytes:
+    return b"[%b]" % (rows or b"")
 
 
 def _statistics(row: Any) -> bytes:  # noqa: ANN401

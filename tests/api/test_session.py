@@ -24,7 +24,8 @@ def session(library: Library, make_app: MakeApp) -> Iterator[psycopg.Connection[
 def value(session: psycopg.Connection[Any], setting: str) -> str:
     row = session.execute(f"SHOW {setting}").fetchone()
     assert row is not None
-    return str(row[0])
+    text: bytes = row[0]
+    return text.decode()
 
 
 def test_settings(session: psycopg.Connection[Any]) -> None:

@@ -8,13 +8,10 @@ from typing import Any, cast
 import psycopg
 import pytest
 from flask.testing import FlaskClient
-from psycopg._queries import MAX_CACHED_STATEMENT_LENGTH
 from psycopg.pq.abc import PGconn
 
-from api.expressions import compiled
-from api.queries import list_leads
-from api.schemas import LIST_QUERY, SORTS
-from tests.api.conftest import NOW, Library, MakeApp
+from api import session
+from tests.api.conftest import Library, MakeApp
 
 # What a client sends to have something executed: a statement, or one that was prepared before.
 EXECUTED = re.compile(r"^F\t[0-9]+\t(?:Query|Execute)\b", re.MULTILINE)
@@ -86,10 +83,19 @@ def test_no_statement_for_a_bad_request(traced: Traced, library: Library) -> Non
     assert count() == 0
 
 
-@pytest.mark.parametrize("sort_by", SORTS)
-@pytest.mark.parametrize(
-    "query", ["", "lead_status=Hot", "days=7", "search=a+b", "has_email=true&platform=whatsapp"]
-)
-def test_the_driver_remembers_the_statement_of_a_usual_question(query: str, sort_by: str) -> None:
-    statement, _ = compiled(list_leads("a", LIST_QUERY.read(f"sort_by={sort_by}&{query}"), NOW))
-    assert len(statement) <= MAX_CACHED_STATEMENT_LENGTH
+def test_a_session_keeps_so_many_statements_and_answers_any(
+    library: Library, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "KEPT_STATEMENTS", 3)
+    app = make_app(library.database, threads=1)
+    client = app.test_client()
+    paths = ["", "/stats", "?lead_status=Hot", "?days=7", "?sort_by=name", f"/{library.phone}"]
+    first, second = (
+        [client.get(f"{library.base}{path}").get_json()["data"] for path in paths] for _ in range(2)
+    )
+    assert first == second
+    pooled = app.extensions["leads_database"].engine.raw_connection()
+    connection = cast("psycopg.Connection[Any]", pooled.driver_connection)
+    kept = connection.execute("SELECT count(*) FROM pg_prepared_statements", prepare=False).fetchone()
+    pooled.close()
+    assert kept == (3,)

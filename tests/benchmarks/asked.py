@@ -1,6 +1,6 @@
 """What the API asks the database, taken from it and run as a bare prepared statement in a session like its own."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,43 +11,33 @@ from psycopg.rows import tuple_row
 
 from api import queries
 from api.config import Config
+from api.db import SESSION
 from api.db import Database as ApiDatabase
-from api.expressions import Read, compiled
+from api.expressions import Question, compiled
 from api.schemas import LIST_QUERY, MESSAGES_QUERY
+from api.session import Session
 from tests.benchmarks.core import milliseconds
 from tests.benchmarks.setting import Database
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A statement with its values."""
-
-    text: str
-    values: Mapping[str, Any]
-
-
-def listed(user_id: str, query_string: str, now: datetime | None = None) -> Asked:
+def listed(user_id: str, query_string: str, now: datetime | None = None) -> Question:
     """A page of a list."""
-    return _asked(queries.list_leads(user_id, LIST_QUERY.read(query_string), now or datetime.now(UTC)))
+    return compiled(queries.list_leads(user_id, LIST_QUERY.read(query_string), now or datetime.now(UTC)))
 
 
-def single(user_id: str, customer_phone: str) -> Asked:
+def single(user_id: str, customer_phone: str) -> Question:
     """One lead."""
-    return _asked(queries.single_lead(user_id, customer_phone))
+    return compiled(queries.single_lead(user_id, customer_phone))
 
 
-def messages(user_id: str, customer_phone: str, query_string: str = "") -> Asked:
+def messages(user_id: str, customer_phone: str, query_string: str = "") -> Question:
     """A page of messages."""
-    return _asked(queries.messages_of_lead(user_id, customer_phone, MESSAGES_QUERY.read(query_string)))
+    return compiled(queries.messages_of_lead(user_id, customer_phone, MESSAGES_QUERY.read(query_string)))
 
 
-def statistics(user_id: str, now: datetime | None = None) -> Asked:
+def statistics(user_id: str, now: datetime | None = None) -> Question:
     """The statistics."""
-    return _asked(queries.lead_statistics(user_id, now or datetime.now(UTC)))
-
-
-def _asked(read: Read) -> Asked:
-    return Asked(*compiled(read))
+    return compiled(queries.lead_statistics(user_id, now or datetime.now(UTC)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,17 +45,18 @@ class Reader:
     """A session with the settings of the API's."""
 
     connection: psycopg.Connection[Any]
+    session: Session
 
-    def fetch(self, asked: Asked) -> Any:  # noqa: ANN401  # Its columns are the statement's.
+    def fetch(self, asked: Question) -> Any:  # noqa: ANN401  # Its columns are the statement's.
         """The one row."""
-        return self.connection.execute(asked.text.encode(), asked.values, prepare=True).fetchone()
+        return self.session.fetch(asked)
 
     def rows(self, text: str, *values: object) -> list[Any]:
-        """All rows of a hand-written statement."""
+        """All rows of a hand-written statement; its texts are bytes, as the API has them."""
         cursor = self.connection.cursor(row_factory=tuple_row)
         return cursor.execute(text.encode(), values, prepare=True).fetchall()
 
-    def milliseconds(self, asked: Asked, times: int = 1, within: float = 0.0) -> float:
+    def milliseconds(self, asked: Question, times: int = 1, within: float = 0.0) -> float:
         """How long the statement takes, in the median of some times."""
         return milliseconds(lambda: self.fetch(asked), times, within)
 
@@ -76,7 +67,7 @@ def reader(database: Database) -> Iterator[Reader]:
     engine = ApiDatabase(Config(database.url)).engine
     pooled = engine.raw_connection()
     try:
-        yield Reader(cast("psycopg.Connection[Any]", pooled.driver_connection))
+        yield Reader(cast("psycopg.Connection[Any]", pooled.driver_connection), pooled.info[SESSION])
     finally:
         pooled.close()
         engine.dispose()

@@ -5,6 +5,7 @@ object and plain routes, all of them behind the same limiter and with the same h
 without any of that. Both run as the API runs.
 """
 
+import gc
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -140,8 +141,16 @@ def main() -> None:
     ).serve()
 
 
-limited = partial(application, "limited")
-bare = partial(application, "bare")
+def served(kind: str) -> Flask:
+    """The application as a worker of the API has it."""
+    app = application(kind)
+    gc.collect()
+    gc.freeze()
+    return app
+
+
+limited = partial(served, "limited")
+bare = partial(served, "bare")
 
 
 if __name__ == "__main__":

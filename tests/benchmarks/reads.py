@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from api.expressions import Question
 from tests.benchmarks import asked, load, plain, servers, sizes
 from tests.benchmarks.core import Row, Sample, goal, interleave, milliseconds
 from tests.benchmarks.servers import Server
@@ -30,7 +31,7 @@ class _Page:
 
     title: str
     path: str
-    bare: str | asked.Asked
+    bare: str | Question
     values: tuple[Any, ...] = ()
 
     def read(self, reader: asked.Reader) -> object:
@@ -112,7 +113,8 @@ def _talkative(reader: asked.Reader, user_id: str) -> str:
         " ORDER BY total_messages DESC, customer_phone LIMIT 1",
         user_id,
     )
-    return str(found[0][0])
+    customer_phone: bytes = found[0][0]
+    return customer_phone.decode()
 
 
 def _latency(
@@ -236,7 +238,7 @@ def _compare(title: str, ours: Any, live: list[Any]) -> None:  # noqa: ANN401  #
     if title == "statistics":
         same = [getattr(ours, name) for name in ours._fields[2:]] == list(live[0])
     else:
-        phones = [lead["customer_phone"] for lead in orjson.loads(f"[{ours.page}]")]
+        phones = [lead["customer_phone"] for lead in orjson.loads(b"[%b]" % ours.page)]
         same = ours.total == live[0][0] and phones == [row[1] for row in live]
     if not same:
         raise AssertionError(f"The live aggregation and the read model differ: {title}: {ours} {live[:1]}")

@@ -51,4 +51,5 @@ def _ordinary(reader: asked.Reader, user_id: str) -> str:
         " ORDER BY customer_phone LIMIT 1",
         user_id,
     )
-    return str(found[0][0])
+    customer_phone: bytes = found[0][0]
+    return customer_phone.decode()

@@ -57,7 +57,8 @@ def _words(reader: asked.Reader, user_id: str) -> list[tuple[str, int]]:
         user_id,
         _MOST,
     )
-    counted = [(str(word), int(reader.rows(_BARE, user_id, word)[0][0])) for word, _ in beginnings]
+    words = [word.decode() for word, _ in beginnings]
+    counted = [(word, int(reader.rows(_BARE, user_id, word)[0][0])) for word in words]
     fitting = sorted((pair for pair in counted if pair[1] <= _MOST), key=lambda pair: -pair[1])
     return [fitting[0], fitting[-1], ("xqzxqz", 0)]
 

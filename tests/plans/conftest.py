@@ -1,6 +1,5 @@
 """A read model with 50,000 leads in one tenant and a few in another, and the plans of what the API asks of it."""
 
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -24,7 +23,6 @@ TODAY = date(2026, 3, 29)
 NOW = datetime(2026, 3, 29, 13, 30, tzinfo=UTC)
 
 _TYPES = {str: "text", bool: "boolean", int: "bigint", datetime: "timestamptz", date: "date", list: "text[]"}
-_VALUE = re.compile(r"%\((\w+)\)s")
 
 
 @dataclass(frozen=True)
@@ -88,13 +86,12 @@ def explain(crowd: Crowd) -> Iterator[Explain]:
     session = cast("psycopg.Connection[Any]", pooled.driver_connection)
 
     def run(read: Read) -> Plan:
-        statement, values = compiled(read)
-        names = list(dict.fromkeys(_VALUE.findall(statement)))
-        numbered = _VALUE.sub(lambda match: f"${names.index(match[1]) + 1}", statement).replace("%%", "%")
-        types = ", ".join(_TYPES[type(values[name])] for name in names)
-        session.execute(f"PREPARE asked ({types}) AS {numbered}".encode(), prepare=False)
+        question = compiled(read)
+        values = [question.values[name] for name in question.names]
+        types = ", ".join(_TYPES[type(value)] for value in values)
+        session.execute(b"PREPARE asked (%b) AS %b" % (types.encode(), question.text), prepare=False)
         try:
-            given = sql.SQL(", ").join(sql.Literal(values[name]) for name in names)
+            given = sql.SQL(", ").join(sql.Literal(value) for value in values)
             query = sql.SQL("EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) EXECUTE asked ({})").format(given)
             row = session.execute(query, prepare=False).fetchone()
         finally:
