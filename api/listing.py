@@ -2,7 +2,9 @@
 
 Whatever the size of a tenant, one plan has to be right, for it is made once and kept. So a page is read in the
 order of an index; where that could mean to read much before the page begins, the days that it lies in are picked
-first, or, where few leads match, these are collected and ordered. Counts decide it, inside the statement.
+first, or, where few leads match, these are collected and ordered. That few match, only the counts inside the
+statement can tell: it then says so instead of giving the page, and another statement gives the whole answer. (One
+for both ways would open at each request all the tables and indexes of the way that is not taken: half of its time.)
 """
 
 import re
@@ -131,6 +133,8 @@ class Shape:
     # The same of a search that is a phone; None where it is not.
     digits: bool | None
     phone: bool
+    # Whether few leads among many are known to match.
+    few: bool = False
 
     @classmethod
     def of(cls, parameters: ListParameters, now: datetime) -> tuple[Self, dict[str, object]]:
@@ -215,15 +219,16 @@ class _Cut(NamedTuple):
 
 
 class _Parts(NamedTuple):
-    """The total, and the pieces of text that make the page."""
+    """The total, the pieces of text that make the page, and whether that is to be asked otherwise: few leads match."""
 
     total: ColumnElement[int]
     pieces: list[ColumnElement[Any]]
+    few: ColumnElement[bool] = false()
 
 
 @lru_cache(maxsize=512)
 def list_statement(shape: Shape) -> Select[Any]:
-    """As_of, dead_letters, total, and the page as one text."""
+    """As_of, dead_letters, total, the page as one text, and few: whether it is to be asked with `few` instead."""
     if shape.phone:
         parts = _by_phone(shape)
     elif shape.words:
@@ -231,7 +236,7 @@ def list_statement(shape: Shape) -> Select[Any]:
     else:
         parts = _by_order(shape)
     page = parts.pieces[0] if len(parts.pieces) == 1 else func.concat_ws(COMMA, *parts.pieces)
-    return select(*header(), parts.total.label("total"), page.label("page"))
+    return select(*header(), parts.total.label("total"), page.label("page"), parts.few.label("few"))
 
 
 # Ways to a page
@@ -265,32 +270,30 @@ def _by_search(shape: Shape) -> _Parts:
 
 
 def _by_order(shape: Shape) -> _Parts:
-    """The page in the order of its index; where it may lie far, by a way that does not read all before it."""
+    """The page in the order of its index; where it lies far or few leads match, by a way that reads no others."""
     counts = _counts(shape)
     total = select(counts.c.total).scalar_subquery()
     if not (shape.offset or shape.filtered):
         return _Parts(total, _in_order(shape, _cut(shape)))
     by_time = shape.sort_by == "last_message_at"
-    far = shape.far and by_time
-    few_of_many = and_(
-        counts.c.total < literal_column(str(FEW_MATCHES), Integer),
-        counts.c.everything > literal_column(str(MANY_LEADS), Integer),
-    )
-    otherwise = true() if far else few_of_many if shape.filtered else false()
+    by_counts = shape.few or (shape.far and by_time)
+    few: ColumnElement[bool] = false()
+    if shape.filtered and not by_counts:
+        few = and_(
+            counts.c.total < literal_column(str(FEW_MATCHES), Integer),
+            counts.c.everything > literal_column(str(MANY_LEADS), Integer),
+        )
     inside = counts.c.total > OFFSET if shape.offset else true()
     choice = select(
-        case((and_(inside, not_(otherwise)), LIMIT), else_=NONE).label("in_order"),
-        case((and_(inside, otherwise), LIMIT), else_=NONE).label("otherwise"),
-        *([case((inside, OFFSET), else_=NONE).label("skipped")] if shape.offset else []),
+        case((and_(inside, not_(few)), LIMIT), else_=NONE).label("limit"),
+        few.label("few"),
+        *([case((inside, OFFSET), else_=NONE).label("offset")] if shape.offset else []),
     ).cte("choice")
     chosen = {column.key: select(column).scalar_subquery() for column in choice.c}
-    pieces: list[ColumnElement[Any]] = []
-    if not far:
-        pieces += _in_order(shape, _Cut(chosen["in_order"], chosen.get("skipped")))
-    if far or shape.filtered:
-        cut = _Cut(chosen["otherwise"], chosen.get("skipped"))
-        pieces += _by_time(shape, cut) if by_time else [_collected(shape, cut)]
-    return _Parts(total, pieces)
+    cut = _Cut(chosen["limit"], chosen.get("offset"))
+    if not by_counts:
+        return _Parts(total, _in_order(shape, cut), chosen["few"])
+    return _Parts(total, _by_time(shape, cut) if by_time else [_collected(shape, cut)])
 
 
 def _in_order(shape: Shape, cut: _Cut) -> list[ColumnElement[Any]]:

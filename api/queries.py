@@ -1,9 +1,10 @@
 """What the API asks the database: pure functions of the tenant, the checked parameters and the moment.
 
-Each answer is one statement that returns one row, so that its rows, its total, the existence of the lead and
-the freshness come from one snapshot. A statement is built once for each shape of question and kept.
+Each answer comes from one statement that returns one row, so that its rows, its total, the existence of the lead
+and the freshness are of one snapshot. A statement is built once for each shape of question and kept.
 """
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -54,9 +55,15 @@ STATISTICS_DAYS = (7, 30)
 
 
 def list_leads(user_id: str, parameters: ListParameters, now: datetime) -> Read:
-    """A page of leads: as_of, dead_letters, total, page."""
+    """A page of leads: as_of, dead_letters, total, page, few; where few is true, few_leads has the page instead."""
     shape, values = Shape.of(parameters, now)
     return Read(list_statement(shape), {"user_id": user_id, **values})
+
+
+def few_leads(user_id: str, parameters: ListParameters, now: datetime) -> Read:
+    """The same where few leads among many match: these are collected, and the page is cut from them."""
+    shape, values = Shape.of(parameters, now)
+    return Read(list_statement(replace(shape, few=True)), {"user_id": user_id, **values})
 
 
 def lead_statistics(user_id: str, now: datetime) -> Read:

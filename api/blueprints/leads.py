@@ -21,6 +21,8 @@ def list_leads(user_id: str) -> Response:
     """List all leads with filtering, sorting and pagination."""
     parameters = _parameters(LIST_QUERY)
     row = _fetch(queries.list_leads(user_id, parameters, g.now))
+    if row.few:
+        row = _fetch(queries.few_leads(user_id, parameters, g.now))
     return success(_list(row.page), parameters.page.pagination(row.total))
 
 
