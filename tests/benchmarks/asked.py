@@ -40,6 +40,9 @@ def statistics(user_id: str, now: datetime | None = None) -> Question:
     return compiled(queries.lead_statistics(user_id, now or datetime.now(UTC)))
 
 
+_BASELINE_MS = 300_000
+
+
 @dataclass(frozen=True, slots=True)
 class Reader:
     """A session with the settings of the API's."""
@@ -64,7 +67,8 @@ class Reader:
 @contextmanager
 def reader(database: Database) -> Iterator[Reader]:
     """A session as the API has it; a hand-written statement runs under the same settings."""
-    engine = ApiDatabase(Config(database.url)).engine
+    # A baseline may take longer than an answer of the API ever may.
+    engine = ApiDatabase(Config(database.url, statement_timeout_ms=_BASELINE_MS)).engine
     pooled = engine.raw_connection()
     try:
         yield Reader(cast("psycopg.Connection[Any]", pooled.driver_connection), pooled.info[SESSION])
