@@ -4,6 +4,9 @@
 -- Filled in for each table from projector/source.py: {function}, {kind} of change, {queue_key} (the column that is
 -- queued), {primary_key}, and the columns that the projection reads, {old_columns} and {new_columns} of a row,
 -- {o_columns} and {n_columns} of the transition tables. Rules as for messages.
+--
+-- A key that an update leaves as it is stands once in its row of the queue: an agent's is spread to all its
+-- conversations, for each time that it stands there.
 CREATE OR REPLACE FUNCTION projector.{function}()
 RETURNS trigger
 LANGUAGE plpgsql
@@ -14,10 +17,38 @@ DECLARE
     changed_rows bigint;
     pieces bigint;
 BEGIN
-    IF TG_OP = 'TRUNCATE' THEN
+    IF TG_OP = 'INSERT' AND TG_LEVEL = 'STATEMENT' THEN
+        PERFORM FROM new_rows OFFSET 4;
+        IF NOT FOUND THEN
+            INSERT INTO projector.changes (shard, kind, keys)
+            SELECT projector.shard_of(n.{queue_key}::text), {kind}, ARRAY[n.{queue_key}::text]
+            FROM new_rows AS n;
+            RETURN NULL;
+        END IF;
+        SELECT count(*) INTO changed_rows FROM new_rows;
+    ELSIF TG_OP = 'UPDATE' AND TG_LEVEL = 'STATEMENT' THEN
+        PERFORM FROM old_rows OFFSET 1;
+        IF NOT FOUND THEN
+            INSERT INTO projector.changes (shard, kind, keys)
+            SELECT
+                projector.shard_of(o.{queue_key}::text),
+                {kind},
+                CASE
+                    WHEN o.{queue_key} = n.{queue_key} THEN ARRAY[o.{queue_key}::text]
+                    ELSE ARRAY[o.{queue_key}::text, n.{queue_key}::text]
+                END
+            FROM old_rows AS o
+            CROSS JOIN new_rows AS n
+            WHERE ({o_columns}) IS DISTINCT FROM ({n_columns});
+            RETURN NULL;
+        END IF;
+        SELECT count(*) INTO changed_rows FROM old_rows;
+    ELSIF TG_OP = 'DELETE' AND TG_LEVEL = 'STATEMENT' THEN
+        SELECT count(*) INTO changed_rows FROM old_rows;
+    ELSIF TG_OP = 'TRUNCATE' THEN
         PERFORM projector.queue_keys('truncate', ARRAY[TG_TABLE_NAME::text]);
         RETURN NULL;
-    ELSIF TG_LEVEL = 'ROW' THEN
+    ELSE
         IF TG_OP = 'INSERT' THEN
             PERFORM projector.queue_keys({kind}, ARRAY[NEW.{queue_key}::text]);
         ELSIF TG_OP = 'DELETE' THEN
@@ -26,10 +57,6 @@ BEGIN
             PERFORM projector.queue_keys({kind}, ARRAY[OLD.{queue_key}::text, NEW.{queue_key}::text]);
         END IF;
         RETURN NULL;
-    ELSIF TG_OP = 'INSERT' THEN
-        SELECT count(*) INTO changed_rows FROM new_rows;
-    ELSE
-        SELECT count(*) INTO changed_rows FROM old_rows;
     END IF;
 
     pieces := 4 * (changed_rows / 1000 + 1);

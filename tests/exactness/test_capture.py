@@ -178,6 +178,61 @@ def test_each_change_is_queued_once(filled: Platform, role: str) -> None:
     assert [kind for kind, _ in waiting(conn)] == ["messages", "contacts", "template_sends"]
 
 
+@pytest.mark.parametrize("rows", [1, 2, 4, 5, 6])
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE messages SET text = 'edited' WHERE message_id LIKE 'few-%'",
+        (
+            "UPDATE messages SET conversation_id = CASE conversation_id WHEN 'c' THEN 'c2' ELSE 'c' END"
+            " WHERE message_id LIKE 'few-%'"
+        ),
+        "DELETE FROM messages WHERE message_id LIKE 'few-%'",
+    ],
+)
+def test_a_few_rows_and_one_more_are_queued_once_each(filled: Platform, rows: int, statement: str) -> None:
+    conn = filled.conn
+    agent = value(conn, "SELECT agent_id FROM conversations")
+    filled.insert("conversations", conversation_id="c2", agent_id=agent, customer_phone="4916")
+    refresh_now(conn)
+    messages = [f"few-{number}" for number in range(rows)]
+    conn.execute(
+        "INSERT INTO messages (message_id, conversation_id, text, timestamp)"
+        " SELECT m.id, CASE m.number & 1 WHEN 0 THEN 'c' ELSE 'c2' END, 'few', '2025-01-03'"
+        " FROM unnest(%s::text[]) WITH ORDINALITY AS m (id, number)",
+        (messages,),
+    )
+    assert _queued_messages(conn) == messages
+    refresh_now(conn)
+    assert_exact(conn)
+    conn.execute(statement.encode())
+    queued = _queued_messages(conn)
+    # One that moves may be queued for both of its conversations.
+    assert (sorted(set(queued)) if "conversation_id" in statement else queued) == messages
+    refresh_now(conn)
+    assert_exact(conn)
+
+
+def _queued_messages(conn: Connection) -> list[str]:
+    rows = conn.execute(
+        "SELECT message_id FROM projector.changes, unnest(message_ids) AS message_id ORDER BY message_id"
+    ).fetchall()
+    return [row[0] for row in rows]
+
+
+@pytest.mark.parametrize("table", ["messages", "conversations", "agents"])
+def test_a_key_that_an_update_leaves_as_it_is_is_queued_once(filled: Platform, table: str) -> None:
+    conn = filled.conn
+    changed = {
+        "messages": "text = 'edited'",
+        "conversations": "is_active = false",
+        "agents": "name = 'Renamed'",
+    }
+    conn.execute(f"UPDATE {table} SET {changed[table]}".encode())
+    [(kind, keys)] = waiting(conn)
+    assert (kind, len(keys)) == (table, 1)
+
+
 @pytest.mark.parametrize("table", PLATFORM_TABLES)
 @pytest.mark.parametrize("role", ["origin", "replica"])
 def test_an_update_that_changes_nothing_queues_nothing(filled: Platform, table: str, role: str) -> None:

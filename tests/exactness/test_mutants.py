@@ -248,6 +248,14 @@ MUTANTS = (
         ),
     ),
     Mutant(
+        "C3",
+        "an update of two rows is taken for one of one",
+        _function("capture_messages", "PERFORM FROM old_rows OFFSET 1", "PERFORM FROM old_rows OFFSET 2"),
+        lambda bench: test_capture.test_a_few_rows_and_one_more_are_queued_once_each(
+            bench.filled, 2, "UPDATE messages SET text = 'edited' WHERE message_id LIKE 'few-%'"
+        ),
+    ),
+    Mutant(
         "C4",
         "the trigger has the rights of the writer",
         _command("ALTER FUNCTION projector.capture_messages() SECURITY INVOKER"),
