@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any, LiteralString
 
@@ -60,6 +60,16 @@ def create_functions(conn: Connection) -> None:
         " ON CONFLICT DO NOTHING",
         ([table.name for table in captured_tables()], list(TRIGGERS)),
     )
+
+
+def store_uncompressed(conn: Connection) -> None:
+    """Set how the queue is stored, in a transaction of its own that gives way: without it, capture is only slower.
+
+    So where somebody holds the queue's table for longer, the next migrate sets it.
+    """
+    with suppress(psycopg.errors.LockNotAvailable), conn.transaction():
+        conn.execute("SELECT set_config('lock_timeout', %s, true)", (_LOCK_TIMEOUT,))
+        conn.execute(statement("capture", "store_uncompressed"), prepare=False)
 
 
 def find_gap(conn: Connection) -> str | None:

@@ -29,6 +29,7 @@ def migrate(conn: Connection, *, create_source: bool) -> list[str]:
     """
     notices: list[str] = []
     _give_way(conn, lambda: _install(conn, create_source=create_source))
+    capture.store_uncompressed(conn)
     notices += _try_section(
         conn,
         "search",

@@ -382,6 +382,27 @@ def test_a_second_migrate_does_not_make_writers_wait(filled: Platform, writer: C
     assert_exact(conn)
 
 
+def test_migrate_sets_how_the_queue_is_stored_once_no_writer_is_under_way(
+    filled: Platform, writer: Connection
+) -> None:
+    conn = filled.conn
+    stored = (
+        "SELECT array_agg(attstorage::text) FROM pg_attribute"
+        " WHERE attrelid = 'projector.changes'::regclass AND attname IN ('keys', 'message_ids')"
+    )
+    assert value(conn, stored) == ["e", "e"]
+    conn.execute(
+        "ALTER TABLE projector.changes ALTER keys SET STORAGE EXTENDED, ALTER message_ids SET STORAGE EXTENDED"
+    )
+    with writer.transaction():
+        _insert(writer, "m1")
+        migrate(conn, create_source=False)
+        assert value(conn, stored) == ["x", "x"]
+    migrate(conn, create_source=False)
+    assert value(conn, stored) == ["e", "e"]
+    assert capture.find_gap(conn) is None
+
+
 def test_vacuum_gives_back_no_pages_of_the_queue_while_writers_wait(platform: Platform) -> None:
     assert "vacuum_truncate=false" in value(
         platform.conn, "SELECT reloptions FROM pg_class WHERE oid = 'projector.changes'::regclass"
