@@ -4,7 +4,8 @@ Every step is a later statement than the one that took the changes and the one t
 COMMITTED each reads what was committed before it.
 """
 
-from collections.abc import Callable, Collection, Iterator
+import re
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import LiteralString
@@ -41,6 +42,18 @@ class Written:
     messages: int
 
 
+STAGE = re.findall(
+    r"^CREATE TEMPORARY TABLE IF NOT EXISTS (\w+)", "".join(steps("session").values()), re.MULTILINE
+)
+"""The tables of the stage."""
+
+ROOM = 128 * 1024
+"""Bytes from which on a table of the stage is truncated before a batch, which may be of a single lead."""
+
+# A chunk of some hundred leads fills most tables with more than that, and does not feel what is left in them.
+_ROOM_OF_CHUNKS = 2 * 1024 * 1024
+
+
 def compose_statement(**tables: sql.Identifier) -> sql.Composed:
     """The definition of a lead row over these tables: leads, profiles, conversations, last_messages."""
     return sql.SQL(statement("compose", "compose_leads")).format(**tables)
@@ -66,18 +79,21 @@ def prepare_session(conn: Connection) -> None:
 
 
 def clear_stage(conn: Connection) -> None:
-    """Empty the stage, first thing in a transaction that fills it."""
-    row = conn.execute(statement("stage", "find_crowded")).fetchone()
-    empty_stage(conn, crowded=row is not None and row[0])
+    """Empty the stage, first thing in a transaction that fills it with a chunk."""
+    found = conn.execute(statement("stage", "find_crowded"), {"stage": STAGE, "room": _ROOM_OF_CHUNKS})
+    empty_stage(conn, [row[0] for row in found.fetchall()])
 
 
-def empty_stage(conn: Connection, *, crowded: bool) -> None:
-    """Delete the rows of the stage; after a large batch truncate it instead.
+def empty_stage(conn: Connection, crowded: Sequence[str]) -> None:
+    """Delete the rows of the stage, and truncate what is crowded.
 
     Nothing vacuums a temporary table: what was deleted is scanned by every batch that follows, and taken for rows by
-    the planner.
+    the planner. But a truncation writes WAL, for the catalog: only the tables are truncated that need it.
     """
-    conn.execute(statement("stage", "truncate_stage" if crowded else "clear_stage"))
+    if crowded:
+        tables = sql.SQL(", ").join(sql.Identifier("pg_temp", name) for name in crowded)
+        conn.execute(sql.SQL("TRUNCATE {}").format(tables), prepare=False)
+    conn.execute(statement("stage", "clear_stage"))
 
 
 def together(conn: Connection, pause: Pause) -> AbstractContextManager[object]:

@@ -33,6 +33,8 @@ _SETTINGS = {
     "lock_timeout": "0",
     "statement_timeout": "0",
     "default_transaction_isolation": "read committed",
+    # The stage of a chunk of leads, with what was deleted of it, stays in memory. It is allocated as it is used.
+    "temp_buffers": "32MB",
 }
 
 

@@ -209,7 +209,7 @@ class _Opened:
     gap: str | None
     is_waiting: bool
     is_held: bool
-    is_crowded: bool
+    crowded: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +227,9 @@ def _open_batch(conn: Connection, shards: Sequence[int], *, wait: bool) -> _Open
     wanted = {"shard_class": locks.SHARD, "shards": list(shards)}
     if wait:
         conn.execute(statement("take", "wait_for_shards"), wanted)
-    row = conn.execute(statement("take", "open_batch"), wanted).fetchone()
+    row = conn.execute(
+        statement("take", "open_batch"), {**wanted, "stage": batch.STAGE, "room": batch.ROOM}
+    ).fetchone()
     if row is None:
         raise AssertionError
     opened = _Opened(*row)
@@ -238,7 +240,7 @@ def _open_batch(conn: Connection, shards: Sequence[int], *, wait: bool) -> _Open
 
 def _take(conn: Connection, opened: _Opened, limits: dict[str, int], pause: batch.Pause) -> _Taken:
     with batch.together(conn, pause):
-        batch.empty_stage(conn, crowded=opened.is_crowded)
+        batch.empty_stage(conn, opened.crowded)
         taken = conn.execute(statement("take", "take_changes"), {"shards": opened.owned, **limits})
     row = taken.fetchone()
     if row is None:

@@ -1,12 +1,6 @@
--- Whether the stage holds so much that was deleted that scans of it cost more than a truncation: after a batch of some
--- hundreds of leads or messages.
-SELECT
-    coalesce(
-        (
-            SELECT sum(pg_relation_size(to_regclass(stage.name)))
-            FROM unnest(ARRAY[
-                'stage_messages', 'stage_message_changes', 'stale_messages', 'stage_conversations', 'stage_leads'
-            ]) AS stage (name)
-        ) > 400000,
-        false
-    ) AS crowded;
+-- The tables of the stage that hold more than some bytes, most of it of rows long deleted.
+--
+-- Parameters: stage, the names of its tables; room, how many bytes a table may have.
+SELECT stage.name
+FROM unnest(%(stage)s::text[]) AS stage (name)
+WHERE pg_relation_size(to_regclass(stage.name)) > %(room)s;

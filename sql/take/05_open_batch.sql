@@ -1,10 +1,11 @@
 -- Open a batch: own what is free of the wanted shards, and look whether capture is intact.
 --
--- Parameters: shard_class (first key of the shards' locks), shards (the wanted ones).
+-- Parameters: shard_class (first key of the shards' locks), shards (the wanted ones); stage and room, as for
+-- find_crowded.
 -- Returns: started_at, the clock before this statement's snapshot (the transaction began in an earlier message);
 -- owned, the shards that are locked now; gap, what the catalog says otherwise than when the triggers were installed,
 -- null when nothing; waiting, whether there is anything to take; held, whether freshness has to stand still, because
--- a gap is not healed yet; crowded, as find_crowded says.
+-- a gap is not healed yet; crowded, what find_crowded finds.
 -- Clock first, then the look at the catalog, then the take: so every change that was committed before started_at was
 -- captured, and is seen by the take.
 SELECT
@@ -25,12 +26,8 @@ SELECT
         FROM projector.capture_gaps AS g
         WHERE g.healed_at IS NULL
     ) AS held,
-    coalesce(
-        (
-            SELECT sum(pg_relation_size(to_regclass(stage.name)))
-            FROM unnest(ARRAY[
-                'stage_messages', 'stage_message_changes', 'stale_messages', 'stage_conversations', 'stage_leads'
-            ]) AS stage (name)
-        ) > 400000,
-        false
+    ARRAY(
+        SELECT stage.name
+        FROM unnest(%(stage)s::text[]) AS stage (name)
+        WHERE pg_relation_size(to_regclass(stage.name)) > %(room)s
     ) AS crowded;

@@ -129,7 +129,7 @@ def _recompute_before_delete(
         wanted = {"shard_class": locks.SHARD, "shards": list(shards)}
         if wait:
             conn.execute(statement("take", "wait_for_shards"), wanted)
-        conn.execute(statement("take", "open_batch"), wanted)
+        conn.execute(statement("take", "open_batch"), {**wanted, "stage": batch.STAGE, "room": batch.ROOM})
         batch.clear_stage(conn)
         staged = conn.execute(
             "INSERT INTO stage_changes SELECT change_id, shard, kind, keys, message_ids, queued_at"

@@ -234,6 +234,36 @@ def test_a_mass_change_goes_in_pieces_and_gives_way_to_single_changes(filled: Pl
 # R7: one lead's failure is one lead's.
 
 
+def test_only_the_crowded_tables_of_the_stage_are_truncated(filled: Platform) -> None:
+    conn = filled.conn
+    conversation = filled.conversation(filled.agent("one"), "200")
+    _batch(conn)
+    files = _stage_files(conn)
+    assert set(files) == set(batch.STAGE)
+    conn.execute(
+        "INSERT INTO messages (message_id, conversation_id, text)"
+        " SELECT 'crowd' || n, %s, repeat('x', 100) FROM generate_series(1, 1500) AS n",
+        (conversation,),
+    )
+    _batch(conn)
+    assert _stage_files(conn) == files
+    filled.message(conversation, "one more")
+    _batch(conn)
+    assert {name for name, file in _stage_files(conn).items() if file != files[name]} == {"stage_messages"}
+    assert value(conn, "SELECT pg_relation_size('stage_messages')") == 8192
+    assert_exact(conn)
+
+
+def _stage_files(conn: Connection) -> dict[str, int]:
+    """Which file holds the rows of each table of the stage: another one after a truncation."""
+    return dict(
+        conn.execute(
+            "SELECT relname::text, pg_relation_filenode(oid) FROM pg_class"
+            " WHERE relnamespace = pg_my_temp_schema() AND relkind = 'r'"
+        ).fetchall()
+    )
+
+
 def _poison(conn: Connection) -> None:
     conn.execute(
         "ALTER TABLE read_model.lead_messages ADD CONSTRAINT poison CHECK (text <> 'poison') NOT VALID"
