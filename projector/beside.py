@@ -47,8 +47,10 @@ SWAP_PATIENCE = 600.0
 """Seconds for which a swap waits for old snapshots and for readers that hold a table."""
 
 _SWAP_LOCK_TIMEOUT = "40ms"
+# Longer than it takes until an autovacuum that is in the way gives up; no reader of the live tables waits behind it.
+_DROP_LOCK_TIMEOUT = "3s"
 _FEW = 200
-_BUILD_MEMORY = "256MB"
+_BUILD_MEMORY = "64MB"
 _BUILDS = 3
 
 _log = structlog.get_logger("projector.beside")
@@ -66,6 +68,7 @@ def rebuild_beside(
     if dependent is not None:
         raise CannotSwapError(f"{dependent[0]} depends on the tables of the read model")
     drop_leftovers(conn)
+    _check_is_dropped(conn)
     try:
         _begin_replay(conn)
         pause("replaying")
@@ -89,12 +92,26 @@ def drop_leftovers(conn: Connection) -> None:
     """Drop what an earlier swap or an interrupted rebuild left; old tables that are still read stay for later."""
     conn.execute("DROP TABLE IF EXISTS pg_temp.contained_changes")
     for schema in (NEXT, OLD):
-        try:
-            with conn.transaction():
-                conn.execute("SELECT set_config('lock_timeout', '200ms', true)")
-                conn.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(schema)))
-        except psycopg.errors.LockNotAvailable:
+        if not _drop(conn, schema):
             _log.info("old tables are still read and stay for now", schema=schema)
+
+
+def _drop(conn: Connection, schema: str) -> bool:
+    """Drop a schema with its tables; false where another session holds one of them."""
+    try:
+        with conn.transaction():
+            conn.execute("SELECT set_config('lock_timeout', %s, true)", (_DROP_LOCK_TIMEOUT,))
+            conn.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(schema)))
+    except psycopg.errors.LockNotAvailable:
+        return False
+    return True
+
+
+def _check_is_dropped(conn: Connection) -> None:
+    """Raise CannotSwapError where the schema beside could not be dropped."""
+    row = conn.execute("SELECT to_regnamespace(%s) IS NULL", (NEXT,)).fetchone()
+    if row != (True,):
+        raise CannotSwapError(f"another session holds tables of {NEXT}, which an earlier rebuild left")
 
 
 def _begin_replay(conn: Connection) -> None:
@@ -123,6 +140,7 @@ def _build_steadily(conn: Connection, progress: Progress) -> str:
             return built
         _log.warning("a source table was truncated or rewritten meanwhile: building again")
         drop_leftovers(conn)
+        _check_is_dropped(conn)
     raise CannotSwapError("the platform keeps truncating or rewriting its tables")
 
 
@@ -247,7 +265,8 @@ def _swap(conn: Connection, built: str, pause: batch.Pause, patience: float) -> 
             if changes <= _FEW:
                 break
         pause("caught up")
-        if not _old_snapshot(conn, before):
+        # The tables that make room take the place of those that an earlier swap moved aside.
+        if not _old_snapshot(conn, before) and _drop(conn, OLD):
             written, is_swapped = _try_swap(conn, written, pause, waited)
             if is_swapped:
                 return

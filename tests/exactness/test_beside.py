@@ -6,6 +6,7 @@ import psycopg
 import pytest
 from psycopg.rows import TupleRow
 
+from projector import beside
 from projector.beside import NEXT, OLD
 from projector.migrate import migrate
 from projector.progress import QUIET
@@ -192,6 +193,45 @@ def test_a_rebuild_that_cannot_swap_in_time_is_done_in_place(filled: Platform, r
     reader.execute("ROLLBACK")
     assert_exact(conn)
     assert value(conn, "SELECT to_regnamespace(%s)", NEXT) is None
+
+
+def test_a_rebuild_goes_on_in_place_where_another_session_holds_what_an_earlier_one_left(
+    filled: Platform, reader: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conn = filled.conn
+    monkeypatch.setattr(beside, "_DROP_LOCK_TIMEOUT", "10ms")
+    conn.execute("CREATE SCHEMA read_model_next")
+    conn.execute("CREATE TABLE read_model_next.leads ()")
+    conn.execute("UPDATE read_model.leads SET document = '{}'")
+    with reader.transaction():
+        reader.execute("SELECT FROM read_model_next.leads")
+        rebuild_now(conn)
+        assert_exact(conn)
+    conn.execute("UPDATE read_model.leads SET document = '{}'")
+    rebuild_now(conn)
+    assert_exact(conn)
+    assert value(conn, "SELECT to_regnamespace(%s)", NEXT) is None
+
+
+def test_a_swap_waits_for_a_reader_of_the_tables_that_an_earlier_one_moved_aside(
+    filled: Platform, database: Database, reader: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conn = filled.conn
+    monkeypatch.setattr(beside, "_DROP_LOCK_TIMEOUT", "10ms")
+    conn.execute("CREATE SCHEMA read_model_old")
+    conn.execute("CREATE TABLE read_model_old.leads ()")
+    conn.execute("UPDATE read_model.leads SET document = '{}'")
+    reader.execute("BEGIN")
+    reader.execute("SELECT FROM read_model_old.leads")
+    with rebuilding(database, "caught up", "caught up") as rebuild_under_way:
+        rebuild_under_way.reach("caught up")
+        rebuild_under_way.go_on()
+        # It tried, gave way, and comes by again.
+        rebuild_under_way.reach("caught up")
+        reader.execute("COMMIT")
+        rebuild_under_way.finish()
+    assert_exact(conn)
+    assert value(conn, "SELECT to_regnamespace(%s)", OLD) is None
 
 
 def test_a_view_on_the_read_model_makes_the_rebuild_go_in_place(filled: Platform) -> None:
