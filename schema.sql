@@ -331,16 +331,33 @@ COMMENT ON COLUMN read_model.lead_day_stats.has_extraction IS 'As in leads.';
 COMMENT ON COLUMN read_model.lead_day_stats.has_email IS 'As in leads.';
 COMMENT ON COLUMN read_model.lead_day_stats.leads IS 'Number of leads; a row that reached 0 is deleted.';
 
-CREATE TABLE IF NOT EXISTS read_model.lead_hour_stats (
+CREATE TABLE IF NOT EXISTS read_model.lead_span_stats (
     user_id text COLLATE "C" NOT NULL,
-    hour timestamptz NOT NULL,
+    span text COLLATE "C" NOT NULL CHECK (span IN ('all', 'day', 'hour')),
+    begins timestamptz NOT NULL,
     leads integer NOT NULL,
-    CONSTRAINT lead_hour_stats_pkey PRIMARY KEY (user_id, hour)
+    with_extraction integer NOT NULL,
+    hot integer NOT NULL,
+    warm integer NOT NULL,
+    cold integer NOT NULL,
+    on_whatsapp integer NOT NULL,
+    on_instagram integer NOT NULL,
+    on_webchat integer NOT NULL,
+    -- The numbers stand in no index, so that to move them is to write one row and nothing else.
+    CONSTRAINT lead_span_stats_pkey PRIMARY KEY (user_id, span, begins)
 ) WITH (fillfactor = 70);
-COMMENT ON TABLE read_model.lead_hour_stats IS 'Leads by the UTC hour of last_message_at, whatever their facets: what the windows of the statistics and deep pages count by.';
-COMMENT ON COLUMN read_model.lead_hour_stats.user_id IS 'The tenant.';
-COMMENT ON COLUMN read_model.lead_hour_stats.hour IS 'Start of the UTC hour of last_message_at; leads without one stand in no row.';
-COMMENT ON COLUMN read_model.lead_hour_stats.leads IS 'Number of leads; a row that reached 0 is deleted.';
+COMMENT ON TABLE read_model.lead_span_stats IS 'One row a tenant and span of time: the numbers of the statistics. Windows that move with the clock are sums of whole days, whole hours and the leads of an edge; deep pages count by hours.';
+COMMENT ON COLUMN read_model.lead_span_stats.user_id IS 'The tenant.';
+COMMENT ON COLUMN read_model.lead_span_stats.span IS 'all: every lead of the tenant; day, hour: those whose last_message_at lies in this day or hour, UTC.';
+COMMENT ON COLUMN read_model.lead_span_stats.begins IS 'Start of the day or hour; -infinity for all.';
+COMMENT ON COLUMN read_model.lead_span_stats.leads IS 'Number of leads; a row that reached 0 is deleted.';
+COMMENT ON COLUMN read_model.lead_span_stats.with_extraction IS 'How many of them have has_extraction.';
+COMMENT ON COLUMN read_model.lead_span_stats.hot IS 'How many of them are Hot.';
+COMMENT ON COLUMN read_model.lead_span_stats.warm IS 'How many of them are Warm.';
+COMMENT ON COLUMN read_model.lead_span_stats.cold IS 'How many of them are Cold.';
+COMMENT ON COLUMN read_model.lead_span_stats.on_whatsapp IS 'How many of them are on whatsapp.';
+COMMENT ON COLUMN read_model.lead_span_stats.on_instagram IS 'How many of them are on instagram.';
+COMMENT ON COLUMN read_model.lead_span_stats.on_webchat IS 'How many of them are on webchat.';
 
 CREATE TABLE IF NOT EXISTS read_model.freshness (
     only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),

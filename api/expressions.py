@@ -15,6 +15,7 @@ from sqlalchemy import (
     ScalarSelect,
     Select,
     Text,
+    and_,
     bindparam,
     cast,
     func,
@@ -35,7 +36,8 @@ lead_conversations = tables.lead_conversations.alias("c")
 lead_messages = tables.lead_messages.alias("m")
 lead_stats = tables.lead_stats.alias("s")
 lead_day_stats = tables.lead_day_stats.alias("d")
-lead_hour_stats = tables.lead_hour_stats.alias("h")
+lead_span_stats = tables.lead_span_stats.alias("n")
+all_leads = tables.lead_span_stats.alias("a")
 freshness = tables.freshness.alias("f")
 tenants = tables.tenants.alias("t")
 
@@ -47,8 +49,14 @@ class Read(NamedTuple):
     values: dict[str, object]
 
 
-USER = bindparam("user_id", type_=Text)
-PHONE = bindparam("customer_phone", type_=Text)
+class _AsSent(UserDefinedType[Any]):
+    """A value whose type the driver tells the server, or the column beside it, so that no cast has to be written."""
+
+    cache_ok = True
+
+
+USER = bindparam("user_id", type_=_AsSent())
+PHONE = bindparam("customer_phone", type_=_AsSent())
 LIMIT = bindparam("limit", type_=Integer)
 OFFSET = bindparam("offset", type_=BigInteger)
 NONE = literal_column("0", Integer)
@@ -83,15 +91,9 @@ def compiled(read: Read) -> Question:
     return question._replace(values={**question.values, **read.values})
 
 
-class _Moment(UserDefinedType[Any]):
-    """A timestamptz whose type the driver tells the server, so that no cast has to be written."""
-
-    cache_ok = True
-
-
 def moment(name: str) -> BindParameter[Any]:
     """A moment given as a value."""
-    return bindparam(name, type_=_Moment())
+    return bindparam(name, type_=_AsSent())
 
 
 def between(column: ColumnElement[Any], begins: ColumnElement[Any], ends: ColumnElement[Any]) -> Condition:
@@ -105,11 +107,25 @@ def sum_of(column: ColumnElement[Any], condition: Condition | None = None) -> Co
     return func.coalesce(cast(total if condition is None else total.filter(condition), BigInteger), NONE)
 
 
+def in_span(counted: FromClause, span: str) -> Condition:
+    """The rows of lead_span_stats of the tenant that count by hour, by day, or all of its leads."""
+    return and_(counted.c.user_id == USER, counted.c.span == literal_column(f"'{span}'", Text))
+
+
+def is_of_all_leads() -> Condition:
+    """The one row of `all_leads` that the tenant has; none where it has no lead."""
+    return and_(in_span(all_leads, "all"), all_leads.c.begins == literal_column("'-infinity'"))
+
+
+def as_of() -> ScalarSelect[Any]:
+    """The moment up to which every change is contained; null before the first build."""
+    return select(freshness.c.as_of).scalar_subquery()
+
+
 def header() -> tuple[Label[Any], Label[Any]]:
     """What each answer says in its headers."""
-    as_of = select(func.min(freshness.c.as_of)).scalar_subquery()
     dead_letters = select(tenants.c.dead_letters).where(tenants.c.user_id == USER).scalar_subquery()
-    return as_of.label("as_of"), dead_letters.label("dead_letters")
+    return as_of().label("as_of"), dead_letters.label("dead_letters")
 
 
 def joined(rows: FromClause, printed: ColumnElement[Any]) -> ScalarSelect[Any]:

@@ -27,11 +27,13 @@ from sqlalchemy import (
     Select,
     SelectBase,
     Text,
+    Values,
     and_,
     any_,
     bindparam,
     case,
     cast,
+    column,
     false,
     func,
     literal_column,
@@ -40,6 +42,7 @@ from sqlalchemy import (
     select,
     true,
     union_all,
+    values,
 )
 
 from api.expressions import (
@@ -51,13 +54,16 @@ from api.expressions import (
     USER,
     UTC_NAME,
     Condition,
+    all_leads,
     between,
     document_of,
     header,
+    in_span,
+    is_of_all_leads,
     joined,
     lead_day_stats,
-    lead_hour_stats,
     lead_profiles,
+    lead_span_stats,
     lead_stats,
     leads,
     looked_up,
@@ -125,7 +131,7 @@ class Shape:
     far: bool
     facets: frozenset[str]
     platforms: tuple[str, ...]
-    # Whether time is counted by days, which know the facets, or by hours, which do not.
+    # Whether time is counted by the days that know the facets, or by days and hours that do not.
     by_day: bool
     bounded: bool
     # For each word of a search, whether the index knows it.
@@ -153,8 +159,10 @@ class Shape:
         if bounded:
             window = window_of(DAY if by_day else HOUR, *_bounds(parameters, now))
             values |= window._asdict()
+            days = window_of(DAY, window.first, window.end)
+            values |= {"first_day": days.first, "end_day": days.end}
             if by_day:
-                values |= {"first": window.first.date(), "end": window.end.date()}
+                values |= {"first_day": days.first.date(), "end_day": days.end.date()}
         if page.offset:
             values["offset"] = page.offset
         if parameters.customer_phone is not None:
@@ -271,10 +279,10 @@ def _by_search(shape: Shape) -> _Parts:
 
 def _by_order(shape: Shape) -> _Parts:
     """The page in the order of its index; where it lies far or few leads match, by a way that reads no others."""
+    if not (shape.offset or shape.filtered):
+        return _Parts(_everything(), _in_order(shape, _cut(shape)))
     counts = _counts(shape)
     total = select(counts.c.total).scalar_subquery()
-    if not (shape.offset or shape.filtered):
-        return _Parts(total, _in_order(shape, _cut(shape)))
     by_time = shape.sort_by == "last_message_at"
     by_counts = shape.few or (shape.far and by_time)
     few: ColumnElement[bool] = false()
@@ -364,8 +372,12 @@ def _collected(shape: Shape, cut: _Cut) -> ColumnElement[Any]:
 def _in_slice(shape: Shape, slices: FromClause) -> FromClause:
     """The matching leads of the stretch at hand."""
     in_time = between(leads.c.last_message_at, slices.c.begins, slices.c.ends)
+    # No stretch reaches beyond the bounds, so that these need not be asked for.
+    rows = select(leads.c.customer_phone, leads.c.last_message_at).where(
+        leads.c.user_id == USER, *_facets(shape, leads.c), in_time
+    )
     # An offset keeps it the inner side of a loop over the stretches.
-    return _keys(shape, leads).where(in_time).correlate(slices).offset(NONE).lateral("in_slice")
+    return rows.correlate(slices).offset(NONE).lateral("in_slice")
 
 
 def _page_of(shape: Shape, matches: CTE, cut: _Cut) -> ColumnElement[Any]:
@@ -399,56 +411,82 @@ def _cut(shape: Shape) -> _Cut:
 
 
 def _counts(shape: Shape) -> CTE:
-    """How many leads match (total), and how many the tenant has (everything): sums over counted rows."""
-    facets = _facets(shape, lead_stats.c)
-    total = sum_of(lead_stats.c.leads, and_(*facets) if facets else None)
+    """How many leads match (total), and how many the tenant has (everything)."""
+    everything = _everything()
     if shape.bounded:
-        total = select(sum_of(_slices(shape).c.matches)).scalar_subquery()
-    everything = sum_of(lead_stats.c.leads)
-    columns = (total.label("total"), everything.label("everything"))
-    return select(*columns).where(lead_stats.c.user_id == USER).cte("counts")
+        total: ColumnElement[int] = select(sum_of(_slices(shape).c.matches)).scalar_subquery()
+    elif shape.by_day:
+        combinations = lead_stats.c
+        matching = (combinations.user_id == USER, *_facets(shape, combinations))
+        total = select(sum_of(combinations.leads)).where(*matching).scalar_subquery()
+    else:
+        total = everything
+    return select(total.label("total"), everything.label("everything")).cte("counts")
+
+
+def _everything() -> ColumnElement[int]:
+    """How many leads the tenant has."""
+    return func.coalesce(select(all_leads.c.leads).where(is_of_all_leads()).scalar_subquery(), NONE)
 
 
 @lru_cache(maxsize=512)
 def _slices(shape: Shape) -> CTE:
     """Stretches of time with the leads that match in them: whole units as counted, edges by the index."""
-    whole, unit = _by_day(shape) if shape.by_day else _by_hour()
     if not shape.bounded:
-        return whole.cte("slices")
-    in_window = between(unit, moment("first"), moment("end"))
-    edges = [(moment(f"{edge}_begins"), moment(f"{edge}_ends")) for edge in ("head", "tail")]
-    counted = (select(begins, ends, _count_between(shape, begins, ends)) for begins, ends in edges)
-    return union_all(whole.where(in_window), *counted).cte("slices")
+        return (_by_day(shape) if shape.by_day else _by_span("hour")).cte("slices")
+    if shape.by_day:
+        whole = [_by_day(shape)]
+    elif shape.far:
+        # The page is looked for in slices: the shorter these are, the fewer leads are read before it.
+        whole = [_by_span("hour", ("first", "end"))]
+    else:
+        whole = [
+            _by_span("day", ("first_day", "end_day")),
+            _by_span("hour", ("first", "first_day"), ("end_day", "end")),
+        ]
+    return union_all(*whole, _edges(shape, ("begins", "first"), ("end", "ends"))).cte("slices")
 
 
-def _by_day(shape: Shape) -> tuple[Select[Any], ColumnElement[Any]]:
+def _by_day(shape: Shape) -> Select[Any]:
+    """The days in which leads of the facets were last active: all of them, or those within the bounds."""
     day = lead_day_stats.c.day
     next_day = day + literal_column("1", Integer)
-    days = (
+    in_window = [between(day, moment("first_day"), moment("end_day"))] if shape.bounded else []
+    return (
         select(
             func.timezone(UTC_NAME, cast(day, DateTime)).label("begins"),
             func.timezone(UTC_NAME, cast(next_day, DateTime)).label("ends"),
             func.sum(lead_day_stats.c.leads).label("matches"),
         )
-        .where(lead_day_stats.c.user_id == USER, *_facets(shape, lead_day_stats.c))
+        .where(lead_day_stats.c.user_id == USER, *_facets(shape, lead_day_stats.c), *in_window)
         .group_by(day)
     )
-    return days, day
 
 
-def _by_hour() -> tuple[Select[Any], ColumnElement[Any]]:
-    hour = lead_hour_stats.c.hour
-    next_hour = hour + literal_column("interval '1 hour'", Interval)
-    hours = select(hour.label("begins"), next_hour.label("ends"), lead_hour_stats.c.leads.label("matches"))
-    return hours.where(lead_hour_stats.c.user_id == USER), hour
+def _by_span(span: str, *stretches: tuple[str, str]) -> Select[Any]:
+    """The days or hours in which leads were last active: all of them, or those within some stretches."""
+    begins = lead_span_stats.c.begins
+    ends = begins + literal_column(f"interval '1 {span}'", Interval)
+    spans = select(begins.label("begins"), ends.label("ends"), lead_span_stats.c.leads.label("matches"))
+    spans = spans.where(in_span(lead_span_stats, span))
+    if not stretches:
+        return spans
+    within = _moments(*stretches)
+    return spans.join_from(within, lead_span_stats, between(begins, within.c.begins, within.c.ends))
 
 
-def _count_between(shape: Shape, begins: ColumnElement[Any], ends: ColumnElement[Any]) -> ScalarSelect[int]:
-    """Matching leads of an edge, counted in the index."""
-    conditions = [between(leads.c.last_message_at, begins, ends), *_facets(shape, leads.c)]
-    return (
-        select(func.count()).select_from(leads).where(leads.c.user_id == USER, *conditions).scalar_subquery()
-    )
+def _edges(shape: Shape, *stretches: tuple[str, str]) -> Select[Any]:
+    """Stretches with the matching leads in them, counted in the index."""
+    edge = _moments(*stretches)
+    conditions = [between(leads.c.last_message_at, edge.c.begins, edge.c.ends), *_facets(shape, leads.c)]
+    counted = select(func.count()).select_from(leads).where(leads.c.user_id == USER, *conditions)
+    return select(edge.c.begins, edge.c.ends, counted.correlate(edge).scalar_subquery().label("matches"))
+
+
+def _moments(*stretches: tuple[str, str]) -> Values:
+    """Begins and ends of stretches that are given as values."""
+    rows = [(moment(begins), moment(ends)) for begins, ends in stretches]
+    return values(column("begins"), column("ends"), name="w").data(rows)
 
 
 def _count(rows: FromClause) -> ScalarSelect[int]:
@@ -501,7 +539,7 @@ def _on_platforms(shape: Shape, columns: Any) -> list[Condition]:  # noqa: ANN40
 
 
 def _in_time(shape: Shape) -> list[Condition]:
-    bounds = (moment("head_begins"), moment("tail_ends"))
+    bounds = (moment("begins"), moment("ends"))
     return [between(leads.c.last_message_at, *bounds)] if shape.bounded else []
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import (
     ARRAY,
     ColumnElement,
+    ScalarSelect,
     Select,
     Text,
     and_,
@@ -21,7 +22,6 @@ from sqlalchemy import (
     cast,
     func,
     select,
-    true,
 )
 
 from api.expressions import (
@@ -32,15 +32,17 @@ from api.expressions import (
     PRINTED_TIME,
     USER,
     Read,
+    all_leads,
+    as_of,
     between,
-    freshness,
     header,
+    in_span,
+    is_of_all_leads,
     joined,
     lead_conversations,
-    lead_hour_stats,
     lead_messages,
     lead_profiles,
-    lead_stats,
+    lead_span_stats,
     leads,
     moment,
     sum_of,
@@ -49,7 +51,7 @@ from api.listing import Shape, list_statement
 from api.schemas import ListParameters, MessageParameters
 from api.tables import projection
 from api.values import after
-from api.windows import HOUR, window_of
+from api.windows import DAY, HOUR, window_of
 
 STATISTICS_DAYS = (7, 30)
 
@@ -70,8 +72,10 @@ def lead_statistics(user_id: str, now: datetime) -> Read:
     """The counts of a tenant: as_of, dead_letters, and one column a number."""
     values: dict[str, object] = {"user_id": user_id}
     for days in STATISTICS_DAYS:
-        window = window_of(HOUR, now - timedelta(days=days))
-        values |= {f"begins_{days}": window.head_begins, f"first_{days}": window.first}
+        begins = now - timedelta(days=days)
+        first_hour = window_of(HOUR, begins).first
+        first_day = window_of(DAY, first_hour).first
+        values |= {f"begins_{days}": begins, f"first_hour_{days}": first_hour, f"first_day_{days}": first_day}
     return Read(_statistics_statement(), values)
 
 
@@ -105,7 +109,7 @@ def state_of_projection() -> Read:
 
 def oldest_freshness() -> Read:
     """The moment up to which every change is contained: as_of."""
-    return Read(select(func.min(freshness.c.as_of).label("as_of")), {})
+    return Read(select(as_of().label("as_of")), {})
 
 
 @lru_cache(maxsize=1)
@@ -120,48 +124,51 @@ def _single_statement() -> Select[Any]:
 
 @lru_cache(maxsize=1)
 def _statistics_statement() -> Select[Any]:
-    """Sums over counted rows; of each window, only the hour that it begins in is counted lead by lead."""
-    stats = lead_stats.c
+    """The row of all leads; of each window its whole days, the hours of its first day, the leads of its first hour."""
+    counted, spans = all_leads.c, lead_span_stats.c
     numbers = {
-        "total_leads": None,
-        "leads_with_extraction": stats.has_extraction,
-        "hot_leads": stats.lead_status == "Hot",
-        "warm_leads": stats.lead_status == "Warm",
-        "cold_leads": stats.lead_status == "Cold",
-        "whatsapp": stats.on_whatsapp,
-        "instagram": stats.on_instagram,
-        "webchat": stats.on_webchat,
+        "total_leads": counted.leads,
+        "leads_with_extraction": counted.with_extraction,
+        "hot_leads": counted.hot,
+        "warm_leads": counted.warm,
+        "cold_leads": counted.cold,
+        "whatsapp": counted.on_whatsapp,
+        "instagram": counted.on_instagram,
+        "webchat": counted.on_webchat,
     }
-    now = (
-        select(*(sum_of(stats.leads, condition).label(name) for name, condition in numbers.items()))
-        .where(stats.user_id == USER)
-        .subquery("now")
-    )
-    hour, counted = lead_hour_stats.c.hour, lead_hour_stats.c.leads
-    by_hour = (
+    # The days of the longest window are read once, for all windows.
+    longest = max(STATISTICS_DAYS)
+    by_day = (
         select(
             *(
-                sum_of(counted, hour >= moment(f"first_{days}")).label(f"hours_{days}")
+                sum_of(
+                    spans.leads, None if days == longest else spans.begins >= moment(f"first_day_{days}")
+                ).label(f"days_{days}")
                 for days in STATISTICS_DAYS
             )
         )
-        .where(lead_hour_stats.c.user_id == USER, hour >= moment(f"first_{max(STATISTICS_DAYS)}"))
-        .subquery("by_hour")
+        .where(in_span(lead_span_stats, "day"), spans.begins >= moment(f"first_day_{longest}"))
+        .subquery("by_day")
     )
-    heads = {
-        days: select(func.count())
-        .select_from(leads)
-        .where(
-            leads.c.user_id == USER,
-            between(leads.c.last_message_at, moment(f"begins_{days}"), moment(f"first_{days}")),
-        )
-        .scalar_subquery()
-        for days in STATISTICS_DAYS
-    }
     windows = (
-        (by_hour.c[f"hours_{days}"] + head).label(f"leads_last_{days}_days") for days, head in heads.items()
+        (by_day.c[f"days_{days}"] + _first_hours(days) + _first_leads(days)).label(f"leads_last_{days}_days")
+        for days in STATISTICS_DAYS
     )
-    return select(*header(), *now.c, *windows).select_from(now).join(by_hour, true())
+    now = (func.coalesce(number, NONE).label(name) for name, number in numbers.items())
+    return select(*header(), *now, *windows).select_from(by_day).outerjoin(all_leads, is_of_all_leads())
+
+
+def _first_hours(days: int) -> ScalarSelect[int]:
+    """The leads of the whole hours that a window has before its first whole day."""
+    spans = lead_span_stats.c
+    in_hours = between(spans.begins, moment(f"first_hour_{days}"), moment(f"first_day_{days}"))
+    return select(sum_of(spans.leads)).where(in_span(lead_span_stats, "hour"), in_hours).scalar_subquery()
+
+
+def _first_leads(days: int) -> ScalarSelect[int]:
+    """The leads that a window has before its first whole hour, counted one by one."""
+    at = between(leads.c.last_message_at, moment(f"begins_{days}"), moment(f"first_hour_{days}"))
+    return select(func.count()).select_from(leads).where(leads.c.user_id == USER, at).scalar_subquery()
 
 
 @lru_cache(maxsize=256)

@@ -134,12 +134,20 @@ lead_day_stats = Table(
     Column("leads", Integer, nullable=False),
 )
 
-lead_hour_stats = Table(
-    "lead_hour_stats",
+lead_span_stats = Table(
+    "lead_span_stats",
     metadata,
     Column("user_id", Text, primary_key=True),
-    Column("hour", _MOMENT, primary_key=True),
+    Column("span", Text, primary_key=True),
+    Column("begins", _MOMENT, primary_key=True),
     Column("leads", Integer, nullable=False),
+    Column("with_extraction", Integer, nullable=False),
+    Column("hot", Integer, nullable=False),
+    Column("warm", Integer, nullable=False),
+    Column("cold", Integer, nullable=False),
+    Column("on_whatsapp", Integer, nullable=False),
+    Column("on_instagram", Integer, nullable=False),
+    Column("on_webchat", Integer, nullable=False),
 )
 
 freshness = Table(

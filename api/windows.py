@@ -10,14 +10,12 @@ DAY = timedelta(days=1)
 
 
 class Window(NamedTuple):
-    """Whole units from first to before end; an edge before them (head) and one after them (tail)."""
+    """Where a stretch begins and ends; in it whole units from first to before end, and an edge on either side."""
 
+    begins: datetime
     first: datetime
     end: datetime
-    head_begins: datetime
-    head_ends: datetime
-    tail_begins: datetime
-    tail_ends: datetime
+    ends: datetime
 
 
 def window_of(unit: timedelta, begins: datetime, ends: datetime = LAST_MOMENT) -> Window:
@@ -26,8 +24,8 @@ def window_of(unit: timedelta, begins: datetime, ends: datetime = LAST_MOMENT) -
     if first < begins:
         first = shifted(first, unit)
     if first >= end:
-        return Window(begins, begins, begins, ends, ends, ends)
-    return Window(first, end, begins, first, end, ends)
+        return Window(begins, ends, ends, ends)
+    return Window(begins, first, end, ends)
 
 
 def _floor(moment: datetime, unit: timedelta) -> datetime:

@@ -39,7 +39,7 @@ READ_TABLES = (
     "lead_messages",
     "lead_stats",
     "lead_day_stats",
-    "lead_hour_stats",
+    "lead_span_stats",
 )
 KEY_TABLES = ("conversation_keys", "contact_keys", "send_keys")
 

@@ -229,7 +229,7 @@ def _verify_keys(conn: Connection, user_id: str, report: VerifyReport) -> None:
 
 
 def _verify_stats(conn: Connection, user_id: str, report: VerifyReport) -> None:
-    for name in ("stats", "day_stats", "hour_stats"):
+    for name in ("stats", "day_stats", "span_stats"):
         rows = conn.execute(statement("verify", f"find_{name}_drift"), {"user_id": user_id}).fetchall()
         report.drifts.extend(
             Drift(

@@ -10,10 +10,10 @@ SELECT
             CASE WHEN p.differ THEN 'upsert_profiles' END,
             CASE WHEN s.moves THEN 'merge_stats' END,
             CASE WHEN s.moves THEN 'merge_day_stats' END,
-            CASE WHEN s.moves THEN 'merge_hour_stats' END,
+            CASE WHEN s.moves THEN 'merge_span_stats' END,
             CASE WHEN s.shrinks THEN 'delete_empty_stats' END,
             CASE WHEN s.shrinks THEN 'delete_empty_day_stats' END,
-            CASE WHEN s.shrinks THEN 'delete_empty_hour_stats' END,
+            CASE WHEN s.shrinks THEN 'delete_empty_span_stats' END,
             CASE WHEN l.gone OR l.differ OR p.gone OR p.differ OR m.messages > 0 THEN 'touch_tenants' END
         ],
         NULL

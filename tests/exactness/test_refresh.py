@@ -26,7 +26,15 @@ Connection = psycopg.Connection[TupleRow]
 
 HISTORY = 20_000
 
-READ_TABLES = ("leads", "lead_profiles", "lead_conversations", "lead_messages", "lead_stats")
+READ_TABLES = (
+    "leads",
+    "lead_profiles",
+    "lead_conversations",
+    "lead_messages",
+    "lead_stats",
+    "lead_day_stats",
+    "lead_span_stats",
+)
 
 
 def _batch(conn: Connection, pause: batch.Pause = batch.no_pause, size: int = 1000) -> bool:
@@ -166,10 +174,57 @@ def test_a_status_of_a_message_touches_no_other_row(filled: Platform) -> None:
     conn = filled.conn
     filled.message("c", "newer", at="2025-02-01")
     refresh_now(conn)
-    before = _versions(conn, "leads", "lead_profiles", "lead_conversations", "lead_stats")
+    others = [table for table in READ_TABLES if table != "lead_messages"]
+    before = _versions(conn, *others)
     conn.execute("UPDATE messages SET status = 'failed' WHERE message_id = 'm'")
     refresh_now(conn)
-    assert _versions(conn, "leads", "lead_profiles", "lead_conversations", "lead_stats") == before
+    assert _versions(conn, *others) == before
+    assert_exact(conn)
+
+
+def _spans(conn: Connection) -> dict[str, tuple[str, int, int, int]]:
+    """Of the last row of each span of time: its version, and how many leads are in it, are Hot and are Warm."""
+    rows = conn.execute(
+        "SELECT span, xmin::text, leads, hot, warm FROM read_model.lead_span_stats ORDER BY span, begins"
+    ).fetchall()
+    return {span: (version, leads, hot, warm) for span, version, leads, hot, warm in rows}
+
+
+def test_a_message_leaves_the_numbers_of_all_leads_alone_and_moves_its_day_and_hour(
+    filled: Platform,
+) -> None:
+    conn = filled.conn
+    before = _spans(conn)
+    filled.message("c", "newer", at="2025-02-01")
+    refresh_now(conn)
+    assert _spans(conn)["all"] == before["all"]
+    assert conn.execute(
+        "SELECT span, leads FROM read_model.lead_span_stats WHERE begins = '2025-02-01Z' ORDER BY 1"
+    ).fetchall() == [("day", 1), ("hour", 1)]
+    # Nobody is left in the old ones.
+    assert value(conn, "SELECT count(*) FROM read_model.lead_span_stats") == 3
+    before = _spans(conn)
+    filled.message("c", "of the same hour", at="2025-02-01 00:30:00")
+    refresh_now(conn)
+    assert _spans(conn) == before
+    assert_exact(conn)
+
+
+def test_a_lead_that_turns_from_hot_to_warm_moves_the_numbers_of_every_span(filled: Platform) -> None:
+    conn = filled.conn
+    for tag, hot, warm in (("Hot", 1, 0), ("Warm", 0, 1)):
+        conn.execute("UPDATE extractions SET lead_status_tag = %s", (tag,))
+        refresh_now(conn)
+        assert {numbers[1:] for numbers in _spans(conn).values()} == {(1, hot, warm)}
+        assert_exact(conn)
+
+
+def test_a_tenant_without_leads_has_no_numbers(filled: Platform) -> None:
+    conn = filled.conn
+    conn.execute("DELETE FROM template_sends")
+    conn.execute("DELETE FROM conversations")
+    refresh_now(conn)
+    assert value(conn, "SELECT count(*) FROM read_model.lead_span_stats") == 0
     assert_exact(conn)
 
 

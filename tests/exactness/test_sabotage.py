@@ -171,6 +171,42 @@ def test_a_table_that_is_rewritten_while_leads_are_compared_is_no_drift(
     assert_exact(filled.conn)
 
 
+@pytest.mark.parametrize("span", ["all", "day", "hour"])
+@pytest.mark.parametrize(
+    "number",
+    ["leads", "with_extraction", "hot", "warm", "cold", "on_whatsapp", "on_instagram", "on_webchat"],
+)
+def test_a_number_of_the_statistics_that_is_wrong_is_named_and_healed(
+    filled: Platform, other: Connection, span: str, number: str
+) -> None:
+    conn = filled.conn
+    moved = f"UPDATE read_model.lead_span_stats SET {number} = {number} + 2 WHERE span = %s"
+    assert conn.execute(moved.encode(), (span,)).rowcount == 1
+    [drift] = verify(other, tenants=None, sample=None, heal=True, progress=QUIET).drifts
+    assert (int(drift.found) - int(drift.expected), drift.user_id) == (2, "one")
+    assert f'["{span}", ' in drift.field
+    assert f'"{number}"]' in drift.field
+    assert_exact(conn)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DELETE FROM read_model.lead_span_stats",
+        "UPDATE read_model.lead_span_stats SET begins = begins - interval '1 day'",
+        "UPDATE read_model.lead_span_stats SET user_id = 'two'",
+        "INSERT INTO read_model.lead_span_stats VALUES ('one', 'hour', '2025-06-01', 0, 0, 1, 0, 0, 0, 0, 0)",
+    ],
+)
+def test_a_span_of_time_that_is_missing_or_too_much_is_found_and_healed(
+    filled: Platform, other: Connection, statement: str
+) -> None:
+    filled.tenant("two")
+    filled.conn.execute(statement.encode())
+    assert verify(other, tenants=["one", "two"], sample=None, heal=True, progress=QUIET).drifts
+    assert_exact(filled.conn)
+
+
 def test_drift_is_found_by_field_and_healed(filled: Platform, other: Connection) -> None:
 
     conn = filled.conn

@@ -27,6 +27,7 @@ KEYS = {
         "user_id", "day", "lead_status", "total_score", "on_whatsapp", "on_instagram", "on_webchat",
         "has_extraction", "has_email",
     ),
+    "lead_span_stats": ("user_id", "span", "begins"),
 }  # fmt: skip
 TIMES = frozenset(
     {
@@ -52,6 +53,7 @@ def expected_tables(model: Model) -> dict[str, Table]:
                 if lead.last_message_at is not None
             )
         ),
+        "lead_span_stats": list(_of_spans(leads)),
     }
     return {table: _by_key(table, found) for table, found in rows.items()}
 
@@ -108,6 +110,11 @@ def _read(connection: Connection, table: str) -> list[Row]:
             if name == "document"
             else sql.SQL("{0} - date '1970-01-01' AS {0}").format(sql.Identifier(name))
             if name == "day"
+            # The row of all leads begins before every time that Python has.
+            else sql.SQL("(extract(epoch FROM nullif({0}, '-infinity')) * 1000000)::bigint AS {0}").format(
+                sql.Identifier(name)
+            )
+            if name == "begins"
             else sql.Identifier(name)
             for name in (str(row["column_name"]) for row in names)
         ]
@@ -116,7 +123,7 @@ def _read(connection: Connection, table: str) -> list[Row]:
         )
         rows = cursor.execute(query).fetchall()
     for row in rows:
-        for name in TIMES & row.keys():
+        for name in (TIMES | {"begins"}) & row.keys():
             row[name] = None if row[name] is None else EPOCH + timedelta(microseconds=row[name])
         if "day" in row:
             row["day"] = EPOCH.date() + timedelta(days=row["day"])
@@ -127,6 +134,33 @@ def _counted(facets: Iterator[Row]) -> Iterator[Row]:
     counts = Counter(tuple(sorted(row.items(), key=lambda item: item[0])) for row in facets)
     for items, count in counts.items():
         yield {**dict(items), "leads": count}
+
+
+def _of_spans(leads: list[Lead]) -> Iterator[Row]:
+    spans: dict[tuple[str, str, datetime | None], list[Lead]] = {}
+    for lead in leads:
+        keys: list[tuple[str, datetime | None]] = [("all", None)]
+        if lead.last_message_at is not None:
+            hour = lead.last_message_at.replace(minute=0, second=0, microsecond=0)
+            keys += [("hour", hour), ("day", hour.replace(hour=0))]
+        for key in keys:
+            spans.setdefault((lead.user_id, *key), []).append(lead)
+    for (user_id, span, begins), found in spans.items():
+        yield {
+            "user_id": user_id,
+            "span": span,
+            "begins": begins,
+            "leads": len(found),
+            "with_extraction": sum(lead.has_extraction for lead in found),
+            **{
+                status.lower(): sum(lead.lead_status == status for lead in found)
+                for status in ("Hot", "Warm", "Cold")
+            },
+            **{
+                f"on_{platform}": sum(platform in lead.platforms for lead in found)
+                for platform in ("whatsapp", "instagram", "webchat")
+            },
+        }
 
 
 def _facets(lead: Lead) -> Row:

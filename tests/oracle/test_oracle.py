@@ -981,6 +981,7 @@ def test_the_tables_of_a_model(three: Model) -> None:
         "lead_messages": 0,
         "lead_stats": 3,
         "lead_day_stats": 2,
+        "lead_span_stats": 3,
     }
     assert tables["lead_profiles"]["u", "3"]["search_text"] == f"100% o'brien\nbig{NO_BREAK_SPACE}co\n3"
     assert sum(row["leads"] for row in tables["lead_stats"].values()) == 3

@@ -1,0 +1,62 @@
+-- The numbers of read_model.lead_span_stats of a tenant that are not what its leads add up to. Parameter: user_id.
+--
+-- A start is a text, since that of the row of all leads lies before what a client can hold.
+SELECT
+    side.span,
+    side.begins::text AS begins,
+    n.number,
+    sum(n.leads * side.expected)::bigint AS expected,
+    sum(n.leads * side.found)::bigint AS found
+FROM (
+    SELECT
+        at.span,
+        at.begins,
+        1 AS expected,
+        0 AS found,
+        count(*) AS leads,
+        count(*) FILTER (WHERE l.has_extraction) AS with_extraction,
+        count(*) FILTER (WHERE l.lead_status = 'Hot') AS hot,
+        count(*) FILTER (WHERE l.lead_status = 'Warm') AS warm,
+        count(*) FILTER (WHERE l.lead_status = 'Cold') AS cold,
+        count(*) FILTER (WHERE l.on_whatsapp) AS on_whatsapp,
+        count(*) FILTER (WHERE l.on_instagram) AS on_instagram,
+        count(*) FILTER (WHERE l.on_webchat) AS on_webchat
+    FROM read_model.leads AS l
+    CROSS JOIN LATERAL (
+        VALUES
+        ('all', '-infinity'),
+        ('day', date_trunc('day', l.last_message_at, 'UTC')),
+        ('hour', date_trunc('hour', l.last_message_at, 'UTC'))
+    ) AS at (span, begins)
+    WHERE l.user_id = %(user_id)s AND at.begins IS NOT NULL
+    GROUP BY at.span, at.begins
+    UNION ALL
+    SELECT
+        o.span,
+        o.begins,
+        0 AS expected,
+        1 AS found,
+        o.leads,
+        o.with_extraction,
+        o.hot,
+        o.warm,
+        o.cold,
+        o.on_whatsapp,
+        o.on_instagram,
+        o.on_webchat
+    FROM read_model.lead_span_stats AS o
+    WHERE o.user_id = %(user_id)s
+) AS side
+CROSS JOIN LATERAL (
+    VALUES
+    ('leads', side.leads),
+    ('with_extraction', side.with_extraction),
+    ('hot', side.hot),
+    ('warm', side.warm),
+    ('cold', side.cold),
+    ('on_whatsapp', side.on_whatsapp),
+    ('on_instagram', side.on_instagram),
+    ('on_webchat', side.on_webchat)
+) AS n (number, leads)
+GROUP BY side.span, side.begins, n.number
+HAVING sum(n.leads * (side.expected - side.found)) <> 0;
