@@ -10,7 +10,7 @@ from psycopg.rows import TupleRow
 from projector import beside, capture, locks
 from projector.errors import BlockedError, SourceMissingError
 from projector.source import LOOKED_UP, SOURCE_TABLES
-from projector.statements import schema_sections, steps
+from projector.statements import schema_sections, statement, steps
 
 Connection = psycopg.Connection[TupleRow]
 
@@ -81,10 +81,23 @@ def _install(conn: Connection, *, create_source: bool) -> None:
     for text in steps("functions").values():
         conn.execute(text)
     capture.create_functions(conn)
+    _replace_hour_stats(conn)
     conn.execute(
         "INSERT INTO read_model.projection (version) VALUES (%s) ON CONFLICT DO NOTHING",
         (PROJECTION_VERSION,),
     )
+
+
+def _replace_hour_stats(conn: Connection) -> None:
+    """Count the leads of an installation that still has lead_hour_stats, so that it goes on without a rebuild."""
+    row = conn.execute("SELECT to_regclass('read_model.lead_hour_stats') IS NULL").fetchone()
+    if row is None or row[0]:
+        return
+    conn.execute(statement("migrate", "hold_writers"))
+    conn.execute(statement("migrate", "empty_span_stats"))
+    # As a rebuild counts them beside, but in their place.
+    conn.execute(statement("build", "build_span_stats").replace(beside.NEXT, "read_model"))
+    conn.execute(statement("migrate", "drop_hour_stats"))
 
 
 def _drop(conn: Connection) -> None:
