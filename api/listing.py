@@ -27,7 +27,6 @@ from sqlalchemy import (
     Select,
     SelectBase,
     Text,
-    Values,
     and_,
     any_,
     bindparam,
@@ -438,13 +437,14 @@ def _slices(shape: Shape) -> CTE:
         whole = [_by_day(shape)]
     elif shape.far:
         # The page is looked for in slices: the shorter these are, the fewer leads are read before it.
-        whole = [_by_span("hour", ("first", "end"))]
+        whole = [_by_span("hour", "first", "end")]
     else:
         whole = [
-            _by_span("day", ("first_day", "end_day")),
-            _by_span("hour", ("first", "first_day"), ("end_day", "end")),
+            _by_span("hour", "first", "first_day"),
+            _by_span("day", "first_day", "end_day"),
+            _by_span("hour", "end_day", "end"),
         ]
-    return union_all(*whole, _edges(shape, ("begins", "first"), ("end", "ends"))).cte("slices")
+    return union_all(*whole, _edges(shape)).cte("slices")
 
 
 def _by_day(shape: Shape) -> Select[Any]:
@@ -463,30 +463,22 @@ def _by_day(shape: Shape) -> Select[Any]:
     )
 
 
-def _by_span(span: str, *stretches: tuple[str, str]) -> Select[Any]:
-    """The days or hours in which leads were last active: all of them, or those within some stretches."""
+def _by_span(span: str, *stretch: str) -> Select[Any]:
+    """The days or hours in which leads were last active: all of them, or those from one moment to before another."""
     begins = lead_span_stats.c.begins
-    ends = begins + literal_column(f"interval '1 {span}'", Interval)
+    ends = begins + literal_column(f"'1 {span}'", Interval)
+    in_stretch = [between(begins, *map(moment, stretch))] if stretch else []
     spans = select(begins.label("begins"), ends.label("ends"), lead_span_stats.c.leads.label("matches"))
-    spans = spans.where(in_span(lead_span_stats, span))
-    if not stretches:
-        return spans
-    within = _moments(*stretches)
-    return spans.join_from(within, lead_span_stats, between(begins, within.c.begins, within.c.ends))
+    return spans.where(in_span(lead_span_stats, span), *in_stretch)
 
 
-def _edges(shape: Shape, *stretches: tuple[str, str]) -> Select[Any]:
-    """Stretches with the matching leads in them, counted in the index."""
-    edge = _moments(*stretches)
+def _edges(shape: Shape) -> Select[Any]:
+    """Both edges of the bounds, with the matching leads in them, counted in the index."""
+    moments = [(moment("begins"), moment("first")), (moment("end"), moment("ends"))]
+    edge = values(column("begins"), column("ends"), name="e").data(moments)
     conditions = [between(leads.c.last_message_at, edge.c.begins, edge.c.ends), *_facets(shape, leads.c)]
     counted = select(func.count()).select_from(leads).where(leads.c.user_id == USER, *conditions)
     return select(edge.c.begins, edge.c.ends, counted.correlate(edge).scalar_subquery().label("matches"))
-
-
-def _moments(*stretches: tuple[str, str]) -> Values:
-    """Begins and ends of stretches that are given as values."""
-    rows = [(moment(begins), moment(ends)) for begins, ends in stretches]
-    return values(column("begins"), column("ends"), name="w").data(rows)
 
 
 def _count(rows: FromClause) -> ScalarSelect[int]:
