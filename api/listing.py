@@ -44,6 +44,7 @@ from sqlalchemy import (
     values,
 )
 
+from api import tables
 from api.expressions import (
     COMMA,
     LIMIT,
@@ -78,6 +79,8 @@ FAR_OFFSET = 20_000
 # Fewer matches than this, among more leads than that, are collected first and ordered then.
 FEW_MATCHES = 2_000
 MANY_LEADS = 20_000
+# Up to so many leads of a tenant are searched one by one.
+SMALL_TENANT = 500
 # The index knows a text by each three letters or digits in a row.
 _INDEXED = re.compile(r"[^\W_]{3}")
 
@@ -253,7 +256,7 @@ def _by_phone(shape: Shape) -> _Parts:
     """The one lead of a phone, if the other filters let it pass."""
     conditions = _conditions(shape, leads)
     if shape.words:
-        profile = select(_search(shape)).where(
+        profile = select(_search(shape, lead_profiles, lead_profiles.c.search_text)).where(
             lead_profiles.c.user_id == USER, lead_profiles.c.customer_phone == PHONE
         )
         conditions.append(profile.scalar_subquery())
@@ -265,15 +268,26 @@ def _by_phone(shape: Shape) -> _Parts:
 
 
 def _by_search(shape: Shape) -> _Parts:
-    """All matches of the trigram index: they are counted, and the page is cut from them."""
-    sort, profile = shape.sort, lead_profiles
-    key = profile.c[sort.key] if sort.table is profile else looked_up(leads.c[sort.key], profile, leads)
-    matches = (
-        select(profile.c.customer_phone, key.label("key"))
-        .where(profile.c.user_id == USER, _search(shape), *_conditions(shape, profile))
-        .cte("matches")
-    )
+    """All matches are counted, and the page is cut from them."""
+    ways = [_matches(shape, lead_profiles, lead_profiles.c.search_text)]
+    if any(shape.words) or shape.digits:
+        # An index of all tenants is no help to one of a few leads, which are read sooner. What is appended to the text
+        # hides it from the index.
+        few = tables.lead_profiles.alias("few")
+        is_small = _everything() <= literal_column(str(SMALL_TENANT), Integer)
+        read = _matches(shape, few, few.c.search_text + literal_column("''", Text)).where(is_small)
+        ways = [ways[0].where(not_(is_small)), read]
+    matches = (union_all(*ways) if len(ways) > 1 else ways[0]).cte("matches")
     return _Parts(_count(matches), [_page_of(shape, matches, _cut(shape))])
+
+
+def _matches(shape: Shape, profile: FromClause, text: ColumnElement[str]) -> Select[Any]:
+    """The phones of the leads that match a search, and what they are ordered by."""
+    sort = shape.sort
+    key = profile.c[sort.key] if sort.table is lead_profiles else looked_up(leads.c[sort.key], profile, leads)
+    return select(profile.c.customer_phone, key.label("key")).where(
+        profile.c.user_id == USER, _search(shape, profile, text), *_conditions(shape, profile)
+    )
 
 
 def _by_order(shape: Shape) -> _Parts:
@@ -536,9 +550,8 @@ def _in_time(shape: Shape) -> list[Condition]:
     return [between(leads.c.last_message_at, *bounds)] if shape.bounded else []
 
 
-def _search(shape: Shape) -> Condition:
+def _search(shape: Shape, profile: FromClause, text: ColumnElement[str]) -> Condition:
     """Every word occurs; or, where the whole search is a phone, its digits occur in the phone."""
-    text = lead_profiles.c.search_text
     conditions = []
     for number, indexed in enumerate(shape.words):
         word = func.lower(bindparam(f"word_{number}", type_=Text))
@@ -548,6 +561,6 @@ def _search(shape: Shape) -> Condition:
     if shape.digits is None:
         return words
     digits = bindparam("digits", type_=Text)
-    in_phone = func.strpos(lead_profiles.c.customer_phone, digits) > NONE
+    in_phone = func.strpos(profile.c.customer_phone, digits) > NONE
     # The text is what the index knows; that they occur in the phone has to be seen besides.
     return or_(words, and_(text.contains(digits), in_phone) if shape.digits else in_phone)
