@@ -3,8 +3,8 @@
 Whatever the size of a tenant, one plan has to be right, for it is made once and kept. So a page is read in the
 order of an index; where that could mean to read much before the page begins, the days that it lies in are picked
 first, or, where few leads match, these are collected and ordered. That few match, only the counts inside the
-statement can tell: it then says so instead of giving the page, and another statement gives the whole answer. (One
-for both ways would open at each request all the tables and indexes of the way that is not taken: half of its time.)
+statement can tell: it then says so instead of giving the page, and another statement gives the whole answer. One for
+both ways would open, at each request, all the tables and indexes of the way that is not taken.
 """
 
 import re

@@ -30,8 +30,8 @@ class Session:
     """A connection that asks prepared statements by libpq's own call.
 
     A cursor of psycopg waits in Python for its answer, so that a signal or another task can step in. The thread of a
-    request has no use for that, and to a statement of 30 µs it adds twice as much. Values and rows are adapted by
-    psycopg all the same.
+    request has no use for that, and it takes longer than a look-up by a key. Values and rows are adapted by psycopg
+    all the same.
     """
 
     def __init__(self, connection: psycopg.Connection[Any]) -> None:
