@@ -1,8 +1,9 @@
 """Parts of SQL that several statements share."""
 
 from collections import namedtuple
-from collections.abc import Callable, Iterable, Mapping
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache, reduce
+from operator import add
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -13,14 +14,16 @@ from sqlalchemy import (
     Integer,
     Label,
     ScalarSelect,
-    Select,
+    SelectBase,
     Text,
     and_,
     bindparam,
     cast,
     func,
     literal_column,
+    null,
     select,
+    union_all,
 )
 from sqlalchemy.dialects.postgresql import psycopg
 from sqlalchemy.types import UserDefinedType
@@ -43,9 +46,12 @@ tenants = tables.tenants.alias("t")
 
 
 class Read(NamedTuple):
-    """A statement that returns one row, and the values of its parameters."""
+    """A statement, and the values of its parameters.
 
-    statement: Select[Any]
+    Its first row is the answer. Of a statement with a page, the last column of the rows after it is what these print.
+    """
+
+    statement: SelectBase
     values: dict[str, object]
 
 
@@ -60,8 +66,9 @@ PHONE = bindparam("customer_phone", type_=_AsSent())
 LIMIT = bindparam("limit", type_=Integer)
 OFFSET = bindparam("offset", type_=BigInteger)
 NONE = literal_column("0", Integer)
-COMMA = literal_column("','", Text)
 UTC_NAME = literal_column("'UTC'", Text)
+# The column of what is printed.
+PAGE = "page"
 PRINTED_TIME = literal_column("""'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'""", Text)
 
 
@@ -71,6 +78,7 @@ class Question(NamedTuple):
     text: bytes
     names: tuple[str, ...]
     row: Callable[[Iterable[Any]], Any]
+    has_page: bool
     values: Mapping[str, object]
 
 
@@ -78,11 +86,12 @@ _DIALECT = psycopg.dialect(paramstyle="numeric_dollar")  # type: ignore[no-untyp
 
 
 @lru_cache(maxsize=1024)
-def _compiled(statement: Select[Any]) -> Question:
+def _compiled(statement: SelectBase) -> Question:
     text = statement.compile(dialect=_DIALECT)
-    row: Any = namedtuple("Row", [column.key for column in statement.selected_columns])  # type: ignore[misc]  # noqa: PYI024
+    names = [column.key for column in statement.selected_columns]
+    row: Any = namedtuple("Row", names)  # type: ignore[misc]  # noqa: PYI024
     values = {name: value for name, value in text.params.items() if value is not None}
-    return Question(str(text).encode(), tuple(text.positiontup or ()), row._make, values)
+    return Question(str(text).encode(), tuple(text.positiontup or ()), row._make, names[-1] == PAGE, values)
 
 
 def compiled(read: Read) -> Question:
@@ -128,9 +137,32 @@ def header() -> tuple[Label[Any], Label[Any]]:
     return as_of().label("as_of"), dead_letters.label("dead_letters")
 
 
-def joined(rows: FromClause, printed: ColumnElement[Any]) -> ScalarSelect[Any]:
-    """What is printed of the rows, in their order, a comma between them; null of no rows."""
-    return select(func.string_agg(printed, COMMA)).select_from(rows).scalar_subquery()
+def members(**values: ColumnElement[Any]) -> ColumnElement[str]:
+    """Members of a JSON object as text: `"key":value`, a comma between them."""
+    parts: list[ColumnElement[str]] = []
+    for key, value in values.items():
+        parts.append(literal_column(f"""'{"," if parts else ""}"{key}":'""", Text))
+        text = cast(func.to_json(value), Text)
+        parts.append(func.coalesce(text, literal_column("'null'", Text)))
+    return reduce(add, parts)
+
+
+class Printed(NamedTuple):
+    """Rows in their order, and what each of them prints."""
+
+    rows: FromClause
+    text: ColumnElement[Any]
+
+
+def with_page(head: Sequence[Label[Any]], page: Sequence[Printed]) -> SelectBase:
+    """One row with the head, and a row for each that is printed: as column `page`, beside nulls.
+
+    Not put together to one text by the server, which would copy a page of leads five times. The rows come in this
+    order because nothing here runs in parallel.
+    """
+    first = select(*head, cast(null(), Text).label(PAGE))
+    nothing = [null() for _ in head]
+    return union_all(first, *(select(*nothing, part.text).select_from(part.rows) for part in page))
 
 
 def document_of(keys: FromClause) -> ScalarSelect[Any]:

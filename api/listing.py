@@ -46,7 +46,6 @@ from sqlalchemy import (
 
 from api import tables
 from api.expressions import (
-    COMMA,
     LIMIT,
     NONE,
     OFFSET,
@@ -54,13 +53,13 @@ from api.expressions import (
     USER,
     UTC_NAME,
     Condition,
+    Printed,
     all_leads,
     between,
     document_of,
     header,
     in_span,
     is_of_all_leads,
-    joined,
     lead_day_stats,
     lead_profiles,
     lead_span_stats,
@@ -69,6 +68,7 @@ from api.expressions import (
     looked_up,
     moment,
     sum_of,
+    with_page,
 )
 from api.schemas import ListParameters, Search
 from api.values import FIRST_MOMENT, LAST_MOMENT, after
@@ -229,24 +229,23 @@ class _Cut(NamedTuple):
 
 
 class _Parts(NamedTuple):
-    """The total, the pieces of text that make the page, and whether that is to be asked otherwise: few leads match."""
+    """The total, the rows that make the page, and whether that is to be asked otherwise: few leads match."""
 
     total: ColumnElement[int]
-    pieces: list[ColumnElement[Any]]
+    page: list[Printed]
     few: ColumnElement[bool] = false()
 
 
 @lru_cache(maxsize=512)
-def list_statement(shape: Shape) -> Select[Any]:
-    """As_of, dead_letters, total, the page as one text, and few: whether it is to be asked with `few` instead."""
+def list_statement(shape: Shape) -> SelectBase:
+    """As_of, dead_letters, total, few (whether it is to be asked with `few` instead), and the page."""
     if shape.phone:
         parts = _by_phone(shape)
     elif shape.words:
         parts = _by_search(shape)
     else:
         parts = _by_order(shape)
-    page = parts.pieces[0] if len(parts.pieces) == 1 else func.concat_ws(COMMA, *parts.pieces)
-    return select(*header(), parts.total.label("total"), page.label("page"), parts.few.label("few"))
+    return with_page([*header(), parts.total.label("total"), parts.few.label("few")], parts.page)
 
 
 # Ways to a page
@@ -264,7 +263,7 @@ def _by_phone(shape: Shape) -> _Parts:
         select(leads.c.document).where(leads.c.user_id == USER, leads.c.customer_phone == PHONE, *conditions)
     ).cte("found")
     page = _cut(shape).of(select(found.c.document)).subquery("page")
-    return _Parts(_count(found), [joined(page, page.c.document)])
+    return _Parts(_count(found), [Printed(page, page.c.document)])
 
 
 def _by_search(shape: Shape) -> _Parts:
@@ -317,7 +316,7 @@ def _by_order(shape: Shape) -> _Parts:
     return _Parts(total, _by_time(shape, cut) if by_time else [_collected(shape, cut)])
 
 
-def _in_order(shape: Shape, cut: _Cut) -> list[ColumnElement[Any]]:
+def _in_order(shape: Shape, cut: _Cut) -> list[Printed]:
     """The page as the index of its sort has it."""
     sort, direction = shape.sort, shape.sort_order
     rows = _keys(shape, sort.table)
@@ -325,19 +324,19 @@ def _in_order(shape: Shape, cut: _Cut) -> list[ColumnElement[Any]]:
     if not _has_nulls(shape) or direction == sort.nulls_last:
         if sort.table is leads and cut.offset is None and not shape.by_day:
             page = cut.of(rows.with_only_columns(leads.c.document).order_by(*order)).subquery("page")
-            return [joined(page, page.c.document)]
+            return [Printed(page, page.c.document)]
         keys = cut.of(rows.order_by(*order)).subquery("keys")
-        return [joined(keys, document_of(keys))]
+        return [Printed(keys, document_of(keys))]
     # In this direction the index has the leads without a value first, and the page wants them last.
     with_value = rows.where(sort.table.c[sort.key].is_not(None))
     taken = cut.of(with_value.order_by(*order)).cte("with_value")
     return [
-        joined(taken, document_of(taken)),
+        Printed(taken, document_of(taken)),
         _without_value(shape, cut, taken, _count(with_value.subquery())),
     ]
 
 
-def _by_time(shape: Shape, cut: _Cut) -> list[ColumnElement[Any]]:
+def _by_time(shape: Shape, cut: _Cut) -> list[Printed]:
     """The page by last_message_at, of the days or hours that it lies in."""
     direction, slices = shape.sort_order, _slices(shape)
     begins = slices.c.begins
@@ -357,14 +356,14 @@ def _by_time(shape: Shape, cut: _Cut) -> list[ColumnElement[Any]]:
     rows = select(in_slice.c.customer_phone).select_from(picked.join(in_slice, true()))
     ordered = rows.order_by(*Sort(leads, "last_message_at").order(in_slice.c, direction))
     taken = ordered.limit(cut.limit).offset(skipped).cte("in_slices")
-    pieces: list[ColumnElement[Any]] = [joined(taken, document_of(taken))]
+    page = [Printed(taken, document_of(taken))]
     if not shape.bounded:
         with_value = select(sum_of(slices.c.matches)).scalar_subquery()
-        pieces.append(_without_value(shape, cut, taken, with_value))
-    return pieces
+        page.append(_without_value(shape, cut, taken, with_value))
+    return page
 
 
-def _collected(shape: Shape, cut: _Cut) -> ColumnElement[Any]:
+def _collected(shape: Shape, cut: _Cut) -> Printed:
     """The page cut from all matches, where these are few: read from the days or hours that have any."""
     sort, slices = shape.sort, _slices(shape)
     in_slice = _in_slice(shape, slices)
@@ -393,17 +392,15 @@ def _in_slice(shape: Shape, slices: FromClause) -> FromClause:
     return rows.correlate(slices).offset(NONE).lateral("in_slice")
 
 
-def _page_of(shape: Shape, matches: CTE, cut: _Cut) -> ColumnElement[Any]:
+def _page_of(shape: Shape, matches: CTE, cut: _Cut) -> Printed:
     """The page of matches with their key."""
     first, second = matches.c.key, matches.c.customer_phone
     order = (first.desc(), second.desc()) if shape.sort_order == "desc" else (first.asc(), second.asc())
     keys = cut.of(select(second).order_by(order[0].nulls_last(), order[1])).subquery("keys")
-    return joined(keys, document_of(keys))
+    return Printed(keys, document_of(keys))
 
 
-def _without_value(
-    shape: Shape, cut: _Cut, taken: FromClause, with_value: ColumnElement[int]
-) -> ColumnElement[Any]:
+def _without_value(shape: Shape, cut: _Cut, taken: FromClause, with_value: ColumnElement[int]) -> Printed:
     """What of the page lies among the leads without a value, who come after all those with one."""
     sort = shape.sort
     offset = None
@@ -413,7 +410,7 @@ def _without_value(
     rows = _keys(shape, sort.table).where(sort.table.c[sort.key].is_(None))
     rest = _Cut(func.greatest(cut.limit - _count(taken), NONE), offset)
     keys = rest.of(rows.order_by(*sort.order(sort.table.c, shape.sort_order))).subquery("keys_without_value")
-    return joined(keys, document_of(keys))
+    return Printed(keys, document_of(keys))
 
 
 def _cut(shape: Shape) -> _Cut:

@@ -11,16 +11,18 @@ from typing import Any
 
 from sqlalchemy import (
     ARRAY,
+    CTE,
     ColumnElement,
     ScalarSelect,
     Select,
+    SelectBase,
     Text,
-    and_,
     any_,
     bindparam,
     case,
     cast,
     func,
+    literal_column,
     select,
 )
 
@@ -31,6 +33,7 @@ from api.expressions import (
     PHONE,
     PRINTED_TIME,
     USER,
+    Printed,
     Read,
     all_leads,
     as_of,
@@ -38,14 +41,15 @@ from api.expressions import (
     header,
     in_span,
     is_of_all_leads,
-    joined,
     lead_conversations,
     lead_messages,
     lead_profiles,
     lead_span_stats,
     leads,
+    members,
     moment,
     sum_of,
+    with_page,
 )
 from api.listing import Shape, list_statement
 from api.schemas import ListParameters, MessageParameters
@@ -172,10 +176,9 @@ def _first_leads(days: int) -> ScalarSelect[int]:
 
 
 @lru_cache(maxsize=256)
-def _messages_statement(given: frozenset[str]) -> Select[Any]:
+def _messages_statement(given: frozenset[str]) -> SelectBase:
     """The page in the order of the index; the total from the conversations where these know it."""
-    message, conversation = lead_messages.c, lead_conversations.c
-    of_lead = and_(conversation.user_id == USER, conversation.customer_phone == PHONE)
+    message, conversations = lead_messages.c, _conversations(given)
     profile = lead_profiles.c
     info = (
         select(profile.name, profile.email, profile.company, profile.lead_status, profile.total_score)
@@ -184,15 +187,10 @@ def _messages_statement(given: frozenset[str]) -> Select[Any]:
     )
     lead_info = select(cast(func.row_to_json(info.table_valued()), Text)).select_from(info).scalar_subquery()
 
-    narrowed = [of_lead]
-    if "platform" in given:
-        narrowed.append(conversation.platform == any_(bindparam("platform", type_=ARRAY(Text))))
-    if "conversation_id" in given:
-        narrowed.append(conversation.conversation_id == bindparam("conversation_id", type_=Text))
     chosen = [message.user_id == USER, message.customer_phone == PHONE]
-    if len(narrowed) > 1:
-        conversations = func.array(select(conversation.conversation_id).where(*narrowed).scalar_subquery())
-        chosen.append(message.conversation_id == any_(conversations))
+    if given & {"platform", "conversation_id"}:
+        of_these = func.array(select(conversations.c.conversation_id).scalar_subquery())
+        chosen.append(message.conversation_id == any_(of_these))
     if "sender" in given:
         chosen.append(message.sender == bindparam("sender", type_=Text))
     if "begins" in given:
@@ -203,41 +201,56 @@ def _messages_statement(given: frozenset[str]) -> Select[Any]:
     if given & {"sender", "begins", "ends"}:
         total = select(func.count()).select_from(lead_messages).where(*chosen).scalar_subquery()
     else:
-        total = select(sum_of(conversation.message_count)).where(*narrowed).scalar_subquery()
-        # Where nothing is to come, no message has to be read to see that.
-        limit = case((total > (OFFSET if "offset" in given else NONE), LIMIT), else_=NONE)
+        total = select(sum_of(conversations.c.message_count)).scalar_subquery()
+        if given:
+            # Where nothing is to come, no message has to be read to see that.
+            limit = case((total > (OFFSET if "offset" in given else NONE), LIMIT), else_=NONE)
 
-    order = ("sent_at", "conversation_id", "sequence_no", "message_id")
-    page = (
-        select(lead_messages).where(*chosen).order_by(*(message[name].asc() for name in order)).limit(limit)
-    )
+    order = (message.sent_at, message.conversation_id, message.sequence_no, message.message_id)
+    page = select(lead_messages).where(*chosen).order_by(*(column.asc() for column in order)).limit(limit)
     if "offset" in given:
         page = page.offset(OFFSET)
     rows = page.subquery("rows")
-    printed = (
-        select(
-            rows.c.message_id,
-            rows.c.conversation_id,
-            conversation.agent_id,
-            conversation.agent_name,
-            conversation.platform,
-            conversation.phone_number_id,
-            rows.c.sender,
-            rows.c.text,
-            func.to_char(rows.c.sent_at, PRINTED_TIME).label("timestamp"),
-            rows.c.status,
-            rows.c.sequence_no,
-        )
-        .join_from(
-            rows, lead_conversations, and_(of_lead, conversation.conversation_id == rows.c.conversation_id)
-        )
-        .order_by(*(rows.c[name].asc() for name in order))
-        .subquery("printed")
+    return with_page(
+        [*header(), lead_info.label("lead_info"), total.label("total")],
+        [Printed(rows, _message(rows.c, conversations))],
     )
-    text_of_row = cast(func.row_to_json(printed.table_valued()), Text)
-    return select(
-        *header(),
-        lead_info.label("lead_info"),
-        total.label("total"),
-        joined(printed, text_of_row).label("page"),
+
+
+def _conversations(given: frozenset[str]) -> CTE:
+    """The conversations of the lead that are asked for, and what each message of them prints of its own."""
+    of = lead_conversations.c
+    chosen = [of.user_id == USER, of.customer_phone == PHONE]
+    if "platform" in given:
+        chosen.append(of.platform == any_(bindparam("platform", type_=ARRAY(Text))))
+    if "conversation_id" in given:
+        chosen.append(of.conversation_id == bindparam("conversation_id", type_=Text))
+    printed = members(
+        conversation_id=of.conversation_id,
+        agent_id=of.agent_id,
+        agent_name=of.agent_name,
+        platform=of.platform,
+        phone_number_id=of.phone_number_id,
     )
+    conversations = select(of.conversation_id, of.message_count, printed.label("printed")).where(*chosen)
+    return conversations.cte("c").prefix_with("MATERIALIZED")
+
+
+def _message(of: Any, conversations: CTE) -> ColumnElement[str]:  # noqa: ANN401
+    """A message as it is printed. Joined by hand: row_to_json looks up the type of every column for every row."""
+    in_conversation = select(conversations.c.printed).where(
+        conversations.c.conversation_id == of.conversation_id
+    )
+    parts = (
+        members(message_id=of.message_id),
+        in_conversation.scalar_subquery(),
+        members(
+            sender=of.sender,
+            text=of.text,
+            timestamp=func.to_char(of.sent_at, PRINTED_TIME, type_=Text),
+            status=of.status,
+            sequence_no=of.sequence_no,
+        ),
+    )
+    opening, comma, closing = (literal_column(f"'{text}'", Text) for text in "{,}")
+    return opening + parts[0] + comma + parts[1] + comma + parts[2] + closing

@@ -42,7 +42,10 @@ class Session:
         self._count = 0
 
     def fetch(self, question: Question) -> Any:  # noqa: ANN401  # Its columns are the statement's.
-        """The first row, its texts as UTF-8; None of no rows. Raises what psycopg raises, or ConnectionLostError."""
+        """The first row, its texts as UTF-8; None of no rows. Raises what psycopg raises, or ConnectionLostError.
+
+        What the rows after it print is its last value, a comma between them.
+        """
         values = [question.values[name] for name in question.names]
         name = self._prepared.get(question.text) or self._prepare(question.text, values)
         dumped = self._transformer.dump_sequence(values, [PyFormat.TEXT] * len(values))
@@ -51,6 +54,10 @@ class Session:
         if not result.ntuples:
             return None
         self._transformer.set_pgresult(result)
+        if question.has_page:
+            last = result.nfields - 1
+            page = b",".join([cast("bytes", result.get_value(row, last)) for row in range(1, result.ntuples)])
+            return question.row([*self._transformer.load_row(0, tuple)[:last], page])
         return self._transformer.load_row(0, question.row)
 
     def _prepare(self, text: bytes, values: list[object]) -> bytes:
