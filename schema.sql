@@ -337,6 +337,7 @@ CREATE TABLE IF NOT EXISTS read_model.lead_span_stats (
     begins timestamptz NOT NULL,
     leads integer NOT NULL,
     with_extraction integer NOT NULL,
+    with_email integer NOT NULL,
     hot integer NOT NULL,
     warm integer NOT NULL,
     cold integer NOT NULL,
@@ -346,12 +347,13 @@ CREATE TABLE IF NOT EXISTS read_model.lead_span_stats (
     -- The numbers stand in no index, so that to move them is to write one row and nothing else.
     CONSTRAINT lead_span_stats_pkey PRIMARY KEY (user_id, span, begins)
 ) WITH (fillfactor = 70);
-COMMENT ON TABLE read_model.lead_span_stats IS 'One row a tenant and span of time: the numbers of the statistics. Windows that move with the clock are sums of whole days, whole hours and the leads of an edge; deep pages count by hours.';
+COMMENT ON TABLE read_model.lead_span_stats IS 'One row a tenant and span of time: the numbers of the statistics, and the totals of lists with one filter. Windows that move with the clock are sums of whole days, whole hours and the leads of an edge; deep pages count by hours.';
 COMMENT ON COLUMN read_model.lead_span_stats.user_id IS 'The tenant.';
 COMMENT ON COLUMN read_model.lead_span_stats.span IS 'all: every lead of the tenant; day, hour: those whose last_message_at lies in this day or hour, UTC.';
 COMMENT ON COLUMN read_model.lead_span_stats.begins IS 'Start of the day or hour; -infinity for all.';
 COMMENT ON COLUMN read_model.lead_span_stats.leads IS 'Number of leads; a row that reached 0 is deleted.';
 COMMENT ON COLUMN read_model.lead_span_stats.with_extraction IS 'How many of them have has_extraction.';
+COMMENT ON COLUMN read_model.lead_span_stats.with_email IS 'How many of them have has_email.';
 COMMENT ON COLUMN read_model.lead_span_stats.hot IS 'How many of them are Hot.';
 COMMENT ON COLUMN read_model.lead_span_stats.warm IS 'How many of them are Warm.';
 COMMENT ON COLUMN read_model.lead_span_stats.cold IS 'How many of them are Cold.';

@@ -88,7 +88,7 @@ _DIALECT = psycopg.dialect(paramstyle="numeric_dollar")  # type: ignore[no-untyp
 @lru_cache(maxsize=1024)
 def _compiled(statement: SelectBase) -> Question:
     text = statement.compile(dialect=_DIALECT)
-    names = [column.key for column in statement.selected_columns]
+    names = [str(column.key) for column in statement.selected_columns]
     row: Any = namedtuple("Row", names)  # type: ignore[misc]  # noqa: PYI024
     values = {name: value for name, value in text.params.items() if value is not None}
     return Question(str(text).encode(), tuple(text.positiontup or ()), row._make, names[-1] == PAGE, values)

@@ -11,7 +11,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import lru_cache
+from functools import lru_cache, reduce
+from operator import add
 from typing import Any, NamedTuple, Self
 
 from sqlalchemy import (
@@ -79,6 +80,9 @@ FAR_OFFSET = 20_000
 # Fewer matches than this, among more leads than that, are collected first and ordered then.
 FEW_MATCHES = 2_000
 MANY_LEADS = 20_000
+# Where one lead in so many matches, or more, their rows are read in order; where fewer do, entries of the index are,
+# and the rows of those that match.
+DENSE = 8
 # Up to so many leads of a tenant are searched one by one.
 SMALL_TENANT = 500
 # The index knows a text by each three letters or digits in a row.
@@ -121,6 +125,8 @@ _FACETS: dict[str, Callable[[Any], Condition]] = {
     "min_total_score": lambda columns: columns.total_score >= bindparam("min_total_score", type_=Integer),
     "max_total_score": lambda columns: columns.total_score <= bindparam("max_total_score", type_=Integer),
 }
+# Those of them whose leads lead_span_stats counts, one filter at a time.
+_KNOWN_TO_SPANS = {"lead_status", "has_extraction", "has_email"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +139,7 @@ class Shape:
     far: bool
     facets: frozenset[str]
     platforms: tuple[str, ...]
-    # Whether time is counted by the days that know the facets, or by days and hours that do not.
-    by_day: bool
+    statuses: tuple[str, ...]
     bounded: bool
     # For each word of a search, whether the index knows it.
     words: tuple[bool, ...]
@@ -157,14 +162,6 @@ class Shape:
         bounded = not (
             parameters.days is None and parameters.from_date is None and parameters.to_date is None
         )
-        by_day = bool(facets or parameters.platform)
-        if bounded:
-            window = window_of(DAY if by_day else HOUR, *_bounds(parameters, now))
-            values |= window._asdict()
-            days = window_of(DAY, window.first, window.end)
-            values |= {"first_day": days.first, "end_day": days.end}
-            if by_day:
-                values |= {"first_day": days.first.date(), "end_day": days.end.date()}
         if page.offset:
             values["offset"] = page.offset
         if parameters.customer_phone is not None:
@@ -184,13 +181,22 @@ class Shape:
             far=page.offset > FAR_OFFSET,
             facets=frozenset(facets),
             platforms=parameters.platform or (),
-            by_day=by_day,
+            statuses=parameters.lead_status or (),
             bounded=bounded,
             words=tuple(known for known, _ in words),
             digits=None if digits is None else _INDEXED.search(digits) is not None,
             phone=parameters.customer_phone is not None,
         )
+        if bounded:
+            values |= shape.window(*_bounds(parameters, now))
         return shape, values
+
+    def window(self, begins: datetime, ends: datetime) -> dict[str, object]:
+        """The values of the stretch from one moment to before another."""
+        window = window_of(DAY if self.by_day else HOUR, begins, ends)
+        days = window_of(DAY, window.first, window.end)
+        first, end = (days.first.date(), days.end.date()) if self.by_day else (days.first, days.end)
+        return {**window._asdict(), "first_day": first, "end_day": end}
 
     @property
     def sort(self) -> Sort:
@@ -198,9 +204,19 @@ class Shape:
         return SORTS[self.sort_by]
 
     @property
+    def narrowed(self) -> int:
+        """How many filters by facet there are."""
+        return len(self.facets) + bool(self.platforms)
+
+    @property
+    def by_day(self) -> bool:
+        """Whether only the tables that count by every facet know the total: the spans of time know one filter."""
+        return self.narrowed > 1 or len(self.platforms) > 1 or bool(self.facets - _KNOWN_TO_SPANS)
+
+    @property
     def filtered(self) -> bool:
         """Whether anything that is counted narrows the list."""
-        return self.by_day or self.bounded
+        return self.narrowed > 0 or self.bounded
 
 
 def _bounds(parameters: ListParameters, now: datetime) -> tuple[datetime, datetime]:
@@ -226,6 +242,10 @@ class _Cut(NamedTuple):
     def of(self, rows: Select[Any]) -> Select[Any]:
         """These rows of an ordered select."""
         return rows.limit(self.limit) if self.offset is None else rows.limit(self.limit).offset(self.offset)
+
+    def if_(self, condition: ColumnElement[bool]) -> "_Cut":
+        """The same rows if the condition holds, else none."""
+        return self._replace(limit=case((condition, self.limit), else_=NONE))
 
 
 class _Parts(NamedTuple):
@@ -262,8 +282,7 @@ def _by_phone(shape: Shape) -> _Parts:
     found = (
         select(leads.c.document).where(leads.c.user_id == USER, leads.c.customer_phone == PHONE, *conditions)
     ).cte("found")
-    page = _cut(shape).of(select(found.c.document)).subquery("page")
-    return _Parts(_count(found), [Printed(page, page.c.document)])
+    return _Parts(_count(found), [_documents(_cut(shape).of(select(found.c.document)))])
 
 
 def _by_search(shape: Shape) -> _Parts:
@@ -292,7 +311,7 @@ def _matches(shape: Shape, profile: FromClause, text: ColumnElement[str]) -> Sel
 def _by_order(shape: Shape) -> _Parts:
     """The page in the order of its index; where it lies far or few leads match, by a way that reads no others."""
     if not (shape.offset or shape.filtered):
-        return _Parts(_everything(), _in_order(shape, _cut(shape)))
+        return _Parts(_everything(), _in_order(shape, _cut(shape), true()))
     counts = _counts(shape)
     total = select(counts.c.total).scalar_subquery()
     by_time = shape.sort_by == "last_message_at"
@@ -307,26 +326,31 @@ def _by_order(shape: Shape) -> _Parts:
     choice = select(
         case((and_(inside, not_(few)), LIMIT), else_=NONE).label("limit"),
         few.label("few"),
+        counts.c.dense,
         *([case((inside, OFFSET), else_=NONE).label("offset")] if shape.offset else []),
     ).cte("choice")
     chosen = {column.key: select(column).scalar_subquery() for column in choice.c}
     cut = _Cut(chosen["limit"], chosen.get("offset"))
     if not by_counts:
-        return _Parts(total, _in_order(shape, cut), chosen["few"])
+        return _Parts(total, _in_order(shape, cut, chosen["dense"]), chosen["few"])
     return _Parts(total, _by_time(shape, cut) if by_time else [_collected(shape, cut)])
 
 
-def _in_order(shape: Shape, cut: _Cut) -> list[Printed]:
+def _in_order(shape: Shape, cut: _Cut, dense: ColumnElement[bool]) -> list[Printed]:
     """The page as the index of its sort has it."""
     sort, direction = shape.sort, shape.sort_order
     rows = _keys(shape, sort.table)
     order = sort.order(sort.table.c, direction)
     if not _has_nulls(shape) or direction == sort.nulls_last:
-        if sort.table is leads and cut.offset is None and not shape.by_day:
-            page = cut.of(rows.with_only_columns(leads.c.document).order_by(*order)).subquery("page")
-            return [Printed(page, page.c.document)]
+        page = []
+        if sort.table is leads and cut.offset is None:
+            documents = rows.with_only_columns(leads.c.document).order_by(*order)
+            if not shape.narrowed:
+                return [_documents(cut.of(documents))]
+            page.append(_documents(cut.if_(dense).of(documents)))
+            cut = cut.if_(not_(dense))
         keys = cut.of(rows.order_by(*order)).subquery("keys")
-        return [Printed(keys, document_of(keys))]
+        return [*page, Printed(keys, document_of(keys))]
     # In this direction the index has the leads without a value first, and the page wants them last.
     with_value = rows.where(sort.table.c[sort.key].is_not(None))
     taken = cut.of(with_value.order_by(*order)).cte("with_value")
@@ -334,6 +358,11 @@ def _in_order(shape: Shape, cut: _Cut) -> list[Printed]:
         Printed(taken, document_of(taken)),
         _without_value(shape, cut, taken, _count(with_value.subquery())),
     ]
+
+
+def _documents(rows: Select[Any]) -> Printed:
+    page = rows.subquery("documents")
+    return Printed(page, page.c.document)
 
 
 def _by_time(shape: Shape, cut: _Cut) -> list[Printed]:
@@ -421,18 +450,40 @@ def _cut(shape: Shape) -> _Cut:
 
 
 def _counts(shape: Shape) -> CTE:
-    """How many leads match (total), and how many the tenant has (everything)."""
-    everything = _everything()
-    if shape.bounded:
-        total: ColumnElement[int] = select(sum_of(_slices(shape).c.matches)).scalar_subquery()
-    elif shape.by_day:
+    """How many leads match (total), how many there are (everything), and whether many of all match (dense)."""
+    # Sums, because a tenant without a lead has no row.
+    everything = sum_of(all_leads.c.leads)
+    total: ColumnElement[int]
+    if not shape.by_day:
+        total = matching = sum_of(_of_span(shape, all_leads))
+    elif not shape.bounded:
         # As a filter of the sum: to search the index for what stands at its end is dearer than to read these few rows.
         combinations = lead_stats.c
-        matching = sum_of(combinations.leads, and_(*_facets(shape, combinations)))
-        total = select(matching).where(combinations.user_id == USER).scalar_subquery()
+        sum_over_them = sum_of(combinations.leads, and_(*_facets(shape, combinations)))
+        found = select(sum_over_them.label("total")).where(combinations.user_id == USER).cte("found")
+        total = matching = select(found.c.total).scalar_subquery()
     else:
-        total = everything
-    return select(total.label("total"), everything.label("everything")).cte("counts")
+        # Nothing tells but what would take longer than it saves.
+        matching = NONE
+    if shape.bounded:
+        total = select(sum_of(_slices(shape).c.matches)).scalar_subquery()
+    dense = matching * literal_column(str(DENSE), Integer) >= everything
+    counts = select(total.label("total"), everything.label("everything"), dense.label("dense"))
+    return counts.where(is_of_all_leads()).cte("counts")
+
+
+def _of_span(shape: Shape, spans: FromClause) -> ColumnElement[int]:
+    """How many leads of a span match the one filter, or all of them without one."""
+    of = spans.c
+    if shape.platforms:
+        [platform] = shape.platforms
+        return of[f"on_{platform}"]
+    if shape.statuses:
+        return reduce(add, (of[status.lower()] for status in shape.statuses))
+    for name, counted in (("has_extraction", of.with_extraction), ("has_email", of.with_email)):
+        if name in shape.facets:
+            return case((bindparam(name), counted), else_=of.leads - counted)
+    return of.leads
 
 
 def _everything() -> ColumnElement[int]:
@@ -444,17 +495,17 @@ def _everything() -> ColumnElement[int]:
 def _slices(shape: Shape) -> CTE:
     """Stretches of time with the leads that match in them: whole units as counted, edges by the index."""
     if not shape.bounded:
-        return (_by_day(shape) if shape.by_day else _by_span("hour")).cte("slices")
+        return (_by_day(shape) if shape.by_day else _by_span(shape, "hour")).cte("slices")
     if shape.by_day:
         whole = [_by_day(shape)]
     elif shape.far:
         # The page is looked for in slices: the shorter these are, the fewer leads are read before it.
-        whole = [_by_span("hour", "first", "end")]
+        whole = [_by_span(shape, "hour", "first", "end")]
     else:
         whole = [
-            _by_span("hour", "first", "first_day"),
-            _by_span("day", "first_day", "end_day"),
-            _by_span("hour", "end_day", "end"),
+            _by_span(shape, "hour", "first", "first_day"),
+            _by_span(shape, "day", "first_day", "end_day"),
+            _by_span(shape, "hour", "end_day", "end"),
         ]
     return union_all(*whole, _edges(shape)).cte("slices")
 
@@ -475,13 +526,15 @@ def _by_day(shape: Shape) -> Select[Any]:
     )
 
 
-def _by_span(span: str, *stretch: str) -> Select[Any]:
+def _by_span(shape: Shape, span: str, *stretch: str) -> Select[Any]:
     """The days or hours in which leads were last active: all of them, or those from one moment to before another."""
     begins = lead_span_stats.c.begins
     ends = begins + literal_column(f"'1 {span}'", Interval)
     in_stretch = [between(begins, *map(moment, stretch))] if stretch else []
-    spans = select(begins.label("begins"), ends.label("ends"), lead_span_stats.c.leads.label("matches"))
-    return spans.where(in_span(lead_span_stats, span), *in_stretch)
+    matches = _of_span(shape, lead_span_stats).label("matches")
+    return select(begins.label("begins"), ends.label("ends"), matches).where(
+        in_span(lead_span_stats, span), *in_stretch
+    )
 
 
 def _edges(shape: Shape) -> Select[Any]:

@@ -142,6 +142,7 @@ lead_span_stats = Table(
     Column("begins", _MOMENT, primary_key=True),
     Column("leads", Integer, nullable=False),
     Column("with_extraction", Integer, nullable=False),
+    Column("with_email", Integer, nullable=False),
     Column("hot", Integer, nullable=False),
     Column("warm", Integer, nullable=False),
     Column("cold", Integer, nullable=False),

@@ -2,7 +2,7 @@
 --
 -- In the order of the key: what is summed together then stands on few pages.
 INSERT INTO read_model_next.lead_span_stats (
-    user_id, span, begins, leads, with_extraction, hot, warm, cold, on_whatsapp, on_instagram, on_webchat
+    user_id, span, begins, leads, with_extraction, with_email, hot, warm, cold, on_whatsapp, on_instagram, on_webchat
 )
 SELECT
     l.user_id,
@@ -10,6 +10,7 @@ SELECT
     at.begins,
     count(*),
     count(*) FILTER (WHERE l.has_extraction),
+    count(*) FILTER (WHERE l.has_email),
     count(*) FILTER (WHERE l.lead_status = 'Hot'),
     count(*) FILTER (WHERE l.lead_status = 'Warm'),
     count(*) FILTER (WHERE l.lead_status = 'Cold'),

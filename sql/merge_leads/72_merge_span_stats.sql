@@ -3,7 +3,7 @@
 -- A row is written where any of its numbers moves: a lead that turns from Hot to Warm moves no count of leads. A
 -- message of a lead whose facets stay moves days and hours, and leaves the row of all leads alone.
 INSERT INTO read_model.lead_span_stats AS s (
-    user_id, span, begins, leads, with_extraction, hot, warm, cold, on_whatsapp, on_instagram, on_webchat
+    user_id, span, begins, leads, with_extraction, with_email, hot, warm, cold, on_whatsapp, on_instagram, on_webchat
 )
 SELECT m.*
 FROM (
@@ -13,6 +13,7 @@ FROM (
         at.begins,
         sum(d.leads) AS leads,
         sum(d.leads * d.has_extraction::integer) AS with_extraction,
+        sum(d.leads * d.has_email::integer) AS with_email,
         coalesce(sum(d.leads) FILTER (WHERE d.lead_status = 'Hot'), 0) AS hot,
         coalesce(sum(d.leads) FILTER (WHERE d.lead_status = 'Warm'), 0) AS warm,
         coalesce(sum(d.leads) FILTER (WHERE d.lead_status = 'Cold'), 0) AS cold,
@@ -29,11 +30,12 @@ FROM (
     WHERE at.begins IS NOT NULL
     GROUP BY d.user_id, at.span, at.begins
 ) AS m
-WHERE (m.leads, m.with_extraction, m.hot, m.warm, m.cold, m.on_whatsapp, m.on_instagram, m.on_webchat)
-    <> (0, 0, 0, 0, 0, 0, 0, 0)
+WHERE (m.leads, m.with_extraction, m.with_email, m.hot, m.warm, m.cold, m.on_whatsapp, m.on_instagram, m.on_webchat)
+    <> (0, 0, 0, 0, 0, 0, 0, 0, 0)
 ON CONFLICT (user_id, span, begins) DO UPDATE SET
     leads = s.leads + excluded.leads,
     with_extraction = s.with_extraction + excluded.with_extraction,
+    with_email = s.with_email + excluded.with_email,
     hot = s.hot + excluded.hot,
     warm = s.warm + excluded.warm,
     cold = s.cold + excluded.cold,

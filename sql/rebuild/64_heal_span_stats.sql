@@ -2,7 +2,7 @@
 --
 -- Parameter: user_id. The tenant is locked. A row that comes to 0 is deleted by the next step.
 INSERT INTO read_model.lead_span_stats AS s (
-    user_id, span, begins, leads, with_extraction, hot, warm, cold, on_whatsapp, on_instagram, on_webchat
+    user_id, span, begins, leads, with_extraction, with_email, hot, warm, cold, on_whatsapp, on_instagram, on_webchat
 )
 SELECT
     %(user_id)s,
@@ -10,6 +10,7 @@ SELECT
     side.begins,
     sum(side.leads),
     sum(side.with_extraction),
+    sum(side.with_email),
     sum(side.hot),
     sum(side.warm),
     sum(side.cold),
@@ -22,6 +23,7 @@ FROM (
         at.begins,
         count(*) AS leads,
         count(*) FILTER (WHERE l.has_extraction) AS with_extraction,
+        count(*) FILTER (WHERE l.has_email) AS with_email,
         count(*) FILTER (WHERE l.lead_status = 'Hot') AS hot,
         count(*) FILTER (WHERE l.lead_status = 'Warm') AS warm,
         count(*) FILTER (WHERE l.lead_status = 'Cold') AS cold,
@@ -43,6 +45,7 @@ FROM (
         o.begins,
         -o.leads AS leads,
         -o.with_extraction AS with_extraction,
+        -o.with_email AS with_email,
         -o.hot AS hot,
         -o.warm AS warm,
         -o.cold AS cold,
@@ -56,16 +59,18 @@ GROUP BY side.span, side.begins
 HAVING (
     sum(side.leads),
     sum(side.with_extraction),
+    sum(side.with_email),
     sum(side.hot),
     sum(side.warm),
     sum(side.cold),
     sum(side.on_whatsapp),
     sum(side.on_instagram),
     sum(side.on_webchat)
-) <> (0, 0, 0, 0, 0, 0, 0, 0)
+) <> (0, 0, 0, 0, 0, 0, 0, 0, 0)
 ON CONFLICT (user_id, span, begins) DO UPDATE SET
     leads = s.leads + excluded.leads,
     with_extraction = s.with_extraction + excluded.with_extraction,
+    with_email = s.with_email + excluded.with_email,
     hot = s.hot + excluded.hot,
     warm = s.warm + excluded.warm,
     cold = s.cold + excluded.cold,

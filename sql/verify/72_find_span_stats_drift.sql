@@ -15,6 +15,7 @@ FROM (
         0 AS found,
         count(*) AS leads,
         count(*) FILTER (WHERE l.has_extraction) AS with_extraction,
+        count(*) FILTER (WHERE l.has_email) AS with_email,
         count(*) FILTER (WHERE l.lead_status = 'Hot') AS hot,
         count(*) FILTER (WHERE l.lead_status = 'Warm') AS warm,
         count(*) FILTER (WHERE l.lead_status = 'Cold') AS cold,
@@ -38,6 +39,7 @@ FROM (
         1 AS found,
         o.leads,
         o.with_extraction,
+        o.with_email,
         o.hot,
         o.warm,
         o.cold,
@@ -51,6 +53,7 @@ CROSS JOIN LATERAL (
     VALUES
     ('leads', side.leads),
     ('with_extraction', side.with_extraction),
+    ('with_email', side.with_email),
     ('hot', side.hot),
     ('warm', side.warm),
     ('cold', side.cold),

@@ -37,6 +37,14 @@ def active(server: Server, template: Database) -> Iterator[Database]:
             " SELECT n, 'a', n FROM generate_series(1, %s) AS n",
             (LEADS,),
         )
+        # Two in three with an extraction, of every status and none; every other one of these with an email address.
+        conn.execute(
+            "INSERT INTO extractions (extraction_id, conversation_id, extracted_at, is_latest, email, lead_status_tag)"
+            " SELECT gen_random_uuid(), n, now(), true, CASE WHEN n %% 2 = 0 THEN 'a@b.example' END,"
+            "  (ARRAY['Hot', 'Warm', 'Cold', NULL])[1 + n %% 4]"
+            " FROM generate_series(1, %s) AS n WHERE n %% 3 > 0",
+            (LEADS,),
+        )
         rng = Random(1)
         rows = [(str(n), str(n), _some_time(rng, -40, 2).replace(tzinfo=None)) for n in range(1, LEADS + 1)]
         with conn.cursor() as cursor:
@@ -75,10 +83,10 @@ def _some_time(rng: Random, first: int, last: int) -> datetime:
     return moment
 
 
-def _count(conn: Connection, begins: datetime, ends: datetime | None = None) -> int:
+def _count(conn: Connection, begins: datetime, ends: datetime | None = None, condition: str = "true") -> int:
     row = conn.execute(
-        "SELECT count(*) FROM read_model.leads"
-        " WHERE user_id = %s AND last_message_at >= %s AND last_message_at <= coalesce(%s::timestamptz, 'infinity')",
+        "SELECT count(*) FROM read_model.leads WHERE user_id = %s AND last_message_at >= %s"
+        f" AND last_message_at <= coalesce(%s::timestamptz, 'infinity') AND {condition}".encode(),
         (USER, begins, ends),
     ).fetchone()
     assert row is not None
@@ -96,8 +104,27 @@ def test_the_statistics_of_any_moment(api: ApiDatabase, leads: Connection) -> No
         assert row.total_leads == row.webchat == LEADS
 
 
-@pytest.mark.parametrize("also", ["", "&platform=webchat", "&offset=30000", "&sort_by=name&sort_order=asc"])
-def test_the_total_between_any_two_moments(api: ApiDatabase, leads: Connection, also: str) -> None:
+@pytest.mark.parametrize(
+    ("also", "condition"),
+    [
+        ("", "true"),
+        ("&offset=30000", "true"),
+        ("&sort_by=name&sort_order=asc", "true"),
+        ("&platform=webchat", "on_webchat"),
+        ("&platform=whatsapp", "on_whatsapp"),
+        ("&platform=whatsapp,webchat", "(on_whatsapp OR on_webchat)"),
+        ("&lead_status=Hot", "lead_status = 'Hot'"),
+        ("&lead_status=Warm,Cold&offset=30000", "lead_status IN ('Warm', 'Cold')"),
+        ("&has_email=true", "has_email"),
+        ("&has_email=false&sort_by=total_messages", "NOT has_email"),
+        ("&has_extraction=true&sort_order=asc", "has_extraction"),
+        ("&has_extraction=false", "NOT has_extraction"),
+        ("&has_extraction=true&has_email=false", "has_extraction AND NOT has_email"),
+    ],
+)
+def test_the_total_between_any_two_moments(
+    api: ApiDatabase, leads: Connection, also: str, condition: str
+) -> None:
     rng = Random(3)
     for number in range(100):
         begins, ends = sorted((_some_time(rng, -45, 4), _some_time(rng, -45, 4)))
@@ -106,4 +133,4 @@ def test_the_total_between_any_two_moments(api: ApiDatabase, leads: Connection, 
             ends = begins + timedelta(milliseconds=rng.randrange((2_000_000, 60_000_000)[number % 2]))
         query = f"limit=3&from_date={begins:%FT%T.%f}Z&to_date={ends:%FT%T.%f}Z{also}"
         row = api.fetch(list_leads(USER, LIST_QUERY.read(query), NOON))
-        assert row.total == _count(leads, begins, ends), query
+        assert row.total == _count(leads, begins, ends, condition), query

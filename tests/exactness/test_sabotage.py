@@ -174,7 +174,17 @@ def test_a_table_that_is_rewritten_while_leads_are_compared_is_no_drift(
 @pytest.mark.parametrize("span", ["all", "day", "hour"])
 @pytest.mark.parametrize(
     "number",
-    ["leads", "with_extraction", "hot", "warm", "cold", "on_whatsapp", "on_instagram", "on_webchat"],
+    [
+        "leads",
+        "with_extraction",
+        "with_email",
+        "hot",
+        "warm",
+        "cold",
+        "on_whatsapp",
+        "on_instagram",
+        "on_webchat",
+    ],
 )
 def test_a_number_of_the_statistics_that_is_wrong_is_named_and_healed(
     filled: Platform, other: Connection, span: str, number: str

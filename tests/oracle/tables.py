@@ -152,6 +152,7 @@ def _of_spans(leads: list[Lead]) -> Iterator[Row]:
             "begins": begins,
             "leads": len(found),
             "with_extraction": sum(lead.has_extraction for lead in found),
+            "with_email": sum(lead.email is not None for lead in found),
             **{
                 status.lower(): sum(lead.lead_status == status for lead in found)
                 for status in ("Hot", "Warm", "Cold")

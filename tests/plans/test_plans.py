@@ -70,7 +70,10 @@ def asked(crowd: Crowd, query: str) -> Read:
         ("offset=40000&sort_by=name&sort_order=asc", BY_NAME, 40_000 + FIRST_PAGE),
         ("offset=60000", BY_SPAN, FEW),
         ("offset=60000&sort_by=name", BY_SPAN, FEW),
-        ("has_email=true&offset=60000", "lead_stats_key", COUNTED),
+        ("has_email=true&offset=60000", BY_SPAN, FEW),
+        ("lead_status=Hot,Warm&sort_by=name&offset=60000", BY_SPAN, FEW),
+        ("platform=whatsapp&offset=60000", BY_SPAN, FEW),
+        ("has_email=true&platform=whatsapp&offset=60000", "lead_stats_key", COUNTED),
     ],
 )
 def test_lists(crowd: Crowd, explain: Explain, query: str, index: str, most: int) -> None:

@@ -5,6 +5,7 @@ SELECT
     at.begins,
     count(*)::integer AS leads,
     count(*) FILTER (WHERE l.has_extraction)::integer AS with_extraction,
+    count(*) FILTER (WHERE l.has_email)::integer AS with_email,
     count(*) FILTER (WHERE l.lead_status = 'Hot')::integer AS hot,
     count(*) FILTER (WHERE l.lead_status = 'Warm')::integer AS warm,
     count(*) FILTER (WHERE l.lead_status = 'Cold')::integer AS cold,
