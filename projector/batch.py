@@ -51,7 +51,7 @@ ROOM = 128 * 1024
 """Bytes from which on a table of the stage is truncated before a batch, which may be of a single lead."""
 
 # A chunk of some hundred leads fills most tables with more than that, and does not feel what is left in them.
-_ROOM_OF_CHUNKS = 2 * 1024 * 1024
+_ROOM_OF_CHUNKS = 4 * 1024 * 1024
 
 
 def compose_statement(**tables: sql.Identifier) -> sql.Composed:

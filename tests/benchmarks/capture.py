@@ -32,20 +32,34 @@ def measure(setting: Setting) -> Iterator[Row]:
             found = interleave(
                 setting.size.pairs,
                 {
-                    "with": lambda: _captured(conn, write, on=True),  # noqa: B023
-                    "without": lambda: _captured(conn, write, on=False),  # noqa: B023
+                    "with": lambda: _with(conn, capture.install, write),  # noqa: B023
+                    "without": lambda: _with(conn, _nothing, write),  # noqa: B023
+                    "idle": lambda: _with(conn, _create_idle_trigger, write),  # noqa: B023
                 },
             )
-            yield Row(
-                AREA,
-                f"messages with capture: {title}",
-                unit,
-                found["with"],
-                "the same without capture",
-                found["without"],
-                goal(key),
-                note=_interval(found["with"].over(found["without"])),
-            )
+            for what, arm, wanted in (
+                ("messages with capture", "with", goal(key)),
+                ("messages with a trigger that does nothing", "idle", None),
+            ):
+                yield Row(
+                    AREA,
+                    f"{what}: {title}",
+                    unit,
+                    found[arm],
+                    "the same without a trigger",
+                    found["without"],
+                    wanted,
+                    note=_interval(found[arm].over(found["without"])),
+                )
+
+
+# What every capture by statement triggers costs: the rows are put aside, a function is called, and looks at them.
+_IDLE = """
+CREATE OR REPLACE FUNCTION benchmark.idle() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN PERFORM FROM new_rows OFFSET 4; RETURN NULL; END $$;
+CREATE TRIGGER idle AFTER INSERT ON messages REFERENCING NEW TABLE AS new_rows
+FOR EACH STATEMENT EXECUTE FUNCTION benchmark.idle();
+"""
 
 
 def _interval(ratio: Sample) -> str:
@@ -53,12 +67,19 @@ def _interval(ratio: Sample) -> str:
     return f"95 % interval of the mean ratio, {len(ratio.values)} pairs: {least:.3f} to {greatest:.3f}"
 
 
-def _captured(conn: Connection, write: Callable[[], float], *, on: bool) -> float:
-    """The writers' throughput, with the triggers or without them, and nothing left over from the last time."""
-    if on:
-        capture.install(conn)
-    else:
-        capture.uninstall(conn)
+def _nothing(_conn: Connection) -> None:
+    pass
+
+
+def _create_idle_trigger(conn: Connection) -> None:
+    conn.execute(_IDLE)
+
+
+def _with(conn: Connection, install: Callable[[Connection], object], write: Callable[[], float]) -> float:
+    """The writers' throughput with these triggers alone, and nothing left over from the last time."""
+    capture.uninstall(conn)
+    conn.execute("DROP TRIGGER IF EXISTS idle ON messages")
+    install(conn)
     conn.execute("TRUNCATE projector.changes")
     conn.execute("DELETE FROM messages WHERE message_id LIKE 'benchmark-%'")
     conn.execute("VACUUM messages")

@@ -31,6 +31,10 @@ class Sample:
         """The ratios, round by round: what slows a whole round slows both arms of it."""
         return Sample(tuple(a / b for a, b in zip(self.values, other.values, strict=True)))
 
+    def minus(self, other: "Sample") -> "Sample":
+        """The differences, round by round."""
+        return Sample(tuple(a - b for a, b in zip(self.values, other.values, strict=True)))
+
     def times(self, factor: float) -> "Sample":
         """Every value multiplied."""
         return Sample(tuple(value * factor for value in self.values))

@@ -1,8 +1,8 @@
 """Servers to compare with: the API's application with plain routes added, and the same routes on bare Flask.
 
 `python -m tests.benchmarks.plain limited` serves the API itself and, beside it, an endpoint that returns an empty
-object and plain routes, all of them behind the same limiter and with the same headers; `bare` serves the plain routes
-without any of that. Both run as the API runs.
+object, the same after a bare statement, and plain routes, all of them behind the same limiter and with the same
+headers; `bare` serves the plain routes without any of that. Both run as the API runs.
 """
 
 import gc
@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from functools import partial
 from threading import local
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import orjson
 import psycopg
@@ -25,12 +25,18 @@ from api import config
 from api.answers import success
 from api.app import create_app
 from api.config import Config
+from api.db import Database
+from api.expressions import compiled
+from api.queries import lead_statistics
 
 SINGLE = "SELECT document FROM read_model.leads WHERE user_id = %s AND customer_phone = %s"
-LIST = (
-    "SELECT document FROM read_model.leads WHERE user_id = %s"
-    " ORDER BY last_message_at DESC NULLS LAST, customer_phone DESC LIMIT 50"
+_DOCUMENT = "SELECT document FROM read_model.leads AS l WHERE user_id = %s"
+_NEWEST = " ORDER BY last_message_at DESC NULLS LAST, customer_phone DESC LIMIT 50"
+_BY_PROFILE = (
+    "SELECT (SELECT document FROM read_model.leads AS l WHERE (l.user_id, l.customer_phone) ="
+    " (p.user_id, p.customer_phone)) FROM read_model.lead_profiles AS p WHERE p.user_id = %s"
 )
+LIST = _DOCUMENT + _NEWEST
 TOTAL = "SELECT sum(leads)::bigint FROM read_model.lead_stats WHERE user_id = %s"
 MESSAGES = (
     "SELECT m.message_id, m.conversation_id, c.agent_id, c.agent_name, c.platform, c.phone_number_id, m.sender, m.text,"
@@ -39,6 +45,19 @@ MESSAGES = (
     " WHERE m.user_id = %s AND m.customer_phone = %s"
     " ORDER BY m.sent_at, m.conversation_id, m.sequence_no, m.message_id LIMIT 50"
 )
+# The plainest statement for the rows of a read, by the name of the read; the statistics are asked as the API asks them.
+BARE = {
+    "single": SINGLE,
+    "list": LIST,
+    "name": f"{_BY_PROFILE} AND name_key IS NOT NULL ORDER BY name_key, customer_phone LIMIT 50",
+    "score": (
+        f"{_BY_PROFILE} AND total_score IS NOT NULL ORDER BY total_score DESC, customer_phone DESC LIMIT 50"
+    ),
+    "hot": f"{_DOCUMENT} AND lead_status = 'Hot'{_NEWEST}",
+    "platforms": f"{_DOCUMENT} AND (on_instagram OR on_webchat){_NEWEST}",
+    "email": f"{_DOCUMENT} AND has_email AND last_message_at >= now() - interval '30 days'{_NEWEST}",
+    "messages": MESSAGES,
+}
 # The columns that a route prints which has no document.
 COLUMNS = (
     "SELECT l.customer_phone, p.name, p.email, p.company, l.lead_status, l.total_score, p.intent_score,"
@@ -67,12 +86,34 @@ def application(kind: str) -> Flask:
     return app
 
 
+def ask(connection: psycopg.Connection[Any], name: str, user_id: str, customer_phone: str) -> list[Any]:
+    """The rows of a read by its bare prepared statement."""
+    if name == "statistics":
+        asked = compiled(lead_statistics(user_id, datetime.now(UTC)))
+        raw = psycopg.RawCursor(connection)
+        values = [asked.values[value] for value in asked.names]
+        return raw.execute(asked.text, values, prepare=True).fetchall()
+    query = BARE[name]
+    return (
+        connection.cursor()
+        .execute(query.encode(), (user_id, customer_phone)[: query.count("%s")], prepare=True)
+        .fetchall()
+    )
+
+
 class _Connections:
-    """One plain psycopg connection a thread."""
+    """One plain psycopg connection a thread, and one with the settings of the API."""
 
     def __init__(self, settings: Config) -> None:
         self._url = settings.database_url
+        self._api = Database(settings)
         self._local = local()
+
+    def ask(self, name: str, user_id: str, customer_phone: str) -> list[Any]:
+        if not hasattr(self._local, "pooled"):
+            self._local.pooled = self._api.engine.raw_connection()
+        connection = cast("psycopg.Connection[Any]", self._local.pooled.driver_connection)
+        return ask(connection, name, user_id, customer_phone)
 
     def fetch(self, query: str, *values: str, as_dicts: bool = False) -> list[Any]:
         if not hasattr(self._local, "connection"):
@@ -86,6 +127,10 @@ def _add_routes(
     app: Flask, database: _Connections, prefix: str, answer: Callable[[bytes, bytes | None], Response]
 ) -> None:
     def empty(user_id: str) -> Response:  # noqa: ARG001  # As every endpoint has it.
+        return answer(b"{}", None)
+
+    def bare(user_id: str, name: str, customer_phone: str) -> Response:
+        database.ask(name, user_id, customer_phone)
         return answer(b"{}", None)
 
     def single(user_id: str, customer_phone: str) -> Response:
@@ -103,6 +148,7 @@ def _add_routes(
 
     for path, view in (
         ("/plain/<user_id>/empty", empty),
+        ("/plain/<user_id>/bare/<name>/<customer_phone>", bare),
         ("/plain/<user_id>/single/<customer_phone>", single),
         ("/plain/<user_id>/list", page),
         ("/plain/<user_id>/dicts", dicts),

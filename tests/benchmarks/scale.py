@@ -34,6 +34,7 @@ def measure(setting: Setting) -> Iterator[Row]:
             found = interleave(
                 setting.size.rounds,
                 {size: partial(_p50, url, setting.size.load) for size, url in urls.items()},
+                warm_up=False,
             )
             name = f"the same in a tenant of {setting.size.small:,}"
             what = f"p50, {title}, among {setting.size.big:,} leads"
