@@ -55,9 +55,7 @@ class Session:
             return None
         self._transformer.set_pgresult(result)
         if question.has_page:
-            last = result.nfields - 1
-            page = b",".join([cast("bytes", result.get_value(row, last)) for row in range(1, result.ntuples)])
-            return question.row([*self._transformer.load_row(0, tuple)[:last], page])
+            return question.row([*self._transformer.load_row(0, tuple)[:-1], _page(result)])
         return self._transformer.load_row(0, question.row)
 
     def _prepare(self, text: bytes, values: list[object]) -> bytes:
@@ -76,6 +74,13 @@ class Session:
         if self._pgconn.status == ConnStatus.BAD:
             raise ConnectionLostError(result.get_error_message())
         raise error_from_result(result)
+
+
+def _page(result: PGresult) -> bytes:
+    """What the rows after the first print. A key without its row, which is drift, prints nothing."""
+    last = result.nfields - 1
+    printed = (result.get_value(row, last) for row in range(1, result.ntuples))
+    return b",".join([text for text in printed if text is not None])
 
 
 class _PrintedText(Loader):

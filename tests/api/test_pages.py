@@ -2,20 +2,27 @@
 
 from collections.abc import Iterator
 from itertools import product
+from random import Random
 
 import pytest
 from flask.testing import FlaskClient
 
 from api import listing
 from api.schemas import ORDERS, SORTS
-from tests.api.conftest import NOW, Library
+from projector.progress import QUIET
+from projector.rebuild import rebuild
+from tests.api.conftest import NOW, Library, MakeApp
 from tests.oracle import answers
+from tests.support import nasty
+from tests.support.server import Database
 
 FILTERS = (
     "",
     "platform=whatsapp,instagram",
     "has_extraction=true&has_email=false",
     "lead_status=Hot,cold",
+    "has_email=true",
+    "platform=webchat&days=400",
     "min_total_score=6",
     "days=300",
     "from_date=2025-06-01T05:30&platform=whatsapp",
@@ -38,6 +45,7 @@ def ways(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Ite
         monkeypatch.setattr(listing, "FAR_OFFSET", 2)
         monkeypatch.setattr(listing, "FEW_MATCHES", 15)
         monkeypatch.setattr(listing, "MANY_LEADS", 5)
+        monkeypatch.setattr(listing, "DENSE", 1)
     listing.list_statement.cache_clear()
     yield
     listing.list_statement.cache_clear()
@@ -87,6 +95,28 @@ def test_pages_of_messages(client: FlaskClient, library: Library, query: str) ->
             assert page["pagination"]["hasMore"] is (offset + limit < total)
             found += page["messages"]
         assert found == whole["messages"]
+
+
+def test_a_key_without_its_row_prints_nothing(database: Database, make_app: MakeApp) -> None:
+    with database.connect() as conn:
+        nasty.write(conn, nasty.generate(Random(7), 20, now=NOW))
+        rebuild(conn, tenants=None, progress=QUIET)
+        found = conn.execute(
+            "SELECT user_id, customer_phone, (SELECT count(*) FROM read_model.leads WHERE user_id = l.user_id)"
+            " FROM read_model.leads AS l WHERE customer_phone ~ '^[0-9]+$' ORDER BY total_messages DESC LIMIT 1"
+        ).fetchone()
+        assert found is not None
+        user_id, phone, leads = found
+        conn.execute("DELETE FROM read_model.leads WHERE (user_id, customer_phone) = (%s, %s)", found[:2])
+        conn.execute(
+            "DELETE FROM read_model.lead_conversations WHERE (user_id, customer_phone) = (%s, %s)", found[:2]
+        )
+    client = make_app(database).test_client()
+    for sort_by in SORTS:
+        data = client.get(f"/users/{user_id}/leads?sort_by={sort_by}&limit=100").get_json()["data"]
+        assert len(data) == leads - 1
+        assert phone not in {lead["customer_phone"] for lead in data}
+    assert client.get(f"/users/{user_id}/leads/{phone}/messages").get_json()["data"]["messages"] == []
 
 
 @pytest.mark.parametrize(("given", "echoed"), [("1", 1), ("100", 100), ("101", 100), ("9" * 30, 100)])
