@@ -25,6 +25,11 @@ def listed(user_id: str, query_string: str, now: datetime | None = None) -> Ques
     return compiled(queries.list_leads(user_id, LIST_QUERY.read(query_string), now or datetime.now(UTC)))
 
 
+def listed_if_few(user_id: str, query_string: str, now: datetime) -> Question:
+    """The same, where the first statement says that few leads match."""
+    return compiled(queries.few_leads(user_id, LIST_QUERY.read(query_string), now))
+
+
 def single(user_id: str, customer_phone: str) -> Question:
     """One lead."""
     return compiled(queries.single_lead(user_id, customer_phone))
