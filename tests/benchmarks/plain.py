@@ -47,6 +47,7 @@ MESSAGES = (
 )
 # The plainest statement for the rows of a read, by the name of the read; the statistics are asked as the API asks them.
 BARE = {
+    "nothing": "SELECT 1",
     "single": SINGLE,
     "list": LIST,
     "name": f"{_BY_PROFILE} AND name_key IS NOT NULL ORDER BY name_key, customer_phone LIMIT 50",

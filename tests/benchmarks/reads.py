@@ -67,6 +67,7 @@ def measure(setting: Setting) -> Iterator[Row]:
                 "bare": f"{limited.url}/plain/{user_id}/bare/{page.bare}/{customer_phone}",
             }
             yield from _latency(setting, page.title, urls, ask)
+        yield _floor(setting, f"{limited.url}/plain/{user_id}")
         yield from _throughput(setting, api, limited, bare, customer_phone)
         yield _worker(setting, api)
     yield from _live(setting)
@@ -90,14 +91,10 @@ def _latency(setting: Setting, title: str, urls: dict[str, str], ask: Callable[[
     two statements finds PostgreSQL asleep, and waits for it to wake up; a loop around the statement does not.
     """
     length = setting.size.load
-
-    def mean(url: str) -> float:
-        return load.run(url, connections=1, seconds=length).mean
-
     found = interleave(
         setting.size.rounds,
         {
-            **{arm: partial(mean, url) for arm, url in urls.items()},
+            **{arm: partial(_mean, url, length) for arm, url in urls.items()},
             "loop": lambda: milliseconds(ask, within=length / 4),
         },
         # They have answered already, and a second of requests does not notice the first one.
@@ -110,6 +107,26 @@ def _latency(setting: Setting, title: str, urls: dict[str, str], ask: Callable[[
     name = "the same rows by a bare prepared statement (psycopg)"
     yield Row(AREA, what, "ms", ours, f"{name}, asked by that endpoint", bare, goal("beyond"))
     yield Row(AREA, what, "ms", ours, f"{name}, asked in a loop", found["loop"])
+
+
+def _mean(url: str, seconds: float) -> float:
+    """Milliseconds of a request of one connection that asks again and again."""
+    return load.run(url, connections=1, seconds=seconds).mean
+
+
+def _floor(setting: Setting, routes: str) -> Row:
+    """What asking the database costs a request, whatever is asked."""
+    found = interleave(
+        setting.size.rounds,
+        {
+            arm: partial(_mean, url, setting.size.load)
+            for arm, url in (("nothing", f"{routes}/bare/nothing/none"), ("empty", f"{routes}/empty"))
+        },
+        warm_up=False,
+    )
+    name = "an empty endpoint, same limiter and headers"
+    what = "an endpoint that asks SELECT 1: request"
+    return Row(AREA, what, "ms", found["nothing"], name, found["empty"])
 
 
 def _throughput(
