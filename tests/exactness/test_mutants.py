@@ -344,7 +344,7 @@ MUTANTS = (
     Mutant(
         "R4",
         "numbers are moved only where the count of leads moves",
-        _statement("merge_leads", "merge_span_stats", "<> (0, 0, 0, 0, 0, 0, 0, 0)", "IS NOT NULL AND m.leads <> 0"),
+        _statement("merge_leads", "merge_span_stats", "<> (0, 0, 0, 0, 0, 0, 0, 0, 0)", "IS NOT NULL AND m.leads <> 0"),
         lambda bench: test_refresh.test_a_lead_that_turns_from_hot_to_warm_moves_the_numbers_of_every_span(
             bench.filled
         ),
@@ -352,7 +352,7 @@ MUTANTS = (
     Mutant(
         "R4",
         "the numbers of all leads are written with every message",
-        _statement("merge_leads", "merge_span_stats", "<> (0, 0, 0, 0, 0, 0, 0, 0)", "IS NOT NULL"),
+        _statement("merge_leads", "merge_span_stats", "<> (0, 0, 0, 0, 0, 0, 0, 0, 0)", "IS NOT NULL"),
         lambda bench: test_refresh.test_a_message_leaves_the_numbers_of_all_leads_alone_and_moves_its_day_and_hour(
             bench.filled
         ),

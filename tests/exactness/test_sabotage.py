@@ -205,7 +205,7 @@ def test_a_number_of_the_statistics_that_is_wrong_is_named_and_healed(
         "DELETE FROM read_model.lead_span_stats",
         "UPDATE read_model.lead_span_stats SET begins = begins - interval '1 day'",
         "UPDATE read_model.lead_span_stats SET user_id = 'two'",
-        "INSERT INTO read_model.lead_span_stats VALUES ('one', 'hour', '2025-06-01', 0, 0, 1, 0, 0, 0, 0, 0)",
+        "INSERT INTO read_model.lead_span_stats VALUES ('one', 'hour', '2025-06-01', 0, 0, 0, 1, 0, 0, 0, 0, 0)",
     ],
 )
 def test_a_span_of_time_that_is_missing_or_too_much_is_found_and_healed(
