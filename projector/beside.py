@@ -48,6 +48,7 @@ SWAP_PATIENCE = 600.0
 
 _SWAP_LOCK_TIMEOUT = "40ms"
 # Longer than it takes until an autovacuum that is in the way gives up; no reader of the live tables waits behind it.
+# It is longer, too, than it takes PostgreSQL to look for a deadlock: so whoever waits for a table holds no other.
 _DROP_LOCK_TIMEOUT = "3s"
 _FEW = 200
 _BUILD_MEMORY = "64MB"
@@ -97,11 +98,21 @@ def drop_leftovers(conn: Connection) -> None:
 
 
 def _drop(conn: Connection, schema: str) -> bool:
-    """Drop a schema with its tables; false where another session holds one of them."""
+    """Drop a schema with its tables, one at a time; false where another session holds one of them."""
+    found = conn.execute(
+        "SELECT relname::text FROM pg_class WHERE relnamespace = to_regnamespace(%s) AND relkind = 'r' ORDER BY 1",
+        (schema,),
+    ).fetchall()
+    drops = [sql.SQL("TABLE IF EXISTS {}").format(sql.Identifier(schema, name)) for (name,) in found]
+    held = [not _drop_one(conn, drop) for drop in drops]
+    return not any(held) and _drop_one(conn, sql.SQL("SCHEMA IF EXISTS {}").format(sql.Identifier(schema)))
+
+
+def _drop_one(conn: Connection, what: sql.Composable) -> bool:
     try:
         with conn.transaction():
             conn.execute("SELECT set_config('lock_timeout', %s, true)", (_DROP_LOCK_TIMEOUT,))
-            conn.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(schema)))
+            conn.execute(sql.SQL("DROP {} CASCADE").format(what))
     except psycopg.errors.LockNotAvailable:
         return False
     return True
@@ -245,7 +256,7 @@ def _create_indexes(conn: Connection, progress: Progress) -> None:
     )
     for (grant,) in conn.execute(
         statement("beside", "find_grants"),
-        {"tables": [f"read_model.{name}" for name in READ_TABLES], "schema": NEXT},
+        {"tables": [f"read_model.{name}" for name in READ_TABLES], "schema": NEXT, "name": None},
     ).fetchall():
         conn.execute(grant, prepare=False)
     progress.finish()

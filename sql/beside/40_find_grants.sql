@@ -1,10 +1,12 @@
--- The commands that give the tables beside what others may do with the live ones. Parameters: tables, schema.
+-- The commands that let others do with tables of another schema, or of another name, what they may do with these.
+--
+-- Parameters: tables, schema; name, null where each table is called as before.
 SELECT
     format(
         'GRANT %%s ON %%I.%%I TO %%s%%s',
         g.privilege_type,
         %(schema)s::text,
-        t.relname,
+        coalesce(%(name)s::text, t.relname),
         CASE WHEN g.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(r.rolname) END,
         CASE WHEN g.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END
     )

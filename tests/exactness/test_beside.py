@@ -22,7 +22,7 @@ from tests.exactness.platform import (
     value,
     waiting,
 )
-from tests.exactness.stepping import batch_of, rebuilding, refreshing
+from tests.exactness.stepping import Stepped, batch_of, rebuilding, refreshing
 from tests.support.server import Database
 
 Connection = psycopg.Connection[TupleRow]
@@ -211,6 +211,27 @@ def test_a_rebuild_goes_on_in_place_where_another_session_holds_what_an_earlier_
     rebuild_now(conn)
     assert_exact(conn)
     assert value(conn, "SELECT to_regnamespace(%s)", NEXT) is None
+
+
+def test_no_reader_deadlocks_with_the_drop_of_what_an_earlier_one_left(
+    filled: Platform, database: Database, reader: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conn = filled.conn
+    # Longer than PostgreSQL waits before it looks for a deadlock.
+    monkeypatch.setattr(beside, "_DROP_LOCK_TIMEOUT", "1500ms")
+    conn.execute("CREATE SCHEMA read_model_old")
+    for name in ("a", "b", "c"):
+        conn.execute(f"CREATE TABLE read_model_old.{name} ()".encode())
+    with reader.transaction():
+        reader.execute("SELECT FROM read_model_old.b")
+        with Stepped(database, lambda own, _: beside.drop_leftovers(own)) as drop:
+            drop.waits(conn)
+            for name in ("a", "c"):
+                if value(reader, "SELECT to_regclass(%s) IS NOT NULL", f"read_model_old.{name}"):
+                    reader.execute(f"SELECT FROM read_model_old.{name}".encode())
+            drop.finish()
+    beside.drop_leftovers(conn)
+    assert value(conn, "SELECT to_regnamespace(%s)", OLD) is None
 
 
 def test_a_swap_waits_for_a_reader_of_the_tables_that_an_earlier_one_moved_aside(
