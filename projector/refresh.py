@@ -159,12 +159,17 @@ def retry_dead_letters(conn: Connection, *, due_only: bool) -> int:
 
 
 def require_installed(conn: Connection) -> None:
-    """Raise NotInstalledError where the database holds no projector's state."""
-    row = conn.execute("SELECT to_regclass('projector.changes') IS NOT NULL").fetchone()
-    if row is None or not row[0]:
+    """Raise NotInstalledError where the database holds no projector's state, or that of an older version."""
+    row = conn.execute(
+        "SELECT to_regclass('projector.changes') IS NOT NULL, to_regclass('read_model.lead_hour_stats') IS NULL"
+    ).fetchone()
+    is_installed, is_current = row or (False, False)
+    if not is_installed:
         raise NotInstalledError(
             "The read model is not installed in this database: run migrate, then rebuild."
         )
+    if not is_current:
+        raise NotInstalledError("The read model was last migrated by an older version: run migrate.")
 
 
 def is_lead_failure(error: psycopg.Error) -> bool:

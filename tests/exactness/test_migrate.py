@@ -9,9 +9,11 @@ from psycopg.rows import TupleRow
 
 from api.app import create_app
 from api.config import Config
+from projector import refresh as refreshes
+from projector.errors import NotInstalledError
 from projector.migrate import migrate
 from projector.statements import steps
-from tests.exactness.platform import Platform, assert_exact, refresh_now, value, waiting
+from tests.exactness.platform import Platform, assert_exact, rebuild_now, refresh_now, value, waiting
 from tests.exactness.stepping import Stepped, refreshing
 from tests.support.server import Database
 
@@ -96,6 +98,26 @@ def test_an_older_installation_answers_as_before_without_a_rebuild(several: Plat
     assert_exact(conn)
 
 
+def test_who_may_read_the_older_table_may_read_the_one_in_its_place(several: Platform) -> None:
+    conn = several.conn
+    conn.execute(HOUR_STATS.encode(), prepare=False)
+    conn.execute("GRANT SELECT ON read_model.lead_hour_stats TO pg_read_all_stats")
+    migrate_now(several.database)
+    assert value(
+        conn, "SELECT has_table_privilege('pg_read_all_stats', 'read_model.lead_span_stats', 'SELECT')"
+    )
+
+
+def test_nothing_runs_after_the_migrate_of_an_older_version(several: Platform) -> None:
+    conn = several.conn
+    conn.execute(HOUR_STATS.partition(";")[2].encode(), prepare=False)
+    for run in (refresh_now, rebuild_now):
+        with pytest.raises(NotInstalledError, match="run migrate"):
+            run(conn)
+    migrate_now(several.database)
+    assert_exact(conn)
+
+
 def test_what_was_counted_before_an_older_version_was_put_back_is_counted_anew(several: Platform) -> None:
     conn = several.conn
     conn.execute(
@@ -111,6 +133,7 @@ def test_the_merge_of_an_older_projector_is_waited_for(
 ) -> None:
     conn = several.conn
     conn.execute(HOUR_STATS.encode(), prepare=False)
+    monkeypatch.setattr(refreshes, "require_installed", lambda _: None)
     monkeypatch.setitem(steps("merge_leads"), "merge_span_stats", MERGE_HOUR_STATS)
     monkeypatch.setitem(steps("merge_leads"), "delete_empty_span_stats", "SELECT")
     several.message("c", "newer", at="2025-06-01 10:00:00")
