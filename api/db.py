@@ -1,4 +1,4 @@
-"""The way to the database: a pool of read-only sessions, and one statement a request."""
+"""The way to the database: a pool of read-only sessions."""
 
 from time import monotonic
 from typing import Any
@@ -52,7 +52,7 @@ class Database:
         event.listen(self.engine, "connect", _begin_session)
 
     def fetch(self, read: Read) -> Any:  # noqa: ANN401  # Its columns are the statement's.
-        """The one row that the statement returns, its texts as UTF-8; None of no rows."""
+        """The row that answers, with the page that follows it, its texts as UTF-8; None of no rows."""
         question = compiled(read)
         try:
             try:

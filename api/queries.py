@@ -1,7 +1,7 @@
 """What the API asks the database: pure functions of the tenant, the checked parameters and the moment.
 
-Each answer comes from one statement that returns one row, so that its rows, its total, the existence of the lead
-and the freshness are of one snapshot. A statement is built once for each shape of question and kept.
+Each answer comes from one statement, so that its rows, its total, the existence of the lead and the freshness are of
+one snapshot. A statement is built once for each shape of question and kept.
 """
 
 from dataclasses import replace

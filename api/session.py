@@ -46,17 +46,25 @@ class Session:
 
         What the rows after it print is its last value, a comma between them.
         """
-        values = [question.values[name] for name in question.names]
-        name = self._prepared.get(question.text) or self._prepare(question.text, values)
-        dumped = self._transformer.dump_sequence(values, [PyFormat.TEXT] * len(values))
-        # None is not among the values, so neither is it among these.
-        result = self._checked(self._pgconn.exec_prepared(name, cast("Sequence[Buffer]", dumped)))
+        result = self._ask(question)
         if not result.ntuples:
             return None
         self._transformer.set_pgresult(result)
         if question.has_page:
             return question.row([*self._transformer.load_row(0, tuple)[:-1], _page(result)])
         return self._transformer.load_row(0, question.row)
+
+    def _ask(self, question: Question) -> PGresult:
+        values = [question.values[name] for name in question.names]
+        try:
+            name = self._prepared.get(question.text) or self._prepare(question.text, values)
+            dumped = self._transformer.dump_sequence(values, [PyFormat.TEXT] * len(values))
+            # None is not among the values, so neither is it among these.
+            return self._checked(self._pgconn.exec_prepared(name, cast("Sequence[Buffer]", dumped)))
+        except psycopg.OperationalError as error:
+            if self._pgconn.status == ConnStatus.BAD:
+                raise ConnectionLostError(str(error)) from error
+            raise
 
     def _prepare(self, text: bytes, values: list[object]) -> bytes:
         if len(self._prepared) >= KEPT_STATEMENTS:
@@ -72,7 +80,7 @@ class Session:
         if result.status in (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK):
             return result
         if self._pgconn.status == ConnStatus.BAD:
-            raise ConnectionLostError(result.get_error_message())
+            raise psycopg.OperationalError(result.get_error_message())
         raise error_from_result(result)
 
 

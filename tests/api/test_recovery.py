@@ -55,6 +55,18 @@ def test_connections_that_were_closed_meanwhile(library: Library, make_app: Make
         assert client.get(library.base).status_code == 200
 
 
+def test_connections_that_are_closed_on_our_side(library: Library, make_app: MakeApp) -> None:
+    app = make_app(library.database, threads=2)
+    engine = app.extensions["leads_database"].engine
+    held = [engine.raw_connection() for _ in range(2)]
+    for connection in held:
+        connection.driver_connection.pgconn.finish()
+        connection.close()
+    client = app.test_client()
+    for _ in range(4):
+        assert client.get(library.base).status_code == 200
+
+
 def test_a_failed_attempt_to_connect_spares_the_next_requests(
     make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
