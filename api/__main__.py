@@ -1,6 +1,8 @@
 """`python -m api` serves the API."""
 
+import ctypes
 import gc
+import signal
 import socket
 import sys
 import tempfile
@@ -12,6 +14,7 @@ from granian.log import LogLevels
 from api import config
 
 STOP_SECONDS = 10
+_PR_SET_PDEATHSIG = 1
 
 
 def main() -> None:
@@ -51,10 +54,17 @@ def main() -> None:
         ).serve()
 
 
+def _end_with_supervisor() -> None:
+    """In a worker: end when the process that watches over the workers is killed, and leave the port to the next one."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
 def application() -> object:
     """The application of one worker."""
     from api.app import create_app  # noqa: PLC0415  # After main() has said where to count.
 
+    _end_with_supervisor()
     app = create_app(config.load())
     # What is there now stays as long as the worker: no collection of garbage, in the middle of a request, looks at it.
     gc.collect()

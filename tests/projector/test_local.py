@@ -130,6 +130,10 @@ def test_stops_all_when_a_part_ends_by_itself(folder: Path, module: str, name: s
         assert started.process.wait(60) == 1
         assert f"Error: The {name} ended by signal 9." in started.said()
         assert not EmbeddedServer(folder / ".leads").is_running()
+        deadline = time.monotonic() + 60
+        while started.children():
+            assert time.monotonic() < deadline, started.children()
+            time.sleep(0.05)
 
 
 def test_a_busy_port_is_told_before_anything_is_started(tmp_path: Path) -> None:
