@@ -66,8 +66,8 @@ def _found(document: bytes | None) -> bytes:
     return document
 
 
-def _list(rows: bytes | None) -> bytes:
-    return b"[%b]" % (rows or b"")
+def _list(rows: bytes) -> bytes:
+    return b"[%b]" % rows
 
 
 def _statistics(row: Any) -> bytes:  # noqa: ANN401
