@@ -62,12 +62,17 @@ CREATE TEMPORARY TABLE IF NOT EXISTS stage_conversations (
     resync boolean
 );
 
-CREATE TEMPORARY TABLE IF NOT EXISTS stage_messages (
-    LIKE read_model.lead_messages,
-    resync boolean
-);
+CREATE TEMPORARY TABLE IF NOT EXISTS stage_messages AS
+SELECT
+    m.*,
+    NULL::boolean AS resync
+FROM read_model.lead_messages AS m
+WITH NO DATA;
 
-CREATE TEMPORARY TABLE IF NOT EXISTS old_messages (LIKE read_model.lead_messages);
+CREATE TEMPORARY TABLE IF NOT EXISTS old_messages AS
+SELECT *
+FROM read_model.lead_messages
+WITH NO DATA;
 
 -- One row for each message row that has to be written: a null new side is a delete, a null old side an insert.
 CREATE TEMPORARY TABLE IF NOT EXISTS stage_message_changes (
@@ -82,9 +87,15 @@ CREATE TEMPORARY TABLE IF NOT EXISTS stage_message_changes (
 );
 
 -- The conversations of the stale leads as they have to be.
-CREATE TEMPORARY TABLE IF NOT EXISTS stage_lead_conversations (LIKE read_model.lead_conversations);
+CREATE TEMPORARY TABLE IF NOT EXISTS stage_lead_conversations AS
+SELECT *
+FROM read_model.lead_conversations
+WITH NO DATA;
 
-CREATE TEMPORARY TABLE IF NOT EXISTS old_conversations (LIKE read_model.lead_conversations);
+CREATE TEMPORARY TABLE IF NOT EXISTS old_conversations AS
+SELECT *
+FROM read_model.lead_conversations
+WITH NO DATA;
 
 CREATE TEMPORARY TABLE IF NOT EXISTS stage_last_messages (
     user_id text COLLATE "C",
@@ -93,16 +104,30 @@ CREATE TEMPORARY TABLE IF NOT EXISTS stage_last_messages (
     text text COLLATE "C"
 );
 
-CREATE TEMPORARY TABLE IF NOT EXISTS stage_profiles (LIKE read_model.lead_profiles);
+CREATE TEMPORARY TABLE IF NOT EXISTS stage_profiles AS
+SELECT *
+FROM read_model.lead_profiles
+WITH NO DATA;
 
-CREATE TEMPORARY TABLE IF NOT EXISTS old_profiles (LIKE read_model.lead_profiles);
+CREATE TEMPORARY TABLE IF NOT EXISTS old_profiles AS
+SELECT *
+FROM read_model.lead_profiles
+WITH NO DATA;
 
-CREATE TEMPORARY TABLE IF NOT EXISTS stage_leads (LIKE read_model.leads);
+CREATE TEMPORARY TABLE IF NOT EXISTS stage_leads AS
+SELECT *
+FROM read_model.leads
+WITH NO DATA;
 
-CREATE TEMPORARY TABLE IF NOT EXISTS old_leads (LIKE read_model.leads);
+CREATE TEMPORARY TABLE IF NOT EXISTS old_leads AS
+SELECT *
+FROM read_model.leads
+WITH NO DATA;
 
 -- By how much each combination of facets has to move, by the UTC hour of last_message_at.
-CREATE TEMPORARY TABLE IF NOT EXISTS stage_stats (
-    LIKE read_model.lead_stats,
-    hour timestamptz
-);
+CREATE TEMPORARY TABLE IF NOT EXISTS stage_stats AS
+SELECT
+    s.*,
+    NULL::timestamptz AS hour
+FROM read_model.lead_stats AS s
+WITH NO DATA;
