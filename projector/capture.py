@@ -33,7 +33,7 @@ def create_functions(conn: Connection) -> None:
 
     Triggers that were intact before stay so: a function that we replace ourselves is no gap.
     """
-    for name in ("create_fingerprints", "create_capture_gap"):
+    for name in ("create_fingerprints", "create_broken_capture"):
         conn.execute(statement("capture", name), prepare=False)
     intact = conn.execute(
         "SELECT e.table_name, e.trigger_name FROM projector.capture_triggers AS e"
@@ -74,7 +74,7 @@ def store_uncompressed(conn: Connection) -> None:
 
 def find_gap(conn: Connection) -> str | None:
     """What the catalog says otherwise than when the triggers were installed; None while capture is intact."""
-    row = conn.execute("SELECT projector.capture_gap()").fetchone()
+    row = conn.execute("SELECT reason FROM projector.broken_capture").fetchone()
     return None if row is None else row[0]
 
 

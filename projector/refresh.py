@@ -161,7 +161,9 @@ def retry_dead_letters(conn: Connection, *, due_only: bool) -> int:
 def require_installed(conn: Connection) -> None:
     """Raise NotInstalledError where the database holds no projector's state, or that of an older version."""
     row = conn.execute(
-        "SELECT to_regclass('projector.changes') IS NOT NULL, to_regclass('read_model.lead_hour_stats') IS NULL"
+        "SELECT to_regclass('projector.changes') IS NOT NULL,"
+        " to_regclass('projector.broken_capture') IS NOT NULL"
+        " AND to_regclass('read_model.lead_hour_stats') IS NULL"
     ).fetchone()
     is_installed, is_current = row or (False, False)
     if not is_installed:

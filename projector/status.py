@@ -10,6 +10,7 @@ from psycopg.rows import TupleRow, class_row
 
 from projector import db, locks
 from projector.migrate import PROJECTION_VERSION
+from projector.refresh import require_installed
 from projector.statements import statement
 
 Connection = psycopg.Connection[TupleRow]
@@ -336,12 +337,13 @@ class Status:
 
 
 def read_status(conn: Connection) -> Status:
-    """Read all of it, of one moment."""
+    """Read all of it, of one moment; raises NotInstalledError where an older version was the last to migrate."""
     installed = conn.execute(
         "SELECT to_regclass('projector.runs') IS NOT NULL AND to_regclass('read_model.projection') IS NOT NULL"
     ).fetchone()
     if installed is None or not installed[0]:
         return Status()
+    require_installed(conn)
     with conn.transaction():
         conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         projection = _read(conn, Projection, "read_projection")

@@ -9,7 +9,7 @@ SELECT
     p.capture_gap,
     f.as_of,
     extract(EPOCH FROM clock_timestamp() - f.as_of)::float8 AS as_of_age,
-    projector.capture_gap() AS broken,
+    (SELECT b.reason FROM projector.broken_capture AS b) AS broken,
     (SELECT s.value FROM projector.settings AS s WHERE s.name = 'capture_off') AS switched_off,
     g.noticed_at AS gap_since,
     g.reason AS gap_reason,

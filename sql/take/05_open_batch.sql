@@ -15,7 +15,10 @@ SELECT
         FROM unnest(%(shards)s::smallint[]) AS wanted (shard)
         WHERE pg_try_advisory_xact_lock(%(shard_class)s, wanted.shard)
     ) AS owned,
-    projector.capture_gap() AS gap,
+    (
+        SELECT b.reason
+        FROM projector.broken_capture AS b
+    ) AS gap,
     EXISTS (
         SELECT 1
         FROM projector.changes AS c

@@ -15,7 +15,7 @@ SELECT
             ORDER BY g.gap_id
             LIMIT 1
         ),
-        projector.capture_gap()
+        (SELECT b.reason FROM projector.broken_capture AS b)
     ) AS gap,
     EXISTS (SELECT 1 FROM projector.rebuild_tenants AS t WHERE t.whole_rebuild)
     OR EXISTS (SELECT 1 FROM projector.settings AS s WHERE s.name = 'rebuilding_beside') AS interrupted

@@ -13,6 +13,7 @@ from projector import refresh as refreshes
 from projector.errors import NotInstalledError
 from projector.migrate import migrate
 from projector.statements import steps
+from projector.status import read_status
 from tests.exactness.platform import Platform, assert_exact, rebuild_now, refresh_now, value, waiting
 from tests.exactness.stepping import Stepped, refreshing
 from tests.support.server import Database
@@ -108,10 +109,15 @@ def test_who_may_read_the_older_table_may_read_the_one_in_its_place(several: Pla
     )
 
 
-def test_nothing_runs_after_the_migrate_of_an_older_version(several: Platform) -> None:
+@pytest.mark.parametrize(
+    "older",
+    [HOUR_STATS.partition(";")[2], "DROP VIEW projector.broken_capture"],
+    ids=["hour stats", "no view"],
+)
+def test_nothing_runs_after_the_migrate_of_an_older_version(several: Platform, older: str) -> None:
     conn = several.conn
-    conn.execute(HOUR_STATS.partition(";")[2].encode(), prepare=False)
-    for run in (refresh_now, rebuild_now):
+    conn.execute(older.encode(), prepare=False)
+    for run in (refresh_now, rebuild_now, read_status):
         with pytest.raises(NotInstalledError, match="run migrate"):
             run(conn)
     migrate_now(several.database)

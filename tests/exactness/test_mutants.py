@@ -289,7 +289,7 @@ MUTANTS = (
         "C7",
         "nobody looks whether the triggers stand",
         _command(
-            "CREATE OR REPLACE FUNCTION projector.capture_gap() RETURNS text LANGUAGE sql AS 'SELECT NULL::text'"
+            'CREATE OR REPLACE VIEW projector.broken_capture AS SELECT NULL::text COLLATE "C" AS reason'
         ),
         lambda bench: test_capture.test_a_refresh_says_that_changes_may_have_been_missed(
             bench.filled, "disabled"

@@ -32,6 +32,9 @@ SABOTAGES = {
     f" {MISSED}; ALTER TABLE messages ENABLE ALWAYS TRIGGER leads_capture_insert",
     "a table made anew": "ALTER TABLE messages RENAME TO old; CREATE TABLE messages (LIKE old INCLUDING ALL);"
     " INSERT INTO messages SELECT * FROM old; DROP TABLE old;" + MISSED,
+    "a table moved to another schema": "CREATE SCHEMA archive; ALTER TABLE messages SET SCHEMA archive;"
+    " CREATE TABLE messages (LIKE archive.messages INCLUDING ALL);"
+    " INSERT INTO messages SELECT * FROM archive.messages;" + MISSED,
     "a function replaced": "CREATE OR REPLACE FUNCTION projector.capture_messages() RETURNS trigger"
     f" LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'; {MISSED}",
     "a cascade without triggers": "ALTER TABLE messages DISABLE TRIGGER ALL;"
