@@ -14,7 +14,7 @@ from projector.statements import schema_sections, statement, steps
 
 Connection = psycopg.Connection[TupleRow]
 
-PROJECTION_VERSION = 1
+PROJECTION_VERSION = 2
 """Grows with every change of what a source row becomes: the next start of the scheduler then rebuilds."""
 
 

@@ -7,7 +7,7 @@ SELECT
     m.message_id,
     k.customer_phone,
     k.conversation_id,
-    date_trunc('milliseconds', coalesce(m.timestamp, 'epoch')::timestamptz),
+    projector.cut_time(coalesce(m.timestamp, 'epoch')::timestamptz),
     m.sequence_no,
     m.sender,
     CASE WHEN m.status IN ('pending', 'failed') THEN m.status ELSE 'sent' END,

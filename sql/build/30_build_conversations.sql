@@ -12,8 +12,8 @@ SELECT
     p.platform,
     a.phone_number_id,
     coalesce(c.is_active, false),
-    date_trunc('milliseconds', coalesce(c.created_at, 'epoch')::timestamptz),
-    date_trunc('milliseconds', c.last_message_at::timestamptz),
+    projector.cut_time(coalesce(c.created_at, 'epoch')::timestamptz),
+    projector.cut_time(c.last_message_at::timestamptz),
     coalesce(m.message_count, 0),
     m.first_message_at,
     m.newest_message_at

@@ -54,7 +54,7 @@ counted_sends AS (
     FROM (
         SELECT
             s.send_id,
-            date_trunc('milliseconds', coalesce(s.sent_at, s.created_at, 'epoch')::timestamptz) AS sent_at,
+            projector.cut_time(coalesce(s.sent_at, s.created_at, 'epoch')::timestamptz) AS sent_at,
             p.platform
         FROM template_sends AS s
         INNER JOIN templates AS t ON t.template_id = s.template_id

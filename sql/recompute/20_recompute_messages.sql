@@ -22,7 +22,7 @@ CROSS JOIN LATERAL (
     SELECT
         source.message_id::text COLLATE "C" AS message_id,
         source.conversation_id::text COLLATE "C" AS conversation_id,
-        date_trunc('milliseconds', coalesce(source.timestamp, 'epoch')::timestamptz) AS sent_at,
+        projector.cut_time(coalesce(source.timestamp, 'epoch')::timestamptz) AS sent_at,
         source.sequence_no,
         source.sender,
         CASE WHEN source.status IN ('pending', 'failed') THEN source.status ELSE 'sent' END AS status,
@@ -48,7 +48,7 @@ FROM stage_conversations AS c
 CROSS JOIN LATERAL (
     SELECT
         source.message_id,
-        date_trunc('milliseconds', coalesce(source.timestamp, 'epoch')::timestamptz) AS sent_at,
+        projector.cut_time(coalesce(source.timestamp, 'epoch')::timestamptz) AS sent_at,
         source.sequence_no,
         source.sender,
         CASE WHEN source.status IN ('pending', 'failed') THEN source.status ELSE 'sent' END AS status,

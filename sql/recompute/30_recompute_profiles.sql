@@ -96,7 +96,7 @@ CROSS JOIN LATERAL (
     FROM projector.send_keys AS k
     CROSS JOIN LATERAL (
         SELECT
-            date_trunc('milliseconds', coalesce(source.sent_at, source.created_at, 'epoch')::timestamptz) AS sent_at,
+            projector.cut_time(coalesce(source.sent_at, source.created_at, 'epoch')::timestamptz) AS sent_at,
             p.platform
         FROM template_sends AS source
         INNER JOIN templates AS t ON t.template_id = source.template_id

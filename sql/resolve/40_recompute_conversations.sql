@@ -29,8 +29,8 @@ CROSS JOIN LATERAL (
         p.platform,
         a.phone_number_id,
         coalesce(cv.is_active, false) AS is_active,
-        date_trunc('milliseconds', coalesce(cv.created_at, 'epoch')::timestamptz) AS created_at,
-        date_trunc('milliseconds', cv.last_message_at::timestamptz) AS noted_last_message_at
+        projector.cut_time(coalesce(cv.created_at, 'epoch')::timestamptz) AS created_at,
+        projector.cut_time(cv.last_message_at::timestamptz) AS noted_last_message_at
     FROM conversations AS cv
     INNER JOIN agents AS a ON a.agent_id = cv.agent_id
     LEFT JOIN phone_numbers AS p ON p.id = a.phone_number_id

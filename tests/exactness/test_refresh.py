@@ -425,3 +425,28 @@ def test_what_is_written_while_the_queue_is_traded_is_not_lost(filled: Platform)
 
 def _shard(conn: Connection) -> int:
     return int(value(conn, "SELECT projector.shard_of('c')"))
+
+
+@pytest.mark.parametrize(
+    ("written", "printed"),
+    [
+        ("infinity", "9999-12-31T23:59:59.999Z"),
+        ("20000-01-01", "9999-12-31T23:59:59.999Z"),
+        ("0044-03-15 BC", "0001-01-01T00:00:00.000Z"),
+        ("-infinity", "0001-01-01T00:00:00.000Z"),
+    ],
+)
+def test_a_time_that_cannot_be_printed_stands_at_the_nearest_one_that_can(
+    filled: Platform, written: str, printed: str
+) -> None:
+    conn = filled.conn
+    conversation_id = filled.conversation(filled.agent("one"), "777")
+    conn.execute(
+        "UPDATE conversations SET created_at = %s WHERE conversation_id = %s", (written, conversation_id)
+    )
+    filled.message(conversation_id, at=written)
+    for run in (refresh_now, rebuild_now):
+        run(conn)
+        document = value(conn, "SELECT document::json FROM read_model.leads WHERE customer_phone = '777'")
+        assert (document["last_message_at"], document["first_contact_at"]) == (printed, printed)
+        assert_exact(conn)

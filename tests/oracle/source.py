@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any, TypeVar
 
 import psycopg
@@ -12,6 +13,8 @@ from psycopg.pq import TransactionStatus
 from psycopg.rows import tuple_row
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+FIRST_MOMENT = datetime.min.replace(tzinfo=UTC)
+LAST_MOMENT = datetime.max.replace(tzinfo=UTC)
 
 Connection = psycopg.Connection[Any]
 
@@ -163,7 +166,7 @@ def _rows(connection: Connection, schema: str, table: str, kind: type[Row]) -> t
     # The seconds since 1970 are the same number for a timestamp that holds UTC and for a timestamptz,
     # whatever the session's time zone and date style are.
     columns = [
-        sql.SQL("(extract(epoch FROM {}) * 1000000)::bigint").format(sql.Identifier(name))
+        sql.SQL("extract(epoch FROM {}) * 1000000").format(sql.Identifier(name))
         if name in TIMES
         else sql.SQL("{}::text").format(sql.Identifier(name))
         if name in TEXTS
@@ -178,9 +181,15 @@ def _rows(connection: Connection, schema: str, table: str, kind: type[Row]) -> t
             values = list(row)
             for position in timed:
                 if values[position] is not None:
-                    values[position] = EPOCH + timedelta(microseconds=values[position])
+                    values[position] = moment_of(values[position])
             rows.append(kind(*values))
     return tuple(rows)
+
+
+def moment_of(microseconds: Decimal) -> datetime:
+    """Give the time so long after 1970, or the first or last one of the years 1 to 9999, which alone can be printed."""
+    first, last = ((end - EPOCH) // timedelta(microseconds=1) for end in (FIRST_MOMENT, LAST_MOMENT))
+    return EPOCH + timedelta(microseconds=int(min(max(microseconds, Decimal(first)), Decimal(last))))
 
 
 class DatabaseLower:

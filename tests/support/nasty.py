@@ -184,6 +184,8 @@ EXTREMES = tuple(
         "1970-01-01T00:00:00+00:00",
         "1969-12-31T23:59:59.999999+00:00",
         "0001-01-01T00:00:00.000001+00:00",
+        "0001-01-01T00:00:00+00:00",
+        "9999-12-31T23:59:59.999998+00:00",
         "9999-12-31T23:59:59.999999+00:00",
         "2000-02-29T12:00:00.500500+00:00",
         "1999-12-31T23:59:59.999500+00:00",
@@ -530,9 +532,18 @@ def _contacts(nasty: Nasty, user_ids: Sequence[str], size: int, people: int) -> 
     return [row for row in rows if unique.is_new(row["user_id"], row["phone"])]
 
 
+# The first and the last time that Python has stand for what PostgreSQL has beyond them, and are read back from it.
+BEYOND = {
+    datetime.min.replace(tzinfo=UTC): "-infinity",
+    datetime.max.replace(tzinfo=UTC): "infinity",
+}
+
+
 def as_written(value: object) -> object:
     """Give a value in a form that a timestamp column takes as UTC, and a timestamptz column as it is."""
     if isinstance(value, datetime):
+        if value in BEYOND:
+            return BEYOND[value]
         # A timestamp column takes no notice of the offset.
         return value.astimezone(UTC).replace(tzinfo=None).isoformat(sep=" ", timespec="microseconds") + "+00"
     return value
