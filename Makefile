@@ -69,6 +69,7 @@ clean: ## Stop and delete the embedded PostgreSQL with its data, and delete .ven
 $(RUNTIME): requirements.lock
 	@[ -n "$(PYTHON)" ] || { echo "Python 3.11 or newer is needed and not on PATH: install it, or name it with PYTHON=/path/to/python3." >&2; exit 1; }
 	@$(PYTHON) -m pip --version >/dev/null 2>&1 || { echo "$(PYTHON) has no pip: install it (Debian: apt-get install python3-pip), or name another Python with PYTHON=/path/to/python3." >&2; exit 1; }
+	@[ ! -L $(VENV) ] || { echo "$(VENV) is a link, and to set it up would empty the folder that it leads to: remove the link, and try again." >&2; exit 1; }
 	@echo "Setting up $(VENV) with $(PYTHON) ..."
 	@$(PYTHON) -m venv --clear --without-pip $(VENV)
 	@$(INSTALL) -r requirements.lock

@@ -121,9 +121,9 @@ CREATE TABLE IF NOT EXISTS read_model.tenants (
     version bigint NOT NULL DEFAULT 0,
     dead_letters integer NOT NULL DEFAULT 0
 ) WITH (fillfactor = 50);
-COMMENT ON TABLE read_model.tenants IS 'One row a tenant. Updated first in every merge, which so orders the merges of one tenant.';
+COMMENT ON TABLE read_model.tenants IS 'One row a tenant. Written last in a merge, and only where something of it changed; merges of one tenant take turns by an advisory lock.';
 COMMENT ON COLUMN read_model.tenants.user_id IS 'The tenant.';
-COMMENT ON COLUMN read_model.tenants.version IS 'Grows with every merge that changed a row of this tenant.';
+COMMENT ON COLUMN read_model.tenants.version IS 'Grows with every merge that changed a row of this tenant: by it a copy or a cache can tell that something changed.';
 COMMENT ON COLUMN read_model.tenants.dead_letters IS 'Keys of this tenant that are set aside with an error; see projector.dead_letters.';
 
 CREATE TABLE IF NOT EXISTS read_model.leads (
@@ -293,7 +293,7 @@ CREATE TABLE IF NOT EXISTS read_model.lead_stats (
 CREATE UNIQUE INDEX IF NOT EXISTS lead_stats_key ON read_model.lead_stats (
     user_id, lead_status, total_score, on_whatsapp, on_instagram, on_webchat, has_extraction, has_email
 ) NULLS NOT DISTINCT;
-COMMENT ON TABLE read_model.lead_stats IS 'One row a tenant and combination of facets: how many leads have it. Every total without a time bound is a sum over these.';
+COMMENT ON TABLE read_model.lead_stats IS 'One row a tenant and combination of facets: how many leads have it. Totals without a time bound are sums over these, where lead_span_stats does not know them.';
 COMMENT ON COLUMN read_model.lead_stats.user_id IS 'The tenant.';
 COMMENT ON COLUMN read_model.lead_stats.lead_status IS 'As in leads.';
 COMMENT ON COLUMN read_model.lead_stats.total_score IS 'As in leads.';
@@ -319,7 +319,7 @@ CREATE TABLE IF NOT EXISTS read_model.lead_day_stats (
 CREATE UNIQUE INDEX IF NOT EXISTS lead_day_stats_key ON read_model.lead_day_stats (
     user_id, day, lead_status, total_score, on_whatsapp, on_instagram, on_webchat, has_extraction, has_email
 ) NULLS NOT DISTINCT;
-COMMENT ON TABLE read_model.lead_day_stats IS 'lead_stats by the UTC day of last_message_at. A window that moves with the clock is a sum of whole days plus the leads of its two edge days.';
+COMMENT ON TABLE read_model.lead_day_stats IS 'lead_stats by the UTC day of last_message_at. The same totals within a window of time are sums of whole days plus the leads of its two edge days.';
 COMMENT ON COLUMN read_model.lead_day_stats.user_id IS 'The tenant.';
 COMMENT ON COLUMN read_model.lead_day_stats.day IS 'UTC day of last_message_at; leads without one stand in no row.';
 COMMENT ON COLUMN read_model.lead_day_stats.lead_status IS 'As in leads.';
@@ -463,7 +463,7 @@ COMMENT ON TABLE projector.changes IS 'The queue: what is stale, appended by the
 COMMENT ON COLUMN projector.changes.change_id IS 'Order of insertion, which is not the order of commit.';
 COMMENT ON COLUMN projector.changes.shard IS 'Hash of a key: whoever owns the shard''s lock may take its rows.';
 COMMENT ON COLUMN projector.changes.bulk IS 'Part of a mass change, which gives way to single changes.';
-COMMENT ON COLUMN projector.changes.kind IS 'messages, conversations, resync, contacts, template_sends, agents, phone_numbers, templates, truncate: what the keys are.';
+COMMENT ON COLUMN projector.changes.kind IS 'messages, conversations, extractions, resync, contacts, template_sends, agents, phone_numbers, templates, truncate: what the keys are.';
 COMMENT ON COLUMN projector.changes.keys IS 'Keys of the changed rows, old and new; for messages, extractions and resync the ids of their conversations; for truncate the name of the table.';
 COMMENT ON COLUMN projector.changes.message_ids IS 'For messages: which of them changed.';
 COMMENT ON COLUMN projector.changes.queued_at IS 'When the writer queued it, before its commit.';
@@ -515,7 +515,7 @@ CREATE TABLE IF NOT EXISTS projector.runs (
 );
 CREATE INDEX IF NOT EXISTS runs_by_started_at ON projector.runs (started_at);
 CREATE INDEX IF NOT EXISTS runs_but_refreshes ON projector.runs (kind, run_id) WHERE kind <> 'refresh';
-COMMENT ON TABLE projector.runs IS 'The run log: one row for each refresh that had work, each rebuild and each verify.';
+COMMENT ON TABLE projector.runs IS 'The run log: one row for each batch of a refresh that had work, each rebuild and each verify.';
 COMMENT ON COLUMN projector.runs.run_id IS 'Order of start.';
 COMMENT ON COLUMN projector.runs.kind IS 'refresh, rebuild or verify.';
 COMMENT ON COLUMN projector.runs.started_at IS 'When it started.';
@@ -569,7 +569,7 @@ CREATE TABLE IF NOT EXISTS projector.settings (
     name text COLLATE "C" PRIMARY KEY,
     value text NOT NULL
 );
-COMMENT ON TABLE projector.settings IS 'What has to outlive a process: whether capture was switched off on purpose.';
+COMMENT ON TABLE projector.settings IS 'What has to outlive a process: whether capture was switched off on purpose, and whether everything is being rebuilt beside.';
 COMMENT ON COLUMN projector.settings.name IS 'The setting.';
 COMMENT ON COLUMN projector.settings.value IS 'Its value.';
 

@@ -32,7 +32,8 @@ def main() -> None:
         socket.create_server((address, settings.port), family=family).close()
     except OSError as error:
         sys.stderr.write(
-            f"HOST and PORT: cannot listen on {settings.host}:{settings.port}: {error.strerror}.\n"
+            f"HOST and PORT: cannot listen on {settings.host}:{settings.port}: {error.strerror}."
+            " Stop what listens there, or set HOST and PORT to others.\n"
         )
         sys.exit(1)
     with tempfile.TemporaryDirectory(prefix="leads-api-") as counts:

@@ -12,16 +12,13 @@ from api.schemas import LEAD_STATUSES, PLATFORMS, ListQuery, MessagesQuery, NoQu
 # Of the interface that is documented, whichever version of the code answers.
 API_VERSION = "1.0.0"
 
-_SCORE = validate.Range(1, 3)
-_TOTAL = validate.Range(5, 15)
-
 
 def _nullable_text(**keywords: Any) -> fields.String:  # noqa: ANN401
     return fields.String(required=True, allow_none=True, **keywords)
 
 
-def _nullable_number(check: validate.Range | None = None) -> fields.Integer:
-    return fields.Integer(required=True, allow_none=True, validate=check)
+def _nullable_number() -> fields.Integer:
+    return fields.Integer(required=True, allow_none=True)
 
 
 def _count() -> fields.Integer:
@@ -186,7 +183,7 @@ class LeadMessages(_Success):
 _HEADERS = {
     "X-Correlation-Id": "The correlationId of the body",
     "X-Data-As-Of": "Every change committed before this moment is contained in the answer",
-    "X-Data-Dead-Letters": "Leads of this tenant that could not be projected; only if there are any",
+    "X-Data-Dead-Letters": "Keys of this tenant that are set aside with an error; only if there are any",
     "X-RateLimit-Limit": "Requests in a window",
     "X-RateLimit-Remaining": "Requests left in this window",
     "X-RateLimit-Reset": "When the window ends, in seconds since 1970",

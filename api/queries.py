@@ -111,7 +111,7 @@ def state_of_projection() -> Read:
     return Read(select(projection.c.built_at, projection.c.capture_gap), {})
 
 
-def oldest_freshness() -> Read:
+def freshness() -> Read:
     """The moment up to which every change is contained: as_of."""
     return Read(select(as_of().label("as_of")), {})
 

@@ -151,7 +151,7 @@ def migrate(invocation: Invocation, *, create_source: bool) -> None:
     \b
     Exit codes:
       0  installed and up to date
-      1  failed; nothing is half installed
+      1  failed; what is done stays: run it again to go on
       2  wrong usage
     """
     from projector.migrate import migrate as run_migrate
@@ -241,7 +241,14 @@ def refresh(invocation: Invocation, *, retry_failed: bool) -> None:
     from projector.healing import refresh_and_heal
 
     with invocation.connect("refresh") as conn:
-        _echo_report(refresh_and_heal(conn, retry_failed=retry_failed, progress=for_this_terminal()))
+        report = refresh_and_heal(
+            conn,
+            retry_failed=retry_failed,
+            progress=for_this_terminal(),
+            size=invocation.config.refresh_batch,
+            queue_limit=invocation.config.queue_limit,
+        )
+    _echo_report(report)
 
 
 @cli.command()

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import cache
 from typing import LiteralString
 
 import psycopg
@@ -54,9 +55,9 @@ ROOM = 128 * 1024
 _ROOM_OF_CHUNKS = 4 * 1024 * 1024
 
 
-def compose_statement(**tables: sql.Identifier) -> sql.Composed:
+def compose_statement(**tables: sql.Identifier) -> LiteralString:
     """The definition of a lead row over these tables: leads, profiles, conversations, last_messages."""
-    return sql.SQL(statement("compose", "compose_leads")).format(**tables)
+    return sql.SQL(statement("compose", "compose_leads")).format(**tables).as_string()
 
 
 STAGE_COMPOSE = compose_statement(
@@ -122,9 +123,10 @@ def resolve_locked(conn: Connection, kinds: Collection[str]) -> None:
     needless = {"find_tenants", "lock_tenants"} | {
         name for name, kind in _KEYS_OF.items() if kind not in kinds
     }
+    cursor = conn.cursor()
     for name, text in steps("resolve").items():
         if name not in needless:
-            conn.execute(text)
+            cursor.execute(_encoded(text))
 
 
 def lock_tenants(conn: Connection) -> None:
@@ -134,31 +136,33 @@ def lock_tenants(conn: Connection) -> None:
 
 def recompute(conn: Connection, pause: Pause = no_pause) -> Cursor:
     """Recompute from the source, and compare the messages; the cursor is for `merge`."""
+    cursor = conn.cursor()
     for text in steps("recompute").values():
-        conn.execute(text)
+        cursor.execute(_encoded(text))
     pause("recomputed")
-    for name in ("fetch_old_messages", "fetch_old_messages_by_id", "compare_messages"):
-        conn.execute(statement("merge", name))
-    return conn.execute(statement("merge", "find_message_work"))
+    for name in ("fetch_old_messages", "fetch_old_messages_by_id", "compare_messages", "find_message_work"):
+        cursor.execute(_encoded(statement("merge", name)))
+    return cursor
 
 
 def merge(conn: Connection, found: Cursor, pause: Pause = no_pause) -> Written:
     """Write what differs."""
     message_work = _first(found)[0]
+    cursor = conn.cursor()
     with together(conn, pause):
-        for name, query in merge_statements():
+        for name, text in merge_statements():
             if name not in _COMPARED and (name not in _MESSAGE_STEPS or name in message_work):
-                found = conn.execute(query)
-    work, leads, messages = _first(found)
+                cursor.execute(_encoded(text))
+    work, leads, messages = _first(cursor)
     with together(conn, pause):
         for name, text in steps("merge_leads").items():
             if name in work:
-                conn.execute(text)
+                cursor.execute(_encoded(text))
     pause("merged")
     return Written(leads, messages)
 
 
-def merge_statements() -> Iterator[tuple[str, LiteralString | sql.Composed]]:
+def merge_statements() -> Iterator[tuple[str, LiteralString]]:
     """The steps of a merge up to the writing of leads, in order, with the definition of a lead in its place."""
     for name, text in steps("merge").items():
         if name == "fetch_old_leads":
@@ -171,6 +175,12 @@ _KEYS_OF = {"merge_contact_keys": "contacts", "merge_send_keys": "template_sends
 # What `recompute` has done of the merge already.
 _COMPARED = {"fetch_old_messages", "fetch_old_messages_by_id", "compare_messages", "find_message_work"}
 _MESSAGE_STEPS = {"delete_messages", "upsert_messages"}
+
+
+@cache
+def _encoded(text: LiteralString) -> bytes:
+    """A statement as it is sent. For a batch of a single lead, to do this again each time costs more than its rows."""
+    return text.encode()
 
 
 def _first(cursor: Cursor) -> TupleRow:

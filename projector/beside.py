@@ -54,7 +54,7 @@ _FEW = 200
 _BUILD_MEMORY = "64MB"
 _BUILDS = 3
 
-_log = structlog.get_logger("projector.beside")
+_log = structlog.get_logger(__name__)
 
 
 class CannotSwapError(Exception):
@@ -224,7 +224,7 @@ def _create_tables(conn: Connection) -> None:
         conn.execute(drop, prepare=False)
 
 
-def _compose() -> sql.Composed:
+def _compose() -> LiteralString:
     return batch.compose_statement(
         leads=sql.Identifier(NEXT, "leads"),
         profiles=sql.Identifier(NEXT, "lead_profiles"),
@@ -376,9 +376,7 @@ def _replay_batch(conn: Connection) -> int:
             for name, query in batch.merge_statements() if kind == "merge" else steps(kind).items():
                 if name in _NOT_BESIDE:
                     continue
-                if isinstance(query, sql.Composed):
-                    conn.execute(query)
-                elif name == "collect_stale_keys":
+                if name == "collect_stale_keys":
                     conn.execute(_beside(query), {"retried_kind": None, "retried_key": None, "strict": True})
                 else:
                     conn.execute(_beside(query))

@@ -109,13 +109,12 @@ def _one_of(choices: tuple[str, ...]) -> Any:  # noqa: ANN401  # As environs doe
 
 
 def _cron(env: Env, name: str, default: str) -> str:
-    """A cron expression; empty or `off` switches the job off."""
-    text: str = env.str(name, default)
-    if text == default:
-        return text
-    if text.strip().lower() in ("", "off"):
+    """A cron expression; `off`, which becomes an empty one, switches the job off."""
+    text: str = env.str(name, "").strip() or default
+    if text.lower() in ("", "off"):
         return ""
-    env.str(name, validate=check_cron)
+    if text != default:
+        env.str(name, validate=check_cron)
     return " ".join(text.split())
 
 

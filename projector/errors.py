@@ -17,6 +17,10 @@ class NotInstalledError(ProjectorError):
     """The database holds no read model yet."""
 
 
+class TenantNotFoundError(ProjectorError):
+    """A tenant that was asked for is neither in the source nor in the read model."""
+
+
 class BlockedError(ProjectorError):
     """Something that has to be waited for did not end in time."""
 

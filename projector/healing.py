@@ -27,7 +27,7 @@ _TRADED_AT_ONCE = 50_000
 _ROUNDS = 5
 _PAUSE = 0.1
 
-_log = structlog.get_logger("projector.healing")
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,18 +130,26 @@ def rebuild_everything(conn: Connection, *, progress: Progress) -> RunReport:
         _unlock(conn)
 
 
-def refresh_and_heal(conn: Connection, *, retry_failed: bool, progress: Progress) -> RunReport:
+def refresh_and_heal(
+    conn: Connection,
+    *,
+    retry_failed: bool,
+    progress: Progress,
+    size: int = refreshing.DEFAULT_BATCH,
+    queue_limit: int | None = None,
+) -> RunReport:
     """Refresh as the command line does: heal first what keeps a refresh from making everything visible.
 
+    `size` is how many changes a batch takes at most; a queue beyond `queue_limit` is traded for a rebuild.
     Raises CaptureGapError where capture is switched off, and what a rebuild raises where it cannot be done.
     """
     started = time.monotonic()
     refreshing.require_installed(conn)
     notes: list[str] = []
     for _ in range(_ROUNDS):
-        notes += _heal_and_wait(conn, progress)
+        notes += _heal_and_wait(conn, progress, queue_limit)
         try:
-            report = refreshing.refresh(conn, retry_failed=retry_failed, progress=progress)
+            report = refreshing.refresh(conn, retry_failed=retry_failed, progress=progress, size=size)
         except CaptureGapError:
             continue
         if find_needs(conn).gap is None:
@@ -171,28 +179,31 @@ def _unlock(conn: Connection) -> None:
         conn.execute("SELECT pg_advisory_unlock(%s, 0)", (locks.REBUILD,))
 
 
-def _heal_and_wait(conn: Connection, progress: Progress) -> list[str]:
+def _heal_and_wait(conn: Connection, progress: Progress, queue_limit: int | None) -> list[str]:
     """Heal until there is nothing more to heal, here or in another session; the answer is what was done."""
     notes: list[str] = []
     while True:
         needs = find_needs(conn)
-        if needs.reason is None:
+        reason = needs.reason
+        if reason is None and queue_limit is not None and is_too_deep(conn, queue_limit):
+            reason = f"more than {queue_limit:,} changes waited"
+        if reason is None:
             return notes
         if needs.switched_off is not None:
             restore_capture(conn)
-        report = heal(conn, progress=progress)
+        report = heal(conn, progress=progress, queue_limit=queue_limit)
         if report is None:
             time.sleep(_PAUSE)
         else:
             notes.append(
-                f"Rebuilt everything in {report.seconds:.1f} s ({report.leads:,} leads), because {needs.reason}."
+                f"Rebuilt everything in {report.seconds:.1f} s ({report.leads:,} leads), because {reason}."
             )
 
 
-def _trade_queue(conn: Connection, limit: int) -> int:
-    """Where more changes wait than the limit, give them up for a rebuild that follows; the answer is how many."""
+def _trade_queue(conn: Connection, limit: int) -> None:
+    """Where more changes wait than the limit, give them up for a rebuild that follows."""
     if not is_too_deep(conn, limit):
-        return 0
+        return
     row = conn.execute("SELECT max(change_id) FROM projector.changes").fetchone()
     newest = row[0] if row else None
     with conn.transaction():
@@ -211,4 +222,3 @@ def _trade_queue(conn: Connection, limit: int) -> int:
                 ).rowcount
             traded += deleted
     _log.warning("the queue was traded for a rebuild", changes=traded, limit=limit)
-    return traded

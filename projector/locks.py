@@ -1,7 +1,8 @@
-"""The advisory locks that order projectors, all of one database and all held to the end of a transaction.
+"""The advisory locks that order projectors, all of one database.
 
-The first key of each names what is locked. They are taken in the order in which they stand here, so that no two
-transactions wait for each other.
+The first key of each names what is locked. A batch takes SHARD, then TENANT, and holds them to the end of its
+transaction. REBUILD and JOB are held by a session, and so is MIGRATION where triggers are mended. Who rebuilds takes
+REBUILD first and then the others, so that no two sessions wait for each other.
 """
 
 MIGRATION = 0x1EAD00

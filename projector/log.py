@@ -42,12 +42,3 @@ def configure(level: str, form: str) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
-
-
-def get_logger(name: str) -> structlog.stdlib.BoundLogger:
-    """The logger of a module; call it with `__name__`."""
-    # A module that is started with -m is called __main__, which is no child of `projector`.
-    logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(
-        name if name.startswith("projector") else f"projector.{name}"
-    )
-    return logger

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from time import monotonic
 from typing import Protocol
 
+import structlog
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -17,8 +18,6 @@ from rich.progress import (
 )
 from rich.progress import Progress as Bars
 from rich.text import Text
-
-from projector.log import get_logger
 
 _SECONDS_BETWEEN_LINES = 5.0
 
@@ -101,7 +100,7 @@ class Lines:
     def __init__(
         self, write: Callable[[str], object] | None = None, clock: Callable[[], float] = monotonic
     ) -> None:
-        self._write = write or get_logger(__name__).info
+        self._write = write or structlog.get_logger(__name__).info
         self._clock = clock
         self._title = ""
         self._unit = ""

@@ -20,7 +20,7 @@ from projector import batch, beside, locks
 from projector.errors import BlockedError, RebuildFailedError
 from projector.migrate import PROJECTION_VERSION
 from projector.progress import Progress
-from projector.refresh import is_lead_failure, require_installed, retrying
+from projector.refresh import is_lead_failure, require_installed, require_tenants, retrying
 from projector.report import RunReport
 from projector.statements import statement, steps
 
@@ -29,7 +29,7 @@ Connection = psycopg.Connection[TupleRow]
 CHUNK = 500
 """Leads that are recomputed in one transaction: a quarter of a second, in which no other merge of the tenant runs."""
 
-_log = structlog.get_logger("projector.rebuild")
+_log = structlog.get_logger(__name__)
 
 
 def rebuild(  # noqa: PLR0913  # How it is done is for tests and the scheduler to say.
@@ -48,6 +48,8 @@ def rebuild(  # noqa: PLR0913  # How it is done is for tests and the scheduler t
     """
     started = time.monotonic()
     require_installed(conn)
+    if tenants is not None:
+        require_tenants(conn, tenants)
     if not try_lock(conn):
         raise BlockedError(
             "Another rebuild is under way: wait until `status` says that it has ended, then try again."
@@ -86,7 +88,7 @@ class _Run:
 def _rebuild_in_place(
     conn: Connection, tenants: Sequence[str] | None, progress: Progress, *, resume: bool, pause: batch.Pause
 ) -> batch.Written:
-    conn.execute("CREATE TEMPORARY TABLE IF NOT EXISTS wrong_keys (kind text, key text)")
+    conn.execute(statement("rebuild", "create_wrong_keys"), prepare=False)
     _plan(conn, tenants, resume=resume)
     planned = conn.execute(
         "SELECT user_id, coalesce(cursor_phone, ''), requested_at FROM projector.rebuild_tenants ORDER BY user_id"
@@ -184,7 +186,7 @@ def rebuild_leads(conn: Connection, user_id: str, customer_phones: Sequence[str]
 
 def rebuild_keys(conn: Connection, user_id: str) -> batch.Written:
     """Mend the key tables of a tenant, and with them the leads that a wrong key had kept stale."""
-    conn.execute("CREATE TEMPORARY TABLE IF NOT EXISTS wrong_keys (kind text, key text)")
+    conn.execute(statement("rebuild", "create_wrong_keys"), prepare=False)
     conn.execute("TRUNCATE wrong_keys")
     conn.execute(statement("rebuild", "find_wrong_keys"), {"user_id": user_id})
     leads = messages = 0

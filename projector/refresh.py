@@ -15,7 +15,7 @@ from psycopg import sql
 from psycopg.rows import TupleRow
 
 from projector import batch, locks
-from projector.errors import BlockedError, CaptureGapError, NotInstalledError
+from projector.errors import BlockedError, CaptureGapError, NotInstalledError, TenantNotFoundError
 from projector.progress import Progress
 from projector.report import RunReport
 from projector.statements import statement, steps
@@ -39,7 +39,7 @@ _COLLISIONS = (
     psycopg.errors.LockNotAvailable,
 )
 
-_log = structlog.get_logger("projector.refresh")
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +172,21 @@ def require_installed(conn: Connection) -> None:
         )
     if not is_current:
         raise NotInstalledError("The read model was last migrated by an older version: run migrate.")
+
+
+def require_tenants(conn: Connection, tenants: Sequence[str]) -> None:
+    """Raise TenantNotFoundError for the first tenant that neither the source nor the read model knows."""
+    row = conn.execute(
+        "SELECT t FROM unnest(%s::text[]) WITH ORDINALITY AS wanted (t, place)"
+        " WHERE NOT EXISTS (SELECT FROM users WHERE user_id = t)"
+        " AND NOT EXISTS (SELECT FROM read_model.tenants WHERE user_id = t)"
+        " AND NOT EXISTS (SELECT FROM read_model.leads WHERE user_id = t) ORDER BY place LIMIT 1",
+        (list(tenants),),
+    ).fetchone()
+    if row is not None:
+        raise TenantNotFoundError(
+            f"There is no tenant {row[0]!r}, neither in the source nor in the read model: check the USER_ID."
+        )
 
 
 def is_lead_failure(error: psycopg.Error) -> bool:

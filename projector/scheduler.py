@@ -17,6 +17,7 @@ from datetime import UTC, datetime, timedelta
 from types import FrameType
 
 import psycopg
+import structlog
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers import SchedulerNotRunningError
 from apscheduler.schedulers.blocking import BlockingScheduler
@@ -26,7 +27,6 @@ from psycopg.rows import TupleRow
 from projector import batch, db, healing, locks, refresh, verify
 from projector.config import Config
 from projector.errors import BlockedError, CaptureGapError, DatabaseUnreachableError, ProjectorError
-from projector.log import get_logger
 from projector.migrate import PROJECTION_VERSION
 from projector.progress import QUIET, Lines, Progress
 from projector.statements import statement
@@ -61,7 +61,7 @@ _MISSING = (
 )
 _WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 
-_log = get_logger(__name__)
+_log = structlog.get_logger(__name__)
 
 
 class _StoppingError(Exception):

@@ -5,7 +5,6 @@ nothing waits is drift, a bug. The definition is the refresh's own, but reads th
 """
 
 import json
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,7 +16,7 @@ from psycopg.rows import TupleRow
 
 from projector import batch, beside, rebuild
 from projector.progress import Progress
-from projector.refresh import require_installed
+from projector.refresh import require_installed, require_tenants
 from projector.statements import statement
 
 Connection = psycopg.Connection[TupleRow]
@@ -33,7 +32,7 @@ STATS_FIELD = "statistics"
 _SHORT = 80
 _KEY_TABLES = {"resync": "conversation", "contacts": "contact", "template_sends": "template send"}
 
-_log = structlog.get_logger("projector.verify")
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +54,6 @@ class VerifyReport:
     left_out: int = 0
     drifts: list[Drift] = field(default_factory=list)
     healed: int = 0
-    seconds: float = 0.0
 
 
 def verify(
@@ -65,13 +63,12 @@ def verify(
 
     With `heal`, leads that drifted are recomputed whole from their source rows.
     """
-    started = time.monotonic()
     require_installed(conn)
+    if tenants is not None:
+        require_tenants(conn, tenants)
     batch.prepare_session(conn)
-    conn.execute("CREATE TEMPORARY TABLE IF NOT EXISTS wrong_keys (kind text, key text)")
-    conn.execute(
-        'CREATE TEMPORARY TABLE IF NOT EXISTS waiting_leads (user_id text COLLATE "C", customer_phone text COLLATE "C")'
-    )
+    conn.execute(statement("rebuild", "create_wrong_keys"), prepare=False)
+    conn.execute(statement("verify", "create_waiting_leads"), prepare=False)
     run = conn.execute(
         "INSERT INTO projector.runs (kind, started_at, tenants)"
         " VALUES ('verify', clock_timestamp(), %s) RETURNING run_id",
@@ -88,7 +85,6 @@ def verify(
         outcome, note = "failed", str(error)
         raise
     finally:
-        report.seconds = time.monotonic() - started
         if run is not None and not conn.closed:
             conn.execute(
                 "UPDATE projector.runs SET finished_at = clock_timestamp(), outcome = %s, note = %s, leads = %s"

@@ -23,7 +23,7 @@ def _age() -> float | None:
     """Seconds since the moment up to which every change is contained; None where that is not known."""
     database: Database = current_app.extensions["leads_database"]
     try:
-        as_of = database.fetch(queries.oldest_freshness()).as_of
+        as_of = database.fetch(queries.freshness()).as_of
     except UnavailableError:
         return None
     return None if as_of is None else (g.now - as_of).total_seconds()

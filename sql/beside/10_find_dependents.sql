@@ -11,6 +11,11 @@ WHERE d.classid = 'pg_catalog.pg_rewrite'::regclass
     AND t.relname = any(%(tables)s::text[])
     AND v.oid <> t.oid
 UNION ALL
+SELECT 'the foreign key ' || k.conname || ' of ' || k.conrelid::regclass::text
+FROM pg_catalog.pg_constraint AS k
+INNER JOIN pg_catalog.pg_class AS t ON t.oid = k.confrelid
+WHERE k.contype = 'f' AND t.relnamespace = 'read_model'::regnamespace AND t.relname = any(%(tables)s::text[])
+UNION ALL
 SELECT 'the publication ' || p.pubname
 FROM pg_catalog.pg_publication_rel AS m
 INNER JOIN pg_catalog.pg_publication AS p ON p.oid = m.prpubid

@@ -1,7 +1,8 @@
 -- Delete the messages that have no source row any more, or whose source row is no lead's.
 --
--- Here and wherever rows are deleted, they are looked up first, one by one, and deleted by ctid: joined to the stage,
--- whose size the planner can but guess, a table of any size was read from end to end. The tenants' locks hold the rows.
+-- Here and in `merge_leads` the rows to delete are looked up first, one by one, and deleted by ctid: joined to the
+-- stage, whose size the planner can but guess, a table of any size was read from end to end. The tenants' locks hold
+-- the rows.
 DELETE FROM read_model.lead_messages
 WHERE ctid = any(ARRAY(
     SELECT m.row_id

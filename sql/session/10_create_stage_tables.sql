@@ -44,7 +44,6 @@ CREATE TEMPORARY TABLE IF NOT EXISTS dirty_leads (
 CREATE TEMPORARY TABLE IF NOT EXISTS stale_leads (
     user_id text COLLATE "C",
     customer_phone text COLLATE "C",
-    profile boolean,
     whole boolean
 );
 

@@ -15,7 +15,7 @@ SELECT
     g.reason AS gap_reason,
     clock_timestamp() AS read_at
 FROM read_model.projection AS p
-LEFT JOIN (SELECT min(fresh.as_of) AS as_of FROM read_model.freshness AS fresh) AS f ON true
+LEFT JOIN read_model.freshness AS f ON true
 LEFT JOIN LATERAL (
     SELECT
         open.noticed_at,

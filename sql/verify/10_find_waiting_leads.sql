@@ -111,9 +111,6 @@ stored AS (
     INNER JOIN template_sends AS ts ON ts.send_id = s.key COLLATE "default"
     INNER JOIN templates AS t ON t.template_id = ts.template_id
     WHERE s.kind = 'send'
-    RETURNING 1
 )
 
-SELECT
-    EXISTS (SELECT 1 FROM waiting AS w WHERE w.kind = 'truncate') AS everything,
-    (SELECT count(*) FROM stored) AS leads;
+SELECT EXISTS (SELECT 1 FROM waiting AS w WHERE w.kind = 'truncate') AS everything;

@@ -67,6 +67,7 @@ def run(
     load_before = os.getloadavg()[0]
     rows: list[Row] = []
     failures: list[Failure] = []
+    text = ""
     folder = (output / "server").absolute()
     try:
         with setting(SIZES[size], folder, say) as place:
@@ -82,7 +83,8 @@ def run(
                     failures.append(Failure(name, f"{type(error).__name__}: {error}"))
                     say(traceback.format_exc())
                 say(f"  {name} took {monotonic() - began:.0f} s.")
-            text = report.write(output, report.context(place, load_before), rows, failures)
+                # After each area: a run of hours that is stopped leaves what it has found.
+                text = report.write(output, report.context(place, load_before), rows, failures)
     finally:
         if not keep:
             shutil.rmtree(folder, ignore_errors=True)

@@ -12,7 +12,7 @@ from tests.benchmarks.setting import Connection
 _FOLDER = Path(__file__).parent / "sql"
 SCHEMA = "anew"
 VIEW_SCHEMA = "anew_view"
-# As the rebuild has it.
+# More than a rebuild takes: the baseline shall not lack memory.
 _MEMORY = "256MB"
 
 
@@ -57,7 +57,7 @@ def create_view(conn: Connection) -> None:
 
 
 def refresh_view(conn: Connection, *, concurrently: bool) -> None:
-    """Refresh it, with as much memory as a rebuild has."""
+    """Refresh it, with more memory than a rebuild takes."""
     with conn.transaction():
         _prepare(conn, VIEW_SCHEMA)
         how = "CONCURRENTLY" if concurrently else ""

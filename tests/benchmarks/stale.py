@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from itertools import count
 
 from projector import batch, locks
 from projector.refresh import DEFAULT_BATCH, refresh_batch
@@ -18,7 +17,6 @@ _EXTRACTION = (
     "UPDATE extractions SET intent_score = 1 + (coalesce(intent_score, 0) + 1) %% 3"
     " WHERE extraction_id = (SELECT extraction_id FROM extractions WHERE conversation_id = %s LIMIT 1)"
 )
-_starts = count()
 
 
 def leave(_conversation_ids: list[str]) -> None:

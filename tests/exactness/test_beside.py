@@ -264,6 +264,20 @@ def test_a_view_on_the_read_model_makes_the_rebuild_go_in_place(filled: Platform
     assert_exact(conn)
 
 
+def test_a_foreign_key_to_the_read_model_makes_the_rebuild_go_in_place(filled: Platform) -> None:
+    conn = filled.conn
+    conn.execute(
+        "CREATE TABLE exported (user_id text, customer_phone text, FOREIGN KEY (user_id, customer_phone)"
+        " REFERENCES read_model.leads)"
+    )
+    rebuild_now(conn)
+    assert value(
+        conn,
+        "SELECT confrelid = 'read_model.leads'::regclass FROM pg_constraint WHERE conrelid = 'exported'::regclass",
+    )
+    assert_exact(conn)
+
+
 def test_the_swap_leaves_indexes_grants_and_comments_as_they_were(filled: Platform) -> None:
     conn = filled.conn
     conn.execute("GRANT INSERT ON read_model.leads TO leads_api")

@@ -105,7 +105,9 @@ def test_rebuild_takes_tenants(calls: Calls) -> None:
 def test_refresh(calls: Calls) -> None:
     calls.answers["refresh_and_heal"] = RunReport("refresh", 0.04, leads=3, changes=7)
     assert "3 leads, 0 messages, 7 changes in 0.0 s" in call("refresh", "--retry-failed").stdout
-    assert calls.made == [("refresh_and_heal", {"retry_failed": True})]
+    assert calls.made == [
+        ("refresh_and_heal", {"retry_failed": True, "size": 1000, "queue_limit": 1_000_000})
+    ]
 
 
 @pytest.mark.parametrize(

@@ -60,10 +60,18 @@ def test_an_empty_value_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
-@pytest.mark.parametrize("value", ["", "off", "OFF"])
+@pytest.mark.parametrize("value", ["off", "OFF", " off "])
 def test_a_cron_job_can_be_switched_off(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     monkeypatch.setenv("LEADS_VERIFY_CRON", value)
     assert config.load(NOTHING).verify_cron == ""
+
+
+@pytest.mark.parametrize("value", ["", "  "])
+def test_an_empty_cron_setting_is_one_that_is_not_set(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("LEADS_VERIFY_CRON", value)
+    monkeypatch.setenv("LEADS_REBUILD_CRON", value)
+    found = config.load(NOTHING)
+    assert (found.verify_cron, found.rebuild_cron) == ("23 * * * *", "")
 
 
 def test_every_bad_setting_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

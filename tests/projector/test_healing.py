@@ -132,6 +132,33 @@ def test_the_command_line_tells_what_it_healed(database: Database, built: Connec
     assert messages(built) == 1
 
 
+def test_a_refresh_trades_a_queue_beyond_the_limit_for_a_rebuild(
+    database: Database, built: Connection, other: Connection, tmp_path: Path
+) -> None:
+    for number in range(30):
+        write_message(other, f"message {number}")
+    done = projector(tmp_path, "--database-url", database.url, "refresh", LEADS_QUEUE_LIMIT="29")
+    assert done.returncode == 0, done.stderr
+    assert "because more than 29 changes waited" in done.stdout
+    assert messages(built) == 30
+    assert value(built, "SELECT count(*) FROM projector.changes") == 0
+    assert open_reasons(built) == []
+
+
+@pytest.mark.parametrize("command", ["rebuild", "verify"])
+def test_a_tenant_that_nobody_knows_is_named(
+    database: Database, built: Connection, tmp_path: Path, command: str
+) -> None:
+    for user_id, code in (("nobody", 1), ("u", 0)):
+        done = projector(tmp_path, "--database-url", database.url, command, "--user", user_id)
+        assert done.returncode == code, done.stderr
+        assert ("There is no tenant 'nobody'" in done.stderr) == bool(code)
+    # What is left of a tenant that the platform deleted can still be cleared away.
+    built.execute("ALTER TABLE users DISABLE TRIGGER ALL")
+    built.execute("DELETE FROM users")
+    assert projector(tmp_path, "--database-url", database.url, command, "--user", "u").returncode == 0
+
+
 def test_a_rebuild_of_everything_from_the_command_line_heals_too(
     database: Database, built: Connection, tmp_path: Path
 ) -> None:

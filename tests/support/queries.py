@@ -9,7 +9,7 @@ from urllib.parse import quote, quote_plus
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from tests.oracle import Lead, Model
+from tests.oracle import Model
 
 Pairs = list[tuple[str, str]]
 
@@ -348,8 +348,3 @@ def _wrong(name: str) -> SearchStrategy[tuple[str, str]]:
     else:
         values = (*WRONG, "yes", "user,agent", "name,total_score", "2")
     return st.tuples(st.just(name), st.sampled_from(values))
-
-
-def phones_of(leads: Iterable[Lead]) -> list[str]:
-    """Give the phones of leads that have a page."""
-    return [lead.customer_phone for lead in leads if has_page(lead.customer_phone)]
