@@ -55,8 +55,12 @@ def main() -> None:
         ).serve()
 
 
-def _end_with_supervisor() -> None:
-    """In a worker: end when the process that watches over the workers is killed, and leave the port to the next one."""
+def _leave_signals_to_supervisor() -> None:
+    """In a worker: end when the process that watches over the workers says so, or is killed and leaves the port.
+
+    A terminal sends Ctrl-C to all of them: a worker that heard of its end twice would never come to it.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
@@ -65,7 +69,7 @@ def application() -> object:
     """The application of one worker."""
     from api.app import create_app  # noqa: PLC0415  # After main() has said where to count.
 
-    _end_with_supervisor()
+    _leave_signals_to_supervisor()
     app = create_app(config.load())
     # What is there now stays as long as the worker: no collection of garbage, in the middle of a request, looks at it.
     gc.collect()

@@ -1,10 +1,12 @@
 """The settings of the API: the only place of this package that reads the environment."""
 
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
+from urllib.parse import urlsplit
 
 import psycopg
 from environs import Env, EnvValidationError
@@ -107,11 +109,16 @@ def _check_rate_limit(text: str) -> None:
         count = len(parse_many(text))
     except ValueError:
         count = 0
-    if count != 1:
+    # No request would pass, and no time would be taken for one unit of it.
+    if count != 1 or 0 in map(int, re.findall(r"\d+", text)):
         raise ValidationError("Must be one limit such as '100 per minute', or 'off'.")
 
 
 def _check_storage(uri: str) -> None:
+    try:
+        urlsplit(uri).port  # noqa: B018  # It says when it is none.
+    except ValueError:
+        raise ValidationError("The port of the store has to be a number up to 65535.") from None
     if uri.partition("://")[0] not in (
         "memory",
         "redis",

@@ -21,6 +21,9 @@ _MESSAGES: dict[int, str] = {
     HTTPStatus.INTERNAL_SERVER_ERROR: "Something went wrong on our side",
 }
 
+# What Python calls a status changes with its version.
+_PHRASES: dict[int, str] = {HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "Content Too Large"}
+
 log = structlog.get_logger  # Called at each line: whoever configures later is heard.
 
 
@@ -62,5 +65,5 @@ def _failed(error: Exception) -> Response:
 def _body(code: int, message: str, headers: list[tuple[str, str]]) -> Response:
     if "correlation_id" not in g:
         begin()
-    opening = orjson.dumps({"error": HTTPStatus(code).phrase, "message": message})[:-1]
+    opening = orjson.dumps({"error": _PHRASES.get(code, HTTPStatus(code).phrase), "message": message})[:-1]
     return JsonResponse(opening + b"," + closing(), status=code, headers=headers)

@@ -316,12 +316,7 @@ def _by_order(shape: Shape) -> _Parts:
     total = select(counts.c.total).scalar_subquery()
     by_time = shape.sort_by == "last_message_at"
     by_counts = shape.few or (shape.far and by_time)
-    few: ColumnElement[bool] = false()
-    if shape.filtered and not by_counts:
-        few = and_(
-            counts.c.total < literal_column(str(FEW_MATCHES), Integer),
-            counts.c.everything > literal_column(str(MANY_LEADS), Integer),
-        )
+    few = _are_few(shape, counts) if shape.filtered and not by_counts else false()
     inside = counts.c.total > OFFSET if shape.offset else true()
     choice = select(
         case((and_(inside, not_(few)), LIMIT), else_=NONE).label("limit"),
@@ -334,6 +329,20 @@ def _by_order(shape: Shape) -> _Parts:
     if not by_counts:
         return _Parts(total, _in_order(shape, cut, chosen["dense"]), chosen["few"])
     return _Parts(total, _by_time(shape, cut) if by_time else [_collected(shape, cut)])
+
+
+def _are_few(shape: Shape, counts: CTE) -> ColumnElement[bool]:
+    """Whether to read all that match is less than to read leads in order until the page ends.
+
+    One lead in everything / total matches: the page ends some (offset + limit) * everything / total leads on. To
+    collect is to look up each match, and to pass by entries of an index, which is an eighth as dear.
+    """
+    total, everything = counts.c.total, counts.c.everything
+    few: ColumnElement[bool] = total < literal_column(str(FEW_MATCHES), Integer)
+    if shape.offset:
+        passed_by = everything // literal_column("8", Integer)
+        few = or_(few, total * (total + passed_by) < (OFFSET + LIMIT) * everything)
+    return and_(few, everything > literal_column(str(MANY_LEADS), Integer))
 
 
 def _in_order(shape: Shape, cut: _Cut, dense: ColumnElement[bool]) -> list[Printed]:

@@ -13,12 +13,13 @@ docs = Blueprint("docs", __name__)
 page: Blueprint = get_swaggerui_blueprint("/docs", "/openapi.json", {"app_name": "Leads API"})
 
 _document = cache(document)
+_PAGES = ("/docs", "/docs/index.html")
 
 
 @page.after_request
 def _is_html(response: Response) -> Response:
     """Name the page as what it is: an answer that does not name its type is JSON here."""
-    if request.path.rstrip("/") == "/docs" and response.status_code == HTTPStatus.OK:
+    if request.path.rstrip("/") in _PAGES and response.status_code == HTTPStatus.OK:
         response.mimetype = "text/html"
     return response
 

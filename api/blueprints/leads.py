@@ -38,20 +38,28 @@ def lead_statistics(user_id: str) -> Response:
 def single_lead(user_id: str, customer_phone: str) -> Response:
     """A single lead by phone."""
     _parameters(NO_QUERY)
-    row = _fetch(queries.single_lead(user_id, canonical_phone(customer_phone)))
+    row = _fetch(queries.single_lead(user_id, _phone(customer_phone)))
     return success(_found(row.document))
 
 
 @leads.get("/<customer_phone>/messages")
 def messages_of_lead(user_id: str, customer_phone: str) -> Response:
     """All messages of a lead across its conversations."""
-    parameters, phone = _parameters(MESSAGES_QUERY), canonical_phone(customer_phone)
+    parameters, phone = _parameters(MESSAGES_QUERY), _phone(customer_phone)
     row = _fetch(queries.messages_of_lead(user_id, phone, parameters))
     return success(_messages(phone, row, parameters.page.pagination(row.total)))
 
 
 def _parameters(query: Query[Result]) -> Result:
     return query.read(request.environ.get("QUERY_STRING", ""))
+
+
+def _phone(customer_phone: str) -> str:
+    """The phone of a path; a lead that is called as the statistics are has no page, however the path is spelt."""
+    phone = canonical_phone(customer_phone)
+    if phone == "stats":
+        raise LeadNotFoundError
+    return phone
 
 
 def _fetch(read: Read) -> Any:  # noqa: ANN401  # Its columns are the statement's.

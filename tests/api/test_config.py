@@ -75,6 +75,24 @@ def test_all_that_is_wrong_is_named_at_once(environment: pytest.MonkeyPatch) -> 
     assert "secret" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("LEADS_RATE_LIMIT", "0 per minute"),
+        ("LEADS_RATE_LIMIT", "5 per 0 minute"),
+        ("LEADS_RATE_LIMIT", "5 per minute; 30 per hour"),
+        ("LEADS_RATE_LIMIT_STORAGE", "redis://store:none"),
+        ("LEADS_RATE_LIMIT_STORAGE", "valkey://store:70000"),
+    ],
+)
+def test_a_limit_that_limits_nothing_or_everything_and_a_store_without_a_port_are_refused(
+    environment: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    environment.setenv(name, value)
+    with pytest.raises(ConfigurationError, match=name):
+        load(NO_FILE)
+
+
 def test_a_database_has_to_be_named(environment: pytest.MonkeyPatch) -> None:
     environment.delenv("DATABASE_URL")
     with pytest.raises(ConfigurationError, match="DATABASE_URL"):

@@ -94,7 +94,7 @@ def test_whatever_is_asked_the_answer_is_as_described(library: Library, make_app
 
 
 def test_the_page_needs_nothing_from_elsewhere(client: FlaskClient) -> None:
-    for path in ("/docs", "/docs/"):
+    for path in ("/docs", "/docs/", "/docs/index.html"):
         page = client.get(path)
         assert page.status_code == 200
         text = page.get_data(as_text=True)

@@ -13,14 +13,17 @@ from werkzeug.test import TestResponse
 
 from api import queries
 from api.app import LARGEST_BODY
+from projector.progress import QUIET
+from projector.rebuild import rebuild
 from tests.api.conftest import PRINTED_NOW, Library, MakeApp
+from tests.support.running import write_source
 from tests.support.server import Database
 
 PHRASES = {
     400: "Bad Request",
     404: "Not Found",
     405: "Method Not Allowed",
-    413: "Request Entity Too Large",
+    413: "Content Too Large",
     429: "Too Many Requests",
     500: "Internal Server Error",
     503: "Service Unavailable",
@@ -219,3 +222,18 @@ def test_a_database_without_the_read_model(source_database: Database, make_app: 
 def test_a_role_that_is_not_there(database: Database, make_app: MakeApp) -> None:
     client = make_app(database, role="nobody_at_all", log_level="ERROR").test_client()
     check(client.get("/users/a/leads"), 503)
+
+
+@pytest.mark.parametrize("path", ["/stats%20", "/%20stats", "/stats/messages"])
+def test_a_lead_called_stats_is_listed_and_has_no_page_of_its_own(
+    make_app: MakeApp, database: Database, path: str
+) -> None:
+    with database.connect() as conn:
+        write_source(conn)
+        conn.execute("UPDATE conversations SET customer_phone = 'stats'")
+        rebuild(conn, tenants=None, progress=QUIET)
+    client = make_app(database).test_client()
+    [lead] = client.get("/users/u/leads").get_json()["data"]
+    assert lead["customer_phone"] == "stats"
+    answer = client.get(f"/users/u/leads{path}")
+    assert (answer.status_code, answer.get_json()["message"]) == (404, "Lead not found")

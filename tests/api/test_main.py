@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from time import monotonic
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -58,17 +59,22 @@ def serve(library: Library, tmp_path: Path) -> Iterator[Serve]:
                 stderr=subprocess.DEVNULL,
             )
             stack.callback(end, process)
-            ends = monotonic() + PATIENCE_SECONDS
-            while True:
-                try:
-                    get(port, "/health/live")
-                except ConnectionError:
-                    assert process.poll() is None
-                    assert monotonic() < ends
-                else:
-                    return lambda *arguments: get(port, *arguments)
+            wait_until_it_answers(port, process)
+            return lambda *arguments: get(port, *arguments)
 
         yield start
+
+
+def wait_until_it_answers(port: int, process: "subprocess.Popen[Any]") -> None:
+    ends = monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            get(port, "/health/live")
+        except ConnectionError:
+            assert process.poll() is None
+            assert monotonic() < ends
+        else:
+            return
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
@@ -186,3 +192,27 @@ def test_a_signal_while_it_starts_ends_it_with_its_workers(library: Library, tmp
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
     assert process.returncode == 0
+
+
+def test_ctrl_c_at_a_terminal_reaches_its_worker_too_and_kills_it_not(
+    library: Library, tmp_path: Path
+) -> None:
+    port = free_port()
+    with subprocess.Popen(
+        [sys.executable, "-m", "api"],
+        cwd=tmp_path,
+        env=environment(DATABASE_URL=library.database.url, PORT=str(port)),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        try:
+            wait_until_it_answers(port, process)
+            os.killpg(process.pid, signal.SIGINT)
+            said, _ = process.communicate(timeout=PATIENCE_SECONDS)
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+    assert process.returncode == 0
+    assert "Killing" not in said

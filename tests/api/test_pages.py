@@ -38,12 +38,12 @@ def pairs(query: str) -> list[tuple[str, str]]:
     ]
 
 
-@pytest.fixture(params=["the usual ways", "the ways of a large tenant"])
+@pytest.fixture(params=["the usual ways", "the ways of a large tenant", "where many match"])
 def ways(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Once as a small tenant is read, once as if a few leads were many."""
-    if request.param == "the ways of a large tenant":
+    """Once as a small tenant is read, twice as if a few leads were many."""
+    if request.param != "the usual ways":
         monkeypatch.setattr(listing, "FAR_OFFSET", 2)
-        monkeypatch.setattr(listing, "FEW_MATCHES", 15)
+        monkeypatch.setattr(listing, "FEW_MATCHES", 0 if request.param == "where many match" else 15)
         monkeypatch.setattr(listing, "MANY_LEADS", 5)
         monkeypatch.setattr(listing, "DENSE", 1)
     listing.list_statement.cache_clear()
@@ -80,7 +80,7 @@ def test_pages_of_leads(client: FlaskClient, library: Library, sort_by: str, sor
 
 
 @pytest.mark.parametrize(
-    "query", ["", "sender=user", "sender=agent&platform=whatsapp", "from_date=2025-01-01"]
+    "query", ["", "sender=user", "sender=agent&platform=whatsapp,instagram,webchat", "from_date=2025-01-01"]
 )
 def test_pages_of_messages(client: FlaskClient, library: Library, query: str) -> None:
     path = f"{library.base}/{library.phone}/messages"

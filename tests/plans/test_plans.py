@@ -5,7 +5,7 @@ import pytest
 from api.expressions import Read
 from api.queries import few_leads, lead_statistics, list_leads, messages_of_lead, single_lead
 from api.schemas import LIST_QUERY, MESSAGES_QUERY
-from tests.plans.conftest import NOW, TALK, Crowd, Explain, Plan
+from tests.plans.conftest import LEADS, NOW, TALK, Crowd, Explain, Plan
 
 # Counted rows of a tenant: combinations of facets, whatever the number of leads.
 COUNTED = 350
@@ -88,6 +88,24 @@ def test_what_is_too_rare_to_be_read_for_in_order_is_read_from_the_days_that_hav
     assert explain(asked(crowd, query)).rows <= COUNTED
     rare = few_leads(crowd.large, LIST_QUERY.read(query), NOW)
     check(explain(rare), BY_TIME, 20_000)
+
+
+@pytest.mark.parametrize(
+    ("query", "most"),
+    [
+        # Without a bound in time, every entry of the index is passed by.
+        ("platform=instagram&sort_by=name", LEADS + LEADS // 3),
+        ("days=7&sort_by=total_score", LEADS // 2),
+    ],
+)
+def test_a_late_page_is_cut_from_its_matches_where_more_leads_lie_before_it(
+    crowd: Crowd, explain: Explain, query: str, most: int
+) -> None:
+    near, late = f"{query}&offset=50", f"{query}&offset=4500"
+    check(explain(asked(crowd, near)), BY_NAME if "name" in query else BY_SCORE, 2500)
+    assert explain(asked(crowd, late)).rows <= COUNTED
+    found = few_leads(crowd.large, LIST_QUERY.read(late), NOW)
+    check(explain(found), BY_TIME, most)
 
 
 def test_a_page_by_last_message_is_read_from_the_index_alone_until_it_is_reached(
