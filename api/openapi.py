@@ -152,7 +152,7 @@ class Error(_Answer):
 
 
 class _Success(_Answer):
-    success = fields.Constant(constant=True, required=True)
+    success = fields.Constant(constant=True, required=True, metadata={"enum": [True]})
 
 
 class LeadList(_Success):
@@ -198,6 +198,7 @@ _ERRORS = {
     500: "An error on our side",
     503: "The database cannot answer now",
 }
+_FURTHER_HEADERS = {404: _KNOWN, 429: ("Retry-After",), 503: ("Retry-After",)}
 _USER_ID = {
     "in": "path",
     "name": "user_id",
@@ -247,7 +248,7 @@ def document() -> bytes:
     for name, description in _HEADERS.items():
         spec.components.header(name, {"description": description, "schema": {"type": "string"}})
     for code, description in _ERRORS.items():
-        headers = ("X-Correlation-Id", "Retry-After") if code in (429, 503) else ("X-Correlation-Id",)
+        headers = _LIMITED + _FURTHER_HEADERS.get(code, ())
         spec.components.response(f"Error{code}", _response(description, Error, headers))
     for path, name, summary, query, answer, codes in _ENDPOINTS:
         responses: dict[str, Any] = {"200": _response("Success", answer, _LIMITED + _KNOWN)}
