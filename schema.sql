@@ -331,6 +331,16 @@ COMMENT ON COLUMN read_model.lead_day_stats.has_extraction IS 'As in leads.';
 COMMENT ON COLUMN read_model.lead_day_stats.has_email IS 'As in leads.';
 COMMENT ON COLUMN read_model.lead_day_stats.leads IS 'Number of leads; a row that reached 0 is deleted.';
 
+-- Under a publication of all tables, rows without a primary key could otherwise not be changed.
+DO $$
+BEGIN
+    IF (SELECT c.relreplident <> 'f' FROM pg_class AS c WHERE c.oid = 'read_model.lead_stats'::regclass) THEN
+        ALTER TABLE read_model.lead_stats REPLICA IDENTITY FULL;
+        ALTER TABLE read_model.lead_day_stats REPLICA IDENTITY FULL;
+    END IF;
+END
+$$;
+
 CREATE TABLE IF NOT EXISTS read_model.lead_span_stats (
     user_id text COLLATE "C" NOT NULL,
     span text COLLATE "C" NOT NULL CHECK (span IN ('all', 'day', 'hour')),
@@ -470,6 +480,15 @@ COMMENT ON COLUMN projector.changes.queued_at IS 'When the writer queued it, bef
 
 CREATE TABLE IF NOT EXISTS projector.replay (LIKE projector.changes);
 ALTER TABLE projector.replay ALTER COLUMN change_id DROP NOT NULL;
+-- As for lead_stats.
+DO $$
+BEGIN
+    IF (SELECT c.relreplident <> 'f' FROM pg_class AS c WHERE c.oid = 'projector.replay'::regclass) THEN
+        ALTER TABLE projector.changes REPLICA IDENTITY FULL;
+        ALTER TABLE projector.replay REPLICA IDENTITY FULL;
+    END IF;
+END
+$$;
 COMMENT ON TABLE projector.replay IS 'Changes that refreshes took while everything is rebuilt beside: they are applied there too before the swap.';
 COMMENT ON COLUMN projector.replay.change_id IS 'As in changes; null for a piece of a mass change.';
 COMMENT ON COLUMN projector.replay.shard IS 'As in changes.';

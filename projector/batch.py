@@ -102,13 +102,18 @@ def together(conn: Connection, pause: Pause) -> AbstractContextManager[object]:
     return conn.pipeline() if pause is no_pause else nullcontext()
 
 
+def limit_lock_waits(conn: Connection) -> None:
+    """In a transaction that reads the platform's tables: wait for one of them so long at most."""
+    conn.execute(_SET_LOCK_TIMEOUT, (_SOURCE_LOCK_TIMEOUT,))
+
+
 def resolve(conn: Connection, kinds: Collection[str], pause: Pause = no_pause) -> None:
     """Find the leads of the staged keys, lock their tenants, and note which lead each key belongs to now.
 
     `kinds` are the kinds of the staged changes. In this and the next function no statement's outcome is waited for, so
     that a caller can send all of them together.
     """
-    conn.execute(_SET_LOCK_TIMEOUT, (_SOURCE_LOCK_TIMEOUT,))
+    limit_lock_waits(conn)
     conn.execute(statement("resolve", "find_tenants"))
     pause("resolved")
     conn.execute(_SET_LOCK_TIMEOUT, ("0",))
@@ -119,7 +124,7 @@ def resolve(conn: Connection, kinds: Collection[str], pause: Pause = no_pause) -
 
 def resolve_locked(conn: Connection, kinds: Collection[str]) -> None:
     """Read the staged keys' rows again, now that their tenants are locked, and note their leads."""
-    conn.execute(_SET_LOCK_TIMEOUT, (_SOURCE_LOCK_TIMEOUT,))
+    limit_lock_waits(conn)
     needless = {"find_tenants", "lock_tenants"} | {
         name for name, kind in _KEYS_OF.items() if kind not in kinds
     }

@@ -144,9 +144,18 @@ def _end_replay(conn: Connection) -> None:
 
 def _build_steadily(conn: Connection, progress: Progress) -> str:
     """Build, and build again where the platform rewrote a table meanwhile: its rows may have been taken for none."""
-    for _ in range(_BUILDS):
+    deadline = time.monotonic() + SWAP_PATIENCE
+    builds = 0
+    while builds < _BUILDS:
         before = source_files(conn)
-        built = _build(conn, progress)
+        try:
+            built = _build(conn, progress)
+        except psycopg.errors.LockNotAvailable as error:
+            if time.monotonic() > deadline:
+                raise CannotSwapError("another session holds a table of the platform") from error
+            time.sleep(0.5)
+            continue
+        builds += 1
         if source_files(conn) == before:
             return built
         _log.warning("a source table was truncated or rewritten meanwhile: building again")
@@ -170,6 +179,7 @@ def _build(conn: Connection, progress: Progress) -> str:
     progress.start("rebuild: rows", len(work) + 1, "steps")
     try:
         with conn.transaction():
+            batch.limit_lock_waits(conn)
             conn.execute("SELECT set_config('work_mem', %s, true)", (_BUILD_MEMORY,))
             conn.execute("SELECT set_config('enable_seqscan', 'on', true)")
             conn.execute("SELECT set_config('plan_cache_mode', 'auto', true)")

@@ -50,7 +50,9 @@ def create_functions(conn: Connection) -> None:
             "UPDATE projector.capture_triggers AS e SET fingerprint = n.fingerprint"
             " FROM projector.capture_fingerprints AS n"
             " WHERE (e.table_name, e.trigger_name) = (%s, %s)"
-            " AND n.table_name = e.table_name AND n.trigger_name = e.trigger_name",
+            " AND n.table_name = e.table_name AND n.trigger_name = e.trigger_name"
+            # Its table, itself and its state: what somebody else changed meanwhile stays a gap.
+            " AND (string_to_array(n.fingerprint, ':'))[:5] = (string_to_array(e.fingerprint, ':'))[:5]",
             trigger,
         )
     # What must be there, before it is: an installation that comes only half way is then seen.
@@ -215,6 +217,7 @@ def _function(table: SourceTable) -> sql.Composed:
 
     return sql.SQL(statement("capture", "create_capture_function")).format(
         function=sql.Identifier(f"capture_{table.name}"),
+        table=sql.Literal(table.name),
         kind=sql.Literal(table.kind),
         queue_key=sql.Identifier(table.queue_key),
         primary_key=sql.Identifier(table.primary_key),
@@ -285,12 +288,15 @@ def _commands(table: SourceTable, trigger: str, *, partitioned: bool) -> list[sq
 
 
 def _drop(conn: Connection, table: SourceTable) -> None:
-    for trigger in TRIGGERS:
-        conn.execute(
-            sql.SQL("DROP TRIGGER IF EXISTS {} ON {}").format(
-                sql.Identifier(f"leads_capture_{trigger}"), sql.Identifier(table.name)
-            )
-        )
+    """Drop the triggers of a table, and those that a partition of it has had since it was a table of its own."""
+    found = conn.execute(
+        "SELECT t.tgname::text, t.tgrelid::regclass::text FROM pg_trigger AS t"
+        " WHERE t.tgname = ANY(%s) AND t.tgparentid = 0 AND (t.tgrelid = to_regclass(%s)"
+        "  OR t.tgrelid IN (SELECT relid FROM pg_partition_tree(to_regclass(%s))))",
+        ([f"leads_capture_{trigger}" for trigger in TRIGGERS], table.name, table.name),
+    ).fetchall()
+    for trigger, owner in found:
+        conn.execute(sql.SQL("DROP TRIGGER {} ON {}").format(sql.Identifier(trigger), sql.SQL(owner)))
 
 
 @contextmanager
@@ -360,10 +366,17 @@ def _with_lock_timeout(conn: Connection, table: str, patience: float, work: Call
 def _blockers(conn: Connection, table: str) -> str:
     rows = conn.execute(
         "SELECT a.pid, coalesce(nullif(a.application_name, ''), a.usename),"
-        " date_trunc('second', clock_timestamp() - a.xact_start)::text"
+        " coalesce('for ' || date_trunc('second', clock_timestamp() - a.xact_start)::text, 'for a time hidden from us')"
         " FROM pg_locks AS l JOIN pg_stat_activity AS a USING (pid)"
         " WHERE l.relation = to_regclass(%s) AND l.granted AND a.pid <> pg_backend_pid() ORDER BY a.xact_start LIMIT 3",
         (table,),
     ).fetchall()
-    held = "; ".join(f"process {pid} ({name}) has held it for {age}" for pid, name, age in rows)
+    held = "; ".join(f"process {pid} ({name}) has held it {age}" for pid, name, age in rows)
+    prepared = conn.execute(
+        "SELECT p.gid FROM pg_locks AS l JOIN pg_prepared_xacts AS p ON l.virtualtransaction = '-1/' || p.transaction"
+        " WHERE l.relation = to_regclass(%s) LIMIT 1",
+        (table,),
+    ).fetchone()
+    if prepared is not None:
+        return f"the prepared transaction {prepared[0]!r} has it (see pg_prepared_xacts)"
     return held or "other sessions keep using it"

@@ -11,6 +11,8 @@ from psycopg.rows import TupleRow
 from projector.errors import DatabaseUnreachableError, UnsupportedServerError
 
 OLDEST_SERVER = 150000
+# The first version that has this setting.
+_TRANSACTION_TIMEOUT = 170000
 
 SCHEDULER_NAME = "leads-projector run"
 """How the sessions of a scheduler begin to be named in pg_stat_activity; the job follows."""
@@ -33,6 +35,13 @@ _SETTINGS = {
     "lock_timeout": "0",
     "statement_timeout": "0",
     "default_transaction_isolation": "read committed",
+    "default_transaction_read_only": "off",
+    "idle_session_timeout": "0",
+    "idle_in_transaction_session_timeout": "0",
+    # Commands that a catalog function writes are read, and aimed at the tables beside.
+    "quote_all_identifiers": "off",
+    # A policy that hides rows from the projector is an error then, not rows that are gone.
+    "row_security": "off",
     # The stage of a chunk of leads, with what was deleted of it, stays in memory. It is allocated as it is used.
     "temp_buffers": "32MB",
 }
@@ -59,8 +68,11 @@ def connect(url: str, *, application_name: str, **parameters: Any) -> psycopg.Co
         ) from None
     try:
         _check(conn)
-        values = ", ".join(["set_config(%s, %s, false)"] * len(_SETTINGS))
-        pairs = [text for pair in _SETTINGS.items() for text in pair]
+        settings = dict(_SETTINGS)
+        if conn.info.server_version >= _TRANSACTION_TIMEOUT:
+            settings["transaction_timeout"] = "0"
+        values = ", ".join(["set_config(%s, %s, false)"] * len(settings))
+        pairs = [text for pair in settings.items() for text in pair]
         conn.execute(f"SELECT {values}".encode(), pairs)
     except BaseException:
         conn.close()

@@ -5,6 +5,7 @@ nothing waits is drift, a bug. The definition is the refresh's own, but reads th
 """
 
 import json
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ import structlog
 from psycopg.rows import TupleRow
 
 from projector import batch, beside, rebuild
+from projector.errors import BlockedError
 from projector.progress import Progress
 from projector.refresh import require_installed, require_tenants
 from projector.statements import statement
@@ -30,6 +32,7 @@ KEYS_FIELD = "key tables"
 STATS_FIELD = "statistics"
 
 _SHORT = 80
+_PATIENCE = 60.0
 _KEY_TABLES = {"resync": "conversation", "contacts": "contact", "template_sends": "template send"}
 
 _log = structlog.get_logger(__name__)
@@ -160,11 +163,24 @@ def _lead_chunks(conn: Connection, user_id: str) -> Iterator[list[str]]:
 
 
 def _steadily(conn: Connection, report: VerifyReport, compare: Callable[[VerifyReport], None]) -> None:
-    """Compare, and again where a source table was truncated or rewritten meanwhile: its rows were not to be seen."""
+    """Compare, and again where a source table was truncated or rewritten meanwhile: its rows were not to be seen.
+
+    And again where somebody holds a source table: a snapshot that waited for it would keep the others.
+    """
+    deadline = time.monotonic() + _PATIENCE
     while True:
         before = beside.source_files(conn)
         found = VerifyReport()
-        compare(found)
+        try:
+            compare(found)
+        except psycopg.errors.LockNotAvailable as error:
+            if time.monotonic() > deadline:
+                raise BlockedError(
+                    f"The platform's tables could not be read in {_PATIENCE:.0f} s: another session holds one."
+                    " See pg_stat_activity for long transactions, and try again when they have ended."
+                ) from error
+            time.sleep(0.2)
+            continue
         if not found.drifts or beside.source_files(conn) == before:
             break
     report.checked += found.checked
@@ -297,6 +313,7 @@ def _snapshot(conn: Connection) -> Iterator[None]:
     conn.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
     try:
         with conn.transaction():
+            batch.limit_lock_waits(conn)
             yield
     finally:
         if not conn.closed:

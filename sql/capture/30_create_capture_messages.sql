@@ -1,7 +1,8 @@
 -- The trigger function of messages: queue what a statement, or under replica role a row, changed.
 --
 -- Columns of the row itself only, old and new, and no join: when a cascade deletes messages their conversation is
--- already gone. An update that changes nothing the projection reads queues nothing.
+-- already gone. An update that changes nothing the projection reads queues nothing; rows are compared byte by byte,
+-- since a collation may call different texts equal.
 --
 -- The ids of the messages are queued, so that a refresh reads only what changed of a long history: one row of the queue
 -- for each shard and some 250 of them, a conversation's together. More than 100 of one statement are a mass change,
@@ -47,16 +48,16 @@ BEGIN
                 END
             FROM old_rows AS o
             CROSS JOIN new_rows AS n
-            WHERE (o.message_id, o.conversation_id, o.sender, o.text, o.timestamp, o.status, o.sequence_no)
-                IS DISTINCT FROM
-                (n.message_id, n.conversation_id, n.sender, n.text, n.timestamp, n.status, n.sequence_no);
+            WHERE ROW(o.message_id, o.conversation_id, o.sender, o.text, o.timestamp, o.status, o.sequence_no)::record
+                *<>
+                ROW(n.message_id, n.conversation_id, n.sender, n.text, n.timestamp, n.status, n.sequence_no)::record;
             RETURN NULL;
         END IF;
         SELECT count(*) INTO changed_rows FROM old_rows;
     ELSIF TG_OP = 'DELETE' AND TG_LEVEL = 'STATEMENT' THEN
         SELECT count(*) INTO changed_rows FROM old_rows;
     ELSIF TG_OP = 'TRUNCATE' THEN
-        PERFORM projector.queue_keys('truncate', ARRAY[TG_TABLE_NAME::text]);
+        PERFORM projector.queue_keys('truncate', ARRAY['messages']);
         RETURN NULL;
     ELSE
         IF TG_OP = 'INSERT' THEN
@@ -67,9 +68,9 @@ BEGIN
             PERFORM projector.queue_keys(
                 'messages', ARRAY[OLD.conversation_id::text], ARRAY[OLD.message_id::text]
             );
-        ELSIF (OLD.message_id, OLD.conversation_id, OLD.sender, OLD.text, OLD.timestamp, OLD.status, OLD.sequence_no)
-            IS DISTINCT FROM
-            (NEW.message_id, NEW.conversation_id, NEW.sender, NEW.text, NEW.timestamp, NEW.status, NEW.sequence_no)
+        ELSIF ROW(OLD.message_id, OLD.conversation_id, OLD.sender, OLD.text, OLD.timestamp, OLD.status, OLD.sequence_no)::record
+            *<>
+            ROW(NEW.message_id, NEW.conversation_id, NEW.sender, NEW.text, NEW.timestamp, NEW.status, NEW.sequence_no)::record
         THEN
             PERFORM projector.queue_keys(
                 'messages',
@@ -117,9 +118,9 @@ BEGIN
                     ' FROM old_rows AS o FULL JOIN new_rows AS n ON n.message_id = o.message_id'
                     ' CROSS JOIN LATERAL (SELECT o.conversation_id, o.message_id WHERE o.message_id IS NOT NULL'
                     ' UNION SELECT n.conversation_id, n.message_id WHERE n.message_id IS NOT NULL) AS either'
-                    ' WHERE (o.message_id, o.conversation_id, o.sender, o.text, o.timestamp, o.status, o.sequence_no)'
-                    ' IS DISTINCT FROM'
-                    ' (n.message_id, n.conversation_id, n.sender, n.text, n.timestamp, n.status, n.sequence_no)'
+                    ' WHERE ROW(o.message_id, o.conversation_id, o.sender, o.text, o.timestamp, o.status, o.sequence_no)::record'
+                    ' *<>'
+                    ' ROW(n.message_id, n.conversation_id, n.sender, n.text, n.timestamp, n.status, n.sequence_no)::record'
             END
         );
     ELSIF TG_OP = 'INSERT' THEN
@@ -173,9 +174,9 @@ BEGIN
                 VALUES (o.conversation_id, o.message_id), (n.conversation_id, n.message_id)
             ) AS either (conversation_id, message_id)
             WHERE either.message_id IS NOT NULL
-                AND (o.message_id, o.conversation_id, o.sender, o.text, o.timestamp, o.status, o.sequence_no)
-                IS DISTINCT FROM
-                (n.message_id, n.conversation_id, n.sender, n.text, n.timestamp, n.status, n.sequence_no)
+                AND ROW(o.message_id, o.conversation_id, o.sender, o.text, o.timestamp, o.status, o.sequence_no)::record
+                *<>
+                ROW(n.message_id, n.conversation_id, n.sender, n.text, n.timestamp, n.status, n.sequence_no)::record
         ) AS hashed
         GROUP BY hashed.bucket;
     END IF;

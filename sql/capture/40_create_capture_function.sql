@@ -1,7 +1,7 @@
 -- The trigger function of every other source table: queue the keys of what a statement, or under replica role a
 -- row, changed.
 --
--- Filled in for each table from projector/source.py: {function}, {kind} of change, {queue_key} (the column that is
+-- Filled in for each table from projector/source.py: {function}, {table} by its name, {kind} of change, {queue_key} (the column that is
 -- queued), {primary_key}, and the columns that the projection reads, {old_columns} and {new_columns} of a row,
 -- {o_columns} and {n_columns} of the transition tables. Rules as for messages.
 --
@@ -39,21 +39,21 @@ BEGIN
                 END
             FROM old_rows AS o
             CROSS JOIN new_rows AS n
-            WHERE ({o_columns}) IS DISTINCT FROM ({n_columns});
+            WHERE ROW({o_columns})::record *<> ROW({n_columns})::record;
             RETURN NULL;
         END IF;
         SELECT count(*) INTO changed_rows FROM old_rows;
     ELSIF TG_OP = 'DELETE' AND TG_LEVEL = 'STATEMENT' THEN
         SELECT count(*) INTO changed_rows FROM old_rows;
     ELSIF TG_OP = 'TRUNCATE' THEN
-        PERFORM projector.queue_keys('truncate', ARRAY[TG_TABLE_NAME::text]);
+        PERFORM projector.queue_keys('truncate', ARRAY[{table}]);
         RETURN NULL;
     ELSE
         IF TG_OP = 'INSERT' THEN
             PERFORM projector.queue_keys({kind}, ARRAY[NEW.{queue_key}::text]);
         ELSIF TG_OP = 'DELETE' THEN
             PERFORM projector.queue_keys({kind}, ARRAY[OLD.{queue_key}::text]);
-        ELSIF ({old_columns}) IS DISTINCT FROM ({new_columns}) THEN
+        ELSIF ROW({old_columns})::record *<> ROW({new_columns})::record THEN
             PERFORM projector.queue_keys({kind}, ARRAY[OLD.{queue_key}::text, NEW.{queue_key}::text]);
         END IF;
         RETURN NULL;
@@ -92,7 +92,7 @@ BEGIN
             FROM old_rows AS o
             FULL JOIN new_rows AS n ON n.{primary_key} = o.{primary_key}
             CROSS JOIN LATERAL (VALUES (o.{queue_key}), (n.{queue_key})) AS either (key)
-            WHERE either.key IS NOT NULL AND ({o_columns}) IS DISTINCT FROM ({n_columns})
+            WHERE either.key IS NOT NULL AND ROW({o_columns})::record *<> ROW({n_columns})::record
         ) AS hashed
         GROUP BY hashed.bucket;
     END IF;
