@@ -25,6 +25,7 @@ LONGEST_SEARCH = 200
 _INTEGER = re.compile(r"-?[0-9]{1,4000}")
 _IGNORED = re.compile(r"_|utm_.*|gclid|fbclid", re.DOTALL)
 _LONGEST_CACHED = 256
+_MOST_NAMED = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -353,8 +354,12 @@ class Query(Generic[Result]):
             elif name in self.schema.fields:
                 if trimmed := trim(value):
                     given.setdefault(name, []).append(trimmed)
-            elif not _IGNORED.fullmatch(name):
-                complaints[_shortened(name)] = self._unknown(name)
+            elif not _IGNORED.fullmatch(name) and _shortened(name) not in complaints:
+                # To find the nearest name takes a millisecond, and a query string has room for thousands of names.
+                if len(complaints) < _MOST_NAMED:
+                    complaints[_shortened(name)] = self._unknown(name)
+                else:
+                    complaints["other names"] = "are no parameters either"
         return given
 
     def _unknown(self, name: str) -> str:

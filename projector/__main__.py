@@ -226,7 +226,8 @@ def rebuild(invocation: Invocation, users: Sequence[str]) -> None:
 def refresh(invocation: Invocation, *, retry_failed: bool) -> None:
     """Bring in every change that was committed before the start.
 
-    Waits for refreshes that are under way, and heals a capture gap, before it returns.
+    Waits for refreshes that are under way, heals a capture gap, and does anew a rebuild that was killed, before it
+    returns.
     `run` does the same all the time.
 
     \b
@@ -391,9 +392,10 @@ def capture_off(invocation: Invocation, reason: str) -> None:
       1  failed
       2  wrong usage
     """
-    from projector.capture import switch_off
+    from projector.capture import require_visible, switch_off
 
     with invocation.connect("capture") as conn:
+        require_visible(conn)
         switch_off(conn, reason)
     click.echo("Capture is off. Changes are not seen until `python -m projector capture on`.")
 
@@ -414,9 +416,10 @@ def capture_on(invocation: Invocation) -> None:
       1  failed
       2  wrong usage
     """
-    from projector.capture import switch_on
+    from projector.capture import require_visible, switch_on
 
     with invocation.connect("capture") as conn:
+        require_visible(conn)
         switch_on(conn)
     click.echo("Capture is on. The scheduler, or `python -m projector refresh`, heals what was missed.")
 

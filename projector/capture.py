@@ -11,7 +11,7 @@ from psycopg import sql
 from psycopg.rows import TupleRow
 
 from projector import locks
-from projector.errors import BlockedError
+from projector.errors import BlockedError, SourceMissingError
 from projector.source import SOURCE_TABLES, SourceTable
 from projector.statements import statement, steps
 
@@ -72,6 +72,30 @@ def store_uncompressed(conn: Connection) -> None:
     with suppress(psycopg.errors.LockNotAvailable), conn.transaction():
         conn.execute("SELECT set_config('lock_timeout', %s, true)", (_LOCK_TIMEOUT,))
         conn.execute(statement("capture", "store_uncompressed"), prepare=False)
+
+
+def find_hidden_source(conn: Connection) -> str | None:
+    """In words, where the platform's tables are all there, but in a schema that this session does not look into."""
+    row = conn.execute(statement("upkeep", "find_hidden_source")).fetchone()
+    if row is None:
+        return None
+    schema, role, search_path = row
+    wanted = f"{search_path}, {schema}" if search_path.strip('" ') else schema
+    looked_into = search_path or "empty"
+    return (
+        f"The platform's tables are in the schema {schema}, and the search_path of {role} is {looked_into}:"
+        f" run ALTER ROLE {role} SET search_path = {wanted};"
+    )
+
+
+def require_visible(conn: Connection) -> None:
+    """Raise SourceMissingError where the platform's tables are all there, in a schema that this session does not see.
+
+    Its look at the triggers would find all of them missing, and it would note a gap that is none.
+    """
+    hidden = find_hidden_source(conn)
+    if hidden is not None:
+        raise SourceMissingError(hidden)
 
 
 def find_gap(conn: Connection) -> str | None:

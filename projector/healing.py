@@ -26,6 +26,7 @@ Connection = psycopg.Connection[TupleRow]
 _TRADED_AT_ONCE = 50_000
 _ROUNDS = 5
 _PAUSE = 0.1
+_INTERRUPTED = "a rebuild was interrupted"
 
 _log = structlog.get_logger(__name__)
 
@@ -94,9 +95,7 @@ def restore_capture(conn: Connection, *, patience: float = 60.0) -> None:
     capture.reinstall(conn, patience=patience)
 
 
-def heal(
-    conn: Connection, *, progress: Progress, queue_limit: int | None = None, finish_interrupted: bool = True
-) -> RunReport | None:
+def heal(conn: Connection, *, progress: Progress, queue_limit: int | None = None) -> RunReport | None:
     """Rebuild everything if there is a reason to; None where there is none, or where another session is at it.
 
     Only gaps whose triggers stood again before the rebuild began are closed by it.
@@ -109,9 +108,9 @@ def heal(
         needs = find_needs(conn)
         if needs.switched_off is not None:
             return None
-        if needs.reason is None and not (needs.interrupted and finish_interrupted):
+        reason = needs.reason or (_INTERRUPTED if needs.interrupted else None)
+        if reason is None:
             return None
-        reason = needs.reason or "a rebuild was interrupted"
         return _rebuild_everything(conn, progress, reason, resume=needs.is_resumable)
     finally:
         _unlock(conn)
@@ -187,6 +186,8 @@ def _heal_and_wait(conn: Connection, progress: Progress, queue_limit: int | None
         reason = needs.reason
         if reason is None and queue_limit is not None and is_too_deep(conn, queue_limit):
             reason = f"more than {queue_limit:,} changes waited"
+        if reason is None and needs.interrupted and not _is_rebuilding(conn):
+            reason = _INTERRUPTED
         if reason is None:
             return notes
         if needs.switched_off is not None:
@@ -198,6 +199,12 @@ def _heal_and_wait(conn: Connection, progress: Progress, queue_limit: int | None
             notes.append(
                 f"Rebuilt everything in {report.seconds:.1f} s ({report.leads:,} leads), because {reason}."
             )
+
+
+def _is_rebuilding(conn: Connection) -> bool:
+    """Whether a session owns the right to rebuild now."""
+    row = conn.execute(statement("status", "read_rebuild"), {"rebuild_class": locks.REBUILD}).fetchone()
+    return row is not None and row[0]
 
 
 def _trade_queue(conn: Connection, limit: int) -> None:

@@ -2,7 +2,8 @@
 --
 -- Parameters: shards, started_at, at_least (an idle refresh moves the row only when it is a second old). The row comes
 -- with the first rebuild of everything: before it, a drained queue says nothing. Refreshes of different shards meet on
--- this row for the moment of their commit; whoever waits moves it as the other has left it.
+-- this row for the moment of their commit; whoever waits moves it as the other has left it. A time that the clock has
+-- not reached is of a clock that was set back since: it would vouch for changes that are not there yet.
 UPDATE read_model.freshness AS f
 SET (as_of, shards) = (
     SELECT
@@ -12,7 +13,8 @@ SET (as_of, shards) = (
         SELECT
             s.place,
             CASE
-                WHEN s.place - 1 = any(%(shards)s::smallint[]) THEN greatest(s.as_of, %(started_at)s)
+                WHEN s.place - 1 = any(%(shards)s::smallint[])
+                    THEN greatest(%(started_at)s, CASE WHEN s.as_of <= clock_timestamp() THEN s.as_of END)
                 ELSE s.as_of
             END AS as_of
         FROM unnest(f.shards) WITH ORDINALITY AS s (as_of, place)
@@ -21,5 +23,6 @@ SET (as_of, shards) = (
 WHERE EXISTS (
     SELECT 1
     FROM unnest(f.shards) WITH ORDINALITY AS s (as_of, place)
-    WHERE s.place - 1 = any(%(shards)s::smallint[]) AND s.as_of + %(at_least)s::interval <= %(started_at)s
+    WHERE s.place - 1 = any(%(shards)s::smallint[])
+        AND (s.as_of + %(at_least)s::interval <= %(started_at)s OR s.as_of > clock_timestamp())
 );

@@ -115,6 +115,14 @@ def test_a_long_name_is_cut_in_the_message() -> None:
     assert len(refused(LIST_QUERY, f"{'x' * 5000}=1")) < 300
 
 
+def test_the_first_of_thousands_of_unknown_names_are_enough() -> None:
+    message = refused(LIST_QUERY, "&".join(f"unknown{n}" for n in range(5000)))
+    assert "'unknown0' is not a parameter" in message
+    assert message.endswith("; other names are no parameters either")
+    assert len(message) < 2000
+    assert "other names" not in refused(LIST_QUERY, "platfrom=1&" * 5000)
+
+
 def test_long_queries_are_read_as_short_ones_are() -> None:
     blanks = "%20" * 200
     assert LIST_QUERY.read(f"days={blanks}7") == LIST_QUERY.read("days=7")

@@ -59,7 +59,7 @@ def _change(database: Database, rng: Random, count: int = 15) -> None:
 
 
 def _recover(database: Database) -> None:
-    """What a scheduler does when it starts, and a refresh after it."""
+    """What `refresh` from cron does next; a scheduler heals in the same way."""
     with database.connect() as conn:
         # The server notices the death of a client a moment later.
         wait_for(
@@ -71,7 +71,6 @@ def _recover(database: Database) -> None:
                 )
             )
         )
-        healing.heal(conn, progress=QUIET)
         healing.refresh_and_heal(conn, retry_failed=True, progress=QUIET)
         assert_exact(conn)
         left = conn.execute(

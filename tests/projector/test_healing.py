@@ -209,6 +209,37 @@ def test_until_it_is_healed_changes_come_in_but_freshness_stands_still(
     wait_until_fresh(built, before)
 
 
+def test_freshness_does_not_vouch_for_a_time_that_the_clock_has_not_reached(built: Connection) -> None:
+    # As a clock leaves it that was set back.
+    built.execute(
+        "UPDATE read_model.freshness SET as_of = now() + interval '1 h',"
+        " shards = ARRAY(SELECT now() + interval '1 h' FROM unnest(shards))"
+    )
+    assert refresh_batch(built, locks.SHARDS).drained
+    assert as_of(built) < clock(built)
+
+
+def test_a_refresh_does_not_wait_for_a_rebuild_under_way(built: Connection, other: Connection) -> None:
+    other.execute("SELECT pg_advisory_lock(%s, 0)", (locks.REBUILD,))
+    other.execute("INSERT INTO projector.settings (name, value) VALUES ('rebuilding_beside', 'on')")
+    write_message(other, "new")
+    healed(built)
+    assert messages(built) == 1
+    assert value(built, "SELECT count(*) FROM projector.replay") == 1
+
+
+def test_a_refresh_does_anew_a_rebuild_that_was_killed(built: Connection, other: Connection) -> None:
+    other.execute("INSERT INTO projector.settings (name, value) VALUES ('rebuilding_beside', 'on')")
+    write_message(other, "new")
+    report = healing.refresh_and_heal(built, retry_failed=False, progress=QUIET)
+    assert "because a rebuild was interrupted" in report.notes[0]
+    assert messages(built) == 1
+    write_message(other, "newer")
+    healed(built)
+    # Nobody notes changes any more for a rebuild that is not there.
+    assert value(built, "SELECT count(*) FROM projector.replay") == 0
+
+
 def test_only_gaps_that_were_open_before_the_rebuild_began_are_closed(
     database: Database, built: Connection, other: Connection
 ) -> None:

@@ -143,6 +143,27 @@ def test_capture_that_is_off_is_named(database: Database, built: Connection) -> 
     assert "capture on" in one_sentence(status)
 
 
+@pytest.mark.parametrize("command", ["refresh", "rebuild", "verify", "run", "capture off", "capture on"])
+def test_a_login_that_does_not_see_the_platforms_tables_notes_no_gap(
+    database: Database, built: Connection, tmp_path: Path, command: str
+) -> None:
+    blind = f"{database.url}?options=-csearch_path%3Delsewhere"
+    ran = projector(tmp_path, *command.split(), DATABASE_URL=blind)
+    assert ran.returncode == 1
+    assert "The platform's tables are in the schema public" in ran.stderr
+    assert "SET search_path = elsewhere, public;" in ran.stderr
+    assert capture.open_gaps(built) == []
+    assert read_status(built).attention == []
+
+
+def test_a_status_from_where_the_platforms_tables_are_not_seen_says_so(built: Connection) -> None:
+    built.execute("SET search_path = ''")
+    status = read_status(built)
+    assert status.capture_state == "not seen"
+    assert "Capture      not seen from here" in status.render()
+    assert one_sentence(status).endswith("SET search_path = public;")
+
+
 def test_a_rebuild_is_running_or_interrupted_by_who_holds_its_lock(
     database: Database, built: Connection
 ) -> None:
