@@ -54,7 +54,7 @@ demo: $(RUNTIME) ## Load demo data into the embedded PostgreSQL; DEMO_ARGS="--le
 		$(RUN) -m projector --database-url "$$url" migrate --create-source && \
 		$(RUN) -m projector --database-url "$$url" demo --yes $(DEMO_ARGS)
 
-bench: $(SETUP) ## Measure against baselines, some twenty minutes; SIZE=large is larger, ONLY="refresh,reads" is less.
+bench: $(SETUP) ## Measure against baselines, some twenty-five minutes; SIZE=large is larger, ONLY="refresh,reads" is less.
 	@$(RUN) -m tests.benchmarks --size "$(or $(SIZE),default)" --only "$(ONLY)" $(BENCH_ARGS)
 
 exactness: $(SETUP) ## Run the long exactness tests: thousands of bursts, hundreds of kills.

@@ -86,6 +86,18 @@ class Setting:
     """The tiny tenant of the main database, alone."""
 
     @contextmanager
+    def no_autovacuum(self) -> Iterator[None]:
+        """The server without autovacuum: what it writes when it comes by belongs to nothing that is measured."""
+        with psycopg.connect(self.server.url("postgres"), autocommit=True) as conn:
+            conn.execute("ALTER SYSTEM SET autovacuum = off")
+            conn.execute("SELECT pg_reload_conf()")
+            try:
+                yield
+            finally:
+                conn.execute("ALTER SYSTEM RESET autovacuum")
+                conn.execute("SELECT pg_reload_conf()")
+
+    @contextmanager
     def copy_of(self, original: Database) -> Iterator[Database]:
         """A database to be spoilt."""
         name = f"{original.name}_copy"

@@ -70,25 +70,24 @@ def _wal(setting: Setting) -> Iterator[Row]:
     """Bytes of WAL of work on a tenant that is right, for 100,000 leads."""
     scale = 100_000 / setting.size.big
     user_id = setting.main.tenants["big"]
-    with setting.main.connect() as conn:
+    with setting.no_autovacuum(), setting.main.connect() as conn:
+
+        def wal_of(work: Callable[[], object]) -> float:
+            return scale * _wal_of(conn, work)
+
         # In this order: what ANALYZE writes to the catalog is marked as committed by whoever reads it next, which would
         # count as WAL of the heal.
         conn.execute("ANALYZE")
         conn.execute("VACUUM")
         conn.execute("CHECKPOINT")
         found = interleave(
-            2,
+            setting.size.rounds,
             {
-                "rebuild": lambda: (
-                    scale * _wal_of(conn, lambda: rebuild(conn, tenants=[user_id], progress=QUIET))
+                "rebuild": lambda: wal_of(lambda: rebuild(conn, tenants=[user_id], progress=QUIET)),
+                "verify": lambda: wal_of(
+                    lambda: verify(conn, tenants=[user_id], sample=None, heal=True, progress=QUIET)
                 ),
-                "verify": lambda: (
-                    scale
-                    * _wal_of(
-                        conn, lambda: verify(conn, tenants=[user_id], sample=None, heal=True, progress=QUIET)
-                    )
-                ),
-                "whole": lambda: scale * _wal_of(conn, lambda: rebuild(conn, tenants=None, progress=QUIET)),
+                "whole": lambda: wal_of(lambda: rebuild(conn, tenants=None, progress=QUIET)),
             },
             warm_up=False,
         )
