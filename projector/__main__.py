@@ -392,10 +392,9 @@ def capture_off(invocation: Invocation, reason: str) -> None:
       1  failed
       2  wrong usage
     """
-    from projector.capture import require_visible, switch_off
+    from projector.capture import switch_off
 
     with invocation.connect("capture") as conn:
-        require_visible(conn)
         switch_off(conn, reason)
     click.echo("Capture is off. Changes are not seen until `python -m projector capture on`.")
 
@@ -416,10 +415,9 @@ def capture_on(invocation: Invocation) -> None:
       1  failed
       2  wrong usage
     """
-    from projector.capture import require_visible, switch_on
+    from projector.capture import switch_on
 
     with invocation.connect("capture") as conn:
-        require_visible(conn)
         switch_on(conn)
     click.echo("Capture is on. The scheduler, or `python -m projector refresh`, heals what was missed.")
 

@@ -212,7 +212,11 @@ def switched_off(conn: Connection) -> str | None:
 
 
 def switch_off(conn: Connection, reason: str) -> None:
-    """Drop the triggers on purpose: the read model stands still and says so until capture is switched on again."""
+    """Drop the triggers on purpose: the read model stands still and says so until capture is switched on again.
+
+    Raises SourceMissingError where this session does not see the platform's tables: their triggers would stay.
+    """
+    require_visible(conn)
     stamp = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
     text = f"capture was switched off on {stamp}: {reason}"
     conn.execute(
@@ -226,7 +230,11 @@ def switch_off(conn: Connection, reason: str) -> None:
 
 
 def switch_on(conn: Connection) -> None:
-    """Install the triggers again; the gap stays open until a refresh or the scheduler has healed it."""
+    """Install the triggers again; the gap stays open until a refresh or the scheduler has healed it.
+
+    Raises SourceMissingError where this session does not see the platform's tables.
+    """
+    require_visible(conn)
     conn.execute("DELETE FROM projector.settings WHERE name = 'capture_off'")
     reinstall(conn)
 
