@@ -399,8 +399,16 @@ COMMENT ON COLUMN read_model.projection.capture_gap IS 'Why changes may have bee
 -- extensions may not be to be had: `migrate` then warns, and a search reads all leads of the tenant.
 CREATE EXTENSION IF NOT EXISTS pg_trgm;
 CREATE EXTENSION IF NOT EXISTS btree_gin;
-CREATE INDEX IF NOT EXISTS lead_profiles_by_search_text
-    ON read_model.lead_profiles USING gin (user_id, search_text gin_trgm_ops);
+-- The extension may be in a schema that is not on the search_path.
+DO $$
+BEGIN
+    EXECUTE format(
+        'CREATE INDEX IF NOT EXISTS lead_profiles_by_search_text'
+        ' ON read_model.lead_profiles USING gin (user_id, search_text %s.gin_trgm_ops)',
+        (SELECT e.extnamespace::regnamespace FROM pg_extension AS e WHERE e.extname = 'pg_trgm')
+    );
+END
+$$;
 
 -- section: keys
 
@@ -480,15 +488,6 @@ COMMENT ON COLUMN projector.changes.queued_at IS 'When the writer queued it, bef
 
 CREATE TABLE IF NOT EXISTS projector.replay (LIKE projector.changes);
 ALTER TABLE projector.replay ALTER COLUMN change_id DROP NOT NULL;
--- As for lead_stats.
-DO $$
-BEGIN
-    IF (SELECT c.relreplident <> 'f' FROM pg_class AS c WHERE c.oid = 'projector.replay'::regclass) THEN
-        ALTER TABLE projector.changes REPLICA IDENTITY FULL;
-        ALTER TABLE projector.replay REPLICA IDENTITY FULL;
-    END IF;
-END
-$$;
 COMMENT ON TABLE projector.replay IS 'Changes that refreshes took while everything is rebuilt beside: they are applied there too before the swap.';
 COMMENT ON COLUMN projector.replay.change_id IS 'As in changes; null for a piece of a mass change.';
 COMMENT ON COLUMN projector.replay.shard IS 'As in changes.';
@@ -588,7 +587,7 @@ CREATE TABLE IF NOT EXISTS projector.settings (
     name text COLLATE "C" PRIMARY KEY,
     value text NOT NULL
 );
-COMMENT ON TABLE projector.settings IS 'What has to outlive a process: whether capture was switched off on purpose, and whether everything is being rebuilt beside.';
+COMMENT ON TABLE projector.settings IS 'What has to outlive a process: where the platform''s tables are, whether capture was switched off on purpose, and whether everything is being rebuilt beside.';
 COMMENT ON COLUMN projector.settings.name IS 'The setting.';
 COMMENT ON COLUMN projector.settings.value IS 'Its value.';
 

@@ -262,12 +262,13 @@ def document() -> bytes:
             "responses": responses,
         }
         spec.path(path, operations={"get": operation})
+    not_ready = _response("Why it cannot serve now", Error, ("X-Correlation-Id", "Retry-After"))
     for path, name, summary in (
         ("/health/live", "live", "Whether the process answers"),
         ("/health/ready", "ready", "Whether the read model can be served"),
     ):
         answers = (
-            {"200": {"description": "Yes"}, "503": "Error503"}
+            {"200": {"description": "Yes"}, "503": not_ready}
             if name == "ready"
             else {"200": {"description": "Yes"}}
         )

@@ -347,6 +347,10 @@ class Query(Generic[Result]):
         # A server hands the bytes of the query string on as Latin-1.
         text = query_string.encode("latin-1").decode(errors="surrogateescape")
         for name, value in parse_qsl(text, keep_blank_values=True, errors="surrogateescape"):
+            # A query string has room for thousands of names, and to find the nearest to each takes a millisecond.
+            if len(complaints) == _MOST_NAMED:
+                complaints["the rest"] = "was not looked at"
+                break
             if is_broken(name):
                 complaints["the name of a parameter"] = "holds a NUL character or broken UTF-8"
             elif is_broken(value):
@@ -355,11 +359,7 @@ class Query(Generic[Result]):
                 if trimmed := trim(value):
                     given.setdefault(name, []).append(trimmed)
             elif not _IGNORED.fullmatch(name) and _shortened(name) not in complaints:
-                # To find the nearest name takes a millisecond, and a query string has room for thousands of names.
-                if len(complaints) < _MOST_NAMED:
-                    complaints[_shortened(name)] = self._unknown(name)
-                else:
-                    complaints["other names"] = "are no parameters either"
+                complaints[_shortened(name)] = self._unknown(name)
         return given
 
     def _unknown(self, name: str) -> str:

@@ -96,7 +96,10 @@ def _in_words(error: psycopg.Error) -> str:
     """What PostgreSQL refused, and what to do next."""
     reason = (error.diag.message_primary or str(error).strip().partition("\n")[0]).rstrip(".")
     if isinstance(error, psycopg.errors.InsufficientPrivilege):
-        return f"The database user may not do that: {reason}. Connect as the owner of the platform's tables."
+        return (
+            f"The database user may not do that: {reason}. Connect as the owner of the platform's tables,"
+            " to whom no row security of theirs applies."
+        )
     if isinstance(error, _MISSING):
         return (
             f"The read model is not installed, or not complete: {reason}. "
@@ -226,8 +229,7 @@ def rebuild(invocation: Invocation, users: Sequence[str]) -> None:
 def refresh(invocation: Invocation, *, retry_failed: bool) -> None:
     """Bring in every change that was committed before the start.
 
-    Waits for refreshes that are under way, heals a capture gap, and does anew a rebuild that was killed, before it
-    returns.
+    Waits for refreshes that are under way, and heals a capture gap, before it returns.
     `run` does the same all the time.
 
     \b

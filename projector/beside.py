@@ -287,8 +287,8 @@ def _swap(conn: Connection, built: str, pause: batch.Pause, patience: float) -> 
                 break
         pause("caught up")
         # The tables that make room take the place of those that an earlier swap moved aside.
-        if not _old_snapshot(conn, before) and _drop(conn, OLD):
-            written, is_swapped = _try_swap(conn, written, pause, waited)
+        if not _old_snapshot(conn, before, built) and _drop(conn, OLD):
+            written, is_swapped = _try_swap(conn, written, built, pause, waited)
             if is_swapped:
                 return
         if time.monotonic() > deadline:
@@ -297,17 +297,22 @@ def _swap(conn: Connection, built: str, pause: batch.Pause, patience: float) -> 
         waited = min(waited * 2, 0.5)
 
 
-def _old_snapshot(conn: Connection, written: str) -> bool:
-    """Whether a session reads in a snapshot that lacks rows which this transaction wrote beside, or earlier ones."""
-    row = conn.execute(statement("beside", "find_old_snapshot"), {"written": written}).fetchone()
+def _old_snapshot(conn: Connection, written: str, built: str) -> bool:
+    """Whether a session reads in a snapshot that lacks rows which these transactions wrote beside, or earlier ones."""
+    row = conn.execute(
+        statement("beside", "find_old_snapshot"), {"written": written, "built": built}
+    ).fetchone()
     return bool(row and row[0])
 
 
-def _try_swap(conn: Connection, written: str, pause: batch.Pause, patience: float) -> tuple[str, bool]:
+def _try_swap(
+    conn: Connection, written: str, built: str, pause: batch.Pause, patience: float
+) -> tuple[str, bool]:
     """Apply the last changes and swap, while no refresh runs; the answer has the last transaction that wrote beside.
 
     The tables take the place of the old ones only when every snapshot that could be read in has all of their rows: so
-    they say the same as the old ones to each reader, whenever it began.
+    they say the same as the old ones to each reader of this server, whenever it began. A reader of a standby may miss
+    the changes of the last moment until its transaction ends.
     """
     with _owned_shards(conn):
         while True:
@@ -317,7 +322,7 @@ def _try_swap(conn: Connection, written: str, pause: batch.Pause, patience: floa
                 break
         pause("replayed")
         deadline = time.monotonic() + patience
-        while _old_snapshot(conn, written):
+        while _old_snapshot(conn, written, built):
             if time.monotonic() > deadline:
                 return written, False
             time.sleep(0.002)

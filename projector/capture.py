@@ -64,38 +64,16 @@ def create_functions(conn: Connection) -> None:
     )
 
 
-def store_uncompressed(conn: Connection) -> None:
-    """Set how the queue is stored, in a transaction of its own that gives way: without it, capture is only slower.
+def adjust_queue(conn: Connection) -> None:
+    """Set how the queue is stored and replicated, each in a transaction of its own that gives way to the writers.
 
-    So where somebody holds the queue's table for longer, the next migrate sets it.
+    Without the one, capture is only slower; without the other, it lacks what a publication of all tables asks for. So
+    where somebody holds the queue's table for longer, the next migrate sets it.
     """
-    with suppress(psycopg.errors.LockNotAvailable), conn.transaction():
-        conn.execute("SELECT set_config('lock_timeout', %s, true)", (_LOCK_TIMEOUT,))
-        conn.execute(statement("capture", "store_uncompressed"), prepare=False)
-
-
-def find_hidden_source(conn: Connection) -> str | None:
-    """In words, where the platform's tables are all there, but in a schema that this session does not look into."""
-    row = conn.execute(statement("upkeep", "find_hidden_source")).fetchone()
-    if row is None:
-        return None
-    schema, role, search_path = row
-    wanted = f"{search_path}, {schema}" if search_path.strip('" ') else schema
-    looked_into = search_path or "empty"
-    return (
-        f"The platform's tables are in the schema {schema}, and the search_path of {role} is {looked_into}:"
-        f" run ALTER ROLE {role} SET search_path = {wanted};"
-    )
-
-
-def require_visible(conn: Connection) -> None:
-    """Raise SourceMissingError where the platform's tables are all there, in a schema that this session does not see.
-
-    Its look at the triggers would find all of them missing, and it would note a gap that is none.
-    """
-    hidden = find_hidden_source(conn)
-    if hidden is not None:
-        raise SourceMissingError(hidden)
+    for name in ("store_uncompressed", "identify_rows"):
+        with suppress(psycopg.errors.LockNotAvailable), conn.transaction():
+            conn.execute("SELECT set_config('lock_timeout', %s, true)", (_LOCK_TIMEOUT,))
+            conn.execute(statement("capture", name), prepare=False)
 
 
 def find_gap(conn: Connection) -> str | None:
@@ -115,10 +93,14 @@ def install(conn: Connection, *, patience: float = _LOCK_PATIENCE) -> None:
 
 
 def uninstall(conn: Connection, *, patience: float = _LOCK_PATIENCE) -> None:
-    """Drop the triggers of every source table that is there."""
-    for table in captured_tables():
-        if _oid(conn, table.name) is not None:
-            _with_lock_timeout(conn, table.name, patience, lambda table=table: _drop(conn, table))  # type: ignore[misc]
+    """Drop the triggers wherever their tables are by now, a table at a time."""
+    tables = conn.execute(
+        "SELECT DISTINCT t.tgrelid::regclass::text FROM pg_trigger AS t JOIN pg_proc AS p ON p.oid = t.tgfoid"
+        " WHERE t.tgname = ANY(%s) AND t.tgparentid = 0 AND p.pronamespace = to_regnamespace('projector') ORDER BY 1",
+        (_trigger_names(),),
+    ).fetchall()
+    for (table,) in tables:
+        _with_lock_timeout(conn, table, patience, lambda table=table: _drop(conn, table))  # type: ignore[misc]
 
 
 def reinstall(conn: Connection, *, patience: float = _LOCK_PATIENCE) -> None:
@@ -212,11 +194,7 @@ def switched_off(conn: Connection) -> str | None:
 
 
 def switch_off(conn: Connection, reason: str) -> None:
-    """Drop the triggers on purpose: the read model stands still and says so until capture is switched on again.
-
-    Raises SourceMissingError where this session does not see the platform's tables: their triggers would stay.
-    """
-    require_visible(conn)
+    """Drop the triggers on purpose: the read model stands still and says so until capture is switched on again."""
     stamp = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
     text = f"capture was switched off on {stamp}: {reason}"
     conn.execute(
@@ -232,9 +210,14 @@ def switch_off(conn: Connection, reason: str) -> None:
 def switch_on(conn: Connection) -> None:
     """Install the triggers again; the gap stays open until a refresh or the scheduler has healed it.
 
-    Raises SourceMissingError where this session does not see the platform's tables.
+    Raises SourceMissingError where one of the platform's tables is not there.
     """
-    require_visible(conn)
+    for table in captured_tables():
+        if _oid(conn, table.name) is None:
+            raise SourceMissingError(
+                f"The platform's table {table.name} is not there, and capture stays off. Try again once it is back; if"
+                " it has moved to another schema, run migrate first, with that schema on the search_path."
+            )
     conn.execute("DELETE FROM projector.settings WHERE name = 'capture_off'")
     reinstall(conn)
 
@@ -279,7 +262,7 @@ def _install(conn: Connection, table: SourceTable) -> None:
             (f"the triggers on {table.name} were changed",),
         )
         conn.execute("DELETE FROM projector.rebuild_tenants WHERE whole_rebuild")
-    _drop(conn, table)
+    _drop(conn, table.name)
     partitioned = _is_partitioned(conn, table.name)
     for trigger in TRIGGERS:
         for command in _commands(table, trigger, partitioned=partitioned):
@@ -319,16 +302,20 @@ def _commands(table: SourceTable, trigger: str, *, partitioned: bool) -> list[sq
     return [create, alter]
 
 
-def _drop(conn: Connection, table: SourceTable) -> None:
+def _drop(conn: Connection, table: str) -> None:
     """Drop the triggers of a table, and those that a partition of it has had since it was a table of its own."""
     found = conn.execute(
         "SELECT t.tgname::text, t.tgrelid::regclass::text FROM pg_trigger AS t"
         " WHERE t.tgname = ANY(%s) AND t.tgparentid = 0 AND (t.tgrelid = to_regclass(%s)"
         "  OR t.tgrelid IN (SELECT relid FROM pg_partition_tree(to_regclass(%s))))",
-        ([f"leads_capture_{trigger}" for trigger in TRIGGERS], table.name, table.name),
+        (_trigger_names(), table, table),
     ).fetchall()
     for trigger, owner in found:
         conn.execute(sql.SQL("DROP TRIGGER {} ON {}").format(sql.Identifier(trigger), sql.SQL(owner)))
+
+
+def _trigger_names() -> list[str]:
+    return [f"leads_capture_{trigger}" for trigger in TRIGGERS]
 
 
 @contextmanager
@@ -405,8 +392,11 @@ def _blockers(conn: Connection, table: str) -> str:
     ).fetchall()
     held = "; ".join(f"process {pid} ({name}) has held it {age}" for pid, name, age in rows)
     prepared = conn.execute(
-        "SELECT p.gid FROM pg_locks AS l JOIN pg_prepared_xacts AS p ON l.virtualtransaction = '-1/' || p.transaction"
-        " WHERE l.relation = to_regclass(%s) LIMIT 1",
+        # Its session is gone; what tells its locks is that it holds the one of its own id among them.
+        "SELECT p.gid FROM pg_locks AS l JOIN pg_locks AS own ON own.virtualtransaction = l.virtualtransaction"
+        " AND own.locktype = 'transactionid' AND own.pid IS NULL"
+        " JOIN pg_prepared_xacts AS p ON p.transaction = own.transactionid"
+        " WHERE l.pid IS NULL AND l.relation = to_regclass(%s) LIMIT 1",
         (table,),
     ).fetchone()
     if prepared is not None:

@@ -74,10 +74,27 @@ def connect(url: str, *, application_name: str, **parameters: Any) -> psycopg.Co
         values = ", ".join(["set_config(%s, %s, false)"] * len(settings))
         pairs = [text for pair in settings.items() for text in pair]
         conn.execute(f"SELECT {values}".encode(), pairs)
+        follow_source(conn)
     except BaseException:
         conn.close()
         raise
     return conn
+
+
+def follow_source(conn: psycopg.Connection[TupleRow]) -> None:
+    """Look for the platform's tables where `migrate` has found them, whatever search_path the login has.
+
+    A login that does not see them would find every trigger missing; one that sees others of their names, in a schema
+    before theirs, would take those for the platform's. A login that may not read our state is left as it is.
+    """
+    row = conn.execute(
+        "SELECT CASE WHEN has_schema_privilege(to_regnamespace('projector'), 'USAGE')"
+        " THEN has_table_privilege(to_regclass('projector.settings'), 'SELECT') END"
+    ).fetchone()
+    if row == (True,):
+        conn.execute(
+            "SELECT set_config('search_path', value, false) FROM projector.settings WHERE name = 'source_search_path'"
+        )
 
 
 def normalize(url: str) -> str:

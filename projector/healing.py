@@ -13,9 +13,9 @@ import psycopg
 import structlog
 from psycopg.rows import TupleRow
 
-from projector import capture, locks, rebuild
+from projector import beside, capture, db, locks, rebuild
 from projector import refresh as refreshing
-from projector.errors import BlockedError, CaptureGapError, SourceMissingError
+from projector.errors import BlockedError, CaptureGapError, RebuildFailedError, SourceMissingError
 from projector.migrate import PROJECTION_VERSION, missing_source
 from projector.progress import Progress
 from projector.report import RunReport
@@ -26,7 +26,6 @@ Connection = psycopg.Connection[TupleRow]
 _TRADED_AT_ONCE = 50_000
 _ROUNDS = 5
 _PAUSE = 0.1
-_INTERRUPTED = "a rebuild was interrupted"
 
 _log = structlog.get_logger(__name__)
 
@@ -39,7 +38,9 @@ class Needs:
     built_at: datetime | None
     switched_off: str | None
     gap: str | None
-    interrupted: bool
+    planned: bool
+    beside: bool
+    unsettled: bool
 
     @property
     def reason(self) -> str | None:
@@ -53,6 +54,11 @@ class Needs:
         return None
 
     @property
+    def interrupted(self) -> bool:
+        """Whether a rebuild of everything ended before its end, in place or beside, or is under way elsewhere."""
+        return self.planned or self.beside
+
+    @property
     def is_resumable(self) -> bool:
         """Whether what an interrupted rebuild had done is of this projection version."""
         return self.version == PROJECTION_VERSION
@@ -62,7 +68,7 @@ def find_needs(conn: Connection) -> Needs:
     """Look at everything that a rebuild may be needed for, but the depth of the queue."""
     row = conn.execute(statement("upkeep", "find_needs")).fetchone()
     if row is None:
-        return Needs(PROJECTION_VERSION, None, None, None, False)  # noqa: FBT003  # As the columns stand.
+        return Needs(PROJECTION_VERSION, None, None, None, planned=False, beside=False, unsettled=False)
     return Needs(*row)
 
 
@@ -72,12 +78,29 @@ def is_too_deep(conn: Connection, limit: int) -> bool:
     return row is not None and row[0] > limit
 
 
+def settle(conn: Connection, needs: Needs) -> None:
+    """Clear up after rebuilds that were killed; one of everything is left to be gone on with.
+
+    One of some tenants is forgotten: what it had not done yet is as exact as it was. Nothing is done where another
+    session rebuilds.
+    """
+    if not needs.unsettled or not rebuild.try_lock(conn):
+        return
+    try:
+        conn.execute(statement("upkeep", "note_interrupted_runs"))
+        conn.execute("DELETE FROM projector.rebuild_tenants WHERE NOT whole_rebuild")
+        beside.drop_leftovers(conn)
+    finally:
+        _unlock(conn)
+
+
 def restore_capture(conn: Connection, *, patience: float = 60.0) -> None:
     """Note a gap where there is one, and have the triggers stand again; what was missed is left to `heal`.
 
     Raises SourceMissingError where there is no table to put them on, BlockedError where a long transaction is in the
     way, and CaptureGapError where an operator switched capture off: the gap stays open, to be tried again.
     """
+    db.follow_source(conn)
     off = capture.switched_off(conn)
     if off is not None:
         raise CaptureGapError(
@@ -90,7 +113,8 @@ def restore_capture(conn: Connection, *, patience: float = 60.0) -> None:
     if missing:
         raise SourceMissingError(
             f"Changes may be missed, and the platform's tables are not all there: {'; '.join(missing)}."
-            " Once they are back, the triggers are installed again and what was missed is rebuilt."
+            " Once they are back, the triggers are installed again and what was missed is rebuilt. If they have moved"
+            " to another schema, run migrate with that schema on the search_path."
         )
     capture.reinstall(conn, patience=patience)
 
@@ -108,7 +132,7 @@ def heal(conn: Connection, *, progress: Progress, queue_limit: int | None = None
         needs = find_needs(conn)
         if needs.switched_off is not None:
             return None
-        reason = needs.reason or (_INTERRUPTED if needs.interrupted else None)
+        reason = needs.reason or ("a rebuild was interrupted" if needs.interrupted else None)
         if reason is None:
             return None
         return _rebuild_everything(conn, progress, reason, resume=needs.is_resumable)
@@ -181,24 +205,40 @@ def _unlock(conn: Connection) -> None:
 def _heal_and_wait(conn: Connection, progress: Progress, queue_limit: int | None) -> list[str]:
     """Heal until there is nothing more to heal, here or in another session; the answer is what was done."""
     notes: list[str] = []
+    settle(conn, find_needs(conn))
     while True:
         needs = find_needs(conn)
         reason = needs.reason
         if reason is None and queue_limit is not None and is_too_deep(conn, queue_limit):
             reason = f"more than {queue_limit:,} changes waited"
-        if reason is None and needs.interrupted and not _is_rebuilding(conn):
-            reason = _INTERRUPTED
         if reason is None:
-            return notes
+            return [*notes, *_do_anew(conn, needs, progress)]
         if needs.switched_off is not None:
             restore_capture(conn)
         report = heal(conn, progress=progress, queue_limit=queue_limit)
         if report is None:
             time.sleep(_PAUSE)
         else:
-            notes.append(
-                f"Rebuilt everything in {report.seconds:.1f} s ({report.leads:,} leads), because {reason}."
-            )
+            notes.append(_rebuilt(report, reason))
+
+
+def _do_anew(conn: Connection, needs: Needs, progress: Progress) -> list[str]:
+    """Do a rebuild beside anew that was killed, unless another session is at it; the answer is what was done.
+
+    Else every refresh would note its changes for that rebuild for ever. One in place leaves nothing of the kind.
+    """
+    if not needs.beside or _is_rebuilding(conn):
+        return []
+    try:
+        report = heal(conn, progress=progress)
+    # What a rebuild cannot do keeps no change from being refreshed.
+    except RebuildFailedError as error:
+        return [f"A rebuild that was killed was tried anew. {error}"]
+    return [] if report is None else [_rebuilt(report, "a rebuild was interrupted")]
+
+
+def _rebuilt(report: RunReport, reason: str) -> str:
+    return f"Rebuilt everything in {report.seconds:.1f} s ({report.leads:,} leads), because {reason}."
 
 
 def _is_rebuilding(conn: Connection) -> bool:

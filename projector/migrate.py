@@ -7,7 +7,7 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import TupleRow
 
-from projector import beside, capture, locks
+from projector import beside, capture, db, locks
 from projector.errors import BlockedError, SourceMissingError
 from projector.source import LOOKED_UP, SOURCE_TABLES
 from projector.statements import schema_sections, statement, steps
@@ -29,7 +29,7 @@ def migrate(conn: Connection, *, create_source: bool) -> list[str]:
     """
     notices: list[str] = []
     _give_way(conn, lambda: _install(conn, create_source=create_source))
-    capture.store_uncompressed(conn)
+    capture.adjust_queue(conn)
     notices += _try_section(
         conn,
         "search",
@@ -67,25 +67,36 @@ def uninstall(conn: Connection) -> None:
 def _install(conn: Connection, *, create_source: bool) -> None:
     """Everything that needs no right but to create, in the caller's transaction."""
     conn.execute("SELECT pg_advisory_xact_lock(%s, 0)", (locks.MIGRATION,))
-    if create_source:
-        conn.execute(schema_sections()["source"])
-    missing = missing_source(conn)
-    if missing:
-        raise SourceMissingError(
-            f"The platform's tables are not all there: {'; '.join(missing)}. Check that the database URL names the"
-            " platform's database; to create empty source tables for a trial, run migrate --create-source."
-        )
+    _find_source(conn, create_source=create_source)
     conn.execute(schema_sections()["read_model"])
     conn.execute(schema_sections()["keys"])
     conn.execute(schema_sections()["projector"])
     for text in steps("functions").values():
         conn.execute(text)
     capture.create_functions(conn)
+    conn.execute(statement("migrate", "note_source"), {"tables": [table.name for table in SOURCE_TABLES]})
+    db.follow_source(conn)
     _replace_hour_stats(conn)
     conn.execute(
         "INSERT INTO read_model.projection (version) VALUES (%s) ON CONFLICT DO NOTHING",
         (PROJECTION_VERSION,),
     )
+
+
+def _find_source(conn: Connection, *, create_source: bool) -> None:
+    """Look where the tables were at the last migrate; if they are not there, where this login looks by itself."""
+    missing = missing_source(conn)
+    if missing:
+        conn.execute("RESET search_path")
+    if create_source:
+        conn.execute(schema_sections()["source"])
+    still_missing = missing and missing_source(conn)
+    if still_missing:
+        raise SourceMissingError(
+            f"The platform's tables are not all there: {'; '.join(still_missing if create_source else missing)}. Check"
+            " that the database URL names the platform's database, and that their schema is on the search_path of its"
+            " login; to create empty source tables for a trial, run migrate --create-source."
+        )
 
 
 def _replace_hour_stats(conn: Connection) -> None:

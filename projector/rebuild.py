@@ -91,7 +91,10 @@ def _rebuild_in_place(
     conn.execute(statement("rebuild", "create_wrong_keys"), prepare=False)
     _plan(conn, tenants, resume=resume)
     planned = conn.execute(
-        "SELECT user_id, coalesce(cursor_phone, ''), requested_at FROM projector.rebuild_tenants ORDER BY user_id"
+        "SELECT user_id, coalesce(cursor_phone, ''), requested_at FROM projector.rebuild_tenants"
+        " WHERE CASE WHEN %(tenants)s::text[] IS NULL THEN whole_rebuild ELSE user_id = ANY(%(tenants)s) END"
+        " ORDER BY user_id",
+        {"tenants": None if tenants is None else list(tenants)},
     ).fetchall()
     since = min((requested_at for _, _, requested_at in planned), default=_clock(conn))
     total = _count_leads(conn, [user_id for user_id, _, _ in planned])
@@ -187,8 +190,13 @@ def rebuild_leads(conn: Connection, user_id: str, customer_phones: Sequence[str]
 def rebuild_keys(conn: Connection, user_id: str) -> batch.Written:
     """Mend the key tables of a tenant, and with them the leads that a wrong key had kept stale."""
     conn.execute(statement("rebuild", "create_wrong_keys"), prepare=False)
-    conn.execute("TRUNCATE wrong_keys")
-    conn.execute(statement("rebuild", "find_wrong_keys"), {"user_id": user_id})
+
+    def find() -> None:
+        with batch.reading_source(conn):
+            conn.execute("TRUNCATE wrong_keys")
+            conn.execute(statement("rebuild", "find_wrong_keys"), {"user_id": user_id})
+
+    retrying(find)
     leads = messages = 0
     while True:
         written = retrying(lambda: _rebuild_wrong_keys(conn))
@@ -212,18 +220,30 @@ def heal_stats(conn: Connection, user_id: str) -> None:
 
 def _plan(conn: Connection, tenants: Sequence[str] | None, *, resume: bool) -> None:
     """Write down what is to be done, so that it outlives this process."""
+    if resume and _is_planned(conn):
+        return
+    wanted = find_tenants(conn) if tenants is None else tenants
     with conn.transaction():
-        if resume and _is_planned(conn):
-            return
-        conn.execute("DELETE FROM projector.rebuild_tenants")
-        wanted = tenants
-        if wanted is None:
-            wanted = [row[0] for row in conn.execute(statement("rebuild", "find_tenants")).fetchall()]
+        # A plan for everything outlives a rebuild of some tenants: these are done then, for it as well.
+        conn.execute(
+            "DELETE FROM projector.rebuild_tenants WHERE %s OR NOT whole_rebuild", (tenants is None,)
+        )
         conn.execute(
             "INSERT INTO projector.rebuild_tenants (user_id, whole_rebuild, requested_at)"
-            " SELECT DISTINCT t, %s, now() FROM unnest(%s::text[]) AS t",
+            " SELECT DISTINCT t, %s, now() FROM unnest(%s::text[]) AS t"
+            " ON CONFLICT (user_id) DO UPDATE SET cursor_phone = NULL",
             (tenants is None, list(wanted)),
         )
+
+
+def find_tenants(conn: Connection) -> list[str]:
+    """The tenants that the source or the read model knows, in order."""
+
+    def find() -> list[str]:
+        with batch.reading_source(conn):
+            return [row[0] for row in conn.execute(statement("rebuild", "find_tenants")).fetchall()]
+
+    return retrying(find)
 
 
 def _rebuild_tenant(conn: Connection, user_id: str, cursor: str, run: _Run) -> batch.Written:
@@ -302,13 +322,19 @@ def _lock_tenant(conn: Connection, user_id: str) -> None:
 
 def _count_leads(conn: Connection, tenants: Sequence[str]) -> int:
     """About how many leads there are to do."""
-    row = conn.execute(
-        "SELECT greatest("
-        " (SELECT count(*) FROM read_model.leads WHERE user_id = ANY(%(tenants)s)),"
-        " (SELECT count(*) FROM conversations JOIN agents USING (agent_id) WHERE agents.user_id = ANY(%(tenants)s)))",
-        {"tenants": list(tenants)},
-    ).fetchone()
-    return 0 if row is None else row[0]
+
+    def count() -> int:
+        with batch.reading_source(conn):
+            row = conn.execute(
+                "SELECT greatest("
+                " (SELECT count(*) FROM read_model.leads WHERE user_id = ANY(%(tenants)s)),"
+                " (SELECT count(*) FROM conversations JOIN agents USING (agent_id)"
+                "  WHERE agents.user_id = ANY(%(tenants)s)))",
+                {"tenants": list(tenants)},
+            ).fetchone()
+        return 0 if row is None else row[0]
+
+    return retrying(count)
 
 
 def _open_run(conn: Connection, tenants: Sequence[str] | None, total: int | None) -> int:

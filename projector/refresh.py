@@ -14,7 +14,7 @@ import structlog
 from psycopg import sql
 from psycopg.rows import TupleRow
 
-from projector import batch, capture, locks
+from projector import batch, locks
 from projector.errors import BlockedError, CaptureGapError, NotInstalledError, TenantNotFoundError
 from projector.progress import Progress
 from projector.report import RunReport
@@ -159,12 +159,6 @@ def retry_dead_letters(conn: Connection, *, due_only: bool) -> int:
 
 
 def require_installed(conn: Connection) -> None:
-    """Raise what `require_migrated` does, and SourceMissingError where we do not see the platform's tables."""
-    require_migrated(conn)
-    capture.require_visible(conn)
-
-
-def require_migrated(conn: Connection) -> None:
     """Raise NotInstalledError where the database holds no projector's state, or that of an older version."""
     row = conn.execute(
         "SELECT to_regclass('projector.changes') IS NOT NULL,"

@@ -390,6 +390,7 @@ class Jobs:
     def _keep_up(self, conn: Connection) -> None:
         """Rebuild everything where there is a reason to."""
         needs = healing.find_needs(conn)
+        healing.settle(conn, needs)
         is_deep = False
         if time.monotonic() >= self._depth_at:
             self._depth_at = time.monotonic() + _LOOK_AT_DEPTH_SECONDS
@@ -469,7 +470,8 @@ def _began_lately(conn: Connection, kind: str) -> bool:
     """Whether another process did this minute's run already."""
     row = conn.execute(
         "SELECT FROM projector.runs WHERE kind = %s AND tenants IS NULL"
-        " AND started_at > clock_timestamp() - make_interval(secs => %s) LIMIT 1",
+        # Not later than now either: the clock may have been set back since.
+        " AND started_at BETWEEN clock_timestamp() - make_interval(secs => %s) AND clock_timestamp() LIMIT 1",
         (kind, _ONCE_A_MINUTE),
     ).fetchone()
     return row is not None

@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 import psycopg
 from psycopg.rows import TupleRow, class_row
 
-from projector import capture, db, locks
+from projector import db, locks
 from projector.migrate import PROJECTION_VERSION
-from projector.refresh import require_migrated
+from projector.refresh import require_installed
 from projector.statements import statement
 
 Connection = psycopg.Connection[TupleRow]
@@ -24,6 +24,7 @@ SHOWN_DEAD_LETTERS = 5
 # Cron starts a refresh each minute where no scheduler runs: a change may wait so long.
 _FORGOTTEN_SECONDS = 3600.0
 _NOBODY_SECONDS = 90.0
+_AHEAD_SECONDS = 1.0
 _LAGGING_SECONDS = 60.0
 _SHORT = 100
 
@@ -121,7 +122,6 @@ class Status:
     dead_letters: list[DeadLetter] = field(default_factory=list)
     sizes: list[Size] = field(default_factory=list)
     schedulers: Schedulers = field(default_factory=lambda: Schedulers(0, is_all_seen=True))
-    hidden_source: str | None = None
 
     @property
     def attention(self) -> list[str]:
@@ -146,16 +146,13 @@ class Status:
 
     @property
     def capture_state(self) -> str:
-        """`intact`, `gap`, `off`, or `not seen` where this session does not look where the platform's tables are."""
+        """`intact`, `gap`, or `off`."""
         if self.projection is None:
             return "not installed"
         if self.projection.switched_off is not None:
             return "off"
-        if self.projection.capture_gap is not None:
-            return "gap"
-        if self.hidden_source is not None:
-            return "not seen"
-        return "intact" if self.projection.broken is None else "gap"
+        is_gap = self.projection.capture_gap is not None or self.projection.broken is not None
+        return "gap" if is_gap else "intact"
 
     def as_dict(self) -> dict[str, Any]:
         """All of it for machines; times are in UTC, ages in seconds."""
@@ -258,8 +255,6 @@ class Status:
     def _capture_in_words(self, projection: Projection) -> str:
         if self.capture_state == "off":
             return str(projection.switched_off)
-        if self.capture_state == "not seen":
-            return "not seen from here"
         if self.capture_state == "intact":
             if projection.gap_since is None:
                 return "intact"
@@ -277,8 +272,6 @@ class Status:
         return self.schedulers.sessions == 0 and self.schedulers.is_all_seen
 
     def _attention_to_capture(self, projection: Projection) -> Iterator[str]:
-        if self.hidden_source is not None:
-            yield self.hidden_source
         if self.capture_state == "off":
             yield f"Changes are not seen, because {projection.switched_off}. Run `capture on` when that is over."
         elif self.capture_state == "gap":
@@ -293,7 +286,7 @@ class Status:
         if last is not None and last.outcome == "failed" and self.rebuild_state != "running":
             yield f"The last rebuild failed: {_short(last.note or 'no reason known')}. Mend that, and run `rebuild`."
         elif self.rebuild_state == "interrupted" and self._is_nobody_there:
-            yield "A rebuild was interrupted, and no scheduler is there to go on with it: run `refresh`, or `run`."
+            yield "A rebuild was interrupted, and no scheduler is there to go on with it: run `rebuild`, or `run`."
         if self.rebuild_state == "running":
             return
         if projection.built_at is None:
@@ -306,6 +299,11 @@ class Status:
 
     def _attention_to_queue(self, projection: Projection) -> Iterator[str]:
         silent = projection.as_of_age
+        if silent is not None and silent < -_AHEAD_SECONDS:
+            yield (
+                f"Callers are told of a moment that comes in {_age(-silent)}: the server's clock was set back. The next"
+                " refresh mends that: keep `run` running, or run `refresh`."
+            )
         if self.capture_state == "off":
             return
         if self.queue.changes == 0:
@@ -351,7 +349,7 @@ def read_status(conn: Connection) -> Status:
     ).fetchone()
     if installed is None or not installed[0]:
         return Status()
-    require_migrated(conn)
+    require_installed(conn)
     with conn.transaction():
         conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         projection = _read(conn, Projection, "read_projection")
@@ -365,7 +363,6 @@ def read_status(conn: Connection) -> Status:
             dead_letters=_read(conn, DeadLetter, "read_dead_letters", size=SHOWN_DEAD_LETTERS),
             sizes=_read(conn, Size, "read_sizes"),
             schedulers=_read(conn, Schedulers, "count_schedulers", application_name=db.SCHEDULER_NAME)[0],
-            hidden_source=capture.find_hidden_source(conn),
         )
 
 

@@ -121,7 +121,7 @@ def _compare(
             progress.advance(len(chunk))
     else:
         if tenants is None:
-            tenants = [row[0] for row in conn.execute(statement("rebuild", "find_tenants")).fetchall()]
+            tenants = rebuild.find_tenants(conn)
         row = conn.execute(
             "SELECT count(*) FROM read_model.leads WHERE user_id = ANY(%s)", (list(tenants),)
         ).fetchone()

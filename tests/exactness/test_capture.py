@@ -8,7 +8,8 @@ import pytest
 from psycopg import sql
 from psycopg.rows import TupleRow
 
-from projector import capture
+from projector import capture, db
+from projector.embedded import EmbeddedServer
 from projector.errors import BlockedError, CaptureGapError
 from projector.migrate import migrate
 from projector.refresh import refresh_batch
@@ -503,3 +504,19 @@ def test_a_refresh_says_that_changes_may_have_been_missed(filled: Platform, name
     with pytest.raises(CaptureGapError, match="messages"):
         refresh_batch(conn, [0, 1, 2, 3])
     assert value(conn, "SELECT min(as_of) FROM read_model.freshness") >= before
+
+
+def test_a_prepared_transaction_that_is_in_the_way_is_named(
+    start_server: Callable[..., EmbeddedServer],
+) -> None:
+    server = start_server(fast=True, max_prepared_transactions="5")
+    url = server.url("leads")
+    with db.connect(url, application_name="test") as conn, psycopg.connect(url, autocommit=True) as other:
+        migrate(conn, create_source=True)
+        other.execute("BEGIN")
+        other.execute("INSERT INTO users (user_id) VALUES ('one')")
+        other.execute("LOCK TABLE messages IN ROW EXCLUSIVE MODE")
+        other.execute("PREPARE TRANSACTION 'forgotten'")
+        with pytest.raises(BlockedError, match="the prepared transaction 'forgotten' has it"):
+            capture.uninstall(conn, patience=0.1)
+        other.execute("ROLLBACK PREPARED 'forgotten'")

@@ -134,6 +134,21 @@ def test_what_was_counted_before_an_older_version_was_put_back_is_counted_anew(s
     assert_exact(conn)
 
 
+def test_a_migrate_gives_way_to_the_writers_of_the_queue(several: Platform) -> None:
+    conn = several.conn
+    conn.execute("ALTER TABLE projector.changes REPLICA IDENTITY DEFAULT")
+    identity = "SELECT relreplident::text FROM pg_class WHERE oid = 'projector.changes'::regclass"
+    with several.database.connect() as writer:
+        writer.execute("BEGIN")
+        writer.execute("UPDATE messages SET text = text || '!'")
+        # It does not wait for the end of this transaction, while all other writers would wait behind it.
+        migrate_now(several.database)
+        assert value(conn, identity) == "d"
+        writer.execute("COMMIT")
+    migrate_now(several.database)
+    assert value(conn, identity) == "f"
+
+
 def test_the_merge_of_an_older_projector_is_waited_for(
     several: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,6 +10,7 @@ from psycopg.rows import TupleRow
 from projector import capture, healing
 from projector.migrate import migrate
 from projector.progress import QUIET
+from projector.rebuild import rebuild
 from projector.source import SOURCE_TABLES, SourceTable
 from projector.statements import schema_sections
 from projector.verify import verify
@@ -181,8 +182,43 @@ def test_a_setting_of_the_database_breaks_no_rebuild(filled: Platform, setting: 
             "CREATE FUNCTION f() RETURNS bigint LANGUAGE sql BEGIN ATOMIC SELECT count(*) FROM read_model.leads; END",
             "f() = 1",
         ),
+        (
+            "CREATE FUNCTION f() RETURNS SETOF read_model.leads LANGUAGE sql AS 'SELECT * FROM read_model.leads'",
+            "count(*) = 1 FROM f()",
+        ),
+        (
+            "CREATE TABLE t (id text); CREATE POLICY p ON t USING (id IN (SELECT user_id FROM read_model.leads))",
+            "count(*) = 1 FROM pg_policy",
+        ),
+        (
+            "CREATE RULE r AS ON DELETE TO read_model.leads WHERE false DO INSTEAD NOTHING",
+            "count(*) = 1 FROM pg_rewrite WHERE ev_class = {}",
+        ),
+        (
+            "CREATE STATISTICS s ON user_id, customer_phone FROM read_model.leads",
+            "count(*) = 1 FROM pg_statistic_ext WHERE stxrelid = {}",
+        ),
+        (
+            "CREATE TABLE heir () INHERITS (read_model.leads)",
+            "count(*) = 1 FROM pg_inherits WHERE inhparent = {}",
+        ),
+        (
+            "CREATE TABLE other (leads read_model.leads[])",
+            "count(*) = 1 FROM pg_attribute WHERE attrelid = 'other'::regclass AND attname = 'leads'",
+        ),
     ],
-    ids=["row security", "policy", "trigger", "function"],
+    ids=[
+        "row security",
+        "policy",
+        "trigger",
+        "function",
+        "function of its type",
+        "policy of another table",
+        "rule",
+        "statistics",
+        "heir",
+        "column of its type",
+    ],
 )
 def test_what_hangs_on_the_read_model_is_there_after_rebuilds(
     filled: Platform, command: str, still_there: str
@@ -196,25 +232,40 @@ def test_what_hangs_on_the_read_model_is_there_after_rebuilds(
     assert_exact(conn)
 
 
-@pytest.mark.parametrize("work", ["verify", "rebuild"])
+@pytest.mark.parametrize(
+    ("work", "first", "second"),
+    [
+        ("verify", "messages", "conversations"),
+        ("verify", "templates", "agents"),
+        ("verify", "contacts", "templates"),
+        ("rebuild", "messages", "conversations"),
+        ("rebuild of a tenant", "agents", "conversations"),
+        ("rebuild of a tenant", "template_sends", "templates"),
+        ("rebuild in place", "contacts", "agents"),
+        ("rebuild in place", "template_sends", "templates"),
+    ],
+)
 def test_the_platform_never_waits_for_somebody_who_waits_for_it(
-    filled: Platform, other: Connection, work: str
+    filled: Platform, other: Connection, work: str, first: str, second: str
 ) -> None:
     """It changes one table after the other, and the projector reads them in another order."""
 
     def read(own: Connection, _: object) -> None:
-        if work == "rebuild":
+        if work == "verify":
+            verify(own, tenants=None, sample=None, heal=False, progress=QUIET)
+        elif work == "rebuild":
             rebuild_now(own)
         else:
-            verify(own, tenants=None, sample=None, heal=False, progress=QUIET)
+            tenants = ["one"] if work == "rebuild of a tenant" else None
+            rebuild(own, tenants=tenants, progress=QUIET, in_place=tenants is None)
 
     other.execute("BEGIN")
     # As long as a wait before PostgreSQL looks for a deadlock; then the one that looks first is ended.
     other.execute("SET LOCAL deadlock_timeout = '1s'")
-    other.execute("ALTER TABLE messages ADD COLUMN further integer")
+    other.execute(f"ALTER TABLE {first} ADD COLUMN further integer".encode())
     with Stepped(filled.database, read) as reading:
         reading.waits(filled.conn)
-        other.execute("ALTER TABLE conversations ADD COLUMN further integer")
+        other.execute(f"ALTER TABLE {second} ADD COLUMN further integer".encode())
         other.execute("COMMIT")
         reading.finish()
     assert reading.error is None

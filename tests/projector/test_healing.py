@@ -13,6 +13,7 @@ from projector import capture, healing, locks
 from projector.errors import BlockedError, CaptureGapError, RebuildFailedError, SourceMissingError
 from projector.migrate import migrate
 from projector.progress import QUIET
+from projector.rebuild import rebuild
 from projector.refresh import refresh, refresh_batch
 from tests.support.commands import projector
 from tests.support.running import (
@@ -226,6 +227,58 @@ def test_a_refresh_does_not_wait_for_a_rebuild_under_way(built: Connection, othe
     healed(built)
     assert messages(built) == 1
     assert value(built, "SELECT count(*) FROM projector.replay") == 1
+
+
+def test_a_rebuild_that_fails_anew_keeps_no_change_from_being_refreshed(
+    built: Connection, other: Connection
+) -> None:
+    write_conversations(other, 1, first=2)
+    healed(built)
+    # In place, since a trigger hangs on the read model; and it fails for the second lead.
+    other.execute(
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''no''; END'"
+    )
+    other.execute("UPDATE read_model.leads SET document = '{}' WHERE customer_phone = '49151000002'")
+    other.execute(
+        "CREATE TRIGGER refuse BEFORE UPDATE ON read_model.leads FOR EACH ROW"
+        " WHEN (NEW.customer_phone = '49151000002') EXECUTE FUNCTION refuse()"
+    )
+    with pytest.raises(RebuildFailedError):
+        healing.rebuild_everything(built, progress=QUIET)
+    write_message(other, "new")
+    healed(built)
+    assert messages(built) == 1
+    # As if it had been killed while it went beside.
+    other.execute("INSERT INTO projector.settings (name, value) VALUES ('rebuilding_beside', 'on')")
+    write_message(other, "newer")
+    report = healing.refresh_and_heal(built, retry_failed=False, progress=QUIET)
+    assert "A rebuild that was killed was tried anew" in report.notes[0]
+    assert messages(built) == 2
+
+
+def test_what_is_left_of_a_killed_rebuild_of_a_tenant_is_cleared_up(
+    built: Connection, other: Connection
+) -> None:
+    other.execute("INSERT INTO projector.runs (kind, started_at, tenants) VALUES ('rebuild', now(), '{u}')")
+    other.execute("INSERT INTO projector.rebuild_tenants (user_id, whole_rebuild) VALUES ('u', false)")
+    other.execute("CREATE SCHEMA read_model_next")
+    healed(built)
+    assert value(built, "SELECT count(*) FROM projector.rebuild_tenants") == 0
+    assert value(built, "SELECT outcome FROM projector.runs WHERE tenants IS NOT NULL") == "interrupted"
+    assert value(built, "SELECT to_regnamespace('read_model_next') IS NULL") is True
+
+
+def test_a_rebuild_of_one_tenant_leaves_the_plan_for_the_others(built: Connection, other: Connection) -> None:
+    write_source(other, "v")
+    healed(built)
+    other.execute(
+        "INSERT INTO projector.rebuild_tenants (user_id, whole_rebuild, cursor_phone)"
+        " VALUES ('u', true, '999'), ('v', true, NULL)"
+    )
+    other.execute("UPDATE read_model.leads SET document = '{}'")
+    rebuild(built, tenants=["u"], progress=QUIET)
+    assert value(built, "SELECT count(*) FROM read_model.leads WHERE document = '{}'") == 1
+    assert value(built, "SELECT array_agg(user_id) FROM projector.rebuild_tenants") == ["v"]
 
 
 def test_a_refresh_does_anew_a_rebuild_that_was_killed(built: Connection, other: Connection) -> None:

@@ -1,0 +1,122 @@
+"""A swap beside a real standby that tells of its readers (hot_standby_feedback)."""
+
+import shutil
+import socket
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from projector import batch, db, locks
+from projector.embedded import EmbeddedServer
+from projector.migrate import migrate
+from projector.progress import QUIET
+from projector.rebuild import rebuild
+from projector.refresh import take_in_stride
+from tests.benchmarks.pgbench import find
+from tests.exactness.platform import Platform, refresh_now, value
+from tests.support.running import wait_for
+
+
+@contextmanager
+def standby(primary: EmbeddedServer, folder: Path) -> Iterator[str]:
+    """A standby of that server, which tells of its readers each second; the URL of its database."""
+    binaries = Path(find()).parent
+    data = folder / "standby"
+    owner = primary.data.stat()
+    shutil.chown(folder, owner.st_uid, owner.st_gid)
+
+    def run(name: str, *arguments: str) -> None:
+        command = [str(binaries / name), *arguments]
+        user = {"user": owner.st_uid, "group": owner.st_gid}
+        subprocess.run(command, check=True, cwd="/", stdout=subprocess.DEVNULL, **user)  # type: ignore[call-overload]
+
+    url = primary.url("postgres")
+    run("pg_basebackup", "-d", url, "-D", str(data), "-R", "-c", "fast", "-X", "stream")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with (data / "postgresql.auto.conf").open("a") as settings:
+        settings.write(
+            f"port = {port}\nunix_socket_directories = ''\n"
+            "hot_standby_feedback = on\nwal_receiver_status_interval = 1s\n"
+        )
+    run("pg_ctl", "-D", str(data), "-w", "-l", str(folder / "log"), "start")
+    try:
+        there = primary.url("leads")
+        parts = psycopg.conninfo.conninfo_to_dict(there)
+        yield psycopg.conninfo.make_conninfo(there, port=port, host=parts["host"])
+    finally:
+        run("pg_ctl", "-D", str(data), "-m", "immediate", "stop")
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """One that the server's user may enter."""
+    made = Path("/dev/shm") / f"leads-tests-standby-{threading.get_ident()}"
+    made.mkdir(mode=0o755)
+    yield made
+    shutil.rmtree(made)
+
+
+def is_swapped(conn: psycopg.Connection[tuple[object, ...]]) -> bool:
+    """Whether the last rebuild went beside: in place, it counts its leads before."""
+    query = (
+        "SELECT leads_total IS NULL FROM projector.runs WHERE kind = 'rebuild' ORDER BY run_id DESC LIMIT 1"
+    )
+    return bool(value(conn, query))
+
+
+def test_the_readers_of_a_standby_keep_their_rows_and_hold_up_no_swap_for_ever(
+    start_server: Callable[..., EmbeddedServer], folder: Path
+) -> None:
+    server = start_server(fast=True, wal_level="replica", max_wal_senders="5")
+    url = server.url("leads")
+    with db.connect(url, application_name="test") as conn:
+        migrate(conn, create_source=True)
+        platform = Platform(conn)
+        platform.tenant("one")
+        conversation = platform.conversation(platform.agent("one"), "4915")
+        platform.message(conversation)
+        rebuild(conn, tenants=None, progress=QUIET)
+        with standby(server, folder) as replica, _busy(url, conversation):
+            wait_for(
+                lambda: bool(value(conn, "SELECT count(backend_xmin) FROM pg_stat_replication")), "feedback"
+            )
+            # While the platform writes, the standby never tells of the last transaction.
+            rebuild(conn, tenants=None, progress=QUIET, patience=5)
+            assert is_swapped(conn)
+            with psycopg.connect(replica) as reader:
+                reader.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+                before = reader.execute("SELECT count(*) FROM read_model.freshness").fetchone()
+                rebuild(conn, tenants=None, progress=QUIET, patience=5)
+                assert not is_swapped(conn)
+                assert before == (1,)
+                assert reader.execute("SELECT count(*) FROM read_model.leads").fetchone() == (1,)
+        refresh_now(conn)
+
+
+@contextmanager
+def _busy(url: str, conversation: str) -> Iterator[None]:
+    """A platform that never stops to write, and a projector beside it."""
+    stop = threading.Event()
+
+    def work() -> None:
+        with db.connect(url, application_name="busy") as conn:
+            batch.prepare_session(conn)
+            platform = Platform(conn, 500)
+            while not stop.wait(0.05):
+                platform.message(conversation, "more")
+                take_in_stride(conn, locks.SHARDS, size=1000, limit=1000)
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        worker.join()

@@ -1,0 +1,120 @@
+"""The schema of the platform's tables: noted by `migrate`, heeded by every command whatever its login looks into."""
+
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg.rows import TupleRow
+
+from projector import capture, healing
+from projector.errors import SourceMissingError
+from projector.migrate import migrate
+from projector.progress import QUIET
+from projector.source import SOURCE_TABLES
+from projector.status import read_status
+from projector.verify import verify
+from tests.exactness.platform import Platform, assert_exact, refresh_now, texts, value
+from tests.support.commands import projector
+from tests.support.running import running_scheduler, wait_until
+
+Connection = psycopg.Connection[TupleRow]
+
+LOOKING_ELSEWHERE = "?options=-csearch_path%3Delsewhere"
+
+
+def move(conn: Connection, schema: str) -> None:
+    """All of the platform's tables, into a schema that is new."""
+    conn.execute(f"CREATE SCHEMA {schema}".encode())
+    for table in SOURCE_TABLES:
+        conn.execute(f"ALTER TABLE {table.name} SET SCHEMA {schema}".encode())
+    conn.execute(f"SET search_path = {schema}".encode())
+
+
+@pytest.mark.parametrize(
+    "command", ["migrate", "migrate --create-source", "refresh", "rebuild", "verify --all", "status"]
+)
+def test_a_login_that_does_not_see_the_platforms_tables_works_on_them(
+    filled: Platform, tmp_path: Path, command: str
+) -> None:
+    filled.conn.execute("CREATE SCHEMA elsewhere")
+    filled.message("c", "newer")
+    refresh_now(filled.conn)
+    done = projector(tmp_path, *command.split(), DATABASE_URL=filled.database.url + LOOKING_ELSEWHERE)
+    assert (done.returncode, done.stderr.count("Error")) == (0, 0)
+    assert capture.open_gaps(filled.conn) == []
+    assert (
+        value(filled.conn, "SELECT count(*) FROM pg_class WHERE relnamespace = 'elsewhere'::regnamespace")
+        == 0
+    )
+    assert_exact(filled.conn)
+
+
+def test_capture_is_switched_off_and_on_by_such_a_login(filled: Platform, tmp_path: Path) -> None:
+    conn = filled.conn
+    url = filled.database.url + LOOKING_ELSEWHERE
+    assert projector(tmp_path, "capture", "off", DATABASE_URL=url).returncode == 0
+    assert value(conn, "SELECT count(*) FROM pg_trigger WHERE tgname LIKE 'leads\\_capture\\_%'") == 0
+    filled.message("c", "missed")
+    assert projector(tmp_path, "capture", "on", DATABASE_URL=url).returncode == 0
+    assert projector(tmp_path, "refresh", DATABASE_URL=url).returncode == 0
+    assert_exact(conn)
+
+
+def test_another_table_of_the_name_is_not_taken_for_the_platforms(filled: Platform, tmp_path: Path) -> None:
+    conn = filled.conn
+    conn.execute("CREATE SCHEMA staging; CREATE TABLE staging.messages (LIKE messages INCLUDING ALL)")
+    filled.message("c", "newer")
+    url = filled.database.url + "?options=-csearch_path%3Dstaging,public"
+    assert projector(tmp_path, "refresh", DATABASE_URL=url).returncode == 0
+    assert capture.open_gaps(conn) == []
+    assert "newer" in texts(conn, "one", "4915")
+
+
+def test_tables_that_moved_are_found_by_the_next_migrate_and_by_a_scheduler_that_runs(
+    filled: Platform, tmp_path: Path
+) -> None:
+    conn, url = filled.conn, filled.database.url
+    with running_scheduler(url, tmp_path) as scheduler:
+        move(conn, "app")
+        filled.message("c", "after the move")
+        scheduler.wait_for_event("cannot go on for now")
+        refused = projector(tmp_path, "refresh", DATABASE_URL=url)
+        assert refused.returncode == 1
+        assert "run migrate with that schema on the search_path" in refused.stderr
+        done = projector(tmp_path, "migrate", DATABASE_URL=url + "?options=-csearch_path%3Dapp")
+        assert done.returncode == 0
+        wait_until(conn, "capture_gap IS NULL FROM read_model.projection")
+        refresh_now(conn)
+        assert scheduler.terminate() == 0
+    with filled.database.connect() as own:
+        assert read_status(own).attention == []
+        refresh_now(own)
+        assert verify(own, tenants=None, sample=None, heal=False, progress=QUIET).drifts == []
+    assert "after the move" in texts(conn, "one", "4915")
+
+
+def test_capture_that_cannot_be_switched_on_stays_off(filled: Platform) -> None:
+    conn = filled.conn
+    capture.switch_off(conn, "import")
+    conn.execute("ALTER TABLE contacts RENAME TO elsewhere")
+    with pytest.raises(SourceMissingError, match="table contacts"):
+        capture.switch_on(conn)
+    assert capture.switched_off(conn) is not None
+
+
+def test_capture_is_switched_off_where_a_table_has_moved_to(filled: Platform) -> None:
+    conn = filled.conn
+    conn.execute("CREATE SCHEMA archive; ALTER TABLE contacts SET SCHEMA archive")
+    capture.switch_off(conn, "import")
+    assert value(conn, "SELECT count(*) FROM pg_trigger WHERE tgname LIKE 'leads\\_capture\\_%'") == 0
+
+
+def test_the_search_index_is_made_where_the_extensions_schema_is_not_looked_into(filled: Platform) -> None:
+    conn = filled.conn
+    move(conn, "app")
+    conn.execute("DROP INDEX read_model.lead_profiles_by_search_text")
+    conn.execute("DELETE FROM projector.settings")
+    assert not any("pg_trgm" in notice for notice in migrate(conn, create_source=False))
+    assert value(conn, "SELECT to_regclass('read_model.lead_profiles_by_search_text') IS NOT NULL") is True
+    healing.refresh_and_heal(conn, retry_failed=False, progress=QUIET)
+    assert verify(conn, tenants=None, sample=None, heal=False, progress=QUIET).drifts == []
