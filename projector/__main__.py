@@ -141,8 +141,16 @@ def cli(ctx: click.Context, database_url: str | None) -> None:
     is_flag=True,
     help="Create the platform's tables too where they are missing, for a trial.",
 )
+@click.option(
+    "--source-schema",
+    "source_schemas",
+    metavar="NAME",
+    multiple=True,
+    help="Where the platform's tables are, if not where the last migrate found them, or the search_path leads;"
+    " may be repeated.",
+)
 @click.pass_obj
-def migrate(invocation: Invocation, *, create_source: bool) -> None:
+def migrate(invocation: Invocation, *, create_source: bool, source_schemas: Sequence[str]) -> None:
     """Install the read model, or bring it up to date.
 
     Safe to run again at every deploy. It stands beside the platform's tables, which stay as they are but for
@@ -160,7 +168,7 @@ def migrate(invocation: Invocation, *, create_source: bool) -> None:
     from projector.migrate import migrate as run_migrate
 
     with invocation.connect("migrate") as conn:
-        for notice in run_migrate(conn, create_source=create_source):
+        for notice in run_migrate(conn, create_source=create_source, source_schemas=source_schemas):
             click.echo(notice)
     click.echo("The read model is installed and up to date.")
 

@@ -6,7 +6,7 @@ COMMITTED each reads what was committed before it.
 
 import re
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cache
 from typing import LiteralString
@@ -100,14 +100,6 @@ def empty_stage(conn: Connection, crowded: Sequence[str]) -> None:
 def together(conn: Connection, pause: Pause) -> AbstractContextManager[object]:
     """Send the statements of a block in one round trip; one by one where a test pauses between them."""
     return conn.pipeline() if pause is no_pause else nullcontext()
-
-
-@contextmanager
-def reading_source(conn: Connection) -> Iterator[None]:
-    """A transaction that reads several of the platform's tables, and gives way where it waits for one of them."""
-    with conn.transaction():
-        limit_lock_waits(conn)
-        yield
 
 
 def limit_lock_waits(conn: Connection) -> None:

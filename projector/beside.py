@@ -65,7 +65,7 @@ def rebuild_beside(
     conn: Connection, progress: Progress, *, pause: batch.Pause, patience: float
 ) -> batch.Written:
     """Rebuild everything and swap it in; the answer counts the leads and messages there are then."""
-    dependent = conn.execute(statement("beside", "find_dependents"), {"tables": list(READ_TABLES)}).fetchone()
+    dependent = conn.execute(statement("beside", "find_dependents"), {"tables": _live_tables()}).fetchone()
     if dependent is not None:
         raise CannotSwapError(f"{dependent[0]} depends on the tables of the read model")
     drop_leftovers(conn)
@@ -247,10 +247,7 @@ def _create_indexes(conn: Connection, progress: Progress) -> None:
     """The indexes and keys that the live tables have, on the tables beside; statistics of them."""
     creates = conn.execute(
         statement("beside", "find_index_creates"),
-        {
-            "tables": [f"read_model.{name}" for name in READ_TABLES]
-            + [f"projector.{name}" for name in KEY_TABLES]
-        },
+        {"tables": _live_tables()},
     ).fetchall()
     progress.start("rebuild: indexes", len(creates), "indexes")
     conn.execute("SELECT set_config('maintenance_work_mem', %s, false)", (_BUILD_MEMORY,))
@@ -269,7 +266,25 @@ def _create_indexes(conn: Connection, progress: Progress) -> None:
         {"tables": [f"read_model.{name}" for name in READ_TABLES], "schema": NEXT, "name": None},
     ).fetchall():
         conn.execute(grant, prepare=False)
+    _give_to_owners(conn)
     progress.finish()
+
+
+def _live_tables() -> list[str]:
+    """The tables that a swap replaces."""
+    return [f"read_model.{name}" for name in READ_TABLES] + [f"projector.{name}" for name in KEY_TABLES]
+
+
+def _give_to_owners(conn: Connection) -> None:
+    """Let the tables beside belong to whom the live ones do: a rebuild by somebody else must not take them away."""
+    owned = conn.execute(
+        statement("beside", "find_owners"), {"tables": _live_tables(), "schema": NEXT}
+    ).fetchall()
+    try:
+        for (command,) in owned:
+            conn.execute(command, prepare=False)
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise CannotSwapError("the tables of the read model belong to another role") from error
 
 
 def _swap(conn: Connection, built: str, pause: batch.Pause, patience: float) -> None:

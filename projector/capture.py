@@ -216,7 +216,7 @@ def switch_on(conn: Connection) -> None:
         if _oid(conn, table.name) is None:
             raise SourceMissingError(
                 f"The platform's table {table.name} is not there, and capture stays off. Try again once it is back; if"
-                " it has moved to another schema, run migrate first, with that schema on the search_path."
+                " it has moved to another schema, run migrate --source-schema NAME first."
             )
     conn.execute("DELETE FROM projector.settings WHERE name = 'capture_off'")
     reinstall(conn)

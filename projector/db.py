@@ -1,6 +1,7 @@
 """The projector's connections to PostgreSQL."""
 
 import re
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import unquote
 
@@ -8,7 +9,8 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import TupleRow
 
-from projector.errors import DatabaseUnreachableError, UnsupportedServerError
+from projector.errors import DatabaseUnreachableError, SourceMissingError, UnsupportedServerError
+from projector.source import SOURCE_TABLES
 
 OLDEST_SERVER = 150000
 # The first version that has this setting.
@@ -85,16 +87,42 @@ def follow_source(conn: psycopg.Connection[TupleRow]) -> None:
     """Look for the platform's tables where `migrate` has found them, whatever search_path the login has.
 
     A login that does not see them would find every trigger missing; one that sees others of their names, in a schema
-    before theirs, would take those for the platform's. A login that may not read our state is left as it is.
+    before theirs, would take those for the platform's. Raises SourceMissingError where it may not look there; a login
+    that may not read our state either is left as it is.
     """
     row = conn.execute(
         "SELECT CASE WHEN has_schema_privilege(to_regnamespace('projector'), 'USAGE')"
         " THEN has_table_privilege(to_regclass('projector.settings'), 'SELECT') END"
     ).fetchone()
-    if row == (True,):
-        conn.execute(
-            "SELECT set_config('search_path', value, false) FROM projector.settings WHERE name = 'source_search_path'"
+    if row != (True,):
+        return
+    noted = conn.execute(
+        "SELECT value::text[] FROM projector.settings WHERE name = 'source_schemas'"
+    ).fetchone()
+    if noted is None:
+        return
+    look_into(conn, noted[0])
+    closed = conn.execute(
+        "SELECT quote_ident(n.nspname), quote_ident(current_user) FROM pg_namespace AS n WHERE n.nspname = ANY(%s)"
+        " AND NOT has_schema_privilege(n.oid, 'USAGE')"
+        " AND EXISTS (SELECT FROM pg_class AS c WHERE c.relnamespace = n.oid AND c.relname = ANY(%s)) LIMIT 1",
+        (noted[0], [table.name for table in SOURCE_TABLES]),
+    ).fetchone()
+    if closed is not None:
+        schema, role = closed
+        raise SourceMissingError(
+            f"The role {role} may not look into the schema {schema}, where the platform's tables are:"
+            f" run GRANT USAGE ON SCHEMA {schema} TO {role};"
         )
+
+
+def look_into(conn: psycopg.Connection[TupleRow], schemas: Sequence[str]) -> None:
+    """Have names mean what they mean in these schemas, the first first, for the session."""
+    conn.execute(
+        "SELECT set_config('search_path', string_agg(quote_ident(s), ', ' ORDER BY place), false)"
+        " FROM unnest(%s::text[]) WITH ORDINALITY AS wanted (s, place)",
+        (list(schemas),),
+    )
 
 
 def normalize(url: str) -> str:

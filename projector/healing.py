@@ -114,7 +114,7 @@ def restore_capture(conn: Connection, *, patience: float = 60.0) -> None:
         raise SourceMissingError(
             f"Changes may be missed, and the platform's tables are not all there: {'; '.join(missing)}."
             " Once they are back, the triggers are installed again and what was missed is rebuilt. If they have moved"
-            " to another schema, run migrate with that schema on the search_path."
+            " to another schema, run migrate --source-schema NAME."
         )
     capture.reinstall(conn, patience=patience)
 

@@ -22,13 +22,16 @@ _LOCK_TIMEOUT = "500ms"
 _PATIENCE = 60.0
 
 
-def migrate(conn: Connection, *, create_source: bool) -> list[str]:
+def migrate(conn: Connection, *, create_source: bool, source_schemas: Sequence[str] = ()) -> list[str]:
     """Install or update the read model, the queue and the triggers; the answer is what an operator should know.
+
+    The platform's tables are looked for in `source_schemas`; else where the last migrate found them; and where there
+    was none, on the search_path of the login.
 
     Raises SourceMissingError where source tables or columns are missing, unless they are to be created.
     """
     notices: list[str] = []
-    _give_way(conn, lambda: _install(conn, create_source=create_source))
+    _give_way(conn, lambda: _install(conn, source_schemas, create_source=create_source))
     capture.adjust_queue(conn)
     notices += _try_section(
         conn,
@@ -64,10 +67,10 @@ def uninstall(conn: Connection) -> None:
         pass
 
 
-def _install(conn: Connection, *, create_source: bool) -> None:
+def _install(conn: Connection, source_schemas: Sequence[str] = (), *, create_source: bool) -> None:
     """Everything that needs no right but to create, in the caller's transaction."""
     conn.execute("SELECT pg_advisory_xact_lock(%s, 0)", (locks.MIGRATION,))
-    _find_source(conn, create_source=create_source)
+    _find_source(conn, source_schemas, create_source=create_source)
     conn.execute(schema_sections()["read_model"])
     conn.execute(schema_sections()["keys"])
     conn.execute(schema_sections()["projector"])
@@ -83,19 +86,19 @@ def _install(conn: Connection, *, create_source: bool) -> None:
     )
 
 
-def _find_source(conn: Connection, *, create_source: bool) -> None:
-    """Look where the tables were at the last migrate; if they are not there, where this login looks by itself."""
-    missing = missing_source(conn)
-    if missing:
-        conn.execute("RESET search_path")
+def _find_source(conn: Connection, schemas: Sequence[str], *, create_source: bool) -> None:
+    """Look into these schemas; without any, where the last migrate found the tables, or where the login looks."""
+    if schemas:
+        db.look_into(conn, schemas)
     if create_source:
         conn.execute(schema_sections()["source"])
-    still_missing = missing and missing_source(conn)
-    if still_missing:
+    missing = missing_source(conn)
+    if missing:
+        row = conn.execute("SELECT current_setting('search_path')").fetchone()
         raise SourceMissingError(
-            f"The platform's tables are not all there: {'; '.join(still_missing if create_source else missing)}. Check"
-            " that the database URL names the platform's database, and that their schema is on the search_path of its"
-            " login; to create empty source tables for a trial, run migrate --create-source."
+            f"The platform's tables are not all there: {'; '.join(missing)}. Looked into: {row and row[0]}. Check that"
+            " the database URL names the platform's database; if they are in another schema, run migrate"
+            " --source-schema NAME; to create empty source tables for a trial, run migrate --create-source."
         )
 
 
@@ -166,6 +169,12 @@ def _try_section(conn: Connection, name: str, otherwise: str) -> Sequence[str]:
     text = schema_sections()[name]
     try:
         with conn.transaction():
+            if name == "search":
+                # An extension goes into the first schema of the path; a restore of the platform's would take it along.
+                conn.execute(
+                    "SELECT set_config('search_path',"
+                    " concat_ws(', ', 'public', nullif(current_setting('search_path'), '')), true)"
+                )
             conn.execute(text)
             if name == "roles":
                 _grant_role(conn)

@@ -7,10 +7,11 @@ that an interrupted rebuild goes on where it was.
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 
 import psycopg
 import structlog
@@ -25,9 +26,19 @@ from projector.report import RunReport
 from projector.statements import statement, steps
 
 Connection = psycopg.Connection[TupleRow]
+_Found = TypeVar("_Found")
 
 CHUNK = 500
 """Leads that are recomputed in one transaction: a quarter of a second, in which no other merge of the tenant runs."""
+
+SOURCE_PATIENCE = 60.0
+"""Seconds for which a read of several of the platform's tables gives way to whoever holds one of them."""
+
+SOURCE_HELD = (
+    f"The platform's tables could not be read in {SOURCE_PATIENCE:.0f} s: another session holds one."
+    " See pg_stat_activity for long transactions, and try again when they have ended."
+)
+"""What an operator is told after that."""
 
 _log = structlog.get_logger(__name__)
 
@@ -192,11 +203,10 @@ def rebuild_keys(conn: Connection, user_id: str) -> batch.Written:
     conn.execute(statement("rebuild", "create_wrong_keys"), prepare=False)
 
     def find() -> None:
-        with batch.reading_source(conn):
-            conn.execute("TRUNCATE wrong_keys")
-            conn.execute(statement("rebuild", "find_wrong_keys"), {"user_id": user_id})
+        conn.execute("TRUNCATE wrong_keys")
+        conn.execute(statement("rebuild", "find_wrong_keys"), {"user_id": user_id})
 
-    retrying(find)
+    read_source(conn, find)
     leads = messages = 0
     while True:
         written = retrying(lambda: _rebuild_wrong_keys(conn))
@@ -238,12 +248,26 @@ def _plan(conn: Connection, tenants: Sequence[str] | None, *, resume: bool) -> N
 
 def find_tenants(conn: Connection) -> list[str]:
     """The tenants that the source or the read model knows, in order."""
+    return read_source(
+        conn, lambda: [row[0] for row in conn.execute(statement("rebuild", "find_tenants")).fetchall()]
+    )
 
-    def find() -> list[str]:
-        with batch.reading_source(conn):
-            return [row[0] for row in conn.execute(statement("rebuild", "find_tenants")).fetchall()]
 
-    return retrying(find)
+def read_source(conn: Connection, read: Callable[[], _Found]) -> _Found:
+    """Read several of the platform's tables in a transaction that gives way to whoever holds one of them.
+
+    Raises BlockedError where that takes longer than a minute.
+    """
+    deadline = time.monotonic() + SOURCE_PATIENCE
+    while True:
+        try:
+            with conn.transaction():
+                batch.limit_lock_waits(conn)
+                return read()
+        except psycopg.errors.LockNotAvailable as error:
+            if time.monotonic() > deadline:
+                raise BlockedError(SOURCE_HELD) from error
+        time.sleep(0.2)
 
 
 def _rebuild_tenant(conn: Connection, user_id: str, cursor: str, run: _Run) -> batch.Written:
@@ -324,17 +348,15 @@ def _count_leads(conn: Connection, tenants: Sequence[str]) -> int:
     """About how many leads there are to do."""
 
     def count() -> int:
-        with batch.reading_source(conn):
-            row = conn.execute(
-                "SELECT greatest("
-                " (SELECT count(*) FROM read_model.leads WHERE user_id = ANY(%(tenants)s)),"
-                " (SELECT count(*) FROM conversations JOIN agents USING (agent_id)"
-                "  WHERE agents.user_id = ANY(%(tenants)s)))",
-                {"tenants": list(tenants)},
-            ).fetchone()
+        row = conn.execute(
+            "SELECT greatest((SELECT count(*) FROM read_model.leads WHERE user_id = ANY(%(tenants)s)),"
+            " (SELECT count(*) FROM conversations JOIN agents USING (agent_id)"
+            "  WHERE agents.user_id = ANY(%(tenants)s)))",
+            {"tenants": list(tenants)},
+        ).fetchone()
         return 0 if row is None else row[0]
 
-    return retrying(count)
+    return read_source(conn, count)
 
 
 def _open_run(conn: Connection, tenants: Sequence[str] | None, total: int | None) -> int:

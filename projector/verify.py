@@ -32,7 +32,6 @@ KEYS_FIELD = "key tables"
 STATS_FIELD = "statistics"
 
 _SHORT = 80
-_PATIENCE = 60.0
 _KEY_TABLES = {"resync": "conversation", "contacts": "contact", "template_sends": "template send"}
 
 _log = structlog.get_logger(__name__)
@@ -143,9 +142,10 @@ def _sample(conn: Connection, size: int, tenants: Sequence[str] | None) -> list[
     ).fetchone()
     # Four times as many as wanted, since a page holds neighbours.
     percent = min(100.0, 400.0 * size / (row[0] if row else 1.0))
-    keys = conn.execute(
-        statement("verify", "sample_leads"), {"percent": percent if tenants is None else 100.0, "size": size}
-    ).fetchall()
+    wanted = {"percent": percent if tenants is None else 100.0, "size": size}
+    keys = rebuild.read_source(
+        conn, lambda: conn.execute(statement("verify", "sample_leads"), wanted).fetchall()
+    )
     return [(user_id, phone) for user_id, phone in keys if tenants is None or user_id in tenants]
 
 
@@ -167,7 +167,7 @@ def _steadily(conn: Connection, report: VerifyReport, compare: Callable[[VerifyR
 
     And again where somebody holds a source table: a snapshot that waited for it would keep the others.
     """
-    deadline = time.monotonic() + _PATIENCE
+    deadline = time.monotonic() + rebuild.SOURCE_PATIENCE
     while True:
         before = beside.source_files(conn)
         found = VerifyReport()
@@ -175,10 +175,7 @@ def _steadily(conn: Connection, report: VerifyReport, compare: Callable[[VerifyR
             compare(found)
         except psycopg.errors.LockNotAvailable as error:
             if time.monotonic() > deadline:
-                raise BlockedError(
-                    f"The platform's tables could not be read in {_PATIENCE:.0f} s: another session holds one."
-                    " See pg_stat_activity for long transactions, and try again when they have ended."
-                ) from error
+                raise BlockedError(rebuild.SOURCE_HELD) from error
             time.sleep(0.2)
             continue
         if not found.drifts or beside.source_files(conn) == before:

@@ -2,8 +2,9 @@
 -- rule, a policy, a publication, extended statistics, an heir, a column. It would stay with the old table, and go with
 -- it.
 --
--- Parameter: tables, their names. Returns the first in words, or nothing.
--- What belongs to the table itself is no matter, since the table beside has it too: indexes, keys, checks, defaults.
+-- Parameter: tables. Returns the first in words, or nothing.
+-- A publication of the whole schema, or of all tables, would send the table beside under its name there, and what it
+-- holds at the swap never. What the schema of the read model has itself is no matter: the table beside has it too.
 WITH ours AS (
     SELECT
         c.oid,
@@ -13,7 +14,7 @@ WITH ours AS (
         y.typarray
     FROM pg_catalog.pg_class AS c
     INNER JOIN pg_catalog.pg_type AS y ON y.oid = c.reltype
-    WHERE c.relnamespace = 'read_model'::regnamespace AND c.relname = any(%(tables)s::text[])
+    WHERE c.oid = any(%(tables)s::regclass[])
 ),
 
 hanging AS (
@@ -47,4 +48,19 @@ UNION ALL
 SELECT 'the row security of ' || ours.relname
 FROM ours
 WHERE ours.relrowsecurity
+UNION ALL
+SELECT 'a right to single columns of ' || ours.relname
+FROM ours
+WHERE EXISTS (SELECT 1 FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = ours.oid AND a.attacl IS NOT NULL)
+UNION ALL
+SELECT 'the publication ' || p.pubname
+FROM pg_catalog.pg_publication AS p
+WHERE p.puballtables
+    OR EXISTS (
+        SELECT 1
+        FROM pg_catalog.pg_publication_namespace AS s
+        INNER JOIN pg_catalog.pg_class AS c ON c.relnamespace = s.pnnspid
+        INNER JOIN ours ON ours.oid = c.oid
+        WHERE s.pnpubid = p.oid
+    )
 LIMIT 1;

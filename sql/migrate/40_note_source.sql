@@ -1,16 +1,20 @@
--- Note the schemas of the platform's tables, as a search_path: every session of ours looks there, whatever its login
--- has for one.
+-- Note the schemas in which the platform's tables are: every session of ours looks there, whatever its login has for a
+-- search_path.
 --
--- Parameter: tables, their names. In the order in which this session has found them.
+-- Parameter: tables, their names. The schemas of tables stand first, in the order in which this session has found them;
+-- then the others that it looks into, since types and operators of the source may be there.
 INSERT INTO projector.settings (name, value)
 SELECT
-    'source_search_path',
-    string_agg(quote_ident(path.schema), ', ' ORDER BY path.place)
+    'source_schemas',
+    array_agg(path.schema ORDER BY found.is_there DESC, path.place)::text
 FROM unnest(current_schemas(false)) WITH ORDINALITY AS path (schema, place)
-WHERE path.schema IN (
-    SELECT n.nspname
-    FROM unnest(%(tables)s::text[]) AS wanted (name)
-    INNER JOIN pg_catalog.pg_class AS c ON c.oid = to_regclass(wanted.name)
-    INNER JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
-)
+CROSS JOIN LATERAL (
+    SELECT
+        path.schema IN (
+            SELECT n.nspname
+            FROM unnest(%(tables)s::text[]) AS wanted (name)
+            INNER JOIN pg_catalog.pg_class AS c ON c.oid = to_regclass(wanted.name)
+            INNER JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+        ) AS is_there
+) AS found
 ON CONFLICT (name) DO UPDATE SET value = excluded.value;

@@ -24,7 +24,7 @@ from tests.exactness.platform import (
     value,
 )
 from tests.exactness.stepping import Stepped
-from tests.support.server import Database
+from tests.support.server import Database, Server
 
 Connection = psycopg.Connection[TupleRow]
 
@@ -95,9 +95,22 @@ def test_rows_that_a_policy_hides_from_the_projector_are_not_taken_for_gone(
     assert texts(conn, "one", "4915") == ["first"]
 
 
-def test_a_publication_of_all_tables_stops_nothing(filled: Platform) -> None:
+def test_a_rebuild_by_another_login_leaves_the_tables_to_the_projector(
+    owned: tuple[Platform, Database], server: Server
+) -> None:
+    platform, _ = owned
+    url = psycopg.conninfo.make_conninfo(server.url, dbname=platform.database.name)
+    with Database(url, platform.database.name).connect() as other:
+        rebuild_now(other)
+        assert value(other, "SELECT tableowner::text FROM pg_tables WHERE tablename = 'leads'") == OWNER
+    refresh_now(platform.conn)
+    rebuild_now(platform.conn)
+
+
+@pytest.mark.parametrize("of", ["ALL TABLES", "TABLES IN SCHEMA read_model"])
+def test_a_publication_stops_nothing(filled: Platform, of: str) -> None:
     conn = filled.conn
-    conn.execute("CREATE PUBLICATION everything FOR ALL TABLES")
+    conn.execute(f"CREATE PUBLICATION everything FOR {of}".encode())
     for run in (refresh_now, rebuild_now):
         filled.message("c", "published")
         filled.conn.execute("UPDATE contacts SET name = name || 'x'")
@@ -191,6 +204,14 @@ def test_a_setting_of_the_database_breaks_no_rebuild(filled: Platform, setting: 
             "count(*) = 1 FROM pg_policy",
         ),
         (
+            "CREATE VIEW keys AS SELECT * FROM projector.conversation_keys",
+            "count(*) > 0 FROM keys",
+        ),
+        (
+            "GRANT SELECT (user_id) ON read_model.leads TO pg_monitor",
+            "count(*) = 1 FROM pg_attribute WHERE attrelid = {} AND attacl IS NOT NULL",
+        ),
+        (
             "CREATE RULE r AS ON DELETE TO read_model.leads WHERE false DO INSTEAD NOTHING",
             "count(*) = 1 FROM pg_rewrite WHERE ev_class = {}",
         ),
@@ -214,6 +235,8 @@ def test_a_setting_of_the_database_breaks_no_rebuild(filled: Platform, setting: 
         "function",
         "function of its type",
         "policy of another table",
+        "view of the keys",
+        "right to a column",
         "rule",
         "statistics",
         "heir",
@@ -237,6 +260,7 @@ def test_what_hangs_on_the_read_model_is_there_after_rebuilds(
     [
         ("verify", "messages", "conversations"),
         ("verify", "templates", "agents"),
+        ("verify of a sample", "agents", "conversations"),
         ("verify", "contacts", "templates"),
         ("rebuild", "messages", "conversations"),
         ("rebuild of a tenant", "agents", "conversations"),
@@ -251,8 +275,9 @@ def test_the_platform_never_waits_for_somebody_who_waits_for_it(
     """It changes one table after the other, and the projector reads them in another order."""
 
     def read(own: Connection, _: object) -> None:
-        if work == "verify":
-            verify(own, tenants=None, sample=None, heal=False, progress=QUIET)
+        if work.startswith("verify"):
+            sample = 100 if work == "verify of a sample" else None
+            verify(own, tenants=None, sample=sample, heal=False, progress=QUIET)
         elif work == "rebuild":
             rebuild_now(own)
         else:

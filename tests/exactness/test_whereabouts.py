@@ -1,5 +1,6 @@
 """The schema of the platform's tables: noted by `migrate`, heeded by every command whatever its login looks into."""
 
+import re
 from pathlib import Path
 
 import psycopg
@@ -11,6 +12,7 @@ from projector.errors import SourceMissingError
 from projector.migrate import migrate
 from projector.progress import QUIET
 from projector.source import SOURCE_TABLES
+from projector.statements import schema_sections
 from projector.status import read_status
 from projector.verify import verify
 from tests.exactness.platform import Platform, assert_exact, refresh_now, texts, value
@@ -80,8 +82,8 @@ def test_tables_that_moved_are_found_by_the_next_migrate_and_by_a_scheduler_that
         scheduler.wait_for_event("cannot go on for now")
         refused = projector(tmp_path, "refresh", DATABASE_URL=url)
         assert refused.returncode == 1
-        assert "run migrate with that schema on the search_path" in refused.stderr
-        done = projector(tmp_path, "migrate", DATABASE_URL=url + "?options=-csearch_path%3Dapp")
+        assert "run migrate --source-schema NAME" in refused.stderr
+        done = projector(tmp_path, "migrate", "--source-schema", "app", DATABASE_URL=url)
         assert done.returncode == 0
         wait_until(conn, "capture_gap IS NULL FROM read_model.projection")
         refresh_now(conn)
@@ -91,6 +93,55 @@ def test_tables_that_moved_are_found_by_the_next_migrate_and_by_a_scheduler_that
         refresh_now(own)
         assert verify(own, tenants=None, sample=None, heal=False, progress=QUIET).drifts == []
     assert "after the move" in texts(conn, "one", "4915")
+
+
+def test_a_migrate_never_turns_to_other_tables_by_itself(filled: Platform, tmp_path: Path) -> None:
+    conn = filled.conn
+    move(conn, "app")
+    migrate(conn, create_source=False, source_schemas=["app"])
+    conn.execute("SET search_path = public")
+    conn.execute(schema_sections()["source"].encode())
+    conn.execute("ALTER TABLE app.contacts RENAME company TO firm")
+    refused = projector(tmp_path, "migrate", DATABASE_URL=filled.database.url)
+    assert refused.returncode == 1
+    assert "table contacts has no column company. Looked into: app" in refused.stderr
+    assert value(conn, "SELECT value FROM projector.settings WHERE name = 'source_schemas'") == "{app}"
+    # Only where it is told to.
+    assert (
+        projector(
+            tmp_path, "migrate", "--source-schema", "public", DATABASE_URL=filled.database.url
+        ).returncode
+        == 0
+    )
+    assert projector(tmp_path, "refresh", DATABASE_URL=filled.database.url).returncode == 0
+    assert value(conn, "SELECT count(*) FROM read_model.leads") == 0
+
+
+def test_types_of_the_source_are_found_where_the_login_that_migrated_found_them(filled: Platform) -> None:
+    conn = filled.conn
+    conn.execute("CREATE SCHEMA types; CREATE EXTENSION citext SCHEMA types")
+    conn.execute("SET search_path = public, types")
+    migrate(conn, create_source=False)
+    with filled.database.connect() as own:
+        assert value(own, "SELECT 'a'::citext = 'A'::citext") is True
+
+
+def test_a_login_that_may_not_look_into_the_schema_is_told_so(filled: Platform, tmp_path: Path) -> None:
+    conn = filled.conn
+    move(conn, "app")
+    migrate(conn, create_source=False, source_schemas=["app"])
+    conn.execute("CREATE ROLE leads_test_monitor LOGIN PASSWORD 'x'")
+    try:
+        conn.execute("GRANT USAGE ON SCHEMA projector, read_model TO leads_test_monitor")
+        conn.execute("GRANT SELECT ON ALL TABLES IN SCHEMA projector, read_model TO leads_test_monitor")
+        url = re.sub(r"//[^@]*@", "//leads_test_monitor:x@", filled.database.url)
+        for command in ("status", "refresh"):
+            ran = projector(tmp_path, command, DATABASE_URL=url)
+            assert ran.returncode == 1
+            assert "run GRANT USAGE ON SCHEMA app TO leads_test_monitor;" in ran.stderr
+        assert capture.open_gaps(conn) == []
+    finally:
+        conn.execute("DROP OWNED BY leads_test_monitor; DROP ROLE leads_test_monitor")
 
 
 def test_capture_that_cannot_be_switched_on_stays_off(filled: Platform) -> None:
@@ -113,8 +164,8 @@ def test_the_search_index_is_made_where_the_extensions_schema_is_not_looked_into
     conn = filled.conn
     move(conn, "app")
     conn.execute("DROP INDEX read_model.lead_profiles_by_search_text")
-    conn.execute("DELETE FROM projector.settings")
-    assert not any("pg_trgm" in notice for notice in migrate(conn, create_source=False))
+    notices = migrate(conn, create_source=False, source_schemas=["app"])
+    assert not any("pg_trgm" in notice for notice in notices)
     assert value(conn, "SELECT to_regclass('read_model.lead_profiles_by_search_text') IS NOT NULL") is True
     healing.refresh_and_heal(conn, retry_failed=False, progress=QUIET)
     assert verify(conn, tenants=None, sample=None, heal=False, progress=QUIET).drifts == []

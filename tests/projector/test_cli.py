@@ -76,8 +76,8 @@ def call(*arguments: str, answer: str = "") -> Result:
 
 def test_migrate_passes_on_what_an_operator_should_know(calls: Calls) -> None:
     calls.answers["migrate"] = ["Create an index."]
-    result = call("migrate", "--create-source")
-    assert calls.made == [("migrate", {"create_source": True})]
+    result = call("migrate", "--create-source", "--source-schema", "a", "--source-schema", "b")
+    assert calls.made == [("migrate", {"create_source": True, "source_schemas": ("a", "b")})]
     assert result.stdout.splitlines() == ["Create an index.", "The read model is installed and up to date."]
     assert result.exit_code == 0
 
