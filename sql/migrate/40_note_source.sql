@@ -6,7 +6,7 @@
 INSERT INTO projector.settings (name, value)
 SELECT
     'source_schemas',
-    array_agg(path.schema ORDER BY found.is_there DESC, path.place)::text
+    array_agg(path.schema ORDER BY found.is_there DESC, path.place ASC)::text
 FROM unnest(current_schemas(false)) WITH ORDINALITY AS path (schema, place)
 CROSS JOIN LATERAL (
     SELECT
