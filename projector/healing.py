@@ -205,9 +205,9 @@ def _unlock(conn: Connection) -> None:
 def _heal_and_wait(conn: Connection, progress: Progress, queue_limit: int | None) -> list[str]:
     """Heal until there is nothing more to heal, here or in another session; the answer is what was done."""
     notes: list[str] = []
-    settle(conn, find_needs(conn))
     while True:
         needs = find_needs(conn)
+        settle(conn, needs)
         reason = needs.reason
         if reason is None and queue_limit is not None and is_too_deep(conn, queue_limit):
             reason = f"more than {queue_limit:,} changes waited"
@@ -227,7 +227,7 @@ def _do_anew(conn: Connection, needs: Needs, progress: Progress) -> list[str]:
 
     Else every refresh would note its changes for that rebuild for ever. One in place leaves nothing of the kind.
     """
-    if not needs.beside or _is_rebuilding(conn):
+    if not needs.beside:
         return []
     try:
         report = heal(conn, progress=progress)
@@ -239,12 +239,6 @@ def _do_anew(conn: Connection, needs: Needs, progress: Progress) -> list[str]:
 
 def _rebuilt(report: RunReport, reason: str) -> str:
     return f"Rebuilt everything in {report.seconds:.1f} s ({report.leads:,} leads), because {reason}."
-
-
-def _is_rebuilding(conn: Connection) -> bool:
-    """Whether a session owns the right to rebuild now."""
-    row = conn.execute(statement("status", "read_rebuild"), {"rebuild_class": locks.REBUILD}).fetchone()
-    return row is not None and row[0]
 
 
 def _trade_queue(conn: Connection, limit: int) -> None:

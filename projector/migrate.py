@@ -67,7 +67,7 @@ def uninstall(conn: Connection) -> None:
         pass
 
 
-def _install(conn: Connection, source_schemas: Sequence[str] = (), *, create_source: bool) -> None:
+def _install(conn: Connection, source_schemas: Sequence[str], *, create_source: bool) -> None:
     """Everything that needs no right but to create, in the caller's transaction."""
     conn.execute("SELECT pg_advisory_xact_lock(%s, 0)", (locks.MIGRATION,))
     _find_source(conn, source_schemas, create_source=create_source)

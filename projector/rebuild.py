@@ -31,14 +31,7 @@ _Found = TypeVar("_Found")
 CHUNK = 500
 """Leads that are recomputed in one transaction: a quarter of a second, in which no other merge of the tenant runs."""
 
-SOURCE_PATIENCE = 60.0
-"""Seconds for which a read of several of the platform's tables gives way to whoever holds one of them."""
-
-SOURCE_HELD = (
-    f"The platform's tables could not be read in {SOURCE_PATIENCE:.0f} s: another session holds one."
-    " See pg_stat_activity for long transactions, and try again when they have ended."
-)
-"""What an operator is told after that."""
+_SOURCE_PATIENCE = 60.0
 
 _log = structlog.get_logger(__name__)
 
@@ -254,19 +247,31 @@ def find_tenants(conn: Connection) -> list[str]:
 
 
 def read_source(conn: Connection, read: Callable[[], _Found]) -> _Found:
-    """Read several of the platform's tables in a transaction that gives way to whoever holds one of them.
+    """Read several of the platform's tables in a transaction, and give way to whoever holds one of them."""
+
+    def limited() -> _Found:
+        with conn.transaction():
+            batch.limit_lock_waits(conn)
+            return read()
+
+    return give_way(limited)
+
+
+def give_way(read: Callable[[], _Found]) -> _Found:
+    """Do the work, whose waits for locks are limited, again where somebody holds one of the platform's tables.
 
     Raises BlockedError where that takes longer than a minute.
     """
-    deadline = time.monotonic() + SOURCE_PATIENCE
+    deadline = time.monotonic() + _SOURCE_PATIENCE
     while True:
         try:
-            with conn.transaction():
-                batch.limit_lock_waits(conn)
-                return read()
+            return read()
         except psycopg.errors.LockNotAvailable as error:
             if time.monotonic() > deadline:
-                raise BlockedError(SOURCE_HELD) from error
+                raise BlockedError(
+                    f"The platform's tables could not be read in {_SOURCE_PATIENCE:.0f} s: another session holds one."
+                    " See pg_stat_activity for long transactions, and try again when they have ended."
+                ) from error
         time.sleep(0.2)
 
 

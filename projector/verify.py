@@ -5,7 +5,6 @@ nothing waits is drift, a bug. The definition is the refresh's own, but reads th
 """
 
 import json
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,7 +15,6 @@ import structlog
 from psycopg.rows import TupleRow
 
 from projector import batch, beside, rebuild
-from projector.errors import BlockedError
 from projector.progress import Progress
 from projector.refresh import require_installed, require_tenants
 from projector.statements import statement
@@ -167,19 +165,16 @@ def _steadily(conn: Connection, report: VerifyReport, compare: Callable[[VerifyR
 
     And again where somebody holds a source table: a snapshot that waited for it would keep the others.
     """
-    deadline = time.monotonic() + rebuild.SOURCE_PATIENCE
-    while True:
+
+    def look() -> tuple[VerifyReport, bool]:
         before = beside.source_files(conn)
         found = VerifyReport()
-        try:
-            compare(found)
-        except psycopg.errors.LockNotAvailable as error:
-            if time.monotonic() > deadline:
-                raise BlockedError(rebuild.SOURCE_HELD) from error
-            time.sleep(0.2)
-            continue
-        if not found.drifts or beside.source_files(conn) == before:
-            break
+        compare(found)
+        return found, not found.drifts or beside.source_files(conn) == before
+
+    is_sure = False
+    while not is_sure:
+        found, is_sure = rebuild.give_way(look)
     report.checked += found.checked
     report.left_out += found.left_out
     report.drifts += found.drifts

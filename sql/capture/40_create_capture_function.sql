@@ -1,9 +1,9 @@
 -- The trigger function of every other source table: queue the keys of what a statement, or under replica role a
 -- row, changed.
 --
--- Filled in for each table from projector/source.py: {function}, {table} by its name, {kind} of change, {queue_key} (the column that is
--- queued), {primary_key}, and the columns that the projection reads, {old_columns} and {new_columns} of a row,
--- {o_columns} and {n_columns} of the transition tables. Rules as for messages.
+-- Filled in for each table from projector/source.py: {function}, {table} by its name, {kind} of change, {queue_key}
+-- (the column that is queued), {primary_key}, and the columns that the projection reads, {old_columns} and
+-- {new_columns} of a row, {o_columns} and {n_columns} of the transition tables. Rules as for messages.
 --
 -- A key that an update leaves as it is stands once in its row of the queue: an agent's is spread to all its
 -- conversations, for each time that it stands there.

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -95,6 +95,25 @@ def run(folder: Path, **settings: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@contextmanager
+def in_session(folder: Path, **settings: str) -> Iterator["subprocess.Popen[str]"]:
+    """A server in a session of its own, as a terminal has it; nobody of it is left at the end."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "api"],
+        cwd=folder,
+        env=environment(**settings),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+
+
 def test_bytes_on_the_wire(serve: Serve, library: Library) -> None:
     ask = serve()
     status, headers, body = ask(library.base)
@@ -170,27 +189,14 @@ def test_a_port_that_is_taken(library: Library, tmp_path: Path) -> None:
 
 
 def test_a_signal_while_it_starts_ends_it_with_its_workers(library: Library, tmp_path: Path) -> None:
-    port = free_port()
-    with subprocess.Popen(
-        [sys.executable, "-m", "api"],
-        cwd=tmp_path,
-        env=environment(DATABASE_URL=library.database.url, PORT=str(port)),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    ) as process:
-        try:
-            assert process.stdout is not None
-            for line in process.stdout:
-                if "Spawning worker" in line:
-                    break
-            process.send_signal(signal.SIGTERM)
-            # The end of its output is the end of its workers too, who share it.
-            process.communicate(timeout=PATIENCE_SECONDS)
-        finally:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
+    with in_session(tmp_path, DATABASE_URL=library.database.url, PORT=str(free_port())) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if "Spawning worker" in line:
+                break
+        process.send_signal(signal.SIGTERM)
+        # The end of its output is the end of its workers too, who share it.
+        process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 0
 
 
@@ -198,21 +204,9 @@ def test_ctrl_c_at_a_terminal_reaches_its_worker_too_and_kills_it_not(
     library: Library, tmp_path: Path
 ) -> None:
     port = free_port()
-    with subprocess.Popen(
-        [sys.executable, "-m", "api"],
-        cwd=tmp_path,
-        env=environment(DATABASE_URL=library.database.url, PORT=str(port)),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    ) as process:
-        try:
-            wait_until_it_answers(port, process)
-            os.killpg(process.pid, signal.SIGINT)
-            said, _ = process.communicate(timeout=PATIENCE_SECONDS)
-        finally:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
+    with in_session(tmp_path, DATABASE_URL=library.database.url, PORT=str(port)) as process:
+        wait_until_it_answers(port, process)
+        os.killpg(process.pid, signal.SIGINT)
+        said, _ = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 0
     assert "Killing" not in said

@@ -1,6 +1,5 @@
 """What a platform, its operators and their tools do beside the projector, and what must not come of it."""
 
-import re
 from collections.abc import Iterator
 
 import psycopg
@@ -49,7 +48,7 @@ def owned(make_database: MakeDatabase, source_template: Database) -> Iterator[tu
         for table in SOURCE_TABLES:
             superuser.execute(f"ALTER TABLE {table.name} OWNER TO {OWNER}".encode())
         try:
-            with _as(made, OWNER).connect() as conn:
+            with made.by(OWNER).connect() as conn:
                 migrate(conn, create_source=False)
                 superuser.execute(schema_sections()["roles"], prepare=False)
                 superuser.execute(f"GRANT leads_api TO {READER}".encode())
@@ -57,16 +56,12 @@ def owned(make_database: MakeDatabase, source_template: Database) -> Iterator[tu
                 platform.tenant("one")
                 platform.message(platform.conversation(platform.agent("one"), "4915"), "first")
                 rebuild_now(conn)
-                yield platform, _as(made, READER)
+                yield platform, made.by(READER)
         finally:
             superuser.execute("DROP SCHEMA projector, read_model CASCADE")
             superuser.execute(f"REASSIGN OWNED BY {OWNER} TO CURRENT_USER".encode())
             superuser.execute(f"DROP OWNED BY {OWNER}, {READER}".encode())
             superuser.execute(f"DROP ROLE {OWNER}, {READER}".encode())
-
-
-def _as(database: Database, role: str) -> Database:
-    return Database(re.sub(r"//[^@]*@", f"//{role}:x@", database.url), database.name)
 
 
 def test_a_reader_of_another_role_keeps_its_snapshot(owned: tuple[Platform, Database]) -> None:

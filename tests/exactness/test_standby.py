@@ -1,7 +1,6 @@
 """A swap beside a real standby that tells of its readers (hot_standby_feedback)."""
 
 import shutil
-import socket
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
@@ -12,7 +11,7 @@ import psycopg
 import pytest
 
 from projector import batch, db, locks
-from projector.embedded import EmbeddedServer
+from projector.embedded import EmbeddedServer, free_port
 from projector.migrate import migrate
 from projector.progress import QUIET
 from projector.rebuild import rebuild
@@ -37,9 +36,7 @@ def standby(primary: EmbeddedServer, folder: Path) -> Iterator[str]:
 
     url = primary.url("postgres")
     run("pg_basebackup", "-d", url, "-D", str(data), "-R", "-c", "fast", "-X", "stream")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     with (data / "postgresql.auto.conf").open("a") as settings:
         settings.write(
             f"port = {port}\nunix_socket_directories = ''\n"

@@ -1,6 +1,5 @@
 """The schema of the platform's tables: noted by `migrate`, heeded by every command whatever its login looks into."""
 
-import re
 from pathlib import Path
 
 import psycopg
@@ -32,6 +31,10 @@ def move(conn: Connection, schema: str) -> None:
     conn.execute(f"SET search_path = {schema}".encode())
 
 
+def triggers(conn: Connection) -> int:
+    return int(value(conn, "SELECT count(*) FROM pg_trigger WHERE tgname LIKE 'leads\\_capture\\_%'"))
+
+
 @pytest.mark.parametrize(
     "command", ["migrate", "migrate --create-source", "refresh", "rebuild", "verify --all", "status"]
 )
@@ -55,7 +58,7 @@ def test_capture_is_switched_off_and_on_by_such_a_login(filled: Platform, tmp_pa
     conn = filled.conn
     url = filled.database.url + LOOKING_ELSEWHERE
     assert projector(tmp_path, "capture", "off", DATABASE_URL=url).returncode == 0
-    assert value(conn, "SELECT count(*) FROM pg_trigger WHERE tgname LIKE 'leads\\_capture\\_%'") == 0
+    assert triggers(conn) == 0
     filled.message("c", "missed")
     assert projector(tmp_path, "capture", "on", DATABASE_URL=url).returncode == 0
     assert projector(tmp_path, "refresh", DATABASE_URL=url).returncode == 0
@@ -134,7 +137,7 @@ def test_a_login_that_may_not_look_into_the_schema_is_told_so(filled: Platform, 
     try:
         conn.execute("GRANT USAGE ON SCHEMA projector, read_model TO leads_test_monitor")
         conn.execute("GRANT SELECT ON ALL TABLES IN SCHEMA projector, read_model TO leads_test_monitor")
-        url = re.sub(r"//[^@]*@", "//leads_test_monitor:x@", filled.database.url)
+        url = filled.database.by("leads_test_monitor").url
         for command in ("status", "refresh"):
             ran = projector(tmp_path, command, DATABASE_URL=url)
             assert ran.returncode == 1
@@ -157,7 +160,7 @@ def test_capture_is_switched_off_where_a_table_has_moved_to(filled: Platform) ->
     conn = filled.conn
     conn.execute("CREATE SCHEMA archive; ALTER TABLE contacts SET SCHEMA archive")
     capture.switch_off(conn, "import")
-    assert value(conn, "SELECT count(*) FROM pg_trigger WHERE tgname LIKE 'leads\\_capture\\_%'") == 0
+    assert triggers(conn) == 0
 
 
 def test_the_search_index_is_made_where_the_extensions_schema_is_not_looked_into(filled: Platform) -> None:

@@ -1,6 +1,7 @@
 """Real PostgreSQL servers for the tests: one for the session, more for tests that stop theirs."""
 
 import os
+import re
 import shutil
 import signal
 import tempfile
@@ -38,6 +39,10 @@ class Database:
     def connect(self, **parameters: Any) -> psycopg.Connection[TupleRow]:  # noqa: ANN401  # Whatever psycopg takes.
         """A new connection to it, as the projector makes it; the caller closes it."""
         return db.connect(self.url, **{"application_name": "test", **parameters})
+
+    def by(self, role: str) -> "Database":
+        """The same database for another login, whose password is x."""
+        return Database(re.sub(r"//[^@]*@", f"//{role}:x@", self.url), self.name)
 
 
 @dataclass(frozen=True, slots=True)
