@@ -233,7 +233,7 @@ CREATE TABLE IF NOT EXISTS read_model.lead_conversations (
     phone_number_id text COLLATE "C",
     is_active boolean NOT NULL,
     created_at timestamptz NOT NULL,
-    noted_last_message_at timestamptz,
+    source_last_message_at timestamptz,
     message_count integer NOT NULL,
     first_message_at timestamptz,
     newest_message_at timestamptz,
@@ -249,10 +249,10 @@ COMMENT ON COLUMN read_model.lead_conversations.platform IS 'Platform of the age
 COMMENT ON COLUMN read_model.lead_conversations.phone_number_id IS 'The agent''s channel.';
 COMMENT ON COLUMN read_model.lead_conversations.is_active IS 'As stored; null counts as false.';
 COMMENT ON COLUMN read_model.lead_conversations.created_at IS 'Start of the conversation; null counts as 1970-01-01.';
-COMMENT ON COLUMN read_model.lead_conversations.noted_last_message_at IS 'The platform''s own note of the last message, printed only while there is no message.';
+COMMENT ON COLUMN read_model.lead_conversations.source_last_message_at IS 'The platform''s own note of the last message, printed only while there is no message.';
 COMMENT ON COLUMN read_model.lead_conversations.message_count IS 'Rows of lead_messages.';
 COMMENT ON COLUMN read_model.lead_conversations.first_message_at IS 'Time of its earliest message; null without messages.';
-COMMENT ON COLUMN read_model.lead_conversations.newest_message_at IS 'Time of its newest message; null without messages. Printed as last_message_at: coalesce(newest_message_at, noted_last_message_at).';
+COMMENT ON COLUMN read_model.lead_conversations.newest_message_at IS 'Time of its newest message; null without messages. Printed as last_message_at: coalesce(newest_message_at, source_last_message_at).';
 
 CREATE TABLE IF NOT EXISTS read_model.lead_messages (
     user_id text COLLATE "C" NOT NULL,
@@ -279,7 +279,7 @@ COMMENT ON COLUMN read_model.lead_messages.sender IS 'As stored: user or agent.'
 COMMENT ON COLUMN read_model.lead_messages.status IS 'pending, failed, or sent for every other status of the source.';
 COMMENT ON COLUMN read_model.lead_messages.text IS 'As stored.';
 
-CREATE TABLE IF NOT EXISTS read_model.lead_stats (
+CREATE TABLE IF NOT EXISTS read_model.lead_counts (
     user_id text COLLATE "C" NOT NULL,
     lead_status text COLLATE "C",
     total_score integer,
@@ -290,21 +290,21 @@ CREATE TABLE IF NOT EXISTS read_model.lead_stats (
     has_email boolean NOT NULL,
     leads integer NOT NULL
 ) WITH (fillfactor = 70);
-CREATE UNIQUE INDEX IF NOT EXISTS lead_stats_key ON read_model.lead_stats (
+CREATE UNIQUE INDEX IF NOT EXISTS lead_counts_key ON read_model.lead_counts (
     user_id, lead_status, total_score, on_whatsapp, on_instagram, on_webchat, has_extraction, has_email
 ) NULLS NOT DISTINCT;
-COMMENT ON TABLE read_model.lead_stats IS 'One row a tenant and combination of facets: how many leads have it. Totals without a time bound are sums over these, where lead_span_stats does not know them.';
-COMMENT ON COLUMN read_model.lead_stats.user_id IS 'The tenant.';
-COMMENT ON COLUMN read_model.lead_stats.lead_status IS 'As in leads.';
-COMMENT ON COLUMN read_model.lead_stats.total_score IS 'As in leads.';
-COMMENT ON COLUMN read_model.lead_stats.on_whatsapp IS 'As in leads.';
-COMMENT ON COLUMN read_model.lead_stats.on_instagram IS 'As in leads.';
-COMMENT ON COLUMN read_model.lead_stats.on_webchat IS 'As in leads.';
-COMMENT ON COLUMN read_model.lead_stats.has_extraction IS 'As in leads.';
-COMMENT ON COLUMN read_model.lead_stats.has_email IS 'As in leads.';
-COMMENT ON COLUMN read_model.lead_stats.leads IS 'Number of leads; a row that reached 0 is deleted.';
+COMMENT ON TABLE read_model.lead_counts IS 'One row a tenant and combination of facets: how many leads have it. Totals without a time bound are sums over these, where lead_totals does not know them.';
+COMMENT ON COLUMN read_model.lead_counts.user_id IS 'The tenant.';
+COMMENT ON COLUMN read_model.lead_counts.lead_status IS 'As in leads.';
+COMMENT ON COLUMN read_model.lead_counts.total_score IS 'As in leads.';
+COMMENT ON COLUMN read_model.lead_counts.on_whatsapp IS 'As in leads.';
+COMMENT ON COLUMN read_model.lead_counts.on_instagram IS 'As in leads.';
+COMMENT ON COLUMN read_model.lead_counts.on_webchat IS 'As in leads.';
+COMMENT ON COLUMN read_model.lead_counts.has_extraction IS 'As in leads.';
+COMMENT ON COLUMN read_model.lead_counts.has_email IS 'As in leads.';
+COMMENT ON COLUMN read_model.lead_counts.leads IS 'Number of leads; a row that reached 0 is deleted.';
 
-CREATE TABLE IF NOT EXISTS read_model.lead_day_stats (
+CREATE TABLE IF NOT EXISTS read_model.lead_daily_counts (
     user_id text COLLATE "C" NOT NULL,
     day date NOT NULL,
     lead_status text COLLATE "C",
@@ -316,35 +316,35 @@ CREATE TABLE IF NOT EXISTS read_model.lead_day_stats (
     has_email boolean NOT NULL,
     leads integer NOT NULL
 ) WITH (fillfactor = 70);
-CREATE UNIQUE INDEX IF NOT EXISTS lead_day_stats_key ON read_model.lead_day_stats (
+CREATE UNIQUE INDEX IF NOT EXISTS lead_daily_counts_key ON read_model.lead_daily_counts (
     user_id, day, lead_status, total_score, on_whatsapp, on_instagram, on_webchat, has_extraction, has_email
 ) NULLS NOT DISTINCT;
-COMMENT ON TABLE read_model.lead_day_stats IS 'lead_stats by the UTC day of last_message_at. The same totals within a window of time are sums of whole days plus the leads of its two edge days.';
-COMMENT ON COLUMN read_model.lead_day_stats.user_id IS 'The tenant.';
-COMMENT ON COLUMN read_model.lead_day_stats.day IS 'UTC day of last_message_at; leads without one stand in no row.';
-COMMENT ON COLUMN read_model.lead_day_stats.lead_status IS 'As in leads.';
-COMMENT ON COLUMN read_model.lead_day_stats.total_score IS 'As in leads.';
-COMMENT ON COLUMN read_model.lead_day_stats.on_whatsapp IS 'As in leads.';
-COMMENT ON COLUMN read_model.lead_day_stats.on_instagram IS 'As in leads.';
-COMMENT ON COLUMN read_model.lead_day_stats.on_webchat IS 'As in leads.';
-COMMENT ON COLUMN read_model.lead_day_stats.has_extraction IS 'As in leads.';
-COMMENT ON COLUMN read_model.lead_day_stats.has_email IS 'As in leads.';
-COMMENT ON COLUMN read_model.lead_day_stats.leads IS 'Number of leads; a row that reached 0 is deleted.';
+COMMENT ON TABLE read_model.lead_daily_counts IS 'lead_counts by the UTC day of last_message_at. The same totals within a window of time are sums of whole days plus the leads of its two edge days.';
+COMMENT ON COLUMN read_model.lead_daily_counts.user_id IS 'The tenant.';
+COMMENT ON COLUMN read_model.lead_daily_counts.day IS 'UTC day of last_message_at; leads without one stand in no row.';
+COMMENT ON COLUMN read_model.lead_daily_counts.lead_status IS 'As in leads.';
+COMMENT ON COLUMN read_model.lead_daily_counts.total_score IS 'As in leads.';
+COMMENT ON COLUMN read_model.lead_daily_counts.on_whatsapp IS 'As in leads.';
+COMMENT ON COLUMN read_model.lead_daily_counts.on_instagram IS 'As in leads.';
+COMMENT ON COLUMN read_model.lead_daily_counts.on_webchat IS 'As in leads.';
+COMMENT ON COLUMN read_model.lead_daily_counts.has_extraction IS 'As in leads.';
+COMMENT ON COLUMN read_model.lead_daily_counts.has_email IS 'As in leads.';
+COMMENT ON COLUMN read_model.lead_daily_counts.leads IS 'Number of leads; a row that reached 0 is deleted.';
 
 -- Under a publication of all tables, rows without a primary key could otherwise not be changed.
 DO $$
 BEGIN
-    IF (SELECT c.relreplident <> 'f' FROM pg_class AS c WHERE c.oid = 'read_model.lead_stats'::regclass) THEN
-        ALTER TABLE read_model.lead_stats REPLICA IDENTITY FULL;
-        ALTER TABLE read_model.lead_day_stats REPLICA IDENTITY FULL;
+    IF (SELECT c.relreplident <> 'f' FROM pg_class AS c WHERE c.oid = 'read_model.lead_counts'::regclass) THEN
+        ALTER TABLE read_model.lead_counts REPLICA IDENTITY FULL;
+        ALTER TABLE read_model.lead_daily_counts REPLICA IDENTITY FULL;
     END IF;
 END
 $$;
 
-CREATE TABLE IF NOT EXISTS read_model.lead_span_stats (
+CREATE TABLE IF NOT EXISTS read_model.lead_totals (
     user_id text COLLATE "C" NOT NULL,
-    span text COLLATE "C" NOT NULL CHECK (span IN ('all', 'day', 'hour')),
-    begins timestamptz NOT NULL,
+    granularity text COLLATE "C" NOT NULL CHECK (granularity IN ('all', 'day', 'hour')),
+    bucket_start timestamptz NOT NULL,
     leads integer NOT NULL,
     with_extraction integer NOT NULL,
     with_email integer NOT NULL,
@@ -355,21 +355,21 @@ CREATE TABLE IF NOT EXISTS read_model.lead_span_stats (
     on_instagram integer NOT NULL,
     on_webchat integer NOT NULL,
     -- The numbers stand in no index, so that to move them is to write one row and nothing else.
-    CONSTRAINT lead_span_stats_pkey PRIMARY KEY (user_id, span, begins)
+    CONSTRAINT lead_totals_pkey PRIMARY KEY (user_id, granularity, bucket_start)
 ) WITH (fillfactor = 70);
-COMMENT ON TABLE read_model.lead_span_stats IS 'One row a tenant and span of time: the numbers of the statistics, and the totals of lists with one filter. Windows that move with the clock are sums of whole days, whole hours and the leads of an edge; deep pages count by hours.';
-COMMENT ON COLUMN read_model.lead_span_stats.user_id IS 'The tenant.';
-COMMENT ON COLUMN read_model.lead_span_stats.span IS 'all: every lead of the tenant; day, hour: those whose last_message_at lies in this day or hour, UTC.';
-COMMENT ON COLUMN read_model.lead_span_stats.begins IS 'Start of the day or hour; -infinity for all.';
-COMMENT ON COLUMN read_model.lead_span_stats.leads IS 'Number of leads; a row that reached 0 is deleted.';
-COMMENT ON COLUMN read_model.lead_span_stats.with_extraction IS 'How many of them have has_extraction.';
-COMMENT ON COLUMN read_model.lead_span_stats.with_email IS 'How many of them have has_email.';
-COMMENT ON COLUMN read_model.lead_span_stats.hot IS 'How many of them are Hot.';
-COMMENT ON COLUMN read_model.lead_span_stats.warm IS 'How many of them are Warm.';
-COMMENT ON COLUMN read_model.lead_span_stats.cold IS 'How many of them are Cold.';
-COMMENT ON COLUMN read_model.lead_span_stats.on_whatsapp IS 'How many of them are on whatsapp.';
-COMMENT ON COLUMN read_model.lead_span_stats.on_instagram IS 'How many of them are on instagram.';
-COMMENT ON COLUMN read_model.lead_span_stats.on_webchat IS 'How many of them are on webchat.';
+COMMENT ON TABLE read_model.lead_totals IS 'One row a tenant and granularity of time: the numbers of the statistics, and the totals of lists with one filter. Windows that move with the clock are sums of whole days, whole hours and the leads of an edge; deep pages count by hours.';
+COMMENT ON COLUMN read_model.lead_totals.user_id IS 'The tenant.';
+COMMENT ON COLUMN read_model.lead_totals.granularity IS 'all: every lead of the tenant; day, hour: those whose last_message_at lies in this day or hour, UTC.';
+COMMENT ON COLUMN read_model.lead_totals.bucket_start IS 'Start of the day or hour; -infinity for all.';
+COMMENT ON COLUMN read_model.lead_totals.leads IS 'Number of leads; a row that reached 0 is deleted.';
+COMMENT ON COLUMN read_model.lead_totals.with_extraction IS 'How many of them have has_extraction.';
+COMMENT ON COLUMN read_model.lead_totals.with_email IS 'How many of them have has_email.';
+COMMENT ON COLUMN read_model.lead_totals.hot IS 'How many of them are Hot.';
+COMMENT ON COLUMN read_model.lead_totals.warm IS 'How many of them are Warm.';
+COMMENT ON COLUMN read_model.lead_totals.cold IS 'How many of them are Cold.';
+COMMENT ON COLUMN read_model.lead_totals.on_whatsapp IS 'How many of them are on whatsapp.';
+COMMENT ON COLUMN read_model.lead_totals.on_instagram IS 'How many of them are on instagram.';
+COMMENT ON COLUMN read_model.lead_totals.on_webchat IS 'How many of them are on webchat.';
 
 CREATE TABLE IF NOT EXISTS read_model.freshness (
     only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),

@@ -37,10 +37,10 @@ leads = tables.leads.alias("l")
 lead_profiles = tables.lead_profiles.alias("p")
 lead_conversations = tables.lead_conversations.alias("c")
 lead_messages = tables.lead_messages.alias("m")
-lead_stats = tables.lead_stats.alias("s")
-lead_day_stats = tables.lead_day_stats.alias("d")
-lead_span_stats = tables.lead_span_stats.alias("n")
-all_leads = tables.lead_span_stats.alias("a")
+lead_counts = tables.lead_counts.alias("s")
+lead_daily_counts = tables.lead_daily_counts.alias("d")
+lead_totals = tables.lead_totals.alias("n")
+all_leads = tables.lead_totals.alias("a")
 freshness = tables.freshness.alias("f")
 tenants = tables.tenants.alias("t")
 
@@ -117,13 +117,13 @@ def sum_of(column: ColumnElement[Any], condition: Condition | None = None) -> Co
 
 
 def in_span(counted: FromClause, span: str) -> Condition:
-    """The rows of lead_span_stats of the tenant that count by hour, by day, or all of its leads."""
-    return and_(counted.c.user_id == USER, counted.c.span == literal_column(f"'{span}'", Text))
+    """The rows of lead_totals of the tenant that count by hour, by day, or all of its leads."""
+    return and_(counted.c.user_id == USER, counted.c.granularity == literal_column(f"'{span}'", Text))
 
 
 def is_of_all_leads() -> Condition:
     """The one row of `all_leads` that the tenant has; none where it has no lead."""
-    return and_(in_span(all_leads, "all"), all_leads.c.begins == literal_column("'-infinity'"))
+    return and_(in_span(all_leads, "all"), all_leads.c.bucket_start == literal_column("'-infinity'"))
 
 
 def as_of() -> ScalarSelect[Any]:

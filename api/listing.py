@@ -61,10 +61,10 @@ from api.expressions import (
     header,
     in_span,
     is_of_all_leads,
-    lead_day_stats,
+    lead_daily_counts,
     lead_profiles,
-    lead_span_stats,
-    lead_stats,
+    lead_totals,
+    lead_counts,
     leads,
     looked_up,
     moment,
@@ -117,7 +117,7 @@ SORTS = {
     "name": Sort(lead_profiles, "name_key", nullable=True),
 }
 
-# The filters that lead_stats counts by, on any table with their columns; platforms are of the shape itself.
+# The filters that lead_counts counts by, on any table with their columns; platforms are of the shape itself.
 _FACETS: dict[str, Callable[[Any], Condition]] = {
     "lead_status": lambda columns: columns.lead_status == any_(bindparam("lead_status", type_=ARRAY(Text))),
     "has_extraction": lambda columns: columns.has_extraction == bindparam("has_extraction"),
@@ -125,7 +125,7 @@ _FACETS: dict[str, Callable[[Any], Condition]] = {
     "min_total_score": lambda columns: columns.total_score >= bindparam("min_total_score", type_=Integer),
     "max_total_score": lambda columns: columns.total_score <= bindparam("max_total_score", type_=Integer),
 }
-# Those of them whose leads lead_span_stats counts, one filter at a time.
+# Those of them whose leads lead_totals counts, one filter at a time.
 _KNOWN_TO_SPANS = {"lead_status", "has_extraction", "has_email"}
 
 
@@ -467,7 +467,7 @@ def _counts(shape: Shape) -> CTE:
         total = matching = sum_of(_of_span(shape, all_leads))
     elif not shape.bounded:
         # As a filter of the sum: to search the index for what stands at its end is dearer than to read these few rows.
-        combinations = lead_stats.c
+        combinations = lead_counts.c
         sum_over_them = sum_of(combinations.leads, and_(*_facets(shape, combinations)))
         found = select(sum_over_them.label("total")).where(combinations.user_id == USER).cte("found")
         total = matching = select(found.c.total).scalar_subquery()
@@ -521,28 +521,28 @@ def _slices(shape: Shape) -> CTE:
 
 def _by_day(shape: Shape) -> Select[Any]:
     """The days in which leads of the facets were last active: all of them, or those within the bounds."""
-    day = lead_day_stats.c.day
+    day = lead_daily_counts.c.day
     next_day = day + literal_column("1", Integer)
     in_window = [between(day, moment("first_day"), moment("end_day"))] if shape.bounded else []
     return (
         select(
             func.timezone(UTC_NAME, cast(day, DateTime)).label("begins"),
             func.timezone(UTC_NAME, cast(next_day, DateTime)).label("ends"),
-            func.sum(lead_day_stats.c.leads).label("matches"),
+            func.sum(lead_daily_counts.c.leads).label("matches"),
         )
-        .where(lead_day_stats.c.user_id == USER, *_facets(shape, lead_day_stats.c), *in_window)
+        .where(lead_daily_counts.c.user_id == USER, *_facets(shape, lead_daily_counts.c), *in_window)
         .group_by(day)
     )
 
 
 def _by_span(shape: Shape, span: str, *stretch: str) -> Select[Any]:
     """The days or hours in which leads were last active: all of them, or those from one moment to before another."""
-    begins = lead_span_stats.c.begins
+    begins = lead_totals.c.bucket_start
     ends = begins + literal_column(f"'1 {span}'", Interval)
     in_stretch = [between(begins, *map(moment, stretch))] if stretch else []
-    matches = _of_span(shape, lead_span_stats).label("matches")
+    matches = _of_span(shape, lead_totals).label("matches")
     return select(begins.label("begins"), ends.label("ends"), matches).where(
-        in_span(lead_span_stats, span), *in_stretch
+        in_span(lead_totals, span), *in_stretch
     )
 
 

@@ -44,7 +44,7 @@ from api.expressions import (
     lead_conversations,
     lead_messages,
     lead_profiles,
-    lead_span_stats,
+    lead_totals,
     leads,
     members,
     moment,
@@ -129,7 +129,7 @@ def _single_statement() -> Select[Any]:
 @lru_cache(maxsize=1)
 def _statistics_statement() -> Select[Any]:
     """The row of all leads; of each window its whole days, the hours of its first day, the leads of its first hour."""
-    counted, spans = all_leads.c, lead_span_stats.c
+    counted, spans = all_leads.c, lead_totals.c
     numbers = {
         "total_leads": counted.leads,
         "leads_with_extraction": counted.with_extraction,
@@ -146,12 +146,12 @@ def _statistics_statement() -> Select[Any]:
         select(
             *(
                 sum_of(
-                    spans.leads, None if days == longest else spans.begins >= moment(f"first_day_{days}")
+                    spans.leads, None if days == longest else spans.bucket_start >= moment(f"first_day_{days}")
                 ).label(f"days_{days}")
                 for days in STATISTICS_DAYS
             )
         )
-        .where(in_span(lead_span_stats, "day"), spans.begins >= moment(f"first_day_{longest}"))
+        .where(in_span(lead_totals, "day"), spans.bucket_start >= moment(f"first_day_{longest}"))
         .subquery("by_day")
     )
     windows = (
@@ -164,9 +164,9 @@ def _statistics_statement() -> Select[Any]:
 
 def _first_hours(days: int) -> ScalarSelect[int]:
     """The leads of the whole hours that a window has before its first whole day."""
-    spans = lead_span_stats.c
-    in_hours = between(spans.begins, moment(f"first_hour_{days}"), moment(f"first_day_{days}"))
-    return select(sum_of(spans.leads)).where(in_span(lead_span_stats, "hour"), in_hours).scalar_subquery()
+    spans = lead_totals.c
+    in_hours = between(spans.bucket_start, moment(f"first_hour_{days}"), moment(f"first_day_{days}"))
+    return select(sum_of(spans.leads)).where(in_span(lead_totals, "hour"), in_hours).scalar_subquery()
 
 
 def _first_leads(days: int) -> ScalarSelect[int]:

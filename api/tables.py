@@ -83,7 +83,7 @@ lead_conversations = Table(
     Column("phone_number_id", Text),
     Column("is_active", Boolean, nullable=False),
     Column("created_at", _MOMENT, nullable=False),
-    Column("noted_last_message_at", _MOMENT),
+    Column("source_last_message_at", _MOMENT),
     Column("message_count", Integer, nullable=False),
     Column("first_message_at", _MOMENT),
     Column("newest_message_at", _MOMENT),
@@ -105,7 +105,7 @@ lead_messages = Table(
 
 
 def _facets() -> list[Column[object]]:
-    """The columns that lead_stats and lead_day_stats count by."""
+    """The columns that lead_counts and lead_daily_counts count by."""
     return [
         Column("lead_status", Text),
         Column("total_score", Integer),
@@ -117,16 +117,16 @@ def _facets() -> list[Column[object]]:
     ]
 
 
-lead_stats = Table(
-    "lead_stats",
+lead_counts = Table(
+    "lead_counts",
     metadata,
     Column("user_id", Text, nullable=False),
     *_facets(),
     Column("leads", Integer, nullable=False),
 )
 
-lead_day_stats = Table(
-    "lead_day_stats",
+lead_daily_counts = Table(
+    "lead_daily_counts",
     metadata,
     Column("user_id", Text, nullable=False),
     Column("day", Date, nullable=False),
@@ -134,12 +134,12 @@ lead_day_stats = Table(
     Column("leads", Integer, nullable=False),
 )
 
-lead_span_stats = Table(
-    "lead_span_stats",
+lead_totals = Table(
+    "lead_totals",
     metadata,
     Column("user_id", Text, primary_key=True),
-    Column("span", Text, primary_key=True),
-    Column("begins", _MOMENT, primary_key=True),
+    Column("granularity", Text, primary_key=True),
+    Column("bucket_start", _MOMENT, primary_key=True),
     Column("leads", Integer, nullable=False),
     Column("with_extraction", Integer, nullable=False),
     Column("with_email", Integer, nullable=False),

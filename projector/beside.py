@@ -37,9 +37,9 @@ READ_TABLES = (
     "lead_profiles",
     "lead_conversations",
     "lead_messages",
-    "lead_stats",
-    "lead_day_stats",
-    "lead_span_stats",
+    "lead_counts",
+    "lead_daily_counts",
+    "lead_totals",
 )
 KEY_TABLES = ("conversation_keys", "contact_keys", "send_keys")
 

@@ -111,7 +111,7 @@ def _replace_hour_stats(conn: Connection) -> None:
     conn.execute(statement("migrate", "empty_span_stats"))
     # As a rebuild counts them beside, but in their place.
     conn.execute(statement("build", "build_span_stats").replace(beside.NEXT, "read_model"))
-    table = {"tables": ["read_model.lead_hour_stats"], "schema": "read_model", "name": "lead_span_stats"}
+    table = {"tables": ["read_model.lead_hour_stats"], "schema": "read_model", "name": "lead_totals"}
     for (grant,) in conn.execute(statement("beside", "find_grants"), table).fetchall():
         conn.execute(grant, prepare=False)
     conn.execute(statement("migrate", "drop_hour_stats"))

@@ -1,7 +1,7 @@
 -- Every conversation of a lead, with what its messages add up to.
 INSERT INTO read_model_next.lead_conversations (
     user_id, customer_phone, conversation_id, agent_id, agent_name, platform, phone_number_id, is_active, created_at,
-    noted_last_message_at, message_count, first_message_at, newest_message_at
+    source_last_message_at, message_count, first_message_at, newest_message_at
 )
 SELECT
     k.user_id,

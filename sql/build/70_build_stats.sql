@@ -1,7 +1,7 @@
 -- What the leads add up to, by combination of facets.
 --
 -- In the order of the key: what is summed together then stands on few pages.
-INSERT INTO read_model_next.lead_stats (
+INSERT INTO read_model_next.lead_counts (
     user_id, lead_status, total_score, on_whatsapp, on_instagram, on_webchat, has_extraction, has_email, leads
 )
 SELECT

@@ -1,13 +1,13 @@
 -- What the leads add up to, of a tenant, by day, and by hour.
 --
 -- In the order of the key: what is summed together then stands on few pages.
-INSERT INTO read_model_next.lead_span_stats (
-    user_id, span, begins, leads, with_extraction, with_email, hot, warm, cold, on_whatsapp, on_instagram, on_webchat
+INSERT INTO read_model_next.lead_totals (
+    user_id, granularity, bucket_start, leads, with_extraction, with_email, hot, warm, cold, on_whatsapp, on_instagram, on_webchat
 )
 SELECT
     l.user_id,
-    at.span,
-    at.begins,
+    at.granularity,
+    at.bucket_start,
     count(*),
     count(*) FILTER (WHERE l.has_extraction),
     count(*) FILTER (WHERE l.has_email),
@@ -23,7 +23,7 @@ CROSS JOIN LATERAL (
     ('all', '-infinity'),
     ('day', date_trunc('day', l.last_message_at, 'UTC')),
     ('hour', date_trunc('hour', l.last_message_at, 'UTC'))
-) AS at (span, begins)
-WHERE at.begins IS NOT NULL
-GROUP BY l.user_id, at.span, at.begins
-ORDER BY l.user_id, at.span, at.begins;
+) AS at (granularity, bucket_start)
+WHERE at.bucket_start IS NOT NULL
+GROUP BY l.user_id, at.granularity, at.bucket_start
+ORDER BY l.user_id, at.granularity, at.bucket_start;

@@ -29,7 +29,7 @@ LEFT JOIN (
         lc.customer_phone,
         count(*) AS conversation_count,
         sum(lc.message_count) AS total_messages,
-        max(coalesce(lc.newest_message_at, lc.noted_last_message_at)) AS last_message_at,
+        max(coalesce(lc.newest_message_at, lc.source_last_message_at)) AS last_message_at,
         min(least(lc.created_at, lc.first_message_at)) AS first_contact_at,
         coalesce(bool_or(lc.platform = 'whatsapp'), false) AS on_whatsapp,
         coalesce(bool_or(lc.platform = 'instagram'), false) AS on_instagram,
@@ -37,7 +37,7 @@ LEFT JOIN (
         string_agg(
             row_to_json(summary.*)::text,
             ','
-            ORDER BY coalesce(lc.newest_message_at, lc.noted_last_message_at) DESC NULLS LAST, lc.conversation_id
+            ORDER BY coalesce(lc.newest_message_at, lc.source_last_message_at) DESC NULLS LAST, lc.conversation_id
         ) AS summaries
     FROM {conversations} AS lc
     CROSS JOIN LATERAL (
@@ -50,7 +50,7 @@ LEFT JOIN (
             lc.message_count,
             lc.is_active,
             projector.printed_time(lc.created_at) AS created_at,
-            projector.printed_time(coalesce(lc.newest_message_at, lc.noted_last_message_at)) AS last_message_at
+            projector.printed_time(coalesce(lc.newest_message_at, lc.source_last_message_at)) AS last_message_at
     ) AS summary
     GROUP BY lc.user_id, lc.customer_phone
 ) AS c ON c.user_id = p.user_id AND c.customer_phone = p.customer_phone

@@ -6,7 +6,7 @@
 -- (Looked up by ORDER BY and LIMIT: for min() and max() the planner, who takes every lead for short, reads all of it.)
 INSERT INTO stage_lead_conversations (
     user_id, customer_phone, conversation_id, agent_id, agent_name, platform, phone_number_id, is_active, created_at,
-    noted_last_message_at, message_count, first_message_at, newest_message_at
+    source_last_message_at, message_count, first_message_at, newest_message_at
 )
 WITH moves AS MATERIALIZED (
     SELECT
@@ -63,7 +63,7 @@ target AS (
         n.phone_number_id,
         n.is_active,
         n.created_at,
-        n.noted_last_message_at,
+        n.source_last_message_at,
         n.resync,
         o.message_count,
         o.first_message_at,
@@ -82,7 +82,7 @@ target AS (
         o.phone_number_id,
         o.is_active,
         o.created_at,
-        o.noted_last_message_at,
+        o.source_last_message_at,
         false AS resync,
         o.message_count,
         o.first_message_at,
@@ -103,7 +103,7 @@ SELECT
     t.phone_number_id,
     t.is_active,
     t.created_at,
-    t.noted_last_message_at,
+    t.source_last_message_at,
     CASE
         WHEN t.resync THEN coalesce(c.message_count, 0)
         WHEN t.message_count IS NULL THEN (

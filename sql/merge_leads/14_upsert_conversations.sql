@@ -1,7 +1,7 @@
 -- Write the conversations that differ, and only those.
 INSERT INTO read_model.lead_conversations (
     user_id, customer_phone, conversation_id, agent_id, agent_name, platform, phone_number_id, is_active, created_at,
-    noted_last_message_at, message_count, first_message_at, newest_message_at
+    source_last_message_at, message_count, first_message_at, newest_message_at
 )
 SELECT n.*
 FROM stage_lead_conversations AS n
@@ -15,7 +15,7 @@ ON CONFLICT (user_id, customer_phone, conversation_id) DO UPDATE SET
     phone_number_id = excluded.phone_number_id,
     is_active = excluded.is_active,
     created_at = excluded.created_at,
-    noted_last_message_at = excluded.noted_last_message_at,
+    source_last_message_at = excluded.source_last_message_at,
     message_count = excluded.message_count,
     first_message_at = excluded.first_message_at,
     newest_message_at = excluded.newest_message_at;

@@ -1,5 +1,5 @@
 -- Move the statistics by the differences, in the transaction that moved the leads.
-INSERT INTO read_model.lead_stats AS s (
+INSERT INTO read_model.lead_counts AS s (
     user_id, lead_status, total_score, on_whatsapp, on_instagram, on_webchat, has_extraction, has_email, leads
 )
 SELECT

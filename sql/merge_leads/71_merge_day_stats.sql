@@ -1,5 +1,5 @@
 -- Move the statistics by day likewise.
-INSERT INTO read_model.lead_day_stats AS s (
+INSERT INTO read_model.lead_daily_counts AS s (
     user_id, day, lead_status, total_score, on_whatsapp, on_instagram, on_webchat, has_extraction, has_email, leads
 )
 SELECT

@@ -2,15 +2,15 @@
 --
 -- A row is written where any of its numbers moves: a lead that turns from Hot to Warm moves no count of leads. A
 -- message of a lead whose facets stay moves days and hours, and leaves the row of all leads alone.
-INSERT INTO read_model.lead_span_stats AS s (
-    user_id, span, begins, leads, with_extraction, with_email, hot, warm, cold, on_whatsapp, on_instagram, on_webchat
+INSERT INTO read_model.lead_totals AS s (
+    user_id, granularity, bucket_start, leads, with_extraction, with_email, hot, warm, cold, on_whatsapp, on_instagram, on_webchat
 )
 SELECT m.*
 FROM (
     SELECT
         d.user_id,
-        at.span,
-        at.begins,
+        at.granularity,
+        at.bucket_start,
         sum(d.leads) AS leads,
         sum(d.leads * d.has_extraction::integer) AS with_extraction,
         sum(d.leads * d.has_email::integer) AS with_email,
@@ -26,13 +26,13 @@ FROM (
         ('all', '-infinity'),
         ('day', date_trunc('day', d.hour, 'UTC')),
         ('hour', d.hour)
-    ) AS at (span, begins)
-    WHERE at.begins IS NOT NULL
-    GROUP BY d.user_id, at.span, at.begins
+    ) AS at (granularity, bucket_start)
+    WHERE at.bucket_start IS NOT NULL
+    GROUP BY d.user_id, at.granularity, at.bucket_start
 ) AS m
 WHERE (m.leads, m.with_extraction, m.with_email, m.hot, m.warm, m.cold, m.on_whatsapp, m.on_instagram, m.on_webchat)
     <> (0, 0, 0, 0, 0, 0, 0, 0, 0)
-ON CONFLICT (user_id, span, begins) DO UPDATE SET
+ON CONFLICT (user_id, granularity, bucket_start) DO UPDATE SET
     leads = s.leads + excluded.leads,
     with_extraction = s.with_extraction + excluded.with_extraction,
     with_email = s.with_email + excluded.with_email,

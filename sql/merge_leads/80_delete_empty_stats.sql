@@ -1,5 +1,5 @@
 -- Delete the combinations that no lead has any more.
-DELETE FROM read_model.lead_stats
+DELETE FROM read_model.lead_counts
 WHERE ctid = any(ARRAY(
     SELECT r.row_id
     FROM (
@@ -10,7 +10,7 @@ WHERE ctid = any(ARRAY(
     ) AS d
     CROSS JOIN LATERAL (
         SELECT s.ctid AS row_id
-        FROM read_model.lead_stats AS s
+        FROM read_model.lead_counts AS s
         WHERE s.user_id = d.user_id AND s.leads = 0
         OFFSET 0
     ) AS r

@@ -1,5 +1,5 @@
 -- Delete the combinations of a day that no lead has any more.
-DELETE FROM read_model.lead_day_stats
+DELETE FROM read_model.lead_daily_counts
 WHERE ctid = any(ARRAY(
     SELECT r.row_id
     FROM (
@@ -11,7 +11,7 @@ WHERE ctid = any(ARRAY(
     ) AS d
     CROSS JOIN LATERAL (
         SELECT s.ctid AS row_id
-        FROM read_model.lead_day_stats AS s
+        FROM read_model.lead_daily_counts AS s
         WHERE s.user_id = d.user_id AND s.day = d.day AND s.leads = 0
         OFFSET 0
     ) AS r

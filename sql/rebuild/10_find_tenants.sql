@@ -23,5 +23,5 @@ SELECT t.user_id
 FROM read_model.tenants AS t
 UNION
 SELECT s.user_id
-FROM read_model.lead_stats AS s
+FROM read_model.lead_counts AS s
 ORDER BY user_id;

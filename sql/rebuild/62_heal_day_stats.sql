@@ -1,7 +1,7 @@
--- Make the rows of lead_day_stats of a tenant what its leads add up to, writing only those that differ.
+-- Make the rows of lead_daily_counts of a tenant what its leads add up to, writing only those that differ.
 --
 -- Parameter: user_id. The tenant is locked. A row that comes to 0 is deleted by the next step.
-INSERT INTO read_model.lead_day_stats AS s (
+INSERT INTO read_model.lead_daily_counts AS s (
     user_id, day, lead_status, total_score, on_whatsapp, on_instagram, on_webchat, has_extraction, has_email, leads
 )
 SELECT
@@ -39,7 +39,7 @@ FROM (
         o.has_extraction,
         o.has_email,
         -o.leads AS leads
-    FROM read_model.lead_day_stats AS o
+    FROM read_model.lead_daily_counts AS o
     WHERE o.user_id = %(user_id)s
 ) AS side
 GROUP BY

@@ -1,13 +1,13 @@
--- Make the rows of lead_span_stats of a tenant what its leads add up to, writing only those that differ.
+-- Make the rows of lead_totals of a tenant what its leads add up to, writing only those that differ.
 --
 -- Parameter: user_id. The tenant is locked. A row that comes to 0 is deleted by the next step.
-INSERT INTO read_model.lead_span_stats AS s (
-    user_id, span, begins, leads, with_extraction, with_email, hot, warm, cold, on_whatsapp, on_instagram, on_webchat
+INSERT INTO read_model.lead_totals AS s (
+    user_id, granularity, bucket_start, leads, with_extraction, with_email, hot, warm, cold, on_whatsapp, on_instagram, on_webchat
 )
 SELECT
     %(user_id)s,
-    side.span,
-    side.begins,
+    side.granularity,
+    side.bucket_start,
     sum(side.leads),
     sum(side.with_extraction),
     sum(side.with_email),
@@ -19,8 +19,8 @@ SELECT
     sum(side.on_webchat)
 FROM (
     SELECT
-        at.span,
-        at.begins,
+        at.granularity,
+        at.bucket_start,
         count(*) AS leads,
         count(*) FILTER (WHERE l.has_extraction) AS with_extraction,
         count(*) FILTER (WHERE l.has_email) AS with_email,
@@ -36,13 +36,13 @@ FROM (
         ('all', '-infinity'),
         ('day', date_trunc('day', l.last_message_at, 'UTC')),
         ('hour', date_trunc('hour', l.last_message_at, 'UTC'))
-    ) AS at (span, begins)
-    WHERE l.user_id = %(user_id)s AND at.begins IS NOT NULL
-    GROUP BY at.span, at.begins
+    ) AS at (granularity, bucket_start)
+    WHERE l.user_id = %(user_id)s AND at.bucket_start IS NOT NULL
+    GROUP BY at.granularity, at.bucket_start
     UNION ALL
     SELECT
-        o.span,
-        o.begins,
+        o.granularity,
+        o.bucket_start,
         -o.leads AS leads,
         -o.with_extraction AS with_extraction,
         -o.with_email AS with_email,
@@ -52,10 +52,10 @@ FROM (
         -o.on_whatsapp AS on_whatsapp,
         -o.on_instagram AS on_instagram,
         -o.on_webchat AS on_webchat
-    FROM read_model.lead_span_stats AS o
+    FROM read_model.lead_totals AS o
     WHERE o.user_id = %(user_id)s
 ) AS side
-GROUP BY side.span, side.begins
+GROUP BY side.granularity, side.bucket_start
 HAVING (
     sum(side.leads),
     sum(side.with_extraction),
@@ -67,7 +67,7 @@ HAVING (
     sum(side.on_instagram),
     sum(side.on_webchat)
 ) <> (0, 0, 0, 0, 0, 0, 0, 0, 0)
-ON CONFLICT (user_id, span, begins) DO UPDATE SET
+ON CONFLICT (user_id, granularity, bucket_start) DO UPDATE SET
     leads = s.leads + excluded.leads,
     with_extraction = s.with_extraction + excluded.with_extraction,
     with_email = s.with_email + excluded.with_email,

@@ -4,7 +4,7 @@
 -- or moved, brings all its messages.
 INSERT INTO stage_conversations (
     user_id, customer_phone, conversation_id, agent_id, agent_name, platform, phone_number_id,
-    is_active, created_at, noted_last_message_at, resync
+    is_active, created_at, source_last_message_at, resync
 )
 SELECT
     c.user_id,
@@ -16,7 +16,7 @@ SELECT
     c.phone_number_id,
     c.is_active,
     c.created_at,
-    c.noted_last_message_at,
+    c.source_last_message_at,
     s.resync
     OR (c.user_id, c.customer_phone) IS DISTINCT FROM (s.old_user_id, s.old_customer_phone) AS resync
 FROM stale_conversations AS s
@@ -30,7 +30,7 @@ CROSS JOIN LATERAL (
         a.phone_number_id,
         coalesce(cv.is_active, false) AS is_active,
         projector.cut_time(coalesce(cv.created_at, 'epoch')::timestamptz) AS created_at,
-        projector.cut_time(cv.last_message_at::timestamptz) AS noted_last_message_at
+        projector.cut_time(cv.last_message_at::timestamptz) AS source_last_message_at
     FROM conversations AS cv
     INNER JOIN agents AS a ON a.agent_id = cv.agent_id
     LEFT JOIN phone_numbers AS p ON p.id = a.phone_number_id

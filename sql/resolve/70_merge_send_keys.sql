@@ -1,6 +1,6 @@
 -- Note which lead each stale template send belongs to now; collect its old and its new lead as stale.
 --
--- Rules as for conversations: where another refresh moved one to a tenant not locked here, the batch begins again.
+-- Rules as for conversations: where another refresh moved one to a tenant not locked here, the batch bucket_start again.
 WITH resolved AS MATERIALIZED (
     SELECT
         s.send_id,

@@ -57,7 +57,7 @@ CREATE TEMPORARY TABLE IF NOT EXISTS stage_conversations (
     phone_number_id text COLLATE "C",
     is_active boolean,
     created_at timestamptz,
-    noted_last_message_at timestamptz,
+    source_last_message_at timestamptz,
     resync boolean
 );
 
@@ -128,5 +128,5 @@ CREATE TEMPORARY TABLE IF NOT EXISTS stage_stats AS
 SELECT
     s.*,
     NULL::timestamptz AS hour
-FROM read_model.lead_stats AS s
+FROM read_model.lead_counts AS s
 WITH NO DATA;

@@ -3,7 +3,7 @@ INSERT INTO read_model.tenants AS t (user_id, version)
 SELECT
     s.user_id,
     1
-FROM read_model.lead_stats AS s
+FROM read_model.lead_counts AS s
 UNION
 SELECT
     known.user_id,

@@ -5,7 +5,7 @@
 -- Returns: changes taken; the oldest of them; whether the shards are drained, that is, whether everything that this
 -- statement could see of them was taken; whether a change stands for keys that have to be spread first; their kinds.
 -- While everything is rebuilt beside, the changes are kept for it as well. This statement looks for that after the
--- shards are owned, and the rebuild begins after it has owned each shard once: so none is missed.
+-- shards are owned, and the rebuild bucket_start after it has owned each shard once: so none is missed.
 -- ctid is safe here: rows of the queue are never updated, and nobody else deletes from an owned shard.
 WITH upcoming AS MATERIALIZED (
     SELECT

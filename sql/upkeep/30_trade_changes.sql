@@ -2,7 +2,7 @@
 --
 -- Parameters: shard, newest (change_id up to which they go), size.
 -- Why nothing is lost: what can be seen here was committed together with its source row, so that the rebuild, which
--- begins later and reads all source rows, contains it; what cannot be seen yet stays in the queue. Before the first
+-- bucket_start later and reads all source rows, contains it; what cannot be seen yet stays in the queue. Before the first
 -- deletion a gap was opened, which holds freshness still and which only a rebuild begun after the last one closes:
 -- both are done under the lock of rebuilds. ctid is safe, as in take_changes.
 DELETE FROM projector.changes

@@ -1,7 +1,7 @@
 -- The conversations of the staged leads as the definition has them, from the source rows alone.
 INSERT INTO stage_lead_conversations (
     user_id, customer_phone, conversation_id, agent_id, agent_name, platform, phone_number_id, is_active, created_at,
-    noted_last_message_at, message_count, first_message_at, newest_message_at
+    source_last_message_at, message_count, first_message_at, newest_message_at
 )
 SELECT
     c.user_id,
@@ -13,7 +13,7 @@ SELECT
     c.phone_number_id,
     c.is_active,
     c.created_at,
-    c.noted_last_message_at,
+    c.source_last_message_at,
     count(m.message_id),
     min(m.sent_at),
     max(m.sent_at)
@@ -29,4 +29,4 @@ GROUP BY
     c.phone_number_id,
     c.is_active,
     c.created_at,
-    c.noted_last_message_at;
+    c.source_last_message_at;

@@ -1,4 +1,4 @@
--- The rows of read_model.lead_day_stats of a tenant that are not what its leads add up to. Parameter: user_id.
+-- The rows of read_model.lead_daily_counts of a tenant that are not what its leads add up to. Parameter: user_id.
 --
 -- A transaction moves leads and statistics together, so that they agree in every snapshot.
 SELECT
@@ -38,7 +38,7 @@ FROM (
         o.has_email,
         0 AS expected,
         o.leads AS found
-    FROM read_model.lead_day_stats AS o
+    FROM read_model.lead_daily_counts AS o
     WHERE o.user_id = %(user_id)s
 ) AS side
 GROUP BY

@@ -1,16 +1,16 @@
--- The numbers of read_model.lead_span_stats of a tenant that are not what its leads add up to. Parameter: user_id.
+-- The numbers of read_model.lead_totals of a tenant that are not what its leads add up to. Parameter: user_id.
 --
 -- A start is a text, since that of the row of all leads lies before what a client can hold.
 SELECT
-    side.span,
-    side.begins::text AS begins,
+    side.granularity,
+    side.bucket_start::text AS bucket_start,
     n.number,
     sum(n.leads * side.expected)::bigint AS expected,
     sum(n.leads * side.found)::bigint AS found
 FROM (
     SELECT
-        at.span,
-        at.begins,
+        at.granularity,
+        at.bucket_start,
         1 AS expected,
         0 AS found,
         count(*) AS leads,
@@ -28,13 +28,13 @@ FROM (
         ('all', '-infinity'),
         ('day', date_trunc('day', l.last_message_at, 'UTC')),
         ('hour', date_trunc('hour', l.last_message_at, 'UTC'))
-    ) AS at (span, begins)
-    WHERE l.user_id = %(user_id)s AND at.begins IS NOT NULL
-    GROUP BY at.span, at.begins
+    ) AS at (granularity, bucket_start)
+    WHERE l.user_id = %(user_id)s AND at.bucket_start IS NOT NULL
+    GROUP BY at.granularity, at.bucket_start
     UNION ALL
     SELECT
-        o.span,
-        o.begins,
+        o.granularity,
+        o.bucket_start,
         0 AS expected,
         1 AS found,
         o.leads,
@@ -46,7 +46,7 @@ FROM (
         o.on_whatsapp,
         o.on_instagram,
         o.on_webchat
-    FROM read_model.lead_span_stats AS o
+    FROM read_model.lead_totals AS o
     WHERE o.user_id = %(user_id)s
 ) AS side
 CROSS JOIN LATERAL (
@@ -61,5 +61,5 @@ CROSS JOIN LATERAL (
     ('on_instagram', side.on_instagram),
     ('on_webchat', side.on_webchat)
 ) AS n (number, leads)
-GROUP BY side.span, side.begins, n.number
+GROUP BY side.granularity, side.bucket_start, n.number
 HAVING sum(n.leads * (side.expected - side.found)) <> 0;

@@ -37,7 +37,7 @@ _BY_PROFILE = (
     " (p.user_id, p.customer_phone)) FROM read_model.lead_profiles AS p WHERE p.user_id = %s"
 )
 LIST = _DOCUMENT + _NEWEST
-TOTAL = "SELECT sum(leads)::bigint FROM read_model.lead_stats WHERE user_id = %s"
+TOTAL = "SELECT sum(leads)::bigint FROM read_model.lead_counts WHERE user_id = %s"
 MESSAGES = (
     "SELECT m.message_id, m.conversation_id, c.agent_id, c.agent_name, c.platform, c.phone_number_id, m.sender, m.text,"
     " m.sent_at, m.status, m.sequence_no FROM read_model.lead_messages AS m"

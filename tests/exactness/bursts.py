@@ -45,7 +45,7 @@ INVARIANTS = {
         " sum(n) FROM (SELECT user_id, lead_status, total_score, on_whatsapp, on_instagram, on_webchat,"
         "  has_extraction, has_email, 1 AS n FROM read_model.leads"
         " UNION ALL SELECT user_id, lead_status, total_score, on_whatsapp, on_instagram, on_webchat,"
-        "  has_extraction, has_email, -leads FROM read_model.lead_stats) AS side"
+        "  has_extraction, has_email, -leads FROM read_model.lead_counts) AS side"
         " GROUP BY 1, 2, 3, 4, 5, 6, 7, 8 HAVING sum(n) <> 0"
     ),
     "statistics by day equal the leads": (
@@ -54,21 +54,21 @@ INVARIANTS = {
         "  total_score, on_whatsapp, on_instagram, on_webchat, has_extraction, has_email, 1 AS n"
         "  FROM read_model.leads WHERE last_message_at IS NOT NULL"
         " UNION ALL SELECT user_id, day, lead_status, total_score, on_whatsapp, on_instagram, on_webchat,"
-        "  has_extraction, has_email, -leads FROM read_model.lead_day_stats) AS side"
+        "  has_extraction, has_email, -leads FROM read_model.lead_daily_counts) AS side"
         " GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9 HAVING sum(n) <> 0"
     ),
     "statistics by span of time equal the leads": (
-        "SELECT user_id, span, begins::text, sum(n), sum(extracted), sum(email), sum(hot), sum(warm), sum(cold),"
-        " sum(whatsapp), sum(instagram), sum(webchat) FROM (SELECT user_id, span, begins, 1 AS n,"
+        "SELECT user_id, granularity, bucket_start::text, sum(n), sum(extracted), sum(email), sum(hot), sum(warm), sum(cold),"
+        " sum(whatsapp), sum(instagram), sum(webchat) FROM (SELECT user_id, granularity, bucket_start, 1 AS n,"
         "  has_extraction::integer AS extracted, has_email::integer AS email,"
         "  (lead_status IS NOT DISTINCT FROM 'Hot')::integer AS hot,"
         "  (lead_status IS NOT DISTINCT FROM 'Warm')::integer AS warm,"
         "  (lead_status IS NOT DISTINCT FROM 'Cold')::integer AS cold, on_whatsapp::integer AS whatsapp,"
         "  on_instagram::integer AS instagram, on_webchat::integer AS webchat FROM read_model.leads,"
-        "  unnest(ARRAY['all', 'day', 'hour']) AS span, LATERAL (SELECT CASE span WHEN 'all' THEN '-infinity'"
-        "  ELSE date_trunc(span, last_message_at, 'UTC') END AS begins) AS at WHERE begins IS NOT NULL"
-        " UNION ALL SELECT user_id, span, begins, -leads, -with_extraction, -with_email, -hot, -warm, -cold,"
-        "  -on_whatsapp, -on_instagram, -on_webchat FROM read_model.lead_span_stats) AS side GROUP BY 1, 2, 3"
+        "  unnest(ARRAY['all', 'day', 'hour']) AS granularity, LATERAL (SELECT CASE granularity WHEN 'all' THEN '-infinity'"
+        "  ELSE date_trunc(granularity, last_message_at, 'UTC') END AS bucket_start) AS at WHERE bucket_start IS NOT NULL"
+        " UNION ALL SELECT user_id, granularity, bucket_start, -leads, -with_extraction, -with_email, -hot, -warm, -cold,"
+        "  -on_whatsapp, -on_instagram, -on_webchat FROM read_model.lead_totals) AS side GROUP BY 1, 2, 3"
         " HAVING (sum(n), sum(extracted), sum(email), sum(hot), sum(warm), sum(cold), sum(whatsapp), sum(instagram),"
         "  sum(webchat)) <> (0, 0, 0, 0, 0, 0, 0, 0, 0)"
     ),

@@ -23,7 +23,7 @@ Connection = psycopg.Connection[TupleRow]
 QUERIES = ("", "?days=1", "?days=40", "?lead_status=Hot", "?to_date=2025-01-01", "?offset=2", "/stats")
 
 HOUR_STATS = """
-DROP TABLE read_model.lead_span_stats;
+DROP TABLE read_model.lead_totals;
 CREATE TABLE read_model.lead_hour_stats (
     user_id text COLLATE "C" NOT NULL,
     hour timestamptz NOT NULL,
@@ -105,7 +105,7 @@ def test_who_may_read_the_older_table_may_read_the_one_in_its_place(several: Pla
     conn.execute("GRANT SELECT ON read_model.lead_hour_stats TO pg_read_all_stats")
     migrate_now(several.database)
     assert value(
-        conn, "SELECT has_table_privilege('pg_read_all_stats', 'read_model.lead_span_stats', 'SELECT')"
+        conn, "SELECT has_table_privilege('pg_read_all_stats', 'read_model.lead_totals', 'SELECT')"
     )
 
 
@@ -127,7 +127,7 @@ def test_nothing_runs_after_the_migrate_of_an_older_version(several: Platform, o
 def test_what_was_counted_before_an_older_version_was_put_back_is_counted_anew(several: Platform) -> None:
     conn = several.conn
     conn.execute(
-        "UPDATE read_model.lead_span_stats SET leads = leads + 1, begins = begins - interval '1 hour'"
+        "UPDATE read_model.lead_totals SET leads = leads + 1, bucket_start = bucket_start - interval '1 hour'"
     )
     conn.execute(HOUR_STATS.partition(";")[2].encode(), prepare=False)
     migrate_now(several.database)

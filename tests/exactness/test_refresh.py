@@ -31,9 +31,9 @@ READ_TABLES = (
     "lead_profiles",
     "lead_conversations",
     "lead_messages",
-    "lead_stats",
-    "lead_day_stats",
-    "lead_span_stats",
+    "lead_counts",
+    "lead_daily_counts",
+    "lead_totals",
 )
 
 
@@ -185,7 +185,7 @@ def test_a_status_of_a_message_touches_no_other_row(filled: Platform) -> None:
 def _spans(conn: Connection) -> dict[str, tuple[str, int, int, int]]:
     """Of the last row of each span of time: its version, and how many leads are in it, are Hot and are Warm."""
     rows = conn.execute(
-        "SELECT span, xmin::text, leads, hot, warm FROM read_model.lead_span_stats ORDER BY span, begins"
+        "SELECT granularity, xmin::text, leads, hot, warm FROM read_model.lead_totals ORDER BY granularity, bucket_start"
     ).fetchall()
     return {span: (version, leads, hot, warm) for span, version, leads, hot, warm in rows}
 
@@ -199,10 +199,10 @@ def test_a_message_leaves_the_numbers_of_all_leads_alone_and_moves_its_day_and_h
     refresh_now(conn)
     assert _spans(conn)["all"] == before["all"]
     assert conn.execute(
-        "SELECT span, leads FROM read_model.lead_span_stats WHERE begins = '2025-02-01Z' ORDER BY 1"
+        "SELECT granularity, leads FROM read_model.lead_totals WHERE bucket_start = '2025-02-01Z' ORDER BY 1"
     ).fetchall() == [("day", 1), ("hour", 1)]
     # Nobody is left in the old ones.
-    assert value(conn, "SELECT count(*) FROM read_model.lead_span_stats") == 3
+    assert value(conn, "SELECT count(*) FROM read_model.lead_totals") == 3
     before = _spans(conn)
     filled.message("c", "of the same hour", at="2025-02-01 00:30:00")
     refresh_now(conn)
@@ -224,7 +224,7 @@ def test_a_tenant_without_leads_has_no_numbers(filled: Platform) -> None:
     conn.execute("DELETE FROM template_sends")
     conn.execute("DELETE FROM conversations")
     refresh_now(conn)
-    assert value(conn, "SELECT count(*) FROM read_model.lead_span_stats") == 0
+    assert value(conn, "SELECT count(*) FROM read_model.lead_totals") == 0
     assert_exact(conn)
 
 

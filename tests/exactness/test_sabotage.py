@@ -193,7 +193,7 @@ def test_a_number_of_the_statistics_that_is_wrong_is_named_and_healed(
     filled: Platform, other: Connection, span: str, number: str
 ) -> None:
     conn = filled.conn
-    moved = f"UPDATE read_model.lead_span_stats SET {number} = {number} + 2 WHERE span = %s"
+    moved = f"UPDATE read_model.lead_totals SET {number} = {number} + 2 WHERE granularity = %s"
     assert conn.execute(moved.encode(), (span,)).rowcount == 1
     [drift] = verify(other, tenants=None, sample=None, heal=True, progress=QUIET).drifts
     assert (int(drift.found) - int(drift.expected), drift.user_id) == (2, "one")
@@ -205,10 +205,10 @@ def test_a_number_of_the_statistics_that_is_wrong_is_named_and_healed(
 @pytest.mark.parametrize(
     "statement",
     [
-        "DELETE FROM read_model.lead_span_stats",
-        "UPDATE read_model.lead_span_stats SET begins = begins - interval '1 day'",
-        "UPDATE read_model.lead_span_stats SET user_id = 'two'",
-        "INSERT INTO read_model.lead_span_stats VALUES ('one', 'hour', '2025-06-01', 0, 0, 0, 1, 0, 0, 0, 0, 0)",
+        "DELETE FROM read_model.lead_totals",
+        "UPDATE read_model.lead_totals SET bucket_start = bucket_start - interval '1 day'",
+        "UPDATE read_model.lead_totals SET user_id = 'two'",
+        "INSERT INTO read_model.lead_totals VALUES ('one', 'hour', '2025-06-01', 0, 0, 0, 1, 0, 0, 0, 0, 0)",
     ],
 )
 def test_a_span_of_time_that_is_missing_or_too_much_is_found_and_healed(
@@ -228,7 +228,7 @@ def test_drift_is_found_by_field_and_healed(filled: Platform, other: Connection)
         "UPDATE read_model.lead_messages SET text = 'other'",
         "UPDATE read_model.lead_profiles SET name = 'other'",
         "DELETE FROM read_model.lead_conversations",
-        "UPDATE read_model.lead_stats SET leads = 7",
+        "UPDATE read_model.lead_counts SET leads = 7",
         "UPDATE projector.conversation_keys SET customer_phone = '1'",
         "DELETE FROM projector.send_keys",
         "DELETE FROM read_model.leads",

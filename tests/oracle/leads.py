@@ -102,7 +102,7 @@ class LeadConversation:
     created_at: datetime
     last_message_at: datetime | None
     # Not printed: the platform's own note.
-    noted_last_message_at: datetime | None
+    source_last_message_at: datetime | None
 
     def document(self) -> dict[str, object]:
         """Print the conversation."""
@@ -319,7 +319,7 @@ def _conversation(rows: _Rows, row: Conversation) -> LeadConversation:
         is_active=row.is_active is True,
         created_at=cut_or_epoch(row.created_at),
         last_message_at=max(times, default=noted),
-        noted_last_message_at=noted,
+        source_last_message_at=noted,
     )
 
 

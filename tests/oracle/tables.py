@@ -19,20 +19,20 @@ KEYS = {
     "lead_profiles": ("user_id", "customer_phone"),
     "lead_conversations": ("user_id", "customer_phone", "conversation_id"),
     "lead_messages": ("user_id", "message_id"),
-    "lead_stats": (
+    "lead_counts": (
         "user_id", "lead_status", "total_score", "on_whatsapp", "on_instagram", "on_webchat",
         "has_extraction", "has_email",
     ),
-    "lead_day_stats": (
+    "lead_daily_counts": (
         "user_id", "day", "lead_status", "total_score", "on_whatsapp", "on_instagram", "on_webchat",
         "has_extraction", "has_email",
     ),
-    "lead_span_stats": ("user_id", "span", "begins"),
+    "lead_totals": ("user_id", "granularity", "bucket_start"),
 }  # fmt: skip
 TIMES = frozenset(
     {
         "last_message_at", "first_contact_at", "first_send_at", "last_send_at", "created_at",
-        "noted_last_message_at", "first_message_at", "newest_message_at", "sent_at",
+        "source_last_message_at", "first_message_at", "newest_message_at", "sent_at",
     }
 )  # fmt: skip
 
@@ -45,15 +45,15 @@ def expected_tables(model: Model) -> dict[str, Table]:
         "lead_profiles": [_of_profile(model, lead) for lead in leads],
         "lead_conversations": [_of_conversation(lead, row) for lead in leads for row in lead.conversations],
         "lead_messages": [_of_message(lead, row) for lead in leads for row in lead.messages],
-        "lead_stats": list(_counted(_facets(lead) for lead in leads)),
-        "lead_day_stats": list(
+        "lead_counts": list(_counted(_facets(lead) for lead in leads)),
+        "lead_daily_counts": list(
             _counted(
                 {**_facets(lead), "day": lead.last_message_at.date()}
                 for lead in leads
                 if lead.last_message_at is not None
             )
         ),
-        "lead_span_stats": list(_of_spans(leads)),
+        "lead_totals": list(_of_spans(leads)),
     }
     return {table: _by_key(table, found) for table, found in rows.items()}
 
@@ -114,7 +114,7 @@ def _read(connection: Connection, table: str) -> list[Row]:
             else sql.SQL("(extract(epoch FROM nullif({0}, '-infinity')) * 1000000)::bigint AS {0}").format(
                 sql.Identifier(name)
             )
-            if name == "begins"
+            if name == "bucket_start"
             else sql.Identifier(name)
             for name in (str(row["column_name"]) for row in names)
         ]
@@ -123,7 +123,7 @@ def _read(connection: Connection, table: str) -> list[Row]:
         )
         rows = cursor.execute(query).fetchall()
     for row in rows:
-        for name in (TIMES | {"begins"}) & row.keys():
+        for name in (TIMES | {"bucket_start"}) & row.keys():
             row[name] = None if row[name] is None else EPOCH + timedelta(microseconds=row[name])
         if "day" in row:
             row["day"] = EPOCH.date() + timedelta(days=row["day"])
@@ -148,8 +148,8 @@ def _of_spans(leads: list[Lead]) -> Iterator[Row]:
     for (user_id, span, begins), found in spans.items():
         yield {
             "user_id": user_id,
-            "span": span,
-            "begins": begins,
+            "granularity": span,
+            "bucket_start": begins,
             "leads": len(found),
             "with_extraction": sum(lead.has_extraction for lead in found),
             "with_email": sum(lead.email is not None for lead in found),
@@ -220,7 +220,7 @@ def _of_conversation(lead: Lead, row: LeadConversation) -> Row:
         "phone_number_id": row.phone_number_id,
         "is_active": row.is_active,
         "created_at": row.created_at,
-        "noted_last_message_at": row.noted_last_message_at,
+        "source_last_message_at": row.source_last_message_at,
         "message_count": len(times),
         "first_message_at": min(times, default=None),
         "newest_message_at": max(times, default=None),

@@ -979,12 +979,12 @@ def test_the_tables_of_a_model(three: Model) -> None:
         "lead_profiles": 3,
         "lead_conversations": 4,
         "lead_messages": 0,
-        "lead_stats": 3,
-        "lead_day_stats": 2,
-        "lead_span_stats": 3,
+        "lead_counts": 3,
+        "lead_daily_counts": 2,
+        "lead_totals": 3,
     }
     assert tables["lead_profiles"]["u", "3"]["search_text"] == f"100% o'brien\nbig{NO_BREAK_SPACE}co\n3"
-    assert sum(row["leads"] for row in tables["lead_stats"].values()) == 3
+    assert sum(row["leads"] for row in tables["lead_counts"].values()) == 3
 
 
 def test_differences_of_tables_tell_row_and_field(three: Model) -> None:

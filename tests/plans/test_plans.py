@@ -20,7 +20,7 @@ BY_MESSAGES = "leads_by_total_messages"
 BY_SCORE = "lead_profiles_by_total_score"
 BY_NAME = "lead_profiles_by_name"
 BY_PHONE = "leads_pkey"
-BY_SPAN = "lead_span_stats_pkey"
+BY_SPAN = "lead_totals_pkey"
 BY_TEXT = "lead_profiles_by_search_text"
 
 
@@ -73,7 +73,7 @@ def asked(crowd: Crowd, query: str) -> Read:
         ("has_email=true&offset=60000", BY_SPAN, FEW),
         ("lead_status=Hot,Warm&sort_by=name&offset=60000", BY_SPAN, FEW),
         ("platform=whatsapp&offset=60000", BY_SPAN, FEW),
-        ("has_email=true&platform=whatsapp&offset=60000", "lead_stats_key", COUNTED),
+        ("has_email=true&platform=whatsapp&offset=60000", "lead_counts_key", COUNTED),
     ],
 )
 def test_lists(crowd: Crowd, explain: Explain, query: str, index: str, most: int) -> None:

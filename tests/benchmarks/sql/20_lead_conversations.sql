@@ -9,7 +9,7 @@ SELECT
     a.phone_number_id::text COLLATE "C" AS phone_number_id,
     coalesce(c.is_active, false) AS is_active,
     date_trunc('milliseconds', coalesce(c.created_at, 'epoch')::timestamptz) AS created_at,
-    date_trunc('milliseconds', c.last_message_at::timestamptz) AS noted_last_message_at,
+    date_trunc('milliseconds', c.last_message_at::timestamptz) AS source_last_message_at,
     coalesce(m.message_count, 0)::integer AS message_count,
     date_trunc('milliseconds', m.first_message_at::timestamptz) AS first_message_at,
     date_trunc('milliseconds', m.newest_message_at::timestamptz) AS newest_message_at

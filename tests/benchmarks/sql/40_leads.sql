@@ -5,7 +5,7 @@ WITH talks AS (
         customer_phone,
         count(*) AS conversation_count,
         sum(message_count)::integer AS total_messages,
-        max(coalesce(newest_message_at, noted_last_message_at)) AS last_message_at,
+        max(coalesce(newest_message_at, source_last_message_at)) AS last_message_at,
         max(newest_message_at) AS newest_message_at,
         min(least(created_at, first_message_at)) AS first_contact_at,
         coalesce(bool_or(platform = 'whatsapp'), false) AS on_whatsapp,
@@ -21,9 +21,9 @@ WITH talks AS (
                 'message_count', message_count,
                 'is_active', is_active,
                 'created_at', projector.printed_time(created_at),
-                'last_message_at', projector.printed_time(coalesce(newest_message_at, noted_last_message_at))
+                'last_message_at', projector.printed_time(coalesce(newest_message_at, source_last_message_at))
             )
-            ORDER BY coalesce(newest_message_at, noted_last_message_at) DESC NULLS LAST, conversation_id
+            ORDER BY coalesce(newest_message_at, source_last_message_at) DESC NULLS LAST, conversation_id
         ) AS conversations
     FROM lead_conversations
     GROUP BY user_id, customer_phone

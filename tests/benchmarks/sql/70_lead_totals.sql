@@ -1,8 +1,8 @@
 -- What the leads add up to, of a tenant, by day, and by hour.
 SELECT
     l.user_id,
-    at.span COLLATE "C" AS span,
-    at.begins,
+    at.granularity COLLATE "C" AS granularity,
+    at.bucket_start,
     count(*)::integer AS leads,
     count(*) FILTER (WHERE l.has_extraction)::integer AS with_extraction,
     count(*) FILTER (WHERE l.has_email)::integer AS with_email,
@@ -18,6 +18,6 @@ CROSS JOIN LATERAL (
     ('all', '-infinity'),
     ('day', date_trunc('day', l.last_message_at, 'UTC')),
     ('hour', date_trunc('hour', l.last_message_at, 'UTC'))
-) AS at (span, begins)
-WHERE at.begins IS NOT NULL
+) AS at (granularity, bucket_start)
+WHERE at.bucket_start IS NOT NULL
 GROUP BY 1, 2, 3
