@@ -1,4 +1,4 @@
-"""Every endpoint over random nasty rows, against an independent reading of the same rows.
+"""Every endpoint over random edge cases, against an independent reading of the same rows.
 
 Once over a platform with `timestamp` columns, once over one with `timestamptz` columns on a database that, like the
 operating system, has another time zone and another DateStyle than ours.
@@ -26,7 +26,7 @@ from tests.oracle import answers
 from tests.oracle.answers import Answer
 from tests.oracle.leads import Model
 from tests.oracle.parameters import Pairs
-from tests.support import mutations, nasty, queries
+from tests.support import edge_cases, mutations, queries
 from tests.support.server import Database, Server
 
 SIZE = 60
@@ -70,11 +70,11 @@ def create_source(database: Database, times: str) -> None:
 
 
 @pytest.fixture(scope="module", params=["timestamp", "timestamptz"])
-def nasty_database(server: Server, request: pytest.FixtureRequest) -> Iterator[tuple[Database, int]]:
+def edge_cases_database(server: Server, request: pytest.FixtureRequest) -> Iterator[tuple[Database, int]]:
     """Written to before and after a first refresh, so that both ways into the read model are at work."""
     zone = ZONE if request.param == "timestamptz" else "UTC"
     with operating_system_zone(zone):
-        database = server.create(f"nasty_{request.param}")
+        database = server.create(f"edge_cases_{request.param}")
         create_source(database, request.param)
         seed = 1 if request.param == "timestamp" else 2
         yield database, seed
@@ -82,17 +82,17 @@ def nasty_database(server: Server, request: pytest.FixtureRequest) -> Iterator[t
 
 
 @pytest.fixture(scope="module")
-def platform(nasty_database: tuple[Database, int], make_platform_once: MakePlatform) -> Platform:
-    database, seed = nasty_database
+def platform(edge_cases_database: tuple[Database, int], make_platform_once: MakePlatform) -> Platform:
+    database, seed = edge_cases_database
     rng = random.Random(seed)
     made = make_platform_once(database, NOW)
-    nasty.write(made.connection, nasty.generate(rng, SIZE, now=NOW))
+    edge_cases.write(made.connection, edge_cases.generate(rng, SIZE, now=NOW))
     made.rebuild()
     with database.connect() as writer:
         for _ in range(60):
             mutations.mutate(rng, writer, now=NOW)
         # A TRUNCATE may just have emptied everything.
-        nasty.write(writer, nasty.generate(rng, SIZE, now=NOW))
+        edge_cases.write(writer, edge_cases.generate(rng, SIZE, now=NOW))
     made.refresh()
     return made
 

@@ -1,4 +1,4 @@
-"""A database with nasty leads that all tests of the API read, and applications over it."""
+"""A database with leads full of edge cases that all tests of the API read, and applications over it."""
 
 import random
 from collections.abc import Callable, Iterator
@@ -19,7 +19,7 @@ from projector.rebuild import rebuild
 from projector.refresh import refresh
 from tests.oracle.leads import Model, compute_leads
 from tests.oracle.source import read_source
-from tests.support import nasty
+from tests.support import edge_cases
 from tests.support.server import Database, Server
 
 NOW = datetime(2026, 3, 29, 13, 7, 11, 123_456, tzinfo=UTC)
@@ -69,7 +69,7 @@ def _add_names(conn: psycopg.Connection[Any]) -> None:
 def library(server: Server, template: Database) -> Iterator[Library]:
     database = server.create("api", template=template.name)
     with database.connect() as conn:
-        nasty.write(conn, nasty.generate(random.Random(7), 60, now=NOW))
+        edge_cases.write(conn, edge_cases.generate(random.Random(7), 60, now=NOW))
         _add_names(conn)
         rebuild(conn, tenants=None, progress=QUIET)
         refresh(conn, retry_failed=False, progress=QUIET)

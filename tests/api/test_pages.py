@@ -13,7 +13,7 @@ from projector.progress import QUIET
 from projector.rebuild import rebuild
 from tests.api.conftest import NOW, Library, MakeApp
 from tests.oracle import answers
-from tests.support import nasty
+from tests.support import edge_cases
 from tests.support.server import Database
 
 FILTERS = (
@@ -99,7 +99,7 @@ def test_pages_of_messages(client: FlaskClient, library: Library, query: str) ->
 
 def test_a_key_without_its_row_prints_nothing(database: Database, make_app: MakeApp) -> None:
     with database.connect() as conn:
-        nasty.write(conn, nasty.generate(Random(7), 20, now=NOW))
+        edge_cases.write(conn, edge_cases.generate(Random(7), 20, now=NOW))
         rebuild(conn, tenants=None, progress=QUIET)
         found = conn.execute(
             "SELECT user_id, customer_phone, (SELECT count(*) FROM read_model.leads WHERE user_id = l.user_id)"

@@ -21,7 +21,7 @@ from projector.refresh import refresh, refresh_batch, retry_dead_letters
 from projector.verify import verify
 from tests.exactness.platform import assert_exact, rebuild_now, refresh_now, value
 from tests.oracle import differences_of_tables, read_tables
-from tests.support import nasty
+from tests.support import edge_cases
 from tests.support.mutations import mutate
 from tests.support.server import Database
 
@@ -107,7 +107,7 @@ class Burst:
     def run(self) -> None:
         """Fill the tables, let everything loose, and compare when all is quiet."""
         with self.database.connect() as conn:
-            nasty.write(conn, nasty.generate(Random(self.seed), 40))
+            edge_cases.write(conn, edge_cases.generate(Random(self.seed), 40))
             # Collisions with a TRUNCATE of the platform are noticed sooner, so that a burst stays short.
             conn.execute(f"ALTER DATABASE \"{self.database.name}\" SET deadlock_timeout = '30ms'".encode())
             rebuild_now(conn)

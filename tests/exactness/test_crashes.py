@@ -22,7 +22,7 @@ from projector.rebuild import rebuild
 from projector.refresh import refresh
 from tests.exactness.platform import assert_exact, rebuild_now, value
 from tests.exactness.stepping import Stepped, wait_for
-from tests.support import nasty
+from tests.support import edge_cases
 from tests.support.mutations import mutate
 from tests.support.server import Database
 
@@ -47,7 +47,7 @@ LONG = 16
 
 def _fill(database: Database, rng: Random) -> None:
     with database.connect() as conn:
-        nasty.write(conn, nasty.generate(rng, 40))
+        edge_cases.write(conn, edge_cases.generate(rng, 40))
         rebuild_now(conn)
         _change(database, rng)
 

@@ -104,9 +104,7 @@ def test_who_may_read_the_older_table_may_read_the_one_in_its_place(several: Pla
     conn.execute(HOUR_STATS.encode(), prepare=False)
     conn.execute("GRANT SELECT ON read_model.lead_hour_stats TO pg_read_all_stats")
     migrate_now(several.database)
-    assert value(
-        conn, "SELECT has_table_privilege('pg_read_all_stats', 'read_model.lead_totals', 'SELECT')"
-    )
+    assert value(conn, "SELECT has_table_privilege('pg_read_all_stats', 'read_model.lead_totals', 'SELECT')")
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ from tests.oracle.source import (
     TemplateSend,
     read_source,
 )
-from tests.support.nasty import as_written
+from tests.support.edge_cases import as_written
 from tests.support.server import Database
 
 NOW = datetime(2025, 12, 12, 20, 55, 31, 163000, tzinfo=UTC)

@@ -10,8 +10,8 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import tuple_row
 
-from tests.support import nasty
-from tests.support.nasty import Connection, Nasty, Row, as_written, copy_rows
+from tests.support import edge_cases
+from tests.support.edge_cases import Connection, EdgeCases, Row, as_written, copy_rows
 
 PEOPLE = 40
 TRIES = 3
@@ -56,7 +56,7 @@ class Writer:
         """Take the randomness and the connection."""
         self.rng = rng
         self.connection = connection
-        self.nasty = Nasty(rng, now)
+        self.cases = EdgeCases(rng, now)
 
     def execute(self, query: str, *values: object) -> int:
         """Run a statement with values and tell how many rows it wrote."""
@@ -127,7 +127,7 @@ class Writer:
 
     def new_user(self) -> str:
         """Insert a tenant."""
-        row = self.nasty.user()
+        row = self.cases.user()
         self.insert("users", row)
         return str(row["user_id"])
 
@@ -137,7 +137,7 @@ class Writer:
 
     def new_channel(self) -> str:
         """Insert a channel."""
-        row = self.nasty.channel(self.user())
+        row = self.cases.channel(self.user())
         self.insert("phone_numbers", row)
         return str(row["id"])
 
@@ -152,7 +152,7 @@ class Writer:
 
     def new_agent(self) -> str:
         """Insert an agent on a free channel."""
-        row = self.nasty.agent(self.user(), self.free_channel())
+        row = self.cases.agent(self.user(), self.free_channel())
         self.insert("agents", row)
         return str(row["agent_id"])
 
@@ -162,7 +162,7 @@ class Writer:
 
     def new_conversation(self) -> str:
         """Insert a conversation."""
-        row = self.nasty.conversation(self.agent(), PEOPLE)
+        row = self.cases.conversation(self.agent(), PEOPLE)
         self.insert("conversations", row)
         return str(row["conversation_id"])
 
@@ -172,7 +172,7 @@ class Writer:
 
     def new_template(self) -> str:
         """Insert a template."""
-        row = self.nasty.template(self.user(), self.channel())
+        row = self.cases.template(self.user(), self.channel())
         self.insert("templates", row)
         return str(row["template_id"])
 
@@ -184,8 +184,8 @@ class Writer:
         last = int(str(found[0])) if found else 0
         rows = []
         for _ in range(count):
-            last += self.nasty.one_of((1, 1, 1, 2, 9))
-            rows.append(self.nasty.message(conversation_id, None if self.nasty.chance(0.1) else last))
+            last += self.cases.one_of((1, 1, 1, 2, 9))
+            rows.append(self.cases.message(conversation_id, None if self.cases.chance(0.1) else last))
         return rows
 
 
@@ -212,7 +212,7 @@ def insert_message(writer: Writer) -> str:
     """Insert one message."""
     conversation_id = writer.conversation()
     [row] = writer.new_messages(conversation_id, 1)
-    row["timestamp"] = writer.nasty.now
+    row["timestamp"] = writer.cases.now
     writer.insert("messages", row)
     return f"{row['message_id']} in {conversation_id}"
 
@@ -222,7 +222,7 @@ def insert_late_message(writer: Writer) -> str:
     """Insert one message with a time and a number of long ago."""
     conversation_id = writer.conversation()
     [row] = writer.new_messages(conversation_id, 1)
-    row["sequence_no"] = writer.nasty.one_of((None, 0, -1, -(2**31), writer.rng.randrange(-1000, 0)))
+    row["sequence_no"] = writer.cases.one_of((None, 0, -1, -(2**31), writer.rng.randrange(-1000, 0)))
     writer.insert("messages", row)
     return f"{row['message_id']} in {conversation_id}"
 
@@ -251,7 +251,7 @@ def copy_messages(writer: Writer) -> str:
 @change(6)
 def update_message_status(writer: Writer) -> str:
     """Change the status of one message."""
-    message_id, status = writer.pick_message(), writer.nasty.one_of(nasty.MESSAGE_STATUSES)
+    message_id, status = writer.pick_message(), writer.cases.one_of(edge_cases.MESSAGE_STATUSES)
     writer.update("messages", message_id, status=status)
     return f"{message_id} to {status!r}"
 
@@ -270,14 +270,14 @@ def read_conversation(writer: Writer) -> str:
 def update_message_text(writer: Writer) -> str:
     """Edit one message."""
     message_id = writer.pick_message()
-    writer.update("messages", message_id, text=writer.nasty.one_of((*nasty.TEXTS, None)))
+    writer.update("messages", message_id, text=writer.cases.one_of((*edge_cases.TEXTS, None)))
     return message_id
 
 
 @change(3)
 def update_message_time(writer: Writer) -> str:
     """Move one message in time."""
-    message_id, moment = writer.pick_message(), writer.nasty.moment_or_none()
+    message_id, moment = writer.pick_message(), writer.cases.moment_or_none()
     writer.update("messages", message_id, timestamp=moment)
     return f"{message_id} to {moment}"
 
@@ -285,8 +285,8 @@ def update_message_time(writer: Writer) -> str:
 @change(2)
 def update_message_place(writer: Writer) -> str:
     """Change sender and number of one message."""
-    message_id, number = writer.pick_message(), writer.nasty.one_of((None, writer.rng.randrange(10**6)))
-    writer.update("messages", message_id, sequence_no=number, sender=writer.nasty.one_of(nasty.SENDERS))
+    message_id, number = writer.pick_message(), writer.cases.one_of((None, writer.rng.randrange(10**6)))
+    writer.update("messages", message_id, sequence_no=number, sender=writer.cases.one_of(edge_cases.SENDERS))
     return f"{message_id} to {number}"
 
 
@@ -310,7 +310,7 @@ def delete_messages_of_conversation(writer: Writer) -> str:
 def move_message(writer: Writer) -> str:
     """Move one message to another conversation."""
     message_id, conversation_id = writer.pick_message(), writer.conversation()
-    number = writer.nasty.one_of((None, writer.rng.randrange(10**6)))
+    number = writer.cases.one_of((None, writer.rng.randrange(10**6)))
     writer.update("messages", message_id, conversation_id=conversation_id, sequence_no=number)
     return f"{message_id} to {conversation_id}"
 
@@ -386,7 +386,7 @@ def merge_messages(writer: Writer) -> str:
 def insert_conversation(writer: Writer) -> str:
     """Insert a conversation, with a first message more often than not."""
     conversation_id = writer.new_conversation()
-    if writer.nasty.chance(0.6):
+    if writer.cases.chance(0.6):
         writer.insert_all("messages", writer.new_messages(conversation_id, writer.rng.randint(1, 3)))
     return conversation_id
 
@@ -394,7 +394,7 @@ def insert_conversation(writer: Writer) -> str:
 @change(1)
 def copy_conversations(writer: Writer) -> str:
     """Import conversations and their messages by COPY."""
-    rows = [writer.nasty.conversation(writer.agent(), PEOPLE) for _ in range(3)]
+    rows = [writer.cases.conversation(writer.agent(), PEOPLE) for _ in range(3)]
     copy_rows(writer.connection, "conversations", rows)
     for row in rows:
         copy_rows(writer.connection, "messages", writer.new_messages(str(row["conversation_id"]), 3))
@@ -404,7 +404,7 @@ def copy_conversations(writer: Writer) -> str:
 @change(4)
 def update_conversation_phone(writer: Writer) -> str:
     """Give a conversation to another customer, or spell its customer in another way."""
-    conversation_id, phone = writer.conversation(), writer.nasty.phone(PEOPLE)
+    conversation_id, phone = writer.conversation(), writer.cases.phone(PEOPLE)
     writer.update("conversations", conversation_id, customer_phone=phone)
     return f"{conversation_id} to {phone!r}"
 
@@ -424,9 +424,9 @@ def update_conversation(writer: Writer) -> str:
     writer.update(
         "conversations",
         conversation_id,
-        is_active=writer.nasty.is_active(),
-        created_at=writer.nasty.moment_or_none(),
-        last_message_at=writer.nasty.moment_or_none(),
+        is_active=writer.cases.is_active(),
+        created_at=writer.cases.moment_or_none(),
+        last_message_at=writer.cases.moment_or_none(),
     )
     return conversation_id
 
@@ -434,7 +434,7 @@ def update_conversation(writer: Writer) -> str:
 @change(1)
 def upsert_conversation(writer: Writer) -> str:
     """Insert a conversation that updates the one there."""
-    row = writer.nasty.conversation(writer.agent(), PEOPLE)
+    row = writer.cases.conversation(writer.agent(), PEOPLE)
     row["conversation_id"] = writer.conversation()
     writer.insert(
         "conversations",
@@ -477,7 +477,7 @@ def insert_agent(writer: Writer) -> str:
 @change(2)
 def rename_agent(writer: Writer) -> str:
     """Rename an agent."""
-    agent_id, name = writer.agent(), writer.nasty.one_of(nasty.AGENT_NAMES)
+    agent_id, name = writer.agent(), writer.cases.one_of(edge_cases.AGENT_NAMES)
     writer.update("agents", agent_id, name=name)
     return f"{agent_id} to {name!r}"
 
@@ -515,7 +515,7 @@ def insert_channel(writer: Writer) -> str:
 @change(2)
 def update_channel_platform(writer: Writer) -> str:
     """Change the platform of a channel."""
-    channel_id, platform = writer.channel(), writer.nasty.platform()
+    channel_id, platform = writer.channel(), writer.cases.platform()
     writer.update("phone_numbers", channel_id, platform=platform)
     return f"{channel_id} to {platform!r}"
 
@@ -542,7 +542,7 @@ def delete_channel(writer: Writer) -> str:
 @change(3)
 def insert_contact(writer: Writer) -> str:
     """Insert a contact."""
-    row = writer.nasty.contact(writer.user(), PEOPLE)
+    row = writer.cases.contact(writer.user(), PEOPLE)
     writer.insert("contacts", row)
     return f"{row['contact_id']} {row['phone']!r}"
 
@@ -551,7 +551,7 @@ def insert_contact(writer: Writer) -> str:
 def update_contact(writer: Writer) -> str:
     """Edit a contact."""
     contact_id = writer.pick("contacts")
-    row = writer.nasty.contact("", PEOPLE)
+    row = writer.cases.contact("", PEOPLE)
     columns = writer.rng.sample(["name", "email", "company", "updated_at"], writer.rng.randint(1, 4))
     writer.update("contacts", contact_id, **{column: row[column] for column in columns})
     return f"{contact_id} {', '.join(columns)}"
@@ -560,7 +560,7 @@ def update_contact(writer: Writer) -> str:
 @change(2)
 def update_contact_phone(writer: Writer) -> str:
     """Give a contact another phone, or another spelling."""
-    contact_id, phone = writer.pick("contacts"), writer.nasty.contact_phone(PEOPLE)
+    contact_id, phone = writer.pick("contacts"), writer.cases.contact_phone(PEOPLE)
     writer.update("contacts", contact_id, phone=phone)
     return f"{contact_id} to {phone!r}"
 
@@ -585,14 +585,14 @@ def delete_contact(writer: Writer) -> str:
 def copy_contacts(writer: Writer) -> str:
     """Import contacts by COPY."""
     user_id = writer.user()
-    copy_rows(writer.connection, "contacts", [writer.nasty.contact(user_id, PEOPLE * 20) for _ in range(5)])
+    copy_rows(writer.connection, "contacts", [writer.cases.contact(user_id, PEOPLE * 20) for _ in range(5)])
     return f"5 rows of {user_id}"
 
 
 @change(2)
 def upsert_contact(writer: Writer) -> str:
     """Insert a contact that updates the one there."""
-    row = writer.nasty.contact(writer.user(), PEOPLE)
+    row = writer.cases.contact(writer.user(), PEOPLE)
     writer.insert(
         "contacts",
         row,
@@ -606,7 +606,7 @@ def upsert_contact(writer: Writer) -> str:
 def merge_contacts(writer: Writer) -> str:
     """Update a contact and insert another in one MERGE."""
     contact_id = writer.pick("contacts")
-    row = writer.nasty.contact(writer.user(), PEOPLE)
+    row = writer.cases.contact(writer.user(), PEOPLE)
     writer.execute(
         "MERGE INTO contacts USING (VALUES (%s), (%s)) AS given (id) ON contacts.contact_id = given.id"
         " WHEN MATCHED THEN UPDATE SET name = %s, company = NULL, updated_at = %s"
@@ -628,7 +628,7 @@ def run_extraction(writer: Writer) -> str:
     writer.execute(
         "UPDATE extractions SET is_latest = false WHERE conversation_id = %s AND is_latest", conversation_id
     )
-    row = writer.nasty.extraction(conversation_id, is_latest=True)
+    row = writer.cases.extraction(conversation_id, is_latest=True)
     writer.insert("extractions", row)
     return f"{row['extraction_id']} of {conversation_id}"
 
@@ -636,7 +636,7 @@ def run_extraction(writer: Writer) -> str:
 @change(2)
 def insert_old_extraction(writer: Writer) -> str:
     """Insert an extraction that is not the latest."""
-    row = writer.nasty.extraction(writer.conversation(), is_latest=writer.nasty.one_of((False, None)))
+    row = writer.cases.extraction(writer.conversation(), is_latest=writer.cases.one_of((False, None)))
     writer.insert("extractions", row)
     return f"{row['extraction_id']} of {row['conversation_id']}"
 
@@ -645,7 +645,7 @@ def insert_old_extraction(writer: Writer) -> str:
 def update_extraction(writer: Writer) -> str:
     """Change some values of an extraction."""
     extraction_id = writer.pick("extractions")
-    row = writer.nasty.extraction("", is_latest=None)
+    row = writer.cases.extraction("", is_latest=None)
     del row["extraction_id"], row["conversation_id"], row["is_latest"]
     columns = writer.rng.sample(list(row), writer.rng.randint(1, 4))
     writer.update("extractions", extraction_id, **{column: row[column] for column in columns})
@@ -655,7 +655,7 @@ def update_extraction(writer: Writer) -> str:
 @change(1)
 def forget_latest_extraction(writer: Writer) -> str:
     """Take the flag from the latest extraction of a conversation."""
-    extraction_id, flag = writer.pick("extractions", "is_latest"), writer.nasty.one_of((False, None))
+    extraction_id, flag = writer.pick("extractions", "is_latest"), writer.cases.one_of((False, None))
     writer.update("extractions", extraction_id, is_latest=flag)
     return f"{extraction_id} to {flag}"
 
@@ -700,7 +700,7 @@ def move_template(writer: Writer) -> str:
 def rename_template(writer: Writer) -> str:
     """Rename a template, which changes no lead."""
     template_id = writer.template()
-    writer.update("templates", template_id, name=writer.nasty.one_of(nasty.AGENT_NAMES))
+    writer.update("templates", template_id, name=writer.cases.one_of(edge_cases.AGENT_NAMES))
     return template_id
 
 
@@ -715,8 +715,8 @@ def delete_template(writer: Writer) -> str:
 @change(5)
 def insert_template_send(writer: Writer) -> str:
     """Insert a template send."""
-    conversation_id = writer.conversation() if writer.nasty.chance(0.2) else None
-    row = writer.nasty.template_send(writer.template(), conversation_id, PEOPLE)
+    conversation_id = writer.conversation() if writer.cases.chance(0.2) else None
+    row = writer.cases.template_send(writer.template(), conversation_id, PEOPLE)
     writer.insert("template_sends", row)
     return f"{row['send_id']} {row['customer_phone']!r} {row['status']!r}"
 
@@ -725,7 +725,7 @@ def insert_template_send(writer: Writer) -> str:
 def copy_template_sends(writer: Writer) -> str:
     """Import the sends of a campaign by COPY."""
     template_id = writer.template()
-    rows = [writer.nasty.template_send(template_id, None, PEOPLE * 2) for _ in range(8)]
+    rows = [writer.cases.template_send(template_id, None, PEOPLE * 2) for _ in range(8)]
     copy_rows(writer.connection, "template_sends", rows)
     return f"{len(rows)} rows of {template_id}"
 
@@ -733,8 +733,8 @@ def copy_template_sends(writer: Writer) -> str:
 @change(5)
 def update_send_status(writer: Writer) -> str:
     """Change the status of a template send."""
-    send_id, status = writer.pick("template_sends"), writer.nasty.one_of(nasty.SEND_STATUSES)
-    writer.update("template_sends", send_id, status=status, sent_at=writer.nasty.moment_or_none())
+    send_id, status = writer.pick("template_sends"), writer.cases.one_of(edge_cases.SEND_STATUSES)
+    writer.update("template_sends", send_id, status=status, sent_at=writer.cases.moment_or_none())
     return f"{send_id} to {status!r}"
 
 
@@ -742,14 +742,14 @@ def update_send_status(writer: Writer) -> str:
 def update_send_time(writer: Writer) -> str:
     """Change the times of a template send."""
     send_id = writer.pick("template_sends")
-    writer.update("template_sends", send_id, sent_at=None, created_at=writer.nasty.moment_or_none())
+    writer.update("template_sends", send_id, sent_at=None, created_at=writer.cases.moment_or_none())
     return send_id
 
 
 @change(2)
 def update_send_phone(writer: Writer) -> str:
     """Give a template send to another customer, or spell it in another way."""
-    send_id, phone = writer.pick("template_sends"), writer.nasty.phone(PEOPLE)
+    send_id, phone = writer.pick("template_sends"), writer.cases.phone(PEOPLE)
     writer.update("template_sends", send_id, customer_phone=phone)
     return f"{send_id} to {phone!r}"
 
@@ -773,7 +773,7 @@ def delete_send(writer: Writer) -> str:
 @change(1)
 def merge_sends(writer: Writer) -> str:
     """Update the sends of a template in one MERGE and insert another."""
-    row = writer.nasty.template_send(writer.template(), None, PEOPLE)
+    row = writer.cases.template_send(writer.template(), None, PEOPLE)
     columns = ("template_id", "customer_phone", "status", "created_at")
     writer.execute(
         "MERGE INTO template_sends USING"
@@ -794,8 +794,8 @@ def merge_sends(writer: Writer) -> str:
 @change(0.5)
 def insert_tenant(writer: Writer) -> str:
     """Insert a tenant with a little of everything."""
-    rows = nasty.generate(writer.rng, writer.rng.randint(3, 12), now=writer.nasty.now)
-    nasty.write(writer.connection, rows)
+    rows = edge_cases.generate(writer.rng, writer.rng.randint(3, 12), now=writer.cases.now)
+    edge_cases.write(writer.connection, rows)
     return f"{len(rows)} rows"
 
 
@@ -811,14 +811,14 @@ def delete_tenant(writer: Writer) -> str:
 def update_tenant(writer: Writer) -> str:
     """Change a tenant's name, which changes no lead."""
     user_id = writer.user()
-    writer.update("users", user_id, company_name=writer.nasty.one_of(nasty.COMPANIES))
+    writer.update("users", user_id, company_name=writer.cases.one_of(edge_cases.COMPANIES))
     return user_id
 
 
 @change(2)
 def update_nothing(writer: Writer) -> str:
     """Update rows to what they are."""
-    table = writer.nasty.one_of(list(KEYS))
+    table = writer.cases.one_of(list(KEYS))
     count = writer.execute(f"UPDATE {table} SET {KEYS[table]} = {KEYS[table]}")
     return f"{count} rows of {table}"
 
@@ -846,10 +846,10 @@ def update_primary_key(writer: Writer) -> str:
         "agents": "NOT EXISTS (SELECT FROM conversations o WHERE o.agent_id = c.agent_id)",
         "templates": "NOT EXISTS (SELECT FROM template_sends s WHERE s.template_id = c.template_id)",
     }
-    table = writer.nasty.one_of(list(unused))
+    table = writer.cases.one_of(list(unused))
     condition = f"{KEYS[table]} IN (SELECT c.{KEYS[table]} FROM {table} c WHERE {unused[table]})"
     key = writer.pick(table, condition)
-    new = writer.nasty.uuid() if table == "extractions" else writer.nasty.identifier("renamed")
+    new = writer.cases.uuid() if table == "extractions" else writer.cases.identifier("renamed")
     writer.update(table, key, **{KEYS[table]: new})
     return f"{table} {key} to {new}"
 
@@ -857,7 +857,7 @@ def update_primary_key(writer: Writer) -> str:
 @change(0.5)
 def rename_conversation(writer: Writer) -> str:
     """Give a conversation and all that refers to it another key, in one statement."""
-    old, new = writer.conversation(), writer.nasty.identifier("renamed")
+    old, new = writer.conversation(), writer.cases.identifier("renamed")
     writer.execute(
         "WITH moved_messages AS"
         " (UPDATE messages SET conversation_id = %s WHERE conversation_id = %s),"
@@ -913,7 +913,7 @@ def several_changes(writer: Writer) -> str:
         try:
             with writer.connection.transaction():
                 detail = function(writer)
-                if writer.nasty.chance(0.2):
+                if writer.cases.chance(0.2):
                     _roll_back()
         except (*SKIP, NothingToChangeError, _RollBackError) as error:
             detail = f"undone ({type(error).__name__})"
@@ -938,7 +938,7 @@ def _roll_back() -> NoReturn:
 
 
 def _truncate(writer: Writer, tables: Sequence[str]) -> str:
-    table = writer.nasty.one_of(tables)
+    table = writer.cases.one_of(tables)
     writer.execute(f"TRUNCATE {table} CASCADE")
     return table
 
@@ -985,7 +985,7 @@ def replica_change(writer: Writer) -> str:
 @change(1, REPLICA_CHANGES)
 def replica_orphan(writer: Writer) -> str:
     """Delete a parent and leave its children."""
-    table = writer.nasty.one_of(("conversations", "conversations", "agents", "templates", "phone_numbers"))
+    table = writer.cases.one_of(("conversations", "conversations", "agents", "templates", "phone_numbers"))
     with _as_replica(writer):
         key = writer.pick(table)
         writer.delete(table, key)
@@ -1001,7 +1001,7 @@ def replica_adopt(writer: Writer) -> str:
     )
     if found is None or found[0] is None:
         raise NothingToChangeError
-    row = {**writer.nasty.conversation(writer.agent(), PEOPLE), "conversation_id": found[0]}
+    row = {**writer.cases.conversation(writer.agent(), PEOPLE), "conversation_id": found[0]}
     with _as_replica(writer):
         writer.insert("conversations", row)
     return str(found[0])

@@ -1,4 +1,4 @@
-"""Random source rows of the nasty kind, within the keys and lengths that the platform's tables allow."""
+"""Random source rows full of edge cases, within the keys and lengths that the platform's tables allow."""
 
 import itertools
 import random
@@ -196,8 +196,8 @@ EXTREMES = tuple(
 Choice = TypeVar("Choice")
 
 
-class Nasty:
-    """A source of random nasty values and rows."""
+class EdgeCases:
+    """A source of random edge-case values and rows."""
 
     def __init__(self, rng: random.Random, now: datetime | None = None) -> None:
         """Take the randomness, and the moment that most times lie before."""
@@ -458,27 +458,27 @@ def generate(
     rng: random.Random, size: int, *, now: datetime | None = None, tenants: Sequence[str] = ()
 ) -> Rows:
     """Make about so many conversations and what belongs to them, in an order that foreign keys allow."""
-    nasty = Nasty(rng, now)
+    cases = EdgeCases(rng, now)
     people = max(size * 2 // 3, 4)
-    users = [nasty.user(user_id) for user_id in tenants] or [nasty.user() for _ in range(3)]
+    users = [cases.user(user_id) for user_id in tenants] or [cases.user() for _ in range(3)]
     # The last tenant has nothing at all, unless it is the only one.
     user_ids = [str(user["user_id"]) for user in users][: max(len(users) - 1, 1)]
-    channels = [nasty.channel(user_id) for user_id in user_ids for _ in range(6)]
+    channels = [cases.channel(user_id) for user_id in user_ids for _ in range(6)]
     # Each platform and an odd one, so that every tenant has all of them at work.
     for channel, platform in zip(channels, itertools.cycle((*PLATFORMS, None, None, None)), strict=False):
-        channel["platform"] = platform or nasty.one_of((*PLATFORMS, *ODD_PLATFORMS))
+        channel["platform"] = platform or cases.one_of((*PLATFORMS, *ODD_PLATFORMS))
     owned = [(str(channel["user_id"]), str(channel["id"])) for channel in channels]
     # Each tenant has one channel without an agent, and one agent without conversations.
-    agents = [nasty.agent(*channel) for place, channel in enumerate(owned) if place % 6 < 5]
+    agents = [cases.agent(*channel) for place, channel in enumerate(owned) if place % 6 < 5]
     busy = [str(agent["agent_id"]) for place, agent in enumerate(agents) if place % 5 < 4]
-    conversations = _conversations(nasty, busy, size, people)
+    conversations = _conversations(cases, busy, size, people)
     conversation_ids = [str(conversation["conversation_id"]) for conversation in conversations]
-    templates = [nasty.template(nasty.one_of(user_ids), channel_id) for _, channel_id in owned]
+    templates = [cases.template(cases.one_of(user_ids), channel_id) for _, channel_id in owned]
     template_ids = [str(template["template_id"]) for template in templates]
     sends = [
-        nasty.template_send(
-            nasty.one_of(template_ids),
-            nasty.one_of(conversation_ids) if conversation_ids and nasty.chance(0.2) else None,
+        cases.template_send(
+            cases.one_of(template_ids),
+            cases.one_of(conversation_ids) if conversation_ids and cases.chance(0.2) else None,
             people * 2,
         )
         for _ in range(size)
@@ -488,47 +488,47 @@ def generate(
         *(("phone_numbers", row) for row in channels),
         *(("agents", row) for row in agents),
         *(("conversations", row) for row in conversations),
-        *(("messages", row) for row in _messages(nasty, conversation_ids)),
-        *(("extractions", row) for row in _extractions(nasty, conversation_ids)),
-        *(("contacts", row) for row in _contacts(nasty, user_ids, size, people)),
+        *(("messages", row) for row in _messages(cases, conversation_ids)),
+        *(("extractions", row) for row in _extractions(cases, conversation_ids)),
+        *(("contacts", row) for row in _contacts(cases, user_ids, size, people)),
         *(("templates", row) for row in templates),
         *(("template_sends", row) for row in sends),
     ]
 
 
-def _conversations(nasty: Nasty, agent_ids: Sequence[str], size: int, people: int) -> list[Row]:
+def _conversations(cases: EdgeCases, agent_ids: Sequence[str], size: int, people: int) -> list[Row]:
     unique = _Unique()
-    rows = [nasty.conversation(nasty.one_of(agent_ids), people) for _ in range(size)]
+    rows = [cases.conversation(cases.one_of(agent_ids), people) for _ in range(size)]
     return [row for row in rows if unique.is_new(row["agent_id"], row["customer_phone"], row["is_active"])]
 
 
-def _messages(nasty: Nasty, conversation_ids: Sequence[str]) -> list[Row]:
+def _messages(cases: EdgeCases, conversation_ids: Sequence[str]) -> list[Row]:
     rows = []
     for conversation_id in conversation_ids:
         # A batch import gives all messages one time and few of them a number.
-        imported, moment, sequence_no = nasty.chance(0.25), nasty.moment_or_none(), 0
-        for _ in range(nasty.one_of((0, 0, 1, 2, 3, 5, 8, 13))):
-            sequence_no += nasty.one_of((1, 1, 1, 2, 7))
-            unnumbered = nasty.chance(0.7 if imported else 0.15)
-            row = nasty.message(conversation_id, None if unnumbered else sequence_no)
+        imported, moment, sequence_no = cases.chance(0.25), cases.moment_or_none(), 0
+        for _ in range(cases.one_of((0, 0, 1, 2, 3, 5, 8, 13))):
+            sequence_no += cases.one_of((1, 1, 1, 2, 7))
+            unnumbered = cases.chance(0.7 if imported else 0.15)
+            row = cases.message(conversation_id, None if unnumbered else sequence_no)
             rows.append({**row, "timestamp": moment} if imported else row)
     return rows
 
 
-def _extractions(nasty: Nasty, conversation_ids: Sequence[str]) -> list[Row]:
+def _extractions(cases: EdgeCases, conversation_ids: Sequence[str]) -> list[Row]:
     rows = []
     for conversation_id in conversation_ids:
-        latest = nasty.chance(0.7)
-        for _ in range(nasty.one_of((0, 0, 1, 1, 2, 3))):
-            rows.append(nasty.extraction(conversation_id, is_latest=latest or nasty.one_of((False, None))))
+        latest = cases.chance(0.7)
+        for _ in range(cases.one_of((0, 0, 1, 1, 2, 3))):
+            rows.append(cases.extraction(conversation_id, is_latest=latest or cases.one_of((False, None))))
             latest = False
     return rows
 
 
-def _contacts(nasty: Nasty, user_ids: Sequence[str], size: int, people: int) -> list[Row]:
+def _contacts(cases: EdgeCases, user_ids: Sequence[str], size: int, people: int) -> list[Row]:
     unique = _Unique()
     # More people than have conversations, so that some contacts are of no lead.
-    rows = [nasty.contact(nasty.one_of(user_ids), people * 3 // 2) for _ in range(size * 3 // 2)]
+    rows = [cases.contact(cases.one_of(user_ids), people * 3 // 2) for _ in range(size * 3 // 2)]
     return [row for row in rows if unique.is_new(row["user_id"], row["phone"])]
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from psycopg.rows import TupleRow
 
 from tests.oracle import Model, compute_leads, list_leads, messages, read_model, read_source
-from tests.support import nasty, queries
+from tests.support import edge_cases, queries
 from tests.support.mutations import CHANGES, KEYS, REPLICA_CHANGES, mutate
 from tests.support.server import Database, Server
 
@@ -46,35 +46,35 @@ def source(source_database: Database) -> Iterator[psycopg.Connection[TupleRow]]:
 
 @pytest.fixture
 def filled(source: psycopg.Connection[TupleRow]) -> psycopg.Connection[TupleRow]:
-    nasty.write(source, nasty.generate(Random(1), 60, now=NOW))
+    edge_cases.write(source, edge_cases.generate(Random(1), 60, now=NOW))
     return source
 
 
 @pytest.fixture(scope="module")
 def shared(server: Server, source_template: Database) -> Iterator[psycopg.Connection[TupleRow]]:
     """Rows that the tests which use them leave as they are."""
-    database = server.create("nasty", template=source_template.name)
+    database = server.create("edge_cases", template=source_template.name)
     with database.connect() as connection:
-        nasty.write(connection, nasty.generate(Random(1), 60, now=NOW, tenants=["u", "v"]))
+        edge_cases.write(connection, edge_cases.generate(Random(1), 60, now=NOW, tenants=["u", "v"]))
         yield connection
     server.drop(database)
 
 
 def test_the_same_seed_gives_the_same_rows() -> None:
-    one, other = nasty.generate(Random(7), 20, now=NOW), nasty.generate(Random(7), 20, now=NOW)
+    one, other = edge_cases.generate(Random(7), 20, now=NOW), edge_cases.generate(Random(7), 20, now=NOW)
     assert one == other
-    assert one != nasty.generate(Random(8), 20, now=NOW)
+    assert one != edge_cases.generate(Random(8), 20, now=NOW)
 
 
 def test_rows_of_all_tables_fit_into_them(source: psycopg.Connection[TupleRow]) -> None:
     for seed in range(5):
-        rows = nasty.generate(Random(seed), 100, now=NOW)
-        nasty.write(source, rows)
+        rows = edge_cases.generate(Random(seed), 100, now=NOW)
+        edge_cases.write(source, rows)
         assert {table for table, _ in rows} == set(KEYS)
 
 
 def test_leads_are_of_every_kind(source: psycopg.Connection[TupleRow]) -> None:
-    nasty.write(source, nasty.generate(Random(1), 600, now=NOW))
+    edge_cases.write(source, edge_cases.generate(Random(1), 600, now=NOW))
     leads = read_model(source).all_leads()
     kinds = {
         "on two platforms": any(len(lead.platforms) > 1 for lead in leads),
