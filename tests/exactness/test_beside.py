@@ -22,7 +22,7 @@ from tests.exactness.platform import (
     value,
     waiting,
 )
-from tests.exactness.stepping import Stepped, batch_of, rebuilding, refreshing
+from tests.exactness.interleaving import Stepped, batch_of, rebuilding, refreshing
 from tests.support.server import Database
 
 Connection = psycopg.Connection[TupleRow]

@@ -24,7 +24,7 @@ from tests.exactness.platform import (
     value,
     waiting,
 )
-from tests.exactness.stepping import Stepped, refreshing, wait_for
+from tests.exactness.interleaving import Stepped, refreshing, wait_for
 from tests.support.server import Database
 
 Connection = psycopg.Connection[TupleRow]

@@ -21,7 +21,7 @@ from projector.progress import QUIET
 from projector.rebuild import rebuild
 from projector.refresh import refresh
 from tests.exactness.platform import assert_exact, rebuild_now, value
-from tests.exactness.stepping import Stepped, wait_for
+from tests.exactness.interleaving import Stepped, wait_for
 from tests.support import edge_cases
 from tests.support.mutations import mutate
 from tests.support.server import Database

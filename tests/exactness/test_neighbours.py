@@ -22,7 +22,7 @@ from tests.exactness.platform import (
     texts,
     value,
 )
-from tests.exactness.stepping import Stepped
+from tests.exactness.interleaving import Stepped
 from tests.support.server import Database, Server
 
 Connection = psycopg.Connection[TupleRow]

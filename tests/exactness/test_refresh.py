@@ -19,7 +19,7 @@ from tests.exactness.platform import (
     value,
     waiting,
 )
-from tests.exactness.stepping import Stepped, refreshing
+from tests.exactness.interleaving import Stepped, refreshing
 from tests.support.server import Database
 
 Connection = psycopg.Connection[TupleRow]
