@@ -101,7 +101,7 @@ def test_a_projector_killed_anywhere_loses_nothing(
     _fill(database, rng)
     count = 1 if work == "beside" else rng.randint(1, 3)
     done = subprocess.run(
-        [sys.executable, "-m", "tests.exactness.killed", database.url, work, point, str(count)],
+        [sys.executable, "-m", "tests.exactness.crash_worker", database.url, work, point, str(count)],
         cwd=ROOT,
         check=False,
         timeout=60,

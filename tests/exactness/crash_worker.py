@@ -1,4 +1,4 @@
-"""A projector that kills itself at a pause point: `python -m tests.exactness.killed URL WORK POINT COUNT`.
+"""A projector that kills itself at a pause point: `python -m tests.exactness.crash_worker URL WORK POINT COUNT`.
 
 WORK is refresh, beside or in_place; it dies when it comes to the point for the COUNTth time.
 """
