@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.exactness.bursts import Burst
+from tests.exactness.random_load import Burst
 from tests.support.server import Database
 
 SHORT = range(6)
