@@ -8,7 +8,7 @@ from datetime import datetime
 
 from projector.progress import QUIET
 from projector.rebuild import rebuild
-from tests.benchmarks import anew, load, servers
+from tests.benchmarks import baseline_rebuild, load, servers
 from tests.benchmarks.core import Row, Sample, goal, interleave
 from tests.benchmarks.setting import Database, Setting
 
@@ -82,14 +82,14 @@ def measure(setting: Setting) -> Iterator[Row]:
             setting.size.rounds,
             {
                 "rebuild": lambda: ours.beside(lambda: rebuild(conn, tenants=None, progress=QUIET)),
-                "anew": lambda: theirs.beside(lambda: anew.create_tables(other)),
+                "baseline": lambda: theirs.beside(lambda: baseline_rebuild.create_tables(other)),
             },
             warm_up=False,
         )
-        anew.drop(other)
+        baseline_rebuild.drop(other)
     name = "the same beside CREATE TABLE AS + indexes"
     what = "list page of 50, p99, during a rebuild"
-    yield Row(AREA, what, "ms", found["rebuild"], name, found["anew"], goal("rebuild_readers"))
+    yield Row(AREA, what, "ms", found["rebuild"], name, found["baseline"], goal("rebuild_readers"))
     slowest = "list page of 50, slowest, during a rebuild"
     yield Row(AREA, slowest, "ms", Sample(tuple(ours.greatest)), name, Sample(tuple(theirs.greatest)))
     asked = Sample(tuple(ours.asked))

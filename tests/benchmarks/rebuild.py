@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from projector.progress import QUIET
 from projector.rebuild import rebuild
-from tests.benchmarks import anew
+from tests.benchmarks import baseline_rebuild
 from tests.benchmarks.core import Row, goal, interleave, seconds
 from tests.benchmarks.setting import Connection, Setting
 
@@ -14,22 +14,22 @@ AREA = "Rebuild"
 def measure(setting: Setting) -> Iterator[Row]:
     """The rows of this area."""
     with setting.main.connect() as conn, setting.main.connect() as other, setting.main.connect() as third:
-        anew.create_tables(other)
+        baseline_rebuild.create_tables(other)
         _check(other)
-        anew.create_view(third)
+        baseline_rebuild.create_view(third)
         found = interleave(
             setting.size.rounds,
             {
                 "ours": lambda: seconds(lambda: rebuild(conn, tenants=None, progress=QUIET)),
-                "computed": lambda: seconds(lambda: anew.create_tables(other)),
-                "copied": lambda: seconds(lambda: anew.create_tables(other, finished=True)),
-                "view": lambda: seconds(lambda: anew.refresh_view(third, concurrently=False)),
-                "concurrently": lambda: seconds(lambda: anew.refresh_view(third, concurrently=True)),
+                "computed": lambda: seconds(lambda: baseline_rebuild.create_tables(other)),
+                "copied": lambda: seconds(lambda: baseline_rebuild.create_tables(other, finished=True)),
+                "view": lambda: seconds(lambda: baseline_rebuild.refresh_view(third, concurrently=False)),
+                "concurrently": lambda: seconds(lambda: baseline_rebuild.refresh_view(third, concurrently=True)),
             },
             warm_up=False,
         )
-        anew.drop(other)
-        anew.drop_view(other)
+        baseline_rebuild.drop(other)
+        baseline_rebuild.drop_view(other)
     what = "rebuild of everything, alone"
     leads_only = "the view has neither messages nor statistics"
     for name, title, note in (
@@ -44,12 +44,12 @@ def measure(setting: Setting) -> Iterator[Row]:
 
 def _check(conn: Connection) -> None:
     """The baseline is none unless it has the same rows."""
-    for name in anew.parts():
+    for name in baseline_rebuild.parts():
         columns = "*" if name != "leads" else "user_id, customer_phone, document::jsonb"
         query = (
             f"SELECT (SELECT count(*) FROM (SELECT {columns} FROM read_model.{name}"
-            f" EXCEPT SELECT {columns} FROM {anew.SCHEMA}.{name}) AS ours)"
-            f" + (SELECT count(*) FROM (SELECT {columns} FROM {anew.SCHEMA}.{name}"
+            f" EXCEPT SELECT {columns} FROM {baseline_rebuild.SCHEMA}.{name}) AS ours)"
+            f" + (SELECT count(*) FROM (SELECT {columns} FROM {baseline_rebuild.SCHEMA}.{name}"
             f" EXCEPT SELECT {columns} FROM read_model.{name}) AS theirs)"
         )
         row = conn.execute(query.encode()).fetchone()

@@ -7,7 +7,7 @@ from projector import locks
 from projector.progress import QUIET
 from projector.rebuild import rebuild
 from projector.refresh import refresh_batch
-from tests.benchmarks import anew
+from tests.benchmarks import baseline_rebuild
 from tests.benchmarks.core import Row, goal, interleave, milliseconds, seconds
 from tests.benchmarks.setting import Connection, Database, Setting
 from tests.benchmarks.stale import Stale
@@ -60,7 +60,7 @@ def _many(setting: Setting, main: Stale) -> Iterator[Row]:
     """Very many stale leads against a rebuild of all, and one against a materialized view."""
     leads = min(_MANY, setting.size.big // 2)
     with setting.main.connect() as conn:
-        anew.create_view(conn)
+        baseline_rebuild.create_view(conn)
         found = interleave(
             setting.size.rounds,
             {
@@ -68,11 +68,11 @@ def _many(setting: Setting, main: Stale) -> Iterator[Row]:
                 "rebuild": lambda: 1000 * seconds(lambda: rebuild(conn, tenants=None, progress=QUIET)),
                 # After a swap all plans are made anew: the second refresh is the one that counts.
                 "one": lambda: [main.milliseconds(main.message, 1) for _ in range(2)][1],
-                "view": lambda: 1000 * seconds(lambda: anew.refresh_view(conn, concurrently=True)),
+                "view": lambda: 1000 * seconds(lambda: baseline_rebuild.refresh_view(conn, concurrently=True)),
             },
             warm_up=False,
         )
-        anew.drop_view(conn)
+        baseline_rebuild.drop_view(conn)
     # By lead, so that the ratio means the same at every size.
     by_lead = setting.size.big / _OF * _MANY / leads
     ratio = found["many"].over(found["rebuild"]).times(by_lead)

@@ -10,8 +10,8 @@ from projector.statements import statement
 from tests.benchmarks.setting import Connection
 
 _FOLDER = Path(__file__).parent / "sql"
-SCHEMA = "anew"
-VIEW_SCHEMA = "anew_view"
+SCHEMA = "baseline"
+VIEW_SCHEMA = "baseline_view"
 # More than a rebuild takes: the baseline shall not lack memory.
 _MEMORY = "256MB"
 
