@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from tests.benchmarks import asked, load, plain, servers, sizes
+from tests.benchmarks import api_statements, load, plain, servers, sizes
 from tests.benchmarks.core import Row, Sample, goal, interleave, milliseconds
 from tests.benchmarks.servers import Server
 from tests.benchmarks.setting import Setting
@@ -51,7 +51,7 @@ def measure(setting: Setting) -> Iterator[Row]:
         servers.api(database) as api,
         servers.limited(database) as limited,
         servers.bare(database) as bare,
-        asked.reader(database) as reader,
+        api_statements.reader(database) as reader,
     ):
         customer_phone = _talkative(reader, user_id)
         _check(api, limited, bare, user_id, customer_phone)
@@ -73,7 +73,7 @@ def measure(setting: Setting) -> Iterator[Row]:
     yield from _live(setting)
 
 
-def _talkative(reader: asked.Reader, user_id: str) -> str:
+def _talkative(reader: api_statements.Reader, user_id: str) -> str:
     """A lead with more than one page of messages."""
     found = reader.rows(
         "SELECT customer_phone FROM read_model.leads WHERE user_id = %s AND total_messages <= 100"
@@ -181,9 +181,9 @@ def _live(setting: Setting) -> Iterator[Row]:
     """The same answers from the source tables, by one statement that PostgreSQL plans as it likes."""
     user_id = setting.main.tenants["big"]
     now = datetime.now(UTC)
-    with asked.reader(setting.main) as reader, setting.main.connect() as conn:
+    with api_statements.reader(setting.main) as reader, setting.main.connect() as conn:
         conn.execute("SET work_mem = '256MB'")
-        listed, statistics = asked.listed(user_id, "", now), asked.statistics(user_id, now)
+        listed, statistics = api_statements.listed(user_id, "", now), api_statements.statistics(user_id, now)
         for title, key, ours, name in (
             ("list page of 50", "live_list", listed, "live_list"),
             ("statistics", "live_statistics", statistics, "live_statistics"),

@@ -24,7 +24,9 @@ def measure(setting: Setting) -> Iterator[Row]:
                 "computed": lambda: seconds(lambda: baseline_rebuild.create_tables(other)),
                 "copied": lambda: seconds(lambda: baseline_rebuild.create_tables(other, finished=True)),
                 "view": lambda: seconds(lambda: baseline_rebuild.refresh_view(third, concurrently=False)),
-                "concurrently": lambda: seconds(lambda: baseline_rebuild.refresh_view(third, concurrently=True)),
+                "concurrently": lambda: seconds(
+                    lambda: baseline_rebuild.refresh_view(third, concurrently=True)
+                ),
             },
             warm_up=False,
         )

@@ -68,7 +68,9 @@ def _many(setting: Setting, main: Stale) -> Iterator[Row]:
                 "rebuild": lambda: 1000 * seconds(lambda: rebuild(conn, tenants=None, progress=QUIET)),
                 # After a swap all plans are made anew: the second refresh is the one that counts.
                 "one": lambda: [main.milliseconds(main.message, 1) for _ in range(2)][1],
-                "view": lambda: 1000 * seconds(lambda: baseline_rebuild.refresh_view(conn, concurrently=True)),
+                "view": lambda: (
+                    1000 * seconds(lambda: baseline_rebuild.refresh_view(conn, concurrently=True))
+                ),
             },
             warm_up=False,
         )

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from functools import partial
 
-from tests.benchmarks import asked, load, servers
+from tests.benchmarks import api_statements, load, servers
 from tests.benchmarks.core import Row, goal, interleave
 from tests.benchmarks.setting import Setting
 
@@ -14,7 +14,7 @@ SORTS = ("last_message_at", "first_contact_at", "total_messages", "total_score",
 def measure(setting: Setting) -> Iterator[Row]:
     """The rows of this area."""
     tenants = setting.main.tenants
-    with servers.api(setting.main) as api, asked.reader(setting.main) as reader:
+    with servers.api(setting.main) as api, api_statements.reader(setting.main) as reader:
         phones = {size: _ordinary(reader, tenants[size]) for size in ("big", "small")}
         reads = [
             (f"first page by {sort}, {direction}", f"?sort_by={sort}&sort_order={direction}")
@@ -45,7 +45,7 @@ def _p50(url: str, seconds: float) -> float:
     return load.run(url, connections=1, seconds=seconds).p50
 
 
-def _ordinary(reader: asked.Reader, user_id: str) -> str:
+def _ordinary(reader: api_statements.Reader, user_id: str) -> str:
     """A lead with as many messages as its like in the other tenant."""
     found = reader.rows(
         "SELECT customer_phone FROM read_model.leads WHERE user_id = %s AND total_messages = 5"

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from urllib.parse import quote_plus
 
-from tests.benchmarks import asked
+from tests.benchmarks import api_statements
 from tests.benchmarks.core import Row, goal, interleave, milliseconds
 from tests.benchmarks.setting import Setting
 
@@ -18,13 +18,13 @@ _BARE = (
 def measure(setting: Setting) -> Iterator[Row]:
     """The rows of this area."""
     user_id = setting.main.tenants["big"]
-    with asked.reader(setting.main) as reader:
+    with api_statements.reader(setting.main) as reader:
         for word, matches in _words(reader, user_id):
             for page, title in (
                 ("limit=1", "with one lead"),
                 ("limit=50&sort_by=name", "with a page by name"),
             ):
-                statement = asked.listed(user_id, f"search={quote_plus(word)}&{page}")
+                statement = api_statements.listed(user_id, f"search={quote_plus(word)}&{page}")
                 total = reader.fetch(statement).total
                 if total != matches:
                     raise AssertionError(f"The total of {word} is {total}, but {matches} leads match.")
@@ -48,7 +48,7 @@ def measure(setting: Setting) -> Iterator[Row]:
     yield _small(setting)
 
 
-def _words(reader: asked.Reader, user_id: str) -> list[tuple[str, int]]:
+def _words(reader: api_statements.Reader, user_id: str) -> list[tuple[str, int]]:
     """A word that matches nearly 10,000 leads, one that matches few, and one that matches none."""
     beginnings = reader.rows(
         "SELECT left(word, 3), count(*) FROM (SELECT DISTINCT customer_phone, word FROM read_model.lead_profiles"
@@ -66,9 +66,9 @@ def _words(reader: asked.Reader, user_id: str) -> list[tuple[str, int]]:
 def _small(setting: Setting) -> Row:
     """The same word in the same tiny tenant, beside the largest tenant and alone."""
     user_id = setting.main.tenants["tiny"]
-    with asked.reader(setting.main) as beside, asked.reader(setting.alone) as alone:
+    with api_statements.reader(setting.main) as beside, api_statements.reader(setting.alone) as alone:
         word = _words(beside, user_id)[0][0]
-        statement = asked.listed(user_id, f"search={quote_plus(word)}")
+        statement = api_statements.listed(user_id, f"search={quote_plus(word)}")
         found = interleave(
             setting.size.rounds,
             {

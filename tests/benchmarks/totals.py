@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from random import Random
 
 from api.expressions import Question
-from tests.benchmarks import asked
+from tests.benchmarks import api_statements
 from tests.benchmarks.core import Row, goal, interleave, milliseconds
 from tests.benchmarks.scale import SORTS
 from tests.benchmarks.setting import SEED, Setting
@@ -58,7 +58,7 @@ class _Question:
         where = " AND ".join(["user_id = %s", *conditions])
         return cls(query, f"SELECT count(*) FROM read_model.leads WHERE {where}", now)
 
-    def counted(self, reader: asked.Reader, user_id: str) -> int:
+    def counted(self, reader: api_statements.Reader, user_id: str) -> int:
         """The total by counting."""
         values = [user_id, *([self.now] if "%s -" in self.count else [])]
         return int(reader.rows(self.count, *values)[0][0])
@@ -66,7 +66,7 @@ class _Question:
 
 def measure(setting: Setting) -> Iterator[Row]:
     """The rows of this area."""
-    with asked.reader(setting.main) as reader:
+    with api_statements.reader(setting.main) as reader:
         rng = Random(SEED)
         questions: dict[str, list[str]] = {"total_facets": [""], "total_time": []}
         for _ in range(_COMBINATIONS if setting.size.big > setting.size.small * 10 else 5):
@@ -87,28 +87,28 @@ def _some_time(rng: Random, days: int) -> str:
 
 
 def _dearest(
-    setting: Setting, reader: asked.Reader, key: str, title: str, queries: list[str]
+    setting: Setting, reader: api_statements.Reader, key: str, title: str, queries: list[str]
 ) -> Iterator[Row]:
     """The combination that takes longest, and the one in the middle."""
     user_id, now = setting.main.tenants["big"], datetime.now(UTC)
     taken: list[tuple[float, _Question]] = []
     for query in queries:
         question = _Question.of(query, now)
-        statement = asked.listed(user_id, _total_alone(query), now)
+        statement = api_statements.listed(user_id, _total_alone(query), now)
         total, counted = reader.fetch(statement).total, question.counted(reader, user_id)
         if total != counted:
             raise AssertionError(f"The total of {query} is {total}, but {counted} leads match.")
         taken.append((reader.milliseconds(statement, 3), question))
     taken.sort(key=lambda pair: pair[0])
     for place, (_, question) in (("dearest", taken[-1]), ("middle", taken[len(taken) // 2])):
-        page = asked.listed(user_id, question.query, now)
-        few = asked.listed_if_few(user_id, question.query, now)
+        page = api_statements.listed(user_id, question.query, now)
+        few = api_statements.listed_if_few(user_id, question.query, now)
 
         def answer(page: Question = page, few: Question = few) -> None:
             if reader.fetch(page).few:
                 reader.fetch(few)
 
-        alone = asked.listed(user_id, _total_alone(question.query), now)
+        alone = api_statements.listed(user_id, _total_alone(question.query), now)
         found = interleave(
             setting.size.rounds,
             {
@@ -141,7 +141,7 @@ def _total_alone(query: str) -> str:
     )
 
 
-def _far(setting: Setting, reader: asked.Reader) -> Iterator[Row]:
+def _far(setting: Setting, reader: api_statements.Reader) -> Iterator[Row]:
     """A page in the middle of the largest tenant, in every order; its baseline reads whole rows up to there."""
     user_id = setting.main.tenants["big"]
     offset = min(500_000, setting.size.big // 2)
@@ -149,7 +149,7 @@ def _far(setting: Setting, reader: asked.Reader) -> Iterator[Row]:
     for sort in SORTS:
         table, column = columns.get(sort, ("leads", sort))
         for direction in ("desc", "asc"):
-            ours = asked.listed(user_id, f"sort_by={sort}&sort_order={direction}&offset={offset}")
+            ours = api_statements.listed(user_id, f"sort_by={sort}&sort_order={direction}&offset={offset}")
             # As its index has the leads without a value.
             nulls = (
                 {"desc": " NULLS LAST", "asc": " NULLS FIRST"}[direction] if sort == "last_message_at" else ""

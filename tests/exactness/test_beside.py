@@ -12,6 +12,7 @@ from projector.migrate import migrate
 from projector.progress import QUIET
 from projector.rebuild import rebuild
 from projector.refresh import retry_dead_letters
+from tests.exactness.interleaving import Stepped, batch_of, rebuilding, refreshing
 from tests.exactness.platform import (
     Platform,
     assert_exact,
@@ -22,7 +23,6 @@ from tests.exactness.platform import (
     value,
     waiting,
 )
-from tests.exactness.interleaving import Stepped, batch_of, rebuilding, refreshing
 from tests.support.server import Database
 
 Connection = psycopg.Connection[TupleRow]

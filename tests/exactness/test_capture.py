@@ -14,6 +14,7 @@ from projector.errors import BlockedError, CaptureGapError
 from projector.migrate import migrate
 from projector.refresh import refresh_batch
 from tests.conftest import MakeDatabase
+from tests.exactness.interleaving import Stepped, refreshing, wait_for
 from tests.exactness.platform import (
     Platform,
     assert_exact,
@@ -24,7 +25,6 @@ from tests.exactness.platform import (
     value,
     waiting,
 )
-from tests.exactness.interleaving import Stepped, refreshing, wait_for
 from tests.support.server import Database
 
 Connection = psycopg.Connection[TupleRow]

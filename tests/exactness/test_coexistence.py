@@ -14,6 +14,7 @@ from projector.source import SOURCE_TABLES, SourceTable
 from projector.statements import schema_sections
 from projector.verify import verify
 from tests.conftest import MakeDatabase
+from tests.exactness.interleaving import Stepped
 from tests.exactness.platform import (
     Platform,
     assert_exact,
@@ -22,7 +23,6 @@ from tests.exactness.platform import (
     texts,
     value,
 )
-from tests.exactness.interleaving import Stepped
 from tests.support.server import Database, Server
 
 Connection = psycopg.Connection[TupleRow]

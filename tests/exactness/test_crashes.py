@@ -20,8 +20,8 @@ from projector.migrate import migrate
 from projector.progress import QUIET
 from projector.rebuild import rebuild
 from projector.refresh import refresh
-from tests.exactness.platform import assert_exact, rebuild_now, value
 from tests.exactness.interleaving import Stepped, wait_for
+from tests.exactness.platform import assert_exact, rebuild_now, value
 from tests.support import edge_cases
 from tests.support.mutations import mutate
 from tests.support.server import Database

@@ -14,8 +14,8 @@ from projector.errors import NotInstalledError
 from projector.migrate import migrate
 from projector.statements import steps
 from projector.status import read_status
-from tests.exactness.platform import Platform, assert_exact, rebuild_now, refresh_now, value, waiting
 from tests.exactness.interleaving import Stepped, refreshing
+from tests.exactness.platform import Platform, assert_exact, rebuild_now, refresh_now, value, waiting
 from tests.support.server import Database
 
 Connection = psycopg.Connection[TupleRow]

@@ -7,8 +7,8 @@ import pytest
 from psycopg.rows import TupleRow
 
 from projector import batch, refresh
-from tests.exactness.platform import Platform, assert_exact, document, refresh_now, texts, waiting
 from tests.exactness.interleaving import Stepped, batch_of, refreshing, waits_for_lock
+from tests.exactness.platform import Platform, assert_exact, document, refresh_now, texts, waiting
 from tests.support.server import Database
 
 Connection = psycopg.Connection[TupleRow]

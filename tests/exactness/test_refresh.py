@@ -9,6 +9,7 @@ from projector.locks import SHARDS
 from projector.progress import QUIET
 from projector.refresh import refresh_batch, retry_dead_letters, take_in_stride
 from projector.verify import verify
+from tests.exactness.interleaving import Stepped, refreshing
 from tests.exactness.platform import (
     Platform,
     assert_exact,
@@ -19,7 +20,6 @@ from tests.exactness.platform import (
     value,
     waiting,
 )
-from tests.exactness.interleaving import Stepped, refreshing
 from tests.support.server import Database
 
 Connection = psycopg.Connection[TupleRow]

@@ -11,8 +11,8 @@ from projector.errors import CaptureGapError, SourceMissingError
 from projector.progress import QUIET
 from projector.statements import schema_sections
 from projector.verify import verify
-from tests.exactness.platform import Platform, assert_exact, rebuild_now, refresh_now, texts, value
 from tests.exactness.interleaving import Pause, Stepped, batch_of
+from tests.exactness.platform import Platform, assert_exact, rebuild_now, refresh_now, texts, value
 
 Connection = psycopg.Connection[TupleRow]
 
