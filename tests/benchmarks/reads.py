@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from tests.benchmarks import api_statements, load, plain, servers, sizes
+from tests.benchmarks import api_statements, baseline_server, load, servers, sizes
 from tests.benchmarks.core import Row, Sample, goal, interleave, milliseconds
 from tests.benchmarks.servers import Server
 from tests.benchmarks.setting import Setting
@@ -58,7 +58,7 @@ def measure(setting: Setting) -> Iterator[Row]:
         for page in _pages(user_id, customer_phone):
 
             def ask(name: str = page.bare) -> list[Any]:
-                return plain.ask(reader.connection, name, user_id, customer_phone)
+                return baseline_server.ask(reader.connection, name, user_id, customer_phone)
 
             _check_rows(api, page, ask())
             urls = {
@@ -236,7 +236,7 @@ def _check_rows(api: Server, page: _Page, rows: list[Any]) -> None:
         printed = data if isinstance(data, list) else [data]
         found = [orjson.loads(document) for (document,) in rows]
     if printed != found:
-        raise AssertionError(f"{plain.BARE[page.bare]} does not give what {page.path} prints.")
+        raise AssertionError(f"{baseline_server.BARE[page.bare]} does not give what {page.path} prints.")
 
 
 def _check(api: Server, limited: Server, bare: Server, user_id: str, customer_phone: str) -> None:

@@ -60,14 +60,14 @@ def api(database: Database) -> Iterator[Server]:
 @contextmanager
 def limited(database: Database) -> Iterator[Server]:
     """The API with plain routes added."""
-    with serving(database, "tests.benchmarks.plain", "limited", probe="/health/ready") as server:
+    with serving(database, "tests.benchmarks.baseline_server", "limited", probe="/health/ready") as server:
         yield server
 
 
 @contextmanager
 def bare(database: Database) -> Iterator[Server]:
     """Plain routes on bare Flask."""
-    with serving(database, "tests.benchmarks.plain", "bare", probe="/plain/nobody/empty") as server:
+    with serving(database, "tests.benchmarks.baseline_server", "bare", probe="/plain/nobody/empty") as server:
         yield server
 
 

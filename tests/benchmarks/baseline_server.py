@@ -1,6 +1,6 @@
 """Servers to compare with: the API's application with plain routes added, and the same routes on bare Flask.
 
-`python -m tests.benchmarks.plain limited` serves the API itself and, beside it, an endpoint that returns an empty
+`python -m tests.benchmarks.baseline_server limited` serves the API itself and, beside it, an endpoint that returns an empty
 object, the same after a bare statement, and plain routes, all of them behind the same limiter and with the same
 headers; `bare` serves the plain routes without any of that. Both run as the API runs.
 """
@@ -177,7 +177,7 @@ def main() -> None:
     """Serve as the API is served."""
     settings = config.load()
     Granian(
-        f"tests.benchmarks.plain:{sys.argv[1]}",
+        f"tests.benchmarks.baseline_server:{sys.argv[1]}",
         factory=True,
         interface=Interfaces.WSGI,
         address=settings.host,
