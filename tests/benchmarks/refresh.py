@@ -10,7 +10,7 @@ from projector.refresh import refresh_batch
 from tests.benchmarks import baseline_rebuild
 from tests.benchmarks.core import Row, goal, interleave, milliseconds, seconds
 from tests.benchmarks.setting import Connection, Database, Setting
-from tests.benchmarks.stale import Stale
+from tests.benchmarks.staleness import Stale
 
 AREA = "Refresh"
 # The goal for many stale leads compares them with a rebuild of so many.
