@@ -12,6 +12,7 @@ import click
 
 from tests.benchmarks import (
     capture,
+    disk_and_wal,
     mixed,
     readers,
     reads,
@@ -20,15 +21,14 @@ from tests.benchmarks import (
     report,
     scale,
     search,
-    sizes,
     totals,
 )
 from tests.benchmarks.core import Failure, Row
 from tests.benchmarks.setting import SIZES, Setting, setting
 
 AREAS: dict[str, Callable[[Setting], Iterator[Row]]] = {
-    # Sizes come first, before anything is written.
-    "sizes": sizes.measure,
+    # Disk comes first, before anything is written.
+    "disk": disk_and_wal.measure,
     "reads": reads.measure,
     "scale": scale.measure,
     "totals": totals.measure,

@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from tests.benchmarks import api_statements, baseline_server, load, servers, sizes
+from tests.benchmarks import api_statements, baseline_server, disk_and_wal, load, servers
 from tests.benchmarks.core import Row, Sample, goal, interleave, milliseconds
 from tests.benchmarks.servers import Server
 from tests.benchmarks.setting import Setting
@@ -174,7 +174,7 @@ def _worker(setting: Setting, api: Server) -> Row:
 def _largest_child(pid: int) -> float:
     """Resident megabytes of the process, or of the greatest of its children."""
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return max(sizes.memory(int(child), "VmRSS") for child in (children or [str(pid)]))
+    return max(disk_and_wal.memory(int(child), "VmRSS") for child in (children or [str(pid)]))
 
 
 def _live(setting: Setting) -> Iterator[Row]:
