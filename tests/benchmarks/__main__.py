@@ -24,9 +24,9 @@ from tests.benchmarks import (
     totals,
 )
 from tests.benchmarks.core import Failure, Row
-from tests.benchmarks.setting import SIZES, Setting, setting
+from tests.benchmarks.fixtures import SIZES, Fixtures, fixtures
 
-AREAS: dict[str, Callable[[Setting], Iterator[Row]]] = {
+AREAS: dict[str, Callable[[Fixtures], Iterator[Row]]] = {
     # Disk comes first, before anything is written.
     "disk": disk_and_wal.measure,
     "reads": reads.measure,
@@ -70,7 +70,7 @@ def run(
     text = ""
     folder = (output / "server").absolute()
     try:
-        with setting(SIZES[size], folder, say) as place:
+        with fixtures(SIZES[size], folder, say) as place:
             for name in names:
                 began = monotonic()
                 say(f"Measuring {name} ...")

@@ -17,7 +17,7 @@ from api.expressions import Question, compiled
 from api.schemas import LIST_QUERY, MESSAGES_QUERY
 from api.session import Session
 from tests.benchmarks.core import milliseconds
-from tests.benchmarks.setting import Database
+from tests.benchmarks.fixtures import Database
 
 
 def listed(user_id: str, query_string: str, now: datetime | None = None) -> Question:

@@ -7,7 +7,7 @@ from psycopg import sql
 
 from projector.beside import READ_TABLES
 from projector.statements import statement
-from tests.benchmarks.setting import Connection
+from tests.benchmarks.fixtures import Connection
 
 _FOLDER = Path(__file__).parent / "sql"
 SCHEMA = "baseline"

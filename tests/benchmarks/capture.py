@@ -7,20 +7,20 @@ from itertools import count
 from projector import capture
 from tests.benchmarks import pgbench
 from tests.benchmarks.core import Row, Sample, goal, interleave, seconds
-from tests.benchmarks.setting import Connection, Database, Setting
+from tests.benchmarks.fixtures import Connection, Database, Fixtures
 
 AREA = "Writers"
 _ROWS = 10_000
 
 
-def measure(setting: Setting) -> Iterator[Row]:
+def measure(fixtures: Fixtures) -> Iterator[Row]:
     """The rows of this area."""
-    with setting.copy_of(setting.medium) as copied, closing(copied.connect()) as conn:
+    with fixtures.copy_of(fixtures.medium) as copied, closing(copied.connect()) as conn:
         leads = conn.execute("SELECT count(*) FROM benchmark.conversations").fetchone()
         conversations = leads[0] if leads else 0
 
         def writers(script: str, clients: int) -> Callable[[], float]:
-            return lambda: _writers(setting, copied, script, clients, conversations)
+            return lambda: _writers(fixtures, copied, script, clients, conversations)
 
         ways: list[tuple[str, str, str, Callable[[], float]]] = [
             ("single-row inserts, 2 clients", "writer_single", "1/s", writers(pgbench.SINGLE, 2)),
@@ -30,7 +30,7 @@ def measure(setting: Setting) -> Iterator[Row]:
         ]
         for title, key, unit, write in ways:
             found = interleave(
-                setting.size.pairs,
+                fixtures.size.pairs,
                 {
                     "with": lambda: _with(conn, capture.install, write),  # noqa: B023
                     "without": lambda: _with(conn, _nothing, write),  # noqa: B023
@@ -87,9 +87,9 @@ def _with(conn: Connection, install: Callable[[Connection], object], write: Call
     return write()
 
 
-def _writers(setting: Setting, database: Database, script: str, clients: int, conversations: int) -> float:
+def _writers(fixtures: Fixtures, database: Database, script: str, clients: int, conversations: int) -> float:
     with pgbench.writing(
-        database.url, script, clients=clients, seconds=setting.size.load, count=conversations
+        database.url, script, clients=clients, seconds=fixtures.size.load, count=conversations
     ) as process:
         return pgbench.tps(process)
 

@@ -11,7 +11,7 @@ from projector.rebuild import rebuild
 from projector.source import SOURCE_TABLES
 from projector.verify import verify
 from tests.benchmarks.core import Row, Sample, goal, interleave
-from tests.benchmarks.setting import Connection, Database, Setting
+from tests.benchmarks.fixtures import Connection, Database, Fixtures
 from tests.support.commands import ROOT, environment
 
 AREA = "Sizes"
@@ -20,15 +20,15 @@ _NAME = "leads-projector"
 _WORTH_A_LINE = 0.005
 
 
-def measure(setting: Setting) -> Iterator[Row]:
+def measure(fixtures: Fixtures) -> Iterator[Row]:
     """The rows of this area."""
-    yield from _memory(setting)
-    yield from _wal(setting)
-    yield from _disk(setting)
+    yield from _memory(fixtures)
+    yield from _wal(fixtures)
+    yield from _disk(fixtures)
 
 
-def _disk(setting: Setting) -> Iterator[Row]:
-    with setting.main.connect() as conn:
+def _disk(fixtures: Fixtures) -> Iterator[Row]:
+    with fixtures.main.connect() as conn:
         # The source was loaded once; what a swap leaves is as compact.
         rebuild(conn, tenants=None, progress=QUIET)
         conn.execute("VACUUM ANALYZE")
@@ -66,11 +66,11 @@ def _once(value: float) -> Sample:
     return Sample((value,))
 
 
-def _wal(setting: Setting) -> Iterator[Row]:
+def _wal(fixtures: Fixtures) -> Iterator[Row]:
     """Bytes of WAL of work on a tenant that is right, for 100,000 leads."""
-    scale = 100_000 / setting.size.big
-    user_id = setting.main.tenants["big"]
-    with setting.no_autovacuum(), setting.main.connect() as conn:
+    scale = 100_000 / fixtures.size.big
+    user_id = fixtures.main.tenants["big"]
+    with fixtures.no_autovacuum(), fixtures.main.connect() as conn:
 
         def wal_of(work: Callable[[], object]) -> float:
             return scale * _wal_of(conn, work)
@@ -81,7 +81,7 @@ def _wal(setting: Setting) -> Iterator[Row]:
         conn.execute("VACUUM")
         conn.execute("CHECKPOINT")
         found = interleave(
-            setting.size.rounds,
+            fixtures.size.rounds,
             {
                 "rebuild": lambda: wal_of(lambda: rebuild(conn, tenants=[user_id], progress=QUIET)),
                 "verify": lambda: wal_of(
@@ -119,11 +119,11 @@ def _wal_position(conn: Connection) -> int:
     return int(row[0]) if row else 0
 
 
-def _memory(setting: Setting) -> Iterator[Row]:
+def _memory(fixtures: Fixtures) -> Iterator[Row]:
     """The most memory that a rebuild had, in its own process and in its PostgreSQL session."""
     for arguments, title in ((["rebuild"], "everything"), (["rebuild", "--user"], "one tenant, in place")):
         peaks: dict[str, tuple[float, float]] = {}
-        for database, tenant in ((setting.main, "big"), (setting.medium, "medium")):
+        for database, tenant in ((fixtures.main, "big"), (fixtures.medium, "medium")):
             user = [database.tenants[tenant]] if "--user" in arguments else []
             peaks[tenant] = _peak(database, [*arguments, *user])
         for place, part in enumerate(("the projector's process", "its PostgreSQL session")):
@@ -132,7 +132,7 @@ def _memory(setting: Setting) -> Iterator[Row]:
                 f"memory of a rebuild of {title}: {part}",
                 "MB",
                 _once(peaks["big"][place]),
-                f"the same of {setting.size.medium:,} leads",
+                f"the same of {fixtures.size.medium:,} leads",
                 _once(peaks["medium"][place]),
                 goal("memory_rebuild"),
                 absolute=True,

@@ -10,7 +10,7 @@ from time import monotonic, perf_counter, sleep
 
 from tests.benchmarks import load, pgbench, servers
 from tests.benchmarks.core import Row, Sample, goal
-from tests.benchmarks.setting import Connection, Database, Setting
+from tests.benchmarks.fixtures import Connection, Database, Fixtures
 from tests.support.commands import ROOT, environment
 
 AREA = "Age of a change"
@@ -80,12 +80,12 @@ class _Run:
     read: float
 
 
-def measure(setting: Setting) -> Iterator[Row]:
+def measure(fixtures: Fixtures) -> Iterator[Row]:
     """The rows of this area."""
-    with setting.copy_of(setting.main) as database, _scheduler(database):
-        for number, wanted in enumerate(setting.size.rates):
+    with fixtures.copy_of(fixtures.main) as database, _scheduler(database):
+        for number, wanted in enumerate(fixtures.size.rates):
             readers = 0 if number else _READERS
-            yield from _rows(_run(setting, database, wanted, readers), wanted, readers)
+            yield from _rows(_run(fixtures, database, wanted, readers), wanted, readers)
 
 
 def _rows(run: _Run, wanted: int, readers: int) -> Iterator[Row]:
@@ -121,26 +121,26 @@ def _rows(run: _Run, wanted: int, readers: int) -> Iterator[Row]:
     )
 
 
-def _run(setting: Setting, database: Database, wanted: int, readers: int) -> _Run:
+def _run(fixtures: Fixtures, database: Database, wanted: int, readers: int) -> _Run:
     user_id = database.tenants["big"]
     with ExitStack() as stack:
         conn = stack.enter_context(database.connect())
         found = conn.execute("SELECT conversation_id FROM benchmark.conversations ORDER BY number").fetchall()
         probes = _Probes(conn, user_id, [row[0] for row in found][::-1])
         reading = None
-        window = setting.size.mixed / _WINDOWS
+        window = fixtures.size.mixed / _WINDOWS
         if readers:
             api = stack.enter_context(servers.api(database))
             url = f"{api.url}/users/{user_id}/leads"
             reading = stack.enter_context(
-                load.running(url, connections=readers, seconds=setting.size.mixed + 5)
+                load.running(url, connections=readers, seconds=fixtures.size.mixed + 5)
             )
         writing = stack.enter_context(
             pgbench.writing(
                 database.url,
                 pgbench.SINGLE,
                 clients=_CLIENTS,
-                seconds=setting.size.mixed + 1,
+                seconds=fixtures.size.mixed + 1,
                 count=len(found),
                 rate=max(1, round(wanted - 1 / _PACE)),
             )

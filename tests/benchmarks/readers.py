@@ -10,7 +10,7 @@ from projector.progress import QUIET
 from projector.rebuild import rebuild
 from tests.benchmarks import baseline_rebuild, load, servers
 from tests.benchmarks.core import Row, Sample, goal, interleave
-from tests.benchmarks.setting import Database, Setting
+from tests.benchmarks.fixtures import Database, Fixtures
 
 AREA = "Readers during a rebuild"
 _CONNECTIONS = 2
@@ -22,7 +22,7 @@ _LONGEST = 3600
 class _Readers:
     """Readers beside some work; what they found is kept of every run."""
 
-    setting: Setting
+    fixtures: Fixtures
     url: str
     failed: list[float] = field(default_factory=list)
     asked: list[float] = field(default_factory=list)
@@ -32,7 +32,7 @@ class _Readers:
     def beside(self, work: Callable[[], object]) -> float:
         """The readers' p99 while the work is done."""
         with (
-            _watching(self.setting.main) as waits,
+            _watching(self.fixtures.main) as waits,
             load.running(self.url, connections=_CONNECTIONS, seconds=_LONGEST) as process,
         ):
             work()
@@ -69,17 +69,17 @@ def _watching(database: Database) -> Iterator[set[tuple[int, datetime]]]:
         watcher.join()
 
 
-def measure(setting: Setting) -> Iterator[Row]:
+def measure(fixtures: Fixtures) -> Iterator[Row]:
     """The rows of this area."""
     with (
-        servers.api(setting.main) as api,
-        setting.main.connect() as conn,
-        setting.main.connect() as other,
+        servers.api(fixtures.main) as api,
+        fixtures.main.connect() as conn,
+        fixtures.main.connect() as other,
     ):
-        url = f"{api.url}/users/{setting.main.tenants['big']}/leads"
-        ours, theirs = _Readers(setting, url), _Readers(setting, url)
+        url = f"{api.url}/users/{fixtures.main.tenants['big']}/leads"
+        ours, theirs = _Readers(fixtures, url), _Readers(fixtures, url)
         found = interleave(
-            setting.size.rounds,
+            fixtures.size.rounds,
             {
                 "rebuild": lambda: ours.beside(lambda: rebuild(conn, tenants=None, progress=QUIET)),
                 "baseline": lambda: theirs.beside(lambda: baseline_rebuild.create_tables(other)),

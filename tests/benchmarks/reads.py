@@ -11,8 +11,8 @@ import orjson
 
 from tests.benchmarks import api_statements, baseline_server, disk_and_wal, load, servers
 from tests.benchmarks.core import Row, Sample, goal, interleave, milliseconds
+from tests.benchmarks.fixtures import Fixtures
 from tests.benchmarks.servers import Server
-from tests.benchmarks.setting import Setting
 
 AREA = "Reads"
 _CONNECTIONS = 8
@@ -43,9 +43,9 @@ def _pages(user_id: str, customer_phone: str) -> list[_Page]:
     ]
 
 
-def measure(setting: Setting) -> Iterator[Row]:
+def measure(fixtures: Fixtures) -> Iterator[Row]:
     """The rows of this area."""
-    database = setting.main
+    database = fixtures.main
     user_id = database.tenants["big"]
     with (
         servers.api(database) as api,
@@ -66,11 +66,11 @@ def measure(setting: Setting) -> Iterator[Row]:
                 "empty": f"{limited.url}/plain/{user_id}/empty",
                 "bare": f"{limited.url}/plain/{user_id}/bare/{page.bare}/{customer_phone}",
             }
-            yield from _latency(setting, page.title, urls, ask)
-        yield _floor(setting, f"{limited.url}/plain/{user_id}")
-        yield from _throughput(setting, api, limited, bare, customer_phone)
-        yield _worker(setting, api)
-    yield from _live(setting)
+            yield from _latency(fixtures, page.title, urls, ask)
+        yield _floor(fixtures, f"{limited.url}/plain/{user_id}")
+        yield from _throughput(fixtures, api, limited, bare, customer_phone)
+        yield _worker(fixtures, api)
+    yield from _live(fixtures)
 
 
 def _talkative(reader: api_statements.Reader, user_id: str) -> str:
@@ -84,15 +84,17 @@ def _talkative(reader: api_statements.Reader, user_id: str) -> str:
     return customer_phone.decode()
 
 
-def _latency(setting: Setting, title: str, urls: dict[str, str], ask: Callable[[], object]) -> Iterator[Row]:
+def _latency(
+    fixtures: Fixtures, title: str, urls: dict[str, str], ask: Callable[[], object]
+) -> Iterator[Row]:
     """One connection that asks again and again, so that a request's time is the server's and the way there.
 
     The bare statement is asked by an endpoint too, which returns an empty object: a server that has a request between
     two statements finds PostgreSQL asleep, and waits for it to wake up; a loop around the statement does not.
     """
-    length = setting.size.load
+    length = fixtures.size.load
     found = interleave(
-        setting.size.rounds,
+        fixtures.size.rounds,
         {
             **{arm: partial(_mean, url, length) for arm, url in urls.items()},
             "loop": lambda: milliseconds(ask, within=length / 4),
@@ -114,12 +116,12 @@ def _mean(url: str, seconds: float) -> float:
     return load.run(url, connections=1, seconds=seconds).mean
 
 
-def _floor(setting: Setting, routes: str) -> Row:
+def _floor(fixtures: Fixtures, routes: str) -> Row:
     """What asking the database costs a request, whatever is asked."""
     found = interleave(
-        setting.size.rounds,
+        fixtures.size.rounds,
         {
-            arm: partial(_mean, url, setting.size.load)
+            arm: partial(_mean, url, fixtures.size.load)
             for arm, url in (("nothing", f"{routes}/bare/nothing/none"), ("empty", f"{routes}/empty"))
         },
         warm_up=False,
@@ -130,19 +132,19 @@ def _floor(setting: Setting, routes: str) -> Row:
 
 
 def _throughput(
-    setting: Setting, api: Server, limited: Server, bare: Server, customer_phone: str
+    fixtures: Fixtures, api: Server, limited: Server, bare: Server, customer_phone: str
 ) -> Iterator[Row]:
     def rate(url: str) -> float:
-        return load.run(url, connections=_CONNECTIONS, seconds=setting.size.load).rate
+        return load.run(url, connections=_CONNECTIONS, seconds=fixtures.size.load).rate
 
-    user_id = setting.main.tenants["big"]
+    user_id = fixtures.main.tenants["big"]
     leads = f"{api.url}/users/{user_id}/leads"
     for title, path, plain_path in (
         ("single lead", f"/{customer_phone}", f"/plain/{user_id}/single/{customer_phone}"),
         ("list page of 50", "", f"/plain/{user_id}/list"),
     ):
         found = interleave(
-            setting.size.rounds,
+            fixtures.size.rounds,
             {
                 "ours": lambda: rate(f"{leads}{path}"),  # noqa: B023
                 "limited": lambda: rate(f"{limited.url}{plain_path}"),  # noqa: B023
@@ -155,16 +157,16 @@ def _throughput(
         name = "plain Flask + psycopg route, same bytes"
         yield Row(AREA, what, "1/s", found["ours"], name, found["bare"], goal("throughput_bare"))
     found = interleave(
-        setting.size.rounds,
+        fixtures.size.rounds,
         {"ours": lambda: rate(leads), "dicts": lambda: rate(f"{bare.url}/plain/{user_id}/dicts")},
     )
     name = "plain Flask + psycopg route, rows as dicts by orjson"
     yield Row(AREA, "list page of 50: requests a second", "1/s", found["ours"], name, found["dicts"])
 
 
-def _worker(setting: Setting, api: Server) -> Row:
+def _worker(fixtures: Fixtures, api: Server) -> Row:
     """Memory of the worker after all that load, against a worker of the same server that has served one request."""
-    with servers.limited(setting.main) as fresh:
+    with servers.limited(fixtures.main) as fresh:
         values = [Sample((_largest_child(server.process.pid),)) for server in (api, fresh)]
     name = "a fresh worker"
     what = "memory of an API worker after the load"
@@ -177,11 +179,11 @@ def _largest_child(pid: int) -> float:
     return max(disk_and_wal.memory(int(child), "VmRSS") for child in (children or [str(pid)]))
 
 
-def _live(setting: Setting) -> Iterator[Row]:
+def _live(fixtures: Fixtures) -> Iterator[Row]:
     """The same answers from the source tables, by one statement that PostgreSQL plans as it likes."""
-    user_id = setting.main.tenants["big"]
+    user_id = fixtures.main.tenants["big"]
     now = datetime.now(UTC)
-    with api_statements.reader(setting.main) as reader, setting.main.connect() as conn:
+    with api_statements.reader(fixtures.main) as reader, fixtures.main.connect() as conn:
         conn.execute("SET work_mem = '256MB'")
         listed, statistics = api_statements.listed(user_id, "", now), api_statements.statistics(user_id, now)
         for title, key, ours, name in (
@@ -193,10 +195,10 @@ def _live(setting: Setting) -> Iterator[Row]:
             live = conn.execute(query, values).fetchall()
             _compare(title, reader.fetch(ours), live)
             found = interleave(
-                setting.size.rounds,
+                fixtures.size.rounds,
                 {
                     "live": lambda: milliseconds(lambda: conn.execute(query, values).fetchall()),  # noqa: B023
-                    "ours": lambda: reader.milliseconds(ours, within=setting.size.load),  # noqa: B023
+                    "ours": lambda: reader.milliseconds(ours, within=fixtures.size.load),  # noqa: B023
                 },
             )
             yield Row(

@@ -6,19 +6,19 @@ from projector.progress import QUIET
 from projector.rebuild import rebuild
 from tests.benchmarks import baseline_rebuild
 from tests.benchmarks.core import Row, goal, interleave, seconds
-from tests.benchmarks.setting import Connection, Setting
+from tests.benchmarks.fixtures import Connection, Fixtures
 
 AREA = "Rebuild"
 
 
-def measure(setting: Setting) -> Iterator[Row]:
+def measure(fixtures: Fixtures) -> Iterator[Row]:
     """The rows of this area."""
-    with setting.main.connect() as conn, setting.main.connect() as other, setting.main.connect() as third:
+    with fixtures.main.connect() as conn, fixtures.main.connect() as other, fixtures.main.connect() as third:
         baseline_rebuild.create_tables(other)
         _check(other)
         baseline_rebuild.create_view(third)
         found = interleave(
-            setting.size.rounds,
+            fixtures.size.rounds,
             {
                 "ours": lambda: seconds(lambda: rebuild(conn, tenants=None, progress=QUIET)),
                 "computed": lambda: seconds(lambda: baseline_rebuild.create_tables(other)),

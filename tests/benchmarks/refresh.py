@@ -9,7 +9,7 @@ from projector.rebuild import rebuild
 from projector.refresh import refresh_batch
 from tests.benchmarks import baseline_rebuild
 from tests.benchmarks.core import Row, goal, interleave, milliseconds, seconds
-from tests.benchmarks.setting import Connection, Database, Setting
+from tests.benchmarks.fixtures import Connection, Database, Fixtures
 from tests.benchmarks.staleness import Stale
 
 AREA = "Refresh"
@@ -17,20 +17,20 @@ AREA = "Refresh"
 _MANY, _OF = 10_000, 150_000
 
 
-def measure(setting: Setting) -> Iterator[Row]:
+def measure(fixtures: Fixtures) -> Iterator[Row]:
     """The rows of this area."""
-    with closing(Stale(setting.main)) as main, closing(Stale(setting.medium)) as medium:
-        yield from _by_size(setting, main, medium)
-        yield from _many(setting, main)
-        yield _idle(setting, main)
-    with setting.copy_of(setting.main) as copied, closing(Stale(copied)) as spoilt:
-        yield _hot_lead(setting, spoilt)
-        yield from _indexes(setting, spoilt)
+    with closing(Stale(fixtures.main)) as main, closing(Stale(fixtures.medium)) as medium:
+        yield from _by_size(fixtures, main, medium)
+        yield from _many(fixtures, main)
+        yield _idle(fixtures, main)
+    with fixtures.copy_of(fixtures.main) as copied, closing(Stale(copied)) as spoilt:
+        yield _hot_lead(fixtures, spoilt)
+        yield from _indexes(fixtures, spoilt)
 
 
-def _by_size(setting: Setting, main: Stale, medium: Stale) -> Iterator[Row]:
+def _by_size(fixtures: Fixtures, main: Stale, medium: Stale) -> Iterator[Row]:
     """The same refresh in the largest tenant and in the one of medium size."""
-    name = f"the same among {setting.size.medium:,} leads"
+    name = f"the same among {fixtures.size.medium:,} leads"
     changes = (
         ("new message", "message", 1, 10),
         ("other score", "extract", 1, 10),
@@ -38,16 +38,16 @@ def _by_size(setting: Setting, main: Stale, medium: Stale) -> Iterator[Row]:
         ("new message", "message", 1000, 1),
     )
     for title, change, asked, times in changes:
-        leads = min(asked, setting.size.medium // 2)
+        leads = min(asked, fixtures.size.medium // 2)
         found = interleave(
-            setting.size.rounds,
+            fixtures.size.rounds,
             {
                 "main": lambda: main.milliseconds(getattr(main, change), leads, times),  # noqa: B023
                 "medium": lambda: medium.milliseconds(getattr(medium, change), leads, times),  # noqa: B023
             },
         )
         what = (
-            f"refresh of {leads:,} stale lead{'s' if leads > 1 else ''} among {setting.size.big:,} ({title})"
+            f"refresh of {leads:,} stale lead{'s' if leads > 1 else ''} among {fixtures.size.big:,} ({title})"
         )
         if leads == 1:
             yield Row(
@@ -56,13 +56,13 @@ def _by_size(setting: Setting, main: Stale, medium: Stale) -> Iterator[Row]:
         yield Row(AREA, what, "ms", found["main"], name, found["medium"], goal("refresh_scale"))
 
 
-def _many(setting: Setting, main: Stale) -> Iterator[Row]:
+def _many(fixtures: Fixtures, main: Stale) -> Iterator[Row]:
     """Very many stale leads against a rebuild of all, and one against a materialized view."""
-    leads = min(_MANY, setting.size.big // 2)
-    with setting.main.connect() as conn:
+    leads = min(_MANY, fixtures.size.big // 2)
+    with fixtures.main.connect() as conn:
         baseline_rebuild.create_view(conn)
         found = interleave(
-            setting.size.rounds,
+            fixtures.size.rounds,
             {
                 "many": lambda: main.milliseconds(main.message, leads),
                 "rebuild": lambda: 1000 * seconds(lambda: rebuild(conn, tenants=None, progress=QUIET)),
@@ -76,14 +76,14 @@ def _many(setting: Setting, main: Stale) -> Iterator[Row]:
         )
         baseline_rebuild.drop_view(conn)
     # By lead, so that the ratio means the same at every size.
-    by_lead = setting.size.big / _OF * _MANY / leads
+    by_lead = fixtures.size.big / _OF * _MANY / leads
     ratio = found["many"].over(found["rebuild"]).times(by_lead)
     yield Row(
         AREA,
         f"refresh of {leads:,} stale leads (a statement each)",
         "ms",
         found["many"],
-        f"rebuild of {setting.size.big:,} leads",
+        f"rebuild of {fixtures.size.big:,} leads",
         found["rebuild"],
         goal("refresh_many"),
         own_ratio=ratio,
@@ -94,9 +94,9 @@ def _many(setting: Setting, main: Stale) -> Iterator[Row]:
     yield Row(AREA, f"refresh of {leads:,} stale leads", "ms", found["many"], view, found["view"])
 
 
-def _idle(setting: Setting, main: Stale) -> Row:
+def _idle(fixtures: Fixtures, main: Stale) -> Row:
     found = interleave(
-        setting.size.rounds,
+        fixtures.size.rounds,
         {
             "idle": lambda: milliseconds(lambda: refresh_batch(main.refresher, locks.SHARDS), 50),
             "bare": lambda: milliseconds(lambda: _transaction(main.refresher), 50),
@@ -112,10 +112,10 @@ def _transaction(conn: Connection) -> None:
         conn.execute("SELECT 1")
 
 
-def _hot_lead(setting: Setting, spoilt: Stale) -> Row:
+def _hot_lead(fixtures: Fixtures, spoilt: Stale) -> Row:
     """One new message of a lead that never stops to talk, and of one that has just begun."""
     hot, cool = spoilt.pick(2)
-    for conversation_id, wanted in ((hot, setting.size.hot), (cool, 10)):
+    for conversation_id, wanted in ((hot, fixtures.size.hot), (cool, 10)):
         spoilt.writer.execute("DELETE FROM messages WHERE conversation_id = %s", (conversation_id,))
         spoilt.writer.execute(
             "INSERT INTO messages (message_id, conversation_id, sender, text, timestamp, status, sequence_no)"
@@ -126,10 +126,10 @@ def _hot_lead(setting: Setting, spoilt: Stale) -> Row:
     spoilt.refresh()
     spoilt.writer.execute("VACUUM ANALYZE")
     found = interleave(
-        setting.size.rounds,
+        fixtures.size.rounds,
         {"hot": lambda: _message(spoilt, hot), "cool": lambda: _message(spoilt, cool)},
     )
-    what = f"new message of a lead with {setting.size.hot:,} messages"
+    what = f"new message of a lead with {fixtures.size.hot:,} messages"
     name = "the same of a lead with 10"
     return Row(AREA, what, "ms", found["hot"], name, found["cool"], goal("hot_lead"))
 
@@ -142,9 +142,9 @@ def _message(stale: Stale, conversation_id: str, times: int = 10) -> float:
     return total / times
 
 
-def _indexes(setting: Setting, spoilt: Stale) -> Iterator[Row]:
+def _indexes(fixtures: Fixtures, spoilt: Stale) -> Iterator[Row]:
     """A batch of new messages with every index, and without one of them."""
-    leads = min(1000, setting.size.big // 4)
+    leads = min(1000, fixtures.size.big // 4)
     for name, definition, size in _secondary_indexes(spoilt.database):
 
         def without(name: str = name, definition: str = definition) -> float:
@@ -158,7 +158,7 @@ def _indexes(setting: Setting, spoilt: Stale) -> Iterator[Row]:
             spoilt.milliseconds(spoilt.message, 1)
             return spoilt.milliseconds(spoilt.message, leads)
 
-        found = interleave(setting.size.rounds, {"with": with_it, "without": without})
+        found = interleave(fixtures.size.rounds, {"with": with_it, "without": without})
         cost = (found["with"].median - found["without"].median) * 1000 / leads
         yield Row(
             AREA,

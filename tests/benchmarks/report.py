@@ -12,8 +12,8 @@ import orjson
 
 from tests.benchmarks import load
 from tests.benchmarks.core import Failure, Row, Sample
+from tests.benchmarks.fixtures import Fixtures
 from tests.benchmarks.goals import GOALS, Goal
-from tests.benchmarks.setting import Setting
 
 _HOW = (
     "Each figure is the median, with the least and the greatest in brackets. A ratio is taken round by round, "
@@ -36,9 +36,9 @@ class Context:
     load_generator: str
 
 
-def context(setting: Setting, load_before: float) -> Context:
+def context(fixtures: Fixtures, load_before: float) -> Context:
     """This machine, these versions, this size."""
-    with setting.main.connect() as conn:
+    with fixtures.main.connect() as conn:
         row = conn.execute("SHOW server_version").fetchone()
     versions = {"PostgreSQL": str(row[0]) if row else "?", "Python": platform.python_version()}
     return Context(
@@ -48,7 +48,7 @@ def context(setting: Setting, load_before: float) -> Context:
         memory_gb=round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
         load_before=load_before,
         versions=versions | {name: version(name) for name in _PACKAGES},
-        size=asdict(setting.size),
+        size=asdict(fixtures.size),
         load_generator=load.generator(),
     )
 

@@ -5,16 +5,16 @@ from functools import partial
 
 from tests.benchmarks import api_statements, load, servers
 from tests.benchmarks.core import Row, goal, interleave
-from tests.benchmarks.setting import Setting
+from tests.benchmarks.fixtures import Fixtures
 
 AREA = "Scale"
 SORTS = ("last_message_at", "first_contact_at", "total_messages", "total_score", "name")
 
 
-def measure(setting: Setting) -> Iterator[Row]:
+def measure(fixtures: Fixtures) -> Iterator[Row]:
     """The rows of this area."""
-    tenants = setting.main.tenants
-    with servers.api(setting.main) as api, api_statements.reader(setting.main) as reader:
+    tenants = fixtures.main.tenants
+    with servers.api(fixtures.main) as api, api_statements.reader(fixtures.main) as reader:
         phones = {size: _ordinary(reader, tenants[size]) for size in ("big", "small")}
         reads = [
             (f"first page by {sort}, {direction}", f"?sort_by={sort}&sort_order={direction}")
@@ -32,12 +32,12 @@ def measure(setting: Setting) -> Iterator[Row]:
                 for size in phones
             }
             found = interleave(
-                setting.size.rounds,
-                {size: partial(_p50, url, setting.size.load) for size, url in urls.items()},
+                fixtures.size.rounds,
+                {size: partial(_p50, url, fixtures.size.load) for size, url in urls.items()},
                 warm_up=False,
             )
-            name = f"the same in a tenant of {setting.size.small:,}"
-            what = f"p50, {title}, among {setting.size.big:,} leads"
+            name = f"the same in a tenant of {fixtures.size.small:,}"
+            what = f"p50, {title}, among {fixtures.size.big:,} leads"
             yield Row(AREA, what, "ms", found["big"], name, found["small"], goal("scale"))
 
 

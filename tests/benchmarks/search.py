@@ -5,7 +5,7 @@ from urllib.parse import quote_plus
 
 from tests.benchmarks import api_statements
 from tests.benchmarks.core import Row, goal, interleave, milliseconds
-from tests.benchmarks.setting import Setting
+from tests.benchmarks.fixtures import Fixtures
 
 AREA = "Search"
 _MOST = 10_000
@@ -15,10 +15,10 @@ _BARE = (
 )
 
 
-def measure(setting: Setting) -> Iterator[Row]:
+def measure(fixtures: Fixtures) -> Iterator[Row]:
     """The rows of this area."""
-    user_id = setting.main.tenants["big"]
-    with api_statements.reader(setting.main) as reader:
+    user_id = fixtures.main.tenants["big"]
+    with api_statements.reader(fixtures.main) as reader:
         for word, matches in _words(reader, user_id):
             for page, title in (
                 ("limit=1", "with one lead"),
@@ -29,7 +29,7 @@ def measure(setting: Setting) -> Iterator[Row]:
                 if total != matches:
                     raise AssertionError(f"The total of {word} is {total}, but {matches} leads match.")
                 found = interleave(
-                    setting.size.rounds,
+                    fixtures.size.rounds,
                     {
                         "ours": lambda: reader.milliseconds(statement, 5),  # noqa: B023
                         "bare": lambda: milliseconds(lambda: reader.rows(_BARE, user_id, word)),  # noqa: B023
@@ -45,7 +45,7 @@ def measure(setting: Setting) -> Iterator[Row]:
                     goal("total_search"),
                     absolute=True,
                 )
-    yield _small(setting)
+    yield _small(fixtures)
 
 
 def _words(reader: api_statements.Reader, user_id: str) -> list[tuple[str, int]]:
@@ -63,20 +63,20 @@ def _words(reader: api_statements.Reader, user_id: str) -> list[tuple[str, int]]
     return [fitting[0], fitting[-1], ("xqzxqz", 0)]
 
 
-def _small(setting: Setting) -> Row:
+def _small(fixtures: Fixtures) -> Row:
     """The same word in the same tiny tenant, beside the largest tenant and alone."""
-    user_id = setting.main.tenants["tiny"]
-    with api_statements.reader(setting.main) as beside, api_statements.reader(setting.alone) as alone:
+    user_id = fixtures.main.tenants["tiny"]
+    with api_statements.reader(fixtures.main) as beside, api_statements.reader(fixtures.alone) as alone:
         word = _words(beside, user_id)[0][0]
         statement = api_statements.listed(user_id, f"search={quote_plus(word)}")
         found = interleave(
-            setting.size.rounds,
+            fixtures.size.rounds,
             {
                 "beside": lambda: beside.milliseconds(statement, 50),
                 "alone": lambda: alone.milliseconds(statement, 50),
             },
         )
-    what = f"search {word!r} in a tenant of {setting.size.tiny:,} leads beside one of {setting.size.big:,}"
+    what = f"search {word!r} in a tenant of {fixtures.size.tiny:,} leads beside one of {fixtures.size.big:,}"
     return Row(
         AREA, what, "ms", found["beside"], "the same tenant alone", found["alone"], goal("search_small")
     )

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from time import monotonic, sleep
 
 from projector.embedded import free_port
-from tests.benchmarks.setting import Database
+from tests.benchmarks.fixtures import Database
 from tests.support.commands import ROOT, environment
 
 # The limiter counts and never refuses.

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from projector import batch, locks
 from projector.refresh import DEFAULT_BATCH, refresh_batch
 from tests.benchmarks.core import seconds
-from tests.benchmarks.setting import Connection, Database
+from tests.benchmarks.fixtures import Connection, Database
 
 _MESSAGE = (
     "INSERT INTO messages (message_id, conversation_id, sender, text, timestamp, status)"

@@ -8,8 +8,8 @@ from random import Random
 from api.expressions import Question
 from tests.benchmarks import api_statements
 from tests.benchmarks.core import Row, goal, interleave, milliseconds
+from tests.benchmarks.fixtures import SEED, Fixtures
 from tests.benchmarks.scale import SORTS
-from tests.benchmarks.setting import SEED, Setting
 
 AREA = "Totals and far pages"
 _COMBINATIONS = 60
@@ -64,19 +64,19 @@ class _Question:
         return int(reader.rows(self.count, *values)[0][0])
 
 
-def measure(setting: Setting) -> Iterator[Row]:
+def measure(fixtures: Fixtures) -> Iterator[Row]:
     """The rows of this area."""
-    with api_statements.reader(setting.main) as reader:
+    with api_statements.reader(fixtures.main) as reader:
         rng = Random(SEED)
         questions: dict[str, list[str]] = {"total_facets": [""], "total_time": []}
-        for _ in range(_COMBINATIONS if setting.size.big > setting.size.small * 10 else 5):
+        for _ in range(_COMBINATIONS if fixtures.size.big > fixtures.size.small * 10 else 5):
             facets = [rng.choice(values) for values in _FILTERS if rng.random() < 0.5]
             questions["total_facets"].append("&".join(facets))
             time = rng.choice(_TIMES).format(past=_some_time(rng, 60), late=_some_time(rng, 3))
             questions["total_time"].append("&".join([*facets, time]))
         for key, title in (("total_facets", "facets"), ("total_time", "facets and a window of time")):
-            yield from _dearest(setting, reader, key, title, questions[key])
-        yield from _far(setting, reader)
+            yield from _dearest(fixtures, reader, key, title, questions[key])
+        yield from _far(fixtures, reader)
 
 
 def _some_time(rng: Random, days: int) -> str:
@@ -87,10 +87,10 @@ def _some_time(rng: Random, days: int) -> str:
 
 
 def _dearest(
-    setting: Setting, reader: api_statements.Reader, key: str, title: str, queries: list[str]
+    fixtures: Fixtures, reader: api_statements.Reader, key: str, title: str, queries: list[str]
 ) -> Iterator[Row]:
     """The combination that takes longest, and the one in the middle."""
-    user_id, now = setting.main.tenants["big"], datetime.now(UTC)
+    user_id, now = fixtures.main.tenants["big"], datetime.now(UTC)
     taken: list[tuple[float, _Question]] = []
     for query in queries:
         question = _Question.of(query, now)
@@ -110,7 +110,7 @@ def _dearest(
 
         alone = api_statements.listed(user_id, _total_alone(question.query), now)
         found = interleave(
-            setting.size.rounds,
+            fixtures.size.rounds,
             {
                 "total": lambda: reader.milliseconds(alone, 20),  # noqa: B023
                 "page": lambda: milliseconds(answer, 20),
@@ -141,10 +141,10 @@ def _total_alone(query: str) -> str:
     )
 
 
-def _far(setting: Setting, reader: api_statements.Reader) -> Iterator[Row]:
+def _far(fixtures: Fixtures, reader: api_statements.Reader) -> Iterator[Row]:
     """A page in the middle of the largest tenant, in every order; its baseline reads whole rows up to there."""
-    user_id = setting.main.tenants["big"]
-    offset = min(500_000, setting.size.big // 2)
+    user_id = fixtures.main.tenants["big"]
+    offset = min(500_000, fixtures.size.big // 2)
     columns = {"total_score": ("lead_profiles", "total_score"), "name": ("lead_profiles", "name_key")}
     for sort in SORTS:
         table, column = columns.get(sort, ("leads", sort))
@@ -159,7 +159,7 @@ def _far(setting: Setting, reader: api_statements.Reader) -> Iterator[Row]:
                 f" ORDER BY {column} {direction}{nulls}, customer_phone {direction} OFFSET {offset} LIMIT 50"
             )
             found = interleave(
-                setting.size.rounds,
+                fixtures.size.rounds,
                 {
                     "ours": lambda: reader.milliseconds(ours, 3),  # noqa: B023
                     "bare": lambda: milliseconds(lambda: reader.rows(bare, user_id)),  # noqa: B023

@@ -72,7 +72,7 @@ class Database:
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
+class Fixtures:
     """The server, its databases, and where to tell how far the benchmark is."""
 
     server: EmbeddedServer
@@ -114,14 +114,14 @@ class Setting:
 
 
 @contextmanager
-def setting(size: Size, folder: Path, say: Say) -> Iterator[Setting]:
+def fixtures(size: Size, folder: Path, say: Say) -> Iterator[Fixtures]:
     """Start the server in that folder, make what is not there yet, and stop it at the end."""
     binaries = os.environ.get("LEADS_PG_BIN")
     # Its settings are the defaults: commits are durable.
     server = EmbeddedServer(folder, Path(binaries) if binaries else None)
     server.start()
     try:
-        yield Setting(
+        yield Fixtures(
             server,
             size,
             say,
