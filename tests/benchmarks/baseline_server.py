@@ -1,8 +1,8 @@
 """Servers to compare with: the API's application with plain routes added, and the same routes on bare Flask.
 
-`python -m tests.benchmarks.baseline_server limited` serves the API itself and, beside it, an endpoint that returns an empty
-object, the same after a bare statement, and plain routes, all of them behind the same limiter and with the same
-headers; `bare` serves the plain routes without any of that. Both run as the API runs.
+`python -m tests.benchmarks.baseline_server limited` serves the API itself and also an endpoint that returns an
+empty object, the same after a bare statement, and plain routes, all of them behind the same limiter and with the
+same headers; `bare` serves the plain routes without any of that. Both run as the API runs.
 """
 
 import gc

@@ -185,7 +185,8 @@ def test_a_status_of_a_message_touches_no_other_row(filled: Platform) -> None:
 def _spans(conn: Connection) -> dict[str, tuple[str, int, int, int]]:
     """Of the last row of each span of time: its version, and how many leads are in it, are Hot and are Warm."""
     rows = conn.execute(
-        "SELECT granularity, xmin::text, leads, hot, warm FROM read_model.lead_totals ORDER BY granularity, bucket_start"
+        "SELECT granularity, xmin::text, leads, hot, warm FROM read_model.lead_totals"
+        " ORDER BY granularity, bucket_start"
     ).fetchall()
     return {span: (version, leads, hot, warm) for span, version, leads, hot, warm in rows}
 
