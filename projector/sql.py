@@ -1,18 +1,86 @@
-"""Loads the SQL of the project: named queries, and the steps of refresh, rebuild and verify.
+"""Loads the SQL of the project: the definition of the read model, the steps that use it, and named queries.
+
+- `sql/definition/NAME.sql` says what a row of the read model is: one SELECT, or the functions that it calls.
+- `sql/FOLDER/NN_name.sql` is a step: one statement, run in the order of the numbers. Lines of its header that tell the
+  loader something:
+
+  `-- when: NAME`           the step runs only where this condition holds;
+  `-- returns: conditions`  its row names conditions, for the `when` of later steps, and numbers;
+  `-- for: TABLE TABLE`     the step runs once for each of these tables, as {table};
+  `-- point: NAME`          tests may stop a run after this step;
+  `-- with NAME = TEXT`     what {NAME} means here and in the definitions that the step includes.
+
+- `sql/queries/MODULE.sql` holds the named queries of a module.
+
+A step or a definition may say `{definition.NAME}` for the text of a definition, `{columns.TABLE}` for the columns of a
+table as schema.sql has them, `{columns.TABLE of ALIAS}` for the same with an alias, `{key.TABLE}` and `{values.TABLE}` for
+the columns of its key and the others, and `{updates.TABLE}` for `column = excluded.column` of the others. So no statement
+depends on the order in which a table of an installation has its columns.
 
 The files are in `sql/` beside this package in a checkout, and inside the package when it is installed.
 """
 
+import hashlib
 import re
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import LiteralString, cast
+
+from projector.schema import key_columns, lookup_columns, table_columns
 
 _PACKAGE = Path(__file__).parent
 ROOT = _PACKAGE if (_PACKAGE / "sql").is_dir() else _PACKAGE.parent
 """The folder that holds `sql/` and `schema.sql`."""
 
 _NAME = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
+_HEADER = re.compile(r"^-- (when|returns|for|point): (.+)\n", re.MULTILINE)
+_WITH = re.compile(r"^-- with (\w+) = (.+(?:\n--  .+)*)\n", re.MULTILINE)
+_COMMENT = re.compile(r"^\s*--.*\n?", re.MULTILINE)
+_PLACEHOLDER = re.compile(r"\{(\w+)(?:\.(\w+))?(?: of (\w+))?\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One statement of a run. `name` is its path below `sql/`, with the table it is for where there are several."""
+
+    name: str
+    text: bytes
+    when: str | None
+    returns_conditions: bool
+    point: str | None
+    takes_parameters: bool
+
+
+@cache
+def steps(folder: str) -> tuple[Step, ...]:
+    """Return the steps of `sql/<folder>/` in their order; raises LookupError where there are none."""
+    files = sorted((ROOT / "sql" / folder).glob("*.sql"))
+    if not files:
+        raise LookupError(f"There are no steps in sql/{folder}/.")
+    return tuple(step for file in files for step in _read_steps(f"{folder}/{file.stem}", file.read_text("utf-8")))
+
+
+@cache
+def step(name: str) -> Step:
+    """Return one step by its path below `sql/`; raises LookupError where there is none."""
+    folder, _, _ = name.rpartition("/")
+    found = [candidate for candidate in steps(folder) if candidate.name == name]
+    if not found:
+        raise LookupError(f"There is no step sql/{name}.sql.")
+    return found[0]
+
+
+def statement(name: str) -> LiteralString:
+    """Return the text of one step by its path below `sql/`."""
+    return cast("LiteralString", step(name).text.decode())
+
+
+def definition(name: str, **relations: str) -> str:
+    """Return the text of a definition, with what its placeholders mean, without comments."""
+    text = _COMMENT.sub("", _definition_file(name)).strip()
+    return _fill(text, relations)
 
 
 def query(module: str, name: str) -> LiteralString:
@@ -21,6 +89,92 @@ def query(module: str, name: str) -> LiteralString:
     if name not in found:
         raise LookupError(f"sql/queries/{module}.sql has no query named {name}.")
     return found[name]
+
+
+@cache
+def functions(folder: str) -> tuple[LiteralString, ...]:
+    """Return the texts of the files of `sql/<folder>/` in their order, as they are: they create functions and views."""
+    files = sorted((ROOT / "sql" / folder).glob("*.sql"))
+    return tuple(cast("LiteralString", file.read_text("utf-8")) for file in files)
+
+
+def normalizing_functions() -> LiteralString:
+    """Return the statements that create the functions of the definition."""
+    return cast("LiteralString", _definition_file("normalize"))
+
+
+def _digest() -> str:
+    """Return what differs as soon as a definition does: 12 hexadecimal digits; comments and white space do not count."""
+    digest = hashlib.sha256()
+    for file in sorted((ROOT / "sql" / "definition").glob("*.sql")):
+        text = re.sub(r"--.*", "", file.read_text("utf-8"))
+        digest.update(f"{file.stem}\0{' '.join(text.split())}\0".encode())
+    return digest.hexdigest()[:12]
+
+
+PROJECTION_VERSION = _digest()
+"""Identifies the rule from source rows to read model. A read model that another version built has to be rebuilt."""
+
+
+def _read_steps(name: str, text: str) -> list[Step]:
+    header = dict(_HEADER.findall(text))
+    relations = {key: re.sub(r"\n--\s+", " ", value) for key, value in _WITH.findall(text)}
+    body = _COMMENT.sub("", text).strip() if "$$" not in text else text
+    tables = header.get("for", "").split()
+    made = []
+    for table in tables or [""]:
+        filled = _fill(body, {**relations, "table": table} if table else relations, table)
+        made.append(
+            Step(
+                f"{name} {table}".strip(),
+                filled.encode(),
+                header.get("when"),
+                "returns" in header,
+                header.get("point") if table == (tables or [""])[-1] else None,
+                "%(" in filled,
+            )
+        )
+    return made
+
+
+def _fill(text: str, relations: dict[str, str], table: str = "") -> str:
+    """Put in what each placeholder means; raises LookupError for one that means nothing."""
+
+    def meaning(match: re.Match[str]) -> str:
+        kind, name, alias = match.groups()
+        name = table if name == "table" else name
+        if name is None and kind in relations:
+            return _fill(relations[kind], relations, table)
+        if kind == "definition":
+            return definition(name, **relations)
+        if kind == "additions":
+            return ", ".join(f"{column} = {alias}.{column} + excluded.{column}" for column in _values(name))
+        if kind == "updates":
+            return ", ".join(f"{column} = excluded.{column}" for column in _values(name))
+        if kind == "zeros":
+            return ", ".join("0" for _ in _values(name))
+        if kind in _COLUMNS_OF:
+            return ", ".join(f"{alias}.{column}" if alias else column for column in _COLUMNS_OF[kind](name))
+        raise LookupError(f"{match[0]} has no meaning: add a line `-- with {kind} = …` to the header.")
+
+    return _PLACEHOLDER.sub(meaning, text)
+
+
+def _values(table: str) -> tuple[str, ...]:
+    """The columns of a table that are not part of its key; in a table of statistics, the numbers of leads."""
+    return tuple(column for column in table_columns(table) if column not in key_columns(table))
+
+
+_COLUMNS_OF: dict[str, Callable[[str], tuple[str, ...]]] = {
+    "columns": table_columns,
+    "key": key_columns,
+    "lookup": lookup_columns,
+    "values": _values,
+}
+
+
+def _definition_file(name: str) -> str:
+    return (ROOT / "sql" / "definition" / f"{name}.sql").read_text("utf-8")
 
 
 @cache
