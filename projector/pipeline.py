@@ -14,7 +14,7 @@ from psycopg import sql as composing
 from psycopg.rows import TupleRow, dict_row
 
 from projector import locks
-from projector.sql import Step, statement, step, steps
+from projector.sql import Step, query, statement, step, steps
 
 Connection = psycopg.Connection[TupleRow]
 InjectionPoint = Callable[[str], None]
@@ -76,12 +76,12 @@ class Run:
     point: InjectionPoint = no_injection_point
     numbers: dict[str, int] = field(default_factory=dict)
 
-    def phases(self, folders: Iterable[str]) -> None:
-        """Run the steps of these folders whose conditions hold."""
-        for group in _grouped(found for folder in folders for found in steps(folder)):
-            self._run(group)
+    def run(self, *names: str) -> None:
+        """Run the steps of these folders below sql/, or these single steps, as far as their conditions hold."""
+        for group in _grouped(found for name in names for found in steps(name)):
+            self._send(group)
 
-    def _run(self, group: Sequence[Step]) -> None:
+    def _send(self, group: Sequence[Step]) -> None:
         """Run steps of which at most the last one returns something, in one round trip to the server."""
         with pipelined(self.conn, self.point), _named_failures() as sent:
             for one in group:
@@ -105,22 +105,19 @@ class Run:
         return BatchResult(self.numbers.get("leads", 0), self.numbers.get("messages", 0))
 
 
-def run_step(
-    conn: Connection, name: str, parameters: Mapping[str, object] | None = None
+def run_steps(
+    conn: Connection, found: Iterable[Step], parameters: Mapping[str, object] | None = None
 ) -> psycopg.Cursor[TupleRow]:
-    """Run one step by its path below sql/ and return its cursor."""
-    found = step(name)
+    """Run steps one after the other, whatever their conditions, and return the cursor of the last one."""
     cursor = conn.cursor()
-    with _named_failures() as sent:
-        sent.append((found, cursor))
-        cursor.execute(found.text, parameters if found.takes_parameters else None)
+    for one in found:
+        with _named_failures() as sent:
+            cursor = conn.cursor()
+            sent.append((one, cursor))
+            cursor.execute(one.text, parameters if one.takes_parameters else None, prepare=False)
+        if one.analyzes is not None:
+            conn.execute(composing.SQL("ANALYZE {}").format(composing.SQL(one.analyzes)), prepare=False)
     return cursor
-
-
-def run_steps(conn: Connection, folder: str, parameters: Mapping[str, object] | None = None) -> None:
-    """Run all steps of a folder, whatever their conditions."""
-    for one in steps(folder):
-        run_step(conn, one.name, parameters)
 
 
 def prepare_session(conn: Connection) -> None:
@@ -132,6 +129,11 @@ def prepare_session(conn: Connection) -> None:
     conn.prepare_threshold = 0
 
 
+def set_based(conn: Connection) -> None:
+    """Let PostgreSQL join whole tables, until the end of the transaction."""
+    conn.execute("SELECT set_config('enable_seqscan', 'on', true), set_config('plan_cache_mode', 'auto', true)")
+
+
 def clear_staging_tables(conn: Connection, bloated: Sequence[str] | None = None) -> None:
     """Delete the rows of the staging tables, and truncate the bloated ones.
 
@@ -141,9 +143,8 @@ def clear_staging_tables(conn: Connection, bloated: Sequence[str] | None = None)
     But each TRUNCATE writes WAL, for the catalog, so only tables that need it are truncated.
     """
     if bloated is None:
-        found = run_step(
-            conn,
-            "rebuild/in_place/05_find_bloated_tables",
+        found = conn.execute(
+            query("pipeline", "find_bloated_tables"),
             {"staging_tables": STAGING_TABLES, "truncate_above_bytes": _CHUNK_TRUNCATES_ABOVE_BYTES},
         )
         bloated = [row[0] for row in found.fetchall()]

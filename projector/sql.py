@@ -7,7 +7,8 @@
   `-- when: NAME`           the step runs only where this condition holds;
   `-- returns: conditions`  its row names conditions, for the `when` of later steps, and numbers;
   `-- for: TABLE TABLE`     the step runs once for each of these tables, as {table};
-  `-- point: NAME`          tests may stop a run after this step;
+  `-- point: NAME`          tests may stop a run after this step, or where it is skipped;
+  `-- analyze: TABLE`       what follows needs statistics of this table;
   `-- with NAME = TEXT`     what {NAME} means here and in the definitions that the step includes.
 
 - `sql/queries/MODULE.sql` holds the named queries of a module.
@@ -35,8 +36,8 @@ ROOT = _PACKAGE if (_PACKAGE / "sql").is_dir() else _PACKAGE.parent
 """The folder that holds `sql/` and `schema.sql`."""
 
 _NAME = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
-_HEADER = re.compile(r"^-- (when|returns|for|point): (.+)\n", re.MULTILINE)
-_WITH = re.compile(r"^-- with (\w+) = (.+(?:\n--  .+)*)\n", re.MULTILINE)
+_HEADER = re.compile(r"^-- (when|returns|for|point|analyze): (.+)\n", re.MULTILINE)
+_WITH = re.compile(r"^-- with (\w+) =(.*(?:\n--  .+)*)\n", re.MULTILINE)
 _COMMENT = re.compile(r"^\s*--.*\n?", re.MULTILINE)
 _PLACEHOLDER = re.compile(r"\{(\w+)(?:\.(\w+))?(?: of (\w+))?\}")
 
@@ -50,26 +51,31 @@ class Step:
     when: str | None
     returns_conditions: bool
     point: str | None
+    analyzes: str | None
     takes_parameters: bool
 
 
 @cache
-def steps(folder: str) -> tuple[Step, ...]:
-    """Return the steps of `sql/<folder>/` in their order; raises LookupError where there are none."""
-    files = sorted((ROOT / "sql" / folder).glob("*.sql"))
-    if not files:
-        raise LookupError(f"There are no steps in sql/{folder}/.")
-    return tuple(step for file in files for step in _read_steps(f"{folder}/{file.stem}", file.read_text("utf-8")))
+def steps(name: str, **relations: str) -> tuple[Step, ...]:
+    """Return the steps of `sql/<name>/` in their order, or the step `sql/<name>.sql`; raises LookupError for neither.
+
+    `relations` say what placeholders mean that the headers of the steps leave open.
+    """
+    path = ROOT / "sql" / name
+    files = sorted(path.glob("*.sql")) if path.is_dir() else [path.with_suffix(".sql")]
+    if not files or not files[0].is_file():
+        raise LookupError(f"There is no step sql/{name}.sql, nor a folder of that name.")
+    return tuple(
+        step
+        for file in files
+        for step in _read_steps(file, relations)
+    )
 
 
-@cache
 def step(name: str) -> Step:
-    """Return one step by its path below `sql/`; raises LookupError where there is none."""
-    folder, _, _ = name.rpartition("/")
-    found = [candidate for candidate in steps(folder) if candidate.name == name]
-    if not found:
-        raise LookupError(f"There is no step sql/{name}.sql.")
-    return found[0]
+    """Return one step by its path below `sql/`; raises LookupError where there is none, or one for several tables."""
+    [found] = steps(name)
+    return found
 
 
 def statement(name: str) -> LiteralString:
@@ -116,10 +122,13 @@ PROJECTION_VERSION = _digest()
 """Identifies the rule from source rows to read model. A read model that another version built has to be rebuilt."""
 
 
-def _read_steps(name: str, text: str) -> list[Step]:
+def _read_steps(file: Path, given: dict[str, str]) -> list[Step]:
+    text = file.read_text("utf-8")
+    name = str(file.relative_to(ROOT / "sql").with_suffix(""))
     header = dict(_HEADER.findall(text))
-    relations = {key: re.sub(r"\n--\s+", " ", value) for key, value in _WITH.findall(text)}
-    body = _COMMENT.sub("", text).strip() if "$$" not in text else text
+    own = {key: re.sub(r"\n--\s+", " ", value).strip() for key, value in _WITH.findall(text)}
+    relations = {**given, **own}
+    body = _COMMENT.sub("", text).strip()
     tables = header.get("for", "").split()
     made = []
     for table in tables or [""]:
@@ -131,6 +140,7 @@ def _read_steps(name: str, text: str) -> list[Step]:
                 header.get("when"),
                 "returns" in header,
                 header.get("point") if table == (tables or [""])[-1] else None,
+                header.get("analyze"),
                 "%(" in filled,
             )
         )
@@ -149,6 +159,16 @@ def _fill(text: str, relations: dict[str, str], table: str = "") -> str:
             return definition(name, **relations)
         if kind == "additions":
             return ", ".join(f"{column} = {alias}.{column} + excluded.{column}" for column in _values(name))
+        if kind == "net":
+            return ", ".join(
+                f"sum({alias}.{column} * {alias}.sign)::integer AS {column}" for column in _values(name)
+            )
+        if kind == "sums":
+            return ", ".join(
+                f"coalesce(sum(side.{column}) FILTER (WHERE side.{alias}), 0)" for column in _values(name)
+            )
+        if kind == "key_texts":
+            return ", ".join(f"{alias}.{column}::text" for column in key_columns(name))
         if kind == "updates":
             return ", ".join(f"{column} = excluded.{column}" for column in _values(name))
         if kind == "zeros":
@@ -184,4 +204,7 @@ def _queries(module: str) -> dict[str, LiteralString]:
     names, texts = pieces[::2], pieces[1::2]
     if len(set(names)) < len(names):
         raise ValueError(f"{file} has two queries of one name.")
-    return {name: cast("LiteralString", text.strip()) for name, text in zip(names, texts, strict=True)}
+    return {
+        name: cast("LiteralString", _fill(_COMMENT.sub("", text).strip(), {}))
+        for name, text in zip(names, texts, strict=True)
+    }
