@@ -1,16 +1,25 @@
 """The projector's connections to PostgreSQL."""
 
 import re
-from collections.abc import Sequence
-from typing import Any
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVar
 from urllib.parse import unquote
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import TupleRow
 
-from projector.errors import DatabaseUnreachableError, SourceMissingError, UnsupportedServerError
+from projector.errors import (
+    BlockedError,
+    DatabaseUnreachableError,
+    SourceMissingError,
+    UnsupportedServerError,
+)
 from projector.source import SOURCE_TABLES
+
+_Result = TypeVar("_Result")
 
 OLDEST_SERVER = 150000
 # The first version that has this setting.
@@ -123,6 +132,47 @@ def look_into(conn: psycopg.Connection[TupleRow], schemas: Sequence[str]) -> Non
         " FROM unnest(%s::text[]) WITH ORDINALITY AS wanted (s, place)",
         (list(schemas),),
     )
+
+
+@contextmanager
+def transaction_with_lock_timeout(conn: psycopg.Connection[TupleRow], timeout: str) -> Iterator[None]:
+    """Run the block in a transaction in which no statement waits longer than `timeout` for a lock.
+
+    `timeout` is written as PostgreSQL writes it, such as `200ms`. Raises LockNotAvailable when a wait exceeds it.
+    """
+    with conn.transaction():
+        conn.execute("SELECT set_config('lock_timeout', %s, true)", (timeout,))
+        yield
+
+
+def retry_on_lock_timeout(  # noqa: PLR0913  # Every caller waits for another thing, for another time.
+    work: Callable[[], _Result],
+    *,
+    patience: float,
+    pause: float,
+    message: str | Callable[[], str],
+    longest_pause: float | None = None,
+    retried: tuple[type[psycopg.Error], ...] = (psycopg.errors.LockNotAvailable,),
+) -> _Result:
+    """Call `work` again until it succeeds, as long as a lock timeout is what makes it fail.
+
+    `work` opens its own transaction and limits its own lock waits, so that other sessions do not queue behind it for
+    long. Between two attempts this function sleeps `pause` seconds, or, where `longest_pause` is given, twice as long
+    after each attempt, up to that. `retried` names the errors that are retried; add DeadlockDetected where `work` locks
+    several tables.
+
+    Returns what `work` returns. Raises BlockedError with `message` when an attempt fails more than `patience` seconds
+    after the first one began; a callable `message` is called then, to look up what holds the lock.
+    """
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            return work()
+        except retried as error:
+            if time.monotonic() > deadline:
+                raise BlockedError(message if isinstance(message, str) else message()) from error
+        time.sleep(pause)
+        pause = pause if longest_pause is None else min(pause * 2, longest_pause)
 
 
 def normalize(url: str) -> str:
