@@ -19,6 +19,7 @@ from projector.demo.source_rows import TABLES, SourceRows
 from projector.demo.tenants import Tenant, TenantMaker
 from projector.errors import ProjectorError, SourceMissingError
 from projector.progress import Progress
+from projector.sql import query
 
 DEFAULT_LEADS = 2_000
 DEFAULT_MESSAGES_PER_LEAD = 12.0
@@ -139,14 +140,9 @@ def _make(tenants: list[Tenant], seed: int, now: int, rows: SourceRows) -> Itera
 
 
 def _refuse_present(conn: psycopg.Connection[Any], user_ids: list[str]) -> None:
-    """Refuse to load a tenant that is there: half of one kind and half of another would be nobody's demo."""
-    present = [
-        user_id
-        for (user_id,) in conn.execute(
-            'SELECT user_id FROM users WHERE user_id = ANY(%s) ORDER BY user_id COLLATE "C"',
-            [user_ids],
-        )
-    ]
+    """Raise ProjectorError where one of these tenants exists: old and new rows of one tenant would be mixed."""
+    found = conn.execute(query("demo", "find_present_users"), {"user_ids": user_ids})
+    present = [user_id for (user_id,) in found]
     if present:
         more = len(present) - _NAMED
         named = ", ".join(present[:_NAMED]) + (f" and {more} more" if more > 0 else "")
