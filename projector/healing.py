@@ -189,7 +189,7 @@ def _rebuild_everything(conn: Connection, progress: Progress, reason: str, *, re
     if capture.switched_off(conn) is None:
         restore_capture(conn)
     _log.info("rebuilding everything", reason=reason)
-    gap_ids = capture.mended_gaps(conn)
+    gap_ids = capture.gaps_ready_to_close(conn)
     report = rebuild.rebuild(conn, tenants=None, progress=progress, resume=resume)
     if gap_ids:
         capture.close_gaps(conn, gap_ids)

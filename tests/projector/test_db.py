@@ -6,8 +6,8 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from projector.db import connect, normalize, redact
-from projector.embedded import free_port
 from projector.errors import DatabaseUnreachableError, UnsupportedServerError
+from projector.postgres.ports import free_port
 from tests.support.server import Database, Server
 
 
