@@ -38,11 +38,13 @@ LEFT JOIN LATERAL (
 -- Returns changes, how many changes wait, counted up to a bound, and lag, the age of the oldest in seconds.
 --
 -- Parameter: bound. The oldest is looked for among the first of each shard, single and bulk: within these the order of
--- insertion is that of the queue, and a piece of a mass change has the time of the change that it comes from. The lag is
--- 0 for a time that the clock, which was set back, has not reached.
+-- insertion is that of the queue, and a piece of a mass change has the time of the change that it comes from. The lag
+-- is 0 for a time that the clock, which was set back, has not reached.
 SELECT
     (SELECT count(*) FROM (SELECT 1 FROM projector.changes LIMIT %(bound)s) AS bounded) AS changes,
-    extract(EPOCH FROM greatest(clock_timestamp(), min(first.queued_at)) - min(first.queued_at))::float8 AS lag
+    extract(
+        EPOCH FROM greatest(clock_timestamp(), min(first.queued_at)) - min(first.queued_at)
+    )::float8 AS lag
 FROM generate_series(0, 3) AS s (shard)
 CROSS JOIN (VALUES (true), (false)) AS b (bulk)
 CROSS JOIN LATERAL (
@@ -77,8 +79,8 @@ WHERE r.run_id IN (
 ORDER BY r.kind;
 
 -- name: read_rebuild
--- Returns lock_held, whether a session holds the lock of rebuilds, and tenants_left, how many tenants a rebuild that has
--- begun has not finished.
+-- Returns lock_held, whether a session holds the lock of rebuilds, and tenants_left, how many tenants a begun rebuild has
+-- not finished.
 --
 -- Parameter: rebuild_class, the first key of that lock.
 SELECT

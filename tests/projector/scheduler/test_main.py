@@ -1,25 +1,15 @@
-"""The scheduler, from outside: source rows in, read model out, signals, kills, and a database that goes and comes."""
+"""The process of the scheduler, from outside: source rows in, read model out, signals and kills."""
 
-import os
 import signal
-import threading
-from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
-import psycopg
 import pytest
-from psycopg.rows import TupleRow
 
-from projector import config, db, locks
-from projector.healing import refresh_and_heal
-from projector.migrate import PROJECTION_VERSION, migrate
-from projector.postgres.embedded import EmbeddedServer
-from projector.progress import QUIET
-from projector.scheduler import jobs as scheduler_jobs
-from projector.scheduler.jobs import Jobs
+from projector import locks
+from projector.migrate import PROJECTION_VERSION
 from projector.scheduler.main import cron_trigger
-from projector.status import find_attention, read_status
+from tests.projector.scheduler.running import Connection, build, leads
 from tests.support.commands import projector
 from tests.support.running import (
     running_scheduler,
@@ -31,20 +21,6 @@ from tests.support.running import (
     write_source,
 )
 from tests.support.server import Database
-
-Connection = psycopg.Connection[TupleRow]
-
-
-def leads(conn: Connection) -> int:
-    return int(value(conn, "SELECT count(*) FROM read_model.leads"))
-
-
-def build(conn: Connection) -> None:
-    """As after the first start, without the stage of it in this connection."""
-    with db.connect(
-        conn.info.dsn + f" password={conn.info.password}", application_name="test build"
-    ) as other:
-        refresh_and_heal(other, retry_failed=False, progress=QUIET)
 
 
 def test_it_builds_what_was_never_built_and_then_follows(
@@ -208,167 +184,6 @@ def test_a_queue_beyond_the_limit_is_traded_for_a_rebuild(
         scheduler.wait_for_event("the queue was traded for a rebuild")
         wait_until(connection, "count(*) = 399 FROM read_model.leads")
         wait_until(connection, "min(as_of) > %s FROM read_model.freshness", as_of)
-
-
-# What a clock starts, here started at once.
-
-
-def jobs_of(database: Database, monkeypatch: pytest.MonkeyPatch, folder: Path, **settings: str) -> Jobs:
-    for name, text in {"DATABASE_URL": database.url, **settings}.items():
-        monkeypatch.setenv(name, text)
-    return Jobs(config.load(folder / ".env"))
-
-
-def test_the_run_log_is_pruned_and_old_gaps_too(
-    database: Database, connection: Connection, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    connection.execute(
-        "INSERT INTO projector.runs (kind, started_at, outcome)"
-        " SELECT 'refresh', clock_timestamp() - make_interval(days => d), 'done' FROM generate_series(0, 20) AS d"
-    )
-    connection.execute(
-        "INSERT INTO projector.capture_gaps (reason, noticed_at, healed_at) VALUES"
-        " ('old', now() - interval '20 days', now() - interval '20 days'), ('open', now() - interval '20 days', NULL)"
-    )
-    jobs = jobs_of(database, monkeypatch, tmp_path, LEADS_RUN_LOG_DAYS="14")
-    jobs.workers["prune"]()
-    jobs.end()
-    assert value(connection, "SELECT count(*) FROM projector.runs") == 14
-    assert value(connection, "SELECT string_agg(reason, ',') FROM projector.capture_gaps") == "open"
-
-
-@pytest.mark.parametrize("kind", ["verify", "rebuild"])
-def test_what_a_cron_expression_asks_for_is_done_by_one_of_several(
-    database: Database, connection: Connection, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, kind: str
-) -> None:
-    write_source(connection)
-    build(connection)
-    long_ago = "UPDATE projector.runs SET started_at = started_at - interval '1 hour'"
-    connection.execute(long_ago.encode())
-    connection.execute("UPDATE read_model.leads SET total_messages = 7")
-    for _ in range(2):
-        jobs = jobs_of(database, monkeypatch, tmp_path)
-        jobs.workers[kind]()
-        jobs.end()
-    recent = (
-        "SELECT count(*) FROM projector.runs WHERE kind = %s AND started_at > now() - interval '1 minute'"
-    )
-    assert value(connection, recent, kind) == 1
-    if kind == "verify":
-        assert find_attention(read_status(connection))[0].startswith("The last verify found drift")
-    assert value(connection, "SELECT total_messages FROM read_model.leads") == (7 if kind == "verify" else 0)
-
-
-@pytest.mark.parametrize("kind", ["verify", "rebuild"])
-def test_a_job_that_another_session_does_is_left_to_it(
-    database: Database, connection: Connection, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, kind: str
-) -> None:
-    build(connection)
-    connection.execute("DELETE FROM projector.runs")
-    lock = {"verify": (locks.JOB, locks.VERIFY_JOB), "rebuild": (locks.REBUILD, 0)}[kind]
-    connection.execute("SELECT pg_advisory_lock(%s, %s)", lock)
-    jobs = jobs_of(database, monkeypatch, tmp_path)
-    jobs.workers[kind]()
-    jobs.end()
-    assert value(connection, "SELECT count(*) FROM projector.runs") == 0
-
-
-def test_a_database_that_does_not_answer_is_given_up(
-    start_server: Callable[..., EmbeddedServer], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    server = start_server(fast=True)
-    database = Database(f"{server.url()}?connect_timeout=2", "leads")
-    with database.connect() as conn:
-        migrate(conn, create_source=True)
-    monkeypatch.setattr(scheduler_jobs, "SILENT_SECONDS", 0.0)
-    jobs = jobs_of(database, monkeypatch, tmp_path)
-    refresh = jobs.workers["refresh"]
-    refresh()
-    assert refresh.conn is not None
-    frozen = [int((server.data / "postmaster.pid").read_text().split()[0]), refresh.conn.info.backend_pid]
-    for pid in frozen:
-        os.kill(pid, signal.SIGSTOP)
-    try:
-        thread = threading.Thread(target=refresh)
-        thread.start()
-        wait_for(lambda: refresh.alive_at is not None, "the refresh at work")
-        jobs.watch()
-        thread.join(30)
-        assert not thread.is_alive()
-    finally:
-        for pid in frozen:
-            os.kill(pid, signal.SIGCONT)
-
-    def is_connected() -> bool:
-        refresh()
-        return refresh.conn is not None
-
-    wait_for(is_connected, "a new connection")
-    jobs.end()
-
-
-def test_a_long_statement_is_left_alone_while_the_database_answers(
-    database: Database, connection: Connection, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    build(connection)
-    write_source(connection)
-    monkeypatch.setattr(scheduler_jobs, "SILENT_SECONDS", 0.0)
-    jobs = jobs_of(database, monkeypatch, tmp_path)
-    thread = threading.Thread(target=jobs.workers["refresh"])
-    with connection.transaction():
-        connection.execute("LOCK TABLE read_model.leads IN ACCESS EXCLUSIVE MODE")
-        thread.start()
-        wait_until(connection, "count(*) > 0 FROM pg_locks WHERE NOT granted")
-        jobs.watch()
-    thread.join()
-    jobs.end()
-    assert leads(connection) == 1
-
-
-# A database that goes away.
-
-
-def test_it_waits_for_a_database_that_goes_away_and_says_so_once(
-    start_server: Callable[..., EmbeddedServer], tmp_path: Path
-) -> None:
-    server = start_server()
-    with db.connect(server.url(), application_name="test") as conn:
-        migrate(conn, create_source=True)
-        write_source(conn)
-    with running_scheduler(server.url(), tmp_path) as scheduler:
-        with db.connect(server.url(), application_name="test") as conn:
-            wait_until(conn, "count(*) = 1 FROM read_model.leads")
-        server.stop(mode="immediate")
-        scheduler.wait_for_event("the database is gone; trying again until it is back")
-        server.start()
-        scheduler.wait_for_event("the database is back")
-        with db.connect(server.url(), application_name="test") as conn:
-            write_message(conn, "m1")
-            wait_until(conn, "count(*) = 1 FROM read_model.lead_messages")
-        assert scheduler.terminate() == 0
-        told = [line["event"] for line in scheduler.logged() if line["level"] in ("warning", "error")]
-        assert told == ["the database is gone; trying again until it is back"]
-
-
-def test_it_starts_before_its_database_and_ends_without_it(
-    start_server: Callable[..., EmbeddedServer], tmp_path: Path
-) -> None:
-    server = start_server(fast=True)
-    with db.connect(server.url(), application_name="test") as conn:
-        migrate(conn, create_source=True)
-    server.stop()
-    with running_scheduler(server.url(), tmp_path) as scheduler:
-        scheduler.wait_for_event("the database is gone; trying again until it is back")
-        scheduler.wait_for_event("the projector runs")
-        server.start()
-        with db.connect(server.url(), application_name="test") as conn:
-            wait_until(conn, "built_at IS NOT NULL FROM read_model.projection")
-        server.stop()
-        scheduler.wait_for_event("the database is gone; trying again until it is back", times=2)
-        assert scheduler.terminate() == 0
-
-
-# Cron expressions.
 
 
 @pytest.mark.parametrize(
