@@ -1,9 +1,10 @@
 -- The capture triggers as the catalog has them now, with a fingerprint of each.
 --
--- The row version (xmin) of the trigger betrays one that was disabled and enabled again, that of its function one that
--- was replaced, be it by way of the function that this one calls; the table's oid betrays a table that was dropped and
--- made anew, its visibility one that was moved to another schema, so that its name now means another one or none.
--- This is read each second: the function that is the same for all is looked up once, by a sub-select.
+-- The fingerprint changes with the row version (xmin) of a trigger that was disabled and enabled again, with that of a
+-- function that was replaced, including the one that all of them call, and with the oid of a table that was dropped and
+-- created again. A table that was moved to another schema is not visible: its name means another table now, or none.
+--
+-- Every batch reads this view: a sub-select looks up the function that all triggers share only once.
 CREATE OR REPLACE VIEW projector.capture_fingerprints AS
 SELECT
     c.relname::text COLLATE "C" AS table_name,

@@ -1,9 +1,11 @@
 -- What is wrong with capture: the triggers that are missing or were changed since they were installed; null when none.
 --
--- Every trigger that there must be has a row, before it is installed one without a fingerprint: so an installation that
--- came only half way is wrong too. Each batch looks here: whether there is anything to say is found by one look at the
--- catalog, without a join by names; and a view is planned with the statement that reads it, where a function would be
--- planned anew at each call before PostgreSQL 18.
+-- Every expected trigger has a row in capture_triggers, with an empty fingerprint until it is installed: so an
+-- installation that ended half way is wrong too.
+--
+-- Every batch reads this view. The outer CASE finds out by one scan of the catalog, without a join by names, whether
+-- anything is wrong. PostgreSQL plans a view together with the statement that reads it; before version 18 it would plan
+-- a function again at each call.
 CREATE OR REPLACE VIEW projector.broken_capture AS
 SELECT
     CASE

@@ -1,6 +1,7 @@
--- Append the keys of one changed row, its old and its new one, to the queue.
+-- Append the keys of one changed row, the old and the new one, to the queue.
 --
--- Runs inside the platform's own statement, so it looks nothing up and can break no rule: see the queue's table.
+-- It runs inside a statement of the platform, so it reads no table, and no constraint can make it fail: see the queue's
+-- table.
 CREATE OR REPLACE FUNCTION projector.queue_keys(change_kind text, changed_keys text[], changed_ids text[] DEFAULT NULL)
 RETURNS void
 LANGUAGE sql

@@ -1,17 +1,16 @@
--- The trigger function of messages: queue what a statement, or under replica role a row, changed.
+-- The trigger function of messages: queues what a statement changed, or under the replica role a row.
 --
--- Columns of the row itself only, old and new, and no join: when a cascade deletes messages their conversation is
--- already gone. An update that changes nothing the projection reads queues nothing; rows are compared byte by byte,
--- since a collation may call different texts equal.
+-- It reads only columns of the row itself, old and new, and joins nothing: when a cascade deletes messages, their
+-- conversation is already gone. An update queues nothing if it changes no column that the projection reads. Rows are
+-- compared byte by byte (*<>), since a collation may call different texts equal.
 --
--- The ids of the messages are queued, so that a refresh reads only what changed of a long history: one row of the queue
--- for each shard and some 250 of them, a conversation's together. More than 100 of one statement are a mass change,
--- which gives way to single ones. A statement of very many is cut by number as well: all of it could be one
--- conversation's, and an array has a largest size.
+-- The ids of the messages are queued, so that a refresh reads only the changed part of a long history. A row of the
+-- queue holds about 250 ids of one shard, with all those of a conversation together. More than 100 messages of one
+-- statement are a mass change (bulk), which waits for single changes. Of more than 100,000 messages each row holds at
+-- most 1,000, even of one conversation: an array has a largest size.
 --
--- To group costs more than to queue, and a platform mostly writes a single row. So each of up to four new messages, and
--- a message that is updated alone, has its own row of the queue. A key that the update leaves as it is stands there
--- once.
+-- Grouping costs more than inserting, and a platform mostly writes single rows. So each of up to four new messages, and
+-- a message that is updated alone, has its own row of the queue. A key that the update does not change is in it once.
 CREATE OR REPLACE FUNCTION projector.capture_messages()
 RETURNS trigger
 LANGUAGE plpgsql

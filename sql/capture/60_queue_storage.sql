@@ -1,7 +1,8 @@
--- Store the arrays of the queue as they are: to compress them is a third of what capture costs a COPY, and they are
+-- Store the arrays of the queue uncompressed: compression is a third of what capture costs a COPY, and the rows are
 -- deleted a moment later.
 --
--- Looked at before it is set: to set it waits for every writer under way, and all others behind it.
+-- The setting is read before it is written: ALTER TABLE waits for all transactions that use the queue, and all other
+-- writers wait behind it.
 DO $$
 BEGIN
     IF EXISTS (

@@ -1,7 +1,7 @@
--- Give the rows of the queue, which has no key, an identity: under a publication of all tables they could otherwise not
--- be deleted.
+-- Set the replica identity of the queue, which has no key: under a publication of all tables PostgreSQL could otherwise
+-- not delete its rows.
 --
--- Looked at before it is set, as for store_uncompressed.
+-- The setting is read before it is written, as for the storage.
 DO $$
 BEGIN
     IF EXISTS (

@@ -79,8 +79,8 @@ WHERE r.run_id IN (
 ORDER BY r.kind;
 
 -- name: read_rebuild
--- Returns lock_held, whether a session holds the lock of rebuilds, and tenants_left, how many tenants a begun rebuild has
--- not finished.
+-- Returns lock_held, whether a session holds the lock of rebuilds, and tenants_left, how many tenants a rebuild that
+-- has begun has not finished.
 --
 -- Parameter: rebuild_class, the first key of that lock.
 SELECT

@@ -15,7 +15,7 @@ from tests.projector.cli.calls import Calls
 
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Calls:
-    """Stands in for everything behind the command line."""
+    """Replaces the functions that the commands call with ones that record their calls."""
     made = Calls()
     functions = {
         "migrate": ["migrate", "uninstall"],
