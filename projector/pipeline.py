@@ -14,7 +14,7 @@ from psycopg import sql as composing
 from psycopg.rows import TupleRow, dict_row
 
 from projector import locks
-from projector.sql import Step, query, statement, step, steps
+from projector.sql import Step, query, statement, steps
 
 Connection = psycopg.Connection[TupleRow]
 InjectionPoint = Callable[[str], None]

@@ -97,6 +97,11 @@ def query(module: str, name: str) -> LiteralString:
     return found[name]
 
 
+def file_text(name: str) -> LiteralString:
+    """Return the text of `sql/<name>.sql` as it is."""
+    return cast("LiteralString", (ROOT / "sql" / f"{name}.sql").read_text("utf-8"))
+
+
 @cache
 def functions(folder: str) -> tuple[LiteralString, ...]:
     """Return the texts of the files of `sql/<folder>/` in their order, as they are: they create functions and views."""

@@ -13,8 +13,8 @@ import psycopg
 import pytest
 from psycopg.rows import TupleRow
 
-from projector.embedded import EmbeddedServer
 from projector.migrate import migrate
+from projector.postgres.embedded import EmbeddedServer
 from projector.statements import schema_sections
 from tests.support.server import FAST, Database, Server, running_server, session_server
 

@@ -16,7 +16,7 @@ import api.config
 import api.metrics
 import projector.config
 from api.openapi import document
-from projector.__main__ import cli
+from projector.cli import cli
 
 ROOT = Path(__file__).parents[1]
 DEPLOY = ROOT / "projector" / "deploy"

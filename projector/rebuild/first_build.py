@@ -5,8 +5,8 @@ build may lock the tables, fill them without indexes, and create the indexes aft
 shards, so that refreshes wait. A build that is killed leaves nothing.
 """
 
-from contextlib import ExitStack, contextmanager
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 import structlog

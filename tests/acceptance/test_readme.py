@@ -15,7 +15,7 @@ from werkzeug.test import TestResponse
 from api.openapi import document
 from projector import demo
 from projector.progress import QUIET
-from projector.status import read_status
+from projector.status import read_status, render
 from projector.verify import verify
 from tests.acceptance.conftest import MakePlatform, Platform
 from tests.support.server import Database, Server
@@ -125,6 +125,6 @@ def test_the_status_has_the_lines_that_are_explained(platform: Platform) -> None
     def labels(text: str) -> list[str]:
         return [line[:12].strip() for line in text.split("\n\n", 1)[0].splitlines() if line[:1].strip()]
 
-    found = labels(read_status(platform.connection).render())
+    found = labels(render(read_status(platform.connection)))
     assert labels("Read model  " + shown) == found
     assert explained == list(dict.fromkeys(re.sub("^Last .*", "Last …", label) for label in found))

@@ -14,8 +14,8 @@ from psycopg import sql
 from psycopg.rows import TupleRow
 
 from projector import db, demo
-from projector.embedded import EmbeddedServer
 from projector.migrate import migrate
+from projector.postgres.embedded import EmbeddedServer
 from projector.progress import QUIET
 from projector.rebuild import rebuild
 from projector.statements import schema_sections

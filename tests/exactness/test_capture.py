@@ -9,9 +9,9 @@ from psycopg import sql
 from psycopg.rows import TupleRow
 
 from projector import capture, db
-from projector.embedded import EmbeddedServer
 from projector.errors import BlockedError, CaptureGapError
 from projector.migrate import migrate
+from projector.postgres.embedded import EmbeddedServer
 from projector.refresh import refresh_batch
 from tests.conftest import MakeDatabase
 from tests.exactness.interleaving import Stepped, refreshing, wait_for

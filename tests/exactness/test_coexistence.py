@@ -6,7 +6,8 @@ import psycopg
 import pytest
 from psycopg.rows import TupleRow
 
-from projector import capture, healing
+from projector import healing
+from projector.capture import triggers
 from projector.migrate import migrate
 from projector.progress import QUIET
 from projector.rebuild import rebuild
@@ -144,7 +145,7 @@ def test_a_trigger_that_is_switched_off_and_on_during_a_migrate_is_noticed(
     filled: Platform, other: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     conn = filled.conn
-    real = capture._function  # noqa: SLF001
+    real = triggers.trigger_function
     done: list[SourceTable] = []
 
     def meanwhile(table: SourceTable) -> psycopg.sql.Composed:
@@ -155,7 +156,7 @@ def test_a_trigger_that_is_switched_off_and_on_during_a_migrate_is_noticed(
             conn.execute("ALTER TABLE messages ENABLE TRIGGER leads_capture_insert")
         return real(table)
 
-    monkeypatch.setattr(capture, "_function", meanwhile)
+    monkeypatch.setattr(triggers, "trigger_function", meanwhile)
     migrate(other, create_source=False)
     healing.refresh_and_heal(other, retry_failed=False, progress=QUIET)
     assert "missed" in texts(conn, "one", "4915")

@@ -15,8 +15,8 @@ import pytest
 
 from projector import healing
 from projector.batch import PAUSE_POINTS
-from projector.embedded import EmbeddedServer
 from projector.migrate import migrate
+from projector.postgres.embedded import EmbeddedServer
 from projector.progress import QUIET
 from projector.rebuild import rebuild
 from projector.refresh import refresh

@@ -299,7 +299,7 @@ MUTANTS = (
         "C7",
         "the look does not see what was changed and changed back",
         lambda bench: bench.execute(
-            bench.filled.conn, statement("capture", "create_fingerprints").replace("t.xmin", "0")
+            bench.filled.conn, statement("capture", "trigger_fingerprints").replace("t.xmin", "0")
         ),
         lambda bench: test_capture.test_a_refresh_says_that_changes_may_have_been_missed(
             bench.filled, "one disabled and enabled"

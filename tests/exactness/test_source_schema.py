@@ -12,7 +12,7 @@ from projector.migrate import migrate
 from projector.progress import QUIET
 from projector.source import SOURCE_TABLES
 from projector.statements import schema_sections
-from projector.status import read_status
+from projector.status import find_attention, read_status
 from projector.verify import verify
 from tests.exactness.platform import Platform, assert_exact, refresh_now, texts, value
 from tests.support.commands import projector
@@ -92,7 +92,7 @@ def test_tables_that_moved_are_found_by_the_next_migrate_and_by_a_scheduler_that
         refresh_now(conn)
         assert scheduler.terminate() == 0
     with filled.database.connect() as own:
-        assert read_status(own).attention == []
+        assert find_attention(read_status(own)) == []
         refresh_now(own)
         assert verify(own, tenants=None, sample=None, heal=False, progress=QUIET).drifts == []
     assert "after the move" in texts(conn, "one", "4915")

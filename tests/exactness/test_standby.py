@@ -11,8 +11,9 @@ import psycopg
 import pytest
 
 from projector import batch, db, locks
-from projector.embedded import EmbeddedServer, free_port
 from projector.migrate import migrate
+from projector.postgres.embedded import EmbeddedServer
+from projector.postgres.ports import free_port
 from projector.progress import QUIET
 from projector.rebuild import rebuild
 from projector.refresh import take_in_stride
