@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from tests.oracle.leads import PLATFORMS, Lead, LeadMessage, Model, bytewise, canonical_phone, digits_of_phone
+from tests.oracle.leads import PLATFORMS, Lead, LeadMessage, Model
 from tests.oracle.parameters import (
     OF_LIST,
     OF_MESSAGES,
@@ -17,6 +17,7 @@ from tests.oracle.parameters import (
     read_parameters,
     words,
 )
+from tests.oracle.values import bytewise, canonical_phone, digits_of_phone
 
 OK, BAD_REQUEST, NOT_FOUND = 200, 400, 404
 DEFAULT_LIMIT = 50

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from tests.oracle.leads import DIGITS, PLATFORMS, STATUSES, WHITE_SPACE, trim
-from tests.oracle.source import EPOCH
+from tests.oracle.leads import PLATFORMS, STATUSES
+from tests.oracle.values import DIGITS, EPOCH, WHITE_SPACE, trim
 
 Pairs = Sequence[tuple[str, str]]
 
