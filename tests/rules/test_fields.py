@@ -4,11 +4,9 @@ The order of work is schema.sql, sql/definition/lead_profiles.sql, projector/sou
 response schema, tests/oracle/leads.py.
 """
 
-import importlib
 from pathlib import Path
 from typing import Any
 
-import orjson
 import pytest
 
 from projector.source import SOURCE_TABLES
@@ -16,10 +14,10 @@ from tests.oracle import compute_leads, expected_tables
 from tests.oracle.leads import Agent, Conversation, Lead, Model, Source
 from tests.rules import fields
 from tests.rules.files import ROOT, name_of
+from tests.rules.openapi import OPENAPI_FILE, openapi
 
 DEFINITIONS = ROOT / "sql" / "definition"
 SOURCE = {table.name: table.columns for table in SOURCE_TABLES}
-[OPENAPI] = (ROOT / "api").rglob("openapi.py")
 
 
 def schema() -> str:
@@ -33,8 +31,7 @@ def definition(table: str) -> str:
 
 
 def response_schema(name: str) -> dict[str, Any]:
-    module = importlib.import_module(name_of(OPENAPI).removesuffix(".py").replace("/", "."))
-    described: dict[str, Any] = orjson.loads(module.document())["components"]["schemas"][name]["properties"]
+    described: dict[str, Any] = openapi()["components"]["schemas"][name]["properties"]
     return described
 
 
@@ -72,13 +69,13 @@ def test_each_column_of_the_profile_is_printed() -> None:
 
 def test_the_response_schema_has_the_printed_keys() -> None:
     printed = fields.printed_lead(definition("leads"))
-    check(fields.schema_against_printed(printed, response_schema("Lead"), name_of(OPENAPI), "Lead"))
+    check(fields.schema_against_printed(printed, response_schema("Lead"), OPENAPI_FILE, "Lead"))
 
 
 def test_the_response_schema_has_the_keys_of_a_conversation() -> None:
     printed = fields.printed_conversation(definition("leads"))
     described = response_schema("ConversationSummary")
-    check(fields.schema_against_printed(printed, described, name_of(OPENAPI), "ConversationSummary"))
+    check(fields.schema_against_printed(printed, described, OPENAPI_FILE, "ConversationSummary"))
 
 
 def test_the_oracle_prints_the_same_keys() -> None:
