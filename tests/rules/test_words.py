@@ -37,7 +37,19 @@ RETIRED_IN_DATABASES = {
     "send_keys": "source_keys",
 }
 MAY_NAME_WHAT_IS_OLD = ("schema.sql", "sql/install/", "projector/install.py")
-# Names of functions, classes, variables, arguments and modules; as words of a sentence they are welcome.
+# Modules and packages.
+RETIRED_MODULES = {
+    "answers": "response/body",
+    "batch": "pipeline",
+    "beside": "rebuild/in_place",
+    "blueprints": "routes",
+    "expressions": "sql_helpers",
+    "healing": "recovery",
+    "listing": "plan/",
+    "values": "request/text",
+    "windows": "time_buckets",
+}
+# Names of functions, classes, variables and arguments; as words of a sentence they are welcome.
 RETIRED_NAMES = {
     "NONE": "ZERO",
     "Pause": "InjectionPoint",
@@ -53,19 +65,13 @@ RETIRED_NAMES = {
     "_PIECES": "the thing that is bounded, with its unit",
     "_Parts": "ListQueryParts",
     "_ROUNDS": "the thing that is bounded, with its unit",
-    "answers": "response/body",
-    "beside": "a rebuild goes in place; the first build is first_build",
     "dense": "match_rate_high",
     "everything": "tenant_total",
-    "expressions": "sql_helpers",
     "few": "collect_matches",
-    "healing": "recovery",
     "is_held": "freshness_frozen or lock_held",
-    "listing": "plan/",
     "narrowed": "facet_filter_count",
     "settle": "clean_up_after_crash",
     "together": "pipelined",
-    "windows": "time_buckets",
 }
 
 
@@ -89,8 +95,7 @@ def retired_words(name: str, text: str) -> list[str]:
 
 def retired_names(name: str, source: str) -> list[str]:
     """Where the Python file of that name defines a retired name, and the name for it."""
-    stem = Path(name).stem
-    found = [(1, stem)] if stem in RETIRED_NAMES else []
+    found: list[tuple[int, str]] = []
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             found.append((node.lineno, node.name))
@@ -98,10 +103,14 @@ def retired_names(name: str, source: str) -> list[str]:
             found.append((node.lineno, node.id))
         elif isinstance(node, ast.arg):
             found.append((node.lineno, node.arg))
+    modules = [part for part in Path(name).with_suffix("").parts if part in RETIRED_MODULES]
     return [
-        f"{name}:{line}: {word} is called {RETIRED_NAMES[word]} now"
-        for line, word in sorted(found)
-        if word in RETIRED_NAMES
+        *(f"{name}: the module {part} is called {RETIRED_MODULES[part]} now" for part in modules),
+        *(
+            f"{name}:{line}: {word} is called {RETIRED_NAMES[word]} now"
+            for line, word in sorted(found)
+            if word in RETIRED_NAMES
+        ),
     ]
 
 
