@@ -22,8 +22,6 @@ ROOT = Path(__file__).parents[1]
 DEPLOY = ROOT / "projector" / "deploy"
 SETTING = re.compile(r'"(LEADS_[A-Z_]+|DATABASE_URL|HOST|PORT)"')
 PAGES = sorted(path.relative_to(ROOT).as_posix() for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")))
-README_WORDS = 3000
-LINE_COLUMNS = 100
 INVOCATION = re.compile(r"(?:python -m projector|leads-projector) (?!leads-)((?:[a-z]|--)[^`\n#|;)>…]*)")
 
 
@@ -242,21 +240,3 @@ def anchors(text: str) -> set[str]:
     """Return the anchors of all headings of a page."""
     headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
-
-
-@pytest.mark.parametrize("page", [page for page in PAGES if page.startswith("docs/")])
-def test_each_page_is_linked_from_the_readme_or_from_contributing(page: str) -> None:
-    assert f"]({page}" in read("README.md") + read("CONTRIBUTING.md")
-
-
-def test_the_readme_is_short() -> None:
-    assert len(read("README.md").split()) <= README_WORDS
-
-
-@pytest.mark.parametrize("page", PAGES)
-def test_lines_outside_of_tables_and_code_are_short(page: str) -> None:
-    text = re.sub(r"^```.*?^```$", "", read(page), flags=re.MULTILINE | re.DOTALL)
-    long = [
-        line for line in text.splitlines() if len(line) > LINE_COLUMNS and not line.startswith(("|", "<!--"))
-    ]
-    assert long == []
