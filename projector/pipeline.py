@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
+from typing import Any
 
 import psycopg
 from psycopg import sql as composing
@@ -92,9 +93,9 @@ class Run:
                 if one.point is not None:
                     self.point(one.point)
         if group[-1].returns_conditions:
-            row = sent[-1][1].fetchone() or {}
-            self.conditions.update(row.pop("conditions", None) or ())
-            self.numbers.update(row)
+            returned = sent[-1][1].fetchone() or {}
+            self.conditions.update(returned.pop("conditions", None) or ())
+            self.numbers.update(returned)
 
     def _parameters(self, one: Step) -> Mapping[str, object] | None:
         return {"lock_class": locks.TENANT, **self.parameters} if one.takes_parameters else None
@@ -173,9 +174,9 @@ def failing_step(error: BaseException) -> str | None:
 
 
 @contextmanager
-def _named_failures() -> Iterator[list[tuple[Step, psycopg.Cursor[object]]]]:
+def _named_failures() -> Iterator[list[tuple[Step, psycopg.Cursor[Any]]]]:
     """Note on an error of PostgreSQL which of the steps failed: in a pipeline, the first one without a result."""
-    sent: list[tuple[Step, psycopg.Cursor[object]]] = []
+    sent: list[tuple[Step, psycopg.Cursor[Any]]] = []
     try:
         yield sent
     except psycopg.Error as error:

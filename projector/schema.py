@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import takewhile
 from pathlib import Path
-from typing import LiteralString, cast
+from typing import LiteralString
 
 _PACKAGE = Path(__file__).parent
 _ROOT = _PACKAGE if (_PACKAGE / "schema.sql").is_file() else _PACKAGE.parent
@@ -95,4 +95,4 @@ def _joined(comment: str) -> str:
 
 
 def _text() -> LiteralString:
-    return cast("LiteralString", (_ROOT / "schema.sql").read_text("utf-8"))
+    return (_ROOT / "schema.sql").read_text("utf-8")

@@ -27,7 +27,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import LiteralString, cast
+from typing import LiteralString
 
 from projector.schema import key_columns, lookup_columns, table_columns
 
@@ -80,7 +80,7 @@ def step(name: str) -> Step:
 
 def statement(name: str) -> LiteralString:
     """Return the text of one step by its path below `sql/`."""
-    return cast("LiteralString", step(name).text.decode())
+    return step(name).text.decode()
 
 
 def definition(name: str, **relations: str) -> str:
@@ -99,19 +99,19 @@ def query(module: str, name: str) -> LiteralString:
 
 def file_text(name: str) -> LiteralString:
     """Return the text of `sql/<name>.sql` as it is."""
-    return cast("LiteralString", (ROOT / "sql" / f"{name}.sql").read_text("utf-8"))
+    return (ROOT / "sql" / f"{name}.sql").read_text("utf-8")
 
 
 @cache
 def functions(folder: str) -> tuple[LiteralString, ...]:
     """Return the texts of the files of `sql/<folder>/` in their order, as they are: they create functions and views."""
     files = sorted((ROOT / "sql" / folder).glob("*.sql"))
-    return tuple(cast("LiteralString", file.read_text("utf-8")) for file in files)
+    return tuple(file.read_text("utf-8") for file in files)
 
 
 def normalizing_functions() -> LiteralString:
     """Return the statements that create the functions of the definition."""
-    return cast("LiteralString", _definition_file("normalize"))
+    return _definition_file("normalize")
 
 
 def _digest() -> str:
@@ -210,6 +210,6 @@ def _queries(module: str) -> dict[str, LiteralString]:
     if len(set(names)) < len(names):
         raise ValueError(f"{file} has two queries of one name.")
     return {
-        name: cast("LiteralString", _fill(_COMMENT.sub("", text).strip(), {}))
+        name: _fill(_COMMENT.sub("", text).strip(), {})
         for name, text in zip(names, texts, strict=True)
     }

@@ -213,8 +213,8 @@ def _verify_leads(conn: Connection, keys: Sequence[LeadKey], report: VerifyRepor
         report.checked += counted[0] if counted else 0
         for one in steps("verify/drift"):
             with conn.cursor(row_factory=class_row(DifferingRow)) as cursor:
-                for row in cursor.execute(one.text).fetchall():
-                    report.drifts.extend(_drifts(one.name.rpartition("_")[2], row))
+                for differing in cursor.execute(one.text).fetchall():
+                    report.drifts.extend(_drifts(one.name.rpartition("_")[2], differing))
 
 
 def _drifts(table: str, row: DifferingRow) -> Iterator[Drift]:

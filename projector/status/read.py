@@ -8,7 +8,7 @@ import psycopg
 from psycopg.rows import TupleRow, class_row
 
 from projector import db, locks
-from projector.refresh import require_installed
+from projector.preconditions import require_installed
 from projector.sql import query
 
 Connection = psycopg.Connection[TupleRow]
