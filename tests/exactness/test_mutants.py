@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 import psycopg
 import pytest
+from projector.statements import statement, steps
 from psycopg.rows import TupleRow
 
 from projector import batch, beside, capture, db, healing, locks, refresh
 from projector.errors import ProjectorError
-from projector.statements import statement, steps
 from tests.conftest import MakeDatabase
 from tests.exactness import test_beside, test_capture, test_races, test_refresh
 from tests.exactness.platform import Platform, refresh_now

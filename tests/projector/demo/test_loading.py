@@ -10,7 +10,7 @@ import pytest
 from projector import demo
 from projector.demo.source_rows import TABLES
 from projector.errors import ProjectorError, SourceMissingError
-from projector.statements import schema_sections
+from projector.schema import sections
 from tests.projector.demo.loaded import TODAY, Connection, contents, load, one, rows
 from tests.support.server import Database
 
@@ -90,7 +90,7 @@ def test_everything_but_the_printed_lead_moves_with_the_day(
 
 @pytest.mark.parametrize("declared", ["timestamp", "timestamptz"])
 def test_times_are_utc_whatever_the_session_and_the_columns(empty_database: Database, declared: str) -> None:
-    source = re.sub(r"(?<=\w )timestamp\b", declared, schema_sections()["source"])
+    source = re.sub(r"(?<=\w )timestamp\b", declared, sections()["source"])
     with empty_database.connect() as conn:
         conn.execute(source.encode())
         conn.execute("SET TimeZone = 'Asia/Kolkata'")

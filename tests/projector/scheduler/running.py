@@ -7,8 +7,8 @@ import pytest
 from psycopg.rows import TupleRow
 
 from projector import config, db
-from projector.healing import refresh_and_heal
 from projector.progress import QUIET
+from projector.recovery import refresh_and_heal
 from projector.scheduler.jobs import Jobs
 from tests.support.running import (
     value,

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from projector import locks
-from projector.migrate import migrate
+from projector.install import migrate
 from projector.postgres.embedded import EmbeddedServer
 from projector.scheduler import jobs as scheduler_jobs
 from projector.status import find_attention, read_status

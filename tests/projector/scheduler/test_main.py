@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from projector import locks
-from projector.migrate import PROJECTION_VERSION
 from projector.scheduler.main import cron_trigger
+from projector.sql import PROJECTION_VERSION
 from tests.projector.scheduler.running import Connection, build, leads
 from tests.support.commands import projector
 from tests.support.running import (

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from projector import db
-from projector.migrate import migrate
+from projector.install import migrate
 from projector.postgres.embedded import EmbeddedServer
 from tests.support.running import (
     running_scheduler,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from projector import healing
+from projector import recovery
 from projector.progress import QUIET
 from tests.projector.status.reading import Connection
 from tests.support.running import (
@@ -16,5 +16,5 @@ def built(database: Database, connection: Connection) -> Connection:
     """A read model that holds one lead; the connection is the platform's."""
     write_source(connection)
     with database.connect() as conn:
-        healing.refresh_and_heal(conn, retry_failed=False, progress=QUIET)
+        recovery.refresh_and_heal(conn, retry_failed=False, progress=QUIET)
     return connection

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from projector import capture, healing
-from projector.migrate import PROJECTION_VERSION
+from projector import capture, recovery
 from projector.progress import QUIET
+from projector.sql import PROJECTION_VERSION
 from projector.status import find_attention, read_status, render
 from projector.status.read import Queue, Rebuild, Run, Schedulers
 from tests.projector.status.reading import Connection, one_sentence
@@ -81,12 +81,12 @@ def test_a_gap_is_named_until_it_is_healed(database: Database, built: Connection
     assert status.capture_state == "gap"
     assert "leads_capture_delete on messages was changed" in one_sentence(status)
     with database.connect() as conn:
-        healing.restore_capture(conn)
+        recovery.restore_capture(conn)
     status = read_status(built)
     assert (status.capture_state, len(find_attention(status))) == ("gap", 1)
     assert "gap since" in render(status)
     with database.connect() as conn:
-        healing.heal(conn, progress=QUIET)
+        recovery.heal(conn, progress=QUIET)
     assert (read_status(built).capture_state, find_attention(read_status(built))) == ("intact", [])
 
 

@@ -4,8 +4,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from projector import locks
+from projector.dead_letters import retry_dead_letters
 from projector.progress import QUIET
-from projector.refresh import refresh, retry_dead_letters
+from projector.refresh import refresh
 from projector.status import as_dict, find_attention, read_status, render
 from tests.projector.status.reading import Connection, one_sentence, refresh_now
 from tests.support.running import (

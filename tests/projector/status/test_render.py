@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 from projector import locks
-from projector.migrate import PROJECTION_VERSION
+from projector.sql import PROJECTION_VERSION
 from projector.status import as_dict, find_attention, read_status, render
 from projector.status.read import Rebuild, Run
 from tests.projector.status.reading import Connection, one_sentence
