@@ -22,7 +22,7 @@ RETIRED = {
     "looked_up": "lookup_by_key",
     "mended_gaps": "gaps_ready_to_close",
     "printed_time": "format_time",
-    "take_in_stride": "refresh_with_backoff",
+    "refresh_with_backoff": "refresh_with_backoff",
     "trade_changes": "shed_queue",
 }
 # What a database of an older version holds: the installation may name it, to bring it over or to drop it.
