@@ -31,8 +31,8 @@ IDLE_FRESHNESS_INTERVAL = timedelta(seconds=1)
 COLLISION_RETRIES = 5
 """How often a batch that collided with another session is tried again."""
 
-# Data that could not be foreseen: out of range, a broken rule, too large for an index, raised by a function. Everything
-# else concerns the server or our own statements, and would fail for every lead.
+# Data that could not be foreseen: out of range, a broken rule, too large for an index, raised by a function.
+# Everything else concerns the server or our own statements, and would fail for every lead.
 _LEAD_FAILURES = ("22", "23", "54", "P0")
 _COLLISIONS = (
     psycopg.errors.DeadlockDetected,

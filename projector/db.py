@@ -75,8 +75,8 @@ def connect(url: str, *, application_name: str, **parameters: Any) -> psycopg.Co
 
     `application_name` is what pg_stat_activity shows; `parameters` are further ones of psycopg.connect().
 
-    Raises DatabaseUnreachableError where the server does not answer or refuses the login, UnsupportedServerError where
-    it cannot hold the read model, and SourceMissingError as `follow_source` does.
+    Raises DatabaseUnreachableError where the server does not answer or refuses the login, UnsupportedServerError
+    where it cannot hold the read model, and SourceMissingError as `follow_source` does.
     """
     try:
         given = conninfo_to_dict(normalize(url))
@@ -166,8 +166,8 @@ def retry_on_lock_timeout(  # noqa: PLR0913  # Every caller waits for another th
 
     `work` opens its own transaction and limits its own lock waits, so that other sessions do not queue behind it for
     long. Between two attempts this function sleeps `pause` seconds, or, where `longest_pause` is given, twice as long
-    after each attempt, up to that. `retried` names the errors that are retried; add DeadlockDetected where `work` locks
-    several tables.
+    after each attempt, up to that. `retried` names the errors that are retried; add DeadlockDetected where `work`
+    locks several tables.
 
     Returns what `work` returns. Raises BlockedError with `message` when an attempt fails more than `patience` seconds
     after the first one began; a callable `message` is called then, to look up what holds the lock.

@@ -103,7 +103,8 @@ def _split_or_set_aside(conn: Connection, error: psycopg.Error) -> None:
 def _retry(conn: Connection, kind: str, key: str) -> None:
     letter = {"kind": kind, "key": key}
     with conn.transaction():
-        # A take drops the changes of a key that has a dead letter: none may happen between this recompute and its end.
+        # A take drops the changes of a key that has a dead letter: none may happen between this recompute and its
+        # end.
         for shard in locks.SHARDS:
             conn.execute("SELECT pg_advisory_xact_lock(%s, %s)", (locks.SHARD, shard))
         if conn.execute(query("dead_letters", "lock_letter"), letter).fetchone() is None:

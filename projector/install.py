@@ -22,11 +22,11 @@ TABLE_PATIENCE_SECONDS = 60.0
 def migrate(conn: Connection, *, create_source: bool, source_schemas: Sequence[str] = ()) -> list[str]:
     """Install or update the read model, the queue and the triggers; return what an operator should know.
 
-    The platform's tables are looked for in `source_schemas`; else where the last migrate found them; and if there was none,
-    on the search_path of the login.
+    The platform's tables are looked for in `source_schemas`; else where the last migrate found them; and if there
+    was none, on the search_path of the login.
 
-    Raises SourceMissingError if source tables or columns are missing, unless they are to be created, and BlockedError if
-    other sessions hold a table for too long.
+    Raises SourceMissingError if source tables or columns are missing, unless they are to be created, and
+    BlockedError if other sessions hold a table for too long.
     """
     notices: list[str] = []
     _change_tables(conn, lambda: _install(conn, source_schemas, create_source=create_source))
@@ -55,7 +55,8 @@ def uninstall(conn: Connection) -> None:
     """Remove everything of ours, the triggers first, and leave the platform's tables as they were."""
     capture.uninstall(conn)
     _change_tables(conn, lambda: _drop(conn))
-    # Another database of this server may still use the role, or we may not drop it: then it stays, and can do nothing.
+    # Another database of this server may still use the role, or we may not drop it: then it stays, and can do
+    # nothing.
     try:
         with conn.transaction():
             if conn.execute(query("install", "has_api_role")).fetchone():

@@ -1,7 +1,7 @@
 """Runs the steps of sql/: the same for refresh, rebuild and verify.
 
-The steps of a phase run in the order of their numbers. Each is a later statement than the one that took the changes and
-the one that locked the tenants: in READ COMMITTED it reads what was committed before it began.
+The steps of a phase run in the order of their numbers. Each is a later statement than the one that took the changes
+and the one that locked the tenants: in READ COMMITTED it reads what was committed before it began.
 """
 
 import re
@@ -123,7 +123,8 @@ def run_steps(
 
 def prepare_session(conn: Connection) -> None:
     """Create the staging tables, and set what the steps count on, once for a connection."""
-    # PostgreSQL never analyzes the staging tables, so it guesses their size badly: an index scan per key is always right.
+    # PostgreSQL never analyzes the staging tables, so it guesses their size badly: an index scan per key is always
+    # right.
     conn.execute("SET enable_seqscan = off")
     conn.execute("SET plan_cache_mode = force_generic_plan")
     conn.execute(statement("refresh/0_session/10_staging_tables"), prepare=False)
@@ -142,8 +143,8 @@ def clear_staging_tables(conn: Connection, bloated: Sequence[str] | None = None)
 
     Without `bloated`, those with more bytes than a chunk of leads minds are looked up first.
 
-    VACUUM does not come by temporary tables: every later batch scans what was deleted, and the planner takes it for rows.
-    But each TRUNCATE writes WAL, for the catalog, so only tables that need it are truncated.
+    VACUUM does not come by temporary tables: every later batch scans what was deleted, and the planner takes it for
+    rows. But each TRUNCATE writes WAL, for the catalog, so only tables that need it are truncated.
     """
     if bloated is None:
         found = conn.execute(
@@ -157,11 +158,16 @@ def clear_staging_tables(conn: Connection, bloated: Sequence[str] | None = None)
     conn.execute(_CLEAR)
 
 
-_CLEAR = (
-    "WITH "
-    + ", ".join(f"{name}_cleared AS (DELETE FROM pg_temp.{name})" for name in STAGING_TABLES[1:])
-    + f" DELETE FROM pg_temp.{STAGING_TABLES[0]}"
-).encode()
+def _clear_statement() -> bytes:
+    """One statement that deletes the rows of all staging tables."""
+    *first, last = (
+        query("pipeline", "clear_staging_table", staging_table=name).rstrip(";") for name in STAGING_TABLES
+    )
+    parts = ", ".join(f"cleared_{number} AS ({text})" for number, text in enumerate(first))
+    return f"WITH {parts} {last}".encode()
+
+
+_CLEAR = _clear_statement()
 
 
 def pipelined(conn: Connection, point: InjectionPoint) -> AbstractContextManager[object]:

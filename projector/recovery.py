@@ -1,8 +1,8 @@
 """Recovery: bring the read model back to where refreshes alone keep it exact.
 
-That takes a rebuild of everything if the read model was never built, if another projection version built it, if changes may
-have been missed, or if more of them wait than a rebuild costs. One session does it at a time. Refreshes go on meanwhile, but
-freshness is frozen as long as a gap is open.
+That takes a rebuild of everything if the read model was never built, if another projection version built it, if
+changes may have been missed, or if more of them wait than a rebuild costs. One session does it at a time. Refreshes
+go on meanwhile, but freshness is frozen as long as a gap is open.
 """
 
 import time
@@ -77,8 +77,8 @@ def is_too_deep(conn: Connection, limit: int) -> bool:
 def clean_up_after_crash(conn: Connection, reasons: RebuildReasons) -> None:
     """Note in the run log which rebuilds were killed; does nothing while another session rebuilds.
 
-    A rebuild of everything is left to be resumed. One of some tenants is forgotten: what it had not done yet is as exact
-    as it was.
+    A rebuild of everything is left to be resumed. One of some tenants is forgotten: what it had not done yet is as
+    exact as it was.
     """
     if not reasons.unfinished_runs:
         return

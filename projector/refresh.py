@@ -69,8 +69,8 @@ def refresh_with_backoff(  # noqa: PLR0913  # As refresh_batch, which it repeats
 ) -> tuple[Batch, int]:
     """Do one batch, whatever single lead fails.
 
-    A batch that fails because of its data is tried again with an eighth of the changes, down to one; that one is split by
-    key, and a single key that still fails becomes a dead letter. So the others go on after a few batches.
+    A batch that fails because of its data is tried again with an eighth of the changes, down to one; that one is
+    split by key, and a single key that still fails becomes a dead letter. So the others go on after a few batches.
 
     Returns the batch, and the size to go on with: up to four times as many changes, `limit` at most.
     """

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 class RunReport:
     """One finished run.
 
-    `seconds` is how long it took, `changes` how many queued changes it took, `leads` how many leads it recomputed, and
+    `seconds` is how long it took, `changes` how many queued changes it took, `leads` how many leads it recomputed,
+    and
     `messages` how many message rows it wrote or deleted. `notes` are sentences for the operator.
     """
 

@@ -15,7 +15,10 @@ Connection = psycopg.Connection[TupleRow]
 _Found = TypeVar("_Found")
 
 SOURCE_LOCK_TIMEOUT = "700ms"
-"""How long a transaction of ours waits for one of the platform's tables; see sql/refresh/2_lock/10_limit_lock_waits.sql."""
+"""How long a transaction of ours waits for one of the platform's tables.
+
+sql/refresh/2_lock/10_limit_lock_waits.sql says why.
+"""
 
 SOURCE_PATIENCE_SECONDS = 60.0
 """How long a rebuild or a verify tries to read the platform's tables while another session holds one of them."""

@@ -1,7 +1,8 @@
 """Loads the SQL of the project: the definition of the read model, the steps that use it, and named queries.
 
 - `sql/definition/NAME.sql` says what a row of the read model is: one SELECT, or the functions that it calls.
-- `sql/FOLDER/NN_name.sql` is a step: one statement, run in the order of the numbers. Lines of its header that tell the
+- `sql/FOLDER/NN_name.sql` is a step: one statement, run in the order of the numbers. Lines of its header that tell
+the
   loader something:
 
   `-- when: NAME`           the step runs only where this condition holds;
@@ -13,23 +14,23 @@
 
 - `sql/queries/MODULE.sql` holds the named queries of a module.
 
-A step or a definition may say `{definition.NAME}` for the text of a definition, `{columns.TABLE}` for the columns of a
-table as schema.sql has them, `{columns.TABLE of ALIAS}` for the same with an alias, `{key.TABLE}` and `{values.TABLE}` for
-the columns of its key and the others, and `{updates.TABLE}` for `column = excluded.column` of the others. So no statement
-depends on the order in which a table of an installation has its columns.
+A step or a definition may say `{definition.NAME}` for the text of a definition, `{columns.TABLE}` for the columns
+of a table as schema.sql has them, `{columns.TABLE of ALIAS}` for the same with an alias, `{key.TABLE}` and
+`{values.TABLE}` for the columns of its key and the others, and `{updates.TABLE}` for `column = excluded.column` of
+the others. So no statement depends on the order in which a table of an installation has its columns.
 
 The files are in `sql/` beside this package in a checkout, and inside the package when it is installed.
 """
 
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import LiteralString
 
-from projector.schema import key_columns, lookup_columns, table_columns
+from projector.placeholders import fill
 
 _PACKAGE = Path(__file__).parent
 ROOT = _PACKAGE if (_PACKAGE / "sql").is_dir() else _PACKAGE.parent
@@ -39,7 +40,6 @@ _NAME = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
 _HEADER = re.compile(r"^-- (when|returns|for|point|analyze): (.+)\n", re.MULTILINE)
 _WITH = re.compile(r"^-- with (\w+) =(.*(?:\n--  .+)*)\n", re.MULTILINE)
 _COMMENT = re.compile(r"^\s*--.*\n?", re.MULTILINE)
-_PLACEHOLDER = re.compile(r"\{(\w+)(?:\.(\w+))?(?: of (\w+))?\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,16 +81,18 @@ def statement(name: str) -> LiteralString:
 
 def definition(name: str, **relations: str) -> str:
     """Return the text of a definition, with what its placeholders mean, without comments."""
-    text = _COMMENT.sub("", _definition_file(name)).strip()
-    return _fill(text, relations)
+    return _define(name, relations)
 
 
-def query(module: str, name: str) -> LiteralString:
-    """Return the query `name` of `sql/queries/<module>.sql`; raises LookupError where there is none."""
+def query(module: str, name: str, **relations: str) -> LiteralString:
+    """Return the query `name` of `sql/queries/<module>.sql`; raises LookupError where there is none.
+
+    `relations` say what its placeholders mean, if it has any but definitions and columns.
+    """
     found = _queries(module)
     if name not in found:
         raise LookupError(f"sql/queries/{module}.sql has no query named {name}.")
-    return found[name]
+    return _filled(found[name], **relations)
 
 
 def file_text(name: str) -> LiteralString:
@@ -111,7 +113,7 @@ def normalizing_functions() -> LiteralString:
 
 
 def _digest() -> str:
-    """Return what differs as soon as a definition does: 12 hexadecimal digits; comments and white space do not count."""
+    """Return 12 hexadecimal digits that change with the definitions; comments and white space do not count."""
     digest = hashlib.sha256()
     for file in sorted((ROOT / "sql" / "definition").glob("*.sql")):
         text = re.sub(r"--.*", "", file.read_text("utf-8"))
@@ -133,7 +135,7 @@ def _read_steps(file: Path, given: dict[str, str]) -> list[Step]:
     tables = header.get("for", "").split()
     made = []
     for table in tables or [""]:
-        filled = _fill(body, {**relations, "table": table} if table else relations, table)
+        filled = fill(body, {**relations, "table": table} if table else relations, _define)
         made.append(
             Step(
                 f"{name} {table}".strip(),
@@ -148,50 +150,14 @@ def _read_steps(file: Path, given: dict[str, str]) -> list[Step]:
     return made
 
 
-def _fill(text: str, relations: dict[str, str], table: str = "") -> str:
-    """Put in what each placeholder means; raises LookupError for one that means nothing."""
-
-    def meaning(match: re.Match[str]) -> str:
-        kind, name, alias = match.groups()
-        name = table if name == "table" else name
-        if name is None and kind in relations:
-            return _fill(relations[kind], relations, table)
-        if kind == "definition":
-            return definition(name, **relations)
-        if kind == "additions":
-            return ", ".join(f"{column} = {alias}.{column} + excluded.{column}" for column in _values(name))
-        if kind == "net":
-            return ", ".join(
-                f"sum({alias}.{column} * {alias}.sign)::integer AS {column}" for column in _values(name)
-            )
-        if kind == "sums":
-            return ", ".join(
-                f"coalesce(sum(side.{column}) FILTER (WHERE side.{alias}), 0)" for column in _values(name)
-            )
-        if kind == "key_texts":
-            return ", ".join(f"{alias}.{column}::text" for column in key_columns(name))
-        if kind == "updates":
-            return ", ".join(f"{column} = excluded.{column}" for column in _values(name))
-        if kind == "zeros":
-            return ", ".join("0" for _ in _values(name))
-        if kind in _COLUMNS_OF:
-            return ", ".join(f"{alias}.{column}" if alias else column for column in _COLUMNS_OF[kind](name))
-        raise LookupError(f"{match[0]} has no meaning: add a line `-- with {kind} = …` to the header.")
-
-    return _PLACEHOLDER.sub(meaning, text)
+@cache
+def _filled(text: str, **relations: str) -> str:
+    return fill(text, relations, _define)
 
 
-def _values(table: str) -> tuple[str, ...]:
-    """The columns of a table that are not part of its key; in a table of statistics, the numbers of leads."""
-    return tuple(column for column in table_columns(table) if column not in key_columns(table))
-
-
-_COLUMNS_OF: dict[str, Callable[[str], tuple[str, ...]]] = {
-    "columns": table_columns,
-    "key": key_columns,
-    "lookup": lookup_columns,
-    "values": _values,
-}
+def _define(name: str, relations: Mapping[str, str]) -> str:
+    """The text of a definition without comments, filled."""
+    return fill(_COMMENT.sub("", _definition_file(name)).strip(), relations, _define)
 
 
 def _read(file: Path) -> str:
@@ -209,4 +175,4 @@ def _queries(module: str) -> dict[str, LiteralString]:
     names, texts = pieces[::2], pieces[1::2]
     if len(set(names)) < len(names):
         raise ValueError(f"{file} has two queries of one name.")
-    return {name: _fill(_COMMENT.sub("", text).strip(), {}) for name, text in zip(names, texts, strict=True)}
+    return {name: _COMMENT.sub("", text).strip() for name, text in zip(names, texts, strict=True)}

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from projector import locks, pipeline
 from projector.batch import retry_on_collision
 from projector.pipeline import Connection
-from projector.schema import key_columns, table_columns
+from projector.placeholders import value_columns
+from projector.schema import key_columns
 from projector.sql import query, statement, steps
 
 
@@ -42,15 +43,13 @@ def find_differences(conn: Connection, tenants: Sequence[str] | None) -> list[St
         pipeline.set_based(conn)
         for one in steps("rebuild/statistics/10_find_differences"):
             table = one.name.split()[-1]
-            keys = key_columns(table)
-            values = [column for column in table_columns(table) if column not in keys]
             for key, expected, counted in pipeline.run_steps(conn, [one], parameters).fetchall():
                 found.append(
                     StatisticsDifference(
                         table,
-                        dict(zip(keys, key, strict=True)),
-                        dict(zip(values, expected, strict=True)),
-                        dict(zip(values, counted, strict=True)),
+                        dict(zip(key_columns(table), key, strict=True)),
+                        dict(zip(value_columns(table), expected, strict=True)),
+                        dict(zip(value_columns(table), counted, strict=True)),
                     )
                 )
     return found
@@ -59,8 +58,8 @@ def find_differences(conn: Connection, tenants: Sequence[str] | None) -> list[St
 def heal(conn: Connection, tenants: Sequence[str] | None) -> None:
     """Make the statistics of these tenants, or of all, what their leads add up to, writing only what differs.
 
-    The comparison takes no lock. What differs is mended day by day, then for the tenant as a whole from its days, so that
-    the tenant's lock is never held for long.
+    The comparison takes no lock. What differs is mended day by day, then for the tenant as a whole from its days,
+    so that the tenant's lock is never held for long.
     """
     differences = find_differences(conn, tenants)
     for user_id, day in sorted(

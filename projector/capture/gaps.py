@@ -1,7 +1,8 @@
 """Capture gaps: times in which changes of the source tables may have been missed.
 
 A gap goes through three states. It is open and without triggers when it is noticed. It is ready to close when the
-triggers are installed again: from then on nothing is missed. It is closed by a rebuild of everything that began later.
+triggers are installed again: from then on nothing is missed. It is closed by a rebuild of everything that began
+later.
 """
 
 from datetime import datetime

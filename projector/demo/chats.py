@@ -29,8 +29,8 @@ _TEXTS: _ChatTexts = load_texts("chats")
 class Talk:
     """What is said in one language.
 
-    `{name}` in an opening is the customer's first name, or `nameless` where that is unknown. The braces of an exchange
-    are placeholders of an item, a price and a city.
+    `{name}` in an opening is the customer's first name, or `nameless` where that is unknown. The braces of an
+    exchange are placeholders of an item, a price and a city.
     """
 
     nameless: str

@@ -59,9 +59,10 @@ def load(  # noqa: PLR0913  # An argument for each option of the command.
 ) -> DemoReport:
     """Load the demo, or tenants for a benchmark, as if `today` had just begun in UTC.
 
-    With 0 `tenants` this loads the demo, in one transaction: the reference's tenant, which is always the same, and the
-    showcase tenant with `leads` leads. Otherwise it loads `tenants` tenants of `leads` leads each, in transactions of
-    some ten thousand messages. Their ids follow from seed, size and number: another seed or size adds tenants.
+    With 0 `tenants` this loads the demo, in one transaction: the reference's tenant, which is always the same, and
+    the showcase tenant with `leads` leads. Otherwise it loads `tenants` tenants of `leads` leads each, in
+    transactions of some ten thousand messages. Their ids follow from seed, size and number: another seed or size
+    adds tenants.
 
     Returns a report. Raises ProjectorError where one of the tenants exists, before anything is written, or where the
     sizes make no sense, and SourceMissingError where the source tables are not complete.

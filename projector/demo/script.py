@@ -16,8 +16,8 @@ _AGENT_STATUSES = ("read",) * 26 + ("delivered",) * 12 + ("sent",) * 9 + ("faile
 class Script:
     """An endless dialogue in one language.
 
-    The slow work is done here, once: texts are chosen and written for COPY, pauses and sequence numbers are summed up.
-    A conversation starts at one of the `starts` and reads on; after the end it continues at the beginning.
+    The slow work is done here, once: texts are chosen and written for COPY, pauses and sequence numbers are summed
+    up. A conversation starts at one of the `starts` and reads on; after the end it continues at the beginning.
     """
 
     def __init__(self, rng: Random, talk: Talk) -> None:

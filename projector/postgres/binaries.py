@@ -28,8 +28,8 @@ def find_binaries(configured: Path | None, runner: Runner | None, copies: Path) 
     """Return binaries that run here.
 
     `configured` is LEADS_PG_BIN: no other folder is tried where it is set. `copies` is a folder for a copy of the
-    package's binaries, made where `runner` cannot read those of the package. Raises EmbeddedServerError where there are
-    no binaries, or only ones of an older version than 15.
+    package's binaries, made where `runner` cannot read those of the package. Raises EmbeddedServerError where there
+    are no binaries, or only ones of an older version than 15.
     """
     if configured is not None:
         return _configured_binaries(configured, runner)

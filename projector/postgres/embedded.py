@@ -1,7 +1,7 @@
 """The embedded server: a PostgreSQL server of our own, for a trial of the product and for its tests.
 
-The server listens on 127.0.0.1 only, on a port that it keeps between runs. It accepts only logins with the password in
-its folder.
+The server listens on 127.0.0.1 only, on a port that it keeps between runs. It accepts only logins with the password
+in its folder.
 """
 
 import fcntl

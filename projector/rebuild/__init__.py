@@ -1,7 +1,7 @@
 """Rebuild: every lead from its source rows, whatever the read model held.
 
-A read model that was never built has no readers: the first build fills its tables in one transaction (first_build). One
-that serves is rebuilt in place, piece by piece, and only what differs is written (in_place).
+A read model that was never built has no readers: the first build fills its tables in one transaction (first_build).
+One that serves is rebuilt in place, piece by piece, and only what differs is written (in_place).
 """
 
 import time
@@ -29,9 +29,9 @@ def rebuild(
 ) -> RunReport:
     """Rebuild the given tenants, or everything; with `resume`, go on with a rebuild that was interrupted.
 
-    Returns how many leads were compared, and how many messages were written. Raises RebuildFailedError at the first lead
-    that cannot be projected: unlike a refresh, a rebuild is strict. Raises BlockedError while another session rebuilds,
-    and TenantNotFoundError for a tenant that nobody knows.
+    Returns how many leads were compared, and how many messages were written. Raises RebuildFailedError at the first
+    lead that cannot be projected: unlike a refresh, a rebuild is strict. Raises BlockedError while another session
+    rebuilds, and TenantNotFoundError for a tenant that nobody knows.
     """
     started = time.monotonic()
     require_installed(conn)

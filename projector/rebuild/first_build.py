@@ -1,8 +1,8 @@
 """The first build: all tables of the read model in one transaction, from one snapshot of the source.
 
-Nobody reads a read model that was never built: the API answers 503 until `read_model.projection` says that it was. So the
-build may lock the tables, fill them without indexes, and create the indexes after the rows. Its transaction holds all
-shards, so that refreshes wait. A build that is killed leaves nothing.
+Nobody reads a read model that was never built: the API answers 503 until `read_model.projection` says that it was.
+So the build may lock the tables, fill them without indexes, and create the indexes after the rows. Its transaction
+holds all shards, so that refreshes wait. A build that is killed leaves nothing.
 """
 
 from collections.abc import Iterator
@@ -84,14 +84,18 @@ def _build(conn: Connection, progress: Progress, point: InjectionPoint) -> bool:
     try:
         with snapshot(conn):
             _fill(conn, progress, point)
-            if source_files(conn) != files:
-                raise _SourceRewrittenError
+            _check_source_files(conn, files)
             note_built(conn, since)
     except _SourceRewrittenError:
         return False
     finally:
         progress.finish()
     return True
+
+
+def _check_source_files(conn: Connection, files: list[str]) -> None:
+    if source_files(conn) != files:
+        raise _SourceRewrittenError
 
 
 def _fill(conn: Connection, progress: Progress, point: InjectionPoint) -> None:
@@ -122,8 +126,8 @@ _SETTINGS = {
     "maintenance_work_mem": BUILD_MEMORY,
     "enable_seqscan": "on",
     "plan_cache_mode": "auto",
-    # The planner takes the columns of a lead's key for independent, and a join by all of them for one row: with a million
-    # leads it would loop over all of them for each.
+    # The planner takes the columns of a lead's key for independent, and a join by all of them for one row: with a
+    # million leads it would loop over all of them for each.
     "enable_nestloop": "off",
 }
 

@@ -35,7 +35,7 @@ def rebuild_keys(conn: Connection, tenants: Sequence[str] | None) -> BatchResult
 
 def find_wrong_keys_in(conn: Connection, tenants: Sequence[str] | None) -> None:
     """Fill the temporary table wrong_keys, in the caller's transaction."""
-    conn.execute("DELETE FROM wrong_keys")
+    conn.execute("TRUNCATE wrong_keys")
     pipeline.set_based(conn)
     parameters = {"tenants": None if tenants is None else list(tenants)}
     pipeline.run_steps(conn, steps("rebuild/keys/20_find_wrong_keys"), parameters)

@@ -37,7 +37,8 @@ CRON_WINDOW_SECONDS = 50
 """A run from cron is left out where another scheduler began one so recently: their clocks may differ a little, and
 cron expressions have minutes."""
 
-# How long the jobs have to finish after a signal, before their statements are cancelled, and before the process exits.
+# How long the jobs have to finish after a signal, before their statements are cancelled, and before the process
+# exits.
 _GRACE_SECONDS = 2.0
 _EXIT_SECONDS = 9.0
 

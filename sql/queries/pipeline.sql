@@ -6,3 +6,7 @@
 SELECT staging.name
 FROM unnest(%(staging_tables)s::text[]) AS staging (name)
 WHERE pg_relation_size(to_regclass(staging.name)) > %(truncate_above_bytes)s;
+
+-- name: clear_staging_table
+-- The pipeline puts these together, one for each staging table, into one statement.
+DELETE FROM pg_temp.{staging_table};

@@ -15,8 +15,8 @@ from psycopg.rows import TupleRow
 from projector import batch, capture, db, locks, pipeline, recovery, refresh, sql
 from projector.errors import ProjectorError
 from projector.pipeline import InjectionPoint
-from projector.rebuild import first_build, in_place
-from projector.sql import file_text, statement
+from projector.rebuild import first_build
+from projector.sql import file_text
 from tests.conftest import MakeDatabase
 from tests.exactness import test_capture, test_races, test_rebuild, test_refresh, test_sabotage
 from tests.exactness.platform import Platform, refresh_now

@@ -84,7 +84,8 @@ def test_the_readers_of_a_standby_keep_their_rows_during_rebuilds(
                 for _ in range(3):
                     conn.execute("UPDATE read_model.leads SET document = document || ' '")
                     rebuild(conn, tenants=None, progress=QUIET)
-                    # Another reader, which comes while this one holds its table, does not wait for the rebuild either.
+                    # Another reader, which comes while this one holds its table, does not wait for the rebuild
+                    # either.
                     with psycopg.connect(replica, autocommit=True) as other:
                         other.execute("SET statement_timeout = '20s'")
                         assert other.execute("SELECT count(*) FROM read_model.leads").fetchone() == (1,)

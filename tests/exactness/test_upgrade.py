@@ -1,7 +1,7 @@
 """An installation of the version before: `migrate` gives it the tables of today, and it stays exact.
 
-data/version_0_1.sql is a dump of such a database (pg_dump --inserts): some leads, changes that wait, a dead letter, and what
-a killed rebuild of that version left.
+data/version_0_1.sql is a dump of such a database (pg_dump --inserts): some leads, changes that wait, a dead letter,
+and what a killed rebuild of that version left.
 """
 
 from collections.abc import Iterator
@@ -108,7 +108,8 @@ def test_it_refreshes_rebuilds_and_verifies(older: Database, conn: Connection) -
     assert len(waiting(conn)) == queued
     assert "resync" not in {kind for kind, _ in waiting(conn)}
     refresh_now(conn)
-    # What the version before has built is right, and the rows that waited are brought in: no rebuild was needed for that.
+    # What the version before has built is right, and the rows that waited are brought in: no rebuild was needed
+    # for that.
     assert value(conn, "SELECT version FROM read_model.projection") == "2"
     assert_exact(conn)
     Platform(conn).tenant("new")
@@ -229,7 +230,7 @@ def test_the_order_of_columns_does_not_matter(platform: Platform, table: str, co
     """ALTER TABLE puts a column last, CREATE TABLE where schema.sql has it; and an operator may add one of his own."""
     conn = platform.conn
     platform.tenant("one")
-    name = column.split()[0]
+    name = column.split(maxsplit=1)[0]
     conn.execute(f"ALTER TABLE read_model.{table} ADD COLUMN note_of_an_operator text".encode())
     conn.execute(f"ALTER TABLE read_model.{table} DROP COLUMN {name} CASCADE".encode())
     conn.execute(f"ALTER TABLE read_model.{table} ADD COLUMN {column}".encode())
