@@ -8,7 +8,7 @@
 -- Reads {leads} (user_id, customer_phone: the leads to compute) and {keys} (rows of projector.source_keys, of these
 -- leads at least). {fence} is OFFSET 0 where each key has to be looked up in an index, and empty where PostgreSQL is
 -- free to join the tables as a whole.
-WITH winning_extractions AS (
+WITH winning_extractions AS ( -- noqa: ST03
     SELECT DISTINCT ON (k.user_id, k.customer_phone)
         k.user_id,
         k.customer_phone,
@@ -42,7 +42,7 @@ WITH winning_extractions AS (
         x.extraction_id DESC
 ),
 
-winning_contacts AS (
+winning_contacts AS ( -- noqa: ST03
     SELECT DISTINCT ON (k.user_id, k.customer_phone)
         k.user_id,
         k.customer_phone,
@@ -62,7 +62,7 @@ winning_contacts AS (
     ORDER BY k.user_id ASC, k.customer_phone ASC, x.updated_at DESC NULLS LAST, k.key DESC
 ),
 
-counted_sends AS (
+counted_sends AS ( -- noqa: ST03
     SELECT
         k.user_id,
         k.customer_phone,

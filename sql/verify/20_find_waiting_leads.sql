@@ -78,7 +78,7 @@ stored AS (
     SELECT
         d.user_id,
         d.customer_phone
-    FROM stale_keys AS s
+    FROM stale_keys AS s -- noqa: AL05
     INNER JOIN ({definition.source_keys}) AS d ON d.kind = s.kind AND d.key = s.key COLLATE "default"
 )
 

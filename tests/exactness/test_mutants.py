@@ -174,7 +174,8 @@ def _moved_on_without_beginning_again(bench: Bench) -> None:
     platform, database = bench.platform()
     bench.execute(
         platform.conn,
-        "CREATE OR REPLACE FUNCTION projector.raise_serialization_failure() RETURNS boolean LANGUAGE sql AS 'SELECT false'",
+        "CREATE OR REPLACE FUNCTION projector.raise_serialization_failure() RETURNS boolean"
+        " LANGUAGE sql AS 'SELECT false'",
     )
     bench.change_statement(
         "refresh/3_resolve/30_check_tenants",
@@ -451,7 +452,11 @@ MUTANTS = (
     Mutant(
         "as-of",
         "a change that waits does not hold freshness still",
-        _statement("refresh/9_finish/20_advance_freshness", "WHEN s.place - 1 = any(%(shards)s::smallint[])", "WHEN true"),
+        _statement(
+            "refresh/9_finish/20_advance_freshness",
+            "WHEN s.place - 1 = any(%(shards)s::smallint[])",
+            "WHEN true",
+        ),
         _first_refresh_of_a_shard,
     ),
 )  # fmt: skip

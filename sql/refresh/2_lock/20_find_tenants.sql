@@ -15,7 +15,7 @@ CROSS JOIN LATERAL (
 ) AS k
 UNION
 SELECT n.user_id
-FROM stale_keys AS s
+FROM stale_keys AS s -- noqa: AL05
 CROSS JOIN LATERAL (
     SELECT d.user_id
     FROM ({definition.source_keys}) AS d

@@ -3,7 +3,8 @@
 -- Parameters: user_id, day. The tenant is locked. A row that comes to 0 is deleted afterwards.
 -- with leads = (SELECT l.*, 1 AS weight FROM read_model.leads AS l WHERE l.user_id = %(user_id)s
 --     AND l.last_message_at >= %(day)s::date AND l.last_message_at < %(day)s::date + 1)
--- with stored = (SELECT c.* FROM read_model.lead_daily_counts AS c WHERE c.user_id = %(user_id)s AND c.day = %(day)s::date)
+-- with stored = (SELECT c.* FROM read_model.lead_daily_counts AS c
+--     WHERE c.user_id = %(user_id)s AND c.day = %(day)s::date)
 INSERT INTO read_model.lead_daily_counts AS s ({columns.lead_daily_counts})
 SELECT {columns.lead_daily_counts of d}
 FROM (
