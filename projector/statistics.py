@@ -31,8 +31,10 @@ class StatisticsDifference:
     @property
     def day(self) -> str | None:
         """The UTC day that the row counts, or is a part of; None for a row that counts all leads."""
-        start = self.key.get("day") or self.key.get("bucket_start")
-        return start[: len("2025-01-31")] if start is not None and start[0].isdigit() else None
+        day, start = self.key.get("day"), self.key.get("bucket_start")
+        if day is not None or start is None or not start[0].isdigit():
+            return day
+        return start.split()[0] + (" BC" if start.endswith(" BC") else "")
 
 
 def find_differences(conn: Connection, tenants: Sequence[str] | None) -> list[StatisticsDifference]:

@@ -1,50 +1,98 @@
-"""What the projector reads out of schema.sql."""
+"""What schema.sql says of the tables."""
 
 import pytest
 
-from projector import schema
-
-
-def test_the_sections_are_in_the_order_of_the_file() -> None:
-    names = list(schema.sections())
-    assert names[:2] == ["source", "read_model"]
-    assert "CREATE TABLE IF NOT EXISTS messages" in schema.sections()["source"]
-
-
-def test_the_columns_of_a_table_are_in_the_order_of_the_file() -> None:
-    columns = schema.table_columns("lead_messages")
-    assert columns[:2] == ("user_id", "message_id")
-    assert "CONSTRAINT" not in columns
-    assert schema.table_columns("projector.source_keys")[:2] == ("kind", "key")
-
-
-@pytest.mark.parametrize(
-    ("table", "key"),
-    [
-        ("leads", ("user_id", "customer_phone")),
-        ("tenants", ("user_id",)),
-        ("lead_totals", ("user_id", "granularity", "bucket_start")),
-        # It has a unique index, since a primary key takes no nulls.
-        ("lead_counts", (*schema.table_columns("lead_counts")[:-1],)),
-    ],
+from projector.schema import (
+    comments,
+    key_columns,
+    lookup_columns,
+    sections,
+    table_columns,
+    tables,
 )
-def test_the_key_of_a_table_is_its_primary_key_or_its_unique_index(table: str, key: tuple[str, ...]) -> None:
-    assert schema.key_columns(table) == key
+from tests.projector.recovering import Connection
+
+FACETS = ("lead_status", "total_score", "on_whatsapp", "on_instagram", "on_webchat", "has_extraction", "has_email")
 
 
-def test_an_index_finds_rows_by_the_first_columns_that_are_never_null() -> None:
-    assert schema.lookup_columns("leads") == ("user_id", "customer_phone")
-    assert schema.lookup_columns("lead_counts") == ("user_id",)
+def test_the_sections_are_in_the_order_of_the_installation() -> None:
+    assert list(sections()) == ["source", "read_model", "projector", "search", "roles"]
 
 
-def test_a_table_that_does_not_exist_is_named() -> None:
-    with pytest.raises(LookupError, match="no table nothing"):
-        schema.table_columns("nothing")
+@pytest.mark.parametrize("name", list(tables()))
+def test_every_table_and_column_has_a_description(name: str) -> None:
+    table = tables()[name]
+    assert table.description.endswith("."), name
+    for column, text in table.columns.items():
+        assert text.endswith("."), f"{name}.{column}"
 
 
-@pytest.mark.parametrize(
-    ("table", "column", "text"),
-    [pytest.param(*described, id=".".join(filter(None, described[:2]))) for described in schema.comments()],
-)
-def test_each_table_and_column_is_described(table: str, column: str | None, text: str) -> None:
-    assert text.endswith((".", "…")), f"write a sentence above {column or table} of {table} in schema.sql."
+def test_every_description_is_listed_once() -> None:
+    listed = [(table, column) for table, column, _ in comments()]
+    assert len(listed) == len(set(listed))
+    assert ("read_model.leads", None) in listed
+    assert ("projector.source_keys", "customer_phone") in listed
+
+
+def test_a_description_of_several_lines_is_one_text() -> None:
+    assert tables()["read_model.tenants"].columns["version"] == (
+        "Grows with every merge that changed a row of this tenant, so that a copy or a cache can tell that it is old."
+    )
+
+
+def test_tables_and_columns_are_those_of_the_database(connection: Connection) -> None:
+    found = connection.execute(
+        "SELECT c.oid::regclass::text, array_agg(a.attname::text ORDER BY a.attnum) FROM pg_class AS c"
+        " JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped"
+        " WHERE c.relnamespace IN ('read_model'::regnamespace, 'projector'::regnamespace) AND c.relkind = 'r'"
+        " GROUP BY c.oid"
+    ).fetchall()
+    assert {name: tuple(columns) for name, columns in found} == {
+        name: tuple(table.columns) for name, table in tables().items()
+    }
+
+
+def test_keys_are_those_of_the_database(connection: Connection) -> None:
+    found = connection.execute(
+        "SELECT i.indrelid::regclass::text, array_agg(a.attname::text ORDER BY k.place) FROM pg_index AS i"
+        " CROSS JOIN LATERAL unnest(i.indkey::smallint[]) WITH ORDINALITY AS k (attnum, place)"
+        " JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.attnum"
+        " WHERE i.indisunique AND k.place <= i.indnkeyatts"
+        " AND i.indrelid::regclass::text ~ '^(read_model|projector)[.]' GROUP BY i.indexrelid, i.indrelid"
+    ).fetchall()
+    assert {name: tuple(columns) for name, columns in found} == {
+        name: table.key for name, table in tables().items() if table.key
+    }
+
+
+def test_columns_that_are_required_are_those_of_the_database(connection: Connection) -> None:
+    found = connection.execute(
+        "SELECT c.oid::regclass::text, a.attname::text FROM pg_class AS c"
+        " JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND a.attnotnull"
+        " WHERE c.relnamespace = 'read_model'::regnamespace AND c.relkind = 'r' AND c.relname LIKE 'lead%'"
+    ).fetchall()
+    assert set(found) == {
+        (name, column)
+        for name, table in tables().items()
+        for column in table.required
+        if name.startswith("read_model.lead")
+    }
+
+
+def test_a_key_ends_for_look_ups_where_a_column_may_be_null() -> None:
+    assert key_columns("lead_counts") == ("user_id", *FACETS)
+    assert lookup_columns("lead_counts") == ("user_id",)
+    assert lookup_columns("lead_daily_counts") == ("user_id", "day")
+    assert lookup_columns("lead_totals") == key_columns("lead_totals") == ("user_id", "granularity", "bucket_start")
+    assert key_columns("leads") == ("user_id", "customer_phone")
+    assert key_columns("settings") == ("name",)
+
+
+def test_a_table_may_be_named_with_its_schema_or_without() -> None:
+    assert table_columns("source_keys") == table_columns("projector.source_keys")
+    assert table_columns("source_keys") == ("kind", "key", "user_id", "customer_phone")
+
+
+def test_an_unknown_table_is_named() -> None:
+    with pytest.raises(LookupError, match="no table lead_spans"):
+        table_columns("lead_spans")

@@ -1,113 +1,208 @@
-"""The loader of definitions, steps and named queries."""
+"""The loader of the SQL: headers, placeholders, named queries, and the digest of the definition."""
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from projector import sql
+from projector.schema import table_columns
 
-QUERIES = sorted(path.stem for path in (sql.ROOT / "sql" / "queries").glob("*.sql"))
+Write = Callable[[str, str], None]
+
+LOADERS = (sql.steps, sql.functions, sql._queries)
+COUNTS = ("lead_counts", "lead_daily_counts", "lead_totals")
 
 
 @pytest.fixture
-def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """An empty folder in the place of `sql/`."""
+def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
+    """Writes files below a folder `sql/` that the loader reads instead of the project's."""
     monkeypatch.setattr(sql, "ROOT", tmp_path)
-    for cached in (sql.steps, sql._queries):  # noqa: SLF001  # What was read of the real folder would be found.
-        cached.cache_clear()
-    yield tmp_path / "sql"
-    for cached in (sql.steps, sql._queries):  # noqa: SLF001
-        cached.cache_clear()
+    for loader in LOADERS:
+        monkeypatch.setattr(sql, loader.__name__, loader.__wrapped__)
+
+    def write_file(name: str, text: str) -> None:
+        file = tmp_path / "sql" / f"{name}.sql"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+
+    return write_file
 
 
-def write(root: Path, name: str, text: str) -> None:
-    path = root / f"{name}.sql"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
+def texts(folder: str) -> list[str]:
+    return [one.text.decode() for one in sql.steps(folder)]
 
 
-@pytest.mark.parametrize("module", QUERIES)
-def test_each_query_of_a_module_can_be_read(module: str) -> None:
-    names = sql._queries(module)  # noqa: SLF001  # There is no other list of them.
-    assert names
-    for name, text in names.items():
-        assert sql.query(module, name) == text
-        assert "--" not in text
+def test_steps_are_in_the_order_of_their_numbers(write: Write) -> None:
+    for name in ("20_second", "10_first", "30_third"):
+        write(f"work/{name}", f"-- What it does.\nSELECT '{name}';\n")
+    assert [one.name for one in sql.steps("work")] == ["work/10_first", "work/20_second", "work/30_third"]
+    assert texts("work")[0] == "SELECT '10_first';"
+    assert [one.name for one in sql.steps("work/20_second")] == ["work/20_second"]
 
 
-def test_a_query_that_does_not_exist_is_named() -> None:
-    with pytest.raises(LookupError, match=r"sql/queries/status\.sql has no query named nothing"):
-        sql.query("status", "nothing")
-
-
-def test_two_queries_of_one_name_are_refused(root: Path) -> None:
-    write(root, "queries/m", "-- What.\n\n-- name: a\nSELECT 1\n-- name: a\nSELECT 2\n")
-    with pytest.raises(ValueError, match="two queries of one name"):
-        sql.query("m", "a")
-
-
-def test_steps_come_in_the_order_of_their_files(root: Path) -> None:
-    write(root, "run/20_second", "SELECT 2")
-    write(root, "run/10_first", "-- A comment.\n-- when: needed\nSELECT %(one)s")
-    first, second = sql.steps("run")
-    assert (first.name, first.text, first.when, first.takes_parameters) == (
-        "run/10_first",
-        b"SELECT %(one)s",
-        "needed",
-        True,
+def test_a_step_without_headers_runs_always_and_names_nothing(write: Write) -> None:
+    write("work/10_one", "-- It says: when, for and with are words too.\nSELECT 1;\n")
+    one = sql.step("work/10_one")
+    assert (one.when, one.returns_conditions, one.point, one.analyzes, one.takes_parameters) == (
+        None,
+        False,
+        None,
+        None,
+        False,
     )
-    assert (second.text, second.when, second.takes_parameters) == (b"SELECT 2", None, False)
-    assert sql.step("run/20_second").text == b"SELECT 2"
 
 
-def test_a_step_that_does_not_exist_is_named(root: Path) -> None:
-    write(root, "run/10_first", "SELECT 1")
-    with pytest.raises(LookupError, match="no step sql/walk"):
-        sql.steps("walk")
-
-
-def test_a_step_for_several_tables_is_several_steps(root: Path) -> None:
+def test_headers_are_read(write: Write) -> None:
     write(
-        root,
-        "run/10_write",
-        "-- for: leads lead_profiles\nDELETE FROM {table} USING x WHERE ({key.table}) = 1",
+        "work/10_one",
+        "-- Do it.\n--\n-- when: needed\n-- returns: conditions\n-- point: done\n-- analyze: read_model.leads\n"
+        "SELECT %(size)s;\n",
     )
-    names = [step.name for step in sql.steps("run")]
-    assert names == ["run/10_write leads", "run/10_write lead_profiles"]
-    assert sql.steps("run")[0].text == b"DELETE FROM leads USING x WHERE (user_id, customer_phone) = 1"
+    one = sql.step("work/10_one")
+    assert one.when == "needed"
+    assert one.returns_conditions
+    assert one.point == "done"
+    assert one.analyzes == "read_model.leads"
+    assert one.takes_parameters
+    assert one.text == b"SELECT %(size)s;"
 
 
-def test_a_definition_is_put_in_where_a_step_names_it(root: Path) -> None:
-    write(root, "definition/leads", "-- What a lead is.\nSELECT p.a FROM {lead_profiles} AS p")
-    write(root, "run/10_write", "-- with lead_profiles = stage_profiles\nINSERT INTO s {definition.leads}")
-    assert sql.step("run/10_write").text == b"INSERT INTO s SELECT p.a FROM stage_profiles AS p"
+def test_a_step_for_several_tables_is_one_for_each_and_its_point_comes_after_the_last(write: Write) -> None:
+    write(
+        "work/10_add",
+        "-- for: lead_counts lead_totals\n-- point: added\n-- when: moved\n"
+        "INSERT INTO read_model.{table} ({columns.table}) SELECT {values.table of d};\n",
+    )
+    first, second = sql.steps("work")
+    assert (first.name, second.name) == ("work/10_add lead_counts", "work/10_add lead_totals")
+    assert (first.point, second.point) == (None, "added")
+    assert first.when == second.when == "moved"
+    assert first.text.startswith(b"INSERT INTO read_model.lead_counts (user_id, lead_status, ")
+    assert first.text.endswith(b"SELECT d.leads;")
+    with pytest.raises(ValueError, match="too many values"):
+        sql.step("work/10_add")
 
 
-def test_a_placeholder_without_a_meaning_is_named(root: Path) -> None:
-    write(root, "run/10_write", "SELECT 1 FROM {nothing}")
-    with pytest.raises(LookupError, match="-- with nothing ="):
-        sql.steps("run")
+def test_a_definition_is_put_in_without_comments_and_with_the_meanings_of_the_step(write: Write) -> None:
+    write("definition/rows", "-- Reads {source}.\nSELECT r.*\nFROM {source} AS r\n-- As they are.\n")
+    write(
+        "work/10_one",
+        "-- with source = (SELECT *\n--     FROM {inner})\n-- with inner = elsewhere\nSELECT ({definition.rows});\n",
+    )
+    [text] = texts("work")
+    assert text == "SELECT (SELECT r.*\nFROM (SELECT * FROM elsewhere) AS r);"
+
+
+def test_the_caller_gives_what_the_header_leaves_open_and_the_header_wins(write: Write) -> None:
+    write("work/10_one", "-- with fixed = mine\nSELECT {fixed} {fence};\n")
+    [one] = sql.steps("work", fence="OFFSET 0", fixed="yours")
+    assert one.text == b"SELECT mine OFFSET 0;"
+    [one] = sql.steps("work", fence="")
+    assert one.text == b"SELECT mine ;"
 
 
 @pytest.mark.parametrize(
-    ("text", "is_another"),
+    ("placeholder", "meaning"),
     [
-        ("-- Another comment.\nSELECT  1\n  AS a", False),
-        ("SELECT 2 AS a", True),
+        ("{columns.source_keys}", "kind, key, user_id, customer_phone"),
+        ("{columns.source_keys of k}", "k.kind, k.key, k.user_id, k.customer_phone"),
+        ("{key.source_keys}", "kind, key"),
+        ("{values.source_keys of k}", "k.user_id, k.customer_phone"),
+        ("{lookup.lead_daily_counts of s}", "s.user_id, s.day"),
+        ("{updates.source_keys}", "user_id = excluded.user_id, customer_phone = excluded.customer_phone"),
+        ("{additions.lead_counts of s}", "leads = s.leads + excluded.leads"),
+        ("{zeros.lead_counts}", "0"),
+        ("{net.lead_counts of d}", "sum(d.leads * d.sign)::integer AS leads"),
+        ("{sums.lead_counts of found}", "coalesce(sum(side.leads) FILTER (WHERE side.found), 0)"),
+        ("{key_texts.source_keys of k}", "k.kind::text, k.key::text"),
     ],
 )
-def test_the_projection_version_is_a_digest_of_the_definition(
-    root: Path, text: str, *, is_another: bool
-) -> None:
-    write(root, "definition/leads", "-- A comment.\nSELECT 1 AS a\n")
-    before = sql._digest()  # noqa: SLF001  # It is read once, when the module is imported.
-    write(root, "definition/leads", text)
-    assert (sql._digest() != before) is is_another  # noqa: SLF001
+def test_placeholders_name_columns_of_the_schema(write: Write, placeholder: str, meaning: str) -> None:
+    write("work/10_one", f"SELECT {placeholder};\n")
+    assert texts("work") == [f"SELECT {meaning};"]
 
 
-def test_the_name_of_a_definition_is_part_of_the_version(root: Path) -> None:
-    write(root, "definition/leads", "SELECT 1 AS a")
-    before = sql._digest()  # noqa: SLF001
-    (root / "definition" / "leads.sql").rename(root / "definition" / "others.sql")
-    assert sql._digest() != before  # noqa: SLF001
+@pytest.mark.parametrize("placeholder", ["{messages}", "{message.leads}", "{coloumns.leads of l}"])
+def test_an_unknown_placeholder_is_an_error_that_names_it(write: Write, placeholder: str) -> None:
+    write("work/10_one", f"SELECT {placeholder};\n")
+    with pytest.raises(LookupError) as raised:
+        sql.steps("work")
+    assert placeholder in str(raised.value)
+
+
+def test_an_unknown_table_or_definition_is_an_error_that_names_it(write: Write) -> None:
+    write("work/10_one", "SELECT {columns.no_table};\n")
+    with pytest.raises(LookupError, match="no_table"):
+        sql.steps("work")
+    write("work/10_one", "SELECT ({definition.no_definition});\n")
+    with pytest.raises(FileNotFoundError, match="no_definition"):
+        sql.steps("work")
+
+
+def test_a_folder_that_is_not_there_is_named() -> None:
+    with pytest.raises(LookupError, match=r"no step sql/refresh/5_nothing\.sql"):
+        sql.steps("refresh/5_nothing")
+
+
+def test_named_queries_are_read_without_comments(write: Write) -> None:
+    write(
+        "queries/things",
+        "-- What things ask.\n\n-- name: first\n-- Returns: one.\nSELECT 1;\n\n"
+        "-- name: second\nSELECT\n    -- Two.\n    2;\n",
+    )
+    assert sql.query("things", "first") == "SELECT 1;"
+    assert sql.query("things", "second") == "SELECT\n    2;"
+    with pytest.raises(LookupError, match=r"queries/things\.sql has no query named third"):
+        sql.query("things", "third")
+
+
+def test_two_queries_of_one_name_are_an_error(write: Write) -> None:
+    write("queries/things", "-- name: first\nSELECT 1;\n-- name: first\nSELECT 2;\n")
+    with pytest.raises(ValueError, match=r"things\.sql has two queries of one name"):
+        sql.query("things", "first")
+
+
+def test_the_digest_changes_with_a_definition_and_its_name_only(write: Write) -> None:
+    write("definition/leads", "-- Leads.\nSELECT a\nFROM b;\n")
+    before = sql._digest()
+    assert len(before) == 12
+    for same in ("-- Other words.\nSELECT a\nFROM b;\n", "SELECT a -- at the end\n\n    FROM b;"):
+        write("definition/leads", same)
+        assert sql._digest() == before
+    write("refresh/10_step", "SELECT 1;\n")
+    assert sql._digest() == before
+    write("definition/leads", "SELECT a, c\nFROM b;\n")
+    assert sql._digest() != before
+    write("definition/leads", "SELECT a\nFROM b;\n")
+    assert sql._digest() == before
+    write("definition/more", "")
+    assert sql._digest() != before
+
+
+def test_the_projection_version_is_the_digest_of_the_definition() -> None:
+    assert sql._digest() == sql.PROJECTION_VERSION
+
+
+@pytest.mark.parametrize(
+    "folder", sorted({str(file.parent.relative_to(sql.ROOT / "sql")) for file in sql.ROOT.glob("sql/re[bf]*/**/*.sql")})
+)
+def test_every_step_of_the_project_is_complete(folder: str) -> None:
+    given = {"fence": "OFFSET 0"} if folder.startswith("rebuild/piece") else {}
+    for one in sql.steps(folder, **given):
+        assert one.text
+        assert not sql._PLACEHOLDER.search(one.text.decode()), one.name
+
+
+@pytest.mark.parametrize("file", sorted((sql.ROOT / "sql" / "queries").glob("*.sql")), ids=lambda file: file.stem)
+def test_every_query_of_the_project_can_be_read(file: Path) -> None:
+    assert file.read_text("utf-8").startswith("-- ")
+    for name, text in sql._queries(file.stem).items():
+        assert text.rstrip().endswith(";"), name
+
+
+@pytest.mark.parametrize("table", COUNTS)
+def test_steps_that_write_name_all_columns(table: str) -> None:
+    [one] = [one for one in sql.steps("rebuild/first_build/70_build_statistics") if one.name.endswith(table)]
+    for column in table_columns(table):
+        assert f"d.{column}".encode() in one.text

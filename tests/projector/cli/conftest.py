@@ -18,9 +18,9 @@ def calls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Calls:
     """Replaces the functions that the commands call with ones that record their calls."""
     made = Calls()
     functions = {
-        "migrate": ["migrate", "uninstall"],
+        "install": ["migrate", "uninstall"],
         "rebuild": ["rebuild"],
-        "healing": ["refresh_and_heal", "rebuild_everything"],
+        "recovery": ["refresh_and_heal", "rebuild_everything"],
         "verify": ["verify"],
         "status": ["read_status", "find_attention", "render", "as_dict"],
         "capture": ["switch_off", "switch_on"],

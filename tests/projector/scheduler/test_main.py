@@ -152,7 +152,7 @@ def test_another_projection_version_is_rebuilt_by_itself_while_the_old_rows_are_
 ) -> None:
     write_source(connection)
     build(connection)
-    connection.execute("UPDATE read_model.projection SET version = %s", (PROJECTION_VERSION - 1,))
+    connection.execute("UPDATE read_model.projection SET version = 'another'")
     connection.execute("UPDATE read_model.leads SET document = 'of an older projection'")
     with running_scheduler(database.url, tmp_path) as scheduler:
         wait_until(connection, "version = %s FROM read_model.projection", PROJECTION_VERSION)

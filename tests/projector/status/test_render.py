@@ -24,7 +24,7 @@ def test_a_rebuild_is_running_or_interrupted_by_who_holds_its_lock(
     built.execute(
         "INSERT INTO projector.runs (kind, started_at, leads, leads_total) VALUES ('rebuild', now(), 250, 1000)"
     )
-    built.execute("INSERT INTO projector.rebuild_tenants (user_id, whole_rebuild) VALUES ('u', true)")
+    built.execute("INSERT INTO projector.rebuild_plan (version) VALUES (%s)", (PROJECTION_VERSION,))
     with database.connect() as holder:
         holder.execute("SELECT pg_advisory_lock(%s, 0)", (locks.REBUILD,))
         status = read_status(built)
@@ -34,7 +34,6 @@ def test_a_rebuild_is_running_or_interrupted_by_who_holds_its_lock(
             "leads": 250,
             "leads_total": 1000,
             "percent": 25.0,
-            "tenants_left": 1,
         }
         assert "250 of about 1,000 leads, 25.0 %" in render(status)
     wait_until(built, "count(*) = 0 FROM pg_locks WHERE locktype = 'advisory'")
@@ -61,8 +60,8 @@ def test_the_progress_of_a_rebuild_to_another_version_is_told(built: Connection)
     run = Run("rebuild", EARLIER, None, 90.0, "running", None, 0, 3_000, 0, 12_000, None)
     rebuilding = dataclasses.replace(
         status,
-        projection=dataclasses.replace(status.projection, version=-1),
-        rebuild=Rebuild(lock_held=True, tenants_left=0),
+        projection=dataclasses.replace(status.projection, version="another"),
+        rebuild=Rebuild(lock_held=True, is_planned=True),
         runs=[run],
     )
     told = (
@@ -77,7 +76,7 @@ def test_a_rebuild_that_is_about_to_begin_does_not_show_the_progress_of_the_last
 ) -> None:
     last = Run("rebuild", EARLIER, EARLIER, 90.0, "failed", None, 0, 3_000, 0, 12_000, "value too long")
     status = dataclasses.replace(
-        read_status(built), rebuild=Rebuild(lock_held=True, tenants_left=0), runs=[last]
+        read_status(built), rebuild=Rebuild(lock_held=True, is_planned=True), runs=[last]
     )
     assert as_dict(status)["rebuild"]["leads"] is None
 
@@ -85,6 +84,6 @@ def test_a_rebuild_that_is_about_to_begin_does_not_show_the_progress_of_the_last
 def test_more_leads_than_were_expected_are_no_more_than_all(built: Connection) -> None:
     run = Run("rebuild", EARLIER, None, 90.0, "running", None, 0, 101, 0, 100, None)
     status = dataclasses.replace(
-        read_status(built), rebuild=Rebuild(lock_held=True, tenants_left=0), runs=[run]
+        read_status(built), rebuild=Rebuild(lock_held=True, is_planned=True), runs=[run]
     )
     assert as_dict(status)["rebuild"]["percent"] == 100.0

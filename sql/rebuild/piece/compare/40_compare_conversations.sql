@@ -45,5 +45,6 @@ FULL JOIN (
         WHERE lc.user_id = l.user_id AND lc.customer_phone = l.customer_phone
         {fence}
     ) AS c
-) AS o ON o.user_id = n.user_id AND o.conversation_id = n.conversation_id
+) AS o
+    ON o.user_id = n.user_id AND o.customer_phone = n.customer_phone AND o.conversation_id = n.conversation_id
 WHERE ({columns.lead_conversations of o}) IS DISTINCT FROM ({columns.lead_conversations of n});

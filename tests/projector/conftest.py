@@ -1,0 +1,25 @@
+"""The fixtures of the projector's tests."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.projector.recovering import Connection, as_of, healed
+from tests.support.running import write_source
+from tests.support.server import Database
+
+
+@pytest.fixture
+def other(database: Database) -> Iterator[Connection]:
+    """The platform's connection; `connection` is the projector's."""
+    with database.connect() as conn:
+        yield conn
+
+
+@pytest.fixture
+def built(connection: Connection, other: Connection) -> Connection:
+    """A read model that holds one lead, and follows."""
+    write_source(other)
+    healed(connection)
+    assert as_of(connection) is not None
+    return connection

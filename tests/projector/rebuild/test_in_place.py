@@ -1,0 +1,323 @@
+"""A rebuild in place: it finds every row that is wrong, mends it, and writes nothing else."""
+
+from random import Random
+
+import pytest
+
+from projector import statistics
+from projector.errors import TenantNotFoundError
+from projector.progress import QUIET
+from projector.rebuild import in_place, rebuild
+from projector.sql import definition
+from tests.projector.rebuild.contents import (
+    LEAD_TABLES,
+    NOW,
+    STATISTICS,
+    TABLES,
+    Connection,
+    assert_as_the_oracle,
+    contents,
+    rebuild_now,
+    tenant_versions,
+    versions,
+)
+from tests.support.mutations import mutate
+from tests.support.running import value
+
+CAPTURED = "agents conversations messages extractions contacts templates template_sends phone_numbers users".split()
+
+# A value of each type that is another one.
+ANOTHER = {
+    "text": "coalesce({0}, '') || 'x'",
+    "boolean": "NOT {0}",
+    "integer": "coalesce({0}, 0) + 1",
+    "timestamp with time zone": "coalesce({0}, '2000-01-01') + interval '1 day'",
+    "date": "{0} + 1",
+    "uuid": "gen_random_uuid()",
+}
+
+A_LEAD = (
+    "(SELECT min(user_id || '/' || customer_phone) FROM read_model.leads WHERE total_messages > 1 AND user_id = 'u')"
+)
+THE_LEAD = f"user_id || '/' || customer_phone = {A_LEAD}"
+EXTRA = {
+    "a lead without a source": "INSERT INTO read_model.leads SELECT (l).* FROM"
+    " (SELECT jsonb_populate_record(l, '{\"customer_phone\": \"nobody\"}') AS l FROM read_model.leads AS l LIMIT 1) AS x",
+    "a profile without a source": "INSERT INTO read_model.lead_profiles SELECT (l).* FROM (SELECT"
+    " jsonb_populate_record(l, '{\"customer_phone\": \"nobody\"}') AS l FROM read_model.lead_profiles AS l LIMIT 1) AS x",
+    "a conversation without a source": "INSERT INTO read_model.lead_conversations SELECT (l).* FROM (SELECT"
+    " jsonb_populate_record(l, '{\"conversation_id\": \"nobody\"}') AS l FROM read_model.lead_conversations AS l LIMIT 1)"
+    " AS x",
+    "a conversation of a lead that does not exist": "INSERT INTO read_model.lead_conversations SELECT (l).* FROM (SELECT"
+    " jsonb_populate_record(l, '{\"customer_phone\": \"nobody\"}') AS l FROM read_model.lead_conversations AS l LIMIT 1)"
+    " AS x",
+    "a message without a source": "INSERT INTO read_model.lead_messages SELECT (l).* FROM (SELECT"
+    " jsonb_populate_record(l, '{\"message_id\": \"nobody\"}') AS l FROM read_model.lead_messages AS l LIMIT 1) AS x",
+    "a message of a tenant that does not exist": "INSERT INTO read_model.lead_messages SELECT (l).* FROM (SELECT"
+    " jsonb_populate_record(l, '{\"user_id\": \"nobody\"}') AS l FROM read_model.lead_messages AS l LIMIT 1) AS x",
+    "a message of a lead that does not exist": "INSERT INTO read_model.lead_messages SELECT (l).* FROM (SELECT"
+    " jsonb_populate_record(l, '{\"message_id\": \"m\", \"customer_phone\": \"nobody\"}') AS l"
+    " FROM read_model.lead_messages AS l LIMIT 1) AS x",
+    "a conversation that another lead has": "INSERT INTO read_model.lead_conversations SELECT (l).* FROM (SELECT"
+    f" jsonb_populate_record(l, (SELECT jsonb_build_object('user_id', user_id, 'customer_phone', customer_phone)"
+    f" FROM read_model.leads WHERE {THE_LEAD})) AS l FROM read_model.lead_conversations AS l"
+    f" WHERE user_id = 'u' AND NOT {THE_LEAD} ORDER BY customer_phone DESC LIMIT 1) AS x",
+    "messages under another lead of their tenant": "UPDATE read_model.lead_messages SET customer_phone ="
+    f" split_part({A_LEAD}, '/', 2) WHERE user_id = 'u' AND NOT {THE_LEAD}",
+    "messages in a conversation of another lead": "UPDATE read_model.lead_messages SET (customer_phone, conversation_id) ="
+    f" (SELECT customer_phone, conversation_id FROM read_model.lead_conversations WHERE {THE_LEAD} LIMIT 1)"
+    f" WHERE user_id = 'u' AND NOT {THE_LEAD}",
+    "messages under another tenant": "UPDATE read_model.lead_messages SET user_id = 'v' WHERE user_id = 'u'",
+    "all of one lead under another": f"UPDATE read_model.lead_messages SET customer_phone = 'nobody' WHERE {THE_LEAD};"
+    f"UPDATE read_model.lead_conversations SET customer_phone = 'nobody' WHERE {THE_LEAD};"
+    f"UPDATE read_model.lead_profiles SET customer_phone = 'nobody' WHERE {THE_LEAD};"
+    f"UPDATE read_model.leads SET customer_phone = 'nobody' WHERE {THE_LEAD}",
+    "statistics of no lead": "INSERT INTO read_model.lead_totals VALUES"
+    " ('u', 'hour', '2001-01-01', 1, 0, 0, 1, 0, 0, 0, 0, 0), ('nobody', 'all', '-infinity', 1, 0, 0, 1, 0, 0, 0, 0, 0)",
+    "counts of no lead": "INSERT INTO read_model.lead_counts VALUES ('nobody', 'Hot', 1, true, true, true, true, true, 1)",
+    "daily counts of no lead": "INSERT INTO read_model.lead_daily_counts"
+    " VALUES ('u', '2001-01-01', 'Hot', 1, true, true, true, true, true, 1)",
+    "keys without a source": "INSERT INTO projector.source_keys VALUES ('conversation', 'x', 'u', '1'),"
+    " ('contact', 'x', 'u', '1'), ('template_send', 'x', 'nobody', '1')",
+    "keys of another lead": "UPDATE projector.source_keys SET customer_phone = '1' WHERE user_id = 'u'",
+    "keys of another tenant": "UPDATE projector.source_keys SET user_id = 'v' WHERE user_id = 'u'",
+    "keys of a tenant that does not exist": "UPDATE projector.source_keys SET user_id = 'nobody' WHERE kind = 'contact'",
+}
+
+
+def disable_triggers(conn: Connection) -> None:
+    for table in CAPTURED[:-1]:
+        conn.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER".encode())
+
+
+def types_of(conn: Connection, table: str) -> dict[str, str]:
+    found = conn.execute(
+        "SELECT attname::text, format_type(atttypid, NULL) FROM pg_attribute WHERE attrelid = %s::regclass"
+        " AND attnum > 0 AND NOT attisdropped",
+        (table,),
+    )
+    return dict(found.fetchall())
+
+
+def test_a_right_model_is_not_written(filled: Connection) -> None:
+    before, tenants = versions(filled), tenant_versions(filled)
+    built_at = value(filled, "SELECT built_at FROM read_model.projection")
+    report = rebuild_now(filled)
+    assert report.leads >= value(filled, "SELECT count(*) FROM read_model.leads")
+    assert report.messages == 0
+    assert versions(filled) == before
+    assert tenant_versions(filled) == tenants
+    assert value(filled, "SELECT built_at FROM read_model.projection") > built_at
+    assert value(filled, "SELECT count(*) FROM projector.rebuild_plan") == 0
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_a_wrong_value_of_any_column_is_mended_and_no_other_lead_is_written(filled: Connection, table: str) -> None:
+    before = contents(filled)
+    for column, kind in types_of(filled, table).items():
+        if (table, column) == ("projector.source_keys", "kind") or column == "granularity":
+            continue
+        filled.execute(
+            f"UPDATE {table} SET {column} = {ANOTHER[kind].format(column)} WHERE ctid ="
+            f" (SELECT t.ctid FROM {table} AS t ORDER BY t::text DESC OFFSET 5 LIMIT 1)".encode()
+        )
+        assert contents(filled) != before, column
+        rebuild_now(filled)
+        assert contents(filled) == before, column
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_a_missing_row_comes_back(filled: Connection, table: str) -> None:
+    before = contents(filled)
+    for which in ("ctid = (SELECT max(ctid) FROM {0})", "user_id = 'v'", "true"):
+        filled.execute(f"DELETE FROM {table} WHERE {which.format(table)}".encode())
+        assert contents(filled) != before, which
+        rebuild_now(filled)
+        assert contents(filled) == before, which
+
+
+@pytest.mark.parametrize("drift", EXTRA)
+def test_a_row_too_many_or_in_the_wrong_place_is_mended(filled: Connection, drift: str) -> None:
+    before = contents(filled)
+    filled.execute(EXTRA[drift].encode(), prepare=False)
+    assert contents(filled) != before
+    rebuild_now(filled)
+    assert contents(filled) == before
+
+
+@pytest.mark.parametrize("drift", [drift for drift in EXTRA if "conversation" in drift or "message" in drift])
+def test_a_row_too_many_is_mended_also_where_its_lead_agrees_with_it(filled: Connection, drift: str) -> None:
+    before = contents(filled)
+    filled.execute(EXTRA[drift].encode(), prepare=False)
+    messages = definition("message_totals", messages="read_model.lead_messages")
+    filled.execute(
+        "UPDATE read_model.lead_conversations AS c SET message_count = t.message_count,"
+        " first_message_at = t.first_message_at, newest_message_at = t.newest_message_at"
+        f" FROM ({messages}) AS t WHERE (t.user_id, t.customer_phone, t.conversation_id)"
+        " = (c.user_id, c.customer_phone, c.conversation_id)".encode(),
+    )
+    last = f"({definition('last_messages', messages='read_model.lead_messages')})"
+    leads = definition(
+        "leads",
+        lead_profiles="read_model.lead_profiles",
+        lead_conversations="read_model.lead_conversations",
+        last_messages=last,
+    )
+    filled.execute(
+        "UPDATE read_model.leads AS l SET document = d.document, total_messages = d.total_messages,"
+        " last_message_at = d.last_message_at, first_contact_at = d.first_contact_at, on_whatsapp = d.on_whatsapp,"
+        f" on_instagram = d.on_instagram, on_webchat = d.on_webchat FROM ({leads}) AS d"
+        " WHERE (d.user_id, d.customer_phone) = (l.user_id, l.customer_phone)".encode()
+    )
+    assert contents(filled) != before
+    rebuild_now(filled)
+    assert contents(filled) == before
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(
+    ("piece", "share"), [(1, 0), (7, 0), (7, 10**9), (20_000, 0), (20_000, 10**9)], ids=lambda number: f"{number:g}"
+)
+def test_whatever_was_missed_is_mended(
+    filled: Connection, monkeypatch: pytest.MonkeyPatch, seed: int, piece: int, share: int
+) -> None:
+    monkeypatch.setattr(in_place, "PIECE_LEADS", piece)
+    monkeypatch.setattr(in_place, "LARGE_PIECE_SHARE", share)
+    disable_triggers(filled)
+    rng = Random(seed)
+    for _ in range(40):
+        mutate(rng, filled, now=NOW)
+    rebuild_now(filled)
+    assert_as_the_oracle(filled)
+    assert statistics.find_differences(filled, None) == []
+    before = versions(filled)
+    rebuild_now(filled)
+    assert versions(filled) == before
+
+
+@pytest.mark.parametrize("share", [0, 10**9])
+def test_both_ways_to_compare_find_the_same_leads(filled: Connection, share: int) -> None:
+    rebuild_now(filled)
+    filled.execute("UPDATE read_model.leads SET total_messages = 99 WHERE right(customer_phone, 1) IN ('1', '2')")
+    filled.execute("DELETE FROM read_model.lead_messages WHERE right(customer_phone, 1) = '3'")
+    filled.execute("UPDATE read_model.lead_profiles SET name = 'x' WHERE right(customer_phone, 1) = '4'")
+    filled.execute("UPDATE read_model.lead_conversations SET agent_name = 'x' WHERE right(customer_phone, 1) = '5'")
+    keys = in_place.find_leads(filled, ("", ""), None, 10_000)
+    with pytest.MonkeyPatch.context() as patches:
+        patches.setattr(in_place, "LARGE_PIECE_SHARE", share)
+        found = in_place._find_differing_leads(filled, keys)
+    expected = filled.execute(
+        "SELECT DISTINCT user_id, customer_phone FROM read_model.leads WHERE right(customer_phone, 1) IN ('1', '2', '5', '4')"
+        " AND (right(customer_phone, 1) <> '5' OR (user_id, customer_phone) IN"
+        " (SELECT user_id, customer_phone FROM read_model.lead_conversations))"
+        " UNION SELECT l.user_id, l.customer_phone FROM read_model.leads AS l WHERE right(customer_phone, 1) = '3'"
+        " AND total_messages > 0 ORDER BY user_id, customer_phone"
+    ).fetchall()
+    assert found == expected
+    assert found
+
+
+def test_where_most_leads_differ_the_next_piece_is_not_compared(
+    filled: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = contents(filled)
+    monkeypatch.setattr(in_place, "PIECE_LEADS", 10)
+    compared: list[int] = []
+    original = in_place._find_differing_leads
+    monkeypatch.setattr(
+        in_place,
+        "_find_differing_leads",
+        lambda conn, keys: compared.append(len(keys)) or original(conn, keys),
+    )
+    filled.execute("UPDATE read_model.leads SET document = '{}'")
+    points: list[str] = []
+    rebuild(filled, tenants=None, progress=QUIET, point=points.append)
+    assert compared == [10]
+    assert points.count("compared") > 3
+    assert contents(filled) == before
+    compared.clear()
+    rebuild_now(filled)
+    assert len(compared) == points.count("compared")
+    assert contents(filled) == before
+
+
+def test_after_pieces_that_differ_a_piece_that_does_not_is_left_as_it_is(
+    filled: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(in_place, "PIECE_LEADS", 10)
+    before = versions(filled)
+    filled.execute("UPDATE read_model.leads SET document = '{}' WHERE user_id = 'u'")
+    rebuild_now(filled)
+    after = versions(filled)
+    for table, found in before.items():
+        assert [row for row in found if row.startswith(("(v", "(w"))] == [
+            row for row in after[table] if row.startswith(("(v", "(w"))
+        ]
+    assert_as_the_oracle(filled)
+
+
+def test_several_tenants_are_compared_in_one_piece(filled: Connection) -> None:
+    before = contents(filled)
+    filled.execute(
+        "UPDATE read_model.leads SET document = '{}' WHERE (user_id, customer_phone) IN"
+        " (SELECT user_id, min(customer_phone) FROM read_model.leads GROUP BY user_id)"
+    )
+    points: list[str] = []
+    rebuild(filled, tenants=None, progress=QUIET, point=points.append)
+    assert points == ["compared", "locked", "resolved", "recomputed", "merged"] or points == [
+        "compared",
+        "locked",
+        "recomputed",
+        "merged",
+    ]
+    assert contents(filled) == before
+
+
+def test_only_the_tenants_that_are_asked_for_are_mended(filled: Connection) -> None:
+    before = contents(filled)
+    drift = "; ".join(f"UPDATE read_model.{table} SET user_id = user_id || 'x'" for table in STATISTICS)
+    filled.execute(f"UPDATE read_model.leads SET document = '{{}}'; {drift}".encode())
+    built_at = value(filled, "SELECT built_at FROM read_model.projection")
+    rebuild_now(filled, ["u", "w"])
+    assert value(filled, "SELECT array_agg(DISTINCT user_id) FROM read_model.leads WHERE document = '{}'") == ["v"]
+    assert value(filled, "SELECT built_at FROM read_model.projection") == built_at
+    run = "SELECT tenants FROM projector.runs ORDER BY run_id DESC LIMIT 1"
+    assert value(filled, run) == ["u", "w"]
+    rebuild_now(filled, ["v"])
+    for table in LEAD_TABLES:
+        assert contents(filled)[f"read_model.{table}"] == before[f"read_model.{table}"]
+    assert statistics.find_differences(filled, ["u", "v", "w"]) == []
+    nobodies = value(filled, "SELECT array_agg(DISTINCT user_id || 'x') FROM read_model.leads")
+    assert {found.user_id for found in statistics.find_differences(filled, None)} == set(nobodies)
+
+
+def test_a_tenant_that_is_gone_is_emptied(filled: Connection) -> None:
+    disable_triggers(filled)
+    filled.execute("DELETE FROM users WHERE user_id = 'v'")
+    rebuild_now(filled, ["v"])
+    for table in TABLES:
+        assert value(filled, f"SELECT count(*) FROM {table} WHERE user_id = 'v'") == 0, table
+    assert tenant_versions(filled)["v"] > 1
+    # The cascade of the platform took rows of other tenants with it.
+    rebuild_now(filled)
+    assert_as_the_oracle(filled)
+
+
+def test_a_tenant_that_nobody_knows_is_refused(filled: Connection) -> None:
+    with pytest.raises(TenantNotFoundError, match="'nobody'"):
+        rebuild_now(filled, ["u", "nobody"])
+
+
+def test_a_tenant_with_a_changed_lead_has_a_new_version(filled: Connection) -> None:
+    before = tenant_versions(filled)
+    filled.execute("UPDATE read_model.leads SET document = '{}' WHERE user_id = 'v'")
+    rebuild_now(filled)
+    after = tenant_versions(filled)
+    assert {user_id for user_id in before if after[user_id] != before[user_id]} == {"v"}
+
+
+def test_a_change_that_waits_stays_in_the_queue(filled: Connection) -> None:
+    filled.execute("UPDATE contacts SET name = 'New' WHERE contact_id = (SELECT min(contact_id) FROM contacts)")
+    rebuild_now(filled)
+    assert value(filled, "SELECT count(*) FROM projector.changes") == 1
+    assert_as_the_oracle(filled)
