@@ -1,18 +1,19 @@
-"""The counts for Prometheus."""
+"""The metrics for Prometheus."""
 
 from flask import Blueprint, Response, current_app, g
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from api import queries
-from api.db import Database, UnavailableError
+from api.database.errors import UnavailableError
 from api.metrics import exposition
+from api.plan.projection import freshness
+from api.routes.read_model import read_model
 
 metrics = Blueprint("metrics", __name__)
 
 
 @metrics.get("/metrics")
 def scrape() -> Response:
-    """Requests, their times, and the age of the read model."""
+    """Print how many requests there were, how long they took, and how old the read model is."""
     return Response(
         exposition(_age(), several_workers=current_app.extensions["leads_several_workers"]),
         content_type=CONTENT_TYPE_LATEST,
@@ -20,10 +21,9 @@ def scrape() -> Response:
 
 
 def _age() -> float | None:
-    """Seconds since the moment up to which every change is contained; None where that is not known."""
-    database: Database = current_app.extensions["leads_database"]
+    """Returns the seconds since as_of; None if as_of is not known."""
     try:
-        as_of = database.fetch(queries.freshness()).as_of
+        as_of = read_model().database.fetch(freshness()).as_of
     except UnavailableError:
         return None
     return None if as_of is None else (g.now - as_of).total_seconds()

@@ -1,4 +1,4 @@
-"""The description of the API, and a page to try it that needs nothing from elsewhere."""
+"""The OpenAPI document, and a page to try the API that loads nothing from other servers."""
 
 from functools import cache
 from http import HTTPStatus
@@ -6,8 +6,8 @@ from http import HTTPStatus
 from flask import Blueprint, Response, request
 from flask_swagger_ui import get_swaggerui_blueprint
 
-from api.answers import JsonResponse
-from api.openapi import document
+from api.response.body import JsonResponse
+from api.response.openapi import document
 
 docs = Blueprint("docs", __name__)
 page: Blueprint = get_swaggerui_blueprint("/docs", "/openapi.json", {"app_name": "Leads API"})
@@ -17,8 +17,8 @@ _PAGES = ("/docs", "/docs/index.html")
 
 
 @page.after_request
-def _is_html(response: Response) -> Response:
-    """Name the page as what it is: an answer that does not name its type is JSON here."""
+def _set_html(response: Response) -> Response:
+    """Declare the page as HTML, because the application declares an answer without a type as JSON."""
     if request.path.rstrip("/") in _PAGES and response.status_code == HTTPStatus.OK:
         response.mimetype = "text/html"
     return response
@@ -29,5 +29,5 @@ docs.register_blueprint(page)
 
 @docs.get("/openapi.json")
 def openapi() -> Response:
-    """The OpenAPI document."""
+    """Print the OpenAPI document."""
     return JsonResponse(_document())

@@ -1,4 +1,4 @@
-"""The way to the database: a pool of read-only sessions."""
+"""A pool of read-only sessions."""
 
 from time import monotonic
 from typing import Any
@@ -10,66 +10,60 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from api.config import Config
-from api.expressions import Question, Read, compiled
-from api.session import ConnectionLostError, Session
+from api.database.errors import ConnectionLostError, caller_error
+from api.database.session import Session
+from api.database.statement import BoundStatement, CompiledStatement, Row, compile_statement
 
 CONNECT_TIMEOUT_SECONDS = 2
 POOL_TIMEOUT_SECONDS = 2
-# For so long after a failed connect nobody tries again, so that requests fail at once instead of queueing up.
-PAUSE_SECONDS = 0.25
+# After a failed attempt to connect, requests fail at once for this long instead of queueing up.
+RECONNECT_PAUSE_SECONDS = 0.25
 
-# Where a pooled connection keeps its session.
+# The key under which the pool keeps the session of a connection.
 SESSION = "leads_session"
-_NOT_INSTALLED = (
-    psycopg.errors.UndefinedTable,
-    psycopg.errors.InvalidSchemaName,
-    psycopg.errors.UndefinedColumn,
-    psycopg.errors.InsufficientPrivilege,
-)
-
-
-class UnavailableError(Exception):
-    """The database cannot answer now; the message is fit for a caller."""
 
 
 class Database:
-    """The read model, under a role that can do nothing but read it. The first read of a process connects."""
+    """The read model, under a role that can only read it. The first statement of a process connects."""
 
     def __init__(self, config: Config) -> None:
         self._conninfo = _conninfo(config)
         self._pause_ends = 0.0
-        # Opens no connection before the first read, so that workers may be forked.
+        # Opens no connection before the first statement, so that workers may be forked.
         self.engine = create_engine(
             "postgresql+psycopg://",
             creator=self._connect,
             pool_size=config.threads,
             max_overflow=0,
             pool_timeout=POOL_TIMEOUT_SECONDS,
-            # Nothing that a session keeps could differ from one request to the next.
+            # No statement of the API changes the state of its session.
             pool_reset_on_return=None,
         )
-        # Comes after what SQLAlchemy itself asks a new connection, whose answers it wants as psycopg gives them.
+        # Runs after SQLAlchemy's own queries on a new connection, which expect texts as psycopg loads them.
         event.listen(self.engine, "connect", _begin_session)
 
-    def fetch(self, read: Read) -> Any:  # noqa: ANN401  # Its columns are the statement's.
-        """The row that answers, with the page that follows it, its texts as UTF-8; None of no rows."""
-        question = compiled(read)
+    def fetch(self, bound: BoundStatement[Row]) -> Row:
+        """Returns the first row of a statement: see Session.fetch.
+
+        Raises UnavailableError if the database cannot answer now.
+        """
+        statement = compile_statement(bound)
         try:
             try:
-                return self._fetch(question)
+                return self._fetch(statement)
             except ConnectionLostError:
-                # One that was closed while it lay in the pool (a restart, a failover) says nothing of the database
-                # as it is now, and the others there are no better.
+                # The server closed this connection while it was idle (a restart, a failover). That says nothing about
+                # the server now, and the other idle connections are closed too.
                 self.engine.dispose()
-                return self._fetch(question)
+                return self._fetch(statement)
         except (psycopg.Error, PoolTimeoutError) as error:
-            raise _meaning(error) from error
+            raise caller_error(error) from error
 
-    def _fetch(self, question: Question) -> Any:  # noqa: ANN401
+    def _fetch(self, statement: CompiledStatement[Row]) -> Row:
         pooled = self.engine.raw_connection()
         try:
             session: Session = pooled.info[SESSION]
-            return session.fetch(question)
+            return session.fetch(statement)
         except ConnectionLostError as error:
             pooled.invalidate(error)
             raise
@@ -82,7 +76,7 @@ class Database:
         try:
             return psycopg.connect(self._conninfo, autocommit=True)
         except psycopg.OperationalError:
-            self._pause_ends = monotonic() + PAUSE_SECONDS
+            self._pause_ends = monotonic() + RECONNECT_PAUSE_SECONDS
             raise
 
 
@@ -90,21 +84,8 @@ def _begin_session(connection: psycopg.Connection[Any], record: ConnectionPoolEn
     record.info[SESSION] = Session(connection)
 
 
-def _meaning(error: psycopg.Error | PoolTimeoutError) -> Exception:
-    """What an error of the database means to a caller; one of our own making stays what it is."""
-    if isinstance(error, PoolTimeoutError):
-        return UnavailableError("All connections to the database are busy")
-    if isinstance(error, psycopg.errors.QueryCanceled):
-        return UnavailableError("The database took too long to answer")
-    if isinstance(error, _NOT_INSTALLED):
-        return UnavailableError("The read model is not installed")
-    if isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError)):
-        return UnavailableError("The database cannot be reached")
-    return error
-
-
 def _conninfo(config: Config) -> str:
-    """The address, with all that makes a session ours."""
+    """Returns the configured address with the settings that every session of the API has."""
     given = conninfo_to_dict(config.database_url)
     settings = {
         "default_transaction_read_only": "on",
@@ -112,7 +93,7 @@ def _conninfo(config: Config) -> str:
         "TimeZone": "UTC",
         "DateStyle": "ISO",
         "jit": "off",
-        # One plan for tenants of every size, made once a connection: pages are read in the order of an index.
+        # PostgreSQL plans a statement once a connection, for tenants of every size: pages are read by an index.
         "plan_cache_mode": "force_generic_plan",
         "enable_seqscan": "off",
         "enable_sort": "off",
@@ -122,10 +103,10 @@ def _conninfo(config: Config) -> str:
     if config.role:
         settings["role"] = config.role
     options = " ".join(f"-c {name}={_escaped(value)}" for name, value in settings.items())
-    chosen: dict[str, str | int | None] = {
+    parameters: dict[str, str | int | None] = {
         "connect_timeout": CONNECT_TIMEOUT_SECONDS,
         "application_name": "leads-api",
-        # A server that vanished without a word is noticed not much later than its slowest answer.
+        # The API notices a server that vanished without closing its connections soon after its slowest answer.
         "keepalives_idle": 5,
         "keepalives_interval": 2,
         "keepalives_count": 3,
@@ -134,9 +115,9 @@ def _conninfo(config: Config) -> str:
         "client_encoding": "utf8",
         "options": f"{given.get('options') or ''} {options}".strip(),
     }
-    return make_conninfo("", **chosen)
+    return make_conninfo("", **parameters)
 
 
 def _escaped(value: str) -> str:
-    """A value as libpq takes it in its options."""
+    """Returns a value as libpq's `options` takes it."""
     return value.replace("\\", "\\\\").replace(" ", "\\ ")

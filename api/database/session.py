@@ -1,4 +1,4 @@
-"""One session of the database, and the statements that it has prepared."""
+"""One session of PostgreSQL, and the statements that are prepared in it."""
 
 from collections.abc import Sequence
 from datetime import date, datetime
@@ -11,55 +11,52 @@ from psycopg.errors import error_from_result
 from psycopg.pq import ConnStatus, ExecStatus
 from psycopg.pq.abc import PGresult
 
-from api.expressions import Question
+from api.database.errors import ConnectionLostError
+from api.database.statement import CompiledStatement, Row
 
-KEPT_STATEMENTS = 200
+MAX_PREPARED_STATEMENTS = 200
 
-# Of these the server is told the type; that of any other value shows in the statement.
+# PostgreSQL is told the types of these values; it derives the type of any other value from the statement.
 _OIDS: dict[type, int] = {
     kind: psycopg.adapters.types[name].oid
     for kind, name in ((datetime, "timestamptz"), (date, "date"), (bool, "bool"))
 }
 
 
-class ConnectionLostError(psycopg.OperationalError):
-    """The connection broke; the server may be there."""
-
-
 class Session:
-    """A connection that asks prepared statements by libpq's own call.
+    """A connection that runs prepared statements by libpq's own call.
 
-    A cursor of psycopg waits in Python for its answer, so that a signal or another task can step in. The thread of a
-    request has no use for that, and it takes longer than a look-up by a key. Values and rows are adapted by psycopg
-    all the same.
+    A cursor of psycopg waits for its result in Python, so that a signal or another task can interrupt it. The thread
+    of a request needs neither, and that wait takes longer than a lookup by key. psycopg still adapts values and rows.
     """
 
     def __init__(self, connection: psycopg.Connection[Any]) -> None:
-        connection.adapters.register_loader("text", _PrintedText)
+        connection.adapters.register_loader("text", _BytesLoader)
         self._pgconn = connection.pgconn
         self._transformer = Transformer(connection)
         self._prepared: dict[bytes, bytes] = {}
         self._count = 0
 
-    def fetch(self, question: Question) -> Any:  # noqa: ANN401  # Its columns are the statement's.
-        """The first row, its texts as UTF-8; None of no rows. Raises what psycopg raises, or ConnectionLostError.
+    def fetch(self, statement: CompiledStatement[Row]) -> Row:
+        """Returns the first row, its texts as UTF-8 bytes.
 
-        What the rows after it print is its last value, a comma between them.
+        The last value of a statement with a page is what the later rows print, joined by commas. Raises
+        ConnectionLostError if the connection broke, LookupError if there is no row, and otherwise psycopg's errors.
         """
-        result = self._ask(question)
+        result = self._execute(statement)
         if not result.ntuples:
-            return None
+            raise LookupError("A statement of the API has returned no row.")
         self._transformer.set_pgresult(result)
-        if question.has_page:
-            return question.row([*self._transformer.load_row(0, tuple)[:-1], _page(result)])
-        return self._transformer.load_row(0, question.row)
+        if statement.has_page:
+            return statement.make_row([*self._transformer.load_row(0, tuple)[:-1], _page(result)])
+        return self._transformer.load_row(0, statement.make_row)
 
-    def _ask(self, question: Question) -> PGresult:
-        values = [question.values[name] for name in question.names]
+    def _execute(self, statement: CompiledStatement[Any]) -> PGresult:
+        values = [statement.values[name] for name in statement.names]
         try:
-            name = self._prepared.get(question.text) or self._prepare(question.text, values)
+            name = self._prepared.get(statement.text) or self._prepare(statement.text, values)
             dumped = self._transformer.dump_sequence(values, [PyFormat.TEXT] * len(values))
-            # None is not among the values, so neither is it among these.
+            # No value is None, so no dumped one is either.
             return self._checked(self._pgconn.exec_prepared(name, cast("Sequence[Buffer]", dumped)))
         except psycopg.OperationalError as error:
             if self._pgconn.status == ConnStatus.BAD:
@@ -67,7 +64,7 @@ class Session:
             raise
 
     def _prepare(self, text: bytes, values: list[object]) -> bytes:
-        if len(self._prepared) >= KEPT_STATEMENTS:
+        if len(self._prepared) >= MAX_PREPARED_STATEMENTS:
             oldest = next(iter(self._prepared))
             self._checked(self._pgconn.exec_(b"DEALLOCATE " + self._prepared.pop(oldest)))
         self._count += 1
@@ -85,14 +82,14 @@ class Session:
 
 
 def _page(result: PGresult) -> bytes:
-    """What the rows after the first print. A key without its row, which is drift, prints nothing."""
+    """Returns what the rows after the first one print. A key without its row, which is drift, prints nothing."""
     last = result.nfields - 1
     printed = (result.get_value(row, last) for row in range(1, result.ntuples))
     return b",".join([text for text in printed if text is not None])
 
 
-class _PrintedText(Loader):
-    """A text as the bytes that it came in: it is printed as it is, and a page of them is large."""
+class _BytesLoader(Loader):
+    """Leaves a text as the bytes that PostgreSQL sent: the API prints them unchanged, and a page has many."""
 
     def load(self, data: Buffer) -> bytes:
         return bytes(data)

@@ -1,4 +1,4 @@
-"""Log lines: readable on a terminal, JSON elsewhere."""
+"""Log lines: readable on a terminal, and JSON elsewhere."""
 
 import logging
 import sys
@@ -9,14 +9,14 @@ from structlog.typing import Processor
 
 from api.config import Config
 
-# Values of variables stay out of the log: one of them is the address of the database.
+# Tracebacks do not show the values of variables, because the address of the database is one of them.
 _TRACEBACKS = structlog.processors.ExceptionRenderer(
     structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
 )
 
 
 def configure(config: Config) -> None:
-    """Send the lines of this package to the standard error, from the level on."""
+    """Write the lines of this package to standard error, from the configured level on."""
     text = config.log_format == "text" or (config.log_format == "auto" and sys.stderr.isatty())
     renderer: list[Processor] = (
         [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
@@ -36,12 +36,12 @@ def configure(config: Config) -> None:
 
 
 def install(app: Flask, config: Config) -> None:
-    """Note every request, for those who want to see so much."""
+    """Log every request if the level is DEBUG."""
     if config.log_level == "DEBUG":
-        app.after_request(_note)
+        app.after_request(_log_request)
 
 
-def _note(response: Response) -> Response:
+def _log_request(response: Response) -> Response:
     structlog.get_logger().debug(
         "answered",
         method=request.method,
