@@ -42,8 +42,8 @@ def in_order(plan: ListPlan, page: LimitOffset) -> list[PageRows]:
 def _reads_documents(plan: ListPlan) -> bool:
     """Returns whether the page reads the rows of `leads` in order, instead of looking up those of its keys.
 
-    That is quicker if many rows on the way are printed, as with at most one facet; and if the index does not contain the
-    facets, so that PostgreSQL reads each row anyway. With an offset it would read the rows before the page in vain.
+    That is quicker if many rows on the way are printed, as with at most one facet; and if the index does not contain
+    the facets, so that PostgreSQL reads each row anyway. With an offset it would read the rows before the page too.
     """
     if plan.sort.table is not leads or plan.has_offset:
         return False

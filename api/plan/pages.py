@@ -75,10 +75,11 @@ def _by_counts(plan: ListPlan) -> ListQueryParts:
     found = counts(plan)
     total = select(found.c.total).scalar_subquery()
     picks_buckets = plan.is_by_time and (plan.is_far or plan.collect_matches)
-    is_decided = picks_buckets or plan.collect_matches or plan.has_own_filter or not plan.filters
-    collect = false() if is_decided else reads_fewer_collecting(plan, found)
     has_page = found.c.total > (OFFSET if plan.has_offset else ZERO)
-    # A limit and an offset of 0 where no row of the page is wanted: PostgreSQL then reads none to skip it.
+    # A filter on the sort's own column has its index read only a range, in which the matches lie close together.
+    is_decided = picks_buckets or plan.collect_matches or plan.has_own_filter or not plan.filters
+    collect = false() if is_decided else and_(has_page, reads_fewer_collecting(plan, found))
+    # A limit and an offset of 0 if the page is empty: PostgreSQL then reads no row to skip it.
     choice = select(
         case((and_(has_page, not_(collect)), LIMIT), else_=ZERO).label("limit"),
         collect.label("collect_matches"),

@@ -2,9 +2,12 @@
 
 import pytest
 
-from api.expressions import Read
-from api.queries import few_leads, lead_statistics, list_leads, messages_of_lead, single_lead
-from api.schemas import LIST_QUERY, MESSAGES_QUERY
+from api.database.statement import BoundStatement
+from api.plan.lead import single_lead
+from api.plan.lead_list import ListRow, list_leads
+from api.plan.messages import messages_of_lead
+from api.plan.statistics import lead_statistics
+from api.request.parameters import LIST_QUERY, MESSAGES_QUERY
 from tests.plans.conftest import LEADS, NOW, TALK, Crowd, Explain, Plan
 
 # Counted rows of a tenant: combinations of facets, whatever the number of leads.
@@ -31,8 +34,9 @@ def check(plan: Plan, index: str, most: int) -> None:
     assert plan.rows <= most
 
 
-def asked(crowd: Crowd, query: str) -> Read:
-    return list_leads(crowd.large, LIST_QUERY.read(query), NOW)
+def asked(crowd: Crowd, query: str, *, collect_matches: bool = False) -> BoundStatement[ListRow]:
+    parameters = LIST_QUERY.read(query)
+    return list_leads(crowd.large, parameters, NOW, collect_matches=collect_matches)
 
 
 @pytest.mark.parametrize(
@@ -86,7 +90,7 @@ def test_what_is_too_rare_to_be_read_for_in_order_is_read_from_the_days_that_hav
 ) -> None:
     query = f"lead_status=Hot&platform=webchat&has_email=false&min_total_score=14{sort}"
     assert explain(asked(crowd, query)).rows <= COUNTED
-    rare = few_leads(crowd.large, LIST_QUERY.read(query), NOW)
+    rare = asked(crowd, query, collect_matches=True)
     check(explain(rare), BY_TIME, 20_000)
 
 
@@ -104,7 +108,7 @@ def test_a_late_page_is_cut_from_its_matches_where_more_leads_lie_before_it(
     near, late = f"{query}&offset=50", f"{query}&offset=4500"
     check(explain(asked(crowd, near)), BY_NAME if "name" in query else BY_SCORE, 2500)
     assert explain(asked(crowd, late)).rows <= COUNTED
-    found = few_leads(crowd.large, LIST_QUERY.read(late), NOW)
+    found = asked(crowd, late, collect_matches=True)
     check(explain(found), BY_TIME, most)
 
 

@@ -94,3 +94,21 @@ def test_options_of_the_address_are_kept(library: Library, make_app: MakeApp) ->
     session = cast("psycopg.Connection[Any]", pooled.driver_connection)
     assert (value(session, "work_mem"), value(session, "role")) == ("77kB", "leads_api")
     pooled.close()
+
+
+def test_a_session_keeps_so_many_statements_and_answers_any(
+    library: Library, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.database.session.MAX_PREPARED_STATEMENTS", 3)
+    app = make_app(library.database, threads=1)
+    client = app.test_client()
+    paths = ["", "/stats", "?lead_status=Hot", "?days=7", "?sort_by=name", f"/{library.phone}"]
+    first, second = (
+        [client.get(f"{library.base}{path}").get_json()["data"] for path in paths] for _ in range(2)
+    )
+    assert first == second
+    pooled = app.extensions["leads_database"].engine.raw_connection()
+    connection = cast("psycopg.Connection[Any]", pooled.driver_connection)
+    kept = connection.execute("SELECT count(*) FROM pg_prepared_statements", prepare=False).fetchone()
+    pooled.close()
+    assert kept == (3,)

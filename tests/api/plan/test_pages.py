@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 from itertools import product
 from random import Random
+from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 
-from api import listing
-from api.schemas import ORDERS, SORTS
+from api.plan.lead_list import list_statement
+from api.request.parameters import ORDERS, SORTS
 from projector.progress import QUIET
 from projector.rebuild import rebuild
 from tests.api.conftest import NOW, Library, MakeApp
@@ -38,63 +39,56 @@ def pairs(query: str) -> list[tuple[str, str]]:
     ]
 
 
-@pytest.fixture(params=["the usual ways", "the ways of a large tenant", "where many match"])
+# The way in which an offset is far, and how many leads a page in order may pass, in all and for each match.
+WAYS = {
+    "as a small tenant is read": (20_000, 10_000, 8),
+    "as if a few leads were many": (2, 5, 1),
+    "collecting every match": (2, 0, 0),
+}
+
+
+@pytest.fixture(params=WAYS)
 def ways(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Once as a small tenant is read, twice as if a few leads were many."""
-    if request.param != "the usual ways":
-        monkeypatch.setattr(listing, "FAR_OFFSET", 2)
-        monkeypatch.setattr(listing, "FEW_MATCHES", 0 if request.param == "where many match" else 15)
-        monkeypatch.setattr(listing, "MANY_LEADS", 5)
-        monkeypatch.setattr(listing, "DENSE", 1)
-    listing.list_statement.cache_clear()
+    """Every way to a page, though the library has few leads."""
+    far_offset, passed, passed_a_match = WAYS[request.param]
+    monkeypatch.setattr("api.plan.list_plan.FAR_OFFSET", far_offset)
+    monkeypatch.setattr("api.plan.pages.MIN_LEADS_PASSED", passed)
+    monkeypatch.setattr("api.plan.pages.MIN_LEADS_PASSED_A_MATCH", passed_a_match)
+    list_statement.cache_clear()
     yield
-    listing.list_statement.cache_clear()
+    list_statement.cache_clear()
+
+
+def all_matches(library: Library, *asked: tuple[str, str]) -> dict[str, Any]:
+    """What the oracle answers with all matches on one page."""
+    return answers.list_leads(library.model, library.tenant, [*asked, ("limit", "100")], NOW).body
+
+
+def test_the_filters_leave_more_than_nothing(library: Library) -> None:
+    totals = [all_matches(library, *pairs(query))["pagination"]["total"] for query in FILTERS]
+    assert max(totals) <= 100
+    assert sum(totals) > 100
 
 
 @pytest.mark.usefixtures("ways")
 @pytest.mark.parametrize(("sort_by", "sort_order"), list(product(SORTS, ORDERS)))
-def test_pages_of_leads(client: FlaskClient, library: Library, sort_by: str, sort_order: str) -> None:
-    order = [("sort_by", sort_by), ("sort_order", sort_order)]
-    seen = 0
-    for number, query in enumerate(FILTERS):
-        limit = (1, 3, 7, 100)[number % 4]
-        asked = [*pairs(query), *order, ("limit", "100")]
-        whole = answers.list_leads(library.model, library.tenant, asked, NOW).body
-        total = whole["pagination"]["total"]
-        assert total <= 100
-        found = []
-        for offset in range(0, total + limit + 1, limit):
-            page = client.get(
-                f"{library.base}?{query}&sort_by={sort_by}&sort_order={sort_order}&limit={limit}&offset={offset}"
-            ).get_json()
-            more = offset + limit < total
-            expected = {"total": total, "limit": limit, "offset": offset, "hasMore": more}
-            assert page["pagination"] == expected
-            found += page["data"]
-        assert [lead["customer_phone"] for lead in found] == [
-            lead["customer_phone"] for lead in whole["data"]
-        ]
-        assert found == whole["data"]
-        seen += total
-    assert seen > 100
-
-
-@pytest.mark.parametrize(
-    "query", ["", "sender=user", "sender=agent&platform=whatsapp,instagram,webchat", "from_date=2025-01-01"]
-)
-def test_pages_of_messages(client: FlaskClient, library: Library, query: str) -> None:
-    path = f"{library.base}/{library.phone}/messages"
-    whole = client.get(f"{path}?{query}&limit=200").get_json()["data"]
+@pytest.mark.parametrize("query", FILTERS)
+def test_pages_put_together(
+    client: FlaskClient, library: Library, query: str, sort_by: str, sort_order: str
+) -> None:
+    limit = (1, 3, 7, 100)[FILTERS.index(query) % 4]
+    whole = all_matches(library, *pairs(query), ("sort_by", sort_by), ("sort_order", sort_order))
     total = whole["pagination"]["total"]
-    assert len(whole["messages"]) == total > 2
-    for limit in (1, 2, total, 200):
-        found = []
-        for offset in range(0, total, limit):
-            page = client.get(f"{path}?{query}&limit={limit}&offset={offset}").get_json()["data"]
-            assert page["pagination"]["total"] == total
-            assert page["pagination"]["hasMore"] is (offset + limit < total)
-            found += page["messages"]
-        assert found == whole["messages"]
+    found = []
+    for offset in range(0, total + limit + 1, limit):
+        page = client.get(
+            f"{library.base}?{query}&sort_by={sort_by}&sort_order={sort_order}&limit={limit}&offset={offset}"
+        ).get_json()
+        more = offset + limit < total
+        assert page["pagination"] == {"total": total, "limit": limit, "offset": offset, "hasMore": more}
+        found += page["data"]
+    assert [lead["customer_phone"] for lead in found] == [lead["customer_phone"] for lead in whole["data"]]
+    assert found == whole["data"]
 
 
 def test_a_key_without_its_row_prints_nothing(database: Database, make_app: MakeApp) -> None:
@@ -117,19 +111,6 @@ def test_a_key_without_its_row_prints_nothing(database: Database, make_app: Make
         assert len(data) == leads - 1
         assert phone not in {lead["customer_phone"] for lead in data}
     assert client.get(f"/users/{user_id}/leads/{phone}/messages").get_json()["data"]["messages"] == []
-
-
-@pytest.mark.parametrize(("given", "echoed"), [("1", 1), ("100", 100), ("101", 100), ("9" * 30, 100)])
-def test_a_limit_above_the_greatest_is_cut_and_said(
-    client: FlaskClient, library: Library, given: str, echoed: int
-) -> None:
-    body = client.get(f"{library.base}?limit={given}").get_json()
-    assert body["pagination"]["limit"] == echoed
-
-
-def test_messages_take_up_to_200(client: FlaskClient, library: Library) -> None:
-    body = client.get(f"{library.base}/{library.phone}/messages?limit=201").get_json()
-    assert body["data"]["pagination"]["limit"] == 200
 
 
 @pytest.mark.usefixtures("ways")

@@ -1,107 +1,28 @@
-"""What all answers have in common."""
+"""The four endpoints over the read model."""
 
-import re
 from datetime import timedelta
 from urllib.parse import quote
 
 import pytest
 from flask.testing import FlaskClient
 
-from api.answers import new_correlation_id
-from api.values import printed
-from tests.api.conftest import NOW, PRINTED_NOW, Library, MakeApp
+from tests.api.conftest import NOW, Library, MakeApp, answer_keys
 from tests.oracle import answers
-from tests.support.server import Database
-
-LIST = ["success", "data", "pagination", "timestamp", "correlationId"]
-OTHERS = ["success", "data", "timestamp", "correlationId"]
-
-
-def paths(library: Library) -> dict[str, list[str]]:
-    lead = f"{library.base}/{library.phone}"
-    return {library.base: LIST, f"{library.base}/stats": OTHERS, lead: OTHERS, f"{lead}/messages": OTHERS}
-
-
-def test_keys_and_their_order(client: FlaskClient, library: Library) -> None:
-    for path, keys in paths(library).items():
-        answer = client.get(path)
-        body = answer.get_json()
-        assert list(body) == keys
-        assert body["success"] is True
-        assert body["timestamp"] == PRINTED_NOW
-        assert answer.content_type == "application/json"
 
 
 def test_trailing_slash_is_the_same_resource(client: FlaskClient, library: Library) -> None:
     headers = {"X-Correlation-Id": "same"}
-    for path in paths(library):
+    for path in answer_keys(library):
         with_slash, without = client.get(f"{path}/", headers=headers), client.get(path, headers=headers)
         assert (with_slash.status_code, with_slash.data) == (200, without.data)
 
 
-def test_head_is_get_without_the_body(client: FlaskClient, library: Library) -> None:
-    headers = {"X-Correlation-Id": "same"}
-    for path in [*paths(library), "/health/live", "/health/ready"]:
-        head, get = client.head(path, headers=headers), client.get(path, headers=headers)
-        assert head.data == b""
-        assert head.status_code == get.status_code
-        assert head.headers == get.headers
-    assert client.head(f"{library.base}/1").status_code == 404
-
-
 def test_options(client: FlaskClient, library: Library) -> None:
-    for path in paths(library):
+    for path in answer_keys(library):
         answer = client.options(path)
         assert answer.status_code == 200
         assert set(answer.allow) == {"GET", "HEAD", "OPTIONS"}
         assert answer.data == b""
-
-
-@pytest.mark.parametrize("given", ["a", "A-Za.z_0-9", "x" * 128])
-def test_a_callers_correlation_id_is_kept(client: FlaskClient, library: Library, given: str) -> None:
-    answer = client.get(library.base, headers={"X-Correlation-Id": given})
-    assert answer.get_json()["correlationId"] == answer.headers["X-Correlation-Id"] == given
-
-
-@pytest.mark.parametrize(
-    "given", ["", " ", "a b", "x" * 129, 'a"b', "a\N{LATIN SMALL LETTER E WITH ACUTE}", "a/b"]
-)
-def test_another_correlation_id_is_replaced(client: FlaskClient, library: Library, given: str) -> None:
-    answer = client.get(library.base, headers={"X-Correlation-Id": given})
-    made = answer.get_json()["correlationId"]
-    assert re.fullmatch(r"1774789631123-[0-9a-z]{9}", made)
-    assert answer.headers["X-Correlation-Id"] == made
-
-
-def test_correlation_ids_differ() -> None:
-    assert len({new_correlation_id(NOW) for _ in range(1000)}) == 1000
-
-
-def test_the_age_of_the_data(client: FlaskClient, library: Library) -> None:
-    with library.database.connect() as conn:
-        row = conn.execute("SELECT min(as_of) FROM read_model.freshness").fetchone()
-    assert row is not None
-    for path in [*paths(library), f"{library.base}/1"]:
-        answer = client.get(path)
-        assert answer.headers["X-Data-As-Of"] == printed(row[0])
-        assert "X-Data-Dead-Letters" not in answer.headers
-
-
-def test_no_age_where_nothing_was_ever_fresh(database: Database, make_app: MakeApp) -> None:
-    with database.connect() as conn:
-        conn.execute("DELETE FROM read_model.freshness")
-    answer = make_app(database).test_client().get("/users/nobody/leads")
-    assert answer.status_code == 200
-    assert "X-Data-As-Of" not in answer.headers
-
-
-def test_dead_letters_of_the_tenant(database: Database, make_app: MakeApp) -> None:
-    with database.connect() as conn:
-        conn.execute("INSERT INTO read_model.tenants (user_id, dead_letters) VALUES ('a', 3), ('b', 0)")
-    client = make_app(database).test_client()
-    assert client.get("/users/a/leads").headers["X-Data-Dead-Letters"] == "3"
-    assert client.get("/users/a/leads/1").headers["X-Data-Dead-Letters"] == "3"
-    assert "X-Data-Dead-Letters" not in client.get("/users/b/leads").headers
 
 
 def test_an_unknown_tenant(client: FlaskClient) -> None:
@@ -175,14 +96,3 @@ def test_a_time_out_of_a_message_finds_it(client: FlaskClient, library: Library)
         data = client.get(f"{path}?from_date={moment}&to_date={moment}").get_json()["data"]
         assert message in data["messages"]
         assert {other["timestamp"] for other in data["messages"]} == {moment}
-
-
-def test_requests_are_logged_on_demand(
-    library: Library, make_app: MakeApp, capsys: pytest.CaptureFixture[str]
-) -> None:
-    for level, lines in (("INFO", 0), ("DEBUG", 1)):
-        answer = make_app(library.database, log_level=level).test_client().get(f"{library.base}/1")
-        found = [line for line in capsys.readouterr().err.splitlines() if '"answered"' in line]
-        assert len(found) == lines
-    assert answer.get_json()["correlationId"] in found[0]
-    assert '"status": 404' in found[0]

@@ -1,18 +1,13 @@
 """Every failure, on every way to it, has the one shape of error."""
 
 import re
-from collections.abc import Iterator
 from typing import Any
-from urllib.parse import unquote_to_bytes
 
-import psycopg
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from api import queries
-from api.app import LARGEST_BODY
 from projector.progress import QUIET
 from projector.rebuild import rebuild
 from tests.api.conftest import PRINTED_NOW, Library, MakeApp
@@ -97,15 +92,6 @@ def test_a_bad_parameter_is_seen_before_the_lead_is_looked_up(client: FlaskClien
     check(client.get("/users/nobody/leads/1/messages?limit=0"), 400)
 
 
-@pytest.mark.parametrize(
-    "path", ["/users/a%00b/leads", "/users/%ff/leads", "/users/a/leads/%c3%28", "/%00", "/health/live%00"]
-)
-def test_a_path_that_cannot_be_read(client: FlaskClient, path: str) -> None:
-    # As servers hand it on; the client's own way through text would mend it.
-    answer = client.get("/", environ_overrides={"PATH_INFO": unquote_to_bytes(path).decode("latin-1")})
-    assert "path" in check(answer, 400)
-
-
 @pytest.mark.parametrize("path", ["/1", "/1/messages", "/%20", "/%20/messages", "/stats/messages"])
 def test_unknown_lead(client: FlaskClient, library: Library, path: str) -> None:
     assert check(client.get(f"{library.base}{path}"), 404) == "Lead not found"
@@ -120,35 +106,12 @@ def test_a_lead_of_another_tenant_cannot_be_told_from_none(client: FlaskClient, 
     assert list(theirs.headers.keys()) == list(nobodys.headers.keys())
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        "/",
-        "/users",
-        "/users/a",
-        "/users//leads",
-        "/users/a/leads//messages",
-        "/users/a/leads/1/messages/2",
-        "/users/a/leads/b%2Fc",
-        "//users/a/leads",
-        "/docs/nothing",
-    ],
-)
-def test_unknown_route(client: FlaskClient, path: str) -> None:
-    assert check(client.get(path), 404) != "Lead not found"
-
-
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "TRACE"])
 @pytest.mark.parametrize("path", ["", "/stats", "/1", "/1/messages"])
 def test_a_method_that_is_not_taken(client: FlaskClient, library: Library, method: str, path: str) -> None:
     answer = client.open(f"{library.base}{path}", method=method)
     check(answer, 405)
     assert set(answer.allow) == {"GET", "HEAD", "OPTIONS"}
-
-
-def test_a_body_that_is_too_large(client: FlaskClient, library: Library) -> None:
-    check(client.get(library.base, data=b"x" * (LARGEST_BODY + 1)), 413)
-    assert client.get(library.base, data=b"x" * LARGEST_BODY).status_code == 200
 
 
 def test_too_many_requests(library: Library, make_app: MakeApp) -> None:
@@ -164,7 +127,7 @@ def broken(library: Library, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch)
     def mistake(*_: object) -> None:
         raise ZeroDivisionError("SELECT secret FROM read_model.leads")
 
-    monkeypatch.setattr(queries, "single_lead", mistake)
+    monkeypatch.setattr("api.routes.leads.plan_lead", mistake)
     return make_app(library.database, log_level="ERROR")
 
 
@@ -174,54 +137,6 @@ def test_a_mistake_of_ours(capsys: pytest.CaptureFixture[str], broken: Flask, li
     logged = capsys.readouterr().err
     assert "ZeroDivisionError" in logged
     assert answer.get_json()["correlationId"] in logged
-
-
-def test_an_error_of_the_database_that_means_a_mistake_of_ours(
-    library: Library, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    app = make_app(library.database, log_level="ERROR")
-    monkeypatch.setattr(
-        app.extensions["leads_database"],
-        "_fetch",
-        lambda *_: (_ for _ in ()).throw(psycopg.errors.SyntaxError()),
-    )
-    check(app.test_client().get(library.base), 500)
-
-
-def test_a_database_that_is_away(make_app: MakeApp) -> None:
-    nowhere = Database("postgresql://nobody@127.0.0.1:1/nothing", "nothing")
-    client = make_app(nowhere, log_level="ERROR").test_client()
-    for path in ("/users/a/leads", "/users/a/leads/stats", "/users/a/leads/1", "/users/a/leads/1/messages"):
-        answer = client.get(path)
-        assert "reached" in check(answer, 503)
-        assert int(answer.headers["Retry-After"]) >= 1
-    check(client.get("/health/ready"), 503)
-    assert client.get("/health/live").status_code == 200
-
-
-@pytest.fixture
-def slow(database: Database) -> Iterator[Database]:
-    """A database where somebody holds on to every lead."""
-    with database.connect() as holder, holder.transaction():
-        holder.execute("LOCK TABLE read_model.leads IN ACCESS EXCLUSIVE MODE")
-        yield database
-
-
-def test_a_database_that_takes_too_long(slow: Database, make_app: MakeApp) -> None:
-    client = make_app(slow, statement_timeout_ms=50, log_level="ERROR").test_client()
-    answer = client.get("/users/a/leads")
-    assert "too long" in check(answer, 503)
-    assert int(answer.headers["Retry-After"]) >= 1
-
-
-def test_a_database_without_the_read_model(source_database: Database, make_app: MakeApp) -> None:
-    client = make_app(source_database, log_level="ERROR").test_client()
-    assert "not installed" in check(client.get("/users/a/leads"), 503)
-
-
-def test_a_role_that_is_not_there(database: Database, make_app: MakeApp) -> None:
-    client = make_app(database, role="nobody_at_all", log_level="ERROR").test_client()
-    check(client.get("/users/a/leads"), 503)
 
 
 @pytest.mark.parametrize("path", ["/stats%20", "/%20stats", "/stats/messages"])

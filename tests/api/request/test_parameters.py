@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from werkzeug.exceptions import BadRequest
 
-from api.schemas import LIST_QUERY, MESSAGES_QUERY, Query
-from api.values import LAST_MOMENT
+from api.request.parameters import LIST_QUERY, MESSAGES_QUERY, Query
+from api.request.text import LAST_MOMENT
 from tests.oracle.parameters import OF_LIST, OF_MESSAGES, Bound, Reader, milliseconds, read_parameters
 
 many = settings(max_examples=600, deadline=None, derandomize=True)

