@@ -1,14 +1,17 @@
--- All state of the Leads read model, in one readable file.
+-- All tables of the Leads read model.
 --
--- `python -m projector migrate` applies it. Every statement can be run again: what is there is kept.
--- A line `-- section: NAME` starts a section; `migrate` applies the sections in this order:
---   source      the platform's tables. Applied only for the demo, in tests and on `migrate --create-source`;
---               an existing platform's tables are never touched.
---   read_model  what the API reads.
---   search      the search index, which needs two extensions.
---   keys        which lead each source row belongs to.
---   projector   the queue of changes, the run log and what else the projector remembers.
---   roles       who may read what.
+-- `python -m projector migrate` applies this file. Every statement can run again: it keeps what exists.
+-- A line `-- section: NAME` begins a section. `migrate` applies them in this order:
+--   source         The platform's tables. Only for the demo, for tests and on `migrate --create-source`; `migrate`
+-- never
+--                  changes the tables of an existing platform.
+--   read_model     What the API reads.
+--   projector      The queue of changes, the run log and what else the projector remembers.
+--   search         The search index, which needs two extensions.
+--   roles          Who may read what.
+--
+-- The comment lines directly above a table or a column are its description: `migrate` stores them with COMMENT ON.
+-- The steps in sql/ take the columns of a table, in this order, from here.
 
 -- section: source
 
@@ -111,227 +114,245 @@ CREATE INDEX IF NOT EXISTS template_sends_conversation_id_idx ON template_sends 
 -- section: read_model
 
 CREATE SCHEMA IF NOT EXISTS read_model;
-COMMENT ON SCHEMA read_model IS 'What the API reads: written by the projector only, every table keyed by its tenant.';
+COMMENT ON SCHEMA read_model IS 'What the API reads. Only the projector writes it; every table is keyed by its tenant.';
 
--- Texts are COLLATE "C": they are compared and ordered bytewise, which is what the API promises and what an index
--- serves cheapest. Times are cut to the millisecond, the form in which they are printed, sorted and compared.
+-- Texts are COLLATE "C": the API promises bytewise comparison and order, and an index serves that at the least cost.
+-- Times are cut to the millisecond, the precision in which the API prints, sorts and compares them.
+-- VACUUM must not truncate these tables: to do so takes a lock that readers, on a standby too, would wait for.
 
+-- One row per tenant. A merge writes it last, and only if it changed something of the tenant.
 CREATE TABLE IF NOT EXISTS read_model.tenants (
+    -- The tenant.
     user_id text COLLATE "C" PRIMARY KEY,
+    -- Grows with every merge that changed a row of this tenant, so that a copy or a cache can tell that it is old.
     version bigint NOT NULL DEFAULT 0,
+    -- Number of keys of this tenant that are set aside with an error; see projector.dead_letters.
     dead_letters integer NOT NULL DEFAULT 0
 ) WITH (fillfactor = 50);
-COMMENT ON TABLE read_model.tenants IS 'One row a tenant. Written last in a merge, and only where something of it changed; merges of one tenant take turns by an advisory lock.';
-COMMENT ON COLUMN read_model.tenants.user_id IS 'The tenant.';
-COMMENT ON COLUMN read_model.tenants.version IS 'Grows with every merge that changed a row of this tenant: by it a copy or a cache can tell that something changed.';
-COMMENT ON COLUMN read_model.tenants.dead_letters IS 'Keys of this tenant that are set aside with an error; see projector.dead_letters.';
 
+-- One row per lead: the columns that a list filters and sorts by and that a message can change, and the lead as the
+-- API prints it.
 CREATE TABLE IF NOT EXISTS read_model.leads (
+    -- The tenant.
     user_id text COLLATE "C" NOT NULL,
+    -- The canonical form: the digits of a phone number, or any other identifier trimmed.
     customer_phone text COLLATE "C" NOT NULL,
+    -- Newest last_message_at of its conversations; for a lead without conversations, the newest counted template send.
     last_message_at timestamptz,
+    -- Earliest of conversation start, message and counted template send.
     first_contact_at timestamptz NOT NULL,
+    -- Number of rows in lead_messages.
     total_messages integer NOT NULL,
+    -- Total score of the winning extraction as stored; else the sum of its five scores if it has all of them.
     total_score integer,
+    -- Hot, Warm or Cold; null for anything else.
     lead_status text COLLATE "C",
+    -- Whether a conversation or a counted template send of this lead is on whatsapp.
     on_whatsapp boolean NOT NULL,
+    -- Whether a conversation or a counted template send of this lead is on instagram.
     on_instagram boolean NOT NULL,
+    -- Whether a conversation or a counted template send of this lead is on webchat.
     on_webchat boolean NOT NULL,
+    -- Whether any extraction row of its conversations exists.
     has_extraction boolean NOT NULL,
+    -- Whether the printed email is not null.
     has_email boolean NOT NULL,
+    -- The lead object of the API as compact JSON text. The API prints it unchanged.
     document text COLLATE "C" NOT NULL,
-    -- What filters and sorts stands in the key's index, so that a lead found by its phone is judged without its row.
+    -- Usage: one lead by its phone. It includes what filters and sorts read, so that they need not visit the row.
     CONSTRAINT leads_pkey PRIMARY KEY (user_id, customer_phone) INCLUDE (
         last_message_at, first_contact_at, total_messages, lead_status, total_score, on_whatsapp, on_instagram,
         on_webchat, has_extraction, has_email
     )
--- Each message rewrites its lead's row: vacuumed often, its pages stay few, and reads of an index alone possible.
-) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_insert_scale_factor = 0.02);
--- In the order of the default page, nulls last, and with the facets: a page of a rare combination reads no row in vain.
+-- Each message updates the row of its lead. Frequent vacuums keep the table small and index-only scans possible.
+) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_insert_scale_factor = 0.02, vacuum_truncate = off);
+-- Usage: the default page, in its order with nulls last; filtered lists, which it answers without visiting rows that
+-- do not match; the leads of a partial hour or day.
 CREATE INDEX IF NOT EXISTS leads_by_last_message_at
     ON read_model.leads (user_id, last_message_at DESC NULLS LAST, customer_phone DESC)
     INCLUDE (lead_status, total_score, on_whatsapp, on_instagram, on_webchat, has_extraction, has_email);
+-- Usage: sort_by=first_contact_at.
 CREATE INDEX IF NOT EXISTS leads_by_first_contact_at
     ON read_model.leads (user_id, first_contact_at, customer_phone);
+-- Usage: sort_by=total_messages.
 CREATE INDEX IF NOT EXISTS leads_by_total_messages
     ON read_model.leads (user_id, total_messages, customer_phone);
-COMMENT ON TABLE read_model.leads IS 'One row a lead: what a list filters and sorts by and each message may move, and the lead as it is printed.';
-COMMENT ON COLUMN read_model.leads.user_id IS 'The tenant.';
-COMMENT ON COLUMN read_model.leads.customer_phone IS 'Canonical: the digits of a phone, or any other identifier trimmed.';
-COMMENT ON COLUMN read_model.leads.last_message_at IS 'Newest last_message_at of its conversations; without conversations, the newest counted template send.';
-COMMENT ON COLUMN read_model.leads.first_contact_at IS 'Earliest of conversation start, message and counted template send.';
-COMMENT ON COLUMN read_model.leads.total_messages IS 'Rows of lead_messages.';
-COMMENT ON COLUMN read_model.leads.total_score IS 'Of the winning extraction, as stored; else the sum of the five scores where all are there.';
-COMMENT ON COLUMN read_model.leads.lead_status IS 'Hot, Warm or Cold; null for anything else.';
-COMMENT ON COLUMN read_model.leads.on_whatsapp IS 'A conversation or a counted template send of this lead is on whatsapp.';
-COMMENT ON COLUMN read_model.leads.on_instagram IS 'A conversation or a counted template send of this lead is on instagram.';
-COMMENT ON COLUMN read_model.leads.on_webchat IS 'A conversation or a counted template send of this lead is on webchat.';
-COMMENT ON COLUMN read_model.leads.has_extraction IS 'Any extraction row of its conversations exists.';
-COMMENT ON COLUMN read_model.leads.has_email IS 'The printed email is not null.';
-COMMENT ON COLUMN read_model.leads.document IS 'The lead object of the API as compact JSON text, printed as it is.';
 
+-- One row per lead: what comes from extractions, contacts and template sends. A message does not change it, so a
+-- message does not touch its search index.
 CREATE TABLE IF NOT EXISTS read_model.lead_profiles (
+    -- The tenant.
     user_id text COLLATE "C" NOT NULL,
+    -- The canonical form, as in leads.
     customer_phone text COLLATE "C" NOT NULL,
+    -- Name of the winning extraction if it is not blank, else of the winning contact; trimmed.
     name text COLLATE "C",
+    -- Email address, chosen as name is.
     email text COLLATE "C",
+    -- Company, chosen as name is.
     company text COLLATE "C",
+    -- Hot, Warm or Cold; null for anything else.
     lead_status text COLLATE "C",
+    -- As in leads.
     total_score integer,
+    -- Score of the winning extraction.
     intent_score integer,
+    -- Score of the winning extraction.
     urgency_score integer,
+    -- Score of the winning extraction.
     budget_score integer,
+    -- Score of the winning extraction.
     fit_score integer,
+    -- Score of the winning extraction.
     engagement_score integer,
+    -- Whether any extraction row of its conversations exists.
     has_extraction boolean NOT NULL,
+    -- The winning extraction.
     extraction_id uuid,
+    -- Number of template sends that went out.
     template_sends_count integer NOT NULL,
+    -- Time of the earliest counted template send.
     first_send_at timestamptz,
+    -- Time of the newest counted template send.
     last_send_at timestamptz,
+    -- Whether a counted template send is on whatsapp.
     sent_on_whatsapp boolean NOT NULL,
+    -- Whether a counted template send is on instagram.
     sent_on_instagram boolean NOT NULL,
+    -- Whether a counted template send is on webchat.
     sent_on_webchat boolean NOT NULL,
+    -- lower(name), the order of sort_by=name.
     name_key text COLLATE "C",
+    -- lower() of name, email, company and phone, with a line feed between them.
     search_text text COLLATE "C" NOT NULL,
+    -- Usage: the profile of one lead.
     CONSTRAINT lead_profiles_pkey PRIMARY KEY (user_id, customer_phone)
-);
+) WITH (vacuum_truncate = off);
+-- Usage: sort_by=name.
 CREATE INDEX IF NOT EXISTS lead_profiles_by_name
     ON read_model.lead_profiles (user_id, name_key, customer_phone);
+-- Usage: sort_by=total_score.
 CREATE INDEX IF NOT EXISTS lead_profiles_by_total_score
     ON read_model.lead_profiles (user_id, total_score, customer_phone);
-COMMENT ON TABLE read_model.lead_profiles IS 'One row a lead: what comes from extractions, contacts and template sends. No message changes it, so that its search index is not rewritten by each.';
-COMMENT ON COLUMN read_model.lead_profiles.user_id IS 'The tenant.';
-COMMENT ON COLUMN read_model.lead_profiles.customer_phone IS 'Canonical, as in leads.';
-COMMENT ON COLUMN read_model.lead_profiles.name IS 'Of the winning extraction if not blank, else of the winning contact; trimmed.';
-COMMENT ON COLUMN read_model.lead_profiles.email IS 'Chosen as name is.';
-COMMENT ON COLUMN read_model.lead_profiles.company IS 'Chosen as name is.';
-COMMENT ON COLUMN read_model.lead_profiles.lead_status IS 'Hot, Warm or Cold; null for anything else.';
-COMMENT ON COLUMN read_model.lead_profiles.total_score IS 'As in leads.';
-COMMENT ON COLUMN read_model.lead_profiles.intent_score IS 'Of the winning extraction.';
-COMMENT ON COLUMN read_model.lead_profiles.urgency_score IS 'Of the winning extraction.';
-COMMENT ON COLUMN read_model.lead_profiles.budget_score IS 'Of the winning extraction.';
-COMMENT ON COLUMN read_model.lead_profiles.fit_score IS 'Of the winning extraction.';
-COMMENT ON COLUMN read_model.lead_profiles.engagement_score IS 'Of the winning extraction.';
-COMMENT ON COLUMN read_model.lead_profiles.has_extraction IS 'Any extraction row of its conversations exists.';
-COMMENT ON COLUMN read_model.lead_profiles.extraction_id IS 'The winning extraction.';
-COMMENT ON COLUMN read_model.lead_profiles.template_sends_count IS 'Template sends that went out.';
-COMMENT ON COLUMN read_model.lead_profiles.first_send_at IS 'Time of the earliest counted template send.';
-COMMENT ON COLUMN read_model.lead_profiles.last_send_at IS 'Time of the newest counted template send.';
-COMMENT ON COLUMN read_model.lead_profiles.sent_on_whatsapp IS 'A counted template send is on whatsapp.';
-COMMENT ON COLUMN read_model.lead_profiles.sent_on_instagram IS 'A counted template send is on instagram.';
-COMMENT ON COLUMN read_model.lead_profiles.sent_on_webchat IS 'A counted template send is on webchat.';
-COMMENT ON COLUMN read_model.lead_profiles.name_key IS 'lower(name), what sort_by=name orders by.';
-COMMENT ON COLUMN read_model.lead_profiles.search_text IS 'lower() of name, email, company and phone, a line feed between them.';
 
+-- One row per conversation of a lead, with the totals of its messages.
 CREATE TABLE IF NOT EXISTS read_model.lead_conversations (
+    -- The tenant.
     user_id text COLLATE "C" NOT NULL,
+    -- The canonical form, as in leads.
     customer_phone text COLLATE "C" NOT NULL,
+    -- The conversation.
     conversation_id text COLLATE "C" NOT NULL,
+    -- The AI agent of the conversation.
     agent_id text COLLATE "C",
+    -- Name of the agent.
     agent_name text COLLATE "C",
+    -- Platform of the agent's channel, as stored.
     platform text COLLATE "C",
+    -- The agent's channel.
     phone_number_id text COLLATE "C",
+    -- As stored; null counts as false.
     is_active boolean NOT NULL,
+    -- Start of the conversation; null counts as 1970-01-01.
     created_at timestamptz NOT NULL,
+    -- The platform's own note of the last message. Printed only while the conversation has no message.
     source_last_message_at timestamptz,
+    -- Number of rows in lead_messages.
     message_count integer NOT NULL,
+    -- Time of its earliest message; null without messages.
     first_message_at timestamptz,
+    -- Time of its newest message; null without messages. The API prints coalesce(newest_message_at,
+    -- source_last_message_at) as last_message_at.
     newest_message_at timestamptz,
+    -- Usage: the conversations of one lead.
     CONSTRAINT lead_conversations_pkey PRIMARY KEY (user_id, customer_phone, conversation_id)
-) WITH (fillfactor = 85);
-COMMENT ON TABLE read_model.lead_conversations IS 'One row a conversation of a lead, with what its messages add up to.';
-COMMENT ON COLUMN read_model.lead_conversations.user_id IS 'The tenant.';
-COMMENT ON COLUMN read_model.lead_conversations.customer_phone IS 'Canonical, as in leads.';
-COMMENT ON COLUMN read_model.lead_conversations.conversation_id IS 'The conversation.';
-COMMENT ON COLUMN read_model.lead_conversations.agent_id IS 'The AI agent of the conversation.';
-COMMENT ON COLUMN read_model.lead_conversations.agent_name IS 'Name of the agent.';
-COMMENT ON COLUMN read_model.lead_conversations.platform IS 'Platform of the agent''s channel, as stored.';
-COMMENT ON COLUMN read_model.lead_conversations.phone_number_id IS 'The agent''s channel.';
-COMMENT ON COLUMN read_model.lead_conversations.is_active IS 'As stored; null counts as false.';
-COMMENT ON COLUMN read_model.lead_conversations.created_at IS 'Start of the conversation; null counts as 1970-01-01.';
-COMMENT ON COLUMN read_model.lead_conversations.source_last_message_at IS 'The platform''s own note of the last message, printed only while there is no message.';
-COMMENT ON COLUMN read_model.lead_conversations.message_count IS 'Rows of lead_messages.';
-COMMENT ON COLUMN read_model.lead_conversations.first_message_at IS 'Time of its earliest message; null without messages.';
-COMMENT ON COLUMN read_model.lead_conversations.newest_message_at IS 'Time of its newest message; null without messages. Printed as last_message_at: coalesce(newest_message_at, source_last_message_at).';
+) WITH (fillfactor = 85, vacuum_truncate = off);
 
+-- One row per message of a lead. Agent and platform are columns of lead_conversations, so that renaming an agent
+-- rewrites no message.
 CREATE TABLE IF NOT EXISTS read_model.lead_messages (
+    -- The tenant.
     user_id text COLLATE "C" NOT NULL,
+    -- The message.
     message_id text COLLATE "C" NOT NULL,
+    -- The canonical form, as in leads.
     customer_phone text COLLATE "C" NOT NULL,
+    -- The conversation, a row of lead_conversations.
     conversation_id text COLLATE "C" NOT NULL,
+    -- Printed as timestamp; null in the source counts as 1970-01-01.
     sent_at timestamptz NOT NULL,
+    -- As stored. Messages are ordered by sent_at, conversation_id, sequence_no (null last), message_id.
     sequence_no integer,
+    -- As stored: user or agent.
     sender text COLLATE "C",
+    -- pending, failed, or sent for every other status of the source.
     status text COLLATE "C" NOT NULL,
+    -- As stored.
     text text COLLATE "C",
+    -- Usage: a merge finds the messages that a change names.
     CONSTRAINT lead_messages_pkey PRIMARY KEY (user_id, message_id)
-);
+) WITH (vacuum_truncate = off);
+-- Usage: the messages of one lead in their order, and its last message.
 CREATE INDEX IF NOT EXISTS lead_messages_in_order
     ON read_model.lead_messages (user_id, customer_phone, sent_at);
-COMMENT ON TABLE read_model.lead_messages IS 'One row a message of a lead. Agent and platform stand in lead_conversations, so that a renamed agent rewrites no message.';
-COMMENT ON COLUMN read_model.lead_messages.user_id IS 'The tenant.';
-COMMENT ON COLUMN read_model.lead_messages.message_id IS 'The message.';
-COMMENT ON COLUMN read_model.lead_messages.customer_phone IS 'Canonical, as in leads.';
-COMMENT ON COLUMN read_model.lead_messages.conversation_id IS 'The conversation, a row of lead_conversations.';
-COMMENT ON COLUMN read_model.lead_messages.sent_at IS 'Printed as timestamp; null in the source counts as 1970-01-01.';
-COMMENT ON COLUMN read_model.lead_messages.sequence_no IS 'As stored. Order of messages: sent_at, conversation_id, sequence_no (null last), message_id.';
-COMMENT ON COLUMN read_model.lead_messages.sender IS 'As stored: user or agent.';
-COMMENT ON COLUMN read_model.lead_messages.status IS 'pending, failed, or sent for every other status of the source.';
-COMMENT ON COLUMN read_model.lead_messages.text IS 'As stored.';
 
+-- One row per tenant and combination of facets: the number of its leads. A list that filters by several facets takes
+-- its total from here.
 CREATE TABLE IF NOT EXISTS read_model.lead_counts (
+    -- The tenant.
     user_id text COLLATE "C" NOT NULL,
+    -- As in leads.
     lead_status text COLLATE "C",
+    -- As in leads.
     total_score integer,
+    -- As in leads.
     on_whatsapp boolean NOT NULL,
+    -- As in leads.
     on_instagram boolean NOT NULL,
+    -- As in leads.
     on_webchat boolean NOT NULL,
+    -- As in leads.
     has_extraction boolean NOT NULL,
+    -- As in leads.
     has_email boolean NOT NULL,
+    -- Number of leads. A row that reached 0 is deleted.
     leads integer NOT NULL
-) WITH (fillfactor = 70);
+) WITH (fillfactor = 70, vacuum_truncate = off);
+-- Usage: a merge finds the row of a combination; a list reads the rows of its tenant.
 CREATE UNIQUE INDEX IF NOT EXISTS lead_counts_key ON read_model.lead_counts (
     user_id, lead_status, total_score, on_whatsapp, on_instagram, on_webchat, has_extraction, has_email
 ) NULLS NOT DISTINCT;
-COMMENT ON TABLE read_model.lead_counts IS 'One row a tenant and combination of facets: how many leads have it. Totals without a time bound are sums over these, where lead_totals does not know them.';
-COMMENT ON COLUMN read_model.lead_counts.user_id IS 'The tenant.';
-COMMENT ON COLUMN read_model.lead_counts.lead_status IS 'As in leads.';
-COMMENT ON COLUMN read_model.lead_counts.total_score IS 'As in leads.';
-COMMENT ON COLUMN read_model.lead_counts.on_whatsapp IS 'As in leads.';
-COMMENT ON COLUMN read_model.lead_counts.on_instagram IS 'As in leads.';
-COMMENT ON COLUMN read_model.lead_counts.on_webchat IS 'As in leads.';
-COMMENT ON COLUMN read_model.lead_counts.has_extraction IS 'As in leads.';
-COMMENT ON COLUMN read_model.lead_counts.has_email IS 'As in leads.';
-COMMENT ON COLUMN read_model.lead_counts.leads IS 'Number of leads; a row that reached 0 is deleted.';
 
+-- lead_counts by the UTC day of last_message_at. Within a time range, the total is the sum over the whole days and the
+-- leads of the two partial days.
 CREATE TABLE IF NOT EXISTS read_model.lead_daily_counts (
+    -- The tenant.
     user_id text COLLATE "C" NOT NULL,
+    -- UTC day of last_message_at. Leads without one are in no row.
     day date NOT NULL,
+    -- As in leads.
     lead_status text COLLATE "C",
+    -- As in leads.
     total_score integer,
+    -- As in leads.
     on_whatsapp boolean NOT NULL,
+    -- As in leads.
     on_instagram boolean NOT NULL,
+    -- As in leads.
     on_webchat boolean NOT NULL,
+    -- As in leads.
     has_extraction boolean NOT NULL,
+    -- As in leads.
     has_email boolean NOT NULL,
+    -- Number of leads. A row that reached 0 is deleted.
     leads integer NOT NULL
-) WITH (fillfactor = 70);
+) WITH (fillfactor = 70, vacuum_truncate = off);
+-- Usage: a merge finds the row of a combination; a list reads the days of its time range.
 CREATE UNIQUE INDEX IF NOT EXISTS lead_daily_counts_key ON read_model.lead_daily_counts (
     user_id, day, lead_status, total_score, on_whatsapp, on_instagram, on_webchat, has_extraction, has_email
 ) NULLS NOT DISTINCT;
-COMMENT ON TABLE read_model.lead_daily_counts IS 'lead_counts by the UTC day of last_message_at. The same totals within a window of time are sums of whole days plus the leads of its two edge days.';
-COMMENT ON COLUMN read_model.lead_daily_counts.user_id IS 'The tenant.';
-COMMENT ON COLUMN read_model.lead_daily_counts.day IS 'UTC day of last_message_at; leads without one stand in no row.';
-COMMENT ON COLUMN read_model.lead_daily_counts.lead_status IS 'As in leads.';
-COMMENT ON COLUMN read_model.lead_daily_counts.total_score IS 'As in leads.';
-COMMENT ON COLUMN read_model.lead_daily_counts.on_whatsapp IS 'As in leads.';
-COMMENT ON COLUMN read_model.lead_daily_counts.on_instagram IS 'As in leads.';
-COMMENT ON COLUMN read_model.lead_daily_counts.on_webchat IS 'As in leads.';
-COMMENT ON COLUMN read_model.lead_daily_counts.has_extraction IS 'As in leads.';
-COMMENT ON COLUMN read_model.lead_daily_counts.has_email IS 'As in leads.';
-COMMENT ON COLUMN read_model.lead_daily_counts.leads IS 'Number of leads; a row that reached 0 is deleted.';
 
--- Under a publication of all tables, rows without a primary key could otherwise not be changed.
+-- Without a replica identity, a publication of all tables would forbid updates of tables that have no primary key.
 DO $$
 BEGIN
     IF (SELECT c.relreplident <> 'f' FROM pg_class AS c WHERE c.oid = 'read_model.lead_counts'::regclass) THEN
@@ -341,62 +362,231 @@ BEGIN
 END
 $$;
 
+-- One row per tenant and bucket of time: the numbers of the statistics, and the totals of lists with at most one
+-- filter. A time range that moves with the clock is the sum of whole days, whole hours and the leads of a partial
+-- hour.
 CREATE TABLE IF NOT EXISTS read_model.lead_totals (
+    -- The tenant.
     user_id text COLLATE "C" NOT NULL,
+    -- all: every lead of the tenant. day, hour: the leads whose last_message_at is in this UTC day or hour.
     granularity text COLLATE "C" NOT NULL CHECK (granularity IN ('all', 'day', 'hour')),
+    -- Start of the day or hour; -infinity for all.
     bucket_start timestamptz NOT NULL,
+    -- Number of leads. A row that reached 0 is deleted.
     leads integer NOT NULL,
+    -- How many of them have has_extraction.
     with_extraction integer NOT NULL,
+    -- How many of them have has_email.
     with_email integer NOT NULL,
+    -- How many of them are Hot.
     hot integer NOT NULL,
+    -- How many of them are Warm.
     warm integer NOT NULL,
+    -- How many of them are Cold.
     cold integer NOT NULL,
+    -- How many of them are on whatsapp.
     on_whatsapp integer NOT NULL,
+    -- How many of them are on instagram.
     on_instagram integer NOT NULL,
+    -- How many of them are on webchat.
     on_webchat integer NOT NULL,
-    -- The numbers stand in no index, so that to move them is to write one row and nothing else.
+    -- Usage: one bucket, or a range of them. No index holds the numbers, so that a change of them updates one row
+    -- only.
     CONSTRAINT lead_totals_pkey PRIMARY KEY (user_id, granularity, bucket_start)
-) WITH (fillfactor = 70);
-COMMENT ON TABLE read_model.lead_totals IS 'One row a tenant and granularity of time: the numbers of the statistics, and the totals of lists with one filter. Windows that move with the clock are sums of whole days, whole hours and the leads of an edge; deep pages count by hours.';
-COMMENT ON COLUMN read_model.lead_totals.user_id IS 'The tenant.';
-COMMENT ON COLUMN read_model.lead_totals.granularity IS 'all: every lead of the tenant; day, hour: those whose last_message_at lies in this day or hour, UTC.';
-COMMENT ON COLUMN read_model.lead_totals.bucket_start IS 'Start of the day or hour; -infinity for all.';
-COMMENT ON COLUMN read_model.lead_totals.leads IS 'Number of leads; a row that reached 0 is deleted.';
-COMMENT ON COLUMN read_model.lead_totals.with_extraction IS 'How many of them have has_extraction.';
-COMMENT ON COLUMN read_model.lead_totals.with_email IS 'How many of them have has_email.';
-COMMENT ON COLUMN read_model.lead_totals.hot IS 'How many of them are Hot.';
-COMMENT ON COLUMN read_model.lead_totals.warm IS 'How many of them are Warm.';
-COMMENT ON COLUMN read_model.lead_totals.cold IS 'How many of them are Cold.';
-COMMENT ON COLUMN read_model.lead_totals.on_whatsapp IS 'How many of them are on whatsapp.';
-COMMENT ON COLUMN read_model.lead_totals.on_instagram IS 'How many of them are on instagram.';
-COMMENT ON COLUMN read_model.lead_totals.on_webchat IS 'How many of them are on webchat.';
+) WITH (fillfactor = 70, vacuum_truncate = off);
 
+-- One row, which exists from the first build on: how fresh the read model is. It is one row and not one per shard
+-- because an idle refresh updates it every second.
 CREATE TABLE IF NOT EXISTS read_model.freshness (
+    -- Holds the table to one row.
     only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+    -- The read model contains every change that was committed before this moment, dead letters excepted. The least of
+    -- shards.
     as_of timestamptz NOT NULL,
+    -- For each shard of projector.changes: the start of the last refresh that left nothing of it waiting while capture
+    -- was intact.
     shards timestamptz[] NOT NULL
 ) WITH (fillfactor = 10);
-COMMENT ON TABLE read_model.freshness IS 'One row, from the first rebuild of everything on. One and not one a shard, since an idle refresh writes it each second.';
-COMMENT ON COLUMN read_model.freshness.only_row IS 'Holds the table to one row.';
-COMMENT ON COLUMN read_model.freshness.as_of IS 'Every change committed before is contained in the read model, dead letters excepted: the least of shards.';
-COMMENT ON COLUMN read_model.freshness.shards IS 'For each shard of projector.changes, the start of the last refresh that left nothing of it waiting, capture being intact.';
 
+-- One row: the state of the read model as a whole.
 CREATE TABLE IF NOT EXISTS read_model.projection (
+    -- Holds the table to one row.
     only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
-    version integer NOT NULL,
+    -- Projection version that the last complete build used: a digest of sql/definition/.
+    version text COLLATE "C" NOT NULL,
+    -- End of the last complete build; null until there was one.
     built_at timestamptz,
+    -- Why changes may have been missed; null while capture is intact.
     capture_gap text COLLATE "C"
 );
-COMMENT ON TABLE read_model.projection IS 'One row: what the read model as a whole is.';
-COMMENT ON COLUMN read_model.projection.only_row IS 'Holds the table to one row.';
-COMMENT ON COLUMN read_model.projection.version IS 'Projection version that the rows were built with.';
-COMMENT ON COLUMN read_model.projection.built_at IS 'End of the last rebuild of everything; null until there was one.';
-COMMENT ON COLUMN read_model.projection.capture_gap IS 'Why changes may have been missed; null while capture is intact.';
+
+-- section: projector
+
+CREATE SCHEMA IF NOT EXISTS projector;
+COMMENT ON SCHEMA projector IS 'State of the projector. It stays with the source tables, wherever the read model goes.';
+
+-- One row per conversation, contact and template send of a lead: the lead that the read model last knew it under. When
+-- a row of the source moves or goes, its old lead becomes stale too; and it finds the contact and the sends of a lead,
+-- whose canonical phones have no index in the platform's tables.
+CREATE TABLE IF NOT EXISTS projector.source_keys (
+    -- conversation, contact or template_send.
+    kind text COLLATE "C" NOT NULL CHECK (kind IN ('conversation', 'contact', 'template_send')),
+    -- Primary key of the source row.
+    key text COLLATE "C" NOT NULL,
+    -- The tenant of its lead.
+    user_id text COLLATE "C" NOT NULL,
+    -- The canonical phone of its lead. The lead of a contact need not exist.
+    customer_phone text COLLATE "C" NOT NULL,
+    -- Usage: the lead of a key that a change names.
+    CONSTRAINT source_keys_pkey PRIMARY KEY (kind, key)
+);
+-- Usage: the source rows of a lead.
+CREATE INDEX IF NOT EXISTS source_keys_of_lead ON projector.source_keys (user_id, customer_phone, kind);
+
+-- The queue: the keys of rows that changed. The triggers append to it inside the writer's transaction; the refresh
+-- that takes a row deletes it. It has no constraint but NOT NULL, so that a writer of the platform neither waits nor
+-- fails.
+CREATE TABLE IF NOT EXISTS projector.changes (
+    -- Order of insertion, which is not the order of commit.
+    change_id bigint GENERATED ALWAYS AS IDENTITY,
+    -- Hash of a key. The holder of the shard's lock may take its rows.
+    shard smallint NOT NULL,
+    -- Whether the row is a piece of a mass change, which gives way to single changes.
+    bulk boolean NOT NULL DEFAULT false,
+    -- What the keys are: messages, conversations, extractions, reload_conversations, contacts, template_sends, agents,
+    -- phone_numbers, templates or truncate.
+    kind text COLLATE "C" NOT NULL,
+    -- Keys of the changed rows, old and new. For messages, extractions and reload_conversations, the ids of the
+    -- conversations; for truncate, the name of the table.
+    keys text[] COLLATE "C" NOT NULL,
+    -- For messages: the ids of those that changed.
+    message_ids text[] COLLATE "C",
+    -- When the writer queued it, before its commit.
+    queued_at timestamptz NOT NULL DEFAULT clock_timestamp()
+) WITH (
+    autovacuum_vacuum_threshold = 1000,
+    autovacuum_vacuum_scale_factor = 0.0,
+    autovacuum_vacuum_insert_threshold = -1,
+    autovacuum_vacuum_cost_delay = 0,
+    autovacuum_analyze_threshold = 2147483647,
+    -- To truncate the table takes a lock that every writer of the platform waits for.
+    vacuum_truncate = false,
+    toast.vacuum_truncate = false
+);
+-- Usage: the next changes of a shard, in order. The look before avoids CREATE INDEX IF NOT EXISTS, which waits for
+-- every writer in progress, with all others behind it.
+DO $$
+BEGIN
+    IF to_regclass('projector.changes_in_order') IS NULL THEN
+        CREATE INDEX changes_in_order ON projector.changes (shard, bulk, change_id);
+    END IF;
+END
+$$;
+
+-- Keys whose refresh failed alone. Each is set aside with its error and tried again after growing pauses.
+CREATE TABLE IF NOT EXISTS projector.dead_letters (
+    -- Kind of change, as in changes; messages, conversations and extractions are tried again as reload_conversations.
+    kind text COLLATE "C" NOT NULL,
+    -- The key that failed.
+    key text COLLATE "C" NOT NULL,
+    -- Tenant of its lead, if the source tells it.
+    user_id text COLLATE "C",
+    -- Canonical phone of its lead, if the source tells it.
+    customer_phone text COLLATE "C",
+    -- Message of PostgreSQL at the last attempt.
+    error text NOT NULL,
+    -- Number of attempts.
+    attempts integer NOT NULL,
+    -- When it failed first.
+    first_failed_at timestamptz NOT NULL,
+    -- When it is tried again.
+    retry_at timestamptz NOT NULL,
+    PRIMARY KEY (kind, key)
+);
+
+-- The run log: one row for each batch of a refresh that had work, each rebuild and each verify.
+CREATE TABLE IF NOT EXISTS projector.runs (
+    -- Order of start.
+    run_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    -- refresh, rebuild or verify.
+    kind text COLLATE "C" NOT NULL CHECK (kind IN ('refresh', 'rebuild', 'verify')),
+    -- When it started.
+    started_at timestamptz NOT NULL,
+    -- When it ended; null while it runs.
+    finished_at timestamptz,
+    -- running, done, failed, or interrupted if the process ended before the run did.
+    outcome text COLLATE "C" NOT NULL DEFAULT 'running' CHECK (outcome IN ('running', 'done', 'failed', 'interrupted')),
+    -- The tenants that it was asked for; null for all.
+    tenants text[],
+    -- Number of queue rows taken.
+    changes bigint NOT NULL DEFAULT 0,
+    -- Number of leads recomputed, or compared.
+    leads bigint NOT NULL DEFAULT 0,
+    -- Number of rows of lead_messages written or deleted.
+    messages bigint NOT NULL DEFAULT 0,
+    -- For a rebuild: about how many leads it has to compare.
+    leads_total bigint,
+    -- The error of a failed run, or what a verify found.
+    note text
+);
+-- Usage: pruning, and the look for a run of this minute.
+CREATE INDEX IF NOT EXISTS runs_by_started_at ON projector.runs (started_at);
+-- Usage: the last rebuild and the last verify, among very many refreshes.
+CREATE INDEX IF NOT EXISTS runs_but_refreshes ON projector.runs (kind, run_id) WHERE kind <> 'refresh';
+
+-- One row while a rebuild of everything is in progress or was interrupted: what it builds for and how far it is. The
+-- next one resumes there.
+CREATE TABLE IF NOT EXISTS projector.rebuild_plan (
+    -- Holds the table to one row.
+    only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+    -- Projection version that it builds for. Another version begins anew.
+    version text COLLATE "C" NOT NULL,
+    -- When the rebuild was asked for.
+    requested_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    -- With cursor_phone: leads up to this one, by tenant and phone, are done.
+    cursor_user_id text COLLATE "C" NOT NULL DEFAULT '',
+    -- See cursor_user_id.
+    cursor_phone text COLLATE "C" NOT NULL DEFAULT ''
+);
+
+-- The triggers as `migrate` installed them. Where the catalog says otherwise, changes may have been missed.
+CREATE TABLE IF NOT EXISTS projector.capture_triggers (
+    -- The source table.
+    table_name text COLLATE "C" NOT NULL,
+    -- The trigger.
+    trigger_name text COLLATE "C" NOT NULL,
+    -- Object ids, state and catalog row versions of the trigger, its table and its function.
+    fingerprint text COLLATE "C" NOT NULL,
+    PRIMARY KEY (table_name, trigger_name)
+);
+
+-- Periods in which changes may have been missed. One without healed_at is open.
+CREATE TABLE IF NOT EXISTS projector.capture_gaps (
+    -- Order of notice.
+    gap_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    -- When a refresh noticed it, or an operator asked for it.
+    noticed_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    -- What was found.
+    reason text NOT NULL,
+    -- When the triggers were installed again.
+    reinstalled_at timestamptz,
+    -- When the rebuild that followed was done.
+    healed_at timestamptz
+);
+
+-- What has to outlive a process: where the platform's tables are, the projection version of the last migrate, and
+-- whether an operator switched capture off.
+CREATE TABLE IF NOT EXISTS projector.settings (
+    -- The setting.
+    name text COLLATE "C" PRIMARY KEY,
+    -- Its value.
+    value text NOT NULL
+);
 
 -- section: search
 
--- A tenant's leads by any three letters of their name, email, company or phone. Of its own section because the
--- extensions may not be to be had: `migrate` then warns, and a search reads all leads of the tenant.
+-- Usage: a tenant's leads by any three letters of their name, email, company or phone. A section of its own because
+-- the extensions may not be available: `migrate` then warns, and a search reads all leads of the tenant.
 CREATE EXTENSION IF NOT EXISTS pg_trgm;
 CREATE EXTENSION IF NOT EXISTS btree_gin;
 -- The extension may be in a schema that is not on the search_path.
@@ -409,187 +599,6 @@ BEGIN
     );
 END
 $$;
-
--- section: keys
-
-CREATE SCHEMA IF NOT EXISTS projector;
-COMMENT ON SCHEMA projector IS 'The projector''s own state: it stays beside the source tables, wherever the read model goes.';
-
-CREATE TABLE IF NOT EXISTS projector.conversation_keys (
-    conversation_id text COLLATE "C" PRIMARY KEY,
-    user_id text COLLATE "C" NOT NULL,
-    customer_phone text COLLATE "C" NOT NULL
-);
-CREATE INDEX IF NOT EXISTS conversation_keys_of_lead ON projector.conversation_keys (user_id, customer_phone);
-COMMENT ON TABLE projector.conversation_keys IS 'Which lead the read model last knew a conversation under: a moved or deleted row dirties its old lead too.';
-COMMENT ON COLUMN projector.conversation_keys.conversation_id IS 'The conversation.';
-COMMENT ON COLUMN projector.conversation_keys.user_id IS 'The tenant of its lead.';
-COMMENT ON COLUMN projector.conversation_keys.customer_phone IS 'The canonical phone of its lead.';
-
-CREATE TABLE IF NOT EXISTS projector.contact_keys (
-    contact_id text COLLATE "C" PRIMARY KEY,
-    user_id text COLLATE "C" NOT NULL,
-    customer_phone text COLLATE "C" NOT NULL
-);
-CREATE INDEX IF NOT EXISTS contact_keys_of_lead ON projector.contact_keys (user_id, customer_phone);
-COMMENT ON TABLE projector.contact_keys IS 'As conversation_keys, for contacts, whose phones have no index in canonical form.';
-COMMENT ON COLUMN projector.contact_keys.contact_id IS 'The contact.';
-COMMENT ON COLUMN projector.contact_keys.user_id IS 'The tenant of its lead.';
-COMMENT ON COLUMN projector.contact_keys.customer_phone IS 'The canonical phone of its lead, which need not exist.';
-
-CREATE TABLE IF NOT EXISTS projector.send_keys (
-    send_id text COLLATE "C" PRIMARY KEY,
-    user_id text COLLATE "C" NOT NULL,
-    customer_phone text COLLATE "C" NOT NULL
-);
-CREATE INDEX IF NOT EXISTS send_keys_of_lead ON projector.send_keys (user_id, customer_phone);
-COMMENT ON TABLE projector.send_keys IS 'As conversation_keys, for template sends, counted or not.';
-COMMENT ON COLUMN projector.send_keys.send_id IS 'The template send.';
-COMMENT ON COLUMN projector.send_keys.user_id IS 'The tenant of its lead.';
-COMMENT ON COLUMN projector.send_keys.customer_phone IS 'The canonical phone of its lead.';
-
--- section: projector
-
--- Append-only and without any constraint but NOT NULL: a writer of the platform never waits here, and never fails.
-CREATE TABLE IF NOT EXISTS projector.changes (
-    change_id bigint GENERATED ALWAYS AS IDENTITY,
-    shard smallint NOT NULL,
-    bulk boolean NOT NULL DEFAULT false,
-    kind text COLLATE "C" NOT NULL,
-    keys text[] COLLATE "C" NOT NULL,
-    message_ids text[] COLLATE "C",
-    queued_at timestamptz NOT NULL DEFAULT clock_timestamp()
-) WITH (
-    autovacuum_vacuum_threshold = 1000,
-    autovacuum_vacuum_scale_factor = 0.0,
-    autovacuum_vacuum_insert_threshold = -1,
-    autovacuum_vacuum_cost_delay = 0,
-    autovacuum_analyze_threshold = 2147483647,
-    -- To give pages back takes a lock that every writer waits for.
-    vacuum_truncate = false,
-    toast.vacuum_truncate = false
-);
--- Looked for before it is made: CREATE INDEX IF NOT EXISTS waits for every writer under way, and all others behind it.
-DO $$
-BEGIN
-    IF to_regclass('projector.changes_in_order') IS NULL THEN
-        CREATE INDEX changes_in_order ON projector.changes (shard, bulk, change_id);
-    END IF;
-END
-$$;
-COMMENT ON TABLE projector.changes IS 'The queue: what is stale, appended by the triggers inside the writer''s transaction and deleted by the refresh that took it.';
-COMMENT ON COLUMN projector.changes.change_id IS 'Order of insertion, which is not the order of commit.';
-COMMENT ON COLUMN projector.changes.shard IS 'Hash of a key: whoever owns the shard''s lock may take its rows.';
-COMMENT ON COLUMN projector.changes.bulk IS 'Part of a mass change, which gives way to single changes.';
-COMMENT ON COLUMN projector.changes.kind IS 'messages, conversations, extractions, resync, contacts, template_sends, agents, phone_numbers, templates, truncate: what the keys are.';
-COMMENT ON COLUMN projector.changes.keys IS 'Keys of the changed rows, old and new; for messages, extractions and resync the ids of their conversations; for truncate the name of the table.';
-COMMENT ON COLUMN projector.changes.message_ids IS 'For messages: which of them changed.';
-COMMENT ON COLUMN projector.changes.queued_at IS 'When the writer queued it, before its commit.';
-
-CREATE TABLE IF NOT EXISTS projector.replay (LIKE projector.changes);
-ALTER TABLE projector.replay ALTER COLUMN change_id DROP NOT NULL;
-COMMENT ON TABLE projector.replay IS 'Changes that refreshes took while everything is rebuilt beside: they are applied there too before the swap.';
-COMMENT ON COLUMN projector.replay.change_id IS 'As in changes; null for a piece of a mass change.';
-COMMENT ON COLUMN projector.replay.shard IS 'As in changes.';
-COMMENT ON COLUMN projector.replay.bulk IS 'As in changes.';
-COMMENT ON COLUMN projector.replay.kind IS 'As in changes.';
-COMMENT ON COLUMN projector.replay.keys IS 'As in changes.';
-COMMENT ON COLUMN projector.replay.message_ids IS 'As in changes.';
-COMMENT ON COLUMN projector.replay.queued_at IS 'As in changes.';
-
-CREATE TABLE IF NOT EXISTS projector.dead_letters (
-    kind text COLLATE "C" NOT NULL,
-    key text COLLATE "C" NOT NULL,
-    user_id text COLLATE "C",
-    customer_phone text COLLATE "C",
-    error text NOT NULL,
-    attempts integer NOT NULL,
-    first_failed_at timestamptz NOT NULL,
-    retry_at timestamptz NOT NULL,
-    PRIMARY KEY (kind, key)
-);
-COMMENT ON TABLE projector.dead_letters IS 'Keys whose refresh failed alone: set aside with the error, retried with growing pauses.';
-COMMENT ON COLUMN projector.dead_letters.kind IS 'Kind of change, as in changes; messages are retried as resync.';
-COMMENT ON COLUMN projector.dead_letters.key IS 'The key that failed.';
-COMMENT ON COLUMN projector.dead_letters.user_id IS 'Tenant of the lead that it belongs to, where that could be told.';
-COMMENT ON COLUMN projector.dead_letters.customer_phone IS 'The lead that it belongs to, where that could be told.';
-COMMENT ON COLUMN projector.dead_letters.error IS 'What PostgreSQL said at the last attempt.';
-COMMENT ON COLUMN projector.dead_letters.attempts IS 'How often it was tried.';
-COMMENT ON COLUMN projector.dead_letters.first_failed_at IS 'When it failed first.';
-COMMENT ON COLUMN projector.dead_letters.retry_at IS 'When it is queued again.';
-
-CREATE TABLE IF NOT EXISTS projector.runs (
-    run_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    kind text COLLATE "C" NOT NULL CHECK (kind IN ('refresh', 'rebuild', 'verify')),
-    started_at timestamptz NOT NULL,
-    finished_at timestamptz,
-    outcome text COLLATE "C" NOT NULL DEFAULT 'running' CHECK (outcome IN ('running', 'done', 'failed', 'interrupted')),
-    tenants text[],
-    changes bigint NOT NULL DEFAULT 0,
-    leads bigint NOT NULL DEFAULT 0,
-    messages bigint NOT NULL DEFAULT 0,
-    leads_total bigint,
-    note text
-);
-CREATE INDEX IF NOT EXISTS runs_by_started_at ON projector.runs (started_at);
-CREATE INDEX IF NOT EXISTS runs_but_refreshes ON projector.runs (kind, run_id) WHERE kind <> 'refresh';
-COMMENT ON TABLE projector.runs IS 'The run log: one row for each batch of a refresh that had work, each rebuild and each verify.';
-COMMENT ON COLUMN projector.runs.run_id IS 'Order of start.';
-COMMENT ON COLUMN projector.runs.kind IS 'refresh, rebuild or verify.';
-COMMENT ON COLUMN projector.runs.started_at IS 'When it started.';
-COMMENT ON COLUMN projector.runs.finished_at IS 'When it ended; null while it runs.';
-COMMENT ON COLUMN projector.runs.outcome IS 'running, done, failed, or interrupted where the process ended before the run.';
-COMMENT ON COLUMN projector.runs.tenants IS 'The tenants it was asked for; null for all.';
-COMMENT ON COLUMN projector.runs.changes IS 'Queue rows taken.';
-COMMENT ON COLUMN projector.runs.leads IS 'Leads recomputed.';
-COMMENT ON COLUMN projector.runs.messages IS 'Rows of lead_messages written or deleted.';
-COMMENT ON COLUMN projector.runs.leads_total IS 'For a rebuild: how many leads it has to recompute.';
-COMMENT ON COLUMN projector.runs.note IS 'The error of a failed run, or what a verify found.';
-
-CREATE TABLE IF NOT EXISTS projector.rebuild_tenants (
-    user_id text COLLATE "C" PRIMARY KEY,
-    requested_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    cursor_phone text COLLATE "C",
-    whole_rebuild boolean NOT NULL
-);
-COMMENT ON TABLE projector.rebuild_tenants IS 'Tenants that a rebuild has still to do, and how far it came: an interrupted rebuild goes on here.';
-COMMENT ON COLUMN projector.rebuild_tenants.user_id IS 'The tenant.';
-COMMENT ON COLUMN projector.rebuild_tenants.requested_at IS 'When the rebuild was asked for.';
-COMMENT ON COLUMN projector.rebuild_tenants.cursor_phone IS 'Leads up to this one are done.';
-COMMENT ON COLUMN projector.rebuild_tenants.whole_rebuild IS 'Part of a rebuild of everything.';
-
-CREATE TABLE IF NOT EXISTS projector.capture_triggers (
-    table_name text COLLATE "C" NOT NULL,
-    trigger_name text COLLATE "C" NOT NULL,
-    fingerprint text COLLATE "C" NOT NULL,
-    PRIMARY KEY (table_name, trigger_name)
-);
-COMMENT ON TABLE projector.capture_triggers IS 'The triggers as they were installed. The catalog must still say the same, else changes may have been missed.';
-COMMENT ON COLUMN projector.capture_triggers.table_name IS 'The source table.';
-COMMENT ON COLUMN projector.capture_triggers.trigger_name IS 'The trigger.';
-COMMENT ON COLUMN projector.capture_triggers.fingerprint IS 'Object ids, state and catalog row versions of the trigger, its table and its function.';
-
-CREATE TABLE IF NOT EXISTS projector.capture_gaps (
-    gap_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    noticed_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    reason text NOT NULL,
-    reinstalled_at timestamptz,
-    healed_at timestamptz
-);
-COMMENT ON TABLE projector.capture_gaps IS 'Times in which changes may have been missed. One without healed_at is open.';
-COMMENT ON COLUMN projector.capture_gaps.gap_id IS 'Order of notice.';
-COMMENT ON COLUMN projector.capture_gaps.noticed_at IS 'When a refresh noticed it, or an operator asked for it.';
-COMMENT ON COLUMN projector.capture_gaps.reason IS 'What was found.';
-COMMENT ON COLUMN projector.capture_gaps.reinstalled_at IS 'When the triggers stood again.';
-COMMENT ON COLUMN projector.capture_gaps.healed_at IS 'When the rebuild that followed was done.';
-
-CREATE TABLE IF NOT EXISTS projector.settings (
-    name text COLLATE "C" PRIMARY KEY,
-    value text NOT NULL
-);
-COMMENT ON TABLE projector.settings IS 'What has to outlive a process: where the platform''s tables are, whether capture was switched off on purpose, and whether everything is being rebuilt beside.';
-COMMENT ON COLUMN projector.settings.name IS 'The setting.';
-COMMENT ON COLUMN projector.settings.value IS 'Its value.';
 
 -- section: roles
 

@@ -1,195 +1,244 @@
-"""One batch: from stale keys to rows of the read model, the same steps for refresh, rebuild and heal.
+"""One batch of a refresh: take changes, recompute the leads that they made stale, and write what differs.
 
-Every step is a later statement than the one that took the changes and the one that locked the tenants: in READ
-COMMITTED each reads what was committed before it.
+A batch is one transaction in READ COMMITTED. A crash at any moment gives its changes back to the queue.
 """
 
-import re
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
-from typing import LiteralString
+from datetime import datetime, timedelta
+from typing import TypeVar
 
 import psycopg
-from psycopg import sql
-from psycopg.rows import TupleRow
+from psycopg.rows import class_row
 
-from projector import locks
-from projector.statements import statement, steps
+from projector import locks, pipeline
+from projector.errors import BlockedError, CaptureGapError
+from projector.pipeline import BatchResult, Connection, InjectionPoint, no_injection_point
+from projector.sql import statement, step
 
-Connection = psycopg.Connection[TupleRow]
-Cursor = psycopg.Cursor[TupleRow]
-Pause = Callable[[str], None]
+_Result = TypeVar("_Result")
 
-PAUSE_POINTS = ("taken", "resolved", "locked", "recomputed", "merged")
+DEFAULT_BATCH = 1000
+"""Changes that one batch takes at most, a fourth of them from each shard."""
 
+BULK_PIECES_PER_BATCH = 1
+"""Pieces of mass changes that a batch takes from each shard, after the single changes."""
 
-# A platform's TRUNCATE … CASCADE locks its tables one after the other, and a batch reads them in another order. Before
-# PostgreSQL looks for a deadlock, after a second, and may choose the platform's statement, the batch gives up its own.
-_SOURCE_LOCK_TIMEOUT = "700ms"
-_SET_LOCK_TIMEOUT = "SELECT set_config('lock_timeout', %s, true)"
+IDLE_FRESHNESS_INTERVAL = timedelta(seconds=1)
+"""How old freshness is before a refresh with nothing to do moves it."""
 
+COLLISION_RETRIES = 5
+"""How often a batch that collided with another session is tried again."""
 
-def no_pause(_point: str) -> None:
-    """What stands at the pause points outside tests: nothing."""
+# Data that could not be foreseen: out of range, a broken rule, too large for an index, raised by a function. Everything
+# else concerns the server or our own statements, and would fail for every lead.
+_LEAD_FAILURES = ("22", "23", "54", "P0")
+_COLLISIONS = (
+    psycopg.errors.DeadlockDetected,
+    psycopg.errors.SerializationFailure,
+    psycopg.errors.LockNotAvailable,
+)
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
-    """How many leads a batch recomputed, and how many message rows it wrote or deleted."""
+class Batch:
+    """What one batch did. `owned` is empty if other refreshes own all of the wanted shards."""
 
-    leads: int
-    messages: int
-
-
-STAGE = re.findall(
-    r"^CREATE TEMPORARY TABLE IF NOT EXISTS (\w+)", "".join(steps("session").values()), re.MULTILINE
-)
-"""The tables of the stage."""
-
-ROOM = 128 * 1024
-"""Bytes from which on a table of the stage is truncated before a batch, which may be of a single lead."""
-
-# A chunk of some hundred leads fills most tables with more than that, and does not feel what is left in them.
-_ROOM_OF_CHUNKS = 4 * 1024 * 1024
+    owned: Sequence[int]
+    changes: int
+    leads: int = 0
+    messages: int = 0
+    drained: bool = False
+    oldest: datetime | None = None
 
 
-def compose_statement(**tables: sql.Identifier) -> LiteralString:
-    """The definition of a lead row over these tables: leads, profiles, conversations, last_messages."""
-    return sql.SQL(statement("compose", "compose_leads")).format(**tables).as_string()
+@dataclass(frozen=True, slots=True)
+class OpenedBatch:
+    """A batch that was opened, as sql/refresh/1_take/20_open_batch.sql returns it."""
+
+    started_at: datetime
+    owned: Sequence[int]
+    gap: str | None
+    has_changes: bool
+    freshness_frozen: bool
+    bloated_tables: Sequence[str]
 
 
-STAGE_COMPOSE = compose_statement(
-    leads=sql.Identifier("stage_leads"),
-    profiles=sql.Identifier("stage_profiles"),
-    conversations=sql.Identifier("stage_lead_conversations"),
-    last_messages=sql.Identifier("stage_last_messages"),
-)
-"""The definition over the stage."""
+@dataclass(frozen=True, slots=True)
+class TakenChanges:
+    """What was taken, as sql/refresh/1_take/40_take_changes.sql returns it."""
+
+    changes: int
+    oldest: datetime | None
+    drained: bool
+    spreads: bool
+    kinds: Sequence[str]
 
 
-def prepare_session(conn: Connection) -> None:
-    """Make the stage, and set what its statements count on, once for a connection."""
-    # The stage is never analyzed, so the planner's guesses of it are poor: an index look-up a key is always right here.
-    conn.execute("SET enable_seqscan = off")
-    conn.execute("SET plan_cache_mode = force_generic_plan")
-    for text in steps("session").values():
-        conn.execute(text, prepare=False)
-    conn.prepare_threshold = 0
+def refresh_batch(
+    conn: Connection,
+    shards: Sequence[int],
+    *,
+    size: int = DEFAULT_BATCH,
+    wait: bool = False,
+    point: InjectionPoint = no_injection_point,
+) -> Batch:
+    """Do one batch of the given shards, or of those of them that no other refresh owns; with `wait`, of all of them.
 
-
-def clear_stage(conn: Connection) -> None:
-    """Empty the stage, first thing in a transaction that fills it with a chunk."""
-    found = conn.execute(statement("stage", "find_crowded"), {"stage": STAGE, "room": _ROOM_OF_CHUNKS})
-    empty_stage(conn, [row[0] for row in found.fetchall()])
-
-
-def empty_stage(conn: Connection, crowded: Sequence[str]) -> None:
-    """Delete the rows of the stage, and truncate what is crowded.
-
-    Nothing vacuums a temporary table: what was deleted is scanned by every batch that follows, and taken for rows by
-    the planner. But a truncation writes WAL, for the catalog: only the tables are truncated that need it.
+    It is tried again if it collides with another session. Raises BlockedError after COLLISION_RETRIES of them.
     """
-    if crowded:
-        tables = sql.SQL(", ").join(sql.Identifier("pg_temp", name) for name in crowded)
-        conn.execute(sql.SQL("TRUNCATE {}").format(tables), prepare=False)
-    conn.execute(statement("stage", "clear_stage"))
+    return retry_on_collision(lambda: _refresh_batch(conn, shards, size, wait=wait, point=point))
 
 
-def together(conn: Connection, pause: Pause) -> AbstractContextManager[object]:
-    """Send the statements of a block in one round trip; one by one where a test pauses between them."""
-    return conn.pipeline() if pause is no_pause else nullcontext()
+def retry_on_collision(work: Callable[[], _Result]) -> _Result:
+    """Do the work again if it collided with another transaction: nothing of it was written.
 
-
-def limit_lock_waits(conn: Connection) -> None:
-    """In a transaction that reads the platform's tables: wait for one of them so long at most."""
-    conn.execute(_SET_LOCK_TIMEOUT, (_SOURCE_LOCK_TIMEOUT,))
-
-
-def resolve(conn: Connection, kinds: Collection[str], pause: Pause = no_pause) -> None:
-    """Find the leads of the staged keys, lock their tenants, and note which lead each key belongs to now.
-
-    `kinds` are the kinds of the staged changes. In this and the next function no statement's outcome is waited for, so
-    that a caller can send all of them together.
+    Returns what `work` returns. Raises BlockedError after COLLISION_RETRIES collisions.
     """
-    limit_lock_waits(conn)
-    conn.execute(statement("resolve", "find_tenants"))
-    pause("resolved")
-    conn.execute(_SET_LOCK_TIMEOUT, ("0",))
-    lock_tenants(conn)
-    pause("locked")
-    resolve_locked(conn, kinds)
+    for attempt in range(COLLISION_RETRIES):
+        try:
+            return work()
+        except _COLLISIONS:
+            pass
+        except psycopg.errors.UniqueViolation as error:
+            # Two refreshes met on a key that is new to both.
+            if error.diag.schema_name != "projector":
+                raise
+        time.sleep(0.01 * 2**attempt)
+    try:
+        return work()
+    except _COLLISIONS as error:
+        raise BlockedError(
+            f"A batch collided {COLLISION_RETRIES} times with other sessions: {first_line(error)}"
+        ) from error
 
 
-def resolve_locked(conn: Connection, kinds: Collection[str]) -> None:
-    """Read the staged keys' rows again, now that their tenants are locked, and note their leads."""
-    limit_lock_waits(conn)
-    needless = {"find_tenants", "lock_tenants"} | {
-        name for name, kind in _KEYS_OF.items() if kind not in kinds
+def is_lead_failure(error: psycopg.Error) -> bool:
+    """Return whether the data of a single lead can be the reason."""
+    return error.sqlstate is not None and error.sqlstate[:2] in _LEAD_FAILURES
+
+
+def first_line(error: psycopg.Error) -> str:
+    """Return what PostgreSQL says, in one line, and which step failed."""
+    text = (error.diag.message_primary or str(error)).splitlines()[0]
+    failed = pipeline.failing_step(error)
+    return text if failed is None else f"{text} ({failed})"
+
+
+def open_batch(conn: Connection, shards: Sequence[int], *, wait: bool) -> OpenedBatch:
+    """Own shards and look whether capture is intact; raises CaptureGapError if it is not."""
+    parameters = {
+        "shard_class": locks.SHARD,
+        "shards": list(shards),
+        "staging_tables": pipeline.STAGING_TABLES,
+        "truncate_above_bytes": pipeline.TRUNCATE_ABOVE_BYTES,
     }
-    cursor = conn.cursor()
-    for name, text in steps("resolve").items():
-        if name not in needless:
-            cursor.execute(_encoded(text))
-
-
-def lock_tenants(conn: Connection) -> None:
-    """Lock the staged tenants: their merges take turns."""
-    conn.execute(statement("resolve", "lock_tenants"), {"lock_class": locks.TENANT})
-
-
-def recompute(conn: Connection, pause: Pause = no_pause) -> Cursor:
-    """Recompute from the source, and compare the messages; the cursor is for `merge`."""
-    cursor = conn.cursor()
-    for text in steps("recompute").values():
-        cursor.execute(_encoded(text))
-    pause("recomputed")
-    for name in ("fetch_old_messages", "fetch_old_messages_by_id", "compare_messages", "find_message_work"):
-        cursor.execute(_encoded(statement("merge", name)))
-    return cursor
-
-
-def merge(conn: Connection, found: Cursor, pause: Pause = no_pause) -> Written:
-    """Write what differs."""
-    message_work = _first(found)[0]
-    cursor = conn.cursor()
-    with together(conn, pause):
-        for name, text in merge_statements():
-            if name not in _COMPARED and (name not in _MESSAGE_STEPS or name in message_work):
-                cursor.execute(_encoded(text))
-    work, leads, messages = _first(cursor)
-    with together(conn, pause):
-        for name, text in steps("merge_leads").items():
-            if name in work:
-                cursor.execute(_encoded(text))
-    pause("merged")
-    return Written(leads, messages)
-
-
-def merge_statements() -> Iterator[tuple[str, LiteralString]]:
-    """The steps of a merge up to the writing of leads, in order, with the definition of a lead in its place."""
-    for name, text in steps("merge").items():
-        if name == "fetch_old_leads":
-            yield "compose_leads", STAGE_COMPOSE
-        yield name, text
-
-
-# Which kind of changes the key tables of contacts and sends follow from.
-_KEYS_OF = {"merge_contact_keys": "contacts", "merge_send_keys": "template_sends"}
-# What `recompute` has done of the merge already.
-_COMPARED = {"fetch_old_messages", "fetch_old_messages_by_id", "compare_messages", "find_message_work"}
-_MESSAGE_STEPS = {"delete_messages", "upsert_messages"}
-
-
-@cache
-def _encoded(text: LiteralString) -> bytes:
-    """A statement as it is sent. For a batch of a single lead, to do this again each time costs more than its rows."""
-    return text.encode()
-
-
-def _first(cursor: Cursor) -> TupleRow:
-    row = cursor.fetchone()
-    if row is None:
+    if wait:
+        conn.execute(statement("refresh/1_take/10_wait_for_shards"), parameters)
+    with conn.cursor(row_factory=class_row(OpenedBatch)) as cursor:
+        opened = cursor.execute(step("refresh/1_take/20_open_batch").text, parameters).fetchone()
+    if opened is None:
         raise AssertionError
-    return row
+    if opened.gap is not None:
+        raise CaptureGapError(opened.gap)
+    return opened
+
+
+def take_changes(
+    conn: Connection,
+    opened: OpenedBatch,
+    *,
+    single_changes: int,
+    bulk_pieces: int,
+    point: InjectionPoint = no_injection_point,
+) -> TakenChanges:
+    """Move the next changes of the owned shards from the queue to the staging tables, which are cleared first."""
+    limits = {"shards": opened.owned, "single_changes": single_changes, "bulk_pieces": bulk_pieces}
+    with pipeline.pipelined(conn, point):
+        pipeline.clear_staging_tables(conn, opened.bloated_tables)
+        cursor = conn.cursor(row_factory=class_row(TakenChanges))
+        cursor.execute(step("refresh/1_take/40_take_changes").text, limits)
+    taken = cursor.fetchone()
+    if taken is None:
+        raise AssertionError
+    return taken
+
+
+def spread_changes(conn: Connection) -> int:
+    """Queue again what the taken changes refer to; return the number of pieces."""
+    row = conn.execute(statement("refresh/1_take/50_spread_changes")).fetchone()
+    return row[0] if row else 0
+
+
+def recompute(
+    conn: Connection,
+    *,
+    retried: tuple[str | None, str | None] = (None, None),
+    strict: bool = False,
+    point: InjectionPoint = no_injection_point,
+) -> BatchResult:
+    """From the staged changes to rows of the read model.
+
+    `retried` is the kind and the key of the dead letter that this batch retries; `strict` includes all of them.
+    """
+    run = pipeline.Run(
+        conn,
+        conditions={"write", "note_keys"},
+        parameters={"retried_kind": retried[0], "retried_key": retried[1], "strict": strict},
+        point=point,
+    )
+    run.run("refresh/1_take/60_collect_stale_keys", *pipeline.LOCK_AND_RESOLVE, *pipeline.WRITE)
+    return run.result
+
+
+def log_run(conn: Connection, opened: OpenedBatch, changes: int, written: BatchResult) -> None:
+    """Write the row of the run log."""
+    parameters = {
+        "started_at": opened.started_at,
+        "changes": changes,
+        "leads": written.leads,
+        "messages": written.messages,
+    }
+    conn.execute(statement("refresh/9_finish/10_log_run"), parameters)
+
+
+def _refresh_batch(
+    conn: Connection, shards: Sequence[int], size: int, *, wait: bool, point: InjectionPoint
+) -> Batch:
+    with conn.transaction():
+        opened = open_batch(conn, shards, wait=wait)
+        if not opened.owned:
+            return Batch(owned=(), changes=0)
+        if not opened.has_changes:
+            # An idle batch does not touch the staging tables: to clear them costs more than all the rest of it.
+            _advance_freshness(conn, opened, IDLE_FRESHNESS_INTERVAL)
+            return Batch(opened.owned, changes=0, drained=True)
+        taken = take_changes(
+            conn,
+            opened,
+            single_changes=max(size // len(opened.owned), 1),
+            bulk_pieces=BULK_PIECES_PER_BATCH,
+            point=point,
+        )
+        point("taken")
+        drained, written = taken.drained, BatchResult()
+        if taken.spreads:
+            drained = spread_changes(conn) == 0 and drained
+        if taken.changes:
+            written = recompute(conn, point=point)
+        with pipeline.pipelined(conn, point):
+            if taken.changes:
+                log_run(conn, opened, taken.changes, written)
+            if drained:
+                _advance_freshness(conn, opened, timedelta(0))
+    return Batch(opened.owned, taken.changes, written.leads, written.messages, drained, taken.oldest)
+
+
+def _advance_freshness(conn: Connection, opened: OpenedBatch, at_least: timedelta) -> None:
+    """Note how fresh the shards are, unless a capture gap freezes freshness."""
+    if not opened.freshness_frozen:
+        conn.execute(
+            statement("refresh/9_finish/20_advance_freshness"),
+            {"shards": opened.owned, "started_at": opened.started_at, "at_least": at_least},
+        )

@@ -1,7 +1,6 @@
-"""The settings of the projector: the only place of this package that reads the environment."""
+"""The settings of the projector. No other module of this package reads the environment."""
 
 import os
-import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,27 +8,18 @@ from typing import Any
 from environs import Env, EnvValidationError
 from marshmallow import ValidationError, validate
 
+from projector.cron import is_cron
 from projector.errors import ConfigurationError
 
 DEFAULT_VERIFY_CRON = "23 * * * *"
 
 _LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 _LOG_FORMATS = ("auto", "text", "json")
-_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-# The five fields of a cron expression: least and greatest number, and the names that stand for numbers.
-_CRON_FIELDS: tuple[tuple[int, int, tuple[str, ...]], ...] = (
-    (0, 59, ()),
-    (0, 23, ()),
-    (1, 31, ()),
-    (1, 12, _MONTHS),
-    (0, 6, _WEEKDAYS),
-)
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """Everything that can be set; a text that is empty is not set."""
+    """All settings. An empty text is a setting that is not set."""
 
     database_url: str = field(repr=False)
     state_dir: Path
@@ -43,18 +33,21 @@ class Config:
     run_log_days: int
     log_level: str
     log_format: str
-    # Only `local` uses these two, to see that the API will find its port free.
+    # Of the API. `local` checks with these two that the API can listen there.
     api_host: str
     api_port: int
 
 
 def load(env_file: Path = Path(".env")) -> Config:
-    """Read the environment, and the file for what the environment does not say."""
+    """Return the settings from the environment, and from the file for variables that the environment lacks.
+
+    Raises ConfigurationError with a sentence for each setting that cannot be used.
+    """
     env = Env(eager=False)
     env.read_env(env_file, recurse=False)
 
     def read(name: str, parse: Any, default: Any, check: Any = None) -> Any:  # noqa: ANN401  # As environs does.
-        # An empty variable is one that is not set, as compose files and units write it.
+        # Compose files and systemd units write a variable that is not set as an empty one.
         if not env.str(name, "").strip():
             return default
         return parse(name, validate=check)
@@ -86,20 +79,20 @@ def load(env_file: Path = Path(".env")) -> Config:
 
 
 def environment_for_postgresql() -> dict[str, str]:
-    """Our environment for PostgreSQL's own programs, without what its clients read from it."""
+    """Return our environment for PostgreSQL's programs, without the PG… variables that its clients read."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
-    # A locale that this machine does not have can keep the server from starting.
+    # A locale that this machine lacks can keep the server from starting.
     environment["LC_ALL"] = "C"
     return environment
 
 
 def environment_for_children(database_url: str) -> dict[str, str]:
-    """Our environment for the projector and the API as children, who are told which database is theirs."""
+    """Return our environment for the projector and the API as child processes of `local`, with their database."""
     return {**os.environ, "DATABASE_URL": database_url}
 
 
 def _one_of(choices: tuple[str, ...]) -> Any:  # noqa: ANN401  # As environs does.
-    """A check that the value is one of these, whatever its case."""
+    """Return a check that a value is one of these, in capital or small letters."""
 
     def check(value: str) -> None:
         if value.upper() not in (choice.upper() for choice in choices):
@@ -109,7 +102,7 @@ def _one_of(choices: tuple[str, ...]) -> Any:  # noqa: ANN401  # As environs doe
 
 
 def _cron(env: Env, name: str, default: str) -> str:
-    """A cron expression; `off`, which becomes an empty one, switches the job off."""
+    """Return a cron expression, with single blanks; an empty one where the value is `off`."""
     text: str = env.str(name, "").strip() or default
     if text.lower() in ("", "off"):
         return ""
@@ -119,28 +112,6 @@ def _cron(env: Env, name: str, default: str) -> str:
 
 
 def check_cron(text: str) -> None:
-    """Refuse what is no cron expression of five fields."""
-    fields = text.lower().split()
-    if len(fields) != len(_CRON_FIELDS) or not all(map(_is_cron_field, fields, _CRON_FIELDS)):
+    """Raise ValidationError for a text that is not a cron expression of five fields."""
+    if not is_cron(text):
         raise ValidationError(f"{text!r} is no cron expression: minute hour day month weekday, or off.")
-
-
-def _is_cron_field(text: str, field: tuple[int, int, tuple[str, ...]]) -> bool:
-    least, greatest, names = field
-
-    def number(value: str) -> int:
-        return names.index(value) + least if value in names else int(value)
-
-    for part in text.split(","):
-        match = re.fullmatch(r"(?:\*|([a-z]{3}|\d{1,2})(?:-([a-z]{3}|\d{1,2}))?)(?:/([1-9]\d?))?", part)
-        if match is None:
-            return False
-        try:
-            bounds = [number(bound) for bound in match.groups()[:2] if bound is not None]
-        except ValueError:
-            return False
-        if bounds != sorted(bounds) or any(not least <= bound <= greatest for bound in bounds):
-            return False
-        if match[3] and len(bounds) == 1:
-            return False
-    return True

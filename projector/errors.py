@@ -1,28 +1,38 @@
-"""What can go wrong, in words that tell an operator what to do next."""
+"""The errors that the projector raises. Their messages tell an operator what to do next."""
+
+import psycopg
+
+NOT_INSTALLED = (
+    psycopg.errors.UndefinedTable,
+    psycopg.errors.UndefinedFunction,
+    psycopg.errors.UndefinedColumn,
+    psycopg.errors.InvalidSchemaName,
+)
+"""What PostgreSQL reports where the read model is missing, or was installed only in part or by another version."""
 
 
 class ProjectorError(Exception):
-    """A failure that an operator can act on: its message is one clear sentence or two."""
+    """A failure that an operator can act on. The message is one or two clear sentences."""
 
 
 class SourceMissingError(ProjectorError):
-    """Source tables or columns that the projection reads are not in the database."""
+    """The database lacks source tables or columns that the projection reads."""
 
 
 class UnsupportedServerError(ProjectorError):
-    """The PostgreSQL server is too old, or its database cannot hold the read model."""
+    """The PostgreSQL server is too old or a standby, or its database cannot hold the read model."""
 
 
 class NotInstalledError(ProjectorError):
-    """The database holds no read model yet."""
+    """The database holds no read model yet, or one that an older version installed."""
 
 
 class TenantNotFoundError(ProjectorError):
-    """A tenant that was asked for is neither in the source nor in the read model."""
+    """A requested tenant is neither in the source tables nor in the read model."""
 
 
 class BlockedError(ProjectorError):
-    """Something that has to be waited for did not end in time."""
+    """Another session held a lock for longer than the projector waits."""
 
 
 class RebuildFailedError(ProjectorError):
@@ -30,16 +40,16 @@ class RebuildFailedError(ProjectorError):
 
 
 class ConfigurationError(ProjectorError):
-    """Settings from the environment that cannot be used; the message names each of them."""
+    """Settings in the environment cannot be used. The message names each of them."""
 
 
 class DatabaseUnreachableError(ProjectorError):
-    """The database does not answer, or does not let us in. It may be back later."""
+    """The database does not answer, or refuses the login. It may be back later."""
 
 
 class EmbeddedServerError(ProjectorError):
-    """The embedded PostgreSQL cannot be made, started or stopped."""
+    """The embedded PostgreSQL cannot be created, started or stopped."""
 
 
 class CaptureGapError(ProjectorError):
-    """Changes may have been missed; the message says why. A rebuild heals it once the triggers stand again."""
+    """Changes may have been missed. The message says why; a rebuild after the triggers are installed again heals it."""

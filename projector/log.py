@@ -1,4 +1,4 @@
-"""Logs of the projector: text for people at a terminal, one JSON object a line for everything else."""
+"""Logs of the projector: text at a terminal, and one JSON object a line elsewhere."""
 
 import logging
 import sys
@@ -8,7 +8,11 @@ from structlog.typing import Processor
 
 
 def configure(level: str, form: str) -> None:
-    """Send logs to standard error from `level` on; `form` is auto, text or json."""
+    """Send logs to standard error.
+
+    `level` is the lowest level of our own logs; other libraries log from WARNING on. `form` is `text`, `json`, or
+    `auto` for text at a terminal and JSON elsewhere.
+    """
     as_text = form == "text" or (form == "auto" and sys.stderr.isatty())
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -23,7 +27,7 @@ def configure(level: str, form: str) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            # What APScheduler and psycopg say comes through the standard library.
+            # APScheduler and psycopg log through the standard library.
             foreign_pre_chain=shared,
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
         )

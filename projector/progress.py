@@ -1,4 +1,4 @@
-"""How far long work has come: a bar at a terminal, a log line now and then elsewhere."""
+"""Progress of long work: a bar at a terminal, and a log line every few seconds elsewhere."""
 
 import sys
 from collections.abc import Callable
@@ -23,36 +23,36 @@ _SECONDS_BETWEEN_LINES = 5.0
 
 
 class Progress(Protocol):
-    """What long work tells of itself; one piece of work at a time."""
+    """Receives the progress of long work, one piece of work at a time."""
 
     def start(self, title: str, total: int, unit: str) -> None:
-        """Begin something of a known size, in units such as `leads`."""
+        """Begin work of `total` units, such as `leads`, under a title. Ends the work before it."""
 
     def advance(self, n: int) -> None:
-        """Note that so much more of it is done."""
+        """Note that `n` more units are done."""
 
     def finish(self) -> None:
-        """End it, however far it came."""
+        """End the work, whether all units are done or not."""
 
 
 class Quiet:
-    """Tells nothing."""
+    """Shows nothing."""
 
     def start(self, title: str, total: int, unit: str) -> None:
-        """Begin something."""
+        """Do nothing."""
 
     def advance(self, n: int) -> None:
-        """Note that more of it is done."""
+        """Do nothing."""
 
     def finish(self) -> None:
-        """End it."""
+        """Do nothing."""
 
 
 QUIET: Progress = Quiet()
 
 
 class _RateColumn(ProgressColumn):
-    """Units a second."""
+    """The rate, in units a second."""
 
     def render(self, task: Task) -> Text:
         """The text of the column."""
@@ -61,7 +61,7 @@ class _RateColumn(ProgressColumn):
 
 
 class Bar:
-    """Draws a bar with rate and time left, on standard error."""
+    """Draws a bar with rate and time left on standard error."""
 
     def __init__(self, console: Console | None = None) -> None:
         self._console = console or Console(stderr=True)
@@ -83,12 +83,12 @@ class Bar:
         self._bars.start()
 
     def advance(self, n: int) -> None:
-        """Fill more of it."""
+        """Fill `n` units of the bar."""
         if self._bars is not None:
             self._bars.advance(self._bars.task_ids[0], n)
 
     def finish(self) -> None:
-        """Leave it as it is."""
+        """Stop drawing; the bar stays as it is."""
         if self._bars is not None:
             self._bars.stop()
             self._bars = None
@@ -110,14 +110,14 @@ class Lines:
         self._last = 0.0
 
     def start(self, title: str, total: int, unit: str) -> None:
-        """Say what begins."""
+        """Log the title and the size of the work."""
         self.finish()
         self._title, self._unit, self._total, self._done = title, unit, total, 0
         self._began = self._last = self._clock()
         self._write(f"{title}: {total:,} {unit}")
 
     def advance(self, n: int) -> None:
-        """Say how far it is, unless that was said a moment ago."""
+        """Log how much is done, unless the last line is younger than five seconds."""
         self._done += n
         now = self._clock()
         if now - self._last < _SECONDS_BETWEEN_LINES:
@@ -131,7 +131,7 @@ class Lines:
         )
 
     def finish(self) -> None:
-        """Say how much was done, and how long it took."""
+        """Log how much was done, and how long it took."""
         if self._title:
             seconds = self._clock() - self._began
             self._write(f"{self._title}: {self._done:,} of {self._total:,} {self._unit} in {seconds:,.1f} s")
@@ -139,5 +139,5 @@ class Lines:
 
 
 def for_this_terminal() -> Progress:
-    """A bar where standard error is a terminal, lines elsewhere."""
+    """Return a bar where standard error is a terminal, and lines elsewhere."""
     return Bar() if sys.stderr.isatty() else Lines()

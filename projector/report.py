@@ -1,11 +1,15 @@
-"""What a run tells whoever started it."""
+"""What a refresh or a rebuild returns to its caller."""
 
 from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
 class RunReport:
-    """One finished run: how long it took, in seconds, and how many rows it wrote or took."""
+    """One finished run.
+
+    `seconds` is how long it took, `changes` how many queued changes it took, `leads` how many leads it recomputed, and
+    `messages` how many message rows it wrote or deleted. `notes` are sentences for the operator.
+    """
 
     kind: str
     seconds: float

@@ -2,6 +2,11 @@
 
 from dataclasses import dataclass
 
+import psycopg
+from psycopg.rows import TupleRow
+
+from projector.sql import query
+
 
 @dataclass(frozen=True, slots=True)
 class SourceTable:
@@ -89,3 +94,20 @@ LOOKED_UP = (
     ("templates", "phone_number_id"),
     ("template_sends", "template_id"),
 )
+
+
+def find_missing_source(conn: psycopg.Connection[TupleRow]) -> list[str]:
+    """Return the source tables and columns that do not exist, each in words."""
+    rows = conn.execute(
+        query("install", "find_source_columns"), {"tables": [table.name for table in SOURCE_TABLES]}
+    ).fetchall()
+    found = {name: (is_there, set(columns)) for name, is_there, columns in rows}
+    missing: list[str] = []
+    for table in SOURCE_TABLES:
+        is_there, columns = found[table.name]
+        absent = [column for column in table.columns if column not in columns]
+        if not is_there:
+            missing.append(f"table {table.name}")
+        elif absent:
+            missing.append(f"table {table.name} has no column {', '.join(absent)}")
+    return missing

@@ -1,18 +1,92 @@
-"""Loads the SQL of the project: named queries, and the steps of refresh, rebuild and verify.
+"""Loads the SQL of the project: the definition of the read model, the steps that use it, and named queries.
+
+- `sql/definition/NAME.sql` says what a row of the read model is: one SELECT, or the functions that it calls.
+- `sql/FOLDER/NN_name.sql` is a step: one statement, run in the order of the numbers. Lines of its header that tell the
+  loader something:
+
+  `-- when: NAME`           the step runs only where this condition holds;
+  `-- returns: conditions`  its row names conditions, for the `when` of later steps, and numbers;
+  `-- for: TABLE TABLE`     the step runs once for each of these tables, as {table};
+  `-- point: NAME`          tests may stop a run after this step, or where it is skipped;
+  `-- analyze: TABLE`       what follows needs statistics of this table;
+  `-- with NAME = TEXT`     what {NAME} means here and in the definitions that the step includes.
+
+- `sql/queries/MODULE.sql` holds the named queries of a module.
+
+A step or a definition may say `{definition.NAME}` for the text of a definition, `{columns.TABLE}` for the columns of a
+table as schema.sql has them, `{columns.TABLE of ALIAS}` for the same with an alias, `{key.TABLE}` and `{values.TABLE}` for
+the columns of its key and the others, and `{updates.TABLE}` for `column = excluded.column` of the others. So no statement
+depends on the order in which a table of an installation has its columns.
 
 The files are in `sql/` beside this package in a checkout, and inside the package when it is installed.
 """
 
+import hashlib
 import re
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import LiteralString, cast
+from typing import LiteralString
+
+from projector.schema import key_columns, lookup_columns, table_columns
 
 _PACKAGE = Path(__file__).parent
 ROOT = _PACKAGE if (_PACKAGE / "sql").is_dir() else _PACKAGE.parent
 """The folder that holds `sql/` and `schema.sql`."""
 
 _NAME = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
+_HEADER = re.compile(r"^-- (when|returns|for|point|analyze): (.+)\n", re.MULTILINE)
+_WITH = re.compile(r"^-- with (\w+) =(.*(?:\n--  .+)*)\n", re.MULTILINE)
+_COMMENT = re.compile(r"^\s*--.*\n?", re.MULTILINE)
+_PLACEHOLDER = re.compile(r"\{(\w+)(?:\.(\w+))?(?: of (\w+))?\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One statement of a run. `name` is its path below `sql/`, with the table it is for where there are several."""
+
+    name: str
+    text: bytes
+    when: str | None
+    returns_conditions: bool
+    point: str | None
+    analyzes: str | None
+    takes_parameters: bool
+
+
+@cache
+def steps(name: str, **relations: str) -> tuple[Step, ...]:
+    """Return the steps of `sql/<name>/` in their order, or the step `sql/<name>.sql`; raises LookupError for neither.
+
+    `relations` say what placeholders mean that the headers of the steps leave open.
+    """
+    path = ROOT / "sql" / name
+    files = sorted(path.glob("*.sql")) if path.is_dir() else [path.with_suffix(".sql")]
+    if not files or not files[0].is_file():
+        raise LookupError(f"There is no step sql/{name}.sql, nor a folder of that name.")
+    return tuple(
+        step
+        for file in files
+        for step in _read_steps(file, relations)
+    )
+
+
+def step(name: str) -> Step:
+    """Return one step by its path below `sql/`; raises LookupError where there is none, or one for several tables."""
+    [found] = steps(name)
+    return found
+
+
+def statement(name: str) -> LiteralString:
+    """Return the text of one step by its path below `sql/`."""
+    return step(name).text.decode()
+
+
+def definition(name: str, **relations: str) -> str:
+    """Return the text of a definition, with what its placeholders mean, without comments."""
+    text = _COMMENT.sub("", _definition_file(name)).strip()
+    return _fill(text, relations)
 
 
 def query(module: str, name: str) -> LiteralString:
@@ -23,6 +97,111 @@ def query(module: str, name: str) -> LiteralString:
     return found[name]
 
 
+def file_text(name: str) -> LiteralString:
+    """Return the text of `sql/<name>.sql` as it is."""
+    return (ROOT / "sql" / f"{name}.sql").read_text("utf-8")
+
+
+@cache
+def functions(folder: str) -> tuple[LiteralString, ...]:
+    """Return the texts of the files of `sql/<folder>/` in their order, as they are: they create functions and views."""
+    files = sorted((ROOT / "sql" / folder).glob("*.sql"))
+    return tuple(file.read_text("utf-8") for file in files)
+
+
+def normalizing_functions() -> LiteralString:
+    """Return the statements that create the functions of the definition."""
+    return _definition_file("normalize")
+
+
+def _digest() -> str:
+    """Return what differs as soon as a definition does: 12 hexadecimal digits; comments and white space do not count."""
+    digest = hashlib.sha256()
+    for file in sorted((ROOT / "sql" / "definition").glob("*.sql")):
+        text = re.sub(r"--.*", "", file.read_text("utf-8"))
+        digest.update(f"{file.stem}\0{' '.join(text.split())}\0".encode())
+    return digest.hexdigest()[:12]
+
+
+PROJECTION_VERSION = _digest()
+"""Identifies the rule from source rows to read model. A read model that another version built has to be rebuilt."""
+
+
+def _read_steps(file: Path, given: dict[str, str]) -> list[Step]:
+    text = file.read_text("utf-8")
+    name = str(file.relative_to(ROOT / "sql").with_suffix(""))
+    header = dict(_HEADER.findall(text))
+    own = {key: re.sub(r"\n--\s+", " ", value).strip() for key, value in _WITH.findall(text)}
+    relations = {**given, **own}
+    body = _COMMENT.sub("", text).strip()
+    tables = header.get("for", "").split()
+    made = []
+    for table in tables or [""]:
+        filled = _fill(body, {**relations, "table": table} if table else relations, table)
+        made.append(
+            Step(
+                f"{name} {table}".strip(),
+                filled.encode(),
+                header.get("when"),
+                "returns" in header,
+                header.get("point") if table == (tables or [""])[-1] else None,
+                header.get("analyze"),
+                "%(" in filled,
+            )
+        )
+    return made
+
+
+def _fill(text: str, relations: dict[str, str], table: str = "") -> str:
+    """Put in what each placeholder means; raises LookupError for one that means nothing."""
+
+    def meaning(match: re.Match[str]) -> str:
+        kind, name, alias = match.groups()
+        name = table if name == "table" else name
+        if name is None and kind in relations:
+            return _fill(relations[kind], relations, table)
+        if kind == "definition":
+            return definition(name, **relations)
+        if kind == "additions":
+            return ", ".join(f"{column} = {alias}.{column} + excluded.{column}" for column in _values(name))
+        if kind == "net":
+            return ", ".join(
+                f"sum({alias}.{column} * {alias}.sign)::integer AS {column}" for column in _values(name)
+            )
+        if kind == "sums":
+            return ", ".join(
+                f"coalesce(sum(side.{column}) FILTER (WHERE side.{alias}), 0)" for column in _values(name)
+            )
+        if kind == "key_texts":
+            return ", ".join(f"{alias}.{column}::text" for column in key_columns(name))
+        if kind == "updates":
+            return ", ".join(f"{column} = excluded.{column}" for column in _values(name))
+        if kind == "zeros":
+            return ", ".join("0" for _ in _values(name))
+        if kind in _COLUMNS_OF:
+            return ", ".join(f"{alias}.{column}" if alias else column for column in _COLUMNS_OF[kind](name))
+        raise LookupError(f"{match[0]} has no meaning: add a line `-- with {kind} = …` to the header.")
+
+    return _PLACEHOLDER.sub(meaning, text)
+
+
+def _values(table: str) -> tuple[str, ...]:
+    """The columns of a table that are not part of its key; in a table of statistics, the numbers of leads."""
+    return tuple(column for column in table_columns(table) if column not in key_columns(table))
+
+
+_COLUMNS_OF: dict[str, Callable[[str], tuple[str, ...]]] = {
+    "columns": table_columns,
+    "key": key_columns,
+    "lookup": lookup_columns,
+    "values": _values,
+}
+
+
+def _definition_file(name: str) -> str:
+    return (ROOT / "sql" / "definition" / f"{name}.sql").read_text("utf-8")
+
+
 @cache
 def _queries(module: str) -> dict[str, LiteralString]:
     file = ROOT / "sql" / "queries" / f"{module}.sql"
@@ -30,4 +209,7 @@ def _queries(module: str) -> dict[str, LiteralString]:
     names, texts = pieces[::2], pieces[1::2]
     if len(set(names)) < len(names):
         raise ValueError(f"{file} has two queries of one name.")
-    return {name: cast("LiteralString", text.strip()) for name, text in zip(names, texts, strict=True)}
+    return {
+        name: _fill(_COMMENT.sub("", text).strip(), {})
+        for name, text in zip(names, texts, strict=True)
+    }

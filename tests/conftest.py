@@ -13,11 +13,11 @@ import psycopg
 import pytest
 from psycopg.rows import TupleRow
 
-from projector.embedded import EmbeddedServer
-from projector.migrate import migrate
+from projector.install import migrate
+from projector.postgres.embedded import EmbeddedServer
 from projector.progress import QUIET
 from projector.rebuild import rebuild
-from projector.statements import schema_sections
+from projector.schema import sections
 from tests.support.server import FAST, Database, Server, running_server, session_server
 
 # What a developer has set for their own work must not change what the tests show.
@@ -73,7 +73,7 @@ def source_template(server: Server) -> Database:
     """A database with the platform's source tables and nothing of ours; only to be copied."""
     made = server.create("source_template")
     with made.connect() as conn:
-        conn.execute(schema_sections()["source"])
+        conn.execute(sections()["source"])
     return made
 
 

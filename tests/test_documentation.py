@@ -16,11 +16,12 @@ import api.config
 import api.metrics
 import projector.config
 from api.response.openapi import document
-from projector.__main__ import cli
+from projector.cli import cli
 
 ROOT = Path(__file__).parents[1]
 DEPLOY = ROOT / "projector" / "deploy"
 SETTING = re.compile(r'"(LEADS_[A-Z_]+|DATABASE_URL|HOST|PORT)"')
+PAGES = sorted(path.relative_to(ROOT).as_posix() for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")))
 INVOCATION = re.compile(r"(?:python -m projector|leads-projector) (?!leads-)((?:[a-z]|--)[^`\n#|;)>…]*)")
 
 
@@ -45,12 +46,12 @@ def commands(group: click.Group = cli, prefix: str = "") -> dict[str, click.Comm
 
 
 def targets() -> set[str]:
-    return set(re.findall(r"^([a-z]+):.*## ", read("Makefile"), re.MULTILINE))
+    return set(re.findall(r"^([a-z-]+):.*## ", read("Makefile"), re.MULTILINE))
 
 
 @pytest.mark.parametrize("name", sorted(settings()))
-def test_each_setting_is_in_the_readme_and_the_example(name: str) -> None:
-    assert f"`{name}`" in read("README.md")
+def test_each_setting_is_in_its_page_and_the_example(name: str) -> None:
+    assert f"`{name}`" in read("docs/settings.md")
     assert re.search(rf"^#?{name}=", read(".env.example"), re.MULTILINE)
 
 
@@ -58,10 +59,9 @@ def test_the_example_names_no_other_setting() -> None:
     assert set(re.findall(r"^#?([A-Z_]+)=", read(".env.example"), re.MULTILINE)) == settings()
 
 
-def table(heading: str, document: str = "README.md") -> dict[str, list[str]]:
-    """The rows of the first table below a heading: the first cell without its backquotes, and the others."""
-    section = read(document).split(f"\n## {heading}\n", 1)[1].split("\n## ", 1)[0]
-    rows = re.findall(r"^\| `([^`]+)`[^|]*\|(.*)\|$", section, re.MULTILINE)
+def table(page: str) -> dict[str, list[str]]:
+    """Return the rows of the table of a page: the first cell without its backquotes, and the others."""
+    rows = re.findall(r"^\| `([^`]+)`[^|]*\|(.*)\|$", read(page), re.MULTILINE)
     return {name: [cell.strip() for cell in rest.split("|")] for name, rest in rows}
 
 
@@ -72,7 +72,7 @@ def examples() -> dict[str, str]:
 
 def invocations() -> list[tuple[str, str]]:
     """Each call of the projector's command line that a document shows."""
-    files = [*ROOT.glob("*.md"), *DEPLOY.iterdir()]
+    files = [*(ROOT / page for page in PAGES), *DEPLOY.iterdir()]
     return [
         (file.name, found.rstrip(" .,"))
         for file in files
@@ -80,8 +80,8 @@ def invocations() -> list[tuple[str, str]]:
     ]
 
 
-def test_the_readme_and_the_example_have_the_same_defaults() -> None:
-    defaults = {name: cells[0].strip("`") for name, cells in table("Settings").items()}
+def test_the_page_of_settings_and_the_example_have_the_same_defaults() -> None:
+    defaults = {name: cells[0].strip("`") for name, cells in table("docs/settings.md").items()}
     expected = {name: "" if name == "DATABASE_URL" else value for name, value in examples().items()}
     assert defaults == expected
 
@@ -99,10 +99,10 @@ def test_the_defaults_of_the_example_are_those_of_the_code(
     assert (projector.config.load(nothing), api.config.load(nothing)) == by_itself
 
 
-def test_the_readme_says_whose_each_setting_is() -> None:
+def test_the_page_of_settings_says_whose_each_setting_is() -> None:
     # The embedded server's start looks at the API's port and address; they are the API's all the same.
     api_alone = {"HOST", "PORT"}
-    for name, (_default, whose, *_rest) in table("Settings").items():
+    for name, (_default, whose, *_rest) in table("docs/settings.md").items():
         readers = {
             package
             for package in ("api", "projector")
@@ -112,13 +112,13 @@ def test_the_readme_says_whose_each_setting_is() -> None:
 
 
 @pytest.mark.parametrize(("name", "command"), sorted(commands().items()))
-def test_the_readme_has_each_command_with_its_exit_codes(name: str, command: click.Command) -> None:
+def test_the_page_of_commands_has_each_command_with_its_exit_codes(name: str, command: click.Command) -> None:
     codes = re.findall(r"^\s+(\d)  \w", command.help or "", re.MULTILINE)
-    assert table("Commands")[name][1] == ", ".join(codes)
+    assert table("docs/commands.md")[name][1] == ", ".join(codes)
 
 
-def test_the_readme_has_no_other_command() -> None:
-    assert set(table("Commands")) == set(commands())
+def test_the_page_of_commands_has_no_other_command() -> None:
+    assert set(table("docs/commands.md")) == set(commands())
 
 
 @pytest.mark.parametrize(("place", "text"), sorted(set(invocations())))
@@ -131,14 +131,14 @@ def test_each_call_of_the_command_line_in_a_document_is_taken(place: str, text: 
     command.make_context(text, words)
 
 
-def test_each_header_of_the_api_is_in_the_readme() -> None:
+def test_each_header_of_the_api_is_in_its_page() -> None:
     headers = orjson.loads(document())["components"]["headers"]
     assert set(headers) == set(
-        re.findall(r"^\| `((?:X-|Retry-)[A-Za-z-]+)` \|", read("README.md"), re.MULTILINE)
+        re.findall(r"^\| `((?:X-|Retry-)[A-Za-z-]+)` \|", read("docs/api.md"), re.MULTILINE)
     )
 
 
-@pytest.mark.parametrize("name", ["README.md", "projector/deploy/alerts.yml"])
+@pytest.mark.parametrize("name", ["docs/api.md", "projector/deploy/alerts.yml"])
 def test_each_metric_that_is_named_is_there(name: str) -> None:
     named = set(re.findall(r"\bleads_api_[a-z_]+_seconds(?:_bucket|_count|_sum)?\b", read(name)))
     there = {metric.name for metric in REGISTRY.collect()}
@@ -168,13 +168,13 @@ def test_the_units_start_programs_that_are_installed() -> None:
         assert Path(started[1]).name in scripts
 
 
-def test_what_the_readme_quotes_is_what_the_code_says() -> None:
+def test_what_the_page_of_symptoms_quotes_is_what_the_code_says() -> None:
     said = "".join(
         file.read_text(encoding="utf-8")
         for package in ("api", "projector")
         for file in (ROOT / package).rglob("*.py")
     )
-    section = read("README.md").split("\n## What to do when\n", 1)[1].split("\n## ", 1)[0]
+    section = read("docs/capture-gaps.md").split("\n## What to do when\n", 1)[1].split("\n## ", 1)[0]
     quoted = re.findall(r"“([^”]+)”", section)
     assert quoted
     for sentence in quoted:
@@ -183,12 +183,8 @@ def test_what_the_readme_quotes_is_what_the_code_says() -> None:
 
 def test_each_kind_of_sql_is_explained() -> None:
     section = read("CONTRIBUTING.md").split("\nThe kinds of SQL,", 1)[1].split("\n\n**", 1)[0]
-    named = {
-        kind
-        for cell in re.findall(r"^\| (`[^|]+) \|", section, re.MULTILINE)
-        for kind in re.findall(r"`(\w+)`", cell)
-    }
-    assert named == {folder.name for folder in (ROOT / "sql").iterdir() if any(folder.glob("*.sql"))}
+    named = set(re.findall(r"^\| `sql/(\w+)` \|", section, re.MULTILINE))
+    assert named == {folder.name for folder in (ROOT / "sql").iterdir() if any(folder.rglob("*.sql"))}
 
 
 @pytest.mark.parametrize(("name", "command"), sorted(commands().items()))
@@ -207,11 +203,14 @@ def test_each_target_is_phony_and_in_the_readme(name: str) -> None:
     phony = re.search(r"^\.PHONY: (.*)$", read("Makefile"), re.MULTILINE)
     assert phony is not None
     assert name in phony[1].split()
-    assert f"make {name}" in read("README.md")
+    assert f"`make {name}`" in read("README.md")
 
 
-def test_the_readme_names_no_target_that_is_not_there() -> None:
-    assert set(re.findall(r"`make ([a-z]+)", read("README.md"))) <= targets()
+@pytest.mark.parametrize("page", PAGES)
+def test_no_page_names_a_target_that_is_not_there(page: str) -> None:
+    in_text = re.findall(r"`(?:[A-Z_]+=\S+ )?make ([a-z-]+)", read(page))
+    in_blocks = re.findall(r"^make ([a-z-]+)", read(page), re.MULTILINE)
+    assert {*in_text, *in_blocks} <= targets()
 
 
 def test_setup_never_empties_the_folder_that_a_link_leads_to(tmp_path: Path) -> None:
@@ -227,15 +226,17 @@ def test_setup_never_empties_the_folder_that_a_link_leads_to(tmp_path: Path) -> 
     assert (shared / "kept").exists()
 
 
-def test_links_of_the_documents_lead_somewhere() -> None:
-    for file in ROOT.glob("*.md"):
-        for link in re.findall(r"\]\((?!https?:|#)([^)#\s]+)", file.read_text(encoding="utf-8")):
-            assert (ROOT / link).exists(), f"{file.name}: {link}"
+@pytest.mark.parametrize("page", PAGES)
+def test_links_of_a_page_lead_to_a_file_and_a_heading(page: str) -> None:
+    for link in re.findall(r"\]\((?!https?:)([^)\s]+)", read(page)):
+        path, _, anchor = link.partition("#")
+        target = ((ROOT / page).parent / path) if path else ROOT / page
+        assert target.exists(), link
+        if anchor:
+            assert anchor in anchors(target.read_text(encoding="utf-8")), link
 
 
-def test_links_within_a_document_lead_to_a_heading() -> None:
-    for file in ROOT.glob("*.md"):
-        text = file.read_text(encoding="utf-8")
-        headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
-        anchors = {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
-        assert set(re.findall(r"\]\(#([^)]+)\)", text)) <= anchors
+def anchors(text: str) -> set[str]:
+    """Return the anchors of all headings of a page."""
+    headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}

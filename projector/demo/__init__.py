@@ -1,9 +1,8 @@
 """Demo data: source rows of made-up tenants, the same every time, of any size.
 
-`load` writes what a messaging platform would have written: the reference's tenant with the lead that the API
-reference prints and the showcase tenant, in which every filter, sort and page has something to show, or any
-number of tenants of any size for a benchmark. It writes source rows only; a refresh or a rebuild makes leads
-of them.
+`load` writes what a messaging platform would have written. That is the demo: the tenant of the API reference with the
+lead that it prints, and the showcase tenant, in which every filter, sort and page has rows. Or it is any number of
+tenants of any size, for a benchmark. Only source rows are written; a refresh or a rebuild makes leads of them.
 """
 
 from projector.demo.loading import (

@@ -1,4 +1,4 @@
-"""Chance, from `random()` alone: of what `Random` offers, only that stays the same in every Python."""
+"""Chance, from `random()` alone: of the methods of `Random` only that returns the same numbers in every Python."""
 
 from collections.abc import Sequence
 from random import Random
@@ -8,10 +8,10 @@ T = TypeVar("T")
 
 
 def happens(rng: Random, probability: float) -> bool:
-    """Whether something happens this time."""
+    """Return true with a probability between 0 and 1."""
     return rng.random() < probability
 
 
 def pick(rng: Random, pool: Sequence[T]) -> T:
-    """One of a pool; what stands in it several times is met as often."""
+    """Return one element of a pool, with the same probability for each place in it."""
     return pool[int(rng.random() * len(pool))]

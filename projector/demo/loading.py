@@ -19,6 +19,7 @@ from projector.demo.source_rows import TABLES, SourceRows
 from projector.demo.tenants import Tenant, TenantMaker
 from projector.errors import ProjectorError, SourceMissingError
 from projector.progress import Progress
+from projector.sql import query
 
 DEFAULT_LEADS = 2_000
 DEFAULT_MESSAGES_PER_LEAD = 12.0
@@ -28,12 +29,12 @@ _LEADS_PER_NOTE = 100
 _NAMED = 3
 
 SHOWCASE_USER_ID = "5d1c2a77-0b3e-4f56-9a84-2c6e8f90b1d3"
-"""The tenant in which every filter, sort and page has something to show."""
+"""The tenant in which every filter, sort and page has rows."""
 
 
 @dataclass(frozen=True, slots=True)
 class DemoReport:
-    """What was loaded: whose leads, how many, and how many rows of each source table."""
+    """What was loaded: the tenants, the number of leads, and the number of rows of each source table."""
 
     user_ids: tuple[str, ...]
     leads: int
@@ -58,11 +59,12 @@ def load(  # noqa: PLR0913  # An argument for each option of the command.
 ) -> DemoReport:
     """Load the demo, or tenants for a benchmark, as if `today` had just begun in UTC.
 
-    Without `tenants` (0) that is the demo, in one transaction: the reference's tenant, which is always the
-    same, and the showcase tenant of so many leads. With `tenants` it is so many tenants of that size only,
-    in transactions of some ten thousand messages. Their ids follow from seed, size and number: another
-    seed or another size adds further tenants. A tenant that is there already is refused before anything is
-    written.
+    With 0 `tenants` this loads the demo, in one transaction: the reference's tenant, which is always the same, and the
+    showcase tenant with `leads` leads. Otherwise it loads `tenants` tenants of `leads` leads each, in transactions of
+    some ten thousand messages. Their ids follow from seed, size and number: another seed or size adds tenants.
+
+    Returns a report. Raises ProjectorError where one of the tenants exists, before anything is written, or where the
+    sizes make no sense, and SourceMissingError where the source tables are not complete.
     """
     began = monotonic()
     _check_sizes(tenants, leads, messages_per_lead)
@@ -118,7 +120,7 @@ def _showcase_tenant(leads: int, messages_per_lead: float) -> Tenant:
 
 
 def _benchmark_tenant(number: int, leads: int, messages_per_lead: float, seed: int) -> Tenant:
-    """The tenant of that number; its id names everything that its rows depend on, but for the day."""
+    """Return the tenant of a number. Its id depends on everything that its rows depend on, except the day."""
     name = f"leads-demo:seed={seed}:leads={leads}:messages={messages_per_lead:g}:tenant={number}"
     user_id = str(uuid5(NAMESPACE_URL, name))
     email = f"owner@{user_id[:8]}.example"
@@ -126,7 +128,7 @@ def _benchmark_tenant(number: int, leads: int, messages_per_lead: float, seed: i
 
 
 def _make(tenants: list[Tenant], seed: int, now: int, rows: SourceRows) -> Iterator[int]:
-    """Make all tenants, and tell from time to time how many more leads are done."""
+    """Make all tenants. Yields from time to time how many more leads are done."""
     scripts = make_scripts(Random(seed))  # noqa: S311  # Nothing here is secret.
     for tenant in tenants:
         waiting = 0
@@ -139,14 +141,9 @@ def _make(tenants: list[Tenant], seed: int, now: int, rows: SourceRows) -> Itera
 
 
 def _refuse_present(conn: psycopg.Connection[Any], user_ids: list[str]) -> None:
-    """Refuse to load a tenant that is there: half of one kind and half of another would be nobody's demo."""
-    present = [
-        user_id
-        for (user_id,) in conn.execute(
-            'SELECT user_id FROM users WHERE user_id = ANY(%s) ORDER BY user_id COLLATE "C"',
-            [user_ids],
-        )
-    ]
+    """Raise ProjectorError where one of these tenants exists: old and new rows of one tenant would be mixed."""
+    found = conn.execute(query("demo", "find_present_users"), {"user_ids": user_ids})
+    present = [user_id for (user_id,) in found]
     if present:
         more = len(present) - _NAMED
         named = ", ".join(present[:_NAMED]) + (f" and {more} more" if more > 0 else "")
@@ -158,5 +155,5 @@ def _refuse_present(conn: psycopg.Connection[Any], user_ids: list[str]) -> None:
 
 
 def _analyze(conn: psycopg.Connection[Any]) -> None:
-    """Let the planner know of the rows at once, since a rebuild is what comes next."""
+    """Update the planner's statistics of the source tables, since a rebuild is likely to be next."""
     conn.execute(sql.SQL("ANALYZE {}").format(sql.SQL(", ").join(map(sql.Identifier, TABLES))))

@@ -1,10 +1,9 @@
-# ruff: noqa: E501  # Chats read best on one line.
 """The tenant of the API reference, with the lead that its examples print and three more leads.
 
-The reference's lead stands at its printed times, so its answers never change. The statistics example counts
-four leads, and this is what holds of it:
+The rows of the printed lead have the printed times, so the API's answers about it never change. Its messages are in
+`texts/reference.json`. The statistics example counts four leads. Of its numbers these stay true:
 
-- for good: `total_leads` 4, `leads_with_extraction` 3, `hot_leads` 0, `warm_leads` 0, `cold_leads` 3, and
+- always: `total_leads` 4, `leads_with_extraction` 3, `hot_leads` 0, `warm_leads` 0, `cold_leads` 3, and
   `by_platform` whatsapp 4, instagram 0, webchat 0;
 - for some days only: `leads_last_7_days` 2 (on the day of loading and the three days after it) and
   `leads_last_30_days` 2 (that day and the 26 days after it), since both count back from now while the rows stay
@@ -18,10 +17,12 @@ it would be a third recent lead.
 from dataclasses import dataclass
 from datetime import datetime
 from random import Random
+from typing import TypedDict
 
 from projector.demo.clock import DAY, HOUR, SECOND, instant, timestamp
 from projector.demo.identifiers import incoming_message_ids, outgoing_message_id
 from projector.demo.source_rows import SourceRows
+from projector.demo.texts import load_texts
 
 USER_ID = "789895c8-4bd6-43e9-bfea-a4171ec47197"
 CUSTOMER_PHONE = "918979556941"
@@ -37,123 +38,16 @@ _PRINTED_IDS = {
     (_CONVERSATION_ID, 2): "out-1759645300741-hij9fvlyv",
 }
 
-# When, who, what; the first two and the last are printed in the reference.
-_MESSAGES = (
-    ("2025-10-05T06:21:35.197Z", "user", "hi my name is siddhant"),
-    (
-        "2025-10-05T06:21:42.667Z",
-        "agent",
-        "Thanks, Siddhant! How can I help you today? May I have your email to send detailed docs? Quick one — what's your budget range for this?",
-    ),
-    ("2025-10-05T06:22:31.004Z", "user", "sddhantjaiii@gmail.com"),
-    (
-        "2025-10-05T06:22:38.911Z",
-        "agent",
-        "Got it, I've noted sddhantjaiii@gmail.com. What would you like to automate first: sales, support or reminders?",
-    ),
-    ("2025-10-05T06:23:50.338Z", "user", "just want to know what this product does"),
-    (
-        "2025-10-05T06:23:58.120Z",
-        "agent",
-        "We put an AI agent on your WhatsApp, Instagram and website. It answers your customers around the clock and tells you which of them are serious.",
-    ),
-    ("2025-10-05T06:25:12.709Z", "user", "ok and how much is it"),
-    (
-        "2025-10-05T06:25:19.466Z",
-        "agent",
-        "Plans start at ₹4,999 a month for one channel. May I ask what budget you have in mind?",
-    ),
-    ("2025-10-05T06:26:40.581Z", "user", "no fixed budget yet, i am still looking around"),
-    (
-        "2025-10-05T06:26:48.235Z",
-        "agent",
-        "That's perfectly fine. Is this for your own business or for a company that you work with?",
-    ),
-    ("2025-10-05T06:28:03.947Z", "user", "my own, it is not registered yet"),
-    ("2025-10-05T06:28:11.612Z", "agent", "Exciting! How many enquiries do you expect in a day, roughly?"),
-    ("2025-10-05T06:29:27.830Z", "user", "maybe 10 to 20"),
-    (
-        "2025-10-05T06:29:35.158Z",
-        "agent",
-        "Then the starter plan covers you comfortably, with room to grow. Shall I set up a free 14-day trial?",
-    ),
-    ("2025-10-05T06:31:02.274Z", "user", "not now, i will think about it"),
-    (
-        "2025-10-05T06:31:09.803Z",
-        "agent",
-        "Of course. I've sent the documents to your email, so you can read them whenever it suits you.",
-    ),
-    ("2025-10-18T14:05:21.390Z", "user", "hey i read the docs"),
-    ("2025-10-18T14:05:28.947Z", "agent", "Great to hear from you again, Siddhant! Was anything unclear?"),
-    ("2025-10-18T14:06:44.115Z", "user", "does it work in hindi also?"),
-    (
-        "2025-10-18T14:06:52.508Z",
-        "agent",
-        "Yes: Hindi, English and Hinglish, and it switches by itself when your customer does.",
-    ),
-    ("2025-10-18T14:08:10.662Z", "user", "nice. can i connect my existing number"),
-    (
-        "2025-10-18T14:08:18.029Z",
-        "agent",
-        "You can, as long as it is not in use in the ordinary WhatsApp app. Otherwise we help you to get a new one.",
-    ),
-    ("2025-10-18T14:09:55.741Z", "user", "it is in use, i would need a new one then"),
-    (
-        "2025-10-18T14:10:03.284Z",
-        "agent",
-        "No problem, that takes about two days. Would you like me to start it?",
-    ),
-    ("2025-10-18T14:11:37.916Z", "user", "later, first i have to finish my website"),
-    ("2025-10-18T14:11:45.377Z", "agent", "Makes sense. When do you plan to go live?"),
-    ("2025-10-18T14:13:01.553Z", "user", "january probably"),
-    (
-        "2025-10-18T14:13:09.196Z",
-        "agent",
-        "Perfect, I'll keep your details ready until then. Good luck with the website! 🚀",
-    ),
-    ("2025-11-21T10:40:12.045Z", "user", "hi, is there any offer for diwali still running"),
-    (
-        "2025-11-21T10:40:19.732Z",
-        "agent",
-        "Hi Siddhant! The festive offer ended on 31 October, but the yearly plan still gives you two months free.",
-    ),
-    ("2025-11-21T10:42:06.487Z", "user", "ok. still too early for a yearly plan"),
-    (
-        "2025-11-21T10:42:14.850Z",
-        "agent",
-        "Understood. Monthly plans can be cancelled at any time, if you'd rather begin small.",
-    ),
-    ("2025-11-21T10:43:20.318Z", "user", "👍 will let you know"),
-    ("2025-11-21T10:43:27.691Z", "agent", "Thank you! I'm here whenever you need me."),
-    (
-        "2025-12-12T09:05:02.140Z",
-        "agent",
-        "Hi Siddhant, how is the website coming along? Would you like to look at a trial before January?",
-    ),
-    ("2025-12-12T09:07:30.409Z", "user", "not yet, still busy with it. just exploring for now"),
-    (
-        "2025-12-12T09:07:38.656Z",
-        "agent",
-        "No problem, Siddhant. If you'd like, I can share a quick feature overview or pricing details. Which would you prefer?",
-    ),
-)
 
-_RECENT_CHAT = (
-    ("user", "Hello, I got your number from a colleague"),
-    ("agent", "Hello and welcome! What would you like to know about our AI agents?"),
-    ("user", "Only whether you also do phone calls"),
-    ("agent", "Not yet, only WhatsApp, Instagram and webchat. Shall I let you know when that changes?"),
-    ("user", "No thanks, that's all"),
-    ("agent", "Alright, thank you for asking. Have a good day!"),
-)
-_OLD_CHAT = (
-    ("user", "hi can you do my college project"),
-    (
-        "agent",
-        "Hi! We build AI agents for businesses, so I'm afraid we can't help with that. Is there anything else?",
-    ),
-    ("user", "no, ok then bye"),
-)
+class _ReferenceTexts(TypedDict):
+    printed: list[
+        tuple[str, str, str]
+    ]  # Time, sender, text; the reference prints the first two and the last.
+    recent: list[tuple[str, str]]  # Sender, text.
+    old: list[tuple[str, str]]
+
+
+_TEXTS: _ReferenceTexts = load_texts("reference")
 
 
 def add_reference_tenant(rows: SourceRows, now: int) -> None:
@@ -165,7 +59,7 @@ def add_reference_tenant(rows: SourceRows, now: int) -> None:
     rows.add("agents", _AGENT_ID, USER_ID, _PHONE_NUMBER_ID, "Test AI Agent")
     rows.add("templates", _TEMPLATE_ID, USER_ID, _PHONE_NUMBER_ID, "product_intro")
 
-    printed = [(_at(at), sender, text) for at, sender, text in _MESSAGES]
+    printed = [(_at(at), sender, text) for at, sender, text in _TEXTS["printed"]]
     printed_lead = _Conversation(_CONVERSATION_ID, CUSTOMER_PHONE, _at(_CREATED_AT), printed)
     printed_lead.add_to(rows, rng)
     printed_lead.add_extraction(
@@ -181,7 +75,10 @@ def add_reference_tenant(rows: SourceRows, now: int) -> None:
         "0d9a7c64-5b1e-4f0b-8a53-2f6f3f1f7d92",
         "919810023457",
         recent - SECOND,
-        [(recent + place * 70 * SECOND, sender, text) for place, (sender, text) in enumerate(_RECENT_CHAT)],
+        [
+            (recent + place * 70 * SECOND, sender, text)
+            for place, (sender, text) in enumerate(_TEXTS["recent"])
+        ],
     )
     recent_lead.add_to(rows, rng)
     recent_lead.add_extraction(
@@ -197,7 +94,7 @@ def add_reference_tenant(rows: SourceRows, now: int) -> None:
         "e2b6f0a1-7c3d-4d58-9b1f-51d0a4c8e637",
         "917042318866",
         old - SECOND,
-        [(old + place * 40 * SECOND, sender, text) for place, (sender, text) in enumerate(_OLD_CHAT)],
+        [(old + place * 40 * SECOND, sender, text) for place, (sender, text) in enumerate(_TEXTS["old"])],
     )
     old_lead.add_to(rows, rng)
     old_lead.add_extraction(

@@ -1,4 +1,4 @@
-"""Scripts: long dialogues, worked out once, of which every demo conversation plays a stretch."""
+"""Scripts: long dialogues, computed once. Every demo conversation is a part of one."""
 
 from random import Random
 
@@ -14,10 +14,10 @@ _AGENT_STATUSES = ("read",) * 26 + ("delivered",) * 12 + ("sent",) * 9 + ("faile
 
 
 class Script:
-    """A dialogue without end in one language.
+    """An endless dialogue in one language.
 
-    What costs time is done here, once: texts are chosen and written for COPY, pauses and sequence numbers are
-    summed up. A conversation starts at one of the `starts` and reads on, over the end and from the beginning.
+    The slow work is done here, once: texts are chosen and written for COPY, pauses and sequence numbers are summed up.
+    A conversation starts at one of the `starts` and reads on; after the end it continues at the beginning.
     """
 
     def __init__(self, rng: Random, talk: Talk) -> None:
@@ -62,7 +62,7 @@ class Script:
             recent = [exchange, *recent[:1]]
             says = [(True, asked), (False, answered)]
             if happens(rng, 0.06):
-                # Some ask something else before they are answered.
+                # Some customers ask something else before the agent answers.
                 says.insert(0, (True, pick(rng, exchanges)[0]))
             else:
                 self.starts.append(len(self.endings))
@@ -89,7 +89,7 @@ class Script:
 
 
 def _pause(rng: Random, *, before_user: bool) -> int:
-    """Return how long it takes until somebody says something."""
+    """Return the pause before a message in milliseconds."""
     if happens(rng, 0.007):
         return 0
     if not before_user:

@@ -25,10 +25,10 @@ _CHANNELS = (
 )
 _TEMPLATES = ("welcome_offer", "order_update", "festival_sale", "appointment_reminder")
 
-# Each as often as it stands here.
+# Drawn as often as each is listed.
 _PLATFORMS = ("whatsapp",) * 6 + ("instagram",) * 2 + ("webchat",) * 2
 _CONVERSATIONS = (1,) * 16 + (2,) * 3 + (3,)
-# Where else the same identifier shows up: who left a number in the webchat, or came there from Instagram.
+# Other platforms of the same identifier: a customer may leave a number in the webchat, or come from Instagram.
 _OTHER_PLATFORMS = {"whatsapp": ("webchat", "webchat", "instagram"), "instagram": ("webchat",)}
 _COUNTED = ("SENT", "DELIVERED", "DELIVERED", "READ", "READ")
 _UNCOUNTED = ("FAILED", "FAILED", "PENDING")
@@ -92,7 +92,7 @@ class TenantMaker:
         self._quantile = rng.random()
 
     def make(self) -> Iterator[None]:
-        """Add the tenant's rows, and give way after every lead."""
+        """Add the tenant's rows. Yields after every lead."""
         self._add_tenant()
         for number in range(self._tenant.leads):
             self._add_lead(number)
@@ -141,13 +141,13 @@ class TenantMaker:
             self._add_send(lead, at, pick(rng, _ANY), conversation_id if happens(rng, 0.5) else None)
 
     def _add_bystander(self) -> None:
-        """Add somebody who is no lead: a mere contact, or one whom no template message has reached."""
-        nobody = self._make_lead("whatsapp", self._tenant.leads + self._bystanders)
+        """Add a person who is not a lead: only a contact, or the recipient of a template send that never went out."""
+        bystander = self._make_lead("whatsapp", self._tenant.leads + self._bystanders)
         self._bystanders += 1
         if happens(self._setting.rng, 0.5):
-            self._add_contacts(nobody)
+            self._add_contacts(bystander)
         else:
-            self._add_send(nobody, nobody.last, pick(self._setting.rng, _UNCOUNTED))
+            self._add_send(bystander, bystander.last, pick(self._setting.rng, _UNCOUNTED))
 
     def _make_lead(self, platform: str, number: int) -> Lead:
         rng = self._setting.rng

@@ -19,8 +19,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg import sql
 
-from projector.migrate import migrate
-from projector.statements import schema_sections
+from projector.install import migrate
+from projector.schema import sections
 from tests.acceptance.conftest import MakePlatform, Platform
 from tests.oracle import answers
 from tests.oracle.answers import Answer
@@ -51,7 +51,7 @@ def operating_system_zone(zone: str) -> Iterator[None]:
 
 def create_source(database: Database, times: str) -> None:
     """Source tables whose times are declared so, in a database that is set to another zone and style than ours."""
-    declared = re.sub(r"(?<=\w )timestamp\b", times, schema_sections()["source"])
+    declared = re.sub(r"(?<=\w )timestamp\b", times, sections()["source"])
     with psycopg.connect(database.url, autocommit=True) as conn:
         if times == "timestamptz":
             for name, value in (

@@ -1,4 +1,4 @@
-"""Every curl line of the README runs on the demo data, and together they show all that the API takes."""
+"""Every curl line of the documents runs on the demo data, and together they show all that the API takes."""
 
 import re
 import shlex
@@ -15,13 +15,18 @@ from werkzeug.test import TestResponse
 from api.response.openapi import document
 from projector import demo
 from projector.progress import QUIET
-from projector.status import read_status
+from projector.status import read_status, render
 from projector.verify import verify
 from tests.acceptance.conftest import MakePlatform, Platform
 from tests.support.server import Database, Server
 
-README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-LINES = re.findall(r"^curl .*$", README, re.MULTILINE)
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+API = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+STATUS = (ROOT / "docs" / "status.md").read_text(encoding="utf-8")
+CURL = re.compile(r"^curl .*$", re.MULTILINE)
+API_LINES = CURL.findall(API)
+LINES = list(dict.fromkeys(CURL.findall(README) + API_LINES))
 NOW = datetime(2026, 3, 29, 13, 7, 11, tzinfo=UTC)
 TEMPLATES = {
     re.compile(re.sub(r"\{\w+\}", "[^/]+", path)): operations["get"]
@@ -91,14 +96,25 @@ def test_each_line_runs_and_has_something_to_show(platform: Platform, line: str)
 
 @pytest.mark.parametrize("name", sorted(operation["operationId"] for operation in TEMPLATES.values()))
 def test_each_endpoint_has_a_line(name: str) -> None:
-    assert name in map(operation_of, LINES)
+    assert name in map(operation_of, API_LINES)
 
 
 @pytest.mark.parametrize(("name", "parameter"), PARAMETERS)
 def test_each_parameter_has_a_line(name: str, parameter: str) -> None:
     assert any(
-        operation_of(line) == name and parameter in parse_qs(urlsplit(url_of(line)).query) for line in LINES
+        operation_of(line) == name and parameter in parse_qs(urlsplit(url_of(line)).query)
+        for line in API_LINES
     )
+
+
+def test_the_readme_prints_the_whole_answer_to_its_first_request(platform: Platform) -> None:
+    printed = orjson.loads(README.split("\n```json\n", 1)[1].split("\n```", 1)[0])
+    answer = orjson.loads(call(platform, CURL.findall(README)[0]).data)
+    for name in ("timestamp", "correlationId"):
+        assert printed.pop(name)
+        assert answer.pop(name)
+    # As texts, so that the order of the keys counts.
+    assert orjson.dumps(printed) == orjson.dumps(answer)
 
 
 def test_the_page_to_try_it_is_a_page_with_all_its_files(platform: Platform) -> None:
@@ -117,14 +133,14 @@ def test_the_status_has_the_lines_that_are_explained(platform: Platform) -> None
     platform.connection.execute("UPDATE contacts SET name = 'Somebody else'")
     platform.refresh()
     verify(platform.connection, tenants=None, sample=1, heal=False, progress=QUIET)
-    shown = README.split("\nRead model  ", 1)[1].split("\n```", 1)[0]
+    shown = STATUS.split("\nRead model  ", 1)[1].split("\n```", 1)[0]
     explained = re.findall(
-        r"^\| ([A-Z][\w …]+) \|", README.split("| line |", 1)[1].split("\n\n", 1)[0], re.MULTILINE
+        r"^\| ([A-Z][\w …]+) \|", STATUS.split("| line |", 1)[1].split("\n\n", 1)[0], re.MULTILINE
     )
 
     def labels(text: str) -> list[str]:
         return [line[:12].strip() for line in text.split("\n\n", 1)[0].splitlines() if line[:1].strip()]
 
-    found = labels(read_status(platform.connection).render())
+    found = labels(render(read_status(platform.connection)))
     assert labels("Read model  " + shown) == found
     assert explained == list(dict.fromkeys(re.sub("^Last .*", "Last …", label) for label in found))

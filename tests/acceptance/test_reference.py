@@ -102,6 +102,11 @@ def platform(database: Database, make_platform: MakePlatform) -> Platform:
     return made
 
 
+def as_documented(lead: dict[str, Any]) -> dict[str, Any]:
+    """The lead without fields that were added since: the response schema and the oracle have those."""
+    return {key: value for key, value in lead.items() if key in LEAD}
+
+
 def get(platform: Platform, path: str) -> dict[str, Any]:
     answer = platform.client.get(f"/users/{USER_ID}/leads{path}")
     assert answer.status_code == 200, answer.text
@@ -111,12 +116,16 @@ def get(platform: Platform, path: str) -> dict[str, Any]:
     return dict(body)
 
 
+def leads(platform: Platform, query: str = "") -> list[dict[str, Any]]:
+    return [as_documented(lead) for lead in get(platform, query)["data"]]
+
+
 def test_list(platform: Platform) -> None:
     body = get(platform, "")
     assert list(body) == ["success", "data", "pagination"]
     assert body["pagination"] == {"total": 4, "limit": 50, "offset": 0, "hasMore": False}
-    assert LEAD in body["data"]
-    assert all(list(lead) == list(LEAD) for lead in body["data"])
+    assert LEAD in leads(platform)
+    assert all(list(lead) == list(LEAD) for lead in leads(platform))
 
 
 @pytest.mark.parametrize(
@@ -138,14 +147,14 @@ def test_list(platform: Platform) -> None:
     ],
 )
 def test_filters_of_the_list(platform: Platform, query: str, is_found: bool) -> None:  # noqa: FBT001  # A parameter.
+    assert (LEAD in leads(platform, query)) is is_found
     body = get(platform, query)
-    assert (LEAD in body["data"]) is is_found
     assert body["pagination"]["total"] == len(body["data"])
 
 
 def test_days_counts_from_now(platform: Platform) -> None:
-    assert LEAD in get(platform, "?platform=whatsapp&days=7")["data"]
-    assert LEAD in get(platform, "?days=1")["data"]
+    assert LEAD in leads(platform, "?platform=whatsapp&days=7")
+    assert LEAD in leads(platform, "?days=1")
 
 
 def test_page_past_the_end(platform: Platform) -> None:
@@ -155,7 +164,10 @@ def test_page_past_the_end(platform: Platform) -> None:
 
 
 def test_single_lead(platform: Platform) -> None:
-    assert get(platform, f"/{PHONE}") == {"success": True, "data": LEAD}
+    body = get(platform, f"/{PHONE}")
+    assert list(body) == ["success", "data"]
+    assert body["success"] is True
+    assert as_documented(body["data"]) == LEAD
 
 
 def test_lead_not_found(platform: Platform) -> None:

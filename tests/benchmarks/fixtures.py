@@ -14,11 +14,11 @@ from psycopg import sql
 from psycopg.rows import TupleRow
 
 from projector import db, demo
-from projector.embedded import EmbeddedServer
-from projector.migrate import migrate
+from projector.install import migrate
+from projector.postgres.embedded import EmbeddedServer
 from projector.progress import QUIET
 from projector.rebuild import rebuild
-from projector.statements import schema_sections
+from projector.schema import sections
 
 Connection = psycopg.Connection[TupleRow]
 Say = Callable[[str], None]
@@ -136,7 +136,7 @@ def fixtures(size: Size, folder: Path, say: Say) -> Iterator[Fixtures]:
 def _database(server: EmbeddedServer, size: Size, kind: str, tenants: tuple[str, ...], say: Say) -> Database:
     """The database of that kind and size, with its data, its read model and its statistics."""
     # Data that were kept fit the schema that they were made with.
-    schema = hashlib.sha256("".join(schema_sections().values()).encode()).hexdigest()[:8]
+    schema = hashlib.sha256("".join(sections().values()).encode()).hexdigest()[:8]
     name = f"{size.name}_{kind}_{schema}"
     with psycopg.connect(server.url("postgres"), autocommit=True) as conn:
         for (old,) in conn.execute(

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from contextlib import closing
 
 from projector import locks
+from projector.batch import refresh_batch
 from projector.progress import QUIET
 from projector.rebuild import rebuild
-from projector.refresh import refresh_batch
 from tests.benchmarks import baseline_rebuild
 from tests.benchmarks.core import Row, goal, interleave, milliseconds, seconds
 from tests.benchmarks.fixtures import Connection, Database, Fixtures

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from projector import batch, locks
-from projector.refresh import DEFAULT_BATCH, refresh_batch
+from projector import locks, pipeline
+from projector.batch import DEFAULT_BATCH, refresh_batch
 from tests.benchmarks.core import seconds
 from tests.benchmarks.fixtures import Connection, Database
 
@@ -36,7 +36,7 @@ class Stale:
     def __post_init__(self) -> None:
         self.writer = self.database.connect()
         self.refresher = self.database.connect()
-        batch.prepare_session(self.refresher)
+        pipeline.prepare_session(self.refresher)
         self._conversations = [
             row[0]
             for row in self.writer.execute(

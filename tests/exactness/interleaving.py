@@ -10,10 +10,10 @@ from typing import Any, Self
 import psycopg
 from psycopg.rows import TupleRow
 
-from projector.batch import no_pause, prepare_session
+from projector.batch import no_pause, prepare_session, refresh_batch
 from projector.progress import QUIET
 from projector.rebuild import rebuild
-from projector.refresh import refresh, refresh_batch
+from projector.refresh import refresh
 from tests.support.server import Database
 
 Connection = psycopg.Connection[TupleRow]

@@ -11,13 +11,15 @@ from random import Random
 import psycopg
 from psycopg.rows import TupleRow
 
-from projector.batch import prepare_session
+from projector.batch import refresh_batch
+from projector.dead_letters import retry_dead_letters
 from projector.errors import BlockedError
+from projector.install import migrate, uninstall
 from projector.locks import SHARDS
-from projector.migrate import migrate, uninstall
+from projector.pipeline import prepare_session
 from projector.progress import QUIET
 from projector.rebuild import rebuild
-from projector.refresh import refresh, refresh_batch, retry_dead_letters
+from projector.refresh import refresh
 from projector.verify import verify
 from tests.exactness.platform import assert_exact, rebuild_now, refresh_now, value
 from tests.oracle import differences_of_tables, read_tables

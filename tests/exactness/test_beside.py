@@ -4,14 +4,14 @@ from collections.abc import Iterator
 
 import psycopg
 import pytest
+from projector.beside import NEXT, OLD
 from psycopg.rows import TupleRow
 
 from projector import beside
-from projector.beside import NEXT, OLD
-from projector.migrate import migrate
+from projector.dead_letters import retry_dead_letters
+from projector.install import migrate
 from projector.progress import QUIET
 from projector.rebuild import rebuild
-from projector.refresh import retry_dead_letters
 from tests.exactness.interleaving import Stepped, batch_of, rebuilding, refreshing
 from tests.exactness.platform import (
     Platform,
@@ -368,7 +368,7 @@ def test_a_dead_letter_tried_again_while_a_swap_is_at_its_end_does_not_come_back
     conn = filled.conn
     conn.execute(
         "INSERT INTO projector.dead_letters (kind, key, user_id, error, attempts, first_failed_at, retry_at)"
-        " VALUES ('resync', %s, 'one', 'failed once', 1, now(), now())",
+        " VALUES ('reload_conversations', %s, 'one', 'failed once', 1, now(), now())",
         (_conversation(conn, "one"),),
     )
     with rebuilding(database, "swapped") as rebuild_under_way:

@@ -9,10 +9,10 @@ from psycopg import sql
 from psycopg.rows import TupleRow
 
 from projector import capture, db
-from projector.embedded import EmbeddedServer
+from projector.batch import refresh_batch
 from projector.errors import BlockedError, CaptureGapError
-from projector.migrate import migrate
-from projector.refresh import refresh_batch
+from projector.install import migrate
+from projector.postgres.embedded import EmbeddedServer
 from tests.conftest import MakeDatabase
 from tests.exactness.interleaving import Stepped, refreshing, wait_for
 from tests.exactness.platform import (

@@ -6,12 +6,13 @@ import psycopg
 import pytest
 from psycopg.rows import TupleRow
 
-from projector import capture, healing
-from projector.migrate import migrate
+from projector import recovery
+from projector.capture import triggers
+from projector.install import migrate
 from projector.progress import QUIET
 from projector.rebuild import rebuild
+from projector.schema import sections
 from projector.source import SOURCE_TABLES, SourceTable
-from projector.statements import schema_sections
 from projector.verify import verify
 from tests.conftest import MakeDatabase
 from tests.exactness.interleaving import Stepped
@@ -50,7 +51,7 @@ def owned(make_database: MakeDatabase, source_template: Database) -> Iterator[tu
         try:
             with made.by(OWNER).connect() as conn:
                 migrate(conn, create_source=False)
-                superuser.execute(schema_sections()["roles"], prepare=False)
+                superuser.execute(sections()["roles"], prepare=False)
                 superuser.execute(f"GRANT leads_api TO {READER}".encode())
                 platform = Platform(conn)
                 platform.tenant("one")
@@ -133,7 +134,7 @@ def test_a_table_that_becomes_a_partition_is_captured_again(filled: Platform, ot
         conn.execute("CREATE INDEX ON messages (message_id)")
         conn.execute("CREATE INDEX ON messages (conversation_id)")
         conn.execute("ALTER TABLE messages ATTACH PARTITION legacy DEFAULT")
-    healing.refresh_and_heal(other, retry_failed=False, progress=QUIET)
+    recovery.refresh_and_heal(other, retry_failed=False, progress=QUIET)
     filled.message("c", "after")
     refresh_now(other)
     assert "after" in texts(conn, "one", "4915")
@@ -144,7 +145,7 @@ def test_a_trigger_that_is_switched_off_and_on_during_a_migrate_is_noticed(
     filled: Platform, other: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     conn = filled.conn
-    real = capture._function  # noqa: SLF001
+    real = triggers.trigger_function
     done: list[SourceTable] = []
 
     def meanwhile(table: SourceTable) -> psycopg.sql.Composed:
@@ -155,9 +156,9 @@ def test_a_trigger_that_is_switched_off_and_on_during_a_migrate_is_noticed(
             conn.execute("ALTER TABLE messages ENABLE TRIGGER leads_capture_insert")
         return real(table)
 
-    monkeypatch.setattr(capture, "_function", meanwhile)
+    monkeypatch.setattr(triggers, "trigger_function", meanwhile)
     migrate(other, create_source=False)
-    healing.refresh_and_heal(other, retry_failed=False, progress=QUIET)
+    recovery.refresh_and_heal(other, retry_failed=False, progress=QUIET)
     assert "missed" in texts(conn, "one", "4915")
     assert_exact(conn)
 

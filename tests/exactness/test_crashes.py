@@ -13,10 +13,10 @@ from random import Random
 import psycopg
 import pytest
 
-from projector import healing
+from projector import recovery
 from projector.batch import PAUSE_POINTS
-from projector.embedded import EmbeddedServer
-from projector.migrate import migrate
+from projector.install import migrate
+from projector.postgres.embedded import EmbeddedServer
 from projector.progress import QUIET
 from projector.rebuild import rebuild
 from projector.refresh import refresh
@@ -72,8 +72,8 @@ def _recover(database: Database, *, by_cron: bool = True) -> None:
             )
         )
         if not by_cron:
-            healing.heal(conn, progress=QUIET)
-        healing.refresh_and_heal(conn, retry_failed=True, progress=QUIET)
+            recovery.heal(conn, progress=QUIET)
+        recovery.refresh_and_heal(conn, retry_failed=True, progress=QUIET)
         assert_exact(conn)
         left = conn.execute(
             "SELECT nspname::text FROM pg_namespace WHERE nspname IN ('read_model_next', 'read_model_old')"

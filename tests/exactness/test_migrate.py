@@ -5,14 +5,14 @@ from typing import Any
 
 import psycopg
 import pytest
+from projector.statements import steps
 from psycopg.rows import TupleRow
 
 from api.app import create_app
 from api.config import Config
 from projector import refresh as refreshes
 from projector.errors import NotInstalledError
-from projector.migrate import migrate
-from projector.statements import steps
+from projector.install import migrate
 from projector.status import read_status
 from tests.exactness.interleaving import Stepped, refreshing
 from tests.exactness.platform import Platform, assert_exact, rebuild_now, refresh_now, value, waiting

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 import psycopg
 import pytest
+from projector.statements import statement, steps
 from psycopg.rows import TupleRow
 
 from projector import batch, beside, capture, db, healing, locks, refresh
 from projector.errors import ProjectorError
-from projector.statements import statement, steps
 from tests.conftest import MakeDatabase
 from tests.exactness import test_beside, test_capture, test_races, test_refresh
 from tests.exactness.platform import Platform, refresh_now
@@ -299,7 +299,7 @@ MUTANTS = (
         "C7",
         "the look does not see what was changed and changed back",
         lambda bench: bench.execute(
-            bench.filled.conn, statement("capture", "create_fingerprints").replace("t.xmin", "0")
+            bench.filled.conn, statement("capture", "trigger_fingerprints").replace("t.xmin", "0")
         ),
         lambda bench: test_capture.test_a_refresh_says_that_changes_may_have_been_missed(
             bench.filled, "one disabled and enabled"

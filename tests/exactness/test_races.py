@@ -6,7 +6,7 @@ import psycopg
 import pytest
 from psycopg.rows import TupleRow
 
-from projector import batch, refresh
+from projector import pipeline, refresh
 from tests.exactness.interleaving import Stepped, batch_of, refreshing, waits_for_lock
 from tests.exactness.platform import Platform, assert_exact, document, refresh_now, texts, waiting
 from tests.support.server import Database
@@ -179,7 +179,7 @@ def test_a_change_committed_while_a_dead_letter_is_tried_again_is_not_lost(
     refresh_now(conn)
     conn.execute(
         "INSERT INTO projector.dead_letters (kind, key, error, attempts, first_failed_at, retry_at)"
-        " VALUES ('resync', %s, 'failed once', 1, now(), now())",
+        " VALUES ('reload_conversations', %s, 'failed once', 1, now(), now())",
         (conversation,),
     )
     conn.execute("UPDATE read_model.leads SET document = '' WHERE user_id = 'one'")
@@ -203,5 +203,5 @@ def test_a_change_committed_while_a_dead_letter_is_tried_again_is_not_lost(
 
 
 def _retry(conn: Connection) -> int:
-    batch.prepare_session(conn)
+    pipeline.prepare_session(conn)
     return refresh.retry_dead_letters(conn, due_only=False)

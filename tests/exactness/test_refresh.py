@@ -4,10 +4,12 @@ import psycopg
 import pytest
 from psycopg.rows import TupleRow
 
-from projector import batch, healing
+from projector import pipeline, recovery
+from projector.batch import refresh_batch
+from projector.dead_letters import retry_dead_letters
 from projector.locks import SHARDS
 from projector.progress import QUIET
-from projector.refresh import refresh_batch, retry_dead_letters, take_in_stride
+from projector.refresh import refresh_with_backoff
 from projector.verify import verify
 from tests.exactness.interleaving import Stepped, refreshing
 from tests.exactness.platform import (
@@ -39,7 +41,7 @@ READ_TABLES = (
 
 def _batch(conn: Connection, pause: batch.Pause = batch.no_pause, size: int = 1000) -> bool:
     """One batch of all shards; whether it left nothing."""
-    batch.prepare_session(conn)
+    pipeline.prepare_session(conn)
     return refresh_batch(conn, SHARDS, size=size, pause=pause).drained
 
 
@@ -334,10 +336,10 @@ def test_a_lead_that_fails_is_set_aside_and_stops_no_other(filled: Platform) -> 
     _poison(conn)
     for number, conversation in enumerate(conversations):
         filled.message(conversation, "poison" if number == 2 else "fine")
-    batch.prepare_session(conn)
+    pipeline.prepare_session(conn)
     size, drained = 100, False
     while not drained:
-        done, size = take_in_stride(conn, SHARDS, size=size, limit=100)
+        done, size = refresh_with_backoff(conn, SHARDS, size=size, limit=100)
         drained = done.drained
     for number in range(6):
         assert texts(conn, "one", str(100 + number)) == ([] if number == 2 else ["fine"])
@@ -394,7 +396,7 @@ def test_a_queue_beyond_its_limit_is_traded_for_a_rebuild(filled: Platform) -> N
     conn = filled.conn
     for _ in range(30):
         filled.message("c", "waiting")
-    healing.heal(conn, progress=QUIET, queue_limit=20)
+    recovery.heal(conn, progress=QUIET, queue_limit=20)
     assert waiting(conn) == []
     assert len(texts(conn, "one", "4915")) == 31
     refresh_now(conn)
@@ -413,7 +415,7 @@ def test_what_is_written_while_the_queue_is_traded_is_not_lost(filled: Platform)
     with refreshing(filled.database, "merged", shard=_shard(conn)) as holder:
         holder.reach("merged")
         with Stepped(
-            filled.database, lambda own, _: healing.heal(own, progress=QUIET, queue_limit=20)
+            filled.database, lambda own, _: recovery.heal(own, progress=QUIET, queue_limit=20)
         ) as trade:
             trade.waits(conn)
             filled.message("c", "meanwhile")

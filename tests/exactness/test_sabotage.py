@@ -6,10 +6,10 @@ import psycopg
 import pytest
 from psycopg.rows import TupleRow
 
-from projector import capture, healing, rebuild
+from projector import capture, rebuild, recovery
 from projector.errors import CaptureGapError, SourceMissingError
 from projector.progress import QUIET
-from projector.statements import schema_sections
+from projector.schema import sections
 from projector.verify import verify
 from tests.exactness.interleaving import Pause, Stepped, batch_of
 from tests.exactness.platform import Platform, assert_exact, rebuild_now, refresh_now, texts, value
@@ -59,7 +59,7 @@ def test_a_refresh_heals_what_was_missed_and_captures_again(filled: Platform, na
         batch_of(own, 0)
     assert value(conn, "SELECT as_of FROM read_model.freshness") == as_of
     with filled.database.connect() as own:
-        healing.refresh_and_heal(own, retry_failed=False, progress=QUIET)
+        recovery.refresh_and_heal(own, retry_failed=False, progress=QUIET)
     assert capture.find_gap(conn) is None
     assert value(conn, "SELECT capture_gap FROM read_model.projection") is None
     assert value(conn, "SELECT count(*) FROM projector.capture_gaps WHERE healed_at IS NULL") == 0
@@ -69,7 +69,7 @@ def test_a_refresh_heals_what_was_missed_and_captures_again(filled: Platform, na
         assert "missed" in texts(conn, "one", "4915")
         filled.message("c", "captured again")
         with filled.database.connect() as own:
-            healing.refresh_and_heal(own, retry_failed=False, progress=QUIET)
+            recovery.refresh_and_heal(own, retry_failed=False, progress=QUIET)
         assert "captured again" in texts(conn, "one", "4915")
         assert_exact(conn)
 
@@ -77,7 +77,7 @@ def test_a_refresh_heals_what_was_missed_and_captures_again(filled: Platform, na
 def test_what_is_queued_before_a_gap_is_not_lost_by_it(filled: Platform, other: Connection) -> None:
     filled.message("c", "queued")
     filled.conn.execute(SABOTAGES["a trigger dropped"].encode(), prepare=False)
-    healing.refresh_and_heal(other, retry_failed=False, progress=QUIET)
+    recovery.refresh_and_heal(other, retry_failed=False, progress=QUIET)
     assert texts(filled.conn, "one", "4915") == ["first", "missed", "queued"]
     assert_exact(filled.conn)
 
@@ -99,7 +99,7 @@ def test_a_gap_during_an_interrupted_rebuild_is_healed_for_the_tenants_that_were
         rebuild.rebuild(own, tenants=None, progress=QUIET, in_place=True, pause=stop)
     assert value(conn, "SELECT array_agg(user_id) FROM projector.rebuild_tenants") == ["two"]
     conn.execute(SABOTAGES["triggers disabled and enabled"].encode(), prepare=False)
-    healing.refresh_and_heal(other, retry_failed=False, progress=QUIET)
+    recovery.refresh_and_heal(other, retry_failed=False, progress=QUIET)
     assert "missed" in texts(conn, "one", "4915")
     assert_exact(conn)
 
@@ -107,7 +107,7 @@ def test_a_gap_during_an_interrupted_rebuild_is_healed_for_the_tenants_that_were
 def test_a_gap_that_opens_while_one_is_healed_stays_open(filled: Platform, other: Connection) -> None:
     conn = filled.conn
     conn.execute(SABOTAGES["a trigger dropped"].encode(), prepare=False)
-    healing.restore_capture(other)
+    recovery.restore_capture(other)
     with Stepped(
         filled.database,
         _heal_with_pause,
@@ -119,7 +119,7 @@ def test_a_gap_that_opens_while_one_is_healed_stays_open(filled: Platform, other
         conn.execute("ALTER TABLE messages ENABLE TRIGGER leads_capture_insert")
         heal.finish()
     assert capture.find_gap(conn) is not None
-    healing.refresh_and_heal(other, retry_failed=False, progress=QUIET)
+    recovery.refresh_and_heal(other, retry_failed=False, progress=QUIET)
     assert "missed again" in texts(conn, "one", "4915")
     assert_exact(conn)
 
@@ -128,7 +128,7 @@ def _heal_with_pause(conn: Connection, pause: Pause) -> None:
     original = rebuild.rebuild
     with pytest.MonkeyPatch.context() as patches:
         patches.setattr(rebuild, "rebuild", lambda conn, **options: original(conn, pause=pause, **options))
-        healing.heal(conn, progress=QUIET)
+        recovery.heal(conn, progress=QUIET)
 
 
 def test_capture_switched_off_and_on_misses_nothing(filled: Platform, other: Connection) -> None:
@@ -136,9 +136,9 @@ def test_capture_switched_off_and_on_misses_nothing(filled: Platform, other: Con
     capture.switch_off(conn, "an emergency")
     filled.message("c", "while it was off")
     with pytest.raises(CaptureGapError, match="an emergency"):
-        healing.refresh_and_heal(other, retry_failed=False, progress=QUIET)
+        recovery.refresh_and_heal(other, retry_failed=False, progress=QUIET)
     capture.switch_on(conn)
-    healing.refresh_and_heal(other, retry_failed=False, progress=QUIET)
+    recovery.refresh_and_heal(other, retry_failed=False, progress=QUIET)
     assert "while it was off" in texts(conn, "one", "4915")
     assert_exact(conn)
 
@@ -147,10 +147,10 @@ def test_a_source_table_that_is_gone_is_named_until_it_is_back(filled: Platform,
     conn = filled.conn
     conn.execute("DROP TABLE messages")
     with pytest.raises((CaptureGapError, SourceMissingError), match="messages"):
-        healing.refresh_and_heal(other, retry_failed=False, progress=QUIET)
+        recovery.refresh_and_heal(other, retry_failed=False, progress=QUIET)
     assert texts(conn, "one", "4915") == ["first"]
-    conn.execute(schema_sections()["source"], prepare=False)
-    healing.refresh_and_heal(other, retry_failed=False, progress=QUIET)
+    conn.execute(sections()["source"], prepare=False)
+    recovery.refresh_and_heal(other, retry_failed=False, progress=QUIET)
     assert texts(conn, "one", "4915") == []
     assert_exact(conn)
 

@@ -6,13 +6,13 @@ import psycopg
 import pytest
 from psycopg.rows import TupleRow
 
-from projector import capture, healing
+from projector import capture, recovery
 from projector.errors import SourceMissingError
-from projector.migrate import migrate
+from projector.install import migrate
 from projector.progress import QUIET
+from projector.schema import sections
 from projector.source import SOURCE_TABLES
-from projector.statements import schema_sections
-from projector.status import read_status
+from projector.status import find_attention, read_status
 from projector.verify import verify
 from tests.exactness.platform import Platform, assert_exact, refresh_now, texts, value
 from tests.support.commands import projector
@@ -92,7 +92,7 @@ def test_tables_that_moved_are_found_by_the_next_migrate_and_by_a_scheduler_that
         refresh_now(conn)
         assert scheduler.terminate() == 0
     with filled.database.connect() as own:
-        assert read_status(own).attention == []
+        assert find_attention(read_status(own)) == []
         refresh_now(own)
         assert verify(own, tenants=None, sample=None, heal=False, progress=QUIET).drifts == []
     assert "after the move" in texts(conn, "one", "4915")
@@ -103,7 +103,7 @@ def test_a_migrate_never_turns_to_other_tables_by_itself(filled: Platform, tmp_p
     move(conn, "app")
     migrate(conn, create_source=False, source_schemas=["app"])
     conn.execute("SET search_path = public")
-    conn.execute(schema_sections()["source"].encode())
+    conn.execute(sections()["source"].encode())
     conn.execute("ALTER TABLE app.contacts RENAME company TO firm")
     refused = projector(tmp_path, "migrate", DATABASE_URL=filled.database.url)
     assert refused.returncode == 1
@@ -170,5 +170,5 @@ def test_the_search_index_is_made_where_the_extensions_schema_is_not_looked_into
     notices = migrate(conn, create_source=False, source_schemas=["app"])
     assert not any("pg_trgm" in notice for notice in notices)
     assert value(conn, "SELECT to_regclass('read_model.lead_profiles_by_search_text') IS NOT NULL") is True
-    healing.refresh_and_heal(conn, retry_failed=False, progress=QUIET)
+    recovery.refresh_and_heal(conn, retry_failed=False, progress=QUIET)
     assert verify(conn, tenants=None, sample=None, heal=False, progress=QUIET).drifts == []

@@ -10,12 +10,13 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from projector import batch, db, locks
-from projector.embedded import EmbeddedServer, free_port
-from projector.migrate import migrate
+from projector import db, locks, pipeline
+from projector.install import migrate
+from projector.postgres.embedded import EmbeddedServer
+from projector.postgres.ports import free_port
 from projector.progress import QUIET
 from projector.rebuild import rebuild
-from projector.refresh import take_in_stride
+from projector.refresh import refresh_with_backoff
 from tests.benchmarks.pgbench import find
 from tests.exactness.platform import Platform, refresh_now, value
 from tests.support.running import wait_for
@@ -104,11 +105,11 @@ def _busy(url: str, conversation: str) -> Iterator[None]:
 
     def work() -> None:
         with db.connect(url, application_name="busy") as conn:
-            batch.prepare_session(conn)
+            pipeline.prepare_session(conn)
             platform = Platform(conn, 500)
             while not stop.wait(0.05):
                 platform.message(conversation, "more")
-                take_in_stride(conn, locks.SHARDS, size=1000, limit=1000)
+                refresh_with_backoff(conn, locks.SHARDS, size=1000, limit=1000)
 
     worker = threading.Thread(target=work)
     worker.start()

@@ -4,8 +4,8 @@ It shares no code and no SQL with the projector or the API, so that a mistake in
 """
 
 from tests.oracle.answers import Answer, differences, list_leads, messages, single, stats
-from tests.oracle.leads import Lead, LeadConversation, LeadMessage, Model, compute_leads
-from tests.oracle.source import Connection, DatabaseLower, Source, read_source
+from tests.oracle.leads import Lead, LeadConversation, LeadMessage, Model, Source, compute_leads
+from tests.oracle.source import Connection, DatabaseLower, read_source
 from tests.oracle.tables import differences_of_tables, expected_tables, read_tables
 
 __all__ = [

@@ -1,22 +1,24 @@
 """What the four endpoints must answer, computed from the leads."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, TypeVar
 
-from tests.oracle.leads import PLATFORMS, Lead, LeadMessage, Model, bytewise, canonical_phone, digits_of_phone
+from tests.oracle.leads import PLATFORMS, Lead, LeadMessage, Model
 from tests.oracle.parameters import (
+    LEAD_FILTERS,
+    MESSAGE_FILTERS,
     OF_LIST,
     OF_MESSAGES,
-    Bound,
+    Candidate,
     Pairs,
     Read,
+    active_within,
     has_broken_characters,
-    milliseconds,
     read_parameters,
-    words,
 )
+from tests.oracle.values import bytewise, canonical_phone
 
 OK, BAD_REQUEST, NOT_FOUND = 200, 400, 404
 DEFAULT_LIMIT = 50
@@ -59,8 +61,8 @@ def stats(model: Model, user_id: str, params: Pairs, now: datetime) -> Answer:
         "by_platform": {
             platform: sum(platform in lead.platforms for lead in leads) for platform in PLATFORMS
         },
-        "leads_last_7_days": sum(_active_within(lead, 7, now) for lead in leads),
-        "leads_last_30_days": sum(_active_within(lead, 30, now) for lead in leads),
+        "leads_last_7_days": sum(active_within(lead, 7, now) for lead in leads),
+        "leads_last_30_days": sum(active_within(lead, 30, now) for lead in leads),
     }
     return Answer(OK, {"success": True, "data": numbers})
 
@@ -166,55 +168,15 @@ def _page(items: list[Item], values: Mapping[str, Any]) -> tuple[list[Item], dic
 
 
 def _selects(model: Model, values: Mapping[str, Any], lead: Lead, now: datetime) -> bool:
-    tests: dict[str, Callable[[Any], bool]] = {
-        "platform": lambda platforms: any(platform in lead.platforms for platform in platforms),
-        "lead_status": lambda statuses: lead.lead_status in statuses,
-        "has_extraction": lambda wanted: lead.has_extraction is wanted,
-        "has_email": lambda wanted: (lead.email is not None) is wanted,
-        "min_total_score": lambda least: lead.total_score is not None and lead.total_score >= least,
-        "max_total_score": lambda greatest: lead.total_score is not None and lead.total_score <= greatest,
-        "days": lambda days: _active_within(lead, days, now),
-        "from_date": lambda bound: _since(lead.last_message_at, bound),
-        "to_date": lambda bound: _until(lead.last_message_at, bound),
-        "search": lambda text: _matches(model, text, lead),
-        "customer_phone": lambda phone: lead.customer_phone == canonical_phone(phone),
-    }
-    return all(test(values[name]) for name, test in tests.items() if name in values)
+    return all(
+        selects(Candidate(model, lead, now), values[name])
+        for name, selects in LEAD_FILTERS.items()
+        if name in values
+    )
 
 
 def _selects_message(values: Mapping[str, Any], message: LeadMessage) -> bool:
-    tests: dict[str, Callable[[Any], bool]] = {
-        "platform": lambda platforms: message.platform in platforms,
-        "sender": lambda sender: message.sender == sender,
-        "conversation_id": lambda wanted: message.conversation_id == wanted,
-        "from_date": lambda bound: _since(message.timestamp, bound),
-        "to_date": lambda bound: _until(message.timestamp, bound),
-    }
-    return all(test(values[name]) for name, test in tests.items() if name in values)
-
-
-def _active_within(lead: Lead, days: int, now: datetime) -> bool:
-    return lead.last_message_at is not None and lead.last_message_at >= now - timedelta(hours=24 * days)
-
-
-def _since(moment: datetime | None, bound: Bound) -> bool:
-    return moment is not None and milliseconds(moment) >= bound.first
-
-
-def _until(moment: datetime | None, bound: Bound) -> bool:
-    return moment is not None and milliseconds(moment) <= bound.last
-
-
-def _matches(model: Model, text: str, lead: Lead) -> bool:
-    fields = [
-        model.lower(value)
-        for value in (lead.name, lead.email, lead.company, lead.customer_phone)
-        if value is not None
-    ]
-    if all(any(model.lower(word) in value for value in fields) for word in words(text)):
-        return True
-    digits = digits_of_phone(text)
-    return digits is not None and digits in lead.customer_phone
+    return all(selects(message, values[name]) for name, selects in MESSAGE_FILTERS.items() if name in values)
 
 
 def _sorted(model: Model, leads: Iterable[Lead], sort_by: str, sort_order: str) -> list[Lead]:

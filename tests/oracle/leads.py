@@ -1,61 +1,138 @@
-"""What every lead is, computed from the source rows alone."""
+"""What every lead is, computed from the source rows alone.
+
+A new printed field is added in this file only: a column of a source row, a field of `Profile` or of `Lead`, its rule
+in `_lead`, and a key of `Lead.document`.
+"""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 
-from tests.oracle.source import EPOCH, Contact, Conversation, Extraction, Message, Source
+from tests.oracle.values import EPOCH, bytewise, canonical_phone, cut, cut_or_epoch, printed_time, trim
 
-WHITE_SPACE = " \t\n\v\f\r\N{NO-BREAK SPACE}"
-DIGITS = "0123456789"
 PLATFORMS = ("whatsapp", "instagram", "webchat")
 STATUSES = {"hot": "Hot", "warm": "Warm", "cold": "Cold"}
 
 
-def trim(text: str) -> str:
-    """Take the white space of the specification off both ends."""
-    return text.strip(WHITE_SPACE)
+# The source rows. A column that may be null is None unless it is given.
 
 
-def digits_of_phone(text: str) -> str | None:
-    """Give the digits of a text that is a phone, None for any other text."""
-    rest = trim(text).removeprefix("+")
-    if any(character not in DIGITS + " ().-" for character in rest):
-        return None
-    return "".join(character for character in rest if character in DIGITS) or None
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Channel:
+    """A row of phone_numbers."""
+
+    id: str
+    platform: str | None = None
 
 
-def canonical_phone(text: str | None) -> str | None:
-    """Give the form in which customer phones are compared and printed, None for a blank."""
-    if text is None:
-        return None
-    return digits_of_phone(text) or trim(text) or None
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agent:
+    """A row of agents."""
+
+    agent_id: str
+    user_id: str
+    phone_number_id: str | None = None
+    name: str | None = None
 
 
-def cut(moment: datetime) -> datetime:
-    """Cut a time to the millisecond."""
-    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conversation:
+    """A row of conversations."""
+
+    conversation_id: str
+    agent_id: str
+    customer_phone: str | None = None
+    created_at: datetime | None = None
+    last_message_at: datetime | None = None
+    is_active: bool | None = None
 
 
-def cut_or_epoch(moment: datetime | None) -> datetime:
-    """Cut a time; no time counts as 1970."""
-    return EPOCH if moment is None else cut(moment)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """A row of messages."""
+
+    message_id: str
+    conversation_id: str
+    sender: str | None = None
+    text: str | None = None
+    timestamp: datetime | None = None
+    status: str | None = None
+    sequence_no: int | None = None
 
 
-def printed_time(moment: datetime | None) -> str | None:
-    """Print a time as the API does."""
-    if moment is None:
-        return None
-    return moment.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extraction:
+    """A row of extractions, without its copies of tenant and phone, which nobody trusts."""
+
+    extraction_id: str
+    conversation_id: str
+    extracted_at: datetime | None = None
+    is_latest: bool | None = None
+    name: str | None = None
+    email: str | None = None
+    company: str | None = None
+    intent_score: int | None = None
+    urgency_score: int | None = None
+    budget_score: int | None = None
+    fit_score: int | None = None
+    engagement_score: int | None = None
+    total_score: int | None = None
+    lead_status_tag: str | None = None
 
 
-def bytewise(text: str) -> bytes:
-    """Give what texts are ordered by."""
-    return text.encode()
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contact:
+    """A row of contacts."""
+
+    contact_id: str
+    user_id: str
+    phone: str | None = None
+    name: str | None = None
+    email: str | None = None
+    company: str | None = None
+    updated_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Template:
+    """A row of templates."""
+
+    template_id: str
+    user_id: str
+    phone_number_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TemplateSend:
+    """A row of template_sends."""
+
+    send_id: str
+    template_id: str
+    customer_phone: str | None = None
+    status: str | None = None
+    sent_at: datetime | None = None
+    created_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """All source rows that a lead is made of."""
+
+    channels: tuple[Channel, ...] = ()
+    agents: tuple[Agent, ...] = ()
+    conversations: tuple[Conversation, ...] = ()
+    messages: tuple[Message, ...] = ()
+    extractions: tuple[Extraction, ...] = ()
+    contacts: tuple[Contact, ...] = ()
+    templates: tuple[Template, ...] = ()
+    template_sends: tuple[TemplateSend, ...] = ()
+
+
+# The leads.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LeadMessage:
     """One message as the messages endpoint shows it."""
 
@@ -88,7 +165,7 @@ class LeadMessage:
         }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LeadConversation:
     """One conversation as conversations[] shows it."""
 
@@ -119,7 +196,7 @@ class LeadConversation:
         }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LeadSend:
     """One counted template send, which no endpoint shows."""
 
@@ -127,9 +204,9 @@ class LeadSend:
     platform: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Lead:
-    """One lead, with all its messages in their order."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """What extractions, contacts and template sends say of a lead: each field is a column of lead_profiles."""
 
     user_id: str
     customer_phone: str
@@ -143,16 +220,26 @@ class Lead:
     budget_score: int | None
     fit_score: int | None
     engagement_score: int | None
+    has_extraction: bool
+    extraction_id: str | None
+    template_sends_count: int
+
+    def columns(self) -> dict[str, object]:
+        """Give these fields alone, by their names."""
+        return {column.name: getattr(self, column.name) for column in fields(Profile)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lead(Profile):
+    """One lead, with all its messages in their order."""
+
     platforms: tuple[str, ...]
     conversation_count: int
     total_messages: int
-    template_sends_count: int
     last_message_at: datetime | None
     last_message_text: str | None
     last_message_sender: str | None
     first_contact_at: datetime
-    has_extraction: bool
-    extraction_id: str | None
     conversations: tuple[LeadConversation, ...]
     messages: tuple[LeadMessage, ...]
     sends: tuple[LeadSend, ...]
@@ -253,7 +340,7 @@ def compute_leads(source: Source, lower: Callable[[str], str] = str.lower) -> Mo
         if template is not None and phone is not None and send.status not in {"PENDING", "FAILED"}:
             sent_at = cut_or_epoch(send.created_at if send.sent_at is None else send.sent_at)
             platform = rows.platform_of_channel(template.phone_number_id)
-            evidence[template.user_id, phone].sends.append(LeadSend(sent_at, platform))
+            evidence[template.user_id, phone].sends.append(LeadSend(sent_at=sent_at, platform=platform))
     leads: dict[str, dict[str, Lead]] = defaultdict(dict)
     for (user_id, phone), found in evidence.items():
         leads[user_id][phone] = _lead(rows, user_id, phone, found)

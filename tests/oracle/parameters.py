@@ -1,13 +1,17 @@
-"""The rules of query parameters, straight from the specification."""
+"""The rules of query parameters, straight from the specification: what each takes, and what each filter selects.
+
+A new filter is added in this file only.
+"""
 
 import re
 from calendar import monthrange
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from tests.oracle.leads import DIGITS, PLATFORMS, STATUSES, WHITE_SPACE, trim
-from tests.oracle.source import EPOCH
+from tests.oracle.leads import PLATFORMS, STATUSES, Lead, LeadMessage, Model
+from tests.oracle.values import DIGITS, EPOCH, WHITE_SPACE, canonical_phone, digits_of_phone, trim
 
 Pairs = Sequence[tuple[str, str]]
 
@@ -173,6 +177,62 @@ OF_MESSAGES: dict[str, Reader] = {
     "conversation_id": str,
     "limit": limit_up_to(200),
     "offset": integer_between(0, LARGEST_OFFSET),
+}
+
+
+def active_within(lead: Lead, days: int, now: datetime) -> bool:
+    """Tell whether a lead was active within so many times 24 hours."""
+    return lead.last_message_at is not None and lead.last_message_at >= now - timedelta(hours=24 * days)
+
+
+def _since(moment: datetime | None, bound: Bound) -> bool:
+    return moment is not None and milliseconds(moment) >= bound.first
+
+
+def _until(moment: datetime | None, bound: Bound) -> bool:
+    return moment is not None and milliseconds(moment) <= bound.last
+
+
+def _matches(model: Model, text: str, lead: Lead) -> bool:
+    fields = [
+        model.lower(value)
+        for value in (lead.name, lead.email, lead.company, lead.customer_phone)
+        if value is not None
+    ]
+    if all(any(model.lower(word) in value for value in fields) for word in words(text)):
+        return True
+    digits = digits_of_phone(text)
+    return digits is not None and digits in lead.customer_phone
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A lead of which a filter says whether it is in the list."""
+
+    model: Model
+    lead: Lead
+    now: datetime
+
+
+LEAD_FILTERS: dict[str, Callable[[Candidate, Any], bool]] = {
+    "platform": lambda one, platforms: any(platform in one.lead.platforms for platform in platforms),
+    "lead_status": lambda one, statuses: one.lead.lead_status in statuses,
+    "has_extraction": lambda one, wanted: one.lead.has_extraction is wanted,
+    "has_email": lambda one, wanted: (one.lead.email is not None) is wanted,
+    "min_total_score": lambda one, least: one.lead.total_score is not None and one.lead.total_score >= least,
+    "max_total_score": lambda one, most: one.lead.total_score is not None and one.lead.total_score <= most,
+    "days": lambda one, days: active_within(one.lead, days, one.now),
+    "from_date": lambda one, bound: _since(one.lead.last_message_at, bound),
+    "to_date": lambda one, bound: _until(one.lead.last_message_at, bound),
+    "search": lambda one, text: _matches(one.model, text, one.lead),
+    "customer_phone": lambda one, phone: one.lead.customer_phone == canonical_phone(phone),
+}
+MESSAGE_FILTERS: dict[str, Callable[[LeadMessage, Any], bool]] = {
+    "platform": lambda message, platforms: message.platform in platforms,
+    "sender": lambda message, sender: message.sender == sender,
+    "conversation_id": lambda message, wanted: message.conversation_id == wanted,
+    "from_date": lambda message, bound: _since(message.timestamp, bound),
+    "to_date": lambda message, bound: _until(message.timestamp, bound),
 }
 
 

@@ -2,137 +2,32 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args, get_type_hints
 
 import psycopg
 from psycopg import sql
 from psycopg.pq import TransactionStatus
-from psycopg.rows import tuple_row
+from psycopg.rows import dict_row, tuple_row
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+from tests.oracle.leads import (
+    Agent,
+    Channel,
+    Contact,
+    Conversation,
+    Extraction,
+    Message,
+    Source,
+    Template,
+    TemplateSend,
+)
+from tests.oracle.values import EPOCH
+
 FIRST_MOMENT = datetime.min.replace(tzinfo=UTC)
 LAST_MOMENT = datetime.max.replace(tzinfo=UTC)
 
 Connection = psycopg.Connection[Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Channel:
-    """A row of phone_numbers."""
-
-    id: str
-    platform: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Agent:
-    """A row of agents."""
-
-    agent_id: str
-    user_id: str
-    phone_number_id: str | None
-    name: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Conversation:
-    """A row of conversations."""
-
-    conversation_id: str
-    agent_id: str
-    customer_phone: str | None
-    created_at: datetime | None
-    last_message_at: datetime | None
-    is_active: bool | None
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """A row of messages."""
-
-    message_id: str
-    conversation_id: str
-    sender: str | None
-    text: str | None
-    timestamp: datetime | None
-    status: str | None
-    sequence_no: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Extraction:
-    """A row of extractions, without its copies of tenant and phone, which nobody trusts."""
-
-    extraction_id: str
-    conversation_id: str
-    extracted_at: datetime | None
-    is_latest: bool | None
-    name: str | None
-    email: str | None
-    company: str | None
-    intent_score: int | None
-    urgency_score: int | None
-    budget_score: int | None
-    fit_score: int | None
-    engagement_score: int | None
-    total_score: int | None
-    lead_status_tag: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Contact:
-    """A row of contacts."""
-
-    contact_id: str
-    user_id: str
-    phone: str | None
-    name: str | None
-    email: str | None
-    company: str | None
-    updated_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class Template:
-    """A row of templates."""
-
-    template_id: str
-    user_id: str
-    phone_number_id: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class TemplateSend:
-    """A row of template_sends."""
-
-    send_id: str
-    template_id: str
-    customer_phone: str | None
-    status: str | None
-    sent_at: datetime | None
-    created_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """All source rows that a lead is made of."""
-
-    channels: tuple[Channel, ...] = ()
-    agents: tuple[Agent, ...] = ()
-    conversations: tuple[Conversation, ...] = ()
-    messages: tuple[Message, ...] = ()
-    extractions: tuple[Extraction, ...] = ()
-    contacts: tuple[Contact, ...] = ()
-    templates: tuple[Template, ...] = ()
-    template_sends: tuple[TemplateSend, ...] = ()
-
-
-TIMES = frozenset({"created_at", "last_message_at", "timestamp", "extracted_at", "updated_at", "sent_at"})
-TEXTS = frozenset({"extraction_id"})
-
 Row = TypeVar("Row")
 
 
@@ -162,28 +57,29 @@ def _one_snapshot(connection: Connection) -> Iterator[None]:
 
 
 def _rows(connection: Connection, schema: str, table: str, kind: type[Row]) -> tuple[Row, ...]:
-    names = list(kind.__dataclass_fields__)  # type: ignore[attr-defined]
+    types = get_type_hints(kind)
+    timed = {name for name, kind_of in types.items() if datetime in (get_args(kind_of) or (kind_of,))}
     # The seconds since 1970 are the same number for a timestamp that holds UTC and for a timestamptz,
-    # whatever the session's time zone and date style are.
+    # whatever the session's time zone and date style are. What is a text here may be a uuid there.
     columns = [
-        sql.SQL("extract(epoch FROM {}) * 1000000").format(sql.Identifier(name))
-        if name in TIMES
-        else sql.SQL("{}::text").format(sql.Identifier(name))
-        if name in TEXTS
+        sql.SQL("extract(epoch FROM {0}) * 1000000 AS {0}").format(sql.Identifier(name))
+        if name in timed
+        else sql.SQL("{0}::text AS {0}").format(sql.Identifier(name))
+        if str in (get_args(kind_of) or (kind_of,))
         else sql.Identifier(name)
-        for name in names
+        for name, kind_of in types.items()
     ]
     query = sql.SQL("SELECT {} FROM {}").format(sql.SQL(", ").join(columns), sql.Identifier(schema, table))
-    timed = [position for position, name in enumerate(names) if name in TIMES]
-    rows = []
-    with connection.cursor(row_factory=tuple_row) as cursor:
-        for row in cursor.execute(query):
-            values = list(row)
-            for position in timed:
-                if values[position] is not None:
-                    values[position] = moment_of(values[position])
-            rows.append(kind(*values))
-    return tuple(rows)
+    with connection.cursor(row_factory=dict_row) as cursor:
+        return tuple(
+            kind(
+                **{
+                    name: moment_of(value) if name in timed and value is not None else value
+                    for name, value in row.items()
+                }
+            )
+            for row in cursor.execute(query)
+        )
 
 
 def moment_of(microseconds: Decimal) -> datetime:

@@ -3,13 +3,14 @@
 from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, LiteralString
 
 from psycopg import sql
 from psycopg.rows import dict_row
 
 from tests.oracle.leads import Lead, LeadConversation, LeadMessage, Model
-from tests.oracle.source import EPOCH, Connection
+from tests.oracle.source import Connection
+from tests.oracle.values import EPOCH
 
 Row = dict[str, Any]
 Table = dict[tuple[object, ...], Row]
@@ -29,12 +30,15 @@ KEYS = {
     ),
     "lead_totals": ("user_id", "granularity", "bucket_start"),
 }  # fmt: skip
-TIMES = frozenset(
-    {
-        "last_message_at", "first_contact_at", "first_send_at", "last_send_at", "created_at",
-        "source_last_message_at", "first_message_at", "newest_message_at", "sent_at",
-    }
-)  # fmt: skip
+
+# As in the source, so that no setting of the session has a say in how a time is read. The row of all leads begins
+# before every time that Python has.
+_FORMS: dict[str, LiteralString] = {
+    "timestamp with time zone": "(extract(epoch FROM nullif({0}, '-infinity')) * 1000000)::bigint AS {0}",
+    "date": "{0} - date '1970-01-01' AS {0}",
+    "uuid": "{0}::text AS {0}",
+    "json": "{0}::text::json AS {0}",
+}
 
 
 def expected_tables(model: Model) -> dict[str, Table]:
@@ -95,38 +99,26 @@ def _by_key(table: str, rows: list[Row]) -> Table:
 
 def _read(connection: Connection, table: str) -> list[Row]:
     with connection.cursor(row_factory=dict_row) as cursor:
-        names = cursor.execute(
-            "SELECT column_name FROM information_schema.columns"
+        found = cursor.execute(
+            "SELECT column_name, data_type FROM information_schema.columns"
             " WHERE table_schema = 'read_model' AND table_name = %s",
             (table,),
         ).fetchall()
-        # As in the source, so that no setting of the session has a say in how a time is read.
+        types = {str(column["column_name"]): str(column["data_type"]) for column in found}
         columns = [
-            sql.SQL("(extract(epoch FROM {0}) * 1000000)::bigint AS {0}").format(sql.Identifier(name))
-            if name in TIMES
-            else sql.SQL("{0}::text AS {0}").format(sql.Identifier(name))
-            if name == "extraction_id"
-            else sql.SQL("{0}::text::json AS {0}").format(sql.Identifier(name))
-            if name == "document"
-            else sql.SQL("{0} - date '1970-01-01' AS {0}").format(sql.Identifier(name))
-            if name == "day"
-            # The row of all leads begins before every time that Python has.
-            else sql.SQL("(extract(epoch FROM nullif({0}, '-infinity')) * 1000000)::bigint AS {0}").format(
-                sql.Identifier(name)
-            )
-            if name == "bucket_start"
-            else sql.Identifier(name)
-            for name in (str(row["column_name"]) for row in names)
+            sql.SQL(_FORMS.get("json" if name == "document" else kind, "{0}")).format(sql.Identifier(name))
+            for name, kind in types.items()
         ]
         query = sql.SQL("SELECT {} FROM {}").format(
             sql.SQL(", ").join(columns), sql.Identifier("read_model", table)
         )
         rows = cursor.execute(query).fetchall()
     for row in rows:
-        for name in (TIMES | {"bucket_start"}) & row.keys():
-            row[name] = None if row[name] is None else EPOCH + timedelta(microseconds=row[name])
-        if "day" in row:
-            row["day"] = EPOCH.date() + timedelta(days=row["day"])
+        for name, kind in types.items():
+            if row[name] is not None and kind == "timestamp with time zone":
+                row[name] = EPOCH + timedelta(microseconds=row[name])
+            if row[name] is not None and kind == "date":
+                row[name] = EPOCH.date() + timedelta(days=row[name])
     return rows
 
 
@@ -190,20 +182,13 @@ def _of_profile(model: Model, lead: Lead) -> Row:
     sent = [send.sent_at for send in lead.sends]
     on = {send.platform for send in lead.sends}
     return {
-        **{
-            name: getattr(lead, name)
-            for name in (
-                "user_id", "customer_phone", "name", "email", "company", "lead_status", "total_score",
-                "intent_score", "urgency_score", "budget_score", "fit_score", "engagement_score",
-                "has_extraction", "extraction_id", "template_sends_count",
-            )
-        },
+        **lead.columns(),
         "first_send_at": min(sent, default=None),
         "last_send_at": max(sent, default=None),
         **{f"sent_on_{platform}": platform in on for platform in ("whatsapp", "instagram", "webchat")},
         "name_key": None if lead.name is None else model.lower(lead.name),
         "search_text": "\n".join(model.lower(text) for text in texts),
-    }  # fmt: skip
+    }
 
 
 def _of_conversation(lead: Lead, row: LeadConversation) -> Row:

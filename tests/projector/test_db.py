@@ -5,9 +5,9 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from projector.db import connect, normalize, redact
-from projector.embedded import free_port
-from projector.errors import DatabaseUnreachableError, UnsupportedServerError
+from projector.db import connect, normalize, redact, retry_on_lock_timeout, transaction_with_lock_timeout
+from projector.errors import BlockedError, DatabaseUnreachableError, UnsupportedServerError
+from projector.postgres.ports import free_port
 from tests.support.server import Database, Server
 
 
@@ -116,3 +116,53 @@ def test_refuses_a_server_that_is_too_old(empty_database: Database, monkeypatch:
 def test_redact_leaves_other_words_alone() -> None:
     url = "postgresql://user:pw@host/db?sslmode=require&password=hidden"
     assert redact("a pw and hidden words of host", url) == "a pw and *** words of host"
+
+
+def test_work_that_meets_a_lock_timeout_is_tried_again(database: Database) -> None:
+    attempts = 0
+    with database.connect() as conn, database.connect() as holder:
+
+        def work() -> str:
+            nonlocal attempts
+            attempts += 1
+            if attempts == 3:
+                holder.rollback()
+            with transaction_with_lock_timeout(conn, "10ms"):
+                conn.execute("LOCK TABLE users IN ROW EXCLUSIVE MODE")
+            return "done"
+
+        holder.autocommit = False
+        holder.execute("LOCK TABLE users IN ACCESS EXCLUSIVE MODE")
+        assert retry_on_lock_timeout(work, patience=60, pause=0.001, message="Too long.") == "done"
+    assert attempts == 3
+
+
+def test_work_that_meets_lock_timeouts_for_too_long_is_given_up() -> None:
+    attempts = 0
+
+    def work() -> None:
+        nonlocal attempts
+        attempts += 1
+        raise psycopg.errors.LockNotAvailable
+
+    with pytest.raises(BlockedError, match="looked up"):
+        retry_on_lock_timeout(
+            work, patience=0.02, pause=0.001, longest_pause=0.004, message=lambda: "looked up"
+        )
+    assert attempts > 1
+
+
+def test_other_errors_of_the_work_are_passed_on() -> None:
+    def work() -> None:
+        raise psycopg.errors.DeadlockDetected
+
+    with pytest.raises(psycopg.errors.DeadlockDetected):
+        retry_on_lock_timeout(work, patience=60, pause=0.001, message="Too long.")
+    with pytest.raises(BlockedError, match="Too long"):
+        retry_on_lock_timeout(
+            work,
+            patience=-1,
+            pause=0.001,
+            message="Too long.",
+            retried=(psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected),
+        )

@@ -9,12 +9,13 @@ import psycopg
 import pytest
 from psycopg.rows import TupleRow
 
-from projector import capture, healing, locks
+from projector import capture, locks, recovery
+from projector.batch import refresh_batch
 from projector.errors import BlockedError, CaptureGapError, RebuildFailedError, SourceMissingError
-from projector.migrate import migrate
+from projector.install import migrate
 from projector.progress import QUIET
 from projector.rebuild import rebuild
-from projector.refresh import refresh, refresh_batch
+from projector.refresh import refresh
 from tests.support.commands import projector
 from tests.support.running import (
     running_scheduler,
@@ -79,7 +80,7 @@ def open_reasons(conn: Connection) -> list[str]:
 
 
 def healed(conn: Connection) -> None:
-    healing.refresh_and_heal(conn, retry_failed=False, progress=QUIET)
+    recovery.refresh_and_heal(conn, retry_failed=False, progress=QUIET)
 
 
 def ready(conn: Connection) -> bool:
@@ -193,7 +194,7 @@ def test_until_it_is_healed_changes_come_in_but_freshness_stands_still(
     other.execute(SABOTAGE["dropped"].encode())
     write_message(other, "missed")
     before = as_of(built)
-    healing.restore_capture(built)
+    recovery.restore_capture(built)
     write_message(other, "seen")
     assert refresh_batch(built, locks.SHARDS).drained
     # An idle refresh moves freshness only when it is a second old.
@@ -204,7 +205,7 @@ def test_until_it_is_healed_changes_come_in_but_freshness_stands_still(
     assert messages(built) == 1
     assert as_of(built) == before
     assert not ready(built)
-    assert healing.heal(built, progress=QUIET) is not None
+    assert recovery.heal(built, progress=QUIET) is not None
     assert messages(built) == 2
     assert ready(built)
     wait_until_fresh(built, before)
@@ -244,14 +245,14 @@ def test_a_rebuild_that_fails_anew_keeps_no_change_from_being_refreshed(
         " WHEN (NEW.customer_phone = '49151000002') EXECUTE FUNCTION refuse()"
     )
     with pytest.raises(RebuildFailedError):
-        healing.rebuild_everything(built, progress=QUIET)
+        recovery.rebuild_everything(built, progress=QUIET)
     write_message(other, "new")
     healed(built)
     assert messages(built) == 1
     # As if it had been killed while it went beside.
     other.execute("INSERT INTO projector.settings (name, value) VALUES ('rebuilding_beside', 'on')")
     write_message(other, "newer")
-    report = healing.refresh_and_heal(built, retry_failed=False, progress=QUIET)
+    report = recovery.refresh_and_heal(built, retry_failed=False, progress=QUIET)
     assert "A rebuild that was killed was tried anew" in report.notes[0]
     assert messages(built) == 2
 
@@ -284,7 +285,7 @@ def test_a_rebuild_of_one_tenant_leaves_the_plan_for_the_others(built: Connectio
 def test_a_refresh_does_anew_a_rebuild_that_was_killed(built: Connection, other: Connection) -> None:
     other.execute("INSERT INTO projector.settings (name, value) VALUES ('rebuilding_beside', 'on')")
     write_message(other, "new")
-    report = healing.refresh_and_heal(built, retry_failed=False, progress=QUIET)
+    report = recovery.refresh_and_heal(built, retry_failed=False, progress=QUIET)
     assert "because a rebuild was interrupted" in report.notes[0]
     assert messages(built) == 1
     write_message(other, "newer")
@@ -298,7 +299,7 @@ def test_only_gaps_that_were_open_before_the_rebuild_began_are_closed(
 ) -> None:
     other.execute(SABOTAGE["dropped"].encode())
     with database.connect() as healer, database.connect() as holder:
-        thread = threading.Thread(target=lambda: healing.heal(healer, progress=QUIET))
+        thread = threading.Thread(target=lambda: recovery.heal(healer, progress=QUIET))
         with holder.transaction():
             # The rebuild comes to a shard that is taken: its snapshot, and what it rebuilds, is later than this.
             holder.execute("SELECT pg_advisory_xact_lock(%s, 2)", (locks.SHARD,))
@@ -307,7 +308,7 @@ def test_only_gaps_that_were_open_before_the_rebuild_began_are_closed(
             wait_until(other, "count(*) = 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
             # The same again meanwhile, noticed and mended by another session.
             other.execute(SABOTAGE["dropped"].encode())
-            healing.restore_capture(other)
+            recovery.restore_capture(other)
         thread.join()
     reasons = open_reasons(built)
     assert reasons == ["leads_capture_insert on messages is missing"]
@@ -388,7 +389,7 @@ def test_somebody_who_writes_for_long_is_named(
     with database.connect(application_name="platform import") as writer, writer.transaction():
         write_message(writer, "open")
         with pytest.raises(BlockedError, match="platform import"):
-            healing.restore_capture(built, patience=0.5)
+            recovery.restore_capture(built, patience=0.5)
     assert open_reasons(built)
     healed(built)
     assert (messages(built), ready(built)) == (1, True)

@@ -5,10 +5,12 @@ import random
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args, get_type_hints
 
 import psycopg
 from psycopg import sql
+
+from tests.oracle.leads import Contact, Extraction
 
 Connection = psycopg.Connection[Any]
 Row = dict[str, object]
@@ -393,29 +395,48 @@ class EdgeCases:
             "total_score": None if self.chance(0.4) else self.rng.randint(5, 15),
             "lead_status_tag": self.one_of(STATUS_TAGS),
         }
-        if self.chance(0.1):
-            row = dict.fromkeys(row)
-        return {
+        known: Row = {
             "extraction_id": self.uuid(),
             "conversation_id": conversation_id,
             "user_id": self.one_of(("somebody else", None)),
             "customer_phone": self.one_of(("0000", None)),
             "extracted_at": self.contested_moment(),
             "is_latest": is_latest,
-            **row,
         }
+        completed = self.completed(Extraction, {**known, **row})
+        if self.chance(0.1):
+            return {**dict.fromkeys(completed), **known}
+        return completed
 
     def contact(self, user_id: str, people: int) -> Row:
         """Make a contact."""
-        return {
-            "contact_id": self.identifier("contact"),
-            "user_id": user_id,
-            "phone": self.contact_phone(people),
-            "name": self.text_or_blank(NAMES),
-            "email": self.text_or_blank(EMAILS),
-            "company": self.text_or_blank(COMPANIES),
-            "updated_at": self.contested_moment(),
-        }
+        return self.completed(
+            Contact,
+            {
+                "contact_id": self.identifier("contact"),
+                "user_id": user_id,
+                "phone": self.contact_phone(people),
+                "name": self.text_or_blank(NAMES),
+                "email": self.text_or_blank(EMAILS),
+                "company": self.text_or_blank(COMPANIES),
+                "updated_at": self.contested_moment(),
+            },
+        )
+
+    def completed(self, kind: type, row: Row) -> Row:
+        """Add values for the columns that the oracle reads of such a row and that have no rule of their own here."""
+        others: Row = {}
+        for column, types in get_type_hints(kind).items():
+            if column in row:
+                continue
+            [type_of, *_] = get_args(types) or (types,)
+            others[column] = {
+                str: lambda: self.text_or_blank(NAMES),
+                int: lambda: self.one_of((None, self.rng.randint(-5, 100))),
+                bool: lambda: self.one_of((True, False, None)),
+                datetime: self.moment_or_none,
+            }[type_of]()
+        return {**row, **others}
 
     def template(self, user_id: str, phone_number_id: str) -> Row:
         """Make a template."""

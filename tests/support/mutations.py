@@ -552,7 +552,8 @@ def update_contact(writer: Writer) -> str:
     """Edit a contact."""
     contact_id = writer.pick("contacts")
     row = writer.cases.contact("", PEOPLE)
-    columns = writer.rng.sample(["name", "email", "company", "updated_at"], writer.rng.randint(1, 4))
+    del row["contact_id"], row["user_id"], row["phone"]
+    columns = writer.rng.sample(list(row), writer.rng.randint(1, 4))
     writer.update("contacts", contact_id, **{column: row[column] for column in columns})
     return f"{contact_id} {', '.join(columns)}"
 

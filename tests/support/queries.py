@@ -1,7 +1,7 @@
 """Query parameters for the endpoints, valid and not, made of values that occur in the data."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from urllib.parse import quote, quote_plus
@@ -9,7 +9,8 @@ from urllib.parse import quote, quote_plus
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from tests.oracle import Model
+from tests.oracle import Lead, Model
+from tests.oracle.parameters import OF_LIST
 
 Pairs = list[tuple[str, str]]
 
@@ -105,6 +106,8 @@ class Vocabulary:
     times: tuple[datetime, ...]
     message_times: tuple[datetime, ...]
     conversation_ids: tuple[str, ...]
+    # Values of the leads' fields that a parameter is named after.
+    fields: Mapping[str, tuple[str, ...]]
 
 
 def vocabulary(model: Model, user_id: str, most: int = 200) -> Vocabulary:
@@ -126,6 +129,11 @@ def vocabulary(model: Model, user_id: str, most: int = 200) -> Vocabulary:
             conversation.conversation_id for lead in own + foreign for conversation in lead.conversations
         )
         or NEVER_EMPTY,
+        fields={
+            name: tuple(str(value) for lead in own if (value := getattr(lead, name)) is not None)
+            for name in OF_LIST
+            if hasattr(Lead, name)
+        },
     )
 
 
@@ -201,7 +209,7 @@ Values = dict[str, SearchStrategy[str]]
 
 
 def _of_list(words: Vocabulary) -> Values:
-    return {
+    known: Values = {
         "platform": _lists(PLATFORMS),
         "lead_status": _lists(("Hot", "Warm", "Cold")),
         "has_extraction": _booleans(),
@@ -220,6 +228,11 @@ def _of_list(words: Vocabulary) -> Values:
         "limit": st.sampled_from(("1", "2", "3", "7", "50", "100", "101", "00005", "99999999999999999999")),
         "offset": st.sampled_from(("0", "1", "2", "5", "30", "-0", "1000", "2147483647")),
     }
+    # A filter that is new to the oracle is given values of the field that it is named after.
+    new = {
+        name: st.sampled_from(words.fields.get(name) or NEVER_EMPTY) for name in OF_LIST if name not in known
+    }
+    return known | new
 
 
 def _of_messages(words: Vocabulary) -> Values:

@@ -17,7 +17,7 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import TupleRow
 
 from projector import db
-from projector.embedded import EmbeddedServer
+from projector.postgres.embedded import EmbeddedServer
 
 # Nothing that a test writes has to survive a crash of the machine.
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}

@@ -1,7 +1,7 @@
 """The random rows, changes and parameters hold what they promise, so that tests built on them can fail."""
 
 from collections.abc import Iterator
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from random import Random
 from urllib.parse import parse_qsl
@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from psycopg.rows import TupleRow
 
 from tests.oracle import Model, compute_leads, list_leads, messages, read_model, read_source
+from tests.oracle.leads import Contact
 from tests.support import edge_cases, queries
 from tests.support.mutations import CHANGES, KEYS, REPLICA_CHANGES, mutate
 from tests.support.server import Database, Server
@@ -171,3 +172,20 @@ def test_parameters_are_of_every_kind(model: Model) -> None:
 
     look()
     assert seen == {(200, True), (200, False), (400, False)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extended(Contact):
+    label: str | None = None
+    rank: int | None = None
+    seen_at: datetime | None = None
+    is_known: bool | None = None
+
+
+def test_a_column_that_is_new_to_the_oracle_gets_values() -> None:
+    cases = edge_cases.EdgeCases(Random(1), NOW)
+    rows = [cases.completed(Extended, cases.contact("u", 10)) for _ in range(100)]
+    for column in ("label", "rank", "seen_at", "is_known"):
+        found = {row[column] for row in rows}
+        assert None in found
+        assert len(found) > 2

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from flask.testing import FlaskClient
 
-from projector.embedded import EmbeddedServer
+from projector.postgres.embedded import EmbeddedServer
 from tests.api.conftest import Library, MakeApp
 from tests.support.server import Database
 

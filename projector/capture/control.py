@@ -1,0 +1,88 @@
+"""Install the triggers again after a gap, and switch capture off and on for an operator."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+import psycopg
+from psycopg.rows import TupleRow, scalar_row
+
+from projector import locks
+from projector.capture import gaps, triggers
+from projector.errors import BlockedError, SourceMissingError
+from projector.sql import query
+
+Connection = psycopg.Connection[TupleRow]
+
+_POLL_SECONDS = 0.05
+
+
+def reinstall(conn: Connection, *, patience: float = triggers.PATIENCE_SECONDS) -> None:
+    """Open a gap where triggers are missing or changed, install them, and note that open gaps are ready to close.
+
+    A rebuild that begins after this call covers what was missed. The plan of an interrupted rebuild is deleted, since
+    the part of it that is done may lack it. Does nothing while an operator has capture switched off.
+
+    `patience` is how many seconds to wait for other sessions. Raises BlockedError where they take longer.
+    """
+    with _only_session(conn, patience):
+        if gaps.switched_off(conn) is not None:
+            return
+        reason = gaps.find_gap(conn)
+        if reason is not None and triggers.were_installed(conn):
+            if not gaps.gaps_without_triggers(conn):
+                gaps.open_gap(conn, reason)
+            # A trigger can be changed by replacing its function.
+            with conn.transaction():
+                triggers.create_functions(conn)
+        gap_ids = gaps.gaps_without_triggers(conn)
+        triggers.install(conn, patience=patience)
+        if gap_ids and gaps.switched_off(conn) is None:
+            with conn.transaction():
+                conn.execute(query("capture", "forget_interrupted_rebuild"))
+                conn.execute(query("capture", "note_reinstalled"), {"gap_ids": gap_ids})
+
+
+def switch_off(conn: Connection, reason: str) -> None:
+    """Drop the triggers on purpose. Until capture is switched on again the read model stays as it is, and says so."""
+    stamp = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    text = f"capture was switched off on {stamp}: {reason}"
+    conn.execute(query("capture", "note_switched_off"), {"reason": text})
+    with _only_session(conn, triggers.PATIENCE_SECONDS):
+        gaps.open_gap(conn, text)
+        triggers.uninstall(conn)
+
+
+def switch_on(conn: Connection) -> None:
+    """Install the triggers again. The gap stays open until a refresh or the scheduler has healed it.
+
+    Raises SourceMissingError where a table of the platform is missing.
+    """
+    captured = [table.name for table in triggers.captured_tables()]
+    with conn.cursor(row_factory=scalar_row) as cursor:
+        missing = cursor.execute(query("capture", "find_missing_tables"), {"tables": captured}).fetchone()
+    if missing is not None:
+        raise SourceMissingError(
+            f"The platform's table {missing} is not there, and capture stays off. Try again once it is back; if"
+            " it has moved to another schema, run migrate --source-schema NAME first."
+        )
+    conn.execute(query("capture", "note_switched_on"))
+    reinstall(conn)
+
+
+@contextmanager
+def _only_session(conn: Connection, patience: float) -> Iterator[None]:
+    """Be the only session that changes triggers: gaps are noted as ready only by the session that did all of it.
+
+    Raises BlockedError where another session does so for more than `patience` seconds.
+    """
+    deadline = time.monotonic() + patience
+    while True:
+        with locks.try_session_lock(conn, locks.MIGRATION) as taken:
+            if taken:
+                yield
+                return
+        if time.monotonic() > deadline:
+            raise BlockedError("Another session is changing the triggers. Try again when it has ended.")
+        time.sleep(_POLL_SECONDS)

@@ -1,0 +1,92 @@
+"""Capture gaps: times in which changes of the source tables may have been missed.
+
+A gap goes through three states. It is open and without triggers when it is noticed. It is ready to close when the
+triggers are installed again: from then on nothing is missed. It is closed by a rebuild of everything that began later.
+"""
+
+from datetime import datetime
+from typing import NamedTuple
+
+import psycopg
+from psycopg.rows import TupleRow, class_row, scalar_row
+
+from projector.sql import query
+
+Connection = psycopg.Connection[TupleRow]
+
+# Of two sessions that notice the same gap, the second one finds it open.
+_ONE_AT_A_TIME = "LOCK TABLE projector.capture_gaps IN SHARE ROW EXCLUSIVE MODE"
+
+
+class Gap(NamedTuple):
+    """An open gap."""
+
+    gap_id: int
+    noticed_at: datetime
+    reason: str
+
+
+def find_gap(conn: Connection) -> str | None:
+    """Return how the triggers differ from what was installed, in words; None while capture is intact."""
+    with conn.cursor(row_factory=scalar_row) as cursor:
+        reason: str | None = cursor.execute(query("capture", "find_gap")).fetchone()
+    return reason
+
+
+def note_gap(conn: Connection) -> str | None:
+    """Open a gap where the triggers differ from what was installed.
+
+    Returns the reason where the gap is new. Returns None where capture is intact, where the gap is open already, and
+    where another session has installed the triggers again meanwhile, since it has opened the gap before.
+    """
+    with conn.transaction():
+        conn.execute(_ONE_AT_A_TIME)
+        reason = find_gap(conn)
+        return reason if reason is not None and open_gap(conn, reason) else None
+
+
+def open_gap(conn: Connection, reason: str) -> bool:
+    """Note that changes may be missed from now on, for `status`, for readiness and for the next rebuild.
+
+    Returns false where a gap with this reason is open already.
+    """
+    with conn.transaction():
+        conn.execute(_ONE_AT_A_TIME)
+        opened = conn.execute(query("capture", "open_gap"), {"reason": reason})
+        conn.execute(query("capture", "publish_gap"), {"reason": reason})
+    return opened.rowcount > 0
+
+
+def open_gaps(conn: Connection) -> list[Gap]:
+    """Return the gaps that no rebuild has closed, the oldest first."""
+    with conn.cursor(row_factory=class_row(Gap)) as cursor:
+        return cursor.execute(query("capture", "find_open_gaps")).fetchall()
+
+
+def gaps_without_triggers(conn: Connection) -> list[int]:
+    """Return the ids of the open gaps since which the triggers were not installed again."""
+    with conn.cursor(row_factory=scalar_row) as cursor:
+        return cursor.execute(query("capture", "find_gaps_without_triggers")).fetchall()
+
+
+def gaps_ready_to_close(conn: Connection) -> list[int]:
+    """Return the ids of the open gaps since which the triggers were installed again.
+
+    A rebuild of everything that begins after this call heals them.
+    """
+    with conn.cursor(row_factory=scalar_row) as cursor:
+        return cursor.execute(query("capture", "find_gaps_ready_to_close")).fetchall()
+
+
+def close_gaps(conn: Connection, gap_ids: list[int]) -> None:
+    """Close the gaps that a rebuild has healed; it began after they were ready to close."""
+    with conn.transaction():
+        conn.execute(query("capture", "close_gaps"), {"gap_ids": gap_ids})
+        conn.execute(query("capture", "publish_remaining_gap"))
+
+
+def switched_off(conn: Connection) -> str | None:
+    """Return why an operator switched capture off; None while it is on."""
+    with conn.cursor(row_factory=scalar_row) as cursor:
+        reason: str | None = cursor.execute(query("capture", "find_switched_off")).fetchone()
+    return reason

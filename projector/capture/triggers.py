@@ -1,0 +1,245 @@
+"""The triggers on the source tables: their functions, how they are installed, and how they are dropped."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import LiteralString
+
+import psycopg
+from psycopg import sql
+from psycopg.rows import TupleRow, class_row, scalar_row
+
+from projector.capture import gaps
+from projector.db import retry_on_lock_timeout, transaction_with_lock_timeout
+from projector.source import SOURCE_TABLES, SourceTable
+from projector.sql import file_text, query
+
+Connection = psycopg.Connection[TupleRow]
+
+PATIENCE_SECONDS = 60.0
+"""How long an installation waits for the platform's transactions before it gives up."""
+
+# An installation that waits for a writer blocks all other writers of the table: they wait at most this long.
+_LOCK_TIMEOUT = "200ms"
+_FIRST_PAUSE_SECONDS = 0.05
+_LONGEST_PAUSE_SECONDS = 2.0
+
+_EVENTS: dict[str, LiteralString] = {
+    "insert": "AFTER INSERT ON {on} REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT",
+    "update": "AFTER UPDATE ON {on} REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT",
+    "delete": "AFTER DELETE ON {on} REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT",
+    "truncate": "AFTER TRUNCATE ON {on} FOR EACH STATEMENT",
+    "replica": "AFTER INSERT OR UPDATE OR DELETE ON {on} FOR EACH ROW",
+}
+"""When each trigger of a table fires.
+
+The statement triggers fire in an ordinary session: they see COPY and cascades, and cost one insert a statement. Under
+session_replication_role = replica they do not fire for rows, and the row trigger `replica` fires instead.
+"""
+
+_NAMES = {event: f"leads_capture_{event}" for event in _EVENTS}
+
+
+@dataclass(frozen=True, slots=True)
+class _Counts:
+    """Of the triggers of one table: how many are as they were installed, and how many were ever installed."""
+
+    intact: int
+    installed: int
+
+
+@dataclass(frozen=True, slots=True)
+class _LockHolder:
+    """A session that holds a lock on a table, and for how long its transaction has run, in words."""
+
+    pid: int
+    session_name: str
+    age: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Trigger:
+    """A trigger of ours, and the table that has it, as its name is written in SQL."""
+
+    trigger_name: str
+    table_name: LiteralString
+
+
+def captured_tables() -> list[SourceTable]:
+    """Return the source tables whose changes are captured."""
+    return [table for table in SOURCE_TABLES if table.kind is not None]
+
+
+def create_functions(conn: Connection) -> None:
+    """Create or replace the views and trigger functions of sql/capture/, in the caller's transaction.
+
+    Triggers that were intact before count as intact after it: a function that we replace ourselves is not a gap.
+    """
+    conn.execute(file_text("capture/10_trigger_fingerprints"), prepare=False)
+    conn.execute(file_text("capture/20_broken_capture"), prepare=False)
+    intact = conn.execute(query("capture", "find_intact_triggers")).fetchall()
+    conn.execute(file_text("capture/30_queue_keys"), prepare=False)
+    conn.execute(file_text("capture/40_trigger_messages"), prepare=False)
+    for table in captured_tables():
+        if table.name != "messages":
+            conn.execute(trigger_function(table), prepare=False)
+    for table_name, trigger_name in intact:
+        conn.execute(
+            query("capture", "keep_fingerprint"), {"table_name": table_name, "trigger_name": trigger_name}
+        )
+    expected = {"tables": [table.name for table in captured_tables()], "trigger_names": [*_NAMES.values()]}
+    conn.execute(query("capture", "expect_triggers"), expected)
+
+
+def adjust_queue(conn: Connection) -> None:
+    """Set how the queue is stored and replicated, each setting in its own transaction with a short lock timeout.
+
+    Where another session holds the queue's table for longer, the next `migrate` sets it. Without the storage setting
+    capture is only slower. Without the replica identity it lacks what a publication of all tables requires.
+    """
+    for name in ("capture/60_queue_storage", "capture/70_queue_identity"):
+        with (
+            suppress(psycopg.errors.LockNotAvailable),
+            transaction_with_lock_timeout(conn, _LOCK_TIMEOUT),
+        ):
+            conn.execute(file_text(name), prepare=False)
+
+
+def were_installed(conn: Connection) -> bool:
+    """Return whether any trigger was ever installed."""
+    with conn.cursor(row_factory=scalar_row) as cursor:
+        return bool(cursor.execute(query("capture", "was_installed")).fetchone())
+
+
+def install(conn: Connection, *, patience: float = PATIENCE_SECONDS) -> None:
+    """Install every trigger that is missing or changed, one table at a time.
+
+    CREATE TRIGGER waits for the writers of its table, and new writers wait behind it. So each attempt gives up after
+    200 ms, for up to `patience` seconds. Raises BlockedError, whose message names what holds the table.
+    """
+    for table in captured_tables():
+        _change_table(conn, table.name, patience, partial(_install, conn, table))
+
+
+def uninstall(conn: Connection, *, patience: float = PATIENCE_SECONDS) -> None:
+    """Drop our triggers on every table that has some, in whatever schema, one table at a time.
+
+    Raises BlockedError as `install` does.
+    """
+    with conn.cursor(row_factory=scalar_row) as cursor:
+        tables = cursor.execute(
+            query("capture", "find_captured_tables"), {"trigger_names": [*_NAMES.values()]}
+        ).fetchall()
+    for table in tables:
+        _change_table(conn, table, patience, partial(_drop, conn, table))
+
+
+def trigger_function(table: SourceTable) -> sql.Composed:
+    """Return the command that creates the trigger function of a table, from the template for all but `messages`."""
+
+    def columns(row: LiteralString) -> sql.Composed:
+        return sql.SQL(", ").join(
+            sql.SQL(row) + sql.SQL(".") + sql.Identifier(name) for name in table.columns
+        )
+
+    return sql.SQL(file_text("capture/50_trigger_table")).format(
+        function=sql.Identifier(f"capture_{table.name}"),
+        table=sql.Literal(table.name),
+        kind=sql.Literal(table.kind),
+        queue_key=sql.Identifier(table.queue_key),
+        primary_key=sql.Identifier(table.primary_key),
+        old_columns=columns("OLD"),
+        new_columns=columns("NEW"),
+        o_columns=columns("o"),
+        n_columns=columns("n"),
+    )
+
+
+def _install(conn: Connection, table: SourceTable) -> None:
+    """Create the triggers of one table anew, unless all are intact, and note their fingerprints."""
+    if gaps.switched_off(conn) is not None:
+        return
+    named = {"table_name": table.name}
+    with conn.cursor(row_factory=class_row(_Counts)) as cursor:
+        found = cursor.execute(query("capture", "count_triggers"), named).fetchone()
+    if found == _Counts(intact=len(_EVENTS), installed=len(_EVENTS)):
+        return
+    # They were changed after the check of all tables, and no gap is open: note what was missed since.
+    if found is not None and found.installed and not gaps.gaps_without_triggers(conn):
+        reason = f"the triggers on {table.name} were changed"
+        conn.execute(query("capture", "open_reinstalled_gap"), {"reason": reason})
+        conn.execute(query("capture", "forget_interrupted_rebuild"))
+    _drop(conn, table.name)
+    with conn.cursor(row_factory=scalar_row) as cursor:
+        partitioned = bool(cursor.execute(query("capture", "is_partitioned"), named).fetchone())
+    for event in _EVENTS:
+        for command in _commands(table, event, partitioned=partitioned):
+            conn.execute(command)
+    conn.execute(query("capture", "forget_fingerprints"), named)
+    conn.execute(query("capture", "note_fingerprints"), named)
+
+
+def _commands(table: SourceTable, event: str, *, partitioned: bool) -> list[sql.Composed]:
+    """Return the commands that create one trigger.
+
+    On a partitioned table only the row trigger is enabled, in every session: no statement trigger of the table fires
+    for a write to a partition.
+    """
+    name = sql.Identifier(_NAMES[event])
+    on = sql.Identifier(table.name)
+    function = sql.SQL("projector.") + sql.Identifier(f"capture_{table.name}")
+    text = "CREATE TRIGGER {name} " + _EVENTS[event] + " EXECUTE FUNCTION {function}()"
+    create = sql.SQL(text).format(name=name, on=on, function=function)
+    states: dict[str, LiteralString] = {
+        "truncate": "ENABLE ALWAYS",
+        "replica": "ENABLE ALWAYS" if partitioned else "ENABLE REPLICA",
+    }
+    state = states.get(event, "DISABLE" if partitioned else None)
+    if state is None:
+        return [create]
+    return [create, sql.SQL("ALTER TABLE {on} " + state + " TRIGGER {name}").format(on=on, name=name)]
+
+
+def _drop(conn: Connection, table_name: str) -> None:
+    """Drop our triggers of a table and of its partitions."""
+    wanted = {"table_name": table_name, "trigger_names": [*_NAMES.values()]}
+    with conn.cursor(row_factory=class_row(_Trigger)) as cursor:
+        found = cursor.execute(query("capture", "find_triggers"), wanted).fetchall()
+    for trigger in found:
+        drop = sql.SQL("DROP TRIGGER {} ON {}")
+        conn.execute(drop.format(sql.Identifier(trigger.trigger_name), sql.SQL(trigger.table_name)))
+
+
+def _change_table(conn: Connection, table_name: str, patience: float, change: Callable[[], None]) -> None:
+    """Change the triggers of a table in a transaction with a short lock timeout, again until that succeeds."""
+
+    def attempt() -> None:
+        with transaction_with_lock_timeout(conn, _LOCK_TIMEOUT):
+            change()
+
+    retry_on_lock_timeout(
+        attempt,
+        patience=patience,
+        pause=_FIRST_PAUSE_SECONDS,
+        longest_pause=_LONGEST_PAUSE_SECONDS,
+        message=lambda: (
+            f"The triggers of {table_name} could not be changed in {patience:.0f} s:"
+            f" {_lock_holders(conn, table_name)}. End that transaction, or try again when it has ended."
+        ),
+    )
+
+
+def _lock_holders(conn: Connection, table_name: str) -> str:
+    """Return what holds a table, in words for an operator."""
+    named = {"table_name": table_name}
+    with conn.cursor(row_factory=class_row(_LockHolder)) as cursor:
+        holders = cursor.execute(query("capture", "find_lock_holders"), named).fetchall()
+    with conn.cursor(row_factory=scalar_row) as cursor:
+        prepared = cursor.execute(query("capture", "find_prepared_lock_holder"), named).fetchone()
+    if prepared is not None:
+        return f"the prepared transaction {prepared!r} has it (see pg_prepared_xacts)"
+    named_holders = [
+        f"process {holder.pid} ({holder.session_name}) has held it {holder.age}" for holder in holders
+    ]
+    return "; ".join(named_holders) or "other sessions keep using it"

@@ -1,0 +1,49 @@
+"""The operator's command line: `python -m projector --help`.
+
+A command imports what it runs only when it is called, so that `--help` answers at once.
+"""
+
+import click
+
+from projector.cli import demo, inspect, install, run, server
+from projector.cli.base import Commands, Invocation
+
+__all__ = ["Invocation", "cli", "main"]
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option(
+    "--database-url",
+    metavar="URL",
+    help="The platform's PostgreSQL; otherwise DATABASE_URL, otherwise the embedded one while it runs.",
+)
+@click.pass_context
+def cli(ctx: click.Context, database_url: str | None) -> None:
+    """Keep the read model of leads equal to the platform's tables.
+
+    \b
+    First installation:   migrate, rebuild, then keep `run` running.
+    Every command tells with --help what it does, an example, and its exit codes.
+    """
+    ctx.obj = Invocation(database_url)
+
+
+for _command in (
+    install.migrate,
+    install.uninstall,
+    install.capture,
+    run.rebuild,
+    run.refresh,
+    run.run,
+    run.verify,
+    run.local,
+    inspect.status,
+    demo.demo,
+    server.server,
+):
+    cli.add_command(_command)
+
+
+def main() -> None:
+    """Run the command line."""
+    cli(prog_name="python -m projector")

@@ -1,0 +1,69 @@
+"""The command that loads demo data."""
+
+from datetime import UTC, datetime
+
+import click
+
+from projector.cli.base import Invocation, place_of
+from projector.progress import for_this_terminal
+
+
+@click.command()
+@click.option(
+    "--tenants", type=click.IntRange(min=0), default=0, help="So many tenants for a benchmark; 0: the demo."
+)
+@click.option("--leads", type=click.IntRange(min=1), help="Leads of each tenant. [default: 2000]")
+@click.option("--messages-per-lead", type=click.FloatRange(min=0), help="On average. [default: 12]")
+@click.option("--seed", type=int, help="Another seed gives other rows. [default: 1]")
+@click.option(
+    "--yes", is_flag=True, help="Do not ask before writing into a database that is not the embedded one."
+)
+@click.pass_obj
+def demo(  # noqa: PLR0913  # One for each option.
+    invocation: Invocation,
+    *,
+    tenants: int,
+    leads: int | None,
+    messages_per_lead: float | None,
+    seed: int | None,
+    yes: bool,
+) -> None:
+    """Load made-up source rows, for a trial or a benchmark.
+
+    The tenant of the API reference and a larger one, or with --tenants many of any size. Only source tables
+    are written; `refresh`, `rebuild` or a running scheduler make leads of their rows.
+
+    \b
+    Examples:
+      python -m projector demo
+      python -m projector demo --tenants 10 --leads 100000 --messages-per-lead 20
+    \b
+    Exit codes:
+      0  loaded
+      1  failed, or not confirmed
+      2  wrong usage
+    """
+    from projector import demo as demo_data
+
+    with invocation.connect("demo") as conn:
+        if invocation.config.database_url and not yes:
+            click.confirm(f"Write made-up rows into the platform's tables in {place_of(conn)}?", abort=True)
+        report = demo_data.load(
+            conn,
+            tenants=tenants,
+            leads=demo_data.DEFAULT_LEADS if leads is None else leads,
+            messages_per_lead=(
+                demo_data.DEFAULT_MESSAGES_PER_LEAD if messages_per_lead is None else messages_per_lead
+            ),
+            seed=demo_data.DEFAULT_SEED if seed is None else seed,
+            today=datetime.now(UTC).date(),
+            progress=for_this_terminal(),
+        )
+    click.echo(
+        f"{len(report.user_ids):,} tenants, {report.leads:,} leads, {report.messages:,} messages "
+        f"in {report.seconds:.1f} s."
+    )
+    for user_id in report.user_ids[:5]:
+        click.echo(f"  {user_id}")
+    if len(report.user_ids) > len(report.user_ids[:5]):
+        click.echo(f"  and {len(report.user_ids) - 5:,} more")

@@ -1,0 +1,126 @@
+"""The commands that install and remove the read model, and that switch capture off and on."""
+
+from collections.abc import Sequence
+
+import click
+
+from projector.cli.base import Invocation, place_of
+
+
+@click.command()
+@click.option(
+    "--create-source",
+    is_flag=True,
+    help="Create the platform's tables too where they are missing, for a trial.",
+)
+@click.option(
+    "--source-schema",
+    "source_schemas",
+    metavar="NAME",
+    multiple=True,
+    help="Where the platform's tables are, if not where the last migrate found them, or the search_path leads;"
+    " may be repeated.",
+)
+@click.pass_obj
+def migrate(invocation: Invocation, *, create_source: bool, source_schemas: Sequence[str]) -> None:
+    """Install the read model, or bring it up to date.
+
+    Safe to run again at every deploy. The platform's tables stay as they are, except for triggers that note which
+    leads changed.
+
+    \b
+    Example:
+      python -m projector --database-url postgresql://user:password@host/db migrate
+    \b
+    Exit codes:
+      0  installed and up to date
+      1  failed; what is done stays: run it again to go on
+      2  wrong usage
+    """
+    from projector.install import migrate as run_migrate
+
+    with invocation.connect("migrate") as conn:
+        for notice in run_migrate(conn, create_source=create_source, source_schemas=source_schemas):
+            click.echo(notice)
+    click.echo("The read model is installed and up to date.")
+
+
+@click.command()
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.pass_obj
+def uninstall(invocation: Invocation, *, yes: bool) -> None:
+    """Remove everything of ours; the platform's tables stay.
+
+    The triggers go first, so that the platform's writes cannot fail meanwhile.
+
+    \b
+    Example:
+      python -m projector uninstall --yes
+    \b
+    Exit codes:
+      0  nothing of ours is left
+      1  failed, or not confirmed
+      2  wrong usage
+    """
+    from projector.install import uninstall as run_uninstall
+
+    with invocation.connect("uninstall") as conn:
+        if not yes:
+            click.confirm(f"Delete the read model from {place_of(conn)}?", abort=True)
+        run_uninstall(conn)
+    click.echo("The read model and its triggers are gone; the platform's tables are as they were.")
+
+
+@click.group()
+def capture() -> None:
+    """Switch the triggers off in an emergency, and on again.
+
+    While they are off, the platform's writes cost nothing extra and the read model stays as it is.
+    """
+
+
+@capture.command("off")
+@click.option("--reason", default="switched off by hand", help="What `status` shows as long as it is off.")
+@click.pass_obj
+def capture_off(invocation: Invocation, reason: str) -> None:
+    """Stop noting changes.
+
+    `status` shows a capture gap until changes are noted again and a rebuild has covered what was missed.
+
+    \b
+    Example:
+      python -m projector capture off --reason "bulk import of 2026-11-25"
+    \b
+    Exit codes:
+      0  off
+      1  failed
+      2  wrong usage
+    """
+    from projector.capture import switch_off
+
+    with invocation.connect("capture") as conn:
+        switch_off(conn, reason)
+    click.echo("Capture is off. Changes are not seen until `python -m projector capture on`.")
+
+
+@capture.command("on")
+@click.pass_obj
+def capture_on(invocation: Invocation) -> None:
+    """Note changes again.
+
+    The next refresh rebuilds what may have been missed.
+
+    \b
+    Example:
+      python -m projector capture on
+    \b
+    Exit codes:
+      0  on
+      1  failed
+      2  wrong usage
+    """
+    from projector.capture import switch_on
+
+    with invocation.connect("capture") as conn:
+        switch_on(conn)
+    click.echo("Capture is on. The scheduler, or `python -m projector refresh`, heals what was missed.")

@@ -1,0 +1,169 @@
+"""The commands that bring the read model up to date, and keep it there."""
+
+import sys
+from collections.abc import Sequence
+
+import click
+
+from projector.cli.base import DRIFT, Invocation, echo_report
+from projector.progress import for_this_terminal
+
+
+@click.command()
+@click.option(
+    "--user", "users", multiple=True, metavar="USER_ID", help="Only this tenant; may be given several times."
+)
+@click.pass_obj
+def rebuild(invocation: Invocation, users: Sequence[str]) -> None:
+    """Build the read model again from all source rows.
+
+    Of all tenants, or of those that --user names. Readers see the old rows until the new ones are written.
+    It can be interrupted and started again at any time.
+
+    \b
+    Examples:
+      python -m projector rebuild
+      python -m projector rebuild --user 789895c8-4bd6-43e9-bfea-a4171ec47197
+    \b
+    Exit codes:
+      0  rebuilt
+      1  failed; the old rows are still served
+      2  wrong usage
+    """
+    from projector.rebuild import rebuild as run_rebuild
+    from projector.recovery import rebuild_everything
+
+    with invocation.connect("rebuild") as conn:
+        if users:
+            report = run_rebuild(conn, tenants=list(users), progress=for_this_terminal())
+        else:
+            report = rebuild_everything(conn, progress=for_this_terminal())
+        echo_report(report)
+
+
+@click.command()
+@click.option("--retry-failed", is_flag=True, help="Try the leads that were set aside with an error, too.")
+@click.pass_obj
+def refresh(invocation: Invocation, *, retry_failed: bool) -> None:
+    """Bring in every change that was committed before the start.
+
+    Waits for refreshes that are under way, and heals a capture gap, before it returns.
+    `run` does the same all the time.
+
+    \b
+    Example, from cron every minute:
+      * * * * *  python -m projector refresh
+    \b
+    Exit codes:
+      0  everything committed before the start is in the read model
+      1  failed, or something blocks it; the message says what
+      2  wrong usage
+    """
+    from projector.recovery import refresh_and_heal
+
+    with invocation.connect("refresh") as conn:
+        report = refresh_and_heal(
+            conn,
+            retry_failed=retry_failed,
+            progress=for_this_terminal(),
+            size=invocation.config.refresh_batch,
+            queue_limit=invocation.config.queue_limit,
+        )
+    echo_report(report)
+
+
+@click.command()
+@click.pass_obj
+def run(invocation: Invocation) -> None:
+    """Run the scheduler until SIGTERM or Ctrl-C.
+
+    It refreshes within a second, and verifies and rebuilds by their cron expressions. Any number of them may
+    run against one database: they share the work, and one that is killed is replaced by the others.
+
+    \b
+    Example:
+      LEADS_REFRESH_SECONDS=1 python -m projector run
+    \b
+    Exit codes:
+      0  ended by SIGTERM or Ctrl-C
+      1  could not start
+      2  wrong usage
+    """
+    from projector.scheduler.main import run as run_scheduler
+
+    run_scheduler(invocation.with_database())
+
+
+@click.command()
+@click.option(
+    "--user",
+    "users",
+    multiple=True,
+    metavar="USER_ID",
+    help="All leads of this tenant; may be given several times.",
+)
+@click.option("--all", "everything", is_flag=True, help="All leads of all tenants.")
+@click.option(
+    "--sample",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="So many leads by chance. [default: LEADS_VERIFY_SAMPLE]",
+)
+@click.option("--heal", is_flag=True, help="Correct the leads that differ.")
+@click.pass_obj
+def verify(
+    invocation: Invocation, users: Sequence[str], *, everything: bool, sample: int | None, heal: bool
+) -> None:
+    """Compare leads with what their source rows say now.
+
+    Leads with a change that waits are left out. A difference is drift, which is a bug of this program.
+
+    \b
+    Examples:
+      python -m projector verify --sample 2000
+      python -m projector verify --user 789895c8-4bd6-43e9-bfea-a4171ec47197 --heal
+    \b
+    Exit codes:
+      0  no difference
+      1  failed
+      2  wrong usage
+      3  drift found, healed or not
+    """
+    if (len(users) > 0) + everything + (sample is not None) > 1:
+        raise click.UsageError("--user, --all and --sample say each what to verify: give one of them.")
+    from projector.verify import verify as run_verify
+
+    size = None if users or everything else sample or invocation.config.verify_sample
+    with invocation.connect("verify") as conn:
+        report = run_verify(
+            conn, tenants=list(users) or None, sample=size, heal=heal, progress=for_this_terminal()
+        )
+    for drift in report.drifts:
+        click.echo(
+            f"{drift.user_id} {drift.customer_phone} {drift.field}: "
+            f"expected {drift.expected}, found {drift.found}"
+        )
+    click.echo(
+        f"{report.checked:,} leads verified, {report.left_out:,} left out because a change waits: "
+        f"{len(report.drifts):,} differences, {report.healed:,} leads healed."
+    )
+    if report.drifts:
+        if not heal:
+            click.echo("Run the same again with --heal to correct them.")
+        sys.exit(DRIFT)
+
+
+@click.command(hidden=True)
+@click.pass_obj
+def local(invocation: Invocation) -> None:
+    """Run everything on this machine in the foreground, as `make run` does.
+
+    \b
+    Exit codes:
+      0  ended by SIGTERM or Ctrl-C
+      1  could not start, or a part of it ended by itself
+      2  wrong usage
+    """
+    from projector.postgres.local import run as run_here
+
+    run_here(invocation.config)

@@ -1,0 +1,198 @@
+"""Install the read model beside the platform's tables, bring it up to date, or remove it."""
+
+from collections.abc import Callable, Sequence
+
+import psycopg
+from psycopg import sql as composing
+
+from projector import capture, db, locks
+from projector.errors import SourceMissingError
+from projector.pipeline import Connection
+from projector.schema import comments, sections
+from projector.source import LOOKED_UP, SOURCE_TABLES, find_missing_source
+from projector.sql import PROJECTION_VERSION, functions, normalizing_functions, query
+
+TABLE_LOCK_TIMEOUT = "500ms"
+"""How long migrate waits for a table at a time: refreshes and readers would wait behind it."""
+
+TABLE_PATIENCE_SECONDS = 60.0
+"""How long migrate and uninstall try to get the tables of the read model."""
+
+
+def migrate(conn: Connection, *, create_source: bool, source_schemas: Sequence[str] = ()) -> list[str]:
+    """Install or update the read model, the queue and the triggers; return what an operator should know.
+
+    The platform's tables are looked for in `source_schemas`; else where the last migrate found them; and if there was none,
+    on the search_path of the login.
+
+    Raises SourceMissingError if source tables or columns are missing, unless they are to be created, and BlockedError if
+    other sessions hold a table for too long.
+    """
+    notices: list[str] = []
+    _change_tables(conn, lambda: _install(conn, source_schemas, create_source=create_source))
+    capture.adjust_queue(conn)
+    notices += _try_section(
+        conn,
+        "search",
+        "A search word will read all leads of its tenant, because the extensions pg_trgm and btree_gin could not be"
+        " created. Have somebody who may do so run",
+    )
+    notices += _try_section(
+        conn, "roles", "The role of the API could not be set up. Have somebody who may do so run"
+    )
+    if capture.switched_off(conn) is None:
+        capture.reinstall(conn)
+        notices += [
+            f"Capture gap: {gap.reason}. The triggers were installed again; the scheduler, or refresh, heals it."
+            for gap in capture.open_gaps(conn)
+        ]
+    else:
+        notices.append("Capture is switched off: run `capture on` to install the triggers again.")
+    return notices + _missing_indexes(conn) + _collation(conn)
+
+
+def uninstall(conn: Connection) -> None:
+    """Remove everything of ours, the triggers first, and leave the platform's tables as they were."""
+    capture.uninstall(conn)
+    _change_tables(conn, lambda: _drop(conn))
+    # Another database of this server may still use the role, or we may not drop it: then it stays, and can do nothing.
+    try:
+        with conn.transaction():
+            if conn.execute(query("install", "has_api_role")).fetchone():
+                conn.execute("DROP OWNED BY leads_api")
+                conn.execute("DROP ROLE leads_api")
+    except (psycopg.errors.DependentObjectsStillExist, psycopg.errors.InsufficientPrivilege):
+        pass
+
+
+def _install(conn: Connection, source_schemas: Sequence[str], *, create_source: bool) -> None:
+    """Everything that needs no right but to create, in the caller's transaction."""
+    conn.execute("SELECT pg_advisory_xact_lock(%s, 0)", (locks.MIGRATION,))
+    _find_source(conn, source_schemas, create_source=create_source)
+    _own_shards(conn)
+    _run(conn, functions("install/before_tables"))
+    _run(conn, (sections()["read_model"], sections()["projector"]))
+    _comment(conn)
+    _run(conn, (normalizing_functions(), *functions("install/functions")))
+    capture.create_functions(conn)
+    _run(conn, functions("install/after_tables"))
+    conn.execute(query("install", "note_source"), {"tables": [table.name for table in SOURCE_TABLES]})
+    db.follow_source(conn)
+    conn.execute(query("install", "note_version"), {"version": PROJECTION_VERSION})
+
+
+def _run(conn: Connection, texts: Sequence[str]) -> None:
+    for text in texts:
+        conn.execute(text.encode(), prepare=False)
+
+
+def _own_shards(conn: Connection) -> None:
+    """Wait for batches in progress, and keep others from beginning: the queue and the keys may have to be copied."""
+    for shard in locks.SHARDS:
+        conn.execute("SELECT pg_advisory_xact_lock(%s, %s)", (locks.SHARD, shard))
+
+
+def _comment(conn: Connection) -> None:
+    """Store the descriptions of schema.sql with the tables and columns."""
+    commands = []
+    for table, column, text in comments():
+        name = composing.Identifier(*table.split("."))
+        if column is None:
+            command = composing.SQL("COMMENT ON TABLE {} IS {}").format(name, composing.Literal(text))
+        else:
+            place = composing.Identifier(*table.split("."), column)
+            command = composing.SQL("COMMENT ON COLUMN {} IS {}").format(place, composing.Literal(text))
+        commands.append(command)
+    conn.execute(composing.SQL("; ").join(commands), prepare=False)
+
+
+def _find_source(conn: Connection, schemas: Sequence[str], *, create_source: bool) -> None:
+    """Look into these schemas; without any, where the last migrate found the tables, or where the login looks."""
+    if schemas:
+        db.look_into(conn, schemas)
+    if create_source:
+        conn.execute(sections()["source"])
+    missing = find_missing_source(conn)
+    if missing:
+        row = conn.execute(query("install", "read_search_path")).fetchone()
+        raise SourceMissingError(
+            f"The platform's tables are not all there: {'; '.join(missing)}. Looked into: {row and row[0]}. Check that"
+            " the database URL names the platform's database; if they are in another schema, run migrate"
+            " --source-schema NAME; to create empty source tables for a trial, run migrate --create-source."
+        )
+
+
+def _drop(conn: Connection) -> None:
+    conn.execute("SELECT pg_advisory_xact_lock(%s, 0)", (locks.MIGRATION,))
+    conn.execute("DROP SCHEMA IF EXISTS projector, read_model CASCADE")
+
+
+def _change_tables(conn: Connection, work: Callable[[], None]) -> None:
+    """Do the work in a transaction that never waits long for a table."""
+
+    def limited() -> None:
+        with db.transaction_with_lock_timeout(conn, TABLE_LOCK_TIMEOUT):
+            work()
+
+    db.retry_on_lock_timeout(
+        limited,
+        patience=TABLE_PATIENCE_SECONDS,
+        pause=0.2,
+        message=(
+            f"The tables of the read model could not be changed in {TABLE_PATIENCE_SECONDS:.0f} s: other sessions hold"
+            " them. See pg_stat_activity for long transactions, and try again when they have ended."
+        ),
+        retried=(psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected),
+    )
+
+
+def _try_section(conn: Connection, name: str, otherwise: str) -> Sequence[str]:
+    """Apply a section of the schema; if the right is missing, return what somebody else has to run."""
+    text: str = sections()[name]
+    try:
+        with conn.transaction():
+            if name == "search":
+                conn.execute(query("install", "look_into_public_first"))
+            conn.execute(text.encode(), prepare=False)
+            if name == "roles":
+                _grant_role(conn)
+    except (
+        psycopg.errors.InsufficientPrivilege,
+        psycopg.errors.UndefinedFile,
+        psycopg.errors.FeatureNotSupported,
+    ):
+        row = conn.execute(query("install", "read_user")).fetchone()
+        if name == "roles" and row is not None:
+            text += composing.SQL("GRANT leads_api TO {};").format(composing.Identifier(row[0])).as_string(conn)
+        return [f"{otherwise}:\n{text.strip()}"]
+    return []
+
+
+def _grant_role(conn: Connection) -> None:
+    """Let the login that migrates take the API's role, so that one login serves both on a small installation."""
+    row = conn.execute(query("install", "read_role")).fetchone()
+    if row is not None and not row[1]:
+        conn.execute(composing.SQL("GRANT leads_api TO {}").format(composing.Identifier(row[0])))
+
+
+def _missing_indexes(conn: Connection) -> list[str]:
+    notices = []
+    for table, column in LOOKED_UP:
+        wanted = {"table_name": table, "column_name": column}
+        if conn.execute(query("install", "has_index"), wanted).fetchone() == (False,):
+            notices.append(
+                f"The platform's table {table} has no index on {column}: a refresh reads all of it each time."
+                f" Create one: CREATE INDEX CONCURRENTLY ON {table} ({column});"
+            )
+    return notices
+
+
+def _collation(conn: Connection) -> list[str]:
+    row = conn.execute(query("install", "find_ascii_collation")).fetchone()
+    if row is None:
+        return []
+    notice = (
+        f"The database {row[0]} has the collation {row[1]}, in which only ASCII letters have a lower case: searches and"
+        " sorting by name tell Ä from ä. A database with a UTF-8 collation does not."
+    )
+    return [notice]

@@ -1,0 +1,53 @@
+"""What has to hold before a run: the read model is installed, of this version, and the tenants exist."""
+
+from collections.abc import Sequence
+
+import psycopg
+from psycopg.rows import TupleRow
+
+from projector.errors import NotInstalledError, TenantNotFoundError
+from projector.sql import PROJECTION_VERSION, query
+
+Connection = psycopg.Connection[TupleRow]
+
+
+def require_installed(conn: Connection) -> None:
+    """Raise NotInstalledError unless a program of this version was the last to migrate the database.
+
+    Two versions that ran against one database would rebuild against each other for ever: a digest has no order, so
+    neither can tell that it is the older one.
+    """
+    row = conn.execute(query("preconditions", "is_installed")).fetchone()
+    is_installed, is_current = row or (False, False)
+    if not is_installed:
+        raise NotInstalledError(
+            "The read model is not installed in this database: run migrate, then rebuild."
+        )
+    if not is_current:
+        raise NotInstalledError("The read model was last migrated by an older version: run migrate.")
+    version = conn.execute(query("preconditions", "read_migrated_version")).fetchone()
+    if version != (PROJECTION_VERSION,):
+        raise NotInstalledError(
+            f"This program has projection version {PROJECTION_VERSION}, and the database was last migrated for"
+            f" {version and version[0]}: run migrate with this program, or run the program that migrated last."
+        )
+
+
+def is_built(conn: Connection) -> bool:
+    """Return whether a complete build has ended at any time."""
+    return conn.execute(query("preconditions", "is_built")).fetchone() is not None
+
+
+def require_built(conn: Connection) -> None:
+    """Raise NotInstalledError if the read model was never built."""
+    if not is_built(conn):
+        raise NotInstalledError("The read model was never built: run rebuild, or start the scheduler with run.")
+
+
+def require_tenants(conn: Connection, tenants: Sequence[str]) -> None:
+    """Raise TenantNotFoundError for the first tenant that neither the source nor the read model knows."""
+    row = conn.execute(query("preconditions", "find_unknown_tenant"), {"tenants": list(tenants)}).fetchone()
+    if row is not None:
+        raise TenantNotFoundError(
+            f"There is no tenant {row[0]!r}, neither in the source nor in the read model: check the USER_ID."
+        )

@@ -1,0 +1,143 @@
+"""The first build: all tables of the read model in one transaction, from one snapshot of the source.
+
+Nobody reads a read model that was never built: the API answers 503 until `read_model.projection` says that it was. So the
+build may lock the tables, fill them without indexes, and create the indexes after the rows. Its transaction holds all
+shards, so that refreshes wait. A build that is killed leaves nothing.
+"""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+import structlog
+from psycopg import sql as composing
+from psycopg.rows import class_row
+
+from projector import locks, pipeline
+from projector.errors import BlockedError
+from projector.pipeline import BatchResult, Connection, InjectionPoint
+from projector.progress import Progress
+from projector.rebuild.run_log import add_to_run, logged_run, note_built, read_clock
+from projector.snapshots import retry_while_source_is_held, snapshot, source_files
+from projector.sql import query, steps
+
+TABLES = (
+    "read_model.leads",
+    "read_model.lead_profiles",
+    "read_model.lead_conversations",
+    "read_model.lead_messages",
+    "read_model.lead_counts",
+    "read_model.lead_daily_counts",
+    "read_model.lead_totals",
+    "projector.source_keys",
+)
+"""The tables that a first build fills."""
+
+BUILD_ATTEMPTS = 3
+"""How often a build begins anew because the platform truncated or rewrote one of its tables meanwhile."""
+
+BUILD_MEMORY = "64MB"
+"""Memory of one sort or hash, and of the creation of an index."""
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class IndexCommands:
+    """The commands that drop a key or an index, and create it again."""
+
+    name: str
+    drop_command: str
+    create_command: str
+    place: int
+
+
+def build(conn: Connection, progress: Progress, *, point: InjectionPoint) -> BatchResult:
+    """Fill the read model; return how many leads and messages there are.
+
+    Raises BlockedError if the platform keeps truncating or rewriting its tables.
+    """
+    with logged_run(conn, None) as run_id, _owned_shards(conn):
+        for _ in range(BUILD_ATTEMPTS):
+            if retry_while_source_is_held(lambda: _build(conn, progress, point)):
+                break
+            _log.warning("a source table was truncated or rewritten meanwhile: building again")
+        else:
+            raise BlockedError(
+                "The platform keeps truncating or rewriting its tables: run rebuild again when that is over."
+            )
+        for table in TABLES:
+            conn.execute(composing.SQL("VACUUM {}").format(composing.SQL(table)), prepare=False)
+        row = conn.execute(query("rebuild", "count_built")).fetchone()
+        built = BatchResult(*row) if row else BatchResult()
+        add_to_run(conn, run_id, built)
+    return built
+
+
+class _SourceRewrittenError(Exception):
+    """The platform truncated or rewrote a source table while the build read it: its rows may have been missed."""
+
+
+def _build(conn: Connection, progress: Progress, point: InjectionPoint) -> bool:
+    """Build once; return False if it has to be done again, with nothing written."""
+    since, files = read_clock(conn), source_files(conn)
+    try:
+        with snapshot(conn):
+            _fill(conn, progress, point)
+            if source_files(conn) != files:
+                raise _SourceRewrittenError
+            note_built(conn, since)
+    except _SourceRewrittenError:
+        return False
+    finally:
+        progress.finish()
+    return True
+
+
+def _fill(conn: Connection, progress: Progress, point: InjectionPoint) -> None:
+    for name, value in _SETTINGS.items():
+        conn.execute("SELECT set_config(%s, %s, true)", (name, value))
+    with conn.cursor(row_factory=class_row(IndexCommands)) as cursor:
+        indexes = cursor.execute(query("rebuild", "find_index_commands"), {"tables": list(TABLES)}).fetchall()
+    work = steps("rebuild/first_build")
+    progress.start("rebuild", len(work) + len(indexes), "steps")
+    truncate, *fills = work
+    pipeline.run_steps(conn, [truncate])
+    for index in indexes:
+        conn.execute(index.drop_command.encode(), prepare=False)
+    for one in fills:
+        pipeline.run_steps(conn, [one])
+        progress.advance(1)
+    point("built")
+    for index in indexes:
+        conn.execute(index.create_command.encode(), prepare=False)
+        progress.advance(1)
+    for table in TABLES:
+        conn.execute(composing.SQL("ANALYZE {}").format(composing.SQL(table)), prepare=False)
+    point("indexed")
+
+
+_SETTINGS = {
+    "work_mem": BUILD_MEMORY,
+    "maintenance_work_mem": BUILD_MEMORY,
+    "enable_seqscan": "on",
+    "plan_cache_mode": "auto",
+    # The planner takes the columns of a lead's key for independent, and a join by all of them for one row: with a million
+    # leads it would loop over all of them for each.
+    "enable_nestloop": "off",
+}
+
+
+@contextmanager
+def _owned_shards(conn: Connection) -> Iterator[None]:
+    """Own every shard of the queue, through several transactions; waits for refreshes in progress."""
+    with ExitStack() as stack:
+        for shard in locks.SHARDS:
+            conn.execute("SELECT pg_advisory_lock(%s, %s)", (locks.SHARD, shard))
+            stack.callback(_release, conn, shard)
+        yield
+
+
+def _release(conn: Connection, shard: int) -> None:
+    if not conn.closed:
+        conn.execute("SELECT pg_advisory_unlock(%s, %s)", (locks.SHARD, shard))

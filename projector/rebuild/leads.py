@@ -1,0 +1,75 @@
+"""Recomputes leads fully, under the lock of their tenant, and mends the keys that lead to them."""
+
+from collections.abc import Iterator, Sequence
+
+from projector import locks, pipeline
+from projector.batch import recompute, retry_on_collision
+from projector.pipeline import BatchResult, Connection, InjectionPoint, no_injection_point
+from projector.snapshots import read_source
+from projector.sql import query, statement, steps
+
+LeadKey = tuple[str, str]
+"""A tenant and a canonical phone."""
+
+LEADS_PER_TRANSACTION = 500
+"""Leads that are recomputed in one transaction: a quarter of a second, in which no other merge of the tenant runs."""
+
+
+def rebuild_leads(
+    conn: Connection, keys: Sequence[LeadKey], point: InjectionPoint = no_injection_point
+) -> Iterator[BatchResult]:
+    """Recompute these leads and write what differs; yields after each transaction. The keys are in order."""
+    for chunk in _chunks(keys):
+        yield retry_on_collision(lambda chunk=chunk: _rebuild_chunk(conn, chunk, point))  # type: ignore[misc]
+
+
+def rebuild_keys(conn: Connection, tenants: Sequence[str] | None) -> BatchResult:
+    """Correct projector.source_keys for these tenants, or for all, and the leads that a wrong key had kept stale."""
+    conn.execute(statement("rebuild/keys/10_create_wrong_keys"), prepare=False)
+    read_source(conn, lambda: find_wrong_keys_in(conn, tenants))
+    total = BatchResult()
+    while (written := retry_on_collision(lambda: _rebuild_wrong_keys(conn))) is not None:
+        total += written
+    return total
+
+
+def find_wrong_keys_in(conn: Connection, tenants: Sequence[str] | None) -> None:
+    """Fill the temporary table wrong_keys, in the caller's transaction."""
+    conn.execute("DELETE FROM wrong_keys")
+    pipeline.set_based(conn)
+    parameters = {"tenants": None if tenants is None else list(tenants)}
+    pipeline.run_steps(conn, steps("rebuild/keys/20_find_wrong_keys"), parameters)
+
+
+def _rebuild_chunk(conn: Connection, keys: Sequence[LeadKey], point: InjectionPoint) -> BatchResult:
+    with conn.transaction():
+        pipeline.clear_staging_tables(conn)
+        for user_id in sorted({key[0] for key in keys}):
+            conn.execute(query("rebuild", "stage_tenant"), {"user_id": user_id})
+        conn.execute(statement("refresh/2_lock/40_lock_tenants"), {"lock_class": locks.TENANT})
+        point("locked")
+        pipeline.run_steps(conn, steps("rebuild/leads/20_stage_leads"), key_arrays(keys))
+        run = pipeline.Run(conn, conditions={"write", "note_keys"}, point=point)
+        run.run(*pipeline.RESOLVE, *pipeline.WRITE)
+    return BatchResult(len(keys), run.result.messages)
+
+
+def key_arrays(keys: Sequence[LeadKey]) -> dict[str, object]:
+    """Return the keys as the parameters user_ids and customer_phones."""
+    return {"user_ids": [key[0] for key in keys], "customer_phones": [key[1] for key in keys]}
+
+
+def _rebuild_wrong_keys(conn: Connection) -> BatchResult | None:
+    with conn.transaction():
+        pipeline.clear_staging_tables(conn)
+        staged = pipeline.run_steps(
+            conn, steps("rebuild/keys/30_stage_wrong_keys"), {"size": LEADS_PER_TRANSACTION}
+        )
+        if not staged.rowcount:
+            return None
+        return recompute(conn, strict=True)
+
+
+def _chunks(keys: Sequence[LeadKey]) -> Iterator[Sequence[LeadKey]]:
+    """The keys in order, so many a transaction; one transaction never locks more than a few tenants."""
+    return (keys[start : start + LEADS_PER_TRANSACTION] for start in range(0, len(keys), LEADS_PER_TRANSACTION))

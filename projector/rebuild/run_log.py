@@ -1,0 +1,73 @@
+"""The row of a rebuild in the run log, and what a complete build leaves behind."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+
+import psycopg
+
+from projector import locks
+from projector.batch import first_line, is_lead_failure
+from projector.errors import RebuildFailedError
+from projector.pipeline import BatchResult, Connection
+from projector.sql import PROJECTION_VERSION, query
+
+
+@contextmanager
+def logged_run(
+    conn: Connection, tenants: Sequence[str] | None, leads_total: int | None = None
+) -> Iterator[int]:
+    """Open a row of the run log and note how the rebuild ends; yields its run_id.
+
+    Raises RebuildFailedError, in words for an operator, if the data of a lead stopped it.
+    """
+    parameters = {"tenants": None if tenants is None else list(tenants), "leads_total": leads_total}
+    row = conn.execute(query("rebuild", "open_run"), parameters).fetchone()
+    if row is None:
+        raise AssertionError
+    run_id: int = row[0]
+    try:
+        yield run_id
+    except psycopg.Error as error:
+        if conn.closed:
+            raise
+        note = first_line(error)
+        is_canceled = isinstance(error, psycopg.errors.QueryCanceled)
+        _close(conn, run_id, "interrupted" if is_canceled else "failed", note)
+        if not is_lead_failure(error):
+            raise
+        raise RebuildFailedError(
+            f"The rebuild stopped: {note}. The read model serves what it held. Mend that row, and start it again."
+        ) from error
+    except BaseException as error:
+        if not conn.closed:
+            _close(conn, run_id, "interrupted", str(error) or None)
+        raise
+    _close(conn, run_id, "done", None)
+
+
+def add_to_run(conn: Connection, run_id: int, done: BatchResult) -> None:
+    """Add leads and messages to the row of the run log, where `status` reads how far the rebuild is."""
+    parameters = {"run_id": run_id, "leads": done.leads, "messages": done.messages}
+    conn.execute(query("rebuild", "add_to_run"), parameters)
+
+
+def note_built(conn: Connection, since: datetime) -> None:
+    """Note that everything was built from what was committed before `since`, or later."""
+    with conn.transaction():
+        conn.execute(query("rebuild", "note_built"), {"version": PROJECTION_VERSION})
+        conn.execute(query("rebuild", "begin_freshness"), {"since": since, "shards": len(locks.SHARDS)})
+        conn.execute(query("rebuild", "delete_plan"))
+
+
+def read_clock(conn: Connection) -> datetime:
+    """Return the clock of the server."""
+    row = conn.execute(query("rebuild", "read_clock")).fetchone()
+    if row is None:
+        raise AssertionError
+    moment: datetime = row[0]
+    return moment
+
+
+def _close(conn: Connection, run_id: int, outcome: str, note: str | None) -> None:
+    conn.execute(query("rebuild", "close_run"), {"run_id": run_id, "outcome": outcome, "note": note})

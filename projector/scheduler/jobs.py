@@ -1,0 +1,217 @@
+"""The jobs of the scheduler: refresh, upkeep, verify, rebuild and prune."""
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable
+
+import psycopg
+import structlog
+from psycopg.rows import TupleRow
+
+from projector import db, locks, pipeline, recovery, verify
+from projector.config import Config
+from projector.dead_letters import retry_dead_letters
+from projector.errors import BlockedError, CaptureGapError, DatabaseUnreachableError, ProjectorError
+from projector.preconditions import is_built, require_installed
+from projector.progress import QUIET, Lines, Progress
+from projector.refresh import refresh_with_backoff
+from projector.scheduler.worker import CANCEL_SECONDS, Database, WatchedProgress, Worker
+from projector.sql import query
+
+Connection = psycopg.Connection[TupleRow]
+
+SILENT_SECONDS = 60.0
+"""How long a job may show no progress before `watch` checks whether the database still answers."""
+
+LONGEST_REFRESH_RETRY_SECONDS = 5.0
+LONGEST_UPKEEP_RETRY_SECONDS = 60.0
+QUEUE_DEPTH_INTERVAL_SECONDS = 5.0
+DEAD_LETTERS_INTERVAL_SECONDS = 1.0
+
+TRIGGER_PATIENCE_SECONDS = 2.0
+"""How long a refresh waits for the platform's transactions to install the triggers again; then it tries later."""
+
+CRON_WINDOW_SECONDS = 50
+"""A run from cron is left out where another scheduler began one so recently: their clocks may differ a little, and
+cron expressions have minutes."""
+
+# How long the jobs have to finish after a signal, before their statements are cancelled, and before the process exits.
+_GRACE_SECONDS = 2.0
+_EXIT_SECONDS = 9.0
+
+_log = structlog.get_logger(__name__)
+
+
+class Jobs:
+    """The jobs, each with its worker, and what they share."""
+
+    def __init__(self, config: Config) -> None:
+        self.stop = threading.Event()
+        self._config = config
+        self._size = config.refresh_batch
+        self._prepared: Connection | None = None
+        self._dead_letters_at = 0.0
+        self._depth_at = 0.0
+        self._database = Database(config.database_url)
+        work: dict[str, tuple[Callable[[Connection], None], float]] = {
+            "refresh": (self._refresh, LONGEST_REFRESH_RETRY_SECONDS),
+            "upkeep": (self._keep_up, LONGEST_UPKEEP_RETRY_SECONDS),
+            "verify": (self._verify, 0.0),
+            "rebuild": (self._rebuild, 0.0),
+            "prune": (self._prune, 0.0),
+        }
+        self.workers = {
+            name: Worker(name, function, self._database, self.stop, pause)
+            for name, (function, pause) in work.items()
+        }
+
+    def check_installed(self) -> None:
+        """Raise NotInstalledError for a database without a read model. One that does not answer is waited for."""
+        try:
+            conn = db.connect(self._config.database_url, application_name=db.SCHEDULER_NAME)
+        except DatabaseUnreachableError as error:
+            self._database.note_loss(str(error))
+            return
+        with conn:
+            require_installed(conn)
+
+    def end(self) -> None:
+        """Wait until every job has finished or rolled back its work, and exit the process where that takes too long."""
+        ends_at = time.monotonic() + _EXIT_SECONDS
+        cancel_at = time.monotonic() + _GRACE_SECONDS
+        while busy := [worker for worker in self.workers.values() if worker.alive_at is not None]:
+            if time.monotonic() > ends_at:
+                _log.warning("ending in the middle of it", jobs=[worker.name for worker in busy])
+                logging.shutdown()
+                # The threads wait for a database that does not answer. It rolls back what they had begun.
+                os._exit(0)
+            if time.monotonic() > cancel_at:
+                for worker in busy:
+                    worker.cancel()
+                cancel_at = time.monotonic() + CANCEL_SECONDS
+            time.sleep(0.02)
+        for worker in self.workers.values():
+            worker.close()
+
+    def _refresh(self, conn: Connection) -> None:
+        """Take all changes that wait, then retry the dead letters that are due."""
+        if conn is not self._prepared:
+            pipeline.prepare_session(conn)
+            self._prepared = conn
+        try:
+            self._drain(conn)
+        except CaptureGapError:
+            recovery.restore_capture(conn, patience=TRIGGER_PATIENCE_SECONDS)
+            _log.warning("the triggers stand again; a rebuild of what may have been missed follows")
+            return
+        if time.monotonic() >= self._dead_letters_at and not self.stop.is_set():
+            self._dead_letters_at = time.monotonic() + DEAD_LETTERS_INTERVAL_SECONDS
+            retry_dead_letters(conn, due_only=True)
+
+    def _drain(self, conn: Connection) -> None:
+        """Take all shards in one batch while few changes wait. Take one shard after the other while many do.
+
+        Several schedulers share a deep queue in this way, so each begins with another shard.
+        """
+        first = os.getpid() % len(locks.SHARDS)
+        deep: list[int] | None = None
+        while deep != [] and not self.stop.is_set():
+            shards = locks.SHARDS if deep is None else deep[:1]
+            done, self._size = refresh_with_backoff(
+                conn, shards, size=self._size, limit=self._config.refresh_batch
+            )
+            self.workers["refresh"].touch()
+            if done.changes:
+                _log.debug(
+                    "batch",
+                    shards=list(done.owned),
+                    changes=done.changes,
+                    leads=done.leads,
+                    messages=done.messages,
+                    oldest=done.oldest,
+                )
+            is_over = done.drained or not done.owned
+            if deep is not None:
+                # The next shard, and this one again after the others where more of it waits.
+                deep = deep[1:] + ([] if is_over else deep[:1])
+            elif is_over:
+                return
+            else:
+                deep = [*locks.SHARDS[first:], *locks.SHARDS[:first]]
+
+    def _keep_up(self, conn: Connection) -> None:
+        """Rebuild everything where there is a reason to, and clean up after rebuilds that were killed."""
+        reasons = recovery.find_rebuild_reasons(conn)
+        recovery.clean_up_after_crash(conn, reasons)
+        is_deep = False
+        if time.monotonic() >= self._depth_at:
+            self._depth_at = time.monotonic() + QUEUE_DEPTH_INTERVAL_SECONDS
+            is_deep = recovery.is_too_deep(conn, self._config.queue_limit)
+        if reasons.switched_off is None and (reasons.reason is not None or reasons.interrupted or is_deep):
+            recovery.heal(
+                conn, progress=self._watched("upkeep", Lines()), queue_limit=self._config.queue_limit
+            )
+
+    def _verify(self, conn: Connection) -> None:
+        with locks.try_session_lock(conn, locks.JOB, locks.VERIFY_JOB) as taken:
+            if taken and is_built(conn) and not _began_lately(conn, "verify"):
+                report = verify.verify(
+                    conn,
+                    tenants=None,
+                    sample=self._config.verify_sample,
+                    heal=False,
+                    progress=self._watched("verify", QUIET),
+                )
+                _log.info(
+                    "verified", leads=report.checked, left_out=report.left_out, drifts=len(report.drifts)
+                )
+
+    def _rebuild(self, conn: Connection) -> None:
+        if _began_lately(conn, "rebuild"):
+            return
+        try:
+            report = recovery.rebuild_everything(conn, progress=self._watched("rebuild", Lines()))
+        except BlockedError as reason:
+            _log.info("no rebuild this time", reason=str(reason))
+        else:
+            _log.info("rebuilt", leads=report.leads, seconds=round(report.seconds, 1))
+
+    def _prune(self, conn: Connection) -> None:
+        with locks.try_session_lock(conn, locks.JOB, locks.PRUNE_JOB) as taken:
+            if taken:
+                conn.execute(query("scheduler", "prune_runs"), {"days": self._config.run_log_days})
+
+    def _watched(self, name: str, inner: Progress) -> Progress:
+        return WatchedProgress(inner, lambda: self.workers[name], self.stop)
+
+    def watch(self) -> None:
+        """Check whether the database still answers where a job has shown no progress for SILENT_SECONDS.
+
+        Cuts the connection of such a job where it does not: no timeout of the network would end its wait soon.
+        """
+        silent = [
+            worker
+            for worker in self.workers.values()
+            if worker.alive_at is not None and time.monotonic() - worker.alive_at > SILENT_SECONDS
+        ]
+        if not silent or self.stop.is_set():
+            return
+        try:
+            db.connect(self._config.database_url, application_name=f"{db.SCHEDULER_NAME}: watch").close()
+        except (ProjectorError, psycopg.Error) as error:
+            self._database.note_loss(str(error))
+            for worker in silent:
+                worker.cut()
+        else:
+            # It answers, so the statement is long or waits for a lock. The run log and the metrics show that.
+            for worker in silent:
+                worker.touch()
+                _log.warning("still at one statement", job=worker.name, seconds=SILENT_SECONDS)
+
+
+def _began_lately(conn: Connection, kind: str) -> bool:
+    """Return whether another process has begun this run already."""
+    wanted = {"kind": kind, "seconds": CRON_WINDOW_SECONDS}
+    return conn.execute(query("scheduler", "began_lately"), wanted).fetchone() == (True,)

@@ -1,0 +1,205 @@
+"""A job of the scheduler: its connection, and what happens when it fails or hangs."""
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+import psycopg
+import structlog
+from psycopg.rows import TupleRow
+
+from projector import db
+from projector.errors import NOT_INSTALLED, DatabaseUnreachableError, ProjectorError
+from projector.progress import Progress
+
+Connection = psycopg.Connection[TupleRow]
+
+CANCEL_SECONDS = 2.0
+"""How long PostgreSQL has to answer a request to cancel a statement."""
+
+_FIRST_RETRY_SECONDS = 0.5
+_LONGEST_RECONNECT_SECONDS = 30.0
+
+_log = structlog.get_logger(__name__)
+
+
+class StoppingError(Exception):
+    """The scheduler ends. What the job has begun is rolled back, or continued by the next scheduler."""
+
+
+class Database:
+    """Makes the connections of all jobs. Logs once when the database is lost, and once when it is back."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._lock = threading.Lock()
+        self._lost_at: float | None = None
+        self._retry_at = 0.0
+        self._pause = _FIRST_RETRY_SECONDS
+
+    def connect(self, job: str) -> Connection | None:
+        """Return a new connection; None where there is none yet, or it is too early to try again."""
+        with self._lock:
+            if time.monotonic() < self._retry_at:
+                return None
+            try:
+                conn = db.connect(self.url, application_name=f"{db.SCHEDULER_NAME}: {job}")
+                # Else a killed process keeps its locks until a long statement has ended.
+                with suppress(psycopg.errors.InvalidParameterValue, psycopg.errors.FeatureNotSupported):
+                    conn.execute("SET client_connection_check_interval = '1s'")
+            except (ProjectorError, psycopg.Error) as error:
+                self._note_loss(str(error))
+                self._retry_at = time.monotonic() + self._pause
+                self._pause = min(self._pause * 2, _LONGEST_RECONNECT_SECONDS)
+                return None
+            if self._lost_at is not None:
+                _log.info("the database is back", seconds=round(time.monotonic() - self._lost_at, 1))
+            self._lost_at, self._pause = None, _FIRST_RETRY_SECONDS
+            return conn
+
+    def note_loss(self, error: str) -> None:
+        """Note that a connection broke."""
+        with self._lock:
+            self._note_loss(error)
+
+    def _note_loss(self, error: str) -> None:
+        if self._lost_at is None:
+            self._lost_at = time.monotonic()
+            _log.warning("the database is gone; trying again until it is back", error=_first_line(error))
+
+
+class Worker:
+    """One job with its connection. After a failure it waits before the next try, longer each time.
+
+    `work` does the job once. `longest_retry_seconds` is the longest such wait; 0 is for a job that cron starts.
+    `alive_at` is when the job last showed progress, None while it is not running.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        work: Callable[[Connection], None],
+        database: Database,
+        stop: threading.Event,
+        longest_retry_seconds: float,
+    ) -> None:
+        self.name = name
+        self.conn: Connection | None = None
+        self.alive_at: float | None = None
+        self._work = work
+        self._database = database
+        self._stop = stop
+        self._longest_retry_seconds = longest_retry_seconds
+        self._trouble: str | None = None
+        self._pause = _FIRST_RETRY_SECONDS
+        self._retry_at = 0.0
+
+    def __call__(self) -> None:
+        """Do the job once."""
+        if self._stop.is_set() or time.monotonic() < self._retry_at:
+            return
+        self.touch()
+        try:
+            if self.conn is None or self.conn.closed:
+                self.conn = self._database.connect(self.name)
+            if self.conn is None:
+                return
+            self._work(self.conn)
+        except StoppingError:
+            pass
+        except (ProjectorError, psycopg.Error) as error:
+            self._note_failure(error)
+        except Exception as error:  # noqa: BLE001  # The next try may succeed, whatever the error is.
+            _log.exception("unexpected failure", job=self.name)
+            self._note_failure(error)
+        else:
+            self._note_success()
+        finally:
+            self.alive_at = None
+
+    def touch(self) -> None:
+        """Note progress: the job does not hang."""
+        self.alive_at = time.monotonic()
+
+    def cancel(self) -> None:
+        """Ask PostgreSQL to cancel the current statement."""
+        conn = self.conn
+        if conn is not None and not conn.closed:
+            with suppress(psycopg.Error):
+                conn.cancel_safe(timeout=CANCEL_SECONDS)
+
+    def cut(self) -> None:
+        """Shut down the socket, so that a statement that PostgreSQL never answers fails."""
+        conn = self.conn
+        if conn is not None and not conn.closed:
+            with suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(conn.fileno())) as wire:
+                wire.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """Close the connection."""
+        if self.conn is not None:
+            with suppress(psycopg.Error):
+                self.conn.close()
+            self.conn = None
+
+    def _note_success(self) -> None:
+        if self._trouble is not None:
+            _log.info("works again", job=self.name)
+        self._trouble, self._pause = None, _FIRST_RETRY_SECONDS
+
+    def _note_failure(self, error: Exception) -> None:
+        """Log an error once, and wait before the next try, longer each time."""
+        is_lost = isinstance(error, DatabaseUnreachableError) or self.conn is None or self.conn.closed
+        self.close()
+        if self._stop.is_set():
+            return
+        if is_lost:
+            self._database.note_loss(str(error))
+            return
+        trouble = _describe(error)
+        if trouble != self._trouble:
+            _log.error("cannot go on for now", job=self.name, error=trouble)
+        self._trouble = trouble
+        self._retry_at = time.monotonic() + self._pause
+        self._pause = min(self._pause * 2, self._longest_retry_seconds)
+
+
+class WatchedProgress:
+    """Passes progress on, notes that the job is alive, and ends the job when the scheduler ends."""
+
+    def __init__(self, inner: Progress, worker: Callable[[], Worker], stop: threading.Event) -> None:
+        self._inner = inner
+        self._worker = worker
+        self._stop = stop
+
+    def start(self, title: str, total: int, unit: str) -> None:
+        """Begin work."""
+        self._check()
+        self._inner.start(title, total, unit)
+
+    def advance(self, n: int) -> None:
+        """Note that `n` units are done."""
+        self._check()
+        self._inner.advance(n)
+
+    def finish(self) -> None:
+        """End the work."""
+        self._inner.finish()
+
+    def _check(self) -> None:
+        self._worker().touch()
+        if self._stop.is_set():
+            raise StoppingError
+
+
+def _describe(error: Exception) -> str:
+    if isinstance(error, NOT_INSTALLED):
+        return f"The read model is not installed, or not complete: {_first_line(str(error))}. Run migrate."
+    return _first_line(str(error)) or type(error).__name__
+
+
+def _first_line(text: str) -> str:
+    return text.strip().partition("\n")[0]

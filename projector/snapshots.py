@@ -1,0 +1,70 @@
+"""Reads of several of the platform's tables at one moment, which never stand in the platform's way."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+import psycopg
+from psycopg.rows import TupleRow
+
+from projector.db import retry_on_lock_timeout, transaction_with_lock_timeout
+from projector.source import SOURCE_TABLES
+from projector.sql import query
+
+Connection = psycopg.Connection[TupleRow]
+_Found = TypeVar("_Found")
+
+SOURCE_LOCK_TIMEOUT = "700ms"
+"""How long a transaction of ours waits for one of the platform's tables; see sql/refresh/2_lock/10_limit_lock_waits.sql."""
+
+SOURCE_PATIENCE_SECONDS = 60.0
+"""How long a rebuild or a verify tries to read the platform's tables while another session holds one of them."""
+
+
+def read_source(conn: Connection, read: Callable[[], _Found]) -> _Found:
+    """Call `read` in a transaction, and give way to a session that holds one of the platform's tables.
+
+    Returns what `read` returns. Raises BlockedError after SOURCE_PATIENCE_SECONDS.
+    """
+
+    def limited() -> _Found:
+        with transaction_with_lock_timeout(conn, SOURCE_LOCK_TIMEOUT):
+            return read()
+
+    return retry_while_source_is_held(limited)
+
+
+def retry_while_source_is_held(work: Callable[[], _Found]) -> _Found:
+    """Call `work`, whose waits for locks are limited, again while another session holds one of the platform's tables.
+
+    Returns what `work` returns. Raises BlockedError after SOURCE_PATIENCE_SECONDS.
+    """
+    return retry_on_lock_timeout(
+        work,
+        patience=SOURCE_PATIENCE_SECONDS,
+        pause=0.2,
+        message=(
+            f"The platform's tables could not be read in {SOURCE_PATIENCE_SECONDS:.0f} s: another session holds one."
+            " See pg_stat_activity for long transactions, and try again when they have ended."
+        ),
+    )
+
+
+@contextmanager
+def snapshot(conn: Connection) -> Iterator[None]:
+    """One REPEATABLE READ transaction, whose waits for the platform's tables are limited."""
+    before = conn.isolation_level
+    conn.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+    try:
+        with transaction_with_lock_timeout(conn, SOURCE_LOCK_TIMEOUT):
+            yield
+    finally:
+        if not conn.closed:
+            conn.isolation_level = before
+
+
+def source_files(conn: Connection) -> list[str]:
+    """Return which files hold the source rows: others after a TRUNCATE or a rewrite, which ignore snapshots."""
+    tables = [table.name for table in SOURCE_TABLES]
+    row = conn.execute(query("rebuild", "find_source_files"), {"tables": tables}).fetchone()
+    return [] if row is None else row[0]

@@ -1,0 +1,80 @@
+"""The tables of statistics: comparing them with the leads, and mending them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from projector import locks, pipeline
+from projector.batch import retry_on_collision
+from projector.pipeline import Connection
+from projector.schema import key_columns, table_columns
+from projector.sql import query, statement, steps
+
+
+@dataclass(frozen=True, slots=True)
+class StatisticsDifference:
+    """A row of the statistics that is not what the leads add up to.
+
+    `key` has the columns of the table's key as texts, `expected` and `found` the numbers of the row by name.
+    """
+
+    table: str
+    key: dict[str, str | None]
+    expected: dict[str, int]
+    found: dict[str, int]
+
+    @property
+    def user_id(self) -> str:
+        """The tenant."""
+        return str(self.key["user_id"])
+
+    @property
+    def day(self) -> str | None:
+        """The UTC day that the row counts, or is a part of; None for a row that counts all leads."""
+        start = self.key.get("day") or self.key.get("bucket_start")
+        return start[: len("2025-01-31")] if start is not None and start[0].isdigit() else None
+
+
+def find_differences(conn: Connection, tenants: Sequence[str] | None) -> list[StatisticsDifference]:
+    """Return the rows of the statistics of these tenants, or of all, that differ from their leads."""
+    parameters = {"tenants": None if tenants is None else list(tenants)}
+    found: list[StatisticsDifference] = []
+    with conn.transaction():
+        pipeline.set_based(conn)
+        for one in steps("rebuild/statistics/10_find_differences"):
+            table = one.name.split()[-1]
+            keys = key_columns(table)
+            values = [column for column in table_columns(table) if column not in keys]
+            for key, expected, counted in pipeline.run_steps(conn, [one], parameters).fetchall():
+                found.append(
+                    StatisticsDifference(
+                        table,
+                        dict(zip(keys, key, strict=True)),
+                        dict(zip(values, expected, strict=True)),
+                        dict(zip(values, counted, strict=True)),
+                    )
+                )
+    return found
+
+
+def heal(conn: Connection, tenants: Sequence[str] | None) -> None:
+    """Make the statistics of these tenants, or of all, what their leads add up to, writing only what differs.
+
+    The comparison takes no lock. What differs is mended day by day, then for the tenant as a whole from its days, so that
+    the tenant's lock is never held for long.
+    """
+    differences = find_differences(conn, tenants)
+    for user_id, day in sorted({(found.user_id, found.day) for found in differences if found.day is not None}):
+        _heal(conn, "rebuild/statistics/day", {"user_id": user_id, "day": day})
+    for user_id in sorted({found.user_id for found in differences}):
+        _heal(conn, "rebuild/statistics/tenant", {"user_id": user_id})
+
+
+def _heal(conn: Connection, folder: str, parameters: dict[str, object]) -> None:
+    def work() -> None:
+        with conn.transaction():
+            pipeline.clear_staging_tables(conn)
+            conn.execute(query("rebuild", "stage_tenant"), parameters)
+            conn.execute(statement("refresh/2_lock/40_lock_tenants"), {"lock_class": locks.TENANT})
+            pipeline.run_steps(conn, steps(folder), parameters)
+
+    retry_on_collision(work)

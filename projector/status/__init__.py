@@ -1,0 +1,7 @@
+"""Status: how the read model is, in one screen, and what of it needs a person."""
+
+from projector.status.attention import find_attention
+from projector.status.read import Status, read_status
+from projector.status.render import as_dict, render
+
+__all__ = ["Status", "as_dict", "find_attention", "read_status", "render"]

@@ -1,0 +1,105 @@
+"""What of a status needs a person, and what that person can do."""
+
+from collections.abc import Iterator
+
+from projector.sql import PROJECTION_VERSION
+from projector.status.read import Projection, Status
+from projector.status.words import age_in_words, lead_in_words, shorten
+
+# Without a scheduler cron starts a refresh each minute, so a change may wait this long.
+_UNATTENDED_SECONDS = 90.0
+_FORGOTTEN_SECONDS = 3600.0
+_LAGGING_SECONDS = 60.0
+# The clock of a server may be set back a little, as NTP does, without any harm.
+_CLOCK_TOLERANCE_SECONDS = 1.0
+
+
+def find_attention(status: Status) -> list[str]:
+    """Return a sentence for each thing that needs a person, with what to do next; none when all is well."""
+    if status.projection is None:
+        return ["The read model is not installed in this database: run `migrate`, then `rebuild`."]
+    return [
+        *_attention_to_capture(status, status.projection),
+        *_attention_to_build(status, status.projection),
+        *_attention_to_freshness(status.projection),
+        *_attention_to_queue(status, status.projection),
+        *_attention_to_rows(status),
+    ]
+
+
+def _attention_to_capture(status: Status, projection: Projection) -> Iterator[str]:
+    if status.capture_state == "off":
+        yield f"Changes are not seen, because {projection.switched_off}. Run `capture on` when that is over."
+    elif status.capture_state == "gap":
+        reason = shorten(projection.capture_gap or projection.broken or "")
+        yield (
+            f"Changes may have been missed: {reason}. A running scheduler heals that by itself, and so does"
+            " `refresh`; find out what changed the triggers."
+        )
+
+
+def _attention_to_build(status: Status, projection: Projection) -> Iterator[str]:
+    last = status.last_run("rebuild")
+    if last is not None and last.outcome == "failed" and status.rebuild_state != "running":
+        yield f"The last rebuild failed: {shorten(last.note or 'no reason known')}. Mend that, and run `rebuild`."
+    elif status.rebuild_state == "interrupted" and status.no_scheduler_runs:
+        yield "A rebuild was interrupted, and no scheduler is there to go on with it: run `rebuild`, or `run`."
+    if status.rebuild_state == "running":
+        return
+    if projection.built_at is None:
+        yield "The read model was never built: run `rebuild`, or start the scheduler with `run`."
+    elif projection.version != PROJECTION_VERSION:
+        yield (
+            f"The rows are of projection version {projection.version}, this program has {PROJECTION_VERSION}:"
+            " run `rebuild`, or restart the scheduler, which rebuilds by itself."
+        )
+
+
+def _attention_to_freshness(projection: Projection) -> Iterator[str]:
+    silent = projection.as_of_age
+    if silent is not None and silent < -_CLOCK_TOLERANCE_SECONDS:
+        yield (
+            f"Callers are told of a moment that comes in {age_in_words(-silent)}: the server's clock was set back."
+            " The next refresh mends that: keep `run` running, or run `refresh`."
+        )
+
+
+def _attention_to_queue(status: Status, projection: Projection) -> Iterator[str]:
+    silent = projection.as_of_age
+    if status.capture_state == "off":
+        return
+    if status.queue.changes == 0:
+        if status.no_scheduler_runs and silent is not None and silent > _FORGOTTEN_SECONDS:
+            yield (
+                f"Nothing waits, but nobody has looked for {age_in_words(silent)}: keep `run` running, or start"
+                " `refresh` from cron, so that callers are told how fresh their answers are."
+            )
+        return
+    if status.no_scheduler_runs and (silent is None or silent > _UNATTENDED_SECONDS):
+        yield (
+            f"{status.queue.changes:,} changes wait and no scheduler is connected: keep `run` running,"
+            " or start `refresh` from cron."
+        )
+    elif (
+        status.queue.lag is not None
+        and status.queue.lag > _LAGGING_SECONDS
+        and status.rebuild_state != "running"
+    ):
+        yield (
+            f"The oldest change has waited for {age_in_words(status.queue.lag)}, though a refresh should take it:"
+            " see the log of the scheduler for what keeps it, and pg_stat_activity for long transactions."
+        )
+
+
+def _attention_to_rows(status: Status) -> Iterator[str]:
+    if status.dead_letters:
+        first = status.dead_letters[0]
+        yield (
+            f"{first.total:,} dead letters are set aside, first {lead_in_words(first)}: {shorten(first.error)}."
+            " Mend the row that fails, then run `refresh --retry-failed`."
+        )
+    last = status.last_run("verify")
+    if last is not None and last.outcome == "failed":
+        yield f"The last verify failed: {shorten(last.note or 'no reason known')}. Run `verify` to see it again."
+    elif last is not None and last.note:
+        yield f"The last verify found drift ({last.note}): run `verify --all --heal`, and report the bug."

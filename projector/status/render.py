@@ -1,0 +1,141 @@
+"""The status as text for people, and as one object for machines."""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+from projector.sql import PROJECTION_VERSION
+from projector.status.attention import find_attention
+from projector.status.read import COUNTED_CHANGES, Projection, Run, Status
+from projector.status.words import age_in_words, bytes_in_words, lead_in_words, moment_in_words, shorten
+
+_SHOWN_TABLES = 6
+
+
+def as_dict(status: Status) -> dict[str, Any]:
+    """Return the status for machines. Times are in UTC, ages and durations in seconds."""
+    letters = [asdict(letter) for letter in status.dead_letters]
+    total = letters[0]["total"] if letters else 0
+    for letter in letters:
+        del letter["total"]
+    projection = status.projection
+    return {
+        "attention": find_attention(status),
+        "installed": projection is not None,
+        "as_of": projection and projection.as_of,
+        "as_of_age": projection and projection.as_of_age,
+        "lag": status.queue.lag,
+        "queue": {"changes": status.queue.changes, "counted_up_to": COUNTED_CHANGES},
+        "capture": {
+            "state": status.capture_state,
+            "gap_since": projection and projection.gap_since,
+            "reason": projection and (projection.switched_off or projection.gap_reason or projection.broken),
+        },
+        "projection": {
+            "version": PROJECTION_VERSION,
+            "built_version": projection and projection.version,
+            "built_at": projection and projection.built_at,
+        },
+        "schedulers": {"sessions": status.schedulers.sessions, "all_seen": status.schedulers.is_all_seen},
+        "rebuild": _rebuild_as_dict(status),
+        "runs": {run.kind: asdict(run) for run in status.runs},
+        "dead_letters": {"count": total, "first": letters},
+        "tables": [asdict(size) for size in status.sizes],
+    }
+
+
+def render(status: Status) -> str:
+    """Return the status for people: a line for each fact, and what needs attention."""
+    lines = [f"{label:<13}{text}" for label, text in _lines(status)]
+    attention = find_attention(status)
+    if attention:
+        lines += ["", "Needs attention:", *(f"  - {sentence}" for sentence in attention)]
+    else:
+        lines += ["", "Nothing needs attention."]
+    return "\n".join(lines)
+
+
+def _lines(status: Status) -> Iterator[tuple[str, str]]:
+    projection = status.projection
+    if projection is None:
+        yield "Read model", "not installed"
+        return
+    queue = status.queue
+    counted = f"{queue.changes:,}" + (" or more" if queue.changes >= COUNTED_CHANGES else "")
+    built = "never built" if projection.built_at is None else f"built {moment_in_words(projection.built_at)}"
+    version = f"projection version {projection.version}"
+    if projection.version != PROJECTION_VERSION:
+        version += f", this program has {PROJECTION_VERSION}"
+    yield "Read model", f"{built}, {version}"
+    yield (
+        "Lag",
+        "nothing waits" if queue.lag is None else f"{age_in_words(queue.lag)}, {counted} changes wait",
+    )
+    if projection.as_of is None or projection.as_of_age is None:
+        yield "As of", "nothing yet"
+    else:
+        yield "As of", f"{moment_in_words(projection.as_of)}, {age_in_words(projection.as_of_age)} ago"
+    yield "Capture", _capture_in_words(status, projection)
+    yield "Scheduler", _schedulers_in_words(status)
+    yield "Rebuild", _rebuild_in_words(status, projection)
+    for run in status.runs:
+        yield f"Last {run.kind}"[:12], _run_in_words(run)
+    yield "Dead letters", f"{status.dead_letters[0].total:,}" if status.dead_letters else "none"
+    for letter in status.dead_letters:
+        yield "", f"{lead_in_words(letter)}: {shorten(letter.error)} (tried {letter.attempts} times)"
+    total = sum(size.bytes for size in status.sizes)
+    yield "Size", f"{bytes_in_words(total)}, of it:"
+    for size in status.sizes[:_SHOWN_TABLES]:
+        yield "", f"{size.table_name:<32}{bytes_in_words(size.bytes):>10}  about {size.about_rows:,} rows"
+
+
+def _rebuild_as_dict(status: Status) -> dict[str, Any]:
+    """Return the state of a rebuild, and how far it is. `leads_total` is about how many leads it has to do."""
+    run = status.rebuild_run
+    total = None if run is None else run.leads_total
+    return {
+        "state": status.rebuild_state,
+        "leads": None if run is None else run.leads,
+        "leads_total": total,
+        "percent": round(100 * min(1.0, run.leads / total), 1) if run is not None and total else None,
+    }
+
+
+def _rebuild_in_words(status: Status, projection: Projection) -> str:
+    found = _rebuild_as_dict(status)
+    if found["state"] == "none":
+        return "none under way"
+    text = str(found["state"])
+    run = status.rebuild_run
+    if run is not None and found["state"] == "running":
+        text += f" for {age_in_words(run.seconds)}"
+    if found["percent"] is not None:
+        text += f", {found['leads']:,} of about {found['leads_total']:,} leads, {found['percent']} %"
+    if projection.built_at is not None and projection.version != PROJECTION_VERSION:
+        text += f", to projection version {PROJECTION_VERSION}"
+    return text
+
+
+def _capture_in_words(status: Status, projection: Projection) -> str:
+    if status.capture_state == "off":
+        return str(projection.switched_off)
+    if status.capture_state == "intact":
+        if projection.gap_since is None:
+            return "intact"
+        return f"intact; {projection.gap_reason}"
+    since = "" if projection.gap_since is None else f" since {moment_in_words(projection.gap_since)}"
+    return f"gap{since}: {shorten(projection.capture_gap or projection.broken or '')}"
+
+
+def _schedulers_in_words(status: Status) -> str:
+    if status.schedulers.sessions:
+        return f"running, {status.schedulers.sessions} sessions"
+    return "none connected" if status.schedulers.is_all_seen else "cannot be seen by this database user"
+
+
+def _run_in_words(run: Run) -> str:
+    text = f"{moment_in_words(run.started_at)}, {run.outcome}, {run.leads:,} leads, {run.messages:,} messages"
+    if run.changes:
+        text += f", {run.changes:,} changes"
+    text += f" in {run.seconds:.1f} s"
+    return text + (f": {shorten(run.note)}" if run.note else "")

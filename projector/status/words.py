@@ -1,0 +1,41 @@
+"""Moments, ages, sizes and keys as `status` shows them."""
+
+from datetime import datetime
+
+from projector.status.read import DeadLetter
+
+_LONGEST_TEXT = 100
+
+
+def lead_in_words(letter: DeadLetter) -> str:
+    """Return which lead a dead letter is about, or only its key where the lead is not known."""
+    if letter.user_id is None:
+        return f"{letter.kind} {letter.key}"
+    return f"lead {letter.customer_phone} of {letter.user_id} ({letter.kind} {letter.key})"
+
+
+def moment_in_words(moment: datetime) -> str:
+    """Return a time in UTC, to the second."""
+    return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def age_in_words(seconds: float) -> str:
+    """Return a number of seconds in the largest unit of which there are at least two."""
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.1f} s"
+
+
+def bytes_in_words(number: float) -> str:
+    """Return a number of bytes in a unit that keeps it short."""
+    for unit in ("B", "kB", "MB"):
+        if number < 1024:  # noqa: PLR2004  # As PostgreSQL counts.
+            return f"{number:.0f} {unit}"
+        number /= 1024
+    return f"{number:.1f} GB"
+
+
+def shorten(text: str) -> str:
+    """Return a text of at most 100 characters."""
+    return text if len(text) <= _LONGEST_TEXT else f"{text[: _LONGEST_TEXT - 1]}…"

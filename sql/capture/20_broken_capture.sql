@@ -1,0 +1,53 @@
+-- What is wrong with capture: the triggers that are missing or were changed since they were installed; null when none.
+--
+-- Every expected trigger has a row in capture_triggers, with an empty fingerprint until it is installed: so an
+-- installation that ended half way is wrong too.
+--
+-- Every batch reads this view. The outer CASE finds out by one scan of the catalog, without a join by names, whether
+-- anything is wrong. PostgreSQL plans a view together with the statement that reads it; before version 18 it would plan
+-- a function again at each call.
+CREATE OR REPLACE VIEW projector.broken_capture AS
+SELECT
+    CASE
+        WHEN
+            NOT EXISTS (SELECT FROM projector.capture_triggers)
+            OR EXISTS (
+                SELECT
+                FROM projector.capture_triggers AS e
+                WHERE (e.table_name, e.fingerprint) NOT IN (
+                    SELECT
+                        n.table_name,
+                        n.fingerprint
+                    FROM projector.capture_fingerprints AS n
+                )
+            )
+            THEN (
+                SELECT
+                    CASE
+                        WHEN coalesce(bool_and(one.never), true) THEN 'no capture trigger was ever installed'
+                        WHEN bool_and(one.missing = one.triggers) THEN 'all capture triggers are missing'
+                        ELSE string_agg(one.reason, ', ' ORDER BY one.table_name)
+                    END
+                FROM (
+                    SELECT
+                        e.table_name,
+                        bool_and(e.fingerprint = '') AS never,
+                        count(*) AS triggers,
+                        count(*) FILTER (WHERE n.fingerprint IS NULL) AS missing,
+                        CASE
+                            WHEN bool_and(n.fingerprint IS NULL)
+                                THEN 'all capture triggers on ' || e.table_name || ' are missing'
+                            ELSE string_agg(
+                                e.trigger_name || ' on ' || e.table_name
+                                || CASE WHEN n.fingerprint IS NULL THEN ' is missing' ELSE ' was changed' END,
+                                ', ' ORDER BY e.trigger_name
+                            ) FILTER (WHERE n.fingerprint IS DISTINCT FROM e.fingerprint)
+                        END AS reason
+                    FROM projector.capture_triggers AS e
+                    LEFT JOIN projector.capture_fingerprints AS n
+                        ON n.table_name = e.table_name AND n.trigger_name = e.trigger_name
+                    GROUP BY e.table_name
+                ) AS one
+            )
+    END AS reason;
+COMMENT ON VIEW projector.broken_capture IS 'What is wrong with capture: one row, its reason null while every trigger is as it was installed.';

@@ -1,0 +1,16 @@
+-- The last message of each lead in the order of messages: sent_at, conversation_id, sequence_no (null last), message_id.
+--
+-- Reads {messages}: rows of read_model.lead_messages. Those at the newest time of a lead are enough.
+SELECT DISTINCT ON (m.user_id, m.customer_phone)
+    m.user_id,
+    m.customer_phone,
+    m.sender,
+    m.text
+FROM {messages} AS m
+ORDER BY
+    m.user_id ASC,
+    m.customer_phone ASC,
+    m.sent_at DESC,
+    m.conversation_id DESC,
+    m.sequence_no DESC NULLS FIRST,
+    m.message_id DESC

@@ -1,0 +1,12 @@
+-- What the messages of a conversation add up to: one row per conversation that has any.
+--
+-- Reads {messages}: rows of read_model.lead_messages.
+SELECT
+    m.user_id,
+    m.customer_phone,
+    m.conversation_id,
+    count(*) AS message_count,
+    min(m.sent_at) AS first_message_at,
+    max(m.sent_at) AS newest_message_at
+FROM {messages} AS m
+GROUP BY m.user_id, m.customer_phone, m.conversation_id

@@ -1,9 +1,0 @@
--- End the transaction with a serialization failure, so that its batch begins again with what is known by then.
-CREATE OR REPLACE FUNCTION projector.begin_again()
-RETURNS boolean
-LANGUAGE plpgsql
-AS $$
-BEGIN
-    RAISE EXCEPTION 'another refresh has moved a row to a tenant that is not locked here' USING ERRCODE = '40001';
-END
-$$;

@@ -1,0 +1,30 @@
+-- Drop what rebuilds of version 0.1 left: their notes, their plan, and the copies of tables in schemas of their own.
+--
+-- A view or another object that somebody made on one of the copies keeps it.
+DO $$
+DECLARE
+    copy regclass;
+    schema_name text;
+BEGIN
+    DROP TABLE IF EXISTS projector.replay, projector.rebuild_tenants;
+    DELETE FROM projector.settings WHERE name = 'rebuilding_beside';
+    FOREACH schema_name IN ARRAY ARRAY['read_model_next', 'read_model_old'] LOOP
+        FOR copy IN
+            SELECT c.oid
+            FROM pg_catalog.pg_class AS c
+            WHERE c.relnamespace = to_regnamespace(schema_name) AND c.relkind = 'r'
+        LOOP
+            BEGIN
+                EXECUTE format('DROP TABLE %s', copy);
+            EXCEPTION WHEN dependent_objects_still_exist THEN
+                NULL;
+            END;
+        END LOOP;
+        BEGIN
+            EXECUTE format('DROP SCHEMA IF EXISTS %I', schema_name);
+        EXCEPTION WHEN dependent_objects_still_exist THEN
+            NULL;
+        END;
+    END LOOP;
+END
+$$;

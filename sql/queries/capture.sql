@@ -1,0 +1,238 @@
+-- The look-ups and notes of projector/capture: the triggers on the source tables, and the gaps of capture.
+
+-- name: find_intact_triggers
+-- Returns table_name and trigger_name of each trigger that is as it was installed.
+SELECT
+    e.table_name,
+    e.trigger_name
+FROM projector.capture_triggers AS e
+INNER JOIN projector.capture_fingerprints AS n
+    ON n.table_name = e.table_name AND n.trigger_name = e.trigger_name AND n.fingerprint = e.fingerprint;
+
+-- name: keep_fingerprint
+-- Note the fingerprint of a trigger anew, after its function was replaced by `migrate`.
+--
+-- Parameters: table_name, trigger_name. The first five parts of a fingerprint are the table, the trigger and its state.
+-- Where another session changed one of these meanwhile, the old fingerprint stays, and the change is found as a gap.
+UPDATE projector.capture_triggers AS e
+SET fingerprint = n.fingerprint
+FROM projector.capture_fingerprints AS n
+WHERE e.table_name = %(table_name)s
+    AND e.trigger_name = %(trigger_name)s
+    AND n.table_name = e.table_name
+    AND n.trigger_name = e.trigger_name
+    AND (string_to_array(n.fingerprint, ':'))[:5] = (string_to_array(e.fingerprint, ':'))[:5];
+
+-- name: expect_triggers
+-- Note which triggers there have to be, before they are installed: an installation that ends half way is a gap then.
+--
+-- Parameters: tables, trigger_names.
+INSERT INTO projector.capture_triggers (table_name, trigger_name, fingerprint)
+SELECT
+    t.table_name,
+    g.trigger_name,
+    '' AS fingerprint
+FROM unnest(%(tables)s::text[]) AS t (table_name)
+CROSS JOIN unnest(%(trigger_names)s::text[]) AS g (trigger_name)
+ON CONFLICT DO NOTHING;
+
+-- name: count_triggers
+-- Returns of the triggers of a table: intact, how many are as they were installed, and installed, how many ever were.
+--
+-- Parameter: table_name.
+SELECT
+    count(*) FILTER (WHERE n.fingerprint = e.fingerprint) AS intact,
+    count(*) FILTER (WHERE e.fingerprint <> '') AS installed
+FROM projector.capture_triggers AS e
+LEFT JOIN projector.capture_fingerprints AS n ON n.table_name = e.table_name AND n.trigger_name = e.trigger_name
+WHERE e.table_name = %(table_name)s;
+
+-- name: was_installed
+-- Returns whether any trigger was ever installed.
+SELECT EXISTS (SELECT FROM projector.capture_triggers AS e WHERE e.fingerprint <> '');
+
+-- name: forget_fingerprints
+-- Parameter: table_name.
+DELETE FROM projector.capture_triggers AS e
+WHERE e.table_name = %(table_name)s;
+
+-- name: note_fingerprints
+-- Note the triggers of a table as they are now.
+--
+-- Parameter: table_name.
+INSERT INTO projector.capture_triggers (table_name, trigger_name, fingerprint)
+SELECT
+    n.table_name,
+    n.trigger_name,
+    n.fingerprint
+FROM projector.capture_fingerprints AS n
+WHERE n.table_name = %(table_name)s;
+
+-- name: find_captured_tables
+-- Returns each table that has triggers of ours, wherever it is now, as its name would be written.
+--
+-- Parameter: trigger_names.
+SELECT DISTINCT t.tgrelid::regclass::text AS table_name
+FROM pg_catalog.pg_trigger AS t
+INNER JOIN pg_catalog.pg_proc AS p ON p.oid = t.tgfoid
+WHERE t.tgname = ANY(%(trigger_names)s)
+    AND t.tgparentid = 0
+    AND p.pronamespace = to_regnamespace('projector')
+ORDER BY table_name;
+
+-- name: find_triggers
+-- Returns trigger_name and table_name of the triggers of ours on a table and on its partitions. A partition has some of
+-- its own if it was captured as a table before it was attached.
+--
+-- Parameters: table_name, trigger_names.
+SELECT
+    t.tgname::text AS trigger_name,
+    t.tgrelid::regclass::text AS table_name
+FROM pg_catalog.pg_trigger AS t
+WHERE t.tgname = ANY(%(trigger_names)s)
+    AND t.tgparentid = 0
+    AND (
+        t.tgrelid = to_regclass(%(table_name)s)
+        OR t.tgrelid IN (SELECT p.relid FROM pg_partition_tree(to_regclass(%(table_name)s)) AS p)
+    );
+
+-- name: is_partitioned
+-- Returns whether a table is partitioned; no row where it is missing.
+--
+-- Parameter: table_name.
+SELECT c.relkind = 'p' AS is_partitioned
+FROM pg_catalog.pg_class AS c
+WHERE c.oid = to_regclass(%(table_name)s);
+
+-- name: find_missing_tables
+-- Returns those of the tables that the search_path does not lead to, in the order in which they are given.
+--
+-- Parameter: tables.
+SELECT t.table_name
+FROM unnest(%(tables)s::text[]) WITH ORDINALITY AS t (table_name, place)
+WHERE to_regclass(t.table_name) IS NULL
+ORDER BY t.place;
+
+-- name: find_lock_holders
+-- Returns pid, session_name and age of up to three sessions that hold a lock on a table, the oldest transaction first.
+--
+-- Parameter: table_name.
+SELECT
+    a.pid,
+    coalesce(nullif(a.application_name, ''), a.usename) AS session_name,
+    coalesce(
+        'for ' || date_trunc('second', clock_timestamp() - a.xact_start)::text, 'for a time hidden from us'
+    ) AS age
+FROM pg_catalog.pg_locks AS l
+INNER JOIN pg_catalog.pg_stat_activity AS a ON a.pid = l.pid
+WHERE l.relation = to_regclass(%(table_name)s) AND l.granted AND a.pid <> pg_backend_pid()
+ORDER BY a.xact_start
+LIMIT 3;
+
+-- name: find_prepared_lock_holder
+-- Returns the gid of a prepared transaction that holds a lock on a table.
+--
+-- Parameter: table_name. Its session is gone, so its locks have no pid. One of them is on its own transaction id, which
+-- pg_prepared_xacts knows.
+SELECT p.gid
+FROM pg_catalog.pg_locks AS l
+INNER JOIN pg_catalog.pg_locks AS own
+    ON own.virtualtransaction = l.virtualtransaction AND own.locktype = 'transactionid' AND own.pid IS NULL
+INNER JOIN pg_catalog.pg_prepared_xacts AS p ON p.transaction = own.transactionid
+WHERE l.pid IS NULL AND l.relation = to_regclass(%(table_name)s)
+LIMIT 1;
+
+-- name: find_gap
+-- Returns what is wrong with the triggers at this moment; null while capture is intact.
+SELECT b.reason
+FROM projector.broken_capture AS b;
+
+-- name: find_open_gaps
+-- Returns gap_id, noticed_at and reason of each gap that is not healed, the oldest first.
+SELECT
+    g.gap_id,
+    g.noticed_at,
+    g.reason
+FROM projector.capture_gaps AS g
+WHERE g.healed_at IS NULL
+ORDER BY g.gap_id;
+
+-- name: find_gaps_without_triggers
+-- Returns the gap_id of each open gap since which the triggers were not installed again.
+SELECT g.gap_id
+FROM projector.capture_gaps AS g
+WHERE g.healed_at IS NULL AND g.reinstalled_at IS NULL;
+
+-- name: find_gaps_ready_to_close
+-- Returns the gap_id of each open gap since which the triggers were installed again.
+SELECT g.gap_id
+FROM projector.capture_gaps AS g
+WHERE g.healed_at IS NULL AND g.reinstalled_at IS NOT NULL;
+
+-- name: open_gap
+-- Open a gap, unless one is open already for the same reason, since which the triggers were not installed again.
+--
+-- Parameter: reason.
+INSERT INTO projector.capture_gaps (reason)
+SELECT %(reason)s::text AS reason
+WHERE NOT EXISTS (
+    SELECT
+    FROM projector.capture_gaps AS g
+    WHERE g.healed_at IS NULL AND g.reinstalled_at IS NULL AND g.reason = %(reason)s::text
+);
+
+-- name: open_reinstalled_gap
+-- Open a gap since which the triggers were installed again in this transaction.
+--
+-- Parameter: reason.
+INSERT INTO projector.capture_gaps (reason, reinstalled_at)
+VALUES (%(reason)s, clock_timestamp());
+
+-- name: publish_gap
+-- Tell the readers of the read model that changes may have been missed.
+--
+-- Parameter: reason.
+UPDATE read_model.projection AS p
+SET capture_gap = %(reason)s
+WHERE p.capture_gap IS DISTINCT FROM %(reason)s;
+
+-- name: note_reinstalled
+-- Note of gaps that the triggers are installed again.
+--
+-- Parameter: gap_ids.
+UPDATE projector.capture_gaps AS g
+SET reinstalled_at = clock_timestamp()
+WHERE g.gap_id = ANY(%(gap_ids)s);
+
+-- name: close_gaps
+-- Note of gaps that a rebuild has healed them.
+--
+-- Parameter: gap_ids.
+UPDATE projector.capture_gaps AS g
+SET healed_at = clock_timestamp()
+WHERE g.gap_id = ANY(%(gap_ids)s);
+
+-- name: publish_remaining_gap
+-- Tell the readers of the read model about a gap that is still open, or that there is none.
+UPDATE read_model.projection
+SET capture_gap = (SELECT max(g.reason) FROM projector.capture_gaps AS g WHERE g.healed_at IS NULL);
+
+-- name: forget_interrupted_rebuild
+-- Forget the plan of an interrupted rebuild of everything. The part of it that is done may lack what a gap missed.
+DELETE FROM projector.rebuild_plan;
+
+-- name: find_switched_off
+-- Returns why an operator switched capture off; no row while it is on.
+SELECT s.value
+FROM projector.settings AS s
+WHERE s.name = 'capture_off';
+
+-- name: note_switched_off
+-- Parameter: reason.
+INSERT INTO projector.settings (name, value)
+VALUES ('capture_off', %(reason)s)
+ON CONFLICT (name) DO UPDATE SET value = excluded.value;
+
+-- name: note_switched_on
+DELETE FROM projector.settings AS s
+WHERE s.name = 'capture_off';

@@ -1,0 +1,87 @@
+-- What migrate and uninstall ask.
+
+-- name: note_source
+-- Notes the schemas in which the platform's tables are: every session of ours looks there, whatever search_path its login
+-- has. Parameter: tables, their names. The schemas of tables come first, in the order in which this session found them;
+-- then the others that it looks into, since types and operators of the source may be there.
+INSERT INTO projector.settings (name, value)
+SELECT
+    'source_schemas',
+    array_agg(path.schema ORDER BY found.is_there DESC, path.place ASC)::text
+FROM unnest(current_schemas(false)) WITH ORDINALITY AS path (schema, place)
+CROSS JOIN LATERAL (
+    SELECT
+        path.schema IN (
+            SELECT n.nspname
+            FROM unnest(%(tables)s::text[]) AS wanted (name)
+            INNER JOIN pg_catalog.pg_class AS c ON c.oid = to_regclass(wanted.name)
+            INNER JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+        ) AS is_there
+) AS found
+ON CONFLICT (name) DO UPDATE SET value = excluded.value;
+
+-- name: note_version
+-- Notes the projection version of the program that migrates. Parameter: version.
+WITH noted AS (
+    INSERT INTO projector.settings (name, value)
+    VALUES ('projection_version', %(version)s)
+    ON CONFLICT (name) DO UPDATE SET value = excluded.value
+)
+
+INSERT INTO read_model.projection (version)
+VALUES (%(version)s)
+ON CONFLICT DO NOTHING;
+
+-- name: find_source_columns
+-- Returns: name; is_there, whether the table exists; columns, their names. Parameter: tables, their names.
+SELECT
+    t.name,
+    to_regclass(t.name) IS NOT NULL AS is_there,
+    ARRAY(
+        SELECT a.attname::text
+        FROM pg_catalog.pg_attribute AS a
+        WHERE a.attrelid = to_regclass(t.name) AND a.attnum > 0 AND NOT a.attisdropped
+    ) AS columns
+FROM unnest(%(tables)s::text[]) AS t (name);
+
+-- name: read_search_path
+SELECT current_setting('search_path') AS search_path;
+
+-- name: look_into_public_first
+-- An extension is created in the first schema of the path; a restore of the platform's schema would take it along.
+SELECT set_config('search_path', concat_ws(', ', 'public', nullif(current_setting('search_path'), '')), true);
+
+-- name: read_role
+-- Returns: current_user, and whether it may take the role of the API.
+SELECT
+    current_user::text AS name,
+    pg_has_role('leads_api', 'MEMBER') AS is_member;
+
+-- name: read_user
+SELECT current_user::text AS name;
+
+-- name: has_api_role
+-- Returns one row if the role of the API exists.
+SELECT
+FROM pg_catalog.pg_roles AS r
+WHERE r.rolname = 'leads_api';
+
+-- name: has_index
+-- Returns whether a table has an index that begins with a column. Parameters: table_name, column_name.
+SELECT EXISTS (
+    SELECT
+    FROM pg_catalog.pg_index AS i
+    INNER JOIN pg_catalog.pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
+    WHERE i.indrelid = to_regclass(%(table_name)s)
+        AND a.attname = %(column_name)s
+        AND i.indisvalid
+        AND i.indpred IS NULL
+) AS has_index;
+
+-- name: find_ascii_collation
+-- Returns: datname, datcollate, if lower() knows ASCII letters only in this database.
+SELECT
+    d.datname::text,
+    d.datcollate::text
+FROM pg_catalog.pg_database AS d
+WHERE d.datname = current_database() AND d.datcollate IN ('C', 'POSIX') AND lower('Ä') <> 'ä';

@@ -1,0 +1,29 @@
+-- What a run asks before it begins: whether the read model is installed, and whether the tenants exist.
+
+-- name: is_installed
+-- Returns: installed, whether the projector's state is there; current, whether the tables are of this version.
+SELECT
+    to_regclass('projector.changes') IS NOT NULL AS installed,
+    to_regclass('projector.broken_capture') IS NOT NULL
+    AND to_regclass('projector.source_keys') IS NOT NULL AS current;
+
+-- name: read_migrated_version
+-- Returns: version, the projection version of the program that migrated last; null before any did.
+SELECT (SELECT s.value FROM projector.settings AS s WHERE s.name = 'projection_version') AS version;
+
+-- name: is_built
+-- Returns one row once a complete build has ended.
+SELECT
+FROM read_model.projection AS p
+WHERE p.built_at IS NOT NULL;
+
+-- name: find_unknown_tenant
+-- Returns: the first of the tenants that neither the source nor the read model knows; no row if there is none.
+-- Parameter: tenants.
+SELECT wanted.user_id
+FROM unnest(%(tenants)s::text[]) WITH ORDINALITY AS wanted (user_id, place)
+WHERE NOT EXISTS (SELECT FROM users AS u WHERE u.user_id = wanted.user_id)
+    AND NOT EXISTS (SELECT FROM read_model.tenants AS t WHERE t.user_id = wanted.user_id)
+    AND NOT EXISTS (SELECT FROM read_model.leads AS l WHERE l.user_id = wanted.user_id)
+ORDER BY wanted.place
+LIMIT 1;

@@ -1,0 +1,18 @@
+-- What a refresh asks beside its steps, and what it keeps of the changes that fail.
+
+-- name: count_changes
+-- Returns: how many changes wait.
+SELECT count(*) AS changes
+FROM projector.changes;
+
+-- name: find_tables_to_analyze
+-- Returns: the tables of the read model, and of the keys, whose statistics know fewer rows than the table has pages.
+SELECT c.oid::regclass::text AS table_name
+FROM pg_catalog.pg_class AS c
+WHERE c.relkind = 'r'
+    AND (
+        c.relnamespace = 'read_model'::regnamespace
+        OR c.oid = 'projector.source_keys'::regclass
+    )
+    AND pg_relation_size(c.oid) > 20 * 8192
+    AND c.reltuples < pg_relation_size(c.oid) / 8192;

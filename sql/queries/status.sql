@@ -1,0 +1,162 @@
+-- What `status` reads, all of it in one REPEATABLE READ transaction.
+
+-- name: is_installed
+-- Returns whether the database holds a read model, of this version or an older one.
+SELECT
+    to_regclass('projector.runs') IS NOT NULL AND to_regclass('read_model.projection') IS NOT NULL AS is_installed;
+
+-- name: read_projection
+-- What the read model is, how fresh, and whether changes are captured.
+--
+-- Returns version, built_at, capture_gap (as readiness reports it), as_of and its age in seconds, broken (what is wrong
+-- with the triggers at this moment), switched_off (why an operator switched capture off), gap_since and gap_reason (the
+-- oldest gap that is not healed; a queue that was shed for a rebuild is one), and read_at, the clock.
+SELECT
+    p.version,
+    p.built_at,
+    p.capture_gap,
+    f.as_of,
+    extract(EPOCH FROM clock_timestamp() - f.as_of)::float8 AS as_of_age,
+    (SELECT b.reason FROM projector.broken_capture AS b) AS broken,
+    (SELECT s.value FROM projector.settings AS s WHERE s.name = 'capture_off') AS switched_off,
+    g.noticed_at AS gap_since,
+    g.reason AS gap_reason,
+    clock_timestamp() AS read_at
+FROM read_model.projection AS p
+LEFT JOIN read_model.freshness AS f ON true
+LEFT JOIN LATERAL (
+    SELECT
+        open.noticed_at,
+        open.reason
+    FROM projector.capture_gaps AS open
+    WHERE open.healed_at IS NULL
+    ORDER BY open.gap_id
+    LIMIT 1
+) AS g ON true;
+
+-- name: read_queue
+-- Returns changes, how many changes wait, counted up to a bound, and lag, the age of the oldest in seconds.
+--
+-- Parameter: bound. The oldest is looked for among the first of each shard, single and bulk: within these the order of
+-- insertion is that of the queue, and a piece of a mass change has the time of the change that it comes from. The lag
+-- is 0 for a time that the clock, which was set back, has not reached.
+SELECT
+    (SELECT count(*) FROM (SELECT 1 FROM projector.changes LIMIT %(bound)s) AS bounded) AS changes,
+    extract(
+        EPOCH FROM greatest(clock_timestamp(), min(first.queued_at)) - min(first.queued_at)
+    )::float8 AS lag
+FROM generate_series(0, 3) AS s (shard)
+CROSS JOIN (VALUES (true), (false)) AS b (bulk)
+CROSS JOIN LATERAL (
+    SELECT c.queued_at
+    FROM projector.changes AS c
+    WHERE c.shard = s.shard AND c.bulk = b.bulk
+    ORDER BY c.change_id
+    LIMIT 100
+) AS first;
+
+-- name: read_runs
+-- Returns the last run of each kind, ordered by kind.
+SELECT
+    r.kind,
+    r.started_at,
+    r.finished_at,
+    extract(EPOCH FROM coalesce(r.finished_at, clock_timestamp()) - r.started_at)::float8 AS seconds,
+    r.outcome,
+    r.tenants,
+    r.changes,
+    r.leads,
+    r.messages,
+    r.leads_total,
+    r.note
+FROM projector.runs AS r
+WHERE r.run_id IN (
+    (SELECT max(run_id) FROM projector.runs WHERE kind = 'rebuild'),
+    (SELECT max(run_id) FROM projector.runs WHERE kind = 'verify'),
+    -- Refreshes are most of the log: the newest is at its end, where an index of runs of one kind is not needed.
+    (SELECT run_id FROM projector.runs WHERE kind = 'refresh' ORDER BY run_id DESC LIMIT 1)
+)
+ORDER BY r.kind;
+
+-- name: read_rebuild
+-- Returns lock_held, whether a session holds the lock of rebuilds, and is_planned, whether a rebuild of everything has
+-- begun and not ended.
+--
+-- Parameter: rebuild_class, the first key of that lock.
+SELECT
+    EXISTS (
+        SELECT
+        FROM pg_catalog.pg_locks AS l
+        WHERE l.locktype = 'advisory'
+            AND l.database = (SELECT d.oid FROM pg_catalog.pg_database AS d WHERE d.datname = current_database())
+            AND l.classid = %(rebuild_class)s
+            AND l.granted
+    ) AS lock_held,
+    EXISTS (SELECT FROM projector.rebuild_plan) AS is_planned;
+
+-- name: read_dead_letters
+-- Returns the dead letters that failed first, each with total, the number of all dead letters.
+--
+-- Parameter: size, how many are returned.
+SELECT
+    d.kind,
+    d.key,
+    d.user_id,
+    d.customer_phone,
+    d.error,
+    d.attempts,
+    d.first_failed_at,
+    d.retry_at,
+    count(*) OVER () AS total
+FROM projector.dead_letters AS d
+ORDER BY d.first_failed_at, d.kind, d.key
+LIMIT %(size)s;
+
+-- name: read_sizes
+-- Returns each table of ours: about_rows, about how many rows it has, and bytes, its size with indexes and TOAST.
+--
+-- To measure a table waits while another session holds an ACCESS EXCLUSIVE lock on it or on one of its indexes, and a
+-- first build holds such locks for long. Such a table has the size that the catalog noted last.
+WITH blocked AS (
+    SELECT l.relation
+    FROM pg_catalog.pg_locks AS l
+    WHERE l.locktype = 'relation'
+        AND l.mode = 'AccessExclusiveLock'
+        AND l.database = (SELECT d.oid FROM pg_catalog.pg_database AS d WHERE d.datname = current_database())
+        AND l.pid IS DISTINCT FROM pg_backend_pid()
+)
+
+SELECT
+    n.nspname || '.' || c.relname AS table_name,
+    greatest(c.reltuples, 0)::bigint AS about_rows,
+    CASE
+        WHEN
+            EXISTS (
+                SELECT
+                FROM blocked AS b
+                WHERE b.relation IN (c.oid, c.reltoastrelid)
+                    OR b.relation IN (SELECT i.indexrelid FROM pg_catalog.pg_index AS i WHERE i.indrelid = c.oid)
+            )
+            THEN (
+                SELECT sum(part.relpages::bigint) * current_setting('block_size')::bigint
+                FROM pg_catalog.pg_class AS part
+                WHERE part.oid IN (c.oid, c.reltoastrelid)
+                    OR part.oid IN (SELECT i.indexrelid FROM pg_catalog.pg_index AS i WHERE i.indrelid = c.oid)
+            )::bigint
+        ELSE pg_total_relation_size(c.oid)
+    END AS bytes
+FROM pg_catalog.pg_class AS c
+INNER JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+WHERE n.nspname IN ('read_model', 'projector') AND c.relkind = 'r'
+ORDER BY bytes DESC;
+
+-- name: count_schedulers
+-- Returns sessions, how many sessions of schedulers are connected, and is_all_seen, whether the login may see the
+-- sessions of other users.
+--
+-- Parameter: application_name, how the application names of schedulers begin.
+SELECT
+    count(*) FILTER (WHERE starts_with(a.application_name, %(application_name)s)) AS sessions,
+    bool_and(a.application_name IS NOT NULL) AS is_all_seen
+FROM pg_catalog.pg_stat_activity AS a
+WHERE a.datname = current_database();

@@ -1,0 +1,8 @@
+-- Drop the changes that the build contains: those that its snapshot sees were committed together with their source rows.
+--
+-- No refresh takes them meanwhile, since the build owns all shards.
+WITH letters_dropped AS (
+    DELETE FROM projector.dead_letters
+)
+
+DELETE FROM projector.changes;

@@ -1,0 +1,49 @@
+-- Stage leads to be compared fully, with all their conversations. Their tenants are locked.
+--
+-- Parameters: user_ids and customer_phones, two arrays of one length.
+WITH wanted AS MATERIALIZED (
+    SELECT DISTINCT
+        l.user_id COLLATE "C" AS user_id,
+        l.customer_phone COLLATE "C" AS customer_phone
+    FROM unnest(%(user_ids)s::text[], %(customer_phones)s::text[]) AS l (user_id, customer_phone)
+),
+
+tenants_staged AS (
+    INSERT INTO stale_tenants (user_id)
+    SELECT DISTINCT wanted.user_id
+    FROM wanted
+),
+
+keys_staged AS (
+    INSERT INTO stale_keys (kind, key, reload_profile, reload_messages, old_user_id, old_customer_phone)
+    SELECT
+        'conversation',
+        k.key,
+        true,
+        true,
+        wanted.user_id,
+        wanted.customer_phone
+    FROM wanted
+    CROSS JOIN LATERAL (
+        SELECT sk.key
+        FROM projector.source_keys AS sk
+        WHERE sk.user_id = wanted.user_id
+            AND sk.customer_phone = wanted.customer_phone
+            AND sk.kind = 'conversation'
+        OFFSET 0
+    ) AS k
+),
+
+leads_staged AS (
+    INSERT INTO lead_invalidations (user_id, customer_phone, reload_profile, compare_fully)
+    SELECT
+        wanted.user_id,
+        wanted.customer_phone,
+        true,
+        true
+    FROM wanted
+    RETURNING 1
+)
+
+SELECT count(*) AS leads
+FROM leads_staged;

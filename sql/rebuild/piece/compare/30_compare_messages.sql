@@ -1,0 +1,36 @@
+-- Find the leads of which a message differs from the definition.
+INSERT INTO differing_leads (user_id, customer_phone)
+SELECT DISTINCT
+    coalesce(n.user_id, o.user_id),
+    coalesce(n.customer_phone, o.customer_phone)
+FROM (
+    SELECT
+        k.user_id,
+        k.customer_phone,
+        m.message_id COLLATE "C" AS message_id,
+        k.key AS conversation_id,
+        m.sent_at,
+        m.sequence_no,
+        m.sender,
+        m.status,
+        m.text
+    FROM piece_keys AS k
+    CROSS JOIN LATERAL (
+        SELECT d.*
+        FROM ({definition.lead_messages}) AS d
+        WHERE d.conversation_id = k.key COLLATE "default"
+        {fence}
+    ) AS m
+    WHERE k.kind = 'conversation'
+) AS n
+FULL JOIN (
+    SELECT {columns.lead_messages of m}
+    FROM piece_leads AS l
+    CROSS JOIN LATERAL (
+        SELECT lm.*
+        FROM read_model.lead_messages AS lm
+        WHERE lm.user_id = l.user_id AND lm.customer_phone = l.customer_phone
+        {fence}
+    ) AS m
+) AS o ON o.user_id = n.user_id AND o.message_id = n.message_id
+WHERE ({columns.lead_messages of o}) IS DISTINCT FROM ({columns.lead_messages of n});

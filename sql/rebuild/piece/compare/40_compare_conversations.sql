@@ -1,0 +1,49 @@
+-- Find the leads of which a conversation differs from the definition.
+--
+-- The totals come from the messages of the read model: if these differ from the source, the step before has found the
+-- lead.
+-- with messages = (
+--     SELECT lm.* FROM piece_leads AS l CROSS JOIN LATERAL (
+--         SELECT m.user_id, m.customer_phone, m.conversation_id, m.sent_at FROM read_model.lead_messages AS m
+--         WHERE m.user_id = l.user_id AND m.customer_phone = l.customer_phone {fence}) AS lm)
+INSERT INTO differing_leads (user_id, customer_phone)
+SELECT DISTINCT
+    coalesce(n.user_id, o.user_id),
+    coalesce(n.customer_phone, o.customer_phone)
+FROM (
+    SELECT
+        k.user_id,
+        k.customer_phone,
+        k.key AS conversation_id,
+        c.agent_id,
+        c.agent_name,
+        c.platform,
+        c.phone_number_id,
+        c.is_active,
+        c.created_at,
+        c.source_last_message_at,
+        coalesce(t.message_count, 0)::integer AS message_count,
+        t.first_message_at,
+        t.newest_message_at
+    FROM piece_keys AS k
+    CROSS JOIN LATERAL (
+        SELECT d.*
+        FROM ({definition.conversations}) AS d
+        WHERE d.conversation_id = k.key COLLATE "default"
+        {fence}
+    ) AS c
+    LEFT JOIN ({definition.message_totals}) AS t
+        ON t.user_id = k.user_id AND t.customer_phone = k.customer_phone AND t.conversation_id = k.key
+    WHERE k.kind = 'conversation' AND c.user_id = k.user_id AND c.customer_phone = k.customer_phone
+) AS n
+FULL JOIN (
+    SELECT {columns.lead_conversations of c}
+    FROM piece_leads AS l
+    CROSS JOIN LATERAL (
+        SELECT lc.*
+        FROM read_model.lead_conversations AS lc
+        WHERE lc.user_id = l.user_id AND lc.customer_phone = l.customer_phone
+        {fence}
+    ) AS c
+) AS o ON o.user_id = n.user_id AND o.conversation_id = n.conversation_id
+WHERE ({columns.lead_conversations of o}) IS DISTINCT FROM ({columns.lead_conversations of n});

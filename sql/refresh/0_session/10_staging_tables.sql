@@ -1,0 +1,138 @@
+-- The staging tables: temporary tables that one batch of a refresh, a rebuild or a verify fills, and the next one clears.
+--
+-- A connection creates them once. They are not ON COMMIT DELETE ROWS, which truncates every table at each commit: that
+-- took half of the time of a refresh of one lead. `stale_…` says what to recompute, `new_…` what the definition makes of
+-- it, `old_…` what the read model held before.
+CREATE TEMPORARY TABLE IF NOT EXISTS taken_changes (
+    change_id bigint,
+    shard smallint,
+    kind text COLLATE "C",
+    keys text[],
+    message_ids text[],
+    queued_at timestamptz
+);
+
+-- Each key of the taken changes once. reload_profile: the profile of its lead is stale too. reload_messages: all messages
+-- of the conversation are read again.
+CREATE TEMPORARY TABLE IF NOT EXISTS stale_keys (
+    kind text COLLATE "C",
+    key text COLLATE "C",
+    reload_profile boolean,
+    reload_messages boolean,
+    old_user_id text COLLATE "C",
+    old_customer_phone text COLLATE "C"
+);
+
+CREATE TEMPORARY TABLE IF NOT EXISTS stale_tenants (user_id text COLLATE "C");
+
+CREATE TEMPORARY TABLE IF NOT EXISTS stale_messages (
+    user_id text COLLATE "C",
+    message_id text COLLATE "C"
+);
+
+-- Every reason why a lead is stale; stale_leads has each lead once. compare_fully: everything that the read model holds
+-- of the lead is compared. reload_profile: extractions, contacts and sends are read again.
+CREATE TEMPORARY TABLE IF NOT EXISTS lead_invalidations (
+    user_id text COLLATE "C",
+    customer_phone text COLLATE "C",
+    reload_profile boolean,
+    compare_fully boolean
+);
+
+CREATE TEMPORARY TABLE IF NOT EXISTS stale_leads (
+    user_id text COLLATE "C",
+    customer_phone text COLLATE "C",
+    compare_fully boolean
+);
+
+-- The stale conversations as their source rows are now.
+CREATE TEMPORARY TABLE IF NOT EXISTS source_conversations (
+    user_id text COLLATE "C",
+    customer_phone text COLLATE "C",
+    conversation_id text COLLATE "C",
+    agent_id text COLLATE "C",
+    agent_name text COLLATE "C",
+    platform text COLLATE "C",
+    phone_number_id text COLLATE "C",
+    is_active boolean,
+    created_at timestamptz,
+    source_last_message_at timestamptz,
+    reload_messages boolean
+);
+
+CREATE TEMPORARY TABLE IF NOT EXISTS new_messages AS
+SELECT
+    m.*,
+    NULL::boolean AS reload_messages
+FROM read_model.lead_messages AS m
+WITH NO DATA;
+
+CREATE TEMPORARY TABLE IF NOT EXISTS old_messages AS
+SELECT *
+FROM read_model.lead_messages
+WITH NO DATA;
+
+-- One row per message row that has to be written: without a new side a delete, without an old side an insert.
+CREATE TEMPORARY TABLE IF NOT EXISTS message_differences (
+    user_id text COLLATE "C",
+    message_id text COLLATE "C",
+    old_customer_phone text COLLATE "C",
+    old_conversation_id text COLLATE "C",
+    old_sent_at timestamptz,
+    customer_phone text COLLATE "C",
+    conversation_id text COLLATE "C",
+    sent_at timestamptz
+);
+
+CREATE TEMPORARY TABLE IF NOT EXISTS new_conversations AS
+SELECT *
+FROM read_model.lead_conversations
+WITH NO DATA;
+
+CREATE TEMPORARY TABLE IF NOT EXISTS old_conversations AS
+SELECT *
+FROM read_model.lead_conversations
+WITH NO DATA;
+
+CREATE TEMPORARY TABLE IF NOT EXISTS last_messages (
+    user_id text COLLATE "C",
+    customer_phone text COLLATE "C",
+    sender text COLLATE "C",
+    text text COLLATE "C"
+);
+
+CREATE TEMPORARY TABLE IF NOT EXISTS new_profiles AS
+SELECT *
+FROM read_model.lead_profiles
+WITH NO DATA;
+
+CREATE TEMPORARY TABLE IF NOT EXISTS old_profiles AS
+SELECT *
+FROM read_model.lead_profiles
+WITH NO DATA;
+
+CREATE TEMPORARY TABLE IF NOT EXISTS new_leads AS
+SELECT *
+FROM read_model.leads
+WITH NO DATA;
+
+CREATE TEMPORARY TABLE IF NOT EXISTS old_leads AS
+SELECT *
+FROM read_model.leads
+WITH NO DATA;
+
+-- By how much each combination of facets moves in each hour: leads with a weight, their last_message_at cut to the hour.
+CREATE TEMPORARY TABLE IF NOT EXISTS lead_moves AS
+SELECT
+    l.user_id,
+    l.last_message_at,
+    l.lead_status,
+    l.total_score,
+    l.on_whatsapp,
+    l.on_instagram,
+    l.on_webchat,
+    l.has_extraction,
+    l.has_email,
+    NULL::integer AS weight
+FROM read_model.leads AS l
+WITH NO DATA;

@@ -1,0 +1,6 @@
+-- Limit how long this transaction waits for one of the platform's tables.
+--
+-- A TRUNCATE … CASCADE of the platform locks its tables one after the other, and a batch reads them in another order.
+-- PostgreSQL looks for a deadlock after a second, and may then end the platform's statement. So the batch gives up
+-- before that.
+SELECT set_config('lock_timeout', '700ms', true);

@@ -1,0 +1,23 @@
+-- Find the tenants that the stale keys belong to: by the source rows as they are, and by what the read model last knew.
+--
+-- point: resolved
+-- Each look-up is a LATERAL with OFFSET 0: it holds the planner to one index scan per key, however many rows it expects
+-- in the staging table.
+INSERT INTO stale_tenants (user_id)
+SELECT k.user_id
+FROM stale_keys AS s
+CROSS JOIN LATERAL (
+    SELECT sk.user_id
+    FROM projector.source_keys AS sk
+    WHERE sk.kind = s.kind AND sk.key = s.key
+    OFFSET 0
+) AS k
+UNION
+SELECT n.user_id
+FROM stale_keys AS s
+CROSS JOIN LATERAL (
+    SELECT d.user_id
+    FROM ({definition.source_keys}) AS d
+    WHERE d.kind = s.kind AND d.key = s.key COLLATE "default"
+    OFFSET 0
+) AS n;

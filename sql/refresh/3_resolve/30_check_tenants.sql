@@ -1,0 +1,7 @@
+-- Begin again if another refresh has meanwhile moved a key to a tenant that is not locked here.
+--
+-- It cannot be left to that refresh, which may have read the source before the change that is taken here.
+SELECT projector.raise_serialization_failure()
+FROM stale_keys AS s
+WHERE s.old_user_id IS NOT NULL
+    AND s.old_user_id NOT IN (SELECT t.user_id FROM stale_tenants AS t);

@@ -1,0 +1,90 @@
+-- Note which lead each stale key belongs to now, and collect its old and its new lead as stale.
+--
+-- The old lead is part of every condition, and inserts do not tolerate a conflict: should two refreshes ever meet on one
+-- key under different tenants, the second fails and is tried again, instead of losing the first's lead.
+-- when: note_keys
+WITH resolved AS MATERIALIZED (
+    SELECT
+        s.kind,
+        s.key,
+        s.reload_profile,
+        s.old_user_id,
+        s.old_customer_phone,
+        c.user_id,
+        c.customer_phone,
+        (c.user_id, c.customer_phone) IS DISTINCT FROM (s.old_user_id, s.old_customer_phone) AS moved
+    FROM stale_keys AS s
+    LEFT JOIN source_conversations AS c ON c.conversation_id = s.key
+    WHERE s.kind = 'conversation'
+    UNION ALL
+    SELECT
+        s.kind,
+        s.key,
+        true AS reload_profile,
+        s.old_user_id,
+        s.old_customer_phone,
+        n.user_id,
+        n.customer_phone,
+        (n.user_id, n.customer_phone) IS DISTINCT FROM (s.old_user_id, s.old_customer_phone) AS moved
+    FROM stale_keys AS s
+    LEFT JOIN LATERAL (
+        SELECT
+            d.user_id,
+            d.customer_phone
+        FROM ({definition.source_keys}) AS d
+        WHERE d.kind = s.kind AND d.key = s.key COLLATE "default"
+        OFFSET 0
+    ) AS n ON n.user_id IN (SELECT t.user_id FROM stale_tenants AS t)
+    WHERE s.kind <> 'conversation'
+),
+
+collected AS (
+    INSERT INTO lead_invalidations (user_id, customer_phone, reload_profile, compare_fully)
+    SELECT
+        r.old_user_id,
+        r.old_customer_phone,
+        r.reload_profile OR r.moved,
+        false
+    FROM resolved AS r
+    WHERE r.old_user_id IS NOT NULL
+    UNION ALL
+    SELECT
+        r.user_id,
+        r.customer_phone,
+        true,
+        false
+    FROM resolved AS r
+    WHERE r.user_id IS NOT NULL AND r.moved
+),
+
+gone AS (
+    DELETE FROM projector.source_keys AS k
+    USING resolved AS r
+    WHERE r.user_id IS NULL
+        AND k.kind = r.kind
+        AND k.key = r.key
+        AND k.user_id = r.old_user_id
+        AND k.customer_phone = r.old_customer_phone
+),
+
+moved AS (
+    UPDATE projector.source_keys AS k
+    SET user_id = r.user_id, customer_phone = r.customer_phone
+    FROM resolved AS r
+    WHERE r.user_id IS NOT NULL
+        AND k.kind = r.kind
+        AND k.key = r.key
+        AND k.user_id = r.old_user_id
+        AND k.customer_phone = r.old_customer_phone
+        AND r.moved
+)
+
+INSERT INTO projector.source_keys (kind, key, user_id, customer_phone)
+SELECT
+    r.kind,
+    r.key,
+    r.user_id,
+    r.customer_phone
+FROM resolved AS r
+WHERE r.user_id IS NOT NULL AND r.old_user_id IS NULL
+ORDER BY r.kind, r.key;

@@ -1,0 +1,142 @@
+-- Compute the conversations of the stale leads.
+--
+-- Attributes come from the source if the conversation is stale, else from the read model. If all messages were read, they
+-- are counted. Else the count moves by the differences that were found, and PostgreSQL looks up the first and the newest
+-- time only if a row that held one went away: so a message of a long conversation costs as much as one of a short.
+-- The look-ups use ORDER BY and LIMIT: for min() and max() the planner, which takes each lead for a short one, reads all
+-- of it.
+--
+-- with messages = (SELECT n.* FROM new_messages AS n WHERE n.reload_messages)
+INSERT INTO new_conversations ({columns.lead_conversations})
+SELECT {columns.lead_conversations of computed}
+FROM (
+WITH moves AS MATERIALIZED (
+    SELECT
+        m.user_id,
+        m.customer_phone,
+        m.conversation_id,
+        sum(m.added) - sum(m.removed) AS difference,
+        min(m.sent_at) FILTER (WHERE m.added = 1) AS first_added,
+        max(m.sent_at) FILTER (WHERE m.added = 1) AS newest_added,
+        min(m.sent_at) FILTER (WHERE m.removed = 1) AS first_removed,
+        max(m.sent_at) FILTER (WHERE m.removed = 1) AS newest_removed
+    FROM (
+        SELECT
+            d.user_id,
+            side.customer_phone,
+            side.conversation_id,
+            side.sent_at,
+            side.added,
+            side.removed
+        FROM message_differences AS d
+        CROSS JOIN LATERAL (
+            VALUES
+            (d.customer_phone, d.conversation_id, d.sent_at, 1, 0),
+            (d.old_customer_phone, d.old_conversation_id, d.old_sent_at, 0, 1)
+        ) AS side (customer_phone, conversation_id, sent_at, added, removed)
+        WHERE side.conversation_id IS NOT NULL
+            AND (d.customer_phone, d.conversation_id, d.sent_at)
+            IS DISTINCT FROM
+            (d.old_customer_phone, d.old_conversation_id, d.old_sent_at)
+    ) AS m
+    GROUP BY m.user_id, m.customer_phone, m.conversation_id
+),
+
+counted AS MATERIALIZED (
+    {definition.message_totals}
+),
+
+target AS (
+    SELECT
+        n.user_id,
+        n.customer_phone,
+        n.conversation_id,
+        n.agent_id,
+        n.agent_name,
+        n.platform,
+        n.phone_number_id,
+        n.is_active,
+        n.created_at,
+        n.source_last_message_at,
+        n.reload_messages,
+        o.message_count,
+        o.first_message_at,
+        o.newest_message_at
+    FROM source_conversations AS n
+    LEFT JOIN old_conversations AS o
+        ON o.user_id = n.user_id AND o.customer_phone = n.customer_phone AND o.conversation_id = n.conversation_id
+    UNION ALL
+    SELECT
+        o.user_id,
+        o.customer_phone,
+        o.conversation_id,
+        o.agent_id,
+        o.agent_name,
+        o.platform,
+        o.phone_number_id,
+        o.is_active,
+        o.created_at,
+        o.source_last_message_at,
+        false AS reload_messages,
+        o.message_count,
+        o.first_message_at,
+        o.newest_message_at
+    FROM old_conversations AS o
+    INNER JOIN stale_leads AS l ON l.user_id = o.user_id AND l.customer_phone = o.customer_phone
+    LEFT JOIN stale_keys AS s ON s.kind = 'conversation' AND s.key = o.conversation_id
+    WHERE s.key IS NULL AND NOT l.compare_fully
+)
+
+SELECT
+    t.user_id,
+    t.customer_phone,
+    t.conversation_id,
+    t.agent_id,
+    t.agent_name,
+    t.platform,
+    t.phone_number_id,
+    t.is_active,
+    t.created_at,
+    t.source_last_message_at,
+    CASE
+        WHEN t.reload_messages THEN coalesce(c.message_count, 0)
+        WHEN t.message_count IS NULL THEN (
+            SELECT count(*)
+            FROM read_model.lead_messages AS lm
+            WHERE lm.user_id = t.user_id
+                AND lm.customer_phone = t.customer_phone
+                AND lm.conversation_id = t.conversation_id
+        )
+        ELSE t.message_count + coalesce(m.difference, 0)
+    END AS message_count,
+    CASE
+        WHEN t.reload_messages THEN c.first_message_at
+        WHEN t.message_count IS NULL OR m.first_removed <= t.first_message_at THEN (
+            SELECT lm.sent_at
+            FROM read_model.lead_messages AS lm
+            WHERE lm.user_id = t.user_id
+                AND lm.customer_phone = t.customer_phone
+                AND lm.conversation_id = t.conversation_id
+            ORDER BY lm.sent_at
+            LIMIT 1
+        )
+        ELSE least(t.first_message_at, m.first_added)
+    END AS first_message_at,
+    CASE
+        WHEN t.reload_messages THEN c.newest_message_at
+        WHEN t.message_count IS NULL OR m.newest_removed >= t.newest_message_at THEN (
+            SELECT lm.sent_at
+            FROM read_model.lead_messages AS lm
+            WHERE lm.user_id = t.user_id
+                AND lm.customer_phone = t.customer_phone
+                AND lm.conversation_id = t.conversation_id
+            ORDER BY lm.sent_at DESC
+            LIMIT 1
+        )
+        ELSE greatest(t.newest_message_at, m.newest_added)
+    END AS newest_message_at
+FROM target AS t
+LEFT JOIN moves AS m
+    ON m.user_id = t.user_id AND m.customer_phone = t.customer_phone AND m.conversation_id = t.conversation_id
+LEFT JOIN counted AS c ON c.user_id = t.user_id AND c.conversation_id = t.conversation_id
+) AS computed;

@@ -1,0 +1,30 @@
+-- Note how fresh the shards are: once this transaction commits, the read model contains everything that was committed
+-- before started_at.
+--
+-- when: drained
+-- Parameters: shards, started_at, at_least (an idle refresh moves the row only when it is a second old).
+-- The first build creates the row; before it, a drained queue says nothing. Refreshes of different shards meet on this row
+-- for the moment of their commit, and the second moves it from where the first left it. A time that the clock has not
+-- reached comes from a clock that was set back: it would vouch for changes that are not in the read model yet.
+UPDATE read_model.freshness AS f
+SET (as_of, shards) = (
+    SELECT
+        min(moved.as_of),
+        array_agg(moved.as_of ORDER BY moved.place)
+    FROM (
+        SELECT
+            s.place,
+            CASE
+                WHEN s.place - 1 = any(%(shards)s::smallint[])
+                    THEN greatest(%(started_at)s, CASE WHEN s.as_of <= clock_timestamp() THEN s.as_of END)
+                ELSE s.as_of
+            END AS as_of
+        FROM unnest(f.shards) WITH ORDINALITY AS s (as_of, place)
+    ) AS moved
+)
+WHERE EXISTS (
+    SELECT 1
+    FROM unnest(f.shards) WITH ORDINALITY AS s (as_of, place)
+    WHERE s.place - 1 = any(%(shards)s::smallint[])
+        AND (s.as_of + %(at_least)s::interval <= %(started_at)s OR s.as_of > clock_timestamp())
+);

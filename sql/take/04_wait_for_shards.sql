@@ -1,9 +1,0 @@
--- Own shards, waiting for the refresh that owns one: somebody waits for the outcome. Parameters as for open_batch,
--- which follows and finds them owned.
-SELECT pg_advisory_xact_lock(%(shard_class)s, wanted.shard)
-FROM (
-    SELECT w.shard
-    FROM unnest(%(shards)s::smallint[]) AS w (shard)
-    ORDER BY w.shard
-    OFFSET 0
-) AS wanted;

@@ -1,0 +1,84 @@
+-- Find the leads that may rightly differ from the definition: something of theirs waits in the queue, or is a dead letter.
+--
+-- In one snapshot with the comparison: a change is in the queue from the moment its writer commits until the moment its
+-- leads are written. A key's lead is taken from the source as well as from projector.source_keys.
+-- Returns: everything, whether every lead waits, since a table was truncated.
+WITH waiting AS MATERIALIZED (
+    SELECT
+        c.kind,
+        k.key COLLATE "C" AS key
+    FROM projector.changes AS c
+    CROSS JOIN LATERAL unnest(c.keys) AS k (key)
+    UNION
+    SELECT
+        d.kind,
+        d.key
+    FROM projector.dead_letters AS d
+),
+
+stale_keys AS MATERIALIZED (
+    SELECT
+        'conversation' AS kind,
+        w.key
+    FROM waiting AS w
+    WHERE w.kind IN ('messages', 'conversations', 'extractions', 'reload_conversations')
+    UNION
+    SELECT
+        'conversation',
+        c.conversation_id::text COLLATE "C"
+    FROM waiting AS w
+    INNER JOIN conversations AS c ON c.agent_id = w.key COLLATE "default"
+    WHERE w.kind = 'agents'
+    UNION
+    SELECT
+        'conversation',
+        c.conversation_id::text COLLATE "C"
+    FROM waiting AS w
+    INNER JOIN agents AS a ON a.phone_number_id = w.key COLLATE "default"
+    INNER JOIN conversations AS c ON c.agent_id = a.agent_id
+    WHERE w.kind = 'phone_numbers'
+    UNION
+    SELECT
+        'contact',
+        w.key
+    FROM waiting AS w
+    WHERE w.kind = 'contacts'
+    UNION
+    SELECT
+        'template_send',
+        w.key
+    FROM waiting AS w
+    WHERE w.kind = 'template_sends'
+    UNION
+    SELECT
+        'template_send',
+        s.send_id::text COLLATE "C"
+    FROM waiting AS w
+    INNER JOIN template_sends AS s ON s.template_id = w.key COLLATE "default"
+    WHERE w.kind = 'templates'
+    UNION
+    SELECT
+        'template_send',
+        s.send_id::text COLLATE "C"
+    FROM waiting AS w
+    INNER JOIN templates AS t ON t.phone_number_id = w.key COLLATE "default"
+    INNER JOIN template_sends AS s ON s.template_id = t.template_id
+    WHERE w.kind = 'phone_numbers'
+),
+
+stored AS (
+    INSERT INTO waiting_leads (user_id, customer_phone)
+    SELECT
+        k.user_id,
+        k.customer_phone
+    FROM stale_keys AS s
+    INNER JOIN projector.source_keys AS k ON k.kind = s.kind AND k.key = s.key
+    UNION
+    SELECT
+        d.user_id,
+        d.customer_phone
+    FROM stale_keys AS s
+    INNER JOIN ({definition.source_keys}) AS d ON d.kind = s.kind AND d.key = s.key COLLATE "default"
+)
+
+SELECT EXISTS (SELECT 1 FROM waiting AS w WHERE w.kind = 'truncate') AS everything;

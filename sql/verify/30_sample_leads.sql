@@ -1,0 +1,37 @@
+-- Choose leads at random, from the source, the keys and the read model alike, so that one which is in only some of them is
+-- found too.
+--
+-- Parameters: percent of the pages of each table to look at; size, how many leads; tenants, null for all.
+-- Returns: user_id, customer_phone.
+SELECT
+    sampled.user_id,
+    sampled.customer_phone
+FROM (
+    SELECT
+        l.user_id,
+        l.customer_phone
+    FROM read_model.leads AS l TABLESAMPLE SYSTEM (%(percent)s)
+    UNION
+    SELECT
+        k.user_id,
+        k.customer_phone
+    FROM projector.source_keys AS k TABLESAMPLE SYSTEM (%(percent)s)
+    WHERE k.kind <> 'contact'
+    UNION
+    SELECT
+        d.user_id,
+        d.customer_phone
+    FROM (
+        SELECT c.conversation_id
+        FROM conversations AS c TABLESAMPLE SYSTEM (%(percent)s)
+    ) AS chosen
+    CROSS JOIN LATERAL (
+        SELECT d.*
+        FROM ({definition.conversations}) AS d
+        WHERE d.conversation_id = chosen.conversation_id
+        OFFSET 0
+    ) AS d
+) AS sampled
+WHERE %(tenants)s::text[] IS NULL OR sampled.user_id = any(%(tenants)s::text[])
+ORDER BY random()
+LIMIT %(size)s;

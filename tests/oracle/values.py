@@ -1,0 +1,49 @@
+"""Texts and times as the specification compares and prints them."""
+
+from datetime import UTC, datetime
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+WHITE_SPACE = " \t\n\v\f\r\N{NO-BREAK SPACE}"
+DIGITS = "0123456789"
+
+
+def trim(text: str) -> str:
+    """Take the white space of the specification off both ends."""
+    return text.strip(WHITE_SPACE)
+
+
+def digits_of_phone(text: str) -> str | None:
+    """Give the digits of a text that is a phone, None for any other text."""
+    rest = trim(text).removeprefix("+")
+    if any(character not in DIGITS + " ().-" for character in rest):
+        return None
+    return "".join(character for character in rest if character in DIGITS) or None
+
+
+def canonical_phone(text: str | None) -> str | None:
+    """Give the form in which customer phones are compared and printed, None for a blank."""
+    if text is None:
+        return None
+    return digits_of_phone(text) or trim(text) or None
+
+
+def cut(moment: datetime) -> datetime:
+    """Cut a time to the millisecond."""
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+def cut_or_epoch(moment: datetime | None) -> datetime:
+    """Cut a time; no time counts as 1970."""
+    return EPOCH if moment is None else cut(moment)
+
+
+def printed_time(moment: datetime | None) -> str | None:
+    """Print a time as the API does."""
+    if moment is None:
+        return None
+    return moment.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+
+
+def bytewise(text: str) -> bytes:
+    """Give what texts are ordered by."""
+    return text.encode()

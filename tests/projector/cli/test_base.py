@@ -1,0 +1,88 @@
+"""What all commands share: the database that they find, and the sentences for what goes wrong."""
+
+import sys
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import errors
+
+from projector import capture
+from projector.cli.base import describe
+from projector.errors import ProjectorError
+from projector.postgres.ports import free_port
+from tests.projector.cli.calls import Calls, call
+from tests.support.commands import projector
+from tests.support.server import Database
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (ProjectorError("No table agents. Create it."), "Error: No table agents. Create it."),
+        (errors.InsufficientPrivilege("permission denied"), "owner of the platform's tables"),
+        (errors.UndefinedTable("no such relation"), "Run `python -m projector migrate` first."),
+        (psycopg.OperationalError("server closed the connection\n\tmore"), "again once it is back."),
+        (errors.AdminShutdown("terminating connection"), "again once it is back."),
+        (
+            errors.DiskFull("could not extend file"),
+            "refused a statement: could not extend file (SQLSTATE 53100)",
+        ),
+    ],
+)
+def test_a_failure_is_one_sentence(calls: Calls, error: Exception, sentence: str) -> None:
+    calls.answers["refresh_and_heal"] = error
+    result = call("refresh")
+    assert result.exit_code == 1
+    assert sentence in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+    assert result.stdout == ""
+
+
+def test_ctrl_c_is_no_traceback(calls: Calls, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sys.modules["projector.healing"], "refresh_and_heal", interrupted)
+    assert calls.made == []
+    result = call("refresh")
+    assert (result.exit_code, result.stderr.splitlines()[0][:18]) == (1, "Error: Interrupted")
+
+
+def test_without_a_database_it_says_what_to_do(tmp_path: Path) -> None:
+    done = projector(tmp_path, "refresh")
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: There is no database: set DATABASE_URL or --database-url")
+    assert len(done.stderr.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_database_that_is_away_is_one_sentence_without_the_password(tmp_path: Path) -> None:
+    url = f"postgresql://user:secret@127.0.0.1:{free_port()}/db"
+    for done in (
+        projector(tmp_path, "--database-url", url, "migrate"),
+        projector(tmp_path, "migrate", DATABASE_URL=url),
+    ):
+        assert done.returncode == 1
+        assert "Connection refused" in done.stderr
+        assert len(done.stderr.splitlines()) == 1
+        assert "secret" not in done.stderr + done.stdout
+
+
+def test_bad_settings_are_told_together(tmp_path: Path) -> None:
+    done = projector(tmp_path, "refresh", LEADS_REFRESH_BATCH="many", LEADS_LOG_LEVEL="loud")
+    assert done.returncode == 1
+    assert "LEADS_LOG_LEVEL: " in done.stderr
+    assert "LEADS_REFRESH_BATCH: " in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_refused_statement_is_named_by_the_function_that_sent_it(database: Database) -> None:
+    with database.connect() as conn:
+        conn.execute("SET default_transaction_read_only = on")
+        with pytest.raises(psycopg.errors.ReadOnlySqlTransaction) as raised:
+            capture.open_gap(conn, "any")
+    said = describe(raised.value)
+    assert said.startswith(
+        "PostgreSQL refused a statement of projector/capture/gaps.py, open_gap: cannot execute"
+    )

@@ -1,0 +1,26 @@
+"""The commands that install, remove, and switch capture."""
+
+from tests.projector.cli.calls import Calls, call
+
+
+def test_migrate_passes_on_what_an_operator_should_know(calls: Calls) -> None:
+    calls.answers["migrate"] = ["Create an index."]
+    result = call("migrate", "--create-source", "--source-schema", "a", "--source-schema", "b")
+    assert calls.made == [("migrate", {"create_source": True, "source_schemas": ("a", "b")})]
+    assert result.stdout.splitlines() == ["Create an index.", "The read model is installed and up to date."]
+    assert result.exit_code == 0
+
+
+def test_uninstall_asks_first(calls: Calls) -> None:
+    result = call("uninstall", answer="n\n")
+    assert "Delete the read model from the database platform on db.example?" in result.stdout
+    assert (result.exit_code, calls.made) == (1, [])
+    assert call("uninstall", answer="y\n").exit_code == 0
+    assert call("uninstall", "--yes").exit_code == 0
+    assert [name for name, _ in calls.made] == ["uninstall", "uninstall"]
+
+
+def test_capture_is_switched_off_for_a_reason_and_on_again(calls: Calls) -> None:
+    assert call("capture", "off", "--reason", "import").exit_code == 0
+    assert call("capture", "on").exit_code == 0
+    assert calls.made == [("switch_off", {"arguments": ("import",)}), ("switch_on", {})]

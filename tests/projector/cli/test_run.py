@@ -1,0 +1,66 @@
+"""The commands that refresh, rebuild and verify."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from projector.report import RunReport
+from tests.projector.cli.calls import Calls, call
+
+USER = "789895c8-4bd6-43e9-bfea-a4171ec47197"
+
+
+def test_rebuild_takes_tenants(calls: Calls) -> None:
+    report = RunReport("rebuild", 3.21, leads=2004, messages=31337, notes=("Slow.",))
+    calls.answers = {"rebuild": report, "rebuild_everything": report}
+    assert call("rebuild").stdout.splitlines() == [
+        "Rebuild: 2,004 leads, 31,337 messages, 0 changes in 3.2 s.",
+        "Slow.",
+    ]
+    call("rebuild", "--user", "a", "--user", "b")
+    assert calls.made == [("rebuild_everything", {}), ("rebuild", {"tenants": ["a", "b"]})]
+
+
+def test_refresh(calls: Calls) -> None:
+    calls.answers["refresh_and_heal"] = RunReport("refresh", 0.04, leads=3, changes=7)
+    assert "3 leads, 0 messages, 7 changes in 0.0 s" in call("refresh", "--retry-failed").stdout
+    assert calls.made == [
+        ("refresh_and_heal", {"retry_failed": True, "size": 1000, "queue_limit": 1_000_000})
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ((), {"tenants": None, "sample": 500, "heal": False}),
+        (("--sample", "7"), {"tenants": None, "sample": 7, "heal": False}),
+        (("--all", "--heal"), {"tenants": None, "sample": None, "heal": True}),
+        (("--user", USER), {"tenants": [USER], "sample": None, "heal": False}),
+    ],
+)
+def test_verify_takes_a_sample_some_tenants_or_all(
+    calls: Calls, arguments: tuple[str, ...], expected: dict[str, object]
+) -> None:
+    calls.answers["verify"] = SimpleNamespace(checked=500, left_out=2, drifts=[], healed=0)
+    result = call("verify", *arguments)
+    assert calls.made == [("verify", expected)]
+    assert "500 leads verified, 2 left out" in result.stdout
+    assert result.exit_code == 0
+
+
+@pytest.mark.parametrize("heal", [True, False])
+def test_verify_ends_with_3_on_drift_healed_or_not(calls: Calls, *, heal: bool) -> None:
+    drift = SimpleNamespace(
+        user_id=USER, customer_phone="918979556941", field="name", expected="'Ann'", found="'Bob'"
+    )
+    calls.answers["verify"] = SimpleNamespace(checked=1, left_out=0, drifts=[drift], healed=int(heal))
+    result = call("verify", "--all", *(["--heal"] if heal else []))
+    assert result.exit_code == 3
+    assert result.stdout.splitlines()[0] == f"{USER} 918979556941 name: expected 'Ann', found 'Bob'"
+    assert ("--heal" in result.stdout) is not heal
+
+
+def test_verify_refuses_two_ways_at_once(calls: Calls) -> None:
+    result = call("verify", "--all", "--sample", "3")
+    assert (result.exit_code, calls.made) == (2, [])
+    assert "give one of them" in result.stderr

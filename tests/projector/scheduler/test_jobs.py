@@ -1,0 +1,129 @@
+"""What a clock starts, started here at once."""
+
+import os
+import signal
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from projector import locks
+from projector.install import migrate
+from projector.postgres.embedded import EmbeddedServer
+from projector.scheduler import jobs as scheduler_jobs
+from projector.status import find_attention, read_status
+from tests.projector.scheduler.running import Connection, build, jobs_of, leads
+from tests.support.running import (
+    value,
+    wait_for,
+    wait_until,
+    write_source,
+)
+from tests.support.server import Database
+
+
+def test_the_run_log_is_pruned_and_old_gaps_too(
+    database: Database, connection: Connection, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    connection.execute(
+        "INSERT INTO projector.runs (kind, started_at, outcome)"
+        " SELECT 'refresh', clock_timestamp() - make_interval(days => d), 'done' FROM generate_series(0, 20) AS d"
+    )
+    connection.execute(
+        "INSERT INTO projector.capture_gaps (reason, noticed_at, healed_at) VALUES"
+        " ('old', now() - interval '20 days', now() - interval '20 days'), ('open', now() - interval '20 days', NULL)"
+    )
+    jobs = jobs_of(database, monkeypatch, tmp_path, LEADS_RUN_LOG_DAYS="14")
+    jobs.workers["prune"]()
+    jobs.end()
+    assert value(connection, "SELECT count(*) FROM projector.runs") == 14
+    assert value(connection, "SELECT string_agg(reason, ',') FROM projector.capture_gaps") == "open"
+
+
+@pytest.mark.parametrize("kind", ["verify", "rebuild"])
+def test_what_a_cron_expression_asks_for_is_done_by_one_of_several(
+    database: Database, connection: Connection, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, kind: str
+) -> None:
+    write_source(connection)
+    build(connection)
+    long_ago = "UPDATE projector.runs SET started_at = started_at - interval '1 hour'"
+    connection.execute(long_ago.encode())
+    connection.execute("UPDATE read_model.leads SET total_messages = 7")
+    for _ in range(2):
+        jobs = jobs_of(database, monkeypatch, tmp_path)
+        jobs.workers[kind]()
+        jobs.end()
+    recent = (
+        "SELECT count(*) FROM projector.runs WHERE kind = %s AND started_at > now() - interval '1 minute'"
+    )
+    assert value(connection, recent, kind) == 1
+    if kind == "verify":
+        assert find_attention(read_status(connection))[0].startswith("The last verify found drift")
+    assert value(connection, "SELECT total_messages FROM read_model.leads") == (7 if kind == "verify" else 0)
+
+
+@pytest.mark.parametrize("kind", ["verify", "rebuild"])
+def test_a_job_that_another_session_does_is_left_to_it(
+    database: Database, connection: Connection, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, kind: str
+) -> None:
+    build(connection)
+    connection.execute("DELETE FROM projector.runs")
+    lock = {"verify": (locks.JOB, locks.VERIFY_JOB), "rebuild": (locks.REBUILD, 0)}[kind]
+    connection.execute("SELECT pg_advisory_lock(%s, %s)", lock)
+    jobs = jobs_of(database, monkeypatch, tmp_path)
+    jobs.workers[kind]()
+    jobs.end()
+    assert value(connection, "SELECT count(*) FROM projector.runs") == 0
+
+
+def test_a_database_that_does_not_answer_is_given_up(
+    start_server: Callable[..., EmbeddedServer], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    server = start_server(fast=True)
+    database = Database(f"{server.url()}?connect_timeout=2", "leads")
+    with database.connect() as conn:
+        migrate(conn, create_source=True)
+    monkeypatch.setattr(scheduler_jobs, "SILENT_SECONDS", 0.0)
+    jobs = jobs_of(database, monkeypatch, tmp_path)
+    refresh = jobs.workers["refresh"]
+    refresh()
+    assert refresh.conn is not None
+    frozen = [int((server.data / "postmaster.pid").read_text().split()[0]), refresh.conn.info.backend_pid]
+    for pid in frozen:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        thread = threading.Thread(target=refresh)
+        thread.start()
+        wait_for(lambda: refresh.alive_at is not None, "the refresh at work")
+        jobs.watch()
+        thread.join(30)
+        assert not thread.is_alive()
+    finally:
+        for pid in frozen:
+            os.kill(pid, signal.SIGCONT)
+
+    def is_connected() -> bool:
+        refresh()
+        return refresh.conn is not None
+
+    wait_for(is_connected, "a new connection")
+    jobs.end()
+
+
+def test_a_long_statement_is_left_alone_while_the_database_answers(
+    database: Database, connection: Connection, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    build(connection)
+    write_source(connection)
+    monkeypatch.setattr(scheduler_jobs, "SILENT_SECONDS", 0.0)
+    jobs = jobs_of(database, monkeypatch, tmp_path)
+    thread = threading.Thread(target=jobs.workers["refresh"])
+    with connection.transaction():
+        connection.execute("LOCK TABLE read_model.leads IN ACCESS EXCLUSIVE MODE")
+        thread.start()
+        wait_until(connection, "count(*) > 0 FROM pg_locks WHERE NOT granted")
+        jobs.watch()
+    thread.join()
+    jobs.end()
+    assert leads(connection) == 1

@@ -1,0 +1,63 @@
+"""Every module of the product has its tests in the mirrored place, so that a reader finds them without a search."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from tests.rules.files import ROOT, name_of, python_files
+
+# Modules whose tests are elsewhere, since they need schedules with several connections or belong together.
+ELSEWHERE = {
+    "projector/batch.py": "tests/exactness/test_refresh.py",
+    "projector/beside.py": "tests/exactness/test_beside.py",
+    "projector/capture.py": "tests/exactness/test_capture.py",
+    "projector/migrate.py": "tests/exactness/test_migrate.py",
+    "projector/rebuild.py": "tests/exactness/test_crashes.py",
+    "projector/refresh.py": "tests/exactness/test_refresh.py",
+    "projector/source.py": "tests/rules/test_fields.py",
+    "projector/verify.py": "tests/exactness/test_sabotage.py",
+    **{
+        f"projector/demo/{name}.py": "tests/projector/test_demo.py"
+        for name in (
+            "chance", "chats", "clock", "conversations", "extractions", "identifiers", "loading", "people",
+            "reference", "script", "setting", "source_rows", "tenants", "words",
+        )
+    },
+}  # fmt: skip
+
+
+def modules() -> list[Path]:
+    """The modules that do something: a package that only has a docstring, or imports names, needs no test."""
+    return [path for path in python_files() if _has_code(path)]
+
+
+def _has_code(path: Path) -> bool:
+    return any(
+        isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+        for node in ast.parse(path.read_text("utf-8")).body
+    )
+
+
+def mirrored(path: Path) -> Path:
+    """Where the tests of a module are; those of a package's own code are named after the package."""
+    folder = path.relative_to(ROOT).parent
+    name = folder.name if path.stem == "__init__" else path.stem.strip("_")
+    return ROOT / "tests" / folder / f"test_{name}.py"
+
+
+@pytest.mark.parametrize("path", modules(), ids=name_of)
+def test_each_module_has_its_tests(path: Path) -> None:
+    name = name_of(path)
+    wanted = mirrored(path)
+    if name in ELSEWHERE:
+        assert not wanted.exists(), (
+            f"{name} has its tests in {name_of(wanted)} now: take it out of ELSEWHERE in tests/rules/test_mirror.py."
+        )
+        wanted = ROOT / ELSEWHERE[name]
+    assert wanted.is_file(), f"{name} has no tests: write {name_of(wanted)}."
+
+
+@pytest.mark.parametrize("name", sorted(ELSEWHERE))
+def test_no_module_is_named_that_is_gone(name: str) -> None:
+    assert (ROOT / name).is_file(), f"{name} is gone: take it out of ELSEWHERE in tests/rules/test_mirror.py."
