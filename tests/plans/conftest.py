@@ -11,6 +11,7 @@ from psycopg import sql
 
 from api.app import create_app
 from api.config import Config
+from api.database.pool import Database as ApiDatabase
 from api.database.statement import BoundStatement, compile_statement
 from projector import demo
 from projector.progress import QUIET
@@ -102,6 +103,14 @@ def explain(crowd: Crowd) -> Iterator[Explain]:
     yield run
     pooled.close()
     engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def api(crowd: Crowd) -> Iterator[ApiDatabase]:
+    """The API's own way to the database."""
+    opened = ApiDatabase(Config(crowd.database.url))
+    yield opened
+    opened.engine.dispose()
 
 
 def _read(root: dict[str, Any]) -> Plan:

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from flask.testing import FlaskClient
 from psycopg.pq.abc import PGconn
-from sqlalchemy import Text, bindparam, literal_column, select
+from sqlalchemy import SelectBase, Text, bindparam, literal_column, select
 from sqlalchemy import cast as cast_to
 
 from api.database.statement import BoundStatement, compile_statement
@@ -95,18 +95,20 @@ class Pair(NamedTuple):
 
 def test_a_statement_gives_a_row_with_the_names_of_its_columns(library: Library, make_app: MakeApp) -> None:
     database = make_app(library.database).extensions["leads_database"]
-    statement = select(literal_column("1").label("one"), cast_to(bindparam("given"), Text).label("two"))
+    statement: SelectBase = select(
+        literal_column("1").label("one"), cast_to(bindparam("given"), Text).label("two")
+    )
     assert database.fetch(BoundStatement(statement, Pair, {"given": "é"})) == Pair(1, "é".encode())
 
 
 def test_a_row_that_does_not_fit_its_statement_is_seen_when_it_is_compiled() -> None:
-    statement = select(literal_column("1").label("two"), literal_column("2").label("one"))
+    statement: SelectBase = select(literal_column("1").label("two"), literal_column("2").label("one"))
     with pytest.raises(TypeError, match="Pair has the fields"):
         compile_statement(BoundStatement(statement, Pair, {}))
 
 
 def test_values_are_numbered_in_their_order_and_constants_are_kept() -> None:
-    statement = select(
+    statement: SelectBase = select(
         bindparam("b", type_=Text).label("one"), (bindparam("a", type_=Text) + "c").label("two")
     )
     compiled = compile_statement(BoundStatement(statement, Pair, {"a": "1", "b": "2"}))
