@@ -64,6 +64,11 @@ def filters_of_the_request() -> dict[str, Parameter]:
     }
 
 
+def planned_filters() -> set[str]:
+    """The query parameters that the plan filters by."""
+    return {name for entry in FILTERS.values() for name in entry.parameters}
+
+
 def two_values(field: Parameter) -> tuple[str, str]:
     """Two texts that a field takes, and that mean different things."""
     if isinstance(field, Choice):
@@ -97,7 +102,7 @@ def test_the_checked_parameters_keep_each_filter() -> None:
 
 
 def test_the_plan_has_each_filter_of_the_request() -> None:
-    planned = {name for entry in FILTERS.values() for name in entry.parameters}
+    planned = planned_filters()
     missing = [name for name in filters_of_the_request() if name not in planned]
     assert not missing, (
         f"ListQuery takes {', '.join(missing)}, and nothing is filtered by it: add an entry to FILTERS in "
@@ -122,7 +127,7 @@ def test_a_filter_of_the_plan_has_a_condition(name: str) -> None:
 
 
 @pytest.mark.parametrize(("context", "collect_matches"), CONTEXTS)
-@pytest.mark.parametrize("name", filters_of_the_request())
+@pytest.mark.parametrize("name", [name for name in filters_of_the_request() if name in planned_filters()])
 def test_a_filter_changes_the_statement_and_its_values(
     name: str,
     context: str,
