@@ -16,11 +16,11 @@ CODE := $(wildcard api projector tests)
 PACKAGES := $(wildcard api projector)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check format lock demo bench exactness clean
+.PHONY: help setup run test test-fast check format lock demo bench exactness clean
 .DELETE_ON_ERROR:
 
 help: ## List the targets.
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 setup: $(SETUP) ## Install everything into .venv, from the hashed lock files; done once.
 
@@ -30,13 +30,16 @@ run: $(RUNTIME) ## Start PostgreSQL, the projector and the API on http://localho
 test: $(SETUP) ## Run the tests against a real PostgreSQL; PYTEST_ARGS="-k name" narrows them.
 	@$(RUN) -m pytest --fail-on-skip $(PYTEST_ARGS)
 
-check: $(SETUP) ## Check format, lint, types, import contracts, SQL and documentation.
+test-fast: $(SETUP) ## Run the rules and the tests that share one database, in less than a minute.
+	@$(RUN) -m pytest --fail-on-skip --fast -q $(PYTEST_ARGS)
+
+check: $(SETUP) ## Check format, lint, types, import contracts, SQL, rules and documentation.
 	@$(RUN) -m ruff format --check $(CODE)
 	@$(RUN) -m ruff check $(CODE)
 	@$(RUN) -m mypy $(CODE)
 	@$(VENV)/bin/lint-imports --no-logo
 	@$(RUN) -m sqlfluff lint --disable-progress-bar $(wildcard schema.sql sql)
-	@$(RUN) -m pytest --fail-on-skip -q tests/test_documentation.py
+	@$(RUN) -m pytest --fail-on-skip -q tests/rules tests/test_documentation.py
 
 format: $(SETUP) ## Put Python and SQL into the project's form.
 	@$(RUN) -m ruff format $(CODE)
@@ -57,7 +60,7 @@ demo: $(RUNTIME) ## Load demo data into the embedded PostgreSQL; DEMO_ARGS="--le
 bench: $(SETUP) ## Measure against baselines, some twenty-five minutes; SIZE=large is larger, ONLY="refresh,reads" is less.
 	@$(RUN) -m tests.benchmarks --size "$(or $(SIZE),default)" --only "$(ONLY)" $(BENCH_ARGS)
 
-exactness: $(SETUP) ## Run the long exactness tests: thousands of bursts, hundreds of kills.
+exactness: $(SETUP) ## Run the long exactness tests: thousands of random rounds, hundreds of kills.
 	@$(RUN) -m pytest --fail-on-skip --long tests/exactness $(PYTEST_ARGS)
 
 clean: ## Stop and delete the embedded PostgreSQL with its data, and delete .venv and the caches.

@@ -84,7 +84,7 @@ class Run:
 
     def _send(self, group: Sequence[Step]) -> None:
         """Run steps of which at most the last one returns something, in one round trip to the server."""
-        with pipelined(self.conn, self.point), _named_failures() as sent:
+        with _named_failures() as sent, pipelined(self.conn, self.point):
             for one in group:
                 if one.when is None or one.when in self.conditions:
                     cursor = self.conn.cursor(row_factory=dict_row)

@@ -99,7 +99,7 @@ def query(module: str, name: str) -> LiteralString:
 
 def file_text(name: str) -> LiteralString:
     """Return the text of `sql/<name>.sql` as it is."""
-    return (ROOT / "sql" / f"{name}.sql").read_text("utf-8")
+    return _read(ROOT / "sql" / f"{name}.sql")
 
 
 @cache
@@ -128,7 +128,7 @@ PROJECTION_VERSION = _digest()
 
 
 def _read_steps(file: Path, given: dict[str, str]) -> list[Step]:
-    text = file.read_text("utf-8")
+    text = _read(file)
     name = str(file.relative_to(ROOT / "sql").with_suffix(""))
     header = dict(_HEADER.findall(text))
     own = {key: re.sub(r"\n--\s+", " ", value).strip() for key, value in _WITH.findall(text)}
@@ -198,14 +198,18 @@ _COLUMNS_OF: dict[str, Callable[[str], tuple[str, ...]]] = {
 }
 
 
+def _read(file: Path) -> str:
+    return file.read_text("utf-8")
+
+
 def _definition_file(name: str) -> str:
-    return (ROOT / "sql" / "definition" / f"{name}.sql").read_text("utf-8")
+    return _read(ROOT / "sql" / "definition" / f"{name}.sql")
 
 
 @cache
 def _queries(module: str) -> dict[str, LiteralString]:
     file = ROOT / "sql" / "queries" / f"{module}.sql"
-    _, *pieces = _NAME.split(file.read_text("utf-8"))
+    _, *pieces = _NAME.split(_read(file))
     names, texts = pieces[::2], pieces[1::2]
     if len(set(names)) < len(names):
         raise ValueError(f"{file} has two queries of one name.")

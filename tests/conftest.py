@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from itertools import count
+from types import ModuleType
 
 import psycopg
 import pytest
@@ -30,6 +31,9 @@ _numbers = count(1)
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--long", action="store_true", help="run also the tests that take minutes")
+    parser.addoption(
+        "--fast", action="store_true", help="run only tests that share one database and start no program"
+    )
     parser.addoption("--fail-on-skip", action="store_true", help="fail when a test was skipped")
 
 
@@ -37,9 +41,32 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     wanted = {"long": config.getoption("--long"), "root": os.geteuid() == 0}
     unwanted = [name for name, is_wanted in wanted.items() if not is_wanted]
     left_out = [item for item in items if any(map(item.get_closest_marker, unwanted))]
+    if config.getoption("--fast"):
+        left_out += [item for item in items if item not in left_out and not _is_fast(item)]
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
+
+
+# Folders of tests with much data, many databases or many connections.
+_SLOW_FOLDERS = {"acceptance", "benchmarks", "exactness", "plans"}
+# Fixtures that make something for one test alone.
+_SLOW_FIXTURES = {"make_database", "start_server"}
+# What starts programs, and waits for them.
+_STARTS_PROGRAMS = ("subprocess", "tests.support.commands", "tests.support.running")
+
+
+def _is_fast(item: pytest.Item) -> bool:
+    """Return whether a test shares its database with others, or needs none, and starts no program."""
+    if _SLOW_FOLDERS & set(item.nodeid.split("/")) or _SLOW_FIXTURES & set(getattr(item, "fixturenames", ())):
+        return False
+    # Of a module too, whether it is imported whole or a function of it.
+    names = vars(getattr(item, "module", None) or object).values()
+    return not any(
+        (value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", None))
+        in _STARTS_PROGRAMS
+        for value in names
+    )
 
 
 def _skipped(session: pytest.Session) -> int:

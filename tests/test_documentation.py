@@ -2,9 +2,9 @@
 
 import re
 import shlex
-import subprocess
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import click
 import orjson
@@ -99,16 +99,14 @@ def test_the_defaults_of_the_example_are_those_of_the_code(
     assert (projector.config.load(nothing), api.config.load(nothing)) == by_itself
 
 
-def test_the_page_of_settings_says_whose_each_setting_is() -> None:
+@pytest.mark.parametrize(("name", "cells"), sorted(table("docs/settings.md").items()))
+def test_the_page_of_settings_says_whose_each_setting_is(name: str, cells: list[str]) -> None:
     # The embedded server's start looks at the API's port and address; they are the API's all the same.
     api_alone = {"HOST", "PORT"}
-    for name, (_default, whose, *_rest) in table("docs/settings.md").items():
-        readers = {
-            package
-            for package in ("api", "projector")
-            if name in SETTING.findall(read(f"{package}/config.py"))
-        } - ({"projector"} if name in api_alone else set())
-        assert whose == {"api": "API", "projector": "projector"}.get("".join(readers), "both"), name
+    readers = {
+        package for package in ("api", "projector") if name in SETTING.findall(read(f"{package}/config.py"))
+    } - ({"projector"} if name in api_alone else set())
+    assert cells[1] == {"api": "API", "projector": "projector"}.get("".join(readers), "both")
 
 
 @pytest.mark.parametrize(("name", "command"), sorted(commands().items()))
@@ -138,47 +136,58 @@ def test_each_header_of_the_api_is_in_its_page() -> None:
     )
 
 
-@pytest.mark.parametrize("name", ["docs/api.md", "projector/deploy/alerts.yml"])
-def test_each_metric_that_is_named_is_there(name: str) -> None:
-    named = set(re.findall(r"\bleads_api_[a-z_]+_seconds(?:_bucket|_count|_sum)?\b", read(name)))
+def metrics() -> list[tuple[str, str]]:
+    """Return each metric that an operator reads of, with the file that names it."""
+    return sorted(
+        {
+            (name, metric)
+            for name in ("docs/api.md", "projector/deploy/alerts.yml")
+            for metric in re.findall(r"\bleads_api_[a-z_]+_seconds(?:_bucket|_count|_sum)?\b", read(name))
+        }
+    )
+
+
+@pytest.mark.parametrize(("name", "metric"), metrics())
+def test_each_metric_that_is_named_is_there(name: str, metric: str) -> None:
     there = {metric.name for metric in REGISTRY.collect()}
     exposed = api.metrics.exposition(1.0, several_workers=False).decode()
-    assert named
-    for metric in named:
-        base = re.sub(r"_(bucket|count|sum)$", "", metric)
-        assert base in there or f"# TYPE {base} gauge" in exposed
+    base = re.sub(r"_(bucket|count|sum)$", "", metric)
+    assert base in there or f"# TYPE {base} gauge" in exposed, f"{name} names {metric}"
 
 
-def test_the_alert_rules_are_complete() -> None:
+def alert_rules() -> list[dict[str, Any]]:
+    """Return the alert rules for operators."""
     groups = yaml.safe_load((DEPLOY / "alerts.yml").read_text(encoding="utf-8"))["groups"]
-    rules = [rule for group in groups for rule in group["rules"]]
-    assert rules
-    for rule in rules:
-        assert {"alert", "expr", "labels", "annotations"} <= set(rule)
-        assert set(rule["annotations"]) == {"summary", "action"}
+    return [rule for group in groups for rule in group["rules"]]
 
 
-def test_the_units_start_programs_that_are_installed() -> None:
+@pytest.mark.parametrize("rule", alert_rules(), ids=lambda rule: rule["alert"])
+def test_each_alert_rule_is_complete(rule: dict[str, Any]) -> None:
+    assert {"alert", "expr", "labels", "annotations"} <= set(rule)
+    assert set(rule["annotations"]) == {"summary", "action"}
+
+
+@pytest.mark.parametrize("unit", sorted(DEPLOY.glob("*.service")), ids=lambda unit: unit.name)
+def test_each_unit_starts_a_program_that_is_installed(unit: Path) -> None:
     scripts = tomllib.loads(read("pyproject.toml"))["project"]["scripts"]
-    units = list(DEPLOY.glob("*.service"))
-    assert units
-    for unit in units:
-        started = re.search(r"^ExecStart=(\S+)", unit.read_text(encoding="utf-8"), re.MULTILINE)
-        assert started is not None
-        assert Path(started[1]).name in scripts
+    started = re.search(r"^ExecStart=(\S+)", unit.read_text(encoding="utf-8"), re.MULTILINE)
+    assert started is not None
+    assert Path(started[1]).name in scripts
 
 
-def test_what_the_page_of_symptoms_quotes_is_what_the_code_says() -> None:
-    said = "".join(
-        file.read_text(encoding="utf-8")
+def quotations() -> list[str]:
+    """Return what the table of symptoms quotes."""
+    section = read("docs/capture-gaps.md").split("\n## What to do when\n", 1)[1].split("\n## ", 1)[0]
+    return sorted(set(re.findall(r"“([^”]+)”", section)))
+
+
+@pytest.mark.parametrize("sentence", quotations())
+def test_what_the_page_of_symptoms_quotes_is_what_the_code_says(sentence: str) -> None:
+    assert any(
+        sentence in file.read_text(encoding="utf-8")
         for package in ("api", "projector")
         for file in (ROOT / package).rglob("*.py")
     )
-    section = read("docs/capture-gaps.md").split("\n## What to do when\n", 1)[1].split("\n## ", 1)[0]
-    quoted = re.findall(r"“([^”]+)”", section)
-    assert quoted
-    for sentence in quoted:
-        assert sentence in said
 
 
 def test_each_kind_of_sql_is_explained() -> None:
@@ -211,19 +220,6 @@ def test_no_page_names_a_target_that_is_not_there(page: str) -> None:
     in_text = re.findall(r"`(?:[A-Z_]+=\S+ )?make ([a-z-]+)", read(page))
     in_blocks = re.findall(r"^make ([a-z-]+)", read(page), re.MULTILINE)
     assert {*in_text, *in_blocks} <= targets()
-
-
-def test_setup_never_empties_the_folder_that_a_link_leads_to(tmp_path: Path) -> None:
-    for name in ("Makefile", "requirements.lock", "requirements-dev.lock"):
-        (tmp_path / name).write_text(read(name), "utf-8")
-    shared = tmp_path / "shared"
-    shared.mkdir()
-    (shared / "kept").touch()
-    (tmp_path / ".venv").symlink_to(shared)
-    done = subprocess.run(["make", "setup"], cwd=tmp_path, check=False, capture_output=True, text=True)
-    assert done.returncode
-    assert "remove the link" in done.stderr
-    assert (shared / "kept").exists()
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -23,6 +23,13 @@ SKIPPED = """
 def test_skipped():
     pass
 """
+OWN_DATABASE = """
+def test_has_a_database_of_its_own(make_database):
+    pass
+"""
+PROGRAM = """
+import subprocess
+"""
 
 
 def run(folder: Path, more: str, *options: str) -> subprocess.CompletedProcess[str]:
@@ -48,3 +55,8 @@ def test_a_skipped_test_is_a_failure_when_asked_for(tmp_path: Path) -> None:
 def test_long_tests_run_when_asked_for(tmp_path: Path) -> None:
     assert "1 passed, 1 deselected" in run(tmp_path, "").stdout
     assert "2 passed" in run(tmp_path, "", "--long").stdout
+
+
+def test_fast_tests_have_no_database_of_their_own_and_start_no_program(tmp_path: Path) -> None:
+    assert "1 passed, 2 deselected" in run(tmp_path, OWN_DATABASE, "--fast").stdout
+    assert "2 deselected" in run(tmp_path, PROGRAM, "--fast").stdout

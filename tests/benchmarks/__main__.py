@@ -14,7 +14,6 @@ from tests.benchmarks import (
     capture,
     disk_and_wal,
     mixed,
-    readers,
     reads,
     rebuild,
     refresh,
@@ -35,7 +34,6 @@ AREAS: dict[str, Callable[[Fixtures], Iterator[Row]]] = {
     "search": search.measure,
     "refresh": refresh.measure,
     "rebuild": rebuild.measure,
-    "readers": readers.measure,
     "capture": capture.measure,
     "mixed": mixed.measure,
 }

@@ -1,10 +1,8 @@
-"""What one has without a read model: everything computed anew, by CREATE TABLE AS or in a materialized view."""
+"""What there is without a read model: all rows computed again by CREATE TABLE AS, or in a materialized view."""
 
 import re
 from pathlib import Path
 
-from projector.beside import READ_TABLES
-from projector.statements import statement
 from psycopg import sql
 
 from tests.benchmarks.fixtures import Connection
@@ -24,25 +22,65 @@ def parts() -> dict[str, str]:
     }
 
 
-def create_tables(conn: Connection, *, finished: bool = False) -> None:
-    """All tables of the read model by CREATE TABLE AS, with the same indexes and statistics.
+def create_tables(conn: Connection, *, finished: bool = False, workers: int | None = None) -> None:
+    """Create all tables of the read model by CREATE TABLE AS, with the same indexes and statistics.
 
-    With `finished` they are copied from the read model, which is the bare cost of writing rows and indexes.
+    With `finished`, the rows are copied from the read model: the cost of writing rows and indexes alone. `workers` is
+    the number of parallel workers that PostgreSQL may use for one command; None leaves that to its settings.
     """
     drop(conn)
+    if workers is not None:
+        conn.execute("SELECT set_config('max_parallel_workers_per_gather', %s, false)", (str(workers),))
+        conn.execute("SELECT set_config('max_parallel_maintenance_workers', %s, false)", (str(workers),))
     with conn.transaction():
         _prepare(conn)
         for name, text in parts().items():
             rows = f"SELECT * FROM read_model.{name}" if finished else text
             conn.execute(f"CREATE TABLE {SCHEMA}.{name} AS {rows}".encode())
             conn.execute(f"ANALYZE {SCHEMA}.{name}".encode())
-    tables = [f"read_model.{name}" for name in READ_TABLES]
-    creates = conn.execute(statement("beside", "find_index_creates"), {"tables": tables}).fetchall()
+    creates = conn.execute(
+        "SELECT indexdef FROM pg_indexes WHERE schemaname = 'read_model' AND tablename = ANY(%s)",
+        (list(parts()),),
+    ).fetchall()
     conn.execute("SELECT set_config('maintenance_work_mem', %s, false)", (_MEMORY,))
     for (create,) in creates:
         conn.execute(re.sub(r"\bread_model\.", f"{SCHEMA}.", create).encode())
-    for name in READ_TABLES:
+    for name in parts():
         conn.execute(f"VACUUM ANALYZE {SCHEMA}.{name}".encode())
+
+
+def check(conn: Connection) -> None:
+    """Raise AssertionError where the tables do not have the rows of the read model: they would be no baseline.
+
+    Columns and printed keys that only the read model has are left out: they were added since.
+    """
+    for name in parts():
+        columns = ", ".join(_compared(conn, name))
+        ours, theirs = (f"SELECT {columns} FROM {schema}.{name}" for schema in ("read_model", SCHEMA))
+        query = (
+            f"SELECT (SELECT count(*) FROM ({ours} EXCEPT {theirs}) AS o)"
+            f" + (SELECT count(*) FROM ({theirs} EXCEPT {ours}) AS t)"
+        )
+        row = conn.execute(query.encode()).fetchone()
+        if row is None or row[0]:
+            raise AssertionError(f"CREATE TABLE AS and the read model differ in {name}: {row}")
+
+
+def _compared(conn: Connection, table: str) -> list[str]:
+    names = [
+        str(name)
+        for (name,) in conn.execute(
+            "SELECT column_name FROM information_schema.columns WHERE table_schema = %s AND table_name = %s",
+            (SCHEMA, table),
+        ).fetchall()
+    ]
+    if "document" not in names:
+        return names
+    names.remove("document")
+    keys = conn.execute(
+        f"SELECT DISTINCT jsonb_object_keys(document::jsonb) FROM {SCHEMA}.{table}".encode()
+    ).fetchall()
+    return [*names, *(f"document::jsonb -> '{key}'" for (key,) in keys)]
 
 
 def create_view(conn: Connection) -> None:

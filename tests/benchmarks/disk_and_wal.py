@@ -10,6 +10,7 @@ from projector.progress import QUIET
 from projector.rebuild import rebuild
 from projector.source import SOURCE_TABLES
 from projector.verify import verify
+from tests.benchmarks import baseline_rebuild, model_states
 from tests.benchmarks.core import Row, Sample, goal, interleave
 from tests.benchmarks.fixtures import Connection, Database, Fixtures
 from tests.support.commands import ROOT, environment
@@ -22,15 +23,14 @@ _WORTH_A_LINE = 0.005
 
 def measure(fixtures: Fixtures) -> Iterator[Row]:
     """The rows of this area."""
+    # First, while the read model is as the first build left it.
+    yield from _disk(fixtures)
     yield from _memory(fixtures)
     yield from _wal(fixtures)
-    yield from _disk(fixtures)
 
 
 def _disk(fixtures: Fixtures) -> Iterator[Row]:
     with fixtures.main.connect() as conn:
-        # The source was loaded once; what a swap leaves is as compact.
-        rebuild(conn, tenants=None, progress=QUIET)
         conn.execute("VACUUM ANALYZE")
         source = _once(sum(_bytes(conn, f"public.{table.name}") for table in SOURCE_TABLES) / 1e6)
         tables = conn.execute(
@@ -70,7 +70,7 @@ def _wal(fixtures: Fixtures) -> Iterator[Row]:
     """Bytes of WAL of work on a tenant that is right, for 100,000 leads."""
     scale = 100_000 / fixtures.size.big
     user_id = fixtures.main.tenants["big"]
-    with fixtures.no_autovacuum(), fixtures.main.connect() as conn:
+    with fixtures.no_autovacuum(), fixtures.main.connect() as conn, fixtures.main.connect() as other:
 
         def wal_of(work: Callable[[], object]) -> float:
             return scale * _wal_of(conn, work)
@@ -87,11 +87,12 @@ def _wal(fixtures: Fixtures) -> Iterator[Row]:
                 "verify": lambda: wal_of(
                     lambda: verify(conn, tenants=[user_id], sample=None, heal=True, progress=QUIET)
                 ),
-                "whole": lambda: wal_of(lambda: rebuild(conn, tenants=None, progress=QUIET)),
+                "tables": lambda: wal_of(lambda: baseline_rebuild.create_tables(other)),
             },
             warm_up=False,
         )
-    name = "WAL of a rebuild of everything"
+        baseline_rebuild.drop(other)
+    name = "WAL of CREATE TABLE AS + indexes"
     for key, what in (
         ("rebuild", "rebuild of a tenant that is right"),
         ("verify", "verify with heal of the same"),
@@ -102,7 +103,7 @@ def _wal(fixtures: Fixtures) -> Iterator[Row]:
             "MB",
             found[key],
             name,
-            found["whole"],
+            found["tables"],
             goal("heal_wal"),
             absolute=True,
         )
@@ -121,22 +122,37 @@ def _wal_position(conn: Connection) -> int:
 
 def _memory(fixtures: Fixtures) -> Iterator[Row]:
     """The most memory that a rebuild had, in its own process and in its PostgreSQL session."""
-    for arguments, title in ((["rebuild"], "everything"), (["rebuild", "--user"], "one tenant, in place")):
-        peaks: dict[str, tuple[float, float]] = {}
-        for database, tenant in ((fixtures.main, "big"), (fixtures.medium, "medium")):
-            user = [database.tenants[tenant]] if "--user" in arguments else []
-            peaks[tenant] = _peak(database, [*arguments, *user])
+    for kind, title in (
+        ("first", "a first build"),
+        ("everything", "a rebuild of everything"),
+        ("tenant", "a rebuild of one tenant"),
+    ):
+        big, medium = (
+            _peak_of(fixtures, database, kind, tenant)
+            for database, tenant in ((fixtures.main, "big"), (fixtures.medium, "medium"))
+        )
         for place, part in enumerate(("the projector's process", "its PostgreSQL session")):
             yield Row(
                 AREA,
-                f"memory of a rebuild of {title}: {part}",
+                f"memory of {title}: {part}",
                 "MB",
-                _once(peaks["big"][place]),
+                _once(big[place]),
                 f"the same of {fixtures.size.medium:,} leads",
-                _once(peaks["medium"][place]),
+                _once(medium[place]),
                 goal("memory_rebuild"),
                 absolute=True,
             )
+
+
+def _peak_of(fixtures: Fixtures, database: Database, kind: str, tenant: str) -> tuple[float, float]:
+    if kind == "tenant":
+        return _peak(database, ["rebuild", "--user", database.tenants[tenant]])
+    if kind == "everything":
+        return _peak(database, ["rebuild"])
+    with fixtures.copy_of(database) as copied:
+        with copied.connect() as conn:
+            model_states.never_built(conn)
+        return _peak(copied, ["rebuild"])
 
 
 def _peak(database: Database, arguments: list[str]) -> tuple[float, float]:

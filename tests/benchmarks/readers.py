@@ -1,4 +1,4 @@
-"""What readers notice of a rebuild: their p99, failed reads and waits for locks, against CREATE TABLE AS."""
+"""What readers notice of a rebuild in place: their p99, failed reads and waits for locks, against CREATE TABLE AS."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -8,31 +8,33 @@ from datetime import datetime
 
 from projector.progress import QUIET
 from projector.rebuild import rebuild
-from tests.benchmarks import baseline_rebuild, load, servers
+from tests.benchmarks import baseline_rebuild, load, model_states, servers
 from tests.benchmarks.core import Row, Sample, goal, interleave
-from tests.benchmarks.fixtures import Database, Fixtures
+from tests.benchmarks.fixtures import Connection, Database, Fixtures
 
 AREA = "Readers during a rebuild"
 _CONNECTIONS = 2
+# Parallel workers of CREATE TABLE AS while readers are measured beside it.
+_WORKERS = 1
 # A run of the load ends with the work, long before this.
 _LONGEST = 3600
 
 
 @dataclass(slots=True)
 class _Readers:
-    """Readers beside some work; what they found is kept of every run."""
+    """Readers during some work; what they found is kept of every run."""
 
-    fixtures: Fixtures
+    database: Database
     url: str
     failed: list[float] = field(default_factory=list)
     asked: list[float] = field(default_factory=list)
     waits: list[float] = field(default_factory=list)
     greatest: list[float] = field(default_factory=list)
 
-    def beside(self, work: Callable[[], object]) -> float:
+    def during(self, work: Callable[[], object]) -> float:
         """The readers' p99 while the work is done."""
         with (
-            _watching(self.fixtures.main) as waits,
+            _watching(self.database) as waits,
             load.running(self.url, connections=_CONNECTIONS, seconds=_LONGEST) as process,
         ):
             work()
@@ -69,35 +71,52 @@ def _watching(database: Database) -> Iterator[set[tuple[int, datetime]]]:
         watcher.join()
 
 
-def measure(fixtures: Fixtures) -> Iterator[Row]:
-    """The rows of this area."""
+def measure(fixtures: Fixtures, database: Database) -> Iterator[Row]:
+    """The rows of the readers' part; the database is spoilt."""
     with (
-        servers.api(fixtures.main) as api,
-        fixtures.main.connect() as conn,
-        fixtures.main.connect() as other,
+        servers.api(database) as api,
+        database.connect() as conn,
+        database.connect() as other,
     ):
-        url = f"{api.url}/users/{fixtures.main.tenants['big']}/leads"
-        ours, theirs = _Readers(fixtures, url), _Readers(fixtures, url)
+        url = f"{api.url}/users/{database.tenants['big']}/leads"
+        right, changed, tables = (_Readers(database, url) for _ in range(3))
+
+        def rebuilding(readers: _Readers, prepare: Callable[[Connection], None]) -> float:
+            prepare(other)
+            return readers.during(lambda: rebuild(conn, tenants=None, progress=QUIET))
+
+        def creating() -> float:
+            other.execute("CHECKPOINT")
+            return tables.during(lambda: baseline_rebuild.create_tables(other, workers=_WORKERS))
+
         found = interleave(
             fixtures.size.rounds,
             {
-                "rebuild": lambda: ours.beside(lambda: rebuild(conn, tenants=None, progress=QUIET)),
-                "baseline": lambda: theirs.beside(lambda: baseline_rebuild.create_tables(other)),
+                "right": lambda: rebuilding(right, model_states.right),
+                "changed": lambda: rebuilding(changed, model_states.every_document_differs),
+                "tables": creating,
             },
             warm_up=False,
         )
         baseline_rebuild.drop(other)
-    name = "the same beside CREATE TABLE AS + indexes"
-    what = "list page of 50, p99, during a rebuild"
-    yield Row(AREA, what, "ms", found["rebuild"], name, found["baseline"], goal("rebuild_readers"))
-    slowest = "list page of 50, slowest, during a rebuild"
-    yield Row(AREA, slowest, "ms", Sample(tuple(ours.greatest)), name, Sample(tuple(theirs.greatest)))
-    asked = Sample(tuple(ours.asked))
-    for title, key, values in (
-        ("failed reads", "rebuild_failures", ours.failed),
-        ("waits of readers for a lock above 50 ms", "rebuild_waits", ours.waits),
+    for arm, readers, during in (
+        ("right", right, "during a rebuild of a right model"),
+        ("changed", changed, "during a rebuild where every document differs"),
     ):
-        what = f"{title} during a rebuild"
+        yield from _rows(found[arm], found["tables"], readers, tables, during)
+
+
+def _rows(ours: Sample, theirs: Sample, readers: _Readers, others: _Readers, during: str) -> Iterator[Row]:
+    name = "the same during CREATE TABLE AS + indexes with one parallel worker"
+    yield Row(AREA, f"list page of 50, p99, {during}", "ms", ours, name, theirs, goal("rebuild_readers"))
+    slowest = Sample(tuple(readers.greatest)), Sample(tuple(others.greatest))
+    yield Row(AREA, f"list page of 50, slowest, {during}", "ms", slowest[0], name, slowest[1])
+    asked = Sample(tuple(readers.asked))
+    for title, key, values in (
+        ("failed reads", "rebuild_failures", readers.failed),
+        ("waits of readers for a lock above 50 ms", "rebuild_waits", readers.waits),
+    ):
+        counted = Sample(tuple(values))
         yield Row(
-            AREA, what, "reads", Sample(tuple(values)), "reads meanwhile", asked, goal(key), absolute=True
+            AREA, f"{title} {during}", "reads", counted, "reads meanwhile", asked, goal(key), absolute=True
         )

@@ -57,7 +57,7 @@ def _by_size(fixtures: Fixtures, main: Stale, medium: Stale) -> Iterator[Row]:
 
 
 def _many(fixtures: Fixtures, main: Stale) -> Iterator[Row]:
-    """Very many stale leads against a rebuild of all, and one against a materialized view."""
+    """Very many stale leads against a rebuild of a right model, and one against a materialized view."""
     leads = min(_MANY, fixtures.size.big // 2)
     with fixtures.main.connect() as conn:
         baseline_rebuild.create_view(conn)
@@ -66,7 +66,7 @@ def _many(fixtures: Fixtures, main: Stale) -> Iterator[Row]:
             {
                 "many": lambda: main.milliseconds(main.message, leads),
                 "rebuild": lambda: 1000 * seconds(lambda: rebuild(conn, tenants=None, progress=QUIET)),
-                # After a swap all plans are made anew: the second refresh is the one that counts.
+                # A rebuild analyzes the tables, after which every plan is made again: the second refresh counts.
                 "one": lambda: [main.milliseconds(main.message, 1) for _ in range(2)][1],
                 "view": lambda: (
                     1000 * seconds(lambda: baseline_rebuild.refresh_view(conn, concurrently=True))

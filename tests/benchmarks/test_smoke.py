@@ -30,7 +30,7 @@ def test_each_goal_has_a_figure_that_can_be_believed(folder: Path) -> None:
     for row in found["rows"]:
         key = row["goal"]["key"] if row["goal"] else ""
         # Of these there may be none, and a difference of two times can fall below zero where nothing is to be timed.
-        if key in counts | {"beyond"} or row["unit"] == "rows":
+        if key in counts or row["unit"] == "rows" or "beyond the empty endpoint" in row["what"]:
             continue
         assert all(value > 0 for value in row["ours"]["values"]), row
         assert all(value > 0 for value in row["baseline_values"]["values"]), row

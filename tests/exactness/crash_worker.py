@@ -1,6 +1,6 @@
-"""A projector that kills itself at a pause point: `python -m tests.exactness.crash_worker URL WORK POINT COUNT`.
+"""A projector that kills itself at a point: `python -m tests.exactness.crash_worker URL WORK POINT COUNT`.
 
-WORK is refresh, beside or in_place; it dies when it comes to the point for the COUNTth time.
+WORK is refresh, first_build or in_place; it dies when it comes to the point for the COUNTth time.
 """
 
 import os
@@ -20,7 +20,7 @@ def main(url: str, work: str, point: str, count: str) -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
     left = int(count)
 
-    def pause(reached: str) -> None:
+    def point_reached(reached: str) -> None:
         nonlocal left
         left -= reached == point
         if not left:
@@ -28,9 +28,9 @@ def main(url: str, work: str, point: str, count: str) -> None:
 
     with db.connect(url, application_name="killed") as conn:
         if work == "refresh":
-            refresh(conn, retry_failed=False, progress=QUIET, size=4, pause=pause)
+            refresh(conn, retry_failed=False, progress=QUIET, size=4, point=point_reached)
         else:
-            rebuild(conn, tenants=None, progress=QUIET, in_place=work == "in_place", pause=pause)
+            rebuild(conn, tenants=None, progress=QUIET, point=point_reached)
 
 
 if __name__ == "__main__":

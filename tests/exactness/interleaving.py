@@ -1,4 +1,4 @@
-"""Work in threads that a test moves from pause point to pause point: no schedule depends on time."""
+"""Work in threads that a test moves from point to point: no schedule depends on time."""
 
 import threading
 import time
@@ -10,23 +10,32 @@ from typing import Any, Self
 import psycopg
 from psycopg.rows import TupleRow
 
-from projector.batch import no_pause, prepare_session, refresh_batch
+from projector.batch import refresh_batch
+from projector.pipeline import InjectionPoint, no_injection_point, prepare_session
 from projector.progress import QUIET
 from projector.rebuild import rebuild
 from projector.refresh import refresh
 from tests.support.server import Database
 
 Connection = psycopg.Connection[TupleRow]
-Pause = Callable[[str], None]
+
+REFRESH_POINTS = ("taken", "resolved", "locked", "recomputed", "merged")
+"""The points of a batch of a refresh, in their order."""
+
+FIRST_BUILD_POINTS = ("built", "indexed")
+"""The points of a first build."""
+
+IN_PLACE_POINTS = ("compared", "locked", "recomputed", "merged")
+"""The points of a rebuild in place: of a piece, and of the transactions that write its leads."""
 
 PATIENCE = 30.0
 """Seconds after which a wait for a fact fails the test: so long that only a fault takes it."""
 
 
 class Stepped:
-    """Some work in a thread with a connection of its own, which stands still at pause points, in their order."""
+    """Some work in a thread with a connection of its own, which stands still at points, in their order."""
 
-    def __init__(self, database: Database, work: Callable[[Connection, Pause], Any], *stops: str) -> None:
+    def __init__(self, database: Database, work: Callable[[Connection, InjectionPoint], Any], *stops: str) -> None:
         self._stops = list(stops)
         self._database = database
         self._work = work
@@ -58,7 +67,7 @@ class Stepped:
             with self._database.connect(application_name="stepped") as conn:
                 self.pid = conn.info.backend_pid
                 self._connected.set()
-                self.result = self._work(conn, self._pause)
+                self.result = self._work(conn, self._point)
         except BaseException as error:  # noqa: BLE001  # The test that waits for it gets it.
             self.error = error
         finally:
@@ -67,7 +76,7 @@ class Stepped:
             with self._changed:
                 self._changed.notify_all()
 
-    def _pause(self, point: str) -> None:
+    def _point(self, point: str) -> None:
         with self._changed:
             if self._stops[:1] != [point]:
                 return
@@ -138,28 +147,28 @@ def waits_for_lock(watcher: Connection, pid: int) -> bool:
 def refreshing(database: Database, *stops: str, shard: int | None = None) -> Iterator[Stepped]:
     """A refresh in a thread: of everything, or one batch of one shard."""
 
-    def work(conn: Connection, pause: Pause) -> Any:  # noqa: ANN401  # A report or a batch.
+    def work(conn: Connection, point: InjectionPoint) -> Any:  # noqa: ANN401  # A report or a batch.
         if shard is None:
-            return refresh(conn, retry_failed=False, progress=QUIET, pause=pause)
-        return batch_of(conn, shard, pause)
+            return refresh(conn, retry_failed=False, progress=QUIET, point=point)
+        return batch_of(conn, shard, point)
 
     with Stepped(database, work, *stops) as stepped:
         yield stepped
 
 
-def batch_of(conn: Connection, shard: int, pause: Pause = no_pause) -> Any:  # noqa: ANN401
+def batch_of(conn: Connection, shard: int, point: InjectionPoint = no_injection_point) -> Any:  # noqa: ANN401
     """One batch of one shard."""
     prepare_session(conn)
-    return refresh_batch(conn, [shard], pause=pause)
+    return refresh_batch(conn, [shard], point=point)
 
 
 @contextmanager
 def rebuilding(database: Database, *stops: str, **options: Any) -> Iterator[Stepped]:  # noqa: ANN401
-    """A rebuild in a thread: beside, unless the options say otherwise."""
+    """A rebuild in a thread, in place unless the read model was never built."""
     options = {"tenants": None, **options}
     with Stepped(
         database,
-        lambda conn, pause: rebuild(conn, progress=QUIET, pause=pause, **options),
+        lambda conn, point: rebuild(conn, progress=QUIET, point=point, **options),
         *stops,
     ) as stepped:
         yield stepped

@@ -146,9 +146,16 @@ def refresh_now(conn: Connection) -> None:
     refresh(conn, retry_failed=True, progress=QUIET)
 
 
-def rebuild_now(conn: Connection, **options: Any) -> None:  # noqa: ANN401  # Those of rebuild.
-    """A rebuild as the command line does it."""
+def rebuild_now(conn: Connection, *, first: bool = False, **options: Any) -> None:  # noqa: ANN401  # Those of rebuild.
+    """A rebuild as the command line does it; the first build of a read model, or in place."""
+    if first:
+        forget_build(conn)
     rebuild(conn, **{"tenants": None, "progress": QUIET, **options})
+
+
+def forget_build(conn: Connection) -> None:
+    """Make of the read model one that was never built, whatever its tables hold."""
+    conn.execute("UPDATE read_model.projection SET built_at = NULL")
 
 
 def document(conn: Connection, user_id: str, phone: str) -> dict[str, Any] | None:

@@ -200,7 +200,7 @@ def test_a_setting_of_the_database_breaks_no_rebuild(filled: Platform, setting: 
             "count(*) = 1 FROM pg_policy",
         ),
         (
-            "CREATE VIEW keys AS SELECT * FROM projector.conversation_keys",
+            "CREATE VIEW keys AS SELECT * FROM projector.source_keys",
             "count(*) > 0 FROM keys",
         ),
         (
@@ -258,7 +258,7 @@ def test_what_hangs_on_the_read_model_is_there_after_rebuilds(
         ("verify", "templates", "agents"),
         ("verify of a sample", "agents", "conversations"),
         ("verify", "contacts", "templates"),
-        ("rebuild", "messages", "conversations"),
+        ("first build", "messages", "conversations"),
         ("rebuild of a tenant", "agents", "conversations"),
         ("rebuild of a tenant", "template_sends", "templates"),
         ("rebuild in place", "contacts", "agents"),
@@ -274,11 +274,11 @@ def test_the_platform_never_waits_for_somebody_who_waits_for_it(
         if work.startswith("verify"):
             sample = 100 if work == "verify of a sample" else None
             verify(own, tenants=None, sample=sample, heal=False, progress=QUIET)
-        elif work == "rebuild":
-            rebuild_now(own)
+        elif work == "first build":
+            rebuild_now(own, first=True)
         else:
             tenants = ["one"] if work == "rebuild of a tenant" else None
-            rebuild(own, tenants=tenants, progress=QUIET, in_place=tenants is None)
+            rebuild(own, tenants=tenants, progress=QUIET)
 
     other.execute("BEGIN")
     # As long as a wait before PostgreSQL looks for a deadlock; then the one that looks first is ended.

@@ -14,35 +14,39 @@ import psycopg
 import pytest
 
 from projector import recovery
-from projector.batch import PAUSE_POINTS
 from projector.install import migrate
 from projector.postgres.embedded import EmbeddedServer
 from projector.progress import QUIET
 from projector.rebuild import rebuild
 from projector.refresh import refresh
-from tests.exactness.interleaving import Stepped, wait_for
-from tests.exactness.platform import assert_exact, rebuild_now, value
+from tests.exactness.interleaving import (
+    FIRST_BUILD_POINTS,
+    IN_PLACE_POINTS,
+    REFRESH_POINTS,
+    Stepped,
+    wait_for,
+)
+from tests.exactness.platform import assert_exact, forget_build, rebuild_now, value
 from tests.support import edge_cases
 from tests.support.mutations import mutate
 from tests.support.server import Database
 
 ROOT = Path(__file__).parents[2]
-BESIDE = ("replaying", "built", "indexed", "caught up", "replayed", "swapped")
-IN_PLACE = ("locked", "recomputed", "merged")
 POINTS = (
-    *(("refresh", point) for point in PAUSE_POINTS),
-    *(("beside", point) for point in BESIDE),
-    *(("in_place", point) for point in IN_PLACE),
+    *(("refresh", point) for point in REFRESH_POINTS),
+    *(("first_build", point) for point in FIRST_BUILD_POINTS),
+    *(("in_place", point) for point in IN_PLACE_POINTS),
 )
 SHORT = (
     ("refresh", "recomputed"),
     ("refresh", "merged"),
-    ("beside", "built"),
-    ("beside", "swapped"),
+    ("first_build", "built"),
+    ("first_build", "indexed"),
+    ("in_place", "compared"),
     ("in_place", "merged"),
 )
-LONG = 16
-"""Kills at each point in the long mode: with the short ones, 229."""
+LONG = 20
+"""Kills at each point in the long mode: with the short ones, 226."""
 
 
 def _fill(database: Database, rng: Random) -> None:
@@ -56,6 +60,11 @@ def _change(database: Database, rng: Random, count: int = 15) -> None:
     with database.connect() as conn:
         for _ in range(count):
             mutate(rng, conn, replica=True)
+
+
+def _forget_build(database: Database) -> None:
+    with database.connect() as conn:
+        forget_build(conn)
 
 
 def _recover(database: Database, *, by_cron: bool = True) -> None:
@@ -76,9 +85,8 @@ def _recover(database: Database, *, by_cron: bool = True) -> None:
         recovery.refresh_and_heal(conn, retry_failed=True, progress=QUIET)
         assert_exact(conn)
         left = conn.execute(
-            "SELECT nspname::text FROM pg_namespace WHERE nspname IN ('read_model_next', 'read_model_old')"
-            " UNION SELECT name FROM projector.settings WHERE name <> 'source_schemas'"
-            " UNION SELECT user_id FROM projector.rebuild_tenants"
+            "SELECT name FROM projector.settings WHERE name NOT IN ('source_schemas', 'projection_version')"
+            " UNION SELECT version FROM projector.rebuild_plan"
         ).fetchall()
         assert left == []
 
@@ -99,7 +107,9 @@ def test_a_projector_killed_anywhere_loses_nothing(
 ) -> None:
     rng = Random(f"{work} {point} {seed}")
     _fill(database, rng)
-    count = 1 if work == "beside" else rng.randint(1, 3)
+    if work == "first_build":
+        _forget_build(database)
+    count = rng.randint(1, 3) if work == "refresh" else 1
     done = subprocess.run(
         [sys.executable, "-m", "tests.exactness.crash_worker", database.url, work, point, str(count)],
         cwd=ROOT,
@@ -118,7 +128,7 @@ StartServer = Callable[..., EmbeddedServer]
 
 @pytest.mark.parametrize(
     "crashes",
-    [[("refresh", "merged"), ("beside", "indexed")], pytest.param([*POINTS] * 2, marks=pytest.mark.long)],
+    [[("refresh", "merged"), ("first_build", "indexed")], pytest.param([*POINTS] * 2, marks=pytest.mark.long)],
 )
 def test_a_server_that_stops_at_once_anywhere_loses_nothing(
     start_server: StartServer, crashes: list[tuple[str, str]]
@@ -132,6 +142,8 @@ def test_a_server_that_stops_at_once_anywhere_loses_nothing(
     _fill(database, rng)
     for work, point in crashes:
         _change(database, rng)
+        if work == "first_build":
+            _forget_build(database)
         with _stepped(database, work, point) as stepped:
             stepped.reach(point)
             server.stop(mode="immediate")
@@ -145,12 +157,14 @@ def test_a_server_that_stops_at_once_anywhere_loses_nothing(
     ("work", "point"),
     [
         ("refresh", "recomputed"),
-        ("beside", "caught up"),
+        ("in_place", "compared"),
         *(pytest.param(work, point, marks=pytest.mark.long) for work, point in POINTS),
     ],
 )
 def test_a_network_that_is_cut_anywhere_loses_nothing(database: Database, work: str, point: str) -> None:
     _fill(database, Random(f"{work} {point}"))
+    if work == "first_build":
+        _forget_build(database)
     with psycopg.connect(database.url) as conn:
         target = (conn.info.host, conn.info.port)
     with _proxy(target) as (port, cut):
@@ -169,14 +183,12 @@ def _stepped(database: Database, work: str, point: str) -> Stepped:
     if work == "refresh":
         return Stepped(
             database,
-            lambda conn, pause: refresh(conn, retry_failed=False, progress=QUIET, pause=pause),
+            lambda conn, point: refresh(conn, retry_failed=False, progress=QUIET, point=point),
             point,
         )
     return Stepped(
         database,
-        lambda conn, pause: rebuild(
-            conn, tenants=None, progress=QUIET, in_place=work == "in_place", pause=pause
-        ),
+        lambda conn, point: rebuild(conn, tenants=None, progress=QUIET, point=point),
         point,
     )
 

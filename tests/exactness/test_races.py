@@ -6,7 +6,8 @@ import psycopg
 import pytest
 from psycopg.rows import TupleRow
 
-from projector import pipeline, refresh
+from projector import pipeline
+from projector.dead_letters import retry_dead_letters
 from tests.exactness.interleaving import Stepped, batch_of, refreshing, waits_for_lock
 from tests.exactness.platform import Platform, assert_exact, document, refresh_now, texts, waiting
 from tests.support.server import Database
@@ -204,4 +205,4 @@ def test_a_change_committed_while_a_dead_letter_is_tried_again_is_not_lost(
 
 def _retry(conn: Connection) -> int:
     pipeline.prepare_session(conn)
-    return refresh.retry_dead_letters(conn, due_only=False)
+    return retry_dead_letters(conn, due_only=False)

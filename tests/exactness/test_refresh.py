@@ -8,10 +8,11 @@ from projector import pipeline, recovery
 from projector.batch import refresh_batch
 from projector.dead_letters import retry_dead_letters
 from projector.locks import SHARDS
+from projector.pipeline import InjectionPoint, no_injection_point
 from projector.progress import QUIET
 from projector.refresh import refresh_with_backoff
 from projector.verify import verify
-from tests.exactness.interleaving import Stepped, refreshing
+from tests.exactness.interleaving import REFRESH_POINTS, Stepped, refreshing
 from tests.exactness.platform import (
     Platform,
     assert_exact,
@@ -39,10 +40,10 @@ READ_TABLES = (
 )
 
 
-def _batch(conn: Connection, pause: batch.Pause = batch.no_pause, size: int = 1000) -> bool:
+def _batch(conn: Connection, point: InjectionPoint = no_injection_point, size: int = 1000) -> bool:
     """One batch of all shards; whether it left nothing."""
     pipeline.prepare_session(conn)
-    return refresh_batch(conn, SHARDS, size=size, pause=pause).drained
+    return refresh_batch(conn, SHARDS, size=size, point=point).drained
 
 
 def _versions(conn: Connection, *tables: str) -> list[tuple[object, ...]]:
@@ -102,7 +103,7 @@ def _hot(filled: Platform) -> None:
 # R1, R2, R3: take, then read; in READ COMMITTED; and recompute.
 
 
-@pytest.mark.parametrize("point", batch.PAUSE_POINTS)
+@pytest.mark.parametrize("point", REFRESH_POINTS)
 def test_what_is_written_while_a_refresh_stands_anywhere_is_not_lost(filled: Platform, point: str) -> None:
     conn = filled.conn
     filled.message("c", "one")
@@ -128,7 +129,7 @@ def test_a_batch_reads_what_was_committed_before_each_of_its_statements(
         filled.message("c", "one")
         _batch(own, lambda _: levels.append(value(own, "SHOW transaction_isolation")))
     assert set(levels) == {"read committed"}
-    assert len(levels) == len(batch.PAUSE_POINTS)
+    assert len(levels) == len(REFRESH_POINTS)
 
 
 def test_two_refreshes_of_one_lead_count_each_others_rows(filled: Platform) -> None:
@@ -167,7 +168,7 @@ def test_a_change_that_is_queued_twice_counts_once(filled: Platform) -> None:
 def test_a_rebuild_or_a_heal_of_a_right_tenant_rewrites_nothing(filled: Platform) -> None:
     conn = filled.conn
     before = _versions(conn)
-    rebuild_now(conn, in_place=True)
+    rebuild_now(conn)
     assert verify(conn, tenants=["one"], sample=None, heal=True, progress=QUIET).drifts == []
     assert _versions(conn) == before
 
@@ -292,28 +293,28 @@ def test_a_mass_change_goes_in_pieces_and_gives_way_to_single_changes(filled: Pl
 # R7: one lead's failure is one lead's.
 
 
-def test_only_the_crowded_tables_of_the_stage_are_truncated(filled: Platform) -> None:
+def test_only_bloated_staging_tables_are_truncated(filled: Platform) -> None:
     conn = filled.conn
     conversation = filled.conversation(filled.agent("one"), "200")
     _batch(conn)
-    files = _stage_files(conn)
-    assert set(files) == set(batch.STAGE)
+    files = _staging_files(conn)
+    assert set(files) == set(pipeline.STAGING_TABLES)
     conn.execute(
         "INSERT INTO messages (message_id, conversation_id, text)"
         " SELECT 'crowd' || n, %s, repeat('x', 100) FROM generate_series(1, 1500) AS n",
         (conversation,),
     )
     _batch(conn)
-    assert _stage_files(conn) == files
+    assert _staging_files(conn) == files
     filled.message(conversation, "one more")
     _batch(conn)
-    assert {name for name, file in _stage_files(conn).items() if file != files[name]} == {"stage_messages"}
-    assert value(conn, "SELECT pg_relation_size('stage_messages')") == 8192
+    assert {name for name, file in _staging_files(conn).items() if file != files[name]} == {"new_messages"}
+    assert value(conn, "SELECT pg_relation_size('new_messages')") == 8192
     assert_exact(conn)
 
 
-def _stage_files(conn: Connection) -> dict[str, int]:
-    """Which file holds the rows of each table of the stage: another one after a truncation."""
+def _staging_files(conn: Connection) -> dict[str, int]:
+    """Which file holds the rows of each staging table: another one after a truncation."""
     return dict(
         conn.execute(
             "SELECT relname::text, pg_relation_filenode(oid) FROM pg_class"
@@ -345,7 +346,7 @@ def test_a_lead_that_fails_is_set_aside_and_stops_no_other(filled: Platform) -> 
         assert texts(conn, "one", str(100 + number)) == ([] if number == 2 else ["fine"])
     assert conn.execute(
         "SELECT kind, key, user_id, customer_phone FROM projector.dead_letters"
-    ).fetchall() == [("resync", conversations[2], "one", "102")]
+    ).fetchall() == [("reload_conversations", conversations[2], "one", "102")]
     assert value(conn, "SELECT dead_letters FROM read_model.tenants WHERE user_id = 'one'") == 1
     # What comes for it meanwhile is kept for its retry.
     filled.message(conversations[2], "later")

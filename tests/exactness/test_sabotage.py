@@ -6,12 +6,14 @@ import psycopg
 import pytest
 from psycopg.rows import TupleRow
 
-from projector import capture, rebuild, recovery
+from projector import capture, recovery
 from projector.errors import CaptureGapError, SourceMissingError
+from projector.pipeline import InjectionPoint
 from projector.progress import QUIET
+from projector.rebuild import in_place, rebuild
 from projector.schema import sections
 from projector.verify import verify
-from tests.exactness.interleaving import Pause, Stepped, batch_of
+from tests.exactness.interleaving import Stepped, batch_of
 from tests.exactness.platform import Platform, assert_exact, rebuild_now, refresh_now, texts, value
 
 Connection = psycopg.Connection[TupleRow]
@@ -82,22 +84,23 @@ def test_what_is_queued_before_a_gap_is_not_lost_by_it(filled: Platform, other: 
     assert_exact(filled.conn)
 
 
-def test_a_gap_during_an_interrupted_rebuild_is_healed_for_the_tenants_that_were_done(
-    filled: Platform, other: Connection
+def test_a_gap_during_an_interrupted_rebuild_is_healed_for_the_leads_that_were_done(
+    filled: Platform, other: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     conn = filled.conn
+    monkeypatch.setattr(in_place, "PIECE_LEADS", 1)
     filled.tenant("two")
     filled.conversation(filled.agent("two"), "777")
     done: list[str] = []
 
     def stop(point: str) -> None:
         done.append(point)
-        if done.count("merged") == 2:
+        if done.count("compared") == 2:
             raise KeyboardInterrupt
 
     with filled.database.connect() as own, pytest.raises(KeyboardInterrupt):
-        rebuild.rebuild(own, tenants=None, progress=QUIET, in_place=True, pause=stop)
-    assert value(conn, "SELECT array_agg(user_id) FROM projector.rebuild_tenants") == ["two"]
+        rebuild(own, tenants=None, progress=QUIET, point=stop)
+    assert value(conn, "SELECT (cursor_user_id, cursor_phone)::text FROM projector.rebuild_plan") == "(one,4915)"
     conn.execute(SABOTAGES["triggers disabled and enabled"].encode(), prepare=False)
     recovery.refresh_and_heal(other, retry_failed=False, progress=QUIET)
     assert "missed" in texts(conn, "one", "4915")
@@ -110,10 +113,10 @@ def test_a_gap_that_opens_while_one_is_healed_stays_open(filled: Platform, other
     recovery.restore_capture(other)
     with Stepped(
         filled.database,
-        _heal_with_pause,
-        "built",
+        _heal_with_point,
+        "compared",
     ) as heal:
-        heal.reach("built")
+        heal.reach("compared")
         conn.execute("ALTER TABLE messages DISABLE TRIGGER leads_capture_insert")
         filled.message("c", "missed again")
         conn.execute("ALTER TABLE messages ENABLE TRIGGER leads_capture_insert")
@@ -124,10 +127,9 @@ def test_a_gap_that_opens_while_one_is_healed_stays_open(filled: Platform, other
     assert_exact(conn)
 
 
-def _heal_with_pause(conn: Connection, pause: Pause) -> None:
-    original = rebuild.rebuild
+def _heal_with_point(conn: Connection, point: InjectionPoint) -> None:
     with pytest.MonkeyPatch.context() as patches:
-        patches.setattr(rebuild, "rebuild", lambda conn, **options: original(conn, pause=pause, **options))
+        patches.setattr(recovery, "rebuild", lambda conn, **options: rebuild(conn, point=point, **options))
         recovery.heal(conn, progress=QUIET)
 
 
@@ -229,8 +231,8 @@ def test_drift_is_found_by_field_and_healed(filled: Platform, other: Connection)
         "UPDATE read_model.lead_profiles SET name = 'other'",
         "DELETE FROM read_model.lead_conversations",
         "UPDATE read_model.lead_counts SET leads = 7",
-        "UPDATE projector.conversation_keys SET customer_phone = '1'",
-        "DELETE FROM projector.send_keys",
+        "UPDATE projector.source_keys SET customer_phone = '1'",
+        "DELETE FROM projector.source_keys WHERE kind = 'template_send'",
         "DELETE FROM read_model.leads",
     ):
         conn.execute(statement.encode())

@@ -405,6 +405,7 @@ def test_only_the_winning_extraction_counts() -> None:
     assert lead["extraction_id"] == "00000000-0000-0000-0000-000000000002"
 
 
+@pytest.mark.parametrize("step", [1, -1], ids=["in order", "in reverse"])
 @pytest.mark.parametrize(
     ("loser", "winner"),
     [
@@ -423,15 +424,15 @@ def test_only_the_winning_extraction_counts() -> None:
         ({"extraction_id": "9f"}, {"extraction_id": "a0"}),
     ],
 )
-def test_the_winning_extraction(loser: dict[str, Any], winner: dict[str, Any]) -> None:
+def test_the_winning_extraction(loser: dict[str, Any], winner: dict[str, Any], step: int) -> None:
     both = [
         extraction(**{"extraction_id": "1", **loser, "name": "loser"}),
         extraction(**{"extraction_id": "0", **winner, "name": "winner", "conversation_id": "c2"}),
     ]
-    for rows in (both, both[::-1]):
-        assert lead_of(conversation("c"), conversation("c2"), *rows)["name"] == "winner"
+    assert lead_of(conversation("c"), conversation("c2"), *both[::step])["name"] == "winner"
 
 
+@pytest.mark.parametrize("step", [1, -1], ids=["in order", "in reverse"])
 @pytest.mark.parametrize(
     ("loser", "winner"),
     [
@@ -441,14 +442,13 @@ def test_the_winning_extraction(loser: dict[str, Any], winner: dict[str, Any]) -
         ({"contact_id": "z"}, {"contact_id": "é"}),
     ],
 )
-def test_the_winning_contact(loser: dict[str, Any], winner: dict[str, Any]) -> None:
+def test_the_winning_contact(loser: dict[str, Any], winner: dict[str, Any], step: int) -> None:
     both = [
         contact(**{"contact_id": "1", **loser}, name="loser"),
         contact(**{"contact_id": "0", **winner}, name="winner"),
     ]
     foreign = contact("zz", user_id="other", updated_at=at("2030-01-01T00:00:00"), name="foreign")
-    for rows in (both, both[::-1]):
-        assert lead_of(conversation(), foreign, *rows)["name"] == "winner"
+    assert lead_of(conversation(), foreign, *both[::step])["name"] == "winner"
 
 
 def test_the_values_of_contacts_that_lose_are_not_taken() -> None:

@@ -52,15 +52,5 @@ def test_each_page_can_be_found(path: Path) -> None:
     assert path in linked, f"{name_of(path)} is linked neither from README.md nor from CONTRIBUTING.md."
 
 
-@pytest.mark.parametrize("path", documents(), ids=name_of)
-def test_links_lead_somewhere(path: Path) -> None:
-    gone = [
-        link
-        for link in _LINK.findall(path.read_text("utf-8"))
-        if not re.match(r"(https?|mailto):", link) and not (path.parent / link).exists()
-    ]
-    assert not gone, f"{name_of(path)} links to {', '.join(gone)}, which does not exist."
-
-
 def test_tables_and_code_may_be_wide() -> None:
     assert [number for number, _ in prose("a\n| wide |\n```\ncode\n```\nb")] == [1, 6]

@@ -14,25 +14,25 @@ RETIRED = {
     "_set_aside": "isolate_failing_key",
     "_trade_queue": "shed_queue",
     "_with_lock_timeout": "retry_on_lock_timeout",
-    "begin_again": "raise_serialization_failure",
-    "cut_time": "clamp_time",
     "dirty_leads": "lead_invalidations",
     "find_needs": "find_rebuild_reasons",
     "give_way": "retry_on_lock_timeout",
     "looked_up": "lookup_by_key",
     "mended_gaps": "gaps_ready_to_close",
-    "printed_time": "format_time",
-    "refresh_with_backoff": "refresh_with_backoff",
+    "take_in_stride": "refresh_with_backoff",
     "trade_changes": "shed_queue",
 }
 # What a database of an older version holds: the installation may name it, to bring it over or to drop it.
 RETIRED_IN_DATABASES = {
+    "begin_again": "raise_serialization_failure",
     "contact_keys": "source_keys",
     "conversation_keys": "source_keys",
+    "cut_time": "clamp_time",
     "lead_day_stats": "lead_daily_counts",
     "lead_span_stats": "lead_totals",
     "lead_stats": "lead_counts",
     "noted_last_message_at": "source_last_message_at",
+    "printed_time": "format_time",
     "resync": "reload_messages, or reload_conversations for the kind of a change",
     "send_keys": "source_keys",
 }
@@ -40,7 +40,6 @@ MAY_NAME_WHAT_IS_OLD = ("schema.sql", "sql/install/", "projector/install.py")
 # Modules and packages.
 RETIRED_MODULES = {
     "answers": "response/body",
-    "batch": "pipeline",
     "beside": "rebuild/in_place",
     "blueprints": "routes",
     "expressions": "sql_helpers",
@@ -49,29 +48,34 @@ RETIRED_MODULES = {
     "values": "request/text",
     "windows": "time_buckets",
 }
-# Names of functions, classes, variables and arguments; as words of a sentence they are welcome.
+# Names of functions, classes, variables and arguments, by the package that had them; as words of a sentence they are
+# welcome.
 RETIRED_NAMES = {
-    "NONE": "ZERO",
-    "Pause": "InjectionPoint",
-    "Printed": "PageRows",
-    "Question": "CompiledStatement",
-    "ROOM": "TRUNCATE_ABOVE_BYTES",
-    "Read": "BoundStatement",
-    "Shape": "ListPlan",
-    "Written": "BatchResult",
-    "_Cut": "LimitOffset",
-    "_FEW": "the thing that is bounded, with its unit",
-    "_MANY": "the thing that is bounded, with its unit",
-    "_PIECES": "the thing that is bounded, with its unit",
-    "_Parts": "ListQueryParts",
-    "_ROUNDS": "the thing that is bounded, with its unit",
-    "dense": "match_rate_high",
-    "everything": "tenant_total",
-    "few": "collect_matches",
-    "is_held": "freshness_frozen or lock_held",
-    "narrowed": "facet_filter_count",
-    "settle": "clean_up_after_crash",
-    "together": "pipelined",
+    "api": {
+        "NONE": "ZERO",
+        "Printed": "PageRows",
+        "Question": "CompiledStatement",
+        "Read": "BoundStatement",
+        "Shape": "ListPlan",
+        "_Cut": "LimitOffset",
+        "_Parts": "ListQueryParts",
+        "dense": "match_rate_high",
+        "everything": "tenant_total",
+        "few": "collect_matches",
+        "narrowed": "facet_filter_count",
+    },
+    "projector": {
+        "Pause": "InjectionPoint",
+        "ROOM": "TRUNCATE_ABOVE_BYTES",
+        "Written": "BatchResult",
+        "_FEW": "the thing that is bounded, with its unit",
+        "_MANY": "the thing that is bounded, with its unit",
+        "_PIECES": "the thing that is bounded, with its unit",
+        "_ROUNDS": "the thing that is bounded, with its unit",
+        "is_held": "freshness_frozen or lock_held",
+        "settle": "clean_up_after_crash",
+        "together": "pipelined",
+    },
 }
 
 
@@ -103,13 +107,14 @@ def retired_names(name: str, source: str) -> list[str]:
             found.append((node.lineno, node.id))
         elif isinstance(node, ast.arg):
             found.append((node.lineno, node.arg))
+    retired = RETIRED_NAMES[name.split("/", 1)[0]]
     modules = [part for part in Path(name).with_suffix("").parts if part in RETIRED_MODULES]
     return [
         *(f"{name}: the module {part} is called {RETIRED_MODULES[part]} now" for part in modules),
         *(
-            f"{name}:{line}: {word} is called {RETIRED_NAMES[word]} now"
+            f"{name}:{line}: {word} is called {retired[word]} now"
             for line, word in sorted(found)
-            if word in RETIRED_NAMES
+            if word in retired
         ),
     ]
 

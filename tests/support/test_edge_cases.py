@@ -67,11 +67,11 @@ def test_the_same_seed_gives_the_same_rows() -> None:
     assert one != edge_cases.generate(Random(8), 20, now=NOW)
 
 
-def test_rows_of_all_tables_fit_into_them(source: psycopg.Connection[TupleRow]) -> None:
-    for seed in range(5):
-        rows = edge_cases.generate(Random(seed), 100, now=NOW)
-        edge_cases.write(source, rows)
-        assert {table for table, _ in rows} == set(KEYS)
+@pytest.mark.parametrize("seed", range(5))
+def test_rows_of_all_tables_fit_into_them(source: psycopg.Connection[TupleRow], seed: int) -> None:
+    rows = edge_cases.generate(Random(seed), 100, now=NOW)
+    edge_cases.write(source, rows)
+    assert {table for table, _ in rows} == set(KEYS)
 
 
 def test_leads_are_of_every_kind(source: psycopg.Connection[TupleRow]) -> None:
@@ -182,10 +182,9 @@ class Extended(Contact):
     is_known: bool | None = None
 
 
-def test_a_column_that_is_new_to_the_oracle_gets_values() -> None:
+@pytest.mark.parametrize("column", ["label", "rank", "seen_at", "is_known"])
+def test_a_column_that_is_new_to_the_oracle_gets_values(column: str) -> None:
     cases = edge_cases.EdgeCases(Random(1), NOW)
-    rows = [cases.completed(Extended, cases.contact("u", 10)) for _ in range(100)]
-    for column in ("label", "rank", "seen_at", "is_known"):
-        found = {row[column] for row in rows}
-        assert None in found
-        assert len(found) > 2
+    found = {cases.completed(Extended, cases.contact("u", 10))[column] for _ in range(100)}
+    assert None in found
+    assert len(found) > 2

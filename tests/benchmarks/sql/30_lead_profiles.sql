@@ -102,7 +102,7 @@ LEFT JOIN winning_contacts AS c ON c.user_id = l.user_id AND c.customer_phone = 
 LEFT JOIN counted_sends AS s ON s.user_id = l.user_id AND s.customer_phone = l.customer_phone
 CROSS JOIN LATERAL (
     SELECT
-        coalesce(projector.filled(e.name), projector.filled(c.name)) AS name,
-        coalesce(projector.filled(e.email), projector.filled(c.email)) AS email,
-        coalesce(projector.filled(e.company), projector.filled(c.company)) AS company
+        coalesce(projector.blank_to_null(e.name), projector.blank_to_null(c.name)) AS name,
+        coalesce(projector.blank_to_null(e.email), projector.blank_to_null(c.email)) AS email,
+        coalesce(projector.blank_to_null(e.company), projector.blank_to_null(c.company)) AS company
 ) AS chosen

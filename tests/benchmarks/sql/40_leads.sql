@@ -20,8 +20,8 @@ WITH talks AS (
                 'phone_number_id', phone_number_id,
                 'message_count', message_count,
                 'is_active', is_active,
-                'created_at', projector.printed_time(created_at),
-                'last_message_at', projector.printed_time(coalesce(newest_message_at, source_last_message_at))
+                'created_at', projector.format_time(created_at),
+                'last_message_at', projector.format_time(coalesce(newest_message_at, source_last_message_at))
             )
             ORDER BY coalesce(newest_message_at, source_last_message_at) DESC NULLS LAST, conversation_id
         ) AS conversations
@@ -76,10 +76,10 @@ SELECT
         'conversation_count', coalesce(t.conversation_count, 0),
         'total_messages', coalesce(t.total_messages, 0),
         'template_sends_count', p.template_sends_count,
-        'last_message_at', projector.printed_time(l.last_message_at),
+        'last_message_at', projector.format_time(l.last_message_at),
         'last_message_text', m.text,
         'last_message_sender', m.sender,
-        'first_contact_at', projector.printed_time(l.first_contact_at),
+        'first_contact_at', projector.format_time(l.first_contact_at),
         'has_extraction', p.has_extraction,
         'extraction_id', p.extraction_id,
         'conversations', coalesce(t.conversations, '[]')

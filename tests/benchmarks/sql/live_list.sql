@@ -70,9 +70,9 @@ winning_contacts AS (
 SELECT
     (SELECT count(*) FROM everyone) AS total,
     p.customer_phone,
-    coalesce(projector.filled(x.name), projector.filled(k.name)) AS name,
-    coalesce(projector.filled(x.email), projector.filled(k.email)) AS email,
-    coalesce(projector.filled(x.company), projector.filled(k.company)) AS company,
+    coalesce(projector.blank_to_null(x.name), projector.blank_to_null(k.name)) AS name,
+    coalesce(projector.blank_to_null(x.email), projector.blank_to_null(k.email)) AS email,
+    coalesce(projector.blank_to_null(x.company), projector.blank_to_null(k.company)) AS company,
     projector.lead_status(x.lead_status_tag) AS lead_status,
     x.total_score,
     x.extraction_id,

@@ -1,0 +1,436 @@
+"""Rebuilds of everything while writers, refreshes, readers and migrate are at work: the first build, and in place."""
+
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from psycopg.rows import TupleRow
+
+from projector.dead_letters import retry_dead_letters
+from projector.install import migrate
+from projector.rebuild import in_place
+from tests.exactness.interleaving import (
+    FIRST_BUILD_POINTS,
+    IN_PLACE_POINTS,
+    Stepped,
+    batch_of,
+    rebuilding,
+    refreshing,
+)
+from tests.exactness.platform import (
+    Platform,
+    assert_exact,
+    document,
+    forget_build,
+    rebuild_now,
+    refresh_now,
+    texts,
+    value,
+    waiting,
+)
+from tests.support.server import Database
+
+Connection = psycopg.Connection[TupleRow]
+
+MASS_CHANGES = (
+    "UPDATE agents SET name = 'Renamed'",
+    "UPDATE agents SET user_id = 'two'",
+    "UPDATE phone_numbers SET platform = 'webchat'",
+    "UPDATE templates SET user_id = 'two'",
+    "TRUNCATE messages",
+    "TRUNCATE conversations CASCADE",
+    "TRUNCATE users CASCADE",
+)
+
+
+@pytest.fixture
+def filled(platform: Platform) -> Platform:
+    """Two tenants with a lead each; the read model is exact."""
+    for tenant in ("one", "two"):
+        platform.tenant(tenant)
+        platform.message(platform.conversation(platform.agent(tenant, shard=1), "4915", shard=0), "before")
+    refresh_now(platform.conn)
+    return platform
+
+
+@pytest.fixture
+def reader(database: Database) -> Iterator[Connection]:
+    with database.connect() as conn:
+        yield conn
+
+
+def spoil(conn: Connection) -> None:
+    """Make every lead differ from the definition, so that a rebuild in place writes all of them."""
+    conn.execute("UPDATE read_model.leads SET document = '{}'")
+
+
+def _conversation(conn: Connection, tenant: str) -> str:
+    return str(
+        value(
+            conn,
+            "SELECT conversation_id FROM conversations JOIN agents USING (agent_id) WHERE user_id = %s",
+            tenant,
+        )
+    )
+
+
+# What changes meanwhile.
+
+
+@pytest.mark.parametrize("point", FIRST_BUILD_POINTS)
+def test_a_refresh_waits_for_the_first_build_and_brings_in_what_changed(
+    filled: Platform, database: Database, point: str
+) -> None:
+    conn = filled.conn
+    filled.message(_conversation(conn, "one"), "contained")
+    forget_build(conn)
+    with rebuilding(database, point) as build:
+        build.reach(point)
+        filled.message(_conversation(conn, "one"), "during")
+        conn.execute("DELETE FROM users WHERE user_id = 'two'")
+        with refreshing(database) as refresh_under_way:
+            refresh_under_way.waits(conn)
+            build.finish()
+            refresh_under_way.finish()
+    assert texts(conn, "one", "4915") == ["before", "contained", "during"]
+    assert document(conn, "two", "4915") is None
+    assert_exact(conn)
+
+
+def test_the_first_build_drops_the_changes_that_it_contains_and_no_other(
+    filled: Platform, database: Database
+) -> None:
+    conn = filled.conn
+    filled.message(_conversation(conn, "one"), "contained")
+    forget_build(conn)
+    with rebuilding(database, "built") as build:
+        build.reach("built")
+        filled.message(_conversation(conn, "two"), "during")
+        build.finish()
+    assert waiting(conn) == [("messages", [_conversation(conn, "two")])]
+    refresh_now(conn)
+    assert_exact(conn)
+
+
+@pytest.mark.parametrize("point", ["compared"])
+def test_what_is_refreshed_between_the_comparison_and_the_writing_is_not_overwritten(
+    filled: Platform, database: Database, point: str
+) -> None:
+    conn = filled.conn
+    spoil(conn)
+    with rebuilding(database, point) as rebuild_under_way:
+        rebuild_under_way.reach(point)
+        filled.message(_conversation(conn, "one"), "during")
+        conn.execute("DELETE FROM users WHERE user_id = 'two'")
+        refresh_now(conn)
+        rebuild_under_way.finish()
+    assert waiting(conn) == []
+    assert texts(conn, "one", "4915") == ["before", "during"]
+    assert document(conn, "two", "4915") is None
+    assert_exact(conn)
+
+
+@pytest.mark.parametrize("point", IN_PLACE_POINTS[1:])
+def test_what_changes_during_a_rebuild_in_place_comes_with_the_next_refresh(
+    filled: Platform, database: Database, point: str
+) -> None:
+    conn = filled.conn
+    spoil(conn)
+    with rebuilding(database, point) as rebuild_under_way:
+        rebuild_under_way.reach(point)
+        filled.message(_conversation(conn, "one"), "during")
+        conn.execute(
+            "UPDATE conversations SET agent_id = (SELECT agent_id FROM agents WHERE user_id = 'one'),"
+            " is_active = false WHERE conversation_id = %s",
+            (_conversation(conn, "two"),),
+        )
+        with refreshing(database) as refresh_under_way:
+            refresh_under_way.waits(conn)
+            rebuild_under_way.finish()
+            refresh_under_way.finish()
+    refresh_now(conn)
+    assert texts(conn, "one", "4915") == ["before", "before", "during"]
+    assert_exact(conn)
+
+
+@pytest.mark.parametrize("statement", MASS_CHANGES)
+@pytest.mark.parametrize("first", [True, False], ids=["first build", "in place"])
+def test_a_mass_change_during_a_rebuild_is_not_lost(
+    filled: Platform,
+    database: Database,
+    first: bool,  # noqa: FBT001
+    statement: str,
+) -> None:
+    conn = filled.conn
+    filled.send(filled.template("one"), "777")
+    refresh_now(conn)
+    point = "compared"
+    if first:
+        forget_build(conn)
+        point = "built"
+    with rebuilding(database, point) as rebuild_under_way:
+        rebuild_under_way.reach(point)
+        # The first build has read the tables in its transaction, so that a TRUNCATE waits for its end.
+        if first and statement.startswith("TRUNCATE"):
+            with Stepped(database, lambda own, _: own.execute(statement.encode())) as change:
+                change.waits(conn)
+                rebuild_under_way.finish()
+                change.finish()
+        else:
+            conn.execute(statement.encode())
+            rebuild_under_way.finish()
+    refresh_now(conn)
+    assert_exact(conn)
+
+
+# Readers.
+
+
+@pytest.mark.parametrize("isolation", ["READ COMMITTED", "REPEATABLE READ"])
+def test_a_reader_keeps_its_rows_during_a_rebuild_in_place(
+    filled: Platform, database: Database, reader: Connection, isolation: str
+) -> None:
+    conn = filled.conn
+    spoil(conn)
+    reader.execute("SET statement_timeout = '20s'")
+    reader.execute(f"BEGIN ISOLATION LEVEL {isolation}".encode())
+    assert value(reader, "SELECT count(*) FROM read_model.leads") == 2
+    for point in IN_PLACE_POINTS:
+        with rebuilding(database, point) as rebuild_under_way:
+            rebuild_under_way.reach(point)
+            assert value(reader, "SELECT count(*) FROM read_model.leads") == 2
+            assert texts(reader, "one", "4915") == ["before"]
+            rebuild_under_way.finish()
+        spoil(conn)
+    reader.execute("COMMIT")
+    rebuild_now(conn)
+    assert_exact(conn)
+
+
+def test_a_rebuild_in_place_takes_no_lock_that_a_reader_waits_for(
+    filled: Platform, database: Database
+) -> None:
+    conn = filled.conn
+    for point in IN_PLACE_POINTS:
+        spoil(conn)
+        with rebuilding(database, point) as rebuild_under_way:
+            rebuild_under_way.reach(point)
+            held = conn.execute(
+                "SELECT DISTINCT l.mode FROM pg_locks AS l JOIN pg_class AS c ON c.oid = l.relation"
+                " JOIN pg_namespace AS n ON n.oid = c.relnamespace"
+                " WHERE l.pid = %s AND n.nspname IN ('read_model', 'projector')",
+                (rebuild_under_way.pid,),
+            ).fetchall()
+            assert {mode for (mode,) in held} <= {"AccessShareLock", "RowExclusiveLock", "RowShareLock"}
+            rebuild_under_way.finish()
+    assert_exact(conn)
+
+
+# Rows without a source, keys, versions.
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["first build", "in place"])
+def test_rows_without_a_source_go(filled: Platform, first: bool) -> None:  # noqa: FBT001
+    conn = filled.conn
+    conn.execute("UPDATE read_model.leads SET user_id = 'ghost' WHERE user_id = 'two'")
+    conn.execute("UPDATE read_model.lead_messages SET customer_phone = '1' WHERE user_id = 'two'")
+    conn.execute("INSERT INTO projector.source_keys VALUES ('conversation', 'ghost', 'one', '2')")
+    conn.execute("INSERT INTO read_model.tenants (user_id) VALUES ('ghost') ON CONFLICT DO NOTHING")
+    rebuild_now(conn, first=first)
+    assert_exact(conn)
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["first build", "in place"])
+def test_the_contacts_of_a_tenant_without_leads_are_known_after_a_rebuild(
+    filled: Platform,
+    first: bool,  # noqa: FBT001
+) -> None:
+    conn = filled.conn
+    filled.tenant("later")
+    filled.contact("later", "4915", "Ann")
+    refresh_now(conn)
+    conn.execute("DELETE FROM projector.source_keys WHERE kind = 'contact'")
+    rebuild_now(conn, first=first)
+    filled.conversation(filled.agent("later"), "4915")
+    refresh_now(conn)
+    assert (document(conn, "later", "4915") or {}).get("name") == "Ann"
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["first build", "in place"])
+def test_a_tenant_whose_leads_a_rebuild_drops_gets_a_new_version(
+    filled: Platform,
+    first: bool,  # noqa: FBT001
+) -> None:
+    conn = filled.conn
+    conn.execute("SET session_replication_role = replica")
+    conn.execute("ALTER TABLE conversations DISABLE TRIGGER ALL")
+    conn.execute("DELETE FROM conversations")
+    conn.execute("SET session_replication_role = origin")
+    before = value(conn, "SELECT version FROM read_model.tenants WHERE user_id = 'one'")
+    rebuild_now(conn, first=first)
+    assert document(conn, "one", "4915") is None
+    assert value(conn, "SELECT version FROM read_model.tenants WHERE user_id = 'one'") > before
+
+
+# What the platform and operators do to the tables.
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["ALTER TABLE messages ALTER COLUMN text TYPE varchar(9000)", "TRUNCATE messages"],
+)
+@pytest.mark.parametrize("first", [True, False], ids=["first build", "in place"])
+def test_a_table_that_the_platform_rewrites_during_a_rebuild_is_not_taken_for_empty(
+    filled: Platform,
+    database: Database,
+    reader: Connection,
+    first: bool,  # noqa: FBT001
+    statement: str,
+) -> None:
+    conn = filled.conn
+    if first:
+        forget_build(conn)
+    else:
+        conn.execute("DELETE FROM read_model.lead_messages")
+    reader.execute("BEGIN")
+    # The snapshot of the rebuild is older than its read of this table, and cannot see rows that were rewritten since.
+    reader.execute(statement.encode())
+    with rebuilding(database) as rebuild_under_way:
+        rebuild_under_way.waits(conn)
+        reader.execute("COMMIT")
+        rebuild_under_way.finish()
+    refresh_now(conn)
+    assert_exact(conn)
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["first build", "in place"])
+def test_a_rebuild_leaves_indexes_grants_and_comments_as_they_were(
+    filled: Platform,
+    first: bool,  # noqa: FBT001
+) -> None:
+    conn = filled.conn
+    conn.execute("GRANT INSERT ON read_model.leads TO leads_api")
+    conn.execute("CREATE INDEX of_an_operator ON read_model.leads (total_messages)")
+    before = _furniture(conn)
+    rebuild_now(conn, first=first)
+    rebuild_now(conn)
+    assert _furniture(conn) == before
+
+
+def _furniture(conn: Connection) -> list[tuple[object, ...]]:
+    return conn.execute(
+        "SELECT c.oid::regclass::text, c.relacl::text, obj_description(c.oid),"
+        " ARRAY(SELECT pg_get_indexdef(i.indexrelid) FROM pg_index i WHERE i.indrelid = c.oid ORDER BY 1),"
+        " ARRAY(SELECT pg_get_constraintdef(k.oid) FROM pg_constraint k WHERE k.conrelid = c.oid ORDER BY 1),"
+        " ARRAY(SELECT (attname, atttypid::regtype, attnotnull, attcollation, col_description(c.oid, attnum))::text"
+        "  FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0 ORDER BY attnum), c.reloptions"
+        " FROM pg_class c WHERE c.relnamespace IN ('read_model'::regnamespace, 'projector'::regnamespace)"
+        " AND c.relkind = 'r' ORDER BY 1"
+    ).fetchall()
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["first build", "in place"])
+def test_a_foreign_key_to_the_read_model_stays(filled: Platform, first: bool) -> None:  # noqa: FBT001
+    conn = filled.conn
+    conn.execute(
+        "CREATE TABLE exported (user_id text, customer_phone text, FOREIGN KEY (user_id, customer_phone)"
+        " REFERENCES read_model.lead_profiles)"
+    )
+    rebuild_now(conn)
+    if first:
+        # TRUNCATE refuses a table that a foreign key refers to; a read model that was never built has no readers.
+        with pytest.raises(psycopg.errors.FeatureNotSupported):
+            rebuild_now(conn, first=True)
+        conn.execute("DROP TABLE exported")
+        rebuild_now(conn)
+    assert_exact(conn)
+
+
+def test_a_dead_letter_does_not_survive_the_first_build(filled: Platform) -> None:
+    conn = filled.conn
+    conn.execute(
+        "INSERT INTO projector.dead_letters (kind, key, user_id, error, attempts, first_failed_at, retry_at)"
+        " VALUES ('reload_conversations', %s, 'one', 'failed once', 1, now(), now())",
+        (_conversation(conn, "one"),),
+    )
+    conn.execute("UPDATE read_model.tenants SET dead_letters = 1")
+    rebuild_now(conn, first=True)
+    assert retry_dead_letters(conn, due_only=False) == 0
+    assert value(conn, "SELECT sum(dead_letters) FROM read_model.tenants") == 0
+    assert_exact(conn)
+
+
+@pytest.mark.parametrize("point", IN_PLACE_POINTS[:1])
+def test_migrate_during_a_rebuild_leaves_both_whole(filled: Platform, database: Database, point: str) -> None:
+    conn = filled.conn
+    spoil(conn)
+    with rebuilding(database, point) as rebuild_under_way:
+        rebuild_under_way.reach(point)
+        with database.connect() as own:
+            migrate(own, create_source=False)
+        filled.message(_conversation(conn, "one"), "during")
+        refresh_now(conn)
+        rebuild_under_way.finish()
+    assert texts(conn, "one", "4915") == ["before", "during"]
+    assert_exact(conn)
+
+
+def test_migrate_waits_for_the_first_build(filled: Platform, database: Database) -> None:
+    conn = filled.conn
+    forget_build(conn)
+    with rebuilding(database, "built") as build:
+        build.reach("built")
+        with Stepped(database, lambda own, _: migrate(own, create_source=False)) as migration:
+            migration.waits(conn)
+            build.finish()
+            migration.finish()
+    assert_exact(conn)
+
+
+# Pieces.
+
+
+def test_pieces_across_tenants_cover_every_lead(filled: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+    conn = filled.conn
+    for number in range(7):
+        filled.message(filled.conversation(filled.agent(("one", "two")[number % 2]), str(number + 1)))
+    refresh_now(conn)
+    monkeypatch.setattr(in_place, "PIECE_LEADS", 4)
+    monkeypatch.setattr(in_place, "VACUUM_ABOVE_LEADS", 0)
+    spoil(conn)
+    rebuild_now(conn)
+    assert_exact(conn)
+
+
+# What X-Data-As-Of says.
+
+
+def test_freshness_claims_nothing_of_a_shard_that_was_never_refreshed(platform: Platform) -> None:
+    conn = platform.conn
+    platform.tenant("one")
+    agent = platform.agent("one", shard=0)
+    refresh_now(conn)
+    rebuild_now(conn)
+    conn.execute("TRUNCATE read_model.freshness")
+    rebuild_now(conn)
+    platform.conversation(agent, "1", shard=0)
+    platform.conversation(agent, "4915", shard=3)
+    committed_at = value(conn, "SELECT clock_timestamp()")
+    batch_of(conn, 0)
+    as_of = value(conn, "SELECT min(as_of) FROM read_model.freshness")
+    assert as_of is None or as_of < committed_at
+    assert document(conn, "one", "4915") is None
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["first build", "in place"])
+def test_as_of_of_a_new_read_model_is_the_start_of_its_rebuild(
+    platform: Platform,
+    first: bool,  # noqa: FBT001
+) -> None:
+    conn = platform.conn
+    conn.execute("TRUNCATE read_model.freshness")
+    before = value(conn, "SELECT clock_timestamp()")
+    rebuild_now(conn, first=first)
+    after = value(conn, "SELECT clock_timestamp()")
+    assert value(conn, "SELECT cardinality(shards) FROM read_model.freshness") == 4
+    assert before < value(conn, "SELECT min(as_of) FROM read_model.freshness") < after
