@@ -211,30 +211,21 @@ def given_filters(
     return tuple(given), values
 
 
-def conditions_on_leads(given: Sequence[GivenFilter]) -> list[Condition]:
-    """Returns the filters as conditions on `leads`."""
-    own = [(FILTERS[name].on_leads, shape) for name, shape in given]
-    conditions = [condition(leads.c, shape) for condition, shape in own if condition is not None]
-    elsewhere = [
-        entry.on_profiles(lead_profiles.c, shape)
-        for entry, shape in ((FILTERS[name], shape) for name, shape in given)
-        if entry.on_leads is None and entry.on_profiles is not None
-    ]
-    return [*conditions, lookup_by_key(and_(*elsewhere), leads, lead_profiles)] if elsewhere else conditions
-
-
-def conditions_on_profiles(
-    given: Sequence[GivenFilter], profiles: FromClause = lead_profiles
-) -> list[Condition]:
-    """Returns the filters as conditions on `lead_profiles`, or on rows with the same columns."""
-    own = [(FILTERS[name].on_profiles, shape) for name, shape in given]
-    conditions = [condition(profiles.c, shape) for condition, shape in own if condition is not None]
-    elsewhere = [
-        entry.on_leads(leads.c, shape)
-        for entry, shape in ((FILTERS[name], shape) for name, shape in given)
-        if entry.on_profiles is None and entry.on_leads is not None
-    ]
-    return [*conditions, lookup_by_key(and_(*elsewhere), profiles, leads)] if elsewhere else conditions
+def conditions(given: Sequence[GivenFilter], table: FromClause) -> list[Condition]:
+    """Returns the filters as conditions on `leads`, or on `lead_profiles` or rows with its columns."""
+    other = lead_profiles if table is leads else leads
+    here: list[Condition] = []
+    elsewhere: list[Condition] = []
+    for name, shape in given:
+        entry = FILTERS[name]
+        own, in_other = entry.on_leads, entry.on_profiles
+        if table is not leads:
+            own, in_other = in_other, own
+        if own is not None:
+            here.append(own(table.c, shape))
+        elif in_other is not None:
+            elsewhere.append(in_other(other.c, shape))
+    return [*here, lookup_by_key(and_(*elsewhere), table, other)] if elsewhere else here
 
 
 def conditions_on_facets(given: Sequence[GivenFilter], columns: Columns) -> list[Condition]:

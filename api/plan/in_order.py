@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, FromClause, Select, case, func, or_, select, true
 
 from api.plan.counts import buckets, matches_in_bucket, running_total
-from api.plan.filters import conditions_on_leads, conditions_on_profiles
+from api.plan.filters import conditions
 from api.plan.list_plan import SORTS, ListPlan
 from api.sql_helpers import (
     USER,
@@ -14,7 +14,6 @@ from api.sql_helpers import (
     PageRows,
     count_of,
     document_of,
-    lead_profiles,
     leads,
     sum_of,
 )
@@ -97,10 +96,4 @@ def _without_value(
 
 def matching_keys(plan: ListPlan, table: FromClause) -> Select[Any]:
     """Returns the keys of the matches from `leads` or `lead_profiles`."""
-    if table is leads:
-        return select(leads.c.customer_phone, leads.c.last_message_at).where(
-            leads.c.user_id == USER, *conditions_on_leads(plan.filters)
-        )
-    return select(lead_profiles.c.customer_phone).where(
-        lead_profiles.c.user_id == USER, *conditions_on_profiles(plan.filters)
-    )
+    return select(table.c.customer_phone).where(table.c.user_id == USER, *conditions(plan.filters, table))

@@ -16,7 +16,7 @@ from sqlalchemy import (
 )
 
 from api.plan.counts import buckets, matches_in_bucket
-from api.plan.filters import conditions_on_profiles
+from api.plan.filters import conditions
 from api.plan.in_order import matching_keys
 from api.plan.list_plan import ListPlan
 from api.sql_helpers import (
@@ -67,7 +67,7 @@ def collected(plan: ListPlan, page: LimitOffset) -> PageRows:
     )
     if not plan.has_time_range:
         without_time = matching_keys(plan, leads).where(leads.c.last_message_at.is_(None), is_wanted)
-        rows = union_all(rows, without_time.with_only_columns(leads.c.customer_phone))
+        rows = union_all(rows, without_time)
     phones = rows.cte("phones")
     key = lookup_by_key(sort.table.c[sort.key], phones, sort.table)
     return sorted_page(plan, select(phones.c.customer_phone, key.label("key")).cte("matches"), page)
@@ -82,7 +82,7 @@ def matching_profiles(plan: ListPlan, profiles: FromClause) -> Select[Any]:
         else lookup_by_key(leads.c[sort.key], profiles, leads)
     )
     return select(profiles.c.customer_phone, key.label("key")).where(
-        profiles.c.user_id == USER, *conditions_on_profiles(plan.filters, profiles)
+        profiles.c.user_id == USER, *conditions(plan.filters, profiles)
     )
 
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from sqlalchemy import CTE, ColumnElement, and_, case, false, func, not_, select
 
 from api.plan.counts import counts
-from api.plan.filters import conditions_on_leads
+from api.plan.filters import conditions
 from api.plan.in_order import by_buckets, documents, in_order
 from api.plan.list_plan import ListPlan
 from api.plan.matches import all_matches, collected, sorted_page
@@ -57,9 +57,7 @@ def list_parts(plan: ListPlan) -> ListQueryParts:
 def _by_phone(plan: ListPlan, page: LimitOffset) -> ListQueryParts:
     """Returns the one lead of a phone, if it passes the other filters."""
     found = (
-        select(leads.c.document)
-        .where(leads.c.user_id == USER, *conditions_on_leads(plan.filters))
-        .cte("found")
+        select(leads.c.document).where(leads.c.user_id == USER, *conditions(plan.filters, leads)).cte("found")
     )
     return ListQueryParts(count_of(found), [documents(page.of(select(found.c.document)))])
 

@@ -8,14 +8,13 @@ from sqlalchemy import and_, true
 from api.plan.filters import (
     FILTERS,
     TIME_RANGE,
+    conditions,
     conditions_on_facets,
-    conditions_on_leads,
-    conditions_on_profiles,
     given_filters,
 )
 from api.request.parameters import LIST_QUERY
 from api.request.text import FIRST_MOMENT, LAST_MOMENT
-from api.sql_helpers import lead_counts
+from api.sql_helpers import lead_counts, lead_profiles, leads
 
 NOW = datetime(2026, 3, 29, 13, 7, 11, tzinfo=UTC)
 
@@ -85,8 +84,8 @@ def test_a_filter_is_on_the_table_that_has_it_or_looked_up_there(
     query: str, on_leads: str, on_profiles: str
 ) -> None:
     given, _ = given_filters(LIST_QUERY.read(query), NOW)
-    assert on_leads in str(and_(true(), *conditions_on_leads(given)))
-    assert on_profiles in str(and_(true(), *conditions_on_profiles(given)))
+    assert on_leads in str(and_(true(), *conditions(given, leads)))
+    assert on_profiles in str(and_(true(), *conditions(given, lead_profiles)))
 
 
 @pytest.mark.parametrize("name", [name for name, entry in FILTERS.items() if entry.is_facet])
