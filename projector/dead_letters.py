@@ -19,7 +19,11 @@ from projector.sql import query
 
 _log = structlog.get_logger(__name__)
 
-_LETTER_KINDS = {"contacts": "contact", "template_sends": "template_send", "reload_conversations": "conversation"}
+_LETTER_KINDS = {
+    "contacts": "contact",
+    "template_sends": "template_send",
+    "reload_conversations": "conversation",
+}
 """Kinds of change that a dead letter has, and the kind of key in projector.source_keys."""
 
 
@@ -91,7 +95,9 @@ def _split_or_set_aside(conn: Connection, error: psycopg.Error) -> None:
         if len(keys) > 1:
             conn.execute(query("dead_letters", "split_change"))
         else:
-            move_to_dead_letters(conn, kind if kind in _LETTER_KINDS else "reload_conversations", keys[0], error)
+            move_to_dead_letters(
+                conn, kind if kind in _LETTER_KINDS else "reload_conversations", keys[0], error
+            )
 
 
 def _retry(conn: Connection, kind: str, key: str) -> None:

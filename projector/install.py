@@ -163,7 +163,9 @@ def _try_section(conn: Connection, name: str, otherwise: str) -> Sequence[str]:
     ):
         row = conn.execute(query("install", "read_user")).fetchone()
         if name == "roles" and row is not None:
-            text += composing.SQL("GRANT leads_api TO {};").format(composing.Identifier(row[0])).as_string(conn)
+            text += (
+                composing.SQL("GRANT leads_api TO {};").format(composing.Identifier(row[0])).as_string(conn)
+            )
         return [f"{otherwise}:\n{text.strip()}"]
     return []
 

@@ -132,7 +132,9 @@ def prepare_session(conn: Connection) -> None:
 
 def set_based(conn: Connection) -> None:
     """Let PostgreSQL join whole tables, until the end of the transaction."""
-    conn.execute("SELECT set_config('enable_seqscan', 'on', true), set_config('plan_cache_mode', 'auto', true)")
+    conn.execute(
+        "SELECT set_config('enable_seqscan', 'on', true), set_config('plan_cache_mode', 'auto', true)"
+    )
 
 
 def clear_staging_tables(conn: Connection, bloated: Sequence[str] | None = None) -> None:

@@ -41,7 +41,9 @@ def is_built(conn: Connection) -> bool:
 def require_built(conn: Connection) -> None:
     """Raise NotInstalledError if the read model was never built."""
     if not is_built(conn):
-        raise NotInstalledError("The read model was never built: run rebuild, or start the scheduler with run.")
+        raise NotInstalledError(
+            "The read model was never built: run rebuild, or start the scheduler with run."
+        )
 
 
 def require_tenants(conn: Connection, tenants: Sequence[str]) -> None:

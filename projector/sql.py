@@ -65,11 +65,7 @@ def steps(name: str, **relations: str) -> tuple[Step, ...]:
     files = sorted(path.glob("*.sql")) if path.is_dir() else [path.with_suffix(".sql")]
     if not files or not files[0].is_file():
         raise LookupError(f"There is no step sql/{name}.sql, nor a folder of that name.")
-    return tuple(
-        step
-        for file in files
-        for step in _read_steps(file, relations)
-    )
+    return tuple(step for file in files for step in _read_steps(file, relations))
 
 
 def step(name: str) -> Step:
@@ -213,7 +209,4 @@ def _queries(module: str) -> dict[str, LiteralString]:
     names, texts = pieces[::2], pieces[1::2]
     if len(set(names)) < len(names):
         raise ValueError(f"{file} has two queries of one name.")
-    return {
-        name: _fill(_COMMENT.sub("", text).strip(), {})
-        for name, text in zip(names, texts, strict=True)
-    }
+    return {name: _fill(_COMMENT.sub("", text).strip(), {}) for name, text in zip(names, texts, strict=True)}

@@ -63,7 +63,9 @@ def heal(conn: Connection, tenants: Sequence[str] | None) -> None:
     the tenant's lock is never held for long.
     """
     differences = find_differences(conn, tenants)
-    for user_id, day in sorted({(found.user_id, found.day) for found in differences if found.day is not None}):
+    for user_id, day in sorted(
+        {(found.user_id, found.day) for found in differences if found.day is not None}
+    ):
         _heal(conn, "rebuild/statistics/day", {"user_id": user_id, "day": day})
     for user_id in sorted({found.user_id for found in differences}):
         _heal(conn, "rebuild/statistics/tenant", {"user_id": user_id})

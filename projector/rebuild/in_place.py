@@ -180,5 +180,3 @@ def _count_leads(conn: Connection, tenants: Sequence[str] | None) -> int:
         return row[0] if row else 0
 
     return read_source(conn, count)
-
-

@@ -72,4 +72,6 @@ def _rebuild_wrong_keys(conn: Connection) -> BatchResult | None:
 
 def _chunks(keys: Sequence[LeadKey]) -> Iterator[Sequence[LeadKey]]:
     """The keys in order, so many a transaction; one transaction never locks more than a few tenants."""
-    return (keys[start : start + LEADS_PER_TRANSACTION] for start in range(0, len(keys), LEADS_PER_TRANSACTION))
+    return (
+        keys[start : start + LEADS_PER_TRANSACTION] for start in range(0, len(keys), LEADS_PER_TRANSACTION)
+    )

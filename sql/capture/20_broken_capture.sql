@@ -1,11 +1,12 @@
--- What is wrong with capture: the triggers that are missing or were changed since they were installed; null when none.
+-- What is wrong with capture: the triggers that are missing or were changed since they were installed; null when
+-- none.
 --
 -- Every expected trigger has a row in capture_triggers, with an empty fingerprint until it is installed: so an
 -- installation that ended half way is wrong too.
 --
 -- Every batch reads this view. The outer CASE finds out by one scan of the catalog, without a join by names, whether
--- anything is wrong. PostgreSQL plans a view together with the statement that reads it; before version 18 it would plan
--- a function again at each call.
+-- anything is wrong. PostgreSQL plans a view together with the statement that reads it; before version 18 it would
+-- plan a function again at each call.
 CREATE OR REPLACE VIEW projector.broken_capture AS
 SELECT
     CASE

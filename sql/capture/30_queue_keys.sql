@@ -1,7 +1,7 @@
 -- Append the keys of one changed row, the old and the new one, to the queue.
 --
--- It runs inside a statement of the platform, so it reads no table, and no constraint can make it fail: see the queue's
--- table.
+-- It runs inside a statement of the platform, so it reads no table, and no constraint can make it fail: see the
+-- queue's table.
 CREATE OR REPLACE FUNCTION projector.queue_keys(change_kind text, changed_keys text[], changed_ids text[] DEFAULT NULL)
 RETURNS void
 LANGUAGE sql

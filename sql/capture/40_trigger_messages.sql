@@ -9,8 +9,9 @@
 -- statement are a mass change (bulk), which waits for single changes. Of more than 100,000 messages each row holds at
 -- most 1,000, even of one conversation: an array has a largest size.
 --
--- Grouping costs more than inserting, and a platform mostly writes single rows. So each of up to four new messages, and
--- a message that is updated alone, has its own row of the queue. A key that the update does not change is in it once.
+-- Grouping costs more than inserting, and a platform mostly writes single rows. So each of up to four new messages,
+-- and a message that is updated alone, has its own row of the queue. A key that the update does not change is in it
+-- once.
 CREATE OR REPLACE FUNCTION projector.capture_messages()
 RETURNS trigger
 LANGUAGE plpgsql

@@ -1,12 +1,12 @@
 -- The template of the trigger function of every other source table: it queues the keys of the rows that a statement
 -- changed, or under the replica role a row. The rules are those of messages.
 --
--- projector/capture/triggers.py fills it in from projector/source.py: {function}; {table}, its name; {kind} of change;
--- {queue_key}, the column that is queued; {primary_key}; and the columns that the projection reads, as {old_columns} and
--- {new_columns} of a row, and as {o_columns} and {n_columns} of the transition tables.
+-- projector/capture/triggers.py fills it in from projector/source.py: {function}; {table}, its name; {kind} of
+-- change; {queue_key}, the column that is queued; {primary_key}; and the columns that the projection reads, as
+-- {old_columns} and {new_columns} of a row, and as {o_columns} and {n_columns} of the transition tables.
 --
--- A key that an update does not change is in its row of the queue once: a refresh spreads an agent's key to all of the
--- agent's conversations, as often as the key is in the row.
+-- A key that an update does not change is in its row of the queue once: a refresh spreads an agent's key to all of
+-- the agent's conversations, as often as the key is in the row.
 CREATE OR REPLACE FUNCTION projector.{function}()
 RETURNS trigger
 LANGUAGE plpgsql

@@ -1,5 +1,5 @@
--- Set the replica identity of the queue, which has no key: under a publication of all tables PostgreSQL could otherwise
--- not delete its rows.
+-- Set the replica identity of the queue, which has no key: under a publication of all tables PostgreSQL could
+-- otherwise not delete its rows.
 --
 -- The setting is read before it is written, as for the storage.
 DO $$

@@ -1,7 +1,7 @@
 -- One row per conversation of the source: the lead that it belongs to, and its attributes.
 --
--- The tenant is the agent's. A conversation without an agent, or with a blank customer_phone, belongs to no lead and has
--- no row. conversation_id keeps the collation of the source, so that an index of the source can find it.
+-- The tenant is the agent's. A conversation without an agent, or with a blank customer_phone, belongs to no lead and
+-- has no row. conversation_id keeps the collation of the source, so that an index of the source can find it.
 SELECT
     a.user_id::text COLLATE "C" AS user_id,
     projector.canonical_phone(c.customer_phone) COLLATE "C" AS customer_phone,

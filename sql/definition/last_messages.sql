@@ -1,4 +1,5 @@
--- The last message of each lead in the order of messages: sent_at, conversation_id, sequence_no (null last), message_id.
+-- The last message of each lead in the order of messages: sent_at, conversation_id, sequence_no (null last),
+-- message_id.
 --
 -- Reads {messages}: rows of read_model.lead_messages. Those at the newest time of a lead are enough.
 SELECT DISTINCT ON (m.user_id, m.customer_phone)

@@ -1,6 +1,7 @@
 -- The rows of read_model.lead_counts: how many leads there are of each combination of facets.
 --
--- Reads {leads}: rows of read_model.leads with a weight, 1 for a lead that is there and -1 for one that was there before.
+-- Reads {leads}: rows of read_model.leads with a weight, 1 for a lead that is there and -1 for one that was there
+-- before.
 SELECT
     l.user_id,
     l.lead_status,

@@ -1,6 +1,7 @@
 -- The rows of read_model.lead_daily_counts: lead_counts by the UTC day of last_message_at.
 --
--- Reads {leads}: rows of read_model.leads with a weight, 1 for a lead that is there and -1 for one that was there before.
+-- Reads {leads}: rows of read_model.leads with a weight, 1 for a lead that is there and -1 for one that was there
+-- before.
 SELECT
     l.user_id,
     (l.last_message_at AT TIME ZONE 'UTC')::date AS day,

@@ -1,12 +1,13 @@
 -- The row of read_model.lead_profiles of each lead, from its extractions, contacts and template sends.
 --
--- Winning extraction: is_latest first, then newest extracted_at, then greatest id, over all conversations of the lead.
--- Winning contact: newest updated_at (null is oldest), then greatest contact_id bytewise. Only these two compare the
--- stored time uncut. Name, email and company are chosen each by itself: the extraction's if not blank, else the contact's.
+-- Winning extraction: is_latest first, then newest extracted_at, then greatest id, over all conversations of the
+-- lead. Winning contact: newest updated_at (null is oldest), then greatest contact_id bytewise. Only these two
+-- compare the stored time uncut. Name, email and company are chosen each by itself: the extraction's if not blank,
+-- else the contact's.
 --
 -- Reads {leads} (user_id, customer_phone: the leads to compute) and {keys} (rows of projector.source_keys, of these
--- leads at least). {fence} is OFFSET 0 where each key has to be looked up in an index, and empty where PostgreSQL is free
--- to join the tables as a whole.
+-- leads at least). {fence} is OFFSET 0 where each key has to be looked up in an index, and empty where PostgreSQL is
+-- free to join the tables as a whole.
 WITH winning_extractions AS (
     SELECT DISTINCT ON (k.user_id, k.customer_phone)
         k.user_id,

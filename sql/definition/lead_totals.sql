@@ -1,6 +1,8 @@
--- The rows of read_model.lead_totals: the numbers of the statistics of each tenant, and of each day and hour of its leads.
+-- The rows of read_model.lead_totals: the numbers of the statistics of each tenant, and of each day and hour of its
+-- leads.
 --
--- Reads {leads}: rows of read_model.leads with a weight, 1 for a lead that is there and -1 for one that was there before.
+-- Reads {leads}: rows of read_model.leads with a weight, 1 for a lead that is there and -1 for one that was there
+-- before.
 SELECT
     l.user_id,
     bucket.granularity,

@@ -1,7 +1,7 @@
 -- The row of read_model.leads of each lead, from its profile, its conversations and its last message.
 --
--- A lead exists when it has a conversation or a counted template send. `document` is the lead as the API prints it: the
--- keys and their order are those of the API reference. row_to_json prints compactly, in the order of the columns.
+-- A lead exists when it has a conversation or a counted template send. `document` is the lead as the API prints it:
+-- the keys and their order are those of the API reference. row_to_json prints compactly, in the order of the columns.
 --
 -- Reads {lead_profiles} and {lead_conversations}, rows of these tables, and {last_messages}, rows of that definition.
 SELECT

@@ -1,8 +1,8 @@
 -- The functions that bring values of the source into the form in which the read model stores and prints them.
 --
--- `migrate` installs them. White space is blank, tab, line feed, vertical tab, form feed, carriage return and no-break
--- space. Each body is one expression that calls no other function of ours, so that PostgreSQL inlines it: a call would
--- cost a rebuild some microseconds a row.
+-- `migrate` installs them. White space is blank, tab, line feed, vertical tab, form feed, carriage return and
+-- no-break space. Each body is one expression that calls no other function of ours, so that PostgreSQL inlines it: a
+-- call would cost a rebuild some microseconds a row.
 
 -- The canonical form of a customer_phone: the digits of a phone, anything else trimmed, null for a blank.
 -- A phone is an optional leading +, ASCII digits (at least one), blanks and ( ) . - and nothing else.
@@ -37,8 +37,8 @@ RETURN CASE lower(btrim(tag, E' \t\n\x0B\f\r\u00A0'))
     WHEN 'cold' THEN 'Cold'
 END;
 
--- A time cut (not rounded) to the millisecond and clamped to the years 1 to 9999: no other can be printed, or be given as
--- a bound. An older or newer one, infinity included, becomes the nearest that can.
+-- A time cut (not rounded) to the millisecond and clamped to the years 1 to 9999: no other can be printed, or be
+-- given as a bound. An older or newer one, infinity included, becomes the nearest that can.
 CREATE OR REPLACE FUNCTION projector.clamp_time(value timestamptz)
 RETURNS timestamptz
 LANGUAGE sql

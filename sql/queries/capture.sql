@@ -12,8 +12,9 @@ INNER JOIN projector.capture_fingerprints AS n
 -- name: keep_fingerprint
 -- Note the fingerprint of a trigger anew, after its function was replaced by `migrate`.
 --
--- Parameters: table_name, trigger_name. The first five parts of a fingerprint are the table, the trigger and its state.
--- Where another session changed one of these meanwhile, the old fingerprint stays, and the change is found as a gap.
+-- Parameters: table_name, trigger_name. The first five parts of a fingerprint are the table, the trigger and its
+-- state. Where another session changed one of these meanwhile, the old fingerprint stays, and the change is found as
+-- a gap.
 UPDATE projector.capture_triggers AS e
 SET fingerprint = n.fingerprint
 FROM projector.capture_fingerprints AS n
@@ -81,8 +82,8 @@ WHERE t.tgname = ANY(%(trigger_names)s)
 ORDER BY table_name;
 
 -- name: find_triggers
--- Returns trigger_name and table_name of the triggers of ours on a table and on its partitions. A partition has some of
--- its own if it was captured as a table before it was attached.
+-- Returns trigger_name and table_name of the triggers of ours on a table and on its partitions. A partition has some
+-- of its own if it was captured as a table before it was attached.
 --
 -- Parameters: table_name, trigger_names.
 SELECT
@@ -114,7 +115,8 @@ WHERE to_regclass(t.table_name) IS NULL
 ORDER BY t.place;
 
 -- name: find_lock_holders
--- Returns pid, session_name and age of up to three sessions that hold a lock on a table, the oldest transaction first.
+-- Returns pid, session_name and age of up to three sessions that hold a lock on a table, the oldest transaction
+-- first.
 --
 -- Parameter: table_name.
 SELECT
@@ -132,8 +134,8 @@ LIMIT 3;
 -- name: find_prepared_lock_holder
 -- Returns the gid of a prepared transaction that holds a lock on a table.
 --
--- Parameter: table_name. Its session is gone, so its locks have no pid. One of them is on its own transaction id, which
--- pg_prepared_xacts knows.
+-- Parameter: table_name. Its session is gone, so its locks have no pid. One of them is on its own transaction id,
+-- which pg_prepared_xacts knows.
 SELECT p.gid
 FROM pg_catalog.pg_locks AS l
 INNER JOIN pg_catalog.pg_locks AS own

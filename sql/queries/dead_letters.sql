@@ -93,8 +93,8 @@ WHERE t.dead_letters <> 0
     AND t.user_id NOT IN (SELECT d.user_id FROM projector.dead_letters AS d WHERE d.user_id IS NOT NULL);
 
 -- name: split_change
--- Queues the staged change again in up to eight parts by key, so that the key that fails is found without delaying the
--- others for long.
+-- Queues the staged change again in up to eight parts by key, so that the key that fails is found without delaying
+-- the others for long.
 INSERT INTO projector.changes (shard, bulk, kind, keys, message_ids, queued_at)
 SELECT
     t.shard,

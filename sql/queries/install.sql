@@ -1,9 +1,9 @@
 -- What migrate and uninstall ask.
 
 -- name: note_source
--- Notes the schemas in which the platform's tables are: every session of ours looks there, whatever search_path its login
--- has. Parameter: tables, their names. The schemas of tables come first, in the order in which this session found them;
--- then the others that it looks into, since types and operators of the source may be there.
+-- Notes the schemas in which the platform's tables are: every session of ours looks there, whatever search_path its
+-- login has. Parameter: tables, their names. The schemas of tables come first, in the order in which this session
+-- found them; then the others that it looks into, since types and operators of the source may be there.
 INSERT INTO projector.settings (name, value)
 SELECT
     'source_schemas',

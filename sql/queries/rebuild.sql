@@ -11,8 +11,8 @@ ON CONFLICT (only_row) DO UPDATE SET
     cursor_phone = '';
 
 -- name: read_plan
--- Returns: requested_at, cursor_user_id, cursor_phone of an interrupted rebuild for this projection version; no row if
--- there is none. Parameter: version.
+-- Returns: requested_at, cursor_user_id, cursor_phone of an interrupted rebuild for this projection version; no row
+-- if there is none. Parameter: version.
 SELECT
     p.requested_at,
     p.cursor_user_id,
@@ -40,10 +40,15 @@ SELECT greatest(
         WHERE %(tenants)s::text[] IS NULL OR l.user_id = any(%(tenants)s::text[])
     ),
     (
-        SELECT count(DISTINCT (k.user_id, k.customer_phone))
-        FROM projector.source_keys AS k
-        WHERE k.kind = 'conversation'
-            AND (%(tenants)s::text[] IS NULL OR k.user_id = any(%(tenants)s::text[]))
+        SELECT count(*)
+        FROM (
+            SELECT DISTINCT
+                k.user_id,
+                k.customer_phone
+            FROM projector.source_keys AS k
+            WHERE k.kind = 'conversation'
+                AND (%(tenants)s::text[] IS NULL OR k.user_id = any(%(tenants)s::text[]))
+        ) AS keyed
     )
 ) AS leads;
 
@@ -78,9 +83,9 @@ VALUES (%(since)s, array_fill(%(since)s::timestamptz, ARRAY[%(shards)s]))
 ON CONFLICT DO NOTHING;
 
 -- name: find_source_files
--- Returns: files, the files that hold the rows of the source tables, partitions included. Parameter: tables, their names.
--- TRUNCATE and an ALTER TABLE that rewrites a table give it another file, and ignore snapshots: in an older one its rows
--- cannot be seen.
+-- Returns: files, the files that hold the rows of the source tables, partitions included. Parameter: tables, their
+-- names. TRUNCATE and an ALTER TABLE that rewrites a table give it another file, and ignore snapshots: in an older
+-- one its rows cannot be seen.
 WITH RECURSIVE source_tables AS (
     SELECT to_regclass(t.name)::oid AS oid
     FROM unnest(%(tables)s::text[]) AS t (name)
@@ -94,9 +99,9 @@ SELECT array_agg(s.oid || ':' || coalesce(pg_relation_filenode(s.oid), 0) ORDER 
 FROM source_tables AS s;
 
 -- name: find_index_commands
--- Returns: name; drop_command and create_command of each key and index of the tables. Parameter: tables, their qualified
--- names. The search index comes last: it takes longest. A key that something else refers to, such as a foreign key or a
--- view, has to stay, and is left out.
+-- Returns: name; drop_command and create_command of each key and index of the tables. Parameter: tables, their
+-- qualified names. The search index comes last: it takes longest. A key that something else refers to, such as a
+-- foreign key or a view, has to stay, and is left out.
 SELECT
     c.conname::text AS name,
     format('ALTER TABLE %%s DROP CONSTRAINT %%I', c.conrelid::regclass, c.conname) AS drop_command,
@@ -136,7 +141,11 @@ SELECT
 -- name: is_large_piece
 -- Returns whether a piece holds so many of all keys that PostgreSQL had better join the tables as a whole.
 -- Parameter: share, one in so many.
-SELECT count(*) * %(share)s > (SELECT greatest(c.reltuples, 0) FROM pg_class AS c WHERE c.oid = 'projector.source_keys'::regclass)
+SELECT count(*) * %(share)s > (
+    SELECT greatest(c.reltuples, 0)
+    FROM pg_class AS c
+    WHERE c.oid = 'projector.source_keys'::regclass
+) AS is_large
 FROM piece_keys;
 
 -- name: stage_piece

@@ -1,10 +1,10 @@
 -- What recovery asks: whether everything has to be rebuilt, and what an interrupted rebuild left.
 
 -- name: find_rebuild_reasons
--- Returns: version and built_at of the read model; switched_off, why an operator switched capture off; gap, why changes may
--- have been missed, or were shed for a rebuild; interrupted, whether a rebuild of everything ended before its end or is in
--- progress elsewhere (the holder of the rebuild lock knows which); unfinished_runs, whether the run log has a rebuild that
--- has not ended.
+-- Returns: version and built_at of the read model; switched_off, why an operator switched capture off; gap, why
+-- changes may have been missed, or were shed for a rebuild; interrupted, whether a rebuild of everything ended before
+-- its end or is in progress elsewhere (the holder of the rebuild lock knows which); unfinished_runs, whether the run
+-- log has a rebuild that has not ended.
 SELECT
     p.version,
     p.built_at,
@@ -40,11 +40,11 @@ FROM projector.changes AS c;
 
 -- name: shed_changes
 -- Deletes waiting changes of an owned shard, since a rebuild of everything follows.
--- Parameters: shard; newest, the change_id up to which they go; size.
--- Why nothing is lost: a change that can be seen here was committed together with its source row, so the rebuild, which
--- begins later and reads all source rows, contains it; what cannot be seen yet stays in the queue. Before the first deletion
--- a gap is opened, which freezes freshness and which only a rebuild that begins after the last one closes; both happen under
--- the lock of rebuilds. A ctid is safe, as in 1_take/40_take_changes.sql.
+-- Parameters: shard; newest, the change_id up to which they go; size. Why nothing is lost: a change that can be seen
+-- here was committed together with its source row, so the rebuild, which begins later and reads all source rows,
+-- contains it; what cannot be seen yet stays in the queue. Before the first deletion a gap is opened, which freezes
+-- freshness and which only a rebuild that begins after the last one closes; both happen under the lock of rebuilds. A
+-- ctid is safe, as in 1_take/40_take_changes.sql.
 DELETE FROM projector.changes
 WHERE ctid = any(
     ARRAY(
@@ -62,7 +62,8 @@ INSERT INTO projector.capture_gaps (reason, reinstalled_at)
 VALUES (%(reason)s, clock_timestamp());
 
 -- name: note_interrupted_runs
--- Notes of rebuilds whose process ended first that they were interrupted. Only the holder of the rebuild lock can tell.
+-- Notes of rebuilds whose process ended first that they were interrupted. Only the holder of the rebuild lock can
+-- tell.
 UPDATE projector.runs
 SET outcome = 'interrupted', finished_at = clock_timestamp()
 WHERE kind = 'rebuild' AND outcome = 'running';

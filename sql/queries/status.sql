@@ -8,7 +8,8 @@ SELECT
 -- name: read_projection
 -- What the read model is, how fresh, and whether changes are captured.
 --
--- Returns version, built_at, capture_gap (as readiness reports it), as_of and its age in seconds, broken (what is wrong
+-- Returns version, built_at, capture_gap (as readiness reports it), as_of and its age in seconds, broken (what is
+-- wrong
 -- with the triggers at this moment), switched_off (why an operator switched capture off), gap_since and gap_reason (the
 -- oldest gap that is not healed; a queue that was shed for a rebuild is one), and read_at, the clock.
 SELECT
@@ -37,9 +38,9 @@ LEFT JOIN LATERAL (
 -- name: read_queue
 -- Returns changes, how many changes wait, counted up to a bound, and lag, the age of the oldest in seconds.
 --
--- Parameter: bound. The oldest is looked for among the first of each shard, single and bulk: within these the order of
--- insertion is that of the queue, and a piece of a mass change has the time of the change that it comes from. The lag
--- is 0 for a time that the clock, which was set back, has not reached.
+-- Parameter: bound. The oldest is looked for among the first of each shard, single and bulk: within these the order
+-- of insertion is that of the queue, and a piece of a mass change has the time of the change that it comes from. The
+-- lag is 0 for a time that the clock, which was set back, has not reached.
 SELECT
     (SELECT count(*) FROM (SELECT 1 FROM projector.changes LIMIT %(bound)s) AS bounded) AS changes,
     extract(
@@ -79,8 +80,8 @@ WHERE r.run_id IN (
 ORDER BY r.kind;
 
 -- name: read_rebuild
--- Returns lock_held, whether a session holds the lock of rebuilds, and is_planned, whether a rebuild of everything has
--- begun and not ended.
+-- Returns lock_held, whether a session holds the lock of rebuilds, and is_planned, whether a rebuild of everything
+-- has begun and not ended.
 --
 -- Parameter: rebuild_class, the first key of that lock.
 SELECT

@@ -21,5 +21,5 @@ WHERE c.oid = any(ARRAY['read_model.leads', 'projector.source_keys']::regclass[]
 -- name: has_waiting_leads
 -- Returns one row if leads were noted as waiting.
 SELECT
-FROM waiting_leads AS w
+FROM waiting_leads
 LIMIT 1;

@@ -1,7 +1,8 @@
--- Find the leads that may rightly differ from the definition: something of theirs waits in the queue, or is a dead letter.
+-- Find the leads that may rightly differ from the definition: something of theirs waits in the queue, or is a dead
+-- letter.
 --
--- In one snapshot with the comparison: a change is in the queue from the moment its writer commits until the moment its
--- leads are written. A key's lead is taken from the source as well as from projector.source_keys.
+-- In one snapshot with the comparison: a change is in the queue from the moment its writer commits until the moment
+-- its leads are written. A key's lead is taken from the source as well as from projector.source_keys.
 -- Returns: everything, whether every lead waits, since a table was truncated.
 WITH waiting AS MATERIALIZED (
     SELECT

@@ -1,5 +1,5 @@
--- Choose leads at random, from the source, the keys and the read model alike, so that one which is in only some of them is
--- found too.
+-- Choose leads at random, from the source, the keys and the read model alike, so that one which is in only some of
+-- them is found too.
 --
 -- Parameters: percent of the pages of each table to look at; size, how many leads; tenants, null for all.
 -- Returns: user_id, customer_phone.

@@ -35,7 +35,9 @@ PATIENCE = 30.0
 class Stepped:
     """Some work in a thread with a connection of its own, which stands still at points, in their order."""
 
-    def __init__(self, database: Database, work: Callable[[Connection, InjectionPoint], Any], *stops: str) -> None:
+    def __init__(
+        self, database: Database, work: Callable[[Connection, InjectionPoint], Any], *stops: str
+    ) -> None:
         self._stops = list(stops)
         self._database = database
         self._work = work

@@ -253,4 +253,8 @@ class Burst:
 
 
 def _keys(conn: Connection) -> list[list[TupleRow]]:
-    return [conn.execute("SELECT kind, key, user_id, customer_phone FROM projector.source_keys ORDER BY 1, 2").fetchall()]
+    return [
+        conn.execute(
+            "SELECT kind, key, user_id, customer_phone FROM projector.source_keys ORDER BY 1, 2"
+        ).fetchall()
+    ]

@@ -70,7 +70,7 @@ def test_a_reader_of_another_role_keeps_its_snapshot(owned: tuple[Platform, Data
     with readers.connect() as reader:
         reader.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
         reader.execute("SELECT as_of FROM read_model.freshness")
-        rebuild_now(platform.conn, patience=0.5)
+        rebuild_now(platform.conn)
         assert value(reader, "SELECT count(*) FROM read_model.leads") == 1
 
 

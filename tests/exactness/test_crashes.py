@@ -128,7 +128,10 @@ StartServer = Callable[..., EmbeddedServer]
 
 @pytest.mark.parametrize(
     "crashes",
-    [[("refresh", "merged"), ("first_build", "indexed")], pytest.param([*POINTS] * 2, marks=pytest.mark.long)],
+    [
+        [("refresh", "merged"), ("first_build", "indexed")],
+        pytest.param([*POINTS] * 2, marks=pytest.mark.long),
+    ],
 )
 def test_a_server_that_stops_at_once_anywhere_loses_nothing(
     start_server: StartServer, crashes: list[tuple[str, str]]

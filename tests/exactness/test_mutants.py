@@ -10,13 +10,15 @@ from dataclasses import dataclass
 
 import psycopg
 import pytest
-from projector.statements import statement, steps
 from psycopg.rows import TupleRow
 
-from projector import batch, beside, capture, db, healing, locks, refresh
+from projector import batch, capture, db, locks, pipeline, recovery, refresh, sql
 from projector.errors import ProjectorError
+from projector.pipeline import InjectionPoint
+from projector.rebuild import first_build, in_place
+from projector.sql import file_text, statement
 from tests.conftest import MakeDatabase
-from tests.exactness import test_beside, test_capture, test_races, test_refresh
+from tests.exactness import test_capture, test_races, test_rebuild, test_refresh, test_sabotage
 from tests.exactness.platform import Platform, refresh_now
 from tests.support.server import Database
 
@@ -46,11 +48,16 @@ class Bench:
         """One more connection, to the platform with one lead unless another database is given."""
         return self.stack.enter_context((database or self.filled.database).connect())
 
-    def change_statement(self, kind: str, name: str, old: str, new: str) -> None:
-        """Change the text of a statement."""
-        text = statement(kind, name)
-        assert text.count(old) >= 1, f"{kind}/{name} does not say {old}"
-        self.patches.setitem(steps(kind), name, text.replace(old, new, 1))
+    def change_statement(self, name: str, old: str, new: str) -> None:
+        """Change the text of sql/NAME.sql, until the end of the test."""
+        file = sql.ROOT / "sql" / f"{name}.sql"
+        text = file.read_text("utf-8")
+        assert text.count(old) >= 1, f"sql/{name}.sql does not say {old}"
+        changed, read = text.replace(old, new, 1), sql._read  # noqa: SLF001
+
+        self.patches.setattr(sql, "_read", lambda wanted: changed if wanted == file else read(wanted))
+        forget_texts()
+        self.stack.callback(forget_texts)
 
     def change_function(self, conn: Connection, name: str, old: str, new: str) -> None:
         """Change a function of the database, with nobody noticing."""
@@ -71,6 +78,12 @@ class Bench:
             " FROM projector.capture_fingerprints AS n"
             " WHERE (n.table_name, n.trigger_name) = (e.table_name, e.trigger_name)"
         )
+
+
+def forget_texts() -> None:
+    """Have the texts of sql/ read again."""
+    sql.steps.cache_clear()
+    sql._queries.cache_clear()  # noqa: SLF001
 
 
 @pytest.fixture
@@ -95,8 +108,8 @@ class Mutant:
     noticed: Callable[[Bench], None]
 
 
-def _statement(kind: str, name: str, old: str, new: str) -> Callable[[Bench], None]:
-    return lambda bench: bench.change_statement(kind, name, old, new)
+def _statement(name: str, old: str, new: str) -> Callable[[Bench], None]:
+    return lambda bench: bench.change_statement(name, old, new)
 
 
 def _function(name: str, old: str, new: str) -> Callable[[Bench], None]:
@@ -122,32 +135,24 @@ def _join_the_parents(bench: Bench) -> None:
 
 
 def _recompute_before_delete(
-    conn: Connection, shards: list[int], _size: int, *, wait: bool, pause: batch.Pause
-) -> refresh.Batch:
+    conn: Connection, shards: list[int], _size: int, *, wait: bool, point: InjectionPoint
+) -> batch.Batch:
     """A batch that reads the source first and takes the changes then."""
     with conn.transaction():
-        wanted = {"shard_class": locks.SHARD, "shards": list(shards)}
-        if wait:
-            conn.execute(statement("take", "wait_for_shards"), wanted)
-        conn.execute(statement("take", "open_batch"), {**wanted, "stage": batch.STAGE, "room": batch.ROOM})
-        batch.clear_stage(conn)
+        opened = batch.open_batch(conn, shards, wait=wait)
+        pipeline.clear_staging_tables(conn, opened.bloated_tables)
         staged = conn.execute(
-            "INSERT INTO stage_changes SELECT change_id, shard, kind, keys, message_ids, queued_at"
+            "INSERT INTO taken_changes SELECT change_id, shard, kind, keys, message_ids, queued_at"
             " FROM projector.changes WHERE shard = ANY(%s)",
             (list(shards),),
         )
         if not staged.rowcount:
-            return refresh.Batch(shards, 0, drained=True)
-        conn.execute(
-            statement("take", "collect_stale_keys"),
-            {"retried_kind": None, "retried_key": None, "strict": False},
-        )
-        batch.resolve(conn, {"messages"})
-        written = batch.merge(conn, batch.recompute(conn, pause), pause)
+            return batch.Batch(shards, 0, drained=True)
+        written = batch.recompute(conn, point=point)
         changes = conn.execute(
             "DELETE FROM projector.changes WHERE shard = ANY(%s)", (list(shards),)
         ).rowcount
-    return refresh.Batch(shards, changes, written.leads, written.messages, drained=True)
+    return batch.Batch(shards, changes, written.leads, written.messages, drained=True)
 
 
 def _forget_old_leads(bench: Bench) -> None:
@@ -155,8 +160,7 @@ def _forget_old_leads(bench: Bench) -> None:
     bench.filled.conn.execute("DELETE FROM messages")
     refresh_now(bench.filled.conn)
     bench.change_statement(
-        "resolve",
-        "merge_conversation_keys",
+        "refresh/3_resolve/50_note_keys",
         "WHERE r.old_user_id IS NOT NULL\n    UNION ALL",
         "WHERE false\n    UNION ALL",
     )
@@ -170,36 +174,29 @@ def _moved_on_without_beginning_again(bench: Bench) -> None:
     platform, database = bench.platform()
     bench.execute(
         platform.conn,
-        "CREATE OR REPLACE FUNCTION projector.begin_again() RETURNS boolean LANGUAGE sql AS 'SELECT false'",
+        "CREATE OR REPLACE FUNCTION projector.raise_serialization_failure() RETURNS boolean LANGUAGE sql AS 'SELECT false'",
     )
     bench.change_statement(
-        "resolve",
-        "check_tenants",
-        "SELECT projector.begin_again()\nFROM stale_conversations AS s",
-        "DELETE FROM stale_conversations AS s",
+        "refresh/3_resolve/30_check_tenants",
+        "SELECT projector.raise_serialization_failure()\nFROM stale_keys AS s",
+        "DELETE FROM stale_keys AS s",
     )
     test_races.test_a_conversation_moved_on_while_another_refresh_moves_it_is_not_lost(platform, database)
 
 
-def _reader_of_an_old_snapshot(bench: Bench) -> None:
+def _rewritten_table(bench: Bench, *, first: bool) -> None:
     platform, database = _two_leads(bench)
-    test_beside.test_a_reader_in_an_older_snapshot_never_finds_less_than_its_snapshot_claims(
-        platform, database, bench.connection(database), "built"
-    )
-
-
-def _rewritten_table(bench: Bench) -> None:
-    platform, database = _two_leads(bench)
-    test_beside.test_a_table_that_the_platform_rewrites_during_the_build_is_not_taken_for_empty(
+    test_rebuild.test_a_table_that_the_platform_rewrites_during_a_rebuild_is_not_taken_for_empty(
         platform,
         database,
         bench.connection(database),
+        first,
         "ALTER TABLE messages ALTER COLUMN text TYPE varchar(9000)",
     )
 
 
 def _first_refresh_of_a_shard(bench: Bench) -> None:
-    test_beside.test_freshness_claims_nothing_of_a_shard_that_was_never_refreshed(bench.platform()[0])
+    test_rebuild.test_freshness_claims_nothing_of_a_shard_that_was_never_refreshed(bench.platform()[0])
 
 
 MUTANTS = (
@@ -299,7 +296,7 @@ MUTANTS = (
         "C7",
         "the look does not see what was changed and changed back",
         lambda bench: bench.execute(
-            bench.filled.conn, statement("capture", "trigger_fingerprints").replace("t.xmin", "0")
+            bench.filled.conn, file_text("capture/10_trigger_fingerprints").replace("t.xmin", "0")
         ),
         lambda bench: test_capture.test_a_refresh_says_that_changes_may_have_been_missed(
             bench.filled, "one disabled and enabled"
@@ -308,7 +305,7 @@ MUTANTS = (
     Mutant(
         "R1",
         "the source is read before the changes are taken",
-        lambda bench: bench.patches.setattr(refresh, "_refresh_batch", _recompute_before_delete),
+        lambda bench: bench.patches.setattr(batch, "_refresh_batch", _recompute_before_delete),
         lambda bench: test_refresh.test_what_is_written_while_a_refresh_stands_anywhere_is_not_lost(
             bench.filled, "recomputed"
         ),
@@ -324,27 +321,33 @@ MUTANTS = (
     Mutant(
         "R2",
         "nothing is locked",
-        _statement("resolve", "lock_tenants", "pg_advisory_xact_lock(%(lock_class)s", "int8pl(%(lock_class)s"),
+        _statement("refresh/2_lock/40_lock_tenants", "pg_advisory_xact_lock(%(lock_class)s", "int8pl(%(lock_class)s"),
         lambda bench: test_refresh.test_two_refreshes_of_one_lead_count_each_others_rows(bench.filled),
     ),
     Mutant(
         "R3",
         "counts move by the changes in the queue",
         _statement(
-            "merge", "compose_conversations", "coalesce(m.difference, 0)", "(SELECT count(*) FROM stage_changes)"
+            "refresh/7_compare_leads/30_compute_conversations",
+            "coalesce(m.difference, 0)",
+            "(SELECT count(*) FROM taken_changes)",
         ),
         lambda bench: test_refresh.test_a_change_that_is_queued_twice_counts_once(bench.filled),
     ),
     Mutant(
         "R4",
         "every message that was read is written",
-        _statement("merge", "compare_messages", "WHERE (o.customer_phone", "WHERE true OR (o.customer_phone"),
-        lambda bench: test_refresh.test_a_rebuild_or_a_heal_of_a_right_tenant_rewrites_nothing(bench.filled),
+        _statement("refresh/5_compare_messages/30_compare_messages", "WHERE (", "WHERE true OR ("),
+        lambda bench: test_refresh.test_a_lead_that_differs_in_one_table_is_rewritten_there_alone(
+            bench.filled, "leads"
+        ),
     ),
     Mutant(
         "R4",
         "numbers are moved only where the count of leads moves",
-        _statement("merge_leads", "merge_span_stats", "<> (0, 0, 0, 0, 0, 0, 0, 0, 0)", "IS NOT NULL AND m.leads <> 0"),
+        _statement(
+            "refresh/8_write_leads/70_add_to_statistics", "<> ROW({zeros.table})", "IS NOT NULL AND d.leads <> 0"
+        ),
         lambda bench: test_refresh.test_a_lead_that_turns_from_hot_to_warm_moves_the_numbers_of_every_span(
             bench.filled
         ),
@@ -352,7 +355,7 @@ MUTANTS = (
     Mutant(
         "R4",
         "the numbers of all leads are written with every message",
-        _statement("merge_leads", "merge_span_stats", "<> (0, 0, 0, 0, 0, 0, 0, 0, 0)", "IS NOT NULL"),
+        _statement("refresh/8_write_leads/70_add_to_statistics", "<> ROW({zeros.table})", "IS NOT NULL"),
         lambda bench: test_refresh.test_a_message_leaves_the_numbers_of_all_leads_alone_and_moves_its_day_and_hour(
             bench.filled
         ),
@@ -361,10 +364,9 @@ MUTANTS = (
         "R5",
         "the recompute looks through all messages",
         _statement(
-            "recompute",
-            "recompute_messages",
-            "WHERE source.message_id = s.message_id",
-            "WHERE source.message_id || '' = s.message_id",
+            "refresh/4_recompute/20_read_messages",
+            "WHERE d.message_id = s.message_id",
+            "WHERE d.message_id || '' = s.message_id",
         ),
         lambda bench: test_refresh.test_a_message_of_a_lead_with_a_long_history_reads_and_writes_a_few_rows(
             bench.filled
@@ -373,7 +375,7 @@ MUTANTS = (
     Mutant(
         "R6",
         "a mass change is one piece",
-        _statement("take", "spread_changes", "/ 500 AS piece", "/ 500000 AS piece"),
+        _statement("refresh/1_take/50_spread_changes", "/ 500 AS piece", "/ 500000 AS piece"),
         lambda bench: test_refresh.test_a_mass_change_goes_in_pieces_and_gives_way_to_single_changes(
             bench.filled
         ),
@@ -387,7 +389,7 @@ MUTANTS = (
     Mutant(
         "R8",
         "every message makes its conversation be read whole",
-        _statement("resolve", "recompute_conversations", "    s.resync\n    OR", "    true\n    OR"),
+        _statement("refresh/3_resolve/40_read_conversations", "    s.reload_messages\n    OR", "    true\n    OR"),
         lambda bench: test_refresh.test_a_message_of_a_lead_with_a_long_history_reads_and_writes_a_few_rows(
             bench.filled
         ),
@@ -403,7 +405,7 @@ MUTANTS = (
     Mutant(
         "R10",
         "the queue grows for ever",
-        lambda bench: bench.patches.setattr(healing, "_trade_queue", lambda *_: 0),
+        lambda bench: bench.patches.setattr(recovery, "_shed_queue", lambda *_: 0),
         lambda bench: test_refresh.test_a_queue_beyond_its_limit_is_traded_for_a_rebuild(bench.filled),
     ),
     Mutant(
@@ -420,28 +422,36 @@ MUTANTS = (
     ),
     Mutant(
         "refresh/rebuild",
-        "changes taken meanwhile are not kept for the rebuild beside",
-        _statement("take", "take_changes", "WHERE s.name = 'rebuilding_beside'", "WHERE s.name = 'never'"),
-        lambda bench: test_beside.test_what_changes_and_is_refreshed_during_a_rebuild_beside_is_in_it(
-            *_two_leads(bench), "built"
+        "a rebuild in place locks no tenant",
+        _statement("refresh/2_lock/40_lock_tenants", "pg_advisory_xact_lock(%(lock_class)s", "int8pl(%(lock_class)s"),
+        lambda bench: test_rebuild.test_what_changes_during_a_rebuild_in_place_comes_with_the_next_refresh(
+            *_two_leads(bench), "recomputed"
         ),
     ),
     Mutant(
         "refresh/rebuild",
-        "the swap waits for no reader",
-        _statement("beside", "find_old_snapshot", "SELECT EXISTS", "SELECT false AND EXISTS"),
-        _reader_of_an_old_snapshot,
+        "nobody looks whether the platform rewrote a table during the first build",
+        lambda bench: bench.patches.setattr(first_build, "source_files", lambda _: []),
+        lambda bench: _rewritten_table(bench, first=True),
     ),
     Mutant(
         "refresh/rebuild",
-        "nobody looks whether the platform rewrote a table during the build",
-        lambda bench: bench.patches.setattr(beside, "source_files", lambda _: []),
-        _rewritten_table,
+        "an interrupted rebuild is resumed by another projection version",
+        _statement("queries/rebuild", "WHERE p.version = %(version)s", "WHERE %(version)s::text IS NOT NULL"),
+        lambda bench: test_rebuild.test_a_rebuild_of_another_version_is_not_resumed(_two_leads(bench)[0]),
+    ),
+    Mutant(
+        "refresh/rebuild",
+        "an interrupted rebuild is resumed although a gap opened",
+        _statement("queries/capture", "DELETE FROM projector.rebuild_plan;", "SELECT 1;"),
+        lambda bench: test_sabotage.test_a_gap_during_an_interrupted_rebuild_is_healed_for_the_leads_that_were_done(
+            bench.filled, bench.connection(), bench.patches
+        ),
     ),
     Mutant(
         "as-of",
         "a change that waits does not hold freshness still",
-        _statement("take", "advance_freshness", "WHEN s.place - 1 = any(%(shards)s::smallint[])", "WHEN true"),
+        _statement("refresh/9_finish/20_advance_freshness", "WHEN s.place - 1 = any(%(shards)s::smallint[])", "WHEN true"),
         _first_refresh_of_a_shard,
     ),
 )  # fmt: skip

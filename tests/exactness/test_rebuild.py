@@ -402,6 +402,14 @@ def test_pieces_across_tenants_cover_every_lead(filled: Platform, monkeypatch: p
     assert_exact(conn)
 
 
+def test_a_rebuild_of_another_version_is_not_resumed(filled: Platform) -> None:
+    conn = filled.conn
+    spoil(conn)
+    conn.execute("INSERT INTO projector.rebuild_plan (version, cursor_user_id) VALUES ('another', 'zzz')")
+    rebuild_now(conn, resume=True)
+    assert_exact(conn)
+
+
 # What X-Data-As-Of says.
 
 

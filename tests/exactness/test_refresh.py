@@ -173,6 +173,23 @@ def test_a_rebuild_or_a_heal_of_a_right_tenant_rewrites_nothing(filled: Platform
     assert _versions(conn) == before
 
 
+@pytest.mark.parametrize("table", READ_TABLES[:4])
+def test_a_lead_that_differs_in_one_table_is_rewritten_there_alone(filled: Platform, table: str) -> None:
+    conn = filled.conn
+    spoilt = {
+        "leads": "total_messages = 9",
+        "lead_profiles": "name = 'other'",
+        "lead_conversations": "agent_name = 'other'",
+        "lead_messages": "text = 'other'",
+    }
+    conn.execute(f"UPDATE read_model.{table} SET {spoilt[table]}".encode())
+    others = [name for name in READ_TABLES if name != table]
+    before = _versions(conn, *others)
+    rebuild_now(conn)
+    assert _versions(conn, *others) == before
+    assert_exact(conn)
+
+
 def test_a_status_of_a_message_touches_no_other_row(filled: Platform) -> None:
     conn = filled.conn
     filled.message("c", "newer", at="2025-02-01")

@@ -100,7 +100,9 @@ def test_a_gap_during_an_interrupted_rebuild_is_healed_for_the_leads_that_were_d
 
     with filled.database.connect() as own, pytest.raises(KeyboardInterrupt):
         rebuild(own, tenants=None, progress=QUIET, point=stop)
-    assert value(conn, "SELECT (cursor_user_id, cursor_phone)::text FROM projector.rebuild_plan") == "(one,4915)"
+    assert (
+        value(conn, "SELECT (cursor_user_id, cursor_phone)::text FROM projector.rebuild_plan") == "(one,4915)"
+    )
     conn.execute(SABOTAGES["triggers disabled and enabled"].encode(), prepare=False)
     recovery.refresh_and_heal(other, retry_failed=False, progress=QUIET)
     assert "missed" in texts(conn, "one", "4915")

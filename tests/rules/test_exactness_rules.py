@@ -83,11 +83,13 @@ def test_each_rule_has_a_complete_row(rule: str) -> None:
 
 def test_each_file_of_the_table_exists() -> None:
     gone = sorted(
-        f"{name} (of {rule})"
-        for rule, rows in page().items()
-        for row in rows
-        for name in row.files()
-        if not (ROOT / name).is_file()
+        {
+            f"{name} (of {rule})"
+            for rule, rows in page().items()
+            for row in rows
+            for name in row.files()
+            if not (ROOT / name).is_file()
+        }
     )
     assert not gone, f"docs/exactness-rules.md names files that do not exist: {', '.join(gone)}."
 

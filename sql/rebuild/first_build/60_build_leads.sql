@@ -1,6 +1,7 @@
 -- Every lead.
 --
--- The newest time of its messages is known from its conversations, so that only one message per lead has to be sorted.
+-- The newest time of its messages is known from its conversations, so that only one message per lead has to be
+-- sorted.
 -- with lead_profiles = read_model.lead_profiles
 -- with lead_conversations = read_model.lead_conversations
 -- with messages = (

@@ -1,4 +1,5 @@
--- Drop the changes that the build contains: those that its snapshot sees were committed together with their source rows.
+-- Drop the changes that the build contains: those that its snapshot sees were committed together with their source
+-- rows.
 --
 -- No refresh takes them meanwhile, since the build owns all shards.
 WITH letters_dropped AS (

@@ -1,8 +1,9 @@
--- The next leads in the order of tenant and phone: by projector.source_keys, and by what the read model holds, rightly or
--- not.
+-- The next leads in the order of tenant and phone: by projector.source_keys, and by what the read model holds,
+-- rightly or not.
 --
--- Parameters: after_user and after_phone, the last lead that is done; last_user, the last tenant, or null; size, the number
--- of leads. Messages are looked through last, and from lead to lead by the index, since a lead can have very many.
+-- Parameters: after_user and after_phone, the last lead that is done; last_user, the last tenant, or null; size, the
+-- number of leads. Messages are looked through last, and from lead to lead by the index, since a lead can have very
+-- many.
 -- Returns: user_id, customer_phone.
 WITH RECURSIVE messaged AS (
     (

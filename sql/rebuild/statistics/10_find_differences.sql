@@ -3,8 +3,8 @@
 -- for: lead_counts lead_daily_counts lead_totals
 -- Parameter: tenants, null for all. A transaction moves leads and statistics together, so that they agree in every
 -- snapshot.
--- Returns: key, the columns of the key as texts (the start of the row of all leads lies before what a client can hold);
--- expected and found, the numbers of the row, 0 where it is missing.
+-- Returns: key, the columns of the key as texts (the start of the row of all leads lies before what a client can
+-- hold); expected and found, the numbers of the row, 0 where it is missing.
 -- with leads = (
 --     SELECT l.*, 1 AS weight FROM read_model.leads AS l
 --     WHERE %(tenants)s::text[] IS NULL OR l.user_id = any(%(tenants)s::text[]))

@@ -1,8 +1,9 @@
--- The staging tables: temporary tables that one batch of a refresh, a rebuild or a verify fills, and the next one clears.
+-- The staging tables: temporary tables that one batch of a refresh, a rebuild or a verify fills, and the next one
+-- clears.
 --
--- A connection creates them once. They are not ON COMMIT DELETE ROWS, which truncates every table at each commit: that
--- took half of the time of a refresh of one lead. `stale_…` says what to recompute, `new_…` what the definition makes of
--- it, `old_…` what the read model held before.
+-- A connection creates them once. They are not ON COMMIT DELETE ROWS, which truncates every table at each commit:
+-- that took half of the time of a refresh of one lead. `stale_…` says what to recompute, `new_…` what the definition
+-- makes of it, `old_…` what the read model held before.
 CREATE TEMPORARY TABLE IF NOT EXISTS taken_changes (
     change_id bigint,
     shard smallint,
@@ -12,8 +13,8 @@ CREATE TEMPORARY TABLE IF NOT EXISTS taken_changes (
     queued_at timestamptz
 );
 
--- Each key of the taken changes once. reload_profile: the profile of its lead is stale too. reload_messages: all messages
--- of the conversation are read again.
+-- Each key of the taken changes once. reload_profile: the profile of its lead is stale too. reload_messages: all
+-- messages of the conversation are read again.
 CREATE TEMPORARY TABLE IF NOT EXISTS stale_keys (
     kind text COLLATE "C",
     key text COLLATE "C",
@@ -30,8 +31,8 @@ CREATE TEMPORARY TABLE IF NOT EXISTS stale_messages (
     message_id text COLLATE "C"
 );
 
--- Every reason why a lead is stale; stale_leads has each lead once. compare_fully: everything that the read model holds
--- of the lead is compared. reload_profile: extractions, contacts and sends are read again.
+-- Every reason why a lead is stale; stale_leads has each lead once. compare_fully: everything that the read model
+-- holds of the lead is compared. reload_profile: extractions, contacts and sends are read again.
 CREATE TEMPORARY TABLE IF NOT EXISTS lead_invalidations (
     user_id text COLLATE "C",
     customer_phone text COLLATE "C",
@@ -121,7 +122,8 @@ SELECT *
 FROM read_model.leads
 WITH NO DATA;
 
--- By how much each combination of facets moves in each hour: leads with a weight, their last_message_at cut to the hour.
+-- By how much each combination of facets moves in each hour: leads with a weight, their last_message_at cut to the
+-- hour.
 CREATE TEMPORARY TABLE IF NOT EXISTS lead_moves AS
 SELECT
     l.user_id,

@@ -2,12 +2,12 @@
 --
 -- Parameters: shard_class (first key of the shards' locks), shards (the wanted ones), staging_tables (their names),
 -- truncate_above_bytes.
--- Returns: started_at, the clock before the snapshot of this statement; owned, the shards that are locked now; gap, what
--- the catalog says otherwise than when the triggers were installed, null if nothing; has_changes, whether there is
--- anything to take; freshness_frozen, whether freshness has to stand still because a gap is not healed yet;
--- bloated_tables, the staging tables that hold more bytes than that.
--- The clock is read first, then the catalog, and the changes are taken last: so every change that was committed before
--- started_at was captured, and the take sees it.
+-- Returns: started_at, the clock before the snapshot of this statement; owned, the shards that are locked now; gap,
+-- what the catalog says otherwise than when the triggers were installed, null if nothing; has_changes, whether there
+-- is anything to take; freshness_frozen, whether freshness has to stand still because a gap is not healed yet;
+-- bloated_tables, the staging tables that hold more bytes than that. The clock is read first, then the catalog, and
+-- the changes are taken last: so every change that was committed before started_at was captured, and the take sees
+-- it.
 SELECT
     now() AS started_at,
     ARRAY(

@@ -2,9 +2,10 @@
 --
 -- Parameters: shards; single_changes and bulk_pieces, how many of either to take from each shard. Single changes come
 -- first, with only a few pieces of mass changes after them, so that an import does not delay a customer's message.
--- Returns: changes, the number taken; oldest, when the first of them was queued; drained, whether everything of the shards
--- that this statement could see was taken; spreads, whether one of them has to be spread over other keys first; kinds.
--- A ctid is safe here: rows of the queue are never updated, and only the owner of a shard deletes from it.
+-- Returns: changes, the number taken; oldest, when the first of them was queued; drained, whether everything of the
+-- shards that this statement could see was taken; spreads, whether one of them has to be spread over other keys
+-- first; kinds. A ctid is safe here: rows of the queue are never updated, and only the owner of a shard deletes from
+-- it.
 WITH upcoming AS MATERIALIZED (
     SELECT
         owned.shard,

@@ -1,10 +1,9 @@
--- Queue again, in pieces of 500, what a taken change refers to: the conversations of an agent or a channel, the sends of a
--- template or a channel, everything below a truncated table, a statement's messages of one long conversation.
+-- Queue again, in pieces of 500, what a taken change refers to: the conversations of an agent or a channel, the sends
+-- of a template or a channel, everything below a truncated table, a statement's messages of one long conversation.
 --
 -- when: spreads
--- Returns: pieces, how many there are.
--- The pieces stay in the shard of their change and keep its time: until the last one is done the shard is not drained, so
--- that X-Data-As-Of waits for them, and the lag shows their true age.
+-- Returns: pieces, how many there are. The pieces stay in the shard of their change and keep its time: until the last
+-- one is done the shard is not drained, so that X-Data-As-Of waits for them, and the lag shows their true age.
 WITH changed AS MATERIALIZED (
     SELECT
         t.shard,

@@ -1,8 +1,9 @@
--- Find the tenants that the stale keys belong to: by the source rows as they are, and by what the read model last knew.
+-- Find the tenants that the stale keys belong to: by the source rows as they are, and by what the read model last
+-- knew.
 --
 -- point: resolved
--- Each look-up is a LATERAL with OFFSET 0: it holds the planner to one index scan per key, however many rows it expects
--- in the staging table.
+-- Each look-up is a LATERAL with OFFSET 0: it holds the planner to one index scan per key, however many rows it
+-- expects in the staging table.
 INSERT INTO stale_tenants (user_id)
 SELECT k.user_id
 FROM stale_keys AS s

@@ -1,7 +1,7 @@
 -- Note which lead each stale key belongs to now, and collect its old and its new lead as stale.
 --
--- The old lead is part of every condition, and inserts do not tolerate a conflict: should two refreshes ever meet on one
--- key under different tenants, the second fails and is tried again, instead of losing the first's lead.
+-- The old lead is part of every condition, and inserts do not tolerate a conflict: should two refreshes ever meet on
+-- one key under different tenants, the second fails and is tried again, instead of losing the first's lead.
 -- when: note_keys
 WITH resolved AS MATERIALIZED (
     SELECT

@@ -2,8 +2,8 @@
 --
 -- when: messages_gone
 -- Here and in the steps that delete leads, the rows are looked up first, one by one, and deleted by ctid, which the
--- tenant's lock keeps valid. A join with the staging table, whose size the planner can only guess, read a table of any
--- size from end to end.
+-- tenant's lock keeps valid. A join with the staging table, whose size the planner can only guess, read a table of
+-- any size from end to end.
 DELETE FROM read_model.lead_messages
 WHERE ctid = any(ARRAY(
     SELECT m.row_id

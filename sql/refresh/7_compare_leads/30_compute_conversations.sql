@@ -1,10 +1,10 @@
 -- Compute the conversations of the stale leads.
 --
--- Attributes come from the source if the conversation is stale, else from the read model. If all messages were read, they
--- are counted. Else the count moves by the differences that were found, and PostgreSQL looks up the first and the newest
--- time only if a row that held one went away: so a message of a long conversation costs as much as one of a short.
--- The look-ups use ORDER BY and LIMIT: for min() and max() the planner, which takes each lead for a short one, reads all
--- of it.
+-- Attributes come from the source if the conversation is stale, else from the read model. If all messages were read,
+-- they are counted. Else the count moves by the differences that were found, and PostgreSQL looks up the first and
+-- the newest time only if a row that held one went away: so a message of a long conversation costs as much as one of
+-- a short. The look-ups use ORDER BY and LIMIT: for min() and max() the planner, which takes each lead for a short
+-- one, reads all of it.
 --
 -- with messages = (SELECT n.* FROM new_messages AS n WHERE n.reload_messages)
 INSERT INTO new_conversations ({columns.lead_conversations})

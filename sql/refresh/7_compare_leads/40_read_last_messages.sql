@@ -1,7 +1,7 @@
 -- Read the last message of each stale lead.
 --
--- The newest time is known from the conversations. The messages at that time come from the read model, which the steps
--- before have brought up to date; for a lead that is compared fully, from what was read.
+-- The newest time is known from the conversations. The messages at that time come from the read model, which the
+-- steps before have brought up to date; for a lead that is compared fully, from what was read.
 --
 -- with messages = (
 --     SELECT m.user_id, m.customer_phone, m.sent_at, m.conversation_id, m.sequence_no, m.message_id, m.sender, m.text

@@ -1,7 +1,7 @@
 -- The rows of read_model.lead_conversations that are not what the definition says.
 --
--- Returns: user_id, customer_phone; row_key, what tells rows of one lead apart; expected and found, both sides as JSON, null
--- where a side has no row.
+-- Returns: user_id, customer_phone; row_key, what tells rows of one lead apart; expected and found, both sides as
+-- JSON, null where a side has no row.
 SELECT
     coalesce(n.user_id, o.user_id) AS user_id,
     coalesce(n.customer_phone, o.customer_phone) AS customer_phone,

@@ -1,7 +1,7 @@
 -- Make the rows of lead_counts of a tenant what its leads add up to.
 --
--- Parameter: user_id. The tenant is locked. The leads are counted by the days, which are right by now, so that the lock is
--- held for a moment only.
+-- Parameter: user_id. The tenant is locked. The leads are counted by the days, which are right by now, so that the
+-- lock is held for a moment only.
 -- with leads = (
 --     SELECT
 --         c.user_id, NULL::timestamptz AS last_message_at, c.lead_status, c.total_score, c.on_whatsapp, c.on_instagram,

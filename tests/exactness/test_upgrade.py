@@ -1,0 +1,245 @@
+"""An installation of the version before: `migrate` gives it the tables of today, and it stays exact.
+
+data/version_0_1.sql is a dump of such a database (pg_dump --inserts): some leads, changes that wait, a dead letter, and what
+a killed rebuild of that version left.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg.rows import TupleRow
+
+from api.app import create_app
+from api.config import Config
+from projector import locks, recovery
+from projector.errors import NotInstalledError
+from projector.install import migrate
+from projector.progress import QUIET
+from projector.sql import PROJECTION_VERSION
+from projector.status import read_status
+from projector.verify import verify
+from tests.conftest import MakeDatabase
+from tests.exactness.interleaving import Stepped
+from tests.exactness.platform import Platform, assert_exact, rebuild_now, refresh_now, value, waiting
+from tests.support.server import Database
+
+Connection = psycopg.Connection[TupleRow]
+
+DUMP = Path(__file__).parent / "data" / "version_0_1.sql"
+
+RENAMED = {
+    "lead_stats": "lead_counts",
+    "lead_day_stats": "lead_daily_counts",
+    "lead_span_stats": "lead_totals",
+}
+
+
+@pytest.fixture
+def older(make_database: MakeDatabase) -> Database:
+    """A database of the version before, as its own projector left it."""
+    made = make_database(None)
+    with psycopg.connect(made.url, autocommit=True) as conn:
+        if conn.execute("SELECT FROM pg_roles WHERE rolname = 'leads_api'").fetchone() is None:
+            conn.execute("CREATE ROLE leads_api NOLOGIN")
+        conn.execute(DUMP.read_bytes())
+        conn.execute("SELECT set_config('search_path', 'public', false)")
+        # Loaded from a dump, the triggers have other ids: here they count as installed in this database.
+        conn.execute(
+            "UPDATE projector.capture_triggers AS e SET fingerprint = n.fingerprint"
+            " FROM projector.capture_fingerprints AS n"
+            " WHERE (n.table_name, n.trigger_name) = (e.table_name, e.trigger_name)"
+        )
+    return made
+
+
+@pytest.fixture
+def conn(older: Database) -> Iterator[Connection]:
+    with older.connect() as own:
+        yield own
+
+
+def migrate_now(database: Database) -> list[str]:
+    """Migrate, as the command line does it."""
+    with database.connect() as own:
+        return migrate(own, create_source=False)
+
+
+def structure(conn: Connection) -> dict[str, list[tuple[object, ...]]]:
+    """Every table of ours with its columns in order, indexes, constraints, settings and comments; every function."""
+    tables = conn.execute(
+        "SELECT c.oid::regclass::text, c.reloptions, c.relreplident::text, obj_description(c.oid),"
+        " ARRAY(SELECT (attname, atttypid::regtype, attnotnull, attcollation::regcollation,"
+        "   pg_get_expr(d.adbin, d.adrelid), attidentity, attstorage, col_description(c.oid, attnum))::text"
+        "  FROM pg_attribute LEFT JOIN pg_attrdef AS d ON d.adrelid = attrelid AND d.adnum = attnum"
+        "  WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped ORDER BY attnum),"
+        " ARRAY(SELECT pg_get_indexdef(i.indexrelid) FROM pg_index i WHERE i.indrelid = c.oid ORDER BY 1),"
+        " ARRAY(SELECT conname || ' ' || pg_get_constraintdef(k.oid) FROM pg_constraint k"
+        "  WHERE k.conrelid = c.oid AND k.contype <> 'n' ORDER BY 1)"
+        " FROM pg_class c WHERE c.relnamespace IN ('read_model'::regnamespace, 'projector'::regnamespace)"
+        " AND c.relkind = 'r' ORDER BY 1"
+    ).fetchall()
+    routines = conn.execute(
+        "SELECT p.oid::regprocedure::text, pg_get_functiondef(p.oid), p.proacl::text FROM pg_proc AS p"
+        " WHERE p.pronamespace IN ('read_model'::regnamespace, 'projector'::regnamespace) ORDER BY 1"
+    ).fetchall()
+    triggers = conn.execute(
+        "SELECT tgrelid::regclass::text, tgname::text, tgenabled::text FROM pg_trigger"
+        " WHERE tgname LIKE 'leads\\_capture\\_%' ORDER BY 1, 2"
+    ).fetchall()
+    return {"tables": tables, "routines": routines, "triggers": triggers}
+
+
+def test_a_migrated_database_has_the_structure_of_a_fresh_one(
+    older: Database, conn: Connection, connection: Connection
+) -> None:
+    migrate_now(older)
+    migrated, fresh = structure(conn), structure(connection)
+    for kind, rows in fresh.items():
+        for row, expected in zip(migrated[kind], rows, strict=True):
+            assert row == expected, kind
+
+
+def test_it_refreshes_rebuilds_and_verifies(older: Database, conn: Connection) -> None:
+    queued = len(waiting(conn))
+    migrate_now(older)
+    assert len(waiting(conn)) == queued
+    assert "resync" not in {kind for kind, _ in waiting(conn)}
+    refresh_now(conn)
+    # What the version before has built is right, and the rows that waited are brought in: no rebuild was needed for that.
+    assert value(conn, "SELECT version FROM read_model.projection") == "2"
+    assert_exact(conn)
+    Platform(conn).tenant("new")
+    conn.execute("UPDATE conversations SET customer_phone = '+1 ' || customer_phone")
+    refresh_now(conn)
+    assert_exact(conn)
+    recovery.heal(conn, progress=QUIET)
+    assert value(conn, "SELECT version FROM read_model.projection") == PROJECTION_VERSION
+    assert_exact(conn)
+
+
+def test_a_row_that_moves_after_it_leaves_its_old_lead(older: Database, conn: Connection) -> None:
+    migrate_now(older)
+    refresh_now(conn)
+    conn.execute("UPDATE conversations SET customer_phone = 'moved-' || conversation_id")
+    conn.execute("UPDATE contacts SET phone = '+49 40 ' || right(contact_id, 4)")
+    refresh_now(conn)
+    assert_exact(conn)
+
+
+def test_a_second_migrate_changes_nothing(older: Database, conn: Connection) -> None:
+    migrate_now(older)
+    once = structure(conn)
+    assert migrate_now(older) == []
+    assert structure(conn) == once
+
+
+def test_the_api_answers_at_once_and_the_old_names_stay_readable(older: Database, conn: Connection) -> None:
+    before = {name: _rows(conn, name) for name in RENAMED}
+    migrate_now(older)
+    assert {name: _rows(conn, name) for name in RENAMED} == before
+    for name in RENAMED:
+        for role in ("leads_api", "pg_read_all_stats") if name == "lead_stats" else ("leads_api",):
+            assert value(conn, "SELECT has_table_privilege(%s, %s, 'SELECT')", role, f"read_model.{name}")
+    [tenant, *_] = value(conn, "SELECT array_agg(DISTINCT user_id) FROM read_model.leads")
+    app = create_app(Config(older.url, rate_limit="", log_level="ERROR"))
+    client = app.test_client()
+    for path in ("", "?lead_status=Hot", "?days=400&has_email=true", "/stats"):
+        assert client.get(f"/users/{tenant}/leads{path}").status_code == 200, path
+    app.extensions["leads_database"].engine.dispose()
+
+
+def _rows(conn: Connection, name: str) -> list[Any]:
+    return conn.execute(f"SELECT t::text FROM read_model.{name} AS t ORDER BY 1".encode()).fetchall()
+
+
+def test_what_a_killed_rebuild_left_goes_and_what_others_made_stays(
+    older: Database, conn: Connection
+) -> None:
+    conn.execute("CREATE VIEW public.archived AS SELECT * FROM read_model_old.lead_messages")
+    migrate_now(older)
+    for schema, is_there in (("read_model_next", False), ("read_model_old", True)):
+        assert value(conn, "SELECT to_regnamespace(%s) IS NOT NULL", schema) is is_there
+    assert value(conn, "SELECT count(*) FROM public.archived") == 0
+    assert value(conn, "SELECT count(*) FROM public.exported") == value(
+        conn, "SELECT count(*) FROM read_model.leads"
+    )
+    for table in ("replay", "rebuild_tenants", "conversation_keys"):
+        assert value(conn, "SELECT to_regclass(%s)", f"projector.{table}") is None
+
+
+def test_nothing_runs_before_the_migrate(older: Database, conn: Connection) -> None:
+    for run in (refresh_now, rebuild_now, read_status):
+        with pytest.raises(NotInstalledError, match="run migrate"):
+            run(conn)
+    migrate_now(older)
+    refresh_now(conn)
+    assert_exact(conn)
+
+
+def test_the_batch_of_an_older_projector_is_waited_for_and_loses_nothing(
+    older: Database, conn: Connection
+) -> None:
+    queued = waiting(conn)
+    with older.connect() as own, own.transaction(force_rollback=True):
+        own.execute(
+            "SELECT pg_advisory_xact_lock(%s, shard) FROM generate_series(0, 3) AS shard", (locks.SHARD,)
+        )
+        own.execute("DELETE FROM projector.changes")
+        with Stepped(older, lambda new, _: migrate(new, create_source=False)) as migration:
+            migration.waits(conn)
+            own.execute("SELECT FROM projector.conversation_keys LIMIT 1")
+            own.execute("ROLLBACK")
+            own.execute("BEGIN")
+            migration.finish()
+    assert len(waiting(conn)) == len(queued)
+    with pytest.raises(psycopg.errors.UndefinedTable):
+        conn.execute("SELECT FROM projector.conversation_keys")
+    refresh_now(conn)
+    assert_exact(conn)
+
+
+def test_a_migrate_gives_way_to_the_writers_of_the_queue(older: Database, conn: Connection) -> None:
+    migrate_now(older)
+    conn.execute("ALTER TABLE projector.changes REPLICA IDENTITY DEFAULT")
+    identity = "SELECT relreplident::text FROM pg_class WHERE oid = 'projector.changes'::regclass"
+    with older.connect() as writer:
+        writer.execute("BEGIN")
+        writer.execute("UPDATE messages SET text = text || '!'")
+        # It does not wait for the end of this transaction, while all other writers would wait behind it.
+        migrate_now(older)
+        assert value(conn, identity) == "d"
+        writer.execute("COMMIT")
+    migrate_now(older)
+    assert value(conn, identity) == "f"
+
+
+@pytest.mark.parametrize(
+    ("table", "column"),
+    [
+        ("leads", "document text COLLATE \"C\" NOT NULL DEFAULT ''"),
+        ("lead_profiles", 'company text COLLATE "C"'),
+        ("lead_conversations", "source_last_message_at timestamptz"),
+        ("lead_messages", 'sender text COLLATE "C"'),
+    ],
+)
+def test_the_order_of_columns_does_not_matter(platform: Platform, table: str, column: str) -> None:
+    """ALTER TABLE puts a column last, CREATE TABLE where schema.sql has it; and an operator may add one of his own."""
+    conn = platform.conn
+    platform.tenant("one")
+    name = column.split()[0]
+    conn.execute(f"ALTER TABLE read_model.{table} ADD COLUMN note_of_an_operator text".encode())
+    conn.execute(f"ALTER TABLE read_model.{table} DROP COLUMN {name} CASCADE".encode())
+    conn.execute(f"ALTER TABLE read_model.{table} ADD COLUMN {column}".encode())
+    with platform.database.connect() as own:
+        platform.message(platform.conversation(platform.agent("one"), "4915"))
+        platform.contact("one", "4915", "Ann")
+        refresh_now(own)
+        rebuild_now(own)
+        rebuild_now(own, first=True)
+        assert verify(own, tenants=None, sample=None, heal=False, progress=QUIET).drifts == []
+    # The oracle does not know the operator's column.
+    conn.execute(f"ALTER TABLE read_model.{table} DROP COLUMN note_of_an_operator".encode())
+    assert_exact(conn)
