@@ -1,4 +1,4 @@
-"""`python -m api` serves the API."""
+"""`python -m api` serves the API over HTTP."""
 
 import ctypes
 import gc
@@ -18,14 +18,14 @@ _PR_SET_PDEATHSIG = 1
 
 
 def main() -> None:
-    """Serve until a signal; 2 where a setting cannot be used, 1 where the port is taken."""
+    """Serve until a signal. Exits with 2 if a setting is not valid, and with 1 if the port is taken."""
     try:
         settings = config.load()
     except config.ConfigurationError as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(2)
     try:
-        # Asked before, for what the server itself would say of a port that is taken, or of a name, is no sentence.
+        # Checked here, because Granian reports a taken port or an unknown host with a traceback.
         family, _, _, _, (address, *_) = socket.getaddrinfo(
             settings.host, settings.port, type=socket.SOCK_STREAM
         )[0]
@@ -33,12 +33,12 @@ def main() -> None:
     except OSError as error:
         sys.stderr.write(
             f"HOST and PORT: cannot listen on {settings.host}:{settings.port}: {error.strerror}."
-            " Stop what listens there, or set HOST and PORT to others.\n"
+            " Stop the process that listens there, or set HOST and PORT to others.\n"
         )
         sys.exit(1)
-    with tempfile.TemporaryDirectory(prefix="leads-api-") as counts:
+    with tempfile.TemporaryDirectory(prefix="leads-api-") as directory:
         if settings.workers > 1:
-            config.count_together(counts)
+            config.share_metrics(directory)
         Granian(
             "api.__main__:application",
             factory=True,
@@ -48,7 +48,7 @@ def main() -> None:
             workers=settings.workers,
             blocking_threads=settings.threads,
             respawn_failed_workers=True,
-            # A worker that is told to stop while it starts never hears of it.
+            # A worker misses a signal to stop while it starts; Granian kills it after this time.
             workers_kill_timeout=STOP_SECONDS,
             websockets=False,
             log_level=LogLevels(settings.log_level.lower()),
@@ -56,9 +56,9 @@ def main() -> None:
 
 
 def _leave_signals_to_supervisor() -> None:
-    """In a worker: end when the process that watches over the workers says so, or is killed and leaves the port.
+    """Have a worker end only when its supervisor says so, or when the supervisor was killed and the port is free.
 
-    A terminal sends Ctrl-C to all of them: a worker that heard of its end twice would never come to it.
+    A terminal sends Ctrl-C to all processes: a worker that gets both signals would never end.
     """
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     if sys.platform == "linux":
@@ -66,12 +66,12 @@ def _leave_signals_to_supervisor() -> None:
 
 
 def application() -> object:
-    """The application of one worker."""
-    from api.app import create_app  # noqa: PLC0415  # After main() has said where to count.
+    """Returns the application of one worker."""
+    from api.app import create_app  # noqa: PLC0415  # prometheus_client reads on import what main() has set.
 
     _leave_signals_to_supervisor()
     app = create_app(config.load())
-    # What is there now stays as long as the worker: no collection of garbage, in the middle of a request, looks at it.
+    # What exists now lives as long as the worker, so the garbage collector need not visit it during requests.
     gc.collect()
     gc.freeze()
     return app

@@ -1,4 +1,4 @@
-"""The settings of the API: the only place of this package that reads the environment."""
+"""The settings of the API; no other module of this package reads the environment."""
 
 import os
 import re
@@ -20,12 +20,12 @@ MEMORY = "memory://"
 
 
 class ConfigurationError(Exception):
-    """Settings that cannot be used; the message names each of them and says why."""
+    """Settings that are not valid; the message names each of them and says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """Everything that can be set; a text that is empty is not set."""
+    """Every setting; an empty text is a setting that is switched off."""
 
     database_url: str = field(repr=False)
     role: str = "leads_api"
@@ -41,12 +41,15 @@ class Config:
 
 
 def load(env_file: Path = Path(".env")) -> Config:
-    """Read the environment, and the file for what the environment does not say."""
+    """Returns the settings of the environment, and of the file for variables that the environment does not have.
+
+    Raises ConfigurationError, which names every setting that is not valid.
+    """
     env = Env(eager=False)
     env.read_env(env_file, recurse=False)
 
     def read(name: str, parse: Callable[..., Any], default: Any, check: Any = None) -> Any:  # noqa: ANN401  # As environs does.
-        # An empty variable is one that is not set, as compose files and units write it.
+        # Compose files and systemd units write a variable that is not set as an empty one.
         return parse(name, validate=check) if env.str(name, "").strip() else default
 
     own = bool(env.str("LEADS_API_DATABASE_URL", "").strip())
@@ -80,20 +83,20 @@ def load(env_file: Path = Path(".env")) -> Config:
     return config
 
 
-def count_together(directory: str) -> None:
-    """Name the folder where several processes add up what they count; prometheus_client reads it once."""
+def share_metrics(directory: str) -> None:
+    """Set the folder in which several workers share their metrics; prometheus_client reads it when it is imported."""
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = directory
 
 
 def _switchable(value: str) -> str:
-    """The value, or an empty text for `off`."""
+    """Returns the value, or an empty text for `off`."""
     return "" if (value or "").strip().lower() == "off" else value
 
 
 def _check_database_url(url: str) -> None:
     if not url.strip():
         raise ValidationError("Has to be the address of the database.")
-    # The text of psycopg's own message can repeat the password.
+    # psycopg's own message can repeat the password.
     try:
         conninfo_to_dict(url)
     except psycopg.Error:
@@ -109,14 +112,14 @@ def _check_rate_limit(text: str) -> None:
         count = len(parse_many(text))
     except ValueError:
         count = 0
-    # No request would pass, and no time would be taken for one unit of it.
+    # A limit of 0 requests would let none pass, and a window of 0 seconds is none.
     if count != 1 or 0 in map(int, re.findall(r"\d+", text)):
         raise ValidationError("Must be one limit such as '100 per minute', or 'off'.")
 
 
 def _check_storage(uri: str) -> None:
     try:
-        urlsplit(uri).port  # noqa: B018  # It says when it is none.
+        urlsplit(uri).port  # noqa: B018  # It raises ValueError if it is not a port.
     except ValueError:
         raise ValidationError("The port of the store has to be a number up to 65535.") from None
     if uri.partition("://")[0] not in (
@@ -134,7 +137,7 @@ def _check_storage(uri: str) -> None:
 
 
 def _one_of(choices: tuple[str, ...]) -> Callable[[str], None]:
-    """A check that the value is one of these, whatever its case."""
+    """Returns a check that a value is one of these, in any case."""
 
     def check(value: str) -> None:
         if value.upper() not in (choice.upper() for choice in choices):

@@ -1,4 +1,4 @@
-"""What is counted of the requests."""
+"""The metrics of requests, for Prometheus."""
 
 from functools import lru_cache
 from time import perf_counter
@@ -13,11 +13,12 @@ SECONDS = Histogram(
     ["endpoint", "status"],
     buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
 )
-_of = lru_cache(maxsize=256)(SECONDS.labels)
+# Looking up a child of the histogram takes longer than counting.
+_child = lru_cache(maxsize=256)(SECONDS.labels)
 
 
 def install(app: Flask, *, several_workers: bool) -> None:
-    """Count every request."""
+    """Count every request with its time."""
     app.extensions["leads_several_workers"] = several_workers
     app.before_request(_start)
     app.after_request(_count)
@@ -28,12 +29,12 @@ def _start() -> None:
 
 
 def _count(response: Response) -> Response:
-    _of(request.endpoint or "none", response.status_code).observe(perf_counter() - g.started)
+    _child(request.endpoint or "none", response.status_code).observe(perf_counter() - g.started)
     return response
 
 
 def exposition(age: float | None, *, several_workers: bool) -> bytes:
-    """The counts of all workers, and the age of the read model."""
+    """Returns the metrics of all workers, and the age of the read model in seconds if it is known."""
     registry = REGISTRY
     if several_workers:
         registry = CollectorRegistry()
@@ -41,6 +42,6 @@ def exposition(age: float | None, *, several_workers: bool) -> bytes:
     text = generate_latest(registry)
     if age is None:
         return text
-    of_now = CollectorRegistry()
-    Gauge("leads_api_data_age_seconds", "Age of the read model.", registry=of_now).set(age)
-    return text + generate_latest(of_now)
+    current = CollectorRegistry()
+    Gauge("leads_api_data_age_seconds", "Age of the read model.", registry=current).set(age)
+    return text + generate_latest(current)

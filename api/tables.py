@@ -1,28 +1,15 @@
-"""The tables of the read model, as far as the API reads them."""
+"""The tables and columns of the read model that the API reads; the database may have others."""
 
-from sqlalchemy import (
-    ARRAY,
-    BigInteger,
-    Boolean,
-    Column,
-    Date,
-    DateTime,
-    Integer,
-    MetaData,
-    Table,
-    Text,
-    Uuid,
-)
+from sqlalchemy import Boolean, Column, Date, DateTime, Integer, MetaData, Table, Text
 
 metadata = MetaData(schema="read_model")
 
-_MOMENT = DateTime(timezone=True)
+_TIME = DateTime(timezone=True)
 
 tenants = Table(
     "tenants",
     metadata,
     Column("user_id", Text, primary_key=True),
-    Column("version", BigInteger, nullable=False),
     Column("dead_letters", Integer, nullable=False),
 )
 
@@ -31,8 +18,8 @@ leads = Table(
     metadata,
     Column("user_id", Text, primary_key=True),
     Column("customer_phone", Text, primary_key=True),
-    Column("last_message_at", _MOMENT),
-    Column("first_contact_at", _MOMENT, nullable=False),
+    Column("last_message_at", _TIME),
+    Column("first_contact_at", _TIME, nullable=False),
     Column("total_messages", Integer, nullable=False),
     Column("total_score", Integer),
     Column("lead_status", Text),
@@ -54,19 +41,7 @@ lead_profiles = Table(
     Column("company", Text),
     Column("lead_status", Text),
     Column("total_score", Integer),
-    Column("intent_score", Integer),
-    Column("urgency_score", Integer),
-    Column("budget_score", Integer),
-    Column("fit_score", Integer),
-    Column("engagement_score", Integer),
     Column("has_extraction", Boolean, nullable=False),
-    Column("extraction_id", Uuid),
-    Column("template_sends_count", Integer, nullable=False),
-    Column("first_send_at", _MOMENT),
-    Column("last_send_at", _MOMENT),
-    Column("sent_on_whatsapp", Boolean, nullable=False),
-    Column("sent_on_instagram", Boolean, nullable=False),
-    Column("sent_on_webchat", Boolean, nullable=False),
     Column("name_key", Text),
     Column("search_text", Text, nullable=False),
 )
@@ -81,12 +56,7 @@ lead_conversations = Table(
     Column("agent_name", Text),
     Column("platform", Text),
     Column("phone_number_id", Text),
-    Column("is_active", Boolean, nullable=False),
-    Column("created_at", _MOMENT, nullable=False),
-    Column("source_last_message_at", _MOMENT),
     Column("message_count", Integer, nullable=False),
-    Column("first_message_at", _MOMENT),
-    Column("newest_message_at", _MOMENT),
 )
 
 lead_messages = Table(
@@ -96,7 +66,7 @@ lead_messages = Table(
     Column("message_id", Text, primary_key=True),
     Column("customer_phone", Text, nullable=False),
     Column("conversation_id", Text, nullable=False),
-    Column("sent_at", _MOMENT, nullable=False),
+    Column("sent_at", _TIME, nullable=False),
     Column("sequence_no", Integer),
     Column("sender", Text),
     Column("status", Text, nullable=False),
@@ -105,7 +75,7 @@ lead_messages = Table(
 
 
 def _facets() -> list[Column[object]]:
-    """The columns that lead_counts and lead_daily_counts count by."""
+    """Returns the columns that lead_counts and lead_daily_counts count leads by."""
     return [
         Column("lead_status", Text),
         Column("total_score", Integer),
@@ -139,7 +109,7 @@ lead_totals = Table(
     metadata,
     Column("user_id", Text, primary_key=True),
     Column("granularity", Text, primary_key=True),
-    Column("bucket_start", _MOMENT, primary_key=True),
+    Column("bucket_start", _TIME, primary_key=True),
     Column("leads", Integer, nullable=False),
     Column("with_extraction", Integer, nullable=False),
     Column("with_email", Integer, nullable=False),
@@ -151,19 +121,6 @@ lead_totals = Table(
     Column("on_webchat", Integer, nullable=False),
 )
 
-freshness = Table(
-    "freshness",
-    metadata,
-    Column("only_row", Boolean, primary_key=True),
-    Column("as_of", _MOMENT, nullable=False),
-    Column("shards", ARRAY(_MOMENT), nullable=False),
-)
+freshness = Table("freshness", metadata, Column("as_of", _TIME, nullable=False))
 
-projection = Table(
-    "projection",
-    metadata,
-    Column("only_row", Boolean, primary_key=True),
-    Column("version", Integer, nullable=False),
-    Column("built_at", _MOMENT),
-    Column("capture_gap", Text),
-)
+projection = Table("projection", metadata, Column("built_at", _TIME), Column("capture_gap", Text))

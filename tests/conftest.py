@@ -16,6 +16,8 @@ from psycopg.rows import TupleRow
 
 from projector.install import migrate
 from projector.postgres.embedded import EmbeddedServer
+from projector.progress import QUIET
+from projector.rebuild import rebuild
 from projector.schema import sections
 from tests.support.server import FAST, Database, Server, running_server, session_server
 
@@ -108,6 +110,15 @@ def template(server: Server) -> Database:
     made = server.create("template")
     with made.connect() as conn:
         migrate(conn, create_source=True)
+    return made
+
+
+@pytest.fixture(scope="session")
+def built_template(server: Server, template: Database) -> Database:
+    """A database whose read model was built of no rows; only to be copied."""
+    made = server.create("built_template", template=template.name)
+    with made.connect() as conn:
+        rebuild(conn, tenants=None, progress=QUIET)
     return made
 
 

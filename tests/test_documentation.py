@@ -15,7 +15,7 @@ from prometheus_client import REGISTRY
 import api.config
 import api.metrics
 import projector.config
-from api.openapi import document
+from api.response.openapi import document
 from projector.cli import cli
 
 ROOT = Path(__file__).parents[1]

@@ -12,7 +12,7 @@ import orjson
 import pytest
 from werkzeug.test import TestResponse
 
-from api.openapi import document
+from api.response.openapi import document
 from projector import demo
 from projector.progress import QUIET
 from projector.status import read_status, render

@@ -17,6 +17,7 @@ from api.config import Config
 from projector.progress import QUIET
 from projector.rebuild import rebuild
 from projector.refresh import refresh
+from tests.conftest import MakeDatabase
 from tests.oracle.leads import Model, compute_leads
 from tests.oracle.source import read_source
 from tests.support import edge_cases
@@ -84,6 +85,12 @@ def library(server: Server, template: Database) -> Iterator[Library]:
     server.drop(database)
 
 
+@pytest.fixture
+def database(make_database: MakeDatabase, built_template: Database) -> Database:
+    """A database with empty source tables and a read model that was built."""
+    return make_database(built_template)
+
+
 MakeApp = Callable[..., Flask]
 
 
@@ -104,3 +111,18 @@ def make_app() -> Iterator[MakeApp]:
 @pytest.fixture
 def client(library: Library, make_app: MakeApp) -> FlaskClient:
     return make_app(library.database).test_client()
+
+
+LIST_KEYS = ["success", "data", "pagination", "timestamp", "correlationId"]
+OTHER_KEYS = ["success", "data", "timestamp", "correlationId"]
+
+
+def answer_keys(library: Library) -> dict[str, list[str]]:
+    """The paths of the four endpoints, and the keys of their answers."""
+    lead = f"{library.base}/{library.phone}"
+    return {
+        library.base: LIST_KEYS,
+        f"{library.base}/stats": OTHER_KEYS,
+        lead: OTHER_KEYS,
+        f"{lead}/messages": OTHER_KEYS,
+    }

@@ -1,4 +1,4 @@
-"""What the API believes of the read model is what the database has."""
+"""What the API declares of the read model is part of what the database has."""
 
 import pytest
 from sqlalchemy import MetaData, Table, create_engine
@@ -28,16 +28,19 @@ def described(table: Table) -> dict[str, tuple[str, bool | None]]:
     }
 
 
-def test_every_table_is_there_and_no_other(found: MetaData) -> None:
-    assert set(tables.metadata.tables) == set(found.tables)
+def test_every_table_is_there(found: MetaData) -> None:
+    assert set(tables.metadata.tables) <= set(found.tables)
 
 
 @pytest.mark.parametrize("name", sorted(tables.metadata.tables))
 def test_columns(found: MetaData, name: str) -> None:
-    assert described(tables.metadata.tables[name]) == described(found.tables[name])
+    assert described(tables.metadata.tables[name]).items() <= described(found.tables[name]).items()
 
 
 @pytest.mark.parametrize("name", sorted(tables.metadata.tables))
 def test_keys(found: MetaData, name: str) -> None:
     declared, real = tables.metadata.tables[name], found.tables[name]
-    assert [column.name for column in declared.primary_key] == [column.name for column in real.primary_key]
+    if declared.primary_key:
+        assert [column.name for column in declared.primary_key] == [
+            column.name for column in real.primary_key
+        ]

@@ -1,6 +1,6 @@
 """What the API asks the database, taken from it and run as a bare prepared statement in a session like its own."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -9,40 +9,42 @@ from typing import Any, cast
 import psycopg
 from psycopg.rows import tuple_row
 
-from api import queries
 from api.config import Config
-from api.db import SESSION
-from api.db import Database as ApiDatabase
-from api.expressions import Question, compiled
-from api.schemas import LIST_QUERY, MESSAGES_QUERY
-from api.session import Session
+from api.database.pool import SESSION
+from api.database.pool import Database as ApiDatabase
+from api.database.session import Session
+from api.database.statement import CompiledStatement, Row, compile_statement
+from api.plan.lead import LeadRow, single_lead
+from api.plan.lead_list import ListRow, list_leads
+from api.plan.messages import MessagesRow, messages_of_lead
+from api.plan.statistics import StatisticsRow, lead_statistics
+from api.request.parameters import LIST_QUERY, MESSAGES_QUERY
 from tests.benchmarks.core import milliseconds
 from tests.benchmarks.fixtures import Database
 
 
-def listed(user_id: str, query_string: str, now: datetime | None = None) -> Question:
+def listed(
+    user_id: str, query_string: str, now: datetime | None = None, *, collect_matches: bool = False
+) -> CompiledStatement[ListRow]:
     """A page of a list."""
-    return compiled(queries.list_leads(user_id, LIST_QUERY.read(query_string), now or datetime.now(UTC)))
+    parameters, moment = LIST_QUERY.read(query_string), now or datetime.now(UTC)
+    return compile_statement(list_leads(user_id, parameters, moment, collect_matches=collect_matches))
 
 
-def listed_if_few(user_id: str, query_string: str, now: datetime) -> Question:
-    """The same, where the first statement says that few leads match."""
-    return compiled(queries.few_leads(user_id, LIST_QUERY.read(query_string), now))
-
-
-def single(user_id: str, customer_phone: str) -> Question:
+def single(user_id: str, customer_phone: str) -> CompiledStatement[LeadRow]:
     """One lead."""
-    return compiled(queries.single_lead(user_id, customer_phone))
+    return compile_statement(single_lead(user_id, customer_phone))
 
 
-def messages(user_id: str, customer_phone: str, query_string: str = "") -> Question:
+def messages(user_id: str, customer_phone: str, query_string: str = "") -> CompiledStatement[MessagesRow]:
     """A page of messages."""
-    return compiled(queries.messages_of_lead(user_id, customer_phone, MESSAGES_QUERY.read(query_string)))
+    parameters = MESSAGES_QUERY.read(query_string)
+    return compile_statement(messages_of_lead(user_id, customer_phone, parameters))
 
 
-def statistics(user_id: str, now: datetime | None = None) -> Question:
+def statistics(user_id: str, now: datetime | None = None) -> CompiledStatement[StatisticsRow]:
     """The statistics."""
-    return compiled(queries.lead_statistics(user_id, now or datetime.now(UTC)))
+    return compile_statement(lead_statistics(user_id, now or datetime.now(UTC)))
 
 
 _BASELINE_MS = 300_000
@@ -55,16 +57,27 @@ class Reader:
     connection: psycopg.Connection[Any]
     session: Session
 
-    def fetch(self, asked: Question) -> Any:  # noqa: ANN401  # Its columns are the statement's.
+    def fetch(self, asked: CompiledStatement[Row]) -> Row:
         """The one row."""
         return self.session.fetch(asked)
+
+    def list_call(self, user_id: str, query_string: str, now: datetime) -> Callable[[], ListRow]:
+        """What asks for a page as the API does: once, or twice if few leads match."""
+        page = listed(user_id, query_string, now)
+        collected = listed(user_id, query_string, now, collect_matches=True)
+
+        def ask() -> ListRow:
+            row = self.fetch(page)
+            return self.fetch(collected) if row.collect_matches else row
+
+        return ask
 
     def rows(self, text: str, *values: object) -> list[Any]:
         """All rows of a hand-written statement; its texts are bytes, as the API has them."""
         cursor = self.connection.cursor(row_factory=tuple_row)
         return cursor.execute(text.encode(), values, prepare=True).fetchall()
 
-    def milliseconds(self, asked: Question, times: int = 1, within: float = 0.0) -> float:
+    def milliseconds(self, asked: CompiledStatement[Any], times: int = 1, within: float = 0.0) -> float:
         """How long the statement takes, in the median of some times."""
         return milliseconds(lambda: self.fetch(asked), times, within)
 

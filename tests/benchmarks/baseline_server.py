@@ -11,23 +11,23 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 from threading import local
-from types import SimpleNamespace
 from typing import Any, cast
 
 import orjson
 import psycopg
-from flask import Flask, Response, g
+from flask import Flask, Response
 from granian import Granian
 from granian.constants import Interfaces
 from psycopg.rows import dict_row
 
 from api import config
-from api.answers import success
 from api.app import create_app
 from api.config import Config
-from api.db import Database
-from api.expressions import compiled
-from api.queries import lead_statistics
+from api.database.pool import Database
+from api.database.statement import compile_statement
+from api.plan.lead import LeadRow
+from api.plan.statistics import lead_statistics
+from api.response.body import note_freshness, success
 
 SINGLE = "SELECT document FROM read_model.leads WHERE user_id = %s AND customer_phone = %s"
 _DOCUMENT = "SELECT document FROM read_model.leads AS l WHERE user_id = %s"
@@ -90,7 +90,7 @@ def application(kind: str) -> Flask:
 def ask(connection: psycopg.Connection[Any], name: str, user_id: str, customer_phone: str) -> list[Any]:
     """The rows of a read by its bare prepared statement."""
     if name == "statistics":
-        asked = compiled(lead_statistics(user_id, datetime.now(UTC)))
+        asked = compile_statement(lead_statistics(user_id, datetime.now(UTC)))
         raw = psycopg.RawCursor(connection)
         values = [asked.values[value] for value in asked.names]
         return raw.execute(asked.text, values, prepare=True).fetchall()
@@ -162,7 +162,7 @@ _AS_OF = datetime.now(UTC)
 
 def _limited(data: bytes, pagination: bytes | None) -> Response:
     """The answer of the API around the data, with all its headers."""
-    g.row = SimpleNamespace(as_of=_AS_OF, dead_letters=0)
+    note_freshness(LeadRow(_AS_OF, 0, None))
     return success(data, pagination)
 
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import orjson
 
-from tests.benchmarks import api_statements, baseline_server, disk_and_wal, load, servers
+from api.database.statement import CompiledStatement
+from tests.benchmarks import api_statements, baseline_server, disk_and_wal, list_ways, load, servers
 from tests.benchmarks.core import Row, Sample, goal, interleave, milliseconds
 from tests.benchmarks.fixtures import Fixtures
 from tests.benchmarks.servers import Server
@@ -71,6 +72,7 @@ def measure(fixtures: Fixtures) -> Iterator[Row]:
         yield from _throughput(fixtures, api, limited, bare, customer_phone)
         yield _worker(fixtures, api)
     yield from _live(fixtures)
+    yield from list_ways.measure(AREA, fixtures)
 
 
 def _talkative(reader: api_statements.Reader, user_id: str) -> str:
@@ -185,7 +187,8 @@ def _live(fixtures: Fixtures) -> Iterator[Row]:
     now = datetime.now(UTC)
     with api_statements.reader(fixtures.main) as reader, fixtures.main.connect() as conn:
         conn.execute("SET work_mem = '256MB'")
-        listed, statistics = api_statements.listed(user_id, "", now), api_statements.statistics(user_id, now)
+        listed: CompiledStatement[Any] = api_statements.listed(user_id, "", now)
+        statistics: CompiledStatement[Any] = api_statements.statistics(user_id, now)
         for title, key, ours, name in (
             ("list page of 50", "live_list", listed, "live_list"),
             ("statistics", "live_statistics", statistics, "live_statistics"),

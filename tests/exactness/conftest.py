@@ -7,17 +7,8 @@ import pytest
 from psycopg.rows import TupleRow
 
 from tests.conftest import MakeDatabase
-from tests.exactness.platform import Platform, assert_exact, rebuild_now, refresh_now
+from tests.exactness.platform import Platform, assert_exact, refresh_now
 from tests.support.server import Database, Server
-
-
-@pytest.fixture(scope="session")
-def built_template(server: Server, template: Database) -> Database:
-    """A database whose read model was built of no rows; only to be copied."""
-    made = server.create("built_template", template=template.name)
-    with made.connect() as conn:
-        rebuild_now(conn)
-    return made
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,8 @@ from psycopg import sql
 
 from api.app import create_app
 from api.config import Config
-from api.expressions import Read, compiled
+from api.database.pool import Database as ApiDatabase
+from api.database.statement import BoundStatement, compile_statement
 from projector import demo
 from projector.progress import QUIET
 from projector.rebuild import rebuild
@@ -74,7 +75,7 @@ def _load(conn: psycopg.Connection[Any], leads: int) -> str:
     return made.user_ids[0]
 
 
-Explain = Callable[[Read], Plan]
+Explain = Callable[[BoundStatement[Any]], Plan]
 
 
 @pytest.fixture(scope="session")
@@ -85,11 +86,11 @@ def explain(crowd: Crowd) -> Iterator[Explain]:
     pooled = engine.raw_connection()
     session = cast("psycopg.Connection[Any]", pooled.driver_connection)
 
-    def run(read: Read) -> Plan:
-        question = compiled(read)
-        values = [question.values[name] for name in question.names]
+    def run(bound: BoundStatement[Any]) -> Plan:
+        statement = compile_statement(bound)
+        values = [statement.values[name] for name in statement.names]
         types = ", ".join(_TYPES[type(value)] for value in values)
-        session.execute(b"PREPARE asked (%b) AS %b" % (types.encode(), question.text), prepare=False)
+        session.execute(b"PREPARE asked (%b) AS %b" % (types.encode(), statement.text), prepare=False)
         try:
             given = sql.SQL(", ").join(sql.Literal(value) for value in values)
             query = sql.SQL("EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) EXECUTE asked ({})").format(given)
@@ -102,6 +103,14 @@ def explain(crowd: Crowd) -> Iterator[Explain]:
     yield run
     pooled.close()
     engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def api(crowd: Crowd) -> Iterator[ApiDatabase]:
+    """The API's own way to the database."""
+    opened = ApiDatabase(Config(crowd.database.url))
+    yield opened
+    opened.engine.dispose()
 
 
 def _read(root: dict[str, Any]) -> Plan:

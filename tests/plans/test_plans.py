@@ -2,9 +2,14 @@
 
 import pytest
 
-from api.expressions import Read
-from api.queries import few_leads, lead_statistics, list_leads, messages_of_lead, single_lead
-from api.schemas import LIST_QUERY, MESSAGES_QUERY
+from api.database.pool import Database as ApiDatabase
+from api.database.statement import BoundStatement
+from api.plan.lead import single_lead
+from api.plan.lead_list import ListRow, list_leads
+from api.plan.messages import messages_of_lead
+from api.plan.pages import MIN_LEADS_PASSED, MIN_LEADS_PASSED_A_MATCH
+from api.plan.statistics import lead_statistics
+from api.request.parameters import LIST_QUERY, MESSAGES_QUERY
 from tests.plans.conftest import LEADS, NOW, TALK, Crowd, Explain, Plan
 
 # Counted rows of a tenant: combinations of facets, whatever the number of leads.
@@ -31,8 +36,9 @@ def check(plan: Plan, index: str, most: int) -> None:
     assert plan.rows <= most
 
 
-def asked(crowd: Crowd, query: str) -> Read:
-    return list_leads(crowd.large, LIST_QUERY.read(query), NOW)
+def asked(crowd: Crowd, query: str, *, collect_matches: bool = False) -> BoundStatement[ListRow]:
+    parameters = LIST_QUERY.read(query)
+    return list_leads(crowd.large, parameters, NOW, collect_matches=collect_matches)
 
 
 @pytest.mark.parametrize(
@@ -86,26 +92,55 @@ def test_what_is_too_rare_to_be_read_for_in_order_is_read_from_the_days_that_hav
 ) -> None:
     query = f"lead_status=Hot&platform=webchat&has_email=false&min_total_score=14{sort}"
     assert explain(asked(crowd, query)).rows <= COUNTED
-    rare = few_leads(crowd.large, LIST_QUERY.read(query), NOW)
+    rare = asked(crowd, query, collect_matches=True)
     check(explain(rare), BY_TIME, 20_000)
 
 
 @pytest.mark.parametrize(
-    ("query", "most"),
+    ("query", "index"),
     [
-        # Without a bound in time, every entry of the index is passed by.
-        ("platform=instagram&sort_by=name", LEADS + LEADS // 3),
-        ("days=7&sort_by=total_score", LEADS // 2),
+        # Here 10,000 leads are too many to pass, there eight for each match.
+        ("min_total_score=14&sort_by=name", BY_NAME),
+        ("lead_status=Hot&platform=webchat&sort_by=first_contact_at", BY_CONTACT),
+        ("lead_status=Hot&platform=webchat", BY_TIME),
     ],
 )
-def test_a_late_page_is_cut_from_its_matches_where_more_leads_lie_before_it(
-    crowd: Crowd, explain: Explain, query: str, most: int
+def test_matches_are_collected_where_a_page_in_order_would_pass_too_many_leads(
+    crowd: Crowd, explain: Explain, api: ApiDatabase, query: str, index: str
 ) -> None:
-    near, late = f"{query}&offset=50", f"{query}&offset=4500"
-    check(explain(asked(crowd, near)), BY_NAME if "name" in query else BY_SCORE, 2500)
+    total = api.fetch(asked(crowd, query)).total
+    too_many = max(MIN_LEADS_PASSED, MIN_LEADS_PASSED_A_MATCH * total)
+    last = too_many * total // LEADS
+    near, late = (f"{query}&limit=1&offset={page_end - 1}" for page_end in (last, last + 1))
+    assert not api.fetch(asked(crowd, near)).collect_matches
+    assert api.fetch(asked(crowd, late)).collect_matches
+    # A lead on the way is an entry of the index and perhaps a look at another table.
+    check(explain(asked(crowd, near)), index, 2 * too_many + COUNTED)
     assert explain(asked(crowd, late)).rows <= COUNTED
-    found = few_leads(crowd.large, LIST_QUERY.read(late), NOW)
-    check(explain(found), BY_TIME, most)
+    collected = asked(crowd, late, collect_matches=True)
+    check(explain(collected), BY_TIME, LEADS + 3 * total)
+
+
+@pytest.mark.parametrize(
+    ("query", "index"),
+    [
+        ("min_total_score=14&sort_by=total_score&offset=600", BY_SCORE),
+        ("days=1&lead_status=Hot&offset=300", BY_TIME),
+    ],
+)
+def test_no_match_is_collected_where_a_filter_narrows_the_index_of_the_sort(
+    crowd: Crowd, explain: Explain, api: ApiDatabase, query: str, index: str
+) -> None:
+    row = api.fetch(asked(crowd, query))
+    assert not row.collect_matches
+    assert row.page
+    check(explain(asked(crowd, query)), index, 3000)
+
+
+def test_a_page_past_the_end_is_one_statement(crowd: Crowd, api: ApiDatabase) -> None:
+    row = api.fetch(asked(crowd, "min_total_score=14&sort_by=name&offset=10000"))
+    assert (row.collect_matches, row.page) == (False, b"")
+    assert row.total > 0
 
 
 def test_a_page_by_last_message_is_read_from_the_index_alone_until_it_is_reached(

@@ -9,6 +9,8 @@ from tests.rules.files import ROOT, name_of
 
 [_PATH] = (ROOT / "api").rglob("openapi.py")
 OPENAPI_FILE = name_of(_PATH)
+# The schemas of the answers in the document.
+SCHEMAS_FILE = "api/response/schemas.py"
 
 
 def openapi() -> dict[str, Any]:

@@ -14,7 +14,7 @@ from tests.oracle import compute_leads, expected_tables
 from tests.oracle.leads import Agent, Conversation, Lead, Model, Source
 from tests.rules import fields
 from tests.rules.files import ROOT, name_of
-from tests.rules.openapi import OPENAPI_FILE, openapi
+from tests.rules.openapi import SCHEMAS_FILE, openapi
 
 DEFINITIONS = ROOT / "sql" / "definition"
 SOURCE = {table.name: table.columns for table in SOURCE_TABLES}
@@ -69,13 +69,13 @@ def test_each_column_of_the_profile_is_printed() -> None:
 
 def test_the_response_schema_has_the_printed_keys() -> None:
     printed = fields.printed_lead(definition("leads"))
-    check(fields.schema_against_printed(printed, response_schema("Lead"), OPENAPI_FILE, "Lead"))
+    check(fields.schema_against_printed(printed, response_schema("Lead"), SCHEMAS_FILE, "Lead"))
 
 
 def test_the_response_schema_has_the_keys_of_a_conversation() -> None:
     printed = fields.printed_conversation(definition("leads"))
     described = response_schema("ConversationSummary")
-    check(fields.schema_against_printed(printed, described, OPENAPI_FILE, "ConversationSummary"))
+    check(fields.schema_against_printed(printed, described, SCHEMAS_FILE, "ConversationSummary"))
 
 
 def test_the_oracle_prints_the_same_keys() -> None:

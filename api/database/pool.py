@@ -1,0 +1,123 @@
+"""A pool of read-only sessions."""
+
+from time import monotonic
+from typing import Any
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from sqlalchemy import create_engine, event
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from api.config import Config
+from api.database.errors import ConnectionLostError, caller_error
+from api.database.session import Session
+from api.database.statement import BoundStatement, CompiledStatement, Row, compile_statement
+
+CONNECT_TIMEOUT_SECONDS = 2
+POOL_TIMEOUT_SECONDS = 2
+# After a failed attempt to connect, requests fail at once for this long instead of queueing up.
+RECONNECT_PAUSE_SECONDS = 0.25
+
+# The key under which the pool keeps the session of a connection.
+SESSION = "leads_session"
+
+
+class Database:
+    """The read model, under a role that can only read it. The first statement of a process connects."""
+
+    def __init__(self, config: Config) -> None:
+        self._conninfo = _conninfo(config)
+        self._pause_ends = 0.0
+        # Opens no connection before the first statement, so that workers may be forked.
+        self.engine = create_engine(
+            "postgresql+psycopg://",
+            creator=self._connect,
+            pool_size=config.threads,
+            max_overflow=0,
+            pool_timeout=POOL_TIMEOUT_SECONDS,
+            # No statement of the API changes the state of its session.
+            pool_reset_on_return=None,
+        )
+        # Runs after SQLAlchemy's own queries on a new connection, which expect texts as psycopg loads them.
+        event.listen(self.engine, "connect", _begin_session)
+
+    def fetch(self, bound: BoundStatement[Row]) -> Row:
+        """Returns the first row of a statement: see Session.fetch.
+
+        Raises UnavailableError if the database cannot answer now.
+        """
+        statement = compile_statement(bound)
+        try:
+            try:
+                return self._fetch(statement)
+            except ConnectionLostError:
+                # The server closed this connection while it was idle (a restart, a failover). That says nothing about
+                # the server now, and the other idle connections are closed too.
+                self.engine.dispose()
+                return self._fetch(statement)
+        except (psycopg.Error, PoolTimeoutError) as error:
+            raise caller_error(error) from error
+
+    def _fetch(self, statement: CompiledStatement[Row]) -> Row:
+        pooled = self.engine.raw_connection()
+        try:
+            session: Session = pooled.info[SESSION]
+            return session.fetch(statement)
+        except ConnectionLostError as error:
+            pooled.invalidate(error)
+            raise
+        finally:
+            pooled.close()
+
+    def _connect(self) -> psycopg.Connection[Any]:
+        if monotonic() < self._pause_ends:
+            raise psycopg.OperationalError("the last attempt to connect failed a moment ago")
+        try:
+            return psycopg.connect(self._conninfo, autocommit=True)
+        except psycopg.OperationalError:
+            self._pause_ends = monotonic() + RECONNECT_PAUSE_SECONDS
+            raise
+
+
+def _begin_session(connection: psycopg.Connection[Any], record: ConnectionPoolEntry) -> None:
+    record.info[SESSION] = Session(connection)
+
+
+def _conninfo(config: Config) -> str:
+    """Returns the configured address with the settings that every session of the API has."""
+    given = conninfo_to_dict(config.database_url)
+    settings = {
+        "default_transaction_read_only": "on",
+        "statement_timeout": str(config.statement_timeout_ms),
+        "TimeZone": "UTC",
+        "DateStyle": "ISO",
+        "jit": "off",
+        # PostgreSQL plans a statement once a connection, for tenants of every size: pages are read by an index.
+        "plan_cache_mode": "force_generic_plan",
+        "enable_seqscan": "off",
+        "enable_sort": "off",
+        "random_page_cost": "1.1",
+        "max_parallel_workers_per_gather": "0",
+    }
+    if config.role:
+        settings["role"] = config.role
+    options = " ".join(f"-c {name}={_escaped(value)}" for name, value in settings.items())
+    parameters: dict[str, str | int | None] = {
+        "connect_timeout": CONNECT_TIMEOUT_SECONDS,
+        "application_name": "leads-api",
+        # The API notices a server that vanished without closing its connections soon after its slowest answer.
+        "keepalives_idle": 5,
+        "keepalives_interval": 2,
+        "keepalives_count": 3,
+        "tcp_user_timeout": config.statement_timeout_ms + 2000,
+        **given,
+        "client_encoding": "utf8",
+        "options": f"{given.get('options') or ''} {options}".strip(),
+    }
+    return make_conninfo("", **parameters)
+
+
+def _escaped(value: str) -> str:
+    """Returns a value as libpq's `options` takes it."""
+    return value.replace("\\", "\\\\").replace(" ", "\\ ")

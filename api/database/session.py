@@ -1,0 +1,95 @@
+"""One session of PostgreSQL, and the statements that are prepared in it."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Any, cast
+
+import psycopg
+from psycopg.abc import Buffer
+from psycopg.adapt import Loader, PyFormat, Transformer
+from psycopg.errors import error_from_result
+from psycopg.pq import ConnStatus, ExecStatus
+from psycopg.pq.abc import PGresult
+
+from api.database.errors import ConnectionLostError
+from api.database.statement import CompiledStatement, Row
+
+MAX_PREPARED_STATEMENTS = 200
+
+# PostgreSQL is told the types of these values; it derives the type of any other value from the statement.
+_OIDS: dict[type, int] = {
+    kind: psycopg.adapters.types[name].oid
+    for kind, name in ((datetime, "timestamptz"), (date, "date"), (bool, "bool"))
+}
+
+
+class Session:
+    """A connection that runs prepared statements by libpq's own call.
+
+    A cursor of psycopg waits for its result in Python, so that a signal or another task can interrupt it. The thread
+    of a request needs neither, and that wait takes longer than a lookup by key. psycopg still adapts values and rows.
+    """
+
+    def __init__(self, connection: psycopg.Connection[Any]) -> None:
+        connection.adapters.register_loader("text", _BytesLoader)
+        self._pgconn = connection.pgconn
+        self._transformer = Transformer(connection)
+        self._prepared: dict[bytes, bytes] = {}
+        self._count = 0
+
+    def fetch(self, statement: CompiledStatement[Row]) -> Row:
+        """Returns the first row, its texts as UTF-8 bytes.
+
+        The last value of a statement with a page is what the later rows print, joined by commas. Raises
+        ConnectionLostError if the connection broke, LookupError if there is no row, and otherwise psycopg's errors.
+        """
+        result = self._execute(statement)
+        if not result.ntuples:
+            raise LookupError("A statement of the API has returned no row.")
+        self._transformer.set_pgresult(result)
+        if statement.has_page:
+            return statement.make_row([*self._transformer.load_row(0, tuple)[:-1], _page(result)])
+        return self._transformer.load_row(0, statement.make_row)
+
+    def _execute(self, statement: CompiledStatement[Any]) -> PGresult:
+        values = [statement.values[name] for name in statement.names]
+        try:
+            name = self._prepared.get(statement.text) or self._prepare(statement.text, values)
+            dumped = self._transformer.dump_sequence(values, [PyFormat.TEXT] * len(values))
+            # No value is None, so no dumped one is either.
+            return self._checked(self._pgconn.exec_prepared(name, cast("Sequence[Buffer]", dumped)))
+        except psycopg.OperationalError as error:
+            if self._pgconn.status == ConnStatus.BAD:
+                raise ConnectionLostError(str(error)) from error
+            raise
+
+    def _prepare(self, text: bytes, values: list[object]) -> bytes:
+        if len(self._prepared) >= MAX_PREPARED_STATEMENTS:
+            oldest = next(iter(self._prepared))
+            self._checked(self._pgconn.exec_(b"DEALLOCATE " + self._prepared.pop(oldest)))
+        self._count += 1
+        name = b"leads_%d" % self._count
+        self._checked(self._pgconn.prepare(name, text, [_OIDS.get(type(value), 0) for value in values]))
+        self._prepared[text] = name
+        return name
+
+    def _checked(self, result: PGresult) -> PGresult:
+        if result.status in (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK):
+            return result
+        if self._pgconn.status == ConnStatus.BAD:
+            raise psycopg.OperationalError(result.get_error_message())
+        raise error_from_result(result)
+
+
+def _page(result: PGresult) -> bytes:
+    """Returns what the rows after the first one print. A key without its row, which is drift, prints nothing."""
+    last = result.nfields - 1
+    printed = (result.get_value(row, last) for row in range(1, result.ntuples))
+    return b",".join([text for text in printed if text is not None])
+
+
+class _BytesLoader(Loader):
+    """Leaves a text as the bytes that PostgreSQL sent: the API prints them unchanged, and a page has many."""
+
+    def load(self, data: Buffer) -> bytes:
+        return bytes(data)

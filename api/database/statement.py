@@ -1,0 +1,63 @@
+"""Statements on their way to PostgreSQL: first with named values, then compiled to numbered ones."""
+
+from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
+from typing import Any, Generic, NamedTuple, TypeVar, cast
+
+from sqlalchemy import SelectBase
+from sqlalchemy.dialects.postgresql import psycopg
+
+# The last column of a statement that returns a page: see CompiledStatement.has_page.
+PAGE = "page"
+
+_MAX_COMPILED = 1024
+_DIALECT = psycopg.dialect(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
+
+
+# The NamedTuple class of the first row of a statement.
+Row = TypeVar("Row")
+
+
+class BoundStatement(NamedTuple, Generic[Row]):
+    """A statement with its values by name, and the NamedTuple class of its first row.
+
+    Every statement of the API returns at least one row. Texts in a row are UTF-8 bytes.
+    """
+
+    statement: SelectBase
+    row: type[Row]
+    values: Mapping[str, object]
+
+
+class CompiledStatement(NamedTuple, Generic[Row]):
+    """A statement as PostgreSQL takes it: `$1` is the value of the first name.
+
+    With `has_page`, each row after the first one carries a piece of the page in its last column.
+    """
+
+    text: bytes
+    names: tuple[str, ...]
+    make_row: Callable[[Iterable[Any]], Row]
+    has_page: bool
+    values: Mapping[str, object]
+
+
+def compile_statement(bound: BoundStatement[Row]) -> CompiledStatement[Row]:
+    """Returns the statement compiled, which happens once for each statement, with all its values.
+
+    Raises TypeError if the columns of the statement are not the fields of its row.
+    """
+    compiled: CompiledStatement[Row] = _compiled(bound.statement, cast("Any", bound.row))
+    return compiled._replace(values={**compiled.values, **bound.values})
+
+
+@lru_cache(maxsize=_MAX_COMPILED)
+def _compiled(statement: SelectBase, row: type[Any]) -> CompiledStatement[Any]:
+    columns = tuple(str(column.key) for column in statement.selected_columns)
+    if columns != row._fields:
+        raise TypeError(f"{row.__name__} has the fields {row._fields}, its statement the columns {columns}.")
+    text = statement.compile(dialect=_DIALECT)
+    constants = {name: value for name, value in text.params.items() if value is not None}
+    return CompiledStatement(
+        str(text).encode(), tuple(text.positiontup or ()), row._make, columns[-1] == PAGE, constants
+    )

@@ -1,0 +1,167 @@
+"""The statement of GET /users/{user_id}/leads/{customer_phone}/messages."""
+
+from collections.abc import Set as AbstractSet
+from datetime import datetime
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from sqlalchemy import (
+    ARRAY,
+    CTE,
+    ColumnElement,
+    FromClause,
+    SelectBase,
+    Text,
+    any_,
+    bindparam,
+    case,
+    cast,
+    func,
+    literal_column,
+    select,
+)
+
+from api.database.statement import BoundStatement
+from api.request.parameters import MessageParameters
+from api.request.text import next_millisecond
+from api.sql_helpers import (
+    LIMIT,
+    OFFSET,
+    PHONE,
+    TIME_FORMAT,
+    USER,
+    ZERO,
+    Condition,
+    PageRows,
+    freshness_columns,
+    json_members,
+    lead_conversations,
+    lead_messages,
+    lead_profiles,
+    moment,
+    sum_of,
+    with_page,
+)
+
+_MAX_CACHED_STATEMENTS = 256
+
+
+class MessagesRow(NamedTuple):
+    """A page of messages; `lead_info` is None if the tenant has no such lead."""
+
+    as_of: datetime | None
+    dead_letters: int | None
+    lead_info: bytes | None
+    total: int
+    page: bytes
+
+
+def messages_of_lead(
+    user_id: str, customer_phone: str, parameters: MessageParameters
+) -> BoundStatement[MessagesRow]:
+    """Returns the statement of a page of messages."""
+    values: dict[str, object] = {
+        "platform": None if parameters.platform is None else list(parameters.platform),
+        "sender": parameters.sender,
+        "conversation_id": parameters.conversation_id,
+        "start": parameters.from_date,
+        "end": None if parameters.to_date is None else next_millisecond(parameters.to_date),
+        "offset": parameters.page.offset or None,
+    }
+    values = {name: value for name, value in values.items() if value is not None}
+    statement = _statement(frozenset(values))
+    keys = {"user_id": user_id, "customer_phone": customer_phone, "limit": parameters.page.limit}
+    return BoundStatement(statement, MessagesRow, {**keys, **values})
+
+
+@lru_cache(maxsize=_MAX_CACHED_STATEMENTS)
+def _statement(given: frozenset[str]) -> SelectBase:
+    """Returns the page in the order of the index, and the total by the conversations if these know it."""
+    message, conversations = lead_messages.c, _conversations(given)
+    chosen = _conditions(given, conversations)
+    limit: ColumnElement[Any] = LIMIT
+    if given & {"sender", "start", "end"}:
+        total = select(func.count()).select_from(lead_messages).where(*chosen).scalar_subquery()
+    else:
+        total = select(sum_of(conversations.c.message_count)).scalar_subquery()
+        if given:
+            # Without any row on the page, PostgreSQL reads no message to find that out.
+            limit = case((total > (OFFSET if "offset" in given else ZERO), LIMIT), else_=ZERO)
+
+    order = (message.sent_at, message.conversation_id, message.sequence_no, message.message_id)
+    printed = (*order, message.sender, message.status, message.text)
+    page = select(*printed).where(*chosen).order_by(*(column.asc() for column in order)).limit(limit)
+    if "offset" in given:
+        page = page.offset(OFFSET)
+    rows = page.subquery("rows")
+    return with_page(
+        [*freshness_columns(), _lead_info().label("lead_info"), total.label("total")],
+        [PageRows(rows, _printed_message(rows, conversations))],
+    )
+
+
+def _lead_info() -> ColumnElement[str]:
+    """Returns the `lead_info` object as JSON text."""
+    profile = lead_profiles.c
+    info = (
+        select(profile.name, profile.email, profile.company, profile.lead_status, profile.total_score)
+        .where(profile.user_id == USER, profile.customer_phone == PHONE)
+        .subquery("info")
+    )
+    return select(cast(func.row_to_json(info.table_valued()), Text)).select_from(info).scalar_subquery()
+
+
+def _conditions(given: AbstractSet[str], conversations: CTE) -> list[Condition]:
+    """Returns the filters as conditions on `lead_messages`."""
+    message = lead_messages.c
+    conditions = [message.user_id == USER, message.customer_phone == PHONE]
+    if given & {"platform", "conversation_id"}:
+        of_these = func.array(select(conversations.c.conversation_id).scalar_subquery())
+        conditions.append(message.conversation_id == any_(of_these))
+    if "sender" in given:
+        conditions.append(message.sender == bindparam("sender", type_=Text))
+    if "start" in given:
+        conditions.append(message.sent_at >= moment("start"))
+    if "end" in given:
+        conditions.append(message.sent_at < moment("end"))
+    return conditions
+
+
+def _conversations(given: AbstractSet[str]) -> CTE:
+    """Returns the conversations of the lead that the request asks for, with their part of a printed message."""
+    conversation = lead_conversations.c
+    chosen = [conversation.user_id == USER, conversation.customer_phone == PHONE]
+    if "platform" in given:
+        chosen.append(conversation.platform == any_(bindparam("platform", type_=ARRAY(Text))))
+    if "conversation_id" in given:
+        chosen.append(conversation.conversation_id == bindparam("conversation_id", type_=Text))
+    printed = json_members(
+        conversation_id=conversation.conversation_id,
+        agent_id=conversation.agent_id,
+        agent_name=conversation.agent_name,
+        platform=conversation.platform,
+        phone_number_id=conversation.phone_number_id,
+    )
+    columns = (conversation.conversation_id, conversation.message_count, printed.label("printed"))
+    return select(*columns).where(*chosen).cte("c").prefix_with("MATERIALIZED")
+
+
+def _printed_message(rows: FromClause, conversations: CTE) -> ColumnElement[str]:
+    """Returns a message as JSON text. row_to_json would look up the type of every column for every row."""
+    message = rows.c
+    in_conversation = select(conversations.c.printed).where(
+        conversations.c.conversation_id == message.conversation_id
+    )
+    parts = (
+        json_members(message_id=message.message_id),
+        in_conversation.scalar_subquery(),
+        json_members(
+            sender=message.sender,
+            text=message.text,
+            timestamp=func.to_char(message.sent_at, TIME_FORMAT, type_=Text),
+            status=message.status,
+            sequence_no=message.sequence_no,
+        ),
+    )
+    opening, comma, closing = (literal_column(f"'{text}'", Text) for text in "{,}")
+    return opening + parts[0] + comma + parts[1] + comma + parts[2] + closing

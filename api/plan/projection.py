@@ -1,0 +1,50 @@
+"""The statements about the read model as a whole; they read no table with data of a tenant."""
+
+from datetime import datetime
+from functools import lru_cache
+from typing import NamedTuple
+
+from sqlalchemy import SelectBase, func, select
+
+from api.database.statement import BoundStatement
+from api.sql_helpers import as_of
+from api.tables import projection
+
+
+class ProjectionRow(NamedTuple):
+    """The state of the read model: `installed` is 0 before the projector has installed it."""
+
+    installed: int
+    built_at: datetime | None
+    capture_gap: bytes | None
+
+
+class FreshnessRow(NamedTuple):
+    """The moment up to which the read model contains every change."""
+
+    as_of: datetime | None
+
+
+def projection_state() -> BoundStatement[ProjectionRow]:
+    """Returns the statement of whether the read model is installed, built and complete."""
+    return BoundStatement(_projection_statement(), ProjectionRow, {})
+
+
+def freshness() -> BoundStatement[FreshnessRow]:
+    """Returns the statement of how fresh the read model is."""
+    return BoundStatement(_freshness_statement(), FreshnessRow, {})
+
+
+@lru_cache(maxsize=1)
+def _projection_statement() -> SelectBase:
+    # Aggregates of the only row, so that there is one without it too.
+    return select(
+        func.count().label("installed"),
+        func.max(projection.c.built_at).label("built_at"),
+        func.max(projection.c.capture_gap).label("capture_gap"),
+    ).select_from(projection)
+
+
+@lru_cache(maxsize=1)
+def _freshness_statement() -> SelectBase:
+    return select(as_of().label("as_of"))

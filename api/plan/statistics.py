@@ -1,0 +1,115 @@
+"""The statement of GET /users/{user_id}/leads/stats."""
+
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from sqlalchemy import ScalarSelect, Select, func, select
+
+from api.database.statement import BoundStatement
+from api.sql_helpers import (
+    USER,
+    ZERO,
+    between,
+    freshness_columns,
+    has_granularity,
+    is_tenant_total,
+    lead_totals,
+    leads,
+    moment,
+    sum_of,
+    tenant_totals,
+)
+from api.time_buckets import DAY, HOUR, time_range
+
+# The time ranges of leads_last_7_days and leads_last_30_days.
+STATISTICS_DAYS = (7, 30)
+
+
+class StatisticsRow(NamedTuple):
+    """The counts of a tenant."""
+
+    as_of: datetime | None
+    dead_letters: int | None
+    total_leads: int
+    leads_with_extraction: int
+    hot_leads: int
+    warm_leads: int
+    cold_leads: int
+    whatsapp: int
+    instagram: int
+    webchat: int
+    leads_last_7_days: int
+    leads_last_30_days: int
+
+
+def lead_statistics(user_id: str, now: datetime) -> BoundStatement[StatisticsRow]:
+    """Returns the statement of the statistics at a moment."""
+    values: dict[str, object] = {"user_id": user_id}
+    for days in STATISTICS_DAYS:
+        start = now - timedelta(days=days)
+        hours_start = time_range(HOUR, start).buckets_start
+        days_start = time_range(DAY, hours_start).buckets_start
+        values |= {
+            f"start_{days}": start,
+            f"hours_start_{days}": hours_start,
+            f"days_start_{days}": days_start,
+        }
+    return BoundStatement(_statement(), StatisticsRow, values)
+
+
+@lru_cache(maxsize=1)
+def _statement() -> Select[Any]:
+    """Returns the row of all leads, and for each time range its whole days, whole hours and partial hour."""
+    all_leads, totals = tenant_totals.c, lead_totals.c
+    numbers = {
+        "total_leads": all_leads.leads,
+        "leads_with_extraction": all_leads.with_extraction,
+        "hot_leads": all_leads.hot,
+        "warm_leads": all_leads.warm,
+        "cold_leads": all_leads.cold,
+        "whatsapp": all_leads.on_whatsapp,
+        "instagram": all_leads.on_instagram,
+        "webchat": all_leads.on_webchat,
+    }
+    # The days of the longest range are read once, for all ranges.
+    longest = max(STATISTICS_DAYS)
+    in_days = {
+        days: sum_of(
+            totals.leads,
+            None if days == longest else totals.bucket_start >= moment(f"days_start_{days}"),
+        ).label(f"days_{days}")
+        for days in STATISTICS_DAYS
+    }
+    by_day = (
+        select(*in_days.values())
+        .where(has_granularity(lead_totals, "day"), totals.bucket_start >= moment(f"days_start_{longest}"))
+        .subquery("by_day")
+    )
+    ranges = (
+        (by_day.c[f"days_{days}"] + _in_whole_hours(days) + _in_partial_hour(days)).label(
+            f"leads_last_{days}_days"
+        )
+        for days in STATISTICS_DAYS
+    )
+    now = (func.coalesce(number, ZERO).label(name) for name, number in numbers.items())
+    return (
+        select(*freshness_columns(), *now, *ranges)
+        .select_from(by_day)
+        .outerjoin(tenant_totals, is_tenant_total())
+    )
+
+
+def _in_whole_hours(days: int) -> ScalarSelect[int]:
+    """Returns the leads of the whole hours before the first whole day of a range."""
+    totals = lead_totals.c
+    in_hours = between(totals.bucket_start, moment(f"hours_start_{days}"), moment(f"days_start_{days}"))
+    return (
+        select(sum_of(totals.leads)).where(has_granularity(lead_totals, "hour"), in_hours).scalar_subquery()
+    )
+
+
+def _in_partial_hour(days: int) -> ScalarSelect[int]:
+    """Returns the leads before the first whole hour of a range, counted in the index."""
+    at = between(leads.c.last_message_at, moment(f"start_{days}"), moment(f"hours_start_{days}"))
+    return select(func.count()).select_from(leads).where(leads.c.user_id == USER, at).scalar_subquery()

@@ -1,0 +1,1 @@
+"""From a query string or a path to checked parameters; nothing here knows the database."""

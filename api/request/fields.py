@@ -1,0 +1,197 @@
+"""The kinds of query parameters: each field reads a text and describes itself in OpenAPI."""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, ClassVar
+
+from marshmallow import ValidationError, fields
+
+from api.request.text import canonical_phone, phone_digits, read_moment, trim, words
+
+MAX_SEARCH_LENGTH = 200
+
+_INTEGER = re.compile(r"-?[0-9]{1,4000}")
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What a search looks for: every word, or the digits if the whole text is a phone number."""
+
+    words: tuple[str, ...]
+    digits: str | None
+
+
+class Parameter(fields.Field[Any]):
+    """A parameter that takes one text; a request may repeat it in the same spelling."""
+
+    takes = "a text"
+
+    def __init__(self, description: str, *, example: object = None, default: object = None) -> None:
+        super().__init__(load_default=default)
+        self.description = description
+        self.example = example
+
+    def _deserialize(self, value: list[str], *_args: object, **_kwargs: object) -> object:
+        if len(set(value)) > 1:
+            raise ValidationError(f"takes one value: {self.takes}")
+        try:
+            return self.read(value[0])
+        except ValueError:
+            raise ValidationError(f"takes {self.takes}") from None
+
+    def read(self, text: str) -> object:
+        """Returns what the text means. Raises ValueError for a text that the parameter does not take."""
+        return text
+
+    def as_openapi(self) -> dict[str, object]:
+        """Returns the JSON schema of the parameter."""
+        return {"type": "string"}
+
+
+class WholeNumber(Parameter):
+    """An integer within bounds; one above `cut_to` is cut to it."""
+
+    def __init__(  # noqa: PLR0913  # Each is a keyword of the JSON schema.
+        self,
+        description: str,
+        *,
+        least: int,
+        greatest: int | None = None,
+        cut_to: int | None = None,
+        example: object = None,
+        default: int | None = None,
+    ) -> None:
+        super().__init__(description, example=example, default=default)
+        self.least, self.greatest, self.cut_to = least, greatest, cut_to
+        self.takes = (
+            f"an integer of at least {least}"
+            if greatest is None
+            else f"an integer from {least} to {greatest}"
+        )
+
+    def read(self, text: str) -> int:
+        """Returns the number of ASCII digits with an optional minus. Raises ValueError if it is out of bounds."""
+        if _INTEGER.fullmatch(text) is None:
+            raise ValueError(text)
+        number = int(text)
+        if number < self.least or (self.greatest is not None and number > self.greatest):
+            raise ValueError(text)
+        return number if self.cut_to is None else min(number, self.cut_to)
+
+    def as_openapi(self) -> dict[str, object]:
+        """Returns the JSON schema with bounds and default."""
+        described: dict[str, object] = {"type": "integer", "minimum": self.least}
+        if self.greatest is not None:
+            described["maximum"] = self.greatest
+        if self.load_default is not None:
+            described["default"] = self.load_default
+        return described
+
+
+class Choice(Parameter):
+    """One of several words, in any case."""
+
+    def __init__(self, description: str, options: tuple[str, ...], *, default: str | None = None) -> None:
+        super().__init__(description, default=default)
+        self.options = options
+        self.by_lower = {option.lower(): option for option in options}
+        self.takes = f"one of {', '.join(options)}"
+
+    def read(self, text: str) -> str:
+        """Returns the word in the case in which the API prints it. Raises ValueError for any other word."""
+        if text.lower() not in self.by_lower:
+            raise ValueError(text)
+        return self.by_lower[text.lower()]
+
+    def as_openapi(self) -> dict[str, object]:
+        """Returns the JSON schema with the words and the default."""
+        described: dict[str, object] = {"type": "string", "enum": list(self.options)}
+        if self.load_default is not None:
+            described["default"] = self.load_default
+        return described
+
+
+class Choices(Choice):
+    """Several of a few words, separated by commas or in a repeated parameter."""
+
+    def __init__(self, description: str, options: tuple[str, ...], *, example: str) -> None:
+        super().__init__(description, options)
+        self.example = example
+        self.takes = f"one or more of {', '.join(options)}, a comma between them"
+
+    def _deserialize(self, value: list[str], *_args: object, **_kwargs: object) -> tuple[str, ...]:
+        elements = [trim(element) for text in value for element in text.split(",")]
+        try:
+            chosen = {self.read(element) for element in elements if element}
+        except ValueError:
+            chosen = set()
+        if not chosen:
+            raise ValidationError(f"takes {self.takes}")
+        return tuple(option for option in self.options if option in chosen)
+
+    def as_openapi(self) -> dict[str, object]:
+        """Returns the JSON schema of a text, because the list is one parameter with commas."""
+        option = "|".join(self.options)
+        return {"type": "string", "pattern": f"^({option})(,({option}))*$"}
+
+
+class Flag(Parameter):
+    """True or false."""
+
+    takes = "true or false"
+    _meanings: ClassVar = {"true": True, "1": True, "false": False, "0": False}
+
+    def read(self, text: str) -> bool:
+        """Returns the meaning of true, false, 1 or 0. Raises ValueError for any other text."""
+        if text.lower() not in self._meanings:
+            raise ValueError(text)
+        return bool(self._meanings[text.lower()])
+
+    def as_openapi(self) -> dict[str, object]:
+        """Returns the JSON schema of a boolean."""
+        return {"type": "boolean"}
+
+
+class Moment(Parameter):
+    """A date, or a date with a time; the first millisecond of it counts."""
+
+    takes = "a date such as 2025-01-31 or 2025-01-31T09:30:00Z"
+
+    def read(self, text: str) -> datetime:
+        """Returns the first millisecond that the text names. Raises ValueError for any other text."""
+        return read_moment(text)[0]
+
+
+class EndMoment(Moment):
+    """A date, which covers its whole day, or a date with a time."""
+
+    def read(self, text: str) -> datetime:
+        """Returns the last millisecond that the text names. Raises ValueError for any other text."""
+        return read_moment(text)[1]
+
+
+class SearchText(Parameter):
+    """Words to look for."""
+
+    takes = f"at most {MAX_SEARCH_LENGTH} characters"
+
+    def read(self, text: str) -> Search:
+        """Returns the words, and the digits if the whole text is a phone. Raises ValueError if it is too long."""
+        if len(text) > MAX_SEARCH_LENGTH:
+            raise ValueError(text)
+        return Search(tuple(words(text)), phone_digits(text))
+
+    def as_openapi(self) -> dict[str, object]:
+        """Returns the JSON schema of a text of bounded length."""
+        return {"type": "string", "maxLength": MAX_SEARCH_LENGTH}
+
+
+class Phone(Parameter):
+    """A customer_phone in any spelling."""
+
+    takes = "a phone number or another identifier"
+
+    def read(self, text: str) -> str:
+        """Returns the canonical form."""
+        return canonical_phone(text)

@@ -1,0 +1,220 @@
+"""The query parameters of each endpoint: one marshmallow schema checks them and describes them in OpenAPI."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from difflib import get_close_matches
+from functools import lru_cache
+from typing import Any, Generic, TypeVar, cast
+from urllib.parse import parse_qsl
+
+from marshmallow import Schema, ValidationError
+from werkzeug.exceptions import BadRequest
+
+from api.request.fields import (
+    Choice,
+    Choices,
+    EndMoment,
+    Flag,
+    Moment,
+    Parameter,
+    Phone,
+    Search,
+    SearchText,
+    WholeNumber,
+)
+from api.request.text import is_broken, trim
+
+PLATFORMS = ("whatsapp", "instagram", "webchat")
+LEAD_STATUSES = ("Hot", "Warm", "Cold")
+SENDERS = ("user", "agent")
+SORTS = ("last_message_at", "first_contact_at", "total_messages", "total_score", "name")
+ORDERS = ("desc", "asc")
+DEFAULT_LIMIT = 50
+MAX_OFFSET = 2**31 - 1
+# Fields of the list that choose a page of the leads; every other field filters them.
+PAGE_FIELDS = ("sort_by", "sort_order", "limit", "offset")
+
+_IGNORED = re.compile(r"_|utm_.*|gclid|fbclid", re.DOTALL)
+_MAX_CACHED_LENGTH = 256
+_MAX_CACHED_QUERIES = 2048
+_MAX_NAMED_ERRORS = 20
+_MAX_NAME_LENGTH = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The part of an ordered set that a request asks for."""
+
+    limit: int = DEFAULT_LIMIT
+    offset: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class NoParameters:
+    """The parameters of an endpoint that takes none."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListParameters:
+    """The checked parameters of the list; None is a parameter that the request does not give."""
+
+    page: Page
+    sort_by: str
+    sort_order: str
+    platform: tuple[str, ...] | None = None
+    lead_status: tuple[str, ...] | None = None
+    has_extraction: bool | None = None
+    has_email: bool | None = None
+    min_total_score: int | None = None
+    max_total_score: int | None = None
+    days: int | None = None
+    from_date: datetime | None = None
+    to_date: datetime | None = None
+    search: Search | None = None
+    customer_phone: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MessageParameters:
+    """The checked parameters of the messages; None is a parameter that the request does not give."""
+
+    page: Page
+    platform: tuple[str, ...] | None = None
+    sender: str | None = None
+    from_date: datetime | None = None
+    to_date: datetime | None = None
+    conversation_id: str | None = None
+
+
+def _limit(greatest: int) -> WholeNumber:
+    return WholeNumber(
+        f"Number of results a page; above {greatest} it is cut to {greatest}",
+        least=1,
+        cut_to=greatest,
+        default=DEFAULT_LIMIT,
+    )
+
+
+def _offset() -> WholeNumber:
+    return WholeNumber("Number of results to skip", least=0, greatest=MAX_OFFSET, default=0)
+
+
+class NoQuery(Schema):
+    """The query of an endpoint that takes no parameters."""
+
+
+class ListQuery(Schema):
+    """The query of the list of leads. Each filter has its condition in `api/plan/filters.py`."""
+
+    platform = Choices("Leads on any of these platforms", PLATFORMS, example="instagram,webchat")
+    lead_status = Choices("Leads of any of these statuses", LEAD_STATUSES, example="Hot,Warm")
+    has_extraction = Flag("Leads with, or without, extraction data")
+    has_email = Flag("Leads with, or without, an email address")
+    min_total_score = WholeNumber("Least total score", least=5, greatest=15, example=10)
+    max_total_score = WholeNumber("Greatest total score", least=5, greatest=15, example=12)
+    days = WholeNumber("Leads active within the last N times 24 hours", least=1, greatest=36500, example=7)
+    from_date = Moment("Leads active at or after this moment", example="2025-01-01")
+    to_date = EndMoment(
+        "Leads active at or before this moment; a date covers its whole day", example="2025-12-31"
+    )
+    search = SearchText("Every word occurs in name, email, company or phone", example="siddhant")
+    customer_phone = Phone("The lead of exactly this phone", example="918979556941")
+    sort_by = Choice("What the leads are ordered by; leads without it come last", SORTS, default=SORTS[0])
+    sort_order = Choice("Direction of the order", ORDERS, default=ORDERS[0])
+    limit = _limit(100)
+    offset = _offset()
+
+
+class MessagesQuery(Schema):
+    """The query of the messages of a lead."""
+
+    platform = Choices("Messages on any of these platforms", PLATFORMS, example="whatsapp")
+    sender = Choice("Messages of this sender", SENDERS)
+    from_date = Moment("Messages at or after this moment", example="2025-01-01")
+    to_date = EndMoment(
+        "Messages at or before this moment; a date covers its whole day", example="2025-12-31"
+    )
+    conversation_id = Parameter(
+        "Messages of this conversation", example="b1a93252-f8c6-448f-a765-195eea996d9a"
+    )
+    limit = _limit(200)
+    offset = _offset()
+
+
+Result = TypeVar("Result")
+
+
+class Query(Generic[Result]):
+    """Reads the query string of one endpoint with its schema."""
+
+    def __init__(self, schema: type[Schema], result: Callable[..., Result]) -> None:
+        self.schema = schema()
+        self.result = result
+        # Clients repeat a few query strings, and each of them means the same every time.
+        self._read_cached = lru_cache(maxsize=_MAX_CACHED_QUERIES)(self._read)
+
+    def read(self, query_string: str) -> Result:
+        """Returns the checked parameters. Raises BadRequest, whose description names every wrong one."""
+        if len(query_string) > _MAX_CACHED_LENGTH:
+            return self._read(query_string)
+        return self._read_cached(query_string)
+
+    def _read(self, query_string: str) -> Result:
+        errors: dict[str, str] = {}
+        given = self._collect(query_string, errors)
+        try:
+            loaded: Mapping[str, Any] = self.schema.load(given)
+        except ValidationError as error:
+            loaded = error.valid_data if isinstance(error.valid_data, dict) else {}
+            found = cast("dict[str, list[str]]", error.messages)
+            errors.update({name: messages[0] for name, messages in found.items()})
+        for least, greatest in (("min_total_score", "max_total_score"), ("from_date", "to_date")):
+            low, high = loaded.get(least), loaded.get(greatest)
+            if low is not None and high is not None and low > high:
+                errors[least] = f"must not be above {greatest}"
+        if errors:
+            raise BadRequest("; ".join(f"{name} {what}" for name, what in errors.items()))
+        values = dict(loaded)
+        if "limit" in values:
+            values["page"] = Page(values.pop("limit"), values.pop("offset"))
+        return self.result(**values)
+
+    def _collect(self, query_string: str, errors: dict[str, str]) -> dict[str, list[str]]:
+        """Returns the values of each known parameter that are not empty, and adds what is wrong to `errors`."""
+        given: dict[str, list[str]] = {}
+        # A WSGI server passes the bytes of the query string on as Latin-1.
+        text = query_string.encode("latin-1").decode(errors="surrogateescape")
+        for name, value in parse_qsl(text, keep_blank_values=True, errors="surrogateescape"):
+            # A query string can contain thousands of names, and finding the nearest to each takes a millisecond.
+            if len(errors) == _MAX_NAMED_ERRORS:
+                errors["the rest"] = "was not looked at"
+                break
+            if is_broken(name):
+                errors["the name of a parameter"] = "holds a NUL character or broken UTF-8"
+            elif is_broken(value):
+                errors[_quoted(name)] = "holds a NUL character or broken UTF-8"
+            elif name in self.schema.fields:
+                if trimmed := trim(value):
+                    given.setdefault(name, []).append(trimmed)
+            elif not _IGNORED.fullmatch(name) and _quoted(name) not in errors:
+                errors[_quoted(name)] = self._unknown(name)
+        return given
+
+    def _unknown(self, name: str) -> str:
+        """Returns the error for a parameter that does not exist, with the name that the caller may have meant."""
+        nearest = get_close_matches(name[:_MAX_NAME_LENGTH].lower(), self.schema.fields, n=1, cutoff=0)
+        if not nearest:
+            return "is not a parameter: this endpoint takes none"
+        return f"is not a parameter; the nearest is {nearest[0]}"
+
+
+def _quoted(name: str) -> str:
+    """Returns a name in quotes, shortened so that a message can repeat it."""
+    return repr(name if len(name) <= _MAX_NAME_LENGTH else name[:_MAX_NAME_LENGTH] + "…")
+
+
+NO_QUERY = Query(NoQuery, NoParameters)
+LIST_QUERY = Query(ListQuery, ListParameters)
+MESSAGES_QUERY = Query(MessagesQuery, MessageParameters)

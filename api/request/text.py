@@ -1,0 +1,86 @@
+"""How the API reads a text: white space, phones, words, dates and times."""
+
+import re
+from datetime import UTC, date, datetime, time, timedelta
+
+WHITE_SPACE = " \t\n\v\f\r\N{NO-BREAK SPACE}"
+MILLISECOND = timedelta(milliseconds=1)
+FIRST_MOMENT = datetime.min.replace(tzinfo=UTC)
+LAST_MOMENT = datetime.max.replace(tzinfo=UTC)
+
+_BLANKS = re.compile(f"[{WHITE_SPACE}]+")
+_PHONE = re.compile(r"\+?[ ().-]*[0-9][0-9 ().-]*")
+_NOT_DIGITS = re.compile(r"[^0-9]+")
+# A query string turns the + of an offset such as +02:00 into a blank, so a blank is read as +.
+_MOMENT = re.compile(
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2})"
+    r"(?:[T ]([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:\.([0-9]+))?)?(?:Z|([-+ ])([0-9]{2}):([0-9]{2}))?)?"
+)
+
+
+def trim(text: str) -> str:
+    """Returns the text without white space at its ends."""
+    return text.strip(WHITE_SPACE)
+
+
+def words(text: str) -> list[str]:
+    """Returns the words of a text, which white space separates."""
+    return [word for word in _BLANKS.split(text) if word]
+
+
+def phone_digits(text: str) -> str | None:
+    """Returns the digits of a text that is a phone number, and None for any other text."""
+    return _NOT_DIGITS.sub("", text) if _PHONE.fullmatch(text) else None
+
+
+def canonical_phone(text: str) -> str:
+    """Returns the form in which the read model stores and the API prints a customer_phone."""
+    trimmed = trim(text)
+    return phone_digits(trimmed) or trimmed
+
+
+def is_broken(text: str) -> bool:
+    """Returns whether the text contains a NUL, or bytes that are not UTF-8 (decoded as lone surrogates)."""
+    return "\0" in text or (
+        not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text)
+    )
+
+
+def read_moment(text: str) -> tuple[datetime, datetime]:
+    """Returns the first and the last millisecond that a date, or a date with a time, names.
+
+    Raises ValueError for any other text.
+    """
+    match = _MOMENT.fullmatch(text)
+    if match is None:
+        raise ValueError(text)
+    day, hour, minute, second, fraction, sign, hours, minutes = match.groups()
+    midnight = datetime.combine(date.fromisoformat(day), time.min, UTC)
+    if hour is None:
+        return midnight, midnight + timedelta(days=1, milliseconds=-1)
+    milliseconds = int((fraction or "").ljust(3, "0")[:3])
+    clock = time(int(hour), int(minute), int(second or 0), milliseconds * 1000)
+    moment = datetime.combine(midnight, clock, UTC)
+    if sign is not None:
+        offset = time(int(hours), int(minutes))
+        distance = timedelta(hours=offset.hour, minutes=offset.minute)
+        moment = shift(moment, distance if sign == "-" else -distance)
+    return moment, moment
+
+
+def shift(moment: datetime, distance: timedelta) -> datetime:
+    """Returns the moment moved by the distance, clamped to what a datetime can hold; no lead is beyond that."""
+    try:
+        return moment + distance
+    except OverflowError:
+        return LAST_MOMENT if distance > timedelta(0) else FIRST_MOMENT
+
+
+def next_millisecond(moment: datetime) -> datetime:
+    """Returns the moment one millisecond later; times of the read model are cut to milliseconds."""
+    return shift(moment, MILLISECOND)
+
+
+def format_time(moment: datetime) -> str:
+    """Returns a moment in UTC as the API prints it, cut to milliseconds: `2025-01-31T09:30:00.000Z`."""
+    return moment.isoformat(timespec="milliseconds")[:-6] + "Z"

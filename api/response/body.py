@@ -1,0 +1,86 @@
+"""The body and the headers that every answer has."""
+
+import random
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from string import ascii_lowercase, digits
+from typing import Any, Protocol
+
+from flask import Response, current_app, g, request
+
+from api.request.text import format_time
+
+Clock = Callable[[], datetime]
+
+_CORRELATION_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+_ALPHABET = digits + ascii_lowercase
+
+
+class Freshness(Protocol):
+    """The columns of a row that the headers repeat."""
+
+    @property
+    def as_of(self) -> datetime | None: ...  # noqa: D102  # The names of the columns say it.
+
+    @property
+    def dead_letters(self) -> int | None: ...  # noqa: D102
+
+
+class JsonResponse(Response):
+    """An answer whose body is JSON."""
+
+    default_mimetype = "application/json"
+
+    def get_app_iter(self, environ: dict[str, Any]) -> Any:  # noqa: ANN401  # As inherited.
+        """Returns the body as a list, which a WSGI server sends at once; it sends any other iterable in pieces."""
+        if environ["REQUEST_METHOD"] != "HEAD" and isinstance(self.response, list) and not self._on_close:
+            return self.response
+        return super().get_app_iter(environ)
+
+
+def begin() -> None:
+    """Give the request its one moment, and the correlation id by which its answer is found in the logs."""
+    g.now = current_app.extensions["leads_clock"]()
+    given = request.environ.get("HTTP_X_CORRELATION_ID", "")
+    g.correlation_id = given if _CORRELATION_ID.fullmatch(given) else new_correlation_id(g.now)
+
+
+def new_correlation_id(now: datetime) -> str:
+    """Returns the milliseconds since 1970, and nine random letters or digits."""
+    letters = "".join(random.choices(_ALPHABET, k=9))  # noqa: S311  # It names an answer and protects nothing.
+    return f"{int(now.timestamp() * 1000)}-{letters}"
+
+
+def closing() -> bytes:
+    """Returns the end of every body: timestamp and correlationId."""
+    return f'"timestamp":"{format_time(g.now)}","correlationId":"{g.correlation_id}"}}'.encode()
+
+
+def success(data: bytes, pagination: bytes | None = None) -> Response:
+    """Returns the answer with these data, which are JSON as is the pagination."""
+    paged = b"" if pagination is None else b'"pagination":%b,' % pagination
+    return JsonResponse(b'{"success":true,"data":%b,%b%b' % (data, paged, closing()))
+
+
+def note_freshness(row: Freshness) -> None:
+    """Have the headers of this answer say how fresh the row is."""
+    g.freshness = row
+
+
+def put_headers(response: Response) -> Response:
+    """Add the correlation id, and how fresh the data of the answer are."""
+    headers = response.headers
+    headers.add("X-Correlation-Id", g.correlation_id)
+    row: Freshness | None = g.get("freshness")
+    if row is not None:
+        if row.as_of is not None:
+            headers.add("X-Data-As-Of", format_time(row.as_of))
+        if row.dead_letters:
+            headers.add("X-Data-Dead-Letters", str(row.dead_letters))
+    return response
+
+
+def system_clock() -> datetime:
+    """Returns the current time in UTC."""
+    return datetime.now(UTC)

@@ -1,0 +1,141 @@
+"""The OpenAPI document: parameters by the schemas that check them, answers by `schemas.py`."""
+
+from typing import Any
+
+import orjson
+from apispec import APISpec
+from apispec.ext.marshmallow import MarshmallowPlugin
+from marshmallow import Schema
+
+from api.request.fields import Parameter
+from api.request.parameters import ListQuery, MessagesQuery, NoQuery
+from api.response.schemas import Error, LeadList, LeadMessages, LeadStatistics, SingleLead
+
+# Of the documented interface; it does not change with the code.
+API_VERSION = "1.0.0"
+
+_HEADERS = {
+    "X-Correlation-Id": "The correlationId of the body",
+    "X-Data-As-Of": "Every change committed before this moment is contained in the answer",
+    "X-Data-Dead-Letters": "Keys of this tenant that are set aside with an error; only if there are any",
+    "X-RateLimit-Limit": "Requests in a window",
+    "X-RateLimit-Remaining": "Requests left in this window",
+    "X-RateLimit-Reset": "When the window ends, in seconds since 1970",
+    "Retry-After": "Seconds to wait",
+}
+_LIMITED = ("X-Correlation-Id", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset")
+_KNOWN = ("X-Data-As-Of", "X-Data-Dead-Letters")
+_ERRORS = {
+    400: "A parameter is not known, or its value is not taken; the message names each",
+    404: "Lead not found",
+    429: "More requests than the limit allows",
+    500: "An error on our side",
+    503: "The read model was never built, or the database cannot answer now",
+}
+_FURTHER_HEADERS = {404: _KNOWN, 429: ("Retry-After",), 503: ("Retry-After",)}
+_USER_ID = {
+    "in": "path",
+    "name": "user_id",
+    "required": True,
+    "description": "The tenant",
+    "schema": {"type": "string"},
+}
+_CUSTOMER_PHONE = {
+    "in": "path",
+    "name": "customer_phone",
+    "required": True,
+    "description": "The lead, in any spelling of its phone",
+    "schema": {"type": "string"},
+}
+_BASE = "/users/{user_id}/leads"
+_ENDPOINTS: tuple[tuple[str, str, str, type[Schema], type[Schema], tuple[int, ...]], ...] = (
+    (_BASE, "listLeads", "List all leads", ListQuery, LeadList, (400, 429, 500, 503)),
+    (
+        f"{_BASE}/stats",
+        "getLeadStatistics",
+        "Get lead statistics",
+        NoQuery,
+        LeadStatistics,
+        (400, 429, 500, 503),
+    ),
+    (f"{_BASE}/{{customer_phone}}", "getLead", "Get a single lead", NoQuery, SingleLead, tuple(_ERRORS)),
+    (
+        f"{_BASE}/{{customer_phone}}/messages",
+        "getLeadMessages",
+        "Get all messages of a lead",
+        MessagesQuery,
+        LeadMessages,
+        tuple(_ERRORS),
+    ),
+)
+
+
+def document() -> bytes:
+    """Returns the document as JSON."""
+    spec = APISpec(
+        title="Leads API",
+        version=API_VERSION,
+        openapi_version="3.1.0",
+        plugins=[MarshmallowPlugin(schema_name_resolver=lambda schema: _class_of(schema).__name__)],
+        info={"description": "A unified view of all customer interactions across all platforms."},
+    )
+    for name, description in _HEADERS.items():
+        spec.components.header(name, {"description": description, "schema": {"type": "string"}})
+    for code, description in _ERRORS.items():
+        headers = _LIMITED + _FURTHER_HEADERS.get(code, ())
+        spec.components.response(f"Error{code}", _response(description, Error, headers))
+    for path, name, summary, query, answer, codes in _ENDPOINTS:
+        responses: dict[str, Any] = {"200": _response("Success", answer, _LIMITED + _KNOWN)}
+        responses |= {str(code): f"Error{code}" for code in codes}
+        path_parameters = [_USER_ID] if "{customer_phone}" not in path else [_USER_ID, _CUSTOMER_PHONE]
+        operation = {
+            "operationId": name,
+            "summary": summary,
+            "tags": ["Leads"],
+            "parameters": path_parameters + _parameters(query),
+            "responses": responses,
+        }
+        spec.path(path, operations={"get": operation})
+    not_ready = _response("Why it cannot serve now", Error, ("X-Correlation-Id", "Retry-After"))
+    for path, name, summary in (
+        ("/health/live", "live", "Whether the process answers"),
+        ("/health/ready", "ready", "Whether the read model can be served"),
+    ):
+        answers = (
+            {"200": {"description": "Yes"}, "503": not_ready}
+            if name == "ready"
+            else {"200": {"description": "Yes"}}
+        )
+        operation = {"operationId": name, "summary": summary, "tags": ["Health"], "responses": answers}
+        spec.path(path, operations={"get": operation})
+    return orjson.dumps(spec.to_dict())
+
+
+def _class_of(schema: Any) -> type[Schema]:  # noqa: ANN401  # A class, or one of its instances.
+    return schema if isinstance(schema, type) else type(schema)
+
+
+def _response(description: str, answer: type[Schema], headers: tuple[str, ...]) -> dict[str, Any]:
+    return {
+        "description": description,
+        "headers": {name: name for name in headers},
+        "content": {"application/json": {"schema": answer}},
+    }
+
+
+def _parameters(query: type[Schema]) -> list[dict[str, Any]]:
+    """Returns the parameters of a query, as the fields that check them describe themselves."""
+    described = []
+    for name, field in query().fields.items():
+        if not isinstance(field, Parameter):
+            continue
+        parameter: dict[str, Any] = {
+            "in": "query",
+            "name": name,
+            "description": field.description,
+            "schema": field.as_openapi(),
+        }
+        if field.example is not None:
+            parameter["example"] = field.example
+        described.append(parameter)
+    return described

@@ -1,0 +1,94 @@
+"""The four endpoints of the Leads API."""
+
+from typing import TypeVar
+
+import orjson
+from flask import Blueprint, Response, g, request
+
+from api.plan.lead import single_lead as plan_lead
+from api.plan.lead_list import list_leads as plan_list
+from api.plan.messages import messages_of_lead as plan_messages
+from api.plan.statistics import StatisticsRow
+from api.plan.statistics import lead_statistics as plan_statistics
+from api.request.parameters import LIST_QUERY, MESSAGES_QUERY, NO_QUERY, PLATFORMS, Query
+from api.request.text import canonical_phone
+from api.response.body import success
+from api.response.errors import LeadNotFoundError
+from api.response.pagination import pagination
+from api.routes.read_model import read_model
+
+leads = Blueprint("leads", __name__, url_prefix="/users/<user_id>/leads")
+
+Result = TypeVar("Result")
+
+
+@leads.get("")
+def list_leads(user_id: str) -> Response:
+    """List the leads with filters, an order and pagination."""
+    parameters = _parameters(LIST_QUERY)
+    row = read_model().fetch(plan_list(user_id, parameters, g.now))
+    if row.collect_matches:
+        row = read_model().fetch(plan_list(user_id, parameters, g.now, collect_matches=True))
+    return success(b"[%b]" % row.page, pagination(parameters.page, row.total))
+
+
+@leads.get("/stats")
+def lead_statistics(user_id: str) -> Response:
+    """Count the leads of a tenant."""
+    _parameters(NO_QUERY)
+    return success(_statistics(read_model().fetch(plan_statistics(user_id, g.now))))
+
+
+@leads.get("/<customer_phone>")
+def single_lead(user_id: str, customer_phone: str) -> Response:
+    """Print the lead of a phone."""
+    _parameters(NO_QUERY)
+    row = read_model().fetch(plan_lead(user_id, _phone(customer_phone)))
+    return success(_found(row.document))
+
+
+@leads.get("/<customer_phone>/messages")
+def messages_of_lead(user_id: str, customer_phone: str) -> Response:
+    """List the messages of a lead across its conversations."""
+    parameters, phone = _parameters(MESSAGES_QUERY), _phone(customer_phone)
+    row = read_model().fetch(plan_messages(user_id, phone, parameters))
+    data = b'{"customer_phone":%b,"lead_info":%b,"messages":[%b],"pagination":%b}' % (
+        orjson.dumps(phone),
+        _found(row.lead_info),
+        row.page,
+        pagination(parameters.page, row.total),
+    )
+    return success(data)
+
+
+def _parameters(query: Query[Result]) -> Result:
+    return query.read(request.environ.get("QUERY_STRING", ""))
+
+
+def _phone(customer_phone: str) -> str:
+    """Returns the canonical phone of a path. Raises LeadNotFoundError for `stats`, which names the statistics."""
+    phone = canonical_phone(customer_phone)
+    if phone == "stats":
+        raise LeadNotFoundError
+    return phone
+
+
+def _found(document: bytes | None) -> bytes:
+    if document is None:
+        raise LeadNotFoundError
+    return document
+
+
+def _statistics(row: StatisticsRow) -> bytes:
+    return orjson.dumps(
+        {
+            "total_leads": row.total_leads,
+            "leads_with_extraction": row.leads_with_extraction,
+            "hot_leads": row.hot_leads,
+            "warm_leads": row.warm_leads,
+            "cold_leads": row.cold_leads,
+            "by_platform": {platform: getattr(row, platform) for platform in PLATFORMS},
+            "leads_last_7_days": row.leads_last_7_days,
+            "leads_last_30_days": row.leads_last_30_days,
+        }
+    )

@@ -1,0 +1,73 @@
+"""Reads of the read model, which answer 503 until it was built."""
+
+from typing import TypeVar
+
+from flask import Flask, current_app
+
+from api.database.errors import UnavailableError
+from api.database.pool import Database
+from api.database.statement import BoundStatement
+from api.plan.projection import ProjectionRow, projection_state
+from api.response.body import Freshness, note_freshness
+
+NOT_INSTALLED = "The read model is not installed"
+NEVER_BUILT = "The read model was never built"
+
+
+Answer = TypeVar("Answer", bound=Freshness)
+
+
+class ReadModel:
+    """The read model behind the four endpoints.
+
+    The first build fills the tables in one transaction that locks them, so a request before its end would wait for it.
+    Until this process has seen that a build has ended, each request therefore looks at `projection` first. Afterwards
+    no request does, unless a failure or an answer without as_of suggests that the read model was installed anew.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self._is_built = False
+
+    def fetch(self, statement: BoundStatement[Answer]) -> Answer:
+        """Returns the first row of a statement, and has the headers of the answer say how fresh it is.
+
+        Raises UnavailableError if the read model was never built, or cannot be read now.
+        """
+        if not self._is_built:
+            self._require_built()
+        try:
+            row = self.database.fetch(statement)
+        except UnavailableError:
+            self._is_built = False
+            raise
+        if row.as_of is None:
+            self._is_built = False
+            raise UnavailableError(NEVER_BUILT)
+        note_freshness(row)
+        return row
+
+    def _require_built(self) -> None:
+        reason = why_not_built(self.database.fetch(projection_state()))
+        if reason is not None:
+            raise UnavailableError(reason)
+        self._is_built = True
+
+
+def why_not_built(state: ProjectionRow) -> str | None:
+    """Returns why the read model has no data to answer from; None if it has."""
+    if not state.installed:
+        return NOT_INSTALLED
+    return NEVER_BUILT if state.built_at is None else None
+
+
+def install(app: Flask, database: Database) -> None:
+    """Give the application its database."""
+    app.extensions["leads_database"] = database
+    app.extensions["leads_read_model"] = ReadModel(database)
+
+
+def read_model() -> ReadModel:
+    """Returns the read model of the current application."""
+    found: ReadModel = current_app.extensions["leads_read_model"]
+    return found

@@ -1,0 +1,141 @@
+"""The API comes back by itself when the database does."""
+
+import threading
+from collections.abc import Callable
+from time import monotonic
+
+import psycopg
+import pytest
+from flask.testing import FlaskClient
+
+from projector.postgres.embedded import EmbeddedServer
+from tests.api.conftest import Library, MakeApp
+from tests.support.server import Database
+
+PATIENCE_SECONDS = 30
+
+
+def wait_for(client: FlaskClient, path: str, status: int) -> None:
+    """Ask until the answer has the status."""
+    ends = monotonic() + PATIENCE_SECONDS
+    while (answer := client.get(path)).status_code != status:
+        assert monotonic() < ends, answer.get_json()
+
+
+def test_a_server_that_stops_and_starts(
+    start_server: Callable[..., EmbeddedServer], make_app: MakeApp
+) -> None:
+    server = start_server(fast=True)
+    client = make_app(Database(server.url(), ""), role="", log_level="ERROR").test_client()
+    # No read model is needed to see whether the database answers.
+    assert "not installed" in client.get("/health/ready").get_json()["message"]
+    server.stop()
+    answer = client.get("/users/a/leads")
+    assert answer.status_code == 503
+    assert "reached" in answer.get_json()["message"]
+    server.start()
+    ends = monotonic() + PATIENCE_SECONDS
+    while "not installed" not in client.get("/health/ready").get_json()["message"]:
+        assert monotonic() < ends
+
+
+def test_connections_that_were_closed_meanwhile(library: Library, make_app: MakeApp) -> None:
+    """A restart or a failover leaves a pool of dead connections; no caller sees that."""
+    app = make_app(library.database, threads=3)
+    engine = app.extensions["leads_database"].engine
+    held = [engine.raw_connection() for _ in range(3)]
+    backends = [connection.driver_connection.info.backend_pid for connection in held]
+    for connection in held:
+        connection.close()
+    with library.database.connect() as conn:
+        for pid in backends:
+            conn.execute("SELECT pg_terminate_backend(%s, 5000)", (pid,))
+    client = app.test_client()
+    for _ in range(6):
+        assert client.get(library.base).status_code == 200
+
+
+def test_connections_that_are_closed_on_our_side(library: Library, make_app: MakeApp) -> None:
+    app = make_app(library.database, threads=2)
+    engine = app.extensions["leads_database"].engine
+    held = [engine.raw_connection() for _ in range(2)]
+    for connection in held:
+        connection.driver_connection.pgconn.finish()
+        connection.close()
+    client = app.test_client()
+    for _ in range(4):
+        assert client.get(library.base).status_code == 200
+
+
+def test_a_failed_attempt_to_connect_spares_the_next_requests(
+    make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attempts = []
+
+    def refuse(*_: object, **__: object) -> None:
+        attempts.append(1)
+        raise psycopg.OperationalError("no route to the host")
+
+    monkeypatch.setattr("api.database.pool.psycopg.connect", refuse)
+    monkeypatch.setattr("api.database.pool.RECONNECT_PAUSE_SECONDS", 3600)
+    client = make_app(Database("postgresql://nowhere/nothing", ""), log_level="ERROR").test_client()
+    for _ in range(20):
+        assert client.get("/users/a/leads").status_code == 503
+    assert len(attempts) == 1
+
+
+def test_after_the_pause_it_tries_again(
+    library: Library, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect = psycopg.connect
+    outcomes = iter([True])
+
+    def fail_once(*arguments: object, **keywords: object) -> object:
+        if next(outcomes, False):
+            raise psycopg.OperationalError("no route to the host")
+        return connect(*arguments, **keywords)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("api.database.pool.psycopg.connect", fail_once)
+    monkeypatch.setattr("api.database.pool.RECONNECT_PAUSE_SECONDS", 0)
+    client = make_app(library.database, log_level="ERROR").test_client()
+    assert [client.get(library.base).status_code for _ in range(2)] == [503, 200]
+
+
+def test_more_requests_at_once_than_connections(
+    library: Library, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.database.pool.POOL_TIMEOUT_SECONDS", 0.05)
+    app = make_app(library.database, threads=1, log_level="ERROR")
+    held = app.extensions["leads_database"].engine.raw_connection()
+    answer = app.test_client().get(library.base)
+    assert answer.status_code == 503
+    assert "busy" in answer.get_json()["message"]
+    assert answer.headers["Retry-After"]
+    held.close()
+    assert app.test_client().get(library.base).status_code == 200
+
+
+def test_many_threads_share_few_connections(library: Library, make_app: MakeApp) -> None:
+    app = make_app(library.database, threads=2)
+    statuses: list[int] = []
+
+    def ask() -> None:
+        client = app.test_client()
+        statuses.extend(client.get(library.base).status_code for _ in range(10))
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert statuses == [200] * 80
+    assert app.extensions["leads_database"].engine.pool.checkedin() <= 2
+
+
+def test_a_slow_answer_does_not_spoil_the_connection(database: Database, make_app: MakeApp) -> None:
+    app = make_app(database, threads=1, statement_timeout_ms=50, log_level="ERROR")
+    client = app.test_client()
+    with database.connect() as holder, holder.transaction():
+        holder.execute("LOCK TABLE read_model.leads IN ACCESS EXCLUSIVE MODE")
+        assert client.get("/users/a/leads").status_code == 503
+    wait_for(client, "/users/a/leads", 200)

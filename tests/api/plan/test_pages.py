@@ -1,0 +1,127 @@
+"""Pages put together give the whole set, once each, in every order, on every way to a page."""
+
+from collections.abc import Iterator
+from itertools import product
+from random import Random
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from api.plan.lead_list import list_statement
+from api.request.parameters import ORDERS, SORTS
+from projector.progress import QUIET
+from projector.rebuild import rebuild
+from tests.api.conftest import NOW, Library, MakeApp
+from tests.oracle import answers
+from tests.support import edge_cases
+from tests.support.server import Database
+
+FILTERS = (
+    "",
+    "platform=whatsapp,instagram",
+    "has_extraction=true&has_email=false",
+    "lead_status=Hot,cold",
+    "has_email=true",
+    "platform=webchat&days=400",
+    "min_total_score=6",
+    "days=300",
+    "from_date=2025-06-01T05:30&platform=whatsapp",
+    "search=a",
+    "search=9%201",
+)
+
+
+def pairs(query: str) -> list[tuple[str, str]]:
+    return [
+        (name, value.replace("%20", " "))
+        for name, _, value in (part.partition("=") for part in query.split("&") if part)
+    ]
+
+
+# The way in which an offset is far, and how many leads a page in order may pass, in all and for each match.
+WAYS = {
+    "as a small tenant is read": (20_000, 10_000, 8),
+    "as if a few leads were many": (2, 5, 1),
+    "collecting every match": (2, 0, 0),
+}
+
+
+@pytest.fixture(params=WAYS)
+def ways(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Every way to a page, though the library has few leads."""
+    far_offset, passed, passed_a_match = WAYS[request.param]
+    monkeypatch.setattr("api.plan.list_plan.FAR_OFFSET", far_offset)
+    monkeypatch.setattr("api.plan.pages.MIN_LEADS_PASSED", passed)
+    monkeypatch.setattr("api.plan.pages.MIN_LEADS_PASSED_A_MATCH", passed_a_match)
+    list_statement.cache_clear()
+    yield
+    list_statement.cache_clear()
+
+
+def all_matches(library: Library, *asked: tuple[str, str]) -> dict[str, Any]:
+    """What the oracle answers with all matches on one page."""
+    return answers.list_leads(library.model, library.tenant, [*asked, ("limit", "100")], NOW).body
+
+
+def test_the_filters_leave_more_than_nothing(library: Library) -> None:
+    totals = [all_matches(library, *pairs(query))["pagination"]["total"] for query in FILTERS]
+    assert max(totals) <= 100
+    assert sum(totals) > 100
+
+
+@pytest.mark.usefixtures("ways")
+@pytest.mark.parametrize(("sort_by", "sort_order"), list(product(SORTS, ORDERS)))
+@pytest.mark.parametrize("query", FILTERS)
+def test_pages_put_together(
+    client: FlaskClient, library: Library, query: str, sort_by: str, sort_order: str
+) -> None:
+    limit = (1, 3, 7, 100)[FILTERS.index(query) % 4]
+    whole = all_matches(library, *pairs(query), ("sort_by", sort_by), ("sort_order", sort_order))
+    total = whole["pagination"]["total"]
+    found = []
+    for offset in range(0, total + limit + 1, limit):
+        page = client.get(
+            f"{library.base}?{query}&sort_by={sort_by}&sort_order={sort_order}&limit={limit}&offset={offset}"
+        ).get_json()
+        more = offset + limit < total
+        assert page["pagination"] == {"total": total, "limit": limit, "offset": offset, "hasMore": more}
+        found += page["data"]
+    assert [lead["customer_phone"] for lead in found] == [lead["customer_phone"] for lead in whole["data"]]
+    assert found == whole["data"]
+
+
+def test_a_key_without_its_row_prints_nothing(database: Database, make_app: MakeApp) -> None:
+    with database.connect() as conn:
+        edge_cases.write(conn, edge_cases.generate(Random(7), 20, now=NOW))
+        rebuild(conn, tenants=None, progress=QUIET)
+        found = conn.execute(
+            "SELECT user_id, customer_phone, (SELECT count(*) FROM read_model.leads WHERE user_id = l.user_id)"
+            " FROM read_model.leads AS l WHERE customer_phone ~ '^[0-9]+$' ORDER BY total_messages DESC LIMIT 1"
+        ).fetchone()
+        assert found is not None
+        user_id, phone, leads = found
+        conn.execute("DELETE FROM read_model.leads WHERE (user_id, customer_phone) = (%s, %s)", found[:2])
+        conn.execute(
+            "DELETE FROM read_model.lead_conversations WHERE (user_id, customer_phone) = (%s, %s)", found[:2]
+        )
+    client = make_app(database).test_client()
+    for sort_by in SORTS:
+        data = client.get(f"/users/{user_id}/leads?sort_by={sort_by}&limit=100").get_json()["data"]
+        assert len(data) == leads - 1
+        assert phone not in {lead["customer_phone"] for lead in data}
+    assert client.get(f"/users/{user_id}/leads/{phone}/messages").get_json()["data"]["messages"] == []
+
+
+@pytest.mark.usefixtures("ways")
+@pytest.mark.parametrize("sort_by", SORTS)
+@pytest.mark.parametrize("query", ["", "platform=whatsapp", "days=300", "search=a"])
+def test_past_the_end(client: FlaskClient, library: Library, sort_by: str, query: str) -> None:
+    whole = client.get(f"{library.base}?{query}").get_json()["pagination"]["total"]
+    for offset in (whole, whole + 1, 2**31 - 1):
+        body = client.get(f"{library.base}?{query}&sort_by={sort_by}&offset={offset}").get_json()
+        assert body["data"] == []
+        assert body["pagination"] == {"total": whole, "limit": 50, "offset": offset, "hasMore": False}
+    body = client.get(f"{library.base}/{library.phone}/messages?offset=2147483647").get_json()
+    assert body["data"]["messages"] == []
+    assert body["data"]["pagination"]["total"] > 0

@@ -1,0 +1,188 @@
+"""The query parameters: every rule by example, and the whole reader against an independent one."""
+
+import string
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from werkzeug.exceptions import BadRequest
+
+from api.request.parameters import LIST_QUERY, MESSAGES_QUERY, Query
+from api.request.text import LAST_MOMENT
+from tests.oracle.parameters import OF_LIST, OF_MESSAGES, Bound, Reader, milliseconds, read_parameters
+
+many = settings(max_examples=600, deadline=None, derandomize=True)
+
+
+def refused(query: Query[Any], text: str) -> str:
+    with pytest.raises(BadRequest) as caught:
+        query.read(text)
+    return str(caught.value.description)
+
+
+def test_defaults() -> None:
+    read = LIST_QUERY.read("")
+    assert (read.page.limit, read.page.offset, read.sort_by, read.sort_order) == (
+        50,
+        0,
+        "last_message_at",
+        "desc",
+    )
+    assert {read.platform, read.days, read.search, read.has_email, read.customer_phone} == {None}
+    assert MESSAGES_QUERY.read("").page.limit == 50
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "value"),
+    [
+        ("platform=WhatsApp,,instagram,", "platform", ("whatsapp", "instagram")),
+        ("platform=instagram&platform=whatsapp", "platform", ("whatsapp", "instagram")),
+        ("platform=,&platform=webchat", "platform", ("webchat",)),
+        ("lead_status=hot,%20COLD%C2%A0", "lead_status", ("Hot", "Cold")),
+        ("has_email=TRUE", "has_email", True),
+        ("has_email=1", "has_email", True),
+        ("has_email=0&has_email=0", "has_email", False),
+        ("has_email=&has_email=false", "has_email", False),
+        ("has_email=", "has_email", None),
+        ("has_email=%20%09", "has_email", None),
+        ("sort_by=NAME", "sort_by", "name"),
+        ("days=%0b007", "days", 7),
+        ("days=+7", "days", 7),
+        ("customer_phone=+91 897-9", "customer_phone", "918979"),
+        ("customer_phone=web-1%2B2", "customer_phone", "web-1+2"),
+        ("_=1&utm_source=x&gclid=&fbclid=y", "days", None),
+        ("from_date=2025-01-01", "from_date", datetime(2025, 1, 1, tzinfo=UTC)),
+        ("from_date=2025-01-01T10:00:00.1239Z", "from_date", datetime(2025, 1, 1, 10, 0, 0, 123_000, UTC)),
+        ("from_date=2025-01-01T10:00+02:00", "from_date", datetime(2025, 1, 1, 8, tzinfo=UTC)),
+        ("from_date=2025-01-01+10:00+02:00", "from_date", datetime(2025, 1, 1, 8, tzinfo=UTC)),
+        ("from_date=2025-01-01T10:00-02:30", "from_date", datetime(2025, 1, 1, 12, 30, tzinfo=UTC)),
+        ("to_date=2025-01-01", "to_date", datetime(2025, 1, 1, 23, 59, 59, 999_000, UTC)),
+        ("to_date=2025-01-01T00:00", "to_date", datetime(2025, 1, 1, tzinfo=UTC)),
+        ("to_date=9999-12-31", "to_date", datetime(9999, 12, 31, 23, 59, 59, 999_000, UTC)),
+        ("to_date=9999-12-31T23:00-02:00", "to_date", LAST_MOMENT),
+        (
+            "from_date=2025-01-01&to_date=2025-01-01",
+            "to_date",
+            datetime(2025, 1, 1, 23, 59, 59, 999_000, UTC),
+        ),
+    ],
+)
+def test_what_is_taken(text: str, name: str, value: object) -> None:
+    assert getattr(LIST_QUERY.read(text), name) == value
+
+
+def test_search() -> None:
+    search = LIST_QUERY.read("search=+91%C2%A0897%09%25_").search
+    assert search is not None
+    assert (search.words, search.digits) == (("91", "897", "%_"), None)
+    search = LIST_QUERY.read("search=(%2B) 91").search
+    assert search is not None
+    assert search.digits is None
+    search = LIST_QUERY.read("search=%2B(91) 89-7").search
+    assert search is not None
+    assert (search.words, search.digits) == (("+(91)", "89-7"), "91897")
+    assert LIST_QUERY.read(f"search={'x' * 200}").search is not None
+    assert LIST_QUERY.read(f"search={quote('é' * 200)}++").search is not None
+
+
+def test_a_message_names_what_is_taken() -> None:
+    message = refused(LIST_QUERY, "limit=0&days=x&lead_status=a&from_date=b&sort_order=c")
+    for part in ("at least 1", "1 to 36500", "Hot, Warm, Cold", "2025-01-31", "desc, asc"):
+        assert part in message
+
+
+@pytest.mark.parametrize(
+    ("given", "nearest"),
+    [
+        ("platfrom", "platform"),
+        ("status", "lead_status"),
+        ("Search", "search"),
+        ("page_limit", "limit"),
+        ("", ""),
+    ],
+)
+def test_an_unknown_parameter_gets_the_nearest_known_one(given: str, nearest: str) -> None:
+    message = refused(LIST_QUERY, f"{given}=1")
+    assert repr(given) in message
+    assert nearest in message
+
+
+def test_a_long_name_is_cut_in_the_message() -> None:
+    assert len(refused(LIST_QUERY, f"{'x' * 5000}=1")) < 300
+
+
+def test_the_first_of_thousands_of_unknown_names_are_enough() -> None:
+    message = refused(LIST_QUERY, "&".join(f"unknown{n}" for n in range(5000)))
+    assert "'unknown0' is not a parameter" in message
+    assert message.endswith("; the rest was not looked at")
+    assert len(message) < 2000
+    assert len(refused(LIST_QUERY, "&".join(f"x{n}=%ff" for n in range(5000)))) < 2000
+    assert "the rest" not in refused(LIST_QUERY, "platfrom=1&" * 5000)
+
+
+def test_long_queries_are_read_as_short_ones_are() -> None:
+    blanks = "%20" * 200
+    assert LIST_QUERY.read(f"days={blanks}7") == LIST_QUERY.read("days=7")
+
+
+# Texts that are a little wrong, or right in an unusual way, next to any text at all.
+NAMES = [*OF_LIST, *OF_MESSAGES, "limt", "utm_x", "_", "", "Days", "platform[]"]
+PIECES = [
+    "whatsapp", "Instagram", "hot", "Cold", "true", "0", "1", "7", "-0", "-1", "007", "15", "16", "36500", "36501",
+    "2147483647", "2147483648", "9" * 40, "2025-01-01", "2025-02-29", "2024-02-29", "0001-01-01", "9999-12-31",
+    "T10:00", " 10:00", "T24:00", ":59", ":60", ".5", ".123456789", "Z", "+02:00", "-02:00", " 02:00", "+24:00", "name",
+    "total_score", "asc", "DESC", "user", "agent", ",", " ", "\t", "\N{NO-BREAK SPACE}", "\N{EM SPACE}", "\0", "+",
+    "\N{ARABIC-INDIC DIGIT SEVEN}", "x" * 199,
+]  # fmt: skip
+values = st.one_of(
+    st.lists(st.sampled_from(PIECES), max_size=4).map("".join),
+    st.text(string.printable, max_size=6),
+    st.text(max_size=6),
+)
+pairs = st.lists(st.tuples(st.sampled_from(NAMES) | st.text(max_size=4), values), max_size=5)
+
+
+def encoded(text: str) -> str:
+    return quote(text, safe="", errors="surrogatepass")
+
+
+def agrees(query: Query[Any], known: dict[str, Reader], asked: list[tuple[str, str]]) -> None:
+    expected = read_parameters(known, asked)
+    text = "&".join(f"{encoded(name)}={encoded(value)}" for name, value in asked)
+    if expected.refused:
+        message = refused(query, text)
+        assert [name for name in expected.bad if repr(name)[1:-1] not in message] == []
+        return
+    read = query.read(text)
+    for name, value in expected.values.items():
+        found = getattr(read, name) if name not in ("limit", "offset") else getattr(read.page, name)
+        if isinstance(value, Bound):
+            assert milliseconds(found) == (value.last if name == "to_date" else value.first)
+        elif isinstance(value, frozenset):
+            assert frozenset(found) == value
+        elif name not in ("search", "customer_phone"):
+            assert found == value
+
+
+@many
+@given(pairs)
+def test_the_list_reads_its_parameters_as_specified(asked: list[tuple[str, str]]) -> None:
+    agrees(LIST_QUERY, OF_LIST, asked)
+
+
+@many
+@given(pairs)
+def test_the_messages_read_their_parameters_as_specified(asked: list[tuple[str, str]]) -> None:
+    agrees(MESSAGES_QUERY, OF_MESSAGES, asked)
+
+
+@many
+@given(st.binary(max_size=40))
+def test_any_query_string_is_read_or_refused(raw: bytes) -> None:
+    for query in (LIST_QUERY, MESSAGES_QUERY):
+        with suppress(BadRequest):
+            query.read(raw.decode("latin-1"))

@@ -1,0 +1,34 @@
+"""Every answer is as its schema says, with no key more or less."""
+
+from typing import Any
+
+from flask.testing import FlaskClient
+
+from tests.api.conftest import Library
+from tests.api.response.test_openapi import ENDPOINTS, document, validator
+
+__all__ = ["document"]
+
+
+def test_answers_are_as_described(client: FlaskClient, library: Library, document: dict[str, Any]) -> None:
+    checks = {name: validator(document, name) for name in [*ENDPOINTS.values(), "Error"]}
+    for tenant, leads in library.model.leads.items():
+        base = f"/users/{tenant}/leads"
+        checks["LeadList"].validate(client.get(f"{base}?limit=100").get_json())
+        checks["LeadStatistics"].validate(client.get(f"{base}/stats").get_json())
+        for phone in [phone for phone in leads if "/" not in phone and phone != "stats"][:20]:
+            path = f"{base}/{phone.replace('%', '%25').replace('?', '%3F').replace('#', '%23')}"
+            checks["SingleLead"].validate(client.get(path).get_json())
+            checks["LeadMessages"].validate(client.get(f"{path}/messages").get_json())
+        checks["Error"].validate(client.get(f"{base}/1").get_json())
+
+
+def test_the_description_is_closed(client: FlaskClient, library: Library, document: dict[str, Any]) -> None:
+    """A key more, or a key less, would be seen."""
+    check = validator(document, "LeadList")
+    body = client.get(library.base).get_json()
+    check.validate(body)
+    assert not check.is_valid({**body, "extra": 1})
+    assert not check.is_valid({**body, "data": [{**body["data"][0], "extra": 1}]})
+    del body["data"][0]["company"]
+    assert not check.is_valid(body)

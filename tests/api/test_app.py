@@ -1,0 +1,42 @@
+"""What the application refuses before any route sees it."""
+
+from urllib.parse import unquote_to_bytes
+
+import pytest
+from flask.testing import FlaskClient
+
+from api.app import MAX_BODY_BYTES
+from tests.api.conftest import Library
+from tests.api.response.test_errors import check
+
+
+@pytest.mark.parametrize(
+    "path", ["/users/a%00b/leads", "/users/%ff/leads", "/users/a/leads/%c3%28", "/%00", "/health/live%00"]
+)
+def test_a_path_that_cannot_be_read(client: FlaskClient, path: str) -> None:
+    # As servers hand it on; the client's own way through text would mend it.
+    answer = client.get("/", environ_overrides={"PATH_INFO": unquote_to_bytes(path).decode("latin-1")})
+    assert "path" in check(answer, 400)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "/users",
+        "/users/a",
+        "/users//leads",
+        "/users/a/leads//messages",
+        "/users/a/leads/1/messages/2",
+        "/users/a/leads/b%2Fc",
+        "//users/a/leads",
+        "/docs/nothing",
+    ],
+)
+def test_unknown_route(client: FlaskClient, path: str) -> None:
+    assert check(client.get(path), 404) != "Lead not found"
+
+
+def test_a_body_that_is_too_large(client: FlaskClient, library: Library) -> None:
+    check(client.get(library.base, data=b"x" * (MAX_BODY_BYTES + 1)), 413)
+    assert client.get(library.base, data=b"x" * MAX_BODY_BYTES).status_code == 200

@@ -1,0 +1,67 @@
+"""A column that api/tables.py declares is read by a statement of the API."""
+
+from datetime import UTC, datetime
+from itertools import product
+
+import pytest
+from sqlalchemy import Column, SelectBase, Table
+from sqlalchemy.sql.selectable import Alias
+from sqlalchemy.sql.visitors import iterate
+
+from api import tables
+from api.plan.lead import single_lead
+from api.plan.lead_list import list_leads
+from api.plan.messages import messages_of_lead
+from api.plan.projection import freshness, projection_state
+from api.plan.statistics import lead_statistics
+from api.request.parameters import LIST_QUERY, MESSAGES_QUERY, ORDERS, SORTS
+
+NOW = datetime(2026, 3, 29, tzinfo=UTC)
+FILTERS = (
+    "",
+    *(f"platform={name}" for name in ("whatsapp", "instagram", "webchat")),
+    *(f"lead_status={name}" for name in ("Hot", "Warm", "Cold")),
+    "has_email=true",
+    "has_extraction=true&days=7",
+    "platform=whatsapp,instagram,webchat&lead_status=Hot&has_email=true&has_extraction=true&min_total_score=8",
+    "platform=whatsapp,instagram,webchat&lead_status=Hot&has_email=true&has_extraction=true&max_total_score=8&days=7",
+    "search=ann",
+    "customer_phone=1",
+)
+
+
+def statements() -> list[SelectBase]:
+    lists = [
+        list_leads("u", LIST_QUERY.read(f"{query}&sort_by={sort}&sort_order={order}"), NOW).statement
+        for query, sort, order in product(FILTERS, SORTS, ORDERS)
+    ]
+    others = (
+        single_lead("u", "1"),
+        messages_of_lead("u", "1", MESSAGES_QUERY.read("platform=whatsapp&sender=user")),
+        lead_statistics("u", NOW),
+        projection_state(),
+        freshness(),
+    )
+    return [*lists, *(bound.statement for bound in others)]
+
+
+def columns_read() -> set[Column[object]]:
+    """The columns of tables that occur in the text of any statement."""
+    found = set()
+    for statement in statements():
+        for element in iterate(statement, {"column_tables": False}):
+            if isinstance(element, Column):
+                table = element.table.element if isinstance(element.table, Alias) else element.table
+                if isinstance(table, Table):
+                    found.add(table.c[element.name])
+    return found
+
+
+READ = columns_read()
+
+
+@pytest.mark.parametrize(
+    "column", [column for table in tables.metadata.sorted_tables for column in table.columns], ids=str
+)
+def test_every_declared_column_is_read(column: Column[object]) -> None:
+    assert column in READ, f"No statement reads {column}: delete its line in api/tables.py."
