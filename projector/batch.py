@@ -15,6 +15,7 @@ from psycopg.rows import class_row
 from projector import locks, pipeline
 from projector.errors import BlockedError, CaptureGapError
 from projector.pipeline import BatchResult, Connection, InjectionPoint, no_injection_point
+from projector.preconditions import require_version
 from projector.sql import statement, step
 
 _Result = TypeVar("_Result")
@@ -61,6 +62,7 @@ class OpenedBatch:
     owned: Sequence[int]
     gap: str | None
     has_changes: bool
+    migrated_version: str | None
     freshness_frozen: bool
     bloated_tables: Sequence[str]
 
@@ -127,7 +129,11 @@ def first_line(error: psycopg.Error) -> str:
 
 
 def open_batch(conn: Connection, shards: Sequence[int], *, wait: bool) -> OpenedBatch:
-    """Own shards and look whether capture is intact; raises CaptureGapError if it is not."""
+    """Own shards of the queue.
+
+    Raises CaptureGapError if capture is not intact, and NotInstalledError if a program of another projection version has
+    migrated meanwhile: it rebuilds, and what this one wrote would be wrong by its definition.
+    """
     parameters = {
         "shard_class": locks.SHARD,
         "shards": list(shards),
@@ -140,6 +146,7 @@ def open_batch(conn: Connection, shards: Sequence[int], *, wait: bool) -> Opened
         opened = cursor.execute(step("refresh/1_take/20_open_batch").text, parameters).fetchone()
     if opened is None:
         raise AssertionError
+    require_version(opened.migrated_version)
     if opened.gap is not None:
         raise CaptureGapError(opened.gap)
     return opened

@@ -26,10 +26,15 @@ def require_installed(conn: Connection) -> None:
     if not is_current:
         raise NotInstalledError("The read model was last migrated by an older version: run migrate.")
     version = conn.execute(query("preconditions", "read_migrated_version")).fetchone()
-    if version != (PROJECTION_VERSION,):
+    require_version(version[0] if version else None)
+
+
+def require_version(migrated: str | None) -> None:
+    """Raise NotInstalledError unless this is the projection version of the program that migrated last."""
+    if migrated != PROJECTION_VERSION:
         raise NotInstalledError(
             f"This program has projection version {PROJECTION_VERSION}, and the database was last migrated for"
-            f" {version and version[0]}: run migrate with this program, or run the program that migrated last."
+            f" {migrated}: run migrate with this program, or run the program that migrated last."
         )
 
 

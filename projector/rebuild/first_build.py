@@ -67,7 +67,7 @@ def build(conn: Connection, progress: Progress, *, point: InjectionPoint) -> Bat
                 "The platform keeps truncating or rewriting its tables: run rebuild again when that is over."
             )
         for table in TABLES:
-            conn.execute(composing.SQL("VACUUM {}").format(composing.SQL(table)), prepare=False)
+            conn.execute(composing.SQL("VACUUM (SKIP_LOCKED) {}").format(composing.SQL(table)), prepare=False)
         row = conn.execute(query("rebuild", "count_built")).fetchone()
         built = BatchResult(*row) if row else BatchResult()
         add_to_run(conn, run_id, built)

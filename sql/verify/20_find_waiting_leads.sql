@@ -73,13 +73,27 @@ stored AS (
         k.user_id,
         k.customer_phone
     FROM stale_keys AS s
-    INNER JOIN projector.source_keys AS k ON k.kind = s.kind AND k.key = s.key
+    CROSS JOIN LATERAL (
+        SELECT
+            sk.user_id,
+            sk.customer_phone
+        FROM projector.source_keys AS sk
+        WHERE sk.kind = s.kind AND sk.key = s.key
+        OFFSET 0
+    ) AS k
     UNION
     SELECT
         d.user_id,
         d.customer_phone
     FROM stale_keys AS s -- noqa: AL05
-    INNER JOIN ({definition.source_keys}) AS d ON d.kind = s.kind AND d.key = s.key COLLATE "default"
+    CROSS JOIN LATERAL (
+        SELECT
+            d.user_id,
+            d.customer_phone
+        FROM ({definition.source_keys}) AS d
+        WHERE d.kind = s.kind AND d.key = s.key COLLATE "default"
+        OFFSET 0
+    ) AS d
 )
 
 SELECT EXISTS (SELECT 1 FROM waiting AS w WHERE w.kind = 'truncate') AS everything;

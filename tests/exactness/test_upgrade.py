@@ -22,7 +22,7 @@ from projector.sql import PROJECTION_VERSION
 from projector.status import read_status
 from projector.verify import verify
 from tests.conftest import MakeDatabase
-from tests.exactness.interleaving import Stepped
+from tests.exactness.interleaving import Stepped, batch_of
 from tests.exactness.platform import Platform, assert_exact, rebuild_now, refresh_now, value, waiting
 from tests.support.server import Database
 
@@ -200,6 +200,19 @@ def test_the_batch_of_an_older_projector_is_waited_for_and_loses_nothing(
         conn.execute("SELECT FROM projector.conversation_keys")
     refresh_now(conn)
     assert_exact(conn)
+
+
+def test_a_projector_that_runs_while_another_version_migrates_takes_nothing_more(platform: Platform) -> None:
+    conn = platform.conn
+    platform.tenant("one")
+    agent = platform.agent("one")
+    refresh_now(conn)
+    conn.execute("UPDATE projector.settings SET value = 'next' WHERE name = 'projection_version'")
+    platform.message(platform.conversation(agent, "4915"))
+    queued = waiting(conn)
+    with pytest.raises(NotInstalledError, match="migrated for next"):
+        batch_of(conn, 0)
+    assert waiting(conn) == queued
 
 
 def test_a_migrate_gives_way_to_the_writers_of_the_queue(older: Database, conn: Connection) -> None:

@@ -24,6 +24,11 @@ SELECT
         FROM projector.changes AS c
         WHERE c.shard = any(%(shards)s::smallint[])
     ) AS has_changes,
+    (
+        SELECT s.value
+        FROM projector.settings AS s
+        WHERE s.name = 'projection_version'
+    ) AS migrated_version,
     EXISTS (
         SELECT 1
         FROM projector.capture_gaps AS g
