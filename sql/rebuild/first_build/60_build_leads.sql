@@ -8,7 +8,9 @@
 --     SELECT m.* FROM read_model.lead_messages AS m
 --     INNER JOIN (
 --         SELECT c.user_id, c.customer_phone, max(c.newest_message_at) AS sent_at
---         FROM read_model.lead_conversations AS c WHERE c.newest_message_at IS NOT NULL GROUP BY c.user_id, c.customer_phone
+--         FROM read_model.lead_conversations AS c
+--         WHERE c.newest_message_at IS NOT NULL
+--         GROUP BY c.user_id, c.customer_phone
 --     ) AS newest
 --     ON newest.user_id = m.user_id AND newest.customer_phone = m.customer_phone AND newest.sent_at = m.sent_at)
 -- with last_messages = ({definition.last_messages})

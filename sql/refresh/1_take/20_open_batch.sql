@@ -4,10 +4,12 @@
 -- truncate_above_bytes.
 -- Returns: started_at, the clock before the snapshot of this statement; owned, the shards that are locked now; gap,
 -- what the catalog says otherwise than when the triggers were installed, null if nothing; has_changes, whether there
--- is anything to take; freshness_frozen, whether freshness has to stand still because a gap is not healed yet;
--- bloated_tables, the staging tables that hold more bytes than that. The clock is read first, then the catalog, and
--- the changes are taken last: so every change that was committed before started_at was captured, and the take sees
--- it.
+-- is anything to take; migrated_version, the projection version of the program that migrated last; freshness_frozen,
+-- whether freshness has to stand still because a gap is not healed yet; bloated_tables, the staging tables that hold
+-- more bytes than that.
+--
+-- The clock is read first, then the catalog, and the changes are taken last: so every change that was committed before
+-- started_at was captured, and the take sees it.
 SELECT
     now() AS started_at,
     ARRAY(
