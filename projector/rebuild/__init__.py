@@ -29,7 +29,7 @@ def rebuild(
 ) -> RunReport:
     """Rebuild the given tenants, or everything; with `resume`, go on with a rebuild that was interrupted.
 
-    Returns how many leads were compared, and how many messages were written. Raises RebuildFailedError at the first
+    Returns how many leads there are, and how many messages were written. Raises RebuildFailedError at the first
     lead that cannot be projected: unlike a refresh, a rebuild is strict. Raises BlockedError while another session
     rebuilds, and TenantNotFoundError for a tenant that nobody knows.
     """

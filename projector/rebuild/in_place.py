@@ -58,7 +58,7 @@ def rebuild_in_place(
     resume: bool,
     point: InjectionPoint,
 ) -> BatchResult:
-    """Rebuild these tenants, or everything; return how many leads were compared and how many messages written."""
+    """Rebuild these tenants, or everything; return how many leads they have and how many messages were written."""
     cursor = _begin(conn, resume=resume) if tenants is None else None
     pipeline.run_steps(conn, steps("rebuild/piece/10_create_piece_tables"))
     total = _count_leads(conn, tenants)
@@ -76,7 +76,7 @@ def rebuild_in_place(
                 work.pieces(user_id, "", user_id)
             statistics.heal(conn, tenants)
         progress.finish()
-    return work.written
+        return BatchResult(_count_rebuilt(conn, run_id, tenants), work.written.messages)
 
 
 def find_leads(conn: Connection, after: LeadKey, last_user: str | None, size: int) -> list[LeadKey]:
@@ -170,6 +170,15 @@ def _vacuum(conn: Connection) -> None:
     """Make room for the next piece; PostgreSQL passes by a table that is not ours, or that another session holds."""
     names = composing.SQL(", ").join(composing.Identifier("read_model", name) for name in _WRITTEN_TABLES)
     conn.execute(composing.SQL("VACUUM (TRUNCATE FALSE, SKIP_LOCKED) {}").format(names), prepare=False)
+
+
+def _count_rebuilt(conn: Connection, run_id: int, tenants: Sequence[str] | None) -> int:
+    """Return how many leads there are, and note it: not every key that was compared makes a lead."""
+    parameters = {"tenants": None if tenants is None else list(tenants)}
+    row = conn.execute(query("rebuild", "count_read_model_leads"), parameters).fetchone()
+    leads = row[0] if row else 0
+    conn.execute(query("rebuild", "set_leads_of_run"), {"run_id": run_id, "leads": leads})
+    return leads
 
 
 def _count_leads(conn: Connection, tenants: Sequence[str] | None) -> int:

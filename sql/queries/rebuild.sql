@@ -46,11 +46,23 @@ SELECT greatest(
                 k.user_id,
                 k.customer_phone
             FROM projector.source_keys AS k
-            WHERE k.kind = 'conversation'
+            WHERE k.kind <> 'contact'
                 AND (%(tenants)s::text[] IS NULL OR k.user_id = any(%(tenants)s::text[]))
         ) AS keyed
     )
 ) AS leads;
+
+-- name: count_read_model_leads
+-- Returns: how many leads the read model has. Parameter: tenants, null for all.
+SELECT count(*) AS leads
+FROM read_model.leads AS l
+WHERE %(tenants)s::text[] IS NULL OR l.user_id = any(%(tenants)s::text[]);
+
+-- name: set_leads_of_run
+-- Parameters: run_id, leads.
+UPDATE projector.runs
+SET leads = %(leads)s
+WHERE run_id = %(run_id)s;
 
 -- name: open_run
 -- Returns: run_id. Parameters: tenants, null for all; leads_total.
