@@ -131,8 +131,7 @@ def first_line(error: psycopg.Error) -> str:
 def open_batch(conn: Connection, shards: Sequence[int], *, wait: bool) -> OpenedBatch:
     """Own shards of the queue.
 
-    Raises CaptureGapError if capture is not intact, and NotInstalledError if a program of another projection version has
-    migrated meanwhile: it rebuilds, and what this one wrote would be wrong by its definition.
+    Raises CaptureGapError if capture is not intact, and NotInstalledError if another projection version has migrated.
     """
     parameters = {
         "shard_class": locks.SHARD,
