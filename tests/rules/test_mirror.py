@@ -10,18 +10,16 @@ from tests.rules.files import ROOT, name_of, python_files
 # Modules whose tests are elsewhere, since they need schedules with several connections or belong together.
 ELSEWHERE = {
     "projector/batch.py": "tests/exactness/test_refresh.py",
-    "projector/beside.py": "tests/exactness/test_beside.py",
-    "projector/capture.py": "tests/exactness/test_capture.py",
-    "projector/migrate.py": "tests/exactness/test_migrate.py",
-    "projector/rebuild.py": "tests/exactness/test_crashes.py",
+    "projector/errors.py": "tests/projector/cli/test_base.py",
     "projector/refresh.py": "tests/exactness/test_refresh.py",
+    "projector/report.py": "tests/projector/cli/test_run.py",
     "projector/source.py": "tests/rules/test_fields.py",
     "projector/verify.py": "tests/exactness/test_sabotage.py",
     **{
-        f"projector/demo/{name}.py": "tests/projector/test_demo.py"
+        f"projector/demo/{name}.py": "tests/projector/demo/test_tenants.py"
         for name in (
-            "chance", "chats", "clock", "conversations", "extractions", "identifiers", "loading", "people",
-            "reference", "script", "setting", "source_rows", "tenants", "words",
+            "chance", "chats", "clock", "extractions", "identifiers", "people", "script", "setting", "source_rows",
+            "texts/__init__", "words",
         )
     },
 }  # fmt: skip
