@@ -1,4 +1,4 @@
-"""Rebuilds that were killed or failed: what they leave, and who goes on with them."""
+"""Rebuilds that were killed or failed: what they leave, and what resumes them."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -101,7 +101,7 @@ def test_a_killed_rebuild_in_place_is_resumed_at_its_cursor(
     assert other.execute(
         "SELECT version, cursor_user_id, cursor_phone FROM projector.rebuild_plan"
     ).fetchall() == [(PROJECTION_VERSION, "u", "49151000001")]
-    # Behind the cursor: whoever resumes has no reason to look there.
+    # A resumed rebuild does not look at leads before its cursor.
     other.execute(DRIFT.encode())
     report = recovery.heal(three, progress=QUIET)
     assert report is not None
@@ -149,7 +149,7 @@ def test_a_killed_rebuild_keeps_no_change_from_being_refreshed(
     write_message(other, "new")
     assert healed(three).notes == ()
     assert messages(three) == 1
-    # Interrupted it is still, and whoever resumes it does the rest.
+    # The rebuild is still interrupted; a scheduler resumes it.
     assert recovery.find_rebuild_reasons(three).interrupted
     assert recovery.heal(three, progress=QUIET) is not None
     assert value(three, DRIFTED) == ""
@@ -219,7 +219,7 @@ def test_a_rebuild_of_one_tenant_leaves_the_plan_of_everything(built: Connection
 def test_an_interrupted_rebuild_from_before_a_gap_is_not_resumed(
     built: Connection, other: Connection
 ) -> None:
-    # All is done but the last step, as far as this plan knows.
+    # The plan says that only the last step is left.
     other.execute(
         "INSERT INTO projector.rebuild_plan (version, cursor_user_id, cursor_phone) VALUES (%s, 'u', '999')",
         (PROJECTION_VERSION,),
@@ -243,7 +243,7 @@ def test_an_interrupted_rebuild_of_one_tenant_is_not_taken_for_one_of_everything
     with pytest.raises(KeyboardInterrupt):
         rebuild(built, tenants=["u"], progress=QUIET, point=interrupt)
     assert not recovery.find_rebuild_reasons(built).interrupted
-    # Capture is not to blame here: a rebuild is wanted for another reason, and has to do both tenants.
+    # Another projection version is the reason for a rebuild of both tenants.
     other.execute("UPDATE read_model.projection SET version = 'another'")
     healed(built)
     assert value(built, DRIFTED) == ""

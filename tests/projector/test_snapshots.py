@@ -1,4 +1,4 @@
-"""Reads of the platform's tables: one moment, and nobody is kept waiting."""
+"""Reads of the platform's tables: they are of one moment, and give way to the platform."""
 
 import threading
 

@@ -1,4 +1,4 @@
-"""The first build: all or nothing, while refreshes wait and nobody reads."""
+"""The first build: it writes all or nothing, and refreshes wait."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -34,7 +34,7 @@ POINTS = ("built", "indexed")
 
 @pytest.fixture
 def other(written_database: Database) -> Iterator[Connection]:
-    """The connection of somebody else."""
+    """The connection of the platform, or of an operator."""
     with written_database.connect() as conn:
         yield conn
 
@@ -209,7 +209,7 @@ def test_a_key_that_a_foreign_key_needs_is_kept(written: Connection) -> None:
     assert_as_the_oracle(written)
 
 
-def test_an_index_of_somebody_else_is_created_again(written: Connection) -> None:
+def test_an_index_that_an_operator_added_is_created_again(written: Connection) -> None:
     written.execute("CREATE INDEX of_mine ON read_model.leads (lower(document)) WHERE total_messages > 3")
     written.execute(
         "ALTER TABLE read_model.lead_messages ADD CONSTRAINT only_once UNIQUE (message_id, user_id)"
@@ -333,7 +333,7 @@ def test_a_source_table_that_is_held_is_waited_for(
 
 
 def blocked(conn: Connection) -> list[str]:
-    """The relations that somebody waits for."""
+    """The relations that a session waits for."""
     found = conn.execute(
         "SELECT relation::regclass::text FROM pg_locks WHERE NOT granted AND relation IS NOT NULL"
     )

@@ -329,7 +329,7 @@ def test_a_tenant_that_is_gone_is_emptied(filled: Connection) -> None:
     assert_as_the_oracle(filled)
 
 
-def test_a_tenant_that_nobody_knows_is_refused(filled: Connection) -> None:
+def test_an_unknown_tenant_is_refused(filled: Connection) -> None:
     with pytest.raises(TenantNotFoundError, match="'nobody'"):
         rebuild_now(filled, ["u", "nobody"])
 

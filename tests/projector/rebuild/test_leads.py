@@ -62,7 +62,7 @@ def test_tenants_are_locked_before_anything_is_read(filled_database: Database, p
     assert held == [2, 0]
 
 
-def test_a_lead_that_nobody_knows_is_no_lead(prepared: Connection) -> None:
+def test_an_unknown_lead_writes_nothing(prepared: Connection) -> None:
     before = contents(prepared)
     assert [written.leads for written in rebuild_leads(prepared, [("nobody", "1"), ("u", "nobody")])] == [2]
     assert contents(prepared) == before

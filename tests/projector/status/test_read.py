@@ -30,7 +30,7 @@ def test_queue_and_lag_are_exact(built: Connection) -> None:
     assert status.projection is not None
     assert status.queue.lag is not None
     assert abs((status.projection.read_at - oldest).total_seconds() - status.queue.lag) < 1
-    # Somebody refreshed a moment ago, and may do so by cron.
+    # A refresh ran a moment ago, and cron may start the next.
     assert find_attention(status) == []
 
 
