@@ -12,6 +12,7 @@ from projector.progress import QUIET
 from projector.rebuild import in_place, rebuild
 from projector.rebuild.in_place import _find_differing_leads
 from projector.rebuild.leads import LeadKey, rebuild_leads
+from projector.refresh import refresh
 from projector.sql import Step, definition, steps
 from tests.projector.rebuild.contents import (
     LEAD_TABLES,
@@ -400,4 +401,23 @@ def test_a_change_that_waits_stays_in_the_queue(filled: Connection) -> None:
     )
     rebuild_now(filled)
     assert value(filled, "SELECT count(*) FROM projector.changes") == 1
+    assert_as_the_oracle(filled)
+
+
+def test_a_rebuild_of_everything_retries_dead_letters(filled: Connection) -> None:
+    filled.execute("ALTER TABLE read_model.lead_profiles ADD CONSTRAINT refused CHECK (name <> 'Refused')")
+    filled.execute(
+        "UPDATE contacts SET name = 'Refused', updated_at = now() WHERE contact_id ="
+        " (SELECT key FROM projector.source_keys AS k JOIN read_model.leads AS l USING (user_id, customer_phone)"
+        " WHERE k.kind = 'contact' AND NOT l.has_extraction LIMIT 1)"
+    )
+    refresh(filled, retry_failed=False, progress=QUIET)
+    assert value(filled, "SELECT count(*) FROM projector.dead_letters") == 1
+    filled.execute("ALTER TABLE read_model.lead_profiles DROP CONSTRAINT refused")
+    rebuild_now(filled, ["u", "v", "w"])
+    assert value(filled, "SELECT count(*) FROM projector.dead_letters") == 1
+    assert value(filled, "SELECT count(*) FROM read_model.lead_profiles WHERE name = 'Refused'") == 1
+    rebuild_now(filled)
+    assert value(filled, "SELECT count(*) FROM projector.dead_letters") == 0
+    assert value(filled, "SELECT sum(dead_letters) FROM read_model.tenants") == 0
     assert_as_the_oracle(filled)
