@@ -157,7 +157,8 @@ def _filled(text: str, **relations: str) -> str:
 
 def _define(name: str, relations: Mapping[str, str]) -> str:
     """The text of a definition without comments, filled."""
-    return fill(_COMMENT.sub("", _definition_file(name)).strip(), relations, _define)
+    # A comment at the end of the last line must not swallow what follows the definition.
+    return fill(_COMMENT.sub("", _definition_file(name)).strip() + "\n", relations, _define)
 
 
 def _read(file: Path) -> str:

@@ -14,11 +14,12 @@ from psycopg import sql as composing
 from psycopg.rows import class_row
 
 from projector import locks, pipeline
+from projector.db import retry_on_lock_timeout
 from projector.errors import BlockedError
 from projector.pipeline import BatchResult, Connection, InjectionPoint
 from projector.progress import Progress
 from projector.rebuild.run_log import add_to_run, logged_run, note_built, read_clock
-from projector.snapshots import retry_while_source_is_held, snapshot, source_files
+from projector.snapshots import SOURCE_PATIENCE_SECONDS, snapshot, source_files
 from projector.sql import query, steps
 
 TABLES = (
@@ -59,7 +60,7 @@ def build(conn: Connection, progress: Progress, *, point: InjectionPoint) -> Bat
     """
     with logged_run(conn, None) as run_id, _owned_shards(conn):
         for _ in range(BUILD_ATTEMPTS):
-            if retry_while_source_is_held(lambda: _build(conn, progress, point)):
+            if _build_when_unlocked(conn, progress, point):
                 break
             _log.warning("a source table was truncated or rewritten meanwhile: building again")
         else:
@@ -72,6 +73,20 @@ def build(conn: Connection, progress: Progress, *, point: InjectionPoint) -> Bat
         built = BatchResult(*row) if row else BatchResult()
         add_to_run(conn, run_id, built)
     return built
+
+
+def _build_when_unlocked(conn: Connection, progress: Progress, point: InjectionPoint) -> bool:
+    """Build as soon as nobody holds a table; unlike a refresh, a build needs those of the read model alone as well."""
+    return retry_on_lock_timeout(
+        lambda: _build(conn, progress, point),
+        patience=SOURCE_PATIENCE_SECONDS,
+        pause=0.2,
+        message=(
+            f"The tables of the platform and of the read model could not be locked in {SOURCE_PATIENCE_SECONDS:.0f} s:"
+            " another session holds one. See pg_stat_activity for long transactions, and run rebuild again when they"
+            " have ended."
+        ),
+    )
 
 
 class _SourceRewrittenError(Exception):

@@ -6,6 +6,7 @@
    refresh:
    a refresh that came between is not overwritten. Changes that arrive meanwhile stay in the queue.
 4. The statistics are compared, and mended where they differ.
+5. A rebuild of everything retries the dead letters.
 
 How far it came is stored after each piece, with the projection version that it builds for. So a rebuild that was
 killed is resumed there, by the same version only.
@@ -19,6 +20,7 @@ from psycopg import sql as composing
 from psycopg.rows import class_row
 
 from projector import pipeline, statistics
+from projector.dead_letters import retry_dead_letters
 from projector.pipeline import BatchResult, Connection, InjectionPoint
 from projector.progress import Progress
 from projector.rebuild.leads import LeadKey, key_arrays, rebuild_keys, rebuild_leads
@@ -69,6 +71,8 @@ def rebuild_in_place(
             work.written += rebuild_keys(conn, None)
             work.pieces(cursor.cursor_user_id, cursor.cursor_phone, None)
             statistics.heal(conn, None)
+            # Every lead could be projected. A letter is retried, not deleted: batches dropped the changes of its key.
+            retry_dead_letters(conn, due_only=False)
             note_built(conn, cursor.requested_at)
         else:
             work.written += rebuild_keys(conn, tenants)

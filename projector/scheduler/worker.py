@@ -37,6 +37,7 @@ class Database:
         self.url = url
         self._lock = threading.Lock()
         self._lost_at: float | None = None
+        self._back_at = 0.0
         self._retry_at = 0.0
         self._pause = _FIRST_RETRY_SECONDS
 
@@ -56,14 +57,19 @@ class Database:
                 self._pause = min(self._pause * 2, _LONGEST_RECONNECT_SECONDS)
                 return None
             if self._lost_at is not None:
-                _log.info("the database is back", seconds=round(time.monotonic() - self._lost_at, 1))
+                self._back_at = time.monotonic()
+                _log.info("the database is back", seconds=round(self._back_at - self._lost_at, 1))
             self._lost_at, self._pause = None, _FIRST_RETRY_SECONDS
             return conn
 
-    def note_loss(self, error: str) -> None:
-        """Note that a connection broke."""
+    def note_loss(self, error: str, connected_at: float | None = None) -> None:
+        """Note that a connection broke, which was made at this monotonic time.
+
+        One that is older than the last return of the database broke when the database was lost: that is logged already.
+        """
         with self._lock:
-            self._note_loss(error)
+            if connected_at is None or connected_at >= self._back_at:
+                self._note_loss(error)
 
     def _note_loss(self, error: str) -> None:
         if self._lost_at is None:
@@ -89,6 +95,7 @@ class Worker:
         self.name = name
         self.conn: Connection | None = None
         self.alive_at: float | None = None
+        self._connected_at = 0.0
         self._work = work
         self._database = database
         self._stop = stop
@@ -104,6 +111,7 @@ class Worker:
         self.touch()
         try:
             if self.conn is None or self.conn.closed:
+                self._connected_at = time.monotonic()
                 self.conn = self._database.connect(self.name)
             if self.conn is None:
                 return
@@ -157,7 +165,7 @@ class Worker:
         if self._stop.is_set():
             return
         if is_lost:
-            self._database.note_loss(str(error))
+            self._database.note_loss(str(error), self._connected_at)
             return
         trouble = _describe(error)
         if trouble != self._trouble:

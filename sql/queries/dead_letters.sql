@@ -27,10 +27,6 @@ VALUES (0, 0, %(kind)s, ARRAY[%(key)s]);
 DELETE FROM projector.dead_letters
 WHERE kind = %(kind)s AND key = %(key)s;
 
--- name: delete_all_letters
--- After a complete build, which is strict: whatever was set aside before can be projected now.
-DELETE FROM projector.dead_letters;
-
 -- name: read_staged_ids
 -- Returns: change_id of each staged change.
 SELECT t.change_id

@@ -176,19 +176,6 @@ SELECT DISTINCT
 FROM differing_leads AS d
 ORDER BY d.user_id, d.customer_phone;
 
--- name: find_tenants
--- Returns: user_id of every tenant that has, or may have, a lead.
-SELECT k.user_id
-FROM projector.source_keys AS k
-UNION
-SELECT t.user_id
-FROM read_model.tenants AS t
-UNION
-SELECT l.user_id
-FROM read_model.lead_totals AS l
-WHERE l.granularity = 'all'
-ORDER BY user_id;
-
 -- name: stage_tenant
 -- Parameter: user_id.
 INSERT INTO stale_tenants (user_id)

@@ -88,7 +88,7 @@ def test_migrate_does_not_switch_capture_on(built: Connection, other: Connection
 
 def test_missing_source_tables_are_named_and_nothing_is_installed(empty_database: Database) -> None:
     with empty_database.connect() as conn:
-        with pytest.raises(SourceMissingError, match="table users; .* --create-source"):
+        with pytest.raises(SourceMissingError, match=r"table users; .* --create-source"):
             migrate(conn, create_source=False)
         assert value(conn, "SELECT to_regnamespace('projector') IS NULL") is True
 
@@ -122,7 +122,9 @@ def test_a_batch_in_progress_is_waited_for(
 
 def test_uninstall_leaves_the_platform_as_it_was(built: Connection) -> None:
     uninstall(built)
-    assert value(built, "SELECT to_regnamespace('projector') IS NULL AND to_regnamespace('read_model') IS NULL")
+    assert value(
+        built, "SELECT to_regnamespace('projector') IS NULL AND to_regnamespace('read_model') IS NULL"
+    )
     assert value(built, "SELECT count(*) FROM pg_trigger WHERE tgname LIKE 'leads_capture%'") == 0
     write_message(built, "m1")
     assert value(built, "SELECT count(*) FROM messages") == 1

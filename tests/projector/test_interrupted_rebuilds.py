@@ -1,4 +1,4 @@
-"""Rebuilds that were killed or failed: what they leave, and who goes on with them."""
+"""Rebuilds that were killed or failed: what they leave, and what resumes them."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -26,6 +26,7 @@ from tests.support.server import Database
 DRIFT = "UPDATE read_model.leads SET document = '{}'"
 DRIFTED = "SELECT coalesce(string_agg(right(customer_phone, 1), '' ORDER BY customer_phone), '') FROM read_model.leads"
 DRIFTED += " WHERE document = '{}'"
+OUTCOMES = "SELECT array_agg(outcome ORDER BY run_id) FROM projector.runs WHERE kind = 'rebuild'"
 
 Kill = Callable[..., None]
 
@@ -60,35 +61,47 @@ def three(built: Connection, other: Connection, monkeypatch: pytest.MonkeyPatch)
     return built
 
 
-@pytest.mark.parametrize("by", ["refresh", "scheduler"])
+def assert_never_built(conn: Connection) -> None:
+    assert value(conn, "SELECT built_at IS NULL FROM read_model.projection")
+    assert value(conn, "SELECT count(*) FROM read_model.leads") == 0
+    assert value(conn, "SELECT count(*) FROM projector.rebuild_plan") == 0
+
+
 @pytest.mark.parametrize("point", ["built", "indexed"])
-def test_a_killed_first_build_leaves_nothing_and_is_done_again(  # noqa: PLR0913  # Fixtures.
-    database: Database, connection: Connection, other: Connection, tmp_path: Path, kill: Kill, point: str, by: str
+def test_a_killed_first_build_leaves_nothing_and_a_refresh_does_it_again(
+    connection: Connection, other: Connection, kill: Kill, point: str
 ) -> None:
     write_source(other)
     kill(point)
-    assert value(other, "SELECT built_at IS NULL FROM read_model.projection")
-    assert value(other, "SELECT count(*) FROM read_model.leads") == 0
-    assert value(other, "SELECT count(*) FROM projector.rebuild_plan") == 0
-    if by == "refresh":
-        assert "because it was never built" in healed(connection).notes[0]
-    else:
-        with running_scheduler(database.url, tmp_path) as scheduler:
-            wait_until(other, "built_at IS NOT NULL FROM read_model.projection")
-            wait_until(other, "count(*) FILTER (WHERE outcome = 'running') = 0 FROM projector.runs")
-            assert scheduler.terminate() == 0
+    assert_never_built(other)
+    assert "because it was never built" in healed(connection).notes[0]
     assert value(other, "SELECT count(*) FROM read_model.leads") == 1
-    outcomes = "SELECT array_agg(outcome ORDER BY run_id) FROM projector.runs WHERE kind = 'rebuild'"
-    assert value(other, outcomes) == ["interrupted", "done"]
+    assert value(other, OUTCOMES) == ["interrupted", "done"]
 
 
-def test_a_killed_rebuild_in_place_is_resumed_at_its_cursor(three: Connection, other: Connection, kill: Kill) -> None:
+def test_a_killed_first_build_is_done_again_by_the_scheduler(
+    database: Database, other: Connection, tmp_path: Path, kill: Kill
+) -> None:
+    write_source(other)
+    kill("indexed")
+    assert_never_built(other)
+    with running_scheduler(database.url, tmp_path) as scheduler:
+        wait_until(other, "built_at IS NOT NULL FROM read_model.projection")
+        wait_until(other, "count(*) FILTER (WHERE outcome = 'running') = 0 FROM projector.runs")
+        assert scheduler.terminate() == 0
+    assert value(other, "SELECT count(*) FROM read_model.leads") == 1
+    assert value(other, OUTCOMES) == ["interrupted", "done"]
+
+
+def test_a_killed_rebuild_in_place_is_resumed_at_its_cursor(
+    three: Connection, other: Connection, kill: Kill
+) -> None:
     kill("compared", times=2)
     assert value(three, DRIFTED) == "23"
-    assert other.execute("SELECT version, cursor_user_id, cursor_phone FROM projector.rebuild_plan").fetchall() == [
-        (PROJECTION_VERSION, "u", "49151000001")
-    ]
-    # Behind the cursor: whoever resumes has no reason to look there.
+    assert other.execute(
+        "SELECT version, cursor_user_id, cursor_phone FROM projector.rebuild_plan"
+    ).fetchall() == [(PROJECTION_VERSION, "u", "49151000001")]
+    # A resumed rebuild does not look at leads before its cursor.
     other.execute(DRIFT.encode())
     report = recovery.heal(three, progress=QUIET)
     assert report is not None
@@ -126,8 +139,7 @@ def test_the_scheduler_resumes_a_killed_rebuild(
         wait_until(three, "count(*) = 0 FROM projector.rebuild_plan")
         assert scheduler.terminate() == 0
     assert value(three, DRIFTED) == ""
-    outcomes = "SELECT array_agg(outcome ORDER BY run_id) FROM projector.runs WHERE kind = 'rebuild'"
-    assert value(three, outcomes) == ["done", "interrupted", "done"]
+    assert value(three, OUTCOMES) == ["done", "interrupted", "done"]
 
 
 def test_a_killed_rebuild_keeps_no_change_from_being_refreshed(
@@ -137,7 +149,7 @@ def test_a_killed_rebuild_keeps_no_change_from_being_refreshed(
     write_message(other, "new")
     assert healed(three).notes == ()
     assert messages(three) == 1
-    # Interrupted it is still, and whoever resumes it does the rest.
+    # The rebuild is still interrupted; a scheduler resumes it.
     assert recovery.find_rebuild_reasons(three).interrupted
     assert recovery.heal(three, progress=QUIET) is not None
     assert value(three, DRIFTED) == ""
@@ -204,8 +216,10 @@ def test_a_rebuild_of_one_tenant_leaves_the_plan_of_everything(built: Connection
     assert value(built, plan) == "u999"
 
 
-def test_an_interrupted_rebuild_from_before_a_gap_is_not_resumed(built: Connection, other: Connection) -> None:
-    # All is done but the last step, as far as this plan knows.
+def test_an_interrupted_rebuild_from_before_a_gap_is_not_resumed(
+    built: Connection, other: Connection
+) -> None:
+    # The plan says that only the last step is left.
     other.execute(
         "INSERT INTO projector.rebuild_plan (version, cursor_user_id, cursor_phone) VALUES (%s, 'u', '999')",
         (PROJECTION_VERSION,),
@@ -229,7 +243,7 @@ def test_an_interrupted_rebuild_of_one_tenant_is_not_taken_for_one_of_everything
     with pytest.raises(KeyboardInterrupt):
         rebuild(built, tenants=["u"], progress=QUIET, point=interrupt)
     assert not recovery.find_rebuild_reasons(built).interrupted
-    # Capture is not to blame here: a rebuild is wanted for another reason, and has to do both tenants.
+    # Another projection version is the reason for a rebuild of both tenants.
     other.execute("UPDATE read_model.projection SET version = 'another'")
     healed(built)
     assert value(built, DRIFTED) == ""

@@ -94,9 +94,13 @@ def test_the_file_of_a_failing_step_is_in_the_error(
 def test_of_a_step_for_several_tables_the_file_is_named(
     connection: Connection, folder: Path, point: pipeline.InjectionPoint
 ) -> None:
-    (folder / "45_fails.sql").write_text("-- for: lead_counts lead_totals\nSELECT 1 / 0 FROM read_model.{table}, done;")
+    (folder / "45_fails.sql").write_text(
+        "-- for: lead_counts lead_totals\nSELECT 1 / 0 FROM read_model.{table}, done;"
+    )
     connection.execute("INSERT INTO done VALUES ('before')")
-    connection.execute("INSERT INTO read_model.lead_totals VALUES ('u', 'all', '-infinity', 1, 0, 0, 0, 0, 0, 0, 0, 0)")
+    connection.execute(
+        "INSERT INTO read_model.lead_totals VALUES ('u', 'all', '-infinity', 1, 0, 0, 0, 0, 0, 0, 0, 0)"
+    )
     run = Run(connection, parameters={"text": "always"}, point=point)
     with pytest.raises(psycopg.errors.DivisionByZero) as raised, connection.transaction():
         run.run("work")
@@ -125,7 +129,9 @@ def test_without_conditions_every_step_runs_and_the_last_result_is_returned(conn
 
 
 def test_a_step_may_ask_for_statistics_of_what_it_wrote(connection: Connection, folder: Path) -> None:
-    (folder / "15_fill.sql").write_text("-- analyze: done\nINSERT INTO done SELECT 'x' FROM generate_series(1, 50);")
+    (folder / "15_fill.sql").write_text(
+        "-- analyze: done\nINSERT INTO done SELECT 'x' FROM generate_series(1, 50);"
+    )
     run_steps(connection, sql.steps("work/15_fill"))
     assert value(connection, "SELECT reltuples FROM pg_class WHERE relname = 'done'") == 50
 
@@ -133,10 +139,14 @@ def test_a_step_may_ask_for_statistics_of_what_it_wrote(connection: Connection, 
 def test_the_staging_tables_are_made_once_and_cleared(connection: Connection) -> None:
     pipeline.prepare_session(connection)
     pipeline.prepare_session(connection)
-    made = connection.execute("SELECT relname FROM pg_class WHERE relnamespace = pg_my_temp_schema() AND relkind = 'r'")
+    made = connection.execute(
+        "SELECT relname FROM pg_class WHERE relnamespace = pg_my_temp_schema() AND relkind = 'r'"
+    )
     assert {row[0] for row in made.fetchall()} == set(pipeline.STAGING_TABLES)
     connection.execute("INSERT INTO stale_tenants VALUES ('u')")
-    connection.execute("INSERT INTO stale_messages SELECT 'u', repeat('x', 100) FROM generate_series(1, 50000)")
+    connection.execute(
+        "INSERT INTO stale_messages SELECT 'u', repeat('x', 100) FROM generate_series(1, 50000)"
+    )
     sizes = "SELECT pg_relation_size('stale_tenants') > 0, pg_relation_size('stale_messages') > 0"
     pipeline.clear_staging_tables(connection)
     # Only the table that is bloated is worth the WAL of a TRUNCATE.

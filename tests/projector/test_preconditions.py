@@ -16,7 +16,7 @@ from tests.support.server import Database
 
 
 @pytest.mark.parametrize("command", ["rebuild", "verify"])
-def test_a_tenant_that_nobody_knows_is_named(
+def test_the_commands_name_an_unknown_tenant(
     database: Database, built: Connection, tmp_path: Path, command: str
 ) -> None:
     for user_id, code in (("nobody", 1), ("u", 0)):
@@ -30,7 +30,10 @@ def test_a_tenant_that_nobody_knows_is_named(
 
 
 def test_a_database_without_a_read_model_is_named(source_database: Database) -> None:
-    with source_database.connect() as conn, pytest.raises(NotInstalledError, match="run migrate, then rebuild"):
+    with (
+        source_database.connect() as conn,
+        pytest.raises(NotInstalledError, match="run migrate, then rebuild"),
+    ):
         require_installed(conn)
 
 

@@ -209,7 +209,7 @@ def test_a_row_that_cannot_be_projected_keeps_the_gap_open(built: Connection, ot
     assert ready(built)
 
 
-def test_somebody_who_writes_for_long_is_named(
+def test_a_session_that_writes_for_long_is_named(
     database: Database, built: Connection, other: Connection
 ) -> None:
     other.execute(SABOTAGE["dropped"].encode())

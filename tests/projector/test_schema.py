@@ -12,7 +12,15 @@ from projector.schema import (
 )
 from tests.projector.recovering import Connection
 
-FACETS = ("lead_status", "total_score", "on_whatsapp", "on_instagram", "on_webchat", "has_extraction", "has_email")
+FACETS = (
+    "lead_status",
+    "total_score",
+    "on_whatsapp",
+    "on_instagram",
+    "on_webchat",
+    "has_extraction",
+    "has_email",
+)
 
 
 def test_the_sections_are_in_the_order_of_the_installation() -> None:
@@ -83,7 +91,11 @@ def test_a_key_ends_for_look_ups_where_a_column_may_be_null() -> None:
     assert key_columns("lead_counts") == ("user_id", *FACETS)
     assert lookup_columns("lead_counts") == ("user_id",)
     assert lookup_columns("lead_daily_counts") == ("user_id", "day")
-    assert lookup_columns("lead_totals") == key_columns("lead_totals") == ("user_id", "granularity", "bucket_start")
+    assert (
+        lookup_columns("lead_totals")
+        == key_columns("lead_totals")
+        == ("user_id", "granularity", "bucket_start")
+    )
     assert key_columns("leads") == ("user_id", "customer_phone")
     assert key_columns("settings") == ("name",)
 

@@ -1,4 +1,4 @@
-"""Reads of the platform's tables: one moment, and nobody is kept waiting."""
+"""Reads of the platform's tables: they are of one moment, and give way to the platform."""
 
 import threading
 
@@ -8,6 +8,7 @@ import pytest
 from projector import snapshots
 from projector.errors import BlockedError
 from projector.snapshots import read_source, snapshot, source_files
+from projector.source import SOURCE_TABLES
 from tests.projector.recovering import Connection
 from tests.support.running import value, wait_until, write_source
 
@@ -37,7 +38,9 @@ def test_the_isolation_level_comes_back_after_an_error(connection: Connection) -
 
 
 @pytest.mark.usefixtures("hasty")
-def test_a_table_that_is_held_for_a_while_is_read_afterwards(connection: Connection, other: Connection) -> None:
+def test_a_table_that_is_held_for_a_while_is_read_afterwards(
+    connection: Connection, other: Connection
+) -> None:
     attempts: list[int] = []
     read: list[int] = []
 
@@ -80,15 +83,17 @@ def test_a_table_that_is_held_for_too_long_is_named(
     ],
 )
 def test_a_table_that_is_truncated_or_rewritten_is_in_another_file(
-    connection: Connection, statement: str, is_another: bool
+    connection: Connection, statement: str, *, is_another: bool
 ) -> None:
     before = source_files(connection)
-    assert len(before) == len(snapshots.SOURCE_TABLES)
+    assert len(before) == len(SOURCE_TABLES)
     connection.execute(statement.encode())
     assert (source_files(connection) != before) is is_another
 
 
-def test_an_older_snapshot_sees_that_a_table_is_in_another_file(connection: Connection, other: Connection) -> None:
+def test_an_older_snapshot_sees_that_a_table_is_in_another_file(
+    connection: Connection, other: Connection
+) -> None:
     before = source_files(connection)
     with snapshot(connection):
         connection.execute("SELECT 1")

@@ -6,11 +6,13 @@ from pathlib import Path
 import pytest
 
 from projector import sql
+from projector.placeholders import _PLACEHOLDER
 from projector.schema import table_columns
+from projector.sql import _digest, _queries
 
 Write = Callable[[str, str], None]
 
-LOADERS = (sql.steps, sql.functions, sql._queries)
+LOADERS = (sql.steps, sql.functions, _queries)
 COUNTS = ("lead_counts", "lead_daily_counts", "lead_totals")
 
 
@@ -91,7 +93,7 @@ def test_a_definition_is_put_in_without_comments_and_with_the_meanings_of_the_st
         "-- with source = (SELECT *\n--     FROM {inner})\n-- with inner = elsewhere\nSELECT ({definition.rows});\n",
     )
     [text] = texts("work")
-    assert text == "SELECT (SELECT r.*\nFROM (SELECT * FROM elsewhere) AS r);"
+    assert text == "SELECT (SELECT r.*\nFROM (SELECT * FROM elsewhere) AS r\n);"
 
 
 def test_the_caller_gives_what_the_header_leaves_open_and_the_header_wins(write: Write) -> None:
@@ -165,39 +167,44 @@ def test_two_queries_of_one_name_are_an_error(write: Write) -> None:
 
 def test_the_digest_changes_with_a_definition_and_its_name_only(write: Write) -> None:
     write("definition/leads", "-- Leads.\nSELECT a\nFROM b;\n")
-    before = sql._digest()
+    before = _digest()
     assert len(before) == 12
     for same in ("-- Other words.\nSELECT a\nFROM b;\n", "SELECT a -- at the end\n\n    FROM b;"):
         write("definition/leads", same)
-        assert sql._digest() == before
+        assert _digest() == before
     write("refresh/10_step", "SELECT 1;\n")
-    assert sql._digest() == before
+    assert _digest() == before
     write("definition/leads", "SELECT a, c\nFROM b;\n")
-    assert sql._digest() != before
+    assert _digest() != before
     write("definition/leads", "SELECT a\nFROM b;\n")
-    assert sql._digest() == before
+    assert _digest() == before
     write("definition/more", "")
-    assert sql._digest() != before
+    assert _digest() != before
 
 
 def test_the_projection_version_is_the_digest_of_the_definition() -> None:
-    assert sql._digest() == sql.PROJECTION_VERSION
+    assert _digest() == sql.PROJECTION_VERSION
 
 
 @pytest.mark.parametrize(
-    "folder", sorted({str(file.parent.relative_to(sql.ROOT / "sql")) for file in sql.ROOT.glob("sql/re[bf]*/**/*.sql")})
+    "folder",
+    sorted(
+        {str(file.parent.relative_to(sql.ROOT / "sql")) for file in sql.ROOT.glob("sql/re[bf]*/**/*.sql")}
+    ),
 )
 def test_every_step_of_the_project_is_complete(folder: str) -> None:
     given = {"fence": "OFFSET 0"} if folder.startswith("rebuild/piece") else {}
     for one in sql.steps(folder, **given):
         assert one.text
-        assert not sql._PLACEHOLDER.search(one.text.decode()), one.name
+        assert not _PLACEHOLDER.search(one.text.decode()), one.name
 
 
-@pytest.mark.parametrize("file", sorted((sql.ROOT / "sql" / "queries").glob("*.sql")), ids=lambda file: file.stem)
+@pytest.mark.parametrize(
+    "file", sorted((sql.ROOT / "sql" / "queries").glob("*.sql")), ids=lambda file: file.stem
+)
 def test_every_query_of_the_project_can_be_read(file: Path) -> None:
     assert file.read_text("utf-8").startswith("-- ")
-    for name, text in sql._queries(file.stem).items():
+    for name, text in _queries(file.stem).items():
         assert text.rstrip().endswith(";"), name
 
 

@@ -1,7 +1,5 @@
 """The statistics are compared with their leads, and mended where they differ."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from projector import locks, pipeline, statistics
@@ -10,8 +8,8 @@ from projector.progress import QUIET
 from projector.refresh import refresh
 from projector.schema import key_columns, table_columns
 from projector.statistics import StatisticsDifference
-from tests.projector.recovering import Connection
 from tests.projector.rebuild.contents import STATISTICS, rows
+from tests.projector.recovering import Connection
 from tests.support.running import value, write_conversations, write_message
 from tests.support.server import Database
 
@@ -19,7 +17,7 @@ NEVER = "49151000003"
 
 
 @pytest.fixture
-def counted(built: Connection, other: Connection) -> Iterator[Connection]:
+def counted(built: Connection, other: Connection) -> Connection:
     """Leads on two days and one without any time, with statistics that are right."""
     write_conversations(other, 3, first=2)
     for number, moment in ((1, "2025-03-01 10:20"), (2, "2025-03-01 12:00"), (4, "2025-03-02 00:00")):
@@ -29,7 +27,9 @@ def counted(built: Connection, other: Connection) -> Iterator[Connection]:
             (f"c-u-{number}", moment, f"m{number}"),
         )
     refresh(built, retry_failed=False, progress=QUIET)
-    assert value(built, "SELECT last_message_at IS NULL FROM read_model.leads WHERE customer_phone = %s", NEVER)
+    assert value(
+        built, "SELECT last_message_at IS NULL FROM read_model.leads WHERE customer_phone = %s", NEVER
+    )
     assert statistics.find_differences(built, None) == []
     return built
 
@@ -47,7 +47,8 @@ def test_a_wrong_number_is_found_with_its_key_and_both_numbers(counted: Connecti
     before = contents(counted)
     for number in [column for column in table_columns(table) if column not in key_columns(table)]:
         key = counted.execute(
-            f"UPDATE read_model.{table} SET {number} = {number} + 2 WHERE ctid = (SELECT max(ctid) FROM read_model.{table})"
+            f"UPDATE read_model.{table} SET {number} = {number} + 2"
+            f" WHERE ctid = (SELECT max(ctid) FROM read_model.{table})"
             f" RETURNING ARRAY[{', '.join(f'{column}::text' for column in key_columns(table))}]".encode()
         ).fetchone()
         assert key is not None
@@ -105,7 +106,8 @@ def test_the_row_of_all_leads_is_mended_alone(counted: Connection) -> None:
 def test_a_row_that_never_could_be_is_deleted(counted: Connection, granularity: str, start: str) -> None:
     before = contents(counted)
     counted.execute(
-        "INSERT INTO read_model.lead_totals VALUES ('u', %s, %s, 5, 1, 1, 1, 1, 1, 1, 1, 1)", (granularity, start)
+        "INSERT INTO read_model.lead_totals VALUES ('u', %s, %s, 5, 1, 1, 1, 1, 1, 1, 1, 1)",
+        (granularity, start),
     )
     [found] = statistics.find_differences(counted, None)
     assert found.found["leads"] == 5
@@ -117,14 +119,19 @@ def test_a_row_that_never_could_be_is_deleted(counted: Connection, granularity: 
 @pytest.mark.parametrize("day", ["-infinity", "infinity", "0044-03-15 BC", "10000-01-01"])
 def test_a_day_that_never_could_be_is_deleted(counted: Connection, day: str) -> None:
     before = contents(counted)
-    counted.execute("INSERT INTO read_model.lead_daily_counts VALUES ('u', %s, 'Hot', 1, true, true, true, true, true, 5)", (day,))
+    counted.execute(
+        "INSERT INTO read_model.lead_daily_counts VALUES ('u', %s, 'Hot', 1, true, true, true, true, true, 5)",
+        (day,),
+    )
     statistics.heal(counted, None)
     assert contents(counted) == before
 
 
 def test_rows_of_zero_leads_are_deleted(counted: Connection) -> None:
     before = contents(counted)
-    counted.execute("INSERT INTO read_model.lead_totals VALUES ('u', 'day', '2001-01-01', 0, 1, 0, 0, 0, 0, 0, 0, 0)")
+    counted.execute(
+        "INSERT INTO read_model.lead_totals VALUES ('u', 'day', '2001-01-01', 0, 1, 0, 0, 0, 0, 0, 0, 0)"
+    )
     statistics.heal(counted, None)
     assert contents(counted) == before
 
@@ -133,14 +140,18 @@ def test_only_what_differs_is_written_day_by_day(
     counted: Connection, other: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     counted.execute("UPDATE read_model.lead_daily_counts SET leads = 7 WHERE day = '2025-03-02'")
-    counted.execute("UPDATE read_model.lead_totals SET hot = 7 WHERE granularity = 'hour' AND bucket_start < '2025-03-02'")
+    counted.execute(
+        "UPDATE read_model.lead_totals SET hot = 7 WHERE granularity = 'hour' AND bucket_start < '2025-03-02'"
+    )
     before = versions(counted)
     transactions: list[tuple[str, object]] = []
     original = pipeline.run_steps
 
     def note(conn: Connection, found: object, parameters: dict[str, object]) -> object:
         # A tenant is locked while something of it is written, and no longer.
-        held = value(other, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND classid = %s", locks.TENANT)
+        held = value(
+            other, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND classid = %s", locks.TENANT
+        )
         transactions.append((str(parameters.get("day", "tenant")), held))
         return original(conn, found, parameters)  # type: ignore[arg-type]
 
@@ -160,7 +171,9 @@ def test_only_what_differs_is_written_day_by_day(
 
 
 def test_another_tenant_is_left_alone(counted: Connection) -> None:
-    counted.execute("INSERT INTO read_model.lead_totals VALUES ('v', 'all', '-infinity', 5, 1, 1, 1, 1, 1, 1, 1, 1)")
+    counted.execute(
+        "INSERT INTO read_model.lead_totals VALUES ('v', 'all', '-infinity', 5, 1, 1, 1, 1, 1, 1, 1, 1)"
+    )
     assert statistics.find_differences(counted, ["u"]) == []
     statistics.heal(counted, ["u"])
     [found] = statistics.find_differences(counted, None)
@@ -189,7 +202,10 @@ def test_a_merge_of_the_tenant_is_waited_for(database: Database, counted: Connec
         ({"user_id": "u", "granularity": "hour", "bucket_start": "2025-01-31 10:00:00+00"}, "2025-01-31"),
         ({"user_id": "u", "granularity": "all", "bucket_start": "-infinity"}, None),
         ({"user_id": "u", "granularity": "hour", "bucket_start": "infinity"}, None),
-        ({"user_id": "u", "granularity": "hour", "bucket_start": "0044-03-15 10:00:00+00 BC"}, "0044-03-15 BC"),
+        (
+            {"user_id": "u", "granularity": "hour", "bucket_start": "0044-03-15 10:00:00+00 BC"},
+            "0044-03-15 BC",
+        ),
         ({"user_id": "u", "day": "infinity"}, "infinity"),
         ({"user_id": "u", "lead_status": None}, None),
     ],

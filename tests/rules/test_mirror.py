@@ -10,23 +10,17 @@ from tests.rules.files import ROOT, name_of, python_files
 # Modules whose tests are elsewhere, since they need schedules with several connections or belong together.
 ELSEWHERE = {
     "projector/batch.py": "tests/exactness/test_refresh.py",
-    "projector/dead_letters.py": "tests/exactness/test_refresh.py",
-    "projector/install.py": "tests/exactness/test_migrate.py",
-    "projector/pipeline.py": "tests/exactness/test_refresh.py",
-    "projector/preconditions.py": "tests/exactness/test_migrate.py",
-    "projector/rebuild/__init__.py": "tests/exactness/test_crashes.py",
-    "projector/rebuild/first_build.py": "tests/exactness/test_crashes.py",
-    "projector/rebuild/in_place.py": "tests/exactness/test_crashes.py",
-    "projector/rebuild/leads.py": "tests/exactness/test_crashes.py",
-    "projector/rebuild/run_log.py": "tests/exactness/test_crashes.py",
+    "projector/placeholders.py": "tests/projector/test_sql.py",
+    "projector/errors.py": "tests/projector/cli/test_base.py",
     "projector/refresh.py": "tests/exactness/test_refresh.py",
-    "projector/snapshots.py": "tests/exactness/test_coexistence.py",
+    "projector/report.py": "tests/projector/cli/test_run.py",
     "projector/source.py": "tests/rules/test_fields.py",
-    "projector/statistics.py": "tests/exactness/test_sabotage.py",
-    "projector/verify.py": "tests/exactness/test_sabotage.py",
+    "projector/verify/__init__.py": "tests/exactness/test_sabotage.py",
+    "projector/verify/compare.py": "tests/exactness/test_sabotage.py",
+    "projector/verify/drift.py": "tests/exactness/test_sabotage.py",
     # Together they make the demo's rows.
     **{
-        f"projector/demo/{name}.py": "tests/projector/demo/test_loading.py"
+        f"projector/demo/{name}.py": "tests/projector/demo/test_tenants.py"
         for name in (
             "chance", "chats", "clock", "extractions", "identifiers", "people", "script", "setting", "source_rows",
             "texts/__init__", "words",

@@ -70,7 +70,7 @@ def test_capture_that_is_switched_off_is_said_and_not_mended(
     assert projector(tmp_path, "--database-url", database.url, "status").returncode == 0
 
 
-def test_capture_on_leaves_the_gap_to_whoever_heals(built: Connection, other: Connection) -> None:
+def test_capture_on_leaves_the_gap_to_a_rebuild(built: Connection, other: Connection) -> None:
     capture.switch_off(built, "emergency")
     write_message(other, "missed")
     capture.switch_on(built)

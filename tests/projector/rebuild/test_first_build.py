@@ -1,4 +1,4 @@
-"""The first build: all or nothing, while refreshes wait and nobody reads."""
+"""The first build: it writes all or nothing, and refreshes wait."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -7,12 +7,12 @@ import psycopg
 import pytest
 
 from projector import locks, pipeline, snapshots, statistics
-from projector.errors import BlockedError, RebuildFailedError
 from projector.batch import refresh_batch
+from projector.errors import BlockedError, RebuildFailedError
 from projector.progress import QUIET
 from projector.rebuild import first_build, rebuild
 from projector.refresh import refresh
-from projector.sql import PROJECTION_VERSION
+from projector.sql import PROJECTION_VERSION, steps
 from tests.projector.rebuild.contents import (
     TABLES,
     Connection,
@@ -24,16 +24,17 @@ from tests.support.running import value, wait_for, wait_until, write_source
 from tests.support.server import Database
 
 INDEXES = (
-    "SELECT array_agg(pg_get_indexdef(i.indexrelid) || coalesce(' ' || c.conname || ' ' || pg_get_constraintdef(c.oid), '')"
-    " ORDER BY i.indexrelid::regclass::text) FROM pg_index AS i LEFT JOIN pg_constraint AS c ON c.conindid = i.indexrelid"
-    " AND c.contype IN ('p', 'u') WHERE i.indrelid::regclass::text ~ '^(read_model|projector)[.]'"
+    "SELECT array_agg(pg_get_indexdef(i.indexrelid) || coalesce(' ' || c.conname || pg_get_constraintdef(c.oid), '')"
+    " ORDER BY i.indexrelid::regclass::text) FROM pg_index AS i"
+    " LEFT JOIN pg_constraint AS c ON c.conindid = i.indexrelid AND c.contype IN ('p', 'u')"
+    " WHERE i.indrelid::regclass::text ~ '^(read_model|projector)[.]'"
 )
 POINTS = ("built", "indexed")
 
 
 @pytest.fixture
 def other(written_database: Database) -> Iterator[Connection]:
-    """The connection of somebody else."""
+    """The connection of the platform, or of an operator."""
     with written_database.connect() as conn:
         yield conn
 
@@ -85,8 +86,12 @@ def test_everything_is_built_from_nothing(written: Connection) -> None:
 
 
 def test_changes_and_dead_letters_that_the_build_contains_are_dropped(written: Connection) -> None:
-    written.execute("INSERT INTO projector.dead_letters VALUES ('contacts', 'k', 'u', '1', 'e', 1, now(), now())")
-    written.execute("INSERT INTO read_model.tenants (user_id, version, dead_letters) VALUES ('u', 7, 1), ('gone', 3, 1)")
+    written.execute(
+        "INSERT INTO projector.dead_letters VALUES ('contacts', 'k', 'u', '1', 'e', 1, now(), now())"
+    )
+    written.execute(
+        "INSERT INTO read_model.tenants (user_id, version, dead_letters) VALUES ('u', 7, 1), ('gone', 3, 1)"
+    )
     assert value(written, "SELECT count(*) FROM projector.changes") > 0
     rebuild_now(written)
     assert value(written, "SELECT count(*) FROM projector.changes") == 0
@@ -97,7 +102,9 @@ def test_changes_and_dead_letters_that_the_build_contains_are_dropped(written: C
 
 
 @pytest.mark.parametrize("point", POINTS)
-def test_a_change_during_the_build_stays_in_the_queue(written: Connection, other: Connection, point: str) -> None:
+def test_a_change_during_the_build_stays_in_the_queue(
+    written: Connection, other: Connection, point: str
+) -> None:
     phones: list[str] = []
 
     def change(found: str) -> None:
@@ -158,7 +165,8 @@ def test_a_row_that_cannot_be_projected_stops_it_and_is_told_with_its_step(writt
     indexes = value(written, INDEXES)
     written.execute("ALTER TABLE read_model.lead_profiles ADD CONSTRAINT refused CHECK (total_score IS NULL)")
     with pytest.raises(
-        RebuildFailedError, match=r"refused.* \(sql/rebuild/first_build/50_build_profiles\.sql\)\. .*start it again"
+        RebuildFailedError,
+        match=r"refused.* \(sql/rebuild/first_build/50_build_profiles\.sql\)\. .*start it again",
     ):
         rebuild_now(written)
     assert_never_built(written)
@@ -184,7 +192,9 @@ def test_a_key_that_a_view_needs_is_kept(written: Connection) -> None:
     indexes = value(written, INDEXES)
     rebuild_now(written)
     assert value(written, INDEXES) == indexes
-    assert value(written, "SELECT count(*) FROM dependent") == value(written, "SELECT count(*) FROM read_model.leads")
+    assert value(written, "SELECT count(*) FROM dependent") == value(
+        written, "SELECT count(*) FROM read_model.leads"
+    )
     assert_as_the_oracle(written)
 
 
@@ -199,9 +209,11 @@ def test_a_key_that_a_foreign_key_needs_is_kept(written: Connection) -> None:
     assert_as_the_oracle(written)
 
 
-def test_an_index_of_somebody_else_is_created_again(written: Connection) -> None:
+def test_an_index_that_an_operator_added_is_created_again(written: Connection) -> None:
     written.execute("CREATE INDEX of_mine ON read_model.leads (lower(document)) WHERE total_messages > 3")
-    written.execute("ALTER TABLE read_model.lead_messages ADD CONSTRAINT only_once UNIQUE (message_id, user_id)")
+    written.execute(
+        "ALTER TABLE read_model.lead_messages ADD CONSTRAINT only_once UNIQUE (message_id, user_id)"
+    )
     indexes = value(written, INDEXES)
     rebuild_now(written)
     assert value(written, INDEXES) == indexes
@@ -268,13 +280,12 @@ def rewrite(other: Connection, monkeypatch: pytest.MonkeyPatch) -> Callable[[int
 
     def rewrite_in(builds: int) -> None:
         left = [builds]
-        original = first_build.steps
 
         def rewrite_and_read(name: str) -> object:
             if left[0]:
                 left[0] -= 1
                 other.execute("ALTER TABLE contacts ALTER COLUMN name TYPE text USING name || ''")
-            return original(name)
+            return steps(name)
 
         monkeypatch.setattr(first_build, "steps", rewrite_and_read)
 
@@ -322,8 +333,10 @@ def test_a_source_table_that_is_held_is_waited_for(
 
 
 def blocked(conn: Connection) -> list[str]:
-    """The relations that somebody waits for."""
-    found = conn.execute("SELECT relation::regclass::text FROM pg_locks WHERE NOT granted AND relation IS NOT NULL")
+    """The relations that a session waits for."""
+    found = conn.execute(
+        "SELECT relation::regclass::text FROM pg_locks WHERE NOT granted AND relation IS NOT NULL"
+    )
     return [row[0] for row in found.fetchall()]
 
 

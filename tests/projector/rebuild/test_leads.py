@@ -23,7 +23,9 @@ def keys_of(conn: Connection, condition: str = "true") -> list[tuple[str, str]]:
     return conn.execute(query.encode()).fetchall()
 
 
-def test_a_transaction_has_a_bounded_number_of_leads(prepared: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_transaction_has_a_bounded_number_of_leads(
+    prepared: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(leads, "LEADS_PER_TRANSACTION", 7)
     before = contents(prepared)
     prepared.execute("UPDATE read_model.leads SET document = '{}'")
@@ -60,7 +62,7 @@ def test_tenants_are_locked_before_anything_is_read(filled_database: Database, p
     assert held == [2, 0]
 
 
-def test_a_lead_that_nobody_knows_is_no_lead(prepared: Connection) -> None:
+def test_an_unknown_lead_writes_nothing(prepared: Connection) -> None:
     before = contents(prepared)
     assert [written.leads for written in rebuild_leads(prepared, [("nobody", "1"), ("u", "nobody")])] == [2]
     assert contents(prepared) == before
@@ -78,7 +80,13 @@ def test_wrong_keys_are_found_per_tenant_and_mended_with_their_leads(
     found = value(prepared, "SELECT count(*) FROM wrong_keys")
     assert found == value(prepared, "SELECT count(*) FROM projector.source_keys WHERE user_id = 'u'") > 3
     rebuild_keys(prepared, ["u"])
-    assert value(prepared, "SELECT count(*) FROM projector.source_keys WHERE user_id = 'u' AND customer_phone = '1'") == 0
+    assert (
+        value(
+            prepared,
+            "SELECT count(*) FROM projector.source_keys WHERE user_id = 'u' AND customer_phone = '1'",
+        )
+        == 0
+    )
     rebuild_keys(prepared, None)
     assert value(prepared, "SELECT count(*) FROM wrong_keys") == 0
     assert contents(prepared)["projector.source_keys"] == before["projector.source_keys"]

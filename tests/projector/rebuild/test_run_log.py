@@ -61,7 +61,9 @@ def test_a_complete_build_begins_freshness_and_ends_the_plan(connection: Connect
     connection.execute("UPDATE read_model.projection SET version = 'another'")
     since = datetime(2025, 1, 1, tzinfo=UTC)
     note_built(connection, since)
-    assert connection.execute("SELECT as_of, shards FROM read_model.freshness").fetchall() == [(since, [since] * 4)]
+    assert connection.execute("SELECT as_of, shards FROM read_model.freshness").fetchall() == [
+        (since, [since] * 4)
+    ]
     assert value(connection, "SELECT count(*) FROM projector.rebuild_plan") == 0
     assert value(connection, "SELECT version FROM read_model.projection") == PROJECTION_VERSION
     built_at = value(connection, "SELECT built_at FROM read_model.projection")

@@ -30,7 +30,7 @@ def test_queue_and_lag_are_exact(built: Connection) -> None:
     assert status.projection is not None
     assert status.queue.lag is not None
     assert abs((status.projection.read_at - oldest).total_seconds() - status.queue.lag) < 1
-    # Somebody refreshed a moment ago, and may do so by cron.
+    # A refresh ran a moment ago, and cron may start the next.
     assert find_attention(status) == []
 
 
@@ -77,7 +77,11 @@ def test_a_dead_letter_is_set_aside_listed_retried_and_gone(database: Database, 
     assert value(built, "SELECT count(*) FROM read_model.leads") == 3
     status = read_status(built)
     [letter] = status.dead_letters
-    assert (letter.kind, letter.key, letter.customer_phone) == ("reload_conversations", "c-u-2", "49151000002")
+    assert (letter.kind, letter.key, letter.customer_phone) == (
+        "reload_conversations",
+        "c-u-2",
+        "49151000002",
+    )
     assert "refused" in letter.error
     assert letter.error.endswith("(sql/refresh/8_write_leads/40_upsert_leads.sql)")
     assert "refresh --retry-failed" in one_sentence(status)
