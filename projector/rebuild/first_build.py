@@ -2,12 +2,13 @@
 
 Nobody reads a read model that was never built: the API answers 503 until `read_model.projection` says that it was.
 So the build may lock the tables, fill them without indexes, and create the indexes after the rows. Its transaction
-holds all shards, so that refreshes wait. A build that is killed leaves nothing.
+holds all shards, so that refreshes wait. A build that is killed leaves nothing that anybody reads.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from typing import LiteralString
 
 import structlog
 from psycopg import sql as composing
@@ -20,6 +21,7 @@ from projector.pipeline import BatchResult, Connection, InjectionPoint
 from projector.progress import Progress
 from projector.rebuild.run_log import add_to_run, logged_run, note_built, read_clock
 from projector.snapshots import SOURCE_PATIENCE_SECONDS, snapshot, source_files
+from projector.source import SOURCE_TABLES
 from projector.sql import query, steps
 
 TABLES = (
@@ -100,11 +102,13 @@ def _build(conn: Connection, progress: Progress, point: InjectionPoint) -> bool:
         with snapshot(conn):
             _fill(conn, progress, point)
             _check_source_files(conn, files)
-            note_built(conn, since)
     except _SourceRewrittenError:
         return False
     finally:
         progress.finish()
+    # In a transaction of its own: a gap that was noted meanwhile has written to the same row, which the snapshot could
+    # then not update. A build that is killed before this counts as none, and the next one truncates what it left.
+    note_built(conn, since)
     return True
 
 
@@ -118,6 +122,9 @@ def _fill(conn: Connection, progress: Progress, point: InjectionPoint) -> None:
         conn.execute("SELECT set_config(%s, %s, true)", (name, value))
     with conn.cursor(row_factory=class_row(IndexCommands)) as cursor:
         indexes = cursor.execute(query("rebuild", "find_index_commands"), {"tables": list(TABLES)}).fetchall()
+    # Where another session holds a table, the build has done nothing yet that a new attempt would have to repeat.
+    _lock(conn, [table.name for table in SOURCE_TABLES if table.kind is not None], "ACCESS SHARE")
+    _lock(conn, TABLES, "ACCESS EXCLUSIVE")
     work = steps("rebuild/first_build")
     progress.start("rebuild", len(work) + len(indexes), "steps")
     truncate, *fills = work
@@ -134,6 +141,11 @@ def _fill(conn: Connection, progress: Progress, point: InjectionPoint) -> None:
     for table in TABLES:
         conn.execute(composing.SQL("ANALYZE {}").format(composing.SQL(table)), prepare=False)
     point("indexed")
+
+
+def _lock(conn: Connection, tables: Sequence[str], mode: LiteralString) -> None:
+    names = composing.SQL(", ").join(composing.Identifier(*name.split(".")) for name in tables)
+    conn.execute(composing.SQL("LOCK TABLE {} IN " + mode + " MODE").format(names), prepare=False)
 
 
 _SETTINGS = {
