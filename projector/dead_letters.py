@@ -15,6 +15,7 @@ from projector.batch import (
     take_changes,
 )
 from projector.pipeline import Connection
+from projector.preconditions import require_migrated_version
 from projector.sql import query
 
 _log = structlog.get_logger(__name__)
@@ -107,6 +108,7 @@ def _retry(conn: Connection, kind: str, key: str) -> None:
         # end.
         for shard in locks.SHARDS:
             conn.execute("SELECT pg_advisory_xact_lock(%s, %s)", (locks.SHARD, shard))
+        require_migrated_version(conn)
         if conn.execute(query("dead_letters", "lock_letter"), letter).fetchone() is None:
             return
         pipeline.clear_staging_tables(conn)

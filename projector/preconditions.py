@@ -25,6 +25,11 @@ def require_installed(conn: Connection) -> None:
         )
     if not is_current:
         raise NotInstalledError("The read model was last migrated by an older version: run migrate.")
+    require_migrated_version(conn)
+
+
+def require_migrated_version(conn: Connection) -> None:
+    """Raise NotInstalledError if a program of another projection version has migrated since this one began."""
     version = conn.execute(query("preconditions", "read_migrated_version")).fetchone()
     require_version(version[0] if version else None)
 

@@ -7,6 +7,7 @@ from projector import locks, pipeline
 from projector.batch import retry_on_collision
 from projector.pipeline import Connection
 from projector.placeholders import value_columns
+from projector.preconditions import require_migrated_version
 from projector.schema import key_columns
 from projector.sql import query, statement, steps
 
@@ -78,6 +79,7 @@ def _heal(conn: Connection, folder: str, parameters: dict[str, object]) -> None:
             pipeline.clear_staging_tables(conn)
             conn.execute(query("rebuild", "stage_tenant"), parameters)
             conn.execute(statement("refresh/2_lock/40_lock_tenants"), {"lock_class": locks.TENANT})
+            require_migrated_version(conn)
             pipeline.run_steps(conn, steps(folder), parameters)
 
     retry_on_collision(work)

@@ -1,12 +1,16 @@
 """Recomputes leads fully, under the lock of their tenant, and mends the keys that lead to them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
 
 from projector import locks, pipeline
 from projector.batch import recompute, retry_on_collision
 from projector.pipeline import BatchResult, Connection, InjectionPoint, no_injection_point
-from projector.snapshots import read_source
+from projector.preconditions import require_migrated_version
+from projector.snapshots import read_source, retry_while_source_is_held
 from projector.sql import query, statement, steps
+
+_Result = TypeVar("_Result")
 
 LeadKey = tuple[str, str]
 """A tenant and a canonical phone."""
@@ -20,7 +24,7 @@ def rebuild_leads(
 ) -> Iterator[BatchResult]:
     """Recompute these leads and write what differs; yields after each transaction. The keys are in order."""
     for chunk in _chunks(keys):
-        yield retry_on_collision(lambda chunk=chunk: _rebuild_chunk(conn, chunk, point))  # type: ignore[misc]
+        yield _retry(lambda chunk=chunk: _rebuild_chunk(conn, chunk, point))  # type: ignore[misc]
 
 
 def rebuild_keys(conn: Connection, tenants: Sequence[str] | None) -> BatchResult:
@@ -28,7 +32,7 @@ def rebuild_keys(conn: Connection, tenants: Sequence[str] | None) -> BatchResult
     conn.execute(statement("rebuild/keys/10_create_wrong_keys"), prepare=False)
     read_source(conn, lambda: find_wrong_keys_in(conn, tenants))
     total = BatchResult()
-    while (written := retry_on_collision(lambda: _rebuild_wrong_keys(conn))) is not None:
+    while (written := _retry(lambda: _rebuild_wrong_keys(conn))) is not None:
         total += written
     return total
 
@@ -41,12 +45,21 @@ def find_wrong_keys_in(conn: Connection, tenants: Sequence[str] | None) -> None:
     pipeline.run_steps(conn, steps("rebuild/keys/20_find_wrong_keys"), parameters)
 
 
+def _retry(work: Callable[[], _Result]) -> _Result:
+    """As retry_on_collision, but a session that holds one of the platform's tables is waited for as in a comparison.
+
+    A rebuild of hours does not end because the platform has changed a table for some seconds.
+    """
+    return retry_on_collision(lambda: retry_while_source_is_held(work))
+
+
 def _rebuild_chunk(conn: Connection, keys: Sequence[LeadKey], point: InjectionPoint) -> BatchResult:
     with conn.transaction():
         pipeline.clear_staging_tables(conn)
         for user_id in sorted({key[0] for key in keys}):
             conn.execute(query("rebuild", "stage_tenant"), {"user_id": user_id})
         conn.execute(statement("refresh/2_lock/40_lock_tenants"), {"lock_class": locks.TENANT})
+        require_migrated_version(conn)
         point("locked")
         pipeline.run_steps(conn, steps("rebuild/leads/20_stage_leads"), key_arrays(keys))
         run = pipeline.Run(conn, conditions={"write", "note_keys"}, point=point)
@@ -61,6 +74,7 @@ def key_arrays(keys: Sequence[LeadKey]) -> dict[str, object]:
 
 def _rebuild_wrong_keys(conn: Connection) -> BatchResult | None:
     with conn.transaction():
+        require_migrated_version(conn)
         pipeline.clear_staging_tables(conn)
         staged = pipeline.run_steps(
             conn, steps("rebuild/keys/30_stage_wrong_keys"), {"size": LEADS_PER_TRANSACTION}
