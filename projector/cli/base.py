@@ -108,6 +108,12 @@ def describe(error: psycopg.Error) -> str:
         )
     if isinstance(error, psycopg.OperationalError) and error.sqlstate in _CONNECTION_LOST:
         return f"The connection to the database was lost: {reason}. Run the command again once it is back."
+    if (
+        isinstance(error, psycopg.errors.DependentObjectsStillExist | psycopg.errors.FeatureNotSupported)
+        and error.diag.message_detail
+    ):
+        # It names the view, or another object of somebody else, that is in the way.
+        reason = f"{reason}: {'; '.join(error.diag.message_detail.rstrip('.').splitlines())}"
     return (
         f"PostgreSQL refused a statement{_origin(error)}: {reason} (SQLSTATE {error.sqlstate}). "
         "LEADS_LOG_LEVEL=DEBUG shows where."

@@ -113,7 +113,7 @@ FROM source_tables AS s;
 -- name: find_index_commands
 -- Returns: name; drop_command and create_command of each key and index of the tables. Parameter: tables, their
 -- qualified names. The search index comes last: it takes longest. A key that something else refers to, such as a
--- foreign key or a view, has to stay, and is left out.
+-- foreign key or a view, has to stay, and is left out; so is the index that is the table's replica identity.
 SELECT
     c.conname::text AS name,
     format('ALTER TABLE %%s DROP CONSTRAINT %%I', c.conrelid::regclass, c.conname) AS drop_command,
@@ -123,6 +123,7 @@ SELECT
 FROM pg_catalog.pg_constraint AS c
 WHERE c.conrelid = any(%(tables)s::regclass[])
     AND c.contype = 'p'
+    AND NOT EXISTS (SELECT FROM pg_catalog.pg_index AS own WHERE own.indexrelid = c.conindid AND own.indisreplident)
     AND NOT EXISTS (
         SELECT
         FROM pg_catalog.pg_depend AS d
@@ -141,6 +142,7 @@ FROM pg_catalog.pg_index AS i
 INNER JOIN pg_catalog.pg_class AS x ON x.oid = i.indexrelid
 INNER JOIN pg_catalog.pg_am AS a ON a.oid = x.relam
 WHERE i.indrelid = any(%(tables)s::regclass[])
+    AND NOT i.indisreplident
     AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint AS c WHERE c.conindid = i.indexrelid)
 ORDER BY place, name;
 

@@ -1,14 +1,17 @@
 """Rebuilds of everything while writers, refreshes, readers and migrate are at work: the first build, and in place."""
 
+import time
 from collections.abc import Iterator
 
 import psycopg
 import pytest
 from psycopg.rows import TupleRow
 
+from projector import capture
 from projector.dead_letters import retry_dead_letters
+from projector.errors import NotInstalledError
 from projector.install import migrate
-from projector.rebuild import in_place
+from projector.rebuild import first_build, in_place
 from tests.exactness.interleaving import (
     FIRST_BUILD_POINTS,
     IN_PLACE_POINTS,
@@ -380,6 +383,73 @@ def test_migrate_waits_for_the_first_build(filled: Platform, database: Database)
             migration.waits(conn)
             build.finish()
             migration.finish()
+    assert_exact(conn)
+
+
+def test_a_gap_that_is_found_during_the_first_build_is_still_open_afterwards(
+    filled: Platform, database: Database
+) -> None:
+    conn = filled.conn
+    forget_build(conn)
+    with rebuilding(database, "built") as build:
+        build.reach("built")
+        capture.open_gap(conn, "a trigger was dropped")
+        build.finish()
+    assert value(conn, "SELECT built_at IS NOT NULL AND capture_gap IS NOT NULL FROM read_model.projection")
+    assert_exact(conn)
+
+
+def test_a_first_build_that_ends_before_it_is_noted_counts_as_none(
+    filled: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conn = filled.conn
+    with monkeypatch.context() as patch:
+        patch.setattr(first_build, "note_built", fail)
+        with pytest.raises(ZeroDivisionError):
+            rebuild_now(conn, first=True)
+    assert value(conn, "SELECT built_at IS NULL FROM read_model.projection")
+    rebuild_now(conn)
+    assert_exact(conn)
+
+
+def fail(*_: object) -> None:
+    raise ZeroDivisionError
+
+
+def test_a_rebuild_of_a_replaced_version_writes_nothing_more(filled: Platform, database: Database) -> None:
+    conn = filled.conn
+    spoil(conn)
+    before = value(conn, "SELECT array_agg(document) FROM read_model.leads")
+    with rebuilding(database, "compared") as replaced:
+        replaced.reach("compared")
+        conn.execute("UPDATE projector.settings SET value = 'next' WHERE name = 'projection_version'")
+        with pytest.raises(NotInstalledError, match="migrated for next"):
+            replaced.finish()
+    assert value(conn, "SELECT array_agg(document) FROM read_model.leads") == before
+
+
+def test_a_table_that_the_platform_holds_while_a_rebuild_writes_is_waited_for(
+    filled: Platform, database: Database, reader: Connection
+) -> None:
+    spoil(filled.conn)
+    with rebuilding(database, "compared") as held:
+        held.reach("compared")
+        reader.execute("BEGIN")
+        reader.execute("LOCK TABLE messages IN ACCESS EXCLUSIVE MODE")
+        held.go_on()
+        # Longer than the retries of one collision take.
+        time.sleep(6)
+        reader.execute("COMMIT")
+        held.finish()
+    assert_exact(filled.conn)
+
+
+def test_an_index_that_identifies_the_rows_of_a_publication_stays(filled: Platform) -> None:
+    conn = filled.conn
+    conn.execute("ALTER TABLE read_model.leads REPLICA IDENTITY USING INDEX leads_pkey")
+    identity = "SELECT indisreplident FROM pg_index WHERE indexrelid = 'read_model.leads_pkey'::regclass"
+    rebuild_now(conn, first=True)
+    assert value(conn, identity)
     assert_exact(conn)
 
 
