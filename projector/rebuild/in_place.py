@@ -23,6 +23,7 @@ from projector import pipeline, statistics
 from projector.dead_letters import retry_dead_letters
 from projector.pipeline import BatchResult, Connection, InjectionPoint
 from projector.progress import Progress
+from projector.rebuild.failing_lead import naming_the_failing_lead
 from projector.rebuild.leads import LeadKey, key_arrays, rebuild_keys, rebuild_leads
 from projector.rebuild.run_log import add_to_run, logged_run, note_built, read_clock
 from projector.snapshots import read_source, retry_while_source_is_held, snapshot, source_files
@@ -105,12 +106,14 @@ class _Rebuild:
         """Rebuild all leads after this one, piece by piece, up to the last tenant."""
         conn, after = self._conn, (after_user, after_phone)
         while keys := find_leads(conn, after, last_user, PIECE_LEADS):
-            differing = keys if self._most_differ else _find_differing_leads(conn, keys)
+            with naming_the_failing_lead(keys, lambda some: _find_differing_leads(conn, some)):
+                differing = keys if self._most_differ else _find_differing_leads(conn, keys)
             self._point("compared")
             self._most_differ = 2 * len(differing) > len(keys)
             self._advance(BatchResult(len(keys) - len(differing)))
-            for written in rebuild_leads(conn, differing, self._point):
-                self._advance(written)
+            with naming_the_failing_lead(differing, lambda some: list(rebuild_leads(conn, some))):
+                for written in rebuild_leads(conn, differing, self._point):
+                    self._advance(written)
             if len(differing) > VACUUM_ABOVE_LEADS:
                 _vacuum(conn)
             after = keys[-1]

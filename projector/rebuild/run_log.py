@@ -37,8 +37,12 @@ def logged_run(
         if not is_lead_failure(error):
             raise
         raise RebuildFailedError(
-            f"The rebuild stopped: {note}. The read model serves what it held. Mend that row, and start it again."
+            f"The rebuild stopped: {note}. The read model serves what it held. Correct the source row that cannot be"
+            " projected, and run rebuild again."
         ) from error
+    except RebuildFailedError as error:
+        _close(conn, run_id, "failed", str(error))
+        raise
     except BaseException as error:
         if not conn.closed:
             _close(conn, run_id, "interrupted", str(error) or None)
