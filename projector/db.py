@@ -169,15 +169,17 @@ def retry_on_lock_timeout(  # noqa: PLR0913  # Every caller waits for another th
     after each attempt, up to that. `retried` names the errors that are retried; add DeadlockDetected where `work`
     locks several tables.
 
-    Returns what `work` returns. Raises BlockedError with `message` when an attempt fails more than `patience` seconds
-    after the first one began; a callable `message` is called then, to look up what holds the lock.
+    Returns what `work` returns. Raises BlockedError with `message` when an attempt fails `patience` seconds after the
+    first one failed: work of an hour is not given up at its first lock timeout. A callable `message` is called then, to
+    look up what holds the lock.
     """
-    deadline = time.monotonic() + patience
+    deadline: float | None = None
     while True:
         try:
             return work()
         except retried as error:
-            if time.monotonic() > deadline:
+            deadline = time.monotonic() + patience if deadline is None else deadline
+            if time.monotonic() >= deadline:
                 raise BlockedError(message if isinstance(message, str) else message()) from error
         time.sleep(pause)
         pause = pause if longest_pause is None else min(pause * 2, longest_pause)

@@ -5,10 +5,10 @@ So the build may lock the tables, fill them without indexes, and create the inde
 holds all shards, so that refreshes wait. A build that is killed leaves nothing that anybody reads.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import LiteralString
+from datetime import datetime
 
 import structlog
 from psycopg import sql as composing
@@ -21,7 +21,6 @@ from projector.pipeline import BatchResult, Connection, InjectionPoint
 from projector.progress import Progress
 from projector.rebuild.run_log import add_to_run, logged_run, note_built, read_clock
 from projector.snapshots import SOURCE_PATIENCE_SECONDS, snapshot, source_files
-from projector.source import SOURCE_TABLES
 from projector.sql import query, steps
 
 TABLES = (
@@ -62,7 +61,8 @@ def build(conn: Connection, progress: Progress, *, point: InjectionPoint) -> Bat
     """
     with logged_run(conn, None) as run_id, _owned_shards(conn):
         for _ in range(BUILD_ATTEMPTS):
-            if _build_when_unlocked(conn, progress, point):
+            since = _build_when_unlocked(conn, progress, point)
+            if since is not None:
                 break
             _log.warning("a source table was truncated or rewritten meanwhile: building again")
         else:
@@ -71,13 +71,16 @@ def build(conn: Connection, progress: Progress, *, point: InjectionPoint) -> Bat
             )
         for table in TABLES:
             conn.execute(composing.SQL("VACUUM (SKIP_LOCKED) {}").format(composing.SQL(table)), prepare=False)
+        # In a transaction of its own: a gap that was noted meanwhile has written to the same row, which the snapshot
+        # could then not update. A build that is killed before this counts as none; the next truncates what it left.
+        note_built(conn, since)
         row = conn.execute(query("rebuild", "count_built")).fetchone()
         built = BatchResult(*row) if row else BatchResult()
         add_to_run(conn, run_id, built)
     return built
 
 
-def _build_when_unlocked(conn: Connection, progress: Progress, point: InjectionPoint) -> bool:
+def _build_when_unlocked(conn: Connection, progress: Progress, point: InjectionPoint) -> datetime | None:
     """Build as soon as nobody holds a table; unlike a refresh, a build needs those of the read model alone as well."""
     return retry_on_lock_timeout(
         lambda: _build(conn, progress, point),
@@ -95,21 +98,18 @@ class _SourceRewrittenError(Exception):
     """The platform truncated or rewrote a source table while the build read it: its rows may have been missed."""
 
 
-def _build(conn: Connection, progress: Progress, point: InjectionPoint) -> bool:
-    """Build once; return False if it has to be done again, with nothing written."""
+def _build(conn: Connection, progress: Progress, point: InjectionPoint) -> datetime | None:
+    """Build once; return from when on it is fresh, or None if it has to be done again, with nothing written."""
     since, files = read_clock(conn), source_files(conn)
     try:
         with snapshot(conn):
             _fill(conn, progress, point)
             _check_source_files(conn, files)
     except _SourceRewrittenError:
-        return False
+        return None
     finally:
         progress.finish()
-    # In a transaction of its own: a gap that was noted meanwhile has written to the same row, which the snapshot could
-    # then not update. A build that is killed before this counts as none, and the next one truncates what it left.
-    note_built(conn, since)
-    return True
+    return since
 
 
 def _check_source_files(conn: Connection, files: list[str]) -> None:
@@ -122,9 +122,10 @@ def _fill(conn: Connection, progress: Progress, point: InjectionPoint) -> None:
         conn.execute("SELECT set_config(%s, %s, true)", (name, value))
     with conn.cursor(row_factory=class_row(IndexCommands)) as cursor:
         indexes = cursor.execute(query("rebuild", "find_index_commands"), {"tables": list(TABLES)}).fetchall()
-    # Where another session holds a table, the build has done nothing yet that a new attempt would have to repeat.
-    _lock(conn, [table.name for table in SOURCE_TABLES if table.kind is not None], "ACCESS SHARE")
-    _lock(conn, TABLES, "ACCESS EXCLUSIVE")
+    # While a reader holds one of our tables, the build has done nothing yet that a new attempt would have to repeat.
+    # The platform's tables are locked when they are read, and no sooner: an ALTER TABLE of the platform waits for that.
+    names = composing.SQL(", ").join(composing.SQL(table) for table in TABLES)
+    conn.execute(composing.SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(names), prepare=False)
     work = steps("rebuild/first_build")
     progress.start("rebuild", len(work) + len(indexes), "steps")
     truncate, *fills = work
@@ -141,11 +142,6 @@ def _fill(conn: Connection, progress: Progress, point: InjectionPoint) -> None:
     for table in TABLES:
         conn.execute(composing.SQL("ANALYZE {}").format(composing.SQL(table)), prepare=False)
     point("indexed")
-
-
-def _lock(conn: Connection, tables: Sequence[str], mode: LiteralString) -> None:
-    names = composing.SQL(", ").join(composing.Identifier(*name.split(".")) for name in tables)
-    conn.execute(composing.SQL("LOCK TABLE {} IN " + mode + " MODE").format(names), prepare=False)
 
 
 _SETTINGS = {

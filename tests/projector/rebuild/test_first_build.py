@@ -166,7 +166,7 @@ def test_a_row_that_cannot_be_projected_stops_it_and_is_told_with_its_step(writt
     written.execute("ALTER TABLE read_model.lead_profiles ADD CONSTRAINT refused CHECK (total_score IS NULL)")
     with pytest.raises(
         RebuildFailedError,
-        match=r"refused.* \(sql/rebuild/first_build/50_build_profiles\.sql\)\. .*start it again",
+        match=r"refused.* \(sql/rebuild/first_build/50_build_profiles\.sql\)\. .*run rebuild again",
     ):
         rebuild_now(written)
     assert_never_built(written)
