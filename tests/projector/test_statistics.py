@@ -213,3 +213,29 @@ def test_a_merge_of_the_tenant_is_waited_for(database: Database, counted: Connec
 def test_the_day_of_a_difference(key: dict[str, str | None], day: str | None) -> None:
     found = StatisticsDifference("any", key, {}, {})
     assert (found.user_id, found.day) == ("u", day)
+
+
+def test_a_row_of_no_leads_that_a_killed_heal_left_is_deleted(
+    counted: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = contents(counted)
+    user_id = value(counted, "SELECT min(user_id) FROM read_model.lead_daily_counts")
+    counted.execute(
+        "INSERT INTO read_model.lead_daily_counts VALUES"
+        " (%s, '1999-01-01', NULL, NULL, false, false, false, false, false, 7)",
+        (user_id,),
+    )
+    heal = statistics._heal  # noqa: SLF001  # The kill comes between its two calls.
+
+    def heal_days_only(conn: Connection, folder: str, parameters: dict[str, object]) -> None:
+        if folder.endswith("tenant"):
+            raise KeyboardInterrupt
+        heal(conn, folder, parameters)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(statistics, "_heal", heal_days_only)
+        with pytest.raises(KeyboardInterrupt):
+            statistics.heal(counted, None)
+    assert value(counted, "SELECT count(*) FROM read_model.lead_daily_counts WHERE leads = 0") == 1
+    statistics.heal(counted, None)
+    assert contents(counted) == before
