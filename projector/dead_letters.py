@@ -1,5 +1,7 @@
 """Dead letters: keys whose refresh failed alone. They are set aside with the error, and tried again."""
 
+from dataclasses import dataclass
+
 import psycopg
 import structlog
 
@@ -28,8 +30,17 @@ _LETTER_KINDS = {
 """Kinds of change that a dead letter has, and the kind of key in projector.source_keys."""
 
 
-def retry_dead_letters(conn: Connection, *, due_only: bool) -> int:
-    """Try the dead letters again, each in a transaction of its own; return how many were tried."""
+@dataclass(frozen=True, slots=True)
+class Retried:
+    """How many dead letters were tried again, and how many of them failed again."""
+
+    tried: int
+    failed: int
+
+
+def retry_dead_letters(conn: Connection, *, due_only: bool) -> Retried:
+    """Try the dead letters again, each in a transaction of its own."""
+    failed = 0
     letters = conn.execute(query("dead_letters", "find_letters"), {"due_only": due_only}).fetchall()
     for kind, key in letters:
         try:
@@ -39,7 +50,8 @@ def retry_dead_letters(conn: Connection, *, due_only: bool) -> int:
                 raise
             with conn.transaction():
                 move_to_dead_letters(conn, kind, key, error)
-    return len(letters)
+            failed += 1
+    return Retried(len(letters), failed)
 
 
 def isolate_failing_key(conn: Connection, shard: int, *, wait: bool) -> None:

@@ -9,7 +9,7 @@ from psycopg import sql as composing
 
 from projector import locks, pipeline
 from projector.batch import DEFAULT_BATCH, Batch, first_line, is_lead_failure, refresh_batch
-from projector.dead_letters import isolate_failing_key, retry_dead_letters
+from projector.dead_letters import Retried, isolate_failing_key, retry_dead_letters
 from projector.pipeline import BatchResult, Connection, InjectionPoint, no_injection_point
 from projector.preconditions import require_installed
 from projector.progress import Progress
@@ -54,8 +54,16 @@ def refresh(
             drained = done.drained
     retried = retry_dead_letters(conn, due_only=not retry_failed)
     progress.finish()
-    notes = (f"{retried} dead letters tried again",) if retried else ()
-    return RunReport("refresh", time.monotonic() - started, total.leads, total.messages, changes, notes)
+    return RunReport(
+        "refresh", time.monotonic() - started, total.leads, total.messages, changes, _notes(retried)
+    )
+
+
+def _notes(retried: Retried) -> tuple[str, ...]:
+    if not retried.tried:
+        return ()
+    failed = f"{retried.failed} failed again: see status" if retried.failed else "none failed again"
+    return (f"dead letters tried again: {retried.tried}; {failed}",)
 
 
 def refresh_with_backoff(  # noqa: PLR0913  # As refresh_batch, which it repeats.

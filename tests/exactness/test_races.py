@@ -7,7 +7,7 @@ import pytest
 from psycopg.rows import TupleRow
 
 from projector import pipeline
-from projector.dead_letters import retry_dead_letters
+from projector.dead_letters import Retried, retry_dead_letters
 from tests.exactness.interleaving import Stepped, batch_of, refreshing, waits_for_lock
 from tests.exactness.platform import Platform, assert_exact, document, refresh_now, texts, waiting
 from tests.support.server import Database
@@ -203,6 +203,6 @@ def test_a_change_committed_while_a_dead_letter_is_tried_again_is_not_lost(
     assert_exact(conn)
 
 
-def _retry(conn: Connection) -> int:
+def _retry(conn: Connection) -> Retried:
     pipeline.prepare_session(conn)
     return retry_dead_letters(conn, due_only=False)

@@ -8,7 +8,7 @@ import pytest
 from psycopg.rows import TupleRow
 
 from projector import capture
-from projector.dead_letters import retry_dead_letters
+from projector.dead_letters import Retried, retry_dead_letters
 from projector.errors import NotInstalledError
 from projector.install import migrate
 from projector.rebuild import first_build, in_place
@@ -354,7 +354,7 @@ def test_a_dead_letter_does_not_survive_the_first_build(filled: Platform) -> Non
     )
     conn.execute("UPDATE read_model.tenants SET dead_letters = 1")
     rebuild_now(conn, first=True)
-    assert retry_dead_letters(conn, due_only=False) == 0
+    assert retry_dead_letters(conn, due_only=False) == Retried(0, 0)
     assert value(conn, "SELECT sum(dead_letters) FROM read_model.tenants") == 0
     assert_exact(conn)
 

@@ -6,7 +6,7 @@ from psycopg.rows import TupleRow
 
 from projector import pipeline, recovery
 from projector.batch import refresh_batch
-from projector.dead_letters import retry_dead_letters
+from projector.dead_letters import Retried, retry_dead_letters
 from projector.locks import SHARDS
 from projector.pipeline import InjectionPoint, no_injection_point
 from projector.progress import QUIET
@@ -369,7 +369,7 @@ def test_a_lead_that_fails_is_set_aside_and_stops_no_other(filled: Platform) -> 
     filled.message(conversations[2], "later")
     refresh_now(conn)
     conn.execute("ALTER TABLE read_model.lead_messages DROP CONSTRAINT poison")
-    assert retry_dead_letters(conn, due_only=False) == 1
+    assert retry_dead_letters(conn, due_only=False) == Retried(1, 0)
     assert value(conn, "SELECT dead_letters FROM read_model.tenants WHERE user_id = 'one'") == 0
     assert texts(conn, "one", "102") == ["later", "poison"]
     assert_exact(conn)

@@ -4,7 +4,7 @@ import pytest
 
 from projector import locks
 from projector.batch import refresh_batch
-from projector.dead_letters import isolate_failing_key, retry_dead_letters
+from projector.dead_letters import Retried, isolate_failing_key, retry_dead_letters
 from projector.errors import CaptureGapError
 from projector.progress import QUIET
 from projector.refresh import refresh
@@ -91,16 +91,16 @@ def test_only_letters_that_are_due_are_tried_and_each_failure_doubles_the_pause(
 ) -> None:
     write_conversations(other, 1, first=2)
     refresh_now(refusing)
-    assert retry_dead_letters(refusing, due_only=True) == 0
+    assert retry_dead_letters(refusing, due_only=True) == Retried(0, 0)
     pauses = []
     for attempts in (1, 2, 3):
         pause = "SELECT round(extract(epoch FROM retry_at - clock_timestamp())) FROM projector.dead_letters"
         pauses.append(int(value(other, pause)))
         assert value(other, "SELECT attempts FROM projector.dead_letters") == attempts
-        assert retry_dead_letters(refusing, due_only=False) == 1
+        assert retry_dead_letters(refusing, due_only=False) == Retried(1, 1)
     assert pauses == [10, 20, 40]
     other.execute("UPDATE projector.dead_letters SET attempts = 1000, retry_at = clock_timestamp()")
-    assert retry_dead_letters(refusing, due_only=True) == 1
+    assert retry_dead_letters(refusing, due_only=True) == Retried(1, 1)
     assert value(
         other, "SELECT retry_at <= clock_timestamp() + interval '1 hour' FROM projector.dead_letters"
     )
@@ -117,7 +117,7 @@ def test_a_letter_is_gone_as_soon_as_a_change_of_its_lead_succeeds(
     write_conversations(other, 1, first=2)
     refresh_now(refusing)
     other.execute(ALLOW.encode())
-    assert retry_dead_letters(refusing, due_only=False) == 1
+    assert retry_dead_letters(refusing, due_only=False) == Retried(1, 0)
     assert letters(refusing) == []
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from projector import locks
-from projector.dead_letters import retry_dead_letters
+from projector.dead_letters import Retried, retry_dead_letters
 from projector.progress import QUIET
 from projector.refresh import refresh
 from projector.status import as_dict, find_attention, read_status, render
@@ -96,7 +96,7 @@ def test_a_dead_letter_is_set_aside_listed_retried_and_gone(database: Database, 
         assert read_status(built).dead_letters[0].attempts == 2
         assert value(built, "SELECT retry_at > now() + interval '15 s' FROM projector.dead_letters")
         built.execute("ALTER TABLE read_model.leads DROP CONSTRAINT refused")
-        assert retry_dead_letters(conn, due_only=False) == 1
+        assert retry_dead_letters(conn, due_only=False) == Retried(1, 0)
     assert find_attention(read_status(built)) == []
     assert value(built, "SELECT count(*) FROM read_model.leads") == 4
     assert value(built, "SELECT dead_letters FROM read_model.tenants WHERE user_id = 'u'") == 0
