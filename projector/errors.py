@@ -27,6 +27,10 @@ class NotInstalledError(ProjectorError):
     """The database holds no read model yet, or one that an older version installed."""
 
 
+class IncompleteSchemaError(ProjectorError):
+    """A step of `migrate` names something that the tables of an older version do not have, and that nothing adds."""
+
+
 class TenantNotFoundError(ProjectorError):
     """A requested tenant is neither in the source tables nor in the read model."""
 

@@ -1,12 +1,13 @@
 """Install the read model beside the platform's tables, bring it up to date, or remove it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import psycopg
 from psycopg import sql as composing
 
 from projector import capture, db, locks
-from projector.errors import SourceMissingError
+from projector.errors import NOT_INSTALLED, IncompleteSchemaError, SourceMissingError
 from projector.pipeline import Connection
 from projector.schema import comments, sections
 from projector.source import LOOKED_UP, SOURCE_TABLES, find_missing_source
@@ -25,8 +26,9 @@ def migrate(conn: Connection, *, create_source: bool, source_schemas: Sequence[s
     The platform's tables are looked for in `source_schemas`; else where the last migrate found them; and if there
     was none, on the search_path of the login.
 
-    Raises SourceMissingError if source tables or columns are missing, unless they are to be created, and
-    BlockedError if other sessions hold a table for too long.
+    Raises SourceMissingError if source tables or columns are missing, unless they are to be created,
+    IncompleteSchemaError if nothing adds a column that an older version did not have, and BlockedError if other
+    sessions hold a table for too long.
     """
     notices: list[str] = []
     _change_tables(conn, lambda: _install(conn, source_schemas, create_source=create_source))
@@ -72,19 +74,39 @@ def _install(conn: Connection, source_schemas: Sequence[str], *, create_source: 
     _find_source(conn, source_schemas, create_source=create_source)
     _own_shards(conn)
     _run(conn, functions("install/before_tables"))
-    _run(conn, (sections()["read_model"], sections()["projector"]))
-    _comment(conn)
-    _run(conn, (normalizing_functions(), *functions("install/functions")))
-    capture.create_functions(conn)
+    _run(conn, {"schema.sql": sections()["read_model"] + sections()["projector"]})
+    with _incomplete_schema("schema.sql"):
+        _comment(conn)
+    _run(conn, normalizing_functions() | functions("install/functions"))
+    with _incomplete_schema("sql/capture"):
+        capture.create_functions(conn)
     _run(conn, functions("install/after_tables"))
     conn.execute(query("install", "note_source"), {"tables": [table.name for table in SOURCE_TABLES]})
     db.follow_source(conn)
     conn.execute(query("install", "note_version"), {"version": PROJECTION_VERSION})
 
 
-def _run(conn: Connection, texts: Sequence[str]) -> None:
-    for text in texts:
-        conn.execute(text.encode(), prepare=False)
+def _run(conn: Connection, texts: Mapping[str, str]) -> None:
+    """Run the texts of these files."""
+    for file, text in texts.items():
+        with _incomplete_schema(file):
+            conn.execute(text.encode(), prepare=False)
+
+
+@contextmanager
+def _incomplete_schema(file: str) -> Iterator[None]:
+    """Say of a table or column that does not exist which file names it: to run migrate first is no way out here."""
+    try:
+        yield
+    except NOT_INSTALLED as error:
+        advice = (
+            " If an older version created its table, schema.sql lacks an ALTER TABLE … ADD COLUMN IF NOT EXISTS for it."
+            if isinstance(error, psycopg.errors.UndefinedColumn)
+            else ""
+        )
+        raise IncompleteSchemaError(
+            f"Nothing was changed, because {file} failed: {error.diag.message_primary}.{advice}"
+        ) from error
 
 
 def _own_shards(conn: Connection) -> None:

@@ -101,15 +101,15 @@ def file_text(name: str) -> LiteralString:
 
 
 @cache
-def functions(folder: str) -> tuple[LiteralString, ...]:
-    """Return the texts of the files of `sql/<folder>/` in their order, as they are: they create functions and views."""
+def functions(folder: str) -> dict[str, LiteralString]:
+    """Return the texts of `sql/<folder>/` by their files, in order, as they are: they create functions and views."""
     files = sorted((ROOT / "sql" / folder).glob("*.sql"))
-    return tuple(file.read_text("utf-8") for file in files)
+    return {f"sql/{folder}/{file.name}": _read(file) for file in files}
 
 
-def normalizing_functions() -> LiteralString:
-    """Return the statements that create the functions of the definition."""
-    return _definition_file("normalize")
+def normalizing_functions() -> dict[str, LiteralString]:
+    """Return the statements that create the functions of the definition, by their file."""
+    return {"sql/definition/normalize.sql": _definition_file("normalize")}
 
 
 def _digest() -> str:

@@ -6,7 +6,7 @@ from psycopg.rows import TupleRow
 
 from projector import capture, locks
 from projector import install as installing
-from projector.errors import BlockedError, SourceMissingError
+from projector.errors import BlockedError, IncompleteSchemaError, SourceMissingError
 from projector.install import migrate, uninstall
 from projector.schema import comments
 from projector.sql import PROJECTION_VERSION
@@ -118,6 +118,18 @@ def test_a_batch_in_progress_is_waited_for(
         owner.execute("SELECT pg_advisory_xact_lock(%s, 3)", (locks.SHARD,))
         with pytest.raises(BlockedError):
             migrate(connection, create_source=False)
+
+
+@pytest.mark.parametrize(("table", "column"), [("leads", "total_messages"), ("lead_profiles", "email")])
+def test_a_column_that_nothing_adds_is_told_with_the_file_that_names_it(
+    connection: Connection, table: str, column: str
+) -> None:
+    connection.execute(f"ALTER TABLE read_model.{table} DROP COLUMN {column} CASCADE".encode())
+    with pytest.raises(IncompleteSchemaError) as raised:
+        migrate(connection, create_source=False)
+    said = str(raised.value)
+    assert said.startswith(f'Nothing was changed, because schema.sql failed: column "{column}" ')
+    assert said.endswith("schema.sql lacks an ALTER TABLE … ADD COLUMN IF NOT EXISTS for it.")
 
 
 def test_uninstall_leaves_the_platform_as_it_was(built: Connection) -> None:

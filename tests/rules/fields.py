@@ -5,6 +5,7 @@ projection, sql/definition/lead_profiles.sql, sql/definition/leads.sql, the resp
 Each function compares two of them and returns the sentences that tell what to do.
 """
 
+import dataclasses
 import re
 from collections.abc import Collection, Mapping, Sequence
 
@@ -53,6 +54,30 @@ def definition_against_source(name: str, definition: str, source: Mapping[str, C
         for column in sorted(columns)
         if column not in source[table]
     ]
+
+
+def definition_against_oracle(
+    name: str, definition: str, source: Collection[str], row_classes: Mapping[str, type]
+) -> list[str]:
+    """The columns of the platform's tables that a definition reads against the fields of the oracle's source rows."""
+    sentences = []
+    for table, columns in sorted(columns_read(parse(definition)).items()):
+        if table not in source:
+            continue
+        if table not in row_classes:
+            sentences.append(
+                f"sql/definition/{name} reads {table}: add a class for its rows to tests/oracle/leads.py, and to "
+                "ROW_CLASSES in tests/rules/test_fields.py, and read them in tests/oracle/source.py."
+            )
+            continue
+        row_class = row_classes[table]
+        known = {field.name for field in dataclasses.fields(row_class)}
+        sentences += [
+            f"sql/definition/{name} reads {table}.{column}: add the field {column} to class {row_class.__name__} in "
+            "tests/oracle/leads.py."
+            for column in sorted(columns - known)
+        ]
+    return sentences
 
 
 def source_against_schema(schema: str, source: Mapping[str, Collection[str]]) -> list[str]:

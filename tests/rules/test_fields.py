@@ -4,6 +4,7 @@ The order of work is schema.sql, sql/definition/lead_profiles.sql, projector/sou
 response schema, tests/oracle/leads.py.
 """
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,36 @@ import pytest
 
 from projector.source import SOURCE_TABLES
 from tests.oracle import compute_leads, expected_tables
-from tests.oracle.leads import Agent, Conversation, Lead, Model, Source
+from tests.oracle.leads import (
+    Agent,
+    Channel,
+    Contact,
+    Conversation,
+    Extraction,
+    Lead,
+    Message,
+    Model,
+    Source,
+    Template,
+    TemplateSend,
+)
 from tests.rules import fields
 from tests.rules.files import ROOT, name_of
 from tests.rules.openapi import SCHEMAS_FILE, openapi
 
 DEFINITIONS = ROOT / "sql" / "definition"
 SOURCE = {table.name: table.columns for table in SOURCE_TABLES}
+# The classes of the oracle that hold the rows of the platform's tables.
+ROW_CLASSES: dict[str, type] = {
+    "phone_numbers": Channel,
+    "agents": Agent,
+    "conversations": Conversation,
+    "messages": Message,
+    "extractions": Extraction,
+    "contacts": Contact,
+    "templates": Template,
+    "template_sends": TemplateSend,
+}
 
 
 def schema() -> str:
@@ -57,6 +81,11 @@ def test_the_definition_gives_the_columns_of_the_table(table: str) -> None:
 @pytest.mark.parametrize("path", sorted(DEFINITIONS.glob("*.sql")), ids=name_of)
 def test_what_a_definition_reads_of_the_platform_is_captured(path: Path) -> None:
     check(fields.definition_against_source(path.name, path.read_text("utf-8"), SOURCE))
+
+
+@pytest.mark.parametrize("path", sorted(DEFINITIONS.glob("*.sql")), ids=name_of)
+def test_what_a_definition_reads_of_the_platform_is_a_field_of_the_oracle(path: Path) -> None:
+    check(fields.definition_against_oracle(path.name, path.read_text("utf-8"), SOURCE, ROW_CLASSES))
 
 
 def test_what_is_captured_is_in_the_source_tables_of_trials() -> None:
@@ -133,6 +162,21 @@ def test_a_definition_asks_for_the_captured_column() -> None:
     [sentence] = fields.definition_against_source("lead_profiles.sql", SMALL_PROFILES, source)
     assert "contacts.label" in sentence
     assert "projector/source.py" in sentence
+
+
+def test_a_definition_asks_for_the_field_of_the_oracle() -> None:
+    @dataclass
+    class Row:
+        user_id: str
+        name: str
+
+    [sentence] = fields.definition_against_oracle(
+        "lead_profiles.sql", SMALL_PROFILES, ["contacts"], {"contacts": Row}
+    )
+    assert "contacts.label" in sentence
+    assert "class Row in tests/oracle/leads.py" in sentence
+    [sentence] = fields.definition_against_oracle("lead_profiles.sql", SMALL_PROFILES, ["contacts"], {})
+    assert "ROW_CLASSES" in sentence
 
 
 def test_a_captured_column_asks_for_the_source_table() -> None:

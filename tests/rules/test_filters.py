@@ -5,7 +5,6 @@ The order of work is the request's parameters, the plan's filters, the oracle, a
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -16,9 +15,10 @@ from api.database.statement import compile_statement
 from api.plan.filters import FILTERS, TIME_RANGE
 from api.plan.lead_list import list_leads
 from api.request.fields import Choice, Flag, Moment, Parameter, Phone, SearchText, WholeNumber
-from api.request.parameters import LIST_QUERY, PAGE_FIELDS, ListParameters, ListQuery
+from api.request.parameters import LIST_QUERY
 from tests.oracle.parameters import LEAD_FILTERS, MESSAGE_FILTERS, OF_LIST, OF_MESSAGES, Reader
 from tests.rules.files import documents
+from tests.rules.filters import filters_of_the_request, lost_filters, reads_requests
 from tests.rules.openapi import OPENAPI_FILE, openapi
 
 LIST = "/users/{user_id}/leads"
@@ -55,15 +55,6 @@ def documented() -> set[tuple[bool, str]]:
     }
 
 
-def filters_of_the_request() -> dict[str, Parameter]:
-    """The fields of the list that filter."""
-    return {
-        name: field
-        for name, field in ListQuery().fields.items()
-        if isinstance(field, Parameter) and name not in PAGE_FIELDS
-    }
-
-
 def planned_filters() -> set[str]:
     """The query parameters that the plan filters by."""
     return {name for entry in FILTERS.values() for name in entry.parameters}
@@ -94,8 +85,7 @@ def asked(query: str, *, collect_matches: bool) -> tuple[str, dict[str, object]]
 
 
 def test_the_checked_parameters_keep_each_filter() -> None:
-    kept = {field.name for field in fields(ListParameters)}
-    lost = [name for name in filters_of_the_request() if name not in kept]
+    lost = lost_filters()
     assert not lost, (
         f"ListQuery takes {', '.join(lost)}: add it to ListParameters in api/request/parameters.py."
     )
@@ -126,6 +116,7 @@ def test_a_filter_of_the_plan_has_a_condition(name: str) -> None:
     )
 
 
+@reads_requests
 @pytest.mark.parametrize(("context", "collect_matches"), CONTEXTS)
 @pytest.mark.parametrize("name", [name for name in filters_of_the_request() if name in planned_filters()])
 def test_a_filter_changes_the_statement_and_its_values(
