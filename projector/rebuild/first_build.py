@@ -1,8 +1,8 @@
 """The first build: all tables of the read model in one transaction, from one snapshot of the source.
 
-Nobody reads a read model that was never built: the API answers 503 until `read_model.projection` says that it was.
+A read model that was never built has no readers: the API answers 503 until `read_model.projection` says that it was.
 So the build may lock the tables, fill them without indexes, and create the indexes after the rows. Its transaction
-holds all shards, so that refreshes wait. A build that is killed leaves nothing that anybody reads.
+holds all shards, so that refreshes wait. A build that is killed leaves nothing that the API reads.
 """
 
 from collections.abc import Iterator, Sequence
@@ -78,7 +78,10 @@ def build(conn: Connection, progress: Progress, *, point: InjectionPoint) -> Bat
 
 
 def _build_when_unlocked(conn: Connection, progress: Progress, point: InjectionPoint) -> bool:
-    """Build as soon as nobody holds a table; unlike a refresh, a build needs those of the read model alone as well."""
+    """Build as soon as no other session holds a table.
+
+    Unlike a refresh, a build needs those of the read model alone as well.
+    """
     return retry_on_lock_timeout(
         lambda: _build(conn, progress, point),
         patience=SOURCE_PATIENCE_SECONDS,
@@ -129,6 +132,7 @@ def _fill(conn: Connection, progress: Progress, point: InjectionPoint) -> None:
     progress.start("rebuild", len(work) + len(indexes), "steps")
     truncate, *fills = work
     pipeline.run_steps(conn, [truncate])
+    progress.advance(1)
     for index in indexes:
         conn.execute(index.drop_command.encode(), prepare=False)
     for one in fills:
