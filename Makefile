@@ -30,7 +30,7 @@ run: $(RUNTIME) ## Start PostgreSQL, the projector and the API on http://localho
 test: $(SETUP) ## Run the tests against a real PostgreSQL; PYTEST_ARGS="-k name" narrows them.
 	@$(RUN) -m pytest --fail-on-skip $(PYTEST_ARGS)
 
-test-fast: $(SETUP) ## Run the rules and the tests that share one database, in less than a minute.
+test-fast: $(SETUP) ## Run the rules and the tests that share one database, in about a minute.
 	@$(RUN) -m pytest --fail-on-skip --fast -q $(PYTEST_ARGS)
 
 check: $(SETUP) ## Check format, lint, types, import contracts, SQL, rules and documentation.

@@ -3,8 +3,7 @@
 -- `python -m projector migrate` applies this file. Every statement can run again: it keeps what exists.
 -- A line `-- section: NAME` begins a section. `migrate` applies them in this order:
 --   source         The platform's tables. Only for the demo, for tests and on `migrate --create-source`; `migrate`
--- never
---                  changes the tables of an existing platform.
+--                  never changes the tables of an existing platform.
 --   read_model     What the API reads.
 --   projector      The queue of changes, the run log and what else the projector remembers.
 --   search         The search index, which needs two extensions.
@@ -120,11 +119,11 @@ COMMENT ON SCHEMA read_model IS 'What the API reads. Only the projector writes i
 -- Times are cut to the millisecond, the precision in which the API prints, sorts and compares them.
 -- VACUUM must not truncate these tables: to do so takes a lock that readers, on a standby too, would wait for.
 
--- One row per tenant. A merge writes it last, and only if it changed something of the tenant.
+-- One row per tenant. A batch writes it last, and only if it changed something of the tenant.
 CREATE TABLE IF NOT EXISTS read_model.tenants (
     -- The tenant.
     user_id text COLLATE "C" PRIMARY KEY,
-    -- Grows with every merge that changed a row of this tenant, so that a copy or a cache can tell that it is old.
+    -- Grows with every batch that changed a row of this tenant, so that a copy or a cache can tell that it is old.
     version bigint NOT NULL DEFAULT 0,
     -- Number of keys of this tenant that are set aside with an error; see projector.dead_letters.
     dead_letters integer NOT NULL DEFAULT 0
@@ -289,7 +288,7 @@ CREATE TABLE IF NOT EXISTS read_model.lead_messages (
     status text COLLATE "C" NOT NULL,
     -- As stored.
     text text COLLATE "C",
-    -- Usage: a merge finds the messages that a change names.
+    -- Usage: a batch finds the messages that a change names.
     CONSTRAINT lead_messages_pkey PRIMARY KEY (user_id, message_id)
 ) WITH (vacuum_truncate = off);
 -- Usage: the messages of one lead in their order, and its last message.
@@ -318,7 +317,7 @@ CREATE TABLE IF NOT EXISTS read_model.lead_counts (
     -- Number of leads. A row that reached 0 is deleted.
     leads integer NOT NULL
 ) WITH (fillfactor = 70, vacuum_truncate = off);
--- Usage: a merge finds the row of a combination; a list reads the rows of its tenant.
+-- Usage: a batch finds the row of a combination; a list reads the rows of its tenant.
 CREATE UNIQUE INDEX IF NOT EXISTS lead_counts_key ON read_model.lead_counts (
     user_id, lead_status, total_score, on_whatsapp, on_instagram, on_webchat, has_extraction, has_email
 ) NULLS NOT DISTINCT;
@@ -347,7 +346,7 @@ CREATE TABLE IF NOT EXISTS read_model.lead_daily_counts (
     -- Number of leads. A row that reached 0 is deleted.
     leads integer NOT NULL
 ) WITH (fillfactor = 70, vacuum_truncate = off);
--- Usage: a merge finds the row of a combination; a list reads the days of its time range.
+-- Usage: a batch finds the row of a combination; a list reads the days of its time range.
 CREATE UNIQUE INDEX IF NOT EXISTS lead_daily_counts_key ON read_model.lead_daily_counts (
     user_id, day, lead_status, total_score, on_whatsapp, on_instagram, on_webchat, has_extraction, has_email
 ) NULLS NOT DISTINCT;
@@ -473,7 +472,7 @@ CREATE TABLE IF NOT EXISTS projector.changes (
     vacuum_truncate = false,
     toast.vacuum_truncate = false
 );
--- Usage: the next changes of a shard, in order. The look before avoids CREATE INDEX IF NOT EXISTS, which waits for
+-- Usage: the next changes of a shard, in order. The check before avoids CREATE INDEX IF NOT EXISTS, which waits for
 -- every writer in progress, with all others behind it.
 DO $$
 BEGIN
@@ -529,7 +528,7 @@ CREATE TABLE IF NOT EXISTS projector.runs (
     -- The error of a failed run, or what a verify found.
     note text
 );
--- Usage: pruning, and the look for a run of this minute.
+-- Usage: pruning, and the check for a run of this minute.
 CREATE INDEX IF NOT EXISTS runs_by_started_at ON projector.runs (started_at);
 -- Usage: the last rebuild and the last verify, among very many refreshes.
 CREATE INDEX IF NOT EXISTS runs_but_refreshes ON projector.runs (kind, run_id) WHERE kind <> 'refresh';

@@ -46,7 +46,7 @@ tenants = tables.tenants.alias("t")
 
 
 class _AsSent(UserDefinedType[Any]):
-    """A value that needs no cast: the driver sends its type, or PostgreSQL takes it from the column beside it."""
+    """A value that needs no cast: the driver sends its type, or PostgreSQL takes it from the column next to it."""
 
     cache_ok = True
 

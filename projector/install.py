@@ -1,4 +1,4 @@
-"""Install the read model beside the platform's tables, bring it up to date, or remove it."""
+"""Install the read model next to the platform's tables, bring it up to date, or remove it."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager

@@ -19,6 +19,8 @@ from rich.progress import (
 from rich.progress import Progress as Bars
 from rich.text import Text
 
+from projector.report import counted
+
 _SECONDS_BETWEEN_LINES = 5.0
 
 
@@ -114,7 +116,7 @@ class Lines:
         self.finish()
         self._title, self._unit, self._total, self._done = title, unit, total, 0
         self._began = self._last = self._clock()
-        self._write(f"{title}: {total:,} {unit}")
+        self._write(f"{title}: {counted(total, unit.removesuffix('s'))}")
 
     def advance(self, n: int) -> None:
         """Log how much is done, unless the last line is younger than five seconds."""

@@ -20,7 +20,7 @@ from projector.preconditions import require_installed
 from projector.progress import Progress
 from projector.rebuild import rebuild
 from projector.refresh import refresh
-from projector.report import RunReport
+from projector.report import RunReport, counted
 from projector.source import find_missing_source
 from projector.sql import PROJECTION_VERSION, query
 
@@ -197,7 +197,7 @@ def _heal_and_wait(conn: Connection, progress: Progress, queue_limit: int | None
         clean_up_after_crash(conn, reasons)
         reason = reasons.reason
         if reason is None and queue_limit is not None and is_too_deep(conn, queue_limit):
-            reason = f"more than {queue_limit:,} changes waited"
+            reason = f"more than {counted(queue_limit, 'change')} waited"
         if reason is None:
             return notes
         if reasons.switched_off is not None:
@@ -207,7 +207,7 @@ def _heal_and_wait(conn: Connection, progress: Progress, queue_limit: int | None
             time.sleep(BUSY_PAUSE_SECONDS)
         else:
             notes.append(
-                f"Rebuilt everything in {report.seconds:.1f} s ({report.leads:,} leads), because {reason}."
+                f"Rebuilt everything in {report.seconds:.1f} s ({counted(report.leads, 'lead')}), because {reason}."
             )
 
 
@@ -219,7 +219,7 @@ def _shed_queue(conn: Connection, limit: int) -> None:
     newest = row[0] if row else None
     with conn.transaction():
         conn.execute(query("rebuild", "delete_plan"))
-        reason = f"more than {limit:,} changes waited and were traded for a rebuild"
+        reason = f"more than {counted(limit, 'change')} waited and were traded for a rebuild"
         conn.execute(query("recovery", "open_shed_gap"), {"reason": reason})
     shed = 0
     for shard in locks.SHARDS:

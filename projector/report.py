@@ -1,6 +1,11 @@
-"""What a refresh or a rebuild returns to its caller."""
+"""What a refresh or a rebuild returns to its caller, and numbers as messages print them."""
 
 from dataclasses import dataclass, field
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun, which is given in the singular: `1 lead`, `2,004 leads`."""
+    return f"{number:,} {noun if number == 1 else noun + 's'}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -8,8 +13,7 @@ class RunReport:
     """One finished run.
 
     `seconds` is how long it took, `changes` how many queued changes it took, `leads` how many leads it recomputed,
-    and
-    `messages` how many message rows it wrote or deleted. `notes` are sentences for the operator.
+    and `messages` how many message rows it wrote or deleted. `notes` are sentences for the operator.
     """
 
     kind: str

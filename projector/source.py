@@ -24,7 +24,7 @@ class SourceTable:
 
 
 SOURCE_TABLES = (
-    # Nothing of a tenant's row is printed; what hangs on it is captured where it stands, cascades too.
+    # Nothing of a tenant's row is printed; rows that depend on it are captured in their own tables, cascades too.
     SourceTable("users", "user_id", ("user_id",), None, "user_id"),
     SourceTable("phone_numbers", "id", ("id", "platform"), "phone_numbers", "id"),
     SourceTable(

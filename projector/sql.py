@@ -1,9 +1,8 @@
 """Loads the SQL of the project: the definition of the read model, the steps that use it, and named queries.
 
 - `sql/definition/NAME.sql` says what a row of the read model is: one SELECT, or the functions that it calls.
-- `sql/FOLDER/NN_name.sql` is a step: one statement, run in the order of the numbers. Lines of its header that tell
-the
-  loader something:
+- `sql/FOLDER/NN_name.sql` is a step: one statement, run in the order of the numbers. Lines of its header that
+  tell the loader something:
 
   `-- when: NAME`           the step runs only where this condition holds;
   `-- returns: conditions`  its row names conditions, for the `when` of later steps, and numbers;
@@ -19,7 +18,7 @@ of a table as schema.sql has them, `{columns.TABLE of ALIAS}` for the same with 
 `{values.TABLE}` for the columns of its key and the others, and `{updates.TABLE}` for `column = excluded.column` of
 the others. So no statement depends on the order in which a table of an installation has its columns.
 
-The files are in `sql/` beside this package in a checkout, and inside the package when it is installed.
+The files are in `sql/` next to this package in a checkout, and inside the package when it is installed.
 """
 
 import hashlib

@@ -1,4 +1,4 @@
-"""The tables of statistics: comparing them with the leads, and mending them."""
+"""The tables of statistics: comparing them with the leads, and correcting them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -61,7 +61,7 @@ def find_differences(conn: Connection, tenants: Sequence[str] | None) -> list[St
 def heal(conn: Connection, tenants: Sequence[str] | None) -> None:
     """Make the statistics of these tenants, or of all, what their leads add up to, writing only what differs.
 
-    The comparison takes no lock. What differs is mended day by day, then for the tenant as a whole from its days,
+    The comparison takes no lock. What differs is corrected day by day, then for the tenant as a whole from its days,
     so that the tenant's lock is never held for long.
     """
     differences = find_differences(conn, tenants)

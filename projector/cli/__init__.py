@@ -23,7 +23,7 @@ def cli(ctx: click.Context, database_url: str | None) -> None:
 
     \b
     First installation:   migrate, rebuild, then keep `run` running.
-    Every command tells with --help what it does, an example, and its exit codes.
+    `--help` of each command shows what it does, an example, and its exit codes.
     """
     ctx.obj = Invocation(database_url)
 

@@ -17,7 +17,7 @@ from projector.config import Config
 from projector.db import connect
 from projector.errors import NOT_INSTALLED, ProjectorError
 from projector.postgres.embedded import EmbeddedServer
-from projector.report import RunReport
+from projector.report import RunReport, counted
 
 FAILED = 1
 """Exit code of a command that failed, or that found something that needs a person."""
@@ -128,8 +128,8 @@ def place_of(conn: psycopg.Connection[TupleRow]) -> str:
 def echo_report(report: RunReport) -> None:
     """Print what a run did, and its notes, one a line."""
     click.echo(
-        f"{report.kind.capitalize()}: {report.leads:,} leads, {report.messages:,} messages, "
-        f"{report.changes:,} changes in {report.seconds:.1f} s."
+        f"{report.kind.capitalize()}: {counted(report.leads, 'lead')}, {counted(report.messages, 'message')}, "
+        f"{counted(report.changes, 'change')} in {report.seconds:.1f} s."
     )
     for note in report.notes:
         click.echo(note)

@@ -6,11 +6,15 @@ import click
 
 from projector.cli.base import Invocation, place_of
 from projector.progress import for_this_terminal
+from projector.report import counted
 
 
 @click.command()
 @click.option(
-    "--tenants", type=click.IntRange(min=0), default=0, help="So many tenants for a benchmark; 0: the demo."
+    "--tenants",
+    type=click.IntRange(min=0),
+    default=0,
+    help="Number of tenants for a benchmark; 0 loads the demo.",
 )
 @click.option("--leads", type=click.IntRange(min=1), help="Leads of each tenant. [default: 2000]")
 @click.option("--messages-per-lead", type=click.FloatRange(min=0), help="On average. [default: 12]")
@@ -60,7 +64,8 @@ def demo(  # noqa: PLR0913  # One for each option.
             progress=for_this_terminal(),
         )
     click.echo(
-        f"{len(report.user_ids):,} tenants, {report.leads:,} leads, {report.messages:,} messages "
+        f"{counted(len(report.user_ids), 'tenant')}, {counted(report.leads, 'lead')}, "
+        f"{counted(report.messages, 'message')} "
         f"in {report.seconds:.1f} s."
     )
     for user_id in report.user_ids[:5]:

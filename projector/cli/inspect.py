@@ -1,4 +1,4 @@
-"""The command that tells how the read model is."""
+"""The command that shows the state of the read model."""
 
 import sys
 
@@ -11,7 +11,7 @@ from projector.cli.base import FAILED, Invocation
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, for machines.")
 @click.pass_obj
 def status(invocation: Invocation, *, as_json: bool) -> None:
-    """Show in one screen how the read model is.
+    """Show the state of the read model in one screen.
 
     Lag, queue, last runs, running rebuild, leads set aside, state of capture, sizes.
 

@@ -123,4 +123,6 @@ def capture_on(invocation: Invocation) -> None:
 
     with invocation.connect("capture") as conn:
         switch_on(conn)
-    click.echo("Capture is on. The scheduler, or `python -m projector refresh`, heals what was missed.")
+    click.echo(
+        "Capture is on. If changes were missed, the scheduler or `python -m projector refresh` brings them in."
+    )

@@ -7,6 +7,7 @@ import click
 
 from projector.cli.base import DRIFT, Invocation, echo_report
 from projector.progress import for_this_terminal
+from projector.report import counted
 
 
 @click.command()
@@ -17,8 +18,8 @@ from projector.progress import for_this_terminal
 def rebuild(invocation: Invocation, users: Sequence[str]) -> None:
     """Build the read model again from all source rows.
 
-    Of all tenants, or of those that --user names. Readers see the old rows until the new ones are written.
-    It can be interrupted and started again at any time.
+    Of all tenants, or of those that --user names. Each lead changes when the rebuild reaches it. A first
+    build shows all leads at its end. A rebuild can be interrupted and started again at any time.
 
     \b
     Examples:
@@ -27,7 +28,7 @@ def rebuild(invocation: Invocation, users: Sequence[str]) -> None:
     \b
     Exit codes:
       0  rebuilt
-      1  failed; the old rows are still served
+      1  failed; leads that it had reached are corrected, the others are served as they were
       2  wrong usage
     """
     from projector.rebuild import rebuild as run_rebuild
@@ -107,7 +108,7 @@ def run(invocation: Invocation) -> None:
     "--sample",
     type=click.IntRange(min=1),
     metavar="N",
-    help="So many leads by chance. [default: LEADS_VERIFY_SAMPLE]",
+    help="At most this many leads, chosen at random. [default: LEADS_VERIFY_SAMPLE]",
 )
 @click.option("--heal", is_flag=True, help="Correct the leads that differ.")
 @click.pass_obj
@@ -116,7 +117,7 @@ def verify(
 ) -> None:
     """Compare leads with what their source rows say now.
 
-    Leads with a change that waits are left out. A difference is drift, which is a bug of this program.
+    Leads with a waiting change or a dead letter are left out. A difference is drift, which is a bug of this program.
 
     \b
     Examples:
@@ -144,9 +145,12 @@ def verify(
             f"expected {drift.expected}, found {drift.found}"
         )
     click.echo(
-        f"{report.checked:,} leads verified, {report.left_out:,} left out because a change waits: "
-        f"{len(report.drifts):,} differences, {report.healed:,} leads healed."
+        f"{counted(report.checked, 'lead')} verified, "
+        f"{report.left_out:,} left out because a change waits or is a dead letter: "
+        f"{counted(len(report.drifts), 'difference')}, {counted(report.healed, 'lead')} healed."
     )
+    if report.left_out:
+        click.echo("`status` shows whether changes wait, and lists the dead letters.")
     if report.drifts:
         if not heal:
             click.echo("Run the same again with --heal to correct them.")

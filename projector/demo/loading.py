@@ -150,7 +150,7 @@ def _refuse_present(conn: psycopg.Connection[Any], user_ids: list[str]) -> None:
         named = ", ".join(present[:_NAMED]) + (f" and {more} more" if more > 0 else "")
         raise ProjectorError(
             f"Demo tenants are already there: {named}. Nothing was loaded. "
-            "Delete their rows of `users` first, with which all that is theirs goes; "
+            "Delete their rows of `users` first: this deletes all their rows; "
             "or load other tenants, with --tenants and another --seed.",
         )
 

@@ -243,6 +243,6 @@ class EmbeddedServer:
                     conn.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE)))
         except psycopg.Error as error:
             raise EmbeddedServerError(
-                f"The embedded PostgreSQL runs but lets nobody in: {last_line(str(error))} "
+                f"The embedded PostgreSQL runs but refuses connections: {last_line(str(error))} "
                 f"Its log is {self.log}."
             ) from error

@@ -19,6 +19,7 @@ from projector.db import connect
 from projector.errors import ProjectorError
 from projector.postgres.embedded import EmbeddedServer
 from projector.progress import for_this_terminal
+from projector.report import counted
 from projector.sql import query
 
 _TENANT = "789895c8-4bd6-43e9-bfea-a4171ec47197"
@@ -120,10 +121,12 @@ def _prepare(url: str, *, is_demo: bool) -> None:
                 today=datetime.now(UTC).date(),
                 progress=progress,
             )
-            click.echo(f"Loaded demo data: {report.leads:,} leads, {report.messages:,} messages.")
+            click.echo(
+                f"Loaded demo data: {counted(report.leads, 'lead')}, {counted(report.messages, 'message')}."
+            )
         if conn.execute(query("postgres", "was_built")).fetchone() == (False,):
             done = rebuild(conn, tenants=None, progress=progress)
-            click.echo(f"Built the read model: {done.leads:,} leads in {done.seconds:.1f} s.")
+            click.echo(f"Built the read model: {counted(done.leads, 'lead')} in {done.seconds:.1f} s.")
 
 
 def _end_with_parent() -> None:

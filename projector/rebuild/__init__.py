@@ -31,7 +31,7 @@ def rebuild(
 
     Returns how many leads there are, and how many messages were written. Raises RebuildFailedError at the first
     lead that cannot be projected: unlike a refresh, a rebuild is strict. Raises BlockedError while another session
-    rebuilds, and TenantNotFoundError for a tenant that nobody knows.
+    rebuilds, and TenantNotFoundError for a tenant that does not exist.
     """
     started = time.monotonic()
     require_installed(conn)

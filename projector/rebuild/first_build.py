@@ -1,8 +1,8 @@
 """The first build: all tables of the read model in one transaction, from one snapshot of the source.
 
-Nobody reads a read model that was never built: the API answers 503 until `read_model.projection` says that it was.
+A read model that was never built has no readers: the API answers 503 until `read_model.projection` says that it was.
 So the build may lock the tables, fill them without indexes, and create the indexes after the rows. Its transaction
-holds all shards, so that refreshes wait. A build that is killed leaves nothing that anybody reads.
+holds all shards, so that refreshes wait. A build that is killed leaves nothing that the API reads.
 """
 
 from collections.abc import Iterator
@@ -81,7 +81,10 @@ def build(conn: Connection, progress: Progress, *, point: InjectionPoint) -> Bat
 
 
 def _build_when_unlocked(conn: Connection, progress: Progress, point: InjectionPoint) -> datetime | None:
-    """Build as soon as nobody holds a table; unlike a refresh, a build needs those of the read model alone as well."""
+    """Build as soon as no other session holds a table.
+
+    Unlike a refresh, a build needs those of the read model alone as well.
+    """
     return retry_on_lock_timeout(
         lambda: _build(conn, progress, point),
         patience=SOURCE_PATIENCE_SECONDS,
@@ -123,13 +126,14 @@ def _fill(conn: Connection, progress: Progress, point: InjectionPoint) -> None:
     with conn.cursor(row_factory=class_row(IndexCommands)) as cursor:
         indexes = cursor.execute(query("rebuild", "find_index_commands"), {"tables": list(TABLES)}).fetchall()
     # While a reader holds one of our tables, the build has done nothing yet that a new attempt would have to repeat.
-    # The platform's tables are locked when they are read, and no sooner: an ALTER TABLE of the platform waits for that.
+    # The platform's tables are locked as late as they are read: an ALTER TABLE of the platform waits from then on.
     names = composing.SQL(", ").join(composing.SQL(table) for table in TABLES)
     conn.execute(composing.SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(names), prepare=False)
     work = steps("rebuild/first_build")
     progress.start("rebuild", len(work) + len(indexes), "steps")
     truncate, *fills = work
     pipeline.run_steps(conn, [truncate])
+    progress.advance(1)
     for index in indexes:
         conn.execute(index.drop_command.encode(), prepare=False)
     for one in fills:

@@ -1,11 +1,10 @@
 """Rebuild in place: compare the leads with the definition, piece by piece, and write only those that differ.
 
-1. The keys are compared as a whole, and those that are wrong are mended.
-2. Each piece of some thousand leads, across tenants, is compared in one snapshot, without any lock of ours.
+1. The keys are compared as a whole, and those that are wrong are corrected.
+2. Each piece of 20,000 leads, across tenants, is compared in one snapshot, without any lock of ours.
 3. The leads that differ are computed again, in a later statement and under their tenant's lock, by the steps of a
-   refresh:
-   a refresh that came between is not overwritten. Changes that arrive meanwhile stay in the queue.
-4. The statistics are compared, and mended where they differ.
+   refresh: a refresh that came between is not overwritten. Changes that arrive meanwhile stay in the queue.
+4. The statistics are compared, and corrected where they differ.
 5. A rebuild of everything retries the dead letters.
 
 How far it came is stored after each piece, with the projection version that it builds for. So a rebuild that was

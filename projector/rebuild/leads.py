@@ -1,4 +1,4 @@
-"""Recomputes leads fully, under the lock of their tenant, and mends the keys that lead to them."""
+"""Recomputes leads fully, under the lock of their tenant, and corrects the keys that lead to them."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
@@ -16,7 +16,7 @@ LeadKey = tuple[str, str]
 """A tenant and a canonical phone."""
 
 LEADS_PER_TRANSACTION = 500
-"""Leads that are recomputed in one transaction: a quarter of a second, in which no other merge of the tenant runs."""
+"""Leads that are recomputed in one transaction: a quarter of a second, in which no batch of the tenant runs."""
 
 
 def rebuild_leads(
@@ -85,7 +85,7 @@ def _rebuild_wrong_keys(conn: Connection) -> BatchResult | None:
 
 
 def _chunks(keys: Sequence[LeadKey]) -> Iterator[Sequence[LeadKey]]:
-    """The keys in order, so many a transaction; one transaction never locks more than a few tenants."""
+    """The keys in order, LEADS_PER_TRANSACTION at a time; one transaction never locks more than a few tenants."""
     return (
         keys[start : start + LEADS_PER_TRANSACTION] for start in range(0, len(keys), LEADS_PER_TRANSACTION)
     )

@@ -105,7 +105,7 @@ class Jobs:
             self._drain(conn)
         except CaptureGapError:
             recovery.restore_capture(conn, patience=TRIGGER_PATIENCE_SECONDS)
-            _log.warning("the triggers stand again; a rebuild of what may have been missed follows")
+            _log.warning("the triggers are installed again; a rebuild of what may have been missed follows")
             return
         if time.monotonic() >= self._dead_letters_at and not self.stop.is_set():
             self._dead_letters_at = time.monotonic() + DEAD_LETTERS_INTERVAL_SECONDS

@@ -1,4 +1,4 @@
-"""Status: how the read model is, in one screen, and what of it needs a person."""
+"""Status: the state of the read model in one screen, and what of it needs a person."""
 
 from projector.status.attention import find_attention
 from projector.status.read import Status, read_status

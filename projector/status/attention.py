@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 
+from projector.report import counted
 from projector.sql import PROJECTION_VERSION
 from projector.status.read import Projection, Status
-from projector.status.words import age_in_words, lead_in_words, shorten
+from projector.status.words import age_in_words, lead_in_words, shorten, waiting_in_words
 
 # Without a scheduler cron starts a refresh each minute, so a change may wait this long.
 _UNATTENDED_SECONDS = 90.0
@@ -41,7 +42,7 @@ def _attention_to_capture(status: Status, projection: Projection) -> Iterator[st
 def _attention_to_build(status: Status, projection: Projection) -> Iterator[str]:
     last = status.last_run("rebuild")
     if last is not None and last.outcome == "failed" and status.rebuild_state != "running":
-        yield f"The last rebuild failed: {shorten(last.note or 'no reason known')}. Mend that, and run `rebuild`."
+        yield f"The last rebuild failed: {shorten(last.note or 'no reason known')}. Repair that, and run `rebuild`."
     elif status.rebuild_state == "interrupted" and status.no_scheduler_runs:
         yield "A rebuild was interrupted, and no scheduler is there to go on with it: run `rebuild`, or `run`."
     if status.rebuild_state == "running":
@@ -60,7 +61,7 @@ def _attention_to_freshness(projection: Projection) -> Iterator[str]:
     if silent is not None and silent < -_CLOCK_TOLERANCE_SECONDS:
         yield (
             f"Callers are told of a moment that comes in {age_in_words(-silent)}: the server's clock was set back."
-            " The next refresh mends that: keep `run` running, or run `refresh`."
+            " The next refresh corrects that: keep `run` running, or run `refresh`."
         )
 
 
@@ -71,13 +72,13 @@ def _attention_to_queue(status: Status, projection: Projection) -> Iterator[str]
     if status.queue.changes == 0:
         if status.no_scheduler_runs and silent is not None and silent > _FORGOTTEN_SECONDS:
             yield (
-                f"Nothing waits, but nobody has looked for {age_in_words(silent)}: keep `run` running, or start"
+                f"Nothing waits, but no refresh has run for {age_in_words(silent)}: keep `run` running, or start"
                 " `refresh` from cron, so that callers are told how fresh their answers are."
             )
         return
     if status.no_scheduler_runs and (silent is None or silent > _UNATTENDED_SECONDS):
         yield (
-            f"{status.queue.changes:,} changes wait and no scheduler is connected: keep `run` running,"
+            f"{waiting_in_words(status.queue)} and no scheduler is connected: keep `run` running,"
             " or start `refresh` from cron."
         )
     elif (
@@ -94,9 +95,11 @@ def _attention_to_queue(status: Status, projection: Projection) -> Iterator[str]
 def _attention_to_rows(status: Status) -> Iterator[str]:
     if status.dead_letters:
         first = status.dead_letters[0]
+        letters = counted(first.total, "dead letter")
+        aside = f"{letters} is set aside:" if first.total == 1 else f"{letters} are set aside, first"
         yield (
-            f"{first.total:,} dead letters are set aside, first {lead_in_words(first)}: {shorten(first.error)}."
-            " Mend the row that fails, then run `refresh --retry-failed`."
+            f"{aside} {lead_in_words(first)}: {shorten(first.error)}."
+            " Repair the row that fails, then run `refresh --retry-failed`."
         )
     last = status.last_run("verify")
     if last is not None and last.outcome == "failed":

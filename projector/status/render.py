@@ -4,10 +4,18 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
+from projector.report import counted
 from projector.sql import PROJECTION_VERSION
 from projector.status.attention import find_attention
 from projector.status.read import COUNTED_CHANGES, Projection, Run, Status
-from projector.status.words import age_in_words, bytes_in_words, lead_in_words, moment_in_words, shorten
+from projector.status.words import (
+    age_in_words,
+    bytes_in_words,
+    lead_in_words,
+    moment_in_words,
+    shorten,
+    waiting_in_words,
+)
 
 _SHOWN_TABLES = 6
 
@@ -61,7 +69,6 @@ def _lines(status: Status) -> Iterator[tuple[str, str]]:
         yield "Read model", "not installed"
         return
     queue = status.queue
-    counted = f"{queue.changes:,}" + (" or more" if queue.changes >= COUNTED_CHANGES else "")
     built = "never built" if projection.built_at is None else f"built {moment_in_words(projection.built_at)}"
     version = f"projection version {projection.version}"
     if projection.version != PROJECTION_VERSION:
@@ -69,7 +76,7 @@ def _lines(status: Status) -> Iterator[tuple[str, str]]:
     yield "Read model", f"{built}, {version}"
     yield (
         "Lag",
-        "nothing waits" if queue.lag is None else f"{age_in_words(queue.lag)}, {counted} changes wait",
+        "nothing waits" if queue.lag is None else f"{age_in_words(queue.lag)}, {waiting_in_words(queue)}",
     )
     if projection.as_of is None or projection.as_of_age is None:
         yield "As of", "nothing yet"
@@ -82,11 +89,17 @@ def _lines(status: Status) -> Iterator[tuple[str, str]]:
         yield f"Last {run.kind}"[:12], _run_in_words(run)
     yield "Dead letters", f"{status.dead_letters[0].total:,}" if status.dead_letters else "none"
     for letter in status.dead_letters:
-        yield "", f"{lead_in_words(letter)}: {shorten(letter.error)} (tried {letter.attempts} times)"
+        yield (
+            "",
+            f"{lead_in_words(letter)}: {shorten(letter.error)} (tried {counted(letter.attempts, 'time')})",
+        )
     total = sum(size.bytes for size in status.sizes)
     yield "Size", f"{bytes_in_words(total)}, of it:"
     for size in status.sizes[:_SHOWN_TABLES]:
-        yield "", f"{size.table_name:<32}{bytes_in_words(size.bytes):>10}  about {size.about_rows:,} rows"
+        yield (
+            "",
+            f"{size.table_name:<32}{bytes_in_words(size.bytes):>10}  about {counted(size.about_rows, 'row')}",
+        )
 
 
 def _rebuild_as_dict(status: Status) -> dict[str, Any]:
@@ -110,7 +123,7 @@ def _rebuild_in_words(status: Status, projection: Projection) -> str:
     if run is not None and found["state"] == "running":
         text += f" for {age_in_words(run.seconds)}"
     if found["percent"] is not None:
-        text += f", {found['leads']:,} of about {found['leads_total']:,} leads, {found['percent']} %"
+        text += f", {found['leads']:,} of about {counted(found['leads_total'], 'lead')}, {found['percent']} %"
     if projection.built_at is not None and projection.version != PROJECTION_VERSION:
         text += f", to projection version {PROJECTION_VERSION}"
     return text
@@ -129,13 +142,14 @@ def _capture_in_words(status: Status, projection: Projection) -> str:
 
 def _schedulers_in_words(status: Status) -> str:
     if status.schedulers.sessions:
-        return f"running, {status.schedulers.sessions} sessions"
+        return f"running, {counted(status.schedulers.sessions, 'session')}"
     return "none connected" if status.schedulers.is_all_seen else "cannot be seen by this database user"
 
 
 def _run_in_words(run: Run) -> str:
-    text = f"{moment_in_words(run.started_at)}, {run.outcome}, {run.leads:,} leads, {run.messages:,} messages"
+    text = f"{moment_in_words(run.started_at)}, {run.outcome}, {counted(run.leads, 'lead')}"
+    text += f", {counted(run.messages, 'message')}"
     if run.changes:
-        text += f", {run.changes:,} changes"
+        text += f", {counted(run.changes, 'change')}"
     text += f" in {run.seconds:.1f} s"
     return text + (f": {shorten(run.note)}" if run.note else "")

@@ -2,7 +2,8 @@
 
 from datetime import datetime
 
-from projector.status.read import DeadLetter
+from projector.report import counted
+from projector.status.read import COUNTED_CHANGES, DeadLetter, Queue
 
 _LONGEST_TEXT = 100
 
@@ -12,6 +13,13 @@ def lead_in_words(letter: DeadLetter) -> str:
     if letter.user_id is None:
         return f"{letter.kind} {letter.key}"
     return f"lead {letter.customer_phone} of {letter.user_id} ({letter.kind} {letter.key})"
+
+
+def waiting_in_words(queue: Queue) -> str:
+    """Return how many changes wait, as a clause."""
+    if queue.changes >= COUNTED_CHANGES:
+        return f"{queue.changes:,} or more changes wait"
+    return f"{counted(queue.changes, 'change')} {'waits' if queue.changes == 1 else 'wait'}"
 
 
 def moment_in_words(moment: datetime) -> str:

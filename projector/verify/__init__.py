@@ -16,6 +16,7 @@ from projector.preconditions import require_built, require_installed, require_te
 from projector.progress import Progress
 from projector.rebuild.in_place import find_leads
 from projector.rebuild.leads import LeadKey, rebuild_keys, rebuild_leads
+from projector.report import counted
 from projector.snapshots import read_source
 from projector.sql import query, statement, steps
 from projector.verify.compare import (
@@ -38,10 +39,10 @@ _log = structlog.get_logger(__name__)
 def verify(
     conn: Connection, *, tenants: Sequence[str] | None, sample: int | None, heal: bool, progress: Progress
 ) -> VerifyReport:
-    """Compare the leads of these tenants, or of all; with `sample`, only so many of them at random.
+    """Compare the leads of these tenants, or of all; with `sample`, at most so many, chosen at random.
 
     With `heal`, leads that drifted are recomputed from their source rows. Returns what was found. Raises
-    NotInstalledError if the read model was never built, and TenantNotFoundError for a tenant that nobody knows.
+    NotInstalledError if the read model was never built, and TenantNotFoundError for a tenant that does not exist.
     """
     require_installed(conn)
     require_built(conn)
@@ -58,7 +59,7 @@ def verify(
         _compare(conn, tenants, sample, report, progress)
         if heal and report.drifts:
             report.healed = _heal(conn, report.drifts)
-        outcome, note = "done", f"{len(report.drifts)} fields drifted" if report.drifts else None
+        outcome, note = "done", f"{counted(len(report.drifts), 'field')} drifted" if report.drifts else None
     except psycopg.Error as error:
         outcome, note = "failed", str(error)
         raise

@@ -1,4 +1,4 @@
--- What a refresh asks beside its steps, and what it keeps of the changes that fail.
+-- The queries of a refresh that are not steps, and what it keeps of the changes that fail.
 
 -- name: count_changes
 -- Returns: how many changes wait.

@@ -9,9 +9,8 @@ SELECT
 -- What the read model is, how fresh, and whether changes are captured.
 --
 -- Returns version, built_at, capture_gap (as readiness reports it), as_of and its age in seconds, broken (what is
--- wrong
--- with the triggers at this moment), switched_off (why an operator switched capture off), gap_since and gap_reason (the
--- oldest gap that is not healed; a queue that was shed for a rebuild is one), and read_at, the clock.
+-- wrong with the triggers at this moment), switched_off (why an operator switched capture off), gap_since and
+-- gap_reason (the oldest gap that is not healed; a queue that was shed for a rebuild is one), and read_at, the clock.
 SELECT
     p.version,
     p.built_at,

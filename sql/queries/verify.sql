@@ -1,4 +1,4 @@
--- What a verify asks beside its steps.
+-- The queries of a verify that are not steps.
 
 -- name: open_run
 -- Returns: run_id. Parameter: tenants, null for all.

@@ -19,13 +19,13 @@ from tests.support.server import Database
 
 Connection = psycopg.Connection[TupleRow]
 
-REFRESH_POINTS = ("taken", "resolved", "locked", "recomputed", "merged")
+REFRESH_POINTS = ("taken", "tenants_found", "locked", "recomputed", "written")
 """The points of a batch of a refresh, in their order."""
 
 FIRST_BUILD_POINTS = ("built", "indexed")
 """The points of a first build."""
 
-IN_PLACE_POINTS = ("compared", "locked", "recomputed", "merged")
+IN_PLACE_POINTS = ("compared", "locked", "recomputed", "written")
 """The points of a rebuild in place: of a piece, and of the transactions that write its leads."""
 
 PATIENCE = 30.0

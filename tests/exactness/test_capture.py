@@ -75,7 +75,7 @@ def test_writers_of_one_conversation_do_not_wait_for_each_other(filled: Platform
     assert_exact(conn)
 
 
-@pytest.mark.parametrize("point", ["taken", "resolved", "locked", "recomputed", "merged"])
+@pytest.mark.parametrize("point", ["taken", "tenants_found", "locked", "recomputed", "written"])
 def test_a_writer_never_waits_for_a_refresh_in_flight(filled: Platform, point: str) -> None:
     conn = filled.conn
     _insert(conn, "m1")

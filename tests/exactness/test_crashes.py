@@ -39,11 +39,11 @@ POINTS = (
 )
 SHORT = (
     ("refresh", "recomputed"),
-    ("refresh", "merged"),
+    ("refresh", "written"),
     ("first_build", "built"),
     ("first_build", "indexed"),
     ("in_place", "compared"),
-    ("in_place", "merged"),
+    ("in_place", "written"),
 )
 LONG = 20
 """Kills at each point in the long mode: with the short ones, 226."""
@@ -129,7 +129,7 @@ StartServer = Callable[..., EmbeddedServer]
 @pytest.mark.parametrize(
     "crashes",
     [
-        [("refresh", "merged"), ("first_build", "indexed")],
+        [("refresh", "written"), ("first_build", "indexed")],
         pytest.param([*POINTS] * 2, marks=pytest.mark.long),
     ],
 )

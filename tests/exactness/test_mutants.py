@@ -261,13 +261,13 @@ MUTANTS = (
     ),
     Mutant(
         "C4",
-        "the trigger waits for whoever merges the tenant",
+        "the trigger waits for the lock of the tenant",
         _function(
             "capture_messages",
             "BEGIN\n",
             f"BEGIN PERFORM pg_advisory_xact_lock({locks.TENANT}, hashtext('one'));\n",
         ),
-        lambda bench: test_capture.test_a_writer_never_waits_for_a_refresh_in_flight(bench.filled, "merged"),
+        lambda bench: test_capture.test_a_writer_never_waits_for_a_refresh_in_flight(bench.filled, "written"),
     ),
     Mutant(
         "C5",
@@ -285,7 +285,7 @@ MUTANTS = (
     ),
     Mutant(
         "C7",
-        "nobody looks whether the triggers stand",
+        "a refresh does not compare the triggers",
         _command(
             'CREATE OR REPLACE VIEW projector.broken_capture AS SELECT NULL::text COLLATE "C" AS reason'
         ),
@@ -295,7 +295,7 @@ MUTANTS = (
     ),
     Mutant(
         "C7",
-        "the look does not see what was changed and changed back",
+        "the comparison does not see what was changed and changed back",
         lambda bench: bench.execute(
             bench.filled.conn, file_text("capture/10_trigger_fingerprints").replace("t.xmin", "0")
         ),
@@ -307,7 +307,7 @@ MUTANTS = (
         "R1",
         "the source is read before the changes are taken",
         lambda bench: bench.patches.setattr(batch, "_refresh_batch", _recompute_before_delete),
-        lambda bench: test_refresh.test_what_is_written_while_a_refresh_stands_anywhere_is_not_lost(
+        lambda bench: test_refresh.test_what_is_written_while_a_refresh_is_stopped_at_a_point_is_not_lost(
             bench.filled, "recomputed"
         ),
     ),
@@ -383,7 +383,7 @@ MUTANTS = (
     ),
     Mutant(
         "R7",
-        "a failure is everybody's",
+        "a lead that fails stops the others",
         lambda bench: bench.patches.setattr(refresh, "is_lead_failure", lambda _: False),
         lambda bench: test_refresh.test_a_lead_that_fails_is_set_aside_and_stops_no_other(bench.filled),
     ),
@@ -431,7 +431,7 @@ MUTANTS = (
     ),
     Mutant(
         "refresh/rebuild",
-        "nobody looks whether the platform rewrote a table during the first build",
+        "a first build does not check whether the platform rewrote a table",
         lambda bench: bench.patches.setattr(first_build, "source_files", lambda _: []),
         lambda bench: _rewritten_table(bench, first=True),
     ),
@@ -451,7 +451,7 @@ MUTANTS = (
     ),
     Mutant(
         "as-of",
-        "a change that waits does not hold freshness still",
+        "a waiting change does not hold freshness back",
         _statement(
             "refresh/9_finish/20_advance_freshness",
             "WHEN s.place - 1 = any(%(shards)s::smallint[])",

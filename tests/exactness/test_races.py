@@ -88,8 +88,8 @@ def test_two_refreshes_that_meet_on_a_new_conversation_under_two_tenants_do_not_
     refresh_now(conn)
     conversation = platform.conversation(agent, "4915", shard=1)
     platform.message(conversation)
-    with refreshing(database, "merged", shard=1) as first:
-        first.reach("merged")
+    with refreshing(database, "written", shard=1) as first:
+        first.reach("written")
         conn.execute("UPDATE agents SET user_id = 'two' WHERE agent_id = %s", (agent,))
         batch_of(conn, 0)
         with refreshing(database, shard=0) as second:
@@ -112,8 +112,8 @@ def test_a_conversation_moved_between_resolve_and_lock_ends_with_its_new_tenant(
     conversation = platform.conversation(agent, "4915", shard=1)
     refresh_now(conn)
     platform.message(conversation, "while it moves")
-    with refreshing(database, "resolved", shard=1) as refresh_under_way:
-        refresh_under_way.reach("resolved")
+    with refreshing(database, "tenants_found", shard=1) as refresh_under_way:
+        refresh_under_way.reach("tenants_found")
         conn.execute(
             "UPDATE conversations SET agent_id = %s WHERE conversation_id = %s", (other_agent, conversation)
         )
@@ -160,8 +160,8 @@ def test_a_refresh_that_somebody_waits_for_waits_for_the_one_under_way(
     conversation = platform.conversation(platform.agent("one"), "4915", shard=0)
     refresh_now(conn)
     platform.message(conversation, "taken by the first")
-    with refreshing(database, "merged", shard=0) as first:
-        first.reach("merged")
+    with refreshing(database, "written", shard=0) as first:
+        first.reach("written")
         assert batch_of(conn, 0).owned == ()
         with refreshing(database) as second:
             second.waits(conn)

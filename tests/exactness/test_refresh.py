@@ -62,7 +62,7 @@ def _reads_and_writes(database: Database) -> tuple[int, int]:
     found: list[tuple[int, int]] = []
 
     def count(conn: Connection, point: str) -> None:
-        if point == "merged":
+        if point == "written":
             row = conn.execute(
                 "SELECT sum(seq_tup_read + coalesce(idx_tup_fetch, 0)), sum(n_tup_ins + n_tup_upd + n_tup_del)"
                 " FROM pg_stat_xact_user_tables WHERE schemaname IN ('public', 'read_model')"
@@ -104,7 +104,9 @@ def _hot(filled: Platform) -> None:
 
 
 @pytest.mark.parametrize("point", REFRESH_POINTS)
-def test_what_is_written_while_a_refresh_stands_anywhere_is_not_lost(filled: Platform, point: str) -> None:
+def test_what_is_written_while_a_refresh_is_stopped_at_a_point_is_not_lost(
+    filled: Platform, point: str
+) -> None:
     conn = filled.conn
     filled.message("c", "one")
     with refreshing(filled.database, point) as refresh_under_way:
@@ -139,8 +141,8 @@ def test_two_refreshes_of_one_lead_count_each_others_rows(filled: Platform) -> N
     refresh_now(conn)
     filled.message(one, "one")
     filled.message(other, "other")
-    with refreshing(filled.database, "merged", shard=0) as first:
-        first.reach("merged")
+    with refreshing(filled.database, "written", shard=0) as first:
+        first.reach("written")
         with refreshing(filled.database, shard=1) as second:
             second.waits(conn)
             first.finish()
@@ -430,8 +432,8 @@ def test_what_is_written_while_the_queue_is_traded_is_not_lost(filled: Platform)
     conn = filled.conn
     for _ in range(30):
         filled.message("c", "waiting")
-    with refreshing(filled.database, "merged", shard=_shard(conn)) as holder:
-        holder.reach("merged")
+    with refreshing(filled.database, "written", shard=_shard(conn)) as holder:
+        holder.reach("written")
         with Stepped(
             filled.database, lambda own, _: recovery.heal(own, progress=QUIET, queue_limit=20)
         ) as trade:

@@ -136,7 +136,7 @@ def test_until_it_is_healed_changes_come_in_but_freshness_stands_still(
     wait_until_fresh(built, before)
 
 
-def test_freshness_does_not_vouch_for_a_time_that_the_clock_has_not_reached(built: Connection) -> None:
+def test_freshness_does_not_promise_a_time_that_the_clock_has_not_reached(built: Connection) -> None:
     # As a clock leaves it that was set back.
     built.execute(
         "UPDATE read_model.freshness SET as_of = now() + interval '1 h',"

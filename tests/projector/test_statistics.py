@@ -182,10 +182,10 @@ def test_another_tenant_is_left_alone(counted: Connection) -> None:
     assert statistics.find_differences(counted, None) == []
 
 
-def test_a_merge_of_the_tenant_is_waited_for(database: Database, counted: Connection) -> None:
+def test_a_batch_of_the_tenant_is_waited_for(database: Database, counted: Connection) -> None:
     counted.execute("UPDATE read_model.lead_counts SET leads = leads + 1")
-    with database.connect() as merging, merging.transaction():
-        merging.execute("SELECT pg_advisory_xact_lock(%s, hashtext('u'))", (locks.TENANT,))
+    with database.connect() as batch, batch.transaction():
+        batch.execute("SELECT pg_advisory_xact_lock(%s, hashtext('u'))", (locks.TENANT,))
         counted.execute("SET lock_timeout = '50ms'")
         with pytest.raises(BlockedError):
             statistics.heal(counted, None)

@@ -1,4 +1,4 @@
--- Keep the names of version 0.1 readable for its API, which may still run, and for whoever was granted them.
+-- Keep the names of version 0.1 readable for its API, which may still run, and for the roles that were granted them.
 --
 -- The next version drops these views.
 DO $$

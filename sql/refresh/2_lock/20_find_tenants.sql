@@ -1,7 +1,7 @@
 -- Find the tenants that the stale keys belong to: by the source rows as they are, and by what the read model last
 -- knew.
 --
--- point: resolved
+-- point: tenants_found
 -- Each look-up is a LATERAL with OFFSET 0: it holds the planner to one index scan per key, however many rows it
 -- expects in the staging table.
 INSERT INTO stale_tenants (user_id)

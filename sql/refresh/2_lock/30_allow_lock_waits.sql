@@ -1,2 +1,2 @@
--- Wait for the locks of tenants as long as another merge holds them.
+-- Wait for the locks of tenants as long as another batch holds them.
 SELECT set_config('lock_timeout', '0', true);

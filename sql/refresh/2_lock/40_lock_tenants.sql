@@ -1,4 +1,4 @@
--- Lock the stale tenants, in the order of their lock keys: merges of one tenant take turns, and none deadlock.
+-- Lock the stale tenants, in the order of their lock keys: batches of one tenant take turns, and none deadlock.
 --
 -- point: locked
 -- Parameter: lock_class, the first key of the advisory locks on tenants. What follows runs in later statements, whose

@@ -1,7 +1,7 @@
 -- Raise the version of each tenant of which something was written. The row of a tenant appears with its first lead.
 --
 -- when: tenants_change
--- point: merged
+-- point: written
 INSERT INTO read_model.tenants AS t (user_id, version)
 SELECT
     changed.user_id,

@@ -5,7 +5,7 @@
 -- Parameters: shards, started_at, at_least (an idle refresh moves the row only when it is a second old). The first
 -- build creates the row; before it, a drained queue says nothing. Refreshes of different shards meet on this row for
 -- the moment of their commit, and the second moves it from where the first left it. A time that the clock has not
--- reached comes from a clock that was set back: it would vouch for changes that are not in the read model yet.
+-- reached comes from a clock that was set back: it would promise changes that are not in the read model yet.
 UPDATE read_model.freshness AS f
 SET (as_of, shards) = (
     SELECT

@@ -4,10 +4,18 @@ from types import SimpleNamespace
 
 import pytest
 
-from projector.report import RunReport
+from projector.report import RunReport, counted
 from tests.projector.cli.calls import Calls, call
 
 USER = "789895c8-4bd6-43e9-bfea-a4171ec47197"
+
+
+@pytest.mark.parametrize(
+    ("number", "noun", "words"),
+    [(0, "lead", "0 leads"), (1, "dead letter", "1 dead letter"), (2004, "lead", "2,004 leads")],
+)
+def test_a_noun_follows_its_number(number: int, noun: str, words: str) -> None:
+    assert counted(number, noun) == words
 
 
 def test_rebuild_takes_tenants(calls: Calls) -> None:
@@ -44,7 +52,8 @@ def test_verify_takes_a_sample_some_tenants_or_all(
     calls.answers["verify"] = SimpleNamespace(checked=500, left_out=2, drifts=[], healed=0)
     result = call("verify", *arguments)
     assert calls.made == [("verify", expected)]
-    assert "500 leads verified, 2 left out" in result.stdout
+    assert "500 leads verified, 2 left out because a change waits or is a dead letter" in result.stdout
+    assert "`status` shows" in result.stdout
     assert result.exit_code == 0
 
 
@@ -57,6 +66,9 @@ def test_verify_ends_with_3_on_drift_healed_or_not(calls: Calls, *, heal: bool) 
     result = call("verify", "--all", *(["--heal"] if heal else []))
     assert result.exit_code == 3
     assert result.stdout.splitlines()[0] == f"{USER} 918979556941 name: expected 'Ann', found 'Bob'"
+    assert "1 lead verified, 0 left out" in result.stdout
+    assert ": 1 difference, " in result.stdout
+    assert "`status`" not in result.stdout
     assert ("--heal" in result.stdout) is not heal
 
 

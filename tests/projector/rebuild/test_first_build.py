@@ -1,5 +1,6 @@
 """The first build: it writes all or nothing, and refreshes wait."""
 
+import re
 import threading
 from collections.abc import Callable, Iterator
 
@@ -9,7 +10,7 @@ import pytest
 from projector import locks, pipeline, snapshots, statistics
 from projector.batch import refresh_batch
 from projector.errors import BlockedError, RebuildFailedError
-from projector.progress import QUIET
+from projector.progress import QUIET, Lines
 from projector.rebuild import first_build, rebuild
 from projector.refresh import refresh
 from projector.sql import PROJECTION_VERSION, steps
@@ -301,6 +302,14 @@ def test_what_was_built_while_a_source_table_was_rewritten_is_built_again(
     assert points == ["built", "indexed"] * 2
     assert_as_the_oracle(written)
     assert value(written, "SELECT array_agg(outcome) FROM projector.runs") == ["done"]
+
+
+def test_the_progress_ends_with_the_last_step(written: Connection) -> None:
+    lines: list[str] = []
+    rebuild(written, tenants=None, progress=Lines(lines.append))
+    done, total = re.findall(r"(\d+) of (\d+) steps", lines[-1])[0]
+    assert done == total
+    assert lines[0] == f"rebuild: {total} steps"
 
 
 def test_a_platform_that_keeps_rewriting_its_tables_is_named(

@@ -346,7 +346,7 @@ def test_several_tenants_are_compared_in_one_piece(filled: Connection) -> None:
     )
     points: list[str] = []
     rebuild(filled, tenants=None, progress=QUIET, point=points.append)
-    assert points == ["compared", "locked", "recomputed", "merged"]
+    assert points == ["compared", "locked", "recomputed", "written"]
     assert contents(filled) == before
 
 

@@ -33,7 +33,7 @@ def test_a_transaction_has_a_bounded_number_of_leads(
     points: list[str] = []
     done = [written.leads for written in rebuild_leads(prepared, keys, points.append)]
     assert done == [7] * (len(keys) // 7) + ([len(keys) % 7] if len(keys) % 7 else [])
-    for point in ("locked", "recomputed", "merged"):
+    for point in ("locked", "recomputed", "written"):
         assert points.count(point) == len(done)
     assert contents(prepared) == before
 

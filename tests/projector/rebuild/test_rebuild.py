@@ -35,7 +35,7 @@ def test_what_is_in_place_goes_in_place_for_another_projection_version_too(fille
     before = contents(filled)
     filled.execute("UPDATE read_model.projection SET version = 'another'")
     filled.execute("UPDATE read_model.leads SET document = 'of another projection'")
-    assert points_of(filled) == {"compared", "locked", "recomputed", "merged"}
+    assert points_of(filled) == {"compared", "locked", "recomputed", "written"}
     assert contents(filled) == before
 
 

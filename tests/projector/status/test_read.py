@@ -85,7 +85,9 @@ def test_a_dead_letter_is_set_aside_listed_retried_and_gone(database: Database, 
     assert "refused" in letter.error
     assert letter.error.endswith("(sql/refresh/8_write_leads/40_upsert_leads.sql)")
     assert "refresh --retry-failed" in one_sentence(status)
+    assert "1 dead letter is set aside: lead 49151000002 of u" in one_sentence(status)
     assert "lead 49151000002 of u" in render(status)
+    assert "(tried 1 time)" in render(status)
     assert as_dict(status)["dead_letters"]["count"] == 1
     assert value(built, "SELECT dead_letters FROM read_model.tenants WHERE user_id = 'u'") == 1
     with database.connect() as conn:

@@ -4,8 +4,15 @@ from datetime import UTC, datetime
 
 import pytest
 
-from projector.status.read import DeadLetter
-from projector.status.words import age_in_words, bytes_in_words, lead_in_words, moment_in_words, shorten
+from projector.status.read import COUNTED_CHANGES, DeadLetter, Queue
+from projector.status.words import (
+    age_in_words,
+    bytes_in_words,
+    lead_in_words,
+    moment_in_words,
+    shorten,
+    waiting_in_words,
+)
 
 MOMENT = datetime(2026, 11, 25, 1, 2, 3, 999000, tzinfo=UTC)
 
@@ -24,6 +31,18 @@ MOMENT = datetime(2026, 11, 25, 1, 2, 3, 999000, tzinfo=UTC)
 )
 def test_an_age_is_in_the_largest_unit_of_which_there_are_two(seconds: float, words: str) -> None:
     assert age_in_words(seconds) == words
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        (1, "1 change waits"),
+        (2004, "2,004 changes wait"),
+        (COUNTED_CHANGES, "100,000 or more changes wait"),
+    ],
+)
+def test_waiting_changes_are_a_clause(changes: int, words: str) -> None:
+    assert waiting_in_words(Queue(changes, 1.0)) == words
 
 
 @pytest.mark.parametrize(
