@@ -103,9 +103,7 @@ def test_a_killed_rebuild_in_place_is_resumed_at_its_cursor(
     ).fetchall() == [(PROJECTION_VERSION, "u", "49151000001")]
     # A resumed rebuild does not look at leads before its cursor.
     other.execute(DRIFT.encode())
-    report = recovery.heal(three, progress=QUIET)
-    assert report is not None
-    assert report.leads == 2
+    assert recovery.heal(three, progress=QUIET) is not None
     assert value(three, DRIFTED) == "1"
     assert value(three, "SELECT count(*) FROM projector.rebuild_plan") == 0
 
