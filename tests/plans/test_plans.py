@@ -118,7 +118,8 @@ def test_matches_are_collected_where_a_page_in_order_would_pass_too_many_leads(
     check(explain(asked(crowd, near)), index, 2 * too_many + COUNTED)
     assert explain(asked(crowd, late)).rows <= COUNTED
     collected = asked(crowd, late, collect_matches=True)
-    check(explain(collected), BY_TIME, LEADS + 3 * total)
+    # PostgreSQL before 18 rounds the rows of each loop, so that they add up to some more.
+    check(explain(collected), BY_TIME, LEADS + 4 * total)
 
 
 @pytest.mark.parametrize(
