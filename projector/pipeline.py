@@ -15,6 +15,7 @@ from psycopg import sql as composing
 from psycopg.rows import TupleRow, dict_row
 
 from projector import locks
+from projector.preconditions import require_migrated_version
 from projector.sql import Step, query, statement, steps
 
 Connection = psycopg.Connection[TupleRow]
@@ -136,6 +137,23 @@ def set_based(conn: Connection) -> None:
     conn.execute(
         "SELECT set_config('enable_seqscan', 'on', true), set_config('plan_cache_mode', 'auto', true)"
     )
+
+
+def lock_tenants(conn: Connection, user_ids: Iterable[str]) -> None:
+    """Begin work on the leads of these tenants: clear the staging tables, and hold each tenant's lock to the end.
+
+    Raises NotInstalledError if another projection version has migrated meanwhile.
+    """
+    clear_staging_tables(conn)
+    for user_id in sorted(user_ids):
+        conn.execute(query("rebuild", "stage_tenant"), {"user_id": user_id})
+    conn.execute(statement("refresh/2_lock/40_lock_tenants"), {"lock_class": locks.TENANT})
+    require_migrated_version(conn)
+
+
+def tenants_parameter(tenants: Sequence[str] | None) -> dict[str, list[str] | None]:
+    """Return the parameter `tenants` of a statement: null for all of them."""
+    return {"tenants": None if tenants is None else list(tenants)}
 
 
 def clear_staging_tables(conn: Connection, bloated: Sequence[str] | None = None) -> None:

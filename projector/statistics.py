@@ -3,13 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from projector import locks, pipeline
+from projector import pipeline
 from projector.batch import retry_on_collision
 from projector.pipeline import Connection
 from projector.placeholders import value_columns
-from projector.preconditions import require_migrated_version
 from projector.schema import key_columns
-from projector.sql import query, statement, steps
+from projector.sql import steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +39,7 @@ class StatisticsDifference:
 
 def find_differences(conn: Connection, tenants: Sequence[str] | None) -> list[StatisticsDifference]:
     """Return the rows of the statistics of these tenants, or of all, that differ from their leads."""
-    parameters = {"tenants": None if tenants is None else list(tenants)}
+    parameters = pipeline.tenants_parameter(tenants)
     found: list[StatisticsDifference] = []
     with conn.transaction():
         pipeline.set_based(conn)
@@ -73,13 +72,10 @@ def heal(conn: Connection, tenants: Sequence[str] | None) -> None:
         _heal(conn, "rebuild/statistics/tenant", {"user_id": user_id})
 
 
-def _heal(conn: Connection, folder: str, parameters: dict[str, object]) -> None:
+def _heal(conn: Connection, folder: str, parameters: dict[str, str]) -> None:
     def work() -> None:
         with conn.transaction():
-            pipeline.clear_staging_tables(conn)
-            conn.execute(query("rebuild", "stage_tenant"), parameters)
-            conn.execute(statement("refresh/2_lock/40_lock_tenants"), {"lock_class": locks.TENANT})
-            require_migrated_version(conn)
+            pipeline.lock_tenants(conn, [parameters["user_id"]])
             pipeline.run_steps(conn, steps(folder), parameters)
 
     retry_on_collision(work)

@@ -63,7 +63,7 @@ def rebuild_in_place(
     """Rebuild these tenants, or everything; return how many leads they have and how many messages were written."""
     cursor = _begin(conn, resume=resume) if tenants is None else None
     pipeline.run_steps(conn, steps("rebuild/piece/10_create_piece_tables"))
-    total = _count_leads(conn, tenants)
+    total = count_leads(conn, tenants)
     with logged_run(conn, tenants, total) as run_id:
         progress.start("rebuild", total, "leads")
         work = _Rebuild(conn, run_id, progress, point)
@@ -180,16 +180,16 @@ def _vacuum(conn: Connection) -> None:
 
 def _count_rebuilt(conn: Connection, run_id: int, tenants: Sequence[str] | None) -> int:
     """Return how many leads there are, and note it: not every key that was compared makes a lead."""
-    parameters = {"tenants": None if tenants is None else list(tenants)}
+    parameters = pipeline.tenants_parameter(tenants)
     row = conn.execute(query("rebuild", "count_read_model_leads"), parameters).fetchone()
     leads = row[0] if row else 0
     conn.execute(query("rebuild", "set_leads_of_run"), {"run_id": run_id, "leads": leads})
     return leads
 
 
-def _count_leads(conn: Connection, tenants: Sequence[str] | None) -> int:
+def count_leads(conn: Connection, tenants: Sequence[str] | None) -> int:
     """Return about how many leads there are to compare."""
-    parameters = {"tenants": None if tenants is None else list(tenants)}
+    parameters = pipeline.tenants_parameter(tenants)
 
     def count() -> int:
         row = conn.execute(query("rebuild", "count_leads"), parameters).fetchone()

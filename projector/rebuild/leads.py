@@ -3,12 +3,12 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
-from projector import locks, pipeline
+from projector import pipeline
 from projector.batch import recompute, retry_on_collision
 from projector.pipeline import BatchResult, Connection, InjectionPoint, no_injection_point
 from projector.preconditions import require_migrated_version
 from projector.snapshots import read_source, retry_while_source_is_held
-from projector.sql import query, statement, steps
+from projector.sql import statement, steps
 
 _Result = TypeVar("_Result")
 
@@ -41,7 +41,7 @@ def find_wrong_keys_in(conn: Connection, tenants: Sequence[str] | None) -> None:
     """Fill the temporary table wrong_keys, in the caller's transaction."""
     conn.execute("TRUNCATE wrong_keys")
     pipeline.set_based(conn)
-    parameters = {"tenants": None if tenants is None else list(tenants)}
+    parameters = pipeline.tenants_parameter(tenants)
     pipeline.run_steps(conn, steps("rebuild/keys/20_find_wrong_keys"), parameters)
 
 
@@ -55,11 +55,7 @@ def _retry(work: Callable[[], _Result]) -> _Result:
 
 def _rebuild_chunk(conn: Connection, keys: Sequence[LeadKey], point: InjectionPoint) -> BatchResult:
     with conn.transaction():
-        pipeline.clear_staging_tables(conn)
-        for user_id in sorted({key[0] for key in keys}):
-            conn.execute(query("rebuild", "stage_tenant"), {"user_id": user_id})
-        conn.execute(statement("refresh/2_lock/40_lock_tenants"), {"lock_class": locks.TENANT})
-        require_migrated_version(conn)
+        pipeline.lock_tenants(conn, {key[0] for key in keys})
         point("locked")
         pipeline.run_steps(conn, steps("rebuild/leads/20_stage_leads"), key_arrays(keys))
         run = pipeline.Run(conn, conditions={"write", "note_keys"}, point=point)

@@ -9,7 +9,7 @@ import psycopg
 from projector import locks
 from projector.batch import first_line, is_lead_failure
 from projector.errors import RebuildFailedError
-from projector.pipeline import BatchResult, Connection
+from projector.pipeline import BatchResult, Connection, tenants_parameter
 from projector.sql import PROJECTION_VERSION, query
 
 
@@ -21,7 +21,7 @@ def logged_run(
 
     Raises RebuildFailedError, in words for an operator, if the data of a lead stopped it.
     """
-    parameters = {"tenants": None if tenants is None else list(tenants), "leads_total": leads_total}
+    parameters = {**tenants_parameter(tenants), "leads_total": leads_total}
     row = conn.execute(query("rebuild", "open_run"), parameters).fetchone()
     if row is None:
         raise AssertionError

@@ -14,7 +14,7 @@ from projector import pipeline, statistics
 from projector.pipeline import Connection
 from projector.preconditions import require_built, require_installed, require_tenants
 from projector.progress import Progress
-from projector.rebuild.in_place import find_leads
+from projector.rebuild.in_place import count_leads, find_leads
 from projector.rebuild.leads import LeadKey, rebuild_keys, rebuild_leads
 from projector.report import counted
 from projector.snapshots import read_source
@@ -51,7 +51,7 @@ def verify(
     pipeline.prepare_session(conn)
     conn.execute(statement("rebuild/keys/10_create_wrong_keys"), prepare=False)
     conn.execute(statement("verify/10_create_waiting_leads"), prepare=False)
-    wanted = {"tenants": None if tenants is None else list(tenants)}
+    wanted = pipeline.tenants_parameter(tenants)
     run = conn.execute(query("verify", "open_run"), wanted).fetchone()
     report = VerifyReport()
     outcome, note = "interrupted", None
@@ -92,10 +92,7 @@ def _compare(
         for start in range(0, len(keys), LEADS_PER_SNAPSHOT):
             _compare_leads(conn, keys[start : start + LEADS_PER_SNAPSHOT], report, progress)
     else:
-        row = conn.execute(
-            query("rebuild", "count_leads"), {"tenants": None if tenants is None else list(tenants)}
-        ).fetchone()
-        progress.start("verify", row[0] if row else 0, "leads")
+        progress.start("verify", count_leads(conn, tenants), "leads")
         compare_steadily(conn, report, lambda found: compare_keys(conn, tenants, found))
         for keys in _all_leads(conn, tenants):
             _compare_leads(conn, keys, report, progress)
@@ -110,7 +107,7 @@ def _sample(conn: Connection, size: int, tenants: Sequence[str] | None) -> list[
     parameters = {
         "percent": percent if tenants is None else 100.0,
         "size": size,
-        "tenants": None if tenants is None else list(tenants),
+        **pipeline.tenants_parameter(tenants),
     }
     return read_source(
         conn, lambda: pipeline.run_steps(conn, steps("verify/30_sample_leads"), parameters).fetchall()

@@ -15,7 +15,7 @@ from psycopg.rows import TupleRow
 from projector import batch, capture, db, locks, pipeline, recovery, refresh, sql
 from projector.errors import ProjectorError
 from projector.pipeline import InjectionPoint
-from projector.rebuild import first_build, leads
+from projector.rebuild import first_build
 from projector.sql import file_text
 from tests.conftest import MakeDatabase
 from tests.exactness import test_capture, test_races, test_rebuild, test_refresh, test_sabotage
@@ -444,7 +444,7 @@ MUTANTS = (
     Mutant(
         "refresh/rebuild",
         "a rebuild goes on writing when another projection version has migrated",
-        lambda bench: bench.patches.setattr(leads, "require_migrated_version", lambda _: None),
+        lambda bench: bench.patches.setattr(pipeline, "require_migrated_version", lambda _: None),
         lambda bench: test_rebuild.test_a_rebuild_of_a_replaced_version_writes_nothing_more(*_two_leads(bench)),
     ),
     Mutant(

@@ -227,7 +227,7 @@ def test_a_row_of_no_leads_that_a_killed_heal_left_is_deleted(
     )
     heal = statistics._heal  # noqa: SLF001  # The kill comes between its two calls.
 
-    def heal_days_only(conn: Connection, folder: str, parameters: dict[str, object]) -> None:
+    def heal_days_only(conn: Connection, folder: str, parameters: dict[str, str]) -> None:
         if folder.endswith("tenant"):
             raise KeyboardInterrupt
         heal(conn, folder, parameters)
