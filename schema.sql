@@ -448,7 +448,8 @@ CREATE INDEX IF NOT EXISTS source_keys_of_lead ON projector.source_keys (user_id
 CREATE TABLE IF NOT EXISTS projector.changes (
     -- Order of insertion, which is not the order of commit.
     change_id bigint GENERATED ALWAYS AS IDENTITY,
-    -- Hash of a key. The holder of the shard's lock may take its rows.
+    -- Hash of a key: 0 to 3. The holder of the shard's lock may take its rows. -1 where a trigger could not read the
+    -- key, so that the row says no more than that there is a gap.
     shard smallint NOT NULL,
     -- Whether the row is a piece of a mass change, which gives way to single changes.
     bulk boolean NOT NULL DEFAULT false,
@@ -557,6 +558,38 @@ CREATE TABLE IF NOT EXISTS projector.capture_triggers (
     -- Object ids, state and catalog row versions of the trigger, its table and its function.
     fingerprint text COLLATE "C" NOT NULL,
     PRIMARY KEY (table_name, trigger_name)
+);
+
+-- The columns that the projection reads, as they were when capture was last found whole. A column that was renamed,
+-- dropped or rewritten since has changed without a trigger.
+CREATE TABLE IF NOT EXISTS projector.capture_columns (
+    -- The source table.
+    table_name text COLLATE "C" NOT NULL,
+    -- The column.
+    column_name text COLLATE "C" NOT NULL,
+    -- The table's object id.
+    table_id oid NOT NULL,
+    -- The column's number, which it keeps when it is renamed.
+    attribute_number smallint NOT NULL,
+    -- Type, length, collation and kind of generated column.
+    definition text COLLATE "C" NOT NULL,
+    -- Version of the column's row in the catalog. Every ALTER TABLE of the column changes it.
+    row_version text COLLATE "C" NOT NULL,
+    -- The file of the table, which ALTER TABLE changes where it rewrites the rows, as VACUUM FULL does. 0 for a
+    -- partitioned table.
+    file_node oid NOT NULL,
+    PRIMARY KEY (table_name, column_name)
+);
+
+-- The partitions of the source tables, as they were when capture was last found whole. Rows that come and go with a
+-- partition fire no trigger.
+CREATE TABLE IF NOT EXISTS projector.capture_partitions (
+    -- The partition's object id.
+    partition_id oid PRIMARY KEY,
+    -- Object id of the table, or of the partition, that it is a partition of.
+    parent_id oid NOT NULL,
+    -- The source table.
+    table_name text COLLATE "C" NOT NULL
 );
 
 -- Periods in which changes may have been missed. One without healed_at is open.

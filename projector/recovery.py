@@ -9,6 +9,7 @@ import time
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+import psycopg
 import structlog
 from psycopg.rows import class_row
 
@@ -21,7 +22,7 @@ from projector.progress import Progress
 from projector.rebuild import rebuild
 from projector.refresh import refresh
 from projector.report import RunReport, counted
-from projector.source import find_missing_source
+from projector.source import find_foreign_tables, find_missing_source, misfit
 from projector.sql import PROJECTION_VERSION, query
 
 SHED_CHANGES_PER_TRANSACTION = 50_000
@@ -87,11 +88,14 @@ def clean_up_after_crash(conn: Connection, reasons: RebuildReasons) -> None:
             conn.execute(query("recovery", "note_interrupted_runs"))
 
 
-def restore_capture(conn: Connection, *, patience: float = 60.0) -> None:
+def restore_capture(conn: Connection, *, patience: float = 60.0) -> bool:
     """Note a gap if there is one, and install the triggers again; what was missed is left to `heal`.
 
-    Raises SourceMissingError if there is no table to put them on, BlockedError if a long transaction holds one, and
-    CaptureGapError if an operator switched capture off: the gap stays open, to be tried again.
+    Returns whether a gap is open. A change of the source that changed no row is none.
+
+    Raises SourceMissingError if a table or a column is missing, or belongs to somebody else; BlockedError if a long
+    transaction holds a table; and CaptureGapError if an operator switched capture off. The gap stays open then, to be
+    tried again.
     """
     db.follow_source(conn)
     off = capture.switched_off(conn)
@@ -99,17 +103,26 @@ def restore_capture(conn: Connection, *, patience: float = 60.0) -> None:
         raise CaptureGapError(
             f"Changes are not seen: {off}. Run `capture on` when that is over; what was missed is rebuilt then."
         )
+    capture.note_harmless_changes(conn)
     reason = capture.note_gap(conn)
     if reason is not None:
         _log.error("changes may have been missed", reason=reason)
     missing = find_missing_source(conn)
     if missing:
+        raise misfit(missing)
+    try:
+        capture.reinstall(conn, patience=patience)
+    except psycopg.errors.InsufficientPrivilege as error:
+        foreign = find_foreign_tables(conn)
+        if not foreign:
+            raise
+        user = conn.info.user
         raise SourceMissingError(
-            f"Changes may be missed, and the platform's tables are not all there: {'; '.join(missing)}."
-            " Once they are back, the triggers are installed again and what was missed is rebuilt. If they have moved"
-            " to another schema, run migrate --source-schema NAME."
-        )
-    capture.reinstall(conn, patience=patience)
+            f"The triggers cannot be installed again, because {', and '.join(foreign)}. Give the table back to its old"
+            f" owner, or let the projector's login act for the new one: GRANT {foreign[0].split()[-1]} TO {user};"
+            " The projector goes on by itself then."
+        ) from error
+    return bool(capture.open_gaps(conn))
 
 
 def heal(conn: Connection, *, progress: Progress, queue_limit: int | None = None) -> RunReport | None:
@@ -122,6 +135,7 @@ def heal(conn: Connection, *, progress: Progress, queue_limit: int | None = None
             return None
         if queue_limit is not None:
             _shed_queue(conn, queue_limit)
+        capture.note_harmless_changes(conn)
         reasons = find_rebuild_reasons(conn)
         if reasons.switched_off is not None:
             return None

@@ -1,10 +1,13 @@
 """The platform's tables: which columns the projection reads, and which key a changed row queues."""
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import psycopg
-from psycopg.rows import TupleRow
+from psycopg.rows import TupleRow, class_row
 
+from projector.errors import NOT_INSTALLED, SourceMissingError
 from projector.sql import query
 
 
@@ -96,18 +99,72 @@ LOOKED_UP = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What the catalog has under the name of a source table. `kind` is None where there is nothing."""
+
+    name: str
+    kind: str | None
+    owner: str | None
+    is_ours: bool
+    columns: list[str]
+
+
 def find_missing_source(conn: psycopg.Connection[TupleRow]) -> list[str]:
     """Return the source tables and columns that do not exist, each in words."""
-    rows = conn.execute(
-        query("install", "find_source_columns"), {"tables": [table.name for table in SOURCE_TABLES]}
-    ).fetchall()
-    found = {name: (is_there, set(columns)) for name, is_there, columns in rows}
     missing: list[str] = []
-    for table in SOURCE_TABLES:
-        is_there, columns = found[table.name]
-        absent = [column for column in table.columns if column not in columns]
-        if not is_there:
+    for table, found in zip(SOURCE_TABLES, _find_source(conn), strict=True):
+        absent = [column for column in table.columns if column not in found.columns]
+        if found.kind is None:
             missing.append(f"table {table.name}")
+        elif found.kind != "table":
+            missing.append(
+                f"table {table.name} (there is a {found.kind} of that name, which has no triggers)"
+            )
         elif absent:
             missing.append(f"table {table.name} has no column {', '.join(absent)}")
     return missing
+
+
+def find_foreign_tables(conn: psycopg.Connection[TupleRow]) -> list[str]:
+    """Return the captured tables of owners whose rights this login does not have, each in words."""
+    return [
+        f"table {found.name} belongs to {found.owner}"
+        for table, found in zip(SOURCE_TABLES, _find_source(conn), strict=True)
+        if table.kind is not None and found.kind is not None and not found.is_ours
+    ]
+
+
+@contextmanager
+def naming_missing_source(conn: psycopg.Connection[TupleRow]) -> Iterator[None]:
+    """Raise SourceMissingError instead of PostgreSQL's error where the block fails because the source lacks a column.
+
+    The platform may change its tables at any moment, between the check of a batch and its statements too.
+    """
+    try:
+        yield
+    except NOT_INSTALLED as error:
+        if conn.broken or conn.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
+            raise
+        missing = find_missing_source(conn)
+        if not missing:
+            raise
+        raise misfit(missing) from error
+
+
+def misfit(problems: Sequence[str]) -> SourceMissingError:
+    """Return the error that says what of the source does not fit the projection, and what to do."""
+    return SourceMissingError(
+        f"The platform's tables do not fit the projection: {'; '.join(problems)}. The platform is not held up, and"
+        " answers stay as they are. Put back what is missing, under its old name; if the tables have moved to another"
+        " schema, run migrate --source-schema NAME. The projector then installs its triggers again and rebuilds what"
+        " it missed by itself."
+    )
+
+
+def _find_source(conn: psycopg.Connection[TupleRow]) -> list[_Found]:
+    """Return what there is of each source table, in the order of SOURCE_TABLES."""
+    with conn.cursor(row_factory=class_row(_Found)) as cursor:
+        return cursor.execute(
+            query("install", "find_source"), {"tables": [table.name for table in SOURCE_TABLES]}
+        ).fetchall()

@@ -11,6 +11,7 @@ from projector.capture.gaps import (
     open_gaps,
     switched_off,
 )
+from projector.capture.source_changes import note_harmless_changes
 from projector.capture.triggers import adjust_queue, create_functions, install, uninstall
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "gaps_ready_to_close",
     "install",
     "note_gap",
+    "note_harmless_changes",
     "open_gap",
     "open_gaps",
     "reinstall",

@@ -6,11 +6,13 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import psycopg
-from psycopg.rows import TupleRow, scalar_row
+from psycopg.rows import TupleRow
 
 from projector import locks
-from projector.capture import gaps, triggers
+from projector.capture import gaps, source_changes, triggers
+from projector.capture.functions import captured_tables
 from projector.errors import BlockedError, SourceMissingError
+from projector.source import find_missing_source
 from projector.sql import query
 
 Connection = psycopg.Connection[TupleRow]
@@ -21,7 +23,8 @@ _POLL_SECONDS = 0.05
 def reinstall(conn: Connection, *, patience: float = triggers.PATIENCE_SECONDS) -> None:
     """Open a gap where triggers are missing or changed, install them, and note that open gaps are ready to close.
 
-    A rebuild that begins after this call covers what was missed. The plan of an interrupted rebuild is deleted, since
+    The platform's columns and partitions are noted as they are then. A rebuild that begins after this call covers what
+    was missed. The plan of an interrupted rebuild is deleted, since
     the part of it that is done may lack it. Does nothing while an operator has capture switched off.
 
     `patience` is how many seconds to wait for other sessions. Raises BlockedError where they take longer.
@@ -40,6 +43,7 @@ def reinstall(conn: Connection, *, patience: float = triggers.PATIENCE_SECONDS) 
         triggers.install(conn, patience=patience)
         if gap_ids and gaps.switched_off(conn) is None:
             with conn.transaction():
+                source_changes.note_source(conn, captured_tables())
                 conn.execute(query("capture", "forget_interrupted_rebuild"))
                 conn.execute(query("capture", "note_reinstalled"), {"gap_ids": gap_ids})
 
@@ -57,15 +61,13 @@ def switch_off(conn: Connection, reason: str) -> None:
 def switch_on(conn: Connection) -> None:
     """Install the triggers again. The gap stays open until a refresh or the scheduler has healed it.
 
-    Raises SourceMissingError where a table of the platform is missing.
+    Raises SourceMissingError where a table or a column of the platform is missing.
     """
-    captured = [table.name for table in triggers.captured_tables()]
-    with conn.cursor(row_factory=scalar_row) as cursor:
-        missing = cursor.execute(query("capture", "find_missing_tables"), {"tables": captured}).fetchone()
-    if missing is not None:
+    missing = find_missing_source(conn)
+    if missing:
         raise SourceMissingError(
-            f"The platform's table {missing} is not there, and capture stays off. Try again once it is back; if"
-            " it has moved to another schema, run migrate --source-schema NAME first."
+            f"The platform's tables are not all there: {'; '.join(missing)}. Capture stays off: try again once that is"
+            " back; if a table has moved to another schema, run migrate --source-schema NAME first."
         )
     conn.execute(query("capture", "note_switched_on"))
     reinstall(conn)

@@ -1,4 +1,4 @@
-"""The triggers on the source tables: their functions, how they are installed, and how they are dropped."""
+"""The triggers on the source tables: how they are installed, and how they are dropped."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -10,9 +10,9 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import TupleRow, class_row, scalar_row
 
-from projector.capture import gaps
+from projector.capture import functions, gaps, source_changes
 from projector.db import retry_on_lock_timeout, transaction_with_lock_timeout
-from projector.source import SOURCE_TABLES, SourceTable
+from projector.source import SourceTable
 from projector.sql import file_text, query
 
 Connection = psycopg.Connection[TupleRow]
@@ -38,7 +38,7 @@ The statement triggers fire in an ordinary session: they see COPY and cascades, 
 session_replication_role = replica they do not fire for rows, and the row trigger `replica` fires instead.
 """
 
-_NAMES = {event: f"leads_capture_{event}" for event in _EVENTS}
+TRIGGER_NAMES = {event: f"leads_capture_{event}" for event in _EVENTS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,30 +66,22 @@ class _Trigger:
     table_name: LiteralString
 
 
-def captured_tables() -> list[SourceTable]:
-    """Return the source tables whose changes are captured."""
-    return [table for table in SOURCE_TABLES if table.kind is not None]
-
-
 def create_functions(conn: Connection) -> None:
     """Create or replace the views and trigger functions of sql/capture/, in the caller's transaction.
 
     Triggers that were intact before count as intact after it: a function that we replace ourselves is not a gap.
     """
-    conn.execute(file_text("capture/10_trigger_fingerprints"), prepare=False)
-    conn.execute(file_text("capture/20_broken_capture"), prepare=False)
+    functions.create_views(conn)
     intact = conn.execute(query("capture", "find_intact_triggers")).fetchall()
-    conn.execute(file_text("capture/30_queue_keys"), prepare=False)
-    conn.execute(file_text("capture/40_trigger_messages"), prepare=False)
-    for table in captured_tables():
-        if table.name != "messages":
-            conn.execute(trigger_function(table), prepare=False)
+    functions.create_trigger_functions(conn)
     for table_name, trigger_name in intact:
         conn.execute(
             query("capture", "keep_fingerprint"), {"table_name": table_name, "trigger_name": trigger_name}
         )
-    expected = {"tables": [table.name for table in captured_tables()], "trigger_names": [*_NAMES.values()]}
+    tables = functions.captured_tables()
+    expected = {"tables": [table.name for table in tables], "trigger_names": [*TRIGGER_NAMES.values()]}
     conn.execute(query("capture", "expect_triggers"), expected)
+    source_changes.note_new_columns(conn, tables)
 
 
 def adjust_queue(conn: Connection) -> None:
@@ -118,7 +110,7 @@ def install(conn: Connection, *, patience: float = PATIENCE_SECONDS) -> None:
     CREATE TRIGGER waits for the writers of its table, and new writers wait behind it. So each attempt gives up after
     200 ms, for up to `patience` seconds. Raises BlockedError, whose message names what holds the table.
     """
-    for table in captured_tables():
+    for table in functions.captured_tables():
         _change_table(conn, table.name, patience, partial(_install, conn, table))
 
 
@@ -129,31 +121,10 @@ def uninstall(conn: Connection, *, patience: float = PATIENCE_SECONDS) -> None:
     """
     with conn.cursor(row_factory=scalar_row) as cursor:
         tables = cursor.execute(
-            query("capture", "find_captured_tables"), {"trigger_names": [*_NAMES.values()]}
+            query("capture", "find_captured_tables"), {"trigger_names": [*TRIGGER_NAMES.values()]}
         ).fetchall()
     for table in tables:
         _change_table(conn, table, patience, partial(_drop, conn, table))
-
-
-def trigger_function(table: SourceTable) -> sql.Composed:
-    """Return the command that creates the trigger function of a table, from the template for all but `messages`."""
-
-    def columns(row: LiteralString) -> sql.Composed:
-        return sql.SQL(", ").join(
-            sql.SQL(row) + sql.SQL(".") + sql.Identifier(name) for name in table.columns
-        )
-
-    return sql.SQL(file_text("capture/50_trigger_table")).format(
-        function=sql.Identifier(f"capture_{table.name}"),
-        table=sql.Literal(table.name),
-        kind=sql.Literal(table.kind),
-        queue_key=sql.Identifier(table.queue_key),
-        primary_key=sql.Identifier(table.primary_key),
-        old_columns=columns("OLD"),
-        new_columns=columns("NEW"),
-        o_columns=columns("o"),
-        n_columns=columns("n"),
-    )
 
 
 def _install(conn: Connection, table: SourceTable) -> None:
@@ -186,7 +157,7 @@ def _commands(table: SourceTable, event: str, *, partitioned: bool) -> list[sql.
     On a partitioned table only the row trigger is enabled, in every session: no statement trigger of the table fires
     for a write to a partition.
     """
-    name = sql.Identifier(_NAMES[event])
+    name = sql.Identifier(TRIGGER_NAMES[event])
     on = sql.Identifier(table.name)
     function = sql.SQL("projector.") + sql.Identifier(f"capture_{table.name}")
     text = "CREATE TRIGGER {name} " + _EVENTS[event] + " EXECUTE FUNCTION {function}()"
@@ -203,7 +174,7 @@ def _commands(table: SourceTable, event: str, *, partitioned: bool) -> list[sql.
 
 def _drop(conn: Connection, table_name: str) -> None:
     """Drop our triggers of a table and of its partitions."""
-    wanted = {"table_name": table_name, "trigger_names": [*_NAMES.values()]}
+    wanted = {"table_name": table_name, "trigger_names": [*TRIGGER_NAMES.values()]}
     with conn.cursor(row_factory=class_row(_Trigger)) as cursor:
         found = cursor.execute(query("capture", "find_triggers"), wanted).fetchall()
     for trigger in found:

@@ -3,6 +3,8 @@
 import dataclasses
 import sys
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -18,6 +20,7 @@ from projector.db import connect
 from projector.errors import NOT_INSTALLED, ProjectorError
 from projector.postgres.embedded import EmbeddedServer
 from projector.report import RunReport, counted
+from projector.source import naming_missing_source
 
 FAILED = 1
 """Exit code of a command that failed, or that found something that needs a person."""
@@ -71,9 +74,18 @@ class Invocation:
             )
         return dataclasses.replace(self.config, database_url=server.url())
 
-    def connect(self, command: str) -> psycopg.Connection[TupleRow]:
-        """Return a new connection, under a name that an operator finds in pg_stat_activity."""
-        return connect(self.with_database().database_url, application_name=f"leads-projector {command}")
+    @contextmanager
+    def connect(self, command: str) -> Iterator[psycopg.Connection[TupleRow]]:
+        """Connect under a name that an operator finds in pg_stat_activity, and close the connection after the block.
+
+        Raises SourceMissingError where the block fails because the source lacks a table or a column.
+        """
+        url = self.with_database().database_url
+        with (
+            connect(url, application_name=f"leads-projector {command}") as conn,
+            naming_missing_source(conn),
+        ):
+            yield conn
 
 
 class Commands(click.Group):

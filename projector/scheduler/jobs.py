@@ -10,7 +10,7 @@ import psycopg
 import structlog
 from psycopg.rows import TupleRow
 
-from projector import db, locks, pipeline, recovery, verify
+from projector import capture, db, locks, pipeline, recovery, verify
 from projector.config import Config
 from projector.dead_letters import retry_dead_letters
 from projector.errors import BlockedError, CaptureGapError, DatabaseUnreachableError, ProjectorError
@@ -104,8 +104,10 @@ class Jobs:
         try:
             self._drain(conn)
         except CaptureGapError:
-            recovery.restore_capture(conn, patience=TRIGGER_PATIENCE_SECONDS)
-            _log.warning("the triggers are installed again; a rebuild of what may have been missed follows")
+            if recovery.restore_capture(conn, patience=TRIGGER_PATIENCE_SECONDS):
+                _log.warning(
+                    "the triggers are installed again; a rebuild of what may have been missed follows"
+                )
             return
         if time.monotonic() >= self._dead_letters_at and not self.stop.is_set():
             self._dead_letters_at = time.monotonic() + DEAD_LETTERS_INTERVAL_SECONDS
@@ -144,6 +146,7 @@ class Jobs:
 
     def _keep_up(self, conn: Connection) -> None:
         """Rebuild everything where there is a reason to, and clean up after rebuilds that were killed."""
+        capture.note_harmless_changes(conn)
         reasons = recovery.find_rebuild_reasons(conn)
         recovery.clean_up_after_crash(conn, reasons)
         is_deep = False

@@ -14,6 +14,7 @@ from psycopg.rows import TupleRow
 from projector import db
 from projector.errors import NOT_INSTALLED, DatabaseUnreachableError, ProjectorError
 from projector.progress import Progress
+from projector.source import naming_missing_source
 
 Connection = psycopg.Connection[TupleRow]
 
@@ -115,7 +116,8 @@ class Worker:
                 self.conn = self._database.connect(self.name)
             if self.conn is None:
                 return
-            self._work(self.conn)
+            with naming_missing_source(self.conn):
+                self._work(self.conn)
         except StoppingError:
             pass
         except (ProjectorError, psycopg.Error) as error:

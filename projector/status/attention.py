@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from projector.report import counted
+from projector.source import misfit
 from projector.sql import PROJECTION_VERSION
 from projector.status.read import Projection, Status
 from projector.status.words import age_in_words, lead_in_words, shorten, waiting_in_words
@@ -31,6 +32,9 @@ def find_attention(status: Status) -> list[str]:
 def _attention_to_capture(status: Status, projection: Projection) -> Iterator[str]:
     if status.capture_state == "off":
         yield f"Changes are not seen, because {projection.switched_off}. Run `capture on` when that is over."
+    elif status.missing_source:
+        changed = f" Found: {projection.broken}." if projection.broken else ""
+        yield f"{misfit(status.missing_source)}{changed}"
     elif status.capture_state == "gap":
         reason = shorten(projection.capture_gap or projection.broken or "")
         yield (

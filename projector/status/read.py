@@ -9,6 +9,7 @@ from psycopg.rows import TupleRow, class_row
 
 from projector import db, locks
 from projector.preconditions import require_installed
+from projector.source import find_missing_source
 from projector.sql import query
 
 Connection = psycopg.Connection[TupleRow]
@@ -103,7 +104,10 @@ class Schedulers:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """The status. The read model is not installed where `projection` is None."""
+    """The status. The read model is not installed where `projection` is None.
+
+    `missing_source` names the platform's tables and columns that the projection reads and that do not exist.
+    """
 
     projection: Projection | None = None
     queue: Queue = field(default_factory=lambda: Queue(0, None))
@@ -112,6 +116,7 @@ class Status:
     dead_letters: list[DeadLetter] = field(default_factory=list)
     sizes: list[Size] = field(default_factory=list)
     schedulers: Schedulers = field(default_factory=lambda: Schedulers(0, is_all_seen=True))
+    missing_source: list[str] = field(default_factory=list)
 
     @property
     def rebuild_state(self) -> str:
@@ -172,6 +177,7 @@ def read_status(conn: Connection) -> Status:
             dead_letters=_read(conn, DeadLetter, "read_dead_letters", size=SHOWN_DEAD_LETTERS),
             sizes=_read(conn, Size, "read_sizes"),
             schedulers=_read(conn, Schedulers, "count_schedulers", application_name=db.SCHEDULER_NAME)[0],
+            missing_source=find_missing_source(conn),
         )
 
 

@@ -38,6 +38,7 @@ def as_dict(status: Status) -> dict[str, Any]:
             "state": status.capture_state,
             "gap_since": projection and projection.gap_since,
             "reason": projection and (projection.switched_off or projection.gap_reason or projection.broken),
+            "missing_source": status.missing_source,
         },
         "projection": {
             "version": PROJECTION_VERSION,

@@ -1,5 +1,5 @@
--- What is wrong with capture: the triggers that are missing or were changed since they were installed; null when
--- none.
+-- What is wrong with capture: the triggers that are missing or were changed since they were installed, and what has
+-- changed in the source without a trigger; null when nothing.
 --
 -- Every expected trigger has a row in capture_triggers, with an empty fingerprint until it is installed: so an
 -- installation that ended half way is wrong too.
@@ -11,7 +11,8 @@ CREATE OR REPLACE VIEW projector.broken_capture AS
 SELECT
     CASE
         WHEN
-            NOT EXISTS (SELECT FROM projector.capture_triggers)
+            EXISTS (SELECT FROM projector.changed_source)
+            OR NOT EXISTS (SELECT FROM projector.capture_triggers)
             OR EXISTS (
                 SELECT
                 FROM projector.capture_triggers AS e
@@ -27,7 +28,19 @@ SELECT
                     CASE
                         WHEN coalesce(bool_and(one.never), true) THEN 'no capture trigger was ever installed'
                         WHEN bool_and(one.missing = one.triggers) THEN 'all capture triggers are missing'
-                        ELSE string_agg(one.reason, ', ' ORDER BY one.table_name)
+                        ELSE concat_ws(
+                            ', ',
+                            (
+                                SELECT string_agg(s.reason, ', ' ORDER BY s.place, s.reason)
+                                FROM (
+                                    SELECT DISTINCT
+                                        c.place,
+                                        c.reason
+                                    FROM projector.changed_source AS c
+                                ) AS s
+                            ),
+                            string_agg(one.reason, ', ' ORDER BY one.table_name)
+                        )
                     END
                 FROM (
                     SELECT

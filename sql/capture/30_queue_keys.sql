@@ -1,7 +1,7 @@
 -- Append the keys of one changed row, the old and the new one, to the queue.
 --
 -- It runs inside a statement of the platform, so it reads no table, and no constraint can make it fail: see the
--- queue's table.
+-- queue's table. A row whose key could not be read goes to shard -1, as in 35_changed_rows.sql.
 CREATE OR REPLACE FUNCTION projector.queue_keys(change_kind text, changed_keys text[], changed_ids text[] DEFAULT NULL)
 RETURNS void
 LANGUAGE sql
@@ -9,6 +9,14 @@ SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
     INSERT INTO projector.changes (shard, kind, keys, message_ids)
-    VALUES (projector.shard_of(changed_keys[1]), change_kind, changed_keys, changed_ids);
+    VALUES (
+        CASE
+            WHEN 'leads_capture: no key' = ANY(changed_keys || changed_ids) THEN (-1)::smallint
+            ELSE projector.shard_of(changed_keys[1])
+        END,
+        change_kind,
+        changed_keys,
+        changed_ids
+    );
 END;
 REVOKE EXECUTE ON FUNCTION projector.queue_keys(text, text[], text[]) FROM public;

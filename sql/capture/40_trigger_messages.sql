@@ -1,4 +1,9 @@
--- The trigger function of messages: queues what a statement changed, or under the replica role a row.
+-- The template of the trigger function of messages: it queues what a statement changed, or under the replica role a
+-- row.
+--
+-- projector/capture/triggers.py fills it in: {old_rows} and {new_rows}, the transition tables as 35_changed_rows.sql
+-- reads them; and the columns that the projection reads, as {o_columns} and {n_columns} of those, and as {old_columns}
+-- and {new_columns} of a row.
 --
 -- It reads only columns of the row itself, old and new, and joins nothing: when a cascade deletes messages, their
 -- conversation is already gone. An update queues nothing if it changes no column that the projection reads. Rows are
@@ -12,6 +17,13 @@
 -- Grouping costs more than inserting, and a platform mostly writes single rows. So each of up to four new messages,
 -- and a message that is updated alone, has its own row of the queue. A key that the update does not change is in it
 -- once.
+--
+-- A row trigger has records instead of transition tables. A missing field of a record is an error, and so is one whose
+-- type has changed since the session first read it. So these are read in a block that catches errors; it writes
+-- nothing, so that it takes no transaction id. After an error the keys are looked up in the row as JSON, and the row
+-- counts as changed.
+--
+-- The variables stand nowhere beside columns of the platform, which could have the same names.
 CREATE OR REPLACE FUNCTION projector.capture_messages()
 RETURNS trigger
 LANGUAGE plpgsql
@@ -21,13 +33,15 @@ AS $$
 DECLARE
     changed_rows bigint;
     pieces bigint;
+    changed_keys text[];
+    changed_ids text[];
 BEGIN
     IF TG_OP = 'INSERT' AND TG_LEVEL = 'STATEMENT' THEN
         PERFORM FROM new_rows OFFSET 4;
         IF NOT FOUND THEN
             INSERT INTO projector.changes (shard, kind, keys, message_ids)
-            SELECT projector.shard_of(n.conversation_id), 'messages', ARRAY[n.conversation_id], ARRAY[n.message_id]
-            FROM new_rows AS n;
+            SELECT n.shard, 'messages', ARRAY[n.changed_key], ARRAY[n.changed_id]
+            FROM ({new_rows}) AS n;
             RETURN NULL;
         END IF;
         SELECT count(*) INTO changed_rows FROM new_rows;
@@ -36,21 +50,19 @@ BEGIN
         IF NOT FOUND THEN
             INSERT INTO projector.changes (shard, kind, keys, message_ids)
             SELECT
-                projector.shard_of(o.conversation_id),
+                o.shard,
                 'messages',
                 CASE
-                    WHEN o.conversation_id = n.conversation_id THEN ARRAY[o.conversation_id]
-                    ELSE ARRAY[o.conversation_id, n.conversation_id]
+                    WHEN o.changed_key = n.changed_key THEN ARRAY[o.changed_key]
+                    ELSE ARRAY[o.changed_key, n.changed_key]
                 END,
                 CASE
-                    WHEN o.message_id = n.message_id THEN ARRAY[o.message_id]
-                    ELSE ARRAY[o.message_id, n.message_id]
+                    WHEN o.changed_id = n.changed_id THEN ARRAY[o.changed_id]
+                    ELSE ARRAY[o.changed_id, n.changed_id]
                 END
-            FROM old_rows AS o
-            CROSS JOIN new_rows AS n
-            WHERE ROW(o.message_id, o.conversation_id, o.sender, o.text, o.timestamp, o.status, o.sequence_no)::record
-                *<>
-                ROW(n.message_id, n.conversation_id, n.sender, n.text, n.timestamp, n.status, n.sequence_no)::record;
+            FROM ({old_rows}) AS o
+            CROSS JOIN ({new_rows}) AS n
+            WHERE ROW({o_columns})::record *<> ROW({n_columns})::record;
             RETURN NULL;
         END IF;
         SELECT count(*) INTO changed_rows FROM old_rows;
@@ -60,23 +72,30 @@ BEGIN
         PERFORM projector.queue_keys('truncate', ARRAY['messages']);
         RETURN NULL;
     ELSE
-        IF TG_OP = 'INSERT' THEN
-            PERFORM projector.queue_keys(
-                'messages', ARRAY[NEW.conversation_id::text], ARRAY[NEW.message_id::text]
-            );
-        ELSIF TG_OP = 'DELETE' THEN
-            PERFORM projector.queue_keys(
-                'messages', ARRAY[OLD.conversation_id::text], ARRAY[OLD.message_id::text]
-            );
-        ELSIF ROW(OLD.message_id, OLD.conversation_id, OLD.sender, OLD.text, OLD.timestamp, OLD.status, OLD.sequence_no)::record
-            *<>
-            ROW(NEW.message_id, NEW.conversation_id, NEW.sender, NEW.text, NEW.timestamp, NEW.status, NEW.sequence_no)::record
-        THEN
-            PERFORM projector.queue_keys(
-                'messages',
-                ARRAY[OLD.conversation_id::text, NEW.conversation_id::text],
-                ARRAY[OLD.message_id::text, NEW.message_id::text]
-            );
+        BEGIN
+            IF TG_OP = 'INSERT' THEN
+                changed_keys := ARRAY[NEW.conversation_id::text];
+                changed_ids := ARRAY[NEW.message_id::text];
+            ELSIF TG_OP = 'DELETE' THEN
+                changed_keys := ARRAY[OLD.conversation_id::text];
+                changed_ids := ARRAY[OLD.message_id::text];
+            ELSIF ROW({old_columns})::record *<> ROW({new_columns})::record THEN
+                changed_keys := ARRAY[OLD.conversation_id::text, NEW.conversation_id::text];
+                changed_ids := ARRAY[OLD.message_id::text, NEW.message_id::text];
+            END IF;
+        EXCEPTION
+            WHEN OTHERS THEN
+                changed_keys := ARRAY['leads_capture: no key'];
+                changed_ids := changed_keys;
+                BEGIN
+                    changed_keys := projector.read_keys(to_jsonb(OLD), to_jsonb(NEW), 'conversation_id');
+                    changed_ids := projector.read_keys(to_jsonb(OLD), to_jsonb(NEW), 'message_id');
+                EXCEPTION
+                    WHEN OTHERS THEN NULL; -- The row is too large for JSON.
+                END;
+        END;
+        IF changed_keys IS NOT NULL THEN
+            PERFORM projector.queue_keys('messages', changed_keys, changed_ids);
         END IF;
         RETURN NULL;
     END IF;
@@ -90,20 +109,21 @@ BEGIN
             $query$
             INSERT INTO projector.changes (shard, bulk, kind, keys, message_ids)
             SELECT
-                (cut.bucket & 3)::smallint,
+                min(cut.shard),
                 true,
                 'messages',
-                array_agg(DISTINCT cut.conversation_id::text),
-                array_agg(cut.message_id::text)
+                array_agg(DISTINCT cut.changed_key),
+                array_agg(cut.changed_id)
             FROM (
                 SELECT
                     hashed.*,
                     (row_number() OVER (PARTITION BY hashed.bucket) - 1) / 1000 AS part
                 FROM (
                     SELECT
-                        changed.conversation_id,
-                        changed.message_id,
-                        (hashtext(coalesce(changed.conversation_id, '')) & 2147483647) %% %s AS bucket
+                        changed.changed_key,
+                        changed.changed_id,
+                        changed.shard,
+                        (hashtext(coalesce(changed.changed_key, '')) & 2147483647) %% %s AS bucket
                     FROM (%s) AS changed
                 ) AS hashed
             ) AS cut
@@ -111,72 +131,76 @@ BEGIN
             $query$,
             pieces,
             CASE TG_OP
-                WHEN 'INSERT' THEN 'SELECT conversation_id, message_id FROM new_rows'
-                WHEN 'DELETE' THEN 'SELECT conversation_id, message_id FROM old_rows'
+                WHEN 'INSERT' THEN $rows${new_rows}$rows$
+                WHEN 'DELETE' THEN $rows${old_rows}$rows$
                 ELSE
-                    'SELECT either.conversation_id, either.message_id'
-                    ' FROM old_rows AS o FULL JOIN new_rows AS n ON n.message_id = o.message_id'
-                    ' CROSS JOIN LATERAL (SELECT o.conversation_id, o.message_id WHERE o.message_id IS NOT NULL'
-                    ' UNION SELECT n.conversation_id, n.message_id WHERE n.message_id IS NOT NULL) AS either'
-                    ' WHERE ROW(o.message_id, o.conversation_id, o.sender, o.text, o.timestamp, o.status, o.sequence_no)::record'
-                    ' *<>'
-                    ' ROW(n.message_id, n.conversation_id, n.sender, n.text, n.timestamp, n.status, n.sequence_no)::record'
+                    $rows$
+                    SELECT either.shard, either.changed_key, either.changed_id
+                    FROM ({old_rows} OFFSET 0) AS o
+                    FULL JOIN ({new_rows} OFFSET 0) AS n ON n.changed_id = o.changed_id
+                    CROSS JOIN LATERAL (
+                        SELECT o.shard, o.changed_key, o.changed_id WHERE o.shard IS NOT NULL
+                        UNION
+                        SELECT n.shard, n.changed_key, n.changed_id WHERE n.shard IS NOT NULL
+                    ) AS either
+                    WHERE ROW({o_columns})::record *<> ROW({n_columns})::record
+                    $rows$
             END
         );
     ELSIF TG_OP = 'INSERT' THEN
         INSERT INTO projector.changes (shard, bulk, kind, keys, message_ids)
         SELECT
-            (hashed.bucket & 3)::smallint,
+            min(hashed.shard),
             changed_rows > 100,
             'messages',
-            array_agg(DISTINCT hashed.conversation_id),
-            array_agg(hashed.message_id)
+            array_agg(DISTINCT hashed.changed_key),
+            array_agg(hashed.changed_id)
         FROM (
             SELECT
-                n.conversation_id::text AS conversation_id,
-                n.message_id::text AS message_id,
-                (hashtext(coalesce(n.conversation_id, '')) & 2147483647) % pieces AS bucket
-            FROM new_rows AS n
+                n.shard,
+                n.changed_key,
+                n.changed_id,
+                (hashtext(coalesce(n.changed_key, '')) & 2147483647) % pieces AS bucket
+            FROM ({new_rows}) AS n
         ) AS hashed
         GROUP BY hashed.bucket;
     ELSIF TG_OP = 'DELETE' THEN
         INSERT INTO projector.changes (shard, bulk, kind, keys, message_ids)
         SELECT
-            (hashed.bucket & 3)::smallint,
+            min(hashed.shard),
             changed_rows > 100,
             'messages',
-            array_agg(DISTINCT hashed.conversation_id),
-            array_agg(hashed.message_id)
+            array_agg(DISTINCT hashed.changed_key),
+            array_agg(hashed.changed_id)
         FROM (
             SELECT
-                o.conversation_id::text AS conversation_id,
-                o.message_id::text AS message_id,
-                (hashtext(coalesce(o.conversation_id, '')) & 2147483647) % pieces AS bucket
-            FROM old_rows AS o
+                o.shard,
+                o.changed_key,
+                o.changed_id,
+                (hashtext(coalesce(o.changed_key, '')) & 2147483647) % pieces AS bucket
+            FROM ({old_rows}) AS o
         ) AS hashed
         GROUP BY hashed.bucket;
     ELSE
         INSERT INTO projector.changes (shard, bulk, kind, keys, message_ids)
         SELECT
-            (hashed.bucket & 3)::smallint,
+            min(hashed.shard),
             changed_rows > 100,
             'messages',
-            array_agg(DISTINCT hashed.conversation_id),
-            array_agg(DISTINCT hashed.message_id)
+            array_agg(DISTINCT hashed.changed_key),
+            array_agg(DISTINCT hashed.changed_id)
         FROM (
             SELECT
-                either.conversation_id::text AS conversation_id,
-                either.message_id::text AS message_id,
-                (hashtext(coalesce(either.conversation_id, '')) & 2147483647) % pieces AS bucket
-            FROM old_rows AS o
-            FULL JOIN new_rows AS n ON n.message_id = o.message_id
+                either.shard,
+                either.changed_key,
+                either.changed_id,
+                (hashtext(coalesce(either.changed_key, '')) & 2147483647) % pieces AS bucket
+            FROM ({old_rows} OFFSET 0) AS o
+            FULL JOIN ({new_rows} OFFSET 0) AS n ON n.changed_id = o.changed_id
             CROSS JOIN LATERAL (
-                VALUES (o.conversation_id, o.message_id), (n.conversation_id, n.message_id)
-            ) AS either (conversation_id, message_id)
-            WHERE either.message_id IS NOT NULL
-                AND ROW(o.message_id, o.conversation_id, o.sender, o.text, o.timestamp, o.status, o.sequence_no)::record
-                *<>
-                ROW(n.message_id, n.conversation_id, n.sender, n.text, n.timestamp, n.status, n.sequence_no)::record
+                VALUES (o.shard, o.changed_key, o.changed_id), (n.shard, n.changed_key, n.changed_id)
+            ) AS either (shard, changed_key, changed_id)
+            WHERE either.shard IS NOT NULL AND ROW({o_columns})::record *<> ROW({n_columns})::record
         ) AS hashed
         GROUP BY hashed.bucket;
     END IF;

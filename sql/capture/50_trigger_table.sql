@@ -2,8 +2,7 @@
 -- changed, or under the replica role a row. The rules are those of messages.
 --
 -- projector/capture/triggers.py fills it in from projector/source.py: {function}; {table}, its name; {kind} of
--- change; {queue_key}, the column that is queued; {primary_key}; and the columns that the projection reads, as
--- {old_columns} and {new_columns} of a row, and as {o_columns} and {n_columns} of the transition tables.
+-- change; {queue_key}, the column that is queued; and rows and columns as for messages.
 --
 -- A key that an update does not change is in its row of the queue once: a refresh spreads an agent's key to all of
 -- the agent's conversations, as often as the key is in the row.
@@ -16,13 +15,14 @@ AS $$
 DECLARE
     changed_rows bigint;
     pieces bigint;
+    changed_keys text[];
 BEGIN
     IF TG_OP = 'INSERT' AND TG_LEVEL = 'STATEMENT' THEN
         PERFORM FROM new_rows OFFSET 4;
         IF NOT FOUND THEN
             INSERT INTO projector.changes (shard, kind, keys)
-            SELECT projector.shard_of(n.{queue_key}::text), {kind}, ARRAY[n.{queue_key}::text]
-            FROM new_rows AS n;
+            SELECT n.shard, {kind}, ARRAY[n.changed_key]
+            FROM ({new_rows}) AS n;
             RETURN NULL;
         END IF;
         SELECT count(*) INTO changed_rows FROM new_rows;
@@ -31,14 +31,14 @@ BEGIN
         IF NOT FOUND THEN
             INSERT INTO projector.changes (shard, kind, keys)
             SELECT
-                projector.shard_of(o.{queue_key}::text),
+                o.shard,
                 {kind},
                 CASE
-                    WHEN o.{queue_key} = n.{queue_key} THEN ARRAY[o.{queue_key}::text]
-                    ELSE ARRAY[o.{queue_key}::text, n.{queue_key}::text]
+                    WHEN o.changed_key = n.changed_key THEN ARRAY[o.changed_key]
+                    ELSE ARRAY[o.changed_key, n.changed_key]
                 END
-            FROM old_rows AS o
-            CROSS JOIN new_rows AS n
+            FROM ({old_rows}) AS o
+            CROSS JOIN ({new_rows}) AS n
             WHERE ROW({o_columns})::record *<> ROW({n_columns})::record;
             RETURN NULL;
         END IF;
@@ -49,12 +49,25 @@ BEGIN
         PERFORM projector.queue_keys('truncate', ARRAY[{table}]);
         RETURN NULL;
     ELSE
-        IF TG_OP = 'INSERT' THEN
-            PERFORM projector.queue_keys({kind}, ARRAY[NEW.{queue_key}::text]);
-        ELSIF TG_OP = 'DELETE' THEN
-            PERFORM projector.queue_keys({kind}, ARRAY[OLD.{queue_key}::text]);
-        ELSIF ROW({old_columns})::record *<> ROW({new_columns})::record THEN
-            PERFORM projector.queue_keys({kind}, ARRAY[OLD.{queue_key}::text, NEW.{queue_key}::text]);
+        BEGIN
+            IF TG_OP = 'INSERT' THEN
+                changed_keys := ARRAY[NEW.{queue_key}::text];
+            ELSIF TG_OP = 'DELETE' THEN
+                changed_keys := ARRAY[OLD.{queue_key}::text];
+            ELSIF ROW({old_columns})::record *<> ROW({new_columns})::record THEN
+                changed_keys := ARRAY[OLD.{queue_key}::text, NEW.{queue_key}::text];
+            END IF;
+        EXCEPTION
+            WHEN OTHERS THEN
+                changed_keys := ARRAY['leads_capture: no key'];
+                BEGIN
+                    changed_keys := projector.read_keys(to_jsonb(OLD), to_jsonb(NEW), {queue_key_name});
+                EXCEPTION
+                    WHEN OTHERS THEN NULL; -- The row is too large for JSON.
+                END;
+        END;
+        IF changed_keys IS NOT NULL THEN
+            PERFORM projector.queue_keys({kind}, changed_keys);
         END IF;
         RETURN NULL;
     END IF;
@@ -64,35 +77,38 @@ BEGIN
         RETURN NULL;
     ELSIF TG_OP = 'INSERT' THEN
         INSERT INTO projector.changes (shard, bulk, kind, keys)
-        SELECT (hashed.bucket & 3)::smallint, changed_rows > 100, {kind}, array_agg(DISTINCT hashed.key)
+        SELECT min(hashed.shard), changed_rows > 100, {kind}, array_agg(DISTINCT hashed.changed_key)
         FROM (
             SELECT
-                n.{queue_key}::text AS key,
-                (hashtext(coalesce(n.{queue_key}, '')) & 2147483647) % pieces AS bucket
-            FROM new_rows AS n
+                n.shard,
+                n.changed_key,
+                (hashtext(coalesce(n.changed_key, '')) & 2147483647) % pieces AS bucket
+            FROM ({new_rows}) AS n
         ) AS hashed
         GROUP BY hashed.bucket;
     ELSIF TG_OP = 'DELETE' THEN
         INSERT INTO projector.changes (shard, bulk, kind, keys)
-        SELECT (hashed.bucket & 3)::smallint, changed_rows > 100, {kind}, array_agg(DISTINCT hashed.key)
+        SELECT min(hashed.shard), changed_rows > 100, {kind}, array_agg(DISTINCT hashed.changed_key)
         FROM (
             SELECT
-                o.{queue_key}::text AS key,
-                (hashtext(coalesce(o.{queue_key}, '')) & 2147483647) % pieces AS bucket
-            FROM old_rows AS o
+                o.shard,
+                o.changed_key,
+                (hashtext(coalesce(o.changed_key, '')) & 2147483647) % pieces AS bucket
+            FROM ({old_rows}) AS o
         ) AS hashed
         GROUP BY hashed.bucket;
     ELSE
         INSERT INTO projector.changes (shard, bulk, kind, keys)
-        SELECT (hashed.bucket & 3)::smallint, changed_rows > 100, {kind}, array_agg(DISTINCT hashed.key)
+        SELECT min(hashed.shard), changed_rows > 100, {kind}, array_agg(DISTINCT hashed.changed_key)
         FROM (
             SELECT
-                either.key::text AS key,
-                (hashtext(coalesce(either.key, '')) & 2147483647) % pieces AS bucket
-            FROM old_rows AS o
-            FULL JOIN new_rows AS n ON n.{primary_key} = o.{primary_key}
-            CROSS JOIN LATERAL (VALUES (o.{queue_key}), (n.{queue_key})) AS either (key)
-            WHERE either.key IS NOT NULL AND ROW({o_columns})::record *<> ROW({n_columns})::record
+                either.shard,
+                either.changed_key,
+                (hashtext(coalesce(either.changed_key, '')) & 2147483647) % pieces AS bucket
+            FROM ({old_rows} OFFSET 0) AS o
+            FULL JOIN ({new_rows} OFFSET 0) AS n ON n.changed_id = o.changed_id
+            CROSS JOIN LATERAL (VALUES (o.shard, o.changed_key), (n.shard, n.changed_key)) AS either (shard, changed_key)
+            WHERE either.shard IS NOT NULL AND ROW({o_columns})::record *<> ROW({n_columns})::record
         ) AS hashed
         GROUP BY hashed.bucket;
     END IF;

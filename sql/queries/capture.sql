@@ -105,15 +105,6 @@ SELECT c.relkind = 'p' AS is_partitioned
 FROM pg_catalog.pg_class AS c
 WHERE c.oid = to_regclass(%(table_name)s);
 
--- name: find_missing_tables
--- Returns those of the tables that the search_path does not lead to, in the order in which they are given.
---
--- Parameter: tables.
-SELECT t.table_name
-FROM unnest(%(tables)s::text[]) WITH ORDINALITY AS t (table_name, place)
-WHERE to_regclass(t.table_name) IS NULL
-ORDER BY t.place;
-
 -- name: find_lock_holders
 -- Returns pid, session_name and age of up to three sessions that hold a lock on a table, the oldest transaction
 -- first.
@@ -238,3 +229,143 @@ ON CONFLICT (name) DO UPDATE SET value = excluded.value;
 -- name: note_switched_on
 DELETE FROM projector.settings AS s
 WHERE s.name = 'capture_off';
+
+-- name: forget_columns
+-- Forget the columns that the projection does not read any more.
+--
+-- Parameters: tables and columns, which belong together.
+DELETE FROM projector.capture_columns AS e
+WHERE NOT EXISTS (
+    SELECT
+    FROM unnest(%(tables)s::text[], %(columns)s::text[]) AS w (table_name, column_name)
+    WHERE w.table_name = e.table_name AND w.column_name = e.column_name
+);
+
+-- name: note_new_columns
+-- Note columns as they are now, unless they are noted already.
+--
+-- Parameters: tables and columns, which belong together.
+INSERT INTO projector.capture_columns (
+    table_name, column_name, table_id, attribute_number, definition, row_version, file_node
+)
+SELECT
+    n.table_name,
+    n.column_name,
+    n.table_id,
+    n.attribute_number,
+    n.definition,
+    n.row_version,
+    n.file_node
+FROM projector.source_columns AS n
+INNER JOIN unnest(%(tables)s::text[], %(columns)s::text[]) AS w (table_name, column_name)
+    ON w.table_name = n.table_name AND w.column_name = n.column_name
+ON CONFLICT DO NOTHING;
+
+-- name: note_columns
+-- Note the columns as they are now.
+UPDATE projector.capture_columns AS e
+SET
+    table_id = n.table_id,
+    attribute_number = n.attribute_number,
+    definition = n.definition,
+    row_version = n.row_version,
+    file_node = n.file_node
+FROM projector.source_columns AS n
+WHERE n.table_name = e.table_name AND n.column_name = e.column_name;
+
+-- name: note_touched_columns
+-- Note the catalog's version of columns that were altered in tables that were not written anew, and the file of tables
+-- that were written anew without being altered.
+UPDATE projector.capture_columns AS e
+SET row_version = n.row_version, file_node = n.file_node
+FROM projector.source_columns AS n
+WHERE n.table_name = e.table_name
+    AND n.column_name = e.column_name
+    AND n.table_id = e.table_id
+    AND n.attribute_number = e.attribute_number
+    AND n.definition = e.definition
+    AND (n.row_version = e.row_version) <> (n.file_node = e.file_node)
+    AND (n.row_version = e.row_version OR n.file_node <> 0);
+
+-- name: forget_partitions
+DELETE FROM projector.capture_partitions;
+
+-- name: note_partitions
+-- Note the partitions of the source tables as they are now, those of partitions too.
+WITH RECURSIVE tree (partition_id, parent_id, table_name) AS (
+    SELECT
+        i.inhrelid,
+        i.inhparent,
+        e.table_name
+    FROM (SELECT DISTINCT c.table_id, c.table_name FROM projector.capture_columns AS c) AS e
+    INNER JOIN pg_catalog.pg_inherits AS i ON i.inhparent = e.table_id
+    INNER JOIN pg_catalog.pg_class AS r ON r.oid = i.inhrelid AND r.relispartition
+    WHERE NOT i.inhdetachpending
+    UNION ALL
+    SELECT
+        i.inhrelid,
+        i.inhparent,
+        t.table_name
+    FROM tree AS t
+    INNER JOIN pg_catalog.pg_inherits AS i ON i.inhparent = t.partition_id
+    WHERE NOT i.inhdetachpending
+)
+
+INSERT INTO projector.capture_partitions (partition_id, parent_id, table_name)
+SELECT
+    t.partition_id,
+    t.parent_id,
+    t.table_name
+FROM tree AS t;
+
+-- name: find_new_partitions
+-- Returns partition_id, parent_id, table_name and relation, the name in SQL, of each partition that is not noted.
+SELECT
+    i.inhrelid AS partition_id,
+    i.inhparent AS parent_id,
+    parent.table_name,
+    i.inhrelid::regclass::text AS relation
+FROM (
+    SELECT
+        c.table_id AS parent_id,
+        c.table_name
+    FROM projector.capture_columns AS c
+    UNION
+    SELECT
+        p.partition_id,
+        p.table_name
+    FROM projector.capture_partitions AS p
+) AS parent
+INNER JOIN pg_catalog.pg_inherits AS i ON i.inhparent = parent.parent_id
+INNER JOIN pg_catalog.pg_class AS r ON r.oid = i.inhrelid AND r.relispartition
+WHERE NOT i.inhdetachpending
+    AND NOT EXISTS (
+        SELECT
+        FROM projector.capture_partitions AS p
+        WHERE p.partition_id = i.inhrelid AND p.parent_id = i.inhparent
+    );
+
+-- name: is_empty
+-- Returns whether a table has no row. Placeholder: relation, its name in SQL.
+SELECT NOT EXISTS (SELECT FROM {relation}) AS is_empty;
+
+-- name: note_partition
+-- Parameters: partition_id, parent_id, table_name.
+INSERT INTO projector.capture_partitions (partition_id, parent_id, table_name)
+VALUES (%(partition_id)s, %(parent_id)s, %(table_name)s)
+ON CONFLICT (partition_id) DO UPDATE SET parent_id = excluded.parent_id, table_name = excluded.table_name;
+
+-- name: delete_unreadable_changes
+-- Delete the changes whose key a trigger could not read: the rebuild that follows covers them.
+DELETE FROM projector.changes AS c
+WHERE c.shard = -1;
+
+-- name: find_virtual_columns
+-- Returns those of the columns of a table that are virtual generated columns.
+--
+-- Parameters: table_name, columns.
+SELECT a.attname::text AS column_name
+FROM pg_catalog.pg_attribute AS a
+WHERE a.attrelid = to_regclass(%(table_name)s)
+    AND a.attname = ANY(%(columns)s)
+    AND a.attgenerated = 'v';

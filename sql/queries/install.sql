@@ -32,17 +32,30 @@ INSERT INTO read_model.projection (version)
 VALUES (%(version)s)
 ON CONFLICT DO NOTHING;
 
--- name: find_source_columns
--- Returns: name; is_there, whether the table exists; columns, their names. Parameter: tables, their names.
+-- name: find_source
+-- Returns of each source table, in the order in which they are given: name; kind, "table" or what else has its name,
+-- null for nothing; owner; is_ours, whether this login has the rights of the owner; columns, their names.
+--
+-- Parameter: tables, their names.
 SELECT
     t.name,
-    to_regclass(t.name) IS NOT NULL AS is_there,
+    CASE
+        WHEN c.relkind IN ('r', 'p') THEN 'table'
+        WHEN c.relkind = 'v' THEN 'view'
+        WHEN c.relkind = 'm' THEN 'materialized view'
+        WHEN c.relkind = 'f' THEN 'foreign table'
+        WHEN c.oid IS NOT NULL THEN 'relation'
+    END AS kind,
+    c.relowner::regrole::text AS owner,
+    coalesce(pg_has_role(c.relowner, 'USAGE'), false) AS is_ours,
     ARRAY(
         SELECT a.attname::text
         FROM pg_catalog.pg_attribute AS a
-        WHERE a.attrelid = to_regclass(t.name) AND a.attnum > 0 AND NOT a.attisdropped
+        WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
     ) AS columns
-FROM unnest(%(tables)s::text[]) AS t (name);
+FROM unnest(%(tables)s::text[]) WITH ORDINALITY AS t (name, place)
+LEFT JOIN pg_catalog.pg_class AS c ON c.oid = to_regclass(t.name)
+ORDER BY t.place;
 
 -- name: read_search_path
 SELECT current_setting('search_path') AS search_path;

@@ -1,13 +1,13 @@
 """What a platform, its operators and their tools do beside the projector, and what must not come of it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import psycopg
 import pytest
 from psycopg.rows import TupleRow
 
 from projector import recovery
-from projector.capture import triggers
+from projector.capture import functions
 from projector.install import migrate
 from projector.progress import QUIET
 from projector.rebuild import rebuild
@@ -145,18 +145,18 @@ def test_a_trigger_that_is_switched_off_and_on_during_a_migrate_is_noticed(
     filled: Platform, other: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     conn = filled.conn
-    real = triggers.trigger_function
+    real = functions.trigger_function
     done: list[SourceTable] = []
 
-    def meanwhile(table: SourceTable) -> psycopg.sql.Composed:
+    def meanwhile(table: SourceTable, virtual: Sequence[str]) -> psycopg.sql.Composed:
         if not done:
             done.append(table)
             conn.execute("ALTER TABLE messages DISABLE TRIGGER leads_capture_insert")
             filled.message("c", "missed")
             conn.execute("ALTER TABLE messages ENABLE TRIGGER leads_capture_insert")
-        return real(table)
+        return real(table, virtual)
 
-    monkeypatch.setattr(triggers, "trigger_function", meanwhile)
+    monkeypatch.setattr(functions, "trigger_function", meanwhile)
     migrate(other, create_source=False)
     recovery.refresh_and_heal(other, retry_failed=False, progress=QUIET)
     assert "missed" in texts(conn, "one", "4915")

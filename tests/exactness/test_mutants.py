@@ -13,12 +13,21 @@ import pytest
 from psycopg.rows import TupleRow
 
 from projector import batch, capture, db, locks, pipeline, recovery, refresh, sql
+from projector.capture import functions
 from projector.errors import ProjectorError
 from projector.pipeline import InjectionPoint
 from projector.rebuild import first_build
+from projector.source import SOURCE_TABLES, SourceTable
 from projector.sql import file_text
 from tests.conftest import MakeDatabase
-from tests.exactness import test_capture, test_races, test_rebuild, test_refresh, test_sabotage
+from tests.exactness import (
+    test_capture,
+    test_races,
+    test_rebuild,
+    test_refresh,
+    test_sabotage,
+    test_schema_changes,
+)
 from tests.exactness.platform import Platform, refresh_now
 from tests.support.server import Database
 
@@ -120,6 +129,19 @@ def _command(command: str) -> Callable[[Bench], None]:
     return lambda bench: bench.execute(bench.filled.conn, command)
 
 
+def _changed_rows(table: str, old: str, new: str) -> Callable[[Bench], None]:
+    def dropped(bench: Bench) -> None:
+        bench.change_statement("capture/35_changed_rows", old, new)
+        conn = bench.filled.conn
+        bench.execute(conn, functions.trigger_function(_table(table)).as_string(conn))
+
+    return dropped
+
+
+def _table(name: str) -> SourceTable:
+    return next(table for table in SOURCE_TABLES if table.name == name)
+
+
 def _join_the_parents(bench: Bench) -> None:
     """A conversation is queued only where its agent can be found, and nothing else tells of it."""
     conn = bench.filled.conn
@@ -129,8 +151,8 @@ def _join_the_parents(bench: Bench) -> None:
     bench.change_function(
         conn,
         "capture_conversations",
-        "FROM old_rows AS o\n        ) AS hashed",
-        "FROM old_rows AS o INNER JOIN public.agents AS a ON a.agent_id = o.agent_id\n        ) AS hashed",
+        ") AS o\n        ) AS hashed",
+        ") AS o INNER JOIN public.agents AS a ON a.agent_id = o.agent_id\n        ) AS hashed",
     )
 
 
@@ -270,6 +292,22 @@ MUTANTS = (
         lambda bench: test_capture.test_a_writer_never_waits_for_a_refresh_in_flight(bench.filled, "written"),
     ),
     Mutant(
+        "C4",
+        "the trigger needs every column to exist",
+        _changed_rows("contacts", "(SELECT {missing})", "(SELECT 1 AS {queue_key})"),
+        lambda bench: test_schema_changes.test_a_renamed_column_stops_no_write_and_is_named_until_it_is_back(
+            test_schema_changes.fill(bench.filled), bench.connection(), _table("contacts")
+        ),
+    ),
+    Mutant(
+        "C4",
+        "the row trigger reads columns without catching errors",
+        _function("capture_contacts", "WHEN OTHERS THEN", "WHEN division_by_zero THEN"),
+        lambda bench: test_schema_changes.test_a_type_that_changes_within_a_session_breaks_no_replicated_row(
+            test_schema_changes.fill(bench.filled), bench.connection()
+        ),
+    ),
+    Mutant(
         "C5",
         "the trigger notifies",
         _function("capture_messages", "BEGIN\n", "BEGIN PERFORM pg_notify('changes', '');\n"),
@@ -301,6 +339,25 @@ MUTANTS = (
         ),
         lambda bench: test_capture.test_a_refresh_says_that_changes_may_have_been_missed(
             bench.filled, "one disabled and enabled"
+        ),
+    ),
+    Mutant(
+        "C7",
+        "ALTER TABLE and new partitions are not looked for",
+        _command(
+            "CREATE OR REPLACE VIEW projector.changed_source AS"
+            ' SELECT 1 AS place, NULL::text COLLATE "C" AS table_name, NULL::text COLLATE "C" AS reason WHERE false'
+        ),
+        lambda bench: test_schema_changes.test_a_change_of_values_that_fires_no_trigger_is_noticed_and_healed(
+            test_schema_changes.fill(bench.filled), bench.connection(), "rewritten in the same type"
+        ),
+    ),
+    Mutant(
+        "C7",
+        "a row without a key is queued as any other",
+        _changed_rows("messages", "(-1)::smallint", "0::smallint"),
+        lambda bench: test_schema_changes.test_a_key_that_is_renamed_and_renamed_back_between_two_looks_is_a_gap(
+            test_schema_changes.fill(bench.filled), bench.connection(), _table("messages"), "origin"
         ),
     ),
     Mutant(

@@ -33,7 +33,7 @@ def test_while_it_is_off_nothing_is_installed(conn: Connection) -> None:
 def test_it_stays_off_while_a_table_is_missing(conn: Connection) -> None:
     capture.switch_off(conn, "a move")
     conn.execute("ALTER TABLE agents SET SCHEMA projector")
-    with pytest.raises(SourceMissingError, match="table agents is not there"):
+    with pytest.raises(SourceMissingError, match="not all there: table agents"):
         capture.switch_on(conn)
     assert capture.switched_off(conn) is not None
 

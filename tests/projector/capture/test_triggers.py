@@ -5,7 +5,7 @@ import pytest
 from psycopg.rows import TupleRow
 
 from projector import capture
-from projector.capture.triggers import captured_tables
+from projector.capture.functions import captured_tables
 from projector.errors import BlockedError
 from tests.support.running import value
 from tests.support.server import Database

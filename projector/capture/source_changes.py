@@ -1,0 +1,95 @@
+"""Changes of the source tables that no trigger sees: ALTER TABLE, and partitions that come and go.
+
+A column that was renamed, dropped or rewritten, and a partition that was attached or detached, are gaps of capture.
+The view projector.changed_source finds them: it compares the catalog with how columns and partitions were when capture
+was last found whole, which is noted here.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import psycopg
+from psycopg.rows import TupleRow, class_row, scalar_row
+
+from projector.db import transaction_with_lock_timeout
+from projector.source import SourceTable
+from projector.sql import query
+
+Connection = psycopg.Connection[TupleRow]
+
+_LOCK_TIMEOUT = "200ms"
+"""How long the platform may hold a new partition before a later look counts its rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class _NewPartition:
+    """A partition that is not noted yet, with its name as SQL writes it."""
+
+    partition_id: int
+    parent_id: int
+    table_name: str
+    relation: str
+
+
+def note_new_columns(conn: Connection, tables: Sequence[SourceTable]) -> None:
+    """Note the columns of these tables that are not noted yet, and forget those that are not read any more."""
+    wanted = _wanted(tables)
+    conn.execute(query("capture", "forget_columns"), wanted)
+    conn.execute(query("capture", "note_new_columns"), wanted)
+
+
+def note_source(conn: Connection, tables: Sequence[SourceTable]) -> None:
+    """Note columns and partitions as they are now, and delete the changes that have no key.
+
+    A rebuild of everything has to follow. A column that does not exist stays as it was noted, and stays a gap.
+    """
+    note_new_columns(conn, tables)
+    conn.execute(query("capture", "note_columns"))
+    conn.execute(query("capture", "forget_partitions"))
+    conn.execute(query("capture", "note_partitions"))
+    conn.execute(query("capture", "delete_unreadable_changes"))
+
+
+def note_harmless_changes(conn: Connection) -> None:
+    """Note what has changed in the source without changing a row: such a change is no gap.
+
+    These are columns that were altered but not written anew, tables that were written anew but not altered, and new
+    partitions without a row. Raises LockNotAvailable where the platform holds a new partition for longer than 200 ms.
+    """
+    conn.execute(query("capture", "note_touched_columns"))
+    with conn.cursor(row_factory=class_row(_NewPartition)) as cursor:
+        found = cursor.execute(query("capture", "find_new_partitions")).fetchall()
+    for partition in found:
+        with transaction_with_lock_timeout(conn, _LOCK_TIMEOUT):
+            if _is_empty(conn, partition):
+                conn.execute(
+                    query("capture", "note_partition"),
+                    {
+                        "partition_id": partition.partition_id,
+                        "parent_id": partition.parent_id,
+                        "table_name": partition.table_name,
+                    },
+                )
+
+
+def virtual_columns(conn: Connection, table: SourceTable) -> list[str]:
+    """Return the projected columns of a table that are virtual generated columns: triggers see no value of these."""
+    with conn.cursor(row_factory=scalar_row) as cursor:
+        return cursor.execute(
+            query("capture", "find_virtual_columns"),
+            {"table_name": table.name, "columns": list(table.columns)},
+        ).fetchall()
+
+
+def _is_empty(conn: Connection, partition: _NewPartition) -> bool:
+    try:
+        with conn.transaction(), conn.cursor(row_factory=scalar_row) as cursor:
+            return bool(cursor.execute(query("capture", "is_empty", relation=partition.relation)).fetchone())
+    except psycopg.errors.InsufficientPrivilege:
+        # Somebody else's partition may have any rows.
+        return False
+
+
+def _wanted(tables: Sequence[SourceTable]) -> dict[str, list[str]]:
+    pairs = [(table.name, column) for table in tables for column in table.columns]
+    return {"tables": [name for name, _ in pairs], "columns": [column for _, column in pairs]}

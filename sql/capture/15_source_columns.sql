@@ -1,0 +1,16 @@
+-- The columns that the catalog has now in the tables of capture_columns, in the same form.
+--
+-- A table is found by its name, so that one that was dropped and created again is another one.
+CREATE OR REPLACE VIEW projector.source_columns AS
+SELECT
+    named.table_name,
+    a.attname::text COLLATE "C" AS column_name,
+    c.oid AS table_id,
+    a.attnum AS attribute_number,
+    concat_ws(':', a.atttypid, a.atttypmod, a.attcollation, nullif(a.attgenerated, '')) COLLATE "C" AS definition,
+    a.xmin::text COLLATE "C" AS row_version,
+    c.relfilenode AS file_node
+FROM (SELECT DISTINCT e.table_name FROM projector.capture_triggers AS e) AS named
+INNER JOIN pg_catalog.pg_class AS c ON c.oid = to_regclass(quote_ident(named.table_name))
+INNER JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped;
+COMMENT ON VIEW projector.source_columns IS 'The columns of the source tables as the catalog has them now.';

@@ -1,0 +1,96 @@
+-- What has changed in the source tables without a trigger: columns that were renamed, dropped or rewritten, partitions
+-- that came or went, and rows whose key a trigger could not read.
+--
+-- A table that is gone, or was dropped and created again, has lost its triggers, which says more. A column whose row
+-- in the catalog is another one has the same values unless the rows of the table were written anew: SET NOT NULL and
+-- SET STATISTICS change no value, and VACUUM FULL changes no column. projector/capture/source_changes.py notes such
+-- changes, so that two of them that come one after the other are not taken for a rewrite. Of a partitioned table the
+-- catalog does not say whether its rows were written anew: there every ALTER TABLE of a column counts.
+--
+-- place orders the reasons, those that tell most first.
+--
+-- Every batch reads this view: where nothing has changed it looks up each column and each partition by its key.
+CREATE OR REPLACE VIEW projector.changed_source AS
+SELECT
+    1 AS place,
+    e.table_name,
+    CASE
+        WHEN
+            EXISTS (
+                SELECT
+                FROM pg_catalog.pg_attribute AS a
+                WHERE a.attrelid = e.table_id AND a.attname = e.column_name AND NOT a.attisdropped
+            )
+            THEN format('the column %s of %s was altered', e.column_name, e.table_name)
+        ELSE format(
+            '%s has no column %s', e.table_name, e.column_name
+        ) || coalesce(
+            (
+                SELECT format(' (its name is %s now)', a.attname)
+                FROM pg_catalog.pg_attribute AS a
+                WHERE a.attrelid = e.table_id AND a.attnum = e.attribute_number AND NOT a.attisdropped
+            ),
+            ''
+        )
+    END AS reason
+FROM projector.capture_columns AS e
+WHERE NOT EXISTS (
+    SELECT
+    FROM pg_catalog.pg_attribute AS a
+    WHERE a.attrelid = e.table_id
+        AND a.attname = e.column_name
+        AND a.attnum = e.attribute_number
+        AND concat_ws(':', a.atttypid, a.atttypmod, a.attcollation, nullif(a.attgenerated, '')) = e.definition
+        AND (
+            a.xmin::text = e.row_version
+            OR e.file_node = (
+                SELECT c.relfilenode
+                FROM pg_catalog.pg_class AS c
+                WHERE c.oid = e.table_id AND c.relfilenode <> 0
+            )
+        )
+)
+AND EXISTS (SELECT FROM pg_catalog.pg_class AS c WHERE c.oid = e.table_id)
+UNION ALL
+SELECT
+    2 AS place,
+    parent.table_name,
+    format('%s has a new partition', parent.table_name) AS reason
+FROM (
+    SELECT DISTINCT
+        e.table_id AS parent_id,
+        e.table_name
+    FROM projector.capture_columns AS e
+    UNION
+    SELECT
+        p.partition_id,
+        p.table_name
+    FROM projector.capture_partitions AS p
+) AS parent
+INNER JOIN pg_catalog.pg_inherits AS i ON i.inhparent = parent.parent_id
+INNER JOIN pg_catalog.pg_class AS c ON c.oid = i.inhrelid AND c.relispartition
+WHERE NOT i.inhdetachpending
+    AND NOT EXISTS (
+        SELECT
+        FROM projector.capture_partitions AS p
+        WHERE p.partition_id = i.inhrelid AND p.parent_id = i.inhparent
+    )
+UNION ALL
+SELECT
+    2 AS place,
+    p.table_name,
+    format('%s has lost a partition', p.table_name) AS reason
+FROM projector.capture_partitions AS p
+WHERE NOT EXISTS (
+    SELECT
+    FROM pg_catalog.pg_inherits AS i
+    WHERE i.inhrelid = p.partition_id AND i.inhparent = p.parent_id AND NOT i.inhdetachpending
+)
+UNION ALL
+SELECT
+    3 AS place,
+    c.kind AS table_name,
+    format('rows of %s were written while a column of their key was missing', c.kind) AS reason
+FROM projector.changes AS c
+WHERE c.shard = -1;
+COMMENT ON VIEW projector.changed_source IS 'What has changed in the source tables without a trigger; no row while nothing has.';

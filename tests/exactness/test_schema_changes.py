@@ -1,0 +1,351 @@
+"""The platform changes its own schema: its statements succeed, nothing is lost, and the projector says what is wrong.
+
+The changes are made in a session that has written before, so that its trigger functions have plans already.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+
+import psycopg
+import pytest
+from psycopg.rows import TupleRow
+
+from projector import capture, recovery
+from projector.capture.functions import captured_tables
+from projector.errors import CaptureGapError, SourceMissingError
+from projector.progress import QUIET
+from projector.source import SourceTable
+from projector.status import find_attention, read_status
+from tests.exactness.interleaving import batch_of
+from tests.exactness.platform import Platform, assert_exact, document, refresh_now, texts, value
+from tests.oracle import differences_of_read_model
+
+Connection = psycopg.Connection[TupleRow]
+
+LEADS = 6
+"""So many rows of a table that the triggers group what they queue."""
+
+CHANGED = {
+    "boolean": "NOT coalesce({0}, false)",
+    "integer": "7",
+    "timestamp without time zone": "timestamp '2025-02-03 04:05:06'",
+    "uuid": "{0}",
+    "character varying": "'changed'",
+    "text": "'changed'",
+}
+"""Another value for a column of each type."""
+
+WITH_CHILDREN = ("phone_numbers", "agents", "conversations", "templates")
+
+
+@pytest.fixture
+def busy(filled: Platform) -> Platform:
+    """A platform with several rows in every table, an exact read model, and plans for every trigger in its session."""
+    return fill(filled)
+
+
+def fill(filled: Platform) -> Platform:
+    """Write several rows into every table, in every way, and bring the read model up to them."""
+    for number in range(LEADS):
+        phone = f"49160{number}"
+        agent = filled.agent("one")
+        conversation = filled.conversation(agent, phone)
+        filled.message(conversation, f"text {number}")
+        filled.contact("one", phone, f"Name {number}")
+        filled.send(filled.template("one"), phone)
+        filled.conn.execute(
+            "INSERT INTO extractions (extraction_id, conversation_id, fit_score) VALUES (gen_random_uuid(), %s, 5)",
+            (conversation,),
+        )
+    for table in captured_tables():
+        _write(filled.conn, table, table.columns[0])
+    recovery.refresh_and_heal(filled.conn, retry_failed=True, progress=QUIET)
+    assert_exact(filled.conn)
+    return filled
+
+
+@pytest.fixture
+def other(filled: Platform) -> Iterator[Connection]:
+    with filled.database.connect() as conn:
+        yield conn
+
+
+ROLES = ("origin", "replica")
+"""Values of session_replication_role: statement triggers fire under the first, row triggers under the second."""
+
+
+def _write(conn: Connection, table: SourceTable, column: str, roles: Sequence[str] = ROLES) -> None:
+    """Write to a table in every way that a platform can: single rows and many, in each of these roles."""
+    kind, name = conn.execute(
+        "SELECT format_type(a.atttypid, NULL), quote_ident(a.attname) FROM pg_attribute AS a"
+        " WHERE a.attrelid = %s::regclass AND a.attname = %s",
+        (table.name, column),
+    ).fetchone() or ("", "")
+    is_key = column in {table.primary_key, table.queue_key, "renamed"} and kind not in CHANGED
+    changed = "{0}" if is_key else CHANGED[kind]
+    on = table.name
+    for role in roles:
+        conn.execute(f"SET session_replication_role = {role}".encode())
+        conn.execute(f"UPDATE {on} SET {name} = {name} WHERE ctid = (SELECT min(ctid) FROM {on})".encode())
+        if not _is_unique(conn, table, name):
+            where = f"ctid = (SELECT max(ctid) FROM {on})"
+            conn.execute(f"UPDATE {on} SET {name} = {changed.format(name)} WHERE {where}".encode())
+            conn.execute(f"UPDATE {on} SET {name} = {changed.format(name)}".encode())
+        if role == "origin" and on in WITH_CHILDREN:
+            continue
+        conn.execute(f"CREATE TEMPORARY TABLE kept AS TABLE {on}".encode())
+        conn.execute(f"DELETE FROM {on} WHERE ctid = (SELECT min(ctid) FROM {on})".encode())
+        conn.execute(f"DELETE FROM {on}".encode())
+        conn.execute(f"INSERT INTO {on} SELECT * FROM kept LIMIT 1".encode())
+        conn.execute(f"INSERT INTO {on} SELECT * FROM kept OFFSET 1".encode())
+        conn.execute("DROP TABLE kept")
+    conn.execute("SET session_replication_role = origin")
+
+
+def _is_unique(conn: Connection, table: SourceTable, name: str) -> bool:
+    """Whether a column takes part in a key, so that all of its values cannot become one."""
+    return bool(
+        value(
+            conn,
+            "SELECT EXISTS (SELECT FROM pg_constraint AS k JOIN pg_attribute AS a ON a.attrelid = k.conrelid"
+            " AND a.attnum = ANY(k.conkey) WHERE k.contype IN ('p', 'u', 'f') AND k.conrelid = %s::regclass"
+            " AND a.attname = %s)",
+            table.name,
+            name.strip('"'),
+        )
+    )
+
+
+def _heal(conn: Connection) -> None:
+    recovery.refresh_and_heal(conn, retry_failed=True, progress=QUIET)
+    assert capture.find_gap(conn) is None
+    assert_exact(conn)
+
+
+@pytest.mark.parametrize("table", captured_tables(), ids=lambda table: table.name)
+def test_a_renamed_column_stops_no_write_and_is_named_until_it_is_back(
+    busy: Platform, other: Connection, table: SourceTable
+) -> None:
+    conn = busy.conn
+    for column in table.columns:
+        as_of = value(conn, "SELECT as_of FROM read_model.freshness")
+        conn.execute(f"ALTER TABLE {table.name} RENAME {column} TO renamed".encode())
+        _write(conn, table, "renamed")
+        with busy.database.connect() as fresh:
+            _write(fresh, table, "renamed")
+        with pytest.raises(SourceMissingError, match=f"{table.name} has no column {column}"):
+            recovery.refresh_and_heal(other, retry_failed=False, progress=QUIET)
+        assert value(conn, "SELECT as_of FROM read_model.freshness") == as_of
+        attention = "\n".join(find_attention(read_status(other)))
+        assert f"{table.name} has no column {column} (its name is renamed now)" in attention
+        conn.execute(f"ALTER TABLE {table.name} RENAME renamed TO {column}".encode())
+        recovery.refresh_and_heal(other, retry_failed=True, progress=QUIET)
+        assert differences_of_read_model(conn) == []
+    assert_exact(conn)
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("table", captured_tables(), ids=lambda table: table.name)
+def test_a_key_that_is_renamed_and_renamed_back_between_two_looks_is_a_gap(
+    busy: Platform, other: Connection, table: SourceTable, role: str
+) -> None:
+    conn = busy.conn
+    conn.execute(f"ALTER TABLE {table.name} RENAME {table.queue_key} TO renamed".encode())
+    _write(conn, table, "renamed", [role])
+    conn.execute(f"ALTER TABLE {table.name} RENAME renamed TO {table.queue_key}".encode())
+    with pytest.raises(CaptureGapError, match=f"rows of {table.kind} were written while a column"):
+        batch_of(other, 0)
+    _heal(other)
+
+
+CHANGES_OF_VALUES = {
+    "dropped and added with a default": "ALTER TABLE contacts DROP company;"
+    " ALTER TABLE contacts ADD company varchar(255) DEFAULT 'default'",
+    "two columns exchanged": "ALTER TABLE contacts RENAME company TO kept; ALTER TABLE contacts RENAME name TO company;"
+    " ALTER TABLE contacts RENAME kept TO name",
+    "rewritten in the same type": "ALTER TABLE contacts ALTER name TYPE varchar(255) USING upper(name)",
+    "rewritten in another type": "ALTER TABLE contacts ALTER name TYPE text USING 'x' || name",
+    "cut to a length": "ALTER TABLE contacts ALTER name TYPE varchar(5) USING left(name, 5)",
+    "a generated column": "ALTER TABLE contacts DROP company;"
+    " ALTER TABLE contacts ADD company text GENERATED ALWAYS AS (upper(name)) STORED",
+    "a wider key": "ALTER TABLE contacts ALTER contact_id TYPE text",
+    "a number that was a text": "ALTER TABLE messages ALTER sequence_no TYPE bigint",
+    "times with a zone": "ALTER TABLE template_sends ALTER sent_at TYPE timestamp(0)",
+    "a new table of another owner": "CREATE ROLE {role}; ALTER TABLE contacts RENAME TO kept;"
+    " CREATE TABLE contacts (LIKE kept INCLUDING ALL); INSERT INTO contacts SELECT * FROM kept; DROP TABLE kept;"
+    " ALTER TABLE contacts OWNER TO {role}",
+    "a table that was renamed and is back": "ALTER TABLE contacts RENAME TO kept; UPDATE kept SET name = 'kept';"
+    " ALTER TABLE kept RENAME TO contacts",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CHANGES_OF_VALUES)
+def test_a_change_of_values_that_fires_no_trigger_is_noticed_and_healed(
+    busy: Platform, other: Connection, name: str
+) -> None:
+    conn = busy.conn
+    role = f"owner_of_{busy.database.name}"
+    with conn.transaction():
+        conn.execute(CHANGES_OF_VALUES[name].format(role=role).encode(), prepare=False)
+    try:
+        for table in captured_tables():
+            conn.execute(
+                f"UPDATE {table.name} SET {table.primary_key} = {table.primary_key}"
+                f" WHERE ctid = (SELECT min(ctid) FROM {table.name})".encode()
+            )
+        _heal(other)
+        busy.contact("one", "49170", "Zoe")
+        busy.message("c", "captured")
+        _heal(other)
+        assert "captured" in texts(conn, "one", "4915")
+    finally:
+        if "{role}" in CHANGES_OF_VALUES[name]:
+            conn.execute(
+                f"REASSIGN OWNED BY {role} TO CURRENT_USER; DROP ROLE {role}".encode(), prepare=False
+            )
+
+
+def test_a_type_that_changes_within_a_session_breaks_no_replicated_row(
+    busy: Platform, other: Connection
+) -> None:
+    conn = busy.conn
+    conn.execute("SET session_replication_role = replica")
+    conn.execute("UPDATE contacts SET name = 'before'")
+    conn.execute("ALTER TABLE contacts ALTER name TYPE text, ALTER contact_id TYPE text")
+    conn.execute("UPDATE contacts SET name = 'replicated'")
+    _heal(other)
+    conn.execute("UPDATE contacts SET company = 'replicated again' WHERE phone = '+4915'")
+    refresh_now(other)
+    assert (document(conn, "one", "4915") or {})["company"] == "replicated again"
+    assert_exact(conn)
+
+
+def test_a_virtual_generated_column_counts_as_changed_by_every_update(
+    busy: Platform, other: Connection
+) -> None:
+    conn = busy.conn
+    if conn.info.server_version < 180000:
+        with pytest.raises(psycopg.errors.SyntaxError):
+            conn.execute("ALTER TABLE contacts ADD shown text GENERATED ALWAYS AS (upper(name)) VIRTUAL")
+        return
+    conn.execute("ALTER TABLE contacts RENAME company TO firm")
+    conn.execute("ALTER TABLE contacts ADD company varchar(255) GENERATED ALWAYS AS (upper(firm)) VIRTUAL")
+    conn.execute("UPDATE contacts SET firm = 'noticed'")
+    _heal(other)
+    for role in ROLES:
+        conn.execute(f"SET session_replication_role = {role}".encode())
+        conn.execute("UPDATE contacts SET firm = %s WHERE phone = '+4915'", (role,))
+        refresh_now(other)
+        assert (
+            value(conn, "SELECT company FROM read_model.lead_profiles WHERE customer_phone = '4915'")
+            is not None
+        )
+        assert_exact(conn)
+
+
+HARMLESS = {
+    "another column": "ALTER TABLE contacts ADD note text DEFAULT 'x'; UPDATE contacts SET note = 'y'",
+    "columns called as our variables": "ALTER TABLE messages ADD pieces text, ADD changed_rows text, ADD shard text,"
+    " ADD changed_key text, ADD changed_id text, ADD missing text; UPDATE messages SET pieces = 'x'",
+    "NOT NULL": "ALTER TABLE contacts ALTER phone SET NOT NULL",
+    "a default": "ALTER TABLE contacts ALTER name SET DEFAULT 'x'",
+    "statistics": "ALTER TABLE contacts ALTER name SET STATISTICS 100",
+    "a right to a column": "GRANT SELECT (name) ON contacts TO PUBLIC",
+    "an identity column": "ALTER TABLE contacts ADD number bigint GENERATED BY DEFAULT AS IDENTITY",
+    "an index": "CREATE INDEX ON contacts (company)",
+}
+
+
+@pytest.mark.parametrize("name", HARMLESS)
+def test_a_change_that_changes_no_value_is_no_gap(busy: Platform, other: Connection, name: str) -> None:
+    conn = busy.conn
+    for half in HARMLESS[name].split(";"):
+        conn.execute(half.encode())
+    for table in captured_tables():
+        _write(conn, table, table.columns[-1])
+    batch_of(other, 0)
+    capture.note_harmless_changes(other)
+    conn.execute("VACUUM FULL contacts")
+    batch_of(other, 0)
+    capture.note_harmless_changes(other)
+    conn.execute("ALTER TABLE contacts ALTER name SET STATISTICS 200")
+    assert capture.find_gap(conn) is None
+    recovery.refresh_and_heal(other, retry_failed=True, progress=QUIET)
+    assert value(conn, "SELECT count(*) FROM projector.capture_gaps") == 0
+    assert_exact(conn)
+
+
+def test_a_table_that_becomes_a_view_is_named_until_it_is_a_table_again(
+    busy: Platform, other: Connection
+) -> None:
+    conn = busy.conn
+    conn.execute(
+        b"ALTER TABLE contacts RENAME TO stored; CREATE VIEW contacts AS TABLE stored", prepare=False
+    )
+    conn.execute("UPDATE contacts SET name = 'by the view'")
+    with pytest.raises(SourceMissingError, match=r"table contacts .there is a view of that name"):
+        recovery.refresh_and_heal(other, retry_failed=False, progress=QUIET)
+    assert "there is a view of that name" in "\n".join(find_attention(read_status(other)))
+    conn.execute("DROP VIEW contacts; ALTER TABLE stored RENAME TO contacts", prepare=False)
+    _heal(other)
+
+
+def test_a_schema_that_was_renamed_stops_no_write_and_migrate_is_told_where_it_is(
+    busy: Platform, other: Connection
+) -> None:
+    conn = busy.conn
+    conn.execute("ALTER SCHEMA public RENAME TO platform; SET search_path = platform", prepare=False)
+    conn.execute("UPDATE contacts SET name = 'moved'")
+    with pytest.raises(SourceMissingError, match="migrate --source-schema"):
+        recovery.refresh_and_heal(other, retry_failed=False, progress=QUIET)
+    conn.execute("ALTER SCHEMA platform RENAME TO public; SET search_path = public", prepare=False)
+    _heal(other)
+
+
+PARTITIONS: dict[str, Callable[[Connection], object]] = {
+    "attached with rows": lambda conn: conn.execute(
+        "CREATE TABLE more (LIKE contacts INCLUDING DEFAULTS); INSERT INTO more (contact_id, user_id, phone, name)"
+        " VALUES ('z-1', 'one', '4999', 'attached');"
+        " ALTER TABLE contacts ATTACH PARTITION more FOR VALUES FROM ('z') TO (MAXVALUE)",
+        prepare=False,
+    ),
+    "detached": lambda conn: conn.execute("ALTER TABLE contacts DETACH PARTITION first"),
+    "dropped": lambda conn: conn.execute("DROP TABLE first"),
+}
+
+
+@pytest.fixture
+def partitioned(busy: Platform) -> Platform:
+    """A platform whose contacts are partitioned."""
+    busy.conn.execute(
+        "ALTER TABLE contacts RENAME TO kept;"
+        " CREATE TABLE contacts (LIKE kept INCLUDING DEFAULTS) PARTITION BY RANGE (contact_id);"
+        " CREATE TABLE first PARTITION OF contacts FOR VALUES FROM (MINVALUE) TO ('y');"
+        " INSERT INTO contacts SELECT * FROM kept; DROP TABLE kept",
+        prepare=False,
+    )
+    recovery.refresh_and_heal(busy.conn, retry_failed=True, progress=QUIET)
+    assert_exact(busy.conn)
+    busy.conn.execute("TRUNCATE projector.capture_gaps")
+    return busy
+
+
+@pytest.mark.parametrize("name", PARTITIONS)
+def test_rows_that_come_or_go_with_a_partition_are_a_gap(
+    partitioned: Platform, other: Connection, name: str
+) -> None:
+    PARTITIONS[name](partitioned.conn)
+    with pytest.raises(CaptureGapError, match=r"contacts has (a new|lost a) partition"):
+        batch_of(other, 0)
+    _heal(other)
+
+
+def test_a_new_partition_without_rows_is_no_gap(partitioned: Platform, other: Connection) -> None:
+    conn = partitioned.conn
+    conn.execute("CREATE TABLE second PARTITION OF contacts FOR VALUES FROM ('y') TO (MAXVALUE)")
+    recovery.refresh_and_heal(other, retry_failed=True, progress=QUIET)
+    conn.execute(
+        "INSERT INTO contacts (contact_id, user_id, phone, name) VALUES ('z', 'one', '49999', 'new')"
+    )
+    conn.execute("UPDATE contacts SET name = 'Zoe' WHERE contact_id = 'z'")
+    _heal(other)
+    assert value(conn, "SELECT count(*) FROM projector.capture_gaps") == 0

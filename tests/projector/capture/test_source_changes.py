@@ -1,0 +1,55 @@
+"""What is noted of the source's columns and partitions. tests/exactness/ shows which changes of them are a gap."""
+
+import psycopg
+from psycopg.rows import TupleRow
+
+from projector.capture import note_harmless_changes, source_changes
+from projector.capture.functions import captured_tables
+from projector.source import SourceTable
+from tests.support.running import value
+
+Connection = psycopg.Connection[TupleRow]
+
+NOTED = "SELECT count(*) FROM projector.capture_columns"
+CHANGED = "SELECT string_agg(reason, ', ' ORDER BY place, reason) FROM projector.changed_source"
+
+
+def test_every_column_that_the_projection_reads_is_noted(conn: Connection) -> None:
+    assert value(conn, NOTED) == sum(len(table.columns) for table in captured_tables())
+    assert value(conn, CHANGED) is None
+
+
+def test_a_column_that_is_not_read_any_more_is_forgotten(conn: Connection) -> None:
+    tables = [table for table in captured_tables() if table.name != "templates"]
+    source_changes.note_new_columns(conn, tables)
+    assert value(conn, NOTED + " WHERE table_name = 'templates'") == 0
+    assert value(conn, NOTED) == sum(len(table.columns) for table in tables)
+
+
+def test_a_column_that_does_not_exist_stays_a_change(conn: Connection) -> None:
+    conn.execute("ALTER TABLE contacts DROP company")
+    source_changes.note_source(conn, captured_tables())
+    assert value(conn, CHANGED) == "contacts has no column company"
+
+
+def test_a_touched_column_is_noted_and_a_rewritten_one_is_not(conn: Connection) -> None:
+    conn.execute("ALTER TABLE contacts ALTER name SET NOT NULL")
+    note_harmless_changes(conn)
+    conn.execute("VACUUM FULL contacts")
+    note_harmless_changes(conn)
+    assert value(conn, CHANGED) is None
+    conn.execute("ALTER TABLE contacts ALTER name TYPE varchar(255) USING upper(name)")
+    note_harmless_changes(conn)
+    assert value(conn, CHANGED) == "the column name of contacts was altered"
+
+
+def test_virtual_columns_are_those_that_a_trigger_cannot_read(conn: Connection) -> None:
+    table = SourceTable("contacts", "contact_id", ("contact_id", "name"), "contacts", "contact_id")
+    assert source_changes.virtual_columns(conn, table) == []
+    if conn.info.server_version >= 180000:
+        conn.execute(
+            "ALTER TABLE contacts DROP name; ALTER TABLE contacts ADD name text"
+            " GENERATED ALWAYS AS (upper(phone)) VIRTUAL",
+            prepare=False,
+        )
+        assert source_changes.virtual_columns(conn, table) == ["name"]
