@@ -20,7 +20,7 @@ STOP_SECONDS = 10
 _PR_SET_PDEATHSIG = 1
 
 
-# What getaddrinfo and bind say of an address that no restart brings to life, unlike a name server that is away.
+# No restart brings an address of these to life, unlike a port that is taken or a name server that is away.
 _NO_ADDRESS = (socket.EAI_NONAME, socket.EAI_FAMILY, errno.EADDRNOTAVAIL)
 
 
@@ -39,7 +39,7 @@ def main() -> None:
         settings.log_level, settings.log_format, personal_data=settings.log_personal_data
     )
     _warn_of_misspelt_settings()
-    address = _checked_address(settings)
+    address = checked_address(settings)
     with tempfile.TemporaryDirectory(prefix="leads-api-") as directory:
         if settings.workers > 1:
             config.share_metrics(directory)
@@ -78,24 +78,26 @@ def _exit(sentence: str, code: int) -> NoReturn:
     sys.exit(code)
 
 
-def _checked_address(settings: config.Config) -> str:
+def checked_address(settings: config.Config) -> str:
     """Returns the address of HOST. Exits if the server cannot listen there: Granian would end with a traceback."""
     try:
         family, _, _, _, (address, *_) = socket.getaddrinfo(
             settings.host, settings.port, type=socket.SOCK_STREAM
         )[0]
         socket.create_server((address, settings.port), family=family).close()
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
+        # A name with an empty part is no text for Python's codec of host names.
+        is_wrong = isinstance(error, UnicodeError) or error.errno in _NO_ADDRESS
         # Python may append the address again.
-        reason = (error.strerror or str(error)).partition(" (while ")[0]
+        reason = (getattr(error, "strerror", None) or str(error)).partition(" (while ")[0]
         advice = (
             "Set HOST to an address of this machine, such as 127.0.0.1 or 0.0.0.0."
-            if error.errno in _NO_ADDRESS
+            if is_wrong
             else "Stop the process that listens there, or set HOST and PORT to others."
         )
         _exit(
             f"HOST and PORT: cannot listen on {settings.host}:{settings.port}: {reason}. {advice}",
-            2 if error.errno in _NO_ADDRESS else 1,
+            2 if is_wrong else 1,
         )
     return str(address)
 

