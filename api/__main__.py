@@ -1,41 +1,45 @@
 """`python -m api` serves the API over HTTP."""
 
 import ctypes
+import errno
 import gc
 import signal
 import socket
 import sys
 import tempfile
+from typing import NoReturn
 
+import structlog
 from granian import Granian
 from granian.constants import Interfaces
 from granian.log import LogLevels
 
-from api import config
+from api import command_line, config, log
 
 STOP_SECONDS = 10
 _PR_SET_PDEATHSIG = 1
 
 
+# No restart brings an address of these to life, unlike a port that is taken or a name server that is away.
+_NO_ADDRESS = (socket.EAI_NONAME, socket.EAI_FAMILY, errno.EADDRNOTAVAIL)
+
+
 def main() -> None:
     """Serve until a signal. Exits with 2 if a setting is not valid, and with 1 if the port is taken."""
+    command_line.parse(sys.argv[1:])
+    _configure_log(config.log_format())
     try:
         settings = config.load()
     except config.ConfigurationError as error:
-        sys.stderr.write(f"{error}\n")
-        sys.exit(2)
-    try:
-        # Checked here, because Granian reports a taken port or an unknown host with a traceback.
-        family, _, _, _, (address, *_) = socket.getaddrinfo(
-            settings.host, settings.port, type=socket.SOCK_STREAM
-        )[0]
-        socket.create_server((address, settings.port), family=family).close()
-    except OSError as error:
-        sys.stderr.write(
-            f"HOST and PORT: cannot listen on {settings.host}:{settings.port}: {error.strerror}."
-            " Stop the process that listens there, or set HOST and PORT to others.\n"
-        )
-        sys.exit(1)
+        # The file of settings may ask for another form.
+        _configure_log(config.log_format())
+        _warn_of_misspelt_settings()
+        _exit(str(error), 2)
+    logging_of_server = log.configure_process(
+        settings.log_level, settings.log_format, personal_data=settings.log_personal_data
+    )
+    _warn_of_misspelt_settings()
+    address = checked_address(settings)
     with tempfile.TemporaryDirectory(prefix="leads-api-") as directory:
         if settings.workers > 1:
             config.share_metrics(directory)
@@ -43,7 +47,7 @@ def main() -> None:
             "api.__main__:application",
             factory=True,
             interface=Interfaces.WSGI,
-            address=str(address),
+            address=address,
             port=settings.port,
             workers=settings.workers,
             blocking_threads=settings.threads,
@@ -52,7 +56,50 @@ def main() -> None:
             workers_kill_timeout=STOP_SECONDS,
             websockets=False,
             log_level=LogLevels(settings.log_level.lower()),
+            log_dictconfig=logging_of_server,
         ).serve()
+
+
+def _configure_log(log_format: str) -> None:
+    log.configure_process("INFO", log_format, personal_data=False)
+
+
+def _warn_of_misspelt_settings() -> None:
+    for sentence in config.misspelt():
+        structlog.get_logger().warning(sentence)
+
+
+def _exit(sentence: str, code: int) -> NoReturn:
+    """End the program, with a sentence for the operator in the form of the other lines."""
+    if log.is_text(config.log_format()):
+        sys.stderr.write(f"{sentence}\n")
+    else:
+        structlog.get_logger().error(sentence)
+    sys.exit(code)
+
+
+def checked_address(settings: config.Config) -> str:
+    """Returns the address of HOST. Exits if the server cannot listen there: Granian would end with a traceback."""
+    try:
+        family, _, _, _, (address, *_) = socket.getaddrinfo(
+            settings.host, settings.port, type=socket.SOCK_STREAM
+        )[0]
+        socket.create_server((address, settings.port), family=family).close()
+    except (OSError, UnicodeError) as error:
+        # A name with an empty part is no text for Python's codec of host names.
+        is_wrong = isinstance(error, UnicodeError) or error.errno in _NO_ADDRESS
+        # Python may append the address again.
+        reason = (getattr(error, "strerror", None) or str(error)).partition(" (while ")[0]
+        advice = (
+            "Set HOST to an address of this machine, such as 127.0.0.1 or 0.0.0.0."
+            if is_wrong
+            else "Stop the process that listens there, or set HOST and PORT to others."
+        )
+        _exit(
+            f"HOST and PORT: cannot listen on {settings.host}:{settings.port}: {reason}. {advice}",
+            2 if is_wrong else 1,
+        )
+    return str(address)
 
 
 def _leave_signals_to_supervisor() -> None:
@@ -70,7 +117,12 @@ def application() -> object:
     from api.app import create_app  # noqa: PLC0415  # prometheus_client reads on import what main() has set.
 
     _leave_signals_to_supervisor()
-    app = create_app(config.load())
+    try:
+        app = create_app(config.load())
+    except Exception:  # noqa: BLE001  # Whatever it is.
+        # Otherwise Python prints it as plain text. The supervisor starts another worker, and gives up at the second.
+        structlog.get_logger().exception("a worker cannot start")
+        sys.exit(1)
     # What exists now lives as long as the worker, so the garbage collector need not visit it during requests.
     gc.collect()
     gc.freeze()

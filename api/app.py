@@ -3,7 +3,7 @@
 from flask import Flask, request
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 
-from api import log, metrics, rate_limit
+from api import log, metrics, rate_limit, request_log
 from api.config import Config
 from api.database.pool import Database
 from api.request.text import is_broken
@@ -21,7 +21,7 @@ MAX_BODY_BYTES = 64 * 1024
 
 def create_app(config: Config, *, clock: Clock = system_clock) -> Flask:
     """Returns an application with its own pool of connections and its own rate limit."""
-    log.configure(config)
+    log.configure(config.log_level, config.log_format, personal_data=config.log_personal_data)
     app = Flask("api", static_folder=None)
     app.response_class = JsonResponse
     app.url_map.strict_slashes = False
@@ -31,7 +31,7 @@ def create_app(config: Config, *, clock: Clock = system_clock) -> Flask:
     errors.install(app)
     app.before_request(begin)
     app.after_request(put_headers)
-    log.install(app, config)
+    request_log.install(app, config)
     metrics.install(app, several_workers=config.workers > 1)
     rate_limit.install(app, config)
     app.before_request(_refuse_unreadable_request)
@@ -45,6 +45,6 @@ def _refuse_unreadable_request() -> None:
     # A WSGI server passes the bytes of the path on as Latin-1.
     path = request.environ.get("PATH_INFO", "")
     if is_broken(path.encode("latin-1").decode(errors="surrogateescape")):
-        raise BadRequest("the path holds a NUL character or broken UTF-8")
+        raise BadRequest("the path contains a NUL character (%00) or bytes that are not UTF-8")
     if (request.content_length or 0) > MAX_BODY_BYTES:
         raise RequestEntityTooLarge

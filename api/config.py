@@ -5,22 +5,32 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 import psycopg
-from environs import Env, EnvValidationError
+from environs import Env
 from limits import parse_many
-from marshmallow import ValidationError, validate
 from psycopg.conninfo import conninfo_to_dict
+
+from api.settings import unknown_settings
 
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 LOG_FORMATS = ("auto", "text", "json")
 MEMORY = "memory://"
+ENV_FILE = Path(".env")
+
+_NAME_IN_FILE = re.compile(r"^\s*(?:export\s+)?(\w+)\s*=", re.MULTILINE)
+_MAX_PORT = 65535
+_STORES = ("memory", "redis", "rediss", "redis+unix", "valkey", "valkeys", "valkey+unix")
+_SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
+_MAX_SHOWN = 60
+
+Value = TypeVar("Value")
 
 
 class ConfigurationError(Exception):
-    """Settings that are not valid; the message names each of them and says why."""
+    """Settings that are not valid; the message names each of them, its value and what is allowed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,49 +48,75 @@ class Config:
     statement_timeout_ms: int = 5000
     log_level: str = "INFO"
     log_format: str = "auto"
+    log_personal_data: bool = False
 
 
-def load(env_file: Path = Path(".env")) -> Config:
+def load(env_file: Path = ENV_FILE) -> Config:
     """Returns the settings of the environment, and of the file for variables that the environment does not have.
 
     Raises ConfigurationError, which names every setting that is not valid.
     """
-    env = Env(eager=False)
-    env.read_env(env_file, recurse=False)
+    settings = _settings(env_file)
+    problems: list[str] = []
 
-    def read(name: str, parse: Callable[..., Any], default: Any, check: Any = None) -> Any:  # noqa: ANN401  # As environs does.
+    def read(name: str, parse: Callable[[str], Value], default: Value, *, is_secret: bool = False) -> Value:
+        text = settings(name)
         # Compose files and systemd units write a variable that is not set as an empty one.
-        return parse(name, validate=check) if env.str(name, "").strip() else default
+        if not text:
+            return default
+        try:
+            return parse(text)
+        except ValueError as allowed:
+            shown = "the value" if is_secret else repr(text[:_MAX_SHOWN])
+            problems.append(f"{name}: {shown} is not allowed. It has to be {allowed}.")
+            return default
 
-    own = bool(env.str("LEADS_API_DATABASE_URL", "").strip())
+    own = bool(settings("LEADS_API_DATABASE_URL"))
     config = Config(
-        database_url=env.str(
-            "LEADS_API_DATABASE_URL" if own else "DATABASE_URL", validate=_check_database_url
+        database_url=read(
+            "LEADS_API_DATABASE_URL" if own else "DATABASE_URL", _database_url, "", is_secret=True
         ),
-        role=_switchable(read("LEADS_API_ROLE", env.str, "leads_api")),
-        host=read("HOST", env.str, "127.0.0.1"),
-        port=read("PORT", env.int, 4000, validate.Range(1, 65535)),
-        workers=read("LEADS_API_WORKERS", env.int, 1, validate.Range(1, 64)),
-        threads=read("LEADS_API_THREADS", env.int, 4, validate.Range(1, 256)),
-        rate_limit=_switchable(read("LEADS_RATE_LIMIT", env.str, "100 per minute", _check_rate_limit)),
-        rate_limit_storage=read("LEADS_RATE_LIMIT_STORAGE", env.str, MEMORY, _check_storage),
-        statement_timeout_ms=read("LEADS_STATEMENT_TIMEOUT_MS", env.int, 5000, validate.Range(1, 3_600_000)),
-        log_level=str(read("LEADS_LOG_LEVEL", env.str, "INFO", _one_of(LOG_LEVELS)) or "").upper(),
-        log_format=str(read("LEADS_LOG_FORMAT", env.str, "auto", _one_of(LOG_FORMATS)) or "").lower(),
+        role=read("LEADS_API_ROLE", _switchable, "leads_api"),
+        host=read("HOST", str, "127.0.0.1"),
+        port=read("PORT", _whole_number(1, _MAX_PORT), 4000),
+        workers=read("LEADS_API_WORKERS", _whole_number(1, 64), 1),
+        threads=read("LEADS_API_THREADS", _whole_number(1, 256), 4),
+        rate_limit=read("LEADS_RATE_LIMIT", _rate_limit, "100 per minute"),
+        rate_limit_storage=read("LEADS_RATE_LIMIT_STORAGE", _storage, MEMORY, is_secret=True),
+        statement_timeout_ms=read("LEADS_STATEMENT_TIMEOUT_MS", _whole_number(1, 3_600_000), 5000),
+        log_level=read("LEADS_LOG_LEVEL", _one_of(LOG_LEVELS), "INFO"),
+        log_format=read("LEADS_LOG_FORMAT", _one_of(LOG_FORMATS), "auto"),
+        log_personal_data=read("LEADS_LOG_PERSONAL_DATA", _switch, default=False),
     )
-    try:
-        env.seal()
-    except EnvValidationError as error:
-        messages = cast("dict[str, list[str]]", error.error_messages)
-        bad = (f"{name}: {' '.join(found)}" for name, found in sorted(messages.items()))
-        raise ConfigurationError("These settings cannot be used. " + " ".join(bad)) from None
+    if not own and not settings("DATABASE_URL"):
+        problems.append(f"DATABASE_URL: it is not set. It has to be {_ADDRESS}.")
     if config.workers > 1 and config.rate_limit and config.rate_limit_storage.startswith("memory:"):
-        raise ConfigurationError(
+        problems.append(
             "LEADS_API_WORKERS: several workers would each count for themselves, and let through a multiple "
             "of LEADS_RATE_LIMIT. Name a store that they share in LEADS_RATE_LIMIT_STORAGE "
             "(redis://HOST:PORT or valkey://HOST:PORT), or set LEADS_RATE_LIMIT=off."
         )
+    if problems:
+        raise ConfigurationError("\n  ".join(["These settings cannot be used:", *sorted(problems)]))
     return config
+
+
+def log_format(env_file: Path = ENV_FILE) -> str:
+    """Returns the form of log lines that an operator asks for, also if other settings are not valid."""
+    try:
+        chosen = _settings(env_file)("LEADS_LOG_FORMAT").lower()
+    except ConfigurationError:
+        chosen = os.environ.get("LEADS_LOG_FORMAT", "").strip().lower()
+    return chosen if chosen in LOG_FORMATS else "auto"
+
+
+def misspelt(env_file: Path = ENV_FILE) -> list[str]:
+    """Returns a sentence for each variable, of the environment or the file, that looks like a setting and is none."""
+    try:
+        in_file = dict.fromkeys(_NAME_IN_FILE.findall(env_file.read_text(encoding="utf-8")), "")
+    except (OSError, ValueError):
+        in_file = {}
+    return unknown_settings(in_file | os.environ)
 
 
 def share_metrics(directory: str) -> None:
@@ -88,59 +124,87 @@ def share_metrics(directory: str) -> None:
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = directory
 
 
-def _switchable(value: str) -> str:
-    """Returns the value, or an empty text for `off`."""
-    return "" if (value or "").strip().lower() == "off" else value
+def _settings(env_file: Path) -> Callable[[str], str]:
+    """Returns what gives the text of a setting by its name. Raises ConfigurationError if the file cannot be read."""
+    env = Env()
+    try:
+        env.read_env(env_file, recurse=False)
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(f"The file {env_file.absolute()} cannot be read: {error}") from None
+    return lambda name: str(env.str(name, "")).strip()
 
 
-def _check_database_url(url: str) -> None:
-    if not url.strip():
-        raise ValidationError("Has to be the address of the database.")
+# Each of the following returns the value of a text, and raises ValueError with what is allowed.
+
+
+def _switchable(text: str) -> str:
+    """Returns the text, or an empty one for `off`."""
+    return "" if text.lower() == "off" else text
+
+
+def _switch(text: str) -> bool:
+    if text.lower() not in ("on", "off"):
+        raise ValueError("on or off")
+    return text.lower() == "on"
+
+
+def _whole_number(least: int, greatest: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,9}", text) or not least <= int(text) <= greatest:
+            raise ValueError(f"a whole number from {least} to {greatest}")
+        return int(text)
+
+    return read
+
+
+def _one_of(choices: tuple[str, ...]) -> Callable[[str], str]:
+    """Returns a reader of one of these words, in any case."""
+    by_lower = {choice.lower(): choice for choice in choices}
+
+    def read(text: str) -> str:
+        if text.lower() not in by_lower:
+            raise ValueError(f"{', '.join(choices[:-1])} or {choices[-1]}")
+        return by_lower[text.lower()]
+
+    return read
+
+
+_ADDRESS = "a PostgreSQL address such as postgresql://USER:PASSWORD@HOST:PORT/DATABASE"
+
+
+def _database_url(url: str) -> str:
     # psycopg's own message can repeat the password.
     try:
-        conninfo_to_dict(url)
+        given = conninfo_to_dict(url)
     except psycopg.Error:
-        raise ValidationError(
-            "Not a PostgreSQL address such as postgresql://USER:PASSWORD@HOST:PORT/DATABASE."
-        ) from None
+        raise ValueError(_ADDRESS) from None
+    # libpq looks at these two only when it connects.
+    for port in str(given.get("port") or "").split(","):
+        if port and not (port.isdecimal() and 1 <= int(port) <= _MAX_PORT):
+            raise ValueError(f"{_ADDRESS}, its port a number from 1 to {_MAX_PORT}")
+    if given.get("sslmode", "prefer") not in _SSL_MODES:
+        raise ValueError(f"{_ADDRESS}, its sslmode one of {', '.join(_SSL_MODES)}")
+    return url
 
 
-def _check_rate_limit(text: str) -> None:
-    if text.strip().lower() == "off":
-        return
+def _rate_limit(text: str) -> str:
+    if not _switchable(text):
+        return ""
     try:
         count = len(parse_many(text))
     except ValueError:
         count = 0
     # A limit of 0 requests would let none pass, and a window of 0 seconds is none.
     if count != 1 or 0 in map(int, re.findall(r"\d+", text)):
-        raise ValidationError("Must be one limit such as '100 per minute', or 'off'.")
+        raise ValueError("one limit such as '100 per minute' or '5 per second', or off")
+    return text
 
 
-def _check_storage(uri: str) -> None:
+def _storage(uri: str) -> str:
     try:
         urlsplit(uri).port  # noqa: B018  # It raises ValueError if it is not a port.
     except ValueError:
-        raise ValidationError("The port of the store has to be a number up to 65535.") from None
-    if uri.partition("://")[0] not in (
-        "memory",
-        "redis",
-        "rediss",
-        "redis+unix",
-        "valkey",
-        "valkeys",
-        "valkey+unix",
-    ):
-        raise ValidationError(
-            "Must be memory://, or the address of a store: redis://HOST:PORT or valkey://HOST:PORT."
-        )
-
-
-def _one_of(choices: tuple[str, ...]) -> Callable[[str], None]:
-    """Returns a check that a value is one of these, in any case."""
-
-    def check(value: str) -> None:
-        if value.upper() not in (choice.upper() for choice in choices):
-            raise ValidationError(f"Must be one of: {', '.join(choices)}.")
-
-    return check
+        raise ValueError("an address whose port is a number up to 65535") from None
+    if uri.partition("://")[0] not in _STORES:
+        raise ValueError("memory://, redis://HOST:PORT or valkey://HOST:PORT")
+    return uri

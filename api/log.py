@@ -1,52 +1,166 @@
-"""Log lines: readable on a terminal, and JSON elsewhere."""
+"""Log lines: readable on a terminal, and one JSON object each elsewhere."""
 
 import logging
+import logging.config
 import sys
+import threading
+from types import TracebackType
+from typing import Any
 
 import structlog
-from flask import Flask, Response, g, request
-from structlog.typing import Processor
+from structlog.typing import EventDict, ExcInfo, Processor, WrappedLogger
 
-from api.config import Config
+LEFT_OUT = "(left out: LEADS_LOG_PERSONAL_DATA is off)"
 
-# Tracebacks do not show the values of variables, because the address of the database is one of them.
-_TRACEBACKS = structlog.processors.ExceptionRenderer(
-    structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
-)
+# Keys of a line that can hold personal data: a path contains a phone, a query string the words of a search.
+_PERSONAL = ("path",)
+# Errors whose message names code or files. That of any other error can quote a value.
+_QUOTES_NO_VALUE = (ImportError, NameError, AttributeError, TypeError, OSError, MemoryError, RecursionError)
 
 
-def configure(config: Config) -> None:
-    """Write the lines of this package to standard error, from the configured level on."""
-    text = config.log_format == "text" or (config.log_format == "auto" and sys.stderr.isatty())
-    renderer: list[Processor] = (
-        [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
-        if text
-        else [_TRACEBACKS, structlog.processors.JSONRenderer()]
-    )
+class _StandardError:
+    """Standard error of this moment. A request must not fail because nobody reads the log any more."""
+
+    def write(self, text: str) -> int:
+        try:
+            return sys.stderr.write(text)
+        except (OSError, ValueError):
+            return 0
+
+    def flush(self) -> None:
+        """Do nothing: Python writes each line of standard error at once."""
+
+
+STANDARD_ERROR = _StandardError()
+
+
+def is_text(log_format: str) -> bool:
+    """Returns whether lines are for people."""
+    return log_format == "text" or (log_format == "auto" and sys.stderr.isatty())
+
+
+def configure(level: str, log_format: str, *, personal_data: bool) -> None:
+    """Write the lines of this package to standard error, from the level on."""
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            *renderer,
+            *_renderers(is_text=is_text(log_format), personal_data=personal_data),
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, config.log_level)),
-        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
+        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level)),
+        # It writes a line in one piece, as the line of a request is written.
+        logger_factory=lambda *_: structlog.WriteLogger(STANDARD_ERROR),  # type: ignore[arg-type]
         cache_logger_on_first_use=False,
     )
 
 
-def install(app: Flask, config: Config) -> None:
-    """Log every request if the level is DEBUG."""
-    if config.log_level == "DEBUG":
-        app.after_request(_log_request)
+def configure_process(level: str, log_format: str, *, personal_data: bool) -> dict[str, Any]:
+    """Have all that this process says be log lines too: the server's lines, warnings, and errors that nobody caught.
+
+    Returns the configuration of the standard library's logging, which the server repeats in each worker.
+    """
+    configure(level, log_format, personal_data=personal_data)
+    configuration = {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {
+            "line": {"()": formatter, "is_text": is_text(log_format), "personal_data": personal_data}
+        },
+        "handlers": {
+            "stderr": {"class": "logging.StreamHandler", "formatter": "line", "stream": STANDARD_ERROR}
+        },
+        "root": {"handlers": ["stderr"], "level": "WARNING"},
+        # Granian sets the level of its own logger.
+        "loggers": {"_granian": {"level": level}},
+    }
+    logging.config.dictConfig(configuration)
+    logging.captureWarnings(capture=True)
+    sys.excepthook = _log_uncaught
+    threading.excepthook = lambda found: _log_uncaught(found.exc_type, found.exc_value, found.exc_traceback)
+    sys.unraisablehook = lambda found: _log_uncaught(found.exc_type, found.exc_value, found.exc_traceback)
+    return configuration
 
 
-def _log_request(response: Response) -> Response:
-    structlog.get_logger().debug(
-        "answered",
-        method=request.method,
-        path=request.path,
-        status=response.status_code,
-        correlation_id=g.correlation_id,
+def formatter(*, is_text: bool, personal_data: bool) -> logging.Formatter:
+    """Returns what turns a record of the standard library's logging into a line like those of this package."""
+    return structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=[
+            structlog.stdlib.add_log_level,
+            structlog.stdlib.add_logger_name,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+        ],
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            *_renderers(is_text=is_text, personal_data=personal_data),
+        ],
     )
-    return response
+
+
+def cause_of(error: BaseException) -> str:
+    """Returns what an error says in its own words, without its context: PostgreSQL quotes values there."""
+    first, *more = str(error).splitlines() or [""]
+    # psycopg lists the hosts that it tried so.
+    return "\n".join([first, *(line for line in more if line.startswith("- "))])
+
+
+def _renderers(*, is_text: bool, personal_data: bool) -> list[Processor]:
+    """Returns the last processors of a line."""
+    transform = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+
+    # The address of the database is the value of a variable, so tracebacks do not show any.
+    def describe(exc_info: ExcInfo) -> list[dict[str, Any]]:
+        found = transform(exc_info)
+        if not personal_data:
+            harmless = {kind.__name__ for kind in _kinds(exc_info[1]) if issubclass(kind, _QUOTES_NO_VALUE)}
+            for one in found:
+                one["exc_notes"] = []
+                if one["exc_type"] not in harmless:
+                    one["exc_value"] = LEFT_OUT
+        return found
+
+    def leave_out(_logger: WrappedLogger, _name: str, line: EventDict) -> EventDict:
+        if not personal_data:
+            for key in _PERSONAL:
+                line.pop(key, None)
+        return line
+
+    exceptions = structlog.processors.ExceptionRenderer(describe)
+    if is_text:
+        return [
+            leave_out,
+            exceptions,
+            _exception_as_text,
+            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),
+        ]
+    return [leave_out, exceptions, structlog.processors.JSONRenderer()]
+
+
+def _kinds(error: BaseException | None) -> set[type[BaseException]]:
+    """Returns the classes of an error, and of those that it was raised from or while."""
+    found: set[type[BaseException]] = set()
+    while error is not None:
+        found.add(type(error))
+        error = error.__cause__ or error.__context__
+    return found
+
+
+def _exception_as_text(_logger: WrappedLogger, _name: str, line: EventDict) -> EventDict:
+    if isinstance(line.get("exception"), list):
+        line["exception"] = "\nwhich was raised from or while:\n".join(map(_traceback, line["exception"]))
+    return line
+
+
+def _traceback(found: dict[str, Any]) -> str:
+    frames = [
+        f'  File "{frame["filename"]}", line {frame["lineno"]}, in {frame["name"]}'
+        for frame in found["frames"]
+    ]
+    return "\n".join([*frames, f"{found['exc_type']}: {found['exc_value']}"])
+
+
+def _log_uncaught(
+    kind: type[BaseException], error: BaseException | None, traceback: TracebackType | None
+) -> None:
+    # Ctrl-C is no error.
+    if not issubclass(kind, KeyboardInterrupt):
+        structlog.get_logger().error("uncaught", exc_info=(kind, error or kind(), traceback))

@@ -34,7 +34,7 @@ class Parameter(fields.Field[Any]):
 
     def _deserialize(self, value: list[str], *_args: object, **_kwargs: object) -> object:
         if len(set(value)) > 1:
-            raise ValidationError(f"takes one value: {self.takes}")
+            raise ValidationError(f"was given several values, and takes one: {self.takes}")
         try:
             return self.read(value[0])
         except ValueError:
@@ -118,7 +118,7 @@ class Choices(Choice):
     def __init__(self, description: str, options: tuple[str, ...], *, example: str) -> None:
         super().__init__(description, options)
         self.example = example
-        self.takes = f"one or more of {', '.join(options)}, a comma between them"
+        self.takes = f"one or more of {', '.join(options)}, separated by commas"
 
     def _deserialize(self, value: list[str], *_args: object, **_kwargs: object) -> tuple[str, ...]:
         elements = [trim(element) for text in value for element in text.split(",")]

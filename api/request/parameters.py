@@ -4,7 +4,6 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from difflib import get_close_matches
 from functools import lru_cache
 from typing import Any, Generic, TypeVar, cast
 from urllib.parse import parse_qsl
@@ -12,6 +11,7 @@ from urllib.parse import parse_qsl
 from marshmallow import Schema, ValidationError
 from werkzeug.exceptions import BadRequest
 
+from api.nearest import MAX_LENGTH, nearest
 from api.request.fields import (
     Choice,
     Choices,
@@ -40,7 +40,8 @@ _IGNORED = re.compile(r"_|utm_.*|gclid|fbclid", re.DOTALL)
 _MAX_CACHED_LENGTH = 256
 _MAX_CACHED_QUERIES = 2048
 _MAX_NAMED_ERRORS = 20
-_MAX_NAME_LENGTH = 100
+_UNKNOWN = "is not a parameter"
+_UNREADABLE = "contains a NUL character (%00) or bytes that are not UTF-8"
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,9 +174,9 @@ class Query(Generic[Result]):
         for least, greatest in (("min_total_score", "max_total_score"), ("from_date", "to_date")):
             low, high = loaded.get(least), loaded.get(greatest)
             if low is not None and high is not None and low > high:
-                errors[least] = f"must not be above {greatest}"
+                errors[least] = f"must not be {'after' if greatest == 'to_date' else 'above'} {greatest}"
         if errors:
-            raise BadRequest("; ".join(f"{name} {what}" for name, what in errors.items()))
+            raise BadRequest(self._message(errors))
         values = dict(loaded)
         if "limit" in values:
             values["page"] = Page(values.pop("limit"), values.pop("offset"))
@@ -189,12 +190,12 @@ class Query(Generic[Result]):
         for name, value in parse_qsl(text, keep_blank_values=True, errors="surrogateescape"):
             # A query string can contain thousands of names, and finding the nearest to each takes a millisecond.
             if len(errors) == _MAX_NAMED_ERRORS:
-                errors["the rest"] = "was not looked at"
+                errors["the rest"] = "was not checked"
                 break
             if is_broken(name):
-                errors["the name of a parameter"] = "holds a NUL character or broken UTF-8"
+                errors["the name of a parameter"] = _UNREADABLE
             elif is_broken(value):
-                errors[_quoted(name)] = "holds a NUL character or broken UTF-8"
+                errors[_quoted(name)] = _UNREADABLE
             elif name in self.schema.fields:
                 if trimmed := trim(value):
                     given.setdefault(name, []).append(trimmed)
@@ -203,16 +204,23 @@ class Query(Generic[Result]):
         return given
 
     def _unknown(self, name: str) -> str:
-        """Returns the error for a parameter that does not exist, with the name that the caller may have meant."""
-        nearest = get_close_matches(name[:_MAX_NAME_LENGTH].lower(), self.schema.fields, n=1, cutoff=0)
-        if not nearest:
-            return "is not a parameter: this endpoint takes none"
-        return f"is not a parameter; the nearest is {nearest[0]}"
+        """Returns the error for a parameter that does not exist, with the names that the caller may have meant."""
+        near = nearest(name, self.schema.fields)
+        return f"{_UNKNOWN} (did you mean {' or '.join(near)}?)" if near else _UNKNOWN
+
+    def _message(self, errors: Mapping[str, str]) -> str:
+        """Returns the errors as one text. It names all parameters if no one name is near to an unknown one."""
+        parts = [f"{name} {what}" for name, what in errors.items()]
+        if not self.schema.fields:
+            parts.append("this endpoint takes no parameters")
+        elif _UNKNOWN in errors.values():
+            parts.append(f"this endpoint takes {', '.join(self.schema.fields)}")
+        return "; ".join(parts)
 
 
 def _quoted(name: str) -> str:
     """Returns a name in quotes, shortened so that a message can repeat it."""
-    return repr(name if len(name) <= _MAX_NAME_LENGTH else name[:_MAX_NAME_LENGTH] + "…")
+    return repr(name if len(name) <= MAX_LENGTH else name[:MAX_LENGTH] + "…")
 
 
 NO_QUERY = Query(NoQuery, NoParameters)

@@ -5,20 +5,20 @@ from http import HTTPStatus
 import orjson
 import structlog
 from flask import Flask, Response, g, request
-from werkzeug.exceptions import HTTPException, NotFound
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 
 from api.database.errors import UnavailableError
+from api.log import cause_of
 from api.response.body import JsonResponse, begin, closing
 
 RETRY_AFTER_SECONDS = 1
 
 # The framework's own descriptions of these are not meant for callers, or say less.
 _MESSAGES: dict[int, str] = {
-    HTTPStatus.NOT_FOUND: "There is nothing at this address",
-    HTTPStatus.METHOD_NOT_ALLOWED: "This address takes another method: see the header Allow",
-    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body of the request is too large",
-    HTTPStatus.TOO_MANY_REQUESTS: "Too many requests: see the header Retry-After",
-    HTTPStatus.INTERNAL_SERVER_ERROR: "Something went wrong on our side",
+    HTTPStatus.NOT_FOUND: "There is no endpoint at this address: /openapi.json and /docs/ list all",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The request has a body of more than 64 KiB, and no endpoint reads one",
+    HTTPStatus.TOO_MANY_REQUESTS: "Too many requests for this tenant: wait for the seconds that Retry-After says",
+    HTTPStatus.INTERNAL_SERVER_ERROR: "The API failed: its log has the error under this correlationId",
 }
 
 # Python's phrase of this status depends on its version.
@@ -43,22 +43,33 @@ def install(app: Flask) -> None:
 
 def _answer_http_error(error: HTTPException) -> Response:
     code = error.code or HTTPStatus.INTERNAL_SERVER_ERROR
-    message = (
-        error.description if isinstance(error, LeadNotFoundError) else _MESSAGES.get(code, error.description)
-    )
-    headers = [header for header in error.get_headers() if header[0] != "Content-Type"]
+    message = _MESSAGES.get(code, error.description)
+    headers = [header for header in error.get_headers() if header[0] not in ("Content-Type", "Allow")]
+    if isinstance(error, LeadNotFoundError):
+        message = error.description
+    elif isinstance(error, NotFound) and "//" in request.environ.get("PATH_INFO", ""):
+        message = "The path has an empty part (//): a user_id or a customer_phone may be missing"
+    elif isinstance(error, MethodNotAllowed):
+        methods = sorted(error.valid_methods or ())
+        message = f"This address takes only {', '.join(methods[:-1])} and {methods[-1]}"
+        headers.append(("Allow", ", ".join(methods)))
     return _error(code, message or HTTPStatus(code).phrase, headers)
 
 
 def _answer_unavailable(error: UnavailableError) -> Response:
-    log().warning(
-        "unavailable", reason=str(error), cause=str(error.__cause__), correlation_id=g.get("correlation_id")
-    )
+    cause = {} if error.__cause__ is None else {"cause": cause_of(error.__cause__)}
+    log().warning("unavailable", reason=str(error), **cause, correlation_id=g.get("correlation_id"))
     return _error(HTTPStatus.SERVICE_UNAVAILABLE, str(error), [("Retry-After", str(RETRY_AFTER_SECONDS))])
 
 
 def _answer_bug(error: Exception) -> Response:
-    log().error("failed", path=request.path, correlation_id=g.get("correlation_id"), exc_info=error)
+    log().error(
+        "failed",
+        route=request.url_rule.rule if request.url_rule else None,
+        path=request.path,
+        correlation_id=g.get("correlation_id"),
+        exc_info=error,
+    )
     code = HTTPStatus.INTERNAL_SERVER_ERROR
     return _error(code, _MESSAGES[code], [])
 

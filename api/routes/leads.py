@@ -14,7 +14,7 @@ from api.request.parameters import LIST_QUERY, MESSAGES_QUERY, NO_QUERY, PLATFOR
 from api.request.text import canonical_phone
 from api.response.body import success
 from api.response.errors import LeadNotFoundError
-from api.response.pagination import pagination
+from api.response.pagination import pagination, rows_of
 from api.routes.read_model import read_model
 
 leads = Blueprint("leads", __name__, url_prefix="/users/<user_id>/leads")
@@ -29,6 +29,7 @@ def list_leads(user_id: str) -> Response:
     row = read_model().fetch(plan_list(user_id, parameters, g.now))
     if row.collect_matches:
         row = read_model().fetch(plan_list(user_id, parameters, g.now, collect_matches=True))
+    g.rows = rows_of(parameters.page, row.total)
     return success(b"[%b]" % row.page, pagination(parameters.page, row.total))
 
 
@@ -36,7 +37,9 @@ def list_leads(user_id: str) -> Response:
 def lead_statistics(user_id: str) -> Response:
     """Count the leads of a tenant."""
     _parameters(NO_QUERY)
-    return success(_statistics(read_model().fetch(plan_statistics(user_id, g.now))))
+    row = read_model().fetch(plan_statistics(user_id, g.now))
+    g.rows = 1
+    return success(_statistics(row))
 
 
 @leads.get("/<customer_phone>")
@@ -44,7 +47,9 @@ def single_lead(user_id: str, customer_phone: str) -> Response:
     """Print the lead of a phone."""
     _parameters(NO_QUERY)
     row = read_model().fetch(plan_lead(user_id, _phone(customer_phone)))
-    return success(_found(row.document))
+    document = _found(row.document)
+    g.rows = 1
+    return success(document)
 
 
 @leads.get("/<customer_phone>/messages")
@@ -58,6 +63,7 @@ def messages_of_lead(user_id: str, customer_phone: str) -> Response:
         row.page,
         pagination(parameters.page, row.total),
     )
+    g.rows = rows_of(parameters.page, row.total)
     return success(data)
 
 

@@ -1,6 +1,6 @@
 """What the application refuses before any route sees it."""
 
-from urllib.parse import unquote_to_bytes
+from urllib.parse import unquote, unquote_to_bytes
 
 import pytest
 from flask.testing import FlaskClient
@@ -29,14 +29,20 @@ def test_a_path_that_cannot_be_read(client: FlaskClient, path: str) -> None:
         "/users/a/leads//messages",
         "/users/a/leads/1/messages/2",
         "/users/a/leads/b%2Fc",
-        "//users/a/leads",
         "/docs/nothing",
     ],
 )
 def test_unknown_route(client: FlaskClient, path: str) -> None:
-    assert check(client.get(path), 404) != "Lead not found"
+    # As servers hand it on; the client takes what follows two slashes at the start for a host.
+    answer = client.get("/", environ_overrides={"PATH_INFO": unquote(path)})
+    assert check(answer, 404) == (
+        "The path has an empty part (//): a user_id or a customer_phone may be missing"
+        if "//" in path
+        else "There is no endpoint at this address: /openapi.json and /docs/ list all"
+    )
 
 
 def test_a_body_that_is_too_large(client: FlaskClient, library: Library) -> None:
-    check(client.get(library.base, data=b"x" * (MAX_BODY_BYTES + 1)), 413)
+    message = check(client.get(library.base, data=b"x" * (MAX_BODY_BYTES + 1)), 413)
+    assert message == "The request has a body of more than 64 KiB, and no endpoint reads one"
     assert client.get(library.base, data=b"x" * MAX_BODY_BYTES).status_code == 200

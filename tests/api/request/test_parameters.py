@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from werkzeug.exceptions import BadRequest
 
-from api.request.parameters import LIST_QUERY, MESSAGES_QUERY, Query
+from api.request.parameters import LIST_QUERY, MESSAGES_QUERY, NO_QUERY, Query
 from api.request.text import LAST_MOMENT
 from tests.oracle.parameters import OF_LIST, OF_MESSAGES, Bound, Reader, milliseconds, read_parameters
 
@@ -96,29 +96,57 @@ def test_a_message_names_what_is_taken() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "nearest"),
+    ("given", "meant"),
     [
         ("platfrom", "platform"),
         ("status", "lead_status"),
         ("Search", "search"),
         ("page_limit", "limit"),
-        ("", ""),
+        ("date", "from_date or to_date"),
     ],
 )
-def test_an_unknown_parameter_gets_the_nearest_known_one(given: str, nearest: str) -> None:
-    message = refused(LIST_QUERY, f"{given}=1")
-    assert repr(given) in message
-    assert nearest in message
+def test_an_unknown_parameter_gets_the_near_ones(given: str, meant: str) -> None:
+    assert (
+        refused(LIST_QUERY, f"{given}=1&days=0")
+        == f"{given!r} is not a parameter (did you mean {meant}?); days takes an integer from 1 to 36500"
+    )
+
+
+@pytest.mark.parametrize("given", ["page", "cursor", "q", "agent_id", "", "nonsense"])
+def test_an_unknown_parameter_that_is_near_to_none_gets_all_of_the_endpoint(given: str) -> None:
+    for query, known in ((LIST_QUERY, OF_LIST), (MESSAGES_QUERY, OF_MESSAGES)):
+        message = refused(query, f"{given}=1")
+        assert message == f"{given!r} is not a parameter; this endpoint takes {', '.join(known)}"
+
+
+def test_all_parameters_are_named_once() -> None:
+    message = refused(LIST_QUERY, "page=1&limt=1&per_page=2")
+    assert message == (
+        "'page' is not a parameter; 'limt' is not a parameter (did you mean limit?);"
+        f" 'per_page' is not a parameter; this endpoint takes {', '.join(OF_LIST)}"
+    )
+
+
+def test_an_endpoint_without_parameters_says_so() -> None:
+    assert refused(NO_QUERY, "limit=1") == "'limit' is not a parameter; this endpoint takes no parameters"
+
+
+def test_bounds_in_the_wrong_order_are_named() -> None:
+    message = refused(
+        LIST_QUERY, "from_date=2025-02-01&to_date=2025-01-01&min_total_score=9&max_total_score=8"
+    )
+    assert "min_total_score must not be above max_total_score" in message
+    assert "from_date must not be after to_date" in message
 
 
 def test_a_long_name_is_cut_in_the_message() -> None:
-    assert len(refused(LIST_QUERY, f"{'x' * 5000}=1")) < 300
+    assert len(refused(LIST_QUERY, f"{'x' * 5000}=1")) < 400
 
 
 def test_the_first_of_thousands_of_unknown_names_are_enough() -> None:
     message = refused(LIST_QUERY, "&".join(f"unknown{n}" for n in range(5000)))
     assert "'unknown0' is not a parameter" in message
-    assert message.endswith("; the rest was not looked at")
+    assert "; the rest was not checked; this endpoint takes platform, " in message
     assert len(message) < 2000
     assert len(refused(LIST_QUERY, "&".join(f"x{n}=%ff" for n in range(5000)))) < 2000
     assert "the rest" not in refused(LIST_QUERY, "platfrom=1&" * 5000)

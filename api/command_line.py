@@ -1,0 +1,96 @@
+"""The options of `python -m api`."""
+
+import tomllib
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from textwrap import fill
+
+import orjson
+
+from api.response.openapi import document
+from api.settings import OF_API
+
+DISTRIBUTION = "leads-read-model"
+
+# Endpoints that the OpenAPI document leaves out.
+_UNDESCRIBED = [
+    ("/metrics", "Metrics for Prometheus"),
+    ("/openapi.json", "The OpenAPI document"),
+    ("/docs/", "A page to try the API in a browser"),
+]
+_WIDTH = 100
+_DESCRIPTION = """\
+Serves the read model of leads over HTTP, until SIGTERM or Ctrl-C stops it.
+
+There are no other options. The settings come from the environment, or from a file .env in the
+current folder; the environment wins.
+"""
+_EPILOG = """\
+settings:
+{settings}
+
+endpoints:
+{endpoints}
+
+exit codes:
+  0  A signal stopped it.
+  1  It cannot listen on HOST and PORT, or its workers ended by themselves.
+  2  A setting or an option is not valid.
+
+documentation, in the source of the project:
+  docs/api.md        Endpoints, parameters, headers, errors, log lines.
+  docs/settings.md   All settings, those of the projector too.
+  docs/operating.md  How to install, run, upgrade and remove it.
+"""
+
+
+def parse(arguments: list[str]) -> None:
+    """Print the help or the version if an option asks for it, and exit.
+
+    Exits with 2 for an option that does not exist.
+    """
+    parser = ArgumentParser(
+        prog="python -m api",
+        formatter_class=RawDescriptionHelpFormatter,
+        description=_DESCRIPTION,
+        epilog=_EPILOG.format(settings=_settings(), endpoints=_endpoints()),
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"leads-api {installed_version()}")
+    parser.parse_args(arguments)
+
+
+def installed_version() -> str:
+    """Returns the version of this program: that of its source if it runs from there, or else of the package."""
+    source = Path(__file__).parents[1] / "pyproject.toml"
+    if source.is_file():
+        project = tomllib.loads(source.read_text(encoding="utf-8")).get("project", {})
+        if project.get("name") == DISTRIBUTION:
+            return str(project["version"])
+    try:
+        return version(DISTRIBUTION)
+    except PackageNotFoundError:
+        return "unknown"
+
+
+def _settings() -> str:
+    lines = []
+    for name, setting in OF_API.items():
+        lines.append(f"  {name}={setting.default}")
+        lines.append(
+            fill(setting.description, _WIDTH, initial_indent=" " * 6, subsequent_indent=" " * 6,
+                 break_on_hyphens=False, break_long_words=False)
+        )  # fmt: skip
+    return "\n".join(lines)
+
+
+def _endpoints() -> str:
+    described = [
+        (path, operation["summary"])
+        for path, operations in orjson.loads(document())["paths"].items()
+        for operation in operations.values()
+    ]
+    described += _UNDESCRIBED
+    width = max(len(path) for path, _ in described)
+    return "\n".join(f"  GET {path:{width}}  {summary}" for path, summary in described)

@@ -1,0 +1,110 @@
+"""One line in the log for each request, which says what was asked and how it went, and nothing about a person."""
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import lru_cache
+from hashlib import sha256
+from time import perf_counter
+from typing import NamedTuple
+
+import orjson
+from flask import Flask, Request, Response
+from flask.globals import app_ctx, request_ctx
+
+from api.config import Config
+from api.log import STANDARD_ERROR, is_text
+
+EVENT = "answered"
+
+_UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+_HASH_LENGTH = 12
+
+
+def install(app: Flask, config: Config) -> None:
+    """Log every request if the level is INFO or DEBUG."""
+    if config.log_level not in ("DEBUG", "INFO"):
+        return
+    # A line by structlog takes twice as long.
+    line = _text_line if is_text(config.log_format) else _json_line
+
+    def write(response: Response) -> Response:
+        # Each attribute of flask.request and flask.g would be looked up through the context of the request.
+        request, values = request_ctx.request, app_ctx.g
+        rule, arguments = request.url_rule, request.view_args
+        user_id = arguments.get("user_id") if arguments else None
+        answered = Answered(
+            request.method,
+            rule.rule if rule else None,
+            response.status_code,
+            (perf_counter() - values.started) * 1000,
+            None if user_id is None else _tenant(user_id),
+            values.get("rows", 0),
+            _path(request) if config.log_personal_data else None,
+            values.correlation_id,
+        )
+        STANDARD_ERROR.write(line(answered))
+        return response
+
+    app.after_request(write)
+
+
+class Answered(NamedTuple):
+    """What the line says of a request; `tenant` and `path` are None if the line leaves them out."""
+
+    method: str
+    route: str | None
+    status: int
+    milliseconds: float
+    tenant: str | None
+    rows: int
+    path: str | None
+    correlation_id: str
+
+
+def tenant_name(user_id: str) -> str:
+    """Returns the id of a tenant if it is a UUID, and otherwise the first 12 hexadecimal digits of its SHA-256.
+
+    A path can be written by anyone: a phone or a name in the place of the tenant must not get into the log.
+    """
+    if _UUID.fullmatch(user_id):
+        return user_id
+    return sha256(user_id.encode(errors="surrogatepass")).hexdigest()[:_HASH_LENGTH]
+
+
+_tenant: Callable[[str], str] = lru_cache(maxsize=4096)(tenant_name)
+
+
+# Methods and routes come again.
+@lru_cache(maxsize=256)
+def _json_opening(method: str, route: str | None) -> str:
+    opening = orjson.dumps({"event": EVENT, "method": method, "route": route})
+    return opening[:-1].decode()
+
+
+def _json_line(one: Answered) -> str:
+    of_tenant = "" if one.tenant is None else f',"tenant":"{one.tenant}","rows":{one.rows}'
+    personal = "" if one.path is None else f',"path":{orjson.dumps(one.path).decode()}'
+    # Neither a tenant's name nor a correlation id has a character that JSON escapes.
+    return (
+        f'{_json_opening(one.method, one.route)},"status":{one.status},"ms":{one.milliseconds:.2f}{of_tenant}'
+        f'{personal},"correlation_id":"{one.correlation_id}","level":"info","timestamp":"{_now()}"}}\n'
+    )
+
+
+def _text_line(one: Answered) -> str:
+    of_tenant = "" if one.tenant is None else f" tenant={one.tenant} rows={one.rows}"
+    personal = "" if one.path is None else f" path={one.path!r}"
+    return (
+        f"{_now()} [info     ] {EVENT:30} method={one.method} route={one.route} status={one.status}"
+        f" ms={one.milliseconds:.2f}{of_tenant}{personal} correlation_id={one.correlation_id}\n"
+    )
+
+
+def _now() -> str:
+    return f"{datetime.now(UTC).isoformat()[:-6]}Z"
+
+
+def _path(request: Request) -> str:
+    query = request.environ.get("QUERY_STRING", "")
+    return f"{request.path}?{query}" if query else request.path

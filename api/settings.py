@@ -1,0 +1,92 @@
+"""The settings by name: what `--help` prints, and what an operator may have meant by a misspelt one."""
+
+import re
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from api.nearest import nearest
+
+
+class Setting(NamedTuple):
+    """The default of a setting, as an operator would write it, and what the setting is."""
+
+    default: str
+    description: str
+
+
+OF_API = {
+    "DATABASE_URL": Setting(
+        "",
+        "The platform's PostgreSQL, postgresql://user:password@host:5432/database. When it is not set, the projector"
+        " uses the embedded server; the API needs a URL.",
+    ),
+    "LEADS_LOG_LEVEL": Setting("INFO", "DEBUG, INFO, WARNING or ERROR."),
+    "LEADS_LOG_FORMAT": Setting("auto", "text, json, or auto: text on a terminal, JSON lines elsewhere."),
+    "LEADS_LOG_PERSONAL_DATA": Setting(
+        "off", "on: lines of the log may hold phone numbers, names and texts of customers."
+    ),
+    "HOST": Setting("127.0.0.1", "Address that the API listens on. Use 0.0.0.0 in a container."),
+    "PORT": Setting("4000", "Port that the API listens on."),
+    "LEADS_API_DATABASE_URL": Setting(
+        "", "URL that the API connects to. When it is not set, the API uses DATABASE_URL."
+    ),
+    "LEADS_API_ROLE": Setting(
+        "leads_api",
+        "Role that each session of the API takes, or off: the session keeps the role of its login.",
+    ),
+    "LEADS_API_WORKERS": Setting(
+        "1", "Number of processes. Several need a shared LEADS_RATE_LIMIT_STORAGE, or no rate limit."
+    ),
+    "LEADS_API_THREADS": Setting(
+        "4", "Threads of each process. Each thread has a connection to the database."
+    ),
+    "LEADS_RATE_LIMIT": Setting(
+        "100 per minute", "Requests that one tenant may send to the four endpoints, or off."
+    ),
+    "LEADS_RATE_LIMIT_STORAGE": Setting(
+        "memory://", "Where requests are counted: memory://, redis://HOST:PORT or valkey://HOST:PORT."
+    ),
+    "LEADS_STATEMENT_TIMEOUT_MS": Setting(
+        "5000", "Milliseconds after which the API cancels a query and answers 503."
+    ),
+}
+
+# Both programs may have one environment, so the API knows the names of the projector's settings too.
+OF_PROJECTOR = (
+    "LEADS_REFRESH_SECONDS",
+    "LEADS_REFRESH_BATCH",
+    "LEADS_QUEUE_LIMIT",
+    "LEADS_VERIFY_CRON",
+    "LEADS_VERIFY_SAMPLE",
+    "LEADS_REBUILD_CRON",
+    "LEADS_RUN_LOG_DAYS",
+    "LEADS_STATE_DIR",
+    "LEADS_PG_BIN",
+)
+_OF_TESTS = ("LEADS_TEST_DATABASE_URL",)
+
+_PREFIX = "LEADS_"
+# Kubernetes describes a service called `leads` or `leads-api` in variables of these names.
+_OF_KUBERNETES = re.compile(
+    r"\w+_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_\w+)?)=.*|\w+_PORT=(tcp|udp|sctp)://.*"
+)
+
+
+def unknown_settings(environment: Mapping[str, str]) -> list[str]:
+    """Returns a sentence for each variable that begins like a setting and is none."""
+    known = (*OF_API, *OF_PROJECTOR)
+    # The prefix that nearly all have says nothing about what was meant.
+    by_rest = {name.removeprefix(_PREFIX): name for name in known}
+    sentences = []
+    for name, value in sorted(environment.items()):
+        rest = name.removeprefix(_PREFIX)
+        if rest == name or name in known or name in _OF_TESTS or _OF_KUBERNETES.fullmatch(f"{name}={value}"):
+            continue
+        near = [by_rest[one] for one in nearest(rest, by_rest)]
+        hint = (
+            f"Did you mean {' or '.join(near)}?"
+            if near
+            else "`python -m api --help` and docs/settings.md list all settings."
+        )
+        sentences.append(f"{name} is not a setting, and has no effect. {hint}")
+    return sentences
