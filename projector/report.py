@@ -3,9 +3,17 @@
 from dataclasses import dataclass, field
 
 
-def counted(number: int, noun: str) -> str:
+def counted(number: float, noun: str) -> str:
     """Return a number with its noun, which is given in the singular: `1 lead`, `2,004 leads`."""
     return f"{number:,} {noun if number == 1 else noun + 's'}"
+
+
+def counted_of(done: float, total: float, noun: str) -> str:
+    """Return how many of a total are done: `1 of 1 lead`, `250 of 2,004 leads`.
+
+    The total of a work is counted before it begins. Where more came meanwhile, it says how many are done only.
+    """
+    return f"{done:,} of {counted(total, noun)}" if done <= total else counted(done, noun)
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,11 +88,11 @@ def _compare(
 ) -> None:
     if sample is not None:
         keys = _sample(conn, sample, tenants)
-        progress.start("verify", len(keys), "leads")
+        progress.start("verify", len(keys), "customers")
         for start in range(0, len(keys), LEADS_PER_SNAPSHOT):
             _compare_leads(conn, keys[start : start + LEADS_PER_SNAPSHOT], report, progress)
     else:
-        progress.start("verify", count_leads(conn, tenants), "leads")
+        progress.start("verify", count_leads(conn, tenants), "customers")
         compare_steadily(conn, report, lambda found: compare_keys(conn, tenants, found))
         for keys in _all_leads(conn, tenants):
             _compare_leads(conn, keys, report, progress)
