@@ -23,7 +23,7 @@ def status(invocation: Invocation, *, as_json: bool) -> None:
     Exit codes:
       0  fine
       1  something needs a person (it says what), or failed
-      2  wrong usage
+      2  wrong usage, or a setting that cannot be used
     """
     import orjson
 

@@ -11,6 +11,7 @@ import psycopg
 import structlog
 
 from projector import pipeline, statistics
+from projector.log import Personal, digest
 from projector.pipeline import Connection
 from projector.preconditions import require_built, require_installed, require_tenants
 from projector.progress import Progress
@@ -71,10 +72,10 @@ def verify(
         _log.error(
             "drift",
             tenant=drift.user_id,
-            lead=drift.customer_phone,
+            lead=Personal(drift.customer_phone, drift.customer_phone and digest(drift.customer_phone)),
             field=drift.field,
-            expected=drift.expected,
-            found=drift.found,
+            expected=Personal(drift.expected),
+            found=Personal(drift.found),
         )
     return report
 
