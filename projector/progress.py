@@ -19,6 +19,7 @@ from rich.progress import (
 from rich.progress import Progress as Bars
 from rich.text import Text
 
+from projector import log
 from projector.report import counted, counted_of
 
 _SECONDS_BETWEEN_LINES = 5.0
@@ -100,7 +101,10 @@ class Bar:
 
 
 class Lines:
-    """Writes a log line at the start, at most one every five seconds, and one at the end."""
+    """Writes a log line at the start, at most one every five seconds, and one at the end.
+
+    It writes nothing of work without units, unless some come up after all.
+    """
 
     def __init__(
         self, write: Callable[[str], object] | None = None, clock: Callable[[], float] = monotonic
@@ -119,7 +123,8 @@ class Lines:
         self.finish()
         self._title, self._noun, self._total, self._done = title, unit.removesuffix("s"), total, 0
         self._began = self._last = self._clock()
-        self._write(f"{title}: {counted(total, self._noun)}")
+        if total:
+            self._write(f"{title}: {counted(total, self._noun)}")
 
     def advance(self, n: int) -> None:
         """Log how much is done, unless the last line is younger than five seconds."""
@@ -135,15 +140,15 @@ class Lines:
 
     def finish(self) -> None:
         """Log how much was done, and how long it took."""
-        if self._title:
+        if self._title and (self._total or self._done):
             seconds = self._clock() - self._began
             self._write(f"{self._title}: {self._told()} in {seconds:,.1f} s")
-            self._title = ""
+        self._title = ""
 
     def _told(self) -> str:
         return counted_of(self._done, self._total, self._noun)
 
 
 def for_this_terminal() -> Progress:
-    """Return a bar where standard error is a terminal, and lines elsewhere."""
-    return Bar() if sys.stderr.isatty() else Lines()
+    """Return a bar where standard error is a terminal, and lines elsewhere, and where all lines are to be JSON."""
+    return Bar() if sys.stderr.isatty() and not log.is_json() else Lines()

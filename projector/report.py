@@ -30,3 +30,8 @@ class RunReport:
     messages: int = 0
     changes: int = 0
     notes: tuple[str, ...] = field(default=())
+
+    @property
+    def did_something(self) -> bool:
+        """Whether it found anything to do, or has something to tell."""
+        return bool(self.leads or self.messages or self.changes or self.notes)

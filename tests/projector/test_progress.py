@@ -1,10 +1,13 @@
 """Progress: few lines in a log, a bar at a terminal."""
 
 import io
+import sys
 
+import pytest
 from rich.console import Console
 
-from projector.progress import QUIET, Bar, Lines
+from projector import log
+from projector.progress import QUIET, Bar, Lines, for_this_terminal
 
 
 class Clock:
@@ -43,7 +46,25 @@ def test_a_log_survives_more_than_was_announced_and_a_second_end() -> None:
     lines.advance(3)
     lines.finish()
     lines.finish()
-    assert said[1:] == ["Rebuilding: 3 leads, 0/s", "Rebuilding: 3 leads in 6.0 s"]
+    assert said == ["Rebuilding: 3 leads, 0/s", "Rebuilding: 3 leads in 6.0 s"]
+
+
+def test_a_log_says_nothing_of_nothing_to_do() -> None:
+    said: list[str] = []
+    lines = Lines(said.append, Clock())
+    lines.start("refresh", 0, "changes")
+    lines.advance(0)
+    lines.finish()
+    assert said == []
+
+
+@pytest.mark.parametrize(("form", "kind"), [("json", Lines), ("auto", Bar), ("text", Bar)])
+def test_no_bar_is_drawn_between_lines_of_json(
+    monkeypatch: pytest.MonkeyPatch, form: str, kind: type
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr(log, "is_json", lambda: form == "json")
+    assert isinstance(for_this_terminal(), kind)
 
 
 def test_one_is_one() -> None:
