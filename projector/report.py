@@ -16,6 +16,14 @@ def counted_of(done: float, total: float, noun: str) -> str:
     return f"{done:,} of {counted(total, noun)}" if done <= total else counted(done, noun)
 
 
+def escape_hidden(text: str) -> str:
+    r"""Return the text with what a terminal would not show, or would obey, written as `\x1b` is."""
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape", "surrogatepass").decode()
+        for letter in text
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class RunReport:
     """One finished run.

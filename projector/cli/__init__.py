@@ -46,6 +46,7 @@ for _command in (
     run.verify,
     run.local,
     inspect.status,
+    inspect.tenants,
     demo.demo,
     server.server,
 ):

@@ -7,7 +7,7 @@ import click
 
 from projector.cli.base import DRIFT, Invocation, echo_report
 from projector.progress import for_this_terminal
-from projector.report import counted
+from projector.report import counted, escape_hidden
 
 
 @click.command()
@@ -143,8 +143,10 @@ def verify(
         )
     for drift in report.drifts:
         click.echo(
-            f"{drift.user_id} {drift.customer_phone} {drift.field}: "
-            f"expected {drift.expected}, found {drift.found}"
+            escape_hidden(
+                f"{drift.user_id} {drift.customer_phone} {drift.field}: "
+                f"expected {drift.expected}, found {drift.found}"
+            )
         )
     click.echo(
         f"{counted(report.checked, 'lead')} verified, "
