@@ -28,7 +28,10 @@ SETTINGS = (
     "LEADS_VERIFY_SAMPLE",
 )
 
-# Of the tests and of the Makefile.
+# Settings whose names begin otherwise, which may be meant all the same.
+_UNPREFIXED = ("DATABASE_URL", "HOST", "PORT")
+
+# Of the tests.
 _OTHERS = ("LEADS_TEST_",)
 
 # So much of two names, without what all begin with, has to agree.
@@ -37,7 +40,7 @@ _LIKENESS = 0.7
 
 def find_misspelt(names: Iterable[str]) -> Iterator[str]:
     """Return a sentence for each name that begins as a setting does and is none, with the nearest one."""
-    known = {name.removeprefix(_PREFIX): name for name in SETTINGS}
+    known = {name.removeprefix(_PREFIX): name for name in (*SETTINGS, *_UNPREFIXED)}
     for name in sorted(names):
         if name in SETTINGS or not name.startswith(_PREFIX) or name.startswith(_OTHERS):
             continue

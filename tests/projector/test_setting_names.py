@@ -15,7 +15,8 @@ from tests.support.commands import ROOT
         ("LEADS_LOGLEVEL", "LEADS_LOG_LEVEL"),
         ("LEADS_VERIFYCRON", "LEADS_VERIFY_CRON"),
         ("LEADS_API_WORKER", "LEADS_API_WORKERS"),
-        ("LEADS_DATABASE_URL", "LEADS_API_DATABASE_URL"),
+        ("LEADS_DATABASE_URL", "DATABASE_URL"),
+        ("LEADS_PORT", "PORT"),
     ],
 )
 def test_the_nearest_is_named(name: str, nearest: str) -> None:
