@@ -44,7 +44,7 @@ _COLLISIONS = (
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What one batch did. `owned` is empty if other refreshes own all of the wanted shards."""
+    """What one batch did. `owned` is empty if other refreshes own all wanted shards; `pieces` are of mass changes."""
 
     owned: Sequence[int]
     changes: int
@@ -52,6 +52,7 @@ class Batch:
     messages: int = 0
     drained: bool = False
     oldest: datetime | None = None
+    pieces: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,9 +229,8 @@ def _refresh_batch(
             point=point,
         )
         point("taken")
-        drained, written = taken.drained, BatchResult()
-        if taken.spreads:
-            drained = spread_changes(conn) == 0 and drained
+        written, pieces = BatchResult(), spread_changes(conn) if taken.spreads else 0
+        drained = taken.drained and pieces == 0
         if taken.changes:
             written = recompute(conn, point=point)
         with pipeline.pipelined(conn, point):
@@ -238,7 +238,7 @@ def _refresh_batch(
                 log_run(conn, opened, taken.changes, written)
             if drained:
                 _advance_freshness(conn, opened, timedelta(0))
-    return Batch(opened.owned, taken.changes, written.leads, written.messages, drained, taken.oldest)
+    return Batch(opened.owned, taken.changes, written.leads, written.messages, drained, taken.oldest, pieces)
 
 
 def _advance_freshness(conn: Connection, opened: OpenedBatch, at_least: timedelta) -> None:

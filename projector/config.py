@@ -1,6 +1,7 @@
 """The settings of the projector. No other module of this package reads the environment."""
 
 import os
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from marshmallow import ValidationError, validate
 
 from projector.cron import is_cron
 from projector.errors import ConfigurationError
+from projector.setting_names import find_misspelt
 
 DEFAULT_VERIFY_CRON = "23 * * * *"
 
@@ -33,6 +35,9 @@ class Config:
     run_log_days: int
     log_level: str
     log_format: str
+    log_personal_data: bool
+    # Sentences on variables that look like settings and are none.
+    warnings: tuple[str, ...]
     # Of the API. `local` checks with these two that the API can listen there.
     api_host: str
     api_port: int
@@ -66,6 +71,11 @@ def load(env_file: Path = Path(".env")) -> Config:
         run_log_days=read("LEADS_RUN_LOG_DAYS", env.int, 14, validate.Range(1)),
         log_level=(read("LEADS_LOG_LEVEL", env.str, "INFO", _one_of(_LOG_LEVELS)) or "").upper(),
         log_format=(read("LEADS_LOG_FORMAT", env.str, "auto", _one_of(_LOG_FORMATS)) or "").lower(),
+        log_personal_data=(
+            read("LEADS_LOG_PERSONAL_DATA", env.str, "off", _one_of(("on", "off"))) or ""
+        ).lower()
+        == "on",
+        warnings=tuple(find_misspelt(_names(env_file))),
         api_host=read("HOST", env.str, "127.0.0.1"),
         api_port=read("PORT", env.int, 4000, validate.Range(1, 65535)),
     )
@@ -76,6 +86,20 @@ def load(env_file: Path = Path(".env")) -> Config:
         bad = (f"{name}: {' '.join(messages[name])}" for name in sorted(messages))
         raise ConfigurationError("These settings cannot be used. " + " ".join(bad)) from None
     return config
+
+
+def log_format(env_file: Path = Path(".env")) -> str:
+    """Return the form of the logs for a program that cannot use its settings; `auto` where it is one of these."""
+    env = Env()
+    env.read_env(env_file, recurse=False)
+    form: str = env.str("LEADS_LOG_FORMAT", "").strip().lower()
+    return form if form in _LOG_FORMATS else "auto"
+
+
+def _names(env_file: Path) -> set[str]:
+    """Return the names of the variables that are set, in the environment or in the file."""
+    text = env_file.read_text("utf-8", errors="replace") if env_file.is_file() else ""
+    return {*os.environ, *re.findall(r"^\s*(?:export\s+)?(\w+)\s*=", text, re.MULTILINE)}
 
 
 def environment_for_postgresql() -> dict[str, str]:

@@ -16,6 +16,7 @@ from projector.batch import (
     spread_changes,
     take_changes,
 )
+from projector.log import quoting
 from projector.pipeline import Connection
 from projector.preconditions import require_migrated_version
 from projector.sql import query
@@ -80,7 +81,13 @@ def move_to_dead_letters(conn: Connection, kind: str, key: str, error: psycopg.E
     parameters = {"kind": kind, "key": key, "error": text, "key_kind": _LETTER_KINDS[kind]}
     conn.execute(query("dead_letters", "set_aside"), parameters)
     _count_letters(conn)
-    _log.error("set aside as a dead letter", kind=kind, key=key, error=text)
+    _log.error(
+        "set aside as a dead letter",
+        kind=kind,
+        key=key,
+        error=quoting(error, text),
+        step=pipeline.failing_step(error),
+    )
 
 
 def _refresh_one(

@@ -11,8 +11,20 @@ NOT_INSTALLED = (
 """What PostgreSQL reports where the read model is missing, or was installed only in part or by another version."""
 
 
+# SQLSTATE classes of errors in which PostgreSQL quotes values of a row: data that do not fit, that break a rule or are
+# too large, and what a function raises.
+_QUOTING = ("22", "23", "54", "P0")
+
+
 class ProjectorError(Exception):
-    """A failure that an operator can act on. The message is one or two clear sentences."""
+    """A failure that an operator can act on. The message is one or two clear sentences.
+
+    `without_values` is the message for a log, where that may not be the same.
+    """
+
+    def __init__(self, message: str, *, without_values: str | None = None) -> None:
+        super().__init__(message)
+        self.without_values = without_values
 
 
 class SourceMissingError(ProjectorError):
@@ -57,3 +69,17 @@ class EmbeddedServerError(ProjectorError):
 
 class CaptureGapError(ProjectorError):
     """Changes may have been missed. The message says why; a rebuild after the triggers are installed again heals it."""
+
+
+def condition(error: psycopg.Error) -> str:
+    """Return which kind of error PostgreSQL reports, without its message."""
+    return f"{type(error).__name__} (SQLSTATE {error.sqlstate})"
+
+
+def without_values(error: Exception) -> str | None:
+    """Return what to say of an error whose message can quote values of a customer; None if it quotes none."""
+    if isinstance(error, ProjectorError):
+        return error.without_values
+    if isinstance(error, psycopg.Error) and (error.sqlstate or "").startswith(_QUOTING):
+        return condition(error)
+    return None

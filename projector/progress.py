@@ -19,7 +19,8 @@ from rich.progress import (
 from rich.progress import Progress as Bars
 from rich.text import Text
 
-from projector.report import counted
+from projector import log
+from projector.report import counted, counted_of
 
 _SECONDS_BETWEEN_LINES = 5.0
 
@@ -87,7 +88,10 @@ class Bar:
     def advance(self, n: int) -> None:
         """Fill `n` units of the bar."""
         if self._bars is not None:
-            self._bars.advance(self._bars.task_ids[0], n)
+            task = self._bars.tasks[0]
+            done = task.completed + n
+            # More may come while the work goes on.
+            self._bars.update(task.id, completed=done, total=max(task.total or 0, done))
 
     def finish(self) -> None:
         """Stop drawing; the bar stays as it is."""
@@ -97,7 +101,10 @@ class Bar:
 
 
 class Lines:
-    """Writes a log line at the start, at most one every five seconds, and one at the end."""
+    """Writes a log line at the start, at most one every five seconds, and one at the end.
+
+    It writes nothing of work without units, unless some come up after all.
+    """
 
     def __init__(
         self, write: Callable[[str], object] | None = None, clock: Callable[[], float] = monotonic
@@ -105,7 +112,7 @@ class Lines:
         self._write = write or structlog.get_logger(__name__).info
         self._clock = clock
         self._title = ""
-        self._unit = ""
+        self._noun = ""
         self._total = 0
         self._done = 0
         self._began = 0.0
@@ -114,9 +121,10 @@ class Lines:
     def start(self, title: str, total: int, unit: str) -> None:
         """Log the title and the size of the work."""
         self.finish()
-        self._title, self._unit, self._total, self._done = title, unit, total, 0
+        self._title, self._noun, self._total, self._done = title, unit.removesuffix("s"), total, 0
         self._began = self._last = self._clock()
-        self._write(f"{title}: {counted(total, unit.removesuffix('s'))}")
+        if total:
+            self._write(f"{title}: {counted(total, self._noun)}")
 
     def advance(self, n: int) -> None:
         """Log how much is done, unless the last line is younger than five seconds."""
@@ -127,19 +135,20 @@ class Lines:
         self._last = now
         rate = self._done / (now - self._began)
         left = max(self._total - self._done, 0) / rate if rate else 0
-        self._write(
-            f"{self._title}: {self._done:,} of {self._total:,} {self._unit}, "
-            f"{rate:,.0f}/s, about {left:,.0f} s left"
-        )
+        about = f", about {left:,.0f} s left" if self._done <= self._total else ""
+        self._write(f"{self._title}: {self._told()}, {rate:,.0f}/s{about}")
 
     def finish(self) -> None:
         """Log how much was done, and how long it took."""
-        if self._title:
+        if self._title and (self._total or self._done):
             seconds = self._clock() - self._began
-            self._write(f"{self._title}: {self._done:,} of {self._total:,} {self._unit} in {seconds:,.1f} s")
-            self._title = ""
+            self._write(f"{self._title}: {self._told()} in {seconds:,.1f} s")
+        self._title = ""
+
+    def _told(self) -> str:
+        return counted_of(self._done, self._total, self._noun)
 
 
 def for_this_terminal() -> Progress:
-    """Return a bar where standard error is a terminal, and lines elsewhere."""
-    return Bar() if sys.stderr.isatty() else Lines()
+    """Return a bar where standard error is a terminal, and lines elsewhere, and where all lines are to be JSON."""
+    return Bar() if sys.stderr.isatty() and not log.is_json() else Lines()

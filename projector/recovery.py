@@ -197,6 +197,14 @@ def _rebuild_everything(conn: Connection, progress: Progress, reason: str, *, re
     _log.info("rebuilding everything", reason=reason)
     gap_ids = capture.gaps_ready_to_close(conn)
     report = rebuild(conn, tenants=None, progress=progress, resume=resume)
+    _log.info(
+        "rebuilt everything",
+        reason=reason,
+        leads=report.leads,
+        messages=report.messages,
+        seconds=round(report.seconds, 1),
+        projection_version=PROJECTION_VERSION,
+    )
     if gap_ids:
         capture.close_gaps(conn, gap_ids)
         _log.warning("healed", gaps=len(gap_ids), leads=report.leads, seconds=round(report.seconds, 1))

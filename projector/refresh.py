@@ -10,6 +10,7 @@ from psycopg import sql as composing
 from projector import locks, pipeline
 from projector.batch import DEFAULT_BATCH, Batch, first_line, is_lead_failure, refresh_batch
 from projector.dead_letters import Retried, isolate_failing_key, retry_dead_letters
+from projector.log import quoting
 from projector.pipeline import BatchResult, Connection, InjectionPoint, no_injection_point
 from projector.preconditions import require_installed
 from projector.progress import Progress
@@ -89,13 +90,19 @@ def refresh_with_backoff(  # noqa: PLR0913  # As refresh_batch, which it repeats
             if not is_lead_failure(error):
                 raise
             _log.warning(
-                "a batch failed and is tried in smaller parts", changes=size, error=first_line(error)
+                "a batch failed and is tried in smaller parts",
+                changes=size,
+                error=quoting(error, first_line(error)),
+                step=pipeline.failing_step(error),
             )
             if size <= len(shards):
                 for shard in shards:
                     isolate_failing_key(conn, shard, wait=wait)
             size = max(size // 8, 1)
         else:
+            # A change of a few leads is one piece.
+            if done.pieces > 1:
+                _log.info("a mass change is spread", pieces=done.pieces)
             if done.leads + done.messages > ANALYZE_ABOVE_ROWS:
                 analyze_outgrown_tables(conn)
             return done, min(size * 4, limit)

@@ -3,9 +3,25 @@
 from dataclasses import dataclass, field
 
 
-def counted(number: int, noun: str) -> str:
+def counted(number: float, noun: str) -> str:
     """Return a number with its noun, which is given in the singular: `1 lead`, `2,004 leads`."""
     return f"{number:,} {noun if number == 1 else noun + 's'}"
+
+
+def counted_of(done: float, total: float, noun: str) -> str:
+    """Return how many of a total are done: `1 of 1 lead`, `250 of 2,004 leads`.
+
+    The total of a work is counted before it begins. Where more came meanwhile, it says how many are done only.
+    """
+    return f"{done:,} of {counted(total, noun)}" if done <= total else counted(done, noun)
+
+
+def escape_hidden(text: str) -> str:
+    r"""Return the text with what a terminal would not show, or would obey, written as `\x1b` is."""
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape", "surrogatepass").decode()
+        for letter in text
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,3 +38,8 @@ class RunReport:
     messages: int = 0
     changes: int = 0
     notes: tuple[str, ...] = field(default=())
+
+    @property
+    def did_something(self) -> bool:
+        """Whether it found anything to do, or has something to tell."""
+        return bool(self.leads or self.messages or self.changes or self.notes)

@@ -6,7 +6,7 @@ A command imports what it runs only when it is called, so that `--help` answers 
 import click
 
 from projector.cli import demo, inspect, install, run, server
-from projector.cli.base import Commands, Invocation
+from projector.cli.base import Commands, Invocation, print_version
 
 __all__ = ["Invocation", "cli", "main"]
 
@@ -16,6 +16,14 @@ __all__ = ["Invocation", "cli", "main"]
     "--database-url",
     metavar="URL",
     help="The platform's PostgreSQL; otherwise DATABASE_URL, otherwise the embedded one while it runs.",
+)
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=print_version,
+    help="Print the version of the program and its projection version.",
 )
 @click.pass_context
 def cli(ctx: click.Context, database_url: str | None) -> None:
@@ -38,6 +46,7 @@ for _command in (
     run.verify,
     run.local,
     inspect.status,
+    inspect.tenants,
     demo.demo,
     server.server,
 ):

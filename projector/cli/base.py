@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 import click
 import psycopg
+import structlog
 from psycopg.rows import TupleRow
 
 import projector
@@ -17,7 +18,7 @@ from projector import config as settings
 from projector import log
 from projector.config import Config
 from projector.db import connect
-from projector.errors import NOT_INSTALLED, ProjectorError
+from projector.errors import NOT_INSTALLED, ConfigurationError, ProjectorError, condition, without_values
 from projector.postgres.embedded import EmbeddedServer
 from projector.report import RunReport, counted
 from projector.source import naming_missing_source
@@ -25,12 +26,16 @@ from projector.source import naming_missing_source
 FAILED = 1
 """Exit code of a command that failed, or that found something that needs a person."""
 
+WRONG_USAGE = 2
+"""Exit code of a command that was called with what it cannot use: options, or settings."""
+
 DRIFT = 3
 """Exit code of a verify that found drift."""
 
 # SQLSTATEs of a server that stops, crashed, or starts; an error without one comes from libpq itself.
 _CONNECTION_LOST = (None, "57P01", "57P02", "57P03")
 _PACKAGE = Path(projector.__file__).parent
+_log = structlog.get_logger(__name__)
 
 
 @dataclasses.dataclass(slots=True)
@@ -47,8 +52,14 @@ class Invocation:
         Raises ConfigurationError where a setting cannot be used.
         """
         if self._config is None:
-            found = settings.load()
-            log.configure(found.log_level, found.log_format)
+            try:
+                found = settings.load()
+            except ConfigurationError:
+                log.configure("INFO", settings.log_format())
+                raise
+            log.configure(found.log_level, found.log_format, personal_data=found.log_personal_data)
+            for sentence in found.warnings:
+                _log.warning(sentence)
             if self.database_url:
                 found = dataclasses.replace(found, database_url=self.database_url)
             self._config = found
@@ -95,8 +106,10 @@ class Commands(click.Group):
         """Run a command."""
         try:
             return super().invoke(ctx)
+        except ConfigurationError as error:
+            _fail(str(error), WRONG_USAGE)
         except ProjectorError as error:
-            _fail(str(error))
+            _fail(_told(error, str(error)))
         except psycopg.Error as error:
             if ctx.obj is not None and ctx.obj.config.log_level == "DEBUG":
                 raise
@@ -105,9 +118,18 @@ class Commands(click.Group):
             _fail("Interrupted. What was committed stays; run the command again to go on.")
 
 
+def print_version(ctx: click.Context, _option: click.Parameter, value: bool) -> None:  # noqa: FBT001  # As click calls it.
+    """Print the version of the program and its projection version, and end."""
+    if value and not ctx.resilient_parsing:
+        from projector.sql import PROJECTION_VERSION
+
+        click.echo(f"leads-projector {projector.__version__}, projection version {PROJECTION_VERSION}")
+        ctx.exit()
+
+
 def describe(error: psycopg.Error) -> str:
     """Return a sentence on what PostgreSQL refused, and what the operator can do next."""
-    reason = (error.diag.message_primary or str(error).strip().partition("\n")[0]).rstrip(".")
+    reason = _told(error, (error.diag.message_primary or str(error).strip().partition("\n")[0]).rstrip("."))
     if isinstance(error, psycopg.errors.InsufficientPrivilege):
         return (
             f"The database user may not do that: {reason}. Connect as the owner of the platform's tables,"
@@ -127,7 +149,7 @@ def describe(error: psycopg.Error) -> str:
         # It names the view, or another object of somebody else, that is in the way.
         reason = f"{reason}: {'; '.join(error.diag.message_detail.rstrip('.').splitlines())}"
     return (
-        f"PostgreSQL refused a statement{_origin(error)}: {reason} (SQLSTATE {error.sqlstate}). "
+        f"PostgreSQL refused a statement{_origin(error)}: {_with_sqlstate(reason, error)}. "
         "LEADS_LOG_LEVEL=DEBUG shows where."
     )
 
@@ -160,6 +182,21 @@ def _origin(error: psycopg.Error) -> str:
     return f" of {Path(ours[-1].filename).relative_to(_PACKAGE.parent)}, {ours[-1].name}"
 
 
-def _fail(message: str) -> NoReturn:
-    click.echo(f"Error: {message}", err=True)
-    sys.exit(FAILED)
+def _with_sqlstate(reason: str, error: psycopg.Error) -> str:
+    return reason if reason == condition(error) else f"{reason} (SQLSTATE {error.sqlstate})"
+
+
+def _told(error: Exception, text: str) -> str:
+    """Return the text of an error, without values of customers where it goes into a log and not to a person."""
+    if sys.stderr.isatty() or log.shows_personal_data():
+        return text
+    hidden = without_values(error)
+    return text if hidden is None else hidden
+
+
+def _fail(message: str, code: int = FAILED) -> NoReturn:
+    if log.is_json():
+        _log.error(message)
+    else:
+        click.echo(f"Error: {message}", err=True)
+    sys.exit(code)

@@ -45,7 +45,7 @@ def demo(  # noqa: PLR0913  # One for each option.
     Exit codes:
       0  loaded
       1  failed, or not confirmed
-      2  wrong usage
+      2  wrong usage, or a setting that cannot be used
     """
     from projector import demo as demo_data
 

@@ -1,4 +1,4 @@
-"""The command that shows the state of the read model."""
+"""The commands that show the state of the read model, and whose leads it has."""
 
 import sys
 
@@ -23,7 +23,7 @@ def status(invocation: Invocation, *, as_json: bool) -> None:
     Exit codes:
       0  fine
       1  something needs a person (it says what), or failed
-      2  wrong usage
+      2  wrong usage, or a setting that cannot be used
     """
     import orjson
 
@@ -38,3 +38,34 @@ def status(invocation: Invocation, *, as_json: bool) -> None:
         click.echo(render(found))
     if find_attention(found):
         sys.exit(FAILED)
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="One JSON object, for machines.")
+@click.pass_obj
+def tenants(invocation: Invocation, *, as_json: bool) -> None:
+    """List the tenants with their leads, messages and dead letters, and how fresh they are.
+
+    A tenant is in the list from its first lead on, or once a key of it is set aside.
+
+    \b
+    Examples:
+      python -m projector tenants
+      python -m projector tenants --json | jq -r '.tenants[].user_id'
+    \b
+    Exit codes:
+      0  listed
+      1  the read model is not installed or was never built (it says what to run), or failed
+      2  wrong usage, or a setting that cannot be used
+    """
+    import orjson
+
+    from projector.tenants import as_dict, read_tenants, render
+
+    with invocation.connect("tenants") as conn:
+        found = read_tenants(conn)
+    if as_json:
+        options = orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z
+        click.echo(orjson.dumps(as_dict(found), option=options).decode())
+    else:
+        click.echo(render(found))

@@ -35,7 +35,7 @@ def migrate(invocation: Invocation, *, create_source: bool, source_schemas: Sequ
     Exit codes:
       0  installed and up to date
       1  failed; what is done stays: run it again to go on
-      2  wrong usage
+      2  wrong usage, or a setting that cannot be used
     """
     from projector.install import migrate as run_migrate
 
@@ -60,7 +60,7 @@ def uninstall(invocation: Invocation, *, yes: bool) -> None:
     Exit codes:
       0  nothing of ours is left
       1  failed, or not confirmed
-      2  wrong usage
+      2  wrong usage, or a setting that cannot be used
     """
     from projector.install import uninstall as run_uninstall
 
@@ -94,7 +94,7 @@ def capture_off(invocation: Invocation, reason: str) -> None:
     Exit codes:
       0  off
       1  failed
-      2  wrong usage
+      2  wrong usage, or a setting that cannot be used
     """
     from projector.capture import switch_off
 
@@ -117,7 +117,7 @@ def capture_on(invocation: Invocation) -> None:
     Exit codes:
       0  on
       1  failed
-      2  wrong usage
+      2  wrong usage, or a setting that cannot be used
     """
     from projector.capture import switch_on
 

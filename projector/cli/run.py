@@ -7,7 +7,7 @@ import click
 
 from projector.cli.base import DRIFT, Invocation, echo_report
 from projector.progress import for_this_terminal
-from projector.report import counted
+from projector.report import counted, escape_hidden
 
 
 @click.command()
@@ -29,7 +29,7 @@ def rebuild(invocation: Invocation, users: Sequence[str]) -> None:
     Exit codes:
       0  rebuilt
       1  failed; leads that it had reached are corrected, the others are served as they were
-      2  wrong usage
+      2  wrong usage, or a setting that cannot be used
     """
     from projector.rebuild import rebuild as run_rebuild
     from projector.recovery import rebuild_everything
@@ -44,12 +44,13 @@ def rebuild(invocation: Invocation, users: Sequence[str]) -> None:
 
 @click.command()
 @click.option("--retry-failed", is_flag=True, help="Try the leads that were set aside with an error, too.")
+@click.option("--verbose", is_flag=True, help="Say so, too, when there was nothing to do.")
 @click.pass_obj
-def refresh(invocation: Invocation, *, retry_failed: bool) -> None:
+def refresh(invocation: Invocation, *, retry_failed: bool, verbose: bool) -> None:
     """Bring in every change that was committed before the start.
 
     Waits for refreshes that are under way, and heals a capture gap, before it returns.
-    `run` does the same all the time.
+    `run` does the same all the time. Prints nothing where nothing was to do.
 
     \b
     Example, from cron every minute:
@@ -58,7 +59,7 @@ def refresh(invocation: Invocation, *, retry_failed: bool) -> None:
     Exit codes:
       0  everything committed before the start is in the read model
       1  failed, or something blocks it; the message says what
-      2  wrong usage
+      2  wrong usage, or a setting that cannot be used
     """
     from projector.recovery import refresh_and_heal
 
@@ -70,7 +71,8 @@ def refresh(invocation: Invocation, *, retry_failed: bool) -> None:
             size=invocation.config.refresh_batch,
             queue_limit=invocation.config.queue_limit,
         )
-    echo_report(report)
+    if verbose or report.did_something:
+        echo_report(report)
 
 
 @click.command()
@@ -88,7 +90,7 @@ def run(invocation: Invocation) -> None:
     Exit codes:
       0  ended by SIGTERM or Ctrl-C
       1  could not start
-      2  wrong usage
+      2  wrong usage, or a setting that cannot be used
     """
     from projector.scheduler.main import run as run_scheduler
 
@@ -127,7 +129,7 @@ def verify(
     Exit codes:
       0  no difference
       1  failed
-      2  wrong usage
+      2  wrong usage, or a setting that cannot be used
       3  drift found, healed or not
     """
     if (len(users) > 0) + everything + (sample is not None) > 1:
@@ -141,8 +143,10 @@ def verify(
         )
     for drift in report.drifts:
         click.echo(
-            f"{drift.user_id} {drift.customer_phone} {drift.field}: "
-            f"expected {drift.expected}, found {drift.found}"
+            escape_hidden(
+                f"{drift.user_id} {drift.customer_phone} {drift.field}: "
+                f"expected {drift.expected}, found {drift.found}"
+            )
         )
     click.echo(
         f"{counted(report.checked, 'lead')} verified, "
@@ -166,7 +170,7 @@ def local(invocation: Invocation) -> None:
     Exit codes:
       0  ended by SIGTERM or Ctrl-C
       1  could not start, or a part of it ended by itself
-      2  wrong usage
+      2  wrong usage, or a setting that cannot be used
     """
     from projector.postgres.local import run as run_here
 

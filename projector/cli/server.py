@@ -29,7 +29,7 @@ def server_start(invocation: Invocation) -> None:
     Exit codes:
       0  it runs
       1  failed
-      2  wrong usage
+      2  wrong usage, or a setting that cannot be used
     """
     embedded = invocation.server
     embedded.start()
@@ -50,7 +50,7 @@ def server_stop(invocation: Invocation) -> None:
     Exit codes:
       0  it does not run any more
       1  failed
-      2  wrong usage
+      2  wrong usage, or a setting that cannot be used
     """
     stopped = invocation.server.stop()
     click.echo("PostgreSQL is stopped; its data are kept." if stopped else "PostgreSQL did not run.")
@@ -68,7 +68,7 @@ def server_status(invocation: Invocation) -> None:
     Exit codes:
       0  it runs
       1  it does not run
-      2  wrong usage
+      2  wrong usage, or a setting that cannot be used
     """
     embedded = invocation.server
     if not embedded.is_running():
@@ -89,7 +89,7 @@ def server_url(invocation: Invocation) -> None:
     Exit codes:
       0  printed
       1  there is no embedded PostgreSQL
-      2  wrong usage
+      2  wrong usage, or a setting that cannot be used
     """
     click.echo(invocation.server.url())
 
@@ -107,7 +107,7 @@ def server_remove(invocation: Invocation, *, yes: bool) -> None:
     Exit codes:
       0  deleted
       1  failed, or not confirmed
-      2  wrong usage
+      2  wrong usage, or a setting that cannot be used
     """
     embedded = invocation.server
     if not yes:

@@ -19,6 +19,7 @@ from projector.demo.source_rows import TABLES, SourceRows
 from projector.demo.tenants import Tenant, TenantMaker
 from projector.errors import ProjectorError, SourceMissingError
 from projector.progress import Progress
+from projector.report import counted
 from projector.sql import query
 
 DEFAULT_LEADS = 2_000
@@ -111,7 +112,8 @@ def load(  # noqa: PLR0913  # An argument for each option of the command.
 def _check_sizes(tenants: int, leads: int, messages_per_lead: float) -> None:
     if tenants < 0 or leads < 1 or not 0 <= messages_per_lead < float("inf"):
         raise ProjectorError(
-            f"No demo has {tenants} tenants, {leads} leads and {messages_per_lead} messages per lead. "
+            f"No demo has {counted(tenants, 'tenant')}, {counted(leads, 'lead')} and"
+            f" {counted(messages_per_lead, 'message')} per lead. "
             "Take 0 tenants (the demo itself) or more, 1 lead or more, 0 messages per lead or more.",
         )
 

@@ -17,13 +17,12 @@ import click
 from projector.config import Config, environment_for_children
 from projector.db import connect
 from projector.errors import ProjectorError
+from projector.postgres import hints
 from projector.postgres.embedded import EmbeddedServer
 from projector.progress import for_this_terminal
 from projector.report import counted
 from projector.sql import query
 
-_TENANT = "789895c8-4bd6-43e9-bfea-a4171ec47197"
-_LEAD = "918979556941"
 _STOP_SECONDS = 20
 _READY_SECONDS = 60
 _PR_SET_PDEATHSIG = 1
@@ -53,7 +52,7 @@ def run(config: Config) -> None:
                 preexec_fn=_end_with_parent,  # noqa: PLW1509  # We have no threads.
             )
         _wait_until_ready(config, children)
-        _say_where(config, embedded)
+        _say_where(config, url, embedded)
         while not _ended(children):
             time.sleep(0.2)
         raise ProjectorError(f"{_ended(children)} Everything is stopped; its last lines above say why.")
@@ -156,24 +155,32 @@ def _wait_until_ready(config: Config, children: dict[str, Child]) -> None:
         click.echo(f"The API is not ready after {_READY_SECONDS} s; it answers: {answer}", err=True)
 
 
-def _say_where(config: Config, embedded: EmbeddedServer | None) -> None:
+def _say_where(config: Config, url: str, embedded: EmbeddedServer | None) -> None:
     """Print what runs, where, and what to try."""
     host = "localhost" if config.api_host in ("127.0.0.1", "0.0.0.0", "::1", "::") else config.api_host  # noqa: S104
     api = f"http://{host}:{config.api_port}"
-    leads = f"{api}/users/{_TENANT}/leads"
-    database = "the one that DATABASE_URL names"
+    with connect(url, application_name="leads-projector local") as conn:
+        database = f"{conn.info.dbname} on {conn.info.host}:{conn.info.port}"
+        to_try = hints.requests(api, hints.find_example(conn))
     if embedded is not None:
         database = f"{embedded.address}, files in {embedded.folder}"
+    is_embedded = embedded is not None
+    status, tenants = (hints.command(name, config, is_embedded=is_embedded) for name in ("status", "tenants"))
+    with_url = "" if is_embedded or not hints.needs_url(config) else " (with DATABASE_URL set as here)"
+    if to_try:
+        requests = "\n".join(["Try:", *(f"  {line}" for line in to_try)])
+    else:
+        requests = (
+            f"There is no lead to try yet. Once there is, this lists its tenant{with_url}:\n  {tenants}"
+        )
     click.echo(
         f"""
 API        {api}, to be tried in a browser at {api}/docs/
 Database   {database}
-Projector  refreshes every {config.refresh_seconds:g} s; ask `{sys.executable} -m projector status`
+Projector  refreshes every {config.refresh_seconds:g} s; this shows its state{with_url}:
+  {status}
 
-Try:
-  curl '{leads}?limit=5'
-  curl '{leads}/stats'
-  curl '{leads}/{_LEAD}'
+{requests}
 
 Ctrl-C stops all of it."""
     )

@@ -65,7 +65,8 @@ def rebuild_in_place(
     pipeline.run_steps(conn, steps("rebuild/piece/10_create_piece_tables"))
     total = count_leads(conn, tenants)
     with logged_run(conn, tenants, total) as run_id:
-        progress.start("rebuild", total, "leads")
+        # Of a tenant. Not each of them is a lead: one to whom only a template is queued is none yet.
+        progress.start("rebuild", total, "customers")
         work = _Rebuild(conn, run_id, progress, point)
         if cursor is not None:
             work.written += rebuild_keys(conn, None)

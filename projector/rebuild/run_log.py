@@ -8,7 +8,7 @@ import psycopg
 
 from projector import locks
 from projector.batch import first_line, is_lead_failure
-from projector.errors import RebuildFailedError
+from projector.errors import RebuildFailedError, condition
 from projector.pipeline import BatchResult, Connection, tenants_parameter
 from projector.sql import PROJECTION_VERSION, query
 
@@ -36,9 +36,13 @@ def logged_run(
         _close(conn, run_id, "interrupted" if is_canceled else "failed", note)
         if not is_lead_failure(error):
             raise
+        advice = (
+            "The read model serves what it held. Correct the source row that cannot be projected,"
+            " and run rebuild again."
+        )
         raise RebuildFailedError(
-            f"The rebuild stopped: {note}. The read model serves what it held. Correct the source row that cannot be"
-            " projected, and run rebuild again."
+            f"The rebuild stopped: {note}. {advice}",
+            without_values=f"The rebuild stopped: {condition(error)}. `status` shows the message. {advice}",
         ) from error
     except RebuildFailedError as error:
         _close(conn, run_id, "failed", str(error))

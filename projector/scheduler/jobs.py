@@ -17,8 +17,10 @@ from projector.errors import BlockedError, CaptureGapError, DatabaseUnreachableE
 from projector.preconditions import is_built, require_installed
 from projector.progress import QUIET, Lines, Progress
 from projector.refresh import refresh_with_backoff
+from projector.scheduler.tally import Tally
 from projector.scheduler.worker import CANCEL_SECONDS, Database, WatchedProgress, Worker
 from projector.sql import query
+from projector.status.read import COUNTED_CHANGES
 
 Connection = psycopg.Connection[TupleRow]
 
@@ -55,6 +57,7 @@ class Jobs:
         self._prepared: Connection | None = None
         self._dead_letters_at = 0.0
         self._depth_at = 0.0
+        self._tally = Tally()
         self._database = Database(config.database_url)
         work: dict[str, tuple[Callable[[Connection], None], float]] = {
             "refresh": (self._refresh, LONGEST_REFRESH_RETRY_SECONDS),
@@ -95,12 +98,16 @@ class Jobs:
             time.sleep(0.02)
         for worker in self.workers.values():
             worker.close()
+        sums = self._tally.take()
+        if sums:
+            _log.info("refreshed", **sums)
 
     def _refresh(self, conn: Connection) -> None:
         """Take all changes that wait, then retry the dead letters that are due."""
         if conn is not self._prepared:
             pipeline.prepare_session(conn)
             self._prepared = conn
+        self._log_tally(conn)
         try:
             self._drain(conn)
         except CaptureGapError:
@@ -122,10 +129,13 @@ class Jobs:
         deep: list[int] | None = None
         while deep != [] and not self.stop.is_set():
             shards = locks.SHARDS if deep is None else deep[:1]
+            began_at = time.monotonic()
             done, self._size = refresh_with_backoff(
                 conn, shards, size=self._size, limit=self._config.refresh_batch
             )
             self.workers["refresh"].touch()
+            self._tally.add(done, time.monotonic() - began_at)
+            self._log_tally(conn)
             if done.changes:
                 _log.debug(
                     "batch",
@@ -143,6 +153,13 @@ class Jobs:
                 return
             else:
                 deep = [*locks.SHARDS[first:], *locks.SHARDS[:first]]
+
+    def _log_tally(self, conn: Connection) -> None:
+        """Log what refreshes did in the last minute, and how many changes wait now, if they found any work."""
+        if self._tally.is_due():
+            waiting = conn.execute(query("recovery", "count_changes_up_to"), {"bound": COUNTED_CHANGES})
+            row = waiting.fetchone()
+            _log.info("refreshed", **self._tally.take(), queue=row[0] if row else 0)
 
     def _keep_up(self, conn: Connection) -> None:
         """Rebuild everything where there is a reason to, and clean up after rebuilds that were killed."""
@@ -176,11 +193,9 @@ class Jobs:
         if _began_lately(conn, "rebuild"):
             return
         try:
-            report = recovery.rebuild_everything(conn, progress=self._watched("rebuild", Lines()))
+            recovery.rebuild_everything(conn, progress=self._watched("rebuild", Lines()))
         except BlockedError as reason:
             _log.info("no rebuild this time", reason=str(reason))
-        else:
-            _log.info("rebuilt", leads=report.leads, seconds=round(report.seconds, 1))
 
     def _prune(self, conn: Connection) -> None:
         with locks.try_session_lock(conn, locks.JOB, locks.PRUNE_JOB) as taken:

@@ -13,6 +13,7 @@ from psycopg.rows import TupleRow
 
 from projector import db
 from projector.errors import NOT_INSTALLED, DatabaseUnreachableError, ProjectorError
+from projector.log import quoting
 from projector.progress import Progress
 from projector.source import naming_missing_source
 
@@ -171,7 +172,7 @@ class Worker:
             return
         trouble = _describe(error)
         if trouble != self._trouble:
-            _log.error("cannot go on for now", job=self.name, error=trouble)
+            _log.error("cannot go on for now", job=self.name, error=quoting(error, trouble))
         self._trouble = trouble
         self._retry_at = time.monotonic() + self._pause
         self._pause = min(self._pause * 2, self._longest_retry_seconds)

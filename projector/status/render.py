@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from projector.report import counted
+from projector.report import counted, counted_of
 from projector.sql import PROJECTION_VERSION
 from projector.status.attention import find_attention
 from projector.status.read import COUNTED_CHANGES, Projection, Run, Status
@@ -124,7 +124,8 @@ def _rebuild_in_words(status: Status, projection: Projection) -> str:
     if run is not None and found["state"] == "running":
         text += f" for {age_in_words(run.seconds)}"
     if found["percent"] is not None:
-        text += f", {found['leads']:,} of about {counted(found['leads_total'], 'lead')}, {found['percent']} %"
+        # As the progress of a rebuild counts: not each customer with a key is a lead.
+        text += f", {counted_of(found['leads'], found['leads_total'], 'customer')}, {found['percent']} %"
     if projection.built_at is not None and projection.version != PROJECTION_VERSION:
         text += f", to projection version {PROJECTION_VERSION}"
     return text

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from projector.report import counted
+from projector.report import counted, escape_hidden
 from projector.status.read import COUNTED_CHANGES, DeadLetter, Queue
 
 _LONGEST_TEXT = 100
@@ -11,8 +11,8 @@ _LONGEST_TEXT = 100
 def lead_in_words(letter: DeadLetter) -> str:
     """Return which lead a dead letter is about, or only its key where the lead is not known."""
     if letter.user_id is None:
-        return f"{letter.kind} {letter.key}"
-    return f"lead {letter.customer_phone} of {letter.user_id} ({letter.kind} {letter.key})"
+        return escape_hidden(f"{letter.kind} {letter.key}")
+    return escape_hidden(f"lead {letter.customer_phone} of {letter.user_id} ({letter.kind} {letter.key})")
 
 
 def waiting_in_words(queue: Queue) -> str:
@@ -45,5 +45,6 @@ def bytes_in_words(number: float) -> str:
 
 
 def shorten(text: str) -> str:
-    """Return a text of at most 100 characters."""
+    """Return a text of at most 100 characters, all of which can be seen."""
+    text = escape_hidden(text)
     return text if len(text) <= _LONGEST_TEXT else f"{text[: _LONGEST_TEXT - 1]}…"

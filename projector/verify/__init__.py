@@ -11,6 +11,7 @@ import psycopg
 import structlog
 
 from projector import pipeline, statistics
+from projector.log import Personal, digest
 from projector.pipeline import Connection
 from projector.preconditions import require_built, require_installed, require_tenants
 from projector.progress import Progress
@@ -71,10 +72,10 @@ def verify(
         _log.error(
             "drift",
             tenant=drift.user_id,
-            lead=drift.customer_phone,
+            lead=Personal(drift.customer_phone, drift.customer_phone and digest(drift.customer_phone)),
             field=drift.field,
-            expected=drift.expected,
-            found=drift.found,
+            expected=Personal(drift.expected),
+            found=Personal(drift.found),
         )
     return report
 
@@ -88,11 +89,11 @@ def _compare(
 ) -> None:
     if sample is not None:
         keys = _sample(conn, sample, tenants)
-        progress.start("verify", len(keys), "leads")
+        progress.start("verify", len(keys), "customers")
         for start in range(0, len(keys), LEADS_PER_SNAPSHOT):
             _compare_leads(conn, keys[start : start + LEADS_PER_SNAPSHOT], report, progress)
     else:
-        progress.start("verify", count_leads(conn, tenants), "leads")
+        progress.start("verify", count_leads(conn, tenants), "customers")
         compare_steadily(conn, report, lambda found: compare_keys(conn, tenants, found))
         for keys in _all_leads(conn, tenants):
             _compare_leads(conn, keys, report, progress)

@@ -13,3 +13,26 @@ SELECT EXISTS (SELECT FROM users);
 -- name: was_built
 -- Returns whether the read model was ever built.
 SELECT EXISTS (SELECT FROM read_model.projection AS p WHERE p.built_at IS NOT NULL);
+
+-- name: find_example_lead
+-- Returns user_id and customer_phone of the wanted lead; else of the tenant with most leads its last active one, a
+-- phone number before other identifiers.
+--
+-- Parameters: user_id, customer_phone.
+SELECT
+    l.user_id,
+    l.customer_phone
+FROM (
+    SELECT t.user_id
+    FROM read_model.lead_totals AS t
+    WHERE t.granularity = 'all'
+    ORDER BY t.user_id = %(user_id)s DESC, t.leads DESC, t.user_id ASC
+    LIMIT 1
+) AS tenant
+INNER JOIN read_model.leads AS l ON l.user_id = tenant.user_id
+ORDER BY
+    l.customer_phone = %(customer_phone)s DESC,
+    l.customer_phone ~ '^[0-9]+$' DESC,
+    l.last_message_at DESC NULLS LAST,
+    l.customer_phone ASC
+LIMIT 1;

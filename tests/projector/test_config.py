@@ -32,6 +32,7 @@ def test_defaults(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert found.rebuild_cron == ""
     assert found.run_log_days == 14
     assert (found.log_level, found.log_format) == ("INFO", "auto")
+    assert (found.log_personal_data, found.warnings) == (False, ())
     assert (found.api_host, found.api_port) == ("127.0.0.1", 4000)
 
 
@@ -46,6 +47,31 @@ def test_what_is_set_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found.refresh_seconds == 2
     assert (found.log_level, found.log_format) == ("DEBUG", "json")
     assert found.rebuild_cron == "0 3 * * sun"
+
+
+def test_personal_data_in_logs_are_switched_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LEADS_LOG_PERSONAL_DATA", "On")
+    assert config.load(NOTHING).log_personal_data
+    monkeypatch.setenv("LEADS_LOG_PERSONAL_DATA", "sometimes")
+    with pytest.raises(ConfigurationError, match="LEADS_LOG_PERSONAL_DATA: Must be one of: on, off"):
+        config.load(NOTHING)
+
+
+def test_a_misspelt_setting_of_the_file_is_a_warning_too(tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    file.write_text("# LEADS_COLOUR=1\nexport LEADS_VERIFY_SAMPEL=7\nLEADS_VERIFY_CRON=off\n")
+    [warning] = config.load(file).warnings
+    assert warning.endswith("the nearest is LEADS_VERIFY_SAMPLE.")
+
+
+def test_the_form_of_the_logs_is_known_though_another_setting_is_bad(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / ".env"
+    file.write_text("LEADS_LOG_FORMAT=JSON\nLEADS_REFRESH_BATCH=many\n")
+    assert config.log_format(file) == "json"
+    monkeypatch.setenv("LEADS_LOG_FORMAT", "loud")
+    assert config.log_format(file) == "auto"
 
 
 def test_an_empty_value_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:

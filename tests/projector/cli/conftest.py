@@ -34,6 +34,6 @@ def calls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Calls:
         yield SimpleNamespace(info=SimpleNamespace(dbname="platform", host="db.example"))
 
     monkeypatch.setattr(Invocation, "connect", connect)
-    monkeypatch.setattr(log, "configure", lambda _level, _form: None)
+    monkeypatch.setattr(log, "configure", lambda *_, **__: None)
     monkeypatch.chdir(tmp_path)
     return made

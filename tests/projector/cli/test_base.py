@@ -1,5 +1,6 @@
 """What all commands share: the database that they find, and the sentences for what goes wrong."""
 
+import json
 import sys
 from pathlib import Path
 
@@ -7,9 +8,9 @@ import psycopg
 import pytest
 from psycopg import errors
 
-from projector import capture
+from projector import capture, log
 from projector.cli.base import describe
-from projector.errors import ProjectorError
+from projector.errors import ProjectorError, RebuildFailedError
 from projector.postgres.ports import free_port
 from tests.projector.cli.calls import Calls, call
 from tests.support.commands import projector
@@ -71,10 +72,51 @@ def test_a_database_that_is_away_is_one_sentence_without_the_password(tmp_path: 
 
 def test_bad_settings_are_told_together(tmp_path: Path) -> None:
     done = projector(tmp_path, "refresh", LEADS_REFRESH_BATCH="many", LEADS_LOG_LEVEL="loud")
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "LEADS_LOG_LEVEL: " in done.stderr
     assert "LEADS_REFRESH_BATCH: " in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_in_a_log_an_error_quotes_no_customer(calls: Calls) -> None:
+    calls.answers["refresh_and_heal"] = errors.InvalidTextRepresentation("invalid input: Siddhant")
+    assert call("refresh").stderr == (
+        "Error: PostgreSQL refused a statement: InvalidTextRepresentation (SQLSTATE 22P02)."
+        " LEADS_LOG_LEVEL=DEBUG shows where.\n"
+    )
+    calls.answers["refresh_and_heal"] = RebuildFailedError("At 4915.", without_values="At one of them.")
+    assert call("refresh").stderr == "Error: At one of them.\n"
+
+
+def test_at_a_terminal_an_error_names_the_customer(calls: Calls, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls.answers["refresh_and_heal"] = RebuildFailedError("At 4915.", without_values="At one of them.")
+    monkeypatch.setattr(log, "shows_personal_data", lambda: True)
+    assert call("refresh").stderr == "Error: At 4915.\n"
+
+
+@pytest.mark.parametrize(
+    ("settings", "code", "words"),
+    [({}, 1, "There is no database"), ({"LEADS_REFRESH_BATCH": "many"}, 2, "LEADS_REFRESH_BATCH: ")],
+)
+def test_with_json_logs_an_error_is_json_too(
+    tmp_path: Path, settings: dict[str, str], code: int, words: str
+) -> None:
+    done = projector(tmp_path, "run", LEADS_LOG_FORMAT="json", **settings)
+    [line] = done.stderr.splitlines()
+    assert words in json.loads(line)["event"]
+    assert (json.loads(line)["level"], done.returncode, done.stdout) == ("error", code, "")
+
+
+def test_a_misspelt_setting_is_a_warning_that_names_the_nearest(tmp_path: Path) -> None:
+    done = projector(
+        tmp_path, "status", LEADS_REFRESH_SECOND="2", LEADS_RATE_LIMIT="off", LEADS_LOG_FORMAT="json"
+    )
+    warned, failed = map(json.loads, done.stderr.splitlines())
+    assert warned["level"] == "warning"
+    assert warned["event"] == (
+        "LEADS_REFRESH_SECOND is no setting and has no effect; the nearest is LEADS_REFRESH_SECONDS."
+    )
+    assert failed["event"].startswith("There is no database")
 
 
 def test_a_refused_statement_is_named_by_the_function_that_sent_it(database: Database) -> None:

@@ -1,11 +1,15 @@
 """The commands that refresh, rebuild and verify."""
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from projector.report import RunReport, counted
 from tests.projector.cli.calls import Calls, call
+from tests.projector.scheduler.running import Connection, build
+from tests.support.commands import projector
+from tests.support.server import Database
 
 USER = "789895c8-4bd6-43e9-bfea-a4171ec47197"
 
@@ -35,6 +39,24 @@ def test_refresh(calls: Calls) -> None:
     assert calls.made == [
         ("refresh_and_heal", {"retry_failed": True, "size": 1000, "queue_limit": 1_000_000})
     ]
+
+
+def test_a_refresh_with_nothing_to_do_prints_nothing_unless_asked(calls: Calls) -> None:
+    calls.answers["refresh_and_heal"] = RunReport("refresh", 0.04)
+    assert call("refresh").output == ""
+    assert call("refresh", "--verbose").output == "Refresh: 0 leads, 0 messages, 0 changes in 0.0 s.\n"
+    calls.answers["refresh_and_heal"] = RunReport("refresh", 0.04, notes=("Rebuilt everything.",))
+    assert "Rebuilt everything." in call("refresh").stdout
+
+
+def test_from_cron_a_refresh_with_nothing_to_do_prints_nothing(
+    connection: Connection, database: Database, tmp_path: Path
+) -> None:
+    build(connection)
+    quiet = projector(tmp_path, "refresh", DATABASE_URL=database.url)
+    assert (quiet.returncode, quiet.stdout, quiet.stderr) == (0, "", "")
+    told = projector(tmp_path, "refresh", "--verbose", DATABASE_URL=database.url)
+    assert (len(told.stdout.splitlines()), told.stderr) == (1, "")
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,8 @@
 """Everything on one machine: what `make run` starts, and how it ends."""
 
+import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -19,6 +21,7 @@ import pytest
 from projector.postgres.embedded import EmbeddedServer
 from projector.postgres.ports import free_port
 from tests.support.commands import environment, projector
+from tests.support.running import write_conversations, write_source
 from tests.support.server import Database
 
 TENANT = "789895c8-4bd6-43e9-bfea-a4171ec47197"
@@ -94,12 +97,23 @@ def folder(tmp_path: Path) -> Iterator[Path]:
     EmbeddedServer(tmp_path / ".leads").remove()
 
 
+def hinted(started: Running, name: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run the line for a command that it suggests, in another folder and in a shell of its own."""
+    [line] = [line for line in started.said().splitlines() if line.rstrip(")").endswith(f" {name}")]
+    folder.mkdir(exist_ok=True)
+    plain = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    return subprocess.run(
+        line, check=False, shell=True, cwd=folder, env=plain, capture_output=True, text=True
+    )
+
+
 def test_starts_everything_stops_all_on_ctrl_c_and_keeps_the_data(folder: Path) -> None:
     server = EmbeddedServer(folder / ".leads")
     with running(folder) as first:
         first.wait_for(LAST_LINE)
         assert f"curl 'http://localhost:{first.port}/users/{TENANT}/leads/918979556941'" in first.said()
         assert first.get(f"/users/{TENANT}/leads/918979556941") == 200
+        assert hinted(first, "status", folder / "elsewhere").returncode == 0
         password = (server.folder / "password").read_text()
         assert password not in first.said()
         assert server.is_running()
@@ -172,9 +186,34 @@ def test_a_database_without_the_platform_is_left_as_it_is(tmp_path: Path, empty_
         assert conn.execute(query).fetchone() == (0,)
 
 
+def test_the_curl_lines_are_for_a_tenant_and_a_lead_of_the_database(
+    tmp_path: Path, source_database: Database
+) -> None:
+    with psycopg.connect(source_database.url, autocommit=True) as conn:
+        write_source(conn, "small")
+        write_source(conn, "it's large")
+        write_conversations(conn, 1, "it's large", first=2)
+    with running(tmp_path, DATABASE_URL=source_database.url, LEADS_LOG_FORMAT="json") as started:
+        started.wait_for(LAST_LINE)
+        assert TENANT not in started.said()
+        lines = re.findall(r"^  (curl .*)$", started.said(), re.MULTILINE)
+        assert len(lines) == 3
+        for line in lines:
+            done = subprocess.run(f"{line} -sf", check=False, shell=True, capture_output=True, text=True)
+            assert done.returncode == 0, line
+        assert "/users/it%27s%20large/leads/49151000001'" in lines[2]
+        # The password is not repeated: the line says what to set.
+        assert "(with DATABASE_URL set as here)" in started.said()
+        assert source_database.url not in started.said()
+        logged = [line for line in started.said().splitlines() if '"event"' in line]
+        assert any(json.loads(line)["event"] == "the projector runs" for line in logged)
+
+
 def test_a_database_of_the_platform_gets_no_demo_data(tmp_path: Path, source_database: Database) -> None:
     with running(tmp_path, DATABASE_URL=source_database.url) as started:
         started.wait_for(LAST_LINE)
+        assert "curl" not in started.said()
+        assert "There is no lead to try yet." in started.said()
         assert started.get(f"/users/{TENANT}/leads/stats") == 200
         assert started.get(f"/users/{TENANT}/leads/918979556941") == 404
         started.process.terminate()

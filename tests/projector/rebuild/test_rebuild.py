@@ -4,7 +4,7 @@ import pytest
 
 from projector import locks
 from projector.errors import BlockedError, NotInstalledError, TenantNotFoundError
-from projector.progress import QUIET
+from projector.progress import QUIET, Lines
 from projector.rebuild import rebuild
 from tests.projector.rebuild.contents import Connection, assert_as_the_oracle, contents, rebuild_now
 from tests.support.running import value
@@ -72,3 +72,20 @@ def test_it_reports_what_it_did(filled: Connection) -> None:
     ).fetchone()
     assert run is not None
     assert run[1:] == (written, "done", True)
+
+
+def test_its_progress_names_customers_and_its_result_leads(filled: Connection) -> None:
+    """A template that was only queued makes its customer no lead, and yet the rebuild looks at that customer."""
+    said: list[str] = []
+    report = rebuild(filled, tenants=None, progress=Lines(said.append, lambda: 0.0))
+    assert report.leads == value(filled, "SELECT count(*) FROM read_model.leads")
+    customers = value(
+        filled,
+        "SELECT count(*) FROM (SELECT DISTINCT user_id, customer_phone FROM projector.source_keys"
+        " WHERE kind <> 'contact') AS k",
+    )
+    assert customers > report.leads
+    assert said == [
+        f"rebuild: {customers} customers",
+        f"rebuild: {customers} of {customers} customers in 0.0 s",
+    ]

@@ -158,6 +158,10 @@ def test_another_projection_version_is_rebuilt_by_itself_while_the_old_rows_are_
         wait_until(connection, "version = %s FROM read_model.projection", PROJECTION_VERSION)
         assert value(connection, "SELECT document FROM read_model.leads").startswith("{")
         scheduler.wait_for_event("rebuilding everything")
+        scheduler.wait_for_event("rebuilt everything")
+        [end] = [line for line in scheduler.logged() if line["event"] == "rebuilt everything"]
+    assert (end["level"], end["leads"], end["projection_version"]) == ("info", 1, PROJECTION_VERSION)
+    assert end["reason"].startswith("it was built by projection version another")
 
 
 def test_a_queue_beyond_the_limit_is_traded_for_a_rebuild(

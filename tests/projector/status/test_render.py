@@ -35,7 +35,7 @@ def test_a_rebuild_is_running_or_interrupted_by_who_holds_its_lock(
             "leads_total": 1000,
             "percent": 25.0,
         }
-        assert "250 of about 1,000 leads, 25.0 %" in render(status)
+        assert "250 of 1,000 customers, 25.0 %" in render(status)
     wait_until(built, "count(*) = 0 FROM pg_locks WHERE locktype = 'advisory'")
     status = read_status(built)
     assert as_dict(status)["rebuild"]["state"] == "interrupted"
@@ -65,7 +65,7 @@ def test_the_progress_of_a_rebuild_to_another_version_is_told(built: Connection)
         runs=[run],
     )
     told = (
-        f"running for 90.0 s, 3,000 of about 12,000 leads, 25.0 %, to projection version {PROJECTION_VERSION}"
+        f"running for 90.0 s, 3,000 of 12,000 customers, 25.0 %, to projection version {PROJECTION_VERSION}"
     )
     assert told in render(rebuilding)
     assert as_dict(rebuilding)["rebuild"]["percent"] == 25.0
@@ -87,3 +87,4 @@ def test_more_leads_than_were_expected_are_no_more_than_all(built: Connection) -
         read_status(built), rebuild=Rebuild(lock_held=True, is_planned=True), runs=[run]
     )
     assert as_dict(status)["rebuild"]["percent"] == 100.0
+    assert "Rebuild      running for 90.0 s, 101 customers, 100.0 %" in render(status)

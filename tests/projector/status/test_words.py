@@ -74,3 +74,7 @@ def test_a_dead_letter_is_told_by_its_lead_where_that_is_known() -> None:
     assert lead_in_words(letter) == "lead 4915 of u (contacts k)"
     unknown = DeadLetter("contacts", "k", None, None, "error", 1, MOMENT, MOMENT, 1)
     assert lead_in_words(unknown) == "contacts k"
+
+
+def test_a_text_with_hidden_characters_is_written_out() -> None:
+    assert shorten("a\x1b[2Jb") == r"a\x1b[2Jb"

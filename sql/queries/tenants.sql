@@ -1,0 +1,39 @@
+-- What `tenants` lists.
+
+-- name: read_tenants
+-- Returns user_id, leads, messages and dead_letters of each tenant that the read model knows, or of which a key is set
+-- aside, and as_of, the moment up to which every change is in the read model; ordered by user_id.
+WITH known AS (
+    SELECT t.user_id
+    FROM read_model.tenants AS t
+    UNION
+    SELECT l.user_id
+    FROM read_model.leads AS l
+    UNION
+    SELECT d.user_id
+    FROM projector.dead_letters AS d
+    WHERE d.user_id IS NOT NULL
+)
+
+SELECT
+    k.user_id,
+    coalesce(counted.leads, 0) AS leads,
+    coalesce(counted.messages, 0) AS messages,
+    (SELECT f.as_of FROM read_model.freshness AS f) AS as_of,
+    (SELECT count(*) FROM projector.dead_letters AS d WHERE d.user_id = k.user_id) AS dead_letters
+FROM known AS k
+LEFT JOIN (
+    SELECT
+        l.user_id,
+        count(*) AS leads,
+        sum(l.total_messages)::bigint AS messages
+    FROM read_model.leads AS l
+    GROUP BY l.user_id
+) AS counted ON counted.user_id = k.user_id
+ORDER BY k.user_id;
+
+-- name: count_letters_without_tenant
+-- Returns how many keys are set aside whose tenant the source does not tell.
+SELECT count(*) AS dead_letters
+FROM projector.dead_letters AS d
+WHERE d.user_id IS NULL;

@@ -1,0 +1,38 @@
+"""Variables that look like settings and are none."""
+
+import re
+
+import pytest
+
+from projector.setting_names import SETTINGS, find_misspelt
+from tests.support.commands import ROOT
+
+
+@pytest.mark.parametrize(
+    ("name", "nearest"),
+    [
+        ("LEADS_REFRESH_SECOND", "LEADS_REFRESH_SECONDS"),
+        ("LEADS_LOGLEVEL", "LEADS_LOG_LEVEL"),
+        ("LEADS_VERIFYCRON", "LEADS_VERIFY_CRON"),
+        ("LEADS_API_WORKER", "LEADS_API_WORKERS"),
+        ("LEADS_DATABASE_URL", "DATABASE_URL"),
+        ("LEADS_PORT", "PORT"),
+    ],
+)
+def test_the_nearest_is_named(name: str, nearest: str) -> None:
+    assert [*find_misspelt([name])] == [f"{name} is no setting and has no effect; the nearest is {nearest}."]
+
+
+def test_where_none_is_near_the_page_is_named() -> None:
+    assert [*find_misspelt(["LEADS_COLOUR"])] == [
+        "LEADS_COLOUR is no setting and has no effect: see docs/settings.md."
+    ]
+
+
+def test_settings_and_other_variables_are_no_concern() -> None:
+    assert [*find_misspelt([*SETTINGS, "PATH", "HOST", "LEADS_TEST_DATABASE_URL", "LEAD"])] == []
+
+
+def test_each_setting_of_both_programs_is_known() -> None:
+    read = "".join((ROOT / package / "config.py").read_text() for package in ("api", "projector"))
+    assert set(SETTINGS) == set(re.findall(r'"(LEADS_[A-Z_]+)"', read))
