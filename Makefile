@@ -16,7 +16,7 @@ CODE := $(wildcard api projector tests)
 PACKAGES := $(wildcard api projector)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-fast check format lock demo bench exactness clean
+.PHONY: help setup run test test-fast test-install check format lock demo bench exactness clean
 .DELETE_ON_ERROR:
 
 help: ## List the targets.
@@ -59,6 +59,9 @@ demo: $(TRIAL) ## Load demo data into the embedded PostgreSQL; DEMO_ARGS="--lead
 	@url=$$($(RUN) -m projector server url) && \
 		$(RUN) -m projector --database-url "$$url" migrate --create-source && \
 		$(RUN) -m projector --database-url "$$url" demo --yes $(DEMO_ARGS)
+
+test-install: $(SETUP) ## Install the wheel as the README says, into an empty environment, and run it from there.
+	@$(RUN) -m pytest --fail-on-skip --install tests/install $(PYTEST_ARGS)
 
 bench: $(SETUP) ## Measure against baselines, some twenty-five minutes; SIZE=large is larger, ONLY="refresh,reads" is less.
 	@$(RUN) -m tests.benchmarks --size "$(or $(SIZE),default)" --only "$(ONLY)" $(BENCH_ARGS)
