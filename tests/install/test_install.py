@@ -127,7 +127,8 @@ def test_the_environment_holds_what_is_locked_and_no_server(installation: Instal
         if package["name"] not in ("pip", "setuptools", "leads-read-model")
     }
     normalized = {re.sub(r"[-_.]+", "-", name).lower(): version for name, version in found.items()}
-    assert normalized == locked("requirements.lock")
+    python = installation.run("python", "-c", "import platform; print(platform.python_version())").strip()
+    assert normalized == locked("requirements.lock", python)
 
 
 def test_the_wheel_keeps_the_read_model(installation: Installation) -> None:

@@ -1,5 +1,6 @@
 """pyproject.toml and the lock files: what the code imports is declared, and locked in a version that is declared."""
 
+import platform
 import re
 import sys
 import tomllib
@@ -35,12 +36,15 @@ HOLES = {
 }
 
 
-def locked(name: str) -> dict[str, str]:
-    """The versions in a lock file, of the packages that this Python installs."""
+def locked(name: str, python: str = platform.python_version()) -> dict[str, str]:
+    """The versions in a lock file, of the packages that a Python of this version installs."""
+    here = {"python_full_version": python, "python_version": ".".join(python.split(".")[:2])}
     lines = re.findall(
         r"^([\w.-]+)==([^\s;]+)(?: ; ([^\\\n]+))?", (ROOT / name).read_text("utf-8"), re.MULTILINE
     )
-    return {package: version for package, version, marker in lines if not marker or Marker(marker).evaluate()}
+    return {
+        package: version for package, version, marker in lines if not marker or Marker(marker).evaluate(here)
+    }
 
 
 def needed(requirements: Iterable[Requirement]) -> Iterator[Requirement]:
