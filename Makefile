@@ -7,7 +7,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python;
 
 VENV := .venv
 RUN := $(VENV)/bin/python
-RUNTIME := $(VENV)/runtime.stamp
+TRIAL := $(VENV)/trial.stamp
 SETUP := $(VENV)/setup.stamp
 INSTALL = $(PYTHON) -m pip --python $(RUN) install --quiet --disable-pip-version-check --only-binary :all: --require-hashes
 
@@ -16,15 +16,15 @@ CODE := $(wildcard api projector tests)
 PACKAGES := $(wildcard api projector)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-fast check format lock demo bench exactness clean
+.PHONY: help setup run test test-fast test-install check format lock demo bench exactness clean
 .DELETE_ON_ERROR:
 
 help: ## List the targets.
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 setup: $(SETUP) ## Install everything into .venv, from the hashed lock files; done once.
 
-run: $(RUNTIME) ## Start PostgreSQL, the projector and the API on http://localhost:4000; Ctrl-C stops them.
+run: $(TRIAL) ## Start PostgreSQL, the projector and the API on http://localhost:4000; Ctrl-C stops them.
 	@$(RUN) -m projector local
 
 test: $(SETUP) ## Run the tests against a real PostgreSQL; PYTEST_ARGS="-k name" narrows them.
@@ -47,15 +47,21 @@ format: $(SETUP) ## Put Python and SQL into the project's form.
 
 lock: $(SETUP) ## Write the lock files anew, with the newest versions that pyproject.toml allows.
 	@$(VENV)/bin/uv pip compile pyproject.toml $(LOCK_OPTIONS) -o requirements.lock
-	@$(VENV)/bin/uv pip compile pyproject.toml --group dev -c requirements.lock $(LOCK_OPTIONS) -o requirements-dev.lock
+	@$(VENV)/bin/uv pip compile pyproject.toml --extra trial -c requirements.lock $(LOCK_OPTIONS) -o requirements-trial.lock
+	@$(VENV)/bin/uv pip compile pyproject.toml --extra trial --group dev -c requirements.lock $(LOCK_OPTIONS) -o requirements-dev.lock
 
+# requirements.lock is for production, requirements-trial.lock has the embedded PostgreSQL too, requirements-dev.lock
+# also the tools.
 LOCK_OPTIONS := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 
-demo: $(RUNTIME) ## Load demo data into the embedded PostgreSQL; DEMO_ARGS="--leads 20000" scales them.
+demo: $(TRIAL) ## Load demo data into the embedded PostgreSQL; DEMO_ARGS="--leads 20000" scales them.
 	@$(RUN) -m projector server start
 	@url=$$($(RUN) -m projector server url) && \
 		$(RUN) -m projector --database-url "$$url" migrate --create-source && \
 		$(RUN) -m projector --database-url "$$url" demo --yes $(DEMO_ARGS)
+
+test-install: $(SETUP) ## Install the wheel as the README says, into an empty environment, and run it from there.
+	@$(RUN) -m pytest --fail-on-skip --install tests/install $(PYTEST_ARGS)
 
 bench: $(SETUP) ## Measure against baselines, some twenty-five minutes; SIZE=large is larger, ONLY="refresh,reads" is less.
 	@$(RUN) -m tests.benchmarks --size "$(or $(SIZE),default)" --only "$(ONLY)" $(BENCH_ARGS)
@@ -69,16 +75,16 @@ clean: ## Stop and delete the embedded PostgreSQL with its data, and delete .ven
 	@find api projector tests -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 
 # A Python without ensurepip makes an environment without pip; the pip of $(PYTHON) installs into it.
-$(RUNTIME): requirements.lock
+$(TRIAL): requirements-trial.lock
 	@[ -n "$(PYTHON)" ] || { echo "Python 3.11 or newer is needed and not on PATH: install it, or name it with PYTHON=/path/to/python3." >&2; exit 1; }
 	@$(PYTHON) -m pip --version >/dev/null 2>&1 || { echo "$(PYTHON) has no pip: install it (Debian: apt-get install python3-pip), or name another Python with PYTHON=/path/to/python3." >&2; exit 1; }
 	@[ ! -L $(VENV) ] || { echo "$(VENV) is a link, and to set it up would empty the folder that it leads to: remove the link, and try again." >&2; exit 1; }
 	@echo "Setting up $(VENV) with $(PYTHON) ..."
 	@$(PYTHON) -m venv --clear --without-pip $(VENV)
-	@$(INSTALL) -r requirements.lock
+	@$(INSTALL) -r requirements-trial.lock
 	@touch $@
 
-$(SETUP): requirements-dev.lock $(RUNTIME)
+$(SETUP): requirements-dev.lock $(TRIAL)
 	@echo "Installing the tools for development ..."
 	@$(INSTALL) -r requirements-dev.lock
 	@touch $@

@@ -31,6 +31,7 @@ _numbers = count(1)
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--long", action="store_true", help="run also the tests that take minutes")
+    parser.addoption("--install", action="store_true", help="run also the tests that install packages")
     parser.addoption(
         "--fast", action="store_true", help="run only tests that share one database and start no program"
     )
@@ -38,7 +39,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    wanted = {"long": config.getoption("--long"), "root": os.geteuid() == 0}
+    wanted = {name: config.getoption(f"--{name}") for name in ("long", "install")} | {
+        "root": os.geteuid() == 0
+    }
     unwanted = [name for name, is_wanted in wanted.items() if not is_wanted]
     left_out = [item for item in items if any(map(item.get_closest_marker, unwanted))]
     if config.getoption("--fast"):

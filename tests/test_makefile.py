@@ -7,7 +7,7 @@ ROOT = Path(__file__).parents[1]
 
 
 def test_setup_never_empties_the_folder_that_a_link_leads_to(tmp_path: Path) -> None:
-    for name in ("Makefile", "requirements.lock", "requirements-dev.lock"):
+    for name in ("Makefile", "requirements-trial.lock", "requirements-dev.lock"):
         (tmp_path / name).write_text((ROOT / name).read_text("utf-8"), "utf-8")
     shared = tmp_path / "shared"
     shared.mkdir()

