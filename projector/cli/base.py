@@ -3,6 +3,7 @@
 import dataclasses
 import sys
 import traceback
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -98,8 +99,8 @@ def describe(error: psycopg.Error) -> str:
     reason = (error.diag.message_primary or str(error).strip().partition("\n")[0]).rstrip(".")
     if isinstance(error, psycopg.errors.InsufficientPrivilege):
         return (
-            f"The database user may not do that: {reason}. Connect as the owner of the platform's tables,"
-            " to whom no row security of theirs applies."
+            f"The database user may not do that: {reason}. Connect as the owner of the platform's tables, to whom no"
+            " row security of theirs applies; migrate says where the read model belongs to another role."
         )
     if isinstance(error, NOT_INSTALLED):
         return (
@@ -117,6 +118,19 @@ def describe(error: psycopg.Error) -> str:
     return (
         f"PostgreSQL refused a statement{_origin(error)}: {reason} (SQLSTATE {error.sqlstate}). "
         "LEADS_LOG_LEVEL=DEBUG shows where."
+    )
+
+
+def telling_waits(
+    invocation: Invocation, conn: psycopg.Connection[TupleRow], command: str
+) -> AbstractContextManager[None]:
+    """Say on stderr, while the block waits for a lock for more than two seconds, which one and who holds it."""
+    from projector import waiting
+
+    return waiting.telling_waits(
+        conn,
+        lambda: invocation.connect(f"{command}, watching"),
+        lambda sentence: click.echo(sentence, err=True),
     )
 
 
