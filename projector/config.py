@@ -33,7 +33,8 @@ class Config:
     run_log_days: int
     log_level: str
     log_format: str
-    # Of the API. `local` checks with these two that the API can listen there.
+    # Of the API. `status` looks whether the role can read; `local` checks that the API can listen on the other two.
+    api_role: str
     api_host: str
     api_port: int
 
@@ -66,6 +67,7 @@ def load(env_file: Path = Path(".env")) -> Config:
         run_log_days=read("LEADS_RUN_LOG_DAYS", env.int, 14, validate.Range(1)),
         log_level=(read("LEADS_LOG_LEVEL", env.str, "INFO", _one_of(_LOG_LEVELS)) or "").upper(),
         log_format=(read("LEADS_LOG_FORMAT", env.str, "auto", _one_of(_LOG_FORMATS)) or "").lower(),
+        api_role=_switchable(read("LEADS_API_ROLE", env.str, "leads_api")),
         api_host=read("HOST", env.str, "127.0.0.1"),
         api_port=read("PORT", env.int, 4000, validate.Range(1, 65535)),
     )
@@ -89,6 +91,11 @@ def environment_for_postgresql() -> dict[str, str]:
 def environment_for_children(database_url: str) -> dict[str, str]:
     """Return our environment for the projector and the API as child processes of `local`, with their database."""
     return {**os.environ, "DATABASE_URL": database_url}
+
+
+def _switchable(value: str | None) -> str:
+    """Return the value, or an empty text for `off`."""
+    return "" if (value or "").strip().lower() == "off" else value or ""
 
 
 def _one_of(choices: tuple[str, ...]) -> Any:  # noqa: ANN401  # As environs does.
