@@ -19,8 +19,10 @@ def find_attention(status: Status) -> list[str]:
     """Return a sentence for each thing that needs a person, with what to do next; none when all is well."""
     if status.projection is None:
         return [
-            ("The read model is not installed in this database: run `migrate`, then `rebuild`. Until then the API"
-            " answers 503.")
+            (
+                "The read model is not installed in this database: run `migrate`, then `rebuild`. Until then the API"
+                " answers 503."
+            )
         ]
     return [
         *_attention_to_capture(status, status.projection),

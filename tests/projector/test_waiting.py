@@ -13,6 +13,7 @@ import pytest
 from psycopg.rows import TupleRow
 
 from projector import locks, waiting
+from projector.postgres.embedded import EmbeddedServer
 from projector.waiting import AwaitedLock, find_awaited_lock, telling_waits
 from tests.support.commands import environment
 from tests.support.running import wait_for
@@ -103,6 +104,21 @@ def test_a_holder_without_a_transaction_is_named(
     holder.execute("SELECT pg_advisory_lock(%s, 0)", (locks.MIGRATION,))
     with waiter(database, f"SELECT pg_advisory_xact_lock({locks.MIGRATION}, 0)") as pid:
         assert awaited(connection, pid).age.startswith("its session has run for ")
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_prepared_transaction_is_named(start_server: Callable[..., EmbeddedServer]) -> None:
+    server = start_server(fast=True, max_prepared_transactions="2")
+    database = Database(server.url(), "leads")
+    with database.connect() as conn:
+        conn.execute("CREATE TABLE held (id integer)")
+        conn.execute("BEGIN; LOCK TABLE held; PREPARE TRANSACTION 'left over'")
+        with waiter(database, "SELECT FROM held") as pid:
+            found = awaited(conn, pid)
+        conn.execute("ROLLBACK PREPARED 'left over'")
+    assert found.lock_name == "the table public.held"
+    assert found.holder == "the prepared transaction 'left over'"
+    assert found.age.startswith("it was prepared 00:")
 
 
 def call(database: Database, folder: Path, *arguments: str) -> "subprocess.Popen[str]":
