@@ -38,7 +38,8 @@ class Config:
     log_personal_data: bool
     # Sentences on variables that look like settings and are none.
     warnings: tuple[str, ...]
-    # Of the API. `local` checks with these two that the API can listen there.
+    # Of the API. `status` looks whether the role can read; `local` checks that the API can listen on the other two.
+    api_role: str
     api_host: str
     api_port: int
 
@@ -76,6 +77,7 @@ def load(env_file: Path = Path(".env")) -> Config:
         ).lower()
         == "on",
         warnings=tuple(find_misspelt(_names(env_file))),
+        api_role=_switchable(read("LEADS_API_ROLE", env.str, "leads_api")),
         api_host=read("HOST", env.str, "127.0.0.1"),
         api_port=read("PORT", env.int, 4000, validate.Range(1, 65535)),
     )
@@ -113,6 +115,11 @@ def environment_for_postgresql() -> dict[str, str]:
 def environment_for_children(database_url: str) -> dict[str, str]:
     """Return our environment for the projector and the API as child processes of `local`, with their database."""
     return {**os.environ, "DATABASE_URL": database_url}
+
+
+def _switchable(value: str | None) -> str:
+    """Return the value, or an empty text for `off`."""
+    return "" if (value or "").strip().lower() == "off" else value or ""
 
 
 def _one_of(choices: tuple[str, ...]) -> Any:  # noqa: ANN401  # As environs does.

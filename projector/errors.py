@@ -43,6 +43,14 @@ class IncompleteSchemaError(ProjectorError):
     """A step of `migrate` names something that the tables of an older version do not have, and that nothing adds."""
 
 
+class RightsError(ProjectorError):
+    """The login lacks a right that `migrate` or `uninstall` needs, or what they change belongs to another role."""
+
+
+class DependentsError(ProjectorError):
+    """Something that others made depends on what `migrate` would change or `uninstall` would drop."""
+
+
 class TenantNotFoundError(ProjectorError):
     """A requested tenant is neither in the source tables nor in the read model."""
 

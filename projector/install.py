@@ -1,4 +1,4 @@
-"""Install the read model next to the platform's tables, bring it up to date, or remove it."""
+"""Install the read model next to the platform's tables, or bring it up to date."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -7,8 +7,10 @@ import psycopg
 from psycopg import sql as composing
 
 from projector import capture, db, locks
-from projector.errors import NOT_INSTALLED, IncompleteSchemaError, SourceMissingError
+from projector.api_role import set_up_api_role
+from projector.errors import NOT_INSTALLED, DependentsError, IncompleteSchemaError, SourceMissingError
 from projector.pipeline import Connection
+from projector.rights import require_rights_to_migrate
 from projector.schema import comments, sections
 from projector.source import LOOKED_UP, SOURCE_TABLES, find_missing_source
 from projector.sql import PROJECTION_VERSION, functions, normalizing_functions, query
@@ -26,22 +28,15 @@ def migrate(conn: Connection, *, create_source: bool, source_schemas: Sequence[s
     The platform's tables are looked for in `source_schemas`; else where the last migrate found them; and if there
     was none, on the search_path of the login.
 
-    Raises SourceMissingError if source tables or columns are missing, unless they are to be created,
-    IncompleteSchemaError if nothing adds a column that an older version did not have, and BlockedError if other
-    sessions hold a table for too long.
+    Raises SourceMissingError if source tables or columns are missing, unless they are to be created, RightsError if
+    the login lacks a right or the schemas of ours belong to another role, IncompleteSchemaError if nothing adds a
+    column that an older version did not have, DependentsError if what others made keeps a table from being changed,
+    and BlockedError if other sessions hold a table for too long.
     """
     notices: list[str] = []
-    _change_tables(conn, lambda: _install(conn, source_schemas, create_source=create_source))
+    change_tables(conn, lambda: _install(conn, source_schemas, create_source=create_source))
     capture.adjust_queue(conn)
-    notices += _try_section(
-        conn,
-        "search",
-        "A search word will read all leads of its tenant, because the extensions pg_trgm and btree_gin could not be"
-        " created. Have somebody who may do so run",
-    )
-    notices += _try_section(
-        conn, "roles", "The role of the API could not be set up. Have somebody who may do so run"
-    )
+    notices += [*_set_up_search(conn), *set_up_api_role(conn)]
     if capture.switched_off(conn) is None:
         capture.reinstall(conn)
         notices += [
@@ -53,25 +48,11 @@ def migrate(conn: Connection, *, create_source: bool, source_schemas: Sequence[s
     return notices + _missing_indexes(conn) + _collation(conn)
 
 
-def uninstall(conn: Connection) -> None:
-    """Remove everything of ours, the triggers first, and leave the platform's tables as they were."""
-    capture.uninstall(conn)
-    _change_tables(conn, lambda: _drop(conn))
-    # Another database of this server may still use the role, or we may not drop it: then it stays, and can do
-    # nothing.
-    try:
-        with conn.transaction():
-            if conn.execute(query("install", "has_api_role")).fetchone():
-                conn.execute("DROP OWNED BY leads_api")
-                conn.execute("DROP ROLE leads_api")
-    except (psycopg.errors.DependentObjectsStillExist, psycopg.errors.InsufficientPrivilege):
-        pass
-
-
 def _install(conn: Connection, source_schemas: Sequence[str], *, create_source: bool) -> None:
     """Everything that needs no right but to create, in the caller's transaction."""
     conn.execute("SELECT pg_advisory_xact_lock(%s, 0)", (locks.MIGRATION,))
     _find_source(conn, source_schemas, create_source=create_source)
+    require_rights_to_migrate(conn)
     _own_shards(conn)
     _run(conn, functions("install/before_tables"))
     _run(conn, {"schema.sql": sections()["read_model"] + sections()["projector"]})
@@ -89,7 +70,7 @@ def _install(conn: Connection, source_schemas: Sequence[str], *, create_source: 
 def _run(conn: Connection, texts: Mapping[str, str]) -> None:
     """Run the texts of these files."""
     for file, text in texts.items():
-        with _incomplete_schema(file):
+        with _incomplete_schema(file), _dependents_named():
             conn.execute(text.encode(), prepare=False)
 
 
@@ -106,6 +87,24 @@ def _incomplete_schema(file: str) -> Iterator[None]:
         )
         raise IncompleteSchemaError(
             f"Nothing was changed, because {file} failed: {error.diag.message_primary}.{advice}"
+        ) from error
+
+
+@contextmanager
+def _dependents_named() -> Iterator[None]:
+    """Say of an object of others that keeps a table, column or function of ours from being changed what to do with it.
+
+    PostgreSQL names it in the detail: a view whose column would change its type, or that reads what would be dropped.
+    """
+    try:
+        yield
+    except (psycopg.errors.DependentObjectsStillExist, psycopg.errors.FeatureNotSupported) as error:
+        if not error.diag.message_detail:
+            raise
+        detail = "; ".join(error.diag.message_detail.rstrip(".").splitlines())
+        raise DependentsError(
+            f"Nothing was changed, because PostgreSQL says: {error.diag.message_primary}: {detail}. Save the definition"
+            " of that object, drop it, run migrate again, and create it again afterwards."
         ) from error
 
 
@@ -145,12 +144,7 @@ def _find_source(conn: Connection, schemas: Sequence[str], *, create_source: boo
         )
 
 
-def _drop(conn: Connection) -> None:
-    conn.execute("SELECT pg_advisory_xact_lock(%s, 0)", (locks.MIGRATION,))
-    conn.execute("DROP SCHEMA IF EXISTS projector, read_model CASCADE")
-
-
-def _change_tables(conn: Connection, work: Callable[[], None]) -> None:
+def change_tables(conn: Connection, work: Callable[[], None]) -> None:
     """Do the work in a transaction that never waits long for a table."""
 
     def limited() -> None:
@@ -169,35 +163,25 @@ def _change_tables(conn: Connection, work: Callable[[], None]) -> None:
     )
 
 
-def _try_section(conn: Connection, name: str, otherwise: str) -> Sequence[str]:
-    """Apply a section of the schema; if the right is missing, return what somebody else has to run."""
-    text: str = sections()[name]
+def _set_up_search(conn: Connection) -> list[str]:
+    """Create the extensions and the index of searches; return what a superuser has to run if a right is missing."""
+    text = sections()["search"]
     try:
         with conn.transaction():
-            if name == "search":
-                conn.execute(query("install", "look_into_public_first"))
+            conn.execute(query("install", "look_into_public_first"))
             conn.execute(text.encode(), prepare=False)
-            if name == "roles":
-                _grant_role(conn)
     except (
         psycopg.errors.InsufficientPrivilege,
         psycopg.errors.UndefinedFile,
         psycopg.errors.FeatureNotSupported,
     ):
-        row = conn.execute(query("install", "read_user")).fetchone()
-        if name == "roles" and row is not None:
-            text += (
-                composing.SQL("GRANT leads_api TO {};").format(composing.Identifier(row[0])).as_string(conn)
+        return [
+            (
+                "A search word will read all leads of its tenant, because pg_trgm and btree_gin could not be created."
+                f" Have a superuser run:\n{text.strip()}"
             )
-        return [f"{otherwise}:\n{text.strip()}"]
+        ]
     return []
-
-
-def _grant_role(conn: Connection) -> None:
-    """Let the login that migrates take the API's role, so that one login serves both on a small installation."""
-    row = conn.execute(query("install", "read_role")).fetchone()
-    if row is not None and not row[1]:
-        conn.execute(composing.SQL("GRANT leads_api TO {}").format(composing.Identifier(row[0])))
 
 
 def _missing_indexes(conn: Connection) -> list[str]:

@@ -15,14 +15,14 @@ from psycopg.rows import class_row
 
 from projector import capture, db, locks
 from projector.batch import DEFAULT_BATCH
-from projector.errors import BlockedError, CaptureGapError, SourceMissingError
+from projector.errors import BlockedError, CaptureGapError
 from projector.pipeline import Connection
 from projector.preconditions import require_installed
 from projector.progress import Progress
 from projector.rebuild import rebuild
 from projector.refresh import refresh
 from projector.report import RunReport, counted
-from projector.source import find_foreign_tables, find_missing_source, misfit
+from projector.source import find_missing_source, foreign_owner, misfit
 from projector.sql import PROJECTION_VERSION, query
 
 SHED_CHANGES_PER_TRANSACTION = 50_000
@@ -113,15 +113,10 @@ def restore_capture(conn: Connection, *, patience: float = 60.0) -> bool:
     try:
         capture.reinstall(conn, patience=patience)
     except psycopg.errors.InsufficientPrivilege as error:
-        foreign = find_foreign_tables(conn)
-        if not foreign:
+        foreign = foreign_owner(conn)
+        if foreign is None:
             raise
-        user = conn.info.user
-        raise SourceMissingError(
-            f"The triggers cannot be installed again, because {', and '.join(foreign)}. Give the table back to its old"
-            f" owner, or let the projector's login act for the new one: GRANT {foreign[0].split()[-1]} TO {user};"
-            " The projector goes on by itself then."
-        ) from error
+        raise foreign from error
     return bool(capture.open_gaps(conn))
 
 

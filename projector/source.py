@@ -126,13 +126,16 @@ def find_missing_source(conn: psycopg.Connection[TupleRow]) -> list[str]:
     return missing
 
 
-def find_foreign_tables(conn: psycopg.Connection[TupleRow]) -> list[str]:
-    """Return the captured tables of owners whose rights this login does not have, each in words."""
-    return [
-        f"table {found.name} belongs to {found.owner}"
-        for table, found in zip(SOURCE_TABLES, _find_source(conn), strict=True)
-        if table.kind is not None and found.kind is not None and not found.is_ours
-    ]
+def foreign_owner(conn: psycopg.Connection[TupleRow]) -> SourceMissingError | None:
+    """Return the error that names the first captured table of an owner whose rights this login does not have."""
+    for table, found in zip(SOURCE_TABLES, _find_source(conn), strict=True):
+        if table.kind is not None and found.kind is not None and not found.is_ours:
+            return SourceMissingError(
+                f"The triggers cannot be installed again, because the table {found.name} belongs to {found.owner} now."
+                " Give it back to its old owner, or let the projector's login act for the new one: run"
+                f" GRANT {found.owner} TO {conn.info.user}; The projector then goes on by itself."
+            )
+    return None
 
 
 @contextmanager

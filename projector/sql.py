@@ -100,6 +100,12 @@ def file_text(name: str) -> LiteralString:
 
 
 @cache
+def all_texts() -> tuple[str, ...]:
+    """Return the texts of all files of `sql/`, and of `schema.sql`, as they are."""
+    return tuple(map(_read, (ROOT / "schema.sql", *sorted((ROOT / "sql").rglob("*.sql")))))
+
+
+@cache
 def functions(folder: str) -> dict[str, LiteralString]:
     """Return the texts of `sql/<folder>/` by their files, in order, as they are: they create functions and views."""
     files = sorted((ROOT / "sql" / folder).glob("*.sql"))

@@ -236,3 +236,11 @@ def anchors(text: str) -> set[str]:
     """Return the anchors of all headings of a page."""
     headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_the_changes_are_told_by_release() -> None:
+    headings = re.findall(r"^## (.+)$", read("CHANGELOG.md"), re.MULTILINE)
+    version = tomllib.loads(read("pyproject.toml"))["project"]["version"]
+    released = headings[1:] if headings[0] == "Unreleased" else headings
+    assert released[0] == version
+    assert [heading for heading in released if not re.fullmatch(r"\d+\.\d+\.\d+", heading)] == []

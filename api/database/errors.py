@@ -3,11 +3,16 @@
 import psycopg
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-_NOT_INSTALLED = (
-    psycopg.errors.UndefinedTable,
-    psycopg.errors.InvalidSchemaName,
-    psycopg.errors.UndefinedColumn,
-    psycopg.errors.InsufficientPrivilege,
+NOT_INSTALLED = (
+    "The read model is not installed: run `python -m projector migrate`, then `python -m projector rebuild`"
+)
+NO_RIGHTS = (
+    "The API may not read the read model: run `python -m projector migrate`, which lets the role leads_api read it;"
+    " with LEADS_API_ROLE=off, also run GRANT leads_api TO the login of the API"
+)
+OTHER_VERSION = (
+    "The read model is of another version than the API: run `python -m projector migrate` of the API's version,"
+    " or start the API of the version that was migrated last"
 )
 
 
@@ -15,18 +20,40 @@ class UnavailableError(Exception):
     """The read model cannot be read now; the message is fit for a caller."""
 
 
+class TablesMissingError(UnavailableError):
+    """A table or column that the API reads is not there: nothing is installed, or another version."""
+
+
 class ConnectionLostError(psycopg.OperationalError):
     """The connection broke; the server itself may be running."""
 
 
+class RoleError(psycopg.DatabaseError):
+    """The session cannot take the role of the API; `reason` is what a caller may know of it."""
+
+    def __init__(self, message: str, reason: str) -> None:
+        super().__init__(message, reason)
+        self.reason = reason
+
+
+# In this order: the first class that an error is of says what it means.
+_MEANINGS: tuple[tuple[type[Exception], type[UnavailableError], str], ...] = (
+    (PoolTimeoutError, UnavailableError, "All connections to the database are busy"),
+    (psycopg.errors.QueryCanceled, UnavailableError, "The database took too long to answer"),
+    (psycopg.errors.UndefinedTable, TablesMissingError, NOT_INSTALLED),
+    (psycopg.errors.InvalidSchemaName, TablesMissingError, NOT_INSTALLED),
+    (psycopg.errors.UndefinedColumn, TablesMissingError, OTHER_VERSION),
+    (psycopg.errors.InsufficientPrivilege, UnavailableError, NO_RIGHTS),
+    (psycopg.OperationalError, UnavailableError, "The database cannot be reached"),
+    (psycopg.InterfaceError, UnavailableError, "The database cannot be reached"),
+)
+
+
 def caller_error(error: psycopg.Error | PoolTimeoutError) -> Exception:
     """Returns the error that a caller should see; an error that means a bug of the API is returned unchanged."""
-    if isinstance(error, PoolTimeoutError):
-        return UnavailableError("All connections to the database are busy")
-    if isinstance(error, psycopg.errors.QueryCanceled):
-        return UnavailableError("The database took too long to answer")
-    if isinstance(error, _NOT_INSTALLED):
-        return UnavailableError("The read model is not installed")
-    if isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError)):
-        return UnavailableError("The database cannot be reached")
+    if isinstance(error, RoleError):
+        return UnavailableError(error.reason)
+    for kind, made, message in _MEANINGS:
+        if isinstance(error, kind):
+            return made(message)
     return error

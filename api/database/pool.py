@@ -1,5 +1,6 @@
 """A pool of read-only sessions."""
 
+from copy import copy
 from time import monotonic
 from typing import Any
 
@@ -10,7 +11,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from api.config import Config
-from api.database.errors import ConnectionLostError, caller_error
+from api.database.errors import ConnectionLostError, RoleError, caller_error
+from api.database.role import take_role
 from api.database.session import Session
 from api.database.statement import BoundStatement, CompiledStatement, Row, compile_statement
 
@@ -28,7 +30,9 @@ class Database:
 
     def __init__(self, config: Config) -> None:
         self._conninfo = _conninfo(config)
+        self._role = config.role
         self._pause_ends = 0.0
+        self._failure: psycopg.Error | None = None
         # Opens no connection before the first statement, so that workers may be forked.
         self.engine = create_engine(
             "postgresql+psycopg://",
@@ -71,13 +75,24 @@ class Database:
             pooled.close()
 
     def _connect(self) -> psycopg.Connection[Any]:
-        if monotonic() < self._pause_ends:
-            raise psycopg.OperationalError("the last attempt to connect failed a moment ago")
+        if self._failure is not None and monotonic() < self._pause_ends:
+            raise copy(self._failure)
         try:
-            return psycopg.connect(self._conninfo, autocommit=True)
-        except psycopg.OperationalError:
+            return self._open_session()
+        except (psycopg.OperationalError, RoleError) as error:
+            self._failure = error
             self._pause_ends = monotonic() + RECONNECT_PAUSE_SECONDS
             raise
+
+    def _open_session(self) -> psycopg.Connection[Any]:
+        connection = psycopg.connect(self._conninfo, autocommit=True)
+        try:
+            if self._role:
+                take_role(connection, self._role)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
 
 
 def _begin_session(connection: psycopg.Connection[Any], record: ConnectionPoolEntry) -> None:
@@ -100,8 +115,6 @@ def _conninfo(config: Config) -> str:
         "random_page_cost": "1.1",
         "max_parallel_workers_per_gather": "0",
     }
-    if config.role:
-        settings["role"] = config.role
     options = " ".join(f"-c {name}={_escaped(value)}" for name, value in settings.items())
     parameters: dict[str, str | int | None] = {
         "connect_timeout": CONNECT_TIMEOUT_SECONDS,

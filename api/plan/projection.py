@@ -1,10 +1,11 @@
 """The statements about the read model as a whole; they read no table with data of a tenant."""
 
 from datetime import datetime
-from functools import lru_cache
+from functools import lru_cache, reduce
+from operator import add
 from typing import NamedTuple
 
-from sqlalchemy import SelectBase, func, select
+from sqlalchemy import SelectBase, false, func, select
 
 from api.database.statement import BoundStatement
 from api.sql_helpers import as_of
@@ -30,6 +31,17 @@ def projection_state() -> BoundStatement[ProjectionRow]:
     return BoundStatement(_projection_statement(), ProjectionRow, {})
 
 
+class TablesRow(NamedTuple):
+    """An answer of all tables: that there is one shows that they can be read."""
+
+    rows: int
+
+
+def tables_state() -> BoundStatement[TablesRow]:
+    """Returns a statement that reads no row, and fails unless every table with every column of it can be read."""
+    return BoundStatement(_tables_statement(), TablesRow, {})
+
+
 def freshness() -> BoundStatement[FreshnessRow]:
     """Returns the statement of how fresh the read model is."""
     return BoundStatement(_freshness_statement(), FreshnessRow, {})
@@ -43,6 +55,15 @@ def _projection_statement() -> SelectBase:
         func.max(projection.c.built_at).label("built_at"),
         func.max(projection.c.capture_gap).label("capture_gap"),
     ).select_from(projection)
+
+
+@lru_cache(maxsize=1)
+def _tables_statement() -> SelectBase:
+    counts = [
+        select(func.count()).select_from(select(table).where(false()).subquery()).scalar_subquery()
+        for table in projection.metadata.sorted_tables
+    ]
+    return select(reduce(add, counts).label("rows"))
 
 
 @lru_cache(maxsize=1)

@@ -20,9 +20,11 @@ def live() -> Response:
 @health.get("/ready")
 def ready() -> Response:
     """Answer 200 if the API can serve the read model, and 503 with the reason if it cannot."""
-    reason = _why_not_ready(read_model().database.fetch(projection_state()))
+    found = read_model()
+    reason = _why_not_ready(found.database.fetch(projection_state()))
     if reason is not None:
         raise UnavailableError(reason)
+    found.require_tables()
     return JsonResponse(orjson.dumps({"status": "ready"}))
 
 

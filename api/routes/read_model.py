@@ -4,13 +4,12 @@ from typing import TypeVar
 
 from flask import Flask, current_app
 
-from api.database.errors import UnavailableError
+from api.database.errors import NOT_INSTALLED, OTHER_VERSION, TablesMissingError, UnavailableError
 from api.database.pool import Database
-from api.database.statement import BoundStatement
-from api.plan.projection import ProjectionRow, projection_state
+from api.database.statement import BoundStatement, Row
+from api.plan.projection import ProjectionRow, projection_state, tables_state
 from api.response.body import Freshness, note_freshness
 
-NOT_INSTALLED = "The read model is not installed"
 NEVER_BUILT = "The read model was never built"
 
 
@@ -36,16 +35,29 @@ class ReadModel:
         """
         if not self._is_built:
             self._require_built()
-        try:
-            row = self.database.fetch(statement)
-        except UnavailableError:
-            self._is_built = False
-            raise
+        row = self._fetch(statement)
         if row.as_of is None:
             self._is_built = False
             raise UnavailableError(NEVER_BUILT)
         note_freshness(row)
         return row
+
+    def require_tables(self) -> None:
+        """Raises UnavailableError unless this API may read every table, with every column that it knows."""
+        self._fetch(tables_state())
+
+    def _fetch(self, statement: BoundStatement[Row]) -> Row:
+        try:
+            return self.database.fetch(statement)
+        except TablesMissingError as error:
+            self._is_built = False
+            # A read model that is installed has tables of another version.
+            self._require_built()
+            self._is_built = False
+            raise UnavailableError(OTHER_VERSION) from error
+        except UnavailableError:
+            self._is_built = False
+            raise
 
     def _require_built(self) -> None:
         reason = why_not_built(self.database.fetch(projection_state()))

@@ -1,6 +1,5 @@
 """Install the triggers again after a gap, and switch capture off and on for an operator."""
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -11,12 +10,14 @@ from psycopg.rows import TupleRow
 from projector import locks
 from projector.capture import gaps, source_changes, triggers
 from projector.capture.functions import captured_tables
-from projector.errors import BlockedError, SourceMissingError
+from projector.db import retry_on_lock_timeout, transaction_with_lock_timeout
+from projector.errors import SourceMissingError
 from projector.source import find_missing_source
 from projector.sql import query
 
 Connection = psycopg.Connection[TupleRow]
 
+_LOCK_TIMEOUT = "200ms"
 _POLL_SECONDS = 0.05
 
 
@@ -79,12 +80,20 @@ def _only_session(conn: Connection, patience: float) -> Iterator[None]:
 
     Raises BlockedError where another session does so for more than `patience` seconds.
     """
-    deadline = time.monotonic() + patience
-    while True:
-        with locks.try_session_lock(conn, locks.MIGRATION) as taken:
-            if taken:
-                yield
-                return
-        if time.monotonic() > deadline:
-            raise BlockedError("Another session is changing the triggers. Try again when it has ended.")
-        time.sleep(_POLL_SECONDS)
+
+    def take() -> None:
+        # The session keeps the lock beyond this transaction. It waits in PostgreSQL, where an operator sees that.
+        with transaction_with_lock_timeout(conn, _LOCK_TIMEOUT):
+            conn.execute("SELECT pg_advisory_lock(%s, 0)", (locks.MIGRATION,))
+
+    retry_on_lock_timeout(
+        take,
+        patience=patience,
+        pause=_POLL_SECONDS,
+        message="Another session is changing the triggers. Try again when it has ended.",
+    )
+    try:
+        yield
+    finally:
+        if not conn.closed:
+            conn.execute("SELECT pg_advisory_unlock(%s, 0)", (locks.MIGRATION,))

@@ -4,7 +4,7 @@ import dataclasses
 import sys
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -132,8 +132,8 @@ def describe(error: psycopg.Error) -> str:
     reason = _told(error, (error.diag.message_primary or str(error).strip().partition("\n")[0]).rstrip("."))
     if isinstance(error, psycopg.errors.InsufficientPrivilege):
         return (
-            f"The database user may not do that: {reason}. Connect as the owner of the platform's tables,"
-            " to whom no row security of theirs applies."
+            f"The database user may not do that: {reason}. Connect as the owner of the platform's tables, to whom no"
+            " row security of theirs applies; migrate says where the read model belongs to another role."
         )
     if isinstance(error, NOT_INSTALLED):
         return (
@@ -151,6 +151,19 @@ def describe(error: psycopg.Error) -> str:
     return (
         f"PostgreSQL refused a statement{_origin(error)}: {_with_sqlstate(reason, error)}. "
         "LEADS_LOG_LEVEL=DEBUG shows where."
+    )
+
+
+def telling_waits(
+    invocation: Invocation, conn: psycopg.Connection[TupleRow], command: str
+) -> AbstractContextManager[None]:
+    """Say on stderr, while the block waits for a lock for more than two seconds, which one and who holds it."""
+    from projector import waiting
+
+    return waiting.telling_waits(
+        conn,
+        lambda: invocation.connect(f"{command}, watching"),
+        lambda sentence: click.echo(sentence, err=True),
     )
 
 

@@ -30,7 +30,7 @@ def status(invocation: Invocation, *, as_json: bool) -> None:
     from projector.status import as_dict, find_attention, read_status, render
 
     with invocation.connect("status") as conn:
-        found = read_status(conn)
+        found = read_status(conn, api_role=invocation.config.api_role)
     if as_json:
         options = orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z
         click.echo(orjson.dumps(as_dict(found), default=str, option=options).decode())

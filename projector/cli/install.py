@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import click
 
-from projector.cli.base import Invocation, place_of
+from projector.cli.base import Invocation, place_of, telling_waits
 
 
 @click.command()
@@ -39,19 +39,25 @@ def migrate(invocation: Invocation, *, create_source: bool, source_schemas: Sequ
     """
     from projector.install import migrate as run_migrate
 
-    with invocation.connect("migrate") as conn:
+    with invocation.connect("migrate") as conn, telling_waits(invocation, conn, "migrate"):
         for notice in run_migrate(conn, create_source=create_source, source_schemas=source_schemas):
             click.echo(notice)
     click.echo("The read model is installed and up to date.")
 
 
 @click.command()
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Do not ask. It never drops what others made.")
+@click.option(
+    "--drop-dependents",
+    is_flag=True,
+    help="Drop also what others made and what depends on the read model, such as their views.",
+)
 @click.pass_obj
-def uninstall(invocation: Invocation, *, yes: bool) -> None:
+def uninstall(invocation: Invocation, *, yes: bool, drop_dependents: bool) -> None:
     """Remove everything of ours; the platform's tables stay.
 
-    The triggers go first, so that the platform's writes cannot fail meanwhile.
+    Refuses, and changes nothing, where views, functions or other objects of others depend on the read model: it lists
+    them. The triggers go first, so that the platform's writes cannot fail meanwhile.
 
     \b
     Example:
@@ -59,15 +65,22 @@ def uninstall(invocation: Invocation, *, yes: bool) -> None:
     \b
     Exit codes:
       0  nothing of ours is left
-      1  failed, or not confirmed
+      1  failed, not confirmed, or something of others depends on the read model
       2  wrong usage, or a setting that cannot be used
     """
-    from projector.install import uninstall as run_uninstall
+    from projector.dependents import in_lines
+    from projector.uninstall import check_uninstall
+    from projector.uninstall import uninstall as run_uninstall
 
     with invocation.connect("uninstall") as conn:
+        doomed = check_uninstall(conn, drop_dependents=drop_dependents)
+        if doomed and not yes:
+            click.echo(f"What others made depends on the read model and goes too:\n{in_lines(doomed)}")
         if not yes:
             click.confirm(f"Delete the read model from {place_of(conn)}?", abort=True)
-        run_uninstall(conn)
+        with telling_waits(invocation, conn, "uninstall"):
+            for notice in run_uninstall(conn, drop_dependents=drop_dependents):
+                click.echo(notice)
     click.echo("The read model and its triggers are gone; the platform's tables are as they were.")
 
 
@@ -98,7 +111,7 @@ def capture_off(invocation: Invocation, reason: str) -> None:
     """
     from projector.capture import switch_off
 
-    with invocation.connect("capture") as conn:
+    with invocation.connect("capture") as conn, telling_waits(invocation, conn, "capture"):
         switch_off(conn, reason)
     click.echo("Capture is off. Changes are not seen until `python -m projector capture on`.")
 
@@ -121,7 +134,7 @@ def capture_on(invocation: Invocation) -> None:
     """
     from projector.capture import switch_on
 
-    with invocation.connect("capture") as conn:
+    with invocation.connect("capture") as conn, telling_waits(invocation, conn, "capture"):
         switch_on(conn)
     click.echo(
         "Capture is on. If changes were missed, the scheduler or `python -m projector refresh` brings them in."

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from projector.report import counted
 from projector.source import misfit
 from projector.sql import PROJECTION_VERSION
-from projector.status.read import Projection, Status
+from projector.status.read import ApiRole, Projection, Status
 from projector.status.words import age_in_words, lead_in_words, shorten, waiting_in_words
 
 # Without a scheduler cron starts a refresh each minute, so a change may wait this long.
@@ -19,13 +19,19 @@ _CLOCK_TOLERANCE_SECONDS = 1.0
 def find_attention(status: Status) -> list[str]:
     """Return a sentence for each thing that needs a person, with what to do next; none when all is well."""
     if status.projection is None:
-        return ["The read model is not installed in this database: run `migrate`, then `rebuild`."]
+        return [
+            (
+                "The read model is not installed in this database: run `migrate`, then `rebuild`. Until then the API"
+                " answers 503."
+            )
+        ]
     return [
         *_attention_to_capture(status, status.projection),
         *_attention_to_build(status, status.projection),
         *_attention_to_freshness(status.projection),
         *_attention_to_queue(status, status.projection),
         *_attention_to_rows(status),
+        *_attention_to_api(status.api_role),
     ]
 
 
@@ -110,3 +116,19 @@ def _attention_to_rows(status: Status) -> Iterator[str]:
         yield f"The last verify failed: {shorten(last.note or 'no reason known')}. Run `verify` to see it again."
     elif last is not None and last.note:
         yield f"The last verify found drift ({last.note}): run `verify --all --heal`, and report the bug."
+
+
+def _attention_to_api(role: ApiRole | None) -> Iterator[str]:
+    if role is None:
+        return
+    if not role.exists:
+        yield (
+            f"The role {role.name} does not exist, so the API cannot read: run `migrate`, which creates leads_api or"
+            " prints the statements for a superuser. LEADS_API_ROLE names another role, or is off where the API keeps"
+            " the role of its login."
+        )
+    elif role.unreadable is not None:
+        yield (
+            f"The role {role.name} may not read {role.unreadable}, so the API cannot either: run `migrate`, which lets"
+            f" leads_api read all tables{'' if role.name == 'leads_api' else f', and GRANT leads_api TO {role.name}'}."
+        )

@@ -103,6 +103,15 @@ class Schedulers:
 
 
 @dataclass(frozen=True, slots=True)
+class ApiRole:
+    """The role that the API takes, whether it exists, and a table of the read model that it may not read."""
+
+    name: str
+    exists: bool
+    unreadable: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """The status. The read model is not installed where `projection` is None.
 
@@ -117,6 +126,7 @@ class Status:
     sizes: list[Size] = field(default_factory=list)
     schedulers: Schedulers = field(default_factory=lambda: Schedulers(0, is_all_seen=True))
     missing_source: list[str] = field(default_factory=list)
+    api_role: ApiRole | None = None
 
     @property
     def rebuild_state(self) -> str:
@@ -156,8 +166,10 @@ class Status:
         return self.schedulers.sessions == 0 and self.schedulers.is_all_seen
 
 
-def read_status(conn: Connection) -> Status:
+def read_status(conn: Connection, *, api_role: str = "leads_api") -> Status:
     """Return the status, all of it as of one moment.
+
+    `api_role` is the role that the API takes; an empty text says that it keeps the role of its login.
 
     Raises NotInstalledError where an older version was the last to migrate.
     """
@@ -176,9 +188,17 @@ def read_status(conn: Connection) -> Status:
             rebuild=_read(conn, Rebuild, "read_rebuild", rebuild_class=locks.REBUILD)[0],
             dead_letters=_read(conn, DeadLetter, "read_dead_letters", size=SHOWN_DEAD_LETTERS),
             sizes=_read(conn, Size, "read_sizes"),
+            api_role=_read_api_role(conn, api_role),
             schedulers=_read(conn, Schedulers, "count_schedulers", application_name=db.SCHEDULER_NAME)[0],
             missing_source=find_missing_source(conn),
         )
+
+
+def _read_api_role(conn: Connection, name: str) -> ApiRole | None:
+    if not name:
+        return None
+    row = conn.execute(query("status", "read_api_role"), {"role": name}).fetchone()
+    return None if row is None else ApiRole(name, *row)
 
 
 def _read(conn: Connection, row_type: type[_Row], name: str, **parameters: object) -> list[_Row]:

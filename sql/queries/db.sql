@@ -1,11 +1,18 @@
 -- The look-ups of projector/db.py: what a new connection needs to know.
 
 -- name: can_read_settings
--- Returns whether the login may read projector.settings; null where the read model is not installed.
+-- Returns whether the login may read projector.settings; null where the read model is not installed. A table of this
+-- name that somebody else made lacks our columns.
 SELECT
     CASE
         WHEN has_schema_privilege(to_regnamespace('projector'), 'USAGE')
-            THEN has_table_privilege(to_regclass('projector.settings'), 'SELECT')
+            THEN has_table_privilege(to_regclass('projector.settings'), 'SELECT') AND (
+                SELECT count(*) = 2
+                FROM pg_catalog.pg_attribute AS a
+                INNER JOIN pg_catalog.pg_class AS c ON c.oid = a.attrelid AND c.relname = 'settings'
+                INNER JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace AND n.nspname = 'projector'
+                WHERE a.attname IN ('name', 'value')
+            )
     END AS can_read_settings;
 
 -- name: find_source_schemas

@@ -150,6 +150,25 @@ INNER JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
 WHERE n.nspname IN ('read_model', 'projector') AND c.relkind = 'r'
 ORDER BY bytes DESC;
 
+-- name: read_api_role
+-- Returns of the role that the API takes: exists, and unreadable, one of its tables that the role may not read; null
+-- where it may read them all.
+--
+-- Parameter: role.
+SELECT
+    r.oid IS NOT NULL AS exists,
+    (
+        SELECT n.nspname || '.' || c.relname
+        FROM pg_catalog.pg_class AS c
+        INNER JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace AND n.nspname = 'read_model'
+        WHERE c.relkind = 'r'
+            AND NOT (has_schema_privilege(r.oid, n.oid, 'USAGE') AND has_table_privilege(r.oid, c.oid, 'SELECT'))
+        ORDER BY c.relname
+        LIMIT 1
+    ) AS unreadable
+FROM (VALUES (%(role)s::text)) AS wanted (role_name)
+LEFT JOIN pg_catalog.pg_roles AS r ON r.rolname = wanted.role_name;
+
 -- name: count_schedulers
 -- Returns sessions, how many sessions of schedulers are connected, and is_all_seen, whether the login may see the
 -- sessions of other users.

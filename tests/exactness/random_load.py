@@ -14,12 +14,13 @@ from psycopg.rows import TupleRow
 from projector.batch import refresh_batch
 from projector.dead_letters import retry_dead_letters
 from projector.errors import BlockedError
-from projector.install import migrate, uninstall
+from projector.install import migrate
 from projector.locks import SHARDS
 from projector.pipeline import prepare_session
 from projector.progress import QUIET
 from projector.rebuild import rebuild
 from projector.refresh import refresh
+from projector.uninstall import uninstall
 from projector.verify import verify
 from tests.exactness.platform import assert_exact, rebuild_now, refresh_now, value
 from tests.oracle import differences_of_tables, read_tables

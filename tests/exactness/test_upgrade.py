@@ -4,23 +4,29 @@ data/version_0_1.sql is a dump of such a database (pg_dump --inserts): some lead
 and what a killed rebuild of that version left.
 """
 
+import json
+import re
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
+from psycopg.pq import ExecStatus, PGconn, abc
 from psycopg.rows import TupleRow
 
 from api.app import create_app
 from api.config import Config
 from projector import locks, recovery
-from projector.errors import NotInstalledError
+from projector.dependents import Dependent, find_dependents
+from projector.errors import DependentsError, NotInstalledError
 from projector.install import migrate
 from projector.progress import QUIET
 from projector.schema import sections
 from projector.sql import PROJECTION_VERSION
 from projector.status import read_status
+from projector.uninstall import uninstall
 from projector.verify import verify
 from tests.conftest import MakeDatabase
 from tests.exactness.interleaving import Stepped, batch_of
@@ -38,6 +44,9 @@ from tests.oracle.tables import Table
 from tests.support.server import Database
 
 Connection = psycopg.Connection[TupleRow]
+
+STATEMENTS = Path(__file__).parent / "data" / "version_0_1_statements.json"
+"""What the API of that version asked for each kind of request, as it prepared it, recorded over the dump."""
 
 DUMP = Path(__file__).parent / "data" / "version_0_1.sql"
 
@@ -249,6 +258,169 @@ def test_the_api_answers_at_once_and_the_old_names_stay_readable(older: Database
     for path in ("", "?lead_status=Hot", "?days=400&has_email=true", "/stats"):
         assert client.get(f"/users/{tenant}/leads{path}").status_code == 200, path
     app.extensions["leads_database"].engine.dispose()
+
+
+def test_each_statement_of_the_older_api_answers_until_it_is_restarted(
+    older: Database, conn: Connection
+) -> None:
+    """In a session that prepared it before the migrate, and in a new one, with the data of before."""
+    statements = json.loads(STATEMENTS.read_text("utf-8"))
+    with older_api(older) as session:
+        before = [
+            answers(session, number, statement, is_new=True) for number, statement in enumerate(statements)
+        ]
+        assert all(before)
+        migrate_now(older)
+        with older_api(older) as new_session:
+            for number, statement in enumerate(statements):
+                assert answers(session, number, statement) == before[number], statement["request"]
+                assert answers(new_session, number, statement, is_new=True) == before[number], statement[
+                    "request"
+                ]
+            # The new projector serves it too, while and after it brings the leads to its version.
+            refresh_now(conn)
+            recovery.heal(conn, progress=QUIET)
+            for number, statement in enumerate(statements):
+                for asked in (session, new_session):
+                    assert answers(asked, number, statement), statement["request"]
+
+
+def test_the_statements_of_the_older_api_read_every_table_that_it_had(conn: Connection) -> None:
+    read = set(re.findall(r"read_model\.(\w+)", STATEMENTS.read_text("utf-8")))
+    tables = conn.execute("SELECT tablename::text FROM pg_tables WHERE schemaname = 'read_model'").fetchall()
+    assert {name for (name,) in tables} <= read
+
+
+@contextmanager
+def older_api(database: Database) -> Iterator[abc.PGconn]:
+    """A session with the settings that the API of that version gave its own."""
+    options = " ".join(
+        f"-c {setting}"
+        for setting in (
+            "role=leads_api",
+            "default_transaction_read_only=on",
+            "TimeZone=UTC",
+            "DateStyle=ISO",
+            "plan_cache_mode=force_generic_plan",
+            "enable_seqscan=off",
+            "enable_sort=off",
+        )
+    )
+    session = PGconn.connect(psycopg.conninfo.make_conninfo(database.url, options=options).encode())
+    try:
+        yield session
+    finally:
+        session.finish()
+
+
+def answers(
+    session: abc.PGconn, number: int, statement: dict[str, Any], *, is_new: bool = False
+) -> list[tuple[bytes | None, ...]]:
+    """The rows of a statement, which is prepared in the session, or already was."""
+    name = f"statement_{number}".encode()
+    if is_new:
+        prepared = session.prepare(name, statement["text"].encode(), statement["types"])
+        assert prepared.status == ExecStatus.COMMAND_OK, (statement["request"], prepared.get_error_message())
+    result = session.exec_prepared(name, [value.encode() for value in statement["values"]])
+    assert result.status == ExecStatus.TUPLES_OK, (statement["request"], result.get_error_message())
+    return [
+        tuple(result.get_value(row, column) for column in range(result.nfields))
+        for row in range(result.ntuples)
+    ]
+
+
+@pytest.mark.parametrize("name", RENAMED)
+def test_the_rights_to_the_old_names_are_those_of_before(
+    older: Database, conn: Connection, name: str
+) -> None:
+    conn.execute("CREATE ROLE leads_test_reader LOGIN PASSWORD 'x'")
+    try:
+        conn.execute("GRANT USAGE ON SCHEMA read_model TO leads_test_reader")
+        conn.execute(f"GRANT SELECT ON read_model.{name} TO leads_test_reader".encode())
+        migrate_now(older)
+        # The reader of an old name needs no right to the table that has the rows.
+        conn.execute(f"REVOKE SELECT ON read_model.{RENAMED[name]} FROM leads_test_reader".encode())
+        for role in ("leads_api", "leads_test_reader"):
+            conn.execute(f"SET ROLE {role}".encode())
+            assert value(conn, f"SELECT count(*) FROM read_model.{name}") > 0
+            conn.execute("RESET ROLE")
+        assert (
+            value(conn, "SELECT has_table_privilege('leads_api', %s, 'INSERT')", f"read_model.{name}")
+            is False
+        )
+    finally:
+        conn.execute("RESET ROLE")
+        conn.execute("DROP OWNED BY leads_test_reader")
+        conn.execute("DROP ROLE leads_test_reader")
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (
+            "CREATE VIEW watch AS SELECT version FROM read_model.projection",
+            "rule _RETURN on view watch depends on column",
+        ),
+        (
+            (
+                "CREATE FUNCTION watch() RETURNS integer LANGUAGE sql"
+                " RETURN (SELECT p.version FROM read_model.projection AS p)"
+            ),
+            "function watch() depends on column",
+        ),
+        (
+            "CREATE VIEW watch AS SELECT * FROM projector.contact_keys",
+            "view watch depends on table projector.contact_keys",
+        ),
+        (
+            "CREATE VIEW watch AS SELECT projector.filled('x')",
+            "view watch depends on function projector.filled(text)",
+        ),
+    ],
+)
+def test_an_object_of_others_that_stops_the_migrate_is_named_with_what_to_do(
+    older: Database, conn: Connection, command: str, said: str
+) -> None:
+    conn.execute(command.encode())
+    before = structure(conn)
+    with pytest.raises(DependentsError) as raised:
+        migrate_now(older)
+    assert str(raised.value).startswith("Nothing was changed, because PostgreSQL says: ")
+    assert said in str(raised.value)
+    assert "drop it, run migrate again, and create it again afterwards" in str(raised.value)
+    assert structure(conn) == before
+    conn.execute(f"DROP {command.split()[1]} watch".encode())
+    migrate_now(older)
+
+
+def test_views_on_the_tables_of_before_stay_and_follow(older: Database, conn: Connection) -> None:
+    conn.execute("CREATE VIEW day_counts AS SELECT * FROM read_model.lead_day_stats")
+    before = value(conn, "SELECT count(*) FROM day_counts")
+    migrate_now(older)
+    assert value(conn, "SELECT count(*) FROM day_counts") == before > 0
+
+
+def test_an_uninstall_knows_what_is_ours_before_and_after_the_migrate(
+    older: Database, conn: Connection
+) -> None:
+    """The view of an operator is the only thing that is not; nor are the views that keep the old names."""
+    of_operators = [Dependent("view", "public.exported")]
+    schemas = ["projector", "read_model"]
+    assert find_dependents(conn, schemas) == of_operators
+    migrate_now(older)
+    assert find_dependents(conn, schemas) == of_operators
+    conn.execute("DROP VIEW exported")
+    uninstall(conn)
+    assert value(conn, "SELECT to_regnamespace('read_model') IS NULL") is True
+
+
+def test_what_an_operator_keeps_in_schemas_of_these_names_stays(older: Database, conn: Connection) -> None:
+    conn.execute("CREATE TABLE read_model_old.notes AS SELECT 1 AS kept")
+    migrate_now(older)
+    conn.execute("CREATE SCHEMA read_model_next; CREATE TABLE read_model_next.leads AS SELECT 2 AS kept")
+    migrate_now(older)
+    assert value(conn, "SELECT kept FROM read_model_old.notes") == 1
+    assert value(conn, "SELECT kept FROM read_model_next.leads") == 2
 
 
 def _rows(conn: Connection, name: str) -> list[Any]:

@@ -34,6 +34,13 @@ def test_defaults(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert (found.log_level, found.log_format) == ("INFO", "auto")
     assert (found.log_personal_data, found.warnings) == (False, ())
     assert (found.api_host, found.api_port) == ("127.0.0.1", 4000)
+    assert found.api_role == "leads_api"
+
+
+@pytest.mark.parametrize(("value", "role"), [("reader", "reader"), ("OFF", ""), (" ", "leads_api")])
+def test_the_role_of_the_api(monkeypatch: pytest.MonkeyPatch, value: str, role: str) -> None:
+    monkeypatch.setenv("LEADS_API_ROLE", value)
+    assert config.load(NOTHING).api_role == role
 
 
 def test_what_is_set_is_read(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ from psycopg.rows import TupleRow
 from projector import capture, locks
 from projector import install as installing
 from projector.errors import BlockedError, IncompleteSchemaError, SourceMissingError
-from projector.install import migrate, uninstall
+from projector.install import migrate
 from projector.schema import comments
 from projector.sql import PROJECTION_VERSION
 from tests.projector.recovering import (
@@ -130,16 +130,3 @@ def test_a_column_that_nothing_adds_is_told_with_the_file_that_names_it(
     said = str(raised.value)
     assert said.startswith(f'Nothing was changed, because schema.sql failed: column "{column}" ')
     assert said.endswith("schema.sql lacks an ALTER TABLE … ADD COLUMN IF NOT EXISTS for it.")
-
-
-def test_uninstall_leaves_the_platform_as_it_was(built: Connection) -> None:
-    uninstall(built)
-    assert value(
-        built, "SELECT to_regnamespace('projector') IS NULL AND to_regnamespace('read_model') IS NULL"
-    )
-    assert value(built, "SELECT count(*) FROM pg_trigger WHERE tgname LIKE 'leads_capture%'") == 0
-    write_message(built, "m1")
-    assert value(built, "SELECT count(*) FROM messages") == 1
-    migrate(built, create_source=False)
-    healed(built)
-    assert messages(built) == 1

@@ -11,7 +11,7 @@ from tests.rules.files import ROOT, name_of, python_files
 # Where both helpers are.
 HELPERS = "projector/report.py"
 # "1,000 or more changes" are several in any case.
-PLURAL = re.compile(r" (?!or more )(?:[a-z]+ )?([a-z]+s)\b")
+PLURAL = re.compile(r" (?!or more )(?:[a-z]+ )?([a-z]+s)\b(?!=)")
 # Words that may follow a value, and end in s though they are no plural.
 NO_PLURALS = {
     "always", "answers", "arrives", "as", "asks", "belongs", "differs", "does", "ends", "expects", "fails", "has",

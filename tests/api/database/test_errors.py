@@ -4,7 +4,9 @@ from collections.abc import Iterator
 
 import psycopg
 import pytest
+from flask import Flask
 
+from api.database.errors import NO_RIGHTS, NOT_INSTALLED, OTHER_VERSION
 from tests.api.conftest import Library, MakeApp
 from tests.api.response.test_errors import check
 from tests.support.server import Database
@@ -48,11 +50,34 @@ def test_a_database_that_takes_too_long(slow: Database, make_app: MakeApp) -> No
     assert int(answer.headers["Retry-After"]) >= 1
 
 
+def message(app: Flask, path: str = "/users/a/leads") -> str:
+    """What a request is answered with 503, and readiness too."""
+    client = app.test_client()
+    said = check(client.get(path), 503)
+    assert check(client.get("/health/ready"), 503) == said
+    return said
+
+
 def test_a_database_without_the_read_model(source_database: Database, make_app: MakeApp) -> None:
-    client = make_app(source_database, log_level="ERROR").test_client()
-    assert "not installed" in check(client.get("/users/a/leads"), 503)
+    assert message(make_app(source_database)) == NOT_INSTALLED
+    assert "`python -m projector migrate`" in NOT_INSTALLED
 
 
-def test_a_role_that_is_not_there(database: Database, make_app: MakeApp) -> None:
-    client = make_app(database, role="nobody_at_all", log_level="ERROR").test_client()
-    check(client.get("/users/a/leads"), 503)
+def test_tables_of_an_older_version(database: Database, make_app: MakeApp) -> None:
+    """They are not all there yet, which is not the same as none."""
+    with database.connect() as conn:
+        conn.execute("ALTER TABLE read_model.lead_totals RENAME TO lead_span_stats")
+    assert message(make_app(database), "/users/a/leads/stats") == OTHER_VERSION
+    with database.connect() as conn:
+        conn.execute("ALTER TABLE read_model.lead_span_stats RENAME TO lead_totals")
+        conn.execute("ALTER TABLE read_model.leads RENAME COLUMN document TO page")
+    assert message(make_app(database), "/users/a/leads/1") == OTHER_VERSION
+
+
+def test_a_table_that_the_api_may_not_read(database: Database, make_app: MakeApp) -> None:
+    with database.connect() as conn:
+        conn.execute("REVOKE SELECT ON read_model.leads FROM leads_api")
+    assert message(make_app(database)) == NO_RIGHTS
+    with database.connect() as conn:
+        conn.execute("REVOKE USAGE ON SCHEMA read_model FROM leads_api")
+    assert message(make_app(database)) == NO_RIGHTS

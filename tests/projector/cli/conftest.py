@@ -18,7 +18,8 @@ def calls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Calls:
     """Replaces the functions that the commands call with ones that record their calls."""
     made = Calls()
     functions = {
-        "install": ["migrate", "uninstall"],
+        "install": ["migrate"],
+        "uninstall": ["check_uninstall", "uninstall"],
         "rebuild": ["rebuild"],
         "recovery": ["refresh_and_heal", "rebuild_everything"],
         "verify": ["verify"],

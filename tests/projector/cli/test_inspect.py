@@ -15,3 +15,11 @@ def test_status_ends_with_1_when_something_needs_a_person(calls: Calls, attentio
     machine = call("status", "--json")
     assert json.loads(machine.stdout) == {"lag_seconds": 0.5}
     assert text.exit_code == machine.exit_code == len(attention)
+    assert calls.made[0] == ("read_status", {"api_role": "leads_api"})
+
+
+def test_status_looks_at_the_role_that_the_api_takes(calls: Calls, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls.answers |= {"find_attention": [], "render": "one screen"}
+    monkeypatch.setenv("LEADS_API_ROLE", "reader")
+    call("status")
+    assert calls.made[0] == ("read_status", {"api_role": "reader"})

@@ -12,12 +12,19 @@ def test_migrate_passes_on_what_an_operator_should_know(calls: Calls) -> None:
 
 
 def test_uninstall_asks_first(calls: Calls) -> None:
+    calls.answers |= {"check_uninstall": [], "uninstall": ["The role stays."]}
+
+    def done() -> list[object]:
+        return [made for made in calls.made if made[0] == "uninstall"]
+
     result = call("uninstall", answer="n\n")
     assert "Delete the read model from the database platform on db.example?" in result.stdout
-    assert (result.exit_code, calls.made) == (1, [])
+    assert (result.exit_code, done()) == (1, [])
     assert call("uninstall", answer="y\n").exit_code == 0
-    assert call("uninstall", "--yes").exit_code == 0
-    assert [name for name, _ in calls.made] == ["uninstall", "uninstall"]
+    assert "The role stays." in call("uninstall", "--yes").stdout.splitlines()
+    assert done() == [("uninstall", {"drop_dependents": False})] * 2
+    assert call("uninstall", "--yes", "--drop-dependents").exit_code == 0
+    assert done()[2:] == [("uninstall", {"drop_dependents": True})]
 
 
 def test_capture_is_switched_off_for_a_reason_and_on_again(calls: Calls) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from projector import capture, recovery
+from projector.install import migrate
 from projector.progress import QUIET
 from projector.sql import PROJECTION_VERSION
 from projector.status import find_attention, read_status, render
@@ -38,6 +39,21 @@ def test_what_is_not_installed_is_said(source_database: Database, tmp_path: Path
         assert "not installed" in one_sentence(read_status(conn))
     done = projector(tmp_path, "--database-url", source_database.url, "status", "--json")
     assert (done.returncode, json.loads(done.stdout)["installed"]) == (1, False)
+
+
+def test_a_role_of_the_api_that_cannot_read_is_said(built: Connection) -> None:
+    assert find_attention(read_status(built, api_role="")) == []
+    assert one_sentence(read_status(built, api_role="nobody_at_all")).startswith(
+        "The role nobody_at_all does not exist, so the API cannot read: run `migrate`"
+    )
+    assert one_sentence(read_status(built, api_role="pg_monitor")) == (
+        "The role pg_monitor may not read read_model.freshness, so the API cannot either: run `migrate`, which lets"
+        " leads_api read all tables, and GRANT leads_api TO pg_monitor."
+    )
+    built.execute("REVOKE SELECT ON read_model.tenants FROM leads_api")
+    assert "leads_api may not read read_model.tenants" in one_sentence(read_status(built))
+    migrate(built, create_source=False)
+    assert find_attention(read_status(built)) == []
 
 
 def test_what_was_never_built_is_said(connection: Connection) -> None:

@@ -1,0 +1,49 @@
+"""The role that each session of the API takes, which may only read."""
+
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from api.database.errors import NOT_INSTALLED, RoleError
+
+# The role that `migrate` creates.
+INSTALLED_ROLE = "leads_api"
+
+_IS_INSTALLED = """
+SELECT FROM pg_catalog.pg_class AS c
+WHERE c.relname = 'projection' AND c.relnamespace = (
+    SELECT n.oid FROM pg_catalog.pg_namespace AS n WHERE n.nspname = 'read_model'
+)
+"""
+
+
+def take_role(connection: psycopg.Connection[Any], role: str) -> None:
+    """Have a new session take a role.
+
+    As a setting of the connection, a role that is missing would look like a server that is away.
+
+    Raises RoleError where there is no such role, or where the login may not take it.
+    """
+    name = sql.Identifier(role)
+    try:
+        connection.execute(sql.SQL("SET ROLE {}").format(name))
+    except (psycopg.errors.InvalidParameterValue, psycopg.errors.UndefinedObject) as error:
+        raise RoleError(str(error), _why_there_is_no_role(connection, role)) from error
+    except psycopg.errors.InsufficientPrivilege as error:
+        grant = sql.SQL("GRANT {} TO {}").format(name, sql.Identifier(connection.info.user))
+        raise RoleError(
+            f"{error}: run {grant.as_string(connection)};",
+            f"The login of the API may not take the role {role}: have an administrator run GRANT {role} TO that login",
+        ) from error
+
+
+def _why_there_is_no_role(connection: psycopg.Connection[Any], role: str) -> str:
+    if connection.execute(_IS_INSTALLED).fetchone() is None:
+        return NOT_INSTALLED
+    if role == INSTALLED_ROLE:
+        return f"The role {role} does not exist: run `python -m projector migrate`, which creates it or prints how"
+    return (
+        f"The role {role}, which LEADS_API_ROLE names, does not exist: create it with"
+        f" CREATE ROLE {role} IN ROLE {INSTALLED_ROLE}, or leave LEADS_API_ROLE unset"
+    )

@@ -1,0 +1,104 @@
+"""Remove the read model, and leave the platform and what others made as they were."""
+
+from collections.abc import Sequence
+
+import psycopg
+
+from projector import capture, locks
+from projector.dependents import (
+    Dependent,
+    drop_own,
+    drop_with_dependents,
+    find_dependents,
+    find_publications,
+    in_lines,
+    require_no_dependents,
+)
+from projector.errors import DependentsError
+from projector.install import change_tables
+from projector.pipeline import Connection
+from projector.rights import own_schemas, require_rights_to_uninstall
+from projector.sql import query
+
+
+def check_uninstall(conn: Connection, *, drop_dependents: bool) -> list[Dependent]:
+    """Return what others made that `uninstall` would drop too: nothing, unless `drop_dependents` says so.
+
+    Changes nothing. Raises RightsError where the login may not drop the read model, and DependentsError, which lists
+    them, where others made something that depends on it.
+    """
+    require_rights_to_uninstall(conn)
+    schemas = own_schemas(conn)
+    if drop_dependents:
+        return find_dependents(conn, schemas)
+    require_no_dependents(conn, schemas)
+    return []
+
+
+def uninstall(conn: Connection, *, drop_dependents: bool = False) -> list[str]:
+    """Remove everything of ours, the triggers first, and leave the platform's tables as they were.
+
+    Returns what an operator should know. Raises RightsError, DependentsError and BlockedError; before any of them but
+    the last nothing was changed, unless the message says so.
+    """
+    check_uninstall(conn, drop_dependents=drop_dependents)
+    publications = find_publications(conn, own_schemas(conn))
+    capture.uninstall(conn)
+    dropped: list[Dependent] = []
+
+    def drop() -> None:
+        conn.execute("SELECT pg_advisory_xact_lock(%s, 0)", (locks.MIGRATION,))
+        schemas = own_schemas(conn)
+        if drop_dependents:
+            dropped[:] = find_dependents(conn, schemas)
+            drop_with_dependents(conn, schemas)
+        else:
+            drop_own(conn, schemas)
+
+    try:
+        change_tables(conn, drop)
+    except psycopg.errors.DependentObjectsStillExist as error:
+        raise DependentsError(
+            "The triggers are dropped, and the read model stays, because something came to depend on it meanwhile:"
+            f" {_details(error)}. Stop the projector, drop what others made, and run uninstall again; or run migrate to"
+            " install the triggers again."
+        ) from error
+    return [*_notices(dropped, publications), *_drop_api_role(conn)]
+
+
+def _notices(dropped: Sequence[Dependent], publications: Sequence[str]) -> list[str]:
+    notices = []
+    if dropped:
+        notices.append(f"Dropped too, because it depended on the read model:\n{in_lines(dropped)}")
+    if publications:
+        notices.append(
+            f"These publications no longer publish tables of the read model: {', '.join(publications)}."
+        )
+    return notices
+
+
+def _drop_api_role(conn: Connection) -> list[str]:
+    """Drop the role of the API. Its rights went with our schemas; what else it was given or owns is not ours to drop.
+
+    Returns a sentence where it stays.
+    """
+    if conn.execute(query("install", "has_api_role")).fetchone() is None:
+        return []
+    try:
+        conn.execute("DROP ROLE leads_api")
+    except psycopg.errors.DependentObjectsStillExist as error:
+        return [f"The role leads_api stays, because something else uses it: {_details(error)}."]
+    except psycopg.errors.InsufficientPrivilege:
+        return [
+            (
+                "The role leads_api stays, because this login may not drop it. Have an administrator run:"
+                " DROP ROLE leads_api;"
+            )
+        ]
+    return []
+
+
+def _details(error: psycopg.Error) -> str:
+    """Return the objects that PostgreSQL names, in one line."""
+    detail = error.diag.message_detail or error.diag.message_primary or ""
+    return "; ".join(detail.rstrip(".").splitlines())

@@ -1,0 +1,47 @@
+-- What a session waits for: projector/waiting.py tells it to an operator.
+
+-- name: find_awaited_lock
+-- Returns of the lock that a session waits for, all in words: lock_name; holder, the session that has it or is before
+-- this one in its queue; age, for how long that session can have had it. No row while it waits for none.
+--
+-- Parameters: pid, the session that waits; migration and shard, the classes of advisory locks that have words of their
+-- own. A session can hold an advisory lock without a transaction. A prepared transaction has no session: its pid is 0.
+SELECT
+    CASE
+        WHEN l.locktype IN ('relation', 'extend', 'page', 'tuple') THEN 'the table ' || i.identity
+        WHEN l.locktype = 'advisory' AND l.classid = %(migration)s THEN 'the lock of migrate, uninstall and capture'
+        WHEN l.locktype = 'advisory' AND l.classid = %(shard)s THEN 'the queue, whose changes a refresh takes'
+        WHEN l.locktype IN ('transactionid', 'virtualxid') THEN 'the end of a transaction'
+        ELSE 'a lock (' || l.locktype || ')'
+    END AS lock_name,
+    CASE
+        WHEN b.pid = 0 THEN coalesce('the prepared transaction ' || quote_literal(p.gid), 'a prepared transaction')
+        ELSE
+            'process ' || b.pid || ' ('
+            || concat_ws(', ', nullif(a.application_name, ''), 'role ' || a.usename, a.state) || ')'
+    END AS holder,
+    coalesce(
+        'its transaction has run for ' || date_trunc('second', clock_timestamp() - a.xact_start)::text,
+        'it was prepared ' || date_trunc('second', clock_timestamp() - p.prepared)::text || ' ago',
+        'its session has run for ' || date_trunc('second', clock_timestamp() - a.backend_start)::text,
+        'since when is hidden from this role'
+    ) AS age
+FROM pg_catalog.pg_locks AS l
+CROSS JOIN LATERAL unnest(pg_blocking_pids(l.pid)) AS b (pid)
+LEFT JOIN LATERAL pg_identify_object('pg_class'::regclass, l.relation, 0) AS i ON l.relation IS NOT NULL
+LEFT JOIN pg_catalog.pg_stat_activity AS a ON a.pid = b.pid
+LEFT JOIN LATERAL (
+    SELECT
+        x.gid,
+        x.prepared
+    FROM pg_catalog.pg_prepared_xacts AS x
+    INNER JOIN pg_catalog.pg_locks AS own
+        ON own.locktype = 'transactionid' AND own.transactionid = x.transaction AND own.pid IS NULL
+    INNER JOIN pg_catalog.pg_locks AS held
+        ON held.virtualtransaction = own.virtualtransaction AND held.relation = l.relation
+    WHERE b.pid = 0
+    LIMIT 1
+) AS p ON true
+WHERE l.pid = %(pid)s AND NOT l.granted
+ORDER BY coalesce(a.xact_start, p.prepared, a.backend_start)
+LIMIT 1;
