@@ -10,6 +10,7 @@ from psycopg.rows import TupleRow, class_row
 from projector import db, locks
 from projector.preconditions import require_installed
 from projector.sql import query
+from projector.status.verification import Verification, read_verification
 
 Connection = psycopg.Connection[TupleRow]
 _Row = TypeVar("_Row")
@@ -110,6 +111,7 @@ class Status:
     runs: list[Run] = field(default_factory=list)
     rebuild: Rebuild = field(default_factory=lambda: Rebuild(lock_held=False, is_planned=False))
     dead_letters: list[DeadLetter] = field(default_factory=list)
+    verification: Verification = field(default_factory=Verification)
     sizes: list[Size] = field(default_factory=list)
     schedulers: Schedulers = field(default_factory=lambda: Schedulers(0, is_all_seen=True))
 
@@ -170,6 +172,7 @@ def read_status(conn: Connection) -> Status:
             runs=_read(conn, Run, "read_runs"),
             rebuild=_read(conn, Rebuild, "read_rebuild", rebuild_class=locks.REBUILD)[0],
             dead_letters=_read(conn, DeadLetter, "read_dead_letters", size=SHOWN_DEAD_LETTERS),
+            verification=read_verification(conn),
             sizes=_read(conn, Size, "read_sizes"),
             schedulers=_read(conn, Schedulers, "count_schedulers", application_name=db.SCHEDULER_NAME)[0],
         )
