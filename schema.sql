@@ -416,8 +416,21 @@ CREATE TABLE IF NOT EXISTS read_model.projection (
     -- End of the last complete build; null until there was one.
     built_at timestamptz,
     -- Why changes may have been missed; null while capture is intact.
-    capture_gap text COLLATE "C"
+    capture_gap text COLLATE "C",
+    -- End of the last verify of everything, by the scheduler or by hand; null until there was one.
+    proved_at timestamptz,
+    -- Which part of the present round of the verify is done, from 0 to 1; null while there is none.
+    round_done real,
+    -- Number of leads, keys and tenants' statistics that a verify found to differ, and that are not right again yet.
+    open_differences bigint NOT NULL DEFAULT 0,
+    -- Number of all that were ever found to differ.
+    found_differences bigint NOT NULL DEFAULT 0
 );
+ALTER TABLE read_model.projection
+    ADD COLUMN IF NOT EXISTS proved_at timestamptz,
+    ADD COLUMN IF NOT EXISTS round_done real,
+    ADD COLUMN IF NOT EXISTS open_differences bigint NOT NULL DEFAULT 0,
+    ADD COLUMN IF NOT EXISTS found_differences bigint NOT NULL DEFAULT 0;
 
 -- section: projector
 
@@ -548,6 +561,99 @@ CREATE TABLE IF NOT EXISTS projector.rebuild_plan (
     -- See cursor_user_id.
     cursor_phone text COLLATE "C" NOT NULL DEFAULT ''
 );
+
+-- The rounds of the verify, each of all leads, keys and statistics: the present one of the scheduler, with how far it
+-- is, and those that ended. A verify of everything by hand is a round too, of which there is a row when it has ended.
+CREATE TABLE IF NOT EXISTS projector.verify_rounds (
+    -- Order of start.
+    round_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    -- Projection version that it compares with. A round of another version is given up.
+    version text COLLATE "C" NOT NULL,
+    -- In how many days the scheduler wants to be done; null for a verify by hand.
+    days double precision,
+    -- When it began.
+    started_at timestamptz NOT NULL,
+    -- When it ended; null for the present one.
+    finished_at timestamptz,
+    -- What is compared now: leads, keys as projector.source_keys has them, the keys of the source by their kind,
+    -- statistics, or again what waited before.
+    phase text COLLATE "C" NOT NULL DEFAULT 'leads' CHECK (
+        phase IN ('leads', 'keys', 'conversation', 'contact', 'template_send', 'statistics', 'again')
+    ),
+    -- With after_second: the last lead, key or tenant of the phase that is done.
+    after_first text COLLATE "C" NOT NULL DEFAULT '',
+    -- See after_first.
+    after_second text COLLATE "C" NOT NULL DEFAULT '',
+    -- When the next slice is due.
+    due_at timestamptz NOT NULL,
+    -- When everything had been reached once. From then on only what waited is compared again.
+    reached_at timestamptz,
+    -- About how many leads and keys it has to look at.
+    rows_total bigint NOT NULL,
+    -- How many leads and keys it has looked at.
+    rows_done bigint NOT NULL DEFAULT 0,
+    -- About how many leads it has to compare.
+    leads_total bigint NOT NULL,
+    -- Number of leads that were compared.
+    leads bigint NOT NULL DEFAULT 0,
+    -- Number of leads and keys that were left out to its end, because a change of theirs waited or is a dead letter.
+    left_out bigint NOT NULL DEFAULT 0,
+    -- Number of leads, keys and tenants' statistics that differed.
+    differences bigint NOT NULL DEFAULT 0,
+    -- Why the last slice failed; null when it did not.
+    failure text
+);
+-- Usage: the present round, of which there is at most one; two schedulers cannot begin it twice.
+CREATE UNIQUE INDEX IF NOT EXISTS verify_rounds_present
+    ON projector.verify_rounds ((finished_at IS NULL)) WHERE finished_at IS NULL;
+
+-- What the present round has left out so far, because a change of it waited, or because it is a dead letter. It is
+-- compared again before the round ends.
+CREATE TABLE IF NOT EXISTS projector.verify_left_out (
+    -- lead, or the kind of a key as in source_keys.
+    kind text COLLATE "C" NOT NULL CHECK (kind IN ('lead', 'conversation', 'contact', 'template_send')),
+    -- The tenant of a lead; empty for a key.
+    user_id text COLLATE "C" NOT NULL,
+    -- The canonical phone of a lead; empty for a key.
+    customer_phone text COLLATE "C" NOT NULL,
+    -- The primary key of a source row; empty for a lead.
+    key text COLLATE "C" NOT NULL,
+    -- When it was compared last.
+    tried_at timestamptz NOT NULL,
+    PRIMARY KEY (kind, user_id, customer_phone, key)
+);
+
+-- What a verify found to differ from the definition: one row for each lead, key or tenant's statistics, from when it is
+-- found until it is right again. No value of a lead is stored here.
+CREATE TABLE IF NOT EXISTS projector.drift (
+    -- Order of discovery.
+    drift_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    -- lead, statistics, or the kind of a key as in source_keys.
+    kind text COLLATE "C" NOT NULL CHECK (
+        kind IN ('lead', 'conversation', 'contact', 'template_send', 'statistics')
+    ),
+    -- The tenant.
+    user_id text COLLATE "C" NOT NULL,
+    -- The canonical phone of the lead; empty for statistics.
+    customer_phone text COLLATE "C" NOT NULL,
+    -- The primary key of the source row, for a key; else empty.
+    key text COLLATE "C" NOT NULL,
+    -- Number of fields that differed when it was last looked at.
+    fields integer NOT NULL,
+    -- The first of these fields.
+    first_field text NOT NULL,
+    -- When it was found.
+    found_at timestamptz NOT NULL,
+    -- When it was last found to differ.
+    seen_at timestamptz NOT NULL,
+    -- When it was right again; null while it differs, as far as is known.
+    ended_at timestamptz,
+    -- How it became right: healed by `verify --heal`, rebuilt, or found right by a later verify.
+    outcome text COLLATE "C" CHECK (outcome IN ('healed', 'rebuilt', 'right'))
+);
+-- Usage: what differs now; an item that is found again keeps its row.
+CREATE UNIQUE INDEX IF NOT EXISTS drift_open
+    ON projector.drift (kind, user_id, customer_phone, key) WHERE ended_at IS NULL;
 
 -- The triggers as `migrate` installed them. Where the catalog says otherwise, changes may have been missed.
 CREATE TABLE IF NOT EXISTS projector.capture_triggers (

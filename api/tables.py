@@ -1,6 +1,6 @@
 """The tables and columns of the read model that the API reads; the database may have others."""
 
-from sqlalchemy import Boolean, Column, Date, DateTime, Integer, MetaData, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Date, DateTime, Float, Integer, MetaData, Table, Text
 
 metadata = MetaData(schema="read_model")
 
@@ -123,4 +123,13 @@ lead_totals = Table(
 
 freshness = Table("freshness", metadata, Column("as_of", _TIME, nullable=False))
 
-projection = Table("projection", metadata, Column("built_at", _TIME), Column("capture_gap", Text))
+projection = Table(
+    "projection",
+    metadata,
+    Column("built_at", _TIME),
+    Column("capture_gap", Text),
+    Column("proved_at", _TIME),
+    Column("round_done", Float),
+    Column("open_differences", BigInteger),
+    Column("found_differences", BigInteger),
+)

@@ -13,8 +13,6 @@ from projector.cron import is_cron
 from projector.errors import ConfigurationError
 from projector.setting_names import find_misspelt
 
-DEFAULT_VERIFY_CRON = "23 * * * *"
-
 _LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 _LOG_FORMATS = ("auto", "text", "json")
 
@@ -29,7 +27,8 @@ class Config:
     refresh_seconds: float
     refresh_batch: int
     queue_limit: int
-    verify_cron: str
+    # 0 where the scheduler does not verify.
+    verify_days: float
     verify_sample: int
     rebuild_cron: str
     run_log_days: int
@@ -66,7 +65,7 @@ def load(env_file: Path = Path(".env")) -> Config:
         refresh_seconds=read("LEADS_REFRESH_SECONDS", env.float, 0.25, validate.Range(0.01, 3600)),
         refresh_batch=read("LEADS_REFRESH_BATCH", env.int, 1000, validate.Range(1, 100_000)),
         queue_limit=read("LEADS_QUEUE_LIMIT", env.int, 1_000_000, validate.Range(1)),
-        verify_cron=_cron(env, "LEADS_VERIFY_CRON", DEFAULT_VERIFY_CRON),
+        verify_days=_days(env, "LEADS_VERIFY_DAYS", 1.0),
         verify_sample=read("LEADS_VERIFY_SAMPLE", env.int, 500, validate.Range(1)),
         rebuild_cron=_cron(env, "LEADS_REBUILD_CRON", ""),
         run_log_days=read("LEADS_RUN_LOG_DAYS", env.int, 14, validate.Range(1)),
@@ -130,6 +129,18 @@ def _one_of(choices: tuple[str, ...]) -> Any:  # noqa: ANN401  # As environs doe
             raise ValidationError(f"Must be one of: {', '.join(choices)}.")
 
     return check
+
+
+def _days(env: Env, name: str, default: float) -> float:
+    """Return a number of days; 0 where the value is `off`."""
+    text: str = env.str(name, "").strip()
+    if not text:
+        return default
+    if text.lower() == "off":
+        return 0.0
+    # From a quarter of an hour up to a year.
+    days: float = env.float(name, validate=validate.Range(0.01, 365))
+    return days
 
 
 def _cron(env: Env, name: str, default: str) -> str:

@@ -48,7 +48,9 @@ def tables() -> dict[str, Table]:
         key = _KEY.search(body)
         columns = {column: _joined(description) for description, column in _COLUMN.findall(body)}
         inline = re.search(r"^    (\w+) .*PRIMARY KEY", body, re.MULTILINE)
-        keys = tuple(key[1].split(", ")) if key else unique.get(name, (inline[1],) if inline else ())
+        # A partial unique index, beside a primary key, is no key of the table.
+        own = (inline[1],) if inline else unique.get(name, ())
+        keys = tuple(key[1].split(", ")) if key else own
         required = frozenset(re.findall(r"^    (\w+) .* NOT NULL", body, re.MULTILINE))
         found[name] = Table(name, _joined(comment), columns, keys, required)
     return found

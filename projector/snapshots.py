@@ -24,30 +24,34 @@ SOURCE_PATIENCE_SECONDS = 60.0
 """How long a rebuild or a verify tries to read the platform's tables while another session holds one of them."""
 
 
-def read_source(conn: Connection, read: Callable[[], _Found]) -> _Found:
+def read_source(
+    conn: Connection, read: Callable[[], _Found], *, patience: float = SOURCE_PATIENCE_SECONDS
+) -> _Found:
     """Call `read` in a transaction, and give way to a session that holds one of the platform's tables.
 
-    Returns what `read` returns. Raises BlockedError after SOURCE_PATIENCE_SECONDS.
+    Returns what `read` returns. Raises BlockedError after so many seconds of `patience`; with 0, at once.
     """
 
     def limited() -> _Found:
         with transaction_with_lock_timeout(conn, SOURCE_LOCK_TIMEOUT):
             return read()
 
-    return retry_while_source_is_held(limited)
+    return retry_while_source_is_held(limited, patience=patience)
 
 
-def retry_while_source_is_held(work: Callable[[], _Found]) -> _Found:
+def retry_while_source_is_held(
+    work: Callable[[], _Found], *, patience: float = SOURCE_PATIENCE_SECONDS
+) -> _Found:
     """Call `work`, whose waits for locks are limited, again while another session holds one of the platform's tables.
 
-    Returns what `work` returns. Raises BlockedError after SOURCE_PATIENCE_SECONDS.
+    Returns what `work` returns. Raises BlockedError after so many seconds of `patience`; with 0, at once.
     """
     return retry_on_lock_timeout(
         work,
-        patience=SOURCE_PATIENCE_SECONDS,
+        patience=patience,
         pause=0.2,
         message=(
-            f"The platform's tables could not be read in {SOURCE_PATIENCE_SECONDS:.0f} s: another session holds one."
+            f"The platform's tables could not be read in {patience:.0f} s: another session holds one."
             " See pg_stat_activity for long transactions, and try again when they have ended."
         ),
     )

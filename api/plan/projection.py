@@ -26,6 +26,19 @@ class FreshnessRow(NamedTuple):
     as_of: datetime | None
 
 
+class VerificationRow(NamedTuple):
+    """How far the verify is.
+
+    `proved_at` is when everything was compared last, `round_done` the part of the present round that is done; None
+    before the first, and between two. The others count what differs now, and what ever did.
+    """
+
+    proved_at: datetime | None
+    round_done: float | None
+    open_differences: int
+    found_differences: int
+
+
 def projection_state() -> BoundStatement[ProjectionRow]:
     """Returns the statement of whether the read model is installed, built and complete."""
     return BoundStatement(_projection_statement(), ProjectionRow, {})
@@ -45,6 +58,21 @@ def tables_state() -> BoundStatement[TablesRow]:
 def freshness() -> BoundStatement[FreshnessRow]:
     """Returns the statement of how fresh the read model is."""
     return BoundStatement(_freshness_statement(), FreshnessRow, {})
+
+
+def verification() -> BoundStatement[VerificationRow]:
+    """Returns the statement of how far the verify is, and what it found."""
+    return BoundStatement(_verification_statement(), VerificationRow, {})
+
+
+@lru_cache(maxsize=1)
+def _verification_statement() -> SelectBase:
+    return select(
+        func.max(projection.c.proved_at).label("proved_at"),
+        func.max(projection.c.round_done).label("round_done"),
+        func.coalesce(func.max(projection.c.open_differences), 0).label("open_differences"),
+        func.coalesce(func.max(projection.c.found_differences), 0).label("found_differences"),
+    ).select_from(projection)
 
 
 @lru_cache(maxsize=1)

@@ -80,8 +80,9 @@ def refresh(invocation: Invocation, *, retry_failed: bool, verbose: bool) -> Non
 def run(invocation: Invocation) -> None:
     """Run the scheduler until SIGTERM or Ctrl-C.
 
-    It refreshes within a second, and verifies and rebuilds by their cron expressions. Any number of them may
-    run against one database: they share the work, and one that is killed is replaced by the others.
+    It refreshes within a second, compares everything with the source rows once in LEADS_VERIFY_DAYS, and
+    rebuilds by a cron expression. Any number of them may run against one database: they share the work, and
+    one that is killed is replaced by the others.
 
     \b
     Example:
@@ -120,6 +121,7 @@ def verify(
     """Compare leads with what their source rows say now.
 
     Leads with a waiting change or a dead letter are left out. A difference is drift, which is a bug of this program.
+    `status` asks for --heal until what drifted is healed, rebuilt, or found right by a later verify of it.
 
     \b
     Examples:

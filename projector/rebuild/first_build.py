@@ -14,7 +14,7 @@ import structlog
 from psycopg import sql as composing
 from psycopg.rows import class_row
 
-from projector import locks, pipeline
+from projector import drift_log, locks, pipeline
 from projector.db import retry_on_lock_timeout
 from projector.errors import BlockedError
 from projector.pipeline import BatchResult, Connection, InjectionPoint
@@ -74,6 +74,7 @@ def build(conn: Connection, progress: Progress, *, point: InjectionPoint) -> Bat
         # In a transaction of its own: a gap that was noted meanwhile has written to the same row, which the snapshot
         # could then not update. A build that is killed before this counts as none; the next truncates what it left.
         note_built(conn, since)
+        drift_log.end_rebuilt(conn, None, since)
         row = conn.execute(query("rebuild", "count_built")).fetchone()
         built = BatchResult(*row) if row else BatchResult()
         add_to_run(conn, run_id, built)

@@ -18,7 +18,7 @@ from datetime import datetime
 from psycopg import sql as composing
 from psycopg.rows import class_row
 
-from projector import pipeline, statistics
+from projector import drift_log, pipeline, statistics
 from projector.dead_letters import retry_dead_letters
 from projector.pipeline import BatchResult, Connection, InjectionPoint
 from projector.progress import Progress
@@ -75,11 +75,14 @@ def rebuild_in_place(
             # Every lead could be projected. A letter is retried, not deleted: batches dropped the changes of its key.
             retry_dead_letters(conn, due_only=False)
             note_built(conn, cursor.requested_at)
+            drift_log.end_rebuilt(conn, None, cursor.requested_at)
         else:
+            since = read_clock(conn)
             work.written += rebuild_keys(conn, tenants)
             for user_id in sorted(set(tenants or ())):
                 work.pieces(user_id, "", user_id)
             statistics.heal(conn, tenants)
+            drift_log.end_rebuilt(conn, tenants, since)
         progress.finish()
         return BatchResult(_count_rebuilt(conn, run_id, tenants), work.written.messages)
 

@@ -10,17 +10,19 @@ import psycopg
 import structlog
 from psycopg.rows import TupleRow
 
-from projector import capture, db, locks, pipeline, recovery, verify
+from projector import capture, db, locks, pipeline, recovery
 from projector.config import Config
 from projector.dead_letters import retry_dead_letters
 from projector.errors import BlockedError, CaptureGapError, DatabaseUnreachableError, ProjectorError
-from projector.preconditions import is_built, require_installed
-from projector.progress import QUIET, Lines, Progress
+from projector.preconditions import require_installed
+from projector.progress import Lines, Progress
 from projector.refresh import refresh_with_backoff
+from projector.scheduler.conditions import began_lately, may_verify
 from projector.scheduler.tally import Tally
 from projector.scheduler.worker import CANCEL_SECONDS, Database, WatchedProgress, Worker
 from projector.sql import query
 from projector.status.read import COUNTED_CHANGES
+from projector.verify import rolling, rounds
 
 Connection = psycopg.Connection[TupleRow]
 
@@ -29,15 +31,16 @@ SILENT_SECONDS = 60.0
 
 LONGEST_REFRESH_RETRY_SECONDS = 5.0
 LONGEST_UPKEEP_RETRY_SECONDS = 60.0
+LONGEST_VERIFY_RETRY_SECONDS = 600.0
 QUEUE_DEPTH_INTERVAL_SECONDS = 5.0
 DEAD_LETTERS_INTERVAL_SECONDS = 1.0
 
+LONGEST_VERIFY_WAIT_SECONDS = 10.0
+"""The next slice of a verify is waited for up to so long; one that is due later is left to the next start of the job.
+"""
+
 TRIGGER_PATIENCE_SECONDS = 2.0
 """How long a refresh waits for the platform's transactions to install the triggers again; then it tries later."""
-
-CRON_WINDOW_SECONDS = 50
-"""A run from cron is left out where another scheduler began one so recently: their clocks may differ a little, and
-cron expressions have minutes."""
 
 # How long the jobs have to finish after a signal, before their statements are cancelled, and before the process
 # exits.
@@ -54,7 +57,7 @@ class Jobs:
         self.stop = threading.Event()
         self._config = config
         self._size = config.refresh_batch
-        self._prepared: Connection | None = None
+        self._prepared: dict[str, Connection] = {}
         self._dead_letters_at = 0.0
         self._depth_at = 0.0
         self._tally = Tally()
@@ -62,7 +65,7 @@ class Jobs:
         work: dict[str, tuple[Callable[[Connection], None], float]] = {
             "refresh": (self._refresh, LONGEST_REFRESH_RETRY_SECONDS),
             "upkeep": (self._keep_up, LONGEST_UPKEEP_RETRY_SECONDS),
-            "verify": (self._verify, 0.0),
+            "verify": (self._verify, LONGEST_VERIFY_RETRY_SECONDS),
             "rebuild": (self._rebuild, 0.0),
             "prune": (self._prune, 0.0),
         }
@@ -104,9 +107,7 @@ class Jobs:
 
     def _refresh(self, conn: Connection) -> None:
         """Take all changes that wait, then retry the dead letters that are due."""
-        if conn is not self._prepared:
-            pipeline.prepare_session(conn)
-            self._prepared = conn
+        self._prepare("refresh", conn)
         self._log_tally(conn)
         try:
             self._drain(conn)
@@ -176,21 +177,25 @@ class Jobs:
             )
 
     def _verify(self, conn: Connection) -> None:
+        """Verify the slices that are due, unless another scheduler does, or something more urgent is to be done."""
         with locks.try_session_lock(conn, locks.JOB, locks.VERIFY_JOB) as taken:
-            if taken and is_built(conn) and not _began_lately(conn, "verify"):
-                report = verify.verify(
-                    conn,
-                    tenants=None,
-                    sample=self._config.verify_sample,
-                    heal=False,
-                    progress=self._watched("verify", QUIET),
-                )
-                _log.info(
-                    "verified", leads=report.checked, left_out=report.left_out, drifts=len(report.drifts)
-                )
+            if taken and self._config.verify_days == 0:
+                rounds.give_up(conn)
+                return
+            wait = 0.0
+            while taken and wait <= LONGEST_VERIFY_WAIT_SECONDS and not self.stop.wait(wait):
+                self._prepare("verify", conn)
+                wait = rolling.step(conn, self._config.verify_days, may_compare=may_verify)
+                self.workers["verify"].touch()
+
+    def _prepare(self, job: str, conn: Connection) -> None:
+        """Prepare a connection once."""
+        if conn is not self._prepared.get(job):
+            pipeline.prepare_session(conn)
+            self._prepared[job] = conn
 
     def _rebuild(self, conn: Connection) -> None:
-        if _began_lately(conn, "rebuild"):
+        if began_lately(conn, "rebuild"):
             return
         try:
             recovery.rebuild_everything(conn, progress=self._watched("rebuild", Lines()))
@@ -228,9 +233,3 @@ class Jobs:
             for worker in silent:
                 worker.touch()
                 _log.warning("still at one statement", job=worker.name, seconds=SILENT_SECONDS)
-
-
-def _began_lately(conn: Connection, kind: str) -> bool:
-    """Return whether another process has begun this run already."""
-    wanted = {"kind": kind, "seconds": CRON_WINDOW_SECONDS}
-    return conn.execute(query("scheduler", "began_lately"), wanted).fetchone() == (True,)

@@ -22,6 +22,8 @@ from projector.sql import PROJECTION_VERSION
 UPKEEP_INTERVAL_SECONDS = 1
 PRUNE_INTERVAL_SECONDS = 3600
 WATCH_INTERVAL_SECONDS = 5
+# How often the job looks whether a slice is due; slices that follow sooner are done in one go.
+VERIFY_INTERVAL_SECONDS = 10
 
 _log = structlog.get_logger(__name__)
 
@@ -63,7 +65,7 @@ def run(config: Config) -> None:
         refresh_seconds=config.refresh_seconds,
         refresh_batch=config.refresh_batch,
         queue_limit=config.queue_limit,
-        verify=config.verify_cron or "off",
+        verify_days=config.verify_days or "off",
         rebuild=config.rebuild_cron or "off",
         projection_version=PROJECTION_VERSION,
     )
@@ -81,9 +83,9 @@ def add_jobs(scheduler: BlockingScheduler, jobs: Jobs, config: Config) -> None:
         ("prune", PRUNE_INTERVAL_SECONDS, now + timedelta(minutes=1)),
     ):
         scheduler.add_job(jobs.workers[name], "interval", seconds=seconds, name=name, next_run_time=first)
-    for name, expression in (("verify", config.verify_cron), ("rebuild", config.rebuild_cron)):
-        if expression:
-            scheduler.add_job(jobs.workers[name], cron_trigger(expression), name=name)
+    scheduler.add_job(jobs.workers["verify"], "interval", seconds=VERIFY_INTERVAL_SECONDS, name="verify")
+    if config.rebuild_cron:
+        scheduler.add_job(jobs.workers["rebuild"], cron_trigger(config.rebuild_cron), name="rebuild")
     scheduler.add_job(jobs.watch, "interval", seconds=WATCH_INTERVAL_SECONDS, name="watch")
 
 

@@ -6,12 +6,21 @@ from projector.report import counted
 from projector.source import misfit
 from projector.sql import PROJECTION_VERSION
 from projector.status.read import ApiRole, Projection, Status
-from projector.status.words import age_in_words, lead_in_words, shorten, waiting_in_words
+from projector.status.verification_words import days_in_words, differing, item_in_words
+from projector.status.words import (
+    age_in_words,
+    lead_in_words,
+    moment_in_words,
+    shorten,
+    waiting_in_words,
+)
 
 # Without a scheduler cron starts a refresh each minute, so a change may wait this long.
 _UNATTENDED_SECONDS = 90.0
 _FORGOTTEN_SECONDS = 3600.0
 _LAGGING_SECONDS = 60.0
+# A round ends within its days. One that was kept waiting may take longer.
+_LATE_ROUNDS = 2.0
 # The clock of a server may be set back a little, as NTP does, without any harm.
 _CLOCK_TOLERANCE_SECONDS = 1.0
 
@@ -111,11 +120,36 @@ def _attention_to_rows(status: Status) -> Iterator[str]:
             f"{aside} {lead_in_words(first)}: {shorten(first.error)}."
             " Repair the row that fails, then run `refresh --retry-failed`."
         )
+    yield from _attention_to_verify(status)
+
+
+def _attention_to_verify(status: Status) -> Iterator[str]:
+    """What was healed, or was found right since, is history."""
+    found = status.verification
+    if found.drift:
+        first = found.drift[0]
+        yield (
+            f"{differing(found.drift_total)}, first {item_in_words(first)} ({shorten(first.first_field)}), found"
+            f" {moment_in_words(first.found_at)}: run `verify --all --heal`, and report the bug."
+        )
     last = status.last_run("verify")
     if last is not None and last.outcome == "failed":
         yield f"The last verify failed: {shorten(last.note or 'no reason known')}. Run `verify` to see it again."
-    elif last is not None and last.note:
-        yield f"The last verify found drift ({last.note}): run `verify --all --heal`, and report the bug."
+    present = found.present
+    # A gap, a rebuild or a missing scheduler has its own sentence, and keeps the round waiting.
+    if present is None or status.rebuild_state != "none" or status.capture_state != "intact":
+        return
+    if present.failure is not None:
+        yield (
+            f"The scheduler cannot go on with its verify: {shorten(present.failure)}. It tries again by itself; run"
+            " `verify --all` to see whether that fails too."
+        )
+    elif status.schedulers.sessions and present.age > _LATE_ROUNDS * present.days * 86_400:
+        yield (
+            f"The verify of everything has begun {age_in_words(present.age)} ago, and should take"
+            f" {days_in_words(present.days)}: see the log of the scheduler for what keeps it, or raise"
+            " LEADS_VERIFY_DAYS."
+        )
 
 
 def _attention_to_api(role: ApiRole | None) -> Iterator[str]:

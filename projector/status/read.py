@@ -11,6 +11,7 @@ from projector import db, locks
 from projector.preconditions import require_installed
 from projector.source import find_missing_source
 from projector.sql import query
+from projector.status.verification import Verification, read_verification
 
 Connection = psycopg.Connection[TupleRow]
 _Row = TypeVar("_Row")
@@ -123,6 +124,7 @@ class Status:
     runs: list[Run] = field(default_factory=list)
     rebuild: Rebuild = field(default_factory=lambda: Rebuild(lock_held=False, is_planned=False))
     dead_letters: list[DeadLetter] = field(default_factory=list)
+    verification: Verification = field(default_factory=Verification)
     sizes: list[Size] = field(default_factory=list)
     schedulers: Schedulers = field(default_factory=lambda: Schedulers(0, is_all_seen=True))
     missing_source: list[str] = field(default_factory=list)
@@ -187,6 +189,7 @@ def read_status(conn: Connection, *, api_role: str = "leads_api") -> Status:
             runs=_read(conn, Run, "read_runs"),
             rebuild=_read(conn, Rebuild, "read_rebuild", rebuild_class=locks.REBUILD)[0],
             dead_letters=_read(conn, DeadLetter, "read_dead_letters", size=SHOWN_DEAD_LETTERS),
+            verification=read_verification(conn),
             sizes=_read(conn, Size, "read_sizes"),
             api_role=_read_api_role(conn, api_role),
             schedulers=_read(conn, Schedulers, "count_schedulers", application_name=db.SCHEDULER_NAME)[0],

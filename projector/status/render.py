@@ -8,6 +8,7 @@ from projector.report import counted, counted_of
 from projector.sql import PROJECTION_VERSION
 from projector.status.attention import find_attention
 from projector.status.read import COUNTED_CHANGES, Projection, Run, Status
+from projector.status.verification_words import verification_as_dict, verification_lines
 from projector.status.words import (
     age_in_words,
     bytes_in_words,
@@ -48,6 +49,7 @@ def as_dict(status: Status) -> dict[str, Any]:
         "schedulers": {"sessions": status.schedulers.sessions, "all_seen": status.schedulers.is_all_seen},
         "rebuild": _rebuild_as_dict(status),
         "runs": {run.kind: asdict(run) for run in status.runs},
+        "verify": verification_as_dict(status.verification),
         "dead_letters": {"count": total, "first": letters},
         "tables": [asdict(size) for size in status.sizes],
     }
@@ -88,6 +90,7 @@ def _lines(status: Status) -> Iterator[tuple[str, str]]:
     yield "Rebuild", _rebuild_in_words(status, projection)
     for run in status.runs:
         yield f"Last {run.kind}"[:12], _run_in_words(run)
+    yield from verification_lines(status.verification)
     yield "Dead letters", f"{status.dead_letters[0].total:,}" if status.dead_letters else "none"
     for letter in status.dead_letters:
         yield (

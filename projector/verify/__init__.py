@@ -6,35 +6,36 @@ lead is compared fully, and nothing is written.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
 
 import psycopg
-import structlog
 
-from projector import pipeline, statistics
-from projector.log import Personal, digest
+from projector import drift_log, pipeline, statistics
+from projector.drift_log import LEAD, Item
 from projector.pipeline import Connection
 from projector.preconditions import require_built, require_installed, require_tenants
 from projector.progress import Progress
 from projector.rebuild.in_place import count_leads, find_leads
 from projector.rebuild.leads import LeadKey, rebuild_keys, rebuild_leads
+from projector.rebuild.run_log import read_clock
 from projector.report import counted
 from projector.snapshots import read_source
 from projector.sql import query, statement, steps
+from projector.verify import rounds
 from projector.verify.compare import (
     KEYS_FIELD,
+    compare_all_keys,
     compare_keys,
     compare_leads,
     compare_statistics,
-    compare_steadily,
 )
-from projector.verify.drift import Drift, VerifyReport
+from projector.verify.drift import Comparison, Drift, VerifyReport
+from projector.verify.record import log_drifts, record, record_healed
 
 __all__ = ["Drift", "VerifyReport", "verify"]
 
 LEADS_PER_SNAPSHOT = 1000
 """Leads that are compared in one snapshot."""
-
-_log = structlog.get_logger(__name__)
 
 
 def verify(
@@ -52,53 +53,103 @@ def verify(
     pipeline.prepare_session(conn)
     conn.execute(statement("rebuild/keys/10_create_wrong_keys"), prepare=False)
     conn.execute(statement("verify/10_create_waiting_leads"), prepare=False)
+    started_at = read_clock(conn)
     wanted = pipeline.tenants_parameter(tenants)
     run = conn.execute(query("verify", "open_run"), wanted).fetchone()
-    report = VerifyReport()
+    work = _Verify(conn, tenants, progress)
     outcome, note = "interrupted", None
     try:
-        _compare(conn, tenants, sample, report, progress)
-        if heal and report.drifts:
-            report.healed = _heal(conn, report.drifts)
-        outcome, note = "done", f"{counted(len(report.drifts), 'field')} drifted" if report.drifts else None
+        work.compare(sample)
+        if heal and work.report.drifts:
+            work.heal()
+        outcome, note = "done", _note(work.report)
+        if tenants is None and sample is None:
+            work.note_round(started_at)
     except psycopg.Error as error:
         outcome, note = "failed", str(error)
         raise
     finally:
         if run is not None and not conn.closed:
-            closed = {"run_id": run[0], "outcome": outcome, "note": note, "leads": report.checked}
+            closed = {"run_id": run[0], "outcome": outcome, "note": note, "leads": work.report.checked}
             conn.execute(query("verify", "close_run"), closed)
-    for drift in report.drifts:
-        _log.error(
-            "drift",
-            tenant=drift.user_id,
-            lead=Personal(drift.customer_phone, drift.customer_phone and digest(drift.customer_phone)),
-            field=drift.field,
-            expected=Personal(drift.expected),
-            found=Personal(drift.found),
-        )
-    return report
+    log_drifts(work.report.drifts)
+    return work.report
 
 
-def _compare(
-    conn: Connection,
-    tenants: Sequence[str] | None,
-    sample: int | None,
-    report: VerifyReport,
-    progress: Progress,
-) -> None:
-    if sample is not None:
-        keys = _sample(conn, sample, tenants)
-        progress.start("verify", len(keys), "customers")
+def _note(report: VerifyReport) -> str | None:
+    if not report.drifts:
+        return None
+    found = f"{counted(len(report.drifts), 'field')} drifted"
+    return f"{found}, {counted(report.healed, 'lead')} healed" if report.healed else found
+
+
+class _Verify:
+    """A verify in progress. What it finds is recorded comparison by comparison, so that none is lost."""
+
+    def __init__(self, conn: Connection, tenants: Sequence[str] | None, progress: Progress) -> None:
+        self.report = VerifyReport()
+        self._conn = conn
+        self._tenants = tenants
+        self._progress = progress
+
+    def compare(self, sample: int | None) -> None:
+        """Compare a sample, or everything of the tenants."""
+        conn, tenants = self._conn, self._tenants
+        if sample is not None:
+            keys = _sample(conn, sample, tenants)
+            self._progress.start("verify", len(keys), "customers")
+            for start in range(0, len(keys), LEADS_PER_SNAPSHOT):
+                self._compare_leads(keys[start : start + LEADS_PER_SNAPSHOT])
+        else:
+            self._progress.start("verify", count_leads(conn, tenants), "customers")
+            started_at = read_clock(conn)
+            self._add(compare_all_keys(conn, tenants))
+            for keys in _all_leads(conn, tenants):
+                self._compare_leads(keys)
+            self._add(compare_statistics(conn, tenants))
+            with conn.transaction():
+                drift_log.end_statistics(conn, tenants, before=started_at, at=read_clock(conn))
+            self._compare_open(drift_log.read_open(conn, tenants, started_at))
+        self._progress.finish()
+
+    def heal(self) -> None:
+        """Correct what drifted."""
+        began = read_clock(self._conn)
+        self.report.healed = _heal(self._conn, self.report.drifts)
+        items = sorted({drift.item for drift in self.report.drifts})
+        record_healed(self._conn, items, began, read_clock(self._conn))
+
+    def note_round(self, started_at: datetime) -> None:
+        """Note that everything was verified."""
+        report = self.report
+        if report.left_out and not report.checked:
+            # Everything waited, since a table was truncated.
+            return
+        found = rounds.Finished(report.checked, report.left_out, len({drift.item for drift in report.drifts}))
+        with self._conn.transaction():
+            rounds.add_finished(self._conn, started_at, found)
+            drift_log.publish(self._conn)
+
+    def _compare_leads(self, keys: Sequence[LeadKey]) -> None:
+        found = compare_leads(self._conn, keys)
+        self.report.left_out += len(found.left_out)
+        self._add(found)
+        self._progress.advance(len(keys))
+
+    def _compare_open(self, items: Sequence[Item]) -> None:
+        """Compare what differed before and was not met now, such as a lead that is nowhere any more."""
+        leads = [(item.user_id, item.customer_phone) for item in items if item.kind == LEAD]
+        keys = [item for item in items if item.kind != LEAD]
+        for start in range(0, len(leads), LEADS_PER_SNAPSHOT):
+            self._add(compare_leads(self._conn, leads[start : start + LEADS_PER_SNAPSHOT]))
         for start in range(0, len(keys), LEADS_PER_SNAPSHOT):
-            _compare_leads(conn, keys[start : start + LEADS_PER_SNAPSHOT], report, progress)
-    else:
-        progress.start("verify", count_leads(conn, tenants), "customers")
-        compare_steadily(conn, report, lambda found: compare_keys(conn, tenants, found))
-        for keys in _all_leads(conn, tenants):
-            _compare_leads(conn, keys, report, progress)
-        compare_statistics(conn, tenants, report)
-    progress.finish()
+            self._add(compare_keys(self._conn, keys[start : start + LEADS_PER_SNAPSHOT]))
+
+    def _add(self, found: Comparison) -> None:
+        with self._conn.transaction():
+            record(self._conn, found)
+        self.report.checked += found.checked
+        self.report.drifts += found.drifts
 
 
 def _sample(conn: Connection, size: int, tenants: Sequence[str] | None) -> list[LeadKey]:
@@ -123,13 +174,6 @@ def _all_leads(conn: Connection, tenants: Sequence[str] | None) -> Iterator[list
         while keys := find_leads(conn, after, last, LEADS_PER_SNAPSHOT):
             yield keys
             after = keys[-1]
-
-
-def _compare_leads(
-    conn: Connection, keys: Sequence[LeadKey], report: VerifyReport, progress: Progress
-) -> None:
-    compare_steadily(conn, report, lambda found: compare_leads(conn, keys, found))
-    progress.advance(len(keys))
 
 
 def _heal(conn: Connection, drifts: Iterable[Drift]) -> int:

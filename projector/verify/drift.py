@@ -3,7 +3,10 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
+
+from projector.drift_log import LEAD, Difference, Item
 
 SHOWN_CHARACTERS = 80
 """A longer value is cut in a message."""
@@ -18,6 +21,45 @@ class Drift:
     field: str
     expected: str
     found: str
+    kind: str = LEAD
+    key: str = ""
+
+    @property
+    def item(self) -> Item:
+        """What differs as a whole: the lead, the key, or the statistics of the tenant."""
+        return Item(self.kind, self.user_id, self.customer_phone, self.key)
+
+
+@dataclass(slots=True)
+class Comparison:
+    """What one comparison, which began `at`, found.
+
+    `compared` and `left_out` are items, the first without those that belong to no lead at all in `checked`. Where
+    everything waits, since a table was truncated, nothing was compared.
+    """
+
+    at: datetime
+    checked: int = 0
+    compared: list[Item] = field(default_factory=list)
+    left_out: list[Item] = field(default_factory=list)
+    drifts: list[Drift] = field(default_factory=list)
+    everything_waits: bool = False
+
+    @property
+    def differences(self) -> list[Difference]:
+        """The items that differ, in order."""
+        fields: dict[Item, list[str]] = {}
+        for drift in self.drifts:
+            fields.setdefault(drift.item, []).append(drift.field)
+        return [Difference(item, len(fields[item]), fields[item][0]) for item in sorted(fields)]
+
+    def add(self, other: "Comparison") -> None:
+        """Add what another comparison found, which began later."""
+        self.checked += other.checked
+        self.compared += other.compared
+        self.left_out += other.left_out
+        self.drifts += other.drifts
+        self.everything_waits |= other.everything_waits
 
 
 @dataclass(slots=True)

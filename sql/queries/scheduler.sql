@@ -14,12 +14,24 @@ SELECT EXISTS (
 );
 
 -- name: prune_runs
--- Delete old runs and old gaps that are healed.
+-- Delete old runs, old rounds of the verify but the last one, old gaps that are healed, and old drift that is right
+-- again.
 --
 -- Parameter: days, the age from which on they are deleted.
 WITH gaps_pruned AS (
     DELETE FROM projector.capture_gaps
     WHERE healed_at < clock_timestamp() - make_interval(days => %(days)s)
+),
+
+rounds_pruned AS (
+    DELETE FROM projector.verify_rounds AS r
+    WHERE r.finished_at < clock_timestamp() - make_interval(days => %(days)s)
+        AND r.finished_at < (SELECT max(last.finished_at) FROM projector.verify_rounds AS last)
+),
+
+drift_pruned AS (
+    DELETE FROM projector.drift
+    WHERE ended_at < clock_timestamp() - make_interval(days => %(days)s)
 )
 
 DELETE FROM projector.runs

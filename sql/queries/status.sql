@@ -112,6 +112,61 @@ FROM projector.dead_letters AS d
 ORDER BY d.first_failed_at, d.kind, d.key
 LIMIT %(size)s;
 
+-- name: read_proved_round
+-- Returns the last verify of everything that has ended; no row before the first.
+SELECT
+    r.started_at,
+    r.finished_at,
+    r.leads,
+    r.left_out,
+    r.differences
+FROM projector.verify_rounds AS r
+WHERE r.finished_at IS NOT NULL
+ORDER BY r.finished_at DESC
+LIMIT 1;
+
+-- name: read_present_round
+-- Returns the round that the scheduler is in; no row between two. `done` is less than 1 until the round has ended.
+SELECT
+    r.started_at,
+    r.days,
+    extract(EPOCH FROM clock_timestamp() - r.started_at)::float8 AS age,
+    least(r.rows_done::float8 / greatest(r.rows_total, 1), 0.999) AS done,
+    r.leads,
+    r.leads_total,
+    (SELECT count(*) FROM projector.verify_left_out) AS left_out,
+    r.differences,
+    r.failure
+FROM projector.verify_rounds AS r
+WHERE r.finished_at IS NULL;
+
+-- name: read_open_drift
+-- Returns what differs, what was found first at the top, each with total, the number of all. Parameter: size.
+SELECT
+    d.kind,
+    d.user_id,
+    d.customer_phone,
+    d.key,
+    d.first_field,
+    d.found_at,
+    d.seen_at,
+    count(*) OVER () AS total
+FROM projector.drift AS d
+WHERE d.ended_at IS NULL
+ORDER BY d.found_at, d.drift_id
+LIMIT %(size)s;
+
+-- name: read_ended_drift
+-- Returns for each outcome of what differed and is right again: items, how many, and last_at, when the last was.
+SELECT
+    d.outcome,
+    count(*) AS items,
+    max(d.ended_at) AS last_at
+FROM projector.drift AS d
+WHERE d.ended_at IS NOT NULL
+GROUP BY d.outcome
+ORDER BY d.outcome;
+
 -- name: read_sizes
 -- Returns each table of ours: about_rows, about how many rows it has, and bytes, its size with indexes and TOAST.
 --

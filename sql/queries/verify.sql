@@ -23,3 +23,38 @@ WHERE c.oid = any(ARRAY['read_model.leads', 'projector.source_keys']::regclass[]
 SELECT
 FROM waiting_leads
 LIMIT 1;
+
+-- name: find_wrong_keys
+-- Compares single keys. Returns those that projector.source_keys has under another lead than the source, lacks, or has
+-- too many: kind, key, user_id and customer_phone of that lead, and waits, whether something of it waits.
+--
+-- Parameters: kinds and keys, arrays of one length. The waiting leads are noted, in the same snapshot.
+SELECT
+    i.kind,
+    i.key,
+    coalesce(d.user_id, k.user_id) AS user_id,
+    coalesce(d.customer_phone, k.customer_phone) AS customer_phone,
+    EXISTS (
+        SELECT
+        FROM waiting_leads AS w
+        WHERE (w.user_id = d.user_id AND w.customer_phone = d.customer_phone)
+            OR (w.user_id = k.user_id AND w.customer_phone = k.customer_phone)
+    ) AS waits
+FROM unnest(%(kinds)s::text[], %(keys)s::text[]) AS i (kind, key)
+LEFT JOIN LATERAL (
+    SELECT
+        d.user_id,
+        d.customer_phone
+    FROM ({definition.source_keys}) AS d
+    WHERE d.kind = i.kind AND d.key = i.key COLLATE "default"
+    OFFSET 0
+) AS d ON true
+LEFT JOIN LATERAL (
+    SELECT
+        sk.user_id,
+        sk.customer_phone
+    FROM projector.source_keys AS sk
+    WHERE sk.kind = i.kind AND sk.key = i.key
+    OFFSET 0
+) AS k ON true
+WHERE (k.user_id, k.customer_phone) IS DISTINCT FROM (d.user_id, d.customer_phone);

@@ -1,11 +1,13 @@
 -- Leave out of the staged leads those that wait.
 --
--- Returns: leads, how many are left.
+-- Returns: user_id, customer_phone of each that was left out.
 WITH left_out AS (
     DELETE FROM lead_invalidations AS i
     USING waiting_leads AS w
     WHERE w.user_id = i.user_id AND w.customer_phone = i.customer_phone
-    RETURNING 1
+    RETURNING
+        i.user_id,
+        i.customer_phone
 ),
 
 keys_left_out AS (
@@ -14,4 +16,7 @@ keys_left_out AS (
     WHERE w.user_id = s.old_user_id AND w.customer_phone = s.old_customer_phone
 )
 
-SELECT (SELECT count(*) FROM lead_invalidations) - (SELECT count(*) FROM left_out) AS leads;
+SELECT
+    l.user_id,
+    l.customer_phone
+FROM left_out AS l;

@@ -21,6 +21,7 @@ from tests.benchmarks import (
     scale,
     search,
     totals,
+    verify,
 )
 from tests.benchmarks.core import Failure, Row
 from tests.benchmarks.fixtures import SIZES, Fixtures, fixtures
@@ -34,6 +35,7 @@ AREAS: dict[str, Callable[[Fixtures], Iterator[Row]]] = {
     "search": search.measure,
     "refresh": refresh.measure,
     "rebuild": rebuild.measure,
+    "verify": verify.measure,
     "capture": capture.measure,
     "mixed": mixed.measure,
 }

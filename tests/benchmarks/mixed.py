@@ -176,7 +176,7 @@ def _scheduler(database: Database) -> Iterator[None]:
     process = subprocess.Popen(
         [sys.executable, "-m", "projector", "run"],
         cwd=ROOT,
-        env=environment(DATABASE_URL=database.url, LEADS_VERIFY_CRON="off"),
+        env=environment(DATABASE_URL=database.url, LEADS_VERIFY_DAYS="off"),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )

@@ -21,9 +21,10 @@ from projector.progress import QUIET
 from projector.rebuild import rebuild
 from projector.refresh import refresh
 from projector.uninstall import uninstall
-from projector.verify import verify
+from projector.verify import rolling, verify
 from tests.exactness.platform import assert_exact, rebuild_now, refresh_now, value
 from tests.oracle import differences_of_tables, read_tables
+from tests.projector.verify.clock import pass_time
 from tests.support import edge_cases
 from tests.support.mutations import mutate
 from tests.support.server import Database
@@ -227,6 +228,14 @@ class Burst:
                 )
                 for drift in report.drifts[:5]:
                     self._fail(f"drift under load: {drift}")
+                self._verify_slices(conn)
+
+    def _verify_slices(self, conn: Connection) -> None:
+        """Some slices of the scheduler's verify, each when it is due."""
+        for _ in range(8):
+            pass_time(conn, rolling.step(conn, 1.0) + 0.001)
+        for drift in conn.execute("SELECT * FROM projector.drift").fetchall()[:5]:
+            self._fail(f"drift under load: {drift}")
 
     def _look(self, conn: Connection, _rng: Random) -> None:
         """Hold the promises to readers in one snapshot after the other."""

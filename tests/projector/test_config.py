@@ -27,7 +27,7 @@ def test_defaults(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert found.refresh_seconds == 0.25
     assert found.refresh_batch == 1000
     assert found.queue_limit == 1_000_000
-    assert found.verify_cron == "23 * * * *"
+    assert found.verify_days == 1
     assert found.verify_sample == 500
     assert found.rebuild_cron == ""
     assert found.run_log_days == 14
@@ -94,24 +94,29 @@ def test_an_empty_value_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("value", ["off", "OFF", " off "])
-def test_a_cron_job_can_be_switched_off(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
-    monkeypatch.setenv("LEADS_VERIFY_CRON", value)
-    assert config.load(NOTHING).verify_cron == ""
+def test_a_job_can_be_switched_off(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("LEADS_VERIFY_DAYS", value)
+    monkeypatch.setenv("LEADS_REBUILD_CRON", value)
+    found = config.load(NOTHING)
+    assert (found.verify_days, found.rebuild_cron) == (0, "")
 
 
 @pytest.mark.parametrize("value", ["", "  "])
-def test_an_empty_cron_setting_is_one_that_is_not_set(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
-    monkeypatch.setenv("LEADS_VERIFY_CRON", value)
+def test_an_empty_setting_of_a_job_is_one_that_is_not_set(
+    monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    monkeypatch.setenv("LEADS_VERIFY_DAYS", value)
     monkeypatch.setenv("LEADS_REBUILD_CRON", value)
     found = config.load(NOTHING)
-    assert (found.verify_cron, found.rebuild_cron) == ("23 * * * *", "")
+    assert (found.verify_days, found.rebuild_cron) == (1, "")
 
 
 def test_every_bad_setting_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     bad = {
         "LEADS_REFRESH_SECONDS": "soon",
         "LEADS_REFRESH_BATCH": "0",
-        "LEADS_VERIFY_CRON": "every hour",
+        "LEADS_VERIFY_DAYS": "0",
+        "LEADS_REBUILD_CRON": "every hour",
         "LEADS_LOG_LEVEL": "loud",
         "PORT": "70000",
     }
@@ -125,9 +130,9 @@ def test_every_bad_setting_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> 
 def test_the_environment_wins_over_the_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("LEADS_RUN_LOG_DAYS", "3")
     file = tmp_path / ".env"
-    file.write_text("LEADS_RUN_LOG_DAYS=5\nLEADS_VERIFY_SAMPLE=7\nLEADS_VERIFY_CRON=5 * * * *\n")
+    file.write_text("LEADS_RUN_LOG_DAYS=5\nLEADS_VERIFY_SAMPLE=7\nLEADS_VERIFY_DAYS=0.5\n")
     found = config.load(file)
-    assert (found.run_log_days, found.verify_sample, found.verify_cron) == (3, 7, "5 * * * *")
+    assert (found.run_log_days, found.verify_sample, found.verify_days) == (3, 7, 0.5)
 
 
 def test_the_password_is_not_in_the_text_of_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:

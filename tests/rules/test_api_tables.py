@@ -11,7 +11,7 @@ from api import tables
 from api.plan.lead import single_lead
 from api.plan.lead_list import list_leads
 from api.plan.messages import messages_of_lead
-from api.plan.projection import freshness, projection_state
+from api.plan.projection import freshness, projection_state, verification
 from api.plan.statistics import lead_statistics
 from api.request.parameters import LIST_QUERY, MESSAGES_QUERY, ORDERS, SORTS
 from tests.rules.filters import reads_requests
@@ -41,6 +41,7 @@ def statements() -> list[SelectBase]:
         lead_statistics("u", NOW),
         projection_state(),
         freshness(),
+        verification(),
     )
     return [*lists, *(bound.statement for bound in others)]
 

@@ -14,6 +14,7 @@ ELSEWHERE = {
     "projector/errors.py": "tests/projector/cli/test_base.py",
     "projector/refresh.py": "tests/exactness/test_refresh.py",
     "projector/report.py": "tests/projector/cli/test_run.py",
+    "projector/scheduler/conditions.py": "tests/projector/scheduler/test_jobs.py",
     "projector/source.py": "tests/rules/test_fields.py",
     "projector/verify/__init__.py": "tests/exactness/test_sabotage.py",
     "projector/verify/compare.py": "tests/exactness/test_sabotage.py",

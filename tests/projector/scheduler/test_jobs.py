@@ -12,12 +12,14 @@ from projector import locks
 from projector.install import migrate
 from projector.postgres.embedded import EmbeddedServer
 from projector.scheduler import jobs as scheduler_jobs
-from projector.status import find_attention, read_status
+from projector.status import find_attention, read_status, render
 from tests.projector.scheduler.running import Connection, build, jobs_of, leads
+from tests.projector.verify.clock import pass_time
 from tests.support.running import (
     value,
     wait_for,
     wait_until,
+    write_conversations,
     write_source,
 )
 from tests.support.server import Database
@@ -41,9 +43,8 @@ def test_the_run_log_is_pruned_and_old_gaps_too(
     assert value(connection, "SELECT string_agg(reason, ',') FROM projector.capture_gaps") == "open"
 
 
-@pytest.mark.parametrize("kind", ["verify", "rebuild"])
 def test_what_a_cron_expression_asks_for_is_done_by_one_of_several(
-    database: Database, connection: Connection, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, kind: str
+    database: Database, connection: Connection, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     write_source(connection)
     build(connection)
@@ -52,29 +53,104 @@ def test_what_a_cron_expression_asks_for_is_done_by_one_of_several(
     connection.execute("UPDATE read_model.leads SET total_messages = 7")
     for _ in range(2):
         jobs = jobs_of(database, monkeypatch, tmp_path)
-        jobs.workers[kind]()
+        jobs.workers["rebuild"]()
         jobs.end()
-    recent = (
-        "SELECT count(*) FROM projector.runs WHERE kind = %s AND started_at > now() - interval '1 minute'"
-    )
-    assert value(connection, recent, kind) == 1
-    if kind == "verify":
-        assert find_attention(read_status(connection))[0].startswith("The last verify found drift")
-    assert value(connection, "SELECT total_messages FROM read_model.leads") == (7 if kind == "verify" else 0)
+    recent = "SELECT count(*) FROM projector.runs WHERE kind = 'rebuild' AND started_at > now() - interval '1 minute'"
+    assert value(connection, recent) == 1
+    assert value(connection, "SELECT total_messages FROM read_model.leads") == 0
 
 
-@pytest.mark.parametrize("kind", ["verify", "rebuild"])
-def test_a_job_that_another_session_does_is_left_to_it(
-    database: Database, connection: Connection, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, kind: str
+def test_a_rebuild_that_another_session_does_is_left_to_it(
+    database: Database, connection: Connection, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     build(connection)
     connection.execute("DELETE FROM projector.runs")
-    lock = {"verify": (locks.JOB, locks.VERIFY_JOB), "rebuild": (locks.REBUILD, 0)}[kind]
-    connection.execute("SELECT pg_advisory_lock(%s, %s)", lock)
+    connection.execute("SELECT pg_advisory_lock(%s, 0)", (locks.REBUILD,))
     jobs = jobs_of(database, monkeypatch, tmp_path)
-    jobs.workers[kind]()
+    jobs.workers["rebuild"]()
     jobs.end()
     assert value(connection, "SELECT count(*) FROM projector.runs") == 0
+
+
+ROUND = "SELECT coalesce(max(rows_done), -1) FROM projector.verify_rounds"
+
+
+def test_drift_is_found_by_the_verify_of_the_scheduler_within_its_days_and_not_healed(
+    database: Database, connection: Connection, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    write_source(connection)
+    write_conversations(connection, 250, first=2)
+    build(connection)
+    connection.execute("UPDATE read_model.leads SET total_messages = 7 WHERE customer_phone = '49151000251'")
+    passed, jobs = 0, jobs_of(database, monkeypatch, tmp_path)
+    # By the hour, as a clock that is driven goes; the process is another one each time.
+    while not value(connection, "SELECT count(*) FROM projector.verify_rounds WHERE finished_at IS NOT NULL"):
+        assert passed <= 24
+        jobs.workers["verify"]()
+        jobs.end()
+        jobs = jobs_of(database, monkeypatch, tmp_path)
+        pass_time(connection, 3600)
+        passed += 1
+    jobs.end()
+    assert passed > 12
+    status = read_status(connection)
+    [sentence] = find_attention(status)
+    assert "1 item differs from the source rows, first lead 49151000251 of u (total_messages)" in sentence
+    assert "everything: " in render(status)
+    assert ", 251 leads, 1 difference" in render(status)
+    assert value(connection, "SELECT sum(total_messages) FROM read_model.leads") == 7
+    assert value(connection, "SELECT open_differences FROM read_model.projection") == 1
+
+
+def test_one_of_several_schedulers_verifies(
+    database: Database, connection: Connection, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    build(connection)
+    connection.execute("SELECT pg_advisory_lock(%s, %s)", (locks.JOB, locks.VERIFY_JOB))
+    jobs = jobs_of(database, monkeypatch, tmp_path)
+    jobs.workers["verify"]()
+    assert value(connection, ROUND) == -1
+    connection.execute("SELECT pg_advisory_unlock_all()")
+    jobs.workers["verify"]()
+    jobs.end()
+    assert value(connection, ROUND) == 0
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "UPDATE read_model.projection SET built_at = NULL",
+        "UPDATE read_model.projection SET version = 'another'",
+        "INSERT INTO projector.capture_gaps (reason) VALUES ('queue shed')",
+        "INSERT INTO projector.settings (name, value) VALUES ('capture_off', 'import')",
+        "INSERT INTO projector.rebuild_plan (version) VALUES ('x')",
+        "INSERT INTO projector.changes (shard, kind, keys) SELECT 0, 'contacts', '{x}' FROM generate_series(1, 10001)",
+        "ALTER TABLE messages DISABLE TRIGGER USER",
+        "UPDATE projector.settings SET value = 'another' WHERE name = 'projection_version'",
+    ],
+)
+def test_while_something_else_explains_what_differs_or_is_more_urgent_nothing_is_verified(
+    database: Database, connection: Connection, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, reason: str
+) -> None:
+    write_source(connection)
+    build(connection)
+    assert connection.execute(reason.encode()).statusmessage not in ("UPDATE 0", "INSERT 0 0")
+    jobs = jobs_of(database, monkeypatch, tmp_path)
+    jobs.workers["verify"]()
+    jobs.end()
+    assert value(connection, ROUND) == -1
+
+
+def test_a_verify_that_is_switched_off_forgets_its_round(
+    database: Database, connection: Connection, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    write_source(connection)
+    build(connection)
+    for days in ("1", "off"):
+        jobs = jobs_of(database, monkeypatch, tmp_path, LEADS_VERIFY_DAYS=days)
+        jobs.workers["verify"]()
+        jobs.end()
+        assert value(connection, "SELECT count(*) FROM projector.verify_rounds") == (days == "1")
 
 
 def test_a_database_that_does_not_answer_is_given_up(

@@ -39,10 +39,10 @@ def test_it_builds_what_was_never_built_and_then_follows(
 
 
 def test_it_says_once_at_the_start_what_it_does(database: Database, tmp_path: Path) -> None:
-    with running_scheduler(database.url, tmp_path, LEADS_VERIFY_CRON="5 4 * * *") as scheduler:
+    with running_scheduler(database.url, tmp_path, LEADS_VERIFY_DAYS="2.5") as scheduler:
         scheduler.wait_for_event("the projector runs")
         [line] = [line for line in scheduler.logged() if line["event"] == "the projector runs"]
-    assert (line["refresh_seconds"], line["verify"], line["rebuild"]) == (0.05, "5 4 * * *", "off")
+    assert (line["refresh_seconds"], line["verify_days"], line["rebuild"]) == (0.05, 2.5, "off")
 
 
 def test_it_does_not_start_where_nothing_is_installed(source_database: Database, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from projector.progress import QUIET
 from projector.sql import PROJECTION_VERSION
 from projector.status import find_attention, read_status, render
 from projector.status.read import Queue, Rebuild, Run, Schedulers
+from projector.status.verification import EndedDrift, OpenDrift, PresentRound, Verification
 from tests.projector.status.reading import Connection, one_sentence
 from tests.support.commands import projector
 from tests.support.running import (
@@ -120,7 +121,6 @@ def test_capture_that_is_off_is_named(database: Database, built: Connection) -> 
     [
         ("rebuild", "failed", "value too long", "last rebuild failed: value too long"),
         ("verify", "failed", "out of memory", "last verify failed: out of memory"),
-        ("verify", "done", "3 fields drifted", "found drift (3 fields drifted)"),
     ],
 )
 def test_a_run_that_ended_badly_needs_a_person(
@@ -130,3 +130,35 @@ def test_a_run_that_ended_badly_needs_a_person(
     status = dataclasses.replace(read_status(built), runs=[run])
     assert expected in one_sentence(status)
     assert note in render(status)
+
+
+def test_what_differs_needs_a_person_until_it_is_right(built: Connection) -> None:
+    status = read_status(built)
+    first = OpenDrift("lead", "u", "49151", "", "document.name", EARLIER, EARLIER, 2)
+    told = one_sentence(dataclasses.replace(status, verification=Verification(drift=[first])))
+    assert (
+        "2 items differ from the source rows, first lead 49151 of u (document.name), found 2026-11-25" in told
+    )
+    assert "run `verify --all --heal`" in told
+    # A run that has found something and healed it is history.
+    run = Run("verify", EARLIER, EARLIER, 1.0, "done", None, 0, 9, 0, None, "3 fields drifted, 1 lead healed")
+    healed = Verification(history=[EndedDrift("healed", 1, EARLIER)])
+    healed_status = dataclasses.replace(status, runs=[run], verification=healed)
+    assert find_attention(healed_status) == []
+    assert "1 item healed by `verify --heal`, 2026-11-25 01:02:03 UTC" in render(healed_status)
+
+
+def test_a_verify_that_goes_round_too_slowly_needs_a_person(built: Connection) -> None:
+    status = dataclasses.replace(read_status(built), schedulers=Schedulers(2, is_all_seen=True))
+    late = PresentRound(EARLIER, 1.0, 3 * 86400.0, 0.5, 5, 10, 0, 0, None)
+    told = one_sentence(dataclasses.replace(status, verification=Verification(present=late)))
+    assert "has begun 3 d ago, and should take 1 day" in told
+    in_time = dataclasses.replace(late, age=86400.0)
+    assert find_attention(dataclasses.replace(status, verification=Verification(present=in_time))) == []
+    failing = dataclasses.replace(in_time, failure="out of memory")
+    assert "cannot go on with its verify: out of memory" in one_sentence(
+        dataclasses.replace(status, verification=Verification(present=failing))
+    )
+    # Without a scheduler, that is what is said.
+    alone = dataclasses.replace(status, schedulers=Schedulers(0, is_all_seen=True))
+    assert find_attention(dataclasses.replace(alone, verification=Verification(present=late))) == []
