@@ -98,7 +98,7 @@ def explain(crowd: Crowd) -> Iterator[Explain]:
         finally:
             session.execute("DEALLOCATE asked", prepare=False)
         assert row is not None
-        return _read(row[0][0]["Plan"])
+        return read_plan(row[0][0]["Plan"])
 
     yield run
     pooled.close()
@@ -113,7 +113,7 @@ def api(crowd: Crowd) -> Iterator[ApiDatabase]:
     opened.engine.dispose()
 
 
-def _read(root: dict[str, Any]) -> Plan:
+def read_plan(root: dict[str, Any]) -> Plan:
     sequential, indexes, rows = set(), set(), 0
     nodes = [root]
     while nodes:

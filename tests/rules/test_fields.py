@@ -1,7 +1,7 @@
 """A field of the lead is named in all the places that need it; a red test names the next file.
 
 The order of work is schema.sql, sql/definition/lead_profiles.sql, projector/source.py, sql/definition/leads.sql, the
-response schema, tests/oracle/leads.py.
+response schema, projector/explain/, tests/oracle/leads.py.
 """
 
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from projector.explain import FIELDS
 from projector.source import SOURCE_TABLES
 from tests.oracle import compute_leads, expected_tables
 from tests.oracle.leads import (
@@ -71,6 +72,14 @@ def lead() -> Lead:
 
 def check(sentences: list[str]) -> None:
     assert not sentences, "\n" + "\n".join(sentences)
+
+
+def test_each_printed_field_is_explained() -> None:
+    printed = [*fields.printed_lead(definition("leads")), "conversations"]
+    assert list(dict.fromkeys(printed)) == list(FIELDS), (
+        "projector/explain/__init__.py: FIELDS are the keys of sql/definition/leads.sql in their order; name the rows"
+        " of a new one in projector/explain/profile.py."
+    )
 
 
 @pytest.mark.parametrize("table", ["lead_profiles", "leads"])

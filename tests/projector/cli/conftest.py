@@ -25,6 +25,7 @@ def calls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Calls:
         "verify": ["verify"],
         "status": ["read_status", "find_attention", "render", "as_dict"],
         "capture": ["switch_off", "switch_on"],
+        "explain": ["explain_lead", "render", "as_dict"],
     }
     for module, names in functions.items():
         stand_in = SimpleNamespace(**{name: made.function(name) for name in names})

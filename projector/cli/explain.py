@@ -1,0 +1,54 @@
+"""The command that says where each field of a lead comes from."""
+
+import sys
+
+import click
+
+from projector.cli.base import DRIFT, FAILED, Invocation
+
+
+@click.command()
+@click.argument("user_id")
+@click.argument("phone")
+@click.option(
+    "--candidates",
+    type=click.IntRange(0, 1000),
+    default=3,
+    show_default=True,
+    help="So many losing rows of a table are named for each field.",
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object, for machines.")
+@click.pass_obj
+def explain(invocation: Invocation, user_id: str, phone: str, *, candidates: int, as_json: bool) -> None:
+    """Say why a lead shows what it shows.
+
+    For each field: the source row that it comes from, the rule, and the rows that lost. It says as well whether a
+    change of the lead waits, is set aside with an error, or the read model has drifted. It only reads. PHONE may be
+    written in any way.
+
+    \b
+    Examples:
+      python -m projector explain 789895c8-4bd6-43e9-bfea-a4171ec47197 918979556941
+      python -m projector explain 789895c8-4bd6-43e9-bfea-a4171ec47197 "+91 89795 56941" --json | jq .
+    \b
+    Exit codes:
+      0  the lead is explained
+      1  there is no such lead, or failed
+      2  wrong usage
+      3  the read model has drifted
+    """
+    import orjson
+
+    from projector.explain import as_dict, explain_lead, render
+
+    with invocation.connect("explain") as conn:
+        found = explain_lead(conn, user_id, phone, candidates=candidates)
+    if as_json:
+        options = orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z
+        click.echo(orjson.dumps(as_dict(found), default=str, option=options).decode())
+    else:
+        click.echo(render(found))
+    if found.has_drifted:
+        sys.exit(DRIFT)
+    if not found.is_there:
+        sys.exit(FAILED)

@@ -1,0 +1,89 @@
+"""`explain` reads by indexes only: the rows of its lead, and a bounded part of the queue."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg.rows import tuple_row
+
+from projector import explain as explaining
+from projector.explain.read import LOOKED_AT
+from tests.plans.conftest import TALK, Crowd, Plan, read_plan
+
+# What a lead of the demo has besides a long talk, and what is looked up once.
+FEW = 250
+VARIANTS = 3000
+WAITING = 30_000
+
+
+class ExplainingCursor(psycopg.Cursor[Any]):
+    """Notes the plan of each statement that it executes."""
+
+    plans: list[tuple[str, Plan]]
+
+    def execute(self, query: Any, params: Any = None, **options: Any) -> "ExplainingCursor":  # noqa: ANN401  # As psycopg.
+        text = query.decode() if isinstance(query, bytes) else query
+        if text.startswith(("SELECT", "WITH", "(")):
+            with psycopg.Cursor(self.connection, row_factory=tuple_row) as cursor:
+                cursor.execute(f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) {text}", params, prepare=False)
+                row = cursor.fetchone()
+            assert row is not None
+            self.plans.append((text, read_plan(row[0][0]["Plan"])))
+        super().execute(query, params, **options)
+        return self
+
+
+@pytest.fixture
+def session(crowd: Crowd) -> Iterator[psycopg.Connection[Any]]:
+    ExplainingCursor.plans = []
+    with crowd.database.connect() as conn:
+        conn.cursor_factory = ExplainingCursor
+        yield conn
+
+
+def check(most: int) -> None:
+    assert len(ExplainingCursor.plans) >= 10
+    for text, plan in ExplainingCursor.plans:
+        # A table of one row has nothing that an index could spare.
+        assert plan.sequential <= {"projection"}, text
+        assert plan.rows <= most, text
+
+
+def test_a_lead_with_a_long_talk_is_read_by_index(crowd: Crowd, session: psycopg.Connection[Any]) -> None:
+    with session.transaction():
+        found = explaining.explain_in(session, crowd.large, crowd.talker, candidates=3)
+    assert found.state == "current"
+    # The statement that computes the lead reads its messages for the totals, and again for the last one. Each is an
+    # entry of the index and a row.
+    check(2 * 2 * TALK + FEW)
+
+
+def test_a_long_queue_is_looked_at_up_to_a_bound(crowd: Crowd, session: psycopg.Connection[Any]) -> None:
+    with session.transaction(force_rollback=True):
+        with psycopg.Cursor(session) as cursor:
+            cursor.execute(
+                "INSERT INTO projector.changes (shard, kind, keys)"
+                " SELECT n %% 4, 'conversations', ARRAY['none-' || n] FROM generate_series(1, %s) AS n",
+                (WAITING,),
+            )
+        found = explaining.explain_in(session, crowd.large, crowd.talker, candidates=3)
+    assert "More than 10,000 changes wait" in " ".join(found.sentences)
+    # A key that waits is looked for in the source and in the keys of the projector.
+    check(4 * LOOKED_AT + 4 * TALK)
+
+
+def test_a_lead_that_is_not_there_is_looked_for_by_index(
+    crowd: Crowd, session: psycopg.Connection[Any]
+) -> None:
+    with session.transaction():
+        found = explaining.explain_in(session, crowd.large, f"00{crowd.talker}", candidates=3)
+    assert crowd.talker in found.nearest
+    check(VARIANTS)
+
+
+def test_the_object_is_small_whatever_the_lead_has(crowd: Crowd) -> None:
+    with crowd.database.connect() as conn:
+        found = explaining.explain_lead(conn, crowd.large, crowd.talker)
+    assert len(json.dumps(explaining.as_dict(found))) < 60_000
