@@ -64,9 +64,9 @@ def find_rebuild_reasons(conn: Connection) -> RebuildReasons:
     """Return everything that a rebuild may be needed for, but the depth of the queue."""
     with conn.cursor(row_factory=class_row(RebuildReasons)) as cursor:
         row = cursor.execute(query("recovery", "find_rebuild_reasons")).fetchone()
-    if row is None:
-        return RebuildReasons(PROJECTION_VERSION, None, None, None, interrupted=False, unfinished_runs=False)
-    return row
+    return row or RebuildReasons(
+        PROJECTION_VERSION, None, None, None, interrupted=False, unfinished_runs=False
+    )
 
 
 def is_too_deep(conn: Connection, limit: int) -> bool:
@@ -91,11 +91,9 @@ def clean_up_after_crash(conn: Connection, reasons: RebuildReasons) -> None:
 def restore_capture(conn: Connection, *, patience: float = 60.0) -> bool:
     """Note a gap if there is one, and install the triggers again; what was missed is left to `heal`.
 
-    Returns whether a gap is open. A change of the source that changed no row is none.
-
-    Raises SourceMissingError if a table or a column is missing, or belongs to somebody else; BlockedError if a long
-    transaction holds a table; and CaptureGapError if an operator switched capture off. The gap stays open then, to be
-    tried again.
+    Returns whether a gap is open: a change of the source that changed no row is none. Raises SourceMissingError if a
+    table or a column is missing, or belongs to somebody else; BlockedError if a long transaction holds a table; and
+    CaptureGapError if an operator switched capture off. The gap stays open then, to be tried again.
     """
     db.follow_source(conn)
     off = capture.switched_off(conn)

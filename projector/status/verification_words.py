@@ -66,7 +66,8 @@ def differing(items: int) -> str:
 
 def days_in_words(days: float) -> str:
     """Return a number of days with its noun."""
-    return "1 day" if days == 1 else f"{days:g} days"
+    unit = "day" if days == 1 else "days"
+    return f"{days:g} {unit}"
 
 
 def _proved_in_words(proved: ProvedRound | None) -> str:
