@@ -25,7 +25,13 @@ def captured_tables() -> list[SourceTable]:
 
 def create_views(conn: Connection) -> None:
     """Create or replace the views that find out whether capture is whole."""
-    for name in ("10_trigger_fingerprints", "15_source_columns", "17_changed_source", "20_broken_capture"):
+    for name in (
+        "10_trigger_fingerprints",
+        "15_source_columns",
+        "16_new_partitions",
+        "17_changed_source",
+        "20_broken_capture",
+    ):
         conn.execute(file_text(f"capture/{name}"), prepare=False)
 
 

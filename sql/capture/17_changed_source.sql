@@ -54,27 +54,9 @@ AND EXISTS (SELECT FROM pg_catalog.pg_class AS c WHERE c.oid = e.table_id)
 UNION ALL
 SELECT
     2 AS place,
-    parent.table_name,
-    format('%s has a new partition', parent.table_name) AS reason
-FROM (
-    SELECT DISTINCT
-        e.table_id AS parent_id,
-        e.table_name
-    FROM projector.capture_columns AS e
-    UNION
-    SELECT
-        p.partition_id,
-        p.table_name
-    FROM projector.capture_partitions AS p
-) AS parent
-INNER JOIN pg_catalog.pg_inherits AS i ON i.inhparent = parent.parent_id
-INNER JOIN pg_catalog.pg_class AS c ON c.oid = i.inhrelid AND c.relispartition
-WHERE NOT i.inhdetachpending
-    AND NOT EXISTS (
-        SELECT
-        FROM projector.capture_partitions AS p
-        WHERE p.partition_id = i.inhrelid AND p.parent_id = i.inhparent
-    )
+    n.table_name,
+    format('%s has a new partition', n.table_name) AS reason
+FROM projector.new_partitions AS n
 UNION ALL
 SELECT
     2 AS place,

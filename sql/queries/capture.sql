@@ -321,29 +321,11 @@ FROM tree AS t;
 -- name: find_new_partitions
 -- Returns partition_id, parent_id, table_name and relation, the name in SQL, of each partition that is not noted.
 SELECT
-    i.inhrelid AS partition_id,
-    i.inhparent AS parent_id,
-    parent.table_name,
-    i.inhrelid::regclass::text AS relation
-FROM (
-    SELECT
-        c.table_id AS parent_id,
-        c.table_name
-    FROM projector.capture_columns AS c
-    UNION
-    SELECT
-        p.partition_id,
-        p.table_name
-    FROM projector.capture_partitions AS p
-) AS parent
-INNER JOIN pg_catalog.pg_inherits AS i ON i.inhparent = parent.parent_id
-INNER JOIN pg_catalog.pg_class AS r ON r.oid = i.inhrelid AND r.relispartition
-WHERE NOT i.inhdetachpending
-    AND NOT EXISTS (
-        SELECT
-        FROM projector.capture_partitions AS p
-        WHERE p.partition_id = i.inhrelid AND p.parent_id = i.inhparent
-    );
+    n.partition_id,
+    n.parent_id,
+    n.table_name,
+    n.partition_id::regclass::text AS relation
+FROM projector.new_partitions AS n;
 
 -- name: is_empty
 -- Returns whether a table has no row. Placeholder: relation, its name in SQL.
