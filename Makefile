@@ -5,11 +5,17 @@
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 
+# Where it is set, each of the hundreds of programs that the tests start compiles the project again.
+unexport PYTHONDONTWRITEBYTECODE
+
 VENV := .venv
 RUN := $(VENV)/bin/python
 TRIAL := $(VENV)/trial.stamp
 SETUP := $(VENV)/setup.stamp
 INSTALL = $(PYTHON) -m pip --python $(RUN) install --quiet --disable-pip-version-check --only-binary :all: --require-hashes
+
+# Test files are shared out among processes; `PYTEST_ARGS=-n0` keeps all in one, for a debugger or `-s`.
+SHARED_OUT := -n auto --dist loadfile --no-loadscope-reorder
 
 # What `make format` and `make check` look at; a folder that is not there is left out.
 CODE := $(wildcard api projector tests)
@@ -28,10 +34,10 @@ run: $(TRIAL) ## Start PostgreSQL, the projector and the API on http://localhost
 	@$(RUN) -m projector local
 
 test: $(SETUP) ## Run the tests against a real PostgreSQL; PYTEST_ARGS="-k name" narrows them.
-	@$(RUN) -m pytest --fail-on-skip $(PYTEST_ARGS)
+	@$(RUN) -m pytest $(SHARED_OUT) --fail-on-skip $(PYTEST_ARGS)
 
 test-fast: $(SETUP) ## Run the rules and the tests that share one database, in about a minute.
-	@$(RUN) -m pytest --fail-on-skip --fast -q $(PYTEST_ARGS)
+	@$(RUN) -m pytest $(SHARED_OUT) --fail-on-skip --fast -q $(PYTEST_ARGS)
 
 check: $(SETUP) ## Check format, lint, types, import contracts, SQL, rules and documentation.
 	@$(RUN) -m ruff format --check $(CODE)
@@ -67,7 +73,7 @@ bench: $(SETUP) ## Measure against baselines, some twenty-five minutes; SIZE=lar
 	@$(RUN) -m tests.benchmarks --size "$(or $(SIZE),default)" --only "$(ONLY)" $(BENCH_ARGS)
 
 exactness: $(SETUP) ## Run the long exactness tests: thousands of random rounds, hundreds of kills.
-	@$(RUN) -m pytest --fail-on-skip --long tests/exactness $(PYTEST_ARGS)
+	@$(RUN) -m pytest -n auto --dist worksteal --fail-on-skip --long tests/exactness $(PYTEST_ARGS)
 
 clean: ## Stop and delete the embedded PostgreSQL with its data, and delete .venv and the caches.
 	@if [ -x $(RUN) ] && [ -d .leads ]; then LEADS_STATE_DIR=.leads $(RUN) -m projector server remove --yes; fi

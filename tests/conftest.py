@@ -2,6 +2,10 @@
 
 `database` is what most tests want: source tables and an empty read model, in a database of the test's own.
 It is copied in about 20 ms from a template that is made once for the session.
+
+With `-n auto`, as `make test` runs them, the files of tests are shared out among processes. A test and PostgreSQL
+mostly wait for each other, so that one process leaves half of two cores idle. Each process is a session with a server
+of its own, so that nothing a test does to roles or settings of its server is seen by the others.
 """
 
 import os
@@ -12,6 +16,7 @@ from types import ModuleType
 
 import psycopg
 import pytest
+from hypothesis import HealthCheck, settings
 from psycopg.rows import TupleRow
 
 from projector.install import migrate
@@ -19,12 +24,16 @@ from projector.postgres.embedded import EmbeddedServer
 from projector.progress import QUIET
 from projector.rebuild import rebuild
 from projector.schema import sections
-from tests.support.server import FAST, Database, Server, running_server, session_server
+from tests.support.server import FAST, GIVEN_SERVER, Database, Server, running_server, session_server
 
 # What a developer has set for their own work must not change what the tests show.
 for _name in [name for name in os.environ if name.startswith(("LEADS_", "PG")) or name == "DATABASE_URL"]:
-    if _name not in {"LEADS_PG_BIN", "LEADS_TEST_DATABASE_URL"}:
+    if _name not in {"LEADS_PG_BIN", GIVEN_SERVER}:
         del os.environ[_name]
+
+# How long an example takes, or its data, depends on what else the machine does.
+settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("tests")
 
 _numbers = count(1)
 
@@ -45,12 +54,26 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     unwanted = [name for name, is_wanted in wanted.items() if not is_wanted]
     left_out = [item for item in items if any(map(item.get_closest_marker, unwanted))]
     if config.getoption("--fast"):
-        left_out += [item for item in items if item not in left_out and not _is_fast(item)]
+        out = set(left_out)
+        left_out += [item for item in items if item not in out and not _is_fast(item)]
     if left_out:
         config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if item not in left_out]
+        gone = set(left_out)
+        items[:] = [item for item in items if item not in gone]
+    if hasattr(config, "workerinput"):
+        # A long file that is handed out last would keep one process at work while the others have ended.
+        items.sort(key=lambda item: not _is_in_slow_folder(item))
 
 
+@pytest.hookimpl(optionalhook=True, tryfirst=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Return what `-n auto` means: three processes for two cores, or only this one where a server is given."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return 0 if os.environ.get(GIVEN_SERVER) else min(cores + (cores + 1) // 2, _MOST_PROCESSES)
+
+
+# Each has a PostgreSQL server with its databases in memory.
+_MOST_PROCESSES = 6
 # Folders of tests with much data, many databases or many connections.
 _SLOW_FOLDERS = {"acceptance", "benchmarks", "exactness", "plans"}
 # Fixtures that make something for one test alone.
@@ -61,7 +84,7 @@ _STARTS_PROGRAMS = ("subprocess", "tests.support.commands", "tests.support.runni
 
 def _is_fast(item: pytest.Item) -> bool:
     """Return whether a test shares its database with others, or needs none, and starts no program."""
-    if _SLOW_FOLDERS & set(item.nodeid.split("/")) or _SLOW_FIXTURES & set(getattr(item, "fixturenames", ())):
+    if _is_in_slow_folder(item) or _SLOW_FIXTURES & set(getattr(item, "fixturenames", ())):
         return False
     # Of a module too, whether it is imported whole or a function of it.
     names = vars(getattr(item, "module", None) or object).values()
@@ -70,6 +93,10 @@ def _is_fast(item: pytest.Item) -> bool:
         in _STARTS_PROGRAMS
         for value in names
     )
+
+
+def _is_in_slow_folder(item: pytest.Item) -> bool:
+    return not _SLOW_FOLDERS.isdisjoint(item.nodeid.split("/"))
 
 
 def _skipped(session: pytest.Session) -> int:

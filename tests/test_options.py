@@ -32,13 +32,25 @@ import subprocess
 """
 
 
-def run(folder: Path, more: str, *options: str) -> subprocess.CompletedProcess[str]:
+def run(folder: Path, more: str, *options: str, **settings: str) -> subprocess.CompletedProcess[str]:
     (folder / "test_made.py").write_text(TESTS.format(more))
     return subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "tests.conftest", "-p", "no:cacheprovider", *options, "."],
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-p",
+            "tests.conftest",
+            "-p",
+            "no:cacheprovider",
+            "-p",
+            "no:schemathesis",
+            *options,
+            ".",
+        ],
         check=False,
         cwd=folder,
-        env=environment(PYTEST_ADDOPTS=""),
+        env=environment(PYTEST_ADDOPTS="", **settings),
         capture_output=True,
         text=True,
     )
@@ -60,3 +72,16 @@ def test_long_tests_run_when_asked_for(tmp_path: Path) -> None:
 def test_fast_tests_have_no_database_of_their_own_and_start_no_program(tmp_path: Path) -> None:
     assert "1 passed, 2 deselected" in run(tmp_path, OWN_DATABASE, "--fast").stdout
     assert "2 deselected" in run(tmp_path, PROGRAM, "--fast").stdout
+
+
+def test_a_skipped_test_of_another_process_is_a_failure_too(tmp_path: Path) -> None:
+    failed = run(tmp_path, SKIPPED, "-n", "auto", "--fail-on-skip")
+    assert failed.returncode == 1
+    assert " workers [2 items]" in failed.stdout
+    assert "1 skipped: with --fail-on-skip that is a failure" in failed.stdout
+
+
+def test_a_server_that_is_given_is_used_by_one_process(tmp_path: Path) -> None:
+    done = run(tmp_path, "", "-n", "auto", LEADS_TEST_DATABASE_URL="postgresql://nowhere")
+    assert "1 passed, 1 deselected" in done.stdout
+    assert "workers" not in done.stdout

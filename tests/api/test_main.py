@@ -23,8 +23,7 @@ from api.config import Config
 from projector.postgres.ports import free_port
 from tests.api.conftest import Library
 from tests.support.commands import environment
-
-PATIENCE_SECONDS = 30
+from tests.support.patience import PATIENCE
 
 Get = Callable[..., tuple[int, dict[str, str], bytes]]
 Serve = Callable[..., Get]
@@ -33,7 +32,7 @@ Serve = Callable[..., Get]
 def get(
     port: int, path: str, method: str = "GET", body: bytes | None = None
 ) -> tuple[int, dict[str, str], bytes]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_SECONDS)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
     try:
         connection.request(method, path, body=body)
         answer = connection.getresponse()
@@ -70,7 +69,7 @@ def serve(library: Library, tmp_path: Path) -> Iterator[Serve]:
 
 
 def wait_until_it_answers(port: int, process: "subprocess.Popen[Any]") -> None:
-    ends = monotonic() + PATIENCE_SECONDS
+    ends = monotonic() + PATIENCE
     while True:
         try:
             get(port, "/health/live")
@@ -83,7 +82,7 @@ def wait_until_it_answers(port: int, process: "subprocess.Popen[Any]") -> None:
 
 def end(process: subprocess.Popen[bytes]) -> None:
     process.send_signal(signal.SIGTERM)
-    assert process.wait(PATIENCE_SECONDS) == 0
+    assert process.wait(PATIENCE) == 0
 
 
 def run(folder: Path, **settings: str) -> subprocess.CompletedProcess[str]:
@@ -95,7 +94,7 @@ def run(folder: Path, **settings: str) -> subprocess.CompletedProcess[str]:
         env=environment(**settings),
         capture_output=True,
         text=True,
-        timeout=PATIENCE_SECONDS,
+        timeout=PATIENCE,
     )
 
 
@@ -157,7 +156,7 @@ def test_workers_count_together(serve: Serve, library: Library) -> None:
     with ValkeyServer() as store:
         ask = serve(
             LEADS_API_WORKERS="2",
-            LEADS_RATE_LIMIT="20 per minute",
+            LEADS_RATE_LIMIT="20 per hour",
             LEADS_RATE_LIMIT_STORAGE=f"redis://127.0.0.1:{store.port}",
         )
         statuses = [ask(library.base)[0] for _ in range(30)]
@@ -318,7 +317,7 @@ def test_a_signal_while_it_starts_ends_it_with_its_workers(library: Library, tmp
                 break
         process.send_signal(signal.SIGTERM)
         # The end of its output is the end of its workers too, who share it.
-        process.communicate(timeout=PATIENCE_SECONDS)
+        process.communicate(timeout=PATIENCE)
     assert process.returncode == 0
 
 
@@ -329,6 +328,6 @@ def test_ctrl_c_at_a_terminal_reaches_its_worker_too_and_kills_it_not(
     with in_session(tmp_path, DATABASE_URL=library.database.url, PORT=str(port)) as process:
         wait_until_it_answers(port, process)
         os.killpg(process.pid, signal.SIGINT)
-        said, _ = process.communicate(timeout=PATIENCE_SECONDS)
+        said, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0
     assert "Killing" not in said

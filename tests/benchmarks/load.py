@@ -5,6 +5,7 @@ ratios of throughput come out nearer to 1: the table says which of the two was u
 """
 
 import json
+import os
 import shutil
 import signal
 import socket
@@ -12,10 +13,11 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, sleep
 from urllib.parse import urlsplit
 
 from tests.support.commands import ROOT, environment
@@ -61,11 +63,12 @@ def run(url: str, *, connections: int, seconds: float) -> Load:
 
 @contextmanager
 def running(url: str, *, connections: int, seconds: float) -> Iterator[subprocess.Popen[str]]:
-    """A run under way."""
+    """A run under way, which may be stopped at once."""
     wrk = shutil.which("wrk")
     duration = max(seconds, 0.05)
-    if wrk and duration >= 1:
-        # wrk knows whole seconds only.
+    # wrk knows whole seconds only.
+    by_wrk = wrk is not None and duration >= 1
+    if wrk is not None and by_wrk:
         command = [wrk, "-t1", f"-c{connections}", f"-d{round(duration)}s", "-s", str(_REPORT), url]
     else:
         command = [sys.executable, "-m", __name__, url, str(connections), str(duration)]
@@ -73,9 +76,26 @@ def running(url: str, *, connections: int, seconds: float) -> Iterator[subproces
         command, cwd=ROOT, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         try:
+            (_wait_for_handler if by_wrk else _wait_for_line)(process)
             yield process
         finally:
             process.kill()
+
+
+def _wait_for_handler(process: subprocess.Popen[str]) -> None:
+    """Wait until wrk catches an interrupt: one that comes before ends it without a report."""
+    while process.poll() is None:
+        status = Path(f"/proc/{process.pid}/status").read_text()
+        if int(status.partition("SigCgt:")[2].split()[0], 16) >> (signal.SIGINT - 1) & 1:
+            return
+        sleep(0.005)
+
+
+def _wait_for_line(process: subprocess.Popen[str]) -> None:
+    """Wait for the empty line by which the substitute says the same; it says nothing where it has failed."""
+    if process.stdout is not None:
+        # One byte, past the buffer, which would keep the rest from communicate().
+        os.read(process.stdout.fileno(), 1)
 
 
 def result(process: subprocess.Popen[str]) -> Load:
@@ -92,28 +112,27 @@ def stopped(process: subprocess.Popen[str]) -> Load:
     return result(process)
 
 
-def _ask(url: str, ends: float, stop: threading.Event, latencies: list[float], failures: list[int]) -> None:
-    """One connection that asks again as soon as it is answered."""
-    parts = urlsplit(url)
-    target = parts.path + (f"?{parts.query}" if parts.query else "")
-    request = f"GET {target} HTTP/1.1\r\nHost: {parts.netloc}\r\n\r\n".encode()
-    with socket.create_connection((parts.hostname or "", parts.port or 80)) as connection:
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        # One request at least: on a busy machine the time may be over before the connection is open.
-        while not latencies or (perf_counter() < ends and not stop.is_set()):
-            began = perf_counter()
-            connection.sendall(request)
-            head, _, body = _receive(connection, b"").partition(b"\r\n\r\n")
-            length = next(
-                int(line.split(b":")[1])
-                for line in head.split(b"\r\n")
-                if line.lower().startswith(b"content-length:")
-            )
-            while len(body) < length:
-                body += _receive(connection, b"")
-            latencies.append(perf_counter() - began)
-            if not head.startswith(b"HTTP/1.1 200"):
-                failures.append(1)
+def _ask(
+    connection: socket.socket, request: bytes, ends: float, stop: threading.Event
+) -> tuple[list[float], int]:
+    """Ask by one connection again as soon as it is answered: the latencies, and how many answers were not 200."""
+    latencies: list[float] = []
+    failed = 0
+    # One request at least: on a busy machine the time may be over before the first one.
+    while not latencies or (perf_counter() < ends and not stop.is_set()):
+        began = perf_counter()
+        connection.sendall(request)
+        head, _, body = _receive(connection, b"").partition(b"\r\n\r\n")
+        length = next(
+            int(line.split(b":")[1])
+            for line in head.split(b"\r\n")
+            if line.lower().startswith(b"content-length:")
+        )
+        while len(body) < length:
+            body += _receive(connection, b"")
+        latencies.append(perf_counter() - began)
+        failed += not head.startswith(b"HTTP/1.1 200")
+    return latencies, failed
 
 
 def _receive(connection: socket.socket, received: bytes) -> bytes:
@@ -125,29 +144,36 @@ def _receive(connection: socket.socket, received: bytes) -> bytes:
 
 
 def _main(url: str, connections: int, seconds: float) -> None:
-    latencies: list[float] = []
-    failures: list[int] = []
     stop = threading.Event()
     signal.signal(signal.SIGINT, lambda _number, _frame: stop.set())
-    began = perf_counter()
-    askers = [
-        threading.Thread(target=_ask, args=(url, began + seconds, stop, latencies, failures))
-        for _ in range(connections)
-    ]
-    for asker in askers:
-        asker.start()
-    for asker in askers:
-        asker.join()
-    latencies.sort()
-    found = {
+    parts = urlsplit(url)
+    target = parts.path + (f"?{parts.query}" if parts.query else "")
+    request = f"GET {target} HTTP/1.1\r\nHost: {parts.netloc}\r\n\r\n".encode()
+    with ExitStack() as stack:
+        opened = [
+            stack.enter_context(socket.create_connection((parts.hostname or "", parts.port or 80)))
+            for _ in range(connections)
+        ]
+        for connection in opened:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sys.stdout.write("\n")
+        sys.stdout.flush()
+        pool = stack.enter_context(ThreadPoolExecutor(connections))
+        began = perf_counter()
+        asking = [pool.submit(_ask, connection, request, began + seconds, stop) for connection in opened]
+        # A connection that breaks ends the run with its error.
+        answers = [future.result() for future in asking]
+        ended = perf_counter()
+    latencies = sorted(latency for found, _ in answers for latency in found)
+    report = {
         "requests": len(latencies),
-        "seconds": perf_counter() - began,
+        "seconds": ended - began,
         "p50": 1000 * latencies[len(latencies) // 2],
         "p99": 1000 * latencies[len(latencies) * 99 // 100],
         "greatest": 1000 * latencies[-1],
-        "failed": len(failures),
+        "failed": sum(failed for _, failed in answers),
     }
-    sys.stdout.write(json.dumps(found))
+    sys.stdout.write(json.dumps(report))
 
 
 if __name__ == "__main__":

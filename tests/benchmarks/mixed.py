@@ -18,7 +18,10 @@ _WINDOWS = 5
 _PACE = 0.01
 _CLIENTS = 8
 _READERS = 2
-_PATIENCE = 30
+# Of probes in a window.
+_LEAST = 2
+# So long that only a fault takes it.
+_PATIENCE = 300
 
 
 @dataclass(slots=True)
@@ -57,6 +60,18 @@ class _Probes:
         ).fetchall()
         now = perf_counter()
         self.ages += [now - self._pending.pop(message_id) for (message_id,) in found]
+
+    def send(self, window: float) -> None:
+        """Write one after the other for so many seconds, and look meanwhile which have arrived."""
+        ends = monotonic() + window
+        written = 0
+        # Quantiles need two, and on a busy machine the time may be over before the first.
+        while written < _LEAST or monotonic() < ends:
+            self.write()
+            written += 1
+            self.look()
+            sleep(_PACE)
+        self.look()
 
     def wait(self) -> None:
         """Wait for those that are still on their way."""
@@ -149,15 +164,10 @@ def _run(fixtures: Fixtures, database: Database, wanted: int, readers: int) -> _
         ages, in_source, depths = [], [], []
         for _ in range(_WINDOWS):
             seen, seen_in_source = len(probes.ages), len(probes.seen_in_source)
-            ends = monotonic() + window
-            while monotonic() < ends:
-                probes.write()
-                probes.look()
-                sleep(_PACE)
-            probes.look()
+            probes.send(window)
             row = conn.execute("SELECT count(*) FROM projector.changes").fetchone()
             depths.append(float(row[0]) if row else 0.0)
-            if len(probes.ages) - seen < 2:  # Quantiles need two.
+            if len(probes.ages) - seen < _LEAST:
                 probes.wait()
             ages.append(probes.ages[seen:])
             in_source.append(probes.seen_in_source[seen_in_source:])

@@ -15,6 +15,7 @@ from projector.pipeline import InjectionPoint, no_injection_point, prepare_sessi
 from projector.progress import QUIET
 from projector.rebuild import rebuild
 from projector.refresh import refresh
+from tests.support.patience import PATIENCE
 from tests.support.server import Database
 
 Connection = psycopg.Connection[TupleRow]
@@ -27,9 +28,6 @@ FIRST_BUILD_POINTS = ("built", "indexed")
 
 IN_PLACE_POINTS = ("compared", "locked", "recomputed", "written")
 """The points of a rebuild in place: of a piece, and of the transactions that write its leads."""
-
-PATIENCE = 30.0
-"""Seconds after which a wait for a fact fails the test: so long that only a fault takes it."""
 
 
 class Stepped:

@@ -66,7 +66,7 @@ def test_a_writer_that_commits_late_is_not_overlooked(filled: Platform, writer: 
 
 def test_writers_of_one_conversation_do_not_wait_for_each_other(filled: Platform, writer: Connection) -> None:
     conn = filled.conn
-    conn.execute("SET lock_timeout = '1ms'")
+    conn.execute("SET lock_timeout = '1s'")
     with writer.transaction():
         _insert(writer, "m1")
         _insert(conn, "m2")
@@ -81,7 +81,7 @@ def test_a_writer_never_waits_for_a_refresh_in_flight(filled: Platform, point: s
     _insert(conn, "m1")
     with refreshing(filled.database, point) as refresh_under_way:
         refresh_under_way.reach(point)
-        conn.execute("SET lock_timeout = '1ms'")
+        conn.execute("SET lock_timeout = '1s'")
         _insert(conn, "m2")
         conn.execute("UPDATE messages SET text = 'edited' WHERE message_id = 'm1'")
         conn.execute("UPDATE conversations SET customer_phone = '+49 15' WHERE conversation_id = 'c'")

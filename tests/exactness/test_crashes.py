@@ -29,6 +29,7 @@ from tests.exactness.interleaving import (
 from tests.exactness.platform import assert_exact, forget_build, rebuild_now, value
 from tests.support import edge_cases
 from tests.support.mutations import mutate
+from tests.support.patience import PATIENCE
 from tests.support.server import Database
 
 ROOT = Path(__file__).parents[2]
@@ -114,7 +115,7 @@ def test_a_projector_killed_anywhere_loses_nothing(
         [sys.executable, "-m", "tests.exactness.crash_worker", database.url, work, point, str(count)],
         cwd=ROOT,
         check=False,
-        timeout=60,
+        timeout=PATIENCE,
     )
     # Where there was less work, it ended before.
     assert done.returncode in {-signal.SIGKILL, 0}

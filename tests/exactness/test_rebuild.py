@@ -1,13 +1,12 @@
 """Rebuilds of everything while writers, refreshes, readers and migrate are at work: the first build, and in place."""
 
-import time
 from collections.abc import Iterator
 
 import psycopg
 import pytest
 from psycopg.rows import TupleRow
 
-from projector import capture
+from projector import batch, capture
 from projector.dead_letters import Retried, retry_dead_letters
 from projector.errors import NotInstalledError
 from projector.install import migrate
@@ -19,6 +18,7 @@ from tests.exactness.interleaving import (
     batch_of,
     rebuilding,
     refreshing,
+    wait_for,
 )
 from tests.exactness.platform import (
     Platform,
@@ -31,6 +31,7 @@ from tests.exactness.platform import (
     value,
     waiting,
 )
+from tests.support.patience import PATIENCE
 from tests.support.server import Database
 
 Connection = psycopg.Connection[TupleRow]
@@ -195,7 +196,7 @@ def test_a_reader_keeps_its_rows_during_a_rebuild_in_place(
 ) -> None:
     conn = filled.conn
     spoil(conn)
-    reader.execute("SET statement_timeout = '20s'")
+    reader.execute(f"SET statement_timeout = '{PATIENCE:.0f}s'".encode())
     reader.execute(f"BEGIN ISOLATION LEVEL {isolation}".encode())
     assert value(reader, "SELECT count(*) FROM read_model.leads") == 2
     for point in IN_PLACE_POINTS:
@@ -437,8 +438,15 @@ def test_a_table_that_the_platform_holds_while_a_rebuild_writes_is_waited_for(
         reader.execute("BEGIN")
         reader.execute("LOCK TABLE messages IN ACCESS EXCLUSIVE MODE")
         held.go_on()
-        # Longer than the retries of one collision take.
-        time.sleep(6)
+        # More often than a batch is tried again.
+        waits: set[object] = set()
+
+        def waits_again() -> bool:
+            assert not held.ends(), "the rebuild has given up"
+            waits.add(value(filled.conn, "SELECT max(waitstart) FROM pg_locks WHERE pid = %s", held.pid))
+            return len(waits - {None}) > batch.COLLISION_RETRIES + 1
+
+        wait_for(waits_again)
         reader.execute("COMMIT")
         held.finish()
     assert_exact(filled.conn)

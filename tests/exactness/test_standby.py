@@ -19,6 +19,7 @@ from projector.rebuild import rebuild
 from projector.refresh import refresh_with_backoff
 from tests.benchmarks.pgbench import find
 from tests.exactness.platform import Platform, refresh_now, value
+from tests.support.patience import PATIENCE
 from tests.support.running import wait_for
 
 
@@ -79,7 +80,7 @@ def test_the_readers_of_a_standby_keep_their_rows_during_rebuilds(
             )
             with psycopg.connect(replica) as reader:
                 reader.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-                reader.execute("SET statement_timeout = '20s'")
+                reader.execute(f"SET statement_timeout = '{PATIENCE:.0f}s'".encode())
                 assert reader.execute("SELECT count(*) FROM read_model.leads").fetchone() == (1,)
                 for _ in range(3):
                     conn.execute("UPDATE read_model.leads SET document = document || ' '")
@@ -87,7 +88,7 @@ def test_the_readers_of_a_standby_keep_their_rows_during_rebuilds(
                     # Another reader, which comes while this one holds its table, does not wait for the rebuild
                     # either.
                     with psycopg.connect(replica, autocommit=True) as other:
-                        other.execute("SET statement_timeout = '20s'")
+                        other.execute(f"SET statement_timeout = '{PATIENCE:.0f}s'".encode())
                         assert other.execute("SELECT count(*) FROM read_model.leads").fetchone() == (1,)
                     assert reader.execute("SELECT count(*) FROM read_model.leads").fetchone() == (1,)
         refresh_now(conn)

@@ -10,6 +10,7 @@ from projector.errors import BlockedError
 from projector.snapshots import read_source, snapshot, source_files
 from projector.source import SOURCE_TABLES
 from tests.projector.recovering import Connection
+from tests.support.patience import PATIENCE
 from tests.support.running import value, wait_until, write_source
 
 
@@ -55,7 +56,7 @@ def test_a_table_that_is_held_for_a_while_is_read_afterwards(
         thread.start()
         wait_until(other, "count(*) > 0 FROM pg_locks WHERE NOT granted")
         wait_until(other, "count(*) = 0 FROM pg_locks WHERE NOT granted")
-    thread.join(60)
+    thread.join(PATIENCE)
     assert read == [1]
     assert len(attempts) > 1
 

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.support.patience import PATIENCE
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -25,5 +27,5 @@ def projector(
         input=text,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE,
     )

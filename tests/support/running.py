@@ -14,10 +14,9 @@ import psycopg
 from psycopg.rows import TupleRow
 
 from tests.support.commands import environment
+from tests.support.patience import PATIENCE
 
 Connection = psycopg.Connection[TupleRow]
-
-PATIENCE = 60.0
 
 
 def wait_for(fact: Callable[[], bool], what: str, patience: float = PATIENCE) -> None:
@@ -63,7 +62,7 @@ class Scheduler:
     def terminate(self) -> int:
         """Ask it to end; the answer is its exit code."""
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(30)
+        return self.process.wait(PATIENCE)
 
     def kill(self) -> None:
         """End it in the middle of whatever it does."""

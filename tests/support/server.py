@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Any
 
 import psycopg
@@ -24,9 +25,14 @@ FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 # Some tests apply changes by logical replication; this takes effect at a start only.
 ALWAYS = {"wal_level": "logical", "max_connections": "200", "shared_buffers": "128MB"}
 
+GIVEN_SERVER = "LEADS_TEST_DATABASE_URL"
+"""The variable that names a server, on which a session makes its databases instead of starting one."""
+
 _FOLDER = "leads-tests-"
 # Copying a template takes 5 ms there, and 60 on a disk.
 _MEMORY = Path("/dev/shm")
+# How long those who are about to leave a database are waited for before they are thrown out.
+_FAREWELL_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +53,10 @@ class Database:
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A running server, and the first part of the names of the databases that are made on it."""
+    """A running server, a connection to it, and the first part of the names of the databases made on it."""
 
     url: str
+    conn: psycopg.Connection[TupleRow]
     prefix: str
 
     def create(self, name: str, *, template: str | None = None) -> Database:
@@ -58,15 +65,23 @@ class Server:
         query = sql.SQL("CREATE DATABASE {} TEMPLATE {} ENCODING 'UTF8'").format(
             sql.Identifier(full), sql.Identifier(template or "template0")
         )
-        with psycopg.connect(self.url, autocommit=True) as conn:
-            conn.execute(query)
+        self.conn.execute(query)
         return Database(_with_database(self.url, full), full)
 
     def drop(self, database: Database) -> None:
         """Delete a database, whoever is still connected to it."""
-        query = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(database.name))
-        with psycopg.connect(self.url, autocommit=True) as conn:
-            conn.execute(query)
+        # PostgreSQL looks every 100 ms whether the others have left, and those who have closed their connections
+        # leave much sooner.
+        deadline = monotonic() + _FAREWELL_SECONDS
+        while self._is_used(database) and monotonic() < deadline:
+            sleep(0.002)
+        self.conn.execute(
+            sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(database.name))
+        )
+
+    def _is_used(self, database: Database) -> bool:
+        query = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = %s)"
+        return self.conn.execute(query, (database.name,)).fetchone() == (True,)
 
 
 @contextmanager
@@ -85,17 +100,20 @@ def running_server(**settings: str) -> Iterator[EmbeddedServer]:
 def session_server() -> Iterator[Server]:
     """The server that LEADS_TEST_DATABASE_URL names, or an embedded one that is fast."""
     prefix = f"leads_test_{os.getpid()}_"
-    given = os.environ.get("LEADS_TEST_DATABASE_URL")
+    given = os.environ.get(GIVEN_SERVER)
     if given:
-        server = Server(db.normalize(given), prefix)
-        try:
-            yield server
-        finally:
-            _drop_all(server)
+        url = db.normalize(given)
+        with psycopg.connect(url, autocommit=True) as conn:
+            try:
+                yield Server(url, conn, prefix)
+            finally:
+                _drop_all(conn, prefix)
         return
     _remove_left_over()
     with running_server(**FAST) as embedded:
-        yield Server(embedded.url("postgres"), prefix)
+        url = embedded.url("postgres")
+        with psycopg.connect(url, autocommit=True) as conn:
+            yield Server(url, conn, prefix)
 
 
 def _embedded(folder: Path, settings: Mapping[str, str]) -> EmbeddedServer:
@@ -147,12 +165,11 @@ def _is_alive(pid: int) -> bool:
     return True
 
 
-def _drop_all(server: Server) -> None:
+def _drop_all(conn: psycopg.Connection[TupleRow], prefix: str) -> None:
     """Delete what this session made on a server that stays."""
-    with psycopg.connect(server.url, autocommit=True) as conn:
-        query = "SELECT datname FROM pg_database WHERE starts_with(datname, %s)"
-        for (name,) in conn.execute(query, [server.prefix]).fetchall():
-            conn.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+    query = "SELECT datname FROM pg_database WHERE starts_with(datname, %s)"
+    for (name,) in conn.execute(query, [prefix]).fetchall():
+        conn.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
 def _with_database(url: str, name: str) -> str:

@@ -10,14 +10,13 @@ from flask.testing import FlaskClient
 
 from projector.postgres.embedded import EmbeddedServer
 from tests.api.conftest import Library, MakeApp
+from tests.support.patience import PATIENCE
 from tests.support.server import Database
-
-PATIENCE_SECONDS = 30
 
 
 def wait_for(client: FlaskClient, path: str, status: int) -> None:
     """Ask until the answer has the status."""
-    ends = monotonic() + PATIENCE_SECONDS
+    ends = monotonic() + PATIENCE
     while (answer := client.get(path)).status_code != status:
         assert monotonic() < ends, answer.get_json()
 
@@ -34,7 +33,7 @@ def test_a_server_that_stops_and_starts(
     assert answer.status_code == 503
     assert "reached" in answer.get_json()["message"]
     server.start()
-    ends = monotonic() + PATIENCE_SECONDS
+    ends = monotonic() + PATIENCE
     while "not installed" not in client.get("/health/ready").get_json()["message"]:
         assert monotonic() < ends
 
@@ -49,7 +48,7 @@ def test_connections_that_were_closed_meanwhile(library: Library, make_app: Make
         connection.close()
     with library.database.connect() as conn:
         for pid in backends:
-            conn.execute("SELECT pg_terminate_backend(%s, 5000)", (pid,))
+            conn.execute("SELECT pg_terminate_backend(%s, %s)", (pid, int(PATIENCE * 1000)))
     client = app.test_client()
     for _ in range(6):
         assert client.get(library.base).status_code == 200
@@ -133,7 +132,7 @@ def test_many_threads_share_few_connections(library: Library, make_app: MakeApp)
 
 
 def test_a_slow_answer_does_not_spoil_the_connection(database: Database, make_app: MakeApp) -> None:
-    app = make_app(database, threads=1, statement_timeout_ms=50, log_level="ERROR")
+    app = make_app(database, threads=1, statement_timeout_ms=1000, log_level="ERROR")
     client = app.test_client()
     with database.connect() as holder, holder.transaction():
         holder.execute("LOCK TABLE read_model.leads IN ACCESS EXCLUSIVE MODE")

@@ -21,6 +21,7 @@ import pytest
 from projector.postgres.embedded import EmbeddedServer
 from projector.postgres.ports import free_port
 from tests.support.commands import environment, projector
+from tests.support.patience import PATIENCE
 from tests.support.running import write_conversations, write_source
 from tests.support.server import Database
 
@@ -40,7 +41,7 @@ class Running:
         return self.output.read_text()
 
     def wait_for(self, words: str) -> None:
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + PATIENCE
         while words not in self.said():
             assert self.process.poll() is None, self.said()
             assert time.monotonic() < deadline, self.said()
@@ -48,7 +49,7 @@ class Running:
 
     def get(self, path: str) -> int:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=10) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=PATIENCE) as answer:
                 return int(answer.status)
         except urllib.error.HTTPError as error:
             return error.code
@@ -84,7 +85,7 @@ def running(folder: Path, **settings: str) -> Iterator[Running]:
     finally:
         if process.poll() is None:
             process.terminate()
-            process.wait(60)
+            process.wait(PATIENCE)
 
 
 @pytest.fixture
@@ -121,7 +122,7 @@ def test_starts_everything_stops_all_on_ctrl_c_and_keeps_the_data(folder: Path) 
         os.killpg(first.process.pid, signal.SIGINT)
         first.wait_for("Stopping ...")
         os.killpg(first.process.pid, signal.SIGINT)
-        assert first.process.wait(60) == 0
+        assert first.process.wait(PATIENCE) == 0
         assert "Traceback" not in first.said()
         assert first.children() == {}
         assert not server.is_running()
@@ -130,7 +131,7 @@ def test_starts_everything_stops_all_on_ctrl_c_and_keeps_the_data(folder: Path) 
         assert "Loaded demo data" not in second.said()
         assert second.get(f"/users/{TENANT}/leads/918979556941") == 200
         second.process.terminate()
-        assert second.process.wait(60) == 0
+        assert second.process.wait(PATIENCE) == 0
         assert second.children() == {}
         assert not server.is_running()
 
@@ -142,10 +143,10 @@ def test_stops_all_when_a_part_ends_by_itself(folder: Path, module: str, name: s
         # The workers of the API have the same command line; the first is the one that we started.
         pid = min(pid for pid, line in started.children().items() if line.endswith(f"-m {module}"))
         os.kill(pid, signal.SIGKILL)
-        assert started.process.wait(60) == 1
+        assert started.process.wait(PATIENCE) == 1
         assert f"Error: The {name} ended by signal 9." in started.said()
         assert not EmbeddedServer(folder / ".leads").is_running()
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + PATIENCE
         while started.children():
             assert time.monotonic() < deadline, started.children()
             time.sleep(0.05)
@@ -217,7 +218,7 @@ def test_a_database_of_the_platform_gets_no_demo_data(tmp_path: Path, source_dat
         assert started.get(f"/users/{TENANT}/leads/stats") == 200
         assert started.get(f"/users/{TENANT}/leads/918979556941") == 404
         started.process.terminate()
-        assert started.process.wait(60) == 0
+        assert started.process.wait(PATIENCE) == 0
     with psycopg.connect(source_database.url) as conn:
         assert conn.execute("SELECT count(*) FROM users").fetchone() == (0,)
     assert not (tmp_path / ".leads").exists()

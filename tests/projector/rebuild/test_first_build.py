@@ -21,6 +21,7 @@ from tests.projector.rebuild.contents import (
     contents,
     rebuild_now,
 )
+from tests.support.patience import PATIENCE
 from tests.support.running import value, wait_for, wait_until, write_source
 from tests.support.server import Database
 
@@ -241,19 +242,19 @@ def test_refreshes_wait_and_come_after_it(
     def pause(point: str) -> None:
         if point == "built":
             begun.set()
-            go_on.wait(60)
+            go_on.wait(PATIENCE)
 
     with written_database.connect() as conn:
         pipeline.prepare_session(conn)
         build, built = run_in_thread(lambda: rebuild(written, tenants=None, progress=QUIET, point=pause))
-        assert begun.wait(60)
+        assert begun.wait(PATIENCE)
         write_source(other, "late")
         waiting, refreshed = run_in_thread(lambda: work(conn))
         wait_until(other, "count(*) = 1 FROM pg_locks WHERE locktype = %s AND NOT granted", kind)
         assert refreshed == []
         go_on.set()
-        build.join(60)
-        waiting.join(60)
+        build.join(PATIENCE)
+        waiting.join(PATIENCE)
     assert not [ended for ended in (*built, *refreshed) if isinstance(ended, Exception)]
     assert value(other, "SELECT count(*) FROM read_model.leads WHERE user_id = 'late'") == 1
     assert_as_the_oracle(other)
@@ -336,7 +337,7 @@ def test_a_source_table_that_is_held_is_waited_for(
         wait_for(lambda: "contacts" in str(blocked(other)), "the build waits for the table")
         wait_for(lambda: "contacts" not in str(blocked(other)), "the build gives way")
         other.execute("UPDATE contacts SET name = 'During'")
-    thread.join(60)
+    thread.join(PATIENCE)
     assert not isinstance(ended[0], Exception)
     assert_as_the_oracle(other)
 
@@ -353,7 +354,7 @@ def test_a_source_table_that_is_held_for_too_long_is_named(
     written: Connection, other: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(snapshots, "SOURCE_LOCK_TIMEOUT", "50ms")
-    monkeypatch.setattr(snapshots, "SOURCE_PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(first_build, "SOURCE_PATIENCE_SECONDS", 0.0)
     with other.transaction():
         other.execute("LOCK TABLE contacts IN ACCESS EXCLUSIVE MODE")
         with pytest.raises(BlockedError, match="another session holds one"):

@@ -15,6 +15,7 @@ from projector.scheduler import jobs as scheduler_jobs
 from projector.status import find_attention, read_status, render
 from tests.projector.scheduler.running import Connection, build, jobs_of, leads
 from tests.projector.verify.clock import pass_time
+from tests.support.patience import PATIENCE
 from tests.support.running import (
     value,
     wait_for,
@@ -55,7 +56,10 @@ def test_what_a_cron_expression_asks_for_is_done_by_one_of_several(
         jobs = jobs_of(database, monkeypatch, tmp_path)
         jobs.workers["rebuild"]()
         jobs.end()
-    recent = "SELECT count(*) FROM projector.runs WHERE kind = 'rebuild' AND started_at > now() - interval '1 minute'"
+    recent = (
+        "SELECT count(*) FROM projector.runs"
+        " WHERE kind = 'rebuild' AND started_at > now() - interval '30 minutes'"
+    )
     assert value(connection, recent) == 1
     assert value(connection, "SELECT total_messages FROM read_model.leads") == 0
 
@@ -173,7 +177,7 @@ def test_a_database_that_does_not_answer_is_given_up(
         thread.start()
         wait_for(lambda: refresh.alive_at is not None, "the refresh at work")
         jobs.watch()
-        thread.join(30)
+        thread.join(PATIENCE)
         assert not thread.is_alive()
     finally:
         for pid in frozen:

@@ -11,6 +11,7 @@ from projector.scheduler.main import cron_trigger
 from projector.sql import PROJECTION_VERSION
 from tests.projector.scheduler.running import Connection, build, leads
 from tests.support.commands import projector
+from tests.support.patience import PATIENCE
 from tests.support.running import (
     running_scheduler,
     value,
@@ -62,7 +63,7 @@ def test_a_signal_ends_it_in_the_middle_of_a_deep_queue_with_nothing_lost(
     with running_scheduler(database.url, tmp_path, LEADS_REFRESH_BATCH="4") as scheduler:
         wait_for(lambda: leads(connection) > 0, "the first leads")
         scheduler.process.send_signal(number)
-        assert scheduler.process.wait(30) == 0
+        assert scheduler.process.wait(PATIENCE) == 0
     assert value(connection, "SELECT count(*) FROM projector.changes") > 0
     assert not value(
         connection, "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'leads-projector%'"
