@@ -278,7 +278,7 @@ def test_each_line_of_a_server_is_json(library: Library, tmp_path: Path) -> None
             assert get(port, "/health/ready")[0] == 500
             assert get(port, library.base, "POST")[0] == 429
             process.send_signal(signal.SIGTERM)
-            out, err = process.communicate(timeout=PATIENCE_SECONDS)
+            out, err = process.communicate(timeout=PATIENCE)
         finally:
             process.kill()
     assert statuses == [200, 400, 404, 400, 200, 429]
@@ -301,7 +301,7 @@ def test_a_worker_that_cannot_start_is_a_line_too(library: Library, tmp_path: Pa
     )
     ended = subprocess.run(
         [sys.executable, "-c", program],
-        check=False, cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE_SECONDS,
+        check=False, cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE,
         env=environment(DATABASE_URL=library.database.url, PORT=str(free_port()), LEADS_LOG_FORMAT="json"),
     )  # fmt: skip
     assert ended.returncode == 1
