@@ -14,8 +14,8 @@ from projector.sql import file_text
 
 Connection = psycopg.Connection[TupleRow]
 
-_NO_KEY = "leads_capture: no key"
-"""What the trigger functions read as the key of a row whose key column is missing."""
+_NO_KEY = "leads_capture: no {state} key"
+"""What the trigger functions read as the key of a row whose key column is missing; `state` is `old` or `new`."""
 
 
 def captured_tables() -> list[SourceTable]:
@@ -79,10 +79,12 @@ def trigger_function(table: SourceTable, virtual: Sequence[str] = ()) -> sql.Com
 def _changed_rows(table: SourceTable, state: LiteralString, virtual: Sequence[str]) -> sql.Composed:
     """Return the query that reads a transition table, on one line, since a template has it in comments too."""
     keys = (table.queue_key, table.primary_key)
-    values = {name: _NO_KEY if name in keys else state for name in (*table.columns, *keys)}
+    no_key = _NO_KEY.format(state=state)
+    values = {name: no_key if name in keys else state for name in (*table.columns, *keys)}
     text = re.sub(r"^--.*\n", "", file_text("capture/35_changed_rows"), flags=re.MULTILINE)
     return sql.SQL(" ".join(text.split())).format(
         rows=sql.Identifier(f"{state}_rows"),
+        no_key=sql.Literal(no_key),
         queue_key=sql.Identifier(table.queue_key),
         primary_key=sql.Identifier(table.primary_key),
         columns=sql.SQL(", ").join(

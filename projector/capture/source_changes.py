@@ -32,10 +32,17 @@ class _NewPartition:
 
 
 def note_new_columns(conn: Connection, tables: Sequence[SourceTable]) -> None:
-    """Note the columns of these tables that are not noted yet, and forget those that are not read any more."""
+    """Note the columns of these tables that are not noted yet, and forget those that are not read any more.
+
+    The partitions of a table are noted together with its first columns.
+    """
     wanted = _wanted(tables)
     conn.execute(query("capture", "forget_columns"), wanted)
+    with conn.cursor(row_factory=scalar_row) as cursor:
+        noted = cursor.execute(query("capture", "find_noted_tables")).fetchall()
     conn.execute(query("capture", "note_new_columns"), wanted)
+    new = [table.name for table in tables if table.name not in noted]
+    conn.execute(query("capture", "note_partitions"), {"tables": new})
 
 
 def note_source(conn: Connection, tables: Sequence[SourceTable]) -> None:
@@ -46,7 +53,7 @@ def note_source(conn: Connection, tables: Sequence[SourceTable]) -> None:
     note_new_columns(conn, tables)
     conn.execute(query("capture", "note_columns"))
     conn.execute(query("capture", "forget_partitions"))
-    conn.execute(query("capture", "note_partitions"))
+    conn.execute(query("capture", "note_partitions"), {"tables": [table.name for table in tables]})
     conn.execute(query("capture", "delete_unreadable_changes"))
 
 

@@ -3,7 +3,7 @@
 --
 -- projector/capture/triggers.py fills it in: {rows}, the transition table; {columns} that the projection reads, with
 -- {queue_key} and {primary_key} among them; and {missing}, a value for each column, to be read where there is no such
--- column ('leads_capture: no key' for the two keys). It goes into the FROM clause of the trigger functions.
+-- column, and {no_key} for the two keys. It goes into the FROM clause of the trigger functions.
 --
 -- Each column is named without its table inside a LATERAL sub-select, whose outer query has a column of the same name.
 -- PostgreSQL takes the column of the transition table where there is one, and the outer one otherwise. It decides that
@@ -16,14 +16,14 @@
 SELECT
     row_read.*,
     CASE
-        WHEN row_read.changed_key = 'leads_capture: no key' OR row_read.changed_id IS NULL THEN (-1)::smallint
+        WHEN row_read.changed_key = {no_key} OR row_read.changed_id IS NULL THEN (-1)::smallint
         ELSE projector.shard_of(row_read.changed_key)
     END AS shard
 FROM (SELECT {missing}) AS missing
 CROSS JOIN LATERAL (
     SELECT
         {queue_key}::text COLLATE "C" AS changed_key,
-        nullif({primary_key}::text COLLATE "C", 'leads_capture: no key') AS changed_id,
+        nullif({primary_key}::text COLLATE "C", {no_key}) AS changed_id,
         {columns}
     FROM {rows}
 ) AS row_read

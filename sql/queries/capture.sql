@@ -241,6 +241,11 @@ WHERE NOT EXISTS (
     WHERE w.table_name = e.table_name AND w.column_name = e.column_name
 );
 
+-- name: find_noted_tables
+-- Returns the source tables whose columns are noted.
+SELECT DISTINCT e.table_name
+FROM projector.capture_columns AS e;
+
 -- name: note_new_columns
 -- Note columns as they are now, unless they are noted already.
 --
@@ -291,7 +296,9 @@ WHERE n.table_name = e.table_name
 DELETE FROM projector.capture_partitions;
 
 -- name: note_partitions
--- Note the partitions of the source tables as they are now, those of partitions too.
+-- Note the partitions of source tables as they are now, those of partitions too.
+--
+-- Parameter: tables.
 WITH RECURSIVE tree (partition_id, parent_id, table_name) AS (
     SELECT
         i.inhrelid,
@@ -300,7 +307,7 @@ WITH RECURSIVE tree (partition_id, parent_id, table_name) AS (
     FROM (SELECT DISTINCT c.table_id, c.table_name FROM projector.capture_columns AS c) AS e
     INNER JOIN pg_catalog.pg_inherits AS i ON i.inhparent = e.table_id
     INNER JOIN pg_catalog.pg_class AS r ON r.oid = i.inhrelid AND r.relispartition
-    WHERE NOT i.inhdetachpending
+    WHERE e.table_name = ANY(%(tables)s) AND NOT i.inhdetachpending
     UNION ALL
     SELECT
         i.inhrelid,

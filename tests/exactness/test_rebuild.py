@@ -6,10 +6,11 @@ import psycopg
 import pytest
 from psycopg.rows import TupleRow
 
-from projector import batch, capture
+from projector import batch, capture, recovery
 from projector.dead_letters import Retried, retry_dead_letters
 from projector.errors import NotInstalledError
 from projector.install import migrate
+from projector.progress import QUIET
 from projector.rebuild import first_build, in_place
 from tests.exactness.interleaving import (
     FIRST_BUILD_POINTS,
@@ -303,7 +304,7 @@ def test_a_table_that_the_platform_rewrites_during_a_rebuild_is_not_taken_for_em
         rebuild_under_way.waits(conn)
         reader.execute("COMMIT")
         rebuild_under_way.finish()
-    refresh_now(conn)
+    recovery.refresh_and_heal(conn, retry_failed=True, progress=QUIET)
     assert_exact(conn)
 
 

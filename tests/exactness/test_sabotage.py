@@ -14,7 +14,7 @@ from projector.rebuild import in_place, rebuild
 from projector.schema import sections
 from projector.verify import verify
 from tests.exactness.interleaving import Stepped, batch_of
-from tests.exactness.platform import Platform, assert_exact, rebuild_now, refresh_now, texts, value
+from tests.exactness.platform import Platform, assert_exact, rebuild_now, texts, value
 
 Connection = psycopg.Connection[TupleRow]
 
@@ -174,7 +174,7 @@ def test_a_table_that_is_rewritten_while_leads_are_compared_is_no_drift(
         comparing.waits(filled.conn)
         other.execute("COMMIT")
         assert comparing.finish().drifts == []
-    refresh_now(filled.conn)
+    recovery.refresh_and_heal(filled.conn, retry_failed=True, progress=QUIET)
     assert_exact(filled.conn)
 
 

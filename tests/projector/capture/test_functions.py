@@ -17,7 +17,7 @@ def test_a_function_has_a_value_for_each_column_that_may_be_missing(
     text = trigger_function(table).as_string(conn)
     for column in {*table.columns, table.queue_key, table.primary_key}:
         key = column in {table.queue_key, table.primary_key}
-        old, new = ("leads_capture: no key",) * 2 if key else ("old", "new")
+        old, new = ("leads_capture: no old key", "leads_capture: no new key") if key else ("old", "new")
         assert f"'{old}'::text AS \"{column}\"" in text
         assert f"'{new}'::text AS \"{column}\"" in text
 

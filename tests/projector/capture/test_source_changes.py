@@ -5,8 +5,11 @@ from psycopg.rows import TupleRow
 
 from projector.capture import note_harmless_changes, source_changes
 from projector.capture.functions import captured_tables
+from projector.install import migrate
 from projector.source import SourceTable
+from tests.conftest import MakeDatabase
 from tests.support.running import value
+from tests.support.server import Database
 
 Connection = psycopg.Connection[TupleRow]
 
@@ -53,3 +56,23 @@ def test_virtual_columns_are_those_that_a_trigger_cannot_read(conn: Connection) 
             prepare=False,
         )
         assert source_changes.virtual_columns(conn, table) == ["name"]
+
+
+def test_the_partitions_of_a_table_are_noted_when_it_is_first_captured(
+    make_database: MakeDatabase, source_template: Database
+) -> None:
+    with make_database(source_template).connect() as conn:
+        conn.execute(
+            "DROP TABLE messages; CREATE TABLE messages (message_id text, conversation_id text, sender text,"
+            " text text, timestamp timestamp, status text, sequence_no integer) PARTITION BY HASH (message_id);"
+            " CREATE TABLE part PARTITION OF messages FOR VALUES WITH (MODULUS 1, REMAINDER 0)",
+            prepare=False,
+        )
+        migrate(conn, create_source=False)
+        assert value(conn, CHANGED) is None
+        conn.execute("ALTER TABLE messages DETACH PARTITION part")
+        migrate(conn, create_source=False)
+        assert (
+            value(conn, CHANGED) is not None
+            or value(conn, "SELECT count(*) FROM projector.capture_gaps") == 1
+        )
