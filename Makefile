@@ -60,7 +60,7 @@ demo: $(RUNTIME) ## Load demo data into the embedded PostgreSQL; DEMO_ARGS="--le
 bench: $(SETUP) ## Measure against baselines, some twenty-five minutes; SIZE=large is larger, ONLY="refresh,reads" is less.
 	@$(RUN) -m tests.benchmarks --size "$(or $(SIZE),default)" --only "$(ONLY)" $(BENCH_ARGS)
 
-exactness: $(SETUP) ## Run the long exactness tests: thousands of random rounds, hundreds of kills.
+exactness: $(SETUP) ## Run the long exactness tests: thousands of random rounds, every schedule, hundreds of kills.
 	@$(RUN) -m pytest --fail-on-skip --long tests/exactness $(PYTEST_ARGS)
 
 clean: ## Stop and delete the embedded PostgreSQL with its data, and delete .venv and the caches.

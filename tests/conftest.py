@@ -23,7 +23,7 @@ from tests.support.server import FAST, Database, Server, running_server, session
 
 # What a developer has set for their own work must not change what the tests show.
 for _name in [name for name in os.environ if name.startswith(("LEADS_", "PG")) or name == "DATABASE_URL"]:
-    if _name not in {"LEADS_PG_BIN", "LEADS_TEST_DATABASE_URL"}:
+    if _name not in {"LEADS_PG_BIN", "LEADS_TEST_DATABASE_URL", "LEADS_SCHEDULES_FROM"}:
         del os.environ[_name]
 
 _numbers = count(1)
