@@ -32,7 +32,7 @@ MODES = (Mode.TRANSACTION, Mode.STATEMENTS)
 PARTS = [(world, mode) for world in WORLDS for mode in MODES]
 NOMINAL_STEPS = {"A": len(REFRESH_STEPS), "B": len(REFRESH_STEPS)}
 
-FEW = 6
+FEW = 3
 """The schedules of each world that `make test` plays, for each mode of the writer."""
 
 
