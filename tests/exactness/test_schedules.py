@@ -6,6 +6,7 @@ takes what such a run prints, a world, how the writer goes on, and a schedule. `
 
 import os
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from itertools import islice, pairwise
 
@@ -16,8 +17,10 @@ from psycopg.rows import TupleRow
 from projector import pipeline
 from projector.batch import refresh_batch
 from tests.conftest import MakeDatabase
-from tests.exactness.interleaving import REFRESH_POINTS
+from tests.exactness.interleaving import REFRESH_POINTS, wait_for
+from tests.exactness.platform import value
 from tests.exactness.schedules import footprints
+from tests.exactness.schedules import stage as stage_module
 from tests.exactness.schedules.explore import Exploration, orders, word_of
 from tests.exactness.schedules.sessions import REFRESH_STEPS, Mode
 from tests.exactness.schedules.shortest import cast_steps, words
@@ -225,6 +228,33 @@ def test_a_schedule_is_named_in_which_the_read_model_comes_out_wrong(lay_world: 
 
 def _with_another_truth(laid: LaidWorld) -> LaidWorld:
     return LaidWorld(laid.world, laid.database, laid.statements, laid.writes, laid.truth + "?", "")
+
+
+def test_a_step_that_waits_for_a_stranger_goes_on(
+    lay_world: LayWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as autovacuum."""
+    laid = lay_world(WORLDS[1])
+    looks: list[bool] = []
+
+    def look(conn: Connection, query: str, *values: object) -> object:
+        found = value(conn, query, *values)
+        if "pg_blocking_pids" in query:
+            waits = value(
+                conn, "SELECT count(*) FROM pg_locks WHERE NOT granted AND pid = ANY(%s)", values[1]
+            )
+            looks.extend([True] * waits)
+        return found
+
+    with staged(laid) as stage, laid.database.connect() as stranger, ThreadPoolExecutor(1) as thread:
+        stage.reset(Mode.STATEMENTS)
+        monkeypatch.setattr(stage_module, "value", look)
+        with stranger.transaction():
+            stranger.execute("LOCK TABLE messages")
+            step = thread.submit(stage.step, "W")
+            wait_for(lambda: len(looks) > 2 or step.done())
+            assert not step.done()
+        assert str(step.result()) == "W 1"
 
 
 def test_a_run_goes_on_where_another_one_ended(lay_world: LayWorld, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -59,17 +59,23 @@ def search(
 ) -> Broken | None:
     """The shortest schedule of all worlds that breaks something; None if none does with so many changes of session.
 
-    Of those with as many changes it is the first that is found. Each schedule that is played is counted.
+    Of those with as many changes it is the first that is found. Where a session waits, others go on, so that a schedule
+    may change more often than was wanted: then a shorter one is still looked for. `count` is called for each schedule.
     """
+    best: Broken | None = None
     for switches in range(most_switches + 1):
         for world in WORLDS:
             for cast, mode in _casts():
                 for word in words(cast_steps(cast, mode), switches):
                     count()
                     found = play(stage_of(world), mode, cast, word)
-                    if found is not None:
-                        return found
-    return None
+                    if found is not None and (best is None or found.switches < best.switches):
+                        best = found
+                    if best is not None and best.switches <= switches:
+                        return best
+        if best is not None and best.switches == switches + 1:
+            return best
+    return best
 
 
 def play(stage: Stage, mode: Mode, cast: str, word: str) -> Broken | None:

@@ -248,12 +248,15 @@ class Stage:
         while running := [one for one in self._sessions.values() if one.state is State.RUNNING]:
             if all(one.stands(patience) for one in running):
                 return
-            running = [one for one in running if one.state is State.RUNNING]
+            running = [one for one in running if one.state is State.RUNNING] or running
+            # Autovacuum may hold a table too, for a moment.
             query = (
-                "SELECT bool_and(cardinality(pg_blocking_pids(pid)) > 0) FROM unnest(%s::integer[]) AS pid"
+                "SELECT bool_and(pg_blocking_pids(pid) && %s::integer[]) FROM unnest(%s::integer[]) AS pid"
             )
-            wait = running and value(self.conn, query, [one.pid for one in running])
-            if wait and all(one.state is State.RUNNING for one in running):
+            ours = [one.pid for one in self._sessions.values()]
+            if value(self.conn, query, ours, [one.pid for one in running]) and all(
+                one.state is State.RUNNING for one in running
+            ):
                 return
             assert time.monotonic() < deadline, f"it does not come to rest: {self.story()}"
 
