@@ -72,7 +72,7 @@ test-install: $(SETUP) ## Install the wheel as the README says, into an empty en
 bench: $(SETUP) ## Measure against baselines, some twenty-five minutes; SIZE=large is larger, ONLY="refresh,reads" is less.
 	@$(RUN) -m tests.benchmarks --size "$(or $(SIZE),default)" --only "$(ONLY)" $(BENCH_ARGS)
 
-exactness: $(SETUP) ## Run the long exactness tests: thousands of random rounds, hundreds of kills.
+exactness: $(SETUP) ## Run the long exactness tests: thousands of random rounds, every schedule, hundreds of kills.
 	@$(RUN) -m pytest -n auto --dist worksteal --fail-on-skip --long tests/exactness $(PYTEST_ARGS)
 
 clean: ## Stop and delete the embedded PostgreSQL with its data, and delete .venv and the caches.

@@ -28,7 +28,7 @@ from tests.support.server import FAST, GIVEN_SERVER, Database, Server, running_s
 
 # What a developer has set for their own work must not change what the tests show.
 for _name in [name for name in os.environ if name.startswith(("LEADS_", "PG")) or name == "DATABASE_URL"]:
-    if _name not in {"LEADS_PG_BIN", GIVEN_SERVER}:
+    if _name not in {"LEADS_PG_BIN", GIVEN_SERVER, "LEADS_SCHEDULES_FROM"}:
         del os.environ[_name]
 
 # How long an example takes, or its data, depends on what else the machine does.

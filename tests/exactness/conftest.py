@@ -1,6 +1,6 @@
 """A small platform with an exact read model, for the schedules that try to make it wrong."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import psycopg
 import pytest
@@ -8,6 +8,8 @@ from psycopg.rows import TupleRow
 
 from tests.conftest import MakeDatabase
 from tests.exactness.platform import Platform, assert_exact, refresh_now
+from tests.exactness.schedules.stage import LaidWorld, lay
+from tests.exactness.schedules.worlds import World
 from tests.support.server import Database, Server
 
 
@@ -60,3 +62,33 @@ def filled(make_database: MakeDatabase, filled_template: Database) -> Iterator[P
     """A platform with one lead, in a database of the test's own."""
     with make_database(filled_template).connect() as conn:
         yield Platform(conn, first=1000)
+
+
+@pytest.fixture(scope="session")
+def lay_world(server: Server, built_template: Database) -> Callable[[World], LaidWorld]:
+    """Gives a world in a database that is there for the session; each is laid once."""
+    laid: dict[str, LaidWorld] = {}
+
+    def given(world: World) -> LaidWorld:
+        if world.name not in laid:
+            made = server.create(f"world_{world.name.replace(' ', '_')}", template=built_template.name)
+            laid[world.name] = lay(world, made)
+        return laid[world.name]
+
+    return given
+
+
+_REPORTS = pytest.StashKey[list[str]]()
+
+
+@pytest.fixture
+def report(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Takes lines that are printed at the end of the run."""
+    return request.config.stash.setdefault(_REPORTS, []).append
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if lines := config.stash.get(_REPORTS, []):
+        terminalreporter.section("schedules")
+        for line in lines:
+            terminalreporter.write_line(line)

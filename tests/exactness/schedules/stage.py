@@ -1,0 +1,398 @@
+"""The stage: a database with a world, the sessions that play a schedule on it, and the checks of what comes out."""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from types import SimpleNamespace
+
+import pytest
+
+from projector import batch, pipeline, sql
+from projector.locks import SHARDS
+from tests.exactness.interleaving import PATIENCE, Connection
+from tests.exactness.platform import Platform, assert_exact, refresh_now, value
+from tests.exactness.random_load import INVARIANTS
+from tests.exactness.schedules import footprints, sessions
+from tests.exactness.schedules.footprints import Footprint
+from tests.exactness.schedules.sessions import Mode, Session, State
+from tests.exactness.schedules.worlds import Statement, World
+from tests.oracle import differences_of_read_model
+from tests.support.server import Database
+
+NAMES = "ABW"
+"""The sessions: two refreshes and the writer."""
+
+_SOURCE = (
+    "users", "phone_numbers", "agents", "conversations", "messages", "extractions", "contacts", "templates",
+    "template_sends",
+)  # fmt: skip
+_OURS = (
+    *(f"read_model.{table}" for table in (*footprints.MODEL, "freshness")),
+    "projector.source_keys", "projector.dead_letters", "projector.runs",
+)  # fmt: skip
+_QUEUE = "projector.changes"
+_TABLES = (*(f"public.{table}" for table in _SOURCE), *_OURS, _QUEUE)
+# What the end of a schedule shows: no row of it depends on how often or in which order something was written.
+_SHOWN = (
+    *(f"read_model.{table}" for table in footprints.MODEL[:-1]),
+    "projector.source_keys",
+    "projector.dead_letters",
+)
+
+_VACUUM_AFTER = 200
+"""Schedules after which the tables are vacuumed: each leaves some hundred dead rows."""
+
+_MOST_BATCHES = 20
+"""Batches of a last refresh, of which none needs more than three."""
+
+_MOST_STEPS = 80
+"""Steps of a schedule, of which none needs more than thirty."""
+
+
+class BrokenError(Exception):
+    """A schedule made something that must not be; the text says what."""
+
+
+@dataclass(frozen=True, slots=True)
+class LaidWorld:
+    """A world in a database: what the writer does, and what the read model must show in the end."""
+
+    world: World
+    database: Database
+    statements: Sequence[Statement]
+    writes: Sequence[Footprint]
+    truth: str
+    truth_without_writer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """One step of a schedule, with what followed from it."""
+
+    session: str
+    step: str
+    footprint: Footprint
+    outcome: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.session} {self.step}{self.outcome}"
+
+
+def lay(world: World, database: Database) -> LaidWorld:
+    """Write a world into an empty database, note it for a reset, and find out what has to come of it."""
+    with database.connect() as conn:
+        platform = Platform(conn)
+        statements = list(world.lay(platform))
+        # A and B have the shards 0 and 1; the others must not hold the freshness of all back.
+        conn.execute("UPDATE read_model.freshness SET shards[3] = 'infinity', shards[4] = 'infinity'")
+        conn.execute("CREATE SCHEMA schedules")
+        for table in _TABLES:
+            conn.execute(f"CREATE TABLE schedules.{_copy_of(table)} AS TABLE {table}".encode())
+        for command in _reset_functions():
+            conn.execute(command.encode())
+        conn.execute(_state_function().encode())
+        writes = _measure(conn, statements)
+        refresh_now(conn)
+        assert_exact(conn)
+        truth_without_writer = _state(conn)
+        conn.execute("SELECT schedules.reset()")
+        for query, values in statements:
+            conn.execute(query.encode(), values)
+        refresh_now(conn)
+        assert_exact(conn)
+        truth = _state(conn)
+        conn.execute("SELECT schedules.reset()")
+    return LaidWorld(world, database, statements, writes, truth, truth_without_writer)
+
+
+class Stage:
+    """Plays schedules of a world, one after the other. Make it with `staged`."""
+
+    def __init__(self, laid: LaidWorld, database: Database, stack: ExitStack) -> None:
+        self.laid = laid
+        self.played: list[Transition] = []
+        self.conn: Connection = stack.enter_context(database.connect(application_name="schedule watcher"))
+        pipeline.prepare_session(self.conn)
+        self._sessions = {name: Session(name, database) for name in NAMES}
+        for name, session in self._sessions.items():
+            stack.callback(session.close)
+            if name != "W":
+                pipeline.prepare_session(session.conn)
+        stack.callback(self.abandon)
+        self._steps = {
+            name: footprints.of_refresh(shard) for name, shard in zip("AB", laid.world.shards, strict=True)
+        }
+        self._mode, self._cast = Mode.STATEMENTS, NAMES
+        self._committed: list[datetime] = []
+        self._consistent: set[str] = set()
+        self._schedules = 0
+
+    def reset(self, mode: Mode, cast: str = NAMES) -> None:
+        """Give up what is under way, and begin a schedule in which these sessions take part."""
+        self.abandon()
+        self._schedules += 1
+        if self._schedules % _VACUUM_AFTER == 0:
+            self.conn.execute(f"VACUUM {', '.join(_TABLES)}".encode())
+        self._committed = [value(self.conn, "SELECT clock_timestamp() FROM schedules.reset()")]
+        self.played, self._mode, self._cast = [], mode, cast
+        (of_a, of_b), most = self.laid.world.shards, mode.most_batches
+        works = {
+            "A": sessions.refresh_of(of_a, waits=False, most_batches=most),
+            "B": sessions.refresh_of(of_b, waits=self.laid.world.waits, most_batches=most),
+            "W": sessions.writer_of(self.laid.statements, mode),
+        }
+        for name in cast:
+            self._sessions[name].begin(works[name])
+
+    def enabled(self) -> str:
+        """The sessions that can take a step: they neither wait for a lock nor have ended."""
+        return "".join(name for name in self._cast if self._sessions[name].state is State.READY)
+
+    def is_over(self) -> bool:
+        """Whether all sessions have ended."""
+        return all(self._sessions[name].state is State.DONE for name in self._cast)
+
+    def step(self, name: str) -> Transition:
+        """Let a session take its next step, and those go on that it lets go on; raises BrokenError."""
+        before = {one.name: one.step for one in self._sessions.values() if one.state is State.RUNNING}
+        session = self._sessions[name]
+        before[name] = step = session.step
+        for one in before:
+            self._sessions[one].began_again = False
+        session.go()
+        self._settle()
+        touched, outcomes = [], []
+        for one, its_step in before.items():
+            found = self._sessions[one]
+            is_blocked = found.state is State.RUNNING
+            if one == name or not is_blocked:
+                touched.append(self._footprint(found, its_step))
+            if is_blocked and one == name:
+                outcomes.append("waits")
+            elif found.began_again:
+                outcomes.append("begins again" if one == name else f"{one} begins again")
+            elif not is_blocked and one != name:
+                outcomes.append(f"{one} goes on")
+        outcome = f" ({', '.join(outcomes)})" if outcomes else ""
+        made = Transition(name, step, footprints.together(touched), outcome)
+        self.played.append(made)
+        self._check_step(before)
+        return made
+
+    def play(self, word: str) -> None:
+        """Play a schedule: a letter lets its session take a step if it can; the rest follows in order."""
+        for name in word:
+            if name in self.enabled():
+                self.step(name)
+        while not self.is_over():
+            enabled = self.enabled()
+            if len(self.played) > _MOST_STEPS:
+                raise BrokenError("it does not come to an end")
+            if enabled:
+                self.step(enabled[0])
+            else:
+                self._wait_for_deadlock()
+
+    def check_end(self) -> None:
+        """Run a last refresh and compare the read model with what the source rows say; raises BrokenError."""
+        try:
+            for _ in range(_MOST_BATCHES):
+                if batch.refresh_batch(self.conn, SHARDS, wait=True).drained:
+                    break
+        except Exception as error:
+            raise BrokenError(f"the last refresh fails: {_text(error)}") from error
+        if self.state() != (self.laid.truth if "W" in self._cast else self.laid.truth_without_writer):
+            found = differences_of_read_model(self.conn)
+            raise BrokenError(_brief(found[0]) if found else "a change waits, or a key leads to a wrong lead")
+
+    def state(self) -> str:
+        """The rows of the read model, the keys, and the changes that wait, as they were committed."""
+        return _state(self.conn)
+
+    def abandon(self) -> None:
+        """Roll back whatever is under way."""
+        for session in self._sessions.values():
+            if session.state is not State.DONE:
+                session.abandon()
+        for session in self._sessions.values():
+            assert session.stands(PATIENCE), f"{session.name} does not end"
+
+    def story(self) -> str:
+        """The schedule that was played: the steps of a session, and of the next one after a point."""
+        text = ""
+        for number, one in enumerate(self.played):
+            if number == 0 or self.played[number - 1].session != one.session:
+                text += f"{' · ' if number else ''}{one.session}"
+            text += f" {one.step}{one.outcome}"
+        return text
+
+    def _footprint(self, session: Session, step: str) -> Footprint:
+        if session.name == "W":
+            if self._mode is Mode.STATEMENTS:
+                return self.laid.writes[int(step) - 1]
+            return footprints.together(self.laid.writes) if step in {"transaction", "commit"} else Footprint()
+        steps = self._steps[session.name]
+        touched = [steps[step]]
+        if session.state is State.DONE:
+            touched.append(steps["commit"])
+        if session.began_again or session.error is not None:
+            touched.append(Footprint(rolls_back=True))
+        return footprints.together(touched)
+
+    def _settle(self) -> None:
+        """Wait until each session has ended its step, or waits for a lock that another session keeps."""
+        deadline = time.monotonic() + PATIENCE
+        patience = 0.003
+        while running := [one for one in self._sessions.values() if one.state is State.RUNNING]:
+            if all(one.stands(patience) for one in running):
+                return
+            running = [one for one in running if one.state is State.RUNNING] or running
+            # Autovacuum may hold a table too, for a moment.
+            query = (
+                "SELECT bool_and(pg_blocking_pids(pid) && %s::integer[]) FROM unnest(%s::integer[]) AS pid"
+            )
+            ours = [one.pid for one in self._sessions.values()]
+            if value(self.conn, query, ours, [one.pid for one in running]) and all(
+                one.state is State.RUNNING for one in running
+            ):
+                return
+            assert time.monotonic() < deadline, f"it does not come to rest: {self.story()}"
+
+    def _wait_for_deadlock(self) -> None:
+        """Each session waits for another: wait until PostgreSQL ends one of them."""
+        waiting = [one for one in self._sessions.values() if one.state is State.RUNNING]
+        deadline = time.monotonic() + PATIENCE
+        while not any(one.stands(0.01) for one in waiting):
+            assert time.monotonic() < deadline, f"nothing goes on: {self.story()}"
+        self._settle()
+        self._check_sessions()
+
+    def _check_sessions(self) -> None:
+        for one in self._sessions.values():
+            if one.error is not None:
+                raise BrokenError(f"{one.name} fails: {_text(one.error)}")
+        if self._sessions["W"].state is State.RUNNING:
+            raise BrokenError("the writer waits")
+
+    def _check_step(self, moved: Mapping[str, str]) -> None:
+        self._check_sessions()
+        is_committed = self._mode is Mode.STATEMENTS or self._sessions["W"].state is State.DONE
+        if "W" in moved and is_committed:
+            self._committed.append(value(self.conn, "SELECT clock_timestamp()"))
+        if self.played[-1].footprint.publishes & set(footprints.MODEL):
+            self._check_readers()
+
+    def _check_readers(self) -> None:
+        """What readers see after a commit agrees with itself, and freshness promises nothing that waits."""
+        row = self.conn.execute(
+            "SELECT f.as_of, (SELECT min(c.queued_at) FROM projector.changes AS c) FROM read_model.freshness AS f"
+        ).fetchone()
+        assert row is not None
+        as_of, queued_at = row
+        if queued_at is not None:
+            committed = next((at for at in self._committed if at >= queued_at), None)
+            if committed is not None and as_of > committed:
+                raise BrokenError("freshness promises a change that waits")
+        state = self.state()
+        if state not in self._consistent:
+            for name, query in INVARIANTS.items():
+                if self.conn.execute(query.encode()).fetchone() is not None:
+                    raise BrokenError(f"readers see that this is not so: {name}")
+            self._consistent.add(state)
+
+
+@contextmanager
+def staged(laid: LaidWorld, database: Database | None = None) -> Iterator[Stage]:
+    """A stage for schedules of a world, on its database or on a copy of it where a rule is dropped.
+
+    A batch that collides stands at a point, where it would sleep for a moment. And it does not give up to wait for
+    another session after less than a second: a slow machine would play other schedules than a fast one.
+    """
+    with pytest.MonkeyPatch.context() as patches, ExitStack() as stack:
+        patches.setattr(batch, "time", SimpleNamespace(sleep=sessions.begin_again))
+        read = sql._read  # noqa: SLF001
+        patches.setattr(sql, "_read", lambda file: read(file).replace("'700ms'", "'30s'"))
+        sql.steps.cache_clear()
+        stack.callback(sql.steps.cache_clear)
+        yield Stage(laid, database or laid.database, stack)
+
+
+def _brief(difference: str) -> str:
+    """A difference without the values: they may be a whole lead, and are the same in each run."""
+    table, _, rest = difference.partition(" ")
+    column = rest.partition(") ")[2].partition(": expected")[0]
+    if ": is there" in rest:
+        return f"{table} has a row too many"
+    return f"{table} lacks a row" if ": is missing" in rest else f"{table}.{column} is wrong"
+
+
+def _text(error: BaseException) -> str:
+    return f"{type(error).__name__}: {str(error).splitlines()[0]}"
+
+
+def _copy_of(table: str) -> str:
+    return table.replace(".", "_")
+
+
+def _reset_functions() -> list[str]:
+    """The replica role writes rows in any order of the tables. What the triggers would queue then is not queued."""
+    commands = "".join(
+        f"DELETE FROM {table}; INSERT INTO {table} OVERRIDING SYSTEM VALUE TABLE schedules.{_copy_of(table)};\n"
+        for table in _TABLES
+    )
+    return [
+        (
+            "CREATE FUNCTION schedules.reset() RETURNS void LANGUAGE plpgsql"
+            f" SET session_replication_role = replica AS $$ BEGIN\n{commands}END $$"
+        ),
+        (
+            "CREATE FUNCTION schedules.leave_out() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+            f" PERFORM FROM schedules.{_copy_of(_QUEUE)} AS c WHERE c.change_id = NEW.change_id;"
+            " RETURN CASE WHEN FOUND THEN NEW END; END $$"
+        ),
+        (
+            f"CREATE TRIGGER leave_out BEFORE INSERT ON {_QUEUE}"
+            " FOR EACH ROW EXECUTE FUNCTION schedules.leave_out()"
+        ),
+        f"ALTER TABLE {_QUEUE} ENABLE REPLICA TRIGGER leave_out",
+    ]
+
+
+def _state_function() -> str:
+    rows = " UNION ALL ".join(f"SELECT '{table} ' || t::text AS line FROM {table} AS t" for table in _SHOWN)
+    waiting = f"SELECT '{_QUEUE} ' || kind || keys::text FROM {_QUEUE}"
+    return (
+        "CREATE FUNCTION schedules.state() RETURNS text LANGUAGE sql AS $$"
+        f" SELECT string_agg(line, E'\\n' ORDER BY line) FROM ({rows} UNION ALL {waiting}) AS lines $$"
+    )
+
+
+def _state(conn: Connection) -> str:
+    return str(value(conn, "SELECT schedules.state()"))
+
+
+def _measure(conn: Connection, statements: Sequence[Statement]) -> list[Footprint]:
+    """What each statement of the writer publishes: the source tables it writes and the shards it queues changes in."""
+    found = []
+    with conn.transaction(force_rollback=True):
+        before = _written(conn)
+        for query, values in statements:
+            conn.execute(query.encode(), values)
+            after = _written(conn)
+            found.append(
+                Footprint(publishes=frozenset(name for name in after if after[name] != before.get(name, 0)))
+            )
+            before = after
+    return found
+
+
+def _written(conn: Connection) -> dict[str, int]:
+    """How many rows the transaction has written, by source table and by shard of the queue."""
+    written = conn.execute(
+        "SELECT relname::text, n_tup_ins + n_tup_upd + n_tup_del FROM pg_stat_xact_user_tables"
+        " WHERE schemaname = 'public' AND n_tup_ins + n_tup_upd + n_tup_del > 0"
+    ).fetchall()
+    queued = conn.execute("SELECT shard, count(*) FROM projector.changes GROUP BY shard").fetchall()
+    return {**dict(written), **{footprints.queue_of(shard): count for shard, count in queued}}

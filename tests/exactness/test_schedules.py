@@ -1,0 +1,270 @@
+"""Every schedule of two refreshes and a writer, in each world: whatever the order, the read model comes out exact.
+
+`make exactness` plays all of them and prints how many there are. LEADS_SCHEDULES_FROM goes on where a run ended: it
+takes what such a run prints, a world, how the writer goes on, and a schedule. `make test` plays a few of each world.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from itertools import islice, pairwise
+
+import psycopg
+import pytest
+from psycopg.rows import TupleRow
+
+from projector import pipeline
+from projector.batch import refresh_batch
+from tests.conftest import MakeDatabase
+from tests.exactness.interleaving import REFRESH_POINTS, wait_for
+from tests.exactness.platform import value
+from tests.exactness.schedules import footprints
+from tests.exactness.schedules import stage as stage_module
+from tests.exactness.schedules.explore import Exploration, orders, word_of
+from tests.exactness.schedules.sessions import REFRESH_STEPS, Mode
+from tests.exactness.schedules.shortest import cast_steps, words
+from tests.exactness.schedules.stage import BrokenError, LaidWorld, Stage, staged
+from tests.exactness.schedules.worlds import WORLDS, World
+from tests.support.server import Database
+
+Connection = psycopg.Connection[TupleRow]
+LayWorld = Callable[[World], LaidWorld]
+
+MODES = (Mode.TRANSACTION, Mode.STATEMENTS)
+PARTS = [(world, mode) for world in WORLDS for mode in MODES]
+NOMINAL_STEPS = {"A": len(REFRESH_STEPS), "B": len(REFRESH_STEPS)}
+
+FEW = 3
+"""The schedules of each world that `make test` plays, for each mode of the writer."""
+
+
+def name_of(world: World, mode: Mode) -> str:
+    return f"{world.name}, {mode.value}"
+
+
+def first_schedule(world: World, mode: Mode) -> str | None:
+    """The schedule with which to begin, as LEADS_SCHEDULES_FROM wants it; None for a part that comes before."""
+    wanted = os.environ.get("LEADS_SCHEDULES_FROM", "")
+    if not wanted:
+        return ""
+    part, _, word = wanted.partition(":")
+    names = [name_of(*one) for one in PARTS]
+    assert part.strip() in names, f"LEADS_SCHEDULES_FROM begins with none of: {'; '.join(names)}"
+    place, first = names.index(name_of(world, mode)), names.index(part.strip())
+    return None if place < first else word.strip() if place == first else ""
+
+
+@pytest.fixture(params=WORLDS, ids=lambda world: world.name)
+def stage(request: pytest.FixtureRequest, lay_world: LayWorld) -> Iterator[Stage]:
+    with staged(lay_world(request.param)) as made:
+        yield made
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("mode", MODES, ids=lambda mode: mode.value)
+def test_every_schedule_comes_out_exact(stage: Stage, mode: Mode, report: Callable[[str], None]) -> None:
+    part = name_of(stage.laid.world, mode)
+    first = first_schedule(stage.laid.world, mode)
+    if first is None:
+        report(f"{part}: left out, LEADS_SCHEDULES_FROM begins later")
+        return
+    exploration = Exploration(stage, mode)
+    is_complete = False
+    try:
+        for _ in exploration.schedules(first):
+            pass
+        is_complete = True
+    finally:
+        if not is_complete:
+            report(f"to go on: LEADS_SCHEDULES_FROM='{part}: {word_of(stage)}'")
+    writer = {"W": 3 + (mode is Mode.TRANSACTION)}
+    report(
+        f"{part}: {exploration.runs:,} of {orders(NOMINAL_STEPS | writer):,} schedules remain and were played"
+        f"{f' from {first}' if first else ''}; {exploration.repeated:,} runs were given up as repetitions"
+    )
+    assert exploration.runs > 1
+
+
+@pytest.mark.parametrize("mode", MODES, ids=lambda mode: mode.value)
+def test_a_few_schedules_come_out_exact(stage: Stage, mode: Mode) -> None:
+    for word in _spread(Mode.TRANSACTION_BY_STATEMENTS if mode is Mode.TRANSACTION else mode):
+        stage.reset(mode)
+        try:
+            stage.play(word)
+            stage.check_end()
+        except BrokenError as error:
+            pytest.fail(f"{error}: {stage.story()}")
+        assert len({one.session for one in stage.played}) == 3
+
+
+def _spread(mode: Mode) -> list[str]:
+    """A few schedules that change often between the sessions, taken from all over."""
+    found = list(words(cast_steps("ABW", mode), 4))
+    return found[:: len(found) // FEW][:FEW]
+
+
+def test_the_search_leaves_out_no_end(lay_world: LayWorld) -> None:
+    """The schedules that remain of a refresh and a writer come to each end that any of all their orders comes to."""
+    mode, cast = Mode.STATEMENTS, "AW"
+    everything = [word for switches in range(1, 8) for word in words(cast_steps(cast, mode), switches)]
+    assert len(everything) == orders(cast_steps(cast, mode))
+    with staged(lay_world(WORLDS[0])) as stage:
+        remaining: dict[str, str] = {}
+        exploration = Exploration(stage, mode, cast)
+        for word in _without_last_refresh(exploration):
+            remaining[stage.state()] = word
+        assert 1 < exploration.runs < len(everything)
+        for word in everything:
+            stage.reset(mode, cast)
+            stage.play(word)
+            assert stage.state() in remaining, f"no schedule that remains ends as {stage.story()}"
+        assert len(remaining) > 1
+
+
+def _without_last_refresh(exploration: Exploration) -> Iterator[str]:
+    with pytest.MonkeyPatch.context() as patches:
+        patches.setattr(exploration.stage, "check_end", lambda: None)
+        yield from exploration.schedules()
+
+
+def test_steps_that_do_not_meet_may_change_places(lay_world: LayWorld) -> None:
+    swapped = 0
+    with staged(lay_world(WORLDS[1])) as stage:
+        for word in _spread(Mode.STATEMENTS):
+            stage.reset(Mode.STATEMENTS)
+            stage.play(word)
+            played, end = list(stage.played), stage.state()
+            pairs = [
+                place
+                for place, (one, other) in enumerate(pairwise(played))
+                if one.session != other.session and not one.footprint.meets(other.footprint)
+            ]
+            for place in islice(pairs, 2):
+                letters = [one.session for one in played]
+                letters[place : place + 2] = reversed(letters[place : place + 2])
+                stage.reset(Mode.STATEMENTS)
+                stage.play("".join(letters))
+                assert stage.state() == end, (
+                    f"{stage.story()} ends otherwise than {' '.join(map(str, played))}"
+                )
+                swapped += 1
+    assert swapped > FEW
+
+
+def test_the_steps_of_a_refresh_touch_what_their_footprints_say(
+    lay_world: LayWorld, make_database: MakeDatabase
+) -> None:
+    """PostgreSQL counts the scans and the rows of each table: what a step reads and writes, its footprint has."""
+    read: dict[str, set[str]] = {step: set() for step in REFRESH_STEPS}
+    for world in WORLDS:
+        laid = lay_world(world)
+        database = make_database(laid.database)
+        with database.connect() as conn:
+            conn.execute("SELECT schedules.reset()")
+            for query, values in laid.statements:
+                conn.execute(query.encode(), values)
+        for shard in (0, 1):
+            declared = footprints.of_refresh(shard)
+            shared = set().union(*(one.publishes for one in declared.values())) | {
+                table for one in declared.values() for table in one.reads
+            }
+            for step, (scanned, written) in _touched(database, shard):
+                found = scanned & shared
+                assert found <= declared[step].reads, (
+                    f"{world.name}: {step} reads {found - declared[step].reads}"
+                )
+                read[step] |= found
+                unseen = written & shared
+                assert unseen <= declared["commit"].publishes, f"{world.name}: {step} writes {unseen}"
+    # A footprint that is too large would let the search play the same schedules in vain.
+    for step in ("find", "recompute", "merge"):
+        wanted = set().union(*(footprints.of_refresh(shard)[step].reads for shard in (0, 1)))
+        optional = {"phone_numbers"} if step == "find" else set()
+        assert wanted - optional <= read[step], f"{step} reads {sorted(read[step])}"
+
+
+def _touched(database: Database, shard: int) -> list[tuple[str, tuple[set[str], set[str]]]]:
+    """What each step of the batches of a shard reads and writes, by name of the table or of the shard of the queue."""
+    found: list[tuple[str, tuple[set[str], set[str]]]] = []
+    with database.connect() as conn:
+        pipeline.prepare_session(conn)
+        before: dict[str, tuple[int, int]] = {}
+
+        def look(point: str) -> None:
+            nonlocal before
+            now = _counted(conn)
+            names = {name: footprints.queue_of(shard) if name == "changes" else name for name in now}
+            changed = [
+                {names[name] for name in now if now[name][side] != before.get(name, (0, 0))[side]}
+                for side in (0, 1)
+            ]
+            found.append((REFRESH_STEPS[REFRESH_POINTS.index(point)], (changed[0], changed[1])))
+            before = now
+
+        drained = False
+        while not drained:
+            # What an earlier batch did is counted until PostgreSQL comes to report it.
+            before = _counted(conn)
+            drained = refresh_batch(conn, [shard], point=look).drained
+    return found
+
+
+def _counted(conn: Connection) -> dict[str, tuple[int, int]]:
+    """The scans and the written rows of this transaction by table; an insert that looks for a conflict is no scan."""
+    rows = conn.execute(
+        "SELECT relname::text, seq_scan + coalesce(idx_scan, 0), n_tup_ins + n_tup_upd + n_tup_del"
+        " FROM pg_stat_xact_user_tables WHERE schemaname IN ('public', 'read_model', 'projector')"
+    ).fetchall()
+    return {name: (scans, written) for name, scans, written in rows}
+
+
+def test_a_schedule_is_named_in_which_the_read_model_comes_out_wrong(lay_world: LayWorld) -> None:
+    with ExitStack() as stack, staged(lay_world(WORLDS[1])) as stage:
+        patches = stack.enter_context(pytest.MonkeyPatch.context())
+        patches.setattr(stage, "laid", _with_another_truth(stage.laid))
+        with pytest.raises(BrokenError, match=r"(?s)· .*schedule W[ABW]+$"):
+            list(Exploration(stage, Mode.TRANSACTION).schedules())
+
+
+def _with_another_truth(laid: LaidWorld) -> LaidWorld:
+    return LaidWorld(laid.world, laid.database, laid.statements, laid.writes, laid.truth + "?", "")
+
+
+def test_a_step_that_waits_for_a_stranger_goes_on(
+    lay_world: LayWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as autovacuum."""
+    laid = lay_world(WORLDS[1])
+    looks: list[bool] = []
+
+    def look(conn: Connection, query: str, *values: object) -> object:
+        found = value(conn, query, *values)
+        if "pg_blocking_pids" in query:
+            waits = value(
+                conn, "SELECT count(*) FROM pg_locks WHERE NOT granted AND pid = ANY(%s)", values[1]
+            )
+            looks.extend([True] * waits)
+        return found
+
+    with staged(laid) as stage, laid.database.connect() as stranger, ThreadPoolExecutor(1) as thread:
+        stage.reset(Mode.STATEMENTS)
+        monkeypatch.setattr(stage_module, "value", look)
+        with stranger.transaction():
+            stranger.execute("LOCK TABLE messages")
+            step = thread.submit(stage.step, "W")
+            wait_for(lambda: len(looks) > 2 or step.done())
+            assert not step.done()
+        assert str(step.result()) == "W 1"
+
+
+def test_a_run_goes_on_where_another_one_ended(lay_world: LayWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    with staged(lay_world(WORLDS[1])) as stage:
+        everything = list(Exploration(stage, Mode.TRANSACTION, "AW").schedules())
+        middle = len(everything) // 2
+        rest = list(Exploration(stage, Mode.TRANSACTION, "AW").schedules(everything[middle]))
+    assert len(everything) > 2
+    assert rest[0] == everything[middle]
+    assert set(everything[middle:]) <= set(rest)
+    monkeypatch.setenv("LEADS_SCHEDULES_FROM", f"{name_of(*PARTS[2])}: WAB")
+    assert [first_schedule(*part) for part in PARTS[1:4]] == [None, "WAB", ""]
