@@ -78,17 +78,19 @@ def lay_world(server: Server, built_template: Database) -> Callable[[World], Lai
     return given
 
 
-_REPORTS = pytest.StashKey[list[str]]()
+_REPORTED = "schedules"
 
 
 @pytest.fixture
-def report(request: pytest.FixtureRequest) -> Callable[[str], None]:
-    """Takes lines that are printed at the end of the run."""
-    return request.config.stash.setdefault(_REPORTS, []).append
+def report(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
+    """Takes lines that are printed at the end of the run, also where another process runs the test."""
+    return lambda line: record_property(_REPORTED, line)
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    if lines := config.stash.get(_REPORTS, []):
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    reports = [one for kind in ("passed", "failed") for one in terminalreporter.stats.get(kind, [])]
+    lines = [line for one in reports for name, line in one.user_properties if name == _REPORTED]
+    if lines:
         terminalreporter.section("schedules")
         for line in lines:
             terminalreporter.write_line(line)

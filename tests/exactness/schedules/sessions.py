@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from projector.batch import refresh_batch
-from tests.exactness.interleaving import PATIENCE, REFRESH_POINTS, Connection
+from tests.exactness.interleaving import REFRESH_POINTS, Connection
 from tests.exactness.schedules.worlds import Statement
+from tests.support.patience import PATIENCE
 from tests.support.server import Database
 
 REFRESH_STEPS = ("take", "find", "lock", "recompute", "merge", "commit")

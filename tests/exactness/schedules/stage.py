@@ -11,7 +11,7 @@ import pytest
 
 from projector import batch, pipeline, sql
 from projector.locks import SHARDS
-from tests.exactness.interleaving import PATIENCE, Connection
+from tests.exactness.interleaving import Connection
 from tests.exactness.platform import Platform, assert_exact, refresh_now, value
 from tests.exactness.random_load import INVARIANTS
 from tests.exactness.schedules import footprints, sessions
@@ -19,6 +19,7 @@ from tests.exactness.schedules.footprints import Footprint
 from tests.exactness.schedules.sessions import Mode, Session, State
 from tests.exactness.schedules.worlds import Statement, World
 from tests.oracle import differences_of_read_model
+from tests.support.patience import PATIENCE
 from tests.support.server import Database
 
 NAMES = "ABW"
