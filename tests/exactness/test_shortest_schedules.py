@@ -39,7 +39,7 @@ BEYOND = {
     "no trigger in replica role": "It needs a writer under the replica role.",
     "no trigger for TRUNCATE": "It needs a TRUNCATE.",
     "the trigger needs every column to exist": "It needs ALTER TABLE.",
-    "the row trigger reads columns without catching errors": "It needs ALTER TABLE, and a writer under the replica role.",
+    "the row trigger reads columns without catching errors": "It needs ALTER TABLE and the replica role.",
     "ALTER TABLE and new partitions are not looked for": "It needs ALTER TABLE.",
     "a row without a key is queued as any other": "It needs ALTER TABLE.",
     "the trigger has the rights of the writer": "It needs a writer without rights on our schemas.",
