@@ -9,6 +9,7 @@ of its own, so that nothing a test does to roles or settings of its server is se
 """
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from itertools import count
@@ -49,7 +50,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     wanted = {name: config.getoption(f"--{name}") for name in ("long", "install")} | {
-        "root": os.geteuid() == 0
+        "root": os.geteuid() == 0,
+        "systemd": shutil.which("systemd-analyze") is not None,
     }
     unwanted = [name for name, is_wanted in wanted.items() if not is_wanted]
     left_out = [item for item in items if any(map(item.get_closest_marker, unwanted))]
@@ -111,6 +113,8 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if shutil.which("systemd-analyze") is None:
+        terminalreporter.write_line("systemd-analyze is not on PATH: the tests of the units were left out")
     skipped = terminalreporter.stats.get("skipped", [])
     if skipped and config.getoption("--fail-on-skip"):
         terminalreporter.write_line(

@@ -24,7 +24,11 @@ ROOT = Path(__file__).parents[1]
 DEPLOY = ROOT / "projector" / "deploy"
 SETTING = re.compile(r'"(LEADS_[A-Z_]+|DATABASE_URL|HOST|PORT)"')
 PAGES = sorted(path.relative_to(ROOT).as_posix() for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")))
-INVOCATION = re.compile(r"(?:python -m projector|leads-projector) (?!leads-)((?:[a-z]|--)[^`\n#|;)>…]*)")
+# The program's name is also that of a user, a unit, a container and a deployment.
+NAMES = "".join(f"(?<!{word})" for word in ("--uid=", "-u ", "--unit ", "--name ", "deployment/", "deploy/"))
+INVOCATION = re.compile(
+    rf"(?:python -m projector|{NAMES}leads-projector) (?!leads-)((?:[a-z]|--)[^`\n#|;)>…]*)"
+)
 
 
 def read(name: str) -> str:
@@ -74,7 +78,8 @@ def examples() -> dict[str, str]:
 
 def invocations() -> list[tuple[str, str]]:
     """Each call of the projector's command line that a document shows."""
-    files = [*(ROOT / page for page in PAGES), *DEPLOY.iterdir()]
+    files = [*(ROOT / page for page in PAGES), *(path for path in DEPLOY.rglob("*") if path.is_file())]
+    files += [ROOT / "Containerfile", ROOT / "compose.yaml"]
     return [
         (file.name, found.rstrip(" .,"))
         for file in files

@@ -1,0 +1,305 @@
+"""The files for operators: containers, compose, Kubernetes and units, as their own tools read them."""
+
+import importlib.util
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import kubernetes_validate
+import pytest
+import yaml
+from jsonschema import Draft7Validator
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from projector.cli import cli
+from tests.rules.files import ROOT, name_of
+from tests.rules.test_dependencies import needed
+
+DEPLOY = ROOT / "projector" / "deploy"
+CONTAINERFILE = ROOT / "Containerfile"
+COMPOSE = ROOT / "compose.yaml"
+KUBERNETES = sorted((DEPLOY / "kubernetes").glob("*.yaml"))
+UNITS = sorted(DEPLOY.glob("*.service"))
+VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"]
+SETTINGS = {
+    *re.findall(r"^\| `([A-Z_]+)`", (ROOT / "docs" / "settings.md").read_text("utf-8"), re.MULTILINE),
+    "LEADS_AUTH",
+}
+MOST_EXPOSED = 30
+"""Tenths of the exposure that `systemd-analyze security` prints, from 0 to 100."""
+
+COMPOSE_SCHEMA = Path("check_jsonschema", "builtin_schemas", "vendor", "compose-spec.json")
+
+
+def hadolint(path: Path) -> str:
+    """What hadolint finds in a container file."""
+    command = Path(sys.executable).parent / "hadolint"
+    return subprocess.run([command, path], check=False, capture_output=True, text=True).stdout
+
+
+def compose_schema(path: Path) -> str:
+    """What is against the Compose Specification in a compose file."""
+    spec = importlib.util.find_spec(COMPOSE_SCHEMA.parts[0])
+    assert spec is not None
+    assert spec.submodule_search_locations
+    # The package itself takes seconds to import.
+    schema = Path(spec.submodule_search_locations[0]).parent / COMPOSE_SCHEMA
+    validator = Draft7Validator(json.loads(schema.read_text("utf-8")))
+    return "\n".join(str(error) for error in validator.iter_errors(yaml.safe_load(path.read_text("utf-8"))))
+
+
+def kubernetes_schema(path: Path) -> str:
+    """What is against the schemas of Kubernetes in a file of objects."""
+    version = kubernetes_validate.latest_version()
+    try:
+        for one in yaml.safe_load_all(path.read_text("utf-8")):
+            kubernetes_validate.validate(one, version, strict=True)
+    except kubernetes_validate.ValidationError as error:
+        return str(error)
+    return ""
+
+
+# Each with a change that its tool has to find.
+LINTED = [
+    (hadolint, CONTAINERFILE, "COPY requirements.lock ./", "COPY requirements.lock pyproject.toml dist"),
+    (compose_schema, COMPOSE, "condition: service_healthy", "condition: healthy"),
+    (kubernetes_schema, KUBERNETES[0], "stringData:", "stringDatum:"),
+    (kubernetes_schema, KUBERNETES[1], "restartPolicy: Never", "restartPolicy: [Never]"),
+    (kubernetes_schema, KUBERNETES[2], "livenessProbe:", "liveProbe:"),
+]
+
+
+@pytest.mark.parametrize(("tool", "path", "right", "wrong"), LINTED, ids=[name_of(one[1]) for one in LINTED])
+def test_its_tool_accepts_the_file_and_no_spoilt_one(
+    tool: Callable[[Path], str], path: Path, right: str, wrong: str, tmp_path: Path
+) -> None:
+    assert tool(path) == ""
+    spoilt = tmp_path / path.name
+    text = path.read_text("utf-8")
+    assert right in text
+    spoilt.write_text(text.replace(right, wrong), "utf-8")
+    assert tool(spoilt) != ""
+
+
+def test_each_file_is_linted() -> None:
+    assert {one[1] for one in LINTED} == {CONTAINERFILE, COMPOSE, *KUBERNETES}
+
+
+# --- Units ---
+
+
+def directives(unit: Path) -> dict[str, list[str]]:
+    """The directives of a unit, each with its values."""
+    found: dict[str, list[str]] = {}
+    for name, value in re.findall(r"^([A-Z]\w+)=(.*)$", unit.read_text("utf-8"), re.MULTILINE):
+        found.setdefault(name, []).append(value)
+    return found
+
+
+def with_stub(unit: Path, folder: Path, text: str | None = None) -> Path:
+    """A copy of a unit whose program is there."""
+    copy = folder / unit.name
+    copy.write_text(
+        re.sub(
+            r"(?<=^ExecStart=)\S+",
+            shutil.which("true") or "",
+            text or unit.read_text("utf-8"),
+            flags=re.MULTILINE,
+        ),
+        "utf-8",
+    )
+    return copy
+
+
+def analyze(*arguments: str | Path) -> "subprocess.CompletedProcess[str]":
+    """What systemd-analyze says."""
+    return subprocess.run(
+        ["systemd-analyze", *arguments, "--no-pager"], check=False, capture_output=True, text=True
+    )
+
+
+@pytest.mark.systemd
+@pytest.mark.parametrize("unit", UNITS, ids=name_of)
+def test_systemd_knows_each_directive_of_a_unit(unit: Path, tmp_path: Path) -> None:
+    done = analyze("verify", "--man=no", with_stub(unit, tmp_path))
+    assert (done.returncode, done.stderr) == (0, "")
+    misspelt = unit.read_text("utf-8").replace("PrivateTmp=", "PrivateTemp=")
+    assert "PrivateTemp" in analyze("verify", "--man=no", with_stub(unit, tmp_path, misspelt)).stderr
+
+
+@pytest.mark.systemd
+@pytest.mark.parametrize("unit", UNITS, ids=name_of)
+def test_a_unit_exposes_little(unit: Path, tmp_path: Path) -> None:
+    security = ("security", "--offline=true", f"--threshold={MOST_EXPOSED}")
+    done = analyze(*security, with_stub(unit, tmp_path))
+    assert done.returncode == 0, done.stdout + done.stderr
+    open_wide = re.sub(
+        r"^(Protect|Private|Restrict|SystemCall).*\n", "", unit.read_text("utf-8"), flags=re.MULTILINE
+    )
+    assert analyze(*security, with_stub(unit, tmp_path, open_wide)).returncode != 0
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=name_of)
+def test_a_unit_stays_down_after_a_setting_that_cannot_be_used(unit: Path) -> None:
+    found = directives(unit)
+    assert (found["Restart"], found["RestartPreventExitStatus"]) == (["always"], ["2"])
+
+
+def test_each_unit_has_a_user_and_a_file_of_settings_of_its_own() -> None:
+    for name in ("User", "Group", "EnvironmentFile"):
+        values = [value for unit in UNITS for value in directives(unit)[name]]
+        assert len(set(values)) == len(UNITS), f"{name}: {values}"
+
+
+# --- Two logins, and who may read ---
+
+
+def services() -> dict[str, dict[str, Any]]:
+    """The services of the compose file."""
+    found: dict[str, dict[str, Any]] = yaml.safe_load(COMPOSE.read_text("utf-8"))["services"]
+    return found
+
+
+def objects(kind: str) -> list[dict[str, Any]]:
+    """What the Kubernetes example has of a kind."""
+    every = [one for path in KUBERNETES for one in yaml.safe_load_all(path.read_text("utf-8"))]
+    return [one for one in every if one["kind"] == kind]
+
+
+def containers() -> list[dict[str, Any]]:
+    """The containers of the Kubernetes example, each with the variables of its secrets."""
+    secrets = {one["metadata"]["name"]: one["stringData"] for one in objects("Secret")}
+    found = []
+    for one in [*objects("Job"), *objects("Deployment")]:
+        pod = one["spec"]["template"]["spec"]
+        for container in pod["containers"]:
+            variables = {entry["name"]: entry["value"] for entry in container.get("env", [])}
+            for source in container.get("envFrom", []):
+                variables |= secrets[source["secretRef"]["name"]]
+            found.append({**container, "pod": pod, "variables": variables})
+    return found
+
+
+def stages() -> dict[str, str]:
+    """The stages of the Containerfile, without comments."""
+    text = re.sub(r"^#.*\n", "", CONTAINERFILE.read_text("utf-8"), flags=re.MULTILINE)
+    return {stage.split()[2]: stage for stage in re.split(r"^FROM ", text, flags=re.MULTILINE)[1:]}
+
+
+def started() -> Iterator[tuple[str, list[str], dict[str, str]]]:
+    """Where a program of ours is started, its command, and its environment."""
+    for name, service in services().items():
+        if "leads-read-model" in service["image"]:
+            yield f"compose.yaml: {name}", service["command"], service["environment"]
+    for container in containers():
+        if "leads-read-model" in container["image"]:
+            yield f"kubernetes: {container['name']}", container["command"], container["variables"]
+    for name, stage in stages().items():
+        command = re.search(r"^CMD (\[.*\])$", stage, re.MULTILINE)
+        if command:
+            variables = dict(re.findall(r"\b([A-Z_]+)=(\S+)", stage))
+            yield f"Containerfile: {name}", yaml.safe_load(command[1]), variables
+
+
+STARTED = list(started())
+
+
+@pytest.mark.parametrize(("place", "command", "variables"), STARTED, ids=[one[0] for one in STARTED])
+def test_a_program_is_started_as_it_can_be(place: str, command: list[str], variables: dict[str, str]) -> None:
+    program, *words = command
+    assert program in ("leads-api", "leads-projector"), place
+    if program == "leads-projector":
+        chosen = cli.commands[words[0]]
+        assert isinstance(chosen, click.Command)
+        chosen.make_context(place, words[1:])
+    assert set(variables) <= SETTINGS | {"PATH"}, place
+
+
+@pytest.mark.parametrize(("place", "command", "variables"), STARTED, ids=[one[0] for one in STARTED])
+def test_off_loopback_the_file_says_who_may_read(
+    place: str, command: list[str], variables: dict[str, str]
+) -> None:
+    assert "HOST" not in variables or variables.get("LEADS_AUTH"), f"{place} runs {command} for everybody"
+
+
+def test_the_api_gets_no_url_but_that_of_its_own_login() -> None:
+    of_api = [variables for _, command, variables in STARTED if command == ["leads-api"] and variables]
+    assert len(of_api) == len(("compose", "kubernetes"))
+    for variables in of_api:
+        assert "DATABASE_URL" not in variables
+        assert re.match(r"postgresql://leads_web:", variables["LEADS_API_DATABASE_URL"])
+        assert not [value for value in variables.values() if "platform:" in value or "PLATFORM" in value]
+
+
+# --- Containers ---
+
+
+def test_the_images_are_of_this_version() -> None:
+    images = [service["image"] for service in services().values()] + [one["image"] for one in containers()]
+    ours = [image for image in images if "leads-read-model" in image]
+    assert ours
+    assert {image.rpartition(":")[2] for image in ours} == {VERSION}, (
+        "set the tag of the images to the version"
+    )
+    assert [image for image in images if ":" not in image or image.endswith(":latest")] == []
+
+
+def test_the_image_for_production_is_the_one_built_by_default_and_has_no_server() -> None:
+    assert list(stages())[-1] == "production"
+    assert re.findall(r"--from=([\w-]+)", stages()["production"]) == ["installed"]
+    assert re.findall(r"requirements[\w-]*\.lock", stages()["installed"]) == ["requirements.lock"] * 2
+    for name in ("production", "trial"):
+        assert "USER 10001:10001" in stages()[name]
+
+
+def test_what_builds_the_wheel_is_locked() -> None:
+    kept = re.search(r"kept = /\^\(([\w|-]+)\)==/", CONTAINERFILE.read_text("utf-8"))
+    assert kept is not None
+    wanted = {canonicalize_name(one.name) for one in needed([Requirement("hatchling")])}
+    assert set(kept[1].split("|")) == wanted, "name these packages in the stage `wheel` of the Containerfile"
+
+
+def test_a_build_sees_what_the_wheel_is_made_of_and_no_secret() -> None:
+    lines = (ROOT / ".dockerignore").read_text("utf-8").splitlines()
+    assert lines[1] == "*"
+    admitted = {line.removeprefix("!") for line in lines if line.startswith("!")}
+    copied = {
+        word
+        for line in re.findall(r"^COPY (?!--from)(.+) \S+$", CONTAINERFILE.read_text("utf-8"), re.MULTILINE)
+        for word in line.split()
+    }
+    assert admitted == copied
+    assert all((ROOT / name).exists() for name in admitted)
+
+
+@pytest.mark.parametrize("container", containers(), ids=lambda one: one["name"])
+def test_a_container_has_no_rights_and_its_resources(container: dict[str, Any]) -> None:
+    assert container["pod"]["securityContext"]["runAsNonRoot"]
+    assert container["pod"]["automountServiceAccountToken"] is False
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert {"requests", "limits"} == set(container["resources"])
+
+
+def test_the_crontab_is_one() -> None:
+    jobs = [line for line in (DEPLOY / "crontab").read_text("utf-8").splitlines() if re.match(r"[\d*]", line)]
+    assert jobs
+    # cron takes a percent sign for a new line.
+    assert [line for line in jobs if not re.match(r"([\d*/]+\s+){5}\S", line) or "%" in line] == []
+
+
+def test_ci_installs_what_the_tests_of_units_need() -> None:
+    assert "systemd-analyze" in (ROOT / ".ci" / "run").read_text("utf-8")
+    assert os.environ.get("CI") != "true" or shutil.which("systemd-analyze")
