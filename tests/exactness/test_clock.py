@@ -21,6 +21,7 @@ from projector.status import find_attention, read_status
 from tests.exactness import interleaving
 from tests.exactness.platform import Platform, assert_exact, refresh_now, texts, value
 from tests.projector.scheduler.running import jobs_of
+from tests.support.patience import PATIENCE
 from tests.support.server import Database
 
 Connection = psycopg.Connection[TupleRow]
@@ -41,7 +42,7 @@ def turning(jobs: Jobs) -> Iterator[None]:
         jobs.end()
         for thread in threading.enumerate():
             if thread.name in {*jobs.workers, "watch"}:
-                thread.join(interleaving.PATIENCE)
+                thread.join(PATIENCE)
 
 
 @pytest.mark.parametrize("seconds", JUMPS)
