@@ -3,22 +3,20 @@
 A batch is one transaction in READ COMMITTED. A crash at any moment gives its changes back to the queue.
 """
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TypeVar
 
 import psycopg
 from psycopg.rows import class_row
 
 from projector import locks, pipeline
-from projector.errors import BlockedError, CaptureGapError
+from projector.collisions import retry_on_collision
+from projector.errors import CaptureGapError
+from projector.giving_way import giving_way
 from projector.pipeline import BatchResult, Connection, InjectionPoint, no_injection_point
 from projector.preconditions import require_version
 from projector.sql import statement, step
-
-_Result = TypeVar("_Result")
 
 DEFAULT_BATCH = 1000
 """Changes that one batch takes at most, a fourth of them from each shard."""
@@ -29,17 +27,9 @@ BULK_PIECES_PER_BATCH = 1
 IDLE_FRESHNESS_INTERVAL = timedelta(seconds=1)
 """How old freshness is before a refresh with nothing to do moves it."""
 
-COLLISION_RETRIES = 5
-"""How often a batch that collided with another session is tried again."""
-
 # Data that could not be foreseen: out of range, a broken rule, too large for an index, raised by a function.
 # Everything else concerns the server or our own statements, and would fail for every lead.
 _LEAD_FAILURES = ("22", "23", "54", "P0")
-_COLLISIONS = (
-    psycopg.errors.DeadlockDetected,
-    psycopg.errors.SerializationFailure,
-    psycopg.errors.LockNotAvailable,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,29 +82,6 @@ def refresh_batch(
     It is tried again if it collides with another session. Raises BlockedError after COLLISION_RETRIES of them.
     """
     return retry_on_collision(lambda: _refresh_batch(conn, shards, size, wait=wait, point=point))
-
-
-def retry_on_collision(work: Callable[[], _Result]) -> _Result:
-    """Do the work again if it collided with another transaction: nothing of it was written.
-
-    Returns what `work` returns. Raises BlockedError after COLLISION_RETRIES collisions.
-    """
-    for attempt in range(COLLISION_RETRIES):
-        try:
-            return work()
-        except _COLLISIONS:
-            pass
-        except psycopg.errors.UniqueViolation as error:
-            # Two refreshes met on a key that is new to both.
-            if error.diag.schema_name != "projector":
-                raise
-        time.sleep(0.01 * 2**attempt)
-    try:
-        return work()
-    except _COLLISIONS as error:
-        raise BlockedError(
-            f"A batch collided {COLLISION_RETRIES} times with other sessions: {first_line(error)}"
-        ) from error
 
 
 def is_lead_failure(error: psycopg.Error) -> bool:
@@ -174,7 +141,8 @@ def take_changes(
 
 def spread_changes(conn: Connection) -> int:
     """Queue again what the taken changes refer to; return the number of pieces."""
-    row = conn.execute(statement("refresh/1_take/50_spread_changes")).fetchone()
+    with giving_way(conn):
+        row = conn.execute(statement("refresh/1_take/50_spread_changes")).fetchone()
     return row[0] if row else 0
 
 
@@ -195,7 +163,8 @@ def recompute(
         parameters={"retried_kind": retried[0], "retried_key": retried[1], "strict": strict},
         point=point,
     )
-    run.run("refresh/1_take/60_collect_stale_keys", *pipeline.LOCK_AND_RESOLVE, *pipeline.WRITE)
+    with giving_way(conn):
+        run.run("refresh/1_take/60_collect_stale_keys", *pipeline.LOCK_AND_RESOLVE, *pipeline.WRITE)
     return run.result
 
 

@@ -29,8 +29,14 @@ OLDEST_SERVER = 150000
 # The first version that has this setting.
 _TRANSACTION_TIMEOUT = 170000
 
+IDLE_IN_TRANSACTION_TIMEOUT = "10s"
+"""How long a session of the projector may do nothing in a transaction before PostgreSQL ends it."""
+
 SCHEDULER_NAME = "leads-projector run"
 """How the application names of a scheduler's sessions begin; the name of the job follows."""
+
+# What a server says that has no connection left: for anybody, for this login, for this role, or for this database.
+_NO_CONNECTION_LEFT = ("too many clients", "remaining connection slots", "too many connections for")
 
 # The connection parameters unless the URL sets them: a lost network connection is noticed within half a minute.
 _PARAMETERS = {
@@ -52,7 +58,10 @@ _SETTINGS = {
     "default_transaction_isolation": "read committed",
     "default_transaction_read_only": "off",
     "idle_session_timeout": "0",
-    "idle_in_transaction_session_timeout": "0",
+    # A process that stands still in a transaction, such as one that is stopped, keeps its snapshot and its locks on the
+    # platform's tables. PostgreSQL ends its session then, and rolls back what it had begun. Between two statements the
+    # projector itself needs milliseconds.
+    "idle_in_transaction_session_timeout": IDLE_IN_TRANSACTION_TIMEOUT,
     # The projector reads commands that catalog functions write.
     "quote_all_identifiers": "off",
     # With row_security off, a policy that hides rows from the projector is an error. With on, rows would be missing.
@@ -92,6 +101,11 @@ def connect(url: str, *, application_name: str, **parameters: Any) -> psycopg.Co
         conn = psycopg.connect(conninfo, autocommit=True, **parameters)
     except psycopg.OperationalError as error:
         reason = redact(_first_line(str(error)), url)
+        if any(words in reason for words in _NO_CONNECTION_LEFT):
+            raise DatabaseUnreachableError(
+                f"The server takes no further connection: {reason}. See pg_stat_activity for sessions that nobody"
+                " needs, or raise max_connections."
+            ) from None
         raise DatabaseUnreachableError(
             f"The database cannot be reached: {reason}. Check the database URL, and that the server runs."
         ) from None

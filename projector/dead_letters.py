@@ -12,10 +12,10 @@ from projector.batch import (
     log_run,
     open_batch,
     recompute,
-    retry_on_collision,
     spread_changes,
     take_changes,
 )
+from projector.collisions import retry_on_collision
 from projector.log import quoting
 from projector.pipeline import Connection
 from projector.preconditions import require_migrated_version

@@ -59,6 +59,10 @@ class BlockedError(ProjectorError):
     """Another session held a lock for longer than the projector waits."""
 
 
+class GaveWayError(BlockedError):
+    """A read was cancelled because a session waits for a table that it held. Nothing was written."""
+
+
 class RebuildFailedError(ProjectorError):
     """A rebuild met a row that it could not project, and stopped."""
 

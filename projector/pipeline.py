@@ -15,7 +15,10 @@ from psycopg import sql as composing
 from psycopg.rows import TupleRow, dict_row
 
 from projector import locks
+from projector.collisions import retry_on_collision
+from projector.db import transaction_with_lock_timeout
 from projector.preconditions import require_migrated_version
+from projector.snapshots import SOURCE_LOCK_TIMEOUT
 from projector.sql import Step, query, statement, steps
 
 Connection = psycopg.Connection[TupleRow]
@@ -123,12 +126,21 @@ def run_steps(
 
 
 def prepare_session(conn: Connection) -> None:
-    """Create the staging tables, and set what the steps count on, once for a connection."""
+    """Create the staging tables, and set what the steps count on, once for a connection.
+
+    Raises BlockedError while another session holds a table of the read model.
+    """
     # PostgreSQL never analyzes the staging tables, so it guesses their size badly: an index scan per key is always
     # right.
     conn.execute("SET enable_seqscan = off")
     conn.execute("SET plan_cache_mode = force_generic_plan")
-    conn.execute(statement("refresh/0_session/10_staging_tables"), prepare=False)
+
+    def create() -> None:
+        # They take their columns from the tables of the read model, one of which another session may hold.
+        with transaction_with_lock_timeout(conn, SOURCE_LOCK_TIMEOUT):
+            conn.execute(statement("refresh/0_session/10_staging_tables"), prepare=False)
+
+    retry_on_collision(create)
     conn.prepare_threshold = 0
 
 

@@ -8,6 +8,8 @@ import psycopg
 from psycopg.rows import TupleRow
 
 from projector.db import retry_on_lock_timeout, transaction_with_lock_timeout
+from projector.errors import GaveWayError
+from projector.giving_way import giving_way
 from projector.source import SOURCE_TABLES
 from projector.sql import query
 
@@ -23,6 +25,9 @@ sql/refresh/2_lock/10_limit_lock_waits.sql says why.
 SOURCE_PATIENCE_SECONDS = 60.0
 """How long a rebuild or a verify tries to read the platform's tables while another session holds one of them."""
 
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 30.0
+"""How long a read waits that gave way before it begins again: twice as long each time."""
+
 
 def read_source(
     conn: Connection, read: Callable[[], _Found], *, patience: float = SOURCE_PATIENCE_SECONDS
@@ -36,25 +41,43 @@ def read_source(
         with transaction_with_lock_timeout(conn, SOURCE_LOCK_TIMEOUT):
             return read()
 
-    return retry_while_source_is_held(limited, patience=patience)
+    return retry_while_source_is_held(conn, limited, patience=patience)
 
 
 def retry_while_source_is_held(
-    work: Callable[[], _Found], *, patience: float = SOURCE_PATIENCE_SECONDS
+    conn: Connection,
+    work: Callable[[], _Found],
+    *,
+    patience: float = SOURCE_PATIENCE_SECONDS,
+    message: str | None = None,
 ) -> _Found:
     """Call `work`, whose waits for locks are limited, again while another session holds one of the platform's tables.
 
-    Returns what `work` returns. Raises BlockedError after so many seconds of `patience`; with 0, at once.
+    It also begins again after it gave way to a session that waits for a table that it holds, as often as that happens.
+
+    Returns what `work` returns. Raises BlockedError, with `message`, after so many seconds of `patience`; with 0, at
+    once, also where it gave way.
     """
-    return retry_on_lock_timeout(
-        work,
-        patience=patience,
-        pause=0.2,
-        message=(
+    if message is None:
+        message = (
             f"The platform's tables could not be read in {patience:.0f} s: another session holds one."
             " See pg_stat_activity for long transactions, and try again when they have ended."
-        ),
-    )
+        )
+
+    def watched() -> _Found:
+        with giving_way(conn):
+            return work()
+
+    pause = FIRST_PAUSE_SECONDS
+    while True:
+        try:
+            return retry_on_lock_timeout(watched, patience=patience, pause=0.2, message=message)
+        except GaveWayError:
+            if patience == 0:
+                raise
+        # In the server, so that whoever ends this process can cancel it.
+        conn.execute("SELECT pg_sleep(%s)", (pause,))
+        pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from projector import pipeline
-from projector.batch import retry_on_collision
+from projector.collisions import retry_on_collision
 from projector.pipeline import Connection
 from projector.placeholders import value_columns
 from projector.schema import key_columns

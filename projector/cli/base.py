@@ -142,6 +142,11 @@ def describe(error: psycopg.Error) -> str:
         )
     if isinstance(error, psycopg.OperationalError) and error.sqlstate in _CONNECTION_LOST:
         return f"The connection to the database was lost: {reason}. Run the command again once it is back."
+    if isinstance(error, psycopg.errors.DiskFull):
+        return (
+            f"The server has no space left on its disk: {reason}. Nothing is lost: make room, and run the command"
+            " again. A running scheduler goes on by itself."
+        )
     if (
         isinstance(error, psycopg.errors.DependentObjectsStillExist | psycopg.errors.FeatureNotSupported)
         and error.diag.message_detail

@@ -56,7 +56,7 @@ def explain_lead(conn: Connection, user_id: str, phone: str, *, candidates: int 
     try:
         is_sure = False
         while not is_sure:
-            explanation, is_sure = retry_while_source_is_held(look)
+            explanation, is_sure = retry_while_source_is_held(conn, look)
     except psycopg.errors.QueryCanceled as error:
         raise BlockedError(
             f"The rows of the lead could not be read in {STATEMENT_TIMEOUT_SECONDS} s. The database is very busy, or an"

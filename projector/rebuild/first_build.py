@@ -15,12 +15,16 @@ from psycopg import sql as composing
 from psycopg.rows import class_row
 
 from projector import drift_log, locks, pipeline
-from projector.db import retry_on_lock_timeout
 from projector.errors import BlockedError
 from projector.pipeline import BatchResult, Connection, InjectionPoint
 from projector.progress import Progress
 from projector.rebuild.run_log import add_to_run, logged_run, note_built, read_clock
-from projector.snapshots import SOURCE_PATIENCE_SECONDS, snapshot, source_files
+from projector.snapshots import (
+    SOURCE_PATIENCE_SECONDS,
+    retry_while_source_is_held,
+    snapshot,
+    source_files,
+)
 from projector.sql import query, steps
 
 TABLES = (
@@ -82,14 +86,13 @@ def build(conn: Connection, progress: Progress, *, point: InjectionPoint) -> Bat
 
 
 def _build_when_unlocked(conn: Connection, progress: Progress, point: InjectionPoint) -> datetime | None:
-    """Build as soon as no other session holds a table.
+    """Build as soon as no other session holds a table, and again after a build that gave way to the platform.
 
-    Unlike a refresh, a build needs those of the read model alone as well.
+    Unlike a refresh, a build needs the tables of the read model alone as well.
     """
-    return retry_on_lock_timeout(
+    return retry_while_source_is_held(
+        conn,
         lambda: _build(conn, progress, point),
-        patience=SOURCE_PATIENCE_SECONDS,
-        pause=0.2,
         message=(
             f"The tables of the platform and of the read model could not be locked in {SOURCE_PATIENCE_SECONDS:.0f} s:"
             " another session holds one. See pg_stat_activity for long transactions, and run rebuild again when they"

@@ -155,7 +155,7 @@ def _find_differing_leads(conn: Connection, keys: Sequence[LeadKey]) -> list[Lea
             found = _compare(conn, keys)
         return found if source_files(conn) == files else None
 
-    while (differing := retry_while_source_is_held(compare)) is None:
+    while (differing := retry_while_source_is_held(conn, compare)) is None:
         pass
     return differing
 

@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 from projector import pipeline
-from projector.batch import recompute, retry_on_collision
+from projector.batch import recompute
+from projector.collisions import retry_on_collision
 from projector.pipeline import BatchResult, Connection, InjectionPoint, no_injection_point
 from projector.preconditions import require_migrated_version
 from projector.snapshots import read_source, retry_while_source_is_held
@@ -24,7 +25,7 @@ def rebuild_leads(
 ) -> Iterator[BatchResult]:
     """Recompute these leads and write what differs; yields after each transaction. The keys are in order."""
     for chunk in _chunks(keys):
-        yield _retry(lambda chunk=chunk: _rebuild_chunk(conn, chunk, point))  # type: ignore[misc]
+        yield _retry(conn, lambda chunk=chunk: _rebuild_chunk(conn, chunk, point))  # type: ignore[misc]
 
 
 def rebuild_keys(conn: Connection, tenants: Sequence[str] | None) -> BatchResult:
@@ -32,7 +33,7 @@ def rebuild_keys(conn: Connection, tenants: Sequence[str] | None) -> BatchResult
     conn.execute(statement("rebuild/keys/10_create_wrong_keys"), prepare=False)
     read_source(conn, lambda: find_wrong_keys_in(conn, tenants))
     total = BatchResult()
-    while (written := _retry(lambda: _rebuild_wrong_keys(conn))) is not None:
+    while (written := _retry(conn, lambda: _rebuild_wrong_keys(conn))) is not None:
         total += written
     return total
 
@@ -45,12 +46,12 @@ def find_wrong_keys_in(conn: Connection, tenants: Sequence[str] | None) -> None:
     pipeline.run_steps(conn, steps("rebuild/keys/20_find_wrong_keys"), parameters)
 
 
-def _retry(work: Callable[[], _Result]) -> _Result:
+def _retry(conn: Connection, work: Callable[[], _Result]) -> _Result:
     """As retry_on_collision, but a session that holds one of the platform's tables is waited for as in a comparison.
 
     A rebuild of hours does not end because the platform has changed a table for some seconds.
     """
-    return retry_on_collision(lambda: retry_while_source_is_held(work))
+    return retry_on_collision(lambda: retry_while_source_is_held(conn, work))
 
 
 def _rebuild_chunk(conn: Connection, keys: Sequence[LeadKey], point: InjectionPoint) -> BatchResult:

@@ -32,11 +32,17 @@ SILENT_SECONDS = 60.0
 LONGEST_REFRESH_RETRY_SECONDS = 5.0
 LONGEST_UPKEEP_RETRY_SECONDS = 60.0
 LONGEST_VERIFY_RETRY_SECONDS = 600.0
+LONGEST_PRUNE_RETRY_SECONDS = 600.0
 QUEUE_DEPTH_INTERVAL_SECONDS = 5.0
 DEAD_LETTERS_INTERVAL_SECONDS = 1.0
 
+UPKEEP_INTERVAL_SECONDS = 1.0
+PRUNE_INTERVAL_SECONDS = 3600.0
+WATCH_INTERVAL_SECONDS = 5.0
+
 LONGEST_VERIFY_WAIT_SECONDS = 10.0
-"""The next slice of a verify is waited for up to so long; one that is due later is left to the next start of the job.
+"""The next slice of a verify is waited for up to so long. For one that is due later, the job looks again so often: the
+rounds are in the database, and another scheduler may go on with them.
 """
 
 TRIGGER_PATIENCE_SECONDS = 2.0
@@ -62,12 +68,12 @@ class Jobs:
         self._depth_at = 0.0
         self._tally = Tally()
         self._database = Database(config.database_url)
-        work: dict[str, tuple[Callable[[Connection], None], float]] = {
+        work: dict[str, tuple[Callable[[Connection], float], float]] = {
             "refresh": (self._refresh, LONGEST_REFRESH_RETRY_SECONDS),
             "upkeep": (self._keep_up, LONGEST_UPKEEP_RETRY_SECONDS),
             "verify": (self._verify, LONGEST_VERIFY_RETRY_SECONDS),
             "rebuild": (self._rebuild, 0.0),
-            "prune": (self._prune, 0.0),
+            "prune": (self._prune, LONGEST_PRUNE_RETRY_SECONDS),
         }
         self.workers = {
             name: Worker(name, function, self._database, self.stop, pause)
@@ -105,7 +111,7 @@ class Jobs:
         if sums:
             _log.info("refreshed", **sums)
 
-    def _refresh(self, conn: Connection) -> None:
+    def _refresh(self, conn: Connection) -> float:
         """Take all changes that wait, then retry the dead letters that are due."""
         self._prepare("refresh", conn)
         self._log_tally(conn)
@@ -116,10 +122,11 @@ class Jobs:
                 _log.warning(
                     "the triggers are installed again; a rebuild of what may have been missed follows"
                 )
-            return
+            return self._config.refresh_seconds
         if time.monotonic() >= self._dead_letters_at and not self.stop.is_set():
             self._dead_letters_at = time.monotonic() + DEAD_LETTERS_INTERVAL_SECONDS
             retry_dead_letters(conn, due_only=True)
+        return self._config.refresh_seconds
 
     def _drain(self, conn: Connection) -> None:
         """Take all shards in one batch while few changes wait. Take one shard after the other while many do.
@@ -162,7 +169,7 @@ class Jobs:
             row = waiting.fetchone()
             _log.info("refreshed", **self._tally.take(), queue=row[0] if row else 0)
 
-    def _keep_up(self, conn: Connection) -> None:
+    def _keep_up(self, conn: Connection) -> float:
         """Rebuild everything where there is a reason to, and clean up after rebuilds that were killed."""
         capture.note_harmless_changes(conn)
         reasons = recovery.find_rebuild_reasons(conn)
@@ -175,18 +182,20 @@ class Jobs:
             recovery.heal(
                 conn, progress=self._watched("upkeep", Lines()), queue_limit=self._config.queue_limit
             )
+        return UPKEEP_INTERVAL_SECONDS
 
-    def _verify(self, conn: Connection) -> None:
+    def _verify(self, conn: Connection) -> float:
         """Verify the slices that are due, unless another scheduler does, or something more urgent is to be done."""
         with locks.try_session_lock(conn, locks.JOB, locks.VERIFY_JOB) as taken:
             if taken and self._config.verify_days == 0:
                 rounds.give_up(conn)
-                return
+                return LONGEST_VERIFY_WAIT_SECONDS
             wait = 0.0
             while taken and wait <= LONGEST_VERIFY_WAIT_SECONDS and not self.stop.wait(wait):
                 self._prepare("verify", conn)
                 wait = rolling.step(conn, self._config.verify_days, may_compare=may_verify)
                 self.workers["verify"].touch()
+        return LONGEST_VERIFY_WAIT_SECONDS
 
     def _prepare(self, job: str, conn: Connection) -> None:
         """Prepare a connection once."""
@@ -194,26 +203,29 @@ class Jobs:
             pipeline.prepare_session(conn)
             self._prepared[job] = conn
 
-    def _rebuild(self, conn: Connection) -> None:
+    def _rebuild(self, conn: Connection) -> float:
         if began_lately(conn, "rebuild"):
-            return
+            return 0.0
         try:
             recovery.rebuild_everything(conn, progress=self._watched("rebuild", Lines()))
         except BlockedError as reason:
             _log.info("no rebuild this time", reason=str(reason))
+        return 0.0
 
-    def _prune(self, conn: Connection) -> None:
+    def _prune(self, conn: Connection) -> float:
         with locks.try_session_lock(conn, locks.JOB, locks.PRUNE_JOB) as taken:
             if taken:
                 conn.execute(query("scheduler", "prune_runs"), {"days": self._config.run_log_days})
+        return PRUNE_INTERVAL_SECONDS
 
     def _watched(self, name: str, inner: Progress) -> Progress:
         return WatchedProgress(inner, lambda: self.workers[name], self.stop)
 
-    def watch(self) -> None:
+    def watch(self) -> float:
         """Check whether the database still answers where a job has shown no progress for SILENT_SECONDS.
 
         Cuts the connection of such a job where it does not: no timeout of the network would end its wait soon.
+        Returns in how many seconds to look again.
         """
         silent = [
             worker
@@ -221,7 +233,7 @@ class Jobs:
             if worker.alive_at is not None and time.monotonic() - worker.alive_at > SILENT_SECONDS
         ]
         if not silent or self.stop.is_set():
-            return
+            return WATCH_INTERVAL_SECONDS
         try:
             db.connect(self._config.database_url, application_name=f"{db.SCHEDULER_NAME}: watch").close()
         except (ProjectorError, psycopg.Error) as error:
@@ -233,3 +245,4 @@ class Jobs:
             for worker in silent:
                 worker.touch()
                 _log.warning("still at one statement", job=worker.name, seconds=SILENT_SECONDS)
+        return WATCH_INTERVAL_SECONDS

@@ -1,29 +1,26 @@
-"""The process of the scheduler: APScheduler, which no other module knows, starts the jobs, and a signal ends them."""
+"""The process of the scheduler: loops start the jobs, APScheduler those that have a calendar, and a signal ends them.
+
+No other module knows APScheduler.
+"""
 
 import logging
 import signal
-import threading
-import time
-from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC
+from queue import SimpleQueue
 from types import FrameType
 
 import structlog
 from apscheduler.executors.pool import ThreadPoolExecutor
-from apscheduler.schedulers import SchedulerNotRunningError
-from apscheduler.schedulers.blocking import BlockingScheduler
+from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.cron import CronTrigger
 
 from projector.config import Config
 from projector.cron import name_weekdays
 from projector.scheduler.jobs import Jobs
+from projector.scheduler.loops import Loop
 from projector.sql import PROJECTION_VERSION
 
-UPKEEP_INTERVAL_SECONDS = 1
-PRUNE_INTERVAL_SECONDS = 3600
-WATCH_INTERVAL_SECONDS = 5
-# How often the job looks whether a slice is due; slices that follow sooner are done in one go.
-VERIFY_INTERVAL_SECONDS = 10
+FIRST_PRUNE_SECONDS = 60.0
 
 _log = structlog.get_logger(__name__)
 
@@ -33,33 +30,18 @@ def run(config: Config) -> None:
 
     Raises ProjectorError where the database answers but does not hold a read model that this program can work with.
     """
-    # APScheduler warns whenever a refresh is still running at the next tick, which is normal.
+    # APScheduler warns whenever a job is still running at the next time, which is normal.
     logging.getLogger("apscheduler").setLevel(logging.ERROR)
     jobs = Jobs(config)
-    scheduler = BlockingScheduler(
-        timezone=UTC,
-        executors={"default": ThreadPoolExecutor(len(jobs.workers) + 1)},
-        job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
-    )
+    # A handler may interrupt this thread anywhere, also where it holds a lock. To put something here needs none.
+    received: SimpleQueue[str] = SimpleQueue()
 
-    def shut_down() -> None:
-        while True:
-            with suppress(SchedulerNotRunningError):
-                scheduler.shutdown(wait=False)
-                return
-            time.sleep(0.05)
-
-    def end(number: int, _frame: FrameType | None) -> None:
-        if not jobs.stop.is_set():
-            _log.info("ending", signal=signal.Signals(number).name)
-            jobs.stop.set()
-            # In another thread: this one may hold a lock of the scheduler at this moment.
-            threading.Thread(target=shut_down, daemon=True).start()
+    def note(number: int, _frame: FrameType | None) -> None:
+        received.put(signal.Signals(number).name)
 
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, end)
+        signal.signal(number, note)
     jobs.check_installed()
-    add_jobs(scheduler, jobs, config)
     _log.info(
         "the projector runs",
         refresh_seconds=config.refresh_seconds,
@@ -69,24 +51,37 @@ def run(config: Config) -> None:
         rebuild=config.rebuild_cron or "off",
         projection_version=PROJECTION_VERSION,
     )
-    scheduler.start()
+    start_loops(jobs)
+    calendar = start_calendar(jobs, config)
+    name = received.get()
+    _log.info("ending", signal=name)
+    jobs.stop.set()
+    if calendar is not None:
+        calendar.shutdown(wait=False)
     jobs.end()
     _log.info("ended")
 
 
-def add_jobs(scheduler: BlockingScheduler, jobs: Jobs, config: Config) -> None:
-    """Tell APScheduler when each job starts."""
-    now = datetime.now(UTC)
-    for name, seconds, first in (
-        ("refresh", config.refresh_seconds, now),
-        ("upkeep", UPKEEP_INTERVAL_SECONDS, now),
-        ("prune", PRUNE_INTERVAL_SECONDS, now + timedelta(minutes=1)),
-    ):
-        scheduler.add_job(jobs.workers[name], "interval", seconds=seconds, name=name, next_run_time=first)
-    scheduler.add_job(jobs.workers["verify"], "interval", seconds=VERIFY_INTERVAL_SECONDS, name="verify")
-    if config.rebuild_cron:
-        scheduler.add_job(jobs.workers["rebuild"], cron_trigger(config.rebuild_cron), name="rebuild")
-    scheduler.add_job(jobs.watch, "interval", seconds=WATCH_INTERVAL_SECONDS, name="watch")
+def start_loops(jobs: Jobs) -> None:
+    """Start the loops of all jobs that have no calendar; each job says how long its pause is."""
+    for name in ("refresh", "upkeep", "verify"):
+        Loop(name, jobs.workers[name], jobs.stop).start()
+    Loop("prune", jobs.workers["prune"], jobs.stop, first_after=FIRST_PRUNE_SECONDS).start()
+    Loop("watch", jobs.watch, jobs.stop).start()
+
+
+def start_calendar(jobs: Jobs, config: Config) -> BackgroundScheduler | None:
+    """Start what LEADS_REBUILD_CRON asks for; return None where that is off."""
+    if not config.rebuild_cron:
+        return None
+    calendar = BackgroundScheduler(
+        timezone=UTC,
+        executors={"default": ThreadPoolExecutor(1)},
+        job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
+    )
+    calendar.add_job(jobs.workers["rebuild"], cron_trigger(config.rebuild_cron), name="rebuild")
+    calendar.start()
+    return calendar
 
 
 def cron_trigger(expression: str) -> CronTrigger:

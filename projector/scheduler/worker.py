@@ -46,32 +46,46 @@ class Database:
     def connect(self, job: str) -> Connection | None:
         """Return a new connection; None where there is none yet, or it is too early to try again."""
         with self._lock:
-            if time.monotonic() < self._retry_at:
-                return None
-            try:
-                conn = db.connect(self.url, application_name=f"{db.SCHEDULER_NAME}: {job}")
-                # Else a killed process keeps its locks until a long statement has ended.
-                with suppress(psycopg.errors.InvalidParameterValue, psycopg.errors.FeatureNotSupported):
-                    conn.execute("SET client_connection_check_interval = '1s'")
-            except (ProjectorError, psycopg.Error) as error:
-                self._note_loss(str(error))
-                self._retry_at = time.monotonic() + self._pause
-                self._pause = min(self._pause * 2, _LONGEST_RECONNECT_SECONDS)
-                return None
-            if self._lost_at is not None:
-                self._back_at = time.monotonic()
-                _log.info("the database is back", seconds=round(self._back_at - self._lost_at, 1))
-            self._lost_at, self._pause = None, _FIRST_RETRY_SECONDS
-            return conn
+            return self._connect(job)
 
-    def note_loss(self, error: str, connected_at: float | None = None) -> None:
-        """Note that a connection broke, which was made at this monotonic time.
+    def replace(self, job: str, error: str, connected_at: float) -> Connection | None:
+        """Return a new connection for one that broke with this error, and was made at this monotonic time.
 
-        One that is older than the last return of the database broke when the database was lost: that is logged already.
+        Where there is one, the server ended that session alone, as an operator or a timeout asks for. One that is older
+        than the last return of the database broke when the database was lost: that is logged already.
         """
         with self._lock:
-            if connected_at is None or connected_at >= self._back_at:
-                self._note_loss(error)
+            is_new = self._lost_at is None and connected_at >= self._back_at
+            conn = self._connect(job)
+            if conn is not None and is_new:
+                _log.warning(
+                    "the server ended a session, which a new one replaces", job=job, error=_first_line(error)
+                )
+            return conn
+
+    def note_loss(self, error: str) -> None:
+        """Note that the database does not answer."""
+        with self._lock:
+            self._note_loss(error)
+
+    def _connect(self, job: str) -> Connection | None:
+        if time.monotonic() < self._retry_at:
+            return None
+        try:
+            conn = db.connect(self.url, application_name=f"{db.SCHEDULER_NAME}: {job}")
+            # Else a killed process keeps its locks until a long statement has ended.
+            with suppress(psycopg.errors.InvalidParameterValue, psycopg.errors.FeatureNotSupported):
+                conn.execute("SET client_connection_check_interval = '1s'")
+        except (ProjectorError, psycopg.Error) as error:
+            self._note_loss(str(error))
+            self._retry_at = time.monotonic() + self._pause
+            self._pause = min(self._pause * 2, _LONGEST_RECONNECT_SECONDS)
+            return None
+        if self._lost_at is not None:
+            self._back_at = time.monotonic()
+            _log.info("the database is back", seconds=round(self._back_at - self._lost_at, 1))
+        self._lost_at, self._pause = None, _FIRST_RETRY_SECONDS
+        return conn
 
     def _note_loss(self, error: str) -> None:
         if self._lost_at is None:
@@ -82,14 +96,15 @@ class Database:
 class Worker:
     """One job with its connection. After a failure it waits before the next try, longer each time.
 
-    `work` does the job once. `longest_retry_seconds` is the longest such wait; 0 is for a job that cron starts.
-    `alive_at` is when the job last showed progress, None while it is not running.
+    `work` does the job once, and returns in how many seconds it wants to be done again. `longest_retry_seconds` is the
+    longest wait after a failure; 0 is for a job that cron starts. `alive_at` is when the job last showed progress, None
+    while it is not running.
     """
 
     def __init__(
         self,
         name: str,
-        work: Callable[[Connection], None],
+        work: Callable[[Connection], float],
         database: Database,
         stop: threading.Event,
         longest_retry_seconds: float,
@@ -106,30 +121,32 @@ class Worker:
         self._pause = _FIRST_RETRY_SECONDS
         self._retry_at = 0.0
 
-    def __call__(self) -> None:
-        """Do the job once."""
-        if self._stop.is_set() or time.monotonic() < self._retry_at:
-            return
+    def __call__(self) -> float:
+        """Do the job once; return in how many seconds it wants to be called again."""
+        # Before the look at `stop`: who sets that and then finds nobody at work may close the connections.
         self.touch()
         try:
+            early = self._retry_at - time.monotonic()
+            if self._stop.is_set() or early > 0:
+                return max(early, 0.0)
             if self.conn is None or self.conn.closed:
                 self._connected_at = time.monotonic()
                 self.conn = self._database.connect(self.name)
             if self.conn is None:
-                return
+                return _FIRST_RETRY_SECONDS
             with naming_missing_source(self.conn):
-                self._work(self.conn)
+                pause = self._work(self.conn)
         except StoppingError:
-            pass
+            return 0.0
         except (ProjectorError, psycopg.Error) as error:
-            self._note_failure(error)
+            return self._note_failure(error)
         except Exception as error:  # noqa: BLE001  # The next try may succeed, whatever the error is.
             _log.exception("unexpected failure", job=self.name)
-            self._note_failure(error)
-        else:
-            self._note_success()
+            return self._note_failure(error)
         finally:
             self.alive_at = None
+        self._note_success()
+        return pause
 
     def touch(self) -> None:
         """Note progress: the job does not hang."""
@@ -161,21 +178,23 @@ class Worker:
             _log.info("works again", job=self.name)
         self._trouble, self._pause = None, _FIRST_RETRY_SECONDS
 
-    def _note_failure(self, error: Exception) -> None:
-        """Log an error once, and wait before the next try, longer each time."""
+    def _note_failure(self, error: Exception) -> float:
+        """Log an error once, and return how long to wait before the next try: longer each time."""
         is_lost = isinstance(error, DatabaseUnreachableError) or self.conn is None or self.conn.closed
         self.close()
         if self._stop.is_set():
-            return
+            return 0.0
         if is_lost:
-            self._database.note_loss(str(error), self._connected_at)
-            return
+            connected_at, self._connected_at = self._connected_at, time.monotonic()
+            self.conn = self._database.replace(self.name, str(error), connected_at)
+            return _FIRST_RETRY_SECONDS
         trouble = _describe(error)
         if trouble != self._trouble:
             _log.error("cannot go on for now", job=self.name, error=quoting(error, trouble))
         self._trouble = trouble
-        self._retry_at = time.monotonic() + self._pause
-        self._pause = min(self._pause * 2, self._longest_retry_seconds)
+        pause, self._pause = self._pause, min(self._pause * 2, self._longest_retry_seconds)
+        self._retry_at = time.monotonic() + pause
+        return pause
 
 
 class WatchedProgress:
@@ -207,6 +226,8 @@ class WatchedProgress:
 
 
 def _describe(error: Exception) -> str:
+    if isinstance(error, psycopg.errors.DiskFull):
+        return f"The server has no space left on its disk: {_first_line(str(error))}. Make room: nothing is lost."
     if isinstance(error, NOT_INSTALLED):
         return f"The read model is not installed, or not complete: {_first_line(str(error))}. Run migrate."
     return _first_line(str(error)) or type(error).__name__

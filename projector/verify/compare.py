@@ -68,7 +68,7 @@ def compare_steadily(
 
     is_sure = False
     while not is_sure:
-        found, is_sure = retry_while_source_is_held(look, patience=patience)
+        found, is_sure = retry_while_source_is_held(conn, look, patience=patience)
     return found
 
 

@@ -2,11 +2,15 @@
 
 -- name: find_letters
 -- Returns: kind, key of the dead letters, those that are due first. Parameter: due_only.
+--
+-- One that failed at a time that the clock has not reached is due: the clock was set back.
 SELECT
     d.kind,
     d.key
 FROM projector.dead_letters AS d
-WHERE NOT %(due_only)s OR d.retry_at <= clock_timestamp()
+WHERE NOT %(due_only)s
+    OR d.retry_at <= clock_timestamp()
+    OR d.retry_at > clock_timestamp() + least(interval '10 seconds' * 2 ^ least(d.attempts - 1, 20), interval '1 hour')
 ORDER BY d.retry_at;
 
 -- name: lock_letter

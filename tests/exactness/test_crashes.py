@@ -183,6 +183,30 @@ def test_a_network_that_is_cut_anywhere_loses_nothing(database: Database, work: 
     _recover(database, by_cron=work != "in_place")
 
 
+@pytest.mark.parametrize(
+    ("work", "point"),
+    [
+        ("refresh", "recomputed"),
+        ("first_build", "built"),
+        ("in_place", "written"),
+        *(pytest.param(work, point, marks=pytest.mark.long) for work, point in POINTS),
+    ],
+)
+def test_a_session_that_is_terminated_anywhere_loses_nothing(
+    database: Database, work: str, point: str
+) -> None:
+    _fill(database, Random(f"terminated {work} {point}"))
+    if work == "first_build":
+        _forget_build(database)
+    with _stepped(database, work, point) as stepped:
+        stepped.reach(point)
+        with database.connect() as conn:
+            assert value(conn, "SELECT pg_terminate_backend(%s)", stepped.pid)
+        with pytest.raises(psycopg.OperationalError, match="administrator command"):
+            stepped.finish()
+    _recover(database, by_cron=work != "in_place")
+
+
 def _stepped(database: Database, work: str, point: str) -> Stepped:
     if work == "refresh":
         return Stepped(

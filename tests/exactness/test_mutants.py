@@ -4,6 +4,7 @@ A rule that no test would miss is not shown by the tests. So every rule stands i
 it and the test that notices.
 """
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -12,16 +13,21 @@ import psycopg
 import pytest
 from psycopg.rows import TupleRow
 
-from projector import batch, capture, db, locks, pipeline, recovery, refresh, sql
+from projector import batch, capture, db, giving_way, locks, pipeline, recovery, refresh, sql
 from projector.capture import functions
 from projector.errors import ProjectorError
 from projector.pipeline import InjectionPoint
 from projector.rebuild import first_build
+from projector.scheduler import loops
 from projector.source import SOURCE_TABLES, SourceTable
 from projector.sql import file_text
 from tests.conftest import MakeDatabase
 from tests.exactness import (
+    interleaving,
     test_capture,
+    test_clock,
+    test_faults,
+    test_giving_way,
     test_races,
     test_rebuild,
     test_refresh,
@@ -205,6 +211,22 @@ def _rewritten_table(bench: Bench, *, first: bool) -> None:
     )
 
 
+def _alter_during_a_first_build(bench: Bench) -> None:
+    bench.patches.setattr(test_giving_way, "ALTER", test_giving_way.ALTER.replace("25s", "3s"))
+    bench.patches.setattr(test_giving_way, "LONG", "SELECT pg_sleep(5)")
+    test_giving_way.test_a_first_build_gives_way_and_is_complete_afterwards(bench.filled, "built")
+
+
+def _stop_for_ever(bench: Bench) -> None:
+    bench.patches.setattr(test_faults, "STOPPED_TIMEOUT", "0")
+    bench.patches.setattr(test_faults, "PLATFORM_PATIENCE", "2s")
+
+
+def _jump_back(bench: Bench) -> None:
+    bench.patches.setattr(interleaving, "PATIENCE", 5.0)
+    test_clock.test_no_job_stands_still_when_the_clock_jumps(bench.filled.database, bench.patches, -90.0)
+
+
 def _first_refresh_of_a_shard(bench: Bench) -> None:
     test_rebuild.test_freshness_claims_nothing_of_a_shard_that_was_never_refreshed(bench.platform()[0])
 
@@ -295,6 +317,20 @@ MUTANTS = (
         ),
     ),
     Mutant(
+        "C4",
+        "a first build does not look who waits for it",
+        lambda bench: bench.patches.setattr(giving_way._Watcher, "_look", lambda *_: None),  # noqa: SLF001
+        _alter_during_a_first_build,
+    ),
+    Mutant(
+        "C4",
+        "a session may stand still in a transaction",
+        _stop_for_ever,
+        lambda bench: test_faults.test_a_projector_that_is_stopped_keeps_no_table_of_the_platform(
+            bench.filled, "refresh", "recomputed"
+        ),
+    ),
+    Mutant(
         "C5",
         "the trigger notifies",
         _function("capture_messages", "BEGIN\n", "BEGIN PERFORM pg_notify('changes', '');\n"),
@@ -346,6 +382,20 @@ MUTANTS = (
         lambda bench: test_schema_changes.test_a_key_that_is_renamed_and_renamed_back_between_two_looks_is_a_gap(
             test_schema_changes.fill(bench.filled), bench.connection(), _table("messages"), "origin"
         ),
+    ),
+    Mutant(
+        "C9",
+        "the loops follow the wall clock",
+        lambda bench: bench.patches.setattr(loops, "_clock", lambda: time.time()),  # noqa: PLW0108  # It jumps.
+        _jump_back,
+    ),
+    Mutant(
+        "C9",
+        "a dead letter waits for the clock",
+        _statement(
+            "queries/dead_letters", "OR d.retry_at > clock_timestamp()", "OR d.retry_at > 'infinity'::timestamptz"
+        ),
+        lambda bench: test_clock.test_a_dead_letter_is_not_kept_by_a_clock_that_was_set_back(bench.filled, -3600.0),
     ),
     Mutant(
         "R1",
@@ -538,4 +588,4 @@ def test_without_its_rule_the_test_of_it_is_red(bench: Bench, mutant: Mutant) ->
 
 def test_the_table_has_every_rule() -> None:
     rules = {mutant.rule for mutant in MUTANTS}
-    assert {f"C{number}" for number in range(1, 8)} | {f"R{number}" for number in range(1, 11)} <= rules
+    assert {f"C{number}" for number in (*range(1, 8), 9)} | {f"R{number}" for number in range(1, 11)} <= rules

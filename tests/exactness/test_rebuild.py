@@ -6,7 +6,7 @@ import psycopg
 import pytest
 from psycopg.rows import TupleRow
 
-from projector import batch, capture, recovery
+from projector import capture, collisions, recovery
 from projector.dead_letters import Retried, retry_dead_letters
 from projector.errors import NotInstalledError
 from projector.install import migrate
@@ -449,7 +449,7 @@ def test_a_table_that_the_platform_holds_while_a_rebuild_writes_is_waited_for(
         def waits_again() -> bool:
             assert not held.ends(), "the rebuild has given up"
             waits.add(value(filled.conn, "SELECT max(waitstart) FROM pg_locks WHERE pid = %s", held.pid))
-            return len(waits - {None}) > batch.COLLISION_RETRIES + 1
+            return len(waits - {None}) > collisions.COLLISION_RETRIES + 1
 
         wait_for(waits_again)
         reader.execute("COMMIT")

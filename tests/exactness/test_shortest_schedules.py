@@ -33,6 +33,7 @@ MORE_SWITCHES = {"nothing is locked": 3, "what moved to a tenant that is not loc
 CODES = {Mode.STATEMENTS: "statements", Mode.TRANSACTION_BY_STATEMENTS: "transaction"}
 
 COST = "It costs time or disk and leaves every row right."
+CLOCK = "It needs a clock that is set back."
 NO_BUILD = "It needs a rebuild, which is in no schedule here."
 BEYOND = {
     "the queue is unique": "It needs a sequence that is set back.",
@@ -42,6 +43,10 @@ BEYOND = {
     "the row trigger reads columns without catching errors": "It needs ALTER TABLE and the replica role.",
     "ALTER TABLE and new partitions are not looked for": "It needs ALTER TABLE.",
     "a row without a key is queued as any other": "It needs ALTER TABLE.",
+    "a first build does not look who waits for it": NO_BUILD,
+    "a session may stand still in a transaction": "It needs a process that is stopped.",
+    "the loops follow the wall clock": CLOCK,
+    "a dead letter waits for the clock": CLOCK,
     "the trigger has the rights of the writer": "It needs a writer without rights on our schemas.",
     "the build comes before the triggers": "It needs a first build while a writer is in flight.",
     "a refresh does not compare the triggers": "It needs a trigger that is disabled or dropped.",

@@ -66,7 +66,7 @@ def test_personal_data_in_logs_are_switched_on(monkeypatch: pytest.MonkeyPatch) 
 
 def test_a_misspelt_setting_of_the_file_is_a_warning_too(tmp_path: Path) -> None:
     file = tmp_path / ".env"
-    file.write_text("# LEADS_COLOUR=1\nexport LEADS_VERIFY_SAMPEL=7\nLEADS_VERIFY_CRON=off\n")
+    file.write_text("# LEADS_COLOUR=1\nexport LEADS_VERIFY_SAMPEL=7\nLEADS_VERIFY_DAYS=off\n")
     [warning] = config.load(file).warnings
     assert warning.endswith("the nearest is LEADS_VERIFY_SAMPLE.")
 

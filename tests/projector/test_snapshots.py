@@ -1,12 +1,14 @@
 """Reads of the platform's tables: they are of one moment, and give way to the platform."""
 
 import threading
+from contextlib import nullcontext
+from typing import Any
 
 import psycopg
 import pytest
 
 from projector import snapshots
-from projector.errors import BlockedError
+from projector.errors import BlockedError, GaveWayError
 from projector.snapshots import read_source, snapshot, source_files
 from projector.source import SOURCE_TABLES
 from tests.projector.recovering import Connection
@@ -109,3 +111,27 @@ def test_the_partitions_of_a_table_count(connection: Connection) -> None:
     before = source_files(connection)
     connection.execute("TRUNCATE contacts_u")
     assert source_files(connection) != before
+
+
+def test_the_pause_of_a_read_that_gives_way_grows_and_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses: list[float] = []
+
+    class Server:
+        """Lets no time pass."""
+
+        def execute(self, _: str, parameters: tuple[float]) -> None:
+            pauses.append(*parameters)
+
+    def read() -> int:
+        if len(pauses) < 7:
+            raise GaveWayError("This gave way.")
+        return 1
+
+    monkeypatch.setattr(snapshots, "giving_way", lambda _: nullcontext())
+    conn: Any = Server()
+    assert snapshots.retry_while_source_is_held(conn, read) == 1
+    assert pauses == [1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0]
+    pauses.clear()
+    with pytest.raises(GaveWayError):
+        snapshots.retry_while_source_is_held(conn, read, patience=0)
+    assert pauses == []

@@ -43,8 +43,13 @@ class Database:
     name: str
 
     def connect(self, **parameters: Any) -> psycopg.Connection[TupleRow]:  # noqa: ANN401  # Whatever psycopg takes.
-        """A new connection to it, as the projector makes it; the caller closes it."""
-        return db.connect(self.url, **{"application_name": "test", **parameters})
+        """A new connection to it, as the projector makes it; the caller closes it.
+
+        It may stand still in a transaction for as long as a test wants.
+        """
+        conn = db.connect(self.url, **{"application_name": "test", **parameters})
+        conn.execute("SET idle_in_transaction_session_timeout = 0")
+        return conn
 
     def by(self, role: str) -> "Database":
         """The same database for another login, whose password is x."""

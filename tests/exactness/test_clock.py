@@ -1,0 +1,129 @@
+"""A clock that jumps, of the scheduler's machine and of the server: nothing stands still, and nothing is promised."""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+from psycopg.rows import TupleRow
+
+from projector import pipeline
+from projector.dead_letters import retry_dead_letters
+from projector.scheduler import jobs as scheduler_jobs
+from projector.scheduler import main
+from projector.scheduler.jobs import Jobs
+from projector.status import find_attention, read_status
+from tests.exactness import interleaving
+from tests.exactness.platform import Platform, assert_exact, refresh_now, texts, value
+from tests.projector.scheduler.running import jobs_of
+from tests.support.patience import PATIENCE
+from tests.support.server import Database
+
+Connection = psycopg.Connection[TupleRow]
+
+JUMPS = [-3600.0, -90.0, 90.0, 3600.0]
+LOOPED = ("_refresh", "_keep_up", "_verify", "_prune", "watch")
+FOLDER = Path(__file__).parent
+
+
+@contextmanager
+def turning(jobs: Jobs) -> Iterator[None]:
+    """The loops of the scheduler, as `run` starts them."""
+    main.start_loops(jobs)
+    try:
+        yield
+    finally:
+        jobs.stop.set()
+        jobs.end()
+        for thread in threading.enumerate():
+            if thread.name in {*jobs.workers, "watch"}:
+                thread.join(PATIENCE)
+
+
+@pytest.mark.parametrize("seconds", JUMPS)
+def test_no_job_stands_still_when_the_clock_jumps(
+    database: Database, monkeypatch: pytest.MonkeyPatch, seconds: float
+) -> None:
+    turns: Counter[str] = Counter()
+    for name in LOOPED:
+        real = getattr(Jobs, name)
+
+        def counted(*args: object, name: str = name, real: object = real) -> float:
+            pause = real(*args)  # type: ignore[operator]
+            turns[name] += 1
+            return float(pause)
+
+        monkeypatch.setattr(Jobs, name, counted)
+    for name in ("UPKEEP", "PRUNE", "WATCH"):
+        monkeypatch.setattr(scheduler_jobs, f"{name}_INTERVAL_SECONDS", 0.05)
+    monkeypatch.setattr(scheduler_jobs, "LONGEST_VERIFY_WAIT_SECONDS", 0.05)
+    monkeypatch.setattr(main, "FIRST_PRUNE_SECONDS", 0.05)
+    wall, jumped = time.time, [0.0]
+    monkeypatch.setattr(time, "time", lambda: wall() + jumped[0])
+    with turning(jobs_of(database, monkeypatch, FOLDER, LEADS_REFRESH_SECONDS="0.05")):
+        interleaving.wait_for(lambda: all(turns[name] for name in LOOPED))
+        jumped[0] = seconds
+        before = turns.copy()
+        # One turn may have been under way, and one pause was counted before the jump.
+        interleaving.wait_for(lambda: all(turns[name] > before[name] + 2 for name in LOOPED))
+
+
+def jump(conn: Connection, seconds: float) -> None:
+    """Let the server's clock jump: everything that we have noted is further back, or ahead, than it was."""
+    columns = conn.execute(
+        "SELECT table_schema, table_name, column_name FROM information_schema.columns"
+        " JOIN information_schema.tables USING (table_schema, table_name)"
+        " WHERE data_type = 'timestamp with time zone' AND table_type = 'BASE TABLE'"
+        " AND (table_schema = 'projector' OR (table_schema, table_name) IN"
+        " (('read_model', 'freshness'), ('read_model', 'projection')))"
+    ).fetchall()
+    assert len(columns) > 10
+    with conn.transaction():
+        for schema, table, column in columns:
+            conn.execute(
+                sql.SQL("UPDATE {}.{} SET {column} = {column} - make_interval(secs => {})").format(
+                    sql.Identifier(schema),
+                    sql.Identifier(table),
+                    sql.Literal(seconds),
+                    column=sql.Identifier(column),
+                ),
+                prepare=False,
+            )
+
+
+@pytest.mark.parametrize("seconds", JUMPS)
+def test_a_server_whose_clock_jumps_loses_nothing_and_promises_nothing_for_long(
+    filled: Platform, seconds: float
+) -> None:
+    conn = filled.conn
+    filled.message("c", "before")
+    jump(conn, seconds)
+    filled.message("c", "after")
+    sentences = find_attention(read_status(conn))
+    told = [sentence for sentence in sentences if "the server's clock was set back" in sentence]
+    assert len(told) == (seconds < 0)
+    refresh_now(conn)
+    assert texts(conn, "one", "4915") == ["after", "before", "first"]
+    assert value(conn, "SELECT max(as_of) <= clock_timestamp() FROM read_model.freshness")
+    assert not [one for one in find_attention(read_status(conn)) if "clock" in one]
+    assert_exact(conn)
+
+
+@pytest.mark.parametrize("seconds", JUMPS)
+def test_a_dead_letter_is_not_kept_by_a_clock_that_was_set_back(filled: Platform, seconds: float) -> None:
+    """It waits for its pause at most: here for the first one, of ten seconds."""
+    conn = filled.conn
+    conn.execute(
+        "INSERT INTO projector.dead_letters (kind, key, error, attempts, first_failed_at, retry_at) VALUES"
+        " ('reload_conversations', 'c', 'it failed', 1, clock_timestamp(), clock_timestamp() + interval '10 s')"
+    )
+    pipeline.prepare_session(conn)
+    assert retry_dead_letters(conn, due_only=True).tried == 0
+    jump(conn, seconds)
+    assert retry_dead_letters(conn, due_only=True).tried == 1
+    assert_exact(conn)

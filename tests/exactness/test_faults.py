@@ -1,0 +1,342 @@
+"""Faults around a projector: nothing is lost, the log and the commands say what is wrong, and it goes on by itself."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import sql
+from psycopg.rows import TupleRow
+
+from projector import db, locks, pipeline
+from projector.errors import DatabaseUnreachableError
+from projector.install import migrate
+from projector.postgres.embedded import EmbeddedServer
+from projector.scheduler.jobs import Jobs
+from projector.verify import rolling
+from tests.exactness.interleaving import Stepped
+from tests.exactness.platform import Platform, assert_exact, forget_build, refresh_now, texts, value
+from tests.exactness.test_giving_way import rebuild_all, refresh_all
+from tests.projector.scheduler.running import build, jobs_of
+from tests.projector.verify.clock import DAYS, pass_time
+from tests.support.commands import ROOT, projector
+from tests.support.running import (
+    Scheduler,
+    running_scheduler,
+    wait_for,
+    wait_until,
+    write_conversations,
+    write_message,
+    write_source,
+)
+from tests.support.server import Database
+
+Connection = psycopg.Connection[TupleRow]
+StartServer = Callable[..., EmbeddedServer]
+
+STOPPED_TIMEOUT = "200ms"
+PLATFORM_PATIENCE = "25s"
+
+ENDED_SESSION = "the server ended a session, which a new one replaces"
+GONE = "the database is gone; trying again until it is back"
+
+
+def troubles(scheduler: Scheduler) -> list[dict[str, Any]]:
+    """What the scheduler said that an operator has to read."""
+    return [line for line in scheduler.logged() if line["level"] in ("warning", "error")]
+
+
+# A projector that stands still
+
+
+@pytest.mark.parametrize(
+    ("work", "point"), [("refresh", "recomputed"), ("first_build", "built"), ("in_place", "recomputed")]
+)
+def test_a_projector_that_is_stopped_keeps_no_table_of_the_platform(
+    filled: Platform, work: str, point: str
+) -> None:
+    conn = filled.conn
+    filled.message("c", "queued")
+    if work == "first_build":
+        forget_build(conn)
+    if work == "in_place":
+        conn.execute("UPDATE read_model.leads SET total_messages = 7")
+    arguments = [filled.database.url, work, point, "1", STOPPED_TIMEOUT]
+    with subprocess.Popen(
+        [sys.executable, "-m", "tests.exactness.crash_worker", *arguments], cwd=ROOT
+    ) as stopped:
+        try:
+            _, status = os.waitpid(stopped.pid, os.WUNTRACED)
+            assert os.WIFSTOPPED(status)
+            conn.execute("SELECT set_config('lock_timeout', %s, false)", (PLATFORM_PATIENCE,))
+            conn.execute("ALTER TABLE messages ADD COLUMN further integer")
+            # The locks of its session are gone a moment later, so that another projector does its work.
+            wait_until(conn, "count(*) = 0 FROM pg_stat_activity WHERE application_name = 'killed'")
+            refresh_now(conn) if work == "refresh" else rebuild_all(conn, lambda _: None)
+        finally:
+            os.kill(stopped.pid, signal.SIGCONT)
+        assert stopped.wait(30) == 1
+    refresh_now(conn)
+    assert texts(conn, "one", "4915") == ["first", "queued"]
+    assert_exact(conn)
+
+
+def test_no_session_of_the_projector_may_stand_still_in_a_transaction(database: Database) -> None:
+    with db.connect(database.url, application_name="test") as conn:
+        assert value(conn, "SHOW idle_in_transaction_session_timeout") == db.IDLE_IN_TRANSACTION_TIMEOUT
+
+
+def test_a_job_whose_session_was_ended_has_a_new_one(
+    filled: Platform, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Idle, it notices with its next statement."""
+    jobs = jobs_of(filled.database, monkeypatch, tmp_path)
+    _turn(jobs, "refresh")
+    for _ in range(2):
+        old = jobs.workers["refresh"].conn
+        assert old is not None
+        value(filled.conn, "SELECT pg_terminate_backend(%s)", old.info.backend_pid)
+        filled.message("c", "queued")
+        _turn(jobs, "refresh")
+        _turn(jobs, "refresh")
+        assert jobs.workers["refresh"].conn is not old
+    jobs.end()
+    assert_exact(filled.conn)
+    said = capsys.readouterr()
+    assert (said.out + said.err).count(ENDED_SESSION) == 2
+
+
+def _turn(jobs: Jobs, name: str) -> None:
+    assert jobs.workers[name]() > 0
+
+
+# Sessions that an operator terminates
+
+
+@pytest.mark.parametrize(
+    ("job", "held", "prepare"),
+    [
+        (
+            "refresh",
+            "read_model.leads",
+            "INSERT INTO messages (message_id, conversation_id) VALUES ('new', 'c')",
+        ),
+        ("upkeep", "conversations", "UPDATE read_model.projection SET built_at = NULL"),
+        ("upkeep", "conversations", "UPDATE read_model.projection SET version = 'another'"),
+    ],
+    ids=["refresh", "first build", "rebuild in place"],
+)
+def test_a_session_that_is_terminated_in_mid_work_is_replaced_and_the_work_is_done(
+    filled: Platform, tmp_path: Path, job: str, held: str, prepare: str
+) -> None:
+    conn = filled.conn
+    conn.execute(prepare.encode())
+    pid = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name = %s"
+    waits = f"EXISTS ({pid} AND wait_event_type = 'Lock')"
+    with filled.database.connect() as holder:
+        holder.execute(f"BEGIN; LOCK TABLE {held} IN ACCESS EXCLUSIVE MODE".encode())
+        with running_scheduler(filled.database.url, tmp_path) as scheduler:
+            name = f"leads-projector run: {job}"
+            wait_until(conn, waits, name)
+            conn.execute(f"SELECT pg_terminate_backend(pid) FROM ({pid}) AS found".encode(), (name,))
+            scheduler.wait_for_event(ENDED_SESSION)
+            holder.execute("ROLLBACK")
+            wait_until(conn, "count(*) = 0 FROM projector.changes")
+            wait_until(conn, "built_at IS NOT NULL AND version <> 'another' FROM read_model.projection")
+            assert scheduler.terminate() == 0
+    [line] = [line for line in troubles(scheduler) if line["event"] == ENDED_SESSION]
+    assert (line["job"], GONE in scheduler.events()) == (job, False)
+    assert "terminating connection due to administrator command" in line["error"]
+    refresh_now(conn)
+    assert_exact(conn)
+
+
+def test_a_slice_of_a_verify_that_is_terminated_is_compared_again(filled: Platform) -> None:
+    def work(conn: Connection, point: Callable[[str], None]) -> None:
+        pipeline.prepare_session(conn)
+        rolling.step(conn, DAYS, point=point)
+
+    done = "SELECT max(rows_done) FROM projector.verify_rounds WHERE finished_at IS NULL"
+    with Stepped(filled.database, work, "compared") as slice_:
+        slice_.reach("compared")
+        value(filled.conn, "SELECT pg_terminate_backend(%s)", slice_.pid)
+        with pytest.raises(psycopg.OperationalError):
+            slice_.finish()
+    assert value(filled.conn, done) == 0
+    pass_time(filled.conn, 3600)
+    with filled.database.connect() as conn:
+        work(conn, lambda _: None)
+    assert value(filled.conn, done) == 1
+
+
+# Locks of the platform
+
+
+@pytest.mark.parametrize("held", ["conversations", "read_model.leads"])
+def test_a_table_that_is_locked_is_waited_for_and_the_log_says_so(
+    filled: Platform, tmp_path: Path, held: str
+) -> None:
+    conn, url = filled.conn, filled.database.url
+    filled.message("c", "queued")
+    with filled.database.connect() as holder, ExitStack() as stack:
+        holder.execute(f"BEGIN; LOCK TABLE {held} IN ACCESS EXCLUSIVE MODE".encode())
+        scheduler = stack.enter_context(running_scheduler(url, tmp_path))
+        scheduler.wait_for_event("cannot go on for now")
+        by_hand = projector(tmp_path, "refresh", DATABASE_URL=url)
+        waiting = projector(tmp_path, "status", DATABASE_URL=url)
+        holder.execute("ROLLBACK")
+        scheduler.wait_for_event("works again")
+        wait_until(conn, "count(*) = 0 FROM projector.changes")
+        assert scheduler.terminate() == 0
+    # Once, or again after a moment in which the other refresh had all shards; the verify needs our tables as well.
+    [error] = {line["error"] for line in troubles(scheduler) if line["job"] == "refresh"}
+    sentence = "Another session held a table that a batch needs, through all attempts. See pg_stat_activity"
+    assert error.startswith(sentence)
+    assert (by_hand.returncode, f"Error: {sentence}" in by_hand.stderr) == (1, True)
+    assert "1 change" in waiting.stdout
+    assert texts(conn, "one", "4915") == ["first", "queued"]
+    assert_exact(conn)
+
+
+def test_a_transaction_of_the_platform_that_stays_open_stops_nothing(filled: Platform) -> None:
+    """It has changed rows of every source table, and holds them: refreshes, rebuilds and verifies go on beside it."""
+    conn = filled.conn
+    with filled.database.connect() as idle:
+        idle.execute("BEGIN")
+        idle.execute("UPDATE conversations SET last_message_at = '2025-03-03'")
+        idle.execute("UPDATE messages SET text = text || '9'; UPDATE contacts SET name = name || '9'")
+        idle.execute("DELETE FROM template_sends; LOCK TABLE agents IN ACCESS SHARE MODE")
+        filled.message("c", "meanwhile")
+        refresh_now(conn)
+        assert texts(conn, "one", "4915") == ["first", "meanwhile"]
+        assert_exact(conn)
+        rebuild_all(conn, lambda _: None)
+        forget_build(conn)
+        rebuild_all(conn, lambda _: None)
+        assert_exact(conn)
+        # It comes with its commit, however long ago its statements were.
+        idle.execute("COMMIT")
+    refresh_all(conn, lambda _: None)
+    assert texts(conn, "one", "4915") == ["first9", "meanwhile"]
+    assert_exact(conn)
+
+
+# A server without connections, and one without space
+
+NO_CONNECTION = "The server takes no further connection: "
+
+
+def crowd(url: str, stack: ExitStack) -> None:
+    """Take all connections that are left."""
+
+    def take_all() -> None:
+        while True:
+            stack.enter_context(db.connect(url, application_name="crowd"))
+
+    with pytest.raises(DatabaseUnreachableError, match=NO_CONNECTION):
+        take_all()
+
+
+def test_a_server_without_a_connection_left_is_waited_for(start_server: StartServer, tmp_path: Path) -> None:
+    server = start_server(
+        fast=True, max_connections="9", superuser_reserved_connections="0", max_wal_senders="0"
+    )
+    url = server.url()
+    with db.connect(url, application_name="test") as conn:
+        migrate(conn, create_source=True)
+        write_source(conn)
+        with ExitStack() as stack:
+            crowd(url, stack)
+            with running_scheduler(url, tmp_path) as scheduler:
+                scheduler.wait_for_event(GONE)
+                scheduler.wait_for_event("the projector runs")
+                told = projector(tmp_path, "status", DATABASE_URL=url)
+                stack.close()
+                scheduler.wait_for_event("the database is back")
+                wait_until(conn, "count(*) = 1 FROM read_model.leads")
+                # Its own sessions are enough for it when others take all that are left.
+                wait_until(
+                    conn, "count(*) > 2 FROM pg_stat_activity WHERE application_name LIKE %s", "%run: %"
+                )
+                crowd(url, stack)
+                write_message(conn, "m1")
+                wait_until(conn, "count(*) = 1 FROM read_model.lead_messages")
+                stack.close()
+                assert scheduler.terminate() == 0
+        assert (told.returncode, told.stderr.startswith(f"Error: {NO_CONNECTION}")) == (1, True)
+        [line] = troubles(scheduler)
+        assert line["error"].startswith(NO_CONNECTION)
+        assert "raise max_connections" in line["error"]
+
+
+@contextmanager
+def small_disk(server: EmbeddedServer, folder: Path) -> Iterator[Path]:
+    """A disk of 96 MB that the server may write to."""
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=96m,mode=0755", "tmpfs", folder], check=True)
+    try:
+        space = folder / "space"
+        space.mkdir()
+        os.chown(space, server.data.stat().st_uid, server.data.stat().st_gid)
+        yield space
+        # The server keeps files of the disk open.
+        server.stop(mode="immediate")
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+@pytest.mark.root
+def test_a_disk_that_is_full_is_waited_for(start_server: StartServer, tmp_path: Path) -> None:
+    server = start_server(fast=True)
+    with small_disk(server, server.folder.parent / f"{server.folder.name}-disk") as space:
+        with db.connect(server.url("postgres"), application_name="test") as conn:
+            conn.execute(sql.SQL("CREATE TABLESPACE small LOCATION {}").format(str(space)))
+            conn.execute("CREATE DATABASE small TABLESPACE small TEMPLATE template0")
+        database = Database(server.url("small"), "small")
+        with database.connect() as conn:
+            _fill_the_disk(conn, database, space.parent / "rest", tmp_path)
+
+
+def write_zeros(path: Path) -> None:
+    """Write until the disk is full."""
+    with path.open("wb", buffering=0) as file:
+        while file.write(b"0" * 8192):
+            pass
+
+
+def _fill_the_disk(conn: Connection, database: Database, rest: Path, folder: Path) -> None:
+    migrate(conn, create_source=True)
+    write_source(conn)
+    build(conn)
+    with running_scheduler(database.url, folder) as scheduler:
+        wait_until(conn, "count(*) = 0 FROM projector.changes")
+        with conn.transaction():
+            # No refresh begins before the disk is full.
+            for shard in locks.SHARDS:
+                conn.execute("SELECT pg_advisory_xact_lock(%s, %s)", (locks.SHARD, shard))
+            with database.connect() as writer:
+                write_conversations(writer, 4000, first=2)
+            with pytest.raises(OSError, match="No space left"):
+                write_zeros(rest)
+        scheduler.wait_for_event("cannot go on for now")
+        by_hand = projector(folder, "refresh", DATABASE_URL=database.url)
+        waiting = projector(folder, "status", DATABASE_URL=database.url)
+        rest.unlink()
+        scheduler.wait_for_event("works again")
+        wait_until(conn, "count(*) = 0 FROM projector.changes")
+        wait_for(lambda: value(conn, "SELECT count(*) FROM read_model.leads") == 4001, "all leads")
+        assert scheduler.terminate() == 0
+    said = [line for line in troubles(scheduler) if line["job"] == "refresh"]
+    assert said[0]["error"].startswith("The server has no space left on its disk: could not extend file")
+    assert said[0]["error"].endswith("Make room: nothing is lost.")
+    assert (by_hand.returncode, waiting.returncode) == (1, 0)
+    assert "Error: The server has no space left on its disk: " in by_hand.stderr
+    assert " changes" in waiting.stdout
+    refresh_now(conn)
+    assert_exact(conn)

@@ -1,0 +1,201 @@
+"""The platform changes a table that a long read of ours holds: it gets its lock soon, and the read is done again."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+import pytest
+import structlog
+from psycopg.rows import TupleRow
+
+from projector import batch, collisions, explain, pipeline, snapshots, sql
+from projector.explain import explain_lead
+from projector.pipeline import InjectionPoint
+from projector.progress import QUIET
+from projector.rebuild import in_place, leads, rebuild
+from projector.refresh import refresh
+from projector.verify import compare, rolling, verify
+from tests.exactness.interleaving import Stepped, wait_for
+from tests.exactness.platform import Platform, assert_exact, forget_build, refresh_now, texts, value
+from tests.projector.verify.clock import DAYS, pass_time
+
+Connection = psycopg.Connection[TupleRow]
+Work = Callable[[Connection, InjectionPoint], Any]
+
+# The platform waits no longer; what it waits for would take a minute.
+ALTER = "SET lock_timeout = '25s'; ALTER TABLE {} ADD COLUMN further integer"
+LONG = "SELECT pg_sleep(60)"
+
+
+class SlowOnce:
+    """Makes the first of some work take a minute, in a statement of the transaction that reads the source."""
+
+    def __init__(self) -> None:
+        self.began = threading.Event()
+
+    def take_long(self, conn: Connection) -> None:
+        if not self.began.is_set():
+            self.began.set()
+            conn.execute(LONG)
+
+    def at(self, point: str, work: Work) -> Work:
+        """The work, slow at one of its points."""
+        return lambda conn, _: work(conn, lambda name: self.take_long(conn) if name == point else None)
+
+    @contextmanager
+    def snapshot(self, conn: Connection) -> Iterator[None]:
+        """A snapshot that is slow before its end."""
+        with snapshots.snapshot(conn):
+            yield
+            self.take_long(conn)
+
+    def after(self, real: Callable[..., Any]) -> Callable[..., Any]:
+        """A function of a connection and more, slow before its end."""
+
+        def slow(conn: Connection, *rest: Any) -> Any:  # noqa: ANN401  # Whatever it takes and returns.
+            found = real(conn, *rest)
+            self.take_long(conn)
+            return found
+
+        return slow
+
+
+@pytest.fixture(autouse=True)
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(snapshots, "FIRST_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(collisions, "GAVE_WAY_PAUSE_SECONDS", 0.01)
+
+
+def rebuild_all(conn: Connection, point: InjectionPoint) -> None:
+    rebuild(conn, tenants=None, progress=QUIET, point=point)
+
+
+def refresh_all(conn: Connection, point: InjectionPoint) -> None:
+    refresh(conn, retry_failed=False, progress=QUIET, point=point)
+
+
+def change_while_reading(filled: Platform, slow: SlowOnce, work: Work, table: str = "messages") -> None:
+    """Change a table while the work reads it; the work ends well, and says that it gave way."""
+    conn = filled.conn
+    with structlog.testing.capture_logs() as said, Stepped(filled.database, work) as reading:
+        wait_for(lambda: slow.began.is_set() or reading.ends())
+        assert not reading.ends(), reading.error
+        conn.execute(ALTER.format(table).encode(), prepare=False)
+        reading.finish()
+    [line] = [line for line in said if line["event"] == "gave way to a session that waits"]
+    assert line["table"] == f"public.{table}"
+    assert f"process {conn.info.backend_pid} (" in line["session"]
+
+
+@pytest.mark.parametrize("point", ["built", "indexed"])
+def test_a_first_build_gives_way_and_is_complete_afterwards(filled: Platform, point: str) -> None:
+    forget_build(filled.conn)
+    slow = SlowOnce()
+    change_while_reading(filled, slow, slow.at(point, rebuild_all))
+    assert value(filled.conn, "SELECT built_at IS NOT NULL FROM read_model.projection")
+    assert value(filled.conn, "SELECT count(*) FROM projector.runs WHERE outcome <> 'done'") == 0
+    refresh_now(filled.conn)
+    assert_exact(filled.conn)
+
+
+def test_a_first_build_gives_way_as_often_as_it_must(filled: Platform) -> None:
+    forget_build(filled.conn)
+    slows = [SlowOnce(), SlowOnce(), SlowOnce()]
+
+    def work(conn: Connection, _: InjectionPoint) -> None:
+        left = iter(slows)
+        rebuild_all(conn, lambda name: next(left, slows[0]).take_long(conn) if name == "built" else None)
+
+    with Stepped(filled.database, work) as building:
+        for number, slow in enumerate(slows):
+            wait_for(slow.began.is_set)
+            filled.conn.execute(f"ALTER TABLE messages ADD COLUMN further_{number} integer".encode())
+        building.finish()
+    refresh_now(filled.conn)
+    assert_exact(filled.conn)
+
+
+@pytest.mark.parametrize("point", ["recomputed", "written"])
+def test_a_batch_gives_way_and_its_changes_are_not_lost(filled: Platform, point: str) -> None:
+    filled.message("c", "queued")
+    slow = SlowOnce()
+    change_while_reading(filled, slow, slow.at(point, refresh_all))
+    assert texts(filled.conn, "one", "4915") == ["first", "queued"]
+    assert_exact(filled.conn)
+
+
+def test_the_spread_of_a_mass_change_gives_way(filled: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The conversations of an agent, each of which is queued again."""
+    slow, real = SlowOnce(), sql.statement
+
+    def slow_statement(name: str) -> str:
+        if name != "refresh/1_take/50_spread_changes" or slow.began.is_set():
+            return real(name)
+        slow.began.set()
+        return "SELECT count(*), pg_sleep(60) FROM conversations"
+
+    filled.conn.execute("UPDATE agents SET name = 'Grace'")
+    monkeypatch.setattr(batch, "statement", slow_statement)
+    change_while_reading(filled, slow, refresh_all, "conversations")
+    assert_exact(filled.conn)
+
+
+def test_a_piece_of_a_rebuild_in_place_gives_way(filled: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+    slow = SlowOnce()
+    monkeypatch.setattr(in_place, "snapshot", slow.snapshot)
+    filled.conn.execute("UPDATE read_model.leads SET total_messages = 7")
+    change_while_reading(filled, slow, rebuild_all)
+    assert_exact(filled.conn)
+
+
+def test_what_a_rebuild_in_place_writes_gives_way(filled: Platform) -> None:
+    slow = SlowOnce()
+    filled.conn.execute("UPDATE read_model.leads SET total_messages = 7")
+    change_while_reading(filled, slow, slow.at("recomputed", rebuild_all))
+    assert_exact(filled.conn)
+
+
+def test_the_comparison_of_all_keys_gives_way(filled: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+    slow = SlowOnce()
+    monkeypatch.setattr(leads, "find_wrong_keys_in", slow.after(leads.find_wrong_keys_in))
+    change_while_reading(filled, slow, rebuild_all, "conversations")
+    assert_exact(filled.conn)
+
+
+def test_a_verify_gives_way(filled: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+    slow = SlowOnce()
+    monkeypatch.setattr(compare, "snapshot", slow.snapshot)
+    found: list[Any] = []
+
+    def work(conn: Connection, _: InjectionPoint) -> None:
+        found.append(verify(conn, tenants=None, sample=None, heal=False, progress=QUIET))
+
+    change_while_reading(filled, slow, work, "conversations")
+    assert (found[0].checked, found[0].drifts) == (1, [])
+
+
+def test_a_slice_of_the_rolling_verify_gives_way_and_is_due_again_later(
+    filled: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow, waits = SlowOnce(), list[float]()
+    monkeypatch.setattr(compare, "snapshot", slow.snapshot)
+
+    def work(conn: Connection, _: InjectionPoint) -> None:
+        pipeline.prepare_session(conn)
+        waits.append(rolling.step(conn, DAYS))
+
+    change_while_reading(filled, slow, work)
+    assert waits == [rolling.GIVE_WAY_SECONDS]
+    pass_time(filled.conn, rolling.GIVE_WAY_SECONDS + 1)
+    with filled.database.connect() as own:
+        work(own, pipeline.no_injection_point)
+    assert value(filled.conn, "SELECT rows_done FROM projector.verify_rounds WHERE finished_at IS NULL") == 1
+
+
+def test_an_explanation_gives_way(filled: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+    slow = SlowOnce()
+    monkeypatch.setattr(explain, "snapshot", slow.snapshot)
+    monkeypatch.setattr(explain, "STATEMENT_TIMEOUT_SECONDS", 3600)
+    change_while_reading(filled, slow, lambda conn, _: explain_lead(conn, "one", "4915"))
