@@ -16,6 +16,7 @@ from apscheduler.triggers.cron import CronTrigger
 
 from projector.config import Config
 from projector.cron import name_weekdays
+from projector.metrics.server import serving
 from projector.scheduler.jobs import Jobs
 from projector.sql import PROJECTION_VERSION
 
@@ -69,8 +70,9 @@ def run(config: Config) -> None:
         rebuild=config.rebuild_cron or "off",
         projection_version=PROJECTION_VERSION,
     )
-    scheduler.start()
-    jobs.end()
+    with serving(config):
+        scheduler.start()
+        jobs.end()
     _log.info("ended")
 
 
