@@ -120,7 +120,7 @@ def _checked_address(host: str, port: int, names: tuple[str, str]) -> str:
         advice = (
             f"Set {names[0]} to an address of this machine, such as 127.0.0.1 or 0.0.0.0."
             if is_wrong
-            else f"Stop the process that listens there, or set {' and '.join(names)} to others."
+            else f"Stop the process that listens there, or set {' and '.join(names)} differently."
         )
         _exit(
             f"{' and '.join(names)}: cannot listen on {host}:{port}: {reason}. {advice}",

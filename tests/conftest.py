@@ -5,6 +5,7 @@ It is copied in about 20 ms from a template that is made once for the session.
 """
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from itertools import count
@@ -40,7 +41,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     wanted = {name: config.getoption(f"--{name}") for name in ("long", "install")} | {
-        "root": os.geteuid() == 0
+        "root": os.geteuid() == 0,
+        "prometheus": has_prometheus(),
     }
     unwanted = [name for name, is_wanted in wanted.items() if not is_wanted]
     left_out = [item for item in items if any(map(item.get_closest_marker, unwanted))]
@@ -49,6 +51,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
+
+
+def has_prometheus() -> bool:
+    """Return whether Prometheus and its promtool are installed."""
+    return all(map(shutil.which, ("prometheus", "promtool")))
 
 
 # Folders of tests with much data, many databases or many connections.
@@ -84,6 +91,8 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if not has_prometheus():
+        terminalreporter.write_line("Prometheus is not installed: the tests that need it were left out.")
     skipped = terminalreporter.stats.get("skipped", [])
     if skipped and config.getoption("--fail-on-skip"):
         terminalreporter.write_line(

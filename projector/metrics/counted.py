@@ -39,13 +39,14 @@ _ROWS = Counter(
     ["kind"],
     registry=REGISTRY,
 )
+# Prometheus itself has a label `job`, for what it scrapes.
 _ERRORS = Counter(
-    "leads_projector_job_errors", "Times that a job could not go on.", ["job"], registry=REGISTRY
+    "leads_projector_job_errors", "Times that a job could not go on.", ["name"], registry=REGISTRY
 )
 _SUCCESS = Gauge(
     "leads_projector_job_last_success_timestamp_seconds",
     "When a job last ended without an error.",
-    ["job"],
+    ["name"],
     registry=REGISTRY,
 )
 

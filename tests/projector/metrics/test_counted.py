@@ -12,8 +12,8 @@ from tests.support.running import write_message, write_source
 from tests.support.server import Database
 
 
-def value(name: str, **labels: str) -> float:
-    return REGISTRY.get_sample_value(name, labels) or 0.0
+def value(metric: str, **labels: str) -> float:
+    return REGISTRY.get_sample_value(metric, labels) or 0.0
 
 
 NAMES = (
@@ -50,7 +50,7 @@ def test_a_scheduler_counts_what_its_jobs_do(
     before = counts()
     jobs = jobs_of(database, monkeypatch, tmp_path)
     jobs.workers["refresh"]()
-    assert value("leads_projector_job_last_success_timestamp_seconds", job="refresh") > 0
+    assert value("leads_projector_job_last_success_timestamp_seconds", name="refresh") > 0
     jobs.end()
     batches, seconds, changes, leads, messages = (
         now - then for now, then in zip(counts(), before, strict=True)
@@ -67,13 +67,13 @@ def test_each_error_of_a_job_is_counted_though_it_is_logged_once(
     connection.execute("ALTER TABLE projector.verify_rounds RENAME TO away")
     jobs = jobs_of(database, monkeypatch, tmp_path)
     names = list(jobs.workers)
-    before = {name: value("leads_projector_job_errors_total", job=name) for name in names}
+    before = {name: value("leads_projector_job_errors_total", name=name) for name in names}
     verify = jobs.workers["verify"]
     for _ in range(2):
         monkeypatch.setattr(verify, "_retry_at", 0.0)
         verify()
     jobs.end()
-    found = {name: value("leads_projector_job_errors_total", job=name) - before[name] for name in names}
+    found = {name: value("leads_projector_job_errors_total", name=name) - before[name] for name in names}
     assert found == {**dict.fromkeys(names, 0), "verify": 2}
 
 
@@ -82,7 +82,7 @@ def test_each_job_has_a_count_of_errors_before_the_first(
 ) -> None:
     jobs = jobs_of(database, monkeypatch, tmp_path)
     for name in jobs.workers:
-        assert REGISTRY.get_sample_value("leads_projector_job_errors_total", {"job": name}) is not None
+        assert REGISTRY.get_sample_value("leads_projector_job_errors_total", {"name": name}) is not None
 
 
 def test_the_program_names_its_version() -> None:
