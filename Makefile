@@ -54,10 +54,10 @@ format: $(SETUP) ## Put Python and SQL into the project's form.
 lock: $(SETUP) ## Write the lock files anew, with the newest versions that pyproject.toml allows.
 	@$(VENV)/bin/uv pip compile pyproject.toml $(LOCK_OPTIONS) -o requirements.lock
 	@$(VENV)/bin/uv pip compile pyproject.toml --extra trial -c requirements.lock $(LOCK_OPTIONS) -o requirements-trial.lock
-	@$(VENV)/bin/uv pip compile pyproject.toml --extra trial --group dev -c requirements.lock $(LOCK_OPTIONS) -o requirements-dev.lock
+	@$(VENV)/bin/uv pip compile pyproject.toml --extra trial --extra otel --group dev -c requirements.lock $(LOCK_OPTIONS) -o requirements-dev.lock
 
 # requirements.lock is for production, requirements-trial.lock has the embedded PostgreSQL too, requirements-dev.lock
-# also the tools.
+# also the tools, and what traces need.
 LOCK_OPTIONS := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 
 demo: $(TRIAL) ## Load demo data into the embedded PostgreSQL; DEMO_ARGS="--leads 20000" scales them.

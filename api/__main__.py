@@ -7,6 +7,7 @@ import signal
 import socket
 import sys
 import tempfile
+from importlib.util import find_spec
 from typing import NoReturn
 
 import structlog
@@ -39,10 +40,14 @@ def main() -> None:
         settings.log_level, settings.log_format, personal_data=settings.log_personal_data
     )
     _warn_of_misspelt_settings()
+    if settings.tracing:
+        require_tracing()
     address = checked_address(settings)
     with tempfile.TemporaryDirectory(prefix="leads-api-") as directory:
-        if settings.workers > 1:
+        if settings.workers > 1 or settings.metrics_port:
             config.share_metrics(directory)
+        if settings.metrics_port:
+            _serve_metrics(settings, directory)
         Granian(
             "api.__main__:application",
             factory=True,
@@ -78,25 +83,47 @@ def _exit(sentence: str, code: int) -> NoReturn:
     sys.exit(code)
 
 
+def require_tracing() -> None:
+    """Exits if what traces need is not installed."""
+    if find_spec("opentelemetry") is None or find_spec("opentelemetry.sdk") is None:
+        _exit(
+            "LEADS_TRACING is on, but OpenTelemetry is not installed: install the extra otel, or set"
+            " LEADS_TRACING=off.",
+            2,
+        )
+
+
+def _serve_metrics(settings: config.Config, directory: str) -> None:
+    from api import metrics_server  # noqa: PLC0415  # prometheus_client reads on import what main() has set.
+
+    names = ("LEADS_METRICS_HOST", "LEADS_API_METRICS_PORT")
+    metrics_server.start(
+        settings, _checked_address(settings.metrics_host, settings.metrics_port, names), directory
+    )
+
+
 def checked_address(settings: config.Config) -> str:
     """Returns the address of HOST. Exits if the server cannot listen there: Granian would end with a traceback."""
+    return _checked_address(settings.host, settings.port, ("HOST", "PORT"))
+
+
+def _checked_address(host: str, port: int, names: tuple[str, str]) -> str:
+    """Returns the address of a host, which the first of these settings names. Exits if no server can listen there."""
     try:
-        family, _, _, _, (address, *_) = socket.getaddrinfo(
-            settings.host, settings.port, type=socket.SOCK_STREAM
-        )[0]
-        socket.create_server((address, settings.port), family=family).close()
+        family, _, _, _, (address, *_) = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        socket.create_server((address, port), family=family).close()
     except (OSError, UnicodeError) as error:
         # A name with an empty part is no text for Python's codec of host names.
         is_wrong = isinstance(error, UnicodeError) or error.errno in _NO_ADDRESS
         # Python may append the address again.
         reason = (getattr(error, "strerror", None) or str(error)).partition(" (while ")[0]
         advice = (
-            "Set HOST to an address of this machine, such as 127.0.0.1 or 0.0.0.0."
+            f"Set {names[0]} to an address of this machine, such as 127.0.0.1 or 0.0.0.0."
             if is_wrong
-            else "Stop the process that listens there, or set HOST and PORT to others."
+            else f"Stop the process that listens there, or set {' and '.join(names)} differently."
         )
         _exit(
-            f"HOST and PORT: cannot listen on {settings.host}:{settings.port}: {reason}. {advice}",
+            f"{' and '.join(names)}: cannot listen on {host}:{port}: {reason}. {advice}",
             2 if is_wrong else 1,
         )
     return str(address)

@@ -27,17 +27,28 @@ def create_app(config: Config, *, clock: Clock = system_clock) -> Flask:
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
     app.extensions["leads_clock"] = clock
-    read_model.install(app, Database(config))
+    app.extensions["leads_ready_max_age"] = config.ready_max_age
+    read_model.install(app, _open_database(app, config))
     errors.install(app)
     app.before_request(begin)
     app.after_request(put_headers)
     request_log.install(app, config)
-    metrics.install(app, several_workers=config.workers > 1)
+    app.extensions["leads_shared_metrics"] = config.metrics_folder
+    metrics.install(app)
     rate_limit.install(app, config)
     app.before_request(_refuse_unreadable_request)
-    for blueprint in (leads, health, metrics_page, docs):
+    blueprints = (leads, health, docs) if config.metrics_port else (leads, health, docs, metrics_page)
+    for blueprint in blueprints:
         app.register_blueprint(blueprint)
     return app
+
+
+def _open_database(app: Flask, config: Config) -> Database:
+    if not config.tracing:
+        return Database(config)
+    from api import tracing  # noqa: PLC0415  # It imports OpenTelemetry, which an extra installs.
+
+    return tracing.install(app, config)
 
 
 def _refuse_unreadable_request() -> None:

@@ -1,17 +1,13 @@
 """The options of `python -m api`."""
 
-import tomllib
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
-from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from textwrap import fill
 
 import orjson
 
 from api.response.openapi import document
 from api.settings import OF_API
-
-DISTRIBUTION = "leads-read-model"
+from api.version import installed_version
 
 # Endpoints that the OpenAPI document leaves out.
 _UNDESCRIBED = [
@@ -59,19 +55,6 @@ def parse(arguments: list[str]) -> None:
     )
     parser.add_argument("--version", action="version", version=f"leads-api {installed_version()}")
     parser.parse_args(arguments)
-
-
-def installed_version() -> str:
-    """Returns the version of this program: that of its source if it runs from there, or else of the package."""
-    source = Path(__file__).parents[1] / "pyproject.toml"
-    if source.is_file():
-        project = tomllib.loads(source.read_text(encoding="utf-8")).get("project", {})
-        if project.get("name") == DISTRIBUTION:
-            return str(project["version"])
-    try:
-        return version(DISTRIBUTION)
-    except PackageNotFoundError:
-        return "unknown"
 
 
 def _settings() -> str:

@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -25,6 +26,8 @@ _MAX_PORT = 65535
 _STORES = ("memory", "redis", "rediss", "redis+unix", "valkey", "valkeys", "valkey+unix")
 _SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 _MAX_SHOWN = 60
+_SHARED_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+_MAX_SECONDS = 86_400
 
 Value = TypeVar("Value")
 
@@ -49,6 +52,14 @@ class Config:
     log_level: str = "INFO"
     log_format: str = "auto"
     log_personal_data: bool = False
+    metrics_host: str = "127.0.0.1"
+    # 0 if /metrics is on the port of the API.
+    metrics_port: int = 0
+    # Where the workers share their counts; empty if there is one that counts alone.
+    metrics_folder: str = ""
+    # In seconds; infinite if any age will do.
+    ready_max_age: float = inf
+    tracing: bool = False
 
 
 def load(env_file: Path = ENV_FILE) -> Config:
@@ -87,6 +98,11 @@ def load(env_file: Path = ENV_FILE) -> Config:
         log_level=read("LEADS_LOG_LEVEL", _one_of(LOG_LEVELS), "INFO"),
         log_format=read("LEADS_LOG_FORMAT", _one_of(LOG_FORMATS), "auto"),
         log_personal_data=read("LEADS_LOG_PERSONAL_DATA", _switch, default=False),
+        metrics_host=read("LEADS_METRICS_HOST", str, "127.0.0.1"),
+        metrics_port=read("LEADS_API_METRICS_PORT", _off_or(_whole_number(1, _MAX_PORT), 0), 0),
+        metrics_folder=os.environ.get(_SHARED_FOLDER, ""),
+        ready_max_age=read("LEADS_READY_MAX_AGE", _off_or(_seconds, inf), inf),
+        tracing=read("LEADS_TRACING", _switch, default=False),
     )
     if not own and not settings("DATABASE_URL"):
         problems.append(f"DATABASE_URL: it is not set. It has to be {_ADDRESS}.")
@@ -121,7 +137,7 @@ def misspelt(env_file: Path = ENV_FILE) -> list[str]:
 
 def share_metrics(directory: str) -> None:
     """Set the folder in which several workers share their metrics; prometheus_client reads it when it is imported."""
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = directory
+    os.environ[_SHARED_FOLDER] = directory
 
 
 def _settings(env_file: Path) -> Callable[[str], str]:
@@ -155,6 +171,27 @@ def _whole_number(least: int, greatest: int) -> Callable[[str], int]:
         return int(text)
 
     return read
+
+
+def _seconds(text: str) -> float:
+    allowed = f"a number of seconds up to {_MAX_SECONDS}, such as 60 or 2.5"
+    if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", text) or not 0 < float(text) <= _MAX_SECONDS:
+        raise ValueError(allowed)
+    return float(text)
+
+
+def _off_or(read: Callable[[str], Value], off: Value) -> Callable[[str], Value]:
+    """Returns a reader that takes `off` too."""
+
+    def read_switchable(text: str) -> Value:
+        if text.lower() == "off":
+            return off
+        try:
+            return read(text)
+        except ValueError as allowed:
+            raise ValueError(f"{allowed}, or off") from None
+
+    return read_switchable
 
 
 def _one_of(choices: tuple[str, ...]) -> Callable[[str], str]:

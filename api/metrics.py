@@ -1,22 +1,22 @@
 """The metrics of requests, for Prometheus."""
 
+import os
+from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime
-from functools import lru_cache
+from pathlib import Path
 from time import perf_counter
 from typing import Protocol
 
-from flask import Flask, Response, g, request
-from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.multiprocess import MultiProcessCollector
+from flask import Flask, Response, g
+from flask.globals import app_ctx, request_ctx
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
-SECONDS = Histogram(
-    "leads_api_request_seconds",
-    "Requests, and the time from the arrival of each to its answer.",
-    ["endpoint", "status"],
-    buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
-)
-# Looking up a child of the histogram takes longer than counting.
-_child = lru_cache(maxsize=256)(SECONDS.labels)
+from api.meters import IN_FLIGHT, count_response
+from api.version import installed_version
+
+NO_ROUTE = "none"
 
 
 class Verification(Protocol):
@@ -39,34 +39,64 @@ class Verification(Protocol):
         """How many were ever found to differ."""
 
 
-def install(app: Flask, *, several_workers: bool) -> None:
+def install(app: Flask) -> None:
     """Count every request with its time."""
-    app.extensions["leads_several_workers"] = several_workers
     app.before_request(_start)
     app.after_request(_count)
+    app.teardown_request(_end)
 
 
 def _start() -> None:
     g.started = perf_counter()
+    IN_FLIGHT.inc()
 
 
 def _count(response: Response) -> Response:
-    _child(request.endpoint or "none", response.status_code).observe(perf_counter() - g.started)
+    # Each attribute of flask.request and flask.g would be looked up through the context of the request.
+    rule = request_ctx.request.url_rule
+    seconds = perf_counter() - app_ctx.g.started
+    count_response(rule.rule if rule else NO_ROUTE, response.status_code, seconds)
     return response
 
 
-def exposition(age: float | None, verified: Verification | None, *, several_workers: bool) -> bytes:
-    """Returns the metrics of all workers, the age of the read model in seconds, and how it was verified, if known."""
+def _end(_error: BaseException | None) -> None:
+    # The request is over, whatever became of it.
+    if "started" in app_ctx.g:
+        IN_FLIGHT.dec()
+
+
+def exposition(age: float | None, verified: Verification | None, *, shared_folder: str) -> bytes:
+    """Returns the metrics of all workers, the age of the read model in seconds, and how it was verified, if known.
+
+    `shared_folder` is where several workers count; an empty text is for one that counts alone.
+    """
     registry = REGISTRY
-    if several_workers:
+    if shared_folder:
+        for pid in _dead_workers(shared_folder):
+            # What it counted stays; what it had in hand is gone.
+            with suppress(FileNotFoundError):  # Another worker prints the metrics too.
+                mark_process_dead(pid, shared_folder)  # type: ignore[no-untyped-call]
         registry = CollectorRegistry()
-        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        MultiProcessCollector(registry, shared_folder)  # type: ignore[no-untyped-call]
     current = CollectorRegistry()
+    build = Gauge(
+        "leads_build_info", "The program and its version; always 1.", ["program", "version"], registry=current
+    )
+    build.labels("api", installed_version()).set(1)
     if age is not None:
         Gauge("leads_api_data_age_seconds", "Age of the read model.", registry=current).set(age)
     if verified is not None:
         _add_verification(current, verified)
     return generate_latest(registry) + generate_latest(current)
+
+
+def _dead_workers(folder: str) -> Iterator[int]:
+    """The processes that have left numbers of the moment in the folder, and do not run any more."""
+    for pid in {int(file.stem.rpartition("_")[2]) for file in Path(folder).glob("gauge_live*_*.db")}:
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            yield pid
 
 
 def _add_verification(registry: CollectorRegistry, verified: Verification) -> None:

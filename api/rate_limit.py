@@ -15,6 +15,7 @@ from limits.storage import Storage, storage_from_string
 from werkzeug.exceptions import MethodNotAllowed, TooManyRequests
 
 from api.config import MEMORY, Config
+from api.meters import RATE_LIMITED, STORE_FAILURES
 
 LIMITED_BLUEPRINT = "leads"
 LIMIT = HeaderNames.LIMIT.value
@@ -66,6 +67,7 @@ class TenantLimit:
         left = self._limit.amount - used
         g.limit = (max(0, left), ends_at, max(1, ends_at - now))
         if left < 0:
+            RATE_LIMITED.inc()
             raise TooManyRequests
 
     def put_headers(self, response: Response) -> Response:
@@ -91,6 +93,7 @@ class TenantLimit:
                 key = self._limit.key_for(tenant)
                 return self._store.incr(key, self._seconds), self._store.get_expiry(key)
             except StorageError as error:
+                STORE_FAILURES.inc()
                 self._pause_ends = monotonic() + STORE_PAUSE_SECONDS
                 log().warning("the store of the rate limit is away: counting in memory", cause=str(error))
         return self._own_counts.count(tenant)

@@ -25,6 +25,12 @@ OF_API = {
     "LEADS_LOG_PERSONAL_DATA": Setting(
         "off", "on: lines of the log may hold phone numbers, names and texts of customers."
     ),
+    "LEADS_METRICS_HOST": Setting(
+        "127.0.0.1", "Address of the servers of LEADS_METRICS_PORT and LEADS_API_METRICS_PORT."
+    ),
+    "LEADS_TRACING": Setting(
+        "off", "on: send traces by OTLP, as the OTEL_… variables say. Needs the extra otel."
+    ),
     "HOST": Setting("127.0.0.1", "Address that the API listens on. Use 0.0.0.0 in a container."),
     "PORT": Setting("4000", "Port that the API listens on."),
     "LEADS_API_DATABASE_URL": Setting(
@@ -39,6 +45,12 @@ OF_API = {
     ),
     "LEADS_API_THREADS": Setting(
         "4", "Threads of each process. Each thread has a connection to the database."
+    ),
+    "LEADS_API_METRICS_PORT": Setting(
+        "off", "Port of a server for /metrics alone, or off: /metrics is on PORT."
+    ),
+    "LEADS_READY_MAX_AGE": Setting(
+        "off", "Age of the read model in seconds above which /health/ready answers 503, or off."
     ),
     "LEADS_RATE_LIMIT": Setting(
         "100 per minute", "Requests that one tenant may send to the four endpoints, or off."
@@ -60,6 +72,7 @@ OF_PROJECTOR = (
     "LEADS_VERIFY_SAMPLE",
     "LEADS_REBUILD_CRON",
     "LEADS_RUN_LOG_DAYS",
+    "LEADS_METRICS_PORT",
     "LEADS_STATE_DIR",
     "LEADS_PG_BIN",
 )

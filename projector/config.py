@@ -35,6 +35,10 @@ class Config:
     log_level: str
     log_format: str
     log_personal_data: bool
+    # Where Prometheus scrapes the scheduler; the port is 0 where there is no such server.
+    metrics_host: str
+    metrics_port: int
+    tracing: bool
     # Sentences on variables that look like settings and are none.
     warnings: tuple[str, ...]
     # Of the API. `status` looks whether the role can read; `local` checks that the API can listen on the other two.
@@ -75,6 +79,9 @@ def load(env_file: Path = Path(".env")) -> Config:
             read("LEADS_LOG_PERSONAL_DATA", env.str, "off", _one_of(("on", "off"))) or ""
         ).lower()
         == "on",
+        metrics_host=read("LEADS_METRICS_HOST", env.str, "127.0.0.1"),
+        metrics_port=_port(env, "LEADS_METRICS_PORT"),
+        tracing=(read("LEADS_TRACING", env.str, "off", _one_of(("on", "off"))) or "").lower() == "on",
         warnings=tuple(find_misspelt(_names(env_file))),
         api_role=_switchable(read("LEADS_API_ROLE", env.str, "leads_api")),
         api_host=read("HOST", env.str, "127.0.0.1"),
@@ -141,6 +148,15 @@ def _days(env: Env, name: str, default: float) -> float:
     # From a quarter of an hour up to a year.
     days: float = env.float(name, validate=validate.Range(0.01, 365))
     return days
+
+
+def _port(env: Env, name: str) -> int:
+    """Return a port; 0 where the value is `off`, or the variable is not set."""
+    text: str = env.str(name, "").strip()
+    if text.lower() in ("", "off"):
+        return 0
+    port: int = env.int(name, validate=validate.Range(1, 65535))
+    return port
 
 
 def _cron(env: Env, name: str, default: str) -> str:

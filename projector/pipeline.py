@@ -190,7 +190,7 @@ def clear_staging_tables(conn: Connection, bloated: Sequence[str] | None = None)
     if bloated:
         tables = composing.SQL(", ").join(composing.Identifier("pg_temp", name) for name in bloated)
         conn.execute(composing.SQL("TRUNCATE {}").format(tables), prepare=False)
-    conn.execute(_CLEAR)
+    conn.execute(CLEAR)
 
 
 def _clear_statement() -> bytes:
@@ -202,7 +202,8 @@ def _clear_statement() -> bytes:
     return f"WITH {parts} {last}".encode()
 
 
-_CLEAR = _clear_statement()
+CLEAR = _clear_statement()
+"""The statement that deletes the rows of all staging tables."""
 
 
 def pipelined(conn: Connection, point: InjectionPoint) -> AbstractContextManager[object]:

@@ -112,6 +112,20 @@ def functions(folder: str) -> dict[str, LiteralString]:
     return {f"sql/{folder}/{file.name}": _read(file) for file in files}
 
 
+def names_of_texts() -> dict[str, str]:
+    """Return the names of the steps of a refresh, and of the queries without placeholders, by their texts."""
+    folders = sorted(path.name for path in (ROOT / "sql" / "refresh").iterdir())
+    found: dict[str, str] = {}
+    for one in (one for folder in folders for one in steps(f"refresh/{folder}")):
+        # Two steps may say the same.
+        found.setdefault(one.text.decode(), one.name)
+    for module in sorted(path.stem for path in (ROOT / "sql" / "queries").glob("*.sql")):
+        for name, text in _queries(module).items():
+            if "{" not in text:
+                found[text] = f"queries/{module}/{name}"
+    return found
+
+
 def normalizing_functions() -> dict[str, LiteralString]:
     """Return the statements that create the functions of the definition, by their file."""
     return {"sql/definition/normalize.sql": _definition_file("normalize")}

@@ -52,6 +52,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     wanted = {name: config.getoption(f"--{name}") for name in ("long", "install")} | {
         "root": os.geteuid() == 0,
         "systemd": shutil.which("systemd-analyze") is not None,
+        "prometheus": has_prometheus(),
     }
     unwanted = [name for name, is_wanted in wanted.items() if not is_wanted]
     left_out = [item for item in items if any(map(item.get_closest_marker, unwanted))]
@@ -76,6 +77,13 @@ def pytest_xdist_auto_num_workers() -> int:
 
 # Each has a PostgreSQL server with its databases in memory.
 _MOST_PROCESSES = 6
+
+
+def has_prometheus() -> bool:
+    """Return whether Prometheus and its promtool are installed."""
+    return all(map(shutil.which, ("prometheus", "promtool")))
+
+
 # Folders of tests with much data, many databases or many connections.
 _SLOW_FOLDERS = {"acceptance", "benchmarks", "exactness", "plans"}
 # Fixtures that make something for one test alone.
@@ -115,6 +123,8 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     if shutil.which("systemd-analyze") is None:
         terminalreporter.write_line("systemd-analyze is not on PATH: the tests of the units were left out")
+    if not has_prometheus():
+        terminalreporter.write_line("Prometheus is not installed: the tests that need it were left out.")
     skipped = terminalreporter.stats.get("skipped", [])
     if skipped and config.getoption("--fail-on-skip"):
         terminalreporter.write_line(

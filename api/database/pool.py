@@ -8,13 +8,14 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from sqlalchemy import create_engine, event
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 from api.config import Config
 from api.database.errors import ConnectionLostError, RoleError, caller_error
 from api.database.role import take_role
 from api.database.session import Session
 from api.database.statement import BoundStatement, CompiledStatement, Row, compile_statement
+from api.meters import CONNECTIONS_IN_USE, CONNECTIONS_WAITING
 
 CONNECT_TIMEOUT_SECONDS = 2
 POOL_TIMEOUT_SECONDS = 2
@@ -67,7 +68,7 @@ class Database:
             raise meant from error
 
     def _fetch(self, statement: CompiledStatement[Row]) -> Row:
-        pooled = self.engine.raw_connection()
+        pooled = self._take()
         try:
             session: Session = pooled.info[SESSION]
             return session.fetch(statement)
@@ -76,6 +77,16 @@ class Database:
             raise
         finally:
             pooled.close()
+            CONNECTIONS_IN_USE.dec()
+
+    def _take(self) -> PoolProxiedConnection:
+        CONNECTIONS_WAITING.inc()
+        try:
+            pooled = self.engine.raw_connection()
+        finally:
+            CONNECTIONS_WAITING.dec()
+        CONNECTIONS_IN_USE.inc()
+        return pooled
 
     def _connect(self) -> psycopg.Connection[Any]:
         if self._failure is not None and monotonic() < self._pause_ends:

@@ -5,7 +5,7 @@ from functools import lru_cache, reduce
 from operator import add
 from typing import NamedTuple
 
-from sqlalchemy import SelectBase, false, func, select
+from sqlalchemy import Float, SelectBase, cast, extract, false, func, select
 
 from api.database.statement import BoundStatement
 from api.sql_helpers import as_of
@@ -21,9 +21,10 @@ class ProjectionRow(NamedTuple):
 
 
 class FreshnessRow(NamedTuple):
-    """The moment up to which the read model contains every change."""
+    """The moment up to which the read model contains every change, and its age in seconds by the database's clock."""
 
     as_of: datetime | None
+    age: float | None
 
 
 class VerificationRow(NamedTuple):
@@ -96,4 +97,6 @@ def _tables_statement() -> SelectBase:
 
 @lru_cache(maxsize=1)
 def _freshness_statement() -> SelectBase:
-    return select(as_of().label("as_of"))
+    # The clock of the database has set as_of; that of this machine may differ.
+    age = extract("epoch", func.clock_timestamp() - as_of())
+    return select(as_of().label("as_of"), cast(age, Float).label("age"))

@@ -1,12 +1,18 @@
 """Whether the process is alive, and whether it can serve."""
 
+from math import inf
+
 import orjson
-from flask import Blueprint, Response
+from flask import Blueprint, Response, current_app
 
 from api.database.errors import UnavailableError
-from api.plan.projection import ProjectionRow, projection_state
+from api.plan.projection import ProjectionRow, freshness, projection_state
 from api.response.body import JsonResponse
-from api.routes.read_model import read_model, why_not_built
+from api.routes.read_model import NEVER_BUILT, read_model, why_not_built
+from api.version import installed_version
+
+# The clock of a server may be set back a little, as NTP does, without any harm.
+CLOCK_TOLERANCE_SECONDS = 5.0
 
 health = Blueprint("health", __name__, url_prefix="/health")
 
@@ -14,7 +20,7 @@ health = Blueprint("health", __name__, url_prefix="/health")
 @health.get("/live")
 def live() -> Response:
     """Answer, which shows that the process is alive."""
-    return JsonResponse(orjson.dumps({"status": "live"}))
+    return JsonResponse(orjson.dumps({"status": "live", "version": installed_version()}))
 
 
 @health.get("/ready")
@@ -25,6 +31,9 @@ def ready() -> Response:
     if reason is not None:
         raise UnavailableError(reason)
     found.require_tables()
+    max_age: float = current_app.extensions["leads_ready_max_age"]
+    if max_age < inf:
+        _require_fresh(found.database.fetch(freshness()).age, max_age)
     return JsonResponse(orjson.dumps({"status": "ready"}))
 
 
@@ -33,3 +42,19 @@ def _why_not_ready(state: ProjectionRow) -> str | None:
     if reason is None and state.capture_gap is not None:
         return f"Changes may have been missed: {state.capture_gap.decode()}"
     return reason
+
+
+def _require_fresh(age: float | None, max_age: float) -> None:
+    """Raises UnavailableError for a read model that is too old, or whose moment has not come yet."""
+    if age is None:
+        raise UnavailableError(NEVER_BUILT)
+    if age > max_age:
+        raise UnavailableError(
+            f"The data are {age:.1f} s old, and LEADS_READY_MAX_AGE allows {max_age:g} s:"
+            " run `python -m projector status`, which says what keeps the projector"
+        )
+    if age < -CLOCK_TOLERANCE_SECONDS:
+        raise UnavailableError(
+            f"The moment of the data comes in {-age:.1f} s: the clock of the database was set back."
+            " The next refresh of the projector corrects that"
+        )

@@ -1,11 +1,12 @@
 """The metrics for Prometheus."""
 
-from flask import Blueprint, Response, current_app, g
+from flask import Blueprint, Response, current_app
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from api.database.errors import UnavailableError
+from api.database.pool import Database
 from api.metrics import exposition
-from api.plan.projection import VerificationRow, freshness, verification
+from api.plan.projection import FreshnessRow, VerificationRow, freshness, verification
 from api.routes.read_model import read_model
 
 metrics = Blueprint("metrics", __name__)
@@ -14,24 +15,27 @@ metrics = Blueprint("metrics", __name__)
 @metrics.get("/metrics")
 def scrape() -> Response:
     """Print how many requests there were, how long they took, how old the read model is, and how it was verified."""
-    return Response(
-        exposition(_age(), _verification(), several_workers=current_app.extensions["leads_several_workers"]),
-        content_type=CONTENT_TYPE_LATEST,
+    page = metrics_page(read_model().database, current_app.extensions["leads_shared_metrics"])
+    return Response(page, content_type=CONTENT_TYPE_LATEST)
+
+
+def metrics_page(database: Database, shared_folder: str) -> bytes:
+    """Returns the metrics, with what the database says now; without that where it does not answer."""
+    known = _freshness(database)
+    return exposition(
+        None if known is None else known.age, _verification(database), shared_folder=shared_folder
     )
 
 
-def _age() -> float | None:
-    """Returns the seconds since as_of; None if as_of is not known."""
+def _freshness(database: Database) -> FreshnessRow | None:
     try:
-        as_of = read_model().database.fetch(freshness()).as_of
+        return database.fetch(freshness())
     except UnavailableError:
         return None
-    return None if as_of is None else (g.now - as_of).total_seconds()
 
 
-def _verification() -> VerificationRow | None:
-    """Returns how far the verify is; None if that is not known."""
+def _verification(database: Database) -> VerificationRow | None:
     try:
-        return read_model().database.fetch(verification())
+        return database.fetch(verification())
     except UnavailableError:
         return None

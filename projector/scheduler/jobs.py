@@ -14,10 +14,12 @@ from projector import capture, db, locks, pipeline, recovery
 from projector.config import Config
 from projector.dead_letters import retry_dead_letters
 from projector.errors import BlockedError, CaptureGapError, DatabaseUnreachableError, ProjectorError
+from projector.metrics.counted import expect_jobs
 from projector.preconditions import require_installed
 from projector.progress import Lines, Progress
 from projector.refresh import refresh_with_backoff
 from projector.scheduler.conditions import began_lately, may_verify
+from projector.scheduler.observer import Observer
 from projector.scheduler.tally import Tally
 from projector.scheduler.worker import CANCEL_SECONDS, Database, WatchedProgress, Worker
 from projector.sql import query
@@ -67,6 +69,7 @@ class Jobs:
         self._dead_letters_at = 0.0
         self._depth_at = 0.0
         self._tally = Tally()
+        self._observer = Observer(tracing=config.tracing)
         self._database = Database(config.database_url)
         work: dict[str, tuple[Callable[[Connection], float], float]] = {
             "refresh": (self._refresh, LONGEST_REFRESH_RETRY_SECONDS),
@@ -79,6 +82,7 @@ class Jobs:
             name: Worker(name, function, self._database, self.stop, pause)
             for name, (function, pause) in work.items()
         }
+        expect_jobs(self.workers)
 
     def check_installed(self) -> None:
         """Raise NotInstalledError for a database without a read model. One that does not answer is waited for."""
@@ -107,6 +111,7 @@ class Jobs:
             time.sleep(0.02)
         for worker in self.workers.values():
             worker.close()
+        self._observer.close()
         sums = self._tally.take()
         if sums:
             _log.info("refreshed", **sums)
@@ -138,11 +143,18 @@ class Jobs:
         while deep != [] and not self.stop.is_set():
             shards = locks.SHARDS if deep is None else deep[:1]
             began_at = time.monotonic()
-            done, self._size = refresh_with_backoff(
-                conn, shards, size=self._size, limit=self._config.refresh_batch
-            )
+            self._observer.begin()
+            try:
+                done, self._size = refresh_with_backoff(
+                    conn, shards, size=self._size, limit=self._config.refresh_batch
+                )
+            except psycopg.Error as error:
+                self._observer.fail(error, time.monotonic() - began_at)
+                raise
             self.workers["refresh"].touch()
-            self._tally.add(done, time.monotonic() - began_at)
+            seconds = time.monotonic() - began_at
+            self._tally.add(done, seconds)
+            self._observer.end(done, seconds)
             self._log_tally(conn)
             if done.changes:
                 _log.debug(
@@ -202,6 +214,8 @@ class Jobs:
         if conn is not self._prepared.get(job):
             pipeline.prepare_session(conn)
             self._prepared[job] = conn
+            if job == "refresh":
+                self._observer.follow(conn)
 
     def _rebuild(self, conn: Connection) -> float:
         if began_lately(conn, "rebuild"):

@@ -16,6 +16,7 @@ from apscheduler.triggers.cron import CronTrigger
 
 from projector.config import Config
 from projector.cron import name_weekdays
+from projector.metrics.server import serving
 from projector.scheduler.jobs import Jobs
 from projector.scheduler.loops import Loop
 from projector.sql import PROJECTION_VERSION
@@ -51,14 +52,15 @@ def run(config: Config) -> None:
         rebuild=config.rebuild_cron or "off",
         projection_version=PROJECTION_VERSION,
     )
-    start_loops(jobs)
-    calendar = start_calendar(jobs, config)
-    name = received.get()
-    _log.info("ending", signal=name)
-    jobs.stop.set()
-    if calendar is not None:
-        calendar.shutdown(wait=False)
-    jobs.end()
+    with serving(config):
+        start_loops(jobs)
+        calendar = start_calendar(jobs, config)
+        name = received.get()
+        _log.info("ending", signal=name)
+        jobs.stop.set()
+        if calendar is not None:
+            calendar.shutdown(wait=False)
+        jobs.end()
     _log.info("ended")
 
 

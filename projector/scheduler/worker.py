@@ -14,6 +14,7 @@ from psycopg.rows import TupleRow
 from projector import db
 from projector.errors import NOT_INSTALLED, DatabaseUnreachableError, ProjectorError
 from projector.log import quoting
+from projector.metrics import counted
 from projector.progress import Progress
 from projector.source import naming_missing_source
 
@@ -174,6 +175,7 @@ class Worker:
             self.conn = None
 
     def _note_success(self) -> None:
+        counted.note_success(self.name)
         if self._trouble is not None:
             _log.info("works again", job=self.name)
         self._trouble, self._pause = None, _FIRST_RETRY_SECONDS
@@ -184,6 +186,7 @@ class Worker:
         self.close()
         if self._stop.is_set():
             return 0.0
+        counted.note_error(self.name)
         if is_lost:
             connected_at, self._connected_at = self._connected_at, time.monotonic()
             self.conn = self._database.replace(self.name, str(error), connected_at)

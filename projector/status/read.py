@@ -168,10 +168,11 @@ class Status:
         return self.schedulers.sessions == 0 and self.schedulers.is_all_seen
 
 
-def read_status(conn: Connection, *, api_role: str = "leads_api") -> Status:
+def read_status(conn: Connection, *, api_role: str = "leads_api", with_sizes: bool = True) -> Status:
     """Return the status, all of it as of one moment.
 
-    `api_role` is the role that the API takes; an empty text says that it keeps the role of its login.
+    `api_role` is the role that the API takes; an empty text says that it keeps the role of its login. Without
+    `with_sizes` no table is measured, which takes most of the time.
 
     Raises NotInstalledError where an older version was the last to migrate.
     """
@@ -190,7 +191,7 @@ def read_status(conn: Connection, *, api_role: str = "leads_api") -> Status:
             rebuild=_read(conn, Rebuild, "read_rebuild", rebuild_class=locks.REBUILD)[0],
             dead_letters=_read(conn, DeadLetter, "read_dead_letters", size=SHOWN_DEAD_LETTERS),
             verification=read_verification(conn),
-            sizes=_read(conn, Size, "read_sizes"),
+            sizes=_read(conn, Size, "read_sizes") if with_sizes else [],
             api_role=_read_api_role(conn, api_role),
             schedulers=_read(conn, Schedulers, "count_schedulers", application_name=db.SCHEDULER_NAME)[0],
             missing_source=find_missing_source(conn),

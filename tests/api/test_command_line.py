@@ -2,8 +2,6 @@
 
 import re
 import tomllib
-from importlib.metadata import PackageNotFoundError
-from pathlib import Path
 
 import orjson
 import pytest
@@ -24,24 +22,7 @@ def printed(capsys: pytest.CaptureFixture[str], option: str) -> str:
 
 def test_the_version_is_that_of_the_project(capsys: pytest.CaptureFixture[str]) -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    assert project["name"] == command_line.DISTRIBUTION
     assert printed(capsys, "--version") == f"leads-api {project['version']}\n"
-
-
-def test_the_version_of_a_package_is_that_which_is_installed(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    def nothing(_name: str) -> str:
-        raise PackageNotFoundError
-
-    monkeypatch.setattr(command_line, "__file__", str(tmp_path / "site-packages" / "api" / "command_line.py"))
-    monkeypatch.setattr(command_line, "version", lambda name: f"9 of {name}")
-    assert command_line.installed_version() == "9 of leads-read-model"
-    # The folder of another project.
-    (tmp_path / "site-packages").mkdir()
-    (tmp_path / "site-packages" / "pyproject.toml").write_text('[project]\nname = "other"\nversion = "1"\n')
-    monkeypatch.setattr(command_line, "version", nothing)
-    assert command_line.installed_version() == "unknown"
 
 
 def test_the_help_names_each_endpoint(capsys: pytest.CaptureFixture[str], client: FlaskClient) -> None:

@@ -1,6 +1,7 @@
 """Settings come from the environment, and all that cannot be used are named at once."""
 
 from dataclasses import FrozenInstanceError
+from math import inf
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,12 @@ def test_defaults(environment: pytest.MonkeyPatch) -> None:  # noqa: ARG001
         ("PORT", " 8080 ", "port", 8080),
         ("LEADS_LOG_PERSONAL_DATA", "ON", "log_personal_data", True),
         ("LEADS_LOG_PERSONAL_DATA", "off", "log_personal_data", False),
+        ("LEADS_METRICS_HOST", "0.0.0.0", "metrics_host", "0.0.0.0"),
+        ("LEADS_API_METRICS_PORT", "9464", "metrics_port", 9464),
+        ("LEADS_API_METRICS_PORT", "OFF", "metrics_port", 0),
+        ("LEADS_READY_MAX_AGE", "2.5", "ready_max_age", 2.5),
+        ("LEADS_READY_MAX_AGE", "Off", "ready_max_age", inf),
+        ("LEADS_TRACING", "on", "tracing", True),
     ],
 )
 def test_each_setting(
@@ -70,6 +77,9 @@ def test_all_that_is_wrong_is_named_at_once(environment: pytest.MonkeyPatch) -> 
         "LEADS_LOG_LEVEL": "LOUD",
         "LEADS_LOG_FORMAT": "xml",
         "LEADS_LOG_PERSONAL_DATA": "perhaps",
+        "LEADS_API_METRICS_PORT": "65536",
+        "LEADS_READY_MAX_AGE": "0",
+        "LEADS_TRACING": "perhaps",
     }
     for name, value in wrong.items():
         environment.setenv(name, value)
@@ -200,3 +210,14 @@ def test_a_config_cannot_be_changed_and_keeps_its_secrets() -> None:
     with pytest.raises(FrozenInstanceError):
         config.port = 1  # type: ignore[misc]
     assert "secret" not in repr(config)
+
+
+@pytest.mark.parametrize("value", ["-1", "1e3", "nan", "inf", "86401", "ten", "1."])
+def test_an_age_that_is_none_is_refused_with_what_is_allowed(
+    environment: pytest.MonkeyPatch, value: str
+) -> None:
+    environment.setenv("LEADS_READY_MAX_AGE", value)
+    with pytest.raises(
+        ConfigurationError, match=r"a number of seconds up to 86400, such as 60 or 2\.5, or off"
+    ):
+        load(NO_FILE)

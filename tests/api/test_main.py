@@ -162,8 +162,9 @@ def test_workers_count_together(serve: Serve, library: Library) -> None:
         statuses = [ask(library.base)[0] for _ in range(30)]
         text = ask("/metrics")[2].decode()
     assert statuses == [200] * 20 + [429] * 10
+    assert "leads_api_rate_limited_total 10.0" in text
     # Whichever worker answers, it tells the counts of both.
-    assert 'leads_api_request_seconds_count{endpoint="leads.list_leads",status="200"} 20.0' in text
+    assert 'leads_api_request_seconds_count{route="/users/<user_id>/leads",status="2xx"} 20.0' in text
 
 
 def parsed(said: str) -> list[dict[str, Any]]:

@@ -35,6 +35,7 @@ def test_defaults(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert (found.log_personal_data, found.warnings) == (False, ())
     assert (found.api_host, found.api_port) == ("127.0.0.1", 4000)
     assert found.api_role == "leads_api"
+    assert (found.metrics_host, found.metrics_port, found.tracing) == ("127.0.0.1", 0, False)
 
 
 @pytest.mark.parametrize(("value", "role"), [("reader", "reader"), ("OFF", ""), (" ", "leads_api")])
@@ -162,3 +163,22 @@ def test_cron_expressions(text: str) -> None:
 def test_what_is_no_cron_expression(text: str) -> None:
     with pytest.raises(ValidationError, match="no cron expression"):
         check_cron(text)
+
+
+@pytest.mark.parametrize(("value", "port"), [("9464", 9464), ("off", 0), (" OFF ", 0), (" ", 0)])
+def test_the_port_of_the_metrics(monkeypatch: pytest.MonkeyPatch, value: str, port: int) -> None:
+    monkeypatch.setenv("LEADS_METRICS_PORT", value)
+    assert config.load(NOTHING).metrics_port == port
+
+
+@pytest.mark.parametrize("value", ["0", "65536", "http"])
+def test_a_port_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("LEADS_METRICS_PORT", value)
+    with pytest.raises(ConfigurationError, match="LEADS_METRICS_PORT"):
+        config.load(NOTHING)
+
+
+@pytest.mark.parametrize(("value", "is_on"), [("on", True), ("OFF", False)])
+def test_traces_are_switched_on(monkeypatch: pytest.MonkeyPatch, value: str, is_on: bool) -> None:  # noqa: FBT001
+    monkeypatch.setenv("LEADS_TRACING", value)
+    assert config.load(NOTHING).tracing is is_on

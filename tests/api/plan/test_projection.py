@@ -12,7 +12,9 @@ def test_a_built_read_model(library: Library, make_app: MakeApp) -> None:
     state = database.fetch(projection_state())
     assert (state.installed, state.capture_gap) == (1, None)
     assert state.built_at is not None
-    assert database.fetch(freshness()).as_of is not None
+    known = database.fetch(freshness())
+    assert known.as_of is not None
+    assert known.age is not None
 
 
 def test_there_is_a_row_without_any_row(database: Database, make_app: MakeApp) -> None:
@@ -21,7 +23,7 @@ def test_there_is_a_row_without_any_row(database: Database, make_app: MakeApp) -
         conn.execute("DELETE FROM read_model.freshness")
     reader = make_app(database).extensions["leads_database"]
     assert reader.fetch(projection_state()) == ProjectionRow(0, None, None)
-    assert reader.fetch(freshness()) == FreshnessRow(None)
+    assert reader.fetch(freshness()) == FreshnessRow(None, None)
 
 
 @pytest.mark.parametrize("table", ["leads", "lead_profiles", "lead_totals", "tenants"])

@@ -1,0 +1,53 @@
+"""What the API counts. Every number is of this process; `metrics` adds those of several workers up.
+
+prometheus_client looks for the folder that workers share when it is imported, so nothing that the server's own
+process needs before it sets that folder may import this module.
+"""
+
+from functools import lru_cache
+
+from prometheus_client import Counter, Gauge, Histogram, disable_created_metrics
+
+# When each count began is of no use to an operator, and would double the series.
+disable_created_metrics()  # type: ignore[no-untyped-call]
+
+SECONDS = Histogram(
+    "leads_api_request_seconds",
+    "Requests, and the time from the arrival of each to its answer.",
+    ["route", "status"],
+    buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
+)
+RESPONSES = Counter("leads_api_responses", "Answers by their status code.", ["code"])
+IN_FLIGHT = Gauge(
+    "leads_api_requests_in_flight",
+    "Requests that are being answered, a scrape of this page among them.",
+    multiprocess_mode="livesum",
+)
+CONNECTIONS_IN_USE = Gauge(
+    "leads_api_pool_connections_in_use",
+    "Connections to the database that a request holds.",
+    multiprocess_mode="livesum",
+)
+CONNECTIONS_WAITING = Gauge(
+    "leads_api_pool_waiting",
+    "Requests that wait for a connection to the database, or for one to be opened.",
+    multiprocess_mode="livesum",
+)
+RATE_LIMITED = Counter("leads_api_rate_limited", "Requests that were refused by the rate limit.")
+STORE_FAILURES = Counter(
+    "leads_api_rate_limit_store_failures",
+    "Times that the store of the rate limit did not answer, after which a process counts alone for a while.",
+)
+
+
+# Looking up a child takes longer than counting.
+@lru_cache(maxsize=512)
+def _children(route: str, code: int) -> tuple[Histogram, Counter]:
+    return SECONDS.labels(route, f"{code // 100}xx"), RESPONSES.labels(code)
+
+
+def count_response(route: str, code: int, seconds: float) -> None:
+    """Count an answer by the pattern of its path and its status code, with the time that it took."""
+    histogram, counter = _children(route, code)
+    histogram.observe(seconds)
+    counter.inc()

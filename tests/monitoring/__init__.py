@@ -1,0 +1,1 @@
+"""What operators watch: alert rules and the dashboard, against what the running programs print."""

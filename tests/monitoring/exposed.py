@@ -1,0 +1,48 @@
+"""What the programs print for Prometheus."""
+
+import re
+from datetime import UTC, datetime
+
+from prometheus_client import generate_latest
+
+from api.metrics import exposition
+from api.plan.projection import VerificationRow
+from projector.metrics.counted import REGISTRY
+from projector.metrics.state import StateCollector
+from tests.support.server import Database
+
+_TYPE = re.compile(r"^# TYPE (\S+) (\S+)$", re.MULTILINE)
+
+
+def page_of_api() -> str:
+    """The page of an API that knows everything."""
+    verified = VerificationRow(datetime.now(UTC), 0.5, 1, 2)
+    return exposition(1.0, verified, shared_folder="").decode()
+
+
+def page_of_projector(database: Database) -> str:
+    """The page of a scheduler."""
+    state = StateCollector(database.url)
+    REGISTRY.register(state)
+    try:
+        return generate_latest(REGISTRY).decode()
+    finally:
+        REGISTRY.unregister(state)
+        state.close()
+
+
+def families(page: str) -> dict[str, str]:
+    """The metrics of a page with their types, but those of Python and of the process."""
+    return {
+        name: kind
+        for name, kind in _TYPE.findall(page)
+        if not name.startswith(("python_", "process_")) and not name.endswith("_created")
+    }
+
+
+def series(page: str) -> set[str]:
+    """The names by which an expression can read the metrics of a page."""
+    found = set()
+    for name, kind in _TYPE.findall(page):
+        found |= {f"{name}_{part}" for part in ("bucket", "count", "sum")} if kind == "histogram" else {name}
+    return found

@@ -1,0 +1,180 @@
+"""The alert rules: each reads what there is, fires when it should, and is silent otherwise."""
+
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.monitoring.exposed import page_of_api, page_of_projector, series
+from tests.monitoring.expressions import metrics_in
+from tests.support.commands import ROOT
+from tests.support.server import Database
+
+RULES = ROOT / "projector" / "deploy" / "alerts.yml"
+ALERTS: dict[str, dict[str, Any]] = {
+    rule["alert"]: rule
+    for group in yaml.safe_load(RULES.read_text("utf-8"))["groups"]
+    for rule in group["rules"]
+}
+REQUESTS = 'leads_api_request_seconds_count{route="/users/<user_id>/leads",status="%s"}'
+BUCKET = 'leads_api_request_seconds_bucket{route="/users/<user_id>/leads",status="2xx",le="%s"}'
+DAY = 86_400
+
+
+@dataclass(frozen=True)
+class Case:
+    """Series by which an alert fires, and others by which it is silent; a value a minute.
+
+    `shown` is what the annotations print in the place of `$value` and of labels; `labels` are those of the alert.
+    """
+
+    firing: dict[str, str]
+    silent: dict[str, str]
+    at: str = "20m"
+    shown: dict[str, str] = field(default_factory=dict)
+    labels: dict[str, str] = field(default_factory=dict)
+
+
+def gauge(name: str, firing: float, silent: float, **shown: str) -> Case:
+    return Case({name: f"{firing}x3000"}, {name: f"{silent}x3000"}, shown=shown)
+
+
+DURATION, VALUE = "{{ $value | humanizeDuration }}", "{{ $value }}"
+CASES = {
+    "LeadsDataOld": Case(
+        {"leads_api_data_age_seconds": "90x60"},
+        {"leads_api_data_age_seconds": "5x60"},
+        shown={DURATION: "1m 30s"},
+    ),
+    "LeadsDataAgeNegative": Case(
+        {
+            'leads_api_data_age_seconds{instance="a"}': "-90x60",
+            'leads_api_data_age_seconds{instance="b"}': "1x60",
+        },
+        {"leads_api_data_age_seconds": "-1x60"},
+    ),
+    "LeadsDataAgeUnknown": Case({}, {"leads_api_data_age_seconds": "5x60"}),
+    "LeadsApiFails": Case(
+        {REQUESTS % "2xx": "0+980x60", REQUESTS % "5xx": "0+20x60"},
+        {REQUESTS % "2xx": "0+995x60", REQUESTS % "4xx": "0+995x60", REQUESTS % "5xx": "0+5x60"},
+    ),
+    "LeadsApiSlow": Case(
+        {BUCKET % "0.5": "0+90x60", BUCKET % "1": "0+100x60", BUCKET % "+Inf": "0+100x60"},
+        {BUCKET % "0.5": "0+100x60", BUCKET % "1": "0+100x60", BUCKET % "+Inf": "0+100x60"},
+    ),
+    "LeadsApiPoolExhausted": Case(
+        {"leads_api_pool_waiting": "3x60"}, {"leads_api_pool_waiting": "3 0 3 0 0 3x60"}, at="8m"
+    ),
+    "LeadsTenantLimited": Case(
+        {"leads_api_rate_limited_total": "0+20x60"}, {"leads_api_rate_limited_total": "0+5x60"}
+    ),
+    "LeadsRateLimitStoreAway": Case(
+        {"leads_api_rate_limit_store_failures_total": "0+1x60"},
+        {"leads_api_rate_limit_store_failures_total": "0 1x60"},
+    ),
+    "LeadsDiffer": Case(
+        {"leads_verify_open_differences": "2x60"},
+        {"leads_verify_open_differences": "0x60"},
+        shown={VALUE: "2"},
+    ),
+    # The clock of these tests begins in 1970.
+    "LeadsNotVerified": Case(
+        {"leads_verify_proved_timestamp_seconds": "0x6000"},
+        {"leads_verify_proved_timestamp_seconds": f"{DAY}x6000"},
+        at="3d",
+        shown={DURATION: "3d 0h 0m 0s"},
+    ),
+    "LeadsProjectorAbsent": Case(
+        {'leads_build_info{program="api"}': "1x60"},
+        {'leads_build_info{program="projector"}': "1x60"},
+        labels={"program": "projector"},
+    ),
+    "LeadsProjectorBlind": Case(
+        {'leads_projector_database_up{instance="a"}': "0x60"},
+        {
+            'leads_projector_database_up{instance="a"}': "0x60",
+            'leads_projector_database_up{instance="b"}': "1x60",
+        },
+    ),
+    "LeadsLag": Case(
+        {"leads_projector_lag_seconds": "90x60", 'leads_projector_rebuild_state{state="running"}': "0x60"},
+        {"leads_projector_lag_seconds": "90x60", 'leads_projector_rebuild_state{state="running"}': "1x60"},
+        shown={DURATION: "1m 30s"},
+    ),
+    "LeadsCaptureGap": Case(
+        {'leads_projector_capture_state{state="gap"}': "1x60"},
+        {
+            'leads_projector_capture_state{state="gap"}': "0x60",
+            'leads_projector_capture_state{state="off"}': "1x60",
+        },
+    ),
+    "LeadsCaptureOff": Case(
+        {'leads_projector_capture_state{state="off"}': "1x300"},
+        {'leads_projector_capture_state{state="off"}': "0x300"},
+        at="2h",
+    ),
+    "LeadsDeadLetters": Case(
+        {"leads_projector_dead_letters": "3x60"}, {"leads_projector_dead_letters": "0x60"}, shown={VALUE: "3"}
+    ),
+    "LeadsJobFails": Case(
+        {'leads_projector_job_errors_total{name="verify"}': "0+1x60"},
+        {'leads_projector_job_errors_total{name="verify"}': "0 1x60"},
+        shown={"{{ $labels.name }}": "verify"},
+        labels={"name": "verify"},
+    ),
+    "LeadsRunFailed": Case(
+        {'leads_projector_last_run_failed{kind="rebuild"}': "1x60"},
+        {'leads_projector_last_run_failed{kind="rebuild"}': "0x60"},
+        shown={"{{ $labels.kind }}": "rebuild"},
+        labels={"kind": "rebuild"},
+    ),
+}
+
+
+def test_each_rule_has_its_case() -> None:
+    assert set(CASES) == set(ALERTS)
+
+
+def test_each_rule_reads_what_the_programs_print(database: Database) -> None:
+    there = series(page_of_api()) | series(page_of_projector(database))
+    missing = {name: metrics_in(rule["expr"]) - there for name, rule in ALERTS.items()}
+    assert {name: gone for name, gone in missing.items() if gone} == {}
+
+
+def promtool(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(["promtool", *arguments], capture_output=True, text=True, check=False)
+
+
+@pytest.mark.prometheus
+def test_promtool_takes_the_rules() -> None:
+    done = promtool("check", "rules", "--lint-fatal", str(RULES))
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def unit(alert: str, values: dict[str, str], *, fires: bool) -> dict[str, Any]:
+    case, rule = CASES[alert], ALERTS[alert]
+    expected = []
+    if fires:
+        annotations = dict(rule["annotations"])
+        for template, text in case.shown.items():
+            annotations["summary"] = annotations["summary"].replace(template, text)
+        expected = [{"exp_labels": {**rule["labels"], **case.labels}, "exp_annotations": annotations}]
+    return {
+        "interval": "1m",
+        "input_series": [{"series": name, "values": text} for name, text in values.items()],
+        "alert_rule_test": [{"eval_time": case.at, "alertname": alert, "exp_alerts": expected}],
+    }
+
+
+@pytest.mark.prometheus
+@pytest.mark.parametrize("alert", sorted(CASES))
+def test_it_fires_when_it_should_and_only_then(alert: str, tmp_path: Path) -> None:
+    case = CASES[alert]
+    file = tmp_path / "test.yml"
+    tests = [unit(alert, case.firing, fires=True), unit(alert, case.silent, fires=False)]
+    file.write_text(yaml.safe_dump({"rule_files": [str(RULES)], "evaluation_interval": "1m", "tests": tests}))
+    done = promtool("test", "rules", str(file))
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -1,0 +1,57 @@
+"""What the programs print is as Prometheus wants it, and as the page says."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.monitoring.exposed import families, page_of_api, page_of_projector
+from tests.projector.scheduler.running import build
+from tests.support.commands import ROOT
+from tests.support.server import Database
+
+_ROW = re.compile(r"^\| `(\w+)` \| (\w+) \| ([^|]*) \|", re.MULTILINE)
+
+
+def told(program: str) -> dict[str, str]:
+    """The metrics that the page has of a program, with their types."""
+    page = (ROOT / "docs" / "monitoring.md").read_text("utf-8")
+    return {name: kind for name, kind, of in _ROW.findall(page) if of in (program, "both")}
+
+
+def test_the_page_has_each_metric_of_the_api_with_its_type() -> None:
+    assert told("API") == families(page_of_api())
+
+
+def test_the_page_has_each_metric_of_the_projector_with_its_type(database: Database) -> None:
+    assert told("projector") == families(page_of_projector(database))
+
+
+def check(page: str) -> None:
+    done = subprocess.run(
+        ["promtool", "check", "metrics"], input=page, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.prometheus
+def test_promtool_finds_nothing_in_the_page_of_the_api(tmp_path: Path) -> None:
+    from api import meters  # noqa: PLC0415
+
+    meters.count_response("/users/<user_id>/leads", 200, 0.01)
+    check(page_of_api())
+    assert tmp_path.is_dir()
+
+
+@pytest.mark.prometheus
+def test_promtool_finds_nothing_in_the_page_of_the_projector(database: Database) -> None:
+    with database.connect() as conn:
+        build(conn)
+    check(page_of_projector(database))
+
+
+@pytest.mark.prometheus
+def test_promtool_finds_what_it_is_asked_for() -> None:
+    with pytest.raises(AssertionError):
+        check("# HELP a_milliseconds_count x\n# TYPE a_milliseconds_count gauge\na_milliseconds_count 1\n")
