@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import psycopg
 
 from projector.batch import first_line, is_lead_failure
-from projector.errors import RebuildFailedError, condition
+from projector.errors import WHERE_SHOWN, RebuildFailedError, condition
 from projector.log import digest
 from projector.rebuild.leads import LeadKey
 
@@ -33,7 +33,7 @@ def naming_the_failing_lead(
             f"The rebuild stopped at customer {customer_phone} of tenant {user_id}: {first_line(cause)}. {advice}",
             without_values=(
                 f"The rebuild stopped at a customer of tenant {user_id} whose phone has the digest"
-                f" {digest(customer_phone)}: {condition(cause)}. `status` names the customer. {advice}"
+                f" {digest(customer_phone)}: {condition(cause)}. {advice} {WHERE_SHOWN}"
             ),
         ) from error
 

@@ -80,4 +80,9 @@ def test_the_error_of_a_rebuild(built: Connection, database: Database, tmp_path:
         assert PHONE not in done.stderr
         assert "Siddhant" not in done.stderr
     status = projector(tmp_path, "status", **settings)
-    assert f"at customer {PHONE}" in status.stdout
+    # The note of a run is kept, and has no values whatever lines have.
+    assert f"at a customer of tenant u whose phone has the digest {digest(PHONE)}" in status.stdout
+    [note] = built.execute("SELECT note FROM projector.runs WHERE outcome = 'failed'").fetchone() or [""]
+    assert "RaiseException (SQLSTATE P0001)" in note
+    assert PHONE not in status.stdout + note
+    assert "Siddhant" not in status.stdout + note
