@@ -170,7 +170,11 @@ def test_a_verify_under_way_writes_nothing_back(
         erasing = threading.Thread(target=lambda: erase(connection, TENANT, progress=QUIET))
         erasing.start()
         waiting = "SELECT count(*) > 0 FROM pg_locks WHERE NOT granted AND locktype = 'advisory'"
-        wait_for(lambda: bool(value(platform, waiting)), "the erasure waits for the slice")
+        # Without the lock it would not wait, and end.
+        wait_for(
+            lambda: bool(value(platform, waiting)) or not erasing.is_alive(),
+            "the erasure waits for the slice",
+        )
     finally:
         go_on.set()
         thread.join(60)
