@@ -65,10 +65,10 @@ def test_a_customer_in_a_line_fails_the_test_and_names_the_line(tmp_path: Path) 
     assert f"{len(lines)} passed, {len(LINES)} errors" in done.stdout
 
 
-def test_short_values_are_found_in_any_text_and_left_out() -> None:
+def test_values_that_prove_nothing_are_left_out() -> None:
     watch = LogWatch()
-    watch.forbid(["Ann", None, "whatsapp", "Siddhant"])
-    watch.add("Annual whatsapp")
+    watch.forbid(["Ann", None, "missed", "Siddhant"])
+    watch.add("Annual changes may have been missed")
     assert watch.found() == []
     watch.add("of Siddhant\nand others")
     assert watch.found() == ["'Siddhant' in: of Siddhant"]
