@@ -721,6 +721,27 @@ CREATE TABLE IF NOT EXISTS projector.settings (
     value text NOT NULL
 );
 
+-- The ledger of erasures: one line for each tenant or lead that `erase` was asked to erase, written before anything is
+-- deleted. It names nobody: `erase --replay` finds by the hashes who of the ledger is there again, after a backup was
+-- restored.
+CREATE TABLE IF NOT EXISTS projector.erasures (
+    -- Identifies the line, in ledger files too.
+    erasure_id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    -- A random text that is hashed with each name, mostly the same in all lines. Who has it can try out all phones: it
+    -- is as secret as the names.
+    salt text COLLATE "C" NOT NULL,
+    -- SHA-256 of the JSON array of salt and user_id, in hexadecimal digits.
+    tenant_hash text COLLATE "C" NOT NULL,
+    -- SHA-256 of the JSON array of salt, user_id and canonical phone; null where the whole tenant was erased.
+    lead_hash text COLLATE "C",
+    -- When it was asked for.
+    asked_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    -- Who asked: the account on the operator's machine, and the database login.
+    asked_by text NOT NULL,
+    -- When everything of ours was deleted; null until then.
+    finished_at timestamptz
+);
+
 -- section: search
 
 -- Usage: a tenant's leads by any three letters of their name, email, company or phone. A section of its own because

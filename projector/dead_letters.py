@@ -80,7 +80,7 @@ def move_to_dead_letters(conn: Connection, kind: str, key: str, error: psycopg.E
     text = first_line(error)
     parameters = {"kind": kind, "key": key, "error": text, "key_kind": _LETTER_KINDS[kind]}
     conn.execute(query("dead_letters", "set_aside"), parameters)
-    _count_letters(conn)
+    count_letters(conn)
     _log.error(
         "set aside as a dead letter",
         kind=kind,
@@ -134,10 +134,10 @@ def _retry(conn: Connection, kind: str, key: str) -> None:
         conn.execute(query("dead_letters", "stage_letter"), letter)
         recompute(conn, retried=(kind, key))
         conn.execute(query("dead_letters", "delete_letter"), letter)
-        _count_letters(conn)
+        count_letters(conn)
 
 
-def _count_letters(conn: Connection) -> None:
-    """Write into the rows of the tenants how many dead letters they have."""
+def count_letters(conn: Connection) -> None:
+    """Write into the rows of the tenants how many dead letters they have, in the caller's transaction."""
     conn.execute(query("dead_letters", "count_letters"))
     conn.execute(query("dead_letters", "clear_counts"))

@@ -16,6 +16,10 @@ NOT_INSTALLED = (
 _QUOTING = ("22", "23", "54", "P0")
 
 
+WHERE_SHOWN = "A rebuild at a terminal, or with LEADS_LOG_PERSONAL_DATA=on, shows values too."
+"""What a message without values ends with."""
+
+
 class ProjectorError(Exception):
     """A failure that an operator can act on. The message is one or two clear sentences.
 
@@ -67,6 +71,14 @@ class RebuildFailedError(ProjectorError):
     """A rebuild met a row that it could not project, and stopped."""
 
 
+class ErasureRefusedError(ProjectorError):
+    """Rows of the platform would bring back what is to be erased. The message lists them."""
+
+
+class LedgerError(ProjectorError):
+    """The file of the ledger of erasures cannot be read or written."""
+
+
 class ConfigurationError(ProjectorError):
     """Settings in the environment cannot be used. The message names each of them."""
 
@@ -86,6 +98,17 @@ class CaptureGapError(ProjectorError):
 def condition(error: psycopg.Error) -> str:
     """Return which kind of error PostgreSQL reports, without its message."""
     return f"{type(error).__name__} (SQLSTATE {error.sqlstate})"
+
+
+def note_of(error: BaseException) -> str:
+    """Return what the run log says of an error: its first line, or its kind where that can quote values of a customer.
+
+    The note of a run is kept for weeks, and shown to whoever may read the status.
+    """
+    if isinstance(error, ProjectorError | psycopg.Error):
+        hidden = without_values(error)
+        return str(error).strip().partition("\n")[0] if hidden is None else hidden
+    return type(error).__name__
 
 
 def without_values(error: Exception) -> str | None:

@@ -28,6 +28,10 @@ JOB = 0x1EAD04
 
 VERIFY_JOB, PRUNE_JOB = 0, 1
 
+ERASURE = 0x1EAD05
+"""Held by an erasure while it deletes what the projector remembers, and shared by each comparison of a verify until it
+has recorded what it found. The second key is 0."""
+
 SHARDS = (0, 1, 2, 3)
 """The shards of the queue; projector.shard_of() returns one of them."""
 
@@ -45,3 +49,14 @@ def try_session_lock(conn: psycopg.Connection[TupleRow], lock_class: int, key: i
     finally:
         if taken and not conn.closed:
             conn.execute("SELECT pg_advisory_unlock(%s, %s)", (lock_class, key))
+
+
+@contextmanager
+def shared_session_lock(conn: psycopg.Connection[TupleRow], lock_class: int, key: int = 0) -> Iterator[None]:
+    """Share an advisory lock of the session during the block; waits for a session that holds it alone."""
+    conn.execute("SELECT pg_advisory_lock_shared(%s, %s)", (lock_class, key))
+    try:
+        yield
+    finally:
+        if not conn.closed:
+            conn.execute("SELECT pg_advisory_unlock_shared(%s, %s)", (lock_class, key))

@@ -10,7 +10,7 @@ of its own, so that nothing a test does to roles or settings of its server is se
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
 from itertools import count
 from types import ModuleType
@@ -25,6 +25,7 @@ from projector.postgres.embedded import EmbeddedServer
 from projector.progress import QUIET
 from projector.rebuild import rebuild
 from projector.schema import sections
+from tests.support.log_watch import WATCH, hide_personal_data, watch_programs
 from tests.support.server import FAST, GIVEN_SERVER, Database, Server, running_server, session_server
 
 # What a developer has set for their own work must not change what the tests show.
@@ -66,6 +67,31 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if hasattr(config, "workerinput"):
         # A long file that is handed out last would keep one process at work while the others have ended.
         items.sort(key=lambda item: not _is_in_slow_folder(item))
+
+
+def pytest_configure() -> None:
+    hide_personal_data()
+    watch_programs()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    WATCH.begin(item)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Fail a test whose logs name a customer of its databases."""
+    report = yield
+    if call.when == "teardown" and report.passed and (found := WATCH.found()):
+        report.outcome = "failed"
+        lines = "\n".join(found)
+        report.longrepr = (
+            f"{item.nodeid}: A log names a customer, and LEADS_LOG_PERSONAL_DATA is off:\n{lines}"
+        )
+    return report
 
 
 @pytest.hookimpl(optionalhook=True, tryfirst=True)

@@ -6,8 +6,9 @@ from contextlib import contextmanager
 import psycopg
 
 from projector.batch import first_line, is_lead_failure
-from projector.errors import RebuildFailedError, condition
+from projector.errors import WHERE_SHOWN, RebuildFailedError, condition
 from projector.log import digest
+from projector.pipeline import failing_step
 from projector.rebuild.leads import LeadKey
 
 
@@ -28,12 +29,14 @@ def naming_the_failing_lead(
         if found is None:
             raise
         (user_id, customer_phone), cause = found
+        step = failing_step(cause)
+        kind = condition(cause) if step is None else f"{condition(cause)} ({step})"
         advice = "The read model serves what it held. Correct the source rows of this customer, and run rebuild again."
         raise RebuildFailedError(
             f"The rebuild stopped at customer {customer_phone} of tenant {user_id}: {first_line(cause)}. {advice}",
             without_values=(
                 f"The rebuild stopped at a customer of tenant {user_id} whose phone has the digest"
-                f" {digest(customer_phone)}: {condition(cause)}. `status` names the customer. {advice}"
+                f" {digest(customer_phone)}: {kind}. {advice} {WHERE_SHOWN}"
             ),
         ) from error
 

@@ -8,8 +8,8 @@ import psycopg
 
 from projector import locks
 from projector.batch import first_line, is_lead_failure
-from projector.errors import RebuildFailedError, condition
-from projector.pipeline import BatchResult, Connection, tenants_parameter
+from projector.errors import WHERE_SHOWN, RebuildFailedError, condition, note_of
+from projector.pipeline import BatchResult, Connection, failing_step, tenants_parameter
 from projector.sql import PROJECTION_VERSION, query
 
 
@@ -31,7 +31,8 @@ def logged_run(
     except psycopg.Error as error:
         if conn.closed:
             raise
-        note = first_line(error)
+        reason, step = first_line(error), failing_step(error)
+        note = note_of(error) if step is None else f"{note_of(error)} ({step})"
         is_canceled = isinstance(error, psycopg.errors.QueryCanceled)
         _close(conn, run_id, "interrupted" if is_canceled else "failed", note)
         if not is_lead_failure(error):
@@ -41,15 +42,15 @@ def logged_run(
             " and run rebuild again."
         )
         raise RebuildFailedError(
-            f"The rebuild stopped: {note}. {advice}",
-            without_values=f"The rebuild stopped: {condition(error)}. `status` shows the message. {advice}",
+            f"The rebuild stopped: {reason}. {advice}",
+            without_values=f"The rebuild stopped: {condition(error)}. {advice} {WHERE_SHOWN}",
         ) from error
     except RebuildFailedError as error:
-        _close(conn, run_id, "failed", str(error))
+        _close(conn, run_id, "failed", note_of(error))
         raise
     except BaseException as error:
         if not conn.closed:
-            _close(conn, run_id, "interrupted", str(error) or None)
+            _close(conn, run_id, "interrupted", note_of(error))
         raise
     _close(conn, run_id, "done", None)
 

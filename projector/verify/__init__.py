@@ -5,13 +5,14 @@ nothing waits is drift, a bug. The leads are computed by the steps of a refresh,
 lead is compared fully, and nothing is written.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 
 import psycopg
 
-from projector import drift_log, pipeline, statistics
+from projector import drift_log, locks, pipeline, statistics
 from projector.drift_log import LEAD, Item
+from projector.errors import note_of
 from projector.pipeline import Connection
 from projector.preconditions import require_built, require_installed, require_tenants
 from projector.progress import Progress
@@ -66,7 +67,7 @@ def verify(
         if tenants is None and sample is None:
             work.note_round(started_at)
     except psycopg.Error as error:
-        outcome, note = "failed", str(error)
+        outcome, note = "failed", note_of(error)
         raise
     finally:
         if run is not None and not conn.closed:
@@ -103,10 +104,10 @@ class _Verify:
         else:
             self._progress.start("verify", count_leads(conn, tenants), "customers")
             started_at = read_clock(conn)
-            self._add(compare_all_keys(conn, tenants))
+            self._add(lambda: compare_all_keys(conn, tenants))
             for keys in _all_leads(conn, tenants):
                 self._compare_leads(keys)
-            self._add(compare_statistics(conn, tenants))
+            self._add(lambda: compare_statistics(conn, tenants))
             with conn.transaction():
                 drift_log.end_statistics(conn, tenants, before=started_at, at=read_clock(conn))
             self._compare_open(drift_log.read_open(conn, tenants, started_at))
@@ -131,9 +132,8 @@ class _Verify:
             drift_log.publish(self._conn)
 
     def _compare_leads(self, keys: Sequence[LeadKey]) -> None:
-        found = compare_leads(self._conn, keys)
+        found = self._add(lambda: compare_leads(self._conn, keys))
         self.report.left_out += len(found.left_out)
-        self._add(found)
         self._progress.advance(len(keys))
 
     def _compare_open(self, items: Sequence[Item]) -> None:
@@ -141,15 +141,21 @@ class _Verify:
         leads = [(item.user_id, item.customer_phone) for item in items if item.kind == LEAD]
         keys = [item for item in items if item.kind != LEAD]
         for start in range(0, len(leads), LEADS_PER_SNAPSHOT):
-            self._add(compare_leads(self._conn, leads[start : start + LEADS_PER_SNAPSHOT]))
+            some = leads[start : start + LEADS_PER_SNAPSHOT]
+            self._add(lambda some=some: compare_leads(self._conn, some))  # type: ignore[misc]
         for start in range(0, len(keys), LEADS_PER_SNAPSHOT):
-            self._add(compare_keys(self._conn, keys[start : start + LEADS_PER_SNAPSHOT]))
+            named = keys[start : start + LEADS_PER_SNAPSHOT]
+            self._add(lambda named=named: compare_keys(self._conn, named))  # type: ignore[misc]
 
-    def _add(self, found: Comparison) -> None:
-        with self._conn.transaction():
-            record(self._conn, found)
+    def _add(self, compare: Callable[[], Comparison]) -> Comparison:
+        """Compare and record. What was compared before an erasure is not recorded after it."""
+        with locks.shared_session_lock(self._conn, locks.ERASURE):
+            found = compare()
+            with self._conn.transaction():
+                record(self._conn, found)
         self.report.checked += found.checked
         self.report.drifts += found.drifts
+        return found
 
 
 def _sample(conn: Connection, size: int, tenants: Sequence[str] | None) -> list[LeadKey]:

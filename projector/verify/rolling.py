@@ -13,9 +13,9 @@ from datetime import datetime, timedelta
 import psycopg
 import structlog
 
-from projector import drift_log, pipeline
+from projector import drift_log, locks, pipeline
 from projector.drift_log import LEAD
-from projector.errors import BlockedError
+from projector.errors import BlockedError, note_of
 from projector.pipeline import Connection, InjectionPoint, no_injection_point
 from projector.rebuild.in_place import find_leads
 from projector.rebuild.run_log import read_clock
@@ -83,13 +83,16 @@ def step(
     if present is None:
         present = rounds.begin(conn, days, now)
     try:
-        return _do_slice(_Step(conn, days, present, now, point), may_compare)
+        # What was compared before an erasure is not recorded after it.
+        with locks.shared_session_lock(conn, locks.ERASURE):
+            present = rounds.read_present(conn) or present
+            return _do_slice(_Step(conn, days, present, now, point), may_compare)
     except BlockedError:
         # Another session holds a table of the platform. It has the right of way.
         return _give_way(conn, now)
     except psycopg.Error as error:
         if not conn.closed:
-            rounds.note_failure(conn, str(error).strip().partition("\n")[0])
+            rounds.note_failure(conn, note_of(error))
         raise
 
 

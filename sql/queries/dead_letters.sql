@@ -44,7 +44,9 @@ SELECT
 FROM taken_changes AS t;
 
 -- name: set_aside
--- Sets a key aside with its error, to be tried again after a pause that doubles from ten seconds up to an hour.
+-- Sets a key aside with its error, to be tried again after a pause that doubles from ten seconds up to an hour. A key
+-- that neither the source nor projector.source_keys has any more is not: nothing of it is left to project, and what
+-- failed may have been erased since.
 -- Parameters: kind, key, error; key_kind, what the key is in projector.source_keys.
 WITH lead AS (
     SELECT
@@ -68,6 +70,13 @@ SELECT
     clock_timestamp() + interval '10 seconds'
 FROM (SELECT 1) AS one
 LEFT JOIN lead ON true
+WHERE lead.user_id IS NOT NULL
+    OR EXISTS (SELECT FROM projector.source_keys AS k WHERE k.kind = %(key_kind)s AND k.key = %(key)s)
+    OR CASE %(key_kind)s
+        WHEN 'conversation' THEN EXISTS (SELECT FROM conversations AS c WHERE c.conversation_id::text = %(key)s)
+        WHEN 'contact' THEN EXISTS (SELECT FROM contacts AS c WHERE c.contact_id::text = %(key)s)
+        ELSE EXISTS (SELECT FROM template_sends AS s WHERE s.send_id::text = %(key)s)
+    END
 ON CONFLICT (kind, key) DO UPDATE SET
     error = excluded.error,
     attempts = d.attempts + 1,

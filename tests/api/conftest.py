@@ -21,6 +21,7 @@ from tests.conftest import MakeDatabase
 from tests.oracle.leads import Model, compute_leads
 from tests.oracle.source import read_source
 from tests.support import edge_cases
+from tests.support.log_watch import WATCH
 from tests.support.server import Database, Server
 
 NOW = datetime(2026, 3, 29, 13, 7, 11, 123_456, tzinfo=UTC)
@@ -80,6 +81,7 @@ def library(server: Server, template: Database) -> Iterator[Library]:
             assert row is not None
             return str(row[0])
 
+        WATCH.forbid_rows(database.url, lasting=True)
         model = compute_leads(read_source(conn), lower)
         yield Library(database, model, max(model.leads, key=lambda user_id: len(model.leads[user_id])))
     server.drop(database)

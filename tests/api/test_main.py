@@ -23,6 +23,7 @@ from api.config import Config
 from projector.postgres.ports import free_port
 from tests.api.conftest import Library
 from tests.support.commands import environment
+from tests.support.log_watch import WATCH
 from tests.support.patience import PATIENCE
 
 Get = Callable[..., tuple[int, dict[str, str], bytes]]
@@ -54,13 +55,16 @@ def serve(library: Library, tmp_path: Path) -> Iterator[Serve]:
                 "LEADS_RATE_LIMIT": "off",
                 **settings,
             }
-            process = subprocess.Popen(
-                [sys.executable, "-m", "api"],
-                cwd=tmp_path,
-                env=environment(**chosen),
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-            )
+            log = tmp_path / f"{port}.log"
+            with log.open("wb") as file:
+                process = subprocess.Popen(
+                    [sys.executable, "-m", "api"],
+                    cwd=tmp_path,
+                    env=environment(**chosen),
+                    stdout=subprocess.DEVNULL,
+                    stderr=file,
+                )
+            stack.callback(lambda: WATCH.add(log.read_bytes(), chosen))
             stack.callback(end, process)
             wait_until_it_answers(port, process)
             return lambda *arguments: get(port, *arguments)

@@ -4,9 +4,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from projector.log import digest
+from projector.progress import QUIET
+from projector.rebuild.run_log import read_clock
+from projector.verify import rolling, rounds, verify
 from tests.projector.recovering import Connection
 from tests.support.commands import projector
 from tests.support.running import running_scheduler, value, wait_until, write_conversations, write_message
@@ -80,4 +84,28 @@ def test_the_error_of_a_rebuild(built: Connection, database: Database, tmp_path:
         assert PHONE not in done.stderr
         assert "Siddhant" not in done.stderr
     status = projector(tmp_path, "status", **settings)
-    assert f"at customer {PHONE}" in status.stdout
+    # The note of a run is kept, and has no values whatever lines have.
+    assert f"at a customer of tenant u whose phone has the digest {digest(PHONE)}" in status.stdout
+    [note] = built.execute("SELECT note FROM projector.runs WHERE outcome = 'failed'").fetchone() or [""]
+    assert "RaiseException (SQLSTATE P0001)" in note
+    assert PHONE not in status.stdout + note
+    assert "Siddhant" not in status.stdout + note
+
+
+RAISE = """
+CREATE OR REPLACE FUNCTION projector.canonical_phone(value text) RETURNS text LANGUAGE plpgsql
+AS $$ BEGIN RAISE 'Siddhant of % is refused', value; END $$;
+"""
+
+
+def test_the_notes_of_a_verify_have_no_values(built: Connection) -> None:
+    built.execute(RAISE.encode(), prepare=False)
+    with pytest.raises(psycopg.errors.RaiseException, match=f"Siddhant of {PHONE}"):
+        verify(built, tenants=None, sample=None, heal=False, progress=QUIET)
+    note = value(built, "SELECT note FROM projector.runs WHERE kind = 'verify' AND outcome = 'failed'")
+    assert note == "RaiseException (SQLSTATE P0001)"
+    rounds.begin(built, 1.0, read_clock(built))
+    built.execute("UPDATE projector.verify_rounds SET phase = 'keys', due_at = now()")
+    with pytest.raises(psycopg.errors.RaiseException, match=f"Siddhant of {PHONE}"):
+        rolling.step(built, 1.0)
+    assert value(built, "SELECT failure FROM projector.verify_rounds") == "RaiseException (SQLSTATE P0001)"

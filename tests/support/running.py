@@ -14,6 +14,7 @@ import psycopg
 from psycopg.rows import TupleRow
 
 from tests.support.commands import environment
+from tests.support.log_watch import WATCH
 from tests.support.patience import PATIENCE
 
 Connection = psycopg.Connection[TupleRow]
@@ -88,6 +89,7 @@ def running_scheduler(url: str, folder: Path, **settings: str) -> Iterator[Sched
         yield scheduler
     finally:
         scheduler.kill()
+        WATCH.add(log.read_bytes(), settings)
 
 
 def write_source(conn: Connection, tenant: str = "u") -> None:

@@ -19,6 +19,7 @@ from psycopg.rows import TupleRow
 
 from projector import db
 from projector.postgres.embedded import EmbeddedServer
+from tests.support.log_watch import WATCH
 
 # Nothing that a test writes has to survive a crash of the machine.
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
@@ -74,7 +75,8 @@ class Server:
         return Database(_with_database(self.url, full), full)
 
     def drop(self, database: Database) -> None:
-        """Delete a database, whoever is still connected to it."""
+        """Delete a database, whoever is still connected to it, and search the logs of the test for its customers."""
+        WATCH.forbid_rows(database.url)
         # PostgreSQL looks every 100 ms whether the others have left, and those who have closed their connections
         # leave much sooner.
         deadline = monotonic() + _FAREWELL_SECONDS

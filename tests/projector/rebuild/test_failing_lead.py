@@ -6,6 +6,7 @@ import psycopg
 import pytest
 
 from projector.errors import RebuildFailedError
+from projector.log import digest
 from projector.rebuild.failing_lead import naming_the_failing_lead
 from projector.rebuild.leads import LeadKey
 from tests.projector.rebuild.contents import Connection, rebuild_now
@@ -58,4 +59,9 @@ def test_a_rebuild_names_it_and_the_step(built: Connection, refusal: str) -> Non
     assert f"stopped at customer {phone} of tenant {user_id}: " in str(failed.value)
     assert "(sql/refresh/8_write_leads/" in str(failed.value)
     assert value(built, "SELECT outcome FROM projector.runs ORDER BY run_id DESC LIMIT 1") == "failed"
-    assert value(built, "SELECT note FROM projector.runs ORDER BY run_id DESC LIMIT 1") == str(failed.value)
+    note = value(built, "SELECT note FROM projector.runs ORDER BY run_id DESC LIMIT 1")
+    assert note == failed.value.without_values
+    assert (
+        f"phone has the digest {digest(phone)}: CheckViolation (SQLSTATE 23514) (sql/refresh/8_write" in note
+    )
+    assert phone not in note

@@ -26,7 +26,7 @@ def test_a_run_is_noted_while_it_runs_and_when_it_is_done(connection: Connection
 @pytest.mark.parametrize(
     ("statement", "raised", "outcome", "note"),
     [
-        ("SELECT 1 / 0", RebuildFailedError, "failed", "division by zero"),
+        ("SELECT 1 / 0", RebuildFailedError, "failed", "DivisionByZero (SQLSTATE 22012)"),
         ("SELECT nothing", psycopg.errors.UndefinedColumn, "failed", 'column "nothing" does not exist'),
         (
             "SET LOCAL statement_timeout = '1ms'; SELECT pg_sleep(9)",

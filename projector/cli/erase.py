@@ -1,0 +1,152 @@
+"""The command that erases a tenant or a lead."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from projector.cli.base import FAILED, Invocation, place_of, telling_waits
+from projector.progress import for_this_terminal
+from projector.report import counted
+
+if TYPE_CHECKING:
+    from projector.erasure import Target
+    from projector.pipeline import Connection
+
+
+@click.command()
+@click.option("--user", "user_id", metavar="USER_ID", help="Erase this tenant, or with --phone a lead of it.")
+@click.option("--phone", metavar="PHONE", help="Erase the lead with this phone, however it is written.")
+@click.option(
+    "--replay", is_flag=True, help="Erase again what the ledger names, after a backup was restored."
+)
+@click.option(
+    "--ledger",
+    "ledger_file",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Keep the ledger in this file too: lines that only one of both has are taken over by the other.",
+)
+@click.option(
+    "--vacuum",
+    is_flag=True,
+    help="Then rewrite the files of our tables, so that no byte of a deleted row is in them. Locks each meanwhile.",
+)
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.pass_obj
+def erase(  # noqa: PLR0913  # One argument for each option.
+    invocation: Invocation,
+    user_id: str | None,
+    phone: str | None,
+    ledger_file: Path | None,
+    *,
+    replay: bool,
+    vacuum: bool,
+    yes: bool,
+) -> None:
+    """Erase a tenant, or one of its leads, from everything of ours.
+
+    Refuses, and lists them, while the platform's tables still have rows that would bring it back. A line in the ledger
+    of erasures says with hashes who was erased. An erasure that was interrupted can be started again at any time.
+
+    \b
+    Examples:
+      python -m projector erase --user 789895c8-4bd6-43e9-bfea-a4171ec47197 --ledger erased.jsonl
+      python -m projector erase --user u1 --phone "+49 151 000001" --vacuum --yes
+      python -m projector erase --replay --ledger erased.jsonl
+    \b
+    Exit codes:
+      0  nothing of it is left
+      1  refused because of source rows, which it lists, not confirmed, or failed; run it again to go on
+      2  wrong usage, or a setting that cannot be used
+    """
+    if replay and user_id is not None:
+        raise click.UsageError("--user and --replay exclude each other.")
+    if phone is not None and user_id is None:
+        raise click.UsageError("--phone needs --user: a phone can belong to leads of several tenants.")
+    if not (replay or user_id is not None or vacuum or ledger_file is not None):
+        raise click.UsageError(
+            "Say what to do: --user or --replay erases; --ledger and --vacuum work alone, too."
+        )
+    with invocation.connect("erase") as conn, telling_waits(invocation, conn, "erase"):
+        if user_id is not None:
+            _erase(conn, _target(conn, user_id, phone), ledger_file, yes=yes)
+        elif ledger_file is not None:
+            _synchronize(conn, ledger_file)
+        is_done = not replay or _replay(conn, yes=yes)
+        if vacuum:
+            _vacuum(conn)
+    if not is_done:
+        sys.exit(FAILED)
+
+
+def _target(conn: "Connection", user_id: str, phone: str | None) -> "Target":
+    from projector.erasure import find_target
+
+    found = find_target(conn, user_id, phone)
+    if found is None:
+        raise click.UsageError("--phone is blank: no lead has a blank phone.")
+    return found
+
+
+def _erase(conn: "Connection", target: "Target", ledger_file: Path | None, *, yes: bool) -> None:
+    from projector.erasure import check_erase
+    from projector.erasure import erase as run_erase
+
+    held = check_erase(conn, target)
+    amount = f"{counted(held.leads, 'lead')} and {counted(held.messages, 'message')}"
+    if not yes:
+        click.confirm(f"Erase {target} ({amount}) from {place_of(conn)}?", abort=True)
+    run_erase(conn, target, progress=for_this_terminal(), ledger_file=ledger_file)
+    click.echo(f"Erased: {target}. The read model had {amount} of it.")
+
+
+def _synchronize(conn: "Connection", ledger_file: Path) -> None:
+    from projector.erasure import synchronize
+    from projector.preconditions import require_installed
+
+    require_installed(conn)
+    done = synchronize(conn, ledger_file)
+    click.echo(
+        f"The ledger took {counted(done.taken, 'new line')} from {ledger_file}, which took"
+        f" {counted(done.written, 'new line')}."
+    )
+
+
+def _replay(conn: "Connection", *, yes: bool) -> bool:
+    """Erase what the ledger names; return whether nothing of it is left."""
+    from projector.erasure import find_matches
+    from projector.erasure import replay as run_replay
+    from projector.preconditions import require_installed
+
+    require_installed(conn)
+    found = [target for _, target in find_matches(conn)]
+    if not found:
+        click.echo("Nothing that the ledger names is there.")
+        return True
+    click.echo("The ledger names, and is there again:")
+    for target in found:
+        click.echo(f"  {target}")
+    if not yes:
+        click.confirm(f"Erase all of that from {place_of(conn)}?", abort=True)
+    replayed = run_replay(conn, progress=for_this_terminal())
+    for target in replayed.erased:
+        click.echo(f"Erased: {target}.")
+    for refused in replayed.refused:
+        click.echo(f"Not erased. {refused}")
+    return not replayed.refused
+
+
+def _vacuum(conn: "Connection") -> None:
+    from projector.erasure import rewrite_files
+    from projector.preconditions import require_installed
+
+    require_installed(conn)
+    denied = rewrite_files(conn, for_this_terminal())
+    click.echo("The files of the read model, of the queue and of the projector's state are rewritten.")
+    if denied:
+        click.echo(
+            f"This login may not rewrite {', '.join(denied)}. Have the owner of the database or a superuser run:"
+            f" {' '.join(f'VACUUM (FULL) {name};' for name in denied)}"
+        )

@@ -1,0 +1,153 @@
+"""Deletes everything of ours about a tenant or a lead that has no source rows any more.
+
+1. Its leads are recomputed as a rebuild does it, 500 in a transaction. Without source rows nothing of them is left, and
+   the statistics follow.
+2. What the tables still hold of it is deleted, some thousand rows in a transaction.
+3. One transaction deletes what the projector remembers of it. It owns the queue and holds the lock of erasures, so that
+   no refresh and no verify writes back what it knew before.
+
+An erasure that was killed begins again, and finds less to do.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from projector import drift_log, locks, pipeline
+from projector.batch import retry_on_collision
+from projector.dead_letters import count_letters
+from projector.erasure.standing import Target, require_no_standing_rows
+from projector.pipeline import Connection, InjectionPoint
+from projector.progress import Progress
+from projector.rebuild.in_place import find_leads
+from projector.rebuild.leads import LEADS_PER_TRANSACTION, LeadKey, rebuild_leads
+from projector.snapshots import SOURCE_LOCK_TIMEOUT, retry_while_source_is_held
+from projector.sql import query
+
+ROWS_PER_TRANSACTION = 10_000
+"""Rows of a table that one transaction deletes."""
+
+ERASED = "[erased]"
+"""What is written where a message named the tenant or the lead."""
+
+_TABLES = (
+    "read_model.lead_messages",
+    "read_model.lead_conversations",
+    "read_model.lead_profiles",
+    "read_model.leads",
+    "projector.source_keys",
+    "projector.dead_letters",
+    "projector.drift",
+    "projector.verify_left_out",
+)
+_TABLES_OF_TENANTS = (
+    "read_model.lead_counts",
+    "read_model.lead_daily_counts",
+    "read_model.lead_totals",
+    "read_model.tenants",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """How many leads and messages the read model has of a tenant or a lead."""
+
+    leads: int
+    messages: int
+
+
+def count_held(conn: Connection, target: Target) -> Held:
+    """Return how many leads and messages the read model has of it."""
+    row = conn.execute(query("erasure", "count_held"), target.parameters).fetchone()
+    return Held(*row) if row else Held(0, 0)
+
+
+def delete_everything(conn: Connection, target: Target, progress: Progress, point: InjectionPoint) -> None:
+    """Delete everything of ours about it.
+
+    Raises ErasureRefusedError as soon as source rows would bring it back: what was deleted until then comes back too.
+    """
+    progress.start("erase", count_held(conn, target).leads, "leads")
+    for keys in _leads(conn, target):
+        for done in rebuild_leads(conn, keys):
+            point("leads")
+            progress.advance(done.leads)
+    for table in _TABLES:
+        while _delete_some(conn, target, table) == ROWS_PER_TRANSACTION:
+            point("rows")
+    conn.execute(query("erasure", "create_unknown_keys"), prepare=False)
+    _in_turn(conn, lambda: _forget(conn, target))
+    progress.finish()
+
+
+def mention(text: str) -> str:
+    """Return the regular expression of PostgreSQL for a text that is no part of a longer word or number."""
+    literal = "".join(letter if letter.isalnum() else f"\\{letter}" for letter in text)
+    return f"(?<![[:alnum:]]){literal}(?![[:alnum:]])"
+
+
+def _leads(conn: Connection, target: Target) -> Iterator[list[LeadKey]]:
+    """The leads to recompute, in chunks."""
+    if target.customer_phone is not None:
+        yield [(target.user_id, target.customer_phone)]
+        return
+    after = (target.user_id, "")
+    while keys := find_leads(conn, after, target.user_id, LEADS_PER_TRANSACTION):
+        yield keys
+        after = keys[-1]
+
+
+def _delete_some(conn: Connection, target: Target, table: str) -> int:
+    deleted = 0
+
+    def delete() -> None:
+        nonlocal deleted
+        _hold(conn, target)
+        parameters = {**target.parameters, "size": ROWS_PER_TRANSACTION}
+        deleted = conn.execute(query("erasure", "delete_some", table=table), parameters).rowcount
+
+    _in_turn(conn, delete)
+    return deleted
+
+
+def _forget(conn: Connection, target: Target) -> None:
+    """Delete what the projector remembers of it, and what a batch has written since."""
+    conn.execute("SELECT pg_advisory_xact_lock(%s, 0)", (locks.ERASURE,))
+    for shard in locks.SHARDS:
+        conn.execute("SELECT pg_advisory_xact_lock(%s, %s)", (locks.SHARD, shard))
+    _hold(conn, target)
+    for table in _TABLES:
+        conn.execute(query("erasure", "delete_some", table=table), {**target.parameters, "size": None})
+    if target.customer_phone is None:
+        for table in _TABLES_OF_TENANTS:
+            conn.execute(query("erasure", "delete_of_tenant", table=table), {"user_id": target.user_id})
+        conn.execute(query("erasure", "forget_runs"), {"user_id": target.user_id})
+    conn.execute("TRUNCATE unknown_keys")
+    conn.execute(query("erasure", "find_unknown_keys"), prepare=False)
+    conn.execute(query("erasure", "clean_queue"), prepare=False)
+    conn.execute(query("erasure", "delete_letters"))
+    conn.execute(query("erasure", "delete_drift"), {"user_id": target.user_id})
+    conn.execute(query("erasure", "move_plan_back"), target.parameters)
+    conn.execute(query("erasure", "move_round_back"), target.parameters)
+    conn.execute(query("erasure", "delete_left_out"))
+    pattern = mention(target.customer_phone or target.user_id)
+    conn.execute(query("erasure", "forget_notes"), {"mention": pattern, "instead": ERASED})
+    count_letters(conn)
+    drift_log.publish(conn)
+
+
+def _hold(conn: Connection, target: Target) -> None:
+    """Hold the lock of the tenant, and make sure in a later statement that nothing would bring the target back."""
+    pipeline.lock_tenants(conn, [target.user_id])
+    conn.execute("SELECT set_config('lock_timeout', %s, true)", (SOURCE_LOCK_TIMEOUT,))
+    pipeline.set_based(conn)
+    require_no_standing_rows(conn, target)
+
+
+def _in_turn(conn: Connection, work: Callable[[], None]) -> None:
+    """Do the work in a transaction, and again if it collides with a batch or with the platform."""
+
+    def once() -> None:
+        with conn.transaction():
+            work()
+
+    retry_on_collision(lambda: retry_while_source_is_held(once))

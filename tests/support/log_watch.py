@@ -1,0 +1,137 @@
+"""Searches all that the tests log for the customers of their databases: no line of a log may name one.
+
+Each test is searched at its end: what it logged in this process, what programs wrote to standard error, and the log
+files of schedulers and servers. It is searched for phones, names, addresses and texts of the source rows in its
+databases. A program that was told LEADS_LOG_PERSONAL_DATA=on may name them.
+
+A database is read only if the test has logged something, so that the search costs nothing where there is none.
+"""
+
+import os
+import re
+import subprocess
+from collections.abc import Iterable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+import structlog
+from psycopg.rows import scalar_row
+
+from projector import log
+
+_SHORTEST = 6
+"""Shorter values are found in any text."""
+
+# In their form in the source, and phones in their canonical form too, as the projector knows them.
+_VALUES = """
+SELECT DISTINCT left(v.value, 60)
+FROM (
+    (SELECT customer_phone AS value FROM conversations LIMIT 200)
+    UNION ALL (SELECT phone FROM contacts LIMIT 200)
+    UNION ALL (SELECT customer_phone FROM template_sends LIMIT 200)
+    UNION ALL (SELECT translate(customer_phone, '+ ().-', '') FROM conversations LIMIT 200)
+    UNION ALL (SELECT translate(phone, '+ ().-', '') FROM contacts LIMIT 200)
+    UNION ALL (SELECT unnest(ARRAY[name, email, company]) FROM contacts LIMIT 600)
+    UNION ALL (SELECT unnest(ARRAY[name, email, company]) FROM extractions LIMIT 600)
+    UNION ALL (SELECT text FROM messages LIMIT 200)
+) AS v
+"""
+# How structlog begins a line that goes to standard output, where nobody has told it otherwise.
+_LINE = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \[", re.MULTILINE)
+_PACKAGES = Path(__file__).parents[2]
+
+
+@cache
+def _own_words() -> str:
+    """The text of the programs: a value that is a word of their sentences too, such as `missed`, proves nothing."""
+    files = [
+        *_PACKAGES.glob("api/**/*.py"),
+        *_PACKAGES.glob("projector/**/*.py"),
+        *_PACKAGES.glob("sql/**/*.sql"),
+    ]
+    return "\n".join(file.read_text("utf-8") for file in files if "demo" not in file.parts)
+
+
+class LogWatch:
+    """What the present test has logged, and what must not be in it."""
+
+    def __init__(self) -> None:
+        self.needles: set[str] = set()
+        self._of_test: set[str] = set()
+        self._texts: list[str] = []
+        self._item: pytest.Item | None = None
+
+    def begin(self, item: pytest.Item) -> None:
+        """Begin a test."""
+        self._item, self._texts, self._of_test = item, [], set()
+
+    def add(self, text: str | bytes | None, settings: Mapping[str, str] | None = None) -> None:
+        """Search this too, unless the program that wrote it may name customers."""
+        if text and (settings or {}).get("LEADS_LOG_PERSONAL_DATA", "off").lower() != "on":
+            self._texts.append(text.decode(errors="replace") if isinstance(text, bytes) else text)
+
+    def forbid(self, values: Iterable[str | None], *, lasting: bool = False) -> None:
+        """Name values that no line may have: in this test, or in all that come."""
+        wanted = {value for value in values if value and len(value.strip()) >= _SHORTEST}
+        (self.needles if lasting else self._of_test).update(wanted)
+
+    def forbid_rows(self, url: str, *, lasting: bool = False) -> None:
+        """Name the values of a database's source rows, if there is anything to search in."""
+        if not lasting and not self._logged():
+            return
+        try:
+            with psycopg.connect(url, row_factory=scalar_row) as conn:
+                self.forbid(conn.execute(_VALUES.encode()).fetchall(), lasting=lasting)
+        except psycopg.Error:
+            # It has no source tables, or not all of them, or the test has stopped its server.
+            return
+
+    def found(self) -> list[str]:
+        """Return the lines that name a customer, each with what is in it."""
+        texts = self._logged()
+        return [
+            f"{needle!r} in: {line}"
+            for needle in sorted(self.needles | self._of_test)
+            for text in texts
+            if needle in text and needle not in _own_words()
+            for line in text.splitlines()
+            if needle in line
+        ]
+
+    def _logged(self) -> list[str]:
+        sections = getattr(self._item, "_report_sections", ())
+        return self._texts + [
+            content if key != "stdout" else "\n".join(filter(_LINE.match, content.splitlines()))
+            for _, key, content in sections
+            if key != "stdout" or _LINE.search(content)
+        ]
+
+
+WATCH = LogWatch()
+"""The watch of this process."""
+
+
+def hide_personal_data() -> None:
+    """Have structlog hide what the projector's own configuration hides, where a test has not configured logs."""
+    *processors, last = structlog.get_config()["processors"]
+    structlog.configure(processors=[*processors, log._hide_personal_data, last])  # noqa: SLF001  # As the program does.
+
+
+def watch_programs() -> None:
+    """Search also what programs write to standard error, wherever a test reads it."""
+    start, communicate = subprocess.Popen.__init__, subprocess.Popen.communicate
+
+    def started(program: Any, *arguments: Any, **options: Any) -> None:  # noqa: ANN401  # As Popen takes them.
+        program.settings = options.get("env") or os.environ
+        start(program, *arguments, **options)
+
+    def communicated(program: Any, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401  # As Popen gives them.
+        out, error = communicate(program, *arguments, **options)
+        WATCH.add(error, program.settings)
+        return out, error
+
+    subprocess.Popen.__init__ = started  # type: ignore[method-assign, assignment]
+    subprocess.Popen.communicate = communicated  # type: ignore[method-assign, assignment]
