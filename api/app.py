@@ -3,7 +3,7 @@
 from flask import Flask, request
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 
-from api import log, metrics, rate_limit, request_log
+from api import log, metrics, rate_limit, request_log, running_requests
 from api.config import Config
 from api.database.pool import Database
 from api.request.text import is_broken
@@ -33,6 +33,7 @@ def create_app(config: Config, *, clock: Clock = system_clock) -> Flask:
     app.after_request(put_headers)
     request_log.install(app, config)
     metrics.install(app, several_workers=config.workers > 1)
+    running_requests.install(app, config)
     rate_limit.install(app, config)
     app.before_request(_refuse_unreadable_request)
     for blueprint in (leads, health, metrics_page, docs):
