@@ -11,6 +11,13 @@ from flask import Response, current_app, g, request
 
 from api.request.text import format_time
 
+# What customers wrote is for the caller alone. A browser neither guesses that it is HTML, nor tells its address.
+_ALWAYS = (
+    ("Cache-Control", "private, no-cache"),
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "no-referrer"),
+)
+
 Clock = Callable[[], datetime]
 
 _CORRELATION_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
@@ -71,6 +78,7 @@ def note_freshness(row: Freshness) -> None:
 def put_headers(response: Response) -> Response:
     """Add the correlation id, and how fresh the data of the answer are."""
     headers = response.headers
+    headers.extend(_ALWAYS)
     headers.add("X-Correlation-Id", g.correlation_id)
     row: Freshness | None = g.get("freshness")
     if row is not None:
