@@ -34,6 +34,8 @@ LONGEST_UPKEEP_RETRY_SECONDS = 60.0
 LONGEST_VERIFY_RETRY_SECONDS = 600.0
 QUEUE_DEPTH_INTERVAL_SECONDS = 5.0
 DEAD_LETTERS_INTERVAL_SECONDS = 1.0
+RETRIES_OF_A_REFRESH = 10
+"""Dead letters that are tried again at once. New changes are taken before the next ones, whatever is due."""
 
 LONGEST_VERIFY_WAIT_SECONDS = 10.0
 """The next slice of a verify is waited for up to so long; one that is due later is left to the next start of the job.
@@ -106,7 +108,7 @@ class Jobs:
             _log.info("refreshed", **sums)
 
     def _refresh(self, conn: Connection) -> None:
-        """Take all changes that wait, then retry the dead letters that are due."""
+        """Take all changes that wait, then retry some of the dead letters that are due."""
         self._prepare("refresh", conn)
         self._log_tally(conn)
         try:
@@ -118,8 +120,9 @@ class Jobs:
                 )
             return
         if time.monotonic() >= self._dead_letters_at and not self.stop.is_set():
-            self._dead_letters_at = time.monotonic() + DEAD_LETTERS_INTERVAL_SECONDS
-            retry_dead_letters(conn, due_only=True)
+            retried = retry_dead_letters(conn, due_only=True, limit=RETRIES_OF_A_REFRESH)
+            if retried.tried < RETRIES_OF_A_REFRESH:
+                self._dead_letters_at = time.monotonic() + DEAD_LETTERS_INTERVAL_SECONDS
 
     def _drain(self, conn: Connection) -> None:
         """Take all shards in one batch while few changes wait. Take one shard after the other while many do.
