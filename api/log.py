@@ -143,6 +143,7 @@ def _renderers(*, is_text: bool, personal_data: bool) -> list[Processor]:
             leave_out,
             exceptions,
             _exception_as_text,
+            _escape,
             structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),
         ]
     return [leave_out, exceptions, structlog.processors.JSONRenderer()]
@@ -161,6 +162,23 @@ def _exception_as_text(_logger: WrappedLogger, _name: str, line: EventDict) -> E
     if isinstance(line.get("exception"), list):
         line["exception"] = "\nwhich was raised from or while:\n".join(map(_traceback, line["exception"]))
     return line
+
+
+def _escape(_logger: WrappedLogger, _name: str, line: EventDict) -> EventDict:
+    """Let no value end the line, or be obeyed by a terminal; JSON is written in ASCII."""
+    for name, value in line.items():
+        if isinstance(value, str):
+            # A traceback has many lines.
+            parts = value.split("\n") if name == "exception" else [value]
+            line[name] = "\n".join(map(_escaped, parts))
+    return line
+
+
+def _escaped(text: str) -> str:
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape", "surrogatepass").decode()
+        for letter in text
+    )
 
 
 def _traceback(found: dict[str, Any]) -> str:

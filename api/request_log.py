@@ -1,5 +1,6 @@
 """One line in the log for each request, which says what was asked and how it went, and nothing about a person."""
 
+import json
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -84,7 +85,7 @@ def _json_opening(method: str, route: str | None) -> str:
 
 def _json_line(one: Answered) -> str:
     of_tenant = "" if one.tenant is None else f',"tenant":"{one.tenant}","rows":{one.rows}'
-    personal = "" if one.path is None else f',"path":{orjson.dumps(one.path).decode()}'
+    personal = "" if one.path is None else f',"path":{json.dumps(one.path)}'
     # Neither a tenant's name nor a correlation id has a character that JSON escapes.
     return (
         f'{_json_opening(one.method, one.route)},"status":{one.status},"ms":{one.milliseconds:.2f}{of_tenant}'

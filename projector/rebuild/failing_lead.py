@@ -9,6 +9,7 @@ from projector.batch import first_line, is_lead_failure
 from projector.errors import RebuildFailedError, condition
 from projector.log import digest
 from projector.rebuild.leads import LeadKey
+from projector.report import escape_hidden
 
 
 @contextmanager
@@ -28,11 +29,13 @@ def naming_the_failing_lead(
         if found is None:
             raise
         (user_id, customer_phone), cause = found
+        tenant = escape_hidden(user_id)
         advice = "The read model serves what it held. Correct the source rows of this customer, and run rebuild again."
         raise RebuildFailedError(
-            f"The rebuild stopped at customer {customer_phone} of tenant {user_id}: {first_line(cause)}. {advice}",
+            f"The rebuild stopped at customer {escape_hidden(customer_phone)} of tenant {tenant}:"
+            f" {first_line(cause)}. {advice}",
             without_values=(
-                f"The rebuild stopped at a customer of tenant {user_id} whose phone has the digest"
+                f"The rebuild stopped at a customer of tenant {tenant} whose phone has the digest"
                 f" {digest(customer_phone)}: {condition(cause)}. `status` names the customer. {advice}"
             ),
         ) from error
