@@ -15,6 +15,7 @@ from flask.globals import app_ctx, request_ctx
 
 from api.config import Config
 from api.log import STANDARD_ERROR, is_text
+from api.request.text import MAX_ID_LENGTH
 
 EVENT = "answered"
 
@@ -73,7 +74,12 @@ def tenant_name(user_id: str) -> str:
     return sha256(user_id.encode(errors="surrogatepass")).hexdigest()[:_HASH_LENGTH]
 
 
-_tenant: Callable[[str], str] = lru_cache(maxsize=4096)(tenant_name)
+_tenant_cached: Callable[[str], str] = lru_cache(maxsize=4096)(tenant_name)
+
+
+def _tenant(user_id: str) -> str:
+    # An id that is refused for its length can have 64 kB: thousands of them are not kept.
+    return _tenant_cached(user_id) if len(user_id) <= MAX_ID_LENGTH else tenant_name(user_id)
 
 
 # Methods and routes come again.
