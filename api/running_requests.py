@@ -1,9 +1,11 @@
 """How many requests run at once: of one tenant, so that its dearest cannot keep the others waiting, and of all."""
 
 from collections import deque
+from collections.abc import Mapping
 from threading import Lock
 
-from flask import Flask, g, request
+from flask import Flask
+from flask.globals import app_ctx, request_ctx
 from werkzeug.exceptions import BadRequest
 
 from api.config import Config
@@ -30,19 +32,24 @@ def install(app: Flask, config: Config) -> None:
     """Refuse ids that are too long, and bound the requests that run."""
     running = RunningRequests(most_of_tenant(config.threads))
 
+    # Each attribute of flask.request and flask.g would be looked up through the context of the request.
     def enter() -> None:
-        if request.endpoint == _UNBOUNDED:
+        request = request_ctx.request
+        arguments = request.view_args
+        tenant = _NO_TENANT
+        if arguments:
+            _refuse_long_ids(arguments)
+            tenant = arguments.get("user_id", _NO_TENANT)
+        elif request.endpoint == _UNBOUNDED:
             return
-        tenant = (request.view_args or {}).get("user_id", _NO_TENANT)
         running.enter(tenant)
-        g.running_of = tenant
+        app_ctx.g.running_of = tenant
 
     def leave(_error: BaseException | None) -> None:
-        tenant = g.get("running_of")
+        tenant = app_ctx.g.get("running_of")
         if tenant is not None:
             running.leave(tenant)
 
-    app.before_request(_refuse_long_ids)
     app.before_request(enter)
     app.teardown_request(leave)
 
@@ -115,8 +122,8 @@ class RunningRequests:
         raise UnavailableError(TENANT_IS_BUSY)
 
 
-def _refuse_long_ids() -> None:
+def _refuse_long_ids(arguments: Mapping[str, str]) -> None:
     """Raise BadRequest for a user_id or a customer_phone that is longer than the platform can store."""
-    for name, value in (request.view_args or {}).items():
+    for name, value in arguments.items():
         if len(value) > MAX_ID_LENGTH:
             raise BadRequest(f"{name} is longer than {MAX_ID_LENGTH} characters")
