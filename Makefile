@@ -63,8 +63,8 @@ LOCK_OPTIONS := --quiet --upgrade --universal --python-version 3.11 --generate-h
 demo: $(TRIAL) ## Load demo data into the embedded PostgreSQL; DEMO_ARGS="--leads 20000" scales them.
 	@$(RUN) -m projector server start
 	@url=$$($(RUN) -m projector server url) && \
-		$(RUN) -m projector --database-url "$$url" migrate --create-source && \
-		$(RUN) -m projector --database-url "$$url" demo --yes $(DEMO_ARGS)
+		export DATABASE_URL="$$url" && $(RUN) -m projector migrate --create-source && \
+		$(RUN) -m projector demo --yes $(DEMO_ARGS)
 
 test-install: $(SETUP) ## Install the wheel as the README says, into an empty environment, and run it from there.
 	@$(RUN) -m pytest --fail-on-skip --install tests/install $(PYTEST_ARGS)

@@ -12,12 +12,18 @@ from typing import NoReturn
 
 import structlog
 from granian import Granian
-from granian.constants import Interfaces
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
-from api import command_line, config, log
+from api import command_line, config, log, open_files
+from api.running_requests import server_threads
 
 STOP_SECONDS = 10
+# A connection that sends no request, or only half of its head, is closed after this time.
+SILENT_SECONDS = 30
+# What a connection buffers at most: about as much as a request line and headers may have.
+_BUFFER_BYTES = 32 * 1024
 _PR_SET_PDEATHSIG = 1
 
 
@@ -43,6 +49,7 @@ def main() -> None:
     if settings.tracing:
         require_tracing()
     address = checked_address(settings)
+    most_connections = open_files.most_connections(open_files.raise_limit(), settings.threads)
     with tempfile.TemporaryDirectory(prefix="leads-api-") as directory:
         if settings.workers > 1 or settings.metrics_port:
             config.share_metrics(directory)
@@ -55,7 +62,14 @@ def main() -> None:
             address=address,
             port=settings.port,
             workers=settings.workers,
-            blocking_threads=settings.threads,
+            blocking_threads=server_threads(settings.threads),
+            # HTTP/2 without TLS lets one caller of few bytes keep everyone waiting, and has no timeout for silence.
+            http=HTTPModes.http1,
+            http1_settings=HTTP1Settings(
+                header_read_timeout=SILENT_SECONDS * 1000, max_buffer_size=_BUFFER_BYTES
+            ),
+            # Connections at once.
+            backpressure=most_connections,
             respawn_failed_workers=True,
             # A worker misses a signal to stop while it starts; Granian kills it after this time.
             workers_kill_timeout=STOP_SECONDS,
@@ -145,7 +159,9 @@ def application() -> object:
 
     _leave_signals_to_supervisor()
     try:
-        app = create_app(config.load())
+        settings = config.load()
+        app = create_app(settings)
+        open_files.watch(open_files.most_connections(open_files.raise_limit(), settings.threads))
     except Exception:  # noqa: BLE001  # Whatever it is.
         # Otherwise Python prints it as plain text. The supervisor starts another worker, and gives up at the second.
         structlog.get_logger().exception("a worker cannot start")

@@ -3,12 +3,12 @@
 from flask import Flask, request
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 
-from api import log, metrics, rate_limit, request_log
+from api import log, metrics, rate_limit, request_log, running_requests
 from api.config import Config
 from api.database.pool import Database
 from api.request.text import is_broken
 from api.response import errors
-from api.response.body import Clock, JsonResponse, begin, put_headers, system_clock
+from api.response.body import Clock, JsonResponse, begin, put_headers, system_clock, with_constant_headers
 from api.routes import read_model
 from api.routes.docs import docs
 from api.routes.health import health
@@ -24,6 +24,7 @@ def create_app(config: Config, *, clock: Clock = system_clock) -> Flask:
     log.configure(config.log_level, config.log_format, personal_data=config.log_personal_data)
     app = Flask("api", static_folder=None)
     app.response_class = JsonResponse
+    app.wsgi_app = with_constant_headers(app.wsgi_app)  # type: ignore[assignment,method-assign]
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
     app.extensions["leads_clock"] = clock
@@ -35,6 +36,7 @@ def create_app(config: Config, *, clock: Clock = system_clock) -> Flask:
     request_log.install(app, config)
     app.extensions["leads_shared_metrics"] = config.metrics_folder
     metrics.install(app)
+    running_requests.install(app, config)
     rate_limit.install(app, config)
     app.before_request(_refuse_unreadable_request)
     blueprints = (leads, health, docs) if config.metrics_port else (leads, health, docs, metrics_page)

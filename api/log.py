@@ -34,6 +34,13 @@ class _StandardError:
 STANDARD_ERROR = _StandardError()
 
 
+class _Needed(logging.Filter):
+    """Leaves out what the server says of the number of its threads: most of them wait, or are not even started."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return "Configuration allows spawning up to" not in record.getMessage()
+
+
 def is_text(log_format: str) -> bool:
     """Returns whether lines are for people."""
     return log_format == "text" or (log_format == "auto" and sys.stderr.isatty())
@@ -66,8 +73,14 @@ def configure_process(level: str, log_format: str, *, personal_data: bool) -> di
         "formatters": {
             "line": {"()": formatter, "is_text": is_text(log_format), "personal_data": personal_data}
         },
+        "filters": {"needed": {"()": _Needed}},
         "handlers": {
-            "stderr": {"class": "logging.StreamHandler", "formatter": "line", "stream": STANDARD_ERROR}
+            "stderr": {
+                "class": "logging.StreamHandler",
+                "formatter": "line",
+                "filters": ["needed"],
+                "stream": STANDARD_ERROR,
+            }
         },
         "root": {"handlers": ["stderr"], "level": "WARNING"},
         # Granian sets the level of its own logger.
@@ -130,6 +143,7 @@ def _renderers(*, is_text: bool, personal_data: bool) -> list[Processor]:
             leave_out,
             exceptions,
             _exception_as_text,
+            _escape,
             structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),
         ]
     return [leave_out, exceptions, structlog.processors.JSONRenderer()]
@@ -151,6 +165,23 @@ def _exception_as_text(_logger: WrappedLogger, _name: str, line: EventDict) -> E
     if isinstance(line.get("exception"), list):
         line["exception"] = "\nwhich was raised from or while:\n".join(map(_traceback, line["exception"]))
     return line
+
+
+def _escape(_logger: WrappedLogger, _name: str, line: EventDict) -> EventDict:
+    """Let no value end the line, or be obeyed by a terminal; JSON is written in ASCII."""
+    for name, value in line.items():
+        if isinstance(value, str):
+            # A traceback has many lines.
+            parts = value.split("\n") if name == "exception" else [value]
+            line[name] = "\n".join(map(_escaped, parts))
+    return line
+
+
+def _escaped(text: str) -> str:
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape", "surrogatepass").decode()
+        for letter in text
+    )
 
 
 def _traceback(found: dict[str, Any]) -> str:

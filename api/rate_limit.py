@@ -1,6 +1,8 @@
 """The rate limit of each tenant."""
 
+from hashlib import sha256
 from http import HTTPStatus
+from itertools import islice
 from math import ceil, inf
 from threading import Lock
 from time import monotonic, time
@@ -26,6 +28,9 @@ RETRY_AFTER = HeaderNames.RETRY_AFTER.value
 STORE_TIMEOUT_SECONDS = 1
 STORE_PAUSE_SECONDS = 5
 MIN_KEPT_WINDOWS = 10_000
+# Of tenants that send requests within one window; each window takes some 200 bytes.
+MAX_KEPT_WINDOWS = 200_000
+_LONGEST_KEY = 64
 
 # Each line of the log asks for its logger, because create_app configures structlog after this import.
 log = structlog.get_logger
@@ -114,20 +119,32 @@ class WindowCounts:
     def count(self, key: str) -> tuple[int, int]:
         """Returns the requests of this window with this one, and when it ends in seconds since 1970."""
         now = int(time())
+        # A caller may write any id. A tenant's is hardly ever so long.
+        if len(key) > _LONGEST_KEY:
+            key = sha256(key.encode(errors="surrogatepass")).hexdigest()
         with self._lock:
             used, ends_at = self._windows.get(key, (0, 0))
             # A window that ends later than a new one would is from before the clock was set back.
             if not now < ends_at <= now + self._seconds:
                 used, ends_at = 0, now + self._seconds
+                # The windows are in the order in which they began.
+                self._windows.pop(key, None)
                 if len(self._windows) >= self._max_windows:
                     self._forget(now)
             self._windows[key] = (used + 1, ends_at)
         return used + 1, ends_at
 
     def _forget(self, now: int) -> None:
-        """Drop the windows that are over; if these were few, the next time comes later."""
-        self._windows = {key: window for key, window in self._windows.items() if window[1] > now}
-        self._max_windows = max(MIN_KEPT_WINDOWS, 2 * len(self._windows))
+        """Drop the windows that are over; if these were few, the next time comes later.
+
+        Where very many are not over, the older half goes too, because memory is bounded: their tenants may send a few
+        requests more.
+        """
+        kept = {key: window for key, window in self._windows.items() if window[1] > now}
+        if len(kept) >= MAX_KEPT_WINDOWS:
+            kept = dict(islice(kept.items(), len(kept) - MAX_KEPT_WINDOWS // 2, None))
+        self._windows = kept
+        self._max_windows = min(max(MIN_KEPT_WINDOWS, 2 * len(kept)), MAX_KEPT_WINDOWS)
 
 
 def _open_store(address: str) -> Storage | None:

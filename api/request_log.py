@@ -1,5 +1,6 @@
 """One line in the log for each request, which says what was asked and how it went, and nothing about a person."""
 
+import json
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -14,6 +15,7 @@ from flask.globals import app_ctx, request_ctx
 
 from api.config import Config
 from api.log import STANDARD_ERROR, is_text
+from api.request.text import MAX_ID_LENGTH
 
 EVENT = "answered"
 
@@ -72,7 +74,12 @@ def tenant_name(user_id: str) -> str:
     return sha256(user_id.encode(errors="surrogatepass")).hexdigest()[:_HASH_LENGTH]
 
 
-_tenant: Callable[[str], str] = lru_cache(maxsize=4096)(tenant_name)
+_tenant_cached: Callable[[str], str] = lru_cache(maxsize=4096)(tenant_name)
+
+
+def _tenant(user_id: str) -> str:
+    # An id that is refused for its length can have 64 kB: thousands of them are not kept.
+    return _tenant_cached(user_id) if len(user_id) <= MAX_ID_LENGTH else tenant_name(user_id)
 
 
 # Methods and routes come again.
@@ -84,7 +91,7 @@ def _json_opening(method: str, route: str | None) -> str:
 
 def _json_line(one: Answered) -> str:
     of_tenant = "" if one.tenant is None else f',"tenant":"{one.tenant}","rows":{one.rows}'
-    personal = "" if one.path is None else f',"path":{orjson.dumps(one.path).decode()}'
+    personal = "" if one.path is None else f',"path":{json.dumps(one.path)}'
     # Neither a tenant's name nor a correlation id has a character that JSON escapes.
     return (
         f'{_json_opening(one.method, one.route)},"status":{one.status},"ms":{one.milliseconds:.2f}{of_tenant}'

@@ -39,10 +39,11 @@ class Retried:
     failed: int
 
 
-def retry_dead_letters(conn: Connection, *, due_only: bool) -> Retried:
-    """Try the dead letters again, each in a transaction of its own."""
+def retry_dead_letters(conn: Connection, *, due_only: bool, limit: int | None = None) -> Retried:
+    """Try the dead letters again, at most `limit` of them, each in a transaction of its own."""
     failed = 0
-    letters = conn.execute(query("dead_letters", "find_letters"), {"due_only": due_only}).fetchall()
+    wanted = {"due_only": due_only, "limit": limit}
+    letters = conn.execute(query("dead_letters", "find_letters"), wanted).fetchall()
     for kind, key in letters:
         try:
             retry_on_collision(lambda kind=kind, key=key: _retry(conn, kind, key))  # type: ignore[misc]

@@ -17,6 +17,7 @@ import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from projector.errors import without_values
+from projector.report import escape_hidden, escape_lines
 
 _DIGITS = 8
 
@@ -63,7 +64,12 @@ def configure(level: str, form: str, *, personal_data: bool = False) -> None:
         structlog.stdlib.ProcessorFormatter(
             # APScheduler and psycopg log through the standard library.
             foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _render_exception, last],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                _render_exception,
+                *([_escape] if as_text else []),
+                last,
+            ],
         )
     )
     root = logging.getLogger()
@@ -135,6 +141,18 @@ def _render_exception(_logger: WrappedLogger, _method: str, line: EventDict) -> 
             else _traceback_without_messages(raised)
         )
     return line
+
+
+def _escape(_logger: WrappedLogger, _method: str, line: EventDict) -> EventDict:
+    """Let no value end the line, or be obeyed by a terminal; JSON is written in ASCII."""
+    return {
+        name: value
+        if not isinstance(value, str)
+        else escape_lines(value)
+        if name == "exception"
+        else escape_hidden(value)
+        for name, value in line.items()
+    }
 
 
 def _traceback_without_messages(raised: BaseException) -> str:

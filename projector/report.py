@@ -1,5 +1,6 @@
 """What a refresh or a rebuild returns to its caller, and numbers as messages print them."""
 
+import json
 from dataclasses import dataclass, field
 
 
@@ -22,6 +23,16 @@ def escape_hidden(text: str) -> str:
         letter if letter.isprintable() else letter.encode("unicode_escape", "surrogatepass").decode()
         for letter in text
     )
+
+
+def escape_lines(text: str) -> str:
+    """Return a text of several lines with each of them as `escape_hidden` writes it."""
+    return "\n".join(map(escape_hidden, text.split("\n")))
+
+
+def escape_json(text: str) -> str:
+    r"""Return JSON, indented or not, with what a terminal would not show, or would obey, written as `\u009b` is."""
+    return "".join(one if one.isprintable() or one == "\n" else json.dumps(one)[1:-1] for one in text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from marshmallow import ValidationError, fields
 
-from api.request.text import canonical_phone, phone_digits, read_moment, trim, words
+from api.request.text import MAX_ID_LENGTH, canonical_phone, phone_digits, read_moment, trim, words
 
 MAX_SEARCH_LENGTH = 200
 
@@ -190,8 +190,14 @@ class SearchText(Parameter):
 class Phone(Parameter):
     """A customer_phone in any spelling."""
 
-    takes = "a phone number or another identifier"
+    takes = f"a phone number or another identifier of at most {MAX_ID_LENGTH} characters"
 
     def read(self, text: str) -> str:
-        """Returns the canonical form."""
+        """Returns the canonical form. Raises ValueError if it is too long."""
+        if len(text) > MAX_ID_LENGTH:
+            raise ValueError(text)
         return canonical_phone(text)
+
+    def as_openapi(self) -> dict[str, object]:
+        """Returns the JSON schema of a text of bounded length."""
+        return {"type": "string", "maxLength": MAX_ID_LENGTH}

@@ -4,6 +4,8 @@ import re
 from datetime import UTC, date, datetime, time, timedelta
 
 WHITE_SPACE = " \t\n\v\f\r\N{NO-BREAK SPACE}"
+# Of a user_id or a customer_phone, as the platform stores them.
+MAX_ID_LENGTH = 255
 MILLISECOND = timedelta(milliseconds=1)
 FIRST_MOMENT = datetime.min.replace(tzinfo=UTC)
 LAST_MOMENT = datetime.max.replace(tzinfo=UTC)

@@ -2,14 +2,24 @@
 
 import random
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from string import ascii_lowercase, digits
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from flask import Response, current_app, g, request
 
 from api.request.text import format_time
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+# What customers wrote is for the caller alone. A browser neither guesses that it is HTML, nor tells its address.
+_ALWAYS = [
+    ("Cache-Control", "private, no-cache"),
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "no-referrer"),
+]
 
 Clock = Callable[[], datetime]
 
@@ -79,6 +89,21 @@ def put_headers(response: Response) -> Response:
         if row.dead_letters:
             headers.add("X-Data-Dead-Letters", str(row.dead_letters))
     return response
+
+
+def with_constant_headers(wsgi_app: "WSGIApplication") -> "WSGIApplication":
+    """Returns the application with the headers that are the same on every answer.
+
+    They are added to the finished list: Flask would check and copy each of them twice at each request.
+    """
+
+    def answer(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Callable[[bytes], object]:  # noqa: ANN401  # As WSGI has it.
+            return start_response(status, headers + _ALWAYS, *error)
+
+        return wsgi_app(environ, start)
+
+    return answer
 
 
 def system_clock() -> datetime:

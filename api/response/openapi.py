@@ -9,6 +9,7 @@ from marshmallow import Schema
 
 from api.request.fields import Parameter
 from api.request.parameters import ListQuery, MessagesQuery, NoQuery
+from api.request.text import MAX_ID_LENGTH
 from api.response.schemas import Error, LeadList, LeadMessages, LeadStatistics, SingleLead
 
 # Of the documented interface; it does not change with the code.
@@ -26,11 +27,13 @@ _HEADERS = {
 _LIMITED = ("X-Correlation-Id", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset")
 _KNOWN = ("X-Data-As-Of", "X-Data-Dead-Letters")
 _ERRORS = {
-    400: "A parameter is not known, or its value is not taken; the message names each",
+    400: "A parameter is not known, its value is not taken, or an id is too long; the message names each",
     404: "Lead not found",
     429: "More requests than the limit allows",
     500: "An error on our side",
-    503: "The read model was never built, or the database cannot answer now",
+    503: (
+        "The read model was never built, the database cannot answer now, or the tenant has too many requests under way"
+    ),
 }
 _FURTHER_HEADERS = {404: _KNOWN, 429: ("Retry-After",), 503: ("Retry-After",)}
 _USER_ID = {
@@ -38,14 +41,14 @@ _USER_ID = {
     "name": "user_id",
     "required": True,
     "description": "The tenant",
-    "schema": {"type": "string"},
+    "schema": {"type": "string", "maxLength": MAX_ID_LENGTH},
 }
 _CUSTOMER_PHONE = {
     "in": "path",
     "name": "customer_phone",
     "required": True,
     "description": "The lead, in any spelling of its phone",
-    "schema": {"type": "string"},
+    "schema": {"type": "string", "maxLength": MAX_ID_LENGTH},
 }
 _BASE = "/users/{user_id}/leads"
 _ENDPOINTS: tuple[tuple[str, str, str, type[Schema], type[Schema], tuple[int, ...]], ...] = (

@@ -11,6 +11,11 @@ def _nullable_text(**keywords: Any) -> fields.String:  # noqa: ANN401
     return fields.String(required=True, allow_none=True, **keywords)
 
 
+def _message_text() -> fields.String:
+    description = "At most 64 KiB of UTF-8; a longer text is cut, and ends in '… [cut]'"
+    return _nullable_text(metadata={"description": description})
+
+
 def _nullable_number() -> fields.Integer:
     return fields.Integer(required=True, allow_none=True)
 
@@ -70,7 +75,7 @@ class Lead(LeadInfo):
     total_messages = _count()
     template_sends_count = _count()
     last_message_at = _moment(allow_none=True)
-    last_message_text = _nullable_text()
+    last_message_text = _message_text()
     last_message_sender = _nullable_text()
     first_contact_at = _moment()
     has_extraction = fields.Boolean(required=True)
@@ -88,7 +93,7 @@ class Message(_Closed):
     platform = _nullable_text()
     phone_number_id = _nullable_text()
     sender = _nullable_text()
-    text = _nullable_text()
+    text = _message_text()
     timestamp = _moment()
     status = fields.String(required=True, validate=validate.OneOf(("sent", "pending", "failed")))
     sequence_no = _nullable_number()

@@ -4,7 +4,7 @@ import dataclasses
 import sys
 import traceback
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -20,7 +20,7 @@ from projector.config import Config
 from projector.db import connect
 from projector.errors import NOT_INSTALLED, ConfigurationError, ProjectorError, condition, without_values
 from projector.postgres.embedded import EmbeddedServer
-from projector.report import RunReport, counted
+from projector.report import RunReport, counted, escape_json, escape_lines
 from projector.source import naming_missing_source
 
 FAILED = 1
@@ -31,6 +31,11 @@ WRONG_USAGE = 2
 
 DRIFT = 3
 """Exit code of a verify that found drift."""
+
+SHOWN_BY_PS = (
+    "The password in --database-url is shown to every user of this machine by `ps`. Set DATABASE_URL instead, or leave"
+    " the password to a file ~/.pgpass or to a service file of libpq (--database-url service=NAME)."
+)
 
 # SQLSTATEs of a server that stops, crashed, or starts; an error without one comes from libpq itself.
 _CONNECTION_LOST = (None, "57P01", "57P02", "57P03")
@@ -61,6 +66,8 @@ class Invocation:
             for sentence in found.warnings:
                 _log.warning(sentence)
             if self.database_url:
+                if _has_password(self.database_url):
+                    _log.warning(SHOWN_BY_PS)
                 found = dataclasses.replace(found, database_url=self.database_url)
             self._config = found
         return self._config
@@ -118,6 +125,19 @@ class Commands(click.Group):
             _fail("Interrupted. What was committed stays; run the command again to go on.")
 
 
+def echo(text: str, *, err: bool = False) -> None:
+    """Print a text that may repeat what others wrote: a terminal obeys none of it."""
+    click.echo(escape_lines(text), err=err)
+
+
+def echo_json(found: dict[str, Any]) -> None:
+    """Print an object for machines, in such a way that a terminal obeys nothing of it either."""
+    import orjson
+
+    options = orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z
+    click.echo(escape_json(orjson.dumps(found, default=str, option=options).decode()))
+
+
 def print_version(ctx: click.Context, _option: click.Parameter, value: bool) -> None:  # noqa: FBT001  # As click calls it.
     """Print the version of the program and its projection version, and end."""
     if value and not ctx.resilient_parsing:
@@ -168,7 +188,7 @@ def telling_waits(
     return waiting.telling_waits(
         conn,
         lambda: invocation.connect(f"{command}, watching"),
-        lambda sentence: click.echo(sentence, err=True),
+        lambda sentence: echo(sentence, err=True),
     )
 
 
@@ -184,7 +204,14 @@ def echo_report(report: RunReport) -> None:
         f"{counted(report.changes, 'change')} in {report.seconds:.1f} s."
     )
     for note in report.notes:
-        click.echo(note)
+        echo(note)
+
+
+def _has_password(url: str) -> bool:
+    # libpq's own message on an address that it cannot read follows when it connects.
+    with suppress(psycopg.Error):
+        return bool(psycopg.conninfo.conninfo_to_dict(url).get("password"))
+    return False
 
 
 def _origin(error: psycopg.Error) -> str:
@@ -216,5 +243,5 @@ def _fail(message: str, code: int = FAILED) -> NoReturn:
     if log.is_json():
         _log.error(message)
     else:
-        click.echo(f"Error: {message}", err=True)
+        echo(f"Error: {message}", err=True)
     sys.exit(code)

@@ -4,7 +4,7 @@ import sys
 
 import click
 
-from projector.cli.base import DRIFT, FAILED, Invocation
+from projector.cli.base import DRIFT, FAILED, Invocation, echo_json
 
 
 @click.command()
@@ -37,15 +37,12 @@ def explain(invocation: Invocation, user_id: str, phone: str, *, candidates: int
       2  wrong usage
       3  the read model has drifted
     """
-    import orjson
-
     from projector.explain import as_dict, explain_lead, render
 
     with invocation.connect("explain") as conn:
         found = explain_lead(conn, user_id, phone, candidates=candidates)
     if as_json:
-        options = orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z
-        click.echo(orjson.dumps(as_dict(found), default=str, option=options).decode())
+        echo_json(as_dict(found))
     else:
         click.echo(render(found))
     if found.has_drifted:

@@ -4,7 +4,7 @@ import sys
 
 import click
 
-from projector.cli.base import FAILED, Invocation
+from projector.cli.base import FAILED, Invocation, echo_json
 
 
 @click.command()
@@ -25,15 +25,12 @@ def status(invocation: Invocation, *, as_json: bool) -> None:
       1  something needs a person (it says what), or failed
       2  wrong usage, or a setting that cannot be used
     """
-    import orjson
-
     from projector.status import as_dict, find_attention, read_status, render
 
     with invocation.connect("status") as conn:
         found = read_status(conn, api_role=invocation.config.api_role)
     if as_json:
-        options = orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z
-        click.echo(orjson.dumps(as_dict(found), default=str, option=options).decode())
+        echo_json(as_dict(found))
     else:
         click.echo(render(found))
     if find_attention(found):
@@ -58,14 +55,11 @@ def tenants(invocation: Invocation, *, as_json: bool) -> None:
       1  the read model is not installed or was never built (it says what to run), or failed
       2  wrong usage, or a setting that cannot be used
     """
-    import orjson
-
     from projector.tenants import as_dict, read_tenants, render
 
     with invocation.connect("tenants") as conn:
         found = read_tenants(conn)
     if as_json:
-        options = orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z
-        click.echo(orjson.dumps(as_dict(found), option=options).decode())
+        echo_json(as_dict(found))
     else:
         click.echo(render(found))

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import click
 
-from projector.cli.base import Invocation, place_of, telling_waits
+from projector.cli.base import Invocation, echo, place_of, telling_waits
 
 
 @click.command()
@@ -30,7 +30,7 @@ def migrate(invocation: Invocation, *, create_source: bool, source_schemas: Sequ
 
     \b
     Example:
-      python -m projector --database-url postgresql://user:password@host/db migrate
+      DATABASE_URL=postgresql://user:password@host/db python -m projector migrate
     \b
     Exit codes:
       0  installed and up to date
@@ -41,7 +41,7 @@ def migrate(invocation: Invocation, *, create_source: bool, source_schemas: Sequ
 
     with invocation.connect("migrate") as conn, telling_waits(invocation, conn, "migrate"):
         for notice in run_migrate(conn, create_source=create_source, source_schemas=source_schemas):
-            click.echo(notice)
+            echo(notice)
     click.echo("The read model is installed and up to date.")
 
 
@@ -75,12 +75,12 @@ def uninstall(invocation: Invocation, *, yes: bool, drop_dependents: bool) -> No
     with invocation.connect("uninstall") as conn:
         doomed = check_uninstall(conn, drop_dependents=drop_dependents)
         if doomed and not yes:
-            click.echo(f"What others made depends on the read model and goes too:\n{in_lines(doomed)}")
+            echo(f"What others made depends on the read model and goes too:\n{in_lines(doomed)}")
         if not yes:
             click.confirm(f"Delete the read model from {place_of(conn)}?", abort=True)
         with telling_waits(invocation, conn, "uninstall"):
             for notice in run_uninstall(conn, drop_dependents=drop_dependents):
-                click.echo(notice)
+                echo(notice)
     click.echo("The read model and its triggers are gone; the platform's tables are as they were.")
 
 

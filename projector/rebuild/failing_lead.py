@@ -10,6 +10,7 @@ from projector.errors import WHERE_SHOWN, RebuildFailedError, condition
 from projector.log import digest
 from projector.pipeline import failing_step
 from projector.rebuild.leads import LeadKey
+from projector.report import escape_hidden
 
 
 @contextmanager
@@ -31,11 +32,13 @@ def naming_the_failing_lead(
         (user_id, customer_phone), cause = found
         step = failing_step(cause)
         kind = condition(cause) if step is None else f"{condition(cause)} ({step})"
+        tenant = escape_hidden(user_id)
         advice = "The read model serves what it held. Correct the source rows of this customer, and run rebuild again."
         raise RebuildFailedError(
-            f"The rebuild stopped at customer {customer_phone} of tenant {user_id}: {first_line(cause)}. {advice}",
+            f"The rebuild stopped at customer {escape_hidden(customer_phone)} of tenant {tenant}:"
+            f" {first_line(cause)}. {advice}",
             without_values=(
-                f"The rebuild stopped at a customer of tenant {user_id} whose phone has the digest"
+                f"The rebuild stopped at a customer of tenant {tenant} whose phone has the digest"
                 f" {digest(customer_phone)}: {kind}. {advice} {WHERE_SHOWN}"
             ),
         ) from error

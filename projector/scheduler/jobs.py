@@ -37,6 +37,8 @@ LONGEST_VERIFY_RETRY_SECONDS = 600.0
 LONGEST_PRUNE_RETRY_SECONDS = 600.0
 QUEUE_DEPTH_INTERVAL_SECONDS = 5.0
 DEAD_LETTERS_INTERVAL_SECONDS = 1.0
+RETRIES_OF_A_REFRESH = 10
+"""Dead letters that are tried again at once. New changes are taken before the next ones, whatever is due."""
 
 UPKEEP_INTERVAL_SECONDS = 1.0
 PRUNE_INTERVAL_SECONDS = 3600.0
@@ -117,7 +119,7 @@ class Jobs:
             _log.info("refreshed", **sums)
 
     def _refresh(self, conn: Connection) -> float:
-        """Take all changes that wait, then retry the dead letters that are due."""
+        """Take all changes that wait, then retry some of the dead letters that are due."""
         self._prepare("refresh", conn)
         self._log_tally(conn)
         try:
@@ -129,8 +131,9 @@ class Jobs:
                 )
             return self._config.refresh_seconds
         if time.monotonic() >= self._dead_letters_at and not self.stop.is_set():
-            self._dead_letters_at = time.monotonic() + DEAD_LETTERS_INTERVAL_SECONDS
-            retry_dead_letters(conn, due_only=True)
+            retried = retry_dead_letters(conn, due_only=True, limit=RETRIES_OF_A_REFRESH)
+            if retried.tried < RETRIES_OF_A_REFRESH:
+                self._dead_letters_at = time.monotonic() + DEAD_LETTERS_INTERVAL_SECONDS
         return self._config.refresh_seconds
 
     def _drain(self, conn: Connection) -> None:

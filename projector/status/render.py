@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from projector.report import counted, counted_of
+from projector.report import counted, counted_of, escape_hidden
 from projector.sql import PROJECTION_VERSION
 from projector.status.attention import find_attention
 from projector.status.read import COUNTED_CHANGES, Projection, Run, Status
@@ -57,10 +57,11 @@ def as_dict(status: Status) -> dict[str, Any]:
 
 def render(status: Status) -> str:
     """Return the status for people: a line for each fact, and what needs attention."""
-    lines = [f"{label:<13}{text}" for label, text in _lines(status)]
+    # Reasons and ids were written by others.
+    lines = [f"{label:<13}{escape_hidden(text)}" for label, text in _lines(status)]
     attention = find_attention(status)
     if attention:
-        lines += ["", "Needs attention:", *(f"  - {sentence}" for sentence in attention)]
+        lines += ["", "Needs attention:", *(f"  - {escape_hidden(sentence)}" for sentence in attention)]
     else:
         lines += ["", "Nothing needs attention."]
     return "\n".join(lines)

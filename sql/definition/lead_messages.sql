@@ -6,7 +6,7 @@ SELECT
     m.conversation_id::text AS conversation_id,
     projector.clamp_time(coalesce(m.timestamp, 'epoch')::timestamptz) AS sent_at,
     m.sequence_no,
-    m.sender::text COLLATE "C" AS sender,
+    projector.cut_text(m.sender) COLLATE "C" AS sender,
     CASE WHEN m.status IN ('pending', 'failed') THEN m.status::text ELSE 'sent' END COLLATE "C" AS status,
-    m.text::text COLLATE "C" AS text
+    projector.cut_text(m.text) COLLATE "C" AS text
 FROM messages AS m

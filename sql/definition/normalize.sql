@@ -17,13 +17,20 @@ RETURN CASE
     ELSE nullif(btrim(value, E' \t\n\x0B\f\r\u00A0'), '')
 END;
 
--- A text without the white space around it; null if nothing is left.
+-- A name, an email or a company without the white space around it; null if nothing is left. The platform stores at most
+-- 255 characters; where it stores more, the rest is cut and an ellipsis is the last of 255. An index holds no long
+-- text. Only the first 65,536 characters are looked at, so that no huge text is fetched.
 CREATE OR REPLACE FUNCTION projector.blank_to_null(value text)
 RETURNS text
 LANGUAGE sql
 IMMUTABLE
 PARALLEL SAFE
-RETURN nullif(btrim(value, E' \t\n\x0B\f\r\u00A0'), '');
+RETURN CASE
+    WHEN octet_length(value) <= 255 THEN nullif(btrim(value, E' \t\n\x0B\f\r\u00A0'), '')
+    WHEN char_length(btrim(left(value, 65536), E' \t\n\x0B\f\r\u00A0')) <= 255
+        THEN nullif(btrim(left(value, 65536), E' \t\n\x0B\f\r\u00A0'), '')
+    ELSE left(btrim(left(value, 65536), E' \t\n\x0B\f\r\u00A0'), 254) || '…'
+END;
 
 -- The tag that an AI wrote as Hot, Warm or Cold, whatever its case and the white space around it; null for any other.
 CREATE OR REPLACE FUNCTION projector.lead_status(tag text)
@@ -31,7 +38,7 @@ RETURNS text
 LANGUAGE sql
 IMMUTABLE
 PARALLEL SAFE
-RETURN CASE lower(btrim(tag, E' \t\n\x0B\f\r\u00A0'))
+RETURN CASE lower(btrim(left(tag, 65536), E' \t\n\x0B\f\r\u00A0'))
     WHEN 'hot' THEN 'Hot'
     WHEN 'warm' THEN 'Warm'
     WHEN 'cold' THEN 'Cold'
@@ -57,3 +64,29 @@ LANGUAGE sql
 STABLE
 PARALLEL SAFE
 RETURN to_char(value AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"');
+
+-- A text of at most 64 KiB (65,536 bytes of UTF-8). A longer one is cut between two characters, and ends in the mark
+-- `… [cut]`, which takes 9 bytes.
+--
+-- octet_length() does not fetch the text, and left() only the beginning of one that is stored out of line, so that
+-- 400 MB cost as much as 64 KiB. A byte whose first two bits are 10 continues a character. A character has at most
+-- four bytes, so one of four bytes begins a character. 65,527 and the mark are 65,536.
+CREATE OR REPLACE FUNCTION projector.cut_text(value text)
+RETURNS text
+LANGUAGE sql
+STABLE
+PARALLEL SAFE
+RETURN CASE
+    WHEN octet_length(value) <= 65536 THEN value
+    ELSE convert_from(
+        substring(
+            convert_to(left(value, 65536), 'UTF8') FROM 1 FOR CASE
+                WHEN get_byte(convert_to(left(value, 65536), 'UTF8'), 65527) & 192 <> 128 THEN 65527
+                WHEN get_byte(convert_to(left(value, 65536), 'UTF8'), 65526) & 192 <> 128 THEN 65526
+                WHEN get_byte(convert_to(left(value, 65536), 'UTF8'), 65525) & 192 <> 128 THEN 65525
+                ELSE 65524
+            END
+        ),
+        'UTF8'
+    ) || '… [cut]'
+END;

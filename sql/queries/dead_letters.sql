@@ -1,9 +1,11 @@
 -- The dead letters: keys whose refresh failed alone.
 
 -- name: find_letters
--- Returns: kind, key of the dead letters, those that are due first. Parameter: due_only.
+-- Returns: kind, key of the dead letters to try next, at most as many as the limit, or all of them where that is null.
+-- Parameters: due_only, limit.
 --
--- One that failed at a time that the clock has not reached is due: the clock was set back.
+-- The first of each tenant come before the second of any, so that no tenant waits for all those of another. One that
+-- failed at a time that the clock has not reached is due: the clock was set back.
 SELECT
     d.kind,
     d.key
@@ -11,7 +13,8 @@ FROM projector.dead_letters AS d
 WHERE NOT %(due_only)s
     OR d.retry_at <= clock_timestamp()
     OR d.retry_at > clock_timestamp() + least(interval '10 seconds' * 2 ^ least(d.attempts - 1, 20), interval '1 hour')
-ORDER BY d.retry_at;
+ORDER BY row_number() OVER (PARTITION BY d.user_id ORDER BY d.retry_at), d.retry_at
+LIMIT %(limit)s;
 
 -- name: lock_letter
 -- Returns one row if this transaction has the dead letter to itself: two refreshes never retry one at the same time.

@@ -379,9 +379,9 @@ SELECT
     x.conversation_id::text AS conversation_id,
     x.is_latest,
     x.extracted_at::timestamptz::text AS time,
-    x.name,
-    x.email,
-    x.company,
+    left(x.name, 65536) AS name,
+    left(x.email, 65536) AS email,
+    left(x.company, 65536) AS company,
     x.intent_score,
     x.urgency_score,
     x.budget_score,
@@ -423,9 +423,9 @@ SELECT
     c.contact_id::text AS key,
     c.phone::text AS phone,
     c.updated_at::timestamptz::text AS time,
-    c.name,
-    c.email,
-    c.company,
+    left(c.name, 65536) AS name,
+    left(c.email, 65536) AS email,
+    left(c.company, 65536) AS company,
     count(*) OVER () AS total
 FROM unnest(%(kinds)s::text[], %(keys)s::text[]) AS k (kind, key)
 CROSS JOIN LATERAL (

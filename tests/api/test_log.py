@@ -190,3 +190,18 @@ def test_text_is_chosen_for_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
         assert log.is_text("auto") is is_terminal
         assert log.is_text("text")
         assert not log.is_text("json")
+
+
+@pytest.mark.usefixtures("process")
+def test_no_value_of_a_text_log_forges_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    log.configure_process("INFO", "text", personal_data=True)
+    structlog.get_logger().info("an event\nforged", path="/\x1b[2J\nforged \u202e\x9b31m")
+    logging.getLogger("other").warning("of another\nforged \x1b[2J")
+    try:
+        fail("quoted \x1b[2J")
+    except ValueError:
+        structlog.get_logger().exception("failed\rforged")
+    said = capsys.readouterr().err
+    assert [line for line in said.splitlines() if line.startswith("forged")] == []
+    assert {letter for letter in said if not letter.isprintable()} == {"\n"}
+    assert "x1b[2J" in said

@@ -221,3 +221,23 @@ def test_when_the_store_is_back_it_counts_again(
         assert client.get(library.base).headers["X-RateLimit-Remaining"] == str(LIMIT - 1)
         assert client.get(library.base).headers["X-RateLimit-Remaining"] == str(LIMIT - 2)
         assert len(store.client().keys("*")) == 1
+
+
+def test_memory_is_bounded_however_many_tenants_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api.rate_limit.MIN_KEPT_WINDOWS", 10)
+    monkeypatch.setattr("api.rate_limit.MAX_KEPT_WINDOWS", 40)
+    counts = WindowCounts(60)
+    with time_machine.travel(NOW, tick=False):
+        for number in range(1000):
+            assert counts.count(str(number))[0] == 1
+            assert len(counts._windows) <= 40  # noqa: SLF001  # Memory is what it is about.
+        # The newest are kept.
+        assert counts.count("999")[0] == 2
+
+
+def test_a_long_id_is_not_kept() -> None:
+    counts = WindowCounts(60)
+    for letters in ("a" * 64_000, "a" * 63_999 + "b", "a" * 64_000):
+        counts.count(letters)
+    assert sorted(used for used, _ in counts._windows.values()) == [1, 2]  # noqa: SLF001
+    assert max(map(len, counts._windows)) <= 64  # noqa: SLF001

@@ -9,7 +9,17 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 
-from tests.oracle.values import EPOCH, bytewise, canonical_phone, cut, cut_or_epoch, printed_time, trim
+from tests.oracle.values import (
+    EPOCH,
+    bytewise,
+    canonical_phone,
+    cut,
+    cut_or_epoch,
+    cut_text,
+    printed_time,
+    shorten,
+    trim,
+)
 
 PLATFORMS = ("whatsapp", "instagram", "webchat")
 STATUSES = {"hot": "Hot", "warm": "Warm", "cold": "Cold"}
@@ -399,8 +409,8 @@ def _conversation(rows: _Rows, row: Conversation) -> LeadConversation:
     return LeadConversation(
         conversation_id=row.conversation_id,
         agent_id=row.agent_id,
-        agent_name=agent.name,
-        platform=rows.platform_of_channel(agent.phone_number_id),
+        agent_name=cut_text(agent.name),
+        platform=cut_text(rows.platform_of_channel(agent.phone_number_id)),
         phone_number_id=agent.phone_number_id,
         message_count=len(times),
         is_active=row.is_active is True,
@@ -429,11 +439,11 @@ def _messages(rows: _Rows, conversations: Iterable[Conversation]) -> tuple[LeadM
                 message_id=row.message_id,
                 conversation_id=conversation.conversation_id,
                 agent_id=agent.agent_id,
-                agent_name=agent.name,
-                platform=platform,
+                agent_name=cut_text(agent.name),
+                platform=cut_text(platform),
                 phone_number_id=agent.phone_number_id,
-                sender=row.sender,
-                text=row.text,
+                sender=cut_text(row.sender),
+                text=cut_text(row.text),
                 timestamp=cut_or_epoch(row.timestamp),
                 status=row.status if row.status in {"pending", "failed"} else "sent",
                 sequence_no=row.sequence_no,
@@ -482,7 +492,7 @@ def _first_not_blank(column: str, extraction: Extraction | None, contact: Contac
     for row in (extraction, contact):
         text: str | None = None if row is None else getattr(row, column)
         if text is not None and trim(text):
-            return trim(text)
+            return shorten(trim(text))
     return None
 
 

@@ -47,3 +47,16 @@ def printed_time(moment: datetime | None) -> str | None:
 def bytewise(text: str) -> bytes:
     """Give what texts are ordered by."""
     return text.encode()
+
+
+def cut_text(text: str | None) -> str | None:
+    """Cut a text of more than 64 KiB, at the end of a character; the mark at its end counts."""
+    if text is None or len(text.encode()) <= 65_536:
+        return text
+    mark = "… [cut]"
+    return text.encode()[: 65_536 - len(mark.encode())].decode(errors="ignore") + mark
+
+
+def shorten(text: str) -> str:
+    """Cut a name, an email or a company to 255 characters, the last of which is an ellipsis."""
+    return text if len(text) <= 255 else f"{text[:254]}…"

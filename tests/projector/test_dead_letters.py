@@ -175,3 +175,23 @@ def test_a_failure_that_no_lead_is_to_blame_for_is_raised(built: Connection, oth
     with pytest.raises(CaptureGapError):
         isolate_failing_key(built, value(other, "SELECT shard FROM projector.changes"), wait=True)
     assert value(built, "SELECT count(*) FROM projector.changes") == 1
+
+
+def set_aside(conn: Connection, tenant: str, count: int) -> None:
+    """So many dead letters of a tenant, all of them due."""
+    conn.execute(
+        "INSERT INTO projector.dead_letters (kind, key, user_id, error, attempts, first_failed_at, retry_at)"
+        " SELECT 'reload_conversations', %(tenant)s || n, %(tenant)s, 'a reason', 1, now(), now() - interval '1 hour'"
+        " FROM generate_series(1, %(count)s) AS n",
+        {"tenant": tenant, "count": count},
+    )
+
+
+def test_the_letters_of_one_tenant_keep_no_other_waiting(built: Connection, other: Connection) -> None:
+    set_aside(other, "many", 30)
+    set_aside(other, "few", 1)
+    assert retry_dead_letters(built, due_only=True, limit=10) == Retried(10, 0)
+    # Their conversations are gone, so that they end by being tried.
+    left = other.execute("SELECT user_id, count(*) FROM projector.dead_letters GROUP BY user_id").fetchall()
+    assert left == [("many", 21)]
+    assert retry_dead_letters(built, due_only=True) == Retried(21, 0)

@@ -146,3 +146,25 @@ def test_text_when_asked_for_without_colours_off_a_terminal() -> None:
 def test_the_level_is_for_our_own_logs() -> None:
     found = [json.loads(line)["event"] for line in lines("ERROR", "json")]
     assert found == ["missed by 3 s", "failed"]
+
+
+HOSTILE = r"""
+import sys, structlog, logging
+from projector import log
+log.configure("INFO", "text")
+structlog.get_logger("projector.x").info("an event\nforged", key="\x1b[2J\nforged \u202e", keys=["\x9b1m"])
+logging.getLogger("other").warning("of another\nforged \x1b[2J")
+try:
+    raise OSError("\x1b[2J")
+except OSError:
+    structlog.get_logger("projector.x").exception("failed\rforged")
+"""
+
+
+def test_no_value_of_a_text_log_forges_a_line() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", HOSTILE], check=True, env=environment(), capture_output=True, text=True
+    )
+    assert [line for line in done.stderr.splitlines() if line.startswith("forged")] == []
+    assert {one for one in done.stderr if not one.isprintable()} == {"\n"}
+    assert r"key='\\x1b[2J\\nforged \\u202e'" in done.stderr or r"\x1b[2J\nforged \u202e" in done.stderr

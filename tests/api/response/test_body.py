@@ -76,3 +76,25 @@ def test_dead_letters_of_the_tenant(database: Database, make_app: MakeApp) -> No
     assert client.get("/users/a/leads").headers["X-Data-Dead-Letters"] == "3"
     assert client.get("/users/a/leads/1").headers["X-Data-Dead-Letters"] == "3"
     assert "X-Data-Dead-Letters" not in client.get("/users/b/leads").headers
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "",
+        "/stats",
+        "/nobody",
+        "?x=1",
+        "/health/live",
+        "/metrics",
+        "/openapi.json",
+        "/docs/",
+        "/docs/index.css",
+    ],
+)
+def test_no_cache_and_no_guessing_of_types(client: FlaskClient, library: Library, path: str) -> None:
+    is_own = path.startswith(("/health", "/metrics", "/openapi", "/docs"))
+    with client.get(path if is_own else f"{library.base}{path}") as answer:
+        assert answer.headers.getlist("Cache-Control") == ["private, no-cache"]
+        assert answer.headers.getlist("X-Content-Type-Options") == ["nosniff"]
+        assert answer.headers.getlist("Referrer-Policy") == ["no-referrer"]

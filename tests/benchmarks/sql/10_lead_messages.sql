@@ -10,9 +10,9 @@ SELECT
     m.conversation_id::text COLLATE "C" AS conversation_id,
     date_trunc('milliseconds', coalesce(m.timestamp, 'epoch')::timestamptz) AS sent_at,
     m.sequence_no,
-    m.sender::text COLLATE "C" AS sender,
+    projector.cut_text(m.sender) COLLATE "C" AS sender,
     CASE WHEN m.status IN ('pending', 'failed') THEN m.status ELSE 'sent' END::text COLLATE "C" AS status,
-    m.text COLLATE "C" AS text
+    projector.cut_text(m.text) COLLATE "C" AS text
 FROM messages AS m
 INNER JOIN conversations AS c ON c.conversation_id = m.conversation_id
 INNER JOIN agents AS a ON a.agent_id = c.agent_id

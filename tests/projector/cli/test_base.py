@@ -60,14 +60,40 @@ def test_without_a_database_it_says_what_to_do(tmp_path: Path) -> None:
 
 def test_a_database_that_is_away_is_one_sentence_without_the_password(tmp_path: Path) -> None:
     url = f"postgresql://user:secret@127.0.0.1:{free_port()}/db"
-    for done in (
-        projector(tmp_path, "--database-url", url, "migrate"),
-        projector(tmp_path, "migrate", DATABASE_URL=url),
+    for done, lines in (
+        (projector(tmp_path, "--database-url", url, "migrate"), 2),
+        (projector(tmp_path, "migrate", DATABASE_URL=url), 1),
     ):
         assert done.returncode == 1
         assert "Connection refused" in done.stderr
-        assert len(done.stderr.splitlines()) == 1
+        assert len(done.stderr.splitlines()) == lines
         assert "secret" not in done.stderr + done.stdout
+
+
+@pytest.mark.parametrize(
+    ("url", "warned"),
+    [
+        ("postgresql://user:secret@127.0.0.1:1/db", True),
+        ("postgresql://user@127.0.0.1:1/db?password=secret", True),
+        ("host=127.0.0.1 port=1 password=secret", True),
+        ("postgresql://user@127.0.0.1:1/db", False),
+        ("postgresql://[", False),
+    ],
+)
+def test_a_password_in_the_command_line_is_warned_of(tmp_path: Path, url: str, *, warned: bool) -> None:
+    done = projector(tmp_path, "--database-url", url, "status")
+    assert done.returncode == 1
+    assert ("is shown to every user of this machine" in done.stderr) is warned
+    assert "secret" not in done.stderr
+    assert "is shown to every user" not in projector(tmp_path, "status", DATABASE_URL=url).stderr
+
+
+def test_what_others_wrote_forges_no_line_of_an_error(calls: Calls, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log, "shows_personal_data", lambda: True)
+    calls.answers["refresh_and_heal"] = errors.RaiseException("\x1b[2Jfor \u202e1234\x9b31m")
+    said = call("refresh").stderr
+    assert said.isascii()
+    assert r"\x1b[2Jfor \u202e1234\x9b31m" in said
 
 
 def test_bad_settings_are_told_together(tmp_path: Path) -> None:

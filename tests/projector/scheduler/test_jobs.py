@@ -14,6 +14,7 @@ from projector.postgres.embedded import EmbeddedServer
 from projector.scheduler import jobs as scheduler_jobs
 from projector.status import find_attention, read_status, render
 from tests.projector.scheduler.running import Connection, build, jobs_of, leads
+from tests.projector.test_dead_letters import set_aside
 from tests.projector.verify.clock import pass_time
 from tests.support.patience import PATIENCE
 from tests.support.running import (
@@ -207,3 +208,19 @@ def test_a_long_statement_is_left_alone_while_the_database_answers(
     thread.join()
     jobs.end()
     assert leads(connection) == 1
+
+
+def test_new_changes_come_before_the_next_dead_letters(
+    database: Database, connection: Connection, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    write_source(connection)
+    build(connection)
+    set_aside(connection, "u", 25)
+    jobs = jobs_of(database, monkeypatch, tmp_path)
+    left = []
+    for number in range(3):
+        write_conversations(connection, 1, first=number + 2)
+        jobs.workers["refresh"]()
+        left.append((value(connection, "SELECT count(*) FROM projector.dead_letters"), leads(connection)))
+    jobs.end()
+    assert left == [(15, 2), (5, 3), (0, 4)]

@@ -1,0 +1,123 @@
+"""A text of the platform is projected up to 64 KiB, whatever it holds, and a name up to 255 characters."""
+
+import pytest
+
+from projector import recovery
+from projector.progress import QUIET
+from tests.exactness.platform import (
+    Platform,
+    assert_at_rest,
+    assert_exact,
+    document,
+    rebuild_now,
+    refresh_now,
+    texts,
+    value,
+)
+
+MARK = "… [cut]"
+KIB_64 = 65_536
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a" * KIB_64,
+        "a" * (KIB_64 + 1),
+        # Characters of each length, at each place where a cut can fall.
+        *("a" * first + letter * 40_000 for letter in "é€😀" for first in range(len(letter.encode()))),
+        "\x01" * 100_000,
+        " " * 100_000,
+        "😀" * (KIB_64 // 4),
+        "😀" * (KIB_64 // 4) + "a",
+    ],
+    ids=lambda text: f"{text[0]!r}-{text[-1]!r}-{len(text)}",
+)
+def test_a_text_is_cut_between_two_characters(filled: Platform, text: str) -> None:
+    filled.message("c", text, at="2026-01-01 00:00:00")
+    refresh_now(filled.conn)
+    [found] = [one for one in texts(filled.conn, "one", "4915") if one != "first"]
+    size = len(found.encode())
+    if len(text.encode()) <= KIB_64:
+        assert found == text
+    else:
+        assert found.endswith(MARK)
+        assert text.startswith(found.removesuffix(MARK))
+        # No whole character more would have fitted.
+        assert KIB_64 - len(text[-2].encode()) < size <= KIB_64
+    lead = document(filled.conn, "one", "4915")
+    assert lead is not None
+    assert lead["last_message_text"] == found
+    assert_exact(filled.conn)
+    rebuild_now(filled.conn)
+    assert_exact(filled.conn)
+    rebuild_now(filled.conn, first=True)
+    assert_exact(filled.conn)
+
+
+def test_a_long_text_that_changes_beyond_the_cut_changes_nothing(filled: Platform) -> None:
+    message = filled.message("c", "a" * 100_000, at="2026-01-01 00:00:00")
+    refresh_now(filled.conn)
+    before = value(filled.conn, "SELECT xmin FROM read_model.leads")
+    filled.conn.execute("UPDATE messages SET text = text || 'b' WHERE message_id = %s", (message,))
+    refresh_now(filled.conn)
+    assert value(filled.conn, "SELECT xmin FROM read_model.leads") == before
+    filled.conn.execute("UPDATE messages SET text = 'b' || text WHERE message_id = %s", (message,))
+    refresh_now(filled.conn)
+    assert value(filled.conn, "SELECT xmin FROM read_model.leads") != before
+    assert_exact(filled.conn)
+
+
+WIDE = (
+    ("extractions", "name"), ("extractions", "email"), ("extractions", "company"), ("extractions", "lead_status_tag"),
+    ("contacts", "name"), ("contacts", "email"), ("contacts", "company"), ("agents", "name"),
+    ("phone_numbers", "platform"), ("messages", "sender"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("letter", ["a", "é", "😀", "İ"])
+def test_columns_without_a_greatest_length_are_bounded_too(filled: Platform, letter: str) -> None:
+    conn = filled.conn
+    for table, column in WIDE:
+        conn.execute(f"ALTER TABLE {table} ALTER COLUMN {column} TYPE text".encode())
+    recovery.refresh_and_heal(conn, retry_failed=False, progress=QUIET)
+    long = letter * 1_000_000
+    conn.execute("UPDATE agents SET name = %s", (long,))
+    conn.execute("UPDATE messages SET sender = %s", (long,))
+    conn.execute(
+        "UPDATE extractions SET name = %s, email = %s, lead_status_tag = %s", (long, f"  {long}", long)
+    )
+    conn.execute("UPDATE contacts SET name = 'x', company = %s", (f"\n{letter * 255}  ",))
+    refresh_now(conn)
+    assert_at_rest(conn)
+    lead = document(conn, "one", "4915")
+    assert lead is not None
+    assert lead["name"] == lead["email"] == letter * 254 + "…"
+    assert lead["company"] == letter * 255
+    assert len(lead["conversations"][0]["agent_name"].encode()) <= KIB_64
+    assert_exact(conn)
+    rebuild_now(conn)
+    assert_exact(conn)
+
+
+def test_a_huge_text_costs_no_more_than_what_is_kept_of_it(filled: Platform) -> None:
+    # 40 MB, stored in pieces of its own.
+    filled.conn.execute("ALTER TABLE messages ALTER COLUMN text SET STORAGE EXTERNAL")
+    filled.conn.execute(
+        "INSERT INTO messages (message_id, conversation_id, sender, text)"
+        " VALUES ('huge', 'c', 'user', repeat('x', 40000000))"
+    )
+    plan = "\n".join(
+        row[0]
+        for row in filled.conn.execute(
+            "EXPLAIN (ANALYZE, BUFFERS, COSTS OFF) SELECT projector.cut_text(m.text)"
+            " FROM messages AS m WHERE message_id = 'huge'"
+        ).fetchall()
+    )
+    hits = sum(
+        int(part.partition("=")[2])
+        for part in plan.split("Planning:")[0].split()
+        if part.startswith(("hit=", "read="))
+    )
+    # 40 MB are 20,000 pieces in 5,000 pages.
+    assert hits < 500, plan
