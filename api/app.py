@@ -4,6 +4,7 @@ from flask import Flask, request
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 
 from api import log, metrics, rate_limit, request_log
+from api.auth import gate
 from api.config import Config
 from api.database.pool import Database
 from api.request.text import is_broken
@@ -27,12 +28,16 @@ def create_app(config: Config, *, clock: Clock = system_clock) -> Flask:
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
     app.extensions["leads_clock"] = clock
-    read_model.install(app, Database(config))
+    database = Database(config)
+    read_model.install(app, database)
     errors.install(app)
     app.before_request(begin)
     app.after_request(put_headers)
     request_log.install(app, config)
     metrics.install(app, several_workers=config.workers > 1)
+    # The order of a request: who calls and for which tenant, how much that tenant asks for, what is asked. What a
+    # stranger sends ends at the first, so that it takes nothing from a tenant.
+    gate.install(app, config.auth, database)
     rate_limit.install(app, config)
     app.before_request(_refuse_unreadable_request)
     for blueprint in (leads, health, metrics_page, docs):

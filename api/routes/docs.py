@@ -3,7 +3,7 @@
 from functools import cache
 from http import HTTPStatus
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, current_app, request
 from flask_swagger_ui import get_swaggerui_blueprint
 
 from api.response.body import JsonResponse
@@ -30,4 +30,4 @@ docs.register_blueprint(page)
 @docs.get("/openapi.json")
 def openapi() -> Response:
     """Print the OpenAPI document."""
-    return JsonResponse(_document())
+    return JsonResponse(_document(asks_who_calls="leads_gate" in current_app.extensions))

@@ -1,7 +1,7 @@
 """Whether the process is alive, and whether it can serve."""
 
 import orjson
-from flask import Blueprint, Response
+from flask import Blueprint, Response, current_app
 
 from api.database.errors import UnavailableError
 from api.plan.projection import ProjectionRow, projection_state
@@ -25,6 +25,9 @@ def ready() -> Response:
     if reason is not None:
         raise UnavailableError(reason)
     found.require_tables()
+    gate = current_app.extensions.get("leads_gate")
+    if gate is not None:
+        gate.require_ready()
     return JsonResponse(orjson.dumps({"status": "ready"}))
 
 
