@@ -13,7 +13,7 @@ from tests.support.commands import ROOT
     [
         ("LEADS_REFRESH_SECOND", "LEADS_REFRESH_SECONDS"),
         ("LEADS_LOGLEVEL", "LEADS_LOG_LEVEL"),
-        ("LEADS_VERIFYCRON", "LEADS_VERIFY_CRON"),
+        ("LEADS_REBUILDCRON", "LEADS_REBUILD_CRON"),
         ("LEADS_API_WORKER", "LEADS_API_WORKERS"),
         ("LEADS_DATABASE_URL", "DATABASE_URL"),
         ("LEADS_PORT", "PORT"),
