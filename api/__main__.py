@@ -121,8 +121,8 @@ def _require_decision(settings: config.Config, address: str) -> None:
         )
     if not settings.auth.is_on:
         structlog.get_logger().warning(
-            f"LEADS_AUTH is {'none' if settings.auth.methods else 'not set'}: everybody who reaches {where} reads the"
-            " leads of all tenants"
+            f"LEADS_AUTH is {'none' if settings.auth.methods else 'not set'}: the leads of all tenants are open to"
+            f" everybody who reaches {where}"
         )
 
 

@@ -9,7 +9,7 @@ from api.jwt_keys import VerificationKeys
 
 JWT = "jwt"
 KEY = "key"
-NONE = "none"
+OPEN = "none"
 CHOICES = (
     "jwt (bearer tokens), key (API keys), jwt,key (both), or none (everybody who reaches the port reads all)"
 )
@@ -69,7 +69,7 @@ def auth_problems(methods: tuple[str, ...], is_set: Callable[[str], bool]) -> It
 def auth_methods(text: str) -> tuple[str, ...]:
     """Returns the ways in which callers may show who they are."""
     words = tuple(word.strip() for word in text.lower().split(","))
-    if words == (NONE,) or (set(words) <= {JWT, KEY} and len(set(words)) == len(words)):
+    if words == (OPEN,) or (set(words) <= {JWT, KEY} and len(set(words)) == len(words)):
         return words
     raise ValueError(CHOICES)
 

@@ -75,7 +75,7 @@ def read_set(document: object, algorithm: str, *, with_secrets: bool) -> Verific
             found.append(key)
     if not found:
         wanted = f" for {algorithm}" if algorithm else ""
-        raise ValueError(f"{_ALLOWED}; this set has no key{wanted} that tokens could be checked with")
+        raise ValueError(f"{_ALLOWED}; this set has no key that could check tokens{wanted}")
     return tuple(found)
 
 
@@ -111,7 +111,7 @@ def _from_secret(secret: str, algorithm: str) -> VerificationKey:
     least = _MIN_SECRET_BYTES[chosen]
     if len(secret.encode()) < least:
         raise ValueError(
-            f"{_ALLOWED}; a secret for {chosen} needs {least} bytes, for example those of `openssl rand -hex {least}`"
+            f"{_ALLOWED}; it is too short for {chosen}. `openssl rand -hex {least}` prints one that is long enough"
         )
     return VerificationKey(_imported(OctKey, secret), chosen, None)
 

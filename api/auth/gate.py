@@ -1,14 +1,13 @@
 """Lets a request through to a tenant only if its caller may read that tenant."""
 
 import re
-from functools import lru_cache
 from time import time
 
 from flask import Flask
 from flask.globals import app_ctx, request_ctx
 
 from api.addresses import find_address
-from api.auth.access import Access, KeptAccess, digest_of
+from api.auth.access import Access, Checked, KeptAccess, digest_of
 from api.auth.errors import CredentialsMissingError, CredentialsRefusedError, OtherTenantError
 from api.auth.key_check import KeyCheck
 from api.auth.key_format import is_key
@@ -18,9 +17,11 @@ from api.auth_settings import AuthConfig
 from api.database.pool import Database
 
 MAX_CREDENTIAL_BYTES = 8 * 1024
-MAX_KEPT_TOKENS = 4096
+MAX_KEPT = 4096
+"""How many credentials that were accepted a process remembers."""
+
 KEPT_SECONDS = 60
-"""How long a token that was verified is believed, unless it expires before."""
+"""How long a token that was verified is believed, unless it expires before; a key is for less: see KeyCheck."""
 
 # What holds no data of a tenant. Whatever else there is, and is still to come, asks who calls.
 OPEN_BLUEPRINTS = frozenset({"health", "metrics", "docs"})
@@ -56,7 +57,7 @@ class Gate:
             self._keys = KeyCheck(database)
             wanted.append("an API key")
         self._wanted = " or ".join(wanted)
-        self._kept = KeptAccess(MAX_KEPT_TOKENS)
+        self._kept = KeptAccess(MAX_KEPT)
 
     def check(self) -> None:
         """Raises CredentialsMissingError, CredentialsRefusedError, OtherTenantError or UnavailableError."""
@@ -65,16 +66,22 @@ class Gate:
         if request.method == "OPTIONS":
             # What a browser sends before a request has no credentials, and the answer no data.
             return
-        rule = find_address(request)
-        if rule is None or _is_open(rule.endpoint):
+        rule = request.url_rule or find_address(request)
+        # An open blueprint may have others within it.
+        if rule is None or rule.endpoint.partition(".")[0] in OPEN_BLUEPRINTS:
             return
-        access = self._access_of(request.environ.get("HTTP_AUTHORIZATION", ""))
+        header = request.environ.get("HTTP_AUTHORIZATION", "")
+        if len(header) > MAX_CREDENTIAL_BYTES:
+            raise CredentialsRefusedError("The header Authorization is longer than 8 KiB")
+        # The whole header is looked up: to take it apart would take longer than the rest.
+        digest = digest_of(header)
+        kept = self._kept.find(digest)
+        access = self._checked(header, digest) if kept is None else kept.access
         app_ctx.g.caller = access.name
-        if access.reads_all:
-            return
         # The path was decoded when it was routed; the endpoint gets this very value.
-        tenant = (request.view_args or {}).get("user_id")
-        if tenant is None or access.tenant != tenant:
+        if not access.reads_all and (
+            access.tenant is None or access.tenant != (request.view_args or {}).get("user_id")
+        ):
             raise OtherTenantError
 
     def require_ready(self) -> None:
@@ -82,9 +89,13 @@ class Gate:
         if self._keys is not None:
             self._keys.require_table()
 
-    def _access_of(self, header: str) -> Access:
-        if len(header) > MAX_CREDENTIAL_BYTES:
-            raise CredentialsRefusedError("The header Authorization is longer than 8 KiB")
+    def _checked(self, header: str, digest: bytes) -> Access:
+        """Returns what the credential of a header allows, and remembers it."""
+        checked = self._check(header)
+        self._kept.keep(digest, checked._replace(until=min(checked.until, time() + KEPT_SECONDS)))
+        return checked.access
+
+    def _check(self, header: str) -> Checked:
         found = _BEARER.fullmatch(header)
         if found is None:
             if _IS_BEARER.match(header):
@@ -97,19 +108,4 @@ class Gate:
             return self._keys.check(credential)
         if self._tokens is None:
             raise CredentialsRefusedError("This is not an API key, and this API accepts nothing else")
-        return self._access_of_token(self._tokens, credential)
-
-    def _access_of_token(self, tokens: TokenCheck, token: str) -> Access:
-        digest = digest_of(token)
-        _, known = self._kept.find(digest)
-        if known is not None:
-            return known
-        access, expires_at = tokens.check(token)
-        self._kept.keep(digest, access, min(expires_at, time() + KEPT_SECONDS))
-        return access
-
-
-@lru_cache(maxsize=256)
-def _is_open(endpoint: str) -> bool:
-    """Returns whether an endpoint belongs to an open blueprint, or to one within it."""
-    return endpoint.partition(".")[0] in OPEN_BLUEPRINTS
+        return self._tokens.check(credential)

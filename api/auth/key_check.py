@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from sqlalchemy import SelectBase, Text, bindparam, func, select
 
-from api.auth.access import Access, KeptAccess, digest_of
+from api.auth.access import NOTHING, Access, Checked, KeptAccess, digest_of
 from api.auth.errors import CredentialsRefusedError
 from api.auth.key_format import prefix_of
 from api.database.errors import TablesMissingError, UnavailableError
@@ -47,45 +47,43 @@ class KeyCheck:
         self._refused = KeptAccess(MAX_KEPT_KEYS)
         self._unknown = _PerSecond(MAX_UNKNOWN_PER_SECOND)
 
-    def check(self, key: str) -> Access:
-        """Returns what a key allows.
+    def check(self, key: str) -> Checked:
+        """Returns what a key allows, and until when that may be believed.
 
         Raises CredentialsRefusedError if it is not accepted, and UnavailableError if the database cannot answer now.
         """
         digest = digest_of(key)
-        _, access = self._allowed.find(digest)
-        if access is not None:
-            return access
-        is_refused, _ = self._refused.find(digest)
-        if is_refused:
+        checked = self._allowed.find(digest) or self._refused.find(digest)
+        if checked is None:
+            if not self._allowed.was_allowed(digest) and not self._unknown.take():
+                raise UnavailableError("Too many unknown API keys are sent now: try again in a second")
+            checked = self._look_up(key, digest)
+            if checked.access is NOTHING:
+                self._allowed.forget(digest)
+            (self._refused if checked.access is NOTHING else self._allowed).keep(digest, checked)
+        if checked.access is NOTHING:
             raise CredentialsRefusedError(_REFUSED)
-        if not self._allowed.was_allowed(digest) and not self._unknown.take():
-            raise UnavailableError("Too many unknown API keys are sent now: try again in a second")
-        access, until = self._look_up(key, digest)
-        if access is None:
-            self._allowed.forget(digest)
-            self._refused.keep(digest, None, until)
-            raise CredentialsRefusedError(_REFUSED)
-        self._allowed.keep(digest, access, until)
-        return access
+        return checked
 
     def require_table(self) -> None:
         """Raises UnavailableError unless keys can be looked up."""
         self._fetch("")
 
-    def _look_up(self, key: str, digest: bytes) -> tuple[Access | None, float]:
-        """Returns what the database says of a key, and until when that may be believed."""
+    def _look_up(self, key: str, digest: bytes) -> Checked:
+        """Returns what the database says of a key."""
         prefix = prefix_of(key) or ""
         row = self._fetch(prefix)
-        until = time() + KEPT_SECONDS
+        now = time()
+        refused = Checked(NOTHING, now + KEPT_SECONDS)
         if row.key_hash is None or not compare_digest(row.key_hash, digest) or row.revoked_at is not None:
-            return None, until
+            return refused
+        until = now + KEPT_SECONDS
         if row.expires_at is not None:
+            if row.expires_at.timestamp() <= now:
+                return refused
             until = min(until, row.expires_at.timestamp())
-            if until <= time():
-                return None, time() + KEPT_SECONDS
         tenant = None if row.user_id is None else row.user_id.decode()
-        return Access(tenant, bool(row.all_tenants), prefix), until
+        return Checked(Access(tenant, bool(row.all_tenants), prefix), until)
 
     def _fetch(self, prefix: str) -> KeyRow:
         try:

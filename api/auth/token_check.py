@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from time import time
-from typing import Any, NamedTuple
+from typing import Any
 
 from joserfc import jws, jwt
 from joserfc.errors import (
@@ -14,7 +14,7 @@ from joserfc.errors import (
 )
 from joserfc.jwt import JWTClaimsRegistry
 
-from api.auth.access import Access
+from api.auth.access import Access, Checked
 from api.auth.errors import CredentialsRefusedError
 from api.auth.key_sources import KeySource
 from api.auth_settings import AuthConfig
@@ -38,13 +38,6 @@ _REASONS = {
 _BROKEN = (JoseError, ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError)
 
 
-class Checked(NamedTuple):
-    """What a token allows, and until when, in seconds since 1970."""
-
-    access: Access
-    expires_at: float
-
-
 class TokenCheck:
     """Checks the signature of a token, and what it says."""
 
@@ -59,7 +52,7 @@ class TokenCheck:
         self._claims = JWTClaimsRegistry(now=lambda: int(time()), leeway=LEEWAY_SECONDS, **wanted)
 
     def check(self, token: str) -> Checked:
-        """Returns what a token allows.
+        """Returns what a token allows, and when it ends.
 
         Raises CredentialsRefusedError if it is not accepted, and UnavailableError while no keys are known.
         """

@@ -185,7 +185,7 @@ def parsed(said: str) -> list[dict[str, Any]]:
         ("text", {"HOST": "db..example"}, ["HOST", "db..example"]),
         # An address for documentation, which no machine has.
         ("json", {"HOST": "192.0.2.1"}, ["HOST", "192.0.2.1"]),
-        ("text", {"LEADS_AUTH": "jwt", "LEADS_JWT_KEY": "short"}, ["LEADS_JWT_KEY", "needs 32 bytes"]),
+        ("text", {"LEADS_AUTH": "jwt", "LEADS_JWT_KEY": "short"}, ["LEADS_JWT_KEY", "openssl rand -hex 32"]),
         # Nobody has decided who may read what other machines reach.
         ("text", {"HOST": "0.0.0.0"}, ["LEADS_AUTH", "0.0.0.0", "jwt (", "key (", "jwt,key (", "none ("]),
         ("json", {"HOST": "0.0.0.0", "LEADS_AUTH": " "}, ["LEADS_AUTH", "docs/authentication.md"]),
@@ -210,8 +210,14 @@ def test_settings_that_cannot_be_used(
 
 def test_where_everybody_reads_everything_the_log_says_so(library: Library, tmp_path: Path) -> None:
     for settings, sentence in (
-        ({"HOST": "127.0.0.1"}, "LEADS_AUTH is not set: everybody who reaches 127.0.0.1:"),
-        ({"HOST": "0.0.0.0", "LEADS_AUTH": "none"}, "LEADS_AUTH is none: everybody who reaches 0.0.0.0:"),
+        (
+            {"HOST": "127.0.0.1"},
+            "LEADS_AUTH is not set: the leads of all tenants are open to everybody who reaches 127.0.0.1:",
+        ),
+        (
+            {"HOST": "0.0.0.0", "LEADS_AUTH": "none"},
+            "LEADS_AUTH is none: the leads of all tenants are open to everybody who reaches 0.0.0.0:",
+        ),
     ):
         port = free_port()
         chosen = {

@@ -315,7 +315,7 @@ def test_a_token_is_kept_for_a_minute_and_never_beyond_its_end(
 def test_no_more_tokens_are_kept_than_the_bound(
     ask: Asker, library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("api.auth.gate.MAX_KEPT_TOKENS", 3)
+    monkeypatch.setattr("api.auth.gate.MAX_KEPT", 3)
     client = ask(token_config())
     for number in range(9):
         token = signed(claims(sub=library.tenant, jti=str(number)))

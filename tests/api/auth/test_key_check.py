@@ -48,9 +48,9 @@ def refused(check: KeyCheck, key: str) -> bool:
 
 def test_a_key_reads_its_tenant_or_all() -> None:
     rows = Rows(**{KEY.prefix: row()})
-    assert checker(rows).check(KEY.text) == Access("t1", reads_all=False, name=KEY.prefix)
+    assert checker(rows).check(KEY.text).access == Access("t1", reads_all=False, name=KEY.prefix)
     rows.rows = {KEY.prefix: row(user_id=None, all_tenants=True)}
-    assert checker(rows).check(KEY.text) == Access(None, reads_all=True, name=KEY.prefix)
+    assert checker(rows).check(KEY.text).access == Access(None, reads_all=True, name=KEY.prefix)
 
 
 @pytest.mark.parametrize(
