@@ -6,6 +6,7 @@
 --                  never changes the tables of an existing platform.
 --   read_model     What the API reads.
 --   projector      The queue of changes, the run log and what else the projector remembers.
+--   access         The keys with which callers of the API show who they are.
 --   search         The search index, which needs two extensions.
 --   roles          Who may read what.
 --
@@ -742,6 +743,32 @@ CREATE TABLE IF NOT EXISTS projector.erasures (
     finished_at timestamptz
 );
 
+-- section: access
+
+CREATE SCHEMA IF NOT EXISTS leads_access;
+COMMENT ON SCHEMA leads_access IS 'Keys of the API. The API reads them; only `python -m api keys` writes them.';
+
+-- Keys of callers of the API, which `python -m api keys` creates and revokes.
+CREATE TABLE IF NOT EXISTS leads_access.api_keys (
+    -- The part of the key that is no secret: it finds the row, and names the key in logs.
+    prefix text COLLATE "C" PRIMARY KEY,
+    -- SHA-256 of the whole key. The key itself is stored nowhere: its 256 random bits cannot be found from this.
+    key_hash bytea NOT NULL CHECK (length(key_hash) = 32),
+    -- The tenant whose leads the key may read; null for a key that reads all tenants.
+    user_id text COLLATE "C",
+    -- Whether the key reads all tenants.
+    all_tenants boolean NOT NULL,
+    -- What the operator calls it.
+    label text NOT NULL,
+    -- When it was created.
+    created_at timestamptz NOT NULL DEFAULT now(),
+    -- From when on the API refuses it; null for never.
+    expires_at timestamptz,
+    -- When an operator revoked it; null while it is valid.
+    revoked_at timestamptz,
+    CHECK (all_tenants = (user_id IS NULL))
+);
+
 -- section: search
 
 -- Usage: a tenant's leads by any three letters of their name, email, company or phone. A section of its own because
@@ -771,3 +798,5 @@ $$;
 GRANT USAGE ON SCHEMA read_model TO leads_api;
 GRANT SELECT ON ALL TABLES IN SCHEMA read_model TO leads_api;
 ALTER DEFAULT PRIVILEGES IN SCHEMA read_model GRANT SELECT ON TABLES TO leads_api;
+GRANT USAGE ON SCHEMA leads_access TO leads_api;
+GRANT SELECT ON leads_access.api_keys TO leads_api;

@@ -3,6 +3,7 @@
 import ctypes
 import errno
 import gc
+import ipaddress
 import signal
 import socket
 import sys
@@ -16,7 +17,8 @@ from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
-from api import command_line, config, log, open_files
+from api import command_line, config, key_commands, log, open_files
+from api.auth_settings import CHOICES
 from api.running_requests import server_threads
 
 STOP_SECONDS = 10
@@ -32,8 +34,13 @@ _NO_ADDRESS = (socket.EAI_NONAME, socket.EAI_FAMILY, errno.EADDRNOTAVAIL)
 
 
 def main() -> None:
-    """Serve until a signal. Exits with 2 if a setting is not valid, and with 1 if the port is taken."""
-    command_line.parse(sys.argv[1:])
+    """Serve until a signal, or run a command about keys.
+
+    Exits with 2 if a setting is not valid, and with 1 if the port is taken.
+    """
+    asked = command_line.parse(sys.argv[1:])
+    if asked.command is not None:
+        sys.exit(key_commands.run(asked))
     _configure_log(config.log_format())
     try:
         settings = config.load()
@@ -49,6 +56,7 @@ def main() -> None:
     if settings.tracing:
         require_tracing()
     address = checked_address(settings)
+    _require_decision(settings, address)
     most_connections = open_files.most_connections(open_files.raise_limit(), settings.threads)
     with tempfile.TemporaryDirectory(prefix="leads-api-") as directory:
         if settings.workers > 1 or settings.metrics_port:
@@ -141,6 +149,22 @@ def _checked_address(host: str, port: int, names: tuple[str, str]) -> str:
             2 if is_wrong else 1,
         )
     return str(address)
+
+
+def _require_decision(settings: config.Config, address: str) -> None:
+    """Exit where other machines could read everything and nobody has decided so; say where everything is open."""
+    where = f"{settings.host}:{settings.port}"
+    if not settings.auth.methods and not ipaddress.ip_address(address).is_loopback:
+        _exit(
+            f"LEADS_AUTH: it is not set, and {where} can be reached from other machines. Say who may read the leads"
+            f" there: {CHOICES}. docs/authentication.md explains each.",
+            2,
+        )
+    if not settings.auth.is_on:
+        structlog.get_logger().warning(
+            f"LEADS_AUTH is {'none' if settings.auth.methods else 'not set'}: the leads of all tenants are open to"
+            f" everybody who reaches {where}"
+        )
 
 
 def _leave_signals_to_supervisor() -> None:

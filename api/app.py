@@ -4,6 +4,7 @@ from flask import Flask, request
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 
 from api import log, metrics, rate_limit, request_log, running_requests
+from api.auth import gate
 from api.config import Config
 from api.database.pool import Database
 from api.request.text import is_broken
@@ -29,13 +30,17 @@ def create_app(config: Config, *, clock: Clock = system_clock) -> Flask:
     app.url_map.merge_slashes = False
     app.extensions["leads_clock"] = clock
     app.extensions["leads_ready_max_age"] = config.ready_max_age
-    read_model.install(app, _open_database(app, config))
+    database = _open_database(app, config)
+    read_model.install(app, database)
     errors.install(app)
     app.before_request(begin)
     app.after_request(put_headers)
     request_log.install(app, config)
     app.extensions["leads_shared_metrics"] = config.metrics_folder
     metrics.install(app)
+    # The order of a request: who calls and for which tenant, how much that tenant asks for, what is asked. What a
+    # stranger sends ends at the first, so that it takes nothing from a tenant.
+    gate.install(app, config.auth, database)
     running_requests.install(app, config)
     rate_limit.install(app, config)
     app.before_request(_refuse_unreadable_request)

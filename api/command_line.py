@@ -1,10 +1,11 @@
 """The options of `python -m api`."""
 
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from textwrap import fill
 
 import orjson
 
+from api.key_commands import add_commands
 from api.response.openapi import document
 from api.settings import OF_API
 from api.version import installed_version
@@ -19,8 +20,8 @@ _WIDTH = 100
 _DESCRIPTION = """\
 Serves the read model of leads over HTTP, until SIGTERM or Ctrl-C stops it.
 
-There are no other options. The settings come from the environment, or from a file .env in the
-current folder; the environment wins.
+The settings come from the environment, or from a file .env in the current folder; the environment
+wins. `python -m api keys --help` explains how to create, list and revoke API keys.
 """
 _EPILOG = """\
 settings:
@@ -35,16 +36,17 @@ exit codes:
   2  A setting or an option is not valid.
 
 documentation, in the source of the project:
-  docs/api.md        Endpoints, parameters, headers, errors, log lines.
-  docs/settings.md   All settings, those of the projector too.
-  docs/operating.md  How to install, run, upgrade and remove it.
+  docs/api.md             Endpoints, parameters, headers, errors, log lines.
+  docs/authentication.md  Who may read what: bearer tokens and API keys.
+  docs/settings.md        All settings, those of the projector too.
+  docs/operating.md       How to install, run, upgrade and remove it.
 """
 
 
-def parse(arguments: list[str]) -> None:
-    """Print the help or the version if an option asks for it, and exit.
+def parse(arguments: list[str]) -> Namespace:
+    """Returns what is asked for; its `command` is None to serve.
 
-    Exits with 2 for an option that does not exist.
+    Prints the help or the version and exits if an option asks for it. Exits with 2 for an option that does not exist.
     """
     parser = ArgumentParser(
         prog="python -m api",
@@ -54,7 +56,8 @@ def parse(arguments: list[str]) -> None:
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"leads-api {installed_version()}")
-    parser.parse_args(arguments)
+    add_commands(parser)
+    return parser.parse_args(arguments)
 
 
 def _settings() -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import inf
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 from urllib.parse import urlsplit
 
 import psycopg
@@ -14,6 +14,9 @@ from environs import Env
 from limits import parse_many
 from psycopg.conninfo import conninfo_to_dict
 
+from api import auth_settings as auth
+from api.auth_settings import AuthConfig
+from api.jwt_keys import ALGORITHMS, read_keys
 from api.settings import unknown_settings
 
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
@@ -60,6 +63,7 @@ class Config:
     # In seconds; infinite if any age will do.
     ready_max_age: float = inf
     tracing: bool = False
+    auth: AuthConfig = field(default_factory=AuthConfig)
 
 
 def load(env_file: Path = ENV_FILE) -> Config:
@@ -103,7 +107,9 @@ def load(env_file: Path = ENV_FILE) -> Config:
         metrics_folder=os.environ.get(_SHARED_FOLDER, ""),
         ready_max_age=read("LEADS_READY_MAX_AGE", _off_or(_seconds, inf), inf),
         tracing=read("LEADS_TRACING", _switch, default=False),
+        auth=_auth(read),
     )
+    problems += auth.auth_problems(config.auth.methods, lambda name: bool(settings(name)))
     if not own and not settings("DATABASE_URL"):
         problems.append(f"DATABASE_URL: it is not set. It has to be {_ADDRESS}.")
     if config.workers > 1 and config.rate_limit and config.rate_limit_storage.startswith("memory:"):
@@ -117,6 +123,28 @@ def load(env_file: Path = ENV_FILE) -> Config:
     return config
 
 
+class _Read(Protocol):
+    """Returns the value of a setting, or its default; notes what is not valid."""
+
+    def __call__(
+        self, name: str, parse: Callable[[str], Value], default: Value, *, is_secret: bool = False
+    ) -> Value: ...
+
+
+def _auth(read: _Read) -> AuthConfig:
+    algorithm = read("LEADS_JWT_ALGORITHM", _one_of(ALGORITHMS), "")
+    return AuthConfig(
+        methods=read("LEADS_AUTH", auth.auth_methods, ()),
+        jwt_keys=read("LEADS_JWT_KEY", lambda text: read_keys(text, algorithm), (), is_secret=True),
+        jwks_url=read("LEADS_JWKS_URL", auth.jwks_url, "", is_secret=True),
+        algorithm=algorithm,
+        audience=read("LEADS_JWT_AUDIENCE", str, ""),
+        issuer=read("LEADS_JWT_ISSUER", str, ""),
+        tenant_claim=read("LEADS_JWT_TENANT_CLAIM", auth.claim_name, "sub"),
+        all_scope=read("LEADS_JWT_ALL_SCOPE", auth.scope_name, auth.ALL_SCOPE),
+    )
+
+
 def log_format(env_file: Path = ENV_FILE) -> str:
     """Returns the form of log lines that an operator asks for, also if other settings are not valid."""
     try:
@@ -124,6 +152,16 @@ def log_format(env_file: Path = ENV_FILE) -> str:
     except ConfigurationError:
         chosen = os.environ.get("LEADS_LOG_FORMAT", "").strip().lower()
     return chosen if chosen in LOG_FORMATS else "auto"
+
+
+def owner_database_url(env_file: Path = ENV_FILE) -> str:
+    """Returns DATABASE_URL, whose login may write. Raises ConfigurationError if it is not set or not valid."""
+    url = _settings(env_file)("DATABASE_URL")
+    try:
+        # An empty address would be that of libpq's own defaults.
+        return _database_url(url or "?")
+    except ValueError as allowed:
+        raise ConfigurationError(f"DATABASE_URL has to be {allowed}.") from None
 
 
 def misspelt(env_file: Path = ENV_FILE) -> list[str]:

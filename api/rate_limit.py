@@ -9,13 +9,14 @@ from time import monotonic, time
 from typing import cast
 
 import structlog
-from flask import Flask, Response, current_app, g, request
+from flask import Flask, Response, g, request
 from flask_limiter import HeaderNames
 from limits import RateLimitItem, parse
 from limits.errors import StorageError
 from limits.storage import Storage, storage_from_string
-from werkzeug.exceptions import MethodNotAllowed, TooManyRequests
+from werkzeug.exceptions import TooManyRequests
 
+from api.addresses import find_address
 from api.config import MEMORY, Config
 from api.meters import RATE_LIMITED, STORE_FAILURES
 
@@ -61,8 +62,9 @@ class TenantLimit:
 
     def check(self) -> None:
         """Count this request. Raises TooManyRequests where it is beyond the limit."""
-        if request.url_rule is None:
-            _find_rule_of_refused_method()
+        # What a browser asks before a request shows no one, and may use up the limit of none.
+        if request.method == "OPTIONS" or find_address(request) is None:
+            return
         if request.blueprint != LIMITED_BLUEPRINT:
             return
         now = int(time())
@@ -155,12 +157,3 @@ def _open_store(address: str) -> Storage | None:
     options = {"socket_connect_timeout": timeout, "socket_timeout": timeout, "wrap_exceptions": True}
     # An address whose scheme begins with async+ would give another kind of store; Config refuses it.
     return cast("Storage", storage_from_string(address, **options))
-
-
-def _find_rule_of_refused_method() -> None:
-    """Have a request with a method that is not allowed count too: the endpoint answers it."""
-    if isinstance(request.routing_exception, MethodNotAllowed):
-        adapter = current_app.create_url_adapter(request)
-        if adapter is not None:
-            request.url_rule, arguments = adapter.match(method="GET", return_rule=True)
-            request.view_args = dict(arguments)

@@ -44,6 +44,7 @@ def install(app: Flask, config: Config) -> None:
             values.get("rows", 0),
             _path(request) if config.log_personal_data else None,
             values.correlation_id,
+            values.get("caller"),
         )
         STANDARD_ERROR.write(line(answered))
         return response
@@ -52,7 +53,7 @@ def install(app: Flask, config: Config) -> None:
 
 
 class Answered(NamedTuple):
-    """What the line says of a request; `tenant` and `path` are None if the line leaves them out."""
+    """What the line says of a request; `tenant`, `path` and `caller` are None if the line leaves them out."""
 
     method: str
     route: str | None
@@ -62,6 +63,7 @@ class Answered(NamedTuple):
     rows: int
     path: str | None
     correlation_id: str
+    caller: str | None
 
 
 def tenant_name(user_id: str) -> str:
@@ -92,9 +94,10 @@ def _json_opening(method: str, route: str | None) -> str:
 def _json_line(one: Answered) -> str:
     of_tenant = "" if one.tenant is None else f',"tenant":"{one.tenant}","rows":{one.rows}'
     personal = "" if one.path is None else f',"path":{json.dumps(one.path)}'
-    # Neither a tenant's name nor a correlation id has a character that JSON escapes.
+    caller = "" if one.caller is None else f',"caller":"{one.caller}"'
+    # Neither a name of a tenant or a caller nor a correlation id has a character that JSON escapes.
     return (
-        f'{_json_opening(one.method, one.route)},"status":{one.status},"ms":{one.milliseconds:.2f}{of_tenant}'
+        f'{_json_opening(one.method, one.route)},"status":{one.status},"ms":{one.milliseconds:.2f}{of_tenant}{caller}'
         f'{personal},"correlation_id":"{one.correlation_id}","level":"info","timestamp":"{_now()}"}}\n'
     )
 
@@ -102,9 +105,10 @@ def _json_line(one: Answered) -> str:
 def _text_line(one: Answered) -> str:
     of_tenant = "" if one.tenant is None else f" tenant={one.tenant} rows={one.rows}"
     personal = "" if one.path is None else f" path={one.path!r}"
+    caller = "" if one.caller is None else f" caller={one.caller}"
     return (
         f"{_now()} [info     ] {EVENT:30} method={one.method} route={one.route} status={one.status}"
-        f" ms={one.milliseconds:.2f}{of_tenant}{personal} correlation_id={one.correlation_id}\n"
+        f" ms={one.milliseconds:.2f}{of_tenant}{caller}{personal} correlation_id={one.correlation_id}\n"
     )
 
 

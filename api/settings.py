@@ -33,6 +33,24 @@ OF_API = {
     ),
     "HOST": Setting("127.0.0.1", "Address that the API listens on. Use 0.0.0.0 in a container."),
     "PORT": Setting("4000", "Port that the API listens on."),
+    "LEADS_AUTH": Setting(
+        "",
+        "What a caller has to show: jwt, key, jwt,key, or none. It has to be set unless HOST is loopback, where"
+        " nothing is asked for without it.",
+    ),
+    "LEADS_JWT_KEY": Setting(
+        "", "Secret or public key (PEM, JWKS) that tokens are checked with, or the path of a file with it."
+    ),
+    "LEADS_JWKS_URL": Setting("", "Address (https) of the keys of the issuer, instead of LEADS_JWT_KEY."),
+    "LEADS_JWT_ALGORITHM": Setting(
+        "", "The only algorithm of tokens. When it is not set: HS256 for a secret, RS256 or ES256 for a key."
+    ),
+    "LEADS_JWT_AUDIENCE": Setting("", "The aud that a token must have. When it is not set, any or none."),
+    "LEADS_JWT_ISSUER": Setting("", "The iss that a token must have. When it is not set, any or none."),
+    "LEADS_JWT_TENANT_CLAIM": Setting("sub", "The claim that holds the user_id of the tenant."),
+    "LEADS_JWT_ALL_SCOPE": Setting(
+        "leads:read:all", "A token with this scope reads all tenants. off: no token does."
+    ),
     "LEADS_API_DATABASE_URL": Setting(
         "", "URL that the API connects to. When it is not set, the API uses DATABASE_URL."
     ),

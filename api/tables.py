@@ -1,6 +1,18 @@
 """The tables and columns of the read model that the API reads; the database may have others."""
 
-from sqlalchemy import BigInteger, Boolean, Column, Date, DateTime, Float, Integer, MetaData, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Date,
+    DateTime,
+    Float,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+)
 
 metadata = MetaData(schema="read_model")
 
@@ -132,4 +144,18 @@ projection = Table(
     Column("round_done", Float),
     Column("open_differences", BigInteger),
     Column("found_differences", BigInteger),
+)
+
+# Apart from the read model, which can be served without it where no API keys are accepted.
+access_metadata = MetaData(schema="leads_access")
+
+api_keys = Table(
+    "api_keys",
+    access_metadata,
+    Column("prefix", Text, primary_key=True),
+    Column("key_hash", LargeBinary, nullable=False),
+    Column("user_id", Text),
+    Column("all_tenants", Boolean, nullable=False),
+    Column("expires_at", _TIME),
+    Column("revoked_at", _TIME),
 )

@@ -55,7 +55,7 @@ def _install(conn: Connection, source_schemas: Sequence[str], *, create_source: 
     require_rights_to_migrate(conn)
     _own_shards(conn)
     _run(conn, functions("install/before_tables"))
-    _run(conn, {"schema.sql": sections()["read_model"] + sections()["projector"]})
+    _run(conn, {"schema.sql": sections()["read_model"] + sections()["projector"] + sections()["access"]})
     with _incomplete_schema("schema.sql"):
         _comment(conn)
     _run(conn, normalizing_functions() | functions("install/functions"))

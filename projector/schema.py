@@ -40,8 +40,8 @@ def sections() -> dict[str, LiteralString]:
 
 @cache
 def tables() -> dict[str, Table]:
-    """Return the tables of the read model and of the projector by their qualified names, in order."""
-    text = "".join(sections()[name] for name in ("read_model", "projector"))
+    """Return the tables of the read model, the projector and the keys by their qualified names, in order."""
+    text = "".join(sections()[name] for name in ("read_model", "projector", "access"))
     unique = {name: tuple(columns.replace(",", " ").split()) for name, columns in _UNIQUE.findall(text)}
     found = {}
     for comment, name, body in _TABLE.findall(text):

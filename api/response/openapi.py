@@ -23,11 +23,14 @@ _HEADERS = {
     "X-RateLimit-Remaining": "Requests left in this window",
     "X-RateLimit-Reset": "When the window ends, in seconds since 1970",
     "Retry-After": "Seconds to wait",
+    "WWW-Authenticate": "Bearer, with what is wrong with the credentials",
 }
 _LIMITED = ("X-Correlation-Id", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset")
 _KNOWN = ("X-Data-As-Of", "X-Data-Dead-Letters")
 _ERRORS = {
     400: "A parameter is not known, its value is not taken, or an id is too long; the message names each",
+    401: "No bearer token and no API key, or one that is not accepted",
+    403: "The credentials do not allow to read this tenant, whether it exists or not",
     404: "Lead not found",
     429: "More requests than the limit allows",
     500: "An error on our side",
@@ -35,7 +38,14 @@ _ERRORS = {
         "The read model was never built, the database cannot answer now, or the tenant has too many requests under way"
     ),
 }
+# They come before a request is counted.
+_OF_CALLERS = (401, 403)
 _FURTHER_HEADERS = {404: _KNOWN, 429: ("Retry-After",), 503: ("Retry-After",)}
+_SECURITY_SCHEME = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "A bearer token (JWT) whose tenant is the user_id, or an API key that begins with leads_",
+}
 _USER_ID = {
     "in": "path",
     "name": "user_id",
@@ -52,14 +62,14 @@ _CUSTOMER_PHONE = {
 }
 _BASE = "/users/{user_id}/leads"
 _ENDPOINTS: tuple[tuple[str, str, str, type[Schema], type[Schema], tuple[int, ...]], ...] = (
-    (_BASE, "listLeads", "List all leads", ListQuery, LeadList, (400, 429, 500, 503)),
+    (_BASE, "listLeads", "List all leads", ListQuery, LeadList, (400, 401, 403, 429, 500, 503)),
     (
         f"{_BASE}/stats",
         "getLeadStatistics",
         "Get lead statistics",
         NoQuery,
         LeadStatistics,
-        (400, 429, 500, 503),
+        (400, 401, 403, 429, 500, 503),
     ),
     (f"{_BASE}/{{customer_phone}}", "getLead", "Get a single lead", NoQuery, SingleLead, tuple(_ERRORS)),
     (
@@ -73,8 +83,8 @@ _ENDPOINTS: tuple[tuple[str, str, str, type[Schema], type[Schema], tuple[int, ..
 )
 
 
-def document() -> bytes:
-    """Returns the document as JSON."""
+def document(*, asks_who_calls: bool = False) -> bytes:
+    """Returns the document as JSON; with the scheme of the credentials if the API asks for them."""
     spec = APISpec(
         title="Leads API",
         version=API_VERSION,
@@ -84,12 +94,19 @@ def document() -> bytes:
     )
     for name, description in _HEADERS.items():
         spec.components.header(name, {"description": description, "schema": {"type": "string"}})
-    for code, description in _ERRORS.items():
-        headers = _LIMITED + _FURTHER_HEADERS.get(code, ())
+    if asks_who_calls:
+        spec.components.security_scheme("credentials", _SECURITY_SCHEME)
+    errors = {code: text for code, text in _ERRORS.items() if asks_who_calls or code not in _OF_CALLERS}
+    for code, description in errors.items():
+        headers = (
+            ("X-Correlation-Id", "WWW-Authenticate")
+            if code in _OF_CALLERS
+            else _LIMITED + _FURTHER_HEADERS.get(code, ())
+        )
         spec.components.response(f"Error{code}", _response(description, Error, headers))
     for path, name, summary, query, answer, codes in _ENDPOINTS:
         responses: dict[str, Any] = {"200": _response("Success", answer, _LIMITED + _KNOWN)}
-        responses |= {str(code): f"Error{code}" for code in codes}
+        responses |= {str(code): f"Error{code}" for code in codes if code in errors}
         path_parameters = [_USER_ID] if "{customer_phone}" not in path else [_USER_ID, _CUSTOMER_PHONE]
         operation = {
             "operationId": name,
@@ -98,6 +115,8 @@ def document() -> bytes:
             "parameters": path_parameters + _parameters(query),
             "responses": responses,
         }
+        if asks_who_calls:
+            operation["security"] = [{"credentials": []}]
         spec.path(path, operations={"get": operation})
     not_ready = _response("Why it cannot serve now", Error, ("X-Correlation-Id", "Retry-After"))
     for path, name, summary in (

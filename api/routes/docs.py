@@ -6,7 +6,7 @@ from functools import cache
 from hashlib import sha256
 from http import HTTPStatus
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, current_app, request
 from flask_swagger_ui import get_swaggerui_blueprint
 
 from api.response.body import JsonResponse
@@ -62,4 +62,4 @@ docs.register_blueprint(page)
 @docs.get("/openapi.json")
 def openapi() -> Response:
     """Print the OpenAPI document."""
-    return JsonResponse(_document())
+    return JsonResponse(_document(asks_who_calls="leads_gate" in current_app.extensions))

@@ -31,6 +31,9 @@ def ready() -> Response:
     if reason is not None:
         raise UnavailableError(reason)
     found.require_tables()
+    gate = current_app.extensions.get("leads_gate")
+    if gate is not None:
+        gate.require_ready()
     max_age: float = current_app.extensions["leads_ready_max_age"]
     if max_age < inf:
         _require_fresh(found.database.fetch(freshness()).age, max_age)

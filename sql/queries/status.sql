@@ -215,10 +215,11 @@ SELECT
     (
         SELECT n.nspname || '.' || c.relname
         FROM pg_catalog.pg_class AS c
-        INNER JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace AND n.nspname = 'read_model'
+        INNER JOIN pg_catalog.pg_namespace AS n
+            ON n.oid = c.relnamespace AND n.nspname IN ('read_model', 'leads_access')
         WHERE c.relkind = 'r'
             AND NOT (has_schema_privilege(r.oid, n.oid, 'USAGE') AND has_table_privilege(r.oid, c.oid, 'SELECT'))
-        ORDER BY c.relname
+        ORDER BY n.nspname = 'leads_access', c.relname
         LIMIT 1
     ) AS unreadable
 FROM (VALUES (%(role)s::text)) AS wanted (role_name)

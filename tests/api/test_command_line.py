@@ -38,7 +38,7 @@ def test_the_help_names_each_endpoint(capsys: pytest.CaptureFixture[str], client
 def test_the_help_says_where_the_documents_are(capsys: pytest.CaptureFixture[str]) -> None:
     text = printed(capsys, "--help")
     pages = re.findall(r"^  (docs/\S+\.md) ", text, re.MULTILINE)
-    assert len(pages) == 3
+    assert len(pages) == 4
     assert all((ROOT / page).is_file() for page in pages)
     assert max(map(len, text.splitlines())) <= 100
 

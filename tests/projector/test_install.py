@@ -26,7 +26,7 @@ Connection = psycopg.Connection[TupleRow]
 
 OBJECTS = (
     "SELECT array_agg(c.oid::regclass || ':' || c.oid ORDER BY c.oid) FROM pg_class AS c"
-    " WHERE c.relnamespace IN ('read_model'::regnamespace, 'projector'::regnamespace)"
+    " WHERE c.relnamespace = ANY('{read_model,projector,leads_access}'::regnamespace[])"
 )
 
 
@@ -35,10 +35,10 @@ def test_every_table_and_column_has_its_description_in_the_database(connection: 
         "SELECT n.nspname || '.' || c.relname, a.attname::text, col_description(c.oid, a.attnum) FROM pg_class AS c"
         " JOIN pg_namespace AS n ON n.oid = c.relnamespace"
         " JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped"
-        " WHERE n.nspname IN ('read_model', 'projector') AND c.relkind = 'r'"
+        " WHERE n.nspname IN ('read_model', 'projector', 'leads_access') AND c.relkind = 'r'"
         " UNION ALL SELECT n.nspname || '.' || c.relname, NULL, obj_description(c.oid, 'pg_class') FROM pg_class AS c"
         " JOIN pg_namespace AS n ON n.oid = c.relnamespace"
-        " WHERE n.nspname IN ('read_model', 'projector') AND c.relkind = 'r'"
+        " WHERE n.nspname IN ('read_model', 'projector', 'leads_access') AND c.relkind = 'r'"
     ).fetchall()
     assert {(table, column): text for table, column, text in found} == {
         (table, column): text for table, column, text in comments()

@@ -24,7 +24,7 @@ FACETS = (
 
 
 def test_the_sections_are_in_the_order_of_the_installation() -> None:
-    assert list(sections()) == ["source", "read_model", "projector", "search", "roles"]
+    assert list(sections()) == ["source", "read_model", "projector", "access", "search", "roles"]
 
 
 @pytest.mark.parametrize("name", list(tables()))
@@ -52,7 +52,7 @@ def test_tables_and_columns_are_those_of_the_database(connection: Connection) ->
     found = connection.execute(
         "SELECT c.oid::regclass::text, array_agg(a.attname::text ORDER BY a.attnum) FROM pg_class AS c"
         " JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped"
-        " WHERE c.relnamespace IN ('read_model'::regnamespace, 'projector'::regnamespace) AND c.relkind = 'r'"
+        " WHERE c.relnamespace = ANY('{read_model,projector,leads_access}'::regnamespace[]) AND c.relkind = 'r'"
         " GROUP BY c.oid"
     ).fetchall()
     assert {name: tuple(columns) for name, columns in found} == {
@@ -66,7 +66,7 @@ def test_keys_are_those_of_the_database(connection: Connection) -> None:
         " CROSS JOIN LATERAL unnest(i.indkey::smallint[]) WITH ORDINALITY AS k (attnum, place)"
         " JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.attnum"
         " WHERE i.indisunique AND i.indpred IS NULL AND k.place <= i.indnkeyatts"
-        " AND i.indrelid::regclass::text ~ '^(read_model|projector)[.]' GROUP BY i.indexrelid, i.indrelid"
+        " AND i.indrelid::regclass::text ~ '^(read_model|projector|leads_access)[.]' GROUP BY i.indexrelid, i.indrelid"
     ).fetchall()
     assert {name: tuple(columns) for name, columns in found} == {
         name: table.key for name, table in tables().items() if table.key

@@ -18,14 +18,15 @@ from tests.support.server import Database
 Connection = psycopg.Connection[TupleRow]
 
 TRIGGERS = "SELECT count(*) FROM pg_trigger WHERE tgname LIKE 'leads_capture%'"
-IS_GONE = "SELECT to_regnamespace('projector') IS NULL AND to_regnamespace('read_model') IS NULL"
+IS_GONE = (
+    "SELECT coalesce(to_regnamespace('projector'), to_regnamespace('read_model'), to_regnamespace('leads_access'))"
+    " IS NULL"
+)
 
 
 def test_uninstall_leaves_the_platform_as_it_was(built: Connection) -> None:
     uninstall(built)
-    assert value(
-        built, "SELECT to_regnamespace('projector') IS NULL AND to_regnamespace('read_model') IS NULL"
-    )
+    assert value(built, IS_GONE)
     assert value(built, "SELECT count(*) FROM pg_trigger WHERE tgname LIKE 'leads_capture%'") == 0
     write_message(built, "m1")
     assert value(built, "SELECT count(*) FROM messages") == 1

@@ -8,6 +8,7 @@ from sqlalchemy.sql.selectable import Alias
 from sqlalchemy.sql.visitors import iterate
 
 from api import tables
+from api.auth.key_check import key_statement
 from api.plan.lead import single_lead
 from api.plan.lead_list import list_leads
 from api.plan.messages import messages_of_lead
@@ -42,6 +43,7 @@ def statements() -> list[SelectBase]:
         projection_state(),
         freshness(),
         verification(),
+        key_statement("leads_0123456789ab"),
     )
     return [*lists, *(bound.statement for bound in others)]
 
@@ -63,7 +65,7 @@ def test_every_declared_column_is_read() -> None:
     read = columns_read()
     unread = [
         str(column)
-        for table in tables.metadata.sorted_tables
+        for table in (*tables.metadata.sorted_tables, *tables.access_metadata.sorted_tables)
         for column in table.columns
         if column not in read
     ]

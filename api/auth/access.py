@@ -1,0 +1,72 @@
+"""What a caller who has shown who it is may read, kept for a while."""
+
+from hashlib import sha256
+from threading import Lock
+from time import time
+from typing import NamedTuple
+
+
+class Access(NamedTuple):
+    """The tenant that a caller may read, or that it may read all; `name` is what logs call it, no personal data."""
+
+    tenant: str | None
+    reads_all: bool
+    name: str
+
+
+NOTHING = Access(None, reads_all=False, name="")
+"""The access of a credential that is refused."""
+
+
+class Checked(NamedTuple):
+    """What a credential allows, and until when that may be believed, in seconds since 1970."""
+
+    access: Access
+    until: float
+
+
+class KeptAccess:
+    """What was found out about credentials, by a SHA-256, so that memory holds no token and no key.
+
+    It holds a bounded number of entries, and forgets the oldest first.
+    """
+
+    def __init__(self, max_entries: int) -> None:
+        self._max_entries = max_entries
+        self._kept: dict[bytes, tuple[float, Checked]] = {}
+        self._lock = Lock()
+
+    def __len__(self) -> int:
+        """Returns how many entries are kept."""
+        return len(self._kept)
+
+    def find(self, digest: bytes) -> Checked | None:
+        """Returns what is known of a credential now; None if nothing is."""
+        kept = self._kept.get(digest)
+        # An entry from the future is from before the clock was set back.
+        if kept is None or not kept[0] <= time() < kept[1].until:
+            return None
+        return kept[1]
+
+    def was_allowed(self, digest: bytes) -> bool:
+        """Returns whether this credential was allowed when it was checked last, however long ago."""
+        kept = self._kept.get(digest)
+        return kept is not None and kept[1].access is not NOTHING
+
+    def keep(self, digest: bytes, checked: Checked) -> None:
+        """Remember what was found out."""
+        with self._lock:
+            self._kept.pop(digest, None)
+            if len(self._kept) >= self._max_entries:
+                del self._kept[next(iter(self._kept))]
+            self._kept[digest] = time(), checked
+
+    def forget(self, digest: bytes) -> None:
+        """Forget what is known of a credential."""
+        with self._lock:
+            self._kept.pop(digest, None)
+
+
+def digest_of(credential: str) -> bytes:
+    """Returns the SHA-256 of a credential, under which it is kept and stored."""
+    return sha256(credential.encode()).digest()

@@ -1,0 +1,111 @@
+"""Lets a request through to a tenant only if its caller may read that tenant."""
+
+import re
+from time import time
+
+from flask import Flask
+from flask.globals import app_ctx, request_ctx
+
+from api.addresses import find_address
+from api.auth.access import Access, Checked, KeptAccess, digest_of
+from api.auth.errors import CredentialsMissingError, CredentialsRefusedError, OtherTenantError
+from api.auth.key_check import KeyCheck
+from api.auth.key_format import is_key
+from api.auth.key_sources import FetchedKeys, FixedKeys, fetcher
+from api.auth.token_check import TokenCheck
+from api.auth_settings import AuthConfig
+from api.database.pool import Database
+
+MAX_CREDENTIAL_BYTES = 8 * 1024
+MAX_KEPT = 4096
+"""How many credentials that were accepted a process remembers."""
+
+KEPT_SECONDS = 60
+"""How long a token that was verified is believed, unless it expires before; a key is for less: see KeyCheck."""
+
+# What holds no data of a tenant. Whatever else there is, and is still to come, asks who calls.
+OPEN_BLUEPRINTS = frozenset({"health", "metrics", "docs"})
+
+_BEARER = re.compile(r"bearer +([A-Za-z0-9._~+/-]+=*) *", re.IGNORECASE)
+_IS_BEARER = re.compile(r"bearer( |$)", re.IGNORECASE)
+
+
+def install(app: Flask, config: AuthConfig, database: Database) -> None:
+    """Ask every caller of what is not open who it is, if the settings want that."""
+    if config.is_on:
+        gate = Gate(config, database)
+        app.extensions["leads_gate"] = gate
+        app.before_request(gate.check)
+
+
+class Gate:
+    """Finds out who calls, and compares the tenant of the path with what that caller may read."""
+
+    def __init__(self, config: AuthConfig, database: Database) -> None:
+        self._tokens: TokenCheck | None = None
+        self._keys: KeyCheck | None = None
+        wanted = []
+        if config.takes_tokens:
+            source = (
+                FetchedKeys(fetcher(config.jwks_url, config.algorithm))
+                if config.jwks_url
+                else FixedKeys(config.jwt_keys)
+            )
+            self._tokens = TokenCheck(config, source)
+            wanted.append("a bearer token")
+        if config.takes_keys:
+            self._keys = KeyCheck(database)
+            wanted.append("an API key")
+        self._wanted = " or ".join(wanted)
+        self._kept = KeptAccess(MAX_KEPT)
+
+    def check(self) -> None:
+        """Raises CredentialsMissingError, CredentialsRefusedError, OtherTenantError or UnavailableError."""
+        # Each attribute of flask.request and flask.g would be looked up through the context of the request.
+        request = request_ctx.request
+        if request.method == "OPTIONS":
+            # What a browser sends before a request has no credentials, and the answer no data.
+            return
+        rule = request.url_rule or find_address(request)
+        # An open blueprint may have others within it.
+        if rule is None or rule.endpoint.partition(".")[0] in OPEN_BLUEPRINTS:
+            return
+        header = request.environ.get("HTTP_AUTHORIZATION", "")
+        if len(header) > MAX_CREDENTIAL_BYTES:
+            raise CredentialsRefusedError("The header Authorization is longer than 8 KiB")
+        # The whole header is looked up: to take it apart would take longer than the rest.
+        digest = digest_of(header)
+        kept = self._kept.find(digest)
+        access = self._checked(header, digest) if kept is None else kept.access
+        app_ctx.g.caller = access.name
+        # The path was decoded when it was routed; the endpoint gets this very value.
+        if not access.reads_all and (
+            access.tenant is None or access.tenant != (request.view_args or {}).get("user_id")
+        ):
+            raise OtherTenantError
+
+    def require_ready(self) -> None:
+        """Raises UnavailableError unless API keys can be looked up, if they are accepted."""
+        if self._keys is not None:
+            self._keys.require_table()
+
+    def _checked(self, header: str, digest: bytes) -> Access:
+        """Returns what the credential of a header allows, and remembers it."""
+        checked = self._check(header)
+        self._kept.keep(digest, checked._replace(until=min(checked.until, time() + KEPT_SECONDS)))
+        return checked.access
+
+    def _check(self, header: str) -> Checked:
+        found = _BEARER.fullmatch(header)
+        if found is None:
+            if _IS_BEARER.match(header):
+                raise CredentialsRefusedError("The header Authorization has no credential that could be read")
+            raise CredentialsMissingError(self._wanted)
+        credential = found[1]
+        if is_key(credential):
+            if self._keys is None:
+                raise CredentialsRefusedError("This API accepts no API keys")
+            return self._keys.check(credential)
+        if self._tokens is None:
+            raise CredentialsRefusedError("This is not an API key, and this API accepts nothing else")
+        return self._tokens.check(credential)

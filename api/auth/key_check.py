@@ -1,0 +1,130 @@
+"""API keys: found by their prefix in the database, compared by their SHA-256."""
+
+from datetime import datetime
+from functools import lru_cache
+from hmac import compare_digest
+from threading import Lock
+from time import monotonic, time
+from typing import NamedTuple
+
+from sqlalchemy import SelectBase, Text, bindparam, func, select
+
+from api.auth.access import NOTHING, Access, Checked, KeptAccess, digest_of
+from api.auth.errors import CredentialsRefusedError
+from api.auth.key_format import prefix_of
+from api.database.errors import TablesMissingError, UnavailableError
+from api.database.pool import Database
+from api.database.statement import BoundStatement
+from api.tables import api_keys
+
+KEPT_SECONDS = 30
+"""How long what the database said of a key is believed, and so how long a revoked key may still be accepted."""
+
+MAX_KEPT_KEYS = 4096
+MAX_UNKNOWN_PER_SECOND = 50
+"""How many keys that were never accepted a process looks up in a second: strangers can invent any number of them."""
+
+_REFUSED = "The API key is not known, has expired or was revoked"
+
+
+class KeyRow(NamedTuple):
+    """A key as the database has it; `key_hash` is None if there is none with this prefix."""
+
+    key_hash: bytes | None
+    user_id: bytes | None
+    all_tenants: bool | None
+    expires_at: datetime | None
+    revoked_at: datetime | None
+
+
+class KeyCheck:
+    """Checks API keys, and keeps for KEPT_SECONDS what it found."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._allowed = KeptAccess(MAX_KEPT_KEYS)
+        # Apart, so that refused keys do not push out the others.
+        self._refused = KeptAccess(MAX_KEPT_KEYS)
+        self._unknown = _PerSecond(MAX_UNKNOWN_PER_SECOND)
+
+    def check(self, key: str) -> Checked:
+        """Returns what a key allows, and until when that may be believed.
+
+        Raises CredentialsRefusedError if it is not accepted, and UnavailableError if the database cannot answer now.
+        """
+        digest = digest_of(key)
+        checked = self._allowed.find(digest) or self._refused.find(digest)
+        if checked is None:
+            if not self._allowed.was_allowed(digest) and not self._unknown.take():
+                raise UnavailableError("Too many unknown API keys are sent now: try again in a second")
+            checked = self._look_up(key, digest)
+            if checked.access is NOTHING:
+                self._allowed.forget(digest)
+            (self._refused if checked.access is NOTHING else self._allowed).keep(digest, checked)
+        if checked.access is NOTHING:
+            raise CredentialsRefusedError(_REFUSED)
+        return checked
+
+    def require_table(self) -> None:
+        """Raises UnavailableError unless keys can be looked up."""
+        self._fetch("")
+
+    def _look_up(self, key: str, digest: bytes) -> Checked:
+        """Returns what the database says of a key."""
+        prefix = prefix_of(key) or ""
+        row = self._fetch(prefix)
+        now = time()
+        refused = Checked(NOTHING, now + KEPT_SECONDS)
+        if row.key_hash is None or not compare_digest(row.key_hash, digest) or row.revoked_at is not None:
+            return refused
+        until = now + KEPT_SECONDS
+        if row.expires_at is not None:
+            if row.expires_at.timestamp() <= now:
+                return refused
+            until = min(until, row.expires_at.timestamp())
+        tenant = None if row.user_id is None else row.user_id.decode()
+        return Checked(Access(tenant, bool(row.all_tenants), prefix), until)
+
+    def _fetch(self, prefix: str) -> KeyRow:
+        try:
+            return self._database.fetch(key_statement(prefix))
+        except TablesMissingError as error:
+            raise UnavailableError(
+                "There is no table of API keys: run `python -m projector migrate` of the API's version"
+            ) from error
+
+
+def key_statement(prefix: str) -> BoundStatement[KeyRow]:
+    """Returns the statement of the key with a prefix."""
+    return BoundStatement(_key_statement(), KeyRow, {"prefix": prefix})
+
+
+@lru_cache(maxsize=1)
+def _key_statement() -> SelectBase:
+    one = select(func.count().label("rows")).subquery()
+    return select(
+        api_keys.c.key_hash,
+        api_keys.c.user_id,
+        api_keys.c.all_tenants,
+        api_keys.c.expires_at,
+        api_keys.c.revoked_at,
+    ).select_from(one.outerjoin(api_keys, api_keys.c.prefix == bindparam("prefix", type_=Text)))
+
+
+class _PerSecond:
+    """Counts to a limit in each second."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._second = 0
+        self._used = 0
+        self._lock = Lock()
+
+    def take(self) -> bool:
+        """Returns whether there was one left in this second, and takes it."""
+        second = int(monotonic())
+        with self._lock:
+            if second != self._second:
+                self._second, self._used = second, 0
+            self._used += 1
+            return self._used <= self._limit

@@ -1,0 +1,37 @@
+"""What an API key looks like."""
+
+import re
+import secrets
+from typing import NamedTuple
+
+# Scanners for secrets find keys by this pattern; docs/authentication.md prints it.
+PATTERN = r"leads_[0-9a-f]{12}_[A-Za-z0-9_-]{43}"
+
+_KEY = re.compile(PATTERN)
+_PREFIX = re.compile(r"leads_[0-9a-f]{12}")
+_PREFIX_BYTES = 6
+_SECRET_BYTES = 32
+
+
+class NewKey(NamedTuple):
+    """A key, and the part of it that is no secret."""
+
+    text: str
+    prefix: str
+
+
+def new_key() -> NewKey:
+    """Returns a key with 256 random bits behind a prefix of 48."""
+    prefix = f"leads_{secrets.token_hex(_PREFIX_BYTES)}"
+    return NewKey(f"{prefix}_{secrets.token_urlsafe(_SECRET_BYTES)}", prefix)
+
+
+def is_key(credential: str) -> bool:
+    """Returns whether a credential looks like an API key."""
+    return _KEY.fullmatch(credential) is not None
+
+
+def prefix_of(text: str) -> str | None:
+    """Returns the prefix of a key, which may be given itself; None if the text is neither."""
+    found = _PREFIX.match(text)
+    return found[0] if found is not None and (is_key(text) or found[0] == text) else None

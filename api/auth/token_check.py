@@ -1,0 +1,129 @@
+"""Bearer tokens: JSON Web Tokens, which an issuer has signed."""
+
+import re
+from collections.abc import Mapping
+from time import time
+from typing import Any
+
+from joserfc import jws, jwt
+from joserfc.errors import (
+    ExpiredTokenError,
+    InvalidClaimError,
+    JoseError,
+    MissingClaimError,
+)
+from joserfc.jwt import JWTClaimsRegistry
+
+from api.auth.access import Access, Checked
+from api.auth.errors import CredentialsRefusedError
+from api.auth.key_sources import KeySource
+from api.auth_settings import AuthConfig
+from api.jwt_keys import VerificationKeys
+
+# The clocks of the issuer and of this machine may differ by this.
+LEEWAY_SECONDS = 30
+# A set may hold several keys without ids; a token is not tried with more.
+MAX_TRIED_KEYS = 8
+
+_UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+_REASONS = {
+    "aud": "The token is meant for another audience",
+    "iss": "The token is from another issuer",
+    "exp": "The token has an exp that is not a number",
+    "nbf": "The token is not valid yet",
+    "iat": "The token was issued in the future",
+    "sub": "The token has a sub that is not a text",
+}
+# What a token with bad bytes, bad JSON or values of the wrong type makes the library raise.
+_BROKEN = (JoseError, ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError)
+
+
+class TokenCheck:
+    """Checks the signature of a token, and what it says."""
+
+    def __init__(self, config: AuthConfig, source: KeySource) -> None:
+        self._config = config
+        self._source = source
+        wanted: dict[str, Any] = {"exp": {"essential": True}}
+        if config.audience:
+            wanted["aud"] = {"essential": True, "value": config.audience}
+        if config.issuer:
+            wanted["iss"] = {"essential": True, "value": config.issuer}
+        self._claims = JWTClaimsRegistry(now=lambda: int(time()), leeway=LEEWAY_SECONDS, **wanted)
+
+    def check(self, token: str) -> Checked:
+        """Returns what a token allows, and when it ends.
+
+        Raises CredentialsRefusedError if it is not accepted, and UnavailableError while no keys are known.
+        """
+        claims = self._verified(token)
+        try:
+            self._claims.validate(claims)
+        except ExpiredTokenError:
+            raise CredentialsRefusedError("The token has expired") from None
+        except MissingClaimError as error:
+            raise CredentialsRefusedError(f"The token lacks the claim {error.claim}") from None
+        except InvalidClaimError as error:
+            raise CredentialsRefusedError(_REASONS.get(error.claim, "The token has a bad claim")) from None
+        except _BROKEN:
+            raise CredentialsRefusedError("The token has a claim of the wrong type") from None
+        return Checked(self._access(claims), float(min(claims["exp"], 2**53)))
+
+    def _verified(self, token: str) -> dict[str, Any]:
+        """Returns the claims of a token that one of the keys has signed."""
+        header = _header(token)
+        algorithm, key_id = header.get("alg"), header.get("kid")
+        # Nothing that could be marked as critical is supported here.
+        if "crit" in header or "b64" in header:
+            raise CredentialsRefusedError("The token has a header that this API does not support")
+        if not isinstance(algorithm, str) or not isinstance(key_id, str | None):
+            raise CredentialsRefusedError("The token cannot be read")
+        for key in _fitting(self._source.keys(key_id), algorithm, key_id):
+            # The algorithm is the key's own: what the token asks for only chooses among keys.
+            registry = jws.JWSRegistry(algorithms=[key.algorithm], strict_check_header=False)
+            try:
+                return jwt.decode(token, key.key, registry=registry).claims
+            except _BROKEN:
+                continue
+        raise CredentialsRefusedError("The token is not signed by a key that this API accepts")
+
+    def _access(self, claims: Mapping[str, Any]) -> Access:
+        tenant = claims.get(self._config.tenant_claim)
+        return Access(
+            tenant if isinstance(tenant, str) and tenant else None,
+            bool(self._config.all_scope) and self._config.all_scope in _scopes(claims.get("scope")),
+            _name(claims.get("sub")),
+        )
+
+
+def _header(token: str) -> Mapping[str, Any]:
+    """Returns what a token says of itself, which nobody has signed yet."""
+    try:
+        header: object = jws.extract_compact(token.encode()).headers()
+    except _BROKEN:
+        header = None
+    if not isinstance(header, dict):
+        raise CredentialsRefusedError("The token cannot be read")
+    return header
+
+
+def _fitting(keys: VerificationKeys, algorithm: str, key_id: str | None) -> VerificationKeys:
+    """Returns the keys that may have signed a token. A key or a token without an id fits any."""
+    fitting = [
+        key
+        for key in keys
+        if key.algorithm == algorithm and (key_id is None or key.key_id is None or key.key_id == key_id)
+    ]
+    return tuple(fitting[:MAX_TRIED_KEYS])
+
+
+def _scopes(scope: object) -> list[object]:
+    """Returns the scopes of a token: words of a text, as RFC 9068 has it, or a list."""
+    if isinstance(scope, str):
+        return [*scope.split()]
+    return scope if isinstance(scope, list) else []
+
+
+def _name(subject: object) -> str:
+    """Returns what logs call the bearer of a token: the subject may be an address, so only a UUID is named."""
+    return f"token:{subject}" if isinstance(subject, str) and _UUID.fullmatch(subject) else "token"

@@ -1,0 +1,111 @@
+"""The table of API keys, as `python -m api keys` writes it; the API itself may only read it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import NamedTuple
+
+import psycopg
+from psycopg.rows import class_row, scalar_row
+
+from api.database.errors import NOT_INSTALLED
+
+CONNECT_TIMEOUT_SECONDS = 5
+
+_INSERT = """
+INSERT INTO leads_access.api_keys (prefix, key_hash, user_id, all_tenants, label, expires_at)
+VALUES (%(prefix)s, %(key_hash)s, %(user_id)s, %(user_id)s::text IS NULL, %(label)s, %(expires_at)s)
+"""
+_LIST = """
+SELECT k.prefix, k.user_id, k.label, k.created_at, k.expires_at, k.revoked_at
+FROM leads_access.api_keys AS k
+WHERE %(user_id)s::text IS NULL OR k.user_id = %(user_id)s
+ORDER BY k.created_at, k.prefix
+"""
+# A key that was revoked before keeps that moment.
+_REVOKE = """
+UPDATE leads_access.api_keys AS k SET revoked_at = coalesce(k.revoked_at, now()) WHERE k.prefix = %(prefix)s
+RETURNING k.prefix
+"""
+_HAS_TENANT = "SELECT EXISTS (SELECT FROM read_model.tenants AS t WHERE t.user_id = %(user_id)s)"
+
+
+class KeyTableError(Exception):
+    """The table cannot be read or written; the message says why and what to do."""
+
+
+class KeyEntry(NamedTuple):
+    """A key as an operator sees it; `user_id` is None for a key that reads all tenants."""
+
+    prefix: str
+    user_id: str | None
+    label: str
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+
+
+class KeyTable:
+    """The table behind one connection, whose login may write it."""
+
+    def __init__(self, connection: "psycopg.Connection[tuple[object, ...]]") -> None:
+        self._connection = connection
+
+    def add(
+        self, prefix: str, key_hash: bytes, *, user_id: str | None, label: str, expires_at: datetime | None
+    ) -> None:
+        """Store a key; without a `user_id` it reads all tenants."""
+        values = {
+            "prefix": prefix,
+            "key_hash": key_hash,
+            "user_id": user_id,
+            "label": label,
+            "expires_at": expires_at,
+        }
+        self._connection.execute(_INSERT, values)
+
+    def entries(self, user_id: str | None = None) -> list[KeyEntry]:
+        """Returns the keys of a tenant, or all keys, the oldest first."""
+        with self._connection.cursor(row_factory=class_row(KeyEntry)) as cursor:
+            return cursor.execute(_LIST, {"user_id": user_id}).fetchall()
+
+    def revoke(self, prefix: str) -> bool:
+        """Mark a key as revoked. Returns whether there is one with this prefix."""
+        return self._connection.execute(_REVOKE, {"prefix": prefix}).fetchone() is not None
+
+    def has_tenant(self, user_id: str) -> bool:
+        """Returns whether the read model knows a tenant."""
+        with self._connection.cursor(row_factory=scalar_row) as cursor:
+            return bool(cursor.execute(_HAS_TENANT, {"user_id": user_id}).fetchone())
+
+
+@contextmanager
+def key_table(database_url: str) -> Iterator[KeyTable]:
+    """Open the table for one command. Each call is done when it returns: what was not stored may not be shown.
+
+    Raises KeyTableError if the database is away, the table is not there, or the login may not write it.
+    """
+    try:
+        with psycopg.connect(
+            database_url,
+            autocommit=True,
+            application_name="leads-api-keys",
+            connect_timeout=CONNECT_TIMEOUT_SECONDS,
+        ) as connection:
+            # It needs no name from another schema than those that its statements write.
+            connection.execute("SET search_path = pg_catalog, pg_temp")
+            yield KeyTable(connection)
+    except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName) as error:
+        raise KeyTableError(NOT_INSTALLED) from error
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise KeyTableError(
+            f"{error.diag.message_primary}: set DATABASE_URL to the login that ran `python -m projector migrate`."
+            " The login of the API may only read the keys."
+        ) from error
+    except psycopg.errors.ReadOnlySqlTransaction as error:
+        raise KeyTableError(
+            "DATABASE_URL leads to a server that is read-only, such as a standby: set it to the primary."
+        ) from error
+    except psycopg.Error as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise KeyTableError(f"The database of DATABASE_URL cannot be used: {reason}") from error

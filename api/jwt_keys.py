@@ -1,0 +1,182 @@
+"""The keys that tokens are checked with: a secret, public keys in PEM, or a set of keys (JWKS)."""
+
+import json
+import re
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from joserfc.errors import JoseError, SecurityWarning
+from joserfc.jwk import ECKey, JWKRegistry, Key, OctKey, RSAKey
+
+# By the type of a key; the first of each is taken unless LEADS_JWT_ALGORITHM or the key itself names another.
+_OF_SECRET = ("HS256", "HS384", "HS512")
+_OF_RSA = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512")
+_OF_CURVE = {"P-256": ("ES256",), "P-384": ("ES384",), "P-521": ("ES512",)}
+ALGORITHMS = (*_OF_SECRET, *_OF_RSA, *(name for names in _OF_CURVE.values() for name in names))
+
+# RFC 7518: a secret has as many bits as the hash, an RSA key at least 2048.
+_MIN_SECRET_BYTES = {"HS256": 32, "HS384": 48, "HS512": 64}
+_MIN_RSA_BITS = 2048
+
+_ALLOWED = (
+    "a secret of 32 bytes or more, a public key in PEM, a set of keys (JWKS), or the path of a file with one"
+)
+_IS_PATH = re.compile(r"[~.]{0,2}/.*|.*\.(pem|crt|cer|json|jwk|jwks|key|pub|txt|secret)", re.IGNORECASE)
+
+
+class VerificationKey(NamedTuple):
+    """A key, the only algorithm that it is used with, and the id by which tokens name it, if it has one."""
+
+    key: Key
+    algorithm: str
+    key_id: str | None
+
+
+VerificationKeys = tuple[VerificationKey, ...]
+
+
+def read_keys(text: str, algorithm: str) -> VerificationKeys:
+    """Returns the keys of LEADS_JWT_KEY, for the algorithm of LEADS_JWT_ALGORITHM, empty if that is not set.
+
+    Raises ValueError, which says what is allowed and never repeats the value.
+    """
+    content = text
+    if (
+        "\n" not in text
+        and not text.startswith(("{", "-----BEGIN "))
+        and (_is_file(text) or _IS_PATH.fullmatch(text))
+    ):
+        content = _content(Path(text).expanduser())
+    if content.startswith("{"):
+        return read_set(_parsed(content), algorithm, with_secrets=True)
+    if content.startswith("-----BEGIN "):
+        # Where a variable takes one line only, its lines are joined by backslash and n.
+        return (_from_pem(content.replace("\\n", "\n"), algorithm),)
+    return (_from_secret(content, algorithm),)
+
+
+def read_set(document: object, algorithm: str, *, with_secrets: bool) -> VerificationKeys:
+    """Returns the keys of a set that verify signatures; a single key is a set too. Others are left out (RFC 7517).
+
+    Raises ValueError if there is none.
+    """
+    keys = document.get("keys", [document]) if isinstance(document, Mapping) else None
+    found = []
+    for one in keys if isinstance(keys, list) else []:
+        # A key that only encrypts checks no signature; one of the address may not be a secret, which all can read.
+        if not isinstance(one, dict) or one.get("use", "sig") != "sig":
+            continue
+        if one.get("kty") == "oct" and not with_secrets:
+            continue
+        key = _from_jwk(one, algorithm)
+        if key is not None:
+            found.append(key)
+    if not found:
+        wanted = f" for {algorithm}" if algorithm else ""
+        raise ValueError(f"{_ALLOWED}; this set has no key that could check tokens{wanted}")
+    return tuple(found)
+
+
+def _is_file(text: str) -> bool:
+    try:
+        return Path(text).is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def _content(path: Path) -> str:
+    try:
+        content = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError, RuntimeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not a text"
+        raise ValueError(
+            f"{_ALLOWED}; it looks like the path of a file that cannot be read ({reason})"
+        ) from None
+    if not content:
+        raise ValueError(f"{_ALLOWED}; the file is empty")
+    return content
+
+
+def _parsed(content: str) -> object:
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError):
+        raise ValueError(f"{_ALLOWED}; it begins like JSON and is none") from None
+
+
+def _from_secret(secret: str, algorithm: str) -> VerificationKey:
+    chosen = _chosen(_OF_SECRET, algorithm, "a secret")
+    least = _MIN_SECRET_BYTES[chosen]
+    if len(secret.encode()) < least:
+        raise ValueError(
+            f"{_ALLOWED}; it is too short for {chosen}. `openssl rand -hex {least}` prints one that is long enough"
+        )
+    return VerificationKey(_imported(OctKey, secret), chosen, None)
+
+
+def _from_pem(text: str, algorithm: str) -> VerificationKey:
+    if "PRIVATE KEY" in text:
+        raise ValueError(
+            f"{_ALLOWED}; this is a private key, which belongs to the issuer of the tokens alone"
+        )
+    for kind in (RSAKey, ECKey):
+        try:
+            key = _imported(kind, text)
+        except ValueError:
+            continue
+        return VerificationKey(key, _chosen(_algorithms_of(key), algorithm, "this key"), None)
+    raise ValueError(f"{_ALLOWED}; this PEM text is no public key of the types RSA or EC")
+
+
+def _from_jwk(one: dict[str, Any], algorithm: str) -> VerificationKey | None:
+    """Returns the key of a set; None if it is of another type or another algorithm, or too weak."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", SecurityWarning)
+            key = JWKRegistry.import_key(one)
+        algorithms = _algorithms_of(key)
+    except (JoseError, ValueError, TypeError, KeyError, SecurityWarning):
+        return None
+    chosen = one.get("alg") or algorithm or algorithms[0]
+    if chosen not in algorithms or (algorithm and chosen != algorithm):
+        return None
+    if isinstance(key, OctKey) and len(key.raw_value) < _MIN_SECRET_BYTES[chosen]:
+        return None
+    return VerificationKey(key, chosen, one.get("kid"))
+
+
+def _imported(kind: type[OctKey | RSAKey | ECKey], text: str) -> OctKey | RSAKey | ECKey:
+    """Returns the key. Raises ValueError for what is none, and for a public key that is given as a secret."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", SecurityWarning)
+            return kind.import_key(text)
+    except (JoseError, ValueError, TypeError, SecurityWarning):
+        raise ValueError(_ALLOWED) from None
+
+
+def _algorithms_of(key: Key) -> tuple[str, ...]:
+    """Returns the algorithms that a key may be used with. Raises ValueError if there is none, or it is too weak."""
+    if isinstance(key, OctKey):
+        return _OF_SECRET
+    if key.is_private:
+        raise ValueError(
+            f"{_ALLOWED}; this is a private key, which belongs to the issuer of the tokens alone"
+        )
+    if isinstance(key, RSAKey):
+        if key.raw_value.key_size < _MIN_RSA_BITS:
+            raise ValueError(f"{_ALLOWED}; an RSA key needs {_MIN_RSA_BITS} bits")
+        return _OF_RSA
+    if isinstance(key, ECKey) and key.curve_name in _OF_CURVE:
+        return _OF_CURVE[key.curve_name]
+    raise ValueError(f"{_ALLOWED}; keys of the types RSA and EC (P-256, P-384, P-521) are supported")
+
+
+def _chosen(algorithms: tuple[str, ...], algorithm: str, what: str) -> str:
+    if algorithm and algorithm not in algorithms:
+        raise ValueError(
+            f"{_ALLOWED}; LEADS_JWT_ALGORITHM={algorithm} does not fit {what}, only {', '.join(algorithms)}"
+        )
+    return algorithm or algorithms[0]

@@ -1,0 +1,102 @@
+"""The table of keys: who may write it, and what is said to those who may not."""
+
+from datetime import UTC, datetime
+
+import psycopg
+import pytest
+
+from api.auth.key_format import new_key
+from api.database.key_table import KeyTableError, key_table
+from projector.api_role import set_up_api_role
+from tests.support.roles import logins
+from tests.support.server import Database
+
+KEY = new_key()
+
+
+def test_a_key_is_stored_listed_and_revoked(database: Database) -> None:
+    end = datetime(2999, 1, 1, tzinfo=UTC)
+    with key_table(database.url) as table:
+        table.add("leads_a", b"a" * 32, user_id="t1", label="CRM", expires_at=end)
+        table.add("leads_b", b"b" * 32, user_id=None, label="", expires_at=None)
+        one, other = table.entries()
+        assert (one.prefix, one.user_id, one.label, one.expires_at, one.revoked_at) == (
+            "leads_a",
+            "t1",
+            "CRM",
+            end,
+            None,
+        )
+        assert (other.prefix, other.user_id) == ("leads_b", None)
+        assert [entry.prefix for entry in table.entries("t1")] == ["leads_a"]
+        assert table.entries("t2") == []
+        assert not table.revoke("leads_c")
+        assert table.revoke("leads_a")
+        revoked_at = table.entries("t1")[0].revoked_at
+        assert revoked_at is not None
+        # It keeps the moment of the first time.
+        assert table.revoke("leads_a")
+        assert table.entries("t1")[0].revoked_at == revoked_at
+        assert not table.has_tenant("t1")
+
+
+def test_two_keys_never_have_one_prefix(database: Database) -> None:
+    with key_table(database.url) as table:
+        table.add("leads_a", b"a" * 32, user_id="t1", label="", expires_at=None)
+    with pytest.raises(KeyTableError), key_table(database.url) as table:
+        table.add("leads_a", b"b" * 32, user_id="t2", label="", expires_at=None)
+
+
+def test_the_role_of_the_api_reads_keys_and_nothing_more(database: Database) -> None:
+    with database.connect() as conn:
+        set_up_api_role(conn)
+        conn.execute("SET ROLE leads_api")
+        conn.execute("SELECT * FROM leads_access.api_keys")
+        for statement in (
+            "INSERT INTO leads_access.api_keys (prefix, key_hash, all_tenants, label) VALUES ('a', '', true, '')",
+            "UPDATE leads_access.api_keys SET revoked_at = NULL",
+            "DELETE FROM leads_access.api_keys",
+            "TRUNCATE leads_access.api_keys",
+            "SELECT FROM leads_access.api_keys FOR UPDATE",
+            "BEGIN; LOCK TABLE leads_access.api_keys IN EXCLUSIVE MODE",
+            "ALTER TABLE leads_access.api_keys ADD COLUMN x text",
+            "CREATE TABLE leads_access.more (x text)",
+            "GRANT SELECT ON leads_access.api_keys TO PUBLIC WITH GRANT OPTION",
+        ):
+            with pytest.raises((psycopg.errors.InsufficientPrivilege, psycopg.errors.InvalidGrantOperation)):
+                conn.execute(statement.encode())
+            conn.execute("ROLLBACK")
+
+
+def test_others_do_not_even_read_them(database: Database) -> None:
+    with database.connect() as conn, logins(conn, "leads_keys_stranger"):
+        conn.execute("SET ROLE leads_keys_stranger")
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            conn.execute("SELECT FROM leads_access.api_keys")
+        conn.execute("RESET ROLE")
+
+
+def test_a_login_that_may_only_read_is_told_which_may_write(database: Database) -> None:
+    with database.connect() as conn, logins(conn, "leads_keys_reader"):
+        conn.execute("GRANT leads_api TO leads_keys_reader")
+        with (
+            pytest.raises(KeyTableError, match="set DATABASE_URL to the login that ran"),
+            key_table(database.by("leads_keys_reader").url) as table,
+        ):
+            table.add(KEY.prefix, b"a" * 32, user_id=None, label="", expires_at=None)
+
+
+def test_a_database_without_the_table_or_that_is_away(source_database: Database) -> None:
+    with (
+        pytest.raises(KeyTableError, match="run `python -m projector migrate`"),
+        key_table(source_database.url) as table,
+    ):
+        table.entries()
+    with pytest.raises(KeyTableError, match="cannot be used: "), key_table("postgresql://x@127.0.0.1:1/x"):
+        pass
+
+
+def test_a_server_that_is_read_only(database: Database) -> None:
+    url = f"{database.url}?options=-c%20default_transaction_read_only%3Don"
+    with pytest.raises(KeyTableError, match="to the primary"), key_table(url) as table:
+        table.add("leads_a", b"a" * 32, user_id=None, label="", expires_at=None)
