@@ -8,8 +8,12 @@ mostly wait for each other, so that one process leaves half of two cores idle. E
 of its own, so that nothing a test does to roles or settings of its server is seen by the others.
 """
 
+import logging
 import os
 import shutil
+import sys
+import threading
+import warnings
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
 from itertools import count
@@ -17,6 +21,7 @@ from types import ModuleType
 
 import psycopg
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 from psycopg.rows import TupleRow
 
@@ -156,6 +161,19 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         terminalreporter.write_line(
             f"{len(skipped)} skipped: with --fail-on-skip that is a failure", red=True
         )
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_before() -> Iterator[None]:
+    """Take back how a command that a test ran in this process has set up logging: the next test reads its own lines."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    hooks = sys.excepthook, threading.excepthook, warnings.showwarning
+    yield
+    structlog.reset_defaults()
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    sys.excepthook, threading.excepthook, warnings.showwarning = hooks
 
 
 @pytest.fixture(scope="session")

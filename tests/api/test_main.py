@@ -233,7 +233,7 @@ def test_where_everybody_reads_everything_the_log_says_so(library: Library, tmp_
         with in_session(tmp_path, **chosen) as process:
             wait_until_it_answers(port, process)
             process.send_signal(signal.SIGTERM)
-            said, _ = process.communicate(timeout=PATIENCE_SECONDS)
+            said, _ = process.communicate(timeout=PATIENCE)
         assert sentence in said
 
 

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from projector import batch, pipeline, sql
+from projector import batch, collisions, pipeline, sql
 from projector.locks import SHARDS
 from tests.exactness.interleaving import Connection
 from tests.exactness.platform import Platform, assert_exact, refresh_now, value
@@ -312,7 +312,7 @@ def staged(laid: LaidWorld, database: Database | None = None) -> Iterator[Stage]
     another session after less than a second: a slow machine would play other schedules than a fast one.
     """
     with pytest.MonkeyPatch.context() as patches, ExitStack() as stack:
-        patches.setattr(batch, "time", SimpleNamespace(sleep=sessions.begin_again))
+        patches.setattr(collisions, "time", SimpleNamespace(sleep=sessions.begin_again))
         read = sql._read  # noqa: SLF001
         patches.setattr(sql, "_read", lambda file: read(file).replace("'700ms'", "'30s'"))
         sql.steps.cache_clear()
