@@ -7,14 +7,11 @@ from dataclasses import dataclass, field
 from math import inf
 from pathlib import Path
 from typing import Protocol, TypeVar
-from urllib.parse import urlsplit
 
-import psycopg
 from environs import Env
-from limits import parse_many
-from psycopg.conninfo import conninfo_to_dict
 
 from api import auth_settings as auth
+from api import setting_values
 from api.auth_settings import AuthConfig
 from api.jwt_keys import ALGORITHMS, read_keys
 from api.settings import unknown_settings
@@ -25,12 +22,8 @@ MEMORY = "memory://"
 ENV_FILE = Path(".env")
 
 _NAME_IN_FILE = re.compile(r"^\s*(?:export\s+)?(\w+)\s*=", re.MULTILINE)
-_MAX_PORT = 65535
-_STORES = ("memory", "redis", "rediss", "redis+unix", "valkey", "valkeys", "valkey+unix")
-_SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 _MAX_SHOWN = 60
 _SHARED_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
-_MAX_SECONDS = 86_400
 
 Value = TypeVar("Value")
 
@@ -89,29 +82,29 @@ def load(env_file: Path = ENV_FILE) -> Config:
     own = bool(settings("LEADS_API_DATABASE_URL"))
     config = Config(
         database_url=read(
-            "LEADS_API_DATABASE_URL" if own else "DATABASE_URL", _database_url, "", is_secret=True
+            "LEADS_API_DATABASE_URL" if own else "DATABASE_URL", setting_values.database_url, "", is_secret=True
         ),
-        role=read("LEADS_API_ROLE", _switchable, "leads_api"),
+        role=read("LEADS_API_ROLE", setting_values.switchable, "leads_api"),
         host=read("HOST", str, "127.0.0.1"),
-        port=read("PORT", _whole_number(1, _MAX_PORT), 4000),
-        workers=read("LEADS_API_WORKERS", _whole_number(1, 64), 1),
-        threads=read("LEADS_API_THREADS", _whole_number(1, 256), 4),
-        rate_limit=read("LEADS_RATE_LIMIT", _rate_limit, "100 per minute"),
-        rate_limit_storage=read("LEADS_RATE_LIMIT_STORAGE", _storage, MEMORY, is_secret=True),
-        statement_timeout_ms=read("LEADS_STATEMENT_TIMEOUT_MS", _whole_number(1, 3_600_000), 5000),
-        log_level=read("LEADS_LOG_LEVEL", _one_of(LOG_LEVELS), "INFO"),
-        log_format=read("LEADS_LOG_FORMAT", _one_of(LOG_FORMATS), "auto"),
-        log_personal_data=read("LEADS_LOG_PERSONAL_DATA", _switch, default=False),
+        port=read("PORT", setting_values.whole_number(1, setting_values.MAX_PORT), 4000),
+        workers=read("LEADS_API_WORKERS", setting_values.whole_number(1, 64), 1),
+        threads=read("LEADS_API_THREADS", setting_values.whole_number(1, 256), 4),
+        rate_limit=read("LEADS_RATE_LIMIT", setting_values.rate_limit, "100 per minute"),
+        rate_limit_storage=read("LEADS_RATE_LIMIT_STORAGE", setting_values.storage, MEMORY, is_secret=True),
+        statement_timeout_ms=read("LEADS_STATEMENT_TIMEOUT_MS", setting_values.whole_number(1, 3_600_000), 5000),
+        log_level=read("LEADS_LOG_LEVEL", setting_values.one_of(LOG_LEVELS), "INFO"),
+        log_format=read("LEADS_LOG_FORMAT", setting_values.one_of(LOG_FORMATS), "auto"),
+        log_personal_data=read("LEADS_LOG_PERSONAL_DATA", setting_values.switch, default=False),
         metrics_host=read("LEADS_METRICS_HOST", str, "127.0.0.1"),
-        metrics_port=read("LEADS_API_METRICS_PORT", _off_or(_whole_number(1, _MAX_PORT), 0), 0),
+        metrics_port=read("LEADS_API_METRICS_PORT", setting_values.off_or(setting_values.whole_number(1, setting_values.MAX_PORT), 0), 0),
         metrics_folder=os.environ.get(_SHARED_FOLDER, ""),
-        ready_max_age=read("LEADS_READY_MAX_AGE", _off_or(_seconds, inf), inf),
-        tracing=read("LEADS_TRACING", _switch, default=False),
+        ready_max_age=read("LEADS_READY_MAX_AGE", setting_values.off_or(setting_values.seconds, inf), inf),
+        tracing=read("LEADS_TRACING", setting_values.switch, default=False),
         auth=_auth(read),
     )
     problems += auth.auth_problems(config.auth.methods, lambda name: bool(settings(name)))
     if not own and not settings("DATABASE_URL"):
-        problems.append(f"DATABASE_URL: it is not set. It has to be {_ADDRESS}.")
+        problems.append(f"DATABASE_URL: it is not set. It has to be {setting_values.ADDRESS}.")
     if config.workers > 1 and config.rate_limit and config.rate_limit_storage.startswith("memory:"):
         problems.append(
             "LEADS_API_WORKERS: several workers would each count for themselves, and let through a multiple "
@@ -132,7 +125,7 @@ class _Read(Protocol):
 
 
 def _auth(read: _Read) -> AuthConfig:
-    algorithm = read("LEADS_JWT_ALGORITHM", _one_of(ALGORITHMS), "")
+    algorithm = read("LEADS_JWT_ALGORITHM", setting_values.one_of(ALGORITHMS), "")
     return AuthConfig(
         methods=read("LEADS_AUTH", auth.auth_methods, ()),
         jwt_keys=read("LEADS_JWT_KEY", lambda text: read_keys(text, algorithm), (), is_secret=True),
@@ -159,7 +152,7 @@ def owner_database_url(env_file: Path = ENV_FILE) -> str:
     url = _settings(env_file)("DATABASE_URL")
     try:
         # An empty address would be that of libpq's own defaults.
-        return _database_url(url or "?")
+        return setting_values.database_url(url or "?")
     except ValueError as allowed:
         raise ConfigurationError(f"DATABASE_URL has to be {allowed}.") from None
 
@@ -186,100 +179,3 @@ def _settings(env_file: Path) -> Callable[[str], str]:
     except (OSError, ValueError) as error:
         raise ConfigurationError(f"The file {env_file.absolute()} cannot be read: {error}") from None
     return lambda name: str(env.str(name, "")).strip()
-
-
-# Each of the following returns the value of a text, and raises ValueError with what is allowed.
-
-
-def _switchable(text: str) -> str:
-    """Returns the text, or an empty one for `off`."""
-    return "" if text.lower() == "off" else text
-
-
-def _switch(text: str) -> bool:
-    if text.lower() not in ("on", "off"):
-        raise ValueError("on or off")
-    return text.lower() == "on"
-
-
-def _whole_number(least: int, greatest: int) -> Callable[[str], int]:
-    def read(text: str) -> int:
-        if not re.fullmatch(r"[0-9]{1,9}", text) or not least <= int(text) <= greatest:
-            raise ValueError(f"a whole number from {least} to {greatest}")
-        return int(text)
-
-    return read
-
-
-def _seconds(text: str) -> float:
-    allowed = f"a number of seconds up to {_MAX_SECONDS}, such as 60 or 2.5"
-    if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", text) or not 0 < float(text) <= _MAX_SECONDS:
-        raise ValueError(allowed)
-    return float(text)
-
-
-def _off_or(read: Callable[[str], Value], off: Value) -> Callable[[str], Value]:
-    """Returns a reader that takes `off` too."""
-
-    def read_switchable(text: str) -> Value:
-        if text.lower() == "off":
-            return off
-        try:
-            return read(text)
-        except ValueError as allowed:
-            raise ValueError(f"{allowed}, or off") from None
-
-    return read_switchable
-
-
-def _one_of(choices: tuple[str, ...]) -> Callable[[str], str]:
-    """Returns a reader of one of these words, in any case."""
-    by_lower = {choice.lower(): choice for choice in choices}
-
-    def read(text: str) -> str:
-        if text.lower() not in by_lower:
-            raise ValueError(f"{', '.join(choices[:-1])} or {choices[-1]}")
-        return by_lower[text.lower()]
-
-    return read
-
-
-_ADDRESS = "a PostgreSQL address such as postgresql://USER:PASSWORD@HOST:PORT/DATABASE"
-
-
-def _database_url(url: str) -> str:
-    # psycopg's own message can repeat the password.
-    try:
-        given = conninfo_to_dict(url)
-    except psycopg.Error:
-        raise ValueError(_ADDRESS) from None
-    # libpq looks at these two only when it connects.
-    for port in str(given.get("port") or "").split(","):
-        if port and not (port.isdecimal() and 1 <= int(port) <= _MAX_PORT):
-            raise ValueError(f"{_ADDRESS}, its port a number from 1 to {_MAX_PORT}")
-    if given.get("sslmode", "prefer") not in _SSL_MODES:
-        raise ValueError(f"{_ADDRESS}, its sslmode one of {', '.join(_SSL_MODES)}")
-    return url
-
-
-def _rate_limit(text: str) -> str:
-    if not _switchable(text):
-        return ""
-    try:
-        count = len(parse_many(text))
-    except ValueError:
-        count = 0
-    # A limit of 0 requests would let none pass, and a window of 0 seconds is none.
-    if count != 1 or 0 in map(int, re.findall(r"\d+", text)):
-        raise ValueError("one limit such as '100 per minute' or '5 per second', or off")
-    return text
-
-
-def _storage(uri: str) -> str:
-    try:
-        urlsplit(uri).port  # noqa: B018  # It raises ValueError if it is not a port.
-    except ValueError:
-        raise ValueError("an address whose port is a number up to 65535") from None
-    if uri.partition("://")[0] not in _STORES:
-        raise ValueError("memory://, redis://HOST:PORT or valkey://HOST:PORT")
-    return uri

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from projector import drift_log, locks, pipeline
-from projector.batch import retry_on_collision
+from projector.collisions import retry_on_collision
 from projector.dead_letters import count_letters
 from projector.erasure.standing import Target, require_no_standing_rows
 from projector.pipeline import Connection, InjectionPoint
@@ -150,4 +150,4 @@ def _in_turn(conn: Connection, work: Callable[[], None]) -> None:
         with conn.transaction():
             work()
 
-    retry_on_collision(lambda: retry_while_source_is_held(once))
+    retry_on_collision(lambda: retry_while_source_is_held(conn, once))

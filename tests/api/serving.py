@@ -12,8 +12,9 @@ from typing import Any
 
 from projector.postgres.ports import free_port
 from tests.api.conftest import Library
-from tests.api.test_main import PATIENCE_SECONDS, get, wait_until_it_answers
+from tests.api.test_main import get, wait_until_it_answers
 from tests.support.commands import environment
+from tests.support.patience import PATIENCE
 from tests.support.running import wait_for
 
 Answer = tuple[int, dict[str, str], bytes]
@@ -32,12 +33,12 @@ class Served:
 
     def connect(self, sent: bytes = b"") -> socket:
         """A connection that has sent these bytes."""
-        connection = create_connection(("127.0.0.1", self.port), timeout=PATIENCE_SECONDS)
+        connection = create_connection(("127.0.0.1", self.port), timeout=PATIENCE)
         connection.sendall(sent)
         return connection
 
     def wait_for_line(self, text: str) -> None:
-        wait_for(lambda: text in self.log.read_text(), text, PATIENCE_SECONDS)
+        wait_for(lambda: text in self.log.read_text(), text, PATIENCE)
 
 
 @contextmanager
@@ -64,7 +65,7 @@ def served(library: Library, folder: Path, patches: str = "", **settings: str) -
         finally:
             process.terminate()
             try:
-                process.wait(PATIENCE_SECONDS)
+                process.wait(PATIENCE)
             finally:
                 process.kill()
 
@@ -84,7 +85,7 @@ class Asking:
     def finish(self) -> list[int]:
         """Wait until all are answered. Returns their statuses."""
         for thread in self._threads:
-            thread.join(PATIENCE_SECONDS)
+            thread.join(PATIENCE)
         return sorted(status for status, _, _ in self.answers)
 
 
@@ -105,7 +106,7 @@ def locked(library: Library, table: str) -> Iterator[Any]:
                 ).fetchone()
                 return row is not None and row[0] >= count
 
-            wait_for(is_so, f"{count} readers of {table}", PATIENCE_SECONDS)
+            wait_for(is_so, f"{count} readers of {table}", PATIENCE)
 
         yield wait_for_readers
         conn.execute("ROLLBACK")

@@ -1,0 +1,110 @@
+"""How the text of a setting is read. Each function raises ValueError with what is allowed."""
+
+import re
+from collections.abc import Callable
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+import psycopg
+from limits import parse_many
+from psycopg.conninfo import conninfo_to_dict
+
+Value = TypeVar("Value")
+
+MAX_PORT = 65535
+STORES = ("memory", "redis", "rediss", "redis+unix", "valkey", "valkeys", "valkey+unix")
+SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
+MAX_SECONDS = 86_400
+
+def switchable(text: str) -> str:
+    """Returns the text, or an empty one for `off`."""
+    return "" if text.lower() == "off" else text
+
+
+def switch(text: str) -> bool:
+    if text.lower() not in ("on", "off"):
+        raise ValueError("on or off")
+    return text.lower() == "on"
+
+
+def whole_number(least: int, greatest: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,9}", text) or not least <= int(text) <= greatest:
+            raise ValueError(f"a whole number from {least} to {greatest}")
+        return int(text)
+
+    return read
+
+
+def seconds(text: str) -> float:
+    allowed = f"a number of seconds up to {MAX_SECONDS}, such as 60 or 2.5"
+    if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", text) or not 0 < float(text) <= MAX_SECONDS:
+        raise ValueError(allowed)
+    return float(text)
+
+
+def off_or(read: Callable[[str], Value], off: Value) -> Callable[[str], Value]:
+    """Returns a reader that takes `off` too."""
+
+    def read_switchable(text: str) -> Value:
+        if text.lower() == "off":
+            return off
+        try:
+            return read(text)
+        except ValueError as allowed:
+            raise ValueError(f"{allowed}, or off") from None
+
+    return read_switchable
+
+
+def one_of(choices: tuple[str, ...]) -> Callable[[str], str]:
+    """Returns a reader of one of these words, in any case."""
+    by_lower = {choice.lower(): choice for choice in choices}
+
+    def read(text: str) -> str:
+        if text.lower() not in by_lower:
+            raise ValueError(f"{', '.join(choices[:-1])} or {choices[-1]}")
+        return by_lower[text.lower()]
+
+    return read
+
+
+ADDRESS = "a PostgreSQL address such as postgresql://USER:PASSWORD@HOST:PORT/DATABASE"
+
+
+def database_url(url: str) -> str:
+    # psycopg's own message can repeat the password.
+    try:
+        given = conninfo_to_dict(url)
+    except psycopg.Error:
+        raise ValueError(ADDRESS) from None
+    # libpq looks at these two only when it connects.
+    for port in str(given.get("port") or "").split(","):
+        if port and not (port.isdecimal() and 1 <= int(port) <= MAX_PORT):
+            raise ValueError(f"{ADDRESS}, its port a number from 1 to {MAX_PORT}")
+    if given.get("sslmode", "prefer") not in SSL_MODES:
+        raise ValueError(f"{ADDRESS}, its sslmode one of {', '.join(SSL_MODES)}")
+    return url
+
+
+def rate_limit(text: str) -> str:
+    if not switchable(text):
+        return ""
+    try:
+        count = len(parse_many(text))
+    except ValueError:
+        count = 0
+    # A limit of 0 requests would let none pass, and a window of 0 seconds is none.
+    if count != 1 or 0 in map(int, re.findall(r"\d+", text)):
+        raise ValueError("one limit such as '100 per minute' or '5 per second', or off")
+    return text
+
+
+def storage(uri: str) -> str:
+    try:
+        urlsplit(uri).port  # noqa: B018  # It raises ValueError if it is not a port.
+    except ValueError:
+        raise ValueError("an address whose port is a number up to 65535") from None
+    if uri.partition("://")[0] not in STORES:
+        raise ValueError("memory://, redis://HOST:PORT or valkey://HOST:PORT")
+    return uri
