@@ -1,6 +1,6 @@
 """The tables and columns of the read model that the API reads; the database may have others."""
 
-from sqlalchemy import BigInteger, Boolean, Column, Date, DateTime, Float, Integer, MetaData, Table, Text
+from sqlalchemy import REAL, BigInteger, Boolean, Column, Date, DateTime, Integer, MetaData, Table, Text
 
 metadata = MetaData(schema="read_model")
 
@@ -129,7 +129,7 @@ projection = Table(
     Column("built_at", _TIME),
     Column("capture_gap", Text),
     Column("proved_at", _TIME),
-    Column("round_done", Float),
-    Column("open_differences", BigInteger),
-    Column("found_differences", BigInteger),
+    Column("round_done", REAL),
+    Column("open_differences", BigInteger, nullable=False),
+    Column("found_differences", BigInteger, nullable=False),
 )
