@@ -1,12 +1,12 @@
 """The tables and columns of the read model that the API reads; the database may have others."""
 
 from sqlalchemy import (
+    REAL,
     BigInteger,
     Boolean,
     Column,
     Date,
     DateTime,
-    Float,
     Integer,
     LargeBinary,
     MetaData,
@@ -141,9 +141,9 @@ projection = Table(
     Column("built_at", _TIME),
     Column("capture_gap", Text),
     Column("proved_at", _TIME),
-    Column("round_done", Float),
-    Column("open_differences", BigInteger),
-    Column("found_differences", BigInteger),
+    Column("round_done", REAL),
+    Column("open_differences", BigInteger, nullable=False),
+    Column("found_differences", BigInteger, nullable=False),
 )
 
 # Apart from the read model, which can be served without it where no API keys are accepted.

@@ -25,8 +25,8 @@ def reinstall(conn: Connection, *, patience: float = triggers.PATIENCE_SECONDS) 
     """Open a gap where triggers are missing or changed, install them, and note that open gaps are ready to close.
 
     The platform's columns and partitions are noted as they are then. A rebuild that begins after this call covers what
-    was missed. The plan of an interrupted rebuild is deleted, since
-    the part of it that is done may lack it. Does nothing while an operator has capture switched off.
+    was missed. The plan of an interrupted rebuild is deleted, since the part of it that is done may lack it. Does
+    nothing while an operator has capture switched off.
 
     `patience` is how many seconds to wait for other sessions. Raises BlockedError where they take longer.
     """

@@ -7,7 +7,7 @@ model. It reads by index only, writes nothing and waits for nobody for long.
 import psycopg
 
 from projector.errors import BlockedError, ProjectorError, TenantNotFoundError
-from projector.explain.activity import explain_activity, uncounted_sends
+from projector.explain.activity import explain_activity, idle_contact_row, uncounted_sends
 from projector.explain.as_json import as_dict
 from projector.explain.model import Explanation, Field, Row
 from projector.explain.nearest import find_nearest, spellings
@@ -116,18 +116,7 @@ def _fields(found: Evidence, candidates: int) -> list[Field]:
 
 def _without_effect(found: Evidence, candidates: int) -> list[Row]:
     """The rows that have the phone and make no lead, and keys that led to it and do no more."""
-    contacts = [
-        Row(
-            "contacts",
-            row["key"],
-            "phone",
-            row["phone"],
-            "updated_at",
-            row["time"],
-            "a contact makes no lead",
-        )
-        for row in found.contacts[:candidates]
-    ]
+    contacts = [idle_contact_row(row) for row in found.contacts[:candidates]]
     tables = {"conversation": "conversations", "contact": "contacts", "template_send": "template_sends"}
     gone = [
         Row(tables[key.kind], key.key, note="it is gone, or belongs to another lead now")

@@ -41,6 +41,13 @@ def send_row(row: Found, column: str | None, value: object = None, note: str | N
     return Row("template_sends", row["key"], column, value, "sent_at", row["time"], note, through)
 
 
+def idle_contact_row(row: Found) -> Row:
+    """Return a contact as a row that has the phone and makes no lead."""
+    return Row(
+        "contacts", row["key"], "phone", row["phone"], "updated_at", row["time"], "a contact makes no lead"
+    )
+
+
 def uncounted_sends(found: Evidence, size: int) -> tuple[list[Row], int]:
     """Return template sends that do not count, at most `size`, and how many more there are."""
     losing = [send for send in found.sends if not send["is_counted"]]
@@ -81,18 +88,7 @@ def _customer_phone(found: Evidence, size: int) -> Field:
     _counted(made, [send_row(row, "customer_phone", row["phone"]) for row in sends], total_sends(found), size)
     made.losers, made.more_losers = uncounted_sends(found, size)
     contacts = found.contacts[:size]
-    made.losers += [
-        Row(
-            "contacts",
-            row["key"],
-            "phone",
-            row["phone"],
-            "updated_at",
-            row["time"],
-            "a contact makes no lead",
-        )
-        for row in contacts
-    ]
+    made.losers += [idle_contact_row(row) for row in contacts]
     made.more_losers += (found.contacts[0]["total"] if found.contacts else 0) - len(contacts)
     return made
 

@@ -162,7 +162,7 @@ def test_a_lead_by_a_path_beyond_ascii(serve: Serve, library: Library) -> None:
 
 
 def test_workers_count_together(serve: Serve, library: Library) -> None:
-    with ValkeyServer() as store:
+    with ValkeyServer(port=free_port()) as store:
         ask = serve(
             LEADS_API_WORKERS="2",
             LEADS_RATE_LIMIT="20 per hour",

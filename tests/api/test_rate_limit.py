@@ -146,7 +146,7 @@ def test_no_request_is_lost_between_threads() -> None:
 @pytest.fixture
 def store() -> Iterator[ValkeyServer]:
     """A Valkey server of the test's own."""
-    server = ValkeyServer()
+    server = ValkeyServer(port=free_port())
     server.start()
     yield server
     if server.is_running():

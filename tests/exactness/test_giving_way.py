@@ -76,12 +76,17 @@ def refresh_all(conn: Connection, point: InjectionPoint) -> None:
     refresh(conn, retry_failed=False, progress=QUIET, point=point)
 
 
+def _sleeps(conn: Connection, pid: int) -> bool:
+    """Whether a session is in the statement that takes a minute, so that it holds the tables that this reads."""
+    return bool(value(conn, "SELECT wait_event = 'PgSleep' FROM pg_stat_activity WHERE pid = %s", pid))
+
+
 def change_while_reading(filled: Platform, slow: SlowOnce, work: Work, table: str = "messages") -> None:
     """Change a table while the work reads it; the work ends well, and says that it gave way."""
     conn = filled.conn
     with structlog.testing.capture_logs() as said, Stepped(filled.database, work) as reading:
-        wait_for(lambda: slow.began.is_set() or reading.ends())
-        assert not reading.ends(), reading.error
+        wait_for(lambda: _sleeps(conn, reading.pid) or reading.ends())
+        assert slow.began.is_set(), reading.error
         conn.execute(ALTER.format(table).encode(), prepare=False)
         reading.finish()
     [line] = [line for line in said if line["event"] == "gave way to a session that waits"]

@@ -152,7 +152,7 @@ def test_the_wheel_serves_with_each_store(installation: Installation, scheme: st
     tenant, phone = row
     port = free_port()
     settings = {"PORT": str(port), "LEADS_RATE_LIMIT": f"{LIMIT} per hour"}
-    with ValkeyServer() as store, ExitStack() as stack:
+    with ValkeyServer(port=free_port()) as store, ExitStack() as stack:
         if scheme != "memory":
             settings["LEADS_API_WORKERS"] = "2"
             settings["LEADS_RATE_LIMIT_STORAGE"] = f"{scheme}://127.0.0.1:{store.port}"

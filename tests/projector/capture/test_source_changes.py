@@ -43,7 +43,7 @@ def test_a_touched_column_is_noted_and_a_rewritten_one_is_not(conn: Connection) 
     assert value(conn, CHANGED) is None
     conn.execute("ALTER TABLE contacts ALTER name TYPE varchar(255) USING upper(name)")
     note_harmless_changes(conn)
-    assert value(conn, CHANGED) == "the column name of contacts was altered"
+    assert "the column name of contacts was altered" in value(conn, CHANGED)
 
 
 def test_virtual_columns_are_those_that_a_trigger_cannot_read(conn: Connection) -> None:

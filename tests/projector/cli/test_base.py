@@ -27,7 +27,11 @@ from tests.support.server import Database
         (errors.AdminShutdown("terminating connection"), "again once it is back."),
         (
             errors.DiskFull("could not extend file"),
-            "refused a statement: could not extend file (SQLSTATE 53100)",
+            "no space left on its disk: could not extend file. Nothing is lost: make room",
+        ),
+        (
+            errors.SyntaxError("syntax error at end of input"),
+            "refused a statement: syntax error at end of input (SQLSTATE 42601)",
         ),
     ],
 )

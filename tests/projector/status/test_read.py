@@ -97,13 +97,17 @@ def test_a_dead_letter_is_set_aside_listed_retried_and_gone(database: Database, 
     assert value(built, "SELECT dead_letters FROM read_model.tenants WHERE user_id = 'u'") == 1
     with database.connect() as conn:
         # Not due yet, so it is left alone; tried again it fails again, after a longer pause.
-        built.execute("UPDATE projector.dead_letters SET retry_at = retry_at + interval '1 hour'")
+        built.execute(
+            "UPDATE projector.dead_letters"
+            " SET attempts = 9, retry_at = clock_timestamp() + interval '30 minutes'"
+        )
         refresh(conn, retry_failed=False, progress=QUIET)
-        assert read_status(built).dead_letters[0].attempts == 1
+        assert read_status(built).dead_letters[0].attempts == 9
         again = value(built, "SELECT clock_timestamp()")
         refresh(conn, retry_failed=True, progress=QUIET)
-        assert read_status(built).dead_letters[0].attempts == 2
-        assert value(built, "SELECT retry_at > %s + interval '15 s' FROM projector.dead_letters", again)
+        assert read_status(built).dead_letters[0].attempts == 10
+        # Ten seconds, and twice as long after each failure, up to an hour.
+        assert value(built, "SELECT retry_at > %s + interval '2560 s' FROM projector.dead_letters", again)
         built.execute("ALTER TABLE read_model.leads DROP CONSTRAINT refused")
         assert retry_dead_letters(conn, due_only=False) == Retried(1, 0)
     assert find_attention(read_status(built)) == []
