@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
-from psycopg.rows import TupleRow, class_row, scalar_row
+from psycopg.rows import TupleRow, class_row
 
 from projector.errors import (
     BlockedError,
@@ -18,7 +18,13 @@ from projector.errors import (
     SourceMissingError,
     UnsupportedServerError,
 )
-from projector.source import SOURCE_TABLES
+from projector.source_names import (
+    SourceConnection,
+    SourceCursor,
+    locate_source,
+    own_connection,
+    read_noted_source,
+)
 from projector.sql import query
 
 _Result = TypeVar("_Result")
@@ -28,6 +34,9 @@ OLDEST_SERVER = 150000
 
 # The first version that has this setting.
 _TRANSACTION_TIMEOUT = 170000
+
+SEARCH_PATH = "pg_catalog, pg_temp"
+"""Where a session looks for what a statement names without a schema: among what is PostgreSQL's own, and its own."""
 
 SCHEDULER_NAME = "leads-projector run"
 """How the application names of a scheduler's sessions begin; the name of the job follows."""
@@ -70,8 +79,8 @@ class _ClosedSchema:
     role_name: str
 
 
-def connect(url: str, *, application_name: str, **parameters: Any) -> psycopg.Connection[TupleRow]:  # noqa: ANN401  # Whatever psycopg takes.
-    """Return a new connection, in autocommit mode, that looks for the platform's tables where `migrate` found them.
+def connect(url: str, *, application_name: str, **parameters: Any) -> SourceConnection:  # noqa: ANN401  # Whatever psycopg takes.
+    """Return a new connection, in autocommit mode, that knows where `migrate` found the platform's tables.
 
     `application_name` is what pg_stat_activity shows; `parameters` are further ones of psycopg.connect().
 
@@ -89,13 +98,14 @@ def connect(url: str, *, application_name: str, **parameters: Any) -> psycopg.Co
     # It wins over PGAPPNAME: an operator looks for our name.
     conninfo = make_conninfo("", **{**_PARAMETERS, **given, "application_name": application_name})
     try:
-        conn = psycopg.connect(conninfo, autocommit=True, **parameters)
+        conn = SourceConnection.connect(conninfo, autocommit=True, **parameters)
     except psycopg.OperationalError as error:
         reason = redact(_first_line(str(error)), url)
         raise DatabaseUnreachableError(
             f"The database cannot be reached: {reason}. Check the database URL, and that the server runs."
         ) from None
     try:
+        _look_nowhere(conn)
         _check(conn)
         settings = dict(_SETTINGS)
         if conn.info.server_version >= _TRANSACTION_TIMEOUT:
@@ -111,35 +121,28 @@ def connect(url: str, *, application_name: str, **parameters: Any) -> psycopg.Co
 
 
 def follow_source(conn: psycopg.Connection[TupleRow]) -> None:
-    """Set the search_path of the session to the schemas in which `migrate` found the platform's tables.
+    """Have a connection name the platform's tables where `migrate` found them.
 
-    A login may have another search_path. It would find every trigger missing, or take tables of the same names in
-    another schema for the platform's. Does nothing for a login that may not read our state.
+    Before the first `migrate`, and for a login that may not read our state, these are the tables on the search_path of
+    the login.
 
     Raises SourceMissingError where the login may not use one of the schemas.
     """
-    with conn.cursor(row_factory=scalar_row) as cursor:
-        if not cursor.execute(query("db", "can_read_settings")).fetchone():
-            return
-        schemas = cursor.execute(query("db", "find_source_schemas")).fetchone()
-    if schemas is None:
+    own = own_connection(conn)
+    noted = read_noted_source(conn)
+    own.source = locate_source(conn, own.login_schemas) if noted is None else noted
+    if noted is None:
         return
-    look_into(conn, schemas)
-    tables = [table.name for table in SOURCE_TABLES]
     with conn.cursor(row_factory=class_row(_ClosedSchema)) as found:
         closed = found.execute(
-            query("db", "find_closed_schema"), {"schemas": schemas, "tables": tables}
+            query("db", "find_closed_schema"),
+            {"schemas": list(noted.schemas.values()), "tables": list(noted.schemas)},
         ).fetchone()
     if closed is not None:
         raise SourceMissingError(
             f"The role {closed.role_name} may not look into the schema {closed.schema_name}, where the platform's"
             f" tables are: run GRANT USAGE ON SCHEMA {closed.schema_name} TO {closed.role_name};"
         )
-
-
-def look_into(conn: psycopg.Connection[TupleRow], schemas: Sequence[str]) -> None:
-    """Set the search_path of the session to these schemas, in this order."""
-    conn.execute(query("db", "look_into"), {"schemas": list(schemas)})
 
 
 @contextmanager
@@ -202,6 +205,18 @@ def redact(text: str, url: str) -> str:
         if len(piece) > 2:  # noqa: PLR2004  # A shorter one is part of ordinary words.
             text = text.replace(piece, "***")
     return text
+
+
+def _look_nowhere(conn: SourceConnection) -> None:
+    """Have a new session find nothing but what PostgreSQL itself has, and what the session itself creates.
+
+    Until then no statement may call a function by its bare name, and none has an operator: both would be looked for in
+    the schemas of the login's search_path.
+    """
+    row = conn.execute("SELECT pg_catalog.current_schemas(false)").fetchone()
+    conn.login_schemas = row[0] if row else ()
+    conn.execute(f"SET search_path = {SEARCH_PATH}".encode())
+    conn.cursor_factory = SourceCursor
 
 
 def _check(conn: psycopg.Connection[Any]) -> None:

@@ -16,6 +16,9 @@ from api.database.role import take_role
 from api.database.session import Session
 from api.database.statement import BoundStatement, CompiledStatement, Row, compile_statement
 
+# A statement finds no function and no operator that somebody made in a schema of the login's own path.
+SEARCH_PATH = "pg_catalog, pg_temp"
+
 CONNECT_TIMEOUT_SECONDS = 2
 POOL_TIMEOUT_SECONDS = 2
 # After a failed attempt to connect, requests fail at once for this long instead of queueing up.
@@ -103,6 +106,7 @@ def _conninfo(config: Config) -> str:
     """Returns the configured address with the settings that every session of the API has."""
     given = conninfo_to_dict(config.database_url)
     settings = {
+        "search_path": SEARCH_PATH,
         "default_transaction_read_only": "on",
         "statement_timeout": str(config.statement_timeout_ms),
         "TimeZone": "UTC",

@@ -9,4 +9,4 @@ SELECT
     m.sender::text COLLATE "C" AS sender,
     CASE WHEN m.status IN ('pending', 'failed') THEN m.status::text ELSE 'sent' END COLLATE "C" AS status,
     m.text::text COLLATE "C" AS text
-FROM messages AS m
+FROM {source.messages} AS m

@@ -37,8 +37,13 @@ class Database:
     name: str
 
     def connect(self, **parameters: Any) -> psycopg.Connection[TupleRow]:  # noqa: ANN401  # Whatever psycopg takes.
-        """A new connection to it, as the projector makes it; the caller closes it."""
-        return db.connect(self.url, **{"application_name": "test", **parameters})
+        """A new connection to it, as the projector makes it; the caller closes it.
+
+        It looks into the schemas of its login, unlike one of the projector: tests write to the platform's tables too.
+        """
+        conn = db.connect(self.url, **{"application_name": "test", **parameters})
+        conn.execute("RESET search_path")
+        return conn
 
     def by(self, role: str) -> "Database":
         """The same database for another login, whose password is x."""
