@@ -139,3 +139,19 @@ def test_a_slow_answer_does_not_spoil_the_connection(database: Database, make_ap
         holder.execute("LOCK TABLE read_model.leads IN ACCESS EXCLUSIVE MODE")
         assert client.get("/users/a/leads").status_code == 503
     wait_for(client, "/users/a/leads", 200)
+
+
+def test_a_request_does_not_wait_long_for_a_table(
+    database: Database, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.database.pool.LOCK_TIMEOUT_MS", 100)
+    client = make_app(database, log_level="CRITICAL", statement_timeout_ms=3_600_000).test_client()
+    assert client.get("/users/a/leads").status_code == 200
+    with database.connect() as conn, conn.transaction():
+        conn.execute("LOCK TABLE read_model.leads")
+        answer = client.get("/users/a/leads")
+    assert (answer.status_code, answer.get_json()["message"]) == (
+        503,
+        "Another session holds a table of the read model",
+    )
+    assert client.get("/users/a/leads").status_code == 200
