@@ -181,7 +181,7 @@ REQUESTS = (
 
 @pytest.mark.parametrize("role", ["leads_api", ""])
 def test_nothing_that_others_planted_runs_in_the_api(hostile: Platform, role: str) -> None:
-    app = create_app(Config(hostile.database.url, role=role, rate_limit="", log_level="CRITICAL"))
+    app = create_app(Config(hostile.database.url, role=role, rate_limit="", log_level="ERROR"))
     client = app.test_client()
     try:
         answers = [

@@ -95,6 +95,8 @@ def test_each_predicate_that_is_taken_out_is_missed(statements: dict[str, int]) 
         ("SELECT 1 FROM (SELECT 1) AS d LEFT OUTER JOIN read_model.leads AS l ON l.user_id = $1 AND l.on_webchat", []),
         ("SELECT 1 FROM (SELECT 1) AS d FULL OUTER JOIN read_model.leads AS l ON l.user_id = $1", ["leads"]),
         ("SELECT 1 FROM read_model.leads AS l LEFT OUTER JOIN (SELECT 1) AS d ON l.user_id = $1", ["leads"]),
+        ("SELECT 1 FROM read_model.leads WHERE false", []),
+        ("SELECT 1 FROM read_model.leads WHERE false OR true", ["leads"]),
         ("SELECT f.as_of FROM read_model.freshness AS f", []),
         ("SELECT 1 FROM read_model.anything_new AS a", ["anything_new"]),
     ],
