@@ -67,7 +67,10 @@ class Database:
                 self.engine.dispose()
                 return self._fetch(statement)
         except (psycopg.Error, PoolTimeoutError) as error:
-            raise caller_error(error) from error
+            meant = caller_error(error)
+            if meant is error:
+                raise
+            raise meant from error
 
     def _fetch(self, statement: CompiledStatement[Row]) -> Row:
         pooled = self.engine.raw_connection()

@@ -190,3 +190,12 @@ def test_text_is_chosen_for_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
         assert log.is_text("auto") is is_terminal
         assert log.is_text("text")
         assert not log.is_text("json")
+
+
+def test_an_error_that_is_its_own_cause_is_described(capfd: pytest.CaptureFixture[str]) -> None:
+    log.configure_process("INFO", "json", personal_data=False)
+    error = ValueError("round")
+    error.__cause__ = KeyError("and round")
+    error.__cause__.__cause__ = error
+    structlog.get_logger().error("failed", exc_info=(ValueError, error, None))
+    assert '"failed"' in capfd.readouterr().err
