@@ -713,8 +713,16 @@ CREATE TABLE IF NOT EXISTS projector.capture_gaps (
     healed_at timestamptz
 );
 
--- What has to outlive a process: where the platform's tables are, the projection version of the last migrate, and
--- whether an operator switched capture off.
+-- The platform's tables, each in the schema in which the last migrate found it. Every statement names them with it.
+CREATE TABLE IF NOT EXISTS projector.source_tables (
+    -- The source table.
+    table_name text COLLATE "C" PRIMARY KEY,
+    -- Its schema.
+    schema_name text COLLATE "C" NOT NULL
+);
+
+-- What has to outlive a process: where the version before finds the platform's tables, the projection version of the
+-- last migrate, and whether an operator switched capture off.
 CREATE TABLE IF NOT EXISTS projector.settings (
     -- The setting.
     name text COLLATE "C" PRIMARY KEY,
@@ -773,9 +781,10 @@ CREATE TABLE IF NOT EXISTS leads_access.api_keys (
 
 -- Usage: a tenant's leads by any three letters of their name, email, company or phone. A section of its own because
 -- the extensions may not be available: `migrate` then warns, and a search reads all leads of the tenant.
-CREATE EXTENSION IF NOT EXISTS pg_trgm;
-CREATE EXTENSION IF NOT EXISTS btree_gin;
--- The extension may be in a schema that is not on the search_path.
+-- A restore of the platform's schema would take them along if they were there.
+CREATE EXTENSION IF NOT EXISTS pg_trgm SCHEMA public;
+CREATE EXTENSION IF NOT EXISTS btree_gin SCHEMA public;
+-- An extension that is there already may be in any schema.
 DO $$
 BEGIN
     EXECUTE format(

@@ -82,7 +82,10 @@ def load(env_file: Path = ENV_FILE) -> Config:
     own = bool(settings("LEADS_API_DATABASE_URL"))
     config = Config(
         database_url=read(
-            "LEADS_API_DATABASE_URL" if own else "DATABASE_URL", setting_values.database_url, "", is_secret=True
+            "LEADS_API_DATABASE_URL" if own else "DATABASE_URL",
+            setting_values.database_url,
+            "",
+            is_secret=True,
         ),
         role=read("LEADS_API_ROLE", setting_values.switchable, "leads_api"),
         host=read("HOST", str, "127.0.0.1"),
@@ -91,12 +94,18 @@ def load(env_file: Path = ENV_FILE) -> Config:
         threads=read("LEADS_API_THREADS", setting_values.whole_number(1, 256), 4),
         rate_limit=read("LEADS_RATE_LIMIT", setting_values.rate_limit, "100 per minute"),
         rate_limit_storage=read("LEADS_RATE_LIMIT_STORAGE", setting_values.storage, MEMORY, is_secret=True),
-        statement_timeout_ms=read("LEADS_STATEMENT_TIMEOUT_MS", setting_values.whole_number(1, 3_600_000), 5000),
+        statement_timeout_ms=read(
+            "LEADS_STATEMENT_TIMEOUT_MS", setting_values.whole_number(1, 3_600_000), 5000
+        ),
         log_level=read("LEADS_LOG_LEVEL", setting_values.one_of(LOG_LEVELS), "INFO"),
         log_format=read("LEADS_LOG_FORMAT", setting_values.one_of(LOG_FORMATS), "auto"),
         log_personal_data=read("LEADS_LOG_PERSONAL_DATA", setting_values.switch, default=False),
         metrics_host=read("LEADS_METRICS_HOST", str, "127.0.0.1"),
-        metrics_port=read("LEADS_API_METRICS_PORT", setting_values.off_or(setting_values.whole_number(1, setting_values.MAX_PORT), 0), 0),
+        metrics_port=read(
+            "LEADS_API_METRICS_PORT",
+            setting_values.off_or(setting_values.whole_number(1, setting_values.MAX_PORT), 0),
+            0,
+        ),
         metrics_folder=os.environ.get(_SHARED_FOLDER, ""),
         ready_max_age=read("LEADS_READY_MAX_AGE", setting_values.off_or(setting_values.seconds, inf), inf),
         tracing=read("LEADS_TRACING", setting_values.switch, default=False),

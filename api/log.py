@@ -151,14 +151,12 @@ def _renderers(*, is_text: bool, personal_data: bool) -> list[Processor]:
 
 def _kinds(error: BaseException | None) -> set[type[BaseException]]:
     """Returns the classes of an error, and of those that it was raised from or while."""
-    found: set[type[BaseException]] = set()
-    seen: set[int] = set()
     # An error may be its own cause.
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
-        found.add(type(error))
+    seen: list[BaseException] = []
+    while error is not None and not any(error is one for one in seen):
+        seen.append(error)
         error = error.__cause__ or error.__context__
-    return found
+    return {type(one) for one in seen}
 
 
 def _exception_as_text(_logger: WrappedLogger, _name: str, line: EventDict) -> EventDict:

@@ -16,18 +16,22 @@ STORES = ("memory", "redis", "rediss", "redis+unix", "valkey", "valkeys", "valke
 SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 MAX_SECONDS = 86_400
 
+
 def switchable(text: str) -> str:
     """Returns the text, or an empty one for `off`."""
     return "" if text.lower() == "off" else text
 
 
 def switch(text: str) -> bool:
+    """Returns whether the text is `on`."""
     if text.lower() not in ("on", "off"):
         raise ValueError("on or off")
     return text.lower() == "on"
 
 
 def whole_number(least: int, greatest: int) -> Callable[[str], int]:
+    """Returns a reader of whole numbers between these two, both included."""
+
     def read(text: str) -> int:
         if not re.fullmatch(r"[0-9]{1,9}", text) or not least <= int(text) <= greatest:
             raise ValueError(f"a whole number from {least} to {greatest}")
@@ -37,6 +41,7 @@ def whole_number(least: int, greatest: int) -> Callable[[str], int]:
 
 
 def seconds(text: str) -> float:
+    """Returns a number of seconds above zero and up to a day."""
     allowed = f"a number of seconds up to {MAX_SECONDS}, such as 60 or 2.5"
     if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", text) or not 0 < float(text) <= MAX_SECONDS:
         raise ValueError(allowed)
@@ -73,6 +78,7 @@ ADDRESS = "a PostgreSQL address such as postgresql://USER:PASSWORD@HOST:PORT/DAT
 
 
 def database_url(url: str) -> str:
+    """Returns the address of a PostgreSQL server, as libpq takes it."""
     # psycopg's own message can repeat the password.
     try:
         given = conninfo_to_dict(url)
@@ -88,6 +94,7 @@ def database_url(url: str) -> str:
 
 
 def rate_limit(text: str) -> str:
+    """Returns one limit as the library `limits` writes it, or an empty text for `off`."""
     if not switchable(text):
         return ""
     try:
@@ -101,6 +108,7 @@ def rate_limit(text: str) -> str:
 
 
 def storage(uri: str) -> str:
+    """Returns the address of a store of the library `limits`."""
     try:
         urlsplit(uri).port  # noqa: B018  # It raises ValueError if it is not a port.
     except ValueError:

@@ -2,23 +2,29 @@
 
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
-from urllib.parse import unquote
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
-from psycopg.rows import TupleRow, class_row, scalar_row
+from psycopg.rows import TupleRow, class_row
 
+from projector.database_url import normalize, redact
 from projector.errors import (
     BlockedError,
     DatabaseUnreachableError,
     SourceMissingError,
     UnsupportedServerError,
 )
-from projector.source import SOURCE_TABLES
+from projector.source_names import (
+    SourceConnection,
+    SourceCursor,
+    locate_source,
+    own_connection,
+    read_noted_source,
+)
 from projector.sql import query
 
 _Result = TypeVar("_Result")
@@ -31,6 +37,9 @@ _TRANSACTION_TIMEOUT = 170000
 
 IDLE_IN_TRANSACTION_TIMEOUT = "10s"
 """How long a session of the projector may do nothing in a transaction before PostgreSQL ends it."""
+
+SEARCH_PATH = "pg_catalog, pg_temp"
+"""Where a session looks for what a statement names without a schema: among what is PostgreSQL's own, and its own."""
 
 SCHEDULER_NAME = "leads-projector run"
 """How the application names of a scheduler's sessions begin; the name of the job follows."""
@@ -79,8 +88,8 @@ class _ClosedSchema:
     role_name: str
 
 
-def connect(url: str, *, application_name: str, **parameters: Any) -> psycopg.Connection[TupleRow]:  # noqa: ANN401  # Whatever psycopg takes.
-    """Return a new connection, in autocommit mode, that looks for the platform's tables where `migrate` found them.
+def connect(url: str, *, application_name: str, **parameters: Any) -> SourceConnection:  # noqa: ANN401  # Whatever psycopg takes.
+    """Return a new connection, in autocommit mode, that knows where `migrate` found the platform's tables.
 
     `application_name` is what pg_stat_activity shows; `parameters` are further ones of psycopg.connect().
 
@@ -98,7 +107,7 @@ def connect(url: str, *, application_name: str, **parameters: Any) -> psycopg.Co
     # It wins over PGAPPNAME: an operator looks for our name.
     conninfo = make_conninfo("", **{**_PARAMETERS, **given, "application_name": application_name})
     try:
-        conn = psycopg.connect(conninfo, autocommit=True, **parameters)
+        conn = SourceConnection.connect(conninfo, autocommit=True, **parameters)
     except psycopg.OperationalError as error:
         reason = redact(_first_line(str(error)), url)
         if any(words in reason for words in _NO_CONNECTION_LEFT):
@@ -110,6 +119,7 @@ def connect(url: str, *, application_name: str, **parameters: Any) -> psycopg.Co
             f"The database cannot be reached: {reason}. Check the database URL, and that the server runs."
         ) from None
     try:
+        _look_nowhere(conn)
         _check(conn)
         settings = dict(_SETTINGS)
         if conn.info.server_version >= _TRANSACTION_TIMEOUT:
@@ -125,35 +135,28 @@ def connect(url: str, *, application_name: str, **parameters: Any) -> psycopg.Co
 
 
 def follow_source(conn: psycopg.Connection[TupleRow]) -> None:
-    """Set the search_path of the session to the schemas in which `migrate` found the platform's tables.
+    """Have a connection name the platform's tables where `migrate` found them.
 
-    A login may have another search_path. It would find every trigger missing, or take tables of the same names in
-    another schema for the platform's. Does nothing for a login that may not read our state.
+    Before the first `migrate`, and for a login that may not read our state, these are the tables on the search_path of
+    the login.
 
     Raises SourceMissingError where the login may not use one of the schemas.
     """
-    with conn.cursor(row_factory=scalar_row) as cursor:
-        if not cursor.execute(query("db", "can_read_settings")).fetchone():
-            return
-        schemas = cursor.execute(query("db", "find_source_schemas")).fetchone()
-    if schemas is None:
+    own = own_connection(conn)
+    noted = read_noted_source(conn)
+    own.source = locate_source(conn, own.login_schemas) if noted is None else noted
+    if noted is None:
         return
-    look_into(conn, schemas)
-    tables = [table.name for table in SOURCE_TABLES]
     with conn.cursor(row_factory=class_row(_ClosedSchema)) as found:
         closed = found.execute(
-            query("db", "find_closed_schema"), {"schemas": schemas, "tables": tables}
+            query("db", "find_closed_schema"),
+            {"schemas": list(noted.schemas.values()), "tables": list(noted.schemas)},
         ).fetchone()
     if closed is not None:
         raise SourceMissingError(
             f"The role {closed.role_name} may not look into the schema {closed.schema_name}, where the platform's"
             f" tables are: run GRANT USAGE ON SCHEMA {closed.schema_name} TO {closed.role_name};"
         )
-
-
-def look_into(conn: psycopg.Connection[TupleRow], schemas: Sequence[str]) -> None:
-    """Set the search_path of the session to these schemas, in this order."""
-    conn.execute(query("db", "look_into"), {"schemas": list(schemas)})
 
 
 @contextmanager
@@ -199,23 +202,16 @@ def retry_on_lock_timeout(  # noqa: PLR0913  # Every caller waits for another th
         pause = pause if longest_pause is None else min(pause * 2, longest_pause)
 
 
-def normalize(url: str) -> str:
-    """Return a URL in the form that libpq takes, also where it is written for SQLAlchemy."""
-    return re.sub(r"^\s*postgres(?:ql)?(?:\+\w+)?://", "postgresql://", url).strip()
+def _look_nowhere(conn: SourceConnection) -> None:
+    """Have a new session find nothing but what PostgreSQL itself has, and what the session itself creates.
 
-
-def redact(text: str, url: str) -> str:
-    """Return the text with `***` in place of the password of the URL, and of each part of it."""
-    pieces: set[str] = set()
-    for pattern in (r"//[^:/@]*:(.*)@", r"password\s*=\s*('[^']*'|[^\s&]+)"):
-        for password in re.findall(pattern, url):
-            # libpq cuts a password that is not percent-encoded at these characters, and shows a piece of it as the
-            # host or the port.
-            pieces |= {password.strip("'"), unquote(password), *re.split(r"[@/:?#]", password)}
-    for piece in sorted(pieces, key=len, reverse=True):
-        if len(piece) > 2:  # noqa: PLR2004  # A shorter one is part of ordinary words.
-            text = text.replace(piece, "***")
-    return text
+    Until then no statement may call a function by its bare name, and none has an operator: both would be looked for in
+    the schemas of the login's search_path.
+    """
+    row = conn.execute("SELECT pg_catalog.current_schemas(false)").fetchone()
+    conn.login_schemas = row[0] if row else ()
+    conn.execute(f"SET search_path = {SEARCH_PATH}".encode())
+    conn.cursor_factory = SourceCursor
 
 
 def _check(conn: psycopg.Connection[Any]) -> None:

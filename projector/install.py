@@ -11,8 +11,9 @@ from projector.api_role import set_up_api_role
 from projector.errors import NOT_INSTALLED, DependentsError, IncompleteSchemaError, SourceMissingError
 from projector.pipeline import Connection
 from projector.rights import require_rights_to_migrate
-from projector.schema import comments, sections
-from projector.source import LOOKED_UP, SOURCE_TABLES, find_missing_source
+from projector.schema import comments, sections, source_commands
+from projector.source import LOOKED_UP, find_missing_source
+from projector.source_names import locate_source, own_connection, source_names
 from projector.sql import PROJECTION_VERSION, functions, normalizing_functions, query
 
 TABLE_LOCK_TIMEOUT = "500ms"
@@ -51,19 +52,18 @@ def migrate(conn: Connection, *, create_source: bool, source_schemas: Sequence[s
 def _install(conn: Connection, source_schemas: Sequence[str], *, create_source: bool) -> None:
     """Everything that needs no right but to create, in the caller's transaction."""
     conn.execute("SELECT pg_advisory_xact_lock(%s, 0)", (locks.MIGRATION,))
-    _find_source(conn, source_schemas, create_source=create_source)
+    schemas = _find_source(conn, source_schemas, create_source=create_source)
     require_rights_to_migrate(conn)
     _own_shards(conn)
     _run(conn, functions("install/before_tables"))
     _run(conn, {"schema.sql": sections()["read_model"] + sections()["projector"] + sections()["access"]})
     with _incomplete_schema("schema.sql"):
         _comment(conn)
+    _note_source(conn, schemas)
     _run(conn, normalizing_functions() | functions("install/functions"))
     with _incomplete_schema("sql/capture"):
         capture.create_functions(conn)
     _run(conn, functions("install/after_tables"))
-    conn.execute(query("install", "note_source"), {"tables": [table.name for table in SOURCE_TABLES]})
-    db.follow_source(conn)
     conn.execute(query("install", "note_version"), {"version": PROJECTION_VERSION})
 
 
@@ -128,20 +128,36 @@ def _comment(conn: Connection) -> None:
     conn.execute(composing.SQL("; ").join(commands), prepare=False)
 
 
-def _find_source(conn: Connection, schemas: Sequence[str], *, create_source: bool) -> None:
-    """Look into these schemas; without any, where the last migrate found the tables, or where the login looks."""
-    if schemas:
-        db.look_into(conn, schemas)
+def _find_source(conn: Connection, given: Sequence[str], *, create_source: bool) -> list[str]:
+    """Have the connection name the platform's tables in these schemas.
+
+    Without any, where the last migrate found them, or else where the login looks. Returns the schemas that were
+    searched.
+    """
+    if given:
+        own_connection(conn).source = locate_source(conn, given)
+    else:
+        db.follow_source(conn)
+    searched = source_names(conn).searched
     if create_source:
-        conn.execute(sections()["source"])
+        conn.execute(source_commands(), prepare=False)
     missing = find_missing_source(conn)
     if missing:
-        row = conn.execute(query("install", "read_search_path")).fetchone()
         raise SourceMissingError(
-            f"The platform's tables are not all there: {'; '.join(missing)}. Looked into: {row and row[0]}. Check that"
-            " the database URL names the platform's database; if they are in another schema, run migrate"
+            f"The platform's tables are not all there: {'; '.join(missing)}. Looked into: {', '.join(searched)}. Check"
+            " that the database URL names the platform's database; if they are in another schema, run migrate"
             " --source-schema NAME; to create empty source tables for a trial, run migrate --create-source."
         )
+    return searched
+
+
+def _note_source(conn: Connection, searched: Sequence[str]) -> None:
+    """Note where the platform's tables are, for this version and for the one before."""
+    schemas = source_names(conn).schemas
+    found = {"tables": list(schemas), "schemas": list(schemas.values())}
+    conn.execute(query("install", "note_source"), found)
+    in_order = list(dict.fromkeys([*schemas.values(), *searched]))
+    conn.execute(query("install", "note_source_schemas"), {"schemas": in_order})
 
 
 def change_tables(conn: Connection, work: Callable[[], None]) -> None:
@@ -168,12 +184,12 @@ def _set_up_search(conn: Connection) -> list[str]:
     text = sections()["search"]
     try:
         with conn.transaction():
-            conn.execute(query("install", "look_into_public_first"))
             conn.execute(text.encode(), prepare=False)
     except (
         psycopg.errors.InsufficientPrivilege,
         psycopg.errors.UndefinedFile,
         psycopg.errors.FeatureNotSupported,
+        psycopg.errors.InvalidSchemaName,
     ):
         return [
             (
@@ -187,7 +203,7 @@ def _set_up_search(conn: Connection) -> list[str]:
 def _missing_indexes(conn: Connection) -> list[str]:
     notices = []
     for table, column in LOOKED_UP:
-        wanted = {"table_name": table, "column_name": column}
+        wanted = {"relation": source_names(conn)[table], "column_name": column}
         if conn.execute(query("install", "has_index"), wanted).fetchone() == (False,):
             notices.append(
                 f"The platform's table {table} has no index on {column}: a refresh reads all of it each time."

@@ -12,11 +12,14 @@ def fill(text: str, relations: Mapping[str, str], define: Callable[[str, Mapping
     """Return the text with what each placeholder means.
 
     `{NAME}` is what `relations` say of it, `{definition.NAME}` what `define` returns. `{KIND.table}` is of the
-    table that `relations` name. Raises LookupError for a placeholder that means nothing.
+    table that `relations` name. `{source.TABLE}` stays: the connection knows where it is. Raises LookupError for a
+    placeholder that means nothing.
     """
 
     def meaning(match: re.Match[str]) -> str:
         kind, name, alias = match.groups()
+        if name is not None and kind == "source":
+            return match[0]
         name = relations.get("table") if name == "table" else name
         if name is None and kind in relations:
             return fill(relations[kind], relations, define)

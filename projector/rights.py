@@ -10,6 +10,7 @@ from psycopg.rows import TupleRow, class_row, scalar_row
 from projector.dependents import own_names
 from projector.errors import RightsError
 from projector.source import SOURCE_TABLES
+from projector.source_names import source_names
 from projector.sql import query
 
 Connection = psycopg.Connection[TupleRow]
@@ -91,9 +92,11 @@ def own_schemas(conn: Connection) -> list[str]:
 
 def _require_source(conn: Connection, login: _Login) -> None:
     _require_owned_source(conn, login)
-    tables = [table.name for table in SOURCE_TABLES]
+    relations = source_names(conn).of(table.name for table in SOURCE_TABLES)
     with conn.cursor(row_factory=scalar_row) as cursor:
-        unreadable = cursor.execute(query("rights", "find_unreadable_tables"), {"tables": tables}).fetchall()
+        unreadable = cursor.execute(
+            query("rights", "find_unreadable_tables"), {"relations": relations}
+        ).fetchall()
     if unreadable:
         names = ", ".join(unreadable)
         raise RightsError(
@@ -103,8 +106,8 @@ def _require_source(conn: Connection, login: _Login) -> None:
 
 
 def _require_owned_source(conn: Connection, login: _Login) -> None:
-    captured = [table.name for table in SOURCE_TABLES if table.kind is not None]
-    tables = _read(conn, _ForeignTable, "find_foreign_tables", tables=captured)
+    captured = source_names(conn).of(table.name for table in SOURCE_TABLES if table.kind is not None)
+    tables = _read(conn, _ForeignTable, "find_foreign_tables", relations=captured)
     if tables:
         owners = list(dict.fromkeys(table.owner for table in tables))
         names = "; ".join(

@@ -72,6 +72,19 @@ def lookup_columns(name: str) -> tuple[str, ...]:
     return tuple(takewhile(table.required.__contains__, table.key))
 
 
+@cache
+def source_tables() -> tuple[str, ...]:
+    """Return the names of the platform's tables, in order."""
+    return tuple(re.findall(r"CREATE TABLE IF NOT EXISTS (\w+)", sections()["source"]))
+
+
+@cache
+def source_commands() -> str:
+    """Return the commands that create the platform's tables, which they name by placeholders as sql/ does."""
+    tables = "|".join(source_tables())
+    return re.sub(rf"\b(EXISTS|REFERENCES|ON) ({tables})\b", r"\1 {source.\2}", sections()["source"])
+
+
 def comments() -> list[tuple[str, str | None, str]]:
     """Return each description: table, column (None for the table itself), text."""
     return [

@@ -11,6 +11,7 @@ from projector.db import retry_on_lock_timeout, transaction_with_lock_timeout
 from projector.errors import GaveWayError
 from projector.giving_way import giving_way
 from projector.source import SOURCE_TABLES
+from projector.source_names import source_names
 from projector.sql import query
 
 Connection = psycopg.Connection[TupleRow]
@@ -95,6 +96,6 @@ def snapshot(conn: Connection) -> Iterator[None]:
 
 def source_files(conn: Connection) -> list[str]:
     """Return which files hold the source rows: others after a TRUNCATE or a rewrite, which ignore snapshots."""
-    tables = [table.name for table in SOURCE_TABLES]
-    row = conn.execute(query("rebuild", "find_source_files"), {"tables": tables}).fetchone()
+    relations = source_names(conn).of(table.name for table in SOURCE_TABLES)
+    row = conn.execute(query("rebuild", "find_source_files"), {"relations": relations}).fetchone()
     return [] if row is None else row[0]

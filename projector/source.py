@@ -8,6 +8,7 @@ import psycopg
 from psycopg.rows import TupleRow, class_row
 
 from projector.errors import NOT_INSTALLED, SourceMissingError
+from projector.source_names import source_names
 from projector.sql import query
 
 
@@ -167,7 +168,8 @@ def misfit(problems: Sequence[str]) -> SourceMissingError:
 
 def _find_source(conn: psycopg.Connection[TupleRow]) -> list[_Found]:
     """Return what there is of each source table, in the order of SOURCE_TABLES."""
+    names = [table.name for table in SOURCE_TABLES]
     with conn.cursor(row_factory=class_row(_Found)) as cursor:
         return cursor.execute(
-            query("install", "find_source"), {"tables": [table.name for table in SOURCE_TABLES]}
+            query("install", "find_source"), {"tables": names, "relations": source_names(conn).of(names)}
         ).fetchall()

@@ -18,6 +18,9 @@ of a table as schema.sql has them, `{columns.TABLE of ALIAS}` for the same with 
 `{values.TABLE}` for the columns of its key and the others, and `{updates.TABLE}` for `column = excluded.column` of
 the others. So no statement depends on the order in which a table of an installation has its columns.
 
+`{source.TABLE}` names a table of the platform. The loader leaves it as it is: projector/source_names.py puts the schema
+in, which is another one on another connection.
+
 The files are in `sql/` next to this package in a checkout, and inside the package when it is installed.
 """
 
@@ -132,10 +135,14 @@ def normalizing_functions() -> dict[str, LiteralString]:
 
 
 def _digest() -> str:
-    """Return 12 hexadecimal digits that change with the definitions; comments and white space do not count."""
+    """Return 12 hexadecimal digits that change with the definitions; comments and white space do not count.
+
+    Neither does how the statements name the platform's tables, nor therefore the schema of these.
+    """
     digest = hashlib.sha256()
     for file in sorted((ROOT / "sql" / "definition").glob("*.sql")):
         text = re.sub(r"--.*", "", file.read_text("utf-8"))
+        text = re.sub(r"\{source\.(\w+)\}", r"\1", text)
         digest.update(f"{file.stem}\0{' '.join(text.split())}\0".encode())
     return digest.hexdigest()[:12]
 

@@ -40,6 +40,7 @@ class RoleError(psycopg.DatabaseError):
 _MEANINGS: tuple[tuple[type[Exception], type[UnavailableError], str], ...] = (
     (PoolTimeoutError, UnavailableError, "All connections to the database are busy"),
     (psycopg.errors.QueryCanceled, UnavailableError, "The database took too long to answer"),
+    (psycopg.errors.LockNotAvailable, UnavailableError, "Another session holds a table of the read model"),
     (psycopg.errors.UndefinedTable, TablesMissingError, NOT_INSTALLED),
     (psycopg.errors.InvalidSchemaName, TablesMissingError, NOT_INSTALLED),
     (psycopg.errors.UndefinedColumn, TablesMissingError, OTHER_VERSION),

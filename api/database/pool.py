@@ -17,6 +17,12 @@ from api.database.session import Session
 from api.database.statement import BoundStatement, CompiledStatement, Row, compile_statement
 from api.meters import CONNECTIONS_IN_USE, CONNECTIONS_WAITING
 
+# A statement finds no function and no operator that somebody made in a schema of the login's own path.
+SEARCH_PATH = "pg_catalog, pg_temp"
+
+# No table is held for longer by a migrate: who waits longer waits for a command of somebody else.
+LOCK_TIMEOUT_MS = 2000
+
 CONNECT_TIMEOUT_SECONDS = 2
 POOL_TIMEOUT_SECONDS = 2
 # After a failed attempt to connect, requests fail at once for this long instead of queueing up.
@@ -117,8 +123,10 @@ def _conninfo(config: Config) -> str:
     """Returns the configured address with the settings that every session of the API has."""
     given = conninfo_to_dict(config.database_url)
     settings = {
+        "search_path": SEARCH_PATH,
         "default_transaction_read_only": "on",
         "statement_timeout": str(config.statement_timeout_ms),
+        "lock_timeout": str(min(LOCK_TIMEOUT_MS, config.statement_timeout_ms)),
         "TimeZone": "UTC",
         "DateStyle": "ISO",
         "jit": "off",

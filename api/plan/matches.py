@@ -43,14 +43,15 @@ def all_matches(plan: ListPlan) -> CTE:
         # The index has the profiles of all tenants. To a small one it is no help: its own are read sooner, from rows
         # whose text is an expression, which the index does not know.
         is_small = tenant_total() <= constant(SMALL_TENANT_LEADS)
-        unindexed = select(
+        rows = select(
             *(
                 (column + literal_column("''", Text)).label(column.key)
                 if column.key == "search_text"
                 else column
                 for column in lead_profiles.c
             )
-        ).subquery("unindexed")
+        )
+        unindexed = rows.where(lead_profiles.c.user_id == USER).subquery("unindexed")
         ways = [ways[0].where(not_(is_small)), matching_profiles(plan, unindexed).where(is_small)]
     return (union_all(*ways) if len(ways) > 1 else ways[0]).cte("matches")
 

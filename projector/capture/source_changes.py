@@ -13,6 +13,7 @@ from psycopg.rows import TupleRow, class_row, scalar_row
 
 from projector.db import transaction_with_lock_timeout
 from projector.source import SourceTable
+from projector.source_names import source_names
 from projector.sql import query
 
 Connection = psycopg.Connection[TupleRow]
@@ -84,7 +85,7 @@ def virtual_columns(conn: Connection, table: SourceTable) -> list[str]:
     with conn.cursor(row_factory=scalar_row) as cursor:
         return cursor.execute(
             query("capture", "find_virtual_columns"),
-            {"table_name": table.name, "columns": list(table.columns)},
+            {"relation": source_names(conn)[table.name], "columns": list(table.columns)},
         ).fetchall()
 
 

@@ -13,6 +13,7 @@ from psycopg.rows import TupleRow, class_row, scalar_row
 from projector.capture import functions, gaps, source_changes
 from projector.db import retry_on_lock_timeout, transaction_with_lock_timeout
 from projector.source import SourceTable
+from projector.source_names import source_names
 from projector.sql import file_text, query
 
 Connection = psycopg.Connection[TupleRow]
@@ -111,7 +112,7 @@ def install(conn: Connection, *, patience: float = PATIENCE_SECONDS) -> None:
     200 ms, for up to `patience` seconds. Raises BlockedError, whose message names what holds the table.
     """
     for table in functions.captured_tables():
-        _change_table(conn, table.name, patience, partial(_install, conn, table))
+        _change_table(conn, source_names(conn)[table.name], patience, partial(_install, conn, table))
 
 
 def uninstall(conn: Connection, *, patience: float = PATIENCE_SECONDS) -> None:
@@ -131,7 +132,8 @@ def _install(conn: Connection, table: SourceTable) -> None:
     """Create the triggers of one table anew, unless all are intact, and note their fingerprints."""
     if gaps.switched_off(conn) is not None:
         return
-    named = {"table_name": table.name}
+    relation = source_names(conn)[table.name]
+    named = {"table_name": table.name, "relation": relation}
     with conn.cursor(row_factory=class_row(_Counts)) as cursor:
         found = cursor.execute(query("capture", "count_triggers"), named).fetchone()
     if found == _Counts(intact=len(_EVENTS), installed=len(_EVENTS)):
@@ -141,24 +143,24 @@ def _install(conn: Connection, table: SourceTable) -> None:
         reason = f"the triggers on {table.name} were changed"
         conn.execute(query("capture", "open_reinstalled_gap"), {"reason": reason})
         conn.execute(query("capture", "forget_interrupted_rebuild"))
-    _drop(conn, table.name)
+    _drop(conn, relation)
     with conn.cursor(row_factory=scalar_row) as cursor:
         partitioned = bool(cursor.execute(query("capture", "is_partitioned"), named).fetchone())
     for event in _EVENTS:
-        for command in _commands(table, event, partitioned=partitioned):
+        for command in _commands(table, relation, event, partitioned=partitioned):
             conn.execute(command)
     conn.execute(query("capture", "forget_fingerprints"), named)
     conn.execute(query("capture", "note_fingerprints"), named)
 
 
-def _commands(table: SourceTable, event: str, *, partitioned: bool) -> list[sql.Composed]:
+def _commands(table: SourceTable, relation: str, event: str, *, partitioned: bool) -> list[sql.Composed]:
     """Return the commands that create one trigger.
 
     On a partitioned table only the row trigger is enabled, in every session: no statement trigger of the table fires
     for a write to a partition.
     """
     name = sql.Identifier(TRIGGER_NAMES[event])
-    on = sql.Identifier(table.name)
+    on = sql.SQL(relation)
     function = sql.SQL("projector.") + sql.Identifier(f"capture_{table.name}")
     text = "CREATE TRIGGER {name} " + _EVENTS[event] + " EXECUTE FUNCTION {function}()"
     create = sql.SQL(text).format(name=name, on=on, function=function)
@@ -172,9 +174,9 @@ def _commands(table: SourceTable, event: str, *, partitioned: bool) -> list[sql.
     return [create, sql.SQL("ALTER TABLE {on} " + state + " TRIGGER {name}").format(on=on, name=name)]
 
 
-def _drop(conn: Connection, table_name: str) -> None:
+def _drop(conn: Connection, relation: str) -> None:
     """Drop our triggers of a table and of its partitions."""
-    wanted = {"table_name": table_name, "trigger_names": [*TRIGGER_NAMES.values()]}
+    wanted = {"relation": relation, "trigger_names": [*TRIGGER_NAMES.values()]}
     with conn.cursor(row_factory=class_row(_Trigger)) as cursor:
         found = cursor.execute(query("capture", "find_triggers"), wanted).fetchall()
     for trigger in found:
@@ -182,7 +184,7 @@ def _drop(conn: Connection, table_name: str) -> None:
         conn.execute(drop.format(sql.Identifier(trigger.trigger_name), sql.SQL(trigger.table_name)))
 
 
-def _change_table(conn: Connection, table_name: str, patience: float, change: Callable[[], None]) -> None:
+def _change_table(conn: Connection, relation: str, patience: float, change: Callable[[], None]) -> None:
     """Change the triggers of a table in a transaction with a short lock timeout, again until that succeeds."""
 
     def attempt() -> None:
@@ -195,15 +197,15 @@ def _change_table(conn: Connection, table_name: str, patience: float, change: Ca
         pause=_FIRST_PAUSE_SECONDS,
         longest_pause=_LONGEST_PAUSE_SECONDS,
         message=lambda: (
-            f"The triggers of {table_name} could not be changed in {patience:.0f} s:"
-            f" {_lock_holders(conn, table_name)}. End that transaction, or try again when it has ended."
+            f"The triggers of {relation} could not be changed in {patience:.0f} s:"
+            f" {_lock_holders(conn, relation)}. End that transaction, or try again when it has ended."
         ),
     )
 
 
-def _lock_holders(conn: Connection, table_name: str) -> str:
+def _lock_holders(conn: Connection, relation: str) -> str:
     """Return what holds a table, in words for an operator."""
-    named = {"table_name": table_name}
+    named = {"relation": relation}
     with conn.cursor(row_factory=class_row(_LockHolder)) as cursor:
         holders = cursor.execute(query("capture", "find_lock_holders"), named).fetchall()
     with conn.cursor(row_factory=scalar_row) as cursor:

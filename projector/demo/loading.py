@@ -10,7 +10,7 @@ from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 import psycopg
-from psycopg import errors, sql
+from psycopg import errors
 
 from projector.demo import reference
 from projector.demo.clock import midnight
@@ -20,6 +20,7 @@ from projector.demo.tenants import Tenant, TenantMaker
 from projector.errors import ProjectorError, SourceMissingError
 from projector.progress import Progress
 from projector.report import counted
+from projector.source_names import source_names
 from projector.sql import query
 
 DEFAULT_LEADS = 2_000
@@ -159,4 +160,4 @@ def _refuse_present(conn: psycopg.Connection[Any], user_ids: list[str]) -> None:
 
 def _analyze(conn: psycopg.Connection[Any]) -> None:
     """Update the planner's statistics of the source tables, since a rebuild is likely to be next."""
-    conn.execute(sql.SQL("ANALYZE {}").format(sql.SQL(", ").join(map(sql.Identifier, TABLES))))
+    conn.execute(f"ANALYZE {', '.join(source_names(conn).of(TABLES))}".encode())

@@ -7,6 +7,8 @@ from typing import Any, TypeAlias
 import psycopg
 from psycopg import sql
 
+from projector.source_names import source_names
+
 # In an order in which every row finds the rows that it references.
 TABLES: dict[str, tuple[str, ...]] = {
     "users": ("user_id", "email", "company_name", "created_at", "updated_at"),
@@ -102,13 +104,14 @@ class SourceRows:
 
     def write(self) -> None:
         """Copy everything that waits into the source tables, in one transaction, and begin anew."""
+        names = source_names(self._connection)
         with self._connection.transaction(), self._connection.cursor() as cursor:
             for table, columns in TABLES.items():
                 lines = self._lines[table]
                 if not lines:
                     continue
                 statement = sql.SQL("COPY {} ({}) FROM STDIN").format(
-                    sql.Identifier(table),
+                    sql.SQL(names[table]),
                     sql.SQL(", ").join(map(sql.Identifier, columns)),
                 )
                 with cursor.copy(statement) as copy:

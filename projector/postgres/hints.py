@@ -13,7 +13,7 @@ from psycopg.rows import TupleRow, class_row
 
 import projector
 from projector.config import Config
-from projector.db import normalize
+from projector.database_url import normalize
 from projector.sql import query
 
 Connection = psycopg.Connection[TupleRow]

@@ -17,13 +17,10 @@ from projector.errors import BlockedError, CaptureGapError, DatabaseUnreachableE
 from projector.metrics.counted import expect_jobs
 from projector.preconditions import require_installed
 from projector.progress import Lines, Progress
-from projector.refresh import refresh_with_backoff
 from projector.scheduler.conditions import began_lately, may_verify
-from projector.scheduler.observer import Observer
-from projector.scheduler.tally import Tally
+from projector.scheduler.drain import Drain
 from projector.scheduler.worker import CANCEL_SECONDS, Database, WatchedProgress, Worker
 from projector.sql import query
-from projector.status.read import COUNTED_CHANGES
 from projector.verify import rolling, rounds
 
 Connection = psycopg.Connection[TupleRow]
@@ -66,12 +63,9 @@ class Jobs:
     def __init__(self, config: Config) -> None:
         self.stop = threading.Event()
         self._config = config
-        self._size = config.refresh_batch
         self._prepared: dict[str, Connection] = {}
         self._dead_letters_at = 0.0
         self._depth_at = 0.0
-        self._tally = Tally()
-        self._observer = Observer(tracing=config.tracing)
         self._database = Database(config.database_url)
         work: dict[str, tuple[Callable[[Connection], float], float]] = {
             "refresh": (self._refresh, LONGEST_REFRESH_RETRY_SECONDS),
@@ -84,6 +78,7 @@ class Jobs:
             name: Worker(name, function, self._database, self.stop, pause)
             for name, (function, pause) in work.items()
         }
+        self._drain = Drain(config, self.stop, self.workers["refresh"].touch)
         expect_jobs(self.workers)
 
     def check_installed(self) -> None:
@@ -113,17 +108,13 @@ class Jobs:
             time.sleep(0.02)
         for worker in self.workers.values():
             worker.close()
-        self._observer.close()
-        sums = self._tally.take()
-        if sums:
-            _log.info("refreshed", **sums)
+        self._drain.close()
 
     def _refresh(self, conn: Connection) -> float:
         """Take all changes that wait, then retry some of the dead letters that are due."""
         self._prepare("refresh", conn)
-        self._log_tally(conn)
         try:
-            self._drain(conn)
+            self._drain.run(conn)
         except CaptureGapError:
             if recovery.restore_capture(conn, patience=TRIGGER_PATIENCE_SECONDS):
                 _log.warning(
@@ -135,54 +126,6 @@ class Jobs:
             if retried.tried < RETRIES_OF_A_REFRESH:
                 self._dead_letters_at = time.monotonic() + DEAD_LETTERS_INTERVAL_SECONDS
         return self._config.refresh_seconds
-
-    def _drain(self, conn: Connection) -> None:
-        """Take all shards in one batch while few changes wait. Take one shard after the other while many do.
-
-        Several schedulers share a deep queue in this way, so each begins with another shard.
-        """
-        first = os.getpid() % len(locks.SHARDS)
-        deep: list[int] | None = None
-        while deep != [] and not self.stop.is_set():
-            shards = locks.SHARDS if deep is None else deep[:1]
-            began_at = time.monotonic()
-            self._observer.begin()
-            try:
-                done, self._size = refresh_with_backoff(
-                    conn, shards, size=self._size, limit=self._config.refresh_batch
-                )
-            except psycopg.Error as error:
-                self._observer.fail(error, time.monotonic() - began_at)
-                raise
-            self.workers["refresh"].touch()
-            seconds = time.monotonic() - began_at
-            self._tally.add(done, seconds)
-            self._observer.end(done, seconds)
-            self._log_tally(conn)
-            if done.changes:
-                _log.debug(
-                    "batch",
-                    shards=list(done.owned),
-                    changes=done.changes,
-                    leads=done.leads,
-                    messages=done.messages,
-                    oldest=done.oldest,
-                )
-            is_over = done.drained or not done.owned
-            if deep is not None:
-                # The next shard, and this one again after the others where more of it waits.
-                deep = deep[1:] + ([] if is_over else deep[:1])
-            elif is_over:
-                return
-            else:
-                deep = [*locks.SHARDS[first:], *locks.SHARDS[:first]]
-
-    def _log_tally(self, conn: Connection) -> None:
-        """Log what refreshes did in the last minute, and how many changes wait now, if they found any work."""
-        if self._tally.is_due():
-            waiting = conn.execute(query("recovery", "count_changes_up_to"), {"bound": COUNTED_CHANGES})
-            row = waiting.fetchone()
-            _log.info("refreshed", **self._tally.take(), queue=row[0] if row else 0)
 
     def _keep_up(self, conn: Connection) -> float:
         """Rebuild everything where there is a reason to, and clean up after rebuilds that were killed."""
@@ -218,7 +161,7 @@ class Jobs:
             pipeline.prepare_session(conn)
             self._prepared[job] = conn
             if job == "refresh":
-                self._observer.follow(conn)
+                self._drain.follow(conn)
 
     def _rebuild(self, conn: Connection) -> float:
         if began_lately(conn, "rebuild"):

@@ -39,6 +39,7 @@ def find_attention(status: Status) -> list[str]:
         *_attention_to_build(status, status.projection),
         *_attention_to_freshness(status.projection),
         *_attention_to_queue(status, status.projection),
+        *_attention_to_locks(status),
         *_attention_to_rows(status),
         *_attention_to_api(status.api_role),
     ]
@@ -149,6 +150,21 @@ def _attention_to_verify(status: Status) -> Iterator[str]:
             f"The verify of everything has begun {age_in_words(present.age)} ago, and should take"
             f" {days_in_words(present.days)}: see the log of the scheduler for what keeps it, or raise"
             " LEADS_VERIFY_DAYS."
+        )
+
+
+def _attention_to_locks(status: Status) -> Iterator[str]:
+    for holder in status.lock_holders:
+        if holder.is_ours:
+            continue
+        since = (
+            f", connected or in a transaction since {moment_in_words(holder.since)}" if holder.since else ""
+        )
+        yield (
+            f"Process {holder.pid} keeps {' and '.join(holder.purposes)} waiting: it holds locks of the projector and"
+            f" is no session of it (login {shorten(holder.login or 'unknown')},"
+            f" program {shorten(holder.application or 'without a name')}{since}). End it with"
+            f" SELECT pg_terminate_backend({holder.pid}); and let nobody connect to this database who need not."
         )
 
 

@@ -11,6 +11,7 @@ from projector import db, locks
 from projector.preconditions import require_installed
 from projector.source import find_missing_source
 from projector.sql import query
+from projector.status.lock_holders import LockHolder, read_lock_holders
 from projector.status.verification import Verification, read_verification
 
 Connection = psycopg.Connection[TupleRow]
@@ -129,6 +130,7 @@ class Status:
     schedulers: Schedulers = field(default_factory=lambda: Schedulers(0, is_all_seen=True))
     missing_source: list[str] = field(default_factory=list)
     api_role: ApiRole | None = None
+    lock_holders: list[LockHolder] = field(default_factory=list)
 
     @property
     def rebuild_state(self) -> str:
@@ -195,6 +197,7 @@ def read_status(conn: Connection, *, api_role: str = "leads_api", with_sizes: bo
             api_role=_read_api_role(conn, api_role),
             schedulers=_read(conn, Schedulers, "count_schedulers", application_name=db.SCHEDULER_NAME)[0],
             missing_source=find_missing_source(conn),
+            lock_holders=read_lock_holders(conn),
         )
 
 

@@ -12,6 +12,7 @@ from projector.status.verification_words import verification_as_dict, verificati
 from projector.status.words import (
     age_in_words,
     bytes_in_words,
+    holder_in_words,
     lead_in_words,
     moment_in_words,
     shorten,
@@ -47,6 +48,7 @@ def as_dict(status: Status) -> dict[str, Any]:
             "built_at": projection and projection.built_at,
         },
         "schedulers": {"sessions": status.schedulers.sessions, "all_seen": status.schedulers.is_all_seen},
+        "locks": [asdict(holder) for holder in status.lock_holders],
         "rebuild": _rebuild_as_dict(status),
         "runs": {run.kind: asdict(run) for run in status.runs},
         "verify": verification_as_dict(status.verification),
@@ -89,6 +91,8 @@ def _lines(status: Status) -> Iterator[tuple[str, str]]:
     yield "Capture", _capture_in_words(status, projection)
     yield "Scheduler", _schedulers_in_words(status)
     yield "Rebuild", _rebuild_in_words(status, projection)
+    for number, holder in enumerate(status.lock_holders):
+        yield "" if number else "Locks", holder_in_words(holder)
     for run in status.runs:
         yield f"Last {run.kind}"[:12], _run_in_words(run)
     yield from verification_lines(status.verification)

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from projector.report import counted, escape_hidden
+from projector.status.lock_holders import LockHolder
 from projector.status.read import COUNTED_CHANGES, DeadLetter, Queue
 
 _LONGEST_TEXT = 100
@@ -33,6 +34,13 @@ def age_in_words(seconds: float) -> str:
         if seconds >= 2 * size:
             return f"{seconds / size:.0f} {unit}"
     return f"{seconds:.1f} s"
+
+
+def holder_in_words(holder: LockHolder) -> str:
+    """Return a session that holds locks, since when it can have had them, and what they are for."""
+    program = shorten(holder.application) if holder.application else "a program without a name"
+    since = f" since {moment_in_words(holder.since)} at the earliest" if holder.since else ""
+    return f"process {holder.pid}, {program}{since}, for {' and '.join(holder.purposes)}"
 
 
 def bytes_in_words(number: float) -> str:

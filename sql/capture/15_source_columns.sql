@@ -11,6 +11,8 @@ SELECT
     a.xmin::text COLLATE "C" AS row_version,
     c.relfilenode AS file_node
 FROM (SELECT DISTINCT e.table_name FROM projector.capture_triggers AS e) AS named
-INNER JOIN pg_catalog.pg_class AS c ON c.oid = to_regclass(quote_ident(named.table_name))
+INNER JOIN projector.source_tables AS s ON s.table_name = named.table_name
+INNER JOIN pg_catalog.pg_class AS c
+    ON c.relnamespace = to_regnamespace(quote_ident(s.schema_name)) AND c.relname = s.table_name
 INNER JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped;
 COMMENT ON VIEW projector.source_columns IS 'The columns of the source tables as the catalog has them now.';

@@ -13,7 +13,7 @@ SELECT
     coalesce(c.is_active, false) AS is_active,
     projector.clamp_time(coalesce(c.created_at, 'epoch')::timestamptz) AS created_at,
     projector.clamp_time(c.last_message_at::timestamptz) AS source_last_message_at
-FROM conversations AS c
-INNER JOIN agents AS a ON a.agent_id = c.agent_id
-LEFT JOIN phone_numbers AS p ON p.id = a.phone_number_id
+FROM {source.conversations} AS c
+INNER JOIN {source.agents} AS a ON a.agent_id = c.agent_id
+LEFT JOIN {source.phone_numbers} AS p ON p.id = a.phone_number_id
 WHERE projector.canonical_phone(c.customer_phone) IS NOT NULL

@@ -9,4 +9,4 @@ SELECT
     projector.cut_text(m.sender) COLLATE "C" AS sender,
     CASE WHEN m.status IN ('pending', 'failed') THEN m.status::text ELSE 'sent' END COLLATE "C" AS status,
     projector.cut_text(m.text) COLLATE "C" AS text
-FROM messages AS m
+FROM {source.messages} AS m

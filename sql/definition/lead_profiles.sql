@@ -29,7 +29,7 @@ WITH winning_extractions AS ( -- noqa: ST03
             source.engagement_score,
             source.total_score,
             source.lead_status_tag
-        FROM extractions AS source
+        FROM {source.extractions} AS source
         WHERE source.conversation_id = k.key COLLATE "default"
         {fence}
     ) AS x
@@ -54,7 +54,7 @@ winning_contacts AS ( -- noqa: ST03
             source.name,
             source.email,
             source.company
-        FROM contacts AS source
+        FROM {source.contacts} AS source
         WHERE source.contact_id = k.key COLLATE "default"
         {fence}
     ) AS x
@@ -77,9 +77,9 @@ counted_sends AS ( -- noqa: ST03
         SELECT
             projector.clamp_time(coalesce(source.sent_at, source.created_at, 'epoch')::timestamptz) AS sent_at,
             p.platform
-        FROM template_sends AS source
-        INNER JOIN templates AS t ON t.template_id = source.template_id
-        LEFT JOIN phone_numbers AS p ON p.id = t.phone_number_id
+        FROM {source.template_sends} AS source
+        INNER JOIN {source.templates} AS t ON t.template_id = source.template_id
+        LEFT JOIN {source.phone_numbers} AS p ON p.id = t.phone_number_id
         WHERE source.send_id = k.key COLLATE "default"
             AND coalesce(source.status, 'SENT') NOT IN ('PENDING', 'FAILED')
         {fence}

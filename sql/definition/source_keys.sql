@@ -14,7 +14,7 @@ SELECT
     c.contact_id::text AS key,
     c.user_id::text COLLATE "C" AS user_id,
     projector.canonical_phone(c.phone) COLLATE "C" AS customer_phone
-FROM contacts AS c
+FROM {source.contacts} AS c
 WHERE projector.canonical_phone(c.phone) IS NOT NULL AND c.user_id IS NOT NULL
 UNION ALL
 SELECT
@@ -22,6 +22,6 @@ SELECT
     s.send_id::text AS key,
     t.user_id::text COLLATE "C" AS user_id,
     projector.canonical_phone(s.customer_phone) COLLATE "C" AS customer_phone
-FROM template_sends AS s
-INNER JOIN templates AS t ON t.template_id = s.template_id
+FROM {source.template_sends} AS s
+INNER JOIN {source.templates} AS t ON t.template_id = s.template_id
 WHERE projector.canonical_phone(s.customer_phone) IS NOT NULL

@@ -85,7 +85,7 @@ ORDER BY table_name;
 -- Returns trigger_name and table_name of the triggers of ours on a table and on its partitions. A partition has some
 -- of its own if it was captured as a table before it was attached.
 --
--- Parameters: table_name, trigger_names.
+-- Parameters: relation, the table with its schema; trigger_names.
 SELECT
     t.tgname::text AS trigger_name,
     t.tgrelid::regclass::text AS table_name
@@ -93,23 +93,23 @@ FROM pg_catalog.pg_trigger AS t
 WHERE t.tgname = ANY(%(trigger_names)s)
     AND t.tgparentid = 0
     AND (
-        t.tgrelid = to_regclass(%(table_name)s)
-        OR t.tgrelid IN (SELECT p.relid FROM pg_partition_tree(to_regclass(%(table_name)s)) AS p)
+        t.tgrelid = to_regclass(%(relation)s)
+        OR t.tgrelid IN (SELECT p.relid FROM pg_partition_tree(to_regclass(%(relation)s)) AS p)
     );
 
 -- name: is_partitioned
 -- Returns whether a table is partitioned; no row where it is missing.
 --
--- Parameter: table_name.
+-- Parameter: relation, the table with its schema.
 SELECT c.relkind = 'p' AS is_partitioned
 FROM pg_catalog.pg_class AS c
-WHERE c.oid = to_regclass(%(table_name)s);
+WHERE c.oid = to_regclass(%(relation)s);
 
 -- name: find_lock_holders
 -- Returns pid, session_name and age of up to three sessions that hold a lock on a table, the oldest transaction
 -- first.
 --
--- Parameter: table_name.
+-- Parameter: relation, the table with its schema.
 SELECT
     a.pid,
     coalesce(nullif(a.application_name, ''), a.usename) AS session_name,
@@ -118,21 +118,21 @@ SELECT
     ) AS age
 FROM pg_catalog.pg_locks AS l
 INNER JOIN pg_catalog.pg_stat_activity AS a ON a.pid = l.pid
-WHERE l.relation = to_regclass(%(table_name)s) AND l.granted AND a.pid <> pg_backend_pid()
+WHERE l.relation = to_regclass(%(relation)s) AND l.granted AND a.pid <> pg_backend_pid()
 ORDER BY a.xact_start
 LIMIT 3;
 
 -- name: find_prepared_lock_holder
 -- Returns the gid of a prepared transaction that holds a lock on a table.
 --
--- Parameter: table_name. Its session is gone, so its locks have no pid. One of them is on its own transaction id,
--- which pg_prepared_xacts knows.
+-- Parameter: relation, the table with its schema. Its session is gone, so its locks have no pid. One of them is on its
+-- own transaction id, which pg_prepared_xacts knows.
 SELECT p.gid
 FROM pg_catalog.pg_locks AS l
 INNER JOIN pg_catalog.pg_locks AS own
     ON own.virtualtransaction = l.virtualtransaction AND own.locktype = 'transactionid' AND own.pid IS NULL
 INNER JOIN pg_catalog.pg_prepared_xacts AS p ON p.transaction = own.transactionid
-WHERE l.pid IS NULL AND l.relation = to_regclass(%(table_name)s)
+WHERE l.pid IS NULL AND l.relation = to_regclass(%(relation)s)
 LIMIT 1;
 
 -- name: find_gap
@@ -352,9 +352,9 @@ WHERE c.shard = -1;
 -- name: find_virtual_columns
 -- Returns those of the columns of a table that are virtual generated columns.
 --
--- Parameters: table_name, columns.
+-- Parameters: relation, the table with its schema; columns.
 SELECT a.attname::text AS column_name
 FROM pg_catalog.pg_attribute AS a
-WHERE a.attrelid = to_regclass(%(table_name)s)
+WHERE a.attrelid = to_regclass(%(relation)s)
     AND a.attname = ANY(%(columns)s)
     AND a.attgenerated = 'v';

@@ -16,7 +16,7 @@ SELECT
     END AS can_read_settings;
 
 -- name: find_source_schemas
--- Returns the schemas in which the last `migrate` found the platform's tables, in the order of the search_path.
+-- Returns the schemas in which the last `migrate` looked for the platform's tables, in order.
 SELECT s.value::text[] AS source_schemas
 FROM projector.settings AS s
 WHERE s.name = 'source_schemas';
@@ -38,9 +38,26 @@ WHERE n.nspname = ANY(%(schemas)s)
     )
 LIMIT 1;
 
--- name: look_into
--- Set the search_path of the session.
+-- name: can_read_source_tables
+-- Returns whether the login may read projector.source_tables; null where a version before has migrated last.
+SELECT has_table_privilege(to_regclass('projector.source_tables'), 'SELECT') AS can_read_source_tables;
+
+-- name: read_source_tables
+-- Returns the name and the schema of each source table, as the last `migrate` found it.
+SELECT
+    s.table_name,
+    s.schema_name
+FROM projector.source_tables AS s;
+
+-- name: locate_source
+-- Returns the name of each source table that is found, and the first of the schemas that has it.
 --
--- Parameter: schemas, in the order in which they are searched.
-SELECT set_config('search_path', string_agg(quote_ident(s.schema_name), ', ' ORDER BY s.place), false)
-FROM unnest(%(schemas)s::text[]) WITH ORDINALITY AS s (schema_name, place);
+-- Parameters: tables, their names; schemas, in the order in which they are searched.
+SELECT DISTINCT ON (c.relname)
+    c.relname::text AS table_name,
+    n.nspname::text AS schema_name
+FROM unnest(%(schemas)s::text[]) WITH ORDINALITY AS path (schema_name, place)
+INNER JOIN pg_catalog.pg_namespace AS n ON n.nspname = path.schema_name
+INNER JOIN pg_catalog.pg_class AS c ON c.relnamespace = n.oid
+WHERE c.relname = ANY(%(tables)s)
+ORDER BY c.relname ASC, path.place ASC;

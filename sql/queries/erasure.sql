@@ -12,8 +12,8 @@ SELECT projector.canonical_phone(%(phone)s) AS customer_phone;
 -- lead would come back. Parameters: user_id, customer_phone.
 WITH held AS MATERIALIZED (
     SELECT c.conversation_id
-    FROM agents AS a
-    INNER JOIN conversations AS c ON c.agent_id = a.agent_id
+    FROM {source.agents} AS a
+    INNER JOIN {source.conversations} AS c ON c.agent_id = a.agent_id
     WHERE a.user_id::text = %(user_id)s
         AND (%(customer_phone)s::text IS NULL OR projector.canonical_phone(c.customer_phone) = %(customer_phone)s)
 )
@@ -27,14 +27,14 @@ FROM (
         'users' AS table_name,
         count(*) AS rows,
         min(u.user_id::text) AS example
-    FROM users AS u
+    FROM {source.users} AS u
     WHERE u.user_id::text = %(user_id)s AND %(customer_phone)s::text IS NULL
     UNION ALL
     SELECT
         'agents' AS table_name,
         count(*) AS rows,
         min(a.agent_id::text) AS example
-    FROM agents AS a
+    FROM {source.agents} AS a
     WHERE a.user_id::text = %(user_id)s AND %(customer_phone)s::text IS NULL
     UNION ALL
     SELECT
@@ -48,20 +48,20 @@ FROM (
         count(*) AS rows,
         min(m.message_id::text) AS example
     FROM held AS h
-    INNER JOIN messages AS m ON m.conversation_id = h.conversation_id
+    INNER JOIN {source.messages} AS m ON m.conversation_id = h.conversation_id
     UNION ALL
     SELECT
         'extractions' AS table_name,
         count(*) AS rows,
         min(e.extraction_id::text) AS example
     FROM held AS h
-    INNER JOIN extractions AS e ON e.conversation_id = h.conversation_id
+    INNER JOIN {source.extractions} AS e ON e.conversation_id = h.conversation_id
     UNION ALL
     SELECT
         'contacts' AS table_name,
         count(*) AS rows,
         min(c.contact_id::text) AS example
-    FROM contacts AS c
+    FROM {source.contacts} AS c
     WHERE c.user_id::text = %(user_id)s
         AND (%(customer_phone)s::text IS NULL OR projector.canonical_phone(c.phone) = %(customer_phone)s)
     UNION ALL
@@ -69,15 +69,15 @@ FROM (
         'templates' AS table_name,
         count(*) AS rows,
         min(t.template_id::text) AS example
-    FROM templates AS t
+    FROM {source.templates} AS t
     WHERE t.user_id::text = %(user_id)s AND %(customer_phone)s::text IS NULL
     UNION ALL
     SELECT
         'template_sends' AS table_name,
         count(*) AS rows,
         min(s.send_id::text) AS example
-    FROM templates AS t
-    INNER JOIN template_sends AS s ON s.template_id = t.template_id
+    FROM {source.templates} AS t
+    INNER JOIN {source.template_sends} AS s ON s.template_id = t.template_id
     WHERE t.user_id::text = %(user_id)s
         AND (%(customer_phone)s::text IS NULL OR projector.canonical_phone(s.customer_phone) = %(customer_phone)s)
 ) AS found
@@ -167,19 +167,19 @@ WHERE NOT EXISTS (
 )
 AND CASE keyed.source_kind
     WHEN 'conversation' THEN NOT EXISTS (
-        SELECT FROM conversations AS c WHERE c.conversation_id::text = named.key
+        SELECT FROM {source.conversations} AS c WHERE c.conversation_id::text = named.key
     )
-    WHEN 'contact' THEN NOT EXISTS (SELECT FROM contacts AS c WHERE c.contact_id::text = named.key)
-    WHEN 'template_send' THEN NOT EXISTS (SELECT FROM template_sends AS s WHERE s.send_id::text = named.key)
+    WHEN 'contact' THEN NOT EXISTS (SELECT FROM {source.contacts} AS c WHERE c.contact_id::text = named.key)
+    WHEN 'template_send' THEN NOT EXISTS (SELECT FROM {source.template_sends} AS s WHERE s.send_id::text = named.key)
     ELSE CASE named.kind
         -- What it would be spread to can be there without it where the platform has no foreign keys.
-        WHEN 'agents' THEN NOT EXISTS (SELECT FROM agents AS a WHERE a.agent_id::text = named.key)
-        AND NOT EXISTS (SELECT FROM conversations AS c WHERE c.agent_id::text = named.key)
-        WHEN 'phone_numbers' THEN NOT EXISTS (SELECT FROM phone_numbers AS p WHERE p.id::text = named.key)
-        AND NOT EXISTS (SELECT FROM agents AS a WHERE a.phone_number_id::text = named.key)
-        AND NOT EXISTS (SELECT FROM templates AS t WHERE t.phone_number_id::text = named.key)
-        WHEN 'templates' THEN NOT EXISTS (SELECT FROM templates AS t WHERE t.template_id::text = named.key)
-        AND NOT EXISTS (SELECT FROM template_sends AS s WHERE s.template_id::text = named.key)
+        WHEN 'agents' THEN NOT EXISTS (SELECT FROM {source.agents} AS a WHERE a.agent_id::text = named.key)
+        AND NOT EXISTS (SELECT FROM {source.conversations} AS c WHERE c.agent_id::text = named.key)
+        WHEN 'phone_numbers' THEN NOT EXISTS (SELECT FROM {source.phone_numbers} AS p WHERE p.id::text = named.key)
+        AND NOT EXISTS (SELECT FROM {source.agents} AS a WHERE a.phone_number_id::text = named.key)
+        AND NOT EXISTS (SELECT FROM {source.templates} AS t WHERE t.phone_number_id::text = named.key)
+        WHEN 'templates' THEN NOT EXISTS (SELECT FROM {source.templates} AS t WHERE t.template_id::text = named.key)
+        AND NOT EXISTS (SELECT FROM {source.template_sends} AS s WHERE s.template_id::text = named.key)
         ELSE false
     END
 END;
@@ -218,7 +218,7 @@ rewritten AS (
             WHEN c.message_ids IS NOT NULL THEN ARRAY(
                 SELECT m.message_id
                 FROM unnest(c.message_ids) AS m (message_id)
-                WHERE EXISTS (SELECT FROM messages AS s WHERE s.message_id::text = m.message_id)
+                WHERE EXISTS (SELECT FROM {source.messages} AS s WHERE s.message_id::text = m.message_id)
                     OR EXISTS (
                         SELECT
                         FROM projector.source_keys AS k
@@ -453,10 +453,10 @@ WITH RECURSIVE seen AS (
 
 tenants AS MATERIALIZED (
     SELECT u.user_id::text COLLATE "C" AS user_id
-    FROM users AS u
+    FROM {source.users} AS u
     UNION
     SELECT a.user_id::text COLLATE "C"
-    FROM agents AS a
+    FROM {source.agents} AS a
     UNION
     SELECT t.user_id
     FROM read_model.tenants AS t

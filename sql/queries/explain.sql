@@ -45,7 +45,7 @@ SELECT
         WHERE c.kind = 'truncate'
     ) AS truncates,
     (SELECT count(*) FROM (SELECT 1 FROM projector.changes LIMIT %(bound)s + 1) AS bounded) > %(bound)s AS is_longer,
-    EXISTS (SELECT FROM users AS u WHERE u.user_id = %(user_id)s)
+    EXISTS (SELECT FROM {source.users} AS u WHERE u.user_id = %(user_id)s)
     OR EXISTS (SELECT FROM read_model.tenants AS t WHERE t.user_id = %(user_id)s)
     OR EXISTS (SELECT FROM read_model.leads AS l WHERE l.user_id = %(user_id)s) AS is_tenant
 FROM read_model.projection AS p;
@@ -116,7 +116,7 @@ candidates AS (
     FROM waiting AS w
     CROSS JOIN LATERAL (
         SELECT source.conversation_id
-        FROM conversations AS source
+        FROM {source.conversations} AS source
         WHERE source.agent_id = w.key COLLATE "default" AND source.customer_phone = any(%(spellings)s::text[])
         OFFSET 0
     ) AS c
@@ -167,8 +167,8 @@ agents_of_lead AS MATERIALIZED (
         SELECT
             c.agent_id,
             agents.phone_number_id
-        FROM conversations AS c
-        INNER JOIN agents ON agents.agent_id = c.agent_id
+        FROM {source.conversations} AS c
+        INNER JOIN {source.agents} ON agents.agent_id = c.agent_id
         WHERE c.conversation_id = k.key
         OFFSET 0
     ) AS a
@@ -184,8 +184,8 @@ templates_of_lead AS MATERIALIZED (
         SELECT
             s.template_id,
             templates.phone_number_id
-        FROM template_sends AS s
-        INNER JOIN templates ON templates.template_id = s.template_id
+        FROM {source.template_sends} AS s
+        INNER JOIN {source.templates} ON templates.template_id = s.template_id
         WHERE s.send_id = k.key
         OFFSET 0
     ) AS t
@@ -407,7 +407,7 @@ CROSS JOIN LATERAL (
         source.engagement_score,
         source.total_score,
         source.lead_status_tag
-    FROM extractions AS source
+    FROM {source.extractions} AS source
     WHERE source.conversation_id = k.key
     OFFSET 0
 ) AS x
@@ -436,7 +436,7 @@ CROSS JOIN LATERAL (
         source.name,
         source.email,
         source.company
-    FROM contacts AS source
+    FROM {source.contacts} AS source
     WHERE source.contact_id = k.key
     OFFSET 0
 ) AS c
@@ -467,10 +467,10 @@ CROSS JOIN LATERAL (
     WHERE c.conversation_id = k.key
     OFFSET 0
 ) AS d
-INNER JOIN conversations AS raw ON raw.conversation_id = k.key
+INNER JOIN {source.conversations} AS raw ON raw.conversation_id = k.key
 CROSS JOIN LATERAL (
     SELECT count(*) AS messages
-    FROM messages AS m
+    FROM {source.messages} AS m
     WHERE m.conversation_id = k.key
 ) AS counted
 LEFT JOIN LATERAL (
@@ -563,9 +563,9 @@ FROM (
                 p.platform::text AS platform,
                 projector.clamp_time(coalesce(source.sent_at, source.created_at, 'epoch')::timestamptz) AS sent_at,
                 coalesce(source.status, 'SENT') NOT IN ('PENDING', 'FAILED') AS is_counted
-            FROM template_sends AS source
-            INNER JOIN templates AS t ON t.template_id = source.template_id
-            LEFT JOIN phone_numbers AS p ON p.id = t.phone_number_id
+            FROM {source.template_sends} AS source
+            INNER JOIN {source.templates} AS t ON t.template_id = source.template_id
+            LEFT JOIN {source.phone_numbers} AS p ON p.id = t.phone_number_id
             WHERE source.send_id = k.key
             OFFSET 0
         ) AS x

@@ -1,23 +1,20 @@
 -- What migrate and uninstall ask.
 
 -- name: note_source
--- Notes the schemas in which the platform's tables are: every session of ours looks there, whatever search_path its
--- login has. Parameter: tables, their names. The schemas of tables come first, in the order in which this session
--- found them; then the others that it looks into, since types and operators of the source may be there.
-INSERT INTO projector.settings (name, value)
+-- Notes the schema of each of the platform's tables: every session of ours takes them from there, whatever search_path
+-- its login has. Parameters: tables, their names, and schemas, one for each.
+INSERT INTO projector.source_tables (table_name, schema_name)
 SELECT
-    'source_schemas',
-    array_agg(path.schema ORDER BY found.is_there DESC, path.place ASC)::text
-FROM unnest(current_schemas(false)) WITH ORDINALITY AS path (schema, place)
-CROSS JOIN LATERAL (
-    SELECT
-        path.schema IN (
-            SELECT n.nspname
-            FROM unnest(%(tables)s::text[]) AS wanted (name)
-            INNER JOIN pg_catalog.pg_class AS c ON c.oid = to_regclass(wanted.name)
-            INNER JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
-        ) AS is_there
-) AS found
+    found.table_name,
+    found.schema_name
+FROM unnest(%(tables)s::text[], %(schemas)s::text[]) AS found (table_name, schema_name)
+ON CONFLICT (table_name) DO UPDATE SET schema_name = excluded.schema_name;
+
+-- name: note_source_schemas
+-- Notes the schemas of the platform's tables for the projector of the version before, which looks into them in order.
+-- Parameter: schemas.
+INSERT INTO projector.settings (name, value)
+VALUES ('source_schemas', %(schemas)s::text[]::text)
 ON CONFLICT (name) DO UPDATE SET value = excluded.value;
 
 -- name: note_version
@@ -36,7 +33,7 @@ ON CONFLICT DO NOTHING;
 -- Returns of each source table, in the order in which they are given: name; kind, "table" or what else has its name,
 -- null for nothing; owner; is_ours, whether this login has the rights of the owner; columns, their names.
 --
--- Parameter: tables, their names.
+-- Parameters: tables, their names, and relations, the same with their schemas.
 SELECT
     t.name,
     CASE
@@ -53,16 +50,9 @@ SELECT
         FROM pg_catalog.pg_attribute AS a
         WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
     ) AS columns
-FROM unnest(%(tables)s::text[]) WITH ORDINALITY AS t (name, place)
-LEFT JOIN pg_catalog.pg_class AS c ON c.oid = to_regclass(t.name)
+FROM unnest(%(tables)s::text[], %(relations)s::text[]) WITH ORDINALITY AS t (name, relation, place)
+LEFT JOIN pg_catalog.pg_class AS c ON c.oid = to_regclass(t.relation)
 ORDER BY t.place;
-
--- name: read_search_path
-SELECT current_setting('search_path') AS search_path;
-
--- name: look_into_public_first
--- An extension is created in the first schema of the path; a restore of the platform's schema would take it along.
-SELECT set_config('search_path', concat_ws(', ', 'public', nullif(current_setting('search_path'), '')), true);
 
 -- name: read_role
 -- Returns: current_user, and whether it may take the role of the API.
@@ -80,12 +70,13 @@ FROM pg_catalog.pg_roles AS r
 WHERE r.rolname = 'leads_api';
 
 -- name: has_index
--- Returns whether a table has an index that begins with a column. Parameters: table_name, column_name.
+-- Returns whether a table has an index that begins with a column. Parameters: relation, the table with its schema;
+-- column_name.
 SELECT EXISTS (
     SELECT
     FROM pg_catalog.pg_index AS i
     INNER JOIN pg_catalog.pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
-    WHERE i.indrelid = to_regclass(%(table_name)s)
+    WHERE i.indrelid = to_regclass(%(relation)s)
         AND a.attname = %(column_name)s
         AND i.indisvalid
         AND i.indpred IS NULL

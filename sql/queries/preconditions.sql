@@ -5,7 +5,8 @@
 SELECT
     to_regclass('projector.changes') IS NOT NULL AS installed,
     to_regclass('projector.broken_capture') IS NOT NULL
-    AND to_regclass('projector.source_keys') IS NOT NULL AS current;
+    AND to_regclass('projector.source_keys') IS NOT NULL
+    AND to_regclass('projector.source_tables') IS NOT NULL AS current;
 
 -- name: read_migrated_version
 -- Returns: version, the projection version of the program that migrated last; null before any did.
@@ -22,7 +23,7 @@ WHERE p.built_at IS NOT NULL;
 -- Parameter: tenants.
 SELECT wanted.user_id
 FROM unnest(%(tenants)s::text[]) WITH ORDINALITY AS wanted (user_id, place)
-WHERE NOT EXISTS (SELECT FROM users AS u WHERE u.user_id = wanted.user_id)
+WHERE NOT EXISTS (SELECT FROM {source.users} AS u WHERE u.user_id = wanted.user_id)
     AND NOT EXISTS (SELECT FROM read_model.tenants AS t WHERE t.user_id = wanted.user_id)
     AND NOT EXISTS (SELECT FROM read_model.leads AS l WHERE l.user_id = wanted.user_id)
 ORDER BY wanted.place

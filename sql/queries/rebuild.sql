@@ -95,12 +95,12 @@ VALUES (%(since)s, array_fill(%(since)s::timestamptz, ARRAY[%(shards)s]))
 ON CONFLICT DO NOTHING;
 
 -- name: find_source_files
--- Returns: files, the files that hold the rows of the source tables, partitions included. Parameter: tables, their
--- names. TRUNCATE and an ALTER TABLE that rewrites a table give it another file, and ignore snapshots: in an older
--- one its rows cannot be seen.
+-- Returns: files, the files that hold the rows of the source tables, partitions included. Parameter: relations, the
+-- names of the tables with their schemas. TRUNCATE and an ALTER TABLE that rewrites a table give it another file, and
+-- ignore snapshots: in an older one its rows cannot be seen.
 WITH RECURSIVE source_tables AS (
-    SELECT to_regclass(t.name)::oid AS oid
-    FROM unnest(%(tables)s::text[]) AS t (name)
+    SELECT to_regclass(t.relation)::oid AS oid
+    FROM unnest(%(relations)s::text[]) AS t (relation)
     UNION
     SELECT i.inhrelid
     FROM source_tables AS s

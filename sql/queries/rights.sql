@@ -2,23 +2,24 @@
 
 -- name: find_foreign_tables
 -- Returns table_name, as SQL writes it, and owner of each captured source table that belongs to a role whose rights
--- the login does not have. Parameter: tables.
+-- the login does not have. Parameter: relations, the tables with their schemas.
 SELECT
     i.identity AS table_name,
     quote_ident(r.rolname) AS owner
-FROM unnest(%(tables)s::text[]) WITH ORDINALITY AS t (name, place)
-INNER JOIN pg_catalog.pg_class AS c ON c.oid = to_regclass(t.name)
+FROM unnest(%(relations)s::text[]) WITH ORDINALITY AS t (relation, place)
+INNER JOIN pg_catalog.pg_class AS c ON c.oid = to_regclass(t.relation)
 INNER JOIN pg_catalog.pg_roles AS r ON r.oid = c.relowner
 CROSS JOIN LATERAL pg_identify_object('pg_class'::regclass, c.oid, 0) AS i
 WHERE NOT pg_has_role(c.relowner, 'USAGE')
 ORDER BY t.place;
 
 -- name: find_unreadable_tables
--- Returns the source tables that the login may not read, as SQL writes them. Parameter: tables.
+-- Returns the source tables that the login may not read, as SQL writes them. Parameter: relations, the tables
+-- with their schemas.
 SELECT i.identity AS table_name
-FROM unnest(%(tables)s::text[]) WITH ORDINALITY AS t (name, place)
-CROSS JOIN LATERAL pg_identify_object('pg_class'::regclass, to_regclass(t.name), 0) AS i
-WHERE NOT has_table_privilege(to_regclass(t.name), 'SELECT')
+FROM unnest(%(relations)s::text[]) WITH ORDINALITY AS t (relation, place)
+CROSS JOIN LATERAL pg_identify_object('pg_class'::regclass, to_regclass(t.relation), 0) AS i
+WHERE NOT has_table_privilege(to_regclass(t.relation), 'SELECT')
 ORDER BY t.place;
 
 -- name: find_schemas

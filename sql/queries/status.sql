@@ -235,3 +235,29 @@ SELECT
     bool_and(a.application_name IS NOT NULL) AS is_all_seen
 FROM pg_catalog.pg_stat_activity AS a
 WHERE a.datname = current_database();
+
+-- name: read_lock_holders
+-- Returns of each other session that holds advisory locks of ours: pid; login; application, its name; since, when its
+-- transaction began, or the session; purposes, what it keeps others from; is_ours, whether its login has the rights of
+-- the owner of the queue. The sessions that are not ours come first.
+--
+-- Parameters: classes, the first keys of the locks, and purposes, what each of them is for.
+SELECT
+    l.pid,
+    a.usename::text AS login,
+    a.application_name AS application,
+    coalesce(a.xact_start, a.backend_start) AS since,
+    array_agg(DISTINCT known.purpose ORDER BY known.purpose) AS purposes,
+    coalesce(pg_has_role(a.usesysid, q.relowner, 'USAGE'), false) AS is_ours
+FROM pg_catalog.pg_locks AS l
+INNER JOIN unnest(%(classes)s::bigint[], %(purposes)s::text[]) AS known (class, purpose)
+    ON known.class = l.classid::bigint
+INNER JOIN pg_catalog.pg_class AS q ON q.oid = 'projector.changes'::regclass
+LEFT JOIN pg_catalog.pg_stat_activity AS a ON a.pid = l.pid
+WHERE l.locktype = 'advisory'
+    AND l.granted
+    AND l.objsubid = 2
+    AND l.database = (SELECT d.oid FROM pg_catalog.pg_database AS d WHERE d.datname = current_database())
+    AND l.pid <> pg_backend_pid()
+GROUP BY l.pid, a.usename, a.application_name, a.xact_start, a.backend_start, a.usesysid, q.relowner
+ORDER BY is_ours ASC, since ASC, l.pid ASC;

@@ -27,16 +27,16 @@ stale_keys AS MATERIALIZED (
     SELECT
         'conversation',
         c.conversation_id::text COLLATE "C"
-    FROM waiting AS w
-    INNER JOIN conversations AS c ON c.agent_id = w.key COLLATE "default"
+    FROM waiting AS w -- noqa: AL05
+    INNER JOIN {source.conversations} AS c ON c.agent_id = w.key COLLATE "default"
     WHERE w.kind = 'agents'
     UNION
     SELECT
         'conversation',
         c.conversation_id::text COLLATE "C"
-    FROM waiting AS w
-    INNER JOIN agents AS a ON a.phone_number_id = w.key COLLATE "default"
-    INNER JOIN conversations AS c ON c.agent_id = a.agent_id
+    FROM waiting AS w -- noqa: AL05
+    INNER JOIN {source.agents} AS a ON a.phone_number_id = w.key COLLATE "default"
+    INNER JOIN {source.conversations} AS c ON c.agent_id = a.agent_id
     WHERE w.kind = 'phone_numbers'
     UNION
     SELECT
@@ -54,16 +54,16 @@ stale_keys AS MATERIALIZED (
     SELECT
         'template_send',
         s.send_id::text COLLATE "C"
-    FROM waiting AS w
-    INNER JOIN template_sends AS s ON s.template_id = w.key COLLATE "default"
+    FROM waiting AS w -- noqa: AL05
+    INNER JOIN {source.template_sends} AS s ON s.template_id = w.key COLLATE "default"
     WHERE w.kind = 'templates'
     UNION
     SELECT
         'template_send',
         s.send_id::text COLLATE "C"
-    FROM waiting AS w
-    INNER JOIN templates AS t ON t.phone_number_id = w.key COLLATE "default"
-    INNER JOIN template_sends AS s ON s.template_id = t.template_id
+    FROM waiting AS w -- noqa: AL05
+    INNER JOIN {source.templates} AS t ON t.phone_number_id = w.key COLLATE "default"
+    INNER JOIN {source.template_sends} AS s ON s.template_id = t.template_id
     WHERE w.kind = 'phone_numbers'
 ),
 

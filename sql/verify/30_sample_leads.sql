@@ -23,7 +23,7 @@ FROM (
         d.customer_phone
     FROM (
         SELECT c.conversation_id
-        FROM conversations AS c TABLESAMPLE SYSTEM (%(percent)s)
+        FROM {source.conversations} AS c TABLESAMPLE SYSTEM (%(percent)s)
     ) AS chosen
     CROSS JOIN LATERAL (
         SELECT d.*

@@ -13,6 +13,7 @@ import psycopg
 import pytest
 from psycopg.rows import TupleRow
 
+from api.database import pool
 from projector import batch, capture, db, giving_way, locks, pipeline, recovery, refresh, sql
 from projector.capture import functions
 from projector.errors import ProjectorError
@@ -28,6 +29,7 @@ from tests.exactness import (
     test_clock,
     test_faults,
     test_giving_way,
+    test_names,
     test_races,
     test_rebuild,
     test_refresh,
@@ -381,6 +383,22 @@ MUTANTS = (
         _changed_rows("messages", "(-1)::smallint", "0::smallint"),
         lambda bench: test_schema_changes.test_a_key_that_is_renamed_and_renamed_back_between_two_looks_is_a_gap(
             test_schema_changes.fill(bench.filled), bench.connection(), _table("messages"), "origin"
+        ),
+    ),
+    Mutant(
+        "C8",
+        "a session of the projector looks into the schemas of its login",
+        lambda bench: bench.patches.setattr(db, "SEARCH_PATH", "public, pg_catalog, pg_temp"),
+        lambda bench: test_names.test_nothing_that_others_planted_runs_in_the_projector(
+            bench.stack.enter_context(test_names.planted(bench.filled))
+        ),
+    ),
+    Mutant(
+        "C8",
+        "a session of the API looks into the schemas of its login",
+        lambda bench: bench.patches.setattr(pool, "SEARCH_PATH", "public, pg_catalog, pg_temp"),
+        lambda bench: test_names.test_nothing_that_others_planted_runs_in_the_api(
+            bench.stack.enter_context(test_names.planted(bench.filled)), "leads_api"
         ),
     ),
     Mutant(

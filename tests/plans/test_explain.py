@@ -10,6 +10,7 @@ from psycopg.rows import tuple_row
 
 from projector import explain as explaining
 from projector.explain.read import LOOKED_AT
+from projector.source_names import SourceCursor, source_names
 from tests.plans.conftest import TALK, Crowd, Plan, read_plan
 
 # What a lead of the demo has besides a long talk, and what is looked up once.
@@ -18,20 +19,21 @@ VARIANTS = 3000
 WAITING = 30_000
 
 
-class ExplainingCursor(psycopg.Cursor[Any]):
+class ExplainingCursor(SourceCursor[Any]):
     """Notes the plan of each statement that it executes."""
 
     plans: list[tuple[str, Plan]]
 
     def execute(self, query: Any, params: Any = None, **options: Any) -> "ExplainingCursor":  # noqa: ANN401  # As psycopg.
-        text = query.decode() if isinstance(query, bytes) else query
+        sent = source_names(self.connection).fill(query.encode() if isinstance(query, str) else query)
+        text = sent.decode()
         if text.startswith(("SELECT", "WITH", "(")):
             with psycopg.Cursor(self.connection, row_factory=tuple_row) as cursor:
                 cursor.execute(f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) {text}", params, prepare=False)
                 row = cursor.fetchone()
             assert row is not None
             self.plans.append((text, read_plan(row[0][0]["Plan"])))
-        super().execute(query, params, **options)
+        super().execute(sent, params, **options)
         return self
 
 

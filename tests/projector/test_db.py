@@ -7,7 +7,7 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from projector.db import connect, normalize, redact, retry_on_lock_timeout, transaction_with_lock_timeout
+from projector.db import connect, retry_on_lock_timeout, transaction_with_lock_timeout
 from projector.errors import BlockedError, DatabaseUnreachableError, UnsupportedServerError
 from projector.postgres.ports import free_port
 from tests.support.server import Database, Server
@@ -56,7 +56,6 @@ def test_takes_the_urls_that_people_have(empty_database: Database, scheme: str) 
         rest = empty_database.url.partition("://")[2]
         with connect(f" {scheme}://{rest}\n", application_name="test") as conn:
             assert conn.info.dbname == empty_database.name
-    assert normalize(f"{scheme}://u:p@h/d") == "postgresql://u:p@h/d"
 
 
 def test_takes_keywords_too(server: Server) -> None:
@@ -113,11 +112,6 @@ def test_refuses_a_server_that_is_too_old(empty_database: Database, monkeypatch:
     monkeypatch.setattr(psycopg.ConnectionInfo, "server_version", 140011)
     with pytest.raises(UnsupportedServerError, match="The server is PostgreSQL 14: 15 or newer is needed"):
         connect(empty_database.url, application_name="test")
-
-
-def test_redact_leaves_other_words_alone() -> None:
-    url = "postgresql://user:pw@host/db?sslmode=require&password=hidden"
-    assert redact("a pw and hidden words of host", url) == "a pw and *** words of host"
 
 
 def test_work_that_meets_a_lock_timeout_is_tried_again(database: Database) -> None:

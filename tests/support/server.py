@@ -18,6 +18,7 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import TupleRow
 
 from projector import db
+from projector.database_url import normalize
 from projector.postgres.embedded import EmbeddedServer
 from tests.support.log_watch import WATCH
 
@@ -46,10 +47,12 @@ class Database:
     def connect(self, **parameters: Any) -> psycopg.Connection[TupleRow]:  # noqa: ANN401  # Whatever psycopg takes.
         """A new connection to it, as the projector makes it; the caller closes it.
 
-        It may stand still in a transaction for as long as a test wants.
+        It may stand still in a transaction for as long as a test wants. It looks into the schemas of its login, unlike
+        one of the projector: tests write to the platform's tables too.
         """
         conn = db.connect(self.url, **{"application_name": "test", **parameters})
         conn.execute("SET idle_in_transaction_session_timeout = 0")
+        conn.execute("RESET search_path")
         return conn
 
     def by(self, role: str) -> "Database":
@@ -109,7 +112,7 @@ def session_server() -> Iterator[Server]:
     prefix = f"leads_test_{os.getpid()}_"
     given = os.environ.get(GIVEN_SERVER)
     if given:
-        url = db.normalize(given)
+        url = normalize(given)
         with psycopg.connect(url, autocommit=True) as conn:
             try:
                 yield Server(url, conn, prefix)

@@ -22,7 +22,7 @@ spread AS (
         'conversations' AS kind,
         c.conversation_id AS key
     FROM changed
-    INNER JOIN conversations AS c ON c.agent_id = changed.key
+    INNER JOIN {source.conversations} AS c ON c.agent_id = changed.key
     WHERE changed.kind = 'agents'
     UNION ALL
     SELECT
@@ -31,8 +31,8 @@ spread AS (
         'conversations' AS kind,
         c.conversation_id AS key
     FROM changed
-    INNER JOIN agents AS a ON a.phone_number_id = changed.key
-    INNER JOIN conversations AS c ON c.agent_id = a.agent_id
+    INNER JOIN {source.agents} AS a ON a.phone_number_id = changed.key
+    INNER JOIN {source.conversations} AS c ON c.agent_id = a.agent_id
     WHERE changed.kind = 'phone_numbers'
     UNION ALL
     SELECT
@@ -41,8 +41,8 @@ spread AS (
         'template_sends' AS kind,
         s.send_id AS key
     FROM changed
-    INNER JOIN templates AS t ON t.phone_number_id = changed.key
-    INNER JOIN template_sends AS s ON s.template_id = t.template_id
+    INNER JOIN {source.templates} AS t ON t.phone_number_id = changed.key
+    INNER JOIN {source.template_sends} AS s ON s.template_id = t.template_id
     WHERE changed.kind = 'phone_numbers'
     UNION ALL
     SELECT
@@ -51,7 +51,7 @@ spread AS (
         'template_sends' AS kind,
         s.send_id AS key
     FROM changed
-    INNER JOIN template_sends AS s ON s.template_id = changed.key
+    INNER JOIN {source.template_sends} AS s ON s.template_id = changed.key
     WHERE changed.kind = 'templates'
     UNION ALL
     SELECT

@@ -3,11 +3,14 @@
 import threading
 from collections.abc import Callable
 from time import monotonic
+from typing import NamedTuple
 
 import psycopg
 import pytest
 from flask.testing import FlaskClient
+from sqlalchemy import Integer, cast, literal_column, select
 
+from api.database.statement import BoundStatement
 from projector.postgres.embedded import EmbeddedServer
 from tests.api.conftest import Library, MakeApp
 from tests.support.patience import PATIENCE
@@ -138,3 +141,33 @@ def test_a_slow_answer_does_not_spoil_the_connection(database: Database, make_ap
         holder.execute("LOCK TABLE read_model.leads IN ACCESS EXCLUSIVE MODE")
         assert client.get("/users/a/leads").status_code == 503
     wait_for(client, "/users/a/leads", 200)
+
+
+def test_a_request_does_not_wait_long_for_a_table(
+    database: Database, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.database.pool.LOCK_TIMEOUT_MS", 100)
+    client = make_app(database, log_level="CRITICAL", statement_timeout_ms=3_600_000).test_client()
+    assert client.get("/users/a/leads").status_code == 200
+    with database.connect() as conn, conn.transaction():
+        conn.execute("LOCK TABLE read_model.leads")
+        answer = client.get("/users/a/leads")
+    assert (answer.status_code, answer.get_json()["message"]) == (
+        503,
+        "Another session holds a table of the read model",
+    )
+    assert client.get("/users/a/leads").status_code == 200
+
+
+class Number(NamedTuple):
+    """The row of a statement that fails."""
+
+    number: int
+
+
+def test_an_error_that_means_a_bug_is_not_its_own_cause(database: Database, make_app: MakeApp) -> None:
+    """The log would follow its causes for ever, and the request would never end."""
+    statement = select(cast(literal_column("'x'"), Integer).label("number"))
+    with pytest.raises(psycopg.errors.InvalidTextRepresentation) as raised:
+        make_app(database).extensions["leads_database"].fetch(BoundStatement(statement, Number, {}))
+    assert raised.value.__cause__ is None

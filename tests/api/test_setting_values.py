@@ -1,0 +1,49 @@
+"""A value that is not allowed is refused with what is."""
+
+from collections.abc import Callable
+from math import inf
+
+import pytest
+
+from api import setting_values as read
+
+
+@pytest.mark.parametrize(
+    ("reader", "text", "value"),
+    [
+        (read.switch, "ON", True),
+        (read.switch, "off", False),
+        (read.whole_number(1, 64), "64", 64),
+        (read.seconds, "2.5", 2.5),
+        (read.off_or(read.seconds, inf), "Off", inf),
+        (read.one_of(("DEBUG", "INFO")), "debug", "DEBUG"),
+        (read.database_url, "postgresql://u:p@h:5432/d", "postgresql://u:p@h:5432/d"),
+        (read.rate_limit, "off", ""),
+        (read.rate_limit, "5 per second", "5 per second"),
+        (read.storage, "valkey://h:6379", "valkey://h:6379"),
+    ],
+)
+def test_a_value_is_read(reader: Callable[[str], object], text: str, value: object) -> None:
+    assert reader(text) == value
+
+
+@pytest.mark.parametrize(
+    ("reader", "text", "allowed"),
+    [
+        (read.switch, "yes", "on or off"),
+        (read.whole_number(1, 64), "65", "a whole number from 1 to 64"),
+        (read.whole_number(1, 64), "٣", "a whole number from 1 to 64"),
+        (read.seconds, "0", "a number of seconds up to 86400"),
+        (read.off_or(read.seconds, inf), "nan", "such as 60 or 2.5, or off"),
+        (read.one_of(("DEBUG", "INFO")), "trace", "DEBUG or INFO"),
+        (read.database_url, "postgresql://u:p@h:99999/d", "its port a number from 1 to 65535"),
+        (read.database_url, "postgresql://h/d?sslmode=maybe", "its sslmode one of disable"),
+        (read.rate_limit, "0 per minute", "one limit such as '100 per minute'"),
+        (read.rate_limit, "5 per second; 100 per minute", "one limit such as '100 per minute'"),
+        (read.storage, "http://h", "memory://, redis://HOST:PORT or valkey://HOST:PORT"),
+        (read.storage, "redis://h:port", "a number up to 65535"),
+    ],
+)
+def test_a_value_is_refused(reader: Callable[[str], object], text: str, allowed: str) -> None:
+    with pytest.raises(ValueError, match=allowed):
+        reader(text)

@@ -1,0 +1,212 @@
+"""A role that may create in the platform's schema plants what our statements name: none of it ever runs.
+
+PostgreSQL looks for operators, functions, types and tables on the search_path, and takes a function whose arguments
+fit better before its own. Whatever is found there runs with the rights of the session: those of a superuser, where the
+projector has them.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from itertools import product
+
+import psycopg
+import pytest
+from psycopg import sql
+from psycopg.rows import TupleRow
+
+from api.app import create_app
+from api.config import Config
+from projector import capture, db, recovery
+from projector.demo.loading import load
+from projector.explain import explain_lead
+from projector.install import migrate
+from projector.progress import QUIET
+from projector.rebuild import rebuild
+from projector.refresh import refresh
+from projector.sql import all_texts
+from projector.status import find_attention, read_status
+from projector.tenants import read_tenants
+from projector.uninstall import uninstall
+from projector.verify import verify
+from tests.exactness.platform import Platform, forget_build
+
+Connection = psycopg.Connection[TupleRow]
+
+PLANTER = "leads_test_planter"
+
+SCALARS = ("text", "varchar", "timestamp", "timestamptz", "integer", "bigint", "boolean", "uuid")
+OPERATORS = (
+    "=",
+    "<>",
+    "<",
+    ">",
+    "<=",
+    ">=",
+    "||",
+    "~~",
+    "~",
+    "+",
+    "-",
+    "*",
+    "/",
+    "@>",
+    "<@",
+    "&&",
+    "->",
+    "->>",
+)
+"""Operators of the statements of both programs, and types that their operands have."""
+
+TYPES = ("text", "timestamptz", "uuid", "date", "jsonb", "name", "oid")
+"""Types that SQL finds by their names; those of the standard, such as varchar, are keywords."""
+
+CATALOGS = ("pg_class", "pg_proc", "pg_namespace", "pg_roles", "pg_trigger", "pg_index", "pg_locks")
+
+_API_FUNCTIONS = (
+    "lower",
+    "strpos",
+    "sum",
+    "count",
+    "coalesce",
+    "to_json",
+    "to_char",
+    "timezone",
+    "date_trunc",
+)
+
+
+def called_functions() -> list[str]:
+    """The names that look like functions of PostgreSQL in the SQL of the project."""
+    words = {word for text in all_texts() for word in re.findall(r"(?<![.\w])([a-z]\w+)\(", text)}
+    return sorted(words | set(_API_FUNCTIONS))
+
+
+def plant(conn: Connection, schema: str) -> None:
+    """Create the functions, operators, types and catalogs, each of which raises an error when it runs."""
+    conn.execute("SET search_path = pg_catalog")
+    body = "LANGUAGE plpgsql AS $$BEGIN RAISE EXCEPTION 'planted, and runs as %', current_user; END$$"
+    commands = [f"CREATE FUNCTION {schema}.planted() RETURNS boolean {body}"]
+    for name in called_functions():
+        arguments = [
+            "", *SCALARS, *(f"{one}[]" for one in SCALARS),
+            *(", ".join(pair) for pair in product(SCALARS, SCALARS)),
+            *(", ".join(three) for three in product(("text", "varchar"), repeat=3)),
+        ]  # fmt: skip
+        commands += [f'CREATE FUNCTION {schema}."{name}"({given}) RETURNS text {body}' for given in arguments]
+    for left, right in product(SCALARS, SCALARS):
+        commands.append(f"CREATE FUNCTION {schema}.compare({left}, {right}) RETURNS boolean {body}")
+        commands += [
+            f"CREATE OPERATOR {schema}.{name}"
+            f" (FUNCTION = {schema}.compare, LEFTARG = {left}, RIGHTARG = {right})"
+            for name in OPERATORS
+        ]
+    for name in TYPES:
+        commands.append(f"CREATE DOMAIN {schema}.{name} AS pg_catalog.{name} CHECK ({schema}.planted())")
+    for name in CATALOGS:
+        commands.append(
+            f"CREATE VIEW {schema}.{name} AS SELECT * FROM pg_catalog.{name} WHERE {schema}.planted()"
+        )
+    conn.execute("; ".join(commands).encode(), prepare=False)
+
+
+@contextmanager
+def planted(filled: Platform) -> Iterator[Platform]:
+    """A platform whose logins look into a schema first in which a role has planted what it could; a change waits."""
+    conn, database = filled.conn, filled.database
+    filled.message("c", "newer")
+    conn.execute(f"CREATE ROLE {PLANTER}".encode())
+    try:
+        conn.execute(f"GRANT CREATE, USAGE ON SCHEMA public TO {PLANTER}".encode())
+        conn.execute(f"SET ROLE {PLANTER}".encode())
+        plant(conn, "public")
+        conn.execute("RESET ROLE")
+        path = sql.SQL("ALTER DATABASE {} SET search_path = public, pg_catalog").format(
+            sql.Identifier(database.name)
+        )
+        conn.execute(path)
+        yield filled
+    finally:
+        conn.execute("RESET ROLE")
+        conn.execute(f"DROP OWNED BY {PLANTER} CASCADE; DROP ROLE {PLANTER}".encode())
+
+
+@pytest.fixture
+def hostile(filled: Platform) -> Iterator[Platform]:
+    with planted(filled):
+        yield filled
+
+
+def run_the_projector(url: str) -> None:
+    """What the commands of the projector do, on a connection as they make it."""
+    with db.connect(url, application_name="planted") as conn:
+        assert migrate(conn, create_source=True) == []
+        refresh(conn, retry_failed=True, progress=QUIET)
+        recovery.refresh_and_heal(conn, retry_failed=True, progress=QUIET)
+        rebuild(conn, tenants=None, progress=QUIET)
+        rebuild(conn, tenants=["one"], progress=QUIET)
+        forget_build(conn)
+        rebuild(conn, tenants=None, progress=QUIET)
+        assert verify(conn, tenants=None, sample=None, heal=True, progress=QUIET).drifts == []
+        assert verify(conn, tenants=None, sample=1, heal=False, progress=QUIET).drifts == []
+        assert explain_lead(conn, "one", "4915").is_there
+        capture.switch_off(conn, "import")
+        capture.switch_on(conn)
+        recovery.refresh_and_heal(conn, retry_failed=True, progress=QUIET)
+        assert find_attention(read_status(conn)) == []
+        assert read_tenants(conn).tenants
+        load(conn, tenants=0, leads=2, messages_per_lead=2, seed=1, today=date(2026, 3, 1), progress=QUIET)
+        refresh(conn, retry_failed=True, progress=QUIET)
+        assert verify(conn, tenants=None, sample=None, heal=False, progress=QUIET).drifts == []
+
+
+def test_nothing_that_others_planted_runs_in_the_projector(hostile: Platform) -> None:
+    run_the_projector(hostile.database.url)
+    with db.connect(hostile.database.url, application_name="planted") as conn:
+        uninstall(conn)
+
+
+REQUESTS = (
+    "leads",
+    "leads?search=an&sort_by=name&lead_status=Warm",
+    "leads?search=a&platform=whatsapp&has_extraction=true&offset=1&limit=1",
+    "leads?from_date=2025-01-01&to_date=2025-02-01&sort_by=total_score",
+    "leads/stats",
+    "leads?days=7&min_total_score=10",
+    "leads/4915",
+    "leads/4915/messages?sender=user",
+)
+
+
+@pytest.mark.parametrize("role", ["leads_api", ""])
+def test_nothing_that_others_planted_runs_in_the_api(hostile: Platform, role: str) -> None:
+    app = create_app(Config(hostile.database.url, role=role, rate_limit="", log_level="ERROR"))
+    client = app.test_client()
+    try:
+        answers = [
+            client.get(path) for path in ("/health/ready", *(f"/users/one/{request}" for request in REQUESTS))
+        ]
+    finally:
+        app.extensions["leads_database"].engine.dispose()
+    assert [answer.status_code for answer in answers] == [200] * len(answers), answers[-1].get_json()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT m.text FROM messages AS m WHERE m.sender = 'user'",
+        "SELECT lower(e.name) FROM extractions AS e",
+        "SELECT 'a'::text",
+        "SELECT pg_catalog.count(*) FROM pg_class",
+    ],
+)
+def test_what_was_planted_would_run_in_a_session_that_looks_for_names(
+    hostile: Platform, statement: str
+) -> None:
+    """Else the tests above would show nothing."""
+    with (
+        psycopg.connect(hostile.database.url) as conn,
+        pytest.raises(psycopg.errors.RaiseException, match="planted, and runs as"),
+    ):
+        conn.execute(statement.encode())
