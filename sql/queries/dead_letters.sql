@@ -76,7 +76,8 @@ LEFT JOIN lead ON true
 WHERE lead.user_id IS NOT NULL
     OR EXISTS (SELECT FROM projector.source_keys AS k WHERE k.kind = %(key_kind)s AND k.key = %(key)s)
     OR CASE %(key_kind)s
-        WHEN 'conversation' THEN EXISTS (SELECT FROM {source.conversations} AS c WHERE c.conversation_id::text = %(key)s)
+        WHEN 'conversation'
+            THEN EXISTS (SELECT FROM {source.conversations} AS c WHERE c.conversation_id::text = %(key)s)
         WHEN 'contact' THEN EXISTS (SELECT FROM {source.contacts} AS c WHERE c.contact_id::text = %(key)s)
         ELSE EXISTS (SELECT FROM {source.template_sends} AS s WHERE s.send_id::text = %(key)s)
     END

@@ -40,22 +40,22 @@ FROM (
     SELECT
         'conversations' AS table_name,
         count(*) AS rows,
-        min(h.conversation_id::text) AS example
-    FROM held AS h
+        min(held.conversation_id::text) AS example
+    FROM held
     UNION ALL
     SELECT
         'messages' AS table_name,
         count(*) AS rows,
         min(m.message_id::text) AS example
-    FROM held AS h
-    INNER JOIN {source.messages} AS m ON m.conversation_id = h.conversation_id
+    FROM held
+    INNER JOIN {source.messages} AS m ON m.conversation_id = held.conversation_id
     UNION ALL
     SELECT
         'extractions' AS table_name,
         count(*) AS rows,
         min(e.extraction_id::text) AS example
-    FROM held AS h
-    INNER JOIN {source.extractions} AS e ON e.conversation_id = h.conversation_id
+    FROM held
+    INNER JOIN {source.extractions} AS e ON e.conversation_id = held.conversation_id
     UNION ALL
     SELECT
         'contacts' AS table_name,

@@ -31,7 +31,8 @@ def test_a_run_empties_the_queue_and_shows_progress(settings: config.Config, con
     build(connection)
     pipeline.prepare_session(connection)
     write_source(connection)
-    write_conversations(connection, 200, first=2)
+    for number in range(2, 202):
+        write_conversations(connection, 1, first=number)
     touched: list[int] = []
     Drain(settings, threading.Event(), lambda: touched.append(1)).run(connection)
     assert waiting(connection) == 0
