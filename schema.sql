@@ -497,7 +497,7 @@ BEGIN
 END
 $$;
 
--- Keys whose refresh failed alone. Each is set aside with its error and tried again after growing pauses.
+-- Keys whose refresh failed. Each is set aside with its error and tried again after growing pauses.
 CREATE TABLE IF NOT EXISTS projector.dead_letters (
     -- Kind of change, as in changes; messages, conversations and extractions are tried again as reload_conversations.
     kind text COLLATE "C" NOT NULL,
@@ -509,9 +509,9 @@ CREATE TABLE IF NOT EXISTS projector.dead_letters (
     customer_phone text COLLATE "C",
     -- Message of PostgreSQL at the last attempt.
     error text NOT NULL,
-    -- Number of attempts.
+    -- Number of times that it failed alone; 0 where it was set aside with others that failed, and is tried at once.
     attempts integer NOT NULL,
-    -- When it failed first.
+    -- When it failed first, or was set aside.
     first_failed_at timestamptz NOT NULL,
     -- When it is tried again.
     retry_at timestamptz NOT NULL,

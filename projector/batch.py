@@ -69,19 +69,22 @@ class TakenChanges:
     kinds: Sequence[str]
 
 
-def refresh_batch(
+def refresh_batch(  # noqa: PLR0913  # What a batch takes, and how.
     conn: Connection,
     shards: Sequence[int],
     *,
     size: int = DEFAULT_BATCH,
     wait: bool = False,
+    bulk_pieces: int = BULK_PIECES_PER_BATCH,
     point: InjectionPoint = no_injection_point,
 ) -> Batch:
     """Do one batch of the given shards, or of those of them that no other refresh owns; with `wait`, of all of them.
 
+    With `bulk_pieces` 0 it leaves mass changes in the queue, and is never the last batch of a drain.
+
     It is tried again if it collides with another session. Raises BlockedError after COLLISION_RETRIES of them.
     """
-    return retry_on_collision(lambda: _refresh_batch(conn, shards, size, wait=wait, point=point))
+    return retry_on_collision(lambda: _refresh_batch(conn, shards, size, bulk_pieces, wait=wait, point=point))
 
 
 def is_lead_failure(error: psycopg.Error) -> bool:
@@ -149,18 +152,17 @@ def spread_changes(conn: Connection) -> int:
 def recompute(
     conn: Connection,
     *,
-    retried: tuple[str | None, str | None] = (None, None),
     strict: bool = False,
     point: InjectionPoint = no_injection_point,
 ) -> BatchResult:
     """From the staged changes to rows of the read model.
 
-    `retried` is the kind and the key of the dead letter that this batch retries; `strict` includes all of them.
+    `strict` includes the keys that are set aside as dead letters.
     """
     run = pipeline.Run(
         conn,
         conditions={"write", "note_keys"},
-        parameters={"retried_kind": retried[0], "retried_key": retried[1], "strict": strict},
+        parameters={"strict": strict},
         point=point,
     )
     with giving_way(conn):
@@ -179,8 +181,14 @@ def log_run(conn: Connection, opened: OpenedBatch, changes: int, written: BatchR
     conn.execute(statement("refresh/9_finish/10_log_run"), parameters)
 
 
-def _refresh_batch(
-    conn: Connection, shards: Sequence[int], size: int, *, wait: bool, point: InjectionPoint
+def _refresh_batch(  # noqa: PLR0913  # As refresh_batch.
+    conn: Connection,
+    shards: Sequence[int],
+    size: int,
+    bulk_pieces: int,
+    *,
+    wait: bool,
+    point: InjectionPoint,
 ) -> Batch:
     with conn.transaction():
         opened = open_batch(conn, shards, wait=wait)
@@ -194,12 +202,12 @@ def _refresh_batch(
             conn,
             opened,
             single_changes=max(size // len(opened.owned), 1),
-            bulk_pieces=BULK_PIECES_PER_BATCH,
+            bulk_pieces=bulk_pieces,
             point=point,
         )
         point("taken")
         written, pieces = BatchResult(), spread_changes(conn) if taken.spreads else 0
-        drained = taken.drained and pieces == 0
+        drained = taken.drained and pieces == 0 and bulk_pieces > 0
         if taken.changes:
             written = recompute(conn, point=point)
         with pipeline.pipelined(conn, point):

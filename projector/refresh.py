@@ -8,8 +8,16 @@ import structlog
 from psycopg import sql as composing
 
 from projector import locks, pipeline
-from projector.batch import DEFAULT_BATCH, Batch, first_line, is_lead_failure, refresh_batch
-from projector.dead_letters import Retried, isolate_failing_key, retry_dead_letters
+from projector.batch import (
+    BULK_PIECES_PER_BATCH,
+    DEFAULT_BATCH,
+    Batch,
+    first_line,
+    is_lead_failure,
+    refresh_batch,
+)
+from projector.dead_letters import TRIES_OF_A_TURN, Retried, UntriedLetters, find_letters, retry_letters
+from projector.isolation import isolate_failing_key
 from projector.log import quoting
 from projector.pipeline import BatchResult, Connection, InjectionPoint, no_injection_point
 from projector.preconditions import require_installed
@@ -42,22 +50,55 @@ def refresh(
     pipeline.prepare_session(conn)
     waiting = conn.execute(query("refresh", "count_changes")).fetchone()
     progress.start("refresh", waiting[0] if waiting else 0, "changes")
-    changes, total = 0, BatchResult()
-    size_now = size
-    for shard in locks.SHARDS:
-        drained = False
-        while not drained:
-            done, size_now = refresh_with_backoff(
-                conn, [shard], size=size_now, limit=size, wait=True, point=point
-            )
-            changes, total = changes + done.changes, total + BatchResult(done.leads, done.messages)
-            progress.advance(done.changes)
-            drained = done.drained
-    retried = retry_dead_letters(conn, due_only=not retry_failed)
+    drain = _Drain(conn, progress, size, point)
+    drain.run()
+    retried = _retry(conn, drain, due_only=not retry_failed)
     progress.finish()
     return RunReport(
-        "refresh", time.monotonic() - started, total.leads, total.messages, changes, _notes(retried)
+        "refresh",
+        time.monotonic() - started,
+        drain.total.leads,
+        drain.total.messages,
+        drain.changes,
+        _notes(retried),
     )
+
+
+class _Drain:
+    """Takes all the changes that wait, and counts what that took."""
+
+    def __init__(self, conn: Connection, progress: Progress, size: int, point: InjectionPoint) -> None:
+        self.changes, self.total = 0, BatchResult()
+        self._conn, self._progress, self._point = conn, progress, point
+        self._limit = self._size = size
+
+    def run(self) -> None:
+        for shard in locks.SHARDS:
+            drained = False
+            while not drained:
+                done, self._size = refresh_with_backoff(
+                    self._conn, [shard], size=self._size, limit=self._limit, wait=True, point=self._point
+                )
+                self.changes += done.changes
+                self.total += BatchResult(done.leads, done.messages)
+                self._progress.advance(done.changes)
+                drained = done.drained
+
+
+def _retry(conn: Connection, drain: _Drain, *, due_only: bool) -> Retried:
+    """Try dead letters again, a few at a time. What changes meanwhile is taken before the next ones."""
+    untried, retried = UntriedLetters(), Retried()
+    while untried.take_turn(conn):
+        drain.run()
+    letters = find_letters(conn, due_only=due_only)
+    for first in range(0, len(letters), TRIES_OF_A_TURN):
+        if first:
+            drain.run()
+        retried += retry_letters(conn, letters[first : first + TRIES_OF_A_TURN])
+    # Those that the last drains set aside.
+    while untried.take_turn(conn):
+        drain.run()
+    return retried
 
 
 def _notes(retried: Retried) -> tuple[str, ...]:
@@ -78,14 +119,16 @@ def refresh_with_backoff(  # noqa: PLR0913  # As refresh_batch, which it repeats
 ) -> tuple[Batch, int]:
     """Do one batch, whatever single lead fails.
 
-    A batch that fails because of its data is tried again with an eighth of the changes, down to one; that one is
-    split by key, and a single key that still fails becomes a dead letter. So the others go on after a few batches.
+    A batch that fails because of its data is tried again without the pieces of mass changes, then with an eighth of the
+    single changes, down to one of a shard. What fails alone becomes a dead letter. So the others go on after a few
+    batches.
 
     Returns the batch, and the size to go on with: up to four times as many changes, `limit` at most.
     """
+    bulk_pieces = BULK_PIECES_PER_BATCH
     while True:
         try:
-            done = refresh_batch(conn, shards, size=size, wait=wait, point=point)
+            done = refresh_batch(conn, shards, size=size, wait=wait, bulk_pieces=bulk_pieces, point=point)
         except psycopg.Error as error:
             if not is_lead_failure(error):
                 raise
@@ -95,17 +138,26 @@ def refresh_with_backoff(  # noqa: PLR0913  # As refresh_batch, which it repeats
                 error=quoting(error, first_line(error)),
                 step=pipeline.failing_step(error),
             )
+            if bulk_pieces:
+                bulk_pieces = 0
+                continue
             if size <= len(shards):
-                for shard in shards:
-                    isolate_failing_key(conn, shard, wait=wait)
+                _isolate(conn, shards, bulk=False, wait=wait)
             size = max(size // 8, 1)
         else:
+            if not bulk_pieces:
+                _isolate(conn, shards, bulk=True, wait=wait)
             # A change of a few leads is one piece.
             if done.pieces > 1:
                 _log.info("a mass change is spread", pieces=done.pieces)
             if done.leads + done.messages > ANALYZE_ABOVE_ROWS:
                 analyze_outgrown_tables(conn)
             return done, min(size * 4, limit)
+
+
+def _isolate(conn: Connection, shards: Sequence[int], *, bulk: bool, wait: bool) -> None:
+    for shard in shards:
+        isolate_failing_key(conn, shard, bulk=bulk, wait=wait)
 
 
 def analyze_outgrown_tables(conn: Connection) -> None:

@@ -171,6 +171,7 @@ def _logging_as_before() -> Iterator[None]:
     hooks = sys.excepthook, threading.excepthook, warnings.showwarning
     yield
     structlog.reset_defaults()
+    hide_personal_data()
     root.handlers[:] = handlers
     root.setLevel(level)
     sys.excepthook, threading.excepthook, warnings.showwarning = hooks

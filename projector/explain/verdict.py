@@ -9,6 +9,7 @@ from projector.explain.model import (
     REBUILDING,
     WAITING,
     Explanation,
+    Letter,
 )
 from projector.explain.read import LOOKED_AT, Evidence
 from projector.report import counted
@@ -98,12 +99,21 @@ def _on_letters(explanation: Explanation) -> list[str]:
             " the read model. Correct the source row that the error speaks of; the change brings the lead up to date."
         )
     sentences += [
-        f"The key {letter.kind} {letter.key} is set aside: {letter.error.rstrip('.')}. It failed first at"
-        f" {letter.first_failed_at}, {counted(letter.attempts, 'attempt')} so far; the next one is at"
-        f" {letter.retry_at}. Correct the cause, then run `refresh --retry-failed`."
+        f"The key {letter.kind} {letter.key} is set aside: {letter.error.rstrip('.')}. {_attempts_in_words(letter)}"
         for letter in explanation.dead_letters
     ]
     return sentences
+
+
+def _attempts_in_words(letter: Letter) -> str:
+    if letter.attempts == 0:
+        return (
+            f"It was set aside at {letter.first_failed_at}, and a running projector tries it within seconds."
+        )
+    return (
+        f"It failed first at {letter.first_failed_at}, {counted(letter.attempts, 'attempt')} so far; the next one is"
+        f" at {letter.retry_at}. Correct the cause, then run `refresh --retry-failed`."
+    )
 
 
 def _on_difference(explanation: Explanation, found: Evidence) -> list[str]:

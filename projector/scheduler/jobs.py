@@ -12,7 +12,7 @@ from psycopg.rows import TupleRow
 
 from projector import capture, db, locks, pipeline, recovery
 from projector.config import Config
-from projector.dead_letters import retry_dead_letters
+from projector.dead_letters import TRIES_OF_A_TURN, UntriedLetters, find_letters, retry_letters
 from projector.errors import BlockedError, CaptureGapError, DatabaseUnreachableError, ProjectorError
 from projector.metrics.counted import expect_jobs
 from projector.preconditions import require_installed
@@ -34,9 +34,6 @@ LONGEST_VERIFY_RETRY_SECONDS = 600.0
 LONGEST_PRUNE_RETRY_SECONDS = 600.0
 QUEUE_DEPTH_INTERVAL_SECONDS = 5.0
 DEAD_LETTERS_INTERVAL_SECONDS = 1.0
-RETRIES_OF_A_REFRESH = 10
-"""Dead letters that are tried again at once. New changes are taken before the next ones, whatever is due."""
-
 UPKEEP_INTERVAL_SECONDS = 1.0
 PRUNE_INTERVAL_SECONDS = 3600.0
 WATCH_INTERVAL_SECONDS = 5.0
@@ -65,6 +62,7 @@ class Jobs:
         self._config = config
         self._prepared: dict[str, Connection] = {}
         self._dead_letters_at = 0.0
+        self._untried_letters = UntriedLetters()
         self._depth_at = 0.0
         self._database = Database(config.database_url)
         work: dict[str, tuple[Callable[[Connection], float], float]] = {
@@ -122,8 +120,12 @@ class Jobs:
                 )
             return self._config.refresh_seconds
         if time.monotonic() >= self._dead_letters_at and not self.stop.is_set():
-            retried = retry_dead_letters(conn, due_only=True, limit=RETRIES_OF_A_REFRESH)
-            if retried.tried < RETRIES_OF_A_REFRESH:
+            # A turn at a time: new changes are taken before the next ones, whatever is due.
+            if self._untried_letters.take_turn(conn):
+                return 0.0
+            letters = find_letters(conn, due_only=True, limit=TRIES_OF_A_TURN)
+            retry_letters(conn, letters)
+            if len(letters) < TRIES_OF_A_TURN:
                 self._dead_letters_at = time.monotonic() + DEAD_LETTERS_INTERVAL_SECONDS
         return self._config.refresh_seconds
 

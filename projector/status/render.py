@@ -16,6 +16,7 @@ from projector.status.words import (
     lead_in_words,
     moment_in_words,
     shorten,
+    tries_in_words,
     waiting_in_words,
 )
 
@@ -100,7 +101,7 @@ def _lines(status: Status) -> Iterator[tuple[str, str]]:
     for letter in status.dead_letters:
         yield (
             "",
-            f"{lead_in_words(letter)}: {shorten(letter.error)} (tried {counted(letter.attempts, 'time')})",
+            f"{lead_in_words(letter)}: {shorten(letter.error)} ({tries_in_words(letter.attempts)})",
         )
     total = sum(size.bytes for size in status.sizes)
     yield "Size", f"{bytes_in_words(total)}, of it:"

@@ -16,6 +16,11 @@ def lead_in_words(letter: DeadLetter) -> str:
     return escape_hidden(f"lead {letter.customer_phone} of {letter.user_id} ({letter.kind} {letter.key})")
 
 
+def tries_in_words(attempts: int) -> str:
+    """Return how often a dead letter failed alone."""
+    return f"tried {counted(attempts, 'time')}" if attempts else "not tried alone yet"
+
+
 def waiting_in_words(queue: Queue) -> str:
     """Return how many changes wait, as a clause."""
     if queue.changes >= COUNTED_CHANGES:

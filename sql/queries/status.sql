@@ -95,7 +95,8 @@ SELECT
     EXISTS (SELECT FROM projector.rebuild_plan) AS is_planned;
 
 -- name: read_dead_letters
--- Returns the dead letters that failed first, each with total, the number of all dead letters.
+-- Returns the dead letters that failed first, each with total, the number of all dead letters. Those that did not fail
+-- alone yet come last.
 --
 -- Parameter: size, how many are returned.
 SELECT
@@ -109,7 +110,7 @@ SELECT
     d.retry_at,
     count(*) OVER () AS total
 FROM projector.dead_letters AS d
-ORDER BY d.first_failed_at, d.kind, d.key
+ORDER BY d.attempts = 0, d.first_failed_at, d.kind, d.key
 LIMIT %(size)s;
 
 -- name: read_proved_round

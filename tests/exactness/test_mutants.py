@@ -14,7 +14,7 @@ import pytest
 from psycopg.rows import TupleRow
 
 from api.database import pool
-from projector import batch, capture, db, giving_way, locks, pipeline, recovery, refresh, sql
+from projector import batch, capture, db, giving_way, isolation, locks, pipeline, recovery, refresh, sql
 from projector.capture import functions
 from projector.errors import ProjectorError
 from projector.pipeline import InjectionPoint
@@ -165,7 +165,7 @@ def _join_the_parents(bench: Bench) -> None:
 
 
 def _recompute_before_delete(
-    conn: Connection, shards: list[int], _size: int, *, wait: bool, point: InjectionPoint
+    conn: Connection, shards: list[int], _size: int, _bulk_pieces: int, *, wait: bool, point: InjectionPoint
 ) -> batch.Batch:
     """A batch that reads the source first and takes the changes then."""
     with conn.transaction():
@@ -498,6 +498,14 @@ MUTANTS = (
         "a lead that fails stops the others",
         lambda bench: bench.patches.setattr(refresh, "is_lead_failure", lambda _: False),
         lambda bench: test_refresh.test_a_lead_that_fails_is_set_aside_and_stops_no_other(bench.filled),
+    ),
+    Mutant(
+        "R7",
+        "each failing key of a tenant is tried before the others go on",
+        lambda bench: bench.patches.setattr(isolation, "FAILURES_OF_A_CROWD", 10**9),
+        lambda bench: test_refresh.test_failing_keys_of_one_tenant_keep_no_other_waiting(
+            bench.filled, bench.patches
+        ),
     ),
     Mutant(
         "R8",

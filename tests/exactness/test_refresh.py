@@ -4,9 +4,9 @@ import psycopg
 import pytest
 from psycopg.rows import TupleRow
 
-from projector import pipeline, recovery
-from projector.batch import refresh_batch
-from projector.dead_letters import Retried, retry_dead_letters
+from projector import isolation, pipeline, recovery
+from projector.batch import recompute, refresh_batch
+from projector.dead_letters import Retried, UntriedLetters, retry_dead_letters
 from projector.locks import SHARDS
 from projector.pipeline import InjectionPoint, no_injection_point
 from projector.progress import QUIET
@@ -374,6 +374,46 @@ def test_a_lead_that_fails_is_set_aside_and_stops_no_other(filled: Platform) -> 
     assert retry_dead_letters(conn, due_only=False) == Retried(1, 0)
     assert value(conn, "SELECT dead_letters FROM read_model.tenants WHERE user_id = 'one'") == 0
     assert texts(conn, "one", "102") == ["later", "poison"]
+    assert_exact(conn)
+
+
+def test_failing_keys_of_one_tenant_keep_no_other_waiting(
+    filled: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conn = filled.conn
+    filled.tenant("two")
+    agent, other_agent = filled.agent("one"), filled.agent("two")
+    conversations = [filled.conversation(agent, str(100 + n)) for n in range(150)]
+    late = filled.conversation(other_agent, "999")
+    refresh_now(conn)
+    _poison(conn)
+    for number, conversation in enumerate(conversations):
+        filled.message(conversation, "fine" if number % 50 == 49 else "poison")
+    filled.message(late, "fine")
+    tries: list[int] = []
+
+    def counted(conn: Connection) -> pipeline.BatchResult:
+        tries.append(1)
+        assert len(tries) < 60, "each key is tried alone before the others go on"
+        return recompute(conn)
+
+    monkeypatch.setattr(isolation, "recompute", counted)
+    pipeline.prepare_session(conn)
+    size, drained = 1000, False
+    while not drained:
+        done, size = refresh_with_backoff(conn, SHARDS, size=size, limit=1000)
+        drained = done.drained
+    assert texts(conn, "two", "999") == ["fine"]
+    # Each lead of the tenant that is not up to date has a dead letter that says so, and those that do not fail are
+    # done by the first tries.
+    untried = UntriedLetters()
+    while untried.take_turn(conn):
+        pass
+    for number in range(150):
+        assert texts(conn, "one", str(100 + number)) == (["fine"] if number % 50 == 49 else [])
+    assert value(conn, "SELECT count(*) FROM projector.dead_letters WHERE attempts = 1") == 147
+    conn.execute("ALTER TABLE read_model.lead_messages DROP CONSTRAINT poison")
+    assert retry_dead_letters(conn, due_only=False) == Retried(147, 0)
     assert_exact(conn)
 
 

@@ -55,6 +55,9 @@ BEYOND = {
     ),
     "a mass change is one piece": "It costs others a long wait and leaves every row right.",
     "a lead that fails stops the others": "It needs a lead whose data make the projector fail.",
+    "each failing key of a tenant is tried before the others go on": (
+        "It needs leads whose data make the projector fail."
+    ),
     "the queue grows for ever": "It needs a queue of days.",
     "the queue is vacuumed as any other table": "It needs a queue of many dead rows.",
     "a rebuild in place locks no tenant": NO_BUILD,

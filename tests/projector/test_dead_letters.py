@@ -1,20 +1,35 @@
 """Keys that fail alone: they are found, set aside with their error, and tried again."""
 
+from collections.abc import Sequence
+
+import psycopg
 import pytest
 
-from projector import locks
-from projector.batch import refresh_batch
-from projector.dead_letters import Retried, isolate_failing_key, retry_dead_letters
-from projector.errors import CaptureGapError
+from projector.dead_letters import (
+    Letter,
+    Retried,
+    UntriedLetters,
+    find_letters,
+    retry_dead_letters,
+    retry_letters,
+    set_aside_untried,
+)
 from projector.progress import QUIET
 from projector.refresh import refresh
+from projector.sql import query
 from tests.projector.recovering import Connection
-from tests.support.running import value, write_conversations, write_message
+from tests.support.running import value, write_conversations, write_source
 from tests.support.server import Database
 
 REFUSE = "ALTER TABLE read_model.leads ADD CONSTRAINT refused CHECK (customer_phone <> '49151000002')"
 ALLOW = "ALTER TABLE read_model.leads DROP CONSTRAINT refused"
 LETTERS = "SELECT kind, key, user_id, customer_phone, attempts FROM projector.dead_letters ORDER BY kind, key"
+
+
+class Failure(psycopg.errors.CheckViolation):
+    """The data of a lead break a rule."""
+
+    sqlstate = "23514"
 
 
 def refresh_now(conn: Connection, *, retry_failed: bool = False) -> None:
@@ -43,47 +58,6 @@ def test_a_key_that_fails_alone_is_set_aside_with_error_and_step(
     assert error.endswith("(sql/refresh/8_write_leads/40_upsert_leads.sql)")
     assert value(refusing, "SELECT count(*) FROM projector.changes") == 0
     assert value(refusing, "SELECT dead_letters FROM read_model.tenants") == 1
-
-
-def test_of_a_mass_change_only_the_key_that_fails_is_set_aside(
-    refusing: Connection, other: Connection
-) -> None:
-    # So many rows of one statement are one row of the queue for each shard.
-    write_conversations(other, 60, first=2)
-    assert value(other, "SELECT max(cardinality(keys)) FROM projector.changes") > 8
-    refresh_now(refusing)
-    assert letters(refusing) == [("reload_conversations", "c-u-2", "u", "49151000002", 1)]
-    assert value(refusing, "SELECT count(*) FROM read_model.leads") == 60
-
-
-def test_a_change_that_fails_is_split_into_eight_and_its_parts_keep_its_time(
-    refusing: Connection, other: Connection
-) -> None:
-    write_conversations(other, 60, first=2)
-    shard = value(other, "SELECT shard FROM projector.changes WHERE 'c-u-2' = any(keys)")
-    keys, queued_at = other.execute(
-        "SELECT keys, queued_at FROM projector.changes WHERE shard = %s", (shard,)
-    ).fetchone() or ([], None)
-    refresh_batch(refusing, [number for number in locks.SHARDS if number != shard])
-    before = value(other, "SELECT count(*) FROM read_model.leads")
-    isolate_failing_key(refusing, shard, wait=True)
-    parts = other.execute("SELECT keys, queued_at, bulk FROM projector.changes").fetchall()
-    # The first of the parts does not fail, and is done at once.
-    done = value(other, "SELECT count(*) FROM read_model.leads") - before
-    assert len(parts) == 7
-    left = {key for part in parts for key in part[0]}
-    assert left < set(keys)
-    assert len(keys) == len(left) + done
-    assert {part[1:] for part in parts} == {(queued_at, True)}
-    assert letters(refusing) == []
-
-
-def test_an_oldest_change_that_does_not_fail_is_just_done(built: Connection, other: Connection) -> None:
-    write_message(other, "m1")
-    shard = value(other, "SELECT shard FROM projector.changes")
-    isolate_failing_key(built, shard, wait=True)
-    assert value(built, "SELECT count(*) FROM read_model.lead_messages") == 1
-    assert letters(built) == []
 
 
 def test_only_letters_that_are_due_are_tried_and_each_failure_doubles_the_pause(
@@ -169,14 +143,6 @@ def test_a_letter_has_the_kind_of_its_key(
     assert letters(built) == [(kind, "k", "u", "49151000002", 1)], table
 
 
-def test_a_failure_that_no_lead_is_to_blame_for_is_raised(built: Connection, other: Connection) -> None:
-    write_message(other, "m1")
-    other.execute("ALTER TABLE messages DISABLE TRIGGER leads_capture_insert")
-    with pytest.raises(CaptureGapError):
-        isolate_failing_key(built, value(other, "SELECT shard FROM projector.changes"), wait=True)
-    assert value(built, "SELECT count(*) FROM projector.changes") == 1
-
-
 def set_aside(conn: Connection, tenant: str, count: int) -> None:
     """So many dead letters of a tenant, all of them due."""
     conn.execute(
@@ -190,8 +156,87 @@ def set_aside(conn: Connection, tenant: str, count: int) -> None:
 def test_the_letters_of_one_tenant_keep_no_other_waiting(built: Connection, other: Connection) -> None:
     set_aside(other, "many", 30)
     set_aside(other, "few", 1)
-    assert retry_dead_letters(built, due_only=True, limit=10) == Retried(10, 0)
+    first = find_letters(built, due_only=True, limit=10)
+    assert retry_letters(built, first) == Retried(10, 0)
     # Their conversations are gone, so that they end by being tried.
     left = other.execute("SELECT user_id, count(*) FROM projector.dead_letters GROUP BY user_id").fetchall()
     assert left == [("many", 21)]
     assert retry_dead_letters(built, due_only=True) == Retried(21, 0)
+
+
+def test_a_refresh_takes_new_changes_between_dead_letters(
+    built: Connection, other: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_aside(other, "many", 25)
+    seen = []
+
+    def retry(conn: Connection, some: Sequence[Letter]) -> Retried:
+        seen.append((len(some), value(other, "SELECT count(*) FROM read_model.leads")))
+        write_conversations(other, 1, first=len(seen) + 1)
+        return retry_letters(conn, some)
+
+    monkeypatch.setattr("projector.refresh.retry_letters", retry)
+    report = refresh(built, retry_failed=False, progress=QUIET)
+    assert seen == [(10, 1), (10, 2), (5, 3)]
+    assert report.notes == ("dead letters tried again: 25; none failed again",)
+
+
+def test_letters_that_were_set_aside_together_are_tried_in_groups(
+    refusing: Connection, other: Connection
+) -> None:
+    write_conversations(other, 400, first=2)
+    keys = [f"c-u-{number}" for number in range(2, 402)]
+    other.execute("DELETE FROM projector.changes")
+    with other.transaction():
+        set_aside_untried(other, "reload_conversations", keys, psycopg.errors.CheckViolation("refused"))
+    assert find_letters(refusing, due_only=True) == []
+    turns = UntriedLetters()
+    count = 1
+    while turns.take_turn(refusing):
+        count += 1
+    # Of 400, one fails alone. Each turn is ten tries.
+    assert count <= 3
+    assert letters(refusing) == [("reload_conversations", "c-u-2", "u", "49151000002", 1)]
+    assert value(refusing, "SELECT count(*) FROM read_model.leads") == 400
+
+
+@pytest.mark.usefixtures("built")
+def test_untried_letters_of_a_tenant_with_few_come_first(other: Connection) -> None:
+    write_source(other, "few")
+    set_aside(other, "many", 25)
+    other.execute("UPDATE projector.dead_letters SET attempts = 0")
+    other.execute("DELETE FROM projector.changes")
+    with other.transaction():
+        set_aside_untried(
+            other, "reload_conversations", ["c-few-1"], psycopg.errors.CheckViolation("refused")
+        )
+    first = other.execute(query("dead_letters", "find_untried"), {"limit": 500}).fetchall()
+    assert first == [("reload_conversations", "c-few-1")]
+
+
+def test_an_untried_letter_that_another_session_has_in_hand_is_left_to_it(
+    database: Database, refusing: Connection, other: Connection
+) -> None:
+    set_aside(other, "u", 1)
+    other.execute("UPDATE projector.dead_letters SET attempts = 0")
+    with database.connect() as busy, busy.transaction():
+        busy.execute("SELECT FROM projector.dead_letters FOR UPDATE")
+        assert not UntriedLetters().take_turn(refusing)
+    UntriedLetters().take_turn(refusing)
+    assert letters(refusing) == []
+
+
+def test_a_letter_of_a_key_that_was_erased_meanwhile_is_gone_after_a_failure(
+    refusing: Connection, other: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_aside(other, "u", 1)
+    other.execute("UPDATE projector.dead_letters SET attempts = 0")
+
+    def fail(*_arguments: object, **_options: object) -> None:
+        raise Failure("refused")
+
+    monkeypatch.setattr("projector.dead_letters.recompute", fail)
+    turns = UntriedLetters()
+    while turns.take_turn(refusing):
+        pass
+    assert letters(refusing) == []

@@ -1,8 +1,7 @@
 -- Collect each key of the taken changes once, with what about it is stale.
 --
 -- A key that is set aside as a dead letter is left out: its retry reads everything of it again.
--- Parameters: retried_kind and retried_key of the dead letter that this batch retries, or nulls; strict, whether dead
--- letters are included, as for a rebuild.
+-- Parameters: strict, whether dead letters are included, as for their retry and for a rebuild.
 INSERT INTO stale_keys (kind, key, reload_profile, reload_messages)
 SELECT
     stale.kind,
@@ -29,7 +28,6 @@ INNER JOIN (
 LEFT JOIN projector.dead_letters AS d
     ON d.key = changed.key COLLATE "C"
     AND d.kind = stale.letter_kind COLLATE "C"
-    AND (d.kind, d.key) IS DISTINCT FROM (%(retried_kind)s::text, %(retried_key)s::text)
     AND NOT %(strict)s
 WHERE d.key IS NULL
 GROUP BY stale.kind, changed.key;

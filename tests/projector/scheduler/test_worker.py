@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import psycopg
+
 from projector import db
 from projector.install import migrate
 from projector.postgres.embedded import EmbeddedServer
@@ -20,6 +22,7 @@ def test_it_waits_for_a_database_that_goes_away_and_says_so_once(
     server = start_server()
     with db.connect(server.url(), application_name="test") as conn:
         migrate(conn, create_source=True)
+    with psycopg.connect(server.url()) as conn:
         write_source(conn)
     with running_scheduler(server.url(), tmp_path) as scheduler:
         with db.connect(server.url(), application_name="test") as conn:
@@ -28,7 +31,7 @@ def test_it_waits_for_a_database_that_goes_away_and_says_so_once(
         scheduler.wait_for_event("the database is gone; trying again until it is back")
         server.start()
         scheduler.wait_for_event("the database is back")
-        with db.connect(server.url(), application_name="test") as conn:
+        with psycopg.connect(server.url(), autocommit=True) as conn:
             write_message(conn, "m1")
             wait_until(conn, "count(*) = 1 FROM read_model.lead_messages")
         assert scheduler.terminate() == 0
