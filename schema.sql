@@ -731,8 +731,8 @@ CREATE TABLE IF NOT EXISTS projector.settings (
 );
 
 -- The ledger of erasures: one line for each tenant or lead that `erase` was asked to erase, written before anything is
--- deleted. It names nobody: `erase --replay` finds by the hashes who of the ledger is there again, after a backup was
--- restored.
+-- deleted. Once that has ended, it names nobody: `erase --replay` finds by the hashes who of the ledger is there again,
+-- after a backup was restored.
 CREATE TABLE IF NOT EXISTS projector.erasures (
     -- Identifies the line, in ledger files too.
     erasure_id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
@@ -748,7 +748,11 @@ CREATE TABLE IF NOT EXISTS projector.erasures (
     -- Who asked: the account on the operator's machine, and the database login.
     asked_by text NOT NULL,
     -- When everything of ours was deleted; null until then.
-    finished_at timestamptz
+    finished_at timestamptz,
+    -- The tenant, until then: `erase --replay` ends an erasure that was interrupted. Null in a line of a ledger file.
+    user_id text COLLATE "C",
+    -- The canonical phone of the lead, until then; null for a whole tenant.
+    customer_phone text COLLATE "C"
 );
 
 -- section: access

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 @click.option("--user", "user_id", metavar="USER_ID", help="Erase this tenant, or with --phone a lead of it.")
 @click.option("--phone", metavar="PHONE", help="Erase the lead with this phone, however it is written.")
 @click.option(
-    "--replay", is_flag=True, help="Erase again what the ledger names, after a backup was restored."
+    "--replay",
+    is_flag=True,
+    help="End what was interrupted, and erase again what the ledger names, after a backup was restored.",
 )
 @click.option(
     "--ledger",
@@ -45,10 +47,11 @@ def erase(  # noqa: PLR0913  # One argument for each option.
     vacuum: bool,
     yes: bool,
 ) -> None:
-    """Erase a tenant, or one of its leads, from everything of ours.
+    """Erase a tenant, or one of its leads, from everything of ours. A tenant's API keys go with it.
 
     Refuses, and lists them, while the platform's tables still have rows that would bring it back. A line in the ledger
-    of erasures says with hashes who was erased. An erasure that was interrupted can be started again at any time.
+    of erasures says with hashes who was erased. An erasure that was interrupted can be started again at any time, and
+    --replay ends it.
 
     \b
     Examples:
@@ -96,10 +99,11 @@ def _erase(conn: "Connection", target: "Target", ledger_file: Path | None, *, ye
 
     held = check_erase(conn, target)
     amount = f"{counted(held.leads, 'lead')} and {counted(held.messages, 'message')}"
+    keys = f", with {counted(held.api_keys, 'API key')}" if held.api_keys else ""
     if not yes:
-        click.confirm(f"Erase {target} ({amount}) from {place_of(conn)}?", abort=True)
+        click.confirm(f"Erase {target} ({amount}{keys}) from {place_of(conn)}?", abort=True)
     run_erase(conn, target, progress=for_this_terminal(), ledger_file=ledger_file)
-    click.echo(f"Erased: {target}. The read model had {amount} of it.")
+    click.echo(f"Erased: {target}{keys}. The read model had {amount} of it.")
 
 
 def _synchronize(conn: "Connection", ledger_file: Path) -> None:
@@ -123,9 +127,9 @@ def _replay(conn: "Connection", *, yes: bool) -> bool:
     require_installed(conn)
     found = [target for _, target in find_matches(conn)]
     if not found:
-        click.echo("Nothing that the ledger names is there.")
+        click.echo("Nothing that the ledger names is there, and no erasure was interrupted.")
         return True
-    click.echo("The ledger names, and is there again:")
+    click.echo("Of the ledger, these are there again, or their erasure was interrupted:")
     for target in found:
         click.echo(f"  {target}")
     if not yes:

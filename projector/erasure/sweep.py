@@ -44,21 +44,23 @@ _TABLES_OF_TENANTS = (
     "read_model.lead_daily_counts",
     "read_model.lead_totals",
     "read_model.tenants",
+    "leads_access.api_keys",
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """How many leads and messages the read model has of a tenant or a lead."""
+    """How many leads and messages the read model has of a tenant or a lead, and how many API keys a tenant has."""
 
     leads: int
     messages: int
+    api_keys: int
 
 
 def count_held(conn: Connection, target: Target) -> Held:
-    """Return how many leads and messages the read model has of it."""
+    """Return how much there is of it."""
     row = conn.execute(query("erasure", "count_held"), target.parameters).fetchone()
-    return Held(*row) if row else Held(0, 0)
+    return Held(*row) if row else Held(0, 0, 0)
 
 
 def delete_everything(conn: Connection, target: Target, progress: Progress, point: InjectionPoint) -> None:

@@ -41,6 +41,7 @@ def find_attention(status: Status) -> list[str]:
         *_attention_to_queue(status, status.projection),
         *_attention_to_locks(status),
         *_attention_to_rows(status),
+        *_attention_to_erasures(status),
         *_attention_to_api(status.api_role),
     ]
 
@@ -122,6 +123,17 @@ def _attention_to_rows(status: Status) -> Iterator[str]:
             " Repair the row that fails, then run `refresh --retry-failed`."
         )
     yield from _attention_to_verify(status)
+
+
+def _attention_to_erasures(status: Status) -> Iterator[str]:
+    found = status.erasures
+    # An erasure that is under way holds the lock of rebuilds.
+    if found.since is not None and not status.rebuild.lock_held:
+        was = "was" if found.interrupted == 1 else "were"
+        yield (
+            f"{counted(found.interrupted, 'erasure')} {was} interrupted, begun on {moment_in_words(found.since)}:"
+            " what it was for is not all deleted. Run `erase --replay`, which ends it."
+        )
 
 
 def _attention_to_verify(status: Status) -> Iterator[str]:

@@ -105,6 +105,14 @@ class Schedulers:
 
 
 @dataclass(frozen=True, slots=True)
+class Erasures:
+    """How many erasures began and did not end, one that is under way among them, and when the first of them began."""
+
+    interrupted: int = 0
+    since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ApiRole:
     """The role that the API takes, whether it exists, and a table of the read model that it may not read."""
 
@@ -131,6 +139,7 @@ class Status:
     missing_source: list[str] = field(default_factory=list)
     api_role: ApiRole | None = None
     lock_holders: list[LockHolder] = field(default_factory=list)
+    erasures: Erasures = field(default_factory=Erasures)
 
     @property
     def rebuild_state(self) -> str:
@@ -198,6 +207,7 @@ def read_status(conn: Connection, *, api_role: str = "leads_api", with_sizes: bo
             schedulers=_read(conn, Schedulers, "count_schedulers", application_name=db.SCHEDULER_NAME)[0],
             missing_source=find_missing_source(conn),
             lock_holders=read_lock_holders(conn),
+            erasures=_read(conn, Erasures, "read_erasures")[0],
         )
 
 

@@ -54,6 +54,7 @@ def as_dict(status: Status) -> dict[str, Any]:
         "runs": {run.kind: asdict(run) for run in status.runs},
         "verify": verification_as_dict(status.verification),
         "dead_letters": {"count": total, "first": letters},
+        "erasures": {"interrupted": status.erasures.interrupted, "since": status.erasures.since},
         "tables": [asdict(size) for size in status.sizes],
     }
 

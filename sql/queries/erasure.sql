@@ -84,10 +84,16 @@ FROM (
 WHERE found.rows > 0;
 
 -- name: count_held
--- Returns: leads and messages that the read model has. Parameters: user_id, customer_phone.
+-- Returns: leads and messages that the read model has, and api_keys of a whole tenant. Parameters: user_id,
+-- customer_phone.
 SELECT
     count(*) AS leads,
-    coalesce(sum(l.total_messages), 0)::bigint AS messages
+    coalesce(sum(l.total_messages), 0)::bigint AS messages,
+    (
+        SELECT count(*)
+        FROM leads_access.api_keys AS a
+        WHERE a.user_id = %(user_id)s AND %(customer_phone)s::text IS NULL
+    ) AS api_keys
 FROM read_model.leads AS l
 WHERE l.user_id = %(user_id)s AND (%(customer_phone)s::text IS NULL OR l.customer_phone = %(customer_phone)s);
 
@@ -351,6 +357,7 @@ WHERE capture_gap ~ %(mention)s;
 
 -- name: note
 -- Writes a line into the ledger, and returns its erasure_id. One of the same tenant or lead that did not end goes on.
+-- Until it has ended, the line names whom it is for.
 -- Parameters: user_id, customer_phone, asked_by.
 WITH salted AS (
     SELECT
@@ -385,27 +392,37 @@ unfinished AS (
 ),
 
 noted AS (
-    INSERT INTO projector.erasures (salt, tenant_hash, lead_hash, asked_by)
+    INSERT INTO projector.erasures (salt, tenant_hash, lead_hash, asked_by, user_id, customer_phone)
     SELECT
         l.salt,
         l.tenant_hash,
         l.lead_hash,
-        %(asked_by)s || ', as ' || session_user
+        %(asked_by)s || ', as ' || session_user,
+        %(user_id)s,
+        %(customer_phone)s
     FROM line AS l
     WHERE NOT EXISTS (SELECT FROM unfinished)
     RETURNING erasure_id
+),
+
+named AS (
+    UPDATE projector.erasures AS e
+    SET user_id = %(user_id)s, customer_phone = %(customer_phone)s
+    FROM unfinished AS u
+    WHERE e.erasure_id = u.erasure_id
+    RETURNING e.erasure_id
 )
 
 SELECT n.erasure_id
 FROM noted AS n
 UNION ALL
-SELECT u.erasure_id
-FROM unfinished AS u;
+SELECT n.erasure_id
+FROM named AS n;
 
 -- name: finish
--- Notes that an erasure has ended. Parameter: erasure_id.
+-- Notes that an erasure has ended: from now on its line names nobody. Parameter: erasure_id.
 UPDATE projector.erasures
-SET finished_at = clock_timestamp()
+SET finished_at = clock_timestamp(), user_id = NULL, customer_phone = NULL
 WHERE erasure_id = %(erasure_id)s;
 
 -- name: read_lines
@@ -431,7 +448,7 @@ ON CONFLICT DO NOTHING;
 
 -- name: find_matches
 -- Returns erasure_id, user_id and customer_phone (null for a whole tenant) of what the ledger names and what is there
--- again, in our tables or in the source; each tenant or lead once, tenants first.
+-- again, in our tables or in the source, and of the erasures that did not end; each tenant or lead once, tenants first.
 WITH RECURSIVE seen AS (
     (
         SELECT m.user_id
@@ -487,6 +504,9 @@ tenants AS MATERIALIZED (
     UNION
     SELECT o.user_id
     FROM projector.verify_left_out AS o
+    UNION
+    SELECT a.user_id
+    FROM leads_access.api_keys AS a
     UNION
     SELECT t.user_id COLLATE "C"
     FROM projector.runs AS r
@@ -589,6 +609,14 @@ matches AS (
         ON e.lead_hash = encode(
             sha256(convert_to(json_build_array(l.salt, l.user_id, l.customer_phone)::text, 'UTF8')), 'hex'
         )
+    UNION ALL
+    SELECT
+        e.erasure_id,
+        e.user_id,
+        e.customer_phone,
+        e.asked_at
+    FROM projector.erasures AS e
+    WHERE e.finished_at IS NULL AND e.user_id IS NOT NULL
 )
 
 SELECT DISTINCT ON (m.user_id, m.customer_phone)
@@ -596,7 +624,9 @@ SELECT DISTINCT ON (m.user_id, m.customer_phone)
     m.user_id,
     m.customer_phone
 FROM matches AS m
-ORDER BY m.user_id, m.customer_phone NULLS FIRST, m.asked_at DESC;
+LEFT JOIN projector.erasures AS e ON e.erasure_id = m.erasure_id
+-- One that did not end is the one to go on with, and to end.
+ORDER BY m.user_id, m.customer_phone NULLS FIRST, e.finished_at IS NOT NULL, m.asked_at DESC;
 
 -- name: find_tables
 -- Returns name, quoted for SQL, of each table of ours, and whether the planner has statistics of it (has_statistics),
@@ -607,7 +637,7 @@ SELECT
         AS has_statistics
 FROM pg_catalog.pg_class AS c
 INNER JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
-WHERE n.nspname IN ('read_model', 'projector') AND c.relkind = 'r'
+WHERE n.nspname IN ('read_model', 'projector', 'leads_access') AND c.relkind = 'r'
 ORDER BY n.nspname, c.relname;
 
 -- name: has_rows
@@ -624,6 +654,7 @@ SELECT
             WHEN a.attname = 'outcome' THEN '"done"'
             WHEN a.attname = 'granularity' THEN '"all"'
             WHEN a.attname = 'phase' THEN '"leads"'
+            WHEN a.attname = 'key_hash' THEN to_json('\x' || repeat('00', 32))::text
             WHEN t.typcategory = 'S' THEN '""'
             WHEN t.typcategory = 'N' THEN '0'
             WHEN t.typcategory = 'B' THEN 'true'

@@ -94,6 +94,15 @@ SELECT
     ) AS lock_held,
     EXISTS (SELECT FROM projector.rebuild_plan) AS is_planned;
 
+-- name: read_erasures
+-- Returns: interrupted, how many erasures began here and did not end, and since, when the first of them was asked for.
+-- Those of other tenants or leads that are under way now are among them.
+SELECT
+    count(*) AS interrupted,
+    min(e.asked_at) AS since
+FROM projector.erasures AS e
+WHERE e.finished_at IS NULL AND e.user_id IS NOT NULL;
+
 -- name: read_dead_letters
 -- Returns the dead letters that failed first, each with total, the number of all dead letters. Those that did not fail
 -- alone yet come last.

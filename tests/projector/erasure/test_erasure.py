@@ -9,10 +9,12 @@ import pytest
 from projector import locks, pipeline
 from projector.batch import refresh_batch
 from projector.dead_letters import move_to_dead_letters
-from projector.erasure import Target, check_erase, erase, find_target, replay
+from projector.erasure import Target, check_erase, erase, find_target, ledger, replay
 from projector.errors import BlockedError, ErasureRefusedError
 from projector.progress import QUIET
 from projector.source import SOURCE_TABLES
+from projector.status import find_attention, read_status
+from projector.status.read import Erasures
 from projector.verify import rolling, verify
 from tests.projector.erasure import world
 from tests.projector.recovering import Connection, healed
@@ -70,6 +72,8 @@ def test_nothing_is_left_in_any_table(
     erase(connection, target, progress=QUIET)
     assert world.find_left(platform, needles) == []
     # What concerns others is as it was.
+    keys = "SELECT array_agg(prefix ORDER BY prefix) FROM leads_access.api_keys"
+    assert value(platform, keys) == ["every-key", "kept-key", *(["needle-key"] if target is LEAD else [])]
     assert value(platform, "SELECT count(*) FROM read_model.leads WHERE user_id = 'u'") == 1
     assert value(platform, "SELECT array_agg(DISTINCT tenants) FROM projector.runs WHERE 'u' = any(tenants)")
     if has_triggers:
@@ -143,6 +147,52 @@ def test_an_erasure_that_was_killed_goes_on_with_its_line(
     erase(connection, TENANT, progress=QUIET)
     assert value(platform, "SELECT array_agg(finished_at IS NOT NULL) FROM projector.erasures") == [True]
     assert world.find_left(platform, world.NEEDLES + world.NEEDLES_OF_TENANT) == []
+
+
+@pytest.mark.parametrize(
+    ("target", "needles"),
+    [(TENANT, world.NEEDLES + world.NEEDLES_OF_TENANT), (LEAD, world.NEEDLES)],
+    ids=["tenant", "lead"],
+)
+def test_a_replay_ends_what_was_killed_even_where_no_row_tells_whom_it_was_for(
+    connection: Connection,
+    platform: Connection,
+    target: Target,
+    needles: tuple[str, ...],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world.delete_tenant(platform)
+    world.plant(platform)
+
+    def kill(*_arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patches:
+        # All rows are deleted by then, and notes, positions and the queue still name it.
+        patches.setattr("projector.erasure.sweep._forget", kill)
+        with pytest.raises(KeyboardInterrupt):
+            erase(connection, target, progress=QUIET)
+    assert world.find_left(platform, needles) != []
+    platform.execute("DELETE FROM read_model.tenants WHERE user_id = 'needle-tenant'")
+    (sentence,) = [one for one in find_attention(read_status(connection)) if "erasure" in one]
+    assert sentence.startswith("1 erasure was interrupted, begun on ")
+    assert sentence.endswith("Run `erase --replay`, which ends it.")
+    assert target in replay(connection, progress=QUIET).erased
+    assert world.find_left(platform, needles) == []
+    assert not [one for one in find_attention(read_status(connection)) if "erasure" in one]
+    assert read_status(connection).erasures == Erasures()
+    assert replay(connection, progress=QUIET).erased == []
+
+
+def test_status_does_not_call_an_erasure_interrupted_that_is_under_way(
+    connection: Connection, platform: Connection, database: Database
+) -> None:
+    world.delete_lead(platform)
+    ledger.note(connection, LEAD)
+    with database.connect() as erasing, locks.try_session_lock(erasing, locks.REBUILD):
+        status = read_status(connection)
+    assert status.erasures.interrupted == 1
+    assert not [one for one in find_attention(status) if "erasure" in one]
 
 
 def test_a_verify_under_way_writes_nothing_back(

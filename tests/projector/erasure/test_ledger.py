@@ -20,9 +20,11 @@ def lines(file: Path) -> list[dict[str, str]]:
 
 
 def test_a_line_names_nobody(connection: Connection, tmp_path: Path) -> None:
-    ledger.note(connection, LEAD)
-    ledger.note(connection, TENANT)
+    noted = [ledger.note(connection, LEAD), ledger.note(connection, TENANT)]
     synchronize(connection, tmp_path / "erased.jsonl")
+    # In the database it does until the erasure has ended.
+    for one in noted:
+        ledger.finish(connection, one)
     text = (tmp_path / "erased.jsonl").read_text()
     text += value(connection, "SELECT string_agg(to_jsonb(e)::text, '') FROM projector.erasures AS e")
     assert "tenant 7" not in text
@@ -89,9 +91,8 @@ PLACES = {
 
 @pytest.mark.parametrize("place", PLACES)
 def test_who_is_there_again_is_found(connection: Connection, place: str) -> None:
-    ledger.note(connection, LEAD)
-    ledger.note(connection, Target("tenant 7", "4915100000"))
-    ledger.note(connection, Target("tenant 8"))
+    for target in (LEAD, Target("tenant 7", "4915100000"), Target("tenant 8")):
+        ledger.finish(connection, ledger.note(connection, target))
     assert find_matches(connection) == []
     connection.execute(PLACES[place].encode(), prepare=False)
     assert [target for _, target in find_matches(connection)] == [LEAD]

@@ -28,7 +28,14 @@ NEEDLES = (
 )
 """What is in the rows of the lead, and in no other row."""
 
-NEEDLES_OF_TENANT = (ERASED_TENANT, "needle-agent", "Needle Agent", "needle-channel", "needle-template")
+NEEDLES_OF_TENANT = (
+    ERASED_TENANT,
+    "needle-agent",
+    "Needle Agent",
+    "needle-channel",
+    "needle-template",
+    "needle-key",
+)
 """What is in the rows of its tenant besides."""
 
 
@@ -141,6 +148,11 @@ def plant(conn: Connection) -> None:
             " VALUES ('switched off to delete ' || %(phone)s || ' of ' || %(tenant)s, now(), now())"
         ),
         (
+            "INSERT INTO leads_access.api_keys (prefix, key_hash, user_id, all_tenants, label) VALUES"
+            " ('needle-key', sha256('1'), %(tenant)s, false, 'shop of needle-agent'),"
+            " ('kept-key', sha256('2'), 'u', false, 'shop'), ('every-key', sha256('3'), NULL, true, 'all')"
+        ),
+        (
             "INSERT INTO projector.changes (shard, kind, keys, message_ids) VALUES"
             " (projector.shard_of('c-u-1'), 'messages', ARRAY['c-u-1', 'needle-conversation'],"
             " ARRAY['m1', 'needle-message-0']), (projector.shard_of('needle-contact'), 'contacts',"
@@ -168,7 +180,8 @@ def our_tables(conn: Connection) -> list[str]:
         name
         for (name,) in conn.execute(
             "SELECT c.oid::regclass::text FROM pg_class AS c"
-            " WHERE c.relnamespace IN ('read_model'::regnamespace, 'projector'::regnamespace) AND c.relkind = 'r'"
+            " WHERE c.relnamespace::regnamespace::text IN ('read_model', 'projector', 'leads_access')"
+            " AND c.relkind = 'r'"
         ).fetchall()
     ]
 
