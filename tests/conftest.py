@@ -30,7 +30,7 @@ from projector.postgres.embedded import EmbeddedServer
 from projector.progress import QUIET
 from projector.rebuild import rebuild
 from projector.schema import sections
-from tests.support.log_watch import WATCH, hide_personal_data, watch_programs
+from tests.support.log_watch import WATCH, hide_personal_data, watch_captures, watch_programs
 from tests.support.server import FAST, GIVEN_SERVER, Database, Server, running_server, session_server
 
 # What a developer has set for their own work must not change what the tests show.
@@ -77,6 +77,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_configure() -> None:
     hide_personal_data()
     watch_programs()
+    watch_captures()
 
 
 @pytest.hookimpl(tryfirst=True)

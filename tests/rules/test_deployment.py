@@ -240,6 +240,46 @@ def test_the_api_gets_no_url_but_that_of_its_own_login() -> None:
         assert not [value for value in variables.values() if "platform:" in value or "PLATFORM" in value]
 
 
+# --- Metrics ---
+
+PORTS_OF_METRICS = {"leads-projector": "LEADS_METRICS_PORT", "leads-api": "LEADS_API_METRICS_PORT"}
+
+
+def test_prometheus_finds_the_metrics_of_each_program_in_kubernetes() -> None:
+    names = set()
+    for one in objects("Deployment"):
+        (container,) = one["spec"]["template"]["spec"]["containers"]
+        name = container.get("command", [""])[0]
+        if name not in PORTS_OF_METRICS:
+            continue
+        names.add(name)
+        variables = {entry["name"]: entry["value"] for entry in container["env"]}
+        port = variables[PORTS_OF_METRICS[name]]
+        assert variables["LEADS_METRICS_HOST"] == "0.0.0.0"  # Within the pod.
+        annotations = one["spec"]["template"]["metadata"]["annotations"]
+        assert annotations == {
+            "prometheus.io/scrape": "true",
+            "prometheus.io/port": port,
+            "prometheus.io/path": "/metrics",
+        }
+        assert {"name": "metrics", "containerPort": int(port)} in container["ports"]
+    assert names == set(PORTS_OF_METRICS)
+
+
+def test_metrics_are_on_no_port_that_callers_reach() -> None:
+    policies = {one["metadata"]["name"]: one["spec"] for one in objects("NetworkPolicy")}
+    assert policies["leads-api"]["ingress"] == [{"ports": [{"port": "http"}]}]
+    (rule,) = policies["leads-metrics"]["ingress"]
+    assert rule["ports"] == [{"port": "metrics"}]
+    assert rule["from"]
+    published = [port for one in services().values() for port in one.get("ports", [])]
+    assert published == ["127.0.0.1:4000:4000"]
+    for name, program in (("projector", "leads-projector"), ("api", "leads-api")):
+        variables = services()[name]["environment"]
+        assert variables[PORTS_OF_METRICS[program]].isdigit()
+        assert variables["LEADS_METRICS_HOST"] == "0.0.0.0"  # Within the network of the file.
+
+
 # --- Containers ---
 
 

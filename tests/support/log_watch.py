@@ -1,8 +1,9 @@
 """Searches all that the tests log for the customers of their databases: no line of a log may name one.
 
-Each test is searched at its end: what it logged in this process, what programs wrote to standard error, and the log
-files of schedulers and servers. It is searched for phones, names, addresses and texts of the source rows in its
-databases. A program that was told LEADS_LOG_PERSONAL_DATA=on may name them.
+Each test is searched at its end: what it logged in this process, also where the test read or captured that itself,
+and what our programs that it started wrote to standard error, wherever that went: a pipe, a file, or nowhere. It is
+searched for phones, names, addresses and texts of the source rows in its databases. A program that was told
+LEADS_LOG_PERSONAL_DATA=on may name them.
 
 A database is read only if the test has logged something, so that the search costs nothing where there is none.
 """
@@ -10,7 +11,11 @@ A database is read only if the test has logged something, so that the search cos
 import os
 import re
 import subprocess
-from collections.abc import Iterable, Mapping
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,6 +23,7 @@ from typing import Any
 import psycopg
 import pytest
 import structlog
+from click.testing import CliRunner
 from psycopg.rows import scalar_row
 
 from projector import log
@@ -55,6 +61,26 @@ def _own_words() -> str:
     return "\n".join(file.read_text("utf-8") for file in files if "demo" not in file.parts)
 
 
+@dataclass
+class _LogFile:
+    """A file to which a program writes its log."""
+
+    program: Any
+    path: Path
+    settings: Mapping[str, str]
+    read_up_to: int = 0
+
+    def read_on(self) -> bytes:
+        try:
+            with self.path.open("rb") as file:
+                file.seek(self.read_up_to)
+                text = file.read()
+        except OSError:
+            return b""
+        self.read_up_to += len(text)
+        return text
+
+
 class LogWatch:
     """What the present test has logged, and what must not be in it."""
 
@@ -63,6 +89,7 @@ class LogWatch:
         self._of_test: set[str] = set()
         self._texts: list[str] = []
         self._item: pytest.Item | None = None
+        self._files: list[_LogFile] = []
 
     def begin(self, item: pytest.Item) -> None:
         """Begin a test."""
@@ -72,6 +99,10 @@ class LogWatch:
         """Search this too, unless the program that wrote it may name customers."""
         if text and (settings or {}).get("LEADS_LOG_PERSONAL_DATA", "off").lower() != "on":
             self._texts.append(text.decode(errors="replace") if isinstance(text, bytes) else text)
+
+    def follow(self, program: Any, path: Path, settings: Mapping[str, str]) -> None:  # noqa: ANN401  # A Popen.
+        """Search this file too, at the end of each test until the program has ended."""
+        self._files.append(_LogFile(program, path, settings))
 
     def forbid(self, values: Iterable[str | None], *, lasting: bool = False) -> None:
         """Name values that no line may have: in this test, or in all that come."""
@@ -102,6 +133,10 @@ class LogWatch:
         ]
 
     def _logged(self) -> list[str]:
+        for file in self._files[:]:
+            if file.program.returncode is not None:
+                self._files.remove(file)
+            self.add(file.read_on(), file.settings)
         sections = getattr(self._item, "_report_sections", ())
         return self._texts + [
             content if key != "stdout" else "\n".join(filter(_LINE.match, content.splitlines()))
@@ -109,6 +144,8 @@ class LogWatch:
             if key != "stdout" or _LINE.search(content)
         ]
 
+
+_FOLDER = tempfile.TemporaryDirectory(prefix="leads-logs-")
 
 WATCH = LogWatch()
 """The watch of this process."""
@@ -121,12 +158,18 @@ def hide_personal_data() -> None:
 
 
 def watch_programs() -> None:
-    """Search also what programs write to standard error, wherever a test reads it."""
+    """Search also what programs write to standard error, wherever that goes."""
     start, communicate = subprocess.Popen.__init__, subprocess.Popen.communicate
 
-    def started(program: Any, *arguments: Any, **options: Any) -> None:  # noqa: ANN401  # As Popen takes them.
+    def started(program: Any, arguments: Any, *others: Any, **options: Any) -> None:  # noqa: ANN401  # As Popen takes them.
         program.settings = options.get("env") or os.environ
-        start(program, *arguments, **options)
+        if not _is_ours(arguments):
+            start(program, arguments, *others, **options)
+            return
+        with _log_of(options) as log_file:
+            start(program, arguments, *others, **options)
+        if log_file is not None:
+            WATCH.follow(program, log_file, program.settings)
 
     def communicated(program: Any, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401  # As Popen gives them.
         out, error = communicate(program, *arguments, **options)
@@ -135,3 +178,43 @@ def watch_programs() -> None:
 
     subprocess.Popen.__init__ = started  # type: ignore[method-assign, assignment]
     subprocess.Popen.communicate = communicated  # type: ignore[method-assign, assignment]
+
+
+def watch_captures() -> None:
+    """Search also what tests capture themselves: it is not in the sections of their reports."""
+    read, invoke = pytest.CaptureFixture.readouterr, CliRunner.invoke
+
+    def captured(fixture: Any) -> Any:  # noqa: ANN401  # As pytest gives it.
+        found = read(fixture)
+        WATCH.add(found.err)
+        return found
+
+    def invoked(runner: Any, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401  # As click gives it.
+        result = invoke(runner, *arguments, **options)
+        WATCH.add(result.stderr_bytes, {**os.environ, **(options.get("env") or {})})
+        return result
+
+    pytest.CaptureFixture.readouterr = captured  # type: ignore[method-assign, assignment]
+    CliRunner.invoke = invoked  # type: ignore[method-assign, assignment]
+
+
+@contextmanager
+def _log_of(options: dict[str, Any]) -> Iterator[Path | None]:
+    """The file to which a program will write its log; one is made where the log would go nowhere."""
+    stream = "stdout" if options.get("stderr") == subprocess.STDOUT else "stderr"
+    place = options.get(stream)
+    if place != subprocess.DEVNULL:
+        name = getattr(place, "name", None)
+        yield Path(name) if isinstance(name, str) else None
+        return
+    with tempfile.NamedTemporaryFile(dir=_FOLDER.name, delete=False) as file:
+        options[stream] = file
+        yield Path(file.name)
+
+
+def _is_ours(arguments: Sequence[object]) -> bool:
+    first, *words = [str(one) for one in arguments]
+    return Path(first).name.startswith("leads-") or (
+        first == sys.executable
+        and any(words[at : at + 2] in (["-m", "api"], ["-m", "projector"]) for at in range(3))
+    )

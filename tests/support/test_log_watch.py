@@ -13,13 +13,15 @@ import logging
 import subprocess
 import sys
 
+import click
 import structlog
+from click.testing import CliRunner
 
 from tests.support.running import write_source
 """
 LOGGING = """
 
-def test_{number}(database):
+def test_{number}(database, tmp_path, capsys):
     with database.connect() as conn:
         write_source(conn)
         conn.execute("INSERT INTO contacts (contact_id, user_id, phone, name) VALUES ('c', 'u', '4915', 'Siddhant')")
@@ -28,11 +30,17 @@ def test_{number}(database):
 PROGRAM = (
     "subprocess.run([sys.executable, '-c', 'import sys; sys.exit(\"{}\")'], capture_output=True, env={})"
 )
+# The program says that there is no such command.
+STARTED = "subprocess.Popen([sys.executable, '-m', 'projector', 'Siddhant'], stderr={}).wait()"
 LINES = {
     "a logger of Python": 'logging.getLogger("projector").warning("lead %s", "49151000001")',
     "structlog": 'structlog.get_logger().warning("a line", lead="49151000001")',
     "a program": PROGRAM.format("lead 49151000001", "{}"),
     "standard error": 'print("name=Siddhant", file=sys.stderr)',
+    "standard error that the test reads": 'print("name=Siddhant", file=sys.stderr); capsys.readouterr()',
+    "a command in this process": "CliRunner().invoke(click.command()(lambda: click.echo('of Siddhant', err=True)))",
+    "a program's log file": STARTED.format("(tmp_path / 'log').open('wb')"),
+    "a program whose log nobody reads": STARTED.format("subprocess.DEVNULL"),
 }
 NOTHING = {
     "a program that may": PROGRAM.format("lead 49151000001", "{'LEADS_LOG_PERSONAL_DATA': 'on'}"),
@@ -60,7 +68,7 @@ def test_a_customer_in_a_line_fails_the_test_and_names_the_line(tmp_path: Path) 
         stderr=subprocess.DEVNULL,
         text=True,
     )  # fmt: skip
-    found = re.findall(r"^test_made.py::test_(\d): A log names a customer", done.stdout, re.MULTILINE)
+    found = re.findall(r"^test_made.py::test_(\d+): A log names a customer", done.stdout, re.MULTILINE)
     assert [list(LINES)[int(number)] for number in found] == list(LINES), done.stdout
     assert f"{len(lines)} passed, {len(LINES)} errors" in done.stdout
 
