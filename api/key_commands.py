@@ -8,8 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from api import config
 from api.auth.access import digest_of
-from api.auth.key_check import KEPT_SECONDS
-from api.auth.key_format import new_key, prefix_of
+from api.auth.key_format import KEPT_SECONDS, new_key, prefix_of
 from api.database.key_table import KeyEntry, KeyTable, KeyTableError, key_table
 
 COMMAND = "keys"

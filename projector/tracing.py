@@ -18,6 +18,7 @@ from psycopg.rows import TupleRow
 from projector import __version__
 from projector.batch import Batch
 from projector.pipeline import CLEAR
+from projector.source_names import SourceCursor
 from projector.sql import names_of_texts
 
 Connection = psycopg.Connection[TupleRow]
@@ -44,7 +45,7 @@ class Tracing:
         """Note each statement of this connection from now on."""
         tracing = self
 
-        class Cursor(psycopg.Cursor[Any]):
+        class Cursor(SourceCursor[Any]):
             """A cursor that notes what it executes."""
 
             def execute(self, query: Any, *arguments: Any, **options: Any) -> "Cursor":  # noqa: ANN401  # As psycopg.

@@ -11,14 +11,11 @@ from sqlalchemy import SelectBase, Text, bindparam, func, select
 
 from api.auth.access import NOTHING, Access, Checked, KeptAccess, digest_of
 from api.auth.errors import CredentialsRefusedError
-from api.auth.key_format import prefix_of
+from api.auth.key_format import KEPT_SECONDS, prefix_of
 from api.database.errors import TablesMissingError, UnavailableError
 from api.database.pool import Database
 from api.database.statement import BoundStatement
 from api.tables import api_keys
-
-KEPT_SECONDS = 30
-"""How long what the database said of a key is believed, and so how long a revoked key may still be accepted."""
 
 MAX_KEPT_KEYS = 4096
 MAX_UNKNOWN_PER_SECOND = 50

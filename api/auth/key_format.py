@@ -1,4 +1,4 @@
-"""What an API key looks like."""
+"""What an API key looks like, and how long it is believed."""
 
 import re
 import secrets
@@ -6,6 +6,9 @@ from typing import NamedTuple
 
 # Scanners for secrets find keys by this pattern; docs/authentication.md prints it.
 PATTERN = r"leads_[0-9a-f]{12}_[A-Za-z0-9_-]{43}"
+
+KEPT_SECONDS = 30
+"""How long what the database said of a key is believed, and so how long a revoked key may still be accepted."""
 
 _KEY = re.compile(PATTERN)
 _PREFIX = re.compile(r"leads_[0-9a-f]{12}")

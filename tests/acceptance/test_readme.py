@@ -136,8 +136,11 @@ def test_the_status_has_the_lines_that_are_explained(platform: Platform) -> None
     platform.refresh()
     verify(platform.connection, tenants=None, sample=1, heal=False, progress=QUIET)
     shown = STATUS.split("\nRead model  ", 1)[1].split("\n```", 1)[0]
+    # No session holds a lock here, so that the status has no line of it.
     explained = re.findall(
-        r"^\| ([A-Z][\w …]+) \|", STATUS.split("| line |", 1)[1].split("\n\n", 1)[0], re.MULTILINE
+        r"^\| ([A-Z][\w …]+) \|(?!.* Left out where there is none)",
+        STATUS.split("| line |", 1)[1].split("\n\n", 1)[0],
+        re.MULTILINE,
     )
 
     def labels(text: str) -> list[str]:

@@ -56,7 +56,9 @@ def test_the_help_has_each_setting_as_its_page_has_it(capsys: pytest.CaptureFixt
     page = (ROOT / "docs" / "settings.md").read_text("utf-8")
     row = re.search(rf"^\| `{name}` \|(.*?)\| (?:both|API) \| (.*) \|$", page, re.MULTILINE)
     assert row is not None
-    default, description = (cell.replace("`", "").strip() for cell in row.groups())
+    default, description = (
+        re.sub(r"\[(.*?)\]\(.*?\)", r"\1", cell).replace("`", "").strip() for cell in row.groups()
+    )
     assert OF_API[name].default == default
     # The page may go on to what one has to know only rarely.
     assert description.startswith(OF_API[name].description)

@@ -1,5 +1,7 @@
 """The counters, as the modules that use them set them."""
 
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -9,6 +11,7 @@ from api import meters
 from api.database.errors import UnavailableError
 from api.plan.projection import freshness
 from tests.api.conftest import Library, MakeApp
+from tests.support.commands import environment
 from tests.support.running import wait_for
 from tests.support.server import Database
 
@@ -17,6 +20,14 @@ IN_USE, WAITING = "leads_api_pool_connections_in_use", "leads_api_pool_waiting"
 
 def value(name: str, **labels: str) -> float:
     return REGISTRY.get_sample_value(name, labels) or 0.0
+
+
+def test_the_supervisor_does_not_import_prometheus_before_the_folder_of_the_workers_is_set() -> None:
+    code = "import sys, api.__main__; print('prometheus_client' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment(), check=True, capture_output=True, text=True
+    )
+    assert done.stdout == "False\n"
 
 
 def test_an_answer_is_counted_twice_by_its_class_and_by_its_code() -> None:

@@ -135,7 +135,8 @@ def test_where_it_is_not_installed_the_extra_is_named(
     with pytest.raises(SystemExit) as ended:
         require_tracing()
     assert ended.value.code == 2
-    assert "install the extra otel" in capsys.readouterr().err
+    said = capsys.readouterr()
+    assert "install the extra otel" in said.out + said.err
 
 
 def test_a_value_that_is_neither_on_nor_off_is_refused(library: Library, tmp_path: Path) -> None:

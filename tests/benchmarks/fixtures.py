@@ -13,12 +13,13 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import TupleRow
 
-from projector import db, demo
+from projector import demo
 from projector.install import migrate
 from projector.postgres.embedded import EmbeddedServer
 from projector.progress import QUIET
 from projector.rebuild import rebuild
 from projector.schema import sections
+from tests.support.server import connect
 
 Connection = psycopg.Connection[TupleRow]
 Say = Callable[[str], None]
@@ -67,8 +68,8 @@ class Database:
     tenants: dict[str, str]
 
     def connect(self, **parameters: Any) -> Connection:  # noqa: ANN401  # Whatever psycopg takes.
-        """A connection as the projector makes it."""
-        return db.connect(self.url, application_name="benchmark", **parameters)
+        """A connection for the projector and for the platform."""
+        return connect(self.url, application_name="benchmark", **parameters)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +149,7 @@ def _database(server: EmbeddedServer, size: Size, kind: str, tenants: tuple[str,
         if is_there is None:
             conn.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
     url = server.url(name)
-    with db.connect(url, application_name="benchmark") as conn:
+    with connect(url, application_name="benchmark") as conn:
         migrate(conn, create_source=True)
         if conn.execute("SELECT to_regclass('benchmark.tenants') IS NULL").fetchone() == (True,):
             say(f"Loading {' + '.join(f'{getattr(size, tenant):,}' for tenant in tenants)} leads ...")

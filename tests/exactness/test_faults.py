@@ -35,7 +35,7 @@ from tests.support.running import (
     write_message,
     write_source,
 )
-from tests.support.server import Database
+from tests.support.server import Database, connect
 
 Connection = psycopg.Connection[TupleRow]
 StartServer = Callable[..., EmbeddedServer]
@@ -237,7 +237,7 @@ def crowd(url: str, stack: ExitStack) -> None:
 
     def take_all() -> None:
         while True:
-            stack.enter_context(db.connect(url, application_name="crowd"))
+            stack.enter_context(connect(url, application_name="crowd"))
 
     with pytest.raises(DatabaseUnreachableError, match=NO_CONNECTION):
         take_all()
@@ -248,7 +248,7 @@ def test_a_server_without_a_connection_left_is_waited_for(start_server: StartSer
         fast=True, max_connections="9", superuser_reserved_connections="0", max_wal_senders="0"
     )
     url = server.url()
-    with db.connect(url, application_name="test") as conn:
+    with connect(url) as conn:
         migrate(conn, create_source=True)
         write_source(conn)
         with ExitStack() as stack:
@@ -295,7 +295,7 @@ def small_disk(server: EmbeddedServer, folder: Path) -> Iterator[Path]:
 def test_a_disk_that_is_full_is_waited_for(start_server: StartServer, tmp_path: Path) -> None:
     server = start_server(fast=True)
     with small_disk(server, server.folder.parent / f"{server.folder.name}-disk") as space:
-        with db.connect(server.url("postgres"), application_name="test") as conn:
+        with connect(server.url("postgres")) as conn:
             conn.execute(sql.SQL("CREATE TABLESPACE small LOCATION {}").format(str(space)))
             conn.execute("CREATE DATABASE small TABLESPACE small TEMPLATE template0")
         database = Database(server.url("small"), "small")

@@ -33,6 +33,7 @@ MORE_SWITCHES = {"nothing is locked": 3, "what moved to a tenant that is not loc
 CODES = {Mode.STATEMENTS: "statements", Mode.TRANSACTION_BY_STATEMENTS: "transaction"}
 
 COST = "It costs time or disk and leaves every row right."
+STRANGER = "It needs a stranger who may create in a schema of the search_path."
 CLOCK = "It needs a clock that is set back."
 NO_BUILD = "It needs a rebuild, which is in no schedule here."
 BEYOND = {
@@ -45,6 +46,8 @@ BEYOND = {
     "a row without a key is queued as any other": "It needs ALTER TABLE.",
     "a first build does not look who waits for it": NO_BUILD,
     "a session may stand still in a transaction": "It needs a process that is stopped.",
+    "a session of the projector looks into the schemas of its login": STRANGER,
+    "a session of the API looks into the schemas of its login": STRANGER,
     "the loops follow the wall clock": CLOCK,
     "a dead letter waits for the clock": CLOCK,
     "the trigger has the rights of the writer": "It needs a writer without rights on our schemas.",

@@ -10,7 +10,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from projector import db, locks, pipeline
+from projector import locks, pipeline
 from projector.install import migrate
 from projector.postgres.embedded import EmbeddedServer
 from projector.postgres.ports import free_port
@@ -21,6 +21,7 @@ from tests.benchmarks.pgbench import find
 from tests.exactness.platform import Platform, refresh_now, value
 from tests.support.patience import PATIENCE
 from tests.support.running import wait_for
+from tests.support.server import connect
 
 
 @contextmanager
@@ -67,7 +68,7 @@ def test_the_readers_of_a_standby_keep_their_rows_during_rebuilds(
 ) -> None:
     server = start_server(fast=True, wal_level="replica", max_wal_senders="5")
     url = server.url("leads")
-    with db.connect(url, application_name="test") as conn:
+    with connect(url) as conn:
         migrate(conn, create_source=True)
         platform = Platform(conn)
         platform.tenant("one")
@@ -100,7 +101,7 @@ def _busy(url: str, conversation: str) -> Iterator[None]:
     stop = threading.Event()
 
     def work() -> None:
-        with db.connect(url, application_name="busy") as conn:
+        with connect(url, application_name="busy") as conn:
             pipeline.prepare_session(conn)
             platform = Platform(conn, 500)
             while not stop.wait(0.05):

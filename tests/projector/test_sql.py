@@ -196,7 +196,9 @@ def test_every_step_of_the_project_is_complete(folder: str) -> None:
     given = {"fence": "OFFSET 0"} if folder.startswith("rebuild/piece") else {}
     for one in sql.steps(folder, **given):
         assert one.text
-        assert not _PLACEHOLDER.search(one.text.decode()), one.name
+        # A connection fills in the names of source tables.
+        left = [match[0] for match in _PLACEHOLDER.finditer(one.text.decode()) if match[1] != "source"]
+        assert left == [], one.name
 
 
 @pytest.mark.parametrize(

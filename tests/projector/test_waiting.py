@@ -123,9 +123,9 @@ def test_a_prepared_transaction_is_named(start_server: Callable[..., EmbeddedSer
 
 def call(database: Database, folder: Path, *arguments: str) -> "subprocess.Popen[str]":
     return subprocess.Popen(
-        [sys.executable, "-m", "projector", "--database-url", database.url, *arguments],
+        [sys.executable, "-m", "projector", *arguments],
         cwd=folder,
-        env=environment(),
+        env=environment(DATABASE_URL=database.url),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,

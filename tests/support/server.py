@@ -37,6 +37,18 @@ _MEMORY = Path("/dev/shm")
 _FAREWELL_SECONDS = 0.1
 
 
+def connect(url: str, **parameters: Any) -> psycopg.Connection[TupleRow]:  # noqa: ANN401  # Whatever psycopg takes.
+    """A new connection as the projector makes it; the caller closes it.
+
+    It may stand still in a transaction for as long as a test wants. It looks into the schemas of its login, unlike one
+    of the projector: tests write to the platform's tables too.
+    """
+    conn = db.connect(url, **{"application_name": "test", **parameters})
+    conn.execute("SET idle_in_transaction_session_timeout = 0")
+    conn.execute("RESET search_path")
+    return conn
+
+
 @dataclass(frozen=True, slots=True)
 class Database:
     """One database of a test."""
@@ -45,15 +57,8 @@ class Database:
     name: str
 
     def connect(self, **parameters: Any) -> psycopg.Connection[TupleRow]:  # noqa: ANN401  # Whatever psycopg takes.
-        """A new connection to it, as the projector makes it; the caller closes it.
-
-        It may stand still in a transaction for as long as a test wants. It looks into the schemas of its login, unlike
-        one of the projector: tests write to the platform's tables too.
-        """
-        conn = db.connect(self.url, **{"application_name": "test", **parameters})
-        conn.execute("SET idle_in_transaction_session_timeout = 0")
-        conn.execute("RESET search_path")
-        return conn
+        """A new connection to it, for the projector and for the platform; the caller closes it."""
+        return connect(self.url, **parameters)
 
     def by(self, role: str) -> "Database":
         """The same database for another login, whose password is x."""

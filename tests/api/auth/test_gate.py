@@ -15,7 +15,7 @@ from flask.testing import FlaskClient
 
 from api.auth.access import digest_of
 from api.auth.gate import KEPT_SECONDS, OPEN_BLUEPRINTS
-from api.auth.key_check import KEPT_SECONDS as KEPT_KEY_SECONDS
+from api.auth.key_format import KEPT_SECONDS as KEPT_KEY_SECONDS
 from api.auth.key_format import new_key
 from api.auth.token_check import TokenCheck
 from api.auth_settings import AuthConfig

@@ -10,8 +10,8 @@ import time_machine
 from api.auth import key_check
 from api.auth.access import Access, digest_of
 from api.auth.errors import CredentialsRefusedError
-from api.auth.key_check import KEPT_SECONDS, KeyCheck, KeyRow
-from api.auth.key_format import new_key
+from api.auth.key_check import KeyCheck, KeyRow
+from api.auth.key_format import KEPT_SECONDS, new_key
 from api.database.errors import TablesMissingError, UnavailableError
 from tests.api.conftest import NOW
 

@@ -9,7 +9,6 @@ import psycopg
 import pytest
 from psycopg.rows import TupleRow
 
-from projector import db
 from projector.erasure import Target, erase, files, rewrite_files
 from projector.errors import BlockedError
 from projector.install import migrate
@@ -19,7 +18,7 @@ from projector.source import SOURCE_TABLES
 from tests.projector.erasure import world
 from tests.projector.recovering import healed
 from tests.support.running import value
-from tests.support.server import Database
+from tests.support.server import Database, connect
 
 TENANT = Target(world.ERASED_TENANT)
 NEEDLES = [needle.encode() for needle in world.NEEDLES + world.NEEDLES_OF_TENANT]
@@ -62,8 +61,8 @@ def with_needles(found: dict[str, bytes]) -> set[str]:
 def test_no_byte_is_left_in_the_files_of_ours(start_server: Callable[..., EmbeddedServer]) -> None:
     server = start_server(fast=True, autovacuum="off")
     with (
-        closing(db.connect(server.url(), application_name="test")) as conn,
-        closing(psycopg.connect(server.url(), autocommit=True)) as platform,
+        closing(connect(server.url())) as conn,
+        closing(connect(server.url(), application_name="platform")) as platform,
     ):
         migrate(conn, create_source=True)
         # Stored as it is: what PostgreSQL compresses cannot be found by its bytes.

@@ -46,7 +46,9 @@ def test_what_waits_and_what_the_read_model_shows_instead(world: World) -> None:
 
 
 def test_a_lead_that_is_not_there(world: World) -> None:
-    world.insert("contacts", contact_id="k", user_id="u", phone="+3917")
+    world.insert(
+        "contacts", contact_id="k", user_id="u", phone="+3917", updated_at="2026-01-02 03:04:05.678901+00"
+    )
     world.refresh()
     day, time = world_time(world).split(" ")
     assert render(world.explain("3917")).splitlines() == [
