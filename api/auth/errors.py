@@ -18,7 +18,9 @@ class CredentialsMissingError(_ChallengedError, Unauthorized):
     """The request shows nothing. It is told no error, only what to show."""
 
     def __init__(self, wanted: str) -> None:
-        super().__init__(f"This API asks for {wanted}: send the header Authorization: Bearer, with it behind")
+        super().__init__(
+            f"This API asks for {wanted}: send it in the header Authorization, after the word Bearer"
+        )
 
 
 class CredentialsRefusedError(_ChallengedError, Unauthorized):
@@ -32,5 +34,5 @@ class CredentialsRefusedError(_ChallengedError, Unauthorized):
 class OtherTenantError(_ChallengedError, Forbidden):
     """The caller may not read the tenant of the path, whether there is such a tenant or not."""
 
-    description = "These credentials do not allow to read the leads of this tenant"
+    description = "These credentials may not read the leads of this tenant"
     challenge = f'{_ChallengedError.challenge}, error="insufficient_scope"'

@@ -30,7 +30,7 @@ _KNOWN = ("X-Data-As-Of", "X-Data-Dead-Letters")
 _ERRORS = {
     400: "A parameter is not known, its value is not taken, or an id is too long; the message names each",
     401: "No bearer token and no API key, or one that is not accepted",
-    403: "The credentials do not allow to read this tenant, whether it exists or not",
+    403: "The credentials may not read this tenant, whether it exists or not",
     404: "Lead not found",
     429: "More requests than the limit allows",
     500: "An error on our side",

@@ -111,6 +111,11 @@ waiting AS MATERIALIZED (
         ('template_sends', 'template_send', 'template_sends')
     ) AS letter (change_kind, key_kind, letter_kind) ON letter.change_kind = c.kind
     CROSS JOIN LATERAL unnest(c.keys) AS k (key)
+    WHERE NOT EXISTS (
+        SELECT
+        FROM projector.dead_letters AS d
+        WHERE d.kind = letter.letter_kind COLLATE "C" AND d.key = k.key
+    )
 )
 
 SELECT
@@ -125,9 +130,4 @@ CROSS JOIN LATERAL (
     OFFSET 0
 ) AS lead
 INNER JOIN crowd ON crowd.user_id = lead.user_id
-WHERE NOT EXISTS (
-    SELECT
-    FROM projector.dead_letters AS d
-    WHERE d.kind = waiting.letter_kind COLLATE "C" AND d.key = waiting.key
-)
 GROUP BY crowd.user_id, waiting.letter_kind;

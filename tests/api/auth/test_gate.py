@@ -92,7 +92,7 @@ def test_nobody_reads_without_credentials(ask: Asker, library: Library) -> None:
     message = check(client.get(quote(library.base)), 401)
     assert (
         message
-        == "This API asks for a bearer token or an API key: send the header Authorization: Bearer, with it behind"
+        == "This API asks for a bearer token or an API key: send it in the header Authorization, after the word Bearer"
     )
 
 
