@@ -10,7 +10,7 @@ from api.database.pool import Database
 from api.request.text import is_broken
 from api.response import errors
 from api.response.body import Clock, JsonResponse, begin, put_headers, system_clock, with_constant_headers
-from api.routes import read_model
+from api.routes import read_model, unchanged
 from api.routes.docs import docs
 from api.routes.health import health
 from api.routes.leads import leads
@@ -42,6 +42,7 @@ def create_app(config: Config, *, clock: Clock = system_clock) -> Flask:
     # stranger sends ends at the first, so that it takes nothing from a tenant.
     gate.install(app, config.auth, database)
     running_requests.install(app, config)
+    unchanged.install(app)
     rate_limit.install(app, config)
     app.before_request(_refuse_unreadable_request)
     blueprints = (leads, health, docs) if config.metrics_port else (leads, health, docs, metrics_page)

@@ -28,13 +28,16 @@ _ALPHABET = digits + ascii_lowercase
 
 
 class Freshness(Protocol):
-    """The columns of a row that the headers repeat."""
+    """The columns of a row that the headers are made of."""
 
     @property
     def as_of(self) -> datetime | None: ...  # noqa: D102  # The names of the columns say it.
 
     @property
     def dead_letters(self) -> int | None: ...  # noqa: D102
+
+    @property
+    def version(self) -> bytes | None: ...  # noqa: D102
 
 
 class JsonResponse(Response):
