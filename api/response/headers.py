@@ -30,10 +30,21 @@ HEADERS = {
     "X-RateLimit-Limit": Header("Requests in a window", 100),
     "X-RateLimit-Remaining": Header("Requests left in this window", 99),
     "X-RateLimit-Reset": Header("When the window ends, in seconds since 1970", 1764124920),
+    "RateLimit": Header(
+        "Requests left in this window (r), and the seconds until it ends (t)", '"tenant";r=99;t=57'
+    ),
+    "RateLimit-Policy": Header("Requests in a window (q), and its seconds (w)", '"tenant";q=100;w=60'),
     "Retry-After": Header("Seconds to wait", 1),
     "WWW-Authenticate": Header(
         "Bearer, with what is wrong with the credentials", 'Bearer realm="leads", error="invalid_token"'
     ),
 }
-LIMITED = ("X-Correlation-Id", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset")
+LIMITED = (
+    "X-Correlation-Id",
+    "X-RateLimit-Limit",
+    "X-RateLimit-Remaining",
+    "X-RateLimit-Reset",
+    "RateLimit",
+    "RateLimit-Policy",
+)
 KNOWN = ("X-Data-As-Of", "X-Data-Dead-Letters")
