@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from flask import Flask, request
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 
-from api import log, metrics, rate_limit, request_log, running_requests
+from api import compression, log, metrics, rate_limit, request_log, running_requests
 from api.auth import gate
 from api.config import Config
 from api.database.pool import Database
@@ -49,6 +49,7 @@ def create_app(config: Config, *, clock: Clock = system_clock) -> Flask:
     unchanged.install(app)
     rate_limit.install(app, config)
     app.before_request(_refuse_unreadable_request)
+    compression.install(app, config)
     blueprints = (leads, health, docs) if config.metrics_port else (leads, health, docs, metrics_page)
     for blueprint in blueprints:
         app.register_blueprint(blueprint)
@@ -57,6 +58,8 @@ def create_app(config: Config, *, clock: Clock = system_clock) -> Flask:
 
 def _varies_by(config: Config) -> Iterator[str]:
     """Yields the headers of a request that decide on its answer."""
+    if config.compression:
+        yield "Accept-Encoding"
     if config.auth.is_on:
         yield "Authorization"
     # Any origin gets the same header.

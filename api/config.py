@@ -47,6 +47,7 @@ class Config:
     statement_timeout_ms: int = 5000
     # Whose pages may read answers in a browser; `*` for any.
     cors_origins: tuple[str, ...] = ()
+    compression: bool = True
     log_level: str = "INFO"
     log_format: str = "auto"
     log_personal_data: bool = False
@@ -100,6 +101,7 @@ def load(env_file: Path = ENV_FILE) -> Config:
             "LEADS_STATEMENT_TIMEOUT_MS", setting_values.whole_number(1, 3_600_000), 5000
         ),
         cors_origins=read("LEADS_CORS_ORIGINS", setting_values.origins, ()),
+        compression=read("LEADS_COMPRESSION", setting_values.switch, default=True),
         log_level=read("LEADS_LOG_LEVEL", setting_values.one_of(LOG_LEVELS), "INFO"),
         log_format=read("LEADS_LOG_FORMAT", setting_values.one_of(LOG_FORMATS), "auto"),
         log_personal_data=read("LEADS_LOG_PERSONAL_DATA", setting_values.switch, default=False),

@@ -49,7 +49,7 @@ def test_an_allowed_origin_may_read_every_answer_with_its_headers(
         for headers in ({}, {"If-None-Match": "*"}):
             answer = open_to_one.get(address, headers={"Origin": ORIGIN, **headers})
             assert answer.headers.getlist("Access-Control-Allow-Origin") == [ORIGIN]
-            assert answer.headers.getlist("Vary") == ["Origin"]
+            assert answer.headers.getlist("Vary") == ["Accept-Encoding, Origin"]
             assert "Access-Control-Allow-Credentials" not in answer.headers
             assert words(answer.headers["Access-Control-Expose-Headers"]) == {
                 name.lower() for name in HEADERS
@@ -68,7 +68,7 @@ def test_another_origin_may_not(open_to_one: FlaskClient, library: Library, orig
         assert answer.status_code == 200
         assert cors_headers(answer) == set()
         # A cache must not give this answer to an allowed one.
-        assert answer.headers["Vary"] == "Origin"
+        assert answer.headers["Vary"] == "Accept-Encoding, Origin"
 
 
 def test_without_the_setting_nothing_is_sent(client: FlaskClient, library: Library) -> None:
@@ -77,7 +77,7 @@ def test_without_the_setting_nothing_is_sent(client: FlaskClient, library: Libra
         client.options(library.base, headers=preflight()),
     ):
         assert cors_headers(answer) == set()
-        assert "Vary" not in answer.headers
+        assert answer.headers["Vary"] == "Accept-Encoding"
 
 
 def test_a_preflight_says_what_a_page_may_do(open_to_one: FlaskClient, library: Library) -> None:
@@ -88,7 +88,7 @@ def test_a_preflight_says_what_a_page_may_do(open_to_one: FlaskClient, library: 
         assert words(answer.headers["Access-Control-Allow-Methods"]) == {"get", "head"}
         assert words(answer.headers["Access-Control-Allow-Headers"]) >= {"authorization", "if-none-match"}
         assert answer.headers["Access-Control-Max-Age"] == "600"
-        assert answer.headers["Vary"] == "Origin"
+        assert answer.headers["Vary"] == "Accept-Encoding, Origin"
         assert "Content-Type" not in answer.headers
 
 
@@ -100,7 +100,7 @@ def test_a_preflight_needs_no_credentials_and_counts_nowhere(library: Library, m
     refused = client.get(library.base, headers={"Origin": ORIGIN})
     assert refused.status_code == 401
     assert refused.headers["Access-Control-Allow-Origin"] == ORIGIN
-    assert refused.headers["Vary"] == "Authorization, Origin"
+    assert refused.headers["Vary"] == "Accept-Encoding, Authorization, Origin"
     limited = make_app(library.database, **limit).test_client()
     for _ in range(3):
         assert limited.options(library.base, headers=preflight()).status_code == 204
@@ -120,4 +120,4 @@ def test_any_origin(library: Library, make_app: MakeApp) -> None:
     )
     answer = client.get(library.base, headers={"Origin": OTHER})
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
-    assert answer.headers["Vary"] == "Authorization"
+    assert answer.headers["Vary"] == "Accept-Encoding, Authorization"
