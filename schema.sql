@@ -120,15 +120,21 @@ COMMENT ON SCHEMA read_model IS 'What the API reads. Only the projector writes i
 -- Times are cut to the millisecond, the precision in which the API prints, sorts and compares them.
 -- VACUUM must not truncate these tables: to do so takes a lock that readers, on a standby too, would wait for.
 
--- One row per tenant. A batch writes it last, and only if it changed something of the tenant.
+-- One row per tenant. A transaction that changes something of a tenant writes it last, under the tenant's lock.
 CREATE TABLE IF NOT EXISTS read_model.tenants (
     -- The tenant.
     user_id text COLLATE "C" PRIMARY KEY,
-    -- Grows with every batch that changed a row of this tenant, so that a copy or a cache can tell that it is old.
+    -- Grows with every transaction that changed a row of this tenant: who knows a version knows whether something
+    -- changed since.
     version bigint NOT NULL DEFAULT 0,
     -- Number of keys of this tenant that are set aside with an error; see projector.dead_letters.
-    dead_letters integer NOT NULL DEFAULT 0
+    dead_letters integer NOT NULL DEFAULT 0,
+    -- Random, drawn anew with each version. After a restore, a failover or an erasure the same version comes again with
+    -- other rows, and never with the same id.
+    version_id uuid NOT NULL DEFAULT '00000000-0000-0000-0000-000000000000'
 ) WITH (fillfactor = 50);
+ALTER TABLE read_model.tenants
+    ADD COLUMN IF NOT EXISTS version_id uuid NOT NULL DEFAULT '00000000-0000-0000-0000-000000000000';
 
 -- One row per lead: the columns that a list filters and sorts by and that a message can change, and the lead as the
 -- API prints it.

@@ -1,20 +1,23 @@
 """The Flask application."""
 
+from collections.abc import Iterator
+
 from flask import Flask, request
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 
-from api import log, metrics, rate_limit, request_log, running_requests
+from api import compression, log, metrics, rate_limit, request_log, running_requests
 from api.auth import gate
 from api.config import Config
 from api.database.pool import Database
 from api.request.text import is_broken
-from api.response import errors
+from api.response import cors, errors
 from api.response.body import Clock, JsonResponse, begin, put_headers, system_clock, with_constant_headers
-from api.routes import read_model
+from api.routes import read_model, unchanged
 from api.routes.docs import docs
 from api.routes.health import health
 from api.routes.leads import leads
 from api.routes.metrics import metrics as metrics_page
+from api.setting_values import ANY_ORIGIN
 
 # No endpoint reads a body.
 MAX_BODY_BYTES = 64 * 1024
@@ -25,7 +28,7 @@ def create_app(config: Config, *, clock: Clock = system_clock) -> Flask:
     log.configure(config.log_level, config.log_format, personal_data=config.log_personal_data)
     app = Flask("api", static_folder=None)
     app.response_class = JsonResponse
-    app.wsgi_app = with_constant_headers(app.wsgi_app)  # type: ignore[assignment,method-assign]
+    app.wsgi_app = with_constant_headers(app.wsgi_app, *_varies_by(config))  # type: ignore[assignment,method-assign]
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
     app.extensions["leads_clock"] = clock
@@ -38,16 +41,30 @@ def create_app(config: Config, *, clock: Clock = system_clock) -> Flask:
     request_log.install(app, config)
     app.extensions["leads_shared_metrics"] = config.metrics_folder
     metrics.install(app)
+    cors.install(app, config.cors_origins)
     # The order of a request: who calls and for which tenant, how much that tenant asks for, what is asked. What a
     # stranger sends ends at the first, so that it takes nothing from a tenant.
     gate.install(app, config.auth, database)
     running_requests.install(app, config)
+    unchanged.install(app)
     rate_limit.install(app, config)
     app.before_request(_refuse_unreadable_request)
+    compression.install(app, config)
     blueprints = (leads, health, docs) if config.metrics_port else (leads, health, docs, metrics_page)
     for blueprint in blueprints:
         app.register_blueprint(blueprint)
     return app
+
+
+def _varies_by(config: Config) -> Iterator[str]:
+    """Yields the headers of a request that decide on its answer."""
+    if config.compression:
+        yield "Accept-Encoding"
+    if config.auth.is_on:
+        yield "Authorization"
+    # Any origin gets the same header.
+    if config.cors_origins and ANY_ORIGIN not in config.cors_origins:
+        yield "Origin"
 
 
 def _open_database(app: Flask, config: Config) -> Database:

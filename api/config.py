@@ -45,6 +45,9 @@ class Config:
     rate_limit: str = "100 per minute"
     rate_limit_storage: str = field(default=MEMORY, repr=False)
     statement_timeout_ms: int = 5000
+    # Whose pages may read answers in a browser; `*` for any.
+    cors_origins: tuple[str, ...] = ()
+    compression: bool = True
     log_level: str = "INFO"
     log_format: str = "auto"
     log_personal_data: bool = False
@@ -97,6 +100,8 @@ def load(env_file: Path = ENV_FILE) -> Config:
         statement_timeout_ms=read(
             "LEADS_STATEMENT_TIMEOUT_MS", setting_values.whole_number(1, 3_600_000), 5000
         ),
+        cors_origins=read("LEADS_CORS_ORIGINS", setting_values.origins, ()),
+        compression=read("LEADS_COMPRESSION", setting_values.switch, default=True),
         log_level=read("LEADS_LOG_LEVEL", setting_values.one_of(LOG_LEVELS), "INFO"),
         log_format=read("LEADS_LOG_FORMAT", setting_values.one_of(LOG_FORMATS), "auto"),
         log_personal_data=read("LEADS_LOG_PERSONAL_DATA", setting_values.switch, default=False),
@@ -119,6 +124,11 @@ def load(env_file: Path = ENV_FILE) -> Config:
             "LEADS_API_WORKERS: several workers would each count for themselves, and let through a multiple "
             "of LEADS_RATE_LIMIT. Name a store that they share in LEADS_RATE_LIMIT_STORAGE "
             "(redis://HOST:PORT or valkey://HOST:PORT), or set LEADS_RATE_LIMIT=off."
+        )
+    if setting_values.ANY_ORIGIN in config.cors_origins and not config.auth.is_on:
+        problems.append(
+            "LEADS_CORS_ORIGINS: '*' would let every page that somebody here opens in a browser read all leads,"
+            " because LEADS_AUTH asks nobody who calls. Name the origins, or set LEADS_AUTH to jwt or key."
         )
     if problems:
         raise ConfigurationError("\n  ".join(["These settings cannot be used:", *sorted(problems)]))

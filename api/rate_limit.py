@@ -25,6 +25,10 @@ LIMIT = HeaderNames.LIMIT.value
 REMAINING = HeaderNames.REMAINING.value
 RESET = HeaderNames.RESET.value
 RETRY_AFTER = HeaderNames.RETRY_AFTER.value
+# The same as draft-ietf-httpapi-ratelimit-headers has it, since its version 08.
+STANDARD = "RateLimit"
+STANDARD_POLICY = "RateLimit-Policy"
+POLICY = '"tenant"'
 # A store that does not answer must not delay the requests.
 STORE_TIMEOUT_SECONDS = 1
 STORE_PAUSE_SECONDS = 5
@@ -59,6 +63,8 @@ class TenantLimit:
         self._own_counts = WindowCounts(self._seconds)
         # Without a store, this process counts alone for ever.
         self._pause_ends = inf if store is None else 0.0
+        self._is_away = False
+        self._policy = f"{POLICY};q={limit.amount};w={self._seconds}"
 
     def check(self) -> None:
         """Count this request. Raises TooManyRequests where it is beyond the limit."""
@@ -86,6 +92,8 @@ class TenantLimit:
             headers.add(LIMIT, self._limit.amount)
             headers.add(REMAINING, left)
             headers.add(RESET, ends_at)
+            headers.add(STANDARD, f"{POLICY};r={left};t={seconds_left}")
+            headers.add(STANDARD_POLICY, self._policy)
             if response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
                 headers.add(RETRY_AFTER, seconds_left)
         return response
@@ -98,12 +106,26 @@ class TenantLimit:
         if self._store is not None and monotonic() >= self._pause_ends:
             try:
                 key = self._limit.key_for(tenant)
-                return self._store.incr(key, self._seconds), self._store.get_expiry(key)
+                counted = self._store.incr(key, self._seconds), self._store.get_expiry(key)
             except StorageError as error:
                 STORE_FAILURES.inc()
                 self._pause_ends = monotonic() + STORE_PAUSE_SECONDS
-                log().warning("the store of the rate limit is away: counting in memory", cause=str(error))
+                self._note_away(error)
+            else:
+                self._note_back()
+                return counted
         return self._own_counts.count(tenant)
+
+    def _note_away(self, error: StorageError) -> None:
+        """Log once that the store is away, however often it is tried until it is back."""
+        if not self._is_away:
+            self._is_away = True
+            log().warning("the store of the rate limit is away: counting in memory", cause=str(error))
+
+    def _note_back(self) -> None:
+        if self._is_away:
+            self._is_away = False
+            log().warning("the store of the rate limit is back: counting there")
 
 
 class WindowCounts:

@@ -107,6 +107,30 @@ def rate_limit(text: str) -> str:
     return text
 
 
+ANY_ORIGIN = "*"
+_ORIGIN = re.compile(r"([a-z][a-z0-9+.-]*)://([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?")
+_DEFAULT_PORTS = {"http": "80", "https": "443"}
+
+
+def origins(text: str) -> tuple[str, ...]:
+    """Returns the origins of a list with commas as a browser sends them; none for `off`."""
+    return tuple(dict.fromkeys(_origin(one.strip()) for one in switchable(text).split(",") if one.strip()))
+
+
+def _origin(text: str) -> str:
+    """Returns an origin in lower case and without the port that its scheme has anyway."""
+    if text == ANY_ORIGIN:
+        return text
+    found = _ORIGIN.fullmatch(text.lower())
+    if found is None or int(found[3] or 1) > MAX_PORT:
+        raise ValueError(
+            "origins such as https://app.example.com or http://localhost:3000, with commas and without a path,"
+            " * for any, or off"
+        )
+    scheme, host, port = found.groups()
+    return f"{scheme}://{host}" if port in (None, _DEFAULT_PORTS.get(scheme)) else f"{scheme}://{host}:{port}"
+
+
 def storage(uri: str) -> str:
     """Returns the address of a store of the library `limits`."""
     try:

@@ -78,6 +78,14 @@ OF_API = {
     "LEADS_RATE_LIMIT_STORAGE": Setting(
         "memory://", "Where requests are counted: memory://, redis://HOST:PORT or valkey://HOST:PORT."
     ),
+    "LEADS_CORS_ORIGINS": Setting(
+        "off",
+        "Origins whose pages may read answers in a browser, with commas: https://app.example.com. * is any, only with"
+        " LEADS_AUTH jwt or key.",
+    ),
+    "LEADS_COMPRESSION": Setting(
+        "on", "Compress answers of 1 KiB and more for callers that take gzip. off: where a proxy does it."
+    ),
     "LEADS_STATEMENT_TIMEOUT_MS": Setting(
         "5000", "Milliseconds after which the API cancels a query and answers 503."
     ),

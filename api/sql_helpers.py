@@ -108,10 +108,16 @@ def as_of() -> ScalarSelect[Any]:
     return select(freshness.c.as_of).scalar_subquery()
 
 
-def freshness_columns() -> tuple[Label[Any], Label[Any]]:
-    """Returns the columns that each answer repeats in its headers: as_of and dead_letters."""
+def freshness_columns() -> tuple[Label[Any], Label[Any], Label[Any]]:
+    """Returns the columns that each answer repeats in its headers: as_of, dead_letters and version.
+
+    A statement sees the version of a tenant and its rows in one snapshot, and so the rows of this very version.
+    """
     dead_letters = select(tenants.c.dead_letters).where(tenants.c.user_id == USER).scalar_subquery()
-    return as_of().label("as_of"), dead_letters.label("dead_letters")
+    dash = literal_column("'-'", Text)
+    named = cast(tenants.c.version, Text) + dash + cast(tenants.c.version_id, Text)
+    version = select(named).where(tenants.c.user_id == USER).scalar_subquery()
+    return as_of().label("as_of"), dead_letters.label("dead_letters"), version.label("version")
 
 
 def json_members(**values: ColumnElement[Any]) -> ColumnElement[str]:

@@ -12,6 +12,7 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    Uuid,
 )
 
 metadata = MetaData(schema="read_model")
@@ -22,7 +23,9 @@ tenants = Table(
     "tenants",
     metadata,
     Column("user_id", Text, primary_key=True),
+    Column("version", BigInteger, nullable=False),
     Column("dead_letters", Integer, nullable=False),
+    Column("version_id", Uuid, nullable=False),
 )
 
 leads = Table(

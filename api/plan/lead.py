@@ -15,6 +15,7 @@ class LeadRow(NamedTuple):
 
     as_of: datetime | None
     dead_letters: int | None
+    version: bytes | None
     document: bytes | None
 
 

@@ -21,6 +21,7 @@ class ListRow(NamedTuple):
 
     as_of: datetime | None
     dead_letters: int | None
+    version: bytes | None
     total: int
     collect_matches: bool
     page: bytes

@@ -51,6 +51,7 @@ class MessagesRow(NamedTuple):
 
     as_of: datetime | None
     dead_letters: int | None
+    version: bytes | None
     lead_info: bytes | None
     total: int
     page: bytes

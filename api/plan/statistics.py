@@ -31,6 +31,7 @@ class StatisticsRow(NamedTuple):
 
     as_of: datetime | None
     dead_letters: int | None
+    version: bytes | None
     total_leads: int
     leads_with_extraction: int
     hot_leads: int

@@ -76,6 +76,11 @@ class ListParameters:
     search: Search | None = None
     customer_phone: str | None = None
 
+    @property
+    def moves_with_the_clock(self) -> bool:
+        """Whether the list may change although no lead does."""
+        return self.days is not None
+
 
 @dataclass(frozen=True, slots=True)
 class MessageParameters:

@@ -28,13 +28,16 @@ _ALPHABET = digits + ascii_lowercase
 
 
 class Freshness(Protocol):
-    """The columns of a row that the headers repeat."""
+    """The columns of a row that the headers are made of."""
 
     @property
     def as_of(self) -> datetime | None: ...  # noqa: D102  # The names of the columns say it.
 
     @property
     def dead_letters(self) -> int | None: ...  # noqa: D102
+
+    @property
+    def version(self) -> bytes | None: ...  # noqa: D102
 
 
 class JsonResponse(Response):
@@ -91,15 +94,18 @@ def put_headers(response: Response) -> Response:
     return response
 
 
-def with_constant_headers(wsgi_app: "WSGIApplication") -> "WSGIApplication":
+def with_constant_headers(wsgi_app: "WSGIApplication", *varies_by: str) -> "WSGIApplication":
     """Returns the application with the headers that are the same on every answer.
+
+    `varies_by` names the headers of a request that decide on its answer, beside its address.
 
     They are added to the finished list: Flask would check and copy each of them twice at each request.
     """
+    always = [*_ALWAYS, ("Vary", ", ".join(varies_by))] if varies_by else _ALWAYS
 
     def answer(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Callable[[bytes], object]:  # noqa: ANN401  # As WSGI has it.
-            return start_response(status, headers + _ALWAYS, *error)
+            return start_response(status, headers + always, *error)
 
         return wsgi_app(environ, start)
 

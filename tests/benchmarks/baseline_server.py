@@ -27,7 +27,8 @@ from api.database.pool import Database
 from api.database.statement import compile_statement
 from api.plan.lead import LeadRow
 from api.plan.statistics import lead_statistics
-from api.response.body import note_freshness, success
+from api.response import conditional
+from api.response.body import note_freshness
 
 SINGLE = "SELECT document FROM read_model.leads WHERE user_id = %s AND customer_phone = %s"
 _DOCUMENT = "SELECT document FROM read_model.leads AS l WHERE user_id = %s"
@@ -162,8 +163,8 @@ _AS_OF = datetime.now(UTC)
 
 def _limited(data: bytes, pagination: bytes | None) -> Response:
     """The answer of the API around the data, with all its headers."""
-    note_freshness(LeadRow(_AS_OF, 0, None))
-    return success(data, pagination)
+    note_freshness(LeadRow(_AS_OF, 0, b"1", None))
+    return conditional.answer(data, pagination)
 
 
 def _bare(data: bytes, pagination: bytes | None) -> Response:

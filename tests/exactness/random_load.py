@@ -98,6 +98,46 @@ INVARIANTS = {
     ),
 }
 
+# Whatever the API prints of a tenant, as a digest, with the version of the tenant.
+_PRINTED = " UNION ALL ".join(
+    f"SELECT user_id, '{table}' || t::text AS row FROM read_model.{table} AS t"
+    for table in (
+        "leads",
+        "lead_profiles",
+        "lead_conversations",
+        "lead_messages",
+        "lead_counts",
+        "lead_daily_counts",
+        "lead_totals",
+    )
+)
+VERSIONS = (
+    "SELECT user_id, t.version, t.version_id::text, coalesce(md5(string_agg(p.row, '' ORDER BY p.row)), '')"
+    f" FROM ({_PRINTED}) AS p FULL JOIN read_model.tenants AS t USING (user_id) GROUP BY 1, 2, 3"
+)
+
+
+class Versions:
+    """The versions of tenants that were ever seen, each with what the tenant had."""
+
+    def __init__(self) -> None:
+        self._seen: dict[tuple[str, int, str], str] = {}
+        self._newest: dict[str, int] = {}
+
+    def look(self, conn: Connection) -> list[str]:
+        """Return a sentence for each version that is not what it promises."""
+        wrong = []
+        for user_id, version, version_id, digest in conn.execute(VERSIONS.encode()).fetchall():
+            if version is None:
+                wrong.append(f"{user_id} has rows and no version")
+                continue
+            if version < self._newest.get(user_id, 0):
+                wrong.append(f"the version of {user_id} went back to {version}")
+            if self._seen.setdefault((user_id, version, version_id), digest) != digest:
+                wrong.append(f"{user_id} has changed within version {version}")
+            self._newest[user_id] = version
+        return wrong
+
 
 @dataclass
 class Burst:
@@ -240,6 +280,7 @@ class Burst:
     def _look(self, conn: Connection, _rng: Random) -> None:
         """Hold the promises to readers in one snapshot after the other."""
         newest: datetime | None = None
+        versions = Versions()
         while self._writing.is_set():
             with suppress(*COLLISIONS), conn.transaction():
                 conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
@@ -248,6 +289,8 @@ class Burst:
                 for name, query in INVARIANTS.items():
                     if (row := conn.execute(query.encode()).fetchone()) is not None:
                         self._fail(f"not so: {name}: {row}")
+                for sentence in versions.look(conn):
+                    self._fail(sentence)
                 if newest is not None and as_of < newest:
                     self._fail(f"as-of went back from {newest} to {as_of}")
                 newest = as_of

@@ -35,6 +35,7 @@ from tests.exactness import (
     test_refresh,
     test_sabotage,
     test_schema_changes,
+    test_versions,
 )
 from tests.exactness.platform import Platform, refresh_now
 from tests.support.server import Database
@@ -231,6 +232,19 @@ def _jump_back(bench: Bench) -> None:
 
 def _first_refresh_of_a_shard(bench: Bench) -> None:
     test_rebuild.test_freshness_claims_nothing_of_a_shard_that_was_never_refreshed(bench.platform()[0])
+
+
+# What follows the part of the step for leads.
+_PROFILES = "\n    UNION\n    SELECT coalesce(n.user_id, o.user_id)\n    FROM new_profiles"
+
+
+def _every_version_moves(bench: Bench) -> None:
+    bench.change_statement("refresh/7_compare_leads/95_find_lead_work", "WHEN c.gone OR", "WHEN true OR")
+    bench.change_statement(
+        "refresh/8_write_leads/90_change_tenants",
+        f"WHERE (o.*) IS DISTINCT FROM (n.*){_PROFILES}",
+        _PROFILES,
+    )
 
 
 MUTANTS = (
@@ -590,6 +604,72 @@ MUTANTS = (
             "WHEN true",
         ),
         _first_refresh_of_a_shard,
+    ),
+    Mutant(
+        "version",
+        "a message that is not the last moves no version",
+        _statement(
+            "refresh/8_write_leads/90_change_tenants",
+            "FROM message_differences AS d",
+            "FROM message_differences AS d WHERE false",
+        ),
+        lambda bench: test_versions.test_a_change_moves_the_version(bench.filled, "an older message"),
+    ),
+    Mutant(
+        "version",
+        "a lead that differs moves no version",
+        _statement(
+            "refresh/8_write_leads/90_change_tenants",
+            f"WHERE (o.*) IS DISTINCT FROM (n.*){_PROFILES}",
+            f"WHERE false{_PROFILES}",
+        ),
+        lambda bench: test_versions.test_a_correction_moves_the_version(bench.filled, "leads"),
+    ),
+    Mutant(
+        "version",
+        "a conversation that differs moves no version",
+        _statement("refresh/7_compare_leads/95_find_lead_work", "WHEN c.gone OR c.differ OR l.gone", "WHEN l.gone"),
+        lambda bench: test_versions.test_a_correction_moves_the_version(bench.filled, "lead_conversations"),
+    ),
+    Mutant(
+        "version",
+        "a profile that was missing moves no version",
+        _statement(
+            "refresh/8_write_leads/90_change_tenants",
+            "FULL JOIN old_profiles",
+            "INNER JOIN old_profiles",
+        ),
+        lambda bench: test_versions.test_a_correction_moves_the_version(
+            bench.filled, "lead_profiles that are missing"
+        ),
+    ),
+    Mutant(
+        "version",
+        "a correction of the statistics moves no version",
+        _statement("queries/tenants", "version = t.version + 1", "version = t.version"),
+        lambda bench: test_versions.test_a_correction_moves_the_version(bench.filled, "lead_totals"),
+    ),
+    Mutant(
+        "version",
+        "a first build moves no version",
+        _statement("rebuild/first_build/80_build_tenants", "version = t.version + 1", "version = t.version"),
+        lambda bench: test_versions.test_a_first_build_moves_the_versions_that_were(bench.filled),
+    ),
+    Mutant(
+        "version",
+        "a version has no id of its own",
+        _statement("refresh/8_write_leads/90_change_tenants", "gen_random_uuid()", "md5(changed.user_id)::uuid"),
+        lambda bench: test_versions.test_two_histories_never_share_a_version(
+            bench.filled, bench.make_database
+        ),
+    ),
+    Mutant(
+        "version",
+        "every batch moves the version",
+        _every_version_moves,
+        lambda bench: test_versions.test_what_changes_no_row_moves_no_version(
+            bench.filled, "a change that was taken back"
+        ),
     ),
 )  # fmt: skip
 

@@ -36,6 +36,7 @@ COST = "It costs time or disk and leaves every row right."
 STRANGER = "It needs a stranger who may create in a schema of the search_path."
 CLOCK = "It needs a clock that is set back."
 NO_BUILD = "It needs a rebuild, which is in no schedule here."
+VERSION = "It leaves every row right, and misleads who asks by version."
 BEYOND = {
     "the queue is unique": "It needs a sequence that is set back.",
     "no trigger in replica role": "It needs a writer under the replica role.",
@@ -68,6 +69,14 @@ BEYOND = {
     "an interrupted rebuild is resumed by another projection version": NO_BUILD,
     "a rebuild goes on writing when another projection version has migrated": NO_BUILD,
     "an interrupted rebuild is resumed although a gap opened": NO_BUILD,
+    "a message that is not the last moves no version": VERSION,
+    "a lead that differs moves no version": VERSION,
+    "a conversation that differs moves no version": VERSION,
+    "a profile that was missing moves no version": VERSION,
+    "a correction of the statistics moves no version": VERSION,
+    "a first build moves no version": VERSION,
+    "a version has no id of its own": VERSION,
+    "every batch moves the version": VERSION,
 }
 """Mutants that no schedule of two refreshes and a writer can show, and why."""
 

@@ -13,7 +13,10 @@ SELECT
             CASE WHEN p.differ THEN 'profiles_differ' END,
             CASE WHEN s.moves THEN 'statistics_move' END,
             CASE WHEN s.shrinks THEN 'statistics_shrink' END,
-            CASE WHEN l.gone OR l.differ OR p.gone OR p.differ OR m.messages > 0 THEN 'tenants_change' END
+            CASE
+                WHEN c.gone OR c.differ OR l.gone OR l.differ OR p.gone OR p.differ OR m.messages > 0
+                    THEN 'tenants_change'
+            END
         ],
         NULL
     ) AS conditions,

@@ -2,6 +2,7 @@
 
 import pytest
 
+from projector import erasure
 from projector.erasure import Target, erase, sweep
 from projector.erasure.sweep import mention
 from projector.progress import QUIET
@@ -84,3 +85,29 @@ def test_the_positions_of_a_round_and_of_a_rebuild_move_back(
     assert at == {"leads": ("a", "49"), "statistics": ("a", "")}.get(phase, ("", ""))
     plan = other.execute("SELECT cursor_user_id, cursor_phone FROM projector.rebuild_plan").fetchone()
     assert plan == ("a", "49")
+
+
+@pytest.mark.parametrize("phone", [None, world.PHONE])
+def test_what_it_deletes_moves_the_version_of_the_tenant(
+    connection: Connection, other: Connection, monkeypatch: pytest.MonkeyPatch, phone: str | None
+) -> None:
+    world.built_world(connection, other)
+    seen = []
+
+    def look(point: str) -> None:
+        if point == "rows":
+            seen.append(other.execute("SELECT version, version_id FROM read_model.tenants").fetchall())
+
+    world.delete_tenant(other)
+    # As if a batch had written the rows once more after the leads were recomputed.
+    monkeypatch.setattr(sweep, "rebuild_leads", lambda *_: [])
+    monkeypatch.setattr(sweep, "ROWS_PER_TRANSACTION", 1)
+    monkeypatch.setattr(erasure, "_drain", lambda *_: None)
+    before = other.execute("SELECT version, version_id FROM read_model.tenants").fetchall()
+    erase(connection, Target(world.ERASED_TENANT, phone), progress=QUIET, point=look)
+    assert len(seen) > 3
+    for state in seen:
+        assert state != before
+        before = state
+    left = value(other, "SELECT count(*) FROM read_model.tenants WHERE user_id = %s", world.ERASED_TENANT)
+    assert left == int(phone is not None)

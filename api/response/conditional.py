@@ -1,0 +1,77 @@
+"""Whether the answer that a caller has is still right: `ETag`, and `If-None-Match` with 304.
+
+A tag stands for data and pagination, and not for the timestamp and the correlation id, so it is a weak one. Where the
+clock does not move what an address answers, the tag is of the tenant's version: as long as the tenant has it, every row
+of the tenant is the same. Elsewhere it is of the data themselves.
+"""
+
+import re
+from hashlib import blake2b
+from http import HTTPStatus
+
+from flask import Response
+from flask.globals import app_ctx, request_ctx
+
+from api.response.body import JsonResponse, success
+from api.version import installed_version
+
+_DIGEST_BYTES = 12
+# The first letter says what a tag is of.
+_OF_VERSION = 'W/"v'
+_OF_DATA = 'W/"d'
+_TAG = re.compile(r'(?:W/)?"([\x21\x23-\x7e\x80-\xff]*)"')
+_IF_NONE_MATCH = "HTTP_IF_NONE_MATCH"
+
+
+def answer(data: bytes, pagination: bytes | None = None, *, moves: bool = False) -> Response:
+    """Returns the answer with these data, or 304 if the caller has it.
+
+    `moves` says that the clock alone may change the answer.
+    """
+    tag = _data_tag(data, pagination) if moves else version_tag(app_ctx.g.freshness.version)
+    known = known_tags()
+    if known is not None and ("*" in known or tag in known):
+        return not_modified(tag)
+    response = success(data, pagination)
+    response.headers.add("ETag", tag)
+    return response
+
+
+def not_modified(tag: str) -> Response:
+    """Returns the answer that the caller has the present one, by this tag."""
+    app_ctx.g.rows = 0
+    return JsonResponse(status=HTTPStatus.NOT_MODIFIED, headers=[("ETag", tag)])
+
+
+def known_tags() -> set[str] | None:
+    """Returns the tags that the caller has, all of them as weak ones; `*` for any, and None without the header."""
+    header: str | None = request_ctx.request.environ.get(_IF_NONE_MATCH)
+    if header is None:
+        return None
+    if header.strip() == "*":
+        return {"*"}
+    return {f'W/"{found}"' for found in _TAG.findall(header)}
+
+
+def may_be_decided_by_version(known: set[str]) -> bool:
+    """Returns whether one of these tags may be of a tenant's version."""
+    return any(tag.startswith(_OF_VERSION) for tag in known)
+
+
+def version_tag(version: bytes | None) -> str:
+    """Returns the tag of this address at a version of its tenant.
+
+    The address is a part of it: a tag that was given for another address of the tenant, where there is a lead, does not
+    match here, where there may be none. So is the version of this program, which may print the same rows otherwise.
+    """
+    environ = request_ctx.request.environ
+    parts = (environ.get("PATH_INFO", ""), environ.get("QUERY_STRING", ""), installed_version())
+    address = "\0".join(parts).encode(errors="surrogatepass")
+    digest = blake2b(b"%b\0%b" % (version or b"", address), digest_size=_DIGEST_BYTES).hexdigest()
+    return f'{_OF_VERSION}{digest}"'
+
+
+def _data_tag(data: bytes, pagination: bytes | None) -> str:
+    digest = blake2b(data, digest_size=_DIGEST_BYTES)
+    digest.update(pagination or b"")
+    return f'{_OF_DATA}{digest.hexdigest()}"'

@@ -1,0 +1,65 @@
+"""Lets the pages of other origins read answers in a browser (CORS), by the allow-list of LEADS_CORS_ORIGINS."""
+
+from http import HTTPStatus
+
+from flask import Flask, Response
+from flask.globals import request_ctx
+
+from api.response.headers import HEADERS
+from api.setting_values import ANY_ORIGIN
+
+# A browser asks again after ten minutes, so that a list that was made shorter is in force soon.
+MAX_AGE_SECONDS = 600
+_METHODS = "GET, HEAD"
+# What a page may send beside what every page may.
+_REQUEST_HEADERS = "Authorization, If-None-Match, X-Correlation-Id"
+_EXPOSED = ", ".join(HEADERS)
+
+
+def install(app: Flask, origins: tuple[str, ...]) -> None:
+    """Answer preflights before anything is asked or counted, and mark what an allowed origin may read."""
+    if origins:
+        allowed = Cors(origins)
+        app.before_request(allowed.answer_preflight)
+        app.after_request(allowed.put_headers)
+
+
+class Cors:
+    """The origins whose pages may read answers.
+
+    No cookie shows who calls, so that `Access-Control-Allow-Credentials` is never sent: a page has to have the token.
+    """
+
+    def __init__(self, origins: tuple[str, ...]) -> None:
+        self._allowed = frozenset(origins)
+        self._allows_any = ANY_ORIGIN in self._allowed
+
+    def answer_preflight(self) -> Response | None:
+        """Returns the answer to a browser that asks what a page may do; None for any other request."""
+        request = request_ctx.request
+        if request.method != "OPTIONS" or "HTTP_ACCESS_CONTROL_REQUEST_METHOD" not in request.environ:
+            return None
+        if self._allowed_origin() is None:
+            return None
+        response = Response(status=HTTPStatus.NO_CONTENT)
+        del response.headers["Content-Type"]
+        response.headers.add("Access-Control-Allow-Methods", _METHODS)
+        response.headers.add("Access-Control-Allow-Headers", _REQUEST_HEADERS)
+        response.headers.add("Access-Control-Max-Age", str(MAX_AGE_SECONDS))
+        return response
+
+    def put_headers(self, response: Response) -> Response:
+        """Say that the page of an allowed origin may read the answer, whatever its status."""
+        origin = self._allowed_origin()
+        if origin is not None:
+            response.headers.add("Access-Control-Allow-Origin", origin)
+            response.headers.add("Access-Control-Expose-Headers", _EXPOSED)
+        return response
+
+    def _allowed_origin(self) -> str | None:
+        origin: str | None = request_ctx.request.environ.get("HTTP_ORIGIN")
+        if origin is None:
+            return None
+        if self._allows_any:
+            return ANY_ORIGIN
+        return origin if origin in self._allowed else None

@@ -1,0 +1,271 @@
+"""A caller who asks with `If-None-Match` is told 304 only while the whole answer would be the one that it has."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from random import Random
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from api.app import create_app
+from api.config import Config
+from projector import statistics
+from projector.erasure import Target, erase
+from projector.progress import QUIET
+from projector.rebuild import rebuild
+from tests.acceptance.conftest import Platform
+from tests.conftest import MakeDatabase
+from tests.oracle.parameters import OF_LIST, OF_MESSAGES
+from tests.support import edge_cases, mutations, queries
+from tests.support.server import Database
+
+NOW = datetime(2026, 3, 29, 13, 7, 11, 123_456, tzinfo=UTC)
+ROUNDS = 120
+ADDRESSES_OF_TENANT = 40
+ASKED = 12
+
+# Drift that the API prints. What wrote it has moved the version, as whatever writes does.
+DRIFT = (
+    "UPDATE read_model.lead_totals SET leads = leads + 1, hot = hot + 1",
+    "UPDATE read_model.lead_counts SET leads = leads + 1",
+    "UPDATE read_model.lead_daily_counts SET leads = leads + 1",
+    "UPDATE read_model.lead_conversations SET agent_name = 'wrong'",
+    "UPDATE read_model.lead_profiles SET company = 'wrong', search_text = search_text || 'wrong'",
+    "UPDATE read_model.lead_messages SET text = 'wrong'",
+    "UPDATE read_model.leads SET document = replace(document, 'a', 'b')",
+    "DELETE FROM read_model.lead_profiles",
+)
+MOVE_VERSIONS = "UPDATE read_model.tenants SET version = version + 1, version_id = gen_random_uuid()"
+
+
+def printed(body: bytes) -> bytes:
+    """An answer without its timestamp and correlation id, which come last."""
+    return body[: body.rindex(b'"timestamp"')]
+
+
+@dataclass
+class World:
+    """A platform with its API, addresses of all kinds, the tags that each gave, and the answer of every tag."""
+
+    platform: Platform
+    app: Flask
+    rng: Random
+    now: datetime = NOW
+    addresses: list[str] = field(default_factory=list)
+    tags: dict[str, list[str]] = field(default_factory=dict)
+    answers: dict[str, bytes] = field(default_factory=dict)
+    found: dict[int, int] = field(default_factory=dict)
+
+    def note(self, address: str, tag: str, body: bytes) -> None:
+        """A tag never comes again with another answer, of whatever address."""
+        before = self.answers.setdefault(tag, printed(body))
+        assert before == printed(body), f"{address} has given {tag} for another answer"
+        tags = self.tags.setdefault(address, [])
+        if tag not in tags:
+            tags.append(tag)
+
+    def ask(self, client: FlaskClient, address: str, story: str) -> None:
+        """Ask for an address in full, and with every tag that is known, of other addresses too."""
+        full = client.get(address)
+        others = self.rng.sample(sorted(self.answers), k=min(3, len(self.answers)))
+        known = [*self.tags.get(address, [])[-30:], *others]
+        self.rng.shuffle(known)
+        asked = client.get(address, headers={"If-None-Match": ", ".join(known)})
+        context = f"{story}: {address}"
+        if full.status_code == 200:
+            if asked.status_code == 304:
+                assert asked.headers["ETag"] == full.headers["ETag"], context
+                assert asked.data == b"", context
+                assert self.answers.get(full.headers["ETag"]) == printed(full.data), context
+            else:
+                assert asked.status_code == 200, context
+                assert full.headers["ETag"] not in known, context
+                assert printed(asked.data) == printed(full.data), context
+            self.note(address, full.headers["ETag"], full.data)
+        else:
+            assert asked.status_code == full.status_code, context
+        self.found[asked.status_code] = self.found.get(asked.status_code, 0) + 1
+
+
+def addresses_of(rng: Random, platform: Platform) -> list[str]:
+    """Addresses of the four endpoints with every parameter, made of values that occur."""
+    model, made = platform.model(), []
+    for user_id in sorted(model.leads):
+        words = queries.vocabulary(model, user_id)
+        phones = [lead for lead in sorted(model.of_tenant(user_id)) if queries.has_page(lead)]
+        made.append(queries.path(user_id, "stats"))
+        for number in range(ADDRESSES_OF_TENANT):
+            name = sorted(OF_LIST)[number % len(OF_LIST)]
+            params = [(name, _value(rng, name, words))]
+            if rng.random() < 0.4:
+                other = rng.choice([one for one in sorted(OF_LIST) if one != name])
+                params.append((other, _value(rng, other, words)))
+            made.append(f"{queries.path(user_id)}?{queries.query_string(params)}")
+        for phone in rng.sample(phones, k=min(8, len(phones))):
+            made.append(queries.path(user_id, phone))
+            name = rng.choice(sorted(OF_MESSAGES))
+            query = queries.query_string([(name, _value(rng, name, words))])
+            made.append(f"{queries.path(user_id, phone, 'messages')}?{query}")
+    return made
+
+
+def _value(rng: Random, name: str, words: queries.Vocabulary) -> str:
+    """A value that the parameter takes, and that the data have where it is a filter."""
+    dates = [f"{NOW - timedelta(days=days):%Y-%m-%d}" for days in (0, 3, 30, 400)]
+    choices: dict[str, list[str]] = {
+        "platform": ["whatsapp", "instagram", "webchat", "whatsapp,webchat"],
+        "lead_status": ["Hot", "Warm", "Cold", "Hot,Cold"],
+        "has_extraction": ["true", "false"],
+        "has_email": ["true", "false"],
+        "min_total_score": ["5", "9"],
+        "max_total_score": ["9", "15"],
+        "days": ["1", "7", "30", "4000"],
+        "from_date": dates,
+        "to_date": dates,
+        "search": ["a", "an", "example"],
+        "sort_by": ["last_message_at", "first_contact_at", "total_messages", "total_score", "name"],
+        "sort_order": ["asc", "desc"],
+        "limit": ["1", "5", "100"],
+        "offset": ["0", "1", "5"],
+        "sender": ["user", "agent"],
+        "customer_phone": sorted(words.phones)[:5] or ["0"],
+        "conversation_id": sorted(words.conversation_ids)[:5] or ["0"],
+    }
+    return rng.choice(choices[name])
+
+
+@pytest.fixture
+def make_world(make_database: MakeDatabase, template: Database) -> Iterator[Callable[[int], World]]:
+    with ExitStack() as stack:
+
+        def make(seed: int) -> World:
+            database, rng = make_database(template), Random(seed)
+            connection = stack.enter_context(database.connect())
+            world: World
+            config = Config(database.url, rate_limit="", log_level="ERROR")
+            app = create_app(config, clock=lambda: world.now)
+            stack.callback(app.extensions["leads_database"].engine.dispose)
+            platform = Platform(database, connection, app.test_client())
+            world = World(platform, app, rng)
+            tenants = ["u", "v"]
+            edge_cases.write(connection, edge_cases.generate(rng, 30, now=NOW, tenants=tenants))
+            platform.rebuild()
+            world.addresses = addresses_of(rng, platform)
+            return world
+
+        yield make
+
+
+def _change(world: World) -> str:
+    """Something happens; returns what it was."""
+    platform, rng = world.platform, world.rng
+    kind = rng.choices(("write", "clock", "nothing", "rebuild", "drift"), (60, 15, 10, 5, 10))[0]
+    if kind == "write":
+        with platform.database.connect() as writer:
+            done = [mutations.mutate(rng, writer, now=NOW) for _ in range(rng.randint(1, 3))]
+        platform.refresh()
+        return "; ".join(done)
+    if kind == "clock":
+        world.now += timedelta(hours=rng.choice((0, 1, 30, 200)), milliseconds=rng.randint(0, 5))
+    elif kind == "rebuild":
+        rebuild(platform.connection, tenants=None, progress=QUIET)
+    elif kind == "drift":
+        drift = rng.choice(DRIFT)
+        with platform.connection.transaction():
+            platform.connection.execute(drift.encode())
+            platform.connection.execute(MOVE_VERSIONS.encode())
+        for address in rng.sample(world.addresses, k=ASKED):
+            world.ask(platform.client, address, drift)
+        # Of one tenant, then of all: those that were not healed have drifted meanwhile, in a version of their own.
+        statistics.heal(platform.connection, ["u"])
+        for address in rng.sample(world.addresses, k=ASKED):
+            world.ask(platform.client, address, f"partly healed: {drift}")
+        platform.rebuild()
+        return f"healed: {drift}"
+    return kind
+
+
+@pytest.mark.parametrize(
+    "seed", [1, 2, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(3, 40))]
+)
+def test_not_modified_is_said_only_of_an_equal_answer(make_world: Callable[[int], World], seed: int) -> None:
+    world = make_world(seed)
+    for number in range(ROUNDS):
+        story = f"seed {seed}, round {number}: {_change(world)}"
+        for address in world.rng.sample(world.addresses, k=ASKED):
+            world.ask(world.platform.client, address, story)
+    # Both happen often enough to show something.
+    assert world.found[304] > ROUNDS
+    assert world.found[200] > ROUNDS
+
+
+def test_a_tag_stands_for_one_answer_while_everything_changes(make_world: Callable[[int], World]) -> None:
+    """The version and the rows of an answer are of one moment, however writers and readers meet."""
+    world = make_world(7)
+    seen: list[tuple[str, str, bytes]] = []
+    failures: list[str] = []
+    done = threading.Event()
+
+    def read(number: int) -> None:
+        client, rng = world.app.test_client(), Random(number)
+        known: dict[str, str] = {}
+        while not done.is_set():
+            address = rng.choice(world.addresses)
+            answer = client.get(address, headers={"If-None-Match": known.get(address, "")})
+            if answer.status_code == 200:
+                known[address] = answer.headers["ETag"]
+                seen.append((address, known[address], answer.data))
+            elif answer.status_code == 304 and answer.headers["ETag"] != known[address]:
+                failures.append(address)
+
+    readers = [threading.Thread(target=read, args=(number,)) for number in range(2)]
+    for reader in readers:
+        reader.start()
+    try:
+        for _ in range(60):
+            with world.platform.database.connect() as writer:
+                mutations.mutate(world.rng, writer, now=NOW)
+            world.platform.refresh()
+    finally:
+        done.set()
+        for reader in readers:
+            reader.join()
+    assert not failures
+    for address, tag, body in seen:
+        world.note(address, tag, body)
+    assert len(seen) > len(world.tags) > 20
+
+
+def test_a_tenant_that_was_erased_and_comes_again_has_other_tags(make_world: Callable[[int], World]) -> None:
+    """Its versions begin again at 1."""
+    world = make_world(11)
+    platform = world.platform
+    for address in world.addresses:
+        world.ask(platform.client, address, "before")
+    with platform.database.connect() as writer:
+        rows = writer.execute(
+            "SELECT agent_id, phone_number_id FROM agents WHERE user_id = 'u' LIMIT 1"
+        ).fetchone()
+        writer.execute("DELETE FROM users WHERE user_id = 'u'")
+        platform.refresh()
+        erase(platform.connection, Target("u"), progress=QUIET)
+        for address in world.addresses:
+            world.ask(platform.client, address, "erased")
+        assert rows is not None
+        writer.execute("INSERT INTO users (user_id) VALUES ('u')")
+        writer.execute(
+            "INSERT INTO phone_numbers (id, user_id, platform) VALUES (%s, 'u', 'webchat')", (rows[1],)
+        )
+        writer.execute("INSERT INTO agents VALUES (%s, 'u', %s, 'Back')", rows)
+        version = 0
+        while version < 3:
+            mutations.mutate(world.rng, writer, now=NOW, kind="insert_conversation")
+            platform.refresh()
+            found = writer.execute("SELECT version FROM read_model.tenants WHERE user_id = 'u'").fetchone()
+            version = found[0] if found else 0
+            for address in world.addresses:
+                world.ask(platform.client, address, f"again, version {version}")

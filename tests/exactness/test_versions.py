@@ -1,0 +1,159 @@
+"""A version of a tenant stands for exactly one state of its rows: whoever sees it again has missed nothing."""
+
+import threading
+
+import psycopg
+import pytest
+from psycopg.rows import TupleRow
+
+from tests.conftest import MakeDatabase
+from tests.exactness.interleaving import refreshing
+from tests.exactness.platform import Platform, rebuild_now, refresh_now
+from tests.exactness.random_load import VERSIONS
+
+Connection = psycopg.Connection[TupleRow]
+
+NEWER = (
+    "INSERT INTO messages (message_id, conversation_id, sender, text, timestamp)"
+    " VALUES ('newer', 'c', 'user', 'newer', '2025-06-01')"
+)
+# Each changes rows that the API prints. The printed lead has nothing of the text of a message that is not its last.
+CHANGES = {
+    "an older message": "UPDATE messages SET text = 'another' WHERE message_id = 'm'",
+    "an older message that goes": "DELETE FROM messages WHERE message_id = 'm'",
+    "the last message": "UPDATE messages SET text = 'another' WHERE message_id = 'newer'",
+    "an agent": "UPDATE agents SET name = 'Zoe'",
+    "a contact": "UPDATE contacts SET company = 'Acme'",
+    "an extraction": "UPDATE extractions SET email = 'ann@example.com'",
+    "a send": "UPDATE template_sends SET sent_at = '2025-07-01'",
+    "a lead that goes": "DELETE FROM template_sends; DELETE FROM conversations",
+}
+NOTHING = {
+    "a row that is written as it was": "UPDATE messages SET text = text; UPDATE contacts SET name = name",
+    "a change that was taken back": "UPDATE agents SET name = 'Zoe'; UPDATE agents SET name = 'Ava'",
+    "a contact who is no lead": "INSERT INTO contacts (contact_id, user_id, phone, name) VALUES ('x', 'one', '7', 'X')",
+    "another tenant": "INSERT INTO users (user_id) VALUES ('two')",
+}
+# As drift, because no change of the source changes these rows alone.
+DRIFT = {
+    "leads": "UPDATE read_model.leads SET document = '{}'",
+    "lead_profiles": "UPDATE read_model.lead_profiles SET company = 'wrong'",
+    "lead_profiles that are missing": "DELETE FROM read_model.lead_profiles",
+    "lead_conversations": "UPDATE read_model.lead_conversations SET agent_name = 'wrong'",
+    "lead_messages": "UPDATE read_model.lead_messages SET text = 'wrong'",
+    "lead_counts": "UPDATE read_model.lead_counts SET leads = 7",
+    "lead_daily_counts": "UPDATE read_model.lead_daily_counts SET leads = 7",
+    "lead_totals": "UPDATE read_model.lead_totals SET leads = 7",
+}
+
+State = tuple[int | None, str | None, str]
+
+
+def state(conn: Connection, user_id: str = "one") -> State:
+    """The version of a tenant with its id, and a digest of all that the API can print of the tenant."""
+    found = {row[0]: row[1:] for row in conn.execute(VERSIONS.encode()).fetchall()}
+    version, version_id, digest = found.get(user_id, (None, None, ""))
+    return version, version_id, digest
+
+
+def execute(conn: Connection, commands: str) -> None:
+    for command in commands.split("; "):
+        conn.execute(command.encode())
+
+
+def assert_moved(before: State, after: State) -> None:
+    assert after[2] != before[2], "nothing was changed"
+    assert after[0] is not None
+    assert after[0] > (before[0] or 0)
+    assert after[1] != before[1]
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_change_moves_the_version(filled: Platform, change: str) -> None:
+    filled.conn.execute(NEWER.encode())
+    refresh_now(filled.conn)
+    before = state(filled.conn)
+    execute(filled.conn, CHANGES[change])
+    refresh_now(filled.conn)
+    assert_moved(before, state(filled.conn))
+
+
+@pytest.mark.parametrize("change", NOTHING)
+def test_what_changes_no_row_moves_no_version(filled: Platform, change: str) -> None:
+    before = state(filled.conn)
+    execute(filled.conn, NOTHING[change])
+    refresh_now(filled.conn)
+    assert state(filled.conn) == before
+
+
+@pytest.mark.parametrize("drift", DRIFT)
+def test_a_correction_moves_the_version(filled: Platform, drift: str) -> None:
+    filled.conn.execute(DRIFT[drift].encode())
+    before = state(filled.conn)
+    rebuild_now(filled.conn)
+    assert_moved(before, state(filled.conn))
+
+
+def test_a_first_build_moves_the_versions_that_were(filled: Platform) -> None:
+    filled.conn.execute("UPDATE read_model.leads SET document = '{}'")
+    before = state(filled.conn)
+    rebuild_now(filled.conn, first=True)
+    assert_moved(before, state(filled.conn))
+
+
+def test_two_histories_never_share_a_version(filled: Platform, make_database: MakeDatabase) -> None:
+    """As after a restore or a failover that lost what was committed last: the same number comes again."""
+    states = []
+    source = filled.database
+    filled.conn.close()
+    for text in ("one history", "another history"):
+        with make_database(source).connect() as conn:
+            conn.execute("UPDATE messages SET text = %s", (text,))
+            refresh_now(conn)
+            states.append(state(conn))
+    (number, first, digest), (other_number, other, other_digest) = states
+    assert number == other_number
+    assert digest != other_digest
+    assert first != other
+
+
+def test_a_version_is_seen_with_its_rows_and_not_before(filled: Platform) -> None:
+    before = state(filled.conn)
+    filled.conn.execute("UPDATE messages SET text = 'another'")
+    with filled.database.connect() as conn:
+        shard = conn.execute("SELECT DISTINCT shard FROM projector.changes").fetchone()
+    assert shard is not None
+    with refreshing(filled.database, "written", shard=shard[0]) as stopped:
+        stopped.reach("written")
+        assert state(filled.conn) == before
+        stopped.finish()
+    assert_moved(before, state(filled.conn))
+
+
+def test_versions_of_a_tenant_commit_in_order(filled: Platform) -> None:
+    """A reader never sees a version after a greater one, however many refreshes write at once."""
+    seen: list[int] = []
+    done = threading.Event()
+
+    def read() -> None:
+        with filled.database.connect() as conn:
+            while not done.is_set():
+                version, _, _ = state(conn)
+                seen.append(version or 0)
+
+    def write(number: int) -> None:
+        with filled.database.connect() as conn:
+            for turn in range(5):
+                conn.execute("UPDATE contacts SET company = %s", (f"{number} {turn}",))
+                refresh_now(conn)
+
+    reader = threading.Thread(target=read)
+    writers = [threading.Thread(target=write, args=(number,)) for number in range(2)]
+    for thread in (reader, *writers):
+        thread.start()
+    for thread in writers:
+        thread.join()
+    done.set()
+    reader.join()
+    assert seen == sorted(seen)
+    assert len(set(seen)) > 1
