@@ -58,6 +58,11 @@ OF_API = {
         "leads_api",
         "Role that each session of the API takes, or off: the session keeps the role of its login.",
     ),
+    "LEADS_TENANT_SETTING": Setting(
+        "session",
+        "How PostgreSQL is told the tenant of a request: session, or transaction behind a pooler that gives each"
+        " transaction another connection.",
+    ),
     "LEADS_API_WORKERS": Setting(
         "1", "Number of processes. Several need a shared LEADS_RATE_LIMIT_STORAGE, or no rate limit."
     ),

@@ -7,7 +7,7 @@ from flask import Flask, current_app
 from api.database.errors import NOT_INSTALLED, OTHER_VERSION, TablesMissingError, UnavailableError
 from api.database.pool import Database
 from api.database.statement import BoundStatement, Row
-from api.plan.projection import ProjectionRow, projection_state, tables_state
+from api.plan.projection import ProjectionRow, projection_state, row_security, tables_state
 from api.response.body import Freshness, note_freshness
 
 NEVER_BUILT = "The read model was never built"
@@ -45,6 +45,16 @@ class ReadModel:
     def require_tables(self) -> None:
         """Raises UnavailableError unless this API may read every table, with every column that it knows."""
         self._fetch(tables_state())
+
+    def require_row_security(self) -> None:
+        """Raises UnavailableError unless PostgreSQL itself keeps the rows of other tenants from each session."""
+        missing = self._fetch(row_security()).missing
+        if missing is not None:
+            raise UnavailableError(
+                "A table is not protected from being read for another tenant:"
+                f" {missing.decode().removeprefix('read_model.')}."
+                " Run `python -m projector migrate`"
+            )
 
     def _fetch(self, statement: BoundStatement[Row]) -> Row:
         try:
