@@ -17,7 +17,7 @@ from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
-from api import command_line, config, key_commands, log, open_files
+from api import command_line, config, key_commands, log, open_files, slow_readers
 from api.auth_settings import CHOICES
 from api.database import login_check
 from api.running_requests import server_threads
@@ -188,6 +188,7 @@ def application() -> object:
     try:
         settings = config.load()
         app = create_app(settings)
+        slow_readers.end_them()
         open_files.watch(open_files.most_connections(open_files.raise_limit(), settings.threads))
     except Exception:  # noqa: BLE001  # Whatever it is.
         # Otherwise Python prints it as plain text. The supervisor starts another worker, and gives up at the second.

@@ -43,7 +43,7 @@ class Config:
     host: str = "127.0.0.1"
     port: int = 4000
     workers: int = 1
-    threads: int = 4
+    threads: int = 5
     rate_limit: str = "100 per minute"
     rate_limit_storage: str = field(default=MEMORY, repr=False)
     statement_timeout_ms: int = 5000
@@ -94,7 +94,7 @@ def load(env_file: Path = ENV_FILE) -> Config:
         host=read("HOST", str, "127.0.0.1"),
         port=read("PORT", setting_values.whole_number(1, setting_values.MAX_PORT), 4000),
         workers=read("LEADS_API_WORKERS", setting_values.whole_number(1, 64), 1),
-        threads=read("LEADS_API_THREADS", setting_values.whole_number(1, 256), 4),
+        threads=read("LEADS_API_THREADS", setting_values.whole_number(1, 256), 5),
         rate_limit=read("LEADS_RATE_LIMIT", setting_values.rate_limit, "100 per minute"),
         rate_limit_storage=read("LEADS_RATE_LIMIT_STORAGE", setting_values.storage, MEMORY, is_secret=True),
         statement_timeout_ms=read(

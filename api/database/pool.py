@@ -39,7 +39,8 @@ class Database:
             "postgresql+psycopg://",
             creator=self._connect,
             pool_size=config.threads,
-            max_overflow=0,
+            # API keys are looked up before a request has its turn, also while those that run wait for a lock.
+            max_overflow=1,
             pool_timeout=POOL_TIMEOUT_SECONDS,
             # No statement of the API changes the state of its session.
             pool_reset_on_return=None,

@@ -2,8 +2,9 @@
 
 from typing import TypeVar
 
-from flask import Flask, current_app
+from flask import Flask
 
+from api import current
 from api.database.errors import NOT_INSTALLED, OTHER_VERSION, TablesMissingError, UnavailableError
 from api.database.pool import Database
 from api.database.statement import BoundStatement, Row
@@ -91,5 +92,5 @@ def install(app: Flask, database: Database) -> None:
 
 def read_model() -> ReadModel:
     """Returns the read model of the current application."""
-    found: ReadModel = current_app.extensions["leads_read_model"]
+    found: ReadModel = current.app().extensions["leads_read_model"]
     return found
