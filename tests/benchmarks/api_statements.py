@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, cast
 
 import psycopg
 from psycopg.rows import tuple_row
+from sqlalchemy.pool import PoolProxiedConnection
 
 from api.config import Config
 from api.database.pool import SESSION
@@ -52,7 +53,10 @@ _BASELINE_MS = 300_000
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """A session with the settings of the API's."""
+    """A session of the API, and a connection with the same settings for what is compared with it.
+
+    The connection has the rights of the owner: row security is part of what a request pays, and of no baseline.
+    """
 
     connection: psycopg.Connection[Any]
     session: Session
@@ -84,12 +88,19 @@ class Reader:
 
 @contextmanager
 def reader(database: Database) -> Iterator[Reader]:
-    """A session as the API has it; a hand-written statement runs under the same settings."""
+    """A session as the API has it, and a connection for hand-written statements."""
     # A baseline may take longer than an answer of the API ever may.
-    engine = ApiDatabase(Config(database.url, statement_timeout_ms=_BASELINE_MS)).engine
+    config = Config(database.url, statement_timeout_ms=_BASELINE_MS)
+    with _pooled(config) as own, _pooled(replace(config, role="")) as bare:
+        yield Reader(cast("psycopg.Connection[Any]", bare.driver_connection), own.info[SESSION])
+
+
+@contextmanager
+def _pooled(config: Config) -> Iterator[PoolProxiedConnection]:
+    engine = ApiDatabase(config).engine
     pooled = engine.raw_connection()
     try:
-        yield Reader(cast("psycopg.Connection[Any]", pooled.driver_connection), pooled.info[SESSION])
+        yield pooled
     finally:
         pooled.close()
         engine.dispose()
