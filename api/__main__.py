@@ -17,8 +17,9 @@ from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
-from api import command_line, config, key_commands, log, open_files
+from api import command_line, config, key_commands, log, open_files, slow_readers
 from api.auth_settings import CHOICES
+from api.database import login_check
 from api.running_requests import server_threads
 
 STOP_SECONDS = 10
@@ -57,6 +58,8 @@ def main() -> None:
         require_tracing()
     address = checked_address(settings)
     _require_decision(settings, address)
+    for sentence in login_check.look(settings):
+        structlog.get_logger().warning(sentence)
     most_connections = open_files.most_connections(open_files.raise_limit(), settings.threads)
     with tempfile.TemporaryDirectory(prefix="leads-api-") as directory:
         if settings.workers > 1 or settings.metrics_port:
@@ -185,6 +188,7 @@ def application() -> object:
     try:
         settings = config.load()
         app = create_app(settings)
+        slow_readers.end_them()
         open_files.watch(open_files.most_connections(open_files.raise_limit(), settings.threads))
     except Exception:  # noqa: BLE001  # Whatever it is.
         # Otherwise Python prints it as plain text. The supervisor starts another worker, and gives up at the second.

@@ -1,11 +1,12 @@
 """The Flask application."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
-from flask import Flask, request
+from flask import Flask
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 
-from api import compression, log, metrics, rate_limit, request_log, running_requests
+from api import compression, current, log, metrics, rate_limit, request_log, running_requests
 from api.auth import gate
 from api.config import Config
 from api.database.pool import Database
@@ -23,10 +24,18 @@ from api.setting_values import ANY_ORIGIN
 MAX_BODY_BYTES = 64 * 1024
 
 
+class _App(Flask):
+    """Flask, without a look at each call whether a function is a coroutine: none is here."""
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """Returns the function."""
+        return func
+
+
 def create_app(config: Config, *, clock: Clock = system_clock) -> Flask:
     """Returns an application with its own pool of connections and its own rate limit."""
     log.configure(config.log_level, config.log_format, personal_data=config.log_personal_data)
-    app = Flask("api", static_folder=None)
+    app = _App("api", static_folder=None)
     app.response_class = JsonResponse
     app.wsgi_app = with_constant_headers(app.wsgi_app, *_varies_by(config))  # type: ignore[assignment,method-assign]
     app.url_map.strict_slashes = False
@@ -78,8 +87,9 @@ def _open_database(app: Flask, config: Config) -> Database:
 def _refuse_unreadable_request() -> None:
     """Raise BadRequest for a path with NUL or broken UTF-8, and RequestEntityTooLarge for a large body."""
     # A WSGI server passes the bytes of the path on as Latin-1.
-    path = request.environ.get("PATH_INFO", "")
+    environ = current.request().environ
+    path = environ.get("PATH_INFO", "")
     if is_broken(path.encode("latin-1").decode(errors="surrogateescape")):
         raise BadRequest("the path contains a NUL character (%00) or bytes that are not UTF-8")
-    if (request.content_length or 0) > MAX_BODY_BYTES:
+    if "CONTENT_LENGTH" in environ and (current.request().content_length or 0) > MAX_BODY_BYTES:
         raise RequestEntityTooLarge

@@ -17,6 +17,7 @@ from api.jwt_keys import ALGORITHMS, read_keys
 from api.settings import unknown_settings
 
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+TENANT_SETTINGS = ("session", "transaction")
 LOG_FORMATS = ("auto", "text", "json")
 MEMORY = "memory://"
 ENV_FILE = Path(".env")
@@ -38,10 +39,11 @@ class Config:
 
     database_url: str = field(repr=False)
     role: str = "leads_api"
+    tenant_setting: str = "session"
     host: str = "127.0.0.1"
     port: int = 4000
     workers: int = 1
-    threads: int = 4
+    threads: int = 5
     rate_limit: str = "100 per minute"
     rate_limit_storage: str = field(default=MEMORY, repr=False)
     statement_timeout_ms: int = 5000
@@ -91,10 +93,11 @@ def load(env_file: Path = ENV_FILE) -> Config:
             is_secret=True,
         ),
         role=read("LEADS_API_ROLE", setting_values.switchable, "leads_api"),
+        tenant_setting=read("LEADS_TENANT_SETTING", setting_values.one_of(TENANT_SETTINGS), "session"),
         host=read("HOST", str, "127.0.0.1"),
         port=read("PORT", setting_values.whole_number(1, setting_values.MAX_PORT), 4000),
         workers=read("LEADS_API_WORKERS", setting_values.whole_number(1, 64), 1),
-        threads=read("LEADS_API_THREADS", setting_values.whole_number(1, 256), 4),
+        threads=read("LEADS_API_THREADS", setting_values.whole_number(1, 256), 5),
         rate_limit=read("LEADS_RATE_LIMIT", setting_values.rate_limit, "100 per minute"),
         rate_limit_storage=read("LEADS_RATE_LIMIT_STORAGE", setting_values.storage, MEMORY, is_secret=True),
         statement_timeout_ms=read(

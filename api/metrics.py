@@ -8,11 +8,11 @@ from pathlib import Path
 from time import perf_counter
 from typing import Protocol
 
-from flask import Flask, Response, g
-from flask.globals import app_ctx, request_ctx
+from flask import Flask, Response
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
+from api import current
 from api.meters import IN_FLIGHT, count_response
 from api.version import installed_version
 
@@ -47,21 +47,20 @@ def install(app: Flask) -> None:
 
 
 def _start() -> None:
-    g.started = perf_counter()
+    current.values().started = perf_counter()
     IN_FLIGHT.inc()
 
 
 def _count(response: Response) -> Response:
-    # Each attribute of flask.request and flask.g would be looked up through the context of the request.
-    rule = request_ctx.request.url_rule
-    seconds = perf_counter() - app_ctx.g.started
+    rule = current.request().url_rule
+    seconds = perf_counter() - current.values().started
     count_response(rule.rule if rule else NO_ROUTE, response.status_code, seconds)
     return response
 
 
 def _end(_error: BaseException | None) -> None:
     # The request is over, whatever became of it.
-    if "started" in app_ctx.g:
+    if "started" in current.values():
         IN_FLIGHT.dec()
 
 

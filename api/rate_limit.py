@@ -9,13 +9,14 @@ from time import monotonic, time
 from typing import cast
 
 import structlog
-from flask import Flask, Response, g, request
+from flask import Flask, Response
 from flask_limiter import HeaderNames
 from limits import RateLimitItem, parse
 from limits.errors import StorageError
 from limits.storage import Storage, storage_from_string
 from werkzeug.exceptions import TooManyRequests
 
+from api import current
 from api.addresses import find_address
 from api.config import MEMORY, Config
 from api.meters import RATE_LIMITED, STORE_FAILURES
@@ -68,6 +69,7 @@ class TenantLimit:
 
     def check(self) -> None:
         """Count this request. Raises TooManyRequests where it is beyond the limit."""
+        request = current.request()
         # What a browser asks before a request shows no one, and may use up the limit of none.
         if request.method == "OPTIONS" or find_address(request) is None:
             return
@@ -78,14 +80,14 @@ class TenantLimit:
         # A store knows the end only to about a second.
         ends_at = min(ceil(ends_at), now + self._seconds)
         left = self._limit.amount - used
-        g.limit = (max(0, left), ends_at, max(1, ends_at - now))
+        current.values().limit = (max(0, left), ends_at, max(1, ends_at - now))
         if left < 0:
             RATE_LIMITED.inc()
             raise TooManyRequests
 
     def put_headers(self, response: Response) -> Response:
         """Put the rest of the limit into the headers of an answer whose request was counted."""
-        limit = g.get("limit")
+        limit = current.values().get("limit")
         if limit is not None:
             left, ends_at, seconds_left = limit
             headers = response.headers

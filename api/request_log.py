@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import orjson
 from flask import Flask, Request, Response
-from flask.globals import app_ctx, request_ctx
 
+from api import current
 from api.config import Config
 from api.log import STANDARD_ERROR, is_text
 from api.request.text import MAX_ID_LENGTH
@@ -31,8 +31,7 @@ def install(app: Flask, config: Config) -> None:
     line = _text_line if is_text(config.log_format) else _json_line
 
     def write(response: Response) -> Response:
-        # Each attribute of flask.request and flask.g would be looked up through the context of the request.
-        request, values = request_ctx.request, app_ctx.g
+        request, values = current.request(), current.values()
         rule, arguments = request.url_rule, request.view_args
         user_id = arguments.get("user_id") if arguments else None
         answered = Answered(

@@ -1,14 +1,20 @@
-"""How many requests run at once: of one tenant, so that its dearest cannot keep the others waiting, and of all."""
+"""How many requests run at once: of one tenant, so that its dearest cannot keep the others waiting, and of all.
+
+The threads of the server are few more than these. While requests end soon, the rest waits in the server's own queue,
+which costs nothing, and the threads beyond sleep here: whoever ends a request takes the next one from that queue. Only
+while requests do not end does a further one have to be refused, so that a thread is left to say so.
+"""
 
 from collections import deque
 from collections.abc import Iterable, Mapping
 from threading import Lock
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from flask import Flask
-from flask.globals import request_ctx
 from werkzeug.exceptions import BadRequest
 
+from api import current
 from api.config import Config
 from api.database.errors import UnavailableError
 from api.request.text import MAX_ID_LENGTH
@@ -16,12 +22,16 @@ from api.request.text import MAX_ID_LENGTH
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
+# How long a request waits for its turn: as one of few, and one more while requests end all the time.
 WAIT_SECONDS = 1.0
-# Of one tenant, and of all; each holds a thread. More of a tenant are refused at once.
-MAX_WAITING = 64
-MAX_AT_ONCE = 256
+STILL_SECONDS = 0.5
+# A request that has waited for so long goes before those that come later.
+TURN_SECONDS = 0.1
+# Of one tenant, and of all; each holds a thread.
+MAX_WAITING = 4
+MAX_ALL_WAITING = 6
 # Threads that only answer what never waits: `/health/live`, and refusals.
-SPARE_THREADS = 8
+SPARE_THREADS = 3
 
 TENANT_IS_BUSY = "This tenant has as many requests under way as it may have: try again in a second"
 ALL_ARE_BUSY = "The API has as many requests under way as it takes: try again in a second"
@@ -35,11 +45,10 @@ _TENANT = "leads.running_tenant"
 
 def install(app: Flask, config: Config) -> None:
     """Refuse ids that are too long, and bound the requests that run."""
-    running = RunningRequests(most_of_tenant(config.threads))
+    running = RunningRequests(config.threads)
 
     def enter() -> None:
-        # Each attribute of flask.request would be looked up through the context.
-        request = request_ctx.request
+        request = current.request()
         arguments = request.view_args
         tenant = _NO_TENANT
         if arguments:
@@ -67,70 +76,125 @@ def install(app: Flask, config: Config) -> None:
 
 def most_of_tenant(threads: int) -> int:
     """Returns how many requests of one tenant use the database at once: some connections are left to the others."""
-    return max(1, threads * 3 // 4)
+    return max(1, threads * 4 // 5)
 
 
 def server_threads(threads: int) -> int:
     """Returns the threads that the server needs so that a request that waits keeps no other from being refused."""
-    return max(MAX_AT_ONCE, threads) + SPARE_THREADS
+    return threads + MAX_ALL_WAITING + SPARE_THREADS
+
+
+class _Places:
+    """Places that are taken, and when the last of them was given back or the first was taken."""
+
+    __slots__ = ("moved_at", "taken")
+
+    def __init__(self) -> None:
+        self.taken = 0
+        self.moved_at = monotonic()
+
+
+class _Waiter:
+    """A request that waits; its lock is released when it has its place."""
+
+    __slots__ = ("since", "tenant", "turn")
+
+    def __init__(self, tenant: str) -> None:
+        self.tenant = tenant
+        self.since = monotonic()
+        self.turn = Lock()
+        self.turn.acquire()
 
 
 class RunningRequests:
-    """Counts the requests of each tenant that run, and lets further ones wait for their turn in order."""
+    """Counts the requests that run, of all and of each tenant, and lets a few further ones wait for their turn."""
 
-    def __init__(self, most: int) -> None:
-        self._most = most
+    def __init__(self, threads: int) -> None:
+        self._threads = threads
+        self._most = most_of_tenant(threads)
         self._lock = Lock()
-        self._all = 0
-        self._running: dict[str, int] = {}
-        self._waiting: dict[str, deque[Lock]] = {}
+        self._all = _Places()
+        self._tenants: dict[str, _Places] = {}
+        # The one that has waited longest is the first.
+        self._waiting: deque[_Waiter] = deque()
 
     def enter(self, tenant: str) -> None:
         """Begin a request. Waits up to a second for its turn. Raises UnavailableError if it does not come."""
         with self._lock:
-            if self._all >= MAX_AT_ONCE:
-                raise UnavailableError(ALL_ARE_BUSY)
-            running = self._running.get(tenant, 0)
-            if running < self._most:
-                self._running[tenant] = running + 1
-                self._all += 1
+            if self._take(tenant):
                 return
-            waiting = self._waiting.setdefault(tenant, deque())
-            if len(waiting) >= MAX_WAITING:
-                raise UnavailableError(TENANT_IS_BUSY)
-            turn = Lock()
-            turn.acquire()
-            waiting.append(turn)
-            self._all += 1
-        if not turn.acquire(timeout=WAIT_SECONDS):
-            self._give_up(tenant, turn)
+            patience = self._patience(tenant)
+            waiter = _Waiter(tenant)
+            self._waiting.append(waiter)
+        if waiter.turn.acquire(timeout=TURN_SECONDS) or self._take_late(waiter):
+            return
+        if not waiter.turn.acquire(timeout=patience - TURN_SECONDS) and not self._take_late(
+            waiter, last=True
+        ):
+            raise self._busy(tenant)
 
     def leave(self, tenant: str) -> None:
-        """End a request, and give its turn to the one that has waited longest."""
+        """End a request. Its place is free for the next, unless another has waited for it for long."""
         with self._lock:
-            self._all -= 1
-            waiting = self._waiting.get(tenant)
-            if waiting:
-                turn = waiting.popleft()
-                if not waiting:
-                    del self._waiting[tenant]
-                turn.release()
-            elif self._running[tenant] > 1:
-                self._running[tenant] -= 1
-            else:
-                del self._running[tenant]
+            own = self._tenants[tenant]
+            own.taken -= 1
+            self._all.taken -= 1
+            own.moved_at = self._all.moved_at = monotonic()
+            if not own.taken:
+                del self._tenants[tenant]
+            # To wake a thread at every end would cost more than all the rest here.
+            if self._waiting and (
+                own.taken * 2 < self._most or own.moved_at - self._waiting[0].since >= TURN_SECONDS
+            ):
+                self._hand_over()
 
-    def _give_up(self, tenant: str, turn: Lock) -> None:
-        with self._lock:
-            waiting = self._waiting.get(tenant, ())
-            # Its turn may have come at the last moment.
-            if turn not in waiting:
+    def _take(self, tenant: str) -> bool:
+        own = self._tenants.get(tenant)
+        if self._all.taken >= self._threads:
+            return False
+        if own is None:
+            own = self._tenants[tenant] = _Places()
+        elif own.taken >= self._most:
+            return False
+        own.taken += 1
+        self._all.taken += 1
+        return True
+
+    def _hand_over(self) -> None:
+        for waiter in self._waiting:
+            if self._take(waiter.tenant):
+                self._waiting.remove(waiter)
+                waiter.turn.release()
                 return
-            self._waiting[tenant].remove(turn)
-            if not self._waiting[tenant]:
-                del self._waiting[tenant]
-            self._all -= 1
-        raise UnavailableError(TENANT_IS_BUSY)
+
+    def _take_late(self, waiter: _Waiter, *, last: bool = False) -> bool:
+        """Returns whether a waiter has a place now: it was given one at the last moment, or one is free."""
+        with self._lock:
+            if waiter not in self._waiting:
+                return True
+            if self._take(waiter.tenant):
+                self._waiting.remove(waiter)
+                return True
+            if last:
+                self._waiting.remove(waiter)
+            return False
+
+    def _patience(self, tenant: str) -> float:
+        """Returns how long a request of this tenant may wait. Raises UnavailableError if it may not."""
+        of_tenant = sum(waiter.tenant == tenant for waiter in self._waiting)
+        if of_tenant < MAX_WAITING and len(self._waiting) < MAX_ALL_WAITING:
+            return WAIT_SECONDS
+        own = self._tenants.get(tenant)
+        places = own if own is not None and own.taken >= self._most else self._all
+        if monotonic() - places.moved_at > STILL_SECONDS:
+            raise self._busy(tenant)
+        return STILL_SECONDS
+
+    def _busy(self, tenant: str) -> UnavailableError:
+        own = self._tenants.get(tenant)
+        return UnavailableError(
+            TENANT_IS_BUSY if own is not None and own.taken >= self._most else ALL_ARE_BUSY
+        )
 
 
 def _refuse_long_ids(arguments: Mapping[str, str]) -> None:

@@ -58,13 +58,18 @@ OF_API = {
         "leads_api",
         "Role that each session of the API takes, or off: the session keeps the role of its login.",
     ),
+    "LEADS_TENANT_SETTING": Setting(
+        "session",
+        "How PostgreSQL is told the tenant of a request: session, or transaction behind a pooler that gives each"
+        " transaction another connection.",
+    ),
     "LEADS_API_WORKERS": Setting(
         "1", "Number of processes. Several need a shared LEADS_RATE_LIMIT_STORAGE, or no rate limit."
     ),
     "LEADS_API_THREADS": Setting(
-        "4",
+        "5",
         "Requests of each process that use the database at once, each with a connection of its own. One tenant may have"
-        " three quarters of them.",
+        " four fifths of them.",
     ),
     "LEADS_API_METRICS_PORT": Setting(
         "off", "Port of a server for /metrics alone, or off: /metrics is on PORT."

@@ -37,7 +37,8 @@ def migrate(conn: Connection, *, create_source: bool, source_schemas: Sequence[s
     notices: list[str] = []
     change_tables(conn, lambda: _install(conn, source_schemas, create_source=create_source))
     capture.adjust_queue(conn)
-    notices += [*_set_up_search(conn), *set_up_api_role(conn)]
+    notices += _set_up_search(conn)
+    change_tables(conn, lambda: notices.extend(set_up_api_role(conn)))
     if capture.switched_off(conn) is None:
         capture.reinstall(conn)
         notices += [

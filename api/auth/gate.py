@@ -4,8 +4,8 @@ import re
 from time import time
 
 from flask import Flask
-from flask.globals import app_ctx, request_ctx
 
+from api import current
 from api.addresses import find_address
 from api.auth.access import Access, Checked, KeptAccess, digest_of
 from api.auth.errors import CredentialsMissingError, CredentialsRefusedError, OtherTenantError
@@ -61,8 +61,7 @@ class Gate:
 
     def check(self) -> None:
         """Raises CredentialsMissingError, CredentialsRefusedError, OtherTenantError or UnavailableError."""
-        # Each attribute of flask.request and flask.g would be looked up through the context of the request.
-        request = request_ctx.request
+        request = current.request()
         if request.method == "OPTIONS":
             # What a browser sends before a request has no credentials, and the answer no data.
             return
@@ -77,7 +76,7 @@ class Gate:
         digest = digest_of(header)
         kept = self._kept.find(digest)
         access = self._checked(header, digest) if kept is None else kept.access
-        app_ctx.g.caller = access.name
+        current.values().caller = access.name
         # The path was decoded when it was routed; the endpoint gets this very value.
         if not access.reads_all and (
             access.tenant is None or access.tenant != (request.view_args or {}).get("user_id")

@@ -5,25 +5,18 @@ from time import monotonic
 from typing import Any
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from sqlalchemy import create_engine, event
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 from api.config import Config
+from api.database.conninfo import conninfo
 from api.database.errors import ConnectionLostError, RoleError, caller_error
 from api.database.role import take_role
 from api.database.session import Session
 from api.database.statement import BoundStatement, CompiledStatement, Row, compile_statement
 from api.meters import CONNECTIONS_IN_USE, CONNECTIONS_WAITING
 
-# A statement finds no function and no operator that somebody made in a schema of the login's own path.
-SEARCH_PATH = "pg_catalog, pg_temp"
-
-# No table is held for longer by a migrate: who waits longer waits for a command of somebody else.
-LOCK_TIMEOUT_MS = 2000
-
-CONNECT_TIMEOUT_SECONDS = 2
 POOL_TIMEOUT_SECONDS = 2
 # After a failed attempt to connect, requests fail at once for this long instead of queueing up.
 RECONNECT_PAUSE_SECONDS = 0.25
@@ -36,8 +29,9 @@ class Database:
     """The read model, under a role that can only read it. The first statement of a process connects."""
 
     def __init__(self, config: Config) -> None:
-        self._conninfo = _conninfo(config)
+        self._conninfo = conninfo(config)
         self._role = config.role
+        self._tenant_per_transaction = config.tenant_setting == "transaction"
         self._pause_ends = 0.0
         self._failure: psycopg.Error | None = None
         # Opens no connection before the first statement, so that workers may be forked.
@@ -45,13 +39,14 @@ class Database:
             "postgresql+psycopg://",
             creator=self._connect,
             pool_size=config.threads,
-            max_overflow=0,
+            # API keys are looked up before a request has its turn, also while those that run wait for a lock.
+            max_overflow=1,
             pool_timeout=POOL_TIMEOUT_SECONDS,
             # No statement of the API changes the state of its session.
             pool_reset_on_return=None,
         )
         # Runs after SQLAlchemy's own queries on a new connection, which expect texts as psycopg loads them.
-        event.listen(self.engine, "connect", _begin_session)
+        event.listen(self.engine, "connect", self._begin_session)
 
     def fetch(self, bound: BoundStatement[Row]) -> Row:
         """Returns the first row of a statement: see Session.fetch.
@@ -114,45 +109,5 @@ class Database:
             raise
         return connection
 
-
-def _begin_session(connection: psycopg.Connection[Any], record: ConnectionPoolEntry) -> None:
-    record.info[SESSION] = Session(connection)
-
-
-def _conninfo(config: Config) -> str:
-    """Returns the configured address with the settings that every session of the API has."""
-    given = conninfo_to_dict(config.database_url)
-    settings = {
-        "search_path": SEARCH_PATH,
-        "default_transaction_read_only": "on",
-        "statement_timeout": str(config.statement_timeout_ms),
-        "lock_timeout": str(min(LOCK_TIMEOUT_MS, config.statement_timeout_ms)),
-        "TimeZone": "UTC",
-        "DateStyle": "ISO",
-        "jit": "off",
-        # PostgreSQL plans a statement once a connection, for tenants of every size: pages are read by an index.
-        "plan_cache_mode": "force_generic_plan",
-        "enable_seqscan": "off",
-        "enable_sort": "off",
-        "random_page_cost": "1.1",
-        "max_parallel_workers_per_gather": "0",
-    }
-    options = " ".join(f"-c {name}={_escaped(value)}" for name, value in settings.items())
-    parameters: dict[str, str | int | None] = {
-        "connect_timeout": CONNECT_TIMEOUT_SECONDS,
-        "application_name": "leads-api",
-        # The API notices a server that vanished without closing its connections soon after its slowest answer.
-        "keepalives_idle": 5,
-        "keepalives_interval": 2,
-        "keepalives_count": 3,
-        "tcp_user_timeout": config.statement_timeout_ms + 2000,
-        **given,
-        "client_encoding": "utf8",
-        "options": f"{given.get('options') or ''} {options}".strip(),
-    }
-    return make_conninfo("", **parameters)
-
-
-def _escaped(value: str) -> str:
-    """Returns a value as libpq's `options` takes it."""
-    return value.replace("\\", "\\\\").replace(" ", "\\ ")
+    def _begin_session(self, connection: psycopg.Connection[Any], record: ConnectionPoolEntry) -> None:
+        record.info[SESSION] = Session(connection, tenant_per_transaction=self._tenant_per_transaction)

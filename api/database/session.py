@@ -12,7 +12,8 @@ from psycopg.pq import ConnStatus, ExecStatus
 from psycopg.pq.abc import PGresult
 
 from api.database.errors import ConnectionLostError
-from api.database.statement import CompiledStatement, Row
+from api.database.pipelined import run_under
+from api.database.statement import TENANT, CompiledStatement, Row
 
 MAX_PREPARED_STATEMENTS = 200
 
@@ -28,14 +29,21 @@ class Session:
 
     A cursor of psycopg waits for its result in Python, so that a signal or another task can interrupt it. The thread
     of a request needs neither, and that wait takes longer than a lookup by key. psycopg still adapts values and rows.
+
+    Each statement runs under the tenant that it names, and under none if it names none: row security shows the rows of
+    that tenant alone. The session remembers the tenant. Behind a pooler, which gives each transaction another
+    connection, every statement names it anew.
     """
 
-    def __init__(self, connection: psycopg.Connection[Any]) -> None:
+    def __init__(self, connection: psycopg.Connection[Any], *, tenant_per_transaction: bool = False) -> None:
         connection.adapters.register_loader("text", _BytesLoader)
         self._pgconn = connection.pgconn
         self._transformer = Transformer(connection)
         self._prepared: dict[bytes, bytes] = {}
         self._count = 0
+        self._tenant_per_transaction = tenant_per_transaction
+        # The tenant that PostgreSQL was told last; None where that is not certain.
+        self._tenant: str | None = None
 
     def fetch(self, statement: CompiledStatement[Row]) -> Row:
         """Returns the first row, its texts as UTF-8 bytes.
@@ -57,21 +65,41 @@ class Session:
             name = self._prepared.get(statement.text) or self._prepare(statement.text, values)
             dumped = self._transformer.dump_sequence(values, [PyFormat.TEXT] * len(values))
             # No value is None, so no dumped one is either.
-            return self._checked(self._pgconn.exec_prepared(name, cast("Sequence[Buffer]", dumped)))
+            return self._run(name, cast("Sequence[Buffer]", dumped), str(statement.values.get(TENANT, "")))
         except psycopg.OperationalError as error:
             if self._pgconn.status == ConnStatus.BAD:
                 raise ConnectionLostError(str(error)) from error
             raise
 
+    def _run(self, name: bytes, values: Sequence[Buffer], tenant: str) -> PGresult:
+        """Returns the result of a prepared statement under a tenant."""
+        is_told = tenant == self._tenant
+        # Forgotten unless all goes well: an error may have undone it.
+        self._tenant = None
+        if is_told:
+            result = self._checked(self._pgconn.exec_prepared(name, values))
+        else:
+            transient = self._tenant_per_transaction
+            result = self._checked(run_under(self._pgconn, tenant, name, values, in_transaction=transient))
+        self._tenant = None if self._tenant_per_transaction else tenant
+        return result
+
     def _prepare(self, text: bytes, values: list[object]) -> bytes:
         if len(self._prepared) >= MAX_PREPARED_STATEMENTS:
             oldest = next(iter(self._prepared))
-            self._checked(self._pgconn.exec_(b"DEALLOCATE " + self._prepared.pop(oldest)))
+            self._close(self._prepared.pop(oldest))
         self._count += 1
         name = b"leads_%d" % self._count
         self._checked(self._pgconn.prepare(name, text, [_OIDS.get(type(value), 0) for value in values]))
         self._prepared[text] = name
         return name
+
+    def _close(self, name: bytes) -> None:
+        # A pooler knows prepared statements by the messages of the protocol only.
+        if psycopg.capabilities.has_send_close_prepared():
+            self._checked(self._pgconn.close_prepared(name))
+        else:
+            self._checked(self._pgconn.exec_(b"DEALLOCATE " + name))
 
     def _checked(self, result: PGresult) -> PGresult:
         if result.status in (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK):

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 
 # Their rows are of no tenant.
-SHARED_TABLES = frozenset({"freshness", "projection"})
+SHARED_TABLES = frozenset({"freshness", "projection", "row_security"})
 
 _LITERAL = re.compile(r"'(?:[^']|'')*'")
 _INNERMOST = re.compile(r"\(([^()]*)\)")

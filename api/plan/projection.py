@@ -5,11 +5,12 @@ from functools import lru_cache, reduce
 from operator import add
 from typing import NamedTuple
 
-from sqlalchemy import Float, SelectBase, cast, extract, false, func, select
+from sqlalchemy import Float, SelectBase, Text, cast, extract, false, func, literal_column, select
 
 from api.database.statement import BoundStatement
 from api.sql_helpers import as_of
 from api.tables import projection
+from api.tables import row_security as row_security_table
 
 
 class ProjectionRow(NamedTuple):
@@ -56,6 +57,17 @@ def tables_state() -> BoundStatement[TablesRow]:
     return BoundStatement(_tables_statement(), TablesRow, {})
 
 
+class RowSecurityRow(NamedTuple):
+    """What row security lacks, of the first table that lacks something: `table: problem`. None if it is complete."""
+
+    missing: bytes | None
+
+
+def row_security() -> BoundStatement[RowSecurityRow]:
+    """Returns the statement of whether PostgreSQL shows each session the rows of its tenant alone."""
+    return BoundStatement(_row_security_statement(), RowSecurityRow, {})
+
+
 def freshness() -> BoundStatement[FreshnessRow]:
     """Returns the statement of how fresh the read model is."""
     return BoundStatement(_freshness_statement(), FreshnessRow, {})
@@ -93,6 +105,13 @@ def _tables_statement() -> SelectBase:
         for table in projection.metadata.sorted_tables
     ]
     return select(reduce(add, counts).label("rows"))
+
+
+@lru_cache(maxsize=1)
+def _row_security_statement() -> SelectBase:
+    # Without a problem the concatenation is null.
+    found = row_security_table.c.table_name + literal_column("': '", Text) + row_security_table.c.problem
+    return select(func.min(found).label("missing")).select_from(row_security_table)
 
 
 @lru_cache(maxsize=1)

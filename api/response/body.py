@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 from string import ascii_lowercase, digits
 from typing import TYPE_CHECKING, Any, Protocol
 
-from flask import Response, current_app, g, request
+from flask import Response
 
+from api import current
 from api.request.text import format_time
 
 if TYPE_CHECKING:
@@ -54,9 +55,10 @@ class JsonResponse(Response):
 
 def begin() -> None:
     """Give the request its one moment, and the correlation id by which its answer is found in the logs."""
-    g.now = current_app.extensions["leads_clock"]()
-    given = request.environ.get("HTTP_X_CORRELATION_ID", "")
-    g.correlation_id = given if _CORRELATION_ID.fullmatch(given) else new_correlation_id(g.now)
+    values = current.values()
+    values.now = current.app().extensions["leads_clock"]()
+    given = current.request().environ.get("HTTP_X_CORRELATION_ID", "")
+    values.correlation_id = given if _CORRELATION_ID.fullmatch(given) else new_correlation_id(values.now)
 
 
 def new_correlation_id(now: datetime) -> str:
@@ -67,7 +69,8 @@ def new_correlation_id(now: datetime) -> str:
 
 def closing() -> bytes:
     """Returns the end of every body: timestamp and correlationId."""
-    return f'"timestamp":"{format_time(g.now)}","correlationId":"{g.correlation_id}"}}'.encode()
+    values = current.values()
+    return f'"timestamp":"{format_time(values.now)}","correlationId":"{values.correlation_id}"}}'.encode()
 
 
 def success(data: bytes, pagination: bytes | None = None) -> Response:
@@ -78,14 +81,14 @@ def success(data: bytes, pagination: bytes | None = None) -> Response:
 
 def note_freshness(row: Freshness) -> None:
     """Have the headers of this answer say how fresh the row is."""
-    g.freshness = row
+    current.values().freshness = row
 
 
 def put_headers(response: Response) -> Response:
     """Add the correlation id, and how fresh the data of the answer are."""
-    headers = response.headers
-    headers.add("X-Correlation-Id", g.correlation_id)
-    row: Freshness | None = g.get("freshness")
+    headers, values = response.headers, current.values()
+    headers.add("X-Correlation-Id", values.correlation_id)
+    row: Freshness | None = values.get("freshness")
     if row is not None:
         if row.as_of is not None:
             headers.add("X-Data-As-Of", format_time(row.as_of))

@@ -31,6 +31,7 @@ def ready() -> Response:
     if reason is not None:
         raise UnavailableError(reason)
     found.require_tables()
+    found.require_row_security()
     gate = current_app.extensions.get("leads_gate")
     if gate is not None:
         gate.require_ready()

@@ -3,8 +3,9 @@
 from typing import TypeVar
 
 import orjson
-from flask import Blueprint, Response, g, request
+from flask import Blueprint, Response
 
+from api import current
 from api.plan.lead import single_lead as plan_lead
 from api.plan.lead_list import list_leads as plan_list
 from api.plan.messages import messages_of_lead as plan_messages
@@ -26,10 +27,10 @@ Result = TypeVar("Result")
 def list_leads(user_id: str) -> Response:
     """List the leads with filters, an order and pagination."""
     parameters = _parameters(LIST_QUERY)
-    row = read_model().fetch(plan_list(user_id, parameters, g.now))
+    row = read_model().fetch(plan_list(user_id, parameters, current.values().now))
     if row.collect_matches:
-        row = read_model().fetch(plan_list(user_id, parameters, g.now, collect_matches=True))
-    g.rows = rows_of(parameters.page, row.total)
+        row = read_model().fetch(plan_list(user_id, parameters, current.values().now, collect_matches=True))
+    current.values().rows = rows_of(parameters.page, row.total)
     moves = parameters.moves_with_the_clock
     return answer(b"[%b]" % row.page, pagination(parameters.page, row.total), moves=moves)
 
@@ -38,8 +39,8 @@ def list_leads(user_id: str) -> Response:
 def lead_statistics(user_id: str) -> Response:
     """Count the leads of a tenant."""
     _parameters(NO_QUERY)
-    row = read_model().fetch(plan_statistics(user_id, g.now))
-    g.rows = 1
+    row = read_model().fetch(plan_statistics(user_id, current.values().now))
+    current.values().rows = 1
     return answer(_statistics(row), moves=True)
 
 
@@ -49,7 +50,7 @@ def single_lead(user_id: str, customer_phone: str) -> Response:
     _parameters(NO_QUERY)
     row = read_model().fetch(plan_lead(user_id, _phone(customer_phone)))
     document = _found(row.document)
-    g.rows = 1
+    current.values().rows = 1
     return answer(document)
 
 
@@ -64,12 +65,12 @@ def messages_of_lead(user_id: str, customer_phone: str) -> Response:
         row.page,
         pagination(parameters.page, row.total),
     )
-    g.rows = rows_of(parameters.page, row.total)
+    current.values().rows = rows_of(parameters.page, row.total)
     return answer(data)
 
 
 def _parameters(query: Query[Result]) -> Result:
-    return query.read(request.environ.get("QUERY_STRING", ""))
+    return query.read(current.request().environ.get("QUERY_STRING", ""))
 
 
 def _phone(customer_phone: str) -> str:

@@ -2,12 +2,13 @@
 
 from typing import TypeVar
 
-from flask import Flask, current_app
+from flask import Flask
 
+from api import current
 from api.database.errors import NOT_INSTALLED, OTHER_VERSION, TablesMissingError, UnavailableError
 from api.database.pool import Database
 from api.database.statement import BoundStatement, Row
-from api.plan.projection import ProjectionRow, projection_state, tables_state
+from api.plan.projection import ProjectionRow, projection_state, row_security, tables_state
 from api.response.body import Freshness, note_freshness
 
 NEVER_BUILT = "The read model was never built"
@@ -46,6 +47,16 @@ class ReadModel:
         """Raises UnavailableError unless this API may read every table, with every column that it knows."""
         self._fetch(tables_state())
 
+    def require_row_security(self) -> None:
+        """Raises UnavailableError unless PostgreSQL itself keeps the rows of other tenants from each session."""
+        missing = self._fetch(row_security()).missing
+        if missing is not None:
+            raise UnavailableError(
+                "A table is not protected from being read for another tenant:"
+                f" {missing.decode().removeprefix('read_model.')}."
+                " Run `python -m projector migrate`"
+            )
+
     def _fetch(self, statement: BoundStatement[Row]) -> Row:
         try:
             return self.database.fetch(statement)
@@ -81,5 +92,5 @@ def install(app: Flask, database: Database) -> None:
 
 def read_model() -> ReadModel:
     """Returns the read model of the current application."""
-    found: ReadModel = current_app.extensions["leads_read_model"]
+    found: ReadModel = current.app().extensions["leads_read_model"]
     return found

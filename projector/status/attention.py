@@ -43,6 +43,7 @@ def find_attention(status: Status) -> list[str]:
         *_attention_to_rows(status),
         *_attention_to_erasures(status),
         *_attention_to_api(status.api_role),
+        *_attention_to_row_security(status),
     ]
 
 
@@ -193,4 +194,19 @@ def _attention_to_api(role: ApiRole | None) -> Iterator[str]:
         yield (
             f"The role {role.name} may not read {role.unreadable}, so the API cannot either: run `migrate`, which lets"
             f" leads_api read all tables{'' if role.name == 'leads_api' else f', and GRANT leads_api TO {role.name}'}."
+        )
+
+
+def _attention_to_row_security(status: Status) -> Iterator[str]:
+    found, role = status.row_security, status.api_role
+    if found is not None and found.unprotected is not None:
+        yield (
+            f"The table {found.unprotected} is not protected from being read for another tenant: {found.problem}. Run"
+            " `migrate`, which installs its policies again. Until then the API is not ready."
+        )
+    if role is not None and role.unreadable is None and role.is_unfiltered:
+        yield (
+            f"Row security does not hold for the role {role.name}, which the API takes: it is a superuser, has"
+            " BYPASSRLS, owns the tables, or is not a member of leads_api. Leave LEADS_API_ROLE unset, or run"
+            f" ALTER ROLE {role.name} NOSUPERUSER NOBYPASSRLS; GRANT leads_api TO {role.name};"
         )

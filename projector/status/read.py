@@ -114,11 +114,24 @@ class Erasures:
 
 @dataclass(frozen=True, slots=True)
 class ApiRole:
-    """The role that the API takes, whether it exists, and a table of the read model that it may not read."""
+    """The role that the API takes; see read_api_role in sql/queries/status.sql."""
 
     name: str
     exists: bool
     unreadable: str | None
+    is_unfiltered: bool = False
+    can_create_temporary: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RowSecurity:
+    """Whether PostgreSQL shows the API one tenant at a time; see read_row_security in sql/queries/status.sql."""
+
+    tables: int
+    unprotected: str | None
+    problem: str | None
+    lets_older_api_pass: bool
+    database_name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +151,7 @@ class Status:
     schedulers: Schedulers = field(default_factory=lambda: Schedulers(0, is_all_seen=True))
     missing_source: list[str] = field(default_factory=list)
     api_role: ApiRole | None = None
+    row_security: RowSecurity | None = None
     lock_holders: list[LockHolder] = field(default_factory=list)
     erasures: Erasures = field(default_factory=Erasures)
 
@@ -204,6 +218,7 @@ def read_status(conn: Connection, *, api_role: str = "leads_api", with_sizes: bo
             verification=read_verification(conn),
             sizes=_read(conn, Size, "read_sizes") if with_sizes else [],
             api_role=_read_api_role(conn, api_role),
+            row_security=_read(conn, RowSecurity, "read_row_security")[0],
             schedulers=_read(conn, Schedulers, "count_schedulers", application_name=db.SCHEDULER_NAME)[0],
             missing_source=find_missing_source(conn),
             lock_holders=read_lock_holders(conn),

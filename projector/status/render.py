@@ -7,7 +7,7 @@ from typing import Any
 from projector.report import counted, counted_of, escape_hidden
 from projector.sql import PROJECTION_VERSION
 from projector.status.attention import find_attention
-from projector.status.read import COUNTED_CHANGES, Projection, Run, Status
+from projector.status.read import COUNTED_CHANGES, ApiRole, Projection, RowSecurity, Run, Status
 from projector.status.verification_words import verification_as_dict, verification_lines
 from projector.status.words import (
     age_in_words,
@@ -53,6 +53,7 @@ def as_dict(status: Status) -> dict[str, Any]:
         "rebuild": _rebuild_as_dict(status),
         "runs": {run.kind: asdict(run) for run in status.runs},
         "verify": verification_as_dict(status.verification),
+        "row_security": None if status.row_security is None else _row_security_as_dict(status.row_security),
         "dead_letters": {"count": total, "first": letters},
         "erasures": {"interrupted": status.erasures.interrupted, "since": status.erasures.since},
         "tables": [asdict(size) for size in status.sizes],
@@ -98,6 +99,8 @@ def _lines(status: Status) -> Iterator[tuple[str, str]]:
     for run in status.runs:
         yield f"Last {run.kind}"[:12], _run_in_words(run)
     yield from verification_lines(status.verification)
+    if status.row_security is not None:
+        yield from _row_security_lines(status.row_security, status.api_role)
     yield "Dead letters", f"{status.dead_letters[0].total:,}" if status.dead_letters else "none"
     for letter in status.dead_letters:
         yield (
@@ -111,6 +114,30 @@ def _lines(status: Status) -> Iterator[tuple[str, str]]:
             "",
             f"{size.table_name:<32}{bytes_in_words(size.bytes):>10}  about {counted(size.about_rows, 'row')}",
         )
+
+
+def _row_security_lines(found: RowSecurity, role: ApiRole | None) -> Iterator[tuple[str, str]]:
+    if found.unprotected is not None:
+        yield "Row security", f"missing: {found.unprotected}, {found.problem}"
+    elif found.lets_older_api_pass:
+        yield "Row security", f"on, {counted(found.tables, 'table')}; the API of version 0.1 may still run"
+    else:
+        yield "Row security", f"on, {counted(found.tables, 'table')}"
+    if role is not None and role.can_create_temporary:
+        command = f"REVOKE TEMPORARY ON DATABASE {found.database_name} FROM PUBLIC;"
+        yield (
+            "",
+            f"{role.name} may create temporary tables, as PUBLIC may; where nobody needs them, run {command}",
+        )
+
+
+def _row_security_as_dict(found: RowSecurity) -> dict[str, Any]:
+    return {
+        "tables": found.tables,
+        "unprotected": found.unprotected,
+        "problem": found.problem,
+        "lets_older_api_pass": found.lets_older_api_pass,
+    }
 
 
 def _rebuild_as_dict(status: Status) -> dict[str, Any]:

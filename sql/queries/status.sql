@@ -216,8 +216,8 @@ WHERE n.nspname IN ('read_model', 'projector') AND c.relkind = 'r'
 ORDER BY bytes DESC;
 
 -- name: read_api_role
--- Returns of the role that the API takes: exists, and unreadable, one of its tables that the role may not read; null
--- where it may read them all.
+-- Returns of the role that the API takes: exists; unreadable, one of its tables that the role may not read, null where
+-- it may read them all; is_unfiltered, whether row security does not hold for it; and can_create_temporary.
 --
 -- Parameter: role.
 SELECT
@@ -227,13 +227,44 @@ SELECT
         FROM pg_catalog.pg_class AS c
         INNER JOIN pg_catalog.pg_namespace AS n
             ON n.oid = c.relnamespace AND n.nspname IN ('read_model', 'leads_access')
-        WHERE c.relkind = 'r'
+        -- The API reads the view of the profiles instead of the table.
+        WHERE (
+            c.relkind = 'r' AND c.relname <> 'lead_profiles' OR c.relname IN ('lead_profiles_of_tenant', 'row_security')
+        )
             AND NOT (has_schema_privilege(r.oid, n.oid, 'USAGE') AND has_table_privilege(r.oid, c.oid, 'SELECT'))
         ORDER BY n.nspname = 'leads_access', c.relname
         LIMIT 1
-    ) AS unreadable
+    ) AS unreadable,
+    r.oid IS NOT NULL AND (
+        r.rolsuper
+        OR r.rolbypassrls
+        OR NOT EXISTS (
+            SELECT
+            FROM pg_catalog.pg_roles AS api
+            WHERE api.rolname = 'leads_api' AND pg_has_role(r.oid, api.oid, 'USAGE')
+        )
+        OR EXISTS (
+            SELECT
+            FROM pg_catalog.pg_class AS c
+            INNER JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace AND n.nspname = 'read_model'
+            WHERE c.relkind = 'r' AND pg_has_role(r.oid, c.relowner, 'USAGE')
+        )
+    ) AS is_unfiltered,
+    coalesce(has_database_privilege(r.oid, current_database(), 'TEMPORARY'), false) AS can_create_temporary
 FROM (VALUES (%(role)s::text)) AS wanted (role_name)
 LEFT JOIN pg_catalog.pg_roles AS r ON r.rolname = wanted.role_name;
+
+-- name: read_row_security
+-- Returns tables, how many tables have rows of tenants; unprotected, one whose row security is not as `migrate` makes
+-- it, and problem, what it lacks, both null where there is none; lets_older_api_pass, whether sessions that never named
+-- a tenant read all rows; and database_name, as SQL writes it.
+SELECT
+    count(*) AS tables,
+    (array_agg(s.table_name ORDER BY s.table_name) FILTER (WHERE s.problem IS NOT NULL))[1] AS unprotected,
+    (array_agg(s.problem ORDER BY s.table_name) FILTER (WHERE s.problem IS NOT NULL))[1] AS problem,
+    coalesce(bool_or(s.lets_older_api_pass), false) AS lets_older_api_pass,
+    quote_ident(current_database()) AS database_name
+FROM read_model.row_security AS s;
 
 -- name: count_schedulers
 -- Returns sessions, how many sessions of schedulers are connected, and is_all_seen, whether the login may see the

@@ -151,6 +151,15 @@ def test_bytes_on_the_wire(serve: Serve, library: Library) -> None:
     assert name.encode() in ask(f"{library.base}?limit=100&search={quote(name)}")[2]
 
 
+def test_a_login_that_could_write_is_warned_of_at_the_start(serve: Serve, tmp_path: Path) -> None:
+    serve()
+    [log] = tmp_path.glob("*.log")
+    assert (
+        "of the API is a superuser: its role and row security are no wall against injected SQL"
+        in log.read_text()
+    )
+
+
 def test_a_lead_by_a_path_beyond_ascii(serve: Serve, library: Library) -> None:
     ask = serve()
     phones = [

@@ -8,7 +8,13 @@ import pytest
 from flask.testing import FlaskClient
 
 from api.database.errors import UnavailableError
-from api.running_requests import MAX_WAITING, RunningRequests, most_of_tenant, server_threads
+from api.running_requests import (
+    MAX_ALL_WAITING,
+    MAX_WAITING,
+    RunningRequests,
+    most_of_tenant,
+    server_threads,
+)
 from tests.api.conftest import Library, MakeApp
 from tests.api.serving import Asking, locked, served
 from tests.support.running import wait_for
@@ -16,20 +22,50 @@ from tests.support.running import wait_for
 
 def test_alive_and_other_tenants_while_the_dearest_of_one_wait(library: Library, tmp_path: Path) -> None:
     messages = f"{library.base}/{library.phone}/messages"
-    with served(library, tmp_path, "api.running_requests.MAX_WAITING = 8") as server:
+    with served(library, tmp_path) as server:
         with locked(library, "lead_messages") as wait_for_readers:
-            dear = Asking(server, messages, 24)
-            wait_for_readers(3)
+            dear = Asking(server, messages, 40)
+            wait_for_readers(4)
             # None of these could be answered before the lock is gone, if they had to wait for the dear ones.
             assert server.get("/health/live")[0] == 200
             assert server.get("/users/another/leads/stats")[0] == 200
-            wait_for(lambda: len(dear.answers) == 21, "all but those that run are refused")
+            wait_for(
+                lambda: len(dear.answers) >= 36 - MAX_WAITING, "all but those that run and wait are refused"
+            )
             assert {status for status, _, _ in dear.answers} == {503}
             _, headers, body = dear.answers[0]
             assert headers["retry-after"] == "1"
             assert b"This tenant has as many requests under way" in body
-        assert dear.finish() == [200] * 3 + [503] * 21
+        statuses = dear.finish()
+        assert len(statuses) == 40
+        assert set(statuses) == {200, 503}
         assert server.get(messages)[0] == 200
+
+
+def test_alive_while_the_dearest_of_several_tenants_wait(library: Library, tmp_path: Path) -> None:
+    with served(library, tmp_path) as server, locked(library, "lead_totals") as wait_for_readers:
+        dear = [Asking(server, f"/users/{tenant}/leads/stats", 8) for tenant in (library.tenant, "b", "c")]
+        wait_for_readers(5)
+        for _ in range(3):
+            assert server.get("/health/live")[0] == 200
+        wait_for(
+            lambda: sum(len(one.answers) for one in dear) >= 24 - 5 - MAX_ALL_WAITING, "others are refused"
+        )
+
+
+def test_alive_while_requests_come_one_by_one(library: Library, tmp_path: Path) -> None:
+    """The server starts a thread when it has something to do for it, and must not do so too late."""
+    with served(library, tmp_path) as server, locked(library, "lead_messages") as wait_for_readers:
+        for number in range(1, 5):
+            Asking(server, f"{library.base}/{library.phone}/messages", 1)
+            wait_for_readers(number)
+            assert server.get("/health/live")[0] == 200
+
+
+def test_more_cheap_requests_than_places_are_all_answered(library: Library, tmp_path: Path) -> None:
+    patient = "api.running_requests.STILL_SECONDS = api.running_requests.WAIT_SECONDS = 600"
+    with served(library, tmp_path, patient) as server:
+        assert Asking(server, library.base, 120).finish() == [200] * 120
 
 
 def test_alive_while_readiness_waits(library: Library, tmp_path: Path) -> None:
@@ -53,8 +89,22 @@ def test_a_signal_lets_end_what_is_under_way(library: Library, tmp_path: Path) -
         assert server.process.wait(30) == 0
 
 
-def test_further_requests_wait_for_their_turn_in_order() -> None:
-    running = RunningRequests(1)
+@pytest.fixture
+def running() -> RunningRequests:
+    """Two at once, one of a tenant."""
+    return RunningRequests(2)
+
+
+def empty(running: RunningRequests) -> bool:
+    """Memory is given back."""
+    return (running._all.taken, running._tenants, list(running._waiting)) == (0, {}, [])  # noqa: SLF001
+
+
+def waiting(running: RunningRequests, count: int) -> None:
+    wait_for(lambda: len(running._waiting) == count, f"{count} wait")  # noqa: SLF001
+
+
+def test_further_requests_wait_for_their_turn_in_order(running: RunningRequests) -> None:
     running.enter("a")
     order: list[int] = []
 
@@ -66,33 +116,94 @@ def test_further_requests_wait_for_their_turn_in_order() -> None:
     threads = [threading.Thread(target=run, args=(number,)) for number in range(3)]
     for number, thread in enumerate(threads, start=1):
         thread.start()
-        wait_for(lambda number=number: len(running._waiting["a"]) == number, "it waits")  # type: ignore[misc]  # noqa: SLF001
+        waiting(running, number)
     running.enter("b")
     running.leave("b")
     running.leave("a")
     for thread in threads:
         thread.join()
     assert order == [0, 1, 2]
-    assert (running._all, running._running, running._waiting) == (0, {}, {})  # noqa: SLF001  # Memory is given back.
+    assert empty(running)
 
 
-def test_one_that_waits_too_long_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("api.running_requests.WAIT_SECONDS", 0.01)
-    running = RunningRequests(2)
+def test_one_that_has_waited_long_goes_before_those_that_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    running = RunningRequests(10)
+    assert most_of_tenant(10) == 8
+    entered = threading.Event()
+
+    def run() -> None:
+        running.enter("a")
+        entered.set()
+
+    for _ in range(8):
+        running.enter("a")
+    thread = threading.Thread(target=run)
+    thread.start()
+    waiting(running, 1)
+    # It has not waited for long: its place is for whoever comes.
+    monkeypatch.setattr("api.running_requests.TURN_SECONDS", 3600)
+    running.leave("a")
     running.enter("a")
+    assert not entered.is_set()
+    monkeypatch.setattr("api.running_requests.TURN_SECONDS", 0)
+    running.leave("a")
+    thread.join()
+    assert entered.is_set()
+    for _ in range(8):
+        running.leave("a")
+    assert empty(running)
+
+
+def test_one_finds_its_place_when_nobody_gives_it_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    running = RunningRequests(10)
+    for _ in range(8):
+        running.enter("a")
+    thread = threading.Thread(target=running.enter, args=("a",))
+    thread.start()
+    waiting(running, 1)
+    monkeypatch.setattr("api.running_requests.TURN_SECONDS", 3600)
+    running.leave("a")
+    thread.join()
+    assert running._all.taken == 8  # noqa: SLF001
+
+
+def test_one_that_waits_too_long_is_refused(
+    running: RunningRequests, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.running_requests.WAIT_SECONDS", 0.11)
     running.enter("a")
     with pytest.raises(UnavailableError, match="This tenant"):
         running.enter("a")
     running.leave("a")
     running.enter("a")
     running.leave("a")
+    assert empty(running)
+
+
+def test_beyond_those_that_wait_one_is_refused_at_once_where_nothing_ends(
+    running: RunningRequests, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.running_requests.MAX_WAITING", 0)
+    monkeypatch.setattr("api.running_requests.WAIT_SECONDS", 3600)
+    running.enter("a")
+    # It waits as long as requests might end soon.
+    thread = threading.Thread(target=running.enter, args=("a",))
+    thread.start()
+    waiting(running, 1)
     running.leave("a")
-    assert (running._all, running._running, running._waiting) == (0, {}, {})  # noqa: SLF001
+    thread.join()
+    monkeypatch.setattr("api.running_requests.STILL_SECONDS", 0)
+    with pytest.raises(UnavailableError, match="This tenant"):
+        running.enter("a")
+    running.leave("a")
+    assert empty(running)
 
 
-def test_all_tenants_together_are_bounded_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("api.running_requests.MAX_AT_ONCE", 2)
-    running = RunningRequests(1)
+def test_all_tenants_together_are_bounded_too(
+    running: RunningRequests, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.running_requests.MAX_ALL_WAITING", 0)
+    monkeypatch.setattr("api.running_requests.STILL_SECONDS", 0)
     running.enter("a")
     running.enter("b")
     with pytest.raises(UnavailableError, match="The API"):
@@ -102,7 +213,7 @@ def test_all_tenants_together_are_bounded_too(monkeypatch: pytest.MonkeyPatch) -
 def test_a_request_that_fails_gives_its_turn_back(library: Library, make_app: MakeApp) -> None:
     client = make_app(library.database, threads=1).test_client()
     for path in ("?x=1", "/nobody", "", "/nobody/messages?limit=0"):
-        for _ in range(MAX_WAITING):
+        for _ in range(MAX_WAITING + 1):
             assert client.get(f"{library.base}{path}").status_code in (200, 400, 404)
     nowhere = type(library.database)("postgresql://nobody@127.0.0.1:1/nothing", "")
     client = make_app(nowhere, threads=1).test_client()
@@ -110,7 +221,7 @@ def test_a_request_that_fails_gives_its_turn_back(library: Library, make_app: Ma
     assert messages == {"The database cannot be reached"}
 
 
-@pytest.mark.parametrize(("threads", "most"), [(1, 1), (2, 1), (4, 3), (8, 6), (256, 192)])
+@pytest.mark.parametrize(("threads", "most"), [(1, 1), (2, 1), (4, 3), (5, 4), (256, 204)])
 def test_some_connections_are_left_to_others(threads: int, most: int) -> None:
     assert most_of_tenant(threads) == most
     assert server_threads(threads) > threads

@@ -13,6 +13,7 @@ import click
 from tests.benchmarks import (
     capture,
     disk_and_wal,
+    guard,
     mixed,
     reads,
     rebuild,
@@ -30,6 +31,7 @@ AREAS: dict[str, Callable[[Fixtures], Iterator[Row]]] = {
     # Disk comes first, before anything is written.
     "disk": disk_and_wal.measure,
     "reads": reads.measure,
+    "guard": guard.measure,
     "scale": scale.measure,
     "totals": totals.measure,
     "search": search.measure,

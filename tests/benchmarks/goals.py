@@ -38,6 +38,9 @@ GOALS = {
             "throughput", 0.8, "requests a second ≥ 0.8 × a plain route with the same limiter and headers"
         ),
         _at_least("throughput_bare", 0.6, "requests a second ≥ 0.6 × a plain route without them"),
+        _at_most(
+            "guard", 1.05, "a request with all that protects it ≤ 1.05 × without what can be switched off"
+        ),
         _at_most("scale", 1.3, "p50 in the largest tenant ≤ 1.3 × in a tenant of 1,000 leads"),
         _at_most("total_facets", 2, "exact total by facets ≤ 2 ms in the database"),
         _at_most("total_time", 40, "exact total in a time range ≤ 40 ms in the database"),

@@ -52,9 +52,9 @@ def generator() -> str:
     return "wrk" if shutil.which("wrk") else "a substitute for wrk (install wrk: apt-get install wrk)"
 
 
-def run(url: str, *, connections: int, seconds: float) -> Load:
-    """One run; raises where an answer was not 200."""
-    with running(url, connections=connections, seconds=seconds) as process:
+def run(url: str, *, connections: int, seconds: float, header: str = "") -> Load:
+    """One run, each request with this header too; raises where an answer was not 200."""
+    with running(url, connections=connections, seconds=seconds, header=header) as process:
         load = result(process)
     if load.failed or not load.requests:
         raise RuntimeError(f"{load.failed} of {load.requests} requests for {url} failed.")
@@ -62,16 +62,19 @@ def run(url: str, *, connections: int, seconds: float) -> Load:
 
 
 @contextmanager
-def running(url: str, *, connections: int, seconds: float) -> Iterator[subprocess.Popen[str]]:
+def running(
+    url: str, *, connections: int, seconds: float, header: str = ""
+) -> Iterator[subprocess.Popen[str]]:
     """A run under way, which may be stopped at once."""
     wrk = shutil.which("wrk")
     duration = max(seconds, 0.05)
     # wrk knows whole seconds only.
     by_wrk = wrk is not None and duration >= 1
     if wrk is not None and by_wrk:
-        command = [wrk, "-t1", f"-c{connections}", f"-d{round(duration)}s", "-s", str(_REPORT), url]
+        command = [wrk, "-t1", f"-c{connections}", f"-d{round(duration)}s", "-s", str(_REPORT)]
+        command += ["-H", header, url] if header else [url]
     else:
-        command = [sys.executable, "-m", __name__, url, str(connections), str(duration)]
+        command = [sys.executable, "-m", __name__, url, str(connections), str(duration), header]
     with subprocess.Popen(
         command, cwd=ROOT, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
@@ -143,12 +146,13 @@ def _receive(connection: socket.socket, received: bytes) -> bytes:
     return received + more
 
 
-def _main(url: str, connections: int, seconds: float) -> None:
+def _main(url: str, connections: int, seconds: float, header: str) -> None:
     stop = threading.Event()
     signal.signal(signal.SIGINT, lambda _number, _frame: stop.set())
     parts = urlsplit(url)
     target = parts.path + (f"?{parts.query}" if parts.query else "")
-    request = f"GET {target} HTTP/1.1\r\nHost: {parts.netloc}\r\n\r\n".encode()
+    headers = f"Host: {parts.netloc}\r\n" + (f"{header}\r\n" if header else "")
+    request = f"GET {target} HTTP/1.1\r\n{headers}\r\n".encode()
     with ExitStack() as stack:
         opened = [
             stack.enter_context(socket.create_connection((parts.hostname or "", parts.port or 80)))
@@ -177,4 +181,4 @@ def _main(url: str, connections: int, seconds: float) -> None:
 
 
 if __name__ == "__main__":
-    _main(sys.argv[1], int(sys.argv[2]), float(sys.argv[3]))
+    _main(sys.argv[1], int(sys.argv[2]), float(sys.argv[3]), sys.argv[4])

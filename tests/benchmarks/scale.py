@@ -15,7 +15,7 @@ def measure(fixtures: Fixtures) -> Iterator[Row]:
     """The rows of this area."""
     tenants = fixtures.main.tenants
     with servers.api(fixtures.main) as api, api_statements.reader(fixtures.main) as reader:
-        phones = {size: _ordinary(reader, tenants[size]) for size in ("big", "small")}
+        phones = {size: reader.ordinary_lead(tenants[size]) for size in ("big", "small")}
         reads = [
             (f"first page by {sort}, {direction}", f"?sort_by={sort}&sort_order={direction}")
             for sort in SORTS
@@ -43,14 +43,3 @@ def measure(fixtures: Fixtures) -> Iterator[Row]:
 
 def _p50(url: str, seconds: float) -> float:
     return load.run(url, connections=1, seconds=seconds).p50
-
-
-def _ordinary(reader: api_statements.Reader, user_id: str) -> str:
-    """A lead with as many messages as its like in the other tenant."""
-    found = reader.rows(
-        "SELECT customer_phone FROM read_model.leads WHERE user_id = %s AND total_messages = 5"
-        " ORDER BY customer_phone LIMIT 1",
-        user_id,
-    )
-    customer_phone: bytes = found[0][0]
-    return customer_phone.decode()

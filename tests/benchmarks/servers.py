@@ -4,7 +4,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from time import monotonic, sleep
@@ -28,13 +28,17 @@ class Server:
 
 
 @contextmanager
-def serving(database: Database, module: str, *arguments: str, probe: str) -> Iterator[Server]:
+def serving(
+    database: Database, module: str, *arguments: str, probe: str, settings: Mapping[str, str] | None = None
+) -> Iterator[Server]:
     """`python -m <module>` on a port of its own, once it answers."""
     port = free_port()
     process = subprocess.Popen(
         [sys.executable, "-m", module, *arguments],
         cwd=ROOT,
-        env=environment(DATABASE_URL=database.url, PORT=str(port), LEADS_RATE_LIMIT=LIMIT),
+        env=environment(
+            DATABASE_URL=database.url, PORT=str(port), LEADS_RATE_LIMIT=LIMIT, **(settings or {})
+        ),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
@@ -52,9 +56,9 @@ def serving(database: Database, module: str, *arguments: str, probe: str) -> Ite
 
 
 @contextmanager
-def api(database: Database) -> Iterator[Server]:
+def api(database: Database, **settings: str) -> Iterator[Server]:
     """`python -m api`."""
-    with serving(database, "api", probe="/health/ready") as server:
+    with serving(database, "api", probe="/health/ready", settings=settings) as server:
         yield server
 
 

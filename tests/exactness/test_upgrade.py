@@ -26,6 +26,7 @@ from projector.progress import QUIET
 from projector.schema import sections
 from projector.sql import PROJECTION_VERSION
 from projector.status import read_status
+from projector.status.read import RowSecurity
 from projector.uninstall import uninstall
 from projector.verify import verify
 from tests.conftest import MakeDatabase
@@ -327,6 +328,70 @@ def answers(
         tuple(result.get_value(row, column) for column in range(result.nfields))
         for row in range(result.ntuples)
     ]
+
+
+TENANT_NAMES = ("leads", "lead_profiles", "lead_profiles_of_tenant", "lead_messages", "lead_totals", *RENAMED)
+
+
+def test_the_api_of_today_is_filtered_while_the_older_one_may_still_run(
+    older: Database, conn: Connection
+) -> None:
+    """It names a tenant from its first statement on, and no name of before is a way around."""
+    conn.execute("INSERT INTO users (user_id) VALUES ('another')")
+    conn.execute(
+        "INSERT INTO phone_numbers (id, user_id, platform) VALUES ('another', 'another', 'whatsapp');"
+        "INSERT INTO agents (agent_id, user_id, phone_number_id) VALUES ('another', 'another', 'another');"
+        "INSERT INTO conversations (conversation_id, agent_id, customer_phone) VALUES ('another', 'another', '49')"
+    )
+    migrate_now(older)
+    recovery.refresh_and_heal(conn, retry_failed=False, progress=QUIET)
+    everything = {name: _tenants(conn, name) for name in TENANT_NAMES if name != "lead_profiles_of_tenant"}
+    assert {name for name, found in everything.items() if len(found) < 2} <= {"lead_day_stats"}, everything
+    with older.connect() as api:
+        api.execute("SET ROLE leads_api")
+        api.execute("SET row_security = on")
+        for name, found in everything.items():
+            assert _tenants(api, name) == found
+        api.execute("SET leads.user_id = ''")
+        for name in TENANT_NAMES:
+            assert _tenants(api, name) == set(), name
+        tenant = min(everything["lead_messages"])
+        api.execute(f"SET leads.user_id = '{tenant}'".encode())
+        for name in TENANT_NAMES:
+            assert _tenants(api, name) == {tenant}, name
+        # Neither of these makes it a session that never named one.
+        for command in ("RESET leads.user_id", "RESET ALL", "SET leads.user_id TO DEFAULT"):
+            api.execute(command.encode())
+            assert _tenants(api, "leads") == set(), command
+    assert read_status(conn).row_security == RowSecurity(
+        8, None, None, lets_older_api_pass=True, database_name=older.name
+    )
+    app = create_app(Config(older.url, rate_limit="", log_level="ERROR"))
+    assert app.test_client().get("/health/ready").status_code == 200
+    with app.extensions["leads_database"].engine.raw_connection().cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM read_model.leads")
+        assert cursor.fetchone() == (0,)
+    app.extensions["leads_database"].engine.dispose()
+
+
+def test_row_security_is_strict_once_the_older_api_is_not_expected(older: Database, conn: Connection) -> None:
+    """What the next version does."""
+    migrate_now(older)
+    migrate_now(older)
+    assert value(conn, "SELECT bool_and(lets_older_api_pass) FROM read_model.row_security") is True
+    conn.execute("DELETE FROM projector.settings WHERE name = 'row_security'")
+    migrate_now(older)
+    assert value(conn, "SELECT bool_or(lets_older_api_pass) FROM read_model.row_security") is False
+    assert value(conn, "SELECT count(problem) FROM read_model.row_security") == 0
+    conn.execute("SET ROLE leads_api")
+    conn.execute("SET row_security = on")
+    assert _tenants(conn, "leads") == set()
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        conn.execute("SELECT FROM read_model.lead_profiles")
+
+
+def _tenants(conn: Connection, name: str) -> set[str]:
+    return {tenant for (tenant,) in conn.execute(f"SELECT user_id FROM read_model.{name}".encode())}
 
 
 @pytest.mark.parametrize("name", RENAMED)

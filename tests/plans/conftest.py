@@ -43,6 +43,8 @@ class Plan:
     sequential: set[str]
     indexes: set[str]
     rows: int
+    # Conditions that are checked for each row, on the tenant that the session has named.
+    row_security: set[str]
 
 
 @pytest.fixture(scope="session")
@@ -91,6 +93,8 @@ def explain(crowd: Crowd) -> Iterator[Explain]:
         values = [statement.values[name] for name in statement.names]
         types = ", ".join(_TYPES[type(value)] for value in values)
         session.execute(b"PREPARE asked (%b) AS %b" % (types.encode(), statement.text), prepare=False)
+        tenant = sql.Literal(statement.values.get("user_id", ""))
+        session.execute(sql.SQL("SET leads.user_id = {}").format(tenant), prepare=False)
         try:
             given = sql.SQL(", ").join(sql.Literal(value) for value in values)
             query = sql.SQL("EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) EXECUTE asked ({})").format(given)
@@ -114,7 +118,7 @@ def api(crowd: Crowd) -> Iterator[ApiDatabase]:
 
 
 def read_plan(root: dict[str, Any]) -> Plan:
-    sequential, indexes, rows = set(), set(), 0
+    sequential, indexes, rows, row_security = set(), set(), 0, set()
     nodes = [root]
     while nodes:
         node = nodes.pop()
@@ -125,5 +129,10 @@ def read_plan(root: dict[str, Any]) -> Plan:
             indexes.add(node["Index Name"])
         if "Relation Name" in node or "Index Name" in node:
             removed = node.get("Rows Removed by Filter", 0) + node.get("Rows Removed by Index Recheck", 0)
+            row_security |= {
+                text
+                for name in ("Filter", "Index Cond", "Recheck Cond", "Join Filter")
+                if "current_setting" in (text := node.get(name, ""))
+            }
             rows += round((node["Actual Rows"] + removed) * node["Actual Loops"])
-    return Plan(sequential, indexes, rows)
+    return Plan(sequential, indexes, rows, row_security)

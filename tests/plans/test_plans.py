@@ -34,6 +34,8 @@ def check(plan: Plan, index: str, most: int) -> None:
     assert plan.sequential <= {"freshness"}
     assert index in plan.indexes
     assert plan.rows <= most
+    # Whether the tenant is that of the session is checked once.
+    assert not plan.row_security
 
 
 def asked(crowd: Crowd, query: str, *, collect_matches: bool = False) -> BoundStatement[ListRow]:

@@ -9,13 +9,16 @@ from sqlalchemy.sql.visitors import iterate
 
 from api import tables
 from api.auth.key_check import key_statement
+from api.database.tenant_filter import SHARED_TABLES
 from api.plan.lead import single_lead
 from api.plan.lead_list import list_leads
 from api.plan.messages import messages_of_lead
-from api.plan.projection import freshness, projection_state, verification
+from api.plan.projection import freshness, projection_state, row_security, verification
 from api.plan.statistics import lead_statistics
 from api.request.parameters import LIST_QUERY, MESSAGES_QUERY, ORDERS, SORTS
+from tests.rules.files import ROOT
 from tests.rules.filters import reads_requests
+from tests.rules.upgrade import created_columns
 
 NOW = datetime(2026, 3, 29, tzinfo=UTC)
 FILTERS = (
@@ -43,6 +46,7 @@ def statements() -> list[SelectBase]:
         projection_state(),
         freshness(),
         verification(),
+        row_security(),
         key_statement("leads_0123456789ab"),
     )
     return [*lists, *(bound.statement for bound in others)]
@@ -58,6 +62,17 @@ def columns_read() -> set[Column[object]]:
                 if isinstance(table, Table):
                     found.add(table.c[element.name])
     return found
+
+
+def test_the_check_of_the_tenant_leaves_out_only_tables_without_tenants() -> None:
+    schema = created_columns((ROOT / "schema.sql").read_text("utf-8"))
+    without = {
+        name.removeprefix("read_model.")
+        for name, columns in schema.items()
+        if name.startswith("read_model.") and "user_id" not in columns
+    }
+    # And the view that lists the tables.
+    assert {*without, "row_security"} == SHARED_TABLES
 
 
 @reads_requests

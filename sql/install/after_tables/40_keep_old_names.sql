@@ -1,6 +1,7 @@
 -- Keep the names of version 0.1 readable for its API, which may still run, and for the roles that were granted them.
 --
--- The next version drops these views.
+-- A view reads with the rights of its owner, whom no policy filters, so it has the condition of the policies itself: a
+-- session that has named a tenant reads that tenant's rows. The next version drops these views.
 DO $$
 DECLARE
     old record;
@@ -13,17 +14,23 @@ BEGIN
     SELECT
         c.user_id, c.lead_status, c.total_score, c.on_whatsapp, c.on_instagram, c.on_webchat, c.has_extraction,
         c.has_email, c.leads
-    FROM read_model.lead_counts AS c;
+    FROM read_model.lead_counts AS c
+    WHERE (SELECT current_setting('leads.user_id', true)) IS NULL
+        OR c.user_id = (SELECT current_setting('leads.user_id', true));
     CREATE OR REPLACE VIEW read_model.lead_day_stats AS
     SELECT
         c.user_id, c.day, c.lead_status, c.total_score, c.on_whatsapp, c.on_instagram, c.on_webchat, c.has_extraction,
         c.has_email, c.leads
-    FROM read_model.lead_daily_counts AS c;
+    FROM read_model.lead_daily_counts AS c
+    WHERE (SELECT current_setting('leads.user_id', true)) IS NULL
+        OR c.user_id = (SELECT current_setting('leads.user_id', true));
     CREATE OR REPLACE VIEW read_model.lead_span_stats AS
     SELECT
         t.user_id, t.granularity AS span, t.bucket_start AS begins, t.leads, t.with_extraction, t.with_email, t.hot,
         t.warm, t.cold, t.on_whatsapp, t.on_instagram, t.on_webchat
-    FROM read_model.lead_totals AS t;
+    FROM read_model.lead_totals AS t
+    WHERE (SELECT current_setting('leads.user_id', true)) IS NULL
+        OR t.user_id = (SELECT current_setting('leads.user_id', true));
     FOR old IN
         SELECT *
         FROM (

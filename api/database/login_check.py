@@ -1,0 +1,111 @@
+"""What the login of the API may do beyond reading the rows of one tenant at a time: said once, at the start."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import psycopg
+from psycopg.rows import class_row
+
+from api.config import Config
+from api.database.conninfo import conninfo
+from api.database.errors import RoleError
+from api.database.role import take_role
+
+# session_user is the login: a statement that somebody injects can go back to it from the role that the session took.
+_LOOK = """
+SELECT
+    session_user::text AS login,
+    current_user::text AS role,
+    login.rolsuper AS is_superuser,
+    login.rolbypassrls AS bypasses,
+    (
+        SELECT min(found.name)
+        FROM (
+            SELECT n.nspname || '.' || c.relname AS name
+            FROM pg_catalog.pg_class AS c
+            INNER JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+            WHERE n.nspname IN ('read_model', 'leads_access')
+                AND c.relkind IN ('r', 'p')
+                AND pg_catalog.has_table_privilege(session_user, c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE')
+        ) AS found
+    ) AS writable,
+    (
+        SELECT min(s.table_name)
+        FROM read_model.row_security AS s
+        WHERE NOT pg_catalog.row_security_active(s.table_id) AND s.problem IS NULL
+    ) AS unfiltered,
+    (SELECT min(s.table_name || ': ' || s.problem) FROM read_model.row_security AS s) AS missing,
+    NOT pg_catalog.pg_has_role(current_user, 'leads_api', 'USAGE') AS is_outside
+FROM pg_catalog.pg_roles AS login
+WHERE login.rolname = session_user
+"""
+
+
+_NOT_NOW = (
+    psycopg.OperationalError,
+    psycopg.errors.UndefinedTable,
+    psycopg.errors.InvalidSchemaName,
+    psycopg.errors.InsufficientPrivilege,
+)
+
+
+class Found(NamedTuple):
+    """What a session found out about itself; see _LOOK."""
+
+    login: str
+    role: str
+    is_superuser: bool
+    bypasses: bool
+    writable: str | None
+    unfiltered: str | None
+    missing: str | None
+    is_outside: bool
+
+
+def look(config: Config) -> list[str]:
+    """Returns a sentence for each thing that an operator should know of the login.
+
+    Returns none where the database cannot tell now: requests and `/health/ready` say why.
+    """
+    try:
+        with psycopg.connect(conninfo(config), autocommit=True) as connection:
+            if config.role:
+                take_role(connection, config.role)
+            with connection.cursor(row_factory=class_row(Found)) as cursor:
+                found = cursor.execute(_LOOK).fetchone()
+    except (*_NOT_NOW, RoleError):
+        return []
+    return [] if found is None else [*_of_row_security(found), *_of_login(found)]
+
+
+def _of_row_security(found: Found) -> Iterator[str]:
+    if found.missing is not None:
+        yield (
+            f"A table is not protected from being read for another tenant: {found.missing}."
+            " Run `python -m projector migrate`"
+        )
+    elif found.unfiltered is not None:
+        yield (
+            f"Row security does not hold for the API: the role {found.role} is a superuser, has BYPASSRLS or owns"
+            f" {found.unfiltered}. Leave LEADS_API_ROLE unset, or give the API a login of its own"
+        )
+    elif found.is_outside:
+        yield (
+            f"Row security does not hold for the API: the role {found.role} is not a member of leads_api."
+            f" Run GRANT leads_api TO {found.role}"
+        )
+
+
+def _of_login(found: Found) -> Iterator[str]:
+    if found.is_superuser:
+        why = "is a superuser"
+    elif found.writable is not None:
+        why = f"may write {found.writable}"
+    elif found.bypasses:
+        why = "has BYPASSRLS"
+    else:
+        return
+    yield (
+        f"The login {found.login} of the API {why}: its role and row security are no wall against injected SQL."
+        " Give the API a login of its own in LEADS_API_DATABASE_URL; docs/running.md shows how"
+    )

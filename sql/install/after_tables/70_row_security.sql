@@ -1,0 +1,69 @@
+-- What row security needs besides its policies, which the section `roles` of schema.sql creates.
+
+-- The profiles of the tenant that the session has named, which is all that leads_api reads of them.
+--
+-- On the table, a policy goes before every condition of a query that could tell something of a hidden row. LIKE is one
+-- of these, so that no search would use its index. This view reads with the rights of its owner, whom no policy
+-- filters, and its condition goes together with LIKE.
+CREATE OR REPLACE VIEW read_model.lead_profiles_of_tenant AS
+SELECT p.*
+FROM read_model.lead_profiles AS p
+WHERE p.user_id = current_setting('leads.user_id', true);
+
+-- Each table with rows of tenants, and what its row security lacks; null where it is as `migrate` makes it.
+-- An expression is printed for the columns of the view above: for those of its own table, PostgreSQL 18 would wait for
+-- whoever holds the table. user_id is the first column of each.
+--
+-- lets_older_api_pass: a session that never named a tenant, as those of the API of the version before, reads all rows.
+CREATE OR REPLACE VIEW read_model.row_security AS
+SELECT
+    found.table_name,
+    CASE
+        -- Without the role there is nobody to be filtered.
+        WHEN NOT EXISTS (SELECT FROM pg_catalog.pg_roles AS r WHERE r.rolname = 'leads_api') THEN NULL
+        WHEN NOT found.is_enabled THEN 'row security is switched off'
+        WHEN NOT EXISTS (
+            SELECT
+            FROM pg_catalog.pg_policy AS p
+            WHERE p.polrelid = found.table_id
+                AND p.polname = 'one_tenant'
+                AND NOT p.polpermissive
+                AND p.polcmd = '*'
+                AND p.polroles = ARRAY(SELECT r.oid FROM pg_catalog.pg_roles AS r WHERE r.rolname = 'leads_api')
+                AND regexp_replace(
+                    pg_get_expr(p.polqual, 'read_model.lead_profiles_of_tenant'::regclass), '\s+', ' ', 'g'
+                ) = found.condition
+        ) THEN 'the policy one_tenant is missing or was changed'
+        WHEN NOT EXISTS (
+            SELECT
+            FROM pg_catalog.pg_policy AS p
+            WHERE p.polrelid = found.table_id
+                AND p.polname = 'all_rows'
+                AND p.polpermissive
+                AND p.polcmd = '*'
+                AND p.polroles = ARRAY[0::oid]
+                AND pg_get_expr(p.polqual, 'read_model.lead_profiles_of_tenant'::regclass) = 'true'
+        ) THEN 'the policy all_rows is missing or was changed'
+    END AS problem,
+    found.lets_older_api_pass,
+    found.table_id
+FROM (
+    SELECT
+        c.oid AS table_id,
+        'read_model.' || quote_ident(c.relname) AS table_name,
+        c.relrowsecurity AS is_enabled,
+        older.may_run AS lets_older_api_pass,
+        CASE
+            WHEN older.may_run
+                THEN '((( SELECT current_setting(''leads.user_id''::text, true) AS current_setting) IS NULL)'
+                    ' OR (user_id = ( SELECT current_setting(''leads.user_id''::text, true) AS current_setting)))'
+            ELSE '(user_id = current_setting(''leads.user_id''::text, true))'
+        END AS condition
+    FROM pg_catalog.pg_class AS c
+    INNER JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace AND n.nspname = 'read_model'
+    INNER JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid AND a.attname = 'user_id' AND a.attnum > 0
+    CROSS JOIN (
+        SELECT EXISTS (SELECT FROM projector.settings AS s WHERE s.name = 'row_security') AS may_run
+    ) AS older
+    WHERE c.relkind IN ('r', 'p')
+) AS found;

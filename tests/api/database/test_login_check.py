@@ -1,0 +1,86 @@
+"""What the API says at its start of a login that may do more than read the rows of one tenant at a time."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from api.config import Config
+from api.database.login_check import look
+from tests.support.roles import logins
+from tests.support.server import Database
+
+LOGIN = "leads_test_api_login"
+NO_WALL = "its role and row security are no wall against injected SQL"
+
+
+@pytest.fixture
+def login(database: Database) -> Iterator[Database]:
+    """The database for a login in leads_api, and in no other role."""
+    with database.connect() as superuser, logins(superuser, LOGIN):
+        superuser.execute(f"GRANT leads_api TO {LOGIN}")
+        yield database.by(LOGIN)
+
+
+@pytest.mark.parametrize("role", ["leads_api", ""])
+def test_a_login_of_the_api_alone_is_right(login: Database, role: str) -> None:
+    assert look(Config(login.url, role=role)) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ("ALTER ROLE {} SUPERUSER", "is a superuser"),
+        ("ALTER ROLE {} BYPASSRLS", "has BYPASSRLS"),
+        ("GRANT DELETE ON read_model.lead_totals TO {}", "may write read_model.lead_totals"),
+        ("GRANT UPDATE ON leads_access.api_keys TO {}", "may write leads_access.api_keys"),
+        ("GRANT pg_write_all_data TO {}", "may write leads_access.api_keys"),
+    ],
+)
+def test_a_login_that_may_do_more_is_named(
+    database: Database, login: Database, change: str, why: str
+) -> None:
+    with database.connect() as superuser:
+        superuser.execute(change.format(LOGIN).encode())
+    [sentence] = look(Config(login.url))
+    assert sentence.startswith(f"The login {LOGIN} of the API {why}: {NO_WALL}.")
+    assert "docs/running.md" in sentence
+
+
+def test_a_role_that_no_policy_filters_is_named(database: Database, login: Database) -> None:
+    with database.connect() as superuser:
+        superuser.execute(f"ALTER TABLE read_model.leads OWNER TO {LOGIN}")
+    role, own = look(Config(login.url, role=""))
+    assert role.startswith(f"Row security does not hold for the API: the role {LOGIN} is a superuser")
+    assert "owns read_model.leads" in role
+    assert own.startswith(f"The login {LOGIN} of the API may write read_model.leads")
+    # The role that the API takes by itself has nothing of that.
+    [alone] = look(Config(login.url))
+    assert alone == own
+
+
+def test_a_role_outside_leads_api_is_named(database: Database, login: Database) -> None:
+    with database.connect() as superuser:
+        superuser.execute(f"REVOKE leads_api FROM {LOGIN}")
+        superuser.execute(f"GRANT USAGE ON SCHEMA read_model TO {LOGIN}")
+        superuser.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA read_model TO {LOGIN}")
+    assert look(Config(login.url, role="")) == [
+        (
+            f"Row security does not hold for the API: the role {LOGIN} is not a member of leads_api."
+            f" Run GRANT leads_api TO {LOGIN}"
+        )
+    ]
+
+
+def test_a_table_without_its_policy_is_named(database: Database, login: Database) -> None:
+    with database.connect() as superuser:
+        superuser.execute("DROP POLICY one_tenant ON read_model.leads")
+    [sentence] = look(Config(login.url))
+    assert sentence == (
+        "A table is not protected from being read for another tenant: read_model.leads: the policy one_tenant is"
+        " missing or was changed. Run `python -m projector migrate`"
+    )
+
+
+def test_a_database_that_cannot_tell_stops_nothing(source_database: Database) -> None:
+    assert look(Config(source_database.url)) == []
+    assert look(Config("postgresql://nobody@127.0.0.1:1/nothing")) == []
