@@ -16,7 +16,7 @@ from psycopg.rows import TupleRow
 from api.database import pool
 from projector import batch, capture, db, giving_way, locks, pipeline, recovery, refresh, sql
 from projector.capture import functions
-from projector.errors import ProjectorError
+from projector.errors import CaptureGapError, ProjectorError
 from projector.pipeline import InjectionPoint
 from projector.rebuild import first_build
 from projector.scheduler import loops
@@ -28,6 +28,7 @@ from tests.exactness import (
     test_capture,
     test_clock,
     test_faults,
+    test_freshness,
     test_giving_way,
     test_names,
     test_races,
@@ -582,6 +583,32 @@ MUTANTS = (
             "WHEN true",
         ),
         _first_refresh_of_a_shard,
+    ),
+    Mutant(
+        "as-of",
+        "a look does not ask whether a change waits",
+        _statement("queries/look", "WHERE NOT looked.has_changes\n        AND", "WHERE"),
+        lambda bench: test_freshness.test_a_change_that_waits_holds_freshness_back(bench.filled),
+    ),
+    Mutant(
+        "as-of",
+        "a look promises the moment at which it ends",
+        _statement("queries/look", "SET as_of = looked.started_at", "SET as_of = clock_timestamp()"),
+        lambda bench: test_freshness.test_what_is_committed_while_a_look_waits_is_not_promised(bench.filled),
+    ),
+    Mutant(
+        "as-of",
+        "a look does not ask whether capture is intact",
+        _statement("queries/look", "AND looked.gap IS NULL", ""),
+        lambda bench: test_freshness.test_a_look_that_fails_promises_nothing(
+            bench.filled, test_freshness.disable_a_trigger, CaptureGapError
+        ),
+    ),
+    Mutant(
+        "as-of",
+        "a look does not ask whether a gap is open",
+        _statement("queries/look", "AND NOT looked.freshness_frozen", ""),
+        lambda bench: test_freshness.test_an_open_gap_freezes_freshness(bench.filled),
     ),
 )  # fmt: skip
 
