@@ -14,6 +14,7 @@ import pytest
 from psycopg.rows import TupleRow
 
 from api.database import pool
+from api.routes import read_model
 from projector import batch, capture, db, giving_way, locks, pipeline, recovery, refresh, sql
 from projector.capture import functions
 from projector.errors import CaptureGapError, ProjectorError
@@ -32,6 +33,7 @@ from tests.exactness import (
     test_giving_way,
     test_names,
     test_races,
+    test_read_your_write,
     test_rebuild,
     test_refresh,
     test_sabotage,
@@ -228,6 +230,11 @@ def _stop_for_ever(bench: Bench) -> None:
 def _jump_back(bench: Bench) -> None:
     bench.patches.setattr(interleaving, "PATIENCE", 5.0)
     test_clock.test_no_job_stands_still_when_the_clock_jumps(bench.filled.database, bench.patches, -90.0)
+
+
+def _read_what_was_written(bench: Bench) -> None:
+    with test_read_your_write.serving(bench.filled) as app:
+        test_read_your_write.test_an_answer_is_never_older_than_min_as_of(bench.filled, app, bench.patches)
 
 
 def _first_refresh_of_a_shard(bench: Bench) -> None:
@@ -609,6 +616,12 @@ MUTANTS = (
         "a look does not ask whether a gap is open",
         _statement("queries/look", "AND NOT looked.freshness_frozen", ""),
         lambda bench: test_freshness.test_an_open_gap_freezes_freshness(bench.filled),
+    ),
+    Mutant(
+        "as-of",
+        "an answer may be older than its request asks for",
+        lambda bench: bench.patches.setattr(read_model, "is_fresh", lambda *_: True),
+        _read_what_was_written,
     ),
 )  # fmt: skip
 
