@@ -20,6 +20,7 @@ from granian.log import LogLevels
 from api import command_line, config, key_commands, log, open_files, slow_readers
 from api.auth_settings import CHOICES
 from api.database import login_check
+from api.freshness_wait import MAX_WAITING
 from api.running_requests import server_threads
 
 STOP_SECONDS = 10
@@ -73,7 +74,7 @@ def main() -> None:
             address=address,
             port=settings.port,
             workers=settings.workers,
-            blocking_threads=server_threads(settings.threads),
+            blocking_threads=server_threads(settings.threads) + MAX_WAITING,
             # HTTP/2 without TLS lets one caller of few bytes keep everyone waiting, and has no timeout for silence.
             http=HTTPModes.http1,
             http1_settings=HTTP1Settings(

@@ -6,10 +6,12 @@ from typing import Any
 from flask import Flask
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 
-from api import compression, current, log, metrics, rate_limit, request_log, running_requests
+from api import compression, current, freshness_wait, log, metrics, rate_limit, request_log, running_requests
 from api.auth import gate
 from api.config import Config
 from api.database.pool import Database
+from api.freshness_wait import Seen
+from api.plan.projection import freshness
 from api.request.text import is_broken
 from api.response import cors, errors
 from api.response.body import Clock, JsonResponse, begin, put_headers, system_clock, with_constant_headers
@@ -54,6 +56,8 @@ def create_app(config: Config, *, clock: Clock = system_clock) -> Flask:
     # The order of a request: who calls and for which tenant, how much that tenant asks for, what is asked. What a
     # stranger sends ends at the first, so that it takes nothing from a tenant.
     gate.install(app, config.auth, database)
+    # What waits holds no place among those that run.
+    freshness_wait.install(app, lambda: Seen(*database.fetch(freshness())))
     running_requests.install(app, config)
     unchanged.install(app)
     rate_limit.install(app, config)

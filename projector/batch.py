@@ -25,7 +25,7 @@ BULK_PIECES_PER_BATCH = 1
 """Pieces of mass changes that a batch takes from each shard, after the single changes."""
 
 IDLE_FRESHNESS_INTERVAL = timedelta(seconds=1)
-"""How old freshness is before a refresh with nothing to do moves it."""
+"""How old freshness is before a refresh with nothing to do, which nobody waits for, moves it."""
 
 # Data that could not be foreseen: out of range, a broken rule, too large for an index, raised by a function.
 # Everything else concerns the server or our own statements, and would fail for every lead.
@@ -196,7 +196,8 @@ def _refresh_batch(  # noqa: PLR0913  # As refresh_batch.
             return Batch(owned=(), changes=0)
         if not opened.has_changes:
             # An idle batch does not touch the staging tables: to clear them costs more than all the rest of it.
-            _advance_freshness(conn, opened, IDLE_FRESHNESS_INTERVAL)
+            # Who waits for a refresh may ask for data of the time at which it began.
+            _advance_freshness(conn, opened, timedelta(0) if wait else IDLE_FRESHNESS_INTERVAL)
             return Batch(opened.owned, changes=0, drained=True)
         taken = take_changes(
             conn,

@@ -7,7 +7,15 @@ from typing import Any, ClassVar
 
 from marshmallow import ValidationError, fields
 
-from api.request.text import MAX_ID_LENGTH, canonical_phone, phone_digits, read_moment, trim, words
+from api.request.text import (
+    MAX_ID_LENGTH,
+    canonical_phone,
+    phone_digits,
+    read_exact_moment,
+    read_moment,
+    trim,
+    words,
+)
 
 MAX_SEARCH_LENGTH = 200
 
@@ -169,6 +177,16 @@ class EndMoment(Moment):
     def read(self, text: str) -> datetime:
         """Returns the last millisecond that the text names. Raises ValueError for any other text."""
         return read_moment(text)[1]
+
+
+class ExactMoment(Moment):
+    """A date, or a date with a time; its microseconds count."""
+
+    takes = "a date with a time such as 2025-01-31T09:30:00.123456Z"
+
+    def read(self, text: str) -> datetime:
+        """Returns the moment that the text names. Raises ValueError for any other text."""
+        return read_exact_moment(text)
 
 
 class SearchText(Parameter):

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, Generic, TypeVar, cast
-from urllib.parse import parse_qsl
 
 from marshmallow import Schema, ValidationError
 from werkzeug.exceptions import BadRequest
@@ -16,6 +15,7 @@ from api.request.fields import (
     Choice,
     Choices,
     EndMoment,
+    ExactMoment,
     Flag,
     Moment,
     Parameter,
@@ -24,7 +24,7 @@ from api.request.fields import (
     SearchText,
     WholeNumber,
 )
-from api.request.text import is_broken, trim
+from api.request.text import is_broken, query_pairs, trim
 
 PLATFORMS = ("whatsapp", "instagram", "webchat")
 LEAD_STATUSES = ("Hot", "Warm", "Cold")
@@ -33,8 +33,10 @@ SORTS = ("last_message_at", "first_contact_at", "total_messages", "total_score",
 ORDERS = ("desc", "asc")
 DEFAULT_LIMIT = 50
 MAX_OFFSET = 2**31 - 1
-# Fields of the list that choose a page of the leads; every other field filters them.
+# Fields of the list that choose a page of the leads; every other field filters them, but for the common ones.
 PAGE_FIELDS = ("sort_by", "sort_order", "limit", "offset")
+# Fields of all endpoints, which ask for the freshness of the answer.
+COMMON_FIELDS = ("min_as_of",)
 
 _IGNORED = re.compile(r"_|utm_.*|gclid|fbclid", re.DOTALL)
 _MAX_CACHED_LENGTH = 256
@@ -53,8 +55,10 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
-class NoParameters:
-    """The parameters of an endpoint that takes none."""
+class CommonParameters:
+    """The parameters that each endpoint takes."""
+
+    min_as_of: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +79,7 @@ class ListParameters:
     to_date: datetime | None = None
     search: Search | None = None
     customer_phone: str | None = None
+    min_as_of: datetime | None = None
 
     @property
     def moves_with_the_clock(self) -> bool:
@@ -92,6 +97,7 @@ class MessageParameters:
     from_date: datetime | None = None
     to_date: datetime | None = None
     conversation_id: str | None = None
+    min_as_of: datetime | None = None
 
 
 def _limit(greatest: int) -> WholeNumber:
@@ -107,8 +113,18 @@ def _offset() -> WholeNumber:
     return WholeNumber("Number of results to skip", least=0, greatest=MAX_OFFSET, default=0)
 
 
-class NoQuery(Schema):
-    """The query of an endpoint that takes no parameters."""
+def _min_as_of() -> ExactMoment:
+    return ExactMoment(
+        "The answer contains every change that was committed before this moment of the database's clock;"
+        " it is waited for up to a second, then the answer is 503",
+        example="2025-01-31T09:30:00.123456Z",
+    )
+
+
+class CommonQuery(Schema):
+    """The query of an endpoint that takes nothing but what all take."""
+
+    min_as_of = _min_as_of()
 
 
 class ListQuery(Schema):
@@ -131,6 +147,7 @@ class ListQuery(Schema):
     sort_order = Choice("Direction of the order", ORDERS, default=ORDERS[0])
     limit = _limit(100)
     offset = _offset()
+    min_as_of = _min_as_of()
 
 
 class MessagesQuery(Schema):
@@ -147,6 +164,7 @@ class MessagesQuery(Schema):
     )
     limit = _limit(200)
     offset = _offset()
+    min_as_of = _min_as_of()
 
 
 Result = TypeVar("Result")
@@ -163,7 +181,8 @@ class Query(Generic[Result]):
 
     def read(self, query_string: str) -> Result:
         """Returns the checked parameters. Raises BadRequest, whose description names every wrong one."""
-        if len(query_string) > _MAX_CACHED_LENGTH:
+        # min_as_of is another moment each time.
+        if len(query_string) > _MAX_CACHED_LENGTH or "min_as_of" in query_string:
             return self._read(query_string)
         return self._read_cached(query_string)
 
@@ -190,9 +209,7 @@ class Query(Generic[Result]):
     def _collect(self, query_string: str, errors: dict[str, str]) -> dict[str, list[str]]:
         """Returns the values of each known parameter that are not empty, and adds what is wrong to `errors`."""
         given: dict[str, list[str]] = {}
-        # A WSGI server passes the bytes of the query string on as Latin-1.
-        text = query_string.encode("latin-1").decode(errors="surrogateescape")
-        for name, value in parse_qsl(text, keep_blank_values=True, errors="surrogateescape"):
+        for name, value in query_pairs(query_string):
             # A query string can contain thousands of names, and finding the nearest to each takes a millisecond.
             if len(errors) == _MAX_NAMED_ERRORS:
                 errors["the rest"] = "was not checked"
@@ -216,9 +233,7 @@ class Query(Generic[Result]):
     def _message(self, errors: Mapping[str, str]) -> str:
         """Returns the errors as one text. It names all parameters if no one name is near to an unknown one."""
         parts = [f"{name} {what}" for name, what in errors.items()]
-        if not self.schema.fields:
-            parts.append("this endpoint takes no parameters")
-        elif _UNKNOWN in errors.values():
+        if _UNKNOWN in errors.values():
             parts.append(f"this endpoint takes {', '.join(self.schema.fields)}")
         return "; ".join(parts)
 
@@ -228,6 +243,6 @@ def _quoted(name: str) -> str:
     return repr(name if len(name) <= MAX_LENGTH else name[:MAX_LENGTH] + "…")
 
 
-NO_QUERY = Query(NoQuery, NoParameters)
+COMMON_QUERY = Query(CommonQuery, CommonParameters)
 LIST_QUERY = Query(ListQuery, ListParameters)
 MESSAGES_QUERY = Query(MessagesQuery, MessageParameters)

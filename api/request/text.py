@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, date, datetime, time, timedelta
+from urllib.parse import parse_qsl
 
 WHITE_SPACE = " \t\n\v\f\r\N{NO-BREAK SPACE}"
 # Of a user_id or a customer_phone, as the platform stores them.
@@ -18,6 +19,8 @@ _MOMENT = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})"
     r"(?:[T ]([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:\.([0-9]+))?)?(?:Z|([-+ ])([0-9]{2}):([0-9]{2}))?)?"
 )
+# An offset without minutes, after the minutes or the seconds of a time.
+_HOURS_ALONE = re.compile(r":[0-9]{2}(\.[0-9]+)?[-+ ][0-9]{2}$")
 
 
 def trim(text: str) -> str:
@@ -68,6 +71,37 @@ def read_moment(text: str) -> tuple[datetime, datetime]:
         distance = timedelta(hours=offset.hour, minutes=offset.minute)
         moment = shift(moment, distance if sign == "-" else -distance)
     return moment, moment
+
+
+def read_exact_moment(text: str) -> datetime:
+    """Returns the moment that a date, or a date with a time, names, in microseconds; finer fractions are rounded up.
+
+    It takes what read_moment takes, and an offset of hours alone, as PostgreSQL prints it. Raises ValueError for any
+    other text.
+    """
+    if _HOURS_ALONE.search(text):
+        text += ":00"
+    match = _MOMENT.fullmatch(text)
+    moment = read_moment(text)[0]
+    fraction = (match[5] or "") if match is not None else ""
+    finer = int(fraction.ljust(6, "0")[3:6] or "0") + (fraction[6:].strip("0") != "")
+    return shift(moment, timedelta(microseconds=finer))
+
+
+def read_min_as_of(query_string: str) -> datetime | None:
+    """Returns the min_as_of of a query string, whatever else that says; None where there is none, or a bad one."""
+    given = [value for name, value in query_pairs(query_string) if name == "min_as_of" and trim(value)]
+    try:
+        return read_exact_moment(trim(given[0])) if given else None
+    except ValueError:
+        return None
+
+
+def query_pairs(query_string: str) -> list[tuple[str, str]]:
+    """Returns the names and values of a query string; bytes that are not UTF-8 become lone surrogates."""
+    # A WSGI server passes the bytes of the query string on as Latin-1.
+    text = query_string.encode("latin-1").decode(errors="surrogateescape")
+    return parse_qsl(text, keep_blank_values=True, errors="surrogateescape")
 
 
 def shift(moment: datetime, distance: timedelta) -> datetime:

@@ -8,7 +8,9 @@ from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 
 from api.database.errors import UnavailableError
+from api.freshness_wait import StaleError
 from api.log import cause_of
+from api.request.text import format_time
 from api.response.body import JsonResponse, begin, closing
 
 RETRY_AFTER_SECONDS = 1
@@ -59,7 +61,11 @@ def _answer_http_error(error: HTTPException) -> Response:
 def _answer_unavailable(error: UnavailableError) -> Response:
     cause = {} if error.__cause__ is None else {"cause": cause_of(error.__cause__)}
     log().warning("unavailable", reason=str(error), **cause, correlation_id=g.get("correlation_id"))
-    return _error(HTTPStatus.SERVICE_UNAVAILABLE, str(error), [("Retry-After", str(RETRY_AFTER_SECONDS))])
+    headers = [("Retry-After", str(RETRY_AFTER_SECONDS))]
+    if isinstance(error, StaleError) and "freshness" not in g:
+        # No row of the tenant was read, which the headers would be made of.
+        headers.append(("X-Data-As-Of", format_time(error.as_of)))
+    return _error(HTTPStatus.SERVICE_UNAVAILABLE, str(error), headers)
 
 
 def _answer_bug(error: Exception) -> Response:

@@ -8,7 +8,7 @@ from apispec.ext.marshmallow import MarshmallowPlugin
 from marshmallow import Schema
 
 from api.request.fields import Parameter
-from api.request.parameters import ListQuery, MessagesQuery, NoQuery
+from api.request.parameters import CommonQuery, ListQuery, MessagesQuery
 from api.request.text import MAX_ID_LENGTH
 from api.response.headers import HEADERS, KNOWN, LIMITED
 from api.response.schemas import Error, LeadList, LeadMessages, LeadStatistics, SingleLead
@@ -24,12 +24,13 @@ _ERRORS = {
     429: "More requests than the limit allows",
     500: "An error on our side",
     503: (
-        "The read model was never built, the database cannot answer now, or the tenant has too many requests under way"
+        "The read model was never built, the database cannot answer now, the tenant has too many requests under way,"
+        " or the data are not as fresh as min_as_of asks for"
     ),
 }
 # They come before a request is counted.
 _OF_CALLERS = (401, 403)
-_FURTHER_HEADERS = {404: KNOWN, 429: ("Retry-After",), 503: ("Retry-After",)}
+_FURTHER_HEADERS = {404: KNOWN, 429: ("Retry-After",), 503: ("Retry-After", "X-Data-As-Of")}
 _SECURITY_SCHEME = {
     "type": "http",
     "scheme": "bearer",
@@ -63,11 +64,11 @@ _ENDPOINTS: tuple[tuple[str, str, str, type[Schema], type[Schema], tuple[int, ..
         f"{_BASE}/stats",
         "getLeadStatistics",
         "Get lead statistics",
-        NoQuery,
+        CommonQuery,
         LeadStatistics,
         (400, 401, 403, 429, 500, 503),
     ),
-    (f"{_BASE}/{{customer_phone}}", "getLead", "Get a single lead", NoQuery, SingleLead, tuple(_ERRORS)),
+    (f"{_BASE}/{{customer_phone}}", "getLead", "Get a single lead", CommonQuery, SingleLead, tuple(_ERRORS)),
     (
         f"{_BASE}/{{customer_phone}}/messages",
         "getLeadMessages",

@@ -11,7 +11,7 @@ from api.plan.lead_list import list_leads as plan_list
 from api.plan.messages import messages_of_lead as plan_messages
 from api.plan.statistics import StatisticsRow
 from api.plan.statistics import lead_statistics as plan_statistics
-from api.request.parameters import LIST_QUERY, MESSAGES_QUERY, NO_QUERY, PLATFORMS, Query
+from api.request.parameters import COMMON_QUERY, LIST_QUERY, MESSAGES_QUERY, PLATFORMS, Query
 from api.request.text import canonical_phone
 from api.response.conditional import answer
 from api.response.errors import LeadNotFoundError
@@ -27,9 +27,10 @@ Result = TypeVar("Result")
 def list_leads(user_id: str) -> Response:
     """List the leads with filters, an order and pagination."""
     parameters = _parameters(LIST_QUERY)
-    row = read_model().fetch(plan_list(user_id, parameters, current.values().now))
+    row = read_model().fetch(plan_list(user_id, parameters, current.values().now), parameters.min_as_of)
     if row.collect_matches:
-        row = read_model().fetch(plan_list(user_id, parameters, current.values().now, collect_matches=True))
+        collected = plan_list(user_id, parameters, current.values().now, collect_matches=True)
+        row = read_model().fetch(collected, parameters.min_as_of)
     current.values().rows = rows_of(parameters.page, row.total)
     moves = parameters.moves_with_the_clock
     return answer(b"[%b]" % row.page, pagination(parameters.page, row.total), moves=moves)
@@ -38,8 +39,8 @@ def list_leads(user_id: str) -> Response:
 @leads.get("/stats")
 def lead_statistics(user_id: str) -> Response:
     """Count the leads of a tenant."""
-    _parameters(NO_QUERY)
-    row = read_model().fetch(plan_statistics(user_id, current.values().now))
+    parameters = _parameters(COMMON_QUERY)
+    row = read_model().fetch(plan_statistics(user_id, current.values().now), parameters.min_as_of)
     current.values().rows = 1
     return answer(_statistics(row), moves=True)
 
@@ -47,8 +48,8 @@ def lead_statistics(user_id: str) -> Response:
 @leads.get("/<customer_phone>")
 def single_lead(user_id: str, customer_phone: str) -> Response:
     """Print the lead of a phone."""
-    _parameters(NO_QUERY)
-    row = read_model().fetch(plan_lead(user_id, _phone(customer_phone)))
+    parameters = _parameters(COMMON_QUERY)
+    row = read_model().fetch(plan_lead(user_id, _phone(customer_phone)), parameters.min_as_of)
     document = _found(row.document)
     current.values().rows = 1
     return answer(document)
@@ -58,7 +59,7 @@ def single_lead(user_id: str, customer_phone: str) -> Response:
 def messages_of_lead(user_id: str, customer_phone: str) -> Response:
     """List the messages of a lead across its conversations."""
     parameters, phone = _parameters(MESSAGES_QUERY), _phone(customer_phone)
-    row = read_model().fetch(plan_messages(user_id, phone, parameters))
+    row = read_model().fetch(plan_messages(user_id, phone, parameters), parameters.min_as_of)
     data = b'{"customer_phone":%b,"lead_info":%b,"messages":[%b],"pagination":%b}' % (
         orjson.dumps(phone),
         _found(row.lead_info),

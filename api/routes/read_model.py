@@ -1,5 +1,6 @@
 """Reads of the read model, which answer 503 until it was built."""
 
+from datetime import datetime
 from typing import TypeVar
 
 from flask import Flask
@@ -8,6 +9,7 @@ from api import current
 from api.database.errors import NOT_INSTALLED, OTHER_VERSION, TablesMissingError, UnavailableError
 from api.database.pool import Database
 from api.database.statement import BoundStatement, Row
+from api.freshness_wait import StaleError, is_fresh
 from api.plan.projection import ProjectionRow, projection_state, row_security, tables_state
 from api.response.body import Freshness, note_freshness
 
@@ -29,10 +31,11 @@ class ReadModel:
         self.database = database
         self._is_built = False
 
-    def fetch(self, statement: BoundStatement[Answer]) -> Answer:
+    def fetch(self, statement: BoundStatement[Answer], min_as_of: datetime | None = None) -> Answer:
         """Returns the first row of a statement, and has the headers of the answer say how fresh it is.
 
-        Raises UnavailableError if the read model was never built, or cannot be read now.
+        Raises UnavailableError if the read model was never built, or cannot be read now, and StaleError if the row is
+        older than min_as_of.
         """
         if not self._is_built:
             self._require_built()
@@ -41,6 +44,8 @@ class ReadModel:
             self._is_built = False
             raise UnavailableError(NEVER_BUILT)
         note_freshness(row)
+        if min_as_of is not None and not is_fresh(row.as_of, min_as_of):
+            raise StaleError(row.as_of, min_as_of)
         return row
 
     def require_tables(self) -> None:

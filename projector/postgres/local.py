@@ -177,7 +177,7 @@ def _say_where(config: Config, url: str, embedded: EmbeddedServer | None) -> Non
         f"""
 API        {api}, to be tried in a browser at {api}/docs/
 Database   {database}
-Projector  refreshes every {config.refresh_seconds:g} s; this shows its state{with_url}:
+Projector  refreshes within {config.refresh_seconds:g} s of a change; this shows its state{with_url}:
   {status}
 
 {requests}

@@ -36,26 +36,30 @@ class Drain:
         """Trace the statements of a new connection."""
         self._observer.follow(conn)
 
-    def run(self, conn: Connection) -> None:
+    def run(self, conn: Connection) -> int:
         """Take all shards in one batch while few changes wait. Take one shard after the other while many do.
 
         Several schedulers share a deep queue in this way, so each begins with another shard.
+
+        Returns the number of changes that were taken.
         """
-        self._log_tally(conn)
+        taken = 0
         first = os.getpid() % len(locks.SHARDS)
         deep: list[int] | None = None
         while deep != [] and not self._stop.is_set():
             shards = locks.SHARDS if deep is None else deep[:1]
             done = self._refresh(conn, shards)
-            self._log_tally(conn)
+            taken += done.changes
+            self.log_tally(conn)
             is_over = done.drained or not done.owned
             if deep is not None:
                 # The next shard, and this one again after the others where more of it waits.
                 deep = deep[1:] + ([] if is_over else deep[:1])
             elif is_over:
-                return
+                break
             else:
                 deep = [*locks.SHARDS[first:], *locks.SHARDS[:first]]
+        return taken
 
     def close(self) -> None:
         """Log what the last minute did, and send the last spans."""
@@ -87,7 +91,7 @@ class Drain:
             )
         return done
 
-    def _log_tally(self, conn: Connection) -> None:
+    def log_tally(self, conn: Connection) -> None:
         """Log what refreshes did in the last minute, and how many changes wait now, if they found any work."""
         if self._tally.is_due():
             waiting = conn.execute(query("recovery", "count_changes_up_to"), {"bound": COUNTED_CHANGES})

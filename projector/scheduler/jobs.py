@@ -14,11 +14,13 @@ from projector import capture, db, locks, pipeline, recovery
 from projector.config import Config
 from projector.dead_letters import TRIES_OF_A_TURN, UntriedLetters, find_letters, retry_letters
 from projector.errors import BlockedError, CaptureGapError, DatabaseUnreachableError, ProjectorError
+from projector.look import has_changes, look
 from projector.metrics.counted import expect_jobs
 from projector.preconditions import require_installed
 from projector.progress import Lines, Progress
 from projector.scheduler.conditions import began_lately, may_verify
 from projector.scheduler.drain import Drain
+from projector.scheduler.pace import Pace
 from projector.scheduler.worker import CANCEL_SECONDS, Database, WatchedProgress, Worker
 from projector.sql import query
 from projector.verify import rolling, rounds
@@ -35,10 +37,13 @@ LONGEST_PRUNE_RETRY_SECONDS = 600.0
 QUEUE_DEPTH_INTERVAL_SECONDS = 5.0
 DEAD_LETTERS_INTERVAL_SECONDS = 1.0
 UPKEEP_INTERVAL_SECONDS = 1.0
+IDLE_UPKEEP_INTERVAL_SECONDS = 5.0
+"""How long an idle projector goes without upkeep, unless a look has found a gap."""
+
 PRUNE_INTERVAL_SECONDS = 3600.0
 WATCH_INTERVAL_SECONDS = 5.0
 
-LONGEST_VERIFY_WAIT_SECONDS = 10.0
+LONGEST_VERIFY_WAIT_SECONDS = 20.0
 """The next slice of a verify is waited for up to so long. For one that is due later, the job looks again so often: the
 rounds are in the database, and another scheduler may go on with them.
 """
@@ -61,8 +66,13 @@ class Jobs:
         self.stop = threading.Event()
         self._config = config
         self._prepared: dict[str, Connection] = {}
+        self._pace = Pace(config.refresh_seconds)
+        self._has_letters = False
         self._dead_letters_at = 0.0
         self._untried_letters = UntriedLetters()
+        self._is_troubled = False
+        self._upkeep_at = 0.0
+        self._is_queue_empty = False
         self._depth_at = 0.0
         self._database = Database(config.database_url)
         work: dict[str, tuple[Callable[[Connection], float], float]] = {
@@ -112,14 +122,18 @@ class Jobs:
         """Take all changes that wait, then retry some of the dead letters that are due."""
         self._prepare("refresh", conn)
         try:
-            self._drain.run(conn)
+            self._is_queue_empty = not self._look(conn)
+            if not self._is_queue_empty and self._drain.run(conn):
+                self._pace.note_changes()
         except CaptureGapError:
+            self._is_troubled = True
             if recovery.restore_capture(conn, patience=TRIGGER_PATIENCE_SECONDS):
                 _log.warning(
                     "the triggers are installed again; a rebuild of what may have been missed follows"
                 )
             return self._config.refresh_seconds
-        if time.monotonic() >= self._dead_letters_at and not self.stop.is_set():
+        self._drain.log_tally(conn)
+        if self._has_letters and time.monotonic() >= self._dead_letters_at and not self.stop.is_set():
             # A turn at a time: new changes are taken before the next ones, whatever is due.
             if self._untried_letters.take_turn(conn):
                 return 0.0
@@ -127,15 +141,30 @@ class Jobs:
             retry_letters(conn, letters)
             if len(letters) < TRIES_OF_A_TURN:
                 self._dead_letters_at = time.monotonic() + DEAD_LETTERS_INTERVAL_SECONDS
-        return self._config.refresh_seconds
+        return self._pace.pause
+
+    def _look(self, conn: Connection) -> bool:
+        """Return whether changes wait. Look at everything else too where that is due."""
+        if not self._pace.needs_look:
+            return has_changes(conn)
+        found = look(conn, self._pace.freshness_interval)
+        self._pace.note_look()
+        self._has_letters, self._is_troubled = found.has_letters, found.freshness_frozen
+        return found.has_changes
+
+    def upkeep(self) -> float:
+        """Do the upkeep, less often while nothing changes and nothing is wrong. Return when to call again."""
+        is_due = self._is_troubled or not self._pace.is_idle or time.monotonic() >= self._upkeep_at
+        return self.workers["upkeep"]() if is_due else UPKEEP_INTERVAL_SECONDS
 
     def _keep_up(self, conn: Connection) -> float:
         """Rebuild everything where there is a reason to, and clean up after rebuilds that were killed."""
         capture.note_harmless_changes(conn)
         reasons = recovery.find_rebuild_reasons(conn)
         recovery.clean_up_after_crash(conn, reasons)
+        self._upkeep_at = time.monotonic() + IDLE_UPKEEP_INTERVAL_SECONDS
         is_deep = False
-        if time.monotonic() >= self._depth_at:
+        if not self._is_queue_empty and time.monotonic() >= self._depth_at:
             self._depth_at = time.monotonic() + QUEUE_DEPTH_INTERVAL_SECONDS
             is_deep = recovery.is_too_deep(conn, self._config.queue_limit)
         if reasons.switched_off is None and (reasons.reason is not None or reasons.interrupted or is_deep):

@@ -66,8 +66,9 @@ def run(config: Config) -> None:
 
 def start_loops(jobs: Jobs) -> None:
     """Start the loops of all jobs that have no calendar; each job says how long its pause is."""
-    for name in ("refresh", "upkeep", "verify"):
-        Loop(name, jobs.workers[name], jobs.stop).start()
+    Loop("refresh", jobs.workers["refresh"], jobs.stop).start()
+    Loop("upkeep", jobs.upkeep, jobs.stop).start()
+    Loop("verify", jobs.workers["verify"], jobs.stop).start()
     Loop("prune", jobs.workers["prune"], jobs.stop, first_after=FIRST_PRUNE_SECONDS).start()
     Loop("watch", jobs.watch, jobs.stop).start()
 

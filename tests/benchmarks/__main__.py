@@ -23,6 +23,7 @@ from tests.benchmarks import (
     search,
     totals,
     verify,
+    visible,
 )
 from tests.benchmarks.core import Failure, Row
 from tests.benchmarks.fixtures import SIZES, Fixtures, fixtures
@@ -40,6 +41,7 @@ AREAS: dict[str, Callable[[Fixtures], Iterator[Row]]] = {
     "verify": verify.measure,
     "capture": capture.measure,
     "mixed": mixed.measure,
+    "visible": visible.measure,
 }
 _OUTPUT = Path("build") / "benchmark"
 

@@ -58,6 +58,8 @@ GOALS = {
         _at_most("refresh_scale", 1.2, "refresh in the largest tenant ≤ 1.2 × in a tenant of 10,000 leads"),
         _at_most("hot_lead", 1.5, "new message of a lead with 100,000 messages ≤ 1.5 × of a lead with 10"),
         _at_most("visible", 1, "time from a commit until readers see the change, p99 ≤ 1 s"),
+        _at_most("answer_p50", 20, "commit to HTTP answer, p50 ≤ 20 ms at 1 and at 100 commits a second"),
+        _at_most("answer_p99", 50, "commit to HTTP answer, p99 ≤ 50 ms at 1 and at 100 commits a second"),
         _at_most("queue", 1, "changes that wait at the end of the load ≤ the changes of 1 s"),
         _at_most("refresh_idle", 2, "refresh with nothing to do ≤ 2 ms"),
         _at_most("first_build", 1.2, "first build ≤ 1.2 × CREATE TABLE AS + indexes"),

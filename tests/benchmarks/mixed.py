@@ -97,7 +97,7 @@ class _Run:
 
 def measure(fixtures: Fixtures) -> Iterator[Row]:
     """The rows of this area."""
-    with fixtures.copy_of(fixtures.main) as database, _scheduler(database):
+    with fixtures.copy_of(fixtures.main) as database, scheduler(database):
         for number, wanted in enumerate(fixtures.size.rates):
             readers = 0 if number else _READERS
             yield from _rows(_run(fixtures, database, wanted, readers), wanted, readers)
@@ -181,7 +181,7 @@ def _run(fixtures: Fixtures, database: Database, wanted: int, readers: int) -> _
 
 
 @contextmanager
-def _scheduler(database: Database) -> Iterator[None]:
+def scheduler(database: Database) -> Iterator[None]:
     """`python -m projector run`, as an operator starts it."""
     process = subprocess.Popen(
         [sys.executable, "-m", "projector", "run"],

@@ -14,9 +14,10 @@ import pytest
 from psycopg.rows import TupleRow
 
 from api.database import pool
+from api.routes import read_model
 from projector import batch, capture, db, giving_way, isolation, locks, pipeline, recovery, refresh, sql
 from projector.capture import functions
-from projector.errors import ProjectorError
+from projector.errors import CaptureGapError, ProjectorError
 from projector.pipeline import InjectionPoint
 from projector.rebuild import first_build
 from projector.scheduler import loops
@@ -28,9 +29,11 @@ from tests.exactness import (
     test_capture,
     test_clock,
     test_faults,
+    test_freshness,
     test_giving_way,
     test_names,
     test_races,
+    test_read_your_write,
     test_rebuild,
     test_refresh,
     test_sabotage,
@@ -228,6 +231,11 @@ def _stop_for_ever(bench: Bench) -> None:
 def _jump_back(bench: Bench) -> None:
     bench.patches.setattr(interleaving, "PATIENCE", 5.0)
     test_clock.test_no_job_stands_still_when_the_clock_jumps(bench.filled.database, bench.patches, -90.0)
+
+
+def _read_what_was_written(bench: Bench) -> None:
+    with test_read_your_write.serving(bench.filled) as app:
+        test_read_your_write.test_an_answer_is_never_older_than_min_as_of(bench.filled, app, bench.patches)
 
 
 def _first_refresh_of_a_shard(bench: Bench) -> None:
@@ -604,6 +612,38 @@ MUTANTS = (
             "WHEN true",
         ),
         _first_refresh_of_a_shard,
+    ),
+    Mutant(
+        "as-of",
+        "a look does not ask whether a change waits",
+        _statement("queries/look", "WHERE NOT looked.has_changes\n        AND", "WHERE"),
+        lambda bench: test_freshness.test_a_change_that_waits_holds_freshness_back(bench.filled),
+    ),
+    Mutant(
+        "as-of",
+        "a look promises the moment at which it ends",
+        _statement("queries/look", "SET as_of = looked.started_at", "SET as_of = clock_timestamp()"),
+        lambda bench: test_freshness.test_what_is_committed_while_a_look_waits_is_not_promised(bench.filled),
+    ),
+    Mutant(
+        "as-of",
+        "a look does not ask whether capture is intact",
+        _statement("queries/look", "AND looked.gap IS NULL", ""),
+        lambda bench: test_freshness.test_a_look_that_fails_promises_nothing(
+            bench.filled, test_freshness.disable_a_trigger, CaptureGapError
+        ),
+    ),
+    Mutant(
+        "as-of",
+        "a look does not ask whether a gap is open",
+        _statement("queries/look", "AND NOT looked.freshness_frozen", ""),
+        lambda bench: test_freshness.test_an_open_gap_freezes_freshness(bench.filled),
+    ),
+    Mutant(
+        "as-of",
+        "an answer may be older than its request asks for",
+        lambda bench: bench.patches.setattr(read_model, "is_fresh", lambda *_: True),
+        _read_what_was_written,
     ),
     Mutant(
         "version",

@@ -9,6 +9,7 @@ from tests.oracle.leads import PLATFORMS, Lead, LeadMessage, Model
 from tests.oracle.parameters import (
     LEAD_FILTERS,
     MESSAGE_FILTERS,
+    OF_ALL,
     OF_LIST,
     OF_MESSAGES,
     Candidate,
@@ -49,7 +50,7 @@ def list_leads(model: Model, user_id: str, params: Pairs, now: datetime) -> Answ
 
 def stats(model: Model, user_id: str, params: Pairs, now: datetime) -> Answer:
     """Answer GET /users/:user_id/leads/stats."""
-    if refusal := _refusal(read_parameters({}, params), user_id):
+    if refusal := _refusal(read_parameters(OF_ALL, params), user_id):
         return refusal
     leads = model.of_tenant(user_id).values()
     numbers = {
@@ -69,7 +70,7 @@ def stats(model: Model, user_id: str, params: Pairs, now: datetime) -> Answer:
 
 def single(model: Model, user_id: str, customer_phone: str, params: Pairs = ()) -> Answer:
     """Answer GET /users/:user_id/leads/:customer_phone (which the word `stats` never reaches)."""
-    if refusal := _refusal(read_parameters({}, params), user_id, customer_phone):
+    if refusal := _refusal(read_parameters(OF_ALL, params), user_id, customer_phone):
         return refusal
     lead = _find(model, user_id, customer_phone)
     return _lead_not_found() if lead is None else Answer(OK, {"success": True, "data": lead.document()})

@@ -150,6 +150,24 @@ def _minutes(hour: str, minute: str) -> int:
     return int(hour) * 60 + int(minute)
 
 
+def exact_moment(value: str) -> datetime:
+    """Read a date, or a date and time, with its microseconds; an offset may be whole hours."""
+    if ":" in value and re.fullmatch(r".*:[0-9]{2}(\.[0-9]+)?[+ -][0-9]{2}", value, re.DOTALL):
+        value += ":00"
+    first = date_bound(value).first
+    match = DATE.fullmatch(value)
+    digits = ((match and match["fraction"]) or "").ljust(6, "0")
+    finer = int(digits[3:6]) + (1 if set(digits[6:]) - {"0"} else 0)
+    try:
+        return EPOCH + timedelta(milliseconds=first, microseconds=finer)
+    except OverflowError:
+        return (
+            datetime.max.replace(tzinfo=EPOCH.tzinfo)
+            if first > 0
+            else datetime.min.replace(tzinfo=EPOCH.tzinfo)
+        )
+
+
 Reader = Callable[[str], object]
 
 OF_LIST: dict[str, Reader] = {
@@ -168,6 +186,7 @@ OF_LIST: dict[str, Reader] = {
     "sort_order": one_of("asc", "desc"),
     "limit": limit_up_to(100),
     "offset": integer_between(0, LARGEST_OFFSET),
+    "min_as_of": exact_moment,
 }
 OF_MESSAGES: dict[str, Reader] = {
     "platform": one_of(*PLATFORMS),
@@ -177,7 +196,9 @@ OF_MESSAGES: dict[str, Reader] = {
     "conversation_id": str,
     "limit": limit_up_to(200),
     "offset": integer_between(0, LARGEST_OFFSET),
+    "min_as_of": exact_moment,
 }
+OF_ALL: dict[str, Reader] = {"min_as_of": exact_moment}
 
 
 def active_within(lead: Lead, days: int, now: datetime) -> bool:

@@ -5,7 +5,7 @@ from dataclasses import fields
 import pytest
 
 from api.request.fields import Parameter
-from api.request.parameters import PAGE_FIELDS, ListParameters, ListQuery
+from api.request.parameters import COMMON_FIELDS, PAGE_FIELDS, ListParameters, ListQuery
 
 
 def filters_of_the_request() -> dict[str, Parameter]:
@@ -13,7 +13,7 @@ def filters_of_the_request() -> dict[str, Parameter]:
     return {
         name: field
         for name, field in ListQuery().fields.items()
-        if isinstance(field, Parameter) and name not in PAGE_FIELDS
+        if isinstance(field, Parameter) and name not in (*PAGE_FIELDS, *COMMON_FIELDS)
     }
 
 

@@ -12,6 +12,7 @@ ELSEWHERE = {
     "projector/batch.py": "tests/exactness/test_refresh.py",
     "projector/placeholders.py": "tests/projector/test_sql.py",
     "projector/errors.py": "tests/projector/cli/test_base.py",
+    "projector/look.py": "tests/exactness/test_freshness.py",
     "projector/refresh.py": "tests/exactness/test_refresh.py",
     "projector/report.py": "tests/projector/cli/test_run.py",
     "projector/scheduler/conditions.py": "tests/projector/scheduler/test_jobs.py",

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from werkzeug.exceptions import BadRequest
 
-from api.request.parameters import LIST_QUERY, MESSAGES_QUERY, NO_QUERY, Query
+from api.request.parameters import COMMON_QUERY, LIST_QUERY, MESSAGES_QUERY, Query
 from api.request.text import LAST_MOMENT
 from tests.oracle.parameters import OF_LIST, OF_MESSAGES, Bound, Reader, milliseconds, read_parameters
 
@@ -127,8 +127,8 @@ def test_all_parameters_are_named_once() -> None:
     )
 
 
-def test_an_endpoint_without_parameters_says_so() -> None:
-    assert refused(NO_QUERY, "limit=1") == "'limit' is not a parameter; this endpoint takes no parameters"
+def test_an_endpoint_with_a_common_parameter_alone_says_so() -> None:
+    assert refused(COMMON_QUERY, "limit=1") == "'limit' is not a parameter; this endpoint takes min_as_of"
 
 
 def test_bounds_in_the_wrong_order_are_named() -> None:

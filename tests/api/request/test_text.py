@@ -12,6 +12,7 @@ from api.request.text import (
     is_broken,
     next_millisecond,
     phone_digits,
+    read_exact_moment,
     read_moment,
     shift,
     trim,
@@ -77,3 +78,30 @@ def test_a_moment_stays_within_what_a_datetime_can_be() -> None:
 def test_a_time_is_printed_in_milliseconds() -> None:
     assert format_time(datetime(2025, 1, 31, 9, 30, 0, 123_999, tzinfo=UTC)) == "2025-01-31T09:30:00.123Z"
     assert format_time(FIRST_MOMENT) == "0001-01-01T00:00:00.000Z"
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("2025-01-31", "2025-01-31T00:00:00+00:00"),
+        ("2025-01-31T09:30", "2025-01-31T09:30:00+00:00"),
+        ("2025-01-31T09:30:00.123456Z", "2025-01-31T09:30:00.123456+00:00"),
+        ("2025-01-31T09:30:00.12345Z", "2025-01-31T09:30:00.123450+00:00"),
+        # As PostgreSQL prints it; a query string turns + into a blank.
+        ("2025-01-31 09:30:00.123456+02", "2025-01-31T07:30:00.123456+00:00"),
+        ("2025-01-31 09:30:00.1 05:30", "2025-01-31T04:00:00.100000+00:00"),
+        ("2025-01-31 09:30:00-05", "2025-01-31T14:30:00+00:00"),
+        # No part of a microsecond is lost: the moment would be before the commit.
+        ("2025-01-31T09:30:00.1234560001Z", "2025-01-31T09:30:00.123457+00:00"),
+        ("2025-01-31T09:30:00.9999999Z", "2025-01-31T09:30:01+00:00"),
+        ("2025-01-31T09:30:00.123456000Z", "2025-01-31T09:30:00.123456+00:00"),
+    ],
+)
+def test_an_exact_moment_keeps_its_microseconds(text: str, moment: str) -> None:
+    assert read_exact_moment(text) == datetime.fromisoformat(moment)
+
+
+@pytest.mark.parametrize("text", ["", "now", "2025-01-31T25:00Z", "2025-01-31+02", "2025-01-31T09:30:00+2"])
+def test_no_other_text_is_an_exact_moment(text: str) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011  # Its message is not used.
+        read_exact_moment(text)

@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator, FormatChecker
 from schemathesis.checks import CHECKS
 from schemathesis.core.result import Ok
 
-from api.request.parameters import ListQuery, MessagesQuery
+from api.request.parameters import CommonQuery, ListQuery, MessagesQuery
 from tests.api.conftest import Library, MakeApp
 
 ENDPOINTS = {
@@ -36,7 +36,7 @@ def validator(document: dict[str, Any], name: str) -> Draft202012Validator:
 def test_the_four_endpoints_and_their_parameters(document: dict[str, Any]) -> None:
     assert document["openapi"] == "3.1.0"
     assert set(ENDPOINTS) <= set(document["paths"])
-    queries = {path: set[str]() for path in ENDPOINTS}
+    queries = {path: set(CommonQuery().fields) for path in ENDPOINTS}
     queries["/users/{user_id}/leads"] = set(ListQuery().fields)
     queries["/users/{user_id}/leads/{customer_phone}/messages"] = set(MessagesQuery().fields)
     for path, names in queries.items():
@@ -64,6 +64,8 @@ def test_whatever_is_asked_the_answer_is_as_described(library: Library, make_app
         @settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
         @given(case=operation.as_strategy())
         def ask(case: schemathesis.Case[Any]) -> None:
+            # No projector is at work here: data of a moment after the last refresh never come.
+            case.query.pop("min_as_of", None)
             case.call_and_validate(excluded_checks=left_out)  # type: ignore[arg-type]
 
         ask()

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from projector import locks
+from projector import locks, recovery
 from projector.install import migrate
 from projector.postgres.embedded import EmbeddedServer
 from projector.scheduler import jobs as scheduler_jobs
+from projector.scheduler import pace
+from projector.source_names import SourceCursor
 from projector.status import find_attention, read_status, render
 from tests.projector.scheduler.running import Connection, build, jobs_of, leads
 from tests.projector.test_dead_letters import set_aside
@@ -224,3 +226,96 @@ def test_new_changes_come_before_the_next_dead_letters(
         left.append((value(connection, "SELECT count(*) FROM projector.dead_letters"), leads(connection)))
     jobs.end()
     assert left == [(15, 2), (5, 3), (0, 4)]
+
+
+def test_an_idle_refresh_asks_one_statement(
+    database: Database, connection: Connection, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    write_source(connection)
+    build(connection)
+    monkeypatch.setattr(pace, "IDLE_AFTER_SECONDS", 0.0)
+    jobs = jobs_of(database, monkeypatch, tmp_path)
+    assert jobs.workers["refresh"]() == 0.25
+    sent: list[object] = []
+    execute = SourceCursor.execute
+
+    def note(cursor: SourceCursor, query: object, *values: object, **options: object) -> object:
+        sent.append(query)
+        return execute(cursor, query, *values, **options)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patches:
+        patches.setattr(SourceCursor, "execute", note)
+        jobs.workers["refresh"]()
+    jobs.end()
+    assert len(sent) == 1
+
+
+def test_a_refresh_that_looks_at_the_queue_alone_takes_what_waits(
+    database: Database, connection: Connection, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    write_source(connection)
+    build(connection)
+    # Nothing but the first look is at everything.
+    for name in ("SHORTEST_FRESHNESS_SECONDS", "LONGEST_LOOK_SECONDS", "IDLE_AFTER_SECONDS"):
+        monkeypatch.setattr(pace, name, 3600.0)
+    jobs = jobs_of(database, monkeypatch, tmp_path, LEADS_REFRESH_SECONDS="3600")
+    jobs.workers["refresh"]()
+    monkeypatch.setattr(scheduler_jobs, "look", lambda *_: pytest.fail("it looked at everything"))
+    write_conversations(connection, 1, first=2)
+    assert jobs.workers["refresh"]() < 3600
+    jobs.end()
+    assert leads(connection) == 2
+
+
+def test_an_idle_projector_does_the_upkeep_rarely_unless_something_is_wrong(
+    database: Database, connection: Connection, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    write_source(connection)
+    build(connection)
+    done: list[int] = []
+    real = scheduler_jobs.Jobs._keep_up  # noqa: SLF001
+
+    def note(jobs: scheduler_jobs.Jobs, conn: Connection) -> float:
+        done.append(1)
+        return real(jobs, conn)
+
+    monkeypatch.setattr(scheduler_jobs.Jobs, "_keep_up", note)
+    monkeypatch.setattr(scheduler_jobs, "IDLE_UPKEEP_INTERVAL_SECONDS", 3600.0)
+    monkeypatch.setattr(pace, "IDLE_AFTER_SECONDS", 0.0)
+    jobs = jobs_of(database, monkeypatch, tmp_path)
+    jobs.workers["refresh"]()
+    for _ in range(3):
+        assert jobs.upkeep() == scheduler_jobs.UPKEEP_INTERVAL_SECONDS
+    assert len(done) == 1
+    connection.execute("ALTER TABLE public.messages DISABLE TRIGGER USER")
+    jobs.workers["refresh"]()
+    jobs.upkeep()
+    assert len(done) == 2
+    jobs.workers["refresh"]()
+    jobs.upkeep()
+    jobs.end()
+    assert len(done) == 2
+    assert value(connection, "SELECT count(*) FROM projector.capture_gaps WHERE healed_at IS NULL") == 0
+
+
+def test_the_depth_of_a_queue_that_is_being_taken_is_looked_at(
+    database: Database, connection: Connection, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    write_source(connection)
+    build(connection)
+    asked: list[int] = []
+
+    def note(_conn: Connection, limit: int) -> bool:
+        asked.append(limit)
+        return False
+
+    monkeypatch.setattr(recovery, "is_too_deep", note)
+    jobs = jobs_of(database, monkeypatch, tmp_path, LEADS_QUEUE_LIMIT="5000")
+    # A projector that begins does not know yet, and may be at its first changes for long.
+    jobs.workers["upkeep"]()
+    assert asked == [5000]
+    jobs = jobs_of(database, monkeypatch, tmp_path, LEADS_QUEUE_LIMIT="5000")
+    jobs.workers["refresh"]()
+    jobs.workers["upkeep"]()
+    jobs.end()
+    assert asked == [5000]

@@ -1,0 +1,74 @@
+"""When the refresh looks for changes again, and how thoroughly: in short steps while changes arrive."""
+
+import time
+from collections.abc import Callable
+from datetime import timedelta
+
+IDLE_AFTER_SECONDS = 5.0
+"""Without a change for so long the projector is idle, and pauses as long as LEADS_REFRESH_SECONDS allows."""
+
+SHORTEST_PAUSE_SECONDS = 0.01
+PAUSES_SINCE_A_CHANGE = 50
+"""A pause is this part of the time since the last change. So a change that follows it waits for 2 % of that at most."""
+
+SHORTEST_FRESHNESS_SECONDS = 0.02
+FRESHNESS_SINCE_A_CHANGE = 2
+"""How old freshness may be, as part of the time since the last change. Somebody who has just written, and asks for data
+of the time of the commit, waits for it to move beyond that."""
+
+IDLE_FRESHNESS_SECONDS = 0.45
+"""How old freshness is before it moves while nothing changes: each move writes a row."""
+
+LONGEST_LOOK_SECONDS = 1.0
+"""How long batches alone may stand in for a look. They do not see the dead letters."""
+
+
+class Pace:
+    """The time since the last change, and since the last look, on a clock that never steps.
+
+    `longest` is the longest pause, in seconds. A projector that begins is as one that has found a change.
+    """
+
+    def __init__(self, longest: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._longest = longest
+        self._clock = clock
+        self._changed_at = clock()
+        self._fresh_at = self._looked_at = float("-inf")
+
+    def note_changes(self) -> None:
+        """Note that batches have taken changes. They have looked whether capture is intact, and moved freshness."""
+        self._changed_at = self._fresh_at = self._clock()
+
+    def note_look(self) -> None:
+        """Note a look at everything."""
+        self._fresh_at = self._looked_at = self._clock()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no change has come for IDLE_AFTER_SECONDS."""
+        return self._clock() - self._changed_at >= IDLE_AFTER_SECONDS
+
+    @property
+    def pause(self) -> float:
+        """The seconds until the next look of any kind."""
+        if self.is_idle:
+            return self._longest
+        since = self._clock() - self._changed_at
+        return min(max(since / PAUSES_SINCE_A_CHANGE, SHORTEST_PAUSE_SECONDS), self._longest)
+
+    @property
+    def needs_look(self) -> bool:
+        """Whether the next look is to be one at everything, and not at the queue alone."""
+        if self.is_idle:
+            return True
+        now = self._clock()
+        oldest = max((now - self._changed_at) / FRESHNESS_SINCE_A_CHANGE, SHORTEST_FRESHNESS_SECONDS)
+        return (
+            now - self._fresh_at >= min(oldest, self._longest)
+            or now - self._looked_at >= LONGEST_LOOK_SECONDS
+        )
+
+    @property
+    def freshness_interval(self) -> timedelta:
+        """How old freshness has to be for a look to move it."""
+        return timedelta(seconds=IDLE_FRESHNESS_SECONDS if self.is_idle else 0)

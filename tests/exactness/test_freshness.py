@@ -1,0 +1,145 @@
+"""What a look promises by X-Data-As-Of: never a change that the read model does not hold yet."""
+
+import threading
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import psycopg
+import pytest
+from psycopg.rows import TupleRow
+
+from projector import locks
+from projector.errors import CaptureGapError, NotInstalledError
+from projector.look import has_changes, look
+from tests.exactness.platform import Platform, refresh_now, texts, value
+from tests.support.patience import PATIENCE
+from tests.support.running import wait_until
+
+Connection = psycopg.Connection[TupleRow]
+
+AT_ONCE = timedelta(0)
+
+
+def as_of(conn: Connection) -> datetime:
+    found: datetime = value(conn, "SELECT as_of FROM read_model.freshness")
+    assert value(conn, "SELECT as_of = (SELECT min(s) FROM unnest(shards) AS s) FROM read_model.freshness")
+    return found
+
+
+def clock(conn: Connection) -> datetime:
+    now: datetime = value(conn, "SELECT clock_timestamp()")
+    return now
+
+
+def test_a_look_moves_freshness_while_nothing_waits(filled: Platform) -> None:
+    before = clock(filled.conn)
+    found = look(filled.conn, AT_ONCE)
+    assert not found.has_changes
+    assert not found.has_letters
+    assert before <= as_of(filled.conn) <= clock(filled.conn)
+    assert value(filled.conn, "SELECT shards = array_fill(as_of, ARRAY[4]) FROM read_model.freshness")
+
+
+def test_freshness_that_is_young_enough_stays(filled: Platform) -> None:
+    look(filled.conn, AT_ONCE)
+    before = as_of(filled.conn)
+    look(filled.conn, timedelta(hours=1))
+    assert as_of(filled.conn) == before
+
+
+def test_a_change_that_waits_holds_freshness_back(filled: Platform) -> None:
+    assert not has_changes(filled.conn)
+    filled.message("c", "second")
+    committed = clock(filled.conn)
+    assert has_changes(filled.conn)
+    assert look(filled.conn, AT_ONCE).has_changes
+    assert value(filled.conn, "SELECT as_of FROM read_model.freshness") < committed
+    refresh_now(filled.conn)
+    assert not look(filled.conn, AT_ONCE).has_changes
+    assert as_of(filled.conn) > committed
+
+
+def test_a_change_that_a_refresh_in_progress_has_taken_holds_freshness_back(filled: Platform) -> None:
+    filled.message("c", "second")
+    committed = clock(filled.conn)
+    with filled.database.connect() as refreshing, refreshing.transaction():
+        refreshing.execute("DELETE FROM projector.changes")
+        assert look(filled.conn, AT_ONCE).has_changes
+        assert value(filled.conn, "SELECT as_of FROM read_model.freshness") < committed
+
+
+def test_what_is_committed_while_a_look_waits_is_not_promised(filled: Platform) -> None:
+    """The look has its snapshot, and waits for the row of freshness."""
+    with filled.database.connect() as looking, filled.database.connect() as holding:
+        looker = threading.Thread(target=look, args=(looking, AT_ONCE))
+        with holding.transaction():
+            holding.execute("SELECT FROM read_model.freshness FOR UPDATE")
+            looker.start()
+            wait_until(filled.conn, "count(*) > 0 FROM pg_locks WHERE NOT granted")
+            filled.message("c", "second")
+            committed = clock(filled.conn)
+        looker.join(PATIENCE)
+        assert not looker.is_alive()
+    assert texts(filled.conn, "one", "4915") == ["first"]
+    assert as_of(filled.conn) < committed
+
+
+def disable_a_trigger(conn: Connection) -> None:
+    conn.execute("ALTER TABLE messages DISABLE TRIGGER USER")
+
+
+def replace_the_program(conn: Connection) -> None:
+    conn.execute("UPDATE projector.settings SET value = 'another' WHERE name = 'projection_version'")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "error"),
+    [(disable_a_trigger, CaptureGapError), (replace_the_program, NotInstalledError)],
+)
+def test_a_look_that_fails_promises_nothing(
+    filled: Platform, spoil: Callable[[Connection], None], error: type[Exception]
+) -> None:
+    before = as_of(filled.conn)
+    spoil(filled.conn)
+    with pytest.raises(error):
+        look(filled.conn, AT_ONCE)
+    assert as_of(filled.conn) == before
+
+
+def test_an_open_gap_freezes_freshness(filled: Platform) -> None:
+    before = as_of(filled.conn)
+    filled.conn.execute("INSERT INTO projector.capture_gaps (reason) VALUES ('a trigger was missing')")
+    assert look(filled.conn, AT_ONCE).freshness_frozen
+    assert as_of(filled.conn) == before
+
+
+def test_freshness_stands_still_while_a_first_build_owns_the_shards(filled: Platform) -> None:
+    before = as_of(filled.conn)
+    with filled.database.connect() as building:
+        building.execute("SELECT pg_advisory_lock(%s, %s)", (locks.SHARD, locks.SHARDS[-1]))
+        look(filled.conn, AT_ONCE)
+        assert as_of(filled.conn) == before
+    wait_until(filled.conn, "count(*) = 0 FROM pg_locks WHERE locktype = 'advisory'")
+    look(filled.conn, AT_ONCE)
+    assert as_of(filled.conn) > before
+
+
+def test_a_look_keeps_no_lock(filled: Platform) -> None:
+    look(filled.conn, AT_ONCE)
+    held = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()"
+    assert value(filled.conn, held) == 0
+
+
+def test_a_moment_from_before_the_clock_was_set_back_is_replaced(filled: Platform) -> None:
+    filled.conn.execute(
+        "UPDATE read_model.freshness SET as_of = as_of + interval '1 hour',"
+        " shards = array_fill(as_of + interval '1 hour', ARRAY[4])"
+    )
+    look(filled.conn, timedelta(days=1))
+    assert as_of(filled.conn) <= clock(filled.conn)
+
+
+def test_a_read_model_that_was_never_built_has_no_freshness(filled: Platform) -> None:
+    filled.conn.execute("TRUNCATE read_model.freshness")
+    assert not look(filled.conn, AT_ONCE).has_changes
+    assert value(filled.conn, "SELECT count(*) FROM read_model.freshness") == 0
