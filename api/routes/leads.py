@@ -30,8 +30,10 @@ def list_leads(user_id: str) -> Response:
     if row.collect_matches:
         row = read_model().fetch(plan_list(user_id, parameters, g.now, collect_matches=True))
     g.rows = rows_of(parameters.page, row.total)
-    moves = parameters.moves_with_the_clock
-    return answer(b"[%b]" % row.page, pagination(parameters.page, row.total), moves=moves)
+    pages = pagination(parameters.page, row.total)
+    # Whoever is active in the last days of one moment is so in those of an earlier one too. So while no lead changes,
+    # as many of them are the same.
+    return answer(b"[%b]" % row.page, pages, moving=pages if parameters.moves_with_the_clock else b"")
 
 
 @leads.get("/stats")
@@ -40,7 +42,8 @@ def lead_statistics(user_id: str) -> Response:
     _parameters(NO_QUERY)
     row = read_model().fetch(plan_statistics(user_id, g.now))
     g.rows = 1
-    return answer(_statistics(row), moves=True)
+    numbers = _statistics(row)
+    return answer(numbers, moving=numbers)
 
 
 @leads.get("/<customer_phone>")
