@@ -26,18 +26,18 @@ from api.setting_values import ANY_ORIGIN
 MAX_BODY_BYTES = 64 * 1024
 
 
-class _App(Flask):
-    """Flask, without a look at each call whether a function is a coroutine: none is here."""
+class Application(Flask):
+    """Flask, whose views and hooks are plain functions."""
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        """Returns the function."""
+        """Returns the function as it is: Flask looks at each of them, in each request, whether it is a coroutine."""
         return func
 
 
 def create_app(config: Config, *, clock: Clock = system_clock) -> Flask:
     """Returns an application with its own pool of connections and its own rate limit."""
     log.configure(config.log_level, config.log_format, personal_data=config.log_personal_data)
-    app = _App("api", static_folder=None)
+    app = Application("api", static_folder=None)
     app.response_class = JsonResponse
     app.wsgi_app = with_constant_headers(app.wsgi_app, *_varies_by(config))  # type: ignore[assignment,method-assign]
     app.url_map.strict_slashes = False

@@ -89,7 +89,8 @@ OF_API = {
         " LEADS_AUTH jwt or key.",
     ),
     "LEADS_COMPRESSION": Setting(
-        "on", "Compress answers of 1 KiB and more for callers that take gzip. off: where a proxy does it."
+        "on",
+        "Compress answers of 1 KiB and more for callers that take gzip or zstd. off: where a proxy does it.",
     ),
     "LEADS_STATEMENT_TIMEOUT_MS": Setting(
         "5000", "Milliseconds after which the API cancels a query and answers 503."

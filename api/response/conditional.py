@@ -1,8 +1,8 @@
 """Whether the answer that a caller has is still right: `ETag`, and `If-None-Match` with 304.
 
-A tag stands for data and pagination, and not for the timestamp and the correlation id, so it is a weak one. Where the
-clock does not move what an address answers, the tag is of the tenant's version: as long as the tenant has it, every row
-of the tenant is the same. Elsewhere it is of the data themselves.
+A tag stands for data and pagination, and not for the timestamp and the correlation id, so it is a weak one. It is made
+of the tenant's version: as long as the tenant has it, every row of the tenant is the same. Where the clock moves what
+an address answers, it is made of what the clock has decided too.
 """
 
 import re
@@ -18,17 +18,17 @@ from api.version import installed_version
 _DIGEST_BYTES = 12
 # The first letter says what a tag is of.
 _OF_VERSION = 'W/"v'
-_OF_DATA = 'W/"d'
+_OF_MOMENT = 'W/"m'
 _TAG = re.compile(r'(?:W/)?"([\x21\x23-\x7e\x80-\xff]*)"')
 _IF_NONE_MATCH = "HTTP_IF_NONE_MATCH"
 
 
-def answer(data: bytes, pagination: bytes | None = None, *, moves: bool = False) -> Response:
+def answer(data: bytes, pagination: bytes | None = None, *, moving: bytes = b"") -> Response:
     """Returns the answer with these data, or 304 if the caller has it.
 
-    `moves` says that the clock alone may change the answer.
+    `moving` is what the clock decides of the answer: with the version of the tenant it tells the whole.
     """
-    tag = _data_tag(data, pagination) if moves else version_tag(app_ctx.g.freshness.version)
+    tag = _tag(app_ctx.g.freshness.version, moving)
     known = known_tags()
     if known is not None and ("*" in known or tag in known):
         return not_modified(tag)
@@ -59,7 +59,12 @@ def may_be_decided_by_version(known: set[str]) -> bool:
 
 
 def version_tag(version: bytes | None) -> str:
-    """Returns the tag of this address at a version of its tenant.
+    """Returns the tag of this address at a version of its tenant, where the clock decides nothing."""
+    return _tag(version, b"")
+
+
+def _tag(version: bytes | None, moving: bytes) -> str:
+    """Returns a tag.
 
     The address is a part of it: a tag that was given for another address of the tenant, where there is a lead, does not
     match here, where there may be none. So is the version of this program, which may print the same rows otherwise.
@@ -67,11 +72,5 @@ def version_tag(version: bytes | None) -> str:
     environ = request_ctx.request.environ
     parts = (environ.get("PATH_INFO", ""), environ.get("QUERY_STRING", ""), installed_version())
     address = "\0".join(parts).encode(errors="surrogatepass")
-    digest = blake2b(b"%b\0%b" % (version or b"", address), digest_size=_DIGEST_BYTES).hexdigest()
-    return f'{_OF_VERSION}{digest}"'
-
-
-def _data_tag(data: bytes, pagination: bytes | None) -> str:
-    digest = blake2b(data, digest_size=_DIGEST_BYTES)
-    digest.update(pagination or b"")
-    return f'{_OF_DATA}{digest.hexdigest()}"'
+    digest = blake2b(b"%b\0%b\0%b" % (version or b"", address, moving), digest_size=_DIGEST_BYTES).hexdigest()
+    return f'{_OF_MOMENT if moving else _OF_VERSION}{digest}"'

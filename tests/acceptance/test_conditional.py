@@ -170,7 +170,7 @@ def _change(world: World) -> str:
         platform.refresh()
         return "; ".join(done)
     if kind == "clock":
-        world.now += timedelta(hours=rng.choice((0, 1, 30, 200)), milliseconds=rng.randint(0, 5))
+        world.now += timedelta(hours=rng.choice((-30, 0, 1, 30, 200)), milliseconds=rng.randint(0, 5))
     elif kind == "rebuild":
         rebuild(platform.connection, tenants=None, progress=QUIET)
     elif kind == "drift":

@@ -43,7 +43,7 @@ def test_a_tag_of_another_kind_costs_no_statement(
     client: FlaskClient, library: Library, statements: list[bytes]
 ) -> None:
     client.get(library.base)
-    for tags in ('W/"d0"', '"abc"', "*", ""):
+    for tags in ('W/"m0"', '"abc"', "*", ""):
         statements.clear()
         client.get(library.base, headers={"If-None-Match": tags})
         assert len(statements) == 1
