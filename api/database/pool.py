@@ -42,7 +42,7 @@ class Database:
             # API keys are looked up before a request has its turn, also while those that run wait for a lock.
             max_overflow=1,
             pool_timeout=POOL_TIMEOUT_SECONDS,
-            # No statement of the API changes the state of its session.
+            # A statement changes nothing of its session but the tenant, which the session remembers.
             pool_reset_on_return=None,
         )
         # Runs after SQLAlchemy's own queries on a new connection, which expect texts as psycopg loads them.

@@ -15,7 +15,7 @@ def found(library: Library) -> MetaData:
     metadata = MetaData(schema="read_model")
     url = library.database.url.replace("postgresql://", "postgresql+psycopg://", 1)
     engine = create_engine(url)
-    metadata.reflect(engine)
+    metadata.reflect(engine, views=True)
     engine.dispose()
     return metadata
 
@@ -32,12 +32,22 @@ def test_every_table_is_there(found: MetaData) -> None:
     assert set(tables.metadata.tables) <= set(found.tables)
 
 
-@pytest.mark.parametrize("name", sorted(tables.metadata.tables))
+# PostgreSQL knows of a column of a view neither whether it may be null, nor a key.
+VIEWS = {"read_model.lead_profiles_of_tenant", "read_model.row_security"}
+TABLES = sorted(tables.metadata.tables.keys() - VIEWS)
+
+
+@pytest.mark.parametrize("name", sorted(VIEWS))
+def test_columns_of_a_view(found: MetaData, name: str) -> None:
+    assert set(tables.metadata.tables[name].columns.keys()) <= set(found.tables[name].columns.keys())
+
+
+@pytest.mark.parametrize("name", TABLES)
 def test_columns(found: MetaData, name: str) -> None:
     assert described(tables.metadata.tables[name]).items() <= described(found.tables[name]).items()
 
 
-@pytest.mark.parametrize("name", sorted(tables.metadata.tables))
+@pytest.mark.parametrize("name", TABLES)
 def test_keys(found: MetaData, name: str) -> None:
     declared, real = tables.metadata.tables[name], found.tables[name]
     if declared.primary_key:

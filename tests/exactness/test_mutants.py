@@ -13,7 +13,7 @@ import psycopg
 import pytest
 from psycopg.rows import TupleRow
 
-from api.database import pool
+from api.database import conninfo
 from api.routes import read_model
 from projector import batch, capture, db, giving_way, isolation, locks, pipeline, recovery, refresh, sql
 from projector.capture import functions
@@ -418,7 +418,7 @@ MUTANTS = (
     Mutant(
         "C8",
         "a session of the API looks into the schemas of its login",
-        lambda bench: bench.patches.setattr(pool, "SEARCH_PATH", "public, pg_catalog, pg_temp"),
+        lambda bench: bench.patches.setattr(conninfo, "SEARCH_PATH", "public, pg_catalog, pg_temp"),
         lambda bench: test_names.test_nothing_that_others_planted_runs_in_the_api(
             bench.stack.enter_context(test_names.planted(bench.filled)), "leads_api"
         ),

@@ -1,5 +1,6 @@
 """Rebuilds beside a real standby that tells of its readers (hot_standby_feedback)."""
 
+import os
 import shutil
 import subprocess
 import threading
@@ -57,7 +58,7 @@ def standby(primary: EmbeddedServer, folder: Path) -> Iterator[str]:
 @pytest.fixture
 def folder() -> Iterator[Path]:
     """One that the server's user may enter."""
-    made = Path("/dev/shm") / f"leads-tests-standby-{threading.get_ident()}"
+    made = Path("/dev/shm") / f"leads-tests-{os.getpid()}-standby"
     made.mkdir(mode=0o755)
     yield made
     shutil.rmtree(made)

@@ -129,7 +129,7 @@ class LogWatch:
             for text in texts
             if needle in text and needle not in _own_words()
             for line in text.splitlines()
-            if needle in line
+            if needle in line and not line.startswith(_OFFER)
         ]
 
     def _logged(self) -> list[str]:
@@ -144,6 +144,9 @@ class LogWatch:
             if key != "stdout" or _LINE.search(content)
         ]
 
+
+# What `projector local` offers to try at its terminal names a lead on purpose; it is no line of the log.
+_OFFER = "  curl 'http://localhost:"
 
 _FOLDER = tempfile.TemporaryDirectory(prefix="leads-logs-")
 

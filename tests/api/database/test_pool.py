@@ -148,7 +148,7 @@ def test_a_slow_answer_does_not_spoil_the_connection(database: Database, make_ap
 def test_a_request_does_not_wait_long_for_a_table(
     database: Database, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("api.database.pool.LOCK_TIMEOUT_MS", 100)
+    monkeypatch.setattr("api.database.conninfo.LOCK_TIMEOUT_MS", 100)
     client = make_app(database, log_level="CRITICAL", statement_timeout_ms=3_600_000).test_client()
     assert client.get("/users/a/leads").status_code == 200
     with database.connect() as conn, conn.transaction():
