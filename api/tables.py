@@ -25,6 +25,9 @@ tenants = Table(
     Column("dead_letters", Integer, nullable=False),
 )
 
+# A view, whose rows are no data of a tenant: only that it is there.
+tenant_ids = Table("tenant_ids", metadata, Column("user_id", Text, primary_key=True))
+
 leads = Table(
     "leads",
     metadata,

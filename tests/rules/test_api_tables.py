@@ -14,6 +14,7 @@ from api.plan.lead_list import list_leads
 from api.plan.messages import messages_of_lead
 from api.plan.projection import freshness, projection_state, verification
 from api.plan.statistics import lead_statistics
+from api.plan.tenants import first_tenants
 from api.request.parameters import LIST_QUERY, MESSAGES_QUERY, ORDERS, SORTS
 from tests.rules.filters import reads_requests
 
@@ -43,6 +44,7 @@ def statements() -> list[SelectBase]:
         projection_state(),
         freshness(),
         verification(),
+        first_tenants(),
         key_statement("leads_0123456789ab"),
     )
     return [*lists, *(bound.statement for bound in others)]
