@@ -15,6 +15,7 @@ from api.routes.docs import docs
 from api.routes.health import health
 from api.routes.leads import leads
 from api.routes.metrics import metrics as metrics_page
+from api.routes.page import page
 
 # No endpoint reads a body.
 MAX_BODY_BYTES = 64 * 1024
@@ -44,9 +45,12 @@ def create_app(config: Config, *, clock: Clock = system_clock) -> Flask:
     running_requests.install(app, config)
     rate_limit.install(app, config)
     app.before_request(_refuse_unreadable_request)
-    blueprints = (leads, health, docs) if config.metrics_port else (leads, health, docs, metrics_page)
-    for blueprint in blueprints:
+    for blueprint in (leads, health, docs):
         app.register_blueprint(blueprint)
+    if not config.metrics_port:
+        app.register_blueprint(metrics_page)
+    if config.page:
+        app.register_blueprint(page)
     return app
 
 
