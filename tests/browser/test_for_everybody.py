@@ -1,5 +1,6 @@
 """The page without a mouse, for a screen reader, on a phone and in the dark."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -125,6 +126,18 @@ def test_it_fits_on_every_screen(site: Site, view: View, folder: Path, size: str
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == (
         "rgb(246, 247, 249)" if scheme == "light" else "rgb(16, 19, 23)"
     )
+
+
+def test_a_distance_in_time_grows_while_nothing_changes(site: Site, view: View) -> None:
+    page = view(f"{site.url}/health/live")
+    page.clock.install()
+    page.goto(f"{site.url}/")
+    ready(page)
+    first = page.locator("#leads tbody .time time").first
+    expect(first).to_have_text("just now")
+    page.route("**/users/**", lambda route: route.abort())
+    page.clock.fast_forward("03:00:00")
+    expect(first).to_have_text(re.compile("^3 h"))
 
 
 def test_times_are_in_the_zone_of_the_viewer(site: Site, view: View) -> None:

@@ -167,6 +167,13 @@ export function showTime(element, iso, now) {
   write(element, iso ? ago(iso, now) : NONE);
 }
 
+/** Shows how long ago it is by now, of all moments on the page. */
+export function renewTimes(now) {
+  for (const element of document.querySelectorAll(":is(#leads, .when) time[datetime]")) {
+    write(element, ago(element.dateTime, now));
+  }
+}
+
 function cell(name, ...children) {
   return h("td", { class: name, role: "cell" }, ...children);
 }

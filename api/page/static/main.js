@@ -6,7 +6,7 @@ import { byId, h, set, write } from "./dom.js";
 import { Filters } from "./filters.js";
 import { counted } from "./format.js";
 import { LeadView } from "./lead.js";
-import { List } from "./list.js";
+import { List, renewTimes } from "./list.js";
 import { Notice } from "./notice.js";
 import { Overview } from "./overview.js";
 import { pause } from "./pace.js";
@@ -140,13 +140,11 @@ async function load(wanted) {
   let rest = 0;
   for (const source of wanted) {
     rest = await ask(source, { isLive: false });
-    if (state !== asked) {
+    if (state !== asked || shownState === null) {
       return;
     }
   }
-  if (shownState) {
-    ticker.start(rest || nextPause());
-  }
+  ticker.start(rest || nextPause());
 }
 
 /** One request that nobody has asked for. Returns the pause after it. */
@@ -285,5 +283,8 @@ addEventListener("popstate", () => {
   state = read(location.hash);
   apply();
 });
-setInterval(() => notice.fresh(client), 10_000);
+setInterval(() => {
+  notice.fresh(client);
+  renewTimes(client.now);
+}, 10_000);
 apply();

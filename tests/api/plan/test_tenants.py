@@ -5,6 +5,7 @@ import orjson
 from api.app import create_app
 from api.config import Config
 from api.database.pool import Database as ApiDatabase
+from api.database.statement import compile_statement
 from api.plan.tenants import MOST_LISTED, first_tenants
 from tests.api.conftest import Library
 from tests.support.server import Database
@@ -33,8 +34,14 @@ def test_no_more_than_a_page_can_offer_and_one(database: Database) -> None:
     with database.connect() as conn:
         conn.execute(
             "INSERT INTO read_model.tenants (user_id)"
-            " SELECT 't' || lpad(n::text, 5, '0') FROM generate_series(1, 500) AS n"
+            " SELECT 't' || lpad(n::text, 5, '0') FROM generate_series(1, 20000) AS n"
         )
+        conn.execute("VACUUM (ANALYZE) read_model.tenants")
+        text = compile_statement(first_tenants()).text
+        plan = "\n".join(str(line) for (line,) in conn.execute(b"EXPLAIN (ANALYZE, TIMING OFF) " + text))
+    assert "tenants_pkey" in plan
+    assert f"rows={MOST_LISTED + 1}" in plan
+    assert "rows=20000 loops" not in plan
     found = listed(database)
     assert found == [f"t{number:05}" for number in range(1, MOST_LISTED + 2)]
 
