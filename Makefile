@@ -44,12 +44,14 @@ check: $(SETUP) ## Check format, lint, types, import contracts, SQL, rules and d
 	@$(RUN) -m ruff check $(CODE)
 	@$(RUN) -m mypy $(CODE)
 	@$(VENV)/bin/lint-imports --no-logo
+	@$(VENV)/bin/biome ci --colors=off --log-level=warn
 	@$(RUN) -m sqlfluff lint --disable-progress-bar $(wildcard schema.sql sql)
 	@$(RUN) -m pytest --fail-on-skip -q tests/rules tests/test_documentation.py
 
-format: $(SETUP) ## Put Python and SQL into the project's form.
+format: $(SETUP) ## Put Python, JavaScript and CSS into the project's form.
 	@$(RUN) -m ruff format $(CODE)
 	@$(RUN) -m ruff check --fix $(CODE)
+	@$(VENV)/bin/biome check --write --colors=off --log-level=warn
 
 lock: $(SETUP) ## Write the lock files anew, with the newest versions that pyproject.toml allows.
 	@$(VENV)/bin/uv pip compile pyproject.toml $(LOCK_OPTIONS) -o requirements.lock

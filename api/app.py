@@ -20,6 +20,7 @@ from api.routes.docs import docs
 from api.routes.health import health
 from api.routes.leads import leads
 from api.routes.metrics import metrics as metrics_page
+from api.routes.page import page
 from api.setting_values import ANY_ORIGIN
 
 # No endpoint reads a body.
@@ -63,9 +64,12 @@ def create_app(config: Config, *, clock: Clock = system_clock) -> Flask:
     rate_limit.install(app, config)
     app.before_request(_refuse_unreadable_request)
     compression.install(app, config)
-    blueprints = (leads, health, docs) if config.metrics_port else (leads, health, docs, metrics_page)
-    for blueprint in blueprints:
+    for blueprint in (leads, health, docs):
         app.register_blueprint(blueprint)
+    if not config.metrics_port:
+        app.register_blueprint(metrics_page)
+    if config.page:
+        app.register_blueprint(page)
     return app
 
 

@@ -61,6 +61,8 @@ class Config:
     # In seconds; infinite if any age will do.
     ready_max_age: float = inf
     tracing: bool = False
+    # Whether there is a page for people at /.
+    page: bool = True
     auth: AuthConfig = field(default_factory=AuthConfig)
 
 
@@ -117,6 +119,7 @@ def load(env_file: Path = ENV_FILE) -> Config:
         metrics_folder=os.environ.get(_SHARED_FOLDER, ""),
         ready_max_age=read("LEADS_READY_MAX_AGE", setting_values.off_or(setting_values.seconds, inf), inf),
         tracing=read("LEADS_TRACING", setting_values.switch, default=False),
+        page=read("LEADS_PAGE", setting_values.switch, default=True),
         auth=_auth(read),
     )
     problems += auth.auth_problems(config.auth.methods, lambda name: bool(settings(name)))

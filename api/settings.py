@@ -77,6 +77,7 @@ OF_API = {
     "LEADS_READY_MAX_AGE": Setting(
         "off", "Age of the read model in seconds above which /health/ready answers 503, or off."
     ),
+    "LEADS_PAGE": Setting("on", "on: there is a page for people at /. off: there is none."),
     "LEADS_RATE_LIMIT": Setting(
         "100 per minute", "Requests that one tenant may send to the four endpoints, or off."
     ),

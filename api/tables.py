@@ -28,6 +28,9 @@ tenants = Table(
     Column("version_id", Uuid, nullable=False),
 )
 
+# A view, whose rows are no data of a tenant: only that it is there.
+tenant_ids = Table("tenant_ids", metadata, Column("user_id", Text, primary_key=True))
+
 leads = Table(
     "leads",
     metadata,

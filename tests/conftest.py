@@ -30,6 +30,7 @@ from projector.postgres.embedded import EmbeddedServer
 from projector.progress import QUIET
 from projector.rebuild import rebuild
 from projector.schema import sections
+from tests.support.chromium import chromium_path
 from tests.support.log_watch import WATCH, hide_personal_data, watch_captures, watch_programs
 from tests.support.server import FAST, GIVEN_SERVER, Database, Server, running_server, session_server
 
@@ -51,6 +52,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--fast", action="store_true", help="run only tests that share one database and start no program"
     )
+    parser.addoption("--screenshots", metavar="FOLDER", help="write what the pages look like in a browser")
     parser.addoption("--fail-on-skip", action="store_true", help="fail when a test was skipped")
 
 
@@ -59,6 +61,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         "root": os.geteuid() == 0,
         "systemd": shutil.which("systemd-analyze") is not None,
         "prometheus": has_prometheus(),
+        "chromium": chromium_path() is not None,
     }
     unwanted = [name for name, is_wanted in wanted.items() if not is_wanted]
     left_out = [item for item in items if any(map(item.get_closest_marker, unwanted))]
@@ -117,11 +120,11 @@ def has_prometheus() -> bool:
 
 
 # Folders of tests with much data, many databases or many connections.
-_SLOW_FOLDERS = {"acceptance", "benchmarks", "exactness", "plans"}
+_SLOW_FOLDERS = {"acceptance", "benchmarks", "browser", "exactness", "plans"}
 # Fixtures that make something for one test alone.
 _SLOW_FIXTURES = {"make_database", "start_server"}
 # What starts programs, and waits for them.
-_STARTS_PROGRAMS = ("subprocess", "tests.support.commands", "tests.support.running")
+_STARTS_PROGRAMS = ("playwright.sync_api", "subprocess", "tests.support.commands", "tests.support.running")
 
 
 def _is_fast(item: pytest.Item) -> bool:
@@ -157,6 +160,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         terminalreporter.write_line("systemd-analyze is not on PATH: the tests of the units were left out")
     if not has_prometheus():
         terminalreporter.write_line("Prometheus is not installed: the tests that need it were left out.")
+    if chromium_path() is None:
+        terminalreporter.write_line(
+            "Chromium is not installed: the tests of the pages in a browser were left out."
+        )
     skipped = terminalreporter.stats.get("skipped", [])
     if skipped and config.getoption("--fail-on-skip"):
         terminalreporter.write_line(

@@ -24,7 +24,7 @@ KEPT_SECONDS = 60
 """How long a token that was verified is believed, unless it expires before; a key is for less: see KeyCheck."""
 
 # What holds no data of a tenant. Whatever else there is, and is still to come, asks who calls.
-OPEN_BLUEPRINTS = frozenset({"health", "metrics", "docs"})
+OPEN_BLUEPRINTS = frozenset({"health", "metrics", "docs", "page"})
 
 _BEARER = re.compile(r"bearer +([A-Za-z0-9._~+/-]+=*) *", re.IGNORECASE)
 _IS_BEARER = re.compile(r"bearer( |$)", re.IGNORECASE)

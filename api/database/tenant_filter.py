@@ -7,8 +7,8 @@ compiled unless each table in it is compared with the tenant, where that table i
 import re
 from collections.abc import Iterator
 
-# Their rows are of no tenant.
-SHARED_TABLES = frozenset({"freshness", "projection", "row_security"})
+# Their rows are of no tenant, or tell of each only that it is there.
+SHARED_TABLES = frozenset({"freshness", "projection", "row_security", "tenant_ids"})
 
 _LITERAL = re.compile(r"'(?:[^']|'')*'")
 _INNERMOST = re.compile(r"\(([^()]*)\)")

@@ -1,25 +1,33 @@
 """The OpenAPI document, and a page to try the API that loads nothing from other servers."""
 
 import re
-from base64 import b64encode
 from functools import cache
-from hashlib import sha256
 from http import HTTPStatus
 
-from flask import Blueprint, Response, current_app, request
+from flask import Blueprint, Response, request
 from flask_swagger_ui import get_swaggerui_blueprint
 
 from api.response.body import JsonResponse
+from api.response.content_policy import content_policy
 from api.response.openapi import document
+from api.response.openapi_to_try import document_to_try
+from api.routes.known_tenants import asks_who_calls, example
 
 docs = Blueprint("docs", __name__)
-# The address after a login with OAuth would otherwise be made of what the caller gives as its host, within a script.
-_CONFIG = {"app_name": "Leads API", "oauth2RedirectUrl": "/docs/oauth2-redirect.html"}
-page: Blueprint = get_swaggerui_blueprint("/docs", "/openapi.json", _CONFIG)
+_CONFIG = {
+    "app_name": "Leads API",
+    # The address after a login with OAuth would otherwise be made of the host that the caller gives, within a script.
+    "oauth2RedirectUrl": "/docs/oauth2-redirect.html",
+    # The other layout has a bar of its maker at the top.
+    "layout": "BaseLayout",
+}
+page: Blueprint = get_swaggerui_blueprint("/docs", "/docs/openapi.json", _CONFIG)
 
 _document = cache(document)
 _PAGES = ("/docs", "/docs/index.html")
 _INLINE_SCRIPT = re.compile(rb"<script>(.*?)</script>", re.DOTALL)
+# Swagger UI has its icons in its style sheet.
+_ICONS = ("img-src 'self' data:",)
 
 
 @page.after_request
@@ -32,28 +40,10 @@ def _set_html(response: Response) -> Response:
     if request.path.rstrip("/") in _PAGES and response.status_code == HTTPStatus.OK:
         response.mimetype = "text/html"
         scripts = _INLINE_SCRIPT.findall(response.get_data())
-    response.headers["Content-Security-Policy"] = _policy(*scripts)
+    response.headers["Content-Security-Policy"] = content_policy(*scripts, more=_ICONS)
     # Flask's own, beside which the application puts that of all answers.
     response.headers.pop("Cache-Control", None)
     return response
-
-
-@cache
-def _policy(*inline_scripts: bytes) -> str:
-    hashes = [f"'sha256-{b64encode(sha256(script).digest()).decode()}'" for script in inline_scripts]
-    return "; ".join(
-        [
-            "default-src 'none'",
-            " ".join(["script-src 'self'", *hashes]),
-            "style-src 'self'",
-            # Swagger UI has its icons in its style sheet.
-            "img-src 'self' data:",
-            "connect-src 'self'",
-            "base-uri 'none'",
-            "form-action 'none'",
-            "frame-ancestors 'none'",
-        ]
-    )
 
 
 docs.register_blueprint(page)
@@ -62,4 +52,11 @@ docs.register_blueprint(page)
 @docs.get("/openapi.json")
 def openapi() -> Response:
     """Print the OpenAPI document."""
-    return JsonResponse(_document(asks_who_calls="leads_gate" in current_app.extensions))
+    return JsonResponse(_document(asks_who_calls=asks_who_calls()))
+
+
+@docs.get("/docs/openapi.json")
+def openapi_to_try() -> Response:
+    """Print the document as the page to try the API takes it, with a tenant and a lead that exist."""
+    tenant, phone = example()
+    return JsonResponse(document_to_try(_document(asks_who_calls=asks_who_calls()), tenant, phone))

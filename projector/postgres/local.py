@@ -136,10 +136,24 @@ def _end_with_parent() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
+def _to_ask(config: Config) -> str:
+    """Return host and port at which this process reaches the API."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(config.api_host, config.api_host)  # noqa: S104  # Read, not bound.
+    return f"{host}:{config.api_port}"
+
+
+def _has_page(config: Config) -> bool:
+    """Return whether the API has a page for people, which is the API's own setting."""
+    try:
+        with urllib.request.urlopen(f"http://{_to_ask(config)}/", timeout=5):
+            return True
+    except OSError:
+        return False
+
+
 def _wait_until_ready(config: Config, children: dict[str, Child]) -> None:
     """Wait until the API answers that it is ready. Print what it answers instead after a minute."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(config.api_host, config.api_host)  # noqa: S104  # Read, not bound.
-    url = f"http://{host}:{config.api_port}/health/ready"
+    url = f"http://{_to_ask(config)}/health/ready"
     deadline = time.monotonic() + _READY_SECONDS
     answer = "nothing"
     while time.monotonic() < deadline and not _ended(children):
@@ -173,9 +187,10 @@ def _say_where(config: Config, url: str, embedded: EmbeddedServer | None) -> Non
         requests = (
             f"There is no lead to try yet. Once there is, this lists its tenant{with_url}:\n  {tenants}"
         )
+    page = f"Page       {api}/ shows the leads in a browser\n" if _has_page(config) else ""
     click.echo(
         f"""
-API        {api}, to be tried in a browser at {api}/docs/
+{page}API        {api}, to be tried in a browser at {api}/docs/
 Database   {database}
 Projector  refreshes within {config.refresh_seconds:g} s of a change; this shows its state{with_url}:
   {status}

@@ -128,7 +128,8 @@ def test_the_page_to_try_it_is_a_page_with_all_its_files(platform: Platform, add
     for file in files:
         with platform.client.get(file) as answer:
             assert answer.status_code == HTTPStatus.OK, file
-    assert '"/openapi.json"' in page.text
+    assert '"/docs/openapi.json"' in page.text
+    assert platform.client.get("/docs/openapi.json").get_json()["openapi"].startswith("3.1")
 
 
 def test_the_status_has_the_lines_that_are_explained(platform: Platform) -> None:

@@ -23,7 +23,7 @@ def test_a_path_that_cannot_be_read(client: FlaskClient, path: str) -> None:
 @pytest.mark.parametrize(
     "path",
     [
-        "/",
+        "/nothing",
         "/users",
         "/users/a",
         "/users//leads",

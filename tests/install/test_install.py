@@ -164,7 +164,7 @@ def test_the_wheel_serves_with_each_store(installation: Installation, scheme: st
         assert [status for status, _, _ in answers] == [200] * LIMIT + [429]
         assert json.loads(answers[0][2])["data"]["customer_phone"] == phone
         assert len(store.client().keys("*")) == (scheme != "memory")
-        for path in ("/health/ready", "/openapi.json", "/docs/"):
+        for path in ("/health/ready", "/openapi.json", "/docs/", "/", "/page/main.js", "/page/base.css"):
             assert get(port, path)[0] == 200
 
 

@@ -15,6 +15,7 @@ from api.plan.lead_list import list_leads
 from api.plan.messages import messages_of_lead
 from api.plan.projection import freshness, projection_state, row_security, verification
 from api.plan.statistics import lead_statistics
+from api.plan.tenants import first_tenants
 from api.request.parameters import LIST_QUERY, MESSAGES_QUERY, ORDERS, SORTS
 from tests.rules.files import ROOT
 from tests.rules.filters import reads_requests
@@ -47,6 +48,7 @@ def statements() -> list[SelectBase]:
         freshness(),
         verification(),
         row_security(),
+        first_tenants(),
         key_statement("leads_0123456789ab"),
     )
     return [*lists, *(bound.statement for bound in others)]

@@ -192,9 +192,12 @@ def _as_servers_decode(path: str) -> str:
     return re.sub(r"%([0-9a-fA-F]{2})", lambda found: chr(int(found[1], 16)), path)
 
 
-@pytest.mark.parametrize("path", ["/health/live", "/health/ready", "/metrics", "/openapi.json", "/docs/"])
+@pytest.mark.parametrize(
+    "path", ["/health/live", "/health/ready", "/metrics", "/openapi.json", "/docs/", "/", "/page/main.js"]
+)
 def test_what_holds_no_data_of_a_tenant_is_open(ask: Asker, path: str) -> None:
-    assert ask(token_config(methods=("jwt", "key"))).get(path).status_code == 200
+    with ask(token_config(methods=("jwt", "key"))).get(path) as answer:
+        assert answer.status_code == 200
 
 
 def test_an_address_that_does_not_exist_is_no_secret(ask: Asker) -> None:

@@ -8,6 +8,9 @@ from html.parser import HTMLParser
 import pytest
 from flask.testing import FlaskClient
 
+from tests.api.auth.tokens import token_config
+from tests.api.conftest import Library, MakeApp
+
 
 def test_the_page_needs_nothing_from_elsewhere(client: FlaskClient) -> None:
     for path in ("/docs", "/docs/", "/docs/index.html"):
@@ -38,7 +41,7 @@ class Page(HTMLParser):
         given = dict(attrs)
         self.attributes |= {name for name in given if name == "style" or name.startswith("on")}
         source = given.get("src") or given.get("href")
-        if source:
+        if source and tag != "a":
             kinds = {"script": "script-src", "stylesheet": "style-src", "icon": "img-src"}
             self.loaded.append((kinds[given.get("rel") or tag], source))
         elif tag in ("script", "style"):
@@ -77,6 +80,31 @@ def test_the_policy_lets_the_page_run_and_nothing_else(client: FlaskClient, path
     assert "data:" in policy["img-src"]
     for directive in ("default-src", "base-uri", "form-action", "frame-ancestors"):
         assert policy[directive] == ["'none'"]
+
+
+def test_the_form_begins_with_a_tenant_and_a_lead_that_exist(client: FlaskClient, library: Library) -> None:
+    spec = client.get("/docs/openapi.json").get_json()
+    examples = {
+        parameter["name"]: parameter["example"]
+        for path in spec["paths"].values()
+        for parameter in path["get"].get("parameters", [])
+        if "example" in parameter
+    }
+    assert set(examples) == {"user_id", "customer_phone"}
+    assert examples["customer_phone"] in library.model.of_tenant(examples["user_id"])
+
+
+def test_the_form_names_no_tenant_where_callers_are_asked(library: Library, make_app: MakeApp) -> None:
+    client = make_app(library.database, auth=token_config()).test_client()
+    text = client.get("/docs/openapi.json").get_data(as_text=True)
+    assert not any(user_id in text for user_id in library.model.leads)
+    assert '"security":[{"credentials":[]}]' in text
+
+
+def test_the_page_has_no_bar_of_its_maker(client: FlaskClient) -> None:
+    text = client.get("/docs/").get_data(as_text=True)
+    assert '"layout": "BaseLayout"' in text
+    assert '"url": "/docs/openapi.json"' in text
 
 
 def test_no_host_of_a_caller_gets_into_the_script_of_the_page(client: FlaskClient) -> None:

@@ -114,6 +114,10 @@ def test_starts_everything_stops_all_on_ctrl_c_and_keeps_the_data(folder: Path) 
         first.wait_for(LAST_LINE)
         assert f"curl 'http://localhost:{first.port}/users/{TENANT}/leads/918979556941'" in first.said()
         assert first.get(f"/users/{TENANT}/leads/918979556941") == 200
+        # The first thing that is to be looked at.
+        told = first.said().rpartition("\n\nPage ")[2]
+        assert told.strip().startswith(f"http://localhost:{first.port}/ ")
+        assert first.get("/") == 200
         assert hinted(first, "status", folder / "elsewhere").returncode == 0
         password = (server.folder / "password").read_text()
         assert password not in first.said()
@@ -211,8 +215,9 @@ def test_the_curl_lines_are_for_a_tenant_and_a_lead_of_the_database(
 
 
 def test_a_database_of_the_platform_gets_no_demo_data(tmp_path: Path, source_database: Database) -> None:
-    with running(tmp_path, DATABASE_URL=source_database.url) as started:
+    with running(tmp_path, DATABASE_URL=source_database.url, LEADS_PAGE="off") as started:
         started.wait_for(LAST_LINE)
+        assert "\nPage " not in started.said()
         assert "curl" not in started.said()
         assert "There is no lead to try yet." in started.said()
         assert started.get(f"/users/{TENANT}/leads/stats") == 200

@@ -1,0 +1,120 @@
+// Which tenant is shown, and the token that a viewer gives for it.
+
+import { byId, h, write } from "./dom.js";
+import { visible } from "./format.js";
+
+/** Returns what chooses the tenant of this page; `choose(tenant)` is called for another one. */
+export function access(client, choose) {
+  return document.body.dataset.asksWhoCalls === "yes" ? new Asked(client, choose) : new Open(choose);
+}
+
+/** The form for tenant and token, where the API asks who calls. */
+class Asked {
+  first = "";
+  tenant = "";
+
+  constructor(client, choose) {
+    this.client = client;
+    this.section = byId("access");
+    this.user = byId("access-user");
+    this.token = byId("access-token");
+    byId("access-form").addEventListener("submit", (event) => {
+      event.preventDefault();
+      client.token = this.token.value.trim();
+      choose(this.user.value);
+    });
+    byId("access-change").addEventListener("click", () => this.ask("Choose another tenant or token."));
+    byId("access-forget").addEventListener("click", () => {
+      client.token = this.token.value = "";
+      this.token.focus();
+    });
+  }
+
+  /** Whether the page knows what it needs to ask for this tenant. */
+  isEnough(tenant) {
+    return tenant !== "" && this.client.token !== "";
+  }
+
+  /** Show which tenant it is. */
+  show(tenant) {
+    this.tenant = tenant;
+    this.section.hidden = true;
+    byId("access-now").hidden = tenant === "";
+    write(byId("access-tenant"), visible(tenant));
+  }
+
+  /** Ask for a tenant and a token, and say why. */
+  ask(why = "This API shows leads only to callers who may read them.") {
+    write(byId("access-why"), why);
+    this.section.hidden = false;
+    this.user.value = this.tenant;
+    this.token.value = "";
+    (this.tenant ? this.token : this.user).focus();
+  }
+}
+
+/** The list of tenants with a field for another one, where the API asks nobody. */
+class Open {
+  constructor(choose) {
+    this.select = byId("tenant");
+    this.typed = byId("tenant-typed");
+    this.select?.addEventListener("change", () => {
+      if (this.select.selectedOptions[0].hasAttribute("data-other")) {
+        this.#other("");
+        this.typed.focus();
+      } else {
+        choose(this.select.value);
+      }
+    });
+    byId("tenant-form").addEventListener("submit", (event) => {
+      event.preventDefault();
+      if (this.typed.value) {
+        choose(this.typed.value);
+      }
+    });
+  }
+
+  /** The tenant to begin with; an empty text where none is known. */
+  get first() {
+    return this.select?.options[0].value ?? "";
+  }
+
+  isEnough(tenant) {
+    return tenant !== "";
+  }
+
+  show(tenant) {
+    if (!this.select) {
+      this.typed.value = tenant;
+    } else if ([...this.select.options].some((option) => option.value === tenant)) {
+      this.select.value = tenant;
+      byId("typed").hidden = true;
+    } else {
+      this.#other(tenant);
+    }
+  }
+
+  ask() {
+    this.typed.focus();
+  }
+
+  #other(tenant) {
+    this.select.querySelector("[data-other]").selected = true;
+    this.typed.value = tenant;
+    byId("typed").hidden = false;
+  }
+}
+
+/** Says in words why a request failed. */
+export function reason(error) {
+  const known = {
+    0: "The API does not answer.",
+    403: "This token may not read this tenant.",
+    429: "This tenant has used up its requests for now.",
+  };
+  const parts = [known[error.status] ?? error.message];
+  if (error.reference) {
+    parts.push(h("small", {}, ` Reference ${visible(error.reference)}`));
+  }
+  return parts;
+}

@@ -1,0 +1,117 @@
+// Requests to the public endpoints: with the token of the viewer, and only for what has changed.
+
+const TOKEN = "leads-token";
+const MOST_MILLISECONDS = 30_000;
+
+/** An answer that is no success; `status` is 0 where there was none. */
+export class ApiError extends Error {
+  constructor(status, message, { reference = "", retryAfter = 0 } = {}) {
+    super(message);
+    this.status = status;
+    this.reference = reference;
+    this.retryAfter = retryAfter;
+  }
+}
+
+/** Asks the API, and keeps the last answer of each source, so that it may say that nothing has changed. */
+export class Client {
+  #kept = new Map();
+
+  constructor() {
+    /** The rest of the rate limit as the last answer had it; null where there is no limit. */
+    this.limit = null;
+    /** Milliseconds by which the clock of the API is ahead of this one. */
+    this.ahead = 0;
+    /** Up to when the data are complete; null before the first answer. */
+    this.asOf = null;
+    this.setAside = 0;
+  }
+
+  get token() {
+    return sessionStorage.getItem(TOKEN) ?? "";
+  }
+
+  set token(value) {
+    if (value) {
+      sessionStorage.setItem(TOKEN, value);
+    } else {
+      sessionStorage.removeItem(TOKEN);
+    }
+    this.#kept.clear();
+  }
+
+  /** The time of the API. */
+  get now() {
+    return Date.now() + this.ahead;
+  }
+
+  /** Forget the answers that were kept. */
+  forget(...sources) {
+    for (const source of sources) {
+      this.#kept.delete(source);
+    }
+  }
+
+  /**
+   * Returns the body of an answer, and whether it differs from the one before of this source.
+   *
+   * Throws ApiError, and AbortError when the signal says so.
+   */
+  async get(source, path, signal) {
+    const kept = this.#kept.get(source);
+    const known = kept?.path === path ? kept : undefined;
+    const headers = { Accept: "application/json" };
+    if (this.token) {
+      headers.Authorization = `Bearer ${this.token}`;
+    }
+    if (known?.etag) {
+      headers["If-None-Match"] = known.etag;
+    }
+    const response = await this.#fetch(path, headers, signal);
+    this.#note(response.headers);
+    if (response.status === 304 && known) {
+      return { body: known.body, changed: false };
+    }
+    const body = await response.json().catch(() => null);
+    signal.throwIfAborted();
+    if (!response.ok || body === null) {
+      throw failure(response, body);
+    }
+    this.ahead = Date.parse(body.timestamp) - Date.now();
+    const text = JSON.stringify([body.data, body.pagination]);
+    this.#kept.set(source, { path, text, body, etag: response.headers.get("ETag") });
+    return { body, changed: text !== known?.text };
+  }
+
+  async #fetch(path, headers, signal) {
+    const either = AbortSignal.any([signal, AbortSignal.timeout(MOST_MILLISECONDS)]);
+    try {
+      return await fetch(path, { headers, signal: either, cache: "no-store", credentials: "omit" });
+    } catch (error) {
+      signal.throwIfAborted();
+      throw new ApiError(0, "The API does not answer.", { cause: error });
+    }
+  }
+
+  #note(headers) {
+    const read = (name) => Number(headers.get(name));
+    if (headers.has("X-RateLimit-Limit")) {
+      this.limit = {
+        amount: read("X-RateLimit-Limit"),
+        left: read("X-RateLimit-Remaining"),
+        endsAt: read("X-RateLimit-Reset") * 1000,
+      };
+    }
+    if (headers.has("X-Data-As-Of")) {
+      this.asOf = Date.parse(headers.get("X-Data-As-Of"));
+      this.setAside = read("X-Data-Dead-Letters");
+    }
+  }
+}
+
+function failure(response, body) {
+  return new ApiError(response.status, body?.message ?? `The API answered ${response.status}.`, {
+    reference: body?.correlationId ?? response.headers.get("X-Correlation-Id") ?? "",
+    retryAfter: Number(response.headers.get("Retry-After")) || 0,
+  });
+}

@@ -1,0 +1,82 @@
+// Each field of a lead: how a person calls it, what it means, and which rows of the platform decide it.
+
+import { exact, NONE, number, PLATFORMS, visible } from "./format.js";
+
+const EXTRACTION = "The winning extraction: the latest one, over all conversations of the lead.";
+const PROFILE = "The winning extraction; if it is blank there, the contact that was updated last.";
+const SCORE = `${EXTRACTION} From 1 to 3.`;
+
+/** Each key in the order of the API, with its label and its origin. */
+export const FIELDS = [
+  [
+    "customer_phone",
+    "Phone or identifier",
+    "The conversation or the template send; only the digits of a phone.",
+  ],
+  ["name", "Name", PROFILE],
+  ["email", "Email", PROFILE],
+  ["company", "Company", PROFILE],
+  ["lead_status", "Status", `${EXTRACTION} Its tag is read as Hot, Warm or Cold.`],
+  ["total_score", "Total score", `${EXTRACTION} As stored there; else the sum of its five scores.`],
+  ["intent_score", "Intent", SCORE],
+  ["urgency_score", "Urgency", SCORE],
+  ["budget_score", "Budget", SCORE],
+  ["fit_score", "Fit", SCORE],
+  ["engagement_score", "Engagement", SCORE],
+  ["platforms", "Platforms", "The channels of its conversations and of the templates that were sent."],
+  ["conversation_count", "Conversations", "The number of its conversations."],
+  ["total_messages", "Messages", "The messages of all its conversations."],
+  ["template_sends_count", "Templates sent", "Template sends that went out: neither pending nor failed."],
+  [
+    "last_message_at",
+    "Last activity",
+    "The newest message; without one, what its conversation notes; without a conversation, the newest template.",
+  ],
+  ["last_message_text", "Last message", "The last message over all conversations."],
+  ["last_message_sender", "Sender of the last message", "The last message over all conversations."],
+  [
+    "first_contact_at",
+    "First contact",
+    "The earliest of: start of a conversation, message, template that went out.",
+  ],
+  ["has_extraction", "Has an extraction", "Whether any of its conversations has an extraction."],
+  ["extraction_id", "Extraction", "The id of the winning extraction."],
+];
+
+const MOMENTS = new Set(["last_message_at", "first_contact_at"]);
+
+/** The five scores that make the total. */
+export const SCORES = [
+  ["intent_score", "Intent"],
+  ["urgency_score", "Urgency"],
+  ["budget_score", "Budget"],
+  ["fit_score", "Fit"],
+  ["engagement_score", "Engagement"],
+];
+
+/** Returns the value of a field as a text. */
+export function shown(key, value) {
+  if (value === null || value === undefined || value.length === 0) {
+    return NONE;
+  }
+  if (typeof value === "boolean") {
+    return value ? "Yes" : "No";
+  }
+  if (typeof value === "number") {
+    return number(value);
+  }
+  if (MOMENTS.has(key)) {
+    return exact(value);
+  }
+  return Array.isArray(value) ? value.map(platform).join(", ") : visible(value);
+}
+
+/** Returns the name of a platform as people write it. */
+export function platform(name) {
+  return PLATFORMS[name] ?? visible(name ?? NONE);
+}
+
+/** Returns who has sent a message. */
+export function sender(name) {
+  return { user: "Customer", agent: "Agent" }[name] ?? visible(name ?? "Unknown sender");
+}

@@ -1,0 +1,84 @@
+// How numbers, times and texts of customers are shown.
+
+const LOCALE = navigator.languages.find((language) => language.startsWith("en")) ?? "en";
+const NUMBER = new Intl.NumberFormat(LOCALE);
+const SHARE = new Intl.NumberFormat(LOCALE, { style: "percent" });
+const RELATIVE = new Intl.RelativeTimeFormat(LOCALE, { numeric: "auto", style: "short" });
+const CLOCK = new Intl.DateTimeFormat(LOCALE, { timeStyle: "short" });
+const SECONDS = new Intl.DateTimeFormat(LOCALE, { timeStyle: "medium" });
+const DAY = new Intl.DateTimeFormat(LOCALE, { day: "numeric", month: "short", year: "numeric" });
+const LONG_DAY = new Intl.DateTimeFormat(LOCALE, { dateStyle: "full" });
+const EXACT = new Intl.DateTimeFormat(LOCALE, { dateStyle: "full", timeStyle: "long" });
+
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+const DAYS = 24 * HOUR;
+
+// Line breaks and tabs stay. Each other control character gets its picture, and a character that turns
+// the direction of the text or is not seen gets its number.
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for.
+const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f]/g;
+const UNSEEN = /[\u0080-\u009f\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]/g;
+
+export const PLATFORMS = { whatsapp: "WhatsApp", instagram: "Instagram", webchat: "Webchat" };
+export const NONE = "–";
+
+/** Returns a number with separators. */
+export function number(value) {
+  return NUMBER.format(value);
+}
+
+/** Returns a number with its noun: “1 lead”, “2 leads”. */
+export function counted(value, noun) {
+  return `${NUMBER.format(value)} ${noun}${value === 1 ? "" : "s"}`;
+}
+
+/** Returns a part of a whole in per cent; an empty text of nothing. */
+export function share(part, whole) {
+  if (whole === 0) {
+    return "";
+  }
+  const value = part / whole;
+  return value > 0 && value < 0.005 ? "<1%" : SHARE.format(value);
+}
+
+/** Returns a text with its hidden characters made visible. */
+export function visible(text) {
+  return text
+    .replace(CONTROL, (one) => (one === "\u007f" ? "␡" : String.fromCharCode(0x2400 + one.charCodeAt(0))))
+    .replace(UNSEEN, (one) => `‹${one.charCodeAt(0).toString(16).toUpperCase().padStart(4, "0")}›`);
+}
+
+/** Returns the first line of a text, as a list has room for. */
+export function oneLine(text) {
+  return visible(text.slice(0, 400)).replace(/\s+/g, " ");
+}
+
+/** Returns how long ago a moment was; its date, if that is more than six days. */
+export function ago(iso, now) {
+  const moment = Date.parse(iso);
+  const passed = now - moment;
+  if (passed < 0 || passed >= 6.5 * DAYS) {
+    return DAY.format(moment);
+  }
+  if (passed < MINUTE) {
+    return "just now";
+  }
+  const [size, unit] = passed < HOUR ? [MINUTE, "minute"] : passed < DAYS ? [HOUR, "hour"] : [DAYS, "day"];
+  return RELATIVE.format(-Math.floor(passed / size), unit);
+}
+
+/** Returns a moment in full, in the zone of the viewer. */
+export function exact(iso) {
+  return EXACT.format(Date.parse(iso));
+}
+
+/** Returns date and time, in the zone of the viewer. */
+export function short(iso) {
+  const moment = Date.parse(iso);
+  return `${DAY.format(moment)}, ${CLOCK.format(moment)}`;
+}
+
+export const clock = (iso) => CLOCK.format(Date.parse(iso));
+export const seconds = (moment) => SECONDS.format(moment);
+export const longDay = (iso) => LONG_DAY.format(Date.parse(iso));

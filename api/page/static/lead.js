@@ -1,0 +1,192 @@
+// One lead: who it is, its scores, its conversations, where each field comes from, and its messages.
+
+import { byId, h, reconcile, set, write } from "./dom.js";
+import { FIELDS, platform, SCORES, shown } from "./fields.js";
+import { counted, NONE, number, short, visible } from "./format.js";
+import { showStatus, showTime } from "./list.js";
+
+const STEPS = [1, 2, 3];
+
+/** The view of a lead; `close()` is called when a viewer leaves it. */
+export class LeadView {
+  constructor(thread, close) {
+    this.thread = thread;
+    this.section = byId("lead");
+    this.title = h("h2", { id: "lead-title", tabindex: "-1", dir: "auto" });
+    this.sub = h("p", { class: "sub" });
+    this.status = h("span", { class: "pill" });
+    this.platforms = h("span", { class: "on" });
+    this.time = h("time");
+    this.contact = h("p", { class: "contact" });
+    this.total = h("span", { class: "value" });
+    this.scores = new Map(SCORES.map(([key, label]) => [key, score(label)]));
+    this.conversations = h("tbody");
+    this.conversationsTitle = h("summary");
+    this.fields = h("tbody");
+    this.content = h("div", { class: "lead-content" }, ...this.#parts());
+    this.problem = h("p", { class: "empty", hidden: true });
+    this.section.append(
+      h("header", {}, this.title, h("button", { type: "button", class: "close", onclick: close }, "Close")),
+      this.problem,
+      this.content,
+    );
+    this.section.addEventListener("keydown", (event) => {
+      if (event.key === "Escape") {
+        close();
+      }
+    });
+  }
+
+  /** Open a lead, of which the list may know everything already. */
+  open(phone, lead, now) {
+    this.section.hidden = false;
+    this.problem.hidden = true;
+    this.content.hidden = !lead;
+    this.thread.open(lead?.total_messages ?? 0);
+    write(this.title, visible(lead?.name ?? phone));
+    if (lead) {
+      this.show(lead, now);
+    }
+    this.title.focus({ preventScroll: true });
+  }
+
+  close() {
+    this.section.hidden = true;
+  }
+
+  /** Say why there is no lead. */
+  explain(text) {
+    this.content.hidden = true;
+    this.problem.hidden = false;
+    write(this.problem, text);
+  }
+
+  /** Show a lead as the API has it. */
+  show(lead, now) {
+    this.problem.hidden = true;
+    this.content.hidden = false;
+    write(this.title, visible(lead.name ?? lead.customer_phone));
+    write(this.sub, [lead.customer_phone, lead.company].filter(Boolean).map(visible).join(" · "));
+    showStatus(this.status, lead.lead_status);
+    write(this.platforms, lead.platforms.map(platform).join(", "));
+    showTime(this.time, lead.last_message_at, now);
+    this.#showContact(lead);
+    write(this.total, lead.total_score === null ? NONE : number(lead.total_score));
+    for (const [key] of SCORES) {
+      showScore(this.scores.get(key), lead[key]);
+    }
+    write(this.conversationsTitle, counted(lead.conversation_count, "conversation"));
+    reconcile(this.conversations, lead.conversations, (one) => one.conversation_id, row(5), showConversation);
+    reconcile(
+      this.fields,
+      FIELDS,
+      ([key]) => key,
+      row(3),
+      (element, [key, label, origin]) => {
+        const texts = [label, shown(key, lead[key]), origin];
+        texts.forEach((text, place) => {
+          write(element.cells[place], text);
+        });
+      },
+    );
+  }
+
+  #parts() {
+    const head = (...titles) =>
+      h("thead", {}, h("tr", {}, ...titles.map((title) => h("th", { scope: "col" }, title))));
+    return [
+      this.sub,
+      h("p", { class: "facts" }, this.status, this.platforms, h("span", { class: "when" }, this.time)),
+      this.contact,
+      h(
+        "dl",
+        { class: "scores" },
+        h(
+          "div",
+          { class: "total" },
+          h("dt", {}, "Score"),
+          h("dd", {}, this.total, h("span", { class: "of" }, " of 15")),
+        ),
+        ...[...this.scores.values()].map(({ element }) => element),
+      ),
+      h(
+        "details",
+        {},
+        this.conversationsTitle,
+        h(
+          "div",
+          { class: "wide", tabindex: "0", role: "region", "aria-label": "Conversations" },
+          h(
+            "table",
+            {},
+            head("Agent", "Platform", "Messages", "Started", "Last message"),
+            this.conversations,
+          ),
+        ),
+      ),
+      h(
+        "details",
+        { class: "fields" },
+        h("summary", {}, "Every field, and where it comes from"),
+        wide("Fields", head("Field", "Value", "Comes from"), this.fields),
+      ),
+      h("h3", { class: "unseen" }, "Messages"),
+      this.thread.element,
+    ];
+  }
+
+  #showContact({ email, customer_phone: phone, platforms }) {
+    const links = [];
+    if (email) {
+      links.push(h("a", { href: `mailto:${encodeURIComponent(email)}`, dir: "auto" }, visible(email)));
+    }
+    if (platforms.includes("whatsapp") && /^\d{5,15}$/.test(phone)) {
+      links.push(h("a", { href: `tel:+${phone}` }, `+${phone}`));
+    }
+    const hrefs = (nodes) => nodes.map((node) => node.href).join();
+    if (hrefs([...this.contact.children]) !== hrefs(links)) {
+      this.contact.replaceChildren(...links);
+    }
+  }
+}
+
+/** Returns a table that may be larger than its place, which the keyboard scrolls then. */
+function wide(name, ...parts) {
+  const region = { class: "wide", tabindex: "0", role: "region", "aria-label": name };
+  return h("div", region, h("table", {}, ...parts));
+}
+
+function score(label) {
+  const steps = STEPS.map(() => h("i"));
+  const value = h("span", { class: "value" });
+  const picture = h("span", { class: "steps", "aria-hidden": "true" }, ...steps);
+  return { element: h("div", {}, h("dt", {}, label), h("dd", {}, picture, value)), steps, value };
+}
+
+function showScore({ steps, value }, given) {
+  steps.forEach((step, place) => {
+    step.classList.toggle("on", given !== null && place < given);
+  });
+  write(value, given === null ? NONE : number(given));
+}
+
+function row(cells) {
+  return () => {
+    const others = Array.from({ length: cells - 1 }, () => h("td", { dir: "auto" }));
+    return h("tr", {}, h("th", { scope: "row", dir: "auto" }), ...others);
+  };
+}
+
+function showConversation(element, one) {
+  const texts = [
+    visible(one.agent_name ?? one.agent_id ?? NONE),
+    `${platform(one.platform)}${one.is_active ? "" : ", ended"}`,
+    number(one.message_count),
+    short(one.created_at),
+    one.last_message_at ? short(one.last_message_at) : NONE,
+  ];
+  texts.forEach((text, place) => {
+    write(element.cells[place], text);
+  });
+  set(element, { title: visible(one.conversation_id) });
+}

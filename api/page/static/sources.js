@@ -1,0 +1,118 @@
+// What the page asks for: the public endpoints, one request at a time.
+
+import { listQuery } from "./state.js";
+
+// In which order the page asks by itself.
+const OF_LIST = ["list", "list", "list", "stats"];
+const OF_LEAD = ["messages", "list", "messages", "lead", "messages", "stats"];
+// A source that has changed has others change with it.
+const FOLLOWERS = { list: ["stats"], messages: ["lead", "list"], lead: ["list"], stats: [] };
+
+/** Asks for each source by its name. */
+export class Sources {
+  #running = new Map();
+  #queue = [];
+  #turn = 0;
+  #order = OF_LIST;
+
+  constructor(client, thread) {
+    this.client = client;
+    this.thread = thread;
+  }
+
+  /** Ask by itself for what a state shows. */
+  plan(state) {
+    this.state = state;
+    this.#order = state.lead === "" ? OF_LIST : OF_LEAD;
+    this.#queue = this.#queue.filter((source) => this.#order.includes(source));
+  }
+
+  /** Returns the source whose turn it is. */
+  next() {
+    const hurried = this.#queue.shift();
+    if (hurried) {
+      return hurried;
+    }
+    this.#turn = (this.#turn + 1) % this.#order.length;
+    return this.#order[this.#turn];
+  }
+
+  /** Have a source asked for before all others. */
+  hurry(source) {
+    this.#queue = [source, ...this.#queue.filter((one) => one !== source)];
+  }
+
+  /** Have those asked for next that change together with a source. */
+  note(source, hasChanged) {
+    if (hasChanged) {
+      const others = FOLLOWERS[source].filter(
+        (one) => this.#order.includes(one) && !this.#queue.includes(one),
+      );
+      this.#queue.push(...others);
+    }
+  }
+
+  /**
+   * Returns the answer of a source, and whether it has changed; null for one that nobody waits for any more.
+   *
+   * Throws ApiError.
+   */
+  async ask(source, state) {
+    if (source === "messages" && this.thread.isOutdated) {
+      await this.thread.reload();
+      return null;
+    }
+    if (source === "messages" && !hasAddress(state.lead)) {
+      this.thread.explain("The API has no address for the messages of this identifier.");
+      return null;
+    }
+    const found = await this.#get(source, this.#path(source, state));
+    if (source === "lead" && !hasAddress(state.lead)) {
+      return { ...found, body: { ...found.body, data: found.body.data[0] ?? null } };
+    }
+    return found;
+  }
+
+  /** Returns a page of the messages of the lead that is open; undefined if that fails. */
+  async messages(query) {
+    try {
+      const path = `${base(this.state)}/${encodeURIComponent(this.state.lead)}/messages?${query}`;
+      const { body } = await this.#get("earlier", path);
+      return body.data;
+    } catch {
+      return undefined;
+    }
+  }
+
+  #get(source, path) {
+    this.#running.get(source)?.abort();
+    const controller = new AbortController();
+    this.#running.set(source, controller);
+    return this.client.get(source, path, controller.signal);
+  }
+
+  #path(source, state) {
+    const lead = `${base(state)}/${encodeURIComponent(state.lead)}`;
+    switch (source) {
+      case "stats":
+        return `${base(state)}/stats`;
+      case "lead":
+        return hasAddress(state.lead)
+          ? lead
+          : `${base(state)}?${new URLSearchParams({ customer_phone: state.lead, limit: "1" })}`;
+      case "messages":
+        return `${lead}/messages?${this.thread.query}`;
+      default:
+        return `${base(state)}?${listQuery(state)}`;
+    }
+  }
+}
+
+function base(state) {
+  return `/users/${encodeURIComponent(state.tenant)}/leads`;
+}
+
+/** Returns whether a lead has an address of its own: none with a slash has, nor what means something in a path. */
+function hasAddress(phone) {
+  return !phone.includes("/") && ![".", "..", "stats"].includes(phone);
+}

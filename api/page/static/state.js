@@ -1,0 +1,86 @@
+// What the page shows, as the fragment of its address: a server never gets to see that part.
+
+export const DEFAULTS = Object.freeze({
+  tenant: "",
+  search: "",
+  lead_status: "",
+  platform: "",
+  has_extraction: "",
+  has_email: "",
+  min_total_score: "",
+  max_total_score: "",
+  days: "",
+  from_date: "",
+  to_date: "",
+  sort_by: "last_message_at",
+  sort_order: "desc",
+  limit: "50",
+  offset: "0",
+  lead: "",
+});
+
+/** The parts of the state that filter the list. */
+export const FILTERS = [
+  "search",
+  "lead_status",
+  "platform",
+  "has_extraction",
+  "has_email",
+  "min_total_score",
+  "max_total_score",
+  "days",
+  "from_date",
+  "to_date",
+];
+
+const PAGE = ["sort_by", "sort_order", "limit", "offset"];
+
+/** Returns the state that a fragment means. */
+export function read(fragment) {
+  const given = new URLSearchParams(fragment.replace(/^#/, ""));
+  const state = { ...DEFAULTS };
+  for (const name of Object.keys(DEFAULTS)) {
+    state[name] = given.get(name) ?? DEFAULTS[name];
+  }
+  return state;
+}
+
+/** Returns the fragment of a state, with what is not as it is by default. */
+export function fragment(state) {
+  const changed = Object.entries(state).filter(([name, value]) => value !== DEFAULTS[name]);
+  return `#${new URLSearchParams(changed)}`;
+}
+
+/** Returns the query of the list. Dates are days of the viewer's zone. */
+export function listQuery(state) {
+  const query = new URLSearchParams();
+  for (const name of [...FILTERS, ...PAGE]) {
+    if (state[name] !== "" && (FILTERS.includes(name) || state[name] !== DEFAULTS[name])) {
+      query.set(name, state[name]);
+    }
+  }
+  if (state.from_date) {
+    query.set("from_date", moment(state.from_date, 0));
+  }
+  if (state.to_date) {
+    query.set("to_date", moment(state.to_date, 1));
+  }
+  return query;
+}
+
+/** Returns the filters that are set. */
+export function activeFilters(state) {
+  return FILTERS.filter((name) => state[name] !== "");
+}
+
+/** Returns whether two states have the same list. */
+export function sameList(one, other) {
+  return one.tenant === other.tenant && String(listQuery(one)) === String(listQuery(other));
+}
+
+/** Returns the first millisecond of a local day, or the last one if `later` is 1, as UTC. */
+function moment(day, later) {
+  const [year, month, date] = day.split("-").map(Number);
+  const local = new Date(year, month - 1, date + later, 0, 0, 0, -later);
+  return Number.isNaN(local.getTime()) ? day : local.toISOString();
+}

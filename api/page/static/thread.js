@@ -1,0 +1,246 @@
+// The messages of a lead, the newest at the end.
+
+import { h, reconcile, set, write } from "./dom.js";
+import { platform, sender } from "./fields.js";
+import { clock, counted, exact, longDay, visible } from "./format.js";
+import { keepPlace, mark } from "./place.js";
+
+const PAGE = 50;
+// The most that the API gives at once.
+const MOST = 200;
+const LONG_TEXT = 1500;
+// So near to the end, in pixels, a reader follows what arrives.
+const AT_END = 60;
+
+/** The thread; `ask(query)` gets a page of messages, and `announce(text)` tells who cannot see it. */
+export class Thread {
+  #ask;
+  #announce;
+
+  constructor(ask, announce) {
+    this.#ask = ask;
+    this.#announce = announce;
+    this.earlier = h(
+      "button",
+      { type: "button", onclick: () => this.#showEarlier() },
+      "Show earlier messages",
+    );
+    this.list = h("ol", { class: "talk" });
+    this.empty = h("p", { class: "empty" });
+    this.scroller = h(
+      "div",
+      { class: "scroller", tabindex: "0", role: "region", "aria-label": "Messages" },
+      this.earlier,
+      this.empty,
+      this.list,
+    );
+    this.newer = h("button", { type: "button", class: "newer", hidden: true, onclick: () => this.#toEnd() });
+    this.scroller.addEventListener("scroll", () => this.#noteEnd());
+    this.element = h("div", { class: "thread" }, this.scroller, this.newer);
+    this.open(0);
+  }
+
+  /** Begin with a lead of so many messages. */
+  open(total) {
+    this.from = this.tailFrom = Math.max(0, total - PAGE);
+    this.total = null;
+    this.older = [];
+    this.tail = [];
+    this.unread = 0;
+    /** Whether messages before the end have moved, and are to be asked for again. */
+    this.isOutdated = false;
+    this.list.replaceChildren();
+    this.newer.hidden = this.earlier.hidden = true;
+    write(this.empty, "Loading …");
+  }
+
+  /** Say why there is nothing to see. */
+  explain(text) {
+    write(this.empty, text);
+  }
+
+  /** The query of the end of the thread. */
+  get query() {
+    return `limit=${MOST}&offset=${this.tailFrom}`;
+  }
+
+  /** Show the end of the thread as an answer has it. Returns whether more of it has to be asked for. */
+  show({ messages, pagination }) {
+    const known = new Set([...this.older, ...this.tail].map((one) => one.message_id));
+    const fresh = messages.filter((one) => !known.has(one.message_id));
+    const isFirst = this.total === null;
+    const grown = isFirst ? fresh.length : pagination.total - this.total;
+    this.isOutdated ||= !isFirst && this.older.length > 0 && grown !== fresh.length;
+    this.total = pagination.total;
+    this.tail = messages;
+    this.#render(isFirst ? [] : fresh);
+    if (pagination.hasMore || (messages.length === 0 && this.total > 0)) {
+      this.#moveTail();
+      return true;
+    }
+    return false;
+  }
+
+  /** Ask again for the messages before the end. */
+  async reload() {
+    this.from = Math.max(this.from, this.tailFrom - MOST, 0);
+    this.isOutdated = false;
+    if (this.from < this.tailFrom) {
+      const data = await this.#ask(`limit=${this.tailFrom - this.from}&offset=${this.from}`);
+      this.older = data?.messages ?? this.older;
+      this.#render([]);
+    }
+  }
+
+  #moveTail() {
+    const to = Math.max(0, this.total - PAGE);
+    this.older = to > this.tailFrom ? [...this.older, ...this.tail.slice(0, to - this.tailFrom)] : [];
+    this.from = to > this.tailFrom ? this.from : to;
+    this.isOutdated = this.older.length > 0;
+    this.tail = this.tail.slice(Math.max(0, to - this.tailFrom));
+    this.tailFrom = to;
+  }
+
+  async #showEarlier() {
+    const from = Math.max(0, this.from - PAGE);
+    set(this.earlier, { "aria-busy": "true" });
+    const data = await this.#ask(`limit=${this.from - from}&offset=${from}`);
+    set(this.earlier, { "aria-busy": null });
+    if (!data) {
+      return;
+    }
+    const had = this.list.firstElementChild;
+    this.older = [...data.messages, ...this.older];
+    this.from = from;
+    this.#render([]);
+    this.#announce(`${counted(data.messages.length, "earlier message")} shown.`);
+    if (this.earlier.hidden) {
+      had?.scrollIntoView({ block: "nearest" });
+      this.scroller.focus({ preventScroll: true });
+    }
+  }
+
+  #render(fresh) {
+    const follows = this.#isAtEnd() || this.list.childElementCount === 0;
+    const items = itemsOf(this.older, this.tail);
+    const rows = [...this.list.children];
+    const update = () => {
+      this.earlier.hidden = this.from === 0 || items.length === 0;
+      reconcile(this.list, items, (one) => one.key, make, refresh);
+    };
+    // The line of a day goes up when earlier messages of that day come.
+    keepPlace(this.scroller, rows, (row) => row.classList.contains("message"), update);
+    this.explain(items.length ? "" : "No messages. Only templates were sent to this lead.");
+    this.empty.hidden = items.length > 0;
+    if (follows) {
+      this.#toEnd();
+    } else {
+      this.#count(this.unread + fresh.length);
+    }
+    if (fresh.length) {
+      const keys = new Set(fresh.map((one) => one.message_id));
+      mark([...this.list.children].filter((row) => keys.has(row.dataset.key)));
+      const last = fresh[fresh.length - 1];
+      const text = visible((last.text ?? "").slice(0, 200));
+      this.#announce(`${counted(fresh.length, "new message")}. ${sender(last.sender)}: ${text}`);
+    }
+  }
+
+  #isAtEnd() {
+    const { scrollHeight, scrollTop, clientHeight } = this.scroller;
+    return scrollHeight - scrollTop - clientHeight < AT_END;
+  }
+
+  #noteEnd() {
+    if (this.unread && this.#isAtEnd()) {
+      this.#count(0);
+    }
+  }
+
+  #toEnd() {
+    this.scroller.scrollTop = this.scroller.scrollHeight;
+    this.#count(0);
+  }
+
+  #count(unread) {
+    this.unread = unread;
+    if (unread === 0 && document.activeElement === this.newer) {
+      this.scroller.focus({ preventScroll: true });
+    }
+    this.newer.hidden = unread === 0;
+    write(this.newer, `${counted(unread, "new message")} ↓`);
+  }
+}
+
+/** Returns the messages with a line before each day and before each change of the conversation. */
+function itemsOf(older, tail) {
+  const items = [];
+  const seen = new Set();
+  let day = "";
+  let conversation = null;
+  for (const message of [...older, ...tail]) {
+    if (seen.has(message.message_id)) {
+      continue;
+    }
+    seen.add(message.message_id);
+    const today = longDay(message.timestamp);
+    if (today !== day) {
+      items.push({ key: `day ${today}`, line: today });
+      day = today;
+    }
+    if (conversation !== null && conversation !== message.conversation_id) {
+      const agent = visible(message.agent_name ?? "an agent without a name");
+      items.push({ key: `to ${message.message_id}`, line: `${platform(message.platform)}, ${agent}` });
+    }
+    conversation = message.conversation_id;
+    items.push({ key: message.message_id, message });
+  }
+  return items;
+}
+
+function make({ message }) {
+  if (!message) {
+    return h("li", { class: "line" });
+  }
+  return h(
+    "li",
+    {},
+    h("p", { class: "meta" }, h("bdi", { class: "sender" }), h("time"), h("span", { class: "state" })),
+    h("p", { class: "text", dir: "auto" }),
+  );
+}
+
+function refresh(row, { line, message }) {
+  if (!message) {
+    write(row, line);
+    return;
+  }
+  set(row, { class: `message ${message.sender === "user" ? "user" : "agent"}` });
+  const isAgent = message.sender === "agent" && message.agent_name;
+  write(row.querySelector(".sender"), isAgent ? visible(message.agent_name) : sender(message.sender));
+  const time = row.querySelector("time");
+  set(time, { datetime: message.timestamp, title: exact(message.timestamp) });
+  write(time, clock(message.timestamp));
+  const state = row.querySelector(".state");
+  set(state, { class: `state ${message.status}` });
+  write(state, message.status === "sent" ? "" : message.status);
+  const text = visible(message.text ?? "");
+  const place = row.querySelector(".text");
+  if (text.length > LONG_TEXT && row.dataset.whole !== "yes") {
+    write(place, `${text.slice(0, LONG_TEXT)} …`);
+    if (!row.querySelector("button")) {
+      row.append(
+        h("button", { type: "button", onclick: (event) => showWhole(row, event.target) }, "Show all of it"),
+      );
+    }
+    row.whole = text;
+  } else {
+    write(place, text || "(no text)");
+  }
+}
+
+function showWhole(row, button) {
+  row.dataset.whole = "yes";
+  write(row.querySelector(".text"), row.whole);
+  button.remove();
+}

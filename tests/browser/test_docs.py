@@ -1,0 +1,50 @@
+"""The page to try the API: “Try it out” and “Execute” give an answer at once."""
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Serve, View
+from tests.browser.world import TENANT, World
+
+pytestmark = pytest.mark.chromium
+
+
+@pytest.fixture(scope="module")
+def filled(shared: World) -> World:
+    shared.tenant()
+    shared.lead(1, "Ann Lee", messages=3)
+    shared.refresh()
+    return shared
+
+
+@pytest.fixture
+def page(filled: World, serve: Serve, view: View) -> Page:
+    shown = view(f"{serve(filled.database).url}/docs/", height=1400)
+    expect(shown.locator(".opblock").first).to_be_visible()
+    return shown
+
+
+@pytest.mark.parametrize("operation", ["listLeads", "getLeadStatistics", "getLead", "getLeadMessages"])
+def test_execute_gives_an_answer(page: Page, operation: str, folder: Path) -> None:
+    block = page.locator(f"#operations-Leads-{operation}")
+    block.locator(".opblock-summary-control").click()
+    block.get_by_role("button", name="Try it out").click()
+    assert block.locator("[data-param-name=user_id] input").input_value() == TENANT
+    for name in ("search", "platform", "days", "from_date", "conversation_id"):
+        field = block.locator(f"[data-param-name={name}]")
+        if field.count():
+            assert field.locator("input").input_value() == ""
+            expect(field).to_contain_text("for example")
+    with page.expect_response("**/users/**") as answered:
+        block.get_by_role("button", name="Execute").click()
+    assert answered.value.status == 200
+    assert answered.value.json()["success"] is True
+    expect(block.locator(".live-responses-table tbody .response-col_status").first).to_contain_text("200")
+    page.screenshot(path=folder / f"docs-{operation}.png")
+
+
+def test_there_is_no_bar_of_its_maker(page: Page) -> None:
+    assert page.locator(".topbar").count() == 0
+    expect(page.locator(".info .title")).to_contain_text("Leads API")

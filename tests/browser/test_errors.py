@@ -1,0 +1,79 @@
+"""What goes wrong is said, with the time of the next try; what was there stays, and it goes on by itself."""
+
+import re
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, Route, expect
+
+from tests.browser.conftest import View
+from tests.browser.world import Site, World
+
+pytestmark = pytest.mark.chromium
+
+
+@pytest.fixture
+def page(world: World, site: Site, view: View) -> Page:
+    world.lead(1, "Ann Lee")
+    world.refresh()
+    shown = view(f"{site.url}/")
+    expect(shown.get_by_role("link", name="Ann Lee")).to_be_visible()
+    return shown
+
+
+def answer(page: Page, status: int, message: str, headers: dict[str, str] | None = None) -> None:
+    """Have the endpoints answer so from now on."""
+    body: dict[str, Any] = {"error": "x", "message": message, "timestamp": "2026-01-01T00:00:00.000Z"}
+
+    def fulfil(route: Route) -> None:
+        route.fulfill(status=status, json={**body, "correlationId": "ref-1"}, headers=headers or {})
+
+    page.route("**/users/**", fulfil)
+
+
+def test_a_database_that_is_away(page: Page, world: World) -> None:
+    answer(page, 503, "The database cannot be reached", {"Retry-After": "1"})
+    notice = page.get_by_role("alert").filter(has_text="The database cannot be reached")
+    expect(notice).to_contain_text("Reference ref-1")
+    expect(notice).to_contain_text(re.compile(r"Trying again in \d+ s\."))
+    expect(page.get_by_role("link", name="Ann Lee")).to_be_visible()
+    world.lead(2, "Bob Ray")
+    world.refresh()
+    page.unroute_all()
+    page.get_by_role("button", name="Try now").click()
+    expect(page.get_by_role("link", name="Bob Ray")).to_be_visible()
+    expect(page.locator("#notice")).to_be_hidden()
+
+
+def test_a_limit_is_waited_for_as_long_as_the_api_says(page: Page, site: Site) -> None:
+    answer(page, 429, "Too many requests", {"Retry-After": "30"})
+    notice = page.locator("#notice")
+    expect(notice).to_contain_text("This tenant has used up its requests for now.")
+    expect(notice).to_contain_text(re.compile(r"in (30|2\d) s"))
+    asked = len(site.asked())
+    page.wait_for_timeout(5000)
+    assert len(site.asked()) == asked
+
+
+def test_an_api_that_does_not_answer_and_comes_back(page: Page) -> None:
+    page.route("**/users/**", lambda route: route.abort())
+    expect(page.locator("#notice")).to_contain_text("The API does not answer.")
+    page.unroute_all()
+    expect(page.locator("#notice")).to_be_hidden()
+
+
+def test_an_answer_that_is_no_json(page: Page) -> None:
+    page.route("**/users/**", lambda route: route.fulfill(status=502, body="<h1>Bad gateway</h1>"))
+    expect(page.locator("#notice")).to_contain_text("The API answered 502.")
+    page.unroute_all()
+
+
+def test_old_data_are_said(page: Page) -> None:
+    def older(route: Route) -> None:
+        found = route.fetch()
+        route.fulfill(response=found, headers={**found.headers, "x-data-as-of": "2026-01-02T03:04:05.000Z"})
+
+    page.route("**/users/**", older)
+    # In the zone of the viewer.
+    expect(page.locator("#freshness")).to_have_text(re.compile(r"Data are from 2 Jan 2026 · 08:34:05"))
+    page.unroute_all(behavior="ignoreErrors")

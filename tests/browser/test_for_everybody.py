@@ -1,0 +1,148 @@
+"""The page without a mouse, for a screen reader, on a phone and in the dark."""
+
+import re
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from tests.api.auth.tokens import token_config
+from tests.browser.conftest import Serve, View
+from tests.browser.world import TENANT, Site, World
+
+pytestmark = pytest.mark.chromium
+SIZES = {"desktop": (1440, 900), "tablet": (820, 1100), "phone": (390, 844), "small": (320, 568)}
+
+
+@pytest.fixture(scope="module")
+def filled(shared: World) -> World:
+    shared.tenant()
+    names = ("Ann Lee", "Björn Köhler", "محمد علي", "Siddhant", "山田太郎", "Ёлка Иванова")
+    for number in range(1, 60):
+        shared.lead(number, names[number % len(names)], messages=8)
+        shared.write(
+            number, "Of course. May I have your email, so that I can send you an offer?", sender="agent"
+        )
+    shared.refresh()
+    return shared
+
+
+@pytest.fixture
+def site(filled: World, serve: Serve) -> Site:
+    return serve(filled.database)
+
+
+def ready(page: Page) -> None:
+    expect(page.locator("#leads tbody tr")).to_have_count(50)
+    expect(page.locator(".card.total .value")).to_have_text("59")
+
+
+def focused(page: Page) -> str:
+    return str(page.evaluate("document.activeElement.textContent.trim() || document.activeElement.id"))
+
+
+def test_everything_can_be_reached_with_the_keyboard(site: Site, view: View) -> None:
+    page = view(f"{site.url}/#sort_by=name&sort_order=asc")
+    ready(page)
+    page.keyboard.press("Tab")
+    assert focused(page) == "Skip to the leads"
+    page.keyboard.press("Enter")
+    expect(page.locator("#list")).to_be_focused()
+    assert "sort_by=name" in page.url
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        if focused(page) == "search":
+            break
+    page.keyboard.type("Ann Lee")
+    expect(page.locator("#shown")).to_have_text("1\N{EN DASH}9 of 9")
+    page.keyboard.press("Tab")
+    assert focused(page).startswith("Filters")
+    page.keyboard.press("Enter")
+    expect(page.locator("#filter-panel")).to_be_visible()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Space")
+    expect(page.locator("#chips .chip")).to_have_count(2)
+    link = page.locator("#leads tbody a")
+    link.first.focus()
+    page.keyboard.press("ArrowDown")
+    expect(link.nth(1)).to_be_focused()
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("Enter")
+    expect(page.locator("#lead-title")).to_be_focused()
+    page.keyboard.press("Tab")
+    assert focused(page) == "Close"
+    page.keyboard.press("Enter")
+    expect(link.first).to_be_focused()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", ["desktop", "phone"])
+def test_nothing_keeps_anybody_out(site: Site, view: View, size: str, scheme: str) -> None:
+    width, height = SIZES[size]
+    page = view(f"{site.url}/", width=width, height=height, color_scheme=scheme, reduced_motion="reduce")
+    ready(page)
+    examine(page)
+    page.get_by_role("button", name="Filters").click()
+    page.locator("#leads tbody a").nth(2).click()
+    expect(page.locator(".message")).to_have_count(9)
+    for summary in page.locator("#lead summary").all():
+        summary.click()
+    examine(page)
+    page.goto(f"{site.url}/#tenant=nobody")
+    expect(page.locator("#list-empty")).to_be_visible()
+    examine(page)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_keeps_anybody_out_who_is_asked(filled: World, serve: Serve, view: View, scheme: str) -> None:
+    asking = view(f"{serve(filled.database, auth=token_config()).url}/", width=390, color_scheme=scheme)
+    expect(asking.locator("#access")).to_be_visible()
+    examine(asking)
+
+
+def examine(page: Page) -> None:
+    # The policy of the page allows no script but its own; that of the tool comes through the debugger.
+    found = Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", SIZES)
+def test_it_fits_on_every_screen(site: Site, view: View, folder: Path, size: str, scheme: str) -> None:
+    width, height = SIZES[size]
+    page = view(f"{site.url}/#tenant={TENANT}", width=width, height=height, color_scheme=scheme)
+    ready(page)
+    for step in ("list", "filters", "lead", "fields"):
+        if step == "filters":
+            page.get_by_role("button", name="Filters").click()
+        elif step == "lead":
+            page.locator("#leads tbody a").nth(2).click()
+            expect(page.locator(".message")).to_have_count(9)
+        elif step == "fields":
+            page.get_by_text("Every field, and where it comes from").click()
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        page.screenshot(path=folder / f"{size}-{scheme}-{step}.png")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == (
+        "rgb(246, 247, 249)" if scheme == "light" else "rgb(16, 19, 23)"
+    )
+
+
+def test_a_distance_in_time_grows_while_nothing_changes(site: Site, view: View) -> None:
+    page = view(f"{site.url}/health/live")
+    page.clock.install()
+    page.goto(f"{site.url}/")
+    ready(page)
+    first = page.locator("#leads tbody .time time").first
+    expect(first).to_have_text("just now")
+    page.route("**/users/**", lambda route: route.abort())
+    page.clock.fast_forward("03:00:00")
+    expect(first).to_have_text(re.compile("^3 h"))
+
+
+def test_times_are_in_the_zone_of_the_viewer(site: Site, view: View) -> None:
+    page = view(f"{site.url}/")
+    ready(page)
+    first = page.locator("#leads tbody .time time").first
+    assert "GMT+5:30" in (first.get_attribute("title") or "")
+    assert (first.get_attribute("datetime") or "").endswith("Z")

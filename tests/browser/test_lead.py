@@ -1,0 +1,138 @@
+"""A lead: what the API says of it, its messages, and the way there and back."""
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from api.response.schemas import Lead
+from tests.browser.conftest import Serve, View
+from tests.browser.world import TENANT, Site, World
+
+pytestmark = pytest.mark.chromium
+MESSAGES = 260
+
+
+@pytest.fixture(scope="module")
+def filled(shared: World) -> World:
+    shared.tenant()
+    shared.lead(1, "Ann Lee", messages=3)
+    shared.lead(2, "Long Talk", messages=MESSAGES)
+    shared.lead(3)
+    shared.lead(4, "Slash", phone="web/4")
+    shared.lead(5, "Dots", phone="..")
+    shared.lead(6, "Named stats", phone="stats")
+    for number in range(7, 60):
+        shared.lead(number, f"Lead {number}")
+    shared.write(1, "Long " * 1000)
+    shared.refresh()
+    return shared
+
+
+@pytest.fixture
+def site(filled: World, serve: Serve) -> Site:
+    return serve(filled.database)
+
+
+@pytest.fixture
+def page(site: Site, view: View) -> Page:
+    return view(f"{site.url}/")
+
+
+def opened(page: Page, name: str) -> None:
+    page.get_by_role("link", name=name, exact=True).click()
+    expect(page.locator("#lead-title")).to_have_text(name)
+
+
+def test_a_lead_is_shown_with_its_scores_and_its_way_back(page: Page) -> None:
+    opened(page, "Ann Lee")
+    lead = page.locator("#lead")
+    expect(page.locator("#lead-title")).to_be_focused()
+    expect(lead.locator(".sub")).to_have_text("491510000001 · Company 1")
+    expect(lead.locator(".scores")).to_have_text("Score10 of 15Intent2Urgency2Budget3Fit1Engagement2")
+    assert lead.locator(".contact a").evaluate_all(
+        "links => links.map((link) => link.getAttribute('href'))"
+    ) == ["mailto:lead1%40example.com"]
+    expect(lead.locator("summary").first).to_have_text("1 conversation")
+    expect(page.locator("[aria-current=true]")).to_have_text("Ann Lee")
+    page.keyboard.press("Escape")
+    expect(lead).to_be_hidden()
+    expect(page.get_by_role("link", name="Ann Lee")).to_be_focused()
+    page.go_back()
+    expect(page.locator("#lead-title")).to_have_text("Ann Lee")
+
+
+def test_every_field_is_shown_with_its_origin(page: Page) -> None:
+    opened(page, "Ann Lee")
+    page.get_by_text("Every field, and where it comes from").click()
+    rows = page.locator(".fields tbody tr")
+    keys = rows.evaluate_all("rows => rows.map((row) => row.dataset.key)")
+    assert set(keys) == set(Lead().fields) - {"conversations"}
+    cells = {key: rows.nth(place).locator("th, td").all_inner_texts() for place, key in enumerate(keys)}
+    assert cells["email"][:2] == ["Email", "lead1@example.com"]
+    assert "contact that was updated last" in cells["email"][2]
+    assert cells["has_extraction"][1] == "Yes"
+    assert all(len(text) > 20 for _, _, text in cells.values())
+    # In the zone of the viewer.
+    assert "GMT+5:30" in cells["first_contact_at"][1]
+
+
+def test_messages_are_in_order_the_newest_in_sight_and_the_earlier_ones_on_request(page: Page) -> None:
+    opened(page, "Long Talk")
+    messages = page.locator(".message .text")
+    expect(messages.last).to_have_text(f"Message {MESSAGES} of 2")
+    expect(messages.last).to_be_in_viewport()
+    expect(messages).to_have_count(50)
+    earlier = page.get_by_role("button", name="Show earlier messages")
+    while earlier.is_visible():
+        earlier.scroll_into_view_if_needed()
+        first = messages.first.inner_text()
+        above = page.get_by_text(first, exact=True).bounding_box()
+        before = messages.count()
+        earlier.click()
+        expect(messages).not_to_have_count(before)
+        below = page.get_by_text(first, exact=True).bounding_box()
+        assert above is not None
+        assert below is not None
+        # What was read stays where it was, or comes into sight where the button is gone.
+        if earlier.is_visible():
+            assert abs(below["y"] - above["y"]) < 3
+    assert messages.all_inner_texts() == [f"Message {number} of 2" for number in range(1, MESSAGES + 1)]
+    expect(page.locator(".scroller")).to_be_focused()
+
+
+def test_a_long_text_is_shown_whole_on_request(page: Page) -> None:
+    opened(page, "Ann Lee")
+    last = page.locator(".message").last
+    assert len(last.locator(".text").inner_text()) < 1600
+    last.get_by_role("button", name="Show all of it").click()
+    assert len(last.locator(".text").inner_text()) == 5000
+
+
+@pytest.mark.parametrize("name", ["Slash", "Dots", "Named stats"])
+def test_a_lead_without_an_address_is_shown_without_its_messages(page: Page, site: Site, name: str) -> None:
+    opened(page, name)
+    expect(page.locator(".thread .empty")).to_contain_text("has no address for the messages")
+    expect(page.locator("#lead .facts")).to_be_visible()
+    page.reload()
+    expect(page.locator("#lead-title")).to_have_text(name)
+    assert not [path for path in site.asked() if "messages" in path]
+
+
+def test_a_lead_that_is_not_there_is_said(site: Site, view: View) -> None:
+    page = view(f"{site.url}/#tenant={TENANT}&lead=4711")
+    expect(page.locator("#lead")).to_contain_text("This lead does not exist.")
+    page.get_by_role("button", name="Close").click()
+    expect(page.locator("#lead")).to_be_hidden()
+
+
+def test_on_a_phone_the_list_is_where_it_was(site: Site, view: View) -> None:
+    page = view(f"{site.url}/", width=360, height=740)
+    link = page.get_by_role("link", name="Lead 45", exact=True)
+    link.scroll_into_view_if_needed()
+    before = page.evaluate("scrollY")
+    assert before > 500
+    link.click()
+    expect(page.locator("#lead-title")).to_be_in_viewport()
+    expect(page.locator("#list")).to_be_hidden()
+    page.get_by_role("button", name="Close").click()
+    expect(link).to_be_focused()
+    assert abs(page.evaluate("scrollY") - before) < 3

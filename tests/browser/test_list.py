@@ -1,0 +1,187 @@
+"""The list: search, filters, order and pages are those of the API."""
+
+import re
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.conftest import Serve, View
+from tests.browser.world import TENANT, Site, World
+
+pytestmark = pytest.mark.chromium
+LEADS = 130
+
+
+@pytest.fixture(scope="module")
+def filled(shared: World) -> World:
+    shared.tenant()
+    shared.tenant("empty")
+    for number in range(1, LEADS + 1):
+        shared.lead(number, f"Lead {number:03}")
+    shared.refresh()
+    return shared
+
+
+@pytest.fixture
+def site(filled: World, serve: Serve) -> Site:
+    return serve(filled.database)
+
+
+@pytest.fixture
+def page(site: Site, view: View) -> Page:
+    shown = view(f"{site.url}/")
+    expect(rows(shown)).to_have_count(50)
+    return shown
+
+
+def rows(page: Page) -> Locator:
+    return page.locator("#leads tbody tr")
+
+
+def names(page: Page) -> list[str]:
+    return page.locator("#leads tbody a").all_inner_texts()
+
+
+def shown(page: Page, text: str) -> None:
+    expect(page.locator("#shown")).to_have_text(text.replace("-", "\N{EN DASH}"))
+
+
+def test_it_begins_with_the_first_tenant_and_the_newest_leads(page: Page) -> None:
+    assert page.locator("#tenant").input_value() == TENANT
+    assert names(page)[:2] == ["Lead 001", "Lead 002"]
+    shown(page, "1-50 of 130")
+    assert page.title() == "Leads"
+    first = rows(page).first
+    expect(first.locator(".status")).to_have_text("Warm")
+    expect(first.locator(".score")).to_have_text("10")
+    expect(first.locator(".last")).to_have_text("Customer: Message 1 of 1")
+    expect(first.locator(".sub")).to_have_text("491510000001Company 1")
+
+
+def test_the_statistics_are_those_of_the_api(page: Page) -> None:
+    expect(page.locator(".card.total .value")).to_have_text("130")
+    expect(page.locator(".card.hot")).to_have_text("Hot3225%")
+    counts = {
+        label: page.locator(f".chart .{label} .value").inner_text() for label in ("warm", "cold", "none")
+    }
+    assert counts == {"warm": "33", "cold": "33", "none": "32"}
+    # A lead that began 7 days ago or more is not of the last 7.
+    expect(page.locator(".chart .days7 .value")).to_have_text("130")
+
+
+def test_search_finds_and_says_how_many(page: Page) -> None:
+    page.get_by_role("searchbox", name="Search").fill("lead12@")
+    shown(page, "1-1 of 1")
+    assert names(page) == ["Lead 012"]
+    expect(page.locator("#live")).to_have_text("1 lead found.")
+    assert "search=lead12%40" in page.url
+    page.get_by_role("searchbox").fill("nobody at all")
+    expect(page.locator("#list-empty")).to_contain_text("No lead passes these filters.")
+    page.get_by_role("button", name="Remove all filters").click()
+    shown(page, "1-50 of 130")
+    expect(page.get_by_role("searchbox")).to_be_focused()
+
+
+def test_a_number_of_the_overview_shows_its_leads_and_all_again(page: Page) -> None:
+    hot = page.locator(".chart").get_by_role("button", name="Hot")
+    hot.click()
+    shown(page, "1-32 of 32")
+    expect(hot).to_have_attribute("aria-pressed", "true")
+    assert set(page.locator("#leads tbody .status").all_inner_texts()) == {"Hot"}
+    hot.click()
+    shown(page, "1-50 of 130")
+
+
+def test_filters_combine_and_come_off_one_by_one(page: Page) -> None:
+    page.get_by_role("button", name="Filters").click()
+    page.get_by_role("checkbox", name="Cold").check()
+    page.get_by_role("checkbox", name="Hot").check()
+    shown(page, "1-50 of 65")
+    page.get_by_label("Email").select_option("With")
+    page.get_by_label("Score from").select_option("10")
+    chips = page.locator("#chips .chip")
+    expect(chips).to_have_count(3)
+    assert page.locator("#filters .count").inner_text() == "3"
+    page.get_by_role("button", name="Remove the filter Status: Cold,Hot").or_(
+        page.get_by_role("button", name=re.compile("Remove the filter Status"))
+    ).first.click()
+    expect(chips).to_have_count(2)
+    assert not page.get_by_role("checkbox", name="Hot").is_checked()
+    page.get_by_role("button", name="Remove all", exact=True).click()
+    shown(page, "1-50 of 130")
+
+
+def test_days_are_those_of_the_viewer(page: Page, site: Site) -> None:
+    page.get_by_role("button", name="Filters").click()
+    page.get_by_label("Active from").fill("2026-01-02")
+    page.get_by_label("Active to").fill("2026-01-03")
+    expect(page.locator("#list-empty")).to_contain_text("No lead passes")
+    # In Kolkata the day begins at half past six in the evening.
+    asked = [path for path in site.asked() if "to_date" in path][-1]
+    assert "from_date=2026-01-01T18%3A30%3A00.000Z" in asked
+    assert "to_date=2026-01-03T18%3A29%3A59.999Z" in asked
+
+
+def test_each_head_sorts_and_turns(page: Page) -> None:
+    head = page.get_by_role("columnheader", name="Lead", exact=True)
+    head.get_by_role("button").click()
+    expect(head).to_have_attribute("aria-sort", "ascending")
+    expect(page.locator("#leads tbody a").first).to_have_text("Lead 001")
+    head.get_by_role("button").click()
+    expect(head).to_have_attribute("aria-sort", "descending")
+    expect(page.locator("#leads tbody a").first).to_have_text("Lead 130")
+    page.get_by_role("columnheader", name="Last activity").get_by_role("button").click()
+    expect(head).not_to_have_attribute("aria-sort", "descending")
+    assert "sort_by" not in page.url
+
+
+def test_pages_and_the_way_back(page: Page) -> None:
+    page.get_by_role("button", name="Next page").click()
+    shown(page, "51-100 of 130")
+    expect(page.locator("#leads tbody a").first).to_have_text("Lead 051")
+    page.get_by_role("button", name="Last page").click()
+    shown(page, "101-130 of 130")
+    expect(page.get_by_role("button", name="Next page")).to_have_attribute("aria-disabled", "true")
+    page.get_by_role("button", name="Next page").click(force=True)
+    shown(page, "101-130 of 130")
+    page.go_back()
+    shown(page, "51-100 of 130")
+    page.get_by_role("button", name="First page").click()
+    page.get_by_label("Leads on a page").select_option("100")
+    expect(rows(page)).to_have_count(100)
+    page.reload()
+    expect(rows(page)).to_have_count(100)
+
+
+def test_a_page_past_the_end_is_the_last_one(site: Site, view: View) -> None:
+    page = view(f"{site.url}/#tenant={TENANT}&offset=5000")
+    shown(page, "101-130 of 130")
+
+
+def test_what_the_api_refuses_is_said(site: Site, view: View) -> None:
+    page = view(f"{site.url}/#tenant={TENANT}&days=0")
+    expect(page.locator("#list-problem")).to_contain_text("days takes an integer from 1 to 36500")
+    page.get_by_role("button", name=re.compile("Remove the filter Active")).click()
+    shown(page, "1-50 of 130")
+    expect(page.locator("#list-problem")).to_be_hidden()
+
+
+def test_a_tenant_without_leads_and_one_that_is_typed(page: Page, site: Site) -> None:
+    page.get_by_label("Tenant", exact=True).select_option("Another …")
+    page.get_by_label("Its user_id").fill("empty")
+    page.get_by_role("button", name="Show", exact=True).click()
+    expect(page.locator("#list-empty")).to_contain_text("This tenant has no leads yet.")
+    expect(page.locator(".card.total .value")).to_have_text("0")
+    assert "/users/empty/leads/stats" in site.asked()
+    page.get_by_label("Tenant", exact=True).select_option(TENANT)
+    shown(page, "1-50 of 130")
+
+
+def test_no_server_sees_what_is_looked_for(page: Page, site: Site) -> None:
+    page.get_by_role("searchbox").fill("lead12@")
+    shown(page, "1-1 of 1")
+    page.reload()
+    shown(page, "1-1 of 1")
+    assert {path for path in site.requests if "lead12" in path} == {
+        path for path in site.asked() if "search=lead12%40" in path
+    }

@@ -1,0 +1,228 @@
+"""The page moves by itself: what changes comes to its place, and the reader stays where he is."""
+
+import json
+import re
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from playwright.sync_api import Locator, Page, Route, expect
+
+from tests.browser.conftest import Serve, View
+from tests.browser.world import TENANT, Site, World
+from tests.support.running import wait_for
+
+pytestmark = pytest.mark.chromium
+
+
+def texts(page: Page) -> list[str]:
+    return page.locator("#leads tbody a").all_inner_texts()
+
+
+def message(page: Page, text: str) -> Locator:
+    return page.locator(".message .text", has_text=re.compile(f"^{re.escape(text)}$"))
+
+
+def top_of(found: Locator) -> float:
+    box = found.bounding_box()
+    assert box is not None
+    return box["y"]
+
+
+@pytest.fixture
+def many(world: World) -> World:
+    for number in range(1, 41):
+        world.lead(number, f"Lead {number:02}")
+    world.refresh()
+    return world
+
+
+def test_a_message_arrives_in_the_thread_that_is_open(many: World, site: Site, view: View) -> None:
+    page = view(f"{site.url}/#lead=491510000009")
+    expect(page.locator(".message")).to_have_count(1)
+    many.write(9, "Is anybody there?")
+    many.refresh()
+    expect(page.locator(".message .text").last).to_have_text("Is anybody there?")
+    expect(page.locator("#live")).to_have_text("1 new message. Customer: Is anybody there?")
+    # The list and the statistics follow.
+    expect(page.locator("#leads tbody a").first).to_have_text("Lead 09")
+    expect(page.locator("#lead summary").first).to_have_text("1 conversation")
+
+
+def test_a_reader_of_earlier_messages_stays_and_is_told(many: World, site: Site, view: View) -> None:
+    start = datetime.now(UTC) - timedelta(minutes=4)
+    for number in range(40):
+        many.write(9, f"Line {number}", at=start + timedelta(seconds=number))
+    many.refresh()
+    page = view(f"{site.url}/#lead=491510000009")
+    expect(message(page, "Line 39")).to_be_in_viewport()
+    page.locator(".scroller").evaluate("scroller => { scroller.scrollTop = 300; }")
+    place = top_of(message(page, "Line 5"))
+    many.write(9, "One more", sender="agent")
+    many.refresh()
+    newer = page.get_by_role("button", name="1 new message")
+    expect(newer).to_be_visible()
+    assert abs(top_of(message(page, "Line 5")) - place) < 2
+    newer.click()
+    expect(message(page, "One more")).to_be_in_viewport()
+    expect(newer).to_be_hidden()
+    # Who looks at the end follows it.
+    many.write(9, "And another")
+    many.refresh()
+    expect(message(page, "And another")).to_be_in_viewport()
+
+
+def test_a_message_from_the_past_comes_to_its_place(many: World, site: Site, view: View) -> None:
+    start = datetime.now(UTC) - timedelta(minutes=5)
+    for number in range(120):
+        many.write(9, f"Line {number}", at=start + timedelta(seconds=number))
+    many.refresh()
+    page = view(f"{site.url}/#lead=491510000009")
+    expect(message(page, "Line 119")).to_be_visible()
+    page.get_by_role("button", name="Show earlier messages").click()
+    expect(page.locator(".message")).to_have_count(100)
+    many.write(9, "Came late", at=start + timedelta(seconds=30.5))
+    many.refresh()
+    expect(message(page, "Came late")).to_have_count(1)
+    lines = page.locator(".message .text").all_inner_texts()
+    assert lines[lines.index("Came late") - 1] == "Line 30"
+    assert lines[lines.index("Came late") + 1] == "Line 31"
+    assert len(lines) == len(set(lines))
+
+
+def test_a_changed_lead_comes_to_its_place_and_the_reader_stays(many: World, site: Site, view: View) -> None:
+    page = view(f"{site.url}/")
+    expect(page.locator("#leads tbody tr")).to_have_count(40)
+    link = page.get_by_role("link", name="Lead 30")
+    link.scroll_into_view_if_needed()
+    link.focus()
+    place = top_of(page.get_by_role("link", name="Lead 30"))
+    many.write(39, "Here I am")
+    many.lead(0, "Lead 00")
+    many.refresh()
+    expect(page.locator("#leads tbody tr")).to_have_count(41)
+    assert texts(page)[:3] == ["Lead 39", "Lead 00", "Lead 01"]
+    assert abs(top_of(page.get_by_role("link", name="Lead 30")) - place) < 2
+    expect(link).to_be_focused()
+    expect(page.locator("#live")).to_have_text("2 leads changed.")
+    expect(page.locator(".card.total .value")).to_have_text("41")
+
+
+def test_the_lead_that_is_looked_at_may_move_away(many: World, site: Site, view: View) -> None:
+    page = view(f"{site.url}/")
+    link = page.get_by_role("link", name="Lead 30")
+    link.scroll_into_view_if_needed()
+    link.focus()
+    place = top_of(page.get_by_role("link", name="Lead 29"))
+    many.write(30, "Here I am")
+    many.refresh()
+    expect(page.locator("#leads tbody a").first).to_have_text("Lead 30")
+    assert abs(top_of(page.get_by_role("link", name="Lead 29")) - place) < 2
+    expect(link).to_be_focused()
+
+
+def test_a_lead_that_is_gone_leaves_the_list(many: World, site: Site, view: View) -> None:
+    page = view(f"{site.url}/#lead=491510000002")
+    expect(page.locator(".message")).to_have_count(1)
+    many.conn.execute("DELETE FROM conversations WHERE conversation_id = 'c-2'")
+    many.refresh()
+    expect(page.locator("#lead")).to_contain_text("This lead does not exist.")
+    expect(page.get_by_role("link", name="Lead 02")).to_have_count(0)
+
+
+@pytest.mark.usefixtures("many")
+def test_one_request_a_tick_and_none_while_it_is_hidden(site: Site, view: View) -> None:
+    hidden = "Object.defineProperty(document, 'hidden', { get: () => window.away === true });"
+    page = view(f"{site.url}/#lead=491510000002", script=hidden)
+    expect(page.locator(".message")).to_have_count(1)
+    wait_for(lambda: len(site.asked()) >= 10, "six requests that nobody has asked for")
+    by_itself = site.asked()[4:10]
+    base = f"/users/{TENANT}/leads"
+    kinds = {path.partition("?")[0].removeprefix(base) for path in by_itself}
+    assert kinds == {"", "/stats", "/491510000002", "/491510000002/messages"}
+    page.evaluate("window.away = true; document.dispatchEvent(new Event('visibilitychange'))")
+    page.wait_for_timeout(1000)
+    asked = len(site.asked())
+    page.wait_for_timeout(5000)
+    assert len(site.asked()) == asked
+    page.evaluate("window.away = false; document.dispatchEvent(new Event('visibilitychange'))")
+    wait_for(lambda: len(site.asked()) > asked, "a request once it is seen again")
+
+
+@pytest.mark.usefixtures("many")
+def test_what_has_not_changed_is_not_sent_again(site: Site, view: View) -> None:
+    page = view(f"{site.url}/health/live")
+    seen: list[str | None] = []
+
+    def answer(route: Route) -> None:
+        seen.append(route.request.headers.get("if-none-match"))
+        if seen[-1] == 'W/"1"':
+            route.fulfill(status=304, headers={"ETag": 'W/"1"'})
+        else:
+            found = route.fetch()
+            route.fulfill(response=found, headers={**found.headers, "ETag": 'W/"1"'})
+
+    page.route("**/users/**", answer)
+    page.goto(f"{site.url}/")
+    expect(page.locator("#leads tbody tr")).to_have_count(40)
+    wait_for_ticks(page, lambda: len(seen) >= 6)
+    # The list and the statistics, once each.
+    assert seen[:2] == [None, None]
+    assert set(seen[2:]) == {'W/"1"'}
+    assert page.locator("#leads tbody tr").count() == 40
+    page.unroute_all(behavior="ignoreErrors")
+
+
+def wait_for_ticks(page: Page, fact: object) -> None:
+    """Wait for a fact while the handlers of the page run."""
+    assert callable(fact)
+    for _ in range(600):
+        if fact():
+            return
+        page.wait_for_timeout(100)
+    raise TimeoutError
+
+
+def test_two_viewers_stay_within_the_limit(site: Site, view: View) -> None:
+    """Two pages in windows of a minute, with the pauses that the page would make, and a click now and then."""
+    page = view(f"{site.url}/")
+    refused = page.evaluate(
+        """async () => {
+          const { pause } = await import("/page/pace.js");
+          const refused = {};
+          for (const amount of [10, 20, 60, 100, 1000]) {
+            const viewers = [0, 700].map((next) => ({ next, asked: 0 }));
+            const window = { amount, left: amount, endsAt: 60_000 };
+            let over = 0;
+            for (let now = 0; now < 20 * 60_000; now += 50) {
+              if (now >= window.endsAt) {
+                Object.assign(window, { left: amount, endsAt: now + 60_000 });
+              }
+              for (const viewer of viewers.filter((one) => one.next <= now)) {
+                window.left -= 1;
+                viewer.asked += 1;
+                over += window.left < 0 ? 1 : 0;
+                viewer.next = now + pause({ ...window, left: Math.max(0, window.left) }, now);
+              }
+            }
+            refused[amount] = [over, viewers.map((one) => one.asked)];
+          }
+          return refused;
+        }"""
+    )
+    for amount, (over, asked) in refused.items():
+        assert over == 0, json.dumps(refused)
+        # Neither starves, and with room each asks every two seconds.
+        assert min(asked) >= min(590, 20 * int(amount) * 0.25), json.dumps(refused)
+
+
+def test_a_small_limit_is_kept_by_two_real_viewers(many: World, serve: Serve, view: View) -> None:
+    site = serve(many.database, rate_limit="16 per minute")
+    statuses: list[int] = []
+    pages = [view(f"{site.url}/") for _ in range(2)]
+    for page in pages:
+        page.on(
+            "response", lambda answer: statuses.append(answer.status) if "/users/" in answer.url else None
+        )
+        expect(page.locator("#leads tbody tr")).to_have_count(40)
+    wait_for_ticks(pages[0], lambda: len(statuses) >= 4)
+    assert 429 not in statuses
