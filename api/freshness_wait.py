@@ -20,10 +20,12 @@ from api.request.text import read_min_as_of
 WAIT_SECONDS = 1.0
 LOOK_EVERY_SECONDS = 0.01
 
-MAX_WAITING = 32
-"""Of all tenants in a process; each holds a thread. Further ones do not wait."""
+MAX_WAITING = 8
+"""Of all tenants in a process. Further ones do not wait. The server has a thread more for each, and every thread makes
+each request somewhat dearer: Python hands its lock over more often.
+"""
 
-MAX_WAITING_OF_TENANT = 8
+MAX_WAITING_OF_TENANT = 4
 
 
 class Seen(NamedTuple):

@@ -130,6 +130,7 @@ def _value(rng: Random, name: str, words: queries.Vocabulary) -> str:
         "sort_by": ["last_message_at", "first_contact_at", "total_messages", "total_score", "name"],
         "sort_order": ["asc", "desc"],
         "limit": ["1", "5", "100"],
+        "min_as_of": ["2020-01-01T00:00:00Z"],
         "offset": ["0", "1", "5"],
         "sender": ["user", "agent"],
         "customer_phone": sorted(words.phones)[:5] or ["0"],

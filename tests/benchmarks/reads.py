@@ -220,7 +220,8 @@ def _live(fixtures: Fixtures) -> Iterator[Row]:
 def _compare(title: str, ours: Any, live: list[Any]) -> None:  # noqa: ANN401  # Rows of different statements.
     """A baseline that gives another answer is none."""
     if title == "statistics":
-        same = [getattr(ours, name) for name in ours._fields[2:]] == list(live[0])
+        numbers = ours._fields[ours._fields.index("total_leads") :]
+        same = [getattr(ours, name) for name in numbers] == list(live[0])
     else:
         phones = [lead["customer_phone"] for lead in orjson.loads(b"[%b]" % ours.page)]
         same = ours.total == live[0][0] and phones == [row[1] for row in live]

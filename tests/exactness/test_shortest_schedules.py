@@ -37,7 +37,13 @@ STRANGER = "It needs a stranger who may create in a schema of the search_path."
 CLOCK = "It needs a clock that is set back."
 NO_BUILD = "It needs a rebuild, which is in no schedule here."
 VERSION = "It leaves every row right, and misleads who asks by version."
+LOOK = "It needs a look of the scheduler, which is in no schedule here."
 BEYOND = {
+    "a look does not ask whether a change waits": LOOK,
+    "a look promises the moment at which it ends": LOOK,
+    "a look does not ask whether capture is intact": LOOK,
+    "a look does not ask whether a gap is open": LOOK,
+    "an answer may be older than its request asks for": "It needs a request with `min_as_of`.",
     "the queue is unique": "It needs a sequence that is set back.",
     "no trigger in replica role": "It needs a writer under the replica role.",
     "no trigger for TRUNCATE": "It needs a TRUNCATE.",

@@ -44,7 +44,8 @@ def test_every_description_is_listed_once() -> None:
 
 def test_a_description_of_several_lines_is_one_text() -> None:
     assert tables()["read_model.tenants"].columns["version"] == (
-        "Grows with every batch that changed a row of this tenant, so that a copy or a cache can tell that it is old."
+        "Grows with every transaction that changed a row of this tenant: who knows a version knows whether something"
+        " changed since."
     )
 
 

@@ -17,6 +17,8 @@ Pairs = list[tuple[str, str]]
 PLATFORMS = ("whatsapp", "instagram", "webchat")
 WHITE_SPACE = (" ", "\t", "\n", "\v", "\f", "\r", "\N{NO-BREAK SPACE}")
 NEVER_EMPTY = ("nobody", "0")
+# Every read model is newer.
+LONG_AGO = (datetime(2020, 1, 1, tzinfo=UTC),)
 # A value of each is wrong for every parameter that takes a number, a date or one of a few words.
 WRONG = (
     "abc",
@@ -227,6 +229,7 @@ def _of_list(words: Vocabulary) -> Values:
         "sort_order": _in_any_case(("asc", "desc")),
         "limit": st.sampled_from(("1", "2", "3", "7", "50", "100", "101", "00005", "99999999999999999999")),
         "offset": st.sampled_from(("0", "1", "2", "5", "30", "-0", "1000", "2147483647")),
+        "min_as_of": _dates(LONG_AGO),
     }
     # A filter that is new to the oracle is given values of the field that it is named after.
     new = {
@@ -244,6 +247,7 @@ def _of_messages(words: Vocabulary) -> Values:
         "conversation_id": st.sampled_from((*words.conversation_ids, "none of these")),
         "limit": st.sampled_from(("1", "2", "3", "50", "200", "201", "99999999999999999999")),
         "offset": st.sampled_from(("0", "1", "2", "5", "-0", "1000", "2147483647")),
+        "min_as_of": _dates(LONG_AGO),
     }
 
 

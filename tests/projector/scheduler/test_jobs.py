@@ -313,6 +313,7 @@ def test_the_depth_of_a_queue_that_is_being_taken_is_looked_at(
     jobs = jobs_of(database, monkeypatch, tmp_path, LEADS_QUEUE_LIMIT="5000")
     # A projector that begins does not know yet, and may be at its first changes for long.
     jobs.workers["upkeep"]()
+    jobs.end()
     assert asked == [5000]
     jobs = jobs_of(database, monkeypatch, tmp_path, LEADS_QUEUE_LIMIT="5000")
     jobs.workers["refresh"]()
