@@ -56,7 +56,9 @@ def _compare(  # noqa: PLR0913, PLR0917  # Two servers, and what they are asked.
         spent = partial(_cpu_seconds_of, (server.process.pid, postgres))
         before = spent()
         done = load.run(f"{server.url}{path}", connections=clients, seconds=fixtures.size.load, header=header)
-        return 1000 * (spent() - before) / done.requests
+        # What has ended meanwhile, such as a worker of autovacuum, served no request.
+        seconds = sum(now - before.get(thread, 0.0) for thread, now in spent().items())
+        return 1000 * seconds / done.requests
 
     found = interleave(
         fixtures.size.pairs,
@@ -75,16 +77,16 @@ def _in_pairs(found: dict[str, Sample]) -> Sample:
     return Sample(tuple(ours / other for ours, other in pairs))
 
 
-def _cpu_seconds_of(pids: Iterable[int]) -> float:
-    """The processor time of these processes and of their children."""
-    total = 0.0
+def _cpu_seconds_of(pids: Iterable[int]) -> dict[Path, float]:
+    """The processor time of each thread of these processes and of their children."""
+    found: dict[Path, float] = {}
     for pid in pids:
-        # A child that has ended meanwhile has no figures any more.
+        # A process that ends just now has no figures any more.
         with suppress(FileNotFoundError, ProcessLookupError):
             for thread in Path(f"/proc/{pid}/task").iterdir():
-                total += _cpu_seconds(thread)
-                total += _cpu_seconds_of(int(child) for child in (thread / "children").read_text().split())
-    return total
+                found[thread] = _cpu_seconds(thread)
+                found |= _cpu_seconds_of(int(child) for child in (thread / "children").read_text().split())
+    return found
 
 
 def _cpu_seconds(thread: Path) -> float:
