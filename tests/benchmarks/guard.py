@@ -42,7 +42,8 @@ def measure(fixtures: Fixtures) -> Iterator[Row]:
         servers.api(fixtures.main, LEADS_AUTH="none", LEADS_API_ROLE="off") as open_to_all,
     ):
         for title, path in paths.items():
-            for clients in CLIENTS:
+            # So many searches of one tenant at once are refused, as they should be.
+            for clients in CLIENTS if title != "search" else CLIENTS[:1]:
                 yield _compare(fixtures, title, path, clients, header, guarded, open_to_all)
 
 
