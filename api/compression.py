@@ -7,10 +7,10 @@ from functools import lru_cache
 from http import HTTPStatus
 
 from flask import Flask, Response
-from flask.globals import request_ctx
 from werkzeug.datastructures import Accept
 from werkzeug.http import parse_accept_header
 
+from api import current
 from api.config import Config
 
 if sys.version_info >= (3, 14):
@@ -51,8 +51,7 @@ class Compression:
 
     def compress(self, response: Response) -> Response:
         """Returns the answer in the encoding that the caller likes best, of those that this API knows."""
-        # Each attribute of flask.request would be looked up through the context.
-        header = request_ctx.request.environ.get("HTTP_ACCEPT_ENCODING")
+        header = current.request().environ.get("HTTP_ACCEPT_ENCODING")
         encoding = None if header is None else _encoding_for(header)
         if encoding is None or not _is_worth_it(response):
             return response
@@ -72,7 +71,7 @@ class Compression:
 
     def _file(self, response: Response, encoding: str) -> bytes:
         response.direct_passthrough = False
-        key = request_ctx.request.path, encoding, response.get_etag()[0]
+        key = current.request().path, encoding, response.get_etag()[0]
         kept = self._files.get(key)
         if kept is None:
             kept = COMPRESS[encoding](response.get_data(), FILE_LEVEL)

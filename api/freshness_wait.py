@@ -12,8 +12,8 @@ from time import monotonic, sleep
 from typing import NamedTuple
 
 from flask import Flask
-from flask.globals import request_ctx
 
+from api import current
 from api.database.errors import UnavailableError
 from api.request.text import read_min_as_of
 
@@ -60,8 +60,7 @@ def install(app: Flask, fetch: Callable[[], Seen]) -> None:
     waiting = FreshnessWait(fetch)
 
     def wait() -> None:
-        # Each attribute of flask.request would be looked up through the context.
-        request = request_ctx.request
+        request = current.request()
         asked = request.environ.get("QUERY_STRING", "")
         if "min_as_of" in asked and request.view_args and "user_id" in request.view_args:
             # What cannot be read is refused with the other parameters.

@@ -10,8 +10,8 @@ from hashlib import blake2b
 from http import HTTPStatus
 
 from flask import Response
-from flask.globals import app_ctx, request_ctx
 
+from api import current
 from api.response.body import JsonResponse, success
 from api.version import installed_version
 
@@ -28,7 +28,7 @@ def answer(data: bytes, pagination: bytes | None = None, *, moving: bytes = b"")
 
     `moving` is what the clock decides of the answer: with the version of the tenant it tells the whole.
     """
-    tag = _tag(app_ctx.g.freshness.version, moving)
+    tag = _tag(current.values().freshness.version, moving)
     known = known_tags()
     if known is not None and ("*" in known or tag in known):
         return not_modified(tag)
@@ -39,13 +39,13 @@ def answer(data: bytes, pagination: bytes | None = None, *, moving: bytes = b"")
 
 def not_modified(tag: str) -> Response:
     """Returns the answer that the caller has the present one, by this tag."""
-    app_ctx.g.rows = 0
+    current.values().rows = 0
     return JsonResponse(status=HTTPStatus.NOT_MODIFIED, headers=[("ETag", tag)])
 
 
 def known_tags() -> set[str] | None:
     """Returns the tags that the caller has, all of them as weak ones; `*` for any, and None without the header."""
-    header: str | None = request_ctx.request.environ.get(_IF_NONE_MATCH)
+    header: str | None = current.request().environ.get(_IF_NONE_MATCH)
     if header is None:
         return None
     if header.strip() == "*":
@@ -69,7 +69,7 @@ def _tag(version: bytes | None, moving: bytes) -> str:
     The address is a part of it: a tag that was given for another address of the tenant, where there is a lead, does not
     match here, where there may be none. So is the version of this program, which may print the same rows otherwise.
     """
-    environ = request_ctx.request.environ
+    environ = current.request().environ
     parts = (environ.get("PATH_INFO", ""), environ.get("QUERY_STRING", ""), installed_version())
     address = "\0".join(parts).encode(errors="surrogatepass")
     digest = blake2b(b"%b\0%b\0%b" % (version or b"", address, moving), digest_size=_DIGEST_BYTES).hexdigest()

@@ -3,8 +3,8 @@
 from http import HTTPStatus
 
 from flask import Flask, Response
-from flask.globals import request_ctx
 
+from api import current
 from api.response.headers import HEADERS
 from api.setting_values import ANY_ORIGIN
 
@@ -36,7 +36,7 @@ class Cors:
 
     def answer_preflight(self) -> Response | None:
         """Returns the answer to a browser that asks what a page may do; None for any other request."""
-        request = request_ctx.request
+        request = current.request()
         if request.method != "OPTIONS" or "HTTP_ACCESS_CONTROL_REQUEST_METHOD" not in request.environ:
             return None
         if self._allowed_origin() is None:
@@ -57,7 +57,7 @@ class Cors:
         return response
 
     def _allowed_origin(self) -> str | None:
-        origin: str | None = request_ctx.request.environ.get("HTTP_ORIGIN")
+        origin: str | None = current.request().environ.get("HTTP_ORIGIN")
         if origin is None:
             return None
         if self._allows_any:

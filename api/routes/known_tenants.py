@@ -3,8 +3,8 @@
 from typing import Any
 
 import orjson
-from flask import current_app, g
 
+from api import current
 from api.database.errors import UnavailableError
 from api.plan.lead_list import list_leads
 from api.plan.tenants import first_tenants
@@ -17,7 +17,7 @@ REFERENCE_TENANT = "789895c8-4bd6-43e9-bfea-a4171ec47197"
 
 def asks_who_calls() -> bool:
     """Returns whether the API asks for a token or a key."""
-    return "leads_gate" in current_app.extensions
+    return "leads_gate" in current.app().extensions
 
 
 def known_tenants() -> list[str]:
@@ -38,7 +38,9 @@ def example() -> tuple[str | None, str | None]:
         return None, None
     tenant = REFERENCE_TENANT if REFERENCE_TENANT in tenants else tenants[0]
     try:
-        row: Any = read_model().database.fetch(list_leads(tenant, LIST_QUERY.read("limit=1"), g.now))
+        row: Any = read_model().database.fetch(
+            list_leads(tenant, LIST_QUERY.read("limit=1"), current.values().now)
+        )
     except UnavailableError:
         return tenant, None
     return tenant, orjson.loads(row.page)["customer_phone"] if row.page else None

@@ -1,8 +1,8 @@
 """Answers a caller who has the present answer, by the version of the tenant alone."""
 
 from flask import Flask, Response
-from flask.globals import request_ctx
 
+from api import current
 from api.plan.version import tenant_version
 from api.response.conditional import known_tags, may_be_decided_by_version, not_modified, version_tag
 from api.routes.read_model import read_model
@@ -25,7 +25,7 @@ def _answer_unchanged() -> Response | None:
     known = known_tags()
     if known is None or not may_be_decided_by_version(known):
         return None
-    request = request_ctx.request
+    request = current.request()
     rule = request.url_rule
     if rule is None or request.method not in _METHODS or not rule.endpoint.startswith(_ENDPOINTS):
         return None
