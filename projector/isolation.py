@@ -77,20 +77,27 @@ def _staged_ids(conn: Connection) -> list[int]:
 
 
 def _split_or_set_aside(conn: Connection, error: psycopg.Error) -> None:
-    for kind, keys, tenants in conn.execute(query("isolation", "read_staged_changes")).fetchall():
+    """Queue the staged change in parts by tenant, so that the one that fails is found without delaying the others.
+
+    Set it aside if it is of one tenant.
+    """
+    parts = conn.execute(query("isolation", "read_staged_parts")).fetchall()
+    if len(parts) > 1:
+        for _, keys in parts:
+            conn.execute(query("isolation", "queue_part"), {"keys": keys})
+        return
+    for kind, keys in parts:
         letter_kind = kind if kind in KEY_KINDS else _CONVERSATIONS
         if len(keys) == 1:
             move_to_dead_letters(conn, letter_kind, keys[0], error)
-        elif tenants > 1:
-            conn.execute(query("isolation", "split_change"))
-        else:
-            count = set_aside_untried(conn, letter_kind, keys, error)
-            _log.warning(
-                "a change failed, and all its keys are set aside to be tried alone",
-                kind=letter_kind,
-                keys=count,
-                error=quoting(error, first_line(error)),
-            )
+            continue
+        count = set_aside_untried(conn, letter_kind, keys, error)
+        _log.warning(
+            "a change failed, and all its keys are set aside to be tried alone",
+            kind=letter_kind,
+            keys=count,
+            error=quoting(error, first_line(error)),
+        )
 
 
 def _set_crowd_aside(conn: Connection, shard: int, error: psycopg.Error) -> None:

@@ -5,47 +5,17 @@
 SELECT t.change_id
 FROM taken_changes AS t;
 
--- name: read_staged_changes
--- Returns: kind, keys of each staged change; tenants, how many its keys are of. Keys without a lead count as of one.
+-- name: read_staged_parts
+-- Returns: kind, keys of each of up to eight parts of the staged change. The keys of a tenant are in one part; keys
+-- without a lead are as those of one tenant. One part is of one tenant.
 SELECT
-    t.kind,
-    array_agg(DISTINCT k.key),
-    count(DISTINCT coalesce(lead.user_id, ''))
-FROM taken_changes AS t
-CROSS JOIN LATERAL unnest(t.keys) AS k (key)
-LEFT JOIN LATERAL (
-    SELECT s.user_id
-    FROM ({definition.source_keys}) AS s
-    WHERE s.key = k.key COLLATE "default"
-        AND s.kind = CASE t.kind
-            WHEN 'contacts' THEN 'contact'
-            WHEN 'template_sends' THEN 'template_send'
-            ELSE 'conversation'
-        END
-    OFFSET 0
-) AS lead ON true
-GROUP BY t.change_id, t.kind;
-
--- name: split_change
--- Queues the staged change again in up to eight parts by tenant, so that the tenant whose key fails is found without
--- delaying the others for long. Keys without a lead are as those of one tenant.
-INSERT INTO projector.changes (shard, bulk, kind, keys, message_ids, queued_at)
-SELECT
-    ranked.shard,
-    true,
     ranked.kind,
-    array_agg(ranked.key),
-    ranked.message_ids,
-    ranked.queued_at
+    array_agg(DISTINCT ranked.key)
 FROM (
     SELECT
-        t.change_id,
-        t.shard,
         t.kind,
-        t.message_ids,
-        t.queued_at,
         k.key,
-        dense_rank() OVER (PARTITION BY t.change_id ORDER BY coalesce(lead.user_id, '')) AS tenant
+        dense_rank() OVER (ORDER BY coalesce(lead.user_id, '')) AS tenant
     FROM taken_changes AS t
     CROSS JOIN LATERAL unnest(t.keys) AS k (key)
     LEFT JOIN LATERAL (
@@ -60,8 +30,19 @@ FROM (
         OFFSET 0
     ) AS lead ON true
 ) AS ranked
-GROUP BY
-    ranked.change_id, ranked.shard, ranked.kind, ranked.message_ids, ranked.queued_at, ranked.tenant % 8;
+GROUP BY ranked.kind, ranked.tenant % 8;
+
+-- name: queue_part
+-- Queues these keys of the staged change again, as a piece of their own. Parameter: keys.
+INSERT INTO projector.changes (shard, bulk, kind, keys, message_ids, queued_at)
+SELECT
+    t.shard,
+    true,
+    t.kind,
+    %(keys)s::text[],
+    t.message_ids,
+    t.queued_at
+FROM taken_changes AS t;
 
 -- name: find_crowd
 -- Returns: user_id, kind, keys of dead letters to be: the keys that wait in a shard, of tenants with so many failures
