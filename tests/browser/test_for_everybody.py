@@ -63,6 +63,8 @@ def test_everything_can_be_reached_with_the_keyboard(site: Site, view: View) -> 
     page.keyboard.press("Tab")
     page.keyboard.press("Space")
     expect(page.locator("#chips .chip")).to_have_count(2)
+    # Rows that the filter takes away would take the focus with them.
+    expect(page.locator("#leads[aria-busy]")).to_have_count(0)
     link = page.locator("#leads tbody a")
     link.first.focus()
     page.keyboard.press("ArrowDown")
@@ -134,7 +136,8 @@ def test_a_distance_in_time_grows_while_nothing_changes(site: Site, view: View) 
     page.goto(f"{site.url}/")
     ready(page)
     first = page.locator("#leads tbody .time time").first
-    expect(first).to_have_text("just now")
+    # The leads of this file are the older the later this test runs.
+    expect(first).to_have_text(re.compile(r"^(just now|\d+ min ago)$"))
     page.route("**/users/**", lambda route: route.abort())
     page.clock.fast_forward("03:00:00")
     expect(first).to_have_text(re.compile("^3 h"))
