@@ -10,11 +10,10 @@ from api.response.openapi import document
 from api.settings import OF_API
 from api.version import installed_version
 
-# Endpoints that the OpenAPI document leaves out.
+# Pages for people, which the OpenAPI document leaves out.
 _UNDESCRIBED = [
-    ("/metrics", "Metrics for Prometheus"),
-    ("/openapi.json", "The OpenAPI document"),
     ("/docs/", "A page to try the API in a browser"),
+    ("/", "A page for people, which shows the leads"),
 ]
 _WIDTH = 100
 _DESCRIPTION = """\

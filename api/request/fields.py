@@ -1,6 +1,7 @@
 """The kinds of query parameters: each field reads a text and describes itself in OpenAPI."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar
@@ -20,6 +21,8 @@ from api.request.text import (
 MAX_SEARCH_LENGTH = 200
 
 _INTEGER = re.compile(r"-?[0-9]{1,4000}")
+# A path or a query with a NUL character is refused.
+NO_NUL = r"^[^\u0000]*$"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +37,13 @@ class Parameter(fields.Field[Any]):
     """A parameter that takes one text; a request may repeat it in the same spelling."""
 
     takes = "a text"
+    # How OpenAPI says that the parameter is written, where that is not its default.
+    style: ClassVar[Mapping[str, object]] = {}
 
     def __init__(self, description: str, *, example: object = None, default: object = None) -> None:
         super().__init__(load_default=default)
         self.description = description
-        self.example = example
+        self.example = default if example is None else example
 
     def _deserialize(self, value: list[str], *_args: object, **_kwargs: object) -> object:
         if len(set(value)) > 1:
@@ -54,7 +59,7 @@ class Parameter(fields.Field[Any]):
 
     def as_openapi(self) -> dict[str, object]:
         """Returns the JSON schema of the parameter."""
-        return {"type": "string"}
+        return {"type": "string", "pattern": NO_NUL}
 
 
 class WholeNumber(Parameter):
@@ -101,7 +106,7 @@ class Choice(Parameter):
     """One of several words, in any case."""
 
     def __init__(self, description: str, options: tuple[str, ...], *, default: str | None = None) -> None:
-        super().__init__(description, default=default)
+        super().__init__(description, example=options[0], default=default)
         self.options = options
         self.by_lower = {option.lower(): option for option in options}
         self.takes = f"one of {', '.join(options)}"
@@ -123,9 +128,11 @@ class Choice(Parameter):
 class Choices(Choice):
     """Several of a few words, separated by commas or in a repeated parameter."""
 
+    style: ClassVar = {"style": "form", "explode": False}
+
     def __init__(self, description: str, options: tuple[str, ...], *, example: str) -> None:
         super().__init__(description, options)
-        self.example = example
+        self.example = example.split(",")
         self.takes = f"one or more of {', '.join(options)}, separated by commas"
 
     def _deserialize(self, value: list[str], *_args: object, **_kwargs: object) -> tuple[str, ...]:
@@ -139,9 +146,8 @@ class Choices(Choice):
         return tuple(option for option in self.options if option in chosen)
 
     def as_openapi(self) -> dict[str, object]:
-        """Returns the JSON schema of a text, because the list is one parameter with commas."""
-        option = "|".join(self.options)
-        return {"type": "string", "pattern": f"^({option})(,({option}))*$"}
+        """Returns the JSON schema of a list of the words."""
+        return {"type": "array", "items": {"type": "string", "enum": list(self.options)}}
 
 
 class Flag(Parameter):
@@ -149,6 +155,9 @@ class Flag(Parameter):
 
     takes = "true or false"
     _meanings: ClassVar = {"true": True, "1": True, "false": False, "0": False}
+
+    def __init__(self, description: str) -> None:
+        super().__init__(description, example=True)
 
     def read(self, text: str) -> bool:
         """Returns the meaning of true, false, 1 or 0. Raises ValueError for any other text."""
@@ -169,6 +178,10 @@ class Moment(Parameter):
     def read(self, text: str) -> datetime:
         """Returns the first millisecond that the text names. Raises ValueError for any other text."""
         return read_moment(text)[0]
+
+    def as_openapi(self) -> dict[str, object]:
+        """Returns the JSON schema of a date, or of a date with a time."""
+        return {"anyOf": [{"type": "string", "format": kind} for kind in ("date", "date-time")]}
 
 
 class EndMoment(Moment):
@@ -202,7 +215,7 @@ class SearchText(Parameter):
 
     def as_openapi(self) -> dict[str, object]:
         """Returns the JSON schema of a text of bounded length."""
-        return {"type": "string", "maxLength": MAX_SEARCH_LENGTH}
+        return {"type": "string", "maxLength": MAX_SEARCH_LENGTH, "pattern": NO_NUL}
 
 
 class Phone(Parameter):
@@ -218,4 +231,4 @@ class Phone(Parameter):
 
     def as_openapi(self) -> dict[str, object]:
         """Returns the JSON schema of a text of bounded length."""
-        return {"type": "string", "maxLength": MAX_ID_LENGTH}
+        return {"type": "string", "maxLength": MAX_ID_LENGTH, "pattern": NO_NUL}

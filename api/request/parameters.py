@@ -102,7 +102,7 @@ class MessageParameters:
 
 def _limit(greatest: int) -> WholeNumber:
     return WholeNumber(
-        f"Number of results a page; above {greatest} it is cut to {greatest}",
+        f"Results that a page has at most. Above {greatest} it is cut to {greatest}.",
         least=1,
         cut_to=greatest,
         default=DEFAULT_LIMIT,
@@ -110,13 +110,13 @@ def _limit(greatest: int) -> WholeNumber:
 
 
 def _offset() -> WholeNumber:
-    return WholeNumber("Number of results to skip", least=0, greatest=MAX_OFFSET, default=0)
+    return WholeNumber("Results to skip.", least=0, greatest=MAX_OFFSET, default=0)
 
 
 def _min_as_of() -> ExactMoment:
     return ExactMoment(
-        "The answer contains every change that was committed before this moment of the database's clock;"
-        " it is waited for up to a second, then the answer is 503",
+        "The answer contains every change that was committed before this moment of the database's clock."
+        " The API waits for it up to a second, then it answers 503.",
         example="2025-01-31T09:30:00.123456Z",
     )
 
@@ -130,21 +130,23 @@ class CommonQuery(Schema):
 class ListQuery(Schema):
     """The query of the list of leads. Each filter has its condition in `api/plan/filters.py`."""
 
-    platform = Choices("Leads on any of these platforms", PLATFORMS, example="instagram,webchat")
-    lead_status = Choices("Leads of any of these statuses", LEAD_STATUSES, example="Hot,Warm")
-    has_extraction = Flag("Leads with, or without, extraction data")
-    has_email = Flag("Leads with, or without, an email address")
-    min_total_score = WholeNumber("Least total score", least=5, greatest=15, example=10)
-    max_total_score = WholeNumber("Greatest total score", least=5, greatest=15, example=12)
-    days = WholeNumber("Leads active within the last N times 24 hours", least=1, greatest=36500, example=7)
-    from_date = Moment("Leads active at or after this moment", example="2025-01-01")
+    platform = Choices("Leads on any of these platforms.", PLATFORMS, example="instagram,webchat")
+    lead_status = Choices("Leads of any of these statuses.", LEAD_STATUSES, example="Hot,Warm")
+    has_extraction = Flag("Leads with an extraction, or (false) without.")
+    has_email = Flag("Leads with an email address, or (false) without.")
+    min_total_score = WholeNumber("Leads of at least this total score.", least=5, greatest=15, example=10)
+    max_total_score = WholeNumber("Leads of at most this total score.", least=5, greatest=15, example=12)
+    days = WholeNumber("Leads active in the last N times 24 hours.", least=1, greatest=36500, example=7)
+    from_date = Moment("Leads last active at or after this moment.", example="2025-01-01")
     to_date = EndMoment(
-        "Leads active at or before this moment; a date covers its whole day", example="2025-12-31"
+        "Leads last active at or before this moment. A date covers its whole day.", example="2025-12-31"
     )
-    search = SearchText("Every word occurs in name, email, company or phone", example="siddhant")
-    customer_phone = Phone("The lead of exactly this phone", example="918979556941")
-    sort_by = Choice("What the leads are ordered by; leads without it come last", SORTS, default=SORTS[0])
-    sort_order = Choice("Direction of the order", ORDERS, default=ORDERS[0])
+    search = SearchText(
+        "Leads with each of these words in name, email, company or phone.", example="siddhant"
+    )
+    customer_phone = Phone("The lead of exactly this phone, in any spelling.", example="918979556941")
+    sort_by = Choice("What the leads are sorted by. Leads without it come last.", SORTS, default=SORTS[0])
+    sort_order = Choice("Direction of the sort.", ORDERS, default=ORDERS[0])
     limit = _limit(100)
     offset = _offset()
     min_as_of = _min_as_of()
@@ -153,14 +155,14 @@ class ListQuery(Schema):
 class MessagesQuery(Schema):
     """The query of the messages of a lead."""
 
-    platform = Choices("Messages on any of these platforms", PLATFORMS, example="whatsapp")
-    sender = Choice("Messages of this sender", SENDERS)
-    from_date = Moment("Messages at or after this moment", example="2025-01-01")
+    platform = Choices("Messages on any of these platforms.", PLATFORMS, example="whatsapp")
+    sender = Choice("Messages of the customer (user) or the agent (agent).", SENDERS)
+    from_date = Moment("Messages sent at or after this moment.", example="2025-01-01")
     to_date = EndMoment(
-        "Messages at or before this moment; a date covers its whole day", example="2025-12-31"
+        "Messages sent at or before this moment. A date covers its whole day.", example="2025-12-31"
     )
     conversation_id = Parameter(
-        "Messages of this conversation", example="b1a93252-f8c6-448f-a765-195eea996d9a"
+        "Messages of this conversation of the lead.", example="b1a93252-f8c6-448f-a765-195eea996d9a"
     )
     limit = _limit(200)
     offset = _offset()

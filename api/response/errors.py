@@ -16,7 +16,7 @@ from api.response.body import JsonResponse, begin, closing
 RETRY_AFTER_SECONDS = 1
 
 # The framework's own descriptions of these are not meant for callers, or say less.
-_MESSAGES: dict[int, str] = {
+MESSAGES: dict[int, str] = {
     HTTPStatus.NOT_FOUND: "There is no endpoint at this address: /openapi.json and /docs/ list all",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The request has a body of more than 64 KiB, and no endpoint reads one",
     HTTPStatus.TOO_MANY_REQUESTS: "Too many requests for this tenant: wait for the seconds that Retry-After says",
@@ -24,7 +24,7 @@ _MESSAGES: dict[int, str] = {
 }
 
 # Python's phrase of this status depends on its version.
-_PHRASES: dict[int, str] = {HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "Content Too Large"}
+PHRASES: dict[int, str] = {HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "Content Too Large"}
 
 # Each line of the log asks for its logger, because create_app configures structlog after this import.
 log = structlog.get_logger
@@ -45,7 +45,7 @@ def install(app: Flask) -> None:
 
 def _answer_http_error(error: HTTPException) -> Response:
     code = error.code or HTTPStatus.INTERNAL_SERVER_ERROR
-    message = _MESSAGES.get(code, error.description)
+    message = MESSAGES.get(code, error.description)
     headers = [header for header in error.get_headers() if header[0] not in ("Content-Type", "Allow")]
     if isinstance(error, LeadNotFoundError):
         message = error.description
@@ -77,11 +77,11 @@ def _answer_bug(error: Exception) -> Response:
         exc_info=error,
     )
     code = HTTPStatus.INTERNAL_SERVER_ERROR
-    return _error(code, _MESSAGES[code], [])
+    return _error(code, MESSAGES[code], [])
 
 
 def _error(code: int, message: str, headers: list[tuple[str, str]]) -> Response:
     if "correlation_id" not in g:
         begin()
-    opening = orjson.dumps({"error": _PHRASES.get(code, HTTPStatus(code).phrase), "message": message})[:-1]
+    opening = orjson.dumps({"error": PHRASES.get(code, HTTPStatus(code).phrase), "message": message})[:-1]
     return JsonResponse(opening + b"," + closing(), status=code, headers=headers)

@@ -1,42 +1,60 @@
-"""The headers of answers, as the OpenAPI document describes them."""
+"""The headers of requests and answers, as the OpenAPI document describes them."""
 
 from typing import Any, NamedTuple
 
+CORRELATION_ID = "^[A-Za-z0-9._-]{1,128}$"
+
+_MOMENT = {"type": "string", "format": "date-time"}
+_NUMBER = {"type": "integer", "minimum": 0}
+_TEXT = {"type": "string"}
+
 
 class Header(NamedTuple):
-    """What a header says, and a value that it may have."""
+    """What a header says, a value that it may have, and its JSON schema."""
 
     description: str
     example: str | int
+    schema: dict[str, Any] = _TEXT
 
     def as_openapi(self) -> dict[str, Any]:
         """Returns the header as OpenAPI describes one."""
-        kind = "integer" if isinstance(self.example, int) else "string"
-        return {"description": self.description, "schema": {"type": kind}, "example": self.example}
+        return {"description": self.description, "schema": self.schema, "example": self.example}
 
 
 HEADERS = {
-    "X-Correlation-Id": Header("The correlationId of the body", "1764124863984-q5aaacm9z"),
+    "X-Correlation-Id": Header(
+        "The `correlationId` of the body.",
+        "1764124863984-q5aaacm9z",
+        {**_TEXT, "pattern": CORRELATION_ID},
+    ),
     "X-Data-As-Of": Header(
-        "Every change committed before this moment is contained in the answer", "2026-11-26T02:41:03.120Z"
+        "The answer contains every change that was committed before this moment.",
+        "2026-11-26T02:41:03.120Z",
+        _MOMENT,
     ),
     "X-Data-Dead-Letters": Header(
-        "Keys of this tenant that are set aside with an error; only if there are any", 1
+        "Keys of this tenant that are set aside with an error. Their leads may be out of date. Absent if there are "
+        "none.",
+        1,
+        {**_NUMBER, "minimum": 1},
     ),
     "ETag": Header(
-        "Stands for data and pagination; send it back as If-None-Match to be told whether they are the same",
+        "Stands for `data` and `pagination`. A caller who sends it back as `If-None-Match` learns whether they are the "
+        "same.",
         'W/"v5d3bd3e3a92b9d3f7f2f8f6b"',
+        {**_TEXT, "pattern": '^W/"[vm][0-9a-f]+"$'},
     ),
-    "X-RateLimit-Limit": Header("Requests in a window", 100),
-    "X-RateLimit-Remaining": Header("Requests left in this window", 99),
-    "X-RateLimit-Reset": Header("When the window ends, in seconds since 1970", 1764124920),
+    "X-RateLimit-Limit": Header("Requests that this tenant may send in one period.", 100, _NUMBER),
+    "X-RateLimit-Remaining": Header("Requests that are left in this period.", 99, _NUMBER),
+    "X-RateLimit-Reset": Header("End of the period, in seconds since 1970.", 1764124920, _NUMBER),
     "RateLimit": Header(
-        "Requests left in this window (r), and the seconds until it ends (t)", '"tenant";r=99;t=57'
+        "Requests that are left in this period (`r`), and the seconds until it ends (`t`).",
+        '"tenant";r=99;t=57',
     ),
-    "RateLimit-Policy": Header("Requests in a window (q), and its seconds (w)", '"tenant";q=100;w=60'),
-    "Retry-After": Header("Seconds to wait", 1),
+    "RateLimit-Policy": Header("Requests in one period (`q`), and its seconds (`w`).", '"tenant";q=100;w=60'),
+    "Retry-After": Header("Seconds to wait before the next try.", 1, {**_NUMBER, "minimum": 1}),
     "WWW-Authenticate": Header(
-        "Bearer, with what is wrong with the credentials", 'Bearer realm="leads", error="invalid_token"'
+        "`Bearer`, with what is wrong with the credentials.", 'Bearer realm="leads", error="invalid_token"'
     ),
 }
 LIMITED = (
@@ -48,3 +66,17 @@ LIMITED = (
     "RateLimit-Policy",
 )
 KNOWN = ("X-Data-As-Of", "X-Data-Dead-Letters")
+
+# What a request may have. Any value is taken.
+REQUEST_HEADERS = {
+    "If-None-Match": Header(
+        "The `ETag` of an answer that the caller has, several with commas, or `*` for any. The API answers 304 while "
+        "the answer is the same.",
+        HEADERS["ETag"].example,
+    ),
+    "X-Correlation-Id": Header(
+        "Identifies the request in the answer and in the logs, if it has up to 128 letters, digits, `.`, `_` and `-`. "
+        "Otherwise the API makes an id of its own.",
+        "my-request-1",
+    ),
+}

@@ -1,5 +1,6 @@
 """The OpenAPI document: parameters by the schemas that check them, answers by `schemas.py`."""
 
+from http import HTTPStatus
 from typing import Any
 
 import orjson
@@ -7,162 +8,191 @@ from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
 from marshmallow import Schema
 
-from api.request.fields import Parameter
-from api.request.parameters import CommonQuery, ListQuery, MessagesQuery
+from api.request.fields import NO_NUL, Parameter
 from api.request.text import MAX_ID_LENGTH
-from api.response.headers import HEADERS, KNOWN, LIMITED
-from api.response.schemas import Error, LeadList, LeadMessages, LeadStatistics, SingleLead
+from api.response.described_errors import ERRORS, OF_CALLERS
+from api.response.headers import HEADERS, KNOWN, LIMITED, REQUEST_HEADERS
+from api.response.openapi_texts import (
+    DESCRIPTION,
+    ENDPOINTS,
+    JSON,
+    METRICS,
+    PAGES,
+    SECURITY_SCHEME,
+    SERVERS,
+    SUMMARY,
+    TAGS,
+    Endpoint,
+    Page,
+)
+from api.response.samples import sample
+from api.response.schemas import Error
 
 # Of the documented interface; it does not change with the code.
 API_VERSION = "1.0.0"
 
-_ERRORS = {
-    400: "A parameter is not known, its value is not taken, or an id is too long; the message names each",
-    401: "No bearer token and no API key, or one that is not accepted",
-    403: "The credentials may not read this tenant, whether it exists or not",
-    404: "Lead not found",
-    429: "More requests than the limit allows",
-    500: "An error on our side",
-    503: (
-        "The read model was never built, the database cannot answer now, the tenant has too many requests under way,"
-        " or the data are not as fresh as min_as_of asks for"
-    ),
-}
-# They come before a request is counted.
-_OF_CALLERS = (401, 403)
-_FURTHER_HEADERS = {404: KNOWN, 429: ("Retry-After",), 503: ("Retry-After", "X-Data-As-Of")}
-_SECURITY_SCHEME = {
-    "type": "http",
-    "scheme": "bearer",
-    "description": "A bearer token (JWT) whose tenant is the user_id, or an API key that begins with leads_",
-}
+_ID_SCHEMA = {"type": "string", "minLength": 1, "maxLength": MAX_ID_LENGTH, "pattern": NO_NUL}
 _USER_ID = {
     "in": "path",
     "name": "user_id",
     "required": True,
-    "description": "The tenant",
-    "schema": {"type": "string", "maxLength": MAX_ID_LENGTH},
+    "description": "The tenant, a customer of the platform.",
+    "schema": _ID_SCHEMA,
+    "example": "789895c8-4bd6-43e9-bfea-a4171ec47197",
 }
 _CUSTOMER_PHONE = {
     "in": "path",
     "name": "customer_phone",
     "required": True,
-    "description": "The lead, in any spelling of its phone",
-    "schema": {"type": "string", "maxLength": MAX_ID_LENGTH},
+    "description": "The lead, in any spelling of its phone: `%2B91%2089795%2056941` is the lead `918979556941`.",
+    "schema": _ID_SCHEMA,
+    "example": "918979556941",
 }
-_IF_NONE_MATCH = {
-    "in": "header",
-    "name": "If-None-Match",
-    "description": "The ETag of an answer that the caller has, or several with commas, or * for any",
-    "schema": {"type": "string"},
-    "example": HEADERS["ETag"].example,
-}
-_BASE = "/users/{user_id}/leads"
-_ENDPOINTS: tuple[tuple[str, str, str, type[Schema], type[Schema], tuple[int, ...]], ...] = (
-    (_BASE, "listLeads", "List all leads", ListQuery, LeadList, (400, 401, 403, 429, 500, 503)),
-    (
-        f"{_BASE}/stats",
-        "getLeadStatistics",
-        "Get lead statistics",
-        CommonQuery,
-        LeadStatistics,
-        (400, 401, 403, 429, 500, 503),
-    ),
-    (f"{_BASE}/{{customer_phone}}", "getLead", "Get a single lead", CommonQuery, SingleLead, tuple(_ERRORS)),
-    (
-        f"{_BASE}/{{customer_phone}}/messages",
-        "getLeadMessages",
-        "Get all messages of a lead",
-        MessagesQuery,
-        LeadMessages,
-        tuple(_ERRORS),
-    ),
-)
 
 
-def document(*, asks_who_calls: bool = False) -> bytes:
-    """Returns the document as JSON; with the scheme of the credentials if the API asks for them."""
+def document(*, asks_who_calls: bool = False, has_metrics: bool = True) -> bytes:
+    """Returns the document as JSON.
+
+    It has the scheme of the credentials if the API asks for them, and `/metrics` if that is on the port of the API.
+    """
+    classes: dict[str, type[Schema]] = {}
+
+    def name_of(schema: Any) -> str:  # noqa: ANN401  # A class, or one of its instances.
+        kind = schema if isinstance(schema, type) else type(schema)
+        classes[kind.__name__] = kind
+        return kind.__name__
+
     spec = APISpec(
         title="Leads API",
         version=API_VERSION,
         openapi_version="3.1.0",
-        plugins=[MarshmallowPlugin(schema_name_resolver=lambda schema: _class_of(schema).__name__)],
-        info={"description": "A unified view of all customer interactions across all platforms."},
+        plugins=[MarshmallowPlugin(schema_name_resolver=name_of)],
+        info={"summary": SUMMARY, "description": DESCRIPTION},
+        servers=SERVERS,
+        tags=TAGS,
+        security=[{"credentials": []}] if asks_who_calls else [],
     )
+    codes = [code for code in ERRORS if asks_who_calls or code not in OF_CALLERS]
+    _add_components(spec, codes, asks_who_calls=asks_who_calls)
+    for endpoint in ENDPOINTS:
+        spec.path(endpoint.path, operations={"get": _operation(endpoint, codes)})
+    for page in PAGES:
+        if has_metrics or page.path != METRICS:
+            spec.path(page.path, operations={"get": _page(page)})
+    described = spec.to_dict()
+    _complete(described, classes)
+    return orjson.dumps(described)
+
+
+def _add_components(spec: APISpec, codes: list[int], *, asks_who_calls: bool) -> None:
+    """Add what several operations refer to."""
     for name, header in HEADERS.items():
-        spec.components.header(name, header.as_openapi())
+        if asks_who_calls or name != "WWW-Authenticate":
+            spec.components.header(name, header.as_openapi())
     if asks_who_calls:
-        spec.components.security_scheme("credentials", _SECURITY_SCHEME)
-    errors = {code: text for code, text in _ERRORS.items() if asks_who_calls or code not in _OF_CALLERS}
-    for code, description in errors.items():
-        headers = (
-            ("X-Correlation-Id", "WWW-Authenticate")
-            if code in _OF_CALLERS
-            else LIMITED + _FURTHER_HEADERS.get(code, ())
-        )
-        spec.components.response(f"Error{code}", _response(description, Error, headers))
-    not_modified = {
-        "description": "The caller has this answer",
-        "headers": {name: name for name in ("X-Correlation-Id", *KNOWN, "ETag")},
-    }
-    spec.components.response("NotModified", not_modified)
-    for path, name, summary, query, answer, codes in _ENDPOINTS:
-        responses: dict[str, Any] = {
-            "200": _response("Success", answer, (*LIMITED, *KNOWN, "ETag")),
-            "304": "NotModified",
-        }
-        responses |= {str(code): f"Error{code}" for code in codes if code in errors}
-        path_parameters = [_USER_ID] if "{customer_phone}" not in path else [_USER_ID, _CUSTOMER_PHONE]
-        operation = {
-            "operationId": name,
-            "summary": summary,
-            "tags": ["Leads"],
-            "parameters": [*path_parameters, *_parameters(query), _IF_NONE_MATCH],
-            "responses": responses,
-        }
-        if asks_who_calls:
-            operation["security"] = [{"credentials": []}]
-        spec.path(path, operations={"get": operation})
-    not_ready = _response("Why it cannot serve now", Error, ("X-Correlation-Id", "Retry-After"))
-    for path, name, summary in (
-        ("/health/live", "live", "Whether the process answers"),
-        ("/health/ready", "ready", "Whether the read model can be served"),
-    ):
-        answers = (
-            {"200": {"description": "Yes"}, "503": not_ready}
-            if name == "ready"
-            else {"200": {"description": "Yes"}}
-        )
-        operation = {"operationId": name, "summary": summary, "tags": ["Health"], "responses": answers}
-        spec.path(path, operations={"get": operation})
-    return orjson.dumps(spec.to_dict())
+        spec.components.security_scheme("credentials", SECURITY_SCHEME)
+    for code in codes:
+        spec.components.response(f"Error{code}", _failure(code, ERRORS[code].headers))
+    not_modified = ("X-Correlation-Id", *KNOWN, "ETag")
+    spec.components.response(
+        "NotModified", {"description": "The caller has this answer.", "headers": _named(not_modified)}
+    )
 
 
-def _class_of(schema: Any) -> type[Schema]:  # noqa: ANN401  # A class, or one of its instances.
-    return schema if isinstance(schema, type) else type(schema)
+def _complete(described: dict[str, Any], classes: dict[str, type[Schema]]) -> None:
+    """Say what each schema is, and show a sample of each answer."""
+    schemas = described["components"]["schemas"]
+    for name, schema in schemas.items():
+        schema["description"] = _docstring(classes[name])
+    for path in described["paths"].values():
+        content = path["get"]["responses"]["200"]["content"]
+        if JSON in content and "$ref" in content[JSON]["schema"]:
+            content[JSON]["example"] = sample(content[JSON]["schema"], schemas)
 
 
-def _response(description: str, answer: type[Schema], headers: tuple[str, ...]) -> dict[str, Any]:
+def _docstring(schema: type[Schema]) -> str:
+    return (schema.__doc__ or "").strip()
+
+
+def _operation(endpoint: Endpoint, codes: list[int]) -> dict[str, Any]:
+    """Returns one of the four endpoints, which may answer with these errors."""
+    of_lead = "{customer_phone}" in endpoint.path
+    errors = [code for code in codes if of_lead or code != HTTPStatus.NOT_FOUND]
     return {
-        "description": description,
-        "headers": {name: name for name in headers},
-        "content": {"application/json": {"schema": answer}},
+        "operationId": endpoint.name,
+        "summary": endpoint.summary,
+        "description": endpoint.description,
+        "tags": ["Leads"],
+        "parameters": [
+            _USER_ID,
+            *([_CUSTOMER_PHONE] if of_lead else []),
+            *_parameters(endpoint.query),
+            *map(_request_header, REQUEST_HEADERS),
+        ],
+        "responses": {
+            "200": {
+                "description": _docstring(endpoint.answer),
+                "headers": _named((*LIMITED, *KNOWN, "ETag")),
+                "content": {JSON: {"schema": endpoint.answer}},
+            },
+            "304": "NotModified",
+            **{str(code): f"Error{code}" for code in errors},
+        },
     }
+
+
+def _page(page: Page) -> dict[str, Any]:
+    """Returns what there is beside the four endpoints."""
+    own = ("X-Correlation-Id",)
+    errors = {
+        str(code): _failure(code, (*own, "Retry-After") if code == HTTPStatus.SERVICE_UNAVAILABLE else own)
+        for code in page.errors
+    }
+    answer = {"description": f"{page.summary}.", "headers": _named(own), "content": page.content}
+    return {
+        "operationId": page.name,
+        "summary": page.summary,
+        "description": page.description,
+        "tags": ["Operation"],
+        "security": [],
+        "parameters": [_request_header("X-Correlation-Id")],
+        "responses": {"200": answer, **errors},
+    }
+
+
+def _request_header(name: str) -> dict[str, Any]:
+    return {"in": "header", "name": name, **REQUEST_HEADERS[name].as_openapi()}
+
+
+def _failure(code: int, headers: tuple[str, ...]) -> dict[str, Any]:
+    error = ERRORS[code]
+    return {
+        "description": error.description,
+        "headers": _named(headers),
+        "content": {JSON: {"schema": Error, "examples": error.samples(code)}},
+    }
+
+
+def _named(headers: tuple[str, ...]) -> dict[str, str]:
+    """Returns headers as apispec wants them, which makes references of their names."""
+    return {name: name for name in headers}
 
 
 def _parameters(query: type[Schema]) -> list[dict[str, Any]]:
     """Returns the parameters of a query, as the fields that check them describe themselves."""
-    described = []
-    for name, field in query().fields.items():
-        if not isinstance(field, Parameter):
-            continue
-        parameter: dict[str, Any] = {
+    return [
+        {
             "in": "query",
             "name": name,
-            "description": field.description,
+            "description": _sentence(field.description),
             "schema": field.as_openapi(),
+            "example": field.example,
+            **field.style,
         }
-        if field.example is not None:
-            parameter["example"] = field.example
-        described.append(parameter)
-    return described
+        for name, field in query().fields.items()
+        if isinstance(field, Parameter)
+    ]
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith(".") else f"{text}."

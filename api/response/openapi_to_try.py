@@ -20,7 +20,11 @@ def document_to_try(document: bytes, user_id: str | None, customer_phone: str | 
             if value is not None:
                 parameter["example"] = value
         elif "example" in parameter:
-            parameter["description"] += f" (for example `{parameter.pop('example')}`)"
+            example = _as_written(parameter.pop("example"))
+            # What has a default shows that already.
+            if "default" not in parameter["schema"]:
+                text = parameter["description"].removesuffix(".")
+                parameter["description"] = f"{text} (for example `{example}`)."
     return orjson.dumps(spec)
 
 
@@ -28,3 +32,10 @@ def _parameters(spec: dict[str, Any]) -> Iterator[dict[str, Any]]:
     for path in spec["paths"].values():
         for operation in path.values():
             yield from operation.get("parameters", [])
+
+
+def _as_written(example: object) -> str:
+    """Returns an example as a query string has it."""
+    if isinstance(example, list):
+        return ",".join(example)
+    return str(example).lower() if isinstance(example, bool) else str(example)

@@ -1,179 +1,101 @@
-"""The schemas of the answers; tests compare every answer with them."""
+"""The schemas of whole answers; tests compare every answer with them."""
 
-from typing import Any
+from marshmallow import fields
 
-from marshmallow import Schema, fields, validate
-
-from api.request.parameters import LEAD_STATUSES, PLATFORMS
-
-
-def _nullable_text(**keywords: Any) -> fields.String:  # noqa: ANN401
-    return fields.String(required=True, allow_none=True, **keywords)
+from api.response.described import Closed, count, moment, part, several, string
+from api.response.headers import CORRELATION_ID
+from api.response.lead_schemas import Lead, MessagesOfLead, Pagination
 
 
-def _message_text() -> fields.String:
-    description = "At most 64 KiB of UTF-8; a longer text is cut, and ends in '… [cut]'"
-    return _nullable_text(metadata={"description": description})
+class ByPlatform(Closed):
+    """How many leads each platform has; a lead on two platforms counts for both."""
+
+    whatsapp = count("Leads with a conversation or a counted template send on WhatsApp.", 4)
+    instagram = count("Leads with a conversation or a counted template send on Instagram.", 0)
+    webchat = count("Leads with a conversation or a counted template send on web chat.", 0)
 
 
-def _nullable_number() -> fields.Integer:
-    return fields.Integer(required=True, allow_none=True)
+class Statistics(Closed):
+    """Counts of the leads of a tenant, each the `total` of the list that it describes."""
+
+    total_leads = count("Number of all leads.", 4)
+    leads_with_extraction = count("Leads with an extraction, as `has_extraction=true` lists them.", 3)
+    hot_leads = count("Leads of the status `Hot`, as `lead_status=Hot` lists them.", 0)
+    warm_leads = count("Leads of the status `Warm`, as `lead_status=Warm` lists them.", 0)
+    cold_leads = count("Leads of the status `Cold`, as `lead_status=Cold` lists them.", 3)
+    by_platform = part(ByPlatform, "How many leads each platform has, as `platform` lists them.")
+    leads_last_7_days = count("Leads active in the last 7 times 24 hours, as `days=7` lists them.", 2)
+    leads_last_30_days = count("Leads active in the last 30 times 24 hours, as `days=30` lists them.", 2)
 
 
-def _count() -> fields.Integer:
-    return fields.Integer(required=True, validate=validate.Range(0))
+_SUCCESS = fields.Constant(
+    constant=True,
+    required=True,
+    metadata={"description": "Always true; an error has no such key.", "enum": [True], "examples": [True]},
+)
+_TIMESTAMP = moment("When the API answered.", "2025-12-12T20:55:31.163Z")
+_CORRELATION_ID = string(
+    "Identifies the answer in the logs: what the caller sent in `X-Correlation-Id`, or else the milliseconds since "
+    "1970 and nine random characters.",
+    "1765572930366-lpk7lz5tm",
+    pattern=CORRELATION_ID,
+)
 
 
-def _moment(*, allow_none: bool = False) -> fields.DateTime:
-    return fields.DateTime(required=True, allow_none=allow_none)
-
-
-class _Closed(Schema):
-    """An object with the documented keys and no others."""
-
-    class Meta:
-        """Makes apispec describe it so."""
-
-        unknown = "raise"
-
-
-class ConversationSummary(_Closed):
-    """A conversation of a lead."""
-
-    conversation_id = fields.String(required=True)
-    agent_id = _nullable_text()
-    agent_name = _nullable_text()
-    platform = _nullable_text()
-    phone_number_id = _nullable_text()
-    message_count = _count()
-    is_active = fields.Boolean(required=True)
-    created_at = _moment()
-    last_message_at = _moment(allow_none=True)
-
-
-class LeadInfo(_Closed):
-    """What the messages endpoint prints of the lead."""
-
-    name = _nullable_text()
-    email = _nullable_text()
-    company = _nullable_text()
-    lead_status = _nullable_text(validate=validate.OneOf((*LEAD_STATUSES, None)))
-    total_score = _nullable_number()
-
-
-class Lead(LeadInfo):
-    """A customer of a tenant."""
-
-    customer_phone = fields.String(required=True)
-    intent_score = _nullable_number()
-    urgency_score = _nullable_number()
-    budget_score = _nullable_number()
-    fit_score = _nullable_number()
-    engagement_score = _nullable_number()
-    platforms = fields.List(fields.String(validate=validate.OneOf(PLATFORMS)), required=True)
-    conversation_count = _count()
-    total_messages = _count()
-    template_sends_count = _count()
-    last_message_at = _moment(allow_none=True)
-    last_message_text = _message_text()
-    last_message_sender = _nullable_text()
-    first_contact_at = _moment()
-    has_extraction = fields.Boolean(required=True)
-    extraction_id = fields.UUID(required=True, allow_none=True)
-    conversations = fields.List(fields.Nested(ConversationSummary), required=True)
-
-
-class Message(_Closed):
-    """A message of a lead."""
-
-    message_id = fields.String(required=True)
-    conversation_id = fields.String(required=True)
-    agent_id = _nullable_text()
-    agent_name = _nullable_text()
-    platform = _nullable_text()
-    phone_number_id = _nullable_text()
-    sender = _nullable_text()
-    text = _message_text()
-    timestamp = _moment()
-    status = fields.String(required=True, validate=validate.OneOf(("sent", "pending", "failed")))
-    sequence_no = _nullable_number()
-
-
-class Pagination(_Closed):
-    """Which part of all results a page is."""
-
-    total = _count()
-    limit = _count()
-    offset = _count()
-    hasMore = fields.Boolean(required=True)  # noqa: N815  # As documented.
-
-
-class ByPlatform(_Closed):
-    """Leads of each platform."""
-
-    whatsapp = _count()
-    instagram = _count()
-    webchat = _count()
-
-
-class Statistics(_Closed):
-    """Counts of leads."""
-
-    total_leads = _count()
-    leads_with_extraction = _count()
-    hot_leads = _count()
-    warm_leads = _count()
-    cold_leads = _count()
-    by_platform = fields.Nested(ByPlatform, required=True)
-    leads_last_7_days = _count()
-    leads_last_30_days = _count()
-
-
-class MessagesOfLead(_Closed):
-    """A page of messages."""
-
-    customer_phone = fields.String(required=True)
-    lead_info = fields.Nested(LeadInfo, required=True)
-    messages = fields.List(fields.Nested(Message), required=True)
-    pagination = fields.Nested(Pagination, required=True)
-
-
-class _Answer(_Closed):
-    timestamp = _moment()
-    correlationId = fields.String(required=True)  # noqa: N815  # As documented.
-
-
-class Error(_Answer):
+class Error(Closed):
     """Any failure."""
 
-    error = fields.String(required=True)
-    message = fields.String(required=True)
+    error = string("What kind of failure it is: the reason phrase of the status.", "Not Found")
+    message = string("What was wrong and, where the caller can change it, what to do.", "Lead not found")
+    timestamp = _TIMESTAMP
+    correlationId = _CORRELATION_ID  # noqa: N815  # As documented.
 
 
-class _Success(_Answer):
-    success = fields.Constant(constant=True, required=True, metadata={"enum": [True]})
+class LeadList(Closed):
+    """A page of the leads of a tenant."""
+
+    success = _SUCCESS
+    data = several(fields.Nested(Lead), "The leads of this page, in the order asked for.")
+    pagination = part(Pagination, "Which part of the leads this page is.")
+    timestamp = _TIMESTAMP
+    correlationId = _CORRELATION_ID  # noqa: N815  # As documented.
 
 
-class LeadList(_Success):
-    """The answer of the list."""
+class LeadStatistics(Closed):
+    """The statistics of a tenant."""
 
-    data = fields.List(fields.Nested(Lead), required=True)
-    pagination = fields.Nested(Pagination, required=True)
-
-
-class LeadStatistics(_Success):
-    """The answer of the statistics."""
-
-    data = fields.Nested(Statistics, required=True)
+    success = _SUCCESS
+    data = part(Statistics, "The counts.")
+    timestamp = _TIMESTAMP
+    correlationId = _CORRELATION_ID  # noqa: N815  # As documented.
 
 
-class SingleLead(_Success):
-    """The answer of a single lead."""
+class SingleLead(Closed):
+    """A single lead."""
 
-    data = fields.Nested(Lead, required=True)
+    success = _SUCCESS
+    data = part(Lead, "The lead.")
+    timestamp = _TIMESTAMP
+    correlationId = _CORRELATION_ID  # noqa: N815  # As documented.
 
 
-class LeadMessages(_Success):
-    """The answer of the messages."""
+class LeadMessages(Closed):
+    """A page of the messages of a lead."""
 
-    data = fields.Nested(MessagesOfLead, required=True)
+    success = _SUCCESS
+    data = part(MessagesOfLead, "The lead and its messages.")
+    timestamp = _TIMESTAMP
+    correlationId = _CORRELATION_ID  # noqa: N815  # As documented.
+
+
+class Live(Closed):
+    """That the process answers."""
+
+    status = string("Always `live`.", "live", enum=["live"])
+    version = string("Version of the program.", "0.2.0")
+
+
+class Ready(Closed):
+    """That the read model can be served."""
+
+    status = string("Always `ready`.", "ready", enum=["ready"])

@@ -4,7 +4,7 @@ import re
 from functools import cache
 from http import HTTPStatus
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, current_app, request
 from flask_swagger_ui import get_swaggerui_blueprint
 
 from api.response.body import JsonResponse
@@ -52,11 +52,16 @@ docs.register_blueprint(page)
 @docs.get("/openapi.json")
 def openapi() -> Response:
     """Print the OpenAPI document."""
-    return JsonResponse(_document(asks_who_calls=asks_who_calls()))
+    return JsonResponse(_document_here())
 
 
 @docs.get("/docs/openapi.json")
 def openapi_to_try() -> Response:
     """Print the document as the page to try the API takes it, with a tenant and a lead that exist."""
     tenant, phone = example()
-    return JsonResponse(document_to_try(_document(asks_who_calls=asks_who_calls()), tenant, phone))
+    return JsonResponse(document_to_try(_document_here(), tenant, phone))
+
+
+def _document_here() -> bytes:
+    """Returns the document of this application."""
+    return _document(asks_who_calls=asks_who_calls(), has_metrics="metrics" in current_app.blueprints)

@@ -3,8 +3,10 @@
 from datetime import UTC, date, datetime
 from typing import Any
 
+import orjson
 import pytest
 
+from api.response.openapi import document
 from projector import demo
 from projector.progress import QUIET
 from tests.acceptance.conftest import MakePlatform, Platform
@@ -234,6 +236,7 @@ def test_statistics(database: Database, make_platform: MakePlatform) -> None:
             "leads_last_30_days": 2,
         },
     }
+    assert as_text(get(made, "/stats")) == as_text(sample("/stats"))
 
 
 def test_an_unknown_tenant_has_nothing(platform: Platform) -> None:
@@ -243,3 +246,25 @@ def test_an_unknown_tenant_has_nothing(platform: Platform) -> None:
     statistics = platform.client.get("/users/nobody/leads/stats").get_json()["data"]
     assert statistics["total_leads"] == 0
     assert platform.client.get(f"/users/nobody/leads/{PHONE}").status_code == 404
+
+
+def sample(path: str) -> dict[str, Any]:
+    """The sample of an answer in the OpenAPI document, without its moment and its id."""
+    operation = orjson.loads(document())["paths"][f"/users/{{user_id}}/leads{path}"]["get"]
+    found = dict(operation["responses"]["200"]["content"]["application/json"]["example"])
+    assert list(found)[-2:] == ["timestamp", "correlationId"]
+    return {key: value for key, value in found.items() if key not in ("timestamp", "correlationId")}
+
+
+def test_the_samples_of_the_document_are_answers(platform: Platform) -> None:
+    expected = sample("")
+    assert as_text(get(platform, "?limit=1")["pagination"]) == as_text(expected["pagination"])
+    assert as_text(get(platform, f"?customer_phone={PHONE}")["data"]) == as_text(expected["data"])
+    assert as_text(get(platform, f"/{PHONE}")) == as_text(sample("/{customer_phone}"))
+    messages = get(platform, f"/{PHONE}/messages?limit=1")
+    assert as_text(messages) == as_text(sample("/{customer_phone}/messages"))
+
+
+def as_text(value: object) -> bytes:
+    """The value with the order of its keys."""
+    return orjson.dumps(value)

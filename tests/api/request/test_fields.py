@@ -1,11 +1,13 @@
 """The kinds of parameters: what each takes, refuses and says of itself."""
 
+import re
 from datetime import UTC, datetime
 
 import pytest
 from marshmallow import Schema, ValidationError
 
 from api.request.fields import (
+    NO_NUL,
     Choice,
     Choices,
     EndMoment,
@@ -30,6 +32,7 @@ FIELDS: dict[str, Parameter] = {
     "search": SearchText(""),
     "phone": Phone(""),
 }
+DATES = {"anyOf": [{"type": "string", "format": "date"}, {"type": "string", "format": "date-time"}]}
 READER = Schema.from_dict(dict(FIELDS))()
 
 
@@ -87,14 +90,44 @@ def test_defaults() -> None:
 @pytest.mark.parametrize(
     ("name", "described"),
     [
-        ("text", {"type": "string"}),
+        ("text", {"type": "string", "pattern": NO_NUL}),
         ("number", {"type": "integer", "minimum": 1, "maximum": 9}),
         ("cut", {"type": "integer", "minimum": 1, "default": 3}),
         ("choice", {"type": "string", "enum": ["Red", "Blue"], "default": "Red"}),
-        ("choices", {"type": "string", "pattern": "^(Red|Blue)(,(Red|Blue))*$"}),
+        ("choices", {"type": "array", "items": {"type": "string", "enum": ["Red", "Blue"]}}),
         ("flag", {"type": "boolean"}),
-        ("search", {"type": "string", "maxLength": 200}),
+        ("moment", DATES),
+        ("end", DATES),
+        ("search", {"type": "string", "maxLength": 200, "pattern": NO_NUL}),
+        ("phone", {"type": "string", "maxLength": 255, "pattern": NO_NUL}),
     ],
 )
 def test_what_a_field_says_of_itself(name: str, described: dict[str, object]) -> None:
     assert FIELDS[name].as_openapi() == described
+
+
+@pytest.mark.parametrize(
+    ("name", "example"),
+    [
+        ("text", "x"),
+        ("number", 7),
+        ("cut", 3),
+        ("choice", "Red"),
+        ("choices", ["Red"]),
+        ("flag", True),
+    ],
+)
+def test_the_example_of_a_field_is_one_that_it_takes(name: str, example: object) -> None:
+    assert FIELDS[name].example == example
+    written = ",".join(example) if isinstance(example, list) else str(example)
+    assert read(name, written) in (example, tuple(example) if isinstance(example, list) else None)
+
+
+def test_a_list_is_written_with_commas() -> None:
+    assert FIELDS["choices"].style == {"style": "form", "explode": False}
+    assert FIELDS["choice"].style == {}
+
+
+def test_a_text_with_a_nul_is_not_described() -> None:
+    assert re.search(NO_NUL, "a\nb")
+    assert not re.search(NO_NUL, "a\0b")

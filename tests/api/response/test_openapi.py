@@ -45,6 +45,19 @@ def test_the_four_endpoints_and_their_parameters(document: dict[str, Any]) -> No
         assert all(parameter["description"] for parameter in parameters)
 
 
+# Pages for people, and what these load.
+PAGES = re.compile(r"/|/page/.*|/docs.*|/favicon.*")
+
+
+@pytest.mark.parametrize("metrics_port", [0, 9464])
+def test_each_address_is_described(library: Library, make_app: MakeApp, metrics_port: int) -> None:
+    app = make_app(library.database, metrics_port=metrics_port)
+    described = set(app.test_client().get("/openapi.json").get_json()["paths"])
+    served = {re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule) for rule in app.url_map.iter_rules()}
+    assert described == {path for path in served if not PAGES.fullmatch(path)}
+    assert ("/metrics" in described) is (metrics_port == 0)
+
+
 def test_described_errors_refer_to_what_is_there(document: dict[str, Any]) -> None:
     references = set(re.findall(r'"\$ref": "#/components/([^"]+)"', str(document).replace("'", '"')))
     assert references
@@ -55,7 +68,7 @@ def test_described_errors_refer_to_what_is_there(document: dict[str, Any]) -> No
 
 def test_whatever_is_asked_the_answer_is_as_described(library: Library, make_app: MakeApp) -> None:
     described = schemathesis.openapi.from_wsgi("/openapi.json", make_app(library.database, log_level="ERROR"))
-    # What the description leaves out, such as a date that does not exist, may be refused.
+    # What OpenAPI cannot say may be refused, such as bounds in the wrong order: see test_schemathesis.py.
     left_out = CHECKS.get_by_names(["positive_data_acceptance"])
     operations = [result.ok() for result in described.get_all_operations() if isinstance(result, Ok)]
     assert len(operations) > len(ENDPOINTS)

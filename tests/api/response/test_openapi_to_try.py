@@ -1,5 +1,6 @@
 """What Swagger UI fills into its form: a tenant and a lead, and no filter."""
 
+import re
 from typing import Any
 
 import orjson
@@ -25,10 +26,16 @@ def test_no_filter_is_filled_in_and_its_example_is_beside_it() -> None:
         if before["in"] != "query":
             continue
         assert "example" not in after
-        if "example" in before:
+        if "default" in before["schema"]:
+            assert after["description"] == before["description"]
+        else:
             examples += 1
-            assert after["description"] == f"{before['description']} (for example `{before['example']}`)"
+            text = before["description"].removesuffix(".")
+            assert re.fullmatch(rf"{re.escape(text)} \(for example `[^`\[]+`\)\.", after["description"])
     assert examples > 10
+    described = [one["description"] for one in to_try]
+    assert any("`instagram,webchat`" in text for text in described)
+    assert any("`true`" in text for text in described)
 
 
 @pytest.mark.parametrize(("user_id", "phone"), [("u", "1"), ("u", None), (None, None)])

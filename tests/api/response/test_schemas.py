@@ -11,7 +11,7 @@ __all__ = ["document"]
 
 
 def test_answers_are_as_described(client: FlaskClient, library: Library, document: dict[str, Any]) -> None:
-    checks = {name: validator(document, name) for name in [*ENDPOINTS.values(), "Error"]}
+    checks = {name: validator(document, name) for name in [*ENDPOINTS.values(), "Error", "Live", "Ready"]}
     for tenant, leads in library.model.leads.items():
         base = f"/users/{tenant}/leads"
         checks["LeadList"].validate(client.get(f"{base}?limit=100").get_json())
@@ -21,6 +21,40 @@ def test_answers_are_as_described(client: FlaskClient, library: Library, documen
             checks["SingleLead"].validate(client.get(path).get_json())
             checks["LeadMessages"].validate(client.get(f"{path}/messages").get_json())
         checks["Error"].validate(client.get(f"{base}/1").get_json())
+    checks["Live"].validate(client.get("/health/live").get_json())
+    checks["Ready"].validate(client.get("/health/ready").get_json())
+
+
+def test_the_answers_have_every_word_that_is_described(client: FlaskClient, library: Library) -> None:
+    """Among what is compared are words that the platform stores and the API does not document."""
+    found: dict[str, set[object]] = {
+        "platform": set(),
+        "sender": set(),
+        "status": set(),
+        "lead_status": set(),
+    }
+    for tenant, leads in library.model.leads.items():
+        for lead in client.get(f"/users/{tenant}/leads?limit=100").get_json()["data"]:
+            found["lead_status"].add(lead["lead_status"])
+            found["platform"] |= {one["platform"] for one in lead["conversations"]}
+            found["sender"].add(lead["last_message_sender"])
+        for phone in [phone for phone in leads if phone.isalnum() and phone != "stats"]:
+            for message in client.get(f"/users/{tenant}/leads/{phone}/messages").get_json()["data"][
+                "messages"
+            ]:
+                found["sender"].add(message["sender"])
+                found["status"].add(message["status"])
+    assert found == {
+        "platform": {"whatsapp", "instagram", "webchat", None},
+        "sender": {"user", "agent", None},
+        "status": {"sent", "pending", "failed"},
+        "lead_status": {"Hot", "Warm", "Cold", None},
+    }
+    with library.database.connect() as conn:
+        odd = "SELECT DISTINCT sender FROM messages WHERE sender NOT IN ('user', 'agent')"
+        assert {row[0] for row in conn.execute(odd)} >= {"User", "system"}
+        odd = "SELECT count(*) FROM phone_numbers WHERE platform NOT IN ('whatsapp', 'instagram', 'webchat')"
+        assert conn.execute(odd).fetchone() != (0,)
 
 
 def test_the_description_is_closed(client: FlaskClient, library: Library, document: dict[str, Any]) -> None:

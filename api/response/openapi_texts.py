@@ -1,0 +1,139 @@
+"""What the OpenAPI document says of the API as a whole, and of each endpoint."""
+
+from http import HTTPStatus
+from typing import Any, NamedTuple
+
+from marshmallow import Schema
+
+from api.request.parameters import CommonQuery, ListQuery, MessagesQuery
+from api.response.schemas import LeadList, LeadMessages, LeadStatistics, Live, Ready, SingleLead
+
+SUMMARY = "The leads of a messaging platform, over WhatsApp, Instagram and web chat."
+DESCRIPTION = """\
+A **tenant** is a customer of the messaging platform: the `user_id` in the path. A **lead** is a customer of that
+tenant: a `customer_phone`, which is a phone number, an Instagram id or a web session. A lead exists when the tenant has
+a conversation with that customer, or a counted template send to it.
+
+An **extraction** is what an AI has read in a conversation: name, email, company, five scores and a status. Of all
+extractions in the conversations of a lead one wins: the latest of its conversation (`is_latest`) first, then the newest
+(`extracted_at`), then the greatest `extraction_id`. A **contact** is what the tenant has noted of a phone; the one that
+was updated last wins. A **template send** is a message that was sent from a template, outside of a conversation. It
+counts once it went out, which is every status but `PENDING` and `FAILED`.
+
+Times are in UTC with milliseconds. HEAD works wherever GET does. An unknown parameter is refused with 400.
+"""
+TAGS = (
+    {"name": "Leads", "description": "The leads of a tenant, with their messages and statistics."},
+    {"name": "Operation", "description": "Whether the API works, and what it offers."},
+)
+SERVERS = ({"url": "/", "description": "The server of this document."},)
+SECURITY_SCHEME: dict[str, Any] = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "A bearer token (JWT) whose tenant is the `user_id`, or an API key, which begins with `leads_`.",
+}
+JSON = "application/json"
+METRICS = "/metrics"
+_BASE = "/users/{user_id}/leads"
+_LEAD = f"{_BASE}/{{customer_phone}}"
+
+
+class Endpoint(NamedTuple):
+    """One of the four endpoints."""
+
+    path: str
+    name: str
+    summary: str
+    description: str
+    query: type[Schema]
+    answer: type[Schema]
+
+
+ENDPOINTS = (
+    Endpoint(
+        _BASE,
+        "listLeads",
+        "List all leads",
+        "A page of the leads of a tenant, filtered and sorted. A lead has to pass all filters. The list of an unknown "
+        "tenant is empty.",
+        ListQuery,
+        LeadList,
+    ),
+    Endpoint(
+        f"{_BASE}/stats",
+        "getLeadStatistics",
+        "Get lead statistics",
+        "Counts of the leads of a tenant. Each is the `total` of the list that it describes.",
+        CommonQuery,
+        LeadStatistics,
+    ),
+    Endpoint(
+        _LEAD,
+        "getLead",
+        "Get a single lead",
+        "The lead of a phone. A lead whose identifier is `stats` or contains a `/` has no address: the list shows it, "
+        "with the filter `customer_phone`.",
+        CommonQuery,
+        SingleLead,
+    ),
+    Endpoint(
+        f"{_LEAD}/messages",
+        "getLeadMessages",
+        "Get all messages of a lead",
+        "A page of the messages of a lead over all its conversations, oldest first.",
+        MessagesQuery,
+        LeadMessages,
+    ),
+)
+
+
+class Page(NamedTuple):
+    """What there is beside the four endpoints: it asks nobody who calls, and has no limit."""
+
+    path: str
+    name: str
+    summary: str
+    description: str
+    content: dict[str, Any]
+    errors: tuple[int, ...]
+
+
+_ERRORS = (
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    HTTPStatus.INTERNAL_SERVER_ERROR,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+)
+PAGES = (
+    Page(
+        "/health/live",
+        "live",
+        "Whether the process answers",
+        "Answers 200 as long as the process works, whatever its other requests wait for.",
+        {JSON: {"schema": Live}},
+        _ERRORS[:2],
+    ),
+    Page(
+        "/health/ready",
+        "ready",
+        "Whether the read model can be served",
+        "Answers 200 if the API can serve the read model, and 503 with the reason if it cannot.",
+        {JSON: {"schema": Ready}},
+        _ERRORS,
+    ),
+    Page(
+        METRICS,
+        "metrics",
+        "Metrics for Prometheus",
+        "Counts requests with their durations, and says how old the read model is.",
+        {"text/plain": {"schema": {"type": "string"}}},
+        _ERRORS,
+    ),
+    Page(
+        "/openapi.json",
+        "openapi",
+        "The OpenAPI document",
+        "Describes the API, as it is set up, in OpenAPI 3.1.",
+        {JSON: {"schema": {"type": "object"}}},
+        _ERRORS,
+    ),
+)
