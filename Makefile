@@ -12,6 +12,11 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 TRIAL := $(VENV)/trial.stamp
 SETUP := $(VENV)/setup.stamp
+# The tools that need Node.js, beside those of Python.
+NPM := $(VENV)/npm
+NODE_TOOLS := $(NPM)/setup.stamp
+NPM_OPTIONS := --ignore-scripts --no-audit --no-fund --silent
+CLIENT_TYPES ?= dist/leads-api.d.ts
 INSTALL = $(PYTHON) -m pip --python $(RUN) install --quiet --disable-pip-version-check --only-binary :all: --require-hashes
 
 # Test files are shared out among processes; `PYTEST_ARGS=-n0` keeps all in one, for a debugger or `-s`.
@@ -22,7 +27,7 @@ CODE := $(wildcard api projector tests)
 PACKAGES := $(wildcard api projector)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-fast test-install check format lock demo bench exactness clean
+.PHONY: help setup run test test-fast test-install check format lock client-types demo bench exactness clean
 .DELETE_ON_ERROR:
 
 help: ## List the targets.
@@ -57,10 +62,18 @@ lock: $(SETUP) ## Write the lock files anew, with the newest versions that pypro
 	@$(VENV)/bin/uv pip compile pyproject.toml $(LOCK_OPTIONS) -o requirements.lock
 	@$(VENV)/bin/uv pip compile pyproject.toml --extra trial -c requirements.lock $(LOCK_OPTIONS) -o requirements-trial.lock
 	@$(VENV)/bin/uv pip compile pyproject.toml --extra trial --extra otel --group dev -c requirements.lock $(LOCK_OPTIONS) -o requirements-dev.lock
+	@if command -v npm >/dev/null; then \
+		npm update --prefix tests/client --package-lock-only --omit-lockfile-registry-resolved $(NPM_OPTIONS); \
+	else echo "npm is not installed: tests/client/package-lock.json stays as it is."; fi
 
 # requirements.lock is for production, requirements-trial.lock has the embedded PostgreSQL too, requirements-dev.lock
 # also the tools, and what traces need.
 LOCK_OPTIONS := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
+
+client-types: $(TRIAL) $(NODE_TOOLS) ## Write TypeScript types of the API to dist/leads-api.d.ts, or to CLIENT_TYPES=FILE.
+	@mkdir -p $(dir $(CLIENT_TYPES))
+	@$(RUN) -c 'import sys; from api.response.openapi import document; sys.stdout.buffer.write(document(asks_who_calls=True))' > $(NPM)/openapi.json
+	@$(NPM)/node_modules/.bin/openapi-typescript $(NPM)/openapi.json --root-types --root-types-no-schema-prefix --output $(CLIENT_TYPES)
 
 demo: $(TRIAL) ## Load demo data into the embedded PostgreSQL; DEMO_ARGS="--leads 20000" scales them.
 	@$(RUN) -m projector server start
@@ -95,4 +108,11 @@ $(TRIAL): requirements-trial.lock
 $(SETUP): requirements-dev.lock $(TRIAL)
 	@echo "Installing the tools for development ..."
 	@$(INSTALL) -r requirements-dev.lock
+	@touch $@
+
+$(NODE_TOOLS): tests/client/package.json tests/client/package-lock.json | $(TRIAL)
+	@command -v npm >/dev/null || { echo "npm is needed: install Node.js 20.19 or newer with it (Debian: apt-get install nodejs npm)." >&2; exit 1; }
+	@mkdir -p $(NPM)
+	@cp tests/client/package.json tests/client/package-lock.json $(NPM)
+	@npm ci --prefix $(NPM) $(NPM_OPTIONS)
 	@touch $@

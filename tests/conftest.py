@@ -32,6 +32,7 @@ from projector.rebuild import rebuild
 from projector.schema import sections
 from tests.support.chromium import chromium_path
 from tests.support.log_watch import WATCH, hide_personal_data, watch_captures, watch_programs
+from tests.support.node import has_node_tools
 from tests.support.server import FAST, GIVEN_SERVER, Database, Server, running_server, session_server
 
 # What a developer has set for their own work must not change what the tests show.
@@ -62,6 +63,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         "systemd": shutil.which("systemd-analyze") is not None,
         "prometheus": has_prometheus(),
         "chromium": chromium_path() is not None,
+        "node": has_node_tools(),
     }
     unwanted = [name for name, is_wanted in wanted.items() if not is_wanted]
     left_out = [item for item in items if any(map(item.get_closest_marker, unwanted))]
@@ -163,6 +165,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     if chromium_path() is None:
         terminalreporter.write_line(
             "Chromium is not installed: the tests of the pages in a browser were left out."
+        )
+    if not has_node_tools():
+        terminalreporter.write_line(
+            "The tools for Node.js are not installed (make client-types installs them): the tests of typed clients were"
+            " left out."
         )
     skipped = terminalreporter.stats.get("skipped", [])
     if skipped and config.getoption("--fail-on-skip"):

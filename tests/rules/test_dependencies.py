@@ -1,5 +1,6 @@
 """pyproject.toml and the lock files: what the code imports is declared, and locked in a version that is declared."""
 
+import json
 import platform
 import re
 import sys
@@ -127,3 +128,17 @@ def test_what_is_imported_is_declared(path: Path) -> None:
         if name in owners() and not declared & {*map(canonicalize_name, owners()[name])}
     ]
     assert not undeclared, f"{name_of(path)} imports what is not declared: {', '.join(undeclared)}"
+
+
+NODE_PACKAGES = ROOT / "tests" / "client"
+
+
+def test_the_tools_for_node_are_locked_by_their_hashes() -> None:
+    declared = json.loads((NODE_PACKAGES / "package.json").read_text("utf-8"))["devDependencies"]
+    packages = json.loads((NODE_PACKAGES / "package-lock.json").read_text("utf-8"))["packages"]
+    assert packages.pop("")["devDependencies"] == declared, "run `make lock`"
+    assert {f"node_modules/{name}" for name in declared} <= set(packages), "run `make lock`"
+    for package in packages.values():
+        assert package["integrity"].startswith("sha512-")
+        # The address that it was loaded from, which may be of a mirror.
+        assert "resolved" not in package

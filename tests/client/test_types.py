@@ -1,0 +1,84 @@
+"""The TypeScript types of `make client-types`: a program with a mistake does not compile, and a right one runs."""
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.api.conftest import Library
+from tests.api.serving import served
+from tests.support.node import MODULES, ROOT, node, node_tool
+from tests.support.patience import PATIENCE
+
+pytestmark = pytest.mark.node
+HERE = Path(__file__).parent
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project of TypeScript with the types, and the programs of this folder."""
+    made = tmp_path_factory.mktemp("client")
+    # Stamps that are older than their lock files would set up the environment of this very test.
+    old = [option for stamp in (".venv/trial.stamp", ".venv/npm/setup.stamp") for option in ("-o", stamp)]
+    done = subprocess.run(
+        ["make", *old, "client-types", f"CLIENT_TYPES={made / 'leads-api.d.ts'}"],
+        check=False,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+    )
+    assert done.returncode == 0, done.stderr
+    for file in (*HERE.glob("*.ts"), HERE / "tsconfig.json"):
+        shutil.copy(file, made)
+    (made / "package.json").write_text('{"type": "module"}')
+    (made / "node_modules").symlink_to(MODULES)
+    return made
+
+
+def test_the_right_program_compiles_and_every_mistake_is_found(folder: Path) -> None:
+    done = node_tool(folder, "tsc", "--noEmit")
+    assert (done.stdout, done.returncode) == ("", 0)
+    assert (folder / "mistakes.ts").read_text("utf-8").count("// @ts-expect-error\n") > 10
+
+
+def test_a_wrong_platform_does_not_compile(folder: Path, tmp_path: Path) -> None:
+    for name in ("leads-api.d.ts", "tsconfig.json", "package.json"):
+        shutil.copy(folder / name, tmp_path)
+    (tmp_path / "node_modules").symlink_to(MODULES)
+    right = (folder / "program.ts").read_text("utf-8")
+    wrong = right.replace('platform: ["whatsapp",', 'platform: ["whatapp",')
+    assert wrong != right
+    (tmp_path / "program.ts").write_text(wrong, "utf-8")
+    done = node_tool(tmp_path, "tsc", "--noEmit")
+    assert done.returncode != 0
+    assert "whatapp" in done.stdout
+    assert done.stdout.count("error TS") == 1
+
+
+def test_what_compiles_reads_the_api(folder: Path, library: Library, tmp_path: Path) -> None:
+    assert node_tool(folder, "tsc").returncode == 0
+    with served(library, tmp_path) as server:
+        done = node(folder, "out/program.js", f"http://127.0.0.1:{server.port}", library.tenant)
+    assert done.returncode == 0, done.stderr
+    printed = json.loads(done.stdout)
+    leads = library.model.of_tenant(library.tenant)
+    chosen = {
+        phone: lead
+        for phone, lead in leads.items()
+        if lead.lead_status in {"Hot", "Warm"} and {"whatsapp", "instagram"} & set(lead.platforms)
+    }
+    assert printed["total"] == len(chosen) > 0
+    assert sorted(printed["names"]) == sorted(lead.name or phone for phone, lead in chosen.items())
+    assert printed["on_instagram"] == sum("instagram" in lead.platforms for lead in leads.values())
+    assert printed["unknown"] == "Lead not found"
+    from_agent = [one for one in chosen[printed["phone"]].messages if one.sender == "agent"]
+    expected = [
+        f"{one.agent_name if one.agent_name is not None else one.agent_id}: {one.status}"
+        for one in from_agent
+    ]
+    assert printed["messages"] == [
+        text for one, text in zip(from_agent, expected, strict=True) if one.timestamp.year >= 2000
+    ]
