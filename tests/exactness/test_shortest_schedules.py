@@ -38,7 +38,15 @@ CLOCK = "It needs a clock that is set back."
 NO_BUILD = "It needs a rebuild, which is in no schedule here."
 VERSION = "It leaves every row right, and misleads who asks by version."
 LOOK = "It needs a look of the scheduler, which is in no schedule here."
+CHOICE = "It needs a batch that chooses, and in schedules none does."
 BEYOND = {
+    "the guess of a tenant stands for its lock": CHOICE,
+    "a batch takes the changes of tenants that another batch works on": CHOICE,
+    "a tenant that is always busy is passed over for ever": CHOICE,
+    "a change that a batch passed over does not hold freshness back": CHOICE,
+    "a change beyond those that a batch looked at does not hold freshness back": (
+        "It needs more changes than a batch looks at."
+    ),
     "a look does not ask whether a change waits": LOOK,
     "a look promises the moment at which it ends": LOOK,
     "a look does not ask whether capture is intact": LOOK,
