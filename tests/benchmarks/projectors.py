@@ -3,8 +3,9 @@
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from time import monotonic, perf_counter, sleep
@@ -25,6 +26,7 @@ from tests.support.server import connect
 AREA = "Projectors"
 TENANTS = 40
 COUNTS = (1, 2, 4)
+APART = "2 separate"
 _MESSAGES_PER_LEAD = 5
 _SESSIONS = "application_name = 'leads-projector run: refresh' AND datname = current_database()"
 _LOOK_EVERY = 0.02
@@ -47,26 +49,53 @@ $$
 
 def measure(fixtures: Fixtures) -> Iterator[Row]:
     """The rows of this area."""
-    with _platform(fixtures) as database, closing(database.connect()) as conn:
-        drains = {count: _Drains(conn, database, fixtures.size.deep, count) for count in COUNTS}
+    with ExitStack() as stack:
+        shared = stack.enter_context(_platform(fixtures))
+        other = stack.enter_context(fixtures.copy_of(shared))
+        yield _disk(shared, TENANTS * fixtures.size.shared)
+        queues = [Queue(database, stack.enter_context(database.connect())) for database in (shared, other)]
+        drains = {str(count): Drains(queues[:1], fixtures.size.deep, count) for count in COUNTS}
+        # What two projectors reach on this machine that have nothing to share but its cores.
+        drains[APART] = Drains(queues, fixtures.size.deep, 1)
         found = interleave(
             fixtures.size.rounds,
-            {str(count): partial(_Drains.measure, drains[count]) for count in COUNTS},
+            {name: partial(Drains.measure, one) for name, one in drains.items()},
             warm_up=False,
         )
-    one, *others = COUNTS
-    for count in others:
+    yield from _rows(drains, found)
+
+
+def _disk(database: Database, leads: int) -> Row:
+    with database.connect() as conn:
+        sizes: dict[str, float] = dict(
+            conn.execute(
+                "SELECT relnamespace::regnamespace::text, sum(pg_total_relation_size(oid))::float8 / 1000"
+                " FROM pg_class WHERE relkind = 'r' GROUP BY 1"
+            ).fetchall()
+        )
+    ours = Sample(((sizes["read_model"] + sizes["projector"]) / leads,))
+    what = f"disk for a lead with {_MESSAGES_PER_LEAD} messages, indexes and keys included"
+    return Row(
+        AREA, what, "kB", ours, "its source rows with their indexes", Sample((sizes["public"] / leads,))
+    )
+
+
+def _rows(drains: dict[str, "Drains"], found: dict[str, Sample]) -> Iterator[Row]:
+    one, two, *more = (str(count) for count in COUNTS)
+    for count in (two, *more):
         yield Row(
             AREA,
             f"{count} projectors, changes that wait of {TENANTS} tenants",
             "changes/s",
-            found[str(count)],
+            found[count],
             "one projector",
-            found[str(one)],
-            goal("two_projectors") if count == others[0] else None,
+            found[one],
+            goal("two_projectors") if count == two else None,
             note=drains[count].waits(),
         )
-    for count in others:
+    title = f"{two} projectors that share a queue"
+    yield Row(AREA, title, "changes/s", found[two], f"{two} of a database each", found[APART])
+    for count in (two, *more, APART):
         yield Row(
             AREA,
             f"processor time of a change, {count} projectors with their sessions",
@@ -77,22 +106,49 @@ def measure(fixtures: Fixtures) -> Iterator[Row]:
         )
 
 
-class _Drains:
-    """Drains of a deep queue by so many projectors: their processor time, and what their sessions waited for."""
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """A database with its queue, and a connection that writes and looks."""
 
-    def __init__(self, conn: Connection, database: Database, changes: int, count: int) -> None:
+    database: Database
+    conn: Connection
+
+    def write(self, changes: int) -> None:
+        """Write so many messages, each by a statement of its own."""
+        row = self.conn.execute("SELECT count(*) FROM benchmark.conversations").fetchone()
+        text = _CHANGES.format(changes=changes, conversations=row[0] if row else 0)
+        self.conn.execute(text.encode())
+
+    def look(self) -> tuple[bool, list[str]]:
+        """Return whether changes wait, and what the session of each projector does or waits for."""
+        events = self.conn.execute(
+            "SELECT CASE WHEN state <> 'active' THEN 'the projector' ELSE coalesce(wait_event, 'none') END"
+            f" FROM pg_stat_activity WHERE {_SESSIONS}".encode()
+        ).fetchall()
+        waits = self.conn.execute("SELECT FROM projector.changes LIMIT 1").fetchone() is not None
+        return waits, [event for (event,) in events]
+
+
+class Drains:
+    """Drains of deep queues by so many projectors each: their processor time, and what their sessions waited for."""
+
+    def __init__(self, queues: Sequence[Queue], changes: int, count: int) -> None:
         self.milliseconds: list[float] = []
         self._samples: Counter[str] = Counter()
-        self._conn, self._database, self._changes, self._count = conn, database, changes, count
+        self._queues, self._changes, self._count = queues, changes, count
 
     def measure(self) -> float:
-        """Changes a second, from their commit until none waits."""
-        with _running(self._conn, self._database, self._count) as pids:
-            self._conn.execute("CHECKPOINT")
-            row = self._conn.execute("SELECT count(*) FROM benchmark.conversations").fetchone()
-            changes = _CHANGES.format(changes=self._changes, conversations=row[0] if row else 0)
+        """Changes a second of all queues together, from their commit until none waits."""
+        with ExitStack() as stack:
+            pids = [
+                pid for queue in self._queues for pid in stack.enter_context(_running(queue, self._count))
+            ]
+            self._queues[0].conn.execute("CHECKPOINT")
             before = cpu.seconds_of(pids)
-            self._conn.execute(changes.encode())
+            with ExitStack() as transactions:
+                for queue in self._queues:
+                    transactions.enter_context(queue.conn.transaction())
+                    queue.write(self._changes // len(self._queues))
             began = perf_counter()
             while self._look():
                 if perf_counter() - began > _PATIENCE:
@@ -104,12 +160,9 @@ class _Drains:
 
     def _look(self) -> bool:
         """Sample the sessions; return whether changes wait."""
-        for (event,) in self._conn.execute(
-            "SELECT CASE WHEN state <> 'active' THEN 'the projector' ELSE coalesce(wait_event, 'none') END"
-            f" FROM pg_stat_activity WHERE {_SESSIONS}".encode()
-        ).fetchall():
-            self._samples[event] += 1
-        return self._conn.execute("SELECT FROM projector.changes LIMIT 1").fetchone() is not None
+        looks = [queue.look() for queue in self._queues]
+        self._samples.update(event for _, events in looks for event in events)
+        return any(waits for waits, _ in looks)
 
     def waits(self) -> str:
         """Say in how many of the samples a session waited for another projector, and for what else."""
@@ -123,15 +176,15 @@ class _Drains:
 
 
 @contextmanager
-def _running(conn: Connection, database: Database, count: int) -> Iterator[list[int]]:
-    """So many projectors; gives the ids of their processes and of the sessions of their refreshes."""
+def _running(queue: Queue, count: int) -> Iterator[list[int]]:
+    """So many projectors of a database; gives the ids of their processes and of the sessions of their refreshes."""
     with ExitStack() as stack:
-        processes = [stack.enter_context(_projector(database)) for _ in range(count)]
+        processes = [stack.enter_context(_projector(queue.database)) for _ in range(count)]
         deadline = monotonic() + _PATIENCE
         while True:
             sessions = [
                 row[0]
-                for row in conn.execute(
+                for row in queue.conn.execute(
                     f"SELECT pid FROM pg_stat_activity WHERE {_SESSIONS}".encode()
                 ).fetchall()
             ]
