@@ -192,6 +192,19 @@ def test_a_batch_takes_few_tenants_of_a_deep_queue(shared: Platform) -> None:
     assert_exact(shared.conn)
 
 
+def test_a_batch_leaves_half_of_a_shallow_queue_to_others(shared: Platform) -> None:
+    for _ in range(2):
+        for tenant in TENANTS:
+            write(shared, tenant, 1)
+    with choosing(shared.database, 1, size=8) as batch:
+        assert batch.finish().changes == 3
+    assert seen(shared, 1) == {"one": 2, "two": 1}
+    # But it does not become small: a quarter of its size is not halved.
+    with choosing(shared.database, 1, size=12) as batch:
+        assert batch.finish().drained
+    assert_exact(shared.conn)
+
+
 def test_the_guess_of_a_tenant_stands_for_no_lock(shared: Platform) -> None:
     """The read model knows a conversation under another tenant than the source: both are locked."""
     conn, database = shared.conn, shared.database

@@ -13,8 +13,9 @@
 -- holds freshness back. So the tenants are only guessed, and a lock of a group is only tried: it orders nothing. The
 -- next phase looks for the tenants of what was taken, and waits for their locks.
 --
--- A group is asked for when the first of its changes is due: the sub-select is sorted before the filter, and LIMIT ends
--- it. A ctid is safe here: rows of the queue are never updated, and only the owner of a shard deletes from it.
+-- A batch that chooses leaves half of what it sees to others, unless that would make it small. A group is asked for
+-- when the first of its changes is due: the sub-select is sorted before the filter, and LIMIT ends it. A ctid is safe
+-- here: rows of the queue are never updated, and only the owner of a shard deletes from it.
 WITH upcoming AS MATERIALIZED (
     SELECT
         owned.shard,
@@ -75,7 +76,6 @@ in_groups AS MATERIALIZED (
     SELECT
         u.shard,
         u.bulk,
-        u.size,
         u.row_id,
         u.change_id,
         u.tenant_groups,
@@ -89,11 +89,15 @@ in_groups AS MATERIALIZED (
 chosen AS MATERIALIZED (
     SELECT picked.row_id
     FROM (
-        SELECT DISTINCT
+        SELECT
             u.shard,
             u.bulk,
-            u.size
+            CASE
+                WHEN %(choosing)s THEN least(u.size, greatest(1, u.size / 4, count(*) / 2))
+                ELSE u.size
+            END AS size
         FROM upcoming AS u
+        GROUP BY u.shard, u.bulk, u.size
     ) AS part
     CROSS JOIN LATERAL (
         SELECT ordered.row_id
