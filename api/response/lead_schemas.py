@@ -108,7 +108,7 @@ class Lead(Closed):
     )
     last_message_sender = word(
         "Who sent that message: the customer (`user`) or the agent (`agent`). Null without messages, or if the "
-        "platform names neither.",
+        "platform names nobody. Any other word that is stored is printed too.",
         SENDERS,
         "agent",
         null=True,

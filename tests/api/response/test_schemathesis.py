@@ -21,11 +21,17 @@ hooks = "hooks.py"
 HOOKS = """
 import schemathesis
 
+from tests.api.response.undocumented_words import allow_undocumented
+
 @schemathesis.hook
 def before_call(context, case, kwargs):
     for least, greatest in (("from_date", "to_date"), ("min_total_score", "max_total_score")):
         if least in case.query and greatest in case.query:
             del case.query[greatest]
+
+@schemathesis.hook
+def before_load_schema(context, raw_schema):
+    allow_undocumented(raw_schema)
 """
 
 
