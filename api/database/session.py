@@ -48,7 +48,7 @@ class Session:
     def fetch(self, statement: CompiledStatement[Row]) -> Row:
         """Returns the first row, its texts as UTF-8 bytes.
 
-        The last value of a statement with a page is what the later rows print, joined by commas. Raises
+        The last value of a statement with a page is the list of what the later rows print. Raises
         ConnectionLostError if the connection broke, LookupError if there is no row, and otherwise psycopg's errors.
         """
         result = self._execute(statement)
@@ -109,11 +109,11 @@ class Session:
         raise error_from_result(result)
 
 
-def _page(result: PGresult) -> bytes:
+def _page(result: PGresult) -> list[bytes]:
     """Returns what the rows after the first one print. A key without its row, which is drift, prints nothing."""
     last = result.nfields - 1
     printed = (result.get_value(row, last) for row in range(1, result.ntuples))
-    return b",".join([text for text in printed if text is not None])
+    return [text for text in printed if text is not None]
 
 
 class _BytesLoader(Loader):

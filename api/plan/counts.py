@@ -5,6 +5,7 @@ lead_daily_counts count by every combination of facets, of a tenant and of a day
 """
 
 from functools import lru_cache
+from typing import Any
 
 from sqlalchemy import (
     CTE,
@@ -15,6 +16,7 @@ from sqlalchemy import (
     Interval,
     Select,
     and_,
+    case,
     cast,
     column,
     func,
@@ -154,12 +156,24 @@ def _matches_of(plan: ListPlan, totals: FromClause) -> ColumnElement[int] | None
 
 
 def running_total(plan: ListPlan) -> CTE:
-    """Returns the buckets in the order of the list, and how many matches lie up to the end of each (`reached`)."""
+    """Returns the buckets in the order of the list, and how many matches lie up to the end of each (`reached`).
+
+    After a cursor these are the buckets from its position on. How many matches of the first one come after the
+    position is not known, so none of them is `counted`.
+    """
     found = buckets(plan)
-    start = found.c.bucket_start
-    in_order = start.desc() if plan.sort_order == "desc" else start.asc()
-    reached = func.sum(found.c.matches).over(order_by=in_order)
-    return select(found, cast(reached, BigInteger).label("reached")).cte("running")
+    start, end = found.c.bucket_start, found.c.bucket_end
+    counted: ColumnElement[Any] = found.c.matches
+    is_ascending = plan.sort_order == "asc"
+    rows = select(found)
+    if plan.cursor is not None:
+        position = plan.sort.cursor_key
+        rows = rows.where(end > position if is_ascending else start <= position)
+        counted = case((and_(start <= position, position < end), ZERO), else_=counted)
+    reached = func.sum(counted).over(order_by=start.asc() if is_ascending else start.desc())
+    return rows.add_columns(counted.label("counted"), cast(reached, BigInteger).label("reached")).cte(
+        "running"
+    )
 
 
 def matches_in_bucket(plan: ListPlan, chosen: FromClause) -> FromClause:

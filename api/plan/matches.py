@@ -91,5 +91,8 @@ def sorted_page(plan: ListPlan, matches: CTE, page: LimitOffset) -> PageRows:
     """Sorts matches by their key, and returns the page of them."""
     key, phone = matches.c.key, matches.c.customer_phone
     order = (key.desc(), phone.desc()) if plan.sort_order == "desc" else (key.asc(), phone.asc())
-    keys = page.of(select(phone).order_by(order[0].nulls_last(), order[1])).subquery("keys")
+    rows = (
+        select(phone) if plan.cursor is None else select(phone).where(plan.anywhere_after_cursor(key, phone))
+    )
+    keys = page.of(rows.order_by(order[0].nulls_last(), order[1])).subquery("keys")
     return PageRows(keys, document_of(keys))

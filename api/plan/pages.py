@@ -45,7 +45,8 @@ class ListQueryParts(NamedTuple):
 def list_parts(plan: ListPlan) -> ListQueryParts:
     """Returns the parts of the statement of a plan."""
     page = LimitOffset(LIMIT, OFFSET if plan.has_offset else None)
-    if plan.has("customer_phone"):
+    # The list of one phone has no second page; a cursor that somebody made is answered as any other.
+    if plan.has("customer_phone") and plan.cursor is None:
         return _by_phone(plan, page)
     if not plan.is_counted:
         return _by_matches(plan, page)

@@ -44,6 +44,10 @@ HEADERS = {
         'W/"v5d3bd3e3a92b9d3f7f2f8f6b"',
         {**_TEXT, "pattern": '^W/"[vm][0-9a-f]+"$'},
     ),
+    "Link": Header(
+        "Where the next page is, relative to the address of this one. Absent on the last page.",
+        '<?limit=10&cursor=S0KzAZhf1kBbIjIwMjYtMDMtMjhUMTI6MDA6MDAuMDAwWiIsIjEiXfXyNZ8>; rel="next"',
+    ),
     "X-RateLimit-Limit": Header("Requests that this tenant may send in one period.", 100, _NUMBER),
     "X-RateLimit-Remaining": Header("Requests that are left in this period.", 99, _NUMBER),
     "X-RateLimit-Reset": Header("End of the period, in seconds since 1970.", 1764124920, _NUMBER),

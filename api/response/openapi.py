@@ -132,7 +132,7 @@ def _operation(endpoint: Endpoint, codes: list[int]) -> dict[str, Any]:
         "responses": {
             "200": {
                 "description": _docstring(endpoint.answer),
-                "headers": _named((*LIMITED, *KNOWN, "ETag")),
+                "headers": _named((*LIMITED, *KNOWN, "ETag", *_of_pages(endpoint.query))),
                 "content": {JSON: {"schema": endpoint.answer}},
             },
             "304": "NotModified",
@@ -176,6 +176,11 @@ def _failure(code: int, headers: tuple[str, ...]) -> dict[str, Any]:
 def _named(headers: tuple[str, ...]) -> dict[str, str]:
     """Returns headers as apispec wants them, which makes references of their names."""
     return {name: name for name in headers}
+
+
+def _of_pages(query: type[Schema]) -> tuple[str, ...]:
+    """Returns the headers that only an endpoint with pages has."""
+    return ("Link",) if "cursor" in query().fields else ()
 
 
 def _parameters(query: type[Schema]) -> list[dict[str, Any]]:

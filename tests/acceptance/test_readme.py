@@ -94,6 +94,15 @@ def test_each_line_runs_and_has_something_to_show(platform: Platform, line: str)
         assert pagination["total"] > 0
 
 
+def test_a_documented_cursor_is_that_of_the_page_before(platform: Platform) -> None:
+    shown = [line for line in API_LINES if "cursor=" in line]
+    assert shown
+    for line in shown:
+        before, _, cursor = url_of(line).partition("&cursor=")
+        link = call(platform, f"curl '{before}'").headers["Link"]
+        assert link.endswith(f'&cursor={cursor}>; rel="next"')
+
+
 @pytest.mark.parametrize("name", sorted(operation["operationId"] for operation in TEMPLATES.values()))
 def test_each_endpoint_has_a_line(name: str) -> None:
     assert name in map(operation_of, API_LINES)

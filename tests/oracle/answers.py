@@ -84,8 +84,18 @@ def messages(model: Model, user_id: str, customer_phone: str, params: Pairs) -> 
     lead = _find(model, user_id, customer_phone)
     if lead is None:
         return _lead_not_found()
-    chosen = [message for message in lead.messages if _selects_message(given.values, message)]
-    page, pagination = _page(chosen, given.values)
+    by_id = {message.message_id: message for message in lead.messages}
+    values = dict(given.values)
+    for name in ("before", "after"):
+        if name in values:
+            named = by_id.get(str(values[name]))
+            if named is None:
+                return Answer(BAD_REQUEST, {"error": "Bad Request"}, frozenset({name}))
+            values[name] = named
+    chosen = [message for message in lead.messages if _selects_message(values, message)]
+    if values.get("sort_order") == "desc":
+        chosen.reverse()
+    page, pagination = _page(chosen, values)
     data = {
         "customer_phone": lead.customer_phone,
         "lead_info": {

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from tests.oracle.leads import PLATFORMS, STATUSES, Lead, LeadMessage, Model
+from tests.oracle.leads import PLATFORMS, STATUSES, Lead, LeadMessage, Model, place_of_message
 from tests.oracle.values import DIGITS, EPOCH, WHITE_SPACE, canonical_phone, digits_of_phone, trim
 
 Pairs = Sequence[tuple[str, str]]
@@ -168,6 +168,11 @@ def exact_moment(value: str) -> datetime:
         )
 
 
+def cursor(_value: str) -> object:
+    """Read a cursor: nobody but the API knows one, so that none that a test makes up is one."""
+    raise BadValueError
+
+
 Reader = Callable[[str], object]
 
 OF_LIST: dict[str, Reader] = {
@@ -186,6 +191,7 @@ OF_LIST: dict[str, Reader] = {
     "sort_order": one_of("asc", "desc"),
     "limit": limit_up_to(100),
     "offset": integer_between(0, LARGEST_OFFSET),
+    "cursor": cursor,
     "min_as_of": exact_moment,
 }
 OF_MESSAGES: dict[str, Reader] = {
@@ -194,8 +200,12 @@ OF_MESSAGES: dict[str, Reader] = {
     "from_date": date_bound,
     "to_date": date_bound,
     "conversation_id": str,
+    "before": str,
+    "after": str,
+    "sort_order": one_of("asc", "desc"),
     "limit": limit_up_to(200),
     "offset": integer_between(0, LARGEST_OFFSET),
+    "cursor": cursor,
     "min_as_of": exact_moment,
 }
 OF_ALL: dict[str, Reader] = {"min_as_of": exact_moment}
@@ -254,6 +264,9 @@ MESSAGE_FILTERS: dict[str, Callable[[LeadMessage, Any], bool]] = {
     "conversation_id": lambda message, wanted: message.conversation_id == wanted,
     "from_date": lambda message, bound: _since(message.timestamp, bound),
     "to_date": lambda message, bound: _until(message.timestamp, bound),
+    # The value is the message that has the id.
+    "before": lambda message, named: place_of_message(message) < place_of_message(named),
+    "after": lambda message, named: place_of_message(message) > place_of_message(named),
 }
 
 

@@ -9,7 +9,9 @@ from api.plan.lead_list import ListRow, list_leads
 from api.plan.messages import messages_of_lead
 from api.plan.pages import MIN_LEADS_PASSED, MIN_LEADS_PASSED_A_MATCH
 from api.plan.statistics import lead_statistics
+from api.request.cursor import encode, position_of_lead, position_of_message, scope_of
 from api.request.parameters import LIST_QUERY, MESSAGES_QUERY
+from api.request.query import Page
 from tests.plans.conftest import LEADS, NOW, TALK, Crowd, Explain, Plan
 
 # Counted rows of a tenant: combinations of facets, whatever the number of leads.
@@ -39,7 +41,7 @@ def check(plan: Plan, index: str, most: int) -> None:
 
 
 def asked(crowd: Crowd, query: str, *, collect_matches: bool = False) -> BoundStatement[ListRow]:
-    parameters = LIST_QUERY.read(query)
+    parameters = LIST_QUERY.read(query, crowd.large)
     return list_leads(crowd.large, parameters, NOW, collect_matches=collect_matches)
 
 
@@ -140,9 +142,65 @@ def test_no_match_is_collected_where_a_filter_narrows_the_index_of_the_sort(
     check(explain(asked(crowd, query)), index, 3000)
 
 
+def after(query: str, position: list[object], path: tuple[str, ...]) -> str:
+    """The query of the page after a position."""
+    reader = MESSAGES_QUERY if len(path) > 1 else LIST_QUERY
+    page: Page = reader.read(query).page
+    return f"{query}&cursor={encode(scope_of(page.asked, path), position)}"
+
+
+@pytest.mark.parametrize("depth", [0.01, 0.5, 0.98])
+@pytest.mark.parametrize(
+    ("query", "index", "most"),
+    [
+        ("", BY_TIME, FIRST_PAGE),
+        ("sort_order=asc", BY_TIME, FIRST_PAGE),
+        ("sort_by=first_contact_at", BY_CONTACT, FIRST_PAGE),
+        ("sort_by=first_contact_at&sort_order=asc", BY_CONTACT, FIRST_PAGE),
+        ("sort_by=total_messages", BY_MESSAGES, FIRST_PAGE),
+        ("sort_by=total_messages&sort_order=asc", BY_MESSAGES, FIRST_PAGE),
+        ("sort_by=total_score", BY_SCORE, FIRST_PAGE),
+        ("sort_by=total_score&sort_order=asc", BY_SCORE, FIRST_PAGE),
+        ("sort_by=name", BY_NAME, FIRST_PAGE),
+        ("sort_by=name&sort_order=asc", BY_NAME, FIRST_PAGE),
+        ("platform=whatsapp", BY_TIME, 500),
+        ("has_email=true&sort_by=name", BY_NAME, 1000),
+        ("from_date=2020-01-01", BY_TIME, 1000),
+    ],
+)
+def test_a_page_after_a_cursor_costs_the_same_at_any_depth(  # noqa: PLR0913, PLR0917  # Parameters.
+    crowd: Crowd, explain: Explain, api: ApiDatabase, query: str, index: str, most: int, depth: float
+) -> None:
+    total = api.fetch(asked(crowd, query)).total
+    [lead] = api.fetch(asked(crowd, f"{query}&limit=1&offset={int(depth * total)}")).page
+    sort_by = LIST_QUERY.read(query).sort_by
+    following = after(query, position_of_lead(lead, sort_by), (crowd.large,))
+    # One more row than the page tells whether there is a next one.
+    check(explain(asked(crowd, following)), index, most + 2)
+
+
+@pytest.mark.parametrize("order", ["asc", "desc"])
+@pytest.mark.parametrize(("sort_by", "index"), [("last_message_at", BY_TIME), ("name", BY_NAME)])
+def test_a_page_among_the_leads_without_a_value_is_a_range_too(
+    crowd: Crowd, explain: Explain, sort_by: str, index: str, order: str
+) -> None:
+    query = f"sort_by={sort_by}&sort_order={order}"
+    check(explain(asked(crowd, after(query, [None, "9150"], (crowd.large,)))), index, FIRST_PAGE + 2)
+
+
+def test_a_page_after_a_cursor_among_rare_leads_is_read_from_the_days_that_have_any(
+    crowd: Crowd, explain: Explain, api: ApiDatabase
+) -> None:
+    query = "lead_status=Hot&platform=webchat&has_email=false&min_total_score=14"
+    [*_, last] = api.fetch(asked(crowd, f"{query}&limit=2", collect_matches=True)).page
+    following = after(query, position_of_lead(last, "last_message_at"), (crowd.large,))
+    assert api.fetch(asked(crowd, following)).collect_matches
+    check(explain(asked(crowd, following, collect_matches=True)), BY_TIME, 20_000)
+
+
 def test_a_page_past_the_end_is_one_statement(crowd: Crowd, api: ApiDatabase) -> None:
     row = api.fetch(asked(crowd, "min_total_score=14&sort_by=name&offset=10000"))
-    assert (row.collect_matches, row.page) == (False, b"")
+    assert (row.collect_matches, row.page) == (False, [])
     assert row.total > 0
 
 
@@ -182,6 +240,9 @@ def test_single_lead(crowd: Crowd, explain: Explain) -> None:
         ("platform=whatsapp,instagram,webchat", 4 * PAGE),
         ("conversation_id=nothing", 10),
         ("offset=100000", 10),
+        ("sort_order=desc", 3 * PAGE),
+        (f"after=talk-{TALK - 20}", 150),
+        ("before=talk-20&sort_order=desc", 500),
     ],
 )
 def test_messages(crowd: Crowd, explain: Explain, query: str, most: int) -> None:
@@ -190,3 +251,16 @@ def test_messages(crowd: Crowd, explain: Explain, query: str, most: int) -> None
     assert plan.sequential <= {"freshness"}
     assert plan.indexes & {"lead_messages_in_order", "lead_conversations_pkey"}
     assert plan.rows <= most
+
+
+@pytest.mark.parametrize("offset", [0, TALK // 2, TALK - PAGE])
+@pytest.mark.parametrize("order", ["asc", "desc"])
+def test_messages_after_a_cursor_cost_the_same_at_any_depth(
+    crowd: Crowd, explain: Explain, api: ApiDatabase, order: str, offset: int
+) -> None:
+    query, path = f"sort_order={order}", (crowd.large, crowd.talker)
+    asked_first = MESSAGES_QUERY.read(f"{query}&limit=1&offset={offset}")
+    [message] = api.fetch(messages_of_lead(*path, asked_first)).page
+    following = MESSAGES_QUERY.read(after(query, position_of_message(message), path), *path)
+    plan = explain(messages_of_lead(*path, following))
+    check(plan, "lead_messages_in_order", 3 * PAGE)

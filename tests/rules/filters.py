@@ -5,7 +5,8 @@ from dataclasses import fields
 import pytest
 
 from api.request.fields import Parameter
-from api.request.parameters import COMMON_FIELDS, PAGE_FIELDS, ListParameters, ListQuery
+from api.request.parameters import PAGE_FIELDS, ListParameters, ListQuery
+from api.request.query import COMMON_FIELDS
 
 
 def filters_of_the_request() -> dict[str, Parameter]:

@@ -23,7 +23,7 @@ from tests.rules.openapi import OPENAPI_FILE, openapi
 
 LIST = "/users/{user_id}/leads"
 MESSAGES = "/users/{user_id}/leads/{customer_phone}/messages"
-NO_FILTERS = {"sort_by", "sort_order", "limit", "offset", "min_as_of"}
+NO_FILTERS = {"sort_by", "sort_order", "limit", "offset", "cursor", "min_as_of"}
 NOW = datetime(2026, 3, 29, 13, 7, tzinfo=UTC)
 # Other parameters beside the filter, so that each way to a page is taken; and whether matches are collected.
 CONTEXTS = (

@@ -108,6 +108,7 @@ class Vocabulary:
     times: tuple[datetime, ...]
     message_times: tuple[datetime, ...]
     conversation_ids: tuple[str, ...]
+    message_ids: tuple[str, ...]
     # Values of the leads' fields that a parameter is named after.
     fields: Mapping[str, tuple[str, ...]]
 
@@ -130,6 +131,8 @@ def vocabulary(model: Model, user_id: str, most: int = 200) -> Vocabulary:
         conversation_ids=tuple(
             conversation.conversation_id for lead in own + foreign for conversation in lead.conversations
         )
+        or NEVER_EMPTY,
+        message_ids=tuple(message.message_id for lead in own + foreign for message in lead.messages)
         or NEVER_EMPTY,
         fields={
             name: tuple(str(value) for lead in own if (value := getattr(lead, name)) is not None)
@@ -233,7 +236,10 @@ def _of_list(words: Vocabulary) -> Values:
     }
     # A filter that is new to the oracle is given values of the field that it is named after.
     new = {
-        name: st.sampled_from(words.fields.get(name) or NEVER_EMPTY) for name in OF_LIST if name not in known
+        name: st.sampled_from(words.fields.get(name) or NEVER_EMPTY)
+        for name in OF_LIST
+        # No test can make up a cursor.
+        if name not in known and name != "cursor"
     }
     return known | new
 
@@ -245,6 +251,9 @@ def _of_messages(words: Vocabulary) -> Values:
         "from_date": _dates(words.message_times),
         "to_date": _dates(words.message_times),
         "conversation_id": st.sampled_from((*words.conversation_ids, "none of these")),
+        "before": st.sampled_from((*words.message_ids, "none of these")),
+        "after": st.sampled_from((*words.message_ids, "none of these")),
+        "sort_order": _in_any_case(("asc", "desc")),
         "limit": st.sampled_from(("1", "2", "3", "50", "200", "201", "99999999999999999999")),
         "offset": st.sampled_from(("0", "1", "2", "5", "-0", "1000", "2147483647")),
         "min_as_of": _dates(LONG_AGO),
@@ -358,7 +367,7 @@ def _wrong(name: str) -> SearchStrategy[tuple[str, str]]:
         values = WRONG_DATES
     elif name in LISTS:
         values = ("abc", ",", " , ,", "whatsapp,telegram", "Hot,Lukewarm", "hot;warm")
-    elif name in {"customer_phone", "conversation_id"}:
+    elif name in {"customer_phone", "conversation_id", "before", "after"}:
         values = BROKEN
     elif name == "search":
         values = ("y" * 201, "y" * 1000)

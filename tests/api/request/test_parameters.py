@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from werkzeug.exceptions import BadRequest
 
-from api.request.parameters import COMMON_QUERY, LIST_QUERY, MESSAGES_QUERY, Query
+from api.request.parameters import COMMON_QUERY, LIST_QUERY, MESSAGES_QUERY
+from api.request.query import Query
 from api.request.text import LAST_MOMENT
 from tests.oracle.parameters import OF_LIST, OF_MESSAGES, Bound, Reader, milliseconds, read_parameters
 
@@ -112,7 +113,7 @@ def test_an_unknown_parameter_gets_the_near_ones(given: str, meant: str) -> None
     )
 
 
-@pytest.mark.parametrize("given", ["page", "cursor", "q", "agent_id", "", "nonsense"])
+@pytest.mark.parametrize("given", ["page", "skip", "q", "agent_id", "", "nonsense"])
 def test_an_unknown_parameter_that_is_near_to_none_gets_all_of_the_endpoint(given: str) -> None:
     for query, known in ((LIST_QUERY, OF_LIST), (MESSAGES_QUERY, OF_MESSAGES)):
         message = refused(query, f"{given}=1")
