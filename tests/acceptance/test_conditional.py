@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from random import Random
+from urllib.parse import urljoin
 
 import pytest
 from flask import Flask
@@ -27,6 +28,10 @@ NOW = datetime(2026, 3, 29, 13, 7, 11, 123_456, tzinfo=UTC)
 ROUNDS = 120
 ADDRESSES_OF_TENANT = 40
 ASKED = 12
+LINKS_FOLLOWED = 0.05
+
+# A request with min_as_of is never answered by the version alone. The addresses of links have cursors.
+LEFT_OUT = {"min_as_of", "cursor"}
 
 # Drift that the API prints. What wrote it has moved the version, as whatever writes does.
 DRIFT = (
@@ -86,6 +91,8 @@ class World:
                 assert full.headers["ETag"] not in known, context
                 assert printed(asked.data) == printed(full.data), context
             self.note(address, full.headers["ETag"], full.data)
+            if "Link" in full.headers and self.rng.random() < LINKS_FOLLOWED:
+                self.addresses.append(urljoin(address, full.headers["Link"].split(">")[0][1:]))
         else:
             assert asked.status_code == full.status_code, context
         self.found[asked.status_code] = self.found.get(asked.status_code, 0) + 1
@@ -99,15 +106,16 @@ def addresses_of(rng: Random, platform: Platform) -> list[str]:
         phones = [lead for lead in sorted(model.of_tenant(user_id)) if queries.has_page(lead)]
         made.append(queries.path(user_id, "stats"))
         for number in range(ADDRESSES_OF_TENANT):
-            name = sorted(OF_LIST)[number % len(OF_LIST)]
+            names = [one for one in sorted(OF_LIST) if one not in LEFT_OUT]
+            name = names[number % len(names)]
             params = [(name, _value(rng, name, words))]
             if rng.random() < 0.4:
-                other = rng.choice([one for one in sorted(OF_LIST) if one != name])
+                other = rng.choice([one for one in names if one != name])
                 params.append((other, _value(rng, other, words)))
             made.append(f"{queries.path(user_id)}?{queries.query_string(params)}")
         for phone in rng.sample(phones, k=min(8, len(phones))):
             made.append(queries.path(user_id, phone))
-            name = rng.choice(sorted(OF_MESSAGES))
+            name = rng.choice([one for one in sorted(OF_MESSAGES) if one not in LEFT_OUT])
             query = queries.query_string([(name, _value(rng, name, words))])
             made.append(f"{queries.path(user_id, phone, 'messages')}?{query}")
     return made
@@ -135,6 +143,8 @@ def _value(rng: Random, name: str, words: queries.Vocabulary) -> str:
         "sender": ["user", "agent"],
         "customer_phone": sorted(words.phones)[:5] or ["0"],
         "conversation_id": sorted(words.conversation_ids)[:5] or ["0"],
+        "before": sorted(words.message_ids)[:5],
+        "after": sorted(words.message_ids)[:5],
     }
     return rng.choice(choices[name])
 
