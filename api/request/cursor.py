@@ -18,6 +18,8 @@ import orjson
 
 from api.request.fields import Parameter
 
+# Of leads by last_message_at.
+EXAMPLE = "S0KzAZhf1kBbIjIwMjYtMDMtMjhUMTI6MDA6MDAuMDAwWiIsIjEiXfXyNZ8"
 # Longer than any cursor of ids and names of 255 characters.
 MAX_CURSOR_LENGTH = 8192
 
@@ -53,7 +55,7 @@ class CursorText(Parameter):
 
     def as_openapi(self) -> dict[str, object]:
         """Returns the JSON schema of a text of bounded length."""
-        return {"type": "string", "maxLength": MAX_CURSOR_LENGTH}
+        return {"type": "string", "pattern": "^[A-Za-z0-9_-]+$", "maxLength": MAX_CURSOR_LENGTH}
 
 
 def scope_of(asked: bytes, path: Sequence[str]) -> bytes:

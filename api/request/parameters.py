@@ -5,7 +5,7 @@ from datetime import datetime
 
 from marshmallow import Schema
 
-from api.request.cursor import LEAD_POSITIONS, MESSAGE_POSITION, CursorText
+from api.request.cursor import EXAMPLE, LEAD_POSITIONS, MESSAGE_POSITION, CursorText
 from api.request.fields import (
     Choice,
     Choices,
@@ -94,7 +94,10 @@ def _offset() -> WholeNumber:
 
 
 def _cursor() -> CursorText:
-    return CursorText("The page after the one whose Link header has this cursor, of the same query")
+    return CursorText(
+        "The page after the one whose `Link` header has this cursor, of the same query. Not with `offset`.",
+        example=EXAMPLE,
+    )
 
 
 def _min_as_of() -> ExactMoment:
@@ -149,9 +152,15 @@ class MessagesQuery(Schema):
     conversation_id = Parameter(
         "Messages of this conversation of the lead.", example="b1a93252-f8c6-448f-a765-195eea996d9a"
     )
-    before = Parameter("Messages before this one in the order of time", example="out-1759645300741-hij9fvlyv")
-    after = Parameter("Messages after this one in the order of time", example="out-1759645300741-hij9fvlyv")
-    sort_order = Choice("asc for the oldest first, desc for the newest first", ORDERS, default="asc")
+    before = Parameter(
+        "Messages before this one, a `message_id`, in the order of time.",
+        example="out-1759645300741-hij9fvlyv",
+    )
+    after = Parameter(
+        "Messages after this one, a `message_id`, in the order of time.",
+        example="out-1759645300741-hij9fvlyv",
+    )
+    sort_order = Choice("Oldest messages first (asc), or newest first (desc).", ORDERS, default="asc")
     limit = _limit(200)
     offset = _offset()
     cursor = _cursor()

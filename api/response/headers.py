@@ -2,6 +2,8 @@
 
 from typing import Any, NamedTuple
 
+from api.request.cursor import EXAMPLE
+
 CORRELATION_ID = "^[A-Za-z0-9._-]{1,128}$"
 
 _MOMENT = {"type": "string", "format": "date-time"}
@@ -46,7 +48,7 @@ HEADERS = {
     ),
     "Link": Header(
         "Where the next page is, relative to the address of this one. Absent on the last page.",
-        '<?limit=10&cursor=S0KzAZhf1kBbIjIwMjYtMDMtMjhUMTI6MDA6MDAuMDAwWiIsIjEiXfXyNZ8>; rel="next"',
+        f'<?limit=10&cursor={EXAMPLE}>; rel="next"',
     ),
     "X-RateLimit-Limit": Header("Requests that this tenant may send in one period.", 100, _NUMBER),
     "X-RateLimit-Remaining": Header("Requests that are left in this period.", 99, _NUMBER),

@@ -28,6 +28,8 @@ def before_call(context, case, kwargs):
     for least, greatest in (("from_date", "to_date"), ("min_total_score", "max_total_score")):
         if least in case.query and greatest in case.query:
             del case.query[greatest]
+    # A cursor is good for the query that gave it.
+    case.query.pop("cursor", None)
 
 @schemathesis.hook
 def before_load_schema(context, raw_schema):
