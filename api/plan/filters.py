@@ -17,6 +17,7 @@ from sqlalchemy.sql.elements import KeyedColumnElement
 from api.plan import search
 from api.request.parameters import ListParameters
 from api.request.text import FIRST_MOMENT, LAST_MOMENT, next_millisecond
+from api.request.working_list import OTHER_NAMES
 from api.sql_helpers import PHONE, Condition, between, lead_profiles, leads, lookup_by_key, moment
 from api.time_buckets import DAY, HOUR, time_range
 
@@ -186,7 +187,7 @@ FILTERS: Mapping[str, Filter] = {
         ),
         Filter(
             name=TIME_RANGE,
-            parameters=("days", "from_date", "to_date"),
+            parameters=("days", "from_date", "to_date", *OTHER_NAMES),
             value=_time_range,
             on_leads=_active_in_range,
             bind=_bind_time_range,

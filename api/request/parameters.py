@@ -20,15 +20,22 @@ from api.request.fields import (
     WholeNumber,
 )
 from api.request.query import DEFAULT_LIMIT, Page, Query
+from api.request.working_list import (
+    OTHER_SORTS,
+    SENDERS,
+    FewerKeys,
+    OtherDates,
+    WorkingList,
+    WorkingListQuery,
+)
 
 PLATFORMS = ("whatsapp", "instagram", "webchat")
 LEAD_STATUSES = ("Hot", "Warm", "Cold")
-SENDERS = ("user", "agent")
 SORTS = ("last_message_at", "first_contact_at", "total_messages", "total_score", "name")
 ORDERS = ("desc", "asc")
 MAX_OFFSET = 2**31 - 1
 # Fields of the list that choose a page of the leads; every other field filters them, but for the common ones.
-PAGE_FIELDS = ("sort_by", "sort_order", "limit", "offset", "cursor")
+PAGE_FIELDS = ("sort_by", "sort_order", "limit", "offset", "cursor", "fields")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +46,14 @@ class CommonParameters:
 
 
 @dataclass(frozen=True, slots=True)
-class ListParameters:
+class LeadParameters(CommonParameters):
+    """The checked parameters of a single lead."""
+
+    fields: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ListParameters(WorkingList):
     """The checked parameters of the list; None is a parameter that the request does not give."""
 
     page: Page
@@ -114,9 +128,7 @@ class CommonQuery(Schema):
     min_as_of = _min_as_of()
 
 
-class ListQuery(Schema):
-    """The query of the list of leads. Each filter has its condition in `api/plan/filters.py`."""
-
+class _ListQuery(Schema):
     platform = Choices("Leads on any of these platforms.", PLATFORMS, example="instagram,webchat")
     lead_status = Choices("Leads of any of these statuses.", LEAD_STATUSES, example="Hot,Warm")
     has_extraction = Flag("Leads with an extraction, or (false) without.")
@@ -132,7 +144,12 @@ class ListQuery(Schema):
         "Leads with each of these words in name, email, company or phone.", example="siddhant"
     )
     customer_phone = Phone("The lead of exactly this phone, in any spelling.", example="918979556941")
-    sort_by = Choice("What the leads are sorted by. Leads without it come last.", SORTS, default=SORTS[0])
+    sort_by = Choice(
+        "What the leads are sorted by. Leads without it come last.",
+        SORTS,
+        default=SORTS[0],
+        others=OTHER_SORTS,
+    )
     sort_order = Choice("Direction of the sort.", ORDERS, default=ORDERS[0])
     limit = _limit(100)
     offset = _offset()
@@ -140,9 +157,11 @@ class ListQuery(Schema):
     min_as_of = _min_as_of()
 
 
-class MessagesQuery(Schema):
-    """The query of the messages of a lead."""
+class LeadQuery(CommonQuery, FewerKeys):
+    """The query of a single lead."""
 
+
+class _MessagesQuery(Schema):
     platform = Choices("Messages on any of these platforms.", PLATFORMS, example="whatsapp")
     sender = Choice("Messages of the customer (user) or the agent (agent).", SENDERS)
     from_date = Moment("Messages sent at or after this moment.", example="2025-01-01")
@@ -167,6 +186,16 @@ class MessagesQuery(Schema):
     min_as_of = _min_as_of()
 
 
+# A schema describes the fields of its last base first.
+class ListQuery(WorkingListQuery, _ListQuery):
+    """The query of the list of leads. Each filter has its condition in `api/plan/filters.py`."""
+
+
+class MessagesQuery(OtherDates, _MessagesQuery):
+    """The query of the messages of a lead."""
+
+
 COMMON_QUERY = Query(CommonQuery, CommonParameters)
+LEAD_QUERY = Query(LeadQuery, LeadParameters)
 LIST_QUERY = Query(ListQuery, ListParameters, lambda parameters: LEAD_POSITIONS[parameters.sort_by])
 MESSAGES_QUERY = Query(MessagesQuery, MessageParameters, lambda _parameters: MESSAGE_POSITION)

@@ -14,6 +14,7 @@ from werkzeug.exceptions import BadRequest
 from api.nearest import MAX_LENGTH, nearest
 from api.request.cursor import Cursor, CursorText, Position, Reader, read_position, scope_of
 from api.request.text import is_broken, query_pairs, trim
+from api.request.working_list import unite_names
 
 DEFAULT_LIMIT = 50
 # Fields of all endpoints, which ask for the freshness of the answer.
@@ -26,7 +27,7 @@ _MAX_NAMED_ERRORS = 20
 _UNKNOWN = "is not a parameter"
 _UNREADABLE = "contains a NUL character (%00) or bytes that are not UTF-8"
 # What a request may change from page to page; a cursor is good for requests that are equal in all else.
-_OF_ONE_PAGE = frozenset({"limit", "offset", "cursor", *COMMON_FIELDS})
+_OF_ONE_PAGE = frozenset({"limit", "offset", "cursor", "fields", *COMMON_FIELDS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,15 +99,17 @@ class Query(Generic[Result]):
         errors: dict[str, str] = {}
         given = self._collect(query_string, errors)
         try:
-            loaded: Mapping[str, Any] = self.schema.load(given)
+            loaded: dict[str, Any] = self.schema.load(given)
         except ValidationError as error:
             loaded = error.valid_data if isinstance(error.valid_data, dict) else {}
             found = cast("dict[str, list[str]]", error.messages)
             errors.update({name: messages[0] for name, messages in found.items()})
+        given_as = unite_names(loaded, errors)
         for least, greatest in (("min_total_score", "max_total_score"), ("from_date", "to_date")):
             low, high = loaded.get(least), loaded.get(greatest)
             if low is not None and high is not None and low > high:
-                errors[least] = f"must not be {'after' if greatest == 'to_date' else 'above'} {greatest}"
+                what = "after" if greatest == "to_date" else "above"
+                errors[given_as.get(least, least)] = f"must not be {what} {given_as.get(greatest, greatest)}"
         if loaded.get("cursor") is not None and loaded.get("offset"):
             errors["cursor"] = "cannot be combined with an offset"
         if errors:

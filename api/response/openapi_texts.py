@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from marshmallow import Schema
 
-from api.request.parameters import CommonQuery, ListQuery, MessagesQuery
+from api.request.parameters import CommonQuery, LeadQuery, ListQuery, MessagesQuery
 from api.response.schemas import LeadList, LeadMessages, LeadStatistics, Live, Ready, SingleLead
 
 SUMMARY = "The leads of a messaging platform, over WhatsApp, Instagram and web chat."
@@ -73,7 +73,7 @@ ENDPOINTS = (
         "Get a single lead",
         "The lead of a phone. A lead whose identifier is `stats` or contains a `/` has no address: the list shows it, "
         "with the filter `customer_phone`.",
-        CommonQuery,
+        LeadQuery,
         SingleLead,
     ),
     Endpoint(

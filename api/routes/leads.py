@@ -13,11 +13,12 @@ from api.plan.messages import messages_of_lead as plan_messages
 from api.plan.statistics import StatisticsRow
 from api.plan.statistics import lead_statistics as plan_statistics
 from api.request.cursor import position_of_lead, position_of_message
-from api.request.parameters import COMMON_QUERY, LIST_QUERY, MESSAGES_QUERY, PLATFORMS
+from api.request.parameters import COMMON_QUERY, LEAD_QUERY, LIST_QUERY, MESSAGES_QUERY, PLATFORMS
 from api.request.query import Query
 from api.request.text import canonical_phone
 from api.response.conditional import answer
 from api.response.errors import LeadNotFoundError
+from api.response.fewer_keys import fewer_keys
 from api.response.pagination import page_of_results
 from api.routes.read_model import read_model
 
@@ -41,7 +42,7 @@ def list_leads(user_id: str) -> Response:
     # as many of them are the same.
     moving = pages if parameters.moves_with_the_clock else b""
     link = page.link((user_id,), lambda lead: position_of_lead(lead, parameters.sort_by))
-    return answer(b"[%b]" % page.json, pages, moving=moving, link=link)
+    return answer(fewer_keys(b"[%b]" % page.json, parameters.fields), pages, moving=moving, link=link)
 
 
 @leads.get("/stats")
@@ -57,11 +58,11 @@ def lead_statistics(user_id: str) -> Response:
 @leads.get("/<customer_phone>")
 def single_lead(user_id: str, customer_phone: str) -> Response:
     """Print the lead of a phone."""
-    parameters = _parameters(COMMON_QUERY)
+    parameters = _parameters(LEAD_QUERY)
     row = read_model().fetch(plan_lead(user_id, _phone(customer_phone)), parameters.min_as_of)
     document = _found(row.document)
     current.values().rows = 1
-    return answer(document)
+    return answer(fewer_keys(document, parameters.fields))
 
 
 @leads.get("/<customer_phone>/messages")

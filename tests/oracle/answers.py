@@ -12,6 +12,7 @@ from tests.oracle.parameters import (
     OF_ALL,
     OF_LIST,
     OF_MESSAGES,
+    OF_ONE,
     Candidate,
     Pairs,
     Read,
@@ -45,7 +46,8 @@ def list_leads(model: Model, user_id: str, params: Pairs, now: datetime) -> Answ
     leads = [lead for lead in model.of_tenant(user_id).values() if _selects(model, values, lead, now)]
     leads = _sorted(model, leads, values.get("sort_by", "last_message_at"), values.get("sort_order", "desc"))
     page, pagination = _page(leads, values)
-    return Answer(OK, {"success": True, "data": [lead.document() for lead in page], "pagination": pagination})
+    documents = [_fewer(lead.document(), values) for lead in page]
+    return Answer(OK, {"success": True, "data": documents, "pagination": pagination})
 
 
 def stats(model: Model, user_id: str, params: Pairs, now: datetime) -> Answer:
@@ -70,10 +72,13 @@ def stats(model: Model, user_id: str, params: Pairs, now: datetime) -> Answer:
 
 def single(model: Model, user_id: str, customer_phone: str, params: Pairs = ()) -> Answer:
     """Answer GET /users/:user_id/leads/:customer_phone (which the word `stats` never reaches)."""
-    if refusal := _refusal(read_parameters(OF_ALL, params), user_id, customer_phone):
+    given = read_parameters(OF_ONE, params)
+    if refusal := _refusal(given, user_id, customer_phone):
         return refusal
     lead = _find(model, user_id, customer_phone)
-    return _lead_not_found() if lead is None else Answer(OK, {"success": True, "data": lead.document()})
+    if lead is None:
+        return _lead_not_found()
+    return Answer(OK, {"success": True, "data": _fewer(lead.document(), given.values)})
 
 
 def messages(model: Model, user_id: str, customer_phone: str, params: Pairs) -> Answer:
@@ -178,6 +183,10 @@ def _page(items: list[Item], values: Mapping[str, Any]) -> tuple[list[Item], dic
     }
 
 
+def _fewer(document: dict[str, object], values: Mapping[str, Any]) -> dict[str, object]:
+    return {key: value for key, value in document.items() if key in values.get("fields", document)}
+
+
 def _selects(model: Model, values: Mapping[str, Any], lead: Lead, now: datetime) -> bool:
     return all(
         selects(Candidate(model, lead, now), values[name])
@@ -191,6 +200,8 @@ def _selects_message(values: Mapping[str, Any], message: LeadMessage) -> bool:
 
 
 def _sorted(model: Model, leads: Iterable[Lead], sort_by: str, sort_order: str) -> list[Lead]:
+    sort_by = "first_contact_at" if sort_by == "created_at" else sort_by
+
     def key(lead: Lead) -> Any:  # noqa: ANN401
         value = getattr(lead, sort_by)
         return bytewise(model.lower(value)) if sort_by == "name" else value

@@ -19,9 +19,17 @@ MILLISECOND = timedelta(milliseconds=1)
 DAY = 24 * 60 * 60 * 1000
 LARGEST_OFFSET = 2**31 - 1
 LONGEST_SEARCH = 200
-SORTS = ("last_message_at", "first_contact_at", "total_messages", "total_score", "name")
+SORTS = ("last_message_at", "first_contact_at", "total_messages", "total_score", "name", "created_at")
 IGNORED = frozenset({"_", "gclid", "fbclid"})
-LISTS = frozenset({"platform", "lead_status"})
+LISTS = frozenset({"platform", "lead_status", "fields"})
+KEYS = (
+    "customer_phone", "name", "email", "company", "lead_status", "total_score", "intent_score", "urgency_score",
+    "budget_score", "fit_score", "engagement_score", "platforms", "conversation_count", "total_messages",
+    "template_sends_count", "last_message_at", "last_message_text", "last_message_sender", "first_contact_at",
+    "has_extraction", "extraction_id", "conversations",
+)  # fmt: skip
+# Parameters that say the same, by the bound that they give: of each, a call may give one.
+SAME_BOUND = {"from": ("from_date", "start_date", "date"), "to": ("to_date", "end_date", "date")}
 
 
 class BadValueError(Exception):
@@ -144,6 +152,13 @@ def date_bound(value: str) -> Bound:
     return Bound(moment, moment)
 
 
+def whole_day(value: str) -> Bound:
+    """Read a date without a time."""
+    if len(value) != len("2025-01-31"):
+        raise BadValueError
+    return date_bound(value)
+
+
 def _minutes(hour: str, minute: str) -> int:
     if int(hour) > 23 or int(minute) > 59:
         raise BadValueError
@@ -193,6 +208,10 @@ OF_LIST: dict[str, Reader] = {
     "offset": integer_between(0, LARGEST_OFFSET),
     "cursor": cursor,
     "min_as_of": exact_moment,
+    "fields": one_of(*KEYS),
+    "start_date": date_bound,
+    "end_date": date_bound,
+    "date": whole_day,
 }
 OF_MESSAGES: dict[str, Reader] = {
     "platform": one_of(*PLATFORMS),
@@ -207,8 +226,12 @@ OF_MESSAGES: dict[str, Reader] = {
     "offset": integer_between(0, LARGEST_OFFSET),
     "cursor": cursor,
     "min_as_of": exact_moment,
+    "start_date": date_bound,
+    "end_date": date_bound,
+    "date": whole_day,
 }
 OF_ALL: dict[str, Reader] = {"min_as_of": exact_moment}
+OF_ONE: dict[str, Reader] = {"fields": one_of(*KEYS), **OF_ALL}
 
 
 def active_within(lead: Lead, days: int, now: datetime) -> bool:
@@ -255,6 +278,9 @@ LEAD_FILTERS: dict[str, Callable[[Candidate, Any], bool]] = {
     "days": lambda one, days: active_within(one.lead, days, one.now),
     "from_date": lambda one, bound: _since(one.lead.last_message_at, bound),
     "to_date": lambda one, bound: _until(one.lead.last_message_at, bound),
+    "start_date": lambda one, bound: _since(one.lead.last_message_at, bound),
+    "end_date": lambda one, bound: _until(one.lead.last_message_at, bound),
+    "date": lambda one, day: _since(one.lead.last_message_at, day) and _until(one.lead.last_message_at, day),
     "search": lambda one, text: _matches(one.model, text, one.lead),
     "customer_phone": lambda one, phone: one.lead.customer_phone == canonical_phone(phone),
 }
@@ -267,6 +293,9 @@ MESSAGE_FILTERS: dict[str, Callable[[LeadMessage, Any], bool]] = {
     # The value is the message that has the id.
     "before": lambda message, named: place_of_message(message) < place_of_message(named),
     "after": lambda message, named: place_of_message(message) > place_of_message(named),
+    "start_date": lambda message, bound: _since(message.timestamp, bound),
+    "end_date": lambda message, bound: _until(message.timestamp, bound),
+    "date": lambda message, day: _since(message.timestamp, day) and _until(message.timestamp, day),
 }
 
 
@@ -333,7 +362,13 @@ def _contradictions(values: dict[str, object]) -> set[str]:
     least, greatest = values.get("min_total_score"), values.get("max_total_score")
     if isinstance(least, int) and isinstance(greatest, int) and least > greatest:
         contradictions |= {"min_total_score", "max_total_score"}
-    earliest, latest = values.get("from_date"), values.get("to_date")
-    if isinstance(earliest, Bound) and isinstance(latest, Bound) and earliest.first > latest.last:
-        contradictions |= {"from_date", "to_date"}
+    given = {bound: [name for name in names if name in values] for bound, names in SAME_BOUND.items()}
+    twice = {name for names in given.values() if len(names) > 1 for name in names}
+    if twice:
+        # The message names one of the two, and what it is another name of.
+        return contradictions | (twice & {"date"} or twice - {"from_date", "to_date"})
+    if given["from"] and given["to"]:
+        earliest, latest = values[given["from"][0]], values[given["to"][0]]
+        if isinstance(earliest, Bound) and isinstance(latest, Bound) and earliest.first > latest.last:
+            contradictions |= {given["from"][0], given["to"][0]}
     return contradictions

@@ -14,7 +14,7 @@ import pytest
 from api.database.statement import compile_statement
 from api.plan.filters import FILTERS, TIME_RANGE
 from api.plan.lead_list import list_leads
-from api.request.fields import Choice, Flag, Moment, Parameter, Phone, SearchText, WholeNumber
+from api.request.fields import Choice, Day, Flag, Moment, Parameter, Phone, SearchText, WholeNumber
 from api.request.parameters import LIST_QUERY
 from tests.oracle.parameters import LEAD_FILTERS, MESSAGE_FILTERS, OF_LIST, OF_MESSAGES, Reader
 from tests.rules.files import documents
@@ -23,7 +23,7 @@ from tests.rules.openapi import OPENAPI_FILE, openapi
 
 LIST = "/users/{user_id}/leads"
 MESSAGES = "/users/{user_id}/leads/{customer_phone}/messages"
-NO_FILTERS = {"sort_by", "sort_order", "limit", "offset", "cursor", "min_as_of"}
+NO_FILTERS = {"sort_by", "sort_order", "limit", "offset", "cursor", "min_as_of", "fields"}
 NOW = datetime(2026, 3, 29, 13, 7, tzinfo=UTC)
 # Other parameters beside the filter, so that each way to a page is taken; and whether matches are collected.
 CONTEXTS = (
@@ -69,6 +69,7 @@ def two_values(field: Parameter) -> tuple[str, str]:
     for kind, texts in (
         (Flag, ("true", "false")),
         (Moment, ("2025-01-01", "2025-02-01")),
+        (Day, ("2025-01-01", "2025-02-01")),
         (SearchText, ("abc", "abd")),
         (Phone, ("1", "2")),
     ):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from tests.oracle import Lead, Model
-from tests.oracle.parameters import OF_LIST
+from tests.oracle.parameters import KEYS, OF_LIST
 
 Pairs = list[tuple[str, str]]
 
@@ -95,7 +95,7 @@ UNKNOWN = (
 )
 IGNORED = ("_", "utm_source", "utm_", "gclid", "fbclid")
 BROKEN = ("\0", "a\0b", "\udcff", "caf\udce9")
-LISTS = frozenset({"platform", "lead_status"})
+LISTS = frozenset({"platform", "lead_status", "fields"})
 WITHOUT_PAGE = frozenset({"stats", ".", ".."})
 
 
@@ -224,10 +224,14 @@ def _of_list(words: Vocabulary) -> Values:
         "days": st.sampled_from(("1", "7", "30", "31", "100", "365", "036500")),
         "from_date": _dates(words.times),
         "to_date": _dates(words.times),
+        "start_date": _dates(words.times),
+        "end_date": _dates(words.times),
+        "date": _days(words.times),
+        "fields": _lists(KEYS),
         "search": _searches(words),
         "customer_phone": st.sampled_from(words.phones).flatmap(spellings),
         "sort_by": _in_any_case(
-            ("last_message_at", "first_contact_at", "total_messages", "total_score", "name")
+            ("last_message_at", "first_contact_at", "total_messages", "total_score", "name", "created_at")
         ),
         "sort_order": _in_any_case(("asc", "desc")),
         "limit": st.sampled_from(("1", "2", "3", "7", "50", "100", "101", "00005", "99999999999999999999")),
@@ -250,6 +254,9 @@ def _of_messages(words: Vocabulary) -> Values:
         "sender": _in_any_case(("user", "agent")),
         "from_date": _dates(words.message_times),
         "to_date": _dates(words.message_times),
+        "start_date": _dates(words.message_times),
+        "end_date": _dates(words.message_times),
+        "date": _days(words.message_times),
         "conversation_id": st.sampled_from((*words.conversation_ids, "none of these")),
         "before": st.sampled_from((*words.message_ids, "none of these")),
         "after": st.sampled_from((*words.message_ids, "none of these")),
@@ -277,6 +284,10 @@ def _lists(options: Iterable[str]) -> SearchStrategy[str]:
     )
     lists = st.lists(padded, min_size=1, max_size=4)
     return lists.filter(lambda chosen: any(element.strip() for element in chosen)).map(",".join)
+
+
+def _days(moments: tuple[datetime, ...]) -> SearchStrategy[str]:
+    return st.sampled_from(moments).map(lambda moment: moment.date().isoformat())
 
 
 @st.composite
@@ -363,7 +374,7 @@ def _noise(values: Values, pairs: Pairs) -> SearchStrategy[tuple[str, str]]:
 def _wrong(name: str) -> SearchStrategy[tuple[str, str]]:
     if name in WRONG_NUMBERS:
         values: tuple[str, ...] = WRONG + WRONG_NUMBERS[name]
-    elif name in {"from_date", "to_date"}:
+    elif name in {"from_date", "to_date", "start_date", "end_date", "date"}:
         values = WRONG_DATES
     elif name in LISTS:
         values = ("abc", ",", " , ,", "whatsapp,telegram", "Hot,Lukewarm", "hot;warm")

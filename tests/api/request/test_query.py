@@ -1,4 +1,4 @@
-"""What a request for a page says of the pages after it."""
+"""The reader of a query string: what it says of names, how much it reads, and of the pages after one."""
 
 import re
 from collections.abc import Sequence
@@ -134,3 +134,21 @@ def test_the_next_page_repeats_what_this_one_asks(query: Query[Any], text: str, 
     assert re.fullmatch(r"[A-Za-z0-9_.~%,:&=-]*", page.query)
     # It asks for the same.
     assert query.read(page.query, "u").page.asked == page.asked
+
+
+def test_a_long_name_is_cut_in_the_message() -> None:
+    assert len(refusal(LIST_QUERY, f"{'x' * 5000}=1")) < 400
+
+
+def test_the_first_of_thousands_of_unknown_names_are_enough() -> None:
+    message = refusal(LIST_QUERY, "&".join(f"unknown{n}" for n in range(5000)))
+    assert "'unknown0' is not a parameter" in message
+    assert "; the rest was not checked; this endpoint takes platform, " in message
+    assert len(message) < 2000
+    assert len(refusal(LIST_QUERY, "&".join(f"x{n}=%ff" for n in range(5000)))) < 2000
+    assert "the rest" not in refusal(LIST_QUERY, "platfrom=1&" * 5000)
+
+
+def test_long_queries_are_read_as_short_ones_are() -> None:
+    blanks = "%20" * 200
+    assert LIST_QUERY.read(f"days={blanks}7") == LIST_QUERY.read("days=7")
