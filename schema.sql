@@ -7,6 +7,7 @@
 --   read_model     What the API reads.
 --   projector      The queue of changes, the run log and what else the projector remembers.
 --   access         The keys with which callers of the API show who they are.
+--   later          Indexes on columns that came later; a transaction of its own.
 --   search         The search index, which needs two extensions.
 --   roles          Who may read what.
 --
@@ -165,6 +166,10 @@ CREATE TABLE IF NOT EXISTS read_model.leads (
     has_email boolean NOT NULL,
     -- The lead object of the API as compact JSON text. The API prints it unchanged.
     document text COLLATE "C" NOT NULL,
+    -- The sender of its last message, user or agent; null for any other sender, and without messages.
+    last_message_sender text COLLATE "C",
+    -- Whether it has a conversation; false for a lead of counted template sends alone.
+    has_conversation boolean NOT NULL DEFAULT true,
     -- Usage: one lead by its phone. It includes what filters and sorts read, so that they need not visit the row.
     CONSTRAINT leads_pkey PRIMARY KEY (user_id, customer_phone) INCLUDE (
         last_message_at, first_contact_at, total_messages, lead_status, total_score, on_whatsapp, on_instagram,
@@ -172,11 +177,17 @@ CREATE TABLE IF NOT EXISTS read_model.leads (
     )
 -- Each message updates the row of its lead. Frequent vacuums keep the table small and index-only scans possible.
 ) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_insert_scale_factor = 0.02, vacuum_truncate = off);
+ALTER TABLE read_model.leads
+    ADD COLUMN IF NOT EXISTS last_message_sender text COLLATE "C",
+    ADD COLUMN IF NOT EXISTS has_conversation boolean NOT NULL DEFAULT true;
 -- Usage: the default page, in its order with nulls last; filtered lists, which it answers without visiting rows that
 -- do not match; the leads of a partial hour or day.
 CREATE INDEX IF NOT EXISTS leads_by_last_message_at
     ON read_model.leads (user_id, last_message_at DESC NULLS LAST, customer_phone DESC)
-    INCLUDE (lead_status, total_score, on_whatsapp, on_instagram, on_webchat, has_extraction, has_email);
+    INCLUDE (
+        lead_status, total_score, on_whatsapp, on_instagram, on_webchat, has_extraction, has_email,
+        last_message_sender, has_conversation
+    );
 -- Usage: sort_by=first_contact_at.
 CREATE INDEX IF NOT EXISTS leads_by_first_contact_at
     ON read_model.leads (user_id, first_contact_at, customer_phone);
@@ -375,7 +386,8 @@ CREATE TABLE IF NOT EXISTS read_model.lead_totals (
     -- The tenant.
     user_id text COLLATE "C" NOT NULL,
     -- all: every lead of the tenant. day, hour: the leads whose last_message_at is in this UTC day or hour.
-    granularity text COLLATE "C" NOT NULL CHECK (granularity IN ('all', 'day', 'hour')),
+    -- new_day, new_hour: the leads whose first_contact_at is.
+    granularity text COLLATE "C" NOT NULL CHECK (granularity IN ('all', 'day', 'hour', 'new_day', 'new_hour')),
     -- Start of the day or hour; -infinity for all.
     bucket_start timestamptz NOT NULL,
     -- Number of leads. A row that reached 0 is deleted.
@@ -396,10 +408,20 @@ CREATE TABLE IF NOT EXISTS read_model.lead_totals (
     on_instagram integer NOT NULL,
     -- How many of them are on webchat.
     on_webchat integer NOT NULL,
+    -- How many of them have the last_message_sender user; 0 in new_day and new_hour, which a message leaves alone.
+    last_from_user integer NOT NULL DEFAULT 0,
+    -- How many of them have the last_message_sender agent; 0 in new_day and new_hour.
+    last_from_agent integer NOT NULL DEFAULT 0,
+    -- How many of them do not have has_conversation.
+    without_conversation integer NOT NULL DEFAULT 0,
     -- Usage: one bucket, or a range of them. No index holds the numbers, so that a change of them updates one row
     -- only.
     CONSTRAINT lead_totals_pkey PRIMARY KEY (user_id, granularity, bucket_start)
 ) WITH (fillfactor = 70, vacuum_truncate = off);
+ALTER TABLE read_model.lead_totals
+    ADD COLUMN IF NOT EXISTS last_from_user integer NOT NULL DEFAULT 0,
+    ADD COLUMN IF NOT EXISTS last_from_agent integer NOT NULL DEFAULT 0,
+    ADD COLUMN IF NOT EXISTS without_conversation integer NOT NULL DEFAULT 0;
 
 -- One row, which exists from the first build on: how fresh the read model is. It is one row and not one per shard
 -- because an idle refresh updates it every second.
@@ -786,6 +808,27 @@ CREATE TABLE IF NOT EXISTS leads_access.api_keys (
     revoked_at timestamptz,
     CHECK (all_tenants = (user_id IS NULL))
 );
+
+-- section: later
+
+-- What takes a while on an existing installation, in a transaction of its own: with the changes of the tables in the
+-- same one, readers would wait for it.
+
+-- Usage: has_conversation=false.
+CREATE INDEX IF NOT EXISTS leads_without_conversation
+    ON read_model.leads (user_id, last_message_at DESC NULLS LAST, customer_phone DESC)
+    WHERE NOT has_conversation;
+
+-- No message changes these columns of a conversation, so that it touches no index of this table.
+-- Usage: agent_id, and how many leads have it.
+CREATE INDEX IF NOT EXISTS lead_conversations_by_agent
+    ON read_model.lead_conversations (user_id, agent_id, customer_phone);
+-- Usage: phone_number_id, and how many leads have it.
+CREATE INDEX IF NOT EXISTS lead_conversations_by_phone_number
+    ON read_model.lead_conversations (user_id, phone_number_id, customer_phone);
+-- Usage: is_active, and how many leads have it.
+CREATE INDEX IF NOT EXISTS lead_conversations_by_activity
+    ON read_model.lead_conversations (user_id, is_active, customer_phone);
 
 -- section: search
 

@@ -79,7 +79,7 @@ OF_API = {
     ),
     "LEADS_PAGE": Setting("on", "on: there is a page for people at /. off: there is none."),
     "LEADS_RATE_LIMIT": Setting(
-        "100 per minute", "Requests that one tenant may send to the four endpoints, or off."
+        "100 per minute", "Requests that one tenant may send to the endpoints, or off."
     ),
     "LEADS_RATE_LIMIT_STORAGE": Setting(
         "memory://", "Where requests are counted: memory://, redis://HOST:PORT or valkey://HOST:PORT."

@@ -47,6 +47,8 @@ leads = Table(
     Column("has_extraction", Boolean, nullable=False),
     Column("has_email", Boolean, nullable=False),
     Column("document", Text, nullable=False),
+    Column("last_message_sender", Text),
+    Column("has_conversation", Boolean, nullable=False),
 )
 
 # A view of the profiles of the tenant that the session has named: row security on the table would keep LIKE from its
@@ -76,6 +78,7 @@ lead_conversations = Table(
     Column("agent_name", Text),
     Column("platform", Text),
     Column("phone_number_id", Text),
+    Column("is_active", Boolean, nullable=False),
     Column("message_count", Integer, nullable=False),
 )
 
@@ -139,6 +142,9 @@ lead_totals = Table(
     Column("on_whatsapp", Integer, nullable=False),
     Column("on_instagram", Integer, nullable=False),
     Column("on_webchat", Integer, nullable=False),
+    Column("last_from_user", Integer, nullable=False),
+    Column("last_from_agent", Integer, nullable=False),
+    Column("without_conversation", Integer, nullable=False),
 )
 
 freshness = Table("freshness", metadata, Column("as_of", _TIME, nullable=False))

@@ -46,12 +46,12 @@ def in_order(plan: ListPlan, page: LimitOffset) -> list[PageRows]:
 def _reads_documents(plan: ListPlan) -> bool:
     """Returns whether the page reads the rows of `leads` in order, instead of looking up those of its keys.
 
-    That is quicker if many rows on the way are printed, as with at most one facet; and if the index does not contain
-    the facets, so that PostgreSQL reads each row anyway. With an offset it would read the rows before the page too.
+    That is quicker if many rows on the way are printed, as with at most one filter; and if the index does not contain
+    the filters, so that PostgreSQL reads each row anyway. With an offset it would read the rows before the page too.
     """
     if plan.sort.table is not leads or plan.has_offset:
         return False
-    return not plan.is_by_time or plan.facet_filter_count <= 1
+    return not plan.is_by_time or len(plan.beside_time) <= 1
 
 
 def documents(rows: Select[Any]) -> PageRows:

@@ -6,10 +6,10 @@ from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, FromClause, Integer, Text, and_, bindparam, func, or_, tuple_
 
-from api.plan.filters import FILTERS, TIME_RANGE, GivenFilter, given_filters
+from api.plan.filters import FILTERS, OF_CONVERSATIONS, TIME_RANGE, GivenFilter, given_filters
 from api.plan.search import SearchShape
 from api.request.parameters import ListParameters
-from api.sql_helpers import CURSOR_PHONE, Condition, lead_profiles, leads, moment
+from api.sql_helpers import CURSOR_PHONE, Condition, lead_profiles, lead_totals, leads, moment
 
 # A page by last_message_at beyond this offset is found by counted hours or days, not by reading all leads before it.
 FAR_OFFSET = 20_000
@@ -106,9 +106,27 @@ class ListPlan:
         return self.has(TIME_RANGE)
 
     @property
+    def beside_time(self) -> tuple[GivenFilter, ...]:
+        """The filters but the time range."""
+        return tuple(given for given in self.filters if given.name != TIME_RANGE)
+
+    @property
     def is_counted(self) -> bool:
-        """Whether the counts of the read model give the total."""
-        return self.facet_filter_count + self.has_time_range == len(self.filters)
+        """Whether the counts of the read model give the total: of any facets, or of one filter of lead_totals."""
+        given = self.beside_time
+        return len(given) == self.facet_filter_count or (
+            len(given) == 1 and matches_of(given[0], lead_totals) is not None
+        )
+
+    @property
+    def is_on_leads(self) -> bool:
+        """Whether each filter has a condition on `leads`, so that an index finds and counts the matches."""
+        return all(FILTERS[given.name].on_leads is not None for given in self.filters)
+
+    @property
+    def narrowest(self) -> GivenFilter | None:
+        """The first filter by conversations, whose index finds fewer leads than those of the tenant."""
+        return next((given for given in self.filters if given.name in OF_CONVERSATIONS), None)
 
     @property
     def has_own_filter(self) -> bool:
@@ -146,6 +164,11 @@ class ListPlan:
         if self.cursor == "null":
             return and_(key.is_(None), self.phone_after_cursor(phone))
         return or_(self.after_cursor(key, phone), key.is_(None))
+
+
+def matches_of(given: GivenFilter, totals: FromClause) -> ColumnElement[int] | None:
+    """Returns how many leads of a row of lead_totals pass a filter; None if it does not count them."""
+    return FILTERS[given.name].totals(totals.c, given.shape)
 
 
 def plan_list(parameters: ListParameters, now: datetime) -> tuple[ListPlan, dict[str, object]]:

@@ -15,7 +15,7 @@ from sqlalchemy import (
     union_all,
 )
 
-from api.plan.counts import buckets, matches_in_bucket
+from api.plan.counts import buckets, matches_in_bucket, matches_on_leads
 from api.plan.filters import conditions
 from api.plan.in_order import matching_keys
 from api.plan.list_plan import ListPlan
@@ -71,6 +71,13 @@ def collected(plan: ListPlan, page: LimitOffset) -> PageRows:
         rows = union_all(rows, without_time)
     phones = rows.cte("phones")
     key = lookup_by_key(sort.table.c[sort.key], phones, sort.table)
+    return sorted_page(plan, select(phones.c.customer_phone, key.label("key")).cte("matches"), page)
+
+
+def found_and_sorted(plan: ListPlan, page: LimitOffset) -> PageRows:
+    """Finds all matches in an index of `leads`, and sorts them."""
+    phones = matches_on_leads(plan).where(page.limit > ZERO).cte("phones")
+    key = lookup_by_key(plan.sort.table.c[plan.sort.key], phones, plan.sort.table)
     return sorted_page(plan, select(phones.c.customer_phone, key.label("key")).cte("matches"), page)
 
 

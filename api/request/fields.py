@@ -200,23 +200,6 @@ class EndMoment(Moment):
         return read_moment(text)[1]
 
 
-class Day(Parameter):
-    """A date without a time."""
-
-    takes = "a date such as 2025-01-31"
-
-    def read(self, text: str) -> datetime:
-        """Returns the first millisecond of the day in UTC. Raises ValueError for any other text."""
-        first, last = read_moment(text)
-        if first == last:
-            raise ValueError(text)
-        return first
-
-    def as_openapi(self) -> dict[str, object]:
-        """Returns the JSON schema of a date."""
-        return {"type": "string", "format": "date"}
-
-
 class ExactMoment(Moment):
     """A date, or a date with a time; its microseconds count."""
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from marshmallow import Schema
 
-from api.request.fields import Choices, Day, EndMoment, Moment
-from api.request.text import MILLISECOND, shift
+from api.request.fields import Choice, Choices, EndMoment, Flag, Moment, Parameter
+from api.request.text import MILLISECOND, read_moment, shift
 
 SENDERS = ("user", "agent")
 # The keys of a printed lead, in their order.
@@ -45,6 +45,23 @@ OTHER_NAMES: Mapping[str, tuple[str, ...]] = {
 OTHER_SORTS: Mapping[str, str] = {"created_at": "first_contact_at"}
 
 
+class Day(Parameter):
+    """A date without a time."""
+
+    takes = "a date such as 2025-01-31"
+
+    def read(self, text: str) -> datetime:
+        """Returns the first millisecond of the day in UTC. Raises ValueError for any other text."""
+        first, last = read_moment(text)
+        if first == last:
+            raise ValueError(text)
+        return first
+
+    def as_openapi(self) -> dict[str, object]:
+        """Returns the JSON schema of a date."""
+        return {"type": "string", "format": "date"}
+
+
 class OtherDates(Schema):
     """Other names of from_date and to_date."""
 
@@ -58,20 +75,34 @@ class OtherDates(Schema):
 class FewerKeys(Schema):
     """Which keys of a lead are printed."""
 
-    # marshmallow takes it out of the class, whose own `fields` stays as it is.
-    fields = Choices(  # type: ignore[assignment]
+    # marshmallow takes it out of the class, whose own attribute of this name stays as it is. Written as an assignment,
+    # it would have the type checker take it for that attribute.
+    vars()["fields"] = Choices(
         "The keys of each lead to print, and no others.", LEAD_KEYS, example="customer_phone,name"
     )
 
 
 class WorkingListQuery(OtherDates, FewerKeys):
-    """What the list takes beside the documented parameters."""
+    """What the list takes beside the documented parameters. Each filter has its condition in `api/plan/filters.py`."""
+
+    last_message_sender = Choice(
+        "Leads whose last message is from the customer (user) or the agent (agent).", SENDERS
+    )
+    has_conversation = Flag("Leads with a conversation, or (false) of template sends alone.")
+    agent_id = Parameter("Leads with a conversation of this agent.", example="test-agent-001")
+    phone_number_id = Parameter("Leads with a conversation on this channel.", example="test-phone-001")
+    is_active = Flag("Leads with a conversation that is active, or (false) with one that is not.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkingList:
     """The checked parameters of a working list; None is a parameter that the request does not give."""
 
+    last_message_sender: str | None = None
+    has_conversation: bool | None = None
+    agent_id: str | None = None
+    phone_number_id: str | None = None
+    is_active: bool | None = None
     fields: tuple[str, ...] | None = None
 
 

@@ -1,6 +1,7 @@
 """The schemas of a conversation and of a message."""
 
-from api.request.parameters import PLATFORMS, SENDERS
+from api.request.parameters import PLATFORMS
+from api.request.working_list import SENDERS
 from api.response.described import Closed, count, flag, moment, number, string, word
 
 MESSAGE_STATUSES = ("sent", "pending", "failed")

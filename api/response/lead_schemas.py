@@ -2,7 +2,8 @@
 
 from marshmallow import fields, validate
 
-from api.request.parameters import LEAD_STATUSES, MAX_OFFSET, PLATFORMS, SENDERS
+from api.request.parameters import LEAD_STATUSES, MAX_OFFSET, PLATFORMS
+from api.request.working_list import SENDERS
 from api.response.conversation_schemas import ConversationSummary, Message
 from api.response.described import (
     Closed,

@@ -115,7 +115,7 @@ def _docstring(schema: type[Schema]) -> str:
 
 
 def _operation(endpoint: Endpoint, codes: list[int]) -> dict[str, Any]:
-    """Returns one of the four endpoints, which may answer with these errors."""
+    """Returns one of the endpoints, which may answer with these errors."""
     of_lead = "{customer_phone}" in endpoint.path
     errors = [code for code in codes if of_lead or code != HTTPStatus.NOT_FOUND]
     return {
@@ -142,7 +142,7 @@ def _operation(endpoint: Endpoint, codes: list[int]) -> dict[str, Any]:
 
 
 def _page(page: Page) -> dict[str, Any]:
-    """Returns what there is beside the four endpoints."""
+    """Returns what there is beside the endpoints about leads."""
     own = ("X-Correlation-Id",)
     errors = {
         str(code): _failure(code, (*own, "Retry-After") if code == HTTPStatus.SERVICE_UNAVAILABLE else own)

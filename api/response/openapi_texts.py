@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 from marshmallow import Schema
 
 from api.request.parameters import CommonQuery, LeadQuery, ListQuery, MessagesQuery
-from api.response.schemas import LeadList, LeadMessages, LeadStatistics, Live, Ready, SingleLead
+from api.request.series import SeriesQuery
+from api.response.schemas import LeadList, LeadMessages, LeadSeries, LeadStatistics, Live, Ready, SingleLead
 
 SUMMARY = "The leads of a messaging platform, over WhatsApp, Instagram and web chat."
 DESCRIPTION = """\
@@ -39,7 +40,7 @@ _LEAD = f"{_BASE}/{{customer_phone}}"
 
 
 class Endpoint(NamedTuple):
-    """One of the four endpoints."""
+    """One of the endpoints."""
 
     path: str
     name: str
@@ -68,6 +69,15 @@ ENDPOINTS = (
         LeadStatistics,
     ),
     Endpoint(
+        f"{_BASE}/stats/series",
+        "getLeadSeries",
+        "Get lead statistics by day or hour",
+        "Counts of the leads of each day or hour of a range, which `from_date` and `to_date` or their other names have "
+        "to give.",
+        SeriesQuery,
+        LeadSeries,
+    ),
+    Endpoint(
         _LEAD,
         "getLead",
         "Get a single lead",
@@ -88,7 +98,7 @@ ENDPOINTS = (
 
 
 class Page(NamedTuple):
-    """What there is beside the four endpoints: it asks nobody who calls, and has no limit."""
+    """What there is beside the endpoints about leads: it asks nobody who calls, and has no limit."""
 
     path: str
     name: str

@@ -1,4 +1,4 @@
-"""The four endpoints of the Leads API."""
+"""The endpoints of the Leads API."""
 
 from typing import TypeVar
 
@@ -10,11 +10,13 @@ from api import current
 from api.plan.lead import single_lead as plan_lead
 from api.plan.lead_list import list_leads as plan_list
 from api.plan.messages import messages_of_lead as plan_messages
+from api.plan.series import lead_series as plan_series
 from api.plan.statistics import StatisticsRow
 from api.plan.statistics import lead_statistics as plan_statistics
 from api.request.cursor import position_of_lead, position_of_message
 from api.request.parameters import COMMON_QUERY, LEAD_QUERY, LIST_QUERY, MESSAGES_QUERY, PLATFORMS
 from api.request.query import Query
+from api.request.series import SERIES_QUERY
 from api.request.text import canonical_phone
 from api.response.conditional import answer
 from api.response.errors import LeadNotFoundError
@@ -53,6 +55,16 @@ def lead_statistics(user_id: str) -> Response:
     current.values().rows = 1
     numbers = _statistics(row)
     return answer(numbers, moving=numbers)
+
+
+# No lead is in its way: one called `stats` has no address.
+@leads.get("/stats/series")
+def lead_series(user_id: str) -> Response:
+    """Count the leads of a tenant by day or hour."""
+    parameters = _parameters(SERIES_QUERY)
+    row = read_model().fetch(plan_series(user_id, parameters), parameters.min_as_of)
+    current.values().rows = 1
+    return answer(b'{"by":"%b","buckets":[%b]}' % (parameters.by.encode(), b",".join(row.page)))
 
 
 @leads.get("/<customer_phone>")

@@ -20,7 +20,7 @@ Answer = TypeVar("Answer", bound=Freshness)
 
 
 class ReadModel:
-    """The read model behind the four endpoints.
+    """The read model behind the endpoints.
 
     The first build fills the tables in one transaction that locks them, so a request before its end would wait for it.
     Until this process has seen that a build has ended, each request therefore looks at `projection` first. Afterwards

@@ -105,6 +105,13 @@ def addresses_of(rng: Random, platform: Platform) -> list[str]:
         words = queries.vocabulary(model, user_id)
         phones = [lead for lead in sorted(model.of_tenant(user_id)) if queries.has_page(lead)]
         made.append(queries.path(user_id, "stats"))
+        made += [
+            f"{queries.path(user_id, 'stats', 'series')}?{query}"
+            for query in (
+                f"from_date={NOW - timedelta(days=99):%F}&to_date={NOW:%F}",
+                f"date={NOW:%F}&by=hour",
+            )
+        ]
         for number in range(ADDRESSES_OF_TENANT):
             names = [one for one in sorted(OF_LIST) if one not in LEFT_OUT]
             name = names[number % len(names)]
@@ -132,13 +139,18 @@ def _value(rng: Random, name: str, words: queries.Vocabulary) -> str:
         "min_total_score": ["5", "9"],
         "max_total_score": ["9", "15"],
         "days": ["1", "7", "30", "4000"],
-        "from_date": dates,
-        "to_date": dates,
+        **dict.fromkeys(("from_date", "to_date", "start_date", "end_date", "date"), dates),
+        "fields": ["customer_phone", "name,last_message_at"],
+        "last_message_sender": ["user", "agent"],
+        "has_conversation": ["true", "false"],
+        "agent_id": sorted(words.agent_ids)[:5],
+        "phone_number_id": sorted(words.phone_number_ids)[:5],
+        "is_active": ["true", "false"],
         "search": ["a", "an", "example"],
+        "min_as_of": ["2025-01-01"],
         "sort_by": ["last_message_at", "first_contact_at", "total_messages", "total_score", "name"],
         "sort_order": ["asc", "desc"],
         "limit": ["1", "5", "100"],
-        "min_as_of": ["2020-01-01T00:00:00Z"],
         "offset": ["0", "1", "5"],
         "sender": ["user", "agent"],
         "customer_phone": sorted(words.phones)[:5] or ["0"],

@@ -489,6 +489,28 @@ MUTANTS = (
     ),
     Mutant(
         "R4",
+        "no number moves by who wrote last",
+        _statement(
+            "refresh/7_compare_leads/90_find_lead_moves",
+            "    side.last_message_sender,\n    side.has_conversation,\n    sum",
+            "    NULL,\n    side.has_conversation,\n    sum",
+        ),
+        lambda bench: test_refresh.test_who_wrote_last_moves_its_numbers_and_leaves_those_of_new_leads_alone(
+            bench.filled
+        ),
+    ),
+    Mutant(
+        "R4",
+        "no number moves by the first contact",
+        _statement(
+            "refresh/7_compare_leads/90_find_lead_moves",
+            "    side.first_hour,\n    side.last_message_sender,\n    side.has_conversation,\n    sum",
+            "    NULL,\n    side.last_message_sender,\n    side.has_conversation,\n    sum",
+        ),
+        lambda bench: test_refresh.test_an_earlier_first_contact_moves_the_new_leads_of_its_time(bench.filled),
+    ),
+    Mutant(
+        "R4",
         "the numbers of all leads are written with every message",
         _statement("refresh/8_write_leads/70_add_to_statistics", "<> ROW({zeros.table})", "IS NOT NULL"),
         lambda bench: test_refresh.test_a_message_leaves_the_numbers_of_all_leads_alone_and_moves_its_day_and_hour(

@@ -224,12 +224,65 @@ def test_a_message_leaves_the_numbers_of_all_leads_alone_and_moves_its_day_and_h
     assert conn.execute(
         "SELECT granularity, leads FROM read_model.lead_totals WHERE bucket_start = '2025-02-01Z' ORDER BY 1"
     ).fetchall() == [("day", 1), ("hour", 1)]
-    # Nobody is left in the old ones.
-    assert value(conn, "SELECT count(*) FROM read_model.lead_totals") == 3
+    # Nobody is left in the old ones. The first contact is where it was.
+    assert value(conn, "SELECT count(*) FROM read_model.lead_totals") == 5
+    assert {span: _spans(conn)[span] for span in ("new_day", "new_hour")} == {
+        span: before[span] for span in ("new_day", "new_hour")
+    }
     before = _spans(conn)
     filled.message("c", "of the same hour", at="2025-02-01 00:30:00")
     refresh_now(conn)
     assert _spans(conn) == before
+    assert_exact(conn)
+
+
+def test_who_wrote_last_moves_its_numbers_and_leaves_those_of_new_leads_alone(filled: Platform) -> None:
+    conn = filled.conn
+    before, counts = _spans(conn), _versions(conn, "lead_counts", "lead_daily_counts")
+    conn.execute("UPDATE messages SET sender = 'agent'")
+    refresh_now(conn)
+    after = _spans(conn)
+    assert {span for span, row in after.items() if row[0] != before[span][0]} == {"all", "day", "hour"}
+    assert _versions(conn, "lead_counts", "lead_daily_counts") == counts
+    senders = "SELECT DISTINCT last_from_user, last_from_agent FROM read_model.lead_totals WHERE granularity = any(%s)"
+    assert conn.execute(senders, (["all", "day", "hour"],)).fetchall() == [(0, 1)]
+    assert conn.execute(senders, (["new_day", "new_hour"],)).fetchall() == [(0, 0)]
+    assert_exact(conn)
+    # Neither of them: as stored in the document, and in no filter.
+    conn.execute("UPDATE messages SET sender = 'User'")
+    refresh_now(conn)
+    assert conn.execute(senders, (["all", "day", "hour"],)).fetchall() == [(0, 0)]
+    assert value(conn, "SELECT document::json ->> 'last_message_sender' FROM read_model.leads") == "User"
+    assert value(conn, "SELECT last_message_sender FROM read_model.leads") is None
+    assert_exact(conn)
+
+
+def test_a_lead_that_loses_its_conversation_is_counted_without_one(filled: Platform) -> None:
+    conn = filled.conn
+    without = "SELECT DISTINCT without_conversation FROM read_model.lead_totals"
+    assert value(conn, without) == 0
+    conn.execute("DELETE FROM conversations")
+    refresh_now(conn)
+    assert conn.execute(without).fetchall() == [(1,)]
+    assert value(conn, "SELECT has_conversation FROM read_model.leads") is False
+    assert_exact(conn)
+    filled.conversation(filled.agent("one"), "+4915")
+    refresh_now(conn)
+    assert conn.execute(without).fetchall() == [(0,)]
+    assert_exact(conn)
+
+
+def test_an_earlier_first_contact_moves_the_new_leads_of_its_time(filled: Platform) -> None:
+    conn = filled.conn
+    filled.message("c", "earlier", at="2024-12-31 23:59:59")
+    refresh_now(conn)
+    rows = conn.execute(
+        "SELECT granularity, bucket_start FROM read_model.lead_totals WHERE granularity LIKE 'new%'"
+    )
+    assert {kind: start.isoformat()[:13] for kind, start in rows} == {
+        "new_day": "2024-12-31T00",
+        "new_hour": "2024-12-31T23",
+    }
     assert_exact(conn)
 
 

@@ -2,25 +2,29 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from tests.oracle.leads import PLATFORMS, Lead, LeadMessage, Model
 from tests.oracle.parameters import (
     LEAD_FILTERS,
     MESSAGE_FILTERS,
+    MILLISECOND,
     OF_ALL,
     OF_LIST,
     OF_MESSAGES,
     OF_ONE,
+    OF_SERIES,
+    SAME_BOUND,
     Candidate,
     Pairs,
     Read,
     active_within,
     has_broken_characters,
+    milliseconds,
     read_parameters,
 )
-from tests.oracle.values import bytewise, canonical_phone
+from tests.oracle.values import EPOCH, bytewise, canonical_phone, printed_time
 
 OK, BAD_REQUEST, NOT_FOUND = 200, 400, 404
 DEFAULT_LIMIT = 50
@@ -68,6 +72,52 @@ def stats(model: Model, user_id: str, params: Pairs, now: datetime) -> Answer:
         "leads_last_30_days": sum(active_within(lead, 30, now) for lead in leads),
     }
     return Answer(OK, {"success": True, "data": numbers})
+
+
+def series(model: Model, user_id: str, params: Pairs) -> Answer:
+    """Answer GET /users/:user_id/leads/stats/series."""
+    given = read_parameters(OF_SERIES, params)
+    values: Mapping[str, Any] = given.values
+    start = next((values[name] for name in SAME_BOUND["from"] if name in values), None)
+    end = next((values[name] for name in SAME_BOUND["to"] if name in values), None)
+    by = values.get("by", "day")
+    length, most = (timedelta(days=1), 1100) if by == "day" else (timedelta(hours=1), 336)
+    if refusal := _refusal(given, user_id):
+        return refusal
+    if start is None or end is None:
+        return Answer(BAD_REQUEST, {"error": "Bad Request"})
+    step = length // MILLISECOND
+    first, last = start.first // step, end.last // step
+    if last - first >= most:
+        return Answer(BAD_REQUEST, {"error": "Bad Request"})
+    leads = model.of_tenant(user_id).values()
+    buckets = [
+        {
+            "start": printed_time(EPOCH + number * length),
+            "active": _numbers(lead for lead in leads if _is_in(lead.last_message_at, number * step, step)),
+            "new": _numbers(lead for lead in leads if _is_in(lead.first_contact_at, number * step, step)),
+        }
+        for number in range(first, last + 1)
+    ]
+    return Answer(OK, {"success": True, "data": {"by": by, "buckets": buckets}})
+
+
+def _is_in(moment: datetime | None, start: int, length: int) -> bool:
+    return moment is not None and start <= milliseconds(moment) < start + length
+
+
+def _numbers(found: Iterable[Lead]) -> dict[str, object]:
+    leads = list(found)
+    return {
+        "leads": len(leads),
+        **{
+            f"{status.lower()}_leads": sum(lead.lead_status == status for lead in leads)
+            for status in ("Hot", "Warm", "Cold")
+        },
+        "by_platform": {
+            platform: sum(platform in lead.platforms for lead in leads) for platform in PLATFORMS
+        },
+    }
 
 
 def single(model: Model, user_id: str, customer_phone: str, params: Pairs = ()) -> Answer:

@@ -212,6 +212,11 @@ OF_LIST: dict[str, Reader] = {
     "start_date": date_bound,
     "end_date": date_bound,
     "date": whole_day,
+    "last_message_sender": one_of("user", "agent"),
+    "has_conversation": boolean,
+    "agent_id": str,
+    "phone_number_id": str,
+    "is_active": boolean,
 }
 OF_MESSAGES: dict[str, Reader] = {
     "platform": one_of(*PLATFORMS),
@@ -231,6 +236,15 @@ OF_MESSAGES: dict[str, Reader] = {
     "date": whole_day,
 }
 OF_ALL: dict[str, Reader] = {"min_as_of": exact_moment}
+OF_SERIES: dict[str, Reader] = {
+    "from_date": date_bound,
+    "to_date": date_bound,
+    "by": one_of("day", "hour"),
+    "min_as_of": exact_moment,
+    "start_date": date_bound,
+    "end_date": date_bound,
+    "date": whole_day,
+}
 OF_ONE: dict[str, Reader] = {"fields": one_of(*KEYS), **OF_ALL}
 
 
@@ -283,6 +297,13 @@ LEAD_FILTERS: dict[str, Callable[[Candidate, Any], bool]] = {
     "date": lambda one, day: _since(one.lead.last_message_at, day) and _until(one.lead.last_message_at, day),
     "search": lambda one, text: _matches(one.model, text, one.lead),
     "customer_phone": lambda one, phone: one.lead.customer_phone == canonical_phone(phone),
+    "last_message_sender": lambda one, sender: one.lead.last_message_sender == sender,
+    "has_conversation": lambda one, wanted: bool(one.lead.conversations) is wanted,
+    "agent_id": lambda one, agent: any(row.agent_id == agent for row in one.lead.conversations),
+    "phone_number_id": lambda one, channel: any(
+        row.phone_number_id == channel for row in one.lead.conversations
+    ),
+    "is_active": lambda one, wanted: any(row.is_active is wanted for row in one.lead.conversations),
 }
 MESSAGE_FILTERS: dict[str, Callable[[LeadMessage, Any], bool]] = {
     "platform": lambda message, platforms: message.platform in platforms,

@@ -131,7 +131,12 @@ def _counted(facets: Iterator[Row]) -> Iterator[Row]:
 def _of_spans(leads: list[Lead]) -> Iterator[Row]:
     spans: dict[tuple[str, str, datetime | None], list[Lead]] = {}
     for lead in leads:
-        keys: list[tuple[str, datetime | None]] = [("all", None)]
+        came = lead.first_contact_at.replace(minute=0, second=0, microsecond=0)
+        keys: list[tuple[str, datetime | None]] = [
+            ("all", None),
+            ("new_hour", came),
+            ("new_day", came.replace(hour=0)),
+        ]
         if lead.last_message_at is not None:
             hour = lead.last_message_at.replace(minute=0, second=0, microsecond=0)
             keys += [("hour", hour), ("day", hour.replace(hour=0))]
@@ -153,6 +158,13 @@ def _of_spans(leads: list[Lead]) -> Iterator[Row]:
                 f"on_{platform}": sum(platform in lead.platforms for lead in found)
                 for platform in ("whatsapp", "instagram", "webchat")
             },
+            **{
+                f"last_from_{sender}": 0
+                if span.startswith("new")
+                else sum(lead.last_message_sender == sender for lead in found)
+                for sender in ("user", "agent")
+            },
+            "without_conversation": sum(not lead.conversations for lead in found),
         }
 
 
@@ -174,6 +186,10 @@ def _of_lead(lead: Lead) -> Row:
         "first_contact_at": lead.first_contact_at,
         "total_messages": lead.total_messages,
         "document": lead.document(),
+        "last_message_sender": lead.last_message_sender
+        if lead.last_message_sender in {"user", "agent"}
+        else None,
+        "has_conversation": lead.conversations != (),
     }
 
 

@@ -1012,7 +1012,7 @@ def test_the_tables_of_a_model(three: Model) -> None:
         "lead_messages": 0,
         "lead_counts": 3,
         "lead_daily_counts": 2,
-        "lead_totals": 3,
+        "lead_totals": 5,
     }
     assert tables["lead_profiles"]["u", "3"]["search_text"] == f"100% o'brien\nbig{NO_BREAK_SPACE}co\n3"
     assert sum(row["leads"] for row in tables["lead_counts"].values()) == 3

@@ -8,10 +8,12 @@ from api.plan.lead import single_lead
 from api.plan.lead_list import ListRow, list_leads
 from api.plan.messages import messages_of_lead
 from api.plan.pages import MIN_LEADS_PASSED, MIN_LEADS_PASSED_A_MATCH
+from api.plan.series import lead_series
 from api.plan.statistics import lead_statistics
 from api.request.cursor import encode, position_of_lead, position_of_message, scope_of
 from api.request.parameters import LIST_QUERY, MESSAGES_QUERY
 from api.request.query import Page
+from api.request.series import SERIES_QUERY
 from tests.plans.conftest import LEADS, NOW, TALK, Crowd, Explain, Plan
 
 # Counted rows of a tenant: combinations of facets, whatever the number of leads.
@@ -28,6 +30,10 @@ BY_SCORE = "lead_profiles_by_total_score"
 BY_NAME = "lead_profiles_by_name"
 BY_PHONE = "leads_pkey"
 BY_SPAN = "lead_totals_pkey"
+BY_NO_CONVERSATION = "leads_without_conversation"
+BY_AGENT = "lead_conversations_by_agent"
+BY_CHANNEL = "lead_conversations_by_phone_number"
+BY_ACTIVITY = "lead_conversations_by_activity"
 BY_TEXT = "lead_profiles_by_search_text"
 
 
@@ -71,6 +77,18 @@ def asked(crowd: Crowd, query: str, *, collect_matches: bool = False) -> BoundSt
         ("from_date=2025-06-01T05:00&to_date=2026-02-01T07:00", BY_TIME, 500),
         ("from_date=2026-03-01&to_date=2026-03-01", BY_TIME, 700),
         ("customer_phone=918979556941", BY_PHONE, 10),
+        # Who wrote last is counted; with another filter, the entries of one index are.
+        ("last_message_sender=user", BY_TIME, 2 * FIRST_PAGE),
+        ("last_message_sender=user&offset=60000", BY_SPAN, FEW),
+        ("last_message_sender=user&days=7&lead_status=Hot", BY_TIME, 10_000),
+        ("last_message_sender=agent&lead_status=Hot,Warm&sort_by=name", BY_TIME, LEADS + 2000),
+        ("has_conversation=false", BY_NO_CONVERSATION, FIRST_PAGE),
+        ("has_conversation=true", BY_TIME, 2 * FIRST_PAGE),
+        ("date=2026-03-01", BY_TIME, 700),
+        # Conversations that have the value are counted, and leads looked at until the page is full.
+        ("is_active=true", BY_ACTIVITY, LEADS + 1000),
+        ("agent_id=nobody", BY_AGENT, FEW),
+        ("phone_number_id=nobody&sort_by=name&lead_status=Hot", BY_CHANNEL, FEW),
         ("search=sharma", BY_TEXT, 2000),
         ("search=sharma&sort_by=name&platform=whatsapp&days=100", BY_TEXT, 2000),
         # Far pages: the entries before the page, or the hours before it.
@@ -222,6 +240,30 @@ def test_statistics(crowd: Crowd, explain: Explain) -> None:
     plan = explain(lead_statistics(crowd.large, NOW))
     # The row of all leads, 30 days, the hours of two days, and the leads of two hours.
     check(plan, BY_SPAN, FEW + 30 + 2 * 24 + 50)
+
+
+@pytest.mark.parametrize(
+    ("query", "buckets"), [("from_date=2026-01-01&to_date=2026-03-31", 90), ("date=2026-03-28&by=hour", 24)]
+)
+def test_series(crowd: Crowd, explain: Explain, query: str, buckets: int) -> None:
+    plan = explain(lead_series(crowd.large, SERIES_QUERY.read(query)))
+    # Each bucket, its row of active leads and its row of new ones.
+    check(plan, BY_SPAN, 3 * buckets + FEW)
+
+
+def test_an_agent_with_few_leads_is_read_from_the_index_of_conversations(
+    crowd: Crowd, explain: Explain, api: ApiDatabase
+) -> None:
+    with crowd.database.connect() as conn:
+        [agent] = conn.execute(
+            "SELECT agent_id FROM read_model.lead_conversations WHERE user_id = %s"
+            " GROUP BY 1 ORDER BY count(*) LIMIT 1",
+            (crowd.large,),
+        ).fetchone() or ("",)
+    query = f"agent_id={agent}&has_email=true"
+    total = api.fetch(asked(crowd, query)).total
+    assert total > 0
+    check(explain(asked(crowd, query, collect_matches=True)), BY_AGENT, 8 * LEADS)
 
 
 def test_single_lead(crowd: Crowd, explain: Explain) -> None:

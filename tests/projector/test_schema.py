@@ -24,7 +24,7 @@ FACETS = (
 
 
 def test_the_sections_are_in_the_order_of_the_installation() -> None:
-    assert list(sections()) == ["source", "read_model", "projector", "access", "search", "roles"]
+    assert list(sections()) == ["source", "read_model", "projector", "access", "later", "search", "roles"]
 
 
 @pytest.mark.parametrize("name", list(tables()))

@@ -32,6 +32,10 @@ FILTERS = (
     "platform=whatsapp,instagram,webchat&lead_status=Hot&has_email=true&has_extraction=true&max_total_score=8&days=7",
     "search=ann",
     "customer_phone=1",
+    "last_message_sender=user",
+    "last_message_sender=agent",
+    "has_conversation=false",
+    "agent_id=a&phone_number_id=p&is_active=true",
 )
 
 

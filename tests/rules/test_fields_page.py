@@ -16,6 +16,9 @@ TABLES = {
     "Message": "A message",
     "Statistics": "Statistics",
     "ByPlatform": "Statistics",
+    "Series": "Statistics by day or hour",
+    "SeriesBucket": "Statistics by day or hour",
+    "LeadNumbers": "Statistics by day or hour",
     "Pagination": "Pagination",
     "LeadList": "Around them",
     "Error": "Around them",
@@ -42,7 +45,8 @@ def test_the_page_names_no_other_field() -> None:
 
 def test_each_field_of_an_answer_is_on_the_page() -> None:
     # These are made of the others, or are no answer about leads.
-    others = {"LeadInfo", "MessagesOfLead", "LeadStatistics", "SingleLead", "LeadMessages", "Live", "Ready"}
+    others = {"LeadInfo", "MessagesOfLead", "LeadStatistics", "LeadSeries", "SingleLead", "LeadMessages"}
+    others |= {"Live", "Ready"}
     assert set(SCHEMAS) == set(TABLES) | others
 
 

@@ -14,8 +14,9 @@ import pytest
 from api.database.statement import compile_statement
 from api.plan.filters import FILTERS, TIME_RANGE
 from api.plan.lead_list import list_leads
-from api.request.fields import Choice, Day, Flag, Moment, Parameter, Phone, SearchText, WholeNumber
+from api.request.fields import Choice, Flag, Moment, Parameter, Phone, SearchText, WholeNumber
 from api.request.parameters import LIST_QUERY
+from api.request.working_list import Day
 from tests.oracle.parameters import LEAD_FILTERS, MESSAGE_FILTERS, OF_LIST, OF_MESSAGES, Reader
 from tests.rules.files import documents
 from tests.rules.filters import filters_of_the_request, lost_filters, reads_requests

@@ -1,5 +1,6 @@
 """Query parameters for the endpoints, valid and not, made of values that occur in the data."""
 
+import operator
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -109,6 +110,8 @@ class Vocabulary:
     message_times: tuple[datetime, ...]
     conversation_ids: tuple[str, ...]
     message_ids: tuple[str, ...]
+    agent_ids: tuple[str, ...]
+    phone_number_ids: tuple[str, ...]
     # Values of the leads' fields that a parameter is named after.
     fields: Mapping[str, tuple[str, ...]]
 
@@ -134,12 +137,19 @@ def vocabulary(model: Model, user_id: str, most: int = 200) -> Vocabulary:
         or NEVER_EMPTY,
         message_ids=tuple(message.message_id for lead in own + foreign for message in lead.messages)
         or NEVER_EMPTY,
+        agent_ids=_of_conversations(own + foreign, "agent_id"),
+        phone_number_ids=_of_conversations(own + foreign, "phone_number_id"),
         fields={
             name: tuple(str(value) for lead in own if (value := getattr(lead, name)) is not None)
             for name in OF_LIST
             if hasattr(Lead, name)
         },
     )
+
+
+def _of_conversations(leads: Iterable[Lead], name: str) -> tuple[str, ...]:
+    found = {getattr(row, name): None for lead in leads for row in lead.conversations}
+    return tuple(value for value in found if value is not None) or NEVER_EMPTY
 
 
 def _times(moments: Iterable[datetime | None]) -> tuple[datetime, ...]:
@@ -195,6 +205,18 @@ def list_params(words: Vocabulary) -> SearchStrategy[Pairs]:
     return _with_noise(_of_list(words))
 
 
+def series_params(words: Vocabulary) -> SearchStrategy[Pairs]:
+    """Give parameters of the numbers by day or hour, now and then with something wrong among them."""
+    dates = _dates(words.times)
+    ranges = st.tuples(
+        st.tuples(st.sampled_from(("from_date", "start_date")), dates),
+        st.tuples(st.sampled_from(("to_date", "end_date")), dates),
+    ).map(list)
+    days = _days(words.times).map(lambda day: [("date", day)])
+    by = st.sampled_from(([], [("by", "day")], [("by", "HOUR")], [("by", "hour")], [("by", "week")]))
+    return st.builds(operator.add, st.one_of(ranges, ranges, days, _with_noise(_of_series(words))), by)
+
+
 def message_params(words: Vocabulary) -> SearchStrategy[Pairs]:
     """Give parameters of the messages of a lead, now and then with something wrong among them."""
     return _with_noise(_of_messages(words))
@@ -228,6 +250,11 @@ def _of_list(words: Vocabulary) -> Values:
         "end_date": _dates(words.times),
         "date": _days(words.times),
         "fields": _lists(KEYS),
+        "last_message_sender": _in_any_case(("user", "agent")),
+        "has_conversation": _booleans(),
+        "agent_id": st.sampled_from((*words.agent_ids, "none of these")),
+        "phone_number_id": st.sampled_from((*words.phone_number_ids, "none of these")),
+        "is_active": _booleans(),
         "search": _searches(words),
         "customer_phone": st.sampled_from(words.phones).flatmap(spellings),
         "sort_by": _in_any_case(
@@ -246,6 +273,11 @@ def _of_list(words: Vocabulary) -> Values:
         if name not in known and name != "cursor"
     }
     return known | new
+
+
+def _of_series(words: Vocabulary) -> Values:
+    dates = ("from_date", "to_date", "start_date", "end_date")
+    return {"date": _days(words.times), **{name: _dates(words.times) for name in dates}}
 
 
 def _of_messages(words: Vocabulary) -> Values:
@@ -378,7 +410,7 @@ def _wrong(name: str) -> SearchStrategy[tuple[str, str]]:
         values = WRONG_DATES
     elif name in LISTS:
         values = ("abc", ",", " , ,", "whatsapp,telegram", "Hot,Lukewarm", "hot;warm")
-    elif name in {"customer_phone", "conversation_id", "before", "after"}:
+    elif name in {"customer_phone", "conversation_id", "before", "after", "agent_id", "phone_number_id"}:
         values = BROKEN
     elif name == "search":
         values = ("y" * 201, "y" * 1000)

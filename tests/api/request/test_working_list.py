@@ -1,19 +1,27 @@
 """Other names of parameters, and the keys that a caller asks for."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from werkzeug.exceptions import BadRequest
 
-from api.request.parameters import LEAD_QUERY, LIST_QUERY, MESSAGES_QUERY
+from api.request.parameters import LEAD_QUERY, LIST_QUERY, MESSAGES_QUERY, ListParameters, MessageParameters
 from api.request.query import Query
 from api.request.working_list import LEAD_KEYS
-from api.response.schemas import Lead
+from api.response.lead_schemas import Lead
 
 DAY = "2025-01-31"
 FIRST = datetime(2025, 1, 31, tzinfo=UTC)
 LAST = datetime(2025, 1, 31, 23, 59, 59, 999_000, UTC)
+
+
+def same(one: ListParameters | MessageParameters, other: ListParameters | MessageParameters) -> bool:
+    """Whether two requests ask for the same; the next pages repeat the names that each gives."""
+    return bool(
+        replace(one, page=replace(one.page, query="")) == replace(other, page=replace(other.page, query=""))
+    )
 
 
 @pytest.mark.parametrize("query", [LIST_QUERY, MESSAGES_QUERY], ids=["list", "messages"])
@@ -30,7 +38,7 @@ LAST = datetime(2025, 1, 31, 23, 59, 59, 999_000, UTC)
     ],
 )
 def test_another_name_means_the_same(query: Query[Any], other: str, own: str) -> None:
-    assert query.read(other) == query.read(own)
+    assert same(query.read(other), query.read(own))
 
 
 def test_a_day_is_the_whole_day() -> None:
@@ -39,7 +47,7 @@ def test_a_day_is_the_whole_day() -> None:
 
 
 def test_created_at_is_the_first_contact() -> None:
-    assert LIST_QUERY.read("sort_by=Created_At") == LIST_QUERY.read("sort_by=first_contact_at")
+    assert same(LIST_QUERY.read("sort_by=Created_At"), LIST_QUERY.read("sort_by=first_contact_at"))
 
 
 @pytest.mark.parametrize("query", [LIST_QUERY, MESSAGES_QUERY], ids=["list", "messages"])

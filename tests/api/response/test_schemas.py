@@ -18,6 +18,7 @@ def test_answers_are_as_described(client: FlaskClient, library: Library, documen
         base = f"/users/{tenant}/leads"
         checks["LeadList"].validate(client.get(f"{base}?limit=100").get_json())
         checks["LeadStatistics"].validate(client.get(f"{base}/stats").get_json())
+        checks["LeadSeries"].validate(client.get(f"{base}/stats/series?date=2026-03-29&by=hour").get_json())
         for phone in [phone for phone in leads if "/" not in phone and phone != "stats"][:20]:
             path = f"{base}/{phone.replace('%', '%25').replace('?', '%3F').replace('#', '%23')}"
             checks["SingleLead"].validate(client.get(path).get_json())
