@@ -10,6 +10,7 @@
 --   later          Indexes on columns that came later; a transaction of its own.
 --   search         The search index, which needs two extensions.
 --   roles          Who may read what.
+--   readers        The role of those who read by SQL.
 --
 -- The comment lines directly above a table or a column are its description: `migrate` stores them with COMMENT ON.
 -- The steps in sql/ take the columns of a table, in this order, from here.
@@ -907,3 +908,18 @@ BEGIN
     END IF;
 END
 $$;
+
+-- section: readers
+
+-- Who reads by SQL. A section of its own, because the API works without it.
+DO $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'leads_reader') THEN
+        CREATE ROLE leads_reader NOLOGIN;
+    END IF;
+END
+$$;
+GRANT USAGE ON SCHEMA leads_sql TO leads_reader;
+GRANT SELECT ON
+leads_sql.leads, leads_sql.conversations, leads_sql.messages, leads_sql.statistics_by_day
+TO leads_reader;

@@ -10,6 +10,7 @@ from projector import capture, db, locks
 from projector.api_role import set_up_api_role
 from projector.errors import NOT_INSTALLED, DependentsError, IncompleteSchemaError, SourceMissingError
 from projector.pipeline import Connection
+from projector.reader_role import set_up_reader_role
 from projector.rights import require_rights_to_migrate
 from projector.schema import comments, sections, source_commands
 from projector.source import LOOKED_UP, find_missing_source
@@ -40,6 +41,7 @@ def migrate(conn: Connection, *, create_source: bool, source_schemas: Sequence[s
     capture.adjust_queue(conn)
     notices += _set_up_search(conn)
     change_tables(conn, lambda: notices.extend(set_up_api_role(conn)))
+    change_tables(conn, lambda: notices.extend(set_up_reader_role(conn)))
     if capture.switched_off(conn) is None:
         capture.reinstall(conn)
         notices += [

@@ -22,7 +22,7 @@ def logins(superuser: Connection, *names: str) -> Iterator[None]:
     try:
         yield
     finally:
-        superuser.execute("DROP SCHEMA IF EXISTS projector, read_model, leads_access CASCADE")
+        superuser.execute("DROP SCHEMA IF EXISTS projector, read_model, leads_access, leads_sql CASCADE")
         superuser.execute(sql.SQL("REASSIGN OWNED BY {} TO CURRENT_USER").format(roles))
         superuser.execute(sql.SQL("DROP OWNED BY {}").format(roles))
         superuser.execute(sql.SQL("DROP ROLE {}").format(roles))
