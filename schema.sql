@@ -133,10 +133,17 @@ CREATE TABLE IF NOT EXISTS read_model.tenants (
     dead_letters integer NOT NULL DEFAULT 0,
     -- Random, drawn anew with each version. After a restore, a failover or an erasure the same version comes again with
     -- other rows, and never with the same id.
-    version_id uuid NOT NULL DEFAULT '00000000-0000-0000-0000-000000000000'
+    version_id uuid NOT NULL DEFAULT '00000000-0000-0000-0000-000000000000',
+    -- Random, drawn anew when rows went without a tombstone, as an erasure and a first build have it: a token of the
+    -- change feed from before has missed something.
+    epoch uuid NOT NULL DEFAULT gen_random_uuid(),
+    -- The newest version of a tombstone that was deleted for its age; 0 where none was.
+    pruned_version bigint NOT NULL DEFAULT 0
 ) WITH (fillfactor = 50);
 ALTER TABLE read_model.tenants
-    ADD COLUMN IF NOT EXISTS version_id uuid NOT NULL DEFAULT '00000000-0000-0000-0000-000000000000';
+    ADD COLUMN IF NOT EXISTS version_id uuid NOT NULL DEFAULT '00000000-0000-0000-0000-000000000000',
+    ADD COLUMN IF NOT EXISTS epoch uuid NOT NULL DEFAULT gen_random_uuid(),
+    ADD COLUMN IF NOT EXISTS pruned_version bigint NOT NULL DEFAULT 0;
 
 -- One row per lead: the columns that a list filters and sorts by and that a message can change, and the lead as the
 -- API prints it.
@@ -171,6 +178,9 @@ CREATE TABLE IF NOT EXISTS read_model.leads (
     last_message_sender text COLLATE "C",
     -- Whether it has a conversation; false for a lead of counted template sends alone.
     has_conversation boolean NOT NULL DEFAULT true,
+    -- The version of its tenant with which this row was last written; 0 for a row of a first build. It is no part of
+    -- what a lead is, so it is neither computed nor compared.
+    version bigint NOT NULL DEFAULT 0,
     -- Usage: one lead by its phone. It includes what filters and sorts read, so that they need not visit the row.
     CONSTRAINT leads_pkey PRIMARY KEY (user_id, customer_phone) INCLUDE (
         last_message_at, first_contact_at, total_messages, lead_status, total_score, on_whatsapp, on_instagram,
@@ -180,7 +190,8 @@ CREATE TABLE IF NOT EXISTS read_model.leads (
 ) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_insert_scale_factor = 0.02, vacuum_truncate = off);
 ALTER TABLE read_model.leads
     ADD COLUMN IF NOT EXISTS last_message_sender text COLLATE "C",
-    ADD COLUMN IF NOT EXISTS has_conversation boolean NOT NULL DEFAULT true;
+    ADD COLUMN IF NOT EXISTS has_conversation boolean NOT NULL DEFAULT true,
+    ADD COLUMN IF NOT EXISTS version bigint NOT NULL DEFAULT 0;
 -- Usage: the default page, in its order with nulls last; filtered lists, which it answers without visiting rows that
 -- do not match; the leads of a partial hour or day.
 CREATE INDEX IF NOT EXISTS leads_by_last_message_at
@@ -195,6 +206,29 @@ CREATE INDEX IF NOT EXISTS leads_by_first_contact_at
 -- Usage: sort_by=total_messages.
 CREATE INDEX IF NOT EXISTS leads_by_total_messages
     ON read_model.leads (user_id, total_messages, customer_phone);
+-- Usage: the change feed, what was written since a version.
+CREATE INDEX IF NOT EXISTS leads_by_version
+    ON read_model.leads (user_id, version, customer_phone);
+
+-- One row per lead that there was and is no more, for the change feed. Those that grow old are deleted.
+CREATE TABLE IF NOT EXISTS read_model.lead_tombstones (
+    -- The tenant.
+    user_id text COLLATE "C" NOT NULL,
+    -- The canonical form, as in leads.
+    customer_phone text COLLATE "C" NOT NULL,
+    -- The version of its tenant with which the lead went.
+    version bigint NOT NULL,
+    -- When that was.
+    deleted_at timestamptz NOT NULL,
+    -- Usage: a lead that goes again, or comes again.
+    CONSTRAINT lead_tombstones_pkey PRIMARY KEY (user_id, customer_phone)
+) WITH (vacuum_truncate = off);
+-- Usage: the change feed.
+CREATE INDEX IF NOT EXISTS lead_tombstones_by_version
+    ON read_model.lead_tombstones (user_id, version, customer_phone);
+-- Usage: those that are old.
+CREATE INDEX IF NOT EXISTS lead_tombstones_by_deleted_at
+    ON read_model.lead_tombstones (deleted_at);
 
 -- One row per lead: what comes from extractions, contacts and template sends. A message does not change it, so a
 -- message does not touch its search index.
@@ -454,13 +488,16 @@ CREATE TABLE IF NOT EXISTS read_model.projection (
     -- Number of leads, keys and tenants' statistics that a verify found to differ, and that are not right again yet.
     open_differences bigint NOT NULL DEFAULT 0,
     -- Number of all that were ever found to differ.
-    found_differences bigint NOT NULL DEFAULT 0
+    found_differences bigint NOT NULL DEFAULT 0,
+    -- Random, drawn with the installation: versions of an installation before mean nothing in this one.
+    installation_id uuid NOT NULL DEFAULT gen_random_uuid()
 );
 ALTER TABLE read_model.projection
     ADD COLUMN IF NOT EXISTS proved_at timestamptz,
     ADD COLUMN IF NOT EXISTS round_done real,
     ADD COLUMN IF NOT EXISTS open_differences bigint NOT NULL DEFAULT 0,
-    ADD COLUMN IF NOT EXISTS found_differences bigint NOT NULL DEFAULT 0;
+    ADD COLUMN IF NOT EXISTS found_differences bigint NOT NULL DEFAULT 0,
+    ADD COLUMN IF NOT EXISTS installation_id uuid NOT NULL DEFAULT gen_random_uuid();
 
 -- section: projector
 

@@ -17,7 +17,7 @@ from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
-from api import command_line, config, key_commands, log, open_files, slow_readers
+from api import change_wait, command_line, config, key_commands, log, open_files, slow_readers
 from api.auth_settings import CHOICES
 from api.database import login_check
 from api.freshness_wait import MAX_WAITING
@@ -74,7 +74,10 @@ def main() -> None:
             address=address,
             port=settings.port,
             workers=settings.workers,
-            blocking_threads=server_threads(settings.threads) + MAX_WAITING,
+            # Those that wait, and exports, have threads on top.
+            blocking_threads=(
+                server_threads(settings.threads) + MAX_WAITING + change_wait.MAX_WAITING + settings.exports
+            ),
             # HTTP/2 without TLS lets one caller of few bytes keep everyone waiting, and has no timeout for silence.
             http=HTTPModes.http1,
             http1_settings=HTTP1Settings(

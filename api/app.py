@@ -15,7 +15,7 @@ from api.plan.projection import freshness
 from api.request.text import is_broken
 from api.response import cors, errors
 from api.response.body import Clock, JsonResponse, begin, put_headers, system_clock, with_constant_headers
-from api.routes import read_model, unchanged
+from api.routes import changes, exports, read_model, unchanged
 from api.routes.docs import docs
 from api.routes.health import health
 from api.routes.leads import leads
@@ -59,12 +59,14 @@ def create_app(config: Config, *, clock: Clock = system_clock) -> Flask:
     gate.install(app, config.auth, database)
     # What waits holds no place among those that run.
     freshness_wait.install(app, lambda: Seen(*database.fetch(freshness())))
+    changes.install(app)
     running_requests.install(app, config)
     unchanged.install(app)
     rate_limit.install(app, config)
     app.before_request(_refuse_unreadable_request)
     compression.install(app, config)
-    for blueprint in (leads, health, docs):
+    exports.install(app, config)
+    for blueprint in (leads, exports.exports, changes.changes, health, docs):
         app.register_blueprint(blueprint)
     if not config.metrics_port:
         app.register_blueprint(metrics_page)

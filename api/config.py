@@ -47,6 +47,8 @@ class Config:
     rate_limit: str = "100 per minute"
     rate_limit_storage: str = field(default=MEMORY, repr=False)
     statement_timeout_ms: int = 5000
+    # Of each process at once.
+    exports: int = 1
     # Whose pages may read answers in a browser; `*` for any.
     cors_origins: tuple[str, ...] = ()
     compression: bool = True
@@ -105,6 +107,7 @@ def load(env_file: Path = ENV_FILE) -> Config:
         statement_timeout_ms=read(
             "LEADS_STATEMENT_TIMEOUT_MS", setting_values.whole_number(1, 3_600_000), 5000
         ),
+        exports=read("LEADS_EXPORTS", setting_values.whole_number(1, 64), 1),
         cors_origins=read("LEADS_CORS_ORIGINS", setting_values.origins, ()),
         compression=read("LEADS_COMPRESSION", setting_values.switch, default=True),
         log_level=read("LEADS_LOG_LEVEL", setting_values.one_of(LOG_LEVELS), "INFO"),

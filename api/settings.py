@@ -71,6 +71,10 @@ OF_API = {
         "Requests of each process that use the database at once, each with a connection of its own. One tenant may have"
         " four fifths of them.",
     ),
+    "LEADS_EXPORTS": Setting(
+        "1",
+        "Exports of each process at once, each with a thread and a connection on top. Further ones are answered 429.",
+    ),
     "LEADS_API_METRICS_PORT": Setting(
         "off", "Port of a server for /metrics alone, or off: /metrics is on PORT."
     ),
@@ -107,6 +111,7 @@ OF_PROJECTOR = (
     "LEADS_VERIFY_SAMPLE",
     "LEADS_REBUILD_CRON",
     "LEADS_RUN_LOG_DAYS",
+    "LEADS_TOMBSTONE_DAYS",
     "LEADS_METRICS_PORT",
     "LEADS_STATE_DIR",
     "LEADS_PG_BIN",

@@ -26,6 +26,8 @@ tenants = Table(
     Column("version", BigInteger, nullable=False),
     Column("dead_letters", Integer, nullable=False),
     Column("version_id", Uuid, nullable=False),
+    Column("epoch", Uuid, nullable=False),
+    Column("pruned_version", BigInteger, nullable=False),
 )
 
 # A view, whose rows are no data of a tenant: only that it is there.
@@ -49,6 +51,15 @@ leads = Table(
     Column("document", Text, nullable=False),
     Column("last_message_sender", Text),
     Column("has_conversation", Boolean, nullable=False),
+    Column("version", BigInteger, nullable=False),
+)
+
+lead_tombstones = Table(
+    "lead_tombstones",
+    metadata,
+    Column("user_id", Text, primary_key=True),
+    Column("customer_phone", Text, primary_key=True),
+    Column("version", BigInteger, nullable=False),
 )
 
 # A view of the profiles of the tenant that the session has named: row security on the table would keep LIKE from its
@@ -159,6 +170,9 @@ projection = Table(
     Column("open_differences", BigInteger, nullable=False),
     Column("found_differences", BigInteger, nullable=False),
 )
+
+# A view of one row: in which place versions of tenants mean something.
+place_of_versions = Table("place_of_versions", metadata, Column("place", Text, nullable=False))
 
 row_security = Table(
     "row_security",

@@ -32,6 +32,7 @@ class Config:
     verify_sample: int
     rebuild_cron: str
     run_log_days: int
+    tombstone_days: int
     log_level: str
     log_format: str
     log_personal_data: bool
@@ -73,6 +74,7 @@ def load(env_file: Path = Path(".env")) -> Config:
         verify_sample=read("LEADS_VERIFY_SAMPLE", env.int, 500, validate.Range(1)),
         rebuild_cron=_cron(env, "LEADS_REBUILD_CRON", ""),
         run_log_days=read("LEADS_RUN_LOG_DAYS", env.int, 14, validate.Range(1)),
+        tombstone_days=read("LEADS_TOMBSTONE_DAYS", env.int, 30, validate.Range(1, 36500)),
         log_level=(read("LEADS_LOG_LEVEL", env.str, "INFO", _one_of(_LOG_LEVELS)) or "").upper(),
         log_format=(read("LEADS_LOG_FORMAT", env.str, "auto", _one_of(_LOG_FORMATS)) or "").lower(),
         log_personal_data=(

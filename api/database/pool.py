@@ -12,7 +12,7 @@ from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 from api.config import Config
 from api.database.conninfo import conninfo
 from api.database.errors import ConnectionLostError, RoleError, caller_error
-from api.database.role import take_role
+from api.database.role import connect_as
 from api.database.session import Session
 from api.database.statement import BoundStatement, CompiledStatement, Row, compile_statement
 from api.meters import CONNECTIONS_IN_USE, CONNECTIONS_WAITING
@@ -93,21 +93,11 @@ class Database:
         if self._failure is not None and monotonic() < self._pause_ends:
             raise copy(self._failure)
         try:
-            return self._open_session()
+            return connect_as(self._conninfo, self._role)
         except (psycopg.OperationalError, RoleError) as error:
             self._failure = error
             self._pause_ends = monotonic() + RECONNECT_PAUSE_SECONDS
             raise
-
-    def _open_session(self) -> psycopg.Connection[Any]:
-        connection = psycopg.connect(self._conninfo, autocommit=True)
-        try:
-            if self._role:
-                take_role(connection, self._role)
-        except BaseException:
-            connection.close()
-            raise
-        return connection
 
     def _begin_session(self, connection: psycopg.Connection[Any], record: ConnectionPoolEntry) -> None:
         record.info[SESSION] = Session(connection, tenant_per_transaction=self._tenant_per_transaction)

@@ -36,7 +36,7 @@ class Session:
     """
 
     def __init__(self, connection: psycopg.Connection[Any], *, tenant_per_transaction: bool = False) -> None:
-        connection.adapters.register_loader("text", _BytesLoader)
+        connection.adapters.register_loader("text", BytesLoader)
         self._pgconn = connection.pgconn
         self._transformer = Transformer(connection)
         self._prepared: dict[bytes, bytes] = {}
@@ -116,8 +116,9 @@ def _page(result: PGresult) -> list[bytes]:
     return [text for text in printed if text is not None]
 
 
-class _BytesLoader(Loader):
+class BytesLoader(Loader):
     """Leaves a text as the bytes that PostgreSQL sent: the API prints them unchanged, and a page has many."""
 
     def load(self, data: Buffer) -> bytes:
+        """Returns a copy, since the buffer is PostgreSQL's."""
         return bytes(data)

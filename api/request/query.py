@@ -115,7 +115,7 @@ class Query(Generic[Result]):
         if errors:
             raise BadRequest(self._message(errors))
         values = dict(loaded)
-        if "limit" in values:
+        if "offset" in values:
             values["page"] = Page(
                 values.pop("limit"),
                 values.pop("offset"),

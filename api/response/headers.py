@@ -58,6 +58,13 @@ HEADERS = {
         '"tenant";r=99;t=57',
     ),
     "RateLimit-Policy": Header("Requests in one period (`q`), and its seconds (`w`).", '"tenant";q=100;w=60'),
+    "X-Total-Count": Header(
+        "Number of leads or messages in the file; a header row does not count.", 4, _NUMBER
+    ),
+    "Content-Disposition": Header(
+        "A name for the file, with the moment that it shows.",
+        'attachment; filename="leads-20261126T024103Z.csv"',
+    ),
     "Retry-After": Header("Seconds to wait before the next try.", 1, {**_NUMBER, "minimum": 1}),
     "WWW-Authenticate": Header(
         "`Bearer`, with what is wrong with the credentials.", 'Bearer realm="leads", error="invalid_token"'

@@ -3,7 +3,7 @@
 from marshmallow import fields
 
 from api.request.series import BUCKETS
-from api.response.described import Closed, count, moment, part, several, string, word
+from api.response.described import Closed, count, flag, moment, part, several, string, word
 from api.response.headers import CORRELATION_ID
 from api.response.lead_schemas import Lead, MessagesOfLead, Pagination
 
@@ -126,6 +126,31 @@ class LeadMessages(Closed):
 
     success = _SUCCESS
     data = part(MessagesOfLead, "The lead and its messages.")
+    timestamp = _TIMESTAMP
+    correlationId = _CORRELATION_ID  # noqa: N815  # As documented.
+
+
+class LeadChange(Closed):
+    """A lead that changed, or that is gone."""
+
+    customer_phone = string("Identifies the lead within its tenant.", "918979556941")
+    deleted = flag(
+        "Whether to delete the lead from the copy: it is gone, or it does not pass the filters of the request.",
+        example=False,
+    )
+    lead = part(Lead, "The lead in its newest state. Null if it is deleted.", null=True)
+
+
+class LeadChanges(Closed):
+    """What changed since a token."""
+
+    success = _SUCCESS
+    data = several(fields.Nested(LeadChange), "The changes, each lead once.")
+    next = string(
+        "Token to ask with next time, as `since`. It means nothing to the caller, and holds for this tenant.",
+        "AAAAAAAAAAgAwv2sIPkF7gWLO1cKzWAu",
+    )
+    hasMore = flag("Whether there are more changes already.", example=False)  # noqa: N815  # As documented.
     timestamp = _TIMESTAMP
     correlationId = _CORRELATION_ID  # noqa: N815  # As documented.
 

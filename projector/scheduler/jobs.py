@@ -10,7 +10,7 @@ import psycopg
 import structlog
 from psycopg.rows import TupleRow
 
-from projector import capture, db, locks, pipeline, recovery
+from projector import capture, db, locks, pipeline, recovery, tombstones
 from projector.config import Config
 from projector.dead_letters import TRIES_OF_A_TURN, UntriedLetters, find_letters, retry_letters
 from projector.errors import BlockedError, CaptureGapError, DatabaseUnreachableError, ProjectorError
@@ -207,6 +207,7 @@ class Jobs:
         with locks.try_session_lock(conn, locks.JOB, locks.PRUNE_JOB) as taken:
             if taken:
                 conn.execute(query("scheduler", "prune_runs"), {"days": self._config.run_log_days})
+                tombstones.prune(conn, self._config.tombstone_days)
         return PRUNE_INTERVAL_SECONDS
 
     def _watched(self, name: str, inner: Progress) -> Progress:

@@ -169,7 +169,7 @@ class Burst:
             self._thread(self._refresh, 0),
             self._thread(self._rebuild, 0),
             self._thread(self._verify, 0),
-            self._thread(self._look, 0),
+            *(self._thread(watch, 0) for watch in self.watchers()),
         ]
         self._writing.set()
         for thread in threads:
@@ -184,9 +184,17 @@ class Burst:
             try:
                 refresh_now(conn)
                 assert_exact(conn)
+                self.when_quiet(conn)
                 self._compare_with_scratch(conn)
             except AssertionError as error:
                 raise AssertionError(f"{error}\n{self.story()}") from error
+
+    def watchers(self) -> list[Callable[[Connection, Random], None]]:
+        """Return who looks on meanwhile."""
+        return [self._look]
+
+    def when_quiet(self, conn: Connection) -> None:
+        """Look at the end, when everything was refreshed."""
 
     def story(self) -> str:
         """What a person needs to follow what happened."""

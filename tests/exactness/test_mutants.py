@@ -13,8 +13,9 @@ import psycopg
 import pytest
 from psycopg.rows import TupleRow
 
+from api.change_token import Position
 from api.database import conninfo
-from api.routes import read_model
+from api.routes import changes, read_model
 from projector import batch, capture, db, giving_way, isolation, locks, pipeline, recovery, refresh, sql
 from projector.capture import functions
 from projector.errors import CaptureGapError, ProjectorError
@@ -27,6 +28,7 @@ from tests.conftest import MakeDatabase
 from tests.exactness import (
     interleaving,
     test_capture,
+    test_change_feed,
     test_clock,
     test_faults,
     test_freshness,
@@ -253,6 +255,17 @@ def _every_version_moves(bench: Bench) -> None:
         f"WHERE (o.*) IS DISTINCT FROM (n.*){_PROFILES}",
         _PROFILES,
     )
+
+
+def _follow(bench: Bench, test: Callable[[Platform, test_change_feed.Copy], None]) -> None:
+    with test_change_feed.serving(bench.filled.database) as app:
+        copy = test_change_feed.Copy(app.test_client())
+        copy.begin()
+        test(bench.filled, copy)
+
+
+def _follow_many(bench: Bench) -> None:
+    _follow(bench, test_change_feed.test_only_what_differs_is_reported)
 
 
 MUTANTS = (
@@ -732,6 +745,74 @@ MUTANTS = (
         lambda bench: test_versions.test_what_changes_no_row_moves_no_version(
             bench.filled, "a change that was taken back"
         ),
+    ),
+    Mutant(
+        "change feed",
+        "a lead that differs keeps its version",
+        _statement(
+            "refresh/8_write_leads/40_upsert_leads", ", version = excluded.version", ", version = leads.version"
+        ),
+        lambda bench: _follow(bench, test_change_feed.test_a_change_is_reported_once_with_its_newest_state),
+    ),
+    Mutant(
+        "change feed",
+        "a lead is written with the version before",
+        _statement("refresh/8_write_leads/40_upsert_leads", "coalesce(t.version, 0) + 1", "coalesce(t.version, 0)"),
+        lambda bench: _follow(bench, test_change_feed.test_a_new_lead_and_a_deleted_one),
+    ),
+    Mutant(
+        "change feed",
+        "a lead that goes leaves no tombstone",
+        _statement("refresh/8_write_leads/35_note_deleted_leads", "WHERE n.user_id IS NULL", "WHERE false"),
+        lambda bench: _follow(bench, test_change_feed.test_a_new_lead_and_a_deleted_one),
+    ),
+    Mutant(
+        "change feed",
+        "a lead that comes again keeps its tombstone",
+        _statement("refresh/7_compare_leads/95_find_lead_work", "WHEN l.come THEN", "WHEN false THEN"),
+        lambda bench: _follow(bench, test_change_feed.test_a_lead_that_comes_again_has_no_tombstone),
+    ),
+    Mutant(
+        "change feed",
+        "every lead that is recomputed gets a new version",
+        _statement(
+            "refresh/8_write_leads/40_upsert_leads", "WHERE (o.*) IS DISTINCT FROM (n.*)", "WHERE true"
+        ),
+        _follow_many,
+    ),
+    Mutant(
+        "change feed",
+        "tombstones go without a word",
+        _statement("queries/tenants", "greatest(pruned_version,", "least(pruned_version,"),
+        lambda bench: _follow(
+            bench, test_change_feed.test_a_token_that_is_older_than_the_tombstones_is_gone
+        ),
+    ),
+    Mutant(
+        "change feed",
+        "an erasure ends no token",
+        _statement("queries/tenants", "SET epoch = gen_random_uuid()", "SET epoch = epoch"),
+        lambda bench: _follow(bench, test_change_feed.test_an_erasure_ends_the_tokens_of_its_tenant_alone),
+    ),
+    Mutant(
+        "change feed",
+        "a first build ends no token",
+        _statement(
+            "rebuild/first_build/80_build_tenants", "epoch = gen_random_uuid()", "epoch = t.epoch"
+        ),
+        lambda bench: _follow(bench, test_change_feed.test_a_first_build_ends_tokens),
+    ),
+    Mutant(
+        "change feed",
+        "a token is a version alone",
+        lambda bench: bench.patches.setattr(changes, "Position", lambda version, _phone="": Position(version + 1)),
+        lambda bench: _follow(bench, test_change_feed.test_many_leads_of_one_version_come_page_by_page),
+    ),
+    Mutant(
+        "change feed",
+        "a token that is still to come is taken",
+        lambda bench: bench.patches.setattr(changes, "_after_all", lambda _: Position(10**9)),
+        lambda bench: _follow(bench, test_change_feed.test_a_token_from_the_time_before_a_restore_is_gone),
     ),
 )  # fmt: skip
 

@@ -364,7 +364,7 @@ def test_the_api_of_today_is_filtered_while_the_older_one_may_still_run(
             api.execute(command.encode())
             assert _tenants(api, "leads") == set(), command
     assert read_status(conn).row_security == RowSecurity(
-        8, None, None, lets_older_api_pass=True, database_name=older.name
+        9, None, None, lets_older_api_pass=True, database_name=older.name
     )
     app = create_app(Config(older.url, rate_limit="", log_level="ERROR"))
     assert app.test_client().get("/health/ready").status_code == 200

@@ -20,6 +20,8 @@ TABLES = {
     "SeriesBucket": "Statistics by day or hour",
     "LeadNumbers": "Statistics by day or hour",
     "Pagination": "Pagination",
+    "LeadChange": "A change",
+    "LeadChanges": "A change",
     "LeadList": "Around them",
     "Error": "Around them",
 }
@@ -61,6 +63,7 @@ def test_each_field_of_an_answer_is_on_the_page() -> None:
         ({"type": "integer", "minimum": 0}, "number"),
         ({"type": "array"}, "list"),
         ({"$ref": "#/x"}, "object"),
+        ({"anyOf": [{"$ref": "#/x"}, {"type": "null"}]}, "object or null"),
     ],
 )
 def test_values_are_told_in_a_few_words(described: dict[str, object], words: str) -> None:

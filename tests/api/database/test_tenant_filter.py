@@ -60,6 +60,7 @@ def paths(library: Library) -> Iterator[str]:
         if lead.customer_phone == library.phone
     )
     named = f"?before={quote(message_id)}&after={quote(message_id)}&sort_order=desc"
+    yield f"/users/{library.tenant}/lead-changes"
     for query in ("", "?sender=user", "?limit=1&offset=1", named):
         yield f"{library.base}/{library.phone}/messages{query}"
 
