@@ -22,6 +22,7 @@ from api.routes.leads import leads
 from api.routes.metrics import metrics as metrics_page
 from api.routes.page import page
 from api.setting_values import ANY_ORIGIN
+from api.waiters import Waiters
 
 # No endpoint reads a body.
 MAX_BODY_BYTES = 64 * 1024
@@ -58,8 +59,9 @@ def create_app(config: Config, *, clock: Clock = system_clock) -> Flask:
     # stranger sends ends at the first, so that it takes nothing from a tenant.
     gate.install(app, config.auth, database)
     # What waits holds no place among those that run.
-    freshness_wait.install(app, lambda: Seen(*database.fetch(freshness())))
-    changes.install(app)
+    waiters = Waiters()
+    freshness_wait.install(app, lambda: Seen(*database.fetch(freshness())), waiters)
+    changes.install(app, waiters)
     running_requests.install(app, config)
     unchanged.install(app)
     rate_limit.install(app, config)

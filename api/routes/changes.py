@@ -12,6 +12,7 @@ from api.request.copy_parameters import CHANGES_QUERY
 from api.response.body import JsonResponse, closing
 from api.response.errors import TokenGoneError
 from api.routes.read_model import read_model
+from api.waiters import Waiters
 
 changes = Blueprint("changes", __name__, url_prefix="/users/<user_id>/lead-changes")
 
@@ -37,9 +38,11 @@ def lead_changes(user_id: str) -> Response:
     return _answer(user_id, row, row.page, following, has_more=row.has_more)
 
 
-def install(app: Flask) -> None:
+def install(app: Flask, waiters: Waiters) -> None:
     """Have requests to the feed wait before they count among those that run."""
-    waiting = ChangeWait(lambda user_id: read_model().database.fetch(tenant_version(user_id)).version)
+    waiting = ChangeWait(
+        lambda user_id: read_model().database.fetch(tenant_version(user_id)).version, waiters
+    )
 
     def wait() -> None:
         request = current.request()

@@ -1,13 +1,15 @@
-"""Requests wait for a change without holding anything, and no more of them than may."""
+"""Requests wait for a change without holding anything, and give way to those that wait for fresh data."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from api import change_wait
-from api.change_wait import MAX_WAITING, MAX_WAITING_OF_TENANT, ChangeWait
+from api.change_wait import ChangeWait
 from api.database.errors import UnavailableError
+from api.waiters import MAX_WAITING, MAX_WAITING_OF_TENANT, Waiters
 from tests.support.patience import PATIENCE
 from tests.support.running import wait_for
 
@@ -56,20 +58,20 @@ def over() -> Iterator[threading.Event]:
 
 def test_it_ends_at_once_where_there_is_something() -> None:
     versions = Versions()
-    ChangeWait(versions).wait("u", PATIENCE, lambda: True)
+    ChangeWait(versions, Waiters()).wait("u", PATIENCE, lambda: True)
     assert versions.looks == 1
 
 
 def test_it_ends_after_its_time() -> None:
     answers = iter((False,))
     # While the version stays there is nothing to ask: a second time would be an error.
-    ChangeWait(Versions()).wait("u", 0.05, lambda: next(answers))
+    ChangeWait(Versions(), Waiters()).wait("u", 0.05, lambda: next(answers))
     assert next(answers, None) is None
 
 
 def test_it_ends_when_the_version_moves_and_there_is_something(over: threading.Event) -> None:
     versions = Versions()
-    waiting = Waiting(ChangeWait(versions), over.is_set)
+    waiting = Waiting(ChangeWait(versions, Waiters()), over.is_set)
     waiting.start(3)
     wait_for(lambda: versions.looks > 3, "they look")
     # A version that moves by something else.
@@ -91,7 +93,7 @@ def test_a_change_between_the_look_and_the_question_is_seen() -> None:
         versions.version = b"2"
         return next(answers)
 
-    ChangeWait(versions).wait("u", PATIENCE, is_over)
+    ChangeWait(versions, Waiters()).wait("u", PATIENCE, is_over)
     assert next(answers, None) is None
 
 
@@ -107,7 +109,7 @@ def test_one_look_serves_all_of_a_tenant(over: threading.Event) -> None:
             at_once -= 1
         return b"2" if over.is_set() else b"1"
 
-    waiting = Waiting(ChangeWait(look), over.is_set)
+    waiting = Waiting(ChangeWait(look, Waiters()), over.is_set)
     waiting.start(MAX_WAITING_OF_TENANT)
     over.set()
     wait_for(lambda: waiting.ended == MAX_WAITING_OF_TENANT, "all end")
@@ -116,23 +118,53 @@ def test_one_look_serves_all_of_a_tenant(over: threading.Event) -> None:
 
 def test_no_more_wait_than_may(over: threading.Event) -> None:
     versions = Versions()
-    made = ChangeWait(versions)
+    waiters = Waiters()
+    made = ChangeWait(versions, waiters)
     waiting = Waiting(made, over.is_set)
     waiting.start(MAX_WAITING_OF_TENANT)
-    wait_for(lambda: made.count() == MAX_WAITING_OF_TENANT, "they wait")
+    wait_for(lambda: waiters.count() == MAX_WAITING_OF_TENANT, "they wait")
     made.wait("u", PATIENCE, over.is_set)
     for number in range(MAX_WAITING - MAX_WAITING_OF_TENANT):
         waiting.start(1, tenant=f"t{number}")
-    wait_for(lambda: made.count() == MAX_WAITING, "they wait")
+    wait_for(lambda: waiters.count() == MAX_WAITING, "they wait")
     made.wait("another", PATIENCE, over.is_set)
     over.set()
     versions.version = b"2"
     wait_for(lambda: waiting.ended == MAX_WAITING, "all end")
-    assert made.count() == 0
+    assert waiters.count() == 0
+
+
+def test_the_questions_are_asked_one_at_a_time() -> None:
+    """Otherwise they would take connections from the requests that run, all at once when a version moves."""
+    at_once, lock = [0], threading.Lock()
+
+    def is_over() -> bool:
+        with lock:
+            at_once.append(at_once[-1] + 1)
+        time.sleep(0.01)
+        with lock:
+            at_once.append(at_once[-1] - 1)
+        return True
+
+    waiting = Waiting(ChangeWait(Versions(), Waiters()), is_over)
+    waiting.start(MAX_WAITING_OF_TENANT)
+    wait_for(lambda: waiting.ended == MAX_WAITING_OF_TENANT, "all end")
+    assert max(at_once) == 1
+
+
+def test_one_that_loses_its_place_ends_at_once(over: threading.Event) -> None:
+    waiters = Waiters()
+    waiting = Waiting(ChangeWait(Versions(), waiters), over.is_set)
+    waiting.start(MAX_WAITING_OF_TENANT)
+    wait_for(lambda: waiters.count() == MAX_WAITING_OF_TENANT, "they wait")
+    with waiters.place("u", gives_way=False) as place:
+        assert place is not None
+        wait_for(lambda: waiting.ended == 1, "one of them ends")
+        assert waiters.count() == MAX_WAITING_OF_TENANT
 
 
 def test_a_database_that_is_away_ends_it() -> None:
     def look(_tenant: str) -> bytes:
         raise UnavailableError
 
-    ChangeWait(look).wait("u", PATIENCE, lambda: False)
+    ChangeWait(look, Waiters()).wait("u", PATIENCE, lambda: False)

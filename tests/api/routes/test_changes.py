@@ -1,18 +1,23 @@
 """The change feed over HTTP; tests/exactness/test_change_feed.py shows that a copy follows."""
 
 import threading
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
 from api import change_wait
 from api.response.schemas import LeadChanges
+from api.waiters import MAX_WAITING_OF_TENANT
 from projector.progress import QUIET
 from projector.refresh import refresh
 from tests.api.conftest import Library, MakeApp
 from tests.api.response.test_errors import check
+from tests.api.serving import Asking, served
 from tests.support.patience import PATIENCE
-from tests.support.running import wait_for, write_conversations, write_source
+from tests.support.running import value, wait_for, write_conversations, write_source
 from tests.support.server import Database
 
 FEED = "/users/u/lead-changes"
@@ -111,6 +116,33 @@ def test_those_that_wait_hold_no_place_and_no_connection(
     for thread in threads:
         thread.join(PATIENCE)
     assert statuses == [200] * 3
+
+
+def test_those_that_wait_for_a_change_keep_no_endpoint_from_its_answer(
+    filled: Database, library: Library, make_app: MakeApp, tmp_path: Path
+) -> None:
+    """Nor from waiting for what was written: the one that has waited longest is answered then."""
+    token = make_app(filled).test_client().get(FEED).get_json()["next"]
+    own = replace(library, database=filled, tenant="u")
+    patches = (
+        "from api.change_wait import ChangeWait; wait = ChangeWait.wait\n"
+        f"ChangeWait.wait = lambda self, tenant, _, is_over: wait(self, tenant, {PATIENCE}, is_over)\n"
+        f"import api.freshness_wait; api.freshness_wait.WAIT_SECONDS = {PATIENCE}"
+    )
+    with filled.connect() as conn, served(own, tmp_path, patches, LEADS_API_THREADS="1") as server:
+        feed = Asking(server, f"{FEED}?since={token}&wait=25", MAX_WAITING_OF_TENANT + 3)
+        wait_for(lambda: len(feed.answers) == 3, "those beyond the bound are answered", PATIENCE)
+        for path in (own.base, f"{own.base}/stats", f"{own.base}/49151000001", "/health/live"):
+            assert server.get(path)[0] == 200
+        assert len(feed.answers) == 3
+        write_conversations(conn, 1, first=2)
+        now = quote(value(conn, "SELECT clock_timestamp()").isoformat())
+        fresh = Asking(server, f"{own.base}?min_as_of={now}", 1)
+        wait_for(lambda: len(feed.answers) == 4, "one of the feed gives way", PATIENCE)
+        assert not fresh.answers
+        refresh(conn, retry_failed=False, progress=QUIET)
+        assert fresh.finish() == [200]
+        assert feed.finish() == [200] * (MAX_WAITING_OF_TENANT + 3)
 
 
 def test_a_read_model_that_was_never_built(filled: Database, make_app: MakeApp) -> None:
