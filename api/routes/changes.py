@@ -83,14 +83,14 @@ def _is_of_history(token: Token, row: NowRow | ChangesRow | IsChangedRow) -> boo
 def _require_known(token: Token, row: ChangesRow) -> None:
     """Raise TokenGoneError unless this read model knows every change since the token."""
     position, end = token.position, _after_all(row)
-    is_pruned = position.version <= (row.pruned or 0)
+    is_pruned = row.pruned and position.version <= row.pruned
     if is_pruned or position > end or not _is_of_history(token, row):
         raise TokenGoneError
 
 
 def _after_all(row: NowRow | ChangesRow) -> Position:
-    """Returns the position after every change that the snapshot of a row has seen."""
-    return Position((row.newest or 0) + 1)
+    """Returns the position after every change that the snapshot of a row has seen; of an unknown tenant, before all."""
+    return Position(0 if row.newest is None else row.newest + 1)
 
 
 def _answer(

@@ -353,6 +353,17 @@ def test_a_first_build_ends_tokens(filled: Platform, copy: Copy) -> None:
     assert copy.ask()[0] == 410
 
 
+def test_a_tenant_that_was_unknown_before_a_first_build(filled: Platform, client: FlaskClient) -> None:
+    """The leads of a first build have no version, and a copy of an unknown tenant has none of them."""
+    copy = Copy(client, tenant="new")
+    copy.begin()
+    filled.tenant("new")
+    filled.conversation(filled.agent("new"), "1")
+    rebuild_now(filled.conn, first=True)
+    assert copy.follow() == ["1"]
+    assert copy.leads == copy.list()
+
+
 def test_a_token_from_the_time_before_a_restore_is_gone(filled: Platform, copy: Copy) -> None:
     """The versions begin from before again, and the token names one that is still to come."""
     filled.message("c", "x", at="2025-07-01 10:00:00")
