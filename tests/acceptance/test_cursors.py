@@ -73,6 +73,8 @@ def places_of_leads(model: Model, user_id: str, query: str, sort_by: str, order:
 
 
 def place_of_lead(model: Model, lead: Lead, sort_by: str, order: str) -> Any:  # noqa: ANN401
+    # The other name that the list takes.
+    sort_by = "first_contact_at" if sort_by == "created_at" else sort_by
     value, phone = getattr(lead, sort_by), bytewise(lead.customer_phone)
     key = bytewise(model.lower(value)) if sort_by == "name" and value is not None else value
     if order == "asc":
