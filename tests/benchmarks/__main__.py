@@ -13,6 +13,8 @@ import click
 from tests.benchmarks import (
     capture,
     disk_and_wal,
+    export,
+    feed,
     guard,
     mixed,
     reads,
@@ -33,6 +35,8 @@ AREAS: dict[str, Callable[[Fixtures], Iterator[Row]]] = {
     "disk": disk_and_wal.measure,
     "reads": reads.measure,
     "guard": guard.measure,
+    "export": export.measure,
+    "feed": feed.measure,
     "scale": scale.measure,
     "totals": totals.measure,
     "search": search.measure,
