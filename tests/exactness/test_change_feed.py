@@ -1,128 +1,28 @@
-"""A copy that replays the change feed is the list: nothing is missed, nothing is left over, no token goes back."""
+"""A copy that replays the change feed is the list: each rule of the feed, in one schedule."""
 
-import json
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from random import Random
-from typing import Any
 
 import psycopg
 import pytest
-from flask import Flask
 from flask.testing import FlaskClient
 from psycopg.rows import TupleRow
 
-from api import change_token
-from api.app import create_app
-from api.change_token import Position
-from api.config import Config
 from projector import erasure, tombstones
 from projector.erasure import Target
 from projector.install import migrate
 from projector.progress import QUIET
 from projector.uninstall import uninstall
+from tests.exactness.feed_copy import Copy, serving
 from tests.exactness.interleaving import refreshing
 from tests.exactness.platform import Platform, rebuild_now, refresh_now, shard_of, value
-from tests.exactness.random_load import Burst
-from tests.support.server import Database
 
 Connection = psycopg.Connection[TupleRow]
-
-FEED = "/users/one/lead-changes"
-SHORT = range(3)
-LONG = range(1000, 1700)
-# Each is a filter of the list, which the feed takes too.
-FILTERS = ("", "has_email=true", "lead_status=Hot,Warm", "platform=whatsapp&has_extraction=false", "search=a")
-DOCUMENTS = (
-    "SELECT (SELECT t.version FROM read_model.tenants AS t WHERE t.user_id = %(user_id)s),"
-    " (SELECT coalesce(json_object_agg(l.customer_phone, l.document::json), '{}')::text FROM read_model.leads AS l"
-    " WHERE l.user_id = %(user_id)s)"
-)
-
-
-@contextmanager
-def serving(database: Database) -> Iterator[Flask]:
-    made = create_app(Config(database.url, rate_limit="", log_level="CRITICAL", exports=8))
-    try:
-        yield made
-    finally:
-        made.extensions["leads_database"].engine.dispose()
 
 
 @pytest.fixture
 def client(filled: Platform) -> Iterator[FlaskClient]:
     with serving(filled.database) as made:
         yield made.test_client()
-
-
-@dataclass
-class Copy:
-    """A caller's copy of the leads of a tenant that pass a filter."""
-
-    client: FlaskClient
-    tenant: str = "one"
-    query: str = ""
-    leads: dict[str, Any] = field(default_factory=dict)
-    token: str = ""
-    position: Position = field(default_factory=lambda: Position(0))
-    answers: int = 0
-
-    def begin(self) -> None:
-        """As the documents say: the token of now, and then the export."""
-        first = self.client.get(f"/users/{self.tenant}/lead-changes")
-        assert first.status_code == 200, first.data
-        body = first.get_json()
-        assert (body["data"], body["hasMore"]) == ([], False)
-        self.token = body["next"]
-        self.position = change_token.read(self.tenant, self.token).position
-        answer = self.client.get(f"/users/{self.tenant}/leads.ndjson?{self.query}")
-        assert answer.status_code == 200, answer.data
-        self.leads = {lead["customer_phone"]: lead for lead in map(json.loads, answer.data.splitlines())}
-
-    def ask(self, limit: int = 50) -> tuple[int, dict[str, Any]]:
-        answer = self.client.get(
-            f"/users/{self.tenant}/lead-changes?since={self.token}&limit={limit}&{self.query}"
-        )
-        return answer.status_code, answer.get_json()
-
-    def take(self, body: dict[str, Any]) -> None:
-        """Apply an answer, also one that was applied before."""
-        phones = [change["customer_phone"] for change in body["data"]]
-        assert len(set(phones)) == len(phones), "a lead is reported twice"
-        for change in body["data"]:
-            assert change["deleted"] is (change["lead"] is None)
-            if change["deleted"]:
-                self.leads.pop(change["customer_phone"], None)
-            else:
-                assert change["lead"]["customer_phone"] == change["customer_phone"]
-                self.leads[change["customer_phone"]] = change["lead"]
-        position = change_token.read(self.tenant, body["next"]).position
-        assert position >= self.position, "the token went back"
-        self.position, self.token = position, body["next"]
-        self.answers += 1
-
-    def follow(self, limit: int = 50) -> list[str]:
-        """Ask until there is no more. Returns the phones that were reported."""
-        phones: list[str] = []
-        while True:
-            status, body = self.ask(limit)
-            assert status == 200, body
-            self.take(body)
-            phones += [change["customer_phone"] for change in body["data"]]
-            if not body["hasMore"]:
-                return phones
-
-    def list(self) -> dict[str, Any]:
-        """The list of the API, page by page."""
-        found: dict[str, Any] = {}
-        while True:
-            page = self.client.get(
-                f"/users/{self.tenant}/leads?limit=100&offset={len(found)}&{self.query}"
-            ).get_json()["data"]
-            found |= {lead["customer_phone"]: lead for lead in page}
-            if len(page) < 100:
-                return found
 
 
 @pytest.fixture
@@ -298,21 +198,25 @@ def test_a_token_that_is_older_than_the_tombstones_is_gone(filled: Platform, cop
     agent = value(filled.conn, "SELECT min(agent_id) FROM agents")
     filled.conversation(agent, "77")
     refresh_now(filled.conn)
+    copy.follow()
+    oldest = copy.token
     execute(filled.conn, "DELETE FROM conversations WHERE customer_phone = '77'")
     refresh_now(filled.conn)
     copy.follow()
     tombstones.prune(filled.conn, 30)
-    copy.token = old
-    assert copy.ask()[0] == 200
+    newest = copy.token
+    for copy.token in (old, oldest, newest):
+        assert copy.ask()[0] == 200
     execute(filled.conn, "UPDATE read_model.lead_tombstones SET deleted_at = now() - interval '31 days'")
     tombstones.prune(filled.conn, 30)
     assert value(filled.conn, "SELECT count(*) FROM read_model.lead_tombstones") == 0
-    status, body = copy.ask()
-    assert status == 410
-    assert "leads.ndjson" in body["message"]
     # Who has seen the deletion goes on.
-    copy.begin()
-    copy.leads.clear()
+    assert copy.ask()[0] == 200
+    for copy.token in (old, oldest):
+        status, body = copy.ask()
+        assert status == 410
+        assert "leads.ndjson" in body["message"]
+    copy.token = newest
     filled.message("c", "x", at="2025-07-01 10:00:00")
     refresh_now(filled.conn)
     assert copy.follow() == ["4915"]
@@ -371,66 +275,3 @@ def test_a_token_from_the_time_before_a_restore_is_gone(filled: Platform, copy: 
     copy.follow()
     execute(filled.conn, "UPDATE read_model.tenants SET version = version - 1")
     assert copy.ask()[0] == 410
-
-
-@dataclass
-class FollowedBurst(Burst):
-    """A burst with callers that keep copies of its tenants meanwhile, with each filter."""
-
-    compared: int = 0
-
-    def run(self) -> None:
-        with serving(self.database) as app:
-            self.app = app
-            self.copies: list[Copy] = []
-            super().run()
-
-    def watchers(self) -> list[Any]:
-        return [*super().watchers(), self._follow, self._follow]
-
-    def _follow(self, conn: Connection, rng: Random) -> None:
-        tenants = [row[0] for row in conn.execute("SELECT user_id FROM users ORDER BY user_id").fetchall()]
-        own = []
-        for tenant in tenants:
-            for query in ("", rng.choice(FILTERS)):
-                copy = Copy(self.app.test_client(), tenant, query)
-                copy.begin()
-                own.append(copy)
-        self.copies += own
-        while self._writing.is_set():
-            self._follow_once(conn, rng, rng.choice(own))
-
-    def _follow_once(self, conn: Connection, rng: Random, copy: Copy) -> None:
-        status, body = copy.ask(limit=rng.choice((1, 2, 500)))
-        if status != 200:
-            self._fail(f"{copy.tenant}: {status} {body}")
-            return
-        if rng.random() < 0.2:
-            # The answer is lost on its way.
-            return
-        try:
-            copy.take(body)
-        except AssertionError as error:
-            self._fail(f"{copy.tenant}: {error}")
-        if body["hasMore"] or copy.query:
-            return
-        # As of the answer: the version that its token stands for.
-        row = conn.execute(DOCUMENTS.encode(), {"user_id": copy.tenant}).fetchone()
-        assert row is not None
-        if (row[0] or 0) + 1 == copy.position.version:
-            self.compared += 1
-            if json.loads(row[1]) != copy.leads:
-                self._fail(f"the copy of {copy.tenant} is not the list at version {row[0]}")
-
-    def when_quiet(self, conn: Connection) -> None:
-        for copy in self.copies:
-            copy.follow(limit=3)
-            assert copy.leads == copy.list(), f"{copy.tenant} {copy.query}"
-            self._follow_once(conn, Random(0), copy)
-        assert not self.failures
-        assert self.compared
-
-
-@pytest.mark.parametrize("seed", [*SHORT, *(pytest.param(seed, marks=pytest.mark.long) for seed in LONG)])
-def test_copies_follow_a_burst(database: Database, seed: int) -> None:
-    FollowedBurst(database, seed).run()

@@ -4,32 +4,37 @@ A rule that no test would miss is not shown by the tests. So every rule stands i
 it and the test that notices.
 """
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from typing import Any
 
 import psycopg
 import pytest
 from psycopg.rows import TupleRow
 
-from api.change_token import Position
-from api.database import conninfo
+from api.change_token import Position, history_of
+from api.database import conninfo, session, snapshot
 from api.routes import changes, read_model
 from projector import batch, capture, db, giving_way, isolation, locks, pipeline, recovery, refresh, sql
 from projector.capture import functions
 from projector.errors import CaptureGapError, ProjectorError
 from projector.pipeline import InjectionPoint
+from projector.postgres.embedded import EmbeddedServer
 from projector.rebuild import first_build
 from projector.scheduler import loops
 from projector.source import SOURCE_TABLES, SourceTable
 from projector.sql import file_text
 from tests.conftest import MakeDatabase
 from tests.exactness import (
+    feed_copy,
     interleaving,
     test_capture,
     test_change_feed,
     test_clock,
+    test_exports,
     test_faults,
     test_freshness,
     test_giving_way,
@@ -40,10 +45,11 @@ from tests.exactness import (
     test_refresh,
     test_sabotage,
     test_schema_changes,
+    test_standby,
     test_versions,
 )
 from tests.exactness.platform import Platform, refresh_now
-from tests.support.server import Database
+from tests.support.server import FAST, Database, running_server
 
 Connection = psycopg.Connection[TupleRow]
 
@@ -106,6 +112,7 @@ class Bench:
 def forget_texts() -> None:
     """Have the texts of sql/ read again."""
     sql.steps.cache_clear()
+    sql.functions.cache_clear()
     sql._queries.cache_clear()  # noqa: SLF001
 
 
@@ -257,11 +264,40 @@ def _every_version_moves(bench: Bench) -> None:
     )
 
 
-def _follow(bench: Bench, test: Callable[[Platform, test_change_feed.Copy], None]) -> None:
-    with test_change_feed.serving(bench.filled.database) as app:
-        copy = test_change_feed.Copy(app.test_client())
+def _follow(bench: Bench, test: Callable[[Platform, feed_copy.Copy], None]) -> None:
+    with feed_copy.serving(bench.filled.database) as app:
+        copy = feed_copy.Copy(app.test_client())
         copy.begin()
         test(bench.filled, copy)
+
+
+def _fail_over(bench: Bench) -> None:
+    def start(*, fast: bool, **settings: str) -> EmbeddedServer:
+        return bench.stack.enter_context(running_server(**{**(FAST if fast else {}), **settings}))
+
+    with test_standby.own_folder() as folder:
+        test_standby.test_a_failover_ends_the_tokens_of_the_change_feed(start, folder)
+
+
+def _export(bench: Bench) -> None:
+    with test_exports.exporting(bench.filled, bench.patches) as client:
+        test_exports.test_what_is_written_between_the_count_and_the_lines_is_not_in_the_file(
+            bench.filled, client, bench.patches
+        )
+
+
+def _take_a_full_page_for_the_last(bench: Bench) -> None:
+    checked = read_model.ReadModel.checked
+
+    def without_more(model: read_model.ReadModel, row: Any, min_as_of: Any) -> Any:  # noqa: ANN401
+        return checked(model, row._replace(has_more=False) if hasattr(row, "has_more") else row, min_as_of)
+
+    bench.patches.setattr(read_model.ReadModel, "checked", without_more)
+
+
+def _without_deletions(page: Callable[[Any], bytes]) -> Callable[[Any], bytes]:
+    gone = re.compile(rb'\{"customer_phone":"[^"]*","deleted":true,"lead":null\},?')
+    return lambda result: gone.sub(b"", page(result))
 
 
 def _follow_many(bench: Bench) -> None:
@@ -790,6 +826,14 @@ MUTANTS = (
     ),
     Mutant(
         "change feed",
+        "a tombstone that goes spares the oldest token that missed it",
+        _statement("queries/tenants", "(SELECT max(p.version)", "(SELECT max(p.version) - 1"),
+        lambda bench: _follow(
+            bench, test_change_feed.test_a_token_that_is_older_than_the_tombstones_is_gone
+        ),
+    ),
+    Mutant(
+        "change feed",
         "an erasure ends no token",
         _statement("queries/tenants", "SET epoch = gen_random_uuid()", "SET epoch = epoch"),
         lambda bench: _follow(bench, test_change_feed.test_an_erasure_ends_the_tokens_of_its_tenant_alone),
@@ -804,15 +848,53 @@ MUTANTS = (
     ),
     Mutant(
         "change feed",
+        "a token of another installation is taken",
+        lambda bench: bench.patches.setattr(changes, "history_of", lambda _, epoch: history_of(None, epoch)),
+        lambda bench: _follow(bench, test_change_feed.test_another_installation_ends_all_tokens),
+    ),
+    Mutant(
+        "change feed",
+        "a failover ends no token",
+        _statement(
+            "install/after_tables/85_place_of_versions",
+            "ltrim(left(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 8), '0')",
+            "'1'",
+        ),
+        _fail_over,
+    ),
+    Mutant(
+        "change feed",
         "a token is a version alone",
         lambda bench: bench.patches.setattr(changes, "Position", lambda version, _phone="": Position(version + 1)),
         lambda bench: _follow(bench, test_change_feed.test_many_leads_of_one_version_come_page_by_page),
     ),
     Mutant(
         "change feed",
+        "a full page is taken for the last",
+        _take_a_full_page_for_the_last,
+        lambda bench: _follow(bench, test_change_feed.test_many_leads_of_one_version_come_page_by_page),
+    ),
+    Mutant(
+        "change feed",
+        "a lead that leaves the set is left out",
+        lambda bench: bench.patches.setattr(session, "_page", _without_deletions(session._page)),  # noqa: SLF001
+        lambda bench: test_change_feed.test_a_lead_that_leaves_the_set_is_sent_as_deleted(
+            bench.filled, bench.stack.enter_context(feed_copy.serving(bench.filled.database)).test_client()
+        ),
+    ),
+    Mutant(
+        "change feed",
         "a token that is still to come is taken",
         lambda bench: bench.patches.setattr(changes, "_after_all", lambda _: Position(10**9)),
         lambda bench: _follow(bench, test_change_feed.test_a_token_from_the_time_before_a_restore_is_gone),
+    ),
+    Mutant(
+        "export",
+        "an export reads every statement anew",
+        lambda bench: bench.patches.setattr(
+            snapshot, "_BEGIN", snapshot._BEGIN.replace("REPEATABLE READ", "READ COMMITTED")  # noqa: SLF001
+        ),
+        _export,
     ),
 )  # fmt: skip
 

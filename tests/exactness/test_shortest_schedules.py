@@ -37,6 +37,7 @@ STRANGER = "It needs a stranger who may create in a schema of the search_path."
 CLOCK = "It needs a clock that is set back."
 NO_BUILD = "It needs a rebuild, which is in no schedule here."
 VERSION = "It leaves every row right, and misleads who asks by version."
+FEED = "It leaves every row of the leads right, and misleads who follows the feed."
 LOOK = "It needs a look of the scheduler, which is in no schedule here."
 BEYOND = {
     "a look does not ask whether a change waits": LOOK,
@@ -83,6 +84,22 @@ BEYOND = {
     "a first build moves no version": VERSION,
     "a version has no id of its own": VERSION,
     "every batch moves the version": VERSION,
+    "a lead that differs keeps its version": FEED,
+    "a lead is written with the version before": FEED,
+    "a lead that goes leaves no tombstone": FEED,
+    "a lead that comes again keeps its tombstone": FEED,
+    "every lead that is recomputed gets a new version": FEED,
+    "tombstones go without a word": FEED,
+    "a tombstone that goes spares the oldest token that missed it": FEED,
+    "an erasure ends no token": FEED,
+    "a first build ends no token": FEED,
+    "a token of another installation is taken": FEED,
+    "a failover ends no token": FEED,
+    "a token is a version alone": FEED,
+    "a full page is taken for the last": FEED,
+    "a lead that leaves the set is left out": FEED,
+    "a token that is still to come is taken": FEED,
+    "an export reads every statement anew": "It needs an export.",
 }
 """Mutants that no schedule of two refreshes and a writer can show, and why."""
 

@@ -19,10 +19,11 @@ from projector.progress import QUIET
 from projector.rebuild import rebuild
 from projector.refresh import refresh_with_backoff
 from tests.benchmarks.pgbench import find
+from tests.exactness.feed_copy import Copy, serving
 from tests.exactness.platform import Platform, refresh_now, value
 from tests.support.patience import PATIENCE
 from tests.support.running import wait_for
-from tests.support.server import connect
+from tests.support.server import Database, connect
 
 
 @contextmanager
@@ -55,13 +56,21 @@ def standby(primary: EmbeddedServer, folder: Path) -> Iterator[str]:
         run("pg_ctl", "-D", str(data), "-m", "immediate", "stop")
 
 
-@pytest.fixture
-def folder() -> Iterator[Path]:
+@contextmanager
+def own_folder() -> Iterator[Path]:
     """One that the server's user may enter."""
     made = Path("/dev/shm") / f"leads-tests-{os.getpid()}-standby"
     made.mkdir(mode=0o755)
-    yield made
-    shutil.rmtree(made)
+    try:
+        yield made
+    finally:
+        shutil.rmtree(made)
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    with own_folder() as made:
+        yield made
 
 
 def test_the_readers_of_a_standby_keep_their_rows_during_rebuilds(
@@ -116,3 +125,32 @@ def _busy(url: str, conversation: str) -> Iterator[None]:
     finally:
         stop.set()
         worker.join()
+
+
+def test_a_failover_ends_the_tokens_of_the_change_feed(
+    start_server: Callable[..., EmbeddedServer], folder: Path
+) -> None:
+    """The standby may lack what the primary had already reported."""
+    server = start_server(fast=True, wal_level="replica", max_wal_senders="5")
+    with connect(server.url("leads")) as conn:
+        migrate(conn, create_source=True)
+        platform = Platform(conn)
+        platform.tenant("one")
+        platform.message(platform.conversation(platform.agent("one"), "4915"))
+        rebuild(conn, tenants=None, progress=QUIET)
+        with (
+            standby(server, folder) as replica,
+            serving(Database(server.url("leads"), "leads")) as primary_api,
+            serving(Database(replica, "leads")) as standby_api,
+        ):
+            copy = Copy(primary_api.test_client())
+            copy.begin()
+            # As long as it follows, it tells the same history.
+            copy.client = standby_api.test_client()
+            assert copy.follow() == []
+            with psycopg.connect(replica, autocommit=True) as there:
+                assert value(there, "SELECT pg_promote()")
+            assert copy.ask()[0] == 410
+            copy.begin()
+            assert copy.leads == copy.list() != {}
+            assert copy.follow() == []
