@@ -26,9 +26,9 @@ LONGEST_SECONDS = 3600
 RETRY_AFTER_SECONDS = 10
 
 # A piece that is sent at once. Two of them wait for a caller, and a third one is being read.
-_PIECE_BYTES = 256 * 1024
+_PIECE_BYTES = 1024 * 1024
 _PIECES_AHEAD = 2
-_FIRST_LINES, _MOST_LINES = 50, 2000
+_FIRST_LINES, _MOST_LINES = 50, 5000
 # A caller may have the last bytes of its export before the server has ended it.
 _TAKE_SECONDS = 0.25
 

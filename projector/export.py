@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Literal
 
 from projector.errors import ProjectorError
@@ -22,8 +23,6 @@ CSV_HEADER = (
 )
 
 _LINES_AT_ONCE = 1000
-# Customers' data are for who asked for them.
-_MODE = 0o600
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +51,15 @@ def export(  # noqa: PLR0913  # What to export, and where to.
     require_installed(conn)
     require_built(conn)
     require_tenants(conn, [user_id])
-    part = file.with_name(f"{file.name}.part")
+    part: Path | None = None
     noun = kind.partition(".")[0]
     given: dict[str, object] = {"user_id": user_id, "start": start, "end": end}
     try:
-        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _MODE), "wb") as opened:
+        # Customers' data are for who asked for them: nobody else may read this file, or have put one in its place.
+        with NamedTemporaryFile(
+            dir=file.parent, prefix=f".{file.name}.", suffix=".part", delete=False
+        ) as opened:
+            part = Path(opened.name)
             with conn.transaction():
                 conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
                 counted = "count_messages" if noun == "messages" else "count_leads"
@@ -75,7 +78,8 @@ def export(  # noqa: PLR0913  # What to export, and where to.
     except OSError as error:
         raise ProjectorError(f"The file {file} cannot be written: {error.strerror}.") from error
     finally:
-        part.unlink(missing_ok=True)
+        if part is not None:
+            part.unlink(missing_ok=True)
         progress.finish()
     return Exported(count, as_of)
 

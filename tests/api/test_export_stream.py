@@ -62,7 +62,7 @@ def test_pieces_grow_to_their_size() -> None:
     made = stream(source, released)
     assert len(b"".join(made)) == 1500
     made.close()
-    assert source.counts == [50, 2000, 2000, 2000]
+    assert source.counts == [50, 5000, 5000, 5000]
 
 
 def test_a_failure_is_no_end(caplog: pytest.LogCaptureFixture) -> None:

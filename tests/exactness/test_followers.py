@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import wraps
 from random import Random
@@ -41,6 +42,7 @@ DOCUMENTS = (
     " (SELECT coalesce(json_object_agg(l.customer_phone, l.document::json), '{}')::text FROM read_model.leads AS l"
     " WHERE l.user_id = %(user_id)s)"
 )
+DEATHS = (psycopg.OperationalError, psycopg.InterfaceError)
 # A session of the projector at its work, by the names that a burst gives its sessions.
 VICTIM = (
     "SELECT pid FROM pg_stat_activity WHERE datname = current_database()"
@@ -73,13 +75,13 @@ class FollowedBurst(Burst):
     def _thread(self, work: Work, number: int) -> Any:  # noqa: ANN401  # A thread.
         @wraps(work)
         def survive(conn: Connection, rng: Random) -> None:
-            try:
+            with suppress(*DEATHS):
                 work(conn, rng)
-            except (psycopg.OperationalError, psycopg.InterfaceError):
-                # A supervisor starts another one.
-                while self._writing.is_set():
-                    with self.database.connect(application_name=work.__name__) as again:
-                        survive(again, rng)
+                return
+            # A supervisor starts another one, which may be killed as soon as it is there.
+            while self._writing.is_set():
+                with suppress(*DEATHS), self.database.connect(application_name=work.__name__) as again:
+                    work(again, rng)
 
         return super()._thread(survive, number)
 
