@@ -2,14 +2,17 @@
 
 import pytest
 
+from api.change_token import Position
 from api.database.pool import Database as ApiDatabase
 from api.database.statement import BoundStatement
+from api.plan.changes import changes_since, is_changed_since
 from api.plan.lead import single_lead
 from api.plan.lead_list import ListRow, list_leads
 from api.plan.messages import messages_of_lead
 from api.plan.pages import MIN_LEADS_PASSED, MIN_LEADS_PASSED_A_MATCH
 from api.plan.series import lead_series
 from api.plan.statistics import lead_statistics
+from api.request.copy_parameters import CHANGES_QUERY
 from api.request.cursor import encode, position_of_lead, position_of_message, scope_of
 from api.request.parameters import LIST_QUERY, MESSAGES_QUERY
 from api.request.query import Page
@@ -269,6 +272,26 @@ def test_an_agent_with_few_leads_is_read_from_the_index_of_conversations(
 def test_single_lead(crowd: Crowd, explain: Explain) -> None:
     # The lead, its tenant's version, freshness, and the row that is the answer.
     check(explain(single_lead(crowd.large, crowd.talker)), BY_PHONE, 4)
+
+
+@pytest.mark.parametrize("query", ["", "has_email=true", "search=a&lead_status=Hot"])
+@pytest.mark.parametrize("version", [0, 1])
+def test_changes(crowd: Crowd, explain: Explain, query: str, version: int) -> None:
+    """All leads have version 0: there are 50,000 changes since the first position, and none since the second."""
+    parameters = CHANGES_QUERY.read(f"limit={PAGE}&{query}")
+    plan = explain(changes_since(crowd.large, Position(version), parameters.limit, parameters.filters))
+    # Of the place of versions; a table of deleted leads that has none needs no index.
+    assert plan.sequential <= {"freshness", "projection", "pg_database", "lead_tombstones"}
+    assert "leads_by_version" in plan.indexes
+    # The key of a change, and its lead with its profile; one change more says whether there are more.
+    assert plan.rows <= 3 * PAGE + 1 + 4 * FEW
+    assert not plan.row_security
+
+
+def test_whether_anything_changed(crowd: Crowd, explain: Explain) -> None:
+    plan = explain(is_changed_since(crowd.large, Position(0)))
+    assert "leads_by_version" in plan.indexes
+    assert plan.rows <= 3 * FEW
 
 
 @pytest.mark.parametrize(
