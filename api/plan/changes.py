@@ -77,7 +77,7 @@ class ChangesRow(NamedTuple):
     last_version: int | None
     last_phone: bytes | None
     has_more: bool
-    page: bytes
+    page: list[bytes]
 
 
 class IsChangedRow(NamedTuple):

@@ -35,7 +35,7 @@ def lead_changes(user_id: str) -> Response:
         following = Position(row.last_version, row.last_phone.decode())
     else:
         following = _after_all(row)
-    return _answer(user_id, row, row.page, following, has_more=row.has_more)
+    return _answer(user_id, row, b",".join(row.page), following, has_more=row.has_more)
 
 
 def install(app: Flask, waiters: Waiters) -> None:
