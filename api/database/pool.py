@@ -6,12 +6,13 @@ from typing import Any
 
 import psycopg
 from sqlalchemy import create_engine, event
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 from api.config import Config
 from api.database.conninfo import conninfo
-from api.database.errors import ConnectionLostError, RoleError, caller_error
+from api.database.errors import PASSING_ERRORS, ConnectionLostError, RoleError, caller_error
 from api.database.role import connect_as
 from api.database.session import Session
 from api.database.statement import BoundStatement, CompiledStatement, Row, compile_statement
@@ -62,6 +63,8 @@ class Database:
                 # the server now, and the other idle connections are closed too.
                 self.engine.dispose()
                 return self._fetch(statement)
+            except PASSING_ERRORS:
+                return self._fetch(statement)
         except (psycopg.Error, PoolTimeoutError) as error:
             meant = caller_error(error)
             if meant is error:
@@ -84,6 +87,11 @@ class Database:
         CONNECTIONS_WAITING.inc()
         try:
             pooled = self.engine.raw_connection()
+        except DBAPIError as error:
+            # SQLAlchemy's own queries on its first connection wrap what psycopg raises.
+            if error.orig is None:
+                raise
+            raise error.orig from None
         finally:
             CONNECTIONS_WAITING.dec()
         CONNECTIONS_IN_USE.inc()

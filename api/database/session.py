@@ -8,14 +8,17 @@ import psycopg
 from psycopg.abc import Buffer
 from psycopg.adapt import Loader, PyFormat, Transformer
 from psycopg.errors import error_from_result
-from psycopg.pq import ConnStatus, ExecStatus
+from psycopg.pq import ConnStatus, DiagnosticField, ExecStatus
 from psycopg.pq.abc import PGresult
 
-from api.database.errors import ConnectionLostError
+from api.database.errors import ConnectionLostError, ReplayConflictError
 from api.database.pipelined import run_under
 from api.database.statement import TENANT, CompiledStatement, Row
 
 MAX_PREPARED_STATEMENTS = 200
+
+# serialization_failure, and deadlock_detected where replication waits for a page that the statement uses.
+_OF_REPLAY = (b"40001", b"40P01")
 
 # PostgreSQL is told the types of these values; it derives the type of any other value from the statement.
 _OIDS: dict[type, int] = {
@@ -49,7 +52,8 @@ class Session:
         """Returns the first row, its texts as UTF-8 bytes.
 
         The last value of a statement with a page is the list of what the later rows print. Raises
-        ConnectionLostError if the connection broke, LookupError if there is no row, and otherwise psycopg's errors.
+        ConnectionLostError if the connection broke, ReplayConflictError if a standby cancelled the statement,
+        LookupError if there is no row, and otherwise psycopg's errors.
         """
         result = self._execute(statement)
         if not result.ntuples:
@@ -67,7 +71,7 @@ class Session:
             # No value is None, so no dumped one is either.
             return self._run(name, cast("Sequence[Buffer]", dumped), str(statement.values.get(TENANT, "")))
         except psycopg.OperationalError as error:
-            if self._pgconn.status == ConnStatus.BAD:
+            if self._pgconn.status == ConnStatus.BAD and not isinstance(error, ConnectionLostError):
                 raise ConnectionLostError(str(error)) from error
             raise
 
@@ -104,8 +108,13 @@ class Session:
     def _checked(self, result: PGresult) -> PGresult:
         if result.status in (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK):
             return result
-        if self._pgconn.status == ConnStatus.BAD:
-            raise psycopg.OperationalError(result.get_error_message())
+        state = result.error_field(DiagnosticField.SQLSTATE)
+        # An error without SQLSTATE is libpq's own: the connection is of no use any more. Where libpq could not send,
+        # and has not read yet that the server has closed the connection, the status of the connection is still OK.
+        if self._pgconn.status == ConnStatus.BAD or state is None:
+            raise ConnectionLostError(result.get_error_message())
+        if state in _OF_REPLAY and self._pgconn.parameter_status(b"in_hot_standby") == b"on":
+            raise ReplayConflictError(result.get_error_message())
         raise error_from_result(result)
 
 
