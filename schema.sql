@@ -120,7 +120,8 @@ COMMENT ON SCHEMA read_model IS 'What the API reads. Only the projector writes i
 
 -- Texts are COLLATE "C": the API promises bytewise comparison and order, and an index serves that at the least cost.
 -- Times are cut to the millisecond, the precision in which the API prints, sorts and compares them.
--- VACUUM must not truncate these tables: to do so takes a lock that readers, on a standby too, would wait for.
+-- VACUUM must not truncate these tables: to do so takes a lock that readers, on a standby too, would wait for. A step
+-- of `migrate` sets the same for their TOAST tables.
 
 -- One row per tenant. A transaction that changes something of a tenant writes it last, under the tenant's lock.
 CREATE TABLE IF NOT EXISTS read_model.tenants (
@@ -139,7 +140,7 @@ CREATE TABLE IF NOT EXISTS read_model.tenants (
     epoch uuid NOT NULL DEFAULT gen_random_uuid(),
     -- The newest version of a tombstone that was deleted for its age; 0 where none was.
     pruned_version bigint NOT NULL DEFAULT 0
-) WITH (fillfactor = 50);
+) WITH (fillfactor = 50, vacuum_truncate = off);
 ALTER TABLE read_model.tenants
     ADD COLUMN IF NOT EXISTS version_id uuid NOT NULL DEFAULT '00000000-0000-0000-0000-000000000000',
     ADD COLUMN IF NOT EXISTS epoch uuid NOT NULL DEFAULT gen_random_uuid(),
@@ -469,7 +470,7 @@ CREATE TABLE IF NOT EXISTS read_model.freshness (
     -- For each shard of projector.changes: the start of the last refresh that left nothing of it waiting while capture
     -- was intact.
     shards timestamptz[] NOT NULL
-) WITH (fillfactor = 10);
+) WITH (fillfactor = 10, vacuum_truncate = off);
 
 -- One row: the state of the read model as a whole.
 CREATE TABLE IF NOT EXISTS read_model.projection (
@@ -491,7 +492,7 @@ CREATE TABLE IF NOT EXISTS read_model.projection (
     found_differences bigint NOT NULL DEFAULT 0,
     -- Random, drawn with the installation: versions of an installation before mean nothing in this one.
     installation_id uuid NOT NULL DEFAULT gen_random_uuid()
-);
+) WITH (vacuum_truncate = off);
 ALTER TABLE read_model.projection
     ADD COLUMN IF NOT EXISTS proved_at timestamptz,
     ADD COLUMN IF NOT EXISTS round_done real,
@@ -845,7 +846,7 @@ CREATE TABLE IF NOT EXISTS leads_access.api_keys (
     -- When an operator revoked it; null while it is valid.
     revoked_at timestamptz,
     CHECK (all_tenants = (user_id IS NULL))
-);
+) WITH (vacuum_truncate = off);
 
 -- section: later
 

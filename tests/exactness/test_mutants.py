@@ -275,8 +275,7 @@ def _fail_over(bench: Bench) -> None:
     def start(*, fast: bool, **settings: str) -> EmbeddedServer:
         return bench.stack.enter_context(running_server(**{**(FAST if fast else {}), **settings}))
 
-    with test_standby.own_folder() as folder:
-        test_standby.test_a_failover_ends_the_tokens_of_the_change_feed(start, folder)
+    test_standby.test_a_failover_ends_the_tokens_of_the_change_feed(start)
 
 
 def _export(bench: Bench) -> None:
