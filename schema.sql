@@ -491,14 +491,17 @@ CREATE TABLE IF NOT EXISTS read_model.projection (
     -- Number of all that were ever found to differ.
     found_differences bigint NOT NULL DEFAULT 0,
     -- Random, drawn with the installation: versions of an installation before mean nothing in this one.
-    installation_id uuid NOT NULL DEFAULT gen_random_uuid()
+    installation_id uuid NOT NULL DEFAULT gen_random_uuid(),
+    -- What keeps changes of the platform from arriving by logical replication; null while nothing does.
+    feed_problem text COLLATE "C"
 ) WITH (vacuum_truncate = off);
 ALTER TABLE read_model.projection
     ADD COLUMN IF NOT EXISTS proved_at timestamptz,
     ADD COLUMN IF NOT EXISTS round_done real,
     ADD COLUMN IF NOT EXISTS open_differences bigint NOT NULL DEFAULT 0,
     ADD COLUMN IF NOT EXISTS found_differences bigint NOT NULL DEFAULT 0,
-    ADD COLUMN IF NOT EXISTS installation_id uuid NOT NULL DEFAULT gen_random_uuid();
+    ADD COLUMN IF NOT EXISTS installation_id uuid NOT NULL DEFAULT gen_random_uuid(),
+    ADD COLUMN IF NOT EXISTS feed_problem text COLLATE "C";
 
 -- section: projector
 
@@ -786,6 +789,17 @@ CREATE TABLE IF NOT EXISTS projector.source_tables (
     table_name text COLLATE "C" PRIMARY KEY,
     -- Its schema.
     schema_name text COLLATE "C" NOT NULL
+);
+
+-- One row once something was proved, where logical replication brings the rows of the source tables; see
+-- projector/origin.py.
+CREATE TABLE IF NOT EXISTS projector.origin (
+    -- Holds the table to one row.
+    only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+    -- Everything that was committed at the origin before this moment of its clock is here.
+    proved_at timestamptz NOT NULL,
+    -- How often the subscriptions had failed by then.
+    errors bigint NOT NULL
 );
 
 -- What has to outlive a process: where the version before finds the platform's tables, the projection version of the

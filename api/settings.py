@@ -104,6 +104,7 @@ OF_API = {
 
 # Both programs may have one environment, so the API knows the names of the projector's settings too.
 OF_PROJECTOR = (
+    "LEADS_ORIGIN_DATABASE_URL",
     "LEADS_REFRESH_SECONDS",
     "LEADS_REFRESH_BATCH",
     "LEADS_QUEUE_LIMIT",

@@ -165,6 +165,7 @@ projection = Table(
     metadata,
     Column("built_at", _TIME),
     Column("capture_gap", Text),
+    Column("feed_problem", Text),
     Column("proved_at", _TIME),
     Column("round_done", REAL),
     Column("open_differences", BigInteger, nullable=False),

@@ -50,6 +50,7 @@ class OpenedBatch:
     """A batch that was opened, as sql/refresh/1_take/20_open_batch.sql returns it."""
 
     started_at: datetime
+    fresh_until: datetime
     owned: Sequence[int]
     gap: str | None
     has_changes: bool
@@ -224,5 +225,5 @@ def _advance_freshness(conn: Connection, opened: OpenedBatch, at_least: timedelt
     if not opened.freshness_frozen:
         conn.execute(
             statement("refresh/9_finish/20_advance_freshness"),
-            {"shards": opened.owned, "started_at": opened.started_at, "at_least": at_least},
+            {"shards": opened.owned, "fresh_until": opened.fresh_until, "at_least": at_least},
         )

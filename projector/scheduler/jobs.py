@@ -16,6 +16,7 @@ from projector.dead_letters import TRIES_OF_A_TURN, UntriedLetters, find_letters
 from projector.errors import BlockedError, CaptureGapError, DatabaseUnreachableError, ProjectorError
 from projector.look import has_changes, look
 from projector.metrics.counted import expect_jobs
+from projector.origin import Origin
 from projector.preconditions import require_installed
 from projector.progress import Lines, Progress
 from projector.scheduler.conditions import began_lately, may_verify
@@ -74,10 +75,12 @@ class Jobs:
         self._upkeep_at = 0.0
         self._is_queue_empty = False
         self._depth_at = 0.0
+        self._is_fed = False
         self._database = Database(config.database_url)
         work: dict[str, tuple[Callable[[Connection], float], float]] = {
             "refresh": (self._refresh, LONGEST_REFRESH_RETRY_SECONDS),
             "upkeep": (self._keep_up, LONGEST_UPKEEP_RETRY_SECONDS),
+            "origin": (Origin(config.origin_url).follow, LONGEST_REFRESH_RETRY_SECONDS),
             "verify": (self._verify, LONGEST_VERIFY_RETRY_SECONDS),
             "rebuild": (self._rebuild, 0.0),
             "prune": (self._prune, LONGEST_PRUNE_RETRY_SECONDS),
@@ -150,7 +153,12 @@ class Jobs:
         found = look(conn, self._pace.freshness_interval)
         self._pace.note_look()
         self._has_letters, self._is_troubled = found.has_letters, found.freshness_frozen
+        self._is_fed = found.is_fed
         return found.has_changes
+
+    def origin(self) -> float:
+        """Find out what logical replication has brought, where it brings the source rows."""
+        return self.workers["origin"]() if self._is_fed else UPKEEP_INTERVAL_SECONDS
 
     def upkeep(self) -> float:
         """Do the upkeep, less often while nothing changes and nothing is wrong. Return when to call again."""

@@ -68,6 +68,7 @@ def start_loops(jobs: Jobs) -> None:
     """Start the loops of all jobs that have no calendar; each job says how long its pause is."""
     Loop("refresh", jobs.workers["refresh"], jobs.stop).start()
     Loop("upkeep", jobs.upkeep, jobs.stop).start()
+    Loop("origin", jobs.origin, jobs.stop).start()
     Loop("verify", jobs.workers["verify"], jobs.stop).start()
     Loop("prune", jobs.workers["prune"], jobs.stop, first_after=FIRST_PRUNE_SECONDS).start()
     Loop("watch", jobs.watch, jobs.stop).start()

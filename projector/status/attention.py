@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from projector.origin import find_problem
 from projector.report import counted
 from projector.source import misfit
 from projector.sql import PROJECTION_VERSION
@@ -37,6 +38,7 @@ def find_attention(status: Status) -> list[str]:
     return [
         *_attention_to_capture(status, status.projection),
         *_attention_to_build(status, status.projection),
+        *_attention_to_feeds(status, status.projection),
         *_attention_to_freshness(status.projection),
         *_attention_to_queue(status, status.projection),
         *_attention_to_locks(status),
@@ -75,6 +77,17 @@ def _attention_to_build(status: Status, projection: Projection) -> Iterator[str]
         yield (
             f"The rows are of projection version {projection.version}, this program has {PROJECTION_VERSION}:"
             " run `rebuild`, or restart the scheduler, which rebuilds by itself."
+        )
+
+
+def _attention_to_feeds(status: Status, projection: Projection) -> Iterator[str]:
+    if not status.feeds:
+        return
+    problem = find_problem(status.feeds, projection.errors_at_proof) or projection.feed_problem
+    if problem is not None:
+        yield (
+            f"Changes of the platform may not arrive: {shorten(problem)}. See pg_stat_subscription and the log of this"
+            " server; docs/scaling.md says what to do. X-Data-As-Of does not advance beyond what has arrived."
         )
 
 
