@@ -24,6 +24,9 @@ DEFAULT_BATCH = 1000
 BULK_PIECES_PER_BATCH = 1
 """Pieces of mass changes that a batch takes from each shard, after the single changes."""
 
+ROWS_PER_PIECE = 250
+"""Rows of the queue that make a piece, where a mass change was queued row by row."""
+
 IDLE_FRESHNESS_INTERVAL = timedelta(seconds=1)
 """How old freshness is before a refresh with nothing to do, which nobody waits for, moves it."""
 
@@ -123,16 +126,22 @@ def open_batch(conn: Connection, shards: Sequence[int], *, wait: bool) -> Opened
     return opened
 
 
-def take_changes(
+def take_changes(  # noqa: PLR0913  # What is taken, and how.
     conn: Connection,
     opened: OpenedBatch,
     *,
     single_changes: int,
     bulk_pieces: int,
+    rows_per_piece: int = ROWS_PER_PIECE,
     point: InjectionPoint = no_injection_point,
 ) -> TakenChanges:
     """Move the next changes of the owned shards from the queue to the staging tables, which are cleared first."""
-    limits = {"shards": opened.owned, "single_changes": single_changes, "bulk_pieces": bulk_pieces}
+    limits = {
+        "shards": opened.owned,
+        "single_changes": single_changes,
+        "bulk_pieces": bulk_pieces,
+        "rows_per_piece": rows_per_piece,
+    }
     with pipeline.pipelined(conn, point):
         pipeline.clear_staging_tables(conn, opened.bloated_tables)
         cursor = conn.cursor(row_factory=class_row(TakenChanges))

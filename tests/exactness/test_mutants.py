@@ -586,6 +586,22 @@ MUTANTS = (
         ),
     ),
     Mutant(
+        "R6",
+        "a mass change that replication brings is many single changes",
+        _function("queue_keys", ">= 100", ">= 100000"),
+        lambda bench: test_refresh.test_a_replicated_mass_change_goes_in_pieces_and_gives_way_to_single_changes(
+            bench.filled
+        ),
+    ),
+    Mutant(
+        "R6",
+        "a mass change that replication brings is taken row by row",
+        _statement("refresh/1_take/40_take_changes", " OR ordered.are_single", ""),
+        lambda bench: test_refresh.test_a_replicated_mass_change_goes_in_pieces_and_gives_way_to_single_changes(
+            bench.filled
+        ),
+    ),
+    Mutant(
         "R7",
         "a lead that fails stops the others",
         lambda bench: bench.patches.setattr(refresh, "is_lead_failure", lambda _: False),

@@ -5,7 +5,7 @@ import pytest
 from psycopg.rows import TupleRow
 
 from projector import isolation, pipeline, recovery
-from projector.batch import recompute, refresh_batch
+from projector.batch import ROWS_PER_PIECE, open_batch, recompute, refresh_batch, take_changes
 from projector.dead_letters import Retried, UntriedLetters, retry_dead_letters
 from projector.locks import SHARDS
 from projector.pipeline import InjectionPoint, no_injection_point
@@ -360,6 +360,58 @@ def test_a_mass_change_goes_in_pieces_and_gives_way_to_single_changes(filled: Pl
     assert seen >= 4
     assert value(conn, "SELECT min(as_of) FROM read_model.freshness") > renamed_at
     assert_exact(conn)
+
+
+def test_a_replicated_mass_change_goes_in_pieces_and_gives_way_to_single_changes(filled: Platform) -> None:
+    conn = filled.conn
+    rows = 4000
+    agent = filled.agent("one")
+    conversations = [filled.conversation(agent, f"6{number:04}") for number in range(40)]
+    refresh_now(conn)
+    conn.execute("SET session_replication_role = replica")
+    conn.execute(
+        "INSERT INTO messages (message_id, conversation_id, text, timestamp)"
+        " SELECT 'mass-' || n, (%s::text[])[1 + n %% 40], 'mass', '2025-01-03' FROM generate_series(1, %s) AS n",
+        (conversations, rows),
+    )
+    conn.execute("SET session_replication_role = origin")
+    written_at = value(conn, "SELECT clock_timestamp()")
+    drained, seen = False, 0
+    while not drained:
+        filled.message("c", "single")
+        drained = _batch(conn)
+        seen += 1
+        # A single change never waits for what the mass change left before it.
+        assert len(texts(conn, "one", "4915")) == 1 + seen
+        done = value(conn, "SELECT count(*) FROM read_model.lead_messages WHERE text = 'mass'") == rows
+        assert done or value(conn, "SELECT min(as_of) FROM read_model.freshness") < written_at
+    # Each batch takes as many rows as there are ids in a piece, from each shard, and no more.
+    assert rows // 1000 <= seen <= rows // 1000 + 4
+    assert_exact(conn)
+
+
+def test_no_piece_of_many_keys_is_taken_with_another(filled: Platform) -> None:
+    """Whether many rows make a piece is asked of what they hold."""
+    conn = filled.conn
+    pipeline.prepare_session(conn)
+
+    def take(*sizes: int) -> int:
+        conn.execute("DELETE FROM projector.changes")
+        for size in sizes:
+            conn.execute(
+                "INSERT INTO projector.changes (shard, bulk, kind, keys, message_ids)"
+                " SELECT 0, true, 'messages', ARRAY['c'], array_agg('m-' || n) FROM generate_series(1, %s) AS n",
+                (size,),
+            )
+        with conn.transaction(force_rollback=True):
+            opened = open_batch(conn, [0], wait=True)
+            return take_changes(conn, opened, single_changes=10, bulk_pieces=1).changes
+
+    assert take(*[2] * 300) == ROWS_PER_PIECE
+    assert take(1, 2, 3, 1) == 2
+    assert take(3, 1, 1) == 1
+    assert take(1000, 1) == 1
+    assert take(1, 1000, 1) == 1
 
 
 # R7: one lead's failure is one lead's.

@@ -38,6 +38,7 @@ CLOCK = "It needs a clock that is set back."
 NO_BUILD = "It needs a rebuild, which is in no schedule here."
 VERSION = "It leaves every row right, and misleads who asks by version."
 FEED = "It leaves every row of the leads right, and misleads who follows the feed."
+REPLICA = "It needs a writer under the replica role."
 LOOK = "It needs a look of the scheduler, which is in no schedule here."
 BEYOND = {
     "a look does not ask whether a change waits": LOOK,
@@ -46,7 +47,7 @@ BEYOND = {
     "a look does not ask whether a gap is open": LOOK,
     "an answer may be older than its request asks for": "It needs a request with `min_as_of`.",
     "the queue is unique": "It needs a sequence that is set back.",
-    "no trigger in replica role": "It needs a writer under the replica role.",
+    "no trigger in replica role": REPLICA,
     "no trigger for TRUNCATE": "It needs a TRUNCATE.",
     "the trigger needs every column to exist": "It needs ALTER TABLE.",
     "the row trigger reads columns without catching errors": "It needs ALTER TABLE and the replica role.",
@@ -65,6 +66,8 @@ BEYOND = {
         "It needs a trigger that is disabled and enabled again."
     ),
     "a mass change is one piece": "It costs others a long wait and leaves every row right.",
+    "a mass change that replication brings is many single changes": REPLICA,
+    "a mass change that replication brings is taken row by row": REPLICA,
     "a lead that fails stops the others": "It needs a lead whose data make the projector fail.",
     "each failing key of a tenant is tried before the others go on": (
         "It needs leads whose data make the projector fail."
