@@ -791,15 +791,20 @@ CREATE TABLE IF NOT EXISTS projector.source_tables (
     schema_name text COLLATE "C" NOT NULL
 );
 
--- One row once something was proved, where logical replication brings the rows of the source tables; see
--- projector/origin.py.
+-- One row, where logical replication brings the rows of the source tables; see projector/origin.py.
 CREATE TABLE IF NOT EXISTS projector.origin (
     -- Holds the table to one row.
     only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
-    -- Everything that was committed at the origin before this moment of its clock is here.
-    proved_at timestamptz NOT NULL,
+    -- Everything that was committed at the origin before this moment of its clock is here; null if nothing is proved.
+    proved_at timestamptz,
     -- How often the subscriptions had failed by then.
-    errors bigint NOT NULL
+    errors bigint NOT NULL DEFAULT 0,
+    -- Where the WAL of the origin ended when it was asked last.
+    position pg_lsn,
+    -- How often the subscriptions had failed at the last look.
+    seen_errors bigint NOT NULL DEFAULT 0,
+    -- When they were seen to have failed again; null if never.
+    failed_at timestamptz
 );
 
 -- What has to outlive a process: where the version before finds the platform's tables, the projection version of the

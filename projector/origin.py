@@ -5,6 +5,7 @@ together with the position of its WAL: once every subscription has applied what 
 was committed at the origin before the clock was read is here. Freshness does not advance beyond such a moment.
 """
 
+import time
 from collections import deque
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,6 +26,9 @@ LOOK_EVERY_SECONDS = 0.5
 
 _MOST_MOMENTS = 200
 """Of those that wait for their proof. The oldest are kept: they are proved first."""
+
+_MOST_ONCE_SECONDS = 3.0
+_PAUSE_ONCE_SECONDS = 0.1
 
 _PARAMETERS = {
     "connect_timeout": "5",
@@ -64,6 +68,7 @@ class Origin:
         self._conn: Connection | None = None
         self._moments: deque[tuple[datetime, str]] = deque()
         self._logged: str | None = None
+        self.has_proved = False
 
     def follow(self, conn: Connection) -> float:
         """Note what is proved, and what keeps changes from arriving. Return in how many seconds to do so again.
@@ -74,10 +79,12 @@ class Origin:
         feeds = read_feeds(conn)
         problem = None
         if feeds:
+            position = None
             try:
-                self._take_moment(feeds)
+                position = self._take_moment(feeds)
             except _UnprovenError as error:
                 problem = str(error)
+            conn.execute(query("origin", "note_look"), {"position": position, "errors": count_errors(feeds)})
             self._prove(conn, feeds)
             problem = find_problem(feeds, read_errors(conn)) or problem
         conn.execute(query("origin", "note_problem"), {"problem": problem})
@@ -95,8 +102,8 @@ class Origin:
             self._conn.close()
             self._conn = None
 
-    def _take_moment(self, feeds: list[Feed]) -> None:
-        """Read the clock of the origin, and then its position.
+    def _take_moment(self, feeds: list[Feed]) -> str:
+        """Read the clock of the origin, and then its position, which it returns.
 
         Raises _UnprovenError where it cannot be read.
         """
@@ -130,6 +137,7 @@ class Origin:
             # The latest but one: the oldest will be proved first, and the latest says most.
             self._moments.pop()
         self._moments.append((clock[0], position))
+        return str(position)
 
     def _prove(self, conn: Connection, feeds: list[Feed]) -> None:
         moments = list(self._moments)
@@ -143,19 +151,25 @@ class Origin:
             proved = cursor.execute(query("origin", "find_proof"), parameters).fetchone()
         if proved is None:
             return
-        conn.execute(
-            query("origin", "note_proof"), {"at": proved, "errors": sum(feed.errors for feed in feeds)}
-        )
+        conn.execute(query("origin", "note_proof"), {"at": proved, "errors": count_errors(feeds)})
+        self.has_proved = True
         while self._moments and self._moments[0][0] <= proved:
             self._moments.popleft()
 
 
 def note_once(conn: Connection, url: str) -> None:
-    """Note what is proved at this moment; for a process that does not stay."""
+    """Note what is proved at this moment; for a process that does not stay.
+
+    A subscription tells a moment later how far it is, which is waited for.
+    """
     require_installed(conn)
     origin = Origin(url)
+    deadline = time.monotonic() + _MOST_ONCE_SECONDS
     try:
         origin.follow(conn)
+        while url and read_feeds(conn) and not origin.has_proved and time.monotonic() < deadline:
+            time.sleep(_PAUSE_ONCE_SECONDS)
+            origin.follow(conn)
     finally:
         origin.close()
 
@@ -172,6 +186,18 @@ def read_errors(conn: Connection) -> int:
         return int(cursor.execute(query("origin", "read_errors")).fetchone() or 0)
 
 
+def count_errors(feeds: list[Feed]) -> int:
+    """Return how often the subscriptions have failed."""
+    return sum(feed.errors for feed in feeds)
+
+
+def find_distance(feed: Feed, origin_position: str | None) -> int | None:
+    """Return how many bytes of the origin's WAL a subscription has yet to pass; None if that is not known."""
+    if feed.position is None or origin_position is None:
+        return None
+    return max(_number(origin_position) - _number(feed.position), 0)
+
+
 def find_problem(feeds: list[Feed], errors_at_proof: int) -> str | None:
     """Return what keeps changes from arriving, as a sentence without its full stop; None where nothing does."""
     for feed in feeds:
@@ -179,12 +205,17 @@ def find_problem(feeds: list[Feed], errors_at_proof: int) -> str | None:
             return f"The subscription {feed.name} is disabled"
         if feed.unready_tables:
             return f"The subscription {feed.name} has yet to copy {counted(feed.unready_tables, 'table')}"
-    failures = sum(feed.errors for feed in feeds) - errors_at_proof
+    failures = count_errors(feeds) - errors_at_proof
     names = ", ".join(feed.name for feed in feeds)
     if failures > 0:
         return f"The subscription {names} failed {counted(failures, 'time')} since something arrived last"
     idle = next((feed for feed in feeds if not feed.has_worker), None)
     return None if idle is None else f"The subscription {idle.name} has no worker"
+
+
+def _number(position: str) -> int:
+    high, _, low = position.partition("/")
+    return (int(high, 16) << 32) + int(low, 16)
 
 
 def _conninfo(url: str) -> str:

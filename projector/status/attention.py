@@ -18,6 +18,7 @@ from projector.status.words import (
 
 # Without a scheduler cron starts a refresh each minute, so a change may wait this long.
 _UNATTENDED_SECONDS = 90.0
+_UNPROVED_SECONDS = 90.0
 _FORGOTTEN_SECONDS = 3600.0
 _LAGGING_SECONDS = 60.0
 # A round ends within its days. One that was kept waiting may take longer.
@@ -88,6 +89,15 @@ def _attention_to_feeds(status: Status, projection: Projection) -> Iterator[str]
         yield (
             f"Changes of the platform may not arrive: {shorten(problem)}. See pg_stat_subscription and the log of this"
             " server; docs/scaling.md says what to do. X-Data-As-Of does not advance beyond what has arrived."
+        )
+        return
+    if projection.proved_at is None:
+        return
+    silent = (projection.read_at - projection.proved_at).total_seconds()
+    if silent > _UNPROVED_SECONDS:
+        yield (
+            f"Nothing is proved to have arrived from the platform for {age_in_words(silent)}: see in pg_stat_activity"
+            " what the subscription's worker waits for, and whether `run` is connected."
         )
 
 

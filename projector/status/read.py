@@ -41,6 +41,8 @@ class Projection:
     feed_problem: str | None = None
     proved_at: datetime | None = None
     errors_at_proof: int = 0
+    origin_position: str | None = None
+    failed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from projector.origin import Feed
+from projector.origin import Feed, find_distance
 from projector.report import counted, counted_of, escape_hidden
 from projector.sql import PROJECTION_VERSION
 from projector.status.attention import find_attention
@@ -47,7 +47,15 @@ def as_dict(status: Status) -> dict[str, Any]:
         "origin": {
             "proved_at": projection and projection.proved_at,
             "problem": projection and projection.feed_problem,
-            "subscriptions": [asdict(feed) for feed in status.feeds],
+            "position": projection and projection.origin_position,
+            "failed_at": projection and projection.failed_at,
+            "subscriptions": [
+                {
+                    **asdict(feed),
+                    "bytes_behind": projection and find_distance(feed, projection.origin_position),
+                }
+                for feed in status.feeds
+            ],
         },
         "projection": {
             "version": PROJECTION_VERSION,
@@ -125,14 +133,21 @@ def _lines(status: Status) -> Iterator[tuple[str, str]]:
 
 
 def _feed_in_words(feed: Feed, projection: Projection) -> str:
-    worker = f"its worker is at {feed.position}" if feed.has_worker else "it has no worker"
+    if not feed.is_enabled:
+        worker = "disabled"
+    elif not feed.has_worker:
+        worker = "no worker"
+    else:
+        distance = find_distance(feed, projection.origin_position)
+        behind = "" if distance is None else f", {bytes_in_words(distance)} behind"
+        worker = f"its worker is at {feed.position}{behind}"
+    errors = "never failed" if not feed.errors else f"failed {counted(feed.errors, 'time')}"
+    if projection.failed_at is not None:
+        errors += f", seen last {moment_in_words(projection.failed_at)}"
     proved = (
-        "nothing proved yet"
-        if projection.proved_at is None
-        else f"proved until {moment_in_words(projection.proved_at)}"
+        "nothing" if projection.proved_at is None else f"all until {moment_in_words(projection.proved_at)}"
     )
-    state = worker if feed.is_enabled else "disabled"
-    return f"subscription {feed.name}: {state}, {counted(feed.errors, 'error')}, {proved}"
+    return f"subscription {feed.name}: {worker}; {errors}; {proved} is proved to have arrived"
 
 
 def _row_security_lines(found: RowSecurity, role: ApiRole | None) -> Iterator[tuple[str, str]]:

@@ -3,8 +3,8 @@
 -- It runs inside a statement of the platform, so it reads no table, and no constraint can make it fail: see the
 -- queue's table. A row whose key could not be read goes to shard -1, as in 35_changed_rows.sql.
 --
--- A transaction's rows beyond a hundred are a mass change, which waits for single changes. Each row has its own call, so
--- they are counted by the letters of a setting. That costs little, ends with the transaction, and goes back with a
+-- A transaction's rows beyond a hundred are a mass change, which waits for single changes. Each row has its own call,
+-- so they are counted by the letters of a setting. That costs little, ends with the transaction, and goes back with a
 -- savepoint. Whatever a session writes into the setting changes the order of work, and nothing else.
 CREATE OR REPLACE FUNCTION projector.queue_keys(change_kind text, changed_keys text[], changed_ids text[] DEFAULT NULL)
 RETURNS void

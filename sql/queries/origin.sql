@@ -50,13 +50,23 @@ WHERE m.position <= (
     FROM projector.feeds AS f
 );
 
+-- name: note_look
+-- Parameters: position, where the WAL of the origin ends, null if it could not be asked; errors, of the subscriptions
+-- so far.
+INSERT INTO projector.origin AS o (position, errors, seen_errors)
+VALUES (%(position)s::pg_lsn, 0, %(errors)s)
+ON CONFLICT (only_row) DO UPDATE
+    SET
+        position = coalesce(excluded.position, o.position),
+        seen_errors = excluded.seen_errors,
+        failed_at = CASE WHEN excluded.seen_errors > o.seen_errors THEN clock_timestamp() ELSE o.failed_at END
+    WHERE o.position IS DISTINCT FROM coalesce(excluded.position, o.position) OR o.seen_errors <> excluded.seen_errors;
+
 -- name: note_proof
 -- Parameters: at, a moment of the origin before which everything has arrived; errors, of the subscriptions so far.
-INSERT INTO projector.origin AS o (proved_at, errors)
-VALUES (%(at)s, %(errors)s)
-ON CONFLICT (only_row) DO UPDATE
-    SET proved_at = excluded.proved_at, errors = excluded.errors
-    WHERE o.proved_at IS DISTINCT FROM excluded.proved_at;
+UPDATE projector.origin AS o
+SET proved_at = %(at)s, errors = %(errors)s
+WHERE o.proved_at IS DISTINCT FROM %(at)s;
 
 -- name: read_errors
 -- Returns: errors, of the subscriptions when a proof was noted last; no row before the first.
