@@ -116,18 +116,13 @@ class Origin:
         try:
             if self._conn is None or self._conn.closed:
                 self._conn = psycopg.connect(_conninfo(self._url), autocommit=True)
-            with self._conn.cursor() as cursor:
-                clock = cursor.execute(query("origin", "read_origin_clock")).fetchone()
-                row = cursor.execute(query("origin", "read_origin_position"), {"slots": slots}).fetchone()
+            at, position, found = read_moment(self._conn, slots)
         except psycopg.Error as error:
             self.close()
             reason = redact(str(error).strip().partition("\n")[0], self._url)
             raise _UnprovenError(
                 f"The origin cannot be read by LEADS_ORIGIN_DATABASE_URL: {reason}"
             ) from error
-        if clock is None or row is None:
-            raise AssertionError
-        position, found = row
         if found < len(feeds):
             raise _UnprovenError(
                 "LEADS_ORIGIN_DATABASE_URL leads to a database without the replication slots of"
@@ -136,8 +131,8 @@ class Origin:
         if len(self._moments) == _MOST_MOMENTS:
             # The latest but one: the oldest will be proved first, and the latest says most.
             self._moments.pop()
-        self._moments.append((clock[0], position))
-        return str(position)
+        self._moments.append((at, position))
+        return position
 
     def _prove(self, conn: Connection, feeds: list[Feed]) -> None:
         moments = list(self._moments)
@@ -172,6 +167,18 @@ def note_once(conn: Connection, url: str) -> None:
             origin.follow(conn)
     finally:
         origin.close()
+
+
+def read_moment(origin: Connection, slots: list[str]) -> tuple[datetime, str, int]:
+    """Return the clock of the origin, a position behind all that was committed there before, and how many slots it has.
+
+    The clock is read first: what is committed between the two is waited for, and not promised.
+    """
+    clock = origin.execute(query("origin", "read_origin_clock")).fetchone()
+    row = origin.execute(query("origin", "read_origin_position"), {"slots": slots}).fetchone()
+    if clock is None or row is None:
+        raise AssertionError
+    return clock[0], row[0], row[1]
 
 
 def read_feeds(conn: Connection) -> list[Feed]:

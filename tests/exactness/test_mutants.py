@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import psycopg
@@ -18,7 +19,19 @@ from psycopg.rows import TupleRow
 from api.change_token import Position, history_of
 from api.database import conninfo, session, snapshot
 from api.routes import changes, read_model
-from projector import batch, capture, db, giving_way, isolation, locks, pipeline, recovery, refresh, sql
+from projector import (
+    batch,
+    capture,
+    db,
+    giving_way,
+    isolation,
+    locks,
+    origin,
+    pipeline,
+    recovery,
+    refresh,
+    sql,
+)
 from projector.capture import functions
 from projector.errors import CaptureGapError, ProjectorError
 from projector.pipeline import InjectionPoint
@@ -39,6 +52,7 @@ from tests.exactness import (
     test_freshness,
     test_giving_way,
     test_names,
+    test_origin,
     test_races,
     test_read_your_write,
     test_rebuild,
@@ -294,13 +308,36 @@ def _take_a_full_page_for_the_last(bench: Bench) -> None:
     bench.patches.setattr(read_model.ReadModel, "checked", without_more)
 
 
-def _without_deletions(page: Callable[[Any], bytes]) -> Callable[[Any], bytes]:
-    gone = re.compile(rb'\{"customer_phone":"[^"]*","deleted":true,"lead":null\},?')
-    return lambda result: gone.sub(b"", page(result))
+def _without_deletions(page: Callable[[Any], list[bytes]]) -> Callable[[Any], list[bytes]]:
+    gone = re.compile(rb'\{"customer_phone":"[^"]*","deleted":true,"lead":null\}')
+    return lambda result: [text for text in page(result) if gone.fullmatch(text) is None]
 
 
 def _follow_many(bench: Bench) -> None:
     _follow(bench, test_change_feed.test_only_what_differs_is_reported)
+
+
+def _provable(old: str, new: str) -> Callable[[Bench], None]:
+    def dropped(bench: Bench) -> None:
+        text = file_text("install/after_tables/80_feeds")
+        assert text.count(old) == 1
+        bench.filled.conn.execute(text.replace(old, new).encode(), prepare=False)
+
+    return dropped
+
+
+def _prove(positions: list[str], proved: int) -> Callable[[Bench], None]:
+    return lambda bench: test_origin.test_a_moment_is_proved_once_every_subscription_has_passed_its_position(
+        bench.filled, [test_origin.WELL.replace("0/5", position) for position in positions], proved
+    )
+
+
+def _read_position_first(server: Connection, slots: list[str]) -> tuple[datetime, str, int]:
+    row = server.execute(sql.query("origin", "read_origin_position"), {"slots": slots}).fetchone()
+    clock = server.execute(sql.query("origin", "read_origin_clock")).fetchone()
+    assert clock is not None
+    assert row is not None
+    return clock[0], row[0], row[1]
 
 
 MUTANTS = (
@@ -730,6 +767,94 @@ MUTANTS = (
         "an answer may be older than its request asks for",
         lambda bench: bench.patches.setattr(read_model, "is_fresh", lambda *_: True),
         _read_what_was_written,
+    ),
+    Mutant(
+        "as-of",
+        "a look does not ask what the origin proves",
+        _statement("queries/look", "least(now(), (SELECT p.until FROM projector.provable AS p))", "now()"),
+        lambda bench: test_origin.test_as_of_ends_where_the_origin_is_proved(
+            bench.filled, test_origin.move_by_a_look
+        ),
+    ),
+    Mutant(
+        "as-of",
+        "a batch does not ask what the origin proves",
+        _statement(
+            "refresh/1_take/20_open_batch", "least(now(), (SELECT p.until FROM projector.provable AS p))", "now()"
+        ),
+        lambda bench: test_origin.test_as_of_ends_where_the_origin_is_proved(
+            bench.filled, test_origin.move_by_a_batch
+        ),
+    ),
+    Mutant(
+        "as-of",
+        "a batch promises the moment at which it started",
+        _statement("refresh/9_finish/20_advance_freshness", "greatest(%(fresh_until)s", "greatest(now()"),
+        lambda bench: test_origin.test_as_of_ends_where_the_origin_is_proved(
+            bench.filled, test_origin.move_by_an_idle_refresh
+        ),
+    ),
+    Mutant(
+        "as-of",
+        "what has no proof yet needs none",
+        _provable("'epoch'::timestamptz", "'infinity'::timestamptz"),
+        lambda bench: test_origin.test_as_of_ends_where_the_origin_is_proved(
+            bench.filled, test_origin.move_by_a_look
+        ),
+    ),
+    Mutant(
+        "as-of",
+        "a first build promises what has not arrived",
+        _statement("queries/rebuild", "WHEN EXISTS (SELECT FROM projector.feeds)", "WHEN false"),
+        lambda bench: test_origin.test_a_first_build_of_replicated_rows_promises_nothing(bench.filled),
+    ),
+    Mutant(
+        "as-of",
+        "a moment is proved by the subscription that is furthest",
+        _statement("queries/origin", "SELECT min(CASE", "SELECT max(CASE"),
+        _prove(["0/5", "0/4"], 0),
+    ),
+    Mutant(
+        "as-of",
+        "a moment is proved before its position is passed",
+        _statement("queries/origin", "WHERE m.position <= (", "WHERE m.position >= ("),
+        _prove(["0/5"], 1),
+    ),
+    Mutant(
+        "as-of",
+        "a table that is still copied counts as arrived",
+        _statement("queries/origin", "f.unready_tables = 0 AND ", ""),
+        lambda bench: test_origin.test_a_moment_is_proved_once_every_subscription_has_passed_its_position(
+            bench.filled, [test_origin.COPYING], None
+        ),
+    ),
+    Mutant(
+        "as-of",
+        "a subscription without a worker is left out",
+        _statement("queries/origin", "ELSE '0/0'::pg_lsn END", "END"),
+        lambda bench: test_origin.test_a_moment_is_proved_once_every_subscription_has_passed_its_position(
+            bench.filled, [test_origin.WELL, test_origin.WITHOUT_WORKER], None
+        ),
+    ),
+    Mutant(
+        "as-of",
+        "the position of the origin is read before its clock",
+        lambda bench: bench.patches.setattr(origin, "read_moment", _read_position_first),
+        lambda bench: test_origin.test_what_is_committed_after_the_clock_was_read_is_not_promised(bench.filled),
+    ),
+    Mutant(
+        "as-of",
+        "the origin is as far as its disk",
+        _statement("queries/origin", "ELSE w.inserted", "ELSE w.flushed"),
+        lambda bench: test_origin.test_the_position_of_the_origin_is_behind_what_is_not_on_its_disk_yet(
+            bench.filled
+        ),
+    ),
+    Mutant(
+        "as-of",
+        "any server proves what has arrived",
+        _statement("queries/origin", "SELECT count(*)\n", "SELECT 1 + count(*)\n"),
+        lambda bench: test_origin.test_a_server_without_the_slots_proves_nothing(bench.filled),
     ),
     Mutant(
         "version",

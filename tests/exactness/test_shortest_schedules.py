@@ -38,6 +38,7 @@ CLOCK = "It needs a clock that is set back."
 NO_BUILD = "It needs a rebuild, which is in no schedule here."
 VERSION = "It leaves every row right, and misleads who asks by version."
 FEED = "It leaves every row of the leads right, and misleads who follows the feed."
+ORIGIN = "It needs logical replication."
 REPLICA = "It needs a writer under the replica role."
 LOOK = "It needs a look of the scheduler, which is in no schedule here."
 BEYOND = {
@@ -46,6 +47,18 @@ BEYOND = {
     "a look does not ask whether capture is intact": LOOK,
     "a look does not ask whether a gap is open": LOOK,
     "an answer may be older than its request asks for": "It needs a request with `min_as_of`.",
+    "a look does not ask what the origin proves": ORIGIN,
+    "a batch does not ask what the origin proves": ORIGIN,
+    "a batch promises the moment at which it started": ORIGIN,
+    "what has no proof yet needs none": ORIGIN,
+    "a first build promises what has not arrived": ORIGIN,
+    "a moment is proved by the subscription that is furthest": ORIGIN,
+    "a moment is proved before its position is passed": ORIGIN,
+    "a table that is still copied counts as arrived": ORIGIN,
+    "a subscription without a worker is left out": ORIGIN,
+    "the position of the origin is read before its clock": ORIGIN,
+    "the origin is as far as its disk": ORIGIN,
+    "any server proves what has arrived": ORIGIN,
     "the queue is unique": "It needs a sequence that is set back.",
     "no trigger in replica role": REPLICA,
     "no trigger for TRUNCATE": "It needs a TRUNCATE.",
