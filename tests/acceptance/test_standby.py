@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 import psycopg
 import pytest
 from flask.testing import FlaskClient
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import TupleRow
 from werkzeug.test import TestResponse
 
@@ -17,6 +18,7 @@ from api.app import create_app
 from api.config import Config
 from api.database import conninfo
 from api.database.errors import GAVE_WAY
+from api.database.key_table import KeyTableError, key_table
 from projector import db
 from projector.errors import UnsupportedServerError
 from projector.install import migrate
@@ -169,6 +171,38 @@ def test_a_caller_waits_on_a_standby_for_what_it_has_written(pair: Pair, ask: Ma
         ).status_code == 503:
             assert "min_as_of asks for" in answer.get_json()["message"]
         assert [one["message_id"] for one in answer.get_json()["data"]["messages"]][-1] == f"mine-{number}"
+
+
+def test_keys_are_written_to_the_primary_among_several_hosts(pair: Pair) -> None:
+    given = conninfo_to_dict(pair.server.url())
+    hosts = {"host": f"{given['host']},{given['host']}", "port": f"{pair.standby.port},{given['port']}"}
+    with key_table(make_conninfo(pair.server.url(), **hosts)) as table:
+        table.add("prefix", b"x" * 32, user_id="u", label="a test", expires_at=None)
+        assert table.revoke("prefix")
+    with pytest.raises(KeyTableError, match="read-only server, such as a standby"), key_table(pair.standby.url):
+        pass
+
+
+def test_an_answer_of_another_standby_is_not_gone_back_from(pair: Pair, ask: MakeClient) -> None:
+    """The primary stands for a standby that has replayed more."""
+    ahead, behind = ask(pair.server.url()), ask(pair.standby.url)
+    lead = "/users/u/leads/49151000001"
+    pair.standby.catch_up()
+    with pair.standby.connect() as conn:
+        conn.execute("SELECT pg_wal_replay_pause()")
+        try:
+            pair.refresh()
+            seen = ahead.get(lead).headers["X-Data-As-Of"]
+            # Without being told, it answers with less.
+            assert behind.get(lead).headers["X-Data-As-Of"] < seen
+            answer = behind.get(f"{lead}?min_as_of={seen}")
+            assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
+            assert answer.headers["X-Data-As-Of"] < seen
+        finally:
+            conn.execute("SELECT pg_wal_replay_resume()")
+    pair.standby.catch_up()
+    answer = behind.get(f"{lead}?min_as_of={seen}")
+    assert (answer.status_code, answer.headers["X-Data-As-Of"]) == (200, seen)
 
 
 class Request:
