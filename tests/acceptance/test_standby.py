@@ -179,7 +179,10 @@ def test_keys_are_written_to_the_primary_among_several_hosts(pair: Pair) -> None
     with key_table(make_conninfo(pair.server.url(), **hosts)) as table:
         table.add("prefix", b"x" * 32, user_id="u", label="a test", expires_at=None)
         assert table.revoke("prefix")
-    with pytest.raises(KeyTableError, match="read-only server, such as a standby"), key_table(pair.standby.url):
+    with (
+        pytest.raises(KeyTableError, match="read-only server, such as a standby"),
+        key_table(pair.standby.url),
+    ):
         pass
 
 

@@ -21,6 +21,7 @@ from tests.benchmarks import (
     rebuild,
     refresh,
     report,
+    roads,
     scale,
     search,
     totals,
@@ -46,6 +47,7 @@ AREAS: dict[str, Callable[[Fixtures], Iterator[Row]]] = {
     "capture": capture.measure,
     "mixed": mixed.measure,
     "visible": visible.measure,
+    "roads": roads.measure,
 }
 _OUTPUT = Path("build") / "benchmark"
 

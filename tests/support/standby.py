@@ -61,7 +61,7 @@ class Standby:
 
 
 @contextmanager
-def running_standby(primary: EmbeddedServer, **settings: str) -> Iterator[Standby]:
+def running_standby(primary: EmbeddedServer, database: str = "leads", **settings: str) -> Iterator[Standby]:
     """A standby of that server with these settings, stopped and deleted at the end."""
     binaries = Path(find()).parent
     owner = primary.data.stat()
@@ -90,7 +90,7 @@ def running_standby(primary: EmbeddedServer, **settings: str) -> Iterator[Standb
             file.writelines(f"{name} = '{value}'\n" for name, value in chosen.items())
         run("pg_ctl", "-D", str(data), "-w", "-l", str(folder / "log"), "start")
         try:
-            there = primary.url("leads")
+            there = primary.url(database)
             yield Standby(make_conninfo(there, port=port), port, there)
         finally:
             run("pg_ctl", "-D", str(data), "-m", "immediate", "stop")
