@@ -78,7 +78,9 @@ class Origin:
         """
         feeds = read_feeds(conn)
         problem = None
-        if feeds:
+        if not feeds and not self._url:
+            conn.execute(query("origin", "forget_origin"))
+        else:
             position = None
             try:
                 position = self._take_moment(feeds)
@@ -162,7 +164,7 @@ def note_once(conn: Connection, url: str) -> None:
     deadline = time.monotonic() + _MOST_ONCE_SECONDS
     try:
         origin.follow(conn)
-        while url and read_feeds(conn) and not origin.has_proved and time.monotonic() < deadline:
+        while url and not origin.has_proved and time.monotonic() < deadline:
             time.sleep(_PAUSE_ONCE_SECONDS)
             origin.follow(conn)
     finally:
@@ -207,6 +209,8 @@ def find_distance(feed: Feed, origin_position: str | None) -> int | None:
 
 def find_problem(feeds: list[Feed], errors_at_proof: int) -> str | None:
     """Return what keeps changes from arriving, as a sentence without its full stop; None where nothing does."""
+    if not feeds:
+        return "No subscription brings rows of the source tables, although LEADS_ORIGIN_DATABASE_URL is set"
     for feed in feeds:
         if not feed.is_enabled:
             return f"The subscription {feed.name} is disabled"

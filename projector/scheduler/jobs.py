@@ -75,7 +75,7 @@ class Jobs:
         self._upkeep_at = 0.0
         self._is_queue_empty = False
         self._depth_at = 0.0
-        self._is_fed = False
+        self._is_fed, self._has_origin_url = False, bool(config.origin_url)
         self._database = Database(config.database_url)
         work: dict[str, tuple[Callable[[Connection], float], float]] = {
             "refresh": (self._refresh, LONGEST_REFRESH_RETRY_SECONDS),
@@ -158,7 +158,8 @@ class Jobs:
 
     def origin(self) -> float:
         """Find out what logical replication has brought, where it brings the source rows."""
-        return self.workers["origin"]() if self._is_fed else UPKEEP_INTERVAL_SECONDS
+        is_needed = self._is_fed or self._has_origin_url
+        return self.workers["origin"]() if is_needed else UPKEEP_INTERVAL_SECONDS
 
     def upkeep(self) -> float:
         """Do the upkeep, less often while nothing changes and nothing is wrong. Return when to call again."""

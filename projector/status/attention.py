@@ -82,7 +82,7 @@ def _attention_to_build(status: Status, projection: Projection) -> Iterator[str]
 
 
 def _attention_to_feeds(status: Status, projection: Projection) -> Iterator[str]:
-    if not status.feeds:
+    if not status.feeds and not projection.has_origin:
         return
     problem = find_problem(status.feeds, projection.errors_at_proof) or projection.feed_problem
     if problem is not None:

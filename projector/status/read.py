@@ -43,6 +43,7 @@ class Projection:
     errors_at_proof: int = 0
     origin_position: str | None = None
     failed_at: datetime | None = None
+    has_origin: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,6 +68,10 @@ UPDATE projector.origin AS o
 SET proved_at = %(at)s, errors = %(errors)s
 WHERE o.proved_at IS DISTINCT FROM %(at)s;
 
+-- name: forget_origin
+-- The source tables are the platform's own again: nothing needs a proof.
+DELETE FROM projector.origin;
+
 -- name: read_errors
 -- Returns: errors, of the subscriptions when a proof was noted last; no row before the first.
 SELECT o.errors

@@ -98,7 +98,7 @@ SELECT
 FROM (
     SELECT
         CASE
-            WHEN EXISTS (SELECT FROM projector.feeds) THEN 'epoch'::timestamptz
+            WHEN (SELECT p.until FROM projector.provable AS p) < 'infinity' THEN 'epoch'::timestamptz
             ELSE %(since)s::timestamptz
         END AS began_at
 ) AS b

@@ -804,8 +804,16 @@ MUTANTS = (
     ),
     Mutant(
         "as-of",
+        "what no subscription brings any more needs no proof",
+        _provable(" AND NOT EXISTS (SELECT FROM projector.origin)", ""),
+        lambda bench: test_origin.test_a_subscription_that_was_dropped_moves_nothing(bench.filled),
+    ),
+    Mutant(
+        "as-of",
         "a first build promises what has not arrived",
-        _statement("queries/rebuild", "WHEN EXISTS (SELECT FROM projector.feeds)", "WHEN false"),
+        _statement(
+            "queries/rebuild", "WHEN (SELECT p.until FROM projector.provable AS p) < 'infinity'", "WHEN false"
+        ),
         lambda bench: test_origin.test_a_first_build_of_replicated_rows_promises_nothing(bench.filled),
     ),
     Mutant(

@@ -15,6 +15,7 @@ from projector import origin
 from projector.look import look
 from projector.origin import Origin
 from projector.sql import query
+from projector.status import find_attention, read_status
 from tests.exactness.platform import Platform, rebuild_now, refresh_now, texts, value
 
 Connection = psycopg.Connection[TupleRow]
@@ -23,6 +24,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 WELL = "('leads', 'slot', true, 0::bigint, true, '0/5'::pg_lsn, 0::bigint)"
 COPYING = WELL.replace("0::bigint, true", "1::bigint, true")
 WITHOUT_WORKER = WELL.replace("true, '0/5'::pg_lsn", "false, NULL")
+NONE = WELL.replace("'leads'", "NULL")
 AS_OF = "SELECT as_of FROM read_model.freshness"
 
 
@@ -32,7 +34,8 @@ def feed_by(conn: Connection, *rows: str) -> None:
         'CREATE OR REPLACE VIEW projector.feeds AS SELECT f.name::text COLLATE "C",'
         ' f.slot_name::text COLLATE "C", f.is_enabled,'
         f" f.unready_tables, f.has_worker, f.position, f.errors FROM (VALUES {', '.join(rows)})"
-        " AS f (name, slot_name, is_enabled, unready_tables, has_worker, position, errors)".encode()
+        " AS f (name, slot_name, is_enabled, unready_tables, has_worker, position, errors)"
+        " WHERE f.name IS NOT NULL".encode()
     )
 
 
@@ -73,6 +76,33 @@ def test_as_of_ends_where_the_origin_is_proved(filled: Platform, move: Callable[
     assert value(conn, AS_OF) == proved
     move(filled)
     assert value(conn, AS_OF) == proved
+
+
+def test_a_subscription_that_was_dropped_moves_nothing(filled: Platform) -> None:
+    conn = filled.conn
+    feed_by(conn, WELL)
+    proved = value(conn, "SELECT clock_timestamp()")
+    prove(conn, proved)
+    move_by_a_look(filled)
+    feed_by(conn, NONE)
+    for move in MOVES:
+        move(filled)
+        assert value(conn, AS_OF) == proved
+    followed = Origin(filled.database.url)
+    try:
+        followed.follow(conn)
+    finally:
+        followed.close()
+    move_by_a_look(filled)
+    assert value(conn, AS_OF) == proved
+    assert "No subscription brings rows" in value(conn, "SELECT feed_problem FROM read_model.projection")
+    [sentence] = find_attention(read_status(conn))
+    assert "No subscription brings rows" in sentence
+    # An operator who takes the setting away says that the tables are the platform's own.
+    Origin("").follow(conn)
+    assert value(conn, "SELECT feed_problem FROM read_model.projection") is None
+    move_by_a_look(filled)
+    assert value(conn, AS_OF) > proved
 
 
 def test_a_first_build_of_replicated_rows_promises_nothing(filled: Platform) -> None:

@@ -51,6 +51,7 @@ BEYOND = {
     "a batch does not ask what the origin proves": ORIGIN,
     "a batch promises the moment at which it started": ORIGIN,
     "what has no proof yet needs none": ORIGIN,
+    "what no subscription brings any more needs no proof": ORIGIN,
     "a first build promises what has not arrived": ORIGIN,
     "a moment is proved by the subscription that is furthest": ORIGIN,
     "a moment is proved before its position is passed": ORIGIN,

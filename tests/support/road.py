@@ -31,6 +31,18 @@ class Road:
     origin: Origin
     committed: dict[str, datetime] = field(default_factory=dict)
 
+    def subscribe(self, **options: str) -> None:
+        """Create the subscription."""
+        options = {"connect": "true", **options}
+        self.conn.execute(
+            sql.SQL("CREATE SUBSCRIPTION leads CONNECTION {} PUBLICATION leads WITH ({})").format(
+                make_conninfo("", **conninfo_to_dict(address(self.platform))),
+                sql.SQL(", ").join(
+                    sql.SQL("{} = {}").format(sql.Identifier(name), value) for name, value in options.items()
+                ),
+            )
+        )
+
     def write(self) -> str:
         """Commit a message at the platform."""
         name = f"m-{len(self.committed)}"
@@ -79,17 +91,9 @@ def replicated_platform(**of_subscription: str) -> Iterator[Road]:
         platform.execute("CREATE ROLE leads_origin LOGIN PASSWORD 'x'")
         write_source(platform)
         migrate(conn, create_source=True)
-        options = sql.SQL(", ").join(
-            sql.SQL("{} = {}").format(sql.Identifier(name), value)
-            for name, value in {"connect": "true", **of_subscription}.items()
-        )
-        conn.execute(
-            sql.SQL("CREATE SUBSCRIPTION leads CONNECTION {} PUBLICATION leads WITH ({})").format(
-                make_conninfo("", **conninfo_to_dict(first.url())), options
-            )
-        )
         url = make_conninfo(first.url(), user="leads_origin", password="x")
         road = Road(platform, conn, url, Origin(url))
+        road.subscribe(**of_subscription)
         try:
             yield road
         finally:

@@ -39,11 +39,13 @@ LEFT JOIN pg_catalog.pg_stat_subscription_stats AS e ON e.subid = s.oid;
 COMMENT ON VIEW projector.feeds IS 'The subscriptions that bring rows of source tables, and how far each is.';
 
 -- One row: the moment up to which everything that was committed can have been captured here. It is infinity where the
--- source tables are the platform's own. Where a subscription feeds them, it is what projector.origin has proved.
+-- source tables are the platform's own. Where a subscription feeds them, or fed them and was dropped, it is what
+-- projector.origin has proved.
 CREATE OR REPLACE VIEW projector.provable AS
 SELECT
     CASE
-        WHEN NOT EXISTS (SELECT FROM projector.feeds) THEN 'infinity'::timestamptz
+        WHEN NOT EXISTS (SELECT FROM projector.feeds) AND NOT EXISTS (SELECT FROM projector.origin)
+            THEN 'infinity'::timestamptz
         ELSE coalesce((SELECT o.proved_at FROM projector.origin AS o), 'epoch'::timestamptz)
     END AS until;
 COMMENT ON VIEW projector.provable IS 'One row: up to which moment freshness may advance.';
