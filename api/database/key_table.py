@@ -17,7 +17,9 @@ CONNECT_TIMEOUT_SECONDS = 5
 _PRIMARY = {"target_session_attrs": "primary"}
 # What libpq says of a standby where a primary is asked for.
 _IS_STANDBY = "hot standby mode"
-_READ_ONLY = "DATABASE_URL leads to a read-only server, such as a standby: set it to the primary, or list all hosts."
+_READ_ONLY = (
+    "DATABASE_URL leads to a read-only server, such as a standby: set it to the primary, or list all hosts."
+)
 
 _INSERT = """
 INSERT INTO leads_access.api_keys (prefix, key_hash, user_id, all_tenants, label, expires_at)
