@@ -1,7 +1,7 @@
 """A pool of read-only sessions."""
 
 from copy import copy
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any
 
 import psycopg
@@ -21,6 +21,8 @@ from api.meters import CONNECTIONS_IN_USE, CONNECTIONS_WAITING
 POOL_TIMEOUT_SECONDS = 2
 # After a failed attempt to connect, requests fail at once for this long instead of queueing up.
 RECONNECT_PAUSE_SECONDS = 0.25
+# Before a statement is asked once more.
+PASSING_PAUSE_SECONDS = 0.1
 
 # The key under which the pool keeps the session of a connection.
 SESSION = "leads_session"
@@ -64,6 +66,8 @@ class Database:
                 self.engine.dispose()
                 return self._fetch(statement)
             except PASSING_ERRORS:
+                # A VACUUM replays as many records, and the next one would cancel it as well.
+                sleep(PASSING_PAUSE_SECONDS)
                 return self._fetch(statement)
         except (psycopg.Error, PoolTimeoutError) as error:
             meant = caller_error(error)
