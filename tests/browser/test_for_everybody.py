@@ -122,6 +122,12 @@ def test_it_fits_on_every_screen(site: Site, view: View, folder: Path, size: str
     width, height = SIZES[size]
     page = view(f"{site.url}/#tenant={TENANT}", width=width, height=height, color_scheme=scheme)
     ready(page)
+    # On a phone a score has its scale beside it, and what is none has not.
+    scales = page.locator("#leads tbody .score span").evaluate_all(
+        "all => all.map((one) => [one.textContent, getComputedStyle(one, '::after').content])"
+    )
+    is_card = size in ("phone", "small")
+    assert all((scale != "none") == (is_card and text.isdigit()) for text, scale in scales)
     summary = page.locator(".overview summary")
     for step in ("list", "charts", "filters", "lead", "fields"):
         if step == "charts" and page.locator(".activity").is_hidden():
