@@ -148,6 +148,39 @@ def test_filters_combine_and_come_off_one_by_one(page: Page) -> None:
     shown(page, "1-50 of 130")
 
 
+def test_a_working_list_by_who_has_to_answer_agent_and_channel(page: Page) -> None:
+    page.get_by_role("button", name="Filters").click()
+    page.get_by_label("Last message from").select_option("Customer")
+    shown(page, "1-50 of 117")
+    offered = page.locator("#known-phone_number_id option").evaluate_all("all => all.map((one) => one.value)")
+    assert offered == ["Instagram, Assistant 1", "Webchat, Assistant 2", "WhatsApp, Assistant 0"]
+    page.get_by_label("Channel").fill(offered[0])
+    agent = page.get_by_label("Agent", exact=True)
+    agent.fill("Assistant 1")
+    agent.press("Enter")
+    shown(page, "1-39 of 39")
+    assert f"agent_id=a1-{TENANT}"[:50] in page.url
+    page.reload()
+    shown(page, "1-39 of 39")
+    chips = page.locator("#chips .chip")
+    expect(chips.filter(has_text="Agent: Assistant 1")).to_have_count(1)
+    assert chips.count() == 3
+    page.get_by_role("button", name="Filters").click()
+    expect(agent).to_have_value("Assistant 1")
+    page.get_by_label("Conversation is").select_option("Not active")
+    shown(page, "1-1 of 1")
+    assert names(page) == ["Lead 004"]
+    page.get_by_label("Conversation", exact=True).select_option("Without")
+    expect(page.locator("#list-empty")).to_contain_text("No lead passes these filters.")
+    page.get_by_role("button", name="Reset").click()
+    shown(page, "1-50 of 130")
+    expect(agent).to_have_value("")
+    # An id that no lead has that is shown.
+    agent.fill("none")
+    agent.press("Enter")
+    expect(chips).to_have_text([re.compile("^Agent: none ")])
+
+
 def test_days_are_those_of_the_viewer(page: Page, site: Site) -> None:
     page.get_by_role("button", name="Filters").click()
     page.get_by_label("Active from").fill("2026-01-02")

@@ -200,6 +200,7 @@ const show = {
       return;
     }
     leads = data;
+    filters.learn(data);
     const changed = list.show(data, client.now, { isLive });
     set(list.table, { "aria-busy": null });
     byId("list-problem").hidden = true;
