@@ -77,6 +77,7 @@ lead_profiles = Table(
     Column("has_extraction", Boolean, nullable=False),
     Column("name_key", Text),
     Column("search_text", Text, nullable=False),
+    Column("search_plain", Text),
 )
 
 lead_conversations = Table(

@@ -10,18 +10,7 @@ from functools import reduce
 from operator import add
 from typing import Any, NamedTuple
 
-from sqlalchemy import (
-    ARRAY,
-    ColumnElement,
-    FromClause,
-    Integer,
-    Text,
-    and_,
-    any_,
-    bindparam,
-    case,
-    or_,
-)
+from sqlalchemy import ARRAY, ColumnElement, FromClause, Integer, Text, and_, any_, bindparam, case, or_
 
 from api.plan import active_time, search, working_list
 from api.plan.working_list import Columns
@@ -194,7 +183,14 @@ FILTERS: Mapping[str, Filter] = {
             on_leads=active_time.is_active,
             bind=active_time.bind,
         ),
-        _filter("search", on_profiles=search.condition, shape=search.shape_of, bind=search.bind),
+        Filter(
+            name="search",
+            parameters=("search", "ignore_accents"),
+            value=lambda parameters, _now: search.wanted(parameters),
+            on_profiles=search.condition,
+            shape=search.shape_of,
+            bind=search.bind,
+        ),
         _filter("customer_phone", on_leads=_is_phone, on_profiles=_is_phone),
     )
 }

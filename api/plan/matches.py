@@ -15,6 +15,7 @@ from sqlalchemy import (
     union_all,
 )
 
+from api.plan import search
 from api.plan.counts import buckets, matches_in_bucket, matches_on_leads
 from api.plan.filters import conditions
 from api.plan.in_order import matching_keys
@@ -46,7 +47,7 @@ def all_matches(plan: ListPlan) -> CTE:
         rows = select(
             *(
                 (column + literal_column("''", Text)).label(column.key)
-                if column.key == "search_text"
+                if column.key in search.COLUMNS
                 else column
                 for column in lead_profiles.c
             )

@@ -31,6 +31,7 @@ class Search:
 
     words: tuple[str, ...]
     digits: str | None
+    ignore_accents: bool = False
 
 
 class Parameter(fields.Field[Any]):

@@ -92,6 +92,7 @@ class WorkingListQuery(OtherDates, FewerKeys):
     agent_id = Parameter("Leads with a conversation of this agent.", example="test-agent-001")
     phone_number_id = Parameter("Leads with a conversation on this channel.", example="test-phone-001")
     is_active = Flag("Leads with a conversation that is active, or (false) with one that is not.")
+    ignore_accents = Flag("Whether `search` takes letters with and without an accent for the same.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +104,7 @@ class WorkingList:
     agent_id: str | None = None
     phone_number_id: str | None = None
     is_active: bool | None = None
+    ignore_accents: bool | None = None
     fields: tuple[str, ...] | None = None
 
 

@@ -146,6 +146,7 @@ def _value(rng: Random, name: str, words: queries.Vocabulary) -> str:
         "agent_id": sorted(words.agent_ids)[:5],
         "phone_number_id": sorted(words.phone_number_ids)[:5],
         "is_active": ["true", "false"],
+        "ignore_accents": ["true", "false"],
         "search": ["a", "an", "example"],
         "min_as_of": ["2025-01-01"],
         "sort_by": ["last_message_at", "first_contact_at", "total_messages", "total_score", "name"],

@@ -238,11 +238,8 @@ def _fewer(document: dict[str, object], values: Mapping[str, Any]) -> dict[str, 
 
 
 def _selects(model: Model, values: Mapping[str, Any], lead: Lead, now: datetime) -> bool:
-    return all(
-        selects(Candidate(model, lead, now), values[name])
-        for name, selects in LEAD_FILTERS.items()
-        if name in values
-    )
+    candidate = Candidate(model, lead, now, ignore_accents=values.get("ignore_accents", False))
+    return all(selects(candidate, values[name]) for name, selects in LEAD_FILTERS.items() if name in values)
 
 
 def _selects_message(values: Mapping[str, Any], message: LeadMessage) -> bool:

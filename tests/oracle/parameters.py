@@ -5,13 +5,21 @@ A new filter is added in this file only.
 
 import re
 from calendar import monthrange
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from tests.oracle.leads import PLATFORMS, STATUSES, Lead, LeadMessage, Model, place_of_message
-from tests.oracle.values import DIGITS, EPOCH, WHITE_SPACE, canonical_phone, digits_of_phone, trim
+from tests.oracle.values import (
+    DIGITS,
+    EPOCH,
+    WHITE_SPACE,
+    canonical_phone,
+    digits_of_phone,
+    trim,
+    without_accents,
+)
 
 Pairs = Sequence[tuple[str, str]]
 
@@ -217,6 +225,7 @@ OF_LIST: dict[str, Reader] = {
     "agent_id": str,
     "phone_number_id": str,
     "is_active": boolean,
+    "ignore_accents": boolean,
 }
 OF_MESSAGES: dict[str, Reader] = {
     "platform": one_of(*PLATFORMS),
@@ -261,18 +270,6 @@ def _until(moment: datetime | None, bound: Bound) -> bool:
     return moment is not None and milliseconds(moment) <= bound.last
 
 
-def _matches(model: Model, text: str, lead: Lead) -> bool:
-    fields = [
-        model.lower(value)
-        for value in (lead.name, lead.email, lead.company, lead.customer_phone)
-        if value is not None
-    ]
-    if all(any(model.lower(word) in value for value in fields) for word in words(text)):
-        return True
-    digits = digits_of_phone(text)
-    return digits is not None and digits in lead.customer_phone
-
-
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """A lead of which a filter says whether it is in the list."""
@@ -280,6 +277,30 @@ class Candidate:
     model: Model
     lead: Lead
     now: datetime
+    # How a search compares: it finds more with it, and nothing less.
+    ignore_accents: bool = False
+
+
+def _matches(one: Candidate, text: str) -> bool:
+    lead = one.lead
+    fields = [
+        value for value in (lead.name, lead.email, lead.company, lead.customer_phone) if value is not None
+    ]
+    wanted = words(text)
+    if _occur(one.model, wanted, fields):
+        return True
+    if one.ignore_accents:
+        # A word of nothing but accents is looked for as it is.
+        bare = [without_accents(word) or word for word in wanted]
+        if _occur(one.model, bare, fields) or _occur(one.model, bare, map(without_accents, fields)):
+            return True
+    digits = digits_of_phone(text)
+    return digits is not None and digits in lead.customer_phone
+
+
+def _occur(model: Model, wanted: Iterable[str], fields: Iterable[str]) -> bool:
+    lowered = [model.lower(value) for value in fields]
+    return all(any(model.lower(word) in value for value in lowered) for word in wanted)
 
 
 LEAD_FILTERS: dict[str, Callable[[Candidate, Any], bool]] = {
@@ -295,7 +316,7 @@ LEAD_FILTERS: dict[str, Callable[[Candidate, Any], bool]] = {
     "start_date": lambda one, bound: _since(one.lead.last_message_at, bound),
     "end_date": lambda one, bound: _until(one.lead.last_message_at, bound),
     "date": lambda one, day: _since(one.lead.last_message_at, day) and _until(one.lead.last_message_at, day),
-    "search": lambda one, text: _matches(one.model, text, one.lead),
+    "search": _matches,
     "customer_phone": lambda one, phone: one.lead.customer_phone == canonical_phone(phone),
     "last_message_sender": lambda one, sender: one.lead.last_message_sender == sender,
     "has_conversation": lambda one, wanted: bool(one.lead.conversations) is wanted,

@@ -10,7 +10,7 @@ from psycopg.rows import dict_row
 
 from tests.oracle.leads import Lead, LeadConversation, LeadMessage, Model
 from tests.oracle.source import Connection
-from tests.oracle.values import EPOCH
+from tests.oracle.values import EPOCH, without_accents
 
 Row = dict[str, Any]
 Table = dict[tuple[object, ...], Row]
@@ -197,6 +197,9 @@ def _of_lead(lead: Lead) -> Row:
 
 def _of_profile(model: Model, lead: Lead) -> Row:
     texts = [text for text in (lead.name, lead.email, lead.company, lead.customer_phone) if text is not None]
+    text, plain = (
+        "\n".join(model.lower(change(text)) for text in texts) for change in (str, without_accents)
+    )
     sent = [send.sent_at for send in lead.sends]
     on = {send.platform for send in lead.sends}
     return {
@@ -205,7 +208,8 @@ def _of_profile(model: Model, lead: Lead) -> Row:
         "last_send_at": max(sent, default=None),
         **{f"sent_on_{platform}": platform in on for platform in ("whatsapp", "instagram", "webchat")},
         "name_key": None if lead.name is None else model.lower(lead.name),
-        "search_text": "\n".join(model.lower(text) for text in texts),
+        "search_text": text,
+        "search_plain": None if plain == text else plain,
     }
 
 

@@ -38,6 +38,7 @@ BY_AGENT = "lead_conversations_by_agent"
 BY_CHANNEL = "lead_conversations_by_phone_number"
 BY_ACTIVITY = "lead_conversations_by_activity"
 BY_TEXT = "lead_profiles_by_search_text"
+BY_PLAIN_TEXT = "lead_profiles_by_search_plain"
 
 
 def check(plan: Plan, index: str, most: int) -> None:
@@ -109,6 +110,40 @@ def asked(crowd: Crowd, query: str, *, collect_matches: bool = False) -> BoundSt
 )
 def test_lists(crowd: Crowd, explain: Explain, query: str, index: str, most: int) -> None:
     check(explain(asked(crowd, query)), index, most)
+
+
+@pytest.mark.parametrize(
+    ("search", "most"),
+    [
+        ("sharma", 2000),
+        ("sh%C3%A1rma", 2000),
+        ("jose", 2000),
+        ("jos%C3%A9", 2000),
+        ("jos%C3%A9+nunez", 2000),
+        ("jos%C3%A9+gmail&sort_by=name&platform=whatsapp", 3000),
+        ("jos%C3%A9+n", 2000),
+        ("12345", 2000),
+        ("%2B91+897", 50_000),
+        ("%2B91+897+95569", 2000),
+    ],
+)
+def test_a_search_that_ignores_accents_is_a_look_up_in_two_indexes(
+    crowd: Crowd, explain: Explain, search: str, most: int
+) -> None:
+    plan = explain(asked(crowd, f"search={search}&ignore_accents=true"))
+    check(plan, BY_TEXT, most)
+    check(plan, BY_PLAIN_TEXT, most)
+
+
+@pytest.mark.parametrize("search", ["a", "%C3%A9", "jo+%C3%A9", "%2B9"])
+def test_a_short_word_is_looked_for_among_the_leads_of_the_tenant(
+    crowd: Crowd, explain: Explain, search: str
+) -> None:
+    plans = [explain(asked(crowd, f"search={search}&ignore_accents={flag}")) for flag in ("false", "true")]
+    for plan in plans:
+        assert plan.sequential <= {"freshness"}
+        assert not plan.indexes & {BY_TEXT, BY_PLAIN_TEXT}
+    assert plans[1].rows <= 3 * LEADS + plans[0].rows
 
 
 @pytest.mark.parametrize("sort", ["", "&sort_by=name", "&sort_by=name&offset=10"])
@@ -232,7 +267,17 @@ def test_a_page_by_last_message_is_read_from_the_index_alone_until_it_is_reached
     assert {BY_TIME, BY_PHONE} <= plan.indexes
 
 
-@pytest.mark.parametrize("query", ["search=sharma", "search=ka", "search=a+b", "lead_status=Hot", "days=30"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "search=sharma",
+        "search=sharma&ignore_accents=1",
+        "search=ka",
+        "search=a+b",
+        "lead_status=Hot",
+        "days=30",
+    ],
+)
 def test_a_small_tenant_does_not_notice_a_large_one(crowd: Crowd, explain: Explain, query: str) -> None:
     plan = explain(list_leads(crowd.small, LIST_QUERY.read(query), NOW))
     assert plan.sequential <= {"freshness"}

@@ -33,6 +33,7 @@ FILTERS = (
     "platform=whatsapp,instagram,webchat&lead_status=Hot&has_email=true&has_extraction=true&min_total_score=8",
     "platform=whatsapp,instagram,webchat&lead_status=Hot&has_email=true&has_extraction=true&max_total_score=8&days=7",
     "search=ann",
+    "search=ann&ignore_accents=true",
     "customer_phone=1",
     "last_message_sender=user",
     "last_message_sender=agent",

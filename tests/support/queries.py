@@ -2,6 +2,7 @@
 
 import operator
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
@@ -255,6 +256,7 @@ def _of_list(words: Vocabulary) -> Values:
         "agent_id": st.sampled_from((*words.agent_ids, "none of these")),
         "phone_number_id": st.sampled_from((*words.phone_number_ids, "none of these")),
         "is_active": _booleans(),
+        "ignore_accents": _booleans(),
         "search": _searches(words),
         "customer_phone": st.sampled_from(words.phones).flatmap(spellings),
         "sort_by": _in_any_case(
@@ -362,14 +364,26 @@ def _searches(draw: st.DrawFn, words: Vocabulary) -> str:
         text = draw(st.sampled_from(words.texts))
         start = draw(st.integers(0, len(text) - 1))
         part = text[start : start + draw(st.integers(1, 8))]
-        parts.append(draw(st.sampled_from((part, part, part.lower(), part.upper(), part.swapcase()))))
+        spelled = (part, part, part.lower(), part.upper(), part.swapcase(), *_with_other_accents(part))
+        parts.append(draw(st.sampled_from(spelled)))
     search = draw(st.sampled_from(WHITE_SPACE)).join(parts)
     return search[:200] if search.strip("".join(WHITE_SPACE)) else "a"
+
+
+def _with_other_accents(text: str) -> tuple[str, str, str]:
+    """The text in letters and marks, in letters alone, and with an accent on each letter that can have it."""
+    apart = unicodedata.normalize("NFD", text)
+    bare = "".join(character for character in apart if not unicodedata.combining(character))
+    accented = "".join(f"{character}\N{COMBINING ACUTE ACCENT}" for character in bare)
+    return apart, bare or text, unicodedata.normalize("NFC", accented)
 
 
 @st.composite
 def _combination(draw: st.DrawFn, values: Values) -> Pairs:
     names = draw(st.lists(st.sampled_from(sorted(values)), max_size=4, unique=True))
+    # Alone it changes nothing.
+    if "search" in names and "ignore_accents" not in names and draw(st.booleans()):
+        names.append("ignore_accents")
     again = [name for name in names if name in LISTS and draw(st.integers(0, 3)) == 0]
     return draw(st.permutations([(name, draw(values[name])) for name in names + again]))
 

@@ -40,6 +40,7 @@ def test_no_filter_is_given_by_a_bare_request() -> None:
         ("is_active=0", {"is_active": False}),
         ("last_message_sender=USER&has_conversation=true", {}),
         ("search=ab abc", {"word_0": "ab", "word_1": "%abc%"}),
+        ("search=%C3%A4bc&ignore_accents=true", {"word_0": "%äbc%", "plain_0": "%abc%"}),
     ],
 )
 def test_the_values_of_a_filter(query: str, values: dict[str, object]) -> None:
