@@ -6,7 +6,7 @@ No other module knows APScheduler.
 import logging
 import signal
 from datetime import UTC
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from types import FrameType
 
 import structlog
@@ -22,6 +22,7 @@ from projector.scheduler.loops import Loop
 from projector.sql import PROJECTION_VERSION
 
 FIRST_PRUNE_SECONDS = 60.0
+SIGNAL_CHECK_SECONDS = 1.0
 
 _log = structlog.get_logger(__name__)
 
@@ -55,13 +56,26 @@ def run(config: Config) -> None:
     with serving(config):
         start_loops(jobs)
         calendar = start_calendar(jobs, config)
-        name = received.get()
+        name = wait_for_signal(received)
         _log.info("ending", signal=name)
         jobs.stop.set()
         if calendar is not None:
             calendar.shutdown(wait=False)
         jobs.end()
     _log.info("ended")
+
+
+def wait_for_signal(received: "SimpleQueue[str]") -> str:
+    """Return the signal that a handler notes.
+
+    Python runs a handler between two of its own instructions. A signal that arrives just before this thread begins to
+    wait does not end the wait, so its handler runs when the wait ends by itself.
+    """
+    while True:
+        try:
+            return received.get(timeout=SIGNAL_CHECK_SECONDS)
+        except Empty:
+            continue
 
 
 def start_loops(jobs: Jobs) -> None:
