@@ -64,8 +64,11 @@ def test_row_security_shows_its_tenant_alone(filled: Database) -> None:
 
 
 def test_it_may_only_read(filled: Database) -> None:
+    with filled.connect() as conn:
+        conn.execute("CREATE SEQUENCE public.numbers")
+        conn.execute("GRANT USAGE ON SEQUENCE public.numbers TO leads_api")
     snapshot = Snapshot(Config(filled.url), "u")
-    made = select(func.lo_create(0).label("leads"))
+    made = select(func.nextval("public.numbers").label("leads"))
     with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
         snapshot.fetch(BoundStatement(made, CountRow, {}))
     snapshot.close()
