@@ -28,6 +28,7 @@ from api.plan.list_plan import ListPlan, plan_list
 from api.request.copy_parameters import MessageExportParameters
 from api.request.parameters import ListParameters
 from api.request.text import next_millisecond
+from api.request.working_list import LEAD_KEYS
 from api.sql_helpers import (
     TIME_FORMAT,
     USER,
@@ -49,29 +50,7 @@ _MAX_CACHED_STATEMENTS = 256
 _TYPED = frozenset(
     {"name", "email", "company", "lead_status", "platforms", "last_message_text", "last_message_sender"}
 )
-CSV_COLUMNS = (
-    "customer_phone",
-    "name",
-    "email",
-    "company",
-    "lead_status",
-    "total_score",
-    "intent_score",
-    "urgency_score",
-    "budget_score",
-    "fit_score",
-    "engagement_score",
-    "platforms",
-    "conversation_count",
-    "total_messages",
-    "template_sends_count",
-    "last_message_at",
-    "last_message_text",
-    "last_message_sender",
-    "first_contact_at",
-    "has_extraction",
-    "extraction_id",
-)
+CSV_COLUMNS = tuple(key for key in LEAD_KEYS if key != "conversations")
 """The printed lead without its conversations."""
 
 CSV_HEADER = ",".join(CSV_COLUMNS).encode() + b"\r\n"
