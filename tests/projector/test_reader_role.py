@@ -10,7 +10,7 @@ from projector.install import migrate
 from projector.progress import QUIET
 from projector.rebuild import rebuild
 from projector.uninstall import uninstall
-from tests.support.roles import give_platform, logins
+from tests.support.roles import give_platform, logins, without_role
 from tests.support.running import value, write_source
 from tests.support.server import Database
 
@@ -18,7 +18,6 @@ Connection = psycopg.Connection[TupleRow]
 
 OWNER, ANALYST = "leads_test_platform", "leads_test_analyst"
 ROLE = "leads_reader"
-ELSEWHERE = "leads_reader_elsewhere"
 VIEWS = ("leads", "conversations", "messages", "statistics_by_day")
 
 
@@ -27,18 +26,8 @@ def superuser(source_database: Database) -> Iterator[Connection]:
     """A superuser on a server without the role, in a database whose platform belongs to an ordinary role."""
     with source_database.connect() as conn, logins(conn, OWNER, ANALYST):
         give_platform(conn, source_database, OWNER)
-        is_there = conn.execute("SELECT FROM pg_roles WHERE rolname = %s", (ROLE,)).fetchone() is not None
-        if is_there:
-            conn.execute(f"ALTER ROLE {ROLE} RENAME TO {ELSEWHERE}".encode())
-        try:
+        with without_role(conn, ROLE):
             yield conn
-        finally:
-            conn.execute("DROP SCHEMA IF EXISTS leads_sql, projector, read_model CASCADE")
-            if conn.execute("SELECT FROM pg_roles WHERE rolname = %s", (ROLE,)).fetchone() is not None:
-                conn.execute(f"DROP OWNED BY {ROLE}".encode())
-                conn.execute(f"DROP ROLE {ROLE}".encode())
-            if is_there:
-                conn.execute(f"ALTER ROLE {ELSEWHERE} RENAME TO {ROLE}".encode())
 
 
 def test_the_printed_statements_let_a_reader_read(superuser: Connection, source_database: Database) -> None:
