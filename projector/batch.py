@@ -11,7 +11,7 @@ import psycopg
 from psycopg.rows import class_row
 
 from projector import locks, pipeline
-from projector.choice import take_parameters
+from projector.choice import BULK_PIECES_PER_BATCH, ROWS_PER_PIECE, take_parameters
 from projector.collisions import retry_on_collision
 from projector.errors import CaptureGapError
 from projector.giving_way import giving_way
@@ -21,9 +21,6 @@ from projector.sql import statement, step
 
 DEFAULT_BATCH = 1000
 """Changes that one batch takes at most, a fourth of them from each shard."""
-
-BULK_PIECES_PER_BATCH = 1
-"""Pieces of mass changes that a batch takes from each shard, after the single changes."""
 
 IDLE_FRESHNESS_INTERVAL = timedelta(seconds=1)
 """How old freshness is before a refresh with nothing to do, which nobody waits for, moves it."""
@@ -55,6 +52,7 @@ class OpenedBatch:
     """A batch that was opened, as sql/refresh/1_take/20_open_batch.sql returns it."""
 
     started_at: datetime
+    fresh_until: datetime
     owned: Sequence[int]
     gap: str | None
     has_changes: bool
@@ -134,17 +132,24 @@ def open_batch(conn: Connection, shards: Sequence[int], *, wait: bool) -> Opened
     return opened
 
 
-def take_changes(  # noqa: PLR0913  # As refresh_batch.
+def take_changes(  # noqa: PLR0913  # What is taken, and how.
     conn: Connection,
     opened: OpenedBatch,
     *,
     single_changes: int,
     bulk_pieces: int,
+    rows_per_piece: int = ROWS_PER_PIECE,
     overdue: Sequence[int] | None = None,
     point: InjectionPoint = no_injection_point,
 ) -> TakenChanges:
     """Move the next changes of the owned shards from the queue to the staging tables, which are cleared first."""
-    limits = take_parameters(opened.owned, single_changes, bulk_pieces, overdue)
+    limits = take_parameters(
+        opened.owned,
+        single_changes=single_changes,
+        bulk_pieces=bulk_pieces,
+        rows_per_piece=rows_per_piece,
+        overdue=overdue,
+    )
     with giving_way(conn), pipeline.pipelined(conn, point):
         pipeline.clear_staging_tables(conn, opened.bloated_tables)
         conn.execute(statement("refresh/1_take/30_limit_lock_waits"))
@@ -241,5 +246,5 @@ def _advance_freshness(conn: Connection, opened: OpenedBatch, at_least: timedelt
     if not opened.freshness_frozen:
         conn.execute(
             statement("refresh/9_finish/20_advance_freshness"),
-            {"shards": opened.owned, "started_at": opened.started_at, "at_least": at_least},
+            {"shards": opened.owned, "fresh_until": opened.fresh_until, "at_least": at_least},
         )

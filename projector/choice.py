@@ -11,6 +11,12 @@ from collections.abc import Collection, Sequence
 
 from projector import locks
 
+BULK_PIECES_PER_BATCH = 1
+"""Pieces of mass changes that a batch takes from each shard, after the single changes."""
+
+ROWS_PER_PIECE = 250
+"""Rows of the queue that make a piece, where a mass change was queued row by row."""
+
 WINDOW = 4
 """How many times as many single changes as it takes a batch looks at."""
 
@@ -22,7 +28,12 @@ MOST_PASSES = 3
 
 
 def take_parameters(
-    shards: Sequence[int], single_changes: int, bulk_pieces: int, overdue: Sequence[int] | None
+    shards: Sequence[int],
+    *,
+    single_changes: int,
+    bulk_pieces: int,
+    rows_per_piece: int,
+    overdue: Sequence[int] | None,
 ) -> dict[str, object]:
     """Return the parameters of sql/refresh/1_take/40_take_changes.sql.
 
@@ -36,6 +47,7 @@ def take_parameters(
         "single_window": single_changes * WINDOW if choosing else single_changes,
         "bulk_pieces": bulk_pieces,
         "bulk_window": bulk_pieces * BULK_WINDOW if choosing else bulk_pieces,
+        "rows_per_piece": rows_per_piece,
         "choosing": choosing,
         "overdue": list(overdue or ()),
         "group_class": locks.TENANT_GROUP,

@@ -22,6 +22,8 @@ class Config:
     """All settings. An empty text is a setting that is not set."""
 
     database_url: str = field(repr=False)
+    # Of the platform's server, where logical replication brings the source tables here.
+    origin_url: str = field(repr=False)
     state_dir: Path
     pg_bin: Path | None
     refresh_seconds: float
@@ -32,6 +34,7 @@ class Config:
     verify_sample: int
     rebuild_cron: str
     run_log_days: int
+    tombstone_days: int
     log_level: str
     log_format: str
     log_personal_data: bool
@@ -64,6 +67,7 @@ def load(env_file: Path = Path(".env")) -> Config:
     pg_bin = read("LEADS_PG_BIN", env.str, "")
     config = Config(
         database_url=read("DATABASE_URL", env.str, ""),
+        origin_url=read("LEADS_ORIGIN_DATABASE_URL", env.str, ""),
         state_dir=Path(read("LEADS_STATE_DIR", env.str, ".leads")).absolute(),
         pg_bin=Path(pg_bin) if pg_bin else None,
         refresh_seconds=read("LEADS_REFRESH_SECONDS", env.float, 0.25, validate.Range(0.01, 3600)),
@@ -73,6 +77,7 @@ def load(env_file: Path = Path(".env")) -> Config:
         verify_sample=read("LEADS_VERIFY_SAMPLE", env.int, 500, validate.Range(1)),
         rebuild_cron=_cron(env, "LEADS_REBUILD_CRON", ""),
         run_log_days=read("LEADS_RUN_LOG_DAYS", env.int, 14, validate.Range(1)),
+        tombstone_days=read("LEADS_TOMBSTONE_DAYS", env.int, 30, validate.Range(1, 36500)),
         log_level=(read("LEADS_LOG_LEVEL", env.str, "INFO", _one_of(_LOG_LEVELS)) or "").upper(),
         log_format=(read("LEADS_LOG_FORMAT", env.str, "auto", _one_of(_LOG_FORMATS)) or "").lower(),
         log_personal_data=(

@@ -10,11 +10,12 @@ from projector import capture, db, locks
 from projector.api_role import set_up_api_role
 from projector.errors import NOT_INSTALLED, DependentsError, IncompleteSchemaError, SourceMissingError
 from projector.pipeline import Connection
+from projector.reader_role import set_up_reader_role
 from projector.rights import require_rights_to_migrate
 from projector.schema import comments, sections, source_commands
 from projector.source import LOOKED_UP, find_missing_source
 from projector.source_names import locate_source, own_connection, source_names
-from projector.sql import PROJECTION_VERSION, functions, normalizing_functions, query
+from projector.sql import PROJECTION_VERSION, functions, normalizing_functions, query, steps
 
 TABLE_LOCK_TIMEOUT = "500ms"
 """How long migrate waits for a table at a time: refreshes and readers would wait behind it."""
@@ -36,9 +37,11 @@ def migrate(conn: Connection, *, create_source: bool, source_schemas: Sequence[s
     """
     notices: list[str] = []
     change_tables(conn, lambda: _install(conn, source_schemas, create_source=create_source))
+    change_tables(conn, lambda: _complete(conn))
     capture.adjust_queue(conn)
     notices += _set_up_search(conn)
     change_tables(conn, lambda: notices.extend(set_up_api_role(conn)))
+    change_tables(conn, lambda: notices.extend(set_up_reader_role(conn)))
     if capture.switched_off(conn) is None:
         capture.reinstall(conn)
         notices += [
@@ -66,6 +69,13 @@ def _install(conn: Connection, source_schemas: Sequence[str], *, create_source: 
         capture.create_functions(conn)
     _run(conn, functions("install/after_tables"))
     conn.execute(query("install", "note_version"), {"version": PROJECTION_VERSION})
+
+
+def _complete(conn: Connection) -> None:
+    """What takes a while where there are leads: readers go on, because no table changes in the same transaction."""
+    conn.execute("SELECT pg_advisory_xact_lock(%s, 0)", (locks.MIGRATION,))
+    _run(conn, {"schema.sql": sections()["later"]})
+    _run(conn, {f"sql/{one.name}.sql": one.text.decode() for one in steps("install/later")})
 
 
 def _run(conn: Connection, texts: Mapping[str, str]) -> None:

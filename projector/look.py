@@ -23,6 +23,7 @@ class Look:
     migrated_version: str | None
     freshness_frozen: bool
     has_letters: bool
+    is_fed: bool
 
 
 def has_changes(conn: Connection) -> bool:

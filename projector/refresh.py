@@ -9,13 +9,13 @@ from psycopg import sql as composing
 
 from projector import locks, pipeline
 from projector.batch import (
-    BULK_PIECES_PER_BATCH,
     DEFAULT_BATCH,
     Batch,
     first_line,
     is_lead_failure,
     refresh_batch,
 )
+from projector.choice import BULK_PIECES_PER_BATCH
 from projector.dead_letters import TRIES_OF_A_TURN, Retried, UntriedLetters, find_letters, retry_letters
 from projector.isolation import isolate_failing_key
 from projector.log import quoting

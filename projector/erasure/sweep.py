@@ -34,6 +34,8 @@ _TABLES = (
     "read_model.lead_conversations",
     "read_model.lead_profiles",
     "read_model.leads",
+    # A recompute of the leads has just written some.
+    "read_model.lead_tombstones",
     "projector.source_keys",
     "projector.dead_letters",
     "projector.drift",
@@ -108,6 +110,7 @@ def _delete_some(conn: Connection, target: Target, table: str) -> int:
         deleted = conn.execute(query("erasure", "delete_some", table=table), parameters).rowcount
         if deleted:
             conn.execute(query("tenants", "change_version"), target.parameters)
+            conn.execute(query("tenants", "change_epoch"), target.parameters)
 
     _in_turn(conn, delete)
     return deleted
@@ -128,6 +131,7 @@ def _forget(conn: Connection, target: Target) -> None:
     else:
         # What was deleted may be from a batch that ended since the leads were recomputed.
         conn.execute(query("tenants", "change_version"), target.parameters)
+        conn.execute(query("tenants", "change_epoch"), target.parameters)
     conn.execute("TRUNCATE unknown_keys")
     conn.execute(query("erasure", "find_unknown_keys"), prepare=False)
     conn.execute(query("erasure", "clean_queue"), prepare=False)

@@ -10,12 +10,13 @@ import psycopg
 import structlog
 from psycopg.rows import TupleRow
 
-from projector import capture, db, locks, pipeline, recovery
+from projector import capture, db, locks, pipeline, recovery, tombstones
 from projector.config import Config
 from projector.dead_letters import TRIES_OF_A_TURN, UntriedLetters, find_letters, retry_letters
 from projector.errors import BlockedError, CaptureGapError, DatabaseUnreachableError, ProjectorError
 from projector.look import has_changes, look
 from projector.metrics.counted import expect_jobs
+from projector.origin import Origin
 from projector.preconditions import require_installed
 from projector.progress import Lines, Progress
 from projector.scheduler.conditions import began_lately, may_verify
@@ -74,10 +75,12 @@ class Jobs:
         self._upkeep_at = 0.0
         self._is_queue_empty = False
         self._depth_at = 0.0
+        self._is_fed, self._has_origin_url = False, bool(config.origin_url)
         self._database = Database(config.database_url)
         work: dict[str, tuple[Callable[[Connection], float], float]] = {
             "refresh": (self._refresh, LONGEST_REFRESH_RETRY_SECONDS),
             "upkeep": (self._keep_up, LONGEST_UPKEEP_RETRY_SECONDS),
+            "origin": (Origin(config.origin_url).follow, LONGEST_REFRESH_RETRY_SECONDS),
             "verify": (self._verify, LONGEST_VERIFY_RETRY_SECONDS),
             "rebuild": (self._rebuild, 0.0),
             "prune": (self._prune, LONGEST_PRUNE_RETRY_SECONDS),
@@ -150,7 +153,13 @@ class Jobs:
         found = look(conn, self._pace.freshness_interval)
         self._pace.note_look()
         self._has_letters, self._is_troubled = found.has_letters, found.freshness_frozen
+        self._is_fed = found.is_fed
         return found.has_changes
+
+    def origin(self) -> float:
+        """Find out what logical replication has brought, where it brings the source rows."""
+        is_needed = self._is_fed or self._has_origin_url
+        return self.workers["origin"]() if is_needed else UPKEEP_INTERVAL_SECONDS
 
     def upkeep(self) -> float:
         """Do the upkeep, less often while nothing changes and nothing is wrong. Return when to call again."""
@@ -207,6 +216,7 @@ class Jobs:
         with locks.try_session_lock(conn, locks.JOB, locks.PRUNE_JOB) as taken:
             if taken:
                 conn.execute(query("scheduler", "prune_runs"), {"days": self._config.run_log_days})
+                tombstones.prune(conn, self._config.tombstone_days)
         return PRUNE_INTERVAL_SECONDS
 
     def _watched(self, name: str, inner: Progress) -> Progress:

@@ -481,6 +481,9 @@ tenants AS MATERIALIZED (
     SELECT l.user_id
     FROM read_model.leads AS l
     UNION
+    SELECT s.user_id
+    FROM read_model.lead_tombstones AS s
+    UNION
     SELECT p.user_id
     FROM read_model.lead_profiles AS p
     UNION
@@ -556,6 +559,11 @@ leads AS (
             l.user_id,
             l.customer_phone
         FROM read_model.leads AS l
+        UNION
+        SELECT
+            s.user_id,
+            s.customer_phone
+        FROM read_model.lead_tombstones AS s
         UNION
         SELECT
             p.user_id,

@@ -16,7 +16,8 @@ SELECT EXISTS (
 -- Parameters: shard_class and shards, as for 1_take/20_open_batch.sql; version, the projection version of this program;
 -- at_least, how old freshness is before it is moved.
 -- Returns: has_changes, gap, migrated_version and freshness_frozen as 1_take/20_open_batch.sql does; has_letters,
--- whether there are dead letters.
+-- whether there are dead letters; is_fed, whether logical replication brings the rows of source tables, or did. What it
+-- has not brought is proved by nothing here, so freshness ends where projector.provable says.
 --
 -- started_at is read before the snapshot of this statement. What was committed before it was captured, unless there is
 -- a gap; and since the snapshot shows no change in the queue, refreshes that have committed have brought all of it into
@@ -25,7 +26,8 @@ SELECT EXISTS (
 -- was set back, as in 9_finish/20_advance_freshness.sql.
 WITH looked AS MATERIALIZED (
     SELECT
-        now() AS started_at,
+        least(now(), (SELECT p.until FROM projector.provable AS p)) AS started_at,
+        EXISTS (SELECT FROM projector.feeds) OR EXISTS (SELECT FROM projector.origin) AS is_fed,
         EXISTS (
             SELECT
             FROM projector.changes AS c
@@ -69,5 +71,6 @@ SELECT
     looked.gap,
     looked.migrated_version,
     looked.freshness_frozen,
-    looked.has_letters
+    looked.has_letters,
+    looked.is_fed
 FROM looked;

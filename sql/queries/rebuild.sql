@@ -89,9 +89,19 @@ SET version = %(version)s, built_at = clock_timestamp();
 
 -- name: begin_freshness
 -- Creates the row of freshness, for all shards at once: while one of them had no time, the others would speak for it.
--- Parameters: since, the moment before which everything is contained; shards, their number.
+-- Parameters: since, the moment before which everything is contained; shards, their number. Where logical replication
+-- brings the rows of source tables, that moment says nothing: the next look finds what is proved.
 INSERT INTO read_model.freshness (as_of, shards)
-VALUES (%(since)s, array_fill(%(since)s::timestamptz, ARRAY[%(shards)s]))
+SELECT
+    b.began_at,
+    array_fill(b.began_at, ARRAY[%(shards)s])
+FROM (
+    SELECT
+        CASE
+            WHEN (SELECT p.until FROM projector.provable AS p) < 'infinity' THEN 'epoch'::timestamptz
+            ELSE %(since)s::timestamptz
+        END AS began_at
+) AS b
 ON CONFLICT DO NOTHING;
 
 -- name: find_source_files

@@ -23,10 +23,10 @@ WHERE NOT has_table_privilege(to_regclass(t.relation), 'SELECT')
 ORDER BY t.place;
 
 -- name: find_schemas
--- Returns of each schema with a name of ours: schema_name, owner, is_ours (whether it holds our tables), owned
+-- Returns of each schema with a name of ours: schema_name, owner, is_ours (whether it holds our tables or views), owned
 -- (whether the login has the rights of its owner), and first_object, one that it holds; null where it is empty.
 --
--- Two of three tables are enough, so that `migrate` can bring one back that was dropped by mistake. The schema of the
+-- Two of three are enough, so that `migrate` can bring one back that was dropped by mistake. The schema of the
 -- API's keys has one table only.
 SELECT
     n.nspname::text AS schema_name,
@@ -35,11 +35,12 @@ SELECT
         SELECT count(*) >= CASE n.nspname WHEN 'leads_access' THEN 1 ELSE 2 END
         FROM pg_catalog.pg_class AS c
         WHERE c.relnamespace = n.oid
-            AND c.relkind = 'r'
+            AND c.relkind = CASE n.nspname WHEN 'leads_sql' THEN 'v' ELSE 'r' END
             AND (n.nspname, c.relname) IN (
                 ('projector', 'capture_triggers'), ('projector', 'capture_gaps'), ('projector', 'dead_letters'),
                 ('read_model', 'projection'), ('read_model', 'freshness'), ('read_model', 'lead_profiles'),
-                ('leads_access', 'api_keys')
+                ('leads_access', 'api_keys'),
+                ('leads_sql', 'leads'), ('leads_sql', 'messages'), ('leads_sql', 'statistics_by_day')
             )
     ) AS is_ours,
     pg_has_role(n.nspowner, 'USAGE') AS owned,
@@ -63,7 +64,7 @@ SELECT
     ) AS first_object
 FROM pg_catalog.pg_namespace AS n
 INNER JOIN pg_catalog.pg_roles AS r ON r.oid = n.nspowner
-WHERE n.nspname IN ('projector', 'read_model', 'leads_access')
+WHERE n.nspname IN ('projector', 'read_model', 'leads_access', 'leads_sql')
 ORDER BY schema_name;
 
 -- name: find_foreign_objects
@@ -83,7 +84,7 @@ FROM (
         quote_ident(n.nspname) AS name,
         n.nspowner AS owner_id
     FROM pg_catalog.pg_namespace AS n
-    WHERE n.nspname IN ('projector', 'read_model', 'leads_access')
+    WHERE n.nspname IN ('projector', 'read_model', 'leads_access', 'leads_sql')
     UNION ALL
     SELECT
         2 AS place,
@@ -96,7 +97,7 @@ FROM (
         AND c.relnamespace IN (
             SELECT n.oid
             FROM pg_catalog.pg_namespace AS n
-            WHERE n.nspname IN ('projector', 'read_model', 'leads_access')
+            WHERE n.nspname IN ('projector', 'read_model', 'leads_access', 'leads_sql')
         )
         AND c.relnamespace::regnamespace::text || '.' || c.relname = ANY(%(names)s::text[])
     UNION ALL
@@ -110,7 +111,7 @@ FROM (
     WHERE p.pronamespace IN (
             SELECT n.oid
             FROM pg_catalog.pg_namespace AS n
-            WHERE n.nspname IN ('projector', 'read_model', 'leads_access')
+            WHERE n.nspname IN ('projector', 'read_model', 'leads_access', 'leads_sql')
         )
         AND p.pronamespace::regnamespace::text || '.' || p.proname = ANY(%(names)s::text[])
 ) AS found

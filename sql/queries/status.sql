@@ -10,7 +10,9 @@ SELECT
 --
 -- Returns version, built_at, capture_gap (as readiness reports it), as_of and its age in seconds, broken (what is
 -- wrong with the triggers at this moment), switched_off (why an operator switched capture off), gap_since and
--- gap_reason (the oldest gap that is not healed; a queue that was shed for a rebuild is one), and read_at, the clock.
+-- gap_reason (the oldest gap that is not healed; a queue that was shed for a rebuild is one), read_at, the clock,
+-- feed_problem (as readiness reports it); proved_at, errors_at_proof, origin_position, failed_at of projector.origin,
+-- and has_origin, whether logical replication brings the source rows, or did.
 SELECT
     p.version,
     p.built_at,
@@ -21,9 +23,16 @@ SELECT
     (SELECT s.value FROM projector.settings AS s WHERE s.name = 'capture_off') AS switched_off,
     g.noticed_at AS gap_since,
     g.reason AS gap_reason,
-    clock_timestamp() AS read_at
+    clock_timestamp() AS read_at,
+    p.feed_problem,
+    o.proved_at,
+    coalesce(o.errors, 0) AS errors_at_proof,
+    o.position::text AS origin_position,
+    o.failed_at,
+    o.only_row IS NOT NULL AS has_origin
 FROM read_model.projection AS p
 LEFT JOIN read_model.freshness AS f ON true
+LEFT JOIN projector.origin AS o ON true
 LEFT JOIN LATERAL (
     SELECT
         open.noticed_at,

@@ -13,6 +13,8 @@ import click
 from tests.benchmarks import (
     capture,
     disk_and_wal,
+    export,
+    feed,
     guard,
     mixed,
     projectors,
@@ -20,6 +22,7 @@ from tests.benchmarks import (
     rebuild,
     refresh,
     report,
+    roads,
     scale,
     search,
     totals,
@@ -34,6 +37,8 @@ AREAS: dict[str, Callable[[Fixtures], Iterator[Row]]] = {
     "disk": disk_and_wal.measure,
     "reads": reads.measure,
     "guard": guard.measure,
+    "export": export.measure,
+    "feed": feed.measure,
     "scale": scale.measure,
     "totals": totals.measure,
     "search": search.measure,
@@ -44,6 +49,7 @@ AREAS: dict[str, Callable[[Fixtures], Iterator[Row]]] = {
     "capture": capture.measure,
     "mixed": mixed.measure,
     "visible": visible.measure,
+    "roads": roads.measure,
 }
 _OUTPUT = Path("build") / "benchmark"
 

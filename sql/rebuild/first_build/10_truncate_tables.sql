@@ -13,6 +13,7 @@ BEGIN
         'read_model.lead_counts',
         'read_model.lead_daily_counts',
         'read_model.lead_totals',
+        'read_model.lead_tombstones',
         'projector.source_keys'
     ]::regclass[] LOOP
         IF EXISTS (SELECT FROM pg_catalog.pg_constraint AS c WHERE c.confrelid = filled AND c.contype = 'f') THEN

@@ -122,8 +122,8 @@ SELECT *
 FROM read_model.leads
 WITH NO DATA;
 
--- By how much each combination of facets moves in each hour: leads with a weight, their last_message_at cut to the
--- hour.
+-- By how much each combination of what is counted moves in each hour: leads with a weight, their last_message_at and
+-- first_contact_at cut to the hour.
 CREATE TEMPORARY TABLE IF NOT EXISTS lead_moves AS
 SELECT
     l.user_id,
@@ -135,6 +135,9 @@ SELECT
     l.on_webchat,
     l.has_extraction,
     l.has_email,
+    l.first_contact_at,
+    l.last_message_sender,
+    l.has_conversation,
     NULL::integer AS weight
 FROM read_model.leads AS l
 WITH NO DATA;

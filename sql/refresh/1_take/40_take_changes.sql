@@ -1,15 +1,19 @@
 -- Take the next changes of the shards that this transaction owns: delete them from the queue, and stage them.
 --
 -- Parameters: shards; single_changes and bulk_pieces, how many of either to take from each shard; single_window and
--- bulk_window, how many of either to look at; choosing, whether to leave the changes of tenants that another batch
--- works on; overdue, the shards whose oldest change is taken all the same; group_class (first key of the locks of
--- groups of tenants), groups (their number).
+-- bulk_window, how many of either to look at; rows_per_piece, how many rows of a single change make a piece where a
+-- mass change was queued row by row, as 30_queue_keys.sql does it; choosing, whether to leave the changes of tenants
+-- that another batch works on; overdue, the shards whose oldest change is taken all the same; group_class (first key of
+-- the locks of groups of tenants), groups (their number).
 -- Returns: changes, the number taken; oldest, when the first of them was queued; drained, whether everything of the
 -- shards that this statement could see was taken; passed_over, the shards whose oldest change was left; spreads,
 -- whether a change has to be spread over other keys first; kinds.
 --
 -- Single changes come first, with only a few pieces of mass changes after them, so that an import does not delay a
--- customer's message. Which changes are taken is never a matter of exactness: what is left waits in the queue, and
+-- customer's message. Small rows of a mass change count as one piece together, if no larger one stands before them. How
+-- large an array is stored is looked at before its length, for which it would have to be read.
+--
+-- Which changes are taken is never a matter of exactness: what is left waits in the queue, and
 -- holds freshness back. So the tenants are only guessed, and a lock of a group is only tried: it orders nothing. The
 -- next phase looks for the tenants of what was taken, and waits for their locks.
 --
@@ -24,7 +28,9 @@ WITH upcoming AS MATERIALIZED (
         part.look_at,
         next_changes.row_id,
         next_changes.change_id,
-        CASE WHEN %(choosing)s THEN ARRAY(
+        next_changes.is_single,
+        next_changes.can_be_taken,
+        CASE WHEN %(choosing)s AND next_changes.can_be_taken THEN ARRAY(
             SELECT DISTINCT hashtext(home.user_id) & (%(groups)s - 1) AS number
             FROM unnest(next_changes.keys) AS k (key)
             CROSS JOIN LATERAL (
@@ -57,18 +63,44 @@ WITH upcoming AS MATERIALIZED (
     CROSS JOIN (
         VALUES
         (false, %(single_changes)s, %(single_window)s),
-        (true, %(bulk_pieces)s, %(bulk_window)s)
+        (true, %(bulk_pieces)s, %(bulk_window)s * %(rows_per_piece)s)
     ) AS part (bulk, size, look_at)
     CROSS JOIN LATERAL (
         SELECT
-            c.ctid AS row_id,
-            c.change_id,
-            c.kind,
-            c.keys
-        FROM projector.changes AS c
-        WHERE c.shard = owned.shard AND c.bulk = part.bulk
-        ORDER BY c.change_id
-        LIMIT part.look_at
+            ordered.row_id,
+            ordered.change_id,
+            ordered.kind,
+            ordered.keys,
+            ordered.is_single,
+            ordered.is_single OR ordered.place <= %(bulk_window)s AS can_be_taken
+        FROM (
+            SELECT
+                c.row_id,
+                c.change_id,
+                c.kind,
+                c.keys,
+                row_number() OVER in_order AS place,
+                bool_and(
+                    CASE
+                        WHEN NOT part.bulk THEN true
+                        WHEN pg_column_size(c.keys) + coalesce(pg_column_size(c.message_ids), 0) > 2000 THEN false
+                        ELSE cardinality(c.keys) <= 2 AND coalesce(cardinality(c.message_ids), 0) <= 2
+                    END
+                ) OVER in_order AS is_single
+            FROM (
+                SELECT
+                    q.ctid AS row_id,
+                    q.change_id,
+                    q.kind,
+                    q.keys,
+                    q.message_ids
+                FROM projector.changes AS q
+                WHERE q.shard = owned.shard AND q.bulk = part.bulk
+                ORDER BY q.change_id
+                LIMIT part.look_at
+            ) AS c
+            WINDOW in_order AS (ORDER BY c.change_id)
+        ) AS ordered
     ) AS next_changes
 ),
 
@@ -78,6 +110,7 @@ in_groups AS MATERIALIZED (
         u.bulk,
         u.row_id,
         u.change_id,
+        u.can_be_taken,
         u.tenant_groups,
         first_value(u.row_id) OVER queue = u.row_id AS is_first,
         u.shard = any(%(overdue)s::smallint[]) AND u.tenant_groups <@ first_value(u.tenant_groups) OVER queue AS is_due,
@@ -90,14 +123,25 @@ chosen AS MATERIALIZED (
     SELECT picked.row_id
     FROM (
         SELECT
-            u.shard,
-            u.bulk,
+            seen.shard,
+            seen.bulk,
             CASE
-                WHEN %(choosing)s THEN least(u.size, greatest(1, u.size / 4, count(*) / 2))
-                ELSE u.size
+                WHEN %(choosing)s THEN least(seen.size, greatest(1, seen.size / 4, seen.changes / 2))
+                ELSE seen.size
             END AS size
-        FROM upcoming AS u
-        GROUP BY u.shard, u.bulk, u.size
+        FROM (
+            SELECT
+                u.shard,
+                u.bulk,
+                count(*) FILTER (WHERE u.can_be_taken) AS changes,
+                CASE
+                    WHEN u.bulk
+                        THEN greatest(u.size, least(count(*) FILTER (WHERE u.is_single), u.size * %(rows_per_piece)s))
+                    ELSE u.size
+                END AS size
+            FROM upcoming AS u
+            GROUP BY u.shard, u.bulk, u.size
+        ) AS seen
     ) AS part
     CROSS JOIN LATERAL (
         SELECT ordered.row_id
@@ -107,7 +151,7 @@ chosen AS MATERIALIZED (
                 g.tenant_groups,
                 g.is_due
             FROM in_groups AS g
-            WHERE g.shard = part.shard AND g.bulk = part.bulk
+            WHERE g.shard = part.shard AND g.bulk = part.bulk AND g.can_be_taken
             ORDER BY g.is_due DESC, g.first_of_group ASC, g.change_id ASC
             OFFSET 0
         ) AS ordered
