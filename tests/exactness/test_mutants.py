@@ -635,7 +635,7 @@ MUTANTS = (
     Mutant(
         "R6",
         "a mass change that replication brings is taken row by row",
-        _statement("refresh/1_take/40_take_changes", " OR ordered.are_single", ""),
+        _statement("refresh/1_take/40_take_changes", "u.size * %(rows_per_piece)s", "u.size"),
         lambda bench: test_refresh.test_a_replicated_mass_change_goes_in_pieces_and_gives_way_to_single_changes(
             bench.filled
         ),
