@@ -1,13 +1,9 @@
 """Death of a projector, of the server and of the network at every point: then recovery without a person."""
 
-import signal
 import socket
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from random import Random
 
 import psycopg
@@ -26,13 +22,12 @@ from tests.exactness.interleaving import (
     Stepped,
     wait_for,
 )
+from tests.exactness.killing import kill_at
 from tests.exactness.platform import assert_exact, forget_build, rebuild_now, value
 from tests.support import edge_cases
 from tests.support.mutations import mutate
-from tests.support.patience import PATIENCE
 from tests.support.server import Database
 
-ROOT = Path(__file__).parents[2]
 POINTS = (
     *(("refresh", point) for point in REFRESH_POINTS),
     *(("first_build", point) for point in FIRST_BUILD_POINTS),
@@ -110,16 +105,7 @@ def test_a_projector_killed_anywhere_loses_nothing(
     _fill(database, rng)
     if work == "first_build":
         _forget_build(database)
-    count = rng.randint(1, 3) if work == "refresh" else 1
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.exactness.crash_worker", database.url, work, point, str(count)],
-        cwd=ROOT,
-        check=False,
-        timeout=PATIENCE,
-    )
-    # Where there was less work, it ended before.
-    assert done.returncode in {-signal.SIGKILL, 0}
-    assert done.returncode or count > 1
+    kill_at(database, work, point, rng.randint(1, 3) if work == "refresh" else 1)
     _change(database, rng, 3)
     _recover(database, by_cron=work != "in_place")
 

@@ -1,9 +1,6 @@
 """Copies that follow the change feed are the list, whatever is rebuilt, killed, lost and repeated meanwhile."""
 
 import json
-import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,12 +18,11 @@ from projector.postgres.embedded import EmbeddedServer
 from projector.progress import QUIET
 from tests.exactness.feed_copy import Copy, serving
 from tests.exactness.interleaving import IN_PLACE_POINTS, REFRESH_POINTS
+from tests.exactness.killing import kill_at
 from tests.exactness.platform import assert_exact, rebuild_now
 from tests.exactness.random_load import Burst
 from tests.support import edge_cases
-from tests.support.commands import ROOT
 from tests.support.mutations import mutate
-from tests.support.patience import PATIENCE
 from tests.support.server import Database
 
 Connection = psycopg.Connection[TupleRow]
@@ -188,18 +184,6 @@ def recover(database: Database) -> None:
         recovery.refresh_and_heal(conn, retry_failed=True, progress=QUIET)
         rebuild_now(conn)
         assert_exact(conn)
-
-
-def kill_at(database: Database, work: str, point: str, count: int) -> None:
-    """A projector that is killed when it comes to a point; where there is less work, it ends before."""
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.exactness.crash_worker", database.url, work, point, str(count)],
-        cwd=ROOT,
-        check=False,
-        timeout=PATIENCE,
-    )
-    assert done.returncode in {-signal.SIGKILL, 0}
-    assert done.returncode or count > 1
 
 
 @pytest.mark.parametrize(
