@@ -8,7 +8,7 @@ import psycopg
 from psycopg.rows import TupleRow, class_row
 
 from projector import db, locks
-from projector.origin import Feed, read_feeds
+from projector.feeds import Feed, read_feeds, read_unfed_tables
 from projector.preconditions import require_installed
 from projector.source import find_missing_source
 from projector.sql import query
@@ -162,6 +162,7 @@ class Status:
     lock_holders: list[LockHolder] = field(default_factory=list)
     erasures: Erasures = field(default_factory=Erasures)
     feeds: list[Feed] = field(default_factory=list)
+    unfed_tables: list[str] = field(default_factory=list)
 
     @property
     def rebuild_state(self) -> str:
@@ -232,6 +233,7 @@ def read_status(conn: Connection, *, api_role: str = "leads_api", with_sizes: bo
             lock_holders=read_lock_holders(conn),
             erasures=_read(conn, Erasures, "read_erasures")[0],
             feeds=read_feeds(conn),
+            unfed_tables=read_unfed_tables(conn),
         )
 
 
