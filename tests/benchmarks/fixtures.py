@@ -105,9 +105,9 @@ class Fixtures:
                 conn.execute("SELECT pg_reload_conf()")
 
     @contextmanager
-    def copy_of(self, original: Database) -> Iterator[Database]:
+    def copy_of(self, original: Database, suffix: str = "copy") -> Iterator[Database]:
         """A database to be spoilt."""
-        name = f"{original.name}_copy"
+        name = f"{original.name}_{suffix}"
         with psycopg.connect(self.server.url("postgres"), autocommit=True) as conn:
             conn.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
             conn.execute(

@@ -12,11 +12,22 @@ from projector.erasure import Target
 from projector.install import migrate
 from projector.progress import QUIET
 from projector.uninstall import uninstall
+from tests.conftest import MakeDatabase
 from tests.exactness.feed_copy import Copy, serving
 from tests.exactness.interleaving import refreshing
 from tests.exactness.platform import Platform, rebuild_now, refresh_now, shard_of, value
+from tests.support.server import Database
+from tests.support.wal import Written, written
 
 Connection = psycopg.Connection[TupleRow]
+INDEX = "leads_by_version"
+INDEXES = {
+    INDEX,
+    "leads_pkey",
+    "leads_by_last_message_at",
+    "leads_by_first_contact_at",
+    "leads_by_total_messages",
+}
 
 
 @pytest.fixture
@@ -275,3 +286,41 @@ def test_a_token_from_the_time_before_a_restore_is_gone(filled: Platform, copy: 
     copy.follow()
     execute(filled.conn, "UPDATE read_model.tenants SET version = version - 1")
     assert copy.ask()[0] == 410
+
+
+def test_a_message_costs_one_index_entry(make_database: MakeDatabase, filled_template: Database) -> None:
+    """The same messages in two databases, one without the index of the feed, and the pages that each changes."""
+    rounds = [_changed_pages(make_database(filled_template), "message", drop) for drop in ("", INDEX)]
+    for with_it, without in zip(*rounds, strict=True):
+        assert with_it.pop(INDEX) == Written(pages=1, changes=1)
+        assert _pages(with_it) == _pages(without)
+
+
+def test_a_change_of_the_document_alone_costs_an_entry_in_each_index_of_leads(
+    make_database: MakeDatabase, filled_template: Database
+) -> None:
+    """Without the index of the feed, PostgreSQL updates the row in its page (HOT) where that has room."""
+    rounds = [_changed_pages(make_database(filled_template), "company", drop) for drop in ("", INDEX)]
+    for with_it, without in zip(*rounds, strict=True):
+        assert not INDEXES & without.keys()
+        assert {with_it.pop(index) for index in INDEXES} == {Written(pages=1, changes=1)}
+        assert _pages(with_it) == _pages(without)
+
+
+def _changed_pages(database: Database, change: str, drop: str) -> list[dict[str, Written]]:
+    found = []
+    with database.connect() as conn:
+        if drop:
+            conn.execute(f"DROP INDEX read_model.{drop}".encode())
+        platform = Platform(conn, first=1000)
+        for number in range(7):
+            if change == "message":
+                platform.message("c", str(number), at=f"2025-07-01 10:00:0{number}")
+            else:
+                execute(conn, f"UPDATE extractions SET company = '{number}'")
+            found.append(written(conn, lambda: refresh_now(conn)))
+    return found
+
+
+def _pages(found: dict[str, Written]) -> dict[str, int]:
+    return {name: one.pages for name, one in found.items()}
