@@ -29,7 +29,7 @@ Connection = psycopg.Connection[TupleRow]
 Work = Callable[[Connection, Random], None]
 StartServer = Callable[..., EmbeddedServer]
 
-SHORT = range(3)
+SHORT = range(2)
 LONG = range(1000, 1700)
 # Each is a filter of the list, which the feed takes too.
 FILTERS = ("", "has_email=true", "lead_status=Hot,Warm", "platform=whatsapp&has_extraction=false", "search=a")
