@@ -88,7 +88,7 @@ bench: $(SETUP) ## Measure against baselines, some thirty minutes; SIZE=large is
 	@$(RUN) -m tests.benchmarks --size "$(or $(SIZE),default)" --only "$(ONLY)" $(BENCH_ARGS)
 
 exactness: $(SETUP) ## Run the long exactness tests: thousands of random rounds, every schedule, hundreds of kills.
-	@$(RUN) -m pytest -n auto --dist worksteal --fail-on-skip --long tests/exactness $(PYTEST_ARGS)
+	@$(RUN) -m pytest -n auto --dist worksteal --fail-on-skip --long tests/exactness tests/acceptance $(PYTEST_ARGS)
 
 clean: ## Stop and delete the embedded PostgreSQL with its data, and delete .venv and the caches.
 	@if [ -x $(RUN) ] && [ -d .leads ]; then LEADS_STATE_DIR=.leads $(RUN) -m projector server remove --yes; fi

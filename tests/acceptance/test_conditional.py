@@ -25,7 +25,7 @@ from tests.support import edge_cases, mutations, queries
 from tests.support.server import Database
 
 NOW = datetime(2026, 3, 29, 13, 7, 11, 123_456, tzinfo=UTC)
-ROUNDS = 120
+ROUNDS = 70
 ADDRESSES_OF_TENANT = 40
 ASKED = 12
 LINKS_FOLLOWED = 0.05

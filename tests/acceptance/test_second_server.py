@@ -196,7 +196,7 @@ def in_conflict(load: Load) -> Iterator[str]:
 TROUBLES: tuple[Callable[[Load], AbstractContextManager[str]], ...] = (stuck, disabled, in_conflict)
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.long)])
 def test_it_is_exact_and_promises_nothing_that_has_not_arrived(tmp_path: Path, seed: int) -> None:
     with loaded(tmp_path, seed) as (load, scheduler):
         for _ in range(40):

@@ -28,7 +28,7 @@ SIZE = 24
 # Leads of a world that are looked at, and rows that are left out for each.
 RICHEST, ANY = 3, 3
 ROWS = 12
-SHORT = range(3)
+SHORT = range(2)
 LONG = range(100, 160)
 
 # The columns that identify a row of the oracle's world.

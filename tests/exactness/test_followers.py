@@ -33,7 +33,7 @@ Connection = psycopg.Connection[TupleRow]
 Work = Callable[[Connection, Random], None]
 StartServer = Callable[..., EmbeddedServer]
 
-SHORT = range(3)
+SHORT = range(2)
 LONG = range(1000, 1700)
 ROUNDS = 5
 """Rounds of each seed of the long mode: with the short ones, 3,503."""

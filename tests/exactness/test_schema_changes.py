@@ -15,9 +15,11 @@ from projector.errors import CaptureGapError, SourceMissingError
 from projector.progress import QUIET
 from projector.source import SourceTable
 from projector.status import find_attention, read_status
+from tests.conftest import MakeDatabase
 from tests.exactness.interleaving import batch_of
 from tests.exactness.platform import Platform, assert_exact, document, refresh_now, texts, value
 from tests.oracle import differences_of_read_model
+from tests.support.server import Database, Server
 
 Connection = psycopg.Connection[TupleRow]
 
@@ -37,10 +39,22 @@ CHANGED = {
 WITH_CHILDREN = ("phone_numbers", "agents", "conversations", "templates")
 
 
+@pytest.fixture(scope="module")
+def busy_template(server: Server, filled_template: Database) -> Iterator[Database]:
+    """A database with several rows in every table, and an exact read model; only to be copied."""
+    made = server.create("busy_template", template=filled_template.name)
+    with made.connect() as conn:
+        fill(Platform(conn, first=1000))
+    yield made
+    server.drop(made)
+
+
 @pytest.fixture
-def busy(filled: Platform) -> Platform:
+def busy(make_database: MakeDatabase, busy_template: Database) -> Iterator[Platform]:
     """A platform with several rows in every table, an exact read model, and plans for every trigger in its session."""
-    return fill(filled)
+    with make_database(busy_template).connect() as conn:
+        _make_plans(conn)
+        yield Platform(conn, first=2000)
 
 
 def fill(filled: Platform) -> Platform:
@@ -56,16 +70,20 @@ def fill(filled: Platform) -> Platform:
             "INSERT INTO extractions (extraction_id, conversation_id, fit_score) VALUES (gen_random_uuid(), %s, 5)",
             (conversation,),
         )
-    for table in captured_tables():
-        _write(filled.conn, table, table.columns[0])
-    recovery.refresh_and_heal(filled.conn, retry_failed=True, progress=QUIET)
+    _make_plans(filled.conn)
     assert_exact(filled.conn)
     return filled
 
 
+def _make_plans(conn: Connection) -> None:
+    for table in captured_tables():
+        _write(conn, table, table.columns[0])
+    recovery.refresh_and_heal(conn, retry_failed=True, progress=QUIET)
+
+
 @pytest.fixture
-def other(filled: Platform) -> Iterator[Connection]:
-    with filled.database.connect() as conn:
+def other(busy: Platform) -> Iterator[Connection]:
+    with busy.database.connect() as conn:
         yield conn
 
 
