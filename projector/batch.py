@@ -16,6 +16,7 @@ from projector.errors import CaptureGapError
 from projector.giving_way import giving_way
 from projector.pipeline import BatchResult, Connection, InjectionPoint, no_injection_point
 from projector.preconditions import require_version
+from projector.sides import on_read_model
 from projector.sql import statement, step
 
 DEFAULT_BATCH = 1000
@@ -181,6 +182,19 @@ def log_run(conn: Connection, opened: OpenedBatch, changes: int, written: BatchR
     conn.execute(statement("refresh/9_finish/10_log_run"), parameters)
 
 
+def advance_freshness(
+    conn: Connection, shards: Sequence[int], started_at: datetime, at_least: timedelta
+) -> None:
+    """Note that the read model has everything of these shards that was committed before, if that is `at_least` newer.
+
+    Nothing of them waits, and capture is intact.
+    """
+    on_read_model(conn).execute(
+        statement("refresh/9_finish/20_advance_freshness"),
+        {"shards": list(shards), "started_at": started_at, "at_least": at_least},
+    )
+
+
 def _refresh_batch(  # noqa: PLR0913  # As refresh_batch.
     conn: Connection,
     shards: Sequence[int],
@@ -222,7 +236,4 @@ def _refresh_batch(  # noqa: PLR0913  # As refresh_batch.
 def _advance_freshness(conn: Connection, opened: OpenedBatch, at_least: timedelta) -> None:
     """Note how fresh the shards are, unless a capture gap freezes freshness."""
     if not opened.freshness_frozen:
-        conn.execute(
-            statement("refresh/9_finish/20_advance_freshness"),
-            {"shards": opened.owned, "started_at": opened.started_at, "at_least": at_least},
-        )
+        advance_freshness(conn, opened.owned, opened.started_at, at_least)

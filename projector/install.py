@@ -12,6 +12,7 @@ from projector.errors import NOT_INSTALLED, DependentsError, IncompleteSchemaErr
 from projector.pipeline import Connection
 from projector.rights import require_rights_to_migrate
 from projector.schema import comments, sections, source_commands
+from projector.sides import on_read_model
 from projector.source import LOOKED_UP, find_missing_source
 from projector.source_names import locate_source, own_connection, source_names
 from projector.sql import PROJECTION_VERSION, functions, normalizing_functions, query
@@ -66,6 +67,7 @@ def _install(conn: Connection, source_schemas: Sequence[str], *, create_source: 
         capture.create_functions(conn)
     _run(conn, functions("install/after_tables"))
     conn.execute(query("install", "note_version"), {"version": PROJECTION_VERSION})
+    on_read_model(conn).execute(query("install", "begin_projection"), {"version": PROJECTION_VERSION})
 
 
 def _run(conn: Connection, texts: Mapping[str, str]) -> None:

@@ -1,15 +1,16 @@
 """A look at the queue between two batches: whether there is anything to do, and how fresh the read model is."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import psycopg
 from psycopg.rows import TupleRow, class_row, scalar_row
 
 from projector import locks
+from projector.batch import advance_freshness
 from projector.errors import CaptureGapError
 from projector.preconditions import require_version
-from projector.sql import PROJECTION_VERSION, query
+from projector.sql import query
 
 Connection = psycopg.Connection[TupleRow]
 
@@ -18,11 +19,13 @@ Connection = psycopg.Connection[TupleRow]
 class Look:
     """What a look has found, as the query `look` of sql/queries/look.sql returns it."""
 
+    started_at: datetime
     has_changes: bool
     gap: str | None
     migrated_version: str | None
     freshness_frozen: bool
     has_letters: bool
+    is_fresh: bool
 
 
 def has_changes(conn: Connection) -> bool:
@@ -38,12 +41,7 @@ def look(conn: Connection, at_least: timedelta) -> Look:
 
     Raises CaptureGapError if capture is not intact, and NotInstalledError if another projection version has migrated.
     """
-    parameters = {
-        "shard_class": locks.SHARD,
-        "shards": list(locks.SHARDS),
-        "version": PROJECTION_VERSION,
-        "at_least": at_least,
-    }
+    parameters = {"shard_class": locks.SHARD, "shards": list(locks.SHARDS)}
     with conn.cursor(row_factory=class_row(Look)) as cursor:
         found = cursor.execute(query("look", "look"), parameters).fetchone()
     if found is None:
@@ -51,4 +49,6 @@ def look(conn: Connection, at_least: timedelta) -> Look:
     require_version(found.migrated_version)
     if found.gap is not None:
         raise CaptureGapError(found.gap)
+    if found.is_fresh:
+        advance_freshness(conn, locks.SHARDS, found.started_at, at_least)
     return found

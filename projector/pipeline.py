@@ -15,10 +15,8 @@ from psycopg import sql as composing
 from psycopg.rows import TupleRow, dict_row
 
 from projector import locks
-from projector.collisions import retry_on_collision
-from projector.db import transaction_with_lock_timeout
 from projector.preconditions import require_migrated_version
-from projector.snapshots import SOURCE_LOCK_TIMEOUT
+from projector.sides import on_read_model, side_of
 from projector.sql import Step, query, statement, steps
 
 Connection = psycopg.Connection[TupleRow]
@@ -91,7 +89,7 @@ class Run:
         with _named_failures() as sent, pipelined(self.conn, self.point):
             for one in group:
                 if one.when is None or one.when in self.conditions:
-                    cursor = self.conn.cursor(row_factory=dict_row)
+                    cursor = side(self.conn, one).cursor(row_factory=dict_row)
                     sent.append((one, cursor))
                     cursor.execute(one.text, self._parameters(one))
                 if one.point is not None:
@@ -117,30 +115,27 @@ def run_steps(
     cursor = conn.cursor()
     for one in found:
         with _named_failures() as sent:
-            cursor = conn.cursor()
+            cursor = side(conn, one).cursor()
             sent.append((one, cursor))
             cursor.execute(one.text, parameters if one.takes_parameters else None, prepare=False)
         if one.analyzes is not None:
-            conn.execute(composing.SQL("ANALYZE {}").format(composing.SQL(one.analyzes)), prepare=False)
+            analyze = composing.SQL("ANALYZE {}").format(composing.SQL(one.analyzes))
+            side_of(conn, one.analyzes).execute(analyze, prepare=False)
     return cursor
 
 
-def prepare_session(conn: Connection) -> None:
-    """Create the staging tables, and set what the steps count on, once for a connection.
+def side(conn: Connection, one: Step) -> Connection:
+    """Return the connection that a step runs on."""
+    return on_read_model(conn) if one.is_on_read_model else conn
 
-    Raises BlockedError while another session holds a table of the read model.
-    """
+
+def prepare_session(conn: Connection) -> None:
+    """Create the staging tables, and set what the steps count on, once for a connection."""
     # PostgreSQL never analyzes the staging tables, so it guesses their size badly: an index scan per key is always
     # right.
     conn.execute("SET enable_seqscan = off")
     conn.execute("SET plan_cache_mode = force_generic_plan")
-
-    def create() -> None:
-        # They take their columns from the tables of the read model, one of which another session may hold.
-        with transaction_with_lock_timeout(conn, SOURCE_LOCK_TIMEOUT):
-            conn.execute(statement("refresh/0_session/10_staging_tables"), prepare=False)
-
-    retry_on_collision(create)
+    conn.execute(statement("refresh/0_session/10_staging_tables"), prepare=False)
     conn.prepare_threshold = 0
 
 

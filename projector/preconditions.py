@@ -6,6 +6,7 @@ import psycopg
 from psycopg.rows import TupleRow
 
 from projector.errors import NotInstalledError, TenantNotFoundError
+from projector.sides import on_read_model
 from projector.sql import PROJECTION_VERSION, query
 
 Connection = psycopg.Connection[TupleRow]
@@ -45,7 +46,7 @@ def require_version(migrated: str | None) -> None:
 
 def is_built(conn: Connection) -> bool:
     """Return whether a complete build has ended at any time."""
-    return conn.execute(query("preconditions", "is_built")).fetchone() is not None
+    return on_read_model(conn).execute(query("preconditions", "is_built")).fetchone() is not None
 
 
 def require_built(conn: Connection) -> None:
@@ -58,8 +59,13 @@ def require_built(conn: Connection) -> None:
 
 def require_tenants(conn: Connection, tenants: Sequence[str]) -> None:
     """Raise TenantNotFoundError for the first tenant that neither the source nor the read model knows."""
-    row = conn.execute(query("preconditions", "find_unknown_tenant"), {"tenants": list(tenants)}).fetchone()
-    if row is not None:
+    wanted = {"tenants": list(tenants)}
+    known = set(conn.execute(query("preconditions", "find_source_tenants"), wanted).fetchall())
+    known.update(
+        on_read_model(conn).execute(query("preconditions", "find_stored_tenants"), wanted).fetchall()
+    )
+    unknown = next((user_id for user_id in tenants if (user_id,) not in known), None)
+    if unknown is not None:
         raise TenantNotFoundError(
-            f"There is no tenant {row[0]!r}, neither in the source nor in the read model: check the USER_ID."
+            f"There is no tenant {unknown!r}, neither in the source nor in the read model: check the USER_ID."
         )

@@ -11,7 +11,6 @@ from datetime import datetime
 
 import psycopg
 import structlog
-from psycopg.rows import class_row
 
 from projector import capture, db, locks
 from projector.batch import DEFAULT_BATCH
@@ -22,6 +21,7 @@ from projector.progress import Progress
 from projector.rebuild import rebuild
 from projector.refresh import refresh
 from projector.report import RunReport, counted
+from projector.sides import on_read_model
 from projector.source import find_missing_source, foreign_owner, misfit
 from projector.sql import PROJECTION_VERSION, query
 
@@ -62,11 +62,11 @@ class RebuildReasons:
 
 def find_rebuild_reasons(conn: Connection) -> RebuildReasons:
     """Return everything that a rebuild may be needed for, but the depth of the queue."""
-    with conn.cursor(row_factory=class_row(RebuildReasons)) as cursor:
-        row = cursor.execute(query("recovery", "find_rebuild_reasons")).fetchone()
-    return row or RebuildReasons(
-        PROJECTION_VERSION, None, None, None, interrupted=False, unfinished_runs=False
-    )
+    built = on_read_model(conn).execute(query("recovery", "read_projection")).fetchone()
+    found = conn.execute(query("recovery", "find_rebuild_reasons")).fetchone()
+    if built is None or found is None:
+        return RebuildReasons(PROJECTION_VERSION, None, None, None, interrupted=False, unfinished_runs=False)
+    return RebuildReasons(*built, *found)
 
 
 def is_too_deep(conn: Connection, limit: int) -> bool:

@@ -23,6 +23,7 @@ from projector.pipeline import BatchResult, Connection, InjectionPoint, no_injec
 from projector.preconditions import require_installed
 from projector.progress import Progress
 from projector.report import RunReport
+from projector.sides import on_read_model
 from projector.sql import query
 
 ANALYZE_ABOVE_ROWS = 100
@@ -166,5 +167,6 @@ def analyze_outgrown_tables(conn: Connection) -> None:
     The statistics of a read model that was built empty say that it is: until autovacuum comes by, each look-up of an
     import into it would read everything that the import has written of the tenant.
     """
-    for (table,) in conn.execute(query("refresh", "find_tables_to_analyze")).fetchall():
-        conn.execute(composing.SQL("ANALYZE {}").format(composing.SQL(table)), prepare=False)
+    for side, name in ((on_read_model(conn), "find_tables_to_analyze"), (conn, "find_keys_to_analyze")):
+        for (table,) in side.execute(query("refresh", name)).fetchall():
+            side.execute(composing.SQL("ANALYZE {}").format(composing.SQL(table)), prepare=False)

@@ -13,6 +13,10 @@ _ROOT = _PACKAGE if (_PACKAGE / "schema.sql").is_file() else _PACKAGE.parent
 _SECTION = re.compile(r"^-- section: (\w+)$", re.MULTILINE)
 _TABLE = re.compile(r"((?:^-- .*\n)*)^CREATE TABLE IF NOT EXISTS ([\w.]+) \(\n((?:^    .*\n)*)", re.MULTILINE)
 _COLUMN = re.compile(r"((?:^    -- .*\n)*)^    ([a-z_]\w*) ", re.MULTILINE)
+_TYPE = re.compile(
+    r"^    ([a-z_]\w*) (.+?)(?: NOT NULL| DEFAULT| GENERATED| PRIMARY KEY| CHECK| REFERENCES|,?$)",
+    re.MULTILINE,
+)
 _KEY = re.compile(r"PRIMARY KEY \(([\w, ]+)\)")
 _UNIQUE = re.compile(r"CREATE UNIQUE INDEX IF NOT EXISTS \w+ ON ([\w.]+) \(\s*([\w, \n]+?)\s*\)")
 
@@ -21,7 +25,8 @@ _UNIQUE = re.compile(r"CREATE UNIQUE INDEX IF NOT EXISTS \w+ ON ([\w.]+) \(\s*([
 class Table:
     """A table of ours: its qualified name, its description, and its columns in order, each with its description.
 
-    `key` is its primary key, else its unique index; `required` are the columns that are declared NOT NULL.
+    `key` is its primary key, else its unique index; `required` are the columns that are declared NOT NULL; `types` has
+    the type of each column, with its collation.
     """
 
     name: str
@@ -29,6 +34,7 @@ class Table:
     columns: dict[str, str]
     key: tuple[str, ...]
     required: frozenset[str]
+    types: dict[str, str]
 
 
 @cache
@@ -52,13 +58,20 @@ def tables() -> dict[str, Table]:
         own = (inline[1],) if inline else unique.get(name, ())
         keys = tuple(key[1].split(", ")) if key else own
         required = frozenset(re.findall(r"^    (\w+) .* NOT NULL", body, re.MULTILINE))
-        found[name] = Table(name, _joined(comment), columns, keys, required)
+        types = dict(_TYPE.findall(body))
+        found[name] = Table(name, _joined(comment), columns, keys, required, types)
     return found
 
 
 def table_columns(name: str) -> tuple[str, ...]:
     """Return the columns of a table of the read model, or of `projector.TABLE`, in the order of schema.sql."""
     return tuple(_table(name).columns)
+
+
+def typed_columns(name: str) -> tuple[str, ...]:
+    """Return the columns of a table in order, each with its type, as CREATE TABLE takes them."""
+    table = _table(name)
+    return tuple(f"{column} {table.types[column]}" for column in table.columns)
 
 
 def key_columns(name: str) -> tuple[str, ...]:

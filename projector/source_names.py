@@ -88,6 +88,11 @@ class SourceConnection(psycopg.Connection[TupleRow]):
     login_schemas: Sequence[str] = ()
     source = SourceNames({}, ())
 
+    @property
+    def read_model(self) -> psycopg.Connection[TupleRow]:
+        """The connection to the database that the read model is in: this one."""
+        return self
+
 
 def own_connection(conn: psycopg.Connection[Any]) -> SourceConnection:
     """Return the connection; raises TypeError for one that projector.db.connect() has not made."""

@@ -9,14 +9,20 @@
   `-- for: TABLE TABLE`     the step runs once for each of these tables, as {table};
   `-- point: NAME`          tests may stop a run after this step, or where it is skipped;
   `-- analyze: TABLE`       what follows needs statistics of this table;
-  `-- with NAME = TEXT`     what {NAME} means here and in the definitions that the step includes.
+  `-- with NAME = TEXT`     what {NAME} means here and in the definitions that the step includes;
+  `-- on: read_model`       the step reads and writes the read model, and nothing of the platform's database;
+  `-- brings NAME = TEXT`   {NAME} are rows of the platform's database that a step on the read model needs.
+
+  Without `-- on:` a step reads and writes the platform's database alone: source tables, queue, keys, and what else is
+  in the schema `projector`. The staging tables are on both sides.
 
 - `sql/queries/MODULE.sql` holds the named queries of a module.
 
 A step or a definition may say `{definition.NAME}` for the text of a definition, `{columns.TABLE}` for the columns
-of a table as schema.sql has them, `{columns.TABLE of ALIAS}` for the same with an alias, `{key.TABLE}` and
-`{values.TABLE}` for the columns of its key and the others, and `{updates.TABLE}` for `column = excluded.column` of
-the others. So no statement depends on the order in which a table of an installation has its columns.
+of a table as schema.sql has them, `{columns.TABLE of ALIAS}` for the same with an alias, `{types.TABLE}` for the same
+with their types, `{key.TABLE}` and `{values.TABLE}` for the columns of its key and the others, and `{updates.TABLE}`
+for `column = excluded.column` of the others. So no statement depends on the order in which a table of an installation
+has its columns.
 
 `{source.TABLE}` names a table of the platform. The loader leaves it as it is: projector/source_names.py puts the schema
 in, which is another one on another connection.
@@ -39,14 +45,19 @@ ROOT = _PACKAGE if (_PACKAGE / "sql").is_dir() else _PACKAGE.parent
 """The folder that holds `sql/` and `schema.sql`."""
 
 _NAME = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
-_HEADER = re.compile(r"^-- (when|returns|for|point|analyze): (.+)\n", re.MULTILINE)
+_HEADER = re.compile(r"^-- (when|returns|for|point|analyze|on): (.+)\n", re.MULTILINE)
 _WITH = re.compile(r"^-- with (\w+) =(.*(?:\n--  .+)*)\n", re.MULTILINE)
+_BRINGS = re.compile(r"^-- brings (\w+) =(.*(?:\n--  .+)*)\n", re.MULTILINE)
 _COMMENT = re.compile(r"^\s*--.*\n?", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One statement of a run. `name` is its path below `sql/`, with the table it is for where there are several."""
+    """One statement of a run. `name` is its path below `sql/`, with the table it is for where there are several.
+
+    `is_on_read_model` says on which side it runs, and `brings` which rows of the other side it needs, by the names that
+    they have in it.
+    """
 
     name: str
     text: bytes
@@ -55,6 +66,8 @@ class Step:
     point: str | None
     analyzes: str | None
     takes_parameters: bool
+    is_on_read_model: bool = False
+    brings: tuple[tuple[str, str], ...] = ()
 
 
 @cache
@@ -155,8 +168,9 @@ def _read_steps(file: Path, given: dict[str, str]) -> list[Step]:
     text = _read(file)
     name = str(file.relative_to(ROOT / "sql").with_suffix(""))
     header = dict(_HEADER.findall(text))
-    own = {key: re.sub(r"\n--\s+", " ", value).strip() for key, value in _WITH.findall(text)}
-    relations = {**given, **own}
+    relations = {**given, **_joined(_WITH.findall(text))}
+    brought = {key: fill(value, relations, _define) for key, value in _joined(_BRINGS.findall(text)).items()}
+    relations |= {key: f"({value})" for key, value in brought.items()}
     body = _COMMENT.sub("", text).strip()
     tables = header.get("for", "").split()
     made = []
@@ -171,9 +185,16 @@ def _read_steps(file: Path, given: dict[str, str]) -> list[Step]:
                 header.get("point") if table == (tables or [""])[-1] else None,
                 header.get("analyze"),
                 "%(" in filled,
+                header.get("on") == "read_model",
+                tuple(brought.items()),
             )
         )
     return made
+
+
+def _joined(found: list[tuple[str, str]]) -> dict[str, str]:
+    """What names mean, each in one line."""
+    return {name: re.sub(r"\n--\s+", " ", value).strip() for name, value in found}
 
 
 @cache

@@ -15,6 +15,7 @@ from projector.errors import ProjectorError
 from projector.log import quoting
 from projector.metrics.families import FAMILIES, State, as_metric
 from projector.pipeline import Connection
+from projector.sides import on_read_model
 from projector.sql import query
 from projector.status.read import read_status
 
@@ -91,7 +92,9 @@ class StateCollector(Collector):
 def read_state(conn: Connection) -> State:
     """Return the state. Raises what `read_status` raises."""
     status = read_status(conn, api_role="", with_sizes=False)
-    found = conn.execute(query("metrics", "read_found_differences")).fetchone() if status.projection else None
+    if not status.projection:
+        return State(status, 0)
+    found = on_read_model(conn).execute(query("metrics", "read_found_differences")).fetchone()
     return State(status, found[0] if found else 0)
 
 

@@ -21,6 +21,7 @@ from projector.postgres import hints
 from projector.postgres.embedded import EmbeddedServer
 from projector.progress import for_this_terminal
 from projector.report import counted
+from projector.sides import on_read_model
 from projector.sql import query
 
 _STOP_SECONDS = 20
@@ -123,7 +124,7 @@ def _prepare(url: str, *, is_demo: bool) -> None:
             click.echo(
                 f"Loaded demo data: {counted(report.leads, 'lead')}, {counted(report.messages, 'message')}."
             )
-        if conn.execute(query("postgres", "was_built")).fetchone() == (False,):
+        if on_read_model(conn).execute(query("postgres", "was_built")).fetchone() == (False,):
             done = rebuild(conn, tenants=None, progress=progress)
             click.echo(f"Built the read model: {counted(done.leads, 'lead')} in {done.seconds:.1f} s.")
 

@@ -19,6 +19,7 @@ from projector.errors import BlockedError
 from projector.pipeline import BatchResult, Connection, InjectionPoint
 from projector.progress import Progress
 from projector.rebuild.run_log import add_to_run, logged_run, note_built, read_clock
+from projector.sides import on_read_model, side_of
 from projector.snapshots import (
     SOURCE_PATIENCE_SECONDS,
     retry_while_source_is_held,
@@ -74,12 +75,13 @@ def build(conn: Connection, progress: Progress, *, point: InjectionPoint) -> Bat
                 "The platform keeps truncating or rewriting its tables: run rebuild again when that is over."
             )
         for table in TABLES:
-            conn.execute(composing.SQL("VACUUM (SKIP_LOCKED) {}").format(composing.SQL(table)), prepare=False)
+            vacuum = composing.SQL("VACUUM (SKIP_LOCKED) {}").format(composing.SQL(table))
+            side_of(conn, table).execute(vacuum, prepare=False)
         # In a transaction of its own: a gap that was noted meanwhile has written to the same row, which the snapshot
         # could then not update. A build that is killed before this counts as none; the next truncates what it left.
         note_built(conn, since)
         drift_log.end_rebuilt(conn, None, since)
-        row = conn.execute(query("rebuild", "count_built")).fetchone()
+        row = on_read_model(conn).execute(query("rebuild", "count_built")).fetchone()
         built = BatchResult(*row) if row else BatchResult()
         add_to_run(conn, run_id, built)
     return built
@@ -135,9 +137,9 @@ def _fill(conn: Connection, progress: Progress, point: InjectionPoint) -> None:
     conn.execute(composing.SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(names), prepare=False)
     work = steps("rebuild/first_build")
     progress.start("rebuild", len(work) + len(indexes), "steps")
-    truncate, *fills = work
-    pipeline.run_steps(conn, [truncate])
-    progress.advance(1)
+    truncates, fills = work[:_TRUNCATES], work[_TRUNCATES:]
+    pipeline.run_steps(conn, truncates)
+    progress.advance(_TRUNCATES)
     for index in indexes:
         conn.execute(index.drop_command.encode(), prepare=False)
     for one in fills:
@@ -151,6 +153,9 @@ def _fill(conn: Connection, progress: Progress, point: InjectionPoint) -> None:
         conn.execute(composing.SQL("ANALYZE {}").format(composing.SQL(table)), prepare=False)
     point("indexed")
 
+
+# The first steps empty the tables: that is done while they still have their indexes.
+_TRUNCATES = 2
 
 _SETTINGS = {
     "work_mem": BUILD_MEMORY,

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from projector.report import counted
 from projector.source import misfit
 from projector.sql import PROJECTION_VERSION
-from projector.status.read import ApiRole, Projection, Status
+from projector.status.projection import Projection
+from projector.status.read import ApiRole, Status
 from projector.status.verification_words import days_in_words, differing, item_in_words
 from projector.status.words import (
     age_in_words,

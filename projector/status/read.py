@@ -9,9 +9,11 @@ from psycopg.rows import TupleRow, class_row
 
 from projector import db, locks
 from projector.preconditions import require_installed
+from projector.sides import on_read_model
 from projector.source import find_missing_source
 from projector.sql import query
 from projector.status.lock_holders import LockHolder, read_lock_holders
+from projector.status.projection import Projection, is_installed, read_projection
 from projector.status.verification import Verification, read_verification
 
 Connection = psycopg.Connection[TupleRow]
@@ -21,22 +23,6 @@ COUNTED_CHANGES = 100_000
 """The queue is counted up to here, so that a status of a deep queue does not take long."""
 
 SHOWN_DEAD_LETTERS = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Projection:
-    """What the read model as a whole is; see read_projection in sql/queries/status.sql."""
-
-    version: str
-    built_at: datetime | None
-    capture_gap: str | None
-    as_of: datetime | None
-    as_of_age: float | None
-    broken: str | None
-    switched_off: str | None
-    gap_since: datetime | None
-    gap_reason: str | None
-    read_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,16 +187,16 @@ def read_status(conn: Connection, *, api_role: str = "leads_api", with_sizes: bo
 
     Raises NotInstalledError where an older version was the last to migrate.
     """
-    if conn.execute(query("status", "is_installed")).fetchone() != (True,):
+    if not is_installed(conn):
         return Status()
     require_installed(conn)
     with conn.transaction():
         conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        projection = _read(conn, Projection, "read_projection")
-        if not projection:
+        projection = read_projection(conn)
+        if projection is None:
             return Status()
         return Status(
-            projection=projection[0],
+            projection=projection,
             queue=_read(conn, Queue, "read_queue", bound=COUNTED_CHANGES)[0],
             runs=_read(conn, Run, "read_runs"),
             rebuild=_read(conn, Rebuild, "read_rebuild", rebuild_class=locks.REBUILD)[0],
@@ -218,7 +204,7 @@ def read_status(conn: Connection, *, api_role: str = "leads_api", with_sizes: bo
             verification=read_verification(conn),
             sizes=_read(conn, Size, "read_sizes") if with_sizes else [],
             api_role=_read_api_role(conn, api_role),
-            row_security=_read(conn, RowSecurity, "read_row_security")[0],
+            row_security=_read(on_read_model(conn), RowSecurity, "read_row_security")[0],
             schedulers=_read(conn, Schedulers, "count_schedulers", application_name=db.SCHEDULER_NAME)[0],
             missing_source=find_missing_source(conn),
             lock_holders=read_lock_holders(conn),
@@ -229,7 +215,7 @@ def read_status(conn: Connection, *, api_role: str = "leads_api", with_sizes: bo
 def _read_api_role(conn: Connection, name: str) -> ApiRole | None:
     if not name:
         return None
-    row = conn.execute(query("status", "read_api_role"), {"role": name}).fetchone()
+    row = on_read_model(conn).execute(query("status", "read_api_role"), {"role": name}).fetchone()
     return None if row is None else ApiRole(name, *row)
 
 

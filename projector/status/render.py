@@ -7,7 +7,8 @@ from typing import Any
 from projector.report import counted, counted_of, escape_hidden
 from projector.sql import PROJECTION_VERSION
 from projector.status.attention import find_attention
-from projector.status.read import COUNTED_CHANGES, ApiRole, Projection, RowSecurity, Run, Status
+from projector.status.projection import Projection
+from projector.status.read import COUNTED_CHANGES, ApiRole, RowSecurity, Run, Status
 from projector.status.verification_words import verification_as_dict, verification_lines
 from projector.status.words import (
     age_in_words,

@@ -10,19 +10,16 @@ SELECT EXISTS (
 ) AS has_changes;
 
 -- name: look
--- Looks at everything that a batch looks at, and moves freshness where nothing waits and capture is intact. It is one
--- statement in a transaction of its own, so that a projector with nothing to do asks little.
+-- Looks at everything that a batch looks at.
 --
--- Parameters: shard_class and shards, as for 1_take/20_open_batch.sql; version, the projection version of this program;
--- at_least, how old freshness is before it is moved.
--- Returns: has_changes, gap, migrated_version and freshness_frozen as 1_take/20_open_batch.sql does; has_letters,
--- whether there are dead letters.
+-- Parameters: shard_class and shards, as for 1_take/20_open_batch.sql.
+-- Returns: started_at, has_changes, gap, migrated_version and freshness_frozen as 1_take/20_open_batch.sql does;
+-- has_letters, whether there are dead letters; is_fresh, whether freshness may move to started_at if capture is intact.
 --
 -- started_at is read before the snapshot of this statement. What was committed before it was captured, unless there is
 -- a gap; and since the snapshot shows no change in the queue, refreshes that have committed have brought all of it into
 -- the read model. A refresh in progress has its changes in the queue until it commits. A first build owns the shards,
--- and has freshness stand still as it has refreshes wait. A time that the clock has not reached comes from a clock that
--- was set back, as in 9_finish/20_advance_freshness.sql.
+-- and has freshness stand still as it has refreshes wait.
 WITH looked AS MATERIALIZED (
     SELECT
         now() AS started_at,
@@ -50,24 +47,14 @@ WITH looked AS MATERIALIZED (
             SELECT bool_and(pg_try_advisory_xact_lock(%(shard_class)s, wanted.shard))
             FROM unnest(%(shards)s::smallint[]) AS wanted (shard)
         ) AS owns_all
-),
-
-moved AS (
-    UPDATE read_model.freshness AS f
-    SET as_of = looked.started_at, shards = array_fill(looked.started_at, ARRAY[cardinality(f.shards)])
-    FROM looked
-    WHERE NOT looked.has_changes
-        AND looked.gap IS NULL
-        AND looked.migrated_version = %(version)s
-        AND NOT looked.freshness_frozen
-        AND looked.owns_all
-        AND (f.as_of + %(at_least)s::interval <= looked.started_at OR f.as_of > clock_timestamp())
 )
 
 SELECT
+    looked.started_at,
     looked.has_changes,
     looked.gap,
     looked.migrated_version,
     looked.freshness_frozen,
-    looked.has_letters
+    looked.has_letters,
+    NOT looked.has_changes AND NOT looked.freshness_frozen AND looked.owns_all AS is_fresh
 FROM looked;

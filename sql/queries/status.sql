@@ -1,29 +1,42 @@
 -- What `status` reads, all of it in one REPEATABLE READ transaction.
 
 -- name: is_installed
+-- Returns whether the database holds the state of a projector, of this version or an older one.
+SELECT to_regclass('projector.runs') IS NOT NULL AS is_installed;
+
+-- name: has_projection
 -- Returns whether the database holds a read model, of this version or an older one.
-SELECT
-    to_regclass('projector.runs') IS NOT NULL AND to_regclass('read_model.projection') IS NOT NULL AS is_installed;
+--
+-- on: read_model
+SELECT to_regclass('read_model.projection') IS NOT NULL AS has_projection;
 
 -- name: read_projection
--- What the read model is, how fresh, and whether changes are captured.
+-- What the read model is, and how fresh.
 --
--- Returns version, built_at, capture_gap (as readiness reports it), as_of and its age in seconds, broken (what is
--- wrong with the triggers at this moment), switched_off (why an operator switched capture off), gap_since and
--- gap_reason (the oldest gap that is not healed; a queue that was shed for a rebuild is one), and read_at, the clock.
+-- on: read_model
+-- Returns version, built_at, capture_gap (as readiness reports it), and as_of.
 SELECT
     p.version,
     p.built_at,
     p.capture_gap,
-    f.as_of,
-    extract(EPOCH FROM clock_timestamp() - f.as_of)::float8 AS as_of_age,
+    f.as_of
+FROM read_model.projection AS p
+LEFT JOIN read_model.freshness AS f ON true;
+
+-- name: read_capture
+-- Whether changes are captured.
+--
+-- Returns read_at, the clock; as_of_age, how many seconds ago as_of was; broken (what is wrong with the triggers at
+-- this moment), switched_off (why an operator switched capture off), gap_since and gap_reason (the oldest gap that is
+-- not healed; a queue that was shed for a rebuild is one). Parameter: as_of.
+SELECT
+    extract(EPOCH FROM clock_timestamp() - %(as_of)s::timestamptz)::float8 AS as_of_age,
     (SELECT b.reason FROM projector.broken_capture AS b) AS broken,
     (SELECT s.value FROM projector.settings AS s WHERE s.name = 'capture_off') AS switched_off,
     g.noticed_at AS gap_since,
     g.reason AS gap_reason,
     clock_timestamp() AS read_at
-FROM read_model.projection AS p
-LEFT JOIN read_model.freshness AS f ON true
+FROM (SELECT 1) AS one
 LEFT JOIN LATERAL (
     SELECT
         open.noticed_at,
@@ -216,6 +229,7 @@ WHERE n.nspname IN ('read_model', 'projector') AND c.relkind = 'r'
 ORDER BY bytes DESC;
 
 -- name: read_api_role
+-- on: read_model
 -- Returns of the role that the API takes: exists; unreadable, one of its tables that the role may not read, null where
 -- it may read them all; is_unfiltered, whether row security does not hold for it; and can_create_temporary.
 --
@@ -255,6 +269,7 @@ FROM (VALUES (%(role)s::text)) AS wanted (role_name)
 LEFT JOIN pg_catalog.pg_roles AS r ON r.rolname = wanted.role_name;
 
 -- name: read_row_security
+-- on: read_model
 -- Returns tables, how many tables have rows of tenants; unprotected, one whose row security is not as `migrate` makes
 -- it, and problem, what it lacks, both null where there is none; lets_older_api_pass, whether sessions that never named
 -- a tenant read all rows; and database_name, as SQL writes it.

@@ -616,19 +616,23 @@ MUTANTS = (
     Mutant(
         "as-of",
         "a look does not ask whether a change waits",
-        _statement("queries/look", "WHERE NOT looked.has_changes\n        AND", "WHERE"),
+        _statement("queries/look", "NOT looked.has_changes AND NOT", "NOT"),
         lambda bench: test_freshness.test_a_change_that_waits_holds_freshness_back(bench.filled),
     ),
     Mutant(
         "as-of",
         "a look promises the moment at which it ends",
-        _statement("queries/look", "SET as_of = looked.started_at", "SET as_of = clock_timestamp()"),
+        _statement(
+            "refresh/9_finish/20_advance_freshness", "greatest(%(started_at)s", "greatest(clock_timestamp()"
+        ),
         lambda bench: test_freshness.test_what_is_committed_while_a_look_waits_is_not_promised(bench.filled),
     ),
     Mutant(
         "as-of",
         "a look does not ask whether capture is intact",
-        _statement("queries/look", "AND looked.gap IS NULL", ""),
+        _statement(
+            "queries/look", "SELECT b.reason\n            FROM projector.broken_capture AS b", "SELECT NULL::text"
+        ),
         lambda bench: test_freshness.test_a_look_that_fails_promises_nothing(
             bench.filled, test_freshness.disable_a_trigger, CaptureGapError
         ),
@@ -636,7 +640,7 @@ MUTANTS = (
     Mutant(
         "as-of",
         "a look does not ask whether a gap is open",
-        _statement("queries/look", "AND NOT looked.freshness_frozen", ""),
+        _statement("queries/look", "AND NOT looked.freshness_frozen AND", "AND"),
         lambda bench: test_freshness.test_an_open_gap_freezes_freshness(bench.filled),
     ),
     Mutant(

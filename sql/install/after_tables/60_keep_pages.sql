@@ -1,4 +1,6 @@
 -- Keep VACUUM from truncating tables of the read model that an older version created.
+--
+-- on: read_model
 DO $$
 DECLARE
     found regclass;

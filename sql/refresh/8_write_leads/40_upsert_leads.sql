@@ -1,5 +1,6 @@
 -- Write the leads that differ, and no other.
 --
+-- on: read_model
 -- when: leads_differ
 INSERT INTO read_model.leads ({columns.leads})
 SELECT {columns.leads of n}

@@ -1,6 +1,7 @@
 -- Note how fresh the shards are: once this transaction commits, the read model contains everything that was committed
 -- before started_at.
 --
+-- on: read_model
 -- when: drained
 -- Parameters: shards, started_at, at_least (an idle refresh moves the row only when it is a second old). The first
 -- build creates the row; before it, a drained queue says nothing. Refreshes of different shards meet on this row for

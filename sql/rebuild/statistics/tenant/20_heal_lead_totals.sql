@@ -1,5 +1,6 @@
 -- Make the row of lead_totals of all leads of a tenant what its leads add up to.
 --
+-- on: read_model
 -- Parameter: user_id. The tenant is locked. The leads are counted as for lead_counts.
 -- with leads = (
 --     SELECT
