@@ -10,13 +10,13 @@ from datetime import datetime, timedelta
 import psycopg
 from psycopg.rows import class_row
 
-from projector import locks, pipeline
+from projector import locks, pipeline, staging
 from projector.collisions import retry_on_collision
 from projector.errors import CaptureGapError
 from projector.giving_way import giving_way
 from projector.pipeline import BatchResult, Connection, InjectionPoint, no_injection_point
 from projector.preconditions import require_version
-from projector.sides import on_read_model
+from projector.sides import is_apart, on_read_model
 from projector.sql import statement, step
 
 DEFAULT_BATCH = 1000
@@ -108,8 +108,8 @@ def open_batch(conn: Connection, shards: Sequence[int], *, wait: bool) -> Opened
     parameters = {
         "shard_class": locks.SHARD,
         "shards": list(shards),
-        "staging_tables": pipeline.STAGING_TABLES,
-        "truncate_above_bytes": pipeline.TRUNCATE_ABOVE_BYTES,
+        "staging_tables": staging.TABLES,
+        "truncate_above_bytes": staging.TRUNCATE_ABOVE_BYTES,
     }
     if wait:
         conn.execute(statement("refresh/1_take/10_wait_for_shards"), parameters)
@@ -134,7 +134,7 @@ def take_changes(
     """Move the next changes of the owned shards from the queue to the staging tables, which are cleared first."""
     limits = {"shards": opened.owned, "single_changes": single_changes, "bulk_pieces": bulk_pieces}
     with pipeline.pipelined(conn, point):
-        pipeline.clear_staging_tables(conn, opened.bloated_tables)
+        staging.clear(conn, opened.bloated_tables)
         cursor = conn.cursor(row_factory=class_row(TakenChanges))
         cursor.execute(step("refresh/1_take/40_take_changes").text, limits)
     taken = cursor.fetchone()
@@ -162,7 +162,7 @@ def recompute(
     """
     run = pipeline.Run(
         conn,
-        conditions={"write", "note_keys"},
+        conditions={"write", "note_keys"} | ({"all_notes"} if is_apart(conn) else set()),
         parameters={"strict": strict},
         point=point,
     )

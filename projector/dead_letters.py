@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import psycopg
 import structlog
 
-from projector import locks, pipeline
+from projector import locks, pipeline, staging
 from projector.batch import first_line, is_lead_failure, recompute
 from projector.collisions import retry_on_collision
 from projector.log import quoting
@@ -171,7 +171,7 @@ def _retry(conn: Connection, kind: str, keys: Sequence[str]) -> None:
         if not ours:
             return
         letters["keys"] = ours
-        pipeline.clear_staging_tables(conn)
+        staging.clear(conn)
         conn.execute(query("dead_letters", "stage_letters"), letters)
         recompute(conn, strict=True)
         conn.execute(query("dead_letters", "delete_letters"), letters)

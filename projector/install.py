@@ -9,10 +9,11 @@ from psycopg import sql as composing
 from projector import capture, db, locks
 from projector.api_role import set_up_api_role
 from projector.errors import NOT_INSTALLED, DependentsError, IncompleteSchemaError, SourceMissingError
+from projector.noted_source import follow_source
 from projector.pipeline import Connection
 from projector.rights import require_rights_to_migrate
 from projector.schema import comments, sections, source_commands
-from projector.sides import on_read_model
+from projector.sides import both, is_apart, on_read_model, place_of_text, side_of
 from projector.source import LOOKED_UP, find_missing_source
 from projector.source_names import locate_source, own_connection, source_names
 from projector.sql import PROJECTION_VERSION, functions, normalizing_functions, query
@@ -38,8 +39,8 @@ def migrate(conn: Connection, *, create_source: bool, source_schemas: Sequence[s
     notices: list[str] = []
     change_tables(conn, lambda: _install(conn, source_schemas, create_source=create_source))
     capture.adjust_queue(conn)
-    notices += _set_up_search(conn)
-    change_tables(conn, lambda: notices.extend(set_up_api_role(conn)))
+    notices += _set_up_search(on_read_model(conn))
+    change_tables(conn, lambda: notices.extend(set_up_api_role(on_read_model(conn))))
     if capture.switched_off(conn) is None:
         capture.reinstall(conn)
         notices += [
@@ -53,12 +54,20 @@ def migrate(conn: Connection, *, create_source: bool, source_schemas: Sequence[s
 
 def _install(conn: Connection, source_schemas: Sequence[str], *, create_source: bool) -> None:
     """Everything that needs no right but to create, in the caller's transaction."""
-    conn.execute("SELECT pg_advisory_xact_lock(%s, 0)", (locks.MIGRATION,))
+    for one in both(conn):
+        one.execute("SELECT pg_advisory_xact_lock(%s, 0)", (locks.MIGRATION,))
     schemas = _find_source(conn, source_schemas, create_source=create_source)
-    require_rights_to_migrate(conn)
+    for one in both(conn):
+        require_rights_to_migrate(one)
     _own_shards(conn)
     _run(conn, functions("install/before_tables"))
-    _run(conn, {"schema.sql": sections()["read_model"] + sections()["projector"] + sections()["access"]})
+    read_model = on_read_model(conn)
+    _run(read_model, {"schema.sql": sections()["read_model"] + sections()["access"]})
+    _run(conn, {"schema.sql": sections()["projector"]})
+    if is_apart(conn):
+        # The functions that compute printed values are on both sides, in a schema of one name.
+        read_model.execute("CREATE SCHEMA IF NOT EXISTS projector")
+        _run(read_model, normalizing_functions())
     with _incomplete_schema("schema.sql"):
         _comment(conn)
     _note_source(conn, schemas)
@@ -73,8 +82,10 @@ def _install(conn: Connection, source_schemas: Sequence[str], *, create_source: 
 def _run(conn: Connection, texts: Mapping[str, str]) -> None:
     """Run the texts of these files."""
     for file, text in texts.items():
+        place = place_of_text(conn, text)
         with _incomplete_schema(file), _dependents_named():
-            conn.execute(text.encode(), prepare=False)
+            if place is not None:
+                place.execute(text.encode(), prepare=False)
 
 
 @contextmanager
@@ -119,16 +130,21 @@ def _own_shards(conn: Connection) -> None:
 
 def _comment(conn: Connection) -> None:
     """Store the descriptions of schema.sql with the tables and columns."""
-    commands = []
-    for table, column, text in comments():
+    for side in both(conn):
+        described = [found for found in comments() if side_of(conn, found[0]) is side]
+        side.execute(composing.SQL("; ").join(_comment_commands(described)), prepare=False)
+
+
+def _comment_commands(
+    described: Sequence[tuple[str, str | None, str]],
+) -> Iterator[composing.Composed]:
+    for table, column, text in described:
         name = composing.Identifier(*table.split("."))
         if column is None:
-            command = composing.SQL("COMMENT ON TABLE {} IS {}").format(name, composing.Literal(text))
+            yield composing.SQL("COMMENT ON TABLE {} IS {}").format(name, composing.Literal(text))
         else:
             place = composing.Identifier(*table.split("."), column)
-            command = composing.SQL("COMMENT ON COLUMN {} IS {}").format(place, composing.Literal(text))
-        commands.append(command)
-    conn.execute(composing.SQL("; ").join(commands), prepare=False)
+            yield composing.SQL("COMMENT ON COLUMN {} IS {}").format(place, composing.Literal(text))
 
 
 def _find_source(conn: Connection, given: Sequence[str], *, create_source: bool) -> list[str]:
@@ -140,7 +156,7 @@ def _find_source(conn: Connection, given: Sequence[str], *, create_source: bool)
     if given:
         own_connection(conn).source = locate_source(conn, given)
     else:
-        db.follow_source(conn)
+        follow_source(conn)
     searched = source_names(conn).searched
     if create_source:
         conn.execute(source_commands(), prepare=False)

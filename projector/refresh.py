@@ -23,6 +23,7 @@ from projector.pipeline import BatchResult, Connection, InjectionPoint, no_injec
 from projector.preconditions import require_installed
 from projector.progress import Progress
 from projector.report import RunReport
+from projector.republish import republish
 from projector.sides import on_read_model
 from projector.sql import query
 
@@ -48,6 +49,7 @@ def refresh(
     """
     started = time.monotonic()
     require_installed(conn)
+    republish(conn)
     pipeline.prepare_session(conn)
     waiting = conn.execute(query("refresh", "count_changes")).fetchone()
     progress.start("refresh", waiting[0] if waiting else 0, "changes")

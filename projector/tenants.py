@@ -11,7 +11,7 @@ from rich.cells import cell_len
 
 from projector.preconditions import require_built, require_installed
 from projector.report import counted, escape_hidden
-from projector.sides import on_read_model
+from projector.sides import both, on_read_model
 from projector.sql import query
 
 Connection = psycopg.Connection[TupleRow]
@@ -47,7 +47,8 @@ def read_tenants(conn: Connection) -> Tenants:
     require_installed(conn)
     require_built(conn)
     with conn.transaction():
-        conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        for side in both(conn):
+            side.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         letters: dict[str | None, int] = dict(conn.execute(query("tenants", "count_letters")).fetchall())
         without_tenant = letters.pop(None, 0)
         wanted = {"user_ids": list(letters)}

@@ -18,6 +18,7 @@ from projector.errors import DependentsError
 from projector.install import change_tables
 from projector.pipeline import Connection
 from projector.rights import own_schemas, require_rights_to_uninstall
+from projector.sides import both, on_read_model
 from projector.sql import query
 
 
@@ -27,12 +28,15 @@ def check_uninstall(conn: Connection, *, drop_dependents: bool) -> list[Dependen
     Changes nothing. Raises RightsError where the login may not drop the read model, and DependentsError, which lists
     them, where others made something that depends on it.
     """
-    require_rights_to_uninstall(conn)
-    schemas = own_schemas(conn)
-    if drop_dependents:
-        return find_dependents(conn, schemas)
-    require_no_dependents(conn, schemas)
-    return []
+    found: list[Dependent] = []
+    for side in both(conn):
+        require_rights_to_uninstall(side)
+        schemas = own_schemas(side)
+        if drop_dependents:
+            found += find_dependents(side, schemas)
+        else:
+            require_no_dependents(side, schemas)
+    return found
 
 
 def uninstall(conn: Connection, *, drop_dependents: bool = False) -> list[str]:
@@ -42,18 +46,20 @@ def uninstall(conn: Connection, *, drop_dependents: bool = False) -> list[str]:
     the last nothing was changed, unless the message says so.
     """
     check_uninstall(conn, drop_dependents=drop_dependents)
-    publications = find_publications(conn, own_schemas(conn))
+    publications = [name for side in both(conn) for name in find_publications(side, own_schemas(side))]
     capture.uninstall(conn)
     dropped: list[Dependent] = []
 
     def drop() -> None:
-        conn.execute("SELECT pg_advisory_xact_lock(%s, 0)", (locks.MIGRATION,))
-        schemas = own_schemas(conn)
-        if drop_dependents:
-            dropped[:] = find_dependents(conn, schemas)
-            drop_with_dependents(conn, schemas)
-        else:
-            drop_own(conn, schemas)
+        dropped.clear()
+        for side in both(conn):
+            side.execute("SELECT pg_advisory_xact_lock(%s, 0)", (locks.MIGRATION,))
+            schemas = own_schemas(side)
+            if drop_dependents:
+                dropped.extend(find_dependents(side, schemas))
+                drop_with_dependents(side, schemas)
+            else:
+                drop_own(side, schemas)
 
     try:
         change_tables(conn, drop)
@@ -63,7 +69,7 @@ def uninstall(conn: Connection, *, drop_dependents: bool = False) -> list[str]:
             f" {_details(error)}. Stop the projector, drop what others made, and run uninstall again; or run migrate to"
             " install the triggers again."
         ) from error
-    return [*_notices(dropped, publications), *_drop_api_role(conn)]
+    return [*_notices(dropped, publications), *_drop_api_role(on_read_model(conn))]
 
 
 def _notices(dropped: Sequence[Dependent], publications: Sequence[str]) -> list[str]:

@@ -89,6 +89,14 @@ def close_gaps(conn: Connection, gap_ids: list[int]) -> None:
         _publish(conn, remaining)
 
 
+def withdraw_gap(conn: Connection) -> None:
+    """Take back what the read model says of a gap, where none is open and capture is intact."""
+    with conn.transaction():
+        conn.execute(_ONE_AT_A_TIME)
+        if not open_gaps(conn) and find_gap(conn) is None:
+            _publish(conn, None)
+
+
 def switched_off(conn: Connection) -> str | None:
     """Return why an operator switched capture off; None while it is on."""
     with conn.cursor(row_factory=scalar_row) as cursor:

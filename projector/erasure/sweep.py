@@ -38,6 +38,7 @@ _TABLES = (
     "read_model.lead_profiles",
     "read_model.leads",
     "projector.source_keys",
+    "projector.noted_keys",
     "projector.dead_letters",
     "projector.drift",
     "projector.verify_left_out",

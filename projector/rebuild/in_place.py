@@ -25,7 +25,7 @@ from projector.progress import Progress
 from projector.rebuild.failing_lead import naming_the_failing_lead
 from projector.rebuild.leads import LeadKey, key_arrays, rebuild_keys, rebuild_leads
 from projector.rebuild.run_log import add_to_run, logged_run, note_built, read_clock
-from projector.sides import on_read_model
+from projector.sides import both, on_read_model
 from projector.snapshots import retry_while_source_is_held, snapshot, source_files
 from projector.sql import PROJECTION_VERSION, query, steps
 
@@ -166,15 +166,17 @@ def _find_differing_leads(conn: Connection, keys: Sequence[LeadKey]) -> list[Lea
 
 def _compare(conn: Connection, keys: Sequence[LeadKey]) -> list[LeadKey]:
     pipeline.set_based(conn)
-    conn.execute("SELECT set_config('work_mem', %s, true)", (PIECE_MEMORY,))
-    conn.execute("TRUNCATE piece_leads, piece_keys, differing_leads")
-    conn.execute(query("rebuild", "stage_piece"), key_arrays(keys), prepare=False)
-    conn.execute("ANALYZE piece_leads")
+    for one in both(conn):
+        one.execute("SELECT set_config('work_mem', %s, true)", (PIECE_MEMORY,))
+        one.execute("TRUNCATE piece_leads, piece_keys, differing_leads")
+        one.execute(query("rebuild", "stage_piece"), key_arrays(keys), prepare=False)
+        one.execute("ANALYZE piece_leads")
     pipeline.run_steps(conn, steps("rebuild/piece/20_read_keys", fence="OFFSET 0"))
     conn.execute("ANALYZE piece_keys")
     row = conn.execute(query("rebuild", "is_large_piece"), {"share": LARGE_PIECE_SHARE}).fetchone()
     # What is left to join are rows of the piece: to loop over them for each would cost their square.
-    conn.execute("SELECT set_config('enable_nestloop', 'off', true)")
+    for one in both(conn):
+        one.execute("SELECT set_config('enable_nestloop', 'off', true)")
     fence = "" if row == (True,) else "OFFSET 0"
     pipeline.run_steps(conn, steps("rebuild/piece/compare", fence=fence))
     return on_read_model(conn).execute(query("rebuild", "read_differing_leads")).fetchall()

@@ -9,7 +9,7 @@ from psycopg.rows import TupleRow, class_row
 
 from projector import db, locks
 from projector.preconditions import require_installed
-from projector.sides import on_read_model
+from projector.sides import both, on_read_model
 from projector.source import find_missing_source
 from projector.sql import query
 from projector.status.lock_holders import LockHolder, read_lock_holders
@@ -191,7 +191,8 @@ def read_status(conn: Connection, *, api_role: str = "leads_api", with_sizes: bo
         return Status()
     require_installed(conn)
     with conn.transaction():
-        conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        for side in both(conn):
+            side.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         projection = read_projection(conn)
         if projection is None:
             return Status()
@@ -202,7 +203,7 @@ def read_status(conn: Connection, *, api_role: str = "leads_api", with_sizes: bo
             rebuild=_read(conn, Rebuild, "read_rebuild", rebuild_class=locks.REBUILD)[0],
             dead_letters=_read(conn, DeadLetter, "read_dead_letters", size=SHOWN_DEAD_LETTERS),
             verification=read_verification(conn),
-            sizes=_read(conn, Size, "read_sizes") if with_sizes else [],
+            sizes=_read_sizes(conn) if with_sizes else [],
             api_role=_read_api_role(conn, api_role),
             row_security=_read(on_read_model(conn), RowSecurity, "read_row_security")[0],
             schedulers=_read(conn, Schedulers, "count_schedulers", application_name=db.SCHEDULER_NAME)[0],
@@ -210,6 +211,11 @@ def read_status(conn: Connection, *, api_role: str = "leads_api", with_sizes: bo
             lock_holders=read_lock_holders(conn),
             erasures=_read(conn, Erasures, "read_erasures")[0],
         )
+
+
+def _read_sizes(conn: Connection) -> list[Size]:
+    found = [size for side in both(conn) for size in _read(side, Size, "read_sizes")]
+    return sorted(found, key=lambda size: -size.bytes)
 
 
 def _read_api_role(conn: Connection, name: str) -> ApiRole | None:

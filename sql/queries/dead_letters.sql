@@ -92,6 +92,7 @@ LEFT JOIN LATERAL (
 ) AS lead ON true
 WHERE lead.user_id IS NOT NULL
     OR EXISTS (SELECT FROM projector.source_keys AS k WHERE k.kind = %(key_kind)s AND k.key = failed.key)
+    OR EXISTS (SELECT FROM projector.noted_keys AS n WHERE n.kind = %(key_kind)s AND n.key = failed.key)
     OR CASE %(key_kind)s
         WHEN 'conversation'
             THEN EXISTS (SELECT FROM {source.conversations} AS c WHERE c.conversation_id::text = failed.key)

@@ -15,7 +15,19 @@ from psycopg.rows import TupleRow
 
 from api.database import conninfo
 from api.routes import read_model
-from projector import batch, capture, db, giving_way, isolation, locks, pipeline, recovery, refresh, sql
+from projector import (
+    batch,
+    capture,
+    db,
+    giving_way,
+    isolation,
+    locks,
+    pipeline,
+    recovery,
+    refresh,
+    sql,
+    staging,
+)
 from projector.capture import functions
 from projector.errors import CaptureGapError, ProjectorError
 from projector.pipeline import InjectionPoint
@@ -174,7 +186,7 @@ def _recompute_before_delete(
     """A batch that reads the source first and takes the changes then."""
     with conn.transaction():
         opened = batch.open_batch(conn, shards, wait=wait)
-        pipeline.clear_staging_tables(conn, opened.bloated_tables)
+        staging.clear(conn, opened.bloated_tables)
         staged = conn.execute(
             "INSERT INTO taken_changes SELECT change_id, shard, kind, keys, message_ids, queued_at"
             " FROM projector.changes WHERE shard = ANY(%s)",

@@ -9,11 +9,15 @@ from tests.rules.files import ROOT, name_of, python_files
 
 # Modules whose tests are elsewhere, since they need schedules with several connections or belong together.
 ELSEWHERE = {
+    "projector/apart.py": "tests/exactness/apart/test_two_commits.py",
     "projector/batch.py": "tests/exactness/test_refresh.py",
+    "projector/noted_source.py": "tests/exactness/test_source_schema.py",
+    "projector/staging.py": "tests/projector/test_pipeline.py",
     "projector/placeholders.py": "tests/projector/test_sql.py",
     "projector/errors.py": "tests/projector/cli/test_base.py",
     "projector/look.py": "tests/exactness/test_freshness.py",
     "projector/refresh.py": "tests/exactness/test_refresh.py",
+    "projector/republish.py": "tests/exactness/apart/test_two_commits.py",
     "projector/report.py": "tests/projector/cli/test_run.py",
     "projector/scheduler/conditions.py": "tests/projector/scheduler/test_jobs.py",
     "projector/source.py": "tests/rules/test_fields.py",

@@ -1,6 +1,7 @@
--- Empty the keys, as the tables of the read model before.
+-- Empty the keys, as the tables of the read model before, and what was noted of them.
 DO $$
 BEGIN
+    DELETE FROM projector.noted_keys;
     IF EXISTS (
         SELECT
         FROM pg_catalog.pg_constraint AS c
