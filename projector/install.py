@@ -11,6 +11,7 @@ from projector.api_role import set_up_api_role
 from projector.errors import NOT_INSTALLED, DependentsError, IncompleteSchemaError, SourceMissingError
 from projector.noted_source import follow_source
 from projector.pipeline import Connection
+from projector.preconditions import require_noted_place
 from projector.rights import require_rights_to_migrate
 from projector.schema import comments, sections, source_commands
 from projector.sides import both, is_apart, on_read_model, place_of_text, side_of
@@ -62,9 +63,12 @@ def _install(conn: Connection, source_schemas: Sequence[str], *, create_source: 
     _own_shards(conn)
     _run(conn, functions("install/before_tables"))
     read_model = on_read_model(conn)
+    if conn.execute(query("status", "is_installed")).fetchone() == (True,):
+        require_noted_place(conn)
     _run(read_model, {"schema.sql": sections()["read_model"] + sections()["access"]})
     _run(conn, {"schema.sql": sections()["projector"]})
     if is_apart(conn):
+        conn.execute(query("install", "note_apart"))
         # The functions that compute printed values are on both sides, in a schema of one name.
         read_model.execute("CREATE SCHEMA IF NOT EXISTS projector")
         _run(read_model, normalizing_functions())

@@ -6,7 +6,7 @@ import psycopg
 from psycopg.rows import TupleRow
 
 from projector.errors import NotInstalledError, TenantNotFoundError
-from projector.sides import on_read_model
+from projector.sides import is_apart, on_read_model
 from projector.sql import PROJECTION_VERSION, query
 
 Connection = psycopg.Connection[TupleRow]
@@ -26,7 +26,22 @@ def require_installed(conn: Connection) -> None:
         )
     if not is_current:
         raise NotInstalledError("The read model was last migrated by an older version: run migrate.")
+    require_noted_place(conn)
+    if is_apart(conn) and conn.execute(query("preconditions", "is_noted_apart")).fetchone() != (True,):
+        raise NotInstalledError(
+            "The read model is in the platform's database: unset LEADS_READ_MODEL_URL, or run migrate to install it in"
+            " the database that LEADS_READ_MODEL_URL names."
+        )
     require_migrated_version(conn)
+
+
+def require_noted_place(conn: Connection) -> None:
+    """Raise NotInstalledError if the read model is in a database of its own, and nothing says in which."""
+    if not is_apart(conn) and conn.execute(query("preconditions", "is_noted_apart")).fetchone() == (True,):
+        raise NotInstalledError(
+            "The read model is in a database of its own: set LEADS_READ_MODEL_URL. To bring it back into the platform's"
+            " database, run uninstall with that setting first."
+        )
 
 
 def require_migrated_version(conn: Connection) -> None:

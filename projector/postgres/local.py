@@ -36,6 +36,11 @@ def run(config: Config) -> None:
 
     Raises ProjectorError where a part cannot start, or ends by itself.
     """
+    if config.read_model_url:
+        raise ProjectorError(
+            "`local` keeps everything in one database: unset LEADS_READ_MODEL_URL, or start `python -m projector run`"
+            " and `python -m api` by themselves."
+        )
     _check_port(config.api_host, config.api_port)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:

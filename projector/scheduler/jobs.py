@@ -18,6 +18,7 @@ from projector.look import has_changes, look
 from projector.metrics.counted import expect_jobs
 from projector.preconditions import require_installed
 from projector.progress import Lines, Progress
+from projector.republish import republish
 from projector.scheduler.conditions import began_lately, may_verify
 from projector.scheduler.drain import Drain
 from projector.scheduler.pace import Pace
@@ -74,7 +75,7 @@ class Jobs:
         self._upkeep_at = 0.0
         self._is_queue_empty = False
         self._depth_at = 0.0
-        self._database = Database(config.database_url)
+        self._database = Database(config.database_url, config.read_model_url)
         work: dict[str, tuple[Callable[[Connection], float], float]] = {
             "refresh": (self._refresh, LONGEST_REFRESH_RETRY_SECONDS),
             "upkeep": (self._keep_up, LONGEST_UPKEEP_RETRY_SECONDS),
@@ -92,12 +93,16 @@ class Jobs:
     def check_installed(self) -> None:
         """Raise NotInstalledError for a database without a read model. One that does not answer is waited for."""
         try:
-            conn = db.connect(self._config.database_url, application_name=db.SCHEDULER_NAME)
+            conn = self._connect(db.SCHEDULER_NAME)
         except DatabaseUnreachableError as error:
             self._database.note_loss(str(error))
             return
         with conn:
             require_installed(conn)
+
+    def _connect(self, name: str) -> Connection:
+        config = self._config
+        return db.connect(config.database_url, application_name=name, read_model_url=config.read_model_url)
 
     def end(self) -> None:
         """Wait until every job has finished or rolled back its work, and exit the process where that takes too long."""
@@ -160,6 +165,7 @@ class Jobs:
     def _keep_up(self, conn: Connection) -> float:
         """Rebuild everything where there is a reason to, and clean up after rebuilds that were killed."""
         capture.note_harmless_changes(conn)
+        republish(conn)
         reasons = recovery.find_rebuild_reasons(conn)
         recovery.clean_up_after_crash(conn, reasons)
         self._upkeep_at = time.monotonic() + IDLE_UPKEEP_INTERVAL_SECONDS
@@ -226,7 +232,7 @@ class Jobs:
         if not silent or self.stop.is_set():
             return WATCH_INTERVAL_SECONDS
         try:
-            db.connect(self._config.database_url, application_name=f"{db.SCHEDULER_NAME}: watch").close()
+            self._connect(f"{db.SCHEDULER_NAME}: watch").close()
         except (ProjectorError, psycopg.Error) as error:
             self._database.note_loss(str(error))
             for worker in silent:

@@ -23,6 +23,12 @@ INSERT INTO projector.settings (name, value)
 VALUES ('projection_version', %(version)s)
 ON CONFLICT (name) DO UPDATE SET value = excluded.value;
 
+-- name: note_apart
+-- Notes that the read model is in a database of its own.
+INSERT INTO projector.settings (name, value)
+VALUES ('read_model_apart', 'yes')
+ON CONFLICT (name) DO NOTHING;
+
 -- name: begin_projection
 -- Creates the row of the read model as a whole.
 --
