@@ -7,8 +7,10 @@
 --   read_model     What the API reads.
 --   projector      The queue of changes, the run log and what else the projector remembers.
 --   access         The keys with which callers of the API show who they are.
+--   later          Indexes on columns that came later; a transaction of its own.
 --   search         The search index, which needs two extensions.
 --   roles          Who may read what.
+--   readers        The role of those who read by SQL.
 --
 -- The comment lines directly above a table or a column are its description: `migrate` stores them with COMMENT ON.
 -- The steps in sql/ take the columns of a table, in this order, from here.
@@ -118,7 +120,8 @@ COMMENT ON SCHEMA read_model IS 'What the API reads. Only the projector writes i
 
 -- Texts are COLLATE "C": the API promises bytewise comparison and order, and an index serves that at the least cost.
 -- Times are cut to the millisecond, the precision in which the API prints, sorts and compares them.
--- VACUUM must not truncate these tables: to do so takes a lock that readers, on a standby too, would wait for.
+-- VACUUM must not truncate these tables: to do so takes a lock that readers, on a standby too, would wait for. A step
+-- of `migrate` sets the same for their TOAST tables.
 
 -- One row per tenant. A transaction that changes something of a tenant writes it last, under the tenant's lock.
 CREATE TABLE IF NOT EXISTS read_model.tenants (
@@ -131,10 +134,17 @@ CREATE TABLE IF NOT EXISTS read_model.tenants (
     dead_letters integer NOT NULL DEFAULT 0,
     -- Random, drawn anew with each version. After a restore, a failover or an erasure the same version comes again with
     -- other rows, and never with the same id.
-    version_id uuid NOT NULL DEFAULT '00000000-0000-0000-0000-000000000000'
-) WITH (fillfactor = 50);
+    version_id uuid NOT NULL DEFAULT '00000000-0000-0000-0000-000000000000',
+    -- Random, drawn anew when rows went without a tombstone, as an erasure and a first build have it: a token of the
+    -- change feed from before has missed something.
+    epoch uuid NOT NULL DEFAULT gen_random_uuid(),
+    -- The newest version of a tombstone that was deleted for its age; 0 where none was.
+    pruned_version bigint NOT NULL DEFAULT 0
+) WITH (fillfactor = 50, vacuum_truncate = off);
 ALTER TABLE read_model.tenants
-    ADD COLUMN IF NOT EXISTS version_id uuid NOT NULL DEFAULT '00000000-0000-0000-0000-000000000000';
+    ADD COLUMN IF NOT EXISTS version_id uuid NOT NULL DEFAULT '00000000-0000-0000-0000-000000000000',
+    ADD COLUMN IF NOT EXISTS epoch uuid NOT NULL DEFAULT gen_random_uuid(),
+    ADD COLUMN IF NOT EXISTS pruned_version bigint NOT NULL DEFAULT 0;
 
 -- One row per lead: the columns that a list filters and sorts by and that a message can change, and the lead as the
 -- API prints it.
@@ -165,6 +175,13 @@ CREATE TABLE IF NOT EXISTS read_model.leads (
     has_email boolean NOT NULL,
     -- The lead object of the API as compact JSON text. The API prints it unchanged.
     document text COLLATE "C" NOT NULL,
+    -- The sender of its last message, user or agent; null for any other sender, and without messages.
+    last_message_sender text COLLATE "C",
+    -- Whether it has a conversation; false for a lead of counted template sends alone.
+    has_conversation boolean NOT NULL DEFAULT true,
+    -- The version of its tenant with which this row was last written; 0 for a row of a first build. It is no part of
+    -- what a lead is, so it is neither computed nor compared.
+    version bigint NOT NULL DEFAULT 0,
     -- Usage: one lead by its phone. It includes what filters and sorts read, so that they need not visit the row.
     CONSTRAINT leads_pkey PRIMARY KEY (user_id, customer_phone) INCLUDE (
         last_message_at, first_contact_at, total_messages, lead_status, total_score, on_whatsapp, on_instagram,
@@ -172,17 +189,47 @@ CREATE TABLE IF NOT EXISTS read_model.leads (
     )
 -- Each message updates the row of its lead. Frequent vacuums keep the table small and index-only scans possible.
 ) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_insert_scale_factor = 0.02, vacuum_truncate = off);
+ALTER TABLE read_model.leads
+    ADD COLUMN IF NOT EXISTS last_message_sender text COLLATE "C",
+    ADD COLUMN IF NOT EXISTS has_conversation boolean NOT NULL DEFAULT true,
+    ADD COLUMN IF NOT EXISTS version bigint NOT NULL DEFAULT 0;
 -- Usage: the default page, in its order with nulls last; filtered lists, which it answers without visiting rows that
 -- do not match; the leads of a partial hour or day.
 CREATE INDEX IF NOT EXISTS leads_by_last_message_at
     ON read_model.leads (user_id, last_message_at DESC NULLS LAST, customer_phone DESC)
-    INCLUDE (lead_status, total_score, on_whatsapp, on_instagram, on_webchat, has_extraction, has_email);
+    INCLUDE (
+        lead_status, total_score, on_whatsapp, on_instagram, on_webchat, has_extraction, has_email,
+        last_message_sender, has_conversation
+    );
 -- Usage: sort_by=first_contact_at.
 CREATE INDEX IF NOT EXISTS leads_by_first_contact_at
     ON read_model.leads (user_id, first_contact_at, customer_phone);
 -- Usage: sort_by=total_messages.
 CREATE INDEX IF NOT EXISTS leads_by_total_messages
     ON read_model.leads (user_id, total_messages, customer_phone);
+-- Usage: the change feed, what was written since a version.
+CREATE INDEX IF NOT EXISTS leads_by_version
+    ON read_model.leads (user_id, version, customer_phone);
+
+-- One row per lead that there was and is no more, for the change feed. Those that grow old are deleted.
+CREATE TABLE IF NOT EXISTS read_model.lead_tombstones (
+    -- The tenant.
+    user_id text COLLATE "C" NOT NULL,
+    -- The canonical form, as in leads.
+    customer_phone text COLLATE "C" NOT NULL,
+    -- The version of its tenant with which the lead went.
+    version bigint NOT NULL,
+    -- When that was.
+    deleted_at timestamptz NOT NULL,
+    -- Usage: a lead that goes again, or comes again.
+    CONSTRAINT lead_tombstones_pkey PRIMARY KEY (user_id, customer_phone)
+) WITH (vacuum_truncate = off);
+-- Usage: the change feed.
+CREATE INDEX IF NOT EXISTS lead_tombstones_by_version
+    ON read_model.lead_tombstones (user_id, version, customer_phone);
+-- Usage: those that are old.
+CREATE INDEX IF NOT EXISTS lead_tombstones_by_deleted_at
+    ON read_model.lead_tombstones (deleted_at);
 
 -- One row per lead: what comes from extractions, contacts and template sends. A message does not change it, so a
 -- message does not touch its search index.
@@ -231,9 +278,12 @@ CREATE TABLE IF NOT EXISTS read_model.lead_profiles (
     name_key text COLLATE "C",
     -- lower() of name, email, company and phone, with a line feed between them.
     search_text text COLLATE "C" NOT NULL,
+    -- The same without accents; null where it has none. A lead of an older version has none until the rebuild.
+    search_plain text COLLATE "C",
     -- Usage: the profile of one lead.
     CONSTRAINT lead_profiles_pkey PRIMARY KEY (user_id, customer_phone)
 ) WITH (vacuum_truncate = off);
+ALTER TABLE read_model.lead_profiles ADD COLUMN IF NOT EXISTS search_plain text COLLATE "C";
 -- Usage: sort_by=name.
 CREATE INDEX IF NOT EXISTS lead_profiles_by_name
     ON read_model.lead_profiles (user_id, name_key, customer_phone);
@@ -375,7 +425,8 @@ CREATE TABLE IF NOT EXISTS read_model.lead_totals (
     -- The tenant.
     user_id text COLLATE "C" NOT NULL,
     -- all: every lead of the tenant. day, hour: the leads whose last_message_at is in this UTC day or hour.
-    granularity text COLLATE "C" NOT NULL CHECK (granularity IN ('all', 'day', 'hour')),
+    -- new_day, new_hour: the leads whose first_contact_at is.
+    granularity text COLLATE "C" NOT NULL CHECK (granularity IN ('all', 'day', 'hour', 'new_day', 'new_hour')),
     -- Start of the day or hour; -infinity for all.
     bucket_start timestamptz NOT NULL,
     -- Number of leads. A row that reached 0 is deleted.
@@ -396,10 +447,20 @@ CREATE TABLE IF NOT EXISTS read_model.lead_totals (
     on_instagram integer NOT NULL,
     -- How many of them are on webchat.
     on_webchat integer NOT NULL,
+    -- How many of them have the last_message_sender user; 0 in new_day and new_hour, which a message leaves alone.
+    last_from_user integer NOT NULL DEFAULT 0,
+    -- How many of them have the last_message_sender agent; 0 in new_day and new_hour.
+    last_from_agent integer NOT NULL DEFAULT 0,
+    -- How many of them do not have has_conversation.
+    without_conversation integer NOT NULL DEFAULT 0,
     -- Usage: one bucket, or a range of them. No index holds the numbers, so that a change of them updates one row
     -- only.
     CONSTRAINT lead_totals_pkey PRIMARY KEY (user_id, granularity, bucket_start)
 ) WITH (fillfactor = 70, vacuum_truncate = off);
+ALTER TABLE read_model.lead_totals
+    ADD COLUMN IF NOT EXISTS last_from_user integer NOT NULL DEFAULT 0,
+    ADD COLUMN IF NOT EXISTS last_from_agent integer NOT NULL DEFAULT 0,
+    ADD COLUMN IF NOT EXISTS without_conversation integer NOT NULL DEFAULT 0;
 
 -- One row, which exists from the first build on: how fresh the read model is. It is one row and not one per shard
 -- because an idle refresh updates it every second.
@@ -412,7 +473,7 @@ CREATE TABLE IF NOT EXISTS read_model.freshness (
     -- For each shard of projector.changes: the start of the last refresh that left nothing of it waiting while capture
     -- was intact.
     shards timestamptz[] NOT NULL
-) WITH (fillfactor = 10);
+) WITH (fillfactor = 10, vacuum_truncate = off);
 
 -- One row: the state of the read model as a whole.
 CREATE TABLE IF NOT EXISTS read_model.projection (
@@ -431,13 +492,19 @@ CREATE TABLE IF NOT EXISTS read_model.projection (
     -- Number of leads, keys and tenants' statistics that a verify found to differ, and that are not right again yet.
     open_differences bigint NOT NULL DEFAULT 0,
     -- Number of all that were ever found to differ.
-    found_differences bigint NOT NULL DEFAULT 0
-);
+    found_differences bigint NOT NULL DEFAULT 0,
+    -- Random, drawn with the installation: versions of an installation before mean nothing in this one.
+    installation_id uuid NOT NULL DEFAULT gen_random_uuid(),
+    -- What keeps changes of the platform from arriving by logical replication; null while nothing does.
+    feed_problem text COLLATE "C"
+) WITH (vacuum_truncate = off);
 ALTER TABLE read_model.projection
     ADD COLUMN IF NOT EXISTS proved_at timestamptz,
     ADD COLUMN IF NOT EXISTS round_done real,
     ADD COLUMN IF NOT EXISTS open_differences bigint NOT NULL DEFAULT 0,
-    ADD COLUMN IF NOT EXISTS found_differences bigint NOT NULL DEFAULT 0;
+    ADD COLUMN IF NOT EXISTS found_differences bigint NOT NULL DEFAULT 0,
+    ADD COLUMN IF NOT EXISTS installation_id uuid NOT NULL DEFAULT gen_random_uuid(),
+    ADD COLUMN IF NOT EXISTS feed_problem text COLLATE "C";
 
 -- section: projector
 
@@ -743,6 +810,22 @@ CREATE TABLE IF NOT EXISTS projector.source_tables (
     schema_name text COLLATE "C" NOT NULL
 );
 
+-- One row, where logical replication brings the rows of the source tables; see projector/origin.py.
+CREATE TABLE IF NOT EXISTS projector.origin (
+    -- Holds the table to one row.
+    only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+    -- Everything that was committed at the origin before this moment of its clock is here; null if nothing is proved.
+    proved_at timestamptz,
+    -- How often the subscriptions had failed by then.
+    errors bigint NOT NULL DEFAULT 0,
+    -- Where the WAL of the origin ended when it was asked last.
+    position pg_lsn,
+    -- How often the subscriptions had failed at the last look.
+    seen_errors bigint NOT NULL DEFAULT 0,
+    -- When they were seen to have failed again; null if never.
+    failed_at timestamptz
+);
+
 -- What has to outlive a process: where the version before finds the platform's tables, the projection version of the
 -- last migrate, and whether an operator switched capture off.
 CREATE TABLE IF NOT EXISTS projector.settings (
@@ -801,22 +884,53 @@ CREATE TABLE IF NOT EXISTS leads_access.api_keys (
     -- When an operator revoked it; null while it is valid.
     revoked_at timestamptz,
     CHECK (all_tenants = (user_id IS NULL))
-);
+) WITH (vacuum_truncate = off);
+
+-- section: later
+
+-- What takes a while on an existing installation, in a transaction of its own: with the changes of the tables in the
+-- same one, readers would wait for it.
+
+-- Usage: has_conversation=false.
+CREATE INDEX IF NOT EXISTS leads_without_conversation
+    ON read_model.leads (user_id, last_message_at DESC NULLS LAST, customer_phone DESC)
+    WHERE NOT has_conversation;
+
+-- No message changes these columns of a conversation, so that it touches no index of this table.
+-- Usage: agent_id, and how many leads have it.
+CREATE INDEX IF NOT EXISTS lead_conversations_by_agent
+    ON read_model.lead_conversations (user_id, agent_id, customer_phone);
+-- Usage: phone_number_id, and how many leads have it.
+CREATE INDEX IF NOT EXISTS lead_conversations_by_phone_number
+    ON read_model.lead_conversations (user_id, phone_number_id, customer_phone);
+-- Usage: is_active, and how many leads have it.
+CREATE INDEX IF NOT EXISTS lead_conversations_by_activity
+    ON read_model.lead_conversations (user_id, is_active, customer_phone);
 
 -- section: search
 
--- Usage: a tenant's leads by any three letters of their name, email, company or phone. A section of its own because
+-- Usage: a tenant's leads by any three letters of their name, email, company or phone, and the same without accents
+-- for ignore_accents=true. A section of its own because
 -- the extensions may not be available: `migrate` then warns, and a search reads all leads of the tenant.
 -- A restore of the platform's schema would take them along if they were there.
 CREATE EXTENSION IF NOT EXISTS pg_trgm SCHEMA public;
 CREATE EXTENSION IF NOT EXISTS btree_gin SCHEMA public;
 -- An extension that is there already may be in any schema.
 DO $$
+DECLARE
+    place regnamespace := (SELECT e.extnamespace FROM pg_extension AS e WHERE e.extname = 'pg_trgm');
 BEGIN
     EXECUTE format(
         'CREATE INDEX IF NOT EXISTS lead_profiles_by_search_text'
         ' ON read_model.lead_profiles USING gin (user_id, search_text %s.gin_trgm_ops)',
-        (SELECT e.extnamespace::regnamespace FROM pg_extension AS e WHERE e.extname = 'pg_trgm')
+        place
+    );
+    -- Of the leads with accents alone: the others cost it nothing.
+    EXECUTE format(
+        'CREATE INDEX IF NOT EXISTS lead_profiles_by_search_plain'
+        ' ON read_model.lead_profiles USING gin (user_id, search_plain %s.gin_trgm_ops)'
+        ' WHERE search_plain IS NOT NULL',
+        place
     );
 END
 $$;
@@ -880,3 +994,18 @@ BEGIN
     END IF;
 END
 $$;
+
+-- section: readers
+
+-- Who reads by SQL. A section of its own, because the API works without it.
+DO $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'leads_reader') THEN
+        CREATE ROLE leads_reader NOLOGIN;
+    END IF;
+END
+$$;
+GRANT USAGE ON SCHEMA leads_sql TO leads_reader;
+GRANT SELECT ON
+leads_sql.leads, leads_sql.conversations, leads_sql.messages, leads_sql.statistics_by_day
+TO leads_reader;

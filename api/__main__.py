@@ -20,8 +20,8 @@ from granian.log import LogLevels
 from api import command_line, config, key_commands, log, open_files, slow_readers
 from api.auth_settings import CHOICES
 from api.database import login_check
-from api.freshness_wait import MAX_WAITING
 from api.running_requests import server_threads
+from api.waiters import MAX_WAITING
 
 STOP_SECONDS = 10
 # A connection that sends no request, or only half of its head, is closed after this time.
@@ -74,7 +74,8 @@ def main() -> None:
             address=address,
             port=settings.port,
             workers=settings.workers,
-            blocking_threads=server_threads(settings.threads) + MAX_WAITING,
+            # Those that wait, and exports, have threads on top.
+            blocking_threads=server_threads(settings.threads) + MAX_WAITING + settings.exports,
             # HTTP/2 without TLS lets one caller of few bytes keep everyone waiting, and has no timeout for silence.
             http=HTTPModes.http1,
             http1_settings=HTTP1Settings(

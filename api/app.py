@@ -15,13 +15,14 @@ from api.plan.projection import freshness
 from api.request.text import is_broken
 from api.response import cors, errors
 from api.response.body import Clock, JsonResponse, begin, put_headers, system_clock, with_constant_headers
-from api.routes import read_model, unchanged
+from api.routes import changes, exports, read_model, unchanged
 from api.routes.docs import docs
 from api.routes.health import health
 from api.routes.leads import leads
 from api.routes.metrics import metrics as metrics_page
 from api.routes.page import page
 from api.setting_values import ANY_ORIGIN
+from api.waiters import Waiters
 
 # No endpoint reads a body.
 MAX_BODY_BYTES = 64 * 1024
@@ -58,13 +59,16 @@ def create_app(config: Config, *, clock: Clock = system_clock) -> Flask:
     # stranger sends ends at the first, so that it takes nothing from a tenant.
     gate.install(app, config.auth, database)
     # What waits holds no place among those that run.
-    freshness_wait.install(app, lambda: Seen(*database.fetch(freshness())))
+    waiters = Waiters()
+    freshness_wait.install(app, lambda: Seen(*database.fetch(freshness())), waiters)
+    changes.install(app, waiters)
     running_requests.install(app, config)
     unchanged.install(app)
     rate_limit.install(app, config)
     app.before_request(_refuse_unreadable_request)
     compression.install(app, config)
-    for blueprint in (leads, health, docs):
+    exports.install(app, config)
+    for blueprint in (leads, exports.exports, changes.changes, health, docs):
         app.register_blueprint(blueprint)
     if not config.metrics_port:
         app.register_blueprint(metrics_page)

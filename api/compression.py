@@ -12,6 +12,7 @@ from werkzeug.http import parse_accept_header
 
 from api import current
 from api.config import Config
+from api.export_stream import ExportStream
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -53,7 +54,8 @@ class Compression:
         """Returns the answer in the encoding that the caller likes best, of those that this API knows."""
         header = current.request().environ.get("HTTP_ACCEPT_ENCODING")
         encoding = None if header is None else _encoding_for(header)
-        if encoding is None or not _is_worth_it(response):
+        # An export has announced its length, and is no file that could be kept.
+        if encoding is None or isinstance(response.response, ExportStream) or not _is_worth_it(response):
             return response
         response.set_data(
             self._file(response, encoding)

@@ -25,6 +25,7 @@ ENV_FILE = Path(".env")
 _NAME_IN_FILE = re.compile(r"^\s*(?:export\s+)?(\w+)\s*=", re.MULTILINE)
 _MAX_SHOWN = 60
 _SHARED_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+_SESSION_ATTRIBUTES = "PGTARGETSESSIONATTRS"
 
 Value = TypeVar("Value")
 
@@ -47,6 +48,8 @@ class Config:
     rate_limit: str = "100 per minute"
     rate_limit_storage: str = field(default=MEMORY, repr=False)
     statement_timeout_ms: int = 5000
+    # Of each process at once.
+    exports: int = 1
     # Whose pages may read answers in a browser; `*` for any.
     cors_origins: tuple[str, ...] = ()
     compression: bool = True
@@ -90,7 +93,7 @@ def load(env_file: Path = ENV_FILE) -> Config:
     config = Config(
         database_url=read(
             "LEADS_API_DATABASE_URL" if own else "DATABASE_URL",
-            setting_values.database_url,
+            setting_values.readers_url,
             "",
             is_secret=True,
         ),
@@ -105,6 +108,7 @@ def load(env_file: Path = ENV_FILE) -> Config:
         statement_timeout_ms=read(
             "LEADS_STATEMENT_TIMEOUT_MS", setting_values.whole_number(1, 3_600_000), 5000
         ),
+        exports=read("LEADS_EXPORTS", setting_values.whole_number(1, 64), 1),
         cors_origins=read("LEADS_CORS_ORIGINS", setting_values.origins, ()),
         compression=read("LEADS_COMPRESSION", setting_values.switch, default=True),
         log_level=read("LEADS_LOG_LEVEL", setting_values.one_of(LOG_LEVELS), "INFO"),
@@ -123,6 +127,12 @@ def load(env_file: Path = ENV_FILE) -> Config:
         auth=_auth(read),
     )
     problems += auth.auth_problems(config.auth.methods, lambda name: bool(settings(name)))
+    # libpq takes it for an address that names none.
+    attributes = "" if "target_session_attrs" in config.database_url else os.environ.get(_SESSION_ATTRIBUTES)
+    if attributes == setting_values.READ_WRITE:
+        problems.append(
+            f"{_SESSION_ATTRIBUTES}: '{attributes}' is not allowed. It has to be {setting_values.NOT_READ_WRITE}."
+        )
     if not own and not settings("DATABASE_URL"):
         problems.append(f"DATABASE_URL: it is not set. It has to be {setting_values.ADDRESS}.")
     if config.workers > 1 and config.rate_limit and config.rate_limit_storage.startswith("memory:"):

@@ -1,14 +1,12 @@
-"""Requests with min_as_of wait until the data are as fresh as they ask for, before they take anything from others.
+"""Requests with min_as_of wait until the data are as fresh as they ask for.
 
-They wait in the threads of the server that are there for them, and hold no connection to the database: one look at
-freshness at a time answers all of them.
+One look at freshness at a time answers all of them.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import datetime, timedelta
-from threading import Lock
-from time import monotonic, sleep
+from time import monotonic
 from typing import NamedTuple
 
 from flask import Flask
@@ -16,16 +14,10 @@ from flask import Flask
 from api import current
 from api.database.errors import UnavailableError
 from api.request.text import read_min_as_of
+from api.waiters import Waiters
 
 WAIT_SECONDS = 1.0
 LOOK_EVERY_SECONDS = 0.01
-
-MAX_WAITING = 8
-"""Of all tenants in a process. Further ones do not wait. The server has a thread more for each, and every thread makes
-each request somewhat dearer: Python hands its lock over more often.
-"""
-
-MAX_WAITING_OF_TENANT = 4
 
 
 class Seen(NamedTuple):
@@ -55,9 +47,9 @@ def _exactly(moment: datetime) -> str:
     return moment.isoformat(timespec="microseconds")[:-6] + "Z"
 
 
-def install(app: Flask, fetch: Callable[[], Seen]) -> None:
+def install(app: Flask, fetch: Callable[[], Seen], waiters: Waiters) -> None:
     """Have requests with min_as_of wait. `fetch` reads how fresh the read model is."""
-    waiting = FreshnessWait(fetch)
+    waiting = FreshnessWait(fetch, waiters)
 
     def wait() -> None:
         request = current.request()
@@ -74,13 +66,11 @@ def install(app: Flask, fetch: Callable[[], Seen]) -> None:
 class FreshnessWait:
     """Looks at freshness for all that wait, one look at a time."""
 
-    def __init__(self, fetch: Callable[[], Seen]) -> None:
+    def __init__(self, fetch: Callable[[], Seen], waiters: Waiters) -> None:
         self._fetch = fetch
-        self._looking = Lock()
+        self._waiters = waiters
         self._looked_at = float("-inf")
         self._seen = Seen()
-        self._counting = Lock()
-        self._waiting: dict[str, int] = {}
 
     def wait(self, tenant: str, min_as_of: datetime) -> None:
         """Return as soon as the data are as fresh as that, or where nothing can be known: the answer will say so.
@@ -90,7 +80,8 @@ class FreshnessWait:
         """
         arrived = monotonic()
         ends = arrived + WAIT_SECONDS
-        with self._waits(tenant) as may_wait:
+        with ExitStack() as at_the_end:
+            place = None
             while True:
                 try:
                     found = self._look(arrived, ends)
@@ -103,38 +94,23 @@ class FreshnessWait:
                     return
                 left = ends - monotonic()
                 latest = found.as_of + timedelta(seconds=found.age + left)
-                if not may_wait or left <= 0 or latest < min_as_of:
+                if left <= 0 or latest < min_as_of:
                     raise StaleError(found.as_of, min_as_of)
-                sleep(min(LOOK_EVERY_SECONDS, left))
+                if place is None:
+                    place = at_the_end.enter_context(self._waiters.place(tenant, gives_way=False))
+                if place is None:
+                    raise StaleError(found.as_of, min_as_of)
+                place.sleep(min(LOOK_EVERY_SECONDS, left))
 
     def _look(self, arrived: float, ends: float) -> Seen:
         """Returns what a look has seen that began after the request arrived, and lately."""
+
         # Who finds another one looking waits for it, and mostly needs no look of his own then.
-        if not self._looking.acquire(timeout=max(ends - monotonic(), 0.0)):
-            raise UnavailableError
-        try:
+        def look() -> Seen:
             now = monotonic()
             if self._looked_at < max(arrived, now - LOOK_EVERY_SECONDS):
                 self._seen = self._fetch()
                 self._looked_at = now
             return self._seen
-        finally:
-            self._looking.release()
 
-    @contextmanager
-    def _waits(self, tenant: str) -> Iterator[bool]:
-        """Count a request that waits; give whether it may."""
-        with self._counting:
-            of_tenant = self._waiting.get(tenant, 0)
-            may_wait = of_tenant < MAX_WAITING_OF_TENANT and sum(self._waiting.values()) < MAX_WAITING
-            if may_wait:
-                self._waiting[tenant] = of_tenant + 1
-        try:
-            yield may_wait
-        finally:
-            if may_wait:
-                with self._counting:
-                    if self._waiting[tenant] == 1:
-                        del self._waiting[tenant]
-                    else:
-                        self._waiting[tenant] -= 1
+        return self._waiters.look(look, ends)

@@ -21,7 +21,7 @@ from api.addresses import find_address
 from api.config import MEMORY, Config
 from api.meters import RATE_LIMITED, STORE_FAILURES
 
-LIMITED_BLUEPRINT = "leads"
+LIMITED_BLUEPRINTS = frozenset({"leads", "exports", "changes"})
 LIMIT = HeaderNames.LIMIT.value
 REMAINING = HeaderNames.REMAINING.value
 RESET = HeaderNames.RESET.value
@@ -73,7 +73,7 @@ class TenantLimit:
         # What a browser asks before a request shows no one, and may use up the limit of none.
         if request.method == "OPTIONS" or find_address(request) is None:
             return
-        if request.blueprint != LIMITED_BLUEPRINT:
+        if request.blueprint not in LIMITED_BLUEPRINTS:
             return
         now = int(time())
         used, ends_at = self._count(str((request.view_args or {}).get("user_id")))

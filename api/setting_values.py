@@ -14,6 +14,8 @@ Value = TypeVar("Value")
 MAX_PORT = 65535
 STORES = ("memory", "redis", "rediss", "redis+unix", "valkey", "valkeys", "valkey+unix")
 SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
+SESSION_ATTRIBUTES = ("any", "read-write", "read-only", "primary", "standby", "prefer-standby")
+READ_WRITE = "read-write"
 MAX_SECONDS = 86_400
 
 
@@ -84,12 +86,31 @@ def database_url(url: str) -> str:
         given = conninfo_to_dict(url)
     except psycopg.Error:
         raise ValueError(ADDRESS) from None
-    # libpq looks at these two only when it connects.
-    for port in str(given.get("port") or "").split(","):
+    # libpq looks at these only when it connects.
+    ports = str(given.get("port") or "").split(",")
+    for port in ports:
         if port and not (port.isdecimal() and 1 <= int(port) <= MAX_PORT):
             raise ValueError(f"{ADDRESS}, its port a number from 1 to {MAX_PORT}")
+    hosts = str(given.get("host") or given.get("hostaddr") or "").split(",")
+    if len(ports) not in (1, len(hosts)):
+        raise ValueError(f"{ADDRESS}, with one port or as many as it has hosts")
     if given.get("sslmode", "prefer") not in SSL_MODES:
         raise ValueError(f"{ADDRESS}, its sslmode one of {', '.join(SSL_MODES)}")
+    if given.get("target_session_attrs", "any") not in SESSION_ATTRIBUTES:
+        raise ValueError(f"{ADDRESS}, its target_session_attrs one of {', '.join(SESSION_ATTRIBUTES)}")
+    return url
+
+
+NOT_READ_WRITE = (
+    "prefer-standby, which takes a standby where there is one, or primary: with read-write no server would do,"
+    " because the API's sessions are read-only"
+)
+
+
+def readers_url(url: str) -> str:
+    """Returns the address of a server for sessions that are read-only by their settings."""
+    if conninfo_to_dict(database_url(url)).get("target_session_attrs") == READ_WRITE:
+        raise ValueError(f"an address whose target_session_attrs is {NOT_READ_WRITE}")
     return url
 
 

@@ -71,6 +71,10 @@ OF_API = {
         "Requests of each process that use the database at once, each with a connection of its own. One tenant may have"
         " four fifths of them.",
     ),
+    "LEADS_EXPORTS": Setting(
+        "1",
+        "Exports of each process at once, each with a thread and a connection on top. Further ones are answered 429.",
+    ),
     "LEADS_API_METRICS_PORT": Setting(
         "off", "Port of a server for /metrics alone, or off: /metrics is on PORT."
     ),
@@ -79,7 +83,7 @@ OF_API = {
     ),
     "LEADS_PAGE": Setting("on", "on: there is a page for people at /. off: there is none."),
     "LEADS_RATE_LIMIT": Setting(
-        "100 per minute", "Requests that one tenant may send to the four endpoints, or off."
+        "100 per minute", "Requests that one tenant may send to the endpoints, or off."
     ),
     "LEADS_RATE_LIMIT_STORAGE": Setting(
         "memory://", "Where requests are counted: memory://, redis://HOST:PORT or valkey://HOST:PORT."
@@ -100,6 +104,7 @@ OF_API = {
 
 # Both programs may have one environment, so the API knows the names of the projector's settings too.
 OF_PROJECTOR = (
+    "LEADS_ORIGIN_DATABASE_URL",
     "LEADS_REFRESH_SECONDS",
     "LEADS_REFRESH_BATCH",
     "LEADS_QUEUE_LIMIT",
@@ -108,6 +113,7 @@ OF_PROJECTOR = (
     "LEADS_VERIFY_SAMPLE",
     "LEADS_REBUILD_CRON",
     "LEADS_RUN_LOG_DAYS",
+    "LEADS_TOMBSTONE_DAYS",
     "LEADS_METRICS_PORT",
     "LEADS_STATE_DIR",
     "LEADS_PG_BIN",

@@ -53,6 +53,8 @@ class _AsSent(UserDefinedType[Any]):
 
 USER = bindparam("user_id", type_=_AsSent())
 PHONE = bindparam("customer_phone", type_=_AsSent())
+# The lead or the message after which a page begins.
+CURSOR_PHONE = bindparam("cursor_phone", type_=_AsSent())
 LIMIT = bindparam("limit", type_=Integer)
 OFFSET = bindparam("offset", type_=BigInteger)
 ZERO = literal_column("0", Integer)

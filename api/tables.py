@@ -26,6 +26,8 @@ tenants = Table(
     Column("version", BigInteger, nullable=False),
     Column("dead_letters", Integer, nullable=False),
     Column("version_id", Uuid, nullable=False),
+    Column("epoch", Uuid, nullable=False),
+    Column("pruned_version", BigInteger, nullable=False),
 )
 
 # A view, whose rows are no data of a tenant: only that it is there.
@@ -47,6 +49,17 @@ leads = Table(
     Column("has_extraction", Boolean, nullable=False),
     Column("has_email", Boolean, nullable=False),
     Column("document", Text, nullable=False),
+    Column("last_message_sender", Text),
+    Column("has_conversation", Boolean, nullable=False),
+    Column("version", BigInteger, nullable=False),
+)
+
+lead_tombstones = Table(
+    "lead_tombstones",
+    metadata,
+    Column("user_id", Text, primary_key=True),
+    Column("customer_phone", Text, primary_key=True),
+    Column("version", BigInteger, nullable=False),
 )
 
 # A view of the profiles of the tenant that the session has named: row security on the table would keep LIKE from its
@@ -64,6 +77,7 @@ lead_profiles = Table(
     Column("has_extraction", Boolean, nullable=False),
     Column("name_key", Text),
     Column("search_text", Text, nullable=False),
+    Column("search_plain", Text),
 )
 
 lead_conversations = Table(
@@ -76,6 +90,7 @@ lead_conversations = Table(
     Column("agent_name", Text),
     Column("platform", Text),
     Column("phone_number_id", Text),
+    Column("is_active", Boolean, nullable=False),
     Column("message_count", Integer, nullable=False),
 )
 
@@ -139,6 +154,9 @@ lead_totals = Table(
     Column("on_whatsapp", Integer, nullable=False),
     Column("on_instagram", Integer, nullable=False),
     Column("on_webchat", Integer, nullable=False),
+    Column("last_from_user", Integer, nullable=False),
+    Column("last_from_agent", Integer, nullable=False),
+    Column("without_conversation", Integer, nullable=False),
 )
 
 freshness = Table("freshness", metadata, Column("as_of", _TIME, nullable=False))
@@ -148,11 +166,15 @@ projection = Table(
     metadata,
     Column("built_at", _TIME),
     Column("capture_gap", Text),
+    Column("feed_problem", Text),
     Column("proved_at", _TIME),
     Column("round_done", REAL),
     Column("open_differences", BigInteger, nullable=False),
     Column("found_differences", BigInteger, nullable=False),
 )
+
+# A view of one row: in which place versions of tenants mean something.
+place_of_versions = Table("place_of_versions", metadata, Column("place", Text, nullable=False))
 
 row_security = Table(
     "row_security",

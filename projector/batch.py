@@ -13,10 +13,11 @@ from psycopg.rows import class_row
 from projector import locks, pipeline, staging
 from projector.collisions import retry_on_collision
 from projector.errors import CaptureGapError
+from projector.freshness import advance_freshness
 from projector.giving_way import giving_way
 from projector.pipeline import BatchResult, Connection, InjectionPoint, no_injection_point
 from projector.preconditions import require_version
-from projector.sides import is_apart, on_read_model
+from projector.sides import is_apart
 from projector.sql import statement, step
 
 DEFAULT_BATCH = 1000
@@ -24,6 +25,9 @@ DEFAULT_BATCH = 1000
 
 BULK_PIECES_PER_BATCH = 1
 """Pieces of mass changes that a batch takes from each shard, after the single changes."""
+
+ROWS_PER_PIECE = 250
+"""Rows of the queue that make a piece, where a mass change was queued row by row."""
 
 IDLE_FRESHNESS_INTERVAL = timedelta(seconds=1)
 """How old freshness is before a refresh with nothing to do, which nobody waits for, moves it."""
@@ -51,6 +55,7 @@ class OpenedBatch:
     """A batch that was opened, as sql/refresh/1_take/20_open_batch.sql returns it."""
 
     started_at: datetime
+    fresh_until: datetime
     owned: Sequence[int]
     gap: str | None
     has_changes: bool
@@ -123,16 +128,22 @@ def open_batch(conn: Connection, shards: Sequence[int], *, wait: bool) -> Opened
     return opened
 
 
-def take_changes(
+def take_changes(  # noqa: PLR0913  # What is taken, and how.
     conn: Connection,
     opened: OpenedBatch,
     *,
     single_changes: int,
     bulk_pieces: int,
+    rows_per_piece: int = ROWS_PER_PIECE,
     point: InjectionPoint = no_injection_point,
 ) -> TakenChanges:
     """Move the next changes of the owned shards from the queue to the staging tables, which are cleared first."""
-    limits = {"shards": opened.owned, "single_changes": single_changes, "bulk_pieces": bulk_pieces}
+    limits = {
+        "shards": opened.owned,
+        "single_changes": single_changes,
+        "bulk_pieces": bulk_pieces,
+        "rows_per_piece": rows_per_piece,
+    }
     with pipeline.pipelined(conn, point):
         staging.clear(conn, opened.bloated_tables)
         cursor = conn.cursor(row_factory=class_row(TakenChanges))
@@ -182,19 +193,6 @@ def log_run(conn: Connection, opened: OpenedBatch, changes: int, written: BatchR
     conn.execute(statement("refresh/9_finish/10_log_run"), parameters)
 
 
-def advance_freshness(
-    conn: Connection, shards: Sequence[int], started_at: datetime, at_least: timedelta
-) -> None:
-    """Note that the read model has everything of these shards that was committed before, if that is `at_least` newer.
-
-    Nothing of them waits, and capture is intact.
-    """
-    on_read_model(conn).execute(
-        statement("refresh/9_finish/20_advance_freshness"),
-        {"shards": list(shards), "started_at": started_at, "at_least": at_least},
-    )
-
-
 def _refresh_batch(  # noqa: PLR0913  # As refresh_batch.
     conn: Connection,
     shards: Sequence[int],
@@ -236,4 +234,4 @@ def _refresh_batch(  # noqa: PLR0913  # As refresh_batch.
 def _advance_freshness(conn: Connection, opened: OpenedBatch, at_least: timedelta) -> None:
     """Note how fresh the shards are, unless a capture gap freezes freshness."""
     if not opened.freshness_frozen:
-        advance_freshness(conn, opened.owned, opened.started_at, at_least)
+        advance_freshness(conn, opened.owned, opened.fresh_until, at_least)

@@ -24,6 +24,8 @@ class Config:
     database_url: str = field(repr=False)
     # Empty where the read model is in the platform's database.
     read_model_url: str = field(repr=False)
+    # Of the platform's server, where logical replication brings the source tables here.
+    origin_url: str = field(repr=False)
     state_dir: Path
     pg_bin: Path | None
     refresh_seconds: float
@@ -34,6 +36,7 @@ class Config:
     verify_sample: int
     rebuild_cron: str
     run_log_days: int
+    tombstone_days: int
     log_level: str
     log_format: str
     log_personal_data: bool
@@ -67,6 +70,7 @@ def load(env_file: Path = Path(".env")) -> Config:
     config = Config(
         database_url=read("DATABASE_URL", env.str, ""),
         read_model_url=read("LEADS_READ_MODEL_URL", env.str, ""),
+        origin_url=read("LEADS_ORIGIN_DATABASE_URL", env.str, ""),
         state_dir=Path(read("LEADS_STATE_DIR", env.str, ".leads")).absolute(),
         pg_bin=Path(pg_bin) if pg_bin else None,
         refresh_seconds=read("LEADS_REFRESH_SECONDS", env.float, 0.25, validate.Range(0.01, 3600)),
@@ -76,6 +80,7 @@ def load(env_file: Path = Path(".env")) -> Config:
         verify_sample=read("LEADS_VERIFY_SAMPLE", env.int, 500, validate.Range(1)),
         rebuild_cron=_cron(env, "LEADS_REBUILD_CRON", ""),
         run_log_days=read("LEADS_RUN_LOG_DAYS", env.int, 14, validate.Range(1)),
+        tombstone_days=read("LEADS_TOMBSTONE_DAYS", env.int, 30, validate.Range(1, 36500)),
         log_level=(read("LEADS_LOG_LEVEL", env.str, "INFO", _one_of(_LOG_LEVELS)) or "").upper(),
         log_format=(read("LEADS_LOG_FORMAT", env.str, "auto", _one_of(_LOG_FORMATS)) or "").lower(),
         log_personal_data=(

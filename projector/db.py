@@ -46,8 +46,17 @@ SCHEDULER_NAME = "leads-projector run"
 # What a server says that has no connection left: for anybody, for this login, for this role, or for this database.
 _NO_CONNECTION_LEFT = ("too many clients", "remaining connection slots", "too many connections for")
 
+# What libpq says of a standby where a primary is asked for.
+_IS_STANDBY = "hot standby mode"
+_STANDBY = (
+    "The server is a standby, which cannot be written to: connect the projector to its primary. A URL may list several"
+    " servers, of which the projector takes the primary: postgresql://USER:PASSWORD@HOST1,HOST2/DATABASE"
+)
+
 # The connection parameters unless the URL sets them: a lost network connection is noticed within half a minute.
 _PARAMETERS = {
+    # Of several hosts, or of several addresses of one, psycopg goes on to the next where one is a standby.
+    "target_session_attrs": "primary",
     "connect_timeout": "10",
     "keepalives_idle": "15",
     "keepalives_interval": "5",
@@ -136,6 +145,8 @@ def _connect(url: str, application_name: str, of: str, parameters: dict[str, Any
                 f"The server{of} takes no further connection: {reason}. See pg_stat_activity for sessions that nobody"
                 " needs, or raise max_connections."
             ) from None
+        if _IS_STANDBY in reason:
+            raise UnsupportedServerError(_STANDBY) from None
         raise DatabaseUnreachableError(
             f"The database{of} cannot be reached: {reason}. Check the database URL{of}, and that the server runs."
         ) from None
@@ -225,9 +236,7 @@ def _check(conn: psycopg.Connection[Any]) -> None:
             "UTF8 is needed, so that every name can be stored."
         )
     if conn.info.parameter_status("in_hot_standby") == "on":
-        raise UnsupportedServerError(
-            "The server is a standby, which cannot be written to: connect the projector to its primary."
-        )
+        raise UnsupportedServerError(_STANDBY)
 
 
 def _first_line(text: str) -> str:

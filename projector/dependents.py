@@ -17,7 +17,7 @@ from projector.sql import all_texts, query
 
 Connection = psycopg.Connection[TupleRow]
 
-_NAME = re.compile(r"\b(?:projector|read_model|leads_access)\.\w+")
+_NAME = re.compile(r"\b(?:projector|read_model|leads_access|leads_sql)\.\w+")
 _RENAMED_COLUMN = re.compile(r"ALTER TABLE ([\w.]+) RENAME COLUMN (\w+) TO")
 
 

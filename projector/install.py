@@ -12,12 +12,14 @@ from projector.errors import NOT_INSTALLED, DependentsError, IncompleteSchemaErr
 from projector.noted_source import follow_source
 from projector.pipeline import Connection
 from projector.preconditions import require_noted_place
+from projector.reader_role import set_up_reader_role
 from projector.rights import require_rights_to_migrate
 from projector.schema import comments, sections, source_commands
+from projector.search_index import set_up_search
 from projector.sides import both, is_apart, on_read_model, place_of_text, side_of
 from projector.source import LOOKED_UP, find_missing_source
 from projector.source_names import locate_source, own_connection, source_names
-from projector.sql import PROJECTION_VERSION, functions, normalizing_functions, query
+from projector.sql import PROJECTION_VERSION, functions, normalizing_functions, query, steps
 
 TABLE_LOCK_TIMEOUT = "500ms"
 """How long migrate waits for a table at a time: refreshes and readers would wait behind it."""
@@ -39,9 +41,11 @@ def migrate(conn: Connection, *, create_source: bool, source_schemas: Sequence[s
     """
     notices: list[str] = []
     change_tables(conn, lambda: _install(conn, source_schemas, create_source=create_source))
+    change_tables(conn, lambda: _complete(conn))
     capture.adjust_queue(conn)
-    notices += _set_up_search(on_read_model(conn))
+    notices += set_up_search(on_read_model(conn))
     change_tables(conn, lambda: notices.extend(set_up_api_role(on_read_model(conn))))
+    change_tables(conn, lambda: notices.extend(set_up_reader_role(on_read_model(conn))))
     if capture.switched_off(conn) is None:
         capture.reinstall(conn)
         notices += [
@@ -81,6 +85,15 @@ def _install(conn: Connection, source_schemas: Sequence[str], *, create_source: 
     _run(conn, functions("install/after_tables"))
     conn.execute(query("install", "note_version"), {"version": PROJECTION_VERSION})
     on_read_model(conn).execute(query("install", "begin_projection"), {"version": PROJECTION_VERSION})
+
+
+def _complete(conn: Connection) -> None:
+    """What takes a while where there are leads: readers go on, because no table changes in the same transaction."""
+    for one in both(conn):
+        one.execute("SELECT pg_advisory_xact_lock(%s, 0)", (locks.MIGRATION,))
+    read_model = on_read_model(conn)
+    _run(read_model, {"schema.sql": sections()["later"]})
+    _run(read_model, {f"sql/{found.name}.sql": found.text.decode() for found in steps("install/later")})
 
 
 def _run(conn: Connection, texts: Mapping[str, str]) -> None:
@@ -200,27 +213,6 @@ def change_tables(conn: Connection, work: Callable[[], None]) -> None:
         ),
         retried=(psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected),
     )
-
-
-def _set_up_search(conn: Connection) -> list[str]:
-    """Create the extensions and the index of searches; return what a superuser has to run if a right is missing."""
-    text = sections()["search"]
-    try:
-        with conn.transaction():
-            conn.execute(text.encode(), prepare=False)
-    except (
-        psycopg.errors.InsufficientPrivilege,
-        psycopg.errors.UndefinedFile,
-        psycopg.errors.FeatureNotSupported,
-        psycopg.errors.InvalidSchemaName,
-    ):
-        return [
-            (
-                "A search word will read all leads of its tenant, because pg_trgm and btree_gin could not be created."
-                f" Have a superuser run:\n{text.strip()}"
-            )
-        ]
-    return []
 
 
 def _missing_indexes(conn: Connection) -> list[str]:

@@ -48,7 +48,7 @@ def isolate_failing_key(conn: Connection, shard: int, *, bulk: bool, wait: bool)
             raise
         with conn.transaction():
             opened = open_batch(conn, [shard], wait=True)
-            take_changes(conn, opened, single_changes=limits[0], bulk_pieces=limits[1])
+            take_changes(conn, opened, single_changes=limits[0], bulk_pieces=limits[1], rows_per_piece=1)
             if _staged_ids(conn) != tried:
                 # Another refresh was quicker: what is the oldest now has not failed yet.
                 raise psycopg.Rollback from None
@@ -64,7 +64,7 @@ def _refresh_one(
         opened = open_batch(conn, [shard], wait=wait)
         if not opened.owned:
             return
-        taken = take_changes(conn, opened, single_changes=limits[0], bulk_pieces=limits[1])
+        taken = take_changes(conn, opened, single_changes=limits[0], bulk_pieces=limits[1], rows_per_piece=1)
         tried[:] = _staged_ids(conn)
         if taken.spreads:
             spread_changes(conn)

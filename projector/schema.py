@@ -21,6 +21,10 @@ _KEY = re.compile(r"PRIMARY KEY \(([\w, ]+)\)")
 _UNIQUE = re.compile(r"CREATE UNIQUE INDEX IF NOT EXISTS \w+ ON ([\w.]+) \(\s*([\w, \n]+?)\s*\)")
 
 
+# Columns that are written with a row and are no part of what it is: no step computes or compares them.
+_NOT_COMPARED = {"read_model.leads": frozenset({"version"})}
+
+
 @dataclass(frozen=True, slots=True)
 class Table:
     """A table of ours: its qualified name, its description, and its columns in order, each with its description.
@@ -64,14 +68,19 @@ def tables() -> dict[str, Table]:
 
 
 def table_columns(name: str) -> tuple[str, ...]:
-    """Return the columns of a table of the read model, or of `projector.TABLE`, in the order of schema.sql."""
-    return tuple(_table(name).columns)
+    """Return the columns of a table of the read model, or of `projector.TABLE`, in the order of schema.sql.
+
+    Those that are no part of what a row is are left out.
+    """
+    table = _table(name)
+    left_out = _NOT_COMPARED.get(table.name, frozenset())
+    return tuple(column for column in table.columns if column not in left_out)
 
 
 def typed_columns(name: str) -> tuple[str, ...]:
     """Return the columns of a table in order, each with its type, as CREATE TABLE takes them."""
     table = _table(name)
-    return tuple(f"{column} {table.types[column]}" for column in table.columns)
+    return tuple(f"{column} {table.types[column]}" for column in table_columns(name))
 
 
 def key_columns(name: str) -> tuple[str, ...]:

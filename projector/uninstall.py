@@ -1,6 +1,7 @@
 """Remove the read model, and leave the platform and what others made as they were."""
 
 from collections.abc import Sequence
+from typing import LiteralString
 
 import psycopg
 
@@ -69,7 +70,9 @@ def uninstall(conn: Connection, *, drop_dependents: bool = False) -> list[str]:
             f" {_details(error)}. Stop the projector, drop what others made, and run uninstall again; or run migrate to"
             " install the triggers again."
         ) from error
-    return [*_notices(dropped, publications), *_drop_api_role(on_read_model(conn))]
+    read_model = on_read_model(conn)
+    roles = [notice for role in ("leads_api", "leads_reader") for notice in _drop_role(read_model, role)]
+    return [*_notices(dropped, publications), *roles]
 
 
 def _notices(dropped: Sequence[Dependent], publications: Sequence[str]) -> list[str]:
@@ -83,22 +86,22 @@ def _notices(dropped: Sequence[Dependent], publications: Sequence[str]) -> list[
     return notices
 
 
-def _drop_api_role(conn: Connection) -> list[str]:
-    """Drop the role of the API. Its rights went with our schemas; what else it was given or owns is not ours to drop.
+def _drop_role(conn: Connection, role: LiteralString) -> list[str]:
+    """Drop a role of ours. Its rights went with our schemas; what else it was given or owns is not ours to drop.
 
     Returns a sentence where it stays.
     """
-    if conn.execute(query("install", "has_api_role")).fetchone() is None:
+    if conn.execute(query("install", "has_role"), {"role": role}).fetchone() is None:
         return []
     try:
-        conn.execute("DROP ROLE leads_api")
+        conn.execute("DROP ROLE " + role)
     except psycopg.errors.DependentObjectsStillExist as error:
-        return [f"The role leads_api stays, because something else uses it: {_details(error)}."]
+        return [f"The role {role} stays, because something else uses it: {_details(error)}."]
     except psycopg.errors.InsufficientPrivilege:
         return [
             (
-                "The role leads_api stays, because this login may not drop it. Have an administrator run:"
-                " DROP ROLE leads_api;"
+                f"The role {role} stays, because this login may not drop it. Have an administrator run:"
+                f" DROP ROLE {role};"
             )
         ]
     return []

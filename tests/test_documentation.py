@@ -141,7 +141,9 @@ def test_each_header_of_the_api_is_in_its_page() -> None:
     headers = orjson.loads(document(asks_who_calls=True))["components"]["headers"]
     assert set(headers) == set(
         re.findall(
-            r"^\| `((?:X-|Retry-|WWW-|ETag|RateLimit)[A-Za-z-]*)` \|", read("docs/api.md"), re.MULTILINE
+            r"^\| `((?:X-|Content-Disp|Retry-|WWW-|ETag|Link|RateLimit)[A-Za-z-]*)` \|",
+            read("docs/api.md"),
+            re.MULTILINE,
         )
     )
 

@@ -28,6 +28,14 @@ class ConnectionLostError(psycopg.OperationalError):
     """The connection broke; the server itself may be running."""
 
 
+class ReplayConflictError(psycopg.OperationalError):
+    """A standby cancelled the statement, because replication would have had to wait for it."""
+
+
+# Errors of a statement that met another session, or replication, at a bad moment, and may succeed at the next.
+PASSING_ERRORS = (ReplayConflictError, psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected)
+
+
 class RoleError(psycopg.DatabaseError):
     """The session cannot take the role of the API; `reason` is what a caller may know of it."""
 
@@ -36,17 +44,24 @@ class RoleError(psycopg.DatabaseError):
         self.reason = reason
 
 
+GAVE_WAY = "The replica gave way to replication, which had changes to apply: try again"
+_HELD = "Another session holds a table of the read model"
+_UNREACHABLE = "The database cannot be reached"
+
 # In this order: the first class that an error is of says what it means.
 _MEANINGS: tuple[tuple[type[Exception], type[UnavailableError], str], ...] = (
+    (ReplayConflictError, UnavailableError, GAVE_WAY),
     (PoolTimeoutError, UnavailableError, "All connections to the database are busy"),
     (psycopg.errors.QueryCanceled, UnavailableError, "The database took too long to answer"),
-    (psycopg.errors.LockNotAvailable, UnavailableError, "Another session holds a table of the read model"),
+    (psycopg.errors.LockNotAvailable, UnavailableError, _HELD),
+    (psycopg.errors.DeadlockDetected, UnavailableError, _HELD),
+    (psycopg.errors.SerializationFailure, UnavailableError, "A transaction of another session came between"),
     (psycopg.errors.UndefinedTable, TablesMissingError, NOT_INSTALLED),
     (psycopg.errors.InvalidSchemaName, TablesMissingError, NOT_INSTALLED),
     (psycopg.errors.UndefinedColumn, TablesMissingError, OTHER_VERSION),
     (psycopg.errors.InsufficientPrivilege, UnavailableError, NO_RIGHTS),
-    (psycopg.OperationalError, UnavailableError, "The database cannot be reached"),
-    (psycopg.InterfaceError, UnavailableError, "The database cannot be reached"),
+    (psycopg.OperationalError, UnavailableError, _UNREACHABLE),
+    (psycopg.InterfaceError, UnavailableError, _UNREACHABLE),
 )
 
 
@@ -57,4 +72,6 @@ def caller_error(error: psycopg.Error | PoolTimeoutError) -> Exception:
     for kind, made, message in _MEANINGS:
         if isinstance(error, kind):
             return made(message)
-    return error
+    # What libpq itself reports, such as the end of a connection, has no SQLSTATE and therefore no class of its own.
+    is_of_libpq = type(error) is psycopg.DatabaseError and error.diag.sqlstate is None
+    return UnavailableError(_UNREACHABLE) if is_of_libpq else error

@@ -6,11 +6,20 @@ from datetime import datetime
 from typing import NamedTuple
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import class_row, scalar_row
 
 from api.database.errors import NOT_INSTALLED
 
 CONNECT_TIMEOUT_SECONDS = 5
+
+# Unless the address says otherwise: of several hosts, keys are written to the primary.
+_PRIMARY = {"target_session_attrs": "primary"}
+# What libpq says of a standby where a primary is asked for.
+_IS_STANDBY = "hot standby mode"
+_READ_ONLY = (
+    "DATABASE_URL leads to a read-only server, such as a standby: set it to the primary, or list all hosts."
+)
 
 _INSERT = """
 INSERT INTO leads_access.api_keys (prefix, key_hash, user_id, all_tenants, label, expires_at)
@@ -87,7 +96,7 @@ def key_table(database_url: str) -> Iterator[KeyTable]:
     """
     try:
         with psycopg.connect(
-            database_url,
+            make_conninfo("", **{**_PRIMARY, **conninfo_to_dict(database_url)}),
             autocommit=True,
             application_name="leads-api-keys",
             connect_timeout=CONNECT_TIMEOUT_SECONDS,
@@ -103,9 +112,9 @@ def key_table(database_url: str) -> Iterator[KeyTable]:
             " The login of the API may only read the keys."
         ) from error
     except psycopg.errors.ReadOnlySqlTransaction as error:
-        raise KeyTableError(
-            "DATABASE_URL leads to a server that is read-only, such as a standby: set it to the primary."
-        ) from error
+        raise KeyTableError(_READ_ONLY) from error
     except psycopg.Error as error:
+        if _IS_STANDBY in str(error):
+            raise KeyTableError(_READ_ONLY) from error
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise KeyTableError(f"The database of DATABASE_URL cannot be used: {reason}") from error

@@ -1,18 +1,19 @@
 """A pool of read-only sessions."""
 
 from copy import copy
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any
 
 import psycopg
 from sqlalchemy import create_engine, event
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 from api.config import Config
 from api.database.conninfo import conninfo
-from api.database.errors import ConnectionLostError, RoleError, caller_error
-from api.database.role import take_role
+from api.database.errors import PASSING_ERRORS, ConnectionLostError, RoleError, caller_error
+from api.database.role import connect_as
 from api.database.session import Session
 from api.database.statement import BoundStatement, CompiledStatement, Row, compile_statement
 from api.meters import CONNECTIONS_IN_USE, CONNECTIONS_WAITING
@@ -20,6 +21,8 @@ from api.meters import CONNECTIONS_IN_USE, CONNECTIONS_WAITING
 POOL_TIMEOUT_SECONDS = 2
 # After a failed attempt to connect, requests fail at once for this long instead of queueing up.
 RECONNECT_PAUSE_SECONDS = 0.25
+# Before a statement is asked once more.
+PASSING_PAUSE_SECONDS = 0.1
 
 # The key under which the pool keeps the session of a connection.
 SESSION = "leads_session"
@@ -62,6 +65,10 @@ class Database:
                 # the server now, and the other idle connections are closed too.
                 self.engine.dispose()
                 return self._fetch(statement)
+            except PASSING_ERRORS:
+                # A VACUUM replays as many records, and the next one would cancel it as well.
+                sleep(PASSING_PAUSE_SECONDS)
+                return self._fetch(statement)
         except (psycopg.Error, PoolTimeoutError) as error:
             meant = caller_error(error)
             if meant is error:
@@ -84,6 +91,11 @@ class Database:
         CONNECTIONS_WAITING.inc()
         try:
             pooled = self.engine.raw_connection()
+        except DBAPIError as error:
+            # SQLAlchemy's own queries on its first connection wrap what psycopg raises.
+            if error.orig is None:
+                raise
+            raise error.orig from None
         finally:
             CONNECTIONS_WAITING.dec()
         CONNECTIONS_IN_USE.inc()
@@ -93,21 +105,11 @@ class Database:
         if self._failure is not None and monotonic() < self._pause_ends:
             raise copy(self._failure)
         try:
-            return self._open_session()
+            return connect_as(self._conninfo, self._role)
         except (psycopg.OperationalError, RoleError) as error:
             self._failure = error
             self._pause_ends = monotonic() + RECONNECT_PAUSE_SECONDS
             raise
-
-    def _open_session(self) -> psycopg.Connection[Any]:
-        connection = psycopg.connect(self._conninfo, autocommit=True)
-        try:
-            if self._role:
-                take_role(connection, self._role)
-        except BaseException:
-            connection.close()
-            raise
-        return connection
 
     def _begin_session(self, connection: psycopg.Connection[Any], record: ConnectionPoolEntry) -> None:
         record.info[SESSION] = Session(connection, tenant_per_transaction=self._tenant_per_transaction)

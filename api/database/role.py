@@ -18,6 +18,21 @@ WHERE c.relname = 'projection' AND c.relnamespace = (
 """
 
 
+def connect_as(conninfo: str, role: str) -> psycopg.Connection[Any]:
+    """Returns a new session that has taken a role; an empty one keeps the login's own.
+
+    Raises OperationalError, or RoleError: see take_role.
+    """
+    connection = psycopg.connect(conninfo, autocommit=True)
+    try:
+        if role:
+            take_role(connection, role)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
 def take_role(connection: psycopg.Connection[Any], role: str) -> None:
     """Have a new session take a role.
 

@@ -8,14 +8,17 @@ import psycopg
 from psycopg.abc import Buffer
 from psycopg.adapt import Loader, PyFormat, Transformer
 from psycopg.errors import error_from_result
-from psycopg.pq import ConnStatus, ExecStatus
+from psycopg.pq import ConnStatus, DiagnosticField, ExecStatus
 from psycopg.pq.abc import PGresult
 
-from api.database.errors import ConnectionLostError
+from api.database.errors import ConnectionLostError, ReplayConflictError
 from api.database.pipelined import run_under
 from api.database.statement import TENANT, CompiledStatement, Row
 
 MAX_PREPARED_STATEMENTS = 200
+
+# serialization_failure, and deadlock_detected where replication waits for a page that the statement uses.
+_OF_REPLAY = (b"40001", b"40P01")
 
 # PostgreSQL is told the types of these values; it derives the type of any other value from the statement.
 _OIDS: dict[type, int] = {
@@ -36,7 +39,7 @@ class Session:
     """
 
     def __init__(self, connection: psycopg.Connection[Any], *, tenant_per_transaction: bool = False) -> None:
-        connection.adapters.register_loader("text", _BytesLoader)
+        connection.adapters.register_loader("text", BytesLoader)
         self._pgconn = connection.pgconn
         self._transformer = Transformer(connection)
         self._prepared: dict[bytes, bytes] = {}
@@ -48,8 +51,9 @@ class Session:
     def fetch(self, statement: CompiledStatement[Row]) -> Row:
         """Returns the first row, its texts as UTF-8 bytes.
 
-        The last value of a statement with a page is what the later rows print, joined by commas. Raises
-        ConnectionLostError if the connection broke, LookupError if there is no row, and otherwise psycopg's errors.
+        The last value of a statement with a page is the list of what the later rows print. Raises
+        ConnectionLostError if the connection broke, ReplayConflictError if a standby cancelled the statement,
+        LookupError if there is no row, and otherwise psycopg's errors.
         """
         result = self._execute(statement)
         if not result.ntuples:
@@ -67,7 +71,7 @@ class Session:
             # No value is None, so no dumped one is either.
             return self._run(name, cast("Sequence[Buffer]", dumped), str(statement.values.get(TENANT, "")))
         except psycopg.OperationalError as error:
-            if self._pgconn.status == ConnStatus.BAD:
+            if self._pgconn.status == ConnStatus.BAD and not isinstance(error, ConnectionLostError):
                 raise ConnectionLostError(str(error)) from error
             raise
 
@@ -104,20 +108,26 @@ class Session:
     def _checked(self, result: PGresult) -> PGresult:
         if result.status in (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK):
             return result
-        if self._pgconn.status == ConnStatus.BAD:
-            raise psycopg.OperationalError(result.get_error_message())
+        state = result.error_field(DiagnosticField.SQLSTATE)
+        # An error without SQLSTATE is libpq's own: the connection is of no use any more. Where libpq could not send,
+        # and has not read yet that the server has closed the connection, the status of the connection is still OK.
+        if self._pgconn.status == ConnStatus.BAD or state is None:
+            raise ConnectionLostError(result.get_error_message())
+        if state in _OF_REPLAY and self._pgconn.parameter_status(b"in_hot_standby") == b"on":
+            raise ReplayConflictError(result.get_error_message())
         raise error_from_result(result)
 
 
-def _page(result: PGresult) -> bytes:
+def _page(result: PGresult) -> list[bytes]:
     """Returns what the rows after the first one print. A key without its row, which is drift, prints nothing."""
     last = result.nfields - 1
     printed = (result.get_value(row, last) for row in range(1, result.ntuples))
-    return b",".join([text for text in printed if text is not None])
+    return [text for text in printed if text is not None]
 
 
-class _BytesLoader(Loader):
+class BytesLoader(Loader):
     """Leaves a text as the bytes that PostgreSQL sent: the API prints them unchanged, and a page has many."""
 
     def load(self, data: Buffer) -> bytes:
+        """Returns a copy, since the buffer is PostgreSQL's."""
         return bytes(data)

@@ -37,7 +37,7 @@ class BoundStatement(NamedTuple, Generic[Row]):
 class CompiledStatement(NamedTuple, Generic[Row]):
     """A statement as PostgreSQL takes it: `$1` is the value of the first name.
 
-    With `has_page`, each row after the first one carries a piece of the page in its last column.
+    With `has_page`, each row after the first one carries a result of the page in its last column.
     """
 
     text: bytes

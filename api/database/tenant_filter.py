@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 
 # Their rows are of no tenant, or tell of each only that it is there.
-SHARED_TABLES = frozenset({"freshness", "projection", "row_security", "tenant_ids"})
+SHARED_TABLES = frozenset({"freshness", "place_of_versions", "projection", "row_security", "tenant_ids"})
 
 _LITERAL = re.compile(r"'(?:[^']|'')*'")
 _INNERMOST = re.compile(r"\(([^()]*)\)")

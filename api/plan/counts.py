@@ -5,6 +5,7 @@ lead_daily_counts count by every combination of facets, of a tenant and of a day
 """
 
 from functools import lru_cache
+from typing import Any
 
 from sqlalchemy import (
     CTE,
@@ -15,6 +16,7 @@ from sqlalchemy import (
     Interval,
     Select,
     and_,
+    case,
     cast,
     column,
     func,
@@ -24,20 +26,24 @@ from sqlalchemy import (
     values,
 )
 
-from api.plan.filters import FILTERS, conditions_on_facets
-from api.plan.list_plan import ListPlan
+from api.plan.filters import conditions, conditions_on_facets, conditions_on_leads
+from api.plan.list_plan import ListPlan, matches_of
+from api.plan.working_list import of_conversations
 from api.sql_helpers import (
     USER,
     UTC_NAME,
     ZERO,
     between,
     constant,
+    count_of,
     has_granularity,
     is_tenant_total,
+    lead_conversations,
     lead_counts,
     lead_daily_counts,
     lead_totals,
     leads,
+    lookup_by_key,
     moment,
     sum_of,
     tenant_totals,
@@ -54,7 +60,9 @@ def needs_facet_counts(plan: ListPlan) -> bool:
 def counts(plan: ListPlan) -> CTE:
     """Returns one row: how many leads match (`total`), and how many the tenant has (`tenant_total`)."""
     total: ColumnElement[int]
-    if plan.has_time_range:
+    if not plan.is_counted:
+        total = count_of(matches_on_leads(plan).subquery("found"))
+    elif plan.has_time_range:
         total = select(sum_of(buckets(plan).c.matches)).scalar_subquery()
     elif needs_facet_counts(plan):
         # As a filter of the sum: searching the index for its last columns takes longer than reading these few rows.
@@ -67,6 +75,24 @@ def counts(plan: ListPlan) -> CTE:
     tenant_total = sum_of(tenant_totals.c.leads)
     row = select(total.label("total"), tenant_total.label("tenant_total"))
     return row.where(is_tenant_total()).cte("counts")
+
+
+def matches_on_leads(plan: ListPlan) -> Select[tuple[str]]:
+    """Returns the phones of all matches, which an index of `leads` or lead_conversations finds."""
+    narrowest = plan.narrowest
+    if narrowest is None:
+        return select(leads.c.customer_phone).where(leads.c.user_id == USER, *conditions(plan.filters, leads))
+    found = (
+        select(lead_conversations.c.customer_phone)
+        .where(lead_conversations.c.user_id == USER, of_conversations(narrowest.name))
+        .distinct()
+        .subquery("having")
+    )
+    others = [given for given in plan.filters if given is not narrowest]
+    if not others:
+        return select(found.c.customer_phone)
+    rest = lookup_by_key(and_(*conditions(others, leads)), found, leads)
+    return select(found.c.customer_phone).where(rest)
 
 
 @lru_cache(maxsize=_MAX_CACHED_PLANS)
@@ -130,7 +156,7 @@ def _partial_buckets(plan: ListPlan, whole: str) -> Select[tuple[object, ...]]:
     counted = (
         select(func.count())
         .select_from(leads)
-        .where(leads.c.user_id == USER, in_bucket, *conditions_on_facets(plan.filters, leads.c))
+        .where(leads.c.user_id == USER, in_bucket, *conditions_on_leads(plan.filters))
     )
     matches = counted.correlate(partial).scalar_subquery().label("matches")
     return select(partial.c.bucket_start, partial.c.bucket_end, matches)
@@ -145,21 +171,32 @@ def _known_matches_of(plan: ListPlan, totals: FromClause) -> ColumnElement[int]:
 
 
 def _matches_of(plan: ListPlan, totals: FromClause) -> ColumnElement[int] | None:
-    """Returns how many leads of a row of lead_totals pass the first facet; None if it does not count them."""
-    if not plan.facets:
+    """Returns how many leads of a row of lead_totals pass the first filter; None if it does not count them."""
+    if not plan.beside_time:
         everyone: ColumnElement[int] = totals.c.leads
         return everyone
-    name, shape = plan.facets[0]
-    return FILTERS[name].totals(totals.c, shape)
+    return matches_of(plan.beside_time[0], totals)
 
 
 def running_total(plan: ListPlan) -> CTE:
-    """Returns the buckets in the order of the list, and how many matches lie up to the end of each (`reached`)."""
+    """Returns the buckets in the order of the list, and how many matches lie up to the end of each (`reached`).
+
+    After a cursor these are the buckets from its position on. How many matches of the first one come after the
+    position is not known, so none of them is `counted`.
+    """
     found = buckets(plan)
-    start = found.c.bucket_start
-    in_order = start.desc() if plan.sort_order == "desc" else start.asc()
-    reached = func.sum(found.c.matches).over(order_by=in_order)
-    return select(found, cast(reached, BigInteger).label("reached")).cte("running")
+    start, end = found.c.bucket_start, found.c.bucket_end
+    counted: ColumnElement[Any] = found.c.matches
+    is_ascending = plan.sort_order == "asc"
+    rows = select(found)
+    if plan.cursor is not None:
+        position = plan.sort.cursor_key
+        rows = rows.where(end > position if is_ascending else start <= position)
+        counted = case((and_(start <= position, position < end), ZERO), else_=counted)
+    reached = func.sum(counted).over(order_by=start.asc() if is_ascending else start.desc())
+    return rows.add_columns(counted.label("counted"), cast(reached, BigInteger).label("reached")).cte(
+        "running"
+    )
 
 
 def matches_in_bucket(plan: ListPlan, chosen: FromClause) -> FromClause:
@@ -167,7 +204,7 @@ def matches_in_bucket(plan: ListPlan, chosen: FromClause) -> FromClause:
     in_time = between(leads.c.last_message_at, chosen.c.bucket_start, chosen.c.bucket_end)
     # No bucket exceeds the time range, so that the range itself needs no condition.
     rows = select(leads.c.customer_phone, leads.c.last_message_at).where(
-        leads.c.user_id == USER, *conditions_on_facets(plan.filters, leads.c), in_time
+        leads.c.user_id == USER, *conditions_on_leads(plan.filters), in_time
     )
     # The offset keeps PostgreSQL from turning the loop over the buckets inside out.
     return rows.correlate(chosen).offset(ZERO).lateral("in_bucket")

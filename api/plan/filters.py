@@ -5,27 +5,26 @@ A new filter is one entry here and one field in `api/request/parameters.py`.
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import reduce
 from operator import add
 from typing import Any, NamedTuple
 
 from sqlalchemy import ARRAY, ColumnElement, FromClause, Integer, Text, and_, any_, bindparam, case, or_
-from sqlalchemy.sql.base import ReadOnlyColumnCollection
-from sqlalchemy.sql.elements import KeyedColumnElement
 
-from api.plan import search
+from api.plan import active_time, search, working_list
+from api.plan.working_list import Columns
 from api.request.parameters import ListParameters
-from api.request.text import FIRST_MOMENT, LAST_MOMENT, next_millisecond
-from api.sql_helpers import PHONE, Condition, between, lead_profiles, leads, lookup_by_key, moment
-from api.time_buckets import DAY, HOUR, time_range
+from api.request.working_list import OTHER_NAMES
+from api.sql_helpers import PHONE, Condition, lead_profiles, leads, lookup_by_key
 
-Columns = ReadOnlyColumnCollection[str, KeyedColumnElement[Any]]
 # A filter on the columns of a table, and the part of its value that changes the statement's text.
 OnTable = Callable[[Columns, Any], Condition]
 OnTotals = Callable[[Columns, Any], ColumnElement[int] | None]
 
 TIME_RANGE = "time_range"
+# Columns of lead_conversations: a lead passes if any conversation of it has the value.
+OF_CONVERSATIONS = ("agent_id", "phone_number_id", "is_active")
 
 
 class GivenFilter(NamedTuple):
@@ -40,8 +39,9 @@ class Filter:
     """How one filter narrows the list.
 
     A filter without a condition on one of the two tables is looked up in the other one by the key of the lead. A facet
-    has its column in lead_counts and lead_daily_counts too, so that its `on_leads` counts there. A list with a filter
-    that is neither a facet nor the time range finds all matches to count them.
+    has its column in lead_counts and lead_daily_counts too, so that its `on_leads` counts there. A list whose filters
+    lead_totals and facets do not count finds all matches to count them: in an index if each filter has a condition on
+    `leads`.
     """
 
     name: str
@@ -118,36 +118,6 @@ def _is_phone(columns: Columns, _shape: object) -> Condition:
     return columns.customer_phone == PHONE
 
 
-def _active_in_range(columns: Columns, _shape: object) -> Condition:
-    return between(columns.last_message_at, moment("start"), moment("end"))
-
-
-def _time_range(parameters: ListParameters, now: datetime) -> tuple[datetime, datetime] | None:
-    """Returns the moment from which and the moment before which a lead has to be active."""
-    if parameters.days is None and parameters.from_date is None and parameters.to_date is None:
-        return None
-    start = parameters.from_date or FIRST_MOMENT
-    if parameters.days is not None:
-        start = max(start, now - timedelta(days=parameters.days))
-    return start, LAST_MOMENT if parameters.to_date is None else next_millisecond(parameters.to_date)
-
-
-def _bind_time_range(bounds: tuple[datetime, datetime]) -> dict[str, object]:
-    """Returns the range, its whole hours, and the whole days among these, as moments and as dates."""
-    hours = time_range(HOUR, *bounds)
-    days = time_range(DAY, hours.buckets_start, hours.buckets_end)
-    return {
-        "start": hours.start,
-        "hours_start": hours.buckets_start,
-        "days_start": days.buckets_start,
-        "first_day": days.buckets_start.date(),
-        "days_end": days.buckets_end,
-        "end_day": days.buckets_end.date(),
-        "hours_end": hours.buckets_end,
-        "end": hours.end,
-    }
-
-
 FILTERS: Mapping[str, Filter] = {
     entry.name: entry
     for entry in (
@@ -184,14 +154,43 @@ FILTERS: Mapping[str, Filter] = {
             shape=tuple,
             bind=lambda _platforms: {},
         ),
+        _filter(
+            "last_message_sender",
+            on_leads=working_list.is_last_message_from,
+            totals=working_list.total_from,
+            shape=str,
+            bind=lambda _sender: {},
+        ),
+        _filter(
+            "has_conversation",
+            on_leads=working_list.has_conversation,
+            totals=working_list.total_by_conversation,
+            shape=bool,
+            bind=lambda _wanted: {},
+        ),
+        *(
+            _filter(
+                name,
+                on_leads=working_list.of_any_conversation(name),
+                on_profiles=working_list.of_any_conversation(name),
+            )
+            for name in OF_CONVERSATIONS
+        ),
         Filter(
             name=TIME_RANGE,
-            parameters=("days", "from_date", "to_date"),
-            value=_time_range,
-            on_leads=_active_in_range,
-            bind=_bind_time_range,
+            parameters=("days", "from_date", "to_date", *OTHER_NAMES),
+            value=active_time.time_range_of,
+            on_leads=active_time.is_active,
+            bind=active_time.bind,
         ),
-        _filter("search", on_profiles=search.condition, shape=search.shape_of, bind=search.bind),
+        Filter(
+            name="search",
+            parameters=("search", "ignore_accents"),
+            value=lambda parameters, _now: search.wanted(parameters),
+            on_profiles=search.condition,
+            shape=search.shape_of,
+            bind=search.bind,
+        ),
         _filter("customer_phone", on_leads=_is_phone, on_profiles=_is_phone),
     )
 }
@@ -226,6 +225,12 @@ def conditions(given: Sequence[GivenFilter], table: FromClause) -> list[Conditio
         elif in_other is not None:
             elsewhere.append(in_other(other.c, shape))
     return [*here, lookup_by_key(and_(*elsewhere), table, other)] if elsewhere else here
+
+
+def conditions_on_leads(given: Sequence[GivenFilter]) -> list[Condition]:
+    """Returns the filters as conditions on `leads`, without the time range. Each of them has such a condition."""
+    entries = ((FILTERS[name], shape) for name, shape in given if name != TIME_RANGE)
+    return [entry.on_leads(leads.c, shape) for entry, shape in entries if entry.on_leads is not None]
 
 
 def conditions_on_facets(given: Sequence[GivenFilter], columns: Columns) -> list[Condition]:

@@ -22,9 +22,14 @@ from api.sql_helpers import (
 def in_order(plan: ListPlan, page: LimitOffset) -> list[PageRows]:
     """Reads the page in the order of the index of its sort."""
     sort, direction = plan.sort, plan.sort_order
+    if plan.cursor == "null":
+        return [_without_value_after_cursor(plan, page)]
     rows = matching_keys(plan, sort.table)
+    if plan.cursor is not None:
+        rows = rows.where(plan.after_cursor(sort.table.c[sort.key], sort.table.c.customer_phone))
     order = sort.order(sort.table.c, direction)
-    if not plan.has_nulls or direction == sort.nulls_last:
+    # The leads without a value are beyond the range of the index that a cursor leaves.
+    if not plan.has_nulls or (plan.cursor is None and direction == sort.nulls_last):
         if _reads_documents(plan):
             return [documents(page.of(rows.with_only_columns(leads.c.document).order_by(*order)))]
         keys = page.of(rows.order_by(*order)).subquery("keys")
@@ -41,12 +46,12 @@ def in_order(plan: ListPlan, page: LimitOffset) -> list[PageRows]:
 def _reads_documents(plan: ListPlan) -> bool:
     """Returns whether the page reads the rows of `leads` in order, instead of looking up those of its keys.
 
-    That is quicker if many rows on the way are printed, as with at most one facet; and if the index does not contain
-    the facets, so that PostgreSQL reads each row anyway. With an offset it would read the rows before the page too.
+    That is quicker if many rows on the way are printed, as with at most one filter; and if the index does not contain
+    the filters, so that PostgreSQL reads each row anyway. With an offset it would read the rows before the page too.
     """
     if plan.sort.table is not leads or plan.has_offset:
         return False
-    return not plan.is_by_time or plan.facet_filter_count <= 1
+    return not plan.is_by_time or len(plan.beside_time) <= 1
 
 
 def documents(rows: Select[Any]) -> PageRows:
@@ -57,12 +62,16 @@ def documents(rows: Select[Any]) -> PageRows:
 
 def by_buckets(plan: ListPlan, page: LimitOffset) -> list[PageRows]:
     """Reads a page by last_message_at from the buckets that it lies in."""
+    if plan.cursor == "null":
+        return [_without_value_after_cursor(plan, page)]
     running = running_total(plan)
-    before = running.c.reached - running.c.matches
+    before = running.c.reached - running.c.counted
     offset = ZERO if page.offset is None else page.offset
+    # Of the bucket in which the page before ended, no match is counted, and any may be on this one.
+    is_reached = running.c.reached > offset if plan.cursor is None else running.c.matches > ZERO
     picked = (
         select(running.c.bucket_start, running.c.bucket_end, before.label("before"))
-        .where(running.c.reached > offset, before < offset + page.limit)
+        .where(is_reached, before < offset + page.limit)
         .cte("picked")
     )
     in_bucket = matches_in_bucket(plan, picked)
@@ -70,8 +79,10 @@ def by_buckets(plan: ListPlan, page: LimitOffset) -> list[PageRows]:
     # PostgreSQL computes an offset even if the limit is 0, and would sum up the buckets for nothing.
     skipped = case((page.limit > ZERO, offset - before_page), else_=ZERO)
     rows = select(in_bucket.c.customer_phone).select_from(picked.join(in_bucket, true()))
+    if plan.cursor is not None:
+        rows = rows.where(plan.after_cursor(in_bucket.c.last_message_at, in_bucket.c.customer_phone))
     ordered = rows.order_by(*SORTS["last_message_at"].order(in_bucket.c, plan.sort_order))
-    taken = ordered.limit(page.limit).offset(skipped).cte("in_buckets")
+    taken = LimitOffset(page.limit, None if plan.cursor else skipped).of(ordered).cte("in_buckets")
     parts = [PageRows(taken, document_of(taken))]
     if plan.has_nulls:
         with_value = select(sum_of(buckets(plan).c.matches)).scalar_subquery()
@@ -91,6 +102,16 @@ def _without_value(
     rows = matching_keys(plan, sort.table).where(sort.table.c[sort.key].is_(None))
     rest = LimitOffset(func.greatest(page.limit - count_of(taken), ZERO), offset)
     keys = rest.of(rows.order_by(*sort.order(sort.table.c, plan.sort_order))).subquery("keys_without_value")
+    return PageRows(keys, document_of(keys))
+
+
+def _without_value_after_cursor(plan: ListPlan, page: LimitOffset) -> PageRows:
+    """Returns the page that begins among the leads without a value."""
+    table = plan.sort.table
+    rows = matching_keys(plan, table).where(
+        table.c[plan.sort.key].is_(None), plan.phone_after_cursor(table.c.customer_phone)
+    )
+    keys = page.of(rows.order_by(*plan.sort.order(table.c, plan.sort_order))).subquery("keys_without_value")
     return PageRows(keys, document_of(keys))
 
 

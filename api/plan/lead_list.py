@@ -24,7 +24,7 @@ class ListRow(NamedTuple):
     version: bytes | None
     total: int
     collect_matches: bool
-    page: bytes
+    page: list[bytes]
 
 
 def list_leads(

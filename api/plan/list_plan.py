@@ -1,18 +1,22 @@
 """What of a request for the list decides its statement."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, FromClause
+from sqlalchemy import ColumnElement, FromClause, Integer, Text, and_, bindparam, func, or_, tuple_
 
-from api.plan.filters import FILTERS, TIME_RANGE, GivenFilter, given_filters
+from api.plan.filters import FILTERS, OF_CONVERSATIONS, TIME_RANGE, GivenFilter, given_filters
 from api.plan.search import SearchShape
 from api.request.parameters import ListParameters
-from api.sql_helpers import lead_profiles, leads
+from api.sql_helpers import CURSOR_PHONE, Condition, lead_profiles, lead_totals, leads, moment
 
 # A page by last_message_at beyond this offset is found by counted hours or days, not by reading all leads before it.
 FAR_OFFSET = 20_000
+
+
+_CURSOR_TIME = moment("cursor_key")
+_CURSOR_NUMBER = bindparam("cursor_key", type_=Integer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +30,8 @@ class Sort:
     nulls_last: str = "asc"
     # Filters on the column itself: they exclude the leads without a value, and the index reads only a range of it.
     own_filters: frozenset[str] = frozenset()
+    # The key of the lead after which a page begins: a value of the statement, as the column has it.
+    cursor_key: ColumnElement[Any] = _CURSOR_TIME
 
     def order(self, columns: Any, direction: str) -> tuple[ColumnElement[Any], ColumnElement[Any]]:  # noqa: ANN401  # A table's columns by name.
         """Returns the order of the index, read in this direction."""
@@ -42,14 +48,21 @@ SORTS = {
         leads, "last_message_at", nullable=True, nulls_last="desc", own_filters=frozenset({TIME_RANGE})
     ),
     "first_contact_at": Sort(leads, "first_contact_at"),
-    "total_messages": Sort(leads, "total_messages"),
+    "total_messages": Sort(leads, "total_messages", cursor_key=_CURSOR_NUMBER),
     "total_score": Sort(
         lead_profiles,
         "total_score",
         nullable=True,
         own_filters=frozenset({"min_total_score", "max_total_score"}),
+        cursor_key=_CURSOR_NUMBER,
     ),
-    "name": Sort(lead_profiles, "name_key", nullable=True),
+    # A cursor has the name as it is printed.
+    "name": Sort(
+        lead_profiles,
+        "name_key",
+        nullable=True,
+        cursor_key=func.lower(bindparam("cursor_key", type_=Text)),
+    ),
 }
 
 
@@ -62,6 +75,8 @@ class ListPlan:
     has_offset: bool
     is_far: bool
     filters: tuple[GivenFilter, ...]
+    # Whether the page begins after the position of a cursor, and whether the lead there has a value of the sort.
+    cursor: Literal["value", "null"] | None = None
     # Whether all matches are collected and sorted; see pages.reads_fewer_collecting.
     collect_matches: bool = False
 
@@ -91,9 +106,27 @@ class ListPlan:
         return self.has(TIME_RANGE)
 
     @property
+    def beside_time(self) -> tuple[GivenFilter, ...]:
+        """The filters but the time range."""
+        return tuple(given for given in self.filters if given.name != TIME_RANGE)
+
+    @property
     def is_counted(self) -> bool:
-        """Whether the counts of the read model give the total."""
-        return self.facet_filter_count + self.has_time_range == len(self.filters)
+        """Whether the counts of the read model give the total: of any facets, or of one filter of lead_totals."""
+        given = self.beside_time
+        return len(given) == self.facet_filter_count or (
+            len(given) == 1 and matches_of(given[0], lead_totals) is not None
+        )
+
+    @property
+    def is_on_leads(self) -> bool:
+        """Whether each filter has a condition on `leads`, so that an index finds and counts the matches."""
+        return all(FILTERS[given.name].on_leads is not None for given in self.filters)
+
+    @property
+    def narrowest(self) -> GivenFilter | None:
+        """The first filter by conversations, whose index finds fewer leads than those of the tenant."""
+        return next((given for given in self.filters if given.name in OF_CONVERSATIONS), None)
 
     @property
     def has_own_filter(self) -> bool:
@@ -114,6 +147,29 @@ class ListPlan:
         """Returns whether the request gives this filter."""
         return any(given.name == name for given in self.filters)
 
+    def after_cursor(self, key: ColumnElement[Any], phone: ColumnElement[Any]) -> Condition:
+        """Returns the condition for the leads with a value that come after the cursor's lead, which has one too.
+
+        As a comparison of rows it is a range of the index of the sort.
+        """
+        own, position = tuple_(key, phone), tuple_(self.sort.cursor_key, CURSOR_PHONE)
+        return own > position if self.sort_order == "asc" else own < position
+
+    def phone_after_cursor(self, phone: ColumnElement[Any]) -> Condition:
+        """Returns the condition for the leads after the cursor's lead among those without a value."""
+        return phone > CURSOR_PHONE if self.sort_order == "asc" else phone < CURSOR_PHONE
+
+    def anywhere_after_cursor(self, key: ColumnElement[Any], phone: ColumnElement[Any]) -> Condition:
+        """Returns the condition for all leads after the cursor's lead: those without a value come last."""
+        if self.cursor == "null":
+            return and_(key.is_(None), self.phone_after_cursor(phone))
+        return or_(self.after_cursor(key, phone), key.is_(None))
+
+
+def matches_of(given: GivenFilter, totals: FromClause) -> ColumnElement[int] | None:
+    """Returns how many leads of a row of lead_totals pass a filter; None if it does not count them."""
+    return FILTERS[given.name].totals(totals.c, given.shape)
+
 
 def plan_list(parameters: ListParameters, now: datetime) -> tuple[ListPlan, dict[str, object]]:
     """Returns the plan of a list, and the values of its statement without the tenant."""
@@ -126,7 +182,12 @@ def plan_list(parameters: ListParameters, now: datetime) -> tuple[ListPlan, dict
         is_far=page.offset > FAR_OFFSET,
         filters=filters,
     )
-    values["limit"] = page.limit
+    values["limit"] = page.rows_to_read
+    if page.position is not None:
+        key, values["cursor_phone"] = page.position
+        if key is not None:
+            values["cursor_key"] = key
+        plan = replace(plan, cursor="null" if key is None else "value")
     if page.offset:
         values["offset"] = page.offset
     return plan, values

@@ -15,7 +15,8 @@ from sqlalchemy import (
     union_all,
 )
 
-from api.plan.counts import buckets, matches_in_bucket
+from api.plan import search
+from api.plan.counts import buckets, matches_in_bucket, matches_on_leads
 from api.plan.filters import conditions
 from api.plan.in_order import matching_keys
 from api.plan.list_plan import ListPlan
@@ -46,7 +47,7 @@ def all_matches(plan: ListPlan) -> CTE:
         rows = select(
             *(
                 (column + literal_column("''", Text)).label(column.key)
-                if column.key == "search_text"
+                if column.key in search.COLUMNS
                 else column
                 for column in lead_profiles.c
             )
@@ -74,6 +75,13 @@ def collected(plan: ListPlan, page: LimitOffset) -> PageRows:
     return sorted_page(plan, select(phones.c.customer_phone, key.label("key")).cte("matches"), page)
 
 
+def found_and_sorted(plan: ListPlan, page: LimitOffset) -> PageRows:
+    """Finds all matches in an index of `leads`, and sorts them."""
+    phones = matches_on_leads(plan).where(page.limit > ZERO).cte("phones")
+    key = lookup_by_key(plan.sort.table.c[plan.sort.key], phones, plan.sort.table)
+    return sorted_page(plan, select(phones.c.customer_phone, key.label("key")).cte("matches"), page)
+
+
 def matching_profiles(plan: ListPlan, profiles: FromClause) -> Select[Any]:
     """Returns the phones of the profiles that match, and the key that they are sorted by."""
     sort = plan.sort
@@ -91,5 +99,8 @@ def sorted_page(plan: ListPlan, matches: CTE, page: LimitOffset) -> PageRows:
     """Sorts matches by their key, and returns the page of them."""
     key, phone = matches.c.key, matches.c.customer_phone
     order = (key.desc(), phone.desc()) if plan.sort_order == "desc" else (key.asc(), phone.asc())
-    keys = page.of(select(phone).order_by(order[0].nulls_last(), order[1])).subquery("keys")
+    rows = (
+        select(phone) if plan.cursor is None else select(phone).where(plan.anywhere_after_cursor(key, phone))
+    )
+    keys = page.of(rows.order_by(order[0].nulls_last(), order[1])).subquery("keys")
     return PageRows(keys, document_of(keys))

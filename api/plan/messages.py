@@ -22,6 +22,14 @@ from sqlalchemy import (
 )
 
 from api.database.statement import BoundStatement
+from api.plan.message_order import (
+    CURSOR_PLACE,
+    conditions_on_places,
+    cursor_values,
+    first_unknown,
+    is_beyond,
+    named_message,
+)
 from api.request.parameters import MessageParameters
 from api.request.text import next_millisecond
 from api.sql_helpers import (
@@ -54,34 +62,42 @@ class MessagesRow(NamedTuple):
     version: bytes | None
     lead_info: bytes | None
     total: int
-    page: bytes
+    # The parameter that names a message which the lead does not have.
+    unknown: bytes | None
+    page: list[bytes]
 
 
 def messages_of_lead(
     user_id: str, customer_phone: str, parameters: MessageParameters
 ) -> BoundStatement[MessagesRow]:
     """Returns the statement of a page of messages."""
+    page = parameters.page
     values: dict[str, object] = {
         "platform": None if parameters.platform is None else list(parameters.platform),
         "sender": parameters.sender,
         "conversation_id": parameters.conversation_id,
         "start": parameters.from_date,
         "end": None if parameters.to_date is None else next_millisecond(parameters.to_date),
-        "offset": parameters.page.offset or None,
+        "before": parameters.before,
+        "after": parameters.after,
+        "offset": page.offset or None,
     }
+    if page.position is not None:
+        values |= cursor_values(page.position)
     values = {name: value for name, value in values.items() if value is not None}
-    statement = _statement(frozenset(values))
-    keys = {"user_id": user_id, "customer_phone": customer_phone, "limit": parameters.page.limit}
+    statement = _statement(frozenset(values), parameters.sort_order)
+    keys = {"user_id": user_id, "customer_phone": customer_phone, "limit": page.rows_to_read}
     return BoundStatement(statement, MessagesRow, {**keys, **values})
 
 
 @lru_cache(maxsize=_MAX_CACHED_STATEMENTS)
-def _statement(given: frozenset[str]) -> SelectBase:
+def _statement(given: frozenset[str], sort_order: str) -> SelectBase:
     """Returns the page in the order of the index, and the total by the conversations if these know it."""
     message, conversations = lead_messages.c, _conversations(given)
-    chosen = _conditions(given, conversations)
+    named: dict[str, CTE] = {name: named_message(name) for name in ("before", "after") if name in given}
+    chosen = [*_conditions(given, conversations), *conditions_on_places(named)]
     limit: ColumnElement[Any] = LIMIT
-    if given & {"sender", "start", "end"}:
+    if given & {"sender", "start", "end", "before", "after"}:
         total = select(func.count()).select_from(lead_messages).where(*chosen).scalar_subquery()
     else:
         total = select(sum_of(conversations.c.message_count)).scalar_subquery()
@@ -91,12 +107,21 @@ def _statement(given: frozenset[str]) -> SelectBase:
 
     order = (message.sent_at, message.conversation_id, message.sequence_no, message.message_id)
     printed = (*order, message.sender, message.status, message.text)
-    page = select(*printed).where(*chosen).order_by(*(column.asc() for column in order)).limit(limit)
+    # PostgreSQL has a null after all values, and downwards before them: the one order is the reverse of the other.
+    in_order = [column.asc() if sort_order == "asc" else column.desc() for column in order]
+    if "cursor_sent_at" in given:
+        chosen = [*chosen, *is_beyond(CURSOR_PLACE, forwards=sort_order == "asc")]
+    page = select(*printed).where(*chosen).order_by(*in_order).limit(limit)
     if "offset" in given:
         page = page.offset(OFFSET)
     rows = page.subquery("rows")
     return with_page(
-        [*freshness_columns(), _lead_info().label("lead_info"), total.label("total")],
+        [
+            *freshness_columns(),
+            _lead_info().label("lead_info"),
+            total.label("total"),
+            first_unknown(named).label("unknown"),
+        ],
         [PageRows(rows, _printed_message(rows, conversations))],
     )
 

@@ -15,7 +15,7 @@ from api.plan.counts import counts
 from api.plan.filters import conditions
 from api.plan.in_order import by_buckets, documents, in_order
 from api.plan.list_plan import ListPlan
-from api.plan.matches import all_matches, collected, sorted_page
+from api.plan.matches import all_matches, collected, found_and_sorted, sorted_page
 from api.sql_helpers import (
     LIMIT,
     OFFSET,
@@ -45,9 +45,10 @@ class ListQueryParts(NamedTuple):
 def list_parts(plan: ListPlan) -> ListQueryParts:
     """Returns the parts of the statement of a plan."""
     page = LimitOffset(LIMIT, OFFSET if plan.has_offset else None)
-    if plan.has("customer_phone"):
+    # The list of one phone has no second page; a cursor that somebody made is answered as any other.
+    if plan.has("customer_phone") and plan.cursor is None:
         return _by_phone(plan, page)
-    if not plan.is_counted:
+    if not (plan.is_counted or plan.is_on_leads):
         return _by_matches(plan, page)
     if not (plan.has_offset or plan.filters):
         return ListQueryParts(tenant_total(), in_order(plan, page))
@@ -69,10 +70,10 @@ def _by_matches(plan: ListPlan, page: LimitOffset) -> ListQueryParts:
 
 
 def _by_counts(plan: ListPlan) -> ListQueryParts:
-    """Takes the total from the counts, and the page in the way that reads fewest leads."""
+    """Takes the total from the counts, or counts in an index, and the page in the way that reads fewest leads."""
     found = counts(plan)
     total = select(found.c.total).scalar_subquery()
-    picks_buckets = plan.is_by_time and (plan.is_far or plan.collect_matches)
+    picks_buckets = plan.is_counted and plan.is_by_time and (plan.is_far or plan.collect_matches)
     has_page = found.c.total > (OFFSET if plan.has_offset else ZERO)
     # A filter on the sort's own column has its index read only a range, in which the matches lie close together.
     is_decided = picks_buckets or plan.collect_matches or plan.has_own_filter or not plan.filters
@@ -88,7 +89,7 @@ def _by_counts(plan: ListPlan) -> ListQueryParts:
     if picks_buckets:
         return ListQueryParts(total, by_buckets(plan, page))
     if plan.collect_matches:
-        return ListQueryParts(total, [collected(plan, page)])
+        return ListQueryParts(total, [(collected if plan.is_counted else found_and_sorted)(plan, page)])
     return ListQueryParts(total, in_order(plan, page), chosen["collect_matches"])
 
 

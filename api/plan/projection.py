@@ -19,6 +19,7 @@ class ProjectionRow(NamedTuple):
     installed: int
     built_at: datetime | None
     capture_gap: bytes | None
+    feed_problem: bytes | None
 
 
 class FreshnessRow(NamedTuple):
@@ -95,6 +96,7 @@ def _projection_statement() -> SelectBase:
         func.count().label("installed"),
         func.max(projection.c.built_at).label("built_at"),
         func.max(projection.c.capture_gap).label("capture_gap"),
+        func.max(projection.c.feed_problem).label("feed_problem"),
     ).select_from(projection)
 
 

@@ -31,6 +31,7 @@ class Search:
 
     words: tuple[str, ...]
     digits: str | None
+    ignore_accents: bool = False
 
 
 class Parameter(fields.Field[Any]):
@@ -103,16 +104,24 @@ class WholeNumber(Parameter):
 
 
 class Choice(Parameter):
-    """One of several words, in any case."""
+    """One of several words, in any case; `others` are further words, each with the one that it means."""
 
-    def __init__(self, description: str, options: tuple[str, ...], *, default: str | None = None) -> None:
+    def __init__(
+        self,
+        description: str,
+        options: tuple[str, ...],
+        *,
+        default: str | None = None,
+        others: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(description, example=options[0], default=default)
-        self.options = options
-        self.by_lower = {option.lower(): option for option in options}
-        self.takes = f"one of {', '.join(options)}"
+        further = others or {}
+        self.options = (*options, *further)
+        self.by_lower = {option.lower(): further.get(option, option) for option in self.options}
+        self.takes = f"one of {', '.join(self.options)}"
 
     def read(self, text: str) -> str:
-        """Returns the word in the case in which the API prints it. Raises ValueError for any other word."""
+        """Returns the word that is meant, in the case of the options. Raises ValueError for any other word."""
         if text.lower() not in self.by_lower:
             raise ValueError(text)
         return self.by_lower[text.lower()]

@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, date, datetime, time, timedelta
+from unicodedata import normalize
 from urllib.parse import parse_qsl
 
 WHITE_SPACE = " \t\n\v\f\r\N{NO-BREAK SPACE}"
@@ -11,6 +12,8 @@ MILLISECOND = timedelta(milliseconds=1)
 FIRST_MOMENT = datetime.min.replace(tzinfo=UTC)
 LAST_MOMENT = datetime.max.replace(tzinfo=UTC)
 
+# What Unicode can take off a letter.
+_ACCENTS = re.compile("[\u0300-\u036f]")
 _BLANKS = re.compile(f"[{WHITE_SPACE}]+")
 _PHONE = re.compile(r"\+?[ ().-]*[0-9][0-9 ().-]*")
 _NOT_DIGITS = re.compile(r"[^0-9]+")
@@ -31,6 +34,14 @@ def trim(text: str) -> str:
 def words(text: str) -> list[str]:
     """Returns the words of a text, which white space separates."""
     return [word for word in _BLANKS.split(text) if word]
+
+
+def without_accents(text: str) -> str:
+    """Returns the text without accents, as the read model has texts for searches that ignore them.
+
+    The rule for those is projector.without_accents in sql/definition/normalize.sql.
+    """
+    return normalize("NFC", _ACCENTS.sub("", normalize("NFD", text)))
 
 
 def phone_digits(text: str) -> str | None:

@@ -23,10 +23,13 @@ _TAG = re.compile(r'(?:W/)?"([\x21\x23-\x7e\x80-\xff]*)"')
 _IF_NONE_MATCH = "HTTP_IF_NONE_MATCH"
 
 
-def answer(data: bytes, pagination: bytes | None = None, *, moving: bytes = b"") -> Response:
+def answer(
+    data: bytes, pagination: bytes | None = None, *, moving: bytes = b"", link: str | None = None
+) -> Response:
     """Returns the answer with these data, or 304 if the caller has it.
 
-    `moving` is what the clock decides of the answer: with the version of the tenant it tells the whole.
+    `moving` is what the clock decides of the answer: with the version of the tenant it tells the whole. `link` is the
+    Link header of a page, which its last result tells.
     """
     tag = _tag(current.values().freshness.version, moving)
     known = known_tags()
@@ -34,6 +37,8 @@ def answer(data: bytes, pagination: bytes | None = None, *, moving: bytes = b"")
         return not_modified(tag)
     response = success(data, pagination)
     response.headers.add("ETag", tag)
+    if link is not None:
+        response.headers.add("Link", link)
     return response
 
 

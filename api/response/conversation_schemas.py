@@ -1,6 +1,7 @@
 """The schemas of a conversation and of a message."""
 
-from api.request.parameters import PLATFORMS, SENDERS
+from api.request.parameters import PLATFORMS
+from api.request.working_list import SENDERS
 from api.response.described import Closed, count, flag, moment, number, string, word
 
 MESSAGE_STATUSES = ("sent", "pending", "failed")
@@ -12,7 +13,7 @@ _CONVERSATION = "b1a93252-f8c6-448f-a765-195eea996d9a"
 _AGENT = "test-agent-001"
 _AGENT_NAME = string("Name of that agent. Null if it has none.", "Test AI Agent", null=True)
 _PLATFORM = word(
-    "Platform of the agent's channel. Null if that is unknown, or none of the three.",
+    "Platform of the agent's channel. Null if that is unknown. Any other word that is stored is printed too.",
     PLATFORMS,
     "whatsapp",
     null=True,
@@ -52,7 +53,8 @@ class Message(Closed):
     platform = _PLATFORM
     phone_number_id = _PHONE_NUMBER_ID
     sender = word(
-        "Who sent the message: the customer (`user`) or the agent (`agent`). Null if the platform names neither.",
+        "Who sent the message: the customer (`user`) or the agent (`agent`). Null if the platform names nobody. "
+        "Any other word that is stored is printed too.",
         SENDERS,
         "user",
         null=True,

@@ -61,9 +61,9 @@ def moment(description: str, example: str, *, null: bool = False) -> fields.Date
     return fields.DateTime(required=True, allow_none=null, metadata=_metadata(description, [example]))
 
 
-def part(schema: type[Schema], description: str, *examples: object) -> fields.Nested:
+def part(schema: type[Schema], description: str, *examples: object, null: bool = False) -> fields.Nested:
     """Returns an object within the object; without an example of its own it has that of its schema."""
-    return fields.Nested(schema, required=True, metadata=_metadata(description, examples))
+    return fields.Nested(schema, required=True, allow_none=null, metadata=_metadata(description, examples))
 
 
 def several(inner: fields.Field[Any], description: str, *examples: object) -> fields.List[Any]:

@@ -4,7 +4,8 @@ from http import HTTPStatus
 from typing import Any, NamedTuple
 
 from api.database.errors import NO_RIGHTS, NOT_INSTALLED
-from api.response.errors import MESSAGES, PHRASES, LeadNotFoundError
+from api.export_stream import ExportsBusyError
+from api.response.errors import MESSAGES, PHRASES, LeadNotFoundError, TokenGoneError
 from api.response.headers import KNOWN, LIMITED
 from api.running_requests import TENANT_IS_BUSY
 
@@ -60,15 +61,23 @@ ERRORS: dict[int, DescribedError] = {
         (*LIMITED, *KNOWN),
         {"lead": str(LeadNotFoundError.description)},
     ),
+    HTTPStatus.GONE: DescribedError(
+        "The changes since this token are not known any more. Begin anew with an export.",
+        LIMITED,
+        {"token": str(TokenGoneError.description)},
+    ),
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: DescribedError(
         "The request has a body of more than 64 KiB. No endpoint reads a body.",
         ("X-Correlation-Id",),
         {"body": MESSAGES[HTTPStatus.REQUEST_ENTITY_TOO_LARGE]},
     ),
     HTTPStatus.TOO_MANY_REQUESTS: DescribedError(
-        "The tenant has used up its requests of this period.",
+        "The tenant has used up its requests of this period, or too many exports run at once. The message says which.",
         (*LIMITED, "Retry-After"),
-        {"limit": MESSAGES[HTTPStatus.TOO_MANY_REQUESTS]},
+        {
+            "limit": MESSAGES[HTTPStatus.TOO_MANY_REQUESTS],
+            "exports": str(ExportsBusyError.description),
+        },
     ),
     HTTPStatus.INTERNAL_SERVER_ERROR: DescribedError(
         "The API failed. Its log has the error under the `correlationId`.",

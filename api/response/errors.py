@@ -5,9 +5,10 @@ from http import HTTPStatus
 import orjson
 import structlog
 from flask import Flask, Response, g, request
-from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
+from werkzeug.exceptions import Gone, HTTPException, MethodNotAllowed, NotFound
 
 from api.database.errors import UnavailableError
+from api.export_stream import ExportsBusyError
 from api.freshness_wait import StaleError
 from api.log import cause_of
 from api.request.text import format_time
@@ -36,6 +37,16 @@ class LeadNotFoundError(NotFound):
     description = "Lead not found"
 
 
+class TokenGoneError(Gone):
+    """The changes since this token are not known any more, or are those of another history."""
+
+    description = (
+        "The changes since this token are not known any more: it is too old, or from before an erasure, a restore or"
+        " another installation. Begin anew: ask without since for the token of now, then for the export"
+        " (leads.ndjson), then with that token"
+    )
+
+
 def install(app: Flask) -> None:
     """Have the application answer every failure with the error object."""
     app.register_error_handler(HTTPException, _answer_http_error)
@@ -47,7 +58,7 @@ def _answer_http_error(error: HTTPException) -> Response:
     code = error.code or HTTPStatus.INTERNAL_SERVER_ERROR
     message = MESSAGES.get(code, error.description)
     headers = [header for header in error.get_headers() if header[0] not in ("Content-Type", "Allow")]
-    if isinstance(error, LeadNotFoundError):
+    if isinstance(error, LeadNotFoundError | ExportsBusyError):
         message = error.description
     elif isinstance(error, NotFound) and "//" in request.environ.get("PATH_INFO", ""):
         message = "The path has an empty part (//): a user_id or a customer_phone may be missing"

@@ -2,6 +2,8 @@
 
 from typing import Any, NamedTuple
 
+from api.request.cursor import EXAMPLE
+
 CORRELATION_ID = "^[A-Za-z0-9._-]{1,128}$"
 
 _MOMENT = {"type": "string", "format": "date-time"}
@@ -44,6 +46,10 @@ HEADERS = {
         'W/"v5d3bd3e3a92b9d3f7f2f8f6b"',
         {**_TEXT, "pattern": '^W/"[vm][0-9a-f]+"$'},
     ),
+    "Link": Header(
+        "Where the next page is, relative to the address of this one. Absent on the last page.",
+        f'<?limit=10&cursor={EXAMPLE}>; rel="next"',
+    ),
     "X-RateLimit-Limit": Header("Requests that this tenant may send in one period.", 100, _NUMBER),
     "X-RateLimit-Remaining": Header("Requests that are left in this period.", 99, _NUMBER),
     "X-RateLimit-Reset": Header("End of the period, in seconds since 1970.", 1764124920, _NUMBER),
@@ -52,6 +58,13 @@ HEADERS = {
         '"tenant";r=99;t=57',
     ),
     "RateLimit-Policy": Header("Requests in one period (`q`), and its seconds (`w`).", '"tenant";q=100;w=60'),
+    "X-Total-Count": Header(
+        "Number of leads or messages in the file; a header row does not count.", 4, _NUMBER
+    ),
+    "Content-Disposition": Header(
+        "A name for the file, with the moment that it shows.",
+        'attachment; filename="leads-20261126T024103Z.csv"',
+    ),
     "Retry-After": Header("Seconds to wait before the next try.", 1, {**_NUMBER, "minimum": 1}),
     "WWW-Authenticate": Header(
         "`Bearer`, with what is wrong with the credentials.", 'Bearer realm="leads", error="invalid_token"'

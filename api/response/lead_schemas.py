@@ -2,7 +2,8 @@
 
 from marshmallow import fields, validate
 
-from api.request.parameters import LEAD_STATUSES, MAX_OFFSET, PLATFORMS, SENDERS
+from api.request.parameters import LEAD_STATUSES, MAX_OFFSET, PLATFORMS
+from api.request.working_list import SENDERS
 from api.response.conversation_schemas import ConversationSummary, Message
 from api.response.described import (
     Closed,
@@ -108,7 +109,7 @@ class Lead(Closed):
     )
     last_message_sender = word(
         "Who sent that message: the customer (`user`) or the agent (`agent`). Null without messages, or if the "
-        "platform names neither.",
+        "platform names nobody. Any other word that is stored is printed too.",
         SENDERS,
         "agent",
         null=True,

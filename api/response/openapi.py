@@ -23,6 +23,7 @@ from api.response.openapi_texts import (
     SUMMARY,
     TAGS,
     Endpoint,
+    File,
     Page,
 )
 from api.response.samples import sample
@@ -31,6 +32,8 @@ from api.response.schemas import Error
 # Of the documented interface; it does not change with the code.
 API_VERSION = "1.0.0"
 
+# Which errors only the endpoints have that name them.
+_OF_SOME = (HTTPStatus.NOT_FOUND, HTTPStatus.GONE)
 _ID_SCHEMA = {"type": "string", "minLength": 1, "maxLength": MAX_ID_LENGTH, "pattern": NO_NUL}
 _USER_ID = {
     "in": "path",
@@ -108,6 +111,17 @@ def _complete(described: dict[str, Any], classes: dict[str, type[Schema]]) -> No
         content = path["get"]["responses"]["200"]["content"]
         if JSON in content and "$ref" in content[JSON]["schema"]:
             content[JSON]["example"] = sample(content[JSON]["schema"], schemas)
+    for endpoint in ENDPOINTS:
+        file = endpoint.answer
+        if isinstance(file, File):
+            content = described["paths"][endpoint.path]["get"]["responses"]["200"]["content"]
+            content[file.kind]["example"] = file.sample or _line(file.line, schemas)
+
+
+def _line(name: str, schemas: dict[str, Any]) -> str:
+    """Returns a line of an export: what a schema describes, and the lead that it belongs to."""
+    phone = sample(schemas["Lead"]["properties"]["customer_phone"], schemas)
+    return orjson.dumps({"customer_phone": phone, **sample(schemas[name], schemas)}).decode() + "\n"
 
 
 def _docstring(schema: type[Schema]) -> str:
@@ -115,34 +129,40 @@ def _docstring(schema: type[Schema]) -> str:
 
 
 def _operation(endpoint: Endpoint, codes: list[int]) -> dict[str, Any]:
-    """Returns one of the four endpoints, which may answer with these errors."""
-    of_lead = "{customer_phone}" in endpoint.path
-    errors = [code for code in codes if of_lead or code != HTTPStatus.NOT_FOUND]
+    """Returns an endpoint, which may answer with these errors."""
+    answer, has_tag = endpoint.answer, "ETag" in endpoint.headers
+    errors = [code for code in codes if code in endpoint.errors or code not in _OF_SOME]
     return {
         "operationId": endpoint.name,
         "summary": endpoint.summary,
         "description": endpoint.description,
-        "tags": ["Leads"],
+        "tags": [endpoint.tag],
         "parameters": [
             _USER_ID,
-            *([_CUSTOMER_PHONE] if of_lead else []),
+            *([_CUSTOMER_PHONE] if "{customer_phone}" in endpoint.path else []),
             *_parameters(endpoint.query),
-            *map(_request_header, REQUEST_HEADERS),
+            *(_request_header(name) for name in REQUEST_HEADERS if has_tag or name != "If-None-Match"),
         ],
         "responses": {
             "200": {
-                "description": _docstring(endpoint.answer),
-                "headers": _named((*LIMITED, *KNOWN, "ETag")),
-                "content": {JSON: {"schema": endpoint.answer}},
+                "description": answer.description if isinstance(answer, File) else _docstring(answer),
+                "headers": _named((*LIMITED, *KNOWN, *endpoint.headers, *_of_pages(endpoint.query))),
+                "content": _content(answer),
             },
-            "304": "NotModified",
+            **({"304": "NotModified"} if has_tag else {}),
             **{str(code): f"Error{code}" for code in errors},
         },
     }
 
 
+def _content(answer: type[Schema] | File) -> dict[str, Any]:
+    if isinstance(answer, File):
+        return {answer.kind: {"schema": {"type": "string"}}}
+    return {JSON: {"schema": answer}}
+
+
 def _page(page: Page) -> dict[str, Any]:
-    """Returns what there is beside the four endpoints."""
+    """Returns what there is beside the endpoints about leads."""
     own = ("X-Correlation-Id",)
     errors = {
         str(code): _failure(code, (*own, "Retry-After") if code == HTTPStatus.SERVICE_UNAVAILABLE else own)
@@ -176,6 +196,11 @@ def _failure(code: int, headers: tuple[str, ...]) -> dict[str, Any]:
 def _named(headers: tuple[str, ...]) -> dict[str, str]:
     """Returns headers as apispec wants them, which makes references of their names."""
     return {name: name for name in headers}
+
+
+def _of_pages(query: type[Schema]) -> tuple[str, ...]:
+    """Returns the headers that only an endpoint with pages has."""
+    return ("Link",) if "cursor" in query().fields else ()
 
 
 def _parameters(query: type[Schema]) -> list[dict[str, Any]]:

@@ -5,8 +5,19 @@ from typing import Any, NamedTuple
 
 from marshmallow import Schema
 
-from api.request.parameters import CommonQuery, ListQuery, MessagesQuery
-from api.response.schemas import LeadList, LeadMessages, LeadStatistics, Live, Ready, SingleLead
+from api.request.copy_parameters import ChangesQuery, ExportQuery, MessageExportQuery
+from api.request.parameters import CommonQuery, LeadQuery, ListQuery, MessagesQuery
+from api.request.series import SeriesQuery
+from api.response.schemas import (
+    LeadChanges,
+    LeadList,
+    LeadMessages,
+    LeadSeries,
+    LeadStatistics,
+    Live,
+    Ready,
+    SingleLead,
+)
 
 SUMMARY = "The leads of a messaging platform, over WhatsApp, Instagram and web chat."
 DESCRIPTION = """\
@@ -24,6 +35,10 @@ Times are in UTC with milliseconds. HEAD works wherever GET does. An unknown par
 """
 TAGS = (
     {"name": "Leads", "description": "The leads of a tenant, with their messages and statistics."},
+    {
+        "name": "Copies",
+        "description": "All leads or messages as a file, and what changed since: for a copy elsewhere.",
+    },
     {"name": "Operation", "description": "Whether the API works, and what it offers."},
 )
 SERVERS = ({"url": "/", "description": "The server of this document."},)
@@ -36,17 +51,41 @@ JSON = "application/json"
 METRICS = "/metrics"
 _BASE = "/users/{user_id}/leads"
 _LEAD = f"{_BASE}/{{customer_phone}}"
+_EXPORT = (
+    "The file shows one moment. The answer announces its length; one that breaks off ends before that length."
+)
+_CSV = (
+    "customer_phone,name,email,company,lead_status,total_score,intent_score,urgency_score,budget_score,fit_score,"
+    "engagement_score,platforms,conversation_count,total_messages,template_sends_count,last_message_at,"
+    "last_message_text,last_message_sender,first_contact_at,has_extraction,extraction_id\r\n"
+    '"918979556941","Siddhant","sddhantjaiii@gmail.com",,"Cold",7,1,1,2,2,2,"whatsapp",1,37,0,2025-12-12T09:07:38.656Z,'
+    '"No problem, Siddhant.","agent",2025-10-05T06:21:34.662Z,true,791a2e81-4706-4703-9532-842a2fd16e0c\r\n'
+)
+_OF_FILES = ("X-Total-Count", "Content-Disposition")
+
+
+class File(NamedTuple):
+    """What an export sends: its media type, what it is, and a sample, or the schema that each line has."""
+
+    kind: str
+    description: str
+    sample: str = ""
+    line: str = ""
 
 
 class Endpoint(NamedTuple):
-    """One of the four endpoints."""
+    """An endpoint that reads the leads of a tenant."""
 
     path: str
     name: str
     summary: str
     description: str
     query: type[Schema]
-    answer: type[Schema]
+    answer: type[Schema] | File
+    tag: str = "Leads"
+    headers: tuple[str, ...] = ("ETag",)
+    errors: tuple[int, ...] = ()
+    """Those that only some endpoints have."""
 
 
 ENDPOINTS = (
@@ -68,13 +107,23 @@ ENDPOINTS = (
         LeadStatistics,
     ),
     Endpoint(
+        f"{_BASE}/stats/series",
+        "getLeadSeries",
+        "Get lead statistics by day or hour",
+        "Counts of the leads of each day or hour of a range, which `from_date` and `to_date` or their other names have "
+        "to give.",
+        SeriesQuery,
+        LeadSeries,
+    ),
+    Endpoint(
         _LEAD,
         "getLead",
         "Get a single lead",
         "The lead of a phone. A lead whose identifier is `stats` or contains a `/` has no address: the list shows it, "
         "with the filter `customer_phone`.",
-        CommonQuery,
+        LeadQuery,
         SingleLead,
+        errors=(HTTPStatus.NOT_FOUND,),
     ),
     Endpoint(
         f"{_LEAD}/messages",
@@ -83,12 +132,61 @@ ENDPOINTS = (
         "A page of the messages of a lead over all its conversations, oldest first.",
         MessagesQuery,
         LeadMessages,
+        errors=(HTTPStatus.NOT_FOUND,),
+    ),
+    Endpoint(
+        "/users/{user_id}/lead-changes",
+        "listLeadChanges",
+        "List what changed since a token",
+        "The newest state of each lead that changed since the answer that gave the token, and the leads that are gone. "
+        "Without `since` there is no change, but the token of now: ask for it, then for the export `leads.ndjson`, "
+        "then with that token. With filters, a changed lead that does not pass them is sent as deleted.",
+        ChangesQuery,
+        LeadChanges,
+        "Copies",
+        headers=(),
+        errors=(HTTPStatus.GONE,),
+    ),
+    Endpoint(
+        f"{_BASE}.csv",
+        "exportLeadsAsCsv",
+        "Export leads as CSV",
+        f"All leads that match, as a table without their conversations. {_EXPORT} A text that a spreadsheet would take "
+        "for a formula has an apostrophe before it.",
+        ExportQuery,
+        File("text/csv", "A header row, and a row for each lead.", sample=_CSV),
+        "Copies",
+        headers=_OF_FILES,
+    ),
+    Endpoint(
+        f"{_BASE}.ndjson",
+        "exportLeads",
+        "Export leads, one a line",
+        f"All leads that match, each as the list prints it. {_EXPORT}",
+        ExportQuery,
+        File("application/x-ndjson", "A line for each lead.", line="Lead"),
+        "Copies",
+        headers=_OF_FILES,
+    ),
+    Endpoint(
+        "/users/{user_id}/messages.ndjson",
+        "exportMessages",
+        "Export messages, one a line",
+        f"All messages of a time range, by lead and then in their order. {_EXPORT}",
+        MessageExportQuery,
+        File(
+            "application/x-ndjson",
+            "A line for each message, with the lead that it belongs to.",
+            line="Message",
+        ),
+        "Copies",
+        headers=_OF_FILES,
     ),
 )
 
 
 class Page(NamedTuple):
-    """What there is beside the four endpoints: it asks nobody who calls, and has no limit."""
+    """What there is beside the endpoints about leads: it asks nobody who calls, and has no limit."""
 
     path: str
     name: str

@@ -1,14 +1,52 @@
-"""The pagination object of an answer."""
+"""The page of an answer: its results, its pagination object, and the link to the next one."""
 
-from api.request.parameters import Page
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from api.request.cursor import encode, scope_of
+from api.request.query import Page
+
+# Proxies and clients take headers of some kilobytes. A request whose own query is about as long gets no link.
+MAX_LINK_LENGTH = 8000
 
 
-def pagination(page: Page, total: int) -> bytes:
-    """Returns the pagination object of a page, of `total` results in all, as JSON."""
-    more = "true" if page.offset + page.limit < total else "false"
-    return f'{{"total":{total},"limit":{page.limit},"offset":{page.offset},"hasMore":{more}}}'.encode()
+class PageOfResults(NamedTuple):
+    """The results of a page as they are printed, how many there are in all, and whether there is a next page."""
+
+    page: Page
+    results: Sequence[bytes]
+    total: int
+    has_more: bool
+
+    @property
+    def json(self) -> bytes:
+        """The results, joined by commas."""
+        return b",".join(self.results)
+
+    @property
+    def pagination(self) -> bytes:
+        """The pagination object as JSON."""
+        more = "true" if self.has_more else "false"
+        page = self.page
+        return (
+            f'{{"total":{self.total},"limit":{page.limit},"offset":{page.offset},"hasMore":{more}}}'.encode()
+        )
+
+    def link(self, path: Sequence[str], position_of: Callable[[bytes], Sequence[object]]) -> str | None:
+        """Returns the Link header, relative to the address of the request; None on the last page.
+
+        `path` has the ids of the address, and `position_of` tells the position of a printed result.
+        """
+        if not self.has_more or not self.results:
+            return None
+        cursor = encode(scope_of(self.page.asked, path), position_of(self.results[-1]))
+        query = f"{self.page.query}&cursor={cursor}" if self.page.query else f"cursor={cursor}"
+        link = f'<?{query}>; rel="next"'
+        return link if len(link) <= MAX_LINK_LENGTH else None
 
 
-def rows_of(page: Page, total: int) -> int:
-    """Returns how many results a page has, of `total` results in all."""
-    return max(0, min(page.limit, total - page.offset))
+def page_of_results(page: Page, rows: Sequence[bytes], total: int) -> PageOfResults:
+    """Returns the page, whose `rows` are `page.rows_to_read` as far as there are so many."""
+    if page.position is None:
+        return PageOfResults(page, rows, total, page.offset + page.limit < total)
+    return PageOfResults(page, rows[: page.limit], total, len(rows) > page.limit)

@@ -11,6 +11,9 @@ def sample(schema: Mapping[str, Any], schemas: Mapping[str, Any]) -> Any:  # noq
     """
     if "examples" in schema:
         return schema["examples"][0]
+    if "anyOf" in schema:
+        # The other one is null.
+        return sample(schema["anyOf"][0], schemas)
     if "$ref" in schema:
         return sample(schemas[schema["$ref"].rpartition("/")[2]], schemas)
     if schema.get("type") == "array":

@@ -2,7 +2,8 @@
 
 from marshmallow import fields
 
-from api.response.described import Closed, count, moment, part, several, string
+from api.request.series import BUCKETS
+from api.response.described import Closed, count, flag, moment, part, several, string, word
 from api.response.headers import CORRELATION_ID
 from api.response.lead_schemas import Lead, MessagesOfLead, Pagination
 
@@ -26,6 +27,38 @@ class Statistics(Closed):
     by_platform = part(ByPlatform, "How many leads each platform has, as `platform` lists them.")
     leads_last_7_days = count("Leads active in the last 7 times 24 hours, as `days=7` lists them.", 2)
     leads_last_30_days = count("Leads active in the last 30 times 24 hours, as `days=30` lists them.", 2)
+
+
+class LeadNumbers(Closed):
+    """Counts of the leads of a day or an hour."""
+
+    leads = count("Number of leads.", 1)
+    hot_leads = count("Those of the status `Hot`.", 0)
+    warm_leads = count("Those of the status `Warm`.", 0)
+    cold_leads = count("Those of the status `Cold`.", 1)
+    by_platform = part(ByPlatform, "How many of them each platform has.")
+
+
+class SeriesBucket(Closed):
+    """A day or an hour in UTC."""
+
+    start = moment("When the day or hour begins.", "2025-12-12T00:00:00.000Z")
+    active = part(
+        LeadNumbers, "Leads whose `last_message_at` is in it, as the list with these dates has them."
+    )
+    new = part(
+        LeadNumbers, "Leads whose `first_contact_at` is in it, with their status and platforms of today."
+    )
+
+
+class Series(Closed):
+    """Counts of the leads of a tenant by day or hour."""
+
+    by = word("Whether these are days or hours.", BUCKETS, "day")
+    buckets = several(
+        fields.Nested(SeriesBucket),
+        "Each day or hour from the first to the last one, those without leads too.",
+    )
 
 
 _SUCCESS = fields.Constant(
@@ -70,6 +103,15 @@ class LeadStatistics(Closed):
     correlationId = _CORRELATION_ID  # noqa: N815  # As documented.
 
 
+class LeadSeries(Closed):
+    """The statistics of a tenant by day or hour."""
+
+    success = _SUCCESS
+    data = part(Series, "The counts of each day or hour.")
+    timestamp = _TIMESTAMP
+    correlationId = _CORRELATION_ID  # noqa: N815  # As documented.
+
+
 class SingleLead(Closed):
     """A single lead."""
 
@@ -84,6 +126,31 @@ class LeadMessages(Closed):
 
     success = _SUCCESS
     data = part(MessagesOfLead, "The lead and its messages.")
+    timestamp = _TIMESTAMP
+    correlationId = _CORRELATION_ID  # noqa: N815  # As documented.
+
+
+class LeadChange(Closed):
+    """A lead that changed, or that is gone."""
+
+    customer_phone = string("Identifies the lead within its tenant.", "918979556941")
+    deleted = flag(
+        "Whether to delete the lead from the copy: it is gone, or it does not pass the filters of the request.",
+        example=False,
+    )
+    lead = part(Lead, "The lead in its newest state. Null if it is deleted.", null=True)
+
+
+class LeadChanges(Closed):
+    """What changed since a token."""
+
+    success = _SUCCESS
+    data = several(fields.Nested(LeadChange), "The changes, each lead once.")
+    next = string(
+        "Token to ask with next time, as `since`. It means nothing to the caller, and holds for this tenant.",
+        "AAAAAAAAAAgAwv2sIPkF7gWLO1cKzWAu",
+    )
+    hasMore = flag("Whether there are more changes already.", example=False)  # noqa: N815  # As documented.
     timestamp = _TIMESTAMP
     correlationId = _CORRELATION_ID  # noqa: N815  # As documented.
 

@@ -45,6 +45,8 @@ def _why_not_ready(state: ProjectionRow) -> str | None:
     reason = why_not_built(state)
     if reason is None and state.capture_gap is not None:
         return f"Changes may have been missed: {state.capture_gap.decode()}"
+    if reason is None and state.feed_problem is not None:
+        return f"Changes of the platform may not arrive: {state.feed_problem.decode()}"
     return reason
 
 

@@ -43,4 +43,4 @@ def example() -> tuple[str | None, str | None]:
         )
     except UnavailableError:
         return tenant, None
-    return tenant, orjson.loads(row.page)["customer_phone"] if row.page else None
+    return tenant, orjson.loads(row.page[0])["customer_phone"] if row.page else None

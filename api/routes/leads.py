@@ -1,21 +1,27 @@
-"""The four endpoints of the Leads API."""
+"""The endpoints of the Leads API."""
 
 from typing import TypeVar
 
 import orjson
 from flask import Blueprint, Response
+from werkzeug.exceptions import BadRequest
 
 from api import current
 from api.plan.lead import single_lead as plan_lead
 from api.plan.lead_list import list_leads as plan_list
 from api.plan.messages import messages_of_lead as plan_messages
+from api.plan.series import lead_series as plan_series
 from api.plan.statistics import StatisticsRow
 from api.plan.statistics import lead_statistics as plan_statistics
-from api.request.parameters import COMMON_QUERY, LIST_QUERY, MESSAGES_QUERY, PLATFORMS, Query
+from api.request.cursor import position_of_lead, position_of_message
+from api.request.parameters import COMMON_QUERY, LEAD_QUERY, LIST_QUERY, MESSAGES_QUERY, PLATFORMS
+from api.request.query import Query
+from api.request.series import SERIES_QUERY
 from api.request.text import canonical_phone
 from api.response.conditional import answer
 from api.response.errors import LeadNotFoundError
-from api.response.pagination import pagination, rows_of
+from api.response.fewer_keys import fewer_keys
+from api.response.pagination import page_of_results
 from api.routes.read_model import read_model
 
 leads = Blueprint("leads", __name__, url_prefix="/users/<user_id>/leads")
@@ -26,16 +32,19 @@ Result = TypeVar("Result")
 @leads.get("")
 def list_leads(user_id: str) -> Response:
     """List the leads with filters, an order and pagination."""
-    parameters = _parameters(LIST_QUERY)
+    parameters = _parameters(LIST_QUERY, user_id)
     row = read_model().fetch(plan_list(user_id, parameters, current.values().now), parameters.min_as_of)
     if row.collect_matches:
         collected = plan_list(user_id, parameters, current.values().now, collect_matches=True)
         row = read_model().fetch(collected, parameters.min_as_of)
-    current.values().rows = rows_of(parameters.page, row.total)
-    pages = pagination(parameters.page, row.total)
+    page = page_of_results(parameters.page, row.page, row.total)
+    current.values().rows = len(page.results)
+    pages = page.pagination
     # Whoever is active in the last days of one moment is so in those of an earlier one too. So while no lead changes,
     # as many of them are the same.
-    return answer(b"[%b]" % row.page, pages, moving=pages if parameters.moves_with_the_clock else b"")
+    moving = pages if parameters.moves_with_the_clock else b""
+    link = page.link((user_id,), lambda lead: position_of_lead(lead, parameters.sort_by))
+    return answer(fewer_keys(b"[%b]" % page.json, parameters.fields), pages, moving=moving, link=link)
 
 
 @leads.get("/stats")
@@ -48,33 +57,48 @@ def lead_statistics(user_id: str) -> Response:
     return answer(numbers, moving=numbers)
 
 
+# No lead is in its way: one called `stats` has no address.
+@leads.get("/stats/series")
+def lead_series(user_id: str) -> Response:
+    """Count the leads of a tenant by day or hour."""
+    parameters = _parameters(SERIES_QUERY)
+    row = read_model().fetch(plan_series(user_id, parameters), parameters.min_as_of)
+    current.values().rows = 1
+    return answer(b'{"by":"%b","buckets":[%b]}' % (parameters.by.encode(), b",".join(row.page)))
+
+
 @leads.get("/<customer_phone>")
 def single_lead(user_id: str, customer_phone: str) -> Response:
     """Print the lead of a phone."""
-    parameters = _parameters(COMMON_QUERY)
+    parameters = _parameters(LEAD_QUERY)
     row = read_model().fetch(plan_lead(user_id, _phone(customer_phone)), parameters.min_as_of)
     document = _found(row.document)
     current.values().rows = 1
-    return answer(document)
+    return answer(fewer_keys(document, parameters.fields))
 
 
 @leads.get("/<customer_phone>/messages")
 def messages_of_lead(user_id: str, customer_phone: str) -> Response:
     """List the messages of a lead across its conversations."""
-    parameters, phone = _parameters(MESSAGES_QUERY), _phone(customer_phone)
+    phone = _phone(customer_phone)
+    parameters = _parameters(MESSAGES_QUERY, user_id, phone)
     row = read_model().fetch(plan_messages(user_id, phone, parameters), parameters.min_as_of)
+    lead_info = _found(row.lead_info)
+    if row.unknown is not None:
+        raise BadRequest(f"{row.unknown.decode()} takes the message_id of a message of this lead")
+    page = page_of_results(parameters.page, row.page, row.total)
     data = b'{"customer_phone":%b,"lead_info":%b,"messages":[%b],"pagination":%b}' % (
         orjson.dumps(phone),
-        _found(row.lead_info),
-        row.page,
-        pagination(parameters.page, row.total),
+        lead_info,
+        page.json,
+        page.pagination,
     )
-    current.values().rows = rows_of(parameters.page, row.total)
-    return answer(data)
+    current.values().rows = len(page.results)
+    return answer(data, link=page.link((user_id, phone), position_of_message))
 
 
-def _parameters(query: Query[Result]) -> Result:
-    return query.read(current.request().environ.get("QUERY_STRING", ""))
+def _parameters(query: Query[Result], *path: str) -> Result:
+    return query.read(current.request().environ.get("QUERY_STRING", ""), *path)
 
 
 def _phone(customer_phone: str) -> str:

@@ -20,7 +20,7 @@ Answer = TypeVar("Answer", bound=Freshness)
 
 
 class ReadModel:
-    """The read model behind the four endpoints.
+    """The read model behind the endpoints.
 
     The first build fills the tables in one transaction that locks them, so a request before its end would wait for it.
     Until this process has seen that a build has ended, each request therefore looks at `projection` first. Afterwards
@@ -37,9 +37,16 @@ class ReadModel:
         Raises UnavailableError if the read model was never built, or cannot be read now, and StaleError if the row is
         older than min_as_of.
         """
+        self.require_built()
+        return self.checked(self._fetch(statement), min_as_of)
+
+    def require_built(self) -> None:
+        """Raises UnavailableError if the read model was never built, as far as this process has seen."""
         if not self._is_built:
             self._require_built()
-        row = self._fetch(statement)
+
+    def checked(self, row: Answer, min_as_of: datetime | None) -> Answer:
+        """Returns the first row of an answer, and has its headers say how fresh it is. Raises as fetch does."""
         if row.as_of is None:
             self._is_built = False
             raise UnavailableError(NEVER_BUILT)

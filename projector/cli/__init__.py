@@ -5,7 +5,7 @@ A command imports what it runs only when it is called, so that `--help` answers 
 
 import click
 
-from projector.cli import demo, erase, explain, inspect, install, run, server
+from projector.cli import demo, erase, explain, export, inspect, install, run, server
 from projector.cli.base import Commands, Invocation, print_version
 
 __all__ = ["Invocation", "cli", "main"]
@@ -48,6 +48,7 @@ for _command in (
     inspect.status,
     inspect.tenants,
     explain.explain,
+    export.export,
     erase.erase,
     demo.demo,
     server.server,

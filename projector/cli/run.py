@@ -61,9 +61,11 @@ def refresh(invocation: Invocation, *, retry_failed: bool, verbose: bool) -> Non
       1  failed, or something blocks it; the message says what
       2  wrong usage, or a setting that cannot be used
     """
+    from projector.origin import note_once
     from projector.recovery import refresh_and_heal
 
     with invocation.connect("refresh") as conn:
+        note_once(conn, invocation.config.origin_url)
         report = refresh_and_heal(
             conn,
             retry_failed=retry_failed,

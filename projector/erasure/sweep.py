@@ -37,6 +37,8 @@ _TABLES = (
     "read_model.lead_conversations",
     "read_model.lead_profiles",
     "read_model.leads",
+    # A recompute of the leads has just written some.
+    "read_model.lead_tombstones",
     "projector.source_keys",
     "projector.noted_keys",
     "projector.dead_letters",
@@ -112,7 +114,7 @@ def _delete_some(conn: Connection, target: Target, table: str) -> int:
         statement = query("erasure", "delete_some", table=table)
         deleted = side_of(conn, table).execute(statement, parameters).rowcount
         if deleted:
-            on_read_model(conn).execute(query("tenants", "change_version"), target.parameters)
+            _begin_history_anew(conn, target)
 
     _in_turn(conn, delete)
     return deleted
@@ -134,7 +136,7 @@ def _forget(conn: Connection, target: Target) -> None:
         conn.execute(query("erasure", "forget_runs"), {"user_id": target.user_id})
     else:
         # What was deleted may be from a batch that ended since the leads were recomputed.
-        on_read_model(conn).execute(query("tenants", "change_version"), target.parameters)
+        _begin_history_anew(conn, target)
     conn.execute("TRUNCATE unknown_keys")
     conn.execute(query("erasure", "find_unknown_keys"), prepare=False)
     _clean_queue(conn)
@@ -147,6 +149,13 @@ def _forget(conn: Connection, target: Target) -> None:
     on_read_model(conn).execute(query("erasure", "forget_gap"), {"mention": pattern, "instead": ERASED})
     count_letters(conn)
     drift_log.publish(conn)
+
+
+def _begin_history_anew(conn: Connection, target: Target) -> None:
+    """Give the tenant a new version, and end the tokens of the change feed: rows went without a tombstone."""
+    read_model = on_read_model(conn)
+    read_model.execute(query("tenants", "change_version"), target.parameters)
+    read_model.execute(query("tenants", "change_epoch"), target.parameters)
 
 
 def _clean_queue(conn: Connection) -> None:

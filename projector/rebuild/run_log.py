@@ -67,7 +67,10 @@ def note_built(conn: Connection, since: datetime) -> None:
     with conn.transaction():
         read_model = on_read_model(conn)
         read_model.execute(query("rebuild", "note_built"), {"version": PROJECTION_VERSION})
-        read_model.execute(query("rebuild", "begin_freshness"), {"since": since, "shards": len(locks.SHARDS)})
+        found = conn.execute(query("rebuild", "find_start_of_freshness"), {"since": since}).fetchone()
+        began_at = since if found is None else found[0]
+        fresh = {"began_at": began_at, "shards": len(locks.SHARDS)}
+        read_model.execute(query("rebuild", "begin_freshness"), fresh)
         conn.execute(query("rebuild", "delete_plan"))
 
 

@@ -5,17 +5,19 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 
 import psycopg
 import structlog
 from psycopg.rows import TupleRow
 
-from projector import capture, db, locks, pipeline, recovery
+from projector import capture, db, locks, pipeline, recovery, tombstones
 from projector.config import Config
 from projector.dead_letters import TRIES_OF_A_TURN, UntriedLetters, find_letters, retry_letters
 from projector.errors import BlockedError, CaptureGapError, DatabaseUnreachableError, ProjectorError
 from projector.look import has_changes, look
 from projector.metrics.counted import expect_jobs
+from projector.origin import Origin
 from projector.preconditions import require_installed
 from projector.progress import Lines, Progress
 from projector.republish import republish
@@ -68,17 +70,16 @@ class Jobs:
         self._config = config
         self._prepared: dict[str, Connection] = {}
         self._pace = Pace(config.refresh_seconds)
-        self._has_letters = False
-        self._dead_letters_at = 0.0
         self._untried_letters = UntriedLetters()
-        self._is_troubled = False
-        self._upkeep_at = 0.0
-        self._is_queue_empty = False
-        self._depth_at = 0.0
+        self._has_letters = self._is_troubled = self._is_queue_empty = False
+        self._dead_letters_at = self._upkeep_at = self._depth_at = 0.0
+        self._is_fed, self._has_origin_url = False, bool(config.origin_url)
         self._database = Database(config.database_url, config.read_model_url)
+        self._connect = partial(db.connect, config.database_url, read_model_url=config.read_model_url)
         work: dict[str, tuple[Callable[[Connection], float], float]] = {
             "refresh": (self._refresh, LONGEST_REFRESH_RETRY_SECONDS),
             "upkeep": (self._keep_up, LONGEST_UPKEEP_RETRY_SECONDS),
+            "origin": (Origin(config.origin_url).follow, LONGEST_REFRESH_RETRY_SECONDS),
             "verify": (self._verify, LONGEST_VERIFY_RETRY_SECONDS),
             "rebuild": (self._rebuild, 0.0),
             "prune": (self._prune, LONGEST_PRUNE_RETRY_SECONDS),
@@ -93,16 +94,12 @@ class Jobs:
     def check_installed(self) -> None:
         """Raise NotInstalledError for a database without a read model. One that does not answer is waited for."""
         try:
-            conn = self._connect(db.SCHEDULER_NAME)
+            conn = self._connect(application_name=db.SCHEDULER_NAME)
         except DatabaseUnreachableError as error:
             self._database.note_loss(str(error))
             return
         with conn:
             require_installed(conn)
-
-    def _connect(self, name: str) -> Connection:
-        config = self._config
-        return db.connect(config.database_url, application_name=name, read_model_url=config.read_model_url)
 
     def end(self) -> None:
         """Wait until every job has finished or rolled back its work, and exit the process where that takes too long."""
@@ -155,7 +152,13 @@ class Jobs:
         found = look(conn, self._pace.freshness_interval)
         self._pace.note_look()
         self._has_letters, self._is_troubled = found.has_letters, found.freshness_frozen
+        self._is_fed = found.is_fed
         return found.has_changes
+
+    def origin(self) -> float:
+        """Find out what logical replication has brought, where it brings the source rows."""
+        is_needed = self._is_fed or self._has_origin_url
+        return self.workers["origin"]() if is_needed else UPKEEP_INTERVAL_SECONDS
 
     def upkeep(self) -> float:
         """Do the upkeep, less often while nothing changes and nothing is wrong. Return when to call again."""
@@ -213,6 +216,7 @@ class Jobs:
         with locks.try_session_lock(conn, locks.JOB, locks.PRUNE_JOB) as taken:
             if taken:
                 conn.execute(query("scheduler", "prune_runs"), {"days": self._config.run_log_days})
+                tombstones.prune(conn, self._config.tombstone_days)
         return PRUNE_INTERVAL_SECONDS
 
     def _watched(self, name: str, inner: Progress) -> Progress:
@@ -232,7 +236,7 @@ class Jobs:
         if not silent or self.stop.is_set():
             return WATCH_INTERVAL_SECONDS
         try:
-            self._connect(f"{db.SCHEDULER_NAME}: watch").close()
+            self._connect(application_name=f"{db.SCHEDULER_NAME}: watch").close()
         except (ProjectorError, psycopg.Error) as error:
             self._database.note_loss(str(error))
             for worker in silent:

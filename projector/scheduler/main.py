@@ -6,7 +6,7 @@ No other module knows APScheduler.
 import logging
 import signal
 from datetime import UTC
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from types import FrameType
 
 import structlog
@@ -22,6 +22,7 @@ from projector.scheduler.loops import Loop
 from projector.sql import PROJECTION_VERSION
 
 FIRST_PRUNE_SECONDS = 60.0
+SIGNAL_CHECK_SECONDS = 1.0
 
 _log = structlog.get_logger(__name__)
 
@@ -55,7 +56,7 @@ def run(config: Config) -> None:
     with serving(config):
         start_loops(jobs)
         calendar = start_calendar(jobs, config)
-        name = received.get()
+        name = wait_for_signal(received)
         _log.info("ending", signal=name)
         jobs.stop.set()
         if calendar is not None:
@@ -64,10 +65,24 @@ def run(config: Config) -> None:
     _log.info("ended")
 
 
+def wait_for_signal(received: "SimpleQueue[str]") -> str:
+    """Return the signal that a handler notes.
+
+    Python runs a handler between two of its own instructions. A signal that arrives just before this thread begins to
+    wait does not end the wait, so its handler runs when the wait ends by itself.
+    """
+    while True:
+        try:
+            return received.get(timeout=SIGNAL_CHECK_SECONDS)
+        except Empty:
+            continue
+
+
 def start_loops(jobs: Jobs) -> None:
     """Start the loops of all jobs that have no calendar; each job says how long its pause is."""
     Loop("refresh", jobs.workers["refresh"], jobs.stop).start()
     Loop("upkeep", jobs.upkeep, jobs.stop).start()
+    Loop("origin", jobs.origin, jobs.stop).start()
     Loop("verify", jobs.workers["verify"], jobs.stop).start()
     Loop("prune", jobs.workers["prune"], jobs.stop, first_after=FIRST_PRUNE_SECONDS).start()
     Loop("watch", jobs.watch, jobs.stop).start()

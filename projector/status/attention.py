@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from projector.origin import find_problem
 from projector.report import counted
 from projector.source import misfit
 from projector.sql import PROJECTION_VERSION
@@ -18,6 +19,7 @@ from projector.status.words import (
 
 # Without a scheduler cron starts a refresh each minute, so a change may wait this long.
 _UNATTENDED_SECONDS = 90.0
+_UNPROVED_SECONDS = 90.0
 _FORGOTTEN_SECONDS = 3600.0
 _LAGGING_SECONDS = 60.0
 # A round ends within its days. One that was kept waiting may take longer.
@@ -38,6 +40,7 @@ def find_attention(status: Status) -> list[str]:
     return [
         *_attention_to_capture(status, status.projection),
         *_attention_to_build(status, status.projection),
+        *_attention_to_feeds(status, status.projection),
         *_attention_to_freshness(status.projection),
         *_attention_to_queue(status, status.projection),
         *_attention_to_locks(status),
@@ -76,6 +79,26 @@ def _attention_to_build(status: Status, projection: Projection) -> Iterator[str]
         yield (
             f"The rows are of projection version {projection.version}, this program has {PROJECTION_VERSION}:"
             " run `rebuild`, or restart the scheduler, which rebuilds by itself."
+        )
+
+
+def _attention_to_feeds(status: Status, projection: Projection) -> Iterator[str]:
+    if not status.feeds and not projection.has_origin:
+        return
+    problem = find_problem(status.feeds, projection.errors_at_proof) or projection.feed_problem
+    if problem is not None:
+        yield (
+            f"Changes of the platform may not arrive: {shorten(problem)}. See pg_stat_subscription and the log of this"
+            " server; docs/scaling.md says what to do. X-Data-As-Of does not advance beyond what has arrived."
+        )
+        return
+    if projection.proved_at is None:
+        return
+    silent = (projection.read_at - projection.proved_at).total_seconds()
+    if silent > _UNPROVED_SECONDS:
+        yield (
+            f"Nothing is proved to have arrived from the platform for {age_in_words(silent)}: see in pg_stat_activity"
+            " what the subscription's worker waits for, and whether `run` is connected."
         )
 
 

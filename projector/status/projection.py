@@ -26,6 +26,12 @@ class Projection:
     gap_since: datetime | None
     gap_reason: str | None
     read_at: datetime
+    feed_problem: str | None = None
+    proved_at: datetime | None = None
+    errors_at_proof: int = 0
+    origin_position: str | None = None
+    failed_at: datetime | None = None
+    has_origin: bool = False
 
 
 def is_installed(conn: Connection) -> bool:

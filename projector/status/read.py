@@ -8,6 +8,7 @@ import psycopg
 from psycopg.rows import TupleRow, class_row
 
 from projector import db, locks
+from projector.origin import Feed, read_feeds
 from projector.preconditions import require_installed
 from projector.sides import both, on_read_model
 from projector.source import find_missing_source
@@ -140,6 +141,7 @@ class Status:
     row_security: RowSecurity | None = None
     lock_holders: list[LockHolder] = field(default_factory=list)
     erasures: Erasures = field(default_factory=Erasures)
+    feeds: list[Feed] = field(default_factory=list)
 
     @property
     def rebuild_state(self) -> str:
@@ -210,6 +212,7 @@ def read_status(conn: Connection, *, api_role: str = "leads_api", with_sizes: bo
             missing_source=find_missing_source(conn),
             lock_holders=read_lock_holders(conn),
             erasures=_read(conn, Erasures, "read_erasures")[0],
+            feeds=read_feeds(conn),
         )
 
 

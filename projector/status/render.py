@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
+from projector.origin import Feed, find_distance
 from projector.report import counted, counted_of, escape_hidden
 from projector.sql import PROJECTION_VERSION
 from projector.status.attention import find_attention
@@ -43,6 +44,19 @@ def as_dict(status: Status) -> dict[str, Any]:
             "gap_since": projection and projection.gap_since,
             "reason": projection and (projection.switched_off or projection.gap_reason or projection.broken),
             "missing_source": status.missing_source,
+        },
+        "origin": {
+            "proved_at": projection and projection.proved_at,
+            "problem": projection and projection.feed_problem,
+            "position": projection and projection.origin_position,
+            "failed_at": projection and projection.failed_at,
+            "subscriptions": [
+                {
+                    **asdict(feed),
+                    "bytes_behind": projection and find_distance(feed, projection.origin_position),
+                }
+                for feed in status.feeds
+            ],
         },
         "projection": {
             "version": PROJECTION_VERSION,
@@ -93,6 +107,8 @@ def _lines(status: Status) -> Iterator[tuple[str, str]]:
     else:
         yield "As of", f"{moment_in_words(projection.as_of)}, {age_in_words(projection.as_of_age)} ago"
     yield "Capture", _capture_in_words(status, projection)
+    for feed in status.feeds:
+        yield "Origin", _feed_in_words(feed, projection)
     yield "Scheduler", _schedulers_in_words(status)
     yield "Rebuild", _rebuild_in_words(status, projection)
     for number, holder in enumerate(status.lock_holders):
@@ -115,6 +131,24 @@ def _lines(status: Status) -> Iterator[tuple[str, str]]:
             "",
             f"{size.table_name:<32}{bytes_in_words(size.bytes):>10}  about {counted(size.about_rows, 'row')}",
         )
+
+
+def _feed_in_words(feed: Feed, projection: Projection) -> str:
+    if not feed.is_enabled:
+        worker = "disabled"
+    elif not feed.has_worker:
+        worker = "no worker"
+    else:
+        distance = find_distance(feed, projection.origin_position)
+        behind = "" if distance is None else f", {bytes_in_words(distance)} behind"
+        worker = f"its worker is at {feed.position}{behind}"
+    errors = "never failed" if not feed.errors else f"failed {counted(feed.errors, 'time')}"
+    if projection.failed_at is not None:
+        errors += f", seen last {moment_in_words(projection.failed_at)}"
+    proved = (
+        "nothing" if projection.proved_at is None else f"all until {moment_in_words(projection.proved_at)}"
+    )
+    return f"subscription {feed.name}: {worker}; {errors}; {proved} is proved to have arrived"
 
 
 def _row_security_lines(found: RowSecurity, role: ApiRole | None) -> Iterator[tuple[str, str]]:

@@ -1,5 +1,7 @@
--- The rows of read_model.lead_totals: the numbers of the statistics of each tenant, and of each day and hour of its
--- leads.
+-- The rows of read_model.lead_totals: the numbers of the statistics of each tenant, and of each day and hour in which
+-- its leads were last active or came.
+--
+-- A message that changes who was last to write leaves new_day and new_hour alone.
 --
 -- Reads {leads}: rows of read_model.leads with a weight, 1 for a lead that is there and -1 for one that was there
 -- before.
@@ -15,13 +17,22 @@ SELECT
     coalesce(sum(l.weight) FILTER (WHERE l.lead_status = 'Cold'), 0)::integer AS cold,
     sum(l.weight * l.on_whatsapp::integer)::integer AS on_whatsapp,
     sum(l.weight * l.on_instagram::integer)::integer AS on_instagram,
-    sum(l.weight * l.on_webchat::integer)::integer AS on_webchat
+    sum(l.weight * l.on_webchat::integer)::integer AS on_webchat,
+    coalesce(
+        sum(l.weight) FILTER (WHERE l.last_message_sender = 'user' AND bucket.counts_senders), 0
+    )::integer AS last_from_user,
+    coalesce(
+        sum(l.weight) FILTER (WHERE l.last_message_sender = 'agent' AND bucket.counts_senders), 0
+    )::integer AS last_from_agent,
+    sum(l.weight * (NOT l.has_conversation)::integer)::integer AS without_conversation
 FROM {leads} AS l
 CROSS JOIN LATERAL (
     VALUES
-    ('all', '-infinity'),
-    ('day', date_trunc('day', l.last_message_at, 'UTC')),
-    ('hour', date_trunc('hour', l.last_message_at, 'UTC'))
-) AS bucket (granularity, bucket_start)
+    ('all', '-infinity', true),
+    ('day', date_trunc('day', l.last_message_at, 'UTC'), true),
+    ('hour', date_trunc('hour', l.last_message_at, 'UTC'), true),
+    ('new_day', date_trunc('day', l.first_contact_at, 'UTC'), false),
+    ('new_hour', date_trunc('hour', l.first_contact_at, 'UTC'), false)
+) AS bucket (granularity, bucket_start, counts_senders)
 WHERE bucket.bucket_start IS NOT NULL
 GROUP BY l.user_id, bucket.granularity, bucket.bucket_start

@@ -17,7 +17,9 @@ SELECT
     d.on_webchat,
     p.has_extraction,
     p.email IS NOT NULL AS has_email,
-    left(row_to_json(printed.*)::text, -1) || ',"conversations":[' || coalesce(c.summaries, '') || ']}' AS document
+    left(row_to_json(printed.*)::text, -1) || ',"conversations":[' || coalesce(c.summaries, '') || ']}' AS document,
+    CASE WHEN m.sender IN ('user', 'agent') THEN m.sender END AS last_message_sender,
+    c.user_id IS NOT NULL AS has_conversation
 FROM {lead_profiles} AS p
 LEFT JOIN (
     SELECT

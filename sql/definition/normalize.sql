@@ -32,6 +32,27 @@ RETURN CASE
     ELSE left(btrim(left(value, 65536), E' \t\n\x0B\f\r\u00A0'), 254) || '…'
 END;
 
+-- The text of a search without accents, in lower case; null where that changes nothing but the case, as in most texts.
+-- An accent is a mark that Unicode can take off a letter, as in é; the letters ø and ł have none. The rest is put
+-- together again, so that 김 stays one letter. The API does the same with words: see api/request/text.py.
+--
+-- A text of ASCII is spared the work.
+CREATE OR REPLACE FUNCTION projector.without_accents(value text)
+RETURNS text
+LANGUAGE sql
+IMMUTABLE
+PARALLEL SAFE
+RETURN CASE
+    WHEN octet_length(value) > char_length(value)
+        THEN nullif(
+            lower(
+                normalize(regexp_replace(normalize(value, nfd), '[\u0300-\u036f]', '', 'g'), nfc)
+                COLLATE "default"
+            ),
+            lower(value COLLATE "default")
+        )
+END;
+
 -- The tag that an AI wrote as Hot, Warm or Cold, whatever its case and the white space around it; null for any other.
 CREATE OR REPLACE FUNCTION projector.lead_status(tag text)
 RETURNS text

@@ -1,5 +1,9 @@
 -- What is asked only where the read model is in a database of its own.
 
+-- name: read_clock
+-- Returns the clock of the platform's server: that of the other server may go before it, or behind.
+SELECT clock_timestamp() AS clock;
+
 -- name: describe_rows
 -- Returns no row: what is asked for are the columns of what a step brings.
 SELECT b.*

@@ -517,6 +517,9 @@ UNION
 SELECT l.user_id
 FROM read_model.leads AS l
 UNION
+SELECT s.user_id
+FROM read_model.lead_tombstones AS s
+UNION
 SELECT p.user_id
 FROM read_model.lead_profiles AS p
 UNION
@@ -611,6 +614,11 @@ FROM (
             l.user_id,
             l.customer_phone
         FROM read_model.leads AS l
+        UNION
+        SELECT
+            s.user_id,
+            s.customer_phone
+        FROM read_model.lead_tombstones AS s
         UNION
         SELECT
             p.user_id,

@@ -72,11 +72,11 @@ SELECT
 -- name: read_user
 SELECT current_user::text AS name;
 
--- name: has_api_role
--- Returns one row if the role of the API exists.
+-- name: has_role
+-- Returns one row if a role exists. Parameter: role.
 SELECT
 FROM pg_catalog.pg_roles AS r
-WHERE r.rolname = 'leads_api';
+WHERE r.rolname = %(role)s;
 
 -- name: has_index
 -- Returns whether a table has an index that begins with a column. Parameters: relation, the table with its schema;

@@ -84,13 +84,23 @@ WHERE run_id = %(run_id)s;
 UPDATE read_model.projection
 SET version = %(version)s, built_at = clock_timestamp();
 
+-- name: find_start_of_freshness
+-- Returns the moment that freshness begins at: since, before which everything is contained. Where logical replication
+-- brings the rows of source tables, that moment says nothing: the next look finds what is proved. Parameter: since.
+SELECT
+    CASE
+        WHEN p.until < 'infinity' THEN 'epoch'::timestamptz
+        ELSE %(since)s::timestamptz
+    END AS began_at
+FROM projector.provable AS p;
+
 -- name: begin_freshness
 -- Creates the row of freshness, for all shards at once: while one of them had no time, the others would speak for it.
 --
 -- on: read_model
--- Parameters: since, the moment before which everything is contained; shards, their number.
+-- Parameters: began_at, the moment that freshness begins at; shards, their number.
 INSERT INTO read_model.freshness (as_of, shards)
-VALUES (%(since)s, array_fill(%(since)s::timestamptz, ARRAY[%(shards)s]))
+VALUES (%(began_at)s, array_fill(%(began_at)s::timestamptz, ARRAY[%(shards)s]))
 ON CONFLICT DO NOTHING;
 
 -- name: find_source_files

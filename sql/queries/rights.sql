@@ -23,11 +23,11 @@ WHERE NOT has_table_privilege(to_regclass(t.relation), 'SELECT')
 ORDER BY t.place;
 
 -- name: find_schemas
--- Returns of each schema with a name of ours: schema_name, owner, is_ours (whether it holds our tables, or our
+-- Returns of each schema with a name of ours: schema_name, owner, is_ours (whether it holds our tables or views, or our
 -- functions beside a read model in a database of its own), owned (whether the login has the rights of its owner), and
 -- first_object, one that it holds; null where it is empty.
 --
--- Two of three tables are enough, so that `migrate` can bring one back that was dropped by mistake. The schema of the
+-- Two of three are enough, so that `migrate` can bring one back that was dropped by mistake. The schema of the
 -- API's keys has one table only.
 SELECT
     n.nspname::text AS schema_name,
@@ -36,11 +36,12 @@ SELECT
         SELECT count(*) >= CASE n.nspname WHEN 'leads_access' THEN 1 ELSE 2 END
         FROM pg_catalog.pg_class AS c
         WHERE c.relnamespace = n.oid
-            AND c.relkind = 'r'
+            AND c.relkind = CASE n.nspname WHEN 'leads_sql' THEN 'v' ELSE 'r' END
             AND (n.nspname, c.relname) IN (
                 ('projector', 'capture_triggers'), ('projector', 'capture_gaps'), ('projector', 'dead_letters'),
                 ('read_model', 'projection'), ('read_model', 'freshness'), ('read_model', 'lead_profiles'),
-                ('leads_access', 'api_keys')
+                ('leads_access', 'api_keys'),
+                ('leads_sql', 'leads'), ('leads_sql', 'messages'), ('leads_sql', 'statistics_by_day')
             )
     )
     OR (
@@ -72,7 +73,7 @@ SELECT
     ) AS first_object
 FROM pg_catalog.pg_namespace AS n
 INNER JOIN pg_catalog.pg_roles AS r ON r.oid = n.nspowner
-WHERE n.nspname IN ('projector', 'read_model', 'leads_access')
+WHERE n.nspname IN ('projector', 'read_model', 'leads_access', 'leads_sql')
 ORDER BY schema_name;
 
 -- name: find_foreign_objects
@@ -92,7 +93,7 @@ FROM (
         quote_ident(n.nspname) AS name,
         n.nspowner AS owner_id
     FROM pg_catalog.pg_namespace AS n
-    WHERE n.nspname IN ('projector', 'read_model', 'leads_access')
+    WHERE n.nspname IN ('projector', 'read_model', 'leads_access', 'leads_sql')
     UNION ALL
     SELECT
         2 AS place,
@@ -105,7 +106,7 @@ FROM (
         AND c.relnamespace IN (
             SELECT n.oid
             FROM pg_catalog.pg_namespace AS n
-            WHERE n.nspname IN ('projector', 'read_model', 'leads_access')
+            WHERE n.nspname IN ('projector', 'read_model', 'leads_access', 'leads_sql')
         )
         AND c.relnamespace::regnamespace::text || '.' || c.relname = ANY(%(names)s::text[])
     UNION ALL
@@ -119,7 +120,7 @@ FROM (
     WHERE p.pronamespace IN (
             SELECT n.oid
             FROM pg_catalog.pg_namespace AS n
-            WHERE n.nspname IN ('projector', 'read_model', 'leads_access')
+            WHERE n.nspname IN ('projector', 'read_model', 'leads_access', 'leads_sql')
         )
         AND p.pronamespace::regnamespace::text || '.' || p.proname = ANY(%(names)s::text[])
 ) AS found

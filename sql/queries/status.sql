@@ -14,12 +14,13 @@ SELECT to_regclass('read_model.projection') IS NOT NULL AS has_projection;
 -- What the read model is, and how fresh.
 --
 -- on: read_model
--- Returns version, built_at, capture_gap (as readiness reports it), and as_of.
+-- Returns version, built_at, capture_gap and feed_problem (as readiness reports them), and as_of.
 SELECT
     p.version,
     p.built_at,
     p.capture_gap,
-    f.as_of
+    f.as_of,
+    p.feed_problem
 FROM read_model.projection AS p
 LEFT JOIN read_model.freshness AS f ON true;
 
@@ -28,15 +29,22 @@ LEFT JOIN read_model.freshness AS f ON true;
 --
 -- Returns read_at, the clock; as_of_age, how many seconds ago as_of was; broken (what is wrong with the triggers at
 -- this moment), switched_off (why an operator switched capture off), gap_since and gap_reason (the oldest gap that is
--- not healed; a queue that was shed for a rebuild is one). Parameter: as_of.
+-- not healed; a queue that was shed for a rebuild is one); proved_at, errors_at_proof, origin_position, failed_at of
+-- projector.origin, and has_origin, whether logical replication brings the source rows, or did. Parameter: as_of.
 SELECT
     extract(EPOCH FROM clock_timestamp() - %(as_of)s::timestamptz)::float8 AS as_of_age,
     (SELECT b.reason FROM projector.broken_capture AS b) AS broken,
     (SELECT s.value FROM projector.settings AS s WHERE s.name = 'capture_off') AS switched_off,
     g.noticed_at AS gap_since,
     g.reason AS gap_reason,
-    clock_timestamp() AS read_at
+    clock_timestamp() AS read_at,
+    o.proved_at,
+    coalesce(o.errors, 0) AS errors_at_proof,
+    o.position::text AS origin_position,
+    o.failed_at,
+    o.only_row IS NOT NULL AS has_origin
 FROM (SELECT 1) AS one
+LEFT JOIN projector.origin AS o ON true
 LEFT JOIN LATERAL (
     SELECT
         open.noticed_at,

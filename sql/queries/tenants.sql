@@ -50,3 +50,37 @@ GROUP BY d.user_id;
 INSERT INTO read_model.tenants AS t (user_id, version, version_id)
 VALUES (%(user_id)s, 1, gen_random_uuid())
 ON CONFLICT (user_id) DO UPDATE SET version = t.version + 1, version_id = excluded.version_id;
+
+-- name: change_epoch
+-- Has tokens of the change feed end that could miss what went without a tombstone.
+--
+-- on: read_model
+-- Parameter: user_id. The tenant is locked.
+UPDATE read_model.tenants
+SET epoch = gen_random_uuid()
+WHERE user_id = %(user_id)s;
+
+-- name: find_old_tombstones
+-- Returns the tenants that have a tombstone of more than so many days.
+--
+-- on: read_model
+-- Parameter: days.
+SELECT DISTINCT s.user_id
+FROM read_model.lead_tombstones AS s
+WHERE s.deleted_at < clock_timestamp() - make_interval(days => %(days)s)
+ORDER BY s.user_id;
+
+-- name: prune_tombstones
+-- Deletes the tombstones of a tenant of more than so many days, and notes the newest version of them.
+--
+-- on: read_model
+-- Parameters: user_id, days. The tenant is locked.
+WITH pruned AS (
+    DELETE FROM read_model.lead_tombstones AS s
+    WHERE s.user_id = %(user_id)s AND s.deleted_at < clock_timestamp() - make_interval(days => %(days)s)
+    RETURNING s.version
+)
+
+UPDATE read_model.tenants
+SET pruned_version = greatest(pruned_version, (SELECT max(p.version) FROM pruned AS p))
+WHERE user_id = %(user_id)s;

@@ -131,6 +131,15 @@ def test_list(platform: Platform, model: Model, data: st.DataObject) -> None:
 
 @many
 @given(data=st.data())
+def test_series(platform: Platform, model: Model, data: st.DataObject) -> None:
+    user_id = data.draw(st.sampled_from([*model.leads, "nobody"]))
+    params = data.draw(queries.series_params(queries.vocabulary(model, user_id)))
+    expected = answers.series(model, user_id, params)
+    compare(platform, queries.path(user_id, "stats", "series"), params, expected)
+
+
+@many
+@given(data=st.data())
 def test_messages(platform: Platform, model: Model, data: st.DataObject) -> None:
     user_id = data.draw(st.sampled_from(list(model.leads)))
     words = queries.vocabulary(model, user_id)

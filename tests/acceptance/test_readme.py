@@ -1,5 +1,7 @@
 """Every curl line of the documents runs on the demo data, and together they show all that the API takes."""
 
+import csv
+import io
 import re
 import shlex
 from collections.abc import Iterator
@@ -12,6 +14,9 @@ import orjson
 import pytest
 from werkzeug.test import TestResponse
 
+from api import change_token
+from api.change_token import Position
+from api.request.parameters import ListQuery
 from api.response.openapi import document
 from projector import demo
 from projector.progress import QUIET
@@ -25,7 +30,10 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 API = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
 STATUS = (ROOT / "docs" / "status.md").read_text(encoding="utf-8")
 CURL = re.compile(r"^curl .*$", re.MULTILINE)
-API_LINES = CURL.findall(API)
+COPIES = "".join(
+    (ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("export.md", "change-feed.md")
+)
+API_LINES = CURL.findall(API) + CURL.findall(COPIES)
 LINES = list(dict.fromkeys(CURL.findall(README) + API_LINES))
 NOW = datetime(2026, 3, 29, 13, 7, 11, tzinfo=UTC)
 TEMPLATES = {
@@ -36,7 +44,9 @@ PARAMETERS = sorted(
     (operation["operationId"], parameter["name"])
     for operation in TEMPLATES.values()
     for parameter in operation.get("parameters", [])
+    # Copies take the filters of the list, which has a line for each.
     if parameter["in"] == "query"
+    and not (operation["tags"] == ["Copies"] and parameter["name"] in ListQuery().fields)
 )
 
 
@@ -80,18 +90,41 @@ def operation_of(line: str) -> str:
 def call(platform: Platform, line: str) -> TestResponse:
     words = shlex.split(line)
     headers = [words[at + 1].split(": ", 1) for at, word in enumerate(words) if word == "-H"]
-    return platform.client.get(url_of(line).removeprefix("http://localhost:4000"), headers=dict(headers))
+    url = url_of(line).removeprefix("http://localhost:4000")
+    if "since=TOKEN" in url:
+        url = url.replace("TOKEN", token_before_the_last_change(platform, urlsplit(url).path))
+    return platform.client.get(url, headers=dict(headers))
+
+
+def token_before_the_last_change(platform: Platform, path: str) -> str:
+    tenant = path.split("/")[2]
+    now = change_token.read(tenant, platform.client.get(path).get_json()["next"])
+    before = now._replace(position=Position(now.position.version - 1))
+    return change_token.write(tenant, before)
 
 
 @pytest.mark.parametrize("line", LINES)
 def test_each_line_runs_and_has_something_to_show(platform: Platform, line: str) -> None:
     answer = call(platform, line)
     assert answer.status_code == HTTPStatus.OK
+    if operation_of(line).startswith("export"):
+        is_table = answer.mimetype == "text/csv"
+        lines = list(csv.reader(io.StringIO(answer.text)))[1:] if is_table else answer.text.splitlines()
+        assert len(lines) == int(answer.headers["X-Total-Count"]) > 0
     if operation_of(line) in ("listLeads", "getLeadMessages"):
         assert answer.json is not None
         assert answer.json["data"]
         pagination = answer.json.get("pagination") or answer.json["data"]["pagination"]
         assert pagination["total"] > 0
+
+
+def test_a_documented_cursor_is_that_of_the_page_before(platform: Platform) -> None:
+    shown = [line for line in API_LINES if "cursor=" in line]
+    assert shown
+    for line in shown:
+        before, _, cursor = url_of(line).partition("&cursor=")
+        link = call(platform, f"curl '{before}'").headers["Link"]
+        assert link.endswith(f'&cursor={cursor}>; rel="next"')
 
 
 @pytest.mark.parametrize("name", sorted(operation["operationId"] for operation in TEMPLATES.values()))

@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -69,7 +69,14 @@ def _add_names(conn: psycopg.Connection[Any]) -> None:
 
 @pytest.fixture(scope="session")
 def library(server: Server, template: Database) -> Iterator[Library]:
-    database = server.create("api", template=template.name)
+    with built_library(server, template, "api") as built:
+        yield built
+
+
+@contextmanager
+def built_library(server: Server, template: Database, name: str) -> Iterator[Library]:
+    """A database of this name with the leads of the edge cases."""
+    database = server.create(name, template=template.name)
     with database.connect() as conn:
         edge_cases.write(conn, edge_cases.generate(random.Random(7), 60, now=NOW))
         _add_names(conn)

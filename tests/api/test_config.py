@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from api.config import Config, ConfigurationError, load, log_format, misspelt
+from api.config import Config, ConfigurationError, load, log_format, misspelt, owner_database_url
 
 NO_FILE = Path("nowhere/.env")
 URL = "postgresql://somebody:secret@db.example:5433/platform"
@@ -142,6 +142,33 @@ def test_an_address_may_have_several_hosts(environment: pytest.MonkeyPatch) -> N
     for url in ("postgresql://a:5432,b:5433/platform?sslmode=require", "postgresql://a,b/platform"):
         environment.setenv("DATABASE_URL", url)
         assert load(NO_FILE).database_url == url
+
+
+@pytest.mark.parametrize("name", ["DATABASE_URL", "LEADS_API_DATABASE_URL"])
+def test_no_server_takes_writes_of_sessions_that_are_read_only(
+    environment: pytest.MonkeyPatch, name: str
+) -> None:
+    url = "postgresql://a,b/platform?target_session_attrs=read-write"
+    environment.setenv(name, url)
+    with pytest.raises(ConfigurationError) as raised:
+        load(NO_FILE)
+    assert f"{name}: the value is not allowed" in str(raised.value)
+    assert "prefer-standby" in str(raised.value)
+    assert "primary" in str(raised.value)
+    # The commands that manage keys write.
+    environment.setenv("DATABASE_URL", url)
+    assert owner_database_url(NO_FILE) == url
+
+
+def test_nor_where_the_variable_of_libpq_asks_for_that(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("DATABASE_URL", "postgresql://a,b/platform")
+    environment.setenv("PGTARGETSESSIONATTRS", "read-write")
+    with pytest.raises(
+        ConfigurationError, match=r"PGTARGETSESSIONATTRS: 'read-write' .* prefer-standby, .* primary"
+    ):
+        load(NO_FILE)
+    environment.setenv("DATABASE_URL", "postgresql://a,b/platform?target_session_attrs=primary")
+    assert load(NO_FILE).database_url.endswith("primary")
 
 
 def test_the_file_gives_what_the_environment_lacks(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -14,7 +14,8 @@ from flask.testing import FlaskClient
 
 from api import freshness_wait
 from api.database.errors import UnavailableError
-from api.freshness_wait import MAX_WAITING, MAX_WAITING_OF_TENANT, FreshnessWait, Seen, StaleError
+from api.freshness_wait import FreshnessWait, Seen, StaleError
+from api.waiters import MAX_WAITING, MAX_WAITING_OF_TENANT, Place, Waiters
 from projector.progress import QUIET
 from projector.refresh import refresh
 from tests.api.conftest import Library, MakeApp
@@ -89,7 +90,7 @@ def test_a_moment_that_cannot_be_read_is_refused_at_once(
 def test_a_moment_that_cannot_come_in_time_is_not_waited_for(
     library: Library, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(freshness_wait, "sleep", lambda _: pytest.fail("it waited"))
+    monkeypatch.setattr(Place, "sleep", lambda *_: pytest.fail("it waited"))
     assert "min_as_of asks for 2999-" in check(client.get(f"{library.base}?min_as_of=2999-01-01"), 503)
 
 
@@ -100,11 +101,12 @@ def test_what_was_written_is_waited_for(
     monkeypatch.setattr(freshness_wait, "WAIT_SECONDS", PATIENCE)
     waiting = threading.Event()
 
-    def wait(seconds: float) -> None:
+    def wait(_: Place, seconds: float) -> bool:
         waiting.set()
         time.sleep(seconds)
+        return True
 
-    monkeypatch.setattr(freshness_wait, "sleep", wait)
+    monkeypatch.setattr(Place, "sleep", wait)
     client = make_app(database).test_client()
     with database.connect() as conn:
         write_source(conn)
@@ -166,7 +168,7 @@ class Model:
 
 def test_each_request_asks_after_its_arrival() -> None:
     model = Model()
-    wait = FreshnessWait(model)
+    wait = FreshnessWait(model, Waiters())
     for _ in range(3):
         wait.wait("u", NOW)
     assert model.asked == 3
@@ -177,25 +179,25 @@ def test_a_moment_from_before_the_clock_was_set_back_is_not_believed() -> None:
     model = Model()
     model.seen = Seen(NOW, -90.0)
     with pytest.raises(StaleError):
-        FreshnessWait(model).wait("u", NOW - timedelta(seconds=90))
+        FreshnessWait(model, Waiters()).wait("u", NOW - timedelta(seconds=90))
 
 
 def test_what_cannot_be_known_is_left_to_the_answer() -> None:
     model = Model()
     model.seen = Seen()
-    FreshnessWait(model).wait("u", NOW)
+    FreshnessWait(model, Waiters()).wait("u", NOW)
 
     def fail() -> None:
         raise UnavailableError("The database cannot be reached")
 
     model.before = fail
-    FreshnessWait(model).wait("u", NOW)
+    FreshnessWait(model, Waiters()).wait("u", NOW)
 
 
 def test_the_requests_that_wait_are_bounded_and_share_their_looks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(freshness_wait, "WAIT_SECONDS", PATIENCE)
     model = Model()
-    wait = FreshnessWait(model)
+    wait = FreshnessWait(model, Waiters())
     refused: list[str] = []
 
     def ask(tenant: str) -> None:

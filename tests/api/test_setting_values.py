@@ -7,6 +7,15 @@ import pytest
 
 from api import setting_values as read
 
+SEVERAL_HOSTS = (
+    "postgresql://u:p@a:5432,b:5433/d",
+    "postgresql://u:p@a,b/d?target_session_attrs=prefer-standby&load_balance_hosts=random",
+    "host=a,b port=5432 dbname=d target_session_attrs=primary",
+    "hostaddr=10.0.0.1,10.0.0.2 port=1,2 dbname=d",
+)
+# As an address for the projector or for `python -m api keys`, which write.
+READ_WRITE = "postgresql://a,b/d?target_session_attrs=read-write"
+
 
 @pytest.mark.parametrize(
     ("reader", "text", "value"),
@@ -18,6 +27,8 @@ from api import setting_values as read
         (read.off_or(read.seconds, inf), "Off", inf),
         (read.one_of(("DEBUG", "INFO")), "debug", "DEBUG"),
         (read.database_url, "postgresql://u:p@h:5432/d", "postgresql://u:p@h:5432/d"),
+        *((reader, url, url) for reader in (read.database_url, read.readers_url) for url in SEVERAL_HOSTS),
+        (read.database_url, READ_WRITE, READ_WRITE),
         (read.rate_limit, "off", ""),
         (read.rate_limit, "5 per second", "5 per second"),
         (read.storage, "valkey://h:6379", "valkey://h:6379"),
@@ -63,6 +74,14 @@ def test_a_value_is_read(reader: Callable[[str], object], text: str, value: obje
         ),
         (read.database_url, "postgresql://u:p@h:99999/d", "its port a number from 1 to 65535"),
         (read.database_url, "postgresql://h/d?sslmode=maybe", "its sslmode one of disable"),
+        (read.database_url, "postgresql://h/d?target_session_attrs=best", "target_session_attrs one of any"),
+        (read.database_url, "postgresql://a:1,b:2/d?port=1,2,3", "one port or as many as it has hosts"),
+        (
+            read.readers_url,
+            "postgresql://a,b/d?target_session_attrs=read-write",
+            "prefer-standby, .* or primary: .* read-only",
+        ),
+        (read.readers_url, "postgresql://h/d?sslmode=maybe", "its sslmode one of disable"),
         (read.rate_limit, "0 per minute", "one limit such as '100 per minute'"),
         (read.rate_limit, "5 per second; 100 per minute", "one limit such as '100 per minute'"),
         (read.storage, "http://h", "memory://, redis://HOST:PORT or valkey://HOST:PORT"),

@@ -5,8 +5,8 @@ import socket
 from contextlib import ExitStack
 from pathlib import Path
 
-from api.freshness_wait import MAX_WAITING
 from api.running_requests import server_threads
+from api.waiters import MAX_WAITING
 from tests.api.conftest import Library
 from tests.api.serving import Served, served
 from tests.support.patience import PATIENCE

@@ -13,12 +13,15 @@ import click
 from tests.benchmarks import (
     capture,
     disk_and_wal,
+    export,
+    feed,
     guard,
     mixed,
     reads,
     rebuild,
     refresh,
     report,
+    roads,
     scale,
     search,
     totals,
@@ -33,6 +36,8 @@ AREAS: dict[str, Callable[[Fixtures], Iterator[Row]]] = {
     "disk": disk_and_wal.measure,
     "reads": reads.measure,
     "guard": guard.measure,
+    "export": export.measure,
+    "feed": feed.measure,
     "scale": scale.measure,
     "totals": totals.measure,
     "search": search.measure,
@@ -42,6 +47,7 @@ AREAS: dict[str, Callable[[Fixtures], Iterator[Row]]] = {
     "capture": capture.measure,
     "mixed": mixed.measure,
     "visible": visible.measure,
+    "roads": roads.measure,
 }
 _OUTPUT = Path("build") / "benchmark"
 

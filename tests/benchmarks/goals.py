@@ -41,6 +41,9 @@ GOALS = {
         _at_most(
             "guard", 1.05, "a request with all that protects it ≤ 1.05 × without what can be switched off"
         ),
+        _at_most("export", 2, "export of all leads ≤ 2 × COPY TO STDOUT of the same text"),
+        _at_most("feed_merge", 1.15, "refresh with the change feed ≤ 1.15 × without its index"),
+        _at_most("feed_pages", 1, "pages that a message touches more with the change feed ≤ an index entry"),
         _at_most("scale", 1.3, "p50 in the largest tenant ≤ 1.3 × in a tenant of 1,000 leads"),
         _at_most("total_facets", 2, "exact total by facets ≤ 2 ms in the database"),
         _at_most("total_time", 40, "exact total in a time range ≤ 40 ms in the database"),

@@ -181,12 +181,12 @@ def _run(fixtures: Fixtures, database: Database, wanted: int, readers: int) -> _
 
 
 @contextmanager
-def scheduler(database: Database) -> Iterator[None]:
+def scheduler(database: Database, **settings: str) -> Iterator[None]:
     """`python -m projector run`, as an operator starts it."""
     process = subprocess.Popen(
         [sys.executable, "-m", "projector", "run"],
         cwd=ROOT,
-        env=environment(DATABASE_URL=database.url, LEADS_VERIFY_DAYS="off"),
+        env=environment(DATABASE_URL=database.url, LEADS_VERIFY_DAYS="off", **settings),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )

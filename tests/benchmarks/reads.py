@@ -223,7 +223,7 @@ def _compare(title: str, ours: Any, live: list[Any]) -> None:  # noqa: ANN401  #
         numbers = ours._fields[ours._fields.index("total_leads") :]
         same = [getattr(ours, name) for name in numbers] == list(live[0])
     else:
-        phones = [lead["customer_phone"] for lead in orjson.loads(b"[%b]" % ours.page)]
+        phones = [lead["customer_phone"] for lead in map(orjson.loads, ours.page)]
         same = ours.total == live[0][0] and phones == [row[1] for row in live]
     if not same:
         raise AssertionError(f"The live aggregation and the read model differ: {title}: {ours} {live[:1]}")

@@ -62,6 +62,24 @@ def test_an_api_that_does_not_answer_and_comes_back(page: Page) -> None:
     expect(page.locator("#notice")).to_be_hidden()
 
 
+def test_a_chart_that_cannot_be_drawn_yet(page: Page) -> None:
+    page.route("**/stats/series?*", lambda route: route.fulfill(status=503, json={"message": "Too busy"}))
+    page.reload()
+    expect(page.locator("#notice")).to_contain_text("Too busy")
+    expect(page.locator(".card.total .value")).to_have_text("1")
+    expect(page.get_by_role("link", name="Ann Lee")).to_be_visible()
+    readout = page.locator(".activity .readout")
+    expect(readout).to_have_text("\N{HORIZONTAL ELLIPSIS} active\N{HORIZONTAL ELLIPSIS} new")
+    page.unroute_all()
+    page.get_by_role("button", name="Try now").click()
+    expect(readout).to_have_text(re.compile("^Today[01] active[01] new$"))
+    # The one day on which anything was is as high as the chart.
+    for kind in ("active", "new"):
+        columns = page.locator(f".activity rect.{kind}")
+        heights = columns.evaluate_all("all => all.map((one) => one.height.baseVal.value)")
+        assert sorted(heights) == [0] * 29 + [100]
+
+
 def test_an_answer_that_is_no_json(page: Page) -> None:
     page.route("**/users/**", lambda route: route.fulfill(status=502, body="<h1>Bad gateway</h1>"))
     expect(page.locator("#notice")).to_contain_text("The API answered 502.")

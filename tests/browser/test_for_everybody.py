@@ -1,6 +1,7 @@
 """The page without a mouse, for a screen reader, on a phone and in the dark."""
 
 import re
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -19,10 +20,16 @@ SIZES = {"desktop": (1440, 900), "tablet": (820, 1100), "phone": (390, 844), "sm
 def filled(shared: World) -> World:
     shared.tenant()
     names = ("Ann Lee", "Björn Köhler", "محمد علي", "Siddhant", "山田太郎", "Ёлка Иванова")
-    for number in range(1, 60):
-        shared.lead(number, names[number % len(names)], messages=8)
+    # Over two weeks; a third of them goes on now.
+    for place in range(1, 60):
+        number = place * 7
+        shared.lead(number, names[place % len(names)], messages=8)
+        answered = datetime.now(UTC) - timedelta(hours=number if place % 3 else 0)
         shared.write(
-            number, "Of course. May I have your email, so that I can send you an offer?", sender="agent"
+            number,
+            "Of course. May I have your email, so that I can send you an offer?",
+            at=answered,
+            sender="agent",
         )
     shared.refresh()
     return shared
@@ -115,8 +122,20 @@ def test_it_fits_on_every_screen(site: Site, view: View, folder: Path, size: str
     width, height = SIZES[size]
     page = view(f"{site.url}/#tenant={TENANT}", width=width, height=height, color_scheme=scheme)
     ready(page)
-    for step in ("list", "filters", "lead", "fields"):
-        if step == "filters":
+    # On a phone a score has its scale beside it, and what is none has not.
+    scales = page.locator("#leads tbody .score span").evaluate_all(
+        "all => all.map((one) => [one.textContent, getComputedStyle(one, '::after').content])"
+    )
+    is_card = size in ("phone", "small")
+    assert all((scale != "none") == (is_card and text.isdigit()) for text, scale in scales)
+    summary = page.locator(".overview summary")
+    for step in ("list", "charts", "filters", "lead", "fields"):
+        if step == "charts" and page.locator(".activity").is_hidden():
+            summary.click()
+            page.locator(".activity").scroll_into_view_if_needed()
+        elif step == "filters":
+            if size in ("phone", "small"):
+                summary.click()
             page.get_by_role("button", name="Filters").click()
         elif step == "lead":
             page.locator("#leads tbody a").nth(2).click()

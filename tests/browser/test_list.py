@@ -1,6 +1,8 @@
 """The list: search, filters, order and pages are those of the API."""
 
 import re
+from collections import Counter
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
@@ -18,6 +20,10 @@ def filled(shared: World) -> World:
     shared.tenant("empty")
     for number in range(1, LEADS + 1):
         shared.lead(number, f"Lead {number:03}")
+    # The agent has answered some, and two conversations have ended.
+    for number in range(10, LEADS + 1, 10):
+        shared.write(number, "Gladly", at=datetime.now(UTC) - timedelta(hours=number), sender="agent")
+    shared.conn.execute("UPDATE conversations SET is_active = (conversation_id NOT IN ('c-4', 'c-5'))")
     shared.refresh()
     return shared
 
@@ -69,6 +75,37 @@ def test_the_statistics_are_those_of_the_api(page: Page) -> None:
     expect(page.locator(".chart .days7 .value")).to_have_text("130")
 
 
+def test_each_day_has_its_active_and_new_leads(page: Page, filled: World) -> None:
+    rows = page.locator(".activity tbody tr")
+    expect(rows).to_have_count(30)
+    found = filled.conn.execute(
+        "SELECT max(timestamp)::date, min(timestamp)::date FROM messages GROUP BY conversation_id"
+    ).fetchall()
+    active, new = (Counter(days) for days in zip(*found, strict=True))
+    days = [datetime.now(UTC).date() - timedelta(days=ago) for ago in reversed(range(30))]
+    texts = rows.evaluate_all("rows => rows.map((row) => [...row.cells].map((one) => one.textContent))")
+    assert texts == [[named(day), str(active[day]), str(new[day])] for day in days]
+    # The numbers of a day for who points at it, and for who goes there by the keyboard.
+    plot, readout = page.get_by_role("slider", name="Day"), page.locator(".activity .readout")
+    expect(readout).to_have_text(f"Today{active[days[-1]]} active{new[days[-1]]} new")
+    box = plot.bounding_box()
+    assert box is not None
+    plot.hover(position={"x": box["width"] * 27.5 / 30, "y": 10})
+    expect(readout).to_have_text(f"{named(days[27])}{active[days[27]]} active{new[days[27]]} new")
+    page.mouse.move(0, 0)
+    expect(readout).to_have_text(re.compile("^Today"))
+    plot.focus()
+    page.keyboard.press("ArrowLeft")
+    said = f"{named(days[28])}: {active[days[28]]} active leads, {new[days[28]]} new leads"
+    expect(plot).to_have_attribute("aria-valuetext", said)
+    page.keyboard.press("Home")
+    expect(readout).to_have_text(f"{named(days[0])}0 active0 new")
+
+
+def named(day: date) -> str:
+    return f"{day:%a} {day.day} {day:%b}"
+
+
 def test_search_finds_and_says_how_many(page: Page) -> None:
     page.get_by_role("searchbox", name="Search").fill("lead12@")
     shown(page, "1-1 of 1")
@@ -109,6 +146,39 @@ def test_filters_combine_and_come_off_one_by_one(page: Page) -> None:
     assert not page.get_by_role("checkbox", name="Hot").is_checked()
     page.get_by_role("button", name="Remove all", exact=True).click()
     shown(page, "1-50 of 130")
+
+
+def test_a_working_list_by_who_has_to_answer_agent_and_channel(page: Page) -> None:
+    page.get_by_role("button", name="Filters").click()
+    page.get_by_label("Last message from").select_option("Customer")
+    shown(page, "1-50 of 117")
+    offered = page.locator("#known-phone_number_id option").evaluate_all("all => all.map((one) => one.value)")
+    assert offered == ["Instagram, Assistant 1", "Webchat, Assistant 2", "WhatsApp, Assistant 0"]
+    page.get_by_label("Channel").fill(offered[0])
+    agent = page.get_by_label("Agent", exact=True)
+    agent.fill("Assistant 1")
+    agent.press("Enter")
+    shown(page, "1-39 of 39")
+    assert f"agent_id=a1-{TENANT}"[:50] in page.url
+    page.reload()
+    shown(page, "1-39 of 39")
+    chips = page.locator("#chips .chip")
+    expect(chips.filter(has_text="Agent: Assistant 1")).to_have_count(1)
+    assert chips.count() == 3
+    page.get_by_role("button", name="Filters").click()
+    expect(agent).to_have_value("Assistant 1")
+    page.get_by_label("Conversation is").select_option("Not active")
+    shown(page, "1-1 of 1")
+    assert names(page) == ["Lead 004"]
+    page.get_by_label("Conversation", exact=True).select_option("Without")
+    expect(page.locator("#list-empty")).to_contain_text("No lead passes these filters.")
+    page.get_by_role("button", name="Reset").click()
+    shown(page, "1-50 of 130")
+    expect(agent).to_have_value("")
+    # An id that no lead has that is shown.
+    agent.fill("none")
+    agent.press("Enter")
+    expect(chips).to_have_text([re.compile("^Agent: none ")])
 
 
 def test_days_are_those_of_the_viewer(page: Page, site: Site) -> None:
@@ -172,9 +242,11 @@ def test_a_tenant_without_leads_and_one_that_is_typed(page: Page, site: Site) ->
     page.get_by_role("button", name="Show", exact=True).click()
     expect(page.locator("#list-empty")).to_contain_text("This tenant has no leads yet.")
     expect(page.locator(".card.total .value")).to_have_text("0")
+    expect(page.locator(".activity .hint")).to_have_text("No lead was active or new in these 30 days.")
     assert "/users/empty/leads/stats" in site.asked()
     page.get_by_label("Tenant", exact=True).select_option(TENANT)
     shown(page, "1-50 of 130")
+    expect(page.locator(".activity .hint")).to_be_hidden()
 
 
 def test_no_server_sees_what_is_looked_for(page: Page, site: Site) -> None:

@@ -1,5 +1,14 @@
-"""The database with leads that the tests of the API read."""
+"""The database with leads that typed clients read."""
 
-from tests.api.conftest import library
+from collections.abc import Iterator
 
-__all__ = ["library"]
+import pytest
+
+from tests.api.conftest import Library, built_library
+from tests.support.server import Database, Server
+
+
+@pytest.fixture(scope="module")
+def library(server: Server, template: Database) -> Iterator[Library]:
+    with built_library(server, template, "client") as built:
+        yield built

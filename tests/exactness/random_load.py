@@ -64,21 +64,26 @@ INVARIANTS = {
     ),
     "statistics by span of time equal the leads": (
         "SELECT user_id, granularity, bucket_start::text, sum(n), sum(extracted), sum(email), sum(hot), sum(warm),"
-        " sum(cold), sum(whatsapp), sum(instagram), sum(webchat) FROM"
+        " sum(cold), sum(whatsapp), sum(instagram), sum(webchat), sum(last_user), sum(last_agent), sum(alone) FROM"
         " (SELECT user_id, granularity, bucket_start, 1 AS n,"
         "  has_extraction::integer AS extracted, has_email::integer AS email,"
         "  (lead_status IS NOT DISTINCT FROM 'Hot')::integer AS hot,"
         "  (lead_status IS NOT DISTINCT FROM 'Warm')::integer AS warm,"
         "  (lead_status IS NOT DISTINCT FROM 'Cold')::integer AS cold, on_whatsapp::integer AS whatsapp,"
-        "  on_instagram::integer AS instagram, on_webchat::integer AS webchat FROM read_model.leads,"
-        "  unnest(ARRAY['all', 'day', 'hour']) AS granularity,"
-        "  LATERAL (SELECT CASE granularity WHEN 'all' THEN '-infinity'"
+        "  on_instagram::integer AS instagram, on_webchat::integer AS webchat,"
+        "  (granularity NOT LIKE 'new%' AND last_message_sender IS NOT DISTINCT FROM 'user')::integer AS last_user,"
+        "  (granularity NOT LIKE 'new%' AND last_message_sender IS NOT DISTINCT FROM 'agent')::integer AS last_agent,"
+        "  (NOT has_conversation)::integer AS alone FROM read_model.leads,"
+        "  unnest(ARRAY['all', 'day', 'hour', 'new_day', 'new_hour']) AS granularity,"
+        "  LATERAL (SELECT CASE WHEN granularity = 'all' THEN '-infinity'"
+        "   WHEN granularity LIKE 'new%' THEN date_trunc(substr(granularity, 5), first_contact_at, 'UTC')"
         "   ELSE date_trunc(granularity, last_message_at, 'UTC') END AS bucket_start) AS at"
         "  WHERE bucket_start IS NOT NULL"
         " UNION ALL SELECT user_id, granularity, bucket_start, -leads, -with_extraction, -with_email, -hot, -warm,"
-        "  -cold, -on_whatsapp, -on_instagram, -on_webchat FROM read_model.lead_totals) AS side GROUP BY 1, 2, 3"
+        "  -cold, -on_whatsapp, -on_instagram, -on_webchat, -last_from_user, -last_from_agent, -without_conversation"
+        "  FROM read_model.lead_totals) AS side GROUP BY 1, 2, 3"
         " HAVING (sum(n), sum(extracted), sum(email), sum(hot), sum(warm), sum(cold), sum(whatsapp), sum(instagram),"
-        "  sum(webchat)) <> (0, 0, 0, 0, 0, 0, 0, 0, 0)"
+        "  sum(webchat), sum(last_user), sum(last_agent), sum(alone)) <> (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)"
     ),
     "message counts equal the messages": (
         "SELECT * FROM (SELECT user_id, customer_phone, conversation_id, count(*) AS n FROM read_model.lead_messages"
@@ -165,7 +170,7 @@ class Burst:
             self._thread(self._refresh, 0),
             self._thread(self._rebuild, 0),
             self._thread(self._verify, 0),
-            self._thread(self._look, 0),
+            *(self._thread(watch, 0) for watch in self.watchers()),
         ]
         self._writing.set()
         for thread in threads:
@@ -180,9 +185,17 @@ class Burst:
             try:
                 refresh_now(conn)
                 assert_exact(conn)
+                self.when_quiet(conn)
                 self._compare_with_scratch(conn)
             except AssertionError as error:
                 raise AssertionError(f"{error}\n{self.story()}") from error
+
+    def watchers(self) -> list[Callable[[Connection, Random], None]]:
+        """Return who looks on meanwhile."""
+        return [self._look]
+
+    def when_quiet(self, conn: Connection) -> None:
+        """Look at the end, when everything was refreshed."""
 
     def story(self) -> str:
         """What a person needs to follow what happened."""

@@ -423,6 +423,49 @@ def test_a_mass_change_of_any_size_can_be_queued(filled: Platform) -> None:
     assert_exact(conn)
 
 
+def test_a_replicated_transaction_is_a_mass_change_beyond_a_hundred_rows(filled: Platform) -> None:
+    conn = filled.conn
+    conn.execute("SET session_replication_role = replica")
+
+    def queued(transaction: Callable[[], None]) -> dict[bool, int]:
+        conn.execute("DELETE FROM projector.changes")
+        with conn.transaction():
+            transaction()
+        return dict(
+            conn.execute("SELECT bulk, count(*)::int FROM projector.changes GROUP BY bulk").fetchall()
+        )
+
+    def write(first: int, rows: int) -> None:
+        conn.execute(
+            "INSERT INTO messages (message_id, conversation_id, text)"
+            " SELECT 'mass-' || n, 'c', 'mass' FROM generate_series(%s::int, %s::int) AS n",
+            (first, first + rows - 1),
+        )
+
+    def several_tables_and_a_savepoint() -> None:
+        for number in range(20):
+            write(number, 1)
+        with suppress(ZeroDivisionError), conn.transaction():
+            write(1000, 300)
+            raise ZeroDivisionError
+        conn.execute("UPDATE contacts SET name = 'Renamed'")
+        # An update that changes nothing counts for nothing.
+        conn.execute("UPDATE messages SET text = text")
+        write(2000, 129)
+
+    assert queued(several_tables_and_a_savepoint) == {False: 100, True: 50}
+    # Each transaction counts for itself.
+    assert queued(lambda: write(3000, 100)) == {False: 100}
+    assert queued(lambda: write(4000, 1)) == {False: 1}
+    # Nothing that a session writes into the setting stops its writes.
+    conn.execute("SET leads_capture.rows = 'not a number'")
+    assert queued(lambda: write(5000, 2)) == {False: 2}
+    conn.execute("SET session_replication_role = origin")
+    refresh_now(conn)
+    conn.execute("UPDATE contacts SET name = 'Ann'")
+    assert value(conn, "SELECT bool_or(bulk) FROM projector.changes") is False
+
+
 # C5: no NOTIFY, which would serialize the commits of all writers.
 
 

@@ -4,17 +4,21 @@ A rule that no test would miss is not shown by the tests. So every rule stands i
 it and the test that notices.
 """
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
 import psycopg
 import pytest
 from psycopg.rows import TupleRow
 
-from api.database import conninfo
-from api.routes import read_model
+from api.change_token import Position, history_of
+from api.database import conninfo, session, snapshot
+from api.routes import changes, read_model
 from projector import (
     batch,
     capture,
@@ -22,6 +26,7 @@ from projector import (
     giving_way,
     isolation,
     locks,
+    origin,
     pipeline,
     recovery,
     refresh,
@@ -31,29 +36,35 @@ from projector import (
 from projector.capture import functions
 from projector.errors import CaptureGapError, ProjectorError
 from projector.pipeline import InjectionPoint
+from projector.postgres.embedded import EmbeddedServer
 from projector.rebuild import first_build
 from projector.scheduler import loops
 from projector.source import SOURCE_TABLES, SourceTable
 from projector.sql import file_text
 from tests.conftest import MakeDatabase
 from tests.exactness import (
+    feed_copy,
     interleaving,
     test_capture,
+    test_change_feed,
     test_clock,
+    test_exports,
     test_faults,
     test_freshness,
     test_giving_way,
     test_names,
+    test_origin,
     test_races,
     test_read_your_write,
     test_rebuild,
     test_refresh,
     test_sabotage,
     test_schema_changes,
+    test_standby,
     test_versions,
 )
 from tests.exactness.platform import Platform, refresh_now
-from tests.support.server import Database
+from tests.support.server import FAST, Database, running_server
 
 Connection = psycopg.Connection[TupleRow]
 
@@ -116,6 +127,7 @@ class Bench:
 def forget_texts() -> None:
     """Have the texts of sql/ read again."""
     sql.steps.cache_clear()
+    sql.functions.cache_clear()
     sql._queries.cache_clear()  # noqa: SLF001
 
 
@@ -265,6 +277,68 @@ def _every_version_moves(bench: Bench) -> None:
         f"WHERE (o.*) IS DISTINCT FROM (n.*){_PROFILES}",
         _PROFILES,
     )
+
+
+def _follow(bench: Bench, test: Callable[[Platform, feed_copy.Copy], None]) -> None:
+    with feed_copy.serving(bench.filled.database) as app:
+        copy = feed_copy.Copy(app.test_client())
+        copy.begin()
+        test(bench.filled, copy)
+
+
+def _fail_over(bench: Bench) -> None:
+    def start(*, fast: bool, **settings: str) -> EmbeddedServer:
+        return bench.stack.enter_context(running_server(**{**(FAST if fast else {}), **settings}))
+
+    test_standby.test_a_failover_ends_the_tokens_of_the_change_feed(start)
+
+
+def _export(bench: Bench) -> None:
+    with test_exports.exporting(bench.filled, bench.patches) as client:
+        test_exports.test_what_is_written_between_the_count_and_the_lines_is_not_in_the_file(
+            bench.filled, client, bench.patches
+        )
+
+
+def _take_a_full_page_for_the_last(bench: Bench) -> None:
+    checked = read_model.ReadModel.checked
+
+    def without_more(model: read_model.ReadModel, row: Any, min_as_of: Any) -> Any:  # noqa: ANN401
+        return checked(model, row._replace(has_more=False) if hasattr(row, "has_more") else row, min_as_of)
+
+    bench.patches.setattr(read_model.ReadModel, "checked", without_more)
+
+
+def _without_deletions(page: Callable[[Any], list[bytes]]) -> Callable[[Any], list[bytes]]:
+    gone = re.compile(rb'\{"customer_phone":"[^"]*","deleted":true,"lead":null\}')
+    return lambda result: [text for text in page(result) if gone.fullmatch(text) is None]
+
+
+def _follow_many(bench: Bench) -> None:
+    _follow(bench, test_change_feed.test_only_what_differs_is_reported)
+
+
+def _provable(old: str, new: str) -> Callable[[Bench], None]:
+    def dropped(bench: Bench) -> None:
+        text = file_text("install/after_tables/80_feeds")
+        assert text.count(old) == 1
+        bench.filled.conn.execute(text.replace(old, new).encode(), prepare=False)
+
+    return dropped
+
+
+def _prove(positions: list[str], proved: int) -> Callable[[Bench], None]:
+    return lambda bench: test_origin.test_a_moment_is_proved_once_every_subscription_has_passed_its_position(
+        bench.filled, [test_origin.WELL.replace("0/5", position) for position in positions], proved
+    )
+
+
+def _read_position_first(server: Connection, slots: list[str]) -> tuple[datetime, str, int]:
+    row = server.execute(sql.query("origin", "read_origin_position"), {"slots": slots}).fetchone()
+    clock = server.execute(sql.query("origin", "read_origin_clock")).fetchone()
+    assert clock is not None
+    assert row is not None
+    return clock[0], row[0], row[1]
 
 
 MUTANTS = (
@@ -501,6 +575,28 @@ MUTANTS = (
     ),
     Mutant(
         "R4",
+        "no number moves by who wrote last",
+        _statement(
+            "refresh/7_compare_leads/90_find_lead_moves",
+            "    side.last_message_sender,\n    side.has_conversation,\n    sum",
+            "    NULL,\n    side.has_conversation,\n    sum",
+        ),
+        lambda bench: test_refresh.test_who_wrote_last_moves_its_numbers_and_leaves_those_of_new_leads_alone(
+            bench.filled
+        ),
+    ),
+    Mutant(
+        "R4",
+        "no number moves by the first contact",
+        _statement(
+            "refresh/7_compare_leads/90_find_lead_moves",
+            "    side.first_hour,\n    side.last_message_sender,\n    side.has_conversation,\n    sum",
+            "    NULL,\n    side.last_message_sender,\n    side.has_conversation,\n    sum",
+        ),
+        lambda bench: test_refresh.test_an_earlier_first_contact_moves_the_new_leads_of_its_time(bench.filled),
+    ),
+    Mutant(
+        "R4",
         "the numbers of all leads are written with every message",
         _statement("refresh/8_write_leads/70_add_to_statistics", "<> ROW({zeros.table})", "IS NOT NULL"),
         lambda bench: test_refresh.test_a_message_leaves_the_numbers_of_all_leads_alone_and_moves_its_day_and_hour(
@@ -524,6 +620,22 @@ MUTANTS = (
         "a mass change is one piece",
         _statement("refresh/1_take/50_spread_changes", "/ 500 AS piece", "/ 500000 AS piece"),
         lambda bench: test_refresh.test_a_mass_change_goes_in_pieces_and_gives_way_to_single_changes(
+            bench.filled
+        ),
+    ),
+    Mutant(
+        "R6",
+        "a mass change that replication brings is many single changes",
+        _function("queue_keys", ">= 100", ">= 100000"),
+        lambda bench: test_refresh.test_a_replicated_mass_change_goes_in_pieces_and_gives_way_to_single_changes(
+            bench.filled
+        ),
+    ),
+    Mutant(
+        "R6",
+        "a mass change that replication brings is taken row by row",
+        _statement("refresh/1_take/40_take_changes", " OR ordered.are_single", ""),
+        lambda bench: test_refresh.test_a_replicated_mass_change_goes_in_pieces_and_gives_way_to_single_changes(
             bench.filled
         ),
     ),
@@ -634,17 +746,13 @@ MUTANTS = (
     Mutant(
         "as-of",
         "a look promises the moment at which it ends",
-        _statement(
-            "refresh/9_finish/20_advance_freshness", "greatest(%(started_at)s", "greatest(clock_timestamp()"
-        ),
+        _statement("queries/look", "SET as_of = looked.fresh_until", "SET as_of = clock_timestamp()"),
         lambda bench: test_freshness.test_what_is_committed_while_a_look_waits_is_not_promised(bench.filled),
     ),
     Mutant(
         "as-of",
         "a look does not ask whether capture is intact",
-        _statement(
-            "queries/look", "SELECT b.reason\n            FROM projector.broken_capture AS b", "SELECT NULL::text"
-        ),
+        _statement("queries/look", "AND looked.gap IS NULL", ""),
         lambda bench: test_freshness.test_a_look_that_fails_promises_nothing(
             bench.filled, test_freshness.disable_a_trigger, CaptureGapError
         ),
@@ -660,6 +768,102 @@ MUTANTS = (
         "an answer may be older than its request asks for",
         lambda bench: bench.patches.setattr(read_model, "is_fresh", lambda *_: True),
         _read_what_was_written,
+    ),
+    Mutant(
+        "as-of",
+        "a look does not ask what the origin proves",
+        _statement("queries/look", "least(now(), (SELECT p.until FROM projector.provable AS p))", "now()"),
+        lambda bench: test_origin.test_as_of_ends_where_the_origin_is_proved(
+            bench.filled, test_origin.move_by_a_look
+        ),
+    ),
+    Mutant(
+        "as-of",
+        "a batch does not ask what the origin proves",
+        _statement(
+            "refresh/1_take/20_open_batch", "least(now(), (SELECT p.until FROM projector.provable AS p))", "now()"
+        ),
+        lambda bench: test_origin.test_as_of_ends_where_the_origin_is_proved(
+            bench.filled, test_origin.move_by_a_batch
+        ),
+    ),
+    Mutant(
+        "as-of",
+        "a batch promises the moment at which it started",
+        _statement("refresh/9_finish/20_advance_freshness", "greatest(%(fresh_until)s", "greatest(now()"),
+        lambda bench: test_origin.test_as_of_ends_where_the_origin_is_proved(
+            bench.filled, test_origin.move_by_an_idle_refresh
+        ),
+    ),
+    Mutant(
+        "as-of",
+        "what has no proof yet needs none",
+        _provable("'epoch'::timestamptz", "'infinity'::timestamptz"),
+        lambda bench: test_origin.test_as_of_ends_where_the_origin_is_proved(
+            bench.filled, test_origin.move_by_a_look
+        ),
+    ),
+    Mutant(
+        "as-of",
+        "what no subscription brings any more needs no proof",
+        _provable(" AND NOT EXISTS (SELECT FROM projector.origin)", ""),
+        lambda bench: test_origin.test_a_subscription_that_was_dropped_moves_nothing(bench.filled),
+    ),
+    Mutant(
+        "as-of",
+        "a first build promises what has not arrived",
+        _statement(
+            "queries/rebuild", "WHEN (SELECT p.until FROM projector.provable AS p) < 'infinity'", "WHEN false"
+        ),
+        lambda bench: test_origin.test_a_first_build_of_replicated_rows_promises_nothing(bench.filled),
+    ),
+    Mutant(
+        "as-of",
+        "a moment is proved by the subscription that is furthest",
+        _statement("queries/origin", "SELECT min(CASE", "SELECT max(CASE"),
+        _prove(["0/5", "0/4"], 0),
+    ),
+    Mutant(
+        "as-of",
+        "a moment is proved before its position is passed",
+        _statement("queries/origin", "WHERE m.position <= (", "WHERE m.position >= ("),
+        _prove(["0/5"], 1),
+    ),
+    Mutant(
+        "as-of",
+        "a table that is still copied counts as arrived",
+        _statement("queries/origin", "f.unready_tables = 0 AND ", ""),
+        lambda bench: test_origin.test_a_moment_is_proved_once_every_subscription_has_passed_its_position(
+            bench.filled, [test_origin.COPYING], None
+        ),
+    ),
+    Mutant(
+        "as-of",
+        "a subscription without a worker is left out",
+        _statement("queries/origin", "ELSE '0/0'::pg_lsn END", "END"),
+        lambda bench: test_origin.test_a_moment_is_proved_once_every_subscription_has_passed_its_position(
+            bench.filled, [test_origin.WELL, test_origin.WITHOUT_WORKER], None
+        ),
+    ),
+    Mutant(
+        "as-of",
+        "the position of the origin is read before its clock",
+        lambda bench: bench.patches.setattr(origin, "read_moment", _read_position_first),
+        lambda bench: test_origin.test_what_is_committed_after_the_clock_was_read_is_not_promised(bench.filled),
+    ),
+    Mutant(
+        "as-of",
+        "the origin is as far as its disk",
+        _statement("queries/origin", "ELSE w.inserted", "ELSE w.flushed"),
+        lambda bench: test_origin.test_the_position_of_the_origin_is_behind_what_is_not_on_its_disk_yet(
+            bench.filled
+        ),
+    ),
+    Mutant(
+        "as-of",
+        "any server proves what has arrived",
+        _statement("queries/origin", "SELECT count(*)\n", "SELECT 1 + count(*)\n"),
+        lambda bench: test_origin.test_a_server_without_the_slots_proves_nothing(bench.filled),
     ),
     Mutant(
         "version",
@@ -726,6 +930,120 @@ MUTANTS = (
         lambda bench: test_versions.test_what_changes_no_row_moves_no_version(
             bench.filled, "a change that was taken back"
         ),
+    ),
+    Mutant(
+        "change feed",
+        "a lead that differs keeps its version",
+        _statement(
+            "refresh/8_write_leads/40_upsert_leads", ", version = excluded.version", ", version = leads.version"
+        ),
+        lambda bench: _follow(bench, test_change_feed.test_a_change_is_reported_once_with_its_newest_state),
+    ),
+    Mutant(
+        "change feed",
+        "a lead is written with the version before",
+        _statement("refresh/8_write_leads/40_upsert_leads", "coalesce(t.version, 0) + 1", "coalesce(t.version, 0)"),
+        lambda bench: _follow(bench, test_change_feed.test_a_new_lead_and_a_deleted_one),
+    ),
+    Mutant(
+        "change feed",
+        "a lead that goes leaves no tombstone",
+        _statement("refresh/8_write_leads/35_note_deleted_leads", "WHERE n.user_id IS NULL", "WHERE false"),
+        lambda bench: _follow(bench, test_change_feed.test_a_new_lead_and_a_deleted_one),
+    ),
+    Mutant(
+        "change feed",
+        "a lead that comes again keeps its tombstone",
+        _statement("refresh/7_compare_leads/95_find_lead_work", "WHEN l.come THEN", "WHEN false THEN"),
+        lambda bench: _follow(bench, test_change_feed.test_a_lead_that_comes_again_has_no_tombstone),
+    ),
+    Mutant(
+        "change feed",
+        "every lead that is recomputed gets a new version",
+        _statement(
+            "refresh/8_write_leads/40_upsert_leads", "WHERE (o.*) IS DISTINCT FROM (n.*)", "WHERE true"
+        ),
+        _follow_many,
+    ),
+    Mutant(
+        "change feed",
+        "tombstones go without a word",
+        _statement("queries/tenants", "greatest(pruned_version,", "least(pruned_version,"),
+        lambda bench: _follow(
+            bench, test_change_feed.test_a_token_that_is_older_than_the_tombstones_is_gone
+        ),
+    ),
+    Mutant(
+        "change feed",
+        "a tombstone that goes spares the oldest token that missed it",
+        _statement("queries/tenants", "(SELECT max(p.version)", "(SELECT max(p.version) - 1"),
+        lambda bench: _follow(
+            bench, test_change_feed.test_a_token_that_is_older_than_the_tombstones_is_gone
+        ),
+    ),
+    Mutant(
+        "change feed",
+        "an erasure ends no token",
+        _statement("queries/tenants", "SET epoch = gen_random_uuid()", "SET epoch = epoch"),
+        lambda bench: _follow(bench, test_change_feed.test_an_erasure_ends_the_tokens_of_its_tenant_alone),
+    ),
+    Mutant(
+        "change feed",
+        "a first build ends no token",
+        _statement(
+            "rebuild/first_build/80_build_tenants", "epoch = gen_random_uuid()", "epoch = t.epoch"
+        ),
+        lambda bench: _follow(bench, test_change_feed.test_a_first_build_ends_tokens),
+    ),
+    Mutant(
+        "change feed",
+        "a token of another installation is taken",
+        lambda bench: bench.patches.setattr(changes, "history_of", lambda _, epoch: history_of(None, epoch)),
+        lambda bench: _follow(bench, test_change_feed.test_another_installation_ends_all_tokens),
+    ),
+    Mutant(
+        "change feed",
+        "a failover ends no token",
+        _statement(
+            "install/after_tables/85_place_of_versions",
+            "ltrim(left(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 8), '0')",
+            "'1'",
+        ),
+        _fail_over,
+    ),
+    Mutant(
+        "change feed",
+        "a token is a version alone",
+        lambda bench: bench.patches.setattr(changes, "Position", lambda version, _phone="": Position(version + 1)),
+        lambda bench: _follow(bench, test_change_feed.test_many_leads_of_one_version_come_page_by_page),
+    ),
+    Mutant(
+        "change feed",
+        "a full page is taken for the last",
+        _take_a_full_page_for_the_last,
+        lambda bench: _follow(bench, test_change_feed.test_many_leads_of_one_version_come_page_by_page),
+    ),
+    Mutant(
+        "change feed",
+        "a lead that leaves the set is left out",
+        lambda bench: bench.patches.setattr(session, "_page", _without_deletions(session._page)),  # noqa: SLF001
+        lambda bench: test_change_feed.test_a_lead_that_leaves_the_set_is_sent_as_deleted(
+            bench.filled, bench.stack.enter_context(feed_copy.serving(bench.filled.database)).test_client()
+        ),
+    ),
+    Mutant(
+        "change feed",
+        "a token that is still to come is taken",
+        lambda bench: bench.patches.setattr(changes, "_after_all", lambda _: Position(10**9)),
+        lambda bench: _follow(bench, test_change_feed.test_a_token_from_the_time_before_a_restore_is_gone),
+    ),
+    Mutant(
+        "export",
+        "an export reads every statement anew",
+        lambda bench: bench.patches.setattr(
+            snapshot, "_BEGIN", snapshot._BEGIN.replace("REPEATABLE READ", "READ COMMITTED")  # noqa: SLF001
+        ),
+        _export,
     ),
 )  # fmt: skip
 

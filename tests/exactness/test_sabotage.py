@@ -178,7 +178,7 @@ def test_a_table_that_is_rewritten_while_leads_are_compared_is_no_drift(
     assert_exact(filled.conn)
 
 
-@pytest.mark.parametrize("span", ["all", "day", "hour"])
+@pytest.mark.parametrize("span", ["all", "day", "hour", "new_day", "new_hour"])
 @pytest.mark.parametrize(
     "number",
     [
@@ -191,6 +191,9 @@ def test_a_table_that_is_rewritten_while_leads_are_compared_is_no_drift(
         "on_whatsapp",
         "on_instagram",
         "on_webchat",
+        "last_from_user",
+        "last_from_agent",
+        "without_conversation",
     ],
 )
 def test_a_number_of_the_statistics_that_is_wrong_is_named_and_healed(

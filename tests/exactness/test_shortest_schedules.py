@@ -37,6 +37,9 @@ STRANGER = "It needs a stranger who may create in a schema of the search_path."
 CLOCK = "It needs a clock that is set back."
 NO_BUILD = "It needs a rebuild, which is in no schedule here."
 VERSION = "It leaves every row right, and misleads who asks by version."
+FEED = "It leaves every row of the leads right, and misleads who follows the feed."
+ORIGIN = "It needs logical replication."
+REPLICA = "It needs a writer under the replica role."
 LOOK = "It needs a look of the scheduler, which is in no schedule here."
 BEYOND = {
     "a look does not ask whether a change waits": LOOK,
@@ -44,8 +47,21 @@ BEYOND = {
     "a look does not ask whether capture is intact": LOOK,
     "a look does not ask whether a gap is open": LOOK,
     "an answer may be older than its request asks for": "It needs a request with `min_as_of`.",
+    "a look does not ask what the origin proves": ORIGIN,
+    "a batch does not ask what the origin proves": ORIGIN,
+    "a batch promises the moment at which it started": ORIGIN,
+    "what has no proof yet needs none": ORIGIN,
+    "what no subscription brings any more needs no proof": ORIGIN,
+    "a first build promises what has not arrived": ORIGIN,
+    "a moment is proved by the subscription that is furthest": ORIGIN,
+    "a moment is proved before its position is passed": ORIGIN,
+    "a table that is still copied counts as arrived": ORIGIN,
+    "a subscription without a worker is left out": ORIGIN,
+    "the position of the origin is read before its clock": ORIGIN,
+    "the origin is as far as its disk": ORIGIN,
+    "any server proves what has arrived": ORIGIN,
     "the queue is unique": "It needs a sequence that is set back.",
-    "no trigger in replica role": "It needs a writer under the replica role.",
+    "no trigger in replica role": REPLICA,
     "no trigger for TRUNCATE": "It needs a TRUNCATE.",
     "the trigger needs every column to exist": "It needs ALTER TABLE.",
     "the row trigger reads columns without catching errors": "It needs ALTER TABLE and the replica role.",
@@ -64,6 +80,8 @@ BEYOND = {
         "It needs a trigger that is disabled and enabled again."
     ),
     "a mass change is one piece": "It costs others a long wait and leaves every row right.",
+    "a mass change that replication brings is many single changes": REPLICA,
+    "a mass change that replication brings is taken row by row": REPLICA,
     "a lead that fails stops the others": "It needs a lead whose data make the projector fail.",
     "each failing key of a tenant is tried before the others go on": (
         "It needs leads whose data make the projector fail."
@@ -83,6 +101,22 @@ BEYOND = {
     "a first build moves no version": VERSION,
     "a version has no id of its own": VERSION,
     "every batch moves the version": VERSION,
+    "a lead that differs keeps its version": FEED,
+    "a lead is written with the version before": FEED,
+    "a lead that goes leaves no tombstone": FEED,
+    "a lead that comes again keeps its tombstone": FEED,
+    "every lead that is recomputed gets a new version": FEED,
+    "tombstones go without a word": FEED,
+    "a tombstone that goes spares the oldest token that missed it": FEED,
+    "an erasure ends no token": FEED,
+    "a first build ends no token": FEED,
+    "a token of another installation is taken": FEED,
+    "a failover ends no token": FEED,
+    "a token is a version alone": FEED,
+    "a full page is taken for the last": FEED,
+    "a lead that leaves the set is left out": FEED,
+    "a token that is still to come is taken": FEED,
+    "an export reads every statement anew": "It needs an export.",
 }
 """Mutants that no schedule of two refreshes and a writer can show, and why."""
 

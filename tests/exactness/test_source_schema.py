@@ -169,9 +169,12 @@ def test_capture_is_switched_off_where_a_table_has_moved_to(filled: Platform) ->
 def test_the_search_index_is_made_where_the_extensions_schema_is_not_looked_into(filled: Platform) -> None:
     conn = filled.conn
     move(conn, "app")
-    conn.execute("DROP INDEX read_model.lead_profiles_by_search_text")
+    conn.execute(
+        "DROP INDEX read_model.lead_profiles_by_search_text, read_model.lead_profiles_by_search_plain"
+    )
     notices = migrate(conn, create_source=False, source_schemas=["app"])
     assert not any("pg_trgm" in notice for notice in notices)
-    assert value(conn, "SELECT to_regclass('read_model.lead_profiles_by_search_text') IS NOT NULL") is True
+    for name in ("lead_profiles_by_search_text", "lead_profiles_by_search_plain"):
+        assert value(conn, "SELECT to_regclass(%s) IS NOT NULL", f"read_model.{name}") is True
     recovery.refresh_and_heal(conn, retry_failed=False, progress=QUIET)
     assert verify(conn, tenants=None, sample=None, heal=False, progress=QUIET).drifts == []

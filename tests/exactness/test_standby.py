@@ -1,71 +1,31 @@
 """Rebuilds beside a real standby that tells of its readers (hot_standby_feedback)."""
 
-import os
-import shutil
-import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import psycopg
-import pytest
+from psycopg.rows import TupleRow
 
 from projector import locks, pipeline
+from projector.capture import switch_off, switch_on
+from projector.erasure.files import rewrite_files
 from projector.install import migrate
 from projector.postgres.embedded import EmbeddedServer
-from projector.postgres.ports import free_port
 from projector.progress import QUIET
 from projector.rebuild import rebuild
 from projector.refresh import refresh_with_backoff
-from tests.benchmarks.pgbench import find
+from projector.verify import verify
+from tests.exactness.feed_copy import Copy, serving
 from tests.exactness.platform import Platform, refresh_now, value
 from tests.support.patience import PATIENCE
 from tests.support.running import wait_for
-from tests.support.server import connect
-
-
-@contextmanager
-def standby(primary: EmbeddedServer, folder: Path) -> Iterator[str]:
-    """A standby of that server, which tells of its readers each second; the URL of its database."""
-    binaries = Path(find()).parent
-    data = folder / "standby"
-    owner = primary.data.stat()
-    shutil.chown(folder, owner.st_uid, owner.st_gid)
-
-    def run(name: str, *arguments: str) -> None:
-        command = [str(binaries / name), *arguments]
-        user = {"user": owner.st_uid, "group": owner.st_gid}
-        subprocess.run(command, check=True, cwd="/", stdout=subprocess.DEVNULL, **user)  # type: ignore[call-overload]
-
-    url = primary.url("postgres")
-    run("pg_basebackup", "-d", url, "-D", str(data), "-R", "-c", "fast", "-X", "stream")
-    port = free_port()
-    with (data / "postgresql.auto.conf").open("a") as settings:
-        settings.write(
-            f"port = {port}\nunix_socket_directories = ''\n"
-            "hot_standby_feedback = on\nwal_receiver_status_interval = 1s\n"
-        )
-    run("pg_ctl", "-D", str(data), "-w", "-l", str(folder / "log"), "start")
-    try:
-        there = primary.url("leads")
-        parts = psycopg.conninfo.conninfo_to_dict(there)
-        yield psycopg.conninfo.make_conninfo(there, port=port, host=parts["host"])
-    finally:
-        run("pg_ctl", "-D", str(data), "-m", "immediate", "stop")
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """One that the server's user may enter."""
-    made = Path("/dev/shm") / f"leads-tests-{os.getpid()}-standby"
-    made.mkdir(mode=0o755)
-    yield made
-    shutil.rmtree(made)
+from tests.support.server import Database, connect
+from tests.support.standby import running_standby
 
 
 def test_the_readers_of_a_standby_keep_their_rows_during_rebuilds(
-    start_server: Callable[..., EmbeddedServer], folder: Path
+    start_server: Callable[..., EmbeddedServer],
 ) -> None:
     server = start_server(fast=True, wal_level="replica", max_wal_senders="5")
     url = server.url("leads")
@@ -76,11 +36,14 @@ def test_the_readers_of_a_standby_keep_their_rows_during_rebuilds(
         conversation = platform.conversation(platform.agent("one"), "4915")
         platform.message(conversation)
         rebuild(conn, tenants=None, progress=QUIET)
-        with standby(server, folder) as replica, _busy(url, conversation):
+        with (
+            running_standby(server, hot_standby_feedback="on") as replica,
+            _busy(url, conversation),
+        ):
             wait_for(
                 lambda: bool(value(conn, "SELECT count(backend_xmin) FROM pg_stat_replication")), "feedback"
             )
-            with psycopg.connect(replica) as reader:
+            with psycopg.connect(replica.url) as reader:
                 reader.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
                 reader.execute(f"SET statement_timeout = '{PATIENCE:.0f}s'".encode())
                 assert reader.execute("SELECT count(*) FROM read_model.leads").fetchone() == (1,)
@@ -89,11 +52,88 @@ def test_the_readers_of_a_standby_keep_their_rows_during_rebuilds(
                     rebuild(conn, tenants=None, progress=QUIET)
                     # Another reader, which comes while this one holds its table, does not wait for the rebuild
                     # either.
-                    with psycopg.connect(replica, autocommit=True) as other:
+                    with replica.connect() as other:
                         other.execute(f"SET statement_timeout = '{PATIENCE:.0f}s'".encode())
                         assert other.execute("SELECT count(*) FROM read_model.leads").fetchone() == (1,)
                     assert reader.execute("SELECT count(*) FROM read_model.leads").fetchone() == (1,)
         refresh_now(conn)
+
+
+def test_which_commands_lock_what_a_standby_reads(start_server: Callable[..., EmbeddedServer]) -> None:
+    """docs/scaling.md lists them. A standby replays each ACCESS EXCLUSIVE lock, and no other."""
+    server = start_server(fast=True, synchronous_commit="on")
+    with connect(server.url()) as conn:
+        conn.execute("CREATE EXTENSION pg_walinspect")
+        migrate(conn, create_source=True)
+        platform = Platform(conn)
+        platform.tenant("one")
+        conversation = platform.conversation(platform.agent("one"), "4915")
+        everything = "read_model.leads"
+
+        def first_build() -> None:
+            rebuild(conn, tenants=None, progress=QUIET)
+
+        assert everything in _locked_by(conn, first_build)
+
+        def ordinary_work() -> None:
+            platform.message(conversation)
+            refresh_now(conn)
+            conn.execute("UPDATE read_model.leads SET document = document || ' '")
+            rebuild(conn, tenants=None, progress=QUIET)
+            verify(conn, tenants=None, sample=None, heal=True, progress=QUIET)
+            _vacuum_emptied_tables(conn)
+            switch_off(conn, "a test")
+            switch_on(conn)
+            refresh_now(conn)
+
+        assert _locked_by(conn, ordinary_work) == set()
+        assert _locked_by(conn, lambda: migrate(conn, create_source=False)) != set()
+        # What `erase --vacuum` does.
+        assert everything in _locked_by(conn, lambda: rewrite_files(conn, QUIET))
+
+
+def _vacuum_emptied_tables(conn: psycopg.Connection[TupleRow]) -> None:
+    """Empty a table and its TOAST table, and vacuum both as autovacuum does: each by itself."""
+    conn.execute(
+        "INSERT INTO leads_access.api_keys (prefix, key_hash, all_tenants, label)"
+        " SELECT 'gone-' || n, sha256(n::text::bytea), true,"
+        "  (SELECT string_agg(sha256((n * 1000 + i)::text::bytea)::text, '') FROM generate_series(1, 200) AS i)"
+        " FROM generate_series(1, 100) AS n"
+    )
+    toast = value(
+        conn,
+        "SELECT reltoastrelid::regclass::text FROM pg_class WHERE oid = 'leads_access.api_keys'::regclass",
+    )
+    pages = f"SELECT pg_relation_size('{toast}') / 8192"
+    assert value(conn, pages) > 50
+    conn.execute("DELETE FROM leads_access.api_keys")
+    for table in ("leads_access.api_keys", toast):
+        conn.execute(f"VACUUM {table}".encode())
+    assert value(conn, pages) > 50
+
+
+def _locked_by(conn: psycopg.Connection[TupleRow], work: Callable[[], object]) -> set[str]:
+    """The tables of the API on which some work took an ACCESS EXCLUSIVE lock, by what it wrote into the WAL."""
+
+    def position() -> str:
+        # The commit of a transaction with an id flushes all that was written before.
+        conn.execute("SELECT pg_current_xact_id()")
+        return str(value(conn, "SELECT pg_current_wal_flush_lsn()::text"))
+
+    begin = position()
+    work()
+    rows = conn.execute(
+        "SELECT DISTINCT coalesce(t.oid, c.oid)::regclass::text"
+        " FROM pg_get_wal_records_info(%s, %s) AS w"
+        " CROSS JOIN regexp_matches(w.description, 'rel ([0-9]+)', 'g') AS found (names)"
+        " INNER JOIN pg_class AS c ON c.oid = found.names[1]::oid"
+        " LEFT JOIN pg_class AS t ON t.reltoastrelid = c.oid"
+        " WHERE w.resource_manager = 'Standby' AND w.record_type = 'LOCK'"
+        "  AND coalesce(t.relnamespace, c.relnamespace)"
+        "   IN ('read_model'::regnamespace, 'leads_access'::regnamespace)",
+        (begin, position()),
+    ).fetchall()
+    return {name for (name,) in rows}
 
 
 @contextmanager
@@ -116,3 +156,29 @@ def _busy(url: str, conversation: str) -> Iterator[None]:
     finally:
         stop.set()
         worker.join()
+
+
+def test_a_failover_ends_the_tokens_of_the_change_feed(start_server: Callable[..., EmbeddedServer]) -> None:
+    """The standby may lack what the primary had already reported."""
+    server = start_server(fast=True, wal_level="replica", max_wal_senders="5")
+    with connect(server.url("leads")) as conn:
+        migrate(conn, create_source=True)
+        platform = Platform(conn)
+        platform.tenant("one")
+        platform.message(platform.conversation(platform.agent("one"), "4915"))
+        rebuild(conn, tenants=None, progress=QUIET)
+        with (
+            running_standby(server, hot_standby_feedback="on") as replica,
+            serving(Database(server.url("leads"), "leads")) as primary_api,
+            serving(Database(replica.url, "leads")) as standby_api,
+        ):
+            copy = Copy(primary_api.test_client())
+            copy.begin()
+            # As long as it follows, it tells the same history.
+            copy.client = standby_api.test_client()
+            assert copy.follow() == []
+            replica.promote()
+            assert copy.ask()[0] == 410
+            copy.begin()
+            assert copy.leads == copy.list() != {}
+            assert copy.follow() == []

@@ -364,7 +364,7 @@ def test_the_api_of_today_is_filtered_while_the_older_one_may_still_run(
             api.execute(command.encode())
             assert _tenants(api, "leads") == set(), command
     assert read_status(conn).row_security == RowSecurity(
-        8, None, None, lets_older_api_pass=True, database_name=older.name
+        9, None, None, lets_older_api_pass=True, database_name=older.name
     )
     app = create_app(Config(older.url, rate_limit="", log_level="ERROR"))
     assert app.test_client().get("/health/ready").status_code == 200
@@ -473,7 +473,7 @@ def test_an_uninstall_knows_what_is_ours_before_and_after_the_migrate(
     schemas = ["projector", "read_model"]
     assert find_dependents(conn, schemas) == of_operators
     migrate_now(older)
-    assert find_dependents(conn, schemas) == of_operators
+    assert find_dependents(conn, [*schemas, "leads_sql"]) == of_operators
     conn.execute("DROP VIEW exported")
     uninstall(conn)
     assert value(conn, "SELECT to_regnamespace('read_model') IS NULL") is True

@@ -2,24 +2,29 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from tests.oracle.leads import PLATFORMS, Lead, LeadMessage, Model
 from tests.oracle.parameters import (
     LEAD_FILTERS,
     MESSAGE_FILTERS,
+    MILLISECOND,
     OF_ALL,
     OF_LIST,
     OF_MESSAGES,
+    OF_ONE,
+    OF_SERIES,
+    SAME_BOUND,
     Candidate,
     Pairs,
     Read,
     active_within,
     has_broken_characters,
+    milliseconds,
     read_parameters,
 )
-from tests.oracle.values import bytewise, canonical_phone
+from tests.oracle.values import EPOCH, bytewise, canonical_phone, printed_time
 
 OK, BAD_REQUEST, NOT_FOUND = 200, 400, 404
 DEFAULT_LIMIT = 50
@@ -45,7 +50,8 @@ def list_leads(model: Model, user_id: str, params: Pairs, now: datetime) -> Answ
     leads = [lead for lead in model.of_tenant(user_id).values() if _selects(model, values, lead, now)]
     leads = _sorted(model, leads, values.get("sort_by", "last_message_at"), values.get("sort_order", "desc"))
     page, pagination = _page(leads, values)
-    return Answer(OK, {"success": True, "data": [lead.document() for lead in page], "pagination": pagination})
+    documents = [_fewer(lead.document(), values) for lead in page]
+    return Answer(OK, {"success": True, "data": documents, "pagination": pagination})
 
 
 def stats(model: Model, user_id: str, params: Pairs, now: datetime) -> Answer:
@@ -68,12 +74,61 @@ def stats(model: Model, user_id: str, params: Pairs, now: datetime) -> Answer:
     return Answer(OK, {"success": True, "data": numbers})
 
 
+def series(model: Model, user_id: str, params: Pairs) -> Answer:
+    """Answer GET /users/:user_id/leads/stats/series."""
+    given = read_parameters(OF_SERIES, params)
+    values: Mapping[str, Any] = given.values
+    start = next((values[name] for name in SAME_BOUND["from"] if name in values), None)
+    end = next((values[name] for name in SAME_BOUND["to"] if name in values), None)
+    by = values.get("by", "day")
+    length, most = (timedelta(days=1), 1100) if by == "day" else (timedelta(hours=1), 336)
+    if refusal := _refusal(given, user_id):
+        return refusal
+    if start is None or end is None:
+        return Answer(BAD_REQUEST, {"error": "Bad Request"})
+    step = length // MILLISECOND
+    first, last = start.first // step, end.last // step
+    if last - first >= most:
+        return Answer(BAD_REQUEST, {"error": "Bad Request"})
+    leads = model.of_tenant(user_id).values()
+    buckets = [
+        {
+            "start": printed_time(EPOCH + number * length),
+            "active": _numbers(lead for lead in leads if _is_in(lead.last_message_at, number * step, step)),
+            "new": _numbers(lead for lead in leads if _is_in(lead.first_contact_at, number * step, step)),
+        }
+        for number in range(first, last + 1)
+    ]
+    return Answer(OK, {"success": True, "data": {"by": by, "buckets": buckets}})
+
+
+def _is_in(moment: datetime | None, start: int, length: int) -> bool:
+    return moment is not None and start <= milliseconds(moment) < start + length
+
+
+def _numbers(found: Iterable[Lead]) -> dict[str, object]:
+    leads = list(found)
+    return {
+        "leads": len(leads),
+        **{
+            f"{status.lower()}_leads": sum(lead.lead_status == status for lead in leads)
+            for status in ("Hot", "Warm", "Cold")
+        },
+        "by_platform": {
+            platform: sum(platform in lead.platforms for lead in leads) for platform in PLATFORMS
+        },
+    }
+
+
 def single(model: Model, user_id: str, customer_phone: str, params: Pairs = ()) -> Answer:
     """Answer GET /users/:user_id/leads/:customer_phone (which the word `stats` never reaches)."""
-    if refusal := _refusal(read_parameters(OF_ALL, params), user_id, customer_phone):
+    given = read_parameters(OF_ONE, params)
+    if refusal := _refusal(given, user_id, customer_phone):
         return refusal
     lead = _find(model, user_id, customer_phone)
-    return _lead_not_found() if lead is None else Answer(OK, {"success": True, "data": lead.document()})
+    if lead is None:
+        return _lead_not_found()
+    return Answer(OK, {"success": True, "data": _fewer(lead.document(), given.values)})
 
 
 def messages(model: Model, user_id: str, customer_phone: str, params: Pairs) -> Answer:
@@ -84,8 +139,18 @@ def messages(model: Model, user_id: str, customer_phone: str, params: Pairs) -> 
     lead = _find(model, user_id, customer_phone)
     if lead is None:
         return _lead_not_found()
-    chosen = [message for message in lead.messages if _selects_message(given.values, message)]
-    page, pagination = _page(chosen, given.values)
+    by_id = {message.message_id: message for message in lead.messages}
+    values = dict(given.values)
+    for name in ("before", "after"):
+        if name in values:
+            named = by_id.get(str(values[name]))
+            if named is None:
+                return Answer(BAD_REQUEST, {"error": "Bad Request"}, frozenset({name}))
+            values[name] = named
+    chosen = [message for message in lead.messages if _selects_message(values, message)]
+    if values.get("sort_order") == "desc":
+        chosen.reverse()
+    page, pagination = _page(chosen, values)
     data = {
         "customer_phone": lead.customer_phone,
         "lead_info": {
@@ -168,12 +233,13 @@ def _page(items: list[Item], values: Mapping[str, Any]) -> tuple[list[Item], dic
     }
 
 
+def _fewer(document: dict[str, object], values: Mapping[str, Any]) -> dict[str, object]:
+    return {key: value for key, value in document.items() if key in values.get("fields", document)}
+
+
 def _selects(model: Model, values: Mapping[str, Any], lead: Lead, now: datetime) -> bool:
-    return all(
-        selects(Candidate(model, lead, now), values[name])
-        for name, selects in LEAD_FILTERS.items()
-        if name in values
-    )
+    candidate = Candidate(model, lead, now, ignore_accents=values.get("ignore_accents", False))
+    return all(selects(candidate, values[name]) for name, selects in LEAD_FILTERS.items() if name in values)
 
 
 def _selects_message(values: Mapping[str, Any], message: LeadMessage) -> bool:
@@ -181,6 +247,8 @@ def _selects_message(values: Mapping[str, Any], message: LeadMessage) -> bool:
 
 
 def _sorted(model: Model, leads: Iterable[Lead], sort_by: str, sort_order: str) -> list[Lead]:
+    sort_by = "first_contact_at" if sort_by == "created_at" else sort_by
+
     def key(lead: Lead) -> Any:  # noqa: ANN401
         value = getattr(lead, sort_by)
         return bytewise(model.lower(value)) if sort_by == "name" else value

@@ -450,10 +450,11 @@ def _messages(rows: _Rows, conversations: Iterable[Conversation]) -> tuple[LeadM
             )
             for row in rows.messages.get(conversation.conversation_id, ())
         ]
-    return tuple(sorted(messages, key=_place_of_message))
+    return tuple(sorted(messages, key=place_of_message))
 
 
-def _place_of_message(message: LeadMessage) -> tuple[datetime, bytes, bool, int, bytes]:
+def place_of_message(message: LeadMessage) -> tuple[datetime, bytes, bool, int, bytes]:
+    """Give what the messages of a lead are ordered by."""
     return (
         message.timestamp,
         bytewise(message.conversation_id),

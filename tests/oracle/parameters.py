@@ -5,13 +5,21 @@ A new filter is added in this file only.
 
 import re
 from calendar import monthrange
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from tests.oracle.leads import PLATFORMS, STATUSES, Lead, LeadMessage, Model
-from tests.oracle.values import DIGITS, EPOCH, WHITE_SPACE, canonical_phone, digits_of_phone, trim
+from tests.oracle.leads import PLATFORMS, STATUSES, Lead, LeadMessage, Model, place_of_message
+from tests.oracle.values import (
+    DIGITS,
+    EPOCH,
+    WHITE_SPACE,
+    canonical_phone,
+    digits_of_phone,
+    trim,
+    without_accents,
+)
 
 Pairs = Sequence[tuple[str, str]]
 
@@ -19,9 +27,17 @@ MILLISECOND = timedelta(milliseconds=1)
 DAY = 24 * 60 * 60 * 1000
 LARGEST_OFFSET = 2**31 - 1
 LONGEST_SEARCH = 200
-SORTS = ("last_message_at", "first_contact_at", "total_messages", "total_score", "name")
+SORTS = ("last_message_at", "first_contact_at", "total_messages", "total_score", "name", "created_at")
 IGNORED = frozenset({"_", "gclid", "fbclid"})
-LISTS = frozenset({"platform", "lead_status"})
+LISTS = frozenset({"platform", "lead_status", "fields"})
+KEYS = (
+    "customer_phone", "name", "email", "company", "lead_status", "total_score", "intent_score", "urgency_score",
+    "budget_score", "fit_score", "engagement_score", "platforms", "conversation_count", "total_messages",
+    "template_sends_count", "last_message_at", "last_message_text", "last_message_sender", "first_contact_at",
+    "has_extraction", "extraction_id", "conversations",
+)  # fmt: skip
+# Parameters that say the same, by the bound that they give: of each, a call may give one.
+SAME_BOUND = {"from": ("from_date", "start_date", "date"), "to": ("to_date", "end_date", "date")}
 
 
 class BadValueError(Exception):
@@ -144,6 +160,13 @@ def date_bound(value: str) -> Bound:
     return Bound(moment, moment)
 
 
+def whole_day(value: str) -> Bound:
+    """Read a date without a time."""
+    if len(value) != len("2025-01-31"):
+        raise BadValueError
+    return date_bound(value)
+
+
 def _minutes(hour: str, minute: str) -> int:
     if int(hour) > 23 or int(minute) > 59:
         raise BadValueError
@@ -168,6 +191,11 @@ def exact_moment(value: str) -> datetime:
         )
 
 
+def cursor(_value: str) -> object:
+    """Read a cursor: nobody but the API knows one, so that none that a test makes up is one."""
+    raise BadValueError
+
+
 Reader = Callable[[str], object]
 
 OF_LIST: dict[str, Reader] = {
@@ -186,7 +214,18 @@ OF_LIST: dict[str, Reader] = {
     "sort_order": one_of("asc", "desc"),
     "limit": limit_up_to(100),
     "offset": integer_between(0, LARGEST_OFFSET),
+    "cursor": cursor,
     "min_as_of": exact_moment,
+    "fields": one_of(*KEYS),
+    "start_date": date_bound,
+    "end_date": date_bound,
+    "date": whole_day,
+    "last_message_sender": one_of("user", "agent"),
+    "has_conversation": boolean,
+    "agent_id": str,
+    "phone_number_id": str,
+    "is_active": boolean,
+    "ignore_accents": boolean,
 }
 OF_MESSAGES: dict[str, Reader] = {
     "platform": one_of(*PLATFORMS),
@@ -194,11 +233,28 @@ OF_MESSAGES: dict[str, Reader] = {
     "from_date": date_bound,
     "to_date": date_bound,
     "conversation_id": str,
+    "before": str,
+    "after": str,
+    "sort_order": one_of("asc", "desc"),
     "limit": limit_up_to(200),
     "offset": integer_between(0, LARGEST_OFFSET),
+    "cursor": cursor,
     "min_as_of": exact_moment,
+    "start_date": date_bound,
+    "end_date": date_bound,
+    "date": whole_day,
 }
 OF_ALL: dict[str, Reader] = {"min_as_of": exact_moment}
+OF_SERIES: dict[str, Reader] = {
+    "from_date": date_bound,
+    "to_date": date_bound,
+    "by": one_of("day", "hour"),
+    "min_as_of": exact_moment,
+    "start_date": date_bound,
+    "end_date": date_bound,
+    "date": whole_day,
+}
+OF_ONE: dict[str, Reader] = {"fields": one_of(*KEYS), **OF_ALL}
 
 
 def active_within(lead: Lead, days: int, now: datetime) -> bool:
@@ -214,18 +270,6 @@ def _until(moment: datetime | None, bound: Bound) -> bool:
     return moment is not None and milliseconds(moment) <= bound.last
 
 
-def _matches(model: Model, text: str, lead: Lead) -> bool:
-    fields = [
-        model.lower(value)
-        for value in (lead.name, lead.email, lead.company, lead.customer_phone)
-        if value is not None
-    ]
-    if all(any(model.lower(word) in value for value in fields) for word in words(text)):
-        return True
-    digits = digits_of_phone(text)
-    return digits is not None and digits in lead.customer_phone
-
-
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """A lead of which a filter says whether it is in the list."""
@@ -233,6 +277,30 @@ class Candidate:
     model: Model
     lead: Lead
     now: datetime
+    # How a search compares: it finds more with it, and nothing less.
+    ignore_accents: bool = False
+
+
+def _matches(one: Candidate, text: str) -> bool:
+    lead = one.lead
+    fields = [
+        value for value in (lead.name, lead.email, lead.company, lead.customer_phone) if value is not None
+    ]
+    wanted = words(text)
+    if _occur(one.model, wanted, fields):
+        return True
+    if one.ignore_accents:
+        # A word of nothing but accents is looked for as it is.
+        bare = [without_accents(word) or word for word in wanted]
+        if _occur(one.model, bare, fields) or _occur(one.model, bare, map(without_accents, fields)):
+            return True
+    digits = digits_of_phone(text)
+    return digits is not None and digits in lead.customer_phone
+
+
+def _occur(model: Model, wanted: Iterable[str], fields: Iterable[str]) -> bool:
+    lowered = [model.lower(value) for value in fields]
+    return all(any(model.lower(word) in value for value in lowered) for word in wanted)
 
 
 LEAD_FILTERS: dict[str, Callable[[Candidate, Any], bool]] = {
@@ -245,8 +313,18 @@ LEAD_FILTERS: dict[str, Callable[[Candidate, Any], bool]] = {
     "days": lambda one, days: active_within(one.lead, days, one.now),
     "from_date": lambda one, bound: _since(one.lead.last_message_at, bound),
     "to_date": lambda one, bound: _until(one.lead.last_message_at, bound),
-    "search": lambda one, text: _matches(one.model, text, one.lead),
+    "start_date": lambda one, bound: _since(one.lead.last_message_at, bound),
+    "end_date": lambda one, bound: _until(one.lead.last_message_at, bound),
+    "date": lambda one, day: _since(one.lead.last_message_at, day) and _until(one.lead.last_message_at, day),
+    "search": _matches,
     "customer_phone": lambda one, phone: one.lead.customer_phone == canonical_phone(phone),
+    "last_message_sender": lambda one, sender: one.lead.last_message_sender == sender,
+    "has_conversation": lambda one, wanted: bool(one.lead.conversations) is wanted,
+    "agent_id": lambda one, agent: any(row.agent_id == agent for row in one.lead.conversations),
+    "phone_number_id": lambda one, channel: any(
+        row.phone_number_id == channel for row in one.lead.conversations
+    ),
+    "is_active": lambda one, wanted: any(row.is_active is wanted for row in one.lead.conversations),
 }
 MESSAGE_FILTERS: dict[str, Callable[[LeadMessage, Any], bool]] = {
     "platform": lambda message, platforms: message.platform in platforms,
@@ -254,6 +332,12 @@ MESSAGE_FILTERS: dict[str, Callable[[LeadMessage, Any], bool]] = {
     "conversation_id": lambda message, wanted: message.conversation_id == wanted,
     "from_date": lambda message, bound: _since(message.timestamp, bound),
     "to_date": lambda message, bound: _until(message.timestamp, bound),
+    # The value is the message that has the id.
+    "before": lambda message, named: place_of_message(message) < place_of_message(named),
+    "after": lambda message, named: place_of_message(message) > place_of_message(named),
+    "start_date": lambda message, bound: _since(message.timestamp, bound),
+    "end_date": lambda message, bound: _until(message.timestamp, bound),
+    "date": lambda message, day: _since(message.timestamp, day) and _until(message.timestamp, day),
 }
 
 
@@ -320,7 +404,13 @@ def _contradictions(values: dict[str, object]) -> set[str]:
     least, greatest = values.get("min_total_score"), values.get("max_total_score")
     if isinstance(least, int) and isinstance(greatest, int) and least > greatest:
         contradictions |= {"min_total_score", "max_total_score"}
-    earliest, latest = values.get("from_date"), values.get("to_date")
-    if isinstance(earliest, Bound) and isinstance(latest, Bound) and earliest.first > latest.last:
-        contradictions |= {"from_date", "to_date"}
+    given = {bound: [name for name in names if name in values] for bound, names in SAME_BOUND.items()}
+    twice = {name for names in given.values() if len(names) > 1 for name in names}
+    if twice:
+        # The message names one of the two, and what it is another name of.
+        return contradictions | (twice & {"date"} or twice - {"from_date", "to_date"})
+    if given["from"] and given["to"]:
+        earliest, latest = values[given["from"][0]], values[given["to"][0]]
+        if isinstance(earliest, Bound) and isinstance(latest, Bound) and earliest.first > latest.last:
+            contradictions |= {given["from"][0], given["to"][0]}
     return contradictions

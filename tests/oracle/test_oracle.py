@@ -752,6 +752,9 @@ def test_search(three: Model) -> None:
     assert listed(three, search="\\") == []
     assert listed(three, search=f"co{NO_BREAK_SPACE}\t3 BIG") == ["3"]
     assert listed(three, search="ann brien") == []
+    assert listed(three, search="bríen") == []
+    assert listed(three, search="bríen", ignore_accents="true") == ["3"]
+    assert listed(three, search="\N{COMBINING ACUTE ACCENT}", ignore_accents="true") == []
     assert listed(three, search=" \t ") == ["1", "2", "3"]
 
 
@@ -1012,9 +1015,10 @@ def test_the_tables_of_a_model(three: Model) -> None:
         "lead_messages": 0,
         "lead_counts": 3,
         "lead_daily_counts": 2,
-        "lead_totals": 3,
+        "lead_totals": 5,
     }
     assert tables["lead_profiles"]["u", "3"]["search_text"] == f"100% o'brien\nbig{NO_BREAK_SPACE}co\n3"
+    assert tables["lead_profiles"]["u", "3"]["search_plain"] is None
     assert sum(row["leads"] for row in tables["lead_counts"].values()) == 3
 
 

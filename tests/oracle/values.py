@@ -1,5 +1,6 @@
 """Texts and times as the specification compares and prints them."""
 
+import unicodedata
 from datetime import UTC, datetime
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -42,6 +43,13 @@ def printed_time(moment: datetime | None) -> str | None:
     if moment is None:
         return None
     return moment.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+
+
+def without_accents(text: str) -> str:
+    """Take off the marks that Unicode can take off letters."""
+    apart = unicodedata.normalize("NFD", text)
+    kept = [character for character in apart if not 0x300 <= ord(character) <= 0x36F]
+    return unicodedata.normalize("NFC", "".join(kept))
 
 
 def bytewise(text: str) -> bytes:

@@ -2,14 +2,21 @@
 
 import pytest
 
+from api.change_token import Position
 from api.database.pool import Database as ApiDatabase
 from api.database.statement import BoundStatement
+from api.plan.changes import changes_since, is_changed_since
 from api.plan.lead import single_lead
 from api.plan.lead_list import ListRow, list_leads
 from api.plan.messages import messages_of_lead
 from api.plan.pages import MIN_LEADS_PASSED, MIN_LEADS_PASSED_A_MATCH
+from api.plan.series import lead_series
 from api.plan.statistics import lead_statistics
+from api.request.copy_parameters import CHANGES_QUERY
+from api.request.cursor import encode, position_of_lead, position_of_message, scope_of
 from api.request.parameters import LIST_QUERY, MESSAGES_QUERY
+from api.request.query import Page
+from api.request.series import SERIES_QUERY
 from tests.plans.conftest import LEADS, NOW, TALK, Crowd, Explain, Plan
 
 # Counted rows of a tenant: combinations of facets, whatever the number of leads.
@@ -26,7 +33,12 @@ BY_SCORE = "lead_profiles_by_total_score"
 BY_NAME = "lead_profiles_by_name"
 BY_PHONE = "leads_pkey"
 BY_SPAN = "lead_totals_pkey"
+BY_NO_CONVERSATION = "leads_without_conversation"
+BY_AGENT = "lead_conversations_by_agent"
+BY_CHANNEL = "lead_conversations_by_phone_number"
+BY_ACTIVITY = "lead_conversations_by_activity"
 BY_TEXT = "lead_profiles_by_search_text"
+BY_PLAIN_TEXT = "lead_profiles_by_search_plain"
 
 
 def check(plan: Plan, index: str, most: int) -> None:
@@ -39,7 +51,7 @@ def check(plan: Plan, index: str, most: int) -> None:
 
 
 def asked(crowd: Crowd, query: str, *, collect_matches: bool = False) -> BoundStatement[ListRow]:
-    parameters = LIST_QUERY.read(query)
+    parameters = LIST_QUERY.read(query, crowd.large)
     return list_leads(crowd.large, parameters, NOW, collect_matches=collect_matches)
 
 
@@ -69,6 +81,18 @@ def asked(crowd: Crowd, query: str, *, collect_matches: bool = False) -> BoundSt
         ("from_date=2025-06-01T05:00&to_date=2026-02-01T07:00", BY_TIME, 500),
         ("from_date=2026-03-01&to_date=2026-03-01", BY_TIME, 700),
         ("customer_phone=918979556941", BY_PHONE, 10),
+        # Who wrote last is counted; with another filter, the entries of one index are.
+        ("last_message_sender=user", BY_TIME, 2 * FIRST_PAGE),
+        ("last_message_sender=user&offset=60000", BY_SPAN, FEW),
+        ("last_message_sender=user&days=7&lead_status=Hot", BY_TIME, 10_000),
+        ("last_message_sender=agent&lead_status=Hot,Warm&sort_by=name", BY_TIME, LEADS + 2000),
+        ("has_conversation=false", BY_NO_CONVERSATION, FIRST_PAGE),
+        ("has_conversation=true", BY_TIME, 2 * FIRST_PAGE),
+        ("date=2026-03-01", BY_TIME, 700),
+        # Conversations that have the value are counted, and leads looked at until the page is full.
+        ("is_active=true", BY_ACTIVITY, LEADS + 1000),
+        ("agent_id=nobody", BY_AGENT, FEW),
+        ("phone_number_id=nobody&sort_by=name&lead_status=Hot", BY_CHANNEL, FEW),
         ("search=sharma", BY_TEXT, 2000),
         ("search=sharma&sort_by=name&platform=whatsapp&days=100", BY_TEXT, 2000),
         # Far pages: the entries before the page, or the hours before it.
@@ -86,6 +110,40 @@ def asked(crowd: Crowd, query: str, *, collect_matches: bool = False) -> BoundSt
 )
 def test_lists(crowd: Crowd, explain: Explain, query: str, index: str, most: int) -> None:
     check(explain(asked(crowd, query)), index, most)
+
+
+@pytest.mark.parametrize(
+    ("search", "most"),
+    [
+        ("sharma", 2000),
+        ("sh%C3%A1rma", 2000),
+        ("jose", 2000),
+        ("jos%C3%A9", 2000),
+        ("jos%C3%A9+nunez", 2000),
+        ("jos%C3%A9+gmail&sort_by=name&platform=whatsapp", 3000),
+        ("jos%C3%A9+n", 2000),
+        ("12345", 2000),
+        ("%2B91+897", 50_000),
+        ("%2B91+897+95569", 2000),
+    ],
+)
+def test_a_search_that_ignores_accents_is_a_look_up_in_two_indexes(
+    crowd: Crowd, explain: Explain, search: str, most: int
+) -> None:
+    plan = explain(asked(crowd, f"search={search}&ignore_accents=true"))
+    check(plan, BY_TEXT, most)
+    check(plan, BY_PLAIN_TEXT, most)
+
+
+@pytest.mark.parametrize("search", ["a", "%C3%A9", "jo+%C3%A9", "%2B9"])
+def test_a_short_word_is_looked_for_among_the_leads_of_the_tenant(
+    crowd: Crowd, explain: Explain, search: str
+) -> None:
+    plans = [explain(asked(crowd, f"search={search}&ignore_accents={flag}")) for flag in ("false", "true")]
+    for plan in plans:
+        assert plan.sequential <= {"freshness"}
+        assert not plan.indexes & {BY_TEXT, BY_PLAIN_TEXT}
+    assert plans[1].rows <= 3 * LEADS + plans[0].rows
 
 
 @pytest.mark.parametrize("sort", ["", "&sort_by=name", "&sort_by=name&offset=10"])
@@ -140,9 +198,65 @@ def test_no_match_is_collected_where_a_filter_narrows_the_index_of_the_sort(
     check(explain(asked(crowd, query)), index, 3000)
 
 
+def after(query: str, position: list[object], path: tuple[str, ...]) -> str:
+    """The query of the page after a position."""
+    reader = MESSAGES_QUERY if len(path) > 1 else LIST_QUERY
+    page: Page = reader.read(query).page
+    return f"{query}&cursor={encode(scope_of(page.asked, path), position)}"
+
+
+@pytest.mark.parametrize("depth", [0.01, 0.5, 0.98])
+@pytest.mark.parametrize(
+    ("query", "index", "most"),
+    [
+        ("", BY_TIME, FIRST_PAGE),
+        ("sort_order=asc", BY_TIME, FIRST_PAGE),
+        ("sort_by=first_contact_at", BY_CONTACT, FIRST_PAGE),
+        ("sort_by=first_contact_at&sort_order=asc", BY_CONTACT, FIRST_PAGE),
+        ("sort_by=total_messages", BY_MESSAGES, FIRST_PAGE),
+        ("sort_by=total_messages&sort_order=asc", BY_MESSAGES, FIRST_PAGE),
+        ("sort_by=total_score", BY_SCORE, FIRST_PAGE),
+        ("sort_by=total_score&sort_order=asc", BY_SCORE, FIRST_PAGE),
+        ("sort_by=name", BY_NAME, FIRST_PAGE),
+        ("sort_by=name&sort_order=asc", BY_NAME, FIRST_PAGE),
+        ("platform=whatsapp", BY_TIME, 500),
+        ("has_email=true&sort_by=name", BY_NAME, 1000),
+        ("from_date=2020-01-01", BY_TIME, 1000),
+    ],
+)
+def test_a_page_after_a_cursor_costs_the_same_at_any_depth(  # noqa: PLR0913, PLR0917  # Parameters.
+    crowd: Crowd, explain: Explain, api: ApiDatabase, query: str, index: str, most: int, depth: float
+) -> None:
+    total = api.fetch(asked(crowd, query)).total
+    [lead] = api.fetch(asked(crowd, f"{query}&limit=1&offset={int(depth * total)}")).page
+    sort_by = LIST_QUERY.read(query).sort_by
+    following = after(query, position_of_lead(lead, sort_by), (crowd.large,))
+    # One more row than the page tells whether there is a next one.
+    check(explain(asked(crowd, following)), index, most + 2)
+
+
+@pytest.mark.parametrize("order", ["asc", "desc"])
+@pytest.mark.parametrize(("sort_by", "index"), [("last_message_at", BY_TIME), ("name", BY_NAME)])
+def test_a_page_among_the_leads_without_a_value_is_a_range_too(
+    crowd: Crowd, explain: Explain, sort_by: str, index: str, order: str
+) -> None:
+    query = f"sort_by={sort_by}&sort_order={order}"
+    check(explain(asked(crowd, after(query, [None, "9150"], (crowd.large,)))), index, FIRST_PAGE + 2)
+
+
+def test_a_page_after_a_cursor_among_rare_leads_is_read_from_the_days_that_have_any(
+    crowd: Crowd, explain: Explain, api: ApiDatabase
+) -> None:
+    query = "lead_status=Hot&platform=webchat&has_email=false&min_total_score=14"
+    [*_, last] = api.fetch(asked(crowd, f"{query}&limit=2", collect_matches=True)).page
+    following = after(query, position_of_lead(last, "last_message_at"), (crowd.large,))
+    assert api.fetch(asked(crowd, following)).collect_matches
+    check(explain(asked(crowd, following, collect_matches=True)), BY_TIME, 20_000)
+
+
 def test_a_page_past_the_end_is_one_statement(crowd: Crowd, api: ApiDatabase) -> None:
     row = api.fetch(asked(crowd, "min_total_score=14&sort_by=name&offset=10000"))
-    assert (row.collect_matches, row.page) == (False, b"")
+    assert (row.collect_matches, row.page) == (False, [])
     assert row.total > 0
 
 
@@ -153,7 +267,17 @@ def test_a_page_by_last_message_is_read_from_the_index_alone_until_it_is_reached
     assert {BY_TIME, BY_PHONE} <= plan.indexes
 
 
-@pytest.mark.parametrize("query", ["search=sharma", "search=ka", "search=a+b", "lead_status=Hot", "days=30"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "search=sharma",
+        "search=sharma&ignore_accents=1",
+        "search=ka",
+        "search=a+b",
+        "lead_status=Hot",
+        "days=30",
+    ],
+)
 def test_a_small_tenant_does_not_notice_a_large_one(crowd: Crowd, explain: Explain, query: str) -> None:
     plan = explain(list_leads(crowd.small, LIST_QUERY.read(query), NOW))
     assert plan.sequential <= {"freshness"}
@@ -166,9 +290,53 @@ def test_statistics(crowd: Crowd, explain: Explain) -> None:
     check(plan, BY_SPAN, FEW + 30 + 2 * 24 + 50)
 
 
+@pytest.mark.parametrize(
+    ("query", "buckets"), [("from_date=2026-01-01&to_date=2026-03-31", 90), ("date=2026-03-28&by=hour", 24)]
+)
+def test_series(crowd: Crowd, explain: Explain, query: str, buckets: int) -> None:
+    plan = explain(lead_series(crowd.large, SERIES_QUERY.read(query)))
+    # Each bucket, its row of active leads and its row of new ones.
+    check(plan, BY_SPAN, 3 * buckets + FEW)
+
+
+def test_an_agent_with_few_leads_is_read_from_the_index_of_conversations(
+    crowd: Crowd, explain: Explain, api: ApiDatabase
+) -> None:
+    with crowd.database.connect() as conn:
+        [agent] = conn.execute(
+            "SELECT agent_id FROM read_model.lead_conversations WHERE user_id = %s"
+            " GROUP BY 1 ORDER BY count(*) LIMIT 1",
+            (crowd.large,),
+        ).fetchone() or ("",)
+    query = f"agent_id={agent}&has_email=true"
+    total = api.fetch(asked(crowd, query)).total
+    assert total > 0
+    check(explain(asked(crowd, query, collect_matches=True)), BY_AGENT, 8 * LEADS)
+
+
 def test_single_lead(crowd: Crowd, explain: Explain) -> None:
     # The lead, its tenant's version, freshness, and the row that is the answer.
     check(explain(single_lead(crowd.large, crowd.talker)), BY_PHONE, 4)
+
+
+@pytest.mark.parametrize("query", ["", "has_email=true", "search=a&lead_status=Hot"])
+@pytest.mark.parametrize("version", [0, 1])
+def test_changes(crowd: Crowd, explain: Explain, query: str, version: int) -> None:
+    """All leads have version 0: there are 50,000 changes since the first position, and none since the second."""
+    parameters = CHANGES_QUERY.read(f"limit={PAGE}&{query}")
+    plan = explain(changes_since(crowd.large, Position(version), parameters.limit, parameters.filters))
+    # Of the place of versions; a table of deleted leads that has none needs no index.
+    assert plan.sequential <= {"freshness", "projection", "pg_database", "lead_tombstones"}
+    assert "leads_by_version" in plan.indexes
+    # The key of a change, and its lead with its profile; one change more says whether there are more.
+    assert plan.rows <= 3 * PAGE + 1 + 4 * FEW
+    assert not plan.row_security
+
+
+def test_whether_anything_changed(crowd: Crowd, explain: Explain) -> None:
+    plan = explain(is_changed_since(crowd.large, Position(0)))
+    assert "leads_by_version" in plan.indexes
+    assert plan.rows <= 3 * FEW
 
 
 @pytest.mark.parametrize(
@@ -182,6 +350,9 @@ def test_single_lead(crowd: Crowd, explain: Explain) -> None:
         ("platform=whatsapp,instagram,webchat", 4 * PAGE),
         ("conversation_id=nothing", 10),
         ("offset=100000", 10),
+        ("sort_order=desc", 3 * PAGE),
+        (f"after=talk-{TALK - 20}", 150),
+        ("before=talk-20&sort_order=desc", 500),
     ],
 )
 def test_messages(crowd: Crowd, explain: Explain, query: str, most: int) -> None:
@@ -190,3 +361,16 @@ def test_messages(crowd: Crowd, explain: Explain, query: str, most: int) -> None
     assert plan.sequential <= {"freshness"}
     assert plan.indexes & {"lead_messages_in_order", "lead_conversations_pkey"}
     assert plan.rows <= most
+
+
+@pytest.mark.parametrize("offset", [0, TALK // 2, TALK - PAGE])
+@pytest.mark.parametrize("order", ["asc", "desc"])
+def test_messages_after_a_cursor_cost_the_same_at_any_depth(
+    crowd: Crowd, explain: Explain, api: ApiDatabase, order: str, offset: int
+) -> None:
+    query, path = f"sort_order={order}", (crowd.large, crowd.talker)
+    asked_first = MESSAGES_QUERY.read(f"{query}&limit=1&offset={offset}")
+    [message] = api.fetch(messages_of_lead(*path, asked_first)).page
+    following = MESSAGES_QUERY.read(after(query, position_of_message(message), path), *path)
+    plan = explain(messages_of_lead(*path, following))
+    check(plan, "lead_messages_in_order", 3 * PAGE)

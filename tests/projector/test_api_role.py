@@ -13,7 +13,7 @@ from projector.install import migrate
 from projector.progress import QUIET
 from projector.rebuild import rebuild
 from projector.status import find_attention, read_status
-from tests.support.roles import give_platform, logins
+from tests.support.roles import give_platform, logins, without_role
 from tests.support.running import value, write_source
 from tests.support.server import Database
 
@@ -21,29 +21,15 @@ Connection = psycopg.Connection[TupleRow]
 
 OWNER, API = "leads_test_platform", "leads_test_api"
 ROLE = "leads_api"
-ELSEWHERE = "leads_api_elsewhere"
 
 
 @pytest.fixture
 def superuser(source_database: Database) -> Iterator[Connection]:
-    """A superuser on a server without the role, in a database whose platform belongs to an ordinary role.
-
-    Other databases of the server have the role: it has another name meanwhile.
-    """
+    """A superuser on a server without the role, in a database whose platform belongs to an ordinary role."""
     with source_database.connect() as conn, logins(conn, OWNER, API):
         give_platform(conn, source_database, OWNER)
-        is_there = conn.execute("SELECT FROM pg_roles WHERE rolname = %s", (ROLE,)).fetchone() is not None
-        if is_there:
-            conn.execute(f"ALTER ROLE {ROLE} RENAME TO {ELSEWHERE}".encode())
-        try:
+        with without_role(conn, ROLE):
             yield conn
-        finally:
-            conn.execute("DROP SCHEMA IF EXISTS projector, read_model CASCADE")
-            if conn.execute("SELECT FROM pg_roles WHERE rolname = %s", (ROLE,)).fetchone() is not None:
-                conn.execute(f"DROP OWNED BY {ROLE}".encode())
-                conn.execute(f"DROP ROLE {ROLE}".encode())
-            if is_there:
-                conn.execute(f"ALTER ROLE {ELSEWHERE} RENAME TO {ROLE}".encode())
 
 
 def answer(database: Database, login: str) -> tuple[int, str]:

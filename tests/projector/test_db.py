@@ -5,9 +5,9 @@ from types import SimpleNamespace
 import psycopg
 import pytest
 from psycopg import sql
-from psycopg.conninfo import make_conninfo
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from projector.db import connect, retry_on_lock_timeout, transaction_with_lock_timeout
+from projector.db import connect, connect_beside, retry_on_lock_timeout, transaction_with_lock_timeout
 from projector.errors import BlockedError, DatabaseUnreachableError, UnsupportedServerError
 from projector.postgres.ports import free_port
 from tests.support.server import Database, Server
@@ -63,10 +63,20 @@ def test_takes_keywords_too(server: Server) -> None:
         assert show(conn, "TimeZone") == "UTC"
 
 
+def test_a_url_may_list_several_hosts(server: Server) -> None:
+    given = conninfo_to_dict(server.url)
+    ports = f"{free_port()},{given['port']}"
+    url = make_conninfo(server.url, host=f"{given['host']},{given['host']}", port=ports)
+    with connect(url, application_name="test") as conn, connect_beside(conn, "test") as beside:
+        assert {conn.info.port, beside.info.port} == {int(str(given["port"]))}
+
+
 @pytest.mark.parametrize(
     "url",
     [
         "postgresql://user:secret@127.0.0.1:{port}/db",
+        "postgresql://user:secret@127.0.0.1:{port},127.0.0.1:{port}/db",
+        "postgresql://user:secret@127.0.0.1:{port},127.0.0.1/db?port=1,2,3",
         "postgresql://user:sec@secret/ret@127.0.0.1:{port}/db",
         "postgresql://user:secret@127.0.0.1:secret/db",
         "postgresql://user:secret@host.invalid/db",

@@ -10,7 +10,7 @@ from tests.support.running import value
 
 Connection = psycopg.Connection[TupleRow]
 
-SCHEMAS = ["projector", "read_model"]
+SCHEMAS = ["projector", "read_model", "leads_sql"]
 KEY = "user_id text, customer_phone text"
 
 CASES = {
@@ -136,7 +136,8 @@ def test_a_view_upon_a_view_is_found(connection: Connection) -> None:
 def test_all_that_migrate_creates_is_known(connection: Connection) -> None:
     created = connection.execute(
         "SELECT relnamespace::regnamespace || '.' || relname FROM pg_class"
-        " WHERE relnamespace = ANY('{projector,read_model,leads_access}'::regnamespace[]) AND relkind IN ('r', 'v')"
+        " WHERE relnamespace = ANY('{projector,read_model,leads_access,leads_sql}'::regnamespace[])"
+        " AND relkind IN ('r', 'v')"
         " UNION SELECT pronamespace::regnamespace || '.' || proname FROM pg_proc"
         " WHERE pronamespace IN ('projector'::regnamespace, 'read_model'::regnamespace)"
     ).fetchall()

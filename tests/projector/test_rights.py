@@ -22,8 +22,8 @@ Connection = psycopg.Connection[TupleRow]
 
 OWNER, OTHER, APP = "leads_test_platform", "leads_test_other", "leads_test_app"
 NOTHING_OF_OURS = (
-    "SELECT coalesce(to_regnamespace('projector'), to_regnamespace('read_model'), to_regnamespace('leads_access'))"
-    " IS NULL"
+    "SELECT coalesce(to_regnamespace('projector'), to_regnamespace('read_model'), to_regnamespace('leads_access'),"
+    " to_regnamespace('leads_sql')) IS NULL"
 )
 
 
@@ -122,7 +122,7 @@ def test_a_part_that_belongs_to_another_role_is_named_alone(
     assert statements(said) == [f"ALTER TABLE read_model.tenants OWNER TO {OWNER};"]
 
 
-@pytest.mark.parametrize("schema", ["projector", "read_model", "leads_access"])
+@pytest.mark.parametrize("schema", ["projector", "read_model", "leads_access", "leads_sql"])
 def test_an_empty_schema_of_another_role_is_not_taken(
     superuser: Connection, source_database: Database, schema: str
 ) -> None:
@@ -149,6 +149,7 @@ def test_an_empty_schema_of_another_role_is_not_taken(
         ),
         ("projector", "TYPE projector.lens AS ENUM ('wide')", "type projector.lens"),
         ("leads_access", "TABLE leads_access.doors (door text)", "table leads_access.doors"),
+        ("leads_sql", "VIEW leads_sql.leads AS SELECT 1 AS id", "view leads_sql.leads"),
     ],
 )
 def test_a_schema_that_a_stranger_filled_is_left_alone(  # noqa: PLR0913, PLR0917  # Cases and fixtures.

@@ -55,7 +55,7 @@ def tenants(conn: Connection, table: str) -> int:
 def test_each_table_with_rows_of_tenants_is_protected(connection: Connection) -> None:
     found = connection.execute("SELECT table_name, problem FROM read_model.row_security").fetchall()
     assert sorted(found) == [(name, None) for name in TENANT_TABLES]
-    assert len(TENANT_TABLES) == 8
+    assert len(TENANT_TABLES) == 9
 
 
 def test_the_owner_and_the_roles_that_an_operator_let_read_see_all_tenants(
@@ -111,7 +111,7 @@ def test_a_table_that_is_not_protected_is_named_and_repaired(
     assert migrate(built, create_source=False) == []
     status = read_status(built)
     assert find_attention(status) == []
-    assert "Row security on, 8 tables" in render(status)
+    assert "Row security on, 9 tables" in render(status)
 
 
 def test_status_exits_with_1(built: Connection, database: Database, tmp_path: Path) -> None:

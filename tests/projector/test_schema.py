@@ -24,7 +24,8 @@ FACETS = (
 
 
 def test_the_sections_are_in_the_order_of_the_installation() -> None:
-    assert list(sections()) == ["source", "read_model", "projector", "access", "search", "roles"]
+    names = ["source", "read_model", "projector", "access", "later", "search", "roles", "readers"]
+    assert list(sections()) == names
 
 
 @pytest.mark.parametrize("name", list(tables()))

@@ -19,8 +19,8 @@ Connection = psycopg.Connection[TupleRow]
 
 TRIGGERS = "SELECT count(*) FROM pg_trigger WHERE tgname LIKE 'leads_capture%'"
 IS_GONE = (
-    "SELECT coalesce(to_regnamespace('projector'), to_regnamespace('read_model'), to_regnamespace('leads_access'))"
-    " IS NULL"
+    "SELECT coalesce(to_regnamespace('projector'), to_regnamespace('read_model'), to_regnamespace('leads_access'),"
+    " to_regnamespace('leads_sql')) IS NULL"
 )
 
 

@@ -22,6 +22,8 @@ def kind(described: Mapping[str, Any]) -> str:
         words = [f"`{word}`" for word in described["enum"] if word is not None]
         null = ["null"] if None in described["enum"] else []
         return _either([*words, *null])
+    if "anyOf" in described:
+        return _either(["null" if one == {"type": "null"} else kind(one) for one in described["anyOf"]])
     if "$ref" in described:
         return "object"
     types = described["type"] if isinstance(described["type"], list) else [described["type"]]

@@ -9,7 +9,9 @@ from sqlalchemy.sql.visitors import iterate
 
 from api import tables
 from api.auth.key_check import key_statement
+from api.change_token import Position
 from api.database.tenant_filter import SHARED_TABLES
+from api.plan.changes import changes_since
 from api.plan.lead import single_lead
 from api.plan.lead_list import list_leads
 from api.plan.messages import messages_of_lead
@@ -31,7 +33,12 @@ FILTERS = (
     "platform=whatsapp,instagram,webchat&lead_status=Hot&has_email=true&has_extraction=true&min_total_score=8",
     "platform=whatsapp,instagram,webchat&lead_status=Hot&has_email=true&has_extraction=true&max_total_score=8&days=7",
     "search=ann",
+    "search=ann&ignore_accents=true",
     "customer_phone=1",
+    "last_message_sender=user",
+    "last_message_sender=agent",
+    "has_conversation=false",
+    "agent_id=a&phone_number_id=p&is_active=true",
 )
 
 
@@ -49,6 +56,7 @@ def statements() -> list[SelectBase]:
         verification(),
         row_security(),
         first_tenants(),
+        changes_since("u", Position(0), 1, LIST_QUERY.read("")),
         key_statement("leads_0123456789ab"),
     )
     return [*lists, *(bound.statement for bound in others)]
@@ -73,8 +81,8 @@ def test_the_check_of_the_tenant_leaves_out_only_tables_without_tenants() -> Non
         for name, columns in schema.items()
         if name.startswith("read_model.") and "user_id" not in columns
     }
-    # And the views of the tables, and of the tenants, of whom it tells only that they are there.
-    assert {*without, "row_security", "tenant_ids"} == SHARED_TABLES
+    # And views: of the tables, of the place of versions, and of the tenants, of whom it tells only that they are there.
+    assert {*without, "place_of_versions", "row_security", "tenant_ids"} == SHARED_TABLES
 
 
 @reads_requests

@@ -16,7 +16,12 @@ TABLES = {
     "Message": "A message",
     "Statistics": "Statistics",
     "ByPlatform": "Statistics",
+    "Series": "Statistics by day or hour",
+    "SeriesBucket": "Statistics by day or hour",
+    "LeadNumbers": "Statistics by day or hour",
     "Pagination": "Pagination",
+    "LeadChange": "A change",
+    "LeadChanges": "A change",
     "LeadList": "Around them",
     "Error": "Around them",
 }
@@ -42,7 +47,8 @@ def test_the_page_names_no_other_field() -> None:
 
 def test_each_field_of_an_answer_is_on_the_page() -> None:
     # These are made of the others, or are no answer about leads.
-    others = {"LeadInfo", "MessagesOfLead", "LeadStatistics", "SingleLead", "LeadMessages", "Live", "Ready"}
+    others = {"LeadInfo", "MessagesOfLead", "LeadStatistics", "LeadSeries", "SingleLead", "LeadMessages"}
+    others |= {"Live", "Ready"}
     assert set(SCHEMAS) == set(TABLES) | others
 
 
@@ -57,6 +63,7 @@ def test_each_field_of_an_answer_is_on_the_page() -> None:
         ({"type": "integer", "minimum": 0}, "number"),
         ({"type": "array"}, "list"),
         ({"$ref": "#/x"}, "object"),
+        ({"anyOf": [{"$ref": "#/x"}, {"type": "null"}]}, "object or null"),
     ],
 )
 def test_values_are_told_in_a_few_words(described: dict[str, object], words: str) -> None:

@@ -15,7 +15,7 @@ PLURAL = re.compile(r" (?!or more )(?:[a-z]+ )?([a-z]+s)\b(?!=)")
 # Words that may follow a value, and end in s though they are no plural.
 NO_PLURALS = {
     "always", "answers", "arrives", "as", "asks", "belongs", "differs", "does", "ends", "expects", "fails", "has",
-    "holds", "is", "keeps", "lacks", "means", "needs", "says", "takes", "this", "waits", "was",
+    "holds", "is", "keeps", "lacks", "means", "needs", "says", "stays", "takes", "this", "waits", "was",
 }  # fmt: skip
 # What a sentence in SQL could count.
 NOUNS = (

@@ -1,5 +1,8 @@
 """The OpenAPI document explains everything in it: each part has a sentence, and an example that its schema takes."""
 
+import csv
+import io
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -8,6 +11,7 @@ import pytest
 from jsonschema import Draft202012Validator, FormatChecker
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+from api.plan.exports import CSV_COLUMNS
 from api.response.samples import sample
 from tests.rules.openapi import openapi
 
@@ -162,8 +166,27 @@ def test_an_answer_says_what_it_means_and_has_a_sample(
         # Of a text and of the document itself there is no sample.
         assert samples or path in ("/metrics", "/openapi.json")
         for one in samples:
-            assert kind == JSON
+            assert kind == JSON or path.endswith((".csv", ".ndjson"))
             validator(content["schema"]).validate(one)
+
+
+@pytest.mark.parametrize(("file", "name"), [("leads", "Lead"), ("messages", "Message")])
+def test_the_sample_of_an_export_is_a_line_of_it(file: str, name: str) -> None:
+    [path] = [path for path in OPERATIONS if path.endswith(f"/{file}.ndjson")]
+    shown = OPERATIONS[path]["responses"]["200"]["content"]["application/x-ndjson"]["example"]
+    assert shown.endswith("}\n")
+    line = json.loads(shown)
+    assert next(iter(line)) == "customer_phone"
+    if name == "Message":
+        del line["customer_phone"]
+    validator(SCHEMAS[name]).validate(line)
+
+
+def test_the_sample_of_a_table_has_the_columns_of_a_lead() -> None:
+    shown = OPERATIONS["/users/{user_id}/leads.csv"]["responses"]["200"]["content"]["text/csv"]["example"]
+    header, row = csv.reader(io.StringIO(shown))
+    assert header == list(CSV_COLUMNS)
+    assert len(row) == len(header)
 
 
 def test_the_samples_of_errors_have_the_keys_in_their_order() -> None:

@@ -8,6 +8,8 @@ from tests.rules.files import ROOT, name_of
 from tests.rules.upgrade import added_columns, created_columns, renamed, schema_against_older
 
 DUMPS = sorted((ROOT / "tests" / "exactness" / "data").glob("version_*.sql"))
+# Of no older version.
+ADDED_TABLES = {"read_model.lead_tombstones"}
 BEFORE_TABLES = "\n".join(
     path.read_text("utf-8") for path in sorted((ROOT / "sql" / "install" / "before_tables").glob("*.sql"))
 )
@@ -25,7 +27,7 @@ def test_a_table_of_an_older_version_gets_each_new_column(dump: Path) -> None:
 def test_the_tables_of_an_older_version_are_found_under_their_names_of_today(dump: Path) -> None:
     older = renamed(created_columns(dump.read_text("utf-8")), BEFORE_TABLES)
     today = created_columns((ROOT / "schema.sql").read_text("utf-8"))
-    assert {name for name in today if name.startswith("read_model.")} <= older.keys()
+    assert {name for name in today if name.startswith("read_model.")} - ADDED_TABLES <= older.keys()
     assert all(columns for columns in (*older.values(), *today.values()))
 
 

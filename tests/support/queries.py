@@ -1,6 +1,8 @@
 """Query parameters for the endpoints, valid and not, made of values that occur in the data."""
 
+import operator
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from tests.oracle import Lead, Model
-from tests.oracle.parameters import OF_LIST
+from tests.oracle.parameters import KEYS, OF_LIST
 
 Pairs = list[tuple[str, str]]
 
@@ -95,7 +97,7 @@ UNKNOWN = (
 )
 IGNORED = ("_", "utm_source", "utm_", "gclid", "fbclid")
 BROKEN = ("\0", "a\0b", "\udcff", "caf\udce9")
-LISTS = frozenset({"platform", "lead_status"})
+LISTS = frozenset({"platform", "lead_status", "fields"})
 WITHOUT_PAGE = frozenset({"stats", ".", ".."})
 
 
@@ -108,6 +110,9 @@ class Vocabulary:
     times: tuple[datetime, ...]
     message_times: tuple[datetime, ...]
     conversation_ids: tuple[str, ...]
+    message_ids: tuple[str, ...]
+    agent_ids: tuple[str, ...]
+    phone_number_ids: tuple[str, ...]
     # Values of the leads' fields that a parameter is named after.
     fields: Mapping[str, tuple[str, ...]]
 
@@ -131,12 +136,21 @@ def vocabulary(model: Model, user_id: str, most: int = 200) -> Vocabulary:
             conversation.conversation_id for lead in own + foreign for conversation in lead.conversations
         )
         or NEVER_EMPTY,
+        message_ids=tuple(message.message_id for lead in own + foreign for message in lead.messages)
+        or NEVER_EMPTY,
+        agent_ids=_of_conversations(own + foreign, "agent_id"),
+        phone_number_ids=_of_conversations(own + foreign, "phone_number_id"),
         fields={
             name: tuple(str(value) for lead in own if (value := getattr(lead, name)) is not None)
             for name in OF_LIST
             if hasattr(Lead, name)
         },
     )
+
+
+def _of_conversations(leads: Iterable[Lead], name: str) -> tuple[str, ...]:
+    found = {getattr(row, name): None for lead in leads for row in lead.conversations}
+    return tuple(value for value in found if value is not None) or NEVER_EMPTY
 
 
 def _times(moments: Iterable[datetime | None]) -> tuple[datetime, ...]:
@@ -192,6 +206,18 @@ def list_params(words: Vocabulary) -> SearchStrategy[Pairs]:
     return _with_noise(_of_list(words))
 
 
+def series_params(words: Vocabulary) -> SearchStrategy[Pairs]:
+    """Give parameters of the numbers by day or hour, now and then with something wrong among them."""
+    dates = _dates(words.times)
+    ranges = st.tuples(
+        st.tuples(st.sampled_from(("from_date", "start_date")), dates),
+        st.tuples(st.sampled_from(("to_date", "end_date")), dates),
+    ).map(list)
+    days = _days(words.times).map(lambda day: [("date", day)])
+    by = st.sampled_from(([], [("by", "day")], [("by", "HOUR")], [("by", "hour")], [("by", "week")]))
+    return st.builds(operator.add, st.one_of(ranges, ranges, days, _with_noise(_of_series(words))), by)
+
+
 def message_params(words: Vocabulary) -> SearchStrategy[Pairs]:
     """Give parameters of the messages of a lead, now and then with something wrong among them."""
     return _with_noise(_of_messages(words))
@@ -221,10 +247,20 @@ def _of_list(words: Vocabulary) -> Values:
         "days": st.sampled_from(("1", "7", "30", "31", "100", "365", "036500")),
         "from_date": _dates(words.times),
         "to_date": _dates(words.times),
+        "start_date": _dates(words.times),
+        "end_date": _dates(words.times),
+        "date": _days(words.times),
+        "fields": _lists(KEYS),
+        "last_message_sender": _in_any_case(("user", "agent")),
+        "has_conversation": _booleans(),
+        "agent_id": st.sampled_from((*words.agent_ids, "none of these")),
+        "phone_number_id": st.sampled_from((*words.phone_number_ids, "none of these")),
+        "is_active": _booleans(),
+        "ignore_accents": _booleans(),
         "search": _searches(words),
         "customer_phone": st.sampled_from(words.phones).flatmap(spellings),
         "sort_by": _in_any_case(
-            ("last_message_at", "first_contact_at", "total_messages", "total_score", "name")
+            ("last_message_at", "first_contact_at", "total_messages", "total_score", "name", "created_at")
         ),
         "sort_order": _in_any_case(("asc", "desc")),
         "limit": st.sampled_from(("1", "2", "3", "7", "50", "100", "101", "00005", "99999999999999999999")),
@@ -233,9 +269,17 @@ def _of_list(words: Vocabulary) -> Values:
     }
     # A filter that is new to the oracle is given values of the field that it is named after.
     new = {
-        name: st.sampled_from(words.fields.get(name) or NEVER_EMPTY) for name in OF_LIST if name not in known
+        name: st.sampled_from(words.fields.get(name) or NEVER_EMPTY)
+        for name in OF_LIST
+        # No test can make up a cursor.
+        if name not in known and name != "cursor"
     }
     return known | new
+
+
+def _of_series(words: Vocabulary) -> Values:
+    dates = ("from_date", "to_date", "start_date", "end_date")
+    return {"date": _days(words.times), **{name: _dates(words.times) for name in dates}}
 
 
 def _of_messages(words: Vocabulary) -> Values:
@@ -244,7 +288,13 @@ def _of_messages(words: Vocabulary) -> Values:
         "sender": _in_any_case(("user", "agent")),
         "from_date": _dates(words.message_times),
         "to_date": _dates(words.message_times),
+        "start_date": _dates(words.message_times),
+        "end_date": _dates(words.message_times),
+        "date": _days(words.message_times),
         "conversation_id": st.sampled_from((*words.conversation_ids, "none of these")),
+        "before": st.sampled_from((*words.message_ids, "none of these")),
+        "after": st.sampled_from((*words.message_ids, "none of these")),
+        "sort_order": _in_any_case(("asc", "desc")),
         "limit": st.sampled_from(("1", "2", "3", "50", "200", "201", "99999999999999999999")),
         "offset": st.sampled_from(("0", "1", "2", "5", "-0", "1000", "2147483647")),
         "min_as_of": _dates(LONG_AGO),
@@ -268,6 +318,10 @@ def _lists(options: Iterable[str]) -> SearchStrategy[str]:
     )
     lists = st.lists(padded, min_size=1, max_size=4)
     return lists.filter(lambda chosen: any(element.strip() for element in chosen)).map(",".join)
+
+
+def _days(moments: tuple[datetime, ...]) -> SearchStrategy[str]:
+    return st.sampled_from(moments).map(lambda moment: moment.date().isoformat())
 
 
 @st.composite
@@ -310,14 +364,26 @@ def _searches(draw: st.DrawFn, words: Vocabulary) -> str:
         text = draw(st.sampled_from(words.texts))
         start = draw(st.integers(0, len(text) - 1))
         part = text[start : start + draw(st.integers(1, 8))]
-        parts.append(draw(st.sampled_from((part, part, part.lower(), part.upper(), part.swapcase()))))
+        spelled = (part, part, part.lower(), part.upper(), part.swapcase(), *_with_other_accents(part))
+        parts.append(draw(st.sampled_from(spelled)))
     search = draw(st.sampled_from(WHITE_SPACE)).join(parts)
     return search[:200] if search.strip("".join(WHITE_SPACE)) else "a"
+
+
+def _with_other_accents(text: str) -> tuple[str, str, str]:
+    """The text in letters and marks, in letters alone, and with an accent on each letter that can have it."""
+    apart = unicodedata.normalize("NFD", text)
+    bare = "".join(character for character in apart if not unicodedata.combining(character))
+    accented = "".join(f"{character}\N{COMBINING ACUTE ACCENT}" for character in bare)
+    return apart, bare or text, unicodedata.normalize("NFC", accented)
 
 
 @st.composite
 def _combination(draw: st.DrawFn, values: Values) -> Pairs:
     names = draw(st.lists(st.sampled_from(sorted(values)), max_size=4, unique=True))
+    # Alone it changes nothing.
+    if "search" in names and "ignore_accents" not in names and draw(st.booleans()):
+        names.append("ignore_accents")
     again = [name for name in names if name in LISTS and draw(st.integers(0, 3)) == 0]
     return draw(st.permutations([(name, draw(values[name])) for name in names + again]))
 
@@ -354,11 +420,11 @@ def _noise(values: Values, pairs: Pairs) -> SearchStrategy[tuple[str, str]]:
 def _wrong(name: str) -> SearchStrategy[tuple[str, str]]:
     if name in WRONG_NUMBERS:
         values: tuple[str, ...] = WRONG + WRONG_NUMBERS[name]
-    elif name in {"from_date", "to_date"}:
+    elif name in {"from_date", "to_date", "start_date", "end_date", "date"}:
         values = WRONG_DATES
     elif name in LISTS:
         values = ("abc", ",", " , ,", "whatsapp,telegram", "Hot,Lukewarm", "hot;warm")
-    elif name in {"customer_phone", "conversation_id"}:
+    elif name in {"customer_phone", "conversation_id", "before", "after", "agent_id", "phone_number_id"}:
         values = BROKEN
     elif name == "search":
         values = ("y" * 201, "y" * 1000)

@@ -22,10 +22,35 @@ def logins(superuser: Connection, *names: str) -> Iterator[None]:
     try:
         yield
     finally:
-        superuser.execute("DROP SCHEMA IF EXISTS projector, read_model, leads_access CASCADE")
+        superuser.execute("DROP SCHEMA IF EXISTS projector, read_model, leads_access, leads_sql CASCADE")
         superuser.execute(sql.SQL("REASSIGN OWNED BY {} TO CURRENT_USER").format(roles))
         superuser.execute(sql.SQL("DROP OWNED BY {}").format(roles))
         superuser.execute(sql.SQL("DROP ROLE {}").format(roles))
+
+
+@contextmanager
+def without_role(superuser: Connection, name: str) -> Iterator[None]:
+    """A server that has no such role yet; what a test installs for it in this database is dropped.
+
+    Other databases of the server may have the role: it has another name meanwhile.
+    """
+    role, elsewhere = sql.Identifier(name), sql.Identifier(f"{name}_elsewhere")
+
+    def is_there() -> bool:
+        return superuser.execute("SELECT FROM pg_roles WHERE rolname = %s", (name,)).fetchone() is not None
+
+    was_there = is_there()
+    if was_there:
+        superuser.execute(sql.SQL("ALTER ROLE {} RENAME TO {}").format(role, elsewhere))
+    try:
+        yield
+    finally:
+        superuser.execute("DROP SCHEMA IF EXISTS leads_sql, projector, read_model CASCADE")
+        if is_there():
+            superuser.execute(sql.SQL("DROP OWNED BY {}").format(role))
+            superuser.execute(sql.SQL("DROP ROLE {}").format(role))
+        if was_there:
+            superuser.execute(sql.SQL("ALTER ROLE {} RENAME TO {}").format(elsewhere, role))
 
 
 def give_platform(superuser: Connection, database: Database, owner: str) -> None:

@@ -1,55 +1,18 @@
 // Search, filters and order of the list, and the filters that are set as chips.
 
+import { CHOICES, LABELS, ORDERS, STATUSES, said } from "./choices.js";
 import { byId, h, set, write } from "./dom.js";
-import { number, PLATFORMS, visible } from "./format.js";
+import { number, PLATFORMS } from "./format.js";
+import { Known } from "./known.js";
 import { activeFilters, DEFAULTS, FILTERS } from "./state.js";
 
 const TYPING_MILLISECONDS = 350;
-const STATUSES = ["Hot", "Warm", "Cold"];
-const LABELS = {
-  search: "Search",
-  lead_status: "Status",
-  platform: "Platform",
-  has_extraction: "Extraction",
-  has_email: "Email",
-  min_total_score: "Score from",
-  max_total_score: "Score to",
-  days: "Active",
-  from_date: "Active from",
-  to_date: "Active to",
-};
-const WITH = [
-  ["", "Any"],
-  ["true", "With"],
-  ["false", "Without"],
-];
-const DAYS = [
-  ["", "Any time"],
-  ["1", "Last 24 hours"],
-  ["7", "Last 7 days"],
-  ["30", "Last 30 days"],
-  ["90", "Last 90 days"],
-];
-const SCORES = [
-  ["", "Any"],
-  ...Array.from({ length: 11 }, (_, place) => [String(place + 5), number(place + 5)]),
-];
-const ORDERS = [
-  ["last_message_at desc", "Last activity, newest first"],
-  ["last_message_at asc", "Last activity, oldest first"],
-  ["total_score desc", "Score, highest first"],
-  ["total_score asc", "Score, lowest first"],
-  ["total_messages desc", "Most messages first"],
-  ["total_messages asc", "Fewest messages first"],
-  ["first_contact_at desc", "First contact, newest first"],
-  ["first_contact_at asc", "First contact, oldest first"],
-  ["name asc", "Name, A to Z"],
-  ["name desc", "Name, Z to A"],
-];
 
 /** The form; `change(values)` is called with the parts of the state that a viewer changes. */
 export class Filters {
   #typing = 0;
+  #known = new Known();
+  #state = DEFAULTS;
 
   constructor(change) {
     this.change = (values) => change({ offset: DEFAULTS.offset, ...values });
@@ -94,12 +57,19 @@ export class Filters {
 
   /** Show the filters of a state. */
   show(state) {
+    if (state.tenant !== this.#state.tenant) {
+      this.#known.forget();
+    }
+    this.#state = state;
     // Nobody's typing is overwritten.
     if (document.activeElement !== this.search || !this.#typing) {
       this.search.value = state.search;
     }
     for (const control of this.panel.querySelectorAll("select, input[type=date]")) {
       control.value = state[control.id];
+    }
+    for (const control of this.#named) {
+      control.value = this.#known.textOf(control.id, state[control.id]);
     }
     for (const box of this.panel.querySelectorAll("input[type=checkbox]")) {
       box.checked = state[box.name].split(",").includes(box.value);
@@ -108,6 +78,21 @@ export class Filters {
     const active = activeFilters(state).filter((name) => name !== "search");
     write(this.count, active.length ? number(active.length) : "");
     this.#chips(state, activeFilters(state));
+  }
+
+  /** Offer the agents and channels of leads that are shown, and call those that are filters by their names. */
+  learn(leads) {
+    if (!this.#known.learn(leads)) {
+      return;
+    }
+    for (const control of this.#named) {
+      if (control !== document.activeElement) {
+        control.value = this.#known.textOf(control.id, this.#state[control.id]);
+      }
+    }
+    if (!byId("chips").contains(document.activeElement)) {
+      this.#chips(this.#state, activeFilters(this.#state));
+    }
   }
 
   /** Take all filters away. */
@@ -119,7 +104,9 @@ export class Filters {
 
   #chips(state, names) {
     const chips = names.map((name) => {
-      const text = `${LABELS[name]}: ${said(name, state[name])}`;
+      const value =
+        name in this.#known.lists ? this.#known.textOf(name, state[name]) : said(name, state[name]);
+      const text = `${LABELS[name]}: ${value}`;
       const take = () => {
         this.#stopTyping();
         this.change({ [name]: "" });
@@ -139,15 +126,7 @@ export class Filters {
   }
 
   #panel() {
-    const pick = (name) => (value) => this.change({ [name]: value });
-    // A range and a number of days each say when: one of them at a time.
-    const days = select("days", DAYS, (value) => this.change({ days: value, from_date: "", to_date: "" }));
-    const date = (id) =>
-      h("input", {
-        type: "date",
-        id,
-        onchange: (event) => this.change({ [id]: event.target.value, days: "" }),
-      });
+    const days = { from_date: "", to_date: "" };
     return h(
       "div",
       { id: "filter-panel", class: "panel", hidden: true },
@@ -156,27 +135,48 @@ export class Filters {
         STATUSES.map((name) => [name, name]),
       ),
       this.#boxes("platform", Object.entries(PLATFORMS)),
-      labelled(
-        "has_extraction",
-        LABELS.has_extraction,
-        select("has_extraction", WITH, pick("has_extraction")),
+      ...["last_message_sender", "has_conversation", "is_active"].map((name) => this.#choice(name)),
+      ...["agent_id", "phone_number_id"].map((name) => this.#name(name)),
+      ...["has_extraction", "has_email", "min_total_score", "max_total_score"].map((name) =>
+        this.#choice(name),
       ),
-      labelled("has_email", LABELS.has_email, select("has_email", WITH, pick("has_email"))),
-      labelled(
-        "min_total_score",
-        LABELS.min_total_score,
-        select("min_total_score", SCORES, pick("min_total_score")),
-      ),
-      labelled(
-        "max_total_score",
-        LABELS.max_total_score,
-        select("max_total_score", SCORES, pick("max_total_score")),
-      ),
-      labelled("days", LABELS.days, days),
-      labelled("from_date", LABELS.from_date, date("from_date")),
-      labelled("to_date", LABELS.to_date, date("to_date")),
+      // A range and a number of days each say when: one of them at a time.
+      this.#choice("days", days),
+      ...Object.keys(days).map((name) => this.#date(name)),
       h("button", { type: "button", onclick: () => this.reset() }, "Reset"),
     );
+  }
+
+  get #named() {
+    return this.panel.querySelectorAll("input[list]");
+  }
+
+  #choice(name, others = {}) {
+    const pick = (value) => this.change({ [name]: value, ...others });
+    return labelled(name, LABELS[name], select(name, CHOICES[name], pick));
+  }
+
+  #date(id) {
+    const pick = (event) => this.change({ [id]: event.target.value, days: "" });
+    return labelled(id, LABELS[id], h("input", { type: "date", id, onchange: pick }));
+  }
+
+  /** A field for a name that is offered, or for any id. */
+  #name(id) {
+    const pick = ({ target }) => this.change({ [id]: this.#known.idOf(id, target.value.trim()) });
+    const list = this.#known.lists[id];
+    const field = h("input", {
+      id,
+      list: list.id,
+      maxlength: "255",
+      placeholder: "Any",
+      dir: "auto",
+      spellcheck: "false",
+      onchange: pick,
+      // What is chosen from the list is whole.
+      oninput: (event) => event.inputType === "insertReplacementText" && pick(event),
+    });
+    return labelled(id, LABELS[id], h("span", {}, field, list));
   }
 
   #boxes(name, options) {
@@ -209,17 +209,6 @@ export class Filters {
     clearTimeout(this.#typing);
     this.#typing = 0;
   }
-}
-
-function said(name, value) {
-  if (name === "days") {
-    return DAYS.find(([days]) => days === value)?.[1] ?? `Last ${value} days`;
-  }
-  if (name.startsWith("has_")) {
-    return value === "true" ? "with" : "without";
-  }
-  const names = name === "platform" ? value.split(",").map((one) => PLATFORMS[one] ?? one) : value.split(",");
-  return visible(names.join(", "));
 }
 
 function labelled(id, text, control) {

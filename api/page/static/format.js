@@ -7,6 +7,12 @@ const RELATIVE = new Intl.RelativeTimeFormat(LOCALE, { numeric: "auto", style: "
 const CLOCK = new Intl.DateTimeFormat(LOCALE, { timeStyle: "short" });
 const SECONDS = new Intl.DateTimeFormat(LOCALE, { timeStyle: "medium" });
 const DAY = new Intl.DateTimeFormat(LOCALE, { day: "numeric", month: "short", year: "numeric" });
+const UTC_DAY = new Intl.DateTimeFormat(LOCALE, {
+  weekday: "short",
+  day: "numeric",
+  month: "short",
+  timeZone: "UTC",
+});
 const LONG_DAY = new Intl.DateTimeFormat(LOCALE, { dateStyle: "full" });
 const EXACT = new Intl.DateTimeFormat(LOCALE, { dateStyle: "full", timeStyle: "long" });
 
@@ -82,3 +88,4 @@ export function short(iso) {
 export const clock = (iso) => CLOCK.format(Date.parse(iso));
 export const seconds = (moment) => SECONDS.format(moment);
 export const longDay = (iso) => LONG_DAY.format(Date.parse(iso));
+export const utcDay = (iso) => UTC_DAY.format(Date.parse(iso));

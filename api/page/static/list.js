@@ -145,6 +145,7 @@ export class List {
     write(parts.phone, lead.name === null ? "" : visible(lead.customer_phone));
     write(parts.company, visible(lead.company ?? ""));
     showStatus(parts.status, lead.lead_status);
+    set(parts.score, { class: lead.total_score === null ? "none" : "number" });
     write(parts.score, lead.total_score === null ? NONE : number(lead.total_score));
     write(parts.platforms, lead.platforms.map(platform).join(", ") || NONE);
     write(parts.from, lead.last_message_sender === null ? "" : `${sender(lead.last_message_sender)}: `);

@@ -20,7 +20,7 @@ const client = new Client();
 const notice = new Notice();
 const announce = (text) => notice.announce(text);
 const viewer = access(client, (tenant) => {
-  client.forget("list", "stats", "lead", "messages");
+  client.forget("list", "stats", "series", "lead", "messages");
   go({ ...DEFAULTS, tenant }, { isAnew: true });
 });
 const overview = new Overview((name, value) =>
@@ -91,7 +91,7 @@ function apply() {
     set(list.table, { "aria-busy": "true" });
   }
   if (isOther) {
-    wanted.push("stats");
+    wanted.push("stats", "series");
   }
   if (isOther || before.lead !== state.lead) {
     wanted.unshift(...openLead(before));
@@ -190,6 +190,9 @@ const show = {
   stats({ data }) {
     overview.show(data);
   },
+  series({ data }) {
+    overview.showSeries(data);
+  },
   list({ data, pagination }, isLive) {
     // A page that has come to be past the end.
     if (data.length === 0 && pagination.total > 0) {
@@ -197,6 +200,7 @@ const show = {
       return;
     }
     leads = data;
+    filters.learn(data);
     const changed = list.show(data, client.now, { isLive });
     set(list.table, { "aria-busy": null });
     byId("list-problem").hidden = true;

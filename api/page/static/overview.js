@@ -1,5 +1,6 @@
 // Cards and charts over the statistics of a tenant.
 
+import { Activity } from "./activity.js";
 import { byId, h, set, svg, write } from "./dom.js";
 import { number, share } from "./format.js";
 
@@ -47,6 +48,7 @@ const CHARTS = [
 export class Overview {
   #cards = new Map();
   #bars = new Map();
+  #activity = new Activity();
 
   constructor(choose) {
     const cards = h("dl", { class: "cards" }, ...CARDS.map((card) => this.#card(card)));
@@ -60,13 +62,19 @@ export class Overview {
     );
     // Where there is room for them, they are open; elsewhere the list is near.
     const open = matchMedia("(min-width: 44.01rem)").matches;
-    const box = h("details", { open }, h("summary", {}, "Charts"), h("div", { class: "charts" }, ...charts));
+    const box = h(
+      "details",
+      { open },
+      h("summary", {}, "Charts"),
+      h("div", { class: "charts" }, ...charts, this.#activity.element),
+    );
     byId("overview").append(cards, box);
     this.clear();
   }
 
   /** Show that nothing is known. */
   clear() {
+    this.#activity.clear();
     for (const { value, part } of this.#cards.values()) {
       write(value, "…");
       write(part, "");
@@ -93,6 +101,11 @@ export class Overview {
       write(part, share(count, statistics.total_leads));
       set(rect, { width: (WIDTH * count) / Math.max(1, statistics.total_leads) });
     }
+  }
+
+  /** Show the activity by day. */
+  showSeries(series) {
+    this.#activity.show(series);
   }
 
   /** Show which bars are the filters of the list. */

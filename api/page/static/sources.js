@@ -1,12 +1,19 @@
 // What the page asks for: the public endpoints, one request at a time.
 
+import { DAYS } from "./activity.js";
 import { listQuery } from "./state.js";
 
 // In which order the page asks by itself.
-const OF_LIST = ["list", "list", "list", "stats"];
-const OF_LEAD = ["messages", "list", "messages", "lead", "messages", "stats"];
+const OF_LIST = ["list", "list", "stats", "list", "list", "series"];
+const OF_LEAD = ["messages", "list", "messages", "stats", "messages", "lead", "messages", "series"];
 // A source that has changed has others change with it.
-const FOLLOWERS = { list: ["stats"], messages: ["lead", "list"], lead: ["list"], stats: [] };
+const FOLLOWERS = {
+  list: ["stats"],
+  messages: ["lead", "list"],
+  lead: ["list"],
+  stats: ["series"],
+  series: [],
+};
 
 /** Asks for each source by its name. */
 export class Sources {
@@ -57,7 +64,7 @@ export class Sources {
    *
    * Throws ApiError.
    */
-  async ask(source, state) {
+  async ask(source, state, now) {
     if (source === "messages" && this.thread.isOutdated) {
       await this.thread.reload();
       return null;
@@ -66,7 +73,7 @@ export class Sources {
       this.thread.explain("The API has no address for the messages of this identifier.");
       return null;
     }
-    const found = await this.#get(source, this.#path(source, state));
+    const found = await this.#get(source, this.#path(source, state, now));
     if (source === "lead" && !hasAddress(state.lead)) {
       return { ...found, body: { ...found.body, data: found.body.data[0] ?? null } };
     }
@@ -91,11 +98,13 @@ export class Sources {
     return this.client.get(source, path, controller.signal);
   }
 
-  #path(source, state) {
+  #path(source, state, now) {
     const lead = `${base(state)}/${encodeURIComponent(state.lead)}`;
     switch (source) {
       case "stats":
         return `${base(state)}/stats`;
+      case "series":
+        return `${base(state)}/stats/series?${lastDays(now)}`;
       case "lead":
         return hasAddress(state.lead)
           ? lead
@@ -106,6 +115,12 @@ export class Sources {
         return `${base(state)}?${listQuery(state)}`;
     }
   }
+}
+
+/** Returns the query of the last days up to today, in UTC. */
+function lastDays(now) {
+  const day = (ago) => new Date(now - ago * 86_400_000).toISOString().slice(0, 10);
+  return new URLSearchParams({ from_date: day(DAYS - 1), to_date: day(0) });
 }
 
 function base(state) {

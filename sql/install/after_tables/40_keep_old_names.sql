@@ -30,8 +30,11 @@ BEGIN
         t.user_id, t.granularity AS span, t.bucket_start AS begins, t.leads, t.with_extraction, t.with_email, t.hot,
         t.warm, t.cold, t.on_whatsapp, t.on_instagram, t.on_webchat
     FROM read_model.lead_totals AS t
-    WHERE (SELECT current_setting('leads.user_id', true)) IS NULL
-        OR t.user_id = (SELECT current_setting('leads.user_id', true));
+    WHERE t.granularity IN ('all', 'day', 'hour')
+        AND (
+            (SELECT current_setting('leads.user_id', true)) IS NULL
+            OR t.user_id = (SELECT current_setting('leads.user_id', true))
+        );
     FOR old IN
         SELECT *
         FROM (

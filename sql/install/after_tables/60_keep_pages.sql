@@ -1,19 +1,28 @@
--- Keep VACUUM from truncating tables of the read model that an older version created.
+-- Keep VACUUM from truncating the tables that the API reads. To truncate one takes an ACCESS EXCLUSIVE lock. A standby
+-- replays that lock, and while a reader there keeps it waiting, all other readers wait too. A TOAST table has a setting
+-- of its own.
 --
 -- on: read_model
 DO $$
 DECLARE
-    found regclass;
+    found record;
 BEGIN
     FOR found IN
-        SELECT c.oid
+        SELECT
+            c.oid::regclass AS table_name,
+            'vacuum_truncate=off' = any(coalesce(c.reloptions, '{}')) AS is_kept,
+            'vacuum_truncate=off' = any(coalesce(t.reloptions, '{}')) AS is_toast_kept
         FROM pg_catalog.pg_class AS c
-        WHERE c.relnamespace = 'read_model'::regnamespace
+        LEFT JOIN pg_catalog.pg_class AS t ON t.oid = c.reltoastrelid
+        WHERE c.relnamespace IN ('read_model'::regnamespace, 'leads_access'::regnamespace)
             AND c.relkind = 'r'
-            AND c.relname LIKE 'lead%'
-            AND NOT coalesce('vacuum_truncate=off' = any(c.reloptions), false)
     LOOP
-        EXECUTE format('ALTER TABLE %s SET (vacuum_truncate = off)', found);
+        IF NOT found.is_kept THEN
+            EXECUTE format('ALTER TABLE %s SET (vacuum_truncate = off)', found.table_name);
+        END IF;
+        IF NOT found.is_toast_kept THEN
+            EXECUTE format('ALTER TABLE %s SET (toast.vacuum_truncate = off)', found.table_name);
+        END IF;
     END LOOP;
 END
 $$;

@@ -13,7 +13,8 @@ BEGIN
         'read_model.lead_messages',
         'read_model.lead_counts',
         'read_model.lead_daily_counts',
-        'read_model.lead_totals'
+        'read_model.lead_totals',
+        'read_model.lead_tombstones'
     ]::regclass[] LOOP
         IF EXISTS (SELECT FROM pg_catalog.pg_constraint AS c WHERE c.confrelid = filled AND c.contype = 'f') THEN
             EXECUTE format('DELETE FROM %s', filled);

@@ -1,5 +1,5 @@
--- Every tenant that has a lead, with a new version; and no dead letter, since a build stops at a row that it cannot
--- project.
+-- Every tenant that has a lead, with a new version and a new epoch; and no dead letter, since a build stops at a row
+-- that it cannot project.
 --
 -- on: read_model
 INSERT INTO read_model.tenants AS t (user_id, version, version_id)
@@ -18,4 +18,6 @@ FROM (
 ON CONFLICT (user_id) DO UPDATE SET
     version = t.version + 1,
     version_id = excluded.version_id,
+    epoch = gen_random_uuid(),
+    pruned_version = 0,
     dead_letters = 0;

@@ -100,8 +100,8 @@ CREATE TEMPORARY TABLE IF NOT EXISTS new_leads ({types.leads});
 
 CREATE TEMPORARY TABLE IF NOT EXISTS old_leads ({types.leads});
 
--- By how much each combination of facets moves in each hour: leads with a weight, their last_message_at cut to the
--- hour.
+-- By how much each combination of what is counted moves in each hour: leads with a weight, their last_message_at and
+-- first_contact_at cut to the hour.
 CREATE TEMPORARY TABLE IF NOT EXISTS lead_moves (
     user_id text COLLATE "C",
     last_message_at timestamptz,
@@ -112,5 +112,8 @@ CREATE TEMPORARY TABLE IF NOT EXISTS lead_moves (
     on_webchat boolean,
     has_extraction boolean,
     has_email boolean,
+    first_contact_at timestamptz,
+    last_message_sender text COLLATE "C",
+    has_conversation boolean,
     weight integer
 );

@@ -2,16 +2,18 @@
 --
 -- Parameters: shard_class (first key of the shards' locks), shards (the wanted ones), staging_tables (their names),
 -- truncate_above_bytes.
--- Returns: started_at, the clock before the snapshot of this statement; owned, the shards that are locked now; gap,
--- what the catalog says otherwise than when the triggers were installed, null if nothing; has_changes, whether there
--- is anything to take; migrated_version, the projection version of the program that migrated last; freshness_frozen,
--- whether freshness has to stand still because a gap is not healed yet; bloated_tables, the staging tables that hold
--- more bytes than that.
+-- Returns: started_at, the clock before the snapshot of this statement; fresh_until, the same, or an earlier moment
+-- where logical replication brings the rows of source tables and has not brought more for certain; owned, the shards
+-- that are locked now; gap, what the catalog says otherwise than when the triggers were installed, null if nothing;
+-- has_changes, whether there is anything to take; migrated_version, the projection version of the program that
+-- migrated last; freshness_frozen, whether freshness has to stand still because a gap is not healed yet;
+-- bloated_tables, the staging tables that hold more bytes than that.
 --
 -- The clock is read first, then the catalog, and the changes are taken last: so every change that was committed before
 -- started_at was captured, and the take sees it.
 SELECT
     now() AS started_at,
+    least(now(), (SELECT p.until FROM projector.provable AS p)) AS fresh_until,
     ARRAY(
         SELECT wanted.shard
         FROM unnest(%(shards)s::smallint[]) AS wanted (shard)

@@ -1,7 +1,9 @@
 -- Take the next changes of the shards that this transaction owns: delete them from the queue, and stage them.
 --
--- Parameters: shards; single_changes and bulk_pieces, how many of either to take from each shard. Single changes come
--- first, with only a few pieces of mass changes after them, so that an import does not delay a customer's message.
+-- Parameters: shards; single_changes and bulk_pieces, how many of either to take from each shard; rows_per_piece, how
+-- many rows of a single change make a piece where a mass change was queued row by row, as 30_queue_keys.sql does it.
+-- Single changes come first, with only a few pieces of mass changes after them, so that an import does not delay a
+-- customer's message. How large an array is stored is looked at before its length, for which it would have to be read.
 -- Returns: changes, the number taken; oldest, when the first of them was queued; drained, whether everything of the
 -- shards that this statement could see was taken; spreads, whether one of them has to be spread over other keys
 -- first; kinds. A ctid is safe here: rows of the queue are never updated, and only the owner of a shard deletes from
@@ -25,12 +27,32 @@ WITH upcoming AS MATERIALIZED (
         UNION ALL
         (
             SELECT
-                c.ctid AS row_id,
-                c.bulk
-            FROM projector.changes AS c
-            WHERE c.shard = owned.shard AND c.bulk
-            ORDER BY c.change_id
-            LIMIT %(bulk_pieces)s
+                ordered.row_id,
+                true AS bulk
+            FROM (
+                SELECT
+                    c.row_id,
+                    row_number() OVER in_order AS place,
+                    bool_and(
+                        CASE
+                            WHEN pg_column_size(c.keys) + coalesce(pg_column_size(c.message_ids), 0) > 2000 THEN false
+                            ELSE cardinality(c.keys) <= 2 AND coalesce(cardinality(c.message_ids), 0) <= 2
+                        END
+                    ) OVER in_order AS are_single
+                FROM (
+                    SELECT
+                        c.ctid AS row_id,
+                        c.change_id,
+                        c.keys,
+                        c.message_ids
+                    FROM projector.changes AS c
+                    WHERE c.shard = owned.shard AND c.bulk
+                    ORDER BY c.change_id
+                    LIMIT %(bulk_pieces)s * %(rows_per_piece)s
+                ) AS c
+                WINDOW in_order AS (ORDER BY c.change_id)
+            ) AS ordered
+            WHERE ordered.place <= %(bulk_pieces)s OR ordered.are_single
         )
     ) AS picked
 ),

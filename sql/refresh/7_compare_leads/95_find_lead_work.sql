@@ -10,6 +10,7 @@ SELECT
             CASE WHEN c.differ THEN 'conversations_differ' END,
             CASE WHEN l.gone THEN 'leads_gone' END,
             CASE WHEN l.differ THEN 'leads_differ' END,
+            CASE WHEN l.come THEN 'leads_come' END,
             CASE WHEN p.gone THEN 'profiles_gone' END,
             CASE WHEN p.differ THEN 'profiles_differ' END,
             CASE WHEN s.moves THEN 'statistics_move' END,
@@ -35,7 +36,8 @@ FROM (
 CROSS JOIN (
     SELECT
         coalesce(bool_or(n.user_id IS NULL), false) AS gone,
-        coalesce(bool_or(n.user_id IS NOT NULL), false) AS differ
+        coalesce(bool_or(n.user_id IS NOT NULL), false) AS differ,
+        coalesce(bool_or(o.user_id IS NULL), false) AS come
     FROM old_leads AS o
     FULL JOIN new_leads AS n ON n.user_id = o.user_id AND n.customer_phone = o.customer_phone
     WHERE (o.*) IS DISTINCT FROM (n.*)

@@ -1,10 +1,14 @@
--- Write the leads that differ, and no other.
+-- Write the leads that differ, and no other, with the version that their tenant gets at the end of this transaction.
 --
 -- on: read_model
 -- when: leads_differ
-INSERT INTO read_model.leads ({columns.leads})
-SELECT {columns.leads of n}
+-- The tenant's lock keeps the version from moving until then.
+INSERT INTO read_model.leads ({columns.leads}, version)
+SELECT
+    {columns.leads of n},
+    coalesce(t.version, 0) + 1
 FROM new_leads AS n
 LEFT JOIN old_leads AS o ON o.user_id = n.user_id AND o.customer_phone = n.customer_phone
+LEFT JOIN read_model.tenants AS t ON t.user_id = n.user_id
 WHERE (o.*) IS DISTINCT FROM (n.*)
-ON CONFLICT ({key.leads}) DO UPDATE SET {updates.leads};
+ON CONFLICT ({key.leads}) DO UPDATE SET {updates.leads}, version = excluded.version;

@@ -423,12 +423,14 @@ def test_the_document_has_the_scheme_where_it_is_asked_for(ask: Asker, client: F
     [(name, scheme)] = described["components"]["securitySchemes"].items()
     assert (scheme["type"], scheme["scheme"]) == ("http", "bearer")
     of_tenants = [path for path in described["paths"] if path.startswith("/users/")]
-    assert len(of_tenants) == 4
+    assert len(of_tenants) == 9
+    assert described["security"] == [{name: []}]
     for path, operations in described["paths"].items():
         operation = operations["get"]
-        assert operation.get("security") == ([{name: []}] if path in of_tenants else None)
+        assert operation.get("security") == (None if path in of_tenants else [])
         assert ({"401", "403"} <= set(operation["responses"])) is (path in of_tenants)
     openly = client.get("/openapi.json").get_json()
     assert "securitySchemes" not in openly["components"]
-    assert "security" not in str(openly)
+    assert openly["security"] == []
+    assert all(one["get"].get("security") in (None, []) for one in openly["paths"].values())
     assert "Error401" not in str(openly)

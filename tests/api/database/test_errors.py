@@ -6,7 +6,17 @@ import psycopg
 import pytest
 from flask import Flask
 
-from api.database.errors import NO_RIGHTS, NOT_INSTALLED, OTHER_VERSION
+from api.database.errors import (
+    GAVE_WAY,
+    NO_RIGHTS,
+    NOT_INSTALLED,
+    OTHER_VERSION,
+    ReplayConflictError,
+    UnavailableError,
+    caller_error,
+)
+from api.database.session import Session
+from api.database.statement import CompiledStatement, Row
 from tests.api.conftest import Library, MakeApp
 from tests.api.response.test_errors import check
 from tests.support.server import Database
@@ -22,6 +32,46 @@ def test_an_error_of_the_database_that_means_a_mistake_of_ours(
         lambda *_: (_ for _ in ()).throw(psycopg.errors.SyntaxError()),
     )
     check(app.test_client().get(library.base), 500)
+
+
+PASSING = {
+    GAVE_WAY: ReplayConflictError("canceling statement due to conflict with recovery"),
+    "Another session holds a table of the read model": psycopg.errors.DeadlockDetected("deadlock detected"),
+    "A transaction of another session came between": psycopg.errors.SerializationFailure(
+        "could not serialize"
+    ),
+}
+
+
+@pytest.mark.parametrize("said", PASSING)
+@pytest.mark.parametrize("failures", [1, 2])
+def test_a_query_that_met_others_is_asked_once_more(
+    library: Library, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch, said: str, failures: int
+) -> None:
+    app = make_app(library.database, log_level="CRITICAL")
+    assert app.test_client().get(library.base).status_code == 200
+    fetch, left = Session.fetch, [PASSING[said]] * failures
+
+    def fail_first(session: Session, statement: CompiledStatement[Row]) -> Row:
+        if left:
+            raise left.pop()
+        return fetch(session, statement)
+
+    monkeypatch.setattr(Session, "fetch", fail_first)
+    answer = app.test_client().get(library.base)
+    if failures == 1:
+        assert answer.status_code == 200
+    else:
+        assert check(answer, 503) == said
+        assert int(answer.headers["Retry-After"]) >= 1
+    assert left == []
+
+
+def test_what_libpq_itself_reports_means_that_the_connection_is_lost() -> None:
+    """psycopg has no class for it, because there is no SQLSTATE."""
+    assert isinstance(caller_error(psycopg.DatabaseError("server closed the connection")), UnavailableError)
+    mistake = psycopg.ProgrammingError("cannot adapt type")
+    assert caller_error(mistake) is mistake
 
 
 def test_a_database_that_is_away(make_app: MakeApp) -> None:

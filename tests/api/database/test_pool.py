@@ -8,13 +8,18 @@ from typing import NamedTuple
 import psycopg
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import Integer, cast, literal_column, select
+from psycopg.conninfo import make_conninfo
+from sqlalchemy import Integer, cast, event, literal_column, select
 
 from api.database.statement import BoundStatement
+from projector.install import migrate
 from projector.postgres.embedded import EmbeddedServer
+from projector.progress import QUIET
+from projector.rebuild import rebuild
 from tests.api.conftest import Library, MakeApp
 from tests.support.patience import PATIENCE
-from tests.support.server import Database
+from tests.support.running import write_source
+from tests.support.server import Database, connect
 
 
 def wait_for(client: FlaskClient, path: str, status: int) -> None:
@@ -39,6 +44,57 @@ def test_a_server_that_stops_and_starts(
     ends = monotonic() + PATIENCE
     while "not installed" not in client.get("/health/ready").get_json()["message"]:
         assert monotonic() < ends
+
+
+# Over a socket of the file system the first write already fails, and over TCP the read after it.
+@pytest.mark.parametrize("by_socket", [True, False])
+def test_a_server_that_stops_at_once_while_sessions_are_idle(
+    start_server: Callable[..., EmbeddedServer], make_app: MakeApp, *, by_socket: bool
+) -> None:
+    """It says a word to each session before it closes the connection."""
+    server = start_server(fast=True, synchronous_commit="on", unix_socket_directories=".")
+    host = str(server.data) if by_socket else "127.0.0.1"
+    with connect(server.url()) as conn:
+        migrate(conn, create_source=True)
+        write_source(conn)
+        rebuild(conn, tenants=None, progress=QUIET)
+    app = make_app(Database(make_conninfo(server.url(), host=host), ""), threads=3, log_level="CRITICAL")
+    engine, client = app.extensions["leads_database"].engine, app.test_client()
+    lead = "/users/u/leads/49151000001"
+    # The same statement for the same tenant and for another one, and a statement that is not prepared yet.
+    for path in (lead, "/users/nobody/leads", f"{lead}/messages"):
+        assert client.get("/users/nobody/leads").status_code == 200
+        assert client.get(lead).status_code == 200
+        held = [engine.raw_connection() for _ in range(3)]
+        for connection in held:
+            connection.close()
+        server.stop(mode="immediate")
+        server.start()
+        assert client.get(path).status_code == 200
+        server.stop(mode="immediate")
+        answer = client.get(path)
+        assert (answer.status_code, answer.get_json()["message"]) == (503, "The database cannot be reached")
+        server.start()
+        wait_for(client, path, 200)
+
+
+def test_a_first_connection_that_ends_before_its_first_query(library: Library, make_app: MakeApp) -> None:
+    """SQLAlchemy asks some of its own, and wraps what they raise."""
+    app = make_app(library.database, log_level="CRITICAL")
+    engine = app.extensions["leads_database"].engine
+    ended: list[int] = []
+
+    def end(connection: "psycopg.Connection[object]", _record: object) -> None:
+        if not ended:
+            ended.append(connection.info.backend_pid)
+            with library.database.connect() as conn:
+                conn.execute("SELECT pg_terminate_backend(%s, %s)", (ended[0], int(PATIENCE * 1000)))
+
+    event.listen(engine, "connect", end, insert=True)
+    client = app.test_client()
+    answer = client.get(library.base)
+    assert (answer.status_code, answer.get_json()["message"]) == (503, "The database cannot be reached")
+    wait_for(client, library.base, 200)
 
 
 def test_connections_that_were_closed_meanwhile(library: Library, make_app: MakeApp) -> None:

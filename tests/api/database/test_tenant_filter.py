@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from itertools import product
 from typing import NamedTuple
+from urllib.parse import quote
 
 import pytest
 from sqlalchemy import select
@@ -13,7 +14,8 @@ from api.database.session import Session
 from api.database.statement import BoundStatement, CompiledStatement, compile_statement
 from api.database.tenant_filter import TenantError, require_tenant, unfiltered_tables
 from api.plan.lead import LeadRow
-from api.request.parameters import SORTS
+from api.request.cursor import encode, scope_of
+from api.request.parameters import LIST_QUERY, SORTS
 from tests.api.conftest import Library, MakeApp
 
 FILTERS = (
@@ -28,14 +30,38 @@ FILTERS = (
     "&min_total_score=6&max_total_score=14",
 )
 
+# A value of each sort that a cursor may have; leads without one come last where there are any.
+VALUES = {
+    "last_message_at": "2026-03-01T00:00:00.000Z",
+    "first_contact_at": "2026-03-01T00:00:00.000Z",
+    "total_messages": 3,
+    "total_score": 8,
+    "name": "m",
+}
+NULLABLE = {"last_message_at", "total_score", "name"}
+
 
 def paths(library: Library) -> Iterator[str]:
     """Requests for each kind of statement."""
     for sort, order, offset, given in product(SORTS, ("asc", "desc"), (0, 1, 5000), FILTERS):
         yield f"{library.base}?sort_by={sort}&sort_order={order}&offset={offset}{given}"
+    for sort, order, value, given in product(SORTS, ("asc", "desc"), (None, VALUES), FILTERS):
+        query = f"sort_by={sort}&sort_order={order}{given}"
+        cursor = encode(
+            scope_of(LIST_QUERY.read(query).page.asked, (library.tenant,)), [value and value[sort], "1"]
+        )
+        if value or sort in NULLABLE:
+            yield f"{library.base}?{query}&cursor={cursor}"
     yield f"{library.base}/stats"
     yield f"{library.base}/{library.phone}"
-    for query in ("", "?sender=user", "?limit=1&offset=1"):
+    message_id = next(
+        lead.messages[0].message_id
+        for lead in library.model.of_tenant(library.tenant).values()
+        if lead.customer_phone == library.phone
+    )
+    named = f"?before={quote(message_id)}&after={quote(message_id)}&sort_order=desc"
+    yield f"/users/{library.tenant}/lead-changes"
+    for query in ("", "?sender=user", "?limit=1&offset=1", named):
         yield f"{library.base}/{library.phone}/messages{query}"
 
 

@@ -48,7 +48,9 @@ def active(server: Server, template: Database) -> Iterator[Database]:
         rows = [(str(n), str(n), some_time(rng, -40, 2).replace(tzinfo=None)) for n in range(1, LEADS + 1)]
         with conn.cursor() as cursor:
             cursor.executemany(
-                "INSERT INTO messages (message_id, conversation_id, timestamp) VALUES (%s, %s, %s)", rows
+                "INSERT INTO messages (message_id, conversation_id, timestamp, sender) VALUES (%s, %s, %s,"
+                " (ARRAY['user', 'agent', NULL])[1 + %s::integer %% 3])",
+                [(*row, row[0]) for row in rows],
             )
         rebuild(conn, tenants=None, progress=QUIET)
     yield made

@@ -27,6 +27,11 @@ from tests.api.plan.conftest import NOON, USER, Connection, count_leads, some_ti
         ("&has_extraction=true&sort_order=asc", "has_extraction"),
         ("&has_extraction=false", "NOT has_extraction"),
         ("&has_extraction=true&has_email=false", "has_extraction AND NOT has_email"),
+        ("&last_message_sender=user", "last_message_sender = 'user'"),
+        ("&last_message_sender=agent&offset=30000", "last_message_sender = 'agent'"),
+        ("&last_message_sender=agent&has_email=true", "last_message_sender = 'agent' AND has_email"),
+        ("&has_conversation=true", "has_conversation"),
+        ("&is_active=true&has_email=true", "has_email"),
     ],
 )
 def test_the_total_between_any_two_moments(

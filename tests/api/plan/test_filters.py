@@ -36,7 +36,11 @@ def test_no_filter_is_given_by_a_bare_request() -> None:
         ("has_extraction=true", {"has_extraction": True}),
         ("min_total_score=7&max_total_score=9", {"min_total_score": 7, "max_total_score": 9}),
         ("customer_phone=%2B49 1", {"customer_phone": "491"}),
+        ("agent_id=a&phone_number_id=p", {"agent_id": "a", "phone_number_id": "p"}),
+        ("is_active=0", {"is_active": False}),
+        ("last_message_sender=USER&has_conversation=true", {}),
         ("search=ab abc", {"word_0": "ab", "word_1": "%abc%"}),
+        ("search=%C3%A4bc&ignore_accents=true", {"word_0": "%äbc%", "plain_0": "%abc%"}),
     ],
 )
 def test_the_values_of_a_filter(query: str, values: dict[str, object]) -> None:
@@ -78,6 +82,9 @@ def test_a_time_range_has_whole_hours_and_among_them_whole_days() -> None:
         ("days=7", "l.last_message_at", "SELECT l.last_message_at"),
         ("search=abc", "p.search_text", "p.search_text"),
         ("customer_phone=1", "l.customer_phone", "p.customer_phone"),
+        ("last_message_sender=agent", "l.last_message_sender", "SELECT l.last_message_sender"),
+        ("has_conversation=false", "NOT l.has_conversation", "SELECT NOT l.has_conversation"),
+        ("agent_id=a", "c.customer_phone = l.customer_phone", "c.customer_phone = p.customer_phone"),
     ],
 )
 def test_a_filter_is_on_the_table_that_has_it_or_looked_up_there(

@@ -36,4 +36,4 @@ def test_its_row(library: Library, make_app: MakeApp) -> None:
     assert isinstance(row, ListRow)
     assert row.total == len(library.model.of_tenant(library.tenant))
     assert row.collect_matches is False
-    assert row.page.startswith(b'{"customer_phone":')
+    assert row.page[0].startswith(b'{"customer_phone":')

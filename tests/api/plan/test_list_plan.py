@@ -64,11 +64,30 @@ def test_a_moment_is_a_value() -> None:
         ("platform=webchat,whatsapp&has_email=true&days=7", 2, True),
         ("lead_status=Hot&search=a", 1, False),
         ("customer_phone=1", 0, False),
+        ("last_message_sender=user", 0, True),
+        ("has_conversation=false&days=7", 0, True),
+        ("last_message_sender=user&has_conversation=true", 0, False),
+        ("last_message_sender=user&lead_status=Hot", 1, False),
+        ("agent_id=a", 0, False),
     ],
 )
 def test_what_the_counts_of_the_read_model_know(query: str, facets: int, *, is_counted: bool) -> None:
     found = plan(query)
     assert (found.facet_filter_count, found.is_counted) == (facets, is_counted)
+
+
+@pytest.mark.parametrize(
+    ("query", "is_on_leads", "narrowest"),
+    [
+        ("last_message_sender=user&lead_status=Hot&days=7", True, None),
+        ("is_active=true&agent_id=a&platform=webchat", True, "agent_id"),
+        ("is_active=true&search=a", False, "is_active"),
+    ],
+)
+def test_what_an_index_finds_and_counts(query: str, narrowest: str | None, *, is_on_leads: bool) -> None:
+    found = plan(query)
+    assert found.is_on_leads is is_on_leads
+    assert (found.narrowest and found.narrowest.name) == narrowest
 
 
 @pytest.mark.parametrize(

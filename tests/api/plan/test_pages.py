@@ -4,12 +4,14 @@ from collections.abc import Iterator
 from itertools import product
 from random import Random
 from typing import Any
+from urllib.parse import quote, urljoin
 
 import pytest
 from flask.testing import FlaskClient
 
 from api.plan.lead_list import list_statement
-from api.request.parameters import ORDERS, SORTS
+from api.request.cursor import encode, scope_of
+from api.request.parameters import LIST_QUERY, ORDERS, SORTS
 from projector.progress import QUIET
 from projector.rebuild import rebuild
 from tests.api.conftest import NOW, Library, MakeApp
@@ -89,6 +91,49 @@ def test_pages_put_together(
         found += page["data"]
     assert [lead["customer_phone"] for lead in found] == [lead["customer_phone"] for lead in whole["data"]]
     assert found == whole["data"]
+
+
+@pytest.mark.usefixtures("ways")
+@pytest.mark.parametrize(("sort_by", "sort_order"), list(product(SORTS, ORDERS)))
+@pytest.mark.parametrize("query", FILTERS)
+def test_links_lead_through_the_whole_list(
+    client: FlaskClient, library: Library, query: str, sort_by: str, sort_order: str
+) -> None:
+    limit = (1, 3, 7, 100)[FILTERS.index(query) % 4]
+    whole = all_matches(library, *pairs(query), ("sort_by", sort_by), ("sort_order", sort_order))
+    total = whole["pagination"]["total"]
+    address = f"{library.base}?{query}&sort_by={sort_by}&sort_order={sort_order}&limit={limit}"
+    found: list[Any] = []
+    # From the first page, and from one with an offset.
+    for offset in (0,) if limit == 1 else (0, min(2, total)):
+        found = whole["data"][:offset]
+        following = f"{address}&offset={offset}"
+        while following:
+            answer = client.get(following)
+            page = answer.get_json()
+            found += page["data"]
+            is_first = "cursor=" not in following
+            assert page["pagination"] == {
+                "total": total,
+                "limit": limit,
+                "offset": offset if is_first else 0,
+                "hasMore": len(found) < total,
+            }
+            assert ("Link" in answer.headers) is (len(found) < total)
+            following = urljoin(following, answer.headers["Link"][1:-13]) if len(found) < total else ""
+        assert found == whole["data"]
+
+
+def test_a_cursor_of_one_lead_is_answered_as_any_other(client: FlaskClient, library: Library) -> None:
+    """No page gives one: the list of one phone ends on its first page."""
+    lead = library.model.of_tenant(library.tenant)[library.phone]
+    query = f"customer_phone={quote(library.phone)}&sort_by=total_messages"
+    scope = scope_of(LIST_QUERY.read(query).page.asked, (library.tenant,))
+    for more, expected in ((1, [library.phone]), (0, [])):
+        cursor = encode(scope, [lead.total_messages + more, library.phone])
+        page = client.get(f"{library.base}?{query}&cursor={cursor}").get_json()
+        assert [found["customer_phone"] for found in page["data"]] == expected
+        assert page["pagination"] == {"total": 1, "limit": 50, "offset": 0, "hasMore": False}
 
 
 def test_a_key_without_its_row_prints_nothing(database: Database, make_app: MakeApp) -> None:

@@ -22,7 +22,7 @@ def test_there_is_a_row_without_any_row(database: Database, make_app: MakeApp) -
         conn.execute("DELETE FROM read_model.projection")
         conn.execute("DELETE FROM read_model.freshness")
     reader = make_app(database).extensions["leads_database"]
-    assert reader.fetch(projection_state()) == ProjectionRow(0, None, None)
+    assert reader.fetch(projection_state()) == ProjectionRow(0, None, None, None)
     assert reader.fetch(freshness()) == FreshnessRow(None, None)
 
 

@@ -16,6 +16,7 @@ from api.request.text import (
     read_moment,
     shift,
     trim,
+    without_accents,
     words,
 )
 
@@ -24,6 +25,24 @@ def test_white_space_is_ascii_and_no_break_space() -> None:
     assert trim("\t a\N{NO-BREAK SPACE}b \n\N{NO-BREAK SPACE}") == "a\N{NO-BREAK SPACE}b"
     assert trim("\N{EM SPACE}a") == "\N{EM SPACE}a"
     assert words(" a\N{NO-BREAK SPACE}b\v\fc ") == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ("Andrés Núñez", "Andres Nunez"),
+        ("e\N{COMBINING ACUTE ACCENT}e", "ee"),
+        ("Zürich, Çeşme", "Zurich, Cesme"),
+        ("Ёлка й", "Елка и"),
+        ("Ørsted Łódź ß", "Ørsted Łodz ß"),
+        # Marks that belong to a letter, and syllables.
+        ("が 김철수 क्षि", "が 김철수 क्षि"),
+        ("\N{COMBINING ACUTE ACCENT}", ""),
+        ("50%_\\", "50%_\\"),
+    ],
+)
+def test_accents_are_what_unicode_can_take_off(text: str, plain: str) -> None:
+    assert without_accents(text) == plain
 
 
 @pytest.mark.parametrize(

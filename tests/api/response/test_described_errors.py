@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from api import change_token
+from api.change_token import Position, Token, history_of
 from api.freshness_wait import StaleError
 from api.response.described_errors import ERRORS
 from api.routes.read_model import NEVER_BUILT
@@ -56,6 +58,17 @@ def test_a_tenant_that_asks_too_often(library: Library, make_app: MakeApp) -> No
     client = make_app(library.database, rate_limit="1 per minute").test_client()
     client.get(library.base)
     check(client.get(library.base), 429, "limit")
+
+
+def test_too_many_exports_at_once(library: Library, make_app: MakeApp) -> None:
+    app = make_app(library.database, exports=1)
+    app.extensions["leads_exports"].take()
+    check(app.test_client().get(f"{library.base}.ndjson"), 429, "exports")
+
+
+def test_a_token_from_another_history(library: Library, client: FlaskClient) -> None:
+    token = change_token.write(library.tenant, Token(Position(1), history_of(b"elsewhere", None)))
+    check(client.get(f"/users/{library.tenant}/lead-changes?since={token}"), 410, "token")
 
 
 def test_a_failure_of_the_api(client: FlaskClient, library: Library) -> None:

@@ -41,7 +41,7 @@ def test_no_filter_is_filled_in_and_its_example_is_beside_it() -> None:
 @pytest.mark.parametrize(("user_id", "phone"), [("u", "1"), ("u", None), (None, None)])
 def test_tenant_and_lead_are_those_that_are_known(user_id: str | None, phone: str | None) -> None:
     in_path = [one for one in parameters(document_to_try(document(), user_id, phone)) if one["in"] == "path"]
-    assert len(in_path) == 6
+    assert len(in_path) == 11
     for one in in_path:
         assert one.get("example") == {"user_id": user_id, "customer_phone": phone}[one["name"]]
 

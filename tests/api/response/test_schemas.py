@@ -6,16 +6,19 @@ from flask.testing import FlaskClient
 
 from tests.api.conftest import Library
 from tests.api.response.test_openapi import ENDPOINTS, document, validator
+from tests.api.response.undocumented_words import allow_undocumented
 
 __all__ = ["document"]
 
 
 def test_answers_are_as_described(client: FlaskClient, library: Library, document: dict[str, Any]) -> None:
+    allow_undocumented(document)
     checks = {name: validator(document, name) for name in [*ENDPOINTS.values(), "Error", "Live", "Ready"]}
     for tenant, leads in library.model.leads.items():
         base = f"/users/{tenant}/leads"
         checks["LeadList"].validate(client.get(f"{base}?limit=100").get_json())
         checks["LeadStatistics"].validate(client.get(f"{base}/stats").get_json())
+        checks["LeadSeries"].validate(client.get(f"{base}/stats/series?date=2026-03-29&by=hour").get_json())
         for phone in [phone for phone in leads if "/" not in phone and phone != "stats"][:20]:
             path = f"{base}/{phone.replace('%', '%25').replace('?', '%3F').replace('#', '%23')}"
             checks["SingleLead"].validate(client.get(path).get_json())
@@ -26,7 +29,7 @@ def test_answers_are_as_described(client: FlaskClient, library: Library, documen
 
 
 def test_the_answers_have_every_word_that_is_described(client: FlaskClient, library: Library) -> None:
-    """Among what is compared are words that the platform stores and the API does not document."""
+    """Among them are words that the platform stores and the API does not document, printed as they are."""
     found: dict[str, set[object]] = {
         "platform": set(),
         "sender": set(),
@@ -44,22 +47,15 @@ def test_the_answers_have_every_word_that_is_described(client: FlaskClient, libr
             ]:
                 found["sender"].add(message["sender"])
                 found["status"].add(message["status"])
-    assert found == {
-        "platform": {"whatsapp", "instagram", "webchat", None},
-        "sender": {"user", "agent", None},
-        "status": {"sent", "pending", "failed"},
-        "lead_status": {"Hot", "Warm", "Cold", None},
-    }
-    with library.database.connect() as conn:
-        odd = "SELECT DISTINCT sender FROM messages WHERE sender NOT IN ('user', 'agent')"
-        assert {row[0] for row in conn.execute(odd)} >= {"User", "system"}
-        odd = "SELECT count(*) FROM phone_numbers WHERE platform NOT IN ('whatsapp', 'instagram', 'webchat')"
-        assert conn.execute(odd).fetchone() != (0,)
+    assert found.pop("status") == {"sent", "pending", "failed"}
+    assert found.pop("lead_status") == {"Hot", "Warm", "Cold", None}
+    assert found["platform"] >= {"whatsapp", "instagram", "webchat", "WhatsApp"}
+    assert found["sender"] >= {"user", "agent", None, "User", "system"}
 
 
 def test_the_description_is_closed(client: FlaskClient, library: Library, document: dict[str, Any]) -> None:
     """A key more, or a key less, would be seen."""
-    check = validator(document, "LeadList")
+    check = validator(allow_undocumented(document), "LeadList")
     body = client.get(library.base).get_json()
     check.validate(body)
     assert not check.is_valid({**body, "extra": 1})

@@ -20,7 +20,7 @@ def test_ready_over_a_built_read_model(client: FlaskClient) -> None:
     [
         ("UPDATE read_model.projection SET built_at = NULL", "never built"),
         ("DELETE FROM read_model.projection", "not installed"),
-        ("DROP TABLE read_model.projection", "not installed"),
+        ("DROP TABLE read_model.projection CASCADE", "not installed"),
         ("DROP SCHEMA read_model CASCADE", "not installed"),
         (
             "UPDATE read_model.projection SET built_at = now(), capture_gap = 'a trigger is gone'",

@@ -1,4 +1,4 @@
-"""The four endpoints over the read model."""
+"""The endpoints over the read model."""
 
 from datetime import timedelta
 from urllib.parse import quote
@@ -45,6 +45,46 @@ def test_windows_move_with_the_clock(library: Library, make_app: MakeApp) -> Non
         page = client.get(f"{library.base}?days=7").get_json()
         assert (count > later) is inside
         assert count == page["pagination"]["total"] == len(page["data"])
+
+
+def test_the_numbers_of_a_day_are_the_totals_of_its_lists(client: FlaskClient, library: Library) -> None:
+    series = f"{library.base}/stats/series?from_date=2026-03-01&to_date=2026-03-31"
+    data = client.get(series).get_json()["data"]
+    assert (data["by"], len(data["buckets"])) == ("day", 31)
+    assert sum(bucket["active"]["leads"] for bucket in data["buckets"]) > 0
+    assert any(bucket["active"]["leads"] == 0 for bucket in data["buckets"])
+    for bucket in data["buckets"]:
+        found = bucket["active"]
+        expected = {"": found["leads"]}
+        expected |= {f"&lead_status={name}": found[f"{name}_leads"] for name in ("hot", "warm", "cold")}
+        expected |= {f"&platform={name}": number for name, number in found["by_platform"].items()}
+        for filters, number in expected.items():
+            page = client.get(f"{library.base}?date={bucket['start'][:10]}{filters}").get_json()
+            assert page["pagination"]["total"] == number, (bucket["start"], filters)
+
+
+def test_the_numbers_of_the_hours_add_up_to_those_of_their_day(client: FlaskClient, library: Library) -> None:
+    moments = [lead.first_contact_at for lead in library.model.of_tenant(library.tenant).values()]
+    for day in sorted({moment.date().isoformat() for moment in moments if 2 < moment.year < 9998})[:10]:
+        series = f"{library.base}/stats/series?date={day}"
+        [whole] = client.get(series).get_json()["data"]["buckets"]
+        hours = client.get(f"{series}&by=hour").get_json()["data"]["buckets"]
+        assert [hour["start"] for hour in hours] == [f"{day}T{hour:02}:00:00.000Z" for hour in range(24)]
+        for kind in ("active", "new"):
+            assert sum(hour[kind]["leads"] for hour in hours) == whole[kind]["leads"]
+        assert whole["new"]["leads"] == sum(moment.date().isoformat() == day for moment in moments)
+
+
+def test_a_series_has_a_tag_of_the_version(client: FlaskClient, library: Library) -> None:
+    series = f"{library.base}/stats/series?date=2026-03-01"
+    tag = client.get(series).headers["ETag"]
+    assert tag.startswith('W/"v')
+    assert client.get(series, headers={"If-None-Match": tag}).status_code == 304
+
+
+def test_a_lead_called_stats_has_no_series_of_its_own(client: FlaskClient, library: Library) -> None:
+    assert client.get(f"{library.base}/stats/messages").status_code == 404
+    assert client.get(f"{library.base}/{library.phone}/series").status_code == 404
 
 
 def test_a_phone_in_any_spelling(client: FlaskClient, library: Library) -> None:

@@ -93,9 +93,8 @@ SELECT
     coalesce(s.on_instagram, false) AS sent_on_instagram,
     coalesce(s.on_webchat, false) AS sent_on_webchat,
     lower(chosen.name COLLATE "default") COLLATE "C" AS name_key,
-    lower(
-        concat_ws(E'\n', chosen.name, chosen.email, chosen.company, l.customer_phone) COLLATE "default"
-    ) COLLATE "C" AS search_text
+    lower(searched.value COLLATE "default") COLLATE "C" AS search_text,
+    projector.without_accents(searched.value) COLLATE "C" AS search_plain
 FROM everyone AS l
 LEFT JOIN winning_extractions AS e ON e.user_id = l.user_id AND e.customer_phone = l.customer_phone
 LEFT JOIN winning_contacts AS c ON c.user_id = l.user_id AND c.customer_phone = l.customer_phone
@@ -106,3 +105,6 @@ CROSS JOIN LATERAL (
         coalesce(projector.blank_to_null(e.email), projector.blank_to_null(c.email)) AS email,
         coalesce(projector.blank_to_null(e.company), projector.blank_to_null(c.company)) AS company
 ) AS chosen
+CROSS JOIN LATERAL (
+    SELECT concat_ws(E'\n', chosen.name, chosen.email, chosen.company, l.customer_phone) AS value
+) AS searched

@@ -83,7 +83,10 @@ SELECT
         'has_extraction', p.has_extraction,
         'extraction_id', p.extraction_id,
         'conversations', coalesce(t.conversations, '[]')
-    )::text COLLATE "C" AS document
+    )::text COLLATE "C" AS document,
+    CASE WHEN m.sender IN ('user', 'agent') THEN m.sender END AS last_message_sender,
+    t.user_id IS NOT NULL AS has_conversation,
+    0::bigint AS version
 FROM lead_profiles AS p
 LEFT JOIN talks AS t ON t.user_id = p.user_id AND t.customer_phone = p.customer_phone
 LEFT JOIN last_messages AS m ON m.user_id = p.user_id AND m.customer_phone = p.customer_phone

@@ -22,7 +22,7 @@ Connection = psycopg.Connection[TupleRow]
 
 SCHEMAS = (
     "SELECT array_agg(nspname::text ORDER BY nspname) FROM pg_namespace"
-    " WHERE nspname IN ('read_model', 'projector', 'leads_access')"
+    " WHERE nspname IN ('read_model', 'projector', 'leads_access', 'leads_sql')"
 )
 TABLES = "SELECT count(*) FROM pg_class WHERE relnamespace = to_regnamespace(%s) AND relkind = 'r'"
 
@@ -43,7 +43,7 @@ def test_each_side_has_its_tables_only(conn: Connection) -> None:
     assert is_apart(conn)
     read_model = on_read_model(conn)
     assert value(conn, SCHEMAS) == ["projector"]
-    assert value(read_model, SCHEMAS) == ["leads_access", "projector", "read_model"]
+    assert value(read_model, SCHEMAS) == ["leads_access", "leads_sql", "projector", "read_model"]
     # Functions alone, which compute printed values.
     assert value(read_model, TABLES, "projector") == 0
     assert value(read_model, TABLES, "public") == 0

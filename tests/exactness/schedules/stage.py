@@ -35,11 +35,22 @@ _OURS = (
 )  # fmt: skip
 _QUEUE = "projector.changes"
 _TABLES = (*(f"public.{table}" for table in _SOURCE), *_OURS, _QUEUE)
-# What the end of a schedule shows: no row of it depends on how often or in which order something was written.
+# What the end of a schedule shows: no row of it depends on how often or in which order something was written, as
+# versions do, and tombstones of leads that were there only in between.
 _SHOWN = (
-    *(f"read_model.{table}" for table in footprints.MODEL[:-1]),
+    *(
+        f"read_model.{table}"
+        for table in footprints.MODEL
+        if table not in ("leads", "lead_tombstones", "tenants")
+    ),
     "projector.source_keys",
     "projector.dead_letters",
+)
+_LEADS = "SELECT 'leads ' || (to_jsonb(l) - 'version')::text FROM read_model.leads AS l"
+# No lead is reported as gone while it is there.
+_GONE = (
+    "SELECT 'gone and there ' || l.customer_phone FROM read_model.leads AS l"
+    " JOIN read_model.lead_tombstones USING (user_id, customer_phone)"
 )
 
 _VACUUM_AFTER = 200
@@ -366,7 +377,8 @@ def _state_function() -> str:
     waiting = f"SELECT '{_QUEUE} ' || kind || keys::text FROM {_QUEUE}"
     return (
         "CREATE FUNCTION schedules.state() RETURNS text LANGUAGE sql AS $$"
-        f" SELECT string_agg(line, E'\\n' ORDER BY line) FROM ({rows} UNION ALL {waiting}) AS lines $$"
+        f" SELECT string_agg(line, E'\\n' ORDER BY line) FROM ({rows} UNION ALL {_LEADS} UNION ALL {_GONE}"
+        f" UNION ALL {waiting}) AS lines $$"
     )
 
 

@@ -21,6 +21,7 @@ def calls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Calls:
         "install": ["migrate"],
         "uninstall": ["check_uninstall", "uninstall"],
         "rebuild": ["rebuild"],
+        "origin": ["note_once"],
         "recovery": ["refresh_and_heal", "rebuild_everything"],
         "verify": ["verify"],
         "status": ["read_status", "find_attention", "render", "as_dict"],

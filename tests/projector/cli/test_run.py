@@ -37,7 +37,9 @@ def test_refresh(calls: Calls) -> None:
     calls.answers["refresh_and_heal"] = RunReport("refresh", 0.04, leads=3, changes=7)
     assert "3 leads, 0 messages, 7 changes in 0.0 s" in call("refresh", "--retry-failed").stdout
     assert calls.made == [
-        ("refresh_and_heal", {"retry_failed": True, "size": 1000, "queue_limit": 1_000_000})
+        # Without LEADS_ORIGIN_DATABASE_URL.
+        ("note_once", {"arguments": ("",)}),
+        ("refresh_and_heal", {"retry_failed": True, "size": 1000, "queue_limit": 1_000_000}),
     ]
 
 

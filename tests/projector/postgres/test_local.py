@@ -55,13 +55,17 @@ class Running:
             return error.code
 
     def children(self) -> dict[int, str]:
-        """The command lines of the other processes of its group."""
+        """The command lines of the other processes of its group; of those that run, not of any that has just ended."""
         listed = subprocess.run(
-            ["ps", "-e", "-o", "pid=,pgid=,args="], check=True, capture_output=True, text=True
+            ["ps", "-e", "-o", "pid=,pgid=,stat=,args="], check=True, capture_output=True, text=True
         ).stdout
-        rows = [line.split(None, 2) for line in listed.splitlines()]
+        rows = [line.split(None, 3) for line in listed.splitlines()]
         group = str(self.process.pid)
-        return {int(row[0]): row[2] for row in rows if row[1] == group and row[0] != group}
+        return {
+            int(pid): args
+            for pid, of_group, state, args in rows
+            if of_group == group and pid != group and not state.startswith("Z")
+        }
 
 
 @contextmanager

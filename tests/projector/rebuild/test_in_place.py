@@ -141,7 +141,8 @@ def test_a_right_model_is_not_written(filled: Connection) -> None:
 def test_a_wrong_value_of_any_column_is_mended(filled: Connection, table: str) -> None:
     before = contents(filled)
     for column, kind in types_of(filled, table).items():
-        if (table, column) == ("projector.source_keys", "kind") or column == "granularity":
+        # A version is no part of what a lead is.
+        if (table, column) == ("projector.source_keys", "kind") or column in {"granularity", "version"}:
             continue
         filled.execute(
             f"UPDATE {table} SET {column} = {ANOTHER[kind].format(column)} WHERE ctid ="

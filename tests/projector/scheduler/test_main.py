@@ -1,6 +1,8 @@
 """The process of the scheduler, from outside: source rows in, read model out, signals and kills."""
 
 import signal
+import subprocess
+import sys
 from datetime import datetime
 from pathlib import Path
 
@@ -70,6 +72,28 @@ def test_a_signal_ends_it_in_the_middle_of_a_deep_queue_with_nothing_lost(
     )
     with running_scheduler(database.url, tmp_path):
         wait_until(connection, "count(*) = 1499 FROM read_model.leads")
+
+
+# The thread that gets the signal is another, so that it does not end the wait, as one that comes just before the wait.
+LATE = """
+import signal, threading
+from queue import SimpleQueue
+from projector.scheduler.main import wait_for_signal
+
+received = SimpleQueue()
+signal.signal(signal.SIGTERM, lambda number, _frame: received.put(signal.Signals(number).name))
+other = threading.Thread(target=threading.Event().wait, daemon=True)
+other.start()
+threading.Timer(0.5, lambda: signal.pthread_kill(other.ident, signal.SIGTERM)).start()
+print(wait_for_signal(received))
+"""
+
+
+def test_a_signal_that_does_not_end_the_wait_is_noticed() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", LATE], check=True, capture_output=True, text=True, timeout=PATIENCE
+    )
+    assert done.stdout == "SIGTERM\n"
 
 
 def test_a_signal_ends_it_while_a_statement_waits_for_a_lock(

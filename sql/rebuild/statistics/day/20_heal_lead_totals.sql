@@ -3,7 +3,8 @@
 -- on: read_model
 -- Parameters: user_id, day. The tenant is locked. A row that comes to 0 is deleted afterwards.
 -- with leads = (SELECT l.*, 1 AS weight FROM read_model.leads AS l WHERE l.user_id = %(user_id)s
---     AND l.last_message_at >= %(day)s::date AND l.last_message_at < %(day)s::date + 1)
+--     AND (l.last_message_at >= %(day)s::date AND l.last_message_at < %(day)s::date + 1
+--         OR l.first_contact_at >= %(day)s::date AND l.first_contact_at < %(day)s::date + 1))
 -- with stored = (SELECT t.* FROM read_model.lead_totals AS t WHERE t.user_id = %(user_id)s
 --     AND t.bucket_start >= %(day)s::date AND t.bucket_start < %(day)s::date + 1)
 INSERT INTO read_model.lead_totals AS s ({columns.lead_totals})
@@ -17,7 +18,7 @@ FROM (
             {columns.lead_totals of d},
             1 AS sign
         FROM ({definition.lead_totals}) AS d
-        WHERE d.granularity <> 'all'
+        WHERE d.granularity <> 'all' AND d.bucket_start >= %(day)s::date AND d.bucket_start < %(day)s::date + 1
         UNION ALL
         SELECT
             {columns.lead_totals of o},

@@ -1,0 +1,63 @@
+"""Tokens of the change feed: a position among the changes of one tenant, and in which history it means something."""
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from binascii import Error as EncodingError
+from hashlib import blake2b
+from typing import NamedTuple
+
+_DIGEST_BYTES = 8
+_VERSION_BYTES = 8
+_HEAD_BYTES = _VERSION_BYTES + 2 * _DIGEST_BYTES
+_MAX_LENGTH = 2048
+_GREATEST_VERSION = 2**63 - 1
+
+
+class Position(NamedTuple):
+    """After the lead with this phone among those of a version. Without a phone, before all of that version."""
+
+    version: int
+    customer_phone: str = ""
+
+
+class Token(NamedTuple):
+    """A position, and the digest of the history that it is in."""
+
+    position: Position
+    history: bytes
+
+
+class TokenError(ValueError):
+    """A text that is no token of this tenant."""
+
+
+def history_of(place: bytes | None, epoch: bytes | None) -> bytes:
+    """Returns the digest of the history of a tenant: of where its versions are counted, and of its epoch."""
+    return blake2b(b"%b\0%b" % (place or b"", epoch or b""), digest_size=_DIGEST_BYTES).digest()
+
+
+def write(user_id: str, token: Token) -> str:
+    """Returns a token as a text that can be part of an address."""
+    position, history = token
+    raw = position.version.to_bytes(_VERSION_BYTES, "big") + history + _tenant(user_id)
+    return urlsafe_b64encode(raw + position.customer_phone.encode()).rstrip(b"=").decode()
+
+
+def read(user_id: str, text: str) -> Token:
+    """Returns the token that a text is. Raises TokenError if it is none, or one of another tenant."""
+    try:
+        # Another alphabet, or another way to write the same bytes, would be taken otherwise.
+        raw = urlsafe_b64decode(text.encode("ascii") + b"=" * (-len(text) % 4))
+        phone = raw[_HEAD_BYTES:].decode()
+    except (EncodingError, UnicodeError) as error:
+        raise TokenError from error
+    history_ends = _VERSION_BYTES + _DIGEST_BYTES
+    version = int.from_bytes(raw[:_VERSION_BYTES], "big")
+    token = Token(Position(version, phone), raw[_VERSION_BYTES:history_ends])
+    is_whole = len(raw) >= _HEAD_BYTES and version <= _GREATEST_VERSION and "\0" not in phone
+    if not is_whole or len(text) > _MAX_LENGTH or write(user_id, token) != text:
+        raise TokenError
+    return token
+
+
+def _tenant(user_id: str) -> bytes:
+    return blake2b(user_id.encode(errors="surrogatepass"), digest_size=_DIGEST_BYTES).digest()

@@ -1,0 +1,101 @@
+"""A session of its own that reads one moment of the read model piece by piece, outside of the pool."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import psycopg
+from psycopg import sql
+
+from api.config import Config
+from api.database.conninfo import conninfo
+from api.database.errors import caller_error
+from api.database.role import connect_as
+from api.database.session import BytesLoader
+from api.database.statement import BoundStatement, CompiledStatement, Row, compile_statement
+
+STATEMENT_SECONDS = 60
+"""How long PostgreSQL may take to count, to sort, or to find the next lines."""
+
+IDLE_SECONDS = 60
+"""After which time of silence PostgreSQL ends the session: longer than this program lets it wait."""
+
+# The whole result is read, not a page of it. SET, because an operator may have revoked set_config() from everybody.
+_BEGIN = """
+BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
+SET LOCAL leads.user_id = {tenant};
+SET LOCAL statement_timeout = {statement};
+SET LOCAL idle_in_transaction_session_timeout = {idle};
+SET LOCAL cursor_tuple_fraction = 1;
+SET LOCAL enable_seqscan = on;
+SET LOCAL enable_sort = on
+"""
+
+
+Result = TypeVar("Result")
+
+
+class Snapshot:
+    """One moment of a tenant's rows: whatever is written meanwhile, its statements do not see it.
+
+    Row security shows it the rows of that tenant alone. Raises UnavailableError where the database cannot answer.
+    """
+
+    def __init__(self, config: Config, user_id: str) -> None:
+        self._connection = _translated(lambda: connect_as(conninfo(config), config.role))
+        self._connection.adapters.register_loader("text", BytesLoader)
+        self._cursor: psycopg.RawServerCursor[Any] | None = None
+        text = sql.SQL(_BEGIN).format(
+            tenant=sql.Literal(user_id),
+            statement=sql.Literal(f"{STATEMENT_SECONDS}s"),
+            idle=sql.Literal(f"{IDLE_SECONDS}s"),
+        )
+        try:
+            _translated(lambda: self._connection.execute(text))
+        except BaseException:
+            self.close()
+            raise
+
+    def fetch(self, bound: BoundStatement[Row]) -> Row:
+        """Returns the first row of a statement."""
+        statement = compile_statement(bound)
+        cursor = psycopg.RawCursor(self._connection)
+        row = _translated(lambda: cursor.execute(statement.text, _values(statement)).fetchone())
+        if row is None:
+            raise LookupError("A statement of the API has returned no row.")
+        return statement.make_row(row)
+
+    def open(self, bound: BoundStatement[Any]) -> None:
+        """Begin a statement whose rows `read` returns."""
+        statement = compile_statement(bound)
+        cursor = psycopg.RawServerCursor(self._connection, "lines")
+        self._cursor = cursor
+        _translated(lambda: cursor.execute(statement.text, _values(statement)))
+
+    def read(self, count: int) -> list[bytes]:
+        """Returns the first column of the next rows, up to `count`; none at the end."""
+        if self._cursor is None:
+            raise AssertionError
+        cursor = self._cursor
+        return [line for (line,) in _translated(lambda: cursor.fetchmany(count))]
+
+    def close(self) -> None:
+        """Give the connection back to PostgreSQL, at whatever it is."""
+        self._connection.close()
+        if self._cursor is not None:
+            # Without a connection this only notes that nobody reads from it any more.
+            self._cursor.close()
+
+
+def _values(statement: CompiledStatement[Any]) -> Sequence[object]:
+    return [statement.values[name] for name in statement.names]
+
+
+def _translated(work: Callable[[], Result]) -> Result:
+    """Returns what the work returns. Raises what a failure of PostgreSQL means to a caller."""
+    try:
+        return work()
+    except psycopg.Error as error:
+        meant = caller_error(error)
+        if meant is error:
+            raise
+        raise meant from error

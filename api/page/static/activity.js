@@ -1,0 +1,196 @@
+// The chart of active and new leads by day: columns for the eye, numbers of one day, and a table for a screen reader.
+
+import { h, reconcile, set, svg, write } from "./dom.js";
+import { counted, number, utcDay } from "./format.js";
+
+/** How many days the chart shows, today among them. */
+export const DAYS = 30;
+
+const WIDTH = 300;
+const HEIGHT = 100;
+// What a single lead among thousands is drawn as: a column that is seen.
+const LEAST = 2;
+// Of the width of a day.
+const ACTIVE = { part: 0.76, name: "active" };
+const NEW = { part: 0.3, name: "new" };
+const STEPS = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageUp: 7, PageDown: -7 };
+
+/** The chart, whose numbers are those of today or of the day that a viewer points at. */
+export class Activity {
+  #days = [];
+  // The day that a viewer points at: 0 is today, and -1 the day before; null while nobody points.
+  #chosen = null;
+
+  constructor() {
+    this.band = svg("rect", { class: "band", y: 0, height: HEIGHT });
+    this.columns = svg("g");
+    this.day = h("span", { class: "day" });
+    this.active = h("span", { class: "active" });
+    this.new = h("span", { class: "new" });
+    this.most = h("span", { class: "most" });
+    this.first = h("span");
+    this.last = h("span");
+    this.none = h("p", { class: "hint" }, `No lead was active or new in these ${DAYS} days.`);
+    this.rows = h("tbody");
+    this.plot = h(
+      "div",
+      {
+        class: "plot",
+        role: "slider",
+        tabindex: "0",
+        "aria-label": "Day",
+        "aria-valuemin": "1",
+        onkeydown: (event) => this.#move(event),
+        onfocus: () => this.#choose(this.#chosen ?? 0),
+        onblur: () => this.#choose(null),
+        onpointermove: (event) => this.#point(event),
+        onpointerdown: (event) => this.#point(event),
+        // A finger leaves as soon as it has pointed.
+        onpointerleave: ({ pointerType }) => pointerType !== "touch" && this.#choose(null),
+      },
+      svg(
+        "svg",
+        { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", "aria-hidden": "true" },
+        this.band,
+        this.columns,
+      ),
+    );
+    const readout = h("p", { class: "readout", "aria-hidden": "true" }, this.day, this.active, this.new);
+    const axis = h("p", { class: "axis", "aria-hidden": "true" }, this.first, this.last);
+    const heads = ["Day", "Active leads", "New leads"].map((name) => h("th", { scope: "col" }, name));
+    const table = h(
+      "table",
+      {},
+      h("caption", {}, "Active and new leads by day, in UTC"),
+      h("thead", {}, h("tr", {}, ...heads)),
+      this.rows,
+    );
+    this.element = h(
+      "figure",
+      { class: "chart activity", "aria-labelledby": "activity-title" },
+      h(
+        "figcaption",
+        {},
+        h("span", { id: "activity-title" }, "Activity by day"),
+        h("span", { class: "zone" }, "days in UTC"),
+      ),
+      readout,
+      h("div", { class: "area" }, this.most, this.plot, this.none),
+      axis,
+      h("div", { class: "unseen" }, table),
+    );
+    this.clear();
+  }
+
+  /** Show that nothing is known. */
+  clear() {
+    this.#days = [];
+    this.#chosen = null;
+    this.columns.replaceChildren();
+    this.rows.replaceChildren();
+    this.none.hidden = true;
+    for (const text of [this.first, this.last, this.most, this.day]) {
+      write(text, "");
+    }
+    this.#read();
+  }
+
+  /** Show the days of a series, each with the leads that were active and new in it. */
+  show({ buckets }) {
+    this.#days = buckets.map(({ start, active, new: fresh }) => ({
+      start,
+      active: active.leads,
+      new: fresh.leads,
+    }));
+    const most = Math.max(...this.#days.flatMap((day) => [day.active, day.new]));
+    this.columns.replaceChildren(
+      ...this.#days.flatMap((day, place) =>
+        [ACTIVE, NEW].map((kind) => this.#column(day, place, kind, most)),
+      ),
+    );
+    this.none.hidden = most > 0;
+    write(this.most, most > 0 ? number(most) : "");
+    write(this.first, utcDay(this.#days[0].start));
+    write(this.last, utcDay(this.#days.at(-1).start));
+    reconcile(this.rows, this.#days, (day) => day.start, makeRow, updateRow);
+    this.#read();
+  }
+
+  #column(day, place, { part, name }, most) {
+    const room = WIDTH / this.#days.length;
+    const count = day[name];
+    const height = count && Math.max(LEAST, (HEIGHT * count) / most);
+    return svg("rect", {
+      class: name,
+      x: room * (place + (1 - part) / 2),
+      y: HEIGHT - height,
+      width: room * part,
+      height,
+    });
+  }
+
+  /** Show the numbers of the day that is chosen. */
+  #read() {
+    const count = this.#days.length;
+    set(this.plot, { "aria-valuemax": String(Math.max(1, count)) });
+    if (count === 0) {
+      write(this.active, "… active");
+      write(this.new, "… new");
+      set(this.band, { width: 0 });
+      set(this.plot, { "aria-valuenow": "1", "aria-valuetext": "Not known yet" });
+      return;
+    }
+    const place = count - 1 + (this.#chosen ?? 0);
+    const { start, active, new: fresh } = this.#days[place];
+    const day = place === count - 1 ? "Today" : utcDay(start);
+    write(this.day, day);
+    write(this.active, `${number(active)} active`);
+    write(this.new, `${number(fresh)} new`);
+    set(this.band, {
+      x: (WIDTH / count) * place,
+      width: this.#chosen === null ? 0 : WIDTH / count,
+    });
+    set(this.plot, {
+      "aria-valuenow": String(place + 1),
+      "aria-valuetext": `${day}: ${counted(active, "active lead")}, ${counted(fresh, "new lead")}`,
+    });
+  }
+
+  #choose(day) {
+    if (this.#days.length === 0) {
+      return;
+    }
+    this.#chosen = day === null ? null : Math.min(0, Math.max(1 - this.#days.length, day));
+    this.#read();
+  }
+
+  #point({ clientX }) {
+    const { left, width } = this.plot.getBoundingClientRect();
+    const count = this.#days.length;
+    this.#choose(Math.floor(((clientX - left) / width) * count) - count + 1);
+  }
+
+  #move(event) {
+    // With these, the arrows are those of the browser.
+    if (event.altKey || event.ctrlKey || event.metaKey) {
+      return;
+    }
+    const ends = { Home: 1 - this.#days.length, End: 0 };
+    const day = ends[event.key] ?? (this.#chosen ?? 0) + (STEPS[event.key] ?? Number.NaN);
+    if (!Number.isNaN(day)) {
+      event.preventDefault();
+      this.#choose(day);
+    }
+  }
+}
+
+function makeRow() {
+  return h("tr", {}, h("th", { scope: "row" }), h("td"), h("td"));
+}
+
+function updateRow(row, { start, active, new: fresh }) {
+  const [day, first, second] = row.children;
+  write(day, utcDay(start));
+  write(first, number(active));
+  write(second, number(fresh));
+}

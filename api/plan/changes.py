@@ -1,0 +1,192 @@
+"""The statements of the change feed."""
+
+from datetime import datetime
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    FromClause,
+    Label,
+    Select,
+    SelectBase,
+    Text,
+    bindparam,
+    cast,
+    func,
+    literal_column,
+    or_,
+    select,
+    tuple_,
+    union_all,
+)
+
+from api import tables
+from api.change_token import Position
+from api.database.statement import BoundStatement
+from api.plan.filters import GivenFilter, conditions, given_filters
+from api.request.parameters import ListParameters
+from api.request.text import FIRST_MOMENT
+from api.sql_helpers import (
+    LIMIT,
+    USER,
+    Condition,
+    PageRows,
+    constant,
+    count_of,
+    freshness_columns,
+    leads,
+    tenants,
+    with_page,
+)
+
+_MAX_CACHED_STATEMENTS = 256
+
+_SINCE = tuple_(
+    bindparam("since_version", type_=BigInteger),
+    bindparam("since_phone", type_=Text),
+)
+_written = tables.leads.alias("w")
+_deleted = tables.lead_tombstones.alias("g")
+_place = tables.place_of_versions.alias("v")
+
+
+class NowRow(NamedTuple):
+    """The history of a tenant and its present version; None for a tenant that the read model does not know."""
+
+    as_of: datetime | None
+    dead_letters: int | None
+    version: bytes | None
+    place: bytes | None
+    epoch: bytes | None
+    newest: int | None
+    pruned: int | None
+
+
+class ChangesRow(NamedTuple):
+    """The same in the snapshot of a page of changes, and the position of the last one of the page."""
+
+    as_of: datetime | None
+    dead_letters: int | None
+    version: bytes | None
+    place: bytes | None
+    epoch: bytes | None
+    newest: int | None
+    pruned: int | None
+    last_version: int | None
+    last_phone: bytes | None
+    has_more: bool
+    page: list[bytes]
+
+
+class IsChangedRow(NamedTuple):
+    """Whether an answer of the feed would have a change; of another history, it would be an error."""
+
+    place: bytes | None
+    epoch: bytes | None
+    is_changed: bool
+
+
+def now_of(user_id: str) -> BoundStatement[NowRow]:
+    """Returns the statement of the present position of a tenant."""
+    return BoundStatement(_now_statement(), NowRow, {"user_id": user_id})
+
+
+def changes_since(
+    user_id: str, since: Position, limit: int, parameters: ListParameters
+) -> BoundStatement[ChangesRow]:
+    """Returns the statement of the leads that changed after a position.
+
+    A lead that went, or that does not pass the filters, has no document.
+    """
+    filters, values = given_filters(parameters, FIRST_MOMENT)
+    given = {"user_id": user_id, "limit": limit, **_bound(since), **values}
+    return BoundStatement(_changes_statement(filters), ChangesRow, given)
+
+
+def is_changed_since(user_id: str, since: Position) -> BoundStatement[IsChangedRow]:
+    """Returns the statement of whether any lead changed after a position."""
+    return BoundStatement(_is_changed_statement(), IsChangedRow, {"user_id": user_id, **_bound(since)})
+
+
+def _bound(since: Position) -> dict[str, object]:
+    return {"since_version": since.version, "since_phone": since.customer_phone}
+
+
+@lru_cache(maxsize=1)
+def _now_statement() -> Select[Any]:
+    return select(*freshness_columns(), *_history(), _of_tenant(tenants.c.version, "newest"), _pruned())
+
+
+@lru_cache(maxsize=1)
+def _is_changed_statement() -> Select[Any]:
+    changed = (select(table.c.version).where(*_after(table)).exists() for table in (_written, _deleted))
+    return select(*_history(), or_(*changed).label("is_changed"))
+
+
+@lru_cache(maxsize=_MAX_CACHED_STATEMENTS)
+def _changes_statement(filters: tuple[GivenFilter, ...]) -> SelectBase:
+    one_more = LIMIT + constant(1)
+    ways = (
+        select(table.c.version, table.c.customer_phone)
+        .where(*_after(table))
+        .order_by(table.c.version, table.c.customer_phone)
+        .limit(one_more)
+        .subquery(name)
+        for table, name in ((_written, "written"), (_deleted, "deleted"))
+    )
+    changed = union_all(*(select(way.c.version, way.c.customer_phone) for way in ways)).cte("changed")
+    page = (
+        select(changed.c.version, changed.c.customer_phone)
+        .order_by(changed.c.version, changed.c.customer_phone)
+        .limit(LIMIT)
+        .cte("page_keys")
+    )
+    last = select(page).order_by(page.c.version.desc(), page.c.customer_phone.desc()).limit(constant(1))
+    head = [
+        *freshness_columns(),
+        *_history(),
+        _of_tenant(tenants.c.version, "newest"),
+        _pruned(),
+        last.with_only_columns(page.c.version).scalar_subquery().label("last_version"),
+        last.with_only_columns(page.c.customer_phone).scalar_subquery().label("last_phone"),
+        (count_of(changed) > LIMIT).label("has_more"),
+    ]
+    in_order = (
+        select(page.c.customer_phone).order_by(page.c.version, page.c.customer_phone).subquery("in_order")
+    )
+    return with_page(head, [PageRows(in_order, _printed(in_order, filters))])
+
+
+def _printed(keys: FromClause, filters: tuple[GivenFilter, ...]) -> ColumnElement[str]:
+    """Returns a change as JSON text."""
+    same: list[Condition] = [leads.c.user_id == USER, leads.c.customer_phone == keys.c.customer_phone]
+    document = (
+        select(leads.c.document).where(*same, *conditions(filters, leads)).correlate(keys).scalar_subquery()
+    )
+    opening, there, closing, gone = (
+        literal_column(f"'{text}'", Text)
+        for text in ('{"customer_phone":', ',"deleted":false,"lead":', "}", ',"deleted":true,"lead":null}')
+    )
+    phone = cast(func.to_json(keys.c.customer_phone), Text)
+    return opening + phone + func.coalesce(there + document + closing, gone)
+
+
+def _after(table: FromClause) -> tuple[Condition, Condition]:
+    position: Condition = tuple_(table.c.version, table.c.customer_phone) > _SINCE
+    return table.c.user_id == USER, position
+
+
+def _history() -> tuple[Label[Any], Label[Any]]:
+    return select(_place.c.place).scalar_subquery().label("place"), _of_tenant(
+        cast(tenants.c.epoch, Text), "epoch"
+    )
+
+
+def _pruned() -> Label[Any]:
+    return _of_tenant(tenants.c.pruned_version, "pruned")
+
+
+def _of_tenant(column: ColumnElement[Any], name: str) -> Label[Any]:
+    return select(column).where(tenants.c.user_id == USER).scalar_subquery().label(name)

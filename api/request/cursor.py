@@ -1,0 +1,143 @@
+"""Cursors: where a page ended, in the form in which the request for the next one says it.
+
+A cursor is the digest of the query that it was made for, and the place of the last result of its page: the value that
+orders the results, and the key. Both are printed on that page, so a cursor tells its caller nothing new. Nor does it
+allow anything: what a made up one selects is a part of a list that its caller may read anyway. So it needs no secret,
+and every process reads the cursors of every other. It is checked as any other parameter is.
+"""
+
+import re
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from binascii import crc32
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import blake2b
+
+import orjson
+
+from api.request.fields import Parameter
+
+# Of leads by last_message_at.
+EXAMPLE = "S0KzAZhf1kBbIjIwMjYtMDMtMjhUMTI6MDA6MDAuMDAwWiIsIjEiXfXyNZ8"
+# Longer than any cursor of ids and names of 255 characters.
+MAX_CURSOR_LENGTH = 8192
+
+# Changes with the form of a cursor, so that one of an older form is not misread.
+_FORM = b"1"
+_SCOPE_BYTES = 8
+_CHECK_BYTES = 4
+_LETTERS = re.compile(r"[A-Za-z0-9_-]+")
+_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z")
+_LEAST_INTEGER, _GREATEST_INTEGER = -(2**31), 2**31 - 1
+
+# The values by which a result is ordered; a time among them is a datetime.
+Position = tuple[object, ...]
+Reader = Callable[[object], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """A cursor whose letters are right: which query it says it was made for, and the values of its position."""
+
+    scope: bytes
+    values: tuple[object, ...]
+
+
+class CursorText(Parameter):
+    """Where the page before ended."""
+
+    takes = "the cursor of a Link header, whole and unchanged"
+
+    def read(self, text: str) -> Cursor:
+        """Returns what the cursor says. Raises ValueError if it was cut or changed."""
+        return decode(text)
+
+    def as_openapi(self) -> dict[str, object]:
+        """Returns the JSON schema of a text of bounded length."""
+        return {"type": "string", "pattern": "^[A-Za-z0-9_-]+$", "maxLength": MAX_CURSOR_LENGTH}
+
+
+def scope_of(asked: bytes, path: Sequence[str]) -> bytes:
+    """Returns the digest of a query: what it asks for, of which tenant, and of which lead."""
+    parts = [part.encode(errors="surrogatepass") for part in path]
+    return blake2b(b"\0".join([_FORM, *parts, asked]), digest_size=_SCOPE_BYTES).digest()
+
+
+def encode(scope: bytes, values: Sequence[object]) -> str:
+    """Returns the cursor of a position, whose values are JSON."""
+    content = scope + orjson.dumps(values)
+    return urlsafe_b64encode(content + _check(content)).rstrip(b"=").decode()
+
+
+def decode(text: str) -> Cursor:
+    """Returns what a cursor says. Raises ValueError if it was cut or changed."""
+    if len(text) > MAX_CURSOR_LENGTH or _LETTERS.fullmatch(text) is None:
+        raise ValueError(text)
+    raw = urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    content, check = raw[:-_CHECK_BYTES], raw[-_CHECK_BYTES:]
+    if check != _check(content) or urlsafe_b64encode(raw).rstrip(b"=").decode() != text:
+        raise ValueError(text)
+    values = orjson.loads(content[_SCOPE_BYTES:])
+    if not isinstance(values, list):
+        raise ValueError(text)  # noqa: TRY004  # As of any other cursor that is none.
+    return Cursor(content[:_SCOPE_BYTES], tuple(values))
+
+
+def _check(content: bytes) -> bytes:
+    """Returns what shows that no letter was lost; it protects nothing."""
+    return crc32(content).to_bytes(_CHECK_BYTES, "big")
+
+
+def read_position(readers: Sequence[Reader], values: Sequence[object]) -> Position:
+    """Returns a position with its times as datetimes. Raises ValueError for values that no result can have."""
+    if len(readers) != len(values):
+        raise ValueError(values)
+    return tuple(read(value) for read, value in zip(readers, values, strict=True))
+
+
+def _time(value: object) -> datetime:
+    if not isinstance(value, str) or _TIME.fullmatch(value) is None:
+        raise ValueError(value)
+    return datetime.fromisoformat(value)
+
+
+def _number(value: object) -> int:
+    # True is an integer in Python.
+    if type(value) is not int or not _LEAST_INTEGER <= value <= _GREATEST_INTEGER:
+        raise ValueError(value)
+    return value
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or "\0" in value:
+        raise ValueError(value)
+    return value
+
+
+def _or_null(read: Reader) -> Reader:
+    return lambda value: None if value is None else read(value)
+
+
+# What a position has, by the sort of the leads: its value, and the phone.
+LEAD_POSITIONS: Mapping[str, tuple[Reader, ...]] = {
+    "last_message_at": (_or_null(_time), _text),
+    "first_contact_at": (_time, _text),
+    "total_messages": (_number, _text),
+    "total_score": (_or_null(_number), _text),
+    "name": (_or_null(_text), _text),
+}
+# timestamp, conversation_id, sequence_no and message_id.
+MESSAGE_POSITION: tuple[Reader, ...] = (_time, _text, _or_null(_number), _text)
+
+
+def position_of_lead(document: bytes, sort_by: str) -> list[object]:
+    """Returns the position of a printed lead."""
+    lead = orjson.loads(document)
+    return [lead[sort_by], lead["customer_phone"]]
+
+
+def position_of_message(document: bytes) -> list[object]:
+    """Returns the position of a printed message."""
+    message = orjson.loads(document)
+    return [message[name] for name in ("timestamp", "conversation_id", "sequence_no", "message_id")]

@@ -1,0 +1,108 @@
+"""What changed since a token: the newest state of each lead that was written, and the leads that went."""
+
+from flask import Blueprint, Flask, Response
+from werkzeug.exceptions import BadRequest
+
+from api import change_token, current
+from api.change_token import Position, Token, TokenError, history_of
+from api.change_wait import ChangeWait
+from api.plan.changes import ChangesRow, IsChangedRow, NowRow, changes_since, is_changed_since, now_of
+from api.plan.version import tenant_version
+from api.request.copy_parameters import CHANGES_QUERY
+from api.response.body import JsonResponse, closing
+from api.response.errors import TokenGoneError
+from api.routes.read_model import read_model
+from api.waiters import Waiters
+
+changes = Blueprint("changes", __name__, url_prefix="/users/<user_id>/lead-changes")
+
+_ENDPOINT = "changes.lead_changes"
+
+
+@changes.get("")
+def lead_changes(user_id: str) -> Response:
+    """List what changed since a token."""
+    parameters = CHANGES_QUERY.read(_query_string())
+    if parameters.since is None:
+        now = read_model().fetch(now_of(user_id), parameters.min_as_of)
+        return _answer(user_id, now, b"", _after_all(now), has_more=False)
+    token = _token(user_id, parameters.since)
+    row = read_model().fetch(
+        changes_since(user_id, token.position, parameters.limit, parameters.filters), parameters.min_as_of
+    )
+    _require_known(token, row)
+    if row.has_more and row.last_version is not None and row.last_phone is not None:
+        following = Position(row.last_version, row.last_phone.decode())
+    else:
+        following = _after_all(row)
+    return _answer(user_id, row, b",".join(row.page), following, has_more=row.has_more)
+
+
+def install(app: Flask, waiters: Waiters) -> None:
+    """Have requests to the feed wait before they count among those that run."""
+    waiting = ChangeWait(
+        lambda user_id: read_model().database.fetch(tenant_version(user_id)).version, waiters
+    )
+
+    def wait() -> None:
+        request = current.request()
+        if request.endpoint != _ENDPOINT or "wait" not in request.environ.get("QUERY_STRING", ""):
+            return
+        user_id = (request.view_args or {})["user_id"]
+        try:
+            parameters = CHANGES_QUERY.read(_query_string())
+            if not parameters.wait or parameters.since is None:
+                return
+            token = change_token.read(user_id, parameters.since)
+        except (BadRequest, TokenError):
+            # The view refuses it.
+            return
+        waiting.wait(user_id, parameters.wait, lambda: _has_answer(user_id, token))
+
+    app.before_request(wait)
+
+
+def _has_answer(user_id: str, token: Token) -> bool:
+    """Returns whether there is something to say: a change, or that the token means nothing here."""
+    row: IsChangedRow = read_model().database.fetch(is_changed_since(user_id, token.position))
+    return row.is_changed or not _is_of_history(token, row)
+
+
+def _token(user_id: str, text: str) -> Token:
+    try:
+        return change_token.read(user_id, text)
+    except TokenError:
+        raise BadRequest("since takes what an answer for this tenant gave as next") from None
+
+
+def _is_of_history(token: Token, row: NowRow | ChangesRow | IsChangedRow) -> bool:
+    # One that was given while the tenant was unknown: every lead came since.
+    return token.history in {history_of(row.place, row.epoch), history_of(row.place, None)}
+
+
+def _require_known(token: Token, row: ChangesRow) -> None:
+    """Raise TokenGoneError unless this read model knows every change since the token."""
+    position, end = token.position, _after_all(row)
+    is_pruned = row.pruned and position.version <= row.pruned
+    if is_pruned or position > end or not _is_of_history(token, row):
+        raise TokenGoneError
+
+
+def _after_all(row: NowRow | ChangesRow) -> Position:
+    """Returns the position after every change that the snapshot of a row has seen; of an unknown tenant, before all."""
+    return Position(0 if row.newest is None else row.newest + 1)
+
+
+def _answer(
+    user_id: str, row: NowRow | ChangesRow, page: bytes, following: Position, *, has_more: bool
+) -> Response:
+    current.values().rows = page.count(b'"deleted":') if page else 0
+    token = change_token.write(user_id, Token(following, history_of(row.place, row.epoch)))
+    return JsonResponse(
+        b'{"success":true,"data":[%b],"next":"%b","hasMore":%b,%b'
+        % (page, token.encode(), b"true" if has_more else b"false", closing())
+    )
+
+
+def _query_string() -> str:
+    return str(current.request().environ.get("QUERY_STRING", ""))

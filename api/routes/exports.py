@@ -1,0 +1,106 @@
+"""All leads that match, or all messages of a time range, as a file."""
+
+from collections.abc import Callable
+
+from flask import Blueprint, Flask, Response
+
+from api import current
+from api.config import Config
+from api.database.snapshot import Snapshot
+from api.export_stream import ExportStream, Places
+from api.plan.exports import (
+    CSV_HEADER,
+    ExportPlan,
+    ExportRow,
+    leads_as_csv,
+    leads_as_ndjson,
+    messages_as_ndjson,
+)
+from api.request.copy_parameters import EXPORT_QUERY, MESSAGE_EXPORT_QUERY
+from api.routes.read_model import read_model
+
+exports = Blueprint("exports", __name__, url_prefix="/users/<user_id>")
+
+CSV = "text/csv; charset=utf-8"
+NDJSON = "application/x-ndjson"
+
+
+@exports.get("/leads.csv")
+def export_leads_as_csv(user_id: str) -> Response:
+    """All leads that match, as a table without their conversations."""
+    parameters = EXPORT_QUERY.read(_query_string())
+    plan = leads_as_csv(user_id, parameters, current.values().now)
+    export = _begin(user_id, plan, lambda row: read_model().checked(row, parameters.min_as_of))
+    return _answer(export, "leads", CSV, CSV_HEADER)
+
+
+@exports.get("/leads.ndjson")
+def export_leads(user_id: str) -> Response:
+    """All leads that match, each as it is printed."""
+    parameters = EXPORT_QUERY.read(_query_string())
+    plan = leads_as_ndjson(user_id, parameters, current.values().now)
+    export = _begin(user_id, plan, lambda row: read_model().checked(row, parameters.min_as_of))
+    return _answer(export, "leads", NDJSON)
+
+
+@exports.get("/messages.ndjson")
+def export_messages(user_id: str) -> Response:
+    """All messages of a time range."""
+    parameters = MESSAGE_EXPORT_QUERY.read(_query_string())
+    plan = messages_as_ndjson(user_id, parameters)
+    export = _begin(user_id, plan, lambda row: read_model().checked(row, parameters.min_as_of))
+    return _answer(export, "messages", NDJSON)
+
+
+def install(app: Flask, config: Config) -> None:
+    """Give the application its places for exports."""
+    places = Places(config.exports)
+    app.extensions["leads_exports"] = places
+    app.extensions["leads_open_snapshot"] = lambda user_id: Snapshot(config, user_id)
+
+
+class _Export:
+    """An export that has begun: its first row, its session, and what gives its place back."""
+
+    def __init__(self, row: ExportRow, snapshot: Snapshot, give_back: Callable[[], None]) -> None:
+        self.row = row
+        self.snapshot = snapshot
+        self.give_back = give_back
+
+
+def _begin(user_id: str, plan: ExportPlan, check: Callable[[ExportRow], ExportRow]) -> _Export:
+    """Take a place and a session, and ask for what there is. Raises ExportsBusyError or UnavailableError."""
+    extensions = current.app().extensions
+    read_model().require_built()
+    give_back: Callable[[], None] = extensions["leads_exports"].take()
+    try:
+        snapshot: Snapshot = extensions["leads_open_snapshot"](user_id)
+        try:
+            row = check(snapshot.fetch(plan.head))
+            snapshot.open(plan.lines)
+        except BaseException:
+            snapshot.close()
+            raise
+    except BaseException:
+        give_back()
+        raise
+    return _Export(row, snapshot, give_back)
+
+
+def _answer(export: _Export, name: str, kind: str, opening: bytes = b"") -> Response:
+    """Returns the answer, which announces its length: a server can then end a broken one as broken only."""
+    values, row = current.values(), export.row
+    values.rows = row.total
+    moment = "" if row.as_of is None else f"-{row.as_of:%Y%m%dT%H%M%SZ}"
+    ending = "csv" if kind == CSV else "ndjson"
+    stream = ExportStream(export.snapshot, opening, export.give_back, values.correlation_id)
+    headers = {
+        "Content-Length": str(len(opening) + row.size),
+        "Content-Disposition": f'attachment; filename="{name}{moment}.{ending}"',
+        "X-Total-Count": str(row.total),
+    }
+    return Response(stream, content_type=kind, headers=headers, direct_passthrough=True)
+
+
+def _query_string() -> str:
+    return str(current.request().environ.get("QUERY_STRING", ""))

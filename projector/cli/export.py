@@ -1,0 +1,120 @@
+"""The command that writes leads or messages into a file."""
+
+import re
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import click
+
+from projector.cli.base import Invocation, echo
+from projector.progress import for_this_terminal
+from projector.report import counted
+
+if TYPE_CHECKING:
+    from projector.export import Kind
+
+_KINDS = ("leads.csv", "leads.ndjson", "messages.ndjson")
+_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+
+
+class _Moment(click.ParamType[tuple[datetime, datetime]]):
+    """A date, or a date with a time, in UTC without an offset: the first moment of it, and the first one after it."""
+
+    name = "moment"
+
+    def convert(
+        self, value: str, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[datetime, datetime]:
+        """Returns both. Ends the command for a text that names no moment."""
+        try:
+            if _DATE.fullmatch(value):
+                midnight = datetime.combine(date.fromisoformat(value), datetime.min.time(), UTC)
+                return midnight, midnight + timedelta(days=1)
+            found = datetime.fromisoformat(value)
+            found = found.astimezone(UTC) if found.tzinfo is not None else found.replace(tzinfo=UTC)
+            # The read model keeps milliseconds.
+            found = found.replace(microsecond=found.microsecond // 1000 * 1000)
+            return found, found + timedelta(milliseconds=1)
+        except (ValueError, OverflowError):
+            self.fail(f"{value!r} is no date such as 2025-01-31 or 2025-01-31T09:30:00Z.", param, ctx)
+
+
+@click.command()
+@click.option("--user", "user_id", metavar="USER_ID", required=True, help="The tenant.")
+@click.option(
+    "--kind",
+    type=click.Choice(_KINDS),
+    help="What to write, and how.  [default: by the ending of FILE, else leads.csv]",
+)
+@click.option(
+    "--output",
+    "file",
+    metavar="FILE",
+    required=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The file. It replaces one of that name when it is whole, and only its owner may read it.",
+)
+@click.option(
+    "--from",
+    "start",
+    metavar="MOMENT",
+    type=_Moment(),
+    help="Messages at or after this date or time, in UTC.",
+)
+@click.option(
+    "--to",
+    "end",
+    metavar="MOMENT",
+    type=_Moment(),
+    help="Messages at or before this date or time, in UTC; a date covers its whole day.",
+)
+@click.pass_obj
+def export(  # noqa: PLR0913, PLR0917  # One argument for each option.
+    invocation: Invocation,
+    user_id: str,
+    kind: str | None,
+    file: Path,
+    start: tuple[datetime, datetime] | None,
+    end: tuple[datetime, datetime] | None,
+) -> None:
+    """Write all leads or messages of a tenant into a file, as the API's exports do, of one moment.
+
+    leads.csv has a row for each lead, leads.ndjson a printed lead on each line, messages.ndjson a message on each line.
+
+    \b
+    Examples:
+      python -m projector export --user u1 --output leads.csv
+      python -m projector export --user u1 --output leads.ndjson
+      python -m projector export --user u1 --kind messages.ndjson --from 2025-01-01 --output messages.ndjson
+    \b
+    Exit codes:
+      0  the file is whole
+      1  failed; the file is as it was before
+      2  wrong usage, or a setting that cannot be used
+    """
+    from projector.export import export as write
+
+    kind = kind or _kind_of(file)
+    if kind != "messages.ndjson" and (start is not None or end is not None):
+        raise click.UsageError("--from and --to are for messages: add --kind messages.ndjson.")
+    with invocation.connect("export") as conn:
+        done = write(
+            conn,
+            user_id,
+            cast("Kind", kind),
+            file,
+            start=None if start is None else start[0],
+            end=None if end is None else end[1],
+            progress=for_this_terminal(),
+        )
+    noun = kind.partition(".")[0].removesuffix("s")
+    moment = "" if done.as_of is None else f", as of {done.as_of:%Y-%m-%d %H:%M:%S} UTC"
+    echo(f"{file}: {counted(done.count, noun)}{moment}.")
+
+
+def _kind_of(file: Path) -> str:
+    """Return what a file of that name is taken for."""
+    if file.name in _KINDS:
+        return file.name
+    return "leads.ndjson" if file.suffix == ".ndjson" else "leads.csv"

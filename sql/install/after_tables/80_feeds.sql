@@ -1,0 +1,51 @@
+-- Where logical replication brings the source tables: what is known of it, and how fresh the read model can be.
+
+-- Each subscription that feeds a source table, or a partition of one. unready_tables are not copied yet, position is
+-- how far its worker has applied what the origin wrote, and errors counts how often it failed.
+-- The worker of the subscription itself has no table of its own, unlike one that copies a table, and no leader, unlike
+-- one that applies a large transaction beside it. PostgreSQL 15 knows no leaders.
+CREATE OR REPLACE VIEW projector.feeds AS
+SELECT
+    s.subname::text AS name,
+    s.subslotname::text AS slot_name,
+    s.subenabled AS is_enabled,
+    fed.unready_tables,
+    worker.pid IS NOT NULL AS has_worker,
+    worker.latest_end_lsn AS position,
+    coalesce(e.apply_error_count + e.sync_error_count, 0) AS errors
+FROM (
+    SELECT
+        r.srsubid,
+        count(*) FILTER (WHERE r.srsubstate <> 'r') AS unready_tables
+    FROM pg_catalog.pg_subscription_rel AS r
+    INNER JOIN pg_catalog.pg_class AS c
+        ON c.oid = coalesce(pg_catalog.pg_partition_root(r.srrelid)::oid, r.srrelid)
+    INNER JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+    INNER JOIN projector.source_tables AS t ON t.schema_name = n.nspname AND t.table_name = c.relname
+    GROUP BY r.srsubid
+) AS fed
+INNER JOIN pg_catalog.pg_subscription AS s ON s.oid = fed.srsubid
+LEFT JOIN LATERAL (
+    SELECT
+        w.pid,
+        w.latest_end_lsn
+    FROM pg_catalog.pg_stat_subscription AS w
+    WHERE w.subid = s.oid
+        AND w.relid IS NULL
+        AND to_jsonb(w) ->> 'leader_pid' IS NULL
+    LIMIT 1
+) AS worker ON true
+LEFT JOIN pg_catalog.pg_stat_subscription_stats AS e ON e.subid = s.oid;
+COMMENT ON VIEW projector.feeds IS 'The subscriptions that bring rows of source tables, and how far each is.';
+
+-- One row: the moment up to which everything that was committed can have been captured here. It is infinity where the
+-- source tables are the platform's own. Where a subscription feeds them, or fed them and was dropped, it is what
+-- projector.origin has proved.
+CREATE OR REPLACE VIEW projector.provable AS
+SELECT
+    CASE
+        WHEN NOT EXISTS (SELECT FROM projector.feeds) AND NOT EXISTS (SELECT FROM projector.origin)
+            THEN 'infinity'::timestamptz
+        ELSE coalesce((SELECT o.proved_at FROM projector.origin AS o), 'epoch'::timestamptz)
+    END AS until;
+COMMENT ON VIEW projector.provable IS 'One row: up to which moment freshness may advance.';

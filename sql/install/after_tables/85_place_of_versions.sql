@@ -1,0 +1,20 @@
+-- The place in which versions of tenants mean something: the installation, the server, the database and the timeline.
+--
+-- A restore and a failover bring back versions with other rows. The file of a standby has the timeline as of its last
+-- checkpoint. The view shows it to a role that may read only the rows of one tenant, too.
+--
+-- on: read_model
+CREATE OR REPLACE VIEW read_model.place_of_versions AS
+SELECT
+    concat_ws(
+        '-',
+        p.installation_id,
+        (SELECT s.system_identifier FROM pg_catalog.pg_control_system() AS s),
+        (SELECT d.oid FROM pg_catalog.pg_database AS d WHERE d.datname = current_database()),
+        CASE
+            WHEN pg_catalog.pg_is_in_recovery()
+                THEN (SELECT upper(to_hex(c.timeline_id)) FROM pg_catalog.pg_control_checkpoint() AS c)
+            ELSE ltrim(left(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 8), '0')
+        END
+    ) AS place
+FROM read_model.projection AS p;

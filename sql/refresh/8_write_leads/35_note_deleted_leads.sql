@@ -1,0 +1,16 @@
+-- Note the leads that went, with the version that their tenant gets at the end of this transaction.
+--
+-- on: read_model
+-- when: leads_gone
+-- The tenant's lock keeps the version from moving until then.
+INSERT INTO read_model.lead_tombstones (user_id, customer_phone, version, deleted_at)
+SELECT
+    o.user_id,
+    o.customer_phone,
+    coalesce(t.version, 0) + 1,
+    now()
+FROM old_leads AS o
+LEFT JOIN new_leads AS n ON n.user_id = o.user_id AND n.customer_phone = o.customer_phone
+LEFT JOIN read_model.tenants AS t ON t.user_id = o.user_id
+WHERE n.user_id IS NULL
+ON CONFLICT (user_id, customer_phone) DO UPDATE SET version = excluded.version, deleted_at = excluded.deleted_at;

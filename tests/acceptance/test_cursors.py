@@ -1,0 +1,295 @@
+"""Who follows the links of pages, while everything changes, sees what stays where it is exactly once.
+
+What docs/api.md promises is checked in two ways: each page is what follows the last result of the page before in an
+independent reading of the source rows, and over all pages the promise itself.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import total_ordering
+from itertools import pairwise
+from random import Random
+from typing import Any
+from urllib.parse import urljoin
+
+import pytest
+
+from api.app import create_app
+from api.config import Config
+from tests.acceptance.conftest import Platform
+from tests.conftest import MakeDatabase
+from tests.oracle import answers
+from tests.oracle.leads import Lead, LeadMessage, Model, place_of_message
+from tests.oracle.parameters import SORTS
+from tests.oracle.values import bytewise
+from tests.support import edge_cases, mutations, queries
+from tests.support.server import Database
+
+NOW = datetime(2026, 3, 29, 13, 7, 11, 123_456, tzinfo=UTC)
+WALKS_AMONG_LEADS = 20
+WALKS_AMONG_MESSAGES = 8
+LEADS = 30
+FILTERS = (
+    "",
+    "",
+    "platform=whatsapp,instagram",
+    "has_email=true",
+    "min_total_score=6",
+    "days=400",
+    "search=a",
+)
+
+
+@total_ordering
+@dataclass(frozen=True)
+class Backwards:
+    """A value in the opposite order."""
+
+    value: Any
+
+    def __lt__(self, other: "Backwards") -> bool:
+        return bool(other.value < self.value)
+
+
+Places = dict[str, Any]
+
+
+def places_of_leads(model: Model, user_id: str, query: str, sort_by: str, order: str) -> Places:
+    """The place in the list of each lead that the filters leave."""
+    asked = [(name, value) for name, _, value in (part.partition("=") for part in query.split("&") if part)]
+    left: list[dict[str, Any]] = []
+    has_more = True
+    while has_more:
+        page = answers.list_leads(
+            model, user_id, [*asked, ("limit", "100"), ("offset", str(len(left)))], NOW
+        ).body
+        left += page["data"]
+        has_more = page["pagination"]["hasMore"]
+    leads = [model.of_tenant(user_id)[lead["customer_phone"]] for lead in left]
+    return {lead.customer_phone: place_of_lead(model, lead, sort_by, order) for lead in leads}
+
+
+def place_of_lead(model: Model, lead: Lead, sort_by: str, order: str) -> Any:  # noqa: ANN401
+    # The other name that the list takes.
+    sort_by = "first_contact_at" if sort_by == "created_at" else sort_by
+    value, phone = getattr(lead, sort_by), bytewise(lead.customer_phone)
+    key = bytewise(model.lower(value)) if sort_by == "name" and value is not None else value
+    if order == "asc":
+        return (value is None, 0 if value is None else key, phone)
+    return (value is None, 0 if value is None else Backwards(key), Backwards(phone))
+
+
+def places_of_messages(messages: Sequence[LeadMessage], order: str) -> Places:
+    """The place of each message."""
+    places = {message.message_id: place_of_message(message) for message in messages}
+    return places if order == "asc" else {key: Backwards(place) for key, place in places.items()}
+
+
+@dataclass
+class Walk:
+    """The pages that were read one after the other, and where everything was at each of them."""
+
+    read_places: Callable[[], Places]
+    story: str
+    moments: list[Places] = field(default_factory=list)
+    seen: Counter[str] = field(default_factory=Counter)
+    last: Any = None
+
+    def check_page(self, found: list[str], pagination: dict[str, Any], limit: int) -> None:
+        """A page is what follows the last result of the page before."""
+        places = self.read_places()
+        left = sorted(places, key=places.__getitem__)
+        if self.moments:
+            left = [one for one in left if places[one] > self.last]
+        assert found == left[:limit], self.story
+        expected = {"total": len(places), "limit": limit, "offset": 0, "hasMore": len(left) > limit}
+        assert pagination == expected, self.story
+        self.moments.append(places)
+        self.seen.update(found)
+        if found:
+            self.last = places[found[-1]]
+
+    def check_promise(self) -> Counter[str]:
+        """Tells how many stayed where they were, and how many of the others were missed or seen again."""
+        found: Counter[str] = Counter()
+        for one in set().union(*self.moments):
+            places: list[Any] = [moment.get(one) for moment in self.moments]
+            moves = [(a, b) for a, b in pairwise(places) if a != b]
+            times = self.seen[one]
+            if not moves:
+                found["stayed"] += 1
+                assert times == 1, (one, self.story)
+                continue
+            found["missed" if times == 0 else "seen again" if times > 1 else "moved and seen once"] += 1
+            if None not in places:
+                # Moved towards the end it cannot be missed, towards the beginning it cannot be seen again.
+                assert times >= 1 or any(b < a for a, b in moves), (one, self.story)
+            later = sum(a is None or (b is not None and b > a) for a, b in moves)
+            assert times <= 1 + later, (one, self.story)
+        return found
+
+
+@dataclass
+class World:
+    platform: Platform
+    rng: Random
+
+    def change(self) -> str:
+        """Some changes that a platform makes, which the read model then has."""
+        with self.platform.database.connect() as writer:
+            done = [mutations.mutate(self.rng, writer, now=NOW) for _ in range(self.rng.randint(1, 4))]
+        self.platform.refresh()
+        return "; ".join(done)
+
+    def largest_tenant(self) -> str:
+        """A tenant with enough leads to walk through."""
+        while True:
+            model = self.platform.model()
+            if model.leads:
+                user_id = max(model.leads, key=lambda one: len(model.leads[one]))
+                if LEADS / 2 < len(model.leads[user_id]) < 95:
+                    return user_id
+            with self.platform.database.connect() as writer:
+                if model.leads:
+                    writer.execute("TRUNCATE users CASCADE")
+                edge_cases.write(writer, edge_cases.generate(self.rng, 2 * LEADS, now=NOW))
+            self.platform.refresh()
+
+    def follow(self, walk: Walk, address: str, limit: int, id_name: str) -> Counter[str]:
+        """Read page after page, with changes in between. Tells what became of the results."""
+        while address:
+            answer = self.platform.client.get(address)
+            body = answer.get_json()
+            if answer.status_code == 404:
+                # The lead is gone, with all its messages.
+                return Counter()
+            assert answer.status_code == 200, (body, walk.story)
+            page = body if isinstance(body["data"], list) else body["data"]
+            results = page["data"] if isinstance(body["data"], list) else page["messages"]
+            walk.check_page([result[id_name] for result in results], page["pagination"], limit)
+            assert ("Link" in answer.headers) is page["pagination"]["hasMore"], walk.story
+            address = urljoin(address, answer.headers["Link"][1:-13]) if "Link" in answer.headers else ""
+            # Sometimes nothing happens.
+            if self.rng.random() < 0.7:
+                walk.story += f"; {self.change()}"
+        return walk.check_promise()
+
+
+@pytest.fixture
+def make_world(make_database: MakeDatabase, template: Database) -> Iterator[Callable[[int], World]]:
+    with ExitStack() as stack:
+
+        def make(seed: int) -> World:
+            database, rng = make_database(template), Random(seed)
+            connection = stack.enter_context(database.connect())
+            app = create_app(Config(database.url, rate_limit="", log_level="ERROR"), clock=lambda: NOW)
+            stack.callback(app.extensions["leads_database"].engine.dispose)
+            platform = Platform(database, connection, app.test_client())
+            edge_cases.write(connection, edge_cases.generate(rng, 2 * LEADS, now=NOW))
+            platform.rebuild()
+            return World(platform, rng)
+
+        yield make
+
+
+SEEDS = [1, 2, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(3, 20))]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_leads(make_world: Callable[[int], World], seed: int) -> None:
+    world, found = make_world(seed), Counter[str]()
+    rng, platform = world.rng, world.platform
+    for number in range(WALKS_AMONG_LEADS):
+        user_id = world.largest_tenant()
+        sort_by, order, query = SORTS[number % len(SORTS)], rng.choice(("asc", "desc")), rng.choice(FILTERS)
+        limit = rng.choice((2, 3, 5))
+
+        def places(u: str = user_id, q: str = query, s: str = sort_by, o: str = order) -> Places:
+            return places_of_leads(platform.model(), u, q, s, o)
+
+        asked = f"{query}&sort_by={sort_by}&sort_order={order}&limit={limit}"
+        walk = Walk(places, f"seed {seed}, walk {number}, {asked}")
+        found += world.follow(walk, f"{queries.path(user_id)}?{asked}", limit, "customer_phone")
+    # Each happens often enough to show something.
+    assert found["stayed"] > WALKS_AMONG_LEADS
+    assert found["missed"] + found["seen again"] > 0
+    assert found["moved and seen once"] > 0
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_messages(make_world: Callable[[int], World], seed: int) -> None:
+    world, found = make_world(seed), Counter[str]()
+    rng, platform = world.rng, world.platform
+    for number in range(WALKS_AMONG_MESSAGES):
+        leads = platform.model().of_tenant(world.largest_tenant()).values()
+        lead = max(
+            (one for one in leads if queries.has_page(one.customer_phone)), key=lambda one: len(one.messages)
+        )
+        order, limit = rng.choice(("asc", "desc")), rng.choice((1, 2, 3))
+
+        def places(one: Lead = lead, o: str = order) -> Places:
+            return places_of_messages(platform.model().of_tenant(one.user_id)[one.customer_phone].messages, o)
+
+        walk = Walk(places, f"seed {seed}, walk {number}, {lead.customer_phone}, {order}, {limit}")
+        path = queries.path(lead.user_id, lead.customer_phone, "messages")
+        found += world.follow(walk, f"{path}?sort_order={order}&limit={limit}", limit, "message_id")
+    assert found["stayed"] > WALKS_AMONG_MESSAGES
+
+
+def test_a_message_between_two_pages_puts_no_lead_on_both(make_world: Callable[[int], World]) -> None:
+    world = make_world(3)
+    user_id, platform = world.largest_tenant(), world.platform
+    first = platform.client.get(f"{queries.path(user_id)}?limit=3")
+    on_first = [lead["customer_phone"] for lead in first.get_json()["data"]]
+    by_place = sorted(places_of_leads(platform.model(), user_id, "", "last_message_at", "desc"))
+    later = next(
+        lead
+        for lead in platform.model().of_tenant(user_id).values()
+        if lead.customer_phone in by_place and lead.customer_phone not in on_first and lead.conversations
+    )
+    with platform.database.connect() as writer:
+        writer.execute(
+            "INSERT INTO messages (message_id, conversation_id, timestamp) VALUES ('new', %s, '9000-01-01')",
+            (later.conversations[0].conversation_id,),
+        )
+    platform.refresh()
+    by_offset = platform.client.get(f"{queries.path(user_id)}?limit=3&offset=3").get_json()["data"]
+    by_link = platform.client.get(urljoin(first.request.path, first.headers["Link"][1:-13])).get_json()[
+        "data"
+    ]
+    assert {lead["customer_phone"] for lead in by_offset} & set(on_first)
+    assert not {lead["customer_phone"] for lead in by_link} & set(on_first)
+
+
+def test_a_cursor_outlives_the_lead_that_it_names(make_world: Callable[[int], World]) -> None:
+    world = make_world(4)
+    user_id, client = world.largest_tenant(), world.platform.client
+    first = client.get(f"{queries.path(user_id)}?limit=3")
+    whole = client.get(f"{queries.path(user_id)}?limit=100").get_json()["data"]
+    last = first.get_json()["data"][-1]
+    with world.platform.database.connect() as writer:
+        for conversation in last["conversations"]:
+            writer.execute(
+                "DELETE FROM conversations WHERE conversation_id = %s", (conversation["conversation_id"],)
+            )
+    world.platform.refresh()
+    following = client.get(urljoin(first.request.path, first.headers["Link"][1:-13])).get_json()["data"]
+    assert following == whole[3:6]
+
+
+def test_min_as_of_goes_on_with_the_link(make_world: Callable[[int], World]) -> None:
+    world = make_world(5)
+    user_id, client = world.largest_tenant(), world.platform.client
+    address = f"{queries.path(user_id)}?limit=3&min_as_of=2025-01-01T00:00:00.123456Z"
+    first = client.get(address)
+    assert "min_as_of=2025-01-01T00:00:00.123456Z" in first.headers["Link"]
+    following = urljoin(address, first.headers["Link"][1:-13])
+    assert client.get(following).status_code == 200
+    # A cursor is bound to the query, and min_as_of is no part of that.
+    without = following.replace("min_as_of=2025-01-01T00:00:00.123456Z&", "")
+    assert client.get(without).get_json()["data"] == client.get(following).get_json()["data"]
+    too_new = following.replace("2025-01-01", "2999-01-01")
+    assert client.get(too_new).status_code == 503

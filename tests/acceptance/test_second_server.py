@@ -1,0 +1,248 @@
+"""The read model on a second server that logical replication feeds: exact, and never ahead of what has arrived."""
+
+import random
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psycopg
+import pytest
+from flask.testing import FlaskClient
+from psycopg.rows import TupleRow
+
+from api.app import create_app
+from api.config import Config
+from projector.progress import QUIET
+from projector.rebuild import rebuild
+from projector.status import find_attention, read_status, render
+from tests.oracle import answers
+from tests.oracle.answers import Answer
+from tests.oracle.leads import Model, compute_leads
+from tests.oracle.source import read_source
+from tests.support import edge_cases, mutations, queries
+from tests.support.road import Road, address, replicated_platform
+from tests.support.running import Scheduler, running_scheduler, value, wait_for
+from tests.support.server import connect
+
+Connection = psycopg.Connection[TupleRow]
+
+NOW = datetime(2026, 3, 29, 13, 7, 11, 123_456, tzinfo=UTC)
+LISTS: tuple[dict[str, str], ...] = (
+    {},
+    {"sort_by": "name", "sort_order": "asc", "limit": "7"},
+    {"search": "an"},
+    {"lead_status": "Hot,Warm", "has_email": "true"},
+)
+MASS = 3000
+
+
+@dataclass
+class Load:
+    """Random writes at the platform, each numbered in its transaction, and what the second server then promises."""
+
+    road: Road
+    client: FlaskClient
+    rng: random.Random
+    committed: list[datetime] = field(default_factory=list)
+    log: list[str] = field(default_factory=list)
+
+    def write(self, kind: str | None = None) -> None:
+        """Commit a random change, and check the promise."""
+        platform = self.road.platform
+        with platform.transaction():
+            self.log.append(mutations.mutate(self.rng, platform, kind=kind, replica=True, now=NOW))
+            self._number()
+        self._committed()
+
+    def write_much(self) -> None:
+        """Commit a change of thousands of rows."""
+        platform = self.road.platform
+        number = len(self.committed)
+        with platform.transaction():
+            platform.execute(
+                "INSERT INTO conversations (conversation_id, agent_id, customer_phone)"
+                " SELECT 'mass-' || %(n)s || '-' || i, a.agent_id, 49160000000 + %(n)s * 1000 + i"
+                " FROM generate_series(0, 99) AS i, LATERAL (SELECT agent_id FROM agents WHERE i >= 0"
+                '  ORDER BY agent_id COLLATE "C" LIMIT 1) AS a',
+                {"n": number},
+            )
+            platform.execute(
+                "INSERT INTO messages (message_id, conversation_id, sender, text)"
+                " SELECT 'mass-' || %(n)s || '-' || i, c.conversation_id, 'user', 'Hello ' || i"
+                " FROM generate_series(1, %(rows)s) AS i"
+                " INNER JOIN conversations AS c ON c.conversation_id = 'mass-' || %(n)s || '-' || i %% 100",
+                {"n": number, "rows": MASS},
+            )
+            self._number()
+        self.log.append("a mass change")
+        self._committed()
+
+    def settle(self) -> None:
+        """Wait until everything has arrived and is visible."""
+        last = self.committed[-1]
+        wait_for(lambda: self.look() > last, f"freshness passes {last}")
+
+    def look(self) -> datetime:
+        """Check what the second server promises in one snapshot. Returns as of when it is."""
+        row = self.road.conn.execute(
+            "SELECT f.as_of, (SELECT max(n) FROM numbers) FROM read_model.freshness AS f"
+        ).fetchone()
+        assert row is not None
+        as_of, arrived = row
+        ahead = [number for number, at in enumerate(self.committed) if at < as_of and number > arrived]
+        assert ahead == [], f"as of {as_of} with {arrived} of {len(self.committed) - 1}: {self.log[-20:]}"
+        return as_of  # type: ignore[no-any-return]
+
+    def printed_as_of(self) -> datetime:
+        """What callers are told."""
+        return datetime.fromisoformat(self.client.get("/users/u/leads").headers["X-Data-As-Of"])
+
+    def ready(self) -> str:
+        """What readiness says; an empty text where all is well."""
+        answer = self.client.get("/health/ready")
+        assert answer.status_code in (200, 503)
+        return "" if answer.status_code == 200 else answer.get_json()["message"]
+
+    def attention(self) -> str:
+        """What status says."""
+        return " ".join(find_attention(read_status(self.road.conn)))
+
+    def compare(self) -> None:
+        """Every answer of the second server, with an independent reading of the rows of the first."""
+        known: dict[str, str] = {}
+
+        def lower(text: str) -> str:
+            return known.setdefault(text, value(self.road.platform, "SELECT lower(%s::text)", text))
+
+        model = compute_leads(read_source(self.road.platform), lower)
+        for path, params, expected in expected_answers(model):
+            answer = self.client.get(f"{path}?{queries.query_string(params)}")
+            found = answers.differences(expected, answer.status_code, answer.get_json())
+            assert found == [], (path, params, self.log)
+
+    def _number(self) -> None:
+        self.road.platform.execute("INSERT INTO numbers (n) VALUES (%s)", (len(self.committed),))
+
+    def _committed(self) -> None:
+        self.committed.append(value(self.road.platform, "SELECT clock_timestamp()"))
+        self.look()
+
+
+def expected_answers(model: Model) -> Iterator[tuple[str, queries.Pairs, Answer]]:
+    for user_id in [*model.leads, "nobody"]:
+        for asked in LISTS:
+            params = list(asked.items())
+            yield queries.path(user_id), params, answers.list_leads(model, user_id, params, NOW)
+        yield queries.path(user_id, "stats"), [], answers.stats(model, user_id, [], NOW)
+    for lead in model.all_leads():
+        if queries.has_page(lead.customer_phone):
+            path = queries.path(lead.user_id, lead.customer_phone)
+            yield path, [], answers.single(model, lead.user_id, lead.customer_phone)
+            params = [("limit", "200")]
+            expected = answers.messages(model, lead.user_id, lead.customer_phone, params)
+            yield f"{path}/messages", params, expected
+
+
+@contextmanager
+def loaded(tmp_path: Path, seed: int, origin_url: str | None = None) -> Iterator[tuple[Load, Scheduler]]:
+    """Both servers with edge cases in the tables, a scheduler, and the API."""
+    rng = random.Random(seed)
+    # A large transaction is applied while it is still written.
+    with replicated_platform(streaming="parallel") as road:
+        edge_cases.write(road.platform, edge_cases.generate(rng, 30, now=NOW))
+        for conn in (road.platform, road.conn):
+            conn.execute("CREATE TABLE numbers (n integer PRIMARY KEY)")
+            conn.execute("CREATE TABLE clashes (n integer PRIMARY KEY)")
+        road.conn.execute("ALTER SUBSCRIPTION leads REFRESH PUBLICATION")
+        rebuild(road.conn, tenants=None, progress=QUIET)
+        url = address(road.conn)
+        app = create_app(Config(url, rate_limit="", log_level="CRITICAL"), clock=lambda: NOW)
+        settings = {"LEADS_ORIGIN_DATABASE_URL": road.origin_url if origin_url is None else origin_url}
+        try:
+            with running_scheduler(url, tmp_path, **settings) as scheduler:
+                yield Load(road, app.test_client(), rng), scheduler
+        finally:
+            app.extensions["leads_database"].engine.dispose()
+
+
+@contextmanager
+def stuck(load: Load) -> Iterator[str]:
+    """The worker of the subscription waits for a lock."""
+    with connect(address(load.road.conn)) as holder, holder.transaction():
+        holder.execute("LOCK TABLE numbers IN SHARE MODE")
+        yield ""
+
+
+@contextmanager
+def disabled(load: Load) -> Iterator[str]:
+    load.road.conn.execute("ALTER SUBSCRIPTION leads DISABLE")
+    yield "The subscription leads is disabled"
+    load.road.conn.execute("ALTER SUBSCRIPTION leads ENABLE")
+
+
+@contextmanager
+def in_conflict(load: Load) -> Iterator[str]:
+    """A row of the platform is there already."""
+    number = len(load.committed)
+    load.road.conn.execute("INSERT INTO clashes (n) VALUES (%s)", (number,))
+    load.road.platform.execute("INSERT INTO clashes (n) VALUES (%s)", (number,))
+    yield "The subscription leads failed"
+    load.road.conn.execute("DELETE FROM clashes")
+
+
+TROUBLES: tuple[Callable[[Load], AbstractContextManager[str]], ...] = (stuck, disabled, in_conflict)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_it_is_exact_and_promises_nothing_that_has_not_arrived(tmp_path: Path, seed: int) -> None:
+    with loaded(tmp_path, seed) as (load, scheduler):
+        for _ in range(40):
+            load.write()
+        load.write_much()
+        load.settle()
+        load.compare()
+        for trouble in TROUBLES:
+            with trouble(load) as said:
+                held = len(load.committed)
+                for kind in (*[None] * 15, "truncate_leaf", *[None] * 10, "truncate_and_refill"):
+                    load.write(kind)
+                load.write_much()
+                if said:
+                    wait_for(lambda: said in load.ready(), f"readiness says: {said}")
+                    assert said in load.attention()
+                    scheduler.wait_for_event("changes of the platform may not arrive")
+                for _ in range(20):
+                    assert load.look() <= load.committed[held]
+                    time.sleep(0.05)
+            load.settle()
+            wait_for(lambda: load.ready() == "", "readiness says that all is well")
+            wait_for(lambda: load.attention() == "", "status says that all is well")
+            load.compare()
+        scheduler.wait_for_event("changes of the platform arrive again", times=2)
+        load.write("truncate_with_cascade")
+        for _ in range(10):
+            load.write()
+        load.settle()
+        load.compare()
+        assert "subscription leads: its worker is at" in render(read_status(load.road.conn))
+        last = load.committed[-1]
+        wait_for(lambda: load.printed_as_of() >= last, "callers are told")
+
+
+def test_without_the_address_of_the_platform_as_of_stands_still(tmp_path: Path) -> None:
+    with loaded(tmp_path, 3, origin_url="") as (load, _):
+        load.road.write()
+        wait_for(
+            lambda: (
+                value(load.road.conn, "SELECT count(*) FROM read_model.lead_messages WHERE user_id = 'u'")
+                == 1
+            ),
+            "the message is visible",
+        )
+        said = "LEADS_ORIGIN_DATABASE_URL is not set"
+        wait_for(lambda: said in load.ready(), "readiness says so")
+        assert said in load.attention()
+        assert load.printed_as_of() == datetime(1970, 1, 1, tzinfo=UTC)

@@ -1,0 +1,202 @@
+"""The views for people who read by SQL: their columns are a contract, and their rows those that the API prints."""
+
+import json
+import random
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg.rows import TupleRow, dict_row
+
+from projector.errors import DependentsError
+from projector.install import migrate
+from projector.uninstall import check_uninstall
+from tests.acceptance.conftest import MakePlatform, Platform
+from tests.support import edge_cases
+from tests.support.server import Database
+
+Connection = psycopg.Connection[TupleRow]
+
+NOW = datetime(2026, 3, 29, 13, 7, 11, tzinfo=UTC)
+# The columns as they were released. Lines are added to it, and none of them is changed or moved.
+RELEASED = Path(__file__).parent / "data" / "leads_sql.json"
+PLATFORMS = ("whatsapp", "instagram", "webchat")
+
+Rows = list[dict[str, Any]]
+
+
+def columns_of_views(conn: Connection) -> dict[str, list[str]]:
+    """Each view with its columns and their types, in order."""
+    found = conn.execute(
+        "SELECT c.relname::text, array_agg(a.attname || ' ' || format_type(a.atttypid, a.atttypmod) ORDER BY a.attnum)"
+        " FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0"
+        " WHERE c.relnamespace = 'leads_sql'::regnamespace GROUP BY c.relname"
+    ).fetchall()
+    return dict(found)
+
+
+def broken_promises(released: dict[str, list[str]], found: dict[str, list[str]]) -> list[str]:
+    """What a reader of the last release would miss, and what is not in the list of released columns yet."""
+    sentences = []
+    for view, columns in released.items():
+        if found.get(view, [])[: len(columns)] != columns:
+            sentences.append(f"leads_sql.{view} is released with {columns}, and has {found.get(view)}")
+    for view, columns in found.items():
+        new = columns[len(released.get(view, [])) :]
+        if new and columns[: -len(new)] == released.get(view, []):
+            sentences.append(f"Add {new} to {view} in {RELEASED.name}: from its release on they stay")
+    return sentences
+
+
+@pytest.fixture
+def platform(make_platform: MakePlatform, database: Database) -> Platform:
+    """Edge cases of two tenants, by a build and a refresh."""
+    made = make_platform(database, NOW)
+    rng = random.Random(5)
+    edge_cases.write(made.connection, edge_cases.generate(rng, 40, now=NOW))
+    made.rebuild()
+    edge_cases.write(made.connection, edge_cases.generate(rng, 20, now=NOW))
+    made.refresh()
+    return made
+
+
+def rows(conn: Connection, view: str) -> Rows:
+    with conn.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(f"SELECT * FROM leads_sql.{view}".encode()).fetchall()
+
+
+def by(found: Rows, *key: str) -> dict[tuple[Any, ...], dict[str, Any]]:
+    keyed = {tuple(row[name] for name in key): row for row in found}
+    assert len(keyed) == len(found), "a key is there twice"
+    return keyed
+
+
+def test_released_columns_stay(connection: Connection) -> None:
+    released = json.loads(RELEASED.read_text("utf-8"))
+    assert broken_promises(released, columns_of_views(connection)) == []
+
+
+@pytest.mark.parametrize(
+    ("found", "count"),
+    [
+        ({"v": ["a text", "b integer"]}, 0),
+        ({"v": ["b integer", "a text"]}, 1),
+        ({"v": ["a text"]}, 1),
+        ({"v": ["a text", "b bigint"]}, 1),
+        ({}, 1),
+        ({"v": ["a text", "b integer", "c date"]}, 1),
+        ({"v": ["a text", "b integer"], "w": ["a text"]}, 1),
+    ],
+)
+def test_what_breaks_the_promise_is_found(found: dict[str, list[str]], count: int) -> None:
+    assert len(broken_promises({"v": ["a text", "b integer"]}, found)) == count
+
+
+def test_each_view_and_column_has_a_comment(connection: Connection) -> None:
+    missing = connection.execute(
+        "SELECT c.relname, a.attname FROM pg_class AS c"
+        " JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0"
+        " WHERE c.relnamespace = 'leads_sql'::regnamespace"
+        " AND (col_description(c.oid, a.attnum) IS NULL OR obj_description(c.oid, 'pg_class') IS NULL)"
+    ).fetchall()
+    assert missing == []
+
+
+def test_leads_and_conversations_are_those_of_the_oracle(platform: Platform) -> None:
+    leads = platform.model().all_leads()
+    assert len(leads) > 20
+    found = by(rows(platform.connection, "leads"), "user_id", "customer_phone")
+    assert found.keys() == {(lead.user_id, lead.customer_phone) for lead in leads}
+    for lead in leads:
+        row = found[lead.user_id, lead.customer_phone]
+        expected = {
+            **lead.columns(),
+            "total_messages": lead.total_messages,
+            "first_contact_at": lead.first_contact_at,
+            "last_message_at": lead.last_message_at,
+            **{f"on_{name}": name in lead.platforms for name in PLATFORMS},
+        }
+        shown = {**row, "extraction_id": None if row["extraction_id"] is None else str(row["extraction_id"])}
+        assert shown == expected
+    conversations = by(rows(platform.connection, "conversations"), "user_id", "conversation_id")
+    assert len(conversations) == sum(len(lead.conversations) for lead in leads)
+    for lead in leads:
+        for one in lead.conversations:
+            row = conversations[lead.user_id, one.conversation_id]
+            assert row["customer_phone"] == lead.customer_phone
+            assert {name: row[name] for name in row if hasattr(one, name)} == {
+                name: getattr(one, name) for name in row if hasattr(one, name)
+            }
+
+
+def test_messages_are_those_of_the_oracle(platform: Platform) -> None:
+    found = by(rows(platform.connection, "messages"), "user_id", "message_id")
+    expected = {
+        (lead.user_id, message.message_id): {
+            "user_id": lead.user_id,
+            "customer_phone": lead.customer_phone,
+            "sent_at": message.timestamp,
+            **{
+                name: getattr(message, name)
+                for name in (
+                    "conversation_id", "message_id", "sequence_no", "sender", "status", "text", "agent_id",
+                    "agent_name", "platform",
+                )
+            },
+        }
+        for lead in platform.model().all_leads()
+        for message in lead.messages
+    }  # fmt: skip
+    assert len(expected) > 20
+    assert found == expected
+
+
+def test_statistics_by_day_count_the_leads(platform: Platform) -> None:
+    found = by(rows(platform.connection, "statistics_by_day"), "user_id", "day")
+    days: dict[tuple[Any, ...], Rows] = {}
+    for row in rows(platform.connection, "leads"):
+        if row["last_message_at"] is not None:
+            days.setdefault((row["user_id"], row["last_message_at"].date()), []).append(row)
+    assert len(days) > 1
+    assert found == {
+        key: {
+            "user_id": key[0],
+            "day": key[1],
+            "leads": len(leads),
+            "with_extraction": sum(lead["has_extraction"] for lead in leads),
+            "with_email": sum(lead["email"] is not None for lead in leads),
+            **{name.lower(): sum(lead["lead_status"] == name for lead in leads) for name in ("Hot", "Warm", "Cold")},
+            **{f"on_{name}": sum(lead[f"on_{name}"] for lead in leads) for name in PLATFORMS},
+        }
+        for key, leads in days.items()
+    }  # fmt: skip
+
+
+def test_what_hangs_on_a_view_stays_over_rebuild_and_migrate(platform: Platform) -> None:
+    conn = platform.connection
+    conn.execute("CREATE VIEW hot AS SELECT * FROM leads_sql.leads WHERE lead_status = 'Hot'")
+    conn.execute("CREATE MATERIALIZED VIEW days AS SELECT * FROM leads_sql.statistics_by_day")
+    conn.execute("GRANT SELECT ON leads_sql.messages TO pg_monitor")
+    ids = "SELECT oid, relacl::text FROM pg_class WHERE relnamespace = 'leads_sql'::regnamespace ORDER BY oid"
+    before = conn.execute(ids.encode()).fetchall()
+    platform.rebuild()
+    assert migrate(conn, create_source=False) == []
+    assert conn.execute(ids.encode()).fetchall() == before
+    conn.execute("REFRESH MATERIALIZED VIEW days")
+    hot = [lead for lead in platform.model().all_leads() if lead.lead_status == "Hot"]
+    assert conn.execute("SELECT count(*) FROM hot").fetchone() == (len(hot),)
+    with pytest.raises(DependentsError, match=r"materialized view public\.days\n  view public\.hot\n"):
+        check_uninstall(conn, drop_dependents=False)
+
+
+def test_a_query_reads_the_profiles_only_for_their_columns(connection: Connection) -> None:
+    """PostgreSQL leaves out a join of which it needs no column."""
+
+    def plan(columns: str) -> str:
+        text = f"EXPLAIN SELECT {columns} FROM leads_sql.leads WHERE user_id = 'u'"
+        return "\n".join(line for (line,) in connection.execute(text.encode()).fetchall())
+
+    assert "lead_profiles" in plan("name")
+    assert "lead_profiles" not in plan("customer_phone, lead_status, last_message_at")

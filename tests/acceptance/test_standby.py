@@ -1,0 +1,376 @@
+"""The API on a real streaming standby: the answers of the primary, through conflicts with replay and a promotion."""
+
+import random
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import psycopg
+import pytest
+from flask.testing import FlaskClient
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.rows import TupleRow
+from werkzeug.test import TestResponse
+
+from api.app import create_app
+from api.config import Config
+from api.database import conninfo, pool
+from api.database.errors import GAVE_WAY
+from api.database.key_table import KeyTableError, key_table
+from projector import db
+from projector.errors import UnsupportedServerError
+from projector.install import migrate
+from projector.postgres.embedded import EmbeddedServer
+from projector.progress import QUIET
+from projector.rebuild import rebuild
+from projector.refresh import refresh
+from projector.verify import verify
+from tests.support import edge_cases, queries
+from tests.support.patience import PATIENCE
+from tests.support.running import wait_for, wait_until, write_conversations, write_message, write_source
+from tests.support.server import FAST, connect, running_server
+from tests.support.standby import Standby, running_standby
+
+NOW = datetime(2026, 3, 29, 13, 7, 11, 123_456, tzinfo=UTC)
+# Of sessions that wait for another one of the test: longer than the test takes.
+LONG_MS = int(PATIENCE * 1000)
+LOCK = 77
+
+# What a list is asked for: each way to a page, and each kind of count.
+LISTS = (
+    "",
+    "?limit=3&offset=2",
+    "?sort_by=name&sort_order=asc",
+    "?sort_by=first_contact_at",
+    "?sort_by=total_score&limit=7",
+    "?lead_status=Hot,Warm",
+    "?platform=instagram,webchat&has_email=true",
+    "?has_extraction=false",
+    "?min_total_score=8&max_total_score=13",
+    "?search=an",
+    "?search=49&lead_status=Cold",
+    "?days=30",
+    "?from_date=2025-01-01&to_date=2026-01-01",
+)
+MESSAGES = ("", "?limit=2&offset=1", "?sender=user")
+
+Connection = psycopg.Connection[TupleRow]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A primary with a built read model, and its standby, which never waits for readers and never hears of them."""
+
+    server: EmbeddedServer
+    conn: Connection
+    standby: Standby
+    paths: list[str]
+
+    def refresh(self) -> None:
+        refresh(self.conn, retry_failed=False, progress=QUIET)
+
+    def vacuum_of_changed_rows(self) -> None:
+        """Have the standby remove row versions that a statement there may still see."""
+        self.conn.execute("UPDATE read_model.leads SET document = document || ' '")
+        self.conn.execute("VACUUM read_model.leads")
+
+
+@contextmanager
+def built_server() -> Iterator[tuple[EmbeddedServer, Connection]]:
+    with (
+        running_server(**{**FAST, "synchronous_commit": "on", "autovacuum": "off"}) as server,
+        connect(server.url()) as conn,
+    ):
+        migrate(conn, create_source=True)
+        edge_cases.write(conn, edge_cases.generate(random.Random(7), 100, now=NOW))
+        write_source(conn)
+        write_conversations(conn, 3, first=2)
+        rebuild(conn, tenants=None, progress=QUIET)
+        refresh(conn, retry_failed=False, progress=QUIET)
+        yield server, conn
+
+
+@pytest.fixture(scope="module")
+def pair() -> Iterator[Pair]:
+    with (
+        built_server() as (server, conn),
+        running_standby(server, max_standby_streaming_delay="0", hot_standby_feedback="off") as standby,
+    ):
+        yield Pair(server, conn, standby, all_paths(conn))
+
+
+def all_paths(conn: Connection) -> list[str]:
+    tenants = [user_id for (user_id,) in conn.execute("SELECT user_id FROM read_model.tenants ORDER BY 1")]
+    leads = conn.execute("SELECT user_id, customer_phone FROM read_model.leads ORDER BY 1, 2").fetchall()
+    leads = [(user_id, phone) for user_id, phone in leads if queries.has_page(phone)]
+    return [
+        *(f"{queries.path(user_id)}{asked}" for user_id in tenants for asked in LISTS),
+        *(queries.path(user_id, "stats") for user_id in tenants),
+        *(queries.path(user_id, phone) for user_id, phone in leads),
+        *(
+            f"{queries.path(user_id, phone, 'messages')}{asked}"
+            for user_id, phone in leads
+            for asked in MESSAGES
+        ),
+    ]
+
+
+MakeClient = Callable[..., FlaskClient]
+
+
+@pytest.fixture
+def ask() -> Iterator[MakeClient]:
+    """Makes clients of the API on an address; their pools are closed after the test."""
+    with ExitStack() as stack:
+
+        def make(url: str, **settings: object) -> FlaskClient:
+            chosen = {"rate_limit": "", "log_level": "CRITICAL", "statement_timeout_ms": LONG_MS, **settings}
+            app = create_app(Config(url, **chosen), clock=lambda: NOW)  # type: ignore[arg-type]
+            stack.callback(app.extensions["leads_database"].engine.dispose)
+            return app.test_client()
+
+        yield make
+
+
+def printed(answer: TestResponse) -> tuple[object, ...]:
+    """An answer without its timestamp and correlation id, which come last."""
+    body = answer.get_data()
+    return (
+        answer.status_code,
+        answer.headers["X-Data-As-Of"],
+        answer.headers["ETag"],
+        body[: body.rindex(b'"timestamp"')],
+    )
+
+
+@pytest.mark.parametrize("tenant_setting", ["session", "transaction"])
+def test_a_standby_gives_the_answers_of_its_primary(pair: Pair, ask: MakeClient, tenant_setting: str) -> None:
+    pair.standby.catch_up()
+    there, here = (ask(url, tenant_setting=tenant_setting) for url in (pair.standby.url, pair.server.url()))
+    assert there.get("/health/ready").status_code == 200
+    assert len(pair.paths) > 200
+    different = [path for path in pair.paths if printed(there.get(path)) != printed(here.get(path))]
+    assert different == []
+    statuses = {there.get(path).status_code for path in pair.paths}
+    assert statuses == {200}
+
+
+def test_a_caller_waits_on_a_standby_for_what_it_has_written(pair: Pair, ask: MakeClient) -> None:
+    client = ask(pair.standby.url)
+    for number in range(5):
+        write_message(pair.conn, f"mine-{number}")
+        row = pair.conn.execute(
+            "SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
+        ).fetchone()
+        assert row is not None
+        pair.refresh()
+        while (
+            answer := client.get(f"/users/u/leads/49151000001/messages?min_as_of={row[0]}")
+        ).status_code == 503:
+            assert "min_as_of asks for" in answer.get_json()["message"]
+        assert [one["message_id"] for one in answer.get_json()["data"]["messages"]][-1] == f"mine-{number}"
+
+
+def test_keys_are_written_to_the_primary_among_several_hosts(pair: Pair) -> None:
+    given = conninfo_to_dict(pair.server.url())
+    hosts = {"host": f"{given['host']},{given['host']}", "port": f"{pair.standby.port},{given['port']}"}
+    with key_table(make_conninfo(pair.server.url(), **hosts)) as table:
+        table.add("prefix", b"x" * 32, user_id="u", label="a test", expires_at=None)
+        assert table.revoke("prefix")
+    with (
+        pytest.raises(KeyTableError, match="read-only server, such as a standby"),
+        key_table(pair.standby.url),
+    ):
+        pass
+
+
+def test_an_answer_of_another_standby_is_not_gone_back_from(pair: Pair, ask: MakeClient) -> None:
+    """The primary stands for a standby that has replayed more."""
+    ahead, behind = ask(pair.server.url()), ask(pair.standby.url)
+    lead = "/users/u/leads/49151000001"
+    pair.standby.catch_up()
+    with pair.standby.connect() as conn:
+        conn.execute("SELECT pg_wal_replay_pause()")
+        try:
+            pair.refresh()
+            seen = ahead.get(lead).headers["X-Data-As-Of"]
+            # Without being told, it answers with less.
+            assert behind.get(lead).headers["X-Data-As-Of"] < seen
+            answer = behind.get(f"{lead}?min_as_of={seen}")
+            assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
+            assert answer.headers["X-Data-As-Of"] < seen
+        finally:
+            # What is replayed next may cancel this statement too.
+            with suppress(psycopg.errors.SerializationFailure):
+                conn.execute("SELECT pg_wal_replay_resume()")
+    pair.standby.catch_up()
+    answer = behind.get(f"{lead}?min_as_of={seen}")
+    assert (answer.status_code, answer.headers["X-Data-As-Of"]) == (200, seen)
+
+
+class Request:
+    """A request of a lead on the standby that waits within its statement until the test lets it go on."""
+
+    def __init__(self, client: FlaskClient, held: Connection) -> None:
+        self._held = held
+        self._answers: list[TestResponse] = []
+        self._seen: set[object] = set()
+        self._thread = threading.Thread(
+            target=lambda: self._answers.append(client.get("/users/u/leads/49151000002"))
+        )
+        self._thread.start()
+
+    def wait(self) -> None:
+        """Wait until its statement reads the lead, for the first time or for the next."""
+
+        def starts() -> set[object]:
+            rows = self._held.execute(
+                "SELECT a.query_start FROM pg_locks AS l INNER JOIN pg_stat_activity AS a USING (pid)"
+                " WHERE l.locktype = 'advisory' AND NOT l.granted AND l.objid = %s",
+                (LOCK,),
+            ).fetchall()
+            return {start for (start,) in rows}
+
+        wait_for(lambda: bool(starts() - self._seen) or not self._thread.is_alive(), "it reads the lead")
+        assert starts() - self._seen, f"It is answered already: {self._answers}"
+        self._seen |= starts()
+
+    def answer(self) -> TestResponse:
+        self._thread.join(PATIENCE)
+        return self._answers[0]
+
+
+@pytest.fixture
+def slow_lead(
+    pair: Pair, ask: MakeClient, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[Request, Connection]]:
+    """A request that reads a lead slowly, since a policy of the test waits for a lock; who holds that lock."""
+    monkeypatch.setattr(conninfo, "LOCK_TIMEOUT_MS", LONG_MS)
+    # Long enough that the whole VACUUM has been replayed, on a slow machine too.
+    monkeypatch.setattr(pool, "PASSING_PAUSE_SECONDS", 2)
+    pair.conn.execute(
+        f"CREATE POLICY slow ON read_model.leads AS RESTRICTIVE FOR SELECT TO leads_api"
+        f" USING ((SELECT pg_advisory_xact_lock_shared({LOCK})) IS NOT NULL)"
+    )
+    pair.standby.catch_up()
+    with pair.standby.connect() as held:
+        held.execute("SELECT pg_advisory_lock(%s)", (LOCK,))
+        request = Request(ask(pair.standby.url), held)
+        try:
+            yield request, held
+        finally:
+            held.execute("SELECT pg_advisory_unlock_all()")
+            request.answer()
+            pair.conn.execute("DROP POLICY slow ON read_model.leads")
+
+
+def conflicts(conn: Connection) -> int:
+    """How many statements replay has cancelled on the standby."""
+    row = conn.execute(
+        "SELECT sum(confl_snapshot + confl_lock)::int FROM pg_stat_database_conflicts"
+    ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def test_a_query_that_replay_cancels_is_asked_once_more(
+    pair: Pair, slow_lead: tuple[Request, Connection]
+) -> None:
+    request, held = slow_lead
+    request.wait()
+    pair.vacuum_of_changed_rows()
+    request.wait()
+    held.execute("SELECT pg_advisory_unlock_all()")
+    answer = request.answer()
+    assert (answer.status_code, answer.get_json()["data"]["customer_phone"]) == (200, "49151000002")
+    # The session that was cancelled tells the statistics of it when it has time.
+    wait_for(lambda: conflicts(held) >= 1, "the standby counts a conflict")
+
+
+def test_a_query_that_replay_cancels_again_says_so(pair: Pair, slow_lead: tuple[Request, Connection]) -> None:
+    request, _ = slow_lead
+    for _ in range(2):
+        request.wait()
+        pair.vacuum_of_changed_rows()
+    answer = request.answer()
+    assert (answer.status_code, answer.get_json()["message"]) == (503, GAVE_WAY)
+    assert answer.headers["Retry-After"]
+
+
+def test_nothing_that_runs_by_itself_makes_the_requests_of_a_standby_wait(ask: MakeClient) -> None:
+    """A reader that holds tables there, such as pg_dump, stops replay at the first strong lock, and with it everybody.
+
+    This standby never cancels a reader, so that replay would stand still for as long as the reader stays.
+    """
+    with (
+        built_server() as (server, conn),
+        running_standby(server, max_standby_streaming_delay="-1", hot_standby_feedback="off") as standby,
+        psycopg.connect(standby.url) as reader,
+    ):
+        client = ask(standby.url)
+        tables = ", ".join(_tables(conn))
+        reader.execute(f"LOCK TABLE {tables} IN ACCESS SHARE MODE".encode())
+        for number in range(3):
+            write_message(conn, f"beside-{number}")
+            refresh(conn, retry_failed=False, progress=QUIET)
+            # Each document differs, so that the rebuild writes them all. Then a whole tenant goes, from the ends of
+            # the tables, and VACUUM could truncate them.
+            conn.execute("UPDATE read_model.leads SET document = document || ' '")
+            rebuild(conn, tenants=None, progress=QUIET)
+            verify(conn, tenants=None, sample=None, heal=True, progress=QUIET)
+            fill_and_empty(conn)
+            conn.execute(f"VACUUM (ANALYZE) {tables}".encode())
+            standby.catch_up()
+            answer = client.get("/users/u/leads/49151000001/messages")
+            assert answer.get_json()["data"]["messages"][-1]["message_id"] == f"beside-{number}"
+
+
+def _tables(conn: Connection) -> list[str]:
+    """The tables that the API reads."""
+    rows = conn.execute(
+        "SELECT c.oid::regclass::text FROM pg_class AS c WHERE c.relkind = 'r'"
+        " AND c.relnamespace IN ('read_model'::regnamespace, 'leads_access'::regnamespace) ORDER BY 1"
+    ).fetchall()
+    return [name for (name,) in rows]
+
+
+def fill_and_empty(conn: Connection) -> None:
+    """Leave pages without rows at the ends of tables."""
+    conn.execute(
+        "INSERT INTO read_model.tenants (user_id) SELECT 'gone-' || n FROM generate_series(1, 3000) AS n"
+    )
+    conn.execute("DELETE FROM read_model.tenants WHERE user_id LIKE 'gone-%'")
+
+
+def test_a_promoted_standby_goes_on(ask: MakeClient) -> None:
+    with (
+        built_server() as (server, conn),
+        running_standby(server, hot_standby_feedback="on") as standby,
+    ):
+        client = ask(standby.both(target_session_attrs="prefer-standby"))
+        lead = "/users/u/leads/49151000001"
+        assert client.get(lead).status_code == 200
+        standby_sessions = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'leads-api'"
+        with standby.connect() as there:
+            assert there.execute(standby_sessions).fetchone() != (0,)
+        before = client.get(lead).headers["X-Data-As-Of"]
+        with pytest.raises(UnsupportedServerError, match="is a standby"):
+            db.connect(standby.url, application_name="test")
+        # What waits when the primary is lost is drained by the one that takes its place.
+        write_message(conn, "late")
+        standby.catch_up()
+        conn.close()
+        server.stop(mode="immediate")
+        assert client.get(lead).status_code == 200
+        standby.promote()
+        with db.connect(standby.both(), application_name="test") as promoted:
+            assert promoted.info.port == standby.port
+            refresh(promoted, retry_failed=False, progress=QUIET)
+            wait_until(promoted, "NOT EXISTS (SELECT FROM projector.changes)")
+            report = verify(promoted, tenants=None, sample=None, heal=False, progress=QUIET)
+            assert report.drifts == []
+        answer = client.get(f"{lead}/messages")
+        assert answer.get_json()["data"]["messages"][-1]["message_id"] == "late"
+        assert answer.headers["X-Data-As-Of"] > before

@@ -1,0 +1,153 @@
+"""Cursors survive every value, and are refused when a letter of them was lost or changed."""
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from binascii import crc32
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from api.request.cursor import (
+    LEAD_POSITIONS,
+    MAX_CURSOR_LENGTH,
+    MESSAGE_POSITION,
+    CursorText,
+    decode,
+    encode,
+    position_of_lead,
+    position_of_message,
+    read_position,
+    scope_of,
+)
+from api.request.parameters import SORTS
+
+SCOPE = scope_of(b"{}", ("u",))
+TIME = "2026-03-29T13:07:11.123Z"
+many = settings(max_examples=300, deadline=None, derandomize=True)
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=255)
+values = st.lists(st.none() | st.integers(-(2**31), 2**31 - 1) | texts, max_size=4)
+
+
+@many
+@given(st.binary(min_size=8, max_size=8), values)
+def test_a_cursor_says_what_it_was_made_of(scope: bytes, position: list[object]) -> None:
+    text = encode(scope, position)
+    assert text.isascii()
+    assert text.replace("-", "").replace("_", "").isalnum()
+    found = decode(text)
+    assert (found.scope, list(found.values)) == (scope, position)
+
+
+def test_a_cursor_of_the_longest_names_is_short_enough() -> None:
+    longest = ["\N{GRINNING FACE}" * 255, "\x01" * 255, None, "\N{GRINNING FACE}" * 255]
+    assert len(encode(SCOPE, longest)) <= MAX_CURSOR_LENGTH
+
+
+@many
+@given(st.data())
+def test_a_cursor_that_was_cut_or_changed_is_refused(data: st.DataObject) -> None:
+    text = encode(SCOPE, [TIME, "918979556941"])
+    at = data.draw(st.integers(0, len(text) - 1))
+    letter = data.draw(st.sampled_from("".join(sorted({*text, "A", "_", "-", "=", " ", "é"} - {text[at]}))))
+    for broken in (text[:at], text[:at] + letter + text[at + 1 :], text[:at] + text[at + 1 :], text + letter):
+        with pytest.raises(ValueError):  # noqa: PT011  # The text of a parameter is quoted by no error.
+            CursorText("").read(broken)
+
+
+def made_up(content: bytes) -> str:
+    """A cursor with the right check of whatever content."""
+    return urlsafe_b64encode(content + crc32(content).to_bytes(4, "big")).rstrip(b"=").decode()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", SCOPE, SCOPE + b"{}", SCOPE + b"1", SCOPE + b"[", SCOPE + b"[1e999]x", SCOPE + b'["\xff"]'],
+)
+def test_what_somebody_made_up_is_refused_if_it_is_none(content: bytes) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011
+        decode(made_up(content))
+
+
+def test_a_cursor_is_bounded() -> None:
+    with pytest.raises(ValueError):  # noqa: PT011
+        decode(encode(SCOPE, ["x" * MAX_CURSOR_LENGTH]))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        scope_of(b"{}", ("v",)),
+        scope_of(b"{}", ("u", "")),
+        scope_of(b"{}", ("", "u")),
+        scope_of(b'{"days":7}', ("u",)),
+    ],
+)
+def test_a_scope_is_of_one_query_and_one_path(other: bytes) -> None:
+    assert other != SCOPE
+    assert scope_of(b"{}", ("u",)) == SCOPE
+
+
+def test_each_sort_has_its_position() -> None:
+    assert set(LEAD_POSITIONS) == set(SORTS)
+
+
+@pytest.mark.parametrize(
+    ("sort_by", "given", "read"),
+    [
+        ("last_message_at", TIME, datetime(2026, 3, 29, 13, 7, 11, 123_000, UTC)),
+        ("last_message_at", "0001-01-01T00:00:00.000Z", datetime(1, 1, 1, tzinfo=UTC)),
+        ("last_message_at", "9999-12-31T23:59:59.999Z", datetime(9999, 12, 31, 23, 59, 59, 999_000, UTC)),
+        ("last_message_at", None, None),
+        ("first_contact_at", TIME, datetime(2026, 3, 29, 13, 7, 11, 123_000, UTC)),
+        ("total_messages", 0, 0),
+        ("total_score", 15, 15),
+        ("total_score", None, None),
+        ("name", "Zoë\n", "Zoë\n"),
+        ("name", None, None),
+    ],
+)
+def test_a_position_has_the_values_of_its_sort(sort_by: str, given: object, read: object) -> None:
+    assert read_position(LEAD_POSITIONS[sort_by], [given, "1"]) == (read, "1")
+
+
+@pytest.mark.parametrize(
+    ("sort_by", "made_up"),
+    [
+        ("last_message_at", ["2026-03-29", "1"]),
+        ("last_message_at", ["2026-02-30T13:07:11.123Z", "1"]),
+        ("last_message_at", ["0000-01-01T00:00:00.000Z", "1"]),
+        ("last_message_at", [7, "1"]),
+        ("first_contact_at", [None, "1"]),
+        ("total_messages", [2**31, "1"]),
+        ("total_messages", [-(2**31) - 1, "1"]),
+        ("total_messages", [1.5, "1"]),
+        ("total_messages", [True, "1"]),
+        ("total_messages", [None, "1"]),
+        ("total_score", ["7", "1"]),
+        ("name", ["a\0b", "1"]),
+        ("name", [["a"], "1"]),
+        ("name", ["a", None]),
+        ("name", ["a", "1\0"]),
+        ("name", ["a"]),
+        ("name", ["a", "1", "2"]),
+    ],
+)
+def test_a_position_that_no_lead_can_have_is_refused(sort_by: str, made_up: list[object]) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011
+        read_position(LEAD_POSITIONS[sort_by], made_up)
+
+
+def test_the_position_of_what_is_printed() -> None:
+    lead = b'{"name":"Zo\xc3\xab","total_messages":3,"customer_phone":"1","last_message_at":null}'
+    assert position_of_lead(lead, "name") == ["Zoë", "1"]
+    assert position_of_lead(lead, "last_message_at") == [None, "1"]
+    message = b'{"message_id":"m","conversation_id":"c","timestamp":"%b","sequence_no":null}' % TIME.encode()
+    position = position_of_message(message)
+    assert position == [TIME, "c", None, "m"]
+    assert read_position(MESSAGE_POSITION, position)[1:] == ("c", None, "m")
+
+
+def test_a_cursor_is_not_more_than_was_printed() -> None:
+    text = encode(SCOPE, ["Zoë", "1"])
+    assert urlsafe_b64decode(text + "=" * (-len(text) % 4))[8:-4] == '["Zoë","1"]'.encode()

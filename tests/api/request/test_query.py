@@ -1,0 +1,154 @@
+"""The reader of a query string: what it says of names, how much it reads, and of the pages after one."""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from werkzeug.exceptions import BadRequest
+
+from api.request.cursor import encode, scope_of
+from api.request.parameters import COMMON_QUERY, LIST_QUERY, MESSAGES_QUERY
+from api.request.query import Page, Query
+
+TIME = "2026-03-29T13:07:11.123Z"
+LEAD = [TIME, "918979556941"]
+MESSAGE = [TIME, "c", 3, "m"]
+
+
+def cursor_of(query: Query[Any], text: str, path: tuple[str, ...], position: Sequence[object]) -> str:
+    """The cursor that a page of this query gives."""
+    return encode(scope_of(query.read(text).page.asked, path), position)
+
+
+def refusal(query: Query[Any], text: str, *path: str) -> str:
+    with pytest.raises(BadRequest) as caught:
+        query.read(text, *path)
+    return str(caught.value.description)
+
+
+@pytest.mark.parametrize(
+    ("query", "path", "position"), [(LIST_QUERY, ("u",), LEAD), (MESSAGES_QUERY, ("u", "1"), MESSAGE)]
+)
+def test_a_cursor_is_read_with_the_query_that_gave_it(
+    query: Query[Any], path: tuple[str, ...], position: Sequence[object]
+) -> None:
+    cursor = cursor_of(query, "platform=whatsapp&limit=2", path, position)
+    page = query.read(f"platform=whatsapp&limit=2&cursor={cursor}", *path).page
+    assert page.position is not None
+    assert page.position[1:] == tuple(position[1:])
+    assert (page.limit, page.offset, page.rows_to_read) == (2, 0, 3)
+
+
+def test_without_a_cursor_a_page_has_no_position() -> None:
+    page = LIST_QUERY.read("limit=2", "u").page
+    assert (page.position, page.rows_to_read) == (None, 2)
+    assert COMMON_QUERY.read("", "u").min_as_of is None
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("", "sort_by=LAST_MESSAGE_AT&sort_order=desc"),
+        ("lead_status=Hot,Warm", "lead_status=warm&lead_status=hot"),
+        ("has_email=1", "has_email=%20TRUE"),
+        ("customer_phone=918", "customer_phone=%2B91%208"),
+        ("from_date=2025-01-01", "from_date=2025-01-01T00:00Z"),
+        ("search=a%20b", "search=a%09%20b"),
+        ("days=7", "days=007&limit=3&_=1&min_as_of=2025-01-01"),
+    ],
+)
+def test_a_cursor_goes_with_each_spelling_of_its_query_and_with_another_limit(one: str, other: str) -> None:
+    cursor = cursor_of(LIST_QUERY, one, ("u",), LEAD)
+    assert LIST_QUERY.read(f"{other}&cursor={cursor}", "u").page.position is not None
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        "",
+        "days=8",
+        "days=7&has_email=true",
+        "days=7&sort_order=asc",
+        "days=7&sort_by=first_contact_at",
+        "days=7&sort_by=name",
+        "days=7&search=a",
+    ],
+)
+def test_a_cursor_of_another_query_is_refused(other: str) -> None:
+    cursor = cursor_of(LIST_QUERY, "days=7", ("u",), LEAD)
+    assert LIST_QUERY.read(f"days=7&cursor={cursor}", "u").page.position is not None
+    assert "cursor belongs to another query" in refusal(LIST_QUERY, f"{other}&cursor={cursor}", "u")
+
+
+@pytest.mark.parametrize("path", [("v", "1"), ("u", "2"), ("1", "u"), ("u",)])
+def test_a_cursor_of_another_path_is_refused(path: tuple[str, ...]) -> None:
+    cursor = cursor_of(MESSAGES_QUERY, "", ("u", "1"), MESSAGE)
+    assert "cursor belongs to another query" in refusal(MESSAGES_QUERY, f"cursor={cursor}", *path)
+
+
+@pytest.mark.parametrize("sender", ["sender=user", "sort_order=desc", "before=m", "after=m"])
+def test_a_cursor_of_other_messages_is_refused(sender: str) -> None:
+    cursor = cursor_of(MESSAGES_QUERY, "", ("u", "1"), MESSAGE)
+    assert "cursor belongs to another query" in refusal(MESSAGES_QUERY, f"{sender}&cursor={cursor}", "u", "1")
+
+
+def test_a_cursor_with_an_offset_is_refused_and_0_is_none() -> None:
+    cursor = cursor_of(LIST_QUERY, "", ("u",), LEAD)
+    assert "cursor cannot be combined with an offset" in refusal(LIST_QUERY, f"offset=1&cursor={cursor}", "u")
+    assert LIST_QUERY.read(f"offset=0&cursor={cursor}", "u").page.position is not None
+
+
+def test_a_broken_cursor_is_named_with_all_else_that_is_wrong() -> None:
+    message = refusal(LIST_QUERY, "cursor=abc&days=0", "u")
+    assert "cursor takes the cursor of a Link header, whole and unchanged" in message
+    assert "days takes" in message
+
+
+def test_a_made_up_position_is_refused() -> None:
+    cursor = cursor_of(LIST_QUERY, "sort_by=total_score", ("u",), ["7", "1"])
+    message = refusal(LIST_QUERY, f"sort_by=total_score&cursor={cursor}", "u")
+    assert "cursor takes the cursor of a Link header" in message
+
+
+@pytest.mark.parametrize(
+    ("query", "text", "following"),
+    [
+        (LIST_QUERY, "", ""),
+        (LIST_QUERY, "limit=10&offset=20", "limit=10"),
+        (
+            LIST_QUERY,
+            "_=1&utm_source=x&days=&lead_status=Hot,%20warm&limit=3",
+            "lead_status=Hot,%20warm&limit=3",
+        ),
+        (LIST_QUERY, "search=%3Ca%3E%20%26b%0d%0a&search=%3Ca%3E%20%26b", "search=%3Ca%3E%20%26b"),
+        (LIST_QUERY, "search=Zo%C3%AB", "search=Zo%C3%AB"),
+        (LIST_QUERY, "min_as_of=2025-01-01T00:00:00Z", "min_as_of=2025-01-01T00:00:00Z"),
+        (LIST_QUERY, "platform=webchat&platform=whatsapp", "platform=webchat&platform=whatsapp"),
+        (MESSAGES_QUERY, "sort_order=desc&conversation_id=a%2Fb", "sort_order=desc&conversation_id=a%2Fb"),
+    ],
+)
+def test_the_next_page_repeats_what_this_one_asks(query: Query[Any], text: str, following: str) -> None:
+    page: Page = query.read(text, "u").page
+    assert page.query == following
+    assert re.fullmatch(r"[A-Za-z0-9_.~%,:&=-]*", page.query)
+    # It asks for the same.
+    assert query.read(page.query, "u").page.asked == page.asked
+
+
+def test_a_long_name_is_cut_in_the_message() -> None:
+    assert len(refusal(LIST_QUERY, f"{'x' * 5000}=1")) < 500
+
+
+def test_the_first_of_thousands_of_unknown_names_are_enough() -> None:
+    message = refusal(LIST_QUERY, "&".join(f"unknown{n}" for n in range(5000)))
+    assert "'unknown0' is not a parameter" in message
+    assert "; the rest was not checked; this endpoint takes platform, " in message
+    assert len(message) < 2000
+    assert len(refusal(LIST_QUERY, "&".join(f"x{n}=%ff" for n in range(5000)))) < 2000
+    assert "the rest" not in refusal(LIST_QUERY, "platfrom=1&" * 5000)
+
+
+def test_long_queries_are_read_as_short_ones_are() -> None:
+    blanks = "%20" * 200
+    assert LIST_QUERY.read(f"days={blanks}7") == LIST_QUERY.read("days=7")

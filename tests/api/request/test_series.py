@@ -1,0 +1,78 @@
+"""The parameters of the numbers by day or hour."""
+
+from datetime import UTC, datetime
+
+import pytest
+from werkzeug.exceptions import BadRequest
+
+from api.request.series import SERIES_QUERY
+
+
+def at(year: int, month: int, day: int, hour: int = 0) -> datetime:
+    return datetime(year, month, day, hour, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("text", "by", "first", "last"),
+    [
+        (
+            "from_date=2026-03-01&to_date=2026-03-29",
+            "day",
+            at(2026, 3, 1),
+            at(2026, 3, 29),
+        ),
+        ("date=2026-03-29", "day", at(2026, 3, 29), at(2026, 3, 29)),
+        (
+            "date=2026-03-29&by=HOUR",
+            "hour",
+            at(2026, 3, 29),
+            at(2026, 3, 29, 23),
+        ),
+        (
+            "start_date=2026-03-29T10:59&end_date=2026-03-29T12:00&by=hour",
+            "hour",
+            at(2026, 3, 29, 10),
+            at(2026, 3, 29, 12),
+        ),
+        (
+            "from_date=2026-03-28T23:59:59.999&to_date=2026-03-29T00:00",
+            "day",
+            at(2026, 3, 28),
+            at(2026, 3, 29),
+        ),
+        # As many as there may be.
+        (
+            "from_date=2026-03-01&to_date=2026-03-14&by=hour",
+            "hour",
+            at(2026, 3, 1),
+            at(2026, 3, 14, 23),
+        ),
+        (
+            "from_date=2026-01-01&to_date=2029-01-04",
+            "day",
+            at(2026, 1, 1),
+            at(2029, 1, 4),
+        ),
+    ],
+)
+def test_the_whole_buckets_of_a_range(text: str, by: str, first: datetime, last: datetime) -> None:
+    read = SERIES_QUERY.read(text)
+    assert (read.by, read.first, read.last) == (by, first, last)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("from_date=2026-03-01", "to_date is missing: it takes a date such as 2025-01-31"),
+        ("end_date=2026-03-01", "from_date is missing: it takes a date such as 2025-01-31"),
+        ("by=week&date=2026-03-01", "by takes one of day, hour"),
+        ("from_date=2026-03-02&to_date=2026-03-01", "from_date must not be after to_date"),
+        ("from_date=2026-03-01&to_date=2026-03-15T00:00&by=hour", "by=hour takes up to 336 hours"),
+        ("from_date=2026-01-01&to_date=2029-01-05", "by=day takes up to 1,100 days"),
+        ("date=2026-03-01&days=7", "'days' is not a parameter"),
+    ],
+)
+def test_what_is_refused(text: str, said: str) -> None:
+    with pytest.raises(BadRequest) as caught:
+        SERIES_QUERY.read(text)
+    assert said in str(caught.value.description)

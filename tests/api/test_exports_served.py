@@ -1,0 +1,104 @@
+"""Exports from a real server: whole, or a broken stream; and whatever a caller does, readers are answered."""
+
+import http.client
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.api.conftest import Library
+from tests.api.serving import Served, served
+from tests.support.patience import PATIENCE
+from tests.support.running import wait_until
+
+# The third reading of lines fails.
+BREAKS = """
+import api.database.snapshot
+read = api.database.snapshot.Snapshot.read
+reads = 0
+def broken(self, count):
+    global reads
+    reads += 1
+    if reads == 3:
+        raise RuntimeError("broken on purpose")
+    return read(self, 5)
+api.database.snapshot.Snapshot.read = broken
+"""
+# Lines without an end, for callers that stop reading.
+ENDLESS = """
+import api.database.snapshot, api.export_stream, api.routes.exports
+api.export_stream.UNREAD_SECONDS = 0.5
+api.database.snapshot.Snapshot.read = lambda self, count: [b"x" * 9999 + b"\\n"] * count
+answer = api.routes.exports._answer
+def enormous(export, *arguments):
+    export.row = export.row._replace(size=10**12)
+    return answer(export, *arguments)
+api.routes.exports._answer = enormous
+"""
+EXPORTS = (
+    "(SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'leads-api'"
+    " AND query LIKE '%lines%')"
+)
+
+
+def path_of(library: Library) -> str:
+    return f"/users/{library.tenant}/leads.ndjson"
+
+
+@contextmanager
+def begin(server: Served, path: str) -> Iterator[http.client.HTTPResponse]:
+    """An answer of which nothing was read yet; its connection is closed afterwards."""
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE)
+    connection.request("GET", path)
+    answer = connection.getresponse()
+    try:
+        yield answer
+    finally:
+        answer.close()
+        connection.close()
+
+
+def test_an_export_is_whole(library: Library, tmp_path: Path) -> None:
+    with served(library, tmp_path) as server:
+        for name in ("leads.ndjson", "leads.csv", "messages.ndjson"):
+            status, headers, body = server.get(f"/users/{library.tenant}/{name}")
+            assert status == 200
+            assert {key.lower(): value for key, value in headers.items()}["content-length"] == str(len(body))
+            assert "transfer-encoding" not in {key.lower() for key in headers}
+
+
+def test_an_export_that_breaks_ends_as_a_broken_stream(library: Library, tmp_path: Path) -> None:
+    with served(library, tmp_path, BREAKS) as server:
+        with begin(server, path_of(library)) as answer:
+            assert answer.status == 200
+            with pytest.raises((http.client.IncompleteRead, ConnectionError)):
+                answer.read()
+        server.wait_for_line("an export was broken off")
+        # The place is free again.
+        status, _, body = server.get(path_of(library))
+        assert (status, len(body) > 0) == (200, True)
+
+
+def test_a_caller_that_stops_reading_holds_no_connection_to_the_database(
+    library: Library, tmp_path: Path
+) -> None:
+    with (
+        library.database.connect() as conn,
+        served(library, tmp_path, ENDLESS) as server,
+        begin(server, path_of(library)) as answer,
+    ):
+        assert answer.status == 200
+        server.wait_for_line("its caller has taken nothing")
+        wait_until(conn, f"{EXPORTS} = 0")
+        # Its thread is one on top: whoever reads is answered, and a further export is refused.
+        assert server.get(library.base)[0] == 200
+        assert server.get(path_of(library))[0] == 429
+
+
+def test_a_caller_that_goes_away_gives_back_everything(library: Library, tmp_path: Path) -> None:
+    with library.database.connect() as conn, served(library, tmp_path, ENDLESS) as server:
+        with begin(server, path_of(library)) as answer:
+            assert answer.read(100_000)
+            assert server.get(path_of(library))[0] == 429
+        wait_until(conn, f"{EXPORTS} = 0")

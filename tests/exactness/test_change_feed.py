@@ -1,0 +1,277 @@
+"""A copy that replays the change feed is the list: each rule of the feed, in one schedule."""
+
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from flask.testing import FlaskClient
+from psycopg.rows import TupleRow
+
+from projector import erasure, tombstones
+from projector.erasure import Target
+from projector.install import migrate
+from projector.progress import QUIET
+from projector.uninstall import uninstall
+from tests.exactness.feed_copy import Copy, serving
+from tests.exactness.interleaving import refreshing
+from tests.exactness.platform import Platform, rebuild_now, refresh_now, shard_of, value
+
+Connection = psycopg.Connection[TupleRow]
+
+
+@pytest.fixture
+def client(filled: Platform) -> Iterator[FlaskClient]:
+    with serving(filled.database) as made:
+        yield made.test_client()
+
+
+@pytest.fixture
+def copy(client: FlaskClient) -> Copy:
+    made = Copy(client)
+    made.begin()
+    return made
+
+
+def execute(conn: Connection, *commands: str) -> None:
+    for command in commands:
+        conn.execute(command.encode())
+
+
+def test_a_change_is_reported_once_with_its_newest_state(filled: Platform, copy: Copy) -> None:
+    assert copy.follow() == []
+    for text in ("one", "two"):
+        filled.message("c", text, at="2025-06-01 10:00:00")
+        refresh_now(filled.conn)
+    assert copy.follow() == ["4915"]
+    assert copy.leads == copy.list()
+    assert copy.follow() == []
+
+
+def test_a_new_lead_and_a_deleted_one(filled: Platform, copy: Copy) -> None:
+    agent = value(filled.conn, "SELECT min(agent_id) FROM agents")
+    filled.conversation(agent, "77")
+    refresh_now(filled.conn)
+    assert copy.follow() == ["77"]
+    execute(filled.conn, "DELETE FROM conversations WHERE customer_phone = '77'")
+    refresh_now(filled.conn)
+    status, body = copy.ask()
+    assert (status, body["data"]) == (200, [{"customer_phone": "77", "deleted": True, "lead": None}])
+    copy.take(body)
+    assert copy.leads == copy.list()
+
+
+def test_a_lead_that_comes_again_has_no_tombstone(filled: Platform, copy: Copy) -> None:
+    agent = value(filled.conn, "SELECT min(agent_id) FROM agents")
+    for _ in range(2):
+        filled.conversation(agent, "77")
+        refresh_now(filled.conn)
+        execute(filled.conn, "DELETE FROM conversations WHERE customer_phone = '77'")
+        refresh_now(filled.conn)
+    filled.conversation(agent, "77")
+    refresh_now(filled.conn)
+    assert copy.follow() == ["77"]
+    assert "77" in copy.leads
+    assert value(filled.conn, "SELECT count(*) FROM read_model.lead_tombstones") == 0
+
+
+@pytest.mark.parametrize("table", ["leads", "lead_profiles", "lead_messages", "lead_totals"])
+def test_a_correction_is_reported_only_where_the_lead_differs(
+    filled: Platform, copy: Copy, table: str
+) -> None:
+    spoilt = {
+        "leads": "UPDATE read_model.leads SET document = '{}'",
+        "lead_profiles": "UPDATE read_model.lead_profiles SET company = 'wrong'",
+        "lead_messages": "UPDATE read_model.lead_messages SET status = 'failed'",
+        "lead_totals": "UPDATE read_model.lead_totals SET leads = 7",
+    }
+    execute(filled.conn, spoilt[table])
+    rebuild_now(filled.conn)
+    assert copy.follow() == (["4915"] if table == "leads" else [])
+    assert copy.leads == copy.list()
+
+
+def test_a_rebuild_that_changes_nothing_reports_nothing(filled: Platform, copy: Copy) -> None:
+    before = copy.token
+    rebuild_now(filled.conn)
+    refresh_now(filled.conn)
+    assert copy.follow() == []
+    assert copy.token == before
+
+
+def test_only_what_differs_is_reported(filled: Platform, copy: Copy) -> None:
+    """One batch recomputes both leads, and one of them is as it was."""
+    agent = value(filled.conn, "SELECT min(agent_id) FROM agents")
+    other = filled.conversation(agent, "77", shard=shard_of(filled.conn, "c"))
+    refresh_now(filled.conn)
+    copy.follow()
+    execute(
+        filled.conn, f"UPDATE conversations SET created_at = '2024-01-01' WHERE conversation_id = '{other}'"
+    )
+    execute(filled.conn, "UPDATE conversations SET is_active = NOT is_active WHERE conversation_id = 'c'")
+    execute(filled.conn, "UPDATE conversations SET is_active = NOT is_active WHERE conversation_id = 'c'")
+    refresh_now(filled.conn)
+    assert copy.follow() == ["77"]
+
+
+def test_a_lead_that_leaves_the_set_is_sent_as_deleted(filled: Platform, client: FlaskClient) -> None:
+    copy = Copy(client, query="has_email=true")
+    copy.begin()
+    assert copy.leads == {}
+    execute(filled.conn, "UPDATE extractions SET email = 'ann@example.com'")
+    refresh_now(filled.conn)
+    copy.follow()
+    assert list(copy.leads) == ["4915"]
+    execute(filled.conn, "UPDATE extractions SET email = NULL")
+    refresh_now(filled.conn)
+    status, body = copy.ask()
+    assert (status, body["data"]) == (200, [{"customer_phone": "4915", "deleted": True, "lead": None}])
+    copy.take(body)
+    assert copy.leads == copy.list() == {}
+
+
+def test_many_leads_of_one_version_come_page_by_page(filled: Platform, copy: Copy) -> None:
+    """One batch writes all of them: the token is a version and a phone."""
+    agent = value(filled.conn, "SELECT min(agent_id) FROM agents")
+    for number in range(7):
+        filled.conversation(agent, f"{50 + number}", shard=0)
+    refresh_now(filled.conn)
+    assert (
+        value(filled.conn, "SELECT count(*) FROM read_model.leads GROUP BY version HAVING count(*) > 1") == 7
+    )
+    tokens = []
+    while True:
+        status, body = copy.ask(limit=2)
+        assert (status, len(body["data"]) <= 2) == (200, True)
+        # An answer that was lost is asked for again, and one that came twice is taken twice.
+        assert copy.ask(limit=2)[1]["data"] == body["data"]
+        copy.take(body)
+        copy.take(body)
+        tokens.append(body["next"])
+        if not body["hasMore"]:
+            break
+    assert len(tokens) == 4
+    assert copy.leads == copy.list()
+
+
+def test_versions_of_a_tenant_commit_in_order(filled: Platform, copy: Copy) -> None:
+    """A batch that has written and not committed keeps every later one of the tenant waiting: no gap can open."""
+    agent = value(filled.conn, "SELECT min(agent_id) FROM agents")
+    filled.conversation(agent, "77", shard=0)
+    filled.conversation(agent, "88", shard=1)
+    with refreshing(filled.database, "written", shard=0) as first:
+        first.reach("written")
+        with refreshing(filled.database, shard=1) as second:
+            second.waits(filled.conn)
+            assert copy.follow() == []
+            first.finish()
+            second.finish()
+    assert copy.follow() == ["77", "88"]
+    assert copy.leads == copy.list()
+
+
+def test_a_batch_that_was_killed_reports_nothing_and_is_done_again(filled: Platform, copy: Copy) -> None:
+    filled.message("c", "x", at="2025-07-01 10:00:00")
+    with refreshing(filled.database, "written") as batch:
+        batch.reach("written")
+        filled.conn.execute("SELECT pg_terminate_backend(%s)", (batch.pid,))
+        with pytest.raises(psycopg.OperationalError):
+            batch.finish()
+    assert copy.follow() == []
+    refresh_now(filled.conn)
+    assert copy.follow() == ["4915"]
+    assert copy.leads == copy.list()
+
+
+def test_a_tenant_that_was_unknown(filled: Platform, client: FlaskClient) -> None:
+    copy = Copy(client, tenant="new")
+    copy.begin()
+    assert copy.follow() == []
+    filled.tenant("new")
+    filled.conversation(filled.agent("new"), "1")
+    refresh_now(filled.conn)
+    assert copy.follow() == ["1"]
+    assert copy.leads == copy.list()
+
+
+def test_a_token_that_is_older_than_the_tombstones_is_gone(filled: Platform, copy: Copy) -> None:
+    old = copy.token
+    agent = value(filled.conn, "SELECT min(agent_id) FROM agents")
+    filled.conversation(agent, "77")
+    refresh_now(filled.conn)
+    copy.follow()
+    oldest = copy.token
+    execute(filled.conn, "DELETE FROM conversations WHERE customer_phone = '77'")
+    refresh_now(filled.conn)
+    copy.follow()
+    tombstones.prune(filled.conn, 30)
+    newest = copy.token
+    for copy.token in (old, oldest, newest):
+        assert copy.ask()[0] == 200
+    execute(filled.conn, "UPDATE read_model.lead_tombstones SET deleted_at = now() - interval '31 days'")
+    tombstones.prune(filled.conn, 30)
+    assert value(filled.conn, "SELECT count(*) FROM read_model.lead_tombstones") == 0
+    # Who has seen the deletion goes on.
+    assert copy.ask()[0] == 200
+    for copy.token in (old, oldest):
+        status, body = copy.ask()
+        assert status == 410
+        assert "leads.ndjson" in body["message"]
+    copy.token = newest
+    filled.message("c", "x", at="2025-07-01 10:00:00")
+    refresh_now(filled.conn)
+    assert copy.follow() == ["4915"]
+
+
+def test_an_erasure_ends_the_tokens_of_its_tenant_alone(filled: Platform, copy: Copy) -> None:
+    agent = value(filled.conn, "SELECT min(agent_id) FROM agents")
+    filled.conversation(agent, "77")
+    filled.tenant("two")
+    filled.conversation(filled.agent("two"), "1")
+    refresh_now(filled.conn)
+    other = Copy(copy.client, tenant="two")
+    other.begin()
+    copy.follow()
+    execute(filled.conn, "DELETE FROM conversations WHERE customer_phone = '77'")
+    erasure.erase(filled.conn, Target("one", "77"), progress=QUIET)
+    assert copy.ask()[0] == 410
+    assert value(filled.conn, "SELECT count(*) FROM read_model.lead_tombstones") == 0
+    assert other.ask()[0] == 200
+    copy.begin()
+    assert copy.leads == copy.list()
+    execute(filled.conn, "DELETE FROM messages", "DELETE FROM users WHERE user_id = 'two'")
+    erasure.erase(filled.conn, Target("two"), progress=QUIET)
+    assert other.ask()[0] == 410
+
+
+def test_another_installation_ends_all_tokens(filled: Platform, copy: Copy) -> None:
+    unknown = Copy(copy.client, tenant="nobody")
+    unknown.begin()
+    uninstall(filled.conn)
+    migrate(filled.conn, create_source=False)
+    rebuild_now(filled.conn)
+    assert [copy.ask()[0], unknown.ask()[0]] == [410, 410]
+
+
+def test_a_first_build_ends_tokens(filled: Platform, copy: Copy) -> None:
+    rebuild_now(filled.conn, first=True)
+    assert copy.ask()[0] == 410
+
+
+def test_a_tenant_that_was_unknown_before_a_first_build(filled: Platform, client: FlaskClient) -> None:
+    """The leads of a first build have no version, and a copy of an unknown tenant has none of them."""
+    copy = Copy(client, tenant="new")
+    copy.begin()
+    filled.tenant("new")
+    filled.conversation(filled.agent("new"), "1")
+    rebuild_now(filled.conn, first=True)
+    assert copy.follow() == ["1"]
+    assert copy.leads == copy.list()
+
+
+def test_a_token_from_the_time_before_a_restore_is_gone(filled: Platform, copy: Copy) -> None:
+    """The versions begin from before again, and the token names one that is still to come."""
+    filled.message("c", "x", at="2025-07-01 10:00:00")
+    refresh_now(filled.conn)
+    copy.follow()
+    execute(filled.conn, "UPDATE read_model.tenants SET version = version - 1")
+    assert copy.ask()[0] == 410

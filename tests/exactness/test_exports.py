@@ -1,0 +1,115 @@
+"""An export beside a rebuild: neither waits for the other, and the file shows the one moment at which it began."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from api import export_stream
+from api.database.snapshot import Snapshot
+from api.database.statement import BoundStatement
+from tests.exactness.feed_copy import serving
+from tests.exactness.interleaving import rebuilding
+from tests.exactness.platform import Platform, assert_exact, rebuild_now, refresh_now
+
+LEADS = "/users/one/leads.ndjson"
+MESSAGES = "/users/one/messages.ndjson"
+COUNT = 12
+
+
+@contextmanager
+def exporting(filled: Platform, monkeypatch: pytest.MonkeyPatch) -> Iterator[FlaskClient]:
+    """An API with some leads of a tenant."""
+    # The export reads a line when its caller takes one: most of it is to be read after the rebuild.
+    monkeypatch.setattr(export_stream, "_FIRST_LINES", 1)
+    monkeypatch.setattr(export_stream, "_MOST_LINES", 1)
+    agent = filled.agent("one")
+    for number in range(COUNT):
+        filled.message(filled.conversation(agent, f"49{number:03}"), "before")
+    refresh_now(filled.conn)
+    with serving(filled.database) as app:
+        yield app.test_client()
+
+
+@pytest.fixture
+def client(filled: Platform, monkeypatch: pytest.MonkeyPatch) -> Iterator[FlaskClient]:
+    with exporting(filled, monkeypatch) as made:
+        yield made
+
+
+class Export:
+    """An export whose caller reads as a test wants."""
+
+    def __init__(self, client: FlaskClient, path: str) -> None:
+        self.answer = client.get(path, buffered=False)
+        assert self.answer.status_code == 200
+        self._pieces: Iterator[Any] = iter(self.answer.response)
+        self._lines: list[bytes] = [next(self._pieces)]
+
+    def rest(self) -> list[dict[str, object]]:
+        """Read on to the end. Returns all that was read."""
+        self._lines += list(self._pieces)
+        whole = b"".join(self._lines)
+        assert len(whole) == int(self.answer.headers["Content-Length"])
+        found = [json.loads(line) for line in whole.splitlines()]
+        assert len(found) == int(self.answer.headers["X-Total-Count"])
+        self.answer.close()
+        return found
+
+
+def printed(client: FlaskClient) -> list[dict[str, object]]:
+    found: list[dict[str, object]] = client.get("/users/one/leads?limit=100").get_json()["data"]
+    return found
+
+
+def test_a_rebuild_runs_from_begin_to_end_while_an_export_is_read(
+    filled: Platform, client: FlaskClient
+) -> None:
+    """It corrects rows that the export has still to send, adds one, and deletes one."""
+    conn = filled.conn
+    conn.execute("UPDATE read_model.leads SET document = '{\"wrong\":true}' WHERE customer_phone LIKE '49%'")
+    conn.execute("UPDATE read_model.lead_messages SET text = 'wrong'")
+    before = printed(client)
+    leads, messages = Export(client, LEADS), Export(client, MESSAGES)
+    conn.execute("DELETE FROM conversations WHERE customer_phone = '49003'")
+    filled.conversation(filled.agent("one"), "49999")
+    rebuild_now(conn)
+    refresh_now(conn)
+    conn.execute("VACUUM read_model.leads, read_model.lead_messages")
+    assert_exact(conn)
+    assert leads.rest() == before
+    assert sum(message["text"] == "wrong" for message in messages.rest()) == COUNT + 1
+    # The next one shows what the rebuild has made of it.
+    assert Export(client, LEADS).rest() == printed(client) != before
+
+
+def test_what_is_written_between_the_count_and_the_lines_is_not_in_the_file(
+    filled: Platform, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, begin = printed(client), Snapshot.open
+
+    def write_and_begin(snapshot: Snapshot, bound: BoundStatement[Any]) -> None:
+        filled.message(filled.conversation(filled.agent("one"), "49999"), "new")
+        refresh_now(filled.conn)
+        begin(snapshot, bound)
+
+    monkeypatch.setattr(Snapshot, "open", write_and_begin)
+    assert Export(client, LEADS).rest() == before != printed(client)
+
+
+@pytest.mark.parametrize("point", ["compared", "written"])
+def test_an_export_runs_from_begin_to_end_while_a_rebuild_is_in_a_transaction(
+    filled: Platform, client: FlaskClient, point: str
+) -> None:
+    filled.conn.execute("UPDATE read_model.leads SET document = '{\"wrong\":true}'")
+    before = printed(client)
+    with rebuilding(filled.database, point) as rebuild:
+        rebuild.reach(point)
+        assert Export(client, LEADS).rest() == before
+        rebuild.finish()
+    after = Export(client, LEADS).rest()
+    assert after == printed(client) != before
+    assert_exact(filled.conn)

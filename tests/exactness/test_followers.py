@@ -1,0 +1,254 @@
+"""Copies that follow the change feed are the list, whatever is rebuilt, killed, lost and repeated meanwhile."""
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import wraps
+from random import Random
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg.rows import TupleRow
+
+from projector import recovery
+from projector.install import migrate
+from projector.postgres.embedded import EmbeddedServer
+from projector.progress import QUIET
+from tests.exactness.feed_copy import Copy, serving
+from tests.exactness.interleaving import IN_PLACE_POINTS, REFRESH_POINTS
+from tests.exactness.platform import assert_exact, rebuild_now
+from tests.exactness.random_load import Burst
+from tests.support import edge_cases
+from tests.support.commands import ROOT
+from tests.support.mutations import mutate
+from tests.support.patience import PATIENCE
+from tests.support.server import Database
+
+Connection = psycopg.Connection[TupleRow]
+Work = Callable[[Connection, Random], None]
+StartServer = Callable[..., EmbeddedServer]
+
+SHORT = range(3)
+LONG = range(1000, 1700)
+# Each is a filter of the list, which the feed takes too.
+FILTERS = ("", "has_email=true", "lead_status=Hot,Warm", "platform=whatsapp&has_extraction=false", "search=a")
+DOCUMENTS = (
+    "SELECT (SELECT t.version FROM read_model.tenants AS t WHERE t.user_id = %(user_id)s),"
+    " (SELECT coalesce(json_object_agg(l.customer_phone, l.document::json), '{}')::text FROM read_model.leads AS l"
+    " WHERE l.user_id = %(user_id)s)"
+)
+DEATHS = (psycopg.OperationalError, psycopg.InterfaceError)
+# A session of the projector at its work, by the names that a burst gives its sessions.
+VICTIM = (
+    "SELECT pid FROM pg_stat_activity WHERE datname = current_database()"
+    " AND application_name IN ('_refresh', '_refresh_batches', '_rebuild') AND state <> 'idle'"
+    " ORDER BY random() LIMIT 1"
+)
+POINTS = (
+    *(("refresh", point) for point in REFRESH_POINTS),
+    *(("in_place", point) for point in IN_PLACE_POINTS),
+)
+SHORT_POINTS = (("refresh", "recomputed"), ("refresh", "written"), ("in_place", "written"))
+
+
+@dataclass
+class FollowedBurst(Burst):
+    """A burst whose projectors are killed, with callers that keep copies of its tenants, with each filter."""
+
+    compared: int = 0
+    killed: int = 0
+
+    def run(self) -> None:
+        with serving(self.database) as app:
+            self.app = app
+            self.copies: list[Copy] = []
+            super().run()
+
+    def watchers(self) -> list[Work]:
+        return [*super().watchers(), self._follow, self._follow, self._kill]
+
+    def _thread(self, work: Work, number: int) -> Any:  # noqa: ANN401  # A thread.
+        @wraps(work)
+        def survive(conn: Connection, rng: Random) -> None:
+            with suppress(*DEATHS):
+                work(conn, rng)
+                return
+            # A supervisor starts another one, which may be killed as soon as it is there.
+            while self._writing.is_set():
+                with suppress(*DEATHS), self.database.connect(application_name=work.__name__) as again:
+                    work(again, rng)
+
+        return super()._thread(survive, number)
+
+    def _kill(self, conn: Connection, rng: Random) -> None:
+        while self._writing.is_set():
+            for (pid,) in conn.execute(VICTIM.encode()).fetchall():
+                self.killed += conn.execute("SELECT pg_terminate_backend(%s)", (pid,)).rowcount
+            conn.execute("SELECT pg_sleep(%s)", (rng.uniform(0.01, 0.2),))
+
+    def _follow(self, conn: Connection, rng: Random) -> None:
+        tenants = [row[0] for row in conn.execute("SELECT user_id FROM users ORDER BY user_id").fetchall()]
+        own = []
+        for tenant in tenants:
+            for query in ("", rng.choice(FILTERS)):
+                copy = Copy(self.app.test_client(), tenant, query)
+                copy.begin()
+                own.append(copy)
+        self.copies += own
+        while self._writing.is_set():
+            self._follow_once(conn, rng, rng.choice(own))
+
+    def _follow_once(self, conn: Connection, rng: Random, copy: Copy) -> None:
+        status, body = copy.ask(limit=rng.choice((1, 2, 500)))
+        if status != 200:
+            self._fail(f"{copy.tenant}: {status} {body}")
+            return
+        if rng.random() < 0.2:
+            # The answer is lost on its way.
+            return
+        try:
+            copy.take(body)
+            if rng.random() < 0.2:
+                # It comes twice.
+                copy.take(body)
+        except AssertionError as error:
+            self._fail(f"{copy.tenant}: {error}")
+        if body["hasMore"] or copy.query:
+            return
+        # As of the answer: the version that its token stands for.
+        row = conn.execute(DOCUMENTS.encode(), {"user_id": copy.tenant}).fetchone()
+        assert row is not None
+        if (row[0] or 0) + 1 == copy.position.version:
+            self.compared += 1
+            if json.loads(row[1]) != copy.leads:
+                self._fail(f"the copy of {copy.tenant} is not the list at version {row[0]}")
+
+    def when_quiet(self, conn: Connection) -> None:
+        for copy in self.copies:
+            copy.follow(limit=3)
+            assert copy.leads == copy.list(), f"{copy.tenant} {copy.query}"
+            self._follow_once(conn, Random(0), copy)
+        assert not self.failures
+        assert self.compared
+        assert self.killed
+
+
+@pytest.mark.parametrize("seed", [*SHORT, *(pytest.param(seed, marks=pytest.mark.long) for seed in LONG)])
+def test_copies_follow_a_burst(database: Database, seed: int) -> None:
+    FollowedBurst(database, seed).run()
+
+
+class Followers:
+    """A copy of each tenant with each filter."""
+
+    def __init__(self, client: Any, tenants: list[str]) -> None:  # noqa: ANN401
+        self.copies = [Copy(client, tenant, query) for tenant in tenants for query in FILTERS]
+        for copy in self.copies:
+            copy.begin()
+
+    def follow(self, rng: Random) -> None:
+        """Follow to the end, with answers of all sizes; whatever comes twice changes nothing."""
+        for copy in self.copies:
+            copy.ask(limit=1)
+            copy.follow(limit=rng.choice((1, 3, 500)))
+
+    def compare(self) -> None:
+        for copy in self.copies:
+            assert copy.leads == copy.list(), f"{copy.tenant} {copy.query}"
+
+
+def fill(database: Database, rng: Random) -> list[str]:
+    """Rows, and a read model of which some leads are wrong, for a rebuild to correct. Returns the tenants."""
+    with database.connect() as conn:
+        edge_cases.write(conn, edge_cases.generate(rng, 40))
+        rebuild_now(conn)
+        conn.execute(
+            "UPDATE read_model.leads SET document = '{\"customer_phone\":' || to_json(customer_phone) || '}'"
+            " WHERE md5(customer_phone) < '8'"
+        )
+        return [row[0] for row in conn.execute("SELECT user_id FROM users ORDER BY user_id").fetchall()]
+
+
+def change(database: Database, rng: Random) -> None:
+    """Changes of the platform."""
+    with database.connect() as conn:
+        for _ in range(15):
+            mutate(rng, conn, replica=True)
+
+
+def recover(database: Database) -> None:
+    """What a scheduler does next."""
+    with database.connect() as conn:
+        recovery.heal(conn, progress=QUIET)
+        recovery.refresh_and_heal(conn, retry_failed=True, progress=QUIET)
+        rebuild_now(conn)
+        assert_exact(conn)
+
+
+def kill_at(database: Database, work: str, point: str, count: int) -> None:
+    """A projector that is killed when it comes to a point; where there is less work, it ends before."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.exactness.crash_worker", database.url, work, point, str(count)],
+        cwd=ROOT,
+        check=False,
+        timeout=PATIENCE,
+    )
+    assert done.returncode in {-signal.SIGKILL, 0}
+    assert done.returncode or count > 1
+
+
+@pytest.mark.parametrize(
+    ("work", "point", "seed"),
+    [
+        *((work, point, 0) for work, point in SHORT_POINTS),
+        *(
+            pytest.param(work, point, seed, marks=pytest.mark.long)
+            for work, point in POINTS
+            for seed in range(1, 6)
+        ),
+    ],
+)
+def test_copies_follow_a_projector_that_is_killed(
+    database: Database, work: str, point: str, seed: int
+) -> None:
+    rng = Random(f"followed {work} {point} {seed}")
+    tenants = fill(database, rng)
+    with serving(database) as app:
+        followers = Followers(app.test_client(), tenants)
+        for _ in range(2):
+            change(database, rng)
+            kill_at(database, work, point, rng.randint(1, 3) if work == "refresh" else 1)
+            # What was committed before the death is reported, and nothing else.
+            followers.follow(rng)
+            followers.compare()
+        recover(database)
+        followers.follow(rng)
+        followers.compare()
+
+
+def test_copies_follow_a_server_that_stops_at_once(start_server: StartServer) -> None:
+    """PostgreSQL's own recovery brings back what was committed: no token ends, and none names what was lost."""
+    server = start_server()
+    rng = Random("followed server")
+    with Database(server.url(), "leads").connect() as conn:
+        database = Database(server.url(), str(conn.info.dbname))
+        migrate(conn, create_source=True)
+    tenants = fill(database, rng)
+    with serving(database) as app:
+        followers = Followers(app.test_client(), tenants)
+        for work, point in SHORT_POINTS:
+            change(database, rng)
+            kill_at(database, work, point, 1)
+            server.stop(mode="immediate")
+            assert followers.copies[0].ask()[0] == 503
+            server.start()
+            followers.follow(rng)
+            followers.compare()
+        recover(database)
+        followers.follow(rng)
+        followers.compare()

@@ -1,0 +1,191 @@
+"""Where logical replication brings the source rows, as-of ends at what is proved: each bound by itself, on one server.
+
+What stands for the subscriptions is a view with rows of the test's own. tests/projector/test_origin.py has real ones.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg.rows import TupleRow
+
+from projector import origin
+from projector.look import look
+from projector.origin import Origin
+from projector.sql import query
+from projector.status import find_attention, read_status
+from tests.exactness.platform import Platform, rebuild_now, refresh_now, texts, value
+
+Connection = psycopg.Connection[TupleRow]
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+WELL = "('leads', 'slot', true, 0::bigint, true, '0/5'::pg_lsn, 0::bigint)"
+COPYING = WELL.replace("0::bigint, true", "1::bigint, true")
+WITHOUT_WORKER = WELL.replace("true, '0/5'::pg_lsn", "false, NULL")
+NONE = WELL.replace("'leads'", "NULL")
+AS_OF = "SELECT as_of FROM read_model.freshness"
+
+
+def feed_by(conn: Connection, *rows: str) -> None:
+    """Let the source rows come from these subscriptions."""
+    conn.execute(
+        'CREATE OR REPLACE VIEW projector.feeds AS SELECT f.name::text COLLATE "C",'
+        ' f.slot_name::text COLLATE "C", f.is_enabled,'
+        f" f.unready_tables, f.has_worker, f.position, f.errors FROM (VALUES {', '.join(rows)})"
+        " AS f (name, slot_name, is_enabled, unready_tables, has_worker, position, errors)"
+        " WHERE f.name IS NOT NULL".encode()
+    )
+
+
+def prove(conn: Connection, moment: datetime) -> None:
+    """Say that everything before that moment has arrived."""
+    conn.execute("INSERT INTO projector.origin (proved_at) VALUES (NULL) ON CONFLICT DO NOTHING")
+    conn.execute(query("origin", "note_proof"), {"at": moment, "errors": 0})
+
+
+def move_by_a_look(platform: Platform) -> None:
+    look(platform.conn, timedelta(0))
+
+
+def move_by_a_batch(platform: Platform) -> None:
+    platform.message("c", "more")
+    refresh_now(platform.conn)
+    assert "more" in texts(platform.conn, "one", "4915")
+
+
+def move_by_an_idle_refresh(platform: Platform) -> None:
+    refresh_now(platform.conn)
+
+
+MOVES = (move_by_a_look, move_by_a_batch, move_by_an_idle_refresh)
+
+
+@pytest.mark.parametrize("move", MOVES)
+def test_as_of_ends_where_the_origin_is_proved(filled: Platform, move: Callable[[Platform], None]) -> None:
+    conn = filled.conn
+    before = value(conn, AS_OF)
+    feed_by(conn, WELL)
+    move(filled)
+    # Nothing is proved yet: it stands still.
+    assert value(conn, AS_OF) == before
+    proved = value(conn, "SELECT clock_timestamp()")
+    prove(conn, proved)
+    move(filled)
+    assert value(conn, AS_OF) == proved
+    move(filled)
+    assert value(conn, AS_OF) == proved
+
+
+def test_a_subscription_that_was_dropped_moves_nothing(filled: Platform) -> None:
+    conn = filled.conn
+    feed_by(conn, WELL)
+    proved = value(conn, "SELECT clock_timestamp()")
+    prove(conn, proved)
+    move_by_a_look(filled)
+    feed_by(conn, NONE)
+    for move in MOVES:
+        move(filled)
+        assert value(conn, AS_OF) == proved
+    followed = Origin(filled.database.url)
+    try:
+        followed.follow(conn)
+    finally:
+        followed.close()
+    move_by_a_look(filled)
+    assert value(conn, AS_OF) == proved
+    assert "No subscription brings rows" in value(conn, "SELECT feed_problem FROM read_model.projection")
+    [sentence] = find_attention(read_status(conn))
+    assert "No subscription brings rows" in sentence
+    # An operator who takes the setting away says that the tables are the platform's own.
+    Origin("").follow(conn)
+    assert value(conn, "SELECT feed_problem FROM read_model.projection") is None
+    move_by_a_look(filled)
+    assert value(conn, AS_OF) > proved
+
+
+def test_a_first_build_of_replicated_rows_promises_nothing(filled: Platform) -> None:
+    conn = filled.conn
+    feed_by(conn, WELL)
+    conn.execute("DELETE FROM read_model.freshness")
+    rebuild_now(conn, first=True)
+    assert value(conn, AS_OF) == EPOCH
+
+
+POSITIONS = ("0/3", "0/5", "0/7")
+
+
+@pytest.mark.parametrize(
+    ("feeds", "proved"),
+    [
+        ([WELL], 1),
+        ([WELL.replace("0/5", "0/6")], 1),
+        ([WELL.replace("0/5", "0/2")], None),
+        # The one that is furthest behind decides.
+        ([WELL, WELL.replace("0/5", "0/4")], 0),
+        # A table that is still copied is behind its subscription.
+        ([COPYING], None),
+        # A position without a worker is one of before.
+        ([WELL, WITHOUT_WORKER], None),
+    ],
+)
+def test_a_moment_is_proved_once_every_subscription_has_passed_its_position(
+    filled: Platform, feeds: list[str], proved: int | None
+) -> None:
+    feed_by(filled.conn, *feeds)
+    moments = [EPOCH + timedelta(days=day) for day in range(len(POSITIONS))]
+    parameters = {"moments": moments, "positions": list(POSITIONS)}
+    row = filled.conn.execute(query("origin", "find_proof"), parameters).fetchone()
+    assert row is not None
+    [found] = row
+    assert found == (None if proved is None else moments[proved])
+
+
+def test_what_is_committed_after_the_clock_was_read_is_not_promised(filled: Platform) -> None:
+    conn = filled.conn
+    committed: list[Any] = []
+
+    class Slow:
+        """A connection to the origin, where somebody commits between two statements."""
+
+        def execute(self, *arguments: Any) -> Any:  # noqa: ANN401  # As psycopg's.
+            if conn.execute("SELECT count(*) FROM messages").fetchone() == (1,) and self.has_asked:
+                filled.message("c", "between")
+                committed.append(value(conn, "SELECT clock_timestamp()"))
+                committed.append(value(conn, "SELECT pg_current_wal_insert_lsn()::text"))
+            self.has_asked = True
+            return conn.execute(*arguments)
+
+        has_asked = False
+
+    at, position, _ = origin.read_moment(Slow(), [])  # type: ignore[arg-type]
+    committed_at, end = committed
+    is_behind = value(conn, "SELECT %s::pg_lsn >= %s::pg_lsn", position, end)
+    assert at < committed_at or is_behind
+
+
+def test_the_position_of_the_origin_is_behind_what_is_not_on_its_disk_yet(filled: Platform) -> None:
+    """A commit that does not wait for the disk is visible before it is there."""
+    conn = filled.conn
+    conn.execute("SET synchronous_commit = off")
+    for number in range(30):
+        with conn.transaction():
+            filled.message("c", f"{number}" * 1000)
+            # A page's header is no record.
+            before = value(conn, "SELECT (pg_current_wal_insert_lsn() - 40)::text")
+            _, position, _ = origin.read_moment(conn, [])
+            assert value(conn, "SELECT %s::pg_lsn >= %s::pg_lsn", position, before)
+
+
+def test_a_server_without_the_slots_proves_nothing(filled: Platform) -> None:
+    feed_by(filled.conn, WELL.replace("0/5", "FFFFFFFF/0"))
+    follower = Origin(filled.database.url)
+    try:
+        follower.follow(filled.conn)
+    finally:
+        follower.close()
+    assert not follower.has_proved
+    assert value(filled.conn, "SELECT proved_at FROM projector.origin") is None
+    reason = value(filled.conn, "SELECT feed_problem FROM read_model.projection")
+    assert "without the replication slots of leads" in reason

@@ -1,0 +1,227 @@
+"""Where logical replication brings the source rows, freshness never claims what has not arrived."""
+
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import psycopg
+import pytest
+from psycopg.conninfo import make_conninfo
+from psycopg.rows import TupleRow
+
+from api.app import create_app
+from api.config import Config
+from projector.look import look
+from projector.origin import Feed, Origin, find_problem, note_once
+from projector.progress import QUIET
+from projector.rebuild import rebuild
+from projector.refresh import refresh
+from projector.schema import source_tables
+from projector.status import as_dict, find_attention, read_status, render
+from tests.support.road import Road, address, replicated_platform
+from tests.support.running import value, wait_for, wait_until, write_message
+from tests.support.server import connect
+
+Connection = psycopg.Connection[TupleRow]
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def road() -> Iterator[Road]:
+    with replicated_platform() as found:
+        rebuild(found.conn, tenants=None, progress=QUIET)
+        assert value(found.conn, "SELECT as_of FROM read_model.freshness") == EPOCH
+        found.wait_until_as_of(EPOCH)
+        yield found
+
+
+def test_freshness_follows_the_platform_and_never_claims_more(road: Road) -> None:
+    for _ in range(20):
+        road.write()
+        road.look()
+    last = road.committed[road.write()]
+    road.wait_until_as_of(last)
+    assert road.problem() is None
+    status = read_status(road.conn)
+    assert find_attention(status) == []
+    assert re.search(
+        r"Origin +subscription leads: its worker is at \S+, \d+ \w+ behind; .+; all until \S+ \S+ UTC is proved",
+        render(status),
+    )
+
+
+def test_freshness_goes_on_while_nothing_is_written(road: Road) -> None:
+    for _ in range(2):
+        road.wait_until_as_of(value(road.platform, "SELECT clock_timestamp()"))
+
+
+def test_a_transaction_that_is_still_open_is_not_waited_for(road: Road) -> None:
+    with connect(address(road.platform)) as other, other.transaction():
+        write_message(other, "open")
+        road.wait_until_as_of(value(road.platform, "SELECT clock_timestamp()"))
+
+
+def test_a_subscription_that_is_stuck_moves_nothing(road: Road) -> None:
+    with connect(address(road.conn)) as holder, holder.transaction():
+        # Readers pass, and so does the refresh.
+        holder.execute("LOCK TABLE messages IN SHARE MODE")
+        last = road.committed[road.write()]
+        for _ in range(20):
+            assert road.look() <= last
+        status = read_status(road.conn)
+        [found] = as_dict(status)["origin"]["subscriptions"]
+        assert found["bytes_behind"] > 0
+        assert find_attention(status) == []
+        assert status.projection is not None
+        later = replace(status.projection, read_at=status.projection.read_at + timedelta(minutes=3))
+        [sentence] = find_attention(replace(status, projection=later))
+        assert "Nothing is proved to have arrived from the platform for 3 min" in sentence
+    road.wait_until_as_of(last)
+
+
+def ready(road: Road) -> tuple[int, str]:
+    app = create_app(Config(address(road.conn), rate_limit="", log_level="CRITICAL"))
+    try:
+        answer = app.test_client().get("/health/ready")
+    finally:
+        app.extensions["leads_database"].engine.dispose()
+    return answer.status_code, answer.get_json().get("message", "")
+
+
+def test_a_subscription_that_is_disabled_is_told(road: Road) -> None:
+    assert ready(road) == (200, "")
+    road.conn.execute("ALTER SUBSCRIPTION leads DISABLE")
+    last = road.committed[road.write()]
+    assert all(road.look() <= last for _ in range(5))
+    reason = "The subscription leads is disabled"
+    assert road.problem() == reason
+    assert ready(road) == (503, f"Changes of the platform may not arrive: {reason}")
+    status = read_status(road.conn)
+    assert [sentence for sentence in find_attention(status) if reason in sentence]
+    assert "subscription leads: disabled; " in render(status)
+    assert as_dict(status)["origin"]["problem"] == reason
+    # The cheap look of the scheduler is bound too.
+    look(road.conn, timedelta(0))
+    assert value(road.conn, "SELECT as_of FROM read_model.freshness") <= last
+    road.conn.execute("ALTER SUBSCRIPTION leads ENABLE")
+    road.wait_until_as_of(last)
+    wait_for(lambda: road.look() is not None and road.problem() is None, "it is well again")
+    assert ready(road) == (200, "")
+
+
+def test_a_subscription_in_conflict_is_told(road: Road) -> None:
+    name = f"m-{len(road.committed)}"
+    write_message(road.conn, name)
+    last = road.committed[road.write()]
+    after = road.committed[road.write()]
+
+    def is_told() -> bool:
+        assert road.look() <= last
+        return "failed" in (road.problem() or "")
+
+    wait_for(is_told, "the conflict is told")
+    status = read_status(road.conn)
+    assert [sentence for sentence in find_attention(status) if "failed" in sentence]
+    assert re.search(r"Origin .*; failed \d+ times?, seen last \d{4}-", render(status))
+    assert road.look() <= last
+    road.conn.execute("DELETE FROM messages WHERE message_id = %s", (name,))
+    road.wait_until_as_of(after)
+    wait_for(lambda: road.look() is not None and road.problem() is None, "it is well again")
+
+
+def test_a_subscription_that_was_dropped_is_told_and_made_again(road: Road) -> None:
+    """As docs/scaling.md says it for a slot that was lost."""
+    for command in ("DISABLE", "SET (slot_name = NONE)"):
+        road.conn.execute(f"ALTER SUBSCRIPTION leads {command}".encode())
+    road.conn.execute("DROP SUBSCRIPTION leads")
+    wait_for(lambda: drop_slot(road.platform), "the slot is dropped")
+    last = road.committed[road.write()]
+    for _ in range(3):
+        assert road.look() <= last
+    assert "No subscription brings rows" in (road.problem() or "")
+    road.conn.execute(f"TRUNCATE {', '.join(source_tables())}".encode())
+    road.subscribe()
+    # The projector is stopped until the tables are copied: it would empty the read model first.
+    wait_until(road.conn, "NOT EXISTS (SELECT FROM pg_subscription_rel WHERE srsubstate <> 'r')")
+    road.wait_until_as_of(last)
+    wait_for(lambda: road.look() is not None and road.problem() is None, "it is well again")
+    # A Road that looks has compared the messages already; what is left over from before would be too many.
+    messages = "SELECT count(*) FROM read_model.lead_messages"
+    assert value(road.conn, messages) == value(road.platform, "SELECT count(*) FROM messages")
+
+
+def drop_slot(conn: Connection) -> bool:
+    with suppress(psycopg.errors.ObjectInUse):
+        conn.execute("SELECT pg_drop_replication_slot('leads')")
+        return True
+    return False
+
+
+def test_without_the_address_of_the_origin_nothing_is_proved(road: Road) -> None:
+    before = road.look()
+    stranger = Road(road.platform, road.conn, "", Origin(""), road.committed)
+    road.write()
+    for _ in range(3):
+        assert stranger.look() <= max(before, value(road.conn, "SELECT proved_at FROM projector.origin"))
+    assert "LEADS_ORIGIN_DATABASE_URL is not set" in (stranger.problem() or "")
+    road.look()
+
+
+@pytest.mark.parametrize(
+    ("parameters", "said"),
+    [
+        ({"port": "1"}, "cannot be read by LEADS_ORIGIN_DATABASE_URL"),
+        ({"password": "secret-word"}, "cannot be read by LEADS_ORIGIN_DATABASE_URL"),
+        ({"dbname": "postgres"}, "without the replication slots of leads"),
+    ],
+)
+def test_another_address_proves_nothing(road: Road, parameters: dict[str, str], said: str) -> None:
+    url = make_conninfo(address(road.platform), **parameters)
+    before = value(road.conn, "SELECT proved_at FROM projector.origin")
+    note_once(road.conn, url)
+    assert said in (road.problem() or "")
+    assert "secret-word" not in (road.problem() or "")
+    assert value(road.conn, "SELECT proved_at FROM projector.origin") == before
+    road.look()
+
+
+def test_a_platform_of_its_own_needs_no_proof(connection: Connection) -> None:
+    rebuild(connection, tenants=None, progress=QUIET)
+    before = value(connection, "SELECT clock_timestamp()")
+    note_once(connection, "")
+    refresh(connection, retry_failed=False, progress=QUIET)
+    assert value(connection, "SELECT as_of FROM read_model.freshness") >= before
+    assert value(connection, "SELECT feed_problem FROM read_model.projection") is None
+    assert not look(connection, timedelta(0)).is_fed
+
+
+def feed(**changes: object) -> Feed:
+    return Feed(**{**WELL, **changes})  # type: ignore[arg-type]
+
+
+WELL: dict[str, object] = {
+    "name": "leads",
+    "slot_name": "leads",
+    "is_enabled": True,
+    "unready_tables": 0,
+    "has_worker": True,
+    "position": "0/1",
+    "errors": 3,
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({}, None),
+        ({"is_enabled": False}, "The subscription leads is disabled"),
+        ({"unready_tables": 1}, "The subscription leads has yet to copy 1 table"),
+        ({"errors": 5}, "The subscription leads failed 2 times since something arrived last"),
+        ({"has_worker": False, "position": None}, "The subscription leads has no worker"),
+    ],
+)
+def test_what_keeps_changes_from_arriving(changes: dict[str, object], said: str | None) -> None:
+    assert find_problem([feed(**changes)], 3) == said

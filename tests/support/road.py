@@ -1,0 +1,115 @@
+"""A platform and a second server that follows it by logical replication, on which the read model is."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.rows import TupleRow
+
+from projector.install import migrate
+from projector.origin import Origin
+from projector.progress import QUIET
+from projector.refresh import refresh
+from projector.schema import source_commands
+from tests.support.running import value, wait_for, write_message, write_source
+from tests.support.server import FAST, connect, running_server
+
+Connection = psycopg.Connection[TupleRow]
+# PostgreSQL before it applies a large transaction after its end, by one worker.
+FIRST_WITH_PARALLEL_WORKERS = 160000
+
+
+@dataclass
+class Road:
+    """A platform and the server that follows it, with what was committed at the platform and when at the latest."""
+
+    platform: Connection
+    conn: Connection
+    origin_url: str
+    origin: Origin
+    committed: dict[str, datetime] = field(default_factory=dict)
+
+    def subscribe(self, **options: str) -> None:
+        """Create the subscription."""
+        options = {"connect": "true", **options}
+        if (
+            options.get("streaming") == "parallel"
+            and self.conn.info.server_version < FIRST_WITH_PARALLEL_WORKERS
+        ):
+            options["streaming"] = "on"
+        self.conn.execute(
+            sql.SQL("CREATE SUBSCRIPTION leads CONNECTION {} PUBLICATION leads WITH ({})").format(
+                make_conninfo("", **conninfo_to_dict(address(self.platform))),
+                sql.SQL(", ").join(
+                    sql.SQL("{} = {}").format(sql.Identifier(name), value) for name, value in options.items()
+                ),
+            )
+        )
+
+    def write(self) -> str:
+        """Commit a message at the platform."""
+        name = f"m-{len(self.committed)}"
+        write_message(self.platform, name)
+        self.committed[name] = value(self.platform, "SELECT clock_timestamp()")
+        return name
+
+    def look(self) -> datetime:
+        """Do what the scheduler does, and check what the read model then promises. Returns as of when it is."""
+        self.origin.follow(self.conn)
+        refresh(self.conn, retry_failed=False, progress=QUIET)
+        as_of, names = self.conn.execute(
+            "SELECT f.as_of, ARRAY(SELECT m.message_id FROM read_model.lead_messages AS m)"
+            " FROM read_model.freshness AS f"
+        ).fetchone() or (None, [])
+        missing = [name for name, at in self.committed.items() if at < as_of and name not in names]
+        assert missing == []
+        return as_of  # type: ignore[no-any-return]
+
+    def wait_until_as_of(self, moment: datetime) -> None:
+        """Do so until the read model promises what was committed before that moment."""
+        wait_for(lambda: self.look() > moment, f"freshness passes {moment}")
+
+    def problem(self) -> str | None:
+        """What readiness says."""
+        found: str | None = value(self.conn, "SELECT feed_problem FROM read_model.projection")
+        return found
+
+
+@contextmanager
+def replicated_platform(**of_subscription: str) -> Iterator[Road]:
+    """Two servers, a publication of all tables on the first, and a subscription, with these options, on the second.
+
+    Nothing is built yet, and nothing proved.
+    """
+    settings = {**FAST, "synchronous_commit": "on", "logical_decoding_work_mem": "64kB"}
+    second_settings = {"wal_receiver_status_interval": "1s", "wal_retrieve_retry_interval": "100ms"}
+    with (
+        running_server(**settings) as first,
+        running_server(**settings, **second_settings) as second,
+        connect(first.url()) as platform,
+        connect(second.url()) as conn,
+    ):
+        platform.execute(source_commands(), prepare=False)
+        platform.execute("CREATE PUBLICATION leads FOR ALL TABLES")
+        platform.execute("CREATE ROLE leads_origin LOGIN PASSWORD 'x'")
+        write_source(platform)
+        migrate(conn, create_source=True)
+        url = make_conninfo(first.url(), user="leads_origin", password="x")
+        road = Road(platform, conn, url, Origin(url))
+        road.subscribe(**of_subscription)
+        try:
+            yield road
+        finally:
+            road.origin.close()
+            conn.execute("ALTER SUBSCRIPTION leads DISABLE")
+            conn.execute("ALTER SUBSCRIPTION leads SET (slot_name = NONE)")
+            conn.execute("DROP SUBSCRIPTION leads")
+
+
+def address(conn: Connection) -> str:
+    """The address of a connection's database, with its password."""
+    return make_conninfo(conn.info.dsn, password=conn.info.password)
