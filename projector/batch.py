@@ -11,6 +11,7 @@ import psycopg
 from psycopg.rows import class_row
 
 from projector import locks, pipeline, staging
+from projector.choice import BULK_PIECES_PER_BATCH, ROWS_PER_PIECE, take_parameters
 from projector.collisions import retry_on_collision
 from projector.errors import CaptureGapError
 from projector.freshness import advance_freshness
@@ -23,12 +24,6 @@ from projector.sql import statement, step
 DEFAULT_BATCH = 1000
 """Changes that one batch takes at most, a fourth of them from each shard."""
 
-BULK_PIECES_PER_BATCH = 1
-"""Pieces of mass changes that a batch takes from each shard, after the single changes."""
-
-ROWS_PER_PIECE = 250
-"""Rows of the queue that make a piece, where a mass change was queued row by row."""
-
 IDLE_FRESHNESS_INTERVAL = timedelta(seconds=1)
 """How old freshness is before a refresh with nothing to do, which nobody waits for, moves it."""
 
@@ -39,7 +34,10 @@ _LEAD_FAILURES = ("22", "23", "54", "P0")
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What one batch did. `owned` is empty if other refreshes own all wanted shards; `pieces` are of mass changes."""
+    """What one batch did. `owned` is empty if other refreshes own all wanted shards; `pieces` are of mass changes.
+
+    `passed_over` are the shards whose oldest change was left, since another batch works on its tenant.
+    """
 
     owned: Sequence[int]
     changes: int
@@ -48,6 +46,7 @@ class Batch:
     drained: bool = False
     oldest: datetime | None = None
     pieces: int = 0
+    passed_over: Sequence[int] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +70,7 @@ class TakenChanges:
     changes: int
     oldest: datetime | None
     drained: bool
+    passed_over: Sequence[int]
     spreads: bool
     kinds: Sequence[str]
 
@@ -82,15 +82,21 @@ def refresh_batch(  # noqa: PLR0913  # What a batch takes, and how.
     size: int = DEFAULT_BATCH,
     wait: bool = False,
     bulk_pieces: int = BULK_PIECES_PER_BATCH,
+    overdue: Sequence[int] | None = None,
     point: InjectionPoint = no_injection_point,
 ) -> Batch:
     """Do one batch of the given shards, or of those of them that no other refresh owns; with `wait`, of all of them.
 
     With `bulk_pieces` 0 it leaves mass changes in the queue, and is never the last batch of a drain.
 
+    With `overdue` it chooses changes of few tenants (projector/choice.py), but passes over no oldest change of these
+    shards. Otherwise it takes the oldest changes.
+
     It is tried again if it collides with another session. Raises BlockedError after COLLISION_RETRIES of them.
     """
-    return retry_on_collision(lambda: _refresh_batch(conn, shards, size, bulk_pieces, wait=wait, point=point))
+    return retry_on_collision(
+        lambda: _refresh_batch(conn, shards, size, bulk_pieces, overdue, wait=wait, point=point)
+    )
 
 
 def is_lead_failure(error: psycopg.Error) -> bool:
@@ -135,17 +141,20 @@ def take_changes(  # noqa: PLR0913  # What is taken, and how.
     single_changes: int,
     bulk_pieces: int,
     rows_per_piece: int = ROWS_PER_PIECE,
+    overdue: Sequence[int] | None = None,
     point: InjectionPoint = no_injection_point,
 ) -> TakenChanges:
     """Move the next changes of the owned shards from the queue to the staging tables, which are cleared first."""
-    limits = {
-        "shards": opened.owned,
-        "single_changes": single_changes,
-        "bulk_pieces": bulk_pieces,
-        "rows_per_piece": rows_per_piece,
-    }
-    with pipeline.pipelined(conn, point):
+    limits = take_parameters(
+        opened.owned,
+        single_changes=single_changes,
+        bulk_pieces=bulk_pieces,
+        rows_per_piece=rows_per_piece,
+        overdue=overdue,
+    )
+    with giving_way(conn), pipeline.pipelined(conn, point):
         staging.clear(conn, opened.bloated_tables)
+        conn.execute(statement("refresh/1_take/30_limit_lock_waits"))
         cursor = conn.cursor(row_factory=class_row(TakenChanges))
         cursor.execute(step("refresh/1_take/40_take_changes").text, limits)
     taken = cursor.fetchone()
@@ -198,6 +207,7 @@ def _refresh_batch(  # noqa: PLR0913  # As refresh_batch.
     shards: Sequence[int],
     size: int,
     bulk_pieces: int,
+    overdue: Sequence[int] | None,
     *,
     wait: bool,
     point: InjectionPoint,
@@ -216,6 +226,7 @@ def _refresh_batch(  # noqa: PLR0913  # As refresh_batch.
             opened,
             single_changes=max(size // len(opened.owned), 1),
             bulk_pieces=bulk_pieces,
+            overdue=overdue,
             point=point,
         )
         point("taken")
@@ -228,7 +239,8 @@ def _refresh_batch(  # noqa: PLR0913  # As refresh_batch.
                 log_run(conn, opened, taken.changes, written)
             if drained:
                 _advance_freshness(conn, opened, timedelta(0))
-    return Batch(opened.owned, taken.changes, written.leads, written.messages, drained, taken.oldest, pieces)
+    done = written.leads, written.messages
+    return Batch(opened.owned, taken.changes, *done, drained, taken.oldest, pieces, taken.passed_over)
 
 
 def _advance_freshness(conn: Connection, opened: OpenedBatch, at_least: timedelta) -> None:

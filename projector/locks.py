@@ -32,6 +32,13 @@ ERASURE = 0x1EAD05
 """Held by an erasure while it deletes what the projector remembers, and shared by each comparison of a verify until it
 has recorded what it found. The second key is 0."""
 
+TENANT_GROUP = 0x1EAD06
+"""The second key is a group of tenants, by the hash of their user_id. A batch holds those whose changes it chose to
+take, so that others choose others. It is only ever tried, and orders nothing: TENANT does."""
+
+TENANT_GROUPS = 64
+"""How many groups of tenants there are, a power of two; their numbers begin with 0."""
+
 SHARDS = (0, 1, 2, 3)
 """The shards of the queue; projector.shard_of() returns one of them."""
 

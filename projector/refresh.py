@@ -9,13 +9,13 @@ from psycopg import sql as composing
 
 from projector import locks, pipeline
 from projector.batch import (
-    BULK_PIECES_PER_BATCH,
     DEFAULT_BATCH,
     Batch,
     first_line,
     is_lead_failure,
     refresh_batch,
 )
+from projector.choice import BULK_PIECES_PER_BATCH
 from projector.dead_letters import TRIES_OF_A_TURN, Retried, UntriedLetters, find_letters, retry_letters
 from projector.isolation import isolate_failing_key
 from projector.log import quoting
@@ -118,20 +118,30 @@ def refresh_with_backoff(  # noqa: PLR0913  # As refresh_batch, which it repeats
     size: int,
     limit: int,
     wait: bool = False,
+    overdue: Sequence[int] | None = None,
     point: InjectionPoint = no_injection_point,
 ) -> tuple[Batch, int]:
     """Do one batch, whatever single lead fails.
 
     A batch that fails because of its data is tried again without the pieces of mass changes, then with an eighth of the
     single changes, down to one of a shard. What fails alone becomes a dead letter. So the others go on after a few
-    batches.
+    batches. A batch chooses among changes, as refresh_batch with `overdue`, unless it is tried again in smaller parts:
+    then it takes the oldest, which are those that are isolated.
 
     Returns the batch, and the size to go on with: up to four times as many changes, `limit` at most.
     """
     bulk_pieces = BULK_PIECES_PER_BATCH
     while True:
         try:
-            done = refresh_batch(conn, shards, size=size, wait=wait, bulk_pieces=bulk_pieces, point=point)
+            done = refresh_batch(
+                conn,
+                shards,
+                size=size,
+                wait=wait,
+                bulk_pieces=bulk_pieces,
+                overdue=overdue if size == limit else None,
+                point=point,
+            )
         except psycopg.Error as error:
             if not is_lead_failure(error):
                 raise

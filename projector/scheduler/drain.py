@@ -10,6 +10,7 @@ import structlog
 
 from projector import locks
 from projector.batch import Batch
+from projector.choice import Passes
 from projector.config import Config
 from projector.pipeline import Connection
 from projector.refresh import refresh_with_backoff
@@ -27,6 +28,7 @@ class Drain:
     def __init__(self, config: Config, stop: threading.Event, touch: Callable[[], None]) -> None:
         """`stop` ends a run after its batch; `touch` is called after each batch, as a sign of progress."""
         self._limit = self._size = config.refresh_batch
+        self._passes = Passes()
         self._stop = stop
         self._touch = touch
         self._tally = Tally()
@@ -72,10 +74,13 @@ class Drain:
         began_at = time.monotonic()
         self._observer.begin()
         try:
-            done, self._size = refresh_with_backoff(conn, shards, size=self._size, limit=self._limit)
+            done, self._size = refresh_with_backoff(
+                conn, shards, size=self._size, limit=self._limit, overdue=self._passes.overdue
+            )
         except psycopg.Error as error:
             self._observer.fail(error, time.monotonic() - began_at)
             raise
+        self._passes.note(done.owned, done.passed_over)
         self._touch()
         seconds = time.monotonic() - began_at
         self._tally.add(done, seconds)

@@ -50,12 +50,15 @@ class Size:
     # Seconds in which commits are followed to the answer that shows them, and commits a second.
     visible: float = 60
     commit_rates: tuple[int, ...] = (1, 100, 1000)
+    # Leads of each tenant that several projectors share, and changes that they find in the queue.
+    shared: int = 250
+    deep: int = 24_000
 
 
 SIZES = {
     size.name: size
     for size in (
-        Size("smoke", 600, 300, 100, 50, 3, 500, 1, 2, 0.05, 1.0, (1000,), 1.0, (100,)),
+        Size("smoke", 600, 300, 100, 50, 3, 500, 1, 2, 0.05, 1.0, (1000,), 1.0, (100,), 3, 400),
         Size("default", 100_000, 10_000, 1_000, 200, 5, 100_000, 5, 15, 1.0, 15),
         Size("large", 1_000_000, 10_000, 1_000, 200, 5, 100_000, 5, 15, 2.0, 60),
     )

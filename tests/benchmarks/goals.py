@@ -60,6 +60,9 @@ GOALS = {
         _at_most("refresh_many", 0.15, "refresh of 10,000 stale leads ≤ 0.15 × a rebuild of 150,000 leads"),
         _at_most("refresh_scale", 1.2, "refresh in the largest tenant ≤ 1.2 × in a tenant of 10,000 leads"),
         _at_most("hot_lead", 1.5, "new message of a lead with 100,000 messages ≤ 1.5 × of a lead with 10"),
+        _at_least(
+            "two_projectors", 1.6, "changes a second of two projectors ≥ 1.6 × of one, over 40 tenants"
+        ),
         _at_most("visible", 1, "time from a commit until readers see the change, p99 ≤ 1 s"),
         _at_most("answer_p50", 20, "commit to HTTP answer, p50 ≤ 20 ms at 1 and at 100 commits a second"),
         _at_most("answer_p99", 50, "commit to HTTP answer, p99 ≤ 50 ms at 1 and at 100 commits a second"),

@@ -252,7 +252,13 @@ class Burst:
         prepare_session(conn)
         while self._writing.is_set():
             with suppress(*COLLISIONS):
-                refresh_batch(conn, rng.sample(SHARDS, rng.randint(1, 4)), size=rng.choice((1, 3, 20, 1000)))
+                refresh_batch(
+                    conn,
+                    rng.sample(SHARDS, rng.randint(1, 4)),
+                    size=rng.choice((1, 3, 20, 1000)),
+                    # In order, or choosing as schedulers that share a queue do.
+                    overdue=rng.choice((None, [], [], rng.sample(SHARDS, 2))),
+                )
             with suppress(*COLLISIONS):
                 retry_dead_letters(conn, due_only=False)
 

@@ -22,6 +22,7 @@ from api.routes import changes, read_model
 from projector import (
     batch,
     capture,
+    choice,
     db,
     giving_way,
     isolation,
@@ -60,6 +61,7 @@ from tests.exactness import (
     test_refresh,
     test_sabotage,
     test_schema_changes,
+    test_sharing,
     test_standby,
     test_versions,
 )
@@ -193,7 +195,7 @@ def _join_the_parents(bench: Bench) -> None:
 
 
 def _recompute_before_delete(
-    conn: Connection, shards: list[int], _size: int, _bulk_pieces: int, *, wait: bool, point: InjectionPoint
+    conn: Connection, shards: list[int], *_limits: object, wait: bool, point: InjectionPoint
 ) -> batch.Batch:
     """A batch that reads the source first and takes the changes then."""
     with conn.transaction():
@@ -634,7 +636,7 @@ MUTANTS = (
     Mutant(
         "R6",
         "a mass change that replication brings is taken row by row",
-        _statement("refresh/1_take/40_take_changes", " OR ordered.are_single", ""),
+        _statement("refresh/1_take/40_take_changes", "u.size * %(rows_per_piece)s", "u.size"),
         lambda bench: test_refresh.test_a_replicated_mass_change_goes_in_pieces_and_gives_way_to_single_changes(
             bench.filled
         ),
@@ -694,6 +696,24 @@ MUTANTS = (
         ),
     ),
     Mutant(
+        "refresh/refresh",
+        "the guess of a tenant stands for its lock",
+        _statement("refresh/2_lock/40_lock_tenants", "pg_advisory_xact_lock(%(lock_class)s", "int8pl(%(lock_class)s"),
+        lambda bench: test_sharing.test_the_guess_of_a_tenant_stands_for_no_lock(_shared(bench)),
+    ),
+    Mutant(
+        "refresh/refresh",
+        "a batch takes the changes of tenants that another batch works on",
+        _statement("refresh/1_take/40_take_changes", "pg_try_advisory_xact_lock(", "int4lt("),
+        lambda bench: test_sharing.test_a_batch_leaves_the_tenants_that_another_one_works_on(_shared(bench)),
+    ),
+    Mutant(
+        "refresh/refresh",
+        "a tenant that is always busy is passed over for ever",
+        lambda bench: bench.patches.setattr(choice.Passes, "overdue", ()),
+        lambda bench: test_sharing.test_a_tenant_that_is_always_busy_is_waited_for_in_the_end(_shared(bench)),
+    ),
+    Mutant(
         "refresh/rebuild",
         "a rebuild in place locks no tenant",
         _statement("refresh/2_lock/40_lock_tenants", "pg_advisory_xact_lock(%(lock_class)s", "int8pl(%(lock_class)s"),
@@ -736,6 +756,22 @@ MUTANTS = (
             "WHEN true",
         ),
         _first_refresh_of_a_shard,
+    ),
+    Mutant(
+        "as-of",
+        "a change that a batch passed over does not hold freshness back",
+        _statement(
+            "refresh/1_take/40_take_changes",
+            "AND (SELECT count(*) FROM upcoming) = (SELECT count(*) FROM chosen)",
+            "",
+        ),
+        lambda bench: test_sharing.test_what_a_batch_leaves_holds_freshness_back(_shared(bench)),
+    ),
+    Mutant(
+        "as-of",
+        "a change beyond those that a batch looked at does not hold freshness back",
+        _statement("refresh/1_take/40_take_changes", "HAVING count(*) >= u.look_at", "HAVING count(*) > u.look_at"),
+        lambda bench: test_sharing.test_what_a_batch_did_not_look_at_holds_freshness_back(_shared(bench), None),
     ),
     Mutant(
         "as-of",
@@ -1046,6 +1082,10 @@ MUTANTS = (
         _export,
     ),
 )  # fmt: skip
+
+
+def _shared(bench: Bench) -> Platform:
+    return test_sharing.share(bench.platform()[0])
 
 
 def _two_leads(bench: Bench) -> tuple[Platform, Database]:

@@ -41,7 +41,15 @@ FEED = "It leaves every row of the leads right, and misleads who follows the fee
 ORIGIN = "It needs logical replication."
 REPLICA = "It needs a writer under the replica role."
 LOOK = "It needs a look of the scheduler, which is in no schedule here."
+CHOICE = "It needs a batch that chooses, and in schedules none does."
 BEYOND = {
+    "the guess of a tenant stands for its lock": CHOICE,
+    "a batch takes the changes of tenants that another batch works on": CHOICE,
+    "a tenant that is always busy is passed over for ever": CHOICE,
+    "a change that a batch passed over does not hold freshness back": CHOICE,
+    "a change beyond those that a batch looked at does not hold freshness back": (
+        "It needs more changes than a batch looks at."
+    ),
     "a look does not ask whether a change waits": LOOK,
     "a look promises the moment at which it ends": LOOK,
     "a look does not ask whether capture is intact": LOOK,

@@ -3,11 +3,13 @@
 import threading
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from projector import config, locks, pipeline
 from projector.batch import Batch
+from projector.choice import MOST_PASSES
 from projector.refresh import refresh_with_backoff
 from projector.scheduler import drain
 from projector.scheduler.drain import Drain
@@ -49,9 +51,9 @@ def test_a_deep_queue_is_taken_shard_by_shard(
     write_conversations(connection, 200, first=2)
     taken: list[tuple[int, ...]] = []
 
-    def note(conn: Connection, shards: Sequence[int], *, size: int, limit: int) -> tuple[Batch, int]:
+    def note(conn: Connection, shards: Sequence[int], **options: Any) -> tuple[Batch, int]:  # noqa: ANN401
         taken.append(tuple(shards))
-        return refresh_with_backoff(conn, shards, size=size, limit=limit)
+        return refresh_with_backoff(conn, shards, **options)
 
     monkeypatch.setattr(drain, "refresh_with_backoff", note)
     Drain(settings, threading.Event(), lambda: None).run(connection)
@@ -69,3 +71,21 @@ def test_a_run_ends_after_the_batch_in_which_it_is_told_to(
     stop = threading.Event()
     Drain(settings, stop, stop.set).run(connection)
     assert 0 < waiting(connection) < 201
+
+
+def test_a_drain_waits_for_a_tenant_that_it_has_passed_over_several_times(
+    settings: config.Config, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build(connection)
+    pipeline.prepare_session(connection)
+    asked: list[Sequence[int]] = []
+
+    def pass_over(_conn: Connection, shards: Sequence[int], **options: Any) -> tuple[Batch, int]:  # noqa: ANN401
+        asked.append(options["overdue"])
+        return Batch(shards, 0, drained=len(asked) > MOST_PASSES, passed_over=[2]), 10
+
+    monkeypatch.setattr(drain, "refresh_with_backoff", pass_over)
+    monkeypatch.setattr(locks, "SHARDS", (2,))
+    Drain(settings, threading.Event(), lambda: None).run(connection)
+    assert asked[MOST_PASSES - 1] == []
+    assert asked[MOST_PASSES] == [2]

@@ -1,0 +1,380 @@
+"""Several projectors share a queue: each leaves the tenants that another one works on, and none of them for ever."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from random import Random
+from typing import Any
+
+import pytest
+
+from projector import choice, locks, refresh
+from projector.batch import Batch, refresh_batch
+from projector.pipeline import prepare_session
+from tests.exactness.interleaving import Connection, Stepped, wait_for, waits_for_lock
+from tests.exactness.platform import Platform, assert_exact, rebuild_now, refresh_now, texts, value, waiting
+from tests.exactness.test_crashes import ROOT
+from tests.support import edge_cases
+from tests.support.mutations import mutate
+from tests.support.patience import PATIENCE
+from tests.support.server import Database
+
+TENANTS = ("one", "two", "three")
+
+
+@pytest.fixture
+def shared(platform: Platform) -> Platform:
+    return share(platform)
+
+
+def share(platform: Platform) -> Platform:
+    """Give each tenant a conversation in shards 0 and 1, whose id is its tenant and its shard."""
+    conn = platform.conn
+    groups = conn.execute(
+        "SELECT count(DISTINCT hashtext(t) & %s) FROM unnest(%s::text[]) AS t",
+        (locks.TENANT_GROUPS - 1, list(TENANTS)),
+    ).fetchone()
+    assert groups == (len(TENANTS),), "these tenants share a group: choose other names"
+    for tenant in TENANTS:
+        platform.tenant(tenant)
+        agent = platform.agent(tenant)
+        for shard in (0, 1):
+            platform.conversation(agent, f"49{shard}", shard=shard)
+    refresh_now(conn)
+    return platform
+
+
+def write(platform: Platform, tenant: str, shard: int, text: str = "new") -> None:
+    """A message of a tenant, whose change is in that shard."""
+    conversation = value(
+        platform.conn,
+        "SELECT conversation_id FROM read_model.lead_conversations WHERE user_id = %s AND customer_phone = %s",
+        tenant,
+        f"49{shard}",
+    )
+    platform.message(conversation, text)
+
+
+def seen(platform: Platform, shard: int) -> dict[str, int]:
+    """How many messages of each tenant's lead of that shard the read model has; of those that have any."""
+    found = {tenant: len(texts(platform.conn, tenant, f"49{shard}")) for tenant in TENANTS}
+    return {tenant: count for tenant, count in found.items() if count}
+
+
+def as_of(conn: Connection, shard: int) -> Any:  # noqa: ANN401  # A moment.
+    return value(conn, "SELECT shards[%s] FROM read_model.freshness", shard + 1)
+
+
+@contextmanager
+def choosing(
+    database: Database, shard: int, *stops: str, size: int = 1000, overdue: tuple[int, ...] = ()
+) -> Iterator[Stepped]:
+    """A batch of a shard that chooses among its changes, in a thread."""
+
+    def work(conn: Connection, point: Any) -> Batch:  # noqa: ANN401  # What a test does at a point.
+        prepare_session(conn)
+        return refresh_batch(conn, [shard], size=size, overdue=overdue, point=point)
+
+    with Stepped(database, work, *stops) as stepped:
+        yield stepped
+
+
+def _ends(stepped: Stepped, watcher: Connection) -> Batch:
+    """The batch, which ends without waiting for another one."""
+    wait_for(lambda: stepped.ends() or waits_for_lock(watcher, stepped.pid))
+    assert stepped.ends(), "the batch waits for another one"
+    done: Batch = stepped.finish()
+    return done
+
+
+def test_a_batch_leaves_the_tenants_that_another_one_works_on(shared: Platform) -> None:
+    conn, database = shared.conn, shared.database
+    write(shared, "one", 0)
+    for tenant in TENANTS:
+        write(shared, tenant, 1)
+    with choosing(database, 0, "locked") as first:
+        first.reach("locked")
+        with choosing(database, 1) as second:
+            done = _ends(second, conn)
+        assert seen(shared, 1) == {"two": 1, "three": 1}
+        assert (done.changes, done.drained, list(done.passed_over)) == (2, False, [1])
+        assert first.finish().drained
+    with choosing(database, 1) as third:
+        done = third.finish()
+    assert (done.changes, done.drained, list(done.passed_over)) == (1, True, [])
+    assert_exact(conn)
+
+
+def test_what_a_batch_leaves_holds_freshness_back(shared: Platform) -> None:
+    conn, database = shared.conn, shared.database
+    write(shared, "one", 0)
+    write(shared, "one", 1)
+    committed = value(conn, "SELECT clock_timestamp()")
+    write(shared, "two", 1)
+    with choosing(database, 0, "locked") as first:
+        first.reach("locked")
+        with choosing(database, 1) as second:
+            _ends(second, conn)
+        assert seen(shared, 1) == {"two": 1}
+        assert as_of(conn, 1) < committed
+        first.finish()
+    with choosing(database, 1) as third:
+        third.finish()
+    assert as_of(conn, 1) > committed
+    assert_exact(conn)
+
+
+@pytest.mark.parametrize("overdue", [None, ()], ids=["in order", "choosing"])
+def test_what_a_batch_did_not_look_at_holds_freshness_back(
+    shared: Platform, overdue: tuple[int, ...] | None
+) -> None:
+    conn = shared.conn
+    size = 1 if overdue is None else choice.WINDOW
+    for _ in range(choice.WINDOW):
+        write(shared, "one", 1)
+    committed = value(conn, "SELECT clock_timestamp()")
+    write(shared, "one", 1)
+    prepare_session(conn)
+    for _ in range(choice.WINDOW + 2):
+        refresh_batch(conn, [1], size=size, overdue=overdue)
+        assert as_of(conn, 1) < committed or not waiting(conn)
+    refresh_batch(conn, [1], wait=True)
+    assert as_of(conn, 1) > committed
+    assert seen(shared, 1) == {"one": choice.WINDOW + 1}
+    assert_exact(conn)
+
+
+def test_a_tenant_that_is_always_busy_is_waited_for_in_the_end(shared: Platform) -> None:
+    conn, database = shared.conn, shared.database
+    write(shared, "one", 1, "waits")
+    write(shared, "one", 0)
+    passes = choice.Passes()
+    with ExitStack() as stack:
+        busy = stack.enter_context(choosing(database, 0, "locked"))
+        for number in range(choice.MOST_PASSES):
+            busy.reach("locked")
+            # Others are not kept waiting by it.
+            write(shared, "two", 1)
+            with choosing(database, 1, overdue=tuple(passes.overdue)) as batch:
+                done = _ends(batch, conn)
+            passes.note(done.owned, done.passed_over)
+            assert seen(shared, 1) == {"two": number + 1}
+            write(shared, "one", 0)
+            busy.finish()
+            # The next batch has the tenant at once again.
+            busy = stack.enter_context(choosing(database, 0, "locked"))
+        busy.reach("locked")
+        write(shared, "two", 1)
+        with choosing(database, 1, overdue=tuple(passes.overdue)) as batch:
+            batch.waits(conn)
+            busy.finish()
+            done = batch.finish()
+    passes.note(done.owned, done.passed_over)
+    assert texts(conn, "one", "491") == ["waits"]
+    assert passes.overdue == []
+    assert_exact(conn)
+
+
+def test_a_batch_takes_few_tenants_of_a_deep_queue(shared: Platform) -> None:
+    for _ in range(4):
+        for tenant in ("two", "one", "three"):
+            write(shared, tenant, 1)
+    with choosing(shared.database, 1, size=5) as batch:
+        assert batch.finish().changes == 5
+    assert seen(shared, 1) == {"two": 4, "one": 1}
+    # Those that waited longest come first.
+    write(shared, "two", 1)
+    with choosing(shared.database, 1, size=4) as batch:
+        batch.finish()
+    assert seen(shared, 1) == {"two": 4, "one": 1, "three": 4}
+    refresh_now(shared.conn)
+    assert_exact(shared.conn)
+
+
+def test_a_batch_leaves_half_of_a_shallow_queue_to_others(shared: Platform) -> None:
+    for _ in range(2):
+        for tenant in TENANTS:
+            write(shared, tenant, 1)
+    with choosing(shared.database, 1, size=8) as batch:
+        assert batch.finish().changes == 3
+    assert seen(shared, 1) == {"one": 2, "two": 1}
+    # But it does not become small: a quarter of its size is not halved.
+    with choosing(shared.database, 1, size=12) as batch:
+        assert batch.finish().drained
+    assert_exact(shared.conn)
+
+
+def test_the_guess_of_a_tenant_stands_for_no_lock(shared: Platform) -> None:
+    """The read model knows a conversation under another tenant than the source: both are locked."""
+    conn, database = shared.conn, shared.database
+    moved = value(
+        conn,
+        "SELECT conversation_id FROM read_model.lead_conversations WHERE user_id = 'one' AND customer_phone = '491'",
+    )
+    shared.message(moved, "moved")
+    refresh_now(conn)
+    conn.execute(
+        "UPDATE conversations SET customer_phone = '+490',"
+        " agent_id = (SELECT agent_id FROM agents WHERE user_id = 'two') WHERE conversation_id = %s",
+        (moved,),
+    )
+    write(shared, "two", 0)
+    with choosing(database, 0, "written") as first:
+        first.reach("written")
+        with choosing(database, 1) as second:
+            second.waits(conn)
+            first.finish()
+            second.finish()
+    assert texts(conn, "two", "490") == ["moved", "new"]
+    assert_exact(conn)
+
+
+def test_a_change_of_several_tenants_is_left_while_one_of_them_is_busy(shared: Platform) -> None:
+    conn, database = shared.conn, shared.database
+    conn.execute(
+        "UPDATE conversations SET is_active = NOT is_active"
+        " WHERE conversation_id IN"
+        " (SELECT conversation_id FROM read_model.lead_conversations WHERE customer_phone = '491')"
+    )
+    conn.execute(
+        "WITH gone AS (DELETE FROM projector.changes RETURNING keys) INSERT INTO projector.changes (shard, kind, keys)"
+        " SELECT 1, 'conversations', array_agg(k) FROM gone, unnest(gone.keys) AS k"
+    )
+    write(shared, "three", 0)
+    with choosing(database, 0, "locked") as first:
+        first.reach("locked")
+        with choosing(database, 1) as second:
+            done = _ends(second, conn)
+        assert (done.changes, list(done.passed_over)) == (0, [1])
+        first.finish()
+    with choosing(database, 1) as third:
+        assert third.finish().drained
+    assert_exact(conn)
+
+
+def test_a_new_conversation_is_left_too_while_its_tenant_is_busy(shared: Platform) -> None:
+    """The read model knows nothing of it yet, so that the source tells its tenant."""
+    conn, database = shared.conn, shared.database
+    shared.conversation(value(conn, "SELECT agent_id FROM agents WHERE user_id = 'one'"), "777", shard=1)
+    write(shared, "one", 0)
+    with choosing(database, 0, "locked") as first:
+        first.reach("locked")
+        with choosing(database, 1) as second:
+            assert list(_ends(second, conn).passed_over) == [1]
+        first.finish()
+    refresh_now(conn)
+    assert_exact(conn)
+
+
+def test_pieces_of_a_mass_change_are_left_as_single_changes_are(shared: Platform) -> None:
+    conn, database = shared.conn, shared.database
+    for tenant in TENANTS[:2]:
+        write(shared, tenant, 1)
+    conn.execute("UPDATE projector.changes SET bulk = true")
+    write(shared, "one", 0)
+    with choosing(database, 0, "locked") as first:
+        first.reach("locked")
+        with choosing(database, 1) as second:
+            done = _ends(second, conn)
+        assert (done.changes, list(done.passed_over)) == (1, [1])
+        assert seen(shared, 1) == {"two": 1}
+        first.finish()
+    refresh_now(conn)
+    assert_exact(conn)
+
+
+def test_a_batch_that_owns_all_shards_chooses_nothing(shared: Platform) -> None:
+    conn = shared.conn
+    for _ in range(3):
+        for tenant in TENANTS:
+            write(shared, tenant, 1)
+    prepare_session(conn)
+    refresh_batch(conn, locks.SHARDS, size=12, overdue=[])
+    assert seen(shared, 1) == dict.fromkeys(TENANTS, 1)
+    refresh_now(conn)
+    assert_exact(conn)
+
+
+def test_a_batch_that_fails_is_tried_again_with_the_oldest_changes(
+    shared: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The oldest is what is isolated: a lead that fails must not be left for later."""
+    conn = shared.conn
+    conn.execute(
+        "ALTER TABLE read_model.lead_messages ADD CONSTRAINT poison CHECK (text <> 'poison') NOT VALID"
+    )
+    write(shared, "two", 1, "poison")
+    for tenant in TENANTS:
+        for _ in range(3):
+            write(shared, tenant, 1)
+    prepare_session(conn)
+    tried: list[tuple[int, object]] = []
+
+    def noted(conn: Connection, shards: list[int], **options: Any) -> Batch:  # noqa: ANN401  # Those of a batch.
+        tried.append((options["size"], options["overdue"]))
+        return refresh_batch(conn, shards, **options)
+
+    monkeypatch.setattr(refresh, "refresh_batch", noted)
+    size, drained = 8, False
+    while not drained:
+        done, size = refresh.refresh_with_backoff(conn, [1], size=size, limit=8, overdue=[])
+        drained = done.drained
+    assert {overdue is not None for size, overdue in tried if size == 8} == {True}
+    assert {overdue for size, overdue in tried if size < 8} == {None}
+    assert seen(shared, 1) == {"one": 3, "three": 3}
+    assert value(conn, "SELECT count(*) FROM projector.dead_letters WHERE user_id = 'two'") == 1
+    conn.execute("ALTER TABLE read_model.lead_messages DROP CONSTRAINT poison")
+    refresh_now(conn)
+    assert_exact(conn)
+
+
+KILLS = (("taken", 2), ("locked", 1), ("recomputed", 3), ("written", 2), ("written", 5))
+
+
+@pytest.mark.parametrize(
+    ("point", "count", "seed"),
+    [
+        *((point, count, 0) for point, count in KILLS),
+        *(
+            pytest.param(point, count, seed, marks=pytest.mark.long)
+            for point, count in KILLS
+            for seed in range(1, 21)
+        ),
+    ],
+)
+def test_of_two_projectors_that_share_a_queue_one_is_killed_and_nothing_is_lost(
+    database: Database, point: str, count: int, seed: int
+) -> None:
+    rng = Random(f"{point} {count} {seed}")
+    with database.connect() as conn:
+        edge_cases.write(conn, edge_cases.generate(rng, 40))
+        rebuild_now(conn)
+        for _ in range(40):
+            mutate(rng, conn, replica=True)
+        workers = [
+            subprocess.Popen(
+                [
+                    sys.executable,
+                    "-m",
+                    "tests.exactness.crash_worker",
+                    database.url,
+                    "share",
+                    point,
+                    str(dies_at),
+                ],
+                cwd=ROOT,
+            )
+            for dies_at in (count, 10**6)
+        ]
+        for _ in range(15):
+            mutate(rng, conn, replica=True)
+        codes = [worker.wait(PATIENCE) for worker in workers]
+        # The first may have found nothing left to die of.
+        assert codes[0] in {-9, 0}
+        assert codes[1] == 0
+        wait_for(
+            lambda: not value(conn, "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'killed'")
+        )
+        refresh_now(conn)
+        assert_exact(conn)
