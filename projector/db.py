@@ -17,7 +17,7 @@ from projector.errors import (
     UnsupportedServerError,
 )
 from projector.noted_source import follow_source
-from projector.sides import both
+from projector.sides import PLATFORM_SIDE, READ_MODEL_SIDE, both
 from projector.source_names import (
     SourceConnection,
     SourceCursor,
@@ -49,8 +49,8 @@ _NO_CONNECTION_LEFT = ("too many clients", "remaining connection slots", "too ma
 # What libpq says of a standby where a primary is asked for.
 _IS_STANDBY = "hot standby mode"
 _STANDBY = (
-    "The server is a standby, which cannot be written to: connect the projector to its primary. A URL may list several"
-    " servers, of which the projector takes the primary: postgresql://USER:PASSWORD@HOST1,HOST2/DATABASE"
+    "The server{of} is a standby, which cannot be written to: connect the projector to its primary. A URL may list"
+    " several servers, of which the projector takes the primary: postgresql://USER:PASSWORD@HOST1,HOST2/DATABASE"
 )
 
 # The connection parameters unless the URL sets them: a lost network connection is noticed within half a minute.
@@ -93,21 +93,25 @@ def connect(
     *,
     application_name: str,
     read_model_url: str = "",
+    of: str = "",
     **parameters: Any,  # noqa: ANN401  # Whatever psycopg takes.
 ) -> SourceConnection:
     """Return a new connection, in autocommit mode, that knows where `migrate` found the platform's tables.
 
     With `read_model_url`, it has a second one to the database of the read model: see projector/sides.py.
 
-    `application_name` is what pg_stat_activity shows; `parameters` are further ones of psycopg.connect().
+    `application_name` is what pg_stat_activity shows; `of` says in messages which database it is, if there are two;
+    `parameters` are further ones of psycopg.connect().
 
     Raises DatabaseUnreachableError where the server does not answer or refuses the login, UnsupportedServerError
     where it cannot hold the read model, and SourceMissingError as `follow_source` does.
     """
-    conn = _connect(url, application_name, " of the platform" if read_model_url else "", parameters)
+    conn = _connect(url, application_name, " of the platform" if read_model_url else of, parameters)
     if read_model_url:
+        conn.side_name = PLATFORM_SIDE
         try:
             conn.apart = _connect(read_model_url, application_name, " of the read model", parameters)
+            conn.apart.side_name = READ_MODEL_SIDE
         except BaseException:
             conn.close()
             raise
@@ -146,13 +150,13 @@ def _connect(url: str, application_name: str, of: str, parameters: dict[str, Any
                 " needs, or raise max_connections."
             ) from None
         if _IS_STANDBY in reason:
-            raise UnsupportedServerError(_STANDBY) from None
+            raise UnsupportedServerError(_STANDBY.format(of=of)) from None
         raise DatabaseUnreachableError(
             f"The database{of} cannot be reached: {reason}. Check the database URL{of}, and that the server runs."
         ) from None
     try:
         _look_nowhere(conn)
-        _check(conn)
+        _check(conn, of)
         settings = dict(_SETTINGS)
         if conn.info.server_version >= _TRANSACTION_TIMEOUT:
             settings["transaction_timeout"] = "0"
@@ -222,21 +226,21 @@ def _look_nowhere(conn: SourceConnection) -> None:
     conn.cursor_factory = SourceCursor
 
 
-def _check(conn: psycopg.Connection[Any]) -> None:
+def _check(conn: psycopg.Connection[Any], of: str) -> None:
     """Raise UnsupportedServerError for a server on which the projector cannot work."""
     version = conn.info.server_version
     if version < OLDEST_SERVER:
         raise UnsupportedServerError(
-            f"The server is PostgreSQL {version // 10000}: {OLDEST_SERVER // 10000} or newer is needed."
+            f"The server{of} is PostgreSQL {version // 10000}: {OLDEST_SERVER // 10000} or newer is needed."
         )
     encoding = conn.info.parameter_status("server_encoding")
     if encoding != "UTF8":
         raise UnsupportedServerError(
-            f"The database {conn.info.dbname} has the encoding {encoding}: "
+            f"The database {conn.info.dbname}{of} has the encoding {encoding}: "
             "UTF8 is needed, so that every name can be stored."
         )
     if conn.info.parameter_status("in_hot_standby") == "on":
-        raise UnsupportedServerError(_STANDBY)
+        raise UnsupportedServerError(_STANDBY.format(of=of))
 
 
 def _first_line(text: str) -> str:

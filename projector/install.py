@@ -16,7 +16,7 @@ from projector.reader_role import set_up_reader_role
 from projector.rights import require_rights_to_migrate
 from projector.schema import comments, sections, source_commands
 from projector.search_index import set_up_search
-from projector.sides import both, is_apart, on_read_model, place_of_text, side_of
+from projector.sides import both, is_apart, naming_side, on_read_model, place_of_text, side_of
 from projector.source import LOOKED_UP, find_missing_source
 from projector.source_names import locate_source, own_connection, source_names
 from projector.sql import PROJECTION_VERSION, functions, normalizing_functions, query, steps
@@ -63,7 +63,8 @@ def _install(conn: Connection, source_schemas: Sequence[str], *, create_source: 
         one.execute("SELECT pg_advisory_xact_lock(%s, 0)", (locks.MIGRATION,))
     schemas = _find_source(conn, source_schemas, create_source=create_source)
     for one in both(conn):
-        require_rights_to_migrate(one)
+        with naming_side(one):
+            require_rights_to_migrate(one)
     _own_shards(conn)
     _run(conn, functions("install/before_tables"))
     read_model = on_read_model(conn)

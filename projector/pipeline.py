@@ -16,6 +16,7 @@ from psycopg.rows import TupleRow, dict_row
 from projector import apart, locks, staging
 from projector.preconditions import require_migrated_version
 from projector.sides import both, is_apart, on_read_model, side_of
+from projector.source_names import note_side
 from projector.sql import Step, query, statement, steps
 
 Connection = psycopg.Connection[TupleRow]
@@ -85,7 +86,7 @@ class Run:
         """Run steps on one side, of which at most the last one returns something, in one round trip to the server."""
         if conn is not self.conn:
             apart.carry(self.conn, [table for one in group for table in one.carries])
-        with _named_failures() as sent, pipelined(conn, self.point):
+        with _named_failures(conn) as sent, pipelined(conn, self.point):
             for one in group:
                 if one.when is None or one.when in self.conditions:
                     cursor = conn.cursor(row_factory=dict_row)
@@ -113,7 +114,7 @@ def run_steps(
     """Run steps one after the other, whatever their conditions, and return the cursor of the last one."""
     cursor = conn.cursor()
     for place, one in (placed for each in found for placed in _places(conn, each)):
-        with _named_failures() as sent:
+        with _named_failures(place) as sent:
             cursor = place.cursor()
             sent.append((one, cursor))
             if is_apart(conn):
@@ -184,7 +185,7 @@ def failing_step(error: BaseException) -> str | None:
 
 
 @contextmanager
-def _named_failures() -> Iterator[list[tuple[Step, psycopg.Cursor[Any]]]]:
+def _named_failures(conn: Connection) -> Iterator[list[tuple[Step, psycopg.Cursor[Any]]]]:
     """Note on an error of PostgreSQL which of the steps failed: in a pipeline, the first one without a result."""
     sent: list[tuple[Step, psycopg.Cursor[Any]]] = []
     try:
@@ -194,6 +195,7 @@ def _named_failures() -> Iterator[list[tuple[Step, psycopg.Cursor[Any]]]]:
         if failed is not None:
             error.__dict__["_leads_step"] = failed.name
             error.add_note(f"in sql/{failed.name}.sql")
+        note_side(conn, error)
         raise
 
 

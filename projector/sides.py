@@ -11,11 +11,16 @@ from typing import Any
 
 import psycopg
 
-from projector.source_names import SourceConnection, own_connection
+from projector.errors import ProjectorError
+from projector.source_names import SourceConnection, note_side, own_connection
 from projector.sql import ONE_SERVER, READ_MODEL, side_of_text
 
-ONLY_SIDE = "the database"
-"""What messages call a database that holds both sides."""
+ONLY_SIDE, PLATFORM_SIDE, READ_MODEL_SIDE = (
+    "the database",
+    "the database of the platform",
+    "the database of the read model",
+)
+"""What messages call a database that holds both sides, and one that holds one of them."""
 
 
 def on_read_model(conn: psycopg.Connection[Any]) -> SourceConnection:
@@ -54,10 +59,10 @@ def lost_side(conn: psycopg.Connection[Any]) -> str | None:
     """Return which database is away, in words; None where both connections are open."""
     own = own_connection(conn)
     if own.apart is not None and own.apart.closed:
-        return "the database of the read model"
+        return READ_MODEL_SIDE
     if not own.closed:
         return None
-    return ONLY_SIDE if own.apart is None else "the database of the platform"
+    return ONLY_SIDE if own.apart is None else PLATFORM_SIDE
 
 
 @contextmanager
@@ -68,6 +73,30 @@ def naming_lost_side(conn: psycopg.Connection[Any]) -> Iterator[None]:
     except psycopg.Error as error:
         error.__dict__["_leads_lost_side"] = lost_side(conn)
         raise
+
+
+@contextmanager
+def naming_side(conn: psycopg.Connection[Any]) -> Iterator[None]:
+    """Note on an error in which database it came up, where there are two."""
+    try:
+        yield
+    except (psycopg.Error, ProjectorError) as error:
+        note_side(conn, error)
+        raise
+
+
+def place_of_error(error: BaseException | None) -> str:
+    """Return in which database a statement failed, as the beginning of a sentence.
+
+    Empty where one database holds both sides, where no statement failed, and for a lost connection, of which the
+    message itself says that.
+    """
+    while error is not None and getattr(error, "_leads_lost_side", None) is None:
+        side = getattr(error, "_leads_side", None)
+        if side is not None:
+            return f"In {side}: "
+        error = error.__cause__
+    return ""
 
 
 def lost_side_of(error: BaseException) -> str:

@@ -77,8 +77,12 @@ class SourceCursor(psycopg.Cursor[Row]):
             query = query.encode()
         if isinstance(query, bytes):
             query = source_names(self.connection).fill(query)
-        # mypy gives up on the many forms of a statement.
-        return super().execute(query, params, prepare=prepare, binary=binary)  # type: ignore[misc,arg-type]
+        try:
+            # mypy gives up on the many forms of a statement.
+            return super().execute(query, params, prepare=prepare, binary=binary)  # type: ignore[misc,arg-type]
+        except psycopg.Error as error:
+            note_side(self.connection, error)
+            raise
 
 
 class SourceConnection(psycopg.Connection[TupleRow]):
@@ -88,6 +92,8 @@ class SourceConnection(psycopg.Connection[TupleRow]):
     """
 
     login_schemas: Sequence[str] = ()
+    side_name = ""
+    """What messages call the database, where the read model is in another one than the source tables."""
     source = SourceNames({}, ())
     apart: "SourceConnection | None" = None
     """The connection to the database of the read model, where that is another one."""
@@ -155,6 +161,13 @@ def own_connection(conn: psycopg.Connection[Any]) -> SourceConnection:
             "This connection does not know where the platform's tables are: use projector.db.connect()."
         )
     return conn
+
+
+def note_side(conn: psycopg.Connection[Any], error: Exception) -> None:
+    """Note on an error the database in which it came up, unless that is noted, where there are two."""
+    name = own_connection(conn).side_name
+    if name:
+        error.__dict__.setdefault("_leads_side", name)
 
 
 def source_names(conn: psycopg.Connection[Any]) -> SourceNames:

@@ -19,7 +19,7 @@ from projector.errors import DependentsError
 from projector.install import change_tables
 from projector.pipeline import Connection
 from projector.rights import own_schemas, require_rights_to_uninstall
-from projector.sides import both, on_read_model
+from projector.sides import both, naming_side, on_read_model
 from projector.sql import query
 
 
@@ -31,12 +31,13 @@ def check_uninstall(conn: Connection, *, drop_dependents: bool) -> list[Dependen
     """
     found: list[Dependent] = []
     for side in both(conn):
-        require_rights_to_uninstall(side)
-        schemas = own_schemas(side)
-        if drop_dependents:
-            found += find_dependents(side, schemas)
-        else:
-            require_no_dependents(side, schemas)
+        with naming_side(side):
+            require_rights_to_uninstall(side)
+            schemas = own_schemas(side)
+            if drop_dependents:
+                found += find_dependents(side, schemas)
+            else:
+                require_no_dependents(side, schemas)
     return found
 
 

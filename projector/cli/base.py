@@ -21,7 +21,7 @@ from projector.db import connect
 from projector.errors import NOT_INSTALLED, ConfigurationError, ProjectorError, condition, without_values
 from projector.postgres.embedded import EmbeddedServer
 from projector.report import RunReport, counted, escape_json, escape_lines
-from projector.sides import lost_side_of, naming_lost_side
+from projector.sides import lost_side_of, naming_lost_side, place_of_error
 from projector.source import naming_missing_source
 
 FAILED = 1
@@ -118,11 +118,11 @@ class Commands(click.Group):
         except ConfigurationError as error:
             _fail(str(error), WRONG_USAGE)
         except ProjectorError as error:
-            _fail(_told(error, str(error)))
+            _fail(place_of_error(error) + _told(error, str(error)))
         except psycopg.Error as error:
             if ctx.obj is not None and ctx.obj.config.log_level == "DEBUG":
                 raise
-            _fail(describe(error))
+            _fail(place_of_error(error) + describe(error))
         except KeyboardInterrupt:
             _fail("Interrupted. What was committed stays; run the command again to go on.")
 
@@ -192,11 +192,6 @@ def telling_waits(
         lambda: invocation.connect(f"{command}, watching"),
         lambda sentence: echo(sentence, err=True),
     )
-
-
-def place_of(conn: psycopg.Connection[TupleRow]) -> str:
-    """Return which database a connection leads to, for a question to the operator."""
-    return f"the database {conn.info.dbname} on {conn.info.host}"
 
 
 def echo_report(report: RunReport) -> None:

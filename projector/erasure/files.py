@@ -10,7 +10,7 @@ from projector.db import retry_on_lock_timeout
 from projector.errors import BlockedError
 from projector.pipeline import Connection
 from projector.progress import Progress
-from projector.sides import both
+from projector.sides import both, naming_side
 from projector.sql import query
 
 LOCK_TIMEOUT = "200ms"
@@ -33,22 +33,25 @@ def renew_statistics(conn: Connection) -> None:
                 _analyze(side, name)
 
 
-def rewrite_files(conn: Connection, progress: Progress, *, patience: float = PATIENCE_SECONDS) -> list[str]:
+def rewrite_files(
+    conn: Connection, progress: Progress, *, patience: float = PATIENCE_SECONDS
+) -> list[tuple[Connection, str]]:
     """Rewrite the files of our tables, indexes and planner's statistics, so that no byte of a deleted row is in them.
 
-    Returns the tables that the login may not rewrite. Each table is locked while it is rewritten. Raises BlockedError
-    while a session of the database may still see deleted rows, which PostgreSQL then keeps, and where another session
-    holds a table.
+    Returns the tables that the login may not rewrite, each with the connection to its database. Each table is locked
+    while it is rewritten. Raises BlockedError while a session of the database may still see deleted rows, which
+    PostgreSQL then keeps, and where another session holds a table.
     """
     wanted = [(side, name) for side in both(conn) for name in _names(side)]
     for side in both(conn):
         row = side.execute(query("erasure", "read_transaction")).fetchone()
-        _wait_for_snapshots(side, row[0] if row else None, patience)
+        with naming_side(side):
+            _wait_for_snapshots(side, row[0] if row else None, patience)
     progress.start("vacuum", len(wanted), "tables")
-    denied = []
+    denied: list[tuple[Connection, str]] = []
     for side, name in wanted:
         if not _rewrite(side, name, patience):
-            denied.append(name)
+            denied.append((side, name))
         progress.advance(1)
     progress.finish()
     return denied

@@ -16,7 +16,7 @@ from projector.errors import NOT_INSTALLED, DatabaseUnreachableError, ProjectorE
 from projector.log import quoting
 from projector.metrics import counted
 from projector.progress import Progress
-from projector.sides import ONLY_SIDE, both, lost_side
+from projector.sides import ONLY_SIDE, both, lost_side, place_of_error
 from projector.source import naming_missing_source
 
 Connection = psycopg.Connection[TupleRow]
@@ -199,7 +199,7 @@ class Worker:
             text = str(error) if lost in (None, ONLY_SIDE) else f"{lost}: {error}"
             self.conn = self._database.replace(self.name, text, connected_at)
             return _FIRST_RETRY_SECONDS
-        trouble = _describe(error)
+        trouble = place_of_error(error) + _describe(error)
         if trouble != self._trouble:
             _log.error("cannot go on for now", job=self.name, error=quoting(error, trouble))
         self._trouble = trouble

@@ -1,5 +1,6 @@
 """What `status` reads from the database: all of one moment, as records."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
@@ -15,6 +16,7 @@ from projector.source import find_missing_source
 from projector.sql import query
 from projector.status.lock_holders import LockHolder, read_lock_holders
 from projector.status.projection import Projection, is_installed, read_projection
+from projector.status.servers import ServerState, find_lost, find_servers, read_servers
 from projector.status.verification import Verification, read_verification
 
 Connection = psycopg.Connection[TupleRow]
@@ -142,6 +144,8 @@ class Status:
     lock_holders: list[LockHolder] = field(default_factory=list)
     erasures: Erasures = field(default_factory=Erasures)
     feeds: list[Feed] = field(default_factory=list)
+    # None where one database holds both sides.
+    servers: list[ServerState] = field(default_factory=list)
 
     @property
     def rebuild_state(self) -> str:
@@ -163,9 +167,9 @@ class Status:
 
     @property
     def capture_state(self) -> str:
-        """`not installed`, `intact`, `gap`, or `off`."""
+        """`not installed`, `intact`, `gap`, or `off`; `not known` while a server is away."""
         if self.projection is None:
-            return "not installed"
+            return "not known" if find_lost(self.servers) else "not installed"
         if self.projection.switched_off is not None:
             return "off"
         is_gap = self.projection.capture_gap is not None or self.projection.broken is not None
@@ -213,7 +217,18 @@ def read_status(conn: Connection, *, api_role: str = "leads_api", with_sizes: bo
             lock_holders=read_lock_holders(conn),
             erasures=_read(conn, Erasures, "read_erasures")[0],
             feeds=read_feeds(conn),
+            servers=read_servers(conn),
         )
+
+
+def read_status_of_servers(urls: Sequence[str], application_name: str) -> Status:
+    """Return what can be said where a server does not answer.
+
+    `urls` are those of the platform's database and of the database of the read model.
+    """
+    servers = find_servers(urls, application_name, COUNTED_CHANGES)
+    queue = Queue(servers[0].changes or 0, servers[0].lag)
+    return Status(queue=queue, servers=servers)
 
 
 def _read_sizes(conn: Connection) -> list[Size]:

@@ -10,6 +10,14 @@ SELECT to_regclass('projector.runs') IS NOT NULL AS is_installed;
 -- on: read_model
 SELECT to_regclass('read_model.projection') IS NOT NULL AS has_projection;
 
+-- name: read_server
+-- Returns: version of the server, as it names it, and clock.
+--
+-- on: both
+SELECT
+    current_setting('server_version') AS version,
+    clock_timestamp() AS clock;
+
 -- name: read_projection
 -- What the read model is, and how fresh.
 --
@@ -303,9 +311,10 @@ WHERE a.datname = current_database();
 -- name: read_lock_holders
 -- Returns of each other session that holds advisory locks of ours: pid; login; application, its name; since, when its
 -- transaction began, or the session; purposes, what it keeps others from; is_ours, whether its login has the rights of
--- the owner of the queue. The sessions that are not ours come first.
+-- the owner of a table of ours. The sessions that are not ours come first.
 --
--- Parameters: classes, the first keys of the locks, and purposes, what each of them is for.
+-- on: both
+-- Parameters: classes, the first keys of the locks, and purposes, what each of them is for; owned, that table.
 SELECT
     l.pid,
     a.usename::text AS login,
@@ -316,7 +325,7 @@ SELECT
 FROM pg_catalog.pg_locks AS l
 INNER JOIN unnest(%(classes)s::bigint[], %(purposes)s::text[]) AS known (class, purpose)
     ON known.class = l.classid::bigint
-INNER JOIN pg_catalog.pg_class AS q ON q.oid = 'projector.changes'::regclass
+INNER JOIN pg_catalog.pg_class AS q ON q.oid = to_regclass(%(owned)s)
 LEFT JOIN pg_catalog.pg_stat_activity AS a ON a.pid = l.pid
 WHERE l.locktype = 'advisory'
     AND l.granted

@@ -82,10 +82,10 @@ def test_a_read_model_beside_the_source_is_not_looked_for_elsewhere(
 
 def test_a_message_says_which_database_cannot_be_reached(sides: Database, tmp_path: Path) -> None:
     nowhere = re.sub(r":\d+/", ":1/", sides.url)
-    done = projector(tmp_path, "status", DATABASE_URL=sides.url, LEADS_READ_MODEL_URL=nowhere)
+    done = projector(tmp_path, "refresh", DATABASE_URL=sides.url, LEADS_READ_MODEL_URL=nowhere)
     assert done.returncode == 1
     assert "The database of the read model cannot be reached" in done.stderr
-    done = projector(tmp_path, "status", DATABASE_URL=nowhere, LEADS_READ_MODEL_URL=sides.read_model_url)
+    done = projector(tmp_path, "refresh", DATABASE_URL=nowhere, LEADS_READ_MODEL_URL=sides.read_model_url)
     assert done.returncode == 1
     assert "The database of the platform cannot be reached" in done.stderr
 
