@@ -2,7 +2,8 @@
 
 WORK is refresh, share (one of several projectors that share a queue), first_build or in_place; it dies when it comes to
 the point for the COUNTth time. With a further argument it stops there instead, as by Ctrl-Z; that is how long
-PostgreSQL lets it stand still in a transaction.
+PostgreSQL lets it stand still in a transaction. LEADS_READ_MODEL_URL has the read model in another database; then there
+is the point `between the commits` too.
 """
 
 import os
@@ -38,7 +39,9 @@ def main(url: str, work: str, point: str, count: str, timeout: str | None = None
         if not left:
             os.kill(os.getpid(), signal.SIGKILL if timeout is None else signal.SIGSTOP)
 
-    with db.connect(url, application_name="killed") as conn:
+    apart = os.environ.get("LEADS_READ_MODEL_URL", "")
+    with db.connect(url, application_name="killed", read_model_url=apart) as conn:
+        conn.between_commits = lambda: point_reached("between the commits")
         if timeout is not None:
             conn.execute("SELECT set_config('idle_in_transaction_session_timeout', %s, false)", (timeout,))
         if work == "refresh":

@@ -26,6 +26,8 @@ from tests.exactness.apart.test_two_commits import (
     dies_between_the_commits,
     fill,
     move,
+    one_batch,
+    phones,
 )
 from tests.exactness.feed_copy import Copy, serving
 from tests.exactness.platform import Platform, assert_exact, rebuild_now, refresh_now, value
@@ -105,6 +107,15 @@ def test_a_redone_batch_reports_nothing_twice(platform: Platform, conn: SourceCo
     assert copy.follow() == ["4915", "4916"]
     refresh_now(conn)
     assert copy.follow() == []
+
+
+def test_a_commit_of_one_side_loses_no_change(platform: Platform, conn: SourceConnection) -> None:
+    """The process dies when one of the databases has committed, and the other has not."""
+    platform.message(platform.conversation(platform.agent("one"), "4915"))
+    assert dies(conn, one_batch, 1)
+    refresh_now(conn)
+    assert_exact(conn)
+    assert phones(conn) == ["4915"]
 
 
 def test_old_tombstones_go_and_an_erasure_ends_tokens(
