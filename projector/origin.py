@@ -7,17 +7,16 @@ was committed at the origin before the clock was read is here. Freshness does no
 
 import time
 from collections import deque
-from dataclasses import dataclass
 from datetime import datetime
 
 import psycopg
 import structlog
-from psycopg.rows import TupleRow, class_row, scalar_row
+from psycopg.rows import TupleRow, scalar_row
 
 from projector.database_url import normalize, redact
 from projector.errors import ConfigurationError
+from projector.feeds import Feed, count_errors, find_problem, read_errors, read_feeds, read_unfed_tables
 from projector.preconditions import require_installed
-from projector.report import counted
 from projector.sides import on_read_model
 from projector.sql import query
 
@@ -42,19 +41,6 @@ _PARAMETERS = {
 }
 
 _log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Feed:
-    """A subscription that brings rows of source tables; see projector.feeds."""
-
-    name: str
-    slot_name: str | None
-    is_enabled: bool
-    unready_tables: int
-    has_worker: bool
-    position: str | None
-    errors: int
 
 
 class _UnprovenError(Exception):
@@ -89,7 +75,7 @@ class Origin:
                 problem = str(error)
             conn.execute(query("origin", "note_look"), {"position": position, "errors": count_errors(feeds)})
             self._prove(conn, feeds)
-            problem = find_problem(feeds, read_errors(conn)) or problem
+            problem = find_problem(feeds, read_unfed_tables(conn), read_errors(conn)) or problem
         on_read_model(conn).execute(query("origin", "note_problem"), {"problem": problem})
         if problem != self._logged:
             if problem is not None:
@@ -182,52 +168,6 @@ def read_moment(origin: Connection, slots: list[str]) -> tuple[datetime, str, in
     if clock is None or row is None:
         raise AssertionError
     return clock[0], row[0], row[1]
-
-
-def read_feeds(conn: Connection) -> list[Feed]:
-    """Return the subscriptions that bring rows of source tables; none where these are the platform's own."""
-    with conn.cursor(row_factory=class_row(Feed)) as cursor:
-        return cursor.execute(query("origin", "read_feeds")).fetchall()
-
-
-def read_errors(conn: Connection) -> int:
-    """Return how many errors the subscriptions had when something was proved last."""
-    with conn.cursor(row_factory=scalar_row) as cursor:
-        return int(cursor.execute(query("origin", "read_errors")).fetchone() or 0)
-
-
-def count_errors(feeds: list[Feed]) -> int:
-    """Return how often the subscriptions have failed."""
-    return sum(feed.errors for feed in feeds)
-
-
-def find_distance(feed: Feed, origin_position: str | None) -> int | None:
-    """Return how many bytes of the origin's WAL a subscription has yet to pass; None if that is not known."""
-    if feed.position is None or origin_position is None:
-        return None
-    return max(_number(origin_position) - _number(feed.position), 0)
-
-
-def find_problem(feeds: list[Feed], errors_at_proof: int) -> str | None:
-    """Return what keeps changes from arriving, as a sentence without its full stop; None where nothing does."""
-    if not feeds:
-        return "No subscription brings rows of the source tables, although LEADS_ORIGIN_DATABASE_URL is set"
-    for feed in feeds:
-        if not feed.is_enabled:
-            return f"The subscription {feed.name} is disabled"
-        if feed.unready_tables:
-            return f"The subscription {feed.name} has yet to copy {counted(feed.unready_tables, 'table')}"
-    failures = count_errors(feeds) - errors_at_proof
-    names = ", ".join(feed.name for feed in feeds)
-    if failures > 0:
-        return f"The subscription {names} failed {counted(failures, 'time')} since something arrived last"
-    idle = next((feed for feed in feeds if not feed.has_worker), None)
-    return None if idle is None else f"The subscription {idle.name} has no worker"
-
-
-def _number(position: str) -> int:
-    high, _, low = position.partition("/")
-    return (int(high, 16) << 32) + int(low, 16)
 
 
 def _conninfo(url: str) -> str:

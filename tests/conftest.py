@@ -64,6 +64,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         "prometheus": has_prometheus(),
         "chromium": chromium_path() is not None,
         "node": has_node_tools(),
+        "curl": shutil.which("curl") is not None,
     }
     unwanted = [name for name, is_wanted in wanted.items() if not is_wanted]
     left_out = [item for item in items if any(map(item.get_closest_marker, unwanted))]
@@ -171,6 +172,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
             "The tools for Node.js are not installed (make client-types installs them): the tests of typed clients were"
             " left out."
         )
+    if shutil.which("curl") is None:
+        terminalreporter.write_line("curl is not installed: the test that lets it export was left out.")
     skipped = terminalreporter.stats.get("skipped", [])
     if skipped and config.getoption("--fail-on-skip"):
         terminalreporter.write_line(

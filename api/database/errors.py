@@ -47,6 +47,11 @@ class RoleError(psycopg.DatabaseError):
 GAVE_WAY = "The replica gave way to replication, which had changes to apply: try again"
 _HELD = "Another session holds a table of the read model"
 _UNREACHABLE = "The database cannot be reached"
+NO_TEMPORARY_FILE = (
+    "The database may not write a temporary file as large as this answer: raise temp_file_limit for the login of the"
+    " API"
+)
+NO_SPACE = "The database has no space left on its disk"
 
 # In this order: the first class that an error is of says what it means.
 _MEANINGS: tuple[tuple[type[Exception], type[UnavailableError], str], ...] = (
@@ -60,6 +65,8 @@ _MEANINGS: tuple[tuple[type[Exception], type[UnavailableError], str], ...] = (
     (psycopg.errors.InvalidSchemaName, TablesMissingError, NOT_INSTALLED),
     (psycopg.errors.UndefinedColumn, TablesMissingError, OTHER_VERSION),
     (psycopg.errors.InsufficientPrivilege, UnavailableError, NO_RIGHTS),
+    (psycopg.errors.ConfigurationLimitExceeded, UnavailableError, NO_TEMPORARY_FILE),
+    (psycopg.errors.DiskFull, UnavailableError, NO_SPACE),
     (psycopg.OperationalError, UnavailableError, _UNREACHABLE),
     (psycopg.InterfaceError, UnavailableError, _UNREACHABLE),
 )

@@ -30,6 +30,8 @@ SET LOCAL enable_seqscan = on;
 SET LOCAL enable_sort = on
 """
 
+# No more than anybody reads at first.
+_LOOKED_AT = 1
 
 Result = TypeVar("Result")
 
@@ -44,6 +46,7 @@ class Snapshot:
         self._connection = _translated(lambda: connect_as(conninfo(config), config.role))
         self._connection.adapters.register_loader("text", BytesLoader)
         self._cursor: psycopg.RawServerCursor[Any] | None = None
+        self._ahead: list[tuple[Any, ...]] = []
         text = sql.SQL(_BEGIN).format(
             tenant=sql.Literal(user_id),
             statement=sql.Literal(f"{STATEMENT_SECONDS}s"),
@@ -71,12 +74,22 @@ class Snapshot:
         self._cursor = cursor
         _translated(lambda: cursor.execute(statement.text, _values(statement)))
 
+    def open_and_look(self, bound: BoundStatement[Row]) -> Row | None:
+        """Begin as `open` does. Returns the first row, which `read` begins with; None if there is none."""
+        self.open(bound)
+        self._ahead = self._fetch(_LOOKED_AT)
+        return compile_statement(bound).make_row(self._ahead[0]) if self._ahead else None
+
     def read(self, count: int) -> list[bytes]:
         """Returns the first column of the next rows, up to `count`; none at the end."""
+        rows, self._ahead = self._ahead, []
+        return [row[0] for row in rows or self._fetch(count)]
+
+    def _fetch(self, count: int) -> list[tuple[Any, ...]]:
         if self._cursor is None:
             raise AssertionError
         cursor = self._cursor
-        return [line for (line,) in _translated(lambda: cursor.fetchmany(count))]
+        return _translated(lambda: cursor.fetchmany(count))
 
     def close(self) -> None:
         """Give the connection back to PostgreSQL, at whatever it is."""

@@ -1,4 +1,8 @@
-"""The statements of an export: how much there is, and its lines one by one, to be asked in one snapshot."""
+"""The statements of an export: how much there is, and its lines one by one, to be asked in one snapshot.
+
+How much there is has to be known before the first line is sent. A stored line is measured without being read. A line
+that has to be made is made once: PostgreSQL keeps all of them, and each of them says how many there are.
+"""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -6,32 +10,32 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
-    ARRAY,
-    JSON,
+    BigInteger,
     ColumnElement,
     FromClause,
     Select,
     Text,
     and_,
-    case,
     cast,
-    column,
     func,
     literal_column,
+    null,
     select,
     true,
 )
+from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from api.database.statement import BoundStatement
+from api.plan import csv_lines
 from api.plan.filters import conditions
 from api.plan.list_plan import ListPlan, plan_list
 from api.request.copy_parameters import MessageExportParameters
 from api.request.parameters import ListParameters
 from api.request.text import next_millisecond
-from api.request.working_list import LEAD_KEYS
 from api.sql_helpers import (
     TIME_FORMAT,
     USER,
+    ZERO,
     Condition,
     constant,
     freshness_columns,
@@ -46,33 +50,21 @@ from api.sql_helpers import (
 
 _MAX_CACHED_STATEMENTS = 256
 
-# Texts that somebody may have typed: a spreadsheet would take some of them for formulas.
-_TYPED = frozenset(
-    {"name", "email", "company", "lead_status", "platforms", "last_message_text", "last_message_sender"}
-)
-CSV_COLUMNS = tuple(key for key in LEAD_KEYS if key != "conversations")
-"""The printed lead without its conversations."""
+Columns = ReadOnlyColumnCollection[str, Any]
 
-CSV_HEADER = ",".join(CSV_COLUMNS).encode() + b"\r\n"
-
+_UNKNOWN = cast(null(), BigInteger)
+_UNMEASURED = select(*freshness_columns(), _UNKNOWN.label("total"), _UNKNOWN.label("size"))
 _LINE_FEED = literal_column("E'\\n'", Text)
-_LINE_END = literal_column("E'\\r\\n'", Text)
-_QUOTE, _TWO_QUOTES, _COMMA, _NOTHING = (
-    literal_column(text, Text) for text in ("'\"'", "'\"\"'", "','", "''")
-)
-# OWASP names the tab and the carriage return too, before which a spreadsheet may find the sign.
-_FORMULA = literal_column(r"E'^[=+@\t\r-]'", Text)
-_APOSTROPHE = literal_column("''''", Text)
 
 
 class ExportRow(NamedTuple):
-    """How many lines an export has, and how many bytes these are."""
+    """How many lines an export has, and how many bytes these are; None where each of its lines says it."""
 
     as_of: datetime | None
     dead_letters: int | None
     version: bytes | None
-    total: int
-    size: int
+    total: int | None
+    size: int | None
 
 
 class LineRow(NamedTuple):
@@ -81,11 +73,19 @@ class LineRow(NamedTuple):
     line: bytes
 
 
+class MeasuredLineRow(NamedTuple):
+    """A line with its end, and how many lines and bytes the whole export has."""
+
+    line: bytes
+    total: int
+    size: int
+
+
 class ExportPlan(NamedTuple):
     """What to ask for first, and the lines."""
 
     head: BoundStatement[ExportRow]
-    lines: BoundStatement[LineRow]
+    lines: BoundStatement[Any]
 
 
 def leads_as_ndjson(user_id: str, parameters: ListParameters, now: datetime) -> ExportPlan:
@@ -94,7 +94,7 @@ def leads_as_ndjson(user_id: str, parameters: ListParameters, now: datetime) -> 
 
 
 def leads_as_csv(user_id: str, parameters: ListParameters, now: datetime) -> ExportPlan:
-    """Returns the statements of all leads that match, as rows of CSV below CSV_HEADER."""
+    """Returns the statements of all leads that match, as rows of CSV below its header."""
     return _leads(user_id, parameters, now, is_csv=True)
 
 
@@ -111,8 +111,11 @@ def messages_as_ndjson(user_id: str, parameters: MessageExportParameters) -> Exp
 
 def _leads(user_id: str, parameters: ListParameters, now: datetime, *, is_csv: bool) -> ExportPlan:
     plan, values = plan_list(parameters, now)
-    head, lines = _lead_statements(plan, is_csv)
-    return _bound(head, lines, {"user_id": user_id, **values})
+    given = {"user_id": user_id, **values}
+    if not is_csv:
+        return _bound(*_document_statements(plan), given)
+    lines = BoundStatement(_csv_statement(plan), MeasuredLineRow, given)
+    return ExportPlan(BoundStatement(_UNMEASURED, ExportRow, {"user_id": user_id}), lines)
 
 
 def _bound(head: Select[Any], lines: Select[Any], values: dict[str, object]) -> ExportPlan:
@@ -120,31 +123,56 @@ def _bound(head: Select[Any], lines: Select[Any], values: dict[str, object]) -> 
 
 
 @lru_cache(maxsize=_MAX_CACHED_STATEMENTS)
-def _lead_statements(plan: ListPlan, is_csv: bool) -> tuple[Select[Any], Select[Any]]:  # noqa: FBT001  # lru_cache.
-    source: FromClause = leads
-    line: ColumnElement[str] = leads.c.document + _LINE_FEED
-    if is_csv:
-        fields = _fields_of(leads.c.document)
-        source, line = leads.join(fields, true()), _csv_line(fields)
-    chosen = [leads.c.user_id == USER, *conditions(plan.filters, leads)]
-    ordered = source
-    if plan.sort.table is lead_profiles:
-        profile = lead_profiles.c
-        same = and_(profile.user_id == USER, profile.customer_phone == leads.c.customer_phone)
-        ordered = source.outerjoin(lead_profiles, same)
-    lines = select(line.label("line")).select_from(ordered).where(*chosen).order_by(*_order(plan))
-    size = func.octet_length(line) if is_csv else func.octet_length(leads.c.document) + constant(1)
-    return _head(size, source, chosen), lines
+def _document_statements(plan: ListPlan) -> tuple[Select[Any], Select[Any]]:
+    document, chosen = leads.c.document, _chosen(plan)
+    lines = select((document + _LINE_FEED).label("line")).select_from(_with_key(plan, leads)).where(*chosen)
+    head = _head(func.octet_length(document) + constant(1), leads, chosen)
+    return head, lines.order_by(*_order(plan, plan.sort.table.c, leads.c))
 
 
-def _order(plan: ListPlan) -> Sequence[ColumnElement[Any]]:
+@lru_cache(maxsize=_MAX_CACHED_STATEMENTS)
+def _csv_statement(plan: ListPlan) -> Select[Any]:
+    fields = csv_lines.fields_of(leads.c.document)
+    key, phone = plan.sort.table.c[plan.sort.key], leads.c.customer_phone
+    made = (
+        select(csv_lines.line(fields).label("line"), key, phone)
+        .select_from(_with_key(plan, leads.join(fields, true())))
+        .where(*_chosen(plan))
+        .order_by(*_order(plan, plan.sort.table.c, leads.c))
+        # PostgreSQL would make each line a second time for its length.
+        .offset(ZERO)
+        .subquery("made")
+    )
+    measured = (
+        made.c.line,
+        func.count().over().label("total"),
+        cast(func.sum(func.octet_length(made.c.line)).over(), BigInteger).label("size"),
+    )
+    # The order that they have: PostgreSQL sorts once.
+    return select(*measured).order_by(*_order(plan, made.c, made.c))
+
+
+def _chosen(plan: ListPlan) -> Sequence[Condition]:
+    return [leads.c.user_id == USER, *conditions(plan.filters, leads)]
+
+
+def _with_key(plan: ListPlan, source: FromClause) -> FromClause:
+    """Returns the source with the table of the key of the order."""
+    if plan.sort.table is not lead_profiles:
+        return source
+    profile = lead_profiles.c
+    same = and_(profile.user_id == USER, profile.customer_phone == leads.c.customer_phone)
+    return source.outerjoin(lead_profiles, same)
+
+
+def _order(plan: ListPlan, of_key: Columns, of_phone: Columns) -> Sequence[ColumnElement[Any]]:
     """Returns the order of the list, written as the index has it where the index has it."""
     sort, is_desc = plan.sort, plan.sort_order == "desc"
-    phone = leads.c.customer_phone
+    phone = of_phone["customer_phone"]
     if not sort.nullable or plan.sort_order == sort.nulls_last:
-        first, _ = sort.order(sort.table.c, plan.sort_order)
+        first, _ = sort.order(of_key, plan.sort_order)
     else:
-        key = sort.table.c[sort.key]
+        key = of_key[sort.key]
         first = (key.desc() if is_desc else key.asc()).nulls_last()
     return first, phone.desc() if is_desc else phone.asc()
 
@@ -158,31 +186,6 @@ def _head(size: ColumnElement[int], source: FromClause, chosen: Sequence[Conditi
         .subquery("counted")
     )
     return select(*freshness_columns(), counted.c.total, counted.c.size)
-
-
-def _fields_of(document: ColumnElement[Any]) -> FromClause:
-    """Returns the fields of a printed lead as a row of texts."""
-    fields = (column(name, ARRAY(Text) if name == "platforms" else Text) for name in CSV_COLUMNS)
-    record = func.json_to_record(cast(document, JSON)).table_valued(*fields)
-    return record.render_derived(name="r", with_types=True)
-
-
-def _csv_line(fields: FromClause) -> ColumnElement[str]:
-    line: ColumnElement[str] | None = None
-    for name in CSV_COLUMNS:
-        value: ColumnElement[str] = fields.c[name]
-        if name == "platforms":
-            value = func.array_to_string(value, _COMMA, type_=Text)
-        if name in _TYPED:
-            is_formula: Condition = value.op("~", is_comparison=True)(_FORMULA)
-            value = case((is_formula, _APOSTROPHE + value), else_=value)
-        if name in _TYPED or name == "customer_phone":
-            value = _QUOTE + func.replace(value, _QUOTE, _TWO_QUOTES, type_=Text) + _QUOTE
-        printed = func.coalesce(value, _NOTHING, type_=Text)
-        line = printed if line is None else line + _COMMA + printed
-    if line is None:
-        raise AssertionError
-    return line + _LINE_END
 
 
 @lru_cache(maxsize=4)

@@ -8,8 +8,8 @@ from api import current
 from api.config import Config
 from api.database.snapshot import Snapshot
 from api.export_stream import ExportStream, Places
+from api.plan import csv_lines
 from api.plan.exports import (
-    CSV_HEADER,
     ExportPlan,
     ExportRow,
     leads_as_csv,
@@ -31,7 +31,7 @@ def export_leads_as_csv(user_id: str) -> Response:
     parameters = EXPORT_QUERY.read(_query_string())
     plan = leads_as_csv(user_id, parameters, current.values().now)
     export = _begin(user_id, plan, lambda row: read_model().checked(row, parameters.min_as_of))
-    return _answer(export, "leads", CSV, CSV_HEADER)
+    return _answer(export, "leads", CSV, csv_lines.HEADER)
 
 
 @exports.get("/leads.ndjson")
@@ -60,10 +60,14 @@ def install(app: Flask, config: Config) -> None:
 
 
 class _Export:
-    """An export that has begun: its first row, its session, and what gives its place back."""
+    """An export that has begun: its head, how much it has, its session, and what gives its place back."""
 
-    def __init__(self, row: ExportRow, snapshot: Snapshot, give_back: Callable[[], None]) -> None:
+    def __init__(
+        self, row: ExportRow, total: int, size: int, snapshot: Snapshot, give_back: Callable[[], None]
+    ) -> None:
         self.row = row
+        self.total = total
+        self.size = size
         self.snapshot = snapshot
         self.give_back = give_back
 
@@ -77,27 +81,36 @@ def _begin(user_id: str, plan: ExportPlan, check: Callable[[ExportRow], ExportRo
         snapshot: Snapshot = extensions["leads_open_snapshot"](user_id)
         try:
             row = check(snapshot.fetch(plan.head))
-            snapshot.open(plan.lines)
+            total, size = _begin_lines(snapshot, plan, row)
         except BaseException:
             snapshot.close()
             raise
     except BaseException:
         give_back()
         raise
-    return _Export(row, snapshot, give_back)
+    return _Export(row, total, size, snapshot, give_back)
+
+
+def _begin_lines(snapshot: Snapshot, plan: ExportPlan, row: ExportRow) -> tuple[int, int]:
+    """Begin to read lines. Returns how many there are, and how many bytes."""
+    if row.total is not None and row.size is not None:
+        snapshot.open(plan.lines)
+        return row.total, row.size
+    first = snapshot.open_and_look(plan.lines)
+    return (0, 0) if first is None else (first.total, first.size)
 
 
 def _answer(export: _Export, name: str, kind: str, opening: bytes = b"") -> Response:
     """Returns the answer, which announces its length: a server can then end a broken one as broken only."""
     values, row = current.values(), export.row
-    values.rows = row.total
+    values.rows = export.total
     moment = "" if row.as_of is None else f"-{row.as_of:%Y%m%dT%H%M%SZ}"
     ending = "csv" if kind == CSV else "ndjson"
     stream = ExportStream(export.snapshot, opening, export.give_back, values.correlation_id)
     headers = {
-        "Content-Length": str(len(opening) + row.size),
+        "Content-Length": str(len(opening) + export.size),
         "Content-Disposition": f'attachment; filename="{name}{moment}.{ending}"',
-        "X-Total-Count": str(row.total),
+        "X-Total-Count": str(export.total),
     }
     return Response(stream, content_type=kind, headers=headers, direct_passthrough=True)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from projector.origin import find_problem
+from projector.feeds import find_problem
 from projector.report import counted
 from projector.source import misfit
 from projector.sql import PROJECTION_VERSION
@@ -90,7 +90,8 @@ def _attention_to_build(status: Status, projection: Projection) -> Iterator[str]
 def _attention_to_feeds(status: Status, projection: Projection) -> Iterator[str]:
     if not status.feeds and not projection.has_origin:
         return
-    problem = find_problem(status.feeds, projection.errors_at_proof) or projection.feed_problem
+    problem = find_problem(status.feeds, status.unfed_tables, projection.errors_at_proof)
+    problem = problem or projection.feed_problem
     if problem is not None:
         yield (
             f"Changes of the platform may not arrive: {shorten(problem)}. See pg_stat_subscription and the log of this"

@@ -9,7 +9,7 @@ import psycopg
 from psycopg.rows import TupleRow, class_row
 
 from projector import db, locks
-from projector.origin import Feed, read_feeds
+from projector.feeds import Feed, read_feeds, read_unfed_tables
 from projector.preconditions import require_installed
 from projector.sides import both, on_read_model
 from projector.source import find_missing_source
@@ -144,6 +144,7 @@ class Status:
     lock_holders: list[LockHolder] = field(default_factory=list)
     erasures: Erasures = field(default_factory=Erasures)
     feeds: list[Feed] = field(default_factory=list)
+    unfed_tables: list[str] = field(default_factory=list)
     # None where one database holds both sides.
     servers: list[ServerState] = field(default_factory=list)
 
@@ -217,6 +218,7 @@ def read_status(conn: Connection, *, api_role: str = "leads_api", with_sizes: bo
             lock_holders=read_lock_holders(conn),
             erasures=_read(conn, Erasures, "read_erasures")[0],
             feeds=read_feeds(conn),
+            unfed_tables=read_unfed_tables(conn),
             servers=read_servers(conn),
         )
 
@@ -227,8 +229,7 @@ def read_status_of_servers(urls: Sequence[str], application_name: str) -> Status
     `urls` are those of the platform's database and of the database of the read model.
     """
     servers = find_servers(urls, application_name, COUNTED_CHANGES)
-    queue = Queue(servers[0].changes or 0, servers[0].lag)
-    return Status(queue=queue, servers=servers)
+    return Status(queue=Queue(servers[0].changes or 0, servers[0].lag), servers=servers)
 
 
 def _read_sizes(conn: Connection) -> list[Size]:

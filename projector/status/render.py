@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from projector.origin import Feed, find_distance
+from projector.feeds import Feed, find_distance
 from projector.report import counted, counted_of, escape_hidden
 from projector.sides import READ_MODEL_SIDE
 from projector.sql import PROJECTION_VERSION
@@ -54,6 +54,7 @@ def as_dict(status: Status) -> dict[str, Any]:
             "problem": projection and projection.feed_problem,
             "position": projection and projection.origin_position,
             "failed_at": projection and projection.failed_at,
+            "unfed_tables": status.unfed_tables,
             "subscriptions": [
                 {
                     **asdict(feed),
@@ -115,8 +116,8 @@ def _lines(status: Status) -> Iterator[tuple[str, str]]:
     else:
         yield "As of", f"{moment_in_words(projection.as_of)}, {age_in_words(projection.as_of_age)} ago"
     yield "Capture", _capture_in_words(status, projection)
-    for feed in status.feeds:
-        yield "Origin", _feed_in_words(feed, projection)
+    for said in _origin_in_words(status, projection):
+        yield "Origin", said
     yield "Scheduler", _schedulers_in_words(status)
     yield "Rebuild", _rebuild_in_words(status, projection)
     for number, holder in enumerate(status.lock_holders):
@@ -139,6 +140,13 @@ def _lines(status: Status) -> Iterator[tuple[str, str]]:
             "",
             f"{size.table_name:<32}{bytes_in_words(size.bytes):>10}  about {counted(size.about_rows, 'row')}",
         )
+
+
+def _origin_in_words(status: Status, projection: Projection) -> Iterator[str]:
+    for feed in status.feeds:
+        yield _feed_in_words(feed, projection)
+    for table in status.unfed_tables:
+        yield f"no subscription brings rows of {table}"
 
 
 def _feed_in_words(feed: Feed, projection: Projection) -> str:

@@ -1,19 +1,5 @@
 -- The origin of rows that logical replication brings: how far its subscriptions are.
 
--- name: read_feeds
--- Returns each subscription that feeds source tables: name, slot_name, is_enabled, unready_tables, has_worker, position
--- and errors, as projector.feeds says.
-SELECT
-    f.name,
-    f.slot_name,
-    f.is_enabled,
-    f.unready_tables,
-    f.has_worker,
-    f.position::text AS position,
-    f.errors
-FROM projector.feeds AS f
-ORDER BY f.name;
-
 -- name: read_origin_clock
 -- At the origin. Returns: at, its clock. Read it before the position.
 SELECT clock_timestamp() AS at;
@@ -41,14 +27,15 @@ FROM (
 ) AS w;
 
 -- name: find_proof
--- Returns: at, the latest of these moments of the origin whose position every subscription has applied; null if none.
+-- Returns: at, the latest of these moments of the origin whose position every subscription has applied; null if none,
+-- or if no subscription brings one of the source tables.
 -- Parameters: moments and positions, in pairs.
 SELECT max(m.at) AS at
 FROM unnest(%(moments)s::timestamptz[], %(positions)s::pg_lsn[]) AS m (at, position)
 WHERE m.position <= (
     SELECT min(CASE WHEN f.unready_tables = 0 AND f.has_worker THEN f.position ELSE '0/0'::pg_lsn END)
     FROM projector.feeds AS f
-);
+) AND NOT EXISTS (SELECT FROM projector.unfed_tables);
 
 -- name: note_look
 -- Parameters: position, where the WAL of the origin ends, null if it could not be asked; errors, of the subscriptions
@@ -71,11 +58,6 @@ WHERE o.proved_at IS DISTINCT FROM %(at)s;
 -- name: forget_origin
 -- The source tables are the platform's own again: nothing needs a proof.
 DELETE FROM projector.origin;
-
--- name: read_errors
--- Returns: errors, of the subscriptions when a proof was noted last; no row before the first.
-SELECT o.errors
-FROM projector.origin AS o;
 
 -- name: note_problem
 -- Has readiness say what keeps changes from arriving.

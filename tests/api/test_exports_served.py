@@ -1,6 +1,7 @@
 """Exports from a real server: whole, or a broken stream; and whatever a caller does, readers are answered."""
 
 import http.client
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +26,17 @@ def broken(self, count):
     return read(self, 5)
 api.database.snapshot.Snapshot.read = broken
 """
+# So it does in each export.
+EACH_BREAKS = """
+import api.database.snapshot
+read = api.database.snapshot.Snapshot.read
+def broken(self, count):
+    self.reads = getattr(self, "reads", 0) + 1
+    if self.reads == 3:
+        raise RuntimeError("broken on purpose")
+    return read(self, 5)
+api.database.snapshot.Snapshot.read = broken
+"""
 # Lines without an end, for callers that stop reading.
 ENDLESS = """
 import api.database.snapshot, api.export_stream, api.routes.exports
@@ -32,10 +44,11 @@ api.export_stream.UNREAD_SECONDS = 0.5
 api.database.snapshot.Snapshot.read = lambda self, count: [b"x" * 9999 + b"\\n"] * count
 answer = api.routes.exports._answer
 def enormous(export, *arguments):
-    export.row = export.row._replace(size=10**12)
+    export.size = 10**12
     return answer(export, *arguments)
 api.routes.exports._answer = enormous
 """
+CURLE_PARTIAL_FILE = 18
 EXPORTS = (
     "(SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'leads-api'"
     " AND query LIKE '%lines%')"
@@ -68,16 +81,31 @@ def test_an_export_is_whole(library: Library, tmp_path: Path) -> None:
             assert "transfer-encoding" not in {key.lower() for key in headers}
 
 
-def test_an_export_that_breaks_ends_as_a_broken_stream(library: Library, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["leads.ndjson", "leads.csv", "messages.ndjson"])
+def test_an_export_that_breaks_ends_as_a_broken_stream(library: Library, tmp_path: Path, name: str) -> None:
+    path = f"/users/{library.tenant}/{name}"
     with served(library, tmp_path, BREAKS) as server:
-        with begin(server, path_of(library)) as answer:
+        with begin(server, path) as answer:
             assert answer.status == 200
             with pytest.raises((http.client.IncompleteRead, ConnectionError)):
                 answer.read()
         server.wait_for_line("an export was broken off")
         # The place is free again.
-        status, _, body = server.get(path_of(library))
+        status, _, body = server.get(path)
         assert (status, len(body) > 0) == (200, True)
+
+
+@pytest.mark.curl
+def test_curl_notices_each_export_that_breaks(library: Library, tmp_path: Path) -> None:
+    """Whether or not the connection was to be kept, and whether or not curl takes compressed answers."""
+    file = tmp_path / "file"
+    with served(library, tmp_path, EACH_BREAKS, LEADS_EXPORTS="20") as server:
+        for name in ("leads.ndjson", "leads.csv", "messages.ndjson"):
+            url = f"http://127.0.0.1:{server.port}/users/{library.tenant}/{name}"
+            for option in ("--http1.1", "--http1.0", "--compressed"):
+                curl = ["curl", "-sf", option, "--max-time", str(PATIENCE), "-o", str(file), url]
+                assert subprocess.run(curl, check=False).returncode == CURLE_PARTIAL_FILE, (name, option)
+                assert file.read_bytes()
 
 
 def test_a_caller_that_stops_reading_holds_no_connection_to_the_database(

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from psycopg import sql
 
-from api.plan.exports import CSV_HEADER
+from api.plan import csv_lines
 from tests.benchmarks import servers
 from tests.benchmarks.core import Row, goal, interleave, seconds
 from tests.benchmarks.fixtures import Connection, Fixtures
@@ -40,7 +40,8 @@ def measure(fixtures: Fixtures) -> Iterator[Row]:
     """The rows of this area."""
     user_id = fixtures.main.tenants["big"]
     columns = sql.SQL(", ").join(
-        sql.SQL("{} text").format(sql.Identifier(name)) for name in CSV_HEADER.decode().strip().split(",")
+        sql.SQL("{} text").format(sql.Identifier(name))
+        for name in csv_lines.HEADER.decode().strip().split(",")
     )
     leads = f"{fixtures.size.big:,} leads"
     with servers.api(fixtures.main) as api, fixtures.main.connect() as conn:

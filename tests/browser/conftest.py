@@ -49,7 +49,7 @@ def shared(server: Server, built_template: Database, request: pytest.FixtureRequ
 
 @pytest.fixture
 def world(make_database: MakeDatabase, built_template: Database) -> Iterator[World]:
-    """A database of the test's own, with a tenant that has no lead."""
+    """A database of the test's own, with a tenant that has no lead; a file with leads of its own has another."""
     database = make_database(built_template)
     with database.connect() as conn:
         made = World(database, conn)

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.chromium
 
 
 @pytest.fixture(scope="module")
-def filled(shared: World) -> World:
+def world(shared: World) -> World:
     shared.tenant()
     shared.lead(1, "Ann Lee")
     shared.refresh()
@@ -19,8 +19,8 @@ def filled(shared: World) -> World:
 
 
 @pytest.fixture
-def site(filled: World, serve: Serve) -> Site:
-    return serve(filled.database, auth=token_config())
+def site(world: World, serve: Serve) -> Site:
+    return serve(world.database, auth=token_config())
 
 
 def give(page: Page, tenant: str, token: str) -> None:

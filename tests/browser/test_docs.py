@@ -12,7 +12,7 @@ pytestmark = pytest.mark.chromium
 
 
 @pytest.fixture(scope="module")
-def filled(shared: World) -> World:
+def world(shared: World) -> World:
     shared.tenant()
     shared.lead(1, "Ann Lee", messages=3)
     shared.refresh()
@@ -20,8 +20,8 @@ def filled(shared: World) -> World:
 
 
 @pytest.fixture
-def page(filled: World, serve: Serve, view: View) -> Page:
-    shown = view(f"{serve(filled.database).url}/docs/", height=1400)
+def page(world: World, serve: Serve, view: View) -> Page:
+    shown = view(f"{serve(world.database).url}/docs/", height=1400)
     expect(shown.locator(".opblock").first).to_be_visible()
     return shown
 

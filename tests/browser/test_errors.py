@@ -80,6 +80,21 @@ def test_a_chart_that_cannot_be_drawn_yet(page: Page) -> None:
         assert sorted(heights) == [0] * 29 + [100]
 
 
+def test_a_request_that_goes_on_failing_keeps_no_other_waiting(page: Page, world: World) -> None:
+    page.route("**/stats/series?*", lambda route: route.fulfill(status=503, json={"message": "Too busy"}))
+    page.reload()
+    notice = page.locator("#notice")
+    expect(notice).to_contain_text("Too busy")
+    for number, name in ((2, "Bob Ray"), (3, "Cy Day")):
+        world.lead(number, name)
+        world.refresh()
+        expect(page.get_by_role("link", name=name)).to_be_visible()
+        # What fails is still said.
+        expect(notice).to_contain_text("Too busy")
+    page.unroute_all()
+    expect(notice).to_be_hidden()
+
+
 def test_an_answer_that_is_no_json(page: Page) -> None:
     page.route("**/users/**", lambda route: route.fulfill(status=502, body="<h1>Bad gateway</h1>"))
     expect(page.locator("#notice")).to_contain_text("The API answered 502.")

@@ -17,7 +17,7 @@ SIZES = {"desktop": (1440, 900), "tablet": (820, 1100), "phone": (390, 844), "sm
 
 
 @pytest.fixture(scope="module")
-def filled(shared: World) -> World:
+def world(shared: World) -> World:
     shared.tenant()
     names = ("Ann Lee", "Björn Köhler", "محمد علي", "Siddhant", "山田太郎", "Ёлка Иванова")
     # Over two weeks; a third of them goes on now.
@@ -33,11 +33,6 @@ def filled(shared: World) -> World:
         )
     shared.refresh()
     return shared
-
-
-@pytest.fixture
-def site(filled: World, serve: Serve) -> Site:
-    return serve(filled.database)
 
 
 def ready(page: Page) -> None:
@@ -104,8 +99,8 @@ def test_nothing_keeps_anybody_out(site: Site, view: View, size: str, scheme: st
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_nothing_keeps_anybody_out_who_is_asked(filled: World, serve: Serve, view: View, scheme: str) -> None:
-    asking = view(f"{serve(filled.database, auth=token_config()).url}/", width=390, color_scheme=scheme)
+def test_nothing_keeps_anybody_out_who_is_asked(world: World, serve: Serve, view: View, scheme: str) -> None:
+    asking = view(f"{serve(world.database, auth=token_config()).url}/", width=390, color_scheme=scheme)
     expect(asking.locator("#access")).to_be_visible()
     examine(asking)
 

@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Serve, View
+from tests.browser.conftest import View
 from tests.browser.world import TENANT, Site, World
 from tests.support.edge_cases import NAMES
 
@@ -16,7 +16,7 @@ TEXTS = (MARKUP, TURNED, ZALGO, "שלום עולם", "\x01\x1b[31mred\x7f", "W" 
 
 
 @pytest.fixture(scope="module")
-def filled(shared: World) -> World:
+def world(shared: World) -> World:
     shared.tenant()
     for number, text in enumerate(TEXTS, 1):
         shared.lead(number * 4, text[:255])
@@ -26,11 +26,6 @@ def filled(shared: World) -> World:
     shared.lead(2, "Other", tenant=OTHER)
     shared.refresh()
     return shared
-
-
-@pytest.fixture
-def site(filled: World, serve: Serve) -> Site:
-    return serve(filled.database)
 
 
 @pytest.fixture

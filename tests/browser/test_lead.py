@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from api.response.lead_schemas import Lead
-from tests.browser.conftest import Serve, View
+from tests.browser.conftest import View
 from tests.browser.world import TENANT, Site, World
 
 pytestmark = pytest.mark.chromium
@@ -12,7 +12,7 @@ MESSAGES = 260
 
 
 @pytest.fixture(scope="module")
-def filled(shared: World) -> World:
+def world(shared: World) -> World:
     shared.tenant()
     shared.lead(1, "Ann Lee", messages=3)
     shared.lead(2, "Long Talk", messages=MESSAGES)
@@ -25,11 +25,6 @@ def filled(shared: World) -> World:
     shared.write(1, "Long " * 1000)
     shared.refresh()
     return shared
-
-
-@pytest.fixture
-def site(filled: World, serve: Serve) -> Site:
-    return serve(filled.database)
 
 
 @pytest.fixture

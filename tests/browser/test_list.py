@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.conftest import Serve, View
+from tests.browser.conftest import View
 from tests.browser.world import TENANT, Site, World
 
 pytestmark = pytest.mark.chromium
@@ -15,7 +15,7 @@ LEADS = 130
 
 
 @pytest.fixture(scope="module")
-def filled(shared: World) -> World:
+def world(shared: World) -> World:
     shared.tenant()
     shared.tenant("empty")
     for number in range(1, LEADS + 1):
@@ -26,11 +26,6 @@ def filled(shared: World) -> World:
     shared.conn.execute("UPDATE conversations SET is_active = (conversation_id NOT IN ('c-4', 'c-5'))")
     shared.refresh()
     return shared
-
-
-@pytest.fixture
-def site(filled: World, serve: Serve) -> Site:
-    return serve(filled.database)
 
 
 @pytest.fixture
@@ -75,10 +70,10 @@ def test_the_statistics_are_those_of_the_api(page: Page) -> None:
     expect(page.locator(".chart .days7 .value")).to_have_text("130")
 
 
-def test_each_day_has_its_active_and_new_leads(page: Page, filled: World) -> None:
+def test_each_day_has_its_active_and_new_leads(page: Page, world: World) -> None:
     rows = page.locator(".activity tbody tr")
     expect(rows).to_have_count(30)
-    found = filled.conn.execute(
+    found = world.conn.execute(
         "SELECT max(timestamp)::date, min(timestamp)::date FROM messages GROUP BY conversation_id"
     ).fetchall()
     active, new = (Counter(days) for days in zip(*found, strict=True))

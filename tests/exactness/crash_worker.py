@@ -1,16 +1,17 @@
-"""A projector that kills itself at a point: `python -m tests.exactness.crash_worker URL WORK POINT COUNT`.
+"""A projector that is killed: at a point that it comes to, or at any moment.
 
-WORK is refresh, share (one of several projectors that share a queue), first_build or in_place; it dies when it comes to
-the point for the COUNTth time. With a further argument it stops there instead, as by Ctrl-Z; that is how long
-PostgreSQL lets it stand still in a transaction. LEADS_READ_MODEL_URL has the read model in another database; then there
-is the point `between the commits` too.
+WORK is refresh, share (one of several projectors that share a queue), first_build or in_place.
+`python -m tests.exactness.crash_worker URL WORK POINT COUNT TIMEOUT` stops at the point instead, when it comes there
+for the COUNTth time, as by Ctrl-Z; TIMEOUT is how long PostgreSQL lets it stand still in a transaction.
 """
 
 import os
 import signal
 import sys
 from contextlib import suppress
-from random import sample
+from multiprocessing import get_context
+from multiprocessing.context import ForkServerProcess
+from random import Random, sample
 
 import structlog
 
@@ -24,11 +25,48 @@ from projector.pipeline import Connection, InjectionPoint, prepare_session
 from projector.progress import QUIET
 from projector.rebuild import rebuild
 from projector.refresh import refresh
+from tests.exactness.random_load import COLLISIONS
+from tests.support.patience import PATIENCE
+
+NAME = "killed"
+"""What its sessions are called in pg_stat_activity."""
+
+# A process that has imported everything, and is forked for each worker: to start Python takes longer than the work.
+_FORKED = get_context("forkserver")
+_FORKED.set_forkserver_preload([__name__, "pytest.__main__"])
 
 
-def main(url: str, work: str, point: str, count: str, timeout: str | None = None) -> None:
+def kill_at(url: str, work: str, point: str, count: int, read_model_url: str = "") -> bool:
+    """Let a projector work, and kill it when it comes to the point for the COUNTth time.
+
+    With the read model in another database there is the point `between the commits` too. Returns whether it was killed;
+    where there was less work, it ended before.
+    """
+    worker = start(url, work, point, count, read_model_url)
+    worker.join(PATIENCE)
+    assert worker.exitcode in {-signal.SIGKILL, 0}
+    return worker.exitcode != 0
+
+
+def start(url: str, work: str, point: str, count: int, read_model_url: str = "") -> ForkServerProcess:
+    """A projector that works, and kills itself when it comes to the point for the COUNTth time."""
+    worker = _FORKED.Process(target=main, args=(url, work, point, str(count), None, read_model_url))
+    worker.start()
+    return worker
+
+
+def begin(url: str, seed: str) -> ForkServerProcess:
+    """A projector that refreshes and rebuilds until it is killed."""
+    worker = _FORKED.Process(target=_work_on, args=(url, seed), daemon=True)
+    worker.start()
+    return worker
+
+
+def main(  # noqa: PLR0913, PLR0917  # As its command line has them.
+    url: str, work: str, point: str, count: str, timeout: str | None = None, read_model_url: str = ""
+) -> None:
     """Work until death, or until the stop."""
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
+    _be_quiet()
     left = int(count)
 
     def point_reached(reached: str) -> None:
@@ -39,8 +77,7 @@ def main(url: str, work: str, point: str, count: str, timeout: str | None = None
         if not left:
             os.kill(os.getpid(), signal.SIGKILL if timeout is None else signal.SIGSTOP)
 
-    apart = os.environ.get("LEADS_READ_MODEL_URL", "")
-    with db.connect(url, application_name="killed", read_model_url=apart) as conn:
+    with db.connect(url, application_name=NAME, read_model_url=read_model_url) as conn:
         conn.between_commits = lambda: point_reached("between the commits")
         if timeout is not None:
             conn.execute("SELECT set_config('idle_in_transaction_session_timeout', %s, false)", (timeout,))
@@ -61,6 +98,26 @@ def share(conn: Connection, point: InjectionPoint) -> None:
             with suppress(BlockedError):
                 done = refresh_batch(conn, [shard], size=3, overdue=passes.overdue, point=point)
                 passes.note(done.owned, done.passed_over)
+
+
+def _work_on(url: str, seed: str) -> None:
+    _be_quiet()
+    rng = Random(seed)
+    forked_by = os.getppid()
+    with db.connect(url, application_name=NAME) as conn:
+        # Not beyond the end of the tests, whatever ended them.
+        while os.getppid() == forked_by:
+            try:
+                if rng.random() < 0.7:
+                    refresh(conn, retry_failed=True, progress=QUIET, size=rng.choice((1, 3, 100)))
+                else:
+                    rebuild(conn, tenants=None, progress=QUIET)
+            except COLLISIONS:
+                continue
+
+
+def _be_quiet() -> None:
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
 
 
 if __name__ == "__main__":

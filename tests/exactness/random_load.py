@@ -2,8 +2,8 @@
 
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from random import Random
@@ -151,26 +151,37 @@ class Burst:
 
     database: Database
     seed: int
+    round: int = 0
     log: list[str] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     committed: dict[datetime, datetime] = field(default_factory=dict)
     _writing: threading.Event = field(default_factory=threading.Event)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def run(self) -> None:
-        """Fill the tables, let everything loose, and compare when all is quiet."""
+    def run(self, rounds: int = 1) -> None:
+        """Fill the tables; so many times let everything loose, and compare when all is quiet."""
         with self.database.connect() as conn:
             edge_cases.write(conn, edge_cases.generate(Random(self.seed), 40))
             # Collisions with a TRUNCATE of the platform are noticed sooner, so that a burst stays short.
             conn.execute(f"ALTER DATABASE \"{self.database.name}\" SET deadlock_timeout = '30ms'".encode())
             rebuild_now(conn)
+        for self.round in range(rounds):
+            self._let_loose()
+            with self.database.connect() as conn, self._telling():
+                refresh_now(conn)
+                assert_exact(conn)
+                self.when_quiet(conn)
+        with self.database.connect() as conn, self._telling():
+            self._compare_with_scratch(conn)
+
+    def _let_loose(self) -> None:
         threads = [
             *(self._thread(self._write, number) for number in range(WRITERS)),
             *(self._thread(self._refresh_batches, number) for number in range(2)),
             self._thread(self._refresh, 0),
             self._thread(self._rebuild, 0),
             self._thread(self._verify, 0),
-            *(self._thread(watch, 0) for watch in self.watchers()),
+            *(self._thread(watch, number) for number, watch in enumerate(self.watchers())),
         ]
         self._writing.set()
         for thread in threads:
@@ -181,27 +192,26 @@ class Burst:
         for thread in threads[WRITERS:]:
             thread.join()
         assert not self.failures, self.story()
-        with self.database.connect() as conn:
-            try:
-                refresh_now(conn)
-                assert_exact(conn)
-                self.when_quiet(conn)
-                self._compare_with_scratch(conn)
-            except AssertionError as error:
-                raise AssertionError(f"{error}\n{self.story()}") from error
+
+    @contextmanager
+    def _telling(self) -> Iterator[None]:
+        """Have a failure say what happened before it."""
+        try:
+            yield
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.story()}") from error
 
     def watchers(self) -> list[Callable[[Connection, Random], None]]:
         """Return who looks on meanwhile."""
         return [self._look]
 
     def when_quiet(self, conn: Connection) -> None:
-        """Look at the end, when everything was refreshed."""
+        """Look at the end of a round, when everything was refreshed."""
 
     def story(self) -> str:
         """What a person needs to follow what happened."""
-        return "\n".join(
-            [f"seed {self.seed}", *self.failures, f"the last of {len(self.log)} changes:", *self.log[-60:]]
-        )
+        changes = [f"the last of {len(self.log)} changes:", *self.log[-60:]]
+        return "\n".join([f"seed {self.seed}, round {self.round}", *self.failures, *changes])
 
     def _compare_with_scratch(self, conn: Connection) -> None:
         """What refreshes kept is what a rebuild into nothing makes, alternately in both ways."""
@@ -217,16 +227,19 @@ class Burst:
                 assert before == after, f"keys differ: {set(before) ^ set(after)}"
 
     def _thread(self, work: Callable[[Connection, Random], None], number: int) -> threading.Thread:
-        rng = Random(f"{self.seed} {work.__name__} {number}")
+        rng = Random(f"{self.seed} {work.__name__} {number} {self.round}")
 
         def run() -> None:
             try:
-                with self.database.connect(application_name=work.__name__) as conn:
-                    work(conn, rng)
+                self._begin(work, rng)
             except Exception as error:  # noqa: BLE001  # Whatever it was, the burst has failed.
                 self._fail(f"{work.__name__}: {type(error).__name__}: {error}")
 
         return threading.Thread(target=run, name=work.__name__)
+
+    def _begin(self, work: Callable[[Connection, Random], None], rng: Random) -> None:
+        with self.database.connect(application_name=work.__name__) as conn:
+            work(conn, rng)
 
     def _fail(self, text: str) -> None:
         with self._lock:

@@ -1,13 +1,9 @@
 """Death of a projector, of the server and of the network at every point: then recovery without a person."""
 
-import signal
 import socket
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from random import Random
 
 import psycopg
@@ -19,6 +15,7 @@ from projector.postgres.embedded import EmbeddedServer
 from projector.progress import QUIET
 from projector.rebuild import rebuild
 from projector.refresh import refresh
+from tests.exactness.crash_worker import kill_at
 from tests.exactness.interleaving import (
     FIRST_BUILD_POINTS,
     IN_PLACE_POINTS,
@@ -29,10 +26,8 @@ from tests.exactness.interleaving import (
 from tests.exactness.platform import assert_exact, forget_build, rebuild_now, value
 from tests.support import edge_cases
 from tests.support.mutations import mutate
-from tests.support.patience import PATIENCE
 from tests.support.server import Database
 
-ROOT = Path(__file__).parents[2]
 POINTS = (
     *(("refresh", point) for point in REFRESH_POINTS),
     *(("first_build", point) for point in FIRST_BUILD_POINTS),
@@ -111,15 +106,8 @@ def test_a_projector_killed_anywhere_loses_nothing(
     if work == "first_build":
         _forget_build(database)
     count = rng.randint(1, 3) if work == "refresh" else 1
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.exactness.crash_worker", database.url, work, point, str(count)],
-        cwd=ROOT,
-        check=False,
-        timeout=PATIENCE,
-    )
     # Where there was less work, it ended before.
-    assert done.returncode in {-signal.SIGKILL, 0}
-    assert done.returncode or count > 1
+    assert kill_at(database.url, work, point, count) or count > 1
     _change(database, rng, 3)
     _recover(database, by_cron=work != "in_place")
 

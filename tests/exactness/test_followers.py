@@ -2,12 +2,11 @@
 
 import json
 import signal
-import subprocess
-import sys
+import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
-from functools import wraps
+from dataclasses import dataclass, field
+from itertools import chain
 from random import Random
 from typing import Any
 
@@ -19,14 +18,15 @@ from projector import recovery
 from projector.install import migrate
 from projector.postgres.embedded import EmbeddedServer
 from projector.progress import QUIET
+from tests.exactness import crash_worker
+from tests.exactness.crash_worker import kill_at
 from tests.exactness.feed_copy import Copy, serving
 from tests.exactness.interleaving import IN_PLACE_POINTS, REFRESH_POINTS
 from tests.exactness.platform import assert_exact, rebuild_now
 from tests.exactness.random_load import Burst
 from tests.support import edge_cases
-from tests.support.commands import ROOT
 from tests.support.mutations import mutate
-from tests.support.patience import PATIENCE
+from tests.support.running import wait_until
 from tests.support.server import Database
 
 Connection = psycopg.Connection[TupleRow]
@@ -35,6 +35,9 @@ StartServer = Callable[..., EmbeddedServer]
 
 SHORT = range(3)
 LONG = range(1000, 1700)
+ROUNDS = 5
+"""Rounds of each seed of the long mode: with the short ones, 3,503."""
+
 # Each is a filter of the list, which the feed takes too.
 FILTERS = ("", "has_email=true", "lead_status=Hot,Warm", "platform=whatsapp&has_extraction=false", "search=a")
 DOCUMENTS = (
@@ -49,6 +52,7 @@ VICTIM = (
     " AND application_name IN ('_refresh', '_refresh_batches', '_rebuild') AND state <> 'idle'"
     " ORDER BY random() LIMIT 1"
 )
+SURVIVORS = f"datname = current_database() AND application_name = '{crash_worker.NAME}'"
 POINTS = (
     *(("refresh", point) for point in REFRESH_POINTS),
     *(("in_place", point) for point in IN_PLACE_POINTS),
@@ -58,50 +62,67 @@ SHORT_POINTS = (("refresh", "recomputed"), ("refresh", "written"), ("in_place", 
 
 @dataclass
 class FollowedBurst(Burst):
-    """A burst whose projectors are killed, with callers that keep copies of its tenants, with each filter."""
+    """A burst whose projectors are killed, with callers that keep copies of its tenants, with each filter.
+
+    The copies of a round go on in the next one: none of their tokens ends.
+    """
 
     compared: int = 0
     killed: int = 0
+    _waiting: list[list[Copy]] = field(default_factory=list)
 
-    def run(self) -> None:
+    def run(self, rounds: int = 1) -> None:
         with serving(self.database) as app:
             self.app = app
-            self.copies: list[Copy] = []
-            super().run()
+            super().run(rounds)
 
     def watchers(self) -> list[Work]:
-        return [*super().watchers(), self._follow, self._follow, self._kill]
+        # What readers see meanwhile is for the other bursts too: a look costs more than an answer of the feed.
+        looks = super().watchers() if self.round == 0 else []
+        return [*looks, self._follow, self._follow, self._end_sessions, self._kill_processes]
 
-    def _thread(self, work: Work, number: int) -> Any:  # noqa: ANN401  # A thread.
-        @wraps(work)
-        def survive(conn: Connection, rng: Random) -> None:
+    def _begin(self, work: Work, rng: Random) -> None:
+        with suppress(*DEATHS):
+            super()._begin(work, rng)
+            return
+        # A supervisor starts another one, which may be killed as soon as it is there, or before.
+        while self._writing.is_set():
             with suppress(*DEATHS):
-                work(conn, rng)
-                return
-            # A supervisor starts another one, which may be killed as soon as it is there.
-            while self._writing.is_set():
-                with suppress(*DEATHS), self.database.connect(application_name=work.__name__) as again:
-                    work(again, rng)
+                super()._begin(work, rng)
 
-        return super()._thread(survive, number)
-
-    def _kill(self, conn: Connection, rng: Random) -> None:
+    def _end_sessions(self, conn: Connection, rng: Random) -> None:
         while self._writing.is_set():
             for (pid,) in conn.execute(VICTIM.encode()).fetchall():
                 self.killed += conn.execute("SELECT pg_terminate_backend(%s)", (pid,)).rowcount
             conn.execute("SELECT pg_sleep(%s)", (rng.uniform(0.01, 0.2),))
 
+    def _kill_processes(self, conn: Connection, rng: Random) -> None:
+        while self._writing.is_set():
+            worker = crash_worker.begin(self.database.url, str(rng.random()))
+            time.sleep(rng.uniform(0.05, 0.4))
+            worker.kill()
+            worker.join()
+            if worker.exitcode != -signal.SIGKILL:
+                self._fail(f"a projector ended with {worker.exitcode} before it was killed")
+            self.killed += 1
+        # What it has sent before its death may still be done.
+        wait_until(conn, f"count(*) = 0 FROM pg_stat_activity WHERE {SURVIVORS}")
+
     def _follow(self, conn: Connection, rng: Random) -> None:
         tenants = [row[0] for row in conn.execute("SELECT user_id FROM users ORDER BY user_id").fetchall()]
-        own = []
-        for tenant in tenants:
-            for query in ("", rng.choice(FILTERS)):
-                copy = Copy(self.app.test_client(), tenant, query)
-                copy.begin()
-                own.append(copy)
-        self.copies += own
+        own = self._waiting.pop() if self._waiting else []
+        known = {copy.tenant for copy in own}
+        new = [(tenant, "") for tenant in tenants if tenant not in known]
+        # One more in each further round, so that copies begin among changes in all of them.
+        some = rng.sample(tenants, min(1, len(tenants))) if own else tenants
+        new += [(tenant, rng.choice(FILTERS)) for tenant in some]
+        for tenant, query in new:
+            copy = Copy(self.app.test_client(), tenant, query)
+            copy.begin()
+            own.append(copy)
         while self._writing.is_set():
             self._follow_once(conn, rng, rng.choice(own))
+        self._waiting.append(own)
 
     def _follow_once(self, conn: Connection, rng: Random, copy: Copy) -> None:
         status, body = copy.ask(limit=rng.choice((1, 2, 500)))
@@ -129,7 +150,7 @@ class FollowedBurst(Burst):
                 self._fail(f"the copy of {copy.tenant} is not the list at version {row[0]}")
 
     def when_quiet(self, conn: Connection) -> None:
-        for copy in self.copies:
+        for copy in chain(*self._waiting):
             copy.follow(limit=3)
             assert copy.leads == copy.list(), f"{copy.tenant} {copy.query}"
             self._follow_once(conn, Random(0), copy)
@@ -140,7 +161,7 @@ class FollowedBurst(Burst):
 
 @pytest.mark.parametrize("seed", [*SHORT, *(pytest.param(seed, marks=pytest.mark.long) for seed in LONG)])
 def test_copies_follow_a_burst(database: Database, seed: int) -> None:
-    FollowedBurst(database, seed).run()
+    FollowedBurst(database, seed).run(1 if seed in SHORT else ROUNDS)
 
 
 class Followers:
@@ -190,18 +211,6 @@ def recover(database: Database) -> None:
         assert_exact(conn)
 
 
-def kill_at(database: Database, work: str, point: str, count: int) -> None:
-    """A projector that is killed when it comes to a point; where there is less work, it ends before."""
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.exactness.crash_worker", database.url, work, point, str(count)],
-        cwd=ROOT,
-        check=False,
-        timeout=PATIENCE,
-    )
-    assert done.returncode in {-signal.SIGKILL, 0}
-    assert done.returncode or count > 1
-
-
 @pytest.mark.parametrize(
     ("work", "point", "seed"),
     [
@@ -222,7 +231,8 @@ def test_copies_follow_a_projector_that_is_killed(
         followers = Followers(app.test_client(), tenants)
         for _ in range(2):
             change(database, rng)
-            kill_at(database, work, point, rng.randint(1, 3) if work == "refresh" else 1)
+            count = rng.randint(1, 3) if work == "refresh" else 1
+            assert kill_at(database.url, work, point, count) or count > 1
             # What was committed before the death is reported, and nothing else.
             followers.follow(rng)
             followers.compare()
@@ -243,7 +253,7 @@ def test_copies_follow_a_server_that_stops_at_once(start_server: StartServer) ->
         followers = Followers(app.test_client(), tenants)
         for work, point in SHORT_POINTS:
             change(database, rng)
-            kill_at(database, work, point, 1)
+            assert kill_at(database.url, work, point, 1)
             server.stop(mode="immediate")
             assert followers.copies[0].ask()[0] == 503
             server.start()

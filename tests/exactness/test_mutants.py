@@ -918,6 +918,12 @@ MUTANTS = (
     ),
     Mutant(
         "as-of",
+        "a table that no subscription brings is not waited for",
+        _statement("queries/origin", "NOT EXISTS (SELECT FROM projector.unfed_tables)", "true"),
+        lambda bench: test_origin.test_nothing_is_proved_while_no_subscription_brings_a_table(bench.filled),
+    ),
+    Mutant(
+        "as-of",
         "the position of the origin is read before its clock",
         lambda bench: bench.patches.setattr(origin, "read_moment", _read_position_first),
         lambda bench: test_origin.test_what_is_committed_after_the_clock_was_read_is_not_promised(bench.filled),

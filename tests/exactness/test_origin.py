@@ -39,6 +39,13 @@ def feed_by(conn: Connection, *rows: str) -> None:
     )
 
 
+def leave_out(conn: Connection, table: str) -> None:
+    """Let no subscription bring a source table."""
+    conn.execute(
+        f"CREATE OR REPLACE VIEW projector.unfed_tables AS SELECT '{table}'::text COLLATE \"C\" AS name".encode()
+    )
+
+
 def prove(conn: Connection, moment: datetime) -> None:
     """Say that everything before that moment has arrived."""
     conn.execute("INSERT INTO projector.origin (proved_at) VALUES (NULL) ON CONFLICT DO NOTHING")
@@ -140,6 +147,13 @@ def test_a_moment_is_proved_once_every_subscription_has_passed_its_position(
     assert row is not None
     [found] = row
     assert found == (None if proved is None else moments[proved])
+
+
+def test_nothing_is_proved_while_no_subscription_brings_a_table(filled: Platform) -> None:
+    feed_by(filled.conn, WELL)
+    leave_out(filled.conn, "public.contacts")
+    parameters = {"moments": [EPOCH], "positions": ["0/1"]}
+    assert filled.conn.execute(query("origin", "find_proof"), parameters).fetchone() == (None,)
 
 
 def test_what_is_committed_after_the_clock_was_read_is_not_promised(filled: Platform) -> None:

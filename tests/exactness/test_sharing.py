@@ -1,7 +1,6 @@
 """Several projectors share a queue: each leaves the tenants that another one works on, and none of them for ever."""
 
-import subprocess
-import sys
+import signal
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from random import Random
@@ -12,9 +11,9 @@ import pytest
 from projector import choice, locks, refresh
 from projector.batch import Batch, refresh_batch
 from projector.pipeline import prepare_session
+from tests.exactness import crash_worker
 from tests.exactness.interleaving import Connection, Stepped, wait_for, waits_for_lock
 from tests.exactness.platform import Platform, assert_exact, rebuild_now, refresh_now, texts, value, waiting
-from tests.exactness.test_crashes import ROOT
 from tests.support import edge_cases
 from tests.support.mutations import mutate
 from tests.support.patience import PATIENCE
@@ -352,29 +351,22 @@ def test_of_two_projectors_that_share_a_queue_one_is_killed_and_nothing_is_lost(
         rebuild_now(conn)
         for _ in range(40):
             mutate(rng, conn, replica=True)
-        workers = [
-            subprocess.Popen(
-                [
-                    sys.executable,
-                    "-m",
-                    "tests.exactness.crash_worker",
-                    database.url,
-                    "share",
-                    point,
-                    str(dies_at),
-                ],
-                cwd=ROOT,
-            )
-            for dies_at in (count, 10**6)
-        ]
+        workers = [crash_worker.start(database.url, "share", point, dies_at) for dies_at in (count, 10**6)]
         for _ in range(15):
             mutate(rng, conn, replica=True)
-        codes = [worker.wait(PATIENCE) for worker in workers]
+        for worker in workers:
+            worker.join(PATIENCE)
         # The first may have found nothing left to die of.
-        assert codes[0] in {-9, 0}
-        assert codes[1] == 0
+        assert workers[0].exitcode in {-signal.SIGKILL, 0}
+        assert workers[1].exitcode == 0
         wait_for(
-            lambda: not value(conn, "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'killed'")
+            lambda: (
+                not value(
+                    conn,
+                    "SELECT count(*) FROM pg_stat_activity WHERE application_name = %s",
+                    crash_worker.NAME,
+                )
+            )
         )
         refresh_now(conn)
         assert_exact(conn)

@@ -66,6 +66,7 @@ BEYOND = {
     "a moment is proved before its position is passed": ORIGIN,
     "a table that is still copied counts as arrived": ORIGIN,
     "a subscription without a worker is left out": ORIGIN,
+    "a table that no subscription brings is not waited for": ORIGIN,
     "the position of the origin is read before its clock": ORIGIN,
     "the origin is as far as its disk": ORIGIN,
     "any server proves what has arrived": ORIGIN,

@@ -14,7 +14,7 @@ from psycopg.rows import TupleRow
 from api.app import create_app
 from api.config import Config
 from projector.look import look
-from projector.origin import Feed, Origin, find_problem, note_once
+from projector.origin import Origin, note_once
 from projector.progress import QUIET
 from projector.rebuild import rebuild
 from projector.refresh import refresh
@@ -132,6 +132,35 @@ def test_a_subscription_in_conflict_is_told(road: Road) -> None:
     wait_for(lambda: road.look() is not None and road.problem() is None, "it is well again")
 
 
+def test_a_table_that_is_not_published_is_told(road: Road) -> None:
+    others = ", ".join(name for name in source_tables() if name != "contacts")
+    road.platform.execute(f"CREATE PUBLICATION most FOR TABLE {others}".encode())
+    road.conn.execute("ALTER SUBSCRIPTION leads SET PUBLICATION most")
+    name = road.write()
+    last = road.committed[name]
+    road.platform.execute(
+        "INSERT INTO contacts (contact_id, user_id, phone, name) VALUES ('k', 'u', '49151000001', 'Ann')"
+    )
+    missed = value(road.platform, "SELECT clock_timestamp()")
+    # What is published goes on arriving.
+    wait_until(road.conn, "EXISTS (SELECT FROM messages WHERE message_id = %s)", name)
+    assert all(road.look() <= last for _ in range(5))
+    reason = "No subscription brings rows of public.contacts"
+    assert reason in (road.problem() or "")
+    assert ready(road)[0] == 503
+    assert reason in ready(road)[1]
+    status = read_status(road.conn)
+    assert [sentence for sentence in find_attention(status) if reason in sentence]
+    assert "no subscription brings rows of public.contacts" in render(status)
+    assert as_dict(status)["origin"]["unfed_tables"] == ["public.contacts"]
+    road.platform.execute("ALTER PUBLICATION most ADD TABLE contacts")
+    road.conn.execute("ALTER SUBSCRIPTION leads REFRESH PUBLICATION")
+    road.wait_until_as_of(missed)
+    assert value(road.conn, "SELECT document::json ->> 'name' FROM read_model.leads") == "Ann"
+    wait_for(lambda: road.look() is not None and road.problem() is None, "it is well again")
+    assert find_attention(read_status(road.conn)) == []
+
+
 def test_a_subscription_that_was_dropped_is_told_and_made_again(road: Road) -> None:
     """As docs/scaling.md says it for a slot that was lost."""
     for command in ("DISABLE", "SET (slot_name = NONE)"):
@@ -196,32 +225,3 @@ def test_a_platform_of_its_own_needs_no_proof(connection: Connection) -> None:
     assert value(connection, "SELECT as_of FROM read_model.freshness") >= before
     assert value(connection, "SELECT feed_problem FROM read_model.projection") is None
     assert not look(connection, timedelta(0)).is_fed
-
-
-def feed(**changes: object) -> Feed:
-    return Feed(**{**WELL, **changes})  # type: ignore[arg-type]
-
-
-WELL: dict[str, object] = {
-    "name": "leads",
-    "slot_name": "leads",
-    "is_enabled": True,
-    "unready_tables": 0,
-    "has_worker": True,
-    "position": "0/1",
-    "errors": 3,
-}
-
-
-@pytest.mark.parametrize(
-    ("changes", "said"),
-    [
-        ({}, None),
-        ({"is_enabled": False}, "The subscription leads is disabled"),
-        ({"unready_tables": 1}, "The subscription leads has yet to copy 1 table"),
-        ({"errors": 5}, "The subscription leads failed 2 times since something arrived last"),
-        ({"has_worker": False, "position": None}, "The subscription leads has no worker"),
-    ],
-)
-def test_what_keeps_changes_from_arriving(changes: dict[str, object], said: str | None) -> None:
-    assert find_problem([feed(**changes)], 3) == said

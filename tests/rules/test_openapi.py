@@ -11,7 +11,7 @@ import pytest
 from jsonschema import Draft202012Validator, FormatChecker
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from api.plan.exports import CSV_COLUMNS
+from api.plan import csv_lines
 from api.response.samples import sample
 from tests.rules.openapi import openapi
 
@@ -185,7 +185,7 @@ def test_the_sample_of_an_export_is_a_line_of_it(file: str, name: str) -> None:
 def test_the_sample_of_a_table_has_the_columns_of_a_lead() -> None:
     shown = OPERATIONS["/users/{user_id}/leads.csv"]["responses"]["200"]["content"]["text/csv"]["example"]
     header, row = csv.reader(io.StringIO(shown))
-    assert header == list(CSV_COLUMNS)
+    assert header == list(csv_lines.COLUMNS)
     assert len(row) == len(header)
 
 

@@ -164,11 +164,14 @@ async function ask(source, { isLive }) {
   const asked = state;
   try {
     const found = await sources.ask(source, state, client.now);
+    sources.noteFailure(source, false);
     if (asked !== state || found === null) {
       return 0;
     }
     failures = retryAfter = 0;
-    notice.clear();
+    if (!sources.hasFailed) {
+      notice.clear();
+    }
     notice.fresh(client);
     if (found.changed || !isLive) {
       show[source](found.body, isLive);
@@ -253,6 +256,7 @@ function showEmpty(total) {
 
 function fail(source, error) {
   set(list.table, { "aria-busy": null });
+  sources.noteFailure(source, false);
   if (error.status === 404 && (source === "lead" || source === "messages")) {
     show.lead({ data: null });
     return 0;
@@ -273,8 +277,11 @@ function fail(source, error) {
   failures += 1;
   retryAfter = error.retryAfter;
   const wait = nextPause();
-  sources.hurry(source);
-  notice.show(error, Date.now() + wait, () => ticker.start(0));
+  sources.noteFailure(source, true);
+  notice.show(error, Date.now() + wait, () => {
+    sources.hurry(source);
+    ticker.start(0);
+  });
   return wait;
 }
 

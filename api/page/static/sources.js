@@ -19,6 +19,8 @@ const FOLLOWERS = {
 export class Sources {
   #running = new Map();
   #queue = [];
+  #failed = [];
+  #isRetrying = false;
   #turn = 0;
   #order = OF_LIST;
 
@@ -32,6 +34,12 @@ export class Sources {
     this.state = state;
     this.#order = state.lead === "" ? OF_LIST : OF_LEAD;
     this.#queue = this.#queue.filter((source) => this.#order.includes(source));
+    this.#failed = this.#failed.filter((source) => this.#order.includes(source));
+  }
+
+  /** Whether a source that is shown failed when it was asked last. */
+  get hasFailed() {
+    return this.#failed.length > 0;
   }
 
   /** Returns the source whose turn it is. */
@@ -40,8 +48,21 @@ export class Sources {
     if (hurried) {
       return hurried;
     }
+    // Every other turn is for what failed: it keeps none of the others waiting.
+    this.#isRetrying = !this.#isRetrying && this.hasFailed;
+    if (this.#isRetrying) {
+      return this.#failed[0];
+    }
     this.#turn = (this.#turn + 1) % this.#order.length;
     return this.#order[this.#turn];
+  }
+
+  /** Note that a source failed, behind those that failed before, or that it did not. */
+  noteFailure(source, hasFailed) {
+    this.#failed = this.#failed.filter((one) => one !== source);
+    if (hasFailed) {
+      this.#failed.push(source);
+    }
   }
 
   /** Have a source asked for before all others. */

@@ -38,6 +38,43 @@ LEFT JOIN LATERAL (
 LEFT JOIN pg_catalog.pg_stat_subscription_stats AS e ON e.subid = s.oid;
 COMMENT ON VIEW projector.feeds IS 'The subscriptions that bring rows of source tables, and how far each is.';
 
+-- Each source table of which a subscription brings no rows, although one brings rows of others: it was published later,
+-- and no REFRESH PUBLICATION has followed, or it was left out. A partition counts by itself where partitions are
+-- published, and with its root where the root is.
+CREATE OR REPLACE VIEW projector.unfed_tables AS
+SELECT format('%I.%I', n.nspname, c.relname) AS name
+FROM (
+    SELECT
+        leaf.table_id,
+        leaf.is_fed,
+        bool_or(leaf.is_fed) OVER () AS is_any_fed
+    FROM (
+        SELECT
+            part.table_id,
+            EXISTS (
+                SELECT
+                FROM pg_catalog.pg_subscription_rel AS r
+                WHERE r.srrelid = part.table_id
+                    OR r.srrelid IN (SELECT a.relid FROM pg_catalog.pg_partition_ancestors(part.table_id) AS a)
+            ) AS is_fed
+        FROM projector.source_tables AS t
+        INNER JOIN pg_catalog.pg_namespace AS n ON n.nspname = t.schema_name
+        INNER JOIN pg_catalog.pg_class AS c ON c.relnamespace = n.oid AND c.relname = t.table_name
+        CROSS JOIN LATERAL (
+            SELECT c.oid::regclass AS table_id
+            WHERE c.relkind <> 'p'
+            UNION ALL
+            SELECT p.relid
+            FROM pg_catalog.pg_partition_tree(c.oid) AS p
+            WHERE p.isleaf
+        ) AS part
+    ) AS leaf
+) AS found
+INNER JOIN pg_catalog.pg_class AS c ON c.oid = found.table_id
+INNER JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+WHERE found.is_any_fed AND NOT found.is_fed;
+COMMENT ON VIEW projector.unfed_tables IS 'The source tables of which no subscription brings rows, although one does of others.';
+
 -- One row: the moment up to which everything that was committed can have been captured here. It is infinity where the
 -- source tables are the platform's own. Where a subscription feeds them, or fed them and was dropped, it is what
 -- projector.origin has proved.

@@ -12,9 +12,10 @@ import psycopg
 import pytest
 from flask.testing import FlaskClient
 
+from api.database.errors import NO_TEMPORARY_FILE
 from api.database.snapshot import Snapshot
 from api.export_stream import BrokenExportError
-from api.plan.exports import CSV_COLUMNS
+from api.plan import csv_lines
 from projector.progress import QUIET
 from projector.refresh import refresh
 from tests.api.conftest import NOW, Library, MakeApp
@@ -22,7 +23,7 @@ from tests.api.response.test_errors import check
 from tests.oracle import answers
 from tests.oracle.parameters import Pairs
 from tests.support import queries
-from tests.support.running import write_message, write_source
+from tests.support.running import write_conversations, write_message, write_source
 from tests.support.server import Database
 
 ORDERS = [
@@ -74,7 +75,7 @@ def as_text(value: object) -> str:
 
 
 def as_row(document: dict[str, Any]) -> dict[str, str]:
-    row = {name: as_text(document[name]) for name in CSV_COLUMNS}
+    row = {name: as_text(document[name]) for name in csv_lines.COLUMNS}
     return {
         name: f"'{text}"
         if text.startswith(("=", "+", "-", "@", "\t", "\r"))
@@ -87,7 +88,7 @@ def as_row(document: dict[str, Any]) -> dict[str, str]:
 
 def test_the_columns_are_those_of_a_printed_lead(library: Library) -> None:
     document = next(iter(library.model.of_tenant(library.tenant).values())).document()
-    assert [*CSV_COLUMNS, "conversations"] == list(document)
+    assert [*csv_lines.COLUMNS, "conversations"] == list(document)
 
 
 @pytest.mark.parametrize("order", ORDERS)
@@ -199,7 +200,26 @@ def test_headers(client: FlaskClient, library: Library) -> None:
 
 def test_an_unknown_tenant_has_an_empty_export(client: FlaskClient) -> None:
     assert lines(client, "/users/nobody/leads.ndjson") == []
-    assert client.get("/users/nobody/leads.csv").data == ",".join(CSV_COLUMNS).encode() + b"\r\n"
+    assert client.get("/users/nobody/leads.csv").data == ",".join(csv_lines.COLUMNS).encode() + b"\r\n"
+
+
+def test_a_table_for_which_the_database_may_write_no_file(database: Database, make_app: MakeApp) -> None:
+    """No answer has begun when PostgreSQL finds out."""
+    with database.connect() as conn:
+        write_source(conn)
+        write_conversations(conn, 4, first=2)
+        conn.execute(
+            "INSERT INTO messages (message_id, conversation_id, sender, text, timestamp)"
+            " SELECT 'long-' || conversation_id, conversation_id, 'user', repeat(md5(conversation_id), 1800),"
+            " now() AT TIME ZONE 'UTC' FROM conversations"
+        )
+        refresh(conn, retry_failed=False, progress=QUIET)
+        for setting in ("temp_file_limit = 0", "work_mem = '64kB'"):
+            conn.execute(f'ALTER DATABASE "{database.name}" SET {setting}'.encode())
+    client = make_app(database).test_client()
+    answer = client.get("/users/u/leads.csv")
+    check(answer, 503)
+    assert answer.get_json()["message"] == NO_TEMPORARY_FILE
 
 
 @pytest.mark.parametrize(

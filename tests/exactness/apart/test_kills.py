@@ -1,8 +1,5 @@
 """A projector that is killed at every point of its work with two databases: what comes after makes both exact."""
 
-import signal
-import subprocess
-import sys
 from random import Random
 
 import psycopg
@@ -12,12 +9,11 @@ from psycopg.rows import TupleRow
 from projector import recovery
 from projector.progress import QUIET
 from projector.sides import both, on_read_model
+from tests.exactness.crash_worker import NAME, kill_at
 from tests.exactness.interleaving import FIRST_BUILD_POINTS, IN_PLACE_POINTS, REFRESH_POINTS
 from tests.exactness.platform import assert_exact, forget_build, rebuild_now, refresh_now, value
 from tests.support import edge_cases
-from tests.support.commands import ROOT, environment
 from tests.support.mutations import mutate
-from tests.support.patience import PATIENCE
 from tests.support.running import wait_for
 from tests.support.server import Database
 
@@ -37,28 +33,14 @@ def change(database: Database, rng: Random, count: int = 15) -> None:
             mutate(rng, platform, replica=True)
 
 
-def die(database: Database, work: str, point: str, number: int) -> bool:
-    """Whether a process that does this work was killed at the point, when it came to it so often."""
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.exactness.crash_worker", database.url, work, point, str(number)],
-        cwd=ROOT,
-        env=environment(LEADS_READ_MODEL_URL=database.read_model_url),
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-    )
-    assert done.returncode in (0, -signal.SIGKILL), done.stderr
-    return done.returncode != 0
-
-
 def has_killed_session(side: psycopg.Connection[TupleRow]) -> bool:
     """Whether its server has yet to notice that the process is dead."""
     return bool(
         value(
             side,
             "SELECT count(*) > 0 FROM pg_stat_activity"
-            " WHERE application_name = 'killed' AND datname = current_database()",
+            " WHERE application_name = %s AND datname = current_database()",
+            NAME,
         )
     )
 
@@ -76,7 +58,7 @@ def test_a_projector_may_be_killed_at_any_point(database: Database, work: str, p
                 forget_build(conn)
             if work == "in_place":
                 on_read_model(conn).execute("UPDATE read_model.leads SET document = 'wrong'")
-            died += die(database, work, point, number)
+            died += kill_at(database.url, work, point, number, database.read_model_url)
             change(database, rng, 5)
         assert died
         wait_for(
