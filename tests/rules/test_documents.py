@@ -9,7 +9,7 @@ import pytest
 from tests.rules.files import ROOT, documents, name_of
 
 MOST_COLUMNS = 100
-MOST_WORDS = 3000
+MOST_WORDS = 1250
 _FENCE = re.compile(r"^\s*(```|~~~)")
 _LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
 

@@ -17,14 +17,18 @@ const COLUMNS = [
   ["time", "Last activity", "last_message_at", "desc"],
 ];
 
-/** The list; `hrefOf(phone)` is the address of a lead, and `sort(by, order)` is called for another order. */
+/**
+ * The list; `hrefOf(phone)` is the address of a lead, `sort(by, order)` is called for another order, and
+ * `resetFilters()` to show all leads.
+ */
 export class List {
   #headers = new Map();
   #parts = new WeakMap();
   #texts = new Map();
 
-  constructor({ hrefOf, sort }) {
+  constructor({ hrefOf, sort, resetFilters }) {
     this.hrefOf = hrefOf;
+    this.resetFilters = resetFilters;
     const heads = COLUMNS.map(([name, title, by, order]) => this.#head(name, title, by, order, sort));
     this.table = byId("leads");
     this.body = h("tbody", { role: "rowgroup" });
@@ -40,6 +44,25 @@ export class List {
   clear() {
     this.#texts.clear();
     this.body.replaceChildren();
+  }
+
+  /** Say why there is no lead, if there is none. */
+  noteEmpty(isEmpty, isFiltered) {
+    const box = byId("list-empty");
+    box.hidden = !isEmpty;
+    if (!isEmpty) {
+      return;
+    }
+    box.replaceChildren(
+      h("p", {}, isFiltered ? "No lead passes these filters." : "This tenant has no leads yet."),
+      isFiltered
+        ? h("button", { type: "button", onclick: this.resetFilters }, "Remove all filters")
+        : h(
+            "p",
+            { class: "hint" },
+            "A lead appears here within a second of its first conversation or template.",
+          ),
+    );
   }
 
   /** Show these leads in place of those that are there. Returns how many of them are not as they were. */

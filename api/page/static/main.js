@@ -2,7 +2,7 @@
 
 import { access } from "./access.js";
 import { ApiError, Client } from "./client.js";
-import { byId, h, set, write } from "./dom.js";
+import { byId, set, write } from "./dom.js";
 import { Filters } from "./filters.js";
 import { counted } from "./format.js";
 import { LeadView } from "./lead.js";
@@ -34,6 +34,7 @@ const filters = new Filters((values) => go(values));
 const list = new List({
   hrefOf: (phone) => fragment({ ...state, lead: phone }),
   sort: (sort_by, sort_order) => go({ sort_by, sort_order, offset: "0" }),
+  resetFilters: () => filters.reset(),
 });
 const paging = new Paging((values) => go(values));
 const thread = new Thread((query) => sources.messages(query), announce);
@@ -210,7 +211,7 @@ const show = {
     list.mark(state);
     paging.show(pagination, data.length);
     list.table.hidden = data.length === 0;
-    showEmpty(pagination.total);
+    list.noteEmpty(pagination.total === 0, activeFilters(state).length > 0);
     if (!isLive) {
       announce(`${counted(pagination.total, "lead")} found.`);
     } else if (changed) {
@@ -234,25 +235,6 @@ const show = {
     }
   },
 };
-
-function showEmpty(total) {
-  const box = byId("list-empty");
-  box.hidden = total > 0;
-  if (total > 0) {
-    return;
-  }
-  const isFiltered = activeFilters(state).length > 0;
-  box.replaceChildren(
-    h("p", {}, isFiltered ? "No lead passes these filters." : "This tenant has no leads yet."),
-    isFiltered
-      ? h("button", { type: "button", onclick: () => filters.reset() }, "Remove all filters")
-      : h(
-          "p",
-          { class: "hint" },
-          "A lead appears here within a second of its first conversation or template.",
-        ),
-  );
-}
 
 function fail(source, error) {
   set(list.table, { "aria-busy": null });
