@@ -89,14 +89,12 @@ def load(env_file: Path = ENV_FILE) -> Config:
             problems.append(f"{name}: {shown} is not allowed. It has to be {allowed}.")
             return default
 
-    own = bool(settings("LEADS_API_DATABASE_URL"))
+    address = next(
+        (name for name in ("LEADS_API_DATABASE_URL", "LEADS_READ_MODEL_URL") if settings(name)),
+        "DATABASE_URL",
+    )
     config = Config(
-        database_url=read(
-            "LEADS_API_DATABASE_URL" if own else "DATABASE_URL",
-            setting_values.readers_url,
-            "",
-            is_secret=True,
-        ),
+        database_url=read(address, setting_values.readers_url, "", is_secret=True),
         role=read("LEADS_API_ROLE", setting_values.switchable, "leads_api"),
         tenant_setting=read("LEADS_TENANT_SETTING", setting_values.one_of(TENANT_SETTINGS), "session"),
         host=read("HOST", str, "127.0.0.1"),
@@ -133,7 +131,7 @@ def load(env_file: Path = ENV_FILE) -> Config:
         problems.append(
             f"{_SESSION_ATTRIBUTES}: '{attributes}' is not allowed. It has to be {setting_values.NOT_READ_WRITE}."
         )
-    if not own and not settings("DATABASE_URL"):
+    if not settings(address):
         problems.append(f"DATABASE_URL: it is not set. It has to be {setting_values.ADDRESS}.")
     if config.workers > 1 and config.rate_limit and config.rate_limit_storage.startswith("memory:"):
         problems.append(
@@ -183,13 +181,17 @@ def log_format(env_file: Path = ENV_FILE) -> str:
 
 
 def owner_database_url(env_file: Path = ENV_FILE) -> str:
-    """Returns DATABASE_URL, whose login may write. Raises ConfigurationError if it is not set or not valid."""
-    url = _settings(env_file)("DATABASE_URL")
+    """Returns the address of the read model for a login that may write: LEADS_READ_MODEL_URL, or else DATABASE_URL.
+
+    Raises ConfigurationError if neither is set, or if it is not valid.
+    """
+    settings = _settings(env_file)
+    name = "LEADS_READ_MODEL_URL" if settings("LEADS_READ_MODEL_URL") else "DATABASE_URL"
     try:
         # An empty address would be that of libpq's own defaults.
-        return setting_values.database_url(url or "?")
+        return setting_values.database_url(settings(name) or "?")
     except ValueError as allowed:
-        raise ConfigurationError(f"DATABASE_URL has to be {allowed}.") from None
+        raise ConfigurationError(f"{name} has to be {allowed}.") from None
 
 
 def misspelt(env_file: Path = ENV_FILE) -> list[str]:

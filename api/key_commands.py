@@ -19,8 +19,9 @@ _MAX_DAYS = 36500
 _DESCRIPTION = f"""\
 Creates, lists and revokes the API keys that callers show where LEADS_AUTH has key.
 
-It connects to DATABASE_URL, and never to LEADS_API_DATABASE_URL: with the login that ran
-`python -m projector migrate`, which owns the table of keys. The login of the API may only read it.
+It connects to LEADS_READ_MODEL_URL, or else to DATABASE_URL, and never to LEADS_API_DATABASE_URL:
+with the login that ran `python -m projector migrate`, which owns the table of keys. The login of
+the API may only read it.
 
 Examples:
   python -m api keys create --tenant 789895c8-4bd6-43e9-bfea-a4171ec47197 --label CRM --expires 90d

@@ -20,6 +20,11 @@ OF_API = {
         "The platform's PostgreSQL, postgresql://user:password@host:5432/database. When it is not set, the projector"
         " uses the embedded server; the API needs a URL.",
     ),
+    "LEADS_READ_MODEL_URL": Setting(
+        "",
+        "Database of the read model, if it is on a server of its own. When it is not set, the read model is in the"
+        " platform's database.",
+    ),
     "LEADS_LOG_LEVEL": Setting("INFO", "DEBUG, INFO, WARNING or ERROR."),
     "LEADS_LOG_FORMAT": Setting("auto", "text, json, or auto: text on a terminal, JSON lines elsewhere."),
     "LEADS_LOG_PERSONAL_DATA": Setting(
@@ -52,7 +57,8 @@ OF_API = {
         "leads:read:all", "A token with this scope reads all tenants. off: no token does."
     ),
     "LEADS_API_DATABASE_URL": Setting(
-        "", "URL that the API connects to. When it is not set, the API uses DATABASE_URL."
+        "",
+        "URL that the API connects to. When it is not set, the API uses LEADS_READ_MODEL_URL, or else DATABASE_URL.",
     ),
     "LEADS_API_ROLE": Setting(
         "leads_api",

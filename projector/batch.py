@@ -10,13 +10,15 @@ from datetime import datetime, timedelta
 import psycopg
 from psycopg.rows import class_row
 
-from projector import locks, pipeline
+from projector import locks, pipeline, staging
 from projector.choice import BULK_PIECES_PER_BATCH, ROWS_PER_PIECE, take_parameters
 from projector.collisions import retry_on_collision
 from projector.errors import CaptureGapError
+from projector.freshness import advance_freshness
 from projector.giving_way import giving_way
 from projector.pipeline import BatchResult, Connection, InjectionPoint, no_injection_point
 from projector.preconditions import require_version
+from projector.sides import is_apart
 from projector.sql import statement, step
 
 DEFAULT_BATCH = 1000
@@ -117,8 +119,8 @@ def open_batch(conn: Connection, shards: Sequence[int], *, wait: bool) -> Opened
     parameters = {
         "shard_class": locks.SHARD,
         "shards": list(shards),
-        "staging_tables": pipeline.STAGING_TABLES,
-        "truncate_above_bytes": pipeline.TRUNCATE_ABOVE_BYTES,
+        "staging_tables": staging.TABLES,
+        "truncate_above_bytes": staging.TRUNCATE_ABOVE_BYTES,
     }
     if wait:
         conn.execute(statement("refresh/1_take/10_wait_for_shards"), parameters)
@@ -151,7 +153,7 @@ def take_changes(  # noqa: PLR0913  # What is taken, and how.
         overdue=overdue,
     )
     with giving_way(conn), pipeline.pipelined(conn, point):
-        pipeline.clear_staging_tables(conn, opened.bloated_tables)
+        staging.clear(conn, opened.bloated_tables)
         conn.execute(statement("refresh/1_take/30_limit_lock_waits"))
         cursor = conn.cursor(row_factory=class_row(TakenChanges))
         cursor.execute(step("refresh/1_take/40_take_changes").text, limits)
@@ -180,7 +182,7 @@ def recompute(
     """
     run = pipeline.Run(
         conn,
-        conditions={"write", "note_keys"},
+        conditions={"write", "note_keys"} | ({"all_notes"} if is_apart(conn) else set()),
         parameters={"strict": strict},
         point=point,
     )
@@ -244,7 +246,4 @@ def _refresh_batch(  # noqa: PLR0913  # As refresh_batch.
 def _advance_freshness(conn: Connection, opened: OpenedBatch, at_least: timedelta) -> None:
     """Note how fresh the shards are, unless a capture gap freezes freshness."""
     if not opened.freshness_frozen:
-        conn.execute(
-            statement("refresh/9_finish/20_advance_freshness"),
-            {"shards": opened.owned, "fresh_until": opened.fresh_until, "at_least": at_least},
-        )
+        advance_freshness(conn, opened.owned, opened.fresh_until, at_least)

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 import psycopg
 import structlog
 
-from projector import locks, pipeline
+from projector import locks, pipeline, staging
 from projector.batch import first_line, is_lead_failure, recompute
 from projector.collisions import retry_on_collision
 from projector.log import quoting
 from projector.pipeline import Connection
 from projector.preconditions import require_migrated_version
+from projector.sides import on_read_model
 from projector.sql import query
 
 KEY_KINDS = {
@@ -122,8 +123,10 @@ def set_aside_untried(conn: Connection, kind: str, keys: Sequence[str], error: p
 
 def count_letters(conn: Connection) -> None:
     """Write into the rows of the tenants how many dead letters they have, in the caller's transaction."""
-    conn.execute(query("dead_letters", "count_letters"))
-    conn.execute(query("dead_letters", "clear_counts"))
+    user_ids, numbers = conn.execute(query("dead_letters", "count_letters")).fetchone() or ([], [])
+    counts = {"user_ids": user_ids, "numbers": numbers}
+    on_read_model(conn).execute(query("dead_letters", "write_counts"), counts)
+    on_read_model(conn).execute(query("dead_letters", "clear_counts"), counts)
 
 
 def _set_aside_keys(conn: Connection, kind: str, keys: Sequence[str], text: str, *, attempts: int) -> int:
@@ -168,7 +171,7 @@ def _retry(conn: Connection, kind: str, keys: Sequence[str]) -> None:
         if not ours:
             return
         letters["keys"] = ours
-        pipeline.clear_staging_tables(conn)
+        staging.clear(conn)
         conn.execute(query("dead_letters", "stage_letters"), letters)
         recompute(conn, strict=True)
         conn.execute(query("dead_letters", "delete_letters"), letters)

@@ -8,7 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from psycopg.rows import dict_row
+
 from projector.pipeline import Connection, tenants_parameter
+from projector.sides import on_read_model
 from projector.sql import query
 
 LEAD, STATISTICS = "lead", "statistics"
@@ -81,7 +84,9 @@ def read_open(conn: Connection, tenants: Sequence[str] | None, before: datetime)
 
 def publish(conn: Connection, found: int = 0) -> None:
     """Let the metrics show how it is now; `found` items are new."""
-    conn.execute(query("drift_log", "publish"), {"found": found}, prepare=False)
+    with conn.cursor(row_factory=dict_row) as cursor:
+        verified = cursor.execute(query("drift_log", "read_verified"), prepare=False).fetchone() or {}
+    on_read_model(conn).execute(query("drift_log", "publish"), {**verified, "found": found}, prepare=False)
 
 
 def item_arrays(items: Sequence[Item]) -> dict[str, object]:

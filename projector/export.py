@@ -12,6 +12,7 @@ from projector.errors import ProjectorError
 from projector.pipeline import Connection
 from projector.preconditions import require_built, require_installed, require_tenants
 from projector.progress import Progress
+from projector.sides import on_read_model
 from projector.sql import query
 
 Kind = Literal["leads.csv", "leads.ndjson", "messages.ndjson"]
@@ -51,6 +52,7 @@ def export(  # noqa: PLR0913  # What to export, and where to.
     require_installed(conn)
     require_built(conn)
     require_tenants(conn, [user_id])
+    read_model = on_read_model(conn)
     part: Path | None = None
     noun = kind.partition(".")[0]
     given: dict[str, object] = {"user_id": user_id, "start": start, "end": end}
@@ -60,15 +62,15 @@ def export(  # noqa: PLR0913  # What to export, and where to.
             dir=file.parent, prefix=f".{file.name}.", suffix=".part", delete=False
         ) as opened:
             part = Path(opened.name)
-            with conn.transaction():
-                conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            with read_model.transaction():
+                read_model.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
                 counted = "count_messages" if noun == "messages" else "count_leads"
-                row = conn.execute(query("export", counted), given).fetchone()
+                row = read_model.execute(query("export", counted), given).fetchone()
                 total, as_of = row or (0, None)
                 progress.start(kind, total, noun)
                 count = 0
                 opened.write(CSV_HEADER.encode() if kind == "leads.csv" else b"")
-                for lines in _lines(conn, kind, given):
+                for lines in _lines(read_model, kind, given):
                     opened.write("".join(lines).encode())
                     count += len(lines)
                     progress.advance(len(lines))
@@ -84,8 +86,8 @@ def export(  # noqa: PLR0913  # What to export, and where to.
     return Exported(count, as_of)
 
 
-def _lines(conn: Connection, kind: Kind, given: dict[str, object]) -> Iterator[list[str]]:
-    with conn.cursor("export") as cursor:
+def _lines(read_model: Connection, kind: Kind, given: dict[str, object]) -> Iterator[list[str]]:
+    with read_model.cursor("export") as cursor:
         cursor.execute(query("export", _QUERIES[kind]), given)
         while lines := cursor.fetchmany(_LINES_AT_ONCE):
             yield [line for (line,) in lines]

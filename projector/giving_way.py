@@ -15,7 +15,6 @@ from weakref import WeakKeyDictionary, ref
 
 import psycopg
 import structlog
-from psycopg.conninfo import make_conninfo
 from psycopg.rows import TupleRow, class_row
 
 from projector import db
@@ -81,7 +80,7 @@ class _Watcher:
             # The server may have no connection left, or go away: then it is tried again.
             with suppress(psycopg.Error, ProjectorError):
                 if is_long and (looking is None or looking.closed):
-                    looking = _connect_beside(conn)
+                    looking = db.connect_beside(conn, WATCHER_NAME)
                 if is_long and looking is not None:
                     self._look(looking, conn.info.backend_pid, began_at)
                 elif looking is not None:
@@ -133,10 +132,3 @@ def giving_way(conn: Connection) -> Iterator[None]:
         ) from error
     finally:
         watcher.end()
-
-
-def _connect_beside(conn: Connection) -> Connection:
-    """Return another connection to the server of this one, by the same login."""
-    info = conn.info
-    conninfo = make_conninfo(info.dsn, host=info.host, port=info.port, password=info.password)
-    return db.connect(conninfo, application_name=WATCHER_NAME)

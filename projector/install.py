@@ -9,10 +9,14 @@ from psycopg import sql as composing
 from projector import capture, db, locks
 from projector.api_role import set_up_api_role
 from projector.errors import NOT_INSTALLED, DependentsError, IncompleteSchemaError, SourceMissingError
+from projector.noted_source import follow_source
 from projector.pipeline import Connection
+from projector.preconditions import require_noted_place
 from projector.reader_role import set_up_reader_role
 from projector.rights import require_rights_to_migrate
 from projector.schema import comments, sections, source_commands
+from projector.search_index import set_up_search
+from projector.sides import both, is_apart, naming_side, on_read_model, place_of_text, side_of
 from projector.source import LOOKED_UP, find_missing_source
 from projector.source_names import locate_source, own_connection, source_names
 from projector.sql import PROJECTION_VERSION, functions, normalizing_functions, query, steps
@@ -39,9 +43,9 @@ def migrate(conn: Connection, *, create_source: bool, source_schemas: Sequence[s
     change_tables(conn, lambda: _install(conn, source_schemas, create_source=create_source))
     change_tables(conn, lambda: _complete(conn))
     capture.adjust_queue(conn)
-    notices += _set_up_search(conn)
-    change_tables(conn, lambda: notices.extend(set_up_api_role(conn)))
-    change_tables(conn, lambda: notices.extend(set_up_reader_role(conn)))
+    notices += set_up_search(on_read_model(conn))
+    change_tables(conn, lambda: notices.extend(set_up_api_role(on_read_model(conn))))
+    change_tables(conn, lambda: notices.extend(set_up_reader_role(on_read_model(conn))))
     if capture.switched_off(conn) is None:
         capture.reinstall(conn)
         notices += [
@@ -55,12 +59,24 @@ def migrate(conn: Connection, *, create_source: bool, source_schemas: Sequence[s
 
 def _install(conn: Connection, source_schemas: Sequence[str], *, create_source: bool) -> None:
     """Everything that needs no right but to create, in the caller's transaction."""
-    conn.execute("SELECT pg_advisory_xact_lock(%s, 0)", (locks.MIGRATION,))
+    for one in both(conn):
+        one.execute("SELECT pg_advisory_xact_lock(%s, 0)", (locks.MIGRATION,))
     schemas = _find_source(conn, source_schemas, create_source=create_source)
-    require_rights_to_migrate(conn)
+    for one in both(conn):
+        with naming_side(one):
+            require_rights_to_migrate(one)
     _own_shards(conn)
     _run(conn, functions("install/before_tables"))
-    _run(conn, {"schema.sql": sections()["read_model"] + sections()["projector"] + sections()["access"]})
+    read_model = on_read_model(conn)
+    if conn.execute(query("status", "is_installed")).fetchone() == (True,):
+        require_noted_place(conn)
+    _run(read_model, {"schema.sql": sections()["read_model"] + sections()["access"]})
+    _run(conn, {"schema.sql": sections()["projector"]})
+    if is_apart(conn):
+        conn.execute(query("install", "note_apart"))
+        # The functions that compute printed values are on both sides, in a schema of one name.
+        read_model.execute("CREATE SCHEMA IF NOT EXISTS projector")
+        _run(read_model, normalizing_functions())
     with _incomplete_schema("schema.sql"):
         _comment(conn)
     _note_source(conn, schemas)
@@ -69,20 +85,25 @@ def _install(conn: Connection, source_schemas: Sequence[str], *, create_source: 
         capture.create_functions(conn)
     _run(conn, functions("install/after_tables"))
     conn.execute(query("install", "note_version"), {"version": PROJECTION_VERSION})
+    on_read_model(conn).execute(query("install", "begin_projection"), {"version": PROJECTION_VERSION})
 
 
 def _complete(conn: Connection) -> None:
     """What takes a while where there are leads: readers go on, because no table changes in the same transaction."""
-    conn.execute("SELECT pg_advisory_xact_lock(%s, 0)", (locks.MIGRATION,))
-    _run(conn, {"schema.sql": sections()["later"]})
-    _run(conn, {f"sql/{one.name}.sql": one.text.decode() for one in steps("install/later")})
+    for one in both(conn):
+        one.execute("SELECT pg_advisory_xact_lock(%s, 0)", (locks.MIGRATION,))
+    read_model = on_read_model(conn)
+    _run(read_model, {"schema.sql": sections()["later"]})
+    _run(read_model, {f"sql/{found.name}.sql": found.text.decode() for found in steps("install/later")})
 
 
 def _run(conn: Connection, texts: Mapping[str, str]) -> None:
     """Run the texts of these files."""
     for file, text in texts.items():
+        place = place_of_text(conn, text)
         with _incomplete_schema(file), _dependents_named():
-            conn.execute(text.encode(), prepare=False)
+            if place is not None:
+                place.execute(text.encode(), prepare=False)
 
 
 @contextmanager
@@ -127,16 +148,21 @@ def _own_shards(conn: Connection) -> None:
 
 def _comment(conn: Connection) -> None:
     """Store the descriptions of schema.sql with the tables and columns."""
-    commands = []
-    for table, column, text in comments():
+    for side in both(conn):
+        described = [found for found in comments() if side_of(conn, found[0]) is side]
+        side.execute(composing.SQL("; ").join(_comment_commands(described)), prepare=False)
+
+
+def _comment_commands(
+    described: Sequence[tuple[str, str | None, str]],
+) -> Iterator[composing.Composed]:
+    for table, column, text in described:
         name = composing.Identifier(*table.split("."))
         if column is None:
-            command = composing.SQL("COMMENT ON TABLE {} IS {}").format(name, composing.Literal(text))
+            yield composing.SQL("COMMENT ON TABLE {} IS {}").format(name, composing.Literal(text))
         else:
             place = composing.Identifier(*table.split("."), column)
-            command = composing.SQL("COMMENT ON COLUMN {} IS {}").format(place, composing.Literal(text))
-        commands.append(command)
-    conn.execute(composing.SQL("; ").join(commands), prepare=False)
+            yield composing.SQL("COMMENT ON COLUMN {} IS {}").format(place, composing.Literal(text))
 
 
 def _find_source(conn: Connection, given: Sequence[str], *, create_source: bool) -> list[str]:
@@ -148,7 +174,7 @@ def _find_source(conn: Connection, given: Sequence[str], *, create_source: bool)
     if given:
         own_connection(conn).source = locate_source(conn, given)
     else:
-        db.follow_source(conn)
+        follow_source(conn)
     searched = source_names(conn).searched
     if create_source:
         conn.execute(source_commands(), prepare=False)
@@ -188,27 +214,6 @@ def change_tables(conn: Connection, work: Callable[[], None]) -> None:
         ),
         retried=(psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected),
     )
-
-
-def _set_up_search(conn: Connection) -> list[str]:
-    """Create the extensions and the index of searches; return what a superuser has to run if a right is missing."""
-    text = sections()["search"]
-    try:
-        with conn.transaction():
-            conn.execute(text.encode(), prepare=False)
-    except (
-        psycopg.errors.InsufficientPrivilege,
-        psycopg.errors.UndefinedFile,
-        psycopg.errors.FeatureNotSupported,
-        psycopg.errors.InvalidSchemaName,
-    ):
-        return [
-            (
-                "A search word will read all leads of its tenant, because pg_trgm and btree_gin could not be created."
-                f" Have a superuser run:\n{text.strip()}"
-            )
-        ]
-    return []
 
 
 def _missing_indexes(conn: Connection) -> list[str]:

@@ -1,14 +1,18 @@
 """A look at the queue between two batches: whether there is anything to do, and how fresh the read model is."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import LiteralString
 
 import psycopg
 from psycopg.rows import TupleRow, class_row, scalar_row
 
 from projector import locks
 from projector.errors import CaptureGapError
+from projector.freshness import advance_freshness
 from projector.preconditions import require_version
+from projector.sides import is_apart
 from projector.sql import PROJECTION_VERSION, query
 
 Connection = psycopg.Connection[TupleRow]
@@ -23,6 +27,7 @@ class Look:
     migrated_version: str | None
     freshness_frozen: bool
     has_letters: bool
+    fresh_until: datetime | None
     is_fed: bool
 
 
@@ -39,14 +44,22 @@ def look(conn: Connection, at_least: timedelta) -> Look:
 
     Raises CaptureGapError if capture is not intact, and NotInstalledError if another projection version has migrated.
     """
-    parameters = {
-        "shard_class": locks.SHARD,
-        "shards": list(locks.SHARDS),
-        "version": PROJECTION_VERSION,
-        "at_least": at_least,
-    }
+    parameters = {"shard_class": locks.SHARD, "shards": list(locks.SHARDS)}
+    if not is_apart(conn):
+        # One statement, so that a projector with nothing to do asks little.
+        text = query("look", "look_and_advance", looked=query("look", "look").rstrip(";"))
+        return _checked(conn, text, {**parameters, "version": PROJECTION_VERSION, "at_least": at_least})
+    with conn.transaction():
+        found = _checked(conn, query("look", "look"), parameters)
+        if found.fresh_until is not None:
+            advance_freshness(conn, locks.SHARDS, found.fresh_until, at_least)
+    return found
+
+
+def _checked(conn: Connection, text: LiteralString, parameters: Mapping[str, object]) -> Look:
+    """Return what is seen, unless there is nothing to do about it here."""
     with conn.cursor(row_factory=class_row(Look)) as cursor:
-        found = cursor.execute(query("look", "look"), parameters).fetchone()
+        found = cursor.execute(text, parameters).fetchone()
     if found is None:
         raise AssertionError
     require_version(found.migrated_version)

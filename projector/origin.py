@@ -17,6 +17,7 @@ from projector.database_url import normalize, redact
 from projector.errors import ConfigurationError
 from projector.feeds import Feed, count_errors, find_problem, read_errors, read_feeds, read_unfed_tables
 from projector.preconditions import require_installed
+from projector.sides import on_read_model
 from projector.sql import query
 
 Connection = psycopg.Connection[TupleRow]
@@ -75,7 +76,7 @@ class Origin:
             conn.execute(query("origin", "note_look"), {"position": position, "errors": count_errors(feeds)})
             self._prove(conn, feeds)
             problem = find_problem(feeds, read_unfed_tables(conn), read_errors(conn)) or problem
-        conn.execute(query("origin", "note_problem"), {"problem": problem})
+        on_read_model(conn).execute(query("origin", "note_problem"), {"problem": problem})
         if problem != self._logged:
             if problem is not None:
                 _log.warning("changes of the platform may not arrive", reason=problem)

@@ -4,7 +4,6 @@ The steps of a phase run in the order of their numbers. Each is a later statemen
 and the one that locked the tenants: in READ COMMITTED it reads what was committed before it began.
 """
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -14,27 +13,18 @@ import psycopg
 from psycopg import sql as composing
 from psycopg.rows import TupleRow, dict_row
 
-from projector import locks
-from projector.collisions import retry_on_collision
-from projector.db import transaction_with_lock_timeout
+from projector import apart, locks, staging
 from projector.preconditions import require_migrated_version
-from projector.snapshots import SOURCE_LOCK_TIMEOUT
+from projector.sides import both, is_apart, on_read_model, side_of
+from projector.source_names import note_side
 from projector.sql import Step, query, statement, steps
 
 Connection = psycopg.Connection[TupleRow]
+Placed = tuple[Connection, Step]
+"""A step, and the connection that it runs on."""
+
 InjectionPoint = Callable[[str], None]
 """What a test does when a run comes to a point that a step names."""
-
-STAGING_TABLES = re.findall(
-    r"CREATE TEMPORARY TABLE IF NOT EXISTS (\w+)", statement("refresh/0_session/10_staging_tables")
-)
-"""The names of the staging tables."""
-
-TRUNCATE_ABOVE_BYTES = 128 * 1024
-"""A batch, which may be of a single lead, truncates a staging table of more bytes before it begins."""
-
-# A chunk of some hundred leads fills most tables with more than that, and what is left in them does not slow it down.
-_CHUNK_TRUNCATES_ABOVE_BYTES = 4 * 1024 * 1024
 
 RESOLVE = ("refresh/3_resolve",)
 """From locked tenants to the leads of the stale keys."""
@@ -83,15 +73,23 @@ class Run:
 
     def run(self, *names: str) -> None:
         """Run the steps of these folders below sql/, or these single steps, as far as their conditions hold."""
-        for group in _grouped(found for name in names for found in steps(name)):
-            self._send(group)
+        if is_apart(self.conn) and "note_keys" in self.conditions:
+            self.conditions.add("notes")
+        for group in _grouped(
+            placed for name in names for found in steps(name) for placed in _places(self.conn, found)
+        ):
+            self._send(group[0][0], [one for _, one in group])
+        if "notes" in self.conditions:
+            apart.note_new_places(self.conn)
 
-    def _send(self, group: Sequence[Step]) -> None:
-        """Run steps of which at most the last one returns something, in one round trip to the server."""
-        with _named_failures() as sent, pipelined(self.conn, self.point):
+    def _send(self, conn: Connection, group: Sequence[Step]) -> None:
+        """Run steps on one side, of which at most the last one returns something, in one round trip to the server."""
+        if conn is not self.conn:
+            apart.carry(self.conn, [table for one in group for table in one.carries])
+        with _named_failures(conn) as sent, pipelined(conn, self.point):
             for one in group:
                 if one.when is None or one.when in self.conditions:
-                    cursor = self.conn.cursor(row_factory=dict_row)
+                    cursor = conn.cursor(row_factory=dict_row)
                     sent.append((one, cursor))
                     cursor.execute(one.text, self._parameters(one))
                 if one.point is not None:
@@ -115,40 +113,42 @@ def run_steps(
 ) -> psycopg.Cursor[TupleRow]:
     """Run steps one after the other, whatever their conditions, and return the cursor of the last one."""
     cursor = conn.cursor()
-    for one in found:
-        with _named_failures() as sent:
-            cursor = conn.cursor()
+    for place, one in (placed for each in found for placed in _places(conn, each)):
+        with _named_failures(place) as sent:
+            cursor = place.cursor()
             sent.append((one, cursor))
-            cursor.execute(one.text, parameters if one.takes_parameters else None, prepare=False)
+            if is_apart(conn):
+                apart.bring(conn, one)
+            text = one.apart_text if is_apart(conn) else one.text
+            cursor.execute(text, parameters if one.takes_parameters else None, prepare=False)
         if one.analyzes is not None:
-            conn.execute(composing.SQL("ANALYZE {}").format(composing.SQL(one.analyzes)), prepare=False)
+            analyze = composing.SQL("ANALYZE {}").format(composing.SQL(one.analyzes))
+            side_of(conn, one.analyzes).execute(analyze, prepare=False)
     return cursor
 
 
-def prepare_session(conn: Connection) -> None:
-    """Create the staging tables, and set what the steps count on, once for a connection.
+def side(conn: Connection, one: Step) -> Connection:
+    """Return the connection that a step runs on."""
+    return on_read_model(conn) if one.is_on_read_model else conn
 
-    Raises BlockedError while another session holds a table of the read model.
-    """
+
+def prepare_session(conn: Connection) -> None:
+    """Create the staging tables, and set what the steps count on, once for a connection."""
     # PostgreSQL never analyzes the staging tables, so it guesses their size badly: an index scan per key is always
     # right.
-    conn.execute("SET enable_seqscan = off")
-    conn.execute("SET plan_cache_mode = force_generic_plan")
-
-    def create() -> None:
-        # They take their columns from the tables of the read model, one of which another session may hold.
-        with transaction_with_lock_timeout(conn, SOURCE_LOCK_TIMEOUT):
-            conn.execute(statement("refresh/0_session/10_staging_tables"), prepare=False)
-
-    retry_on_collision(create)
-    conn.prepare_threshold = 0
+    for one in both(conn):
+        one.execute("SET enable_seqscan = off")
+        one.execute("SET plan_cache_mode = force_generic_plan")
+        one.execute(statement("refresh/0_session/10_staging_tables"), prepare=False)
+        one.prepare_threshold = 0
 
 
 def set_based(conn: Connection) -> None:
     """Let PostgreSQL join whole tables, until the end of the transaction."""
-    conn.execute(
-        "SELECT set_config('enable_seqscan', 'on', true), set_config('plan_cache_mode', 'auto', true)"
-    )
+    for one in both(conn):
+        one.execute(
+            "SELECT set_config('enable_seqscan', 'on', true), set_config('plan_cache_mode', 'auto', true)"
+        )
 
 
 def plan_anew(conn: Connection) -> None:
@@ -161,49 +161,16 @@ def lock_tenants(conn: Connection, user_ids: Iterable[str]) -> None:
 
     Raises NotInstalledError if another projection version has migrated meanwhile.
     """
-    clear_staging_tables(conn)
+    staging.clear(conn)
     for user_id in sorted(user_ids):
         conn.execute(query("rebuild", "stage_tenant"), {"user_id": user_id})
-    conn.execute(statement("refresh/2_lock/40_lock_tenants"), {"lock_class": locks.TENANT})
+    Run(conn).run("refresh/2_lock/40_lock_tenants")
     require_migrated_version(conn)
 
 
 def tenants_parameter(tenants: Sequence[str] | None) -> dict[str, list[str] | None]:
     """Return the parameter `tenants` of a statement: null for all of them."""
     return {"tenants": None if tenants is None else list(tenants)}
-
-
-def clear_staging_tables(conn: Connection, bloated: Sequence[str] | None = None) -> None:
-    """Delete the rows of the staging tables, and truncate the bloated ones.
-
-    Without `bloated`, those with more bytes than a chunk of leads minds are looked up first.
-
-    VACUUM does not come by temporary tables: every later batch scans what was deleted, and the planner takes it for
-    rows. But each TRUNCATE writes WAL, for the catalog, so only tables that need it are truncated.
-    """
-    if bloated is None:
-        found = conn.execute(
-            query("pipeline", "find_bloated_tables"),
-            {"staging_tables": STAGING_TABLES, "truncate_above_bytes": _CHUNK_TRUNCATES_ABOVE_BYTES},
-        )
-        bloated = [row[0] for row in found.fetchall()]
-    if bloated:
-        tables = composing.SQL(", ").join(composing.Identifier("pg_temp", name) for name in bloated)
-        conn.execute(composing.SQL("TRUNCATE {}").format(tables), prepare=False)
-    conn.execute(CLEAR)
-
-
-def _clear_statement() -> bytes:
-    """One statement that deletes the rows of all staging tables."""
-    *first, last = (
-        query("pipeline", "clear_staging_table", staging_table=name).rstrip(";") for name in STAGING_TABLES
-    )
-    parts = ", ".join(f"cleared_{number} AS ({text})" for number, text in enumerate(first))
-    return f"WITH {parts} {last}".encode()
-
-
-CLEAR = _clear_statement()
-"""The statement that deletes the rows of all staging tables."""
 
 
 def pipelined(conn: Connection, point: InjectionPoint) -> AbstractContextManager[object]:
@@ -218,7 +185,7 @@ def failing_step(error: BaseException) -> str | None:
 
 
 @contextmanager
-def _named_failures() -> Iterator[list[tuple[Step, psycopg.Cursor[Any]]]]:
+def _named_failures(conn: Connection) -> Iterator[list[tuple[Step, psycopg.Cursor[Any]]]]:
     """Note on an error of PostgreSQL which of the steps failed: in a pipeline, the first one without a result."""
     sent: list[tuple[Step, psycopg.Cursor[Any]]] = []
     try:
@@ -228,15 +195,27 @@ def _named_failures() -> Iterator[list[tuple[Step, psycopg.Cursor[Any]]]]:
         if failed is not None:
             error.__dict__["_leads_step"] = failed.name
             error.add_note(f"in sql/{failed.name}.sql")
+        note_side(conn, error)
         raise
 
 
-def _grouped(found: Iterable[Step]) -> Iterator[list[Step]]:
-    """The steps in groups, each up to one that returns something."""
-    group: list[Step] = []
-    for one in found:
-        group.append(one)
-        if one.returns_conditions:
+def _places(conn: Connection, one: Step) -> Iterator[Placed]:
+    """The step with the connection that it runs on; on both sides, once for each of them."""
+    if one.is_on_both:
+        yield from ((place, one) for place in both(conn))
+    else:
+        yield side(conn, one), one
+
+
+def _grouped(found: Iterable[Placed]) -> Iterator[list[Placed]]:
+    """The steps in groups of one side, each up to one that returns something."""
+    group: list[Placed] = []
+    for placed in found:
+        if group and placed[0] is not group[0][0]:
+            yield group
+            group = []
+        group.append(placed)
+        if placed[1].returns_conditions:
             yield group
             group = []
     if group:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 
-from projector.schema import key_columns, lookup_columns, table_columns
+from projector.schema import key_columns, lookup_columns, table_columns, typed_columns
 
 _PLACEHOLDER = re.compile(r"\{(\w+)(?:\.(\w+))?(?: of (\w+))?\}")
 
@@ -49,6 +49,7 @@ def _of_values(pattern: str) -> Callable[[str, str | None], list[str]]:
 
 _LISTS: dict[str, Callable[[str, str | None], list[str]]] = {
     "columns": _prefixed(table_columns),
+    "types": lambda table, _alias: list(typed_columns(table)),
     "key": _prefixed(key_columns),
     "lookup": _prefixed(lookup_columns),
     "values": _prefixed(value_columns),

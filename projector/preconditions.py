@@ -6,6 +6,7 @@ import psycopg
 from psycopg.rows import TupleRow
 
 from projector.errors import NotInstalledError, TenantNotFoundError
+from projector.sides import is_apart, on_read_model
 from projector.sql import PROJECTION_VERSION, query
 
 Connection = psycopg.Connection[TupleRow]
@@ -25,7 +26,22 @@ def require_installed(conn: Connection) -> None:
         )
     if not is_current:
         raise NotInstalledError("The read model was last migrated by an older version: run migrate.")
+    require_noted_place(conn)
+    if is_apart(conn) and conn.execute(query("preconditions", "is_noted_apart")).fetchone() != (True,):
+        raise NotInstalledError(
+            "The read model is in the platform's database: unset LEADS_READ_MODEL_URL, or run migrate to install it in"
+            " the database that LEADS_READ_MODEL_URL names."
+        )
     require_migrated_version(conn)
+
+
+def require_noted_place(conn: Connection) -> None:
+    """Raise NotInstalledError if the read model is in a database of its own, and nothing says in which."""
+    if not is_apart(conn) and conn.execute(query("preconditions", "is_noted_apart")).fetchone() == (True,):
+        raise NotInstalledError(
+            "The read model is in a database of its own: set LEADS_READ_MODEL_URL. To bring it back into the platform's"
+            " database, run uninstall with that setting first."
+        )
 
 
 def require_migrated_version(conn: Connection) -> None:
@@ -45,7 +61,7 @@ def require_version(migrated: str | None) -> None:
 
 def is_built(conn: Connection) -> bool:
     """Return whether a complete build has ended at any time."""
-    return conn.execute(query("preconditions", "is_built")).fetchone() is not None
+    return on_read_model(conn).execute(query("preconditions", "is_built")).fetchone() is not None
 
 
 def require_built(conn: Connection) -> None:
@@ -58,8 +74,13 @@ def require_built(conn: Connection) -> None:
 
 def require_tenants(conn: Connection, tenants: Sequence[str]) -> None:
     """Raise TenantNotFoundError for the first tenant that neither the source nor the read model knows."""
-    row = conn.execute(query("preconditions", "find_unknown_tenant"), {"tenants": list(tenants)}).fetchone()
-    if row is not None:
+    wanted = {"tenants": list(tenants)}
+    known = set(conn.execute(query("preconditions", "find_source_tenants"), wanted).fetchall())
+    known.update(
+        on_read_model(conn).execute(query("preconditions", "find_stored_tenants"), wanted).fetchall()
+    )
+    unknown = next((user_id for user_id in tenants if (user_id,) not in known), None)
+    if unknown is not None:
         raise TenantNotFoundError(
-            f"There is no tenant {row[0]!r}, neither in the source nor in the read model: check the USER_ID."
+            f"There is no tenant {unknown!r}, neither in the source nor in the read model: check the USER_ID."
         )

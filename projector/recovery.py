@@ -11,17 +11,18 @@ from datetime import datetime
 
 import psycopg
 import structlog
-from psycopg.rows import class_row
 
-from projector import capture, db, locks
+from projector import capture, locks
 from projector.batch import DEFAULT_BATCH
 from projector.errors import BlockedError, CaptureGapError
+from projector.noted_source import follow_source
 from projector.pipeline import Connection
 from projector.preconditions import require_installed
 from projector.progress import Progress
 from projector.rebuild import rebuild
 from projector.refresh import refresh
 from projector.report import RunReport, counted
+from projector.sides import on_read_model
 from projector.source import find_missing_source, foreign_owner, misfit
 from projector.sql import PROJECTION_VERSION, query
 
@@ -62,11 +63,10 @@ class RebuildReasons:
 
 def find_rebuild_reasons(conn: Connection) -> RebuildReasons:
     """Return everything that a rebuild may be needed for, but the depth of the queue."""
-    with conn.cursor(row_factory=class_row(RebuildReasons)) as cursor:
-        row = cursor.execute(query("recovery", "find_rebuild_reasons")).fetchone()
-    return row or RebuildReasons(
-        PROJECTION_VERSION, None, None, None, interrupted=False, unfinished_runs=False
-    )
+    built = on_read_model(conn).execute(query("recovery", "read_projection")).fetchone()
+    built = built or (PROJECTION_VERSION, None)
+    found = conn.execute(query("recovery", "find_rebuild_reasons")).fetchone() or (None, None, False, False)
+    return RebuildReasons(*built, *found)
 
 
 def is_too_deep(conn: Connection, limit: int) -> bool:
@@ -95,7 +95,7 @@ def restore_capture(conn: Connection, *, patience: float = 60.0) -> bool:
     table or a column is missing, or belongs to somebody else; BlockedError if a long transaction holds a table; and
     CaptureGapError if an operator switched capture off. The gap stays open then, to be tried again.
     """
-    db.follow_source(conn)
+    follow_source(conn)
     off = capture.switched_off(conn)
     if off is not None:
         raise CaptureGapError(

@@ -23,6 +23,8 @@ from projector.pipeline import BatchResult, Connection, InjectionPoint, no_injec
 from projector.preconditions import require_installed
 from projector.progress import Progress
 from projector.report import RunReport
+from projector.republish import republish
+from projector.sides import on_read_model
 from projector.sql import query
 
 ANALYZE_ABOVE_ROWS = 100
@@ -47,6 +49,7 @@ def refresh(
     """
     started = time.monotonic()
     require_installed(conn)
+    republish(conn)
     pipeline.prepare_session(conn)
     waiting = conn.execute(query("refresh", "count_changes")).fetchone()
     progress.start("refresh", waiting[0] if waiting else 0, "changes")
@@ -176,5 +179,6 @@ def analyze_outgrown_tables(conn: Connection) -> None:
     The statistics of a read model that was built empty say that it is: until autovacuum comes by, each look-up of an
     import into it would read everything that the import has written of the tenant.
     """
-    for (table,) in conn.execute(query("refresh", "find_tables_to_analyze")).fetchall():
-        conn.execute(composing.SQL("ANALYZE {}").format(composing.SQL(table)), prepare=False)
+    for side, name in ((on_read_model(conn), "find_tables_to_analyze"), (conn, "find_keys_to_analyze")):
+        for (table,) in side.execute(query("refresh", name)).fetchall():
+            side.execute(composing.SQL("ANALYZE {}").format(composing.SQL(table)), prepare=False)

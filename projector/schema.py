@@ -13,6 +13,10 @@ _ROOT = _PACKAGE if (_PACKAGE / "schema.sql").is_file() else _PACKAGE.parent
 _SECTION = re.compile(r"^-- section: (\w+)$", re.MULTILINE)
 _TABLE = re.compile(r"((?:^-- .*\n)*)^CREATE TABLE IF NOT EXISTS ([\w.]+) \(\n((?:^    .*\n)*)", re.MULTILINE)
 _COLUMN = re.compile(r"((?:^    -- .*\n)*)^    ([a-z_]\w*) ", re.MULTILINE)
+_TYPE = re.compile(
+    r"^    ([a-z_]\w*) (.+?)(?: NOT NULL| DEFAULT| GENERATED| PRIMARY KEY| CHECK| REFERENCES|,?$)",
+    re.MULTILINE,
+)
 _KEY = re.compile(r"PRIMARY KEY \(([\w, ]+)\)")
 _UNIQUE = re.compile(r"CREATE UNIQUE INDEX IF NOT EXISTS \w+ ON ([\w.]+) \(\s*([\w, \n]+?)\s*\)")
 
@@ -25,7 +29,8 @@ _NOT_COMPARED = {"read_model.leads": frozenset({"version"})}
 class Table:
     """A table of ours: its qualified name, its description, and its columns in order, each with its description.
 
-    `key` is its primary key, else its unique index; `required` are the columns that are declared NOT NULL.
+    `key` is its primary key, else its unique index; `required` are the columns that are declared NOT NULL; `types` has
+    the type of each column, with its collation.
     """
 
     name: str
@@ -33,6 +38,7 @@ class Table:
     columns: dict[str, str]
     key: tuple[str, ...]
     required: frozenset[str]
+    types: dict[str, str]
 
 
 @cache
@@ -56,7 +62,8 @@ def tables() -> dict[str, Table]:
         own = (inline[1],) if inline else unique.get(name, ())
         keys = tuple(key[1].split(", ")) if key else own
         required = frozenset(re.findall(r"^    (\w+) .* NOT NULL", body, re.MULTILINE))
-        found[name] = Table(name, _joined(comment), columns, keys, required)
+        types = dict(_TYPE.findall(body))
+        found[name] = Table(name, _joined(comment), columns, keys, required, types)
     return found
 
 
@@ -68,6 +75,12 @@ def table_columns(name: str) -> tuple[str, ...]:
     table = _table(name)
     left_out = _NOT_COMPARED.get(table.name, frozenset())
     return tuple(column for column in table.columns if column not in left_out)
+
+
+def typed_columns(name: str) -> tuple[str, ...]:
+    """Return the columns of a table in order, each with its type, as CREATE TABLE takes them."""
+    table = _table(name)
+    return tuple(f"{column} {table.types[column]}" for column in table_columns(name))
 
 
 def key_columns(name: str) -> tuple[str, ...]:

@@ -9,14 +9,22 @@
   `-- for: TABLE TABLE`     the step runs once for each of these tables, as {table};
   `-- point: NAME`          tests may stop a run after this step, or where it is skipped;
   `-- analyze: TABLE`       what follows needs statistics of this table;
-  `-- with NAME = TEXT`     what {NAME} means here and in the definitions that the step includes.
+  `-- with NAME = TEXT`     what {NAME} means here and in the definitions that the step includes;
+  `-- on: read_model`       the step reads and writes the read model, and nothing of the platform's database;
+  `-- on: both`             the step runs on either side, once where both are one database;
+  `-- carries: TABLE TABLE` the step needs the rows of these staging tables, which the platform's side has filled;
+  `-- brings NAME = TEXT`   {NAME} are rows of the platform's database that a step on the read model needs.
+
+  Without `-- on:` a step reads and writes the platform's database alone: source tables, queue, keys, and what else is
+  in the schema `projector`. The staging tables are on both sides.
 
 - `sql/queries/MODULE.sql` holds the named queries of a module.
 
 A step or a definition may say `{definition.NAME}` for the text of a definition, `{columns.TABLE}` for the columns
-of a table as schema.sql has them, `{columns.TABLE of ALIAS}` for the same with an alias, `{key.TABLE}` and
-`{values.TABLE}` for the columns of its key and the others, and `{updates.TABLE}` for `column = excluded.column` of
-the others. So no statement depends on the order in which a table of an installation has its columns.
+of a table as schema.sql has them, `{columns.TABLE of ALIAS}` for the same with an alias, `{types.TABLE}` for the same
+with their types, `{key.TABLE}` and `{values.TABLE}` for the columns of its key and the others, and `{updates.TABLE}`
+for `column = excluded.column` of the others. So no statement depends on the order in which a table of an installation
+has its columns.
 
 `{source.TABLE}` names a table of the platform. The loader leaves it as it is: projector/source_names.py puts the schema
 in, which is another one on another connection.
@@ -39,14 +47,24 @@ ROOT = _PACKAGE if (_PACKAGE / "sql").is_dir() else _PACKAGE.parent
 """The folder that holds `sql/` and `schema.sql`."""
 
 _NAME = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
-_HEADER = re.compile(r"^-- (when|returns|for|point|analyze): (.+)\n", re.MULTILINE)
+_HEADER = re.compile(r"^-- (when|returns|for|point|analyze|on|carries): (.+)\n", re.MULTILINE)
 _WITH = re.compile(r"^-- with (\w+) =(.*(?:\n--  .+)*)\n", re.MULTILINE)
+_BRINGS = re.compile(r"^-- brings (\w+) =(.*(?:\n--  .+)*)\n", re.MULTILINE)
 _COMMENT = re.compile(r"^\s*--.*\n?", re.MULTILINE)
+
+
+READ_MODEL, BOTH, ONE_SERVER = "read_model", "both", "one_server"
+"""The sides that a header can name. What is for one server only brings over what version 0.1 left there."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One statement of a run. `name` is its path below `sql/`, with the table it is for where there are several."""
+    """One statement of a run. `name` is its path below `sql/`, with the table it is for where there are several.
+
+    `is_on_read_model` and `is_on_both` say on which side it runs. Where the sides are two databases, `carries` names
+    the staging tables whose rows have to be there, and `brings` the rows of the platform's side that have to be in
+    temporary tables, which `apart_text` reads.
+    """
 
     name: str
     text: bytes
@@ -55,6 +73,11 @@ class Step:
     point: str | None
     analyzes: str | None
     takes_parameters: bool
+    is_on_read_model: bool = False
+    is_on_both: bool = False
+    carries: tuple[str, ...] = ()
+    brings: tuple[tuple[str, str], ...] = ()
+    apart_text: bytes = b""
 
 
 @cache
@@ -115,6 +138,11 @@ def functions(folder: str) -> dict[str, LiteralString]:
     return {f"sql/{folder}/{file.name}": _read(file) for file in files}
 
 
+def side_of_text(text: str) -> str | None:
+    """Return the side that the header of a file names; None for the platform's."""
+    return dict(_HEADER.findall(text)).get("on")
+
+
 def names_of_texts() -> dict[str, str]:
     """Return the names of the steps of a refresh, and of the queries without placeholders, by their texts."""
     folders = sorted(path.name for path in (ROOT / "sql" / "refresh").iterdir())
@@ -155,13 +183,16 @@ def _read_steps(file: Path, given: dict[str, str]) -> list[Step]:
     text = _read(file)
     name = str(file.relative_to(ROOT / "sql").with_suffix(""))
     header = dict(_HEADER.findall(text))
-    own = {key: re.sub(r"\n--\s+", " ", value).strip() for key, value in _WITH.findall(text)}
-    relations = {**given, **own}
+    relations = {**given, **_joined(_WITH.findall(text))}
+    brought = {key: fill(value, relations, _define) for key, value in _joined(_BRINGS.findall(text)).items()}
+    apart = {**relations, **{key: f"pg_temp.{key}" for key in brought}}
+    relations |= {key: f"({value})" for key, value in brought.items()}
     body = _COMMENT.sub("", text).strip()
     tables = header.get("for", "").split()
     made = []
     for table in tables or [""]:
-        filled = fill(body, {**relations, "table": table} if table else relations, _define)
+        given_table = {"table": table} if table else {}
+        filled = fill(body, relations | given_table, _define)
         made.append(
             Step(
                 f"{name} {table}".strip(),
@@ -171,9 +202,19 @@ def _read_steps(file: Path, given: dict[str, str]) -> list[Step]:
                 header.get("point") if table == (tables or [""])[-1] else None,
                 header.get("analyze"),
                 "%(" in filled,
+                header.get("on") == READ_MODEL,
+                header.get("on") == BOTH,
+                tuple(header.get("carries", "").split()),
+                tuple(brought.items()),
+                fill(body, apart | given_table, _define).encode(),
             )
         )
     return made
+
+
+def _joined(found: list[tuple[str, str]]) -> dict[str, str]:
+    """What names mean, each in one line."""
+    return {name: re.sub(r"\n--\s+", " ", value).strip() for name, value in found}
 
 
 @cache

@@ -8,6 +8,7 @@ from projector.collisions import retry_on_collision
 from projector.pipeline import Connection
 from projector.placeholders import value_columns
 from projector.schema import key_columns
+from projector.sides import on_read_model
 from projector.sql import query, steps
 
 
@@ -77,6 +78,6 @@ def _heal(conn: Connection, folder: str, parameters: dict[str, str]) -> None:
         with conn.transaction():
             pipeline.lock_tenants(conn, [parameters["user_id"]])
             pipeline.run_steps(conn, steps(folder), parameters)
-            conn.execute(query("tenants", "change_version"), parameters)
+            on_read_model(conn).execute(query("tenants", "change_version"), parameters)
 
     retry_on_collision(work)

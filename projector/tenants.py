@@ -6,11 +6,12 @@ from datetime import datetime
 from typing import Any
 
 import psycopg
-from psycopg.rows import TupleRow, class_row
+from psycopg.rows import TupleRow
 from rich.cells import cell_len
 
 from projector.preconditions import require_built, require_installed
 from projector.report import counted, escape_hidden
+from projector.sides import both, on_read_model
 from projector.sql import query
 
 Connection = psycopg.Connection[TupleRow]
@@ -46,11 +47,17 @@ def read_tenants(conn: Connection) -> Tenants:
     require_installed(conn)
     require_built(conn)
     with conn.transaction():
-        conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        with conn.cursor(row_factory=class_row(Tenant)) as cursor:
-            found = cursor.execute(query("tenants", "read_tenants")).fetchall()
-        row = conn.execute(query("tenants", "count_letters_without_tenant")).fetchone()
-    return Tenants(found, row[0] if row else 0)
+        for side in both(conn):
+            side.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        letters: dict[str | None, int] = dict(conn.execute(query("tenants", "count_letters")).fetchall())
+        without_tenant = letters.pop(None, 0)
+        wanted = {"user_ids": list(letters)}
+        found = on_read_model(conn).execute(query("tenants", "read_tenants"), wanted).fetchall()
+    tenants = [
+        Tenant(user_id, leads, messages, as_of, letters.get(user_id, 0))
+        for user_id, leads, messages, as_of in found
+    ]
+    return Tenants(tenants, without_tenant)
 
 
 def as_dict(found: Tenants) -> dict[str, Any]:

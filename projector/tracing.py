@@ -17,9 +17,9 @@ from psycopg.rows import TupleRow
 
 from projector import __version__
 from projector.batch import Batch
-from projector.pipeline import CLEAR
 from projector.source_names import SourceCursor
 from projector.sql import names_of_texts
+from projector.staging import CLEAR
 
 Connection = psycopg.Connection[TupleRow]
 

@@ -19,6 +19,7 @@ from projector.errors import DependentsError
 from projector.install import change_tables
 from projector.pipeline import Connection
 from projector.rights import own_schemas, require_rights_to_uninstall
+from projector.sides import both, naming_side, on_read_model
 from projector.sql import query
 
 
@@ -28,12 +29,16 @@ def check_uninstall(conn: Connection, *, drop_dependents: bool) -> list[Dependen
     Changes nothing. Raises RightsError where the login may not drop the read model, and DependentsError, which lists
     them, where others made something that depends on it.
     """
-    require_rights_to_uninstall(conn)
-    schemas = own_schemas(conn)
-    if drop_dependents:
-        return find_dependents(conn, schemas)
-    require_no_dependents(conn, schemas)
-    return []
+    found: list[Dependent] = []
+    for side in both(conn):
+        with naming_side(side):
+            require_rights_to_uninstall(side)
+            schemas = own_schemas(side)
+            if drop_dependents:
+                found += find_dependents(side, schemas)
+            else:
+                require_no_dependents(side, schemas)
+    return found
 
 
 def uninstall(conn: Connection, *, drop_dependents: bool = False) -> list[str]:
@@ -43,18 +48,20 @@ def uninstall(conn: Connection, *, drop_dependents: bool = False) -> list[str]:
     the last nothing was changed, unless the message says so.
     """
     check_uninstall(conn, drop_dependents=drop_dependents)
-    publications = find_publications(conn, own_schemas(conn))
+    publications = [name for side in both(conn) for name in find_publications(side, own_schemas(side))]
     capture.uninstall(conn)
     dropped: list[Dependent] = []
 
     def drop() -> None:
-        conn.execute("SELECT pg_advisory_xact_lock(%s, 0)", (locks.MIGRATION,))
-        schemas = own_schemas(conn)
-        if drop_dependents:
-            dropped[:] = find_dependents(conn, schemas)
-            drop_with_dependents(conn, schemas)
-        else:
-            drop_own(conn, schemas)
+        dropped.clear()
+        for side in both(conn):
+            side.execute("SELECT pg_advisory_xact_lock(%s, 0)", (locks.MIGRATION,))
+            schemas = own_schemas(side)
+            if drop_dependents:
+                dropped.extend(find_dependents(side, schemas))
+                drop_with_dependents(side, schemas)
+            else:
+                drop_own(side, schemas)
 
     try:
         change_tables(conn, drop)
@@ -64,7 +71,8 @@ def uninstall(conn: Connection, *, drop_dependents: bool = False) -> list[str]:
             f" {_details(error)}. Stop the projector, drop what others made, and run uninstall again; or run migrate to"
             " install the triggers again."
         ) from error
-    roles = [notice for role in ("leads_api", "leads_reader") for notice in _drop_role(conn, role)]
+    read_model = on_read_model(conn)
+    roles = [notice for role in ("leads_api", "leads_reader") for notice in _drop_role(read_model, role)]
     return [*_notices(dropped, publications), *roles]
 
 

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 
@@ -11,6 +11,8 @@ from psycopg.rows import TupleRow, class_row
 
 from projector import locks
 from projector.errors import ProjectorError
+from projector.sides import both
+from projector.source_names import SourceConnection
 from projector.sql import query
 
 Connection = psycopg.Connection[TupleRow]
@@ -69,16 +71,23 @@ def _watch(
     if ended.wait(_LOOK_EVERY_SECONDS):
         return
     with suppress(psycopg.Error, ProjectorError), connect() as conn:
-        _look(conn, waiting.info.backend_pid, tell, ended)
+        sides = [(place, one.info.backend_pid) for place, one in zip(both(conn), both(waiting), strict=True)]
+        _look(sides, tell, ended)
 
 
-def _look(conn: Connection, pid: int, tell: Callable[[str], None], ended: threading.Event) -> None:
-    """Look until the block has ended, and tell of each lock that is awaited for long."""
+def _look(
+    sides: Sequence[tuple[SourceConnection, int]], tell: Callable[[str], None], ended: threading.Event
+) -> None:
+    """Look until the block has ended, and tell of each lock that is awaited for long.
+
+    `sides` are connections to look by, each with the process that may wait in its database.
+    """
     waits: dict[tuple[str, str], tuple[float, float]] = {}
     told: set[tuple[str, str]] = set()
     while not ended.wait(_LOOK_EVERY_SECONDS):
-        found = find_awaited_lock(conn, pid)
-        if found is None:
+        awaited = ((conn, find_awaited_lock(conn, pid)) for conn, pid in sides)
+        conn, found = next(((conn, found) for conn, found in awaited if found is not None), (None, None))
+        if conn is None or found is None:
             continue
         now = time.monotonic()
         wait = (found.lock_name, found.holder.partition(" (")[0])
@@ -88,4 +97,5 @@ def _look(conn: Connection, pid: int, tell: Callable[[str], None], ended: thread
         waits[wait] = (since, now)
         if now - since >= TELL_AFTER_SECONDS and wait not in told:
             told.add(wait)
-            tell(f"Waiting for {found.lock_name}: {found.holder} holds it, and {found.age}.")
+            place = f" in {conn.side_name}" if conn.side_name else ""
+            tell(f"Waiting for {found.lock_name}{place}: {found.holder} holds it, and {found.age}.")

@@ -10,6 +10,7 @@ from projector.capture.gaps import (
     open_gap,
     open_gaps,
     switched_off,
+    withdraw_gap,
 )
 from projector.capture.source_changes import note_harmless_changes
 from projector.capture.triggers import adjust_queue, create_functions, install, uninstall
@@ -31,4 +32,5 @@ __all__ = [
     "switch_on",
     "switched_off",
     "uninstall",
+    "withdraw_gap",
 ]

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import psycopg
 from psycopg.rows import TupleRow, class_row, scalar_row
 
+from projector.sides import on_read_model
 from projector.sql import query
 
 Connection = psycopg.Connection[TupleRow]
@@ -54,7 +55,7 @@ def open_gap(conn: Connection, reason: str) -> bool:
     with conn.transaction():
         conn.execute(_ONE_AT_A_TIME)
         opened = conn.execute(query("capture", "open_gap"), {"reason": reason})
-        conn.execute(query("capture", "publish_gap"), {"reason": reason})
+        _publish(conn, reason)
     return opened.rowcount > 0
 
 
@@ -83,7 +84,17 @@ def close_gaps(conn: Connection, gap_ids: list[int]) -> None:
     """Close the gaps that a rebuild has healed; it began after they were ready to close."""
     with conn.transaction():
         conn.execute(query("capture", "close_gaps"), {"gap_ids": gap_ids})
-        conn.execute(query("capture", "publish_remaining_gap"))
+        with conn.cursor(row_factory=scalar_row) as cursor:
+            remaining = cursor.execute(query("capture", "find_remaining_gap")).fetchone()
+        _publish(conn, remaining)
+
+
+def withdraw_gap(conn: Connection) -> None:
+    """Take back what the read model says of a gap, where none is open and capture is intact."""
+    with conn.transaction():
+        conn.execute(_ONE_AT_A_TIME)
+        if not open_gaps(conn) and find_gap(conn) is None:
+            _publish(conn, None)
 
 
 def switched_off(conn: Connection) -> str | None:
@@ -91,3 +102,8 @@ def switched_off(conn: Connection) -> str | None:
     with conn.cursor(row_factory=scalar_row) as cursor:
         reason: str | None = cursor.execute(query("capture", "find_switched_off")).fetchone()
     return reason
+
+
+def _publish(conn: Connection, reason: str | None) -> None:
+    """Tell the readers of the read model why changes may have been missed, or that none were."""
+    on_read_model(conn).execute(query("capture", "publish_gap"), {"reason": reason})

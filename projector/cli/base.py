@@ -21,6 +21,7 @@ from projector.db import connect
 from projector.errors import NOT_INSTALLED, ConfigurationError, ProjectorError, condition, without_values
 from projector.postgres.embedded import EmbeddedServer
 from projector.report import RunReport, counted, escape_json, escape_lines
+from projector.sides import lost_side_of, naming_lost_side, place_of_error
 from projector.source import naming_missing_source
 
 FAILED = 1
@@ -98,10 +99,11 @@ class Invocation:
 
         Raises SourceMissingError where the block fails because the source lacks a table or a column.
         """
-        url = self.with_database().database_url
+        config, name = self.with_database(), f"leads-projector {command}"
         with (
-            connect(url, application_name=f"leads-projector {command}") as conn,
+            connect(config.database_url, application_name=name, read_model_url=config.read_model_url) as conn,
             naming_missing_source(conn),
+            naming_lost_side(conn),
         ):
             yield conn
 
@@ -116,11 +118,11 @@ class Commands(click.Group):
         except ConfigurationError as error:
             _fail(str(error), WRONG_USAGE)
         except ProjectorError as error:
-            _fail(_told(error, str(error)))
+            _fail(place_of_error(error) + _told(error, str(error)))
         except psycopg.Error as error:
             if ctx.obj is not None and ctx.obj.config.log_level == "DEBUG":
                 raise
-            _fail(describe(error))
+            _fail(place_of_error(error) + describe(error))
         except KeyboardInterrupt:
             _fail("Interrupted. What was committed stays; run the command again to go on.")
 
@@ -161,7 +163,7 @@ def describe(error: psycopg.Error) -> str:
             "Run `python -m projector migrate` first."
         )
     if isinstance(error, psycopg.OperationalError) and error.sqlstate in _CONNECTION_LOST:
-        return f"The connection to the database was lost: {reason}. Run the command again once it is back."
+        return f"The connection to {lost_side_of(error)} was lost: {reason}. Run the command again once it is back."
     if isinstance(error, psycopg.errors.DiskFull):
         return (
             f"The server has no space left on its disk: {reason}. Nothing is lost: make room, and run the command"
@@ -190,11 +192,6 @@ def telling_waits(
         lambda: invocation.connect(f"{command}, watching"),
         lambda sentence: echo(sentence, err=True),
     )
-
-
-def place_of(conn: psycopg.Connection[TupleRow]) -> str:
-    """Return which database a connection leads to, for a question to the operator."""
-    return f"the database {conn.info.dbname} on {conn.info.host}"
 
 
 def echo_report(report: RunReport) -> None:

@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 
 import click
 
-from projector.cli.base import Invocation, place_of
+from projector.cli.base import Invocation
+from projector.cli.places import place_of
 from projector.progress import for_this_terminal
 from projector.report import counted
 

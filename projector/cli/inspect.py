@@ -5,6 +5,7 @@ import sys
 import click
 
 from projector.cli.base import FAILED, Invocation, echo_json
+from projector.errors import DatabaseUnreachableError
 
 
 @click.command()
@@ -13,7 +14,8 @@ from projector.cli.base import FAILED, Invocation, echo_json
 def status(invocation: Invocation, *, as_json: bool) -> None:
     """Show the state of the read model in one screen.
 
-    Lag, queue, last runs, running rebuild, leads set aside, state of capture, sizes.
+    Lag, queue, last runs, running rebuild, leads set aside, state of capture, sizes. Where the read model is on a
+    server of its own: both servers, also while one of them is away.
 
     \b
     Examples:
@@ -25,10 +27,25 @@ def status(invocation: Invocation, *, as_json: bool) -> None:
       1  something needs a person (it says what), or failed
       2  wrong usage, or a setting that cannot be used
     """
-    from projector.status import as_dict, find_attention, read_status, render
+    from projector.status import (
+        as_dict,
+        find_attention,
+        find_lost,
+        read_status,
+        read_status_of_servers,
+        render,
+    )
 
-    with invocation.connect("status") as conn:
-        found = read_status(conn, api_role=invocation.config.api_role)
+    try:
+        with invocation.connect("status") as conn:
+            found = read_status(conn, api_role=invocation.config.api_role)
+    except DatabaseUnreachableError:
+        config = invocation.config
+        if not config.read_model_url:
+            raise
+        found = read_status_of_servers([config.database_url, config.read_model_url], "leads-projector status")
+        if not find_lost(found.servers):
+            raise
     if as_json:
         echo_json(as_dict(found))
     else:

@@ -10,6 +10,7 @@ from projector.db import retry_on_lock_timeout
 from projector.errors import BlockedError
 from projector.pipeline import Connection
 from projector.progress import Progress
+from projector.sides import both, naming_side
 from projector.sql import query
 
 LOCK_TIMEOUT = "200ms"
@@ -26,26 +27,31 @@ def renew_statistics(conn: Connection) -> None:
 
     ANALYZE leaves the statistics of an empty table as they were. So that is done while the table has a blank row.
     """
-    for name, has_statistics in _tables(conn):
-        if has_statistics:
-            _analyze(conn, name)
+    for side in both(conn):
+        for name, has_statistics in _tables(side):
+            if has_statistics:
+                _analyze(side, name)
 
 
-def rewrite_files(conn: Connection, progress: Progress, *, patience: float = PATIENCE_SECONDS) -> list[str]:
+def rewrite_files(
+    conn: Connection, progress: Progress, *, patience: float = PATIENCE_SECONDS
+) -> list[tuple[Connection, str]]:
     """Rewrite the files of our tables, indexes and planner's statistics, so that no byte of a deleted row is in them.
 
-    Returns the tables that the login may not rewrite. Each table is locked while it is rewritten. Raises BlockedError
-    while a session of the database may still see deleted rows, which PostgreSQL then keeps, and where another session
-    holds a table.
+    Returns the tables that the login may not rewrite, each with the connection to its database. Each table is locked
+    while it is rewritten. Raises BlockedError while a session of the database may still see deleted rows, which
+    PostgreSQL then keeps, and where another session holds a table.
     """
-    row = conn.execute(query("erasure", "read_transaction")).fetchone()
-    names = [*(name for name, _ in _tables(conn)), _PLANNER_STATISTICS]
-    _wait_for_snapshots(conn, row[0] if row else None, patience)
-    progress.start("vacuum", len(names), "tables")
-    denied = []
-    for name in names:
-        if not _rewrite(conn, name, patience):
-            denied.append(name)
+    wanted = [(side, name) for side in both(conn) for name in _names(side)]
+    for side in both(conn):
+        row = side.execute(query("erasure", "read_transaction")).fetchone()
+        with naming_side(side):
+            _wait_for_snapshots(side, row[0] if row else None, patience)
+    progress.start("vacuum", len(wanted), "tables")
+    denied: list[tuple[Connection, str]] = []
+    for side, name in wanted:
+        if not _rewrite(side, name, patience):
+            denied.append((side, name))
         progress.advance(1)
     progress.finish()
     return denied
@@ -95,6 +101,10 @@ def _wait_for_snapshots(conn: Connection, transaction: str | None, patience: flo
                 " erased, and their bytes are still in the files. End that, and run erase with --vacuum again."
             )
         time.sleep(0.1)
+
+
+def _names(conn: Connection) -> list[str]:
+    return [*(name for name, _ in _tables(conn)), _PLANNER_STATISTICS]
 
 
 def _tables(conn: Connection) -> list[tuple[str, bool]]:

@@ -16,6 +16,7 @@ from uuid import UUID
 from projector.erasure.standing import Target
 from projector.errors import LedgerError
 from projector.pipeline import Connection
+from projector.sides import on_read_model
 from projector.sql import query
 
 _FIELDS = ("erasure_id", "salt", "tenant_hash", "lead_hash", "asked_at", "asked_by")
@@ -54,7 +55,26 @@ def find_matches(conn: Connection) -> list[tuple[UUID, Target]]:
     with conn.transaction():
         # It goes through whole tables.
         conn.execute("SELECT set_config('enable_seqscan', 'on', true)")
-        found = conn.execute(query("erasure", "find_matches"), prepare=False).fetchall()
+        read_model = on_read_model(conn)
+        stored = read_model.execute(query("erasure", "find_stored_tenants"), prepare=False).fetchall()
+        tenants = conn.execute(
+            query("erasure", "find_matching_tenants"), {"stored": [row[0] for row in stored]}, prepare=False
+        ).fetchall()
+        wanted = {
+            "salts": [salt for salt, _, _ in tenants],
+            "user_ids": [user_id for _, user_id, _ in tenants],
+            "tenant_hashes": [tenant_hash for _, _, tenant_hash in tenants],
+        }
+        (hashes,) = conn.execute(query("erasure", "read_lead_hashes")).fetchone() or ([],)
+        leads = read_model.execute(
+            query("erasure", "find_stored_leads"), {**wanted, "hashes": hashes}, prepare=False
+        ).fetchall()
+        wanted |= {
+            "lead_users": [user_id for user_id, _, _ in leads],
+            "lead_phones": [phone for _, phone, _ in leads],
+            "lead_hashes": [lead_hash for _, _, lead_hash in leads],
+        }
+        found = conn.execute(query("erasure", "find_matches"), wanted, prepare=False).fetchall()
     return [(erasure_id, Target(user_id, phone)) for erasure_id, user_id, phone in found]
 
 

@@ -12,6 +12,8 @@ An erasure that was killed begins again, and finds less to do.
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from psycopg.rows import dict_row
+
 from projector import drift_log, locks, pipeline
 from projector.collisions import retry_on_collision
 from projector.dead_letters import count_letters
@@ -20,6 +22,7 @@ from projector.pipeline import Connection, InjectionPoint
 from projector.progress import Progress
 from projector.rebuild.in_place import find_leads
 from projector.rebuild.leads import LEADS_PER_TRANSACTION, LeadKey, rebuild_leads
+from projector.sides import on_read_model, side_of
 from projector.snapshots import SOURCE_LOCK_TIMEOUT, retry_while_source_is_held
 from projector.sql import query
 
@@ -37,6 +40,7 @@ _TABLES = (
     # A recompute of the leads has just written some.
     "read_model.lead_tombstones",
     "projector.source_keys",
+    "projector.noted_keys",
     "projector.dead_letters",
     "projector.drift",
     "projector.verify_left_out",
@@ -61,7 +65,7 @@ class Held:
 
 def count_held(conn: Connection, target: Target) -> Held:
     """Return how much there is of it."""
-    row = conn.execute(query("erasure", "count_held"), target.parameters).fetchone()
+    row = on_read_model(conn).execute(query("erasure", "count_held"), target.parameters).fetchone()
     return Held(*row) if row else Held(0, 0, 0)
 
 
@@ -107,10 +111,10 @@ def _delete_some(conn: Connection, target: Target, table: str) -> int:
         nonlocal deleted
         _hold(conn, target)
         parameters = {**target.parameters, "size": ROWS_PER_TRANSACTION}
-        deleted = conn.execute(query("erasure", "delete_some", table=table), parameters).rowcount
+        statement = query("erasure", "delete_some", table=table)
+        deleted = side_of(conn, table).execute(statement, parameters).rowcount
         if deleted:
-            conn.execute(query("tenants", "change_version"), target.parameters)
-            conn.execute(query("tenants", "change_epoch"), target.parameters)
+            _begin_history_anew(conn, target)
 
     _in_turn(conn, delete)
     return deleted
@@ -123,27 +127,66 @@ def _forget(conn: Connection, target: Target) -> None:
         conn.execute("SELECT pg_advisory_xact_lock(%s, %s)", (locks.SHARD, shard))
     _hold(conn, target)
     for table in _TABLES:
-        conn.execute(query("erasure", "delete_some", table=table), {**target.parameters, "size": None})
+        statement = query("erasure", "delete_some", table=table)
+        side_of(conn, table).execute(statement, {**target.parameters, "size": None})
     if target.customer_phone is None:
         for table in _TABLES_OF_TENANTS:
-            conn.execute(query("erasure", "delete_of_tenant", table=table), {"user_id": target.user_id})
+            statement = query("erasure", "delete_of_tenant", table=table)
+            side_of(conn, table).execute(statement, {"user_id": target.user_id})
         conn.execute(query("erasure", "forget_runs"), {"user_id": target.user_id})
     else:
         # What was deleted may be from a batch that ended since the leads were recomputed.
-        conn.execute(query("tenants", "change_version"), target.parameters)
-        conn.execute(query("tenants", "change_epoch"), target.parameters)
+        _begin_history_anew(conn, target)
     conn.execute("TRUNCATE unknown_keys")
     conn.execute(query("erasure", "find_unknown_keys"), prepare=False)
-    conn.execute(query("erasure", "clean_queue"), prepare=False)
+    _clean_queue(conn)
     conn.execute(query("erasure", "delete_letters"))
     conn.execute(query("erasure", "delete_drift"), {"user_id": target.user_id})
-    conn.execute(query("erasure", "move_plan_back"), target.parameters)
-    conn.execute(query("erasure", "move_round_back"), target.parameters)
+    _move_positions_back(conn, target)
     conn.execute(query("erasure", "delete_left_out"))
     pattern = mention(target.customer_phone or target.user_id)
     conn.execute(query("erasure", "forget_notes"), {"mention": pattern, "instead": ERASED})
+    on_read_model(conn).execute(query("erasure", "forget_gap"), {"mention": pattern, "instead": ERASED})
     count_letters(conn)
     drift_log.publish(conn)
+
+
+def _begin_history_anew(conn: Connection, target: Target) -> None:
+    """Give the tenant a new version, and end the tokens of the change feed: rows went without a tombstone."""
+    read_model = on_read_model(conn)
+    read_model.execute(query("tenants", "change_version"), target.parameters)
+    read_model.execute(query("tenants", "change_epoch"), target.parameters)
+
+
+def _clean_queue(conn: Connection) -> None:
+    """Take the unknown keys out of the queue."""
+    with conn.cursor(row_factory=dict_row) as cursor:
+        doubtful = cursor.execute(query("erasure", "find_doubtful_messages"), prepare=False).fetchone()
+    with on_read_model(conn).cursor(row_factory=dict_row) as cursor:
+        stored = cursor.execute(query("erasure", "find_stored_messages"), doubtful, prepare=False).fetchone()
+    conn.execute(query("erasure", "clean_queue"), stored, prepare=False)
+
+
+def _move_positions_back(conn: Connection, target: Target) -> None:
+    """Move the positions of a rebuild and of a round of the verify that are at the target to the lead before."""
+    at = conn.execute(query("erasure", "read_plan_position"), target.parameters).fetchone()
+    if at is not None:
+        user_id, phone = _lead_before(conn, *at)
+        conn.execute(query("erasure", "move_plan"), {"user_id": user_id, "customer_phone": phone})
+    row = conn.execute(query("erasure", "read_round_position"), target.parameters).fetchone()
+    if row is not None:
+        phase, *at_lead = row
+        user_id, phone = _lead_before(conn, *at_lead) if phase in ("leads", "statistics") else ("", "")
+        # A phase of keys begins anew.
+        to = {"after_first": user_id, "after_second": phone if phase == "leads" else ""}
+        conn.execute(query("erasure", "move_round"), to)
+
+
+def _lead_before(conn: Connection, user_id: str, phone: str) -> LeadKey:
+    """Return the lead before another, or two empty texts: the start."""
+    lead = {"user_id": user_id, "customer_phone": phone}
+    found = on_read_model(conn).execute(query("erasure", "find_lead_before"), lead).fetchone()
+    return ("", "") if found is None else (found[0], found[1])
 
 
 def _hold(conn: Connection, target: Target) -> None:

@@ -18,6 +18,7 @@ from projector.explain.times import explain_times
 from projector.explain.verdict import differs, give_verdict
 from projector.pipeline import Connection
 from projector.preconditions import require_built, require_installed
+from projector.sides import both
 from projector.snapshots import retry_while_source_is_held, snapshot, source_files
 from projector.sql import query
 
@@ -48,7 +49,7 @@ def explain_lead(conn: Connection, user_id: str, phone: str, *, candidates: int 
 
     def look() -> tuple[Explanation, bool]:
         before = source_files(conn)
-        with snapshot(conn):
+        with snapshot(conn, [user_id]):
             found = explain_in(conn, user_id, phone, candidates=candidates)
         # The rows of a table that was truncated or rewritten meanwhile could not be seen.
         return found, not found.has_drifted or source_files(conn) == before
@@ -67,7 +68,8 @@ def explain_lead(conn: Connection, user_id: str, phone: str, *, candidates: int 
 
 def explain_in(conn: Connection, user_id: str, phone: str, *, candidates: int) -> Explanation:
     """Explain a lead in the caller's transaction, which from then on can write nothing."""
-    conn.execute(query("explain", "limit_transaction"), {"timeout": f"{STATEMENT_TIMEOUT_SECONDS}s"})
+    for side in both(conn):
+        side.execute(query("explain", "limit_transaction"), {"timeout": f"{STATEMENT_TIMEOUT_SECONDS}s"})
     canonical, forms = spellings(conn, phone)
     if canonical is None:
         raise ProjectorError("The phone is blank: name the lead by its customer_phone.")

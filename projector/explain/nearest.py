@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from projector.explain.read import canonical_phone
 from projector.pipeline import Connection
+from projector.sides import on_read_model
 from projector.sql import query
 
 MOST = 5
@@ -17,9 +18,10 @@ _DIFFERENT_END = 4
 def find_nearest(conn: Connection, user_id: str, phone: str) -> list[str]:
     """Return phones of leads of the tenant that differ little from this one, the nearest first."""
     parameters = {"user_id": user_id, "phones": list(dict.fromkeys(_variants(phone))), "size": MOST}
-    found = [row[0] for row in conn.execute(query("explain", "find_nearest"), parameters).fetchall()]
+    read_model = on_read_model(conn)
+    found = [row[0] for row in read_model.execute(query("explain", "find_nearest"), parameters).fetchall()]
     lead = {"user_id": user_id, "customer_phone": phone}
-    neighbours = [row[0] for row in conn.execute(query("explain", "find_neighbours"), lead).fetchall()]
+    neighbours = [row[0] for row in read_model.execute(query("explain", "find_neighbours"), lead).fetchall()]
     shared = max(len(phone) - _DIFFERENT_END, len(phone) // 2, 1)
     found += [one for one in neighbours if one not in found and one[:shared] == phone[:shared]]
     return found[:MOST]

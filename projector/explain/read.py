@@ -11,6 +11,7 @@ from psycopg.rows import class_row, dict_row
 from projector.batch import first_line, is_lead_failure
 from projector.explain.model import Letter, WaitingChange
 from projector.pipeline import Connection
+from projector.sides import on_read_model
 from projector.sql import definition, query
 
 LOOKED_AT = 10_000
@@ -24,7 +25,7 @@ Found = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What decides how a difference is to be read, as the query read_state returns it."""
+    """What decides how a difference is to be read, as the queries read_projection and read_state return it."""
 
     version: str
     gap: str | None
@@ -76,10 +77,7 @@ def read_evidence(
     Needs a transaction of one snapshot.
     """
     lead = {"user_id": user_id, "customer_phone": phone, "bound": LOOKED_AT, "size": size}
-    with conn.cursor(row_factory=class_row(State)) as states:
-        state = states.execute(query("explain", "read_state"), lead).fetchone()
-    if state is None:
-        raise LookupError("read_model.projection has no row.")
+    state = _read_state(conn, lead)
     with conn.cursor(row_factory=class_row(Key)) as cursor:
         given = {**lead, "spellings": sorted(set(spellings))}
         keys = cursor.execute(query("explain", "find_keys"), given).fetchall()
@@ -89,13 +87,30 @@ def read_evidence(
         found.waiting = changes.execute(query("explain", "find_waiting"), every).fetchall()
     with conn.cursor(row_factory=class_row(Letter)) as letters:
         found.letters = letters.execute(query("explain", "find_letters"), every).fetchall()
-    found.stored = _document(conn.execute(query("explain", "read_document"), lead).fetchone())
+    found.stored = _document(on_read_model(conn).execute(query("explain", "read_document"), lead).fetchone())
     own = {**lead, **_arrays(key for key in keys if key.is_own), "characters": SHOWN_CHARACTERS}
     _compute(conn, found, own)
     for name in ("extractions", "contacts", "conversations", "last_messages", "first_messages", "sends"):
         with conn.cursor(row_factory=dict_row) as ranked:
             setattr(found, name, ranked.execute(query("explain", f"rank_{name}"), own).fetchall())
     return found
+
+
+def _read_state(conn: Connection, lead: Found) -> State:
+    with on_read_model(conn).cursor(row_factory=dict_row) as stored:
+        projection = stored.execute(query("explain", "read_projection"), lead).fetchone()
+    with conn.cursor(row_factory=dict_row) as states:
+        state = states.execute(query("explain", "read_state"), lead).fetchone()
+    if projection is None or state is None:
+        raise LookupError("read_model.projection has no row.")
+    return State(
+        version=projection["version"],
+        gap=projection["gap"] or state["gap"],
+        is_rebuilding=state["is_rebuilding"],
+        truncates=state["truncates"],
+        is_longer=state["is_longer"],
+        is_tenant=state["is_tenant"] or projection["is_tenant"],
+    )
 
 
 def canonical_phone(conn: Connection, phone: str) -> str | None:
@@ -106,7 +121,7 @@ def canonical_phone(conn: Connection, phone: str) -> str | None:
 
 def count_leads(conn: Connection, user_id: str) -> int:
     """Return how many leads a tenant has."""
-    row = conn.execute(query("explain", "count_leads"), {"user_id": user_id}).fetchone()
+    row = on_read_model(conn).execute(query("explain", "count_leads"), {"user_id": user_id}).fetchone()
     return 0 if row is None else row[0]
 
 

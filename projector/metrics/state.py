@@ -15,6 +15,7 @@ from projector.errors import ProjectorError
 from projector.log import quoting
 from projector.metrics.families import FAMILIES, State, as_metric
 from projector.pipeline import Connection
+from projector.sides import both, lost_side, on_read_model
 from projector.sql import query
 from projector.status.read import read_status
 
@@ -33,8 +34,8 @@ _log = structlog.get_logger(__name__)
 class StateCollector(Collector):
     """Reads the state for Prometheus, over a connection of its own."""
 
-    def __init__(self, url: str) -> None:
-        self._url = url
+    def __init__(self, url: str, read_model_url: str = "") -> None:
+        self._url, self._read_model_url = url, read_model_url
         self._lock = threading.Lock()
         self._conn: Connection | None = None
         self._state: State | None = None
@@ -70,8 +71,9 @@ class StateCollector(Collector):
 
     def _read(self) -> State | None:
         try:
-            if self._conn is None or self._conn.closed:
-                self._conn = _connect(self._url)
+            if self._conn is None or lost_side(self._conn) is not None:
+                self._close()
+                self._conn = _connect(self._url, self._read_model_url)
             state = read_state(self._conn)
         except (ProjectorError, psycopg.Error) as error:
             self._close()
@@ -91,11 +93,19 @@ class StateCollector(Collector):
 def read_state(conn: Connection) -> State:
     """Return the state. Raises what `read_status` raises."""
     status = read_status(conn, api_role="", with_sizes=False)
-    found = conn.execute(query("metrics", "read_found_differences")).fetchone() if status.projection else None
+    if not status.projection:
+        return State(status, 0)
+    found = on_read_model(conn).execute(query("metrics", "read_found_differences")).fetchone()
     return State(status, found[0] if found else 0)
 
 
-def _connect(url: str) -> Connection:
-    conn = db.connect(url, application_name=f"{db.SCHEDULER_NAME}: metrics", connect_timeout=CONNECT_SECONDS)
-    conn.execute(f"SET statement_timeout = '{STATEMENT_SECONDS}s'".encode())
+def _connect(url: str, read_model_url: str) -> Connection:
+    conn = db.connect(
+        url,
+        application_name=f"{db.SCHEDULER_NAME}: metrics",
+        read_model_url=read_model_url,
+        connect_timeout=CONNECT_SECONDS,
+    )
+    for side in both(conn):
+        side.execute(f"SET statement_timeout = '{STATEMENT_SECONDS}s'".encode())
     return conn

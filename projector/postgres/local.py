@@ -21,6 +21,7 @@ from projector.postgres import hints
 from projector.postgres.embedded import EmbeddedServer
 from projector.progress import for_this_terminal
 from projector.report import counted
+from projector.sides import on_read_model
 from projector.sql import query
 
 _STOP_SECONDS = 20
@@ -35,6 +36,11 @@ def run(config: Config) -> None:
 
     Raises ProjectorError where a part cannot start, or ends by itself.
     """
+    if config.read_model_url:
+        raise ProjectorError(
+            "`local` keeps everything in one database: unset LEADS_READ_MODEL_URL, or start `python -m projector run`"
+            " and `python -m api` by themselves."
+        )
     _check_port(config.api_host, config.api_port)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
@@ -123,7 +129,7 @@ def _prepare(url: str, *, is_demo: bool) -> None:
             click.echo(
                 f"Loaded demo data: {counted(report.leads, 'lead')}, {counted(report.messages, 'message')}."
             )
-        if conn.execute(query("postgres", "was_built")).fetchone() == (False,):
+        if on_read_model(conn).execute(query("postgres", "was_built")).fetchone() == (False,):
             done = rebuild(conn, tenants=None, progress=progress)
             click.echo(f"Built the read model: {counted(done.leads, 'lead')} in {done.seconds:.1f} s.")
 

@@ -19,6 +19,7 @@ from projector.errors import BlockedError
 from projector.pipeline import BatchResult, Connection, InjectionPoint
 from projector.progress import Progress
 from projector.rebuild.run_log import add_to_run, logged_run, note_built, read_clock
+from projector.sides import both, is_apart, on_read_model, side_of
 from projector.snapshots import (
     SOURCE_PATIENCE_SECONDS,
     retry_while_source_is_held,
@@ -74,12 +75,13 @@ def build(conn: Connection, progress: Progress, *, point: InjectionPoint) -> Bat
                 "The platform keeps truncating or rewriting its tables: run rebuild again when that is over."
             )
         for table in TABLES:
-            conn.execute(composing.SQL("VACUUM (SKIP_LOCKED) {}").format(composing.SQL(table)), prepare=False)
+            vacuum = composing.SQL("VACUUM (SKIP_LOCKED) {}").format(composing.SQL(table))
+            side_of(conn, table).execute(vacuum, prepare=False)
         # In a transaction of its own: a gap that was noted meanwhile has written to the same row, which the snapshot
         # could then not update. A build that is killed before this counts as none; the next truncates what it left.
         note_built(conn, since)
         drift_log.end_rebuilt(conn, None, since)
-        row = conn.execute(query("rebuild", "count_built")).fetchone()
+        row = on_read_model(conn).execute(query("rebuild", "count_built")).fetchone()
         built = BatchResult(*row) if row else BatchResult()
         add_to_run(conn, run_id, built)
     return built
@@ -125,32 +127,49 @@ def _check_source_files(conn: Connection, files: list[str]) -> None:
 
 
 def _fill(conn: Connection, progress: Progress, point: InjectionPoint) -> None:
-    for name, value in _SETTINGS.items():
-        conn.execute("SELECT set_config(%s, %s, true)", (name, value))
-    with conn.cursor(row_factory=class_row(IndexCommands)) as cursor:
-        indexes = cursor.execute(query("rebuild", "find_index_commands"), {"tables": list(TABLES)}).fetchall()
+    for side in both(conn):
+        for name, value in _SETTINGS.items():
+            side.execute("SELECT set_config(%s, %s, true)", (name, value))
+        if is_apart(conn):
+            # Each side waits for the other for as long as that takes.
+            side.execute("SELECT set_config('idle_in_transaction_session_timeout', '0', true)")
+    indexes = [(side, found) for side in both(conn) for found in _find_indexes(side, _tables_on(conn, side))]
     # While a reader holds one of our tables, the build has done nothing yet that a new attempt would have to repeat.
     # The platform's tables are locked as late as they are read: an ALTER TABLE of the platform waits from then on.
-    names = composing.SQL(", ").join(composing.SQL(table) for table in TABLES)
-    conn.execute(composing.SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(names), prepare=False)
+    for side in both(conn):
+        names = composing.SQL(", ").join(composing.SQL(table) for table in _tables_on(conn, side))
+        side.execute(composing.SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(names), prepare=False)
     work = steps("rebuild/first_build")
     progress.start("rebuild", len(work) + len(indexes), "steps")
-    truncate, *fills = work
-    pipeline.run_steps(conn, [truncate])
-    progress.advance(1)
-    for index in indexes:
-        conn.execute(index.drop_command.encode(), prepare=False)
+    truncates, fills = work[:_TRUNCATES], work[_TRUNCATES:]
+    pipeline.run_steps(conn, truncates)
+    progress.advance(_TRUNCATES)
+    for side, index in indexes:
+        side.execute(index.drop_command.encode(), prepare=False)
     for one in fills:
         pipeline.run_steps(conn, [one])
         progress.advance(1)
     point("built")
-    for index in indexes:
-        conn.execute(index.create_command.encode(), prepare=False)
+    for side, index in indexes:
+        side.execute(index.create_command.encode(), prepare=False)
         progress.advance(1)
     for table in TABLES:
-        conn.execute(composing.SQL("ANALYZE {}").format(composing.SQL(table)), prepare=False)
+        analyze = composing.SQL("ANALYZE {}").format(composing.SQL(table))
+        side_of(conn, table).execute(analyze, prepare=False)
     point("indexed")
 
+
+def _tables_on(conn: Connection, side: Connection) -> list[str]:
+    return [table for table in TABLES if side_of(conn, table) is side]
+
+
+def _find_indexes(side: Connection, tables: list[str]) -> list[IndexCommands]:
+    with side.cursor(row_factory=class_row(IndexCommands)) as cursor:
+        return cursor.execute(query("rebuild", "find_index_commands"), {"tables": tables}).fetchall()
+
+
+# The first steps empty the tables: that is done while they still have their indexes.
+_TRUNCATES = 2
 
 _SETTINGS = {
     "work_mem": BUILD_MEMORY,

@@ -25,7 +25,8 @@ from projector.progress import Progress
 from projector.rebuild.failing_lead import naming_the_failing_lead
 from projector.rebuild.leads import LeadKey, key_arrays, rebuild_keys, rebuild_leads
 from projector.rebuild.run_log import add_to_run, logged_run, note_built, read_clock
-from projector.snapshots import read_source, retry_while_source_is_held, snapshot, source_files
+from projector.sides import both, on_read_model
+from projector.snapshots import retry_while_source_is_held, snapshot, source_files
 from projector.sql import PROJECTION_VERSION, query, steps
 
 PIECE_LEADS = 20_000
@@ -90,7 +91,10 @@ def rebuild_in_place(
 def find_leads(conn: Connection, after: LeadKey, last_user: str | None, size: int) -> list[LeadKey]:
     """Return the next leads by tenant and phone, from the keys and from what the read model holds."""
     parameters = {"after_user": after[0], "after_phone": after[1], "last_user": last_user, "size": size}
-    return pipeline.run_steps(conn, steps("rebuild/leads/10_find_leads"), parameters).fetchall()
+    keyed = pipeline.run_steps(conn, steps("rebuild/leads/10_find_keyed_leads"), parameters).fetchall()
+    stored = pipeline.run_steps(conn, steps("rebuild/leads/15_find_stored_leads"), parameters).fetchall()
+    # Texts compare here as they do in PostgreSQL under the collation "C".
+    return sorted({*keyed, *stored})[:size]
 
 
 class _Rebuild:
@@ -162,30 +166,33 @@ def _find_differing_leads(conn: Connection, keys: Sequence[LeadKey]) -> list[Lea
 
 def _compare(conn: Connection, keys: Sequence[LeadKey]) -> list[LeadKey]:
     pipeline.set_based(conn)
-    conn.execute("SELECT set_config('work_mem', %s, true)", (PIECE_MEMORY,))
-    conn.execute("TRUNCATE piece_leads, piece_keys, differing_leads")
-    conn.execute(query("rebuild", "stage_piece"), key_arrays(keys), prepare=False)
-    conn.execute("ANALYZE piece_leads")
+    for one in both(conn):
+        one.execute("SELECT set_config('work_mem', %s, true)", (PIECE_MEMORY,))
+        one.execute("TRUNCATE piece_leads, piece_keys, differing_leads")
+        one.execute(query("rebuild", "stage_piece"), key_arrays(keys), prepare=False)
+        one.execute("ANALYZE piece_leads")
     pipeline.run_steps(conn, steps("rebuild/piece/20_read_keys", fence="OFFSET 0"))
     conn.execute("ANALYZE piece_keys")
     row = conn.execute(query("rebuild", "is_large_piece"), {"share": LARGE_PIECE_SHARE}).fetchone()
     # What is left to join are rows of the piece: to loop over them for each would cost their square.
-    conn.execute("SELECT set_config('enable_nestloop', 'off', true)")
+    for one in both(conn):
+        one.execute("SELECT set_config('enable_nestloop', 'off', true)")
     fence = "" if row == (True,) else "OFFSET 0"
     pipeline.run_steps(conn, steps("rebuild/piece/compare", fence=fence))
-    return conn.execute(query("rebuild", "read_differing_leads")).fetchall()
+    return on_read_model(conn).execute(query("rebuild", "read_differing_leads")).fetchall()
 
 
 def _vacuum(conn: Connection) -> None:
     """Make room for the next piece; PostgreSQL passes by a table that is not ours, or that another session holds."""
     names = composing.SQL(", ").join(composing.Identifier("read_model", name) for name in _WRITTEN_TABLES)
-    conn.execute(composing.SQL("VACUUM (TRUNCATE FALSE, SKIP_LOCKED) {}").format(names), prepare=False)
+    vacuum = composing.SQL("VACUUM (TRUNCATE FALSE, SKIP_LOCKED) {}").format(names)
+    on_read_model(conn).execute(vacuum, prepare=False)
 
 
 def _count_rebuilt(conn: Connection, run_id: int, tenants: Sequence[str] | None) -> int:
     """Return how many leads there are, and note it: not every key that was compared makes a lead."""
     parameters = pipeline.tenants_parameter(tenants)
-    row = conn.execute(query("rebuild", "count_read_model_leads"), parameters).fetchone()
+    row = on_read_model(conn).execute(query("rebuild", "count_read_model_leads"), parameters).fetchone()
     leads = row[0] if row else 0
     conn.execute(query("rebuild", "set_leads_of_run"), {"run_id": run_id, "leads": leads})
     return leads
@@ -195,8 +202,6 @@ def count_leads(conn: Connection, tenants: Sequence[str] | None) -> int:
     """Return about how many leads there are to compare."""
     parameters = pipeline.tenants_parameter(tenants)
 
-    def count() -> int:
-        row = conn.execute(query("rebuild", "count_leads"), parameters).fetchone()
-        return row[0] if row else 0
-
-    return read_source(conn, count)
+    row = on_read_model(conn).execute(query("rebuild", "count_read_model_leads"), parameters).fetchone()
+    keyed = conn.execute(query("rebuild", "count_keyed_leads"), parameters).fetchone()
+    return max(row[0] if row else 0, keyed[0] if keyed else 0)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
-from projector import pipeline
+from projector import pipeline, staging
 from projector.batch import recompute
 from projector.collisions import retry_on_collision
 from projector.pipeline import BatchResult, Connection, InjectionPoint, no_injection_point
@@ -72,7 +72,7 @@ def key_arrays(keys: Sequence[LeadKey]) -> dict[str, object]:
 def _rebuild_wrong_keys(conn: Connection) -> BatchResult | None:
     with conn.transaction():
         require_migrated_version(conn)
-        pipeline.clear_staging_tables(conn)
+        staging.clear(conn)
         staged = pipeline.run_steps(
             conn, steps("rebuild/keys/30_stage_wrong_keys"), {"size": LEADS_PER_TRANSACTION}
         )

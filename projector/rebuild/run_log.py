@@ -10,6 +10,7 @@ from projector import locks
 from projector.batch import first_line, is_lead_failure
 from projector.errors import WHERE_SHOWN, RebuildFailedError, condition, note_of
 from projector.pipeline import BatchResult, Connection, failing_step, tenants_parameter
+from projector.sides import on_read_model
 from projector.sql import PROJECTION_VERSION, query
 
 
@@ -64,8 +65,12 @@ def add_to_run(conn: Connection, run_id: int, done: BatchResult) -> None:
 def note_built(conn: Connection, since: datetime) -> None:
     """Note that everything was built from what was committed before `since`, or later."""
     with conn.transaction():
-        conn.execute(query("rebuild", "note_built"), {"version": PROJECTION_VERSION})
-        conn.execute(query("rebuild", "begin_freshness"), {"since": since, "shards": len(locks.SHARDS)})
+        read_model = on_read_model(conn)
+        read_model.execute(query("rebuild", "note_built"), {"version": PROJECTION_VERSION})
+        found = conn.execute(query("rebuild", "find_start_of_freshness"), {"since": since}).fetchone()
+        began_at = since if found is None else found[0]
+        fresh = {"began_at": began_at, "shards": len(locks.SHARDS)}
+        read_model.execute(query("rebuild", "begin_freshness"), fresh)
         conn.execute(query("rebuild", "delete_plan"))
 
 

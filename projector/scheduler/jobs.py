@@ -5,6 +5,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 
 import psycopg
 import structlog
@@ -19,6 +20,7 @@ from projector.metrics.counted import expect_jobs
 from projector.origin import Origin
 from projector.preconditions import require_installed
 from projector.progress import Lines, Progress
+from projector.republish import republish
 from projector.scheduler.conditions import began_lately, may_verify
 from projector.scheduler.drain import Drain
 from projector.scheduler.pace import Pace
@@ -68,15 +70,12 @@ class Jobs:
         self._config = config
         self._prepared: dict[str, Connection] = {}
         self._pace = Pace(config.refresh_seconds)
-        self._has_letters = False
-        self._dead_letters_at = 0.0
         self._untried_letters = UntriedLetters()
-        self._is_troubled = False
-        self._upkeep_at = 0.0
-        self._is_queue_empty = False
-        self._depth_at = 0.0
+        self._has_letters = self._is_troubled = self._is_queue_empty = False
+        self._dead_letters_at = self._upkeep_at = self._depth_at = 0.0
         self._is_fed, self._has_origin_url = False, bool(config.origin_url)
-        self._database = Database(config.database_url)
+        self._database = Database(config.database_url, config.read_model_url)
+        self._connect = partial(db.connect, config.database_url, read_model_url=config.read_model_url)
         work: dict[str, tuple[Callable[[Connection], float], float]] = {
             "refresh": (self._refresh, LONGEST_REFRESH_RETRY_SECONDS),
             "upkeep": (self._keep_up, LONGEST_UPKEEP_RETRY_SECONDS),
@@ -95,7 +94,7 @@ class Jobs:
     def check_installed(self) -> None:
         """Raise NotInstalledError for a database without a read model. One that does not answer is waited for."""
         try:
-            conn = db.connect(self._config.database_url, application_name=db.SCHEDULER_NAME)
+            conn = self._connect(application_name=db.SCHEDULER_NAME)
         except DatabaseUnreachableError as error:
             self._database.note_loss(str(error))
             return
@@ -169,6 +168,7 @@ class Jobs:
     def _keep_up(self, conn: Connection) -> float:
         """Rebuild everything where there is a reason to, and clean up after rebuilds that were killed."""
         capture.note_harmless_changes(conn)
+        republish(conn)
         reasons = recovery.find_rebuild_reasons(conn)
         recovery.clean_up_after_crash(conn, reasons)
         self._upkeep_at = time.monotonic() + IDLE_UPKEEP_INTERVAL_SECONDS
@@ -236,7 +236,7 @@ class Jobs:
         if not silent or self.stop.is_set():
             return WATCH_INTERVAL_SECONDS
         try:
-            db.connect(self._config.database_url, application_name=f"{db.SCHEDULER_NAME}: watch").close()
+            self._connect(application_name=f"{db.SCHEDULER_NAME}: watch").close()
         except (ProjectorError, psycopg.Error) as error:
             self._database.note_loss(str(error))
             for worker in silent:

@@ -6,7 +6,10 @@ from projector.feeds import find_problem
 from projector.report import counted
 from projector.source import misfit
 from projector.sql import PROJECTION_VERSION
-from projector.status.read import ApiRole, Projection, Status
+from projector.status.projection import Projection
+from projector.status.read import ApiRole, Status
+from projector.status.server_words import attention_to_servers
+from projector.status.servers import find_lost
 from projector.status.verification_words import days_in_words, differing, item_in_words
 from projector.status.words import (
     age_in_words,
@@ -29,6 +32,8 @@ _CLOCK_TOLERANCE_SECONDS = 1.0
 
 def find_attention(status: Status) -> list[str]:
     """Return a sentence for each thing that needs a person, with what to do next; none when all is well."""
+    if find_lost(status.servers):
+        return list(attention_to_servers(status.servers))
     if status.projection is None:
         return [
             (
@@ -37,6 +42,7 @@ def find_attention(status: Status) -> list[str]:
             )
         ]
     return [
+        *attention_to_servers(status.servers),
         *_attention_to_capture(status, status.projection),
         *_attention_to_build(status, status.projection),
         *_attention_to_feeds(status, status.projection),
@@ -197,9 +203,10 @@ def _attention_to_locks(status: Status) -> Iterator[str]:
         since = (
             f", connected or in a transaction since {moment_in_words(holder.since)}" if holder.since else ""
         )
+        place = f" in {holder.place}" if holder.place else ""
         yield (
-            f"Process {holder.pid} keeps {' and '.join(holder.purposes)} waiting: it holds locks of the projector and"
-            f" is no session of it (login {shorten(holder.login or 'unknown')},"
+            f"Process {holder.pid}{place} keeps {' and '.join(holder.purposes)} waiting: it holds locks of the"
+            f" projector and is no session of it (login {shorten(holder.login or 'unknown')},"
             f" program {shorten(holder.application or 'without a name')}{since}). End it with"
             f" SELECT pg_terminate_backend({holder.pid}); and let nobody connect to this database who need not."
         )

@@ -1,5 +1,6 @@
 """What `status` reads from the database: all of one moment, as records."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
@@ -10,9 +11,12 @@ from psycopg.rows import TupleRow, class_row
 from projector import db, locks
 from projector.feeds import Feed, read_feeds, read_unfed_tables
 from projector.preconditions import require_installed
+from projector.sides import both, on_read_model
 from projector.source import find_missing_source
 from projector.sql import query
 from projector.status.lock_holders import LockHolder, read_lock_holders
+from projector.status.projection import Projection, is_installed, read_projection
+from projector.status.servers import ServerState, find_lost, find_servers, read_servers
 from projector.status.verification import Verification, read_verification
 
 Connection = psycopg.Connection[TupleRow]
@@ -22,28 +26,6 @@ COUNTED_CHANGES = 100_000
 """The queue is counted up to here, so that a status of a deep queue does not take long."""
 
 SHOWN_DEAD_LETTERS = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Projection:
-    """What the read model as a whole is; see read_projection in sql/queries/status.sql."""
-
-    version: str
-    built_at: datetime | None
-    capture_gap: str | None
-    as_of: datetime | None
-    as_of_age: float | None
-    broken: str | None
-    switched_off: str | None
-    gap_since: datetime | None
-    gap_reason: str | None
-    read_at: datetime
-    feed_problem: str | None = None
-    proved_at: datetime | None = None
-    errors_at_proof: int = 0
-    origin_position: str | None = None
-    failed_at: datetime | None = None
-    has_origin: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +145,8 @@ class Status:
     erasures: Erasures = field(default_factory=Erasures)
     feeds: list[Feed] = field(default_factory=list)
     unfed_tables: list[str] = field(default_factory=list)
+    # None where one database holds both sides.
+    servers: list[ServerState] = field(default_factory=list)
 
     @property
     def rebuild_state(self) -> str:
@@ -184,9 +168,9 @@ class Status:
 
     @property
     def capture_state(self) -> str:
-        """`not installed`, `intact`, `gap`, or `off`."""
+        """`not installed`, `intact`, `gap`, or `off`; `not known` while a server is away."""
         if self.projection is None:
-            return "not installed"
+            return "not known" if find_lost(self.servers) else "not installed"
         if self.projection.switched_off is not None:
             return "off"
         is_gap = self.projection.capture_gap is not None or self.projection.broken is not None
@@ -210,37 +194,53 @@ def read_status(conn: Connection, *, api_role: str = "leads_api", with_sizes: bo
 
     Raises NotInstalledError where an older version was the last to migrate.
     """
-    if conn.execute(query("status", "is_installed")).fetchone() != (True,):
+    if not is_installed(conn):
         return Status()
     require_installed(conn)
     with conn.transaction():
-        conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        projection = _read(conn, Projection, "read_projection")
-        if not projection:
+        for side in both(conn):
+            side.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        projection = read_projection(conn)
+        if projection is None:
             return Status()
         return Status(
-            projection=projection[0],
+            projection=projection,
             queue=_read(conn, Queue, "read_queue", bound=COUNTED_CHANGES)[0],
             runs=_read(conn, Run, "read_runs"),
             rebuild=_read(conn, Rebuild, "read_rebuild", rebuild_class=locks.REBUILD)[0],
             dead_letters=_read(conn, DeadLetter, "read_dead_letters", size=SHOWN_DEAD_LETTERS),
             verification=read_verification(conn),
-            sizes=_read(conn, Size, "read_sizes") if with_sizes else [],
+            sizes=_read_sizes(conn) if with_sizes else [],
             api_role=_read_api_role(conn, api_role),
-            row_security=_read(conn, RowSecurity, "read_row_security")[0],
+            row_security=_read(on_read_model(conn), RowSecurity, "read_row_security")[0],
             schedulers=_read(conn, Schedulers, "count_schedulers", application_name=db.SCHEDULER_NAME)[0],
             missing_source=find_missing_source(conn),
             lock_holders=read_lock_holders(conn),
             erasures=_read(conn, Erasures, "read_erasures")[0],
             feeds=read_feeds(conn),
             unfed_tables=read_unfed_tables(conn),
+            servers=read_servers(conn),
         )
+
+
+def read_status_of_servers(urls: Sequence[str], application_name: str) -> Status:
+    """Return what can be said where a server does not answer.
+
+    `urls` are those of the platform's database and of the database of the read model.
+    """
+    servers = find_servers(urls, application_name, COUNTED_CHANGES)
+    return Status(queue=Queue(servers[0].changes or 0, servers[0].lag), servers=servers)
+
+
+def _read_sizes(conn: Connection) -> list[Size]:
+    found = [size for side in both(conn) for size in _read(side, Size, "read_sizes")]
+    return sorted(found, key=lambda size: -size.bytes)
 
 
 def _read_api_role(conn: Connection, name: str) -> ApiRole | None:
     if not name:
         return None
-    row = conn.execute(query("status", "read_api_role"), {"role": name}).fetchone()
+    row = on_read_model(conn).execute(query("status", "read_api_role"), {"role": name}).fetchone()
     return None if row is None else ApiRole(name, *row)
 
 

@@ -6,9 +6,13 @@ from typing import Any
 
 from projector.feeds import Feed, find_distance
 from projector.report import counted, counted_of, escape_hidden
+from projector.sides import READ_MODEL_SIDE
 from projector.sql import PROJECTION_VERSION
 from projector.status.attention import find_attention
-from projector.status.read import COUNTED_CHANGES, ApiRole, Projection, RowSecurity, Run, Status
+from projector.status.projection import Projection
+from projector.status.read import COUNTED_CHANGES, RowSecurity, Run, Status
+from projector.status.server_words import server_lines
+from projector.status.servers import find_lost
 from projector.status.verification_words import verification_as_dict, verification_lines
 from projector.status.words import (
     age_in_words,
@@ -33,9 +37,10 @@ def as_dict(status: Status) -> dict[str, Any]:
     projection = status.projection
     return {
         "attention": find_attention(status),
-        "installed": projection is not None,
+        "installed": None if find_lost(status.servers) else projection is not None,
         "as_of": projection and projection.as_of,
         "as_of_age": projection and projection.as_of_age,
+        "servers": [asdict(server) for server in status.servers],
         "lag": status.queue.lag,
         "queue": {"changes": status.queue.changes, "counted_up_to": COUNTED_CHANGES},
         "capture": {
@@ -89,8 +94,12 @@ def render(status: Status) -> str:
 
 def _lines(status: Status) -> Iterator[tuple[str, str]]:
     projection = status.projection
+    yield from server_lines(status.servers, status.sizes)
     if projection is None:
-        yield "Read model", "not installed"
+        yield (
+            "Read model",
+            "not known while a server is away" if find_lost(status.servers) else "not installed",
+        )
         return
     queue = status.queue
     built = "never built" if projection.built_at is None else f"built {moment_in_words(projection.built_at)}"
@@ -117,7 +126,7 @@ def _lines(status: Status) -> Iterator[tuple[str, str]]:
         yield f"Last {run.kind}"[:12], _run_in_words(run)
     yield from verification_lines(status.verification)
     if status.row_security is not None:
-        yield from _row_security_lines(status.row_security, status.api_role)
+        yield from _row_security_lines(status, status.row_security)
     yield "Dead letters", f"{status.dead_letters[0].total:,}" if status.dead_letters else "none"
     for letter in status.dead_letters:
         yield (
@@ -158,7 +167,8 @@ def _feed_in_words(feed: Feed, projection: Projection) -> str:
     return f"subscription {feed.name}: {worker}; {errors}; {proved} is proved to have arrived"
 
 
-def _row_security_lines(found: RowSecurity, role: ApiRole | None) -> Iterator[tuple[str, str]]:
+def _row_security_lines(status: Status, found: RowSecurity) -> Iterator[tuple[str, str]]:
+    role = status.api_role
     if found.unprotected is not None:
         yield "Row security", f"missing: {found.unprotected}, {found.problem}"
     elif found.lets_older_api_pass:
@@ -167,9 +177,10 @@ def _row_security_lines(found: RowSecurity, role: ApiRole | None) -> Iterator[tu
         yield "Row security", f"on, {counted(found.tables, 'table')}"
     if role is not None and role.can_create_temporary:
         command = f"REVOKE TEMPORARY ON DATABASE {found.database_name} FROM PUBLIC;"
+        place = f" in {READ_MODEL_SIDE}" if status.servers else ""
         yield (
             "",
-            f"{role.name} may create temporary tables, as PUBLIC may; where nobody needs them, run {command}",
+            f"{role.name} may create temporary tables, as PUBLIC may; where nobody needs them, run{place} {command}",
         )
 
 

@@ -5,6 +5,7 @@ nothing waits is drift, a bug. The leads are computed by the steps of a refresh,
 lead is compared fully, and nothing is written.
 """
 
+import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 
@@ -20,6 +21,7 @@ from projector.rebuild.in_place import count_leads, find_leads
 from projector.rebuild.leads import LeadKey, rebuild_keys, rebuild_leads
 from projector.rebuild.run_log import read_clock
 from projector.report import counted
+from projector.sides import on_read_model
 from projector.snapshots import read_source
 from projector.sql import query, statement, steps
 from projector.verify import rounds
@@ -159,17 +161,23 @@ class _Verify:
 
 
 def _sample(conn: Connection, size: int, tenants: Sequence[str] | None) -> list[LeadKey]:
-    row = conn.execute(query("verify", "estimate_leads")).fetchone()
+    stored = on_read_model(conn).execute(query("verify", "estimate_stored_leads")).fetchone() or (1.0,)
+    keys = conn.execute(query("verify", "estimate_keys")).fetchone() or (1.0,)
     # Four times as many as wanted, since a page holds neighbours.
-    percent = min(100.0, 400.0 * size / (row[0] if row else 1.0))
+    percent = min(100.0, 400.0 * size / max(*stored, *keys))
     parameters = {
         "percent": percent if tenants is None else 100.0,
         "size": size,
         **pipeline.tenants_parameter(tenants),
     }
-    return read_source(
-        conn, lambda: pipeline.run_steps(conn, steps("verify/30_sample_leads"), parameters).fetchall()
+    found = set(
+        read_source(
+            conn,
+            lambda: pipeline.run_steps(conn, steps("verify/30_sample_source_leads"), parameters).fetchall(),
+        )
     )
+    found.update(pipeline.run_steps(conn, steps("verify/35_sample_stored_leads"), parameters).fetchall())
+    return random.sample(sorted(found), min(size, len(found)))
 
 
 def _all_leads(conn: Connection, tenants: Sequence[str] | None) -> Iterator[list[LeadKey]]:

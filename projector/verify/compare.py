@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import psycopg
 from psycopg.rows import class_row
 
-from projector import pipeline, statistics
+from projector import pipeline, staging, statistics
 from projector.batch import first_line, is_lead_failure
 from projector.drift_log import LEAD, STATISTICS, Item
 from projector.pipeline import Connection
@@ -96,7 +96,7 @@ def compare_leads(
 
 
 def _compare_leads(conn: Connection, keys: Sequence[LeadKey], found: Comparison) -> None:
-    with snapshot(conn):
+    with snapshot(conn, {user_id for user_id, _ in keys}):
         if not _find_waiting_leads(conn):
             found.everything_waits = True
             found.left_out += [Item(LEAD, *key) for key in keys]
@@ -111,7 +111,7 @@ def _compare_leads(conn: Connection, keys: Sequence[LeadKey], found: Comparison)
         counted = pipeline.run_steps(conn, steps("verify/50_count_leads")).fetchone()
         found.checked += counted[0] if counted else 0
         for one in steps("verify/drift"):
-            with conn.cursor(row_factory=class_row(DifferingRow)) as cursor:
+            with pipeline.side(conn, one).cursor(row_factory=class_row(DifferingRow)) as cursor:
                 for differing in cursor.execute(one.text).fetchall():
                     found.drifts.extend(differing_fields(one.name.rpartition("_")[2], differing))
 
@@ -175,7 +175,7 @@ def compare_statistics(conn: Connection, tenants: Sequence[str] | None) -> Compa
 
 def _find_waiting_leads(conn: Connection) -> bool:
     """Note the leads of which something waits; return False if everything waits."""
-    pipeline.clear_staging_tables(conn)
+    staging.clear(conn)
     # Mostly it is empty, and TRUNCATE writes WAL even then.
     if conn.execute(query("verify", "has_waiting_leads")).fetchone() is not None:
         conn.execute("TRUNCATE waiting_leads")

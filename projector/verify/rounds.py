@@ -8,6 +8,7 @@ from psycopg.rows import class_row
 
 from projector.drift_log import Item, item_arrays
 from projector.pipeline import Connection
+from projector.sides import on_read_model
 from projector.sql import PROJECTION_VERSION, query
 from projector.verify.pace import Pace
 
@@ -82,7 +83,8 @@ def read_last_start(conn: Connection) -> datetime | None:
 
 def begin(conn: Connection, days: float, now: datetime) -> Round:
     """Begin a round, which may take so many days, and return it."""
-    leads, keys = conn.execute(query("rounds", "count_rows")).fetchone() or (0, 0)
+    (leads,) = on_read_model(conn).execute(query("rounds", "count_leads")).fetchone() or (0,)
+    (keys,) = conn.execute(query("rounds", "count_keys")).fetchone() or (0,)
     parameters = {
         "version": PROJECTION_VERSION,
         "days": days,
@@ -191,4 +193,5 @@ def find_source_keys(conn: Connection, kind: str, after_key: str, size: int) -> 
 
 def find_tenants(conn: Connection, after: str, size: int) -> list[tuple[str, int]]:
     """Return the next tenants that have leads or statistics, each with its number of leads."""
-    return conn.execute(query("rounds", "find_tenants"), {"after": after, "size": size}).fetchall()
+    found = on_read_model(conn).execute(query("rounds", "find_tenants"), {"after": after, "size": size})
+    return found.fetchall()

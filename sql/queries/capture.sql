@@ -182,12 +182,13 @@ INSERT INTO projector.capture_gaps (reason, reinstalled_at)
 VALUES (%(reason)s, clock_timestamp());
 
 -- name: publish_gap
--- Tell the readers of the read model that changes may have been missed.
+-- Tell the readers of the read model that changes may have been missed, or that none were.
 --
--- Parameter: reason.
+-- on: read_model
+-- Parameter: reason, or null.
 UPDATE read_model.projection AS p
-SET capture_gap = %(reason)s
-WHERE p.capture_gap IS DISTINCT FROM %(reason)s;
+SET capture_gap = %(reason)s::text
+WHERE p.capture_gap IS DISTINCT FROM %(reason)s::text;
 
 -- name: note_reinstalled
 -- Note of gaps that the triggers are installed again.
@@ -205,10 +206,11 @@ UPDATE projector.capture_gaps AS g
 SET healed_at = clock_timestamp()
 WHERE g.gap_id = ANY(%(gap_ids)s);
 
--- name: publish_remaining_gap
--- Tell the readers of the read model about a gap that is still open, or that there is none.
-UPDATE read_model.projection
-SET capture_gap = (SELECT max(g.reason) FROM projector.capture_gaps AS g WHERE g.healed_at IS NULL);
+-- name: find_remaining_gap
+-- Returns: reason, of a gap that is still open; null if there is none.
+SELECT max(g.reason) AS reason
+FROM projector.capture_gaps AS g
+WHERE g.healed_at IS NULL;
 
 -- name: forget_interrupted_rebuild
 -- Forget the plan of an interrupted rebuild of everything. The part of it that is done may lack what a gap missed.

@@ -92,6 +92,7 @@ LEFT JOIN LATERAL (
 ) AS lead ON true
 WHERE lead.user_id IS NOT NULL
     OR EXISTS (SELECT FROM projector.source_keys AS k WHERE k.kind = %(key_kind)s AND k.key = failed.key)
+    OR EXISTS (SELECT FROM projector.noted_keys AS n WHERE n.kind = %(key_kind)s AND n.key = failed.key)
     OR CASE %(key_kind)s
         WHEN 'conversation'
             THEN EXISTS (SELECT FROM {source.conversations} AS c WHERE c.conversation_id::text = failed.key)
@@ -105,20 +106,37 @@ ON CONFLICT (kind, key) DO UPDATE SET
 WHERE excluded.attempts > 0;
 
 -- name: count_letters
--- Writes the number of dead letters into the row of each tenant, where the API reads it.
+-- Returns: user_ids and numbers, the tenants that have dead letters, and how many, as two arrays.
+SELECT
+    coalesce(array_agg(counted.user_id), '{}') AS user_ids,
+    coalesce(array_agg(counted.number), '{}') AS numbers
+FROM (
+    SELECT
+        d.user_id,
+        count(*) AS number
+    FROM projector.dead_letters AS d
+    WHERE d.user_id IS NOT NULL
+    GROUP BY d.user_id
+) AS counted;
+
+-- name: write_counts
+-- Writes the number of dead letters into the row of each tenant that has some, where the API reads it.
+--
+-- on: read_model
+-- Parameters: user_ids and numbers, two arrays of one length.
 INSERT INTO read_model.tenants AS t (user_id, dead_letters)
 SELECT
     d.user_id,
-    count(*)
-FROM projector.dead_letters AS d
-WHERE d.user_id IS NOT NULL
-GROUP BY d.user_id
+    d.number
+FROM unnest(%(user_ids)s::text[], %(numbers)s::bigint[]) AS d (user_id, number)
 ON CONFLICT (user_id) DO UPDATE SET dead_letters = excluded.dead_letters
 WHERE t.dead_letters <> excluded.dead_letters;
 
 -- name: clear_counts
 -- Writes 0 into the row of each tenant that has no dead letter any more.
+--
+-- on: read_model
+-- Parameter: user_ids, those that have some.
 UPDATE read_model.tenants AS t
 SET dead_letters = 0
-WHERE t.dead_letters <> 0
-    AND t.user_id NOT IN (SELECT d.user_id FROM projector.dead_letters AS d WHERE d.user_id IS NOT NULL);
+WHERE t.dead_letters <> 0 AND t.user_id <> all(%(user_ids)s::text[]);

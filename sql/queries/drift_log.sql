@@ -81,23 +81,27 @@ WHERE d.ended_at IS NULL
     AND (%(tenants)s::text[] IS NULL OR d.user_id = any(%(tenants)s::text[]))
 ORDER BY d.kind, d.user_id, d.customer_phone, d.key;
 
+-- name: read_verified
+-- Returns: proved_at, round_done and open_differences, as read_model.projection has them.
+SELECT
+    (SELECT max(r.finished_at) FROM projector.verify_rounds AS r) AS proved_at,
+    (
+        SELECT least(r.rows_done::real / greatest(r.rows_total, 1), 0.999)
+        FROM projector.verify_rounds AS r
+        WHERE r.finished_at IS NULL
+    )::real AS round_done,
+    (SELECT count(*) FROM projector.drift AS d WHERE d.ended_at IS NULL) AS open_differences;
+
 -- name: publish
--- Writes what the metrics of the API show. Parameter: found, how many items were found since the last time.
+-- Writes what the metrics of the API show.
+--
+-- on: read_model
+-- Parameters: proved_at, round_done and open_differences; found, how many items were found since the last time.
 UPDATE read_model.projection AS p
-SET proved_at = now.proved_at,
-    round_done = now.round_done,
-    open_differences = now.open_differences,
+SET proved_at = %(proved_at)s,
+    round_done = %(round_done)s,
+    open_differences = %(open_differences)s,
     found_differences = p.found_differences + %(found)s
-FROM (
-    SELECT
-        (SELECT max(r.finished_at) FROM projector.verify_rounds AS r) AS proved_at,
-        (
-            SELECT least(r.rows_done::real / greatest(r.rows_total, 1), 0.999)
-            FROM projector.verify_rounds AS r
-            WHERE r.finished_at IS NULL
-        )::real AS round_done,
-        (SELECT count(*) FROM projector.drift AS d WHERE d.ended_at IS NULL) AS open_differences
-) AS now
 WHERE (p.proved_at, p.round_done, p.open_differences) IS DISTINCT FROM
-    (now.proved_at, now.round_done, now.open_differences)
+    (%(proved_at)s::timestamptz, %(round_done)s::real, %(open_differences)s::bigint)
     OR %(found)s > 0;

@@ -84,8 +84,10 @@ FROM (
 WHERE found.rows > 0;
 
 -- name: count_held
--- Returns: leads and messages that the read model has, and api_keys of a whole tenant. Parameters: user_id,
--- customer_phone.
+-- Returns: leads and messages that the read model has, and api_keys of a whole tenant.
+--
+-- on: read_model
+-- Parameters: user_id, customer_phone.
 SELECT
     count(*) AS leads,
     coalesce(sum(l.total_messages), 0)::bigint AS messages,
@@ -196,9 +198,45 @@ CREATE TEMPORARY TABLE IF NOT EXISTS unknown_keys (
     key text COLLATE "C"
 );
 
+-- name: find_doubtful_messages
+-- Returns: user_ids and message_ids, two arrays of one length: the messages of changes with an unknown key that the
+-- source does not have, each under the tenants that its other conversations are known under.
+SELECT
+    coalesce(array_agg(doubtful.user_id), '{}') AS user_ids,
+    coalesce(array_agg(doubtful.message_id), '{}') AS message_ids
+FROM (
+    SELECT DISTINCT
+        sk.user_id,
+        m.message_id
+    FROM projector.changes AS c
+    CROSS JOIN LATERAL unnest(c.message_ids) AS m (message_id)
+    CROSS JOIN LATERAL unnest(c.keys) AS k (key)
+    INNER JOIN projector.source_keys AS sk ON sk.kind = 'conversation' AND sk.key = k.key
+    WHERE c.kind <> 'truncate'
+        AND c.shard >= 0
+        AND EXISTS (
+            SELECT
+            FROM unknown_keys AS u
+            WHERE u.kind = c.kind AND u.key = any(c.keys)
+        )
+        AND NOT EXISTS (SELECT FROM {source.messages} AS s WHERE s.message_id::text = m.message_id)
+) AS doubtful;
+
+-- name: find_stored_messages
+-- Returns: user_ids and message_ids, those of the messages that the read model has.
+--
+-- on: read_model
+-- Parameters: user_ids and message_ids, two arrays of one length.
+SELECT
+    coalesce(array_agg(l.user_id), '{}') AS user_ids,
+    coalesce(array_agg(l.message_id), '{}') AS message_ids
+FROM unnest(%(user_ids)s::text[], %(message_ids)s::text[]) AS d (user_id, message_id)
+INNER JOIN read_model.lead_messages AS l ON l.user_id = d.user_id AND l.message_id = d.message_id;
+
 -- name: clean_queue
 -- Takes the unknown keys out of the queue, with the messages that nothing knows in a change of theirs. This transaction
--- owns all shards. Returns: changes, how many were deleted or rewritten.
+-- owns all shards. Returns: changes, how many were deleted or rewritten. Parameters: user_ids and message_ids, the
+-- messages that the read model has, and the source has not.
 WITH named AS MATERIALIZED (
     SELECT
         c.ctid AS row_id,
@@ -228,7 +266,7 @@ rewritten AS (
                     OR EXISTS (
                         SELECT
                         FROM projector.source_keys AS k
-                        INNER JOIN read_model.lead_messages AS l
+                        INNER JOIN unnest(%(user_ids)s::text[], %(message_ids)s::text[]) AS l (user_id, message_id)
                             ON l.user_id = k.user_id AND l.message_id = m.message_id
                         WHERE k.kind = 'conversation' AND k.key = any(named.kept)
                     )
@@ -259,47 +297,42 @@ DELETE FROM projector.verify_left_out AS o
 USING unknown_keys AS u
 WHERE u.kind = o.kind AND u.key = o.key;
 
--- name: move_plan_back
--- Moves the position of a rebuild that was interrupted to the lead before. Parameters: user_id, customer_phone.
-UPDATE projector.rebuild_plan AS p
-SET (cursor_user_id, cursor_phone) = (
-    SELECT
-        coalesce(before.user_id, '') AS user_id,
-        coalesce(before.customer_phone, '') AS customer_phone
-    FROM (SELECT 1) AS one
-    LEFT JOIN LATERAL (
-        SELECT
-            l.user_id,
-            l.customer_phone
-        FROM read_model.leads AS l
-        WHERE (l.user_id, l.customer_phone) < (p.cursor_user_id, p.cursor_phone)
-        ORDER BY l.user_id DESC, l.customer_phone DESC
-        LIMIT 1
-    ) AS before ON true
-)
+-- name: find_lead_before
+-- Returns: user_id, customer_phone of the lead before another in their order; no row if there is none.
+--
+-- on: read_model
+-- Parameters: user_id, customer_phone.
+SELECT
+    l.user_id,
+    l.customer_phone
+FROM read_model.leads AS l
+WHERE (l.user_id, l.customer_phone) < (%(user_id)s, %(customer_phone)s)
+ORDER BY l.user_id DESC, l.customer_phone DESC
+LIMIT 1;
+
+-- name: read_plan_position
+-- Returns: the position of a rebuild that was interrupted, if it is at what is erased. Parameters: user_id,
+-- customer_phone.
+SELECT
+    p.cursor_user_id,
+    p.cursor_phone
+FROM projector.rebuild_plan AS p
 WHERE p.cursor_user_id = %(user_id)s
     AND (%(customer_phone)s::text IS NULL OR p.cursor_phone = %(customer_phone)s);
 
--- name: move_round_back
--- Moves the position of the present round of the verify to the lead or tenant before; a phase of keys begins anew.
--- Parameters: user_id, customer_phone.
-UPDATE projector.verify_rounds AS r
-SET (after_first, after_second) = (
-    SELECT
-        coalesce(before.user_id, '') AS after_first,
-        CASE WHEN r.phase = 'leads' THEN coalesce(before.customer_phone, '') ELSE '' END AS after_second
-    FROM (SELECT 1) AS one
-    LEFT JOIN LATERAL (
-        SELECT
-            l.user_id,
-            l.customer_phone
-        FROM read_model.leads AS l
-        WHERE r.phase IN ('leads', 'statistics')
-            AND (l.user_id, l.customer_phone) < (r.after_first, r.after_second)
-        ORDER BY l.user_id DESC, l.customer_phone DESC
-        LIMIT 1
-    ) AS before ON true
-)
+-- name: move_plan
+-- Moves the position of a rebuild that was interrupted. Parameters: user_id, customer_phone.
+UPDATE projector.rebuild_plan
+SET cursor_user_id = %(user_id)s, cursor_phone = %(customer_phone)s;
+
+-- name: read_round_position
+-- Returns: phase, and the position of the present round of the verify, if it is at what is erased. Parameters: user_id,
+-- customer_phone.
+SELECT
+    r.phase,
+    r.after_first,
+    r.after_second
+FROM projector.verify_rounds AS r
 WHERE r.finished_at IS NULL
     AND CASE r.phase
         WHEN 'leads' THEN r.after_first = %(user_id)s
@@ -307,6 +340,12 @@ WHERE r.finished_at IS NULL
         WHEN 'statistics' THEN r.after_first = %(user_id)s AND %(customer_phone)s::text IS NULL
         ELSE EXISTS (SELECT FROM unknown_keys AS u WHERE u.key = r.after_second)
     END;
+
+-- name: move_round
+-- Moves the position of the present round of the verify. Parameters: after_first, after_second.
+UPDATE projector.verify_rounds
+SET after_first = %(after_first)s, after_second = %(after_second)s
+WHERE finished_at IS NULL;
 
 -- name: forget_runs
 -- Takes a tenant out of the runs that were asked for it; a run that was for nobody else goes. Parameter: user_id.
@@ -343,14 +382,17 @@ gaps_forgotten AS (
     UPDATE projector.capture_gaps
     SET reason = %(instead)s
     WHERE reason ~ %(mention)s
-),
-
-settings_forgotten AS (
-    UPDATE projector.settings
-    SET value = %(instead)s
-    WHERE name = 'capture_off' AND value ~ %(mention)s
 )
 
+UPDATE projector.settings
+SET value = %(instead)s
+WHERE name = 'capture_off' AND value ~ %(mention)s;
+
+-- name: forget_gap
+-- Replaces the reason that readers of the read model see, if it names the tenant or the lead.
+--
+-- on: read_model
+-- Parameters: as above.
 UPDATE read_model.projection
 SET capture_gap = %(instead)s
 WHERE capture_gap ~ %(mention)s;
@@ -446,9 +488,10 @@ INSERT INTO projector.erasures (erasure_id, salt, tenant_hash, lead_hash, asked_
 VALUES (%(erasure_id)s, %(salt)s, %(tenant_hash)s, %(lead_hash)s, %(asked_at)s, %(asked_by)s)
 ON CONFLICT DO NOTHING;
 
--- name: find_matches
--- Returns erasure_id, user_id and customer_phone (null for a whole tenant) of what the ledger names and what is there
--- again, in our tables or in the source, and of the erasures that did not end; each tenant or lead once, tenants first.
+-- name: find_stored_tenants
+-- Returns: user_id of each tenant that the read model or a key of the API has.
+--
+-- on: read_model
 WITH RECURSIVE seen AS (
     (
         SELECT m.user_id
@@ -466,35 +509,45 @@ WITH RECURSIVE seen AS (
         ORDER BY m.user_id
         LIMIT 1
     ) AS next
-),
+)
 
-tenants AS MATERIALIZED (
+SELECT t.user_id
+FROM read_model.tenants AS t
+UNION
+SELECT l.user_id
+FROM read_model.leads AS l
+UNION
+SELECT s.user_id
+FROM read_model.lead_tombstones AS s
+UNION
+SELECT p.user_id
+FROM read_model.lead_profiles AS p
+UNION
+SELECT c.user_id
+FROM read_model.lead_conversations AS c
+UNION
+SELECT s.user_id
+FROM seen AS s
+UNION
+SELECT t.user_id
+FROM read_model.lead_totals AS t
+UNION
+SELECT a.user_id
+FROM leads_access.api_keys AS a
+WHERE a.user_id IS NOT NULL;
+
+-- name: find_matching_tenants
+-- Returns salt, user_id and tenant_hash of each tenant that is there, here or in the source, and that a line of the
+-- ledger is about. Parameter: stored, the tenants that the read model has.
+WITH tenants AS MATERIALIZED (
     SELECT u.user_id::text COLLATE "C" AS user_id
     FROM {source.users} AS u
     UNION
     SELECT a.user_id::text COLLATE "C"
     FROM {source.agents} AS a
     UNION
-    SELECT t.user_id
-    FROM read_model.tenants AS t
-    UNION
-    SELECT l.user_id
-    FROM read_model.leads AS l
-    UNION
-    SELECT s.user_id
-    FROM read_model.lead_tombstones AS s
-    UNION
-    SELECT p.user_id
-    FROM read_model.lead_profiles AS p
-    UNION
-    SELECT c.user_id
-    FROM read_model.lead_conversations AS c
-    UNION
-    SELECT s.user_id
-    FROM seen AS s
-    UNION
-    SELECT t.user_id
-    FROM read_model.lead_totals AS t
+    SELECT s.user_id COLLATE "C"
+    FROM unnest(%(stored)s::text[]) AS s (user_id)
     UNION
     SELECT k.user_id
     FROM projector.source_keys AS k
@@ -508,9 +561,6 @@ tenants AS MATERIALIZED (
     SELECT o.user_id
     FROM projector.verify_left_out AS o
     UNION
-    SELECT a.user_id
-    FROM leads_access.api_keys AS a
-    UNION
     SELECT t.user_id COLLATE "C"
     FROM projector.runs AS r
     CROSS JOIN LATERAL unnest(r.tenants) AS t (user_id)
@@ -519,42 +569,47 @@ tenants AS MATERIALIZED (
 salts AS (
     SELECT DISTINCT e.salt
     FROM projector.erasures AS e
-),
+)
 
-matching_tenants AS MATERIALIZED (
+SELECT
+    hashed.salt,
+    hashed.user_id,
+    hashed.tenant_hash
+FROM (
     SELECT
-        hashed.salt,
-        hashed.user_id,
-        hashed.tenant_hash
-    FROM (
-        SELECT
-            s.salt,
-            t.user_id,
-            encode(sha256(convert_to(json_build_array(s.salt, t.user_id)::text, 'UTF8')), 'hex') AS tenant_hash
-        FROM salts AS s
-        CROSS JOIN tenants AS t
-        WHERE t.user_id IS NOT NULL
-    ) AS hashed
-    WHERE EXISTS (SELECT FROM projector.erasures AS e WHERE e.tenant_hash = hashed.tenant_hash)
-),
+        s.salt,
+        t.user_id,
+        encode(sha256(convert_to(json_build_array(s.salt, t.user_id)::text, 'UTF8')), 'hex') AS tenant_hash
+    FROM salts AS s
+    CROSS JOIN tenants AS t
+    WHERE t.user_id IS NOT NULL
+) AS hashed
+WHERE EXISTS (SELECT FROM projector.erasures AS e WHERE e.tenant_hash = hashed.tenant_hash);
 
-leads AS (
+-- name: read_lead_hashes
+-- Returns: hashes, of the leads that the ledger names.
+SELECT coalesce(array_agg(e.lead_hash), '{}') AS hashes
+FROM projector.erasures AS e
+WHERE e.lead_hash IS NOT NULL;
+
+-- name: find_stored_leads
+-- Returns user_id, customer_phone and lead_hash of each lead that the read model has and that the ledger names.
+--
+-- on: read_model
+-- Parameters: salts and user_ids of the tenants, two arrays of one length; hashes, of the leads that the ledger names.
+SELECT
+    hashed.user_id,
+    hashed.customer_phone,
+    hashed.lead_hash
+FROM (
     SELECT
-        m.salt,
         known.user_id,
-        known.customer_phone
-    FROM matching_tenants AS m
+        known.customer_phone,
+        encode(
+            sha256(convert_to(json_build_array(m.salt, known.user_id, known.customer_phone)::text, 'UTF8')), 'hex'
+        ) AS lead_hash
+    FROM unnest(%(salts)s::text[], %(user_ids)s::text[]) AS m (salt, user_id)
     INNER JOIN (
-        SELECT
-            d.user_id,
-            d.customer_phone
-        FROM ({definition.source_keys}) AS d
-        UNION
-        SELECT
-            k.user_id,
-            k.customer_phone
-        FROM projector.source_keys AS k
-        UNION
         SELECT
             l.user_id,
             l.customer_phone
@@ -579,6 +634,43 @@ leads AS (
             l.user_id,
             l.customer_phone
         FROM read_model.lead_messages AS l
+    ) AS known ON known.user_id = m.user_id
+) AS hashed
+WHERE hashed.lead_hash = any(%(hashes)s::text[]);
+
+-- name: find_matches
+-- Returns erasure_id, user_id and customer_phone (null for a whole tenant) of what the ledger names and what is there
+-- again, in our tables or in the source, and of the erasures that did not end; each tenant or lead once, tenants first.
+--
+-- Parameters: salts, user_ids and tenant_hashes of the tenants, as find_matching_tenants returns them; lead_users,
+-- lead_phones and lead_hashes, as find_stored_leads does.
+WITH matching_tenants AS MATERIALIZED (
+    SELECT
+        m.salt,
+        m.user_id COLLATE "C" AS user_id,
+        m.tenant_hash
+    FROM unnest(%(salts)s::text[], %(user_ids)s::text[], %(tenant_hashes)s::text[])
+        AS m (salt, user_id, tenant_hash)
+),
+
+leads AS (
+    SELECT
+        known.user_id,
+        known.customer_phone,
+        encode(
+            sha256(convert_to(json_build_array(m.salt, known.user_id, known.customer_phone)::text, 'UTF8')), 'hex'
+        ) AS lead_hash
+    FROM matching_tenants AS m
+    INNER JOIN (
+        SELECT
+            d.user_id,
+            d.customer_phone
+        FROM ({definition.source_keys}) AS d
+        UNION
+        SELECT
+            k.user_id,
+            k.customer_phone
+        FROM projector.source_keys AS k
         UNION
         SELECT
             d.user_id,
@@ -596,6 +688,13 @@ leads AS (
         FROM projector.verify_left_out AS o
     ) AS known ON known.user_id = m.user_id
     WHERE known.customer_phone <> ''
+    UNION
+    SELECT
+        s.user_id COLLATE "C",
+        s.customer_phone COLLATE "C",
+        s.lead_hash
+    FROM unnest(%(lead_users)s::text[], %(lead_phones)s::text[], %(lead_hashes)s::text[])
+        AS s (user_id, customer_phone, lead_hash)
 ),
 
 matches AS (
@@ -613,10 +712,7 @@ matches AS (
         l.customer_phone,
         e.asked_at
     FROM leads AS l
-    INNER JOIN projector.erasures AS e
-        ON e.lead_hash = encode(
-            sha256(convert_to(json_build_array(l.salt, l.user_id, l.customer_phone)::text, 'UTF8')), 'hex'
-        )
+    INNER JOIN projector.erasures AS e ON e.lead_hash = l.lead_hash
     UNION ALL
     SELECT
         e.erasure_id,

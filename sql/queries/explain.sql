@@ -15,23 +15,32 @@ SELECT
     set_config('statement_timeout', %(timeout)s, true),
     set_config('enable_seqscan', 'off', true);
 
+-- name: read_projection
+-- Returns version (projection version of the last build), gap (as readiness reports it), and is_tenant, whether the
+-- read model knows the tenant.
+--
+-- on: read_model
+-- Parameter: user_id.
+SELECT
+    p.version,
+    p.capture_gap AS gap,
+    EXISTS (SELECT FROM read_model.tenants AS t WHERE t.user_id = %(user_id)s)
+    OR EXISTS (SELECT FROM read_model.leads AS l WHERE l.user_id = %(user_id)s) AS is_tenant
+FROM read_model.projection AS p;
+
 -- name: read_state
 -- What decides how a difference from the read model is to be read.
 --
--- Returns version (projection version of the last build), gap (why changes may have been missed), is_rebuilding,
--- truncates (whether a TRUNCATE of the platform waits), is_longer (whether more changes wait than are looked at), and
--- is_tenant. Parameters: user_id; bound, how many changes are looked at.
+-- Returns gap (why changes may have been missed), is_rebuilding, truncates (whether a TRUNCATE of the platform waits),
+-- is_longer (whether more changes wait than are looked at), and is_tenant, whether the source knows the tenant.
+-- Parameters: user_id; bound, how many changes are looked at.
 SELECT
-    p.version,
-    coalesce(
-        p.capture_gap,
-        (
-            SELECT g.reason
-            FROM projector.capture_gaps AS g
-            WHERE g.healed_at IS NULL
-            ORDER BY g.gap_id
-            LIMIT 1
-        )
+    (
+        SELECT g.reason
+        FROM projector.capture_gaps AS g
+        WHERE g.healed_at IS NULL
+        ORDER BY g.gap_id
+        LIMIT 1
     ) AS gap,
     EXISTS (SELECT FROM projector.rebuild_plan) AS is_rebuilding,
     EXISTS (
@@ -45,10 +54,7 @@ SELECT
         WHERE c.kind = 'truncate'
     ) AS truncates,
     (SELECT count(*) FROM (SELECT 1 FROM projector.changes LIMIT %(bound)s + 1) AS bounded) > %(bound)s AS is_longer,
-    EXISTS (SELECT FROM {source.users} AS u WHERE u.user_id = %(user_id)s)
-    OR EXISTS (SELECT FROM read_model.tenants AS t WHERE t.user_id = %(user_id)s)
-    OR EXISTS (SELECT FROM read_model.leads AS l WHERE l.user_id = %(user_id)s) AS is_tenant
-FROM read_model.projection AS p;
+    EXISTS (SELECT FROM {source.users} AS u WHERE u.user_id = %(user_id)s) AS is_tenant;
 
 -- name: canonical_phone
 -- Returns the canonical form of a phone; null for a blank. Parameter: phone.
@@ -287,6 +293,8 @@ ORDER BY d.first_failed_at, d.kind, d.key;
 
 -- name: read_document
 -- Returns document, the lead as the read model has it. Parameters: user_id, customer_phone.
+--
+-- on: read_model
 SELECT l.document
 FROM read_model.leads AS l
 WHERE l.user_id = %(user_id)s AND l.customer_phone = %(customer_phone)s;
@@ -578,6 +586,8 @@ ORDER BY ranked.is_counted DESC, ranked.newest ASC;
 -- name: find_nearest
 -- The leads of the tenant that have one of these phones, in the order of the array. Parameters: user_id, phones,
 -- size.
+--
+-- on: read_model
 SELECT l.customer_phone
 FROM unnest(%(phones)s::text[]) WITH ORDINALITY AS p (phone, place)
 CROSS JOIN LATERAL (
@@ -592,6 +602,8 @@ LIMIT %(size)s;
 -- name: find_neighbours
 -- The leads of the tenant next to a phone in the order of phones, before and after it. Parameters: user_id,
 -- customer_phone.
+--
+-- on: read_model
 (
     SELECT l.customer_phone
     FROM read_model.leads AS l
@@ -610,6 +622,8 @@ UNION ALL
 
 -- name: count_leads
 -- Returns how many leads the tenant has. Parameter: user_id.
+--
+-- on: read_model
 SELECT coalesce(sum(t.leads), 0) AS leads
 FROM read_model.lead_totals AS t
 WHERE t.user_id = %(user_id)s AND t.granularity = 'all';

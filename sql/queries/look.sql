@@ -10,23 +10,30 @@ SELECT EXISTS (
 ) AS has_changes;
 
 -- name: look
--- Looks at everything that a batch looks at, and moves freshness where nothing waits and capture is intact. It is one
--- statement in a transaction of its own, so that a projector with nothing to do asks little.
+-- Looks at everything that a batch looks at.
 --
--- Parameters: shard_class and shards, as for 1_take/20_open_batch.sql; version, the projection version of this program;
--- at_least, how old freshness is before it is moved.
+-- Parameters: shard_class and shards, as for 1_take/20_open_batch.sql.
 -- Returns: has_changes, gap, migrated_version and freshness_frozen as 1_take/20_open_batch.sql does; has_letters,
--- whether there are dead letters; is_fed, whether logical replication brings the rows of source tables, or did. What it
--- has not brought is proved by nothing here, so freshness ends where projector.provable says.
+-- whether there are dead letters; fresh_until, to which moment freshness may move if capture is intact, null where it
+-- may not; is_fed, whether logical replication brings the rows of source tables, or did. What it has not brought is
+-- proved by nothing here, so freshness ends where projector.provable says.
 --
--- started_at is read before the snapshot of this statement. What was committed before it was captured, unless there is
+-- The clock is read before the snapshot of this statement. What was committed before it was captured, unless there is
 -- a gap; and since the snapshot shows no change in the queue, refreshes that have committed have brought all of it into
 -- the read model. A refresh in progress has its changes in the queue until it commits. A first build owns the shards,
--- and has freshness stand still as it has refreshes wait. A time that the clock has not reached comes from a clock that
--- was set back, as in 9_finish/20_advance_freshness.sql.
-WITH looked AS MATERIALIZED (
+-- and has freshness stand still as it has refreshes wait.
+SELECT
+    looked.has_changes,
+    looked.gap,
+    looked.migrated_version,
+    looked.freshness_frozen,
+    looked.has_letters,
+    CASE WHEN NOT looked.has_changes AND NOT looked.freshness_frozen AND looked.owns_all THEN looked.provable_until END
+        AS fresh_until,
+    looked.is_fed
+FROM (
     SELECT
-        least(now(), (SELECT p.until FROM projector.provable AS p)) AS started_at,
+        least(now(), (SELECT p.until FROM projector.provable AS p)) AS provable_until,
         EXISTS (SELECT FROM projector.feeds) OR EXISTS (SELECT FROM projector.origin) AS is_fed,
         EXISTS (
             SELECT
@@ -52,25 +59,28 @@ WITH looked AS MATERIALIZED (
             SELECT bool_and(pg_try_advisory_xact_lock(%(shard_class)s, wanted.shard))
             FROM unnest(%(shards)s::smallint[]) AS wanted (shard)
         ) AS owns_all
-),
+    OFFSET 0
+) AS looked;
+
+-- name: look_and_advance
+-- Looks as look does, which is {looked}, and moves freshness where nothing waits and capture is intact. It is one
+-- statement in a transaction of its own.
+--
+-- on: one_server
+-- Parameters: those of look; version, the projection version of this program; at_least, how old freshness is before it
+-- is moved. A time that the clock has not reached comes from a clock that was set back, as in
+-- 9_finish/20_advance_freshness.sql.
+WITH looked AS MATERIALIZED ({looked}),
 
 moved AS (
     UPDATE read_model.freshness AS f
-    SET as_of = looked.started_at, shards = array_fill(looked.started_at, ARRAY[cardinality(f.shards)])
+    SET as_of = looked.fresh_until, shards = array_fill(looked.fresh_until, ARRAY[cardinality(f.shards)])
     FROM looked
-    WHERE NOT looked.has_changes
+    WHERE looked.fresh_until IS NOT NULL
         AND looked.gap IS NULL
         AND looked.migrated_version = %(version)s
-        AND NOT looked.freshness_frozen
-        AND looked.owns_all
-        AND (f.as_of + %(at_least)s::interval <= looked.started_at OR f.as_of > clock_timestamp())
+        AND (f.as_of + %(at_least)s::interval <= looked.fresh_until OR f.as_of > clock_timestamp())
 )
 
-SELECT
-    looked.has_changes,
-    looked.gap,
-    looked.migrated_version,
-    looked.freshness_frozen,
-    looked.has_letters,
-    looked.is_fed
-FROM looked;
+SELECT l.*
+FROM looked AS l;

@@ -60,7 +60,10 @@ WHERE o.proved_at IS DISTINCT FROM %(at)s;
 DELETE FROM projector.origin;
 
 -- name: note_problem
--- Has readiness say what keeps changes from arriving. Parameter: problem, null for none.
+-- Has readiness say what keeps changes from arriving.
+--
+-- on: read_model
+-- Parameter: problem, null for none.
 UPDATE read_model.projection AS p
 SET feed_problem = %(problem)s
 WHERE p.feed_problem IS DISTINCT FROM %(problem)s;

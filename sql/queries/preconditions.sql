@@ -6,25 +6,37 @@ SELECT
     to_regclass('projector.changes') IS NOT NULL AS installed,
     to_regclass('projector.broken_capture') IS NOT NULL
     AND to_regclass('projector.source_keys') IS NOT NULL
-    AND to_regclass('projector.source_tables') IS NOT NULL AS current;
+    AND to_regclass('projector.source_tables') IS NOT NULL
+    AND to_regclass('projector.noted_keys') IS NOT NULL AS current;
 
 -- name: read_migrated_version
 -- Returns: version, the projection version of the program that migrated last; null before any did.
 SELECT (SELECT s.value FROM projector.settings AS s WHERE s.name = 'projection_version') AS version;
 
+-- name: is_noted_apart
+-- Returns whether the last migrate installed the read model in a database of its own.
+SELECT EXISTS (SELECT FROM projector.settings AS s WHERE s.name = 'read_model_apart') AS is_noted_apart;
+
 -- name: is_built
 -- Returns one row once a complete build has ended.
+--
+-- on: read_model
 SELECT
 FROM read_model.projection AS p
 WHERE p.built_at IS NOT NULL;
 
--- name: find_unknown_tenant
--- Returns: the first of the tenants that neither the source nor the read model knows; no row if there is none.
+-- name: find_source_tenants
+-- Returns: those of the tenants that the source knows. Parameter: tenants.
+SELECT wanted.user_id
+FROM unnest(%(tenants)s::text[]) AS wanted (user_id)
+WHERE EXISTS (SELECT FROM {source.users} AS u WHERE u.user_id = wanted.user_id);
+
+-- name: find_stored_tenants
+-- Returns: those of the tenants that the read model knows.
+--
+-- on: read_model
 -- Parameter: tenants.
 SELECT wanted.user_id
-FROM unnest(%(tenants)s::text[]) WITH ORDINALITY AS wanted (user_id, place)
-WHERE NOT EXISTS (SELECT FROM {source.users} AS u WHERE u.user_id = wanted.user_id)
-    AND NOT EXISTS (SELECT FROM read_model.tenants AS t WHERE t.user_id = wanted.user_id)
-    AND NOT EXISTS (SELECT FROM read_model.leads AS l WHERE l.user_id = wanted.user_id)
-ORDER BY wanted.place
-LIMIT 1;
+FROM unnest(%(tenants)s::text[]) AS wanted (user_id)
+WHERE EXISTS (SELECT FROM read_model.tenants AS t WHERE t.user_id = wanted.user_id)
+    OR EXISTS (SELECT FROM read_model.leads AS l WHERE l.user_id = wanted.user_id);

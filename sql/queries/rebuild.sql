@@ -31,29 +31,23 @@ DELETE FROM projector.rebuild_plan;
 -- name: read_clock
 SELECT clock_timestamp() AS now;
 
--- name: count_leads
--- Returns: about how many leads there are to compare. Parameter: tenants, null for all.
-SELECT greatest(
-    (
-        SELECT count(*)
-        FROM read_model.leads AS l
-        WHERE %(tenants)s::text[] IS NULL OR l.user_id = any(%(tenants)s::text[])
-    ),
-    (
-        SELECT count(*)
-        FROM (
-            SELECT DISTINCT
-                k.user_id,
-                k.customer_phone
-            FROM projector.source_keys AS k
-            WHERE k.kind <> 'contact'
-                AND (%(tenants)s::text[] IS NULL OR k.user_id = any(%(tenants)s::text[]))
-        ) AS keyed
-    )
-) AS leads;
+-- name: count_keyed_leads
+-- Returns: how many leads projector.source_keys knows. Parameter: tenants, null for all.
+SELECT count(*) AS leads
+FROM (
+    SELECT DISTINCT
+        k.user_id,
+        k.customer_phone
+    FROM projector.source_keys AS k
+    WHERE k.kind <> 'contact'
+        AND (%(tenants)s::text[] IS NULL OR k.user_id = any(%(tenants)s::text[]))
+) AS keyed;
 
 -- name: count_read_model_leads
--- Returns: how many leads the read model has. Parameter: tenants, null for all.
+-- Returns: how many leads the read model has.
+--
+-- on: read_model
+-- Parameter: tenants, null for all.
 SELECT count(*) AS leads
 FROM read_model.leads AS l
 WHERE %(tenants)s::text[] IS NULL OR l.user_id = any(%(tenants)s::text[]);
@@ -83,25 +77,30 @@ SET outcome = %(outcome)s, note = %(note)s, finished_at = clock_timestamp()
 WHERE run_id = %(run_id)s;
 
 -- name: note_built
--- Notes that a complete build has ended. Parameter: version.
+-- Notes that a complete build has ended.
+--
+-- on: read_model
+-- Parameter: version.
 UPDATE read_model.projection
 SET version = %(version)s, built_at = clock_timestamp();
 
+-- name: find_start_of_freshness
+-- Returns the moment that freshness begins at: since, before which everything is contained. Where logical replication
+-- brings the rows of source tables, that moment says nothing: the next look finds what is proved. Parameter: since.
+SELECT
+    CASE
+        WHEN p.until < 'infinity' THEN 'epoch'::timestamptz
+        ELSE %(since)s::timestamptz
+    END AS began_at
+FROM projector.provable AS p;
+
 -- name: begin_freshness
 -- Creates the row of freshness, for all shards at once: while one of them had no time, the others would speak for it.
--- Parameters: since, the moment before which everything is contained; shards, their number. Where logical replication
--- brings the rows of source tables, that moment says nothing: the next look finds what is proved.
+--
+-- on: read_model
+-- Parameters: began_at, the moment that freshness begins at; shards, their number.
 INSERT INTO read_model.freshness (as_of, shards)
-SELECT
-    b.began_at,
-    array_fill(b.began_at, ARRAY[%(shards)s])
-FROM (
-    SELECT
-        CASE
-            WHEN (SELECT p.until FROM projector.provable AS p) < 'infinity' THEN 'epoch'::timestamptz
-            ELSE %(since)s::timestamptz
-        END AS began_at
-) AS b
+VALUES (%(began_at)s, array_fill(%(began_at)s::timestamptz, ARRAY[%(shards)s]))
 ON CONFLICT DO NOTHING;
 
 -- name: find_source_files
@@ -158,6 +157,8 @@ ORDER BY place, name;
 
 -- name: count_built
 -- Returns: leads and messages of the read model.
+--
+-- on: read_model
 SELECT
     (SELECT count(*) FROM read_model.leads) AS leads,
     (SELECT count(*) FROM read_model.lead_messages) AS messages;
@@ -182,6 +183,8 @@ FROM unnest(%(user_ids)s::text[], %(customer_phones)s::text[]) AS l (user_id, cu
 
 -- name: read_differing_leads
 -- Returns: user_id, customer_phone of each lead of the piece that differs, in order.
+--
+-- on: read_model
 SELECT DISTINCT
     d.user_id,
     d.customer_phone

@@ -1,13 +1,19 @@
 -- What recovery asks: whether everything has to be rebuilt, and what an interrupted rebuild left.
 
--- name: find_rebuild_reasons
--- Returns: version and built_at of the read model; switched_off, why an operator switched capture off; gap, why
--- changes may have been missed, or were shed for a rebuild; interrupted, whether a rebuild of everything ended before
--- its end or is in progress elsewhere (the holder of the rebuild lock knows which); unfinished_runs, whether the run
--- log has a rebuild that has not ended.
+-- name: read_projection
+-- Returns: version and built_at of the read model.
+--
+-- on: read_model
 SELECT
     p.version,
-    p.built_at,
+    p.built_at
+FROM read_model.projection AS p;
+
+-- name: find_rebuild_reasons
+-- Returns: switched_off, why an operator switched capture off; gap, why changes may have been missed, or were shed for
+-- a rebuild; interrupted, whether a rebuild of everything ended before its end or is in progress elsewhere (the holder
+-- of the rebuild lock knows which); unfinished_runs, whether the run log has a rebuild that has not ended.
+SELECT
     (SELECT s.value FROM projector.settings AS s WHERE s.name = 'capture_off') AS switched_off,
     coalesce(
         (
@@ -24,8 +30,7 @@ SELECT
         SELECT
         FROM projector.runs AS r
         WHERE r.kind = 'rebuild' AND r.outcome = 'running'
-    ) AS unfinished_runs
-FROM read_model.projection AS p;
+    ) AS unfinished_runs;
 
 -- name: count_changes_up_to
 -- Returns: how many changes wait, counted up to a bound: a queue that is far too deep is not read to its end.

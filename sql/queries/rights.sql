@@ -23,8 +23,9 @@ WHERE NOT has_table_privilege(to_regclass(t.relation), 'SELECT')
 ORDER BY t.place;
 
 -- name: find_schemas
--- Returns of each schema with a name of ours: schema_name, owner, is_ours (whether it holds our tables or views), owned
--- (whether the login has the rights of its owner), and first_object, one that it holds; null where it is empty.
+-- Returns of each schema with a name of ours: schema_name, owner, is_ours (whether it holds our tables or views, or our
+-- functions beside a read model in a database of its own), owned (whether the login has the rights of its owner), and
+-- first_object, one that it holds; null where it is empty.
 --
 -- Two of three are enough, so that `migrate` can bring one back that was dropped by mistake. The schema of the
 -- API's keys has one table only.
@@ -42,6 +43,14 @@ SELECT
                 ('leads_access', 'api_keys'),
                 ('leads_sql', 'leads'), ('leads_sql', 'messages'), ('leads_sql', 'statistics_by_day')
             )
+    )
+    OR (
+        n.nspname = 'projector'
+        AND (
+            SELECT count(*) = 3
+            FROM pg_catalog.pg_proc AS p
+            WHERE p.pronamespace = n.oid AND p.proname IN ('canonical_phone', 'clamp_time', 'format_time')
+        )
     ) AS is_ours,
     pg_has_role(n.nspowner, 'USAGE') AS owned,
     (

@@ -24,11 +24,17 @@ SELECT max(r.started_at) AS started_at
 FROM projector.verify_rounds AS r
 WHERE r.days IS NOT NULL AND r.finished_at IS NOT NULL;
 
--- name: count_rows
--- Returns: leads and keys, how many there are.
-SELECT
-    (SELECT count(*) FROM read_model.leads) AS leads,
-    (SELECT count(*) FROM projector.source_keys) AS keys;
+-- name: count_leads
+-- Returns: leads, how many there are.
+--
+-- on: read_model
+SELECT count(*) AS leads
+FROM read_model.leads;
+
+-- name: count_keys
+-- Returns: keys, how many there are.
+SELECT count(*) AS keys
+FROM projector.source_keys;
 
 -- name: forget_left_out
 DELETE FROM projector.verify_left_out;
@@ -155,6 +161,7 @@ LIMIT %(size)s;
 -- name: find_tenants
 -- Returns user_id and leads of the next tenants that have leads or statistics, rightly or not. Parameters: after, size.
 --
+-- on: read_model
 -- From tenant to tenant by the indexes: a tenant can have very many rows.
 WITH RECURSIVE found AS (
     SELECT %(after)s::text COLLATE "C" AS user_id

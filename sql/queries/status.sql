@@ -1,37 +1,57 @@
 -- What `status` reads, all of it in one REPEATABLE READ transaction.
 
 -- name: is_installed
+-- Returns whether the database holds the state of a projector, of this version or an older one.
+SELECT to_regclass('projector.runs') IS NOT NULL AS is_installed;
+
+-- name: has_projection
 -- Returns whether the database holds a read model, of this version or an older one.
+--
+-- on: read_model
+SELECT to_regclass('read_model.projection') IS NOT NULL AS has_projection;
+
+-- name: read_server
+-- Returns: version of the server, as it names it, and clock.
+--
+-- on: both
 SELECT
-    to_regclass('projector.runs') IS NOT NULL AND to_regclass('read_model.projection') IS NOT NULL AS is_installed;
+    current_setting('server_version') AS version,
+    clock_timestamp() AS clock;
 
 -- name: read_projection
--- What the read model is, how fresh, and whether changes are captured.
+-- What the read model is, and how fresh.
 --
--- Returns version, built_at, capture_gap (as readiness reports it), as_of and its age in seconds, broken (what is
--- wrong with the triggers at this moment), switched_off (why an operator switched capture off), gap_since and
--- gap_reason (the oldest gap that is not healed; a queue that was shed for a rebuild is one), read_at, the clock,
--- feed_problem (as readiness reports it); proved_at, errors_at_proof, origin_position, failed_at of projector.origin,
--- and has_origin, whether logical replication brings the source rows, or did.
+-- on: read_model
+-- Returns version, built_at, capture_gap and feed_problem (as readiness reports them), and as_of.
 SELECT
     p.version,
     p.built_at,
     p.capture_gap,
     f.as_of,
-    extract(EPOCH FROM clock_timestamp() - f.as_of)::float8 AS as_of_age,
+    p.feed_problem
+FROM read_model.projection AS p
+LEFT JOIN read_model.freshness AS f ON true;
+
+-- name: read_capture
+-- Whether changes are captured.
+--
+-- Returns read_at, the clock; as_of_age, how many seconds ago as_of was; broken (what is wrong with the triggers at
+-- this moment), switched_off (why an operator switched capture off), gap_since and gap_reason (the oldest gap that is
+-- not healed; a queue that was shed for a rebuild is one); proved_at, errors_at_proof, origin_position, failed_at of
+-- projector.origin, and has_origin, whether logical replication brings the source rows, or did. Parameter: as_of.
+SELECT
+    extract(EPOCH FROM clock_timestamp() - %(as_of)s::timestamptz)::float8 AS as_of_age,
     (SELECT b.reason FROM projector.broken_capture AS b) AS broken,
     (SELECT s.value FROM projector.settings AS s WHERE s.name = 'capture_off') AS switched_off,
     g.noticed_at AS gap_since,
     g.reason AS gap_reason,
     clock_timestamp() AS read_at,
-    p.feed_problem,
     o.proved_at,
     coalesce(o.errors, 0) AS errors_at_proof,
     o.position::text AS origin_position,
     o.failed_at,
     o.only_row IS NOT NULL AS has_origin
-FROM read_model.projection AS p
-LEFT JOIN read_model.freshness AS f ON true
+FROM (SELECT 1) AS one
 LEFT JOIN projector.origin AS o ON true
 LEFT JOIN LATERAL (
     SELECT
@@ -225,6 +245,7 @@ WHERE n.nspname IN ('read_model', 'projector') AND c.relkind = 'r'
 ORDER BY bytes DESC;
 
 -- name: read_api_role
+-- on: read_model
 -- Returns of the role that the API takes: exists; unreadable, one of its tables that the role may not read, null where
 -- it may read them all; is_unfiltered, whether row security does not hold for it; and can_create_temporary.
 --
@@ -264,6 +285,7 @@ FROM (VALUES (%(role)s::text)) AS wanted (role_name)
 LEFT JOIN pg_catalog.pg_roles AS r ON r.rolname = wanted.role_name;
 
 -- name: read_row_security
+-- on: read_model
 -- Returns tables, how many tables have rows of tenants; unprotected, one whose row security is not as `migrate` makes
 -- it, and problem, what it lacks, both null where there is none; lets_older_api_pass, whether sessions that never named
 -- a tenant read all rows; and database_name, as SQL writes it.
@@ -289,9 +311,10 @@ WHERE a.datname = current_database();
 -- name: read_lock_holders
 -- Returns of each other session that holds advisory locks of ours: pid; login; application, its name; since, when its
 -- transaction began, or the session; purposes, what it keeps others from; is_ours, whether its login has the rights of
--- the owner of the queue. The sessions that are not ours come first.
+-- the owner of a table of ours. The sessions that are not ours come first.
 --
--- Parameters: classes, the first keys of the locks, and purposes, what each of them is for.
+-- on: both
+-- Parameters: classes, the first keys of the locks, and purposes, what each of them is for; owned, that table.
 SELECT
     l.pid,
     a.usename::text AS login,
@@ -302,7 +325,7 @@ SELECT
 FROM pg_catalog.pg_locks AS l
 INNER JOIN unnest(%(classes)s::bigint[], %(purposes)s::text[]) AS known (class, purpose)
     ON known.class = l.classid::bigint
-INNER JOIN pg_catalog.pg_class AS q ON q.oid = 'projector.changes'::regclass
+INNER JOIN pg_catalog.pg_class AS q ON q.oid = to_regclass(%(owned)s)
 LEFT JOIN pg_catalog.pg_stat_activity AS a ON a.pid = l.pid
 WHERE l.locktype = 'advisory'
     AND l.granted

@@ -1,8 +1,11 @@
 -- What `tenants` lists, and the version of a tenant.
 
 -- name: read_tenants
--- Returns user_id, leads, messages and dead_letters of each tenant that the read model knows, or of which a key is set
--- aside, and as_of, the moment up to which every change is in the read model; ordered by user_id.
+-- Returns user_id, leads and messages of each tenant that the read model knows, or that is among those given, and
+-- as_of, the moment up to which every change is in the read model; ordered by user_id.
+--
+-- on: read_model
+-- Parameter: user_ids, tenants to be listed even if the read model does not know them.
 WITH known AS (
     SELECT t.user_id
     FROM read_model.tenants AS t
@@ -10,17 +13,15 @@ WITH known AS (
     SELECT l.user_id
     FROM read_model.leads AS l
     UNION
-    SELECT d.user_id
-    FROM projector.dead_letters AS d
-    WHERE d.user_id IS NOT NULL
+    SELECT given.user_id COLLATE "C"
+    FROM unnest(%(user_ids)s::text[]) AS given (user_id)
 )
 
 SELECT
     k.user_id,
     coalesce(counted.leads, 0) AS leads,
     coalesce(counted.messages, 0) AS messages,
-    (SELECT f.as_of FROM read_model.freshness AS f) AS as_of,
-    (SELECT count(*) FROM projector.dead_letters AS d WHERE d.user_id = k.user_id) AS dead_letters
+    (SELECT f.as_of FROM read_model.freshness AS f) AS as_of
 FROM known AS k
 LEFT JOIN (
     SELECT
@@ -32,35 +33,48 @@ LEFT JOIN (
 ) AS counted ON counted.user_id = k.user_id
 ORDER BY k.user_id;
 
--- name: count_letters_without_tenant
--- Returns how many keys are set aside whose tenant the source does not tell.
-SELECT count(*) AS dead_letters
+-- name: count_letters
+-- Returns user_id and dead_letters, how many keys are set aside, of each tenant; user_id is null for those whose tenant
+-- the source does not tell.
+SELECT
+    d.user_id,
+    count(*) AS dead_letters
 FROM projector.dead_letters AS d
-WHERE d.user_id IS NULL;
+GROUP BY d.user_id;
 
 -- name: change_version
--- Raises the version of a tenant of which something was written. Parameter: user_id. The tenant is locked.
+-- Raises the version of a tenant of which something was written. The tenant is locked.
+--
+-- on: read_model
+-- Parameter: user_id.
 INSERT INTO read_model.tenants AS t (user_id, version, version_id)
 VALUES (%(user_id)s, 1, gen_random_uuid())
 ON CONFLICT (user_id) DO UPDATE SET version = t.version + 1, version_id = excluded.version_id;
 
 -- name: change_epoch
--- Has tokens of the change feed end that could miss what went without a tombstone. Parameter: user_id. The tenant is
--- locked.
+-- Has tokens of the change feed end that could miss what went without a tombstone.
+--
+-- on: read_model
+-- Parameter: user_id. The tenant is locked.
 UPDATE read_model.tenants
 SET epoch = gen_random_uuid()
 WHERE user_id = %(user_id)s;
 
 -- name: find_old_tombstones
--- Returns the tenants that have a tombstone of more than so many days. Parameter: days.
+-- Returns the tenants that have a tombstone of more than so many days.
+--
+-- on: read_model
+-- Parameter: days.
 SELECT DISTINCT s.user_id
 FROM read_model.lead_tombstones AS s
 WHERE s.deleted_at < clock_timestamp() - make_interval(days => %(days)s)
 ORDER BY s.user_id;
 
 -- name: prune_tombstones
--- Deletes the tombstones of a tenant of more than so many days, and notes the newest version of them. Parameters:
--- user_id, days. The tenant is locked.
+-- Deletes the tombstones of a tenant of more than so many days, and notes the newest version of them.
+--
+-- on: read_model
+-- Parameters: user_id, days. The tenant is locked.
 WITH pruned AS (
     DELETE FROM read_model.lead_tombstones AS s
     WHERE s.user_id = %(user_id)s AND s.deleted_at < clock_timestamp() - make_interval(days => %(days)s)

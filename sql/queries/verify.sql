@@ -12,11 +12,19 @@ UPDATE projector.runs
 SET finished_at = clock_timestamp(), outcome = %(outcome)s, note = %(note)s, leads = %(leads)s
 WHERE run_id = %(run_id)s;
 
--- name: estimate_leads
+-- name: estimate_stored_leads
 -- Returns: about how many leads there are, by the statistics of the planner.
-SELECT greatest(max(c.reltuples), 1) AS leads
+--
+-- on: read_model
+SELECT greatest(c.reltuples, 1) AS leads
 FROM pg_class AS c
-WHERE c.oid = any(ARRAY['read_model.leads', 'projector.source_keys']::regclass[]);
+WHERE c.oid = 'read_model.leads'::regclass;
+
+-- name: estimate_keys
+-- Returns: about how many keys there are, by the statistics of the planner.
+SELECT greatest(c.reltuples, 1) AS keys
+FROM pg_class AS c
+WHERE c.oid = 'projector.source_keys'::regclass;
 
 -- name: has_waiting_leads
 -- Returns one row if leads were noted as waiting.

@@ -126,7 +126,7 @@ def test_a_bad_setting_is_named_with_its_value_and_what_is_allowed(
         ("postgresql://someone:secret@db/platform?no_such_option=1", "postgresql://USER:PASSWORD"),
     ],
 )
-@pytest.mark.parametrize("name", ["DATABASE_URL", "LEADS_API_DATABASE_URL"])
+@pytest.mark.parametrize("name", ["DATABASE_URL", "LEADS_READ_MODEL_URL", "LEADS_API_DATABASE_URL"])
 def test_an_address_that_no_connection_can_use_is_refused_and_not_repeated(
     environment: pytest.MonkeyPatch, name: str, value: str, allowed: str
 ) -> None:
@@ -136,6 +136,28 @@ def test_an_address_that_no_connection_can_use_is_refused_and_not_repeated(
     assert f"\n  {name}: the value is not allowed." in str(caught.value)
     assert allowed in str(caught.value)
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "used", "written"),
+    [
+        (["DATABASE_URL"], "DATABASE_URL", "DATABASE_URL"),
+        (["DATABASE_URL", "LEADS_READ_MODEL_URL"], "LEADS_READ_MODEL_URL", "LEADS_READ_MODEL_URL"),
+        (
+            ["DATABASE_URL", "LEADS_READ_MODEL_URL", "LEADS_API_DATABASE_URL"],
+            "LEADS_API_DATABASE_URL",
+            "LEADS_READ_MODEL_URL",
+        ),
+        (["DATABASE_URL", "LEADS_API_DATABASE_URL"], "LEADS_API_DATABASE_URL", "DATABASE_URL"),
+    ],
+)
+def test_the_read_model_may_have_an_address_of_its_own(
+    environment: pytest.MonkeyPatch, given: list[str], used: str, written: str
+) -> None:
+    for name in given:
+        environment.setenv(name, f"postgresql://a/{name}")
+    assert load(NO_FILE).database_url == f"postgresql://a/{used}"
+    assert owner_database_url(NO_FILE) == f"postgresql://a/{written}"
 
 
 def test_an_address_may_have_several_hosts(environment: pytest.MonkeyPatch) -> None:
@@ -158,6 +180,9 @@ def test_no_server_takes_writes_of_sessions_that_are_read_only(
     # The commands that manage keys write.
     environment.setenv("DATABASE_URL", url)
     assert owner_database_url(NO_FILE) == url
+    environment.setenv("LEADS_READ_MODEL_URL", "postgresql://a/%zz")
+    with pytest.raises(ConfigurationError, match="LEADS_READ_MODEL_URL has to be"):
+        owner_database_url(NO_FILE)
 
 
 def test_nor_where_the_variable_of_libpq_asks_for_that(environment: pytest.MonkeyPatch) -> None:

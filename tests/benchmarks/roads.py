@@ -1,5 +1,7 @@
 """What it costs to go beyond one machine: requests on a streaming standby, and commits that logical replication brings.
 
+What a second connection costs is in apart.py.
+
 Both servers are on this machine. So the figures say what the road itself costs, without a network between the two, and
 two servers share the cores of one.
 """
@@ -18,7 +20,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from projector.progress import QUIET
 from projector.rebuild import rebuild
-from tests.benchmarks import api_statements, load, servers
+from tests.benchmarks import apart, api_statements, load, servers
 from tests.benchmarks.core import Row, Sample, interleave
 from tests.benchmarks.fixtures import Database, Fixtures
 from tests.benchmarks.mixed import scheduler
@@ -39,6 +41,7 @@ def measure(fixtures: Fixtures) -> Iterator[Row]:
     """The rows of this area."""
     yield from _standby(fixtures)
     yield from _subscription(fixtures)
+    yield from apart.measure(fixtures)
 
 
 def _standby(fixtures: Fixtures) -> Iterator[Row]:

@@ -73,7 +73,7 @@ def test_what_is_committed_while_a_look_waits_is_not_promised(filled: Platform) 
     with filled.database.connect() as looking, filled.database.connect() as holding:
         looker = threading.Thread(target=look, args=(looking, AT_ONCE))
         with holding.transaction():
-            holding.execute("SELECT FROM read_model.freshness FOR UPDATE")
+            holding.execute("UPDATE read_model.freshness SET as_of = as_of")
             looker.start()
             wait_until(filled.conn, "count(*) > 0 FROM pg_locks WHERE NOT granted")
             filled.message("c", "second")

@@ -6,7 +6,7 @@ import psycopg
 import pytest
 from psycopg.rows import TupleRow
 
-from projector import isolation, pipeline, recovery
+from projector import isolation, pipeline, recovery, staging
 from projector.batch import open_batch, recompute, refresh_batch, take_changes
 from projector.choice import ROWS_PER_PIECE
 from projector.dead_letters import Retried, UntriedLetters, retry_dead_letters
@@ -429,7 +429,7 @@ def test_only_bloated_staging_tables_are_truncated(filled: Platform) -> None:
     conversation = filled.conversation(filled.agent("one"), "200")
     _batch(conn)
     files = _staging_files(conn)
-    assert set(files) == set(pipeline.STAGING_TABLES)
+    assert set(files) == set(staging.TABLES)
     conn.execute(
         "INSERT INTO messages (message_id, conversation_id, text)"
         " SELECT 'crowd' || n, %s, repeat('x', 100) FROM generate_series(1, 1500) AS n",

@@ -41,6 +41,7 @@ FEED = "It leaves every row of the leads right, and misleads who follows the fee
 ORIGIN = "It needs logical replication."
 REPLICA = "It needs a writer under the replica role."
 LOOK = "It needs a look of the scheduler, which is in no schedule here."
+APART = "It needs the read model in a database of its own."
 CHOICE = "It needs a batch that chooses, and in schedules none does."
 BEYOND = {
     "the guess of a tenant stands for its lock": CHOICE,
@@ -126,6 +127,10 @@ BEYOND = {
     "a lead that leaves the set is left out": FEED,
     "a token that is still to come is taken": FEED,
     "an export reads every statement anew": "It needs an export.",
+    "a move is not noted before the read model commits": APART,
+    "the next batch does not ask for the notes": APART,
+    "the platform's database commits first": APART,
+    "freshness goes by the clock of the read model's server": APART,
 }
 """Mutants that no schedule of two refreshes and a writer can show, and why."""
 

@@ -6,9 +6,10 @@ import psycopg
 import pytest
 from psycopg.rows import TupleRow
 
-from projector import capture, db, recovery
+from projector import capture, recovery
 from projector.errors import SourceMissingError
 from projector.install import migrate
+from projector.noted_source import follow_source
 from projector.progress import QUIET
 from projector.schema import sections
 from projector.source import SOURCE_TABLES
@@ -89,7 +90,7 @@ def test_tables_that_moved_are_found_by_the_next_migrate_and_by_a_scheduler_that
         done = projector(tmp_path, "migrate", "--source-schema", "app", DATABASE_URL=url)
         assert done.returncode == 0
         wait_until(conn, "capture_gap IS NULL FROM read_model.projection")
-        db.follow_source(conn)
+        follow_source(conn)
         refresh_now(conn)
         assert scheduler.terminate() == 0
     with filled.database.connect() as own:

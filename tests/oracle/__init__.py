@@ -46,6 +46,12 @@ def read_model(connection: Connection, schema: str = "public") -> Model:
     return model
 
 
-def differences_of_read_model(connection: Connection, schema: str = "public") -> list[str]:
-    """Tell where the read model of a database, at rest, departs from its source rows: no row, no field."""
-    return differences_of_tables(expected_tables(read_model(connection, schema)), read_tables(connection))
+def differences_of_read_model(
+    connection: Connection, schema: str = "public", *, stored: Connection | None = None
+) -> list[str]:
+    """Tell where the read model of a database, at rest, departs from its source rows: no row, no field.
+
+    `stored` is a connection to the read model, where that is in another database.
+    """
+    expected = expected_tables(read_model(connection, schema))
+    return differences_of_tables(expected, read_tables(connection if stored is None else stored))

@@ -7,9 +7,8 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from projector.db import connect, retry_on_lock_timeout, transaction_with_lock_timeout
+from projector.db import connect, connect_beside, retry_on_lock_timeout, transaction_with_lock_timeout
 from projector.errors import BlockedError, DatabaseUnreachableError, UnsupportedServerError
-from projector.giving_way import _connect_beside
 from projector.postgres.ports import free_port
 from tests.support.server import Database, Server
 
@@ -68,7 +67,7 @@ def test_a_url_may_list_several_hosts(server: Server) -> None:
     given = conninfo_to_dict(server.url)
     ports = f"{free_port()},{given['port']}"
     url = make_conninfo(server.url, host=f"{given['host']},{given['host']}", port=ports)
-    with connect(url, application_name="test") as conn, _connect_beside(conn) as beside:
+    with connect(url, application_name="test") as conn, connect_beside(conn, "test") as beside:
         assert {conn.info.port, beside.info.port} == {int(str(given["port"]))}
 
 

@@ -176,7 +176,7 @@ def test_a_short_read_needs_no_second_connection(
 
 def test_the_second_connection_is_by_the_same_login_to_the_same_server(database: Database) -> None:
     with db.connect(database.url, application_name="read") as conn:
-        beside = giving_way._connect_beside(conn)  # noqa: SLF001
+        beside = db.connect_beside(conn, giving_way.WATCHER_NAME)
         where = "SELECT current_user::text || inet_server_port()::text || current_database()"
         assert value(beside, where) == value(conn, where)
         assert value(beside, "SELECT current_setting('application_name')") == giving_way.WATCHER_NAME

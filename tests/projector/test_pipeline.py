@@ -6,7 +6,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from projector import pipeline, sql
+from projector import pipeline, sql, staging
 from projector.batch import first_line
 from projector.pipeline import BatchResult, Run, no_injection_point, run_steps
 from tests.projector.recovering import Connection
@@ -142,16 +142,16 @@ def test_the_staging_tables_are_made_once_and_cleared(connection: Connection) ->
     made = connection.execute(
         "SELECT relname FROM pg_class WHERE relnamespace = pg_my_temp_schema() AND relkind = 'r'"
     )
-    assert {row[0] for row in made.fetchall()} == set(pipeline.STAGING_TABLES)
+    assert {row[0] for row in made.fetchall()} == set(staging.TABLES)
     connection.execute("INSERT INTO stale_tenants VALUES ('u')")
     connection.execute(
         "INSERT INTO stale_messages SELECT 'u', repeat('x', 100) FROM generate_series(1, 50000)"
     )
     sizes = "SELECT pg_relation_size('stale_tenants') > 0, pg_relation_size('stale_messages') > 0"
-    pipeline.clear_staging_tables(connection)
+    staging.clear(connection)
     # Only the table that is bloated is worth the WAL of a TRUNCATE.
     assert connection.execute(sizes).fetchone() == (True, False)
-    for name in pipeline.STAGING_TABLES:
+    for name in staging.TABLES:
         assert value(connection, f"SELECT count(*) FROM {name}") == 0
 
 

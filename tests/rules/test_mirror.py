@@ -9,14 +9,23 @@ from tests.rules.files import ROOT, name_of, python_files
 
 # Modules whose tests are elsewhere, since they need schedules with several connections or belong together.
 ELSEWHERE = {
+    "projector/apart.py": "tests/exactness/apart/test_two_commits.py",
     "projector/batch.py": "tests/exactness/test_refresh.py",
+    "projector/noted_source.py": "tests/exactness/test_source_schema.py",
+    "projector/staging.py": "tests/projector/test_pipeline.py",
     "projector/placeholders.py": "tests/projector/test_sql.py",
+    "projector/cli/places.py": "tests/exactness/apart/test_messages.py",
     "projector/errors.py": "tests/projector/cli/test_base.py",
+    "projector/freshness.py": "tests/exactness/test_freshness.py",
     "projector/look.py": "tests/exactness/test_freshness.py",
     "projector/refresh.py": "tests/exactness/test_refresh.py",
+    "projector/republish.py": "tests/exactness/apart/test_two_commits.py",
     "projector/report.py": "tests/projector/cli/test_run.py",
+    "projector/search_index.py": "tests/projector/test_install.py",
     "projector/scheduler/conditions.py": "tests/projector/scheduler/test_jobs.py",
     "projector/source.py": "tests/rules/test_fields.py",
+    "projector/status/server_words.py": "tests/exactness/apart/test_messages.py",
+    "projector/status/servers.py": "tests/exactness/apart/test_messages.py",
     "projector/verify/__init__.py": "tests/exactness/test_sabotage.py",
     "projector/verify/compare.py": "tests/exactness/test_sabotage.py",
     "projector/verify/drift.py": "tests/exactness/test_sabotage.py",

@@ -20,6 +20,7 @@ from psycopg.rows import TupleRow
 from projector import db
 from projector.database_url import normalize
 from projector.postgres.embedded import EmbeddedServer
+from projector.sides import both
 from tests.support.log_watch import WATCH
 
 # Nothing that a test writes has to survive a crash of the machine.
@@ -44,21 +45,23 @@ def connect(url: str, **parameters: Any) -> psycopg.Connection[TupleRow]:  # noq
     of the projector: tests write to the platform's tables too.
     """
     conn = db.connect(url, **{"application_name": "test", **parameters})
-    conn.execute("SET idle_in_transaction_session_timeout = 0")
-    conn.execute("RESET search_path")
+    for side in both(conn):
+        side.execute("SET idle_in_transaction_session_timeout = 0")
+        side.execute("RESET search_path")
     return conn
 
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """One database of a test."""
+    """One database of a test; `read_model_url` is that of the read model, where it is in another one."""
 
     url: str
     name: str
+    read_model_url: str = ""
 
     def connect(self, **parameters: Any) -> psycopg.Connection[TupleRow]:  # noqa: ANN401  # Whatever psycopg takes.
         """A new connection to it, for the projector and for the platform; the caller closes it."""
-        return connect(self.url, **parameters)
+        return connect(self.url, read_model_url=self.read_model_url, **parameters)
 
     def by(self, role: str) -> "Database":
         """The same database for another login, whose password is x."""

@@ -1,4 +1,6 @@
 -- Let lead_totals of an older version have rows of new_day and new_hour.
+--
+-- on: read_model
 DO $$
 BEGIN
     IF EXISTS (

@@ -1,6 +1,7 @@
 -- Empty the tables: a refresh before the first build, or a build of an earlier installation, may have left rows.
 --
 -- PostgreSQL refuses to truncate a table that a foreign key refers to: the rows of such a table are deleted.
+-- on: read_model
 DO $$
 DECLARE
     filled regclass;
@@ -13,8 +14,7 @@ BEGIN
         'read_model.lead_counts',
         'read_model.lead_daily_counts',
         'read_model.lead_totals',
-        'read_model.lead_tombstones',
-        'projector.source_keys'
+        'read_model.lead_tombstones'
     ]::regclass[] LOOP
         IF EXISTS (SELECT FROM pg_catalog.pg_constraint AS c WHERE c.confrelid = filled AND c.contype = 'f') THEN
             EXECUTE format('DELETE FROM %s', filled);

@@ -1,6 +1,8 @@
 -- Every conversation of a lead, with the totals of its messages.
 --
 -- analyze: read_model.lead_conversations
+-- on: read_model
+-- brings brought_conversations = {definition.conversations}
 -- with messages = read_model.lead_messages
 INSERT INTO read_model.lead_conversations ({columns.lead_conversations})
 SELECT {columns.lead_conversations of c}
@@ -10,6 +12,6 @@ FROM (
         coalesce(t.message_count, 0) AS message_count,
         t.first_message_at,
         t.newest_message_at
-    FROM ({definition.conversations}) AS d
+    FROM {brought_conversations} AS d
     LEFT JOIN ({definition.message_totals}) AS t ON t.conversation_id = d.conversation_id COLLATE "C"
 ) AS c;

@@ -2,7 +2,8 @@
 -- clears.
 --
 -- A connection creates them once. They are not ON COMMIT DELETE ROWS, which truncates every table at each commit:
--- that took half of the time of a refresh of one lead. `stale_…` says what to recompute, `new_…` what the definition
+-- that took half of the time of a refresh of one lead. Their columns come from schema.sql, so that they can be created
+-- while another session holds a table of the read model. `stale_…` says what to recompute, `new_…` what the definition
 -- makes of it, `old_…` what the read model held before.
 CREATE TEMPORARY TABLE IF NOT EXISTS taken_changes (
     change_id bigint,
@@ -61,17 +62,12 @@ CREATE TEMPORARY TABLE IF NOT EXISTS source_conversations (
     reload_messages boolean
 );
 
-CREATE TEMPORARY TABLE IF NOT EXISTS new_messages AS
-SELECT
-    m.*,
-    NULL::boolean AS reload_messages
-FROM read_model.lead_messages AS m
-WITH NO DATA;
+CREATE TEMPORARY TABLE IF NOT EXISTS new_messages (
+    {types.lead_messages},
+    reload_messages boolean
+);
 
-CREATE TEMPORARY TABLE IF NOT EXISTS old_messages AS
-SELECT *
-FROM read_model.lead_messages
-WITH NO DATA;
+CREATE TEMPORARY TABLE IF NOT EXISTS old_messages ({types.lead_messages});
 
 -- One row per message row that has to be written: without a new side a delete, without an old side an insert.
 CREATE TEMPORARY TABLE IF NOT EXISTS message_differences (
@@ -85,15 +81,9 @@ CREATE TEMPORARY TABLE IF NOT EXISTS message_differences (
     sent_at timestamptz
 );
 
-CREATE TEMPORARY TABLE IF NOT EXISTS new_conversations AS
-SELECT *
-FROM read_model.lead_conversations
-WITH NO DATA;
+CREATE TEMPORARY TABLE IF NOT EXISTS new_conversations ({types.lead_conversations});
 
-CREATE TEMPORARY TABLE IF NOT EXISTS old_conversations AS
-SELECT *
-FROM read_model.lead_conversations
-WITH NO DATA;
+CREATE TEMPORARY TABLE IF NOT EXISTS old_conversations ({types.lead_conversations});
 
 CREATE TEMPORARY TABLE IF NOT EXISTS last_messages (
     user_id text COLLATE "C",
@@ -102,42 +92,28 @@ CREATE TEMPORARY TABLE IF NOT EXISTS last_messages (
     text text COLLATE "C"
 );
 
-CREATE TEMPORARY TABLE IF NOT EXISTS new_profiles AS
-SELECT *
-FROM read_model.lead_profiles
-WITH NO DATA;
+CREATE TEMPORARY TABLE IF NOT EXISTS new_profiles ({types.lead_profiles});
 
-CREATE TEMPORARY TABLE IF NOT EXISTS old_profiles AS
-SELECT *
-FROM read_model.lead_profiles
-WITH NO DATA;
+CREATE TEMPORARY TABLE IF NOT EXISTS old_profiles ({types.lead_profiles});
 
-CREATE TEMPORARY TABLE IF NOT EXISTS new_leads AS
-SELECT *
-FROM read_model.leads
-WITH NO DATA;
+CREATE TEMPORARY TABLE IF NOT EXISTS new_leads ({types.leads});
 
-CREATE TEMPORARY TABLE IF NOT EXISTS old_leads AS
-SELECT *
-FROM read_model.leads
-WITH NO DATA;
+CREATE TEMPORARY TABLE IF NOT EXISTS old_leads ({types.leads});
 
 -- By how much each combination of what is counted moves in each hour: leads with a weight, their last_message_at and
 -- first_contact_at cut to the hour.
-CREATE TEMPORARY TABLE IF NOT EXISTS lead_moves AS
-SELECT
-    l.user_id,
-    l.last_message_at,
-    l.lead_status,
-    l.total_score,
-    l.on_whatsapp,
-    l.on_instagram,
-    l.on_webchat,
-    l.has_extraction,
-    l.has_email,
-    l.first_contact_at,
-    l.last_message_sender,
-    l.has_conversation,
-    NULL::integer AS weight
-FROM read_model.leads AS l
-WITH NO DATA;
+CREATE TEMPORARY TABLE IF NOT EXISTS lead_moves (
+    user_id text COLLATE "C",
+    last_message_at timestamptz,
+    lead_status text COLLATE "C",
+    total_score integer,
+    on_whatsapp boolean,
+    on_instagram boolean,
+    on_webchat boolean,
+    has_extraction boolean,
+    has_email boolean,
+    first_contact_at timestamptz,
+    last_message_sender text COLLATE "C",
+    has_conversation boolean,
+    weight integer
+);

@@ -1,5 +1,6 @@
 -- Delete the messages that have no source row any more, or whose source row belongs to no lead.
 --
+-- on: read_model
 -- when: messages_gone
 -- Here and in the steps that delete leads, the rows are looked up first, one by one, and deleted by ctid, which the
 -- tenant's lock keeps valid. A join with the staging table, whose size the planner can only guess, read a table of

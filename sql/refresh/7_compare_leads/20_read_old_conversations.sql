@@ -1,4 +1,6 @@
 -- Read what the read model holds of the conversations of the stale leads.
+--
+-- on: read_model
 INSERT INTO old_conversations ({columns.lead_conversations})
 SELECT {columns.lead_conversations of c}
 FROM stale_leads AS l

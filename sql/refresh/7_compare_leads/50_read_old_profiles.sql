@@ -1,4 +1,6 @@
 -- Read what the read model holds of the profiles of the stale leads.
+--
+-- on: read_model
 INSERT INTO old_profiles ({columns.lead_profiles})
 SELECT {columns.lead_profiles of p}
 FROM stale_leads AS l

@@ -1,4 +1,6 @@
 -- Read what the read model holds of the stale leads, before anything of them is written.
+--
+-- on: read_model
 INSERT INTO old_leads ({columns.leads})
 SELECT {columns.leads of r}
 FROM stale_leads AS l

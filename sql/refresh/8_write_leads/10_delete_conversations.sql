@@ -1,5 +1,6 @@
 -- Delete the conversations that these leads do not have any more.
 --
+-- on: read_model
 -- when: conversations_gone
 DELETE FROM read_model.lead_conversations
 WHERE ctid = any(ARRAY(

@@ -1,5 +1,6 @@
 -- Delete the leads that have neither a conversation nor a counted template send any more.
 --
+-- on: read_model
 -- when: leads_gone
 DELETE FROM read_model.leads
 WHERE ctid = any(ARRAY(

@@ -1,5 +1,6 @@
 -- Note the leads that went, with the version that their tenant gets at the end of this transaction.
 --
+-- on: read_model
 -- when: leads_gone
 -- The tenant's lock keeps the version from moving until then.
 INSERT INTO read_model.lead_tombstones (user_id, customer_phone, version, deleted_at)

@@ -1,5 +1,6 @@
 -- Write the leads that differ, and no other, with the version that their tenant gets at the end of this transaction.
 --
+-- on: read_model
 -- when: leads_differ
 -- The tenant's lock keeps the version from moving until then.
 INSERT INTO read_model.leads ({columns.leads}, version)

@@ -1,5 +1,6 @@
 -- Delete the tombstones of leads that came again.
 --
+-- on: read_model
 -- when: leads_come
 DELETE FROM read_model.lead_tombstones
 WHERE ctid = any(ARRAY(

@@ -1,5 +1,6 @@
 -- Delete the profiles of leads that do not exist any more.
 --
+-- on: read_model
 -- when: profiles_gone
 DELETE FROM read_model.lead_profiles
 WHERE ctid = any(ARRAY(

@@ -1,5 +1,6 @@
 -- Delete the rows of the statistics in which there is no lead any more.
 --
+-- on: read_model
 -- when: statistics_shrink
 -- for: lead_counts lead_daily_counts lead_totals
 -- with leads = lead_moves

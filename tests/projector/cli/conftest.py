@@ -10,6 +10,7 @@ import pytest
 
 from projector import log
 from projector.cli import Invocation
+from projector.cli.places import place_of
 from tests.projector.cli.calls import Calls
 
 
@@ -24,7 +25,14 @@ def calls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Calls:
         "origin": ["note_once"],
         "recovery": ["refresh_and_heal", "rebuild_everything"],
         "verify": ["verify"],
-        "status": ["read_status", "find_attention", "render", "as_dict"],
+        "status": [
+            "read_status",
+            "read_status_of_servers",
+            "find_lost",
+            "find_attention",
+            "render",
+            "as_dict",
+        ],
         "capture": ["switch_off", "switch_on"],
         "explain": ["explain_lead", "render", "as_dict"],
     }
@@ -37,6 +45,8 @@ def calls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Calls:
         yield SimpleNamespace(info=SimpleNamespace(dbname="platform", host="db.example"))
 
     monkeypatch.setattr(Invocation, "connect", connect)
+    # It asks the connection for that of its other side.
+    monkeypatch.setattr("projector.cli.install.places_of", place_of)
     monkeypatch.setattr(log, "configure", lambda *_, **__: None)
     monkeypatch.chdir(tmp_path)
     return made

@@ -222,11 +222,10 @@ def test_an_index_that_an_operator_added_is_created_again(written: Connection) -
 
 
 @pytest.mark.parametrize(
-    ("work", "kind"),
+    "work",
     [
-        # It waits for a table, out of which it makes a staging table.
-        (lambda conn: refresh(conn, retry_failed=False, progress=QUIET), "relation"),
-        (lambda conn: refresh_batch(conn, locks.SHARDS, wait=True), "advisory"),
+        lambda conn: refresh(conn, retry_failed=False, progress=QUIET),
+        lambda conn: refresh_batch(conn, locks.SHARDS, wait=True),
     ],
 )
 def test_refreshes_wait_and_come_after_it(
@@ -234,7 +233,6 @@ def test_refreshes_wait_and_come_after_it(
     written: Connection,
     other: Connection,
     work: Callable[[Connection], object],
-    kind: str,
 ) -> None:
     begun = threading.Event()
     go_on = threading.Event()
@@ -250,7 +248,7 @@ def test_refreshes_wait_and_come_after_it(
         assert begun.wait(PATIENCE)
         write_source(other, "late")
         waiting, refreshed = run_in_thread(lambda: work(conn))
-        wait_until(other, "count(*) = 1 FROM pg_locks WHERE locktype = %s AND NOT granted", kind)
+        wait_until(other, "count(*) = 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
         assert refreshed == []
         go_on.set()
         build.join(PATIENCE)

@@ -1,28 +1,20 @@
 -- Find the leads of which a message differs from the definition.
+--
+-- on: read_model
+-- brings brought_messages =
+--     SELECT k.user_id, k.customer_phone, m.message_id COLLATE "C" AS message_id, k.key AS conversation_id, m.sent_at,
+--         m.sequence_no, m.sender, m.status, m.text
+--     FROM piece_keys AS k
+--     CROSS JOIN LATERAL (
+--         SELECT d.* FROM ({definition.lead_messages}) AS d
+--         WHERE d.conversation_id = k.key COLLATE "default" {fence}
+--     ) AS m
+--     WHERE k.kind = 'conversation'
 INSERT INTO differing_leads (user_id, customer_phone)
 SELECT DISTINCT
     coalesce(n.user_id, o.user_id),
     coalesce(n.customer_phone, o.customer_phone)
-FROM (
-    SELECT
-        k.user_id,
-        k.customer_phone,
-        m.message_id COLLATE "C" AS message_id,
-        k.key AS conversation_id,
-        m.sent_at,
-        m.sequence_no,
-        m.sender,
-        m.status,
-        m.text
-    FROM piece_keys AS k
-    CROSS JOIN LATERAL (
-        SELECT d.*
-        FROM ({definition.lead_messages}) AS d
-        WHERE d.conversation_id = k.key COLLATE "default"
-        {fence}
-    ) AS m
-    WHERE k.kind = 'conversation'
-) AS n
+FROM {brought_messages} AS n
 FULL JOIN (
     SELECT {columns.lead_messages of m}
     FROM piece_leads AS l

@@ -2,6 +2,16 @@
 --
 -- The totals come from the messages of the read model: if these differ from the source, the step before has found the
 -- lead.
+-- on: read_model
+-- brings brought_conversations =
+--     SELECT k.user_id, k.customer_phone, k.key AS conversation_id, c.agent_id, c.agent_name, c.platform,
+--         c.phone_number_id, c.is_active, c.created_at, c.source_last_message_at
+--     FROM piece_keys AS k
+--     CROSS JOIN LATERAL (
+--         SELECT d.* FROM ({definition.conversations}) AS d
+--         WHERE d.conversation_id = k.key COLLATE "default" {fence}
+--     ) AS c
+--     WHERE k.kind = 'conversation' AND c.user_id = k.user_id AND c.customer_phone = k.customer_phone
 -- with messages = (
 --     SELECT lm.* FROM piece_leads AS l CROSS JOIN LATERAL (
 --         SELECT m.user_id, m.customer_phone, m.conversation_id, m.sent_at FROM read_model.lead_messages AS m
@@ -12,29 +22,13 @@ SELECT DISTINCT
     coalesce(n.customer_phone, o.customer_phone)
 FROM (
     SELECT
-        k.user_id,
-        k.customer_phone,
-        k.key AS conversation_id,
-        c.agent_id,
-        c.agent_name,
-        c.platform,
-        c.phone_number_id,
-        c.is_active,
-        c.created_at,
-        c.source_last_message_at,
+        c.*,
         coalesce(t.message_count, 0)::integer AS message_count,
         t.first_message_at,
         t.newest_message_at
-    FROM piece_keys AS k
-    CROSS JOIN LATERAL (
-        SELECT d.*
-        FROM ({definition.conversations}) AS d
-        WHERE d.conversation_id = k.key COLLATE "default"
-        {fence}
-    ) AS c
+    FROM {brought_conversations} AS c
     LEFT JOIN ({definition.message_totals}) AS t
-        ON t.user_id = k.user_id AND t.customer_phone = k.customer_phone AND t.conversation_id = k.key
-    WHERE k.kind = 'conversation' AND c.user_id = k.user_id AND c.customer_phone = k.customer_phone
+        ON t.user_id = c.user_id AND t.customer_phone = c.customer_phone AND t.conversation_id = c.conversation_id
 ) AS n
 FULL JOIN (
     SELECT {columns.lead_conversations of c}

@@ -1,23 +1,20 @@
 -- Find the leads whose profile differs from the definition. A lead has a conversation or a counted template send.
 --
+-- on: read_model
+-- brings brought_profiles =
+--     SELECT d.*
+--     FROM ({definition.lead_profiles}) AS d
+--     LEFT JOIN (
+--         SELECT DISTINCT k.user_id, k.customer_phone FROM piece_keys AS k WHERE k.kind = 'conversation'
+--     ) AS c ON c.user_id = d.user_id AND c.customer_phone = d.customer_phone
+--     WHERE c.user_id IS NOT NULL OR d.template_sends_count > 0
 -- with leads = piece_leads
 -- with keys = piece_keys
 INSERT INTO differing_leads (user_id, customer_phone)
 SELECT DISTINCT
     coalesce(n.user_id, o.user_id),
     coalesce(n.customer_phone, o.customer_phone)
-FROM (
-    SELECT d.*
-    FROM ({definition.lead_profiles}) AS d
-    LEFT JOIN (
-        SELECT DISTINCT
-            k.user_id,
-            k.customer_phone
-        FROM piece_keys AS k
-        WHERE k.kind = 'conversation'
-    ) AS c ON c.user_id = d.user_id AND c.customer_phone = d.customer_phone
-    WHERE c.user_id IS NOT NULL OR d.template_sends_count > 0
-) AS n
+FROM {brought_profiles} AS n
 FULL JOIN (
     SELECT {columns.lead_profiles of p}
     FROM piece_leads AS l

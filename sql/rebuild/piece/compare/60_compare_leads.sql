@@ -1,6 +1,7 @@
 -- Find the leads whose row differs from the definition, computed from the conversations, profiles and messages of the
 -- read model: if one of these differs from the source, a step before has found the lead.
 --
+-- on: read_model
 -- with lead_profiles = (
 --     SELECT p.* FROM piece_leads AS l CROSS JOIN LATERAL (
 --         SELECT lp.* FROM read_model.lead_profiles AS lp

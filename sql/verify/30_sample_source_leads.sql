@@ -1,5 +1,4 @@
--- Choose leads at random, from the source, the keys and the read model alike, so that one which is in only some of
--- them is found too.
+-- Choose leads at random from the source and the keys.
 --
 -- Parameters: percent of the pages of each table to look at; size, how many leads; tenants, null for all.
 -- Returns: user_id, customer_phone.
@@ -7,11 +6,6 @@ SELECT
     sampled.user_id,
     sampled.customer_phone
 FROM (
-    SELECT
-        l.user_id,
-        l.customer_phone
-    FROM read_model.leads AS l TABLESAMPLE SYSTEM (%(percent)s)
-    UNION
     SELECT
         k.user_id,
         k.customer_phone

@@ -1,9 +1,8 @@
--- The next leads in the order of tenant and phone: by projector.source_keys, and by what the read model holds,
--- rightly or not.
+-- The next leads in the order of tenant and phone that the read model holds, rightly or not.
 --
--- Parameters: after_user and after_phone, the last lead that is done; last_user, the last tenant, or null; size, the
--- number of leads. Messages are looked through last, and from lead to lead by the index, since a lead can have very
--- many.
+-- on: read_model
+-- Parameters: as of the step before. Messages are looked through last, and from lead to lead by the index, since a lead
+-- can have very many.
 -- Returns: user_id, customer_phone.
 WITH RECURSIVE messaged AS (
     (
@@ -37,18 +36,6 @@ SELECT
     found.user_id,
     found.customer_phone
 FROM (
-    (
-        SELECT DISTINCT
-            k.user_id,
-            k.customer_phone
-        FROM projector.source_keys AS k
-        WHERE (k.user_id, k.customer_phone) > (%(after_user)s, %(after_phone)s)
-            AND (%(last_user)s::text IS NULL OR k.user_id <= %(last_user)s)
-            AND k.kind <> 'contact'
-        ORDER BY k.user_id, k.customer_phone
-        LIMIT %(size)s
-    )
-    UNION
     (
         SELECT
             l.user_id,

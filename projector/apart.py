@@ -1,0 +1,90 @@
+"""What a read model in a database of its own needs from the platform's database: rows, and a note of where they go.
+
+Rows travel by COPY, through this process. Nothing here runs while one database holds both sides.
+"""
+
+import psycopg
+from psycopg import sql as composing
+from psycopg.rows import TupleRow, dict_row
+
+from projector.db import connect_beside
+from projector.sides import on_read_model
+from projector.source_names import SourceConnection, own_connection, source_names
+from projector.sql import Step, query
+
+NOTEBOOK_NAME = "leads-projector: notes"
+
+
+def carry(conn: psycopg.Connection[TupleRow], tables: list[str]) -> None:
+    """Copy the rows of these staging tables to the staging tables of the read model's side."""
+    if not tables:
+        return
+    # Most have none. To ask costs one way to the server and back, and a copy two.
+    asked = " UNION ALL ".join(
+        query("apart", "name_if_filled", staging_table=table).rstrip(";") for table in tables
+    )
+    for (table,) in conn.execute(asked.encode()).fetchall():
+        name = composing.Identifier("pg_temp", table)
+        _copy(
+            conn,
+            composing.SQL("COPY {} TO STDOUT (FORMAT binary)").format(name),
+            composing.SQL("COPY {} FROM STDIN (FORMAT binary)").format(name),
+        )
+
+
+def bring(conn: psycopg.Connection[TupleRow], one: Step) -> None:
+    """Copy what a step brings from the platform's side into temporary tables of the read model's side."""
+    for name, rows in one.brings:
+        table = composing.Identifier("pg_temp", name)
+        found = conn.execute(query("apart", "describe_rows", rows=rows), prepare=False)
+        columns = [f"{column.name} {_type(column)}" for column in found.description or ()]
+        read_model = on_read_model(conn)
+        read_model.execute(composing.SQL("DROP TABLE IF EXISTS {}").format(table), prepare=False)
+        create = composing.SQL("CREATE TEMPORARY TABLE {} ({})")
+        made = composing.SQL(", ".join(columns))
+        read_model.execute(create.format(composing.Identifier(name), made), prepare=False)
+        _copy(
+            conn,
+            source_names(conn).fill(f"COPY ({rows}) TO STDOUT (FORMAT binary)".encode()),
+            composing.SQL("COPY {} FROM STDIN (FORMAT binary)").format(table),
+        )
+        read_model.execute(composing.SQL("ANALYZE {}").format(table), prepare=False)
+
+
+def note_new_places(conn: psycopg.Connection[TupleRow]) -> None:
+    """Note for the next batch where this one moves keys in the read model.
+
+    The read model commits before the platform's database does. If this process is killed between the two, the keys
+    roll back to their old leads, while the read model has them under the new ones. Should a key move again before its
+    change is made once more, nothing else would remember the lead that it was under meanwhile. So that lead is noted
+    before the read model commits, by a connection that commits by itself. The notes go when the platform's database
+    commits.
+    """
+    with conn.cursor(row_factory=dict_row) as cursor:
+        found = cursor.execute(query("apart", "find_new_places")).fetchone()
+    if found and found["keys"]:
+        _notebook(conn).execute(query("apart", "note_places"), found)
+    conn.execute(query("apart", "forget_places"))
+
+
+def _notebook(conn: psycopg.Connection[TupleRow]) -> SourceConnection:
+    own = own_connection(conn)
+    if own.notebook is None or own.notebook.closed:
+        own.notebook = connect_beside(conn, NOTEBOOK_NAME)
+    return own.notebook
+
+
+def _copy(
+    conn: psycopg.Connection[TupleRow], read: composing.Composed | bytes, write: composing.Composed
+) -> None:
+    source, target = conn.cursor(), on_read_model(conn).cursor()
+    with source.copy(read) as rows, target.copy(write) as into:
+        for data in rows:
+            into.write(data)
+
+
+def _type(column: psycopg.Column) -> str:
+    """Return the type of a column as CREATE TABLE takes it, with the collation of all our texts."""
+    found = psycopg.postgres.types.get(column.type_code)
+    name = "text" if found is None else found.name
+    return f'{name} COLLATE "C"' if name in ("text", "varchar") else name

@@ -1,0 +1,12 @@
+-- Choose leads at random from the read model, so that one which is only there is found too.
+--
+-- on: read_model
+-- Parameters: as of the step before.
+-- Returns: user_id, customer_phone.
+SELECT
+    l.user_id,
+    l.customer_phone
+FROM read_model.leads AS l TABLESAMPLE SYSTEM (%(percent)s)
+WHERE %(tenants)s::text[] IS NULL OR l.user_id = any(%(tenants)s::text[])
+ORDER BY random()
+LIMIT %(size)s;
