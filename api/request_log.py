@@ -7,15 +7,18 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import sha256
 from time import perf_counter
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
-from flask import Flask, Request, Response
+from flask import Flask, Response
 
 from api import current
 from api.config import Config
 from api.log import STANDARD_ERROR, is_text
 from api.request.text import MAX_ID_LENGTH
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 EVENT = "answered"
 
@@ -25,30 +28,68 @@ _HASH_LENGTH = 12
 
 def install(app: Flask, config: Config) -> None:
     """Log every request if the level is INFO or DEBUG."""
-    if config.log_level not in ("DEBUG", "INFO"):
+    write = writer(config)
+    if write is None:
         return
+
+    def note(response: Response) -> Response:
+        request, values = current.request(), current.values()
+        rule, arguments = request.url_rule, request.view_args
+        write(
+            request.environ,
+            rule.rule if rule else None,
+            arguments.get("user_id") if arguments else None,
+            Outcome(
+                response.status_code,
+                values.started,
+                values.get("rows", 0),
+                values.correlation_id,
+                values.get("caller"),
+            ),
+        )
+        return response
+
+    app.after_request(note)
+
+
+class Outcome(NamedTuple):
+    """How a request went; `started` is by perf_counter."""
+
+    status: int
+    started: float
+    rows: int
+    correlation_id: str
+    caller: str | None
+
+
+Writer = Callable[["WSGIEnvironment", str | None, str | None, Outcome], None]
+
+
+def writer(config: Config) -> Writer | None:
+    """Returns what writes the line of a request: its environment, its route, the tenant of its path, and the outcome.
+
+    None if the level leaves such lines out.
+    """
+    if config.log_level not in ("DEBUG", "INFO"):
+        return None
     # A line by structlog takes twice as long.
     line = _text_line if is_text(config.log_format) else _json_line
 
-    def write(response: Response) -> Response:
-        request, values = current.request(), current.values()
-        rule, arguments = request.url_rule, request.view_args
-        user_id = arguments.get("user_id") if arguments else None
+    def write(environ: "WSGIEnvironment", route: str | None, user_id: str | None, outcome: Outcome) -> None:
         answered = Answered(
-            request.method,
-            rule.rule if rule else None,
-            response.status_code,
-            (perf_counter() - values.started) * 1000,
+            environ["REQUEST_METHOD"].upper(),
+            route,
+            outcome.status,
+            (perf_counter() - outcome.started) * 1000,
             None if user_id is None else _tenant(user_id),
-            values.get("rows", 0),
-            _path(request) if config.log_personal_data else None,
-            values.correlation_id,
-            values.get("caller"),
+            outcome.rows,
+            _path(environ) if config.log_personal_data else None,
+            outcome.correlation_id,
+            outcome.caller,
         )
         STANDARD_ERROR.write(line(answered))
-        return response
 
-    app.after_request(write)
+    return write
 
 
 class Answered(NamedTuple):
@@ -115,6 +156,8 @@ def _now() -> str:
     return f"{datetime.now(UTC).isoformat()[:-6]}Z"
 
 
-def _path(request: Request) -> str:
-    query = request.environ.get("QUERY_STRING", "")
-    return f"{request.path}?{query}" if query else request.path
+def _path(environ: "WSGIEnvironment") -> str:
+    # As Werkzeug reads it.
+    path = "/" + environ.get("PATH_INFO", "").encode("latin-1").decode(errors="replace").lstrip("/")
+    query = environ.get("QUERY_STRING", "")
+    return f"{path}?{query}" if query else path
