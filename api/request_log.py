@@ -37,9 +37,9 @@ def install(app: Flask, config: Config) -> None:
         rule, arguments = request.url_rule, request.view_args
         write(
             request.environ,
-            rule.rule if rule else None,
-            arguments.get("user_id") if arguments else None,
-            Outcome(
+            Answered(
+                rule.rule if rule else None,
+                arguments.get("user_id") if arguments else None,
                 response.status_code,
                 values.started,
                 values.get("rows", 0),
@@ -52,9 +52,11 @@ def install(app: Flask, config: Config) -> None:
     app.after_request(note)
 
 
-class Outcome(NamedTuple):
-    """How a request went; `started` is by perf_counter."""
+class Answered(NamedTuple):
+    """What the line says of a request; `started` is by perf_counter, and what is None is left out."""
 
+    route: str | None
+    user_id: str | None
     status: int
     started: float
     rows: int
@@ -62,48 +64,21 @@ class Outcome(NamedTuple):
     caller: str | None
 
 
-Writer = Callable[["WSGIEnvironment", str | None, str | None, Outcome], None]
+Writer = Callable[["WSGIEnvironment", Answered], None]
 
 
 def writer(config: Config) -> Writer | None:
-    """Returns what writes the line of a request: its environment, its route, the tenant of its path, and the outcome.
-
-    None if the level leaves such lines out.
-    """
+    """Returns what writes the line of a request with this environment; None if the level leaves such lines out."""
     if config.log_level not in ("DEBUG", "INFO"):
         return None
     # A line by structlog takes twice as long.
     line = _text_line if is_text(config.log_format) else _json_line
 
-    def write(environ: "WSGIEnvironment", route: str | None, user_id: str | None, outcome: Outcome) -> None:
-        answered = Answered(
-            environ["REQUEST_METHOD"].upper(),
-            route,
-            outcome.status,
-            (perf_counter() - outcome.started) * 1000,
-            None if user_id is None else _tenant(user_id),
-            outcome.rows,
-            _path(environ) if config.log_personal_data else None,
-            outcome.correlation_id,
-            outcome.caller,
-        )
-        STANDARD_ERROR.write(line(answered))
+    def write(environ: "WSGIEnvironment", answered: Answered) -> None:
+        path = _path(environ) if config.log_personal_data else None
+        STANDARD_ERROR.write(line(environ["REQUEST_METHOD"].upper(), answered, path))
 
     return write
-
-
-class Answered(NamedTuple):
-    """What the line says of a request; `tenant`, `path` and `caller` are None if the line leaves them out."""
-
-    method: str
-    route: str | None
-    status: int
-    milliseconds: float
-    tenant: str | None
-    rows: int
-    path: str | None
-    correlation_id: str
-    caller: str | None
 
 
 def tenant_name(user_id: str) -> str:
@@ -131,25 +106,29 @@ def _json_opening(method: str, route: str | None) -> str:
     return opening[:-1].decode()
 
 
-def _json_line(one: Answered) -> str:
-    of_tenant = "" if one.tenant is None else f',"tenant":"{one.tenant}","rows":{one.rows}'
-    personal = "" if one.path is None else f',"path":{json.dumps(one.path)}'
+def _json_line(method: str, one: Answered, path: str | None) -> str:
+    of_tenant = "" if one.user_id is None else f',"tenant":"{_tenant(one.user_id)}","rows":{one.rows}'
+    personal = "" if path is None else f',"path":{json.dumps(path)}'
     caller = "" if one.caller is None else f',"caller":"{one.caller}"'
     # Neither a name of a tenant or a caller nor a correlation id has a character that JSON escapes.
     return (
-        f'{_json_opening(one.method, one.route)},"status":{one.status},"ms":{one.milliseconds:.2f}{of_tenant}{caller}'
+        f'{_json_opening(method, one.route)},"status":{one.status},"ms":{_milliseconds(one):.2f}{of_tenant}{caller}'
         f'{personal},"correlation_id":"{one.correlation_id}","level":"info","timestamp":"{_now()}"}}\n'
     )
 
 
-def _text_line(one: Answered) -> str:
-    of_tenant = "" if one.tenant is None else f" tenant={one.tenant} rows={one.rows}"
-    personal = "" if one.path is None else f" path={one.path!r}"
+def _text_line(method: str, one: Answered, path: str | None) -> str:
+    of_tenant = "" if one.user_id is None else f" tenant={_tenant(one.user_id)} rows={one.rows}"
+    personal = "" if path is None else f" path={path!r}"
     caller = "" if one.caller is None else f" caller={one.caller}"
     return (
-        f"{_now()} [info     ] {EVENT:30} method={one.method} route={one.route} status={one.status}"
-        f" ms={one.milliseconds:.2f}{of_tenant}{caller}{personal} correlation_id={one.correlation_id}\n"
+        f"{_now()} [info     ] {EVENT:30} method={method} route={one.route} status={one.status}"
+        f" ms={_milliseconds(one):.2f}{of_tenant}{caller}{personal} correlation_id={one.correlation_id}\n"
     )
+
+
+def _milliseconds(one: Answered) -> float:
+    return (perf_counter() - one.started) * 1000
 
 
 def _now() -> str:

@@ -52,11 +52,14 @@ class JsonResponse(Response):
         """Answers the request. An answer to a GET that is all there is sent as it is, without a look at its headers."""
         if self.status_code != HTTPStatus.OK or environ["REQUEST_METHOD"] != "GET" or not self._is_whole():
             return super().__call__(environ, start_response)
-        start_response(self.status, self.headers.to_wsgi_list())
-        return cast("list[bytes]", self.response)
+        body, headers = cast("list[bytes]", self.response), self.headers.to_wsgi_list()
+        if "Content-Length" not in self.headers:
+            headers.append(("Content-Length", str(sum(map(len, body)))))
+        start_response(self.status, headers)
+        return body
 
     def _is_whole(self) -> bool:
-        return isinstance(self.response, list) and not self._on_close and "Content-Length" in self.headers
+        return isinstance(self.response, list) and not self._on_close
 
     def get_app_iter(self, environ: dict[str, Any]) -> Any:  # noqa: ANN401  # As inherited.
         """Returns the body as a list, which a WSGI server sends at once; it sends any other iterable in pieces."""
@@ -96,7 +99,9 @@ def closing() -> bytes:
 def success(data: bytes, pagination: bytes | None = None) -> Response:
     """Returns the answer with these data, which are JSON as is the pagination."""
     paged = b"" if pagination is None else b'"pagination":%b,' % pagination
-    return JsonResponse(b'{"success":true,"data":%b,%b%b' % (data, paged, closing()))
+    body = b'{"success":true,"data":%b,%b%b' % (data, paged, closing())
+    # Werkzeug would look for the charset of a mimetype, and write the length into the headers at once.
+    return JsonResponse([body], content_type=JsonResponse.default_mimetype)
 
 
 def note_freshness(row: Freshness) -> None:

@@ -92,8 +92,9 @@ def _answer_unchanged() -> Response | None:
     rule = request.url_rule
     if rule is None or request.method not in _METHODS or not rule.endpoint.startswith(_ENDPOINTS):
         return None
-    # Whether an answer is as fresh as such a request asks is compared where its rows are read.
-    if "min_as_of" in request.args:
+    # Whether an answer is as fresh as such a request asks is compared where its rows are read. No tag was given for a
+    # path that cannot be read.
+    if "min_as_of" in request.args or "\0" in request.environ.get("PATH_INFO", ""):
         return None
     row = read_model().fetch(tenant_version((request.view_args or {})["user_id"]))
     tag = present_tag(request.environ, row.version, known)
@@ -203,8 +204,10 @@ class Shortcut:
         started, route = cast("float", environ[STARTED]), address.rule.rule
         count_response(route, _STATUS, perf_counter() - started)
         if self._parts.write_log is not None:
-            outcome = request_log.Outcome(_STATUS, started, 0, name, caller.name or None)
-            self._parts.write_log(environ, route, address.arguments["user_id"], outcome)
+            answered = request_log.Answered(
+                route, address.arguments["user_id"], _STATUS, started, 0, name, caller.name or None
+            )
+            self._parts.write_log(environ, answered)
 
 
 def _may_be_short(environ: "WSGIEnvironment", address: Address, known: AbstractSet[str]) -> bool:
@@ -213,7 +216,7 @@ def _may_be_short(environ: "WSGIEnvironment", address: Address, known: AbstractS
     may_fit = may_be_of_a_moment if endpoint == _STATISTICS else may_be_decided_by_version
     if not endpoint.startswith(_ENDPOINTS) or not may_fit(known):
         return False
-    if max(map(len, address.arguments.values())) > MAX_ID_LENGTH:
+    if max(map(len, address.arguments.values())) > MAX_ID_LENGTH or "\0" in environ["PATH_INFO"]:
         return False
     # Whether an answer is as fresh as such a request asks is compared where its rows are read.
     return "min_as_of" not in unquote_plus(environ.get("QUERY_STRING", ""))
