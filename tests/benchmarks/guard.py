@@ -4,25 +4,21 @@ The API with a tenant's token and the role under row security takes turns with t
 owner's rights. Both get the same request, so that the header itself is in both.
 """
 
-import os
-from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from pathlib import Path
 from secrets import token_hex
 
 from joserfc import jwt
 from joserfc.jwk import OctKey
 
-from tests.benchmarks import api_statements, load, servers
+from tests.benchmarks import api_statements, processor, servers
 from tests.benchmarks.core import Row, Sample, goal, interleave
 from tests.benchmarks.fixtures import Fixtures
 from tests.benchmarks.servers import Server
 
 AREA = "Guard"
 CLIENTS = (1, 32)
-_TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
 
 def measure(fixtures: Fixtures) -> Iterator[Row]:
@@ -50,16 +46,8 @@ def measure(fixtures: Fixtures) -> Iterator[Row]:
 def _compare(  # noqa: PLR0913, PLR0917  # Two servers, and what they are asked.
     fixtures: Fixtures, title: str, path: str, clients: int, header: str, guarded: Server, open_to_all: Server
 ) -> Row:
-    postgres = int((fixtures.server.data / "postmaster.pid").read_text().split()[0])
-
     def arm(server: Server) -> float:
-        """Milliseconds of a processor that the API and PostgreSQL spent on a request."""
-        spent = partial(_cpu_seconds_of, (server.process.pid, postgres))
-        before = spent()
-        done = load.run(f"{server.url}{path}", connections=clients, seconds=fixtures.size.load, header=header)
-        # What has ended meanwhile, such as a worker of autovacuum, served no request.
-        seconds = sum(now - before.get(thread, 0.0) for thread, now in spent().items())
-        return 1000 * seconds / done.requests
+        return processor.milliseconds_of_request(fixtures, server, path, connections=clients, header=header)
 
     found = interleave(
         fixtures.size.pairs,
@@ -76,27 +64,6 @@ def _in_pairs(found: dict[str, Sample]) -> Sample:
     """The ratio of each round: both of a round had the same neighbours on this machine."""
     pairs = zip(found["ours"].values, found["open"].values, strict=True)
     return Sample(tuple(ours / other for ours, other in pairs))
-
-
-def _cpu_seconds_of(pids: Iterable[int]) -> dict[Path, float]:
-    """The processor time of each thread of these processes and of their children."""
-    found: dict[Path, float] = {}
-    for pid in pids:
-        # A process that ends just now has no figures any more.
-        with suppress(FileNotFoundError, ProcessLookupError):
-            for thread in Path(f"/proc/{pid}/task").iterdir():
-                found[thread] = _cpu_seconds(thread)
-                found |= _cpu_seconds_of(int(child) for child in (thread / "children").read_text().split())
-    return found
-
-
-def _cpu_seconds(thread: Path) -> float:
-    """The processor time of a thread, to the nanosecond where the kernel counts it so."""
-    scheduled = thread / "schedstat"
-    if scheduled.exists():
-        return int(scheduled.read_text().split()[0]) / 1e9
-    user, system = (thread / "stat").read_text().rpartition(")")[2].split()[11:13]
-    return (int(user) + int(system)) / _TICKS_PER_SECOND
 
 
 def _token(secret: str, user_id: str) -> str:
