@@ -64,7 +64,7 @@ def install_shortcut(app: Application, config: Config) -> None:
     # A trace has a span of each request, which begins and ends within Flask.
     if config.tracing:
         return
-    parts = _Parts(
+    parts = _Needed(
         app.wsgi_app,
         app.extensions["leads_read_model"],
         app.extensions["leads_running"],
@@ -108,7 +108,7 @@ def _raise_failure() -> None:
         raise failure
 
 
-class _Parts(NamedTuple):
+class _Needed(NamedTuple):
     """The parts of the application that such an answer needs."""
 
     wsgi_app: "WSGIApplication"
@@ -127,7 +127,7 @@ class Shortcut:
     It keeps the order of a request: who calls, the lengths of the ids, the bound of running requests, the database.
     """
 
-    def __init__(self, app: Application, parts: _Parts) -> None:
+    def __init__(self, app: Application, parts: _Needed) -> None:
         self._addresses = app.addresses
         self._parts = parts
 
