@@ -1,12 +1,12 @@
 """The Flask application."""
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 from flask import Flask
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 
 from api import compression, current, freshness_wait, log, metrics, rate_limit, request_log, running_requests
+from api.application import Application
 from api.auth import gate
 from api.config import Config
 from api.database.pool import Database
@@ -14,7 +14,7 @@ from api.freshness_wait import Seen
 from api.plan.projection import freshness
 from api.request.text import is_broken
 from api.response import cors, errors
-from api.response.body import Clock, JsonResponse, begin, put_headers, system_clock, with_constant_headers
+from api.response.body import Clock, JsonResponse, begin, system_clock, with_constant_headers
 from api.routes import changes, exports, read_model, unchanged
 from api.routes.docs import docs
 from api.routes.health import health
@@ -28,29 +28,17 @@ from api.waiters import Waiters
 MAX_BODY_BYTES = 64 * 1024
 
 
-class Application(Flask):
-    """Flask, whose views and hooks are plain functions."""
-
-    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        """Returns the function as it is: Flask looks at each of them, in each request, whether it is a coroutine."""
-        return func
-
-
 def create_app(config: Config, *, clock: Clock = system_clock) -> Flask:
     """Returns an application with its own pool of connections and its own rate limit."""
     log.configure(config.log_level, config.log_format, personal_data=config.log_personal_data)
-    app = Application("api", static_folder=None)
+    app = Application("api")
     app.response_class = JsonResponse
-    app.wsgi_app = with_constant_headers(app.wsgi_app, *_varies_by(config))  # type: ignore[assignment,method-assign]
-    app.url_map.strict_slashes = False
-    app.url_map.merge_slashes = False
     app.extensions["leads_clock"] = clock
     app.extensions["leads_ready_max_age"] = config.ready_max_age
     database = _open_database(app, config)
     read_model.install(app, database)
     errors.install(app)
     app.before_request(begin)
-    app.after_request(put_headers)
     request_log.install(app, config)
     app.extensions["leads_shared_metrics"] = config.metrics_folder
     metrics.install(app)
@@ -74,6 +62,9 @@ def create_app(config: Config, *, clock: Clock = system_clock) -> Flask:
         app.register_blueprint(metrics_page)
     if config.page:
         app.register_blueprint(page)
+    unchanged.install_shortcut(app, config)
+    # Around all else, so that each answer has them.
+    app.wsgi_app = with_constant_headers(app.wsgi_app, *_varies_by(config))  # type: ignore[assignment,method-assign]
     return app
 
 

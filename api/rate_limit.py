@@ -1,15 +1,14 @@
 """The rate limit of each tenant."""
 
 from hashlib import sha256
-from http import HTTPStatus
 from itertools import islice
 from math import ceil, inf
 from threading import Lock
 from time import monotonic, time
-from typing import cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import structlog
-from flask import Flask, Response
+from flask import Flask
 from flask_limiter import HeaderNames
 from limits import RateLimitItem, parse
 from limits.errors import StorageError
@@ -21,11 +20,13 @@ from api.addresses import find_address
 from api.config import MEMORY, Config
 from api.meters import RATE_LIMITED, STORE_FAILURES
 
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
 LIMITED_BLUEPRINTS = frozenset({"leads", "exports", "changes"})
 LIMIT = HeaderNames.LIMIT.value
 REMAINING = HeaderNames.REMAINING.value
 RESET = HeaderNames.RESET.value
-RETRY_AFTER = HeaderNames.RETRY_AFTER.value
 # The same as draft-ietf-httpapi-ratelimit-headers has it, since its version 08.
 STANDARD = "RateLimit"
 STANDARD_POLICY = "RateLimit-Policy"
@@ -37,6 +38,8 @@ MIN_KEPT_WINDOWS = 10_000
 # Of tenants that send requests within one window; each window takes some 200 bytes.
 MAX_KEPT_WINDOWS = 200_000
 _LONGEST_KEY = 64
+# What was counted, in the environment of a request.
+_COUNTED = "leads.counted"
 
 # Each line of the log asks for its logger, because create_app configures structlog after this import.
 log = structlog.get_logger
@@ -46,8 +49,17 @@ def install(app: Flask, config: Config) -> None:
     """Count every request of the four endpoints, and put the rest of the limit into the headers of its answer."""
     if config.rate_limit:
         limit = TenantLimit(parse(config.rate_limit), _open_store(config.rate_limit_storage))
+        app.extensions["leads_limit"] = limit
         app.before_request(limit.check)
-        app.after_request(limit.put_headers)
+
+
+class Counted(NamedTuple):
+    """What is left of a limit after a request: `ends_at` in seconds since 1970."""
+
+    left: int
+    ends_at: int
+    seconds_left: int
+    is_beyond: bool
 
 
 class TenantLimit:
@@ -59,6 +71,7 @@ class TenantLimit:
 
     def __init__(self, limit: RateLimitItem, store: Storage | None) -> None:
         self._limit = limit
+        self._amount = str(limit.amount)
         self._seconds = limit.get_expiry()
         self._store = store
         self._own_counts = WindowCounts(self._seconds)
@@ -68,37 +81,44 @@ class TenantLimit:
         self._policy = f"{POLICY};q={limit.amount};w={self._seconds}"
 
     def check(self) -> None:
-        """Count this request. Raises TooManyRequests where it is beyond the limit."""
+        """Count this request, and have its answer say what is left. Raises TooManyRequests beyond the limit."""
         request = current.request()
         # What a browser asks before a request shows no one, and may use up the limit of none.
-        if request.method == "OPTIONS" or find_address(request) is None:
+        if request.method == "OPTIONS":
             return
-        if request.blueprint not in LIMITED_BLUEPRINTS:
+        rule = request.url_rule or find_address(request)
+        if rule is None or rule.endpoint.partition(".")[0] not in LIMITED_BLUEPRINTS:
             return
-        now = int(time())
-        used, ends_at = self._count(str((request.view_args or {}).get("user_id")))
-        # A store knows the end only to about a second.
-        ends_at = min(ceil(ends_at), now + self._seconds)
-        left = self._limit.amount - used
-        current.values().limit = (max(0, left), ends_at, max(1, ends_at - now))
-        if left < 0:
+        counted = request.environ.get(_COUNTED) or self.count(
+            request.environ, str((request.view_args or {}).get("user_id"))
+        )
+        current.put_headers(self.headers_for(counted))
+        current.values().limit_seconds_left = counted.seconds_left
+        if counted.is_beyond:
             RATE_LIMITED.inc()
             raise TooManyRequests
 
-    def put_headers(self, response: Response) -> Response:
-        """Put the rest of the limit into the headers of an answer whose request was counted."""
-        limit = current.values().get("limit")
-        if limit is not None:
-            left, ends_at, seconds_left = limit
-            headers = response.headers
-            headers.add(LIMIT, self._limit.amount)
-            headers.add(REMAINING, left)
-            headers.add(RESET, ends_at)
-            headers.add(STANDARD, f"{POLICY};r={left};t={seconds_left}")
-            headers.add(STANDARD_POLICY, self._policy)
-            if response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
-                headers.add(RETRY_AFTER, seconds_left)
-        return response
+    def count(self, environ: "WSGIEnvironment", tenant: str) -> "Counted":
+        """Count a request of a tenant, which `check` then does not count again."""
+        now = int(time())
+        used, ends_at = self._count(tenant)
+        # A store knows the end only to about a second.
+        ends_at = min(ceil(ends_at), now + self._seconds)
+        left = self._limit.amount - used
+        counted = Counted(max(0, left), ends_at, max(1, ends_at - now), left < 0)
+        environ[_COUNTED] = counted
+        return counted
+
+    def headers_for(self, counted: "Counted") -> dict[str, str]:
+        """Returns the headers that say how much is left."""
+        left = counted.left
+        return {
+            LIMIT: self._amount,
+            REMAINING: str(left),
+            RESET: str(counted.ends_at),
+            STANDARD: f"{POLICY};r={left};t={counted.seconds_left}",
+            STANDARD_POLICY: self._policy,
+        }
 
     def _count(self, tenant: str) -> tuple[int, float]:
         """Returns the requests of this window, and when it ends in seconds since 1970.

@@ -7,15 +7,18 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import sha256
 from time import perf_counter
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
-from flask import Flask, Request, Response
+from flask import Flask, Response
 
 from api import current
 from api.config import Config
 from api.log import STANDARD_ERROR, is_text
 from api.request.text import MAX_ID_LENGTH
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 EVENT = "answered"
 
@@ -25,44 +28,57 @@ _HASH_LENGTH = 12
 
 def install(app: Flask, config: Config) -> None:
     """Log every request if the level is INFO or DEBUG."""
-    if config.log_level not in ("DEBUG", "INFO"):
+    write = writer(config)
+    if write is None:
         return
-    # A line by structlog takes twice as long.
-    line = _text_line if is_text(config.log_format) else _json_line
 
-    def write(response: Response) -> Response:
+    def note(response: Response) -> Response:
         request, values = current.request(), current.values()
         rule, arguments = request.url_rule, request.view_args
-        user_id = arguments.get("user_id") if arguments else None
-        answered = Answered(
-            request.method,
-            rule.rule if rule else None,
-            response.status_code,
-            (perf_counter() - values.started) * 1000,
-            None if user_id is None else _tenant(user_id),
-            values.get("rows", 0),
-            _path(request) if config.log_personal_data else None,
-            values.correlation_id,
-            values.get("caller"),
+        write(
+            request.environ,
+            Answered(
+                rule.rule if rule else None,
+                arguments.get("user_id") if arguments else None,
+                response.status_code,
+                values.started,
+                values.get("rows", 0),
+                values.correlation_id,
+                values.get("caller"),
+            ),
         )
-        STANDARD_ERROR.write(line(answered))
         return response
 
-    app.after_request(write)
+    app.after_request(note)
 
 
 class Answered(NamedTuple):
-    """What the line says of a request; `tenant`, `path` and `caller` are None if the line leaves them out."""
+    """What the line says of a request; `started` is by perf_counter, and what is None is left out."""
 
-    method: str
     route: str | None
+    user_id: str | None
     status: int
-    milliseconds: float
-    tenant: str | None
+    started: float
     rows: int
-    path: str | None
     correlation_id: str
     caller: str | None
+
+
+Writer = Callable[["WSGIEnvironment", Answered], None]
+
+
+def writer(config: Config) -> Writer | None:
+    """Returns what writes the line of a request with this environment; None if the level leaves such lines out."""
+    if config.log_level not in ("DEBUG", "INFO"):
+        return None
+    # A line by structlog takes twice as long.
+    line = _text_line if is_text(config.log_format) else _json_line
+
+    def write(environ: "WSGIEnvironment", answered: Answered) -> None:
+        path = _path(environ) if config.log_personal_data else None
+        STANDARD_ERROR.write(line(environ["REQUEST_METHOD"].upper(), answered, path))
+
+    return write
 
 
 def tenant_name(user_id: str) -> str:
@@ -90,31 +106,37 @@ def _json_opening(method: str, route: str | None) -> str:
     return opening[:-1].decode()
 
 
-def _json_line(one: Answered) -> str:
-    of_tenant = "" if one.tenant is None else f',"tenant":"{one.tenant}","rows":{one.rows}'
-    personal = "" if one.path is None else f',"path":{json.dumps(one.path)}'
+def _json_line(method: str, one: Answered, path: str | None) -> str:
+    of_tenant = "" if one.user_id is None else f',"tenant":"{_tenant(one.user_id)}","rows":{one.rows}'
+    personal = "" if path is None else f',"path":{json.dumps(path)}'
     caller = "" if one.caller is None else f',"caller":"{one.caller}"'
     # Neither a name of a tenant or a caller nor a correlation id has a character that JSON escapes.
     return (
-        f'{_json_opening(one.method, one.route)},"status":{one.status},"ms":{one.milliseconds:.2f}{of_tenant}{caller}'
+        f'{_json_opening(method, one.route)},"status":{one.status},"ms":{_milliseconds(one):.2f}{of_tenant}{caller}'
         f'{personal},"correlation_id":"{one.correlation_id}","level":"info","timestamp":"{_now()}"}}\n'
     )
 
 
-def _text_line(one: Answered) -> str:
-    of_tenant = "" if one.tenant is None else f" tenant={one.tenant} rows={one.rows}"
-    personal = "" if one.path is None else f" path={one.path!r}"
+def _text_line(method: str, one: Answered, path: str | None) -> str:
+    of_tenant = "" if one.user_id is None else f" tenant={_tenant(one.user_id)} rows={one.rows}"
+    personal = "" if path is None else f" path={path!r}"
     caller = "" if one.caller is None else f" caller={one.caller}"
     return (
-        f"{_now()} [info     ] {EVENT:30} method={one.method} route={one.route} status={one.status}"
-        f" ms={one.milliseconds:.2f}{of_tenant}{caller}{personal} correlation_id={one.correlation_id}\n"
+        f"{_now()} [info     ] {EVENT:30} method={method} route={one.route} status={one.status}"
+        f" ms={_milliseconds(one):.2f}{of_tenant}{caller}{personal} correlation_id={one.correlation_id}\n"
     )
+
+
+def _milliseconds(one: Answered) -> float:
+    return (perf_counter() - one.started) * 1000
 
 
 def _now() -> str:
     return f"{datetime.now(UTC).isoformat()[:-6]}Z"
 
 
-def _path(request: Request) -> str:
-    query = request.environ.get("QUERY_STRING", "")
-    return f"{request.path}?{query}" if query else request.path
+def _path(environ: "WSGIEnvironment") -> str:
+    # As Werkzeug reads it.
+    path = "/" + environ.get("PATH_INFO", "").encode("latin-1").decode(errors="replace").lstrip("/")
+    query = environ.get("QUERY_STRING", "")
+    return f"{path}?{query}" if query else path

@@ -46,9 +46,12 @@ _TENANT = "leads.running_tenant"
 def install(app: Flask, config: Config) -> None:
     """Refuse ids that are too long, and bound the requests that run."""
     running = RunningRequests(config.threads)
+    app.extensions["leads_running"] = running
 
     def enter() -> None:
         request = current.request()
+        if _TENANT in request.environ:
+            return
         arguments = request.view_args
         tenant = _NO_TENANT
         if arguments:
@@ -68,7 +71,7 @@ def install(app: Flask, config: Config) -> None:
             return wsgi_app(environ, start_response)
         finally:
             if _TENANT in environ:
-                running.leave(environ[_TENANT])
+                running.leave_noted(environ)
 
     app.before_request(enter)
     app.wsgi_app = leave_at_the_end  # type: ignore[method-assign]
@@ -132,6 +135,18 @@ class RunningRequests:
             waiter, last=True
         ):
             raise self._busy(tenant)
+
+    def enter_at_once(self, environ: "WSGIEnvironment", tenant: str) -> bool:
+        """Begin a request that need not wait for its turn, and note that in its environment. Returns whether it did."""
+        with self._lock:
+            is_in = self._take(tenant)
+        if is_in:
+            environ[_TENANT] = tenant
+        return is_in
+
+    def leave_noted(self, environ: "WSGIEnvironment") -> None:
+        """End a request whose environment has a note of its place."""
+        self.leave(environ.pop(_TENANT))
 
     def leave(self, tenant: str) -> None:
         """End a request. Its place is free for the next, unless another has waited for it for long."""

@@ -2,19 +2,20 @@
 
 from copy import copy
 from time import monotonic, sleep
-from typing import Any
+from typing import Any, cast
 
 import psycopg
 from sqlalchemy import create_engine, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from api.config import Config
 from api.database.conninfo import conninfo
 from api.database.errors import PASSING_ERRORS, ConnectionLostError, RoleError, caller_error
 from api.database.role import connect_as
 from api.database.session import Session
+from api.database.session_pool import SessionPool
 from api.database.statement import BoundStatement, CompiledStatement, Row, compile_statement
 from api.meters import CONNECTIONS_IN_USE, CONNECTIONS_WAITING
 
@@ -41,6 +42,7 @@ class Database:
         self.engine = create_engine(
             "postgresql+psycopg://",
             creator=self._connect,
+            poolclass=SessionPool,
             pool_size=config.threads,
             # API keys are looked up before a request has its turn, also while those that run wait for a lock.
             max_overflow=1,
@@ -76,21 +78,30 @@ class Database:
             raise meant from error
 
     def _fetch(self, statement: CompiledStatement[Row]) -> Row:
-        pooled = self._take()
+        # Another thread may put another pool in its place.
+        pool = cast("SessionPool", self.engine.pool)
+        lent = self._lend(pool)
         try:
-            session: Session = pooled.info[SESSION]
+            session: Session = lent.info[SESSION]
             return session.fetch(statement)
         except ConnectionLostError as error:
-            pooled.invalidate(error)
+            lent.invalidate(error)
             raise
         finally:
-            pooled.close()
+            pool.give_back(lent)
             CONNECTIONS_IN_USE.dec()
 
-    def _take(self) -> PoolProxiedConnection:
+    def _lend(self, pool: SessionPool) -> ConnectionPoolEntry:
+        lent = pool.lend_idle() or self._wait_for(pool)
+        CONNECTIONS_IN_USE.inc()
+        return lent
+
+    @staticmethod
+    def _wait_for(pool: SessionPool) -> ConnectionPoolEntry:
+        """Returns a connection that was given back meanwhile, or a new one."""
         CONNECTIONS_WAITING.inc()
         try:
-            pooled = self.engine.raw_connection()
+            return pool.lend()
         except DBAPIError as error:
             # SQLAlchemy's own queries on its first connection wrap what psycopg raises.
             if error.orig is None:
@@ -98,8 +109,6 @@ class Database:
             raise error.orig from None
         finally:
             CONNECTIONS_WAITING.dec()
-        CONNECTIONS_IN_USE.inc()
-        return pooled
 
     def _connect(self) -> psycopg.Connection[Any]:
         if self._failure is not None and monotonic() < self._pause_ends:

@@ -54,7 +54,10 @@ def compile_statement(bound: BoundStatement[Row]) -> CompiledStatement[Row]:
     condition on the tenant.
     """
     compiled: CompiledStatement[Row] = _compiled(bound.statement, cast("Any", bound.row))
-    return compiled._replace(values={**compiled.values, **bound.values})
+    text, names, make_row, has_page, constants = compiled
+    values = {**constants, **bound.values} if constants else bound.values
+    # `_replace` would take as long as all the rest.
+    return CompiledStatement(text, names, make_row, has_page, values)
 
 
 @lru_cache(maxsize=_MAX_COMPILED)

@@ -1,10 +1,11 @@
 """The statement of GET /users/{user_id}/leads/stats."""
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import ScalarSelect, Select, func, select
+from sqlalchemy import Label, ScalarSelect, Select, func, select
 
 from api.database.statement import BoundStatement
 from api.sql_helpers import (
@@ -42,6 +43,32 @@ class StatisticsRow(NamedTuple):
     webchat: int
     leads_last_7_days: int
     leads_last_30_days: int
+    oldest_of_7_days: datetime | None
+    oldest_of_30_days: datetime | None
+
+
+class StatisticsStateRow(NamedTuple):
+    """What the counts of a tenant depend on: see windows_of."""
+
+    as_of: datetime | None
+    dead_letters: int | None
+    version: bytes | None
+    oldest_of_7_days: datetime | None
+    oldest_of_30_days: datetime | None
+
+
+def windows_of(row: StatisticsRow | StatisticsStateRow) -> bytes:
+    """Returns what the clock decides of the counts: at one version of a tenant, equal ones are of equal counts.
+
+    The oldest lead of a time range tells which leads are in it.
+    """
+    return f"{row.oldest_of_7_days} {row.oldest_of_30_days}".encode()
+
+
+def statistics_state(user_id: str, now: datetime) -> BoundStatement[StatisticsStateRow]:
+    """Returns the statement of what the statistics at a moment depend on, which counts nothing."""
+    starts = {f"start_{days}": now - timedelta(days=days) for days in STATISTICS_DAYS}
+    return BoundStatement(_state_statement(), StatisticsStateRow, {"user_id": user_id, **starts})
 
 
 def lead_statistics(user_id: str, now: datetime) -> BoundStatement[StatisticsRow]:
@@ -95,10 +122,23 @@ def _statement() -> Select[Any]:
     )
     now = (func.coalesce(number, ZERO).label(name) for name, number in numbers.items())
     return (
-        select(*freshness_columns(), *now, *ranges)
+        select(*freshness_columns(), *now, *ranges, *_oldest())
         .select_from(by_day)
         .outerjoin(tenant_totals, is_tenant_total())
     )
+
+
+@lru_cache(maxsize=1)
+def _state_statement() -> Select[Any]:
+    return select(*freshness_columns(), *_oldest())
+
+
+def _oldest() -> Iterator[Label[Any]]:
+    """Yields the last message of the oldest lead of each time range: the first entry of a range of an index."""
+    for days in STATISTICS_DAYS:
+        in_range = (leads.c.user_id == USER, leads.c.last_message_at >= moment(f"start_{days}"))
+        oldest = select(func.min(leads.c.last_message_at)).select_from(leads).where(*in_range)
+        yield oldest.scalar_subquery().label(f"oldest_of_{days}_days")
 
 
 def _in_whole_hours(days: int) -> ScalarSelect[int]:

@@ -2,14 +2,16 @@
 
 import random
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
+from http import HTTPStatus
 from string import ascii_lowercase, digits
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from flask import Response
 
 from api import current
+from api.current import OWN_HEADERS
 from api.request.text import format_time
 
 if TYPE_CHECKING:
@@ -46,6 +48,19 @@ class JsonResponse(Response):
 
     default_mimetype = "application/json"
 
+    def __call__(self, environ: dict[str, Any], start_response: "StartResponse") -> Iterable[bytes]:
+        """Answers the request. An answer to a GET that is all there is sent as it is, without a look at its headers."""
+        if self.status_code != HTTPStatus.OK or environ["REQUEST_METHOD"] != "GET" or not self._is_whole():
+            return super().__call__(environ, start_response)
+        body, headers = cast("list[bytes]", self.response), self.headers.to_wsgi_list()
+        if "Content-Length" not in self.headers:
+            headers.append(("Content-Length", str(sum(map(len, body)))))
+        start_response(self.status, headers)
+        return body
+
+    def _is_whole(self) -> bool:
+        return isinstance(self.response, list) and not self._on_close
+
     def get_app_iter(self, environ: dict[str, Any]) -> Any:  # noqa: ANN401  # As inherited.
         """Returns the body as a list, which a WSGI server sends at once; it sends any other iterable in pieces."""
         if environ["REQUEST_METHOD"] != "HEAD" and isinstance(self.response, list) and not self._on_close:
@@ -55,10 +70,18 @@ class JsonResponse(Response):
 
 def begin() -> None:
     """Give the request its one moment, and the correlation id by which its answer is found in the logs."""
-    values = current.values()
+    values, environ = current.values(), current.request().environ
     values.now = current.app().extensions["leads_clock"]()
-    given = current.request().environ.get("HTTP_X_CORRELATION_ID", "")
-    values.correlation_id = given if _CORRELATION_ID.fullmatch(given) else new_correlation_id(values.now)
+    values.correlation_id = correlation_id(environ, values.now)
+    environ[OWN_HEADERS] = {"X-Correlation-Id": values.correlation_id}
+
+
+def correlation_id(environ: "WSGIEnvironment", now: datetime) -> str:
+    """Returns the correlation id that a request gives, if it is a good one, or else a new one."""
+    given = environ.get("HTTP_X_CORRELATION_ID")
+    if given is not None and _CORRELATION_ID.fullmatch(given):
+        return str(given)
+    return new_correlation_id(now)
 
 
 def new_correlation_id(now: datetime) -> str:
@@ -76,29 +99,30 @@ def closing() -> bytes:
 def success(data: bytes, pagination: bytes | None = None) -> Response:
     """Returns the answer with these data, which are JSON as is the pagination."""
     paged = b"" if pagination is None else b'"pagination":%b,' % pagination
-    return JsonResponse(b'{"success":true,"data":%b,%b%b' % (data, paged, closing()))
+    body = b'{"success":true,"data":%b,%b%b' % (data, paged, closing())
+    # Werkzeug would look for the charset of a mimetype, and write the length into the headers at once.
+    return JsonResponse([body], content_type=JsonResponse.default_mimetype)
 
 
 def note_freshness(row: Freshness) -> None:
     """Have the headers of this answer say how fresh the row is."""
     current.values().freshness = row
+    own = current.request().environ[OWN_HEADERS]
+    # Of an earlier row.
+    own.pop("X-Data-Dead-Letters", None)
+    own.update(freshness_headers(row))
 
 
-def put_headers(response: Response) -> Response:
-    """Add the correlation id, and how fresh the data of the answer are."""
-    headers, values = response.headers, current.values()
-    headers.add("X-Correlation-Id", values.correlation_id)
-    row: Freshness | None = values.get("freshness")
-    if row is not None:
-        if row.as_of is not None:
-            headers.add("X-Data-As-Of", format_time(row.as_of))
-        if row.dead_letters:
-            headers.add("X-Data-Dead-Letters", str(row.dead_letters))
-    return response
+def freshness_headers(row: Freshness) -> Iterator[tuple[str, str]]:
+    """Yields the headers that say how fresh a row is."""
+    if row.as_of is not None:
+        yield "X-Data-As-Of", format_time(row.as_of)
+    if row.dead_letters:
+        yield "X-Data-Dead-Letters", str(row.dead_letters)
 
 
 def with_constant_headers(wsgi_app: "WSGIApplication", *varies_by: str) -> "WSGIApplication":
-    """Returns the application with the headers that are the same on every answer.
+    """Returns the application with the headers that are the same on every answer, and with those of put_headers.
 
     `varies_by` names the headers of a request that decide on its answer, beside its address.
 
@@ -108,7 +132,10 @@ def with_constant_headers(wsgi_app: "WSGIApplication", *varies_by: str) -> "WSGI
 
     def answer(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Callable[[bytes], object]:  # noqa: ANN401  # As WSGI has it.
-            return start_response(status, headers + always, *error)
+            own = environ.get(OWN_HEADERS)
+            return start_response(
+                status, [*headers, *own.items(), *always] if own else headers + always, *error
+            )
 
         return wsgi_app(environ, start)
 

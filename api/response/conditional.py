@@ -6,14 +6,19 @@ an address answers, it is made of what the clock has decided too.
 """
 
 import re
+from collections.abc import Set as AbstractSet
 from hashlib import blake2b
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 
 from flask import Response
 
 from api import current
 from api.response.body import JsonResponse, success
 from api.version import installed_version
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 _DIGEST_BYTES = 12
 # The first letter says what a tag is of.
@@ -31,8 +36,10 @@ def answer(
     `moving` is what the clock decides of the answer: with the version of the tenant it tells the whole. `link` is the
     Link header of a page, which its last result tells.
     """
-    tag = _tag(current.values().freshness.version, moving)
-    known = known_tags()
+    environ = current.request().environ
+    version = current.values().freshness.version
+    tag = _tag(environ, version, moving)
+    known = known_tags(environ)
     if known is not None and ("*" in known or tag in known):
         return not_modified(tag)
     response = success(data, pagination)
@@ -48,9 +55,9 @@ def not_modified(tag: str) -> Response:
     return JsonResponse(status=HTTPStatus.NOT_MODIFIED, headers=[("ETag", tag)])
 
 
-def known_tags() -> set[str] | None:
+def known_tags(environ: "WSGIEnvironment") -> set[str] | None:
     """Returns the tags that the caller has, all of them as weak ones; `*` for any, and None without the header."""
-    header: str | None = current.request().environ.get(_IF_NONE_MATCH)
+    header: str | None = environ.get(_IF_NONE_MATCH)
     if header is None:
         return None
     if header.strip() == "*":
@@ -58,23 +65,30 @@ def known_tags() -> set[str] | None:
     return {f'W/"{found}"' for found in _TAG.findall(header)}
 
 
-def may_be_decided_by_version(known: set[str]) -> bool:
+def may_be_decided_by_version(known: AbstractSet[str]) -> bool:
     """Returns whether one of these tags may be of a tenant's version."""
     return any(tag.startswith(_OF_VERSION) for tag in known)
 
 
-def version_tag(version: bytes | None) -> str:
-    """Returns the tag of this address at a version of its tenant, where the clock decides nothing."""
-    return _tag(version, b"")
+def may_be_of_a_moment(known: AbstractSet[str]) -> bool:
+    """Returns whether one of these tags may be of what the clock decides too."""
+    return any(tag.startswith(_OF_MOMENT) for tag in known)
 
 
-def _tag(version: bytes | None, moving: bytes) -> str:
+def present_tag(
+    environ: "WSGIEnvironment", version: bytes | None, known: AbstractSet[str], *, moving: bytes = b""
+) -> str | None:
+    """Returns the one of these tags that stands for the present answer, by what decides it; None if none does."""
+    tag = _tag(environ, version, moving)
+    return tag if tag in known else None
+
+
+def _tag(environ: "WSGIEnvironment", version: bytes | None, moving: bytes) -> str:
     """Returns a tag.
 
     The address is a part of it: a tag that was given for another address of the tenant, where there is a lead, does not
     match here, where there may be none. So is the version of this program, which may print the same rows otherwise.
     """
-    environ = current.request().environ
     parts = (environ.get("PATH_INFO", ""), environ.get("QUERY_STRING", ""), installed_version())
     address = "\0".join(parts).encode(errors="surrogatepass")
     digest = blake2b(b"%b\0%b\0%b" % (version or b"", address, moving), digest_size=_DIGEST_BYTES).hexdigest()

@@ -1,12 +1,16 @@
 """Lets the pages of other origins read answers in a browser (CORS), by the allow-list of LEADS_CORS_ORIGINS."""
 
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 
 from flask import Flask, Response
 
 from api import current
 from api.response.headers import HEADERS
 from api.setting_values import ANY_ORIGIN
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 # A browser asks again after ten minutes, so that a list that was made shorter is in force soon.
 MAX_AGE_SECONDS = 600
@@ -39,7 +43,7 @@ class Cors:
         request = current.request()
         if request.method != "OPTIONS" or "HTTP_ACCESS_CONTROL_REQUEST_METHOD" not in request.environ:
             return None
-        if self._allowed_origin() is None:
+        if self._allowed_origin(request.environ) is None:
             return None
         response = Response(status=HTTPStatus.NO_CONTENT)
         del response.headers["Content-Type"]
@@ -50,14 +54,18 @@ class Cors:
 
     def put_headers(self, response: Response) -> Response:
         """Say that the page of an allowed origin may read the answer, whatever its status."""
-        origin = self._allowed_origin()
-        if origin is not None:
-            response.headers.add("Access-Control-Allow-Origin", origin)
-            response.headers.add("Access-Control-Expose-Headers", _EXPOSED)
+        response.headers.extend(self.headers_for(current.request().environ))
         return response
 
-    def _allowed_origin(self) -> str | None:
-        origin: str | None = current.request().environ.get("HTTP_ORIGIN")
+    def headers_for(self, environ: "WSGIEnvironment") -> list[tuple[str, str]]:
+        """Returns the headers that let the page of an allowed origin read the answer; none for any other."""
+        origin = self._allowed_origin(environ)
+        if origin is None:
+            return []
+        return [("Access-Control-Allow-Origin", origin), ("Access-Control-Expose-Headers", _EXPOSED)]
+
+    def _allowed_origin(self, environ: "WSGIEnvironment") -> str | None:
+        origin: str | None = environ.get("HTTP_ORIGIN")
         if origin is None:
             return None
         if self._allows_any:

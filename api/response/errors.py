@@ -66,6 +66,8 @@ def _answer_http_error(error: HTTPException) -> Response:
         methods = sorted(error.valid_methods or ())
         message = f"This address takes only {', '.join(methods[:-1])} and {methods[-1]}"
         headers.append(("Allow", ", ".join(methods)))
+    if code == HTTPStatus.TOO_MANY_REQUESTS and "limit_seconds_left" in g:
+        headers.append(("Retry-After", str(g.limit_seconds_left)))
     return _error(code, message or HTTPStatus(code).phrase, headers)
 
 

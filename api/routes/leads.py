@@ -11,7 +11,7 @@ from api.plan.lead import single_lead as plan_lead
 from api.plan.lead_list import list_leads as plan_list
 from api.plan.messages import messages_of_lead as plan_messages
 from api.plan.series import lead_series as plan_series
-from api.plan.statistics import StatisticsRow
+from api.plan.statistics import StatisticsRow, windows_of
 from api.plan.statistics import lead_statistics as plan_statistics
 from api.request.cursor import position_of_lead, position_of_message
 from api.request.parameters import COMMON_QUERY, LEAD_QUERY, LIST_QUERY, MESSAGES_QUERY, PLATFORMS
@@ -53,8 +53,7 @@ def lead_statistics(user_id: str) -> Response:
     parameters = _parameters(COMMON_QUERY)
     row = read_model().fetch(plan_statistics(user_id, current.values().now), parameters.min_as_of)
     current.values().rows = 1
-    numbers = _statistics(row)
-    return answer(numbers, moving=numbers)
+    return answer(_statistics(row), moving=windows_of(row))
 
 
 # No lead is in its way: one called `stats` has no address.

@@ -47,13 +47,23 @@ class ReadModel:
 
     def checked(self, row: Answer, min_as_of: datetime | None) -> Answer:
         """Returns the first row of an answer, and has its headers say how fresh it is. Raises as fetch does."""
+        self._require_as_of(row)
+        note_freshness(row)
+        if min_as_of is not None and row.as_of is not None and not is_fresh(row.as_of, min_as_of):
+            raise StaleError(row.as_of, min_as_of)
+        return row
+
+    def look(self, statement: BoundStatement[Answer]) -> Answer:
+        """Returns the first row of a statement, whose headers its caller makes. Raises UnavailableError as fetch."""
+        self.require_built()
+        row = self._fetch(statement)
+        self._require_as_of(row)
+        return row
+
+    def _require_as_of(self, row: Freshness) -> None:
         if row.as_of is None:
             self._is_built = False
             raise UnavailableError(NEVER_BUILT)
-        note_freshness(row)
-        if min_as_of is not None and not is_fresh(row.as_of, min_as_of):
-            raise StaleError(row.as_of, min_as_of)
-        return row
 
     def require_tables(self) -> None:
         """Raises UnavailableError unless this API may read every table, with every column that it knows."""

@@ -38,6 +38,12 @@ GOALS = {
             "throughput", 0.8, "requests a second ≥ 0.8 × a plain route with the same limiter and headers"
         ),
         _at_least("throughput_bare", 0.6, "requests a second ≥ 0.6 × a plain route without them"),
+        _at_least(
+            "peer",
+            1,
+            "requests a second ≥ 1 × plain Flask with a pool of psycopg's, without limiter and headers",
+        ),
+        _at_most("unchanged", 0.6, "processor time of a 304 ≤ 0.6 × of the full answer"),
         _at_most(
             "guard", 1.05, "a request with all that protects it ≤ 1.05 × without what can be switched off"
         ),

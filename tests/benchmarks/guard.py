@@ -12,7 +12,7 @@ from secrets import token_hex
 from joserfc import jwt
 from joserfc.jwk import OctKey
 
-from tests.benchmarks import api_statements, cpu, load, servers
+from tests.benchmarks import api_statements, processor, servers
 from tests.benchmarks.core import Row, Sample, goal, interleave
 from tests.benchmarks.fixtures import Fixtures
 from tests.benchmarks.servers import Server
@@ -46,14 +46,8 @@ def measure(fixtures: Fixtures) -> Iterator[Row]:
 def _compare(  # noqa: PLR0913, PLR0917  # Two servers, and what they are asked.
     fixtures: Fixtures, title: str, path: str, clients: int, header: str, guarded: Server, open_to_all: Server
 ) -> Row:
-    postgres = int((fixtures.server.data / "postmaster.pid").read_text().split()[0])
-
     def arm(server: Server) -> float:
-        """Milliseconds of a processor that the API and PostgreSQL spent on a request."""
-        pids = (server.process.pid, postgres)
-        before = cpu.seconds_of(pids)
-        done = load.run(f"{server.url}{path}", connections=clients, seconds=fixtures.size.load, header=header)
-        return 1000 * cpu.spent(before, cpu.seconds_of(pids)) / done.requests
+        return processor.milliseconds_of_request(fixtures, server, path, connections=clients, header=header)
 
     found = interleave(
         fixtures.size.pairs,

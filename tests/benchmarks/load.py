@@ -53,7 +53,7 @@ def generator() -> str:
 
 
 def run(url: str, *, connections: int, seconds: float, header: str = "") -> Load:
-    """One run, each request with this header too; raises where an answer was not 200."""
+    """One run, each request with this header too; raises where an answer was neither 200 nor 304."""
     with running(url, connections=connections, seconds=seconds, header=header) as process:
         load = result(process)
     if load.failed or not load.requests:
@@ -126,15 +126,19 @@ def _ask(
         began = perf_counter()
         connection.sendall(request)
         head, _, body = _receive(connection, b"").partition(b"\r\n\r\n")
+        # A 304 has no body, and no length of it.
         length = next(
-            int(line.split(b":")[1])
-            for line in head.split(b"\r\n")
-            if line.lower().startswith(b"content-length:")
+            (
+                int(line.split(b":")[1])
+                for line in head.split(b"\r\n")
+                if line.lower().startswith(b"content-length:")
+            ),
+            0,
         )
         while len(body) < length:
             body += _receive(connection, b"")
         latencies.append(perf_counter() - began)
-        failed += not head.startswith(b"HTTP/1.1 200")
+        failed += not head.startswith((b"HTTP/1.1 200", b"HTTP/1.1 304"))
     return latencies, failed
 
 

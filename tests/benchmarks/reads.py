@@ -10,7 +10,8 @@ from typing import Any
 import orjson
 
 from api.database.statement import CompiledStatement
-from tests.benchmarks import api_statements, baseline_server, disk_and_wal, list_ways, load, servers
+from api.request.parameters import PLATFORMS
+from tests.benchmarks import api_statements, baseline_server, disk_and_wal, list_ways, load, requests, servers
 from tests.benchmarks.core import Row, Sample, goal, interleave, milliseconds
 from tests.benchmarks.fixtures import Fixtures
 from tests.benchmarks.servers import Server
@@ -70,6 +71,7 @@ def measure(fixtures: Fixtures) -> Iterator[Row]:
             yield from _latency(fixtures, page.title, urls, ask)
         yield _floor(fixtures, f"{limited.url}/plain/{user_id}")
         yield from _throughput(fixtures, api, limited, bare, customer_phone)
+        yield from requests.measure(fixtures, api, user_id, customer_phone)
         yield _worker(fixtures, api)
     yield from _live(fixtures)
     yield from list_ways.measure(AREA, fixtures)
@@ -220,7 +222,7 @@ def _live(fixtures: Fixtures) -> Iterator[Row]:
 def _compare(title: str, ours: Any, live: list[Any]) -> None:  # noqa: ANN401  # Rows of different statements.
     """A baseline that gives another answer is none."""
     if title == "statistics":
-        numbers = ours._fields[ours._fields.index("total_leads") :]
+        numbers = [name for name in ours._fields if "leads" in name or name in PLATFORMS]
         same = [getattr(ours, name) for name in numbers] == list(live[0])
     else:
         phones = [lead["customer_phone"] for lead in map(orjson.loads, ours.page)]
@@ -252,10 +254,4 @@ def _check(api: Server, limited: Server, bare: Server, user_id: str, customer_ph
         (leads, f"/plain/{user_id}/list"),
         (f"{leads}/{customer_phone}", f"/plain/{user_id}/single/{customer_phone}"),
     ):
-        ours = servers.get(url).rpartition(b'"timestamp"')[0]
-        for server in (limited, bare):
-            theirs = servers.get(f"{server.url}{path}").rpartition(b'"timestamp"')[0]
-            if ours != theirs:
-                raise AssertionError(
-                    f"{path} does not print what {url} prints: {theirs[:300]!r} {ours[:300]!r}"
-                )
+        servers.require_same(url, *(f"{server.url}{path}" for server in (limited, bare)))

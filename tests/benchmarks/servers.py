@@ -76,6 +76,35 @@ def bare(database: Database) -> Iterator[Server]:
         yield server
 
 
+@contextmanager
+def plain_flask(database: Database) -> Iterator[Server]:
+    """Plain Flask with a pool of psycopg's."""
+    with serving(database, "tests.benchmarks.peers", "flask", probe="/plain/nobody/list") as server:
+        yield server
+
+
+@contextmanager
+def plain_asyncpg(database: Database) -> Iterator[Server]:
+    """Uvicorn with asyncpg."""
+    with serving(database, "tests.benchmarks.peers", "asyncpg", probe="/plain/nobody/list") as server:
+        yield server
+
+
+def tag_of(url: str) -> str:
+    """The `ETag` of an answer."""
+    with urllib.request.urlopen(url, timeout=_SECONDS) as answer:
+        return str(answer.headers["ETag"])
+
+
+def require_same(url: str, *others: str) -> None:
+    """Raises AssertionError unless all print the same, but for the timestamp and the correlation id."""
+    ours = get(url).rpartition(b'"timestamp"')[0]
+    for other in others:
+        theirs = get(other).rpartition(b'"timestamp"')[0]
+        if ours != theirs:
+            raise AssertionError(f"{other} does not print what {url} prints: {theirs[:300]!r} {ours[:300]!r}")
+
+
 def get(url: str) -> bytes:
     """The body of one answer."""
     with urllib.request.urlopen(url, timeout=_SECONDS) as answer:

@@ -1,0 +1,92 @@
+"""Flask without what this API does not use, so that no request pays for it."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
+
+from flask import Flask, Request
+from flask.sessions import NullSession, SessionInterface
+from werkzeug.routing import MapAdapter
+
+from api.addresses import Address, Addresses
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+
+class LazyRequest(Request):
+    """A request that is taken apart when something asks for its parts: most need their WSGI environment alone."""
+
+    def __init__(self, environ: "WSGIEnvironment") -> None:
+        self.environ = environ
+        self.method = environ["REQUEST_METHOD"].upper()
+        self.shallow = False
+        environ["werkzeug.request"] = self
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401  # Whatever a request has.
+        """Returns a part that Werkzeug reads as it makes a request. Raises AttributeError if there is none."""
+        if "headers" in self.__dict__:
+            raise AttributeError(name)
+        super().__init__(self.environ, populate_request=False)
+        return getattr(self, name)
+
+
+class NoSessions(SessionInterface):
+    """No request has a session of Flask's, which a cookie would name."""
+
+    _NONE = NullSession()
+
+    def open_session(self, app: Flask, request: Request) -> NullSession:  # noqa: ARG002  # As Flask calls it.
+        """Returns a session that holds nothing and is never saved."""
+        return self._NONE
+
+
+class KnownAddress:
+    """What Flask asks for the endpoint of a request, where that is known; all else of it is Werkzeug's."""
+
+    __slots__ = ("_address", "_make")
+
+    def __init__(self, address: Address, make: Callable[[], MapAdapter]) -> None:
+        self._address = address
+        self._make = make
+
+    def match(self, *arguments: Any, **keywords: Any) -> Any:  # noqa: ANN401  # As Werkzeug has it.
+        """Returns the rule and its arguments, as MapAdapter.match does; for another method it asks Werkzeug."""
+        if arguments or keywords != {"return_rule": True}:
+            return self._make().match(*arguments, **keywords)
+        return self._address
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401  # Whatever an adapter has.
+        """Returns what Werkzeug's adapter has by this name."""
+        return getattr(self._make(), name)
+
+
+class Application(Flask):
+    """Flask, whose views and hooks are plain functions, and which finds an endpoint by the shape of its path."""
+
+    request_class = LazyRequest
+    session_interface = NoSessions()
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name, static_folder=None)
+        self.url_map.strict_slashes = False
+        self.url_map.merge_slashes = False
+        self.addresses = Addresses(self.url_map)
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """Returns the function as it is: Flask looks at each of them, in each request, whether it is a coroutine."""
+        return func
+
+    def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
+        """Returns what finds the endpoint of a request. Raises HTTPException for a Host that is none."""
+        if request is None:
+            return super().create_url_adapter(None)
+        address = self.addresses.find(request.environ)
+        if address is not None:
+            return cast("MapAdapter", KnownAddress(address, partial(self._adapter_of, request)))
+        adapter = self._adapter_of(request)
+        self.addresses.note_host(request.environ)
+        return adapter
+
+    def _adapter_of(self, request: Request) -> MapAdapter:
+        return cast("MapAdapter", super().create_url_adapter(request))
