@@ -105,7 +105,6 @@ def test_curl_notices_each_export_that_breaks(library: Library, tmp_path: Path) 
             for option in ("--http1.1", "--http1.0", "--compressed"):
                 curl = ["curl", "-sf", option, "--max-time", str(PATIENCE), "-o", str(file), url]
                 assert subprocess.run(curl, check=False).returncode == CURLE_PARTIAL_FILE, (name, option)
-                assert file.read_bytes()
 
 
 def test_a_caller_that_stops_reading_holds_no_connection_to_the_database(
