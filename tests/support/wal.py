@@ -8,7 +8,8 @@ from psycopg.rows import TupleRow
 
 Connection = psycopg.Connection[TupleRow]
 
-# Of the relations of the projector alone: what else runs, such as an ANALYZE of autovacuum, writes to others.
+# Of the relations of the projector alone: what else runs, such as an ANALYZE of autovacuum, writes to others. The
+# records of XLOG are images of pages that a reader marked, for the first time since a checkpoint.
 _PAGES = r"""
 SELECT c.relname, count(*), count(DISTINCT block.number)
 FROM pg_get_wal_records_info(%s, pg_current_wal_flush_lsn()) AS record,
@@ -16,7 +17,8 @@ FROM pg_get_wal_records_info(%s, pg_current_wal_flush_lsn()) AS record,
     LATERAL (SELECT parts[1]::oid AS database, parts[2]::oid AS file, parts[3]::bigint AS number) AS block
     JOIN pg_database AS d ON d.oid = block.database AND d.datname = current_database()
     JOIN pg_class AS c ON pg_relation_filenode(c.oid) = block.file
-WHERE c.relnamespace IN ('read_model'::regnamespace, 'projector'::regnamespace)
+WHERE record.resource_manager <> 'XLOG'
+    AND c.relnamespace IN ('read_model'::regnamespace, 'projector'::regnamespace)
 GROUP BY c.relname
 """
 
