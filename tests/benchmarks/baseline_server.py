@@ -31,6 +31,9 @@ from api.plan.statistics import lead_statistics
 from api.response import conditional
 from api.response.body import note_freshness
 
+END = b'"timestamp":"2026-01-01T00:00:00.000Z","correlationId":"1767225600000-abcdefghi"}'
+"""How each answer of a plain route ends."""
+
 SINGLE = "SELECT document FROM read_model.leads WHERE user_id = %s AND customer_phone = %s"
 _DOCUMENT = "SELECT document FROM read_model.leads AS l WHERE user_id = %s"
 _NEWEST = " ORDER BY last_message_at DESC NULLS LAST, customer_phone DESC LIMIT 50"
@@ -172,15 +175,19 @@ def _limited(data: bytes, pagination: bytes | None) -> Response:
 def _bare(data: bytes, pagination: bytes | None) -> Response:
     """The same bytes, as plainly as can be."""
     paged = b"" if pagination is None else b'"pagination":' + pagination + b","
-    end = b'"timestamp":"2026-01-01T00:00:00.000Z","correlationId":"1767225600000-abcdefghi"}'
-    return Response(b'{"success":true,"data":' + data + b"," + paged + end, mimetype="application/json")
+    return Response(b'{"success":true,"data":' + data + b"," + paged + END, mimetype="application/json")
 
 
 def main() -> None:
-    """Serve as the API is served."""
+    """Serve one of the two."""
+    serve(f"tests.benchmarks.baseline_server:{sys.argv[1]}")
+
+
+def serve(factory: str) -> None:
+    """Serve the application that `module:function` returns as the API is served, until a signal."""
     settings = config.load()
     Granian(
-        f"tests.benchmarks.baseline_server:{sys.argv[1]}",
+        factory,
         factory=True,
         interface=Interfaces.WSGI,
         address=settings.host,

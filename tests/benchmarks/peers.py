@@ -13,14 +13,11 @@ from typing import Any
 import asyncpg
 import uvicorn
 from flask import Flask, Response
-from granian import Granian
-from granian.constants import Interfaces
 from psycopg_pool import ConnectionPool
 
 from api import config
-from tests.benchmarks.baseline_server import LIST, SINGLE, TOTAL
+from tests.benchmarks.baseline_server import END, LIST, SINGLE, TOTAL, serve
 
-_END = b'"timestamp":"2026-01-01T00:00:00.000Z","correlationId":"1767225600000-abcdefghi"}'
 _PAGE = 50
 
 Scope = MutableMapping[str, Any]
@@ -30,14 +27,14 @@ Receive = Callable[[], Awaitable[Message]]
 
 
 def _lead(document: str) -> bytes:
-    return b'{"success":true,"data":%b,%b' % (document.encode(), _END)
+    return b'{"success":true,"data":%b,%b' % (document.encode(), END)
 
 
 def _page(documents: Iterable[str], found: int | None) -> bytes:
     total = found or 0
     more = "true" if total > _PAGE else "false"
     pages = f'{{"total":{total},"limit":{_PAGE},"offset":0,"hasMore":{more}}}'.encode()
-    return b'{"success":true,"data":[%b],"pagination":%b,%b' % (",".join(documents).encode(), pages, _END)
+    return b'{"success":true,"data":[%b],"pagination":%b,%b' % (",".join(documents).encode(), pages, END)
 
 
 def flask() -> Flask:
@@ -117,8 +114,8 @@ def _numbered(query: str) -> str:
 
 def main() -> None:
     """Serve one of the two."""
-    settings = config.load()
     if sys.argv[1] == "asyncpg":
+        settings = config.load()
         uvicorn.run(
             AsyncApplication(),
             host=settings.host,
@@ -129,16 +126,7 @@ def main() -> None:
             log_level="error",
         )
         return
-    Granian(
-        "tests.benchmarks.peers:flask",
-        factory=True,
-        interface=Interfaces.WSGI,
-        address=settings.host,
-        port=settings.port,
-        workers=settings.workers,
-        blocking_threads=settings.threads,
-        websockets=False,
-    ).serve()
+    serve("tests.benchmarks.peers:flask")
 
 
 if __name__ == "__main__":
