@@ -21,9 +21,9 @@ def attention_to_servers(servers: Sequence[ServerState]) -> Iterator[str]:
     for server in servers:
         if server.problem is not None:
             yield f"{server.problem}. {_meanwhile(server, servers)}"
-        elif server.clock_ahead is not None and abs(server.clock_ahead) > CLOCK_TOLERANCE_SECONDS:
+        elif clock := _clock_in_words(server):
             yield (
-                f"The clock of {READ_MODEL_SIDE} is {_ahead_in_words(server.clock_ahead)} that of {PLATFORM_SIDE}. By"
+                f"The clock of {READ_MODEL_SIDE} is {clock} that of {PLATFORM_SIDE}. By"
                 " so much the ages are wrong that the API tells; no row is. Let NTP set the clocks of both servers."
             )
 
@@ -37,8 +37,8 @@ def _in_words(server: ServerState, sizes: Sequence[Size]) -> str:
         is_here = {size.table_name: size.table_name.startswith("projector.") for size in sizes}
         own = [size.bytes for size in sizes if is_here[size.table_name] is (server.side == PLATFORM)]
         parts.append(f"size {bytes_in_words(sum(own))}")
-    if server.clock_ahead is not None and abs(server.clock_ahead) > CLOCK_TOLERANCE_SECONDS:
-        parts.append(f"its clock is {_ahead_in_words(server.clock_ahead)} the other one")
+    if clock := _clock_in_words(server):
+        parts.append(f"its clock is {clock} the other one")
     if server.changes is not None:
         waits = waiting_in_words(Queue(server.changes, server.lag))
         parts.append(waits if server.lag is None else f"{waits}, the oldest for {age_in_words(server.lag)}")
@@ -55,5 +55,9 @@ def _meanwhile(server: ServerState, servers: Sequence[ServerState]) -> str:
     return "The API answers 503 where it reads that server, and changes wait in the queue until it is back."
 
 
-def _ahead_in_words(seconds: float) -> str:
-    return f"{age_in_words(abs(seconds))} {'ahead of' if seconds > 0 else 'behind'}"
+def _clock_in_words(server: ServerState) -> str | None:
+    """Return how far the clock of a server is from the platform's, before that is named; None within the tolerance."""
+    ahead = server.clock_ahead
+    if ahead is None or abs(ahead) <= CLOCK_TOLERANCE_SECONDS:
+        return None
+    return f"{age_in_words(abs(ahead))} {'ahead of' if ahead > 0 else 'behind'}"
