@@ -4,14 +4,14 @@ A batch is one transaction in READ COMMITTED. A crash at any moment gives its ch
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import psycopg
 from psycopg.rows import class_row
 
 from projector import locks, pipeline, staging
-from projector.choice import BULK_PIECES_PER_BATCH, ROWS_PER_PIECE, take_parameters
+from projector.choice import BULK_PIECES_PER_BATCH, ROWS_PER_PIECE, choose_changes
 from projector.collisions import retry_on_collision
 from projector.errors import CaptureGapError
 from projector.freshness import advance_freshness
@@ -70,9 +70,9 @@ class TakenChanges:
     changes: int
     oldest: datetime | None
     drained: bool
-    passed_over: Sequence[int]
     spreads: bool
     kinds: Sequence[str]
+    passed_over: Sequence[int] = ()
 
 
 def refresh_batch(  # noqa: PLR0913  # What a batch takes, and how.
@@ -145,22 +145,22 @@ def take_changes(  # noqa: PLR0913  # What is taken, and how.
     point: InjectionPoint = no_injection_point,
 ) -> TakenChanges:
     """Move the next changes of the owned shards from the queue to the staging tables, which are cleared first."""
-    limits = take_parameters(
-        opened.owned,
-        single_changes=single_changes,
-        bulk_pieces=bulk_pieces,
-        rows_per_piece=rows_per_piece,
-        overdue=overdue,
-    )
-    with giving_way(conn), pipeline.pipelined(conn, point):
+    limits = {
+        "shards": opened.owned,
+        "single_changes": single_changes,
+        "bulk_pieces": bulk_pieces,
+        "rows_per_piece": rows_per_piece,
+    }
+    choice = choose_changes(conn, limits, overdue, point)
+    with pipeline.pipelined(conn, point):
         staging.clear(conn, opened.bloated_tables)
-        conn.execute(statement("refresh/1_take/30_limit_lock_waits"))
         cursor = conn.cursor(row_factory=class_row(TakenChanges))
-        cursor.execute(step("refresh/1_take/40_take_changes").text, limits)
+        chosen = {"chosen": choice.row_ids, "all_chosen": choice.drained}
+        cursor.execute(step("refresh/1_take/40_take_changes").text, {**limits, **chosen})
     taken = cursor.fetchone()
     if taken is None:
         raise AssertionError
-    return taken
+    return replace(taken, passed_over=choice.passed_over)
 
 
 def spread_changes(conn: Connection) -> int:

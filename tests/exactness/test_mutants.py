@@ -671,7 +671,11 @@ MUTANTS = (
     Mutant(
         "R6",
         "a mass change that replication brings is taken row by row",
-        _statement("refresh/1_take/40_take_changes", "u.size * %(rows_per_piece)s", "u.size"),
+        _statement(
+            "refresh/1_take/40_take_changes",
+            "LIMIT %(bulk_pieces)s * %(rows_per_piece)s",
+            "LIMIT %(bulk_pieces)s",
+        ),
         lambda bench: test_refresh.test_a_replicated_mass_change_goes_in_pieces_and_gives_way_to_single_changes(
             bench.filled
         ),
@@ -739,7 +743,7 @@ MUTANTS = (
     Mutant(
         "refresh/refresh",
         "a batch takes the changes of tenants that another batch works on",
-        _statement("refresh/1_take/40_take_changes", "pg_try_advisory_xact_lock(", "int4lt("),
+        _statement("refresh/1_take/35_choose_changes", "pg_try_advisory_xact_lock(", "int4lt("),
         lambda bench: test_sharing.test_a_batch_leaves_the_tenants_that_another_one_works_on(_shared(bench)),
     ),
     Mutant(
@@ -796,17 +800,23 @@ MUTANTS = (
         "as-of",
         "a change that a batch passed over does not hold freshness back",
         _statement(
-            "refresh/1_take/40_take_changes",
-            "AND (SELECT count(*) FROM upcoming) = (SELECT count(*) FROM chosen)",
-            "",
+            "refresh/1_take/35_choose_changes",
+            "(SELECT count(*) FROM upcoming) = (SELECT count(*) FROM chosen)",
+            "true",
         ),
         lambda bench: test_sharing.test_what_a_batch_leaves_holds_freshness_back(_shared(bench)),
     ),
     Mutant(
         "as-of",
         "a change beyond those that a batch looked at does not hold freshness back",
-        _statement("refresh/1_take/40_take_changes", "HAVING count(*) >= u.look_at", "HAVING count(*) > u.look_at"),
+        _statement("refresh/1_take/40_take_changes", "OR count(*) >= CASE", "OR count(*) > CASE"),
         lambda bench: test_sharing.test_what_a_batch_did_not_look_at_holds_freshness_back(_shared(bench), None),
+    ),
+    Mutant(
+        "as-of",
+        "a batch that chooses looks at no more changes than it takes",
+        lambda bench: bench.patches.setattr(choice, "WINDOW", 1),
+        lambda bench: test_sharing.test_what_a_batch_did_not_look_at_holds_freshness_back(_shared(bench), ()),
     ),
     Mutant(
         "as-of",

@@ -51,6 +51,7 @@ BEYOND = {
     "a change beyond those that a batch looked at does not hold freshness back": (
         "It needs more changes than a batch looks at."
     ),
+    "a batch that chooses looks at no more changes than it takes": CHOICE,
     "a look does not ask whether a change waits": LOOK,
     "a look promises the moment at which it ends": LOOK,
     "a look does not ask whether capture is intact": LOOK,

@@ -1,30 +1,28 @@
 """What a batch that chooses looks at, and when a shard's oldest change is not passed over again."""
 
-from collections.abc import Sequence
-
 from projector import locks
-from projector.choice import BULK_WINDOW, MOST_PASSES, WINDOW, Passes, take_parameters
-
-
-def parameters(shards: Sequence[int], *, overdue: Sequence[int] | None) -> dict[str, object]:
-    return take_parameters(shards, single_changes=100, bulk_pieces=1, rows_per_piece=250, overdue=overdue)
+from projector.choice import BULK_WINDOW, MOST_PASSES, WINDOW, Passes, choice_parameters, chooses
+from projector.sql import step
 
 
 def test_a_batch_that_chooses_looks_at_more_than_it_takes() -> None:
-    found = parameters([2], overdue=[2])
-    assert (found["choosing"], found["overdue"]) == (True, [2])
-    assert (found["single_changes"], found["single_window"]) == (100, 100 * WINDOW)
-    assert (found["bulk_pieces"], found["bulk_window"]) == (1, BULK_WINDOW)
-
-
-def test_a_batch_in_order_looks_at_what_it_takes() -> None:
-    found = parameters([2], overdue=None)
-    assert (found["choosing"], found["single_window"], found["bulk_window"]) == (False, 100, 1)
+    limits = {"shards": [2], "single_changes": 100, "bulk_pieces": 1, "rows_per_piece": 250}
+    found = choice_parameters(limits, [2])
+    assert limits.items() <= found.items()
+    assert (found["single_window"], found["bulk_window"]) == (100 * WINDOW, BULK_WINDOW)
+    assert found["overdue"] == [2]
 
 
 def test_a_batch_of_all_shards_has_no_other_beside_it_and_chooses_nothing() -> None:
-    assert parameters(locks.SHARDS, overdue=[])["choosing"] is False
-    assert parameters(locks.SHARDS[1:], overdue=[])["choosing"] is True
+    assert not chooses(locks.SHARDS, [])
+    assert chooses(locks.SHARDS[1:], [])
+    assert not chooses(locks.SHARDS[1:], None)
+
+
+def test_what_takes_the_oldest_changes_names_no_table_of_the_platform() -> None:
+    """It locks none, so that it needs no limit for that, and PostgreSQL opens none for it."""
+    assert b"{source." in step("refresh/1_take/35_choose_changes").text
+    assert b"{source." not in step("refresh/1_take/40_take_changes").text
 
 
 def test_the_groups_are_as_many_as_a_mask_of_bits_gives() -> None:

@@ -1,172 +1,71 @@
 -- Take the next changes of the shards that this transaction owns: delete them from the queue, and stage them.
 --
--- Parameters: shards; single_changes and bulk_pieces, how many of either to take from each shard; single_window and
--- bulk_window, how many of either to look at; rows_per_piece, how many rows of a single change make a piece where a
--- mass change was queued row by row, as 30_queue_keys.sql does it; choosing, whether to leave the changes of tenants
--- that another batch works on; overdue, the shards whose oldest change is taken all the same; group_class (first key of
--- the locks of groups of tenants), groups (their number).
+-- Parameters: shards; single_changes and bulk_pieces, how many of either to take from each shard; rows_per_piece, how
+-- many rows of a single change make a piece where a mass change was queued row by row, as 30_queue_keys.sql does it.
+-- chosen, where the changes are that the step before has chosen, and all_chosen, whether it left none; both null where
+-- the oldest are taken.
 -- Returns: changes, the number taken; oldest, when the first of them was queued; drained, whether everything of the
--- shards that this statement could see was taken; passed_over, the shards whose oldest change was left; spreads,
--- whether a change has to be spread over other keys first; kinds.
+-- shards that this statement, or the step before, could see was taken; spreads, whether a change has to be spread over
+-- other keys first; kinds.
 --
 -- Single changes come first, with only a few pieces of mass changes after them, so that an import does not delay a
 -- customer's message. Small rows of a mass change count as one piece together, if no larger one stands before them. How
--- large an array is stored is looked at before its length, for which it would have to be read.
---
--- Which changes are taken is never a matter of exactness: what is left waits in the queue, and
--- holds freshness back. So the tenants are only guessed, and a lock of a group is only tried: it orders nothing. The
--- next phase looks for the tenants of what was taken, and waits for their locks.
---
--- A batch that chooses leaves half of what it sees to others, unless that would make it small. A group is asked for
--- when the first of its changes is due: the sub-select is sorted before the filter, and LIMIT ends it. A ctid is safe
--- here: rows of the queue are never updated, and only the owner of a shard deletes from it.
+-- large an array is stored is looked at before its length, for which it would have to be read. A ctid is safe here:
+-- rows of the queue are never updated, and only the owner of a shard deletes from it.
 WITH upcoming AS MATERIALIZED (
     SELECT
         owned.shard,
-        part.bulk,
-        part.size,
-        part.look_at,
+        next_changes.bulk,
         next_changes.row_id,
-        next_changes.change_id,
-        next_changes.is_single,
-        next_changes.can_be_taken,
-        CASE WHEN %(choosing)s AND next_changes.can_be_taken THEN ARRAY(
-            SELECT DISTINCT hashtext(home.user_id) & (%(groups)s - 1) AS number
-            FROM unnest(next_changes.keys) AS k (key)
-            CROSS JOIN LATERAL (
-                SELECT CASE next_changes.kind
-                    WHEN 'contacts' THEN 'contact'
-                    WHEN 'template_sends' THEN 'template_send'
-                    ELSE 'conversation'
-                END AS kind
-            ) AS of_key
-            CROSS JOIN LATERAL (
-                SELECT coalesce(
-                    (
-                        SELECT sk.user_id
-                        FROM projector.source_keys AS sk
-                        WHERE sk.kind = of_key.kind AND sk.key = k.key
-                        LIMIT 1
-                    ),
-                    (
-                        SELECT d.user_id
-                        FROM ({definition.source_keys}) AS d
-                        WHERE d.kind = of_key.kind AND d.key = k.key COLLATE "default"
-                        LIMIT 1
-                    )
-                ) AS user_id
-            ) AS home
-            WHERE home.user_id IS NOT NULL
-            ORDER BY number
-        ) ELSE '{}' END AS tenant_groups
+        next_changes.can_be_taken
     FROM unnest(%(shards)s::smallint[]) AS owned (shard)
-    CROSS JOIN (
-        VALUES
-        (false, %(single_changes)s, %(single_window)s),
-        (true, %(bulk_pieces)s, %(bulk_window)s * %(rows_per_piece)s)
-    ) AS part (bulk, size, look_at)
     CROSS JOIN LATERAL (
-        SELECT
-            ordered.row_id,
-            ordered.change_id,
-            ordered.kind,
-            ordered.keys,
-            ordered.is_single,
-            ordered.is_single OR ordered.place <= %(bulk_window)s AS can_be_taken
-        FROM (
+        (
             SELECT
-                c.row_id,
-                c.change_id,
-                c.kind,
-                c.keys,
-                row_number() OVER in_order AS place,
-                bool_and(
-                    CASE
-                        WHEN NOT part.bulk THEN true
-                        WHEN pg_column_size(c.keys) + coalesce(pg_column_size(c.message_ids), 0) > 2000 THEN false
-                        ELSE cardinality(c.keys) <= 2 AND coalesce(cardinality(c.message_ids), 0) <= 2
-                    END
-                ) OVER in_order AS is_single
+                q.ctid AS row_id,
+                q.bulk,
+                true AS can_be_taken
+            FROM projector.changes AS q
+            WHERE q.shard = owned.shard AND NOT q.bulk
+            ORDER BY q.change_id
+            LIMIT %(single_changes)s
+        )
+        UNION ALL
+        (
+            SELECT
+                ordered.row_id,
+                true AS bulk,
+                ordered.is_single OR ordered.place <= %(bulk_pieces)s AS can_be_taken
             FROM (
                 SELECT
-                    q.ctid AS row_id,
-                    q.change_id,
-                    q.kind,
-                    q.keys,
-                    q.message_ids
-                FROM projector.changes AS q
-                WHERE q.shard = owned.shard AND q.bulk = part.bulk
-                ORDER BY q.change_id
-                LIMIT part.look_at
-            ) AS c
-            WINDOW in_order AS (ORDER BY c.change_id)
-        ) AS ordered
+                    c.row_id,
+                    row_number() OVER in_order AS place,
+                    bool_and(
+                        CASE
+                            WHEN pg_column_size(c.keys) + coalesce(pg_column_size(c.message_ids), 0) > 2000 THEN false
+                            ELSE cardinality(c.keys) <= 2 AND coalesce(cardinality(c.message_ids), 0) <= 2
+                        END
+                    ) OVER in_order AS is_single
+                FROM (
+                    SELECT
+                        q.ctid AS row_id,
+                        q.change_id,
+                        q.keys,
+                        q.message_ids
+                    FROM projector.changes AS q
+                    WHERE q.shard = owned.shard AND q.bulk
+                    ORDER BY q.change_id
+                    LIMIT %(bulk_pieces)s * %(rows_per_piece)s
+                ) AS c
+                WINDOW in_order AS (ORDER BY c.change_id)
+            ) AS ordered
+        )
     ) AS next_changes
-),
-
-in_groups AS MATERIALIZED (
-    SELECT
-        u.shard,
-        u.bulk,
-        u.row_id,
-        u.change_id,
-        u.can_be_taken,
-        u.tenant_groups,
-        first_value(u.row_id) OVER queue = u.row_id AS is_first,
-        u.shard = any(%(overdue)s::smallint[]) AND u.tenant_groups <@ first_value(u.tenant_groups) OVER queue AS is_due,
-        min(u.change_id) OVER (PARTITION BY u.bulk, u.tenant_groups) AS first_of_group
-    FROM upcoming AS u
-    WINDOW queue AS (PARTITION BY u.shard, u.bulk ORDER BY u.change_id)
-),
-
-chosen AS MATERIALIZED (
-    SELECT picked.row_id
-    FROM (
-        SELECT
-            seen.shard,
-            seen.bulk,
-            CASE
-                WHEN %(choosing)s THEN least(seen.size, greatest(1, seen.size / 4, seen.changes / 2))
-                ELSE seen.size
-            END AS size
-        FROM (
-            SELECT
-                u.shard,
-                u.bulk,
-                count(*) FILTER (WHERE u.can_be_taken) AS changes,
-                CASE
-                    WHEN u.bulk
-                        THEN greatest(u.size, least(count(*) FILTER (WHERE u.is_single), u.size * %(rows_per_piece)s))
-                    ELSE u.size
-                END AS size
-            FROM upcoming AS u
-            GROUP BY u.shard, u.bulk, u.size
-        ) AS seen
-    ) AS part
-    CROSS JOIN LATERAL (
-        SELECT ordered.row_id
-        FROM (
-            SELECT
-                g.row_id,
-                g.tenant_groups,
-                g.is_due
-            FROM in_groups AS g
-            WHERE g.shard = part.shard AND g.bulk = part.bulk AND g.can_be_taken
-            ORDER BY g.is_due DESC, g.first_of_group ASC, g.change_id ASC
-            OFFSET 0
-        ) AS ordered
-        WHERE ordered.is_due
-            OR (
-                SELECT coalesce(bool_and(pg_try_advisory_xact_lock(%(group_class)s, tenants.number)), true)
-                FROM unnest(ordered.tenant_groups) AS tenants (number)
-            )
-        LIMIT part.size
-    ) AS picked
 ),
 
 taken AS (
     DELETE FROM projector.changes
-    WHERE ctid = any(ARRAY(SELECT chosen.row_id FROM chosen))
+    WHERE ctid = any(coalesce(%(chosen)s::tid[], ARRAY(SELECT u.row_id FROM upcoming AS u WHERE u.can_be_taken)))
     RETURNING change_id, shard, kind, keys, message_ids, queued_at
 ),
 
@@ -185,18 +84,17 @@ staged AS (
 SELECT
     count(*) AS changes,
     min(taken.queued_at) AS oldest,
-    NOT EXISTS (
-        SELECT 1
-        FROM upcoming AS u
-        GROUP BY u.shard, u.bulk, u.look_at
-        HAVING count(*) >= u.look_at
-    )
-    AND (SELECT count(*) FROM upcoming) = (SELECT count(*) FROM chosen) AS drained,
-    ARRAY(
-        SELECT DISTINCT g.shard
-        FROM in_groups AS g
-        WHERE g.is_first AND g.row_id NOT IN (SELECT chosen.row_id FROM chosen)
-    ) AS passed_over,
+    coalesce(
+        %(all_chosen)s,
+        NOT EXISTS (
+            SELECT 1
+            FROM upcoming AS u
+            GROUP BY u.shard, u.bulk
+            HAVING
+                NOT bool_and(u.can_be_taken)
+                OR count(*) >= CASE WHEN u.bulk THEN %(bulk_pieces)s * %(rows_per_piece)s ELSE %(single_changes)s END
+        )
+    ) AS drained,
     coalesce(
         bool_or(
             taken.kind IN ('agents', 'phone_numbers', 'templates', 'truncate')
