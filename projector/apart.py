@@ -3,6 +3,8 @@
 Rows travel by COPY, through this process. Nothing here runs while one database holds both sides.
 """
 
+from typing import LiteralString
+
 import psycopg
 from psycopg import sql as composing
 from psycopg.rows import TupleRow, dict_row
@@ -10,7 +12,8 @@ from psycopg.rows import TupleRow, dict_row
 from projector.db import connect_beside
 from projector.sides import on_read_model
 from projector.source_names import SourceConnection, own_connection, source_names
-from projector.sql import Step, query
+from projector.sql import query
+from projector.steps import Step
 
 NOTEBOOK_NAME = "leads-projector: notes"
 
@@ -24,31 +27,48 @@ def carry(conn: psycopg.Connection[TupleRow], tables: list[str]) -> None:
         query("apart", "name_if_filled", staging_table=table).rstrip(";") for table in tables
     )
     for (table,) in conn.execute(asked.encode()).fetchall():
-        name = composing.Identifier("pg_temp", table)
-        _copy(
-            conn,
-            composing.SQL("COPY {} TO STDOUT (FORMAT binary)").format(name),
-            composing.SQL("COPY {} FROM STDIN (FORMAT binary)").format(name),
-        )
+        copy_table(conn, on_read_model(conn), table)
+
+
+def copy_table(
+    conn: psycopg.Connection[TupleRow], target: SourceConnection, table: str, user_id: str | None = None
+) -> None:
+    """Copy the rows of a staging table to that of another session: all of them, or those of a tenant."""
+    name = composing.Identifier("pg_temp", table)
+    rows: composing.Composable = name
+    if user_id is not None:
+        selected = composing.SQL("(SELECT s.* FROM {} AS s WHERE s.user_id = {})")
+        rows = selected.format(name, composing.Literal(user_id))
+    _copy(
+        conn,
+        target,
+        composing.SQL("COPY {} TO STDOUT (FORMAT binary)").format(rows),
+        composing.SQL("COPY {} FROM STDIN (FORMAT binary)").format(name),
+    )
 
 
 def bring(conn: psycopg.Connection[TupleRow], one: Step) -> None:
     """Copy what a step brings from the platform's side into temporary tables of the read model's side."""
     for name, rows in one.brings:
         table = composing.Identifier("pg_temp", name)
-        found = conn.execute(query("apart", "describe_rows", rows=rows), prepare=False)
-        columns = [f"{column.name} {_type(column)}" for column in found.description or ()]
         read_model = on_read_model(conn)
         read_model.execute(composing.SQL("DROP TABLE IF EXISTS {}").format(table), prepare=False)
         create = composing.SQL("CREATE TEMPORARY TABLE {} ({})")
-        made = composing.SQL(", ".join(columns))
+        made = composing.SQL(describe(conn, rows))
         read_model.execute(create.format(composing.Identifier(name), made), prepare=False)
         _copy(
             conn,
+            read_model,
             source_names(conn).fill(f"COPY ({rows}) TO STDOUT (FORMAT binary)".encode()),
             composing.SQL("COPY {} FROM STDIN (FORMAT binary)").format(table),
         )
         read_model.execute(composing.SQL("ANALYZE {}").format(table), prepare=False)
+
+
+def describe(conn: psycopg.Connection[TupleRow], rows: str) -> LiteralString:
+    """Return the columns of a query as CREATE TABLE takes them."""
+    found = conn.execute(query("apart", "describe_rows", rows=rows), prepare=False)
+    return ", ".join(f"{column.name} {_type(column)}" for column in found.description or ())
 
 
 def note_new_places(conn: psycopg.Connection[TupleRow]) -> None:
@@ -75,10 +95,12 @@ def _notebook(conn: psycopg.Connection[TupleRow]) -> SourceConnection:
 
 
 def _copy(
-    conn: psycopg.Connection[TupleRow], read: composing.Composed | bytes, write: composing.Composed
+    conn: psycopg.Connection[TupleRow],
+    target: SourceConnection,
+    read: composing.Composed | bytes,
+    write: composing.Composed,
 ) -> None:
-    source, target = conn.cursor(), on_read_model(conn).cursor()
-    with source.copy(read) as rows, target.copy(write) as into:
+    with conn.cursor().copy(read) as rows, target.cursor().copy(write) as into:
         for data in rows:
             into.write(data)
 

@@ -20,6 +20,7 @@ from projector.pipeline import BatchResult, Connection, InjectionPoint, no_injec
 from projector.preconditions import require_version
 from projector.sides import is_apart
 from projector.sql import statement, step
+from projector.step_failures import failing_step
 
 DEFAULT_BATCH = 1000
 """Changes that one batch takes at most, a fourth of them from each shard."""
@@ -107,7 +108,7 @@ def is_lead_failure(error: psycopg.Error) -> bool:
 def first_line(error: psycopg.Error) -> str:
     """Return what PostgreSQL says, in one line, and which step failed."""
     text = (error.diag.message_primary or str(error)).splitlines()[0]
-    failed = pipeline.failing_step(error)
+    failed = failing_step(error)
     return text if failed is None else f"{text} ({failed})"
 
 

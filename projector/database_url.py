@@ -21,3 +21,9 @@ def redact(text: str, url: str) -> str:
         if len(piece) > 2:  # noqa: PLR2004  # A shorter one is part of ordinary words.
             text = text.replace(piece, "***")
     return text
+
+
+def first_line(text: str) -> str:
+    """Return the first line of libpq's message, without the prefixes of psycopg and libpq."""
+    line = text.strip().splitlines()[0] if text.strip() else "no reason given"
+    return re.sub(r"^(connection failed|connection is bad): ", "", line).rstrip(". ")

@@ -1,6 +1,5 @@
 """The projector's connections to PostgreSQL, and transactions that do not wait long for a lock."""
 
-import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,14 +9,15 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import TupleRow
 
-from projector.database_url import normalize, redact
+from projector.citus.session import is_on_citus, prepare_for_citus
+from projector.database_url import first_line, normalize, redact
 from projector.errors import (
     BlockedError,
     DatabaseUnreachableError,
     UnsupportedServerError,
 )
 from projector.noted_source import follow_source
-from projector.sides import PLATFORM_SIDE, READ_MODEL_SIDE, both
+from projector.sides import PLATFORM_SIDE, READ_MODEL_SIDE, both, sessions_of_read_model
 from projector.source_names import (
     SourceConnection,
     SourceCursor,
@@ -112,10 +112,14 @@ def connect(
         try:
             conn.apart = _connect(read_model_url, application_name, " of the read model", parameters)
             conn.apart.side_name = READ_MODEL_SIDE
+            if is_on_citus(conn.apart):
+                conn.merging = _connect(read_model_url, application_name, " of the read model", parameters)
+                conn.merging.side_name = READ_MODEL_SIDE
+                prepare_for_citus(conn)
         except BaseException:
             conn.close()
             raise
-        for one in both(conn):
+        for one in (*both(conn), *sessions_of_read_model(conn)):
             # Each side does nothing while the other computes.
             one.execute(f"SET idle_in_transaction_session_timeout = '{IDLE_APART_TIMEOUT}'".encode())
     return conn
@@ -143,7 +147,7 @@ def _connect(url: str, application_name: str, of: str, parameters: dict[str, Any
     try:
         conn = SourceConnection.connect(conninfo, autocommit=True, **parameters)
     except psycopg.OperationalError as error:
-        reason = redact(_first_line(str(error)), url)
+        reason = redact(first_line(str(error)), url)
         if any(words in reason for words in _NO_CONNECTION_LEFT):
             raise DatabaseUnreachableError(
                 f"The server{of} takes no further connection: {reason}. See pg_stat_activity for sessions that nobody"
@@ -241,9 +245,3 @@ def _check(conn: psycopg.Connection[Any], of: str) -> None:
         )
     if conn.info.parameter_status("in_hot_standby") == "on":
         raise UnsupportedServerError(_STANDBY.format(of=of))
-
-
-def _first_line(text: str) -> str:
-    """Return the first line of libpq's message, without the prefixes of psycopg and libpq."""
-    line = text.strip().splitlines()[0] if text.strip() else "no reason given"
-    return re.sub(r"^(connection failed|connection is bad): ", "", line).rstrip(". ")

@@ -8,7 +8,10 @@ from psycopg import sql as composing
 
 from projector import capture, db, locks
 from projector.api_role import set_up_api_role
+from projector.citus.session import is_on_citus
+from projector.citus.tables import distribute, let_api_read_profiles, require_citus
 from projector.errors import NOT_INSTALLED, DependentsError, IncompleteSchemaError, SourceMissingError
+from projector.install_notices import collation, missing_indexes
 from projector.noted_source import follow_source
 from projector.pipeline import Connection
 from projector.preconditions import require_noted_place
@@ -17,7 +20,7 @@ from projector.rights import require_rights_to_migrate
 from projector.schema import comments, sections, source_commands
 from projector.search_index import set_up_search
 from projector.sides import both, is_apart, naming_side, on_read_model, place_of_text, side_of
-from projector.source import LOOKED_UP, find_missing_source
+from projector.source import find_missing_source
 from projector.source_names import locate_source, own_connection, source_names
 from projector.sql import PROJECTION_VERSION, functions, normalizing_functions, query, steps
 
@@ -28,11 +31,17 @@ TABLE_PATIENCE_SECONDS = 60.0
 """How long migrate and uninstall try to get the tables of the read model."""
 
 
-def migrate(conn: Connection, *, create_source: bool, source_schemas: Sequence[str] = ()) -> list[str]:
+def migrate(
+    conn: Connection,
+    *,
+    create_source: bool,
+    source_schemas: Sequence[str] = (),
+    on_citus: bool = False,
+) -> list[str]:
     """Install or update the read model, the queue and the triggers; return what an operator should know.
 
     The platform's tables are looked for in `source_schemas`; else where the last migrate found them; and if there
-    was none, on the search_path of the login.
+    was none, on the search_path of the login. With `on_citus`, the tables of the read model are distributed.
 
     Raises SourceMissingError if source tables or columns are missing, unless they are to be created, RightsError if
     the login lacks a right or the schemas of ours belong to another role, IncompleteSchemaError if nothing adds a
@@ -40,12 +49,18 @@ def migrate(conn: Connection, *, create_source: bool, source_schemas: Sequence[s
     and BlockedError if other sessions hold a table for too long.
     """
     notices: list[str] = []
-    change_tables(conn, lambda: _install(conn, source_schemas, create_source=create_source))
+    if on_citus:
+        require_citus(conn)
+    change_tables(
+        conn, lambda: _install(conn, source_schemas, create_source=create_source, on_citus=on_citus)
+    )
     change_tables(conn, lambda: _complete(conn))
     capture.adjust_queue(conn)
     notices += set_up_search(on_read_model(conn))
     change_tables(conn, lambda: notices.extend(set_up_api_role(on_read_model(conn))))
     change_tables(conn, lambda: notices.extend(set_up_reader_role(on_read_model(conn))))
+    if is_on_citus(on_read_model(conn)):
+        let_api_read_profiles(conn)
     if capture.switched_off(conn) is None:
         capture.reinstall(conn)
         notices += [
@@ -54,10 +69,10 @@ def migrate(conn: Connection, *, create_source: bool, source_schemas: Sequence[s
         ]
     else:
         notices.append("Capture is switched off: run `capture on` to install the triggers again.")
-    return notices + _missing_indexes(conn) + _collation(conn)
+    return notices + missing_indexes(conn) + collation(conn)
 
 
-def _install(conn: Connection, source_schemas: Sequence[str], *, create_source: bool) -> None:
+def _install(conn: Connection, source_schemas: Sequence[str], *, create_source: bool, on_citus: bool) -> None:
     """Everything that needs no right but to create, in the caller's transaction."""
     for one in both(conn):
         one.execute("SELECT pg_advisory_xact_lock(%s, 0)", (locks.MIGRATION,))
@@ -84,6 +99,8 @@ def _install(conn: Connection, source_schemas: Sequence[str], *, create_source: 
     with _incomplete_schema("sql/capture"):
         capture.create_functions(conn)
     _run(conn, functions("install/after_tables"))
+    if on_citus:
+        distribute(conn)
     conn.execute(query("install", "note_version"), {"version": PROJECTION_VERSION})
     on_read_model(conn).execute(query("install", "begin_projection"), {"version": PROJECTION_VERSION})
 
@@ -94,7 +111,8 @@ def _complete(conn: Connection) -> None:
         one.execute("SELECT pg_advisory_xact_lock(%s, 0)", (locks.MIGRATION,))
     read_model = on_read_model(conn)
     _run(read_model, {"schema.sql": sections()["later"]})
-    _run(read_model, {f"sql/{found.name}.sql": found.text.decode() for found in steps("install/later")})
+    later = (one for one in steps("install/later") if not (one.is_for_postgresql and is_on_citus(read_model)))
+    _run(read_model, {f"sql/{found.name}.sql": found.text.decode() for found in later})
 
 
 def _run(conn: Connection, texts: Mapping[str, str]) -> None:
@@ -214,26 +232,3 @@ def change_tables(conn: Connection, work: Callable[[], None]) -> None:
         ),
         retried=(psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected),
     )
-
-
-def _missing_indexes(conn: Connection) -> list[str]:
-    notices = []
-    for table, column in LOOKED_UP:
-        wanted = {"relation": source_names(conn)[table], "column_name": column}
-        if conn.execute(query("install", "has_index"), wanted).fetchone() == (False,):
-            notices.append(
-                f"The platform's table {table} has no index on {column}: a refresh reads all of it each time."
-                f" Create one: CREATE INDEX CONCURRENTLY ON {table} ({column});"
-            )
-    return notices
-
-
-def _collation(conn: Connection) -> list[str]:
-    row = conn.execute(query("install", "find_ascii_collation")).fetchone()
-    if row is None:
-        return []
-    notice = (
-        f"The database {row[0]} has the collation {row[1]}, in which only ASCII letters have a lower case: searches and"
-        " sorting by name tell Ä from ä. A database with a UTF-8 collation does not."
-    )
-    return [notice]

@@ -5,19 +5,20 @@ and the one that locked the tenants: in READ COMMITTED it reads what was committ
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, field
-from typing import Any
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field, replace
 
 import psycopg
 from psycopg import sql as composing
 from psycopg.rows import TupleRow, dict_row
 
 from projector import apart, locks, staging
+from projector.citus import merge
 from projector.preconditions import require_migrated_version
-from projector.sides import both, is_apart, on_read_model, side_of
-from projector.source_names import note_side
-from projector.sql import Step, query, statement, steps
+from projector.sides import both, is_apart, is_distributed, on_read_model, sessions_of_read_model, side_of
+from projector.sql import query, statement, steps
+from projector.step_failures import named_failures
+from projector.steps import Step
 
 Connection = psycopg.Connection[TupleRow]
 Placed = tuple[Connection, Step]
@@ -75,18 +76,44 @@ class Run:
         """Run the steps of these folders below sql/, or these single steps, as far as their conditions hold."""
         if is_apart(self.conn) and "note_keys" in self.conditions:
             self.conditions.add("notes")
-        for group in _grouped(
-            placed for name in names for found in steps(name) for placed in _places(self.conn, found)
-        ):
-            self._send(group[0][0], [one for _, one in group])
+        placed = [placed for name in names for found in steps(name) for placed in _places(self.conn, found)]
+        if is_distributed(self.conn):
+            self._run_by_tenant(placed)
+            return
+        self._send_groups(placed)
         if "notes" in self.conditions:
             apart.note_new_places(self.conn)
+
+    def _run_by_tenant(self, placed: Sequence[Placed]) -> None:
+        """Run the steps of the platform's side, and then those of the read model for each tenant by itself."""
+        found = [one for _, one in placed if one.is_on_read_model]
+        self._send_groups([(place, one) for place, one in placed if not one.is_on_read_model])
+        # The merge of the first tenant commits: what this batch moves is noted before.
+        if "notes" in self.conditions:
+            apart.note_new_places(self.conn)
+        if not found:
+            return
+        writes = "write" in self.conditions
+        merge.carry_for_all(self.conn, writes=writes)
+        carried = [table for one in found for table in one.carries]
+        for user_id, tables in merge.staged_tenants(self.conn, carried).items():
+            of_tenant = replace(self, conditions=set(self.conditions), numbers={})
+            with merge.merging(self.conn, user_id, tables, writes=writes) as session:
+                of_tenant._send_groups(  # noqa: SLF001  # Another run of this class.
+                    [(session, part) for one in found for part in merge.for_tenant(one, user_id)]
+                )
+            for name, number in of_tenant.numbers.items():
+                self.numbers[name] = self.numbers.get(name, 0) + number
+
+    def _send_groups(self, placed: Iterable[Placed]) -> None:
+        for group in _grouped(placed):
+            self._send(group[0][0], [one for _, one in group])
 
     def _send(self, conn: Connection, group: Sequence[Step]) -> None:
         """Run steps on one side, of which at most the last one returns something, in one round trip to the server."""
         if conn is not self.conn:
             apart.carry(self.conn, [table for one in group for table in one.carries])
-        with _named_failures(conn) as sent, pipelined(conn, self.point):
+        with named_failures(conn) as sent, pipelined(conn, self.point):
             for one in group:
                 if one.when is None or one.when in self.conditions:
                     cursor = conn.cursor(row_factory=dict_row)
@@ -109,17 +136,26 @@ class Run:
 
 
 def run_steps(
-    conn: Connection, found: Iterable[Step], parameters: Mapping[str, object] | None = None
+    conn: Connection,
+    found: Iterable[Step],
+    parameters: Mapping[str, object] | None = None,
+    *,
+    tenant: str = "",
 ) -> psycopg.Cursor[TupleRow]:
-    """Run steps one after the other, whatever their conditions, and return the cursor of the last one."""
+    """Run steps one after the other, whatever their conditions, and return the cursor of the last one.
+
+    On Citus they run for the `tenant`.
+    """
     cursor = conn.cursor()
     for place, one in (placed for each in found for placed in _places(conn, each)):
-        with _named_failures(place) as sent:
+        with named_failures(place) as sent:
             cursor = place.cursor()
             sent.append((one, cursor))
             if is_apart(conn):
                 apart.bring(conn, one)
             text = one.apart_text if is_apart(conn) else one.text
+            if is_distributed(conn) and one.is_on_read_model:
+                text = merge.fetch(on_read_model(conn), one, tenant)
             cursor.execute(text, parameters if one.takes_parameters else None, prepare=False)
         if one.analyzes is not None:
             analyze = composing.SQL("ANALYZE {}").format(composing.SQL(one.analyzes))
@@ -141,6 +177,14 @@ def prepare_session(conn: Connection) -> None:
         one.execute("SET plan_cache_mode = force_generic_plan")
         one.execute(statement("refresh/0_session/10_staging_tables"), prepare=False)
         one.prepare_threshold = 0
+    if is_distributed(conn):
+        for one in sessions_of_read_model(conn):
+            # Citus plans a statement for the tenant that it names, and makes no plan for any tenant.
+            one.execute("SET enable_seqscan = on")
+            one.execute("SET plan_cache_mode = auto")
+            one.execute(statement("refresh/0_session/10_staging_tables"), prepare=False)
+            one.prepare_threshold = None
+        merge.create_fetched_tables(conn, (one for name in WRITE for one in steps(name)))
 
 
 def set_based(conn: Connection) -> None:
@@ -176,27 +220,6 @@ def tenants_parameter(tenants: Sequence[str] | None) -> dict[str, list[str] | No
 def pipelined(conn: Connection, point: InjectionPoint) -> AbstractContextManager[object]:
     """Send the statements of a block in one round trip; one by one if a test stops between them."""
     return conn.pipeline() if point is no_injection_point else nullcontext()
-
-
-def failing_step(error: BaseException) -> str | None:
-    """Return the file of the step in which a statement failed; None if the error comes from elsewhere."""
-    name: str | None = getattr(error, "_leads_step", None)
-    return None if name is None else f"sql/{name.partition(' ')[0]}.sql"
-
-
-@contextmanager
-def _named_failures(conn: Connection) -> Iterator[list[tuple[Step, psycopg.Cursor[Any]]]]:
-    """Note on an error of PostgreSQL which of the steps failed: in a pipeline, the first one without a result."""
-    sent: list[tuple[Step, psycopg.Cursor[Any]]] = []
-    try:
-        yield sent
-    except psycopg.Error as error:
-        failed = next((one for one, cursor in sent if cursor.pgresult is None), None)
-        if failed is not None:
-            error.__dict__["_leads_step"] = failed.name
-            error.add_note(f"in sql/{failed.name}.sql")
-        note_side(conn, error)
-        raise
 
 
 def _places(conn: Connection, one: Step) -> Iterator[Placed]:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 
+from projector.look_ups import TENANT, fill_look_ups
 from projector.schema import key_columns, lookup_columns, table_columns, typed_columns
 
 _PLACEHOLDER = re.compile(r"\{(\w+)(?:\.(\w+))?(?: of (\w+))?\}")
@@ -12,13 +13,13 @@ def fill(text: str, relations: Mapping[str, str], define: Callable[[str, Mapping
     """Return the text with what each placeholder means.
 
     `{NAME}` is what `relations` say of it, `{definition.NAME}` what `define` returns. `{KIND.table}` is of the
-    table that `relations` name. `{source.TABLE}` stays: the connection knows where it is. Raises LookupError for a
-    placeholder that means nothing.
+    table that `relations` name. `{look_up.…}` takes the form of the engine. `{source.TABLE}` and `{tenant}` stay: the
+    connection knows what they are. Raises LookupError for a placeholder that means nothing.
     """
 
     def meaning(match: re.Match[str]) -> str:
         kind, name, alias = match.groups()
-        if name is not None and kind == "source":
+        if (name is not None and kind == "source") or match[0] == TENANT:
             return match[0]
         name = relations.get("table") if name == "table" else name
         if name is None and kind in relations:
@@ -29,7 +30,7 @@ def fill(text: str, relations: Mapping[str, str], define: Callable[[str, Mapping
             return ", ".join(_LISTS[kind](name, alias))
         raise LookupError(f"{match[0]} means nothing here: add a line `-- with {kind} = …` to the header.")
 
-    return _PLACEHOLDER.sub(meaning, text)
+    return _PLACEHOLDER.sub(meaning, fill_look_ups(text, relations))
 
 
 def value_columns(table: str) -> tuple[str, ...]:

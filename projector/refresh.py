@@ -26,6 +26,7 @@ from projector.report import RunReport
 from projector.republish import republish
 from projector.sides import on_read_model
 from projector.sql import query
+from projector.step_failures import failing_step
 
 ANALYZE_ABOVE_ROWS = 100
 """A batch that writes more leads and messages looks for tables that have outgrown their statistics."""
@@ -149,7 +150,7 @@ def refresh_with_backoff(  # noqa: PLR0913  # As refresh_batch, which it repeats
                 "a batch failed and is tried in smaller parts",
                 changes=size,
                 error=quoting(error, first_line(error)),
-                step=pipeline.failing_step(error),
+                step=failing_step(error),
             )
             if bulk_pieces:
                 bulk_pieces = 0

@@ -13,7 +13,8 @@ import psycopg
 
 from projector.errors import ProjectorError
 from projector.source_names import SourceConnection, note_side, own_connection
-from projector.sql import ONE_SERVER, READ_MODEL, side_of_text
+from projector.sql import side_of_text
+from projector.steps import ONE_SERVER, READ_MODEL
 
 ONLY_SIDE, PLATFORM_SIDE, READ_MODEL_SIDE = (
     "the database",
@@ -31,6 +32,17 @@ def on_read_model(conn: psycopg.Connection[Any]) -> SourceConnection:
 def is_apart(conn: psycopg.Connection[Any]) -> bool:
     """Return whether the read model is in another database than the source tables."""
     return own_connection(conn).apart is not None
+
+
+def is_distributed(conn: psycopg.Connection[Any]) -> bool:
+    """Return whether the read model is on Citus, which keeps its tables on several servers."""
+    return own_connection(conn).merging is not None
+
+
+def sessions_of_read_model(conn: psycopg.Connection[Any]) -> tuple[SourceConnection, ...]:
+    """Return the connections to the read model that have staging tables: on Citus, there are two."""
+    own = own_connection(conn)
+    return (own.read_model,) if own.merging is None else (own.read_model, own.merging)
 
 
 def both(conn: psycopg.Connection[Any]) -> tuple[SourceConnection, ...]:
@@ -58,7 +70,7 @@ def place_of_text(conn: psycopg.Connection[Any], text: str) -> SourceConnection 
 def lost_side(conn: psycopg.Connection[Any]) -> str | None:
     """Return which database is away, in words; None where both connections are open."""
     own = own_connection(conn)
-    if own.apart is not None and own.apart.closed:
+    if any(one is not None and one.closed for one in (own.apart, own.merging)):
         return READ_MODEL_SIDE
     if not own.closed:
         return None

@@ -1,23 +1,8 @@
 """Loads the SQL of the project: the definition of the read model, the steps that use it, and named queries.
 
 - `sql/definition/NAME.sql` says what a row of the read model is: one SELECT, or the functions that it calls.
-- `sql/FOLDER/NN_name.sql` is a step: one statement, run in the order of the numbers. Lines of its header that
-  tell the loader something:
-
-  `-- when: NAME`           the step runs only where this condition holds;
-  `-- returns: conditions`  its row names conditions, for the `when` of later steps, and numbers;
-  `-- for: TABLE TABLE`     the step runs once for each of these tables, as {table};
-  `-- point: NAME`          tests may stop a run after this step, or where it is skipped;
-  `-- analyze: TABLE`       what follows needs statistics of this table;
-  `-- with NAME = TEXT`     what {NAME} means here and in the definitions that the step includes;
-  `-- on: read_model`       the step reads and writes the read model, and nothing of the platform's database;
-  `-- on: both`             the step runs on either side, once where both are one database;
-  `-- carries: TABLE TABLE` the step needs the rows of these staging tables, which the platform's side has filled;
-  `-- brings NAME = TEXT`   {NAME} are rows of the platform's database that a step on the read model needs.
-
-  Without `-- on:` a step reads and writes the platform's database alone: source tables, queue, keys, and what else is
-  in the schema `projector`. The staging tables are on both sides.
-
+- `sql/FOLDER/NN_name.sql` is a step: one statement, run in the order of the numbers. projector/steps.py says what
+  the lines of its header mean.
 - `sql/queries/MODULE.sql` holds the named queries of a module.
 
 A step or a definition may say `{definition.NAME}` for the text of a definition, `{columns.TABLE}` for the columns
@@ -35,49 +20,19 @@ The files are in `sql/` next to this package in a checkout, and inside the packa
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import LiteralString
 
 from projector.placeholders import fill
+from projector.steps import Step, header_of, read_steps
 
 _PACKAGE = Path(__file__).parent
 ROOT = _PACKAGE if (_PACKAGE / "sql").is_dir() else _PACKAGE.parent
 """The folder that holds `sql/` and `schema.sql`."""
 
 _NAME = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
-_HEADER = re.compile(r"^-- (when|returns|for|point|analyze|on|carries): (.+)\n", re.MULTILINE)
-_WITH = re.compile(r"^-- with (\w+) =(.*(?:\n--  .+)*)\n", re.MULTILINE)
-_BRINGS = re.compile(r"^-- brings (\w+) =(.*(?:\n--  .+)*)\n", re.MULTILINE)
 _COMMENT = re.compile(r"^\s*--.*\n?", re.MULTILINE)
-
-
-READ_MODEL, BOTH, ONE_SERVER = "read_model", "both", "one_server"
-"""The sides that a header can name. What is for one server only brings over what version 0.1 left there."""
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One statement of a run. `name` is its path below `sql/`, with the table it is for where there are several.
-
-    `is_on_read_model` and `is_on_both` say on which side it runs. Where the sides are two databases, `carries` names
-    the staging tables whose rows have to be there, and `brings` the rows of the platform's side that have to be in
-    temporary tables, which `apart_text` reads.
-    """
-
-    name: str
-    text: bytes
-    when: str | None
-    returns_conditions: bool
-    point: str | None
-    analyzes: str | None
-    takes_parameters: bool
-    is_on_read_model: bool = False
-    is_on_both: bool = False
-    carries: tuple[str, ...] = ()
-    brings: tuple[tuple[str, str], ...] = ()
-    apart_text: bytes = b""
 
 
 @cache
@@ -90,7 +45,13 @@ def steps(name: str, **relations: str) -> tuple[Step, ...]:
     files = sorted(path.glob("*.sql")) if path.is_dir() else [path.with_suffix(".sql")]
     if not files or not files[0].is_file():
         raise LookupError(f"There is no step sql/{name}.sql, nor a folder of that name.")
-    return tuple(step for file in files for step in _read_steps(file, relations))
+    return tuple(
+        found
+        for file in files
+        for found in read_steps(
+            str(file.relative_to(ROOT / "sql").with_suffix("")), _read(file), relations, _define
+        )
+    )
 
 
 def step(name: str) -> Step:
@@ -140,7 +101,7 @@ def functions(folder: str) -> dict[str, LiteralString]:
 
 def side_of_text(text: str) -> str | None:
     """Return the side that the header of a file names; None for the platform's."""
-    return dict(_HEADER.findall(text)).get("on")
+    return header_of(text).get("on")
 
 
 def names_of_texts() -> dict[str, str]:
@@ -177,44 +138,6 @@ def _digest() -> str:
 
 PROJECTION_VERSION = _digest()
 """Identifies the rule from source rows to read model. A read model that another version built has to be rebuilt."""
-
-
-def _read_steps(file: Path, given: dict[str, str]) -> list[Step]:
-    text = _read(file)
-    name = str(file.relative_to(ROOT / "sql").with_suffix(""))
-    header = dict(_HEADER.findall(text))
-    relations = {**given, **_joined(_WITH.findall(text))}
-    brought = {key: fill(value, relations, _define) for key, value in _joined(_BRINGS.findall(text)).items()}
-    apart = {**relations, **{key: f"pg_temp.{key}" for key in brought}}
-    relations |= {key: f"({value})" for key, value in brought.items()}
-    body = _COMMENT.sub("", text).strip()
-    tables = header.get("for", "").split()
-    made = []
-    for table in tables or [""]:
-        given_table = {"table": table} if table else {}
-        filled = fill(body, relations | given_table, _define)
-        made.append(
-            Step(
-                f"{name} {table}".strip(),
-                filled.encode(),
-                header.get("when"),
-                "returns" in header,
-                header.get("point") if table == (tables or [""])[-1] else None,
-                header.get("analyze"),
-                "%(" in filled,
-                header.get("on") == READ_MODEL,
-                header.get("on") == BOTH,
-                tuple(header.get("carries", "").split()),
-                tuple(brought.items()),
-                fill(body, apart | given_table, _define).encode(),
-            )
-        )
-    return made
-
-
-def _joined(found: list[tuple[str, str]]) -> dict[str, str]:
-    """What names mean, each in one line."""
-    return {name: re.sub(r"\n--\s+", " ", value).strip() for name, value in found}
 
 
 @cache

@@ -33,7 +33,12 @@ def clear(conn: psycopg.Connection[Any], bloated: Sequence[str] | None = None) -
     own, *other = both(conn)
     _clear(own, _find_bloated(own, _CHUNK_TRUNCATES_ABOVE_BYTES) if bloated is None else bloated)
     for one in other:
-        _clear(one, _find_bloated(one, TRUNCATE_ABOVE_BYTES))
+        clear_one(one)
+
+
+def clear_one(conn: psycopg.Connection[Any]) -> None:
+    """Delete the rows of the staging tables of one session, and truncate those that are bloated."""
+    _clear(conn, _find_bloated(conn, TRUNCATE_ABOVE_BYTES))
 
 
 def _find_bloated(conn: psycopg.Connection[Any], bytes_: int) -> list[str]:
@@ -49,14 +54,17 @@ def _clear(conn: psycopg.Connection[Any], bloated: Sequence[str]) -> None:
     conn.execute(CLEAR)
 
 
-def _clear_statement() -> bytes:
-    """One statement that deletes the rows of all staging tables."""
+def _clear_statement(tables: Sequence[str]) -> bytes:
+    """One statement that deletes the rows of these staging tables."""
     *first, last = (
-        query("pipeline", "clear_staging_table", staging_table=name).rstrip(";") for name in TABLES
+        query("pipeline", "clear_staging_table", staging_table=name).rstrip(";") for name in tables
     )
     parts = ", ".join(f"cleared_{number} AS ({text})" for number, text in enumerate(first))
     return f"WITH {parts} {last}".encode()
 
 
-CLEAR = _clear_statement()
+CLEAR = _clear_statement(TABLES)
 """The statement that deletes the rows of all staging tables."""
+
+CLEAR_OF_TENANT = _clear_statement([name for name in TABLES if name != "stale_keys"])
+"""The same for all but the keys, which the merges of all tenants of a batch read."""

@@ -41,7 +41,13 @@ def migrate(invocation: Invocation, *, create_source: bool, source_schemas: Sequ
     from projector.install import migrate as run_migrate
 
     with invocation.connect("migrate") as conn, telling_waits(invocation, conn, "migrate"):
-        for notice in run_migrate(conn, create_source=create_source, source_schemas=source_schemas):
+        notices = run_migrate(
+            conn,
+            create_source=create_source,
+            source_schemas=source_schemas,
+            on_citus=invocation.config.read_model_engine == "citus",
+        )
+        for notice in notices:
             echo(notice)
     click.echo("The read model is installed and up to date.")
 

@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from projector.citus.merge import of_tenant
 from projector.erasure.standing import Target
 from projector.errors import LedgerError
+from projector.look_ups import CITUS
 from projector.pipeline import Connection
-from projector.sides import on_read_model
+from projector.sides import is_distributed, on_read_model
 from projector.sql import query
 
 _FIELDS = ("erasure_id", "salt", "tenant_hash", "lead_hash", "asked_at", "asked_by")
@@ -56,7 +58,9 @@ def find_matches(conn: Connection) -> list[tuple[UUID, Target]]:
         # It goes through whole tables.
         conn.execute("SELECT set_config('enable_seqscan', 'on', true)")
         read_model = on_read_model(conn)
-        stored = read_model.execute(query("erasure", "find_stored_tenants"), prepare=False).fetchall()
+        module = "citus" if is_distributed(conn) else "erasure"
+        stored = read_model.execute(query(module, "find_stored_tenants"), prepare=False).fetchall()
+        stored += read_model.execute(query("erasure", "find_tenants_with_keys"), prepare=False).fetchall()
         tenants = conn.execute(
             query("erasure", "find_matching_tenants"), {"stored": [row[0] for row in stored]}, prepare=False
         ).fetchall()
@@ -66,9 +70,7 @@ def find_matches(conn: Connection) -> list[tuple[UUID, Target]]:
             "tenant_hashes": [tenant_hash for _, _, tenant_hash in tenants],
         }
         (hashes,) = conn.execute(query("erasure", "read_lead_hashes")).fetchone() or ([],)
-        leads = read_model.execute(
-            query("erasure", "find_stored_leads"), {**wanted, "hashes": hashes}, prepare=False
-        ).fetchall()
+        leads = _find_stored_leads(conn, {**wanted, "hashes": hashes})
         wanted |= {
             "lead_users": [user_id for user_id, _, _ in leads],
             "lead_phones": [phone for _, phone, _ in leads],
@@ -76,6 +78,19 @@ def find_matches(conn: Connection) -> list[tuple[UUID, Target]]:
         }
         found = conn.execute(query("erasure", "find_matches"), wanted, prepare=False).fetchall()
     return [(erasure_id, Target(user_id, phone)) for erasure_id, user_id, phone in found]
+
+
+def _find_stored_leads(conn: Connection, wanted: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """The leads of these tenants that the read model has and the ledger names."""
+    read_model = on_read_model(conn)
+    if not is_distributed(conn):
+        return read_model.execute(query("erasure", "find_stored_leads"), wanted, prepare=False).fetchall()
+    text = query("erasure", "find_stored_leads", engine=CITUS)
+    return [
+        lead
+        for user_id in wanted["user_ids"]
+        for lead in read_model.execute(of_tenant(text, user_id, is_formatted=True), wanted).fetchall()
+    ]
 
 
 def synchronize(conn: Connection, file: Path) -> Synchronized:

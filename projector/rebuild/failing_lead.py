@@ -8,9 +8,9 @@ import psycopg
 from projector.batch import first_line, is_lead_failure
 from projector.errors import WHERE_SHOWN, RebuildFailedError, condition
 from projector.log import digest
-from projector.pipeline import failing_step
 from projector.rebuild.leads import LeadKey
 from projector.report import escape_hidden
+from projector.step_failures import failing_step
 
 
 @contextmanager

@@ -64,7 +64,7 @@ def build(conn: Connection, progress: Progress, *, point: InjectionPoint) -> Bat
 
     Raises BlockedError if the platform keeps truncating or rewriting its tables.
     """
-    with logged_run(conn, None) as run_id, _owned_shards(conn):
+    with logged_run(conn, None) as run_id, owned_shards(conn):
         for _ in range(BUILD_ATTEMPTS):
             since = _build_when_unlocked(conn, progress, point)
             if since is not None:
@@ -183,7 +183,7 @@ _SETTINGS = {
 
 
 @contextmanager
-def _owned_shards(conn: Connection) -> Iterator[None]:
+def owned_shards(conn: Connection) -> Iterator[None]:
     """Own every shard of the queue, through several transactions; waits for refreshes in progress."""
     with ExitStack() as stack:
         for shard in locks.SHARDS:

@@ -9,9 +9,10 @@ import psycopg
 from projector import locks
 from projector.batch import first_line, is_lead_failure
 from projector.errors import WHERE_SHOWN, RebuildFailedError, condition, note_of
-from projector.pipeline import BatchResult, Connection, failing_step, tenants_parameter
+from projector.pipeline import BatchResult, Connection, tenants_parameter
 from projector.sides import on_read_model
 from projector.sql import PROJECTION_VERSION, query
+from projector.step_failures import failing_step
 
 
 @contextmanager

@@ -101,6 +101,8 @@ WHERE l.user_id = %(user_id)s AND (%(customer_phone)s::text IS NULL OR l.custome
 
 -- name: delete_some
 -- Deletes rows of a table that has tenant and phone. Parameters: user_id, customer_phone, size (how many rows at most).
+--
+-- engine: postgresql
 DELETE FROM {table}
 WHERE ctid = any(
     ARRAY(
@@ -489,9 +491,10 @@ VALUES (%(erasure_id)s, %(salt)s, %(tenant_hash)s, %(lead_hash)s, %(asked_at)s, 
 ON CONFLICT DO NOTHING;
 
 -- name: find_stored_tenants
--- Returns: user_id of each tenant that the read model or a key of the API has.
+-- Returns: user_id of each tenant that the read model has.
 --
 -- on: read_model
+-- engine: postgresql
 WITH RECURSIVE seen AS (
     (
         SELECT m.user_id
@@ -530,8 +533,12 @@ SELECT s.user_id
 FROM seen AS s
 UNION
 SELECT t.user_id
-FROM read_model.lead_totals AS t
-UNION
+FROM read_model.lead_totals AS t;
+
+-- name: find_tenants_with_keys
+-- Returns: user_id of each tenant that a key of the API is for.
+--
+-- on: read_model
 SELECT a.user_id
 FROM leads_access.api_keys AS a
 WHERE a.user_id IS NOT NULL;
@@ -614,26 +621,31 @@ FROM (
             l.user_id,
             l.customer_phone
         FROM read_model.leads AS l
+        WHERE {pinned of l}
         UNION
         SELECT
             s.user_id,
             s.customer_phone
         FROM read_model.lead_tombstones AS s
+        WHERE {pinned of s}
         UNION
         SELECT
             p.user_id,
             p.customer_phone
         FROM read_model.lead_profiles AS p
+        WHERE {pinned of p}
         UNION
         SELECT
             c.user_id,
             c.customer_phone
         FROM read_model.lead_conversations AS c
+        WHERE {pinned of c}
         UNION
         SELECT
             l.user_id,
             l.customer_phone
         FROM read_model.lead_messages AS l
+        WHERE {pinned of l}
     ) AS known ON known.user_id = m.user_id
 ) AS hashed
 WHERE hashed.lead_hash = any(%(hashes)s::text[]);

@@ -36,7 +36,10 @@ WHERE EXISTS (SELECT FROM {source.users} AS u WHERE u.user_id = wanted.user_id);
 --
 -- on: read_model
 -- Parameter: tenants.
-SELECT wanted.user_id
-FROM unnest(%(tenants)s::text[]) AS wanted (user_id)
-WHERE EXISTS (SELECT FROM read_model.tenants AS t WHERE t.user_id = wanted.user_id)
-    OR EXISTS (SELECT FROM read_model.leads AS l WHERE l.user_id = wanted.user_id);
+SELECT t.user_id
+FROM read_model.tenants AS t
+WHERE t.user_id = any(%(tenants)s::text[])
+UNION
+SELECT l.user_id
+FROM read_model.leads AS l
+WHERE l.user_id = any(%(tenants)s::text[]);

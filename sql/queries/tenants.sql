@@ -55,9 +55,9 @@ ON CONFLICT (user_id) DO UPDATE SET version = t.version + 1, version_id = exclud
 -- Has tokens of the change feed end that could miss what went without a tombstone.
 --
 -- on: read_model
--- Parameter: user_id. The tenant is locked.
+-- Parameters: user_id, epoch. The tenant is locked.
 UPDATE read_model.tenants
-SET epoch = gen_random_uuid()
+SET epoch = %(epoch)s
 WHERE user_id = %(user_id)s;
 
 -- name: find_old_tombstones
@@ -67,7 +67,7 @@ WHERE user_id = %(user_id)s;
 -- Parameter: days.
 SELECT DISTINCT s.user_id
 FROM read_model.lead_tombstones AS s
-WHERE s.deleted_at < clock_timestamp() - make_interval(days => %(days)s)
+WHERE s.deleted_at < now() - make_interval(days => %(days)s)
 ORDER BY s.user_id;
 
 -- name: prune_tombstones
@@ -77,7 +77,7 @@ ORDER BY s.user_id;
 -- Parameters: user_id, days. The tenant is locked.
 WITH pruned AS (
     DELETE FROM read_model.lead_tombstones AS s
-    WHERE s.user_id = %(user_id)s AND s.deleted_at < clock_timestamp() - make_interval(days => %(days)s)
+    WHERE s.user_id = %(user_id)s AND s.deleted_at < now() - make_interval(days => %(days)s)
     RETURNING s.version
 )
 

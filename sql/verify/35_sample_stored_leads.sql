@@ -2,11 +2,15 @@
 --
 -- on: read_model
 -- Parameters: as of the step before.
+-- with page = TABLESAMPLE SYSTEM (%(percent)s)
+-- with chosen = true
+-- citus with page =
+-- citus with chosen = random() * 100 < %(percent)s
 -- Returns: user_id, customer_phone.
 SELECT
     l.user_id,
     l.customer_phone
-FROM read_model.leads AS l TABLESAMPLE SYSTEM (%(percent)s)
-WHERE %(tenants)s::text[] IS NULL OR l.user_id = any(%(tenants)s::text[])
+FROM read_model.leads AS l {page}
+WHERE (%(tenants)s::text[] IS NULL OR l.user_id = any(%(tenants)s::text[])) AND {chosen}
 ORDER BY random()
 LIMIT %(size)s;

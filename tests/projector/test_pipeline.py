@@ -9,6 +9,7 @@ import pytest
 from projector import pipeline, sql, staging
 from projector.batch import first_line
 from projector.pipeline import BatchResult, Run, no_injection_point, run_steps
+from projector.step_failures import failing_step
 from tests.projector.recovering import Connection
 from tests.support.running import value
 
@@ -84,7 +85,7 @@ def test_the_file_of_a_failing_step_is_in_the_error(
     run = Run(connection, parameters={"text": "always", "zero": 0}, point=point)
     with pytest.raises(psycopg.errors.DivisionByZero) as raised, connection.transaction():
         run.run("work")
-    assert pipeline.failing_step(raised.value) == "sql/work/45_fails.sql"
+    assert failing_step(raised.value) == "sql/work/45_fails.sql"
     assert raised.value.__notes__ == ["in sql/work/45_fails.sql"]
     assert first_line(raised.value) == "division by zero (sql/work/45_fails.sql)"
     assert done(connection) == []
@@ -104,20 +105,20 @@ def test_of_a_step_for_several_tables_the_file_is_named(
     run = Run(connection, parameters={"text": "always"}, point=point)
     with pytest.raises(psycopg.errors.DivisionByZero) as raised, connection.transaction():
         run.run("work")
-    assert pipeline.failing_step(raised.value) == "sql/work/45_fails.sql"
+    assert failing_step(raised.value) == "sql/work/45_fails.sql"
 
 
 def test_a_step_that_fails_alone_is_named_too(connection: Connection, folder: Path) -> None:
     (folder / "45_fails.sql").write_text("SELECT 1 / 0;")
     with pytest.raises(psycopg.errors.DivisionByZero) as raised:
         run_steps(connection, sql.steps("work"), {"text": "always"})
-    assert pipeline.failing_step(raised.value) == "sql/work/45_fails.sql"
+    assert failing_step(raised.value) == "sql/work/45_fails.sql"
 
 
 def test_an_error_from_elsewhere_names_no_step(connection: Connection) -> None:
     with pytest.raises(psycopg.errors.DivisionByZero) as raised:
         connection.execute("SELECT 1 / 0")
-    assert pipeline.failing_step(raised.value) is None
+    assert failing_step(raised.value) is None
     assert first_line(raised.value) == "division by zero"
 
 

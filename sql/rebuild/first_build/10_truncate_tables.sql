@@ -2,6 +2,7 @@
 --
 -- PostgreSQL refuses to truncate a table that a foreign key refers to: the rows of such a table are deleted.
 -- on: read_model
+-- engine: postgresql
 DO $$
 DECLARE
     filled regclass;

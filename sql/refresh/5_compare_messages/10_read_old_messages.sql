@@ -7,32 +7,26 @@ INSERT INTO old_messages ({columns.lead_messages})
 SELECT {columns.lead_messages of m}
 FROM (
     SELECT DISTINCT
-        lead_invalidations.user_id,
-        lead_invalidations.customer_phone
-    FROM lead_invalidations
-    WHERE lead_invalidations.compare_fully
+        i.user_id,
+        i.customer_phone
+    FROM lead_invalidations AS i
+    WHERE i.compare_fully
 ) AS l
-CROSS JOIN LATERAL (
-    SELECT lm.*
-    FROM read_model.lead_messages AS lm
-    WHERE lm.user_id = l.user_id AND lm.customer_phone = l.customer_phone
-    OFFSET 0
-) AS m
+{look_up.lead_messages as m by user_id, customer_phone of l}
 UNION ALL
 SELECT {columns.lead_messages of m}
-FROM stale_keys AS s
-LEFT JOIN source_conversations AS c ON c.conversation_id = s.key
-LEFT JOIN lead_invalidations AS l
-    ON l.compare_fully AND l.user_id = s.old_user_id AND l.customer_phone = s.old_customer_phone
-CROSS JOIN LATERAL (
-    SELECT lm.*
-    FROM read_model.lead_messages AS lm
-    WHERE lm.user_id = s.old_user_id
-        AND lm.customer_phone = s.old_customer_phone
-        AND lm.conversation_id = s.key
-    OFFSET 0
-) AS m
-WHERE s.kind = 'conversation'
-    AND s.old_user_id IS NOT NULL
-    AND coalesce(c.reload_messages, true)
-    AND l.user_id IS NULL;
+FROM (
+    SELECT
+        s.old_user_id AS user_id,
+        s.old_customer_phone AS customer_phone,
+        s.key AS conversation_id
+    FROM stale_keys AS s
+    LEFT JOIN source_conversations AS c ON c.conversation_id = s.key
+    LEFT JOIN lead_invalidations AS i
+        ON i.compare_fully AND i.user_id = s.old_user_id AND i.customer_phone = s.old_customer_phone
+    WHERE s.kind = 'conversation'
+        AND s.old_user_id IS NOT NULL
+        AND coalesce(c.reload_messages, true)
+        AND i.user_id IS NULL
+) AS k
+{look_up.lead_messages as m by user_id, customer_phone, conversation_id of k};

@@ -2,11 +2,11 @@
 --
 -- on: read_model
 INSERT INTO old_conversations ({columns.lead_conversations})
-SELECT {columns.lead_conversations of c}
-FROM stale_leads AS l
-CROSS JOIN LATERAL (
-    SELECT lc.*
-    FROM read_model.lead_conversations AS lc
-    WHERE lc.user_id = l.user_id AND lc.customer_phone = l.customer_phone
-    OFFSET 0
-) AS c;
+SELECT {columns.lead_conversations of o}
+FROM (
+    SELECT
+        stale_leads.user_id,
+        stale_leads.customer_phone
+    FROM stale_leads
+) AS l
+{look_up.lead_conversations as o by user_id, customer_phone of l};

@@ -4,7 +4,7 @@
 -- The newest time is known from the conversations. The messages at that time come from the read model, which the
 -- steps before have brought up to date; for a lead that is compared fully, from what was read.
 --
--- with messages = (
+-- fetches messages_at_newest =
 --     SELECT m.user_id, m.customer_phone, m.sent_at, m.conversation_id, m.sequence_no, m.message_id, m.sender, m.text
 --     FROM (
 --         SELECT c.user_id, c.customer_phone, max(c.newest_message_at) AS sent_at
@@ -13,14 +13,10 @@
 --         WHERE NOT l.compare_fully
 --         GROUP BY c.user_id, c.customer_phone
 --     ) AS newest
---     CROSS JOIN LATERAL (
---         SELECT lm.*
---         FROM read_model.lead_messages AS lm
---         WHERE lm.user_id = newest.user_id
---             AND lm.customer_phone = newest.customer_phone
---             AND lm.sent_at = newest.sent_at
---         OFFSET 0
---     ) AS m
+--     {look_up.lead_messages as m by user_id, customer_phone, sent_at of newest}
+-- with messages = (
+--     SELECT m.user_id, m.customer_phone, m.sent_at, m.conversation_id, m.sequence_no, m.message_id, m.sender, m.text
+--     FROM {messages_at_newest} AS m
 --     UNION ALL
 --     SELECT n.user_id, n.customer_phone, n.sent_at, n.conversation_id, n.sequence_no, n.message_id, n.sender, n.text
 --     FROM new_messages AS n

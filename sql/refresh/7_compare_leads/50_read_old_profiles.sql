@@ -2,11 +2,11 @@
 --
 -- on: read_model
 INSERT INTO old_profiles ({columns.lead_profiles})
-SELECT {columns.lead_profiles of p}
-FROM stale_leads AS l
-CROSS JOIN LATERAL (
-    SELECT lp.*
-    FROM read_model.lead_profiles AS lp
-    WHERE lp.user_id = l.user_id AND lp.customer_phone = l.customer_phone
-    OFFSET 0
-) AS p;
+SELECT {columns.lead_profiles of o}
+FROM (
+    SELECT
+        stale_leads.user_id,
+        stale_leads.customer_phone
+    FROM stale_leads
+) AS l
+{look_up.lead_profiles as o by user_id, customer_phone of l};

@@ -2,11 +2,11 @@
 --
 -- on: read_model
 INSERT INTO old_leads ({columns.leads})
-SELECT {columns.leads of r}
-FROM stale_leads AS l
-CROSS JOIN LATERAL (
-    SELECT rl.*
-    FROM read_model.leads AS rl
-    WHERE rl.user_id = l.user_id AND rl.customer_phone = l.customer_phone
-    OFFSET 0
-) AS r;
+SELECT {columns.leads of o}
+FROM (
+    SELECT
+        stale_leads.user_id,
+        stale_leads.customer_phone
+    FROM stale_leads
+) AS l
+{look_up.leads as o by user_id, customer_phone of l};

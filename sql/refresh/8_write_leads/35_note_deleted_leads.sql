@@ -3,6 +3,8 @@
 -- on: read_model
 -- when: leads_gone
 -- The tenant's lock keeps the version from moving until then.
+-- citus fetches tenants = SELECT t.user_id, t.version FROM read_model.tenants AS t WHERE t.user_id = {tenant}
+-- with tenants = read_model.tenants
 INSERT INTO read_model.lead_tombstones (user_id, customer_phone, version, deleted_at)
 SELECT
     o.user_id,
@@ -11,6 +13,6 @@ SELECT
     now()
 FROM old_leads AS o
 LEFT JOIN new_leads AS n ON n.user_id = o.user_id AND n.customer_phone = o.customer_phone
-LEFT JOIN read_model.tenants AS t ON t.user_id = o.user_id
+LEFT JOIN {tenants} AS t ON t.user_id = o.user_id
 WHERE n.user_id IS NULL
 ON CONFLICT (user_id, customer_phone) DO UPDATE SET version = excluded.version, deleted_at = excluded.deleted_at;

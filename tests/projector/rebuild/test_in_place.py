@@ -13,7 +13,8 @@ from projector.rebuild import in_place, rebuild
 from projector.rebuild.in_place import _find_differing_leads
 from projector.rebuild.leads import LeadKey, rebuild_leads
 from projector.refresh import refresh
-from projector.sql import Step, definition, steps
+from projector.sql import definition, steps
+from projector.steps import Step
 from tests.projector.rebuild.contents import (
     LEAD_TABLES,
     NOW,

@@ -10,19 +10,14 @@
 --         WHERE d.conversation_id = k.key COLLATE "default" {fence}
 --     ) AS m
 --     WHERE k.kind = 'conversation'
+-- fetches stored_messages =
+--     SELECT {columns.lead_messages of m}
+--     FROM (SELECT p.user_id, p.customer_phone FROM piece_leads AS p) AS l
+--     {look_up.lead_messages as m by user_id, customer_phone of l}
 INSERT INTO differing_leads (user_id, customer_phone)
 SELECT DISTINCT
     coalesce(n.user_id, o.user_id),
     coalesce(n.customer_phone, o.customer_phone)
 FROM {brought_messages} AS n
-FULL JOIN (
-    SELECT {columns.lead_messages of m}
-    FROM piece_leads AS l
-    CROSS JOIN LATERAL (
-        SELECT lm.*
-        FROM read_model.lead_messages AS lm
-        WHERE lm.user_id = l.user_id AND lm.customer_phone = l.customer_phone
-        {fence}
-    ) AS m
-) AS o ON o.user_id = n.user_id AND o.message_id = n.message_id
+FULL JOIN {stored_messages} AS o ON o.user_id = n.user_id AND o.message_id = n.message_id
 WHERE ({columns.lead_messages of o}) IS DISTINCT FROM ({columns.lead_messages of n});

@@ -12,10 +12,15 @@
 --         WHERE d.conversation_id = k.key COLLATE "default" {fence}
 --     ) AS c
 --     WHERE k.kind = 'conversation' AND c.user_id = k.user_id AND c.customer_phone = k.customer_phone
--- with messages = (
---     SELECT lm.* FROM piece_leads AS l CROSS JOIN LATERAL (
---         SELECT m.user_id, m.customer_phone, m.conversation_id, m.sent_at FROM read_model.lead_messages AS m
---         WHERE m.user_id = l.user_id AND m.customer_phone = l.customer_phone {fence}) AS lm)
+-- fetches stored_times =
+--     SELECT m.user_id, m.customer_phone, m.conversation_id, m.sent_at
+--     FROM (SELECT p.user_id, p.customer_phone FROM piece_leads AS p) AS l
+--     {look_up.lead_messages as m by user_id, customer_phone of l}
+-- fetches stored_conversations =
+--     SELECT {columns.lead_conversations of c}
+--     FROM (SELECT p.user_id, p.customer_phone FROM piece_leads AS p) AS l
+--     {look_up.lead_conversations as c by user_id, customer_phone of l}
+-- with messages = {stored_times}
 INSERT INTO differing_leads (user_id, customer_phone)
 SELECT DISTINCT
     coalesce(n.user_id, o.user_id),
@@ -30,15 +35,6 @@ FROM (
     LEFT JOIN ({definition.message_totals}) AS t
         ON t.user_id = c.user_id AND t.customer_phone = c.customer_phone AND t.conversation_id = c.conversation_id
 ) AS n
-FULL JOIN (
-    SELECT {columns.lead_conversations of c}
-    FROM piece_leads AS l
-    CROSS JOIN LATERAL (
-        SELECT lc.*
-        FROM read_model.lead_conversations AS lc
-        WHERE lc.user_id = l.user_id AND lc.customer_phone = l.customer_phone
-        {fence}
-    ) AS c
-) AS o
+FULL JOIN {stored_conversations} AS o
     ON o.user_id = n.user_id AND o.customer_phone = n.customer_phone AND o.conversation_id = n.conversation_id
 WHERE ({columns.lead_conversations of o}) IS DISTINCT FROM ({columns.lead_conversations of n});

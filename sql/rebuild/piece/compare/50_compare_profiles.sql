@@ -10,19 +10,14 @@
 --     WHERE c.user_id IS NOT NULL OR d.template_sends_count > 0
 -- with leads = piece_leads
 -- with keys = piece_keys
+-- fetches stored_profiles =
+--     SELECT {columns.lead_profiles of p}
+--     FROM (SELECT s.user_id, s.customer_phone FROM piece_leads AS s) AS l
+--     {look_up.lead_profiles as p by user_id, customer_phone of l}
 INSERT INTO differing_leads (user_id, customer_phone)
 SELECT DISTINCT
     coalesce(n.user_id, o.user_id),
     coalesce(n.customer_phone, o.customer_phone)
 FROM {brought_profiles} AS n
-FULL JOIN (
-    SELECT {columns.lead_profiles of p}
-    FROM piece_leads AS l
-    CROSS JOIN LATERAL (
-        SELECT lp.*
-        FROM read_model.lead_profiles AS lp
-        WHERE lp.user_id = l.user_id AND lp.customer_phone = l.customer_phone
-        {fence}
-    ) AS p
-) AS o ON o.user_id = n.user_id AND o.customer_phone = n.customer_phone
+FULL JOIN {stored_profiles} AS o ON o.user_id = n.user_id AND o.customer_phone = n.customer_phone
 WHERE ({columns.lead_profiles of o}) IS DISTINCT FROM ({columns.lead_profiles of n});
