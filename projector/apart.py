@@ -10,6 +10,7 @@ from psycopg import sql as composing
 from psycopg.rows import TupleRow, dict_row
 
 from projector.db import connect_beside
+from projector.look_ups import of_tenant
 from projector.sides import on_read_model
 from projector.source_names import SourceConnection, own_connection, source_names
 from projector.sql import query
@@ -35,14 +36,14 @@ def copy_table(
 ) -> None:
     """Copy the rows of a staging table to that of another session: all of them, or those of a tenant."""
     name = composing.Identifier("pg_temp", table)
-    rows: composing.Composable = name
+    rows = name.as_bytes()
     if user_id is not None:
-        selected = composing.SQL("(SELECT s.* FROM {} AS s WHERE s.user_id = {})")
-        rows = selected.format(name, composing.Literal(user_id))
+        found = query("citus", "read_staged_rows", staging_table=table).rstrip(";")
+        rows = b"(" + of_tenant(found, user_id) + b")"
     _copy(
         conn,
         target,
-        composing.SQL("COPY {} TO STDOUT (FORMAT binary)").format(rows),
+        b"COPY " + rows + b" TO STDOUT (FORMAT binary)",
         composing.SQL("COPY {} FROM STDIN (FORMAT binary)").format(name),
     )
 
@@ -97,7 +98,7 @@ def _notebook(conn: psycopg.Connection[TupleRow]) -> SourceConnection:
 def _copy(
     conn: psycopg.Connection[TupleRow],
     target: SourceConnection,
-    read: composing.Composed | bytes,
+    read: bytes,
     write: composing.Composed,
 ) -> None:
     with conn.cursor().copy(read) as rows, target.cursor().copy(write) as into:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import psycopg
 from psycopg.rows import TupleRow, dict_row, scalar_row
 
-from projector.citus.session import settle
+from projector.citus.session import recover_prepared
 from projector.sides import is_apart, is_distributed, on_read_model
 from projector.sql import query, statement
 
@@ -33,7 +33,7 @@ def advance_freshness(
 
 def _advance_on_citus(conn: Connection, wanted: dict[str, object]) -> None:
     """Advance with values that are computed first: each server writes its copy of the row, and must write the same."""
-    settle(conn)
+    recover_prepared(conn)
     read_model = on_read_model(conn)
     while True:
         with read_model.cursor(row_factory=dict_row) as cursor:

@@ -16,6 +16,8 @@ with the staged keys for one tenant, which a constant names in each statement, g
 import re
 from collections.abc import Mapping
 
+from psycopg import sql as composing
+
 ENGINE, CITUS = "engine", "citus"
 """Among what placeholders mean: which engine a text is for, where that is not PostgreSQL alone."""
 
@@ -53,6 +55,12 @@ def delete(table: str, columns: str, keys: str, relations: Mapping[str, str]) ->
     form = _DELETE_ON_CITUS if relations.get(ENGINE) == CITUS else _DELETE
     matches = _matches("stored", "doomed", columns)
     return form.format(table=table, keys=keys.rstrip().rstrip(";"), matches=matches)
+
+
+def of_tenant(text: str, user_id: str, *, is_formatted: bool = False) -> bytes:
+    """The text with the tenant as a constant; `is_formatted` if psycopg puts parameters into it."""
+    constant = composing.Literal(user_id).as_string(None)
+    return text.replace(TENANT, constant.replace("%", "%%") if is_formatted else constant).encode()
 
 
 def _look_up(table: str, alias: str, columns: str, staged: str, *, relations: Mapping[str, str]) -> str:

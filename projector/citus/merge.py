@@ -9,8 +9,8 @@ import psycopg
 from psycopg import sql as composing
 
 from projector import apart, locks, staging
-from projector.citus.session import settle
-from projector.look_ups import TENANT
+from projector.citus.session import recover_prepared
+from projector.look_ups import of_tenant
 from projector.source_names import SourceConnection, own_connection
 from projector.sql import query
 from projector.steps import Step
@@ -29,7 +29,7 @@ def for_tenant(one: Step, user_id: str) -> Iterator[Step]:
             sent = of_tenant(text, user_id)
             yield replace(
                 one,
-                name=f"{one.name} fetches {name}",
+                name=f"{one.name} ({name})",
                 text=sent,
                 carries=(),
                 point=None,
@@ -37,12 +37,6 @@ def for_tenant(one: Step, user_id: str) -> Iterator[Step]:
             )
     named = of_tenant(one.citus_text.decode(), user_id, is_formatted=one.takes_parameters)
     yield replace(one, text=named, carries=())
-
-
-def of_tenant(text: str, user_id: str, *, is_formatted: bool = False) -> bytes:
-    """The text with the tenant as a constant; `is_formatted` if psycopg puts parameters into it."""
-    constant = composing.Literal(user_id).as_string(None)
-    return text.replace(TENANT, constant.replace("%", "%%") if is_formatted else constant).encode()
 
 
 def create_fetched_tables(conn: psycopg.Connection[Any], found: Iterable[Step]) -> None:
@@ -105,7 +99,7 @@ def merging(
         session.execute(query("citus", "lock_tenant"), wanted)
         _carry(conn, session, user_id, tables)
         yield session
-    settle(conn)
+    recover_prepared(conn)
 
 
 def _carry(

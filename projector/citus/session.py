@@ -45,10 +45,10 @@ def prepare_for_citus(conn: SourceConnection) -> None:
     if own is not None:
         own.add_notice_handler(note)
         own.in_doubt = True
-    settle(conn)
+    recover_prepared(conn)
 
 
-def settle(conn: psycopg.Connection[Any]) -> None:
+def recover_prepared(conn: psycopg.Connection[Any]) -> None:
     """Have the servers of Citus end what they have prepared and were not told to commit.
 
     A server that is lost while a transaction commits has done its part of it only after that. Until then its rows are

@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from projector.citus.merge import of_tenant
 from projector.erasure.standing import Target
 from projector.errors import LedgerError
-from projector.look_ups import CITUS
+from projector.look_ups import CITUS, of_tenant
 from projector.pipeline import Connection
 from projector.sides import is_distributed, on_read_model
 from projector.sql import query
@@ -85,11 +84,11 @@ def _find_stored_leads(conn: Connection, wanted: dict[str, Any]) -> list[tuple[s
     read_model = on_read_model(conn)
     if not is_distributed(conn):
         return read_model.execute(query("erasure", "find_stored_leads"), wanted, prepare=False).fetchall()
-    text = query("erasure", "find_stored_leads", engine=CITUS)
+    found = query("erasure", "find_stored_leads", engine=CITUS)
     return [
         lead
         for user_id in wanted["user_ids"]
-        for lead in read_model.execute(of_tenant(text, user_id, is_formatted=True), wanted).fetchall()
+        for lead in read_model.execute(of_tenant(found, user_id, is_formatted=True), wanted).fetchall()
     ]
 
 

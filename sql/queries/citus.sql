@@ -191,3 +191,9 @@ BEGIN
     END IF;
 END
 $$;
+
+-- name: read_staged_rows
+-- Returns the rows of a staging table that are of a tenant.
+SELECT s.*
+FROM pg_temp.{staging_table} AS s
+WHERE s.user_id = {tenant};

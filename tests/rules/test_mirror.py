@@ -10,6 +10,13 @@ from tests.rules.files import ROOT, name_of, python_files
 # Modules whose tests are elsewhere, since they need schedules with several connections or belong together.
 ELSEWHERE = {
     "projector/apart.py": "tests/exactness/apart/test_two_commits.py",
+    "projector/citus/merge.py": "tests/exactness/apart/test_citus.py",
+    "projector/citus/session.py": "tests/exactness/apart/test_citus.py",
+    "projector/citus/tables.py": "tests/exactness/apart/test_citus.py",
+    "projector/citus/tenants.py": "tests/exactness/apart/test_citus.py",
+    "projector/install_notices.py": "tests/projector/test_install.py",
+    "projector/step_failures.py": "tests/projector/test_pipeline.py",
+    "projector/steps.py": "tests/projector/test_sql.py",
     "projector/batch.py": "tests/exactness/test_refresh.py",
     "projector/noted_source.py": "tests/exactness/test_source_schema.py",
     "projector/staging.py": "tests/projector/test_pipeline.py",
