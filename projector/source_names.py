@@ -104,7 +104,7 @@ class SourceConnection(psycopg.Connection[TupleRow]):
     notebook: "SourceConnection | None" = None
     """A second connection to the platform's database, which commits by itself."""
     between_commits: Callable[[], None] = staticmethod(lambda: None)
-    """What a test does when the read model has committed and the platform's database has not."""
+    """What a test does when the read model has committed, or one tenant of it, and the platform's database has not."""
 
     @property
     def read_model(self) -> "SourceConnection":

@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from api.config import Config
+from api.config import TRANSACTION, Config
 from api.database.conninfo import conninfo
 from api.database.errors import PASSING_ERRORS, ConnectionLostError, RoleError, caller_error
 from api.database.role import connect_as
@@ -35,7 +35,7 @@ class Database:
     def __init__(self, config: Config) -> None:
         self._conninfo = conninfo(config)
         self._role = config.role
-        self._tenant_per_transaction = config.tenant_setting == "transaction"
+        self._tenant_per_transaction = config.tenant_setting == TRANSACTION
         self._pause_ends = 0.0
         self._failure: psycopg.Error | None = None
         # Opens no connection before the first statement, so that workers may be forked.

@@ -100,6 +100,7 @@ def merging(
         _carry(conn, session, user_id, tables)
         yield session
     recover_prepared(conn)
+    own_connection(conn).between_commits()
 
 
 def _carry(

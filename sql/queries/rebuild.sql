@@ -82,7 +82,7 @@ WHERE run_id = %(run_id)s;
 -- on: read_model
 -- Parameter: version.
 UPDATE read_model.projection
-SET version = %(version)s, built_at = clock_timestamp();
+SET version = %(version)s, built_at = now();
 
 -- name: find_start_of_freshness
 -- Returns the moment that freshness begins at: since, before which everything is contained. Where logical replication

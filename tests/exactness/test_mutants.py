@@ -1071,7 +1071,7 @@ MUTANTS = (
     Mutant(
         "change feed",
         "an erasure ends no token",
-        _statement("queries/tenants", "SET epoch = gen_random_uuid()", "SET epoch = epoch"),
+        _statement("queries/tenants", "SET epoch = %(epoch)s", "SET epoch = coalesce(epoch, %(epoch)s)"),
         lambda bench: _follow(bench, test_change_feed.test_an_erasure_ends_the_tokens_of_its_tenant_alone),
     ),
     Mutant(

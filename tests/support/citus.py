@@ -61,8 +61,15 @@ def refusals(statement: str) -> tuple[str, ...]:
     return tuple(why for raw in parse_sql(text) for why in _refusals_of(raw.stmt))
 
 
+def goes_to_one_server(statement: str) -> bool:
+    """Return whether a statement reads rows of one tenant alone, or none of a tenant."""
+    text = _PARAMETER.sub("$1", statement).replace("%%", "%")
+    found = [raw.stmt for raw in parse_sql(text)]
+    return all(not _reads_distributed(one) or _goes_to_one_server(one) for one in found)
+
+
 def _refusals_of(statement: Node) -> Iterator[str]:
-    if not _reads_distributed(statement) or _goes_to_one_server(statement):
+    if not any(map(_is_of_read_model, _tables(statement))) or _goes_to_one_server(statement):
         return
     for node in _nodes(statement):
         for why in _refusals_at(node):
@@ -175,6 +182,9 @@ def _is_pinned(alias: str, conditions: Sequence[Node], seen: frozenset[str] = fr
 
 
 def _pins(condition: Node, alias: str) -> bool:
+    if isinstance(condition, ast.A_Const) and isinstance(condition.val, ast.Boolean):
+        # No row of any tenant.
+        return not condition.val.boolval
     if isinstance(condition, ast.BoolExpr):
         found = [_pins(arg, alias) for arg in condition.args or ()]
         return any(found) if condition.boolop == BoolExprType.AND_EXPR else all(found)

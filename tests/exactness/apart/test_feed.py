@@ -34,6 +34,9 @@ from tests.exactness.platform import Platform, assert_exact, rebuild_now, refres
 from tests.exactness.test_origin import EPOCH, WELL, feed_by, prove
 from tests.support.server import Database
 
+# What holds the read model changes nothing of this.
+pytestmark = pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
+
 AS_OF = "SELECT as_of FROM read_model.freshness"
 NOW = "SELECT clock_timestamp()"
 

@@ -23,6 +23,8 @@ POINTS = (
     *(("first_build", point) for point in (*FIRST_BUILD_POINTS, BETWEEN)),
     *(("in_place", point) for point in (*IN_PLACE_POINTS, BETWEEN)),
 )
+# The first build goes lead by lead there, as a rebuild in place does.
+FIRST_BUILD_ON_CITUS = {"built": "locked", "indexed": "written"}
 # What follows the read model's commit is what one database does not know: there the process dies three times.
 TIMES = {BETWEEN: 3}
 
@@ -46,7 +48,11 @@ def has_killed_session(side: psycopg.Connection[TupleRow]) -> bool:
 
 
 @pytest.mark.parametrize(("work", "point"), POINTS)
-def test_a_projector_may_be_killed_at_any_point(database: Database, work: str, point: str) -> None:
+def test_a_projector_may_be_killed_at_any_point(
+    database: Database, engine: str, work: str, point: str
+) -> None:
+    if engine != "postgresql":
+        point = FIRST_BUILD_ON_CITUS.get(point, point)
     rng = Random(f"{work} {point}")
     with database.connect() as conn:
         edge_cases.write(conn, edge_cases.generate(rng, 30))

@@ -23,6 +23,9 @@ from tests.support.commands import projector
 from tests.support.running import wait_for
 from tests.support.server import Database
 
+# What holds the read model changes nothing of this.
+pytestmark = pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
+
 Connection = psycopg.Connection[TupleRow]
 
 

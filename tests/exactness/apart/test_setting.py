@@ -17,6 +17,9 @@ from tests.support.commands import projector
 from tests.support.running import running_scheduler, wait_until, write_message, write_source
 from tests.support.server import Database, connect
 
+# What holds the read model changes nothing of this.
+pytestmark = pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
+
 GONE = "the database is gone; trying again until it is back"
 
 

@@ -2,6 +2,8 @@
 
 from datetime import datetime, timedelta
 
+import pytest
+
 from projector.install import migrate
 from projector.look import look
 from projector.origin import Origin
@@ -10,6 +12,9 @@ from tests.exactness.platform import assert_exact, rebuild_now, refresh_now, val
 from tests.support.road import address, replicated_platform
 from tests.support.running import wait_for, wait_until, write_message
 from tests.support.server import connect
+
+# What holds the read model changes nothing of this.
+pytestmark = pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
 
 
 def test_what_has_not_arrived_is_not_promised_in_the_third_database() -> None:
