@@ -242,11 +242,12 @@ def test_work_may_die_between_any_two_commits(platform: Platform, conn: SourceCo
     assert_exact(conn)
 
 
+BETWEEN = "between the commits"
 POINTS = ("taken", "locked", "recomputed", "written")
 
 
 @pytest.mark.parametrize("side", ["platform", "read model"])
-@pytest.mark.parametrize("point", [*POINTS, "between the commits"])
+@pytest.mark.parametrize("point", [*POINTS, BETWEEN])
 def test_either_server_may_go_at_any_point(
     database: Database, platform: Platform, side: str, point: str
 ) -> None:
@@ -263,10 +264,10 @@ def test_either_server_may_go_at_any_point(
             if reached == point:
                 killer.execute("SELECT pg_terminate_backend(%s, 10000)", (lost.info.backend_pid,))
 
-        own_connection(conn).between_commits = lambda: (
-            is_merged(own_connection(conn)) and lose("between the commits")
+        own_connection(conn).between_commits = lambda: lose(
+            BETWEEN if is_merged(own_connection(conn)) else ""
         )
-        if (side, point) == ("read model", "between the commits"):
+        if (side, point) == ("read model", BETWEEN):
             one_batch(conn, lose)
         else:
             with pytest.raises(psycopg.OperationalError):
