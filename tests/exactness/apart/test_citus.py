@@ -24,7 +24,7 @@ from projector.sql import steps
 from projector.verify import verify
 from projector.verify.rounds import find_tenants
 from tests.conftest import MakeDatabase
-from tests.exactness.apart.test_two_commits import KilledError, dies, one_batch, phones
+from tests.exactness.apart.test_two_commits import KilledError, dies, move, one_batch, phones
 from tests.exactness.platform import Platform, assert_exact, rebuild_now, refresh_now, value
 from tests.support.citus import DISTRIBUTED, READ_MODEL, goes_to_one_server, stand_in
 from tests.support.commands import projector
@@ -134,6 +134,19 @@ def test_a_batch_may_die_after_each_tenant(platform: Platform, conn: SourceConne
     assert_exact(conn)
 
 
+def test_what_a_batch_moves_is_noted_before_its_first_tenant_commits(
+    platform: Platform, conn: SourceConnection
+) -> None:
+    conversation = platform.conversation(platform.agent("one"), "4901")
+    refresh_now(conn)
+    move(platform, conversation, "4902")
+    assert dies(conn, one_batch, 1)
+    move(platform, conversation, "4903")
+    refresh_now(conn)
+    assert phones(conn) == ["4903"]
+    assert_exact(conn)
+
+
 def test_a_merge_waits_for_one_that_is_still_being_committed(
     platform: Platform, conn: SourceConnection, database: Database
 ) -> None:
@@ -147,7 +160,7 @@ def test_a_merge_waits_for_one_that_is_still_being_committed(
         waits = (
             "SELECT count(*) = 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND classid = %s"
         )
-        wait_for(lambda: value(ghost, waits, locks.MERGE), "the merge waits")
+        wait_for(lambda: value(ghost, waits, locks.MERGE) or not worker.is_alive(), "the merge waits")
         assert phones(other) == []
         ghost.execute("SELECT pg_advisory_unlock_all()")
         worker.join()
