@@ -2,8 +2,10 @@
 
 No registry has Citus. With a stand-in for its functions the projector works as it does there, tenant by tenant. The
 forms that a statement may not have, because Citus refuses them or takes them and does wrong, were found on Citus 14.
+Where LEADS_CITUS_URL names a coordinator, the tests of exactness run there too.
 """
 
+import os
 from collections.abc import Iterator, Sequence
 from functools import cache
 from re import compile as pattern
@@ -16,6 +18,9 @@ from pglast.stream import RawStream
 from psycopg.rows import TupleRow
 
 from projector.schema import table_columns, tables
+
+COORDINATOR = os.environ.get("LEADS_CITUS_URL", "")
+"""The URL of a database with Citus, as a superuser. Its read model is dropped before each test."""
 
 READ_MODEL = frozenset(name.partition(".")[2] for name in tables() if name.startswith("read_model."))
 DISTRIBUTED = frozenset(name for name in READ_MODEL if "user_id" in table_columns(name))

@@ -18,7 +18,7 @@ from projector.rebuild import rebuild
 from projector.source_names import SourceConnection, SourceCursor
 from tests.conftest import MakeDatabase
 from tests.exactness.platform import Platform
-from tests.support.citus import refusals, stand_in
+from tests.support.citus import COORDINATOR, refusals, stand_in
 from tests.support.server import Database, Server
 
 
@@ -48,7 +48,20 @@ def citus_templates(server: Server, source_template: Database) -> tuple[Database
     return platform, read_model
 
 
-@pytest.fixture(params=["postgresql", "citus"])
+def install_on_coordinator(platform: Database) -> Database:
+    """The same for a read model on Citus itself."""
+    both = Database(platform.url, platform.name, COORDINATOR)
+    with Database(COORDINATOR, "").connect() as conn:
+        for schema in ("leads_sql", "leads_access", "read_model", "projector"):
+            conn.execute(f"DROP SCHEMA IF EXISTS {schema} CASCADE".encode())
+    with both.connect() as conn:
+        migrate(conn, create_source=False, on_citus=True)
+    with both.connect() as conn:
+        rebuild(conn, tenants=None, progress=QUIET)
+    return both
+
+
+@pytest.fixture(params=["postgresql", "citus", pytest.param("coordinator", marks=pytest.mark.citus)])
 def engine(request: pytest.FixtureRequest) -> str:
     """What holds the read model."""
     found: str = request.param
@@ -101,9 +114,11 @@ def _takes_what_citus_takes(engine: str, monkeypatch: pytest.MonkeyPatch) -> Ite
 
 @pytest.fixture
 def make_apart(
-    make_database: MakeDatabase, request: pytest.FixtureRequest, engine: str
+    make_database: MakeDatabase, request: pytest.FixtureRequest, engine: str, source_template: Database
 ) -> Callable[[], Database]:
     """Makes pairs of databases; they are dropped after the test."""
+    if engine == "coordinator":
+        return lambda: install_on_coordinator(make_database(source_template))
     templates = request.getfixturevalue("apart_templates" if engine == "postgresql" else "citus_templates")
 
     def make() -> Database:

@@ -1,7 +1,8 @@
 """A read model on Citus: what is its own, besides being as exact as in any other database."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -24,7 +25,7 @@ from projector.sql import steps
 from projector.verify import verify
 from projector.verify.rounds import find_tenants
 from tests.conftest import MakeDatabase
-from tests.exactness.apart.test_two_commits import KilledError, dies, move, one_batch, phones
+from tests.exactness.apart.test_two_commits import dies, move, one_batch, phones
 from tests.exactness.platform import Platform, assert_exact, rebuild_now, refresh_now, value
 from tests.support.citus import DISTRIBUTED, READ_MODEL, goes_to_one_server, stand_in
 from tests.support.commands import projector
@@ -302,16 +303,37 @@ ASKED = (
 )
 
 
-@pytest.fixture
-def client_url(database: Database, conn: Connection) -> Iterator[str]:
-    """The read model for a login of the API's own."""
-    with logins(on_read_model(conn), LOGIN):
-        on_read_model(conn).execute(f"GRANT leads_api TO {LOGIN}")
-        yield Database(database.read_model_url, "").by(LOGIN).url
+@contextmanager
+def reader(database: Database) -> Iterator[str]:
+    """The URL of the read model for a login of the API's own."""
+    read_model = Database(database.read_model_url, "")
+    with read_model.connect() as conn, logins(conn, LOGIN):
+        conn.execute(f"GRANT leads_api TO {LOGIN}")
+        yield read_model.by(LOGIN).url
+
+
+def ask_everything(url: str) -> None:
+    """Ask each kind of question, and each once more with the ETag of its answer."""
+    config = Config(
+        url, engine="citus", role="", tenant_setting="transaction", rate_limit="", log_level="ERROR"
+    )
+    app = create_app(config)
+    client = app.test_client()
+    try:
+        for path in ASKED:
+            answer = client.get(f"/users/one/leads{path}")
+            assert answer.status_code == (404 if "nobody" in path else 200), (path, answer.text)
+            known = {"If-None-Match": answer.headers.get("ETag", "")}
+            assert client.get(f"/users/one/leads{path}", headers=known).status_code in (200, 304, 404)
+        for path in ("/users/one/lead-changes", "/users/one/leads.csv", "/users/one/leads.ndjson"):
+            assert client.get(path).status_code == 200, path
+        assert client.get("/health/ready").status_code == 200
+    finally:
+        app.extensions["leads_database"].engine.dispose()
 
 
 def test_each_request_goes_to_one_server(
-    platform: Platform, conn: Connection, client_url: str, monkeypatch: pytest.MonkeyPatch
+    platform: Platform, conn: Connection, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill(platform, "one", "two")
     rebuild_now(conn)
@@ -324,43 +346,15 @@ def test_each_request_goes_to_one_server(
         return prepare(session, text, values)
 
     monkeypatch.setattr(Session, "_prepare", noted)
-    app = create_app(
-        Config(
-            client_url,
-            engine="citus",
-            role="",
-            tenant_setting="transaction",
-            rate_limit="",
-            log_level="ERROR",
-        )
-    )
-    client = app.test_client()
-    try:
-        for path in ASKED:
-            answer = client.get(f"/users/one/leads{path}")
-            assert answer.status_code == (404 if "nobody" in path else 200), (path, answer.text)
-            again = client.get(
-                f"/users/one/leads{path}", headers={"If-None-Match": answer.headers.get("ETag", "")}
-            )
-            assert again.status_code in (200, 304, 404)
-        for path in ("/users/one/lead-changes", "/users/one/leads.csv", "/users/one/leads.ndjson"):
-            assert client.get(path).status_code == 200, path
-        assert client.get("/health/ready").status_code == 200
-    finally:
-        app.extensions["leads_database"].engine.dispose()
+    with reader(database) as url:
+        ask_everything(url)
     assert len(set(sent)) > len(ASKED) / 2
     assert [text for text in sent if not goes_to_one_server(text)] == []
 
 
-def test_an_api_that_is_not_told_of_citus_says_so(conn: Connection, client_url: str) -> None:
+def test_an_api_that_is_not_told_of_citus_says_so(conn: Connection, database: Database) -> None:
     assert is_distributed(conn)
-    [sentence] = look(Config(client_url, role=""))
-    assert sentence.endswith("Set LEADS_READ_MODEL_ENGINE=citus")
-    assert look(Config(client_url, engine="citus", role="", tenant_setting="transaction")) == []
-
-
-def test_what_kills_a_batch_is_no_error_of_its_own(conn: SourceConnection) -> None:
-    """The tests above die by it."""
-    work: Callable[[Connection], None] = one_batch
-    assert not dies(conn, work, 5)
-    assert issubclass(KilledError, Exception)
+    with reader(database) as url:
+        [sentence] = look(Config(url, role=""))
+        assert sentence.endswith("Set LEADS_READ_MODEL_ENGINE=citus")
+        assert look(Config(url, engine="citus", role="", tenant_setting="transaction")) == []
