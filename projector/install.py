@@ -8,8 +8,8 @@ from psycopg import sql as composing
 
 from projector import capture, db, locks
 from projector.api_role import set_up_api_role
-from projector.citus.session import is_on_citus
-from projector.citus.tables import distribute, let_api_read_profiles, require_citus
+from projector.citus.session import has_citus, is_on_citus
+from projector.citus.tables import complete, distribute, one_by_one, prepare_to_change, require_citus
 from projector.errors import NOT_INSTALLED, DependentsError, IncompleteSchemaError, SourceMissingError
 from projector.install_notices import collation, missing_indexes
 from projector.noted_source import follow_source
@@ -59,8 +59,7 @@ def migrate(
     notices += set_up_search(on_read_model(conn))
     change_tables(conn, lambda: notices.extend(set_up_api_role(on_read_model(conn))))
     change_tables(conn, lambda: notices.extend(set_up_reader_role(on_read_model(conn))))
-    if is_on_citus(on_read_model(conn)):
-        let_api_read_profiles(conn)
+    change_tables(conn, lambda: complete(conn))
     if capture.switched_off(conn) is None:
         capture.reinstall(conn)
         notices += [
@@ -76,6 +75,7 @@ def _install(conn: Connection, source_schemas: Sequence[str], *, create_source: 
     """Everything that needs no right but to create, in the caller's transaction."""
     for one in both(conn):
         one.execute("SELECT pg_advisory_xact_lock(%s, 0)", (locks.MIGRATION,))
+    prepare_to_change(conn)
     schemas = _find_source(conn, source_schemas, create_source=create_source)
     for one in both(conn):
         with naming_side(one):
@@ -109,6 +109,7 @@ def _complete(conn: Connection) -> None:
     """What takes a while where there are leads: readers go on, because no table changes in the same transaction."""
     for one in both(conn):
         one.execute("SELECT pg_advisory_xact_lock(%s, 0)", (locks.MIGRATION,))
+    prepare_to_change(conn)
     read_model = on_read_model(conn)
     _run(read_model, {"schema.sql": sections()["later"]})
     later = (one for one in steps("install/later") if not (one.is_for_postgresql and is_on_citus(read_model)))
@@ -117,11 +118,14 @@ def _complete(conn: Connection) -> None:
 
 def _run(conn: Connection, texts: Mapping[str, str]) -> None:
     """Run the texts of these files."""
+    on_citus = has_citus(on_read_model(conn))
     for file, text in texts.items():
         place = place_of_text(conn, text)
+        if place is None:
+            continue
         with _incomplete_schema(file), _dependents_named():
-            if place is not None:
-                place.execute(text.encode(), prepare=False)
+            for statement in one_by_one(text) if on_citus and place is on_read_model(conn) else [text]:
+                place.execute(statement.encode(), prepare=False)
 
 
 @contextmanager

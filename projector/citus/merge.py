@@ -90,6 +90,7 @@ def merging(
     A comparison runs in the transaction of the caller, who holds the tenant's lock.
     """
     session = _session(conn, writes=writes)
+    recover_prepared(conn)
     if not writes:
         _carry(conn, session, user_id, tables)
         yield session
@@ -97,8 +98,10 @@ def merging(
     with session.transaction():
         wanted = {"lock_class": locks.MERGE, "user_id": user_id}
         session.execute(query("citus", "lock_tenant"), wanted)
+        session.execute(query("citus", "begin_merge"), wanted)
         _carry(conn, session, user_id, tables)
         yield session
+        session.execute(query("citus", "end_merge"), wanted)
     recover_prepared(conn)
     own_connection(conn).between_commits()
 

@@ -1,6 +1,11 @@
 """Places the tables of the read model on the servers of Citus."""
 
-from projector.citus.session import has_citus
+import re
+from collections.abc import Iterator
+
+from psycopg import sql as composing
+
+from projector.citus.session import has_citus, is_on_citus
 from projector.errors import ConfigurationError
 from projector.pipeline import Connection
 from projector.sides import is_apart, on_read_model
@@ -15,6 +20,9 @@ _NO_CITUS = (
     "The database of the read model has no Citus: connect to the coordinator, and have a superuser run CREATE EXTENSION"
     " citus there and citus_add_node() for each server, or unset LEADS_READ_MODEL_ENGINE."
 )
+# A function or a DO block is one piece, whatever it has between its quotes.
+_STATEMENT = re.compile(r"(?:\$(\w*)\$.*?\$\1\$|'[^']*'|--[^\n]*|[^;])+;?", re.DOTALL)
+_COMMENT = re.compile(r"^\s*--.*\n?", re.MULTILINE)
 
 
 def require_citus(conn: Connection) -> None:
@@ -25,9 +33,22 @@ def require_citus(conn: Connection) -> None:
         raise ConfigurationError(_NO_CITUS)
 
 
-def let_api_read_profiles(conn: Connection) -> None:
-    """Grant the API's role the table under its view, as whose reader each server of Citus reads the rows."""
-    on_read_model(conn).execute(query("citus", "grant_profiles"), prepare=False)
+def prepare_to_change(conn: Connection) -> None:
+    """Let the caller's transaction change tables on the servers of Citus one by one, if there is Citus."""
+    read_model = on_read_model(conn)
+    if not has_citus(read_model):
+        return
+    read_model.execute("SELECT set_config('citus.multi_shard_modify_mode', 'sequential', true)")
+    # With it, Citus would take the schema for that of a tenant.
+    read_model.execute("SELECT set_config('citus.enable_schema_based_sharding', 'off', true)")
+
+
+def one_by_one(text: str) -> Iterator[str]:
+    """The statements of a text: Citus sends what it was sent to its servers, and these take one at a time."""
+    for found in _STATEMENT.finditer(text):
+        statement = _COMMENT.sub("", found[0]).strip()
+        if statement:
+            yield statement
 
 
 def distribute(conn: Connection) -> None:
@@ -37,11 +58,21 @@ def distribute(conn: Connection) -> None:
     tenant. A table that is distributed already stays as it is.
     """
     read_model = on_read_model(conn)
-    # The transaction has created these tables on the servers one by one, which it cannot go on to do in parallel.
-    read_model.execute("SELECT set_config('citus.multi_shard_modify_mode', 'sequential', true)")
     for name, is_by_tenant in read_model.execute(query("citus", "find_undistributed")).fetchall():
         if is_by_tenant:
             beside = "none" if name == _FIRST else _FIRST
             read_model.execute(query("citus", "distribute"), {"name": name, "beside": beside})
         else:
             read_model.execute(query("citus", "copy_everywhere"), {"name": name})
+        read_model.execute(query("citus", "drop_local_rows"), {"name": name})
+        # The servers have this of the table, and not of the one beside it that has its long values.
+        keep_pages = composing.SQL("ALTER TABLE {} SET (toast.vacuum_truncate = off)")
+        read_model.execute(keep_pages.format(composing.Identifier(*name.split("."))), prepare=False)
+
+
+def complete(conn: Connection) -> None:
+    """Change what a read model on Citus has otherwise, in the caller's transaction; does nothing for another one."""
+    read_model = on_read_model(conn)
+    if is_on_citus(read_model):
+        read_model.execute(query("citus", "place_versions"), prepare=False)
+        read_model.execute(query("citus", "grant_tables"), prepare=False)

@@ -37,11 +37,17 @@ WHERE c.relnamespace = 'read_model'::regnamespace AND c.relkind = 'r' AND p.logi
 ORDER BY c.relname <> 'tenants', c.relname;
 
 -- name: distribute
--- Places the rows of a table by their tenant. Parameters: name; beside, the table whose rows of a tenant are on the same
--- server, or none.
+-- Places the rows of a table by their tenant. Parameters: name; beside, the table whose rows of a tenant are on the
+-- same server, or none.
 --
 -- on: read_model
 SELECT pg_catalog.create_distributed_table(%(name)s::regclass, 'user_id', colocate_with => %(beside)s);
+
+-- name: drop_local_rows
+-- Deletes the rows that a table had before it was distributed: they stay where they were. Parameter: name.
+--
+-- on: read_model
+SELECT pg_catalog.truncate_local_data_after_distributing_table(%(name)s::regclass);
 
 -- name: copy_everywhere
 -- Has each server hold all rows of a table. Parameter: name.
@@ -55,6 +61,22 @@ SELECT pg_catalog.create_reference_table(%(name)s::regclass);
 --
 -- on: read_model
 SELECT pg_advisory_xact_lock(%(lock_class)s, hashtext(%(user_id)s));
+
+-- name: begin_merge
+-- Locks the row of a tenant where it is: what a server has prepared of a merge before, it then ends first. That can be
+-- the row itself, which no lock of a row would wait for. Parameter: user_id.
+--
+-- on: read_model
+INSERT INTO read_model.tenants AS t (user_id)
+VALUES (%(user_id)s)
+ON CONFLICT (user_id) DO UPDATE SET dead_letters = t.dead_letters;
+
+-- name: end_merge
+-- Deletes the row of a tenant that has none yet but for the lock. Parameter: user_id.
+--
+-- on: read_model
+DELETE FROM read_model.tenants AS t
+WHERE t.user_id = %(user_id)s AND t.version = 0 AND t.dead_letters = 0;
 
 -- name: find_staged_tenants
 -- Returns the staging tables that have rows, and of which tenant. The projector puts these together, one for each
@@ -115,8 +137,8 @@ WHERE t.user_id = %(user_id)s
     AND coalesce(%(size)s, 1) > 0;
 
 -- name: find_next_tenant
--- Returns the first tenant after another that has rows in a table of the read model, or null. Parameter: after, null for
--- the first of all.
+-- Returns the first tenant after another that has rows in a table of the read model, or null. Parameter: after, null
+-- for the first of all.
 --
 -- on: read_model
 SELECT min(t.user_id) AS user_id
@@ -179,9 +201,9 @@ UNION
 SELECT t.user_id
 FROM read_model.lead_totals AS t;
 
--- name: grant_profiles
--- Lets the API's role read the table under the view lead_profiles_of_tenant. Citus sends the text of a view to its
--- servers, where nobody reads with the rights of its owner. The policies hold there too.
+-- name: grant_tables
+-- Lets the roles of readers read the tables under their views. Citus sends the text of a view to its servers, where
+-- nobody reads with the rights of its owner. The policies hold there too.
 --
 -- on: read_model
 DO $$
@@ -189,8 +211,35 @@ BEGIN
     IF EXISTS (SELECT FROM pg_catalog.pg_roles AS r WHERE r.rolname = 'leads_api') THEN
         GRANT SELECT ON read_model.lead_profiles TO leads_api;
     END IF;
+    IF EXISTS (SELECT FROM pg_catalog.pg_roles AS r WHERE r.rolname = 'leads_reader') THEN
+        GRANT USAGE ON SCHEMA read_model TO leads_reader;
+        GRANT SELECT ON
+            read_model.leads, read_model.lead_profiles, read_model.lead_conversations, read_model.lead_messages,
+            read_model.lead_totals
+        TO leads_reader;
+    END IF;
 END
 $$;
+
+-- name: place_versions
+-- Creates the view of sql/install/after_tables/85_place_of_versions.sql without a table that is on one server alone.
+-- The server of a tenant answers, so that tokens of the change feed end when Citus moves the tenant to another one.
+--
+-- on: read_model
+CREATE OR REPLACE VIEW read_model.place_of_versions AS
+SELECT
+    concat_ws(
+        '-',
+        p.installation_id,
+        (SELECT s.system_identifier FROM pg_catalog.pg_control_system() AS s),
+        current_database()::text COLLATE "default",
+        CASE
+            WHEN pg_catalog.pg_is_in_recovery()
+                THEN (SELECT upper(to_hex(c.timeline_id)) FROM pg_catalog.pg_control_checkpoint() AS c)
+            ELSE ltrim(left(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 8), '0')
+        END
+    ) AS place
+FROM read_model.projection AS p;
 
 -- name: read_staged_rows
 -- Returns the rows of a staging table that are of a tenant.

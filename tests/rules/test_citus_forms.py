@@ -125,6 +125,7 @@ def test_a_folder_has_no_steps_that_are_left_out() -> None:
             "a volatile function in ON CONFLICT",
         ),
         ("SELECT * FROM read_model.leads FOR UPDATE", "FOR UPDATE"),
+        ("SELECT 1; CREATE INDEX i ON read_model.leads (user_id)", "a change of a table among"),
         ("MERGE INTO read_model.leads AS l USING s ON l.user_id = s.u WHEN MATCHED THEN DELETE", "MERGE"),
         (
             "SELECT * FROM read_model.leads AS l WHERE EXISTS (SELECT FROM s WHERE s.user_id = l.user_id)",
@@ -157,6 +158,7 @@ def test_each_form_is_found(text: str, why: str) -> None:
             " ON l.customer_phone = s.phone AND l.user_id = 'a'"
         ),
         "UPDATE read_model.freshness SET as_of = %(as_of)s",
+        "CREATE INDEX i ON read_model.leads (user_id)",
         "SELECT s.* FROM s CROSS JOIN LATERAL (SELECT 1 OFFSET 0) AS t",
     ],
 )

@@ -44,6 +44,9 @@ CREATE FUNCTION pg_catalog.create_reference_table(table_name regclass) RETURNS v
     INSERT INTO pg_catalog.pg_dist_partition VALUES (table_name, NULL, true)
 $$;
 
+CREATE FUNCTION pg_catalog.truncate_local_data_after_distributing_table(table_name regclass) RETURNS void
+LANGUAGE sql AS '';
+
 CREATE FUNCTION pg_catalog.recover_prepared_transactions() RETURNS integer LANGUAGE sql AS 'SELECT 0';
 """
 
@@ -63,7 +66,11 @@ def stand_in(conn: psycopg.Connection[TupleRow]) -> None:
 def refusals(statement: str) -> tuple[str, ...]:
     """Return why Citus would refuse a statement, or do it wrong; `statement` may have psycopg's parameters."""
     text = _PARAMETER.sub("$1", statement).replace("%%", "%")
-    return tuple(why for raw in parse_sql(text) for why in _refusals_of(raw.stmt))
+    found = [raw.stmt for raw in parse_sql(text)]
+    changes = (ast.AlterTableStmt, ast.IndexStmt)
+    if len(found) > 1 and any(isinstance(one, changes) and _is_distributed(one.relation) for one in found):
+        return ("a change of a table among other statements of one text",)
+    return tuple(why for one in found for why in _refusals_of(one))
 
 
 def goes_to_one_server(statement: str) -> bool:

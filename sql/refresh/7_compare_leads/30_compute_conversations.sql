@@ -17,8 +17,8 @@
 --     AND lm.customer_phone = t.customer_phone AND lm.conversation_id = t.conversation_id
 --     ORDER BY lm.sent_at DESC LIMIT 1)
 -- citus fetches stored_totals =
---     SELECT m.user_id, m.customer_phone, m.conversation_id, count(*) AS message_count, min(m.sent_at) AS first_message_at,
---         max(m.sent_at) AS newest_message_at
+--     SELECT m.user_id, m.customer_phone, m.conversation_id, count(*) AS message_count,
+--         min(m.sent_at) AS first_message_at, max(m.sent_at) AS newest_message_at
 --     FROM (
 --         SELECT d.user_id, d.old_customer_phone AS customer_phone, d.old_conversation_id AS conversation_id
 --         FROM message_differences AS d

@@ -12,7 +12,7 @@ SELECT
     coalesce(t.version, 0) + 1,
     now()
 FROM old_leads AS o
-LEFT JOIN new_leads AS n ON n.user_id = o.user_id AND n.customer_phone = o.customer_phone
+LEFT JOIN new_leads AS n ON n.user_id = o.user_id AND n.customer_phone = o.customer_phone -- noqa: ST11
 LEFT JOIN {tenants} AS t ON t.user_id = o.user_id
 WHERE n.user_id IS NULL
 ON CONFLICT (user_id, customer_phone) DO UPDATE SET version = excluded.version, deleted_at = excluded.deleted_at;

@@ -16,6 +16,7 @@ from api.database.session import Session
 from projector import locks, pipeline
 from projector.citus import tenants
 from projector.citus.session import recover_prepared
+from projector.errors import RightsError
 from projector.install import migrate
 from projector.progress import QUIET
 from projector.rebuild import rebuild
@@ -191,6 +192,55 @@ def test_freshness_waits_until_nothing_is_in_doubt(platform: Platform, conn: Sou
     refresh_now(conn)
     assert not merging(conn).in_doubt
     assert value(read_model, "SELECT as_of FROM read_model.freshness") > before
+    assert_exact(conn)
+
+
+def test_a_server_that_is_away_is_asked_again(conn: SourceConnection) -> None:
+    """Citus only warns of it."""
+    merging(conn).in_doubt = True
+    on_read_model(conn).execute(
+        "CREATE OR REPLACE FUNCTION pg_catalog.recover_prepared_transactions() RETURNS integer LANGUAGE plpgsql AS"
+        " $$ BEGIN RAISE WARNING 'transaction recovery cannot connect'; RETURN 0; END $$"
+    )
+    with pytest.raises(psycopg.OperationalError, match="a server of Citus cannot be reached"):
+        recover_prepared(conn)
+    assert merging(conn).in_doubt
+
+
+def test_a_login_that_may_not_ask_is_told_what_it_lacks(conn: SourceConnection) -> None:
+    merging(conn).in_doubt = True
+    on_read_model(conn).execute(
+        "CREATE OR REPLACE FUNCTION pg_catalog.recover_prepared_transactions() RETURNS integer LANGUAGE plpgsql AS"
+        " $$ BEGIN RAISE insufficient_privilege; END $$"
+    )
+    with pytest.raises(RightsError, match="GRANT EXECUTE ON FUNCTION"):
+        recover_prepared(conn)
+
+
+def test_a_merge_begins_with_the_row_of_its_tenant(
+    platform: Platform, conn: SourceConnection, database: Database
+) -> None:
+    """What a server has prepared is in no snapshot, and holds that row, or is that row."""
+    fill(platform, "one")
+    with database.connect() as other, on_read_model(other).transaction():
+        on_read_model(other).execute("INSERT INTO read_model.tenants (user_id, version) VALUES ('one', 1)")
+        worker = threading.Thread(target=refresh_now, args=(conn,))
+        worker.start()
+        waits = (
+            "SELECT count(*) = 1 FROM pg_stat_activity"
+            " WHERE wait_event_type = 'Lock' AND query LIKE '%SET dead_letters = t.dead_letters%'"
+        )
+        wait_for(lambda: value(platform.conn, waits) or not worker.is_alive(), "the merge waits")
+        assert worker.is_alive()
+    worker.join()
+    assert_exact(conn)
+    assert value(on_read_model(conn), "SELECT version FROM read_model.tenants") == 2
+
+
+def test_a_tenant_without_leads_gets_no_row(platform: Platform, conn: SourceConnection) -> None:
+    platform.contact("one", "4901", "Ann")
+    refresh_now(conn)
+    assert value(on_read_model(conn), "SELECT count(*) FROM read_model.tenants") == 0
     assert_exact(conn)
 
 
