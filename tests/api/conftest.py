@@ -103,9 +103,8 @@ def database(make_database: MakeDatabase, built_template: Database) -> Database:
 MakeApp = Callable[..., Flask]
 
 
-@pytest.fixture
-def make_app() -> Iterator[MakeApp]:
-    """Makes applications; their pools are closed after the test."""
+@contextmanager
+def making_apps() -> Iterator[MakeApp]:
     with ExitStack() as stack:
 
         def make(database: Database, *, now: datetime = NOW, **settings: Any) -> Flask:  # noqa: ANN401
@@ -118,8 +117,22 @@ def make_app() -> Iterator[MakeApp]:
 
 
 @pytest.fixture
-def client(library: Library, make_app: MakeApp) -> FlaskClient:
-    return make_app(library.database).test_client()
+def make_app() -> Iterator[MakeApp]:
+    """Makes applications; their pools are closed after the test."""
+    with making_apps() as make:
+        yield make
+
+
+@pytest.fixture(scope="module")
+def shared_app(library: Library) -> Iterator[Flask]:
+    """The application over the library that the tests of a file share: to make one takes as long as many requests."""
+    with making_apps() as make:
+        yield make(library.database)
+
+
+@pytest.fixture
+def client(shared_app: Flask) -> FlaskClient:
+    return shared_app.test_client()
 
 
 LIST_KEYS = ["success", "data", "pagination", "timestamp", "correlationId"]

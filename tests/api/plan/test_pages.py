@@ -52,15 +52,19 @@ LIMITS = (1, 3, 7, 100)
 IN_ORDER = [f"sort_by={sort_by}&sort_order={order}" for sort_by, order in product(SORTS, ORDERS)]
 
 
-@pytest.fixture(params=WAYS)
-def ways(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
-    """Every way to a page, though the library has few leads, with its smallest page."""
+@pytest.fixture(scope="module", params=WAYS)
+def ways(request: pytest.FixtureRequest) -> Iterator[int]:
+    """Every way to a page, though the library has few leads, with its smallest page.
+
+    Of the file: the statements of a way, which take longer to make than to run, serve all tests of it.
+    """
     far_offset, passed, passed_a_match, smallest = WAYS[request.param]
-    monkeypatch.setattr("api.plan.list_plan.FAR_OFFSET", far_offset)
-    monkeypatch.setattr("api.plan.pages.MIN_LEADS_PASSED", passed)
-    monkeypatch.setattr("api.plan.pages.MIN_LEADS_PASSED_A_MATCH", passed_a_match)
-    list_statement.cache_clear()
-    yield smallest
+    with pytest.MonkeyPatch.context() as patches:
+        patches.setattr("api.plan.list_plan.FAR_OFFSET", far_offset)
+        patches.setattr("api.plan.pages.MIN_LEADS_PASSED", passed)
+        patches.setattr("api.plan.pages.MIN_LEADS_PASSED_A_MATCH", passed_a_match)
+        list_statement.cache_clear()
+        yield smallest
     list_statement.cache_clear()
 
 
