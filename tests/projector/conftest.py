@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from projector import snapshots
 from tests.projector.recovering import Connection, as_of, healed
 from tests.support.running import write_source
 from tests.support.server import Database
@@ -23,3 +24,15 @@ def built(connection: Connection, other: Connection) -> Connection:
     healed(connection)
     assert as_of(connection) is not None
     return connection
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Has reads of the platform's tables give up at the first one that is held.
+
+    Their functions have taken the minute of SOURCE_PATIENCE_SECONDS when they were defined.
+    """
+    for read in (snapshots.read_source, snapshots.retry_while_source_is_held):
+        defaults = read.__kwdefaults__
+        assert defaults["patience"] == snapshots.SOURCE_PATIENCE_SECONDS
+        monkeypatch.setitem(defaults, "patience", 0.0)

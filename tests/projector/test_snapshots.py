@@ -63,11 +63,8 @@ def test_a_table_that_is_held_for_a_while_is_read_afterwards(
     assert len(attempts) > 1
 
 
-@pytest.mark.usefixtures("hasty")
-def test_a_table_that_is_held_for_too_long_is_named(
-    connection: Connection, other: Connection, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(snapshots, "SOURCE_PATIENCE_SECONDS", 0.0)
+@pytest.mark.usefixtures("hasty", "impatient")
+def test_a_table_that_is_held_for_too_long_is_named(connection: Connection, other: Connection) -> None:
     with other.transaction():
         other.execute("LOCK TABLE conversations IN ACCESS EXCLUSIVE MODE")
         with pytest.raises(BlockedError, match="another session holds one"):

@@ -41,10 +41,8 @@ def test_it_holds_no_lock_and_leaves_nothing(world: World) -> None:
     assert value(world.projector, "SELECT current_setting('enable_seqscan')") in {"on", "off"}
 
 
-def test_a_table_that_another_session_holds_is_given_up(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("projector.snapshots.SOURCE_PATIENCE_SECONDS", 0.0)
+@pytest.mark.usefixtures("impatient")
+def test_a_table_that_another_session_holds_is_given_up(world: World) -> None:
     with world.platform.transaction():
         world.platform.execute("LOCK messages IN ACCESS EXCLUSIVE MODE")
         with pytest.raises(BlockedError, match="another session holds one"):

@@ -348,11 +348,11 @@ def blocked(conn: Connection) -> list[str]:
     return [row[0] for row in found.fetchall()]
 
 
+@pytest.mark.usefixtures("impatient")
 def test_a_source_table_that_is_held_for_too_long_is_named(
     written: Connection, other: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(snapshots, "SOURCE_LOCK_TIMEOUT", "50ms")
-    monkeypatch.setattr(first_build, "SOURCE_PATIENCE_SECONDS", 0.0)
     with other.transaction():
         other.execute("LOCK TABLE contacts IN ACCESS EXCLUSIVE MODE")
         with pytest.raises(BlockedError, match="another session holds one"):
