@@ -34,5 +34,6 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """
     for read in (snapshots.read_source, snapshots.retry_while_source_is_held):
         defaults = read.__kwdefaults__
+        assert defaults is not None
         assert defaults["patience"] == snapshots.SOURCE_PATIENCE_SECONDS
         monkeypatch.setitem(defaults, "patience", 0.0)
