@@ -50,15 +50,23 @@ class Size:
     # Seconds in which commits are followed to the answer that shows them, and commits a second.
     visible: float = 60
     commit_rates: tuple[int, ...] = (1, 100, 1000)
-    # Leads of each tenant that several projectors share, and changes that they find in the queue.
+    # Leads of each tenant that several projectors share, changes that they find in the queue, and how many they are.
     shared: int = 250
     deep: int = 24_000
+    projectors: tuple[int, ...] = (1, 2, 4)
+    # Whether commits wait for the disk, as those of a platform do.
+    durable: bool = True
 
+
+# It says nothing about speed.
+_SMOKE = Size(
+    "smoke", 600, 300, 100, 50, 3, 500, 1, 2, 0.02, 1.0, (1000,), 1.0, (100,), 3, 400, (1, 2), durable=False
+)
 
 SIZES = {
     size.name: size
     for size in (
-        Size("smoke", 600, 300, 100, 50, 3, 500, 1, 2, 0.05, 1.0, (1000,), 1.0, (100,), 3, 400),
+        _SMOKE,
         Size("default", 100_000, 10_000, 1_000, 200, 5, 100_000, 5, 15, 1.0, 15),
         Size("large", 1_000_000, 10_000, 1_000, 200, 5, 100_000, 5, 15, 2.0, 60),
     )
@@ -124,8 +132,8 @@ class Fixtures:
 def fixtures(size: Size, folder: Path, say: Say) -> Iterator[Fixtures]:
     """Start the server in that folder, make what is not there yet, and stop it at the end."""
     binaries = os.environ.get("LEADS_PG_BIN")
-    # Its settings are the defaults: commits are durable.
-    server = EmbeddedServer(folder, Path(binaries) if binaries else None)
+    settings = {} if size.durable else {"fsync": "off", "synchronous_commit": "off"}
+    server = EmbeddedServer(folder, Path(binaries) if binaries else None, settings)
     server.start()
     try:
         yield Fixtures(

@@ -67,7 +67,7 @@ def running(
 ) -> Iterator[subprocess.Popen[str]]:
     """A run under way, which may be stopped at once."""
     wrk = shutil.which("wrk")
-    duration = max(seconds, 0.05)
+    duration = max(seconds, 0.01)
     # wrk knows whole seconds only.
     by_wrk = wrk is not None and duration >= 1
     if wrk is not None and by_wrk:

@@ -25,7 +25,6 @@ from tests.support.server import connect
 
 AREA = "Projectors"
 TENANTS = 40
-COUNTS = (1, 2, 4)
 APART = "2 separate"
 _MESSAGES_PER_LEAD = 5
 _SESSIONS = "application_name = 'leads-projector run: refresh' AND datname = current_database()"
@@ -54,7 +53,9 @@ def measure(fixtures: Fixtures) -> Iterator[Row]:
         other = stack.enter_context(fixtures.copy_of(shared))
         yield _disk(shared, TENANTS * fixtures.size.shared)
         queues = [Queue(database, stack.enter_context(database.connect())) for database in (shared, other)]
-        drains = {str(count): Drains(queues[:1], fixtures.size.deep, count) for count in COUNTS}
+        drains = {
+            str(count): Drains(queues[:1], fixtures.size.deep, count) for count in fixtures.size.projectors
+        }
         # What two projectors reach on this machine that have nothing to share but its cores.
         drains[APART] = Drains(queues, fixtures.size.deep, 1)
         found = interleave(
@@ -62,7 +63,7 @@ def measure(fixtures: Fixtures) -> Iterator[Row]:
             {name: partial(Drains.measure, one) for name, one in drains.items()},
             warm_up=False,
         )
-    yield from _rows(drains, found)
+    yield from _rows(fixtures.size.projectors, drains, found)
 
 
 def _disk(database: Database, leads: int) -> Row:
@@ -80,8 +81,8 @@ def _disk(database: Database, leads: int) -> Row:
     )
 
 
-def _rows(drains: dict[str, "Drains"], found: dict[str, Sample]) -> Iterator[Row]:
-    one, two, *more = (str(count) for count in COUNTS)
+def _rows(counts: Sequence[int], drains: dict[str, "Drains"], found: dict[str, Sample]) -> Iterator[Row]:
+    one, two, *more = map(str, counts)
     for count in (two, *more):
         yield Row(
             AREA,
