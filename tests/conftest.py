@@ -8,6 +8,7 @@ mostly wait for each other, so that one process leaves half of two cores idle. E
 of its own, so that nothing a test does to roles or settings of its server is seen by the others.
 """
 
+import gc
 import logging
 import os
 import shutil
@@ -18,6 +19,7 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
 from itertools import count
 from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
@@ -35,6 +37,9 @@ from tests.support.citus import COORDINATOR
 from tests.support.log_watch import WATCH, hide_personal_data, watch_captures, watch_programs
 from tests.support.node import has_node_tools
 from tests.support.server import FAST, GIVEN_SERVER, Database, Server, running_server, session_server
+
+if TYPE_CHECKING:
+    from xdist.scheduler import Scheduling
 
 # What a developer has set for their own work must not change what the tests show.
 for _name in [name for name in os.environ if name.startswith(("LEADS_", "PG")) or name == "DATABASE_URL"]:
@@ -83,9 +88,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_configure() -> None:
+    # The collection makes hundreds of thousands of objects, none of which is garbage.
+    gc.disable()
     hide_personal_data()
     watch_programs()
     watch_captures()
+
+
+def pytest_collection_finish() -> None:
+    # They live as long as the session: no test pays for a look at them.
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -110,9 +123,22 @@ def pytest_runtest_makereport(
 
 @pytest.hookimpl(optionalhook=True, tryfirst=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """Return what `-n auto` means: three processes for two cores, or only this one where a server is given."""
+    """Return what `-n auto` means: two processes for each core, or only this one where a server is given.
+
+    Of the time of a test, a third is waiting: for programs that start, for timeouts, for the next look.
+    """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return 0 if os.environ.get(GIVEN_SERVER) else min(cores + (cores + 1) // 2, _MOST_PROCESSES)
+    return 0 if os.environ.get(GIVEN_SERVER) else min(2 * cores, _MOST_PROCESSES)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> "Scheduling | None":  # noqa: ANN401  # A Producer.
+    """Return what shares out the files, where `make test` asks for that."""
+    if config.getoption("dist") != "loadfile":
+        return None
+    from tests.support.shares import Shares  # noqa: PLC0415  # Without xdist there is nothing to share.
+
+    return Shares(config, log)
 
 
 # Each has a PostgreSQL server with its databases in memory.
