@@ -71,12 +71,19 @@ def site(world: World, serve: Serve) -> Site:
     return serve(world.database)
 
 
+Draw = Callable[[Page, str], None]
+
+
 @pytest.fixture
-def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    """Where to write what a page looks like."""
-    chosen = Path(request.config.getoption("--screenshots") or tmp_path)
-    chosen.mkdir(parents=True, exist_ok=True)
-    return chosen
+def draw(request: pytest.FixtureRequest) -> Draw:
+    """Writes what a page looks like, where --screenshots asks for that."""
+    chosen = request.config.getoption("--screenshots")
+
+    def write(page: Page, name: str) -> None:
+        if chosen:
+            page.screenshot(path=Path(chosen) / f"{name}.png")
+
+    return write
 
 
 View = Callable[..., Page]

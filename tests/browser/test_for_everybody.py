@@ -2,14 +2,13 @@
 
 import re
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from tests.api.auth.tokens import token_config
-from tests.browser.conftest import Serve, View
+from tests.browser.conftest import Draw, Serve, View
 from tests.browser.world import TENANT, Site, World
 
 pytestmark = pytest.mark.chromium
@@ -113,7 +112,7 @@ def examine(page: Page) -> None:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", SIZES)
-def test_it_fits_on_every_screen(site: Site, view: View, folder: Path, size: str, scheme: str) -> None:
+def test_it_fits_on_every_screen(site: Site, view: View, draw: Draw, size: str, scheme: str) -> None:
     width, height = SIZES[size]
     page = view(f"{site.url}/#tenant={TENANT}", width=width, height=height, color_scheme=scheme)
     ready(page)
@@ -138,7 +137,7 @@ def test_it_fits_on_every_screen(site: Site, view: View, folder: Path, size: str
         elif step == "fields":
             page.get_by_text("Every field, and where it comes from").click()
         assert page.evaluate("document.documentElement.scrollWidth") <= width
-        page.screenshot(path=folder / f"{size}-{scheme}-{step}.png")
+        draw(page, f"{size}-{scheme}-{step}")
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == (
         "rgb(246, 247, 249)" if scheme == "light" else "rgb(16, 19, 23)"
     )
