@@ -49,7 +49,8 @@ def test_ready_again_when_it_is_built(database: Database, make_app: MakeApp) -> 
 @pytest.mark.parametrize(
     ("age", "max_age", "reason"),
     [
-        ("59 s", 60.0, None),
+        # A busy machine may take seconds until it looks.
+        ("30 s", 60.0, None),
         ("75 s", 60.0, "LEADS_READY_MAX_AGE allows 60 s"),
         ("75 s", 2.5, "LEADS_READY_MAX_AGE allows 2.5 s"),
         # Without a limit any age will do.
