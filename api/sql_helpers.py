@@ -11,7 +11,6 @@ from sqlalchemy import (
     ColumnElement,
     FromClause,
     Integer,
-    Label,
     ScalarSelect,
     Select,
     SelectBase,
@@ -110,16 +109,21 @@ def as_of() -> ScalarSelect[Any]:
     return select(freshness.c.as_of).scalar_subquery()
 
 
-def freshness_columns() -> tuple[Label[Any], Label[Any], Label[Any]]:
+def freshness_columns() -> tuple[ColumnElement[Any], ColumnElement[Any], ColumnElement[Any]]:
     """Returns the columns that each answer repeats in its headers: as_of, dead_letters and version.
 
     A statement sees the version of a tenant and its rows in one snapshot, and so the rows of this very version.
     """
-    dead_letters = select(tenants.c.dead_letters).where(tenants.c.user_id == USER).scalar_subquery()
+    # One row for an unknown tenant too. A subquery for each of the columns would look the tenant up twice.
+    one = select(constant(1).label("one")).subquery("one")
     dash = literal_column("'-'", Text)
-    named = cast(tenants.c.version, Text) + dash + cast(tenants.c.version_id, Text)
-    version = select(named).where(tenants.c.user_id == USER).scalar_subquery()
-    return as_of().label("as_of"), dead_letters.label("dead_letters"), version.label("version")
+    version = cast(tenants.c.version, Text) + dash + cast(tenants.c.version_id, Text)
+    known = (
+        select(tenants.c.dead_letters, version.label("version"))
+        .select_from(one.outerjoin(tenants, tenants.c.user_id == USER))
+        .subquery("known")
+    )
+    return as_of().label("as_of"), known.c.dead_letters, known.c.version
 
 
 def json_members(**values: ColumnElement[Any]) -> ColumnElement[str]:
@@ -150,7 +154,7 @@ class PageRows(NamedTuple):
     text: ColumnElement[Any]
 
 
-def with_page(head: Sequence[Label[Any]], page: Sequence[PageRows]) -> SelectBase:
+def with_page(head: Sequence[ColumnElement[Any]], page: Sequence[PageRows]) -> SelectBase:
     """Returns one row with the head, followed by a row with the column `page` for each printed row.
 
     PostgreSQL would copy a page of leads several times to aggregate it to one text. The rows keep this order because
