@@ -1,10 +1,15 @@
 """Flask without what this API does not use: all that is left works as Flask's own does."""
 
+from functools import partial
+from typing import NoReturn
+
 import pytest
-from flask import Flask, Request, request, session, url_for
+from flask import Blueprint, Flask, Request, Response, request, session, url_for
 from flask.testing import FlaskClient
 from werkzeug.test import EnvironBuilder
 
+from api import current
+from api.addresses import find_address
 from api.application import Application, LazyRequest
 from tests.api.conftest import Library, MakeApp
 
@@ -66,6 +71,73 @@ def test_a_host_is_taken_as_flask_takes_it(client: FlaskClient, library: Library
         for one in (client, plain.test_client())
     ]
     assert statuses[0] == statuses[1]
+
+
+def _fail(*_: object) -> NoReturn:
+    raise ZeroDivisionError
+
+
+def _with_hooks(app: Flask) -> list[str]:
+    """Give an application hooks and endpoints. Returns what notes each call."""
+    calls: list[str] = []
+    outer, inner = Blueprint("outer", __name__), Blueprint("inner", __name__)
+
+    def before(name: str) -> None:
+        # As the API does: after it, an address that does not take the method has an endpoint too.
+        find_address(current.request())
+        calls.append(f"before {name}")
+
+    def after(response: Response, name: str) -> Response:
+        calls.append(f"after {name} {response.status_code}")
+        return response
+
+    for number in (1, 2):
+        for owner in (app, outer, inner):
+            name = f"{owner.name} {number}"
+            owner.before_request(partial(before, name))
+            owner.after_request(partial(after, name=name))
+            owner.teardown_request(partial(lambda _error, name: calls.append(f"teardown {name}"), name=name))
+    inner.before_request(lambda: "early" if request.args.get("early") else None)
+    inner.add_url_rule("/inner/<word>", "word", lambda word: (word, 201))
+    inner.add_url_rule("/bug", "bug", _fail)
+    outer.add_url_rule("/outer", "outer", lambda: "found")
+    app.add_url_rule("/own", "own", lambda: {"found": True})
+    app.register_error_handler(404, lambda _error: ("nothing there", 404))
+    app.register_error_handler(ZeroDivisionError, lambda _error: ("bug", 500))
+    outer.register_blueprint(inner)
+    app.register_blueprint(outer)
+    return calls
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "POST"])
+@pytest.mark.parametrize("path", ["/own", "/outer", "/inner/a", "/inner/b?early=1", "/bug", "/nothing"])
+def test_hooks_run_as_flask_runs_them(path: str, method: str) -> None:
+    apps = Application("app"), Flask("app", static_folder=None)
+    made = [(app.test_client(), _with_hooks(app)) for app in apps]
+    # Once more when the hooks of the endpoint are known.
+    for _ in range(2):
+        answers = [client.open(path, method=method) for client, _ in made]
+        ours, theirs = (
+            (one.status, one.data, sorted(one.headers.keys()), calls)
+            for one, (_, calls) in zip(answers, made, strict=True)
+        )
+        assert ours == theirs
+        assert "before app 1" in ours[3]
+        assert "teardown app 2" in ours[3]
+        for _, calls in made:
+            calls.clear()
+
+
+def test_an_error_after_the_view_is_answered_as_flask_answers_it() -> None:
+    statuses = []
+    for app in (Application("app"), Flask("app", static_folder=None)):
+        app.add_url_rule("/", view_func=lambda: "found")
+        app.register_error_handler(500, lambda _error: ("sorry", 500))
+        app.after_request(_fail)
+        app.logger.disabled = True
+        answer = app.test_client().get("/")
+        statuses.append((answer.status, answer.data))
+    assert statuses[0] == statuses[1] == ("500 INTERNAL SERVER ERROR", b"sorry")
 
 
 def test_there_is_no_session(library: Library, make_app: MakeApp) -> None:

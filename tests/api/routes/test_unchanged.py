@@ -12,6 +12,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from api.app import create_app
+from api.application import Application
 from api.auth.access import digest_of
 from api.auth.key_format import new_key
 from api.auth_settings import AuthConfig
@@ -141,15 +142,15 @@ def asked_twice(app: Flask, address: str, **headers: str) -> tuple[TestResponse,
 def in_flask(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The paths of the requests that Flask has begun with."""
     paths: list[str] = []
-    begin = Flask.full_dispatch_request
+    begin = Application.full_dispatch_request
 
-    def noted(self: Flask) -> Any:  # noqa: ANN401
+    def noted(self: Application) -> Any:  # noqa: ANN401
         from flask import request  # noqa: PLC0415
 
         paths.append(request.full_path)
         return begin(self)
 
-    monkeypatch.setattr(Flask, "full_dispatch_request", noted)
+    monkeypatch.setattr(Application, "full_dispatch_request", noted)
     return paths
 
 
