@@ -2,13 +2,14 @@
 
 import random
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from http import HTTPStatus
 from string import ascii_lowercase, digits
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from flask import Response
+from werkzeug.datastructures import Headers
 
 from api import current
 from api.current import OWN_HEADERS
@@ -23,6 +24,8 @@ _ALWAYS = [
     ("X-Content-Type-Options", "nosniff"),
     ("Referrer-Policy", "no-referrer"),
 ]
+
+_JSON = ("Content-Type", "application/json")
 
 Clock = Callable[[], datetime]
 
@@ -46,14 +49,15 @@ class Freshness(Protocol):
 class JsonResponse(Response):
     """An answer whose body is JSON."""
 
-    default_mimetype = "application/json"
+    default_mimetype = _JSON[1]
 
     def __call__(self, environ: dict[str, Any], start_response: "StartResponse") -> Iterable[bytes]:
         """Answers the request. An answer to a GET that is all there is sent as it is, without a look at its headers."""
         if self.status_code != HTTPStatus.OK or environ["REQUEST_METHOD"] != "GET" or not self._is_whole():
             return super().__call__(environ, start_response)
         body, headers = cast("list[bytes]", self.response), self.headers.to_wsgi_list()
-        if "Content-Length" not in self.headers:
+        # To ask Werkzeug for a header that is not there takes an exception.
+        if not any(name == "Content-Length" for name, _ in headers):
             headers.append(("Content-Length", str(sum(map(len, body)))))
         start_response(self.status, headers)
         return body
@@ -96,12 +100,18 @@ def closing() -> bytes:
     return f'"timestamp":"{format_time(values.now)}","correlationId":"{values.correlation_id}"}}'.encode()
 
 
-def success(data: bytes, pagination: bytes | None = None) -> Response:
-    """Returns the answer with these data, which are JSON as is the pagination."""
+def success(data: bytes, pagination: bytes | None, headers: list[tuple[str, str]]) -> Response:
+    """Returns the answer with these data, which are JSON as is the pagination. Each header is one line."""
     paged = b"" if pagination is None else b'"pagination":%b,' % pagination
     body = b'{"success":true,"data":%b,%b%b' % (data, paged, closing())
-    # Werkzeug would look for the charset of a mimetype, and write the length into the headers at once.
-    return JsonResponse([body], content_type=JsonResponse.default_mimetype)
+    return JsonResponse([body], headers=_MadeHeaders([_JSON, *headers]))
+
+
+class _MadeHeaders(Headers):
+    """Headers that are good as they are: Werkzeug would check and copy each of them."""
+
+    def __init__(self, made: list[tuple[str, str]]) -> None:
+        self._list = made
 
 
 def note_freshness(row: Freshness) -> None:
@@ -113,12 +123,12 @@ def note_freshness(row: Freshness) -> None:
     own.update(freshness_headers(row))
 
 
-def freshness_headers(row: Freshness) -> Iterator[tuple[str, str]]:
-    """Yields the headers that say how fresh a row is."""
-    if row.as_of is not None:
-        yield "X-Data-As-Of", format_time(row.as_of)
+def freshness_headers(row: Freshness) -> dict[str, str]:
+    """Returns the headers that say how fresh a row is."""
+    headers = {} if row.as_of is None else {"X-Data-As-Of": format_time(row.as_of)}
     if row.dead_letters:
-        yield "X-Data-Dead-Letters", str(row.dead_letters)
+        headers["X-Data-Dead-Letters"] = str(row.dead_letters)
+    return headers
 
 
 def with_constant_headers(wsgi_app: "WSGIApplication", *varies_by: str) -> "WSGIApplication":
@@ -131,7 +141,12 @@ def with_constant_headers(wsgi_app: "WSGIApplication", *varies_by: str) -> "WSGI
     always = [*_ALWAYS, ("Vary", ", ".join(varies_by))] if varies_by else _ALWAYS
 
     def answer(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Callable[[bytes], object]:  # noqa: ANN401  # As WSGI has it.
+        # Types in quotes are not made anew at each request.
+        def start(
+            status: str,
+            headers: "list[tuple[str, str]]",
+            *error: Any,  # noqa: ANN401  # As WSGI has it.
+        ) -> "Callable[[bytes], object]":
             own = environ.get(OWN_HEADERS)
             return start_response(
                 status, [*headers, *own.items(), *always] if own else headers + always, *error

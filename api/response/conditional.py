@@ -42,11 +42,7 @@ def answer(
     known = known_tags(environ)
     if known is not None and ("*" in known or tag in known):
         return not_modified(tag)
-    response = success(data, pagination)
-    response.headers.add("ETag", tag)
-    if link is not None:
-        response.headers.add("Link", link)
-    return response
+    return success(data, pagination, [("ETag", tag)] if link is None else [("ETag", tag), ("Link", link)])
 
 
 def not_modified(tag: str) -> Response:

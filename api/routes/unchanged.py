@@ -86,17 +86,13 @@ def _answer_unchanged() -> Response | None:
         if request.endpoint != _STATISTICS:
             _raise_failure()
         return None
-    known = known_tags(request.environ)
-    if known is None or not may_be_decided_by_version(known):
+    known, rule = known_tags(request.environ), request.url_rule
+    if known is None or rule is None or rule.endpoint == _STATISTICS or request.method not in _METHODS:
         return None
-    rule = request.url_rule
-    if rule is None or request.method not in _METHODS or not rule.endpoint.startswith(_ENDPOINTS):
+    address = Address(rule, request.view_args or {})
+    if not _may_be_short(request.environ, address, known):
         return None
-    # Whether an answer is as fresh as such a request asks is compared where its rows are read. No tag was given for a
-    # path that cannot be read.
-    if "min_as_of" in request.args or "\0" in request.environ.get("PATH_INFO", ""):
-        return None
-    row = read_model().fetch(tenant_version((request.view_args or {})["user_id"]))
+    row = read_model().fetch(tenant_version(address.arguments["user_id"]))
     tag = present_tag(request.environ, row.version, known)
     return None if tag is None else not_modified(tag)
 
@@ -181,7 +177,7 @@ class Shortcut:
         if address.rule.endpoint != _STATISTICS:
             row = model.look(tenant_version(tenant))
             tag = present_tag(environ, row.version, known)
-            return None if tag is None else [("ETag", tag), *freshness_headers(row)]
+            return None if tag is None else [("ETag", tag), *freshness_headers(row).items()]
         limited: Mapping[str, str] = {}
         if self._parts.limit is not None:
             counted = self._parts.limit.count(environ, tenant)
@@ -190,7 +186,7 @@ class Shortcut:
             limited = self._parts.limit.headers_for(counted)
         state = model.look(statistics_state(tenant, now))
         tag = present_tag(environ, state.version, known, moving=windows_of(state))
-        return None if tag is None else [("ETag", tag), *freshness_headers(state), *limited.items()]
+        return None if tag is None else [("ETag", tag), *freshness_headers(state).items(), *limited.items()]
 
     def _caller(self, environ: "WSGIEnvironment", tenant: str) -> Access | None:
         """Returns who calls; None if that has to be checked, and NOTHING where nobody is asked."""
