@@ -33,6 +33,7 @@ def for_tenant(one: Step, user_id: str) -> Iterator[Step]:
                 text=sent,
                 carries=(),
                 point=None,
+                returns_conditions=False,
                 takes_parameters=False,
             )
     named = of_tenant(one.citus_text.decode(), user_id, is_formatted=one.takes_parameters)
