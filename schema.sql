@@ -826,6 +826,17 @@ CREATE TABLE IF NOT EXISTS projector.origin (
     failed_at timestamptz
 );
 
+-- The tables of which the platform publishes not everything that the projection reads, or did since their rows were
+-- copied; see projector/publications.py.
+CREATE TABLE IF NOT EXISTS projector.left_out (
+    -- The table, with its schema.
+    table_name text COLLATE "C" PRIMARY KEY,
+    -- What is left out, in words; null once nothing is, while what was left out is still missing.
+    reason text,
+    -- The copy of its rows that lacks something; null while that copy runs, empty if a subscription lists no such table.
+    copy text
+);
+
 -- What has to outlive a process: where the version before finds the platform's tables, the projection version of the
 -- last migrate, and whether an operator switched capture off.
 CREATE TABLE IF NOT EXISTS projector.settings (

@@ -7,6 +7,7 @@ was committed at the origin before the clock was read is here. Freshness does no
 
 import time
 from collections import deque
+from collections.abc import Mapping
 from datetime import datetime
 
 import psycopg
@@ -17,6 +18,14 @@ from projector.database_url import normalize, redact
 from projector.errors import ConfigurationError
 from projector.feeds import Feed, count_errors, find_problem, read_errors, read_feeds, read_unfed_tables
 from projector.preconditions import require_installed
+from projector.publications import (
+    Brought,
+    Publications,
+    note_left_out,
+    read_brought,
+    read_left_out,
+    say_left_out,
+)
 from projector.sides import on_read_model
 from projector.sql import query
 
@@ -54,6 +63,7 @@ class Origin:
         self._url = url
         self._conn: Connection | None = None
         self._moments: deque[tuple[datetime, str]] = deque()
+        self._publications = Publications()
         self._logged: str | None = None
         self.has_proved = False
 
@@ -68,14 +78,17 @@ class Origin:
         if not feeds and not self._url:
             conn.execute(query("origin", "forget_origin"))
         else:
-            position = None
+            position, brought = None, read_brought(conn)
             try:
-                position = self._take_moment(feeds)
+                position, reasons = self._take_moment(feeds, brought)
             except _UnprovenError as error:
-                problem = str(error)
+                problem, left_out = str(error), read_left_out(conn)
+            else:
+                left_out = note_left_out(conn, reasons, brought)
             conn.execute(query("origin", "note_look"), {"position": position, "errors": count_errors(feeds)})
             self._prove(conn, feeds)
-            problem = find_problem(feeds, read_unfed_tables(conn), read_errors(conn)) or problem
+            found = find_problem(feeds, read_unfed_tables(conn), read_errors(conn))
+            problem = found or problem or say_left_out(left_out)
         on_read_model(conn).execute(query("origin", "note_problem"), {"problem": problem})
         if problem != self._logged:
             if problem is not None:
@@ -91,10 +104,11 @@ class Origin:
             self._conn.close()
             self._conn = None
 
-    def _take_moment(self, feeds: list[Feed]) -> str:
-        """Read the clock of the origin, and then its position, which it returns.
+    def _take_moment(self, feeds: list[Feed], brought: list[Brought]) -> tuple[str, Mapping[str, str]]:
+        """Read the clock of the origin, its position, and what is left out there; return the latter two.
 
-        Raises _UnprovenError where it cannot be read.
+        A moment counts only if nothing was left out after it had been read. Raises _UnprovenError where it cannot be
+        read.
         """
         if not self._url:
             raise _UnprovenError(
@@ -106,6 +120,7 @@ class Origin:
             if self._conn is None or self._conn.closed:
                 self._conn = psycopg.connect(_conninfo(self._url), autocommit=True)
             at, position, found = read_moment(self._conn, slots)
+            reasons = self._publications.look(self._conn, position, brought)
         except psycopg.Error as error:
             self.close()
             reason = redact(str(error).strip().partition("\n")[0], self._url)
@@ -121,7 +136,7 @@ class Origin:
             # The latest but one: the oldest will be proved first, and the latest says most.
             self._moments.pop()
         self._moments.append((at, position))
-        return position
+        return position, reasons
 
     def _prove(self, conn: Connection, feeds: list[Feed]) -> None:
         moments = list(self._moments)

@@ -28,14 +28,16 @@ FROM (
 
 -- name: find_proof
 -- Returns: at, the latest of these moments of the origin whose position every subscription has applied; null if none,
--- or if no subscription brings one of the source tables.
+-- if no subscription brings one of the source tables, or if rows or columns of one were left out.
 -- Parameters: moments and positions, in pairs.
 SELECT max(m.at) AS at
 FROM unnest(%(moments)s::timestamptz[], %(positions)s::pg_lsn[]) AS m (at, position)
 WHERE m.position <= (
     SELECT min(CASE WHEN f.unready_tables = 0 AND f.has_worker THEN f.position ELSE '0/0'::pg_lsn END)
     FROM projector.feeds AS f
-) AND NOT EXISTS (SELECT FROM projector.unfed_tables);
+)
+AND NOT EXISTS (SELECT FROM projector.unfed_tables)
+AND NOT EXISTS (SELECT FROM projector.left_out);
 
 -- name: note_look
 -- Parameters: position, where the WAL of the origin ends, null if it could not be asked; errors, of the subscriptions
@@ -56,7 +58,11 @@ SET proved_at = %(at)s, errors = %(errors)s
 WHERE o.proved_at IS DISTINCT FROM %(at)s;
 
 -- name: forget_origin
--- The source tables are the platform's own again: nothing needs a proof.
+-- The source tables are the platform's own again: nothing needs a proof, and nothing is left out.
+WITH forgotten AS (
+    DELETE FROM projector.left_out
+)
+
 DELETE FROM projector.origin;
 
 -- name: note_problem

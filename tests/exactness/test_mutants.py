@@ -31,6 +31,7 @@ from projector import (
     locks,
     origin,
     pipeline,
+    publications,
     recovery,
     refresh,
     sql,
@@ -60,6 +61,7 @@ from tests.exactness import (
     test_giving_way,
     test_names,
     test_origin,
+    test_publications,
     test_races,
     test_read_your_write,
     test_rebuild,
@@ -370,6 +372,13 @@ def _read_position_first(server: Connection, slots: list[str]) -> tuple[datetime
     assert clock is not None
     assert row is not None
     return clock[0], row[0], row[1]
+
+
+def _look_at_publications_once(bench: Bench) -> None:
+    read = publications.Publications.look
+    bench.patches.setattr(
+        publications.Publications, "look", lambda self, server, _, brought: read(self, server, "0/1", brought)
+    )
 
 
 @contextmanager
@@ -962,6 +971,54 @@ MUTANTS = (
         "a table that no subscription brings is not waited for",
         _statement("queries/origin", "NOT EXISTS (SELECT FROM projector.unfed_tables)", "true"),
         lambda bench: test_origin.test_nothing_is_proved_while_no_subscription_brings_a_table(bench.filled),
+    ),
+    Mutant(
+        "as-of",
+        "what a publication leaves out is not waited for",
+        _statement("queries/origin", "AND NOT EXISTS (SELECT FROM projector.left_out)", ""),
+        lambda bench: test_publications.test_nothing_is_proved_while_something_is_left_out(bench.filled),
+    ),
+    Mutant(
+        "as-of",
+        "a row filter of a publication is not looked for",
+        _statement("queries/publications", "->> 'rowfilter' IS NOT NULL", "IS NULL"),
+        lambda bench: test_publications.test_what_publications_leave_out(
+            bench.filled, test_publications.FILTERED, "leads", test_publications.FILTERED_SAID
+        ),
+    ),
+    Mutant(
+        "as-of",
+        "a list of columns of a publication is not looked for",
+        _statement("queries/publications", "to_jsonb(t) -> 'attnames'", "NULL::jsonb"),
+        lambda bench: test_publications.test_a_column_that_computes_itself_need_not_arrive(bench.filled),
+    ),
+    Mutant(
+        "as-of",
+        "a publication that leaves out statements is taken for a whole one",
+        _statement("queries/publications", "CASE WHEN p.pubtruncate", "CASE WHEN true"),
+        lambda bench: test_publications.test_each_kind_of_statement_has_to_be_published(bench.filled),
+    ),
+    Mutant(
+        "as-of",
+        "the publications are read once only",
+        _look_at_publications_once,
+        lambda bench: test_publications.test_the_catalog_is_read_when_the_position_has_moved(bench.filled),
+    ),
+    Mutant(
+        "as-of",
+        "what was left out counts as arrived once it is published",
+        lambda bench: bench.patches.setattr(publications, "read_left_out", lambda _: []),
+        lambda bench: test_publications.test_what_was_left_out_is_missing_until_the_table_is_copied_again(
+            bench.filled
+        ),
+    ),
+    Mutant(
+        "as-of",
+        "a copy that runs while something is left out counts as whole",
+        _statement("queries/publications", "WHEN r.srsubstate IN ('s', 'r')", "WHEN true"),
+        lambda bench: test_publications.test_a_copy_that_ran_while_something_was_left_out_lacks_it_too(
+            bench.filled
+        ),
     ),
     Mutant(
         "as-of",
