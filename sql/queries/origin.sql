@@ -33,7 +33,7 @@ FROM (
 SELECT max(m.at) AS at
 FROM unnest(%(moments)s::timestamptz[], %(positions)s::pg_lsn[]) AS m (at, position)
 WHERE m.position <= (
-    SELECT min(CASE WHEN f.unready_tables = 0 AND f.has_worker THEN f.position ELSE '0/0'::pg_lsn END)
+    SELECT min(coalesce(CASE WHEN f.unready_tables = 0 AND f.has_worker THEN f.position END, '0/0'::pg_lsn))
     FROM projector.feeds AS f
 )
 AND NOT EXISTS (SELECT FROM projector.unfed_tables)

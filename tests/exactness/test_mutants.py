@@ -941,7 +941,7 @@ MUTANTS = (
     Mutant(
         "as-of",
         "a moment is proved by the subscription that is furthest",
-        _statement("queries/origin", "SELECT min(CASE", "SELECT max(CASE"),
+        _statement("queries/origin", "SELECT min(coalesce(", "SELECT max(coalesce("),
         _prove(["0/5", "0/4"], 0),
     ),
     Mutant(
@@ -961,9 +961,17 @@ MUTANTS = (
     Mutant(
         "as-of",
         "a subscription without a worker is left out",
-        _statement("queries/origin", "ELSE '0/0'::pg_lsn END", "END"),
+        _statement("queries/origin", "END, '0/0'::pg_lsn))", "END))"),
         lambda bench: test_origin.test_a_moment_is_proved_once_every_subscription_has_passed_its_position(
             bench.filled, [test_origin.WELL, test_origin.WITHOUT_WORKER], None
+        ),
+    ),
+    Mutant(
+        "as-of",
+        "a worker that has not told its position is left out",
+        _statement("queries/origin", "END, '0/0'::pg_lsn))", "ELSE '0/0'::pg_lsn END))"),
+        lambda bench: test_origin.test_a_moment_is_proved_once_every_subscription_has_passed_its_position(
+            bench.filled, [test_origin.WELL, test_origin.WITHOUT_POSITION], None
         ),
     ),
     Mutant(

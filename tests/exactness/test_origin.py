@@ -24,6 +24,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 WELL = "('leads', 'slot', true, 0::bigint, true, '0/5'::pg_lsn, 0::bigint)"
 COPYING = WELL.replace("0::bigint, true", "1::bigint, true")
 WITHOUT_WORKER = WELL.replace("true, '0/5'::pg_lsn", "false, NULL")
+WITHOUT_POSITION = WELL.replace("'0/5'::pg_lsn", "NULL::pg_lsn")
 NONE = WELL.replace("'leads'", "NULL")
 AS_OF = "SELECT as_of FROM read_model.freshness"
 
@@ -135,6 +136,8 @@ POSITIONS = ("0/3", "0/5", "0/7")
         ([COPYING], None),
         # A position without a worker is one of before.
         ([WELL, WITHOUT_WORKER], None),
+        # A worker that has just started has told nothing yet.
+        ([WELL, WITHOUT_POSITION], None),
     ],
 )
 def test_a_moment_is_proved_once_every_subscription_has_passed_its_position(

@@ -71,6 +71,7 @@ BEYOND = {
     "a moment is proved before its position is passed": ORIGIN,
     "a table that is still copied counts as arrived": ORIGIN,
     "a subscription without a worker is left out": ORIGIN,
+    "a worker that has not told its position is left out": ORIGIN,
     "a table that no subscription brings is not waited for": ORIGIN,
     "what a publication leaves out is not waited for": ORIGIN,
     "a row filter of a publication is not looked for": ORIGIN,
