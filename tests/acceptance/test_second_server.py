@@ -149,23 +149,30 @@ def expected_answers(model: Model) -> Iterator[tuple[str, queries.Pairs, Answer]
 @contextmanager
 def loaded(tmp_path: Path, seed: int, origin_url: str | None = None) -> Iterator[tuple[Load, Scheduler]]:
     """Both servers with edge cases in the tables, a scheduler, and the API."""
-    rng = random.Random(seed)
     # A large transaction is applied while it is still written.
     with replicated_platform(streaming="parallel") as road:
-        edge_cases.write(road.platform, edge_cases.generate(rng, 30, now=NOW))
-        for conn in (road.platform, road.conn):
-            conn.execute("CREATE TABLE numbers (n integer PRIMARY KEY)")
-            conn.execute("CREATE TABLE clashes (n integer PRIMARY KEY)")
-        road.conn.execute("ALTER SUBSCRIPTION leads REFRESH PUBLICATION")
-        rebuild(road.conn, tenants=None, progress=QUIET)
-        url = address(road.conn)
-        app = create_app(Config(url, rate_limit="", log_level="CRITICAL"), clock=lambda: NOW)
-        settings = {"LEADS_ORIGIN_DATABASE_URL": road.origin_url if origin_url is None else origin_url}
-        try:
-            with running_scheduler(url, tmp_path, **settings) as scheduler:
-                yield Load(road, app.test_client(), rng), scheduler
-        finally:
-            app.extensions["leads_database"].engine.dispose()
+        given = road.origin_url if origin_url is None else origin_url
+        with followed(road, tmp_path, seed, given) as found:
+            yield found
+
+
+@contextmanager
+def followed(road: Road, tmp_path: Path, seed: int, origin_url: str) -> Iterator[tuple[Load, Scheduler]]:
+    """The same on servers that are there."""
+    rng = random.Random(seed)
+    edge_cases.write(road.platform, edge_cases.generate(rng, 30, now=NOW))
+    for conn in (road.platform, road.conn):
+        conn.execute("CREATE TABLE numbers (n integer PRIMARY KEY)")
+        conn.execute("CREATE TABLE clashes (n integer PRIMARY KEY)")
+    road.conn.execute("ALTER SUBSCRIPTION leads REFRESH PUBLICATION")
+    rebuild(road.conn, tenants=None, progress=QUIET)
+    url = address(road.conn)
+    app = create_app(Config(url, rate_limit="", log_level="CRITICAL"), clock=lambda: NOW)
+    try:
+        with running_scheduler(url, tmp_path, LEADS_ORIGIN_DATABASE_URL=origin_url) as scheduler:
+            yield Load(road, app.test_client(), rng), scheduler
+    finally:
+        app.extensions["leads_database"].engine.dispose()
 
 
 @contextmanager

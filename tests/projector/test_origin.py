@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -20,7 +19,7 @@ from projector.rebuild import rebuild
 from projector.refresh import refresh
 from projector.schema import source_tables
 from projector.status import as_dict, find_attention, read_status, render
-from tests.support.road import Road, address, replicated_platform
+from tests.support.road import Road, address, drop_subscription, replicated_platform
 from tests.support.running import value, wait_for, wait_until, write_message
 from tests.support.server import connect
 
@@ -163,18 +162,13 @@ def test_a_table_that_is_not_published_is_told(road: Road) -> None:
 
 def test_a_subscription_that_was_dropped_is_told_and_made_again(road: Road) -> None:
     """As docs/scaling.md says it for a slot that was lost."""
-    for command in ("DISABLE", "SET (slot_name = NONE)"):
-        road.conn.execute(f"ALTER SUBSCRIPTION leads {command}".encode())
-    road.conn.execute("DROP SUBSCRIPTION leads")
-    wait_for(lambda: drop_slot(road.platform), "the slot is dropped")
+    drop_subscription(road.conn)
     last = road.committed[road.write()]
     for _ in range(3):
         assert road.look() <= last
     assert "No subscription brings rows" in (road.problem() or "")
-    road.conn.execute(f"TRUNCATE {', '.join(source_tables())}".encode())
-    road.subscribe()
     # The projector is stopped until the tables are copied: it would empty the read model first.
-    wait_until(road.conn, "NOT EXISTS (SELECT FROM pg_subscription_rel WHERE srsubstate <> 'r')")
+    road.subscribe_again()
     road.wait_until_as_of(last)
     wait_for(lambda: road.look() is not None and road.problem() is None, "it is well again")
     # A Road that looks has compared the messages already; what is left over from before would be too many.
@@ -182,16 +176,9 @@ def test_a_subscription_that_was_dropped_is_told_and_made_again(road: Road) -> N
     assert value(road.conn, messages) == value(road.platform, "SELECT count(*) FROM messages")
 
 
-def drop_slot(conn: Connection) -> bool:
-    with suppress(psycopg.errors.ObjectInUse):
-        conn.execute("SELECT pg_drop_replication_slot('leads')")
-        return True
-    return False
-
-
 def test_without_the_address_of_the_origin_nothing_is_proved(road: Road) -> None:
     before = road.look()
-    stranger = Road(road.platform, road.conn, "", Origin(""), road.committed)
+    stranger = replace(road, origin_url="", origin=Origin(""))
     road.write()
     for _ in range(3):
         assert stranger.look() <= max(before, value(road.conn, "SELECT proved_at FROM projector.origin"))

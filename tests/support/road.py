@@ -1,7 +1,7 @@
 """A platform and a second server that follows it by logical replication, on which the read model is."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -12,43 +12,64 @@ from psycopg.rows import TupleRow
 
 from projector.install import migrate
 from projector.origin import Origin
+from projector.postgres.embedded import EmbeddedServer
 from projector.progress import QUIET
 from projector.refresh import refresh
-from projector.schema import source_commands
-from tests.support.running import value, wait_for, write_message, write_source
+from projector.schema import source_commands, source_tables
+from tests.support.running import value, wait_for, wait_until, write_message, write_source
 from tests.support.server import FAST, connect, running_server
 
 Connection = psycopg.Connection[TupleRow]
 # PostgreSQL before it applies a large transaction after its end, by one worker.
 FIRST_WITH_PARALLEL_WORKERS = 160000
+# PostgreSQL before it keeps logical slots on the primary alone.
+FIRST_WITH_FAILOVER_SLOTS = 170000
 
 
 @dataclass
 class Road:
-    """A platform and the server that follows it, with what was committed at the platform and when at the latest."""
+    """A platform and the server that follows it, with what was committed at the platform and when at the latest.
+
+    `server` is the platform's.
+    """
 
     platform: Connection
     conn: Connection
     origin_url: str
     origin: Origin
+    server: EmbeddedServer
     committed: dict[str, datetime] = field(default_factory=dict)
 
-    def subscribe(self, **options: str) -> None:
-        """Create the subscription."""
+    def subscribe(self, publisher: str = "", **options: str) -> None:
+        """Create the subscription, to the platform unless an address of it with more hosts is given."""
         options = {"connect": "true", **options}
         if (
             options.get("streaming") == "parallel"
             and self.conn.info.server_version < FIRST_WITH_PARALLEL_WORKERS
         ):
             options["streaming"] = "on"
+        if self.conn.info.server_version < FIRST_WITH_FAILOVER_SLOTS:
+            options.pop("failover", None)
         self.conn.execute(
             sql.SQL("CREATE SUBSCRIPTION leads CONNECTION {} PUBLICATION leads WITH ({})").format(
-                make_conninfo("", **conninfo_to_dict(address(self.platform))),
+                make_conninfo("", **conninfo_to_dict(publisher or address(self.platform))),
                 sql.SQL(", ").join(
                     sql.SQL("{} = {}").format(sql.Identifier(name), value) for name, value in options.items()
                 ),
             )
         )
+
+    def copy_again(self, publisher: str = "", more_tables: Sequence[str] = ()) -> None:
+        """Copy all tables, as docs/scaling.md says it for a slot that is lost. No projector may run."""
+        drop_subscription(self.conn)
+        self.subscribe_again(publisher, more_tables)
+
+    def subscribe_again(self, publisher: str = "", more_tables: Sequence[str] = ()) -> None:
+        """The same when the subscription is dropped."""
+        wait_for(lambda: _drop_slot(self.platform), "the slot is dropped")
+        self.conn.execute(f"TRUNCATE {', '.join([*source_tables(), *more_tables])}".encode())
+        self.subscribe(publisher)
+        wait_until(self.conn, "NOT EXISTS (SELECT FROM pg_subscription_rel WHERE srsubstate <> 'r')")
 
     def write(self) -> str:
         """Commit a message at the platform."""
@@ -99,15 +120,29 @@ def replicated_platform(**of_subscription: str) -> Iterator[Road]:
         write_source(platform)
         migrate(conn, create_source=True)
         url = make_conninfo(first.url(), user="leads_origin", password="x")
-        road = Road(platform, conn, url, Origin(url))
+        road = Road(platform, conn, url, Origin(url), first)
         road.subscribe(**of_subscription)
         try:
             yield road
         finally:
             road.origin.close()
-            conn.execute("ALTER SUBSCRIPTION leads DISABLE")
-            conn.execute("ALTER SUBSCRIPTION leads SET (slot_name = NONE)")
-            conn.execute("DROP SUBSCRIPTION leads")
+            drop_subscription(conn)
+
+
+def drop_subscription(conn: Connection) -> None:
+    """Drop the subscription and leave its slot, as docs/scaling.md says it for a slot that is lost."""
+    for command in ("ALTER SUBSCRIPTION leads DISABLE", "ALTER SUBSCRIPTION leads SET (slot_name = NONE)"):
+        conn.execute(command.encode())
+    conn.execute("DROP SUBSCRIPTION leads")
+
+
+def _drop_slot(conn: Connection) -> bool:
+    with suppress(psycopg.errors.ObjectInUse):
+        conn.execute(
+            "SELECT pg_drop_replication_slot(s.slot_name) FROM pg_replication_slots AS s WHERE s.slot_name = 'leads'"
+        )
+        return True
+    return False
 
 
 def address(conn: Connection) -> str:
