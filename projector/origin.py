@@ -120,6 +120,8 @@ class Origin:
             if self._conn is None or self._conn.closed:
                 self._conn = psycopg.connect(_conninfo(self._url), autocommit=True)
             at, position, found = read_moment(self._conn, slots)
+            if self._moments and self._moments[-1][1] == position:
+                self._conn.execute(query("origin", "push_to_disk"))
             reasons = self._publications.look(self._conn, position, brought)
         except psycopg.Error as error:
             self.close()

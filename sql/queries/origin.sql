@@ -26,6 +26,13 @@ FROM (
         pg_current_wal_flush_lsn() AS flushed
 ) AS w;
 
+-- name: push_to_disk
+-- At the origin, where the position stands still and nothing proves it. Returns a row if the WAL ended with a record
+-- that is not on the disk. A subscription gets what is on the disk, and PostgreSQL may leave such a record in memory for
+-- 15 seconds, as that of a query that pruned a page and was cancelled. The end of a transaction with an id has it written.
+SELECT pg_current_xact_id() AS xid
+WHERE pg_current_wal_insert_lsn() > pg_current_wal_flush_lsn();
+
 -- name: find_proof
 -- Returns: at, the latest of these moments of the origin whose position every subscription has applied; null if none,
 -- if no subscription brings one of the source tables, or if rows or columns of one were left out.

@@ -132,7 +132,7 @@ def test_the_second_server_goes_on_with_the_new_primary(
         load.write()
         wait_for(lambda: "The subscription leads failed" in load.ready(), "the new primary lacks the slot")
         scheduler.terminate()
-        road.copy_again(publisher(road, standby), ["numbers", "clashes"])
+        road.copy_again(publisher(road, standby), more_tables=["numbers", "clashes"])
         settings = {"LEADS_ORIGIN_DATABASE_URL": origin_url(standby)}
         stack.enter_context(running_scheduler(address(road.conn), tmp_path, **settings))
     for _ in range(10):

@@ -54,8 +54,8 @@ class Load:
         platform = self.road.platform
         with platform.transaction():
             self.log.append(mutations.mutate(self.rng, platform, kind=kind, replica=True, now=NOW))
-            self._number()
-        self._committed()
+            self.number()
+        self.note_commit()
 
     def write_much(self) -> None:
         """Commit a change of thousands of rows."""
@@ -76,9 +76,9 @@ class Load:
                 " INNER JOIN conversations AS c ON c.conversation_id = 'mass-' || %(n)s || '-' || i %% 100",
                 {"n": number, "rows": MASS},
             )
-            self._number()
+            self.number()
         self.log.append("a mass change")
-        self._committed()
+        self.note_commit()
 
     def settle(self) -> None:
         """Wait until everything has arrived and is visible."""
@@ -123,10 +123,10 @@ class Load:
             found = answers.differences(expected, answer.status_code, answer.get_json())
             assert found == [], (path, params, self.log)
 
-    def _number(self) -> None:
+    def number(self) -> None:
         self.road.platform.execute("INSERT INTO numbers (n) VALUES (%s)", (len(self.committed),))
 
-    def _committed(self) -> None:
+    def note_commit(self) -> None:
         self.committed.append(value(self.road.platform, "SELECT clock_timestamp()"))
         self.look()
 

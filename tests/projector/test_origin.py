@@ -57,6 +57,23 @@ def test_freshness_goes_on_while_nothing_is_written(road: Road) -> None:
         road.wait_until_as_of(value(road.platform, "SELECT clock_timestamp()"))
 
 
+def test_a_record_that_nothing_writes_to_the_disk_is_not_waited_for(road: Road) -> None:
+    """A subscription does not get it, so as-of would stand still until a commit."""
+    next_id = "SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint"
+    before = value(road.platform, next_id)
+    road.wait_until_as_of(value(road.platform, "SELECT clock_timestamp()"))
+    assert value(road.platform, next_id) == before
+
+    def is_pushed() -> bool:
+        with road.platform.transaction(force_rollback=True):
+            road.platform.execute("SELECT pg_logical_emit_message(false, 'test', 'without a commit')")
+        road.wait_until_as_of(value(road.platform, "SELECT clock_timestamp()"))
+        return bool(value(road.platform, next_id) > before)
+
+    # PostgreSQL may have written it by itself, as every 15 seconds.
+    wait_for(is_pushed, "a transaction had it written", patience=10)
+
+
 def test_a_transaction_that_is_still_open_is_not_waited_for(road: Road) -> None:
     with connect(address(road.platform)) as other, other.transaction():
         write_message(other, "open")

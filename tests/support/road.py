@@ -40,7 +40,7 @@ class Road:
     server: EmbeddedServer
     committed: dict[str, datetime] = field(default_factory=dict)
 
-    def subscribe(self, publisher: str = "", **options: str) -> None:
+    def subscribe(self, publisher: str = "", publication: str = "leads", **options: str) -> None:
         """Create the subscription, to the platform unless an address of it with more hosts is given."""
         options = {"connect": "true", **options}
         if (
@@ -51,24 +51,29 @@ class Road:
         if self.conn.info.server_version < FIRST_WITH_FAILOVER_SLOTS:
             options.pop("failover", None)
         self.conn.execute(
-            sql.SQL("CREATE SUBSCRIPTION leads CONNECTION {} PUBLICATION leads WITH ({})").format(
+            sql.SQL("CREATE SUBSCRIPTION leads CONNECTION {} PUBLICATION {} WITH ({})").format(
                 make_conninfo("", **conninfo_to_dict(publisher or address(self.platform))),
+                sql.Identifier(publication),
                 sql.SQL(", ").join(
                     sql.SQL("{} = {}").format(sql.Identifier(name), value) for name, value in options.items()
                 ),
             )
         )
 
-    def copy_again(self, publisher: str = "", more_tables: Sequence[str] = ()) -> None:
+    def copy_again(
+        self, publisher: str = "", publication: str = "leads", more_tables: Sequence[str] = ()
+    ) -> None:
         """Copy all tables, as docs/scaling.md says it for a slot that is lost. No projector may run."""
         drop_subscription(self.conn)
-        self.subscribe_again(publisher, more_tables)
+        self.subscribe_again(publisher, publication, more_tables)
 
-    def subscribe_again(self, publisher: str = "", more_tables: Sequence[str] = ()) -> None:
+    def subscribe_again(
+        self, publisher: str = "", publication: str = "leads", more_tables: Sequence[str] = ()
+    ) -> None:
         """The same when the subscription is dropped."""
         wait_for(lambda: _drop_slot(self.platform), "the slot is dropped")
         self.conn.execute(f"TRUNCATE {', '.join([*source_tables(), *more_tables])}".encode())
-        self.subscribe(publisher)
+        self.subscribe(publisher, publication)
         wait_until(self.conn, "NOT EXISTS (SELECT FROM pg_subscription_rel WHERE srsubstate <> 'r')")
 
     def write(self) -> str:

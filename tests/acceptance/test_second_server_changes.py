@@ -1,0 +1,258 @@
+"""What docs/scaling.md says of changes of the platform's tables, and of a lost slot, done on two servers.
+
+The tests change the tables one after the other. Before and after each, everything has arrived, and every answer equals
+an independent reading of the platform's rows.
+"""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from projector.schema import source_tables
+from tests.acceptance.test_second_server import Load, followed
+from tests.support.road import address, replicated_platform
+from tests.support.running import Scheduler, running_scheduler, value, wait_for, wait_until
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[ExitStack]:
+    with ExitStack() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def started(stack: ExitStack, tmp_path_factory: pytest.TempPathFactory) -> tuple[Load, Scheduler]:
+    """Both servers, with a publication as docs/scaling.md has it, and a scheduler."""
+    road = stack.enter_context(replicated_platform())
+    found = stack.enter_context(followed(road, tmp_path_factory.mktemp("run"), 21, road.origin_url))
+    tables = ", ".join([*source_tables(), "numbers"])
+    road.platform.execute(
+        f"CREATE PUBLICATION listed FOR TABLE {tables} WITH (publish_via_partition_root = true)".encode()
+    )
+    road.conn.execute("ALTER SUBSCRIPTION leads SET PUBLICATION listed")
+    return found
+
+
+@pytest.fixture
+def load(started: tuple[Load, Scheduler]) -> Iterator[Load]:
+    found, _ = started
+    yield found
+    settle(found)
+
+
+def settle(load: Load) -> None:
+    """All that the platform commits arrives, and the answers are right."""
+    load.write("insert_message")
+    load.settle()
+    wait_for(lambda: (load.ready(), load.attention()) == ("", ""), "all is well")
+    load.compare()
+
+
+def on_both(load: Load, command: str) -> None:
+    """On the second server first."""
+    load.road.conn.execute(command.encode())
+    load.road.platform.execute(command.encode())
+
+
+def write_contact(load: Load) -> None:
+    """A row of contacts, in any case."""
+    write(
+        load,
+        "INSERT INTO contacts (contact_id, user_id, phone)"
+        " SELECT 'new-' || %(n)s::text, min(user_id), %(n)s::text FROM users",
+    )
+
+
+def write_to_new_partition(load: Load) -> None:
+    """A message that only the new partition takes."""
+    write(
+        load,
+        "INSERT INTO messages (message_id, conversation_id, sender, text)"
+        " SELECT 'zz-' || %(n)s::text, min(conversation_id), 'user', 'new' FROM conversations",
+    )
+
+
+def write(load: Load, command: str) -> None:
+    """Commit a change with a number of its own."""
+    with load.road.platform.transaction():
+        load.road.platform.execute(command.encode(), {"n": str(len(load.committed))})
+        load.number()
+    load.note_commit()
+
+
+def hold(load: Load, said: str) -> None:
+    """As-of stands still, and readiness and status say why."""
+    wait_for(lambda: said in load.ready() and said in load.attention(), f"readiness and status say: {said}")
+    held = len(load.committed)
+    for _ in range(3):
+        write_contact(load)
+        assert load.look() <= load.committed[held]
+
+
+def test_a_new_column_is_made_on_the_second_server_first(load: Load) -> None:
+    on_both(load, "ALTER TABLE contacts ADD COLUMN remark text")
+    load.road.platform.execute("UPDATE contacts SET remark = 'x'")
+    settle(load)
+    remarks = "SELECT count(*) FROM contacts WHERE remark = 'x'"
+    assert value(load.road.conn, remarks) == value(load.road.platform, remarks) > 0
+
+
+def test_a_new_column_of_the_platform_alone_is_told_until_the_second_server_has_it(load: Load) -> None:
+    load.road.platform.execute("ALTER TABLE contacts ADD COLUMN more text")
+    write_contact(load)
+    hold(load, "The subscription leads failed")
+    load.road.conn.execute("ALTER TABLE contacts ADD COLUMN more text")
+
+
+def test_a_column_goes_on_the_platform_first(load: Load) -> None:
+    load.road.platform.execute("ALTER TABLE contacts DROP COLUMN more")
+    settle(load)
+    load.road.conn.execute("ALTER TABLE contacts DROP COLUMN more")
+
+
+def test_a_column_that_the_projection_reads_is_missed_at_once(load: Load) -> None:
+    load.road.platform.execute("ALTER TABLE contacts DROP COLUMN company")
+    said = "public.contacts without the column company"
+    wait_for(lambda: said in load.ready() and said in load.attention(), "it is told")
+    held = len(load.committed)
+    load.write("insert_message")
+    assert load.look() <= load.committed[held]
+    load.road.platform.execute("ALTER TABLE contacts ADD COLUMN company varchar(255)")
+    said = "missing until these tables are copied again: public.contacts"
+    wait_for(lambda: said in load.ready() and said in load.attention(), "it is told")
+    load.road.platform.execute("ALTER PUBLICATION listed DROP TABLE contacts")
+    load.road.conn.execute("ALTER SUBSCRIPTION leads REFRESH PUBLICATION")
+    load.road.conn.execute("TRUNCATE contacts")
+    load.road.platform.execute("ALTER PUBLICATION listed ADD TABLE contacts")
+    load.road.conn.execute("ALTER SUBSCRIPTION leads REFRESH PUBLICATION")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "ALTER TABLE contacts RENAME COLUMN remark TO note",
+        "ALTER TABLE contacts ALTER COLUMN name TYPE text USING upper(name)",
+    ],
+)
+def test_a_column_is_renamed_or_rewritten_while_the_platform_holds_its_table(
+    load: Load, command: str
+) -> None:
+    for _ in range(5):
+        write_contact(load)
+    with load.road.platform.transaction():
+        load.road.platform.execute(command.encode())
+        wait_until(
+            load.road.conn,
+            "(SELECT latest_end_lsn FROM pg_stat_subscription WHERE subname = 'leads' AND relid IS NULL)"
+            " >= %s::pg_lsn",
+            value(load.road.platform, "SELECT pg_current_wal_flush_lsn()::text"),
+        )
+        load.road.conn.execute(command.encode())
+    write_contact(load)
+
+
+def test_rows_that_wait_come_with_the_old_name_of_a_column(load: Load) -> None:
+    load.road.conn.execute("ALTER SUBSCRIPTION leads DISABLE")
+    wait_until(load.road.conn, "NOT EXISTS (SELECT FROM pg_stat_subscription WHERE pid IS NOT NULL)")
+    write_contact(load)
+    on_both(load, "ALTER TABLE contacts RENAME COLUMN note TO remark")
+    load.road.conn.execute("ALTER SUBSCRIPTION leads ENABLE")
+    hold(load, "The subscription leads failed")
+    with load.road.conn.transaction():
+        # What waits on the platform has one name or the other.
+        load.road.conn.execute("ALTER TABLE contacts ADD COLUMN note text")
+    settle(load)
+    load.road.conn.execute("ALTER TABLE contacts DROP COLUMN note")
+
+
+def test_a_table_is_published_later(load: Load) -> None:
+    for conn in (load.road.conn, load.road.platform):
+        conn.execute("CREATE TABLE later (n integer PRIMARY KEY)")
+    load.road.platform.execute("INSERT INTO later VALUES (1)")
+    load.road.platform.execute("ALTER PUBLICATION listed ADD TABLE later")
+    load.road.conn.execute("ALTER SUBSCRIPTION leads REFRESH PUBLICATION")
+    load.road.platform.execute("INSERT INTO later VALUES (2)")
+    wait_until(load.road.conn, "count(*) = 2 FROM later")
+
+
+PARTITIONED = """
+CREATE TABLE parted (LIKE messages INCLUDING DEFAULTS, PRIMARY KEY (message_id)) PARTITION BY RANGE (message_id);
+CREATE TABLE messages_a PARTITION OF parted FOR VALUES FROM (MINVALUE) TO ('zz');
+CREATE TABLE messages_b PARTITION OF parted FOR VALUES FROM ('zzz') TO (MAXVALUE);
+"""
+
+
+def test_messages_get_partitions_on_the_platform_and_then_on_the_second_server(load: Load) -> None:
+    platform, conn = load.road.platform, load.road.conn
+    with platform.transaction():
+        platform.execute(PARTITIONED, prepare=False)
+        # The new table is published when it has its rows, so that they do not arrive twice.
+        platform.execute("INSERT INTO parted SELECT * FROM messages")
+        platform.execute("DROP TABLE messages")
+        platform.execute("ALTER TABLE parted RENAME TO messages")
+        platform.execute("ALTER PUBLICATION listed ADD TABLE messages")
+    for kind in ("insert_message", "update_message_text", "delete_message") * 3:
+        load.write(kind)
+    # The second server need not have partitions.
+    settle(load)
+    with conn.transaction():
+        conn.execute(PARTITIONED, prepare=False)
+        conn.execute("DROP TABLE messages")
+        conn.execute("ALTER TABLE parted RENAME TO messages")
+    hold(load, "No subscription brings rows of public.messages_a, public.messages_b")
+    conn.execute("ALTER SUBSCRIPTION leads REFRESH PUBLICATION")
+
+
+NEW_PARTITION = "CREATE TABLE messages_c PARTITION OF messages FOR VALUES FROM ('zz') TO ('zzz')"
+
+
+def test_a_new_partition_is_made_on_the_second_server_first(load: Load) -> None:
+    on_both(load, NEW_PARTITION)
+    write_to_new_partition(load)
+
+
+def test_a_new_partition_of_the_platform_alone_is_told_until_the_second_server_has_it(load: Load) -> None:
+    # As if there had been none.
+    load.road.platform.execute("DELETE FROM messages WHERE message_id LIKE 'zz-%%'")
+    settle(load)
+    load.road.conn.execute("DROP TABLE messages_c")
+    settle(load)
+    write_to_new_partition(load)
+    hold(load, "The subscription leads failed")
+    load.road.conn.execute(NEW_PARTITION)
+
+
+def test_a_partition_goes_when_its_rows_are_deleted(load: Load) -> None:
+    load.road.platform.execute("DELETE FROM messages WHERE message_id LIKE 'zz-%%'")
+    settle(load)
+    for conn in (load.road.platform, load.road.conn):
+        conn.execute("DROP TABLE messages_c")
+
+
+def test_a_slot_is_lost(
+    started: tuple[Load, Scheduler], load: Load, stack: ExitStack, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    _, scheduler = started
+    platform, conn = load.road.platform, load.road.conn
+    platform.execute("ALTER SYSTEM SET max_slot_wal_keep_size = '1MB'")
+    platform.execute("SELECT pg_reload_conf()")
+    conn.execute("ALTER SUBSCRIPTION leads DISABLE")
+    for _ in range(4):
+        load.write()
+        platform.execute("SELECT pg_switch_wal()")
+    platform.execute("CHECKPOINT")
+    assert value(platform, "SELECT wal_status FROM pg_replication_slots") == "lost"
+    conn.execute("ALTER SUBSCRIPTION leads ENABLE")
+    wait_for(lambda: "The subscription leads has no worker" in load.ready(), "it is told")
+    scheduler.terminate()
+    before = load.printed_as_of()
+    load.road.copy_again(publication="listed", more_tables=["numbers", "later"])
+    # The API goes on with what it has, and says as of when that is.
+    assert load.printed_as_of() == before
+    settings = {"LEADS_ORIGIN_DATABASE_URL": load.road.origin_url}
+    again = stack.enter_context(
+        running_scheduler(address(conn), tmp_path_factory.mktemp("again"), **settings)
+    )
+    settle(load)
+    assert not [event for event in again.events() if "rebuil" in event]
