@@ -20,7 +20,7 @@ from projector.errors import DependentsError
 from projector.install import change_tables
 from projector.pipeline import Connection
 from projector.rights import own_schemas, require_rights_to_uninstall
-from projector.sides import both, naming_side, on_read_model
+from projector.sides import PLATFORM_SIDE, READ_MODEL_SIDE, both, is_apart, naming_side, on_read_model
 from projector.sql import query
 
 
@@ -50,6 +50,7 @@ def uninstall(conn: Connection, *, drop_dependents: bool = False) -> list[str]:
     """
     check_uninstall(conn, drop_dependents=drop_dependents)
     publications = [name for side in both(conn) for name in find_publications(side, own_schemas(side))]
+    absent = _absent_sides(conn)
     capture.uninstall(conn)
     dropped: list[Dependent] = []
 
@@ -75,7 +76,20 @@ def uninstall(conn: Connection, *, drop_dependents: bool = False) -> list[str]:
         ) from error
     read_model = on_read_model(conn)
     roles = [notice for role in ("leads_api", "leads_reader") for notice in _drop_role(read_model, role)]
-    return [*_notices(dropped, publications), *roles]
+    return [*absent, *_notices(dropped, publications), *roles]
+
+
+def _absent_sides(conn: Connection) -> list[str]:
+    """Return a sentence for each of two databases that has nothing of ours: it may be another one that is meant."""
+    if not is_apart(conn):
+        return []
+    sides = zip((PLATFORM_SIDE, READ_MODEL_SIDE), both(conn), strict=True)
+    return [
+        f"There was nothing to remove in {name}, {side.info.dbname} on {side.info.host}:{side.info.port}. If ours is in"
+        " another one, run uninstall again with its address."
+        for name, side in sides
+        if not own_schemas(side)
+    ]
 
 
 def _notices(dropped: Sequence[Dependent], publications: Sequence[str]) -> list[str]:

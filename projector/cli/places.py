@@ -12,5 +12,8 @@ def place_of(conn: psycopg.Connection[TupleRow]) -> str:
 
 
 def places_of(conn: psycopg.Connection[TupleRow]) -> str:
-    """Return the databases of both sides in words."""
-    return " and ".join(map(place_of, both(conn)))
+    """Return the databases of both sides in words. Two of them may have one name on one host, at two ports."""
+    sides = both(conn)
+    if len(sides) == 1:
+        return place_of(conn)
+    return " and ".join(f"{place_of(side)}:{side.info.port}" for side in sides)
