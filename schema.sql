@@ -833,7 +833,7 @@ CREATE TABLE IF NOT EXISTS projector.left_out (
     table_name text COLLATE "C" PRIMARY KEY,
     -- What is left out, in words; null once nothing is, while what was left out is still missing.
     reason text,
-    -- The copy of its rows that lacks something; null while that copy runs, empty if a subscription lists no such table.
+    -- The copy of its rows that lacks something; null while that copy runs, empty if no subscription lists the table.
     copy text
 );
 

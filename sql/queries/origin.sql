@@ -28,8 +28,10 @@ FROM (
 
 -- name: push_to_disk
 -- At the origin, where the position stands still and nothing proves it. Returns a row if the WAL ended with a record
--- that is not on the disk. A subscription gets what is on the disk, and PostgreSQL may leave such a record in memory for
--- 15 seconds, as that of a query that pruned a page and was cancelled. The end of a transaction with an id has it written.
+-- that is not on the disk.
+--
+-- A subscription gets what is on the disk, and PostgreSQL may leave such a record in memory for 15 seconds, as that of
+-- a query that pruned a page and was cancelled. The end of a transaction with an id has it written.
 SELECT pg_current_xact_id() AS xid
 WHERE pg_current_wal_insert_lsn() > pg_current_wal_flush_lsn();
 
