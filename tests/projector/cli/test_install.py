@@ -1,12 +1,19 @@
 """The commands that install, remove, and switch capture."""
 
+import pytest
+
 from tests.projector.cli.calls import Calls, call
 
 
-def test_migrate_passes_on_what_an_operator_should_know(calls: Calls) -> None:
+@pytest.mark.parametrize("engine", ["postgresql", "citus"])
+def test_migrate_passes_on_what_an_operator_should_know(
+    calls: Calls, monkeypatch: pytest.MonkeyPatch, engine: str
+) -> None:
+    monkeypatch.setenv("LEADS_READ_MODEL_ENGINE", engine)
     calls.answers["migrate"] = ["Create an index."]
     result = call("migrate", "--create-source", "--source-schema", "a", "--source-schema", "b")
-    assert calls.made == [("migrate", {"create_source": True, "source_schemas": ("a", "b")})]
+    given = {"create_source": True, "source_schemas": ("a", "b"), "on_citus": engine == "citus"}
+    assert calls.made == [("migrate", given)]
     assert result.stdout.splitlines() == ["Create an index.", "The read model is installed and up to date."]
     assert result.exit_code == 0
 
