@@ -47,14 +47,18 @@ class Wal:
 
 
 def wal_position(conn: Connection) -> str:
-    """Return the end of the WAL that is flushed."""
+    """Return the end of the WAL, all of which is flushed."""
+    with conn.transaction():
+        # Else a server that does not wait for its disk would flush what was written some time later.
+        conn.execute("SET LOCAL synchronous_commit = on")
+        conn.execute("SELECT pg_current_xact_id()")
     row = conn.execute("SELECT pg_current_wal_flush_lsn()::text").fetchone()
     return str(row[0]) if row else "0/0"
 
 
 def megabytes_since(conn: Connection, position: str) -> float:
     """Return the megabytes of WAL since a position, full-page images included."""
-    row = conn.execute("SELECT pg_current_wal_flush_lsn() - %s::pg_lsn", (position,)).fetchone()
+    row = conn.execute("SELECT %s::pg_lsn - %s::pg_lsn", (wal_position(conn), position)).fetchone()
     return float(row[0]) / _MEGABYTE if row else 0.0
 
 
