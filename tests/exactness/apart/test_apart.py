@@ -145,6 +145,15 @@ def test_uninstall_removes_both_sides(conn: Connection, database: Database) -> N
         assert_exact(again)
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize(
+    ("engine", "seed"),
+    [
+        ("postgresql", 0),
+        ("postgresql", 1),
+        ("citus", 0),
+        pytest.param("coordinator", 1, marks=pytest.mark.citus),
+    ],
+    indirect=["engine"],
+)
 def test_after_a_burst_the_read_model_is_exact(database: Database, seed: int) -> None:
     Burst(database, seed).run()

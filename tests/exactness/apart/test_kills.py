@@ -23,8 +23,17 @@ POINTS = (
     *(("first_build", point) for point in (*FIRST_BUILD_POINTS, BETWEEN)),
     *(("in_place", point) for point in (*IN_PLACE_POINTS, BETWEEN)),
 )
-# The first build goes lead by lead there, as a rebuild in place does.
-FIRST_BUILD_ON_CITUS = {"built": "locked", "indexed": "written"}
+# On Citus the first build goes lead by lead, as a rebuild in place does.
+POINTS_ON_CITUS = (
+    *(("refresh", point) for point in (*REFRESH_POINTS, BETWEEN)),
+    ("first_build", "written"),
+    ("in_place", BETWEEN),
+)
+CASES = (
+    *(("postgresql", *case) for case in POINTS),
+    *(("citus", *case) for case in POINTS_ON_CITUS),
+    *(pytest.param("coordinator", *case, marks=pytest.mark.citus) for case in POINTS_ON_CITUS),
+)
 # What follows the read model's commit is what one database does not know: there the process dies three times.
 TIMES = {BETWEEN: 3}
 
@@ -47,12 +56,8 @@ def has_killed_session(side: psycopg.Connection[TupleRow]) -> bool:
     )
 
 
-@pytest.mark.parametrize(("work", "point"), POINTS)
-def test_a_projector_may_be_killed_at_any_point(
-    database: Database, engine: str, work: str, point: str
-) -> None:
-    if engine != "postgresql":
-        point = FIRST_BUILD_ON_CITUS.get(point, point)
+@pytest.mark.parametrize(("engine", "work", "point"), CASES, indirect=["engine"])
+def test_a_projector_may_be_killed_at_any_point(database: Database, work: str, point: str) -> None:
     rng = Random(f"{work} {point}")
     with database.connect() as conn:
         edge_cases.write(conn, edge_cases.generate(rng, 30))
