@@ -51,7 +51,8 @@ def wal_position(conn: Connection) -> str:
     with conn.transaction():
         # Else a server that does not wait for its disk would flush what was written some time later.
         conn.execute("SET LOCAL synchronous_commit = on")
-        conn.execute("SELECT pg_current_xact_id()")
+        # A commit that has written nothing waits for nothing.
+        conn.execute("SELECT pg_logical_emit_message(true, 'benchmark', '')")
     row = conn.execute("SELECT pg_current_wal_flush_lsn()::text").fetchone()
     return str(row[0]) if row else "0/0"
 
