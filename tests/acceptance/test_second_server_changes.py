@@ -175,6 +175,8 @@ def test_a_table_is_published_later(load: Load) -> None:
     load.road.conn.execute("ALTER SUBSCRIPTION leads REFRESH PUBLICATION")
     load.road.platform.execute("INSERT INTO later VALUES (2)")
     wait_until(load.road.conn, "count(*) = 2 FROM later")
+    # Its rows are there before its copy has ended, and until then nothing may drop it.
+    wait_until(load.road.conn, "bool_and(srsubstate = 'r') FROM pg_subscription_rel")
     for conn in (load.road.platform, load.road.conn):
         conn.execute("DROP TABLE later")
 
