@@ -48,7 +48,8 @@ def enormous(export, *arguments):
     return answer(export, *arguments)
 api.routes.exports._answer = enormous
 """
-CURLE_PARTIAL_FILE = 18
+# A part of the file, nothing, or a connection that was reset.
+BROKEN_FOR_CURL = (18, 52, 56)
 EXPORTS = (
     "(SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'leads-api'"
     " AND query LIKE '%lines%')"
@@ -72,6 +73,13 @@ def begin(server: Served, path: str) -> Iterator[http.client.HTTPResponse]:
         connection.close()
 
 
+def read_whole(server: Served, path: str) -> None:
+    """Read an answer to its end."""
+    with begin(server, path) as answer:
+        assert answer.status == 200
+        answer.read()
+
+
 def test_an_export_is_whole(library: Library, tmp_path: Path) -> None:
     with served(library, tmp_path) as server:
         for name in ("leads.ndjson", "leads.csv", "messages.ndjson"):
@@ -85,10 +93,9 @@ def test_an_export_is_whole(library: Library, tmp_path: Path) -> None:
 def test_an_export_that_breaks_ends_as_a_broken_stream(library: Library, tmp_path: Path, name: str) -> None:
     path = f"/users/{library.tenant}/{name}"
     with served(library, tmp_path, BREAKS) as server:
-        with begin(server, path) as answer:
-            assert answer.status == 200
-            with pytest.raises((http.client.IncompleteRead, ConnectionError)):
-                answer.read()
+        # On a busy machine it can end before its first bytes are sent, which is no whole answer either.
+        with pytest.raises((http.client.IncompleteRead, ConnectionError)):
+            read_whole(server, path)
         server.wait_for_line("an export was broken off")
         # The place is free again.
         status, _, body = server.get(path)
@@ -104,7 +111,7 @@ def test_curl_notices_each_export_that_breaks(library: Library, tmp_path: Path) 
             url = f"http://127.0.0.1:{server.port}/users/{library.tenant}/{name}"
             for option in ("--http1.1", "--http1.0", "--compressed"):
                 curl = ["curl", "-sf", option, "--max-time", str(PATIENCE), "-o", str(file), url]
-                assert subprocess.run(curl, check=False).returncode == CURLE_PARTIAL_FILE, (name, option)
+                assert subprocess.run(curl, check=False).returncode in BROKEN_FOR_CURL, (name, option)
 
 
 def test_a_caller_that_stops_reading_holds_no_connection_to_the_database(
