@@ -58,8 +58,15 @@ def find_matches(conn: Connection) -> list[tuple[UUID, Target]]:
         conn.execute("SELECT set_config('enable_seqscan', 'on', true)")
         read_model = on_read_model(conn)
         module = "citus" if is_distributed(conn) else "erasure"
-        stored = read_model.execute(query(module, "find_stored_tenants"), prepare=False).fetchall()
-        stored += read_model.execute(query("erasure", "find_tenants_with_keys"), prepare=False).fetchall()
+        stored = [
+            row
+            for asked in (
+                query("erasure", "find_stored_tenants"),
+                query(module, "find_tenants_of_messages"),
+                query("erasure", "find_tenants_with_keys"),
+            )
+            for row in read_model.execute(asked, prepare=False).fetchall()
+        ]
         tenants = conn.execute(
             query("erasure", "find_matching_tenants"), {"stored": [row[0] for row in stored]}, prepare=False
         ).fetchall()

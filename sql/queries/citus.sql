@@ -128,13 +128,12 @@ SET as_of = %(as_of)s, shards = %(shards)s
 WHERE shards = %(old_shards)s;
 
 -- name: delete_of_target
--- Deletes what a table has of a tenant or of a lead. Parameters: user_id, customer_phone, size, which is not heeded.
+-- Deletes what a table has of a tenant or of a lead. Parameters: user_id, customer_phone.
 --
 -- on: read_model
 DELETE FROM {table} AS t
 WHERE t.user_id = %(user_id)s
-    AND (%(customer_phone)s::text IS NULL OR t.customer_phone = %(customer_phone)s)
-    AND coalesce(%(size)s, 1) > 0;
+    AND (%(customer_phone)s::text IS NULL OR t.customer_phone = %(customer_phone)s);
 
 -- name: find_next_tenant
 -- Returns the first tenant after another that has rows in a table of the read model, or null. Parameter: after, null
@@ -176,30 +175,12 @@ SELECT t.user_id
 FROM read_model.tenants AS t
 WHERE t.dead_letters <> 0;
 
--- name: find_stored_tenants
--- Returns: user_id of each tenant that the read model has.
+-- name: find_tenants_of_messages
+-- Returns: user_id of each tenant of which the read model has messages.
 --
 -- on: read_model
-SELECT t.user_id
-FROM read_model.tenants AS t
-UNION
-SELECT l.user_id
-FROM read_model.leads AS l
-UNION
-SELECT s.user_id
-FROM read_model.lead_tombstones AS s
-UNION
-SELECT p.user_id
-FROM read_model.lead_profiles AS p
-UNION
-SELECT c.user_id
-FROM read_model.lead_conversations AS c
-UNION
-SELECT m.user_id
-FROM read_model.lead_messages AS m
-UNION
-SELECT t.user_id
-FROM read_model.lead_totals AS t;
+SELECT DISTINCT m.user_id
+FROM read_model.lead_messages AS m;
 
 -- name: grant_tables
 -- Lets the roles of readers read the tables under their views. Citus sends the text of a view to its servers, where

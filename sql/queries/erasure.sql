@@ -491,7 +491,30 @@ VALUES (%(erasure_id)s, %(salt)s, %(tenant_hash)s, %(lead_hash)s, %(asked_at)s, 
 ON CONFLICT DO NOTHING;
 
 -- name: find_stored_tenants
--- Returns: user_id of each tenant that the read model has.
+-- Returns: user_id of each tenant that the read model has, but for its messages.
+--
+-- on: read_model
+SELECT t.user_id
+FROM read_model.tenants AS t
+UNION
+SELECT l.user_id
+FROM read_model.leads AS l
+UNION
+SELECT s.user_id
+FROM read_model.lead_tombstones AS s
+UNION
+SELECT p.user_id
+FROM read_model.lead_profiles AS p
+UNION
+SELECT c.user_id
+FROM read_model.lead_conversations AS c
+UNION
+SELECT t.user_id
+FROM read_model.lead_totals AS t;
+
+-- name: find_tenants_of_messages
+-- Returns: user_id of each tenant of which the read model has messages. From tenant to tenant by the index: a tenant can
+-- have very many.
 --
 -- on: read_model
 -- engine: postgresql
@@ -514,26 +537,8 @@ WITH RECURSIVE seen AS (
     ) AS next
 )
 
-SELECT t.user_id
-FROM read_model.tenants AS t
-UNION
-SELECT l.user_id
-FROM read_model.leads AS l
-UNION
 SELECT s.user_id
-FROM read_model.lead_tombstones AS s
-UNION
-SELECT p.user_id
-FROM read_model.lead_profiles AS p
-UNION
-SELECT c.user_id
-FROM read_model.lead_conversations AS c
-UNION
-SELECT s.user_id
-FROM seen AS s
-UNION
-SELECT t.user_id
-FROM read_model.lead_totals AS t;
+FROM seen AS s;
 
 -- name: find_tenants_with_keys
 -- Returns: user_id of each tenant that a key of the API is for.

@@ -326,6 +326,15 @@ def test_an_erasure_takes_nothing_of_other_tenants(
     assert done.returncode == 0, done.stdout + done.stderr
     left = "SELECT array_agg(DISTINCT user_id ORDER BY user_id) FROM read_model.lead_messages"
     assert value(on_read_model(conn), left) == ["one", "three"]
+    # As of a backup that has a row of what was erased.
+    on_read_model(conn).execute(
+        "INSERT INTO read_model.lead_tombstones (user_id, customer_phone, version, deleted_at)"
+        " VALUES ('two', '4901', 1, now())"
+    )
+    done = projector(tmp_path, "erase", "--replay", "--yes", **urls)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "are there again" in done.stdout
+    assert value(on_read_model(conn), "SELECT count(*) FROM read_model.lead_tombstones") == 0
     refresh_now(conn)
     assert_exact(conn)
 
