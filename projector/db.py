@@ -119,7 +119,7 @@ def connect(
         except BaseException:
             conn.close()
             raise
-        for one in (*both(conn), *sessions_of_read_model(conn)):
+        for one in (conn, *sessions_of_read_model(conn)):
             # Each side does nothing while the other computes.
             one.execute(f"SET idle_in_transaction_session_timeout = '{IDLE_APART_TIMEOUT}'".encode())
     return conn

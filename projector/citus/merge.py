@@ -15,9 +15,6 @@ from projector.source_names import SourceConnection, own_connection
 from projector.sql import query
 from projector.steps import Step
 
-OF_ALL_TENANTS = ("stale_keys",)
-"""The staging tables that a merge needs as a whole: a key can have moved from one tenant to another."""
-
 
 def for_tenant(one: Step, user_id: str) -> Iterator[Step]:
     """The statements of a step for one tenant: first those that look up what it fetches."""
@@ -66,7 +63,7 @@ def staged_tenants(conn: psycopg.Connection[Any], tables: Sequence[str]) -> dict
     asked = " UNION ALL ".join(
         query("citus", "find_staged_tenants", staging_table=table).rstrip(";")
         for table in tables
-        if table not in OF_ALL_TENANTS
+        if table not in staging.OF_ALL_TENANTS
     )
     found: dict[str, list[str]] = {}
     for user_id, table in sorted(conn.execute(asked.encode()).fetchall()):
@@ -78,7 +75,7 @@ def carry_for_all(conn: psycopg.Connection[Any], *, writes: bool) -> None:
     """Begin the merges of a batch: clear the staging tables, and carry over what each of them needs."""
     session = _session(conn, writes=writes)
     staging.clear_one(session)
-    for table in OF_ALL_TENANTS:
+    for table in staging.OF_ALL_TENANTS:
         apart.copy_table(conn, session, table)
 
 
