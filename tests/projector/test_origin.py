@@ -10,8 +10,6 @@ import pytest
 from psycopg.conninfo import make_conninfo
 from psycopg.rows import TupleRow
 
-from api.app import create_app
-from api.config import Config
 from projector.look import look
 from projector.origin import Origin, note_once
 from projector.progress import QUIET
@@ -19,7 +17,7 @@ from projector.rebuild import rebuild
 from projector.refresh import refresh
 from projector.schema import source_tables
 from projector.status import as_dict, find_attention, read_status, render
-from tests.support.road import Road, address, drop_subscription, replicated_platform
+from tests.support.road import Road, address, drop_subscription, ready, replicated_platform
 from tests.support.running import value, wait_for, wait_until, write_message
 from tests.support.server import connect
 
@@ -96,15 +94,6 @@ def test_a_subscription_that_is_stuck_moves_nothing(road: Road) -> None:
         [sentence] = find_attention(replace(status, projection=later))
         assert "Nothing is proved to have arrived from the platform for 3 min" in sentence
     road.wait_until_as_of(last)
-
-
-def ready(road: Road) -> tuple[int, str]:
-    app = create_app(Config(address(road.conn), rate_limit="", log_level="CRITICAL"))
-    try:
-        answer = app.test_client().get("/health/ready")
-    finally:
-        app.extensions["leads_database"].engine.dispose()
-    return answer.status_code, answer.get_json().get("message", "")
 
 
 def test_a_subscription_that_is_disabled_is_told(road: Road) -> None:

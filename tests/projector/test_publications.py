@@ -9,13 +9,11 @@ import psycopg
 import pytest
 from psycopg.rows import TupleRow
 
-from api.app import create_app
-from api.config import Config
 from projector.progress import QUIET
 from projector.rebuild import rebuild
 from projector.schema import source_tables
 from projector.status import as_dict, find_attention, read_status
-from tests.support.road import Road, address, replicated_platform
+from tests.support.road import Road, ready, replicated_platform
 from tests.support.running import value, wait_for, wait_until, write_message
 
 Connection = psycopg.Connection[TupleRow]
@@ -48,15 +46,6 @@ def copy_again(road: Road) -> None:
     road.conn.execute("ALTER SUBSCRIPTION leads REFRESH PUBLICATION")
     # The projector is stopped until the table is copied.
     wait_until(road.conn, "NOT EXISTS (SELECT FROM pg_subscription_rel WHERE srsubstate <> 'r')")
-
-
-def ready(road: Road) -> tuple[int, str]:
-    app = create_app(Config(address(road.conn), rate_limit="", log_level="CRITICAL"))
-    try:
-        answer = app.test_client().get("/health/ready")
-    finally:
-        app.extensions["leads_database"].engine.dispose()
-    return answer.status_code, answer.get_json().get("message", "")
 
 
 @pytest.mark.parametrize(
