@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import inf
 from pathlib import Path
@@ -17,7 +17,6 @@ from api.jwt_keys import ALGORITHMS, read_keys
 from api.settings import unknown_settings
 
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
-POSTGRESQL, CITUS = ENGINES = ("postgresql", "citus")
 SESSION, TRANSACTION = TENANT_SETTINGS = ("session", "transaction")
 LOG_FORMATS = ("auto", "text", "json")
 MEMORY = "memory://"
@@ -40,7 +39,6 @@ class Config:
     """Every setting; an empty text is a setting that is switched off."""
 
     database_url: str = field(repr=False)
-    engine: str = POSTGRESQL
     role: str = "leads_api"
     tenant_setting: str = "session"
     host: str = "127.0.0.1"
@@ -95,16 +93,13 @@ def load(env_file: Path = ENV_FILE) -> Config:
         (name for name in ("LEADS_API_DATABASE_URL", "LEADS_READ_MODEL_URL") if settings(name)),
         "DATABASE_URL",
     )
-    engine = read("LEADS_READ_MODEL_ENGINE", setting_values.one_of(ENGINES), POSTGRESQL)
-    on_citus = engine == CITUS
     config = Config(
         database_url=read(address, setting_values.readers_url, "", is_secret=True),
-        engine=engine,
-        role=read("LEADS_API_ROLE", setting_values.switchable, "" if on_citus else "leads_api"),
+        role=read("LEADS_API_ROLE", setting_values.switchable, "leads_api"),
         tenant_setting=read(
             "LEADS_TENANT_SETTING",
             setting_values.one_of(TENANT_SETTINGS),
-            TRANSACTION if on_citus else SESSION,
+            SESSION,
         ),
         host=read("HOST", str, "127.0.0.1"),
         port=read("PORT", setting_values.whole_number(1, setting_values.MAX_PORT), 4000),
@@ -134,8 +129,6 @@ def load(env_file: Path = ENV_FILE) -> Config:
         auth=_auth(read),
     )
     problems += auth.auth_problems(config.auth.methods, lambda name: bool(settings(name)))
-    if on_citus:
-        problems += _problems_on_citus(config)
     # libpq takes it for an address that names none.
     attributes = "" if "target_session_attrs" in config.database_url else os.environ.get(_SESSION_ATTRIBUTES)
     if attributes == setting_values.READ_WRITE:
@@ -217,20 +210,6 @@ def misspelt(env_file: Path = ENV_FILE) -> list[str]:
 def share_metrics(directory: str) -> None:
     """Set the folder in which several workers share their metrics; prometheus_client reads it when it is imported."""
     os.environ[_SHARED_FOLDER] = directory
-
-
-def _problems_on_citus(config: Config) -> Iterator[str]:
-    """What cannot work where Citus holds the read model."""
-    if config.role:
-        yield (
-            f"LEADS_API_ROLE: {config.role!r} is not allowed with LEADS_READ_MODEL_ENGINE=citus. Citus connects to its"
-            " servers as the role of a session, and that has to be its login: it has to be off."
-        )
-    if config.tenant_setting != TRANSACTION:
-        yield (
-            f"LEADS_TENANT_SETTING: {config.tenant_setting!r} is not allowed with LEADS_READ_MODEL_ENGINE=citus. Citus"
-            " tells its servers what a transaction sets, and nothing that a session has: it has to be transaction."
-        )
 
 
 def _settings(env_file: Path) -> Callable[[str], str]:

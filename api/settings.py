@@ -25,10 +25,6 @@ OF_API = {
         "Database of the read model, if it is on a server of its own. When it is not set, the read model is in the"
         " platform's database.",
     ),
-    "LEADS_READ_MODEL_ENGINE": Setting(
-        "postgresql",
-        "postgresql, or citus: the servers of Citus hold the read model, by tenant. Needs LEADS_READ_MODEL_URL.",
-    ),
     "LEADS_LOG_LEVEL": Setting("INFO", "DEBUG, INFO, WARNING or ERROR."),
     "LEADS_LOG_FORMAT": Setting("auto", "text, json, or auto: text on a terminal, JSON lines elsewhere."),
     "LEADS_LOG_PERSONAL_DATA": Setting(

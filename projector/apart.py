@@ -10,7 +10,6 @@ from psycopg import sql as composing
 from psycopg.rows import TupleRow, dict_row
 
 from projector.db import connect_beside
-from projector.look_ups import of_tenant
 from projector.sides import on_read_model
 from projector.source_names import SourceConnection, own_connection, source_names
 from projector.sql import query
@@ -31,19 +30,13 @@ def carry(conn: psycopg.Connection[TupleRow], tables: list[str]) -> None:
         copy_table(conn, on_read_model(conn), table)
 
 
-def copy_table(
-    conn: psycopg.Connection[TupleRow], target: SourceConnection, table: str, user_id: str | None = None
-) -> None:
-    """Copy the rows of a staging table to that of another session: all of them, or those of a tenant."""
+def copy_table(conn: psycopg.Connection[TupleRow], target: SourceConnection, table: str) -> None:
+    """Copy the rows of a staging table to that of another session."""
     name = composing.Identifier("pg_temp", table)
-    rows = name.as_bytes()
-    if user_id is not None:
-        found = query("citus", "read_staged_rows", staging_table=table).rstrip(";")
-        rows = b"(" + of_tenant(found, user_id) + b")"
     _copy(
         conn,
         target,
-        b"COPY " + rows + b" TO STDOUT (FORMAT binary)",
+        b"COPY " + name.as_bytes() + b" TO STDOUT (FORMAT binary)",
         composing.SQL("COPY {} FROM STDIN (FORMAT binary)").format(name),
     )
 

@@ -24,7 +24,6 @@ class Config:
     database_url: str = field(repr=False)
     # Empty where the read model is in the platform's database.
     read_model_url: str = field(repr=False)
-    read_model_engine: str
     # Of the platform's server, where logical replication brings the source tables here.
     origin_url: str = field(repr=False)
     state_dir: Path
@@ -71,9 +70,6 @@ def load(env_file: Path = Path(".env")) -> Config:
     config = Config(
         database_url=read("DATABASE_URL", env.str, ""),
         read_model_url=read("LEADS_READ_MODEL_URL", env.str, ""),
-        read_model_engine=read(
-            "LEADS_READ_MODEL_ENGINE", env.str, "postgresql", _one_of(("postgresql", "citus"))
-        ).lower(),
         origin_url=read("LEADS_ORIGIN_DATABASE_URL", env.str, ""),
         state_dir=Path(read("LEADS_STATE_DIR", env.str, ".leads")).absolute(),
         pg_bin=Path(pg_bin) if pg_bin else None,

@@ -9,7 +9,6 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import TupleRow
 
-from projector.citus.session import is_on_citus, prepare_for_citus
 from projector.database_url import first_line, normalize, redact
 from projector.errors import (
     BlockedError,
@@ -17,7 +16,7 @@ from projector.errors import (
     UnsupportedServerError,
 )
 from projector.noted_source import follow_source
-from projector.sides import PLATFORM_SIDE, READ_MODEL_SIDE, both, sessions_of_read_model
+from projector.sides import PLATFORM_SIDE, READ_MODEL_SIDE, both
 from projector.source_names import (
     SourceConnection,
     SourceCursor,
@@ -112,14 +111,10 @@ def connect(
         try:
             conn.apart = _connect(read_model_url, application_name, " of the read model", parameters)
             conn.apart.side_name = READ_MODEL_SIDE
-            if is_on_citus(conn.apart):
-                conn.merging = _connect(read_model_url, application_name, " of the read model", parameters)
-                conn.merging.side_name = READ_MODEL_SIDE
-                prepare_for_citus(conn)
         except BaseException:
             conn.close()
             raise
-        for one in (conn, *sessions_of_read_model(conn)):
+        for one in both(conn):
             # Each side does nothing while the other computes.
             one.execute(f"SET idle_in_transaction_session_timeout = '{IDLE_APART_TIMEOUT}'".encode())
     return conn

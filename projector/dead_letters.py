@@ -13,12 +13,11 @@ import structlog
 
 from projector import locks, staging
 from projector.batch import first_line, is_lead_failure, recompute
-from projector.citus.tenants import write_dead_letters
 from projector.collisions import retry_on_collision
 from projector.log import quoting
 from projector.pipeline import Connection
 from projector.preconditions import require_migrated_version
-from projector.sides import is_distributed, on_read_model
+from projector.sides import on_read_model
 from projector.sql import query
 from projector.step_failures import failing_step
 
@@ -126,9 +125,6 @@ def set_aside_untried(conn: Connection, kind: str, keys: Sequence[str], error: p
 def count_letters(conn: Connection) -> None:
     """Write into the rows of the tenants how many dead letters they have, in the caller's transaction."""
     user_ids, numbers = conn.execute(query("dead_letters", "count_letters")).fetchone() or ([], [])
-    if is_distributed(conn):
-        write_dead_letters(conn, dict(zip(user_ids, numbers, strict=True)))
-        return
     counts = {"user_ids": user_ids, "numbers": numbers}
     on_read_model(conn).execute(query("dead_letters", "write_counts"), counts)
     on_read_model(conn).execute(query("dead_letters", "clear_counts"), counts)

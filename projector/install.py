@@ -8,8 +8,6 @@ from psycopg import sql as composing
 
 from projector import capture, db, locks
 from projector.api_role import set_up_api_role
-from projector.citus.session import has_citus, is_on_citus
-from projector.citus.tables import complete, distribute, one_by_one, prepare_to_change, require_citus
 from projector.errors import NOT_INSTALLED, DependentsError, IncompleteSchemaError, SourceMissingError
 from projector.install_notices import collation, missing_indexes
 from projector.noted_source import follow_source
@@ -36,12 +34,11 @@ def migrate(
     *,
     create_source: bool,
     source_schemas: Sequence[str] = (),
-    on_citus: bool = False,
 ) -> list[str]:
     """Install or update the read model, the queue and the triggers; return what an operator should know.
 
     The platform's tables are looked for in `source_schemas`; else where the last migrate found them; and if there
-    was none, on the search_path of the login. With `on_citus`, the tables of the read model are distributed.
+    was none, on the search_path of the login.
 
     Raises SourceMissingError if source tables or columns are missing, unless they are to be created, RightsError if
     the login lacks a right or the schemas of ours belong to another role, IncompleteSchemaError if nothing adds a
@@ -49,17 +46,12 @@ def migrate(
     and BlockedError if other sessions hold a table for too long.
     """
     notices: list[str] = []
-    if on_citus:
-        require_citus(conn)
-    change_tables(
-        conn, lambda: _install(conn, source_schemas, create_source=create_source, on_citus=on_citus)
-    )
+    change_tables(conn, lambda: _install(conn, source_schemas, create_source=create_source))
     change_tables(conn, lambda: _complete(conn))
     capture.adjust_queue(conn)
     notices += set_up_search(on_read_model(conn))
     change_tables(conn, lambda: notices.extend(set_up_api_role(on_read_model(conn))))
     change_tables(conn, lambda: notices.extend(set_up_reader_role(on_read_model(conn))))
-    change_tables(conn, lambda: complete(conn))
     if capture.switched_off(conn) is None:
         capture.reinstall(conn)
         notices += [
@@ -71,11 +63,10 @@ def migrate(
     return notices + missing_indexes(conn) + collation(conn)
 
 
-def _install(conn: Connection, source_schemas: Sequence[str], *, create_source: bool, on_citus: bool) -> None:
+def _install(conn: Connection, source_schemas: Sequence[str], *, create_source: bool) -> None:
     """Everything that needs no right but to create, in the caller's transaction."""
     for one in both(conn):
         one.execute("SELECT pg_advisory_xact_lock(%s, 0)", (locks.MIGRATION,))
-    prepare_to_change(conn)
     schemas = _find_source(conn, source_schemas, create_source=create_source)
     for one in both(conn):
         with naming_side(one):
@@ -99,8 +90,6 @@ def _install(conn: Connection, source_schemas: Sequence[str], *, create_source: 
     with _incomplete_schema("sql/capture"):
         capture.create_functions(conn)
     _run(conn, functions("install/after_tables"))
-    if on_citus:
-        distribute(conn)
     conn.execute(query("install", "note_version"), {"version": PROJECTION_VERSION})
     on_read_model(conn).execute(query("install", "begin_projection"), {"version": PROJECTION_VERSION})
 
@@ -109,23 +98,19 @@ def _complete(conn: Connection) -> None:
     """What takes a while where there are leads: readers go on, because no table changes in the same transaction."""
     for one in both(conn):
         one.execute("SELECT pg_advisory_xact_lock(%s, 0)", (locks.MIGRATION,))
-    prepare_to_change(conn)
     read_model = on_read_model(conn)
     _run(read_model, {"schema.sql": sections()["later"]})
-    later = (one for one in steps("install/later") if not (one.is_for_postgresql and is_on_citus(read_model)))
-    _run(read_model, {f"sql/{found.name}.sql": found.text.decode() for found in later})
+    _run(read_model, {f"sql/{found.name}.sql": found.text.decode() for found in steps("install/later")})
 
 
 def _run(conn: Connection, texts: Mapping[str, str]) -> None:
     """Run the texts of these files."""
-    on_citus = has_citus(on_read_model(conn))
     for file, text in texts.items():
         place = place_of_text(conn, text)
         if place is None:
             continue
         with _incomplete_schema(file), _dependents_named():
-            for statement in one_by_one(text) if on_citus and place is on_read_model(conn) else [text]:
-                place.execute(statement.encode(), prepare=False)
+            place.execute(text.encode(), prepare=False)
 
 
 @contextmanager

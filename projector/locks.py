@@ -36,10 +36,6 @@ TENANT_GROUP = 0x1EAD06
 """The second key is a group of tenants, by the hash of their user_id. A batch holds those whose changes it chose to
 take, so that others choose others. It is only ever tried, and orders nothing: TENANT does."""
 
-MERGE = 0x1EAD07
-"""The second key is the hash of a user_id. Held on Citus while a tenant is merged: a session whose process was killed
-may still be committing what it merged, after its TENANT lock is gone."""
-
 TENANT_GROUPS = 64
 """How many groups of tenants there are, a power of two; their numbers begin with 0."""
 

@@ -6,16 +6,15 @@ and the one that locked the tenants: in READ COMMITTED it reads what was committ
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import psycopg
 from psycopg import sql as composing
 from psycopg.rows import TupleRow, dict_row
 
 from projector import apart, locks, staging
-from projector.citus import merge
 from projector.preconditions import require_migrated_version
-from projector.sides import both, is_apart, is_distributed, on_read_model, sessions_of_read_model, side_of
+from projector.sides import both, is_apart, on_read_model, side_of
 from projector.sql import query, statement, steps
 from projector.step_failures import named_failures
 from projector.steps import Step
@@ -77,33 +76,9 @@ class Run:
         if is_apart(self.conn) and "note_keys" in self.conditions:
             self.conditions.add("notes")
         placed = [placed for name in names for found in steps(name) for placed in _places(self.conn, found)]
-        if is_distributed(self.conn):
-            self._run_by_tenant(placed)
-            return
         self._send_groups(placed)
         if "notes" in self.conditions:
             apart.note_new_places(self.conn)
-
-    def _run_by_tenant(self, placed: Sequence[Placed]) -> None:
-        """Run the steps of the platform's side, and then those of the read model for each tenant by itself."""
-        found = [one for _, one in placed if one.is_on_read_model]
-        self._send_groups([(place, one) for place, one in placed if not one.is_on_read_model])
-        # The merge of the first tenant commits: what this batch moves is noted before.
-        if "notes" in self.conditions:
-            apart.note_new_places(self.conn)
-        if not found:
-            return
-        writes = "write" in self.conditions
-        merge.carry_for_all(self.conn, writes=writes)
-        carried = [table for one in found for table in one.carries]
-        for user_id, tables in merge.staged_tenants(self.conn, carried).items():
-            of_tenant = replace(self, conditions=set(self.conditions), numbers={})
-            with merge.merging(self.conn, user_id, tables, writes=writes) as session:
-                of_tenant._send_groups(  # noqa: SLF001  # Another run of this class.
-                    [(session, part) for one in found for part in merge.for_tenant(one, user_id)]
-                )
-            for name, number in of_tenant.numbers.items():
-                self.numbers[name] = self.numbers.get(name, 0) + number
 
     def _send_groups(self, placed: Iterable[Placed]) -> None:
         for group in _grouped(placed):
@@ -139,13 +114,8 @@ def run_steps(
     conn: Connection,
     found: Iterable[Step],
     parameters: Mapping[str, object] | None = None,
-    *,
-    tenant: str = "",
 ) -> psycopg.Cursor[TupleRow]:
-    """Run steps one after the other, whatever their conditions, and return the cursor of the last one.
-
-    On Citus they run for the `tenant`.
-    """
+    """Run steps one after the other, whatever their conditions, and return the cursor of the last one."""
     cursor = conn.cursor()
     for place, one in (placed for each in found for placed in _places(conn, each)):
         with named_failures(place) as sent:
@@ -154,8 +124,6 @@ def run_steps(
             if is_apart(conn):
                 apart.bring(conn, one)
             text = one.apart_text if is_apart(conn) else one.text
-            if is_distributed(conn) and one.is_on_read_model:
-                text = merge.fetch(on_read_model(conn), one, tenant)
             cursor.execute(text, parameters if one.takes_parameters else None, prepare=False)
         if one.analyzes is not None:
             analyze = composing.SQL("ANALYZE {}").format(composing.SQL(one.analyzes))
@@ -177,14 +145,6 @@ def prepare_session(conn: Connection) -> None:
         one.execute("SET plan_cache_mode = force_generic_plan")
         one.execute(statement("refresh/0_session/10_staging_tables"), prepare=False)
         one.prepare_threshold = 0
-    if is_distributed(conn):
-        for one in sessions_of_read_model(conn):
-            # Citus plans a statement for the tenant that it names, and makes no plan for any tenant.
-            one.execute("SET enable_seqscan = on")
-            one.execute("SET plan_cache_mode = auto")
-            one.execute(statement("refresh/0_session/10_staging_tables"), prepare=False)
-            one.prepare_threshold = None
-        merge.create_fetched_tables(conn, (one for name in WRITE for one in steps(name)))
 
 
 def set_based(conn: Connection) -> None:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 
-from projector.look_ups import TENANT, fill_look_ups
+from projector.look_ups import fill_look_ups
 from projector.schema import key_columns, lookup_columns, table_columns, typed_columns
 
 _PLACEHOLDER = re.compile(r"\{(\w+)(?:\.(\w+))?(?: of (\w+))?\}")
@@ -13,13 +13,12 @@ def fill(text: str, relations: Mapping[str, str], define: Callable[[str, Mapping
     """Return the text with what each placeholder means.
 
     `{NAME}` is what `relations` say of it, `{definition.NAME}` what `define` returns. `{KIND.table}` is of the
-    table that `relations` name. `{look_up.…}` takes the form of the engine. `{source.TABLE}` and `{tenant}` stay: the
-    connection knows what they are. Raises LookupError for a placeholder that means nothing.
+    table that `relations` name. `{source.TABLE}` stays: the connection knows what it is. Raises LookupError for a placeholder that means nothing.
     """
 
     def meaning(match: re.Match[str]) -> str:
         kind, name, alias = match.groups()
-        if (name is not None and kind == "source") or match[0] == TENANT:
+        if name is not None and kind == "source":
             return match[0]
         name = relations.get("table") if name == "table" else name
         if name is None and kind in relations:

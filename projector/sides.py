@@ -34,17 +34,6 @@ def is_apart(conn: psycopg.Connection[Any]) -> bool:
     return own_connection(conn).apart is not None
 
 
-def is_distributed(conn: psycopg.Connection[Any]) -> bool:
-    """Return whether the read model is on Citus, which keeps its tables on several servers."""
-    return own_connection(conn).merging is not None
-
-
-def sessions_of_read_model(conn: psycopg.Connection[Any]) -> tuple[SourceConnection, ...]:
-    """Return the connections to the read model that have staging tables: on Citus, there are two."""
-    own = own_connection(conn)
-    return (own.read_model,) if own.merging is None else (own.read_model, own.merging)
-
-
 def both(conn: psycopg.Connection[Any]) -> tuple[SourceConnection, ...]:
     """Return the connections to both sides: that to the platform's database first, and one where both are the same."""
     own = own_connection(conn)
@@ -70,7 +59,7 @@ def place_of_text(conn: psycopg.Connection[Any], text: str) -> SourceConnection 
 def lost_side(conn: psycopg.Connection[Any]) -> str | None:
     """Return which database is away, in words; None where both connections are open."""
     own = own_connection(conn)
-    if any(one is not None and one.closed for one in (own.apart, own.merging)):
+    if any(one is not None and one.closed for one in (own.apart,)):
         return READ_MODEL_SIDE
     if not own.closed:
         return None

@@ -11,7 +11,7 @@ from projector import locks
 from projector.db import retry_on_lock_timeout, transaction_with_lock_timeout
 from projector.errors import GaveWayError
 from projector.giving_way import giving_way
-from projector.sides import both, is_apart, is_distributed
+from projector.sides import both, is_apart
 from projector.source import SOURCE_TABLES
 from projector.source_names import source_names
 from projector.sql import query
@@ -88,10 +88,9 @@ def snapshot(conn: Connection, tenants: Iterable[str] = ()) -> Iterator[None]:
     """One REPEATABLE READ transaction, whose waits for the platform's tables are limited.
 
     Where the read model is in a database of its own, these are two snapshots. For the `tenants` nothing is written
-    between them: their locks are held until both are taken, and on Citus until the end.
+    between them: their locks are held until both are taken.
     """
-    # On Citus each statement sees what is committed when it begins, and so nothing may be written meanwhile.
-    sides = both(conn)[:1] if is_distributed(conn) else both(conn)
+    sides = both(conn)
     before = [one.isolation_level for one in sides]
     for one in sides:
         one.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
@@ -100,8 +99,7 @@ def snapshot(conn: Connection, tenants: Iterable[str] = ()) -> Iterator[None]:
             if is_apart(conn):
                 held.enter_context(_no_writes(conn, tenants))
             with transaction_with_lock_timeout(conn, SOURCE_LOCK_TIMEOUT):
-                if not is_distributed(conn):
-                    held.close()
+                held.close()
                 yield
     finally:
         for one, level in zip(sides, before, strict=True):

@@ -97,14 +97,10 @@ class SourceConnection(psycopg.Connection[TupleRow]):
     source = SourceNames({}, ())
     apart: "SourceConnection | None" = None
     """The connection to the database of the read model, where that is another one."""
-    merging: "SourceConnection | None" = None
-    """A second connection to the read model, which commits the merges of each tenant, where Citus holds it."""
-    in_doubt = False
-    """Whether the servers of Citus may have committed a part of what they were told to: see projector/citus."""
     notebook: "SourceConnection | None" = None
     """A second connection to the platform's database, which commits by itself."""
     between_commits: Callable[[], None] = staticmethod(lambda: None)
-    """What a test does when the read model has committed, or one tenant of it, and the platform's database has not."""
+    """What a test does when the read model has committed and the platform's database has not."""
 
     @property
     def read_model(self) -> "SourceConnection":
@@ -152,7 +148,7 @@ class SourceConnection(psycopg.Connection[TupleRow]):
 
     def close(self) -> None:
         """Close the connection, and those that belong to it."""
-        for other in (self.apart, self.merging, self.notebook):
+        for other in (self.apart, self.notebook):
             if other is not None:
                 other.close()
         super().close()

@@ -65,9 +65,3 @@ def _clear_statement(tables: Sequence[str]) -> bytes:
 
 CLEAR = _clear_statement(TABLES)
 """The statement that deletes the rows of all staging tables."""
-
-OF_ALL_TENANTS = ("stale_keys",)
-"""The staging tables that a merge on Citus needs as a whole: a key can have moved from one tenant to another."""
-
-CLEAR_OF_TENANT = _clear_statement([name for name in TABLES if name not in OF_ALL_TENANTS])
-"""The statement that deletes the rows of the others."""

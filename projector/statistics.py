@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from projector import pipeline
-from projector.citus.tenants import TABLES_OF_STATISTICS, stored_tenants
 from projector.collisions import retry_on_collision
 from projector.pipeline import Connection
 from projector.placeholders import value_columns
 from projector.schema import key_columns
-from projector.sides import is_distributed, on_read_model
+from projector.sides import on_read_model
 from projector.sql import query, steps
 
 
@@ -41,24 +40,13 @@ class StatisticsDifference:
 
 def find_differences(conn: Connection, tenants: Sequence[str] | None) -> list[StatisticsDifference]:
     """Return the rows of the statistics of these tenants, or of all, that differ from their leads."""
-    if is_distributed(conn):
-        wanted = stored_tenants(conn, TABLES_OF_STATISTICS) if tenants is None else sorted(set(tenants))
-        return [one for user_id in wanted for one in _find_differences(conn, [user_id], user_id)]
-    return _find_differences(conn, tenants)
-
-
-def _find_differences(
-    conn: Connection, tenants: Sequence[str] | None, tenant: str = ""
-) -> list[StatisticsDifference]:
     parameters = pipeline.tenants_parameter(tenants)
     found: list[StatisticsDifference] = []
     with conn.transaction():
         pipeline.set_based(conn)
         for one in steps("rebuild/statistics/10_find_differences"):
             table = one.name.split()[-1]
-            for key, expected, counted in pipeline.run_steps(
-                conn, [one], parameters, tenant=tenant
-            ).fetchall():
+            for key, expected, counted in pipeline.run_steps(conn, [one], parameters).fetchall():
                 found.append(
                     StatisticsDifference(
                         table,

@@ -8,36 +8,28 @@
   `-- deletes: TABLE by COLUMNS`  the statement is a query of keys, and the rows that have them are deleted;
   `-- with NAME = TEXT`     what {NAME} means here and in the definitions that the step includes;
   `-- on: read_model`       the step reads and writes the read model, and nothing of the platform's database;
-  `-- engine: postgresql`   the step never runs where Citus holds the read model;
   `-- on: both`             the step runs on either side, once where both are one database;
   `-- carries: TABLE TABLE` the step needs the rows of these staging tables, which the platform's side has filled;
   `-- brings NAME = TEXT`   {NAME} are rows of the platform's database that a step on the read model needs;
-  `-- fetches NAME = TEXT`  {NAME} are rows of the read model, which are looked up first where Citus holds it.
-
-`-- citus with` and `-- citus fetches` say what a name means where Citus holds the read model.
 
 Without `-- on:` a step reads and writes the platform's database alone: source tables, queue, keys, and what else is in
 the schema `projector`. The staging tables are on both sides.
 
-A step has a text for each place of the read model: beside the source tables, in a database of its own, and on Citus.
-Only the ways in which they name, look up and delete rows differ: see projector/look_ups.py.
+A step has a text for each place of the read model: beside the source tables, and in a database of its own.
 """
 
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from projector.look_ups import CITUS, ENGINE, delete
+from projector.look_ups import delete
 from projector.placeholders import fill
 
 READ_MODEL, BOTH, ONE_SERVER = "read_model", "both", "one_server"
 """The sides that a header can name. What is for one server only brings over what version 0.1 left there."""
 
-POSTGRESQL = "postgresql"
-"""The engine of a step that is for PostgreSQL alone."""
-
-_HEADER = re.compile(r"^-- (when|returns|for|point|analyze|deletes|on|carries|engine): (.+)\n", re.MULTILINE)
-_NAMED = re.compile(r"^-- ((?:citus )?(?:with|brings|fetches)) (\w+) =(.*(?:\n--  .+)*)\n", re.MULTILINE)
+_HEADER = re.compile(r"^-- (when|returns|for|point|analyze|deletes|on|carries): (.+)\n", re.MULTILINE)
+_NAMED = re.compile(r"^-- (with|brings) (\w+) =(.*(?:\n--  .+)*)\n", re.MULTILINE)
 _COMMENT = re.compile(r"^\s*--.*\n?", re.MULTILINE)
 
 Define = Callable[[str, Mapping[str, str]], str]
@@ -50,8 +42,7 @@ class Step:
 
     `is_on_read_model` and `is_on_both` say on which side it runs. Where the sides are two databases, `carries` names
     the staging tables whose rows have to be there, and `brings` the rows of the platform's side that have to be in
-    temporary tables, which `apart_text` and `citus_text` read. On Citus, `fetches` are the rows of the read model
-    that have to be in such tables too. {tenant} in these is the tenant that the step runs for.
+    temporary tables, which `apart_text` reads.
     """
 
     name: str
@@ -63,12 +54,9 @@ class Step:
     takes_parameters: bool
     is_on_read_model: bool = False
     is_on_both: bool = False
-    is_for_postgresql: bool = False
     carries: tuple[str, ...] = ()
     brings: tuple[tuple[str, str], ...] = ()
-    fetches: tuple[tuple[str, str], ...] = ()
     apart_text: bytes = b""
-    citus_text: bytes = b""
 
 
 def header_of(text: str) -> dict[str, str]:
@@ -99,15 +87,9 @@ def _read_step(  # noqa: PLR0913, PLR0917  # What a file says, taken apart.
     define: Define,
 ) -> Step:
     relations = given | named["with"]
-    on_citus = relations | named["citus with"] | {ENGINE: CITUS}
     brings = {key: fill(value, relations, define) for key, value in named["brings"].items()}
     brought = {key: f"pg_temp.{key}" for key in brings}
-    fetched = {key: f"pg_temp.{key}" for key in named["fetches"] | named["citus fetches"]}
-    fetches = {
-        key: fill(value, on_citus | brought | fetched, define)
-        for key, value in (named["fetches"] | named["citus fetches"]).items()
-    }
-    inline = {key: f"({value})" for key, value in (brings | named["fetches"]).items()}
+    inline = {key: f"({value})" for key, value in brings.items()}
     table = given.get("table", "")
     tables = header.get("for", table).split()
 
@@ -115,7 +97,7 @@ def _read_step(  # noqa: PLR0913, PLR0917  # What a file says, taken apart.
         statement = body
         if "deletes" in header:
             of, _, columns = header["deletes"].partition(" by ")
-            statement = delete(fill(of, meanings, define), fill(columns, meanings, define), body, meanings)
+            statement = delete(fill(of, meanings, define), fill(columns, meanings, define), body)
         return fill(statement, meanings, define)
 
     one_server = text(relations | inline)
@@ -129,20 +111,15 @@ def _read_step(  # noqa: PLR0913, PLR0917  # What a file says, taken apart.
         "%(" in one_server,
         header.get("on") == READ_MODEL,
         header.get("on") == BOTH,
-        header.get("engine") == POSTGRESQL,
         tuple(header.get("carries", "").split()),
         tuple(brings.items()),
-        tuple(fetches.items()),
         text(relations | inline | brought).encode(),
-        text(on_citus | brought | fetched).encode(),
     )
 
 
 def _named(text: str) -> dict[str, dict[str, str]]:
     """What the lines of a header say of names, each in one line, by the kind of line."""
-    found: dict[str, dict[str, str]] = {
-        kind: {} for kind in ("with", "citus with", "brings", "fetches", "citus fetches")
-    }
+    found: dict[str, dict[str, str]] = {"with": {}, "brings": {}}
     for kind, name, value in _NAMED.findall(text):
         found[kind][name] = re.sub(r"\n--\s+", " ", value).strip()
     return found

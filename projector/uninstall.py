@@ -6,7 +6,6 @@ from typing import LiteralString
 import psycopg
 
 from projector import capture, locks
-from projector.citus.tables import prepare_to_change
 from projector.dependents import (
     Dependent,
     drop_own,
@@ -56,7 +55,6 @@ def uninstall(conn: Connection, *, drop_dependents: bool = False) -> list[str]:
 
     def drop() -> None:
         dropped.clear()
-        prepare_to_change(conn)
         for side in both(conn):
             side.execute("SELECT pg_advisory_xact_lock(%s, 0)", (locks.MIGRATION,))
             schemas = own_schemas(side)

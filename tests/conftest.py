@@ -33,7 +33,6 @@ from projector.progress import QUIET
 from projector.rebuild import rebuild
 from projector.schema import sections
 from tests.support.chromium import chromium_path
-from tests.support.citus import COORDINATOR
 from tests.support.log_watch import WATCH, hide_personal_data, watch_captures, watch_programs
 from tests.support.node import has_node_tools
 from tests.support.server import FAST, GIVEN_SERVER, Database, Server, running_server, session_server
@@ -71,7 +70,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         "chromium": chromium_path() is not None,
         "node": has_node_tools(),
         "curl": shutil.which("curl") is not None,
-        "citus": bool(COORDINATOR),
     }
     unwanted = [name for name, is_wanted in wanted.items() if not is_wanted]
     left_out = [item for item in items if any(map(item.get_closest_marker, unwanted))]
@@ -202,10 +200,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         )
     if shutil.which("curl") is None:
         terminalreporter.write_line("curl is not installed: the test that lets it export was left out.")
-    if not COORDINATOR:
-        terminalreporter.write_line(
-            "LEADS_CITUS_URL names no coordinator: the tests on Citus itself were left out."
-        )
     skipped = terminalreporter.stats.get("skipped", [])
     if skipped and config.getoption("--fail-on-skip"):
         terminalreporter.write_line(

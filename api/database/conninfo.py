@@ -2,7 +2,7 @@
 
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from api.config import CITUS, Config
+from api.config import Config
 
 # A statement finds no function and no operator that somebody made in a schema of the login's own path.
 SEARCH_PATH = "pg_catalog, pg_temp"
@@ -24,17 +24,13 @@ def conninfo(config: Config) -> str:
         "TimeZone": "UTC",
         "DateStyle": "ISO",
         "jit": "off",
-        # PostgreSQL plans a statement once a connection, for tenants of every size: pages are read by an index. Citus
-        # plans it for the tenant, to find the server that holds it, and refuses a plan for any.
-        "plan_cache_mode": "auto" if config.engine == CITUS else "force_generic_plan",
+        # PostgreSQL plans a statement once a connection, for tenants of every size: pages are read by an index.
+        "plan_cache_mode": "force_generic_plan",
         "enable_seqscan": "off",
         "enable_sort": "off",
         "random_page_cost": "1.1",
         "max_parallel_workers_per_gather": "0",
     }
-    if config.engine == CITUS:
-        # The policies on each server read the tenant that a transaction sets.
-        settings["citus.propagate_set_commands"] = "local"
     options = " ".join(f"-c {name}={_escaped(value)}" for name, value in settings.items())
     parameters: dict[str, str | int | None] = {
         "connect_timeout": CONNECT_TIMEOUT_SECONDS,

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import psycopg
-from psycopg.rows import TupleRow, class_row
+from psycopg.rows import class_row
 
-from api.config import CITUS, Config
+from api.config import Config
 from api.database.conninfo import conninfo
 from api.database.errors import RoleError
 from api.database.role import take_role
@@ -40,19 +40,6 @@ FROM pg_catalog.pg_roles AS login
 WHERE login.rolname = session_user
 """
 
-_IS_ON_CITUS = """
-SELECT EXISTS (
-    SELECT
-    FROM pg_catalog.pg_dist_partition AS p
-    WHERE p.logicalrelid = pg_catalog.to_regclass('read_model.leads')
-)
-"""
-
-_ENGINE = (
-    "Citus holds the read model, and refuses statements that are planned for PostgreSQL alone."
-    " Set LEADS_READ_MODEL_ENGINE=citus"
-)
-
 _NOT_NOW = (
     psycopg.OperationalError,
     psycopg.errors.UndefinedTable,
@@ -81,8 +68,6 @@ def look(config: Config) -> list[str]:
     """
     try:
         with psycopg.connect(conninfo(config), autocommit=True) as connection:
-            if config.engine != CITUS and _is_on_citus(connection):
-                return [_ENGINE]
             if config.role:
                 take_role(connection, config.role)
             with connection.cursor(row_factory=class_row(Found)) as cursor:
@@ -90,11 +75,6 @@ def look(config: Config) -> list[str]:
     except (*_NOT_NOW, RoleError):
         return []
     return [] if found is None else [*_of_row_security(found), *_of_login(found)]
-
-
-def _is_on_citus(connection: psycopg.Connection[TupleRow]) -> bool:
-    has_citus = connection.execute("SELECT to_regclass('pg_catalog.pg_dist_partition') IS NOT NULL")
-    return has_citus.fetchone() == (True,) and connection.execute(_IS_ON_CITUS).fetchone() == (True,)
 
 
 def _of_row_security(found: Found) -> Iterator[str]:

@@ -45,7 +45,6 @@ def migrate(invocation: Invocation, *, create_source: bool, source_schemas: Sequ
             conn,
             create_source=create_source,
             source_schemas=source_schemas,
-            on_citus=invocation.config.read_model_engine == "citus",
         )
         for notice in notices:
             echo(notice)

@@ -10,7 +10,7 @@ from projector.db import retry_on_lock_timeout
 from projector.errors import BlockedError
 from projector.pipeline import Connection
 from projector.progress import Progress
-from projector.sides import both, is_distributed, naming_side, on_read_model
+from projector.sides import both, naming_side
 from projector.sql import query
 
 LOCK_TIMEOUT = "200ms"
@@ -29,10 +29,7 @@ def renew_statistics(conn: Connection) -> None:
     """
     for side in both(conn):
         for name, has_statistics in _tables(side):
-            if is_distributed(conn) and side is on_read_model(conn):
-                # The servers have the statistics, and a blank row would be of no tenant.
-                side.execute(composing.SQL("ANALYZE {}").format(composing.SQL(name)), prepare=False)
-            elif has_statistics:
+            if has_statistics:
                 _analyze(side, name)
 
 

@@ -15,9 +15,8 @@ from uuid import UUID
 
 from projector.erasure.standing import Target
 from projector.errors import LedgerError
-from projector.look_ups import CITUS, of_tenant
 from projector.pipeline import Connection
-from projector.sides import is_distributed, on_read_model
+from projector.sides import on_read_model
 from projector.sql import query
 
 _FIELDS = ("erasure_id", "salt", "tenant_hash", "lead_hash", "asked_at", "asked_by")
@@ -57,12 +56,11 @@ def find_matches(conn: Connection) -> list[tuple[UUID, Target]]:
         # It goes through whole tables.
         conn.execute("SELECT set_config('enable_seqscan', 'on', true)")
         read_model = on_read_model(conn)
-        module = "citus" if is_distributed(conn) else "erasure"
         stored = [
             row
             for asked in (
                 query("erasure", "find_stored_tenants"),
-                query(module, "find_tenants_of_messages"),
+                query("erasure", "find_tenants_of_messages"),
                 query("erasure", "find_tenants_with_keys"),
             )
             for row in read_model.execute(asked, prepare=False).fetchall()
@@ -89,14 +87,7 @@ def find_matches(conn: Connection) -> list[tuple[UUID, Target]]:
 def _find_stored_leads(conn: Connection, wanted: dict[str, Any]) -> list[tuple[str, str, str]]:
     """The leads of these tenants that the read model has and the ledger names."""
     read_model = on_read_model(conn)
-    if not is_distributed(conn):
-        return read_model.execute(query("erasure", "find_stored_leads"), wanted, prepare=False).fetchall()
-    found = query("erasure", "find_stored_leads", engine=CITUS)
-    return [
-        lead
-        for user_id in wanted["user_ids"]
-        for lead in read_model.execute(of_tenant(found, user_id, is_formatted=True), wanted).fetchall()
-    ]
+    return read_model.execute(query("erasure", "find_stored_leads"), wanted, prepare=False).fetchall()
 
 
 def synchronize(conn: Connection, file: Path) -> Synchronized:

@@ -11,7 +11,6 @@ An erasure that was killed begins again, and finds less to do.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import LiteralString
 from uuid import uuid4
 
 from psycopg.rows import dict_row
@@ -24,7 +23,7 @@ from projector.pipeline import Connection, InjectionPoint
 from projector.progress import Progress
 from projector.rebuild.in_place import find_leads
 from projector.rebuild.leads import LEADS_PER_TRANSACTION, LeadKey, rebuild_leads
-from projector.sides import is_distributed, on_read_model, side_of
+from projector.sides import on_read_model, side_of
 from projector.snapshots import SOURCE_LOCK_TIMEOUT, retry_while_source_is_held
 from projector.sql import query
 
@@ -113,20 +112,13 @@ def _delete_some(conn: Connection, target: Target, table: str) -> int:
         nonlocal deleted
         _hold(conn, target)
         parameters = {**target.parameters, "size": ROWS_PER_TRANSACTION}
-        statement = _delete_some_of(conn, table)
+        statement = query("erasure", "delete_some", table=table)
         deleted = side_of(conn, table).execute(statement, parameters).rowcount
         if deleted:
             _begin_history_anew(conn, target)
 
     _in_turn(conn, delete)
     return deleted
-
-
-def _delete_some_of(conn: Connection, table: str) -> LiteralString:
-    """The statement that deletes rows of a table; on Citus all of them at once, since no ctid finds rows there."""
-    if is_distributed(conn) and side_of(conn, table) is on_read_model(conn):
-        return query("citus", "delete_of_target", table=table)
-    return query("erasure", "delete_some", table=table)
 
 
 def _forget(conn: Connection, target: Target) -> None:
@@ -136,7 +128,7 @@ def _forget(conn: Connection, target: Target) -> None:
         conn.execute("SELECT pg_advisory_xact_lock(%s, %s)", (locks.SHARD, shard))
     _hold(conn, target)
     for table in _TABLES:
-        statement = _delete_some_of(conn, table)
+        statement = query("erasure", "delete_some", table=table)
         side_of(conn, table).execute(statement, {**target.parameters, "size": None})
     if target.customer_phone is None:
         for table in _TABLES_OF_TENANTS:

@@ -1,8 +1,7 @@
 """Rebuild: every lead from its source rows, whatever the read model held.
 
 A read model that was never built has no readers: the first build fills its tables in one transaction (first_build).
-One that serves is rebuilt in place, piece by piece, and only what differs is written (in_place). On Citus, the first
-build is done so too: no transaction writes more than one tenant there.
+One that serves is rebuilt in place, piece by piece, and only what differs is written (in_place).
 """
 
 import time
@@ -16,7 +15,6 @@ from projector.progress import Progress
 from projector.rebuild.first_build import build
 from projector.rebuild.in_place import rebuild_in_place
 from projector.report import RunReport
-from projector.sides import is_distributed
 
 __all__ = ["rebuild"]
 
@@ -45,7 +43,7 @@ def rebuild(
                 "Another rebuild is under way: wait until `status` says that it has ended, then try again."
             )
         pipeline.prepare_session(conn)
-        if tenants is None and not is_built(conn) and not is_distributed(conn):
+        if tenants is None and not is_built(conn):
             written = build(conn, progress, point=point)
         else:
             written = rebuild_in_place(conn, tenants, progress, resume=resume, point=point)

@@ -19,16 +19,13 @@ from psycopg import sql as composing
 from psycopg.rows import class_row
 
 from projector import drift_log, pipeline, statistics
-from projector.citus.tenants import find_leads as find_leads_of_tenant
 from projector.dead_letters import retry_dead_letters
 from projector.pipeline import BatchResult, Connection, InjectionPoint
-from projector.preconditions import is_built
 from projector.progress import Progress
 from projector.rebuild.failing_lead import naming_the_failing_lead
-from projector.rebuild.first_build import owned_shards
 from projector.rebuild.leads import LeadKey, key_arrays, rebuild_keys, rebuild_leads
 from projector.rebuild.run_log import add_to_run, logged_run, note_built, read_clock
-from projector.sides import both, is_distributed, on_read_model
+from projector.sides import both, on_read_model
 from projector.snapshots import retry_while_source_is_held, snapshot, source_files
 from projector.sql import PROJECTION_VERSION, query, steps
 
@@ -73,8 +70,6 @@ def rebuild_in_place(
         progress.start("rebuild", total, "customers")
         work = _Rebuild(conn, run_id, progress, point)
         if cursor is not None:
-            if not is_built(conn):
-                work.begin_first(cursor)
             work.written += rebuild_keys(conn, None)
             work.pieces(cursor.cursor_user_id, cursor.cursor_phone, None)
             statistics.heal(conn, None)
@@ -94,12 +89,7 @@ def rebuild_in_place(
 
 
 def find_leads(conn: Connection, after: LeadKey, last_user: str | None, size: int) -> list[LeadKey]:
-    """Return the next leads by tenant and phone, from the keys and from what the read model holds.
-
-    On Citus they are all of one tenant.
-    """
-    if is_distributed(conn):
-        return find_leads_of_tenant(conn, after, last_user, size)
+    """Return the next leads by tenant and phone, from the keys and from what the read model holds."""
     parameters = {"after_user": after[0], "after_phone": after[1], "last_user": last_user, "size": size}
     keyed = pipeline.run_steps(conn, steps("rebuild/leads/10_find_keyed_leads"), parameters).fetchall()
     stored = pipeline.run_steps(conn, steps("rebuild/leads/15_find_stored_leads"), parameters).fetchall()
@@ -138,14 +128,6 @@ class _Rebuild:
                 conn.execute(
                     query("rebuild", "move_cursor"), {"user_id": after[0], "customer_phone": after[1]}
                 )
-
-    def begin_first(self, cursor: Cursor) -> None:
-        """Begin a first build on Citus, which goes tenant by tenant and is resumed like any other rebuild."""
-        self._most_differ = True
-        if cursor.cursor_user_id == cursor.cursor_phone == "":
-            with owned_shards(self._conn), self._conn.transaction():
-                for name in ("15_truncate_keys", "20_build_source_keys"):
-                    pipeline.run_steps(self._conn, steps(f"rebuild/first_build/{name}"))
 
     def _advance(self, done: BatchResult) -> None:
         self.written += done
@@ -196,7 +178,7 @@ def _compare(conn: Connection, keys: Sequence[LeadKey]) -> list[LeadKey]:
     for one in both(conn):
         one.execute("SELECT set_config('enable_nestloop', 'off', true)")
     fence = "" if row == (True,) else "OFFSET 0"
-    pipeline.run_steps(conn, steps("rebuild/piece/compare", fence=fence), tenant=keys[0][0])
+    pipeline.run_steps(conn, steps("rebuild/piece/compare", fence=fence))
     return on_read_model(conn).execute(query("rebuild", "read_differing_leads")).fetchall()
 
 

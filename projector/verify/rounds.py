@@ -3,14 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import islice
 
 from psycopg.rows import class_row
 
-from projector.citus.tenants import TABLES_OF_STATISTICS, count_leads, stored_tenants
 from projector.drift_log import Item, item_arrays
 from projector.pipeline import Connection
-from projector.sides import is_distributed, on_read_model
+from projector.sides import on_read_model
 from projector.sql import PROJECTION_VERSION, query
 from projector.verify.pace import Pace
 
@@ -195,8 +193,5 @@ def find_source_keys(conn: Connection, kind: str, after_key: str, size: int) -> 
 
 def find_tenants(conn: Connection, after: str, size: int) -> list[tuple[str, int]]:
     """Return the next tenants that have leads or statistics, each with its number of leads."""
-    if is_distributed(conn):
-        some = islice(stored_tenants(conn, TABLES_OF_STATISTICS, after), size)
-        return [(user_id, count_leads(conn, user_id)) for user_id in some]
     found = on_read_model(conn).execute(query("rounds", "find_tenants"), {"after": after, "size": size})
     return found.fetchall()

@@ -123,7 +123,6 @@ FROM (
 -- Writes the number of dead letters into the row of each tenant that has some, where the API reads it.
 --
 -- on: read_model
--- engine: postgresql
 -- Parameters: user_ids and numbers, two arrays of one length.
 INSERT INTO read_model.tenants AS t (user_id, dead_letters)
 SELECT
@@ -137,7 +136,6 @@ WHERE t.dead_letters <> excluded.dead_letters;
 -- Writes 0 into the row of each tenant that has no dead letter any more.
 --
 -- on: read_model
--- engine: postgresql
 -- Parameter: user_ids, those that have some.
 UPDATE read_model.tenants AS t
 SET dead_letters = 0

@@ -102,7 +102,6 @@ WHERE l.user_id = %(user_id)s AND (%(customer_phone)s::text IS NULL OR l.custome
 -- name: delete_some
 -- Deletes rows of a table that has tenant and phone. Parameters: user_id, customer_phone, size (how many rows at most).
 --
--- engine: postgresql
 DELETE FROM {table}
 WHERE ctid = any(
     ARRAY(
@@ -517,7 +516,6 @@ FROM read_model.lead_totals AS t;
 -- have very many.
 --
 -- on: read_model
--- engine: postgresql
 WITH RECURSIVE seen AS (
     (
         SELECT m.user_id
@@ -626,31 +624,26 @@ FROM (
             l.user_id,
             l.customer_phone
         FROM read_model.leads AS l
-        WHERE {pinned of l}
         UNION
         SELECT
             s.user_id,
             s.customer_phone
         FROM read_model.lead_tombstones AS s
-        WHERE {pinned of s}
         UNION
         SELECT
             p.user_id,
             p.customer_phone
         FROM read_model.lead_profiles AS p
-        WHERE {pinned of p}
         UNION
         SELECT
             c.user_id,
             c.customer_phone
         FROM read_model.lead_conversations AS c
-        WHERE {pinned of c}
         UNION
         SELECT
             l.user_id,
             l.customer_phone
         FROM read_model.lead_messages AS l
-        WHERE {pinned of l}
     ) AS known ON known.user_id = m.user_id
 ) AS hashed
 WHERE hashed.lead_hash = any(%(hashes)s::text[]);

@@ -162,7 +162,6 @@ LIMIT %(size)s;
 -- Returns user_id and leads of the next tenants that have leads or statistics, rightly or not. Parameters: after, size.
 --
 -- on: read_model
--- engine: postgresql
 -- From tenant to tenant by the indexes: a tenant can have very many rows.
 WITH RECURSIVE found AS (
     SELECT %(after)s::text COLLATE "C" AS user_id

@@ -4,8 +4,6 @@
 -- Parameters: as of the step before.
 -- with page = TABLESAMPLE SYSTEM (%(percent)s)
 -- with chosen = true
--- citus with page =
--- citus with chosen = random() * 100 < %(percent)s
 -- Returns: user_id, customer_phone.
 SELECT
     l.user_id,

@@ -20,7 +20,7 @@ from projector.pipeline import prepare_session
 from projector.progress import QUIET
 from projector.rebuild import rebuild
 from projector.refresh import refresh
-from projector.sides import both, is_apart, is_distributed, on_read_model
+from projector.sides import both, is_apart, on_read_model
 from projector.uninstall import uninstall
 from projector.verify import rolling, verify
 from tests.exactness.platform import assert_exact, rebuild_now, refresh_now, value
@@ -218,7 +218,7 @@ class Burst:
         refreshed = read_tables(on_read_model(conn)), _keys(conn)
         with self.database.connect() as own:
             uninstall(own)
-            migrate(own, create_source=False, on_citus=is_distributed(own))
+            migrate(own, create_source=False)
         with self.database.connect() as own:
             rebuild_now(own, first=self.seed % 2 == 0)
             found = differences_of_tables(refreshed[0], read_tables(on_read_model(own)))

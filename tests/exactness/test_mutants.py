@@ -38,7 +38,6 @@ from projector import (
     staging,
 )
 from projector.capture import functions
-from projector.citus import merge
 from projector.errors import CaptureGapError, ProjectorError
 from projector.install import migrate
 from projector.pipeline import InjectionPoint
@@ -72,9 +71,8 @@ from tests.exactness import (
     test_standby,
     test_versions,
 )
-from tests.exactness.apart import test_citus, test_feed, test_two_commits
+from tests.exactness.apart import test_feed, test_two_commits
 from tests.exactness.platform import Platform, rebuild_now, refresh_now
-from tests.support.citus import stand_in
 from tests.support.server import FAST, Database, running_server
 
 Connection = psycopg.Connection[TupleRow]
@@ -108,18 +106,6 @@ class Bench:
         migrate(conn, create_source=False)
         rebuild_now(conn)
         return platform, own_connection(conn)
-
-    def on_citus(self) -> tuple[Platform, SourceConnection, Database]:
-        """The same with a read model that is distributed as on Citus, and the two databases."""
-        written, stored = self.make_database(self.source), self.make_database(None)
-        platform = Platform(self.connection(written))
-        platform.tenant("one")
-        stand_in(self.connection(stored))
-        both = Database(written.url, written.name, stored.url)
-        migrate(self.connection(both), create_source=False, on_citus=True)
-        conn = self.connection(both)
-        rebuild_now(conn)
-        return platform, own_connection(conn), both
 
     def connection(self, database: Database | None = None) -> Connection:
         """One more connection, to the platform with one lead unless another database is given."""
@@ -402,20 +388,6 @@ def _platform_first(
 
 
 _run_by_tenant = pipeline.Run._run_by_tenant  # noqa: SLF001  # What the mutant below is made of.
-
-
-def _note_last(run: pipeline.Run, placed: Sequence[pipeline.Placed]) -> None:
-    """As where the read model commits all of a batch at once."""
-    is_noted = "notes" in run.conditions
-    run.conditions.discard("notes")
-    _run_by_tenant(run, placed)
-    if is_noted:
-        apart.note_new_places(run.conn)
-
-
-def _leave_prepared(bench: Bench) -> None:
-    for module in (freshness, merge):
-        bench.patches.setattr(module, "recover_prepared", lambda _: None)
 
 
 MUTANTS = (
@@ -1255,32 +1227,6 @@ MUTANTS = (
         "freshness goes by the clock of the read model's server",
         lambda bench: bench.patches.setattr(freshness, "is_apart", lambda _: False),
         lambda bench: test_feed.test_as_of_does_not_go_back_where_the_other_clock_is_behind(bench.apart()[1]),
-    ),
-    Mutant(
-        "Citus",
-        "a move is noted after the tenants have committed",
-        lambda bench: bench.patches.setattr(pipeline.Run, "_run_by_tenant", _note_last),
-        lambda bench: test_citus.test_what_a_batch_moves_is_noted_before_its_first_tenant_commits(
-            *bench.on_citus()[:2]
-        ),
-    ),
-    Mutant(
-        "Citus",
-        "a merge does not wait for one that is being committed",
-        _statement("queries/citus", "pg_advisory_xact_lock(%", "pg_try_advisory_xact_lock(%"),
-        lambda bench: test_citus.test_a_merge_waits_for_one_that_is_still_being_committed(*bench.on_citus()),
-    ),
-    Mutant(
-        "Citus",
-        "what servers have prepared is left to them",
-        _leave_prepared,
-        lambda bench: test_citus.test_freshness_waits_until_nothing_is_in_doubt(*bench.on_citus()[:2]),
-    ),
-    Mutant(
-        "Citus",
-        "what was staged of a tenant stays for the next one",
-        lambda bench: bench.patches.setattr(staging, "CLEAR_OF_TENANT", b"SELECT"),
-        lambda bench: test_citus.test_a_tenant_is_merged_in_a_transaction_of_its_own(*bench.on_citus()[:2]),
     ),
 )  # fmt: skip
 

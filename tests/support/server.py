@@ -20,7 +20,7 @@ from psycopg.rows import TupleRow
 from projector import db
 from projector.database_url import normalize
 from projector.postgres.embedded import EmbeddedServer
-from projector.sides import both, sessions_of_read_model
+from projector.sides import both, on_read_model
 from tests.support.log_watch import WATCH
 
 # Nothing that a test writes has to survive a crash of the machine.
@@ -45,7 +45,7 @@ def connect(url: str, **parameters: Any) -> psycopg.Connection[TupleRow]:  # noq
     of the projector: tests write to the platform's tables too.
     """
     conn = db.connect(url, **{"application_name": "test", **parameters})
-    for side in {*both(conn), *sessions_of_read_model(conn)}:
+    for side in {*both(conn), *(on_read_model(conn),)}:
         side.execute("SET idle_in_transaction_session_timeout = 0")
         side.execute("RESET search_path")
     return conn

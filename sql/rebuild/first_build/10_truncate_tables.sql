@@ -2,7 +2,6 @@
 --
 -- PostgreSQL refuses to truncate a table that a foreign key refers to: the rows of such a table are deleted.
 -- on: read_model
--- engine: postgresql
 DO $$
 DECLARE
     filled regclass;

@@ -2,7 +2,6 @@
 --
 -- analyze: read_model.lead_messages
 -- on: read_model
--- engine: postgresql
 -- brings brought_messages =
 --     SELECT k.user_id, k.customer_phone, d.*
 --     FROM ({definition.lead_messages}) AS d

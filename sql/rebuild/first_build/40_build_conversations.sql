@@ -2,7 +2,6 @@
 --
 -- analyze: read_model.lead_conversations
 -- on: read_model
--- engine: postgresql
 -- brings brought_conversations = {definition.conversations}
 -- with messages = read_model.lead_messages
 INSERT INTO read_model.lead_conversations ({columns.lead_conversations})

@@ -2,7 +2,6 @@
 --
 -- analyze: read_model.lead_profiles
 -- on: read_model
--- engine: postgresql
 -- brings brought_profiles =
 --     SELECT d.*
 --     FROM ({definition.lead_profiles}) AS d

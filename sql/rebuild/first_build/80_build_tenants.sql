@@ -2,7 +2,6 @@
 -- that it cannot project.
 --
 -- on: read_model
--- engine: postgresql
 INSERT INTO read_model.tenants AS t (user_id, version, version_id)
 SELECT
     built.user_id,

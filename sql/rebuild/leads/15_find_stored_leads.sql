@@ -12,7 +12,6 @@ WITH RECURSIVE messaged AS (
         FROM read_model.lead_messages AS m
         WHERE (m.user_id, m.customer_phone) > (%(after_user)s, %(after_phone)s)
             AND (%(last_user)s::text IS NULL OR m.user_id <= %(last_user)s)
-            AND {pinned of m}
         ORDER BY m.user_id, m.customer_phone
         LIMIT 1
     )
@@ -28,7 +27,6 @@ WITH RECURSIVE messaged AS (
         FROM read_model.lead_messages AS m
         WHERE (m.user_id, m.customer_phone) > (messaged.user_id, messaged.customer_phone)
             AND (%(last_user)s::text IS NULL OR m.user_id <= %(last_user)s)
-            AND {pinned of m}
         ORDER BY m.user_id, m.customer_phone
         LIMIT 1
     ) AS next
@@ -45,7 +43,6 @@ FROM (
         FROM read_model.leads AS l
         WHERE (l.user_id, l.customer_phone) > (%(after_user)s, %(after_phone)s)
             AND (%(last_user)s::text IS NULL OR l.user_id <= %(last_user)s)
-            AND {pinned of l}
         ORDER BY l.user_id, l.customer_phone
         LIMIT %(size)s
     )
@@ -57,7 +54,6 @@ FROM (
         FROM read_model.lead_profiles AS p
         WHERE (p.user_id, p.customer_phone) > (%(after_user)s, %(after_phone)s)
             AND (%(last_user)s::text IS NULL OR p.user_id <= %(last_user)s)
-            AND {pinned of p}
         ORDER BY p.user_id, p.customer_phone
         LIMIT %(size)s
     )
@@ -69,7 +65,6 @@ FROM (
         FROM read_model.lead_conversations AS c
         WHERE (c.user_id, c.customer_phone) > (%(after_user)s, %(after_phone)s)
             AND (%(last_user)s::text IS NULL OR c.user_id <= %(last_user)s)
-            AND {pinned of c}
         ORDER BY c.user_id, c.customer_phone
         LIMIT %(size)s
     )

@@ -9,7 +9,7 @@
 -- killed can leave, is returned too.
 -- with leads = (
 --     SELECT l.*, 1 AS weight FROM read_model.leads AS l
---     WHERE (%(tenants)s::text[] IS NULL OR l.user_id = any(%(tenants)s::text[])) AND {pinned of l})
+--     WHERE (%(tenants)s::text[] IS NULL OR l.user_id = any(%(tenants)s::text[])))
 SELECT
     ARRAY[{key_texts.table of side}] AS key,
     ARRAY[{sums.table of expected}]::bigint[] AS expected,
@@ -26,7 +26,7 @@ FROM (
         false AS expected,
         true AS found
     FROM read_model.{table} AS o
-    WHERE (%(tenants)s::text[] IS NULL OR o.user_id = any(%(tenants)s::text[])) AND {pinned of o}
+    WHERE (%(tenants)s::text[] IS NULL OR o.user_id = any(%(tenants)s::text[]))
 ) AS side
 GROUP BY {key.table of side}
 HAVING ARRAY[{sums.table of expected}] <> ARRAY[{sums.table of found}]

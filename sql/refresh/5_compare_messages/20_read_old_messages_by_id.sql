@@ -5,7 +5,7 @@
 -- when: write
 -- A named message that is in a conversation of another batch, and is not read here, is left alone: it moved there,
 -- and its change was taken or will be.
--- fetches found =
+-- with found = (
 --     SELECT {columns.lead_messages of m}, s.staged
 --     FROM (
 --         SELECT named.user_id, named.message_id, named.staged
@@ -21,7 +21,7 @@
 --         LEFT JOIN old_messages AS o ON o.user_id = named.user_id AND o.message_id = named.message_id
 --         WHERE o.user_id IS NULL
 --     ) AS s
---     {look_up.lead_messages as m by user_id, message_id of s}
+--     {look_up.lead_messages as m by user_id, message_id of s})
 INSERT INTO old_messages ({columns.lead_messages})
 SELECT {columns.lead_messages of f}
 FROM {found} AS f

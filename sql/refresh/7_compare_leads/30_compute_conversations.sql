@@ -16,28 +16,6 @@
 -- with stored_newest = (SELECT lm.sent_at FROM read_model.lead_messages AS lm WHERE lm.user_id = t.user_id
 --     AND lm.customer_phone = t.customer_phone AND lm.conversation_id = t.conversation_id
 --     ORDER BY lm.sent_at DESC LIMIT 1)
--- citus fetches stored_totals =
---     SELECT m.user_id, m.customer_phone, m.conversation_id, count(*) AS message_count,
---         min(m.sent_at) AS first_message_at, max(m.sent_at) AS newest_message_at
---     FROM (
---         SELECT d.user_id, d.old_customer_phone AS customer_phone, d.old_conversation_id AS conversation_id
---         FROM message_differences AS d
---         WHERE d.old_conversation_id IS NOT NULL
---         UNION
---         SELECT n.user_id, n.customer_phone, n.conversation_id
---         FROM source_conversations AS n
---         LEFT JOIN old_conversations AS o ON o.user_id = n.user_id AND o.customer_phone = n.customer_phone
---             AND o.conversation_id = n.conversation_id
---         WHERE o.user_id IS NULL AND NOT n.reload_messages
---     ) AS k
---     {look_up.lead_messages as m by user_id, customer_phone, conversation_id of k}
---     GROUP BY m.user_id, m.customer_phone, m.conversation_id
--- citus with stored_count = coalesce((SELECT s.message_count FROM {stored_totals} AS s WHERE s.user_id = t.user_id
---     AND s.customer_phone = t.customer_phone AND s.conversation_id = t.conversation_id), 0)
--- citus with stored_first = (SELECT s.first_message_at FROM {stored_totals} AS s WHERE s.user_id = t.user_id
---     AND s.customer_phone = t.customer_phone AND s.conversation_id = t.conversation_id)
--- citus with stored_newest = (SELECT s.newest_message_at FROM {stored_totals} AS s WHERE s.user_id = t.user_id
---     AND s.customer_phone = t.customer_phone AND s.conversation_id = t.conversation_id)
 INSERT INTO new_conversations ({columns.lead_conversations})
 SELECT {columns.lead_conversations of computed}
 FROM (

@@ -4,7 +4,7 @@
 -- The newest time is known from the conversations. The messages at that time come from the read model, which the
 -- steps before have brought up to date; for a lead that is compared fully, from what was read.
 --
--- fetches messages_at_newest =
+-- with messages_at_newest = (
 --     SELECT m.user_id, m.customer_phone, m.sent_at, m.conversation_id, m.sequence_no, m.message_id, m.sender, m.text
 --     FROM (
 --         SELECT c.user_id, c.customer_phone, max(c.newest_message_at) AS sent_at
@@ -13,7 +13,7 @@
 --         WHERE NOT l.compare_fully
 --         GROUP BY c.user_id, c.customer_phone
 --     ) AS newest
---     {look_up.lead_messages as m by user_id, customer_phone, sent_at of newest}
+--     {look_up.lead_messages as m by user_id, customer_phone, sent_at of newest})
 -- with messages = (
 --     SELECT m.user_id, m.customer_phone, m.sent_at, m.conversation_id, m.sequence_no, m.message_id, m.sender, m.text
 --     FROM {messages_at_newest} AS m

@@ -3,7 +3,6 @@
 -- on: read_model
 -- when: leads_differ
 -- The tenant's lock keeps the version from moving until then.
--- citus fetches tenants = SELECT t.user_id, t.version FROM read_model.tenants AS t WHERE t.user_id = {tenant}
 -- with tenants = read_model.tenants
 INSERT INTO read_model.leads ({columns.leads}, version)
 SELECT

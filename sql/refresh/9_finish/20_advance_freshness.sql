@@ -2,7 +2,6 @@
 -- before fresh_until.
 --
 -- on: read_model
--- engine: postgresql
 -- when: drained
 -- Parameters: shards, fresh_until, at_least (an idle refresh moves the row only when it is a second old); clock, that
 -- of the platform's server, null where that is this one. The first build creates the row; before it, a drained queue

@@ -10,10 +10,10 @@
 --         WHERE d.conversation_id = k.key COLLATE "default" {fence}
 --     ) AS m
 --     WHERE k.kind = 'conversation'
--- fetches stored_messages =
+-- with stored_messages = (
 --     SELECT {columns.lead_messages of m}
 --     FROM (SELECT p.user_id, p.customer_phone FROM piece_leads AS p) AS l
---     {look_up.lead_messages as m by user_id, customer_phone of l}
+--     {look_up.lead_messages as m by user_id, customer_phone of l})
 INSERT INTO differing_leads (user_id, customer_phone)
 SELECT DISTINCT
     coalesce(n.user_id, o.user_id),

@@ -12,14 +12,14 @@
 --         WHERE d.conversation_id = k.key COLLATE "default" {fence}
 --     ) AS c
 --     WHERE k.kind = 'conversation' AND c.user_id = k.user_id AND c.customer_phone = k.customer_phone
--- fetches stored_times =
+-- with stored_times = (
 --     SELECT m.user_id, m.customer_phone, m.conversation_id, m.sent_at
 --     FROM (SELECT p.user_id, p.customer_phone FROM piece_leads AS p) AS l
---     {look_up.lead_messages as m by user_id, customer_phone of l}
--- fetches stored_conversations =
+--     {look_up.lead_messages as m by user_id, customer_phone of l})
+-- with stored_conversations = (
 --     SELECT {columns.lead_conversations of c}
 --     FROM (SELECT p.user_id, p.customer_phone FROM piece_leads AS p) AS l
---     {look_up.lead_conversations as c by user_id, customer_phone of l}
+--     {look_up.lead_conversations as c by user_id, customer_phone of l})
 -- with messages = {stored_times}
 INSERT INTO differing_leads (user_id, customer_phone)
 SELECT DISTINCT

@@ -10,10 +10,10 @@
 --     WHERE c.user_id IS NOT NULL OR d.template_sends_count > 0
 -- with leads = piece_leads
 -- with keys = piece_keys
--- fetches stored_profiles =
+-- with stored_profiles = (
 --     SELECT {columns.lead_profiles of p}
 --     FROM (SELECT s.user_id, s.customer_phone FROM piece_leads AS s) AS l
---     {look_up.lead_profiles as p by user_id, customer_phone of l}
+--     {look_up.lead_profiles as p by user_id, customer_phone of l})
 INSERT INTO differing_leads (user_id, customer_phone)
 SELECT DISTINCT
     coalesce(n.user_id, o.user_id),
