@@ -810,7 +810,7 @@ CREATE TABLE IF NOT EXISTS projector.source_tables (
     schema_name text COLLATE "C" NOT NULL
 );
 
--- One row, where logical replication brings the rows of the source tables; see projector/origin.py.
+-- One row, where logical replication brings the rows of the source tables; see projector/operate/origin/proof.py.
 CREATE TABLE IF NOT EXISTS projector.origin (
     -- Holds the table to one row.
     only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
@@ -827,7 +827,7 @@ CREATE TABLE IF NOT EXISTS projector.origin (
 );
 
 -- The tables of which the platform publishes not everything that the projection reads, or did since their rows were
--- copied; see projector/publications.py.
+-- copied; see projector/operate/origin/publications.py.
 CREATE TABLE IF NOT EXISTS projector.left_out (
     -- The table, with its schema.
     table_name text COLLATE "C" PRIMARY KEY,

@@ -9,11 +9,11 @@ import psycopg
 from psycopg import sql as composing
 from psycopg.rows import TupleRow, dict_row
 
-from projector.db import connect_beside
+from projector.database.connect import connect_beside
+from projector.database.source_names import SourceConnection, own_connection, source_names
+from projector.database.sql import query
+from projector.database.steps import Step
 from projector.sides import on_read_model
-from projector.source_names import SourceConnection, own_connection, source_names
-from projector.sql import query
-from projector.steps import Step
 
 NOTEBOOK_NAME = "leads-projector: notes"
 

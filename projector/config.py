@@ -9,8 +9,8 @@ from typing import Any
 from environs import Env, EnvValidationError
 from marshmallow import ValidationError, validate
 
-from projector.cron import is_cron
-from projector.errors import ConfigurationError
+from projector.report.errors import ConfigurationError
+from projector.scheduler.cron import is_cron
 from projector.setting_names import find_misspelt
 
 _LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")

@@ -4,10 +4,11 @@ Where both are in two databases, a crash between two commits can leave there a g
 letters that is not right. Rows of leads are made once more with their changes; nothing else would make these.
 """
 
-from projector import capture, drift_log
-from projector.dead_letters import count_letters
-from projector.pipeline import Connection
+from projector import capture
+from projector.core.dead_letters import count_letters
+from projector.core.pipeline import Connection
 from projector.sides import is_apart
+from projector.sweep import drift_log
 
 
 def republish(conn: Connection) -> None:

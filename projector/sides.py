@@ -11,10 +11,10 @@ from typing import Any
 
 import psycopg
 
-from projector.errors import ProjectorError
-from projector.source_names import SourceConnection, note_side, own_connection
-from projector.sql import side_of_text
-from projector.steps import ONE_SERVER, READ_MODEL
+from projector.database.source_names import SourceConnection, note_side, own_connection
+from projector.database.sql import side_of_text
+from projector.database.steps import ONE_SERVER, READ_MODEL
+from projector.report.errors import ProjectorError
 
 ONLY_SIDE, PLATFORM_SIDE, READ_MODEL_SIDE = (
     "the database",

@@ -27,11 +27,11 @@ import structlog
 from hypothesis import HealthCheck, settings
 from psycopg.rows import TupleRow
 
-from projector.install import migrate
-from projector.postgres.embedded import EmbeddedServer
-from projector.progress import QUIET
-from projector.rebuild import rebuild
-from projector.schema import sections
+from projector.database.schema import sections
+from projector.operate.install import migrate
+from projector.report.progress import QUIET
+from projector.sweep.rebuild import rebuild
+from projector.trial.postgres.embedded import EmbeddedServer
 from tests.support.chromium import chromium_path
 from tests.support.log_watch import WATCH, hide_personal_data, watch_captures, watch_programs
 from tests.support.node import has_node_tools

@@ -16,13 +16,13 @@ import api.config
 import projector.config
 from api.response.openapi import document
 from projector.cli import cli
-from projector.metrics.counted import REGISTRY
-from projector.metrics.families import FAMILIES
-from projector.metrics.state import DATABASE_UP
+from projector.observe.metrics.counted import REGISTRY
+from projector.observe.metrics.families import FAMILIES
+from projector.observe.metrics.state import DATABASE_UP
 from tests.monitoring.exposed import page_of_api
 
 ROOT = Path(__file__).parents[1]
-DEPLOY = ROOT / "projector" / "deploy"
+DEPLOY = ROOT / "projector" / "operate" / "deploy"
 SETTING = re.compile(r'"(LEADS_[A-Z_]+|DATABASE_URL|HOST|PORT)"')
 PAGES = sorted(path.relative_to(ROOT).as_posix() for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")))
 # The program's name is also that of a user, a unit, a container and a deployment.

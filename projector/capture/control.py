@@ -7,13 +7,13 @@ from datetime import UTC, datetime
 import psycopg
 from psycopg.rows import TupleRow
 
-from projector import locks
 from projector.capture import gaps, source_changes, triggers
 from projector.capture.functions import captured_tables
-from projector.db import retry_on_lock_timeout, transaction_with_lock_timeout
-from projector.errors import SourceMissingError
-from projector.source import find_missing_source
-from projector.sql import query
+from projector.capture.source import find_missing_source
+from projector.database import locks
+from projector.database.connect import retry_on_lock_timeout, transaction_with_lock_timeout
+from projector.database.sql import query
+from projector.report.errors import SourceMissingError
 
 Connection = psycopg.Connection[TupleRow]
 

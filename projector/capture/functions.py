@@ -9,8 +9,8 @@ from psycopg import sql
 from psycopg.rows import TupleRow
 
 from projector.capture import source_changes
-from projector.source import SOURCE_TABLES, SourceTable
-from projector.sql import file_text
+from projector.capture.source import SOURCE_TABLES, SourceTable
+from projector.database.sql import file_text
 
 Connection = psycopg.Connection[TupleRow]
 

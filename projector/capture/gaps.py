@@ -11,8 +11,8 @@ from typing import NamedTuple
 import psycopg
 from psycopg.rows import TupleRow, class_row, scalar_row
 
+from projector.database.sql import query
 from projector.sides import on_read_model
-from projector.sql import query
 
 Connection = psycopg.Connection[TupleRow]
 

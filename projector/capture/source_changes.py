@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import psycopg
 from psycopg.rows import TupleRow, class_row, scalar_row
 
-from projector.db import transaction_with_lock_timeout
-from projector.source import SourceTable
-from projector.source_names import source_names
-from projector.sql import query
+from projector.capture.source import SourceTable
+from projector.database.connect import transaction_with_lock_timeout
+from projector.database.source_names import source_names
+from projector.database.sql import query
 
 Connection = psycopg.Connection[TupleRow]
 

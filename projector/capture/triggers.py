@@ -11,10 +11,10 @@ from psycopg import sql
 from psycopg.rows import TupleRow, class_row, scalar_row
 
 from projector.capture import functions, gaps, source_changes
-from projector.db import retry_on_lock_timeout, transaction_with_lock_timeout
-from projector.source import SourceTable
-from projector.source_names import source_names
-from projector.sql import file_text, query
+from projector.capture.source import SourceTable
+from projector.database.connect import retry_on_lock_timeout, transaction_with_lock_timeout
+from projector.database.source_names import source_names
+from projector.database.sql import file_text, query
 
 Connection = psycopg.Connection[TupleRow]
 

@@ -15,14 +15,20 @@ from psycopg.rows import TupleRow
 
 import projector
 from projector import config as settings
-from projector import log
+from projector.capture.source import naming_missing_source
 from projector.config import Config
-from projector.db import connect
-from projector.errors import NOT_INSTALLED, ConfigurationError, ProjectorError, condition, without_values
-from projector.postgres.embedded import EmbeddedServer
-from projector.report import RunReport, counted, escape_json, escape_lines
+from projector.database.connect import connect
+from projector.report import log
+from projector.report.counted import RunReport, counted, escape_json, escape_lines
+from projector.report.errors import (
+    NOT_INSTALLED,
+    ConfigurationError,
+    ProjectorError,
+    condition,
+    without_values,
+)
 from projector.sides import lost_side_of, naming_lost_side, place_of_error
-from projector.source import naming_missing_source
+from projector.trial.postgres.embedded import EmbeddedServer
 
 FAILED = 1
 """Exit code of a command that failed, or that found something that needs a person."""
@@ -143,7 +149,7 @@ def echo_json(found: dict[str, Any]) -> None:
 def print_version(ctx: click.Context, _option: click.Parameter, value: bool) -> None:  # noqa: FBT001  # As click calls it.
     """Print the version of the program and its projection version, and end."""
     if value and not ctx.resilient_parsing:
-        from projector.sql import PROJECTION_VERSION
+        from projector.database.sql import PROJECTION_VERSION
 
         click.echo(f"leads-projector {projector.__version__}, projection version {PROJECTION_VERSION}")
         ctx.exit()
@@ -185,7 +191,7 @@ def telling_waits(
     invocation: Invocation, conn: psycopg.Connection[TupleRow], command: str
 ) -> AbstractContextManager[None]:
     """Say on stderr, while the block waits for a lock for more than two seconds, which one and who holds it."""
-    from projector import waiting
+    from projector.database import lock_waits as waiting
 
     return waiting.telling_waits(
         conn,

@@ -6,8 +6,8 @@ import click
 
 from projector.cli.base import Invocation
 from projector.cli.places import place_of
-from projector.progress import for_this_terminal
-from projector.report import counted
+from projector.report.counted import counted
+from projector.report.progress import for_this_terminal
 
 
 @click.command()
@@ -48,7 +48,7 @@ def demo(  # noqa: PLR0913  # One for each option.
       1  failed, or not confirmed
       2  wrong usage, or a setting that cannot be used
     """
-    from projector import demo as demo_data
+    from projector.trial import demo as demo_data
 
     with invocation.connect("demo") as conn:
         if invocation.config.database_url and not yes:

@@ -8,12 +8,12 @@ import click
 
 from projector.cli.base import FAILED, Invocation, telling_waits
 from projector.cli.places import places_of
-from projector.progress import for_this_terminal
-from projector.report import counted
+from projector.report.counted import counted
+from projector.report.progress import for_this_terminal
 
 if TYPE_CHECKING:
-    from projector.erasure import Target
-    from projector.pipeline import Connection
+    from projector.core.pipeline import Connection
+    from projector.operate.erase import Target
 
 
 @click.command()
@@ -86,7 +86,7 @@ def erase(  # noqa: PLR0913  # One argument for each option.
 
 
 def _target(conn: "Connection", user_id: str, phone: str | None) -> "Target":
-    from projector.erasure import find_target
+    from projector.operate.erase import find_target
 
     found = find_target(conn, user_id, phone)
     if found is None:
@@ -95,8 +95,8 @@ def _target(conn: "Connection", user_id: str, phone: str | None) -> "Target":
 
 
 def _erase(conn: "Connection", target: "Target", ledger_file: Path | None, *, yes: bool) -> None:
-    from projector.erasure import check_erase
-    from projector.erasure import erase as run_erase
+    from projector.operate.erase import check_erase
+    from projector.operate.erase import erase as run_erase
 
     held = check_erase(conn, target)
     amount = f"{counted(held.leads, 'lead')} and {counted(held.messages, 'message')}"
@@ -108,8 +108,8 @@ def _erase(conn: "Connection", target: "Target", ledger_file: Path | None, *, ye
 
 
 def _synchronize(conn: "Connection", ledger_file: Path) -> None:
-    from projector.erasure import synchronize
-    from projector.preconditions import require_installed
+    from projector.core.preconditions import require_installed
+    from projector.operate.erase import synchronize
 
     require_installed(conn)
     done = synchronize(conn, ledger_file)
@@ -121,9 +121,9 @@ def _synchronize(conn: "Connection", ledger_file: Path) -> None:
 
 def _replay(conn: "Connection", *, yes: bool) -> bool:
     """Erase what the ledger names; return whether nothing of it is left."""
-    from projector.erasure import find_matches
-    from projector.erasure import replay as run_replay
-    from projector.preconditions import require_installed
+    from projector.core.preconditions import require_installed
+    from projector.operate.erase import find_matches
+    from projector.operate.erase import replay as run_replay
 
     require_installed(conn)
     found = [target for _, target in find_matches(conn)]
@@ -144,8 +144,8 @@ def _replay(conn: "Connection", *, yes: bool) -> bool:
 
 
 def _vacuum(conn: "Connection") -> None:
-    from projector.erasure import rewrite_files
-    from projector.preconditions import require_installed
+    from projector.core.preconditions import require_installed
+    from projector.operate.erase import rewrite_files
     from projector.sides import both
 
     require_installed(conn)

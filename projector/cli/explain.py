@@ -37,7 +37,7 @@ def explain(invocation: Invocation, user_id: str, phone: str, *, candidates: int
       2  wrong usage
       3  the read model has drifted
     """
-    from projector.explain import as_dict, explain_lead, render
+    from projector.operate.explain import as_dict, explain_lead, render
 
     with invocation.connect("explain") as conn:
         found = explain_lead(conn, user_id, phone, candidates=candidates)

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, cast
 import click
 
 from projector.cli.base import Invocation, echo
-from projector.progress import for_this_terminal
-from projector.report import counted
+from projector.report.counted import counted
+from projector.report.progress import for_this_terminal
 
 if TYPE_CHECKING:
-    from projector.export import Kind
+    from projector.operate.export import Kind
 
 _KINDS = ("leads.csv", "leads.ndjson", "messages.ndjson")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
@@ -93,7 +93,7 @@ def export(  # noqa: PLR0913, PLR0917  # One argument for each option.
       1  failed; the file is as it was before
       2  wrong usage, or a setting that cannot be used
     """
-    from projector.export import export as write
+    from projector.operate.export import export as write
 
     kind = kind or _kind_of(file)
     if kind != "messages.ndjson" and (start is not None or end is not None):

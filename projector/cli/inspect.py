@@ -5,7 +5,7 @@ import sys
 import click
 
 from projector.cli.base import FAILED, Invocation, echo_json
-from projector.errors import DatabaseUnreachableError
+from projector.report.errors import DatabaseUnreachableError
 
 
 @click.command()
@@ -27,7 +27,7 @@ def status(invocation: Invocation, *, as_json: bool) -> None:
       1  something needs a person (it says what), or failed
       2  wrong usage, or a setting that cannot be used
     """
-    from projector.status import (
+    from projector.observe.status import (
         as_dict,
         find_attention,
         find_lost,
@@ -72,7 +72,7 @@ def tenants(invocation: Invocation, *, as_json: bool) -> None:
       1  the read model is not installed or was never built (it says what to run), or failed
       2  wrong usage, or a setting that cannot be used
     """
-    from projector.tenants import as_dict, read_tenants, render
+    from projector.operate.tenants import as_dict, read_tenants, render
 
     with invocation.connect("tenants") as conn:
         found = read_tenants(conn)

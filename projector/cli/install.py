@@ -38,7 +38,7 @@ def migrate(invocation: Invocation, *, create_source: bool, source_schemas: Sequ
       1  failed; what is done stays: run it again to go on
       2  wrong usage, or a setting that cannot be used
     """
-    from projector.install import migrate as run_migrate
+    from projector.operate.install import migrate as run_migrate
 
     with invocation.connect("migrate") as conn, telling_waits(invocation, conn, "migrate"):
         notices = run_migrate(
@@ -74,9 +74,9 @@ def uninstall(invocation: Invocation, *, yes: bool, drop_dependents: bool) -> No
       1  failed, not confirmed, or something of others depends on the read model
       2  wrong usage, or a setting that cannot be used
     """
-    from projector.dependents import in_lines
-    from projector.uninstall import check_uninstall
-    from projector.uninstall import uninstall as run_uninstall
+    from projector.operate.dependents import in_lines
+    from projector.operate.uninstall import check_uninstall
+    from projector.operate.uninstall import uninstall as run_uninstall
 
     with invocation.connect("uninstall") as conn:
         doomed = check_uninstall(conn, drop_dependents=drop_dependents)

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import click
 
 from projector.cli.base import DRIFT, Invocation, echo_report
-from projector.progress import for_this_terminal
-from projector.report import counted, escape_hidden
+from projector.report.counted import counted, escape_hidden
+from projector.report.progress import for_this_terminal
 
 
 @click.command()
@@ -31,8 +31,8 @@ def rebuild(invocation: Invocation, users: Sequence[str]) -> None:
       1  failed; leads that it had reached are corrected, the others are served as they were
       2  wrong usage, or a setting that cannot be used
     """
-    from projector.rebuild import rebuild as run_rebuild
-    from projector.recovery import rebuild_everything
+    from projector.sweep.rebuild import rebuild as run_rebuild
+    from projector.sweep.recovery import rebuild_everything
 
     with invocation.connect("rebuild") as conn:
         if users:
@@ -61,8 +61,8 @@ def refresh(invocation: Invocation, *, retry_failed: bool, verbose: bool) -> Non
       1  failed, or something blocks it; the message says what
       2  wrong usage, or a setting that cannot be used
     """
-    from projector.origin import note_once
-    from projector.recovery import refresh_and_heal
+    from projector.operate.origin.proof import note_once
+    from projector.sweep.recovery import refresh_and_heal
 
     with invocation.connect("refresh") as conn:
         note_once(conn, invocation.config.origin_url)
@@ -138,7 +138,7 @@ def verify(
     """
     if (len(users) > 0) + everything + (sample is not None) > 1:
         raise click.UsageError("--user, --all and --sample say each what to verify: give one of them.")
-    from projector.verify import verify as run_verify
+    from projector.sweep.verify import verify as run_verify
 
     size = None if users or everything else sample or invocation.config.verify_sample
     with invocation.connect("verify") as conn:
@@ -176,6 +176,6 @@ def local(invocation: Invocation) -> None:
       1  could not start, or a part of it ended by itself
       2  wrong usage, or a setting that cannot be used
     """
-    from projector.postgres.local import run as run_here
+    from projector.trial.postgres.local import run as run_here
 
     run_here(invocation.config)

@@ -3,9 +3,9 @@
 import psycopg
 from psycopg.rows import TupleRow
 
-from projector import recovery
-from projector.preconditions import require_migrated_version
-from projector.sql import query
+from projector.core.preconditions import require_migrated_version
+from projector.database.sql import query
+from projector.sweep import recovery
 
 Connection = psycopg.Connection[TupleRow]
 

@@ -8,16 +8,16 @@ from collections.abc import Callable, Sequence
 import psycopg
 import structlog
 
-from projector import locks
-from projector.batch import Batch
-from projector.choice import Passes
 from projector.config import Config
-from projector.pipeline import Connection
-from projector.refresh import refresh_with_backoff
+from projector.core.batch import Batch
+from projector.core.choice import Passes
+from projector.core.pipeline import Connection
+from projector.core.refresh import refresh_with_backoff
+from projector.database import locks
+from projector.database.sql import query
+from projector.observe.status.read import COUNTED_CHANGES
 from projector.scheduler.observer import Observer
 from projector.scheduler.tally import Tally
-from projector.sql import query
-from projector.status.read import COUNTED_CHANGES
 
 _log = structlog.get_logger(__name__)
 

@@ -11,22 +11,27 @@ import psycopg
 import structlog
 from psycopg.rows import TupleRow
 
-from projector import capture, db, locks, pipeline, recovery, tombstones
+from projector import capture
 from projector.config import Config
-from projector.dead_letters import TRIES_OF_A_TURN, UntriedLetters, find_letters, retry_letters
-from projector.errors import BlockedError, CaptureGapError, DatabaseUnreachableError, ProjectorError
-from projector.look import has_changes, look
-from projector.metrics.counted import expect_jobs
-from projector.origin import Origin
-from projector.preconditions import require_installed
-from projector.progress import Lines, Progress
+from projector.core import pipeline
+from projector.core.dead_letters import TRIES_OF_A_TURN, UntriedLetters, find_letters, retry_letters
+from projector.core.preconditions import require_installed
+from projector.database import connect as db
+from projector.database import locks
+from projector.database.sql import query
+from projector.observe.metrics.counted import expect_jobs
+from projector.operate.origin.proof import Origin
+from projector.report.errors import BlockedError, CaptureGapError, DatabaseUnreachableError, ProjectorError
+from projector.report.progress import Lines, Progress
 from projector.republish import republish
+from projector.scheduler import tombstones
 from projector.scheduler.conditions import began_lately, may_verify
 from projector.scheduler.drain import Drain
+from projector.scheduler.look import has_changes, look
 from projector.scheduler.pace import Pace
 from projector.scheduler.worker import CANCEL_SECONDS, Database, WatchedProgress, Worker
-from projector.sql import query
-from projector.verify import rolling, rounds
+from projector.sweep import recovery
+from projector.sweep.verify import rolling, rounds
 
 Connection = psycopg.Connection[TupleRow]
 

@@ -15,11 +15,11 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.cron import CronTrigger
 
 from projector.config import Config
-from projector.cron import name_weekdays
-from projector.metrics.server import serving
+from projector.database.sql import PROJECTION_VERSION
+from projector.observe.metrics.server import serving
+from projector.scheduler.cron import name_weekdays
 from projector.scheduler.jobs import Jobs
 from projector.scheduler.loops import Loop
-from projector.sql import PROJECTION_VERSION
 
 FIRST_PRUNE_SECONDS = 60.0
 SIGNAL_CHECK_SECONDS = 1.0

@@ -2,13 +2,13 @@
 
 from typing import TYPE_CHECKING
 
-from projector.batch import Batch
-from projector.errors import ConfigurationError
-from projector.metrics import counted
-from projector.pipeline import Connection
+from projector.core.batch import Batch
+from projector.core.pipeline import Connection
+from projector.observe.metrics import counted
+from projector.report.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from projector.tracing import Tracing
+    from projector.observe.tracing import Tracing
 
 
 class Observer:
@@ -47,7 +47,7 @@ class Observer:
 def _load_tracing() -> "Tracing":
     """Return what makes the spans. Raises ConfigurationError where OpenTelemetry is not installed."""
     try:
-        from projector.tracing import Tracing  # noqa: PLC0415  # Of an extra, which is not always installed.
+        from projector.observe.tracing import Tracing  # noqa: PLC0415  # Of an extra, which is not always installed.
     except ImportError as error:
         raise ConfigurationError(
             f"LEADS_TRACING is on, but OpenTelemetry is not installed ({error}): install the extra otel, or set"

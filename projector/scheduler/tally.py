@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from projector.batch import Batch
+from projector.core.batch import Batch
 
 TALLY_SECONDS = 60.0
 """How long one line covers."""

@@ -11,13 +11,13 @@ import psycopg
 import structlog
 from psycopg.rows import TupleRow
 
-from projector import db
-from projector.errors import NOT_INSTALLED, DatabaseUnreachableError, ProjectorError
-from projector.log import quoting
-from projector.metrics import counted
-from projector.progress import Progress
+from projector.capture.source import naming_missing_source
+from projector.database import connect as db
+from projector.observe.metrics import counted
+from projector.report.errors import NOT_INSTALLED, DatabaseUnreachableError, ProjectorError
+from projector.report.log import quoting
+from projector.report.progress import Progress
 from projector.sides import ONLY_SIDE, both, lost_side, place_of_error
-from projector.source import naming_missing_source
 
 Connection = psycopg.Connection[TupleRow]
 

@@ -1,7 +1,7 @@
 -- The template of the trigger function of every other source table: it queues the keys of the rows that a statement
 -- changed, or under the replica role a row. The rules are those of messages.
 --
--- projector/capture/functions.py fills it in from projector/source.py: {function}; {table}, its name; {kind} of
+-- projector/capture/functions.py fills it in from projector/capture/source.py: {function}; {table}, its name; {kind} of
 -- change; {queue_key}, the column that is queued; and rows and columns as for messages.
 --
 -- A key that an update does not change is in its row of the queue once: a refresh spreads an agent's key to all of

@@ -1,4 +1,4 @@
--- The look-ups of projector/db.py: what a new connection needs to know.
+-- The look-ups of projector/database/connect.py: what a new connection needs to know.
 
 -- name: can_read_settings
 -- Returns whether the login may read projector.settings; null where the read model is not installed. A table of this

@@ -1,4 +1,4 @@
--- Who waits for a read of ours: projector/giving_way.py cancels the read then.
+-- Who waits for a read of ours: projector/core/giving_way.py cancels the read then.
 
 -- name: find_waiter
 -- Returns table_name and session_name, in words, of a session that waits for a table that this session holds. Neither

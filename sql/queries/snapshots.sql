@@ -1,4 +1,4 @@
--- How a verify reads two databases at one moment: see projector/snapshots.py.
+-- How a verify reads two databases at one moment: see projector/core/snapshots.py.
 
 -- name: lock_tenants
 -- Holds the locks of tenants, in the order of 2_lock/40_lock_tenants.sql, until they are unlocked.

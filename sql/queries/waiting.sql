@@ -1,4 +1,4 @@
--- What a session waits for: projector/waiting.py tells it to an operator.
+-- What a session waits for: projector/database/lock_waits.py tells it to an operator.
 
 -- name: find_awaited_lock
 -- Returns of the lock that a session waits for, all in words: lock_name; holder, the session that has it or is before

@@ -12,9 +12,9 @@ from psycopg.rows import TupleRow
 
 from api.app import create_app
 from api.config import Config
-from projector.progress import QUIET
-from projector.rebuild import rebuild
-from projector.refresh import refresh
+from projector.core.refresh import refresh
+from projector.report.progress import QUIET
+from projector.sweep.rebuild import rebuild
 from tests.oracle.leads import Model, compute_leads
 from tests.oracle.source import read_source
 from tests.support.server import Database

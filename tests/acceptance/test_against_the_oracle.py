@@ -19,8 +19,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg import sql
 
-from projector.install import migrate
-from projector.schema import sections
+from projector.database.schema import sections
+from projector.operate.install import migrate
 from tests.acceptance.conftest import MakePlatform, Platform
 from tests.oracle import answers
 from tests.oracle.answers import Answer

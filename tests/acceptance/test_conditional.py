@@ -14,10 +14,10 @@ from flask.testing import FlaskClient
 
 from api.app import create_app
 from api.config import Config
-from projector import statistics
-from projector.erasure import Target, erase
-from projector.progress import QUIET
-from projector.rebuild import rebuild
+from projector.operate.erase import Target, erase
+from projector.report.progress import QUIET
+from projector.sweep import statistics
+from projector.sweep.rebuild import rebuild
 from tests.acceptance.conftest import Platform
 from tests.conftest import MakeDatabase
 from tests.oracle.parameters import OF_LIST, OF_MESSAGES

@@ -9,9 +9,9 @@ from urllib.parse import quote
 
 import orjson
 
-from projector import demo
-from projector.explain import explain_lead, render
-from projector.progress import QUIET
+from projector.operate.explain import explain_lead, render
+from projector.report.progress import QUIET
+from projector.trial import demo
 from tests.acceptance.conftest import MakePlatform
 from tests.support import edge_cases
 from tests.support.server import Database

@@ -18,10 +18,10 @@ from api import change_token
 from api.change_token import Position
 from api.request.parameters import ListQuery
 from api.response.openapi import document
-from projector import demo
-from projector.progress import QUIET
-from projector.status import read_status, render
-from projector.verify import verify
+from projector.observe.status import read_status, render
+from projector.report.progress import QUIET
+from projector.sweep.verify import verify
+from projector.trial import demo
 from tests.acceptance.conftest import MakePlatform, Platform
 from tests.support.server import Database, Server
 

@@ -7,8 +7,8 @@ import orjson
 import pytest
 
 from api.response.openapi import document
-from projector import demo
-from projector.progress import QUIET
+from projector.report.progress import QUIET
+from projector.trial import demo
 from tests.acceptance.conftest import MakePlatform, Platform
 from tests.support.server import Database
 

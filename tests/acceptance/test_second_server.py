@@ -15,9 +15,9 @@ from psycopg.rows import TupleRow
 
 from api.app import create_app
 from api.config import Config
-from projector.progress import QUIET
-from projector.rebuild import rebuild
-from projector.status import find_attention, read_status, render
+from projector.observe.status import find_attention, read_status, render
+from projector.report.progress import QUIET
+from projector.sweep.rebuild import rebuild
 from tests.oracle import answers
 from tests.oracle.answers import Answer
 from tests.oracle.leads import Model, compute_leads

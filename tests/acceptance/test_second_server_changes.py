@@ -9,7 +9,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from projector.schema import source_tables
+from projector.database.schema import source_tables
 from tests.acceptance.test_second_server import Load, followed
 from tests.support.road import address, replicated_platform
 from tests.support.running import Scheduler, running_scheduler, value, wait_for, wait_until

@@ -10,9 +10,9 @@ import psycopg
 import pytest
 from psycopg.rows import TupleRow, dict_row
 
-from projector.errors import DependentsError
-from projector.install import migrate
-from projector.uninstall import check_uninstall
+from projector.operate.install import migrate
+from projector.operate.uninstall import check_uninstall
+from projector.report.errors import DependentsError
 from tests.acceptance.conftest import MakePlatform, Platform
 from tests.support import edge_cases
 from tests.support.server import Database

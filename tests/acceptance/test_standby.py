@@ -19,14 +19,14 @@ from api.config import Config
 from api.database import conninfo, pool
 from api.database.errors import GAVE_WAY
 from api.database.key_table import KeyTableError, key_table
-from projector import db
-from projector.errors import UnsupportedServerError
-from projector.install import migrate
-from projector.postgres.embedded import EmbeddedServer
-from projector.progress import QUIET
-from projector.rebuild import rebuild
-from projector.refresh import refresh
-from projector.verify import verify
+from projector.core.refresh import refresh
+from projector.database import connect as db
+from projector.operate.install import migrate
+from projector.report.errors import UnsupportedServerError
+from projector.report.progress import QUIET
+from projector.sweep.rebuild import rebuild
+from projector.sweep.verify import verify
+from projector.trial.postgres.embedded import EmbeddedServer
 from tests.support import edge_cases, queries
 from tests.support.patience import PATIENCE
 from tests.support.running import wait_for, wait_until, write_conversations, write_message, write_source

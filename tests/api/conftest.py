@@ -14,9 +14,9 @@ from flask.testing import FlaskClient
 
 from api.app import create_app
 from api.config import Config
-from projector.progress import QUIET
-from projector.rebuild import rebuild
-from projector.refresh import refresh
+from projector.core.refresh import refresh
+from projector.report.progress import QUIET
+from projector.sweep.rebuild import rebuild
 from tests.conftest import MakeDatabase
 from tests.oracle.leads import Model, compute_leads
 from tests.oracle.source import read_source

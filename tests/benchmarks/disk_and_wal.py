@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from time import sleep
 
-from projector.progress import QUIET
-from projector.rebuild import rebuild
-from projector.source import SOURCE_TABLES
-from projector.verify import verify
+from projector.capture.source import SOURCE_TABLES
+from projector.report.progress import QUIET
+from projector.sweep.rebuild import rebuild
+from projector.sweep.verify import verify
 from tests.benchmarks import baseline_rebuild, model_states
 from tests.benchmarks.core import Row, Sample, goal, interleave
 from tests.benchmarks.fixtures import Connection, Database, Fixtures

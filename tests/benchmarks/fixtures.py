@@ -13,12 +13,12 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import TupleRow
 
-from projector import demo
-from projector.install import migrate
-from projector.postgres.embedded import EmbeddedServer
-from projector.progress import QUIET
-from projector.rebuild import rebuild
-from projector.schema import sections
+from projector.database.schema import sections
+from projector.operate.install import migrate
+from projector.report.progress import QUIET
+from projector.sweep.rebuild import rebuild
+from projector.trial import demo
+from projector.trial.postgres.embedded import EmbeddedServer
 from tests.support.server import connect
 
 Connection = psycopg.Connection[TupleRow]

@@ -13,10 +13,10 @@ from time import monotonic, perf_counter, sleep
 import psycopg
 from psycopg import sql
 
-from projector import demo
-from projector.install import migrate
-from projector.progress import QUIET
-from projector.rebuild import rebuild
+from projector.operate.install import migrate
+from projector.report.progress import QUIET
+from projector.sweep.rebuild import rebuild
+from projector.trial import demo
 from tests.benchmarks import cpu
 from tests.benchmarks.core import Row, Sample, goal, interleave
 from tests.benchmarks.fixtures import SEED, Connection, Database, Fixtures

@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from projector.progress import QUIET
-from projector.rebuild import rebuild
+from projector.report.progress import QUIET
+from projector.sweep.rebuild import rebuild
 from tests.benchmarks import baseline_rebuild, load, model_states, servers
 from tests.benchmarks.core import Row, Sample, goal, interleave
 from tests.benchmarks.fixtures import Connection, Database, Fixtures

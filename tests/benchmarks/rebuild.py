@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Iterator
 
-from projector.progress import QUIET
-from projector.rebuild import rebuild
+from projector.report.progress import QUIET
+from projector.sweep.rebuild import rebuild
 from tests.benchmarks import baseline_rebuild, model_states, readers
 from tests.benchmarks.core import Row, Sample, goal, interleave, seconds
 from tests.benchmarks.fixtures import Connection, Database, Fixtures

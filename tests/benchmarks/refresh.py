@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from contextlib import closing
 
-from projector import locks
-from projector.batch import refresh_batch
-from projector.progress import QUIET
-from projector.rebuild import rebuild
+from projector.core.batch import refresh_batch
+from projector.database import locks
+from projector.report.progress import QUIET
+from projector.sweep.rebuild import rebuild
 from tests.benchmarks import baseline_rebuild
 from tests.benchmarks.core import Row, goal, interleave, milliseconds, seconds
 from tests.benchmarks.fixtures import Connection, Database, Fixtures

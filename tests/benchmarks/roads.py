@@ -18,8 +18,8 @@ from urllib.parse import urlsplit
 
 from psycopg.conninfo import conninfo_to_dict
 
-from projector.progress import QUIET
-from projector.rebuild import rebuild
+from projector.report.progress import QUIET
+from projector.sweep.rebuild import rebuild
 from tests.benchmarks import apart, api_statements, load, servers
 from tests.benchmarks.core import Row, Sample, interleave
 from tests.benchmarks.fixtures import Database, Fixtures

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from time import monotonic, sleep
 
-from projector.postgres.ports import free_port
+from projector.trial.postgres.ports import free_port
 from tests.benchmarks.fixtures import Database
 from tests.support.commands import ROOT, environment
 

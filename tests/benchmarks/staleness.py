@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from projector import locks, pipeline
-from projector.batch import DEFAULT_BATCH, refresh_batch
+from projector.core import pipeline
+from projector.core.batch import DEFAULT_BATCH, refresh_batch
+from projector.database import locks
 from tests.benchmarks.core import seconds
 from tests.benchmarks.fixtures import Connection, Database
 

@@ -7,9 +7,9 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 from api.app import create_app
 from api.config import Config
-from projector.progress import QUIET
-from projector.rebuild import rebuild
-from projector.refresh import refresh
+from projector.core.refresh import refresh
+from projector.report.progress import QUIET
+from projector.sweep.rebuild import rebuild
 from tests.benchmarks.visible import Probes
 from tests.support.patience import PATIENCE
 from tests.support.running import wait_until, write_source

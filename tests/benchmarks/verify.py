@@ -4,12 +4,12 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from projector import pipeline
-from projector.progress import QUIET
-from projector.verify import rolling, verify
+from projector.core import pipeline
+from projector.report.progress import QUIET
+from projector.sweep.verify import rolling, verify
 from tests.benchmarks.core import Row, Sample, goal, interleave
 from tests.benchmarks.fixtures import Connection, Fixtures
-from tests.projector.verify.clock import pass_time
+from tests.unit.projector.verify.clock import pass_time
 
 AREA = "Verify"
 _LEADS_OF_THE_GOAL = 100_000

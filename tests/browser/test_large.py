@@ -3,8 +3,8 @@
 import pytest
 from playwright.sync_api import expect
 
-from projector.progress import QUIET
-from projector.rebuild import rebuild
+from projector.report.progress import QUIET
+from projector.sweep.rebuild import rebuild
 from tests.browser.conftest import Serve, View
 from tests.browser.world import TENANT, World
 from tests.support.server import Database, Server

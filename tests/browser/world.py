@@ -12,8 +12,8 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 from api.app import create_app
 from api.config import Config
-from projector.progress import QUIET
-from projector.refresh import refresh
+from projector.core.refresh import refresh
+from projector.report.progress import QUIET
 from tests.support.running import Connection
 from tests.support.server import Database
 

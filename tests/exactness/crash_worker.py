@@ -15,16 +15,16 @@ from random import Random, sample
 
 import structlog
 
-from projector import db
-from projector.batch import refresh_batch
-from projector.choice import Passes
-from projector.errors import BlockedError
-from projector.locks import SHARDS
-from projector.look import has_changes
-from projector.pipeline import Connection, InjectionPoint, prepare_session
-from projector.progress import QUIET
-from projector.rebuild import rebuild
-from projector.refresh import refresh
+from projector.core.batch import refresh_batch
+from projector.core.choice import Passes
+from projector.core.pipeline import Connection, InjectionPoint, prepare_session
+from projector.core.refresh import refresh
+from projector.database import connect as db
+from projector.database.locks import SHARDS
+from projector.report.errors import BlockedError
+from projector.report.progress import QUIET
+from projector.scheduler.look import has_changes
+from projector.sweep.rebuild import rebuild
 from tests.exactness.random_load import COLLISIONS
 from tests.support.patience import PATIENCE
 

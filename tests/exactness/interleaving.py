@@ -10,11 +10,11 @@ from typing import Any, Self
 import psycopg
 from psycopg.rows import TupleRow
 
-from projector.batch import refresh_batch
-from projector.pipeline import InjectionPoint, no_injection_point, prepare_session
-from projector.progress import QUIET
-from projector.rebuild import rebuild
-from projector.refresh import refresh
+from projector.core.batch import refresh_batch
+from projector.core.pipeline import InjectionPoint, no_injection_point, prepare_session
+from projector.core.refresh import refresh
+from projector.report.progress import QUIET
+from projector.sweep.rebuild import rebuild
 from tests.support.patience import PATIENCE
 from tests.support.server import Database
 

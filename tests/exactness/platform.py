@@ -8,11 +8,11 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import TupleRow
 
-from projector.progress import QUIET
-from projector.rebuild import rebuild
-from projector.refresh import refresh
+from projector.core.refresh import refresh
+from projector.report.progress import QUIET
 from projector.sides import on_read_model
-from projector.verify import verify
+from projector.sweep.rebuild import rebuild
+from projector.sweep.verify import verify
 from tests.oracle import differences_of_read_model
 from tests.support.server import Database
 

@@ -11,24 +11,24 @@ from random import Random
 import psycopg
 from psycopg.rows import TupleRow
 
-from projector.batch import refresh_batch
-from projector.dead_letters import retry_dead_letters
-from projector.errors import BlockedError
-from projector.install import migrate
-from projector.locks import SHARDS
-from projector.pipeline import prepare_session
-from projector.progress import QUIET
-from projector.rebuild import rebuild
-from projector.refresh import refresh
+from projector.core.batch import refresh_batch
+from projector.core.dead_letters import retry_dead_letters
+from projector.core.pipeline import prepare_session
+from projector.core.refresh import refresh
+from projector.database.locks import SHARDS
+from projector.operate.install import migrate
+from projector.operate.uninstall import uninstall
+from projector.report.errors import BlockedError
+from projector.report.progress import QUIET
 from projector.sides import both, is_apart, on_read_model
-from projector.uninstall import uninstall
-from projector.verify import rolling, verify
+from projector.sweep.rebuild import rebuild
+from projector.sweep.verify import rolling, verify
 from tests.exactness.platform import assert_exact, rebuild_now, refresh_now, value
 from tests.oracle import differences_of_tables, read_tables
-from tests.projector.verify.clock import pass_time
 from tests.support import edge_cases
 from tests.support.mutations import mutate
 from tests.support.server import Database
+from tests.unit.projector.verify.clock import pass_time
 
 Connection = psycopg.Connection[TupleRow]
 

@@ -8,11 +8,12 @@ import pytest
 from psycopg import sql
 from psycopg.rows import TupleRow
 
-from projector import capture, db
-from projector.batch import refresh_batch
-from projector.errors import BlockedError, CaptureGapError
-from projector.install import migrate
-from projector.postgres.embedded import EmbeddedServer
+from projector import capture
+from projector.core.batch import refresh_batch
+from projector.database import connect as db
+from projector.operate.install import migrate
+from projector.report.errors import BlockedError, CaptureGapError
+from projector.trial.postgres.embedded import EmbeddedServer
 from tests.conftest import MakeDatabase
 from tests.exactness.interleaving import Stepped, refreshing, wait_for
 from tests.exactness.platform import (

@@ -7,11 +7,12 @@ import pytest
 from flask.testing import FlaskClient
 from psycopg.rows import TupleRow
 
-from projector import erasure, tombstones
-from projector.erasure import Target
-from projector.install import migrate
-from projector.progress import QUIET
-from projector.uninstall import uninstall
+from projector.operate import erase as erasure
+from projector.operate.erase import Target
+from projector.operate.install import migrate
+from projector.operate.uninstall import uninstall
+from projector.report.progress import QUIET
+from projector.scheduler import tombstones
 from tests.conftest import MakeDatabase
 from tests.exactness.feed_copy import Copy, serving
 from tests.exactness.interleaving import refreshing

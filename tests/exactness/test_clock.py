@@ -12,17 +12,17 @@ import pytest
 from psycopg import sql
 from psycopg.rows import TupleRow
 
-from projector import pipeline
-from projector.dead_letters import retry_dead_letters
+from projector.core import pipeline
+from projector.core.dead_letters import retry_dead_letters
+from projector.observe.status import find_attention, read_status
 from projector.scheduler import jobs as scheduler_jobs
 from projector.scheduler import main
 from projector.scheduler.jobs import Jobs
-from projector.status import find_attention, read_status
 from tests.exactness import interleaving
 from tests.exactness.platform import Platform, assert_exact, refresh_now, texts, value
-from tests.projector.scheduler.running import jobs_of
 from tests.support.patience import PATIENCE
 from tests.support.server import Database
+from tests.unit.projector.scheduler.running import jobs_of
 
 Connection = psycopg.Connection[TupleRow]
 

@@ -6,14 +6,15 @@ import psycopg
 import pytest
 from psycopg.rows import TupleRow
 
-from projector import recovery, snapshots
 from projector.capture import functions
-from projector.install import migrate
-from projector.progress import QUIET
-from projector.rebuild import rebuild
-from projector.schema import sections
-from projector.source import SOURCE_TABLES, SourceTable
-from projector.verify import verify
+from projector.capture.source import SOURCE_TABLES, SourceTable
+from projector.core import snapshots
+from projector.database.schema import sections
+from projector.operate.install import migrate
+from projector.report.progress import QUIET
+from projector.sweep import recovery
+from projector.sweep.rebuild import rebuild
+from projector.sweep.verify import verify
 from tests.conftest import MakeDatabase
 from tests.exactness.interleaving import Stepped
 from tests.exactness.platform import (

@@ -9,12 +9,12 @@ from random import Random
 import psycopg
 import pytest
 
-from projector import recovery
-from projector.install import migrate
-from projector.postgres.embedded import EmbeddedServer
-from projector.progress import QUIET
-from projector.rebuild import rebuild
-from projector.refresh import refresh
+from projector.core.refresh import refresh
+from projector.operate.install import migrate
+from projector.report.progress import QUIET
+from projector.sweep import recovery
+from projector.sweep.rebuild import rebuild
+from projector.trial.postgres.embedded import EmbeddedServer
 from tests.exactness.crash_worker import kill_at
 from tests.exactness.interleaving import (
     FIRST_BUILD_POINTS,

@@ -11,9 +11,9 @@ import pytest
 from psycopg import sql
 from psycopg.rows import TupleRow
 
-from projector.explain import explain_in
-from projector.explain.model import CURRENT, Explanation, Field
-from projector.explain.read import SHOWN_CHARACTERS
+from projector.operate.explain import explain_in
+from projector.operate.explain.model import CURRENT, Explanation, Field
+from projector.operate.explain.read import SHOWN_CHARACTERS
 from tests.exactness.platform import refresh_now
 from tests.oracle import Lead, Source, compute_leads, read_source
 from tests.oracle.values import trim

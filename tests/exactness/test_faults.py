@@ -14,17 +14,17 @@ import pytest
 from psycopg import sql
 from psycopg.rows import TupleRow
 
-from projector import db, locks, pipeline
-from projector.errors import DatabaseUnreachableError
-from projector.install import migrate
-from projector.postgres.embedded import EmbeddedServer
+from projector.core import pipeline
+from projector.database import connect as db
+from projector.database import locks
+from projector.operate.install import migrate
+from projector.report.errors import DatabaseUnreachableError
 from projector.scheduler.jobs import Jobs
-from projector.verify import rolling
+from projector.sweep.verify import rolling
+from projector.trial.postgres.embedded import EmbeddedServer
 from tests.exactness.interleaving import Stepped
 from tests.exactness.platform import Platform, assert_exact, forget_build, refresh_now, texts, value
 from tests.exactness.test_giving_way import rebuild_all, refresh_all
-from tests.projector.scheduler.running import build, jobs_of
-from tests.projector.verify.clock import DAYS, pass_time
 from tests.support.commands import ROOT, projector
 from tests.support.running import (
     Scheduler,
@@ -36,6 +36,8 @@ from tests.support.running import (
     write_source,
 )
 from tests.support.server import Database, connect
+from tests.unit.projector.scheduler.running import build, jobs_of
+from tests.unit.projector.verify.clock import DAYS, pass_time
 
 Connection = psycopg.Connection[TupleRow]
 StartServer = Callable[..., EmbeddedServer]

@@ -14,10 +14,10 @@ import psycopg
 import pytest
 from psycopg.rows import TupleRow
 
-from projector import recovery
-from projector.install import migrate
-from projector.postgres.embedded import EmbeddedServer
-from projector.progress import QUIET
+from projector.operate.install import migrate
+from projector.report.progress import QUIET
+from projector.sweep import recovery
+from projector.trial.postgres.embedded import EmbeddedServer
 from tests.exactness import crash_worker
 from tests.exactness.crash_worker import kill_at
 from tests.exactness.feed_copy import Copy, serving

@@ -10,16 +10,18 @@ import pytest
 import structlog
 from psycopg.rows import TupleRow
 
-from projector import batch, collisions, explain, pipeline, snapshots, sql
-from projector.explain import explain_lead
-from projector.pipeline import InjectionPoint
-from projector.progress import QUIET
-from projector.rebuild import in_place, leads, rebuild
-from projector.refresh import refresh
-from projector.verify import compare, rolling, verify
+from projector.core import batch, collisions, pipeline, snapshots
+from projector.core.pipeline import InjectionPoint
+from projector.core.refresh import refresh
+from projector.database import sql
+from projector.operate import explain
+from projector.operate.explain import explain_lead
+from projector.report.progress import QUIET
+from projector.sweep.rebuild import in_place, leads, rebuild
+from projector.sweep.verify import compare, rolling, verify
 from tests.exactness.interleaving import Stepped, wait_for
 from tests.exactness.platform import Platform, assert_exact, forget_build, refresh_now, texts, value
-from tests.projector.verify.clock import DAYS, pass_time
+from tests.unit.projector.verify.clock import DAYS, pass_time
 
 Connection = psycopg.Connection[TupleRow]
 Work = Callable[[Connection, InjectionPoint], Any]

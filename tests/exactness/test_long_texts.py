@@ -2,8 +2,8 @@
 
 import pytest
 
-from projector import recovery
-from projector.progress import QUIET
+from projector.report.progress import QUIET
+from projector.sweep import recovery
 from tests.exactness.platform import (
     Platform,
     assert_at_rest,

@@ -6,7 +6,7 @@ it and the test that notices.
 
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,34 +19,23 @@ from psycopg.rows import TupleRow
 from api.change_token import Position, history_of
 from api.database import conninfo, session, snapshot
 from api.routes import changes, read_model
-from projector import (
-    apart,
-    batch,
-    capture,
-    choice,
-    db,
-    freshness,
-    giving_way,
-    isolation,
-    locks,
-    origin,
-    pipeline,
-    publications,
-    recovery,
-    refresh,
-    sql,
-    staging,
-)
+from projector import apart, capture
 from projector.capture import functions
-from projector.errors import CaptureGapError, ProjectorError
-from projector.install import migrate
-from projector.pipeline import InjectionPoint
-from projector.postgres.embedded import EmbeddedServer
-from projector.rebuild import first_build
+from projector.capture.source import SOURCE_TABLES, SourceTable
+from projector.core import batch, choice, freshness, giving_way, isolation, pipeline, refresh, staging
+from projector.core.pipeline import InjectionPoint
+from projector.database import connect as db
+from projector.database import locks, sql
+from projector.database.source_names import SourceConnection, own_connection
+from projector.database.sql import file_text
+from projector.operate.install import migrate
+from projector.operate.origin import proof as origin
+from projector.operate.origin import publications
+from projector.report.errors import CaptureGapError, ProjectorError
 from projector.scheduler import loops
-from projector.source import SOURCE_TABLES, SourceTable
-from projector.source_names import SourceConnection, own_connection
-from projector.sql import file_text
+from projector.sweep import recovery
+from projector.sweep.rebuild import first_build
+from projector.trial.postgres.embedded import EmbeddedServer
 from tests.conftest import MakeDatabase
 from tests.exactness import (
     feed_copy,
@@ -385,9 +374,6 @@ def _platform_first(
             yield begun
         if not is_inner:
             conn.between_commits()
-
-
-_run_by_tenant = pipeline.Run._run_by_tenant  # noqa: SLF001  # What the mutant below is made of.
 
 
 MUTANTS = (

@@ -18,18 +18,20 @@ from psycopg.rows import TupleRow
 
 from api.app import create_app
 from api.config import Config
-from projector import capture, db, recovery
-from projector.demo.loading import load
-from projector.explain import explain_lead
-from projector.install import migrate
-from projector.progress import QUIET
-from projector.rebuild import rebuild
-from projector.refresh import refresh
-from projector.sql import all_texts
-from projector.status import find_attention, read_status
-from projector.tenants import read_tenants
-from projector.uninstall import uninstall
-from projector.verify import verify
+from projector import capture
+from projector.core.refresh import refresh
+from projector.database import connect as db
+from projector.database.sql import all_texts
+from projector.observe.status import find_attention, read_status
+from projector.operate.explain import explain_lead
+from projector.operate.install import migrate
+from projector.operate.tenants import read_tenants
+from projector.operate.uninstall import uninstall
+from projector.report.progress import QUIET
+from projector.sweep import recovery
+from projector.sweep.rebuild import rebuild
+from projector.sweep.verify import verify
+from projector.trial.demo.loading import load
 from tests.exactness.platform import Platform, forget_build
 
 Connection = psycopg.Connection[TupleRow]

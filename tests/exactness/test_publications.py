@@ -12,7 +12,9 @@ import psycopg
 import pytest
 from psycopg.rows import TupleRow
 
-from projector.publications import (
+from projector.database.schema import source_tables
+from projector.database.sql import query
+from projector.operate.origin.publications import (
     Brought,
     LeftOut,
     Publications,
@@ -23,8 +25,6 @@ from projector.publications import (
     read_left_out,
     say_left_out,
 )
-from projector.schema import source_tables
-from projector.sql import query
 from tests.exactness.platform import Platform
 from tests.exactness.test_origin import WELL, feed_by
 

@@ -6,8 +6,8 @@ import psycopg
 import pytest
 from psycopg.rows import TupleRow
 
-from projector import pipeline
-from projector.dead_letters import Retried, retry_dead_letters
+from projector.core import pipeline
+from projector.core.dead_letters import Retried, retry_dead_letters
 from tests.exactness.interleaving import Stepped, batch_of, refreshing, waits_for_lock
 from tests.exactness.platform import Platform, assert_exact, document, refresh_now, texts, waiting
 from tests.support.server import Database

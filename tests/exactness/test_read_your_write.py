@@ -17,8 +17,8 @@ from api.app import create_app
 from api.config import Config
 from tests.exactness.platform import Platform, assert_exact, refresh_now, value
 from tests.exactness.test_clock import turning
-from tests.projector.scheduler.running import jobs_of
 from tests.support.patience import PATIENCE
+from tests.unit.projector.scheduler.running import jobs_of
 
 WRITERS = 3
 LEAD = "/users/one/leads/4915"

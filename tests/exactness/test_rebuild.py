@@ -6,12 +6,14 @@ import psycopg
 import pytest
 from psycopg.rows import TupleRow
 
-from projector import capture, collisions, recovery
-from projector.dead_letters import Retried, retry_dead_letters
-from projector.errors import NotInstalledError
-from projector.install import migrate
-from projector.progress import QUIET
-from projector.rebuild import first_build, in_place
+from projector import capture
+from projector.core import collisions
+from projector.core.dead_letters import Retried, retry_dead_letters
+from projector.operate.install import migrate
+from projector.report.errors import NotInstalledError
+from projector.report.progress import QUIET
+from projector.sweep import recovery
+from projector.sweep.rebuild import first_build, in_place
 from tests.exactness.interleaving import (
     FIRST_BUILD_POINTS,
     IN_PLACE_POINTS,

@@ -6,15 +6,16 @@ import psycopg
 import pytest
 from psycopg.rows import TupleRow
 
-from projector import isolation, pipeline, recovery, staging
-from projector.batch import open_batch, recompute, refresh_batch, take_changes
-from projector.choice import ROWS_PER_PIECE
-from projector.dead_letters import Retried, UntriedLetters, retry_dead_letters
-from projector.locks import SHARDS
-from projector.pipeline import InjectionPoint, no_injection_point
-from projector.progress import QUIET
-from projector.refresh import refresh_with_backoff
-from projector.verify import verify
+from projector.core import isolation, pipeline, staging
+from projector.core.batch import open_batch, recompute, refresh_batch, take_changes
+from projector.core.choice import ROWS_PER_PIECE
+from projector.core.dead_letters import Retried, UntriedLetters, retry_dead_letters
+from projector.core.pipeline import InjectionPoint, no_injection_point
+from projector.core.refresh import refresh_with_backoff
+from projector.database.locks import SHARDS
+from projector.report.progress import QUIET
+from projector.sweep import recovery
+from projector.sweep.verify import verify
 from tests.exactness.interleaving import REFRESH_POINTS, Stepped, refreshing
 from tests.exactness.platform import (
     Platform,

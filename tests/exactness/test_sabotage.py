@@ -6,13 +6,14 @@ import psycopg
 import pytest
 from psycopg.rows import TupleRow
 
-from projector import capture, recovery
-from projector.errors import CaptureGapError, SourceMissingError
-from projector.pipeline import InjectionPoint
-from projector.progress import QUIET
-from projector.rebuild import in_place, rebuild
-from projector.schema import sections
-from projector.verify import verify
+from projector import capture
+from projector.core.pipeline import InjectionPoint
+from projector.database.schema import sections
+from projector.report.errors import CaptureGapError, SourceMissingError
+from projector.report.progress import QUIET
+from projector.sweep import recovery
+from projector.sweep.rebuild import in_place, rebuild
+from projector.sweep.verify import verify
 from tests.exactness.interleaving import Stepped, batch_of
 from tests.exactness.platform import Platform, assert_exact, rebuild_now, texts, value
 

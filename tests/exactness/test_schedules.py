@@ -14,8 +14,8 @@ import psycopg
 import pytest
 from psycopg.rows import TupleRow
 
-from projector import pipeline
-from projector.batch import refresh_batch
+from projector.core import pipeline
+from projector.core.batch import refresh_batch
 from tests.conftest import MakeDatabase
 from tests.exactness.interleaving import REFRESH_POINTS, wait_for
 from tests.exactness.platform import value

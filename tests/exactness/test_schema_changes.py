@@ -9,12 +9,13 @@ import psycopg
 import pytest
 from psycopg.rows import TupleRow
 
-from projector import capture, recovery
+from projector import capture
 from projector.capture.functions import captured_tables
-from projector.errors import CaptureGapError, SourceMissingError
-from projector.progress import QUIET
-from projector.source import SourceTable
-from projector.status import find_attention, read_status
+from projector.capture.source import SourceTable
+from projector.observe.status import find_attention, read_status
+from projector.report.errors import CaptureGapError, SourceMissingError
+from projector.report.progress import QUIET
+from projector.sweep import recovery
 from tests.conftest import MakeDatabase
 from tests.exactness.interleaving import batch_of
 from tests.exactness.platform import Platform, assert_exact, document, refresh_now, texts, value

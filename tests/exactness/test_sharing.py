@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from projector import choice, locks, refresh
-from projector.batch import Batch, refresh_batch
-from projector.pipeline import prepare_session
+from projector.core import choice, refresh
+from projector.core.batch import Batch, refresh_batch
+from projector.core.pipeline import prepare_session
+from projector.database import locks
 from tests.exactness import crash_worker
 from tests.exactness.interleaving import Connection, Stepped, wait_for, waits_for_lock
 from tests.exactness.platform import Platform, assert_exact, rebuild_now, refresh_now, texts, value, waiting

@@ -6,15 +6,16 @@ import psycopg
 import pytest
 from psycopg.rows import TupleRow
 
-from projector import capture, recovery
-from projector.errors import SourceMissingError
-from projector.install import migrate
-from projector.noted_source import follow_source
-from projector.progress import QUIET
-from projector.schema import sections
-from projector.source import SOURCE_TABLES
-from projector.status import find_attention, read_status
-from projector.verify import verify
+from projector import capture
+from projector.capture.source import SOURCE_TABLES
+from projector.database.noted_source import follow_source
+from projector.database.schema import sections
+from projector.observe.status import find_attention, read_status
+from projector.operate.install import migrate
+from projector.report.errors import SourceMissingError
+from projector.report.progress import QUIET
+from projector.sweep import recovery
+from projector.sweep.verify import verify
 from tests.exactness.platform import Platform, assert_exact, refresh_now, texts, value
 from tests.support.commands import projector
 from tests.support.running import running_scheduler, wait_until

@@ -7,15 +7,16 @@ from contextlib import contextmanager
 import psycopg
 from psycopg.rows import TupleRow
 
-from projector import locks, pipeline
 from projector.capture import switch_off, switch_on
-from projector.erasure.files import rewrite_files
-from projector.install import migrate
-from projector.postgres.embedded import EmbeddedServer
-from projector.progress import QUIET
-from projector.rebuild import rebuild
-from projector.refresh import refresh_with_backoff
-from projector.verify import verify
+from projector.core import pipeline
+from projector.core.refresh import refresh_with_backoff
+from projector.database import locks
+from projector.operate.erase.files import rewrite_files
+from projector.operate.install import migrate
+from projector.report.progress import QUIET
+from projector.sweep.rebuild import rebuild
+from projector.sweep.verify import verify
+from projector.trial.postgres.embedded import EmbeddedServer
 from tests.exactness.feed_copy import Copy, serving
 from tests.exactness.platform import Platform, refresh_now, value
 from tests.support.patience import PATIENCE

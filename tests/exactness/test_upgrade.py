@@ -18,17 +18,18 @@ from psycopg.rows import TupleRow
 
 from api.app import create_app
 from api.config import Config
-from projector import locks, recovery
-from projector.dependents import Dependent, find_dependents
-from projector.errors import DependentsError, NotInstalledError
-from projector.install import migrate
-from projector.progress import QUIET
-from projector.schema import sections
-from projector.sql import PROJECTION_VERSION
-from projector.status import read_status
-from projector.status.read import RowSecurity
-from projector.uninstall import uninstall
-from projector.verify import verify
+from projector.database import locks
+from projector.database.schema import sections
+from projector.database.sql import PROJECTION_VERSION
+from projector.observe.status import read_status
+from projector.observe.status.read import RowSecurity
+from projector.operate.dependents import Dependent, find_dependents
+from projector.operate.install import migrate
+from projector.operate.uninstall import uninstall
+from projector.report.errors import DependentsError, NotInstalledError
+from projector.report.progress import QUIET
+from projector.sweep import recovery
+from projector.sweep.verify import verify
 from tests.conftest import MakeDatabase
 from tests.exactness.interleaving import Stepped, batch_of
 from tests.exactness.platform import (

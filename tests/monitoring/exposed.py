@@ -7,8 +7,8 @@ from prometheus_client import generate_latest
 
 from api.metrics import exposition
 from api.plan.projection import VerificationRow
-from projector.metrics.counted import REGISTRY
-from projector.metrics.state import StateCollector
+from projector.observe.metrics.counted import REGISTRY
+from projector.observe.metrics.state import StateCollector
 from tests.support.server import Database
 
 _TYPE = re.compile(r"^# TYPE (\S+) (\S+)$", re.MULTILINE)

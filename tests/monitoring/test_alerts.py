@@ -13,7 +13,7 @@ from tests.monitoring.expressions import metrics_in
 from tests.support.commands import ROOT
 from tests.support.server import Database
 
-RULES = ROOT / "projector" / "deploy" / "alerts.yml"
+RULES = ROOT / "projector" / "operate" / "deploy" / "alerts.yml"
 ALERTS: dict[str, dict[str, Any]] = {
     rule["alert"]: rule
     for group in yaml.safe_load(RULES.read_text("utf-8"))["groups"]

@@ -12,12 +12,11 @@ from typing import Any
 import jsonschema
 import pytest
 
-from projector.postgres.ports import free_port
+from projector.trial.postgres.ports import free_port
 from tests.api.test_main import end, get, wait_until_it_answers
 from tests.monitoring.exposed import page_of_api, page_of_projector, series
 from tests.monitoring.expressions import metrics_in
 from tests.monitoring.prometheus import Prometheus, running_prometheus
-from tests.projector.scheduler.running import build
 from tests.support.commands import ROOT, environment, projector
 from tests.support.running import (
     running_scheduler,
@@ -28,8 +27,9 @@ from tests.support.running import (
     write_source,
 )
 from tests.support.server import Database
+from tests.unit.projector.scheduler.running import build
 
-DEPLOY = ROOT / "projector" / "deploy"
+DEPLOY = ROOT / "projector" / "operate" / "deploy"
 DASHBOARD: dict[str, Any] = json.loads((DEPLOY / "grafana-dashboard.json").read_text("utf-8"))
 PANELS: list[dict[str, Any]] = [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]
 QUERIES = sorted(

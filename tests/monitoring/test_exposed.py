@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from tests.monitoring.exposed import families, page_of_api, page_of_projector
-from tests.projector.scheduler.running import build
 from tests.support.commands import ROOT
 from tests.support.server import Database
+from tests.unit.projector.scheduler.running import build
 
 _ROW = re.compile(r"^\| `(\w+)` \| (\w+) \| ([^|]*) \|", re.MULTILINE)
 

@@ -13,9 +13,9 @@ from api.app import create_app
 from api.config import Config
 from api.database.pool import Database as ApiDatabase
 from api.database.statement import BoundStatement, compile_statement
-from projector import demo
-from projector.progress import QUIET
-from projector.rebuild import rebuild
+from projector.report.progress import QUIET
+from projector.sweep.rebuild import rebuild
+from projector.trial import demo
 from tests.support.server import Database, Server
 
 LEADS = 50_000

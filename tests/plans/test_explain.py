@@ -8,9 +8,9 @@ import psycopg
 import pytest
 from psycopg.rows import tuple_row
 
-from projector import explain as explaining
-from projector.explain.read import LOOKED_AT
-from projector.source_names import SourceCursor, source_names
+from projector.database.source_names import SourceCursor, source_names
+from projector.operate import explain as explaining
+from projector.operate.explain.read import LOOKED_AT
 from tests.plans.conftest import TALK, Crowd, Plan, read_plan
 
 # What a lead of the demo has besides a long talk, and what is looked up once.

@@ -1,6 +1,6 @@
 """Where a field of the lead has to be named, and which file is the next one.
 
-A printed field is named in six files: schema.sql, projector/source.py where the platform's column is new to the
+A printed field is named in six files: schema.sql, projector/capture/source.py where the platform's column is new to the
 projection, sql/definition/lead_profiles.sql, sql/definition/leads.sql, the response schema and tests/oracle/leads.py.
 Each function compares two of them and returns the sentences that tell what to do.
 """
@@ -24,7 +24,7 @@ NOT_PRINTED = {"name_key", "search_text", "search_plain"}
 _JSON_KEY = re.compile(r'"(\w+)":')
 
 
-# Columns that are written with a row and are no part of what it is, as projector/schema.py has them.
+# Columns that are written with a row and are no part of what it is, as projector/database/schema.py has them.
 _NOT_COMPARED = {"leads": {"version"}}
 
 
@@ -56,7 +56,7 @@ def definition_against_schema(schema: str, definition: str, table: str) -> list[
 def definition_against_source(name: str, definition: str, source: Mapping[str, Collection[str]]) -> list[str]:
     """The columns of the platform's tables that a definition reads against those that the projection captures."""
     return [
-        f"sql/definition/{name} reads {table}.{column}: add {column} to the columns of {table} in projector/source.py, "
+        f"sql/definition/{name} reads {table}.{column}: add {column} to the columns of {table} in projector/capture/source.py, "
         "or an update of it queues no change."
         for table, columns in sorted(columns_read(parse(definition)).items())
         if table in source
@@ -93,7 +93,7 @@ def source_against_schema(schema: str, source: Mapping[str, Collection[str]]) ->
     """The columns that the projection captures against the source tables that trials and tests have."""
     tree = parse(schema)
     return [
-        f"projector/source.py reads {table}.{column}: add this column to {table} in the section `source` of schema.sql."
+        f"projector/capture/source.py reads {table}.{column}: add this column to {table} in the section `source` of schema.sql."
         for table, columns in source.items()
         for column in columns
         if column not in table_columns(tree, "", table)

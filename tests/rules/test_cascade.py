@@ -9,7 +9,7 @@ import pytest
 from tests.rules.files import ROOT, name_of, python_files
 
 # `uninstall --drop-dependents`.
-ASKED_FOR = "projector/dependents.py"
+ASKED_FOR = "projector/operate/dependents.py"
 DROPS_OTHERS = re.compile(r"\b(CASCADE|DROP OWNED|REASSIGN OWNED)\b")
 # What the platform's own rows do, in the tables that are created for trials only.
 OF_THE_PLATFORM = re.compile(r"ON DELETE CASCADE")

@@ -24,7 +24,7 @@ from projector.cli import cli
 from tests.rules.files import ROOT, name_of
 from tests.rules.test_dependencies import needed
 
-DEPLOY = ROOT / "projector" / "deploy"
+DEPLOY = ROOT / "projector" / "operate" / "deploy"
 CONTAINERFILE = ROOT / "Containerfile"
 COMPOSE = ROOT / "compose.yaml"
 KUBERNETES = sorted((DEPLOY / "kubernetes").glob("*.yaml"))

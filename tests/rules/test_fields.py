@@ -1,7 +1,7 @@
 """A field of the lead is named in all the places that need it; a red test names the next file.
 
-The order of work is schema.sql, sql/definition/lead_profiles.sql, projector/source.py, sql/definition/leads.sql, the
-response schema, projector/explain/, tests/oracle/leads.py.
+The order of work is schema.sql, sql/definition/lead_profiles.sql, projector/capture/source.py, sql/definition/leads.sql, the
+response schema, projector/operate/explain/, tests/oracle/leads.py.
 """
 
 from dataclasses import dataclass
@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from projector.explain import FIELDS
-from projector.source import SOURCE_TABLES
+from projector.capture.source import SOURCE_TABLES
+from projector.operate.explain import FIELDS
 from tests.oracle import compute_leads, expected_tables
 from tests.oracle.leads import (
     Agent,
@@ -77,8 +77,8 @@ def check(sentences: list[str]) -> None:
 def test_each_printed_field_is_explained() -> None:
     printed = [*fields.printed_lead(definition("leads")), "conversations"]
     assert list(dict.fromkeys(printed)) == list(FIELDS), (
-        "projector/explain/__init__.py: FIELDS are the keys of sql/definition/leads.sql in their order; name the rows"
-        " of a new one in projector/explain/profile.py."
+        "projector/operate/explain/__init__.py: FIELDS are the keys of sql/definition/leads.sql in their order; name the rows"
+        " of a new one in projector/operate/explain/profile.py."
     )
 
 
@@ -170,7 +170,7 @@ def test_a_definition_asks_for_the_captured_column() -> None:
     source = {"contacts": ["contact_id", "user_id", "name"]}
     [sentence] = fields.definition_against_source("lead_profiles.sql", SMALL_PROFILES, source)
     assert "contacts.label" in sentence
-    assert "projector/source.py" in sentence
+    assert "projector/capture/source.py" in sentence
 
 
 def test_a_definition_asks_for_the_field_of_the_oracle() -> None:

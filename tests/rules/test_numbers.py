@@ -9,7 +9,7 @@ import pytest
 from tests.rules.files import ROOT, name_of, python_files
 
 # Where both helpers are.
-HELPERS = "projector/report.py"
+HELPERS = "projector/report/counted.py"
 # "1,000 or more changes" are several in any case.
 PLURAL = re.compile(r" (?!or more )(?:[a-z]+ )?([a-z]+s)\b(?!=)")
 # Words that may follow a value, and end in s though they are no plural.

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from projector import sql
+from projector.database import sql
 from tests.rules.files import ROOT, name_of
 
 SQL = ROOT / "sql"

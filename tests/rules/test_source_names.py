@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from projector.schema import source_tables
+from projector.database.schema import source_tables
 from tests.rules.files import ROOT, name_of
 
 STATEMENTS = sorted((ROOT / "sql").rglob("*.sql"))

@@ -36,7 +36,7 @@ RETIRED_IN_DATABASES = {
     "resync": "reload_messages, or reload_conversations for the kind of a change",
     "send_keys": "source_keys",
 }
-MAY_NAME_WHAT_IS_OLD = ("schema.sql", "sql/install/", "projector/install.py")
+MAY_NAME_WHAT_IS_OLD = ("schema.sql", "sql/install/", "projector/operate/install.py")
 # Modules and packages.
 RETIRED_MODULES = {
     "answers": "response/body",

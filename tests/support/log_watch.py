@@ -26,7 +26,7 @@ import structlog
 from click.testing import CliRunner
 from psycopg.rows import scalar_row
 
-from projector import log
+from projector.report import log
 
 _SHORTEST = 6
 """Shorter values are found in any text."""

@@ -12,12 +12,12 @@ from psycopg.rows import TupleRow
 
 from api.app import create_app
 from api.config import Config
-from projector.install import migrate
-from projector.origin import Origin
-from projector.postgres.embedded import EmbeddedServer
-from projector.progress import QUIET
-from projector.refresh import refresh
-from projector.schema import source_commands, source_tables
+from projector.core.refresh import refresh
+from projector.database.schema import source_commands, source_tables
+from projector.operate.install import migrate
+from projector.operate.origin.proof import Origin
+from projector.report.progress import QUIET
+from projector.trial.postgres.embedded import EmbeddedServer
 from tests.support.running import value, wait_for, wait_until, write_message, write_source
 from tests.support.server import FAST, connect, running_server
 

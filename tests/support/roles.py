@@ -7,7 +7,7 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import TupleRow
 
-from projector.source import SOURCE_TABLES
+from projector.capture.source import SOURCE_TABLES
 from tests.support.server import Database
 
 Connection = psycopg.Connection[TupleRow]

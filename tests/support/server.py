@@ -17,10 +17,10 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import TupleRow
 
-from projector import db
-from projector.database_url import normalize
-from projector.postgres.embedded import EmbeddedServer
+from projector.database import connect as db
+from projector.database.database_url import normalize
 from projector.sides import both, on_read_model
+from projector.trial.postgres.embedded import EmbeddedServer
 from tests.support.log_watch import WATCH
 
 # Nothing that a test writes has to survive a crash of the machine.

@@ -13,8 +13,8 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import TupleRow
 
-from projector.postgres.embedded import EmbeddedServer
-from projector.postgres.ports import free_port
+from projector.trial.postgres.embedded import EmbeddedServer
+from projector.trial.postgres.ports import free_port
 from tests.benchmarks.pgbench import find
 from tests.support.running import wait_for
 

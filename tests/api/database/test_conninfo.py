@@ -18,13 +18,6 @@ def test_the_settings_of_the_api_come_after_those_of_the_address() -> None:
     assert (given["connect_timeout"], given["application_name"]) == ("9", "leads-api")
 
 
-@pytest.mark.parametrize(("engine", "plans"), [("postgresql", "force_generic_plan"), ("citus", "auto")])
-def test_citus_plans_a_statement_for_its_tenant(engine: str, plans: str) -> None:
-    options = str(conninfo_to_dict(conninfo(Config("postgresql://a@b/c", engine=engine)))["options"])
-    assert f"-c plan_cache_mode={plans}" in options
-    assert ("-c citus.propagate_set_commands=local" in options) == (engine == "citus")
-
-
 @pytest.mark.parametrize("module", ["api.database.conninfo", "api.database.login_check"])
 def test_what_runs_before_the_workers_counts_nothing(module: str) -> None:
     """The folder in which several workers count together is named before prometheus_client is imported."""

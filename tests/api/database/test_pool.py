@@ -12,10 +12,10 @@ from psycopg.conninfo import make_conninfo
 from sqlalchemy import Integer, cast, event, literal_column, select
 
 from api.database.statement import BoundStatement
-from projector.install import migrate
-from projector.postgres.embedded import EmbeddedServer
-from projector.progress import QUIET
-from projector.rebuild import rebuild
+from projector.operate.install import migrate
+from projector.report.progress import QUIET
+from projector.sweep.rebuild import rebuild
+from projector.trial.postgres.embedded import EmbeddedServer
 from tests.api.conftest import Library, MakeApp
 from tests.support.patience import PATIENCE
 from tests.support.running import write_source

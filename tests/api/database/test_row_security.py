@@ -14,9 +14,9 @@ from sqlalchemy import cast as cast_to
 from api.database.session import Session
 from api.database.statement import BoundStatement, CompiledStatement
 from api.plan.lead import LeadRow
-from projector import demo
-from projector.progress import QUIET
-from projector.rebuild import rebuild
+from projector.report.progress import QUIET
+from projector.sweep.rebuild import rebuild
+from projector.trial import demo
 from tests.api.conftest import NOW, Library, MakeApp
 from tests.api.database.test_tenant_filter import paths
 from tests.api.response.test_errors import check

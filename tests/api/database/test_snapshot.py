@@ -11,8 +11,8 @@ from api.database.errors import UnavailableError
 from api.database.snapshot import Snapshot
 from api.database.statement import BoundStatement
 from api.sql_helpers import USER, leads
-from projector.progress import QUIET
-from projector.refresh import refresh
+from projector.core.refresh import refresh
+from projector.report.progress import QUIET
 from tests.support.running import value, wait_until, write_conversations, write_source
 from tests.support.server import Database
 

@@ -10,8 +10,8 @@ from psycopg.rows import TupleRow
 
 from api.config import Config
 from api.database.pool import Database as ApiDatabase
-from projector.progress import QUIET
-from projector.rebuild import rebuild
+from projector.report.progress import QUIET
+from projector.sweep.rebuild import rebuild
 from tests.support.server import Database, Server
 
 USER = "one"

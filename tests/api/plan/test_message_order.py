@@ -8,8 +8,8 @@ from urllib.parse import quote, urljoin
 import pytest
 from flask.testing import FlaskClient
 
-from projector.progress import QUIET
-from projector.rebuild import rebuild
+from projector.report.progress import QUIET
+from projector.sweep.rebuild import rebuild
 from tests.api.conftest import Library, MakeApp
 from tests.conftest import MakeDatabase
 from tests.support.server import Database

@@ -12,8 +12,8 @@ from flask.testing import FlaskClient
 from api.plan.lead_list import list_statement
 from api.request.cursor import encode, scope_of
 from api.request.parameters import LIST_QUERY, ORDERS, SORTS
-from projector.progress import QUIET
-from projector.rebuild import rebuild
+from projector.report.progress import QUIET
+from projector.sweep.rebuild import rebuild
 from tests.api.conftest import NOW, Library, MakeApp
 from tests.oracle import answers
 from tests.support import edge_cases

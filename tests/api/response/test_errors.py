@@ -8,8 +8,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from projector.progress import QUIET
-from projector.rebuild import rebuild
+from projector.report.progress import QUIET
+from projector.sweep.rebuild import rebuild
 from tests.api.conftest import PRINTED_NOW, Library, MakeApp
 from tests.support.running import write_source
 from tests.support.server import Database

@@ -11,8 +11,8 @@ import pytest
 from api import change_wait
 from api.response.schemas import LeadChanges
 from api.waiters import MAX_WAITING_OF_TENANT
-from projector.progress import QUIET
-from projector.refresh import refresh
+from projector.core.refresh import refresh
+from projector.report.progress import QUIET
 from tests.api.conftest import Library, MakeApp
 from tests.api.response.test_errors import check
 from tests.api.serving import Asking, served

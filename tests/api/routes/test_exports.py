@@ -16,8 +16,8 @@ from api.database.errors import NO_TEMPORARY_FILE
 from api.database.snapshot import Snapshot
 from api.export_stream import BrokenExportError
 from api.plan import csv_lines
-from projector.progress import QUIET
-from projector.refresh import refresh
+from projector.core.refresh import refresh
+from projector.report.progress import QUIET
 from tests.api.conftest import NOW, Library, MakeApp
 from tests.api.response.test_errors import check
 from tests.oracle import answers

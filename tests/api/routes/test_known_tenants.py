@@ -6,9 +6,9 @@ from flask import Flask
 from psycopg.rows import TupleRow
 
 from api.routes.known_tenants import REFERENCE_TENANT, asks_who_calls, example, known_tenants
-from projector.progress import QUIET
-from projector.rebuild import rebuild
-from projector.refresh import refresh
+from projector.core.refresh import refresh
+from projector.report.progress import QUIET
+from projector.sweep.rebuild import rebuild
 from tests.api.auth.tokens import token_config
 from tests.api.conftest import Library, MakeApp
 from tests.conftest import MakeDatabase

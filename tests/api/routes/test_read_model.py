@@ -6,8 +6,8 @@ import pytest
 from flask.testing import FlaskClient
 
 from api.database.errors import UnavailableError
-from projector.progress import QUIET
-from projector.rebuild import rebuild
+from projector.report.progress import QUIET
+from projector.sweep.rebuild import rebuild
 from tests.api.conftest import MakeApp
 from tests.api.response.test_errors import check
 from tests.conftest import MakeDatabase

@@ -6,9 +6,9 @@ import psycopg
 import pytest
 from psycopg.rows import TupleRow
 
-from projector.install import migrate
-from projector.progress import QUIET
-from projector.rebuild import rebuild
+from projector.operate.install import migrate
+from projector.report.progress import QUIET
+from projector.sweep.rebuild import rebuild
 from tests.conftest import MakeDatabase
 from tests.exactness.platform import Platform
 from tests.support.server import Database, Server

@@ -6,13 +6,13 @@ import psycopg
 import pytest
 from psycopg.rows import TupleRow
 
-from projector.install import migrate
-from projector.progress import QUIET
+from projector.observe.status import read_status
+from projector.operate.install import migrate
+from projector.operate.tenants import read_tenants
+from projector.operate.uninstall import uninstall
+from projector.report.progress import QUIET
 from projector.sides import is_apart, on_read_model
-from projector.status import read_status
-from projector.tenants import read_tenants
-from projector.uninstall import uninstall
-from projector.verify import verify
+from projector.sweep.verify import verify
 from tests.exactness.platform import Platform, assert_exact, document, rebuild_now, refresh_now, texts, value
 from tests.exactness.random_load import Burst
 from tests.support import edge_cases

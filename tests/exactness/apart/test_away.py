@@ -11,9 +11,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from projector.install import migrate
-from projector.postgres.embedded import EmbeddedServer
-from projector.schema import source_commands
+from projector.database.schema import source_commands
+from projector.operate.install import migrate
+from projector.trial.postgres.embedded import EmbeddedServer
 from tests.exactness.platform import assert_exact, rebuild_now
 from tests.support.commands import environment, projector
 from tests.support.patience import PATIENCE

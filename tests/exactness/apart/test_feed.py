@@ -9,16 +9,17 @@ import psycopg
 import pytest
 from flask.testing import FlaskClient
 
-from projector import erasure, tombstones
-from projector.erasure import Target
-from projector.export import Kind, export
-from projector.freshness import advance_freshness
-from projector.locks import SHARDS
-from projector.look import look
-from projector.origin import Origin
-from projector.progress import QUIET
+from projector.core.freshness import advance_freshness
+from projector.database.locks import SHARDS
+from projector.database.source_names import SourceConnection
+from projector.operate import erase as erasure
+from projector.operate.erase import Target
+from projector.operate.export import Kind, export
+from projector.operate.origin.proof import Origin
+from projector.report.progress import QUIET
+from projector.scheduler import tombstones
+from projector.scheduler.look import look
 from projector.sides import on_read_model
-from projector.source_names import SourceConnection
 from tests.exactness.apart.test_two_commits import (
     CASES,
     WORKS,

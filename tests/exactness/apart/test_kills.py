@@ -6,9 +6,9 @@ import psycopg
 import pytest
 from psycopg.rows import TupleRow
 
-from projector import recovery
-from projector.progress import QUIET
+from projector.report.progress import QUIET
 from projector.sides import both, on_read_model
+from projector.sweep import recovery
 from tests.exactness.crash_worker import NAME, kill_at
 from tests.exactness.interleaving import FIRST_BUILD_POINTS, IN_PLACE_POINTS, REFRESH_POINTS
 from tests.exactness.platform import assert_exact, forget_build, rebuild_now, refresh_now, value

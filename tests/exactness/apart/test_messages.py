@@ -9,15 +9,15 @@ import psycopg
 import pytest
 from psycopg.rows import TupleRow
 
-from projector import locks
 from projector.cli.places import place_of, places_of
-from projector.errors import BlockedError, RightsError
-from projector.install import migrate
+from projector.database import locks
+from projector.database.lock_waits import telling_waits
+from projector.observe.status import find_attention, read_status, render
+from projector.observe.status.servers import read_servers
+from projector.operate.install import migrate
+from projector.operate.uninstall import check_uninstall
+from projector.report.errors import BlockedError, RightsError
 from projector.sides import PLATFORM_SIDE, READ_MODEL_SIDE, on_read_model, place_of_error
-from projector.status import find_attention, read_status, render
-from projector.status.servers import read_servers
-from projector.uninstall import check_uninstall
-from projector.waiting import telling_waits
 from tests.exactness.platform import refresh_now
 from tests.support.commands import projector
 from tests.support.running import wait_for

@@ -9,9 +9,9 @@ import pytest
 
 from api.app import create_app
 from api.config import Config
-from projector.install import migrate
-from projector.postgres.embedded import EmbeddedServer
+from projector.operate.install import migrate
 from projector.sides import on_read_model
+from projector.trial.postgres.embedded import EmbeddedServer
 from tests.exactness.platform import assert_exact
 from tests.support.commands import projector
 from tests.support.running import running_scheduler, wait_until, write_message, write_source

@@ -4,9 +4,9 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from projector.install import migrate
-from projector.look import look
-from projector.origin import Origin
+from projector.operate.install import migrate
+from projector.operate.origin.proof import Origin
+from projector.scheduler.look import look
 from projector.sides import on_read_model
 from tests.exactness.platform import assert_exact, rebuild_now, refresh_now, value
 from tests.support.road import address, replicated_platform

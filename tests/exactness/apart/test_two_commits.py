@@ -7,13 +7,13 @@ import pytest
 from psycopg.rows import TupleRow
 
 from projector import apart
-from projector.batch import refresh_batch
-from projector.locks import SHARDS
-from projector.pipeline import InjectionPoint, no_injection_point, prepare_session
-from projector.progress import QUIET
+from projector.core.batch import refresh_batch
+from projector.core.pipeline import InjectionPoint, no_injection_point, prepare_session
+from projector.database.locks import SHARDS
+from projector.database.source_names import SourceConnection, own_connection
+from projector.report.progress import QUIET
 from projector.sides import on_read_model
-from projector.source_names import SourceConnection, own_connection
-from projector.verify import verify
+from projector.sweep.verify import verify
 from tests.exactness.platform import Platform, assert_exact, rebuild_now, refresh_now, texts, value
 from tests.support.server import Database
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from projector.batch import refresh_batch
+from projector.core.batch import refresh_batch
 from tests.exactness.interleaving import REFRESH_POINTS, Connection
 from tests.exactness.schedules.worlds import Statement
 from tests.support.patience import PATIENCE

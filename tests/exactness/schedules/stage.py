@@ -9,8 +9,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from projector import batch, collisions, pipeline, sql
-from projector.locks import SHARDS
+from projector.core import batch, collisions, pipeline
+from projector.database import sql
+from projector.database.locks import SHARDS
 from tests.exactness.interleaving import Connection
 from tests.exactness.platform import Platform, assert_exact, refresh_now, value
 from tests.exactness.random_load import INVARIANTS

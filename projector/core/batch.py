@@ -1,0 +1,251 @@
+"""One batch of a refresh: take changes, recompute the leads that they made stale, and write what differs.
+
+A batch is one transaction in READ COMMITTED. A crash at any moment gives its changes back to the queue.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+import psycopg
+from psycopg.rows import class_row
+
+from projector.core import pipeline, staging
+from projector.core.choice import BULK_PIECES_PER_BATCH, ROWS_PER_PIECE, choose_changes
+from projector.core.collisions import retry_on_collision
+from projector.core.freshness import advance_freshness
+from projector.core.giving_way import giving_way
+from projector.core.pipeline import BatchResult, Connection, InjectionPoint, no_injection_point
+from projector.core.preconditions import require_version
+from projector.database import locks
+from projector.database.sql import statement, step
+from projector.database.step_failures import failing_step
+from projector.report.errors import CaptureGapError
+from projector.sides import is_apart
+
+DEFAULT_BATCH = 1000
+"""Changes that one batch takes at most, a fourth of them from each shard."""
+
+IDLE_FRESHNESS_INTERVAL = timedelta(seconds=1)
+"""How old freshness is before a refresh with nothing to do, which nobody waits for, moves it."""
+
+# Data that could not be foreseen: out of range, a broken rule, too large for an index, raised by a function.
+# Everything else concerns the server or our own statements, and would fail for every lead.
+_LEAD_FAILURES = ("22", "23", "54", "P0")
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What one batch did. `owned` is empty if other refreshes own all wanted shards; `pieces` are of mass changes.
+
+    `passed_over` are the shards whose oldest change was left, since another batch works on its tenant.
+    """
+
+    owned: Sequence[int]
+    changes: int
+    leads: int = 0
+    messages: int = 0
+    drained: bool = False
+    oldest: datetime | None = None
+    pieces: int = 0
+    passed_over: Sequence[int] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedBatch:
+    """A batch that was opened, as sql/refresh/1_take/20_open_batch.sql returns it."""
+
+    started_at: datetime
+    fresh_until: datetime
+    owned: Sequence[int]
+    gap: str | None
+    has_changes: bool
+    migrated_version: str | None
+    freshness_frozen: bool
+    bloated_tables: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class TakenChanges:
+    """What was taken, as sql/refresh/1_take/40_take_changes.sql returns it."""
+
+    changes: int
+    oldest: datetime | None
+    drained: bool
+    spreads: bool
+    kinds: Sequence[str]
+    passed_over: Sequence[int] = ()
+
+
+def refresh_batch(  # noqa: PLR0913  # What a batch takes, and how.
+    conn: Connection,
+    shards: Sequence[int],
+    *,
+    size: int = DEFAULT_BATCH,
+    wait: bool = False,
+    bulk_pieces: int = BULK_PIECES_PER_BATCH,
+    overdue: Sequence[int] | None = None,
+    point: InjectionPoint = no_injection_point,
+) -> Batch:
+    """Do one batch of the given shards, or of those of them that no other refresh owns; with `wait`, of all of them.
+
+    With `bulk_pieces` 0 it leaves mass changes in the queue, and is never the last batch of a drain.
+
+    With `overdue` it chooses changes of few tenants (projector/core/choice.py), but passes over no oldest change of these
+    shards. Otherwise it takes the oldest changes.
+
+    It is tried again if it collides with another session. Raises BlockedError after COLLISION_RETRIES of them.
+    """
+    return retry_on_collision(
+        lambda: _refresh_batch(conn, shards, size, bulk_pieces, overdue, wait=wait, point=point)
+    )
+
+
+def is_lead_failure(error: psycopg.Error) -> bool:
+    """Return whether the data of a single lead can be the reason."""
+    return error.sqlstate is not None and error.sqlstate[:2] in _LEAD_FAILURES
+
+
+def first_line(error: psycopg.Error) -> str:
+    """Return what PostgreSQL says, in one line, and which step failed."""
+    text = (error.diag.message_primary or str(error)).splitlines()[0]
+    failed = failing_step(error)
+    return text if failed is None else f"{text} ({failed})"
+
+
+def open_batch(conn: Connection, shards: Sequence[int], *, wait: bool) -> OpenedBatch:
+    """Own shards of the queue.
+
+    Raises CaptureGapError if capture is not intact, and NotInstalledError if another projection version has migrated.
+    """
+    parameters = {
+        "shard_class": locks.SHARD,
+        "shards": list(shards),
+        "staging_tables": staging.TABLES,
+        "truncate_above_bytes": staging.TRUNCATE_ABOVE_BYTES,
+    }
+    if wait:
+        conn.execute(statement("refresh/1_take/10_wait_for_shards"), parameters)
+    with conn.cursor(row_factory=class_row(OpenedBatch)) as cursor:
+        opened = cursor.execute(step("refresh/1_take/20_open_batch").text, parameters).fetchone()
+    if opened is None:
+        raise AssertionError
+    require_version(opened.migrated_version)
+    if opened.gap is not None:
+        raise CaptureGapError(opened.gap)
+    return opened
+
+
+def take_changes(  # noqa: PLR0913  # What is taken, and how.
+    conn: Connection,
+    opened: OpenedBatch,
+    *,
+    single_changes: int,
+    bulk_pieces: int,
+    rows_per_piece: int = ROWS_PER_PIECE,
+    overdue: Sequence[int] | None = None,
+    point: InjectionPoint = no_injection_point,
+) -> TakenChanges:
+    """Move the next changes of the owned shards from the queue to the staging tables, which are cleared first."""
+    limits = {
+        "shards": opened.owned,
+        "single_changes": single_changes,
+        "bulk_pieces": bulk_pieces,
+        "rows_per_piece": rows_per_piece,
+    }
+    choice = choose_changes(conn, limits, overdue, point)
+    with pipeline.pipelined(conn, point):
+        staging.clear(conn, opened.bloated_tables)
+        cursor = conn.cursor(row_factory=class_row(TakenChanges))
+        chosen = {"chosen": choice.row_ids, "all_chosen": choice.drained}
+        cursor.execute(step("refresh/1_take/40_take_changes").text, {**limits, **chosen})
+    taken = cursor.fetchone()
+    if taken is None:
+        raise AssertionError
+    return replace(taken, passed_over=choice.passed_over)
+
+
+def spread_changes(conn: Connection) -> int:
+    """Queue again what the taken changes refer to; return the number of pieces."""
+    with giving_way(conn):
+        row = conn.execute(statement("refresh/1_take/50_spread_changes")).fetchone()
+    return row[0] if row else 0
+
+
+def recompute(
+    conn: Connection,
+    *,
+    strict: bool = False,
+    point: InjectionPoint = no_injection_point,
+) -> BatchResult:
+    """From the staged changes to rows of the read model.
+
+    `strict` includes the keys that are set aside as dead letters.
+    """
+    run = pipeline.Run(
+        conn,
+        conditions={"write", "note_keys"} | ({"all_notes"} if is_apart(conn) else set()),
+        parameters={"strict": strict},
+        point=point,
+    )
+    with giving_way(conn):
+        run.run("refresh/1_take/60_collect_stale_keys", *pipeline.LOCK_AND_RESOLVE, *pipeline.WRITE)
+    return run.result
+
+
+def log_run(conn: Connection, opened: OpenedBatch, changes: int, written: BatchResult) -> None:
+    """Write the row of the run log."""
+    parameters = {
+        "started_at": opened.started_at,
+        "changes": changes,
+        "leads": written.leads,
+        "messages": written.messages,
+    }
+    conn.execute(statement("refresh/9_finish/10_log_run"), parameters)
+
+
+def _refresh_batch(  # noqa: PLR0913  # As refresh_batch.
+    conn: Connection,
+    shards: Sequence[int],
+    size: int,
+    bulk_pieces: int,
+    overdue: Sequence[int] | None,
+    *,
+    wait: bool,
+    point: InjectionPoint,
+) -> Batch:
+    with conn.transaction():
+        opened = open_batch(conn, shards, wait=wait)
+        if not opened.owned:
+            return Batch(owned=(), changes=0)
+        if not opened.has_changes:
+            # An idle batch does not touch the staging tables: to clear them costs more than all the rest of it.
+            # Who waits for a refresh may ask for data of the time at which it began.
+            _advance_freshness(conn, opened, timedelta(0) if wait else IDLE_FRESHNESS_INTERVAL)
+            return Batch(opened.owned, changes=0, drained=True)
+        taken = take_changes(
+            conn,
+            opened,
+            single_changes=max(size // len(opened.owned), 1),
+            bulk_pieces=bulk_pieces,
+            overdue=overdue,
+            point=point,
+        )
+        point("taken")
+        written, pieces = BatchResult(), spread_changes(conn) if taken.spreads else 0
+        drained = taken.drained and pieces == 0 and bulk_pieces > 0
+        if taken.changes:
+            written = recompute(conn, point=point)
+        with pipeline.pipelined(conn, point):
+            if taken.changes:
+                log_run(conn, opened, taken.changes, written)
+            if drained:
+                _advance_freshness(conn, opened, timedelta(0))
+    done = written.leads, written.messages
+    return Batch(opened.owned, taken.changes, *done, drained, taken.oldest, pieces, taken.passed_over)
+
+
+def _advance_freshness(conn: Connection, opened: OpenedBatch, at_least: timedelta) -> None:
+    """Note how fresh the shards are, unless a capture gap freezes freshness."""
+    if not opened.freshness_frozen:
+        advance_freshness(conn, opened.owned, opened.fresh_until, at_least)

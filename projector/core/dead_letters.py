@@ -1,0 +1,180 @@
+"""Dead letters: keys whose refresh failed. They are set aside with the error, and tried again.
+
+Most failed alone. Some were only set aside together with others that failed: these count no attempt yet, and are tried
+at once, many of one tenant together and fewer after each failure, until each one is done or has failed alone.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import psycopg
+import structlog
+
+from projector.core import staging
+from projector.core.batch import first_line, is_lead_failure, recompute
+from projector.core.collisions import retry_on_collision
+from projector.core.pipeline import Connection
+from projector.core.preconditions import require_migrated_version
+from projector.database import locks
+from projector.database.sql import query
+from projector.database.step_failures import failing_step
+from projector.report.log import quoting
+from projector.sides import on_read_model
+
+KEY_KINDS = {
+    "contacts": "contact",
+    "template_sends": "template_send",
+    "reload_conversations": "conversation",
+}
+"""Kinds of change that a dead letter has, and the kind of key in projector.source_keys."""
+
+TRIES_OF_A_TURN = 10
+"""Tries after which new changes are taken before the next ones, whatever is due."""
+
+SECONDS_OF_A_TURN = 1.0
+"""No try begins in a turn that has lasted this long."""
+
+LARGEST_GROUP = 500
+"""Untried letters of one tenant that are tried together at most."""
+
+_log = structlog.get_logger(__name__)
+
+Letter = tuple[str, str]
+"""The kind and the key of a dead letter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retried:
+    """How many dead letters were tried again, and how many of them failed again."""
+
+    tried: int = 0
+    failed: int = 0
+
+    def __add__(self, other: "Retried") -> "Retried":
+        """Return both together."""
+        return Retried(self.tried + other.tried, self.failed + other.failed)
+
+
+def find_letters(conn: Connection, *, due_only: bool, limit: int | None = None) -> list[Letter]:
+    """Return the dead letters that have failed alone and are to be tried next, at most `limit` of them."""
+    wanted = {"due_only": due_only, "limit": limit}
+    return conn.execute(query("dead_letters", "find_letters"), wanted).fetchall()
+
+
+def retry_letters(conn: Connection, letters: Sequence[Letter]) -> Retried:
+    """Try these dead letters again, each in a transaction of its own."""
+    return Retried(len(letters), sum(not _succeeds(conn, kind, [key]) for kind, key in letters))
+
+
+def retry_dead_letters(conn: Connection, *, due_only: bool) -> Retried:
+    """Try all dead letters again, however long that takes."""
+    groups = UntriedLetters()
+    while groups.take_turn(conn):
+        pass
+    return retry_letters(conn, find_letters(conn, due_only=due_only))
+
+
+class UntriedLetters:
+    """Tries those letters that were set aside with others. It remembers how many of them to try together."""
+
+    def __init__(self) -> None:
+        self._size = LARGEST_GROUP
+
+    def take_turn(self, conn: Connection) -> bool:
+        """Try some of them; return whether more may be left."""
+        ends_at = time.monotonic() + SECONDS_OF_A_TURN
+        for _ in range(TRIES_OF_A_TURN):
+            found = conn.execute(query("dead_letters", "find_untried"), {"limit": self._size}).fetchall()
+            if not found:
+                return False
+            if _succeeds(conn, found[0][0], [key for _, key in found]):
+                self._size = min(self._size * 4, LARGEST_GROUP)
+            else:
+                # A letter that failed alone counts as tried from now on.
+                self._size = max(len(found) // 8, 1)
+            if time.monotonic() >= ends_at:
+                break
+        return True
+
+
+def move_to_dead_letters(conn: Connection, kind: str, key: str, error: psycopg.Error) -> bool:
+    """Set a key that failed alone aside with its error, in the caller's transaction.
+
+    Returns whether it is a dead letter now. A key of which nothing is left is not.
+    """
+    text = first_line(error)
+    if not _set_aside_keys(conn, kind, [key], text, attempts=1):
+        return False
+    _log.error(
+        "set aside as a dead letter",
+        kind=kind,
+        key=key,
+        error=quoting(error, text),
+        step=failing_step(error),
+    )
+    return True
+
+
+def set_aside_untried(conn: Connection, kind: str, keys: Sequence[str], error: psycopg.Error) -> int:
+    """Set keys aside among which some fail, to be tried at once, in the caller's transaction; return how many."""
+    return _set_aside_keys(
+        conn, kind, keys, f"not tried alone yet; among such keys: {first_line(error)}", attempts=0
+    )
+
+
+def count_letters(conn: Connection) -> None:
+    """Write into the rows of the tenants how many dead letters they have, in the caller's transaction."""
+    user_ids, numbers = conn.execute(query("dead_letters", "count_letters")).fetchone() or ([], [])
+    counts = {"user_ids": user_ids, "numbers": numbers}
+    on_read_model(conn).execute(query("dead_letters", "write_counts"), counts)
+    on_read_model(conn).execute(query("dead_letters", "clear_counts"), counts)
+
+
+def _set_aside_keys(conn: Connection, kind: str, keys: Sequence[str], text: str, *, attempts: int) -> int:
+    parameters = {
+        "kind": kind,
+        "keys": list(keys),
+        "error": text,
+        "key_kind": KEY_KINDS[kind],
+        "attempts": attempts,
+    }
+    count = conn.execute(query("dead_letters", "set_aside"), parameters).rowcount
+    count_letters(conn)
+    return count
+
+
+def _succeeds(conn: Connection, kind: str, keys: Sequence[str]) -> bool:
+    """Try letters of one kind together; return whether they are done. One that fails alone waits for its next try."""
+    try:
+        retry_on_collision(lambda: _retry(conn, kind, keys))
+    except psycopg.Error as error:
+        if not is_lead_failure(error):
+            raise
+        if len(keys) == 1:
+            with conn.transaction():
+                if not move_to_dead_letters(conn, kind, keys[0], error):
+                    # It was erased since.
+                    conn.execute(query("dead_letters", "delete_letters"), {"kind": kind, "keys": list(keys)})
+                    count_letters(conn)
+        return False
+    return True
+
+
+def _retry(conn: Connection, kind: str, keys: Sequence[str]) -> None:
+    letters = {"kind": kind, "keys": list(keys)}
+    with conn.transaction():
+        # A take drops the changes of a key that has a dead letter: none may happen between this recompute and its
+        # end.
+        for shard in locks.SHARDS:
+            conn.execute("SELECT pg_advisory_xact_lock(%s, %s)", (locks.SHARD, shard))
+        require_migrated_version(conn)
+        ours = [key for (key,) in conn.execute(query("dead_letters", "lock_letters"), letters).fetchall()]
+        if not ours:
+            return
+        letters["keys"] = ours
+        staging.clear(conn)
+        conn.execute(query("dead_letters", "stage_letters"), letters)
+        recompute(conn, strict=True)
+        conn.execute(query("dead_letters", "delete_letters"), letters)
+        count_letters(conn)

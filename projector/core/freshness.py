@@ -1,0 +1,27 @@
+"""Moves the time that the API tells its callers in X-Data-As-Of."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import psycopg
+from psycopg.rows import TupleRow, scalar_row
+
+from projector.database.sql import query, statement
+from projector.sides import is_apart, on_read_model
+
+Connection = psycopg.Connection[TupleRow]
+
+
+def advance_freshness(
+    conn: Connection, shards: Sequence[int], fresh_until: datetime, at_least: timedelta
+) -> None:
+    """Note that the read model has everything of these shards that was committed before, if that is `at_least` newer.
+
+    Nothing of them waits, capture is intact, and the caller's transaction owns them.
+    """
+    clock = None
+    if is_apart(conn):
+        with conn.cursor(row_factory=scalar_row) as cursor:
+            clock = cursor.execute(query("apart", "read_clock")).fetchone()
+    wanted = {"shards": list(shards), "fresh_until": fresh_until, "at_least": at_least, "clock": clock}
+    on_read_model(conn).execute(statement("refresh/9_finish/20_advance_freshness"), wanted)

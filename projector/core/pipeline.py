@@ -1,0 +1,207 @@
+"""Runs the steps of sql/: the same for refresh, rebuild and verify.
+
+The steps of a phase run in the order of their numbers. Each is a later statement than the one that took the changes
+and the one that locked the tenants: in READ COMMITTED it reads what was committed before it began.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+
+import psycopg
+from psycopg import sql as composing
+from psycopg.rows import TupleRow, dict_row
+
+from projector import apart
+from projector.core import staging
+from projector.core.preconditions import require_migrated_version
+from projector.database import locks
+from projector.database.sql import query, statement, steps
+from projector.database.step_failures import named_failures
+from projector.database.steps import Step
+from projector.sides import both, is_apart, on_read_model, side_of
+
+Connection = psycopg.Connection[TupleRow]
+Placed = tuple[Connection, Step]
+"""A step, and the connection that it runs on."""
+
+InjectionPoint = Callable[[str], None]
+"""What a test does when a run comes to a point that a step names."""
+
+RESOLVE = ("refresh/3_resolve",)
+"""From locked tenants to the leads of the stale keys."""
+
+LOCK_AND_RESOLVE = ("refresh/2_lock", *RESOLVE)
+"""From stale keys to locked tenants, and to the stale leads."""
+
+COMPARE = ("refresh/4_recompute", "refresh/5_compare_messages", "refresh/7_compare_leads")
+"""From stale leads to what differs; nothing is written."""
+
+WRITE = (
+    "refresh/4_recompute",
+    "refresh/5_compare_messages",
+    "refresh/6_write_messages",
+    "refresh/7_compare_leads",
+    "refresh/8_write_leads",
+)
+"""From stale leads to rows of the read model."""
+
+
+def no_injection_point(_point: str) -> None:
+    """Outside tests a run stops nowhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchResult:
+    """How many leads a batch recomputed, and how many message rows it wrote or deleted."""
+
+    leads: int = 0
+    messages: int = 0
+
+    def __add__(self, other: "BatchResult") -> "BatchResult":
+        """Return both together."""
+        return BatchResult(self.leads + other.leads, self.messages + other.messages)
+
+
+@dataclass(slots=True)
+class Run:
+    """One pass through some phases: the conditions that hold, and the parameters that the steps take."""
+
+    conn: Connection
+    conditions: set[str] = field(default_factory=set)
+    parameters: dict[str, object] = field(default_factory=dict)
+    point: InjectionPoint = no_injection_point
+    numbers: dict[str, int] = field(default_factory=dict)
+
+    def run(self, *names: str) -> None:
+        """Run the steps of these folders below sql/, or these single steps, as far as their conditions hold."""
+        if is_apart(self.conn) and "note_keys" in self.conditions:
+            self.conditions.add("notes")
+        placed = [placed for name in names for found in steps(name) for placed in _places(self.conn, found)]
+        self._send_groups(placed)
+        if "notes" in self.conditions:
+            apart.note_new_places(self.conn)
+
+    def _send_groups(self, placed: Iterable[Placed]) -> None:
+        for group in _grouped(placed):
+            self._send(group[0][0], [one for _, one in group])
+
+    def _send(self, conn: Connection, group: Sequence[Step]) -> None:
+        """Run steps on one side, of which at most the last one returns something, in one round trip to the server."""
+        if conn is not self.conn:
+            apart.carry(self.conn, [table for one in group for table in one.carries])
+        with named_failures(conn) as sent, pipelined(conn, self.point):
+            for one in group:
+                if one.when is None or one.when in self.conditions:
+                    cursor = conn.cursor(row_factory=dict_row)
+                    sent.append((one, cursor))
+                    cursor.execute(one.text, self._parameters(one))
+                if one.point is not None:
+                    self.point(one.point)
+        if group[-1].returns_conditions:
+            returned = sent[-1][1].fetchone() or {}
+            self.conditions.update(returned.pop("conditions", None) or ())
+            self.numbers.update(returned)
+
+    def _parameters(self, one: Step) -> Mapping[str, object] | None:
+        return {"lock_class": locks.TENANT, **self.parameters} if one.takes_parameters else None
+
+    @property
+    def result(self) -> BatchResult:
+        """How much the run was about."""
+        return BatchResult(self.numbers.get("leads", 0), self.numbers.get("messages", 0))
+
+
+def run_steps(
+    conn: Connection,
+    found: Iterable[Step],
+    parameters: Mapping[str, object] | None = None,
+) -> psycopg.Cursor[TupleRow]:
+    """Run steps one after the other, whatever their conditions, and return the cursor of the last one."""
+    cursor = conn.cursor()
+    for place, one in (placed for each in found for placed in _places(conn, each)):
+        with named_failures(place) as sent:
+            cursor = place.cursor()
+            sent.append((one, cursor))
+            if is_apart(conn):
+                apart.bring(conn, one)
+            text = one.apart_text if is_apart(conn) else one.text
+            cursor.execute(text, parameters if one.takes_parameters else None, prepare=False)
+        if one.analyzes is not None:
+            analyze = composing.SQL("ANALYZE {}").format(composing.SQL(one.analyzes))
+            side_of(conn, one.analyzes).execute(analyze, prepare=False)
+    return cursor
+
+
+def side(conn: Connection, one: Step) -> Connection:
+    """Return the connection that a step runs on."""
+    return on_read_model(conn) if one.is_on_read_model else conn
+
+
+def prepare_session(conn: Connection) -> None:
+    """Create the staging tables, and set what the steps count on, once for a connection."""
+    # PostgreSQL never analyzes the staging tables, so it guesses their size badly: an index scan per key is always
+    # right.
+    for one in both(conn):
+        one.execute("SET enable_seqscan = off")
+        one.execute("SET plan_cache_mode = force_generic_plan")
+        one.execute(statement("refresh/0_session/10_staging_tables"), prepare=False)
+        one.prepare_threshold = 0
+
+
+def set_based(conn: Connection) -> None:
+    """Let PostgreSQL join whole tables, until the end of the transaction."""
+    for one in both(conn):
+        one.execute(
+            "SELECT set_config('enable_seqscan', 'on', true), set_config('plan_cache_mode', 'auto', true)"
+        )
+
+
+def plan_anew(conn: Connection) -> None:
+    """Let PostgreSQL plan each statement for its parameters, until the end of the transaction."""
+    conn.execute("SELECT set_config('plan_cache_mode', 'auto', true)")
+
+
+def lock_tenants(conn: Connection, user_ids: Iterable[str]) -> None:
+    """Begin work on the leads of these tenants: clear the staging tables, and hold each tenant's lock to the end.
+
+    Raises NotInstalledError if another projection version has migrated meanwhile.
+    """
+    staging.clear(conn)
+    for user_id in sorted(user_ids):
+        conn.execute(query("rebuild", "stage_tenant"), {"user_id": user_id})
+    Run(conn).run("refresh/2_lock/40_lock_tenants")
+    require_migrated_version(conn)
+
+
+def tenants_parameter(tenants: Sequence[str] | None) -> dict[str, list[str] | None]:
+    """Return the parameter `tenants` of a statement: null for all of them."""
+    return {"tenants": None if tenants is None else list(tenants)}
+
+
+def pipelined(conn: Connection, point: InjectionPoint) -> AbstractContextManager[object]:
+    """Send the statements of a block in one round trip; one by one if a test stops between them."""
+    return conn.pipeline() if point is no_injection_point else nullcontext()
+
+
+def _places(conn: Connection, one: Step) -> Iterator[Placed]:
+    """The step with the connection that it runs on; on both sides, once for each of them."""
+    if one.is_on_both:
+        yield from ((place, one) for place in both(conn))
+    else:
+        yield side(conn, one), one
+
+
+def _grouped(found: Iterable[Placed]) -> Iterator[list[Placed]]:
+    """The steps in groups of one side, each up to one that returns something."""
+    group: list[Placed] = []
+    for placed in found:
+        if group and placed[0] is not group[0][0]:
+            yield group
+            group = []
+        group.append(placed)
+        if placed[1].returns_conditions:
+            yield group
+            group = []
+    if group:
+        yield group

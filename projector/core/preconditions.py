@@ -1,0 +1,86 @@
+"""What has to hold before a run: the read model is installed, of this version, and the tenants exist."""
+
+from collections.abc import Sequence
+
+import psycopg
+from psycopg.rows import TupleRow
+
+from projector.database.sql import PROJECTION_VERSION, query
+from projector.report.errors import NotInstalledError, TenantNotFoundError
+from projector.sides import is_apart, on_read_model
+
+Connection = psycopg.Connection[TupleRow]
+
+
+def require_installed(conn: Connection) -> None:
+    """Raise NotInstalledError unless a program of this version was the last to migrate the database.
+
+    Two versions that ran against one database would rebuild against each other for ever: a digest has no order, so
+    neither can tell that it is the older one.
+    """
+    row = conn.execute(query("preconditions", "is_installed")).fetchone()
+    is_installed, is_current = row or (False, False)
+    if not is_installed:
+        raise NotInstalledError(
+            "The read model is not installed in this database: run migrate, then rebuild."
+        )
+    if not is_current:
+        raise NotInstalledError("The read model was last migrated by an older version: run migrate.")
+    require_noted_place(conn)
+    if is_apart(conn) and conn.execute(query("preconditions", "is_noted_apart")).fetchone() != (True,):
+        raise NotInstalledError(
+            "The read model is in the platform's database: unset LEADS_READ_MODEL_URL, or run migrate to install it in"
+            " the database that LEADS_READ_MODEL_URL names."
+        )
+    require_migrated_version(conn)
+
+
+def require_noted_place(conn: Connection) -> None:
+    """Raise NotInstalledError if the read model is in a database of its own, and nothing says in which."""
+    if not is_apart(conn) and conn.execute(query("preconditions", "is_noted_apart")).fetchone() == (True,):
+        raise NotInstalledError(
+            "The read model is in a database of its own: set LEADS_READ_MODEL_URL. To bring it back into the platform's"
+            " database, run uninstall with that setting first."
+        )
+
+
+def require_migrated_version(conn: Connection) -> None:
+    """Raise NotInstalledError if a program of another projection version has migrated since this one began."""
+    version = conn.execute(query("preconditions", "read_migrated_version")).fetchone()
+    require_version(version[0] if version else None)
+
+
+def require_version(migrated: str | None) -> None:
+    """Raise NotInstalledError unless this is the projection version of the program that migrated last."""
+    if migrated != PROJECTION_VERSION:
+        raise NotInstalledError(
+            f"This program has projection version {PROJECTION_VERSION}, and the database was last migrated for"
+            f" {migrated}: run migrate with this program, or run the program that migrated last."
+        )
+
+
+def is_built(conn: Connection) -> bool:
+    """Return whether a complete build has ended at any time."""
+    return on_read_model(conn).execute(query("preconditions", "is_built")).fetchone() is not None
+
+
+def require_built(conn: Connection) -> None:
+    """Raise NotInstalledError if the read model was never built."""
+    if not is_built(conn):
+        raise NotInstalledError(
+            "The read model was never built: run rebuild, or start the scheduler with run."
+        )
+
+
+def require_tenants(conn: Connection, tenants: Sequence[str]) -> None:
+    """Raise TenantNotFoundError for the first tenant that neither the source nor the read model knows."""
+    wanted = {"tenants": list(tenants)}
+    known = set(conn.execute(query("preconditions", "find_source_tenants"), wanted).fetchall())
+    known.update(
+        on_read_model(conn).execute(query("preconditions", "find_stored_tenants"), wanted).fetchall()
+    )
+    unknown = next((user_id for user_id in tenants if (user_id,) not in known), None)
+    if unknown is not None:
+        raise TenantNotFoundError(
+            f"There is no tenant {unknown!r}, neither in the source nor in the read model: check the USER_ID."
+        )

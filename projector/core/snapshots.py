@@ -1,0 +1,126 @@
+"""Reads of several of the platform's tables at one moment, which never stand in the platform's way."""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import TypeVar
+
+import psycopg
+from psycopg.rows import TupleRow
+
+from projector.capture.source import SOURCE_TABLES
+from projector.core.giving_way import giving_way
+from projector.database import locks
+from projector.database.connect import retry_on_lock_timeout, transaction_with_lock_timeout
+from projector.database.source_names import source_names
+from projector.database.sql import query
+from projector.report.errors import GaveWayError
+from projector.sides import both, is_apart
+
+Connection = psycopg.Connection[TupleRow]
+_Found = TypeVar("_Found")
+
+SOURCE_LOCK_TIMEOUT = "700ms"
+"""How long a transaction of ours waits for one of the platform's tables.
+
+sql/refresh/2_lock/10_limit_lock_waits.sql says why.
+"""
+
+SOURCE_PATIENCE_SECONDS = 60.0
+"""How long a rebuild or a verify tries to read the platform's tables while another session holds one of them."""
+
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 30.0
+"""How long a read waits that gave way before it begins again: twice as long each time."""
+
+
+def read_source(
+    conn: Connection, read: Callable[[], _Found], *, patience: float = SOURCE_PATIENCE_SECONDS
+) -> _Found:
+    """Call `read` in a transaction, and give way to a session that holds one of the platform's tables.
+
+    Returns what `read` returns. Raises BlockedError after so many seconds of `patience`; with 0, at once.
+    """
+
+    def limited() -> _Found:
+        with transaction_with_lock_timeout(conn, SOURCE_LOCK_TIMEOUT):
+            return read()
+
+    return retry_while_source_is_held(conn, limited, patience=patience)
+
+
+def retry_while_source_is_held(
+    conn: Connection,
+    work: Callable[[], _Found],
+    *,
+    patience: float = SOURCE_PATIENCE_SECONDS,
+    message: str | None = None,
+) -> _Found:
+    """Call `work`, whose waits for locks are limited, again while another session holds one of the platform's tables.
+
+    It also begins again after it gave way to a session that waits for a table that it holds, as often as that happens.
+
+    Returns what `work` returns. Raises BlockedError, with `message`, after so many seconds of `patience`; with 0, at
+    once, also where it gave way.
+    """
+    if message is None:
+        message = (
+            f"The platform's tables could not be read in {patience:.0f} s: another session holds one."
+            " See pg_stat_activity for long transactions, and try again when they have ended."
+        )
+
+    def watched() -> _Found:
+        with giving_way(conn):
+            return work()
+
+    pause = FIRST_PAUSE_SECONDS
+    while True:
+        try:
+            return retry_on_lock_timeout(watched, patience=patience, pause=0.2, message=message)
+        except GaveWayError:
+            if patience == 0:
+                raise
+        # In the server, so that whoever ends this process can cancel it.
+        conn.execute("SELECT pg_sleep(%s)", (pause,))
+        pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+
+
+@contextmanager
+def snapshot(conn: Connection, tenants: Iterable[str] = ()) -> Iterator[None]:
+    """One REPEATABLE READ transaction, whose waits for the platform's tables are limited.
+
+    Where the read model is in a database of its own, these are two snapshots. For the `tenants` nothing is written
+    between them: their locks are held until both are taken.
+    """
+    sides = both(conn)
+    before = [one.isolation_level for one in sides]
+    for one in sides:
+        one.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+    try:
+        with ExitStack() as held:
+            if is_apart(conn):
+                held.enter_context(_no_writes(conn, tenants))
+            with transaction_with_lock_timeout(conn, SOURCE_LOCK_TIMEOUT):
+                held.close()
+                yield
+    finally:
+        for one, level in zip(sides, before, strict=True):
+            if not one.closed:
+                one.isolation_level = level
+
+
+@contextmanager
+def _no_writes(conn: Connection, tenants: Iterable[str]) -> Iterator[None]:
+    """Hold the locks of these tenants, in the order in which batches take them."""
+    wanted = {"lock_class": locks.TENANT, "tenants": sorted(set(tenants))}
+    conn.execute(query("snapshots", "lock_tenants"), wanted)
+    try:
+        yield
+    finally:
+        if not conn.closed:
+            conn.execute(query("snapshots", "unlock_tenants"), wanted)
+
+
+def source_files(conn: Connection) -> list[str]:
+    """Return which files hold the source rows: others after a TRUNCATE or a rewrite, which ignore snapshots."""
+    relations = source_names(conn).of(table.name for table in SOURCE_TABLES)
+    row = conn.execute(query("rebuild", "find_source_files"), {"relations": relations}).fetchone()
+    return [] if row is None else row[0]

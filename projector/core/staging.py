@@ -1,0 +1,67 @@
+"""The staging tables: temporary tables of a connection that one batch fills, and the next one clears."""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import psycopg
+from psycopg import sql as composing
+
+from projector.database.sql import query, statement
+from projector.sides import both
+
+TABLES = re.findall(
+    r"CREATE TEMPORARY TABLE IF NOT EXISTS (\w+)", statement("refresh/0_session/10_staging_tables")
+)
+"""The names of the staging tables."""
+
+TRUNCATE_ABOVE_BYTES = 128 * 1024
+"""A batch, which may be of a single lead, truncates a staging table of more bytes before it begins."""
+
+# A chunk of some hundred leads fills most tables with more than that, and what is left in them does not slow it down.
+_CHUNK_TRUNCATES_ABOVE_BYTES = 4 * 1024 * 1024
+
+
+def clear(conn: psycopg.Connection[Any], bloated: Sequence[str] | None = None) -> None:
+    """Delete the rows of the staging tables, and truncate the bloated ones.
+
+    Without `bloated`, those with more bytes than a chunk of leads minds are looked up first.
+
+    VACUUM does not come by temporary tables: every later batch scans what was deleted, and the planner takes it for
+    rows. But each TRUNCATE writes WAL, for the catalog, so only tables that need it are truncated.
+    """
+    own, *other = both(conn)
+    _clear(own, _find_bloated(own, _CHUNK_TRUNCATES_ABOVE_BYTES) if bloated is None else bloated)
+    for one in other:
+        clear_one(one)
+
+
+def clear_one(conn: psycopg.Connection[Any]) -> None:
+    """Delete the rows of the staging tables of one session, and truncate those that are bloated."""
+    _clear(conn, _find_bloated(conn, TRUNCATE_ABOVE_BYTES))
+
+
+def _find_bloated(conn: psycopg.Connection[Any], bytes_: int) -> list[str]:
+    parameters = {"staging_tables": TABLES, "truncate_above_bytes": bytes_}
+    found = conn.execute(query("pipeline", "find_bloated_tables"), parameters)
+    return [row[0] for row in found.fetchall()]
+
+
+def _clear(conn: psycopg.Connection[Any], bloated: Sequence[str]) -> None:
+    if bloated:
+        tables = composing.SQL(", ").join(composing.Identifier("pg_temp", name) for name in bloated)
+        conn.execute(composing.SQL("TRUNCATE {}").format(tables), prepare=False)
+    conn.execute(CLEAR)
+
+
+def _clear_statement(tables: Sequence[str]) -> bytes:
+    """One statement that deletes the rows of these staging tables."""
+    *first, last = (
+        query("pipeline", "clear_staging_table", staging_table=name).rstrip(";") for name in tables
+    )
+    parts = ", ".join(f"cleared_{number} AS ({text})" for number, text in enumerate(first))
+    return f"WITH {parts} {last}".encode()
+
+
+CLEAR = _clear_statement(TABLES)
+"""The statement that deletes the rows of all staging tables."""

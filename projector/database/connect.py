@@ -1,0 +1,242 @@
+"""The projector's connections to PostgreSQL, and transactions that do not wait long for a lock."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.rows import TupleRow
+
+from projector.database.database_url import first_line, normalize, redact
+from projector.database.noted_source import follow_source
+from projector.database.source_names import (
+    SourceConnection,
+    SourceCursor,
+)
+from projector.report.errors import (
+    BlockedError,
+    DatabaseUnreachableError,
+    UnsupportedServerError,
+)
+from projector.sides import PLATFORM_SIDE, READ_MODEL_SIDE, both
+
+_Result = TypeVar("_Result")
+
+OLDEST_SERVER = 150000
+"""The version number of the oldest PostgreSQL that can hold the read model, as libpq counts: 15."""
+
+# The first version that has this setting.
+_TRANSACTION_TIMEOUT = 170000
+
+IDLE_IN_TRANSACTION_TIMEOUT = "10s"
+"""How long a session of the projector may do nothing in a transaction before PostgreSQL ends it."""
+
+IDLE_APART_TIMEOUT = "60s"
+"""The same where the read model is in a database of its own."""
+
+SEARCH_PATH = "pg_catalog, pg_temp"
+"""Where a session looks for what a statement names without a schema: among what is PostgreSQL's own, and its own."""
+
+SCHEDULER_NAME = "leads-projector run"
+"""How the application names of a scheduler's sessions begin; the name of the job follows."""
+
+# What a server says that has no connection left: for anybody, for this login, for this role, or for this database.
+_NO_CONNECTION_LEFT = ("too many clients", "remaining connection slots", "too many connections for")
+
+# What libpq says of a standby where a primary is asked for.
+_IS_STANDBY = "hot standby mode"
+_STANDBY = (
+    "The server{of} is a standby, which cannot be written to: connect the projector to its primary. A URL may list"
+    " several servers, of which the projector takes the primary: postgresql://USER:PASSWORD@HOST1,HOST2/DATABASE"
+)
+
+# The connection parameters unless the URL sets them: a lost network connection is noticed within half a minute.
+_PARAMETERS = {
+    # Of several hosts, or of several addresses of one, psycopg goes on to the next where one is a standby.
+    "target_session_attrs": "primary",
+    "connect_timeout": "10",
+    "keepalives_idle": "15",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "30000",
+    "client_encoding": "utf8",
+}
+# The settings that the projector relies on, whatever is set for the role, for the database or in PGOPTIONS.
+_SETTINGS = {
+    "TimeZone": "UTC",
+    "DateStyle": "ISO",
+    "IntervalStyle": "postgres",
+    "jit": "off",
+    "lock_timeout": "0",
+    "statement_timeout": "0",
+    "default_transaction_isolation": "read committed",
+    "default_transaction_read_only": "off",
+    "idle_session_timeout": "0",
+    # A process that stands still in a transaction, such as one that is stopped, keeps its snapshot and its locks on the
+    # platform's tables. PostgreSQL ends its session then, and rolls back what it had begun. Between two statements the
+    # projector itself needs milliseconds.
+    "idle_in_transaction_session_timeout": IDLE_IN_TRANSACTION_TIMEOUT,
+    # The projector reads commands that catalog functions write.
+    "quote_all_identifiers": "off",
+    # With row_security off, a policy that hides rows from the projector is an error. With on, rows would be missing.
+    "row_security": "off",
+    # The staging tables of a chunk of leads stay in memory. PostgreSQL allocates this as it is used.
+    "temp_buffers": "32MB",
+}
+
+
+def connect(
+    url: str,
+    *,
+    application_name: str,
+    read_model_url: str = "",
+    of: str = "",
+    **parameters: Any,  # noqa: ANN401  # Whatever psycopg takes.
+) -> SourceConnection:
+    """Return a new connection, in autocommit mode, that knows where `migrate` found the platform's tables.
+
+    With `read_model_url`, it has a second one to the database of the read model: see projector/sides.py.
+
+    `application_name` is what pg_stat_activity shows; `of` says in messages which database it is, if there are two;
+    `parameters` are further ones of psycopg.connect().
+
+    Raises DatabaseUnreachableError where the server does not answer or refuses the login, UnsupportedServerError
+    where it cannot hold the read model, and SourceMissingError as `follow_source` does.
+    """
+    conn = _connect(url, application_name, " of the platform" if read_model_url else of, parameters)
+    if read_model_url:
+        conn.side_name = PLATFORM_SIDE
+        try:
+            conn.apart = _connect(read_model_url, application_name, " of the read model", parameters)
+            conn.apart.side_name = READ_MODEL_SIDE
+        except BaseException:
+            conn.close()
+            raise
+        for one in both(conn):
+            # Each side does nothing while the other computes.
+            one.execute(f"SET idle_in_transaction_session_timeout = '{IDLE_APART_TIMEOUT}'".encode())
+    return conn
+
+
+def connect_beside(conn: psycopg.Connection[Any], application_name: str) -> SourceConnection:
+    """Return another connection to the platform's database, by the same login."""
+    info = conn.info
+    conninfo = make_conninfo(info.dsn, host=info.host, port=info.port, password=info.password)
+    return connect(conninfo, application_name=application_name)
+
+
+def _connect(url: str, application_name: str, of: str, parameters: dict[str, Any]) -> SourceConnection:
+    """Connect to one database; `of` says in messages which one it is."""
+    try:
+        given = conninfo_to_dict(normalize(url))
+    except psycopg.ProgrammingError:
+        # The message of libpq can contain the password.
+        raise DatabaseUnreachableError(
+            f"The database URL{of} cannot be read: write it as postgresql://USER:PASSWORD@HOST:PORT/DATABASE, "
+            "with special characters in the password percent-encoded."
+        ) from None
+    # It wins over PGAPPNAME: an operator looks for our name.
+    conninfo = make_conninfo("", **{**_PARAMETERS, **given, "application_name": application_name})
+    try:
+        conn = SourceConnection.connect(conninfo, autocommit=True, **parameters)
+    except psycopg.OperationalError as error:
+        reason = redact(first_line(str(error)), url)
+        if any(words in reason for words in _NO_CONNECTION_LEFT):
+            raise DatabaseUnreachableError(
+                f"The server{of} takes no further connection: {reason}. See pg_stat_activity for sessions that nobody"
+                " needs, or raise max_connections."
+            ) from None
+        if _IS_STANDBY in reason:
+            raise UnsupportedServerError(_STANDBY.format(of=of)) from None
+        raise DatabaseUnreachableError(
+            f"The database{of} cannot be reached: {reason}. Check the database URL{of}, and that the server runs."
+        ) from None
+    try:
+        _look_nowhere(conn)
+        _check(conn, of)
+        settings = dict(_SETTINGS)
+        if conn.info.server_version >= _TRANSACTION_TIMEOUT:
+            settings["transaction_timeout"] = "0"
+        values = ", ".join(["set_config(%s, %s, false)"] * len(settings))
+        pairs = [text for pair in settings.items() for text in pair]
+        conn.execute(f"SELECT {values}".encode(), pairs)
+        follow_source(conn)
+    except BaseException:
+        conn.close()
+        raise
+    return conn
+
+
+@contextmanager
+def transaction_with_lock_timeout(conn: psycopg.Connection[TupleRow], timeout: str) -> Iterator[None]:
+    """Run the block in a transaction in which no statement waits longer than `timeout` for a lock.
+
+    `timeout` is written as PostgreSQL writes it, such as `200ms`. Raises LockNotAvailable when a wait exceeds it.
+    """
+    with conn.transaction():
+        for one in both(conn):
+            one.execute("SELECT set_config('lock_timeout', %s, true)", (timeout,))
+        yield
+
+
+def retry_on_lock_timeout(  # noqa: PLR0913  # Every caller waits for another thing, for another time.
+    work: Callable[[], _Result],
+    *,
+    patience: float,
+    pause: float,
+    message: str | Callable[[], str],
+    longest_pause: float | None = None,
+    retried: tuple[type[psycopg.Error], ...] = (psycopg.errors.LockNotAvailable,),
+) -> _Result:
+    """Call `work` again until it succeeds, as long as a lock timeout is what makes it fail.
+
+    `work` opens its own transaction and limits its own lock waits, so that other sessions do not queue behind it for
+    long. Between two attempts this function sleeps `pause` seconds, or, where `longest_pause` is given, twice as long
+    after each attempt, up to that. `retried` names the errors that are retried; add DeadlockDetected where `work`
+    locks several tables.
+
+    Returns what `work` returns. Raises BlockedError with `message` when an attempt fails `patience` seconds after the
+    first one failed: work of an hour is not given up at its first lock timeout. A callable `message` is called then, to
+    look up what holds the lock.
+    """
+    deadline: float | None = None
+    while True:
+        try:
+            return work()
+        except retried as error:
+            deadline = time.monotonic() + patience if deadline is None else deadline
+            if time.monotonic() >= deadline:
+                raise BlockedError(message if isinstance(message, str) else message()) from error
+        time.sleep(pause)
+        pause = pause if longest_pause is None else min(pause * 2, longest_pause)
+
+
+def _look_nowhere(conn: SourceConnection) -> None:
+    """Have a new session find nothing but what PostgreSQL itself has, and what the session itself creates.
+
+    Until then no statement may call a function by its bare name, and none has an operator: both would be looked for in
+    the schemas of the login's search_path.
+    """
+    row = conn.execute("SELECT pg_catalog.current_schemas(false)").fetchone()
+    conn.login_schemas = row[0] if row else ()
+    conn.execute(f"SET search_path = {SEARCH_PATH}".encode())
+    conn.cursor_factory = SourceCursor
+
+
+def _check(conn: psycopg.Connection[Any], of: str) -> None:
+    """Raise UnsupportedServerError for a server on which the projector cannot work."""
+    version = conn.info.server_version
+    if version < OLDEST_SERVER:
+        raise UnsupportedServerError(
+            f"The server{of} is PostgreSQL {version // 10000}: {OLDEST_SERVER // 10000} or newer is needed."
+        )
+    encoding = conn.info.parameter_status("server_encoding")
+    if encoding != "UTF8":
+        raise UnsupportedServerError(
+            f"The database {conn.info.dbname}{of} has the encoding {encoding}: "
+            "UTF8 is needed, so that every name can be stored."
+        )
+    if conn.info.parameter_status("in_hot_standby") == "on":
+        raise UnsupportedServerError(_STANDBY.format(of=of))

@@ -1,0 +1,101 @@
+"""Tells an operator which lock a command waits for, and which session holds it."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass
+
+import psycopg
+from psycopg.rows import TupleRow, class_row
+
+from projector.database import locks
+from projector.database.source_names import SourceConnection
+from projector.database.sql import query
+from projector.report.errors import ProjectorError
+from projector.sides import both
+
+Connection = psycopg.Connection[TupleRow]
+
+TELL_AFTER_SECONDS = 2.0
+"""A wait is told when it has lasted this long; the pauses between attempts with a short lock timeout count."""
+
+_LOOK_EVERY_SECONDS = 0.1
+# A lock that was not awaited for this long is awaited anew. It is longer than the longest pause between two attempts.
+_FORGET_AFTER_SECONDS = 4.0
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitedLock:
+    """A lock that a session waits for, the session that holds it, and the age of its hold; all in words."""
+
+    lock_name: str
+    holder: str
+    age: str
+
+
+@contextmanager
+def telling_waits(
+    conn: Connection, connect: Callable[[], AbstractContextManager[Connection]], tell: Callable[[str], None]
+) -> Iterator[None]:
+    """Call `tell` with a sentence when the connection has waited for a lock for two seconds in this block.
+
+    A thread looks from a second connection, which `connect` makes: the one that waits cannot say so, and the lock
+    timeouts of its attempts are too short to ask afterwards. Each holder is told once. Where there is no second
+    connection to be had, nothing is told.
+    """
+    ended = threading.Event()
+    watcher = threading.Thread(target=_watch, args=(conn, connect, tell, ended), daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        watcher.join()
+
+
+def find_awaited_lock(conn: Connection, pid: int) -> AwaitedLock | None:
+    """Return the lock that the session of a process waits for; None while it waits for none."""
+    wanted = {"pid": pid, "migration": locks.MIGRATION, "shard": locks.SHARD}
+    with conn.cursor(row_factory=class_row(AwaitedLock)) as cursor:
+        return cursor.execute(query("waiting", "find_awaited_lock"), wanted).fetchone()
+
+
+def _watch(
+    waiting: Connection,
+    connect: Callable[[], AbstractContextManager[Connection]],
+    tell: Callable[[str], None],
+    ended: threading.Event,
+) -> None:
+    # A command that ends at once needs no second connection.
+    if ended.wait(_LOOK_EVERY_SECONDS):
+        return
+    with suppress(psycopg.Error, ProjectorError), connect() as conn:
+        sides = [(place, one.info.backend_pid) for place, one in zip(both(conn), both(waiting), strict=True)]
+        _look(sides, tell, ended)
+
+
+def _look(
+    sides: Sequence[tuple[SourceConnection, int]], tell: Callable[[str], None], ended: threading.Event
+) -> None:
+    """Look until the block has ended, and tell of each lock that is awaited for long.
+
+    `sides` are connections to look by, each with the process that may wait in its database.
+    """
+    waits: dict[tuple[str, str], tuple[float, float]] = {}
+    told: set[tuple[str, str]] = set()
+    while not ended.wait(_LOOK_EVERY_SECONDS):
+        awaited = ((conn, find_awaited_lock(conn, pid)) for conn, pid in sides)
+        conn, found = next(((conn, found) for conn, found in awaited if found is not None), (None, None))
+        if conn is None or found is None:
+            continue
+        now = time.monotonic()
+        wait = (found.lock_name, found.holder.partition(" (")[0])
+        since, last = waits.get(wait, (now, now))
+        if now - last > _FORGET_AFTER_SECONDS:
+            since = now
+        waits[wait] = (since, now)
+        if now - since >= TELL_AFTER_SECONDS and wait not in told:
+            told.add(wait)
+            place = f" in {conn.side_name}" if conn.side_name else ""
+            tell(f"Waiting for {found.lock_name}{place}: {found.holder} holds it, and {found.age}.")

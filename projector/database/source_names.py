@@ -1,0 +1,199 @@
+"""Where the platform's tables are: a connection puts the schema of each into the statements that name it.
+
+A statement in sql/ names a source table as `{source.messages}`. The loader leaves that as it is, since only the
+connection knows the schema. No statement finds a table, a type, an operator or a function through the search_path: a
+role that may create in the platform's schema could put its own in their place, and it would run with our rights.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any, Self
+
+import psycopg
+from psycopg import sql
+from psycopg.abc import Params, Query
+from psycopg.rows import Row, TupleRow, scalar_row
+
+from projector.database.schema import source_tables
+from projector.database.sql import query
+
+_MARK = b"{source."
+_PLACEHOLDER = re.compile(rb"\{source\.(\w+)\}")
+
+_DEFAULT_SCHEMA = "public"
+
+
+class SourceNames:
+    """The schema of each source table, and the statements with these schemas in them.
+
+    `schemas` maps the name of each table that was found to its schema, and `searched` are the schemas that were
+    searched, in order: a table that is in none of them counts as missing in the first.
+    """
+
+    def __init__(self, schemas: dict[str, str], searched: Sequence[str]) -> None:
+        self.searched = list(searched)
+        home = self.searched[0] if self.searched else _DEFAULT_SCHEMA
+        self.schemas = {table: schemas.get(table, home) for table in source_tables()}
+        self._names = {
+            name: sql.Identifier(schema, name).as_string(None) for name, schema in self.schemas.items()
+        }
+        self._filled: dict[bytes, bytes] = {}
+
+    def __getitem__(self, table: str) -> str:
+        """Return the name of a source table as SQL writes it, with its schema."""
+        return self._names[table]
+
+    def of(self, tables: Iterable[str]) -> list[str]:
+        """Return the names of these source tables as SQL writes them, with their schemas."""
+        return [self._names[table] for table in tables]
+
+    def fill(self, text: bytes) -> bytes:
+        """Return a statement with the names of the tables that its placeholders mean."""
+        if _MARK not in text:
+            return text
+        filled = self._filled.get(text)
+        if filled is None:
+            filled = self._filled[text] = _PLACEHOLDER.sub(
+                lambda match: self._names[match[1].decode()].encode(), text
+            )
+        return filled
+
+
+class SourceCursor(psycopg.Cursor[Row]):
+    """A cursor that names the source tables with their schemas."""
+
+    def execute(
+        self,
+        query: Query,
+        params: Params | None = None,
+        *,
+        prepare: bool | None = None,
+        binary: bool | None = None,
+    ) -> Self:
+        """Execute a statement, which may have placeholders of source tables: see psycopg.Cursor.execute."""
+        if isinstance(query, str):
+            query = query.encode()
+        if isinstance(query, bytes):
+            query = source_names(self.connection).fill(query)
+        try:
+            # mypy gives up on the many forms of a statement.
+            return super().execute(query, params, prepare=prepare, binary=binary)  # type: ignore[misc,arg-type]
+        except psycopg.Error as error:
+            note_side(self.connection, error)
+            raise
+
+
+class SourceConnection(psycopg.Connection[TupleRow]):
+    """A connection that knows where the platform's tables are.
+
+    `login_schemas` are the schemas of the search_path that the login would have.
+    """
+
+    login_schemas: Sequence[str] = ()
+    side_name = ""
+    """What messages call the database, where the read model is in another one than the source tables."""
+    source = SourceNames({}, ())
+    apart: "SourceConnection | None" = None
+    """The connection to the database of the read model, where that is another one."""
+    notebook: "SourceConnection | None" = None
+    """A second connection to the platform's database, which commits by itself."""
+    between_commits: Callable[[], None] = staticmethod(lambda: None)
+    """What a test does when the read model has committed and the platform's database has not."""
+
+    @property
+    def read_model(self) -> "SourceConnection":
+        """The connection to the database that the read model is in."""
+        return self if self.apart is None else self.apart
+
+    @contextmanager
+    def transaction(
+        self,
+        savepoint_name: str | None = None,
+        force_rollback: bool = False,  # noqa: FBT001, FBT002  # As psycopg has it.
+    ) -> Iterator[psycopg.Transaction]:
+        """Run the block in a transaction, on both sides: the read model commits first.
+
+        A crash between the two commits gives the changes back to the queue, and they are made once more. The other way
+        round they would be lost.
+        """
+        if self.apart is None:
+            with super().transaction(savepoint_name, force_rollback) as own:
+                yield own
+            return
+        is_inner = self.info.transaction_status != psycopg.pq.TransactionStatus.IDLE
+        with super().transaction(savepoint_name, force_rollback) as own:
+            has_ended = False
+            with self.apart.transaction(savepoint_name, force_rollback):
+                yield own
+                has_ended = True
+            if not has_ended:
+                # What ended the inner block was a Rollback, which ends this one too.
+                raise psycopg.Rollback
+            if not is_inner:
+                self.between_commits()
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_val: BaseException | None,
+        exc_tb: TracebackType | None,
+    ) -> None:
+        """Close the connection, and those that belong to it, also where it is lost."""
+        try:
+            super().__exit__(exc_type, exc_val, exc_tb)
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Close the connection, and those that belong to it."""
+        for other in (self.apart, self.notebook):
+            if other is not None:
+                other.close()
+        super().close()
+
+
+def own_connection(conn: psycopg.Connection[Any]) -> SourceConnection:
+    """Return the connection; raises TypeError for one that projector.db.connect() has not made."""
+    if not isinstance(conn, SourceConnection):
+        raise TypeError(
+            "This connection does not know where the platform's tables are: use projector.db.connect()."
+        )
+    return conn
+
+
+def note_side(conn: psycopg.Connection[Any], error: Exception) -> None:
+    """Note on an error the database in which it came up, unless that is noted, where there are two."""
+    name = own_connection(conn).side_name
+    if name:
+        error.__dict__.setdefault("_leads_side", name)
+
+
+def source_names(conn: psycopg.Connection[Any]) -> SourceNames:
+    """Return the names of the source tables for a connection of ours."""
+    return own_connection(conn).source
+
+
+def locate_source(conn: psycopg.Connection[TupleRow], schemas: Sequence[str]) -> SourceNames:
+    """Return the names of the source tables, each in the first of these schemas that has one of its name."""
+    wanted = {"tables": list(source_tables()), "schemas": list(schemas)}
+    found = conn.execute(query("db", "locate_source"), wanted)
+    return SourceNames(dict(found.fetchall()), schemas)
+
+
+def read_noted_source(conn: psycopg.Connection[TupleRow]) -> SourceNames | None:
+    """Return the names of the source tables as `migrate` has noted them; None for a login that may not read our state.
+
+    None too where nothing is noted. A version before noted the schemas in the order in which they are searched.
+    """
+    with conn.cursor(row_factory=scalar_row) as cursor:
+        if not cursor.execute(query("db", "can_read_settings")).fetchone():
+            return None
+        notes_tables = cursor.execute(query("db", "can_read_source_tables")).fetchone()
+        schemas = cursor.execute(query("db", "find_source_schemas")).fetchone()
+    if notes_tables:
+        found = conn.execute(query("db", "read_source_tables")).fetchall()
+        if found:
+            return SourceNames(dict(found), schemas or ())
+    return locate_source(conn, schemas) if schemas else None

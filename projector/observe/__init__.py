@@ -1,0 +1,1 @@
+"""What an operator watches: status, metrics and traces."""

@@ -1,0 +1,243 @@
+"""What of a status needs a person, and what that person can do."""
+
+from collections.abc import Iterator
+
+from projector.capture.source import misfit
+from projector.database.sql import PROJECTION_VERSION
+from projector.observe.status.projection import Projection
+from projector.observe.status.read import ApiRole, Status
+from projector.observe.status.server_words import attention_to_servers
+from projector.observe.status.servers import find_lost
+from projector.observe.status.verification_words import days_in_words, differing, item_in_words
+from projector.observe.status.words import (
+    age_in_words,
+    lead_in_words,
+    moment_in_words,
+    shorten,
+    waiting_in_words,
+)
+from projector.operate.origin.subscriptions import find_problem
+from projector.report.counted import counted
+
+# Without a scheduler cron starts a refresh each minute, so a change may wait this long.
+_UNATTENDED_SECONDS = 90.0
+_UNPROVED_SECONDS = 90.0
+_FORGOTTEN_SECONDS = 3600.0
+_LAGGING_SECONDS = 60.0
+# A round ends within its days. One that was kept waiting may take longer.
+_LATE_ROUNDS = 2.0
+# The clock of a server may be set back a little, as NTP does, without any harm.
+_CLOCK_TOLERANCE_SECONDS = 1.0
+
+
+def find_attention(status: Status) -> list[str]:
+    """Return a sentence for each thing that needs a person, with what to do next; none when all is well."""
+    if find_lost(status.servers):
+        return list(attention_to_servers(status.servers))
+    if status.projection is None:
+        return [
+            (
+                "The read model is not installed in this database: run `migrate`, then `rebuild`. Until then the API"
+                " answers 503."
+            )
+        ]
+    return [
+        *attention_to_servers(status.servers),
+        *_attention_to_capture(status, status.projection),
+        *_attention_to_build(status, status.projection),
+        *_attention_to_feeds(status, status.projection),
+        *_attention_to_freshness(status.projection),
+        *_attention_to_queue(status, status.projection),
+        *_attention_to_locks(status),
+        *_attention_to_rows(status),
+        *_attention_to_erasures(status),
+        *_attention_to_api(status.api_role),
+        *_attention_to_row_security(status),
+    ]
+
+
+def _attention_to_capture(status: Status, projection: Projection) -> Iterator[str]:
+    if status.capture_state == "off":
+        yield f"Changes are not seen, because {projection.switched_off}. Run `capture on` when that is over."
+    elif status.missing_source:
+        changed = f" Found: {projection.broken}." if projection.broken else ""
+        yield f"{misfit(status.missing_source)}{changed}"
+    elif status.capture_state == "gap":
+        reason = shorten(projection.capture_gap or projection.broken or "")
+        yield (
+            f"Changes may have been missed: {reason}. A running scheduler heals that by itself, and so does"
+            " `refresh`; find out what changed the triggers."
+        )
+
+
+def _attention_to_build(status: Status, projection: Projection) -> Iterator[str]:
+    last = status.last_run("rebuild")
+    if last is not None and last.outcome == "failed" and status.rebuild_state != "running":
+        yield f"The last rebuild failed: {shorten(last.note or 'no reason known')}. Repair that, and run `rebuild`."
+    elif status.rebuild_state == "interrupted" and status.no_scheduler_runs:
+        yield "A rebuild was interrupted, and no scheduler is there to go on with it: run `rebuild`, or `run`."
+    if status.rebuild_state == "running":
+        return
+    if projection.built_at is None:
+        yield "The read model was never built: run `rebuild`, or start the scheduler with `run`."
+    elif projection.version != PROJECTION_VERSION:
+        yield (
+            f"The rows are of projection version {projection.version}, this program has {PROJECTION_VERSION}:"
+            " run `rebuild`, or restart the scheduler, which rebuilds by itself."
+        )
+
+
+def _attention_to_feeds(status: Status, projection: Projection) -> Iterator[str]:
+    if not status.feeds and not projection.has_origin:
+        return
+    problem = find_problem(status.feeds, status.unfed_tables, projection.errors_at_proof)
+    problem = problem or projection.feed_problem
+    if problem is not None:
+        yield (
+            f"Changes of the platform may not arrive: {shorten(problem)}. See pg_stat_subscription and the log of this"
+            " server; docs/scaling.md says what to do. X-Data-As-Of does not advance beyond what has arrived."
+        )
+        return
+    if projection.proved_at is None:
+        return
+    silent = (projection.read_at - projection.proved_at).total_seconds()
+    if silent > _UNPROVED_SECONDS:
+        yield (
+            f"Nothing is proved to have arrived from the platform for {age_in_words(silent)}: see in pg_stat_activity"
+            " what the subscription's worker waits for, and whether `run` is connected."
+        )
+
+
+def _attention_to_freshness(projection: Projection) -> Iterator[str]:
+    silent = projection.as_of_age
+    if silent is not None and silent < -_CLOCK_TOLERANCE_SECONDS:
+        yield (
+            f"Callers are told of a moment that comes in {age_in_words(-silent)}: the server's clock was set back."
+            " The next refresh corrects that: keep `run` running, or run `refresh`."
+        )
+
+
+def _attention_to_queue(status: Status, projection: Projection) -> Iterator[str]:
+    silent = projection.as_of_age
+    if status.capture_state == "off":
+        return
+    if status.queue.changes == 0:
+        if status.no_scheduler_runs and silent is not None and silent > _FORGOTTEN_SECONDS:
+            yield (
+                f"Nothing waits, but no refresh has run for {age_in_words(silent)}: keep `run` running, or start"
+                " `refresh` from cron, so that callers are told how fresh their answers are."
+            )
+        return
+    if status.no_scheduler_runs and (silent is None or silent > _UNATTENDED_SECONDS):
+        yield (
+            f"{waiting_in_words(status.queue)} and no scheduler is connected: keep `run` running,"
+            " or start `refresh` from cron."
+        )
+    elif (
+        status.queue.lag is not None
+        and status.queue.lag > _LAGGING_SECONDS
+        and status.rebuild_state != "running"
+    ):
+        yield (
+            f"The oldest change has waited for {age_in_words(status.queue.lag)}, though a refresh should take it:"
+            " see the log of the scheduler for what keeps it, and pg_stat_activity for long transactions."
+        )
+
+
+def _attention_to_rows(status: Status) -> Iterator[str]:
+    if status.dead_letters:
+        first = status.dead_letters[0]
+        letters = counted(first.total, "dead letter")
+        aside = f"{letters} is set aside:" if first.total == 1 else f"{letters} are set aside, first"
+        yield (
+            f"{aside} {lead_in_words(first)}: {shorten(first.error)}."
+            " Repair the row that fails, then run `refresh --retry-failed`."
+        )
+    yield from _attention_to_verify(status)
+
+
+def _attention_to_erasures(status: Status) -> Iterator[str]:
+    found = status.erasures
+    # An erasure that is under way holds the lock of rebuilds.
+    if found.since is not None and not status.rebuild.lock_held:
+        was = "was" if found.interrupted == 1 else "were"
+        yield (
+            f"{counted(found.interrupted, 'erasure')} {was} interrupted, begun on {moment_in_words(found.since)}:"
+            " what it was for is not all deleted. Run `erase --replay`, which ends it."
+        )
+
+
+def _attention_to_verify(status: Status) -> Iterator[str]:
+    """What was healed, or was found right since, is history."""
+    found = status.verification
+    if found.drift:
+        first = found.drift[0]
+        yield (
+            f"{differing(found.drift_total)}, first {item_in_words(first)} ({shorten(first.first_field)}), found"
+            f" {moment_in_words(first.found_at)}: run `verify --all --heal`, and report the bug."
+        )
+    last = status.last_run("verify")
+    if last is not None and last.outcome == "failed":
+        yield f"The last verify failed: {shorten(last.note or 'no reason known')}. Run `verify` to see it again."
+    present = found.present
+    # A gap, a rebuild or a missing scheduler has its own sentence, and keeps the round waiting.
+    if present is None or status.rebuild_state != "none" or status.capture_state != "intact":
+        return
+    if present.failure is not None:
+        yield (
+            f"The scheduler cannot go on with its verify: {shorten(present.failure)}. It tries again by itself; run"
+            " `verify --all` to see whether that fails too."
+        )
+    elif status.schedulers.sessions and present.age > _LATE_ROUNDS * present.days * 86_400:
+        yield (
+            f"The verify of everything has begun {age_in_words(present.age)} ago, and should take"
+            f" {days_in_words(present.days)}: see the log of the scheduler for what keeps it, or raise"
+            " LEADS_VERIFY_DAYS."
+        )
+
+
+def _attention_to_locks(status: Status) -> Iterator[str]:
+    for holder in status.lock_holders:
+        if holder.is_ours:
+            continue
+        since = (
+            f", connected or in a transaction since {moment_in_words(holder.since)}" if holder.since else ""
+        )
+        place = f" in {holder.place}" if holder.place else ""
+        yield (
+            f"Process {holder.pid}{place} keeps {' and '.join(holder.purposes)} waiting: it holds locks of the"
+            f" projector and is no session of it (login {shorten(holder.login or 'unknown')},"
+            f" program {shorten(holder.application or 'without a name')}{since}). End it with"
+            f" SELECT pg_terminate_backend({holder.pid}); and let nobody connect to this database who need not."
+        )
+
+
+def _attention_to_api(role: ApiRole | None) -> Iterator[str]:
+    if role is None:
+        return
+    if not role.exists:
+        yield (
+            f"The role {role.name} does not exist, so the API cannot read: run `migrate`, which creates leads_api or"
+            " prints the statements for a superuser. LEADS_API_ROLE names another role, or is off where the API keeps"
+            " the role of its login."
+        )
+    elif role.unreadable is not None:
+        yield (
+            f"The role {role.name} may not read {role.unreadable}, so the API cannot either: run `migrate`, which lets"
+            f" leads_api read all tables{'' if role.name == 'leads_api' else f', and GRANT leads_api TO {role.name}'}."
+        )
+
+
+def _attention_to_row_security(status: Status) -> Iterator[str]:
+    found, role = status.row_security, status.api_role
+    if found is not None and found.unprotected is not None:
+        yield (
+            f"The table {found.unprotected} is not protected from being read for another tenant: {found.problem}. Run"
+            " `migrate`, which installs its policies again. Until then the API is not ready."
+        )
+    if role is not None and role.unreadable is None and role.is_unfiltered:
+        yield (
+            f"Row security does not hold for the role {role.name}, which the API takes: it is a superuser, has"
+            " BYPASSRLS, owns the tables, or is not a member of leads_api. Leave LEADS_API_ROLE unset, or run"
+            f" ALTER ROLE {role.name} NOSUPERUSER NOBYPASSRLS; GRANT leads_api TO {role.name};"
+        )

@@ -1,0 +1,247 @@
+"""The status as text for people, and as one object for machines."""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+from projector.database.sql import PROJECTION_VERSION
+from projector.observe.status.attention import find_attention
+from projector.observe.status.projection import Projection
+from projector.observe.status.read import COUNTED_CHANGES, RowSecurity, Run, Status
+from projector.observe.status.server_words import server_lines
+from projector.observe.status.servers import find_lost
+from projector.observe.status.verification_words import verification_as_dict, verification_lines
+from projector.observe.status.words import (
+    age_in_words,
+    bytes_in_words,
+    holder_in_words,
+    lead_in_words,
+    moment_in_words,
+    shorten,
+    tries_in_words,
+    waiting_in_words,
+)
+from projector.operate.origin.subscriptions import Feed, find_distance
+from projector.report.counted import counted, counted_of, escape_hidden
+from projector.sides import READ_MODEL_SIDE
+
+_SHOWN_TABLES = 6
+
+
+def as_dict(status: Status) -> dict[str, Any]:
+    """Return the status for machines. Times are in UTC, ages and durations in seconds."""
+    letters = [asdict(letter) for letter in status.dead_letters]
+    total = letters[0]["total"] if letters else 0
+    for letter in letters:
+        del letter["total"]
+    projection = status.projection
+    return {
+        "attention": find_attention(status),
+        "installed": None if find_lost(status.servers) else projection is not None,
+        "as_of": projection and projection.as_of,
+        "as_of_age": projection and projection.as_of_age,
+        "servers": [asdict(server) for server in status.servers],
+        "lag": status.queue.lag,
+        "queue": {"changes": status.queue.changes, "counted_up_to": COUNTED_CHANGES},
+        "capture": {
+            "state": status.capture_state,
+            "gap_since": projection and projection.gap_since,
+            "reason": projection and (projection.switched_off or projection.gap_reason or projection.broken),
+            "missing_source": status.missing_source,
+        },
+        "origin": {
+            "proved_at": projection and projection.proved_at,
+            "problem": projection and projection.feed_problem,
+            "position": projection and projection.origin_position,
+            "failed_at": projection and projection.failed_at,
+            "unfed_tables": status.unfed_tables,
+            "subscriptions": [
+                {
+                    **asdict(feed),
+                    "bytes_behind": projection and find_distance(feed, projection.origin_position),
+                }
+                for feed in status.feeds
+            ],
+        },
+        "projection": {
+            "version": PROJECTION_VERSION,
+            "built_version": projection and projection.version,
+            "built_at": projection and projection.built_at,
+        },
+        "schedulers": {"sessions": status.schedulers.sessions, "all_seen": status.schedulers.is_all_seen},
+        "locks": [asdict(holder) for holder in status.lock_holders],
+        "rebuild": _rebuild_as_dict(status),
+        "runs": {run.kind: asdict(run) for run in status.runs},
+        "verify": verification_as_dict(status.verification),
+        "row_security": None if status.row_security is None else _row_security_as_dict(status.row_security),
+        "dead_letters": {"count": total, "first": letters},
+        "erasures": {"interrupted": status.erasures.interrupted, "since": status.erasures.since},
+        "tables": [asdict(size) for size in status.sizes],
+    }
+
+
+def render(status: Status) -> str:
+    """Return the status for people: a line for each fact, and what needs attention."""
+    # Reasons and ids were written by others.
+    lines = [f"{label:<13}{escape_hidden(text)}" for label, text in _lines(status)]
+    attention = find_attention(status)
+    if attention:
+        lines += ["", "Needs attention:", *(f"  - {escape_hidden(sentence)}" for sentence in attention)]
+    else:
+        lines += ["", "Nothing needs attention."]
+    return "\n".join(lines)
+
+
+def _lines(status: Status) -> Iterator[tuple[str, str]]:
+    projection = status.projection
+    yield from server_lines(status.servers, status.sizes)
+    if projection is None:
+        yield (
+            "Read model",
+            "not known while a server is away" if find_lost(status.servers) else "not installed",
+        )
+        return
+    queue = status.queue
+    built = "never built" if projection.built_at is None else f"built {moment_in_words(projection.built_at)}"
+    version = f"projection version {projection.version}"
+    if projection.version != PROJECTION_VERSION:
+        version += f", this program has {PROJECTION_VERSION}"
+    yield "Read model", f"{built}, {version}"
+    yield (
+        "Lag",
+        "nothing waits" if queue.lag is None else f"{age_in_words(queue.lag)}, {waiting_in_words(queue)}",
+    )
+    if projection.as_of is None or projection.as_of_age is None:
+        yield "As of", "nothing yet"
+    else:
+        yield "As of", f"{moment_in_words(projection.as_of)}, {age_in_words(projection.as_of_age)} ago"
+    yield "Capture", _capture_in_words(status, projection)
+    for said in _origin_in_words(status, projection):
+        yield "Origin", said
+    yield "Scheduler", _schedulers_in_words(status)
+    yield "Rebuild", _rebuild_in_words(status, projection)
+    for number, holder in enumerate(status.lock_holders):
+        yield "" if number else "Locks", holder_in_words(holder)
+    for run in status.runs:
+        yield f"Last {run.kind}"[:12], _run_in_words(run)
+    yield from verification_lines(status.verification)
+    if status.row_security is not None:
+        yield from _row_security_lines(status, status.row_security)
+    yield "Dead letters", f"{status.dead_letters[0].total:,}" if status.dead_letters else "none"
+    for letter in status.dead_letters:
+        yield (
+            "",
+            f"{lead_in_words(letter)}: {shorten(letter.error)} ({tries_in_words(letter.attempts)})",
+        )
+    total = sum(size.bytes for size in status.sizes)
+    yield "Size", f"{bytes_in_words(total)}, of it:"
+    for size in status.sizes[:_SHOWN_TABLES]:
+        yield (
+            "",
+            f"{size.table_name:<32}{bytes_in_words(size.bytes):>10}  about {counted(size.about_rows, 'row')}",
+        )
+
+
+def _origin_in_words(status: Status, projection: Projection) -> Iterator[str]:
+    for feed in status.feeds:
+        yield _feed_in_words(feed, projection)
+    for table in status.unfed_tables:
+        yield f"no subscription brings rows of {table}"
+
+
+def _feed_in_words(feed: Feed, projection: Projection) -> str:
+    if not feed.is_enabled:
+        worker = "disabled"
+    elif not feed.has_worker:
+        worker = "no worker"
+    else:
+        distance = find_distance(feed, projection.origin_position)
+        behind = "" if distance is None else f", {bytes_in_words(distance)} behind"
+        worker = f"its worker is at {feed.position}{behind}"
+    errors = "never failed" if not feed.errors else f"failed {counted(feed.errors, 'time')}"
+    if projection.failed_at is not None:
+        errors += f", seen last {moment_in_words(projection.failed_at)}"
+    proved = (
+        "nothing" if projection.proved_at is None else f"all until {moment_in_words(projection.proved_at)}"
+    )
+    return f"subscription {feed.name}: {worker}; {errors}; {proved} is proved to have arrived"
+
+
+def _row_security_lines(status: Status, found: RowSecurity) -> Iterator[tuple[str, str]]:
+    role = status.api_role
+    if found.unprotected is not None:
+        yield "Row security", f"missing: {found.unprotected}, {found.problem}"
+    elif found.lets_older_api_pass:
+        yield "Row security", f"on, {counted(found.tables, 'table')}; the API of version 0.1 may still run"
+    else:
+        yield "Row security", f"on, {counted(found.tables, 'table')}"
+    if role is not None and role.can_create_temporary:
+        command = f"REVOKE TEMPORARY ON DATABASE {found.database_name} FROM PUBLIC;"
+        place = f" in {READ_MODEL_SIDE}" if status.servers else ""
+        yield (
+            "",
+            f"{role.name} may create temporary tables, as PUBLIC may; where nobody needs them, run{place} {command}",
+        )
+
+
+def _row_security_as_dict(found: RowSecurity) -> dict[str, Any]:
+    return {
+        "tables": found.tables,
+        "unprotected": found.unprotected,
+        "problem": found.problem,
+        "lets_older_api_pass": found.lets_older_api_pass,
+    }
+
+
+def _rebuild_as_dict(status: Status) -> dict[str, Any]:
+    """Return the state of a rebuild, and how far it is. `leads_total` is about how many leads it has to do."""
+    run = status.rebuild_run
+    total = None if run is None else run.leads_total
+    return {
+        "state": status.rebuild_state,
+        "leads": None if run is None else run.leads,
+        "leads_total": total,
+        "percent": round(100 * min(1.0, run.leads / total), 1) if run is not None and total else None,
+    }
+
+
+def _rebuild_in_words(status: Status, projection: Projection) -> str:
+    found = _rebuild_as_dict(status)
+    if found["state"] == "none":
+        return "none under way"
+    text = str(found["state"])
+    run = status.rebuild_run
+    if run is not None and found["state"] == "running":
+        text += f" for {age_in_words(run.seconds)}"
+    if found["percent"] is not None:
+        # As the progress of a rebuild counts: not each customer with a key is a lead.
+        text += f", {counted_of(found['leads'], found['leads_total'], 'customer')}, {found['percent']} %"
+    if projection.built_at is not None and projection.version != PROJECTION_VERSION:
+        text += f", to projection version {PROJECTION_VERSION}"
+    return text
+
+
+def _capture_in_words(status: Status, projection: Projection) -> str:
+    if status.capture_state == "off":
+        return str(projection.switched_off)
+    if status.capture_state == "intact":
+        if projection.gap_since is None:
+            return "intact"
+        return f"intact; {projection.gap_reason}"
+    since = "" if projection.gap_since is None else f" since {moment_in_words(projection.gap_since)}"
+    return f"gap{since}: {shorten(projection.capture_gap or projection.broken or '')}"
+
+
+def _schedulers_in_words(status: Status) -> str:
+    if status.schedulers.sessions:
+        return f"running, {counted(status.schedulers.sessions, 'session')}"
+    return "none connected" if status.schedulers.is_all_seen else "cannot be seen by this database user"
+
+
+def _run_in_words(run: Run) -> str:
+    text = f"{moment_in_words(run.started_at)}, {run.outcome}, {counted(run.leads, 'lead')}"
+    text += f", {counted(run.messages, 'message')}"
+    if run.changes:
+        text += f", {counted(run.changes, 'change')}"
+    text += f" in {run.seconds:.1f} s"
+    return text + (f": {shorten(run.note)}" if run.note else "")

@@ -1,0 +1,1 @@
+"""What an operator asks for: install, uninstall, erase, explain, export."""

@@ -1,0 +1,117 @@
+"""What is ours in the database, and what of others depends on it."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from graphlib import TopologicalSorter
+
+import psycopg
+from psycopg import sql
+from psycopg.rows import TupleRow, class_row, scalar_row
+
+from projector.capture.source import SOURCE_TABLES
+from projector.database.schema import tables
+from projector.database.sql import all_texts, query
+from projector.report.errors import DependentsError
+
+Connection = psycopg.Connection[TupleRow]
+
+_NAME = re.compile(r"\b(?:projector|read_model|leads_access|leads_sql)\.\w+")
+_RENAMED_COLUMN = re.compile(r"ALTER TABLE ([\w.]+) RENAME COLUMN (\w+) TO")
+
+
+@dataclass(frozen=True, slots=True)
+class Dependent:
+    """An object that somebody else made and that would go with our schemas, in PostgreSQL's words."""
+
+    kind: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class _OwnObject:
+    """A view, table or function of ours, its name in SQL, and those of ours that depend on it."""
+
+    command: str
+    name: str
+    dependents: list[str]
+
+
+@cache
+def own_names() -> list[str]:
+    """Return the qualified names of the tables, views and functions of ours: those that the SQL of the project names.
+
+    Those of an older version are among them, since the steps of `migrate` name what they rename or drop.
+    """
+    names = {name for text in all_texts() for name in _NAME.findall(text)}
+    names |= {f"projector.capture_{table.name}" for table in SOURCE_TABLES if table.kind is not None}
+    return sorted(names)
+
+
+@cache
+def _own_columns() -> list[str]:
+    """Return the columns of our tables, as schema.table.column, under their names of older versions too."""
+    columns = {f"{table.name}.{column}" for table in tables().values() for column in table.columns}
+    columns |= {".".join(found) for text in all_texts() for found in _RENAMED_COLUMN.findall(text)}
+    return sorted(columns)
+
+
+def find_dependents(conn: Connection, schemas: Sequence[str]) -> list[Dependent]:
+    """Return what others made that would go with these schemas of ours, views upon views included."""
+    wanted = {
+        "schemas": list(schemas),
+        "names": own_names(),
+        "columns": _own_columns(),
+        "described": list(tables()),
+    }
+    with conn.cursor(row_factory=class_row(Dependent)) as cursor:
+        return cursor.execute(query("dependents", "find_dependents"), wanted).fetchall()
+
+
+def require_no_dependents(conn: Connection, schemas: Sequence[str]) -> None:
+    """Raise DependentsError, whose message lists them, where something of others would go with these schemas."""
+    found = find_dependents(conn, schemas)
+    if found:
+        raise DependentsError(
+            "Nothing was changed, because what others made depends on the read model, and would go with it:\n"
+            f"{in_lines(found)}\n"
+            "Drop it or point it elsewhere first, or run uninstall --drop-dependents to drop it too."
+        )
+
+
+def find_publications(conn: Connection, schemas: Sequence[str]) -> list[str]:
+    """Return the publications that name a table of these schemas, or one of the schemas."""
+    with conn.cursor(row_factory=scalar_row) as cursor:
+        return cursor.execute(query("dependents", "find_publications"), {"schemas": list(schemas)}).fetchall()
+
+
+def drop_own(conn: Connection, schemas: Sequence[str]) -> None:
+    """Drop what is ours, and then the schemas, in the caller's transaction.
+
+    No statement says CASCADE: where something of others depends on one of ours, PostgreSQL refuses, and raises
+    DependentObjectsStillExist.
+    """
+    wanted = {"schemas": list(schemas), "names": own_names()}
+    with conn.cursor(row_factory=class_row(_OwnObject)) as cursor:
+        found = cursor.execute(query("dependents", "find_own_objects"), wanted).fetchall()
+    commands = {own.name: own.command for own in found}
+    for name in TopologicalSorter({own.name: own.dependents for own in found}).static_order():
+        conn.execute(f"DROP {commands[name]} {name}".encode())
+    _drop_schemas(conn, schemas, "DROP SCHEMA {}")
+
+
+def drop_with_dependents(conn: Connection, schemas: Sequence[str]) -> None:
+    """Drop the schemas and everything that depends on them, whoever made it, in the caller's transaction."""
+    _drop_schemas(conn, schemas, "DROP SCHEMA {} CASCADE")
+
+
+def in_lines(dependents: Sequence[Dependent]) -> str:
+    """Return a line for each of them."""
+    return "\n".join(f"  {dependent.kind} {dependent.name}" for dependent in dependents)
+
+
+def _drop_schemas(conn: Connection, schemas: Sequence[str], text: str) -> None:
+    if schemas:
+        names = sql.SQL(", ").join(map(sql.Identifier, schemas))
+        conn.execute(sql.SQL(text).format(names))

@@ -1,0 +1,100 @@
+"""All leads or messages of a tenant as a file, of one moment: the same lines as the API's exports."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import Literal
+
+from projector.core.pipeline import Connection
+from projector.core.preconditions import require_built, require_installed, require_tenants
+from projector.database.sql import query
+from projector.report.errors import ProjectorError
+from projector.report.progress import Progress
+from projector.sides import on_read_model
+
+Kind = Literal["leads.csv", "leads.ndjson", "messages.ndjson"]
+
+CSV_HEADER = (
+    "customer_phone,name,email,company,lead_status,total_score,intent_score,urgency_score,budget_score,fit_score,"
+    "engagement_score,platforms,conversation_count,total_messages,template_sends_count,last_message_at,"
+    "last_message_text,last_message_sender,first_contact_at,has_extraction,extraction_id\r\n"
+)
+
+_LINES_AT_ONCE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """How many leads or messages were written, and as of which moment they are."""
+
+    count: int
+    as_of: datetime | None
+
+
+def export(  # noqa: PLR0913  # What to export, and where to.
+    conn: Connection,
+    user_id: str,
+    kind: Kind,
+    file: Path,
+    *,
+    start: datetime | None = None,
+    end: datetime | None = None,
+    progress: Progress,
+) -> Exported:
+    """Write the file, of one snapshot. It has its name only when it is whole.
+
+    `start` and `end` are the moments from which and before which messages were sent. Raises ProjectorError if the file
+    cannot be written, NotInstalledError if the read model was never built, and TenantNotFoundError.
+    """
+    require_installed(conn)
+    require_built(conn)
+    require_tenants(conn, [user_id])
+    read_model = on_read_model(conn)
+    part: Path | None = None
+    noun = kind.partition(".")[0]
+    given: dict[str, object] = {"user_id": user_id, "start": start, "end": end}
+    try:
+        # Customers' data are for who asked for them: nobody else may read this file, or have put one in its place.
+        with NamedTemporaryFile(
+            dir=file.parent, prefix=f".{file.name}.", suffix=".part", delete=False
+        ) as opened:
+            part = Path(opened.name)
+            with read_model.transaction():
+                read_model.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+                counted = "count_messages" if noun == "messages" else "count_leads"
+                row = read_model.execute(query("export", counted), given).fetchone()
+                total, as_of = row or (0, None)
+                progress.start(kind, total, noun)
+                count = 0
+                opened.write(CSV_HEADER.encode() if kind == "leads.csv" else b"")
+                for lines in _lines(read_model, kind, given):
+                    opened.write("".join(lines).encode())
+                    count += len(lines)
+                    progress.advance(len(lines))
+            opened.flush()
+            os.fsync(opened.fileno())
+        part.replace(file)
+    except OSError as error:
+        raise ProjectorError(f"The file {file} cannot be written: {error.strerror}.") from error
+    finally:
+        if part is not None:
+            part.unlink(missing_ok=True)
+        progress.finish()
+    return Exported(count, as_of)
+
+
+def _lines(read_model: Connection, kind: Kind, given: dict[str, object]) -> Iterator[list[str]]:
+    with read_model.cursor("export") as cursor:
+        cursor.execute(query("export", _QUERIES[kind]), given)
+        while lines := cursor.fetchmany(_LINES_AT_ONCE):
+            yield [line for (line,) in lines]
+
+
+_QUERIES: dict[Kind, str] = {
+    "leads.csv": "leads_as_csv",
+    "leads.ndjson": "leads_as_ndjson",
+    "messages.ndjson": "messages_as_ndjson",
+}

@@ -1,0 +1,230 @@
+"""Install the read model next to the platform's tables, or bring it up to date."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+import psycopg
+from psycopg import sql as composing
+
+from projector import capture
+from projector.capture.source import find_missing_source
+from projector.core.pipeline import Connection
+from projector.core.preconditions import require_noted_place
+from projector.database import connect as db
+from projector.database import locks
+from projector.database.noted_source import follow_source
+from projector.database.schema import comments, sections, source_commands
+from projector.database.source_names import locate_source, own_connection, source_names
+from projector.database.sql import PROJECTION_VERSION, functions, normalizing_functions, query, steps
+from projector.operate.api_role import set_up_api_role
+from projector.operate.install_notices import collation, missing_indexes
+from projector.operate.reader_role import set_up_reader_role
+from projector.operate.rights import require_rights_to_migrate
+from projector.operate.search_index import set_up_search
+from projector.report.errors import (
+    NOT_INSTALLED,
+    DependentsError,
+    IncompleteSchemaError,
+    SourceMissingError,
+)
+from projector.sides import both, is_apart, naming_side, on_read_model, place_of_text, side_of
+
+TABLE_LOCK_TIMEOUT = "500ms"
+"""How long migrate waits for a table at a time: refreshes and readers would wait behind it."""
+
+TABLE_PATIENCE_SECONDS = 60.0
+"""How long migrate and uninstall try to get the tables of the read model."""
+
+
+def migrate(
+    conn: Connection,
+    *,
+    create_source: bool,
+    source_schemas: Sequence[str] = (),
+) -> list[str]:
+    """Install or update the read model, the queue and the triggers; return what an operator should know.
+
+    The platform's tables are looked for in `source_schemas`; else where the last migrate found them; and if there
+    was none, on the search_path of the login.
+
+    Raises SourceMissingError if source tables or columns are missing, unless they are to be created, RightsError if
+    the login lacks a right or the schemas of ours belong to another role, IncompleteSchemaError if nothing adds a
+    column that an older version did not have, DependentsError if what others made keeps a table from being changed,
+    and BlockedError if other sessions hold a table for too long.
+    """
+    notices: list[str] = []
+    change_tables(conn, lambda: _install(conn, source_schemas, create_source=create_source))
+    change_tables(conn, lambda: _complete(conn))
+    capture.adjust_queue(conn)
+    notices += set_up_search(on_read_model(conn))
+    change_tables(conn, lambda: notices.extend(set_up_api_role(on_read_model(conn))))
+    change_tables(conn, lambda: notices.extend(set_up_reader_role(on_read_model(conn))))
+    if capture.switched_off(conn) is None:
+        capture.reinstall(conn)
+        notices += [
+            f"Capture gap: {gap.reason}. The triggers were installed again; the scheduler, or refresh, heals it."
+            for gap in capture.open_gaps(conn)
+        ]
+    else:
+        notices.append("Capture is switched off: run `capture on` to install the triggers again.")
+    return notices + missing_indexes(conn) + collation(conn)
+
+
+def _install(conn: Connection, source_schemas: Sequence[str], *, create_source: bool) -> None:
+    """Everything that needs no right but to create, in the caller's transaction."""
+    for one in both(conn):
+        one.execute("SELECT pg_advisory_xact_lock(%s, 0)", (locks.MIGRATION,))
+    schemas = _find_source(conn, source_schemas, create_source=create_source)
+    for one in both(conn):
+        with naming_side(one):
+            require_rights_to_migrate(one)
+    _own_shards(conn)
+    _run(conn, functions("install/before_tables"))
+    read_model = on_read_model(conn)
+    if conn.execute(query("status", "is_installed")).fetchone() == (True,):
+        require_noted_place(conn)
+    _run(read_model, {"schema.sql": sections()["read_model"] + sections()["access"]})
+    _run(conn, {"schema.sql": sections()["projector"]})
+    if is_apart(conn):
+        conn.execute(query("install", "note_apart"))
+        # The functions that compute printed values are on both sides, in a schema of one name.
+        read_model.execute("CREATE SCHEMA IF NOT EXISTS projector")
+        _run(read_model, normalizing_functions())
+    with _incomplete_schema("schema.sql"):
+        _comment(conn)
+    _note_source(conn, schemas)
+    _run(conn, normalizing_functions() | functions("install/functions"))
+    with _incomplete_schema("sql/capture"):
+        capture.create_functions(conn)
+    _run(conn, functions("install/after_tables"))
+    conn.execute(query("install", "note_version"), {"version": PROJECTION_VERSION})
+    on_read_model(conn).execute(query("install", "begin_projection"), {"version": PROJECTION_VERSION})
+
+
+def _complete(conn: Connection) -> None:
+    """What takes a while where there are leads: readers go on, because no table changes in the same transaction."""
+    for one in both(conn):
+        one.execute("SELECT pg_advisory_xact_lock(%s, 0)", (locks.MIGRATION,))
+    read_model = on_read_model(conn)
+    _run(read_model, {"schema.sql": sections()["later"]})
+    _run(read_model, {f"sql/{found.name}.sql": found.text.decode() for found in steps("install/later")})
+
+
+def _run(conn: Connection, texts: Mapping[str, str]) -> None:
+    """Run the texts of these files."""
+    for file, text in texts.items():
+        place = place_of_text(conn, text)
+        if place is None:
+            continue
+        with _incomplete_schema(file), _dependents_named():
+            place.execute(text.encode(), prepare=False)
+
+
+@contextmanager
+def _incomplete_schema(file: str) -> Iterator[None]:
+    """Say of a table or column that does not exist which file names it: to run migrate first is no way out here."""
+    try:
+        yield
+    except NOT_INSTALLED as error:
+        advice = (
+            " If an older version created its table, schema.sql lacks an ALTER TABLE … ADD COLUMN IF NOT EXISTS for it."
+            if isinstance(error, psycopg.errors.UndefinedColumn)
+            else ""
+        )
+        raise IncompleteSchemaError(
+            f"Nothing was changed, because {file} failed: {error.diag.message_primary}.{advice}"
+        ) from error
+
+
+@contextmanager
+def _dependents_named() -> Iterator[None]:
+    """Say of an object of others that keeps a table, column or function of ours from being changed what to do with it.
+
+    PostgreSQL names it in the detail: a view whose column would change its type, or that reads what would be dropped.
+    """
+    try:
+        yield
+    except (psycopg.errors.DependentObjectsStillExist, psycopg.errors.FeatureNotSupported) as error:
+        if not error.diag.message_detail:
+            raise
+        detail = "; ".join(error.diag.message_detail.rstrip(".").splitlines())
+        raise DependentsError(
+            f"Nothing was changed, because PostgreSQL says: {error.diag.message_primary}: {detail}. Save the definition"
+            " of that object, drop it, run migrate again, and create it again afterwards."
+        ) from error
+
+
+def _own_shards(conn: Connection) -> None:
+    """Wait for batches in progress, and keep others from beginning: the queue and the keys may have to be copied."""
+    for shard in locks.SHARDS:
+        conn.execute("SELECT pg_advisory_xact_lock(%s, %s)", (locks.SHARD, shard))
+
+
+def _comment(conn: Connection) -> None:
+    """Store the descriptions of schema.sql with the tables and columns."""
+    for side in both(conn):
+        described = [found for found in comments() if side_of(conn, found[0]) is side]
+        side.execute(composing.SQL("; ").join(_comment_commands(described)), prepare=False)
+
+
+def _comment_commands(
+    described: Sequence[tuple[str, str | None, str]],
+) -> Iterator[composing.Composed]:
+    for table, column, text in described:
+        name = composing.Identifier(*table.split("."))
+        if column is None:
+            yield composing.SQL("COMMENT ON TABLE {} IS {}").format(name, composing.Literal(text))
+        else:
+            place = composing.Identifier(*table.split("."), column)
+            yield composing.SQL("COMMENT ON COLUMN {} IS {}").format(place, composing.Literal(text))
+
+
+def _find_source(conn: Connection, given: Sequence[str], *, create_source: bool) -> list[str]:
+    """Have the connection name the platform's tables in these schemas.
+
+    Without any, where the last migrate found them, or else where the login looks. Returns the schemas that were
+    searched.
+    """
+    if given:
+        own_connection(conn).source = locate_source(conn, given)
+    else:
+        follow_source(conn)
+    searched = source_names(conn).searched
+    if create_source:
+        conn.execute(source_commands(), prepare=False)
+    missing = find_missing_source(conn)
+    if missing:
+        raise SourceMissingError(
+            f"The platform's tables are not all there: {'; '.join(missing)}. Looked into: {', '.join(searched)}. Check"
+            " that the database URL names the platform's database; if they are in another schema, run migrate"
+            " --source-schema NAME; to create empty source tables for a trial, run migrate --create-source."
+        )
+    return searched
+
+
+def _note_source(conn: Connection, searched: Sequence[str]) -> None:
+    """Note where the platform's tables are, for this version and for the one before."""
+    schemas = source_names(conn).schemas
+    found = {"tables": list(schemas), "schemas": list(schemas.values())}
+    conn.execute(query("install", "note_source"), found)
+    in_order = list(dict.fromkeys([*schemas.values(), *searched]))
+    conn.execute(query("install", "note_source_schemas"), {"schemas": in_order})
+
+
+def change_tables(conn: Connection, work: Callable[[], None]) -> None:
+    """Do the work in a transaction that never waits long for a table."""
+
+    def limited() -> None:
+        with db.transaction_with_lock_timeout(conn, TABLE_LOCK_TIMEOUT):
+            work()
+
+    db.retry_on_lock_timeout(
+        limited,
+        patience=TABLE_PATIENCE_SECONDS,
+        pause=0.2,
+        message=(
+            f"The tables of the read model could not be changed in {TABLE_PATIENCE_SECONDS:.0f} s: other sessions hold"
+            " them. See pg_stat_activity for long transactions, and try again when they have ended."
+        ),
+        retried=(psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected),
+    )

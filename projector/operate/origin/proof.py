@@ -1,0 +1,210 @@
+"""How fresh the read model can be where logical replication brings the rows of the source tables.
+
+What has not arrived cannot be captured, so that the clock of this server proves nothing. The clock of the origin does,
+together with the position of its WAL: once every subscription has applied what was written up to a position, all that
+was committed at the origin before the clock was read is here. Freshness does not advance beyond such a moment.
+"""
+
+import time
+from collections import deque
+from collections.abc import Mapping
+from datetime import datetime
+
+import psycopg
+import structlog
+from psycopg.rows import TupleRow, scalar_row
+
+from projector.core.preconditions import require_installed
+from projector.database.database_url import normalize, redact
+from projector.database.sql import query
+from projector.operate.origin.publications import (
+    Brought,
+    Publications,
+    note_left_out,
+    read_brought,
+    read_left_out,
+    say_left_out,
+)
+from projector.operate.origin.subscriptions import (
+    Feed,
+    count_errors,
+    find_problem,
+    read_errors,
+    read_feeds,
+    read_unfed_tables,
+)
+from projector.report.errors import ConfigurationError
+from projector.sides import on_read_model
+
+Connection = psycopg.Connection[TupleRow]
+
+LOOK_EVERY_SECONDS = 0.5
+
+_MOST_MOMENTS = 200
+"""Of those that wait for their proof. The oldest are kept: they are proved first."""
+
+_MOST_ONCE_SECONDS = 3.0
+_PAUSE_ONCE_SECONDS = 0.1
+
+_PARAMETERS = {
+    "connect_timeout": "5",
+    "target_session_attrs": "primary",
+    "keepalives_idle": "15",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "10000",
+    "options": "-c search_path=pg_catalog,pg_temp -c statement_timeout=5000 -c default_transaction_read_only=on",
+}
+
+_log = structlog.get_logger(__name__)
+
+
+class _UnprovenError(Exception):
+    """The origin does not say how far it is; the message says why, as a sentence without its full stop."""
+
+
+class Origin:
+    """The server from which the source rows come, by LEADS_ORIGIN_DATABASE_URL; an empty URL if that is not set."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._conn: Connection | None = None
+        self._moments: deque[tuple[datetime, str]] = deque()
+        self._publications = Publications()
+        self._logged: str | None = None
+        self.has_proved = False
+
+    def follow(self, conn: Connection) -> float:
+        """Note what is proved, and what keeps changes from arriving. Return in how many seconds to do so again.
+
+        The connection is in autocommit mode: what a subscription has applied has to be visible to whoever reads the
+        proof.
+        """
+        feeds = read_feeds(conn)
+        problem = None
+        if not feeds and not self._url:
+            conn.execute(query("origin", "forget_origin"))
+        else:
+            position, brought = None, read_brought(conn)
+            try:
+                position, reasons = self._take_moment(feeds, brought)
+            except _UnprovenError as error:
+                problem, left_out = str(error), read_left_out(conn)
+            else:
+                left_out = note_left_out(conn, reasons, brought)
+            conn.execute(query("origin", "note_look"), {"position": position, "errors": count_errors(feeds)})
+            self._prove(conn, feeds)
+            found = find_problem(feeds, read_unfed_tables(conn), read_errors(conn))
+            problem = found or problem or say_left_out(left_out)
+        on_read_model(conn).execute(query("origin", "note_problem"), {"problem": problem})
+        if problem != self._logged:
+            if problem is not None:
+                _log.warning("changes of the platform may not arrive", reason=problem)
+            else:
+                _log.info("changes of the platform arrive again")
+            self._logged = problem
+        return LOOK_EVERY_SECONDS
+
+    def close(self) -> None:
+        """Close the connection to the origin."""
+        if self._conn is not None:
+            self._conn.close()
+            self._conn = None
+
+    def _take_moment(self, feeds: list[Feed], brought: list[Brought]) -> tuple[str, Mapping[str, str]]:
+        """Read the clock of the origin, its position, and what is left out there; return the latter two.
+
+        A moment counts only if nothing was left out after it had been read. Raises _UnprovenError where it cannot be
+        read.
+        """
+        if not self._url:
+            raise _UnprovenError(
+                "LEADS_ORIGIN_DATABASE_URL is not set, so that nothing proves what has arrived, and X-Data-As-Of"
+                " stands still"
+            )
+        slots = [feed.slot_name for feed in feeds if feed.slot_name is not None]
+        try:
+            if self._conn is None or self._conn.closed:
+                self._conn = psycopg.connect(_conninfo(self._url), autocommit=True)
+            at, position, found = read_moment(self._conn, slots)
+            if self._moments and self._moments[-1][1] == position:
+                self._conn.execute(query("origin", "push_to_disk"))
+            reasons = self._publications.look(self._conn, position, brought)
+        except psycopg.Error as error:
+            self.close()
+            reason = redact(str(error).strip().partition("\n")[0], self._url)
+            raise _UnprovenError(
+                f"The origin cannot be read by LEADS_ORIGIN_DATABASE_URL: {reason}"
+            ) from error
+        if found < len(feeds):
+            raise _UnprovenError(
+                "LEADS_ORIGIN_DATABASE_URL leads to a database without the replication slots of"
+                f" {', '.join(feed.name for feed in feeds)}: name the publisher's"
+            )
+        if len(self._moments) == _MOST_MOMENTS:
+            # The latest but one: the oldest will be proved first, and the latest says most.
+            self._moments.pop()
+        self._moments.append((at, position))
+        return position, reasons
+
+    def _prove(self, conn: Connection, feeds: list[Feed]) -> None:
+        moments = list(self._moments)
+        if not moments:
+            return
+        parameters = {
+            "moments": [at for at, _ in moments],
+            "positions": [position for _, position in moments],
+        }
+        with conn.cursor(row_factory=scalar_row) as cursor:
+            proved = cursor.execute(query("origin", "find_proof"), parameters).fetchone()
+        if proved is None:
+            return
+        conn.execute(query("origin", "note_proof"), {"at": proved, "errors": count_errors(feeds)})
+        self.has_proved = True
+        while self._moments and self._moments[0][0] <= proved:
+            self._moments.popleft()
+
+
+def note_once(conn: Connection, url: str) -> None:
+    """Note what is proved at this moment; for a process that does not stay.
+
+    A subscription tells a moment later how far it is, which is waited for.
+    """
+    require_installed(conn)
+    origin = Origin(url)
+    deadline = time.monotonic() + _MOST_ONCE_SECONDS
+    try:
+        origin.follow(conn)
+        while url and not origin.has_proved and time.monotonic() < deadline:
+            time.sleep(_PAUSE_ONCE_SECONDS)
+            origin.follow(conn)
+    finally:
+        origin.close()
+
+
+def read_moment(origin: Connection, slots: list[str]) -> tuple[datetime, str, int]:
+    """Return the clock of the origin, a position behind all that was committed there before, and how many slots it has.
+
+    The clock is read first: what is committed between the two is waited for, and not promised.
+    """
+    clock = origin.execute(query("origin", "read_origin_clock")).fetchone()
+    row = origin.execute(query("origin", "read_origin_position"), {"slots": slots}).fetchone()
+    if clock is None or row is None:
+        raise AssertionError
+    return clock[0], row[0], row[1]
+
+
+def _conninfo(url: str) -> str:
+    """Return the address of the origin with our parameters.
+
+    Raises ConfigurationError where it cannot be read.
+    """
+    try:
+        given = psycopg.conninfo.conninfo_to_dict(normalize(url))
+    except psycopg.ProgrammingError:
+        raise ConfigurationError(
+            "LEADS_ORIGIN_DATABASE_URL cannot be read: write it as postgresql://USER:PASSWORD@HOST:PORT/DATABASE."
+        ) from None
+    return psycopg.conninfo.make_conninfo(
+        "", **{**_PARAMETERS, **given, "application_name": "leads-projector: origin"}
+    )

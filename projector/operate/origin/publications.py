@@ -1,0 +1,195 @@
+"""What the publications of the platform leave out, where logical replication brings the rows of the source tables.
+
+A row filter, a list of columns or `publish` keeps rows and columns from arriving, and nothing on this server shows it.
+The catalog of the origin does, which every login may read. What was left out is missing until the table is copied
+again, also when the publication has been repaired.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import psycopg
+from psycopg.rows import TupleRow, class_row
+
+from projector.capture.source import SOURCE_TABLES
+from projector.database.sql import query
+
+Connection = psycopg.Connection[TupleRow]
+
+_STATEMENTS = ("INSERT", "UPDATE", "DELETE", "TRUNCATE")
+_READ_COLUMNS = {table.name: table.columns for table in SOURCE_TABLES}
+
+
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """A table that a subscription lists; see read_brought_tables in sql/queries/publications.sql."""
+
+    name: str
+    schema_name: str
+    table_name: str
+    source_schema: str
+    source_name: str
+    publications: list[str]
+    copy: str | None
+    computed: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A table of a publication; see read_published_tables in sql/queries/publications.sql."""
+
+    publication: str
+    schema_name: str
+    table_name: str
+    columns: list[str] | None
+    is_filtered: bool
+    statements: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Partition:
+    """A partition at the origin that holds rows, and the tables that it belongs to, itself among them."""
+
+    name: str
+    ancestors: list[list[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A table of which something is published in part, or was since its rows were copied; `reason` is null then.
+
+    `copy` is the copy of its rows that lacks something; null while that copy runs.
+    """
+
+    table_name: str
+    reason: str | None
+    copy: str | None
+
+
+class Publications:
+    """Looks at the publications, and remembers at which position of the origin."""
+
+    def __init__(self) -> None:
+        self._seen: tuple[str, Sequence[Brought]] | None = None
+        self._reasons: dict[str, str] = {}
+
+    def look(self, origin: Connection, position: str, brought: Sequence[Brought]) -> Mapping[str, str]:
+        """Return what is left out at the origin, now that its WAL ends at this position: tables, and a reason for each.
+
+        Whatever is changed there moves the position, so that nothing is asked while it stands still.
+        """
+        if self._seen != (position, brought):
+            self._reasons = find_left_out(brought, *_read_origin(origin, brought)) if brought else {}
+            self._seen = (position, brought)
+        return self._reasons
+
+
+def read_brought(conn: Connection) -> list[Brought]:
+    """Return the tables that subscriptions bring."""
+    with conn.cursor(row_factory=class_row(Brought)) as cursor:
+        return cursor.execute(query("publications", "read_brought_tables")).fetchall()
+
+
+def read_left_out(conn: Connection) -> list[LeftOut]:
+    """Return what was left out, as it is noted."""
+    with conn.cursor(row_factory=class_row(LeftOut)) as cursor:
+        return cursor.execute(query("publications", "read_left_out")).fetchall()
+
+
+def find_left_out(
+    brought: Sequence[Brought], published: Iterable[Published], partitions: Iterable[Partition]
+) -> dict[str, str]:
+    """Return the tables of which not everything is published, and in words how they are published."""
+    found: dict[tuple[str, str], list[Published]] = {}
+    for table in published:
+        found.setdefault((table.schema_name, table.table_name), []).append(table)
+    reasons = {}
+    for wanted in brought:
+        named = found.get((wanted.schema_name, wanted.table_name), ())
+        reason = _reason(wanted, [table for table in named if table.publication in wanted.publications])
+        if reason is not None:
+            reasons[wanted.name] = reason
+    listed = {(wanted.schema_name, wanted.table_name) for wanted in brought}
+    for partition in partitions:
+        if not any((schema, name) in listed for schema, name in partition.ancestors):
+            reasons[partition.name] = "not at all"
+    return reasons
+
+
+def note_left_out(conn: Connection, reasons: Mapping[str, str], brought: Iterable[Brought]) -> list[LeftOut]:
+    """Note which tables are left out in part, and forget those that were copied again since. Return what is noted."""
+    noted = read_left_out(conn)
+    if not reasons and not noted:
+        return []
+    copies = {table.name: table.copy for table in brought}
+    # A table that no subscription lists has no copy yet.
+    kept = [LeftOut(name, reason, copies.get(name, "")) for name, reason in reasons.items()]
+    gone = []
+    for old in noted:
+        if old.table_name in reasons:
+            continue
+        copy = copies.get(old.table_name, "")
+        if copy is None or copy == (old.copy if old.copy is not None else copy):
+            # The copy that ran while something was left out lacks it, too.
+            kept.append(LeftOut(old.table_name, None, old.copy if copy is None else copy))
+        else:
+            gone.append(old.table_name)
+    kept.sort(key=lambda table: table.table_name)
+    if kept != noted:
+        parameters = {
+            "tables": [table.table_name for table in kept],
+            "reasons": [table.reason for table in kept],
+            "copies": [table.copy for table in kept],
+        }
+        conn.execute(query("publications", "note_left_out"), parameters)
+        conn.execute(query("publications", "forget_left_out"), {"tables": gone})
+    return kept
+
+
+def say_left_out(left_out: Iterable[LeftOut]) -> str | None:
+    """Return what is left out, as a sentence without its full stop; None where nothing is."""
+    tables: dict[str | None, list[str]] = {}
+    for table in left_out:
+        tables.setdefault(table.reason, []).append(table.table_name)
+    missing = tables.pop(None, [])
+    sentences = []
+    if tables:
+        said = "; ".join(f"{', '.join(names)} {reason}" for reason, names in tables.items())
+        sentences.append(f"Not all that the projection reads is published: {said}")
+    if missing:
+        sentences.append(
+            f"What was not published is missing until these tables are copied again: {', '.join(missing)}"
+        )
+    return ". ".join(sentences) or None
+
+
+def _reason(table: Brought, published: Sequence[Published]) -> str | None:
+    if not published:
+        return "not at all"
+    wanted = [column for column in _READ_COLUMNS[table.source_name] if column not in table.computed]
+    missing = [
+        column
+        for column in wanted
+        if not any(found.columns is None or column in found.columns for found in published)
+    ]
+    if missing:
+        return f"without {'the column' if len(missing) == 1 else 'the columns'} {', '.join(missing)}"
+    whole = [found for found in published if not found.is_filtered]
+    if not whole:
+        return "with a row filter"
+    statements = [name for name in _STATEMENTS if not any(name in found.statements for found in whole)]
+    return f"without {', '.join(statements)}" if statements else None
+
+
+def _read_origin(origin: Connection, brought: Sequence[Brought]) -> tuple[list[Published], list[Partition]]:
+    publications = sorted({name for table in brought for name in table.publications})
+    listed = {(table.schema_name, table.table_name) for table in brought}
+    # A table that is brought as a whole brings all its partitions.
+    sources = sorted({(table.source_schema, table.source_name) for table in brought} - listed)
+    parameters = {"schemas": [schema for schema, _ in sources], "tables": [name for _, name in sources]}
+    with origin.cursor(row_factory=class_row(Published)) as cursor:
+        published = cursor.execute(
+            query("publications", "read_published_tables"), {"publications": publications}
+        ).fetchall()
+    with origin.cursor(row_factory=class_row(Partition)) as cursor:
+        return published, cursor.execute(query("publications", "read_partitions"), parameters).fetchall()

@@ -1,0 +1,78 @@
+"""The subscriptions that bring rows of the source tables, and what keeps changes of the platform from arriving."""
+
+from dataclasses import dataclass
+
+import psycopg
+from psycopg.rows import TupleRow, class_row, scalar_row
+
+from projector.database.sql import query
+from projector.report.counted import counted
+
+Connection = psycopg.Connection[TupleRow]
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """A subscription that brings rows of source tables; see projector.feeds."""
+
+    name: str
+    slot_name: str | None
+    is_enabled: bool
+    unready_tables: int
+    has_worker: bool
+    position: str | None
+    errors: int
+
+
+def read_feeds(conn: Connection) -> list[Feed]:
+    """Return the subscriptions that bring rows of source tables; none where these are the platform's own."""
+    with conn.cursor(row_factory=class_row(Feed)) as cursor:
+        return cursor.execute(query("feeds", "read_feeds")).fetchall()
+
+
+def read_unfed_tables(conn: Connection) -> list[str]:
+    """Return the source tables, or partitions of one, that no subscription brings although one brings others."""
+    with conn.cursor(row_factory=scalar_row) as cursor:
+        return cursor.execute(query("feeds", "read_unfed_tables")).fetchall()
+
+
+def read_errors(conn: Connection) -> int:
+    """Return how many errors the subscriptions had when something was proved last."""
+    with conn.cursor(row_factory=scalar_row) as cursor:
+        return int(cursor.execute(query("feeds", "read_errors")).fetchone() or 0)
+
+
+def count_errors(feeds: list[Feed]) -> int:
+    """Return how often the subscriptions have failed."""
+    return sum(feed.errors for feed in feeds)
+
+
+def find_distance(feed: Feed, origin_position: str | None) -> int | None:
+    """Return how many bytes of the origin's WAL a subscription has yet to pass; None if that is not known."""
+    if feed.position is None or origin_position is None:
+        return None
+    return max(_number(origin_position) - _number(feed.position), 0)
+
+
+def find_problem(feeds: list[Feed], unfed_tables: list[str], errors_at_proof: int) -> str | None:
+    """Return what keeps changes from arriving, as a sentence without its full stop; None where nothing does."""
+    if not feeds:
+        return "No subscription brings rows of the source tables, although LEADS_ORIGIN_DATABASE_URL is set"
+    for feed in feeds:
+        if not feed.is_enabled:
+            return f"The subscription {feed.name} is disabled"
+        if feed.unready_tables:
+            return f"The subscription {feed.name} has yet to copy {counted(feed.unready_tables, 'table')}"
+    if unfed_tables:
+        return f"No subscription brings rows of {', '.join(unfed_tables)}"
+    failures = count_errors(feeds) - errors_at_proof
+    names = ", ".join(feed.name for feed in feeds)
+    if failures > 0:
+        return f"The subscription {names} failed {counted(failures, 'time')} since something arrived last"
+    idle = next((feed for feed in feeds if not feed.has_worker), None)
+    return None if idle is None else f"The subscription {idle.name} has no worker"
+
+
+def _number(position: str) -> int:
+    high, _, low = position.partition("/")
+    return (int(high, 16) << 32) + int(low, 16)

@@ -1,0 +1,101 @@
+"""The tenants of the read model, each with what it has."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+import psycopg
+from psycopg.rows import TupleRow
+from rich.cells import cell_len
+
+from projector.core.preconditions import require_built, require_installed
+from projector.database.sql import query
+from projector.report.counted import counted, escape_hidden
+from projector.sides import both, on_read_model
+
+Connection = psycopg.Connection[TupleRow]
+
+_HEADINGS = ("Tenant", "Leads", "Messages", "As of", "Dead letters")
+_NUMBERS = (1, 2, 4)
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    """A tenant. `as_of` is the moment up to which every change is contained, its dead letters excepted."""
+
+    user_id: str
+    leads: int
+    messages: int
+    as_of: datetime | None
+    dead_letters: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tenants:
+    """All tenants by user_id, and how many dead letters belong to a tenant that is not known."""
+
+    tenants: Sequence[Tenant]
+    dead_letters_without_tenant: int
+
+
+def read_tenants(conn: Connection) -> Tenants:
+    """Return the tenants that the read model knows, all of one moment.
+
+    Raises NotInstalledError, which says what to run, where the read model is not installed or was never built.
+    """
+    require_installed(conn)
+    require_built(conn)
+    with conn.transaction():
+        for side in both(conn):
+            side.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        letters: dict[str | None, int] = dict(conn.execute(query("tenants", "count_letters")).fetchall())
+        without_tenant = letters.pop(None, 0)
+        wanted = {"user_ids": list(letters)}
+        found = on_read_model(conn).execute(query("tenants", "read_tenants"), wanted).fetchall()
+    tenants = [
+        Tenant(user_id, leads, messages, as_of, letters.get(user_id, 0))
+        for user_id, leads, messages, as_of in found
+    ]
+    return Tenants(tenants, without_tenant)
+
+
+def as_dict(found: Tenants) -> dict[str, Any]:
+    """Return the tenants for machines."""
+    return asdict(found)
+
+
+def render(found: Tenants) -> str:
+    """Return the tenants for people: a line each, in columns, and a sum."""
+    rows = [
+        (
+            escape_hidden(tenant.user_id),
+            f"{tenant.leads:,}",
+            f"{tenant.messages:,}",
+            "" if tenant.as_of is None else f"{tenant.as_of:%Y-%m-%d %H:%M:%S} UTC",
+            f"{tenant.dead_letters:,}",
+        )
+        for tenant in found.tenants
+    ]
+    lines = _in_columns([_HEADINGS, *rows]) if rows else []
+    leads = sum(tenant.leads for tenant in found.tenants)
+    sums = f"{counted(len(rows), 'tenant')}, {counted(leads, 'lead')}."
+    lines += ["", sums] if rows else ["The read model has no tenants: no lead exists yet."]
+    if found.dead_letters_without_tenant:
+        letters = counted(found.dead_letters_without_tenant, "dead letter")
+        belong = "belongs" if found.dead_letters_without_tenant == 1 else "belong"
+        lines.append(f"{letters} {belong} to no known tenant: see `status`.")
+    return "\n".join(lines)
+
+
+def _in_columns(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return the rows with their cells below each other, numbers to the right, wide characters as wide as they are."""
+    widths = [max(cell_len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    lines = []
+    for row in rows:
+        cells = []
+        for number, (cell, width) in enumerate(zip(row, widths, strict=True)):
+            blanks = " " * (width - cell_len(cell))
+            cells.append(blanks + cell if number in _NUMBERS else cell + blanks)
+        lines.append("  ".join(cells).rstrip())
+    return lines

@@ -1,0 +1,129 @@
+"""Remove the read model, and leave the platform and what others made as they were."""
+
+from collections.abc import Sequence
+from typing import LiteralString
+
+import psycopg
+
+from projector import capture
+from projector.core.pipeline import Connection
+from projector.database import locks
+from projector.database.sql import query
+from projector.operate.dependents import (
+    Dependent,
+    drop_own,
+    drop_with_dependents,
+    find_dependents,
+    find_publications,
+    in_lines,
+    require_no_dependents,
+)
+from projector.operate.install import change_tables
+from projector.operate.rights import own_schemas, require_rights_to_uninstall
+from projector.report.errors import DependentsError
+from projector.sides import PLATFORM_SIDE, READ_MODEL_SIDE, both, is_apart, naming_side, on_read_model
+
+
+def check_uninstall(conn: Connection, *, drop_dependents: bool) -> list[Dependent]:
+    """Return what others made that `uninstall` would drop too: nothing, unless `drop_dependents` says so.
+
+    Changes nothing. Raises RightsError where the login may not drop the read model, and DependentsError, which lists
+    them, where others made something that depends on it.
+    """
+    found: list[Dependent] = []
+    for side in both(conn):
+        with naming_side(side):
+            require_rights_to_uninstall(side)
+            schemas = own_schemas(side)
+            if drop_dependents:
+                found += find_dependents(side, schemas)
+            else:
+                require_no_dependents(side, schemas)
+    return found
+
+
+def uninstall(conn: Connection, *, drop_dependents: bool = False) -> list[str]:
+    """Remove everything of ours, the triggers first, and leave the platform's tables as they were.
+
+    Returns what an operator should know. Raises RightsError, DependentsError and BlockedError; before any of them but
+    the last nothing was changed, unless the message says so.
+    """
+    check_uninstall(conn, drop_dependents=drop_dependents)
+    publications = [name for side in both(conn) for name in find_publications(side, own_schemas(side))]
+    absent = _absent_sides(conn)
+    capture.uninstall(conn)
+    dropped: list[Dependent] = []
+
+    def drop() -> None:
+        dropped.clear()
+        for side in both(conn):
+            side.execute("SELECT pg_advisory_xact_lock(%s, 0)", (locks.MIGRATION,))
+            schemas = own_schemas(side)
+            if drop_dependents:
+                dropped.extend(find_dependents(side, schemas))
+                drop_with_dependents(side, schemas)
+            else:
+                drop_own(side, schemas)
+
+    try:
+        change_tables(conn, drop)
+    except psycopg.errors.DependentObjectsStillExist as error:
+        raise DependentsError(
+            "The triggers are dropped, and the read model stays, because something came to depend on it meanwhile:"
+            f" {_details(error)}. Stop the projector, drop what others made, and run uninstall again; or run migrate to"
+            " install the triggers again."
+        ) from error
+    read_model = on_read_model(conn)
+    roles = [notice for role in ("leads_api", "leads_reader") for notice in _drop_role(read_model, role)]
+    return [*absent, *_notices(dropped, publications), *roles]
+
+
+def _absent_sides(conn: Connection) -> list[str]:
+    """Return a sentence for each of two databases that has nothing of ours: it may be another one that is meant."""
+    if not is_apart(conn):
+        return []
+    sides = zip((PLATFORM_SIDE, READ_MODEL_SIDE), both(conn), strict=True)
+    return [
+        f"There was nothing to remove in {name}, {side.info.dbname} on {side.info.host}:{side.info.port}. If ours is in"
+        " another one, run uninstall again with its address."
+        for name, side in sides
+        if not own_schemas(side)
+    ]
+
+
+def _notices(dropped: Sequence[Dependent], publications: Sequence[str]) -> list[str]:
+    notices = []
+    if dropped:
+        notices.append(f"Dropped too, because it depended on the read model:\n{in_lines(dropped)}")
+    if publications:
+        notices.append(
+            f"These publications no longer publish tables of the read model: {', '.join(publications)}."
+        )
+    return notices
+
+
+def _drop_role(conn: Connection, role: LiteralString) -> list[str]:
+    """Drop a role of ours. Its rights went with our schemas; what else it was given or owns is not ours to drop.
+
+    Returns a sentence where it stays.
+    """
+    if conn.execute(query("install", "has_role"), {"role": role}).fetchone() is None:
+        return []
+    try:
+        conn.execute("DROP ROLE " + role)
+    except psycopg.errors.DependentObjectsStillExist as error:
+        return [f"The role {role} stays, because something else uses it: {_details(error)}."]
+    except psycopg.errors.InsufficientPrivilege:
+        return [
+            (
+                f"The role {role} stays, because this login may not drop it. Have an administrator run:"
+                f" DROP ROLE {role};"
+            )
+        ]
+    return []
+
+
+def _details(error: psycopg.Error) -> str:
+    """Return the objects that PostgreSQL names, in one line."""
+    detail = error.diag.message_detail or error.diag.message_primary or ""
+    return "; ".join(detail.rstrip(".").splitlines())

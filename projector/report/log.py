@@ -1,0 +1,172 @@
+"""Logs of the projector: text at a terminal, and one JSON object a line elsewhere.
+
+A line holds no phone numbers, names, addresses or texts of customers, unless LEADS_LOG_PERSONAL_DATA is on. A value
+that can hold some is given to a line as Personal, and an error by `quoting`.
+"""
+
+import hashlib
+import logging
+import sys
+import threading
+import traceback
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+from projector.report.counted import escape_hidden, escape_lines
+from projector.report.errors import without_values
+
+_DIGITS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Personal:
+    """A value of a line that can be about a customer, and what is written instead; None leaves it out."""
+
+    value: object
+    instead: object = None
+
+
+@dataclass(slots=True)
+class _Chosen:
+    """What `configure` was told last."""
+
+    is_json: bool = False
+    shows_personal_data: bool = False
+
+
+_chosen = _Chosen()
+
+
+def configure(level: str, form: str, *, personal_data: bool = False) -> None:
+    """Send logs to standard error, and what Python warns of and what nobody caught with them.
+
+    `level` is the lowest level of our own logs; other libraries log from WARNING on. `form` is `text`, `json`, or
+    `auto` for text at a terminal and JSON elsewhere. With `personal_data`, lines name customers.
+    """
+    as_text = form == "text" or (form == "auto" and sys.stderr.isatty())
+    _chosen.is_json, _chosen.shows_personal_data = form == "json", personal_data
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    last: Processor = (
+        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        if as_text
+        else structlog.processors.JSONRenderer(default=str)
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            # APScheduler and psycopg log through the standard library.
+            foreign_pre_chain=shared,
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                _render_exception,
+                *([_escape] if as_text else []),
+                last,
+            ],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(logging.WARNING)
+    logging.getLogger("projector").setLevel(level)
+    logging.captureWarnings(capture=True)
+    sys.excepthook = _log_uncaught
+    threading.excepthook = lambda raised: _log_uncaught(
+        raised.exc_type, raised.exc_value, raised.exc_traceback
+    )
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            _hide_personal_data,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+
+
+def is_json() -> bool:
+    """Return whether every line on standard error is to be JSON, also one for an operator who reads along."""
+    return _chosen.is_json
+
+
+def shows_personal_data() -> bool:
+    """Return whether lines may name customers."""
+    return _chosen.shows_personal_data
+
+
+def digest(phone: str) -> str:
+    """Return a short digest of a phone: lines about one customer have the same, and none of them names the phone."""
+    return hashlib.sha256(phone.encode()).hexdigest()[:_DIGITS]
+
+
+def quoting(error: Exception, text: str) -> object:
+    """Return what a line says of an error whose message is `text`, and which may quote values of a customer."""
+    hidden = without_values(error)
+    return text if hidden is None else Personal(text, hidden)
+
+
+def _hide_personal_data(_logger: WrappedLogger, _method: str, line: EventDict) -> EventDict:
+    shown: dict[str, Any] = {}
+    for name, value in line.items():
+        if not isinstance(value, Personal):
+            shown[name] = value
+        elif _chosen.shows_personal_data:
+            shown[name] = value.value
+        elif value.instead is not None:
+            shown[name] = value.instead
+    return shown
+
+
+def _render_exception(_logger: WrappedLogger, _method: str, line: EventDict) -> EventDict:
+    """Write the traceback into the line: without values of variables, and without messages, which can quote them."""
+    raised = line.pop("exc_info", None)
+    if isinstance(raised, tuple):
+        raised = raised[1]
+    elif raised and not isinstance(raised, BaseException):
+        raised = sys.exc_info()[1]
+    if isinstance(raised, BaseException):
+        line["exception"] = (
+            "".join(traceback.format_exception(raised)).rstrip()
+            if _chosen.shows_personal_data
+            else _traceback_without_messages(raised)
+        )
+    return line
+
+
+def _escape(_logger: WrappedLogger, _method: str, line: EventDict) -> EventDict:
+    """Let no value end the line, or be obeyed by a terminal; JSON is written in ASCII."""
+    return {
+        name: value
+        if not isinstance(value, str)
+        else escape_lines(value)
+        if name == "exception"
+        else escape_hidden(value)
+        for name, value in line.items()
+    }
+
+
+def _traceback_without_messages(raised: BaseException) -> str:
+    parts: list[str] = []
+    error: BaseException | None = raised
+    while error is not None:
+        frames = "".join(traceback.format_tb(error.__traceback__))
+        parts.insert(0, f"{frames}{type(error).__module__}.{type(error).__qualname__}")
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return "\n\n".join(parts)
+
+
+def _log_uncaught(
+    kind: type[BaseException], raised: BaseException | None, trace: TracebackType | None
+) -> None:
+    raised = kind() if raised is None else raised
+    structlog.get_logger(__name__).critical("unexpected failure", exc_info=(kind, raised, trace))

@@ -1,0 +1,1 @@
+"""Rebuild, verify and heal: what goes over all leads."""

@@ -1,0 +1,251 @@
+"""Recovery: bring the read model back to where refreshes alone keep it exact.
+
+That takes a rebuild of everything if the read model was never built, if another projection version built it, if
+changes may have been missed, or if more of them wait than a rebuild costs. One session does it at a time. Refreshes
+go on meanwhile, but freshness is frozen as long as a gap is open.
+"""
+
+import time
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import psycopg
+import structlog
+
+from projector import capture
+from projector.capture.source import find_missing_source, foreign_owner, misfit
+from projector.core.batch import DEFAULT_BATCH
+from projector.core.pipeline import Connection
+from projector.core.preconditions import require_installed
+from projector.core.refresh import refresh
+from projector.database import locks
+from projector.database.noted_source import follow_source
+from projector.database.sql import PROJECTION_VERSION, query
+from projector.report.counted import RunReport, counted
+from projector.report.errors import BlockedError, CaptureGapError
+from projector.report.progress import Progress
+from projector.sides import on_read_model
+from projector.sweep.rebuild import rebuild
+
+SHED_CHANGES_PER_TRANSACTION = 50_000
+"""Changes that are shed in one transaction, which owns their shard."""
+
+RECOVERY_ATTEMPTS = 5
+"""How often a refresh recovers again because changes may have been missed meanwhile."""
+
+BUSY_PAUSE_SECONDS = 0.1
+"""How long a refresh waits before it looks again whether another session has recovered."""
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class RebuildReasons:
+    """What a rebuild of everything would be for, as sql/queries/recovery.sql returns it."""
+
+    version: str
+    built_at: datetime | None
+    switched_off: str | None
+    gap: str | None
+    interrupted: bool
+    unfinished_runs: bool
+
+    @property
+    def reason(self) -> str | None:
+        """Why everything has to be rebuilt, an interrupted rebuild aside; None if nothing is wrong."""
+        if self.gap is not None:
+            return f"changes may have been missed: {self.gap}"
+        if self.built_at is None:
+            return "it was never built"
+        if self.version != PROJECTION_VERSION:
+            return f"it was built by projection version {self.version}, this is {PROJECTION_VERSION}"
+        return None
+
+
+def find_rebuild_reasons(conn: Connection) -> RebuildReasons:
+    """Return everything that a rebuild may be needed for, but the depth of the queue."""
+    built = on_read_model(conn).execute(query("recovery", "read_projection")).fetchone()
+    built = built or (PROJECTION_VERSION, None)
+    found = conn.execute(query("recovery", "find_rebuild_reasons")).fetchone() or (None, None, False, False)
+    return RebuildReasons(*built, *found)
+
+
+def is_too_deep(conn: Connection, limit: int) -> bool:
+    """Return whether more changes wait than the limit."""
+    row = conn.execute(query("recovery", "count_changes_up_to"), {"bound": limit + 1}).fetchone()
+    return row is not None and row[0] > limit
+
+
+def clean_up_after_crash(conn: Connection, reasons: RebuildReasons) -> None:
+    """Note in the run log which rebuilds were killed; does nothing while another session rebuilds.
+
+    A rebuild of everything is left to be resumed. One of some tenants is forgotten: what it had not done yet is as
+    exact as it was.
+    """
+    if not reasons.unfinished_runs:
+        return
+    with locks.try_session_lock(conn, locks.REBUILD) as is_ours:
+        if is_ours:
+            conn.execute(query("recovery", "note_interrupted_runs"))
+
+
+def restore_capture(conn: Connection, *, patience: float = 60.0) -> bool:
+    """Note a gap if there is one, and install the triggers again; what was missed is left to `heal`.
+
+    Returns whether a gap is open: a change of the source that changed no row is none. Raises SourceMissingError if a
+    table or a column is missing, or belongs to somebody else; BlockedError if a long transaction holds a table; and
+    CaptureGapError if an operator switched capture off. The gap stays open then, to be tried again.
+    """
+    follow_source(conn)
+    off = capture.switched_off(conn)
+    if off is not None:
+        raise CaptureGapError(
+            f"Changes are not seen: {off}. Run `capture on` when that is over; what was missed is rebuilt then."
+        )
+    capture.note_harmless_changes(conn)
+    reason = capture.note_gap(conn)
+    if reason is not None:
+        _log.error("changes may have been missed", reason=reason)
+    missing = find_missing_source(conn)
+    if missing:
+        raise misfit(missing)
+    try:
+        capture.reinstall(conn, patience=patience)
+    except psycopg.errors.InsufficientPrivilege as error:
+        foreign = foreign_owner(conn)
+        if foreign is None:
+            raise
+        raise foreign from error
+    return bool(capture.open_gaps(conn))
+
+
+def heal(conn: Connection, *, progress: Progress, queue_limit: int | None = None) -> RunReport | None:
+    """Rebuild everything if there is a reason to; return None if there is none, or if another session rebuilds.
+
+    Only gaps whose triggers were installed again before the rebuild began are closed by it.
+    """
+    with locks.try_session_lock(conn, locks.REBUILD) as is_ours:
+        if not is_ours:
+            return None
+        if queue_limit is not None:
+            _shed_queue(conn, queue_limit)
+        capture.note_harmless_changes(conn)
+        reasons = find_rebuild_reasons(conn)
+        if reasons.switched_off is not None:
+            return None
+        reason = reasons.reason or ("a rebuild was interrupted" if reasons.interrupted else None)
+        if reason is None:
+            return None
+        return _rebuild_everything(conn, progress, reason, resume=True)
+
+
+def rebuild_everything(conn: Connection, *, progress: Progress) -> RunReport:
+    """Rebuild everything anew, whether there is a reason or not, and heal with that whatever gap is open.
+
+    Raises BlockedError while another session rebuilds, and what a rebuild raises.
+    """
+    require_installed(conn)
+    with locks.try_session_lock(conn, locks.REBUILD) as is_ours:
+        if not is_ours:
+            raise BlockedError(
+                "Another rebuild is under way: wait until `status` says that it has ended, then try again."
+            )
+        return _rebuild_everything(conn, progress, "asked for", resume=False)
+
+
+def refresh_and_heal(
+    conn: Connection,
+    *,
+    retry_failed: bool,
+    progress: Progress,
+    size: int = DEFAULT_BATCH,
+    queue_limit: int | None = None,
+) -> RunReport:
+    """Refresh as the command line does: heal first what keeps a refresh from making everything visible.
+
+    `size` is how many changes a batch takes at most; a queue beyond `queue_limit` is shed for a rebuild. Raises
+    CaptureGapError if capture is switched off, and what a rebuild raises.
+    """
+    started = time.monotonic()
+    require_installed(conn)
+    notes: list[str] = []
+    for _ in range(RECOVERY_ATTEMPTS):
+        notes += _heal_and_wait(conn, progress, queue_limit)
+        try:
+            report = refresh(conn, retry_failed=retry_failed, progress=progress, size=size)
+        except CaptureGapError:
+            continue
+        if find_rebuild_reasons(conn).gap is None:
+            return replace(report, seconds=time.monotonic() - started, notes=(*notes, *report.notes))
+    raise CaptureGapError(
+        f"Changes may have been missed, again and again: {find_rebuild_reasons(conn).gap}."
+        " Find out what keeps changing the triggers on the platform's tables."
+    )
+
+
+def _rebuild_everything(conn: Connection, progress: Progress, reason: str, *, resume: bool) -> RunReport:
+    """With the lock of rebuilds: triggers first, then the rebuild, then the gaps that were open before it."""
+    conn.execute(query("recovery", "note_interrupted_runs"))
+    if capture.switched_off(conn) is None:
+        restore_capture(conn)
+    _log.info("rebuilding everything", reason=reason)
+    gap_ids = capture.gaps_ready_to_close(conn)
+    report = rebuild(conn, tenants=None, progress=progress, resume=resume)
+    _log.info(
+        "rebuilt everything",
+        reason=reason,
+        leads=report.leads,
+        messages=report.messages,
+        seconds=round(report.seconds, 1),
+        projection_version=PROJECTION_VERSION,
+    )
+    if gap_ids:
+        capture.close_gaps(conn, gap_ids)
+        _log.warning("healed", gaps=len(gap_ids), leads=report.leads, seconds=round(report.seconds, 1))
+    return report
+
+
+def _heal_and_wait(conn: Connection, progress: Progress, queue_limit: int | None) -> list[str]:
+    """Heal until there is nothing more to heal, here or in another session; return what was done, in sentences."""
+    notes: list[str] = []
+    while True:
+        reasons = find_rebuild_reasons(conn)
+        clean_up_after_crash(conn, reasons)
+        reason = reasons.reason
+        if reason is None and queue_limit is not None and is_too_deep(conn, queue_limit):
+            reason = f"more than {counted(queue_limit, 'change')} waited"
+        if reason is None:
+            return notes
+        if reasons.switched_off is not None:
+            restore_capture(conn)
+        report = heal(conn, progress=progress, queue_limit=queue_limit)
+        if report is None:
+            time.sleep(BUSY_PAUSE_SECONDS)
+        else:
+            notes.append(
+                f"Rebuilt everything in {report.seconds:.1f} s ({counted(report.leads, 'lead')}), because {reason}."
+            )
+
+
+def _shed_queue(conn: Connection, limit: int) -> None:
+    """If more changes wait than the limit, delete them: a rebuild follows."""
+    if not is_too_deep(conn, limit):
+        return
+    row = conn.execute(query("recovery", "read_newest_change")).fetchone()
+    newest = row[0] if row else None
+    with conn.transaction():
+        conn.execute(query("rebuild", "delete_plan"))
+        reason = f"more than {counted(limit, 'change')} waited and were traded for a rebuild"
+        conn.execute(query("recovery", "open_shed_gap"), {"reason": reason})
+    shed = 0
+    for shard in locks.SHARDS:
+        deleted = SHED_CHANGES_PER_TRANSACTION
+        while deleted == SHED_CHANGES_PER_TRANSACTION:
+            with conn.transaction():
+                conn.execute("SELECT pg_advisory_xact_lock(%s, %s)", (locks.SHARD, shard))
+                deleted = conn.execute(
+                    query("recovery", "shed_changes"),
+                    {"shard": shard, "newest": newest, "size": SHED_CHANGES_PER_TRANSACTION},
+                ).rowcount
+            shed += deleted
+    _log.warning("the queue was traded for a rebuild", changes=shed, limit=limit)

@@ -1,0 +1,230 @@
+"""`make run`: database, projector and API on this machine, in one foreground process group."""
+
+import ctypes
+import errno
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from datetime import UTC, datetime
+from types import FrameType
+
+import click
+
+from projector.config import Config, environment_for_children
+from projector.database.connect import connect
+from projector.database.sql import query
+from projector.report.counted import counted
+from projector.report.errors import ProjectorError
+from projector.report.progress import for_this_terminal
+from projector.sides import on_read_model
+from projector.trial.postgres import hints
+from projector.trial.postgres.embedded import EmbeddedServer
+
+_STOP_SECONDS = 20
+_READY_SECONDS = 60
+_PR_SET_PDEATHSIG = 1
+
+Child = subprocess.Popen[bytes]
+
+
+def run(config: Config) -> None:
+    """Start everything, wait for SIGTERM or Ctrl-C, and stop everything, the database last.
+
+    Raises ProjectorError where a part cannot start, or ends by itself.
+    """
+    if config.read_model_url:
+        raise ProjectorError(
+            "`local` keeps everything in one database: unset LEADS_READ_MODEL_URL, or start `python -m projector run`"
+            " and `python -m api` by themselves."
+        )
+    _check_port(config.api_host, config.api_port)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, _interrupt)
+    embedded = None if config.database_url else EmbeddedServer(config.state_dir, config.pg_bin)
+    children: dict[str, Child] = {}
+    try:
+        url = _start_database(config, embedded)
+        _prepare(url, is_demo=embedded is not None)
+        environment = environment_for_children(url)
+        for name, module in (("projector", ["projector", "run"]), ("API", ["api"])):
+            children[name] = subprocess.Popen(  # noqa: S603  # The command is ours.
+                [sys.executable, "-m", *module],
+                env=environment,
+                preexec_fn=_end_with_parent,  # noqa: PLW1509  # We have no threads.
+            )
+        _wait_until_ready(config, children)
+        _say_where(config, url, embedded)
+        while not _ended(children):
+            time.sleep(0.2)
+        raise ProjectorError(f"{_ended(children)} Everything is stopped; its last lines above say why.")
+    except KeyboardInterrupt:
+        click.echo("\nStopping ...")
+    finally:
+        # A second Ctrl-C would leave the database running.
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+        _stop(children)
+        if embedded is not None:
+            embedded.stop()
+    click.echo("Stopped; the data are kept.")
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _check_port(host: str, port: int) -> None:
+    """Raise ProjectorError where the API could not listen."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as candidate:
+            candidate.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            candidate.bind(address)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise ProjectorError(
+                f"Port {port} of {host} is in use: stop what listens there, or set PORT to another."
+            ) from None
+        raise ProjectorError(
+            f"The API cannot listen on port {port} of {host} ({error.strerror}): set HOST and PORT to others."
+        ) from None
+
+
+def _start_database(config: Config, embedded: EmbeddedServer | None) -> str:
+    """Return the URL of the database; starts the embedded server where that is the one."""
+    if embedded is None:
+        return config.database_url
+    click.echo("Starting PostgreSQL ...")
+    url = embedded.start()
+    for notice in embedded.notices:
+        click.echo(notice)
+    return url
+
+
+def _prepare(url: str, *, is_demo: bool) -> None:
+    """Install the read model, load demo data into an empty embedded database, and build what was never built."""
+    from projector.operate.install import migrate  # noqa: PLC0415
+    from projector.sweep.rebuild import rebuild  # noqa: PLC0415
+    from projector.trial import demo  # noqa: PLC0415
+
+    progress = for_this_terminal()
+    with connect(url, application_name="leads-projector local") as conn:
+        for notice in migrate(conn, create_source=is_demo):
+            click.echo(notice)
+        if is_demo and conn.execute(query("postgres", "has_users")).fetchone() == (False,):
+            report = demo.load(
+                conn,
+                tenants=0,
+                leads=demo.DEFAULT_LEADS,
+                messages_per_lead=demo.DEFAULT_MESSAGES_PER_LEAD,
+                seed=demo.DEFAULT_SEED,
+                today=datetime.now(UTC).date(),
+                progress=progress,
+            )
+            click.echo(
+                f"Loaded demo data: {counted(report.leads, 'lead')}, {counted(report.messages, 'message')}."
+            )
+        if on_read_model(conn).execute(query("postgres", "was_built")).fetchone() == (False,):
+            done = rebuild(conn, tenants=None, progress=progress)
+            click.echo(f"Built the read model: {counted(done.leads, 'lead')} in {done.seconds:.1f} s.")
+
+
+def _end_with_parent() -> None:
+    """In a child process: end when the parent is killed, and leave Ctrl-C to the parent."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def _to_ask(config: Config) -> str:
+    """Return host and port at which this process reaches the API."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(config.api_host, config.api_host)  # noqa: S104  # Read, not bound.
+    return f"{host}:{config.api_port}"
+
+
+def _has_page(config: Config) -> bool:
+    """Return whether the API has a page for people, which is the API's own setting."""
+    try:
+        with urllib.request.urlopen(f"http://{_to_ask(config)}/", timeout=5):
+            return True
+    except OSError:
+        return False
+
+
+def _wait_until_ready(config: Config, children: dict[str, Child]) -> None:
+    """Wait until the API answers that it is ready. Print what it answers instead after a minute."""
+    url = f"http://{_to_ask(config)}/health/ready"
+    deadline = time.monotonic() + _READY_SECONDS
+    answer = "nothing"
+    while time.monotonic() < deadline and not _ended(children):
+        try:
+            with urllib.request.urlopen(url, timeout=5):
+                return
+        except urllib.error.HTTPError as error:
+            answer = error.read().decode(errors="replace")
+        except OSError as error:
+            answer = str(error)
+        time.sleep(0.1)
+    if not _ended(children):
+        click.echo(f"The API is not ready after {_READY_SECONDS} s; it answers: {answer}", err=True)
+
+
+def _say_where(config: Config, url: str, embedded: EmbeddedServer | None) -> None:
+    """Print what runs, where, and what to try."""
+    host = "localhost" if config.api_host in ("127.0.0.1", "0.0.0.0", "::1", "::") else config.api_host  # noqa: S104
+    api = f"http://{host}:{config.api_port}"
+    with connect(url, application_name="leads-projector local") as conn:
+        database = f"{conn.info.dbname} on {conn.info.host}:{conn.info.port}"
+        to_try = hints.requests(api, hints.find_example(conn))
+    if embedded is not None:
+        database = f"{embedded.address}, files in {embedded.folder}"
+    is_embedded = embedded is not None
+    status, tenants = (hints.command(name, config, is_embedded=is_embedded) for name in ("status", "tenants"))
+    with_url = "" if is_embedded or not hints.needs_url(config) else " (with DATABASE_URL set as here)"
+    if to_try:
+        requests = "\n".join(["Try:", *(f"  {line}" for line in to_try)])
+    else:
+        requests = (
+            f"There is no lead to try yet. Once there is, this lists its tenant{with_url}:\n  {tenants}"
+        )
+    page = f"Page       {api}/ shows the leads in a browser\n" if _has_page(config) else ""
+    click.echo(
+        f"""
+{page}API        {api}, to be tried in a browser at {api}/docs/
+Database   {database}
+Projector  refreshes within {config.refresh_seconds:g} s of a change; this shows its state{with_url}:
+  {status}
+
+{requests}
+
+Ctrl-C stops all of it."""
+    )
+
+
+def _ended(children: dict[str, Child]) -> str:
+    """Return which child has ended by itself, in a sentence; an empty text while all run."""
+    for name, child in children.items():
+        code = child.poll()
+        if code is not None:
+            how = f"by signal {-code}" if code < 0 else f"with exit code {code}"
+            return f"The {name} ended {how}."
+    return ""
+
+
+def _stop(children: dict[str, Child]) -> None:
+    """End the children with SIGTERM, and with SIGKILL those that take too long."""
+    for child in children.values():
+        child.terminate()
+    deadline = time.monotonic() + _STOP_SECONDS
+    for child in children.values():
+        try:
+            child.wait(max(0.0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()

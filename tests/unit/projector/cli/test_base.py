@@ -1,0 +1,161 @@
+"""What all commands share: the database that they find, and the sentences for what goes wrong."""
+
+import json
+import sys
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import errors
+
+from projector import capture
+from projector.cli.base import describe
+from projector.report import log
+from projector.report.errors import ProjectorError, RebuildFailedError
+from projector.trial.postgres.ports import free_port
+from tests.support.commands import projector
+from tests.support.server import Database
+from tests.unit.projector.cli.calls import Calls, call
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (ProjectorError("No table agents. Create it."), "Error: No table agents. Create it."),
+        (errors.InsufficientPrivilege("permission denied"), "owner of the platform's tables"),
+        (errors.UndefinedTable("no such relation"), "Run `python -m projector migrate` first."),
+        (psycopg.OperationalError("server closed the connection\n\tmore"), "again once it is back."),
+        (errors.AdminShutdown("terminating connection"), "again once it is back."),
+        (
+            errors.DiskFull("could not extend file"),
+            "no space left on its disk: could not extend file. Nothing is lost: make room",
+        ),
+        (
+            errors.SyntaxError("syntax error at end of input"),
+            "refused a statement: syntax error at end of input (SQLSTATE 42601)",
+        ),
+    ],
+)
+def test_a_failure_is_one_sentence(calls: Calls, error: Exception, sentence: str) -> None:
+    calls.answers["refresh_and_heal"] = error
+    result = call("refresh")
+    assert result.exit_code == 1
+    assert sentence in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+    assert result.stdout == ""
+
+
+def test_ctrl_c_is_no_traceback(calls: Calls, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sys.modules["projector.recovery"], "refresh_and_heal", interrupted)
+    assert calls.made == []
+    result = call("refresh")
+    assert (result.exit_code, result.stderr.splitlines()[0][:18]) == (1, "Error: Interrupted")
+
+
+def test_without_a_database_it_says_what_to_do(tmp_path: Path) -> None:
+    done = projector(tmp_path, "refresh")
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: There is no database: set DATABASE_URL or --database-url")
+    assert len(done.stderr.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_database_that_is_away_is_one_sentence_without_the_password(tmp_path: Path) -> None:
+    url = f"postgresql://user:secret@127.0.0.1:{free_port()}/db"
+    for done, lines in (
+        (projector(tmp_path, "--database-url", url, "migrate"), 2),
+        (projector(tmp_path, "migrate", DATABASE_URL=url), 1),
+    ):
+        assert done.returncode == 1
+        assert "Connection refused" in done.stderr
+        assert len(done.stderr.splitlines()) == lines
+        assert "secret" not in done.stderr + done.stdout
+
+
+@pytest.mark.parametrize(
+    ("url", "warned"),
+    [
+        ("postgresql://user:secret@127.0.0.1:1/db", True),
+        ("postgresql://user@127.0.0.1:1/db?password=secret", True),
+        ("host=127.0.0.1 port=1 password=secret", True),
+        ("postgresql://user@127.0.0.1:1/db", False),
+        ("postgresql://[", False),
+    ],
+)
+def test_a_password_in_the_command_line_is_warned_of(tmp_path: Path, url: str, *, warned: bool) -> None:
+    done = projector(tmp_path, "--database-url", url, "status")
+    assert done.returncode == 1
+    assert ("is shown to every user of this machine" in done.stderr) is warned
+    assert "secret" not in done.stderr
+    assert "is shown to every user" not in projector(tmp_path, "status", DATABASE_URL=url).stderr
+
+
+def test_what_others_wrote_forges_no_line_of_an_error(calls: Calls, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log, "shows_personal_data", lambda: True)
+    calls.answers["refresh_and_heal"] = errors.RaiseException("\x1b[2Jfor \u202e1234\x9b31m")
+    said = call("refresh").stderr
+    assert said.isascii()
+    assert r"\x1b[2Jfor \u202e1234\x9b31m" in said
+
+
+def test_bad_settings_are_told_together(tmp_path: Path) -> None:
+    done = projector(tmp_path, "refresh", LEADS_REFRESH_BATCH="many", LEADS_LOG_LEVEL="loud")
+    assert done.returncode == 2
+    assert "LEADS_LOG_LEVEL: " in done.stderr
+    assert "LEADS_REFRESH_BATCH: " in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_in_a_log_an_error_quotes_no_customer(calls: Calls) -> None:
+    calls.answers["refresh_and_heal"] = errors.InvalidTextRepresentation("invalid input: Siddhant")
+    assert call("refresh").stderr == (
+        "Error: PostgreSQL refused a statement: InvalidTextRepresentation (SQLSTATE 22P02)."
+        " LEADS_LOG_LEVEL=DEBUG shows where.\n"
+    )
+    calls.answers["refresh_and_heal"] = RebuildFailedError("At 4915.", without_values="At one of them.")
+    assert call("refresh").stderr == "Error: At one of them.\n"
+
+
+def test_at_a_terminal_an_error_names_the_customer(calls: Calls, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls.answers["refresh_and_heal"] = RebuildFailedError("At 4915.", without_values="At one of them.")
+    monkeypatch.setattr(log, "shows_personal_data", lambda: True)
+    assert call("refresh").stderr == "Error: At 4915.\n"
+
+
+@pytest.mark.parametrize(
+    ("settings", "code", "words"),
+    [({}, 1, "There is no database"), ({"LEADS_REFRESH_BATCH": "many"}, 2, "LEADS_REFRESH_BATCH: ")],
+)
+def test_with_json_logs_an_error_is_json_too(
+    tmp_path: Path, settings: dict[str, str], code: int, words: str
+) -> None:
+    done = projector(tmp_path, "run", LEADS_LOG_FORMAT="json", **settings)
+    [line] = done.stderr.splitlines()
+    assert words in json.loads(line)["event"]
+    assert (json.loads(line)["level"], done.returncode, done.stdout) == ("error", code, "")
+
+
+def test_a_misspelt_setting_is_a_warning_that_names_the_nearest(tmp_path: Path) -> None:
+    done = projector(
+        tmp_path, "status", LEADS_REFRESH_SECOND="2", LEADS_RATE_LIMIT="off", LEADS_LOG_FORMAT="json"
+    )
+    warned, failed = map(json.loads, done.stderr.splitlines())
+    assert warned["level"] == "warning"
+    assert warned["event"] == (
+        "LEADS_REFRESH_SECOND is no setting and has no effect; the nearest is LEADS_REFRESH_SECONDS."
+    )
+    assert failed["event"].startswith("There is no database")
+
+
+def test_a_refused_statement_is_named_by_the_function_that_sent_it(database: Database) -> None:
+    with database.connect() as conn:
+        conn.execute("SET default_transaction_read_only = on")
+        with pytest.raises(psycopg.errors.ReadOnlySqlTransaction) as raised:
+            capture.open_gap(conn, "any")
+    said = describe(raised.value)
+    assert said.startswith(
+        "PostgreSQL refused a statement of projector/capture/gaps.py, open_gap: cannot execute"
+    )

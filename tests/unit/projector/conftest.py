@@ -1,0 +1,39 @@
+"""The fixtures of the projector's tests."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from projector.core import snapshots
+from tests.support.running import write_source
+from tests.support.server import Database
+from tests.unit.projector.recovering import Connection, as_of, healed
+
+
+@pytest.fixture
+def other(database: Database) -> Iterator[Connection]:
+    """The platform's connection; `connection` is the projector's."""
+    with database.connect() as conn:
+        yield conn
+
+
+@pytest.fixture
+def built(connection: Connection, other: Connection) -> Connection:
+    """A read model that holds one lead, and follows."""
+    write_source(other)
+    healed(connection)
+    assert as_of(connection) is not None
+    return connection
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Has reads of the platform's tables give up at the first one that is held.
+
+    Their functions have taken the minute of SOURCE_PATIENCE_SECONDS when they were defined.
+    """
+    for read in (snapshots.read_source, snapshots.retry_while_source_is_held):
+        defaults = read.__kwdefaults__
+        assert defaults is not None
+        assert defaults["patience"] == snapshots.SOURCE_PATIENCE_SECONDS
+        monkeypatch.setitem(defaults, "patience", 0.0)

@@ -1,0 +1,300 @@
+"""Erasing a tenant or a lead: everything of ours at once, whatever runs meanwhile, and again after a restore."""
+
+import threading
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from projector.capture.source import SOURCE_TABLES
+from projector.core import pipeline
+from projector.core.batch import refresh_batch
+from projector.core.dead_letters import move_to_dead_letters
+from projector.database import locks
+from projector.observe.status import find_attention, read_status
+from projector.observe.status.read import Erasures
+from projector.operate.erase import Target, check_erase, erase, find_target, ledger, replay
+from projector.report.errors import BlockedError, ErasureRefusedError
+from projector.report.progress import QUIET
+from projector.sweep.verify import rolling, verify
+from tests.support.running import value, wait_for
+from tests.support.server import Database
+from tests.unit.projector.erasure import world
+from tests.unit.projector.recovering import Connection, healed
+
+TENANT = Target(world.ERASED_TENANT)
+LEAD = Target(world.ERASED_TENANT, world.PHONE)
+
+
+@pytest.fixture
+def platform(connection: Connection, other: Connection) -> Connection:
+    """A built read model of two tenants; the platform's connection."""
+    world.built_world(connection, other)
+    return other
+
+
+def verified(conn: Connection) -> int:
+    """The number of differences that a verify of everything finds."""
+    return len(verify(conn, tenants=None, sample=None, heal=False, progress=QUIET).drifts)
+
+
+@pytest.mark.parametrize("has_triggers", [True, False], ids=["noticed", "unnoticed"])
+@pytest.mark.parametrize(
+    ("target", "needles"),
+    [(TENANT, world.NEEDLES + world.NEEDLES_OF_TENANT), (LEAD, world.NEEDLES)],
+    ids=["tenant", "lead"],
+)
+def test_nothing_is_left_in_any_table(
+    connection: Connection,
+    platform: Connection,
+    target: Target,
+    needles: tuple[str, ...],
+    *,
+    has_triggers: bool,
+) -> None:
+    for table in world.our_tables(platform):
+        platform.execute(f"ANALYZE {table}".encode())
+    if not has_triggers:
+        # As after a restore without triggers: no change of the queue tells of the deletion.
+        for source in SOURCE_TABLES:
+            platform.execute(f"ALTER TABLE {source.name} DISABLE TRIGGER USER".encode())
+    if target is TENANT:
+        world.delete_tenant(platform)
+    else:
+        world.delete_lead(platform)
+    world.plant(platform)
+    platform.execute("ANALYZE projector.dead_letters, projector.drift, projector.runs")
+    assert {left.table for left in world.find_left(platform, needles)} >= {
+        "projector.dead_letters", "projector.drift", "projector.runs", "projector.changes",
+        "projector.verify_rounds", "projector.verify_left_out", "projector.rebuild_plan",
+        "projector.capture_gaps", "projector.source_keys", "read_model.leads", "read_model.lead_messages",
+        "pg_catalog.pg_stats",
+    }  # fmt: skip
+    erase(connection, target, progress=QUIET)
+    assert world.find_left(platform, needles) == []
+    # What concerns others is as it was.
+    keys = "SELECT array_agg(prefix ORDER BY prefix) FROM leads_access.api_keys"
+    assert value(platform, keys) == ["every-key", "kept-key", *(["needle-key"] if target is LEAD else [])]
+    assert value(platform, "SELECT count(*) FROM read_model.leads WHERE user_id = 'u'") == 1
+    assert value(platform, "SELECT array_agg(DISTINCT tenants) FROM projector.runs WHERE 'u' = any(tenants)")
+    if has_triggers:
+        assert value(platform, "SELECT count(*) FROM projector.capture_gaps WHERE healed_at IS NULL") == 0
+    platform.execute("DELETE FROM projector.verify_rounds")
+    platform.execute("DELETE FROM projector.rebuild_plan")
+    healed(connection)
+    assert verified(connection) == 0
+
+
+def test_a_lead_goes_and_its_tenant_stays(connection: Connection, platform: Connection) -> None:
+    world.write_lead(platform, world.KEPT_PHONE, "-kept")
+    healed(connection)
+    world.delete_lead(platform)
+    erase(connection, LEAD, progress=QUIET)
+    left = "SELECT array_agg(customer_phone) FROM read_model.leads WHERE user_id = %s"
+    assert value(platform, left, world.ERASED_TENANT) == [world.KEPT_PHONE]
+    total = "SELECT leads FROM read_model.lead_totals WHERE granularity = 'all' AND user_id = %s"
+    assert value(platform, total, world.ERASED_TENANT) == 1
+    assert verified(connection) == 0
+
+
+def test_it_refuses_while_the_source_has_rows_and_lists_them(
+    connection: Connection, platform: Connection
+) -> None:
+    with pytest.raises(ErasureRefusedError) as refused:
+        check_erase(connection, LEAD)
+    assert [line.split(":")[0].strip() for line in str(refused.value).splitlines()[1:-1]] == [
+        "conversations", "messages", "extractions", "contacts", "template_sends",
+    ]  # fmt: skip
+    assert "messages: 3 rows, such as needle-message-0" in str(refused.value)
+    assert world.PHONE not in str(refused.value.without_values)
+    with pytest.raises(ErasureRefusedError, match="users: 1 row, such as needle-tenant"):
+        erase(connection, TENANT, progress=QUIET)
+    assert value(platform, "SELECT count(*) FROM projector.erasures") == 0
+    assert value(platform, "SELECT count(*) FROM read_model.leads WHERE user_id = %s", "needle-tenant") == 1
+
+
+def test_a_row_that_comes_meanwhile_is_reported_and_projected(
+    connection: Connection, platform: Connection
+) -> None:
+    world.delete_lead(platform)
+    came: list[str] = []
+
+    def come(point: str) -> None:
+        if point == "leads" and not came:
+            came.append(point)
+            world.write_lead(platform)
+
+    with pytest.raises(ErasureRefusedError):
+        erase(connection, LEAD, progress=QUIET, point=come)
+    healed(connection)
+    assert value(platform, "SELECT count(*) FROM read_model.leads WHERE user_id = %s", "needle-tenant") == 1
+    assert value(platform, "SELECT count(*) FROM projector.erasures WHERE finished_at IS NULL") == 1
+
+
+def test_an_erasure_that_was_killed_goes_on_with_its_line(
+    connection: Connection, platform: Connection
+) -> None:
+    world.delete_tenant(platform)
+    world.plant(platform)
+
+    def kill(_point: str) -> None:
+        raise KeyboardInterrupt
+
+    # Without the queue's help, so that there is something to recompute.
+    platform.execute("UPDATE read_model.projection SET built_at = NULL")
+    with pytest.raises(KeyboardInterrupt):
+        erase(connection, TENANT, progress=QUIET, point=kill)
+    assert value(platform, "SELECT count(*) FROM projector.erasures WHERE finished_at IS NULL") == 1
+    erase(connection, TENANT, progress=QUIET)
+    assert value(platform, "SELECT array_agg(finished_at IS NOT NULL) FROM projector.erasures") == [True]
+    assert world.find_left(platform, world.NEEDLES + world.NEEDLES_OF_TENANT) == []
+
+
+@pytest.mark.parametrize(
+    ("target", "needles"),
+    [(TENANT, world.NEEDLES + world.NEEDLES_OF_TENANT), (LEAD, world.NEEDLES)],
+    ids=["tenant", "lead"],
+)
+def test_a_replay_ends_what_was_killed_even_where_no_row_tells_whom_it_was_for(
+    connection: Connection,
+    platform: Connection,
+    target: Target,
+    needles: tuple[str, ...],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world.delete_tenant(platform)
+    world.plant(platform)
+
+    def kill(*_arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patches:
+        # All rows are deleted by then, and notes, positions and the queue still name it.
+        patches.setattr("projector.operate.erase.sweep._forget", kill)
+        with pytest.raises(KeyboardInterrupt):
+            erase(connection, target, progress=QUIET)
+    assert world.find_left(platform, needles) != []
+    platform.execute("DELETE FROM read_model.tenants WHERE user_id = 'needle-tenant'")
+    (sentence,) = [one for one in find_attention(read_status(connection)) if "erasure" in one]
+    assert sentence.startswith("1 erasure was interrupted, begun on ")
+    assert sentence.endswith("Run `erase --replay`, which ends it.")
+    assert target in replay(connection, progress=QUIET).erased
+    assert world.find_left(platform, needles) == []
+    assert not [one for one in find_attention(read_status(connection)) if "erasure" in one]
+    assert read_status(connection).erasures == Erasures()
+    assert replay(connection, progress=QUIET).erased == []
+
+
+def test_status_does_not_call_an_erasure_interrupted_that_is_under_way(
+    connection: Connection, platform: Connection, database: Database
+) -> None:
+    world.delete_lead(platform)
+    ledger.note(connection, LEAD)
+    with database.connect() as erasing, locks.try_session_lock(erasing, locks.REBUILD):
+        status = read_status(connection)
+    assert status.erasures.interrupted == 1
+    assert not [one for one in find_attention(status) if "erasure" in one]
+
+
+def test_a_verify_under_way_writes_nothing_back(
+    connection: Connection, platform: Connection, database: Database
+) -> None:
+    # The lead differs, and its slice is compared before the erasure and recorded after it.
+    platform.execute("UPDATE read_model.lead_profiles SET name = 'x' WHERE user_id = 'needle-tenant'")
+    compared, go_on = threading.Event(), threading.Event()
+
+    def stop(point: str) -> None:
+        if point == "compared":
+            compared.set()
+            assert go_on.wait(60)
+
+    def compare() -> None:
+        with database.connect() as conn:
+            pipeline.prepare_session(conn)
+            rolling.step(conn, 1.0, point=stop)
+
+    thread = threading.Thread(target=compare)
+    thread.start()
+    try:
+        assert compared.wait(60)
+        world.delete_tenant(platform)
+        erasing = threading.Thread(target=lambda: erase(connection, TENANT, progress=QUIET))
+        erasing.start()
+        waiting = "SELECT count(*) > 0 FROM pg_locks WHERE NOT granted AND locktype = 'advisory'"
+        # Without the lock it would not wait, and end.
+        wait_for(
+            lambda: bool(value(platform, waiting)) or not erasing.is_alive(),
+            "the erasure waits for the slice",
+        )
+    finally:
+        go_on.set()
+        thread.join(60)
+    erasing.join(60)
+    assert world.find_left(platform, (world.ERASED_TENANT, world.PHONE)) == []
+
+
+def test_a_key_that_failed_before_is_not_set_aside_after(
+    connection: Connection, platform: Connection
+) -> None:
+    with pytest.raises(psycopg.errors.RaiseException) as failed:
+        platform.execute("DO $$ BEGIN RAISE 'refused Needle Name'; END $$")
+    world.delete_tenant(platform)
+    erase(connection, TENANT, progress=QUIET)
+    with connection.transaction():
+        move_to_dead_letters(connection, "contacts", "needle-contact", failed.value)
+    assert value(platform, "SELECT count(*) FROM projector.dead_letters") == 0
+
+
+def test_the_queue_keeps_what_others_need(connection: Connection, platform: Connection) -> None:
+    world.delete_lead(platform)
+    refresh_batch(connection, locks.SHARDS)
+    platform.execute("UPDATE read_model.projection SET built_at = NULL")
+    world.plant(platform)
+    erase(connection, LEAD, progress=QUIET)
+    assert platform.execute("SELECT kind, keys, message_ids FROM projector.changes").fetchall() == [
+        ("messages", ["c-u-1"], ["m1"])
+    ]
+
+
+def test_it_waits_for_no_rebuild(connection: Connection, platform: Connection, database: Database) -> None:
+    world.delete_tenant(platform)
+    with (
+        database.connect() as rebuilding,
+        locks.try_session_lock(rebuilding, locks.REBUILD),
+        pytest.raises(BlockedError, match="wait until `status` says"),
+    ):
+        erase(connection, TENANT, progress=QUIET)
+
+
+def test_a_restored_lead_is_erased_again(
+    connection: Connection, platform: Connection, tmp_path: Path
+) -> None:
+    world.delete_lead(platform)
+    erase(connection, LEAD, progress=QUIET, ledger_file=tmp_path / "erased.jsonl")
+    # The read model is restored, the platform's rows are deleted again.
+    platform.execute(
+        "INSERT INTO read_model.lead_messages (user_id, message_id, customer_phone, conversation_id, sent_at, status,"
+        " text) VALUES ('needle-tenant', 'm', %s, 'c', now(), 'sent', 'needle text of a customer')",
+        (world.PHONE,),
+    )
+    replayed = replay(connection, progress=QUIET)
+    assert (replayed.erased, replayed.refused) == ([LEAD], [])
+    assert world.find_left(platform, world.NEEDLES) == []
+    # The platform was restored, too.
+    world.write_lead(platform)
+    healed(connection)
+    replayed = replay(connection, progress=QUIET)
+    assert replayed.erased == []
+    assert [str(refused).splitlines()[0] for refused in replayed.refused] == [
+        f"The platform's tables still have rows of {LEAD}, which would bring it back:"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("phone", "found"),
+    [(None, TENANT), ("+49 (777) 000-123", LEAD), (" \t", None)],
+)
+def test_a_phone_is_found_however_it_is_written(
+    connection: Connection, phone: str | None, found: Target | None
+) -> None:
+    assert find_target(connection, world.ERASED_TENANT, phone) == found

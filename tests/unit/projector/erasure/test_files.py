@@ -1,0 +1,166 @@
+"""What PostgreSQL keeps of deleted rows: nothing in the files of ours after `--vacuum`."""
+
+import hashlib
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg.rows import TupleRow
+
+from projector.capture.source import SOURCE_TABLES
+from projector.operate.erase import Target, erase, files, rewrite_files
+from projector.operate.install import migrate
+from projector.report.errors import BlockedError
+from projector.report.progress import QUIET
+from projector.trial.postgres.embedded import EmbeddedServer
+from tests.support.running import value
+from tests.support.server import Database, connect
+from tests.unit.projector.erasure import world
+from tests.unit.projector.recovering import healed
+
+TENANT = Target(world.ERASED_TENANT)
+NEEDLES = [needle.encode() for needle in world.NEEDLES + world.NEEDLES_OF_TENANT]
+# 100 kB that no compression makes small, so that they are in the TOAST tables.
+LONG = "SELECT string_agg(md5(n::text), '') FROM generate_series(1, 3000) AS n"
+# Out of the middle of it.
+TOAST_NEEDLE = hashlib.md5(b"1500", usedforsecurity=False).hexdigest().encode()
+
+
+def files_of_ours(conn: psycopg.Connection[TupleRow], server: EmbeddedServer) -> dict[str, bytes]:
+    """The files of the database by relation, but for those of the platform's own tables."""
+    conn.execute("CHECKPOINT")
+    found: dict[str, bytes] = {}
+    source = [table.name for table in SOURCE_TABLES]
+    relations = conn.execute(
+        "WITH source_tables AS (SELECT c.oid, c.reltoastrelid FROM pg_class AS c"
+        " WHERE c.relname = any(%s) AND c.relnamespace = 'public'::regnamespace),"
+        " theirs AS (SELECT oid FROM source_tables UNION SELECT reltoastrelid FROM source_tables)"
+        " SELECT c.oid::regclass::text, pg_relation_filepath(c.oid) FROM pg_class AS c"
+        " LEFT JOIN pg_index AS i ON i.indexrelid = c.oid"
+        " WHERE pg_relation_filepath(c.oid) IS NOT NULL AND c.relpersistence <> 't'"
+        " AND coalesce(i.indrelid, c.oid) NOT IN (SELECT oid FROM theirs)",
+        [source],
+    ).fetchall()
+    for name, path in relations:
+        for file in [server.data / path, *(server.data / path).parent.glob(f"{Path(path).name}[._]*")]:
+            if file.exists():
+                found[f"{name} ({file.name})"] = file.read_bytes()
+    return found
+
+
+def with_needles(found: dict[str, bytes]) -> set[str]:
+    return {
+        name.split(" ")[0]
+        for name, content in found.items()
+        if any(needle in content for needle in NEEDLES) or TOAST_NEEDLE in content
+    }
+
+
+def test_no_byte_is_left_in_the_files_of_ours(start_server: Callable[..., EmbeddedServer]) -> None:
+    server = start_server(fast=True, autovacuum="off")
+    with (
+        closing(connect(server.url())) as conn,
+        closing(connect(server.url(), application_name="platform")) as platform,
+    ):
+        migrate(conn, create_source=True)
+        # Stored as it is: what PostgreSQL compresses cannot be found by its bytes.
+        for column in ("read_model.lead_messages ALTER text", "read_model.leads ALTER document"):
+            platform.execute(f"ALTER TABLE {column} SET STORAGE EXTERNAL".encode())
+        world.built_world(conn, platform)
+        platform.execute(
+            f"INSERT INTO messages (message_id, conversation_id, sender, text)"
+            f" VALUES ('needle-message-long', 'needle-conversation', 'user', ({LONG}))".encode()
+        )
+        healed(conn)
+        for table in world.our_tables(platform):
+            platform.execute(f"ANALYZE {table}".encode())
+        world.delete_tenant(platform)
+        world.plant(platform)
+        platform.execute("ANALYZE projector.dead_letters, projector.runs, projector.drift")
+        before = with_needles(files_of_ours(platform, server))
+        assert before >= {
+            "read_model.leads", "read_model.leads_pkey", "read_model.lead_messages", "read_model.lead_profiles",
+            "read_model.lead_profiles_by_name", "projector.source_keys", "projector.changes",
+            "projector.dead_letters", "projector.drift", "projector.runs", "pg_statistic",
+        }  # fmt: skip
+        assert any(name.startswith("pg_toast.") for name in before)
+        erase(conn, TENANT, progress=QUIET)
+        # An ordinary VACUUM leaves the bytes: this is why there is an option.
+        for table in world.our_tables(platform):
+            platform.execute(f"VACUUM {table}".encode())
+        assert with_needles(files_of_ours(platform, server))
+        assert rewrite_files(conn, QUIET) == []
+        assert with_needles(files_of_ours(platform, server)) == set()
+
+
+def test_an_older_snapshot_is_named(
+    connection: psycopg.Connection[TupleRow], other: psycopg.Connection[TupleRow], database: Database
+) -> None:
+    with database.connect(application_name="a report") as reader:
+        reader.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
+        reader.execute("SELECT count(*) FROM read_model.leads")
+        # It is older than what is written from here on.
+        other.execute("INSERT INTO users (user_id) VALUES ('x')")
+        with pytest.raises(BlockedError, match=r"for the session with the process id \d+ \(a report\)"):
+            rewrite_files(connection, QUIET, patience=0)
+        reader.execute("ROLLBACK")
+    assert rewrite_files(connection, QUIET) == []
+
+
+def test_a_table_that_is_held_is_named(
+    connection: psycopg.Connection[TupleRow], other: psycopg.Connection[TupleRow]
+) -> None:
+    with other.transaction():
+        other.execute("LOCK TABLE projector.runs IN ACCESS SHARE MODE")
+        with pytest.raises(BlockedError, match=r"projector\.runs could not be rewritten"):
+            rewrite_files(connection, QUIET, patience=0)
+    assert value(connection, "SELECT current_setting('lock_timeout')") == "0"
+
+
+def test_a_login_that_may_not_rewrite_is_told(
+    database: Database, other: psycopg.Connection[TupleRow]
+) -> None:
+    other.execute("CREATE ROLE erasing LOGIN PASSWORD 'x'")
+    try:
+        other.execute("GRANT USAGE ON SCHEMA read_model, projector TO erasing")
+        other.execute("GRANT SELECT ON ALL TABLES IN SCHEMA read_model, projector TO erasing")
+        with database.by("erasing").connect() as conn:
+            denied = [name for _, name in rewrite_files(conn, QUIET)]
+        assert "pg_catalog.pg_statistic" in denied
+        assert "read_model.leads" in denied
+        # It may not look into its schema.
+        assert "leads_access.api_keys" in denied
+    finally:
+        other.execute("DROP OWNED BY erasing")
+        other.execute("DROP ROLE erasing")
+
+
+@pytest.mark.parametrize("is_empty", [True, False], ids=["empty", "with a row"])
+def test_statistics_know_no_deleted_value(
+    connection: psycopg.Connection[TupleRow], other: psycopg.Connection[TupleRow], *, is_empty: bool
+) -> None:
+    tables = [table for table in world.our_tables(other) if table != "projector.erasures"]
+    world.built_world(connection, other)
+    world.plant(other)
+    for table in tables:
+        other.execute(f"ANALYZE {table}".encode())
+    if is_empty:
+        other.execute("DELETE FROM users")
+    else:
+        world.delete_tenant(other)
+    healed(connection)
+    with_statistics = (
+        "SELECT count(*) FROM pg_stats WHERE schemaname IN ('read_model', 'projector', 'leads_access')"
+    )
+    before = value(other, with_statistics)
+    for table in tables:
+        needle = f"to_jsonb(t)::text LIKE '%{world.ERASED_TENANT}%' OR to_jsonb(t)::text LIKE '%needle-%'"
+        other.execute(f"DELETE FROM {table} AS t WHERE {needle}".encode())
+    assert "pg_catalog.pg_stats" in {left.table for left in world.find_left(other, world.NEEDLES_OF_TENANT)}
+    rows = {table: value(other, f"SELECT count(*) FROM {table}") for table in tables}
+    files.renew_statistics(connection)
+    assert world.find_left(other, world.NEEDLES + world.NEEDLES_OF_TENANT) == []
+    assert value(other, with_statistics) == before
+    assert {table: value(other, f"SELECT count(*) FROM {table}") for table in tables} == rows

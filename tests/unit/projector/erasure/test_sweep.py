@@ -1,0 +1,113 @@
+"""Parts of an erasure's sweep; tests/unit/projector/operate/erase/test_erasure.py has what it deletes as a whole."""
+
+import pytest
+
+from projector.operate import erase as erasure
+from projector.operate.erase import Target, erase, sweep
+from projector.operate.erase.sweep import mention
+from projector.report.progress import QUIET
+from tests.support.running import value
+from tests.unit.projector.erasure import world
+from tests.unit.projector.recovering import Connection, healed
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "is_meant"),
+    [
+        ("4915", "customer 4915 of u", True),
+        ("4915", "4915", True),
+        ("4915", "customer 49151 of u", False),
+        ("u", "customer 4915 of u: bad", True),
+        ("u", "customer 4915 of user", False),
+        ("a.b+c(d)\\1$", "of a.b+c(d)\\1$.", True),
+        ("a.b", "axb", False),
+        ("münchen", "of münchen", True),
+        ("_x_", "of _x_,", True),
+    ],
+)
+def test_a_mention_is_no_part_of_a_word(
+    connection: Connection, name: str, text: str, *, is_meant: bool
+) -> None:
+    assert value(connection, "SELECT %s::text ~ %s", text, mention(name)) is is_meant
+
+
+def test_many_rows_go_in_bounded_transactions(
+    connection: Connection, other: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.built_world(connection, other)
+    world.delete_tenant(other)
+    other.execute(
+        "INSERT INTO projector.source_keys SELECT 'contact', 'k' || n, 'needle-tenant', '4977' || n"
+        " FROM generate_series(1, 25) AS n"
+    )
+    monkeypatch.setattr(sweep, "ROWS_PER_TRANSACTION", 10)
+    points: list[str] = []
+    erase(connection, Target(world.ERASED_TENANT), progress=QUIET, point=points.append)
+    assert points.count("rows") == 2
+    assert value(other, "SELECT count(*) FROM projector.source_keys WHERE user_id = 'needle-tenant'") == 0
+
+
+PHASES = {
+    "leads": ("needle-tenant", world.PHONE),
+    "statistics": ("needle-tenant", ""),
+    "keys": ("contact", "needle-contact"),
+    "template_send": ("", "needle-send"),
+}
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_the_positions_of_a_round_and_of_a_rebuild_move_back(
+    connection: Connection, other: Connection, phase: str
+) -> None:
+    world.built_world(connection, other)
+    # A lead that sorts before.
+    other.execute("INSERT INTO users (user_id) VALUES ('a')")
+    other.execute("INSERT INTO contacts (contact_id, user_id, phone) VALUES ('a', 'a', '49')")
+    other.execute("INSERT INTO phone_numbers (id, user_id) VALUES ('a', 'a')")
+    other.execute("INSERT INTO agents (agent_id, user_id, phone_number_id) VALUES ('a', 'a', 'a')")
+    other.execute(
+        "INSERT INTO conversations (conversation_id, agent_id, customer_phone) VALUES ('a', 'a', '49')"
+    )
+    healed(connection)
+    first, second = PHASES[phase]
+    other.execute(
+        "INSERT INTO projector.verify_rounds (version, started_at, due_at, rows_total, leads_total, phase,"
+        " after_first, after_second) VALUES ('v', now(), now(), 1, 1, %s, %s, %s)",
+        (phase, first, second),
+    )
+    other.execute(
+        "INSERT INTO projector.rebuild_plan (version, cursor_user_id, cursor_phone) VALUES ('v', 'needle-tenant', %s)",
+        (world.PHONE,),
+    )
+    world.delete_tenant(other)
+    erase(connection, Target(world.ERASED_TENANT), progress=QUIET)
+    at = other.execute("SELECT after_first, after_second FROM projector.verify_rounds").fetchone()
+    assert at == {"leads": ("a", "49"), "statistics": ("a", "")}.get(phase, ("", ""))
+    plan = other.execute("SELECT cursor_user_id, cursor_phone FROM projector.rebuild_plan").fetchone()
+    assert plan == ("a", "49")
+
+
+@pytest.mark.parametrize("phone", [None, world.PHONE])
+def test_what_it_deletes_moves_the_version_of_the_tenant(
+    connection: Connection, other: Connection, monkeypatch: pytest.MonkeyPatch, phone: str | None
+) -> None:
+    world.built_world(connection, other)
+    seen = []
+
+    def look(point: str) -> None:
+        if point == "rows":
+            seen.append(other.execute("SELECT version, version_id FROM read_model.tenants").fetchall())
+
+    world.delete_tenant(other)
+    # As if a batch had written the rows once more after the leads were recomputed.
+    monkeypatch.setattr(sweep, "rebuild_leads", lambda *_: [])
+    monkeypatch.setattr(sweep, "ROWS_PER_TRANSACTION", 1)
+    monkeypatch.setattr(erasure, "_drain", lambda *_: None)
+    before = other.execute("SELECT version, version_id FROM read_model.tenants").fetchall()
+    erase(connection, Target(world.ERASED_TENANT, phone), progress=QUIET, point=look)
+    assert len(seen) > 3
+    for state in seen:
+        assert state != before
+        before = state
+    left = value(other, "SELECT count(*) FROM read_model.tenants WHERE user_id = %s", world.ERASED_TENANT)
+    assert left == int(phone is not None)

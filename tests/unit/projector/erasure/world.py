@@ -1,0 +1,208 @@
+"""A tenant with one lead that has something in every table of ours, and what is left of it anywhere."""
+
+from dataclasses import dataclass
+
+import psycopg
+from psycopg import sql
+from psycopg.rows import TupleRow
+
+from tests.support.running import value, write_message, write_source
+from tests.unit.projector.recovering import healed
+
+Connection = psycopg.Connection[TupleRow]
+
+ERASED_TENANT = "needle-tenant"
+PHONE = "49777000123"
+KEPT_PHONE = "49777000999"
+NEEDLES = (
+    "needle-conversation",
+    "needle-message",
+    "needle-contact",
+    "needle-send",
+    "Needle Name",
+    "needle name",
+    "needle.mail@example.com",
+    "Needle Company",
+    "needle text of a customer",
+    PHONE,
+)
+"""What is in the rows of the lead, and in no other row."""
+
+NEEDLES_OF_TENANT = (
+    ERASED_TENANT,
+    "needle-agent",
+    "Needle Agent",
+    "needle-channel",
+    "needle-template",
+    "needle-key",
+)
+"""What is in the rows of its tenant besides."""
+
+
+@dataclass(frozen=True)
+class Left:
+    """A value that a table of ours still has."""
+
+    table: str
+    row: str
+
+
+def write_lead(conn: Connection, phone: str = "+49 777 000123", suffix: str = "") -> None:
+    """Write a lead of the tenant with rows in every source table."""
+    conn.execute(
+        "INSERT INTO conversations (conversation_id, agent_id, customer_phone, last_message_at)"
+        " VALUES (%s, 'needle-agent', %s, now())",
+        (f"needle-conversation{suffix}", phone),
+    )
+    for number in range(3):
+        conn.execute(
+            "INSERT INTO messages (message_id, conversation_id, sender, text) VALUES (%s, %s, 'user', %s)",
+            (
+                f"needle-message{suffix}-{number}",
+                f"needle-conversation{suffix}",
+                f"needle text of a customer{suffix} {number}",
+            ),
+        )
+    conn.execute(
+        "INSERT INTO extractions (extraction_id, conversation_id, name, email, company, lead_status_tag, total_score)"
+        " VALUES (gen_random_uuid(), %s, %s, %s, %s, 'Hot', 77)",
+        (
+            f"needle-conversation{suffix}",
+            f"Needle Name{suffix}",
+            f"needle.mail@example.com{suffix}",
+            f"Needle Company{suffix}",
+        ),
+    )
+    conn.execute(
+        "INSERT INTO contacts (contact_id, user_id, phone, name) VALUES (%s, %s, %s, %s)",
+        (f"needle-contact{suffix}", ERASED_TENANT, phone, f"Needle Name{suffix}"),
+    )
+    conn.execute(
+        "INSERT INTO template_sends (send_id, template_id, customer_phone, status, sent_at)"
+        " VALUES (%s, 'needle-template', %s, 'SENT', now())",
+        (f"needle-send{suffix}", phone),
+    )
+
+
+def write_world(conn: Connection) -> None:
+    """Write the tenant with its lead, and another tenant that stays."""
+    write_source(conn)
+    write_message(conn, "m1")
+    for statement in (
+        "INSERT INTO users (user_id) VALUES (%(tenant)s)",
+        "INSERT INTO phone_numbers (id, user_id, platform) VALUES ('needle-channel', %(tenant)s, 'whatsapp')",
+        (
+            "INSERT INTO agents (agent_id, user_id, phone_number_id, name)"
+            " VALUES ('needle-agent', %(tenant)s, 'needle-channel', 'Needle Agent')"
+        ),
+        (
+            "INSERT INTO templates (template_id, user_id, phone_number_id)"
+            " VALUES ('needle-template', %(tenant)s, 'needle-channel')"
+        ),
+    ):
+        conn.execute(statement.encode(), {"tenant": ERASED_TENANT})
+    write_lead(conn)
+
+
+def plant(conn: Connection) -> None:
+    """Put the lead into everything that the projector remembers. The model is built, and the source rows are gone."""
+    lead = {"tenant": ERASED_TENANT, "phone": PHONE}
+    for statement in (
+        # Errors, notes and reasons as an older version has stored them.
+        (
+            "INSERT INTO projector.dead_letters VALUES ('contacts', 'needle-contact', %(tenant)s, %(phone)s,"
+            " 'refused Needle Name', 1, now(), now() + interval '1 day')"
+        ),
+        # The source does not tell whose it is.
+        (
+            "INSERT INTO projector.dead_letters VALUES ('reload_conversations', 'needle-conversation', NULL, NULL,"
+            " 'refused needle.mail@example.com', 1, now(), now() + interval '1 day')"
+        ),
+        (
+            "INSERT INTO projector.drift (kind, user_id, customer_phone, key, fields, first_field, found_at, seen_at)"
+            " VALUES ('lead', %(tenant)s, %(phone)s, '', 1, 'name', now(), now()),"
+            " ('contact', %(tenant)s, '', 'needle-contact', 1, 'source keys', now(), now())"
+        ),
+        (
+            "INSERT INTO projector.runs (kind, started_at, finished_at, outcome, tenants, note)"
+            " VALUES ('rebuild', now(), now(), 'failed', ARRAY[%(tenant)s]::text[],"
+            " 'stopped at customer ' || %(phone)s || ' of tenant ' || %(tenant)s || ': Needle Name is refused'),"
+            " ('verify', now(), now(), 'failed', NULL, %(phone)s || ' of ' || %(tenant)s || ': Needle Name'),"
+            " ('verify', now(), now(), 'done', ARRAY[%(tenant)s, 'u']::text[], NULL)"
+        ),
+        (
+            "INSERT INTO projector.verify_rounds (version, started_at, due_at, rows_total, leads_total, phase,"
+            " after_first, after_second, failure) VALUES ('v', now(), now() + interval '1 day', 1, 1, 'leads',"
+            " %(tenant)s, %(phone)s, 'cannot read ' || %(phone)s || ' of ' || %(tenant)s || ', Needle Name')"
+        ),
+        (
+            "INSERT INTO projector.verify_left_out VALUES ('lead', %(tenant)s, %(phone)s, '', now()),"
+            " ('conversation', '', '', 'needle-conversation', now())"
+        ),
+        (
+            "INSERT INTO projector.rebuild_plan (version, cursor_user_id, cursor_phone)"
+            " VALUES ('v', %(tenant)s, %(phone)s)"
+        ),
+        (
+            "INSERT INTO projector.capture_gaps (reason, reinstalled_at, healed_at)"
+            " VALUES ('switched off to delete ' || %(phone)s || ' of ' || %(tenant)s, now(), now())"
+        ),
+        (
+            "INSERT INTO leads_access.api_keys (prefix, key_hash, user_id, all_tenants, label) VALUES"
+            " ('needle-key', sha256('1'), %(tenant)s, false, 'shop of needle-agent'),"
+            " ('kept-key', sha256('2'), 'u', false, 'shop'), ('every-key', sha256('3'), NULL, true, 'all')"
+        ),
+        (
+            "INSERT INTO projector.changes (shard, kind, keys, message_ids) VALUES"
+            " (projector.shard_of('c-u-1'), 'messages', ARRAY['c-u-1', 'needle-conversation'],"
+            " ARRAY['m1', 'needle-message-0']), (projector.shard_of('needle-contact'), 'contacts',"
+            " ARRAY['needle-contact'], NULL)"
+        ),
+    ):
+        conn.execute(statement.encode(), lead)
+
+
+def delete_lead(conn: Connection) -> None:
+    """Delete the lead's rows from the platform's tables."""
+    conn.execute("DELETE FROM template_sends WHERE send_id = 'needle-send'")
+    conn.execute("DELETE FROM contacts WHERE contact_id = 'needle-contact'")
+    conn.execute("DELETE FROM conversations WHERE conversation_id = 'needle-conversation'")
+
+
+def delete_tenant(conn: Connection) -> None:
+    """Delete the tenant's rows from the platform's tables: all others go by cascade."""
+    conn.execute("DELETE FROM users WHERE user_id = %s", (ERASED_TENANT,))
+
+
+def our_tables(conn: Connection) -> list[str]:
+    """The tables of ours."""
+    return [
+        name
+        for (name,) in conn.execute(
+            "SELECT c.oid::regclass::text FROM pg_class AS c"
+            " WHERE c.relnamespace::regnamespace::text IN ('read_model', 'projector', 'leads_access')"
+            " AND c.relkind = 'r'"
+        ).fetchall()
+    ]
+
+
+def find_left(conn: Connection, needles: tuple[str, ...]) -> list[Left]:
+    """Return each row of ours, and of the planner's statistics, in which one of the needles is."""
+    found = []
+    for table in [*our_tables(conn), "pg_catalog.pg_stats"]:
+        # The statistics of the platform's own tables are the platform's.
+        where = "WHERE t.schemaname <> 'public'" if table.endswith("pg_stats") else ""
+        query = sql.SQL("SELECT to_jsonb(t)::text FROM {} AS t {}").format(sql.SQL(table), sql.SQL(where))
+        found += [
+            Left(table, row)
+            for (row,) in conn.execute(query).fetchall()
+            if any(needle in row for needle in needles)
+        ]
+    return found
+
+
+def built_world(conn: Connection, other: Connection) -> None:
+    """Write the world and project it."""
+    write_world(other)
+    healed(conn)
+    assert value(conn, "SELECT count(*) FROM read_model.leads WHERE user_id = %s", ERASED_TENANT) == 1

@@ -1,0 +1,171 @@
+"""The state of the read model, as a scrape prints it."""
+
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+import structlog
+from psycopg.rows import TupleRow
+
+from projector.observe.metrics.families import FAMILIES
+from projector.observe.metrics.state import DATABASE_UP, StateCollector
+from tests.support.running import write_message, write_source
+from tests.support.server import Database
+from tests.unit.projector.scheduler.running import build
+
+Connection = psycopg.Connection[TupleRow]
+
+
+@pytest.fixture
+def collector(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[StateCollector]:
+    """What reads each time anew."""
+    monkeypatch.setattr("projector.observe.metrics.state.KEPT_SECONDS", 0.0)
+    made = StateCollector(database.url)
+    yield made
+    made.close()
+
+
+def read(collector: StateCollector) -> dict[str, float]:
+    return {
+        " ".join([sample.name, *sample.labels.values()]): sample.value
+        for metric in collector.collect()
+        for sample in metric.samples
+    }
+
+
+def test_the_state_of_a_read_model_that_was_just_built(
+    connection: Connection, collector: StateCollector
+) -> None:
+    build(connection)
+    found = read(collector)
+    assert found[DATABASE_UP] == 1
+    for name in ("lag_seconds", "queue_changes", "dead_letters", "last_run_failed rebuild"):
+        assert found[f"leads_projector_{name}"] == 0, name
+    assert found["leads_projector_data_age_seconds"] >= 0
+    assert found["leads_projector_built_timestamp_seconds"] > 0
+    assert found["leads_projector_last_run_timestamp_seconds rebuild"] > 0
+    assert found["leads_projector_last_run_duration_seconds rebuild"] > 0
+    assert {name for name in found if name.startswith("leads_projector_capture_state") and found[name]} == {
+        "leads_projector_capture_state intact"
+    }
+    assert found["leads_projector_rebuild_state none"] == 1
+    assert "leads_projector_rebuild_done_ratio" not in found
+    assert found["leads_verify_open_differences"] == found["leads_verify_found_differences_total"] == 0
+
+
+def test_what_waits_and_what_was_set_aside(connection: Connection, collector: StateCollector) -> None:
+    build(connection)
+    write_source(connection)
+    write_message(connection, "m1")
+    connection.execute("UPDATE projector.changes SET queued_at = clock_timestamp() - interval '1 hour'")
+    connection.execute(
+        "INSERT INTO projector.dead_letters (kind, key, error, attempts, first_failed_at, retry_at)"
+        " SELECT 'contact', n::text, 'out of range', 1, now(), now() FROM generate_series(1, 7) AS n"
+    )
+    row = connection.execute("SELECT count(*) FROM projector.changes").fetchone()
+    found = read(collector)
+    assert row is not None
+    assert found["leads_projector_queue_changes"] == row[0] > 0
+    assert found["leads_projector_lag_seconds"] >= 3600
+    assert found["leads_projector_dead_letters"] == 7
+
+
+@pytest.mark.parametrize(
+    ("change", "state"),
+    [
+        ("ALTER TABLE messages DISABLE TRIGGER ALL", "gap"),
+        ("INSERT INTO projector.settings (name, value) VALUES ('capture_off', 'an import')", "off"),
+    ],
+)
+def test_the_state_of_capture(
+    connection: Connection, collector: StateCollector, change: str, state: str
+) -> None:
+    build(connection)
+    connection.execute(change.encode())
+    found = read(collector)
+    states = [name for name in found if name.startswith("leads_projector_capture_state")]
+    assert len(states) == 4
+    assert [name for name in states if found[name] == 1] == [f"leads_projector_capture_state {state}"]
+
+
+def test_how_far_a_rebuild_is(connection: Connection, collector: StateCollector) -> None:
+    build(connection)
+    connection.execute("INSERT INTO projector.rebuild_plan (version) VALUES ('x')")
+    connection.execute(
+        "INSERT INTO projector.runs (kind, started_at, leads, leads_total) VALUES ('rebuild', now(), 25, 100)"
+    )
+    found = read(collector)
+    assert found["leads_projector_rebuild_state interrupted"] == 1
+    assert found["leads_projector_rebuild_done_ratio"] == 0.25
+
+
+def test_a_run_that_failed(connection: Connection, collector: StateCollector) -> None:
+    build(connection)
+    connection.execute(
+        "INSERT INTO projector.runs (kind, started_at, finished_at, outcome)"
+        " VALUES ('verify', now() - interval '5 s', now(), 'failed')"
+    )
+    found = read(collector)
+    assert found["leads_projector_last_run_failed verify"] == 1
+    assert found["leads_projector_last_run_duration_seconds verify"] == 5
+
+
+def test_how_far_the_verify_is(connection: Connection, collector: StateCollector) -> None:
+    build(connection)
+    connection.execute(
+        "INSERT INTO projector.verify_rounds"
+        " (version, days, started_at, finished_at, due_at, rows_total, rows_done, leads_total) VALUES"
+        " ('x', 1, '2026-11-24 01:00+00', '2026-11-24 02:00+00', now(), 8, 8, 8),"
+        " ('x', 1, now(), NULL, now(), 8, 2, 8)"
+    )
+    connection.execute("UPDATE read_model.projection SET found_differences = 5")
+    found = read(collector)
+    assert found["leads_verify_proved_timestamp_seconds"] == 1795485600
+    assert found["leads_verify_round_done_ratio"] == 0.25
+    assert found["leads_verify_left_out"] == 0
+    assert found["leads_verify_found_differences_total"] == 5
+
+
+def test_where_nothing_is_installed_it_says_so(source_database: Database) -> None:
+    collector = StateCollector(source_database.url)
+    found = read(collector)
+    collector.close()
+    assert found[DATABASE_UP] == 1
+    assert found["leads_projector_capture_state not installed"] == 1
+
+
+def test_a_database_that_is_away_is_told_and_logged_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("projector.observe.metrics.state.KEPT_SECONDS", 0.0)
+    collector = StateCollector("postgresql://nobody@127.0.0.1:1/nothing")
+    with structlog.testing.capture_logs() as said:
+        assert [read(collector) for _ in range(2)] == [{DATABASE_UP: 0}] * 2
+    assert [line["log_level"] for line in said] == ["warning"]
+
+
+def test_it_connects_again_after_its_session_was_ended(
+    connection: Connection, collector: StateCollector
+) -> None:
+    build(connection)
+    assert read(collector)[DATABASE_UP] == 1
+    connection.execute(
+        "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity"
+        " WHERE application_name = 'leads-projector run: metrics' AND datname = current_database()"
+    )
+    assert read(collector)[DATABASE_UP] == 0
+    assert read(collector)[DATABASE_UP] == 1
+
+
+def test_several_scrapes_of_one_moment_read_once(
+    database: Database, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build(connection)
+    monkeypatch.setattr("projector.observe.metrics.state.KEPT_SECONDS", 3600.0)
+    collector = StateCollector(database.url)
+    before = read(collector)
+    write_source(connection)
+    assert read(collector) == before
+    collector.close()
+
+
+def test_no_metric_can_name_a_tenant_or_a_lead() -> None:
+    assert {label for family in FAMILIES for label in family.labels} == {"state", "kind"}

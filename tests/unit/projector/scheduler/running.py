@@ -1,0 +1,37 @@
+"""A read model to run the scheduler on, and its jobs without a clock."""
+
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg.rows import TupleRow
+
+from projector import config
+from projector.database import connect as db
+from projector.report.progress import QUIET
+from projector.scheduler.jobs import Jobs
+from projector.sweep.recovery import refresh_and_heal
+from tests.support.running import (
+    value,
+)
+from tests.support.server import Database
+
+Connection = psycopg.Connection[TupleRow]
+
+
+def leads(conn: Connection) -> int:
+    return int(value(conn, "SELECT count(*) FROM read_model.leads"))
+
+
+def build(conn: Connection) -> None:
+    """As after the first start, without the stage of it in this connection."""
+    with db.connect(
+        conn.info.dsn + f" password={conn.info.password}", application_name="test build"
+    ) as other:
+        refresh_and_heal(other, retry_failed=False, progress=QUIET)
+
+
+def jobs_of(database: Database, monkeypatch: pytest.MonkeyPatch, folder: Path, **settings: str) -> Jobs:
+    for name, text in {"DATABASE_URL": database.url, **settings}.items():
+        monkeypatch.setenv(name, text)
+    return Jobs(config.load(folder / ".env"))

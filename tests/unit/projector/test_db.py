@@ -1,0 +1,177 @@
+"""Connections: what they are set to, and what is said when there is none."""
+
+from types import SimpleNamespace
+
+import psycopg
+import pytest
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from projector.database.connect import (
+    connect,
+    connect_beside,
+    retry_on_lock_timeout,
+    transaction_with_lock_timeout,
+)
+from projector.report.errors import BlockedError, DatabaseUnreachableError, UnsupportedServerError
+from projector.trial.postgres.ports import free_port
+from tests.support.server import Database, Server
+
+
+def show(conn: psycopg.Connection[tuple[object, ...]], name: str) -> object:
+    row = conn.execute("SELECT current_setting(%s)", [name]).fetchone()
+    assert row is not None
+    return row[0]
+
+
+def test_counts_on_nothing_that_is_set_for_the_role_or_the_database(
+    server: Server, empty_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGOPTIONS", "-c statement_timeout=1000 -c IntervalStyle=iso_8601")
+    monkeypatch.setenv("PGAPPNAME", "something else")
+    with psycopg.connect(server.url, autocommit=True) as conn:
+        for setting, value in {
+            "TimeZone": "Asia/Kolkata",
+            "DateStyle": "SQL, DMY",
+            "lock_timeout": "5s",
+            "client_encoding": "LATIN1",
+            "default_transaction_isolation": "serializable",
+        }.items():
+            conn.execute(
+                sql.SQL("ALTER DATABASE {} SET {} TO {}").format(
+                    sql.Identifier(empty_database.name), sql.Identifier(setting), sql.Literal(value)
+                )
+            )
+    with connect(empty_database.url, application_name="leads-projector test") as conn:
+        assert conn.autocommit
+        assert show(conn, "TimeZone") == "UTC"
+        assert show(conn, "DateStyle").startswith("ISO")  # type: ignore[attr-defined]
+        assert show(conn, "IntervalStyle") == "postgres"
+        assert show(conn, "client_encoding") == "UTF8"
+        assert show(conn, "lock_timeout") == "0"
+        assert show(conn, "statement_timeout") == "0"
+        assert show(conn, "jit") == "off"
+        assert show(conn, "default_transaction_isolation") == "read committed"
+        assert show(conn, "application_name") == "leads-projector test"
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg", "postgres+psycopg2"])
+def test_takes_the_urls_that_people_have(empty_database: Database, scheme: str) -> None:
+    if "://" in empty_database.url:
+        rest = empty_database.url.partition("://")[2]
+        with connect(f" {scheme}://{rest}\n", application_name="test") as conn:
+            assert conn.info.dbname == empty_database.name
+
+
+def test_takes_keywords_too(server: Server) -> None:
+    with connect(make_conninfo(server.url), application_name="test") as conn:
+        assert show(conn, "TimeZone") == "UTC"
+
+
+def test_a_url_may_list_several_hosts(server: Server) -> None:
+    given = conninfo_to_dict(server.url)
+    ports = f"{free_port()},{given['port']}"
+    url = make_conninfo(server.url, host=f"{given['host']},{given['host']}", port=ports)
+    with connect(url, application_name="test") as conn, connect_beside(conn, "test") as beside:
+        assert {conn.info.port, beside.info.port} == {int(str(given["port"]))}
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://user:secret@127.0.0.1:{port}/db",
+        "postgresql://user:secret@127.0.0.1:{port},127.0.0.1:{port}/db",
+        "postgresql://user:secret@127.0.0.1:{port},127.0.0.1/db?port=1,2,3",
+        "postgresql://user:sec@secret/ret@127.0.0.1:{port}/db",
+        "postgresql://user:secret@127.0.0.1:secret/db",
+        "postgresql://user:secret@host.invalid/db",
+        "postgresql://user:se%63ret@127.0.0.1:{port}/db?nonsense=1",
+        "oracle://user:secret@127.0.0.1/db",
+        "host=127.0.0.1 port={port} password=secret",
+        "user:secret@127.0.0.1",
+    ],
+)
+def test_says_in_a_sentence_that_it_cannot_connect_and_never_the_password(url: str) -> None:
+    with pytest.raises(DatabaseUnreachableError) as caught:
+        connect(url.format(port=free_port()), application_name="test")
+    message = str(caught.value)
+    assert "secret" not in message
+    assert "\n" not in message
+    assert message.startswith(("The database cannot be reached: ", "The database URL cannot be read: "))
+
+
+def test_says_that_the_password_is_wrong_without_telling_it(server: Server) -> None:
+    wrong = make_conninfo(server.url, password="correct horse")
+    with pytest.raises(DatabaseUnreachableError, match="password authentication failed") as caught:
+        connect(wrong, application_name="test")
+    assert "horse" not in str(caught.value)
+
+
+def test_refuses_a_database_that_cannot_hold_every_name(server: Server) -> None:
+    name = f"{server.prefix}latin"
+    with psycopg.connect(server.url, autocommit=True) as conn:
+        conn.execute(
+            sql.SQL(
+                "CREATE DATABASE {} TEMPLATE template0 ENCODING 'SQL_ASCII' LOCALE_PROVIDER libc LOCALE 'C'"
+            ).format(sql.Identifier(name))
+        )
+    database = Database(make_conninfo(server.url, dbname=name), name)
+    try:
+        with pytest.raises(UnsupportedServerError, match="has the encoding SQL_ASCII: UTF8 is needed"):
+            connect(database.url, application_name="test")
+    finally:
+        server.drop(database)
+
+
+def test_refuses_a_server_that_is_too_old(empty_database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(psycopg.ConnectionInfo, "server_version", 140011)
+    with pytest.raises(UnsupportedServerError, match="The server is PostgreSQL 14: 15 or newer is needed"):
+        connect(empty_database.url, application_name="test")
+
+
+def test_work_that_meets_a_lock_timeout_is_tried_again(database: Database) -> None:
+    attempts = 0
+    with database.connect() as conn, database.connect() as holder:
+
+        def work() -> str:
+            nonlocal attempts
+            attempts += 1
+            if attempts == 3:
+                holder.rollback()
+            with transaction_with_lock_timeout(conn, "10ms"):
+                conn.execute("LOCK TABLE users IN ROW EXCLUSIVE MODE")
+            return "done"
+
+        holder.autocommit = False
+        holder.execute("LOCK TABLE users IN ACCESS EXCLUSIVE MODE")
+        assert retry_on_lock_timeout(work, patience=60, pause=0.001, message="Too long.") == "done"
+    assert attempts == 3
+
+
+def test_work_that_meets_lock_timeouts_for_too_long_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses: list[float] = []
+    clock = SimpleNamespace(monotonic=lambda: sum(pauses), sleep=pauses.append)
+    monkeypatch.setattr("projector.database.connect.time", clock)
+
+    def work() -> None:
+        raise psycopg.errors.LockNotAvailable
+
+    with pytest.raises(BlockedError, match="looked up"):
+        retry_on_lock_timeout(work, patience=20, pause=1, longest_pause=4, message=lambda: "looked up")
+    assert pauses == [1, 2, 4, 4, 4, 4, 4]
+
+
+def test_other_errors_of_the_work_are_passed_on() -> None:
+    def work() -> None:
+        raise psycopg.errors.DeadlockDetected
+
+    with pytest.raises(psycopg.errors.DeadlockDetected):
+        retry_on_lock_timeout(work, patience=60, pause=0.001, message="Too long.")
+    with pytest.raises(BlockedError, match="Too long"):
+        retry_on_lock_timeout(
+            work,
+            patience=-1,
+            pause=0.001,
+            message="Too long.",
+            retried=(psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected),
+        )

@@ -1,0 +1,145 @@
+"""Whatever others may make of our tables and functions is found before it is dropped, and ours is not taken for it."""
+
+import psycopg
+import pytest
+from psycopg.rows import TupleRow
+
+from projector.operate.dependents import drop_own, find_dependents, own_names
+from projector.operate.uninstall import uninstall
+from tests.support.running import value
+
+Connection = psycopg.Connection[TupleRow]
+
+SCHEMAS = ["projector", "read_model", "leads_sql"]
+KEY = "user_id text, customer_phone text"
+
+CASES = {
+    "view": ("CREATE VIEW v AS SELECT * FROM read_model.leads", "view public.v"),
+    "view of a view of ours": ("CREATE VIEW v AS SELECT * FROM projector.broken_capture", "view public.v"),
+    "view in a schema of ours": (
+        "CREATE VIEW read_model.v AS SELECT * FROM read_model.leads",
+        "view read_model.v",
+    ),
+    "materialized view": (
+        "CREATE MATERIALIZED VIEW m AS SELECT * FROM read_model.leads",
+        "materialized view public.m",
+    ),
+    "table in a schema of ours": ("CREATE TABLE projector.t (id serial PRIMARY KEY)", "table projector.t"),
+    "foreign key": (
+        f"CREATE TABLE t ({KEY}, CONSTRAINT k FOREIGN KEY (user_id, customer_phone) REFERENCES read_model.leads)",
+        "table constraint k on public.t",
+    ),
+    "function with an SQL body": (
+        "CREATE FUNCTION f() RETURNS bigint LANGUAGE sql BEGIN ATOMIC SELECT count(*) FROM read_model.leads; END",
+        "function public.f()",
+    ),
+    "function of a row type": (
+        "CREATE FUNCTION f() RETURNS SETOF read_model.leads LANGUAGE sql AS 'SELECT * FROM read_model.leads'",
+        "function public.f()",
+    ),
+    "trigger on a table of ours": (
+        (
+            "CREATE TRIGGER t BEFORE UPDATE ON read_model.leads FOR EACH ROW"
+            " EXECUTE FUNCTION suppress_redundant_updates_trigger()"
+        ),
+        "trigger t on read_model.leads",
+    ),
+    "trigger that calls a function of ours": (
+        "CREATE TRIGGER t AFTER TRUNCATE ON messages EXECUTE FUNCTION projector.capture_messages()",
+        "trigger t on public.messages",
+    ),
+    "rule": (
+        "CREATE RULE r AS ON DELETE TO read_model.leads WHERE false DO INSTEAD NOTHING",
+        "rule r on read_model.leads",
+    ),
+    "policy of another table": (
+        (
+            "CREATE TABLE t (id text);"
+            " CREATE POLICY p ON t USING (id IN (SELECT l.user_id FROM read_model.leads AS l))"
+        ),
+        "policy p on public.t",
+    ),
+    "heir": ("CREATE TABLE t () INHERITS (read_model.leads)", "table public.t"),
+    "column of a row type": ("CREATE TABLE t (l read_model.leads[])", "table column public.t.l"),
+    "column of a table of ours": (
+        "ALTER TABLE read_model.leads ADD COLUMN note text",
+        "table column read_model.leads.note",
+    ),
+    "default": (
+        "CREATE TABLE t (s smallint DEFAULT projector.shard_of('x'))",
+        "default value for public.t.s",
+    ),
+    "generated column": (
+        "CREATE TABLE t (a text, s smallint GENERATED ALWAYS AS (projector.shard_of(a)) STORED)",
+        "table column public.t.s",
+    ),
+    "index": (
+        "CREATE TABLE t (a text); CREATE INDEX i ON t (projector.shard_of(a))",
+        "index public.i",
+    ),
+    "extension": ("CREATE EXTENSION citext SCHEMA read_model", "extension citext"),
+    "sequence": ("CREATE SEQUENCE projector.s", "sequence projector.s"),
+    "type": ("CREATE TYPE projector.lens AS ENUM ('wide')", "type projector.lens"),
+}
+
+
+def found(conn: Connection) -> list[str]:
+    return [f"{dependent.kind} {dependent.name}" for dependent in find_dependents(conn, SCHEMAS)]
+
+
+@pytest.mark.parametrize(("command", "expected"), CASES.values(), ids=CASES.keys())
+def test_each_kind_is_found_once(connection: Connection, command: str, expected: str) -> None:
+    assert found(connection) == []
+    connection.execute(command.encode())
+    assert found(connection) == [expected]
+
+
+# PostgreSQL drops these with the table, as its parts: only the list protects them.
+PARTS = {"trigger on a table of ours", "rule", "column of a table of ours"}
+
+
+@pytest.mark.parametrize("name", sorted(CASES.keys() - PARTS))
+def test_postgresql_refuses_what_the_list_would_miss(connection: Connection, name: str) -> None:
+    connection.execute(CASES[name][0].encode())
+    with pytest.raises(psycopg.errors.DependentObjectsStillExist), connection.transaction():
+        drop_own(connection, SCHEMAS)
+    assert value(connection, "SELECT count(*) FROM read_model.leads") == 0
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "CREATE INDEX mine ON read_model.leads (customer_phone, user_id)",
+        "CREATE POLICY p ON read_model.leads USING (true)",
+        "CREATE STATISTICS s ON user_id, customer_phone FROM read_model.leads",
+        "ALTER TABLE read_model.leads ADD CONSTRAINT c CHECK (total_messages >= 0)",
+        "CREATE PUBLICATION p FOR TABLE read_model.leads",
+        "CREATE PUBLICATION p FOR TABLES IN SCHEMA read_model",
+        "GRANT SELECT ON read_model.leads TO pg_monitor",
+        "ALTER DEFAULT PRIVILEGES IN SCHEMA read_model GRANT SELECT ON TABLES TO pg_monitor",
+    ],
+)
+def test_what_has_no_content_of_its_own_goes_with_its_table(connection: Connection, command: str) -> None:
+    connection.execute(command.encode())
+    assert found(connection) == []
+    uninstall(connection)
+    assert value(connection, "SELECT to_regnamespace('read_model') IS NULL") is True
+
+
+def test_a_view_upon_a_view_is_found(connection: Connection) -> None:
+    connection.execute("CREATE VIEW a AS SELECT * FROM read_model.leads")
+    connection.execute("CREATE MATERIALIZED VIEW b AS SELECT * FROM a")
+    connection.execute("CREATE TABLE t (a a)")
+    assert found(connection) == ["materialized view public.b", "table column public.t.a", "view public.a"]
+
+
+def test_all_that_migrate_creates_is_known(connection: Connection) -> None:
+    created = connection.execute(
+        "SELECT relnamespace::regnamespace || '.' || relname FROM pg_class"
+        " WHERE relnamespace = ANY('{projector,read_model,leads_access,leads_sql}'::regnamespace[])"
+        " AND relkind IN ('r', 'v')"
+        " UNION SELECT pronamespace::regnamespace || '.' || proname FROM pg_proc"
+        " WHERE pronamespace IN ('projector'::regnamespace, 'read_model'::regnamespace)"
+    ).fetchall()
+    assert {name for (name,) in created} <= set(own_names())
+    assert len(created) > 30

@@ -1,0 +1,100 @@
+"""The export to a file: the same bytes as the API's, whole or not there."""
+
+import random
+import stat
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, get_args
+
+import psycopg
+import pytest
+
+from api.app import create_app
+from api.config import Config
+from projector.core.refresh import refresh
+from projector.operate import export as exporting
+from projector.operate.export import Kind, export
+from projector.report.errors import NotInstalledError, ProjectorError, TenantNotFoundError
+from projector.report.progress import QUIET
+from projector.sweep.rebuild import rebuild
+from tests.support import edge_cases
+from tests.support.running import value
+from tests.support.server import Database
+from tests.unit.projector.recovering import Connection
+
+START, END = datetime(2025, 1, 1, tzinfo=UTC), datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def from_the_api(database: Database, path: str) -> bytes:
+    app = create_app(Config(database.url, rate_limit="", log_level="ERROR"))
+    answer = app.test_client().get(path)
+    assert answer.status_code == 200
+    data: bytes = answer.data
+    app.extensions["leads_database"].engine.dispose()
+    return data
+
+
+@pytest.fixture
+def tenant(connection: Connection) -> str:
+    """The tenant with most leads among edge cases, of which some look like formulas."""
+    edge_cases.write(connection, edge_cases.generate(random.Random(3), 40))
+    rebuild(connection, tenants=None, progress=QUIET)
+    connection.execute("UPDATE contacts SET name = '=1+1' WHERE contact_id LIKE '%1%'")
+    refresh(connection, retry_failed=False, progress=QUIET)
+    found: str = value(
+        connection, "SELECT user_id FROM read_model.leads GROUP BY user_id ORDER BY count(*) DESC LIMIT 1"
+    )
+    return found
+
+
+@pytest.mark.parametrize("kind", get_args(Kind))
+def test_a_file_has_the_bytes_of_the_api(
+    connection: Connection, database: Database, tenant: str, tmp_path: Path, kind: Kind
+) -> None:
+    file = tmp_path / kind
+    done = export(connection, tenant, kind, file, progress=QUIET)
+    assert file.read_bytes() == from_the_api(database, f"/users/{tenant}/{kind}")
+    table = "lead_messages" if kind == "messages.ndjson" else "leads"
+    assert done.count == value(
+        connection, f"SELECT count(*) FROM read_model.{table} WHERE user_id = %s", tenant
+    )
+    assert done.count > 10
+    assert done.as_of is not None
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_messages_of_a_time_range(
+    connection: Connection, database: Database, tenant: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "messages"
+    export(connection, tenant, "messages.ndjson", file, start=START, end=END, progress=QUIET)
+    path = f"/users/{tenant}/messages.ndjson?from_date=2025-01-01&to_date=2025-12-31T23:59:59.999Z"
+    assert file.read_bytes() == from_the_api(database, path)
+    assert 0 < len(file.read_bytes()) < len(from_the_api(database, f"/users/{tenant}/messages.ndjson"))
+
+
+def test_a_file_that_broke_is_as_it_was(
+    connection: Connection, tenant: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any) -> Any:  # noqa: ANN401
+        yield ["half\n"]
+        raise psycopg.OperationalError("gone")
+
+    file = tmp_path / "leads.csv"
+    file.write_text("the last one")
+    monkeypatch.setattr(exporting, "_lines", broken)
+    with pytest.raises(psycopg.OperationalError):
+        export(connection, tenant, "leads.csv", file, progress=QUIET)
+    assert file.read_text() == "the last one"
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_what_cannot_be_exported_is_said(connection: Connection, tmp_path: Path) -> None:
+    with pytest.raises(NotInstalledError, match="never built"):
+        export(connection, "u", "leads.csv", tmp_path / "x", progress=QUIET)
+    rebuild(connection, tenants=None, progress=QUIET)
+    with pytest.raises(TenantNotFoundError):
+        export(connection, "u", "leads.csv", tmp_path / "x", progress=QUIET)
+    connection.execute("INSERT INTO users (user_id) VALUES ('u')")
+    with pytest.raises(ProjectorError, match="cannot be written: No such file"):
+        export(connection, "u", "leads.csv", tmp_path / "no" / "x", progress=QUIET)

@@ -1,0 +1,107 @@
+"""What keeps the changes of the platform from arriving, in words. Real subscriptions are in test_origin.py."""
+
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from psycopg.rows import TupleRow
+
+from projector.database.schema import source_tables
+from projector.operate.origin.subscriptions import Feed, find_distance, find_problem, read_unfed_tables
+
+Connection = psycopg.Connection[TupleRow]
+
+
+def feed(**changes: object) -> Feed:
+    return Feed(**{**WELL, **changes})  # type: ignore[arg-type]
+
+
+WELL: dict[str, object] = {
+    "name": "leads",
+    "slot_name": "leads",
+    "is_enabled": True,
+    "unready_tables": 0,
+    "has_worker": True,
+    "position": "0/1",
+    "errors": 3,
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({}, None),
+        ({"is_enabled": False}, "The subscription leads is disabled"),
+        ({"unready_tables": 1}, "The subscription leads has yet to copy 1 table"),
+        ({"errors": 5}, "The subscription leads failed 2 times since something arrived last"),
+        ({"has_worker": False, "position": None}, "The subscription leads has no worker"),
+    ],
+)
+def test_what_keeps_changes_from_arriving(changes: dict[str, object], said: str | None) -> None:
+    assert find_problem([feed(**changes)], [], 3) == said
+
+
+def test_tables_that_no_subscription_brings_are_named() -> None:
+    tables = ["public.contacts", "public.messages_2026"]
+    assert (
+        find_problem([feed()], tables, 3)
+        == "No subscription brings rows of public.contacts, public.messages_2026"
+    )
+    # What a subscription says of itself comes first.
+    assert find_problem([feed(is_enabled=False)], tables, 3) == "The subscription leads is disabled"
+
+
+def test_no_subscription_at_all_is_a_problem() -> None:
+    assert str(find_problem([], [], 0)).startswith("No subscription brings rows of the source tables")
+
+
+def test_the_distance_is_in_bytes_and_never_negative() -> None:
+    assert find_distance(feed(position="1/10"), "2/0") == (1 << 32) - 16
+    assert find_distance(feed(position="2/0"), "1/10") == 0
+    assert find_distance(feed(position=None), "1/10") is None
+    assert find_distance(feed(), None) is None
+
+
+@pytest.fixture
+def subscribed(connection: Connection) -> Iterator[Connection]:
+    """A database with a subscription that lists no table yet, and with contacts in two partitions."""
+    connection.execute("DROP TABLE contacts")
+    connection.execute("CREATE TABLE contacts (contact_id text) PARTITION BY LIST (contact_id)")
+    connection.execute("CREATE TABLE contacts_a PARTITION OF contacts FOR VALUES IN ('a')")
+    connection.execute("CREATE TABLE \"Contacts b\" PARTITION OF contacts FOR VALUES IN ('b')")
+    connection.execute(
+        "CREATE SUBSCRIPTION leads CONNECTION 'dbname=nowhere' PUBLICATION leads"
+        " WITH (connect = false, slot_name = NONE)"
+    )
+    yield connection
+    connection.execute("DROP SUBSCRIPTION leads")
+
+
+@pytest.mark.parametrize(
+    ("listed", "unfed"),
+    [
+        (source_tables(), []),
+        ([], []),
+        ([name for name in source_tables() if name != "messages"], ["public.messages"]),
+        # Published by its partitions.
+        ([*source_tables(), "contacts_a", '"Contacts b"'], []),
+        (
+            [name for name in source_tables() if name != "contacts"],
+            ['public."Contacts b"', "public.contacts_a"],
+        ),
+        (
+            [*(name for name in source_tables() if name != "contacts"), "contacts_a"],
+            ['public."Contacts b"'],
+        ),
+    ],
+)
+def test_the_tables_that_no_subscription_brings(
+    subscribed: Connection, listed: list[str], unfed: list[str]
+) -> None:
+    subscribed.execute(
+        "INSERT INTO pg_subscription_rel (srsubid, srrelid, srsubstate)"
+        " SELECT s.oid, listed::regclass, 'r' FROM pg_subscription AS s, unnest(%s::text[]) AS listed"
+        " WHERE s.subdbid = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())",
+        (list(listed),),
+    )
+    assert sorted(read_unfed_tables(subscribed)) == unfed

@@ -1,0 +1,133 @@
+"""What `migrate` installs and removes. tests/exactness/ shows that an update of an older version loses nothing."""
+
+import psycopg
+import pytest
+from psycopg.rows import TupleRow
+
+from projector import capture
+from projector.database import locks
+from projector.database.schema import comments
+from projector.database.sql import PROJECTION_VERSION
+from projector.operate import install as installing
+from projector.operate.install import migrate
+from projector.report.errors import BlockedError, IncompleteSchemaError, SourceMissingError
+from tests.support.running import value, write_message
+from tests.support.server import Database
+from tests.unit.projector.recovering import (
+    SABOTAGE,
+    as_of,
+    healed,
+    messages,
+    open_reasons,
+    ready,
+    wait_until_fresh,
+)
+
+Connection = psycopg.Connection[TupleRow]
+
+OBJECTS = (
+    "SELECT array_agg(c.oid::regclass || ':' || c.oid ORDER BY c.oid) FROM pg_class AS c"
+    " WHERE c.relnamespace = ANY('{read_model,projector,leads_access}'::regnamespace[])"
+)
+
+
+def test_every_table_and_column_has_its_description_in_the_database(connection: Connection) -> None:
+    found = connection.execute(
+        "SELECT n.nspname || '.' || c.relname, a.attname::text, col_description(c.oid, a.attnum) FROM pg_class AS c"
+        " JOIN pg_namespace AS n ON n.oid = c.relnamespace"
+        " JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped"
+        " WHERE n.nspname IN ('read_model', 'projector', 'leads_access') AND c.relkind = 'r'"
+        " UNION ALL SELECT n.nspname || '.' || c.relname, NULL, obj_description(c.oid, 'pg_class') FROM pg_class AS c"
+        " JOIN pg_namespace AS n ON n.oid = c.relnamespace"
+        " WHERE n.nspname IN ('read_model', 'projector', 'leads_access') AND c.relkind = 'r'"
+    ).fetchall()
+    assert {(table, column): text for table, column, text in found} == {
+        (table, column): text for table, column, text in comments()
+    }
+
+
+def test_the_projection_version_is_noted(connection: Connection) -> None:
+    noted = "SELECT value FROM projector.settings WHERE name = 'projection_version'"
+    assert value(connection, noted) == PROJECTION_VERSION
+    assert value(connection, "SELECT version FROM read_model.projection") == PROJECTION_VERSION
+    connection.execute("UPDATE projector.settings SET value = 'another' WHERE name = 'projection_version'")
+    connection.execute("UPDATE read_model.projection SET version = 'another'")
+    migrate(connection, create_source=False)
+    assert value(connection, noted) == PROJECTION_VERSION
+    # The rows are still those of the other one, until a rebuild has ended.
+    assert value(connection, "SELECT version FROM read_model.projection") == "another"
+
+
+def test_a_second_migrate_changes_nothing(connection: Connection) -> None:
+    before = value(connection, OBJECTS)
+    assert migrate(connection, create_source=False) == []
+    assert value(connection, OBJECTS) == before
+
+
+def test_a_second_migrate_is_no_gap(built: Connection, other: Connection) -> None:
+    migrate(other, create_source=False)
+    assert (capture.find_gap(built), open_reasons(built), ready(built)) == (None, [], True)
+    wait_until_fresh(built, as_of(built))
+
+
+def test_migrate_notes_what_it_mends(built: Connection, other: Connection) -> None:
+    other.execute(SABOTAGE["dropped"].encode())
+    write_message(other, "missed")
+    notices = migrate(other, create_source=False)
+    assert any("leads_capture_insert on messages is missing" in notice for notice in notices)
+    assert capture.find_gap(built) is None
+    assert not ready(built)
+    healed(built)
+    assert (messages(built), ready(built)) == (1, True)
+
+
+def test_migrate_does_not_switch_capture_on(built: Connection, other: Connection) -> None:
+    capture.switch_off(built, "emergency")
+    assert any("switched off" in notice for notice in migrate(other, create_source=False))
+    assert value(built, "SELECT count(*) FROM pg_trigger WHERE tgname LIKE 'leads_capture%'") == 0
+
+
+def test_missing_source_tables_are_named_and_nothing_is_installed(empty_database: Database) -> None:
+    with empty_database.connect() as conn:
+        with pytest.raises(SourceMissingError, match=r"table users; .* --create-source"):
+            migrate(conn, create_source=False)
+        assert value(conn, "SELECT to_regnamespace('projector') IS NULL") is True
+
+
+def test_a_missing_index_of_the_platform_is_named(connection: Connection) -> None:
+    connection.execute("DROP INDEX template_sends_template_id_idx")
+    [notice] = migrate(connection, create_source=False)
+    assert "CREATE INDEX CONCURRENTLY ON template_sends (template_id);" in notice
+
+
+def test_a_table_that_another_session_holds_is_not_waited_for_long(
+    database: Database, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(installing, "TABLE_PATIENCE_SECONDS", 0.0)
+    with database.connect() as holder, holder.transaction():
+        holder.execute("LOCK TABLE read_model.leads IN ACCESS EXCLUSIVE MODE")
+        with pytest.raises(BlockedError, match="other sessions hold them"):
+            migrate(connection, create_source=False)
+    assert migrate(connection, create_source=False) == []
+
+
+def test_a_batch_in_progress_is_waited_for(
+    database: Database, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(installing, "TABLE_PATIENCE_SECONDS", 0.0)
+    with database.connect() as owner, owner.transaction():
+        owner.execute("SELECT pg_advisory_xact_lock(%s, 3)", (locks.SHARD,))
+        with pytest.raises(BlockedError):
+            migrate(connection, create_source=False)
+
+
+@pytest.mark.parametrize(("table", "column"), [("leads", "total_messages"), ("lead_profiles", "email")])
+def test_a_column_that_nothing_adds_is_told_with_the_file_that_names_it(
+    connection: Connection, table: str, column: str
+) -> None:
+    connection.execute(f"ALTER TABLE read_model.{table} DROP COLUMN {column} CASCADE".encode())
+    with pytest.raises(IncompleteSchemaError) as raised:
+        migrate(connection, create_source=False)
+    said = str(raised.value)
+    assert said.startswith(f'Nothing was changed, because schema.sql failed: column "{column}" ')
+    assert said.endswith("schema.sql lacks an ALTER TABLE … ADD COLUMN IF NOT EXISTS for it.")

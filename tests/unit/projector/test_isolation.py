@@ -1,0 +1,188 @@
+"""What made a batch fail is found and set aside, and all others go on."""
+
+import pytest
+
+from projector.core import isolation, pipeline
+from projector.core.batch import recompute, refresh_batch
+from projector.core.dead_letters import UntriedLetters, retry_dead_letters
+from projector.core.isolation import isolate_failing_key
+from projector.core.refresh import refresh, refresh_with_backoff
+from projector.database import locks
+from projector.report.errors import CaptureGapError
+from projector.report.progress import QUIET
+from tests.exactness.platform import assert_exact
+from tests.support.running import value, write_conversations, write_message, write_source
+from tests.unit.projector.recovering import Connection
+
+REFUSE = "ALTER TABLE read_model.leads ADD CONSTRAINT refused CHECK (customer_phone <> '49151000002')"
+REFUSE_TENANT = "ALTER TABLE read_model.leads ADD CONSTRAINT refused CHECK (user_id <> 'many') NOT VALID"
+ALLOW = "ALTER TABLE read_model.leads DROP CONSTRAINT refused"
+LETTERS = "SELECT kind, key, user_id, customer_phone, attempts FROM projector.dead_letters ORDER BY kind, key"
+MANY = 3000
+
+
+def letters(conn: Connection) -> list[tuple[object, ...]]:
+    return conn.execute(LETTERS).fetchall()
+
+
+def leads(conn: Connection, tenant: str) -> int:
+    return int(value(conn, "SELECT count(*) FROM read_model.leads WHERE user_id = %s", tenant))
+
+
+def waiting(conn: Connection) -> int:
+    return int(value(conn, "SELECT count(*) FROM projector.changes"))
+
+
+@pytest.fixture
+def refusing(built: Connection, other: Connection) -> Connection:
+    """A read model that refuses the lead 49151000002."""
+    other.execute(REFUSE.encode())
+    return built
+
+
+@pytest.fixture
+def flooded(built: Connection, other: Connection) -> Connection:
+    """A read model that refuses the tenant `many`."""
+    write_source(other, "many")
+    refresh(built, retry_failed=False, progress=QUIET)
+    other.execute(REFUSE_TENANT.encode())
+    return built
+
+
+def write_singly(conn: Connection, count: int, tenant: str, first: int) -> None:
+    """Conversations that are rows of the queue of their own, as if each had been written by a statement of its own."""
+    write_conversations(conn, count, tenant, first)
+    conn.execute(
+        "WITH taken AS (DELETE FROM projector.changes WHERE bulk RETURNING kind, keys)"
+        " INSERT INTO projector.changes (shard, kind, keys)"
+        " SELECT projector.shard_of(k.key), t.kind, ARRAY[k.key] FROM taken AS t CROSS JOIN unnest(t.keys) AS k (key)"
+    )
+
+
+def test_of_a_mass_change_only_the_key_that_fails_is_set_aside(
+    refusing: Connection, other: Connection
+) -> None:
+    # So many rows of one statement are one row of the queue for each shard.
+    write_conversations(other, 60, first=2)
+    assert value(other, "SELECT max(cardinality(keys)) FROM projector.changes") > 8
+    refresh(refusing, retry_failed=False, progress=QUIET)
+    assert letters(refusing) == [("reload_conversations", "c-u-2", "u", "49151000002", 1)]
+    assert value(refusing, "SELECT count(*) FROM read_model.leads") == 60
+
+
+def test_the_change_of_one_tenant_that_fails_is_set_aside_whole(
+    refusing: Connection, other: Connection
+) -> None:
+    write_conversations(other, 60, first=2)
+    shard = value(other, "SELECT shard FROM projector.changes WHERE 'c-u-2' = any(keys)")
+    keys = value(other, "SELECT keys FROM projector.changes WHERE shard = %s", shard)
+    isolate_failing_key(refusing, shard, bulk=False, wait=True)
+    assert [(one[1], one[4]) for one in letters(other)] == sorted((key, 0) for key in keys)
+    error = value(other, "SELECT DISTINCT error FROM projector.dead_letters")
+    assert error.startswith("not tried alone yet; among such keys: ")
+    assert value(other, "SELECT dead_letters FROM read_model.tenants WHERE user_id = 'u'") == len(keys)
+    # They are due at once, and all are done but one.
+    turns = UntriedLetters()
+    while turns.take_turn(refusing):
+        pass
+    assert [one[1:] for one in letters(other)] == [("c-u-2", "u", "49151000002", 1)]
+
+
+def test_a_change_of_several_tenants_is_split_by_tenant_and_its_parts_keep_its_time(
+    refusing: Connection, other: Connection
+) -> None:
+    tenants = [f"t{number}" for number in range(10)]
+    for tenant in tenants:
+        write_source(other, tenant)
+        write_conversations(other, 2, tenant, first=2)
+    other.execute("DELETE FROM projector.changes")
+    keys = [f"c-{tenant}-{number}" for tenant in tenants for number in (2, 3)]
+    other.execute(
+        "INSERT INTO projector.changes (shard, bulk, kind, keys) VALUES (0, true, 'conversations', %s)",
+        (keys,),
+    )
+    queued_at = value(other, "SELECT queued_at FROM projector.changes")
+    isolate_failing_key(refusing, 0, bulk=True, wait=True)
+    parts = other.execute("SELECT keys, queued_at, bulk FROM projector.changes").fetchall()
+    assert len(parts) == 8
+    assert sorted(key for part in parts for key in part[0]) == sorted(keys)
+    assert {part[1:] for part in parts} == {(queued_at, True)}
+    # No tenant is in two parts.
+    assert sum(len({key.split("-")[1] for key in part[0]}) for part in parts) == len(tenants)
+    assert letters(refusing) == []
+
+
+def test_an_oldest_change_that_does_not_fail_is_just_done(built: Connection, other: Connection) -> None:
+    write_message(other, "m1")
+    shard = value(other, "SELECT shard FROM projector.changes")
+    isolate_failing_key(built, shard, bulk=False, wait=True)
+    assert value(built, "SELECT count(*) FROM read_model.lead_messages") == 1
+    assert letters(built) == []
+
+
+def test_a_failure_that_no_lead_is_to_blame_for_is_raised(built: Connection, other: Connection) -> None:
+    write_message(other, "m1")
+    other.execute("ALTER TABLE messages DISABLE TRIGGER leads_capture_insert")
+    with pytest.raises(CaptureGapError):
+        isolate_failing_key(built, value(other, "SELECT shard FROM projector.changes"), bulk=False, wait=True)
+    assert waiting(built) == 1
+
+
+def test_single_changes_do_not_wait_for_a_mass_change_that_fails(
+    flooded: Connection, other: Connection
+) -> None:
+    write_conversations(other, 400, "many", first=2)
+    for number in range(2, 42):
+        write_conversations(other, 1, "u", first=number)
+    done, size = refresh_with_backoff(flooded, locks.SHARDS, size=1000, limit=1000)
+    assert (leads(other, "u"), size) == (41, 1000)
+    assert not done.drained
+
+
+def test_a_batch_without_mass_changes_does_not_drain_a_queue_that_has_some(
+    built: Connection, other: Connection
+) -> None:
+    write_conversations(other, 400, first=2)
+    as_of = value(other, "SELECT min(as_of) FROM read_model.freshness")
+    assert not refresh_batch(built, locks.SHARDS, bulk_pieces=0).drained
+    assert value(other, "SELECT min(as_of) FROM read_model.freshness") == as_of
+
+
+@pytest.mark.parametrize("write", [write_singly, write_conversations], ids=["singly", "in one statement"])
+def test_thousands_of_failing_keys_of_a_tenant_keep_no_other_waiting(
+    flooded: Connection, other: Connection, write: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What counts is how many tries it takes until the others are done: no time is measured."""
+    assert callable(write)
+    write(other, MANY, "many", 2)
+    write_conversations(other, 1, "u", first=2)
+    tries: list[int] = []
+
+    def counted(conn: Connection) -> pipeline.BatchResult:
+        tries.append(1)
+        assert len(tries) < 100
+        return recompute(conn)
+
+    monkeypatch.setattr(isolation, "recompute", counted)
+    size, drained = 1000, False
+    while not drained:
+        done, size = refresh_with_backoff(flooded, locks.SHARDS, size=size, limit=1000)
+        drained = done.drained
+    assert leads(other, "u") == 2
+    assert waiting(other) == 0
+    assert leads(other, "many") + len(letters(other)) == MANY + 1
+    assert value(other, "SELECT dead_letters FROM read_model.tenants WHERE user_id = 'many'") == MANY
+    # What is written while they are tried comes first.
+    untried = UntriedLetters()
+    for number in range(3, 6):
+        assert untried.take_turn(flooded)
+        write_conversations(other, 1, "u", first=number)
+        refresh_with_backoff(flooded, locks.SHARDS, size=size, limit=1000)
+        assert leads(other, "u") == number
+    # And all is right when the cause is gone.
+    other.execute(ALLOW.encode())
+    retry_dead_letters(flooded, due_only=False)
+    assert letters(other) == []
+    assert leads(other, "many") == MANY + 1
+    assert value(other, "SELECT dead_letters FROM read_model.tenants WHERE user_id = 'many'") == 0
+    assert_exact(other)

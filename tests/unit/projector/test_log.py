@@ -1,0 +1,170 @@
+"""Logs: one JSON object a line for machines, text for people."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from projector.report.log import digest
+from tests.support.commands import environment
+
+SCRIPT = """
+import logging, sys, structlog
+from projector.report import log
+log.configure(*sys.argv[1:])
+logger = structlog.get_logger("projector.refresh")
+logger.info("refreshed", leads=3)
+logger.debug("taken")
+logging.getLogger("apscheduler.scheduler").info("added a job")
+logging.getLogger("apscheduler.scheduler").warning("missed by %s s", 3)
+try:
+    1 / 0
+except ZeroDivisionError:
+    logger.exception("failed")
+"""
+
+
+def lines(level: str, form: str) -> list[str]:
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, level, form],
+        check=True,
+        env=environment(),
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout == ""
+    return done.stderr.splitlines()
+
+
+OTHERS = """
+import sys, threading, warnings, structlog
+from projector.report import log
+log.configure("INFO", "json")
+warnings.warn("this is going away", DeprecationWarning)
+def fail():
+    raise ValueError("49151000001")
+thread = threading.Thread(target=fail)
+thread.start()
+thread.join()
+fail()
+"""
+
+PERSONAL = """
+import sys, structlog
+from projector.report import log
+from projector.report.log import Personal, digest, quoting
+from projector.report.errors import RebuildFailedError
+from psycopg.errors import NumericValueOutOfRange
+log.configure("INFO", sys.argv[1], personal_data=sys.argv[2] == "on")
+logger = structlog.get_logger("projector.verify")
+logger.error("drift", lead=Personal("49151000001", digest("49151000001")), expected=Personal("Siddhant"))
+logger.error("failed", error=quoting(NumericValueOutOfRange("Siddhant is out of range"), "Siddhant is out of range"))
+logger.error("failed", error=quoting(RebuildFailedError("at 49151000001", without_values="at one"), "at 49151000001"))
+logger.error("failed", error=quoting(OSError("no space"), "no space"))
+try:
+    try:
+        int("Siddhant")
+    except ValueError as error:
+        raise KeyError("49151000001") from error
+except KeyError:
+    logger.exception("unexpected failure")
+"""
+
+
+def run(script: str, *arguments: str, code: int = 0) -> list[str]:
+    """Return what a program writes to standard error."""
+    done = subprocess.run(
+        [sys.executable, "-W", "always", "-c", script, *arguments],
+        check=False,
+        env=environment(),
+        capture_output=True,
+        text=True,
+    )
+    assert (done.stdout, done.returncode) == ("", code)
+    return done.stderr.splitlines()
+
+
+def test_what_python_warns_of_and_what_nobody_caught_is_json_too() -> None:
+    warned, in_thread, uncaught = map(json.loads, run(OTHERS, code=1))
+    assert "this is going away" in warned["event"]
+    assert warned["level"] == "warning"
+    for found in (in_thread, uncaught):
+        assert (found["event"], found["level"]) == ("unexpected failure", "critical")
+        assert "in fail" in found["exception"]
+        assert "ValueError" in found["exception"]
+
+
+def test_a_line_names_no_customer() -> None:
+    found = [json.loads(line) for line in run(PERSONAL, "json", "off")]
+    assert "49151000001" not in str(found)
+    assert "Siddhant" not in str(found).replace('int("Siddhant")', "")
+    assert (found[0]["lead"], "expected" in found[0]) == (digest("49151000001"), False)
+    assert [line.get("error") for line in found[1:4]] == [
+        "NumericValueOutOfRange (SQLSTATE 22003)",
+        "at one",
+        "no space",
+    ]
+    assert found[4]["exception"].index("ValueError") < found[4]["exception"].index("KeyError")
+
+
+def test_no_line_as_text_names_a_customer() -> None:
+    said = "\n".join(run(PERSONAL, "text", "off"))
+    assert "unexpected failure" in said
+    assert "49151000001" not in said
+
+
+def test_a_line_names_the_customer_where_that_is_wanted() -> None:
+    found = [json.loads(line) for line in run(PERSONAL, "json", "on")]
+    assert (found[0]["lead"], found[0]["expected"]) == ("49151000001", "Siddhant")
+    assert [line.get("error") for line in found[1:4]] == [
+        "Siddhant is out of range",
+        "at 49151000001",
+        "no space",
+    ]
+    assert "KeyError: '49151000001'" in found[4]["exception"]
+
+
+@pytest.mark.parametrize("form", ["json", "auto"])
+def test_json_lines_off_a_terminal(form: str) -> None:
+    found = [json.loads(line) for line in lines("INFO", form)]
+    assert [entry["event"] for entry in found] == ["refreshed", "missed by 3 s", "failed"]
+    assert found[0]["leads"] == 3
+    assert found[0]["level"] == "info"
+    assert found[0]["timestamp"].endswith("Z")
+    assert "ZeroDivisionError" in found[2]["exception"]
+
+
+def test_text_when_asked_for_without_colours_off_a_terminal() -> None:
+    found = "\n".join(lines("DEBUG", "text"))
+    assert "refreshed" in found
+    assert "leads=3" in found
+    assert "taken" in found
+    assert "\x1b" not in found
+
+
+def test_the_level_is_for_our_own_logs() -> None:
+    found = [json.loads(line)["event"] for line in lines("ERROR", "json")]
+    assert found == ["missed by 3 s", "failed"]
+
+
+HOSTILE = r"""
+import sys, structlog, logging
+from projector.report import log
+log.configure("INFO", "text")
+structlog.get_logger("projector.x").info("an event\nforged", key="\x1b[2J\nforged \u202e", keys=["\x9b1m"])
+logging.getLogger("other").warning("of another\nforged \x1b[2J")
+try:
+    raise OSError("\x1b[2J")
+except OSError:
+    structlog.get_logger("projector.x").exception("failed\rforged")
+"""
+
+
+def test_no_value_of_a_text_log_forges_a_line() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", HOSTILE], check=True, env=environment(), capture_output=True, text=True
+    )
+    assert [line for line in done.stderr.splitlines() if line.startswith("forged")] == []
+    assert {one for one in done.stderr if not one.isprintable()} == {"\n"}
+    assert r"key='\\x1b[2J\\nforged \\u202e'" in done.stderr or r"\x1b[2J\nforged \u202e" in done.stderr

@@ -1,0 +1,111 @@
+"""What the programs log of leads: tenant, field and digest, and no data of a customer unless an operator wants that."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from projector.report.log import digest
+from projector.report.progress import QUIET
+from projector.sweep.rebuild.run_log import read_clock
+from projector.sweep.verify import rolling, rounds, verify
+from tests.support.commands import projector
+from tests.support.running import running_scheduler, value, wait_until, write_conversations, write_message
+from tests.support.server import Database
+from tests.unit.projector.recovering import Connection
+
+PHONE = "49151000001"
+# A platform's own trigger on our table is what can raise any text.
+REFUSE = """
+CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.customer_phone = '49151000002' THEN RAISE 'Siddhant of % is refused', NEW.customer_phone; END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER refuse BEFORE INSERT OR UPDATE ON read_model.leads FOR EACH ROW EXECUTE FUNCTION refuse();
+"""
+
+
+def lines(text: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
+@pytest.mark.parametrize("shown", ["off", "on"])
+def test_a_drift_line(built: Connection, database: Database, tmp_path: Path, shown: str) -> None:
+    built.execute("UPDATE read_model.lead_profiles SET name = 'Siddhant'")
+    done = projector(
+        tmp_path, "verify", "--all", DATABASE_URL=database.url, LEADS_LOG_FORMAT="json",
+        LEADS_LOG_PERSONAL_DATA=shown,
+    )  # fmt: skip
+    assert done.returncode == 3
+    # Standard output is for the operator who asked.
+    assert f"u {PHONE} profile.name: expected null, found Siddhant" in done.stdout
+    [drift] = [line for line in lines(done.stderr) if line["event"] == "drift"]
+    assert (drift["tenant"], drift["field"]) == ("u", "profile.name")
+    if shown == "on":
+        assert (drift["lead"], drift["expected"], drift["found"]) == (PHONE, "null", "Siddhant")
+    else:
+        assert drift["lead"] == digest(PHONE)
+        assert PHONE not in done.stderr
+        assert "Siddhant" not in done.stderr
+
+
+def test_the_lines_of_a_dead_letter(built: Connection, database: Database, tmp_path: Path) -> None:
+    built.execute(REFUSE.encode(), prepare=False)
+    with running_scheduler(database.url, tmp_path) as scheduler:
+        write_conversations(built, 1, first=2)
+        wait_until(built, "count(*) = 1 FROM projector.dead_letters")
+        scheduler.wait_for_event("set aside as a dead letter")
+        said = scheduler.logged()
+    [letter] = [line for line in said if line["event"] == "set aside as a dead letter"]
+    assert (letter["kind"], letter["key"]) == ("reload_conversations", "c-u-2")
+    assert letter["error"] == "RaiseException (SQLSTATE P0001)"
+    assert letter["step"].startswith("sql/refresh/8_write_leads/")
+    assert "a batch failed and is tried in smaller parts" in [line["event"] for line in said]
+    assert "Siddhant" not in str(said)
+    assert "49151000002" not in str(said)
+    assert "Siddhant of 49151000002" in value(built, "SELECT error FROM projector.dead_letters")
+
+
+@pytest.mark.parametrize("shown", ["off", "on"])
+def test_the_error_of_a_rebuild(built: Connection, database: Database, tmp_path: Path, shown: str) -> None:
+    write_message(built, "m1")
+    built.execute("UPDATE read_model.leads SET document = '{}'")
+    built.execute(REFUSE.replace("49151000002", PHONE).encode(), prepare=False)
+    settings = {"DATABASE_URL": database.url, "LEADS_LOG_PERSONAL_DATA": shown}
+    done = projector(tmp_path, "rebuild", LEADS_LOG_FORMAT="text", **settings)
+    assert done.returncode == 1
+    if shown == "on":
+        assert f"Error: The rebuild stopped at customer {PHONE} of tenant u: Siddhant" in done.stderr
+    else:
+        assert f"at a customer of tenant u whose phone has the digest {digest(PHONE)}: Raise" in done.stderr
+        assert PHONE not in done.stderr
+        assert "Siddhant" not in done.stderr
+    status = projector(tmp_path, "status", **settings)
+    # The note of a run is kept, and has no values whatever lines have.
+    assert f"at a customer of tenant u whose phone has the digest {digest(PHONE)}" in status.stdout
+    [note] = built.execute("SELECT note FROM projector.runs WHERE outcome = 'failed'").fetchone() or [""]
+    assert "RaiseException (SQLSTATE P0001)" in note
+    assert PHONE not in status.stdout + note
+    assert "Siddhant" not in status.stdout + note
+
+
+RAISE = """
+CREATE OR REPLACE FUNCTION projector.canonical_phone(value text) RETURNS text LANGUAGE plpgsql
+AS $$ BEGIN RAISE 'Siddhant of % is refused', value; END $$;
+"""
+
+
+def test_the_notes_of_a_verify_have_no_values(built: Connection) -> None:
+    built.execute(RAISE.encode(), prepare=False)
+    with pytest.raises(psycopg.errors.RaiseException, match=f"Siddhant of {PHONE}"):
+        verify(built, tenants=None, sample=None, heal=False, progress=QUIET)
+    note = value(built, "SELECT note FROM projector.runs WHERE kind = 'verify' AND outcome = 'failed'")
+    assert note == "RaiseException (SQLSTATE P0001)"
+    rounds.begin(built, 1.0, read_clock(built))
+    built.execute("UPDATE projector.verify_rounds SET phase = 'keys', due_at = now()")
+    with pytest.raises(psycopg.errors.RaiseException, match=f"Siddhant of {PHONE}"):
+        rolling.step(built, 1.0)
+    assert value(built, "SELECT failure FROM projector.verify_rounds") == "RaiseException (SQLSTATE P0001)"

@@ -1,0 +1,107 @@
+"""Progress: few lines in a log, a bar at a terminal."""
+
+import io
+import sys
+
+import pytest
+from rich.console import Console
+
+from projector.report import log
+from projector.report.progress import QUIET, Bar, Lines, for_this_terminal
+
+
+class Clock:
+    """A clock that the test turns."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_a_log_gets_a_line_every_five_seconds_at_most() -> None:
+    said: list[str] = []
+    clock = Clock()
+    lines = Lines(said.append, clock)
+    lines.start("Rebuilding", 10_000, "leads")
+    for _ in range(12):
+        clock.now += 1
+        lines.advance(500)
+    lines.finish()
+    assert said == [
+        "Rebuilding: 10,000 leads",
+        "Rebuilding: 2,500 of 10,000 leads, 500/s, about 15 s left",
+        "Rebuilding: 5,000 of 10,000 leads, 500/s, about 10 s left",
+        "Rebuilding: 6,000 of 10,000 leads in 12.0 s",
+    ]
+
+
+def test_a_log_survives_more_than_was_announced_and_a_second_end() -> None:
+    said: list[str] = []
+    clock = Clock()
+    lines = Lines(said.append, clock)
+    lines.start("Rebuilding", 0, "leads")
+    clock.now += 6
+    lines.advance(3)
+    lines.finish()
+    lines.finish()
+    assert said == ["Rebuilding: 3 leads, 0/s", "Rebuilding: 3 leads in 6.0 s"]
+
+
+def test_a_log_says_nothing_of_nothing_to_do() -> None:
+    said: list[str] = []
+    lines = Lines(said.append, Clock())
+    lines.start("refresh", 0, "changes")
+    lines.advance(0)
+    lines.finish()
+    assert said == []
+
+
+@pytest.mark.parametrize(("form", "kind"), [("json", Lines), ("auto", Bar), ("text", Bar)])
+def test_no_bar_is_drawn_between_lines_of_json(
+    monkeypatch: pytest.MonkeyPatch, form: str, kind: type
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr(log, "is_json", lambda: form == "json")
+    assert isinstance(for_this_terminal(), kind)
+
+
+def test_one_is_one() -> None:
+    said: list[str] = []
+    lines = Lines(said.append, Clock())
+    lines.start("refresh", 1, "changes")
+    lines.advance(1)
+    lines.finish()
+    assert said == ["refresh: 1 change", "refresh: 1 of 1 change in 0.0 s"]
+
+
+def test_a_terminal_gets_a_bar_with_rate_and_time_left() -> None:
+    screen = io.StringIO()
+    bar = Bar(Console(file=screen, force_terminal=True, width=120, color_system=None))
+    bar.start("Loading", 2_000, "leads")
+    bar.advance(500)
+    bar.advance(1_500)
+    bar.finish()
+    bar.advance(1)
+    shown = screen.getvalue()
+    assert "Loading" in shown
+    assert "2000/2000" in shown
+    assert "leads/s" in shown
+    assert "0:00:00" in shown
+
+
+def test_a_bar_grows_where_more_comes_than_was_announced() -> None:
+    screen = io.StringIO()
+    bar = Bar(Console(file=screen, force_terminal=True, width=120, color_system=None))
+    bar.start("Rebuilding", 6_000, "leads")
+    bar.advance(6_134)
+    bar.finish()
+    assert "6134/6134" in screen.getvalue()
+    assert "6134/6000" not in screen.getvalue()
+
+
+def test_quiet_says_nothing() -> None:
+    QUIET.start("Rebuilding", 1, "leads")
+    QUIET.advance(1)
+    QUIET.finish()

@@ -1,0 +1,97 @@
+"""A publication that leaves something out, on two servers, repaired by the commands of docs/scaling.md.
+
+tests/exactness/test_publications.py has each rule by itself.
+"""
+
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from psycopg.rows import TupleRow
+
+from projector.database.schema import source_tables
+from projector.observe.status import as_dict, find_attention, read_status
+from projector.report.progress import QUIET
+from projector.sweep.rebuild import rebuild
+from tests.support.road import Road, ready, replicated_platform
+from tests.support.running import value, wait_for, wait_until, write_message
+
+Connection = psycopg.Connection[TupleRow]
+
+OTHERS = ", ".join(name for name in source_tables() if name != "messages")
+# All that the projection reads; messages have no other column before the test adds one.
+COLUMNS = ["message_id", "conversation_id", "sender", "text", "timestamp", "status", "sequence_no"]
+
+
+@pytest.fixture(scope="module")
+def road() -> Iterator[Road]:
+    """Messages are in a publication of their own."""
+    with replicated_platform() as found:
+        for conn in (found.conn, found.platform):
+            conn.execute("ALTER TABLE messages ADD COLUMN remark text")
+        found.platform.execute(f"CREATE PUBLICATION others FOR TABLE {OTHERS}".encode())
+        found.platform.execute("CREATE PUBLICATION chosen FOR TABLE messages")
+        found.conn.execute("ALTER SUBSCRIPTION leads SET PUBLICATION others, chosen")
+        rebuild(found.conn, tenants=None, progress=QUIET)
+        found.wait_until_as_of(value(found.platform, "SELECT clock_timestamp()"))
+        yield found
+
+
+def copy_again(road: Road) -> None:
+    """Copy all messages, as an operator does."""
+    road.platform.execute("ALTER PUBLICATION chosen DROP TABLE messages")
+    road.conn.execute("ALTER SUBSCRIPTION leads REFRESH PUBLICATION")
+    road.conn.execute("TRUNCATE messages")
+    road.platform.execute("ALTER PUBLICATION chosen ADD TABLE messages")
+    road.conn.execute("ALTER SUBSCRIPTION leads REFRESH PUBLICATION")
+    # The projector is stopped until the table is copied.
+    wait_until(road.conn, "NOT EXISTS (SELECT FROM pg_subscription_rel WHERE srsubstate <> 'r')")
+
+
+@pytest.mark.parametrize(
+    ("leave_out", "repair", "said"),
+    [
+        ("SET TABLE messages WHERE (message_id !~ '^m')", "SET TABLE messages", "with a row filter"),
+        (
+            f"SET TABLE messages ({', '.join(name for name in COLUMNS if name != 'text')})",
+            "SET TABLE messages",
+            "without the column text",
+        ),
+        (
+            "SET (publish = 'update, delete')",
+            "SET (publish = 'insert, update, delete, truncate')",
+            "without INSERT, TRUNCATE",
+        ),
+        ("DROP TABLE messages", "ADD TABLE messages", "not at all"),
+    ],
+)
+def test_what_a_publication_leaves_out_is_told_and_not_promised(
+    road: Road, leave_out: str, repair: str, said: str
+) -> None:
+    road.platform.execute(f"ALTER PUBLICATION chosen {leave_out}".encode())
+    missed = road.committed[road.write()]
+    assert all(road.look() <= missed for _ in range(5))
+    reason = f"Not all that the projection reads is published: public.messages {said}"
+    assert road.problem() == reason
+    code, message = ready(road)
+    assert (code, reason in message) == (503, True)
+    status = read_status(road.conn)
+    assert [sentence for sentence in find_attention(status) if reason in sentence]
+    assert as_dict(status)["origin"]["problem"] == reason
+    # A publication that is repaired brings what comes, and not what was left out.
+    road.platform.execute(f"ALTER PUBLICATION chosen {repair}".encode())
+    name = road.write()
+    wait_until(road.conn, "EXISTS (SELECT FROM messages WHERE message_id = %s)", name)
+    assert all(road.look() <= missed for _ in range(5))
+    assert (road.problem() or "").endswith("until these tables are copied again: public.messages")
+    copy_again(road)
+    road.wait_until_as_of(road.committed[name])
+    wait_for(lambda: road.look() is not None and road.problem() is None, "it is well again")
+    assert find_attention(read_status(road.conn)) == []
+
+
+def test_columns_that_the_projection_does_not_read_may_be_left_out(road: Road) -> None:
+    road.platform.execute(f"ALTER PUBLICATION chosen SET TABLE messages ({', '.join(COLUMNS)})".encode())
+    write_message(road.platform, "with a list")
+    road.wait_until_as_of(value(road.platform, "SELECT clock_timestamp()"))
+    assert road.problem() is None

@@ -1,0 +1,218 @@
+"""What `migrate` and `uninstall` have to be allowed: they say so before they change anything."""
+
+import re
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from psycopg.rows import TupleRow
+
+from projector.core.refresh import refresh
+from projector.operate.install import migrate
+from projector.operate.rights import own_schemas, require_rights_to_migrate, require_rights_to_uninstall
+from projector.operate.uninstall import uninstall
+from projector.report.errors import ProjectorError, RightsError
+from projector.report.progress import QUIET
+from projector.sweep.rebuild import rebuild
+from tests.support.roles import give_platform, logins
+from tests.support.running import value, write_message, write_source
+from tests.support.server import Database
+
+Connection = psycopg.Connection[TupleRow]
+
+OWNER, OTHER, APP = "leads_test_platform", "leads_test_other", "leads_test_app"
+NOTHING_OF_OURS = (
+    "SELECT coalesce(to_regnamespace('projector'), to_regnamespace('read_model'), to_regnamespace('leads_access'),"
+    " to_regnamespace('leads_sql')) IS NULL"
+)
+
+
+@pytest.fixture
+def superuser(source_database: Database) -> Iterator[Connection]:
+    """A superuser, in a database whose platform belongs to an ordinary role; there is another ordinary role."""
+    with source_database.connect() as conn, logins(conn, OWNER, OTHER, APP):
+        give_platform(conn, source_database, OWNER)
+        yield conn
+
+
+def migrate_as(database: Database, role: str) -> list[str]:
+    with database.by(role).connect() as conn:
+        return migrate(conn, create_source=False)
+
+
+def said_to(database: Database, role: str) -> str:
+    """What `migrate` refuses with."""
+    with pytest.raises(ProjectorError) as raised:
+        migrate_as(database, role)
+    return str(raised.value)
+
+
+def statements(text: str) -> list[str]:
+    """The statements that an operator copies from a message."""
+    return re.findall(r"(?:^|: )((?:ALTER|GRANT|DROP)\b[^;]*;)", text, re.MULTILINE)
+
+
+def assert_it_works(superuser: Connection, database: Database, role: str) -> None:
+    """The read model can be migrated, built and refreshed by a role, and the platform can write."""
+    migrate_as(database, role)
+    write_source(superuser)
+    with database.by(role).connect() as conn:
+        rebuild(conn, tenants=None, progress=QUIET)
+        superuser.execute(f"SET ROLE {OWNER}".encode())
+        write_message(superuser, "m1")
+        superuser.execute("RESET ROLE")
+        refresh(conn, retry_failed=False, progress=QUIET)
+    assert value(superuser, "SELECT total_messages FROM read_model.leads") == 1
+
+
+def test_a_wrong_login_changes_nothing_and_locks_nobody_out(
+    superuser: Connection, source_database: Database
+) -> None:
+    superuser.execute(f'GRANT CREATE ON DATABASE "{source_database.name}" TO {OTHER}'.encode())
+    superuser.execute(f"GRANT SELECT, TRIGGER ON ALL TABLES IN SCHEMA public TO {OTHER}".encode())
+    said = said_to(source_database, OTHER)
+    assert said.startswith(
+        "Nothing was changed, because only the owner of a table may set how its triggers fire"
+    )
+    assert "public.phone_numbers, public.agents, public.conversations" in said
+    assert f"belong to the role {OWNER}. Connect as {OWNER}, or" in said
+    assert value(superuser, NOTHING_OF_OURS) is True
+    assert_it_works(superuser, source_database, OWNER)
+
+
+def test_membership_counts_as_the_message_says(superuser: Connection, source_database: Database) -> None:
+    superuser.execute(f'GRANT CREATE ON DATABASE "{source_database.name}" TO {OTHER}'.encode())
+    [grant] = statements(said_to(source_database, OTHER))
+    assert grant == f"GRANT {OWNER} TO {OTHER};"
+    superuser.execute(grant.encode())
+    superuser.execute(f"GRANT SELECT ON users TO {OTHER}".encode())
+    assert_it_works(superuser, source_database, OTHER)
+
+
+def test_each_owner_is_named(superuser: Connection, source_database: Database) -> None:
+    superuser.execute(f"ALTER TABLE templates OWNER TO {APP}".encode())
+    said = said_to(source_database, OTHER)
+    assert f"public.templates belongs to the role {APP}" in said
+    [grant] = statements(said)
+    assert grant == f"GRANT {OWNER}, {APP} TO {OTHER};"
+
+
+def test_a_read_model_of_another_role_is_handed_over_by_the_statements(
+    superuser: Connection, source_database: Database
+) -> None:
+    migrate(superuser, create_source=False)
+    [installer] = {owner for (owner,) in superuser.execute("SELECT quote_ident(current_user)")}
+    said = said_to(source_database, OWNER)
+    assert f"the read model belongs to the role {installer}" in said
+    assert f"and not to {OWNER}. Have a superuser hand it over" in said
+    for statement in statements(said):
+        superuser.execute(statement.encode())
+    assert_it_works(superuser, source_database, OWNER)
+    with source_database.by(OWNER).connect() as conn:
+        uninstall(conn)
+    assert value(superuser, NOTHING_OF_OURS) is True
+
+
+def test_a_part_that_belongs_to_another_role_is_named_alone(
+    superuser: Connection, source_database: Database
+) -> None:
+    migrate_as(source_database, OWNER)
+    superuser.execute(f"ALTER TABLE read_model.tenants OWNER TO {OTHER}".encode())
+    said = said_to(source_database, OWNER)
+    assert statements(said) == [f"ALTER TABLE read_model.tenants OWNER TO {OWNER};"]
+
+
+@pytest.mark.parametrize("schema", ["projector", "read_model", "leads_access", "leads_sql"])
+def test_an_empty_schema_of_another_role_is_not_taken(
+    superuser: Connection, source_database: Database, schema: str
+) -> None:
+    superuser.execute(f"CREATE SCHEMA {schema} AUTHORIZATION {OTHER}".encode())
+    superuser.execute(f"GRANT ALL ON SCHEMA {schema} TO {OWNER}".encode())
+    said = said_to(source_database, OWNER)
+    assert f"belongs to the role {OTHER}" in said
+    [statement] = statements(said)
+    assert statement == f"ALTER SCHEMA {schema} OWNER TO {OWNER};"
+    superuser.execute(statement.encode())
+    assert_it_works(superuser, source_database, OWNER)
+
+
+@pytest.mark.parametrize("owner", [OWNER, OTHER])
+@pytest.mark.parametrize(
+    ("schema", "created", "first"),
+    [
+        ("projector", "TABLE projector.settings (film text)", "table projector.settings"),
+        ("read_model", "VIEW read_model.leads AS SELECT 1 AS id", "view read_model.leads"),
+        (
+            "read_model",
+            "FUNCTION read_model.f() RETURNS integer LANGUAGE sql RETURN 1",
+            "function read_model.f()",
+        ),
+        ("projector", "TYPE projector.lens AS ENUM ('wide')", "type projector.lens"),
+        ("leads_access", "TABLE leads_access.doors (door text)", "table leads_access.doors"),
+        ("leads_sql", "VIEW leads_sql.leads AS SELECT 1 AS id", "view leads_sql.leads"),
+    ],
+)
+def test_a_schema_that_a_stranger_filled_is_left_alone(  # noqa: PLR0913, PLR0917  # Cases and fixtures.
+    superuser: Connection, source_database: Database, owner: str, schema: str, created: str, first: str
+) -> None:
+    superuser.execute(f"CREATE SCHEMA {schema} AUTHORIZATION {owner}".encode())
+    superuser.execute(f"SET ROLE {owner}; CREATE {created}; RESET ROLE".encode())
+    said = said_to(source_database, OWNER)
+    assert f"the schema {schema} is not the projector's: it belongs to the role {owner} and holds" in said
+    assert first in said
+    with source_database.by(OWNER).connect() as conn:
+        assert own_schemas(conn) == []
+        # Nor does uninstall touch it, whatever it is allowed.
+        uninstall(conn, drop_dependents=True)
+    assert value(superuser, "SELECT to_regnamespace(%s) IS NOT NULL", schema) is True
+
+
+@pytest.mark.parametrize(
+    ("revoked", "right"),
+    [("CREATE ON DATABASE {0} FROM {1}", "CREATE"), ("TEMP ON DATABASE {0} FROM PUBLIC", "TEMPORARY")],
+)
+def test_a_right_on_the_database_is_asked_for(
+    superuser: Connection, source_database: Database, revoked: str, right: str
+) -> None:
+    superuser.execute(f"REVOKE {revoked.format(source_database.name, OWNER)}".encode())
+    [grant] = statements(said_to(source_database, OWNER))
+    assert grant == f"GRANT {right} ON DATABASE {source_database.name} TO {OWNER};"
+    assert value(superuser, NOTHING_OF_OURS) is True
+    superuser.execute(grant.encode())
+    assert_it_works(superuser, source_database, OWNER)
+
+
+def test_a_right_that_was_revoked_after_the_installation_is_asked_for(
+    superuser: Connection, source_database: Database
+) -> None:
+    migrate_as(source_database, OWNER)
+    superuser.execute(f"REVOKE CREATE ON DATABASE {source_database.name} FROM {OWNER}".encode())
+    assert statements(said_to(source_database, OWNER))[0].startswith("GRANT CREATE ON DATABASE")
+
+
+def test_a_source_table_that_may_not_be_read_is_named(
+    superuser: Connection, source_database: Database
+) -> None:
+    superuser.execute("ALTER TABLE users OWNER TO CURRENT_USER")
+    [grant] = statements(said_to(source_database, OWNER))
+    assert grant == f"GRANT SELECT ON public.users TO {OWNER};"
+    superuser.execute(grant.encode())
+    migrate_as(source_database, OWNER)
+
+
+def test_an_uninstall_by_a_wrong_login_drops_nothing(
+    superuser: Connection, source_database: Database
+) -> None:
+    migrate_as(source_database, OWNER)
+    triggers = "SELECT count(*) FROM pg_trigger WHERE tgname LIKE 'leads_capture%'"
+    before = value(superuser, triggers)
+    superuser.execute(f"GRANT USAGE ON SCHEMA projector TO {OTHER}".encode())
+    with (
+        source_database.by(OTHER).connect() as conn,
+        pytest.raises(RightsError, match=f"belongs to the role {OWNER}"),
+    ):
+        uninstall(conn)
+    assert value(superuser, triggers) == before > 0
+    with source_database.by(OWNER).connect() as conn:
+        require_rights_to_migrate(conn)
+        require_rights_to_uninstall(conn)

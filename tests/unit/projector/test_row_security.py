@@ -1,0 +1,184 @@
+"""Row security on the tables of tenants: `migrate` installs and repairs it, `status` says where it is not whole."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from psycopg import sql
+
+from projector.database.schema import tables
+from projector.observe.status import as_dict, find_attention, read_status, render
+from projector.operate.install import migrate
+from projector.operate.uninstall import uninstall
+from projector.report.progress import QUIET
+from projector.sweep import recovery
+from projector.sweep.rebuild import rebuild
+from projector.sweep.verify import verify
+from tests.support.commands import projector
+from tests.support.roles import logins
+from tests.support.running import value
+from tests.support.server import Database
+from tests.unit.projector.recovering import Connection
+
+READER = "leads_test_analyst"
+TENANT_TABLES = sorted(
+    name for name, table in tables().items() if name.startswith("read_model.") and "user_id" in table.columns
+)
+POLICIES = "SELECT array_agg(p.oid ORDER BY p.oid) FROM pg_policy AS p"
+UNPROTECTED = "SELECT count(*) FROM read_model.row_security WHERE problem IS NOT NULL"
+
+
+@pytest.fixture
+def two_tenants(built: Connection) -> Connection:
+    """A read model with the leads of two tenants."""
+    built.execute("INSERT INTO users (user_id, email) VALUES ('second', 'b@example.com')")
+    built.execute(
+        "INSERT INTO phone_numbers (id, user_id, platform) VALUES ('n-second', 'second', 'whatsapp')"
+    )
+    built.execute(
+        "INSERT INTO agents (agent_id, user_id, phone_number_id, name) VALUES ('a-second', 'second', 'n-second', 'B')"
+    )
+    built.execute(
+        "INSERT INTO conversations (conversation_id, agent_id, customer_phone) VALUES ('c-second', 'a-second', '49')"
+    )
+    recovery.refresh_and_heal(built, retry_failed=False, progress=QUIET)
+    assert tenants(built, "read_model.leads") == 2
+    return built
+
+
+def tenants(conn: Connection, table: str) -> int:
+    found: int = value(conn, f"SELECT count(DISTINCT user_id) FROM {table}")
+    return found
+
+
+def test_each_table_with_rows_of_tenants_is_protected(connection: Connection) -> None:
+    found = connection.execute("SELECT table_name, problem FROM read_model.row_security").fetchall()
+    assert sorted(found) == [(name, None) for name in TENANT_TABLES]
+    assert len(TENANT_TABLES) == 9
+
+
+def test_the_owner_and_the_roles_that_an_operator_let_read_see_all_tenants(
+    two_tenants: Connection, database: Database
+) -> None:
+    with logins(two_tenants, READER):
+        two_tenants.execute(f"GRANT USAGE ON SCHEMA read_model TO {READER}")
+        two_tenants.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA read_model TO {READER}")
+        with database.by(READER).connect() as reader:
+            # The projector's own sessions would fail rather than miss rows.
+            reader.execute("SET row_security = on")
+            for named in ("", "second", "nobody"):
+                reader.execute(sql.SQL("SET leads.user_id = {}").format(named))
+                assert tenants(reader, "read_model.leads") == tenants(two_tenants, "read_model.leads") == 2
+        two_tenants.execute(f"GRANT leads_api TO {READER}")
+        with database.by(READER).connect() as member:
+            member.execute("SET row_security = on")
+            assert tenants(member, "read_model.leads") == 0
+            member.execute("SET leads.user_id = second")
+            assert tenants(member, "read_model.leads") == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("ALTER TABLE read_model.leads DISABLE ROW LEVEL SECURITY", "read_model.leads"),
+        ("DROP POLICY one_tenant ON read_model.lead_messages", "read_model.lead_messages"),
+        ("DROP POLICY all_rows ON read_model.lead_messages", "read_model.lead_messages"),
+        ("ALTER POLICY one_tenant ON read_model.tenants USING (true)", "read_model.tenants"),
+        ("ALTER POLICY one_tenant ON read_model.tenants TO pg_monitor", "read_model.tenants"),
+        ("ALTER POLICY one_tenant ON read_model.tenants TO leads_api, pg_monitor", "read_model.tenants"),
+        ("ALTER POLICY all_rows ON read_model.leads USING (user_id = 'a')", "read_model.leads"),
+        (
+            (
+                "DROP POLICY one_tenant ON read_model.leads; CREATE POLICY one_tenant ON read_model.leads TO leads_api"
+                " USING (user_id = current_setting('leads.user_id', true))"
+            ),
+            "read_model.leads",
+        ),
+    ],
+)
+def test_a_table_that_is_not_protected_is_named_and_repaired(
+    built: Connection, change: str, said: str
+) -> None:
+    for command in change.split("; "):
+        built.execute(command.encode())
+    status = read_status(built)
+    [sentence] = find_attention(status)
+    assert sentence.startswith(f"The table {said} is not protected from being read for another tenant: ")
+    assert "Run `migrate`" in sentence
+    assert f"Row security missing: {said}" in render(status)
+    assert as_dict(status)["row_security"]["unprotected"] == said
+    assert migrate(built, create_source=False) == []
+    status = read_status(built)
+    assert find_attention(status) == []
+    assert "Row security on, 9 tables" in render(status)
+
+
+def test_status_exits_with_1(built: Connection, database: Database, tmp_path: Path) -> None:
+    built.execute("ALTER TABLE read_model.leads DISABLE ROW LEVEL SECURITY")
+    done = projector(tmp_path, "--database-url", database.url, "status", "--json")
+    found = json.loads(done.stdout)
+    assert (done.returncode, found["row_security"]["problem"]) == (1, "row security is switched off")
+
+
+def test_a_migrate_without_need_a_rebuild_and_a_verify_leave_it_as_it_is(two_tenants: Connection) -> None:
+    before = value(two_tenants, POLICIES)
+    migrate(two_tenants, create_source=False)
+    rebuild(two_tenants, tenants=None, progress=QUIET)
+    assert not verify(two_tenants, tenants=None, sample=None, heal=False, progress=QUIET).drifts
+    assert value(two_tenants, POLICIES) == before
+    assert value(two_tenants, UNPROTECTED) == 0
+    assert tenants(two_tenants, "read_model.leads") == 2
+
+
+def test_an_uninstall_takes_it_along(built: Connection) -> None:
+    uninstall(built)
+    assert value(built, POLICIES) is None
+
+
+@pytest.fixture
+def role(built: Connection) -> Iterator[str]:
+    """A role in leads_api that the API takes instead of it."""
+    with logins(built, READER):
+        built.execute(f"GRANT leads_api TO {READER}")
+        yield READER
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "ALTER ROLE {} SUPERUSER",
+        "ALTER ROLE {} BYPASSRLS",
+        "ALTER TABLE read_model.leads OWNER TO {}",
+        (
+            "REVOKE leads_api FROM {0}; GRANT USAGE ON SCHEMA read_model, leads_access TO {0};"
+            " GRANT SELECT ON ALL TABLES IN SCHEMA read_model, leads_access TO {0}"
+        ),
+    ],
+)
+def test_a_role_of_the_api_that_no_policy_filters_is_named(built: Connection, role: str, change: str) -> None:
+    assert find_attention(read_status(built, api_role=role)) == []
+    owner = value(built, "SELECT current_user::text")
+    for command in change.format(role).split("; "):
+        built.execute(command.encode())
+    [sentence] = find_attention(read_status(built, api_role=role))
+    assert sentence.startswith(f"Row security does not hold for the role {role}")
+    assert f"GRANT leads_api TO {role};" in sentence
+    built.execute(f'ALTER TABLE read_model.leads OWNER TO "{owner}"'.encode())
+
+
+def test_the_right_to_temporary_tables_is_taken_from_the_role_alone(
+    built: Connection, database: Database
+) -> None:
+    """PUBLIC keeps it: others of the platform may need it."""
+    name = sql.Identifier(database.name)
+    built.execute(sql.SQL("GRANT TEMPORARY ON DATABASE {} TO leads_api").format(name))
+    migrate(built, create_source=False)
+    may = "SELECT has_database_privilege('leads_api', current_database(), 'TEMPORARY')"
+    assert value(built, may) is True
+    note = f"REVOKE TEMPORARY ON DATABASE {database.name} FROM PUBLIC;"
+    assert note in render(read_status(built))
+    built.execute(note.encode())
+    assert value(built, may) is False
+    assert "temporary" not in render(read_status(built))
+    assert find_attention(read_status(built)) == []

@@ -1,0 +1,137 @@
+"""Spans of batches, with the statements that each has run."""
+
+from pathlib import Path
+
+import psycopg
+import pytest
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import StatusCode
+
+from projector.core.batch import Batch
+from projector.observe import tracing
+from projector.observe.tracing import Tracing
+from tests.support.running import write_message, write_source
+from tests.support.server import Database
+from tests.unit.projector.scheduler.running import Connection, build, jobs_of
+
+
+@pytest.fixture
+def exporter(monkeypatch: pytest.MonkeyPatch) -> InMemorySpanExporter:
+    """What keeps the spans that would be sent."""
+    made = InMemorySpanExporter()
+    monkeypatch.setattr(tracing, "OTLPSpanExporter", lambda: made)
+    return made
+
+
+def everything_in(span: ReadableSpan) -> str:
+    return str(span.to_json())
+
+
+def test_each_batch_with_changes_has_a_span_with_its_statements_in_order(
+    database: Database,
+    connection: Connection,
+    exporter: InMemorySpanExporter,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    build(connection)
+    write_source(connection)
+    write_message(connection, "m-secret", text="a text of a customer")
+    jobs = jobs_of(database, monkeypatch, tmp_path, LEADS_TRACING="on")
+    for _ in range(3):
+        jobs.workers["refresh"]()
+    jobs.end()
+    first, *_ = spans = exporter.get_finished_spans()
+    assert {span.name for span in spans} == {"refresh batch"}
+    assert all(span.attributes and span.attributes["leads.changes"] for span in spans)
+    assert first.attributes is not None
+    assert (first.attributes["leads.leads"], first.attributes["leads.messages"]) == (1, 1)
+    names = [event.name for event in first.events]
+    # The only projector chooses nothing, so that no step of that is run.
+    assert names[:3] == [
+        "refresh/1_take/20_open_batch",
+        "queries/pipeline/clear_staging_table",
+        "refresh/1_take/40_take_changes",
+    ]
+    # Several steps limit how long they wait for a lock, by the same statement.
+    steps = [name for name in names if name.startswith("refresh/") and "limit_lock_waits" not in name]
+    assert steps == sorted(steps)
+    assert "refresh/9_finish/10_log_run" in steps
+    assert len(steps) > 20
+    # Each has a name: what has none is shown by its first word.
+    assert [name for name in names if "/" not in name] == []
+    assert first.start_time is not None
+    assert first.end_time is not None
+    assert all(event.timestamp >= first.start_time - 10**9 for event in first.events)
+    assert [event.timestamp for event in first.events] == sorted(event.timestamp for event in first.events)
+    for text in ("a text of a customer", "m-secret", "49151000001"):
+        assert text not in "".join(map(everything_in, spans))
+
+
+def test_a_batch_that_fails_has_a_span_that_quotes_no_value(
+    database: Database,
+    connection: Connection,
+    exporter: InMemorySpanExporter,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise psycopg.errors.UndefinedTable("a text of a customer")
+
+    build(connection)
+    write_source(connection)
+    monkeypatch.setattr("projector.scheduler.drain.refresh_with_backoff", fail)
+    jobs = jobs_of(database, monkeypatch, tmp_path, LEADS_TRACING="on")
+    jobs.workers["refresh"]()
+    jobs.end()
+    [span] = exporter.get_finished_spans()
+    assert span.status.status_code is StatusCode.ERROR
+    assert span.attributes is not None
+    assert span.attributes["error.type"] == "UndefinedTable"
+    assert "customer" not in everything_in(span)
+
+
+def test_a_batch_that_found_nothing_has_no_span(exporter: InMemorySpanExporter) -> None:
+    made = Tracing()
+    made.begin()
+    made.end(Batch((0,), 0, drained=True), 0.1)
+    made.close()
+    assert exporter.get_finished_spans() == ()
+
+
+def test_the_service_is_named_unless_the_operator_names_it(
+    exporter: InMemorySpanExporter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def service() -> object:
+        exporter.clear()
+        made = Tracing()
+        made.end(Batch((0,), 1), 0.1)
+        made.close()
+        [span] = exporter.get_finished_spans()
+        exporter._stopped = False  # noqa: SLF001  # It is used again.
+        return span.resource.attributes["service.name"]
+
+    assert service() == "leads-projector"
+    monkeypatch.setenv("OTEL_SERVICE_NAME", "leads-projector-eu")
+    assert service() == "leads-projector-eu"
+
+
+def test_a_statement_without_a_name_is_shown_by_its_first_word(exporter: InMemorySpanExporter) -> None:
+    made = Tracing()
+    for statement in ("SELECT 'a secret'", b"SET x = 1", psycopg.sql.SQL("TRUNCATE t")):
+        made.note(statement)
+    made.end(Batch((0,), 1), 0.1)
+    made.close()
+    [span] = exporter.get_finished_spans()
+    assert [event.name for event in span.events] == ["SELECT", "SET", "SQL"]
+
+
+def test_a_batch_that_is_tried_for_ever_keeps_its_first_statements(exporter: InMemorySpanExporter) -> None:
+    made = Tracing()
+    for _ in range(3 * tracing.MOST_EVENTS):
+        made.note("SELECT 1")
+    made.end(Batch((0,), 1), 0.1)
+    made.close()
+    [span] = exporter.get_finished_spans()
+    assert len(span.events) <= tracing.MOST_EVENTS
