@@ -529,21 +529,8 @@ CREATE TABLE IF NOT EXISTS projector.source_keys (
 -- Usage: the source rows of a lead.
 CREATE INDEX IF NOT EXISTS source_keys_of_lead ON projector.source_keys (user_id, customer_phone, kind);
 
--- Where a batch puts keys in a read model that is in a database of its own, from before the read model commits until
--- this database does. A batch that takes such a key again compares these leads too. Empty while one database holds
--- both.
-CREATE TABLE IF NOT EXISTS projector.noted_keys (
-    -- As in source_keys.
-    kind text COLLATE "C" NOT NULL,
-    -- Primary key of the source row.
-    key text COLLATE "C" NOT NULL,
-    -- The tenant of the lead.
-    user_id text COLLATE "C" NOT NULL,
-    -- The canonical phone of the lead.
-    customer_phone text COLLATE "C" NOT NULL
-);
--- Usage: the notes of a key that a change names.
-CREATE INDEX IF NOT EXISTS noted_keys_by_key ON projector.noted_keys (kind, key);
+-- An older version could keep the read model in a database of its own, and noted keys here.
+DROP TABLE IF EXISTS projector.noted_keys;
 
 -- The queue: the keys of rows that changed. The triggers append to it inside the writer's transaction; the refresh
 -- that takes a row deletes it. It has no constraint but NOT NULL, so that a writer of the platform neither waits nor

@@ -23,7 +23,6 @@ class Config:
 
     database_url: str = field(repr=False)
     # Empty where the read model is in the platform's database.
-    read_model_url: str = field(repr=False)
     # Of the platform's server, where logical replication brings the source tables here.
     origin_url: str = field(repr=False)
     state_dir: Path
@@ -69,7 +68,6 @@ def load(env_file: Path = Path(".env")) -> Config:
     pg_bin = read("LEADS_PG_BIN", env.str, "")
     config = Config(
         database_url=read("DATABASE_URL", env.str, ""),
-        read_model_url=read("LEADS_READ_MODEL_URL", env.str, ""),
         origin_url=read("LEADS_ORIGIN_DATABASE_URL", env.str, ""),
         state_dir=Path(read("LEADS_STATE_DIR", env.str, ".leads")).absolute(),
         pg_bin=Path(pg_bin) if pg_bin else None,

@@ -12,7 +12,6 @@ import psycopg
 from psycopg.rows import TupleRow, class_row, scalar_row
 
 from projector.database.sql import query
-from projector.sides import on_read_model
 
 Connection = psycopg.Connection[TupleRow]
 
@@ -106,4 +105,4 @@ def switched_off(conn: Connection) -> str | None:
 
 def _publish(conn: Connection, reason: str | None) -> None:
     """Tell the readers of the read model why changes may have been missed, or that none were."""
-    on_read_model(conn).execute(query("capture", "publish_gap"), {"reason": reason})
+    conn.execute(query("capture", "publish_gap"), {"reason": reason})

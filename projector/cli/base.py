@@ -27,7 +27,6 @@ from projector.report.errors import (
     condition,
     without_values,
 )
-from projector.sides import lost_side_of, naming_lost_side, place_of_error
 from projector.trial.postgres.embedded import EmbeddedServer
 
 FAILED = 1
@@ -107,11 +106,15 @@ class Invocation:
         """
         config, name = self.with_database(), f"leads-projector {command}"
         with (
-            connect(config.database_url, application_name=name, read_model_url=config.read_model_url) as conn,
+            connect(config.database_url, application_name=name) as conn,
             naming_missing_source(conn),
-            naming_lost_side(conn),
         ):
             yield conn
+
+
+def place_of(conn: psycopg.Connection[TupleRow]) -> str:
+    """Return the database of a connection in words, for a question to the operator."""
+    return f"the database {conn.info.dbname} on {conn.info.host}"
 
 
 class Commands(click.Group):
@@ -124,11 +127,11 @@ class Commands(click.Group):
         except ConfigurationError as error:
             _fail(str(error), WRONG_USAGE)
         except ProjectorError as error:
-            _fail(place_of_error(error) + _told(error, str(error)))
+            _fail(_told(error, str(error)))
         except psycopg.Error as error:
             if ctx.obj is not None and ctx.obj.config.log_level == "DEBUG":
                 raise
-            _fail(place_of_error(error) + describe(error))
+            _fail(describe(error))
         except KeyboardInterrupt:
             _fail("Interrupted. What was committed stays; run the command again to go on.")
 
@@ -169,7 +172,7 @@ def describe(error: psycopg.Error) -> str:
             "Run `python -m projector migrate` first."
         )
     if isinstance(error, psycopg.OperationalError) and error.sqlstate in _CONNECTION_LOST:
-        return f"The connection to {lost_side_of(error)} was lost: {reason}. Run the command again once it is back."
+        return f"The connection to the database was lost: {reason}. Run the command again once it is back."
     if isinstance(error, psycopg.errors.DiskFull):
         return (
             f"The server has no space left on its disk: {reason}. Nothing is lost: make room, and run the command"

@@ -4,8 +4,7 @@ from datetime import UTC, datetime
 
 import click
 
-from projector.cli.base import Invocation
-from projector.cli.places import place_of
+from projector.cli.base import Invocation, place_of
 from projector.report.counted import counted
 from projector.report.progress import for_this_terminal
 

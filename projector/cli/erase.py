@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from projector.cli.base import FAILED, Invocation, telling_waits
-from projector.cli.places import places_of
+from projector.cli.base import FAILED, Invocation, place_of, telling_waits
 from projector.report.counted import counted
 from projector.report.progress import for_this_terminal
 
@@ -102,7 +101,7 @@ def _erase(conn: "Connection", target: "Target", ledger_file: Path | None, *, ye
     amount = f"{counted(held.leads, 'lead')} and {counted(held.messages, 'message')}"
     keys = f", with {counted(held.api_keys, 'API key')}" if held.api_keys else ""
     if not yes:
-        click.confirm(f"Erase {target} ({amount}{keys}) from {places_of(conn)}?", abort=True)
+        click.confirm(f"Erase {target} ({amount}{keys}) from {place_of(conn)}?", abort=True)
     run_erase(conn, target, progress=for_this_terminal(), ledger_file=ledger_file)
     click.echo(f"Erased: {target}{keys}. The read model had {amount} of it.")
 
@@ -134,7 +133,7 @@ def _replay(conn: "Connection", *, yes: bool) -> bool:
     for target in found:
         click.echo(f"  {target}")
     if not yes:
-        click.confirm(f"Erase all of that from {places_of(conn)}?", abort=True)
+        click.confirm(f"Erase all of that from {place_of(conn)}?", abort=True)
     replayed = run_replay(conn, progress=for_this_terminal())
     for target in replayed.erased:
         click.echo(f"Erased: {target}.")
@@ -146,16 +145,12 @@ def _replay(conn: "Connection", *, yes: bool) -> bool:
 def _vacuum(conn: "Connection") -> None:
     from projector.core.preconditions import require_installed
     from projector.operate.erase import rewrite_files
-    from projector.sides import both
 
     require_installed(conn)
     denied = rewrite_files(conn, for_this_terminal())
     click.echo("The files of the read model, of the queue and of the projector's state are rewritten.")
-    for side in both(conn):
-        names = [name for place, name in denied if place is side]
-        if names:
-            place = f" in {side.side_name}" if side.side_name else ""
-            click.echo(
-                f"This login may not rewrite {', '.join(names)}{place}. Have the owner of the database or a superuser"
-                f" run there: {' '.join(f'VACUUM (FULL) {name};' for name in names)}"
-            )
+    if denied:
+        click.echo(
+            f"This login may not rewrite {', '.join(denied)}. Have the owner of the database or a superuser"
+            f" run there: {' '.join(f'VACUUM (FULL) {name};' for name in denied)}"
+        )

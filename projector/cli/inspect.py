@@ -5,7 +5,6 @@ import sys
 import click
 
 from projector.cli.base import FAILED, Invocation, echo_json
-from projector.report.errors import DatabaseUnreachableError
 
 
 @click.command()
@@ -30,22 +29,12 @@ def status(invocation: Invocation, *, as_json: bool) -> None:
     from projector.observe.status import (
         as_dict,
         find_attention,
-        find_lost,
         read_status,
-        read_status_of_servers,
         render,
     )
 
-    try:
-        with invocation.connect("status") as conn:
-            found = read_status(conn, api_role=invocation.config.api_role)
-    except DatabaseUnreachableError:
-        config = invocation.config
-        if not config.read_model_url:
-            raise
-        found = read_status_of_servers([config.database_url, config.read_model_url], "leads-projector status")
-        if not find_lost(found.servers):
-            raise
+    with invocation.connect("status") as conn:
+        found = read_status(conn, api_role=invocation.config.api_role)
     if as_json:
         echo_json(as_dict(found))
     else:

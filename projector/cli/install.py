@@ -4,8 +4,7 @@ from collections.abc import Sequence
 
 import click
 
-from projector.cli.base import Invocation, echo, telling_waits
-from projector.cli.places import places_of
+from projector.cli.base import Invocation, echo, place_of, telling_waits
 
 
 @click.command()
@@ -83,7 +82,7 @@ def uninstall(invocation: Invocation, *, yes: bool, drop_dependents: bool) -> No
         if doomed and not yes:
             echo(f"What others made depends on the read model and goes too:\n{in_lines(doomed)}")
         if not yes:
-            click.confirm(f"Delete the read model from {places_of(conn)}?", abort=True)
+            click.confirm(f"Delete the read model from {place_of(conn)}?", abort=True)
         with telling_waits(invocation, conn, "uninstall"):
             for notice in run_uninstall(conn, drop_dependents=drop_dependents):
                 echo(notice)

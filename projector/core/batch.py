@@ -21,7 +21,6 @@ from projector.database import locks
 from projector.database.sql import statement, step
 from projector.database.step_failures import failing_step
 from projector.report.errors import CaptureGapError
-from projector.sides import is_apart
 
 DEFAULT_BATCH = 1000
 """Changes that one batch takes at most, a fourth of them from each shard."""
@@ -91,8 +90,8 @@ def refresh_batch(  # noqa: PLR0913  # What a batch takes, and how.
 
     With `bulk_pieces` 0 it leaves mass changes in the queue, and is never the last batch of a drain.
 
-    With `overdue` it chooses changes of few tenants (projector/core/choice.py), but passes over no oldest change of these
-    shards. Otherwise it takes the oldest changes.
+    With `overdue` it chooses changes of few tenants (projector/core/choice.py), but passes over no oldest change of
+    these shards. Otherwise it takes the oldest changes.
 
     It is tried again if it collides with another session. Raises BlockedError after COLLISION_RETRIES of them.
     """
@@ -184,7 +183,7 @@ def recompute(
     """
     run = pipeline.Run(
         conn,
-        conditions={"write", "note_keys"} | ({"all_notes"} if is_apart(conn) else set()),
+        conditions={"write", "note_keys"},
         parameters={"strict": strict},
         point=point,
     )

@@ -20,7 +20,6 @@ from projector.database import locks
 from projector.database.sql import query
 from projector.database.step_failures import failing_step
 from projector.report.log import quoting
-from projector.sides import on_read_model
 
 KEY_KINDS = {
     "contacts": "contact",
@@ -127,8 +126,8 @@ def count_letters(conn: Connection) -> None:
     """Write into the rows of the tenants how many dead letters they have, in the caller's transaction."""
     user_ids, numbers = conn.execute(query("dead_letters", "count_letters")).fetchone() or ([], [])
     counts = {"user_ids": user_ids, "numbers": numbers}
-    on_read_model(conn).execute(query("dead_letters", "write_counts"), counts)
-    on_read_model(conn).execute(query("dead_letters", "clear_counts"), counts)
+    conn.execute(query("dead_letters", "write_counts"), counts)
+    conn.execute(query("dead_letters", "clear_counts"), counts)
 
 
 def _set_aside_keys(conn: Connection, kind: str, keys: Sequence[str], text: str, *, attempts: int) -> int:

@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import psycopg
-from psycopg.rows import TupleRow, scalar_row
+from psycopg.rows import TupleRow
 
-from projector.database.sql import query, statement
-from projector.sides import is_apart, on_read_model
+from projector.database.sql import statement
 
 Connection = psycopg.Connection[TupleRow]
 
@@ -19,9 +18,5 @@ def advance_freshness(
 
     Nothing of them waits, capture is intact, and the caller's transaction owns them.
     """
-    clock = None
-    if is_apart(conn):
-        with conn.cursor(row_factory=scalar_row) as cursor:
-            clock = cursor.execute(query("apart", "read_clock")).fetchone()
-    wanted = {"shards": list(shards), "fresh_until": fresh_until, "at_least": at_least, "clock": clock}
-    on_read_model(conn).execute(statement("refresh/9_finish/20_advance_freshness"), wanted)
+    wanted = {"shards": list(shards), "fresh_until": fresh_until, "at_least": at_least}
+    conn.execute(statement("refresh/9_finish/20_advance_freshness"), wanted)

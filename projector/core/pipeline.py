@@ -12,18 +12,14 @@ import psycopg
 from psycopg import sql as composing
 from psycopg.rows import TupleRow, dict_row
 
-from projector import apart
 from projector.core import staging
 from projector.core.preconditions import require_migrated_version
 from projector.database import locks
 from projector.database.sql import query, statement, steps
 from projector.database.step_failures import named_failures
 from projector.database.steps import Step
-from projector.sides import both, is_apart, on_read_model, side_of
 
 Connection = psycopg.Connection[TupleRow]
-Placed = tuple[Connection, Step]
-"""A step, and the connection that it runs on."""
 
 InjectionPoint = Callable[[str], None]
 """What a test does when a run comes to a point that a step names."""
@@ -75,22 +71,13 @@ class Run:
 
     def run(self, *names: str) -> None:
         """Run the steps of these folders below sql/, or these single steps, as far as their conditions hold."""
-        if is_apart(self.conn) and "note_keys" in self.conditions:
-            self.conditions.add("notes")
-        placed = [placed for name in names for found in steps(name) for placed in _places(self.conn, found)]
-        self._send_groups(placed)
-        if "notes" in self.conditions:
-            apart.note_new_places(self.conn)
+        for group in _grouped(found for name in names for found in steps(name)):
+            self._send(group)
 
-    def _send_groups(self, placed: Iterable[Placed]) -> None:
-        for group in _grouped(placed):
-            self._send(group[0][0], [one for _, one in group])
-
-    def _send(self, conn: Connection, group: Sequence[Step]) -> None:
-        """Run steps on one side, of which at most the last one returns something, in one round trip to the server."""
-        if conn is not self.conn:
-            apart.carry(self.conn, [table for one in group for table in one.carries])
-        with named_failures(conn) as sent, pipelined(conn, self.point):
+    def _send(self, group: Sequence[Step]) -> None:
+        """Run steps, of which at most the last one returns something, in one round trip to the server."""
+        conn = self.conn
+        with named_failures() as sent, pipelined(conn, self.point):
             for one in group:
                 if one.when is None or one.when in self.conditions:
                     cursor = conn.cursor(row_factory=dict_row)
@@ -119,42 +106,32 @@ def run_steps(
 ) -> psycopg.Cursor[TupleRow]:
     """Run steps one after the other, whatever their conditions, and return the cursor of the last one."""
     cursor = conn.cursor()
-    for place, one in (placed for each in found for placed in _places(conn, each)):
-        with named_failures(place) as sent:
-            cursor = place.cursor()
+    for one in found:
+        with named_failures() as sent:
+            cursor = conn.cursor()
             sent.append((one, cursor))
-            if is_apart(conn):
-                apart.bring(conn, one)
-            text = one.apart_text if is_apart(conn) else one.text
-            cursor.execute(text, parameters if one.takes_parameters else None, prepare=False)
+            cursor.execute(one.text, parameters if one.takes_parameters else None, prepare=False)
         if one.analyzes is not None:
             analyze = composing.SQL("ANALYZE {}").format(composing.SQL(one.analyzes))
-            side_of(conn, one.analyzes).execute(analyze, prepare=False)
+            conn.execute(analyze, prepare=False)
     return cursor
-
-
-def side(conn: Connection, one: Step) -> Connection:
-    """Return the connection that a step runs on."""
-    return on_read_model(conn) if one.is_on_read_model else conn
 
 
 def prepare_session(conn: Connection) -> None:
     """Create the staging tables, and set what the steps count on, once for a connection."""
     # PostgreSQL never analyzes the staging tables, so it guesses their size badly: an index scan per key is always
     # right.
-    for one in both(conn):
-        one.execute("SET enable_seqscan = off")
-        one.execute("SET plan_cache_mode = force_generic_plan")
-        one.execute(statement("refresh/0_session/10_staging_tables"), prepare=False)
-        one.prepare_threshold = 0
+    conn.execute("SET enable_seqscan = off")
+    conn.execute("SET plan_cache_mode = force_generic_plan")
+    conn.execute(statement("refresh/0_session/10_staging_tables"), prepare=False)
+    conn.prepare_threshold = 0
 
 
 def set_based(conn: Connection) -> None:
     """Let PostgreSQL join whole tables, until the end of the transaction."""
-    for one in both(conn):
-        one.execute(
-            "SELECT set_config('enable_seqscan', 'on', true), set_config('plan_cache_mode', 'auto', true)"
-        )
+    conn.execute(
+        "SELECT set_config('enable_seqscan', 'on', true), set_config('plan_cache_mode', 'auto', true)"
+    )
 
 
 def plan_anew(conn: Connection) -> None:
@@ -184,23 +161,12 @@ def pipelined(conn: Connection, point: InjectionPoint) -> AbstractContextManager
     return conn.pipeline() if point is no_injection_point else nullcontext()
 
 
-def _places(conn: Connection, one: Step) -> Iterator[Placed]:
-    """The step with the connection that it runs on; on both sides, once for each of them."""
-    if one.is_on_both:
-        yield from ((place, one) for place in both(conn))
-    else:
-        yield side(conn, one), one
-
-
-def _grouped(found: Iterable[Placed]) -> Iterator[list[Placed]]:
-    """The steps in groups of one side, each up to one that returns something."""
-    group: list[Placed] = []
-    for placed in found:
-        if group and placed[0] is not group[0][0]:
-            yield group
-            group = []
-        group.append(placed)
-        if placed[1].returns_conditions:
+def _grouped(found: Iterable[Step]) -> Iterator[list[Step]]:
+    """The steps in groups, each up to one that returns something."""
+    group: list[Step] = []
+    for one in found:
+        group.append(one)
+        if one.returns_conditions:
             yield group
             group = []
     if group:

@@ -7,7 +7,6 @@ from psycopg.rows import TupleRow
 
 from projector.database.sql import PROJECTION_VERSION, query
 from projector.report.errors import NotInstalledError, TenantNotFoundError
-from projector.sides import is_apart, on_read_model
 
 Connection = psycopg.Connection[TupleRow]
 
@@ -27,20 +26,15 @@ def require_installed(conn: Connection) -> None:
     if not is_current:
         raise NotInstalledError("The read model was last migrated by an older version: run migrate.")
     require_noted_place(conn)
-    if is_apart(conn) and conn.execute(query("preconditions", "is_noted_apart")).fetchone() != (True,):
-        raise NotInstalledError(
-            "The read model is in the platform's database: unset LEADS_READ_MODEL_URL, or run migrate to install it in"
-            " the database that LEADS_READ_MODEL_URL names."
-        )
     require_migrated_version(conn)
 
 
 def require_noted_place(conn: Connection) -> None:
-    """Raise NotInstalledError if the read model is in a database of its own, and nothing says in which."""
-    if not is_apart(conn) and conn.execute(query("preconditions", "is_noted_apart")).fetchone() == (True,):
+    """Raise NotInstalledError if an older version keeps the read model in a database of its own."""
+    if conn.execute(query("preconditions", "is_noted_apart")).fetchone() == (True,):
         raise NotInstalledError(
-            "The read model is in a database of its own: set LEADS_READ_MODEL_URL. To bring it back into the platform's"
-            " database, run uninstall with that setting first."
+            "The read model of this installation is in a database of its own, which this version does not support:"
+            " run uninstall with the version that installed it, then migrate and rebuild with this one."
         )
 
 
@@ -61,7 +55,7 @@ def require_version(migrated: str | None) -> None:
 
 def is_built(conn: Connection) -> bool:
     """Return whether a complete build has ended at any time."""
-    return on_read_model(conn).execute(query("preconditions", "is_built")).fetchone() is not None
+    return conn.execute(query("preconditions", "is_built")).fetchone() is not None
 
 
 def require_built(conn: Connection) -> None:
@@ -76,9 +70,7 @@ def require_tenants(conn: Connection, tenants: Sequence[str]) -> None:
     """Raise TenantNotFoundError for the first tenant that neither the source nor the read model knows."""
     wanted = {"tenants": list(tenants)}
     known = set(conn.execute(query("preconditions", "find_source_tenants"), wanted).fetchall())
-    known.update(
-        on_read_model(conn).execute(query("preconditions", "find_stored_tenants"), wanted).fetchall()
-    )
+    known.update(conn.execute(query("preconditions", "find_stored_tenants"), wanted).fetchall())
     unknown = next((user_id for user_id in tenants if (user_id,) not in known), None)
     if unknown is not None:
         raise TenantNotFoundError(

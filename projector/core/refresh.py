@@ -26,8 +26,6 @@ from projector.database.step_failures import failing_step
 from projector.report.counted import RunReport
 from projector.report.log import quoting
 from projector.report.progress import Progress
-from projector.republish import republish
-from projector.sides import on_read_model
 
 ANALYZE_ABOVE_ROWS = 100
 """A batch that writes more leads and messages looks for tables that have outgrown their statistics."""
@@ -51,7 +49,6 @@ def refresh(
     """
     started = time.monotonic()
     require_installed(conn)
-    republish(conn)
     pipeline.prepare_session(conn)
     waiting = conn.execute(query("refresh", "count_changes")).fetchone()
     progress.start("refresh", waiting[0] if waiting else 0, "changes")
@@ -181,6 +178,6 @@ def analyze_outgrown_tables(conn: Connection) -> None:
     The statistics of a read model that was built empty say that it is: until autovacuum comes by, each look-up of an
     import into it would read everything that the import has written of the tenant.
     """
-    for side, name in ((on_read_model(conn), "find_tables_to_analyze"), (conn, "find_keys_to_analyze")):
+    for side, name in ((conn, "find_tables_to_analyze"), (conn, "find_keys_to_analyze")):
         for (table,) in side.execute(query("refresh", name)).fetchall():
             side.execute(composing.SQL("ANALYZE {}").format(composing.SQL(table)), prepare=False)

@@ -1,7 +1,7 @@
 """Reads of several of the platform's tables at one moment, which never stand in the platform's way."""
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 import psycopg
@@ -9,12 +9,10 @@ from psycopg.rows import TupleRow
 
 from projector.capture.source import SOURCE_TABLES
 from projector.core.giving_way import giving_way
-from projector.database import locks
 from projector.database.connect import retry_on_lock_timeout, transaction_with_lock_timeout
 from projector.database.source_names import source_names
 from projector.database.sql import query
 from projector.report.errors import GaveWayError
-from projector.sides import both, is_apart
 
 Connection = psycopg.Connection[TupleRow]
 _Found = TypeVar("_Found")
@@ -84,39 +82,16 @@ def retry_while_source_is_held(
 
 
 @contextmanager
-def snapshot(conn: Connection, tenants: Iterable[str] = ()) -> Iterator[None]:
-    """One REPEATABLE READ transaction, whose waits for the platform's tables are limited.
-
-    Where the read model is in a database of its own, these are two snapshots. For the `tenants` nothing is written
-    between them: their locks are held until both are taken.
-    """
-    sides = both(conn)
-    before = [one.isolation_level for one in sides]
-    for one in sides:
-        one.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+def snapshot(conn: Connection) -> Iterator[None]:
+    """One REPEATABLE READ transaction, whose waits for the platform's tables are limited."""
+    before = conn.isolation_level
+    conn.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
     try:
-        with ExitStack() as held:
-            if is_apart(conn):
-                held.enter_context(_no_writes(conn, tenants))
-            with transaction_with_lock_timeout(conn, SOURCE_LOCK_TIMEOUT):
-                held.close()
-                yield
-    finally:
-        for one, level in zip(sides, before, strict=True):
-            if not one.closed:
-                one.isolation_level = level
-
-
-@contextmanager
-def _no_writes(conn: Connection, tenants: Iterable[str]) -> Iterator[None]:
-    """Hold the locks of these tenants, in the order in which batches take them."""
-    wanted = {"lock_class": locks.TENANT, "tenants": sorted(set(tenants))}
-    conn.execute(query("snapshots", "lock_tenants"), wanted)
-    try:
-        yield
+        with transaction_with_lock_timeout(conn, SOURCE_LOCK_TIMEOUT):
+            yield
     finally:
         if not conn.closed:
-            conn.execute(query("snapshots", "unlock_tenants"), wanted)
+            conn.isolation_level = before
 
 
 def source_files(conn: Connection) -> list[str]:

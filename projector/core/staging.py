@@ -8,7 +8,6 @@ import psycopg
 from psycopg import sql as composing
 
 from projector.database.sql import query, statement
-from projector.sides import both
 
 TABLES = re.findall(
     r"CREATE TEMPORARY TABLE IF NOT EXISTS (\w+)", statement("refresh/0_session/10_staging_tables")
@@ -30,24 +29,11 @@ def clear(conn: psycopg.Connection[Any], bloated: Sequence[str] | None = None) -
     VACUUM does not come by temporary tables: every later batch scans what was deleted, and the planner takes it for
     rows. But each TRUNCATE writes WAL, for the catalog, so only tables that need it are truncated.
     """
-    own, *other = both(conn)
-    _clear(own, _find_bloated(own, _CHUNK_TRUNCATES_ABOVE_BYTES) if bloated is None else bloated)
-    for one in other:
-        clear_one(one)
-
-
-def clear_one(conn: psycopg.Connection[Any]) -> None:
-    """Delete the rows of the staging tables of one session, and truncate those that are bloated."""
-    _clear(conn, _find_bloated(conn, TRUNCATE_ABOVE_BYTES))
-
-
-def _find_bloated(conn: psycopg.Connection[Any], bytes_: int) -> list[str]:
-    parameters = {"staging_tables": TABLES, "truncate_above_bytes": bytes_}
-    found = conn.execute(query("pipeline", "find_bloated_tables"), parameters)
-    return [row[0] for row in found.fetchall()]
-
-
-def _clear(conn: psycopg.Connection[Any], bloated: Sequence[str]) -> None:
+    if bloated is None:
+        parameters = {"staging_tables": TABLES, "truncate_above_bytes": _CHUNK_TRUNCATES_ABOVE_BYTES}
+        bloated = [
+            row[0] for row in conn.execute(query("pipeline", "find_bloated_tables"), parameters).fetchall()
+        ]
     if bloated:
         tables = composing.SQL(", ").join(composing.Identifier("pg_temp", name) for name in bloated)
         conn.execute(composing.SQL("TRUNCATE {}").format(tables), prepare=False)

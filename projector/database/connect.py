@@ -20,7 +20,6 @@ from projector.report.errors import (
     DatabaseUnreachableError,
     UnsupportedServerError,
 )
-from projector.sides import PLATFORM_SIDE, READ_MODEL_SIDE, both
 
 _Result = TypeVar("_Result")
 
@@ -32,9 +31,6 @@ _TRANSACTION_TIMEOUT = 170000
 
 IDLE_IN_TRANSACTION_TIMEOUT = "10s"
 """How long a session of the projector may do nothing in a transaction before PostgreSQL ends it."""
-
-IDLE_APART_TIMEOUT = "60s"
-"""The same where the read model is in a database of its own."""
 
 SEARCH_PATH = "pg_catalog, pg_temp"
 """Where a session looks for what a statement names without a schema: among what is PostgreSQL's own, and its own."""
@@ -48,7 +44,7 @@ _NO_CONNECTION_LEFT = ("too many clients", "remaining connection slots", "too ma
 # What libpq says of a standby where a primary is asked for.
 _IS_STANDBY = "hot standby mode"
 _STANDBY = (
-    "The server{of} is a standby, which cannot be written to: connect the projector to its primary. A URL may list"
+    "The server is a standby, which cannot be written to: connect the projector to its primary. A URL may list"
     " several servers, of which the projector takes the primary: postgresql://USER:PASSWORD@HOST1,HOST2/DATABASE"
 )
 
@@ -91,50 +87,21 @@ def connect(
     url: str,
     *,
     application_name: str,
-    read_model_url: str = "",
-    of: str = "",
     **parameters: Any,  # noqa: ANN401  # Whatever psycopg takes.
 ) -> SourceConnection:
     """Return a new connection, in autocommit mode, that knows where `migrate` found the platform's tables.
 
-    With `read_model_url`, it has a second one to the database of the read model: see projector/sides.py.
-
-    `application_name` is what pg_stat_activity shows; `of` says in messages which database it is, if there are two;
-    `parameters` are further ones of psycopg.connect().
+    `application_name` is what pg_stat_activity shows; `parameters` are further ones of psycopg.connect().
 
     Raises DatabaseUnreachableError where the server does not answer or refuses the login, UnsupportedServerError
     where it cannot hold the read model, and SourceMissingError as `follow_source` does.
     """
-    conn = _connect(url, application_name, " of the platform" if read_model_url else of, parameters)
-    if read_model_url:
-        conn.side_name = PLATFORM_SIDE
-        try:
-            conn.apart = _connect(read_model_url, application_name, " of the read model", parameters)
-            conn.apart.side_name = READ_MODEL_SIDE
-        except BaseException:
-            conn.close()
-            raise
-        for one in both(conn):
-            # Each side does nothing while the other computes.
-            one.execute(f"SET idle_in_transaction_session_timeout = '{IDLE_APART_TIMEOUT}'".encode())
-    return conn
-
-
-def connect_beside(conn: psycopg.Connection[Any], application_name: str) -> SourceConnection:
-    """Return another connection to the platform's database, by the same login."""
-    info = conn.info
-    conninfo = make_conninfo(info.dsn, host=info.host, port=info.port, password=info.password)
-    return connect(conninfo, application_name=application_name)
-
-
-def _connect(url: str, application_name: str, of: str, parameters: dict[str, Any]) -> SourceConnection:
-    """Connect to one database; `of` says in messages which one it is."""
     try:
         given = conninfo_to_dict(normalize(url))
     except psycopg.ProgrammingError:
         # The message of libpq can contain the password.
         raise DatabaseUnreachableError(
-            f"The database URL{of} cannot be read: write it as postgresql://USER:PASSWORD@HOST:PORT/DATABASE, "
+            "The database URL cannot be read: write it as postgresql://USER:PASSWORD@HOST:PORT/DATABASE, "
             "with special characters in the password percent-encoded."
         ) from None
     # It wins over PGAPPNAME: an operator looks for our name.
@@ -145,17 +112,17 @@ def _connect(url: str, application_name: str, of: str, parameters: dict[str, Any
         reason = redact(first_line(str(error)), url)
         if any(words in reason for words in _NO_CONNECTION_LEFT):
             raise DatabaseUnreachableError(
-                f"The server{of} takes no further connection: {reason}. See pg_stat_activity for sessions that nobody"
+                f"The server takes no further connection: {reason}. See pg_stat_activity for sessions that nobody"
                 " needs, or raise max_connections."
             ) from None
         if _IS_STANDBY in reason:
-            raise UnsupportedServerError(_STANDBY.format(of=of)) from None
+            raise UnsupportedServerError(_STANDBY) from None
         raise DatabaseUnreachableError(
-            f"The database{of} cannot be reached: {reason}. Check the database URL{of}, and that the server runs."
+            f"The database cannot be reached: {reason}. Check the database URL, and that the server runs."
         ) from None
     try:
         _look_nowhere(conn)
-        _check(conn, of)
+        _check(conn)
         settings = dict(_SETTINGS)
         if conn.info.server_version >= _TRANSACTION_TIMEOUT:
             settings["transaction_timeout"] = "0"
@@ -169,6 +136,13 @@ def _connect(url: str, application_name: str, of: str, parameters: dict[str, Any
     return conn
 
 
+def connect_beside(conn: psycopg.Connection[Any], application_name: str) -> SourceConnection:
+    """Return another connection to the same database, by the same login."""
+    info = conn.info
+    conninfo = make_conninfo(info.dsn, host=info.host, port=info.port, password=info.password)
+    return connect(conninfo, application_name=application_name)
+
+
 @contextmanager
 def transaction_with_lock_timeout(conn: psycopg.Connection[TupleRow], timeout: str) -> Iterator[None]:
     """Run the block in a transaction in which no statement waits longer than `timeout` for a lock.
@@ -176,8 +150,7 @@ def transaction_with_lock_timeout(conn: psycopg.Connection[TupleRow], timeout: s
     `timeout` is written as PostgreSQL writes it, such as `200ms`. Raises LockNotAvailable when a wait exceeds it.
     """
     with conn.transaction():
-        for one in both(conn):
-            one.execute("SELECT set_config('lock_timeout', %s, true)", (timeout,))
+        conn.execute("SELECT set_config('lock_timeout', %s, true)", (timeout,))
         yield
 
 
@@ -225,18 +198,18 @@ def _look_nowhere(conn: SourceConnection) -> None:
     conn.cursor_factory = SourceCursor
 
 
-def _check(conn: psycopg.Connection[Any], of: str) -> None:
+def _check(conn: psycopg.Connection[Any]) -> None:
     """Raise UnsupportedServerError for a server on which the projector cannot work."""
     version = conn.info.server_version
     if version < OLDEST_SERVER:
         raise UnsupportedServerError(
-            f"The server{of} is PostgreSQL {version // 10000}: {OLDEST_SERVER // 10000} or newer is needed."
+            f"The server is PostgreSQL {version // 10000}: {OLDEST_SERVER // 10000} or newer is needed."
         )
     encoding = conn.info.parameter_status("server_encoding")
     if encoding != "UTF8":
         raise UnsupportedServerError(
-            f"The database {conn.info.dbname}{of} has the encoding {encoding}: "
+            f"The database {conn.info.dbname} has the encoding {encoding}: "
             "UTF8 is needed, so that every name can be stored."
         )
     if conn.info.parameter_status("in_hot_standby") == "on":
-        raise UnsupportedServerError(_STANDBY.format(of=of))
+        raise UnsupportedServerError(_STANDBY)

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 
@@ -10,10 +10,8 @@ import psycopg
 from psycopg.rows import TupleRow, class_row
 
 from projector.database import locks
-from projector.database.source_names import SourceConnection
 from projector.database.sql import query
 from projector.report.errors import ProjectorError
-from projector.sides import both
 
 Connection = psycopg.Connection[TupleRow]
 
@@ -71,23 +69,16 @@ def _watch(
     if ended.wait(_LOOK_EVERY_SECONDS):
         return
     with suppress(psycopg.Error, ProjectorError), connect() as conn:
-        sides = [(place, one.info.backend_pid) for place, one in zip(both(conn), both(waiting), strict=True)]
-        _look(sides, tell, ended)
+        _look(conn, waiting.info.backend_pid, tell, ended)
 
 
-def _look(
-    sides: Sequence[tuple[SourceConnection, int]], tell: Callable[[str], None], ended: threading.Event
-) -> None:
-    """Look until the block has ended, and tell of each lock that is awaited for long.
-
-    `sides` are connections to look by, each with the process that may wait in its database.
-    """
+def _look(conn: Connection, pid: int, tell: Callable[[str], None], ended: threading.Event) -> None:
+    """Look until the block has ended, and tell of each lock that the session of a process awaits for long."""
     waits: dict[tuple[str, str], tuple[float, float]] = {}
     told: set[tuple[str, str]] = set()
     while not ended.wait(_LOOK_EVERY_SECONDS):
-        awaited = ((conn, find_awaited_lock(conn, pid)) for conn, pid in sides)
-        conn, found = next(((conn, found) for conn, found in awaited if found is not None), (None, None))
-        if conn is None or found is None:
+        found = find_awaited_lock(conn, pid)
+        if found is None:
             continue
         now = time.monotonic()
         wait = (found.lock_name, found.holder.partition(" (")[0])
@@ -97,5 +88,4 @@ def _look(
         waits[wait] = (since, now)
         if now - since >= TELL_AFTER_SECONDS and wait not in told:
             told.add(wait)
-            place = f" in {conn.side_name}" if conn.side_name else ""
-            tell(f"Waiting for {found.lock_name}{place}: {found.holder} holds it, and {found.age}.")
+            tell(f"Waiting for {found.lock_name}: {found.holder} holds it, and {found.age}.")

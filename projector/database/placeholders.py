@@ -13,7 +13,9 @@ def fill(text: str, relations: Mapping[str, str], define: Callable[[str, Mapping
     """Return the text with what each placeholder means.
 
     `{NAME}` is what `relations` say of it, `{definition.NAME}` what `define` returns. `{KIND.table}` is of the
-    table that `relations` name. `{source.TABLE}` stays: the connection knows what it is. Raises LookupError for a placeholder that means nothing.
+    table that `relations` name. `{source.TABLE}` stays: the connection knows what it is.
+
+    Raises LookupError for a placeholder that means nothing.
     """
 
     def meaning(match: re.Match[str]) -> str:

@@ -6,9 +6,7 @@ role that may create in the platform's schema could put its own in their place, 
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from types import TracebackType
+from collections.abc import Iterable, Sequence
 from typing import Any, Self
 
 import psycopg
@@ -77,12 +75,8 @@ class SourceCursor(psycopg.Cursor[Row]):
             query = query.encode()
         if isinstance(query, bytes):
             query = source_names(self.connection).fill(query)
-        try:
-            # mypy gives up on the many forms of a statement.
-            return super().execute(query, params, prepare=prepare, binary=binary)  # type: ignore[misc,arg-type]
-        except psycopg.Error as error:
-            note_side(self.connection, error)
-            raise
+        # mypy gives up on the many forms of a statement.
+        return super().execute(query, params, prepare=prepare, binary=binary)  # type: ignore[misc,arg-type]
 
 
 class SourceConnection(psycopg.Connection[TupleRow]):
@@ -92,66 +86,7 @@ class SourceConnection(psycopg.Connection[TupleRow]):
     """
 
     login_schemas: Sequence[str] = ()
-    side_name = ""
-    """What messages call the database, where the read model is in another one than the source tables."""
     source = SourceNames({}, ())
-    apart: "SourceConnection | None" = None
-    """The connection to the database of the read model, where that is another one."""
-    notebook: "SourceConnection | None" = None
-    """A second connection to the platform's database, which commits by itself."""
-    between_commits: Callable[[], None] = staticmethod(lambda: None)
-    """What a test does when the read model has committed and the platform's database has not."""
-
-    @property
-    def read_model(self) -> "SourceConnection":
-        """The connection to the database that the read model is in."""
-        return self if self.apart is None else self.apart
-
-    @contextmanager
-    def transaction(
-        self,
-        savepoint_name: str | None = None,
-        force_rollback: bool = False,  # noqa: FBT001, FBT002  # As psycopg has it.
-    ) -> Iterator[psycopg.Transaction]:
-        """Run the block in a transaction, on both sides: the read model commits first.
-
-        A crash between the two commits gives the changes back to the queue, and they are made once more. The other way
-        round they would be lost.
-        """
-        if self.apart is None:
-            with super().transaction(savepoint_name, force_rollback) as own:
-                yield own
-            return
-        is_inner = self.info.transaction_status != psycopg.pq.TransactionStatus.IDLE
-        with super().transaction(savepoint_name, force_rollback) as own:
-            has_ended = False
-            with self.apart.transaction(savepoint_name, force_rollback):
-                yield own
-                has_ended = True
-            if not has_ended:
-                # What ended the inner block was a Rollback, which ends this one too.
-                raise psycopg.Rollback
-            if not is_inner:
-                self.between_commits()
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc_val: BaseException | None,
-        exc_tb: TracebackType | None,
-    ) -> None:
-        """Close the connection, and those that belong to it, also where it is lost."""
-        try:
-            super().__exit__(exc_type, exc_val, exc_tb)
-        finally:
-            self.close()
-
-    def close(self) -> None:
-        """Close the connection, and those that belong to it."""
-        for other in (self.apart, self.notebook):
-            if other is not None:
-                other.close()
-        super().close()
 
 
 def own_connection(conn: psycopg.Connection[Any]) -> SourceConnection:
@@ -161,13 +96,6 @@ def own_connection(conn: psycopg.Connection[Any]) -> SourceConnection:
             "This connection does not know where the platform's tables are: use projector.db.connect()."
         )
     return conn
-
-
-def note_side(conn: psycopg.Connection[Any], error: Exception) -> None:
-    """Note on an error the database in which it came up, unless that is noted, where there are two."""
-    name = own_connection(conn).side_name
-    if name:
-        error.__dict__.setdefault("_leads_side", name)
 
 
 def source_names(conn: psycopg.Connection[Any]) -> SourceNames:

@@ -1,8 +1,8 @@
 """Loads the SQL of the project: the definition of the read model, the steps that use it, and named queries.
 
 - `sql/definition/NAME.sql` says what a row of the read model is: one SELECT, or the functions that it calls.
-- `sql/FOLDER/NN_name.sql` is a step: one statement, run in the order of the numbers. projector/database/steps.py says what
-  the lines of its header mean.
+- `sql/FOLDER/NN_name.sql` is a step: one statement, run in the order of the numbers. projector/database/steps.py says
+  what the lines of its header mean.
 - `sql/queries/MODULE.sql` holds the named queries of a module.
 
 A step or a definition may say `{definition.NAME}` for the text of a definition, `{columns.TABLE}` for the columns
@@ -11,8 +11,8 @@ with their types, `{key.TABLE}` and `{values.TABLE}` for the columns of its key 
 for `column = excluded.column` of the others. So no statement depends on the order in which a table of an installation
 has its columns.
 
-`{source.TABLE}` names a table of the platform. The loader leaves it as it is: projector/database/source_names.py puts the schema
-in, which is another one on another connection.
+`{source.TABLE}` names a table of the platform. The loader leaves it as it is: projector/database/source_names.py puts
+the schema in.
 
 The files are in `sql/` next to this package in a checkout, and inside the package when it is installed.
 """
@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import LiteralString
 
 from projector.database.placeholders import fill
-from projector.database.steps import Step, header_of, read_steps
+from projector.database.steps import Step, read_steps
 
 _PACKAGE = Path(__file__).parents[1]
 ROOT = _PACKAGE if (_PACKAGE / "sql").is_dir() else _PACKAGE.parent
@@ -97,11 +97,6 @@ def functions(folder: str) -> dict[str, LiteralString]:
     """Return the texts of `sql/<folder>/` by their files, in order, as they are: they create functions and views."""
     files = sorted((ROOT / "sql" / folder).glob("*.sql"))
     return {f"sql/{folder}/{file.name}": _read(file) for file in files}
-
-
-def side_of_text(text: str) -> str | None:
-    """Return the side that the header of a file names; None for the platform's."""
-    return header_of(text).get("on")
 
 
 def names_of_texts() -> dict[str, str]:

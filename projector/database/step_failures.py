@@ -5,9 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import psycopg
-from psycopg.rows import TupleRow
 
-from projector.database.source_names import note_side
 from projector.database.steps import Step
 
 
@@ -18,7 +16,7 @@ def failing_step(error: BaseException) -> str | None:
 
 
 @contextmanager
-def named_failures(conn: psycopg.Connection[TupleRow]) -> Iterator[list[tuple[Step, psycopg.Cursor[Any]]]]:
+def named_failures() -> Iterator[list[tuple[Step, psycopg.Cursor[Any]]]]:
     """Note on an error of PostgreSQL which of the steps failed: in a pipeline, the first one without a result."""
     sent: list[tuple[Step, psycopg.Cursor[Any]]] = []
     try:
@@ -28,5 +26,4 @@ def named_failures(conn: psycopg.Connection[TupleRow]) -> Iterator[list[tuple[St
         if failed is not None:
             error.__dict__["_leads_step"] = failed.name
             error.add_note(f"in sql/{failed.name}.sql")
-        note_side(conn, error)
         raise

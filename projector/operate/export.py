@@ -13,7 +13,6 @@ from projector.core.preconditions import require_built, require_installed, requi
 from projector.database.sql import query
 from projector.report.errors import ProjectorError
 from projector.report.progress import Progress
-from projector.sides import on_read_model
 
 Kind = Literal["leads.csv", "leads.ndjson", "messages.ndjson"]
 
@@ -52,7 +51,7 @@ def export(  # noqa: PLR0913  # What to export, and where to.
     require_installed(conn)
     require_built(conn)
     require_tenants(conn, [user_id])
-    read_model = on_read_model(conn)
+    read_model = conn
     part: Path | None = None
     noun = kind.partition(".")[0]
     given: dict[str, object] = {"user_id": user_id, "start": start, "end": end}

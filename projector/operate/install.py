@@ -27,7 +27,6 @@ from projector.report.errors import (
     IncompleteSchemaError,
     SourceMissingError,
 )
-from projector.sides import both, is_apart, naming_side, on_read_model, place_of_text, side_of
 
 TABLE_LOCK_TIMEOUT = "500ms"
 """How long migrate waits for a table at a time: refreshes and readers would wait behind it."""
@@ -56,9 +55,9 @@ def migrate(
     change_tables(conn, lambda: _install(conn, source_schemas, create_source=create_source))
     change_tables(conn, lambda: _complete(conn))
     capture.adjust_queue(conn)
-    notices += set_up_search(on_read_model(conn))
-    change_tables(conn, lambda: notices.extend(set_up_api_role(on_read_model(conn))))
-    change_tables(conn, lambda: notices.extend(set_up_reader_role(on_read_model(conn))))
+    notices += set_up_search(conn)
+    change_tables(conn, lambda: notices.extend(set_up_api_role(conn)))
+    change_tables(conn, lambda: notices.extend(set_up_reader_role(conn)))
     if capture.switched_off(conn) is None:
         capture.reinstall(conn)
         notices += [
@@ -72,24 +71,15 @@ def migrate(
 
 def _install(conn: Connection, source_schemas: Sequence[str], *, create_source: bool) -> None:
     """Everything that needs no right but to create, in the caller's transaction."""
-    for one in both(conn):
-        one.execute("SELECT pg_advisory_xact_lock(%s, 0)", (locks.MIGRATION,))
+    conn.execute("SELECT pg_advisory_xact_lock(%s, 0)", (locks.MIGRATION,))
     schemas = _find_source(conn, source_schemas, create_source=create_source)
-    for one in both(conn):
-        with naming_side(one):
-            require_rights_to_migrate(one)
+    require_rights_to_migrate(conn)
     _own_shards(conn)
     _run(conn, functions("install/before_tables"))
-    read_model = on_read_model(conn)
     if conn.execute(query("status", "is_installed")).fetchone() == (True,):
         require_noted_place(conn)
-    _run(read_model, {"schema.sql": sections()["read_model"] + sections()["access"]})
+    _run(conn, {"schema.sql": sections()["read_model"] + sections()["access"]})
     _run(conn, {"schema.sql": sections()["projector"]})
-    if is_apart(conn):
-        conn.execute(query("install", "note_apart"))
-        # The functions that compute printed values are on both sides, in a schema of one name.
-        read_model.execute("CREATE SCHEMA IF NOT EXISTS projector")
-        _run(read_model, normalizing_functions())
     with _incomplete_schema("schema.sql"):
         _comment(conn)
     _note_source(conn, schemas)
@@ -98,26 +88,21 @@ def _install(conn: Connection, source_schemas: Sequence[str], *, create_source: 
         capture.create_functions(conn)
     _run(conn, functions("install/after_tables"))
     conn.execute(query("install", "note_version"), {"version": PROJECTION_VERSION})
-    on_read_model(conn).execute(query("install", "begin_projection"), {"version": PROJECTION_VERSION})
+    conn.execute(query("install", "begin_projection"), {"version": PROJECTION_VERSION})
 
 
 def _complete(conn: Connection) -> None:
     """What takes a while where there are leads: readers go on, because no table changes in the same transaction."""
-    for one in both(conn):
-        one.execute("SELECT pg_advisory_xact_lock(%s, 0)", (locks.MIGRATION,))
-    read_model = on_read_model(conn)
-    _run(read_model, {"schema.sql": sections()["later"]})
-    _run(read_model, {f"sql/{found.name}.sql": found.text.decode() for found in steps("install/later")})
+    conn.execute("SELECT pg_advisory_xact_lock(%s, 0)", (locks.MIGRATION,))
+    _run(conn, {"schema.sql": sections()["later"]})
+    _run(conn, {f"sql/{found.name}.sql": found.text.decode() for found in steps("install/later")})
 
 
 def _run(conn: Connection, texts: Mapping[str, str]) -> None:
     """Run the texts of these files."""
     for file, text in texts.items():
-        place = place_of_text(conn, text)
-        if place is None:
-            continue
         with _incomplete_schema(file), _dependents_named():
-            place.execute(text.encode(), prepare=False)
+            conn.execute(text.encode(), prepare=False)
 
 
 @contextmanager
@@ -162,9 +147,7 @@ def _own_shards(conn: Connection) -> None:
 
 def _comment(conn: Connection) -> None:
     """Store the descriptions of schema.sql with the tables and columns."""
-    for side in both(conn):
-        described = [found for found in comments() if side_of(conn, found[0]) is side]
-        side.execute(composing.SQL("; ").join(_comment_commands(described)), prepare=False)
+    conn.execute(composing.SQL("; ").join(_comment_commands(comments())), prepare=False)
 
 
 def _comment_commands(

@@ -12,7 +12,6 @@ from rich.cells import cell_len
 from projector.core.preconditions import require_built, require_installed
 from projector.database.sql import query
 from projector.report.counted import counted, escape_hidden
-from projector.sides import both, on_read_model
 
 Connection = psycopg.Connection[TupleRow]
 
@@ -47,12 +46,11 @@ def read_tenants(conn: Connection) -> Tenants:
     require_installed(conn)
     require_built(conn)
     with conn.transaction():
-        for side in both(conn):
-            side.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         letters: dict[str | None, int] = dict(conn.execute(query("tenants", "count_letters")).fetchall())
         without_tenant = letters.pop(None, 0)
         wanted = {"user_ids": list(letters)}
-        found = on_read_model(conn).execute(query("tenants", "read_tenants"), wanted).fetchall()
+        found = conn.execute(query("tenants", "read_tenants"), wanted).fetchall()
     tenants = [
         Tenant(user_id, leads, messages, as_of, letters.get(user_id, 0))
         for user_id, leads, messages, as_of in found

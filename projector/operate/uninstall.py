@@ -21,7 +21,6 @@ from projector.operate.dependents import (
 from projector.operate.install import change_tables
 from projector.operate.rights import own_schemas, require_rights_to_uninstall
 from projector.report.errors import DependentsError
-from projector.sides import PLATFORM_SIDE, READ_MODEL_SIDE, both, is_apart, naming_side, on_read_model
 
 
 def check_uninstall(conn: Connection, *, drop_dependents: bool) -> list[Dependent]:
@@ -31,14 +30,12 @@ def check_uninstall(conn: Connection, *, drop_dependents: bool) -> list[Dependen
     them, where others made something that depends on it.
     """
     found: list[Dependent] = []
-    for side in both(conn):
-        with naming_side(side):
-            require_rights_to_uninstall(side)
-            schemas = own_schemas(side)
-            if drop_dependents:
-                found += find_dependents(side, schemas)
-            else:
-                require_no_dependents(side, schemas)
+    require_rights_to_uninstall(conn)
+    schemas = own_schemas(conn)
+    if drop_dependents:
+        found += find_dependents(conn, schemas)
+    else:
+        require_no_dependents(conn, schemas)
     return found
 
 
@@ -49,21 +46,19 @@ def uninstall(conn: Connection, *, drop_dependents: bool = False) -> list[str]:
     the last nothing was changed, unless the message says so.
     """
     check_uninstall(conn, drop_dependents=drop_dependents)
-    publications = [name for side in both(conn) for name in find_publications(side, own_schemas(side))]
-    absent = _absent_sides(conn)
+    publications = find_publications(conn, own_schemas(conn))
     capture.uninstall(conn)
     dropped: list[Dependent] = []
 
     def drop() -> None:
         dropped.clear()
-        for side in both(conn):
-            side.execute("SELECT pg_advisory_xact_lock(%s, 0)", (locks.MIGRATION,))
-            schemas = own_schemas(side)
-            if drop_dependents:
-                dropped.extend(find_dependents(side, schemas))
-                drop_with_dependents(side, schemas)
-            else:
-                drop_own(side, schemas)
+        conn.execute("SELECT pg_advisory_xact_lock(%s, 0)", (locks.MIGRATION,))
+        schemas = own_schemas(conn)
+        if drop_dependents:
+            dropped.extend(find_dependents(conn, schemas))
+            drop_with_dependents(conn, schemas)
+        else:
+            drop_own(conn, schemas)
 
     try:
         change_tables(conn, drop)
@@ -73,22 +68,8 @@ def uninstall(conn: Connection, *, drop_dependents: bool = False) -> list[str]:
             f" {_details(error)}. Stop the projector, drop what others made, and run uninstall again; or run migrate to"
             " install the triggers again."
         ) from error
-    read_model = on_read_model(conn)
-    roles = [notice for role in ("leads_api", "leads_reader") for notice in _drop_role(read_model, role)]
-    return [*absent, *_notices(dropped, publications), *roles]
-
-
-def _absent_sides(conn: Connection) -> list[str]:
-    """Return a sentence for each of two databases that has nothing of ours: it may be another one that is meant."""
-    if not is_apart(conn):
-        return []
-    sides = zip((PLATFORM_SIDE, READ_MODEL_SIDE), both(conn), strict=True)
-    return [
-        f"There was nothing to remove in {name}, {side.info.dbname} on {side.info.host}:{side.info.port}. If ours is in"
-        " another one, run uninstall again with its address."
-        for name, side in sides
-        if not own_schemas(side)
-    ]
+    roles = [notice for role in ("leads_api", "leads_reader") for notice in _drop_role(conn, role)]
+    return [*_notices(dropped, publications), *roles]
 
 
 def _notices(dropped: Sequence[Dependent], publications: Sequence[str]) -> list[str]:

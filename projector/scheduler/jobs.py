@@ -23,7 +23,6 @@ from projector.observe.metrics.counted import expect_jobs
 from projector.operate.origin.proof import Origin
 from projector.report.errors import BlockedError, CaptureGapError, DatabaseUnreachableError, ProjectorError
 from projector.report.progress import Lines, Progress
-from projector.republish import republish
 from projector.scheduler import tombstones
 from projector.scheduler.conditions import began_lately, may_verify
 from projector.scheduler.drain import Drain
@@ -79,8 +78,8 @@ class Jobs:
         self._has_letters = self._is_troubled = self._is_queue_empty = False
         self._dead_letters_at = self._upkeep_at = self._depth_at = 0.0
         self._is_fed, self._has_origin_url = False, bool(config.origin_url)
-        self._database = Database(config.database_url, config.read_model_url)
-        self._connect = partial(db.connect, config.database_url, read_model_url=config.read_model_url)
+        self._database = Database(config.database_url)
+        self._connect = partial(db.connect, config.database_url)
         work: dict[str, tuple[Callable[[Connection], float], float]] = {
             "refresh": (self._refresh, LONGEST_REFRESH_RETRY_SECONDS),
             "upkeep": (self._keep_up, LONGEST_UPKEEP_RETRY_SECONDS),
@@ -173,7 +172,6 @@ class Jobs:
     def _keep_up(self, conn: Connection) -> float:
         """Rebuild everything where there is a reason to, and clean up after rebuilds that were killed."""
         capture.note_harmless_changes(conn)
-        republish(conn)
         reasons = recovery.find_rebuild_reasons(conn)
         recovery.clean_up_after_crash(conn, reasons)
         self._upkeep_at = time.monotonic() + IDLE_UPKEEP_INTERVAL_SECONDS

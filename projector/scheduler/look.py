@@ -1,19 +1,15 @@
 """A look at the queue between two batches: whether there is anything to do, and how fresh the read model is."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import LiteralString
 
 import psycopg
 from psycopg.rows import TupleRow, class_row, scalar_row
 
-from projector.core.freshness import advance_freshness
 from projector.core.preconditions import require_version
 from projector.database import locks
 from projector.database.sql import PROJECTION_VERSION, query
 from projector.report.errors import CaptureGapError
-from projector.sides import is_apart
 
 Connection = psycopg.Connection[TupleRow]
 
@@ -45,21 +41,11 @@ def look(conn: Connection, at_least: timedelta) -> Look:
     Raises CaptureGapError if capture is not intact, and NotInstalledError if another projection version has migrated.
     """
     parameters = {"shard_class": locks.SHARD, "shards": list(locks.SHARDS)}
-    if not is_apart(conn):
-        # One statement, so that a projector with nothing to do asks little.
-        text = query("look", "look_and_advance", looked=query("look", "look").rstrip(";"))
-        return _checked(conn, text, {**parameters, "version": PROJECTION_VERSION, "at_least": at_least})
-    with conn.transaction():
-        found = _checked(conn, query("look", "look"), parameters)
-        if found.fresh_until is not None:
-            advance_freshness(conn, locks.SHARDS, found.fresh_until, at_least)
-    return found
-
-
-def _checked(conn: Connection, text: LiteralString, parameters: Mapping[str, object]) -> Look:
-    """Return what is seen, unless there is nothing to do about it here."""
+    # One statement, so that a projector with nothing to do asks little.
+    text = query("look", "look_and_advance", looked=query("look", "look").rstrip(";"))
+    wanted = {**parameters, "version": PROJECTION_VERSION, "at_least": at_least}
     with conn.cursor(row_factory=class_row(Look)) as cursor:
-        found = cursor.execute(text, parameters).fetchone()
+        found = cursor.execute(text, wanted).fetchone()
     if found is None:
         raise AssertionError
     require_version(found.migrated_version)

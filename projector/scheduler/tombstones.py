@@ -4,13 +4,12 @@ from projector.core import pipeline
 from projector.core.collisions import retry_on_collision
 from projector.core.pipeline import Connection
 from projector.database.sql import query
-from projector.sides import on_read_model
 
 
 def prune(conn: Connection, days: int) -> None:
     """Delete the tombstones of more than so many days, tenant by tenant, under the lock of each."""
     pipeline.prepare_session(conn)
-    read_model = on_read_model(conn)
+    read_model = conn
     for (user_id,) in read_model.execute(query("tenants", "find_old_tombstones"), {"days": days}).fetchall():
         given = {"user_id": user_id, "days": days}
 

@@ -17,7 +17,6 @@ from projector.observe.metrics import counted
 from projector.report.errors import NOT_INSTALLED, DatabaseUnreachableError, ProjectorError
 from projector.report.log import quoting
 from projector.report.progress import Progress
-from projector.sides import ONLY_SIDE, both, lost_side, place_of_error
 
 Connection = psycopg.Connection[TupleRow]
 
@@ -37,8 +36,8 @@ class StoppingError(Exception):
 class Database:
     """Makes the connections of all jobs. Logs once when the database is lost, and once when it is back."""
 
-    def __init__(self, url: str, read_model_url: str = "") -> None:
-        self.url, self.read_model_url = url, read_model_url
+    def __init__(self, url: str) -> None:
+        self.url = url
         self._lock = threading.Lock()
         self._lost_at: float | None = None
         self._back_at = 0.0
@@ -75,11 +74,10 @@ class Database:
             return None
         try:
             name = f"{db.SCHEDULER_NAME}: {job}"
-            conn = db.connect(self.url, application_name=name, read_model_url=self.read_model_url)
+            conn = db.connect(self.url, application_name=name)
             # Else a killed process keeps its locks until a long statement has ended.
-            for side in both(conn):
-                with suppress(psycopg.errors.InvalidParameterValue, psycopg.errors.FeatureNotSupported):
-                    side.execute("SET client_connection_check_interval = '1s'")
+            with suppress(psycopg.errors.InvalidParameterValue, psycopg.errors.FeatureNotSupported):
+                conn.execute("SET client_connection_check_interval = '1s'")
         except (ProjectorError, psycopg.Error) as error:
             self._note_loss(str(error))
             self._retry_at = time.monotonic() + self._pause
@@ -133,7 +131,7 @@ class Worker:
             early = self._retry_at - time.monotonic()
             if self._stop.is_set() or early > 0:
                 return max(early, 0.0)
-            if self.conn is None or lost_side(self.conn) is not None:
+            if self.conn is None or self.conn.closed:
                 self.close()
                 self._connected_at = time.monotonic()
                 self.conn = self._database.connect(self.name)
@@ -159,14 +157,16 @@ class Worker:
 
     def cancel(self) -> None:
         """Ask PostgreSQL to cancel the current statement."""
-        for side in self._open_sides():
+        conn = self.conn
+        if conn is not None and not conn.closed:
             with suppress(psycopg.Error):
-                side.cancel_safe(timeout=CANCEL_SECONDS)
+                conn.cancel_safe(timeout=CANCEL_SECONDS)
 
     def cut(self) -> None:
         """Shut down the socket, so that a statement that PostgreSQL never answers fails."""
-        for side in self._open_sides():
-            with suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(side.fileno())) as wire:
+        conn = self.conn
+        if conn is not None and not conn.closed:
+            with suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(conn.fileno())) as wire:
                 wire.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
@@ -176,10 +176,6 @@ class Worker:
                 self.conn.close()
             self.conn = None
 
-    def _open_sides(self) -> list[Connection]:
-        conn = self.conn
-        return [] if conn is None else [side for side in both(conn) if not side.closed]
-
     def _note_success(self) -> None:
         counted.note_success(self.name)
         if self._trouble is not None:
@@ -188,18 +184,16 @@ class Worker:
 
     def _note_failure(self, error: Exception) -> float:
         """Log an error once, and return how long to wait before the next try: longer each time."""
-        lost = None if self.conn is None else lost_side(self.conn)
-        is_lost = isinstance(error, DatabaseUnreachableError) or self.conn is None or lost is not None
+        is_lost = isinstance(error, DatabaseUnreachableError) or self.conn is None or self.conn.closed
         self.close()
         if self._stop.is_set():
             return 0.0
         counted.note_error(self.name)
         if is_lost:
             connected_at, self._connected_at = self._connected_at, time.monotonic()
-            text = str(error) if lost in (None, ONLY_SIDE) else f"{lost}: {error}"
-            self.conn = self._database.replace(self.name, text, connected_at)
+            self.conn = self._database.replace(self.name, str(error), connected_at)
             return _FIRST_RETRY_SECONDS
-        trouble = place_of_error(error) + _describe(error)
+        trouble = _describe(error)
         if trouble != self._trouble:
             _log.error("cannot go on for now", job=self.name, error=quoting(error, trouble))
         self._trouble = trouble

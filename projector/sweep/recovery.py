@@ -24,7 +24,6 @@ from projector.database.sql import PROJECTION_VERSION, query
 from projector.report.counted import RunReport, counted
 from projector.report.errors import BlockedError, CaptureGapError
 from projector.report.progress import Progress
-from projector.sides import on_read_model
 from projector.sweep.rebuild import rebuild
 
 SHED_CHANGES_PER_TRANSACTION = 50_000
@@ -64,7 +63,7 @@ class RebuildReasons:
 
 def find_rebuild_reasons(conn: Connection) -> RebuildReasons:
     """Return everything that a rebuild may be needed for, but the depth of the queue."""
-    built = on_read_model(conn).execute(query("recovery", "read_projection")).fetchone()
+    built = conn.execute(query("recovery", "read_projection")).fetchone()
     built = built or (PROJECTION_VERSION, None)
     found = conn.execute(query("recovery", "find_rebuild_reasons")).fetchone() or (None, None, False, False)
     return RebuildReasons(*built, *found)

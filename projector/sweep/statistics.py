@@ -9,7 +9,6 @@ from projector.core.pipeline import Connection
 from projector.database.placeholders import value_columns
 from projector.database.schema import key_columns
 from projector.database.sql import query, steps
-from projector.sides import on_read_model
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +77,6 @@ def _heal(conn: Connection, folder: str, parameters: dict[str, str]) -> None:
         with conn.transaction():
             pipeline.lock_tenants(conn, [parameters["user_id"]])
             pipeline.run_steps(conn, steps(folder), parameters)
-            on_read_model(conn).execute(query("tenants", "change_version"), parameters)
+            conn.execute(query("tenants", "change_version"), parameters)
 
     retry_on_collision(work)

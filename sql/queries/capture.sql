@@ -184,7 +184,6 @@ VALUES (%(reason)s, clock_timestamp());
 -- name: publish_gap
 -- Tell the readers of the read model that changes may have been missed, or that none were.
 --
--- on: read_model
 -- Parameter: reason, or null.
 UPDATE read_model.projection AS p
 SET capture_gap = %(reason)s::text

@@ -92,7 +92,6 @@ LEFT JOIN LATERAL (
 ) AS lead ON true
 WHERE lead.user_id IS NOT NULL
     OR EXISTS (SELECT FROM projector.source_keys AS k WHERE k.kind = %(key_kind)s AND k.key = failed.key)
-    OR EXISTS (SELECT FROM projector.noted_keys AS n WHERE n.kind = %(key_kind)s AND n.key = failed.key)
     OR CASE %(key_kind)s
         WHEN 'conversation'
             THEN EXISTS (SELECT FROM {source.conversations} AS c WHERE c.conversation_id::text = failed.key)
@@ -122,7 +121,6 @@ FROM (
 -- name: write_counts
 -- Writes the number of dead letters into the row of each tenant that has some, where the API reads it.
 --
--- on: read_model
 -- Parameters: user_ids and numbers, two arrays of one length.
 INSERT INTO read_model.tenants AS t (user_id, dead_letters)
 SELECT
@@ -135,7 +133,6 @@ WHERE t.dead_letters <> excluded.dead_letters;
 -- name: clear_counts
 -- Writes 0 into the row of each tenant that has no dead letter any more.
 --
--- on: read_model
 -- Parameter: user_ids, those that have some.
 UPDATE read_model.tenants AS t
 SET dead_letters = 0

@@ -95,7 +95,6 @@ SELECT
 -- name: publish
 -- Writes what the metrics of the API show.
 --
--- on: read_model
 -- Parameters: proved_at, round_done and open_differences; found, how many items were found since the last time.
 UPDATE read_model.projection AS p
 SET proved_at = %(proved_at)s,

@@ -86,7 +86,6 @@ WHERE found.rows > 0;
 -- name: count_held
 -- Returns: leads and messages that the read model has, and api_keys of a whole tenant.
 --
--- on: read_model
 -- Parameters: user_id, customer_phone.
 SELECT
     count(*) AS leads,
@@ -226,7 +225,6 @@ FROM (
 -- name: find_stored_messages
 -- Returns: user_ids and message_ids, those of the messages that the read model has.
 --
--- on: read_model
 -- Parameters: user_ids and message_ids, two arrays of one length.
 SELECT
     coalesce(array_agg(l.user_id), '{}') AS user_ids,
@@ -301,7 +299,6 @@ WHERE u.kind = o.kind AND u.key = o.key;
 -- name: find_lead_before
 -- Returns: user_id, customer_phone of the lead before another in their order; no row if there is none.
 --
--- on: read_model
 -- Parameters: user_id, customer_phone.
 SELECT
     l.user_id,
@@ -392,7 +389,6 @@ WHERE name = 'capture_off' AND value ~ %(mention)s;
 -- name: forget_gap
 -- Replaces the reason that readers of the read model see, if it names the tenant or the lead.
 --
--- on: read_model
 -- Parameters: as above.
 UPDATE read_model.projection
 SET capture_gap = %(instead)s
@@ -491,8 +487,6 @@ ON CONFLICT DO NOTHING;
 
 -- name: find_stored_tenants
 -- Returns: user_id of each tenant that the read model has, but for its messages.
---
--- on: read_model
 SELECT t.user_id
 FROM read_model.tenants AS t
 UNION
@@ -514,8 +508,6 @@ FROM read_model.lead_totals AS t;
 -- name: find_tenants_of_messages
 -- Returns: user_id of each tenant of which the read model has messages. From tenant to tenant by the index: a tenant can
 -- have very many.
---
--- on: read_model
 WITH RECURSIVE seen AS (
     (
         SELECT m.user_id
@@ -540,8 +532,6 @@ FROM seen AS s;
 
 -- name: find_tenants_with_keys
 -- Returns: user_id of each tenant that a key of the API is for.
---
--- on: read_model
 SELECT a.user_id
 FROM leads_access.api_keys AS a
 WHERE a.user_id IS NOT NULL;
@@ -605,7 +595,6 @@ WHERE e.lead_hash IS NOT NULL;
 -- name: find_stored_leads
 -- Returns user_id, customer_phone and lead_hash of each lead that the read model has and that the ledger names.
 --
--- on: read_model
 -- Parameters: salts and user_ids of the tenants, two arrays of one length; hashes, of the leads that the ledger names.
 SELECT
     hashed.user_id,

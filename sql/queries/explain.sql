@@ -19,7 +19,6 @@ SELECT
 -- Returns version (projection version of the last build), gap (as readiness reports it), and is_tenant, whether the
 -- read model knows the tenant.
 --
--- on: read_model
 -- Parameter: user_id.
 SELECT
     p.version,
@@ -293,8 +292,6 @@ ORDER BY d.first_failed_at, d.kind, d.key;
 
 -- name: read_document
 -- Returns document, the lead as the read model has it. Parameters: user_id, customer_phone.
---
--- on: read_model
 SELECT l.document
 FROM read_model.leads AS l
 WHERE l.user_id = %(user_id)s AND l.customer_phone = %(customer_phone)s;
@@ -586,8 +583,6 @@ ORDER BY ranked.is_counted DESC, ranked.newest ASC;
 -- name: find_nearest
 -- The leads of the tenant that have one of these phones, in the order of the array. Parameters: user_id, phones,
 -- size.
---
--- on: read_model
 SELECT l.customer_phone
 FROM unnest(%(phones)s::text[]) WITH ORDINALITY AS p (phone, place)
 CROSS JOIN LATERAL (
@@ -602,8 +597,6 @@ LIMIT %(size)s;
 -- name: find_neighbours
 -- The leads of the tenant next to a phone in the order of phones, before and after it. Parameters: user_id,
 -- customer_phone.
---
--- on: read_model
 (
     SELECT l.customer_phone
     FROM read_model.leads AS l
@@ -622,8 +615,6 @@ UNION ALL
 
 -- name: count_leads
 -- Returns how many leads the tenant has. Parameter: user_id.
---
--- on: read_model
 SELECT coalesce(sum(t.leads), 0) AS leads
 FROM read_model.lead_totals AS t
 WHERE t.user_id = %(user_id)s AND t.granularity = 'all';

@@ -3,16 +3,12 @@
 
 -- name: count_leads
 -- Returns: total, as_of.
---
--- on: read_model
 SELECT
     (SELECT count(*) FROM read_model.leads AS l WHERE l.user_id = %(user_id)s) AS total,
     (SELECT f.as_of FROM read_model.freshness AS f) AS as_of;
 
 -- name: count_messages
 -- Returns: total, as_of.
---
--- on: read_model
 SELECT
     (
         SELECT count(*)
@@ -25,8 +21,6 @@ SELECT
 
 -- name: leads_as_ndjson
 -- Returns: line, a printed lead with a line feed; those that were active last come first.
---
--- on: read_model
 SELECT l.document || E'\n' AS line
 FROM read_model.leads AS l
 WHERE l.user_id = %(user_id)s
@@ -35,8 +29,6 @@ ORDER BY l.last_message_at DESC NULLS LAST, l.customer_phone DESC;
 -- name: leads_as_csv
 -- Returns: line, a row of CSV. An apostrophe goes before a text that a spreadsheet could take for a formula, but for
 -- the phone.
---
--- on: read_model
 SELECT
     concat_ws(
         ',',
@@ -97,8 +89,6 @@ ORDER BY l.last_message_at DESC NULLS LAST, l.customer_phone DESC;
 
 -- name: messages_as_ndjson
 -- Returns: line, a message with the phone of its lead, and a line feed; by lead, and then in their order.
---
--- on: read_model
 SELECT row_to_json(printed.*)::text || E'\n' AS line
 FROM read_model.lead_messages AS m
 LEFT JOIN read_model.lead_conversations AS c

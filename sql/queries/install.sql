@@ -23,16 +23,9 @@ INSERT INTO projector.settings (name, value)
 VALUES ('projection_version', %(version)s)
 ON CONFLICT (name) DO UPDATE SET value = excluded.value;
 
--- name: note_apart
--- Notes that the read model is in a database of its own.
-INSERT INTO projector.settings (name, value)
-VALUES ('read_model_apart', 'yes')
-ON CONFLICT (name) DO NOTHING;
-
 -- name: begin_projection
 -- Creates the row of the read model as a whole.
 --
--- on: read_model
 -- Parameter: version, the projection version of the program that migrates.
 INSERT INTO read_model.projection (version)
 VALUES (%(version)s)

@@ -66,7 +66,6 @@ FROM (
 -- Looks as look does, which is {looked}, and moves freshness where nothing waits and capture is intact. It is one
 -- statement in a transaction of its own.
 --
--- on: one_server
 -- Parameters: those of look; version, the projection version of this program; at_least, how old freshness is before it
 -- is moved. A time that the clock has not reached comes from a clock that was set back, as in
 -- 9_finish/20_advance_freshness.sql.

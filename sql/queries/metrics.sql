@@ -2,7 +2,5 @@
 
 -- name: read_found_differences
 -- Returns how many leads, keys and statistics were ever found to differ.
---
--- on: read_model
 SELECT p.found_differences
 FROM read_model.projection AS p;

@@ -77,7 +77,6 @@ DELETE FROM projector.origin;
 -- name: note_problem
 -- Has readiness say what keeps changes from arriving.
 --
--- on: read_model
 -- Parameter: problem, null for none.
 UPDATE read_model.projection AS p
 SET feed_problem = %(problem)s

@@ -12,15 +12,12 @@ SELECT EXISTS (SELECT FROM {source.users});
 
 -- name: was_built
 -- Returns whether the read model was ever built.
---
--- on: read_model
 SELECT EXISTS (SELECT FROM read_model.projection AS p WHERE p.built_at IS NOT NULL);
 
 -- name: find_example_lead
 -- Returns user_id and customer_phone of the wanted lead; else of the tenant with most leads its last active one, a
 -- phone number before other identifiers.
 --
--- on: read_model
 -- Parameters: user_id, customer_phone.
 SELECT
     l.user_id,

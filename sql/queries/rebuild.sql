@@ -46,7 +46,6 @@ FROM (
 -- name: count_read_model_leads
 -- Returns: how many leads the read model has.
 --
--- on: read_model
 -- Parameter: tenants, null for all.
 SELECT count(*) AS leads
 FROM read_model.leads AS l
@@ -79,7 +78,6 @@ WHERE run_id = %(run_id)s;
 -- name: note_built
 -- Notes that a complete build has ended.
 --
--- on: read_model
 -- Parameter: version.
 UPDATE read_model.projection
 SET version = %(version)s, built_at = now();
@@ -97,7 +95,6 @@ FROM projector.provable AS p;
 -- name: begin_freshness
 -- Creates the row of freshness, for all shards at once: while one of them had no time, the others would speak for it.
 --
--- on: read_model
 -- Parameters: began_at, the moment that freshness begins at; shards, their number.
 INSERT INTO read_model.freshness (as_of, shards)
 VALUES (%(began_at)s, array_fill(%(began_at)s::timestamptz, ARRAY[%(shards)s]))
@@ -157,8 +154,6 @@ ORDER BY place, name;
 
 -- name: count_built
 -- Returns: leads and messages of the read model.
---
--- on: read_model
 SELECT
     (SELECT count(*) FROM read_model.leads) AS leads,
     (SELECT count(*) FROM read_model.lead_messages) AS messages;
@@ -183,8 +178,6 @@ FROM unnest(%(user_ids)s::text[], %(customer_phones)s::text[]) AS l (user_id, cu
 
 -- name: read_differing_leads
 -- Returns: user_id, customer_phone of each lead of the piece that differs, in order.
---
--- on: read_model
 SELECT DISTINCT
     d.user_id,
     d.customer_phone

@@ -2,8 +2,6 @@
 
 -- name: read_projection
 -- Returns: version and built_at of the read model.
---
--- on: read_model
 SELECT
     p.version,
     p.built_at

@@ -7,8 +7,6 @@ FROM projector.changes;
 
 -- name: find_tables_to_analyze
 -- Returns: the tables of the read model whose statistics know fewer rows than the table has pages.
---
--- on: read_model
 SELECT c.oid::regclass::text AS table_name
 FROM pg_catalog.pg_class AS c
 WHERE c.relkind = 'r'

@@ -26,8 +26,6 @@ WHERE r.days IS NOT NULL AND r.finished_at IS NOT NULL;
 
 -- name: count_leads
 -- Returns: leads, how many there are.
---
--- on: read_model
 SELECT count(*) AS leads
 FROM read_model.leads;
 
@@ -161,7 +159,6 @@ LIMIT %(size)s;
 -- name: find_tenants
 -- Returns user_id and leads of the next tenants that have leads or statistics, rightly or not. Parameters: after, size.
 --
--- on: read_model
 -- From tenant to tenant by the indexes: a tenant can have very many rows.
 WITH RECURSIVE found AS (
     SELECT %(after)s::text COLLATE "C" AS user_id

@@ -6,14 +6,10 @@ SELECT to_regclass('projector.runs') IS NOT NULL AS is_installed;
 
 -- name: has_projection
 -- Returns whether the database holds a read model, of this version or an older one.
---
--- on: read_model
 SELECT to_regclass('read_model.projection') IS NOT NULL AS has_projection;
 
 -- name: read_server
 -- Returns: version of the server, as it names it, and clock.
---
--- on: both
 SELECT
     current_setting('server_version') AS version,
     clock_timestamp() AS clock;
@@ -21,7 +17,6 @@ SELECT
 -- name: read_projection
 -- What the read model is, and how fresh.
 --
--- on: read_model
 -- Returns version, built_at, capture_gap and feed_problem (as readiness reports them), and as_of.
 SELECT
     p.version,
@@ -245,7 +240,6 @@ WHERE n.nspname IN ('read_model', 'projector') AND c.relkind = 'r'
 ORDER BY bytes DESC;
 
 -- name: read_api_role
--- on: read_model
 -- Returns of the role that the API takes: exists; unreadable, one of its tables that the role may not read, null where
 -- it may read them all; is_unfiltered, whether row security does not hold for it; and can_create_temporary.
 --
@@ -285,7 +279,6 @@ FROM (VALUES (%(role)s::text)) AS wanted (role_name)
 LEFT JOIN pg_catalog.pg_roles AS r ON r.rolname = wanted.role_name;
 
 -- name: read_row_security
--- on: read_model
 -- Returns tables, how many tables have rows of tenants; unprotected, one whose row security is not as `migrate` makes
 -- it, and problem, what it lacks, both null where there is none; lets_older_api_pass, whether sessions that never named
 -- a tenant read all rows; and database_name, as SQL writes it.
@@ -313,8 +306,7 @@ WHERE a.datname = current_database();
 -- transaction began, or the session; purposes, what it keeps others from; is_ours, whether its login has the rights of
 -- the owner of a table of ours. The sessions that are not ours come first.
 --
--- on: both
--- Parameters: classes, the first keys of the locks, and purposes, what each of them is for; owned, that table.
+-- Parameters: classes, the first keys of the locks, and purposes, what each of them is for.
 SELECT
     l.pid,
     a.usename::text AS login,
@@ -325,7 +317,7 @@ SELECT
 FROM pg_catalog.pg_locks AS l
 INNER JOIN unnest(%(classes)s::bigint[], %(purposes)s::text[]) AS known (class, purpose)
     ON known.class = l.classid::bigint
-INNER JOIN pg_catalog.pg_class AS q ON q.oid = to_regclass(%(owned)s)
+INNER JOIN pg_catalog.pg_class AS q ON q.oid = to_regclass('projector.changes')
 LEFT JOIN pg_catalog.pg_stat_activity AS a ON a.pid = l.pid
 WHERE l.locktype = 'advisory'
     AND l.granted

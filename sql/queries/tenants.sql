@@ -4,7 +4,6 @@
 -- Returns user_id, leads and messages of each tenant that the read model knows, or that is among those given, and
 -- as_of, the moment up to which every change is in the read model; ordered by user_id.
 --
--- on: read_model
 -- Parameter: user_ids, tenants to be listed even if the read model does not know them.
 WITH known AS (
     SELECT t.user_id
@@ -45,7 +44,6 @@ GROUP BY d.user_id;
 -- name: change_version
 -- Raises the version of a tenant of which something was written. The tenant is locked.
 --
--- on: read_model
 -- Parameter: user_id.
 INSERT INTO read_model.tenants AS t (user_id, version, version_id)
 VALUES (%(user_id)s, 1, gen_random_uuid())
@@ -54,7 +52,6 @@ ON CONFLICT (user_id) DO UPDATE SET version = t.version + 1, version_id = exclud
 -- name: change_epoch
 -- Has tokens of the change feed end that could miss what went without a tombstone.
 --
--- on: read_model
 -- Parameters: user_id, epoch. The tenant is locked.
 UPDATE read_model.tenants
 SET epoch = %(epoch)s
@@ -63,7 +60,6 @@ WHERE user_id = %(user_id)s;
 -- name: find_old_tombstones
 -- Returns the tenants that have a tombstone of more than so many days.
 --
--- on: read_model
 -- Parameter: days.
 SELECT DISTINCT s.user_id
 FROM read_model.lead_tombstones AS s
@@ -73,7 +69,6 @@ ORDER BY s.user_id;
 -- name: prune_tombstones
 -- Deletes the tombstones of a tenant of more than so many days, and notes the newest version of them.
 --
--- on: read_model
 -- Parameters: user_id, days. The tenant is locked.
 WITH pruned AS (
     DELETE FROM read_model.lead_tombstones AS s

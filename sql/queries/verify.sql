@@ -14,8 +14,6 @@ WHERE run_id = %(run_id)s;
 
 -- name: estimate_stored_leads
 -- Returns: about how many leads there are, by the statistics of the planner.
---
--- on: read_model
 SELECT greatest(c.reltuples, 1) AS leads
 FROM pg_class AS c
 WHERE c.oid = 'read_model.leads'::regclass;

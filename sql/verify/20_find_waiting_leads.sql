@@ -2,8 +2,7 @@
 -- letter.
 --
 -- In one snapshot with the comparison: a change is in the queue from the moment its writer commits until the moment
--- its leads are written. A key's lead is taken from the source as well as from projector.source_keys, and from the
--- notes of a batch that has committed in a read model of its own, and not here.
+-- its leads are written. A key's lead is taken from the source as well as from projector.source_keys.
 -- Returns: everything, whether every lead waits, since a table was truncated.
 WITH waiting AS MATERIALIZED (
     SELECT
@@ -82,11 +81,6 @@ stored AS (
         WHERE sk.kind = s.kind AND sk.key = s.key
         OFFSET 0
     ) AS k
-    UNION
-    SELECT
-        n.user_id,
-        n.customer_phone
-    FROM projector.noted_keys AS n
     UNION
     SELECT
         d.user_id,

@@ -1,6 +1,5 @@
 -- Choose leads at random from the read model, so that one which is only there is found too.
 --
--- on: read_model
 -- Parameters: as of the step before.
 -- with page = TABLESAMPLE SYSTEM (%(percent)s)
 -- with chosen = true

@@ -20,7 +20,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from projector.report.progress import QUIET
 from projector.sweep.rebuild import rebuild
-from tests.benchmarks import apart, api_statements, load, servers
+from tests.benchmarks import api_statements, load, servers
 from tests.benchmarks.core import Row, Sample, interleave
 from tests.benchmarks.fixtures import Database, Fixtures
 from tests.benchmarks.mixed import scheduler
@@ -41,7 +41,6 @@ def measure(fixtures: Fixtures) -> Iterator[Row]:
     """The rows of this area."""
     yield from _standby(fixtures)
     yield from _subscription(fixtures)
-    yield from apart.measure(fixtures)
 
 
 def _standby(fixtures: Fixtures) -> Iterator[Row]:

@@ -36,21 +36,20 @@ _FORKED = get_context("forkserver")
 _FORKED.set_forkserver_preload([__name__, "pytest.__main__"])
 
 
-def kill_at(url: str, work: str, point: str, count: int, read_model_url: str = "") -> bool:
+def kill_at(url: str, work: str, point: str, count: int) -> bool:
     """Let a projector work, and kill it when it comes to the point for the COUNTth time.
 
-    With the read model in another database there is the point `between the commits` too. Returns whether it was killed;
-    where there was less work, it ended before.
+    Returns whether it was killed; where there was less work, it ended before.
     """
-    worker = start(url, work, point, count, read_model_url)
+    worker = start(url, work, point, count)
     worker.join(PATIENCE)
     assert worker.exitcode in {-signal.SIGKILL, 0}
     return worker.exitcode != 0
 
 
-def start(url: str, work: str, point: str, count: int, read_model_url: str = "") -> ForkServerProcess:
+def start(url: str, work: str, point: str, count: int) -> ForkServerProcess:
     """A projector that works, and kills itself when it comes to the point for the COUNTth time."""
-    worker = _FORKED.Process(target=main, args=(url, work, point, str(count), None, read_model_url))
+    worker = _FORKED.Process(target=main, args=(url, work, point, str(count), None))
     worker.start()
     return worker
 
@@ -62,8 +61,8 @@ def begin(url: str, seed: str) -> ForkServerProcess:
     return worker
 
 
-def main(  # noqa: PLR0913, PLR0917  # As its command line has them.
-    url: str, work: str, point: str, count: str, timeout: str | None = None, read_model_url: str = ""
+def main(  # As its command line has them.
+    url: str, work: str, point: str, count: str, timeout: str | None = None
 ) -> None:
     """Work until death, or until the stop."""
     _be_quiet()
@@ -77,8 +76,7 @@ def main(  # noqa: PLR0913, PLR0917  # As its command line has them.
         if not left:
             os.kill(os.getpid(), signal.SIGKILL if timeout is None else signal.SIGSTOP)
 
-    with db.connect(url, application_name=NAME, read_model_url=read_model_url) as conn:
-        conn.between_commits = lambda: point_reached("between the commits")
+    with db.connect(url, application_name=NAME) as conn:
         if timeout is not None:
             conn.execute("SELECT set_config('idle_in_transaction_session_timeout', %s, false)", (timeout,))
         if work == "refresh":

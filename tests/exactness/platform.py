@@ -10,7 +10,6 @@ from psycopg.rows import TupleRow
 
 from projector.core.refresh import refresh
 from projector.report.progress import QUIET
-from projector.sides import on_read_model
 from projector.sweep.rebuild import rebuild
 from projector.sweep.verify import verify
 from tests.oracle import differences_of_read_model
@@ -156,7 +155,7 @@ def rebuild_now(conn: Connection, *, first: bool = False, **options: Any) -> Non
 
 def forget_build(conn: Connection) -> None:
     """Make of the read model one that was never built, whatever its tables hold."""
-    on_read_model(conn).execute("UPDATE read_model.projection SET built_at = NULL")
+    conn.execute("UPDATE read_model.projection SET built_at = NULL")
 
 
 def document(conn: Connection, user_id: str, phone: str) -> dict[str, Any] | None:
@@ -195,7 +194,7 @@ def assert_at_rest(conn: Connection) -> None:
 def assert_exact(conn: Connection) -> None:
     """The read model, at rest, is what the source rows say, in every table and field."""
     assert_at_rest(conn)
-    found = differences_of_read_model(conn, stored=on_read_model(conn))
+    found = differences_of_read_model(conn, stored=conn)
     assert not found, "\n".join(found[:20])
     report = verify(conn, tenants=None, sample=None, heal=False, progress=QUIET)
     assert report.drifts == [], f"drift: {report.drifts[:5]}"

@@ -20,7 +20,6 @@ from projector.operate.install import migrate
 from projector.operate.uninstall import uninstall
 from projector.report.errors import BlockedError
 from projector.report.progress import QUIET
-from projector.sides import both, is_apart, on_read_model
 from projector.sweep.rebuild import rebuild
 from projector.sweep.verify import rolling, verify
 from tests.exactness.platform import assert_exact, rebuild_now, refresh_now, value
@@ -215,13 +214,13 @@ class Burst:
 
     def _compare_with_scratch(self, conn: Connection) -> None:
         """What refreshes kept is what a rebuild into nothing makes, alternately in both ways."""
-        refreshed = read_tables(on_read_model(conn)), _keys(conn)
+        refreshed = read_tables(conn), _keys(conn)
         with self.database.connect() as own:
             uninstall(own)
             migrate(own, create_source=False)
         with self.database.connect() as own:
             rebuild_now(own, first=self.seed % 2 == 0)
-            found = differences_of_tables(refreshed[0], read_tables(on_read_model(own)))
+            found = differences_of_tables(refreshed[0], read_tables(own))
             assert not found, "\n".join(found[:20])
             for before, after in zip(refreshed[1], _keys(own), strict=True):
                 assert before == after, f"keys differ: {set(before) ^ set(after)}"
@@ -316,20 +315,13 @@ class Burst:
         versions = Versions()
         while self._writing.is_set():
             with suppress(*COLLISIONS), conn.transaction():
-                stored = on_read_model(conn)
-                for side in both(conn):
-                    side.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-                as_of = value(stored, "SELECT min(as_of) FROM read_model.freshness")
-                # Two databases have no moment in common: a change may be in the read model and still in the queue.
-                waiting = (
-                    []
-                    if is_apart(conn)
-                    else conn.execute("SELECT DISTINCT queued_at FROM projector.changes").fetchall()
-                )
+                conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+                as_of = value(conn, "SELECT min(as_of) FROM read_model.freshness")
+                waiting = conn.execute("SELECT DISTINCT queued_at FROM projector.changes").fetchall()
                 for name, query in INVARIANTS.items():
-                    if (row := stored.execute(query.encode()).fetchone()) is not None:
+                    if (row := conn.execute(query.encode()).fetchone()) is not None:
                         self._fail(f"not so: {name}: {row}")
-                for sentence in versions.look(stored):
+                for sentence in versions.look(conn):
                     self._fail(sentence)
                 if newest is not None and as_of < newest:
                     self._fail(f"as-of went back from {newest} to {as_of}")

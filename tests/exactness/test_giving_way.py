@@ -1,7 +1,7 @@
 """The platform changes a table that a long read of ours holds: it gets its lock soon, and the read is done again."""
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -47,9 +47,9 @@ class SlowOnce:
         return lambda conn, _: work(conn, lambda name: self.take_long(conn) if name == point else None)
 
     @contextmanager
-    def snapshot(self, conn: Connection, tenants: Iterable[str] = ()) -> Iterator[None]:
+    def snapshot(self, conn: Connection) -> Iterator[None]:
         """A snapshot that is slow before its end."""
-        with snapshots.snapshot(conn, tenants):
+        with snapshots.snapshot(conn):
             yield
             self.take_long(conn)
 

@@ -7,7 +7,7 @@ it and the test that notices.
 import re
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -19,16 +19,14 @@ from psycopg.rows import TupleRow
 from api.change_token import Position, history_of
 from api.database import conninfo, session, snapshot
 from api.routes import changes, read_model
-from projector import apart, capture
+from projector import capture
 from projector.capture import functions
 from projector.capture.source import SOURCE_TABLES, SourceTable
-from projector.core import batch, choice, freshness, giving_way, isolation, pipeline, refresh, staging
+from projector.core import batch, choice, giving_way, isolation, pipeline, refresh, staging
 from projector.core.pipeline import InjectionPoint
 from projector.database import connect as db
 from projector.database import locks, sql
-from projector.database.source_names import SourceConnection, own_connection
 from projector.database.sql import file_text
-from projector.operate.install import migrate
 from projector.operate.origin import proof as origin
 from projector.operate.origin import publications
 from projector.report.errors import CaptureGapError, ProjectorError
@@ -60,8 +58,7 @@ from tests.exactness import (
     test_standby,
     test_versions,
 )
-from tests.exactness.apart import test_feed, test_two_commits
-from tests.exactness.platform import Platform, rebuild_now, refresh_now
+from tests.exactness.platform import Platform, refresh_now
 from tests.support.server import FAST, Database, running_server
 
 Connection = psycopg.Connection[TupleRow]
@@ -85,16 +82,6 @@ class Bench:
         """A platform without rows, and its database."""
         database = self.make_database(self.built)
         return Platform(self.connection(database)), database
-
-    def apart(self) -> tuple[Platform, SourceConnection]:
-        """A platform with a tenant, and a projector's connection that has the read model in another database."""
-        written, stored = self.make_database(self.source), self.make_database(None)
-        platform = Platform(self.connection(written))
-        platform.tenant("one")
-        conn = self.connection(Database(written.url, written.name, stored.url))
-        migrate(conn, create_source=False)
-        rebuild_now(conn)
-        return platform, own_connection(conn)
 
     def connection(self, database: Database | None = None) -> Connection:
         """One more connection, to the platform with one lead unless another database is given."""
@@ -354,26 +341,6 @@ def _look_at_publications_once(bench: Bench) -> None:
     bench.patches.setattr(
         publications.Publications, "look", lambda self, server, _, brought: read(self, server, "0/1", brought)
     )
-
-
-@contextmanager
-def _platform_first(
-    conn: SourceConnection,
-    savepoint_name: str | None = None,
-    force_rollback: bool = False,  # noqa: FBT001, FBT002
-) -> Iterator[psycopg.Transaction]:
-    """A transaction on both sides, as SourceConnection has it, with the commits the other way round."""
-    own = super(SourceConnection, conn).transaction(savepoint_name, force_rollback)
-    if conn.apart is None:
-        with own as begun:
-            yield begun
-        return
-    is_inner = conn.info.transaction_status != psycopg.pq.TransactionStatus.IDLE
-    with conn.apart.transaction(savepoint_name, force_rollback):
-        with own as begun:
-            yield begun
-        if not is_inner:
-            conn.between_commits()
 
 
 MUTANTS = (
@@ -1185,34 +1152,6 @@ MUTANTS = (
             snapshot, "_BEGIN", snapshot._BEGIN.replace("REPEATABLE READ", "READ COMMITTED")  # noqa: SLF001
         ),
         _export,
-    ),
-    Mutant(
-        "two databases",
-        "a move is not noted before the read model commits",
-        lambda bench: bench.patches.setattr(apart, "note_new_places", lambda _: None),
-        lambda bench: test_two_commits.test_a_key_that_moves_on_between_two_tries_leaves_no_lead_behind(
-            *bench.apart(), test_two_commits.a_key_that_moves_twice
-        ),
-    ),
-    Mutant(
-        "two databases",
-        "the next batch does not ask for the notes",
-        _statement("refresh/3_resolve/25_collect_noted_leads", "n.key = s.key", "n.key = s.key AND false"),
-        lambda bench: test_two_commits.test_a_key_that_moves_on_between_two_tries_leaves_no_lead_behind(
-            *bench.apart(), test_two_commits.a_new_key_that_moves
-        ),
-    ),
-    Mutant(
-        "two databases",
-        "the platform's database commits first",
-        lambda bench: bench.patches.setattr(SourceConnection, "transaction", _platform_first),
-        lambda bench: test_feed.test_a_commit_of_one_side_loses_no_change(*bench.apart()),
-    ),
-    Mutant(
-        "two databases",
-        "freshness goes by the clock of the read model's server",
-        lambda bench: bench.patches.setattr(freshness, "is_apart", lambda _: False),
-        lambda bench: test_feed.test_as_of_does_not_go_back_where_the_other_clock_is_behind(bench.apart()[1]),
     ),
 )  # fmt: skip
 

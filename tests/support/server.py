@@ -19,7 +19,6 @@ from psycopg.rows import TupleRow
 
 from projector.database import connect as db
 from projector.database.database_url import normalize
-from projector.sides import both, on_read_model
 from projector.trial.postgres.embedded import EmbeddedServer
 from tests.support.log_watch import WATCH
 
@@ -45,23 +44,21 @@ def connect(url: str, **parameters: Any) -> psycopg.Connection[TupleRow]:  # noq
     of the projector: tests write to the platform's tables too.
     """
     conn = db.connect(url, **{"application_name": "test", **parameters})
-    for side in {*both(conn), *(on_read_model(conn),)}:
-        side.execute("SET idle_in_transaction_session_timeout = 0")
-        side.execute("RESET search_path")
+    conn.execute("SET idle_in_transaction_session_timeout = 0")
+    conn.execute("RESET search_path")
     return conn
 
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """One database of a test; `read_model_url` is that of the read model, where it is in another one."""
+    """One database of a test."""
 
     url: str
     name: str
-    read_model_url: str = ""
 
     def connect(self, **parameters: Any) -> psycopg.Connection[TupleRow]:  # noqa: ANN401  # Whatever psycopg takes.
         """A new connection to it, for the projector and for the platform; the caller closes it."""
-        return connect(self.url, read_model_url=self.read_model_url, **parameters)
+        return connect(self.url, **parameters)
 
     def by(self, role: str) -> "Database":
         """The same database for another login, whose password is x."""

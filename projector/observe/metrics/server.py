@@ -32,7 +32,7 @@ def serving(config: Config) -> Iterator[None]:
         return
     # When each count began is of no use to an operator, and would double the series.
     disable_created_metrics()  # type: ignore[no-untyped-call]
-    state = StateCollector(config.database_url, config.read_model_url)
+    state = StateCollector(config.database_url)
     REGISTRY.register(state)
     try:
         server, _ = _start(config.metrics_host, config.metrics_port)

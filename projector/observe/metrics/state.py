@@ -17,7 +17,6 @@ from projector.observe.metrics.families import FAMILIES, State, as_metric
 from projector.observe.status.read import read_status
 from projector.report.errors import ProjectorError
 from projector.report.log import quoting
-from projector.sides import both, lost_side, on_read_model
 
 CONNECT_SECONDS = 2
 STATEMENT_SECONDS = 2
@@ -34,8 +33,8 @@ _log = structlog.get_logger(__name__)
 class StateCollector(Collector):
     """Reads the state for Prometheus, over a connection of its own."""
 
-    def __init__(self, url: str, read_model_url: str = "") -> None:
-        self._url, self._read_model_url = url, read_model_url
+    def __init__(self, url: str) -> None:
+        self._url = url
         self._lock = threading.Lock()
         self._conn: Connection | None = None
         self._state: State | None = None
@@ -71,9 +70,9 @@ class StateCollector(Collector):
 
     def _read(self) -> State | None:
         try:
-            if self._conn is None or lost_side(self._conn) is not None:
+            if self._conn is None or self._conn.closed:
                 self._close()
-                self._conn = _connect(self._url, self._read_model_url)
+                self._conn = _connect(self._url)
             state = read_state(self._conn)
         except (ProjectorError, psycopg.Error) as error:
             self._close()
@@ -95,17 +94,15 @@ def read_state(conn: Connection) -> State:
     status = read_status(conn, api_role="", with_sizes=False)
     if not status.projection:
         return State(status, 0)
-    found = on_read_model(conn).execute(query("metrics", "read_found_differences")).fetchone()
+    found = conn.execute(query("metrics", "read_found_differences")).fetchone()
     return State(status, found[0] if found else 0)
 
 
-def _connect(url: str, read_model_url: str) -> Connection:
+def _connect(url: str) -> Connection:
     conn = db.connect(
         url,
         application_name=f"{db.SCHEDULER_NAME}: metrics",
-        read_model_url=read_model_url,
         connect_timeout=CONNECT_SECONDS,
     )
-    for side in both(conn):
-        side.execute(f"SET statement_timeout = '{STATEMENT_SECONDS}s'".encode())
+    conn.execute(f"SET statement_timeout = '{STATEMENT_SECONDS}s'".encode())
     return conn

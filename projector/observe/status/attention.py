@@ -6,8 +6,6 @@ from projector.capture.source import misfit
 from projector.database.sql import PROJECTION_VERSION
 from projector.observe.status.projection import Projection
 from projector.observe.status.read import ApiRole, Status
-from projector.observe.status.server_words import attention_to_servers
-from projector.observe.status.servers import find_lost
 from projector.observe.status.verification_words import days_in_words, differing, item_in_words
 from projector.observe.status.words import (
     age_in_words,
@@ -32,8 +30,6 @@ _CLOCK_TOLERANCE_SECONDS = 1.0
 
 def find_attention(status: Status) -> list[str]:
     """Return a sentence for each thing that needs a person, with what to do next; none when all is well."""
-    if find_lost(status.servers):
-        return list(attention_to_servers(status.servers))
     if status.projection is None:
         return [
             (
@@ -42,7 +38,6 @@ def find_attention(status: Status) -> list[str]:
             )
         ]
     return [
-        *attention_to_servers(status.servers),
         *_attention_to_capture(status, status.projection),
         *_attention_to_build(status, status.projection),
         *_attention_to_feeds(status, status.projection),
@@ -203,9 +198,8 @@ def _attention_to_locks(status: Status) -> Iterator[str]:
         since = (
             f", connected or in a transaction since {moment_in_words(holder.since)}" if holder.since else ""
         )
-        place = f" in {holder.place}" if holder.place else ""
         yield (
-            f"Process {holder.pid}{place} keeps {' and '.join(holder.purposes)} waiting: it holds locks of the"
+            f"Process {holder.pid} keeps {' and '.join(holder.purposes)} waiting: it holds locks of the"
             f" projector and is no session of it (login {shorten(holder.login or 'unknown')},"
             f" program {shorten(holder.application or 'without a name')}{since}). End it with"
             f" SELECT pg_terminate_backend({holder.pid}); and let nobody connect to this database who need not."

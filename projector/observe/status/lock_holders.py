@@ -1,6 +1,6 @@
 """The sessions that hold the advisory locks of the projectors: any login of the database can take them."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 import psycopg
@@ -8,7 +8,6 @@ from psycopg.rows import TupleRow, class_row
 
 from projector.database import locks
 from projector.database.sql import query
-from projector.sides import both
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,8 +15,7 @@ class LockHolder:
     """A session with locks of ours: its process, login and program, and since when it can have had them.
 
     `purposes` are what it keeps others from. `is_ours` is whether its login has the rights of the owner of the queue,
-    without which it cannot refresh. `since` is null where the login that asks may not know it. `place` is which
-    database it is in, where there are two.
+    without which it cannot refresh. `since` is null where the login that asks may not know it.
     """
 
     pid: int
@@ -26,7 +24,6 @@ class LockHolder:
     since: datetime | None
     purposes: list[str]
     is_ours: bool
-    place: str = ""
 
 
 def read_lock_holders(conn: psycopg.Connection[TupleRow]) -> list[LockHolder]:
@@ -39,10 +36,6 @@ def read_lock_holders(conn: psycopg.Connection[TupleRow]) -> list[LockHolder]:
         locks.JOB: "the scheduler's verify and upkeep",
     }
     wanted = {"classes": list(classes), "purposes": list(classes.values())}
-    found = []
-    for side in both(conn):
-        owned = "projector.changes" if side is conn else "read_model.projection"
-        with side.cursor(row_factory=class_row(LockHolder)) as cursor:
-            holders = cursor.execute(query("status", "read_lock_holders"), {**wanted, "owned": owned})
-            found += [replace(holder, place=side.side_name) for holder in holders]
-    return sorted(found, key=lambda holder: holder.is_ours)
+    with conn.cursor(row_factory=class_row(LockHolder)) as cursor:
+        holders = cursor.execute(query("status", "read_lock_holders"), wanted).fetchall()
+    return sorted(holders, key=lambda holder: holder.is_ours)

@@ -7,7 +7,6 @@ import psycopg
 from psycopg.rows import TupleRow, dict_row
 
 from projector.database.sql import query
-from projector.sides import on_read_model
 
 Connection = psycopg.Connection[TupleRow]
 
@@ -37,12 +36,12 @@ class Projection:
 def is_installed(conn: Connection) -> bool:
     """Return whether there is a read model, of this version or an older one."""
     state = conn.execute(query("status", "is_installed")).fetchone()
-    return state == on_read_model(conn).execute(query("status", "has_projection")).fetchone() == (True,)
+    return state == conn.execute(query("status", "has_projection")).fetchone() == (True,)
 
 
 def read_projection(conn: Connection) -> Projection | None:
     """Return what the read model is; None where `migrate` did not end."""
-    with on_read_model(conn).cursor(row_factory=dict_row) as cursor:
+    with conn.cursor(row_factory=dict_row) as cursor:
         stored = cursor.execute(query("status", "read_projection")).fetchone()
     if stored is None:
         return None

@@ -1,6 +1,5 @@
 """What `status` reads from the database: all of one moment, as records."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
@@ -15,10 +14,8 @@ from projector.database import locks
 from projector.database.sql import query
 from projector.observe.status.lock_holders import LockHolder, read_lock_holders
 from projector.observe.status.projection import Projection, is_installed, read_projection
-from projector.observe.status.servers import ServerState, find_lost, find_servers, read_servers
 from projector.observe.status.verification import Verification, read_verification
 from projector.operate.origin.subscriptions import Feed, read_feeds, read_unfed_tables
-from projector.sides import both, on_read_model
 
 Connection = psycopg.Connection[TupleRow]
 _Row = TypeVar("_Row")
@@ -146,8 +143,6 @@ class Status:
     erasures: Erasures = field(default_factory=Erasures)
     feeds: list[Feed] = field(default_factory=list)
     unfed_tables: list[str] = field(default_factory=list)
-    # None where one database holds both sides.
-    servers: list[ServerState] = field(default_factory=list)
 
     @property
     def rebuild_state(self) -> str:
@@ -169,9 +164,9 @@ class Status:
 
     @property
     def capture_state(self) -> str:
-        """`not installed`, `intact`, `gap`, or `off`; `not known` while a server is away."""
+        """`not installed`, `intact`, `gap`, or `off`."""
         if self.projection is None:
-            return "not known" if find_lost(self.servers) else "not installed"
+            return "not installed"
         if self.projection.switched_off is not None:
             return "off"
         is_gap = self.projection.capture_gap is not None or self.projection.broken is not None
@@ -199,8 +194,7 @@ def read_status(conn: Connection, *, api_role: str = "leads_api", with_sizes: bo
         return Status()
     require_installed(conn)
     with conn.transaction():
-        for side in both(conn):
-            side.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         projection = read_projection(conn)
         if projection is None:
             return Status()
@@ -213,35 +207,25 @@ def read_status(conn: Connection, *, api_role: str = "leads_api", with_sizes: bo
             verification=read_verification(conn),
             sizes=_read_sizes(conn) if with_sizes else [],
             api_role=_read_api_role(conn, api_role),
-            row_security=_read(on_read_model(conn), RowSecurity, "read_row_security")[0],
+            row_security=_read(conn, RowSecurity, "read_row_security")[0],
             schedulers=_read(conn, Schedulers, "count_schedulers", application_name=db.SCHEDULER_NAME)[0],
             missing_source=find_missing_source(conn),
             lock_holders=read_lock_holders(conn),
             erasures=_read(conn, Erasures, "read_erasures")[0],
             feeds=read_feeds(conn),
             unfed_tables=read_unfed_tables(conn),
-            servers=read_servers(conn),
         )
 
 
-def read_status_of_servers(urls: Sequence[str], application_name: str) -> Status:
-    """Return what can be said where a server does not answer.
-
-    `urls` are those of the platform's database and of the database of the read model.
-    """
-    servers = find_servers(urls, application_name, COUNTED_CHANGES)
-    return Status(queue=Queue(servers[0].changes or 0, servers[0].lag), servers=servers)
-
-
 def _read_sizes(conn: Connection) -> list[Size]:
-    found = [size for side in both(conn) for size in _read(side, Size, "read_sizes")]
+    found = _read(conn, Size, "read_sizes")
     return sorted(found, key=lambda size: -size.bytes)
 
 
 def _read_api_role(conn: Connection, name: str) -> ApiRole | None:
     if not name:
         return None
-    row = on_read_model(conn).execute(query("status", "read_api_role"), {"role": name}).fetchone()
+    row = conn.execute(query("status", "read_api_role"), {"role": name}).fetchone()
     return None if row is None else ApiRole(name, *row)
 
 

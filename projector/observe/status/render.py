@@ -8,8 +8,6 @@ from projector.database.sql import PROJECTION_VERSION
 from projector.observe.status.attention import find_attention
 from projector.observe.status.projection import Projection
 from projector.observe.status.read import COUNTED_CHANGES, RowSecurity, Run, Status
-from projector.observe.status.server_words import server_lines
-from projector.observe.status.servers import find_lost
 from projector.observe.status.verification_words import verification_as_dict, verification_lines
 from projector.observe.status.words import (
     age_in_words,
@@ -23,7 +21,6 @@ from projector.observe.status.words import (
 )
 from projector.operate.origin.subscriptions import Feed, find_distance
 from projector.report.counted import counted, counted_of, escape_hidden
-from projector.sides import READ_MODEL_SIDE
 
 _SHOWN_TABLES = 6
 
@@ -37,10 +34,9 @@ def as_dict(status: Status) -> dict[str, Any]:
     projection = status.projection
     return {
         "attention": find_attention(status),
-        "installed": None if find_lost(status.servers) else projection is not None,
+        "installed": projection is not None,
         "as_of": projection and projection.as_of,
         "as_of_age": projection and projection.as_of_age,
-        "servers": [asdict(server) for server in status.servers],
         "lag": status.queue.lag,
         "queue": {"changes": status.queue.changes, "counted_up_to": COUNTED_CHANGES},
         "capture": {
@@ -94,11 +90,10 @@ def render(status: Status) -> str:
 
 def _lines(status: Status) -> Iterator[tuple[str, str]]:
     projection = status.projection
-    yield from server_lines(status.servers, status.sizes)
     if projection is None:
         yield (
             "Read model",
-            "not known while a server is away" if find_lost(status.servers) else "not installed",
+            "not installed",
         )
         return
     queue = status.queue
@@ -177,10 +172,9 @@ def _row_security_lines(status: Status, found: RowSecurity) -> Iterator[tuple[st
         yield "Row security", f"on, {counted(found.tables, 'table')}"
     if role is not None and role.can_create_temporary:
         command = f"REVOKE TEMPORARY ON DATABASE {found.database_name} FROM PUBLIC;"
-        place = f" in {READ_MODEL_SIDE}" if status.servers else ""
         yield (
             "",
-            f"{role.name} may create temporary tables, as PUBLIC may; where nobody needs them, run{place} {command}",
+            f"{role.name} may create temporary tables, as PUBLIC may; unless they are needed, run {command}",
         )
 
 

@@ -45,8 +45,7 @@ def holder_in_words(holder: LockHolder) -> str:
     """Return a session that holds locks, since when it can have had them, and what they are for."""
     program = shorten(holder.application) if holder.application else "a program without a name"
     since = f" since {moment_in_words(holder.since)} at the earliest" if holder.since else ""
-    place = f" in {holder.place}" if holder.place else ""
-    return f"process {holder.pid}{place}, {program}{since}, for {' and '.join(holder.purposes)}"
+    return f"process {holder.pid}, {program}{since}, for {' and '.join(holder.purposes)}"
 
 
 def bytes_in_words(number: float) -> str:

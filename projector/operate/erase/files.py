@@ -11,7 +11,6 @@ from projector.database.connect import retry_on_lock_timeout
 from projector.database.sql import query
 from projector.report.errors import BlockedError
 from projector.report.progress import Progress
-from projector.sides import both, naming_side
 
 LOCK_TIMEOUT = "200ms"
 """How long a rewrite waits for a table at a time. Readers, and writers of the platform, wait behind it."""
@@ -27,31 +26,26 @@ def renew_statistics(conn: Connection) -> None:
 
     ANALYZE leaves the statistics of an empty table as they were. So that is done while the table has a blank row.
     """
-    for side in both(conn):
-        for name, has_statistics in _tables(side):
-            if has_statistics:
-                _analyze(side, name)
+    for name, has_statistics in _tables(conn):
+        if has_statistics:
+            _analyze(conn, name)
 
 
-def rewrite_files(
-    conn: Connection, progress: Progress, *, patience: float = PATIENCE_SECONDS
-) -> list[tuple[Connection, str]]:
+def rewrite_files(conn: Connection, progress: Progress, *, patience: float = PATIENCE_SECONDS) -> list[str]:
     """Rewrite the files of our tables, indexes and planner's statistics, so that no byte of a deleted row is in them.
 
-    Returns the tables that the login may not rewrite, each with the connection to its database. Each table is locked
+    Returns the tables that the login may not rewrite. Each table is locked
     while it is rewritten. Raises BlockedError while a session of the database may still see deleted rows, which
     PostgreSQL then keeps, and where another session holds a table.
     """
-    wanted = [(side, name) for side in both(conn) for name in _names(side)]
-    for side in both(conn):
-        row = side.execute(query("erasure", "read_transaction")).fetchone()
-        with naming_side(side):
-            _wait_for_snapshots(side, row[0] if row else None, patience)
+    wanted = _names(conn)
+    row = conn.execute(query("erasure", "read_transaction")).fetchone()
+    _wait_for_snapshots(conn, row[0] if row else None, patience)
     progress.start("vacuum", len(wanted), "tables")
-    denied: list[tuple[Connection, str]] = []
-    for side, name in wanted:
-        if not _rewrite(side, name, patience):
-            denied.append((side, name))
+    denied: list[str] = []
+    for name in wanted:
+        if not _rewrite(conn, name, patience):
+            denied.append(name)
         progress.advance(1)
     progress.finish()
     return denied

@@ -17,7 +17,6 @@ from projector.core.pipeline import Connection
 from projector.database.sql import query
 from projector.operate.erase.standing import Target
 from projector.report.errors import LedgerError
-from projector.sides import on_read_model
 
 _FIELDS = ("erasure_id", "salt", "tenant_hash", "lead_hash", "asked_at", "asked_by")
 _MODE = 0o600
@@ -55,7 +54,7 @@ def find_matches(conn: Connection) -> list[tuple[UUID, Target]]:
     with conn.transaction():
         # It goes through whole tables.
         conn.execute("SELECT set_config('enable_seqscan', 'on', true)")
-        read_model = on_read_model(conn)
+        read_model = conn
         stored = [
             row
             for asked in (
@@ -86,7 +85,7 @@ def find_matches(conn: Connection) -> list[tuple[UUID, Target]]:
 
 def _find_stored_leads(conn: Connection, wanted: dict[str, Any]) -> list[tuple[str, str, str]]:
     """The leads of these tenants that the read model has and the ledger names."""
-    read_model = on_read_model(conn)
+    read_model = conn
     return read_model.execute(query("erasure", "find_stored_leads"), wanted, prepare=False).fetchall()
 
 

@@ -24,7 +24,6 @@ from projector.database import locks
 from projector.database.sql import query
 from projector.operate.erase.standing import Target, require_no_standing_rows
 from projector.report.progress import Progress
-from projector.sides import on_read_model, side_of
 from projector.sweep import drift_log
 from projector.sweep.rebuild.in_place import find_leads
 from projector.sweep.rebuild.leads import LEADS_PER_TRANSACTION, LeadKey, rebuild_leads
@@ -43,7 +42,6 @@ _TABLES = (
     # A recompute of the leads has just written some.
     "read_model.lead_tombstones",
     "projector.source_keys",
-    "projector.noted_keys",
     "projector.dead_letters",
     "projector.drift",
     "projector.verify_left_out",
@@ -68,7 +66,7 @@ class Held:
 
 def count_held(conn: Connection, target: Target) -> Held:
     """Return how much there is of it."""
-    row = on_read_model(conn).execute(query("erasure", "count_held"), target.parameters).fetchone()
+    row = conn.execute(query("erasure", "count_held"), target.parameters).fetchone()
     return Held(*row) if row else Held(0, 0, 0)
 
 
@@ -115,7 +113,7 @@ def _delete_some(conn: Connection, target: Target, table: str) -> int:
         _hold(conn, target)
         parameters = {**target.parameters, "size": ROWS_PER_TRANSACTION}
         statement = query("erasure", "delete_some", table=table)
-        deleted = side_of(conn, table).execute(statement, parameters).rowcount
+        deleted = conn.execute(statement, parameters).rowcount
         if deleted:
             _begin_history_anew(conn, target)
 
@@ -131,11 +129,11 @@ def _forget(conn: Connection, target: Target) -> None:
     _hold(conn, target)
     for table in _TABLES:
         statement = query("erasure", "delete_some", table=table)
-        side_of(conn, table).execute(statement, {**target.parameters, "size": None})
+        conn.execute(statement, {**target.parameters, "size": None})
     if target.customer_phone is None:
         for table in _TABLES_OF_TENANTS:
             statement = query("erasure", "delete_of_tenant", table=table)
-            side_of(conn, table).execute(statement, {"user_id": target.user_id})
+            conn.execute(statement, {"user_id": target.user_id})
         conn.execute(query("erasure", "forget_runs"), {"user_id": target.user_id})
     else:
         # What was deleted may be from a batch that ended since the leads were recomputed.
@@ -149,14 +147,14 @@ def _forget(conn: Connection, target: Target) -> None:
     conn.execute(query("erasure", "delete_left_out"))
     pattern = mention(target.customer_phone or target.user_id)
     conn.execute(query("erasure", "forget_notes"), {"mention": pattern, "instead": ERASED})
-    on_read_model(conn).execute(query("erasure", "forget_gap"), {"mention": pattern, "instead": ERASED})
+    conn.execute(query("erasure", "forget_gap"), {"mention": pattern, "instead": ERASED})
     count_letters(conn)
     drift_log.publish(conn)
 
 
 def _begin_history_anew(conn: Connection, target: Target) -> None:
     """Give the tenant a new version, and end the tokens of the change feed: rows went without a tombstone."""
-    read_model = on_read_model(conn)
+    read_model = conn
     read_model.execute(query("tenants", "change_version"), target.parameters)
     read_model.execute(query("tenants", "change_epoch"), {**target.parameters, "epoch": uuid4()})
 
@@ -165,7 +163,7 @@ def _clean_queue(conn: Connection) -> None:
     """Take the unknown keys out of the queue."""
     with conn.cursor(row_factory=dict_row) as cursor:
         doubtful = cursor.execute(query("erasure", "find_doubtful_messages"), prepare=False).fetchone()
-    with on_read_model(conn).cursor(row_factory=dict_row) as cursor:
+    with conn.cursor(row_factory=dict_row) as cursor:
         stored = cursor.execute(query("erasure", "find_stored_messages"), doubtful, prepare=False).fetchone()
     conn.execute(query("erasure", "clean_queue"), stored, prepare=False)
 
@@ -188,7 +186,7 @@ def _move_positions_back(conn: Connection, target: Target) -> None:
 def _lead_before(conn: Connection, user_id: str, phone: str) -> LeadKey:
     """Return the lead before another, or two empty texts: the start."""
     lead = {"user_id": user_id, "customer_phone": phone}
-    found = on_read_model(conn).execute(query("erasure", "find_lead_before"), lead).fetchone()
+    found = conn.execute(query("erasure", "find_lead_before"), lead).fetchone()
     return ("", "") if found is None else (found[0], found[1])
 
 

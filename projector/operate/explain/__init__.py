@@ -20,7 +20,6 @@ from projector.operate.explain.render import render
 from projector.operate.explain.times import explain_times
 from projector.operate.explain.verdict import differs, give_verdict
 from projector.report.errors import BlockedError, ProjectorError, TenantNotFoundError
-from projector.sides import both
 
 __all__ = ["CANDIDATES", "FIELDS", "Explanation", "as_dict", "explain_in", "explain_lead", "render"]
 
@@ -49,7 +48,7 @@ def explain_lead(conn: Connection, user_id: str, phone: str, *, candidates: int 
 
     def look() -> tuple[Explanation, bool]:
         before = source_files(conn)
-        with snapshot(conn, [user_id]):
+        with snapshot(conn):
             found = explain_in(conn, user_id, phone, candidates=candidates)
         # The rows of a table that was truncated or rewritten meanwhile could not be seen.
         return found, not found.has_drifted or source_files(conn) == before
@@ -68,8 +67,7 @@ def explain_lead(conn: Connection, user_id: str, phone: str, *, candidates: int 
 
 def explain_in(conn: Connection, user_id: str, phone: str, *, candidates: int) -> Explanation:
     """Explain a lead in the caller's transaction, which from then on can write nothing."""
-    for side in both(conn):
-        side.execute(query("explain", "limit_transaction"), {"timeout": f"{STATEMENT_TIMEOUT_SECONDS}s"})
+    conn.execute(query("explain", "limit_transaction"), {"timeout": f"{STATEMENT_TIMEOUT_SECONDS}s"})
     canonical, forms = spellings(conn, phone)
     if canonical is None:
         raise ProjectorError("The phone is blank: name the lead by its customer_phone.")

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from projector.core.pipeline import Connection
 from projector.database.sql import query
 from projector.operate.explain.read import canonical_phone
-from projector.sides import on_read_model
 
 MOST = 5
 """So many near leads are named."""
@@ -18,7 +17,7 @@ _DIFFERENT_END = 4
 def find_nearest(conn: Connection, user_id: str, phone: str) -> list[str]:
     """Return phones of leads of the tenant that differ little from this one, the nearest first."""
     parameters = {"user_id": user_id, "phones": list(dict.fromkeys(_variants(phone))), "size": MOST}
-    read_model = on_read_model(conn)
+    read_model = conn
     found = [row[0] for row in read_model.execute(query("explain", "find_nearest"), parameters).fetchall()]
     lead = {"user_id": user_id, "customer_phone": phone}
     neighbours = [row[0] for row in read_model.execute(query("explain", "find_neighbours"), lead).fetchall()]

@@ -12,7 +12,6 @@ from projector.core.batch import first_line, is_lead_failure
 from projector.core.pipeline import Connection
 from projector.database.sql import definition, query
 from projector.operate.explain.model import Letter, WaitingChange
-from projector.sides import on_read_model
 
 LOOKED_AT = 10_000
 """So many waiting changes, and keys of them, are looked at: an explanation costs the same however long the queue is."""
@@ -87,7 +86,7 @@ def read_evidence(
         found.waiting = changes.execute(query("explain", "find_waiting"), every).fetchall()
     with conn.cursor(row_factory=class_row(Letter)) as letters:
         found.letters = letters.execute(query("explain", "find_letters"), every).fetchall()
-    found.stored = _document(on_read_model(conn).execute(query("explain", "read_document"), lead).fetchone())
+    found.stored = _document(conn.execute(query("explain", "read_document"), lead).fetchone())
     own = {**lead, **_arrays(key for key in keys if key.is_own), "characters": SHOWN_CHARACTERS}
     _compute(conn, found, own)
     for name in ("extractions", "contacts", "conversations", "last_messages", "first_messages", "sends"):
@@ -97,7 +96,7 @@ def read_evidence(
 
 
 def _read_state(conn: Connection, lead: Found) -> State:
-    with on_read_model(conn).cursor(row_factory=dict_row) as stored:
+    with conn.cursor(row_factory=dict_row) as stored:
         projection = stored.execute(query("explain", "read_projection"), lead).fetchone()
     with conn.cursor(row_factory=dict_row) as states:
         state = states.execute(query("explain", "read_state"), lead).fetchone()
@@ -121,7 +120,7 @@ def canonical_phone(conn: Connection, phone: str) -> str | None:
 
 def count_leads(conn: Connection, user_id: str) -> int:
     """Return how many leads a tenant has."""
-    row = on_read_model(conn).execute(query("explain", "count_leads"), {"user_id": user_id}).fetchone()
+    row = conn.execute(query("explain", "count_leads"), {"user_id": user_id}).fetchone()
     return 0 if row is None else row[0]
 
 

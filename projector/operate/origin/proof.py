@@ -34,7 +34,6 @@ from projector.operate.origin.subscriptions import (
     read_unfed_tables,
 )
 from projector.report.errors import ConfigurationError
-from projector.sides import on_read_model
 
 Connection = psycopg.Connection[TupleRow]
 
@@ -96,7 +95,7 @@ class Origin:
             self._prove(conn, feeds)
             found = find_problem(feeds, read_unfed_tables(conn), read_errors(conn))
             problem = found or problem or say_left_out(left_out)
-        on_read_model(conn).execute(query("origin", "note_problem"), {"problem": problem})
+        conn.execute(query("origin", "note_problem"), {"problem": problem})
         if problem != self._logged:
             if problem is not None:
                 _log.warning("changes of the platform may not arrive", reason=problem)

@@ -26,7 +26,6 @@ from projector.database import locks
 from projector.database.sql import query, steps
 from projector.report.errors import BlockedError
 from projector.report.progress import Progress
-from projector.sides import both, is_apart, on_read_model, side_of
 from projector.sweep import drift_log
 from projector.sweep.rebuild.run_log import add_to_run, logged_run, note_built, read_clock
 
@@ -78,12 +77,12 @@ def build(conn: Connection, progress: Progress, *, point: InjectionPoint) -> Bat
             )
         for table in TABLES:
             vacuum = composing.SQL("VACUUM (SKIP_LOCKED) {}").format(composing.SQL(table))
-            side_of(conn, table).execute(vacuum, prepare=False)
+            conn.execute(vacuum, prepare=False)
         # In a transaction of its own: a gap that was noted meanwhile has written to the same row, which the snapshot
         # could then not update. A build that is killed before this counts as none; the next truncates what it left.
         note_built(conn, since)
         drift_log.end_rebuilt(conn, None, since)
-        row = on_read_model(conn).execute(query("rebuild", "count_built")).fetchone()
+        row = conn.execute(query("rebuild", "count_built")).fetchone()
         built = BatchResult(*row) if row else BatchResult()
         add_to_run(conn, run_id, built)
     return built
@@ -129,45 +128,32 @@ def _check_source_files(conn: Connection, files: list[str]) -> None:
 
 
 def _fill(conn: Connection, progress: Progress, point: InjectionPoint) -> None:
-    for side in both(conn):
-        for name, value in _SETTINGS.items():
-            side.execute("SELECT set_config(%s, %s, true)", (name, value))
-        if is_apart(conn):
-            # Each side waits for the other for as long as that takes.
-            side.execute("SELECT set_config('idle_in_transaction_session_timeout', '0', true)")
-    indexes = [(side, found) for side in both(conn) for found in _find_indexes(side, _tables_on(conn, side))]
+    for name, value in _SETTINGS.items():
+        conn.execute("SELECT set_config(%s, %s, true)", (name, value))
+    with conn.cursor(row_factory=class_row(IndexCommands)) as cursor:
+        indexes = cursor.execute(query("rebuild", "find_index_commands"), {"tables": list(TABLES)}).fetchall()
     # While a reader holds one of our tables, the build has done nothing yet that a new attempt would have to repeat.
     # The platform's tables are locked as late as they are read: an ALTER TABLE of the platform waits from then on.
-    for side in both(conn):
-        names = composing.SQL(", ").join(composing.SQL(table) for table in _tables_on(conn, side))
-        side.execute(composing.SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(names), prepare=False)
+    names = composing.SQL(", ").join(composing.SQL(table) for table in TABLES)
+    conn.execute(composing.SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(names), prepare=False)
     work = steps("rebuild/first_build")
     progress.start("rebuild", len(work) + len(indexes), "steps")
     truncates, fills = work[:_TRUNCATES], work[_TRUNCATES:]
     pipeline.run_steps(conn, truncates)
     progress.advance(_TRUNCATES)
-    for side, index in indexes:
-        side.execute(index.drop_command.encode(), prepare=False)
+    for index in indexes:
+        conn.execute(index.drop_command.encode(), prepare=False)
     for one in fills:
         pipeline.run_steps(conn, [one])
         progress.advance(1)
     point("built")
-    for side, index in indexes:
-        side.execute(index.create_command.encode(), prepare=False)
+    for index in indexes:
+        conn.execute(index.create_command.encode(), prepare=False)
         progress.advance(1)
     for table in TABLES:
         analyze = composing.SQL("ANALYZE {}").format(composing.SQL(table))
-        side_of(conn, table).execute(analyze, prepare=False)
+        conn.execute(analyze, prepare=False)
     point("indexed")
-
-
-def _tables_on(conn: Connection, side: Connection) -> list[str]:
-    return [table for table in TABLES if side_of(conn, table) is side]
-
-
-def _find_indexes(side: Connection, tables: list[str]) -> list[IndexCommands]:
-    with side.cursor(row_factory=class_row(IndexCommands)) as cursor:
-        return cursor.execute(query("rebuild", "find_index_commands"), {"tables": tables}).fetchall()
 
 
 # The first steps empty the tables: that is done while they still have their indexes.

@@ -24,7 +24,6 @@ from projector.core.pipeline import BatchResult, Connection, InjectionPoint
 from projector.core.snapshots import retry_while_source_is_held, snapshot, source_files
 from projector.database.sql import PROJECTION_VERSION, query, steps
 from projector.report.progress import Progress
-from projector.sides import both, on_read_model
 from projector.sweep import drift_log, statistics
 from projector.sweep.rebuild.failing_lead import naming_the_failing_lead
 from projector.sweep.rebuild.leads import LeadKey, key_arrays, rebuild_keys, rebuild_leads
@@ -167,33 +166,31 @@ def _find_differing_leads(conn: Connection, keys: Sequence[LeadKey]) -> list[Lea
 
 def _compare(conn: Connection, keys: Sequence[LeadKey]) -> list[LeadKey]:
     pipeline.set_based(conn)
-    for one in both(conn):
-        one.execute("SELECT set_config('work_mem', %s, true)", (PIECE_MEMORY,))
-        one.execute("TRUNCATE piece_leads, piece_keys, differing_leads")
-        one.execute(query("rebuild", "stage_piece"), key_arrays(keys), prepare=False)
-        one.execute("ANALYZE piece_leads")
+    conn.execute("SELECT set_config('work_mem', %s, true)", (PIECE_MEMORY,))
+    conn.execute("TRUNCATE piece_leads, piece_keys, differing_leads")
+    conn.execute(query("rebuild", "stage_piece"), key_arrays(keys), prepare=False)
+    conn.execute("ANALYZE piece_leads")
     pipeline.run_steps(conn, steps("rebuild/piece/20_read_keys", fence="OFFSET 0"))
     conn.execute("ANALYZE piece_keys")
     row = conn.execute(query("rebuild", "is_large_piece"), {"share": LARGE_PIECE_SHARE}).fetchone()
     # What is left to join are rows of the piece: to loop over them for each would cost their square.
-    for one in both(conn):
-        one.execute("SELECT set_config('enable_nestloop', 'off', true)")
+    conn.execute("SELECT set_config('enable_nestloop', 'off', true)")
     fence = "" if row == (True,) else "OFFSET 0"
     pipeline.run_steps(conn, steps("rebuild/piece/compare", fence=fence))
-    return on_read_model(conn).execute(query("rebuild", "read_differing_leads")).fetchall()
+    return conn.execute(query("rebuild", "read_differing_leads")).fetchall()
 
 
 def _vacuum(conn: Connection) -> None:
     """Make room for the next piece; PostgreSQL passes by a table that is not ours, or that another session holds."""
     names = composing.SQL(", ").join(composing.Identifier("read_model", name) for name in _WRITTEN_TABLES)
     vacuum = composing.SQL("VACUUM (TRUNCATE FALSE, SKIP_LOCKED) {}").format(names)
-    on_read_model(conn).execute(vacuum, prepare=False)
+    conn.execute(vacuum, prepare=False)
 
 
 def _count_rebuilt(conn: Connection, run_id: int, tenants: Sequence[str] | None) -> int:
     """Return how many leads there are, and note it: not every key that was compared makes a lead."""
     parameters = pipeline.tenants_parameter(tenants)
-    row = on_read_model(conn).execute(query("rebuild", "count_read_model_leads"), parameters).fetchone()
+    row = conn.execute(query("rebuild", "count_read_model_leads"), parameters).fetchone()
     leads = row[0] if row else 0
     conn.execute(query("rebuild", "set_leads_of_run"), {"run_id": run_id, "leads": leads})
     return leads
@@ -203,6 +200,6 @@ def count_leads(conn: Connection, tenants: Sequence[str] | None) -> int:
     """Return about how many leads there are to compare."""
     parameters = pipeline.tenants_parameter(tenants)
 
-    row = on_read_model(conn).execute(query("rebuild", "count_read_model_leads"), parameters).fetchone()
+    row = conn.execute(query("rebuild", "count_read_model_leads"), parameters).fetchone()
     keyed = conn.execute(query("rebuild", "count_keyed_leads"), parameters).fetchone()
     return max(row[0] if row else 0, keyed[0] if keyed else 0)

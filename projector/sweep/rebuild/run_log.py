@@ -12,7 +12,6 @@ from projector.database import locks
 from projector.database.sql import PROJECTION_VERSION, query
 from projector.database.step_failures import failing_step
 from projector.report.errors import WHERE_SHOWN, RebuildFailedError, condition, note_of
-from projector.sides import on_read_model
 
 
 @contextmanager
@@ -66,7 +65,7 @@ def add_to_run(conn: Connection, run_id: int, done: BatchResult) -> None:
 def note_built(conn: Connection, since: datetime) -> None:
     """Note that everything was built from what was committed before `since`, or later."""
     with conn.transaction():
-        read_model = on_read_model(conn)
+        read_model = conn
         read_model.execute(query("rebuild", "note_built"), {"version": PROJECTION_VERSION})
         found = conn.execute(query("rebuild", "find_start_of_freshness"), {"since": since}).fetchone()
         began_at = since if found is None else found[0]

@@ -20,7 +20,6 @@ from projector.database.sql import query, statement, steps
 from projector.report.counted import counted
 from projector.report.errors import note_of
 from projector.report.progress import Progress
-from projector.sides import on_read_model
 from projector.sweep import drift_log, statistics
 from projector.sweep.drift_log import LEAD, Item
 from projector.sweep.rebuild.in_place import count_leads, find_leads
@@ -163,7 +162,7 @@ class _Verify:
 
 
 def _sample(conn: Connection, size: int, tenants: Sequence[str] | None) -> list[LeadKey]:
-    stored = on_read_model(conn).execute(query("verify", "estimate_stored_leads")).fetchone() or (1.0,)
+    stored = conn.execute(query("verify", "estimate_stored_leads")).fetchone() or (1.0,)
     keys = conn.execute(query("verify", "estimate_keys")).fetchone() or (1.0,)
     # Four times as many as wanted, since a page holds neighbours.
     percent = min(100.0, 400.0 * size / max(*stored, *keys))

@@ -97,7 +97,7 @@ def compare_leads(
 
 
 def _compare_leads(conn: Connection, keys: Sequence[LeadKey], found: Comparison) -> None:
-    with snapshot(conn, {user_id for user_id, _ in keys}):
+    with snapshot(conn):
         if not _find_waiting_leads(conn):
             found.everything_waits = True
             found.left_out += [Item(LEAD, *key) for key in keys]
@@ -112,7 +112,7 @@ def _compare_leads(conn: Connection, keys: Sequence[LeadKey], found: Comparison)
         counted = pipeline.run_steps(conn, steps("verify/50_count_leads")).fetchone()
         found.checked += counted[0] if counted else 0
         for one in steps("verify/drift"):
-            with pipeline.side(conn, one).cursor(row_factory=class_row(DifferingRow)) as cursor:
+            with conn.cursor(row_factory=class_row(DifferingRow)) as cursor:
                 for differing in cursor.execute(one.text).fetchall():
                     found.drifts.extend(differing_fields(one.name.rpartition("_")[2], differing))
 

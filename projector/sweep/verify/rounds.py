@@ -8,7 +8,6 @@ from psycopg.rows import class_row
 
 from projector.core.pipeline import Connection
 from projector.database.sql import PROJECTION_VERSION, query
-from projector.sides import on_read_model
 from projector.sweep.drift_log import Item, item_arrays
 from projector.sweep.verify.pace import Pace
 
@@ -83,7 +82,7 @@ def read_last_start(conn: Connection) -> datetime | None:
 
 def begin(conn: Connection, days: float, now: datetime) -> Round:
     """Begin a round, which may take so many days, and return it."""
-    (leads,) = on_read_model(conn).execute(query("rounds", "count_leads")).fetchone() or (0,)
+    (leads,) = conn.execute(query("rounds", "count_leads")).fetchone() or (0,)
     (keys,) = conn.execute(query("rounds", "count_keys")).fetchone() or (0,)
     parameters = {
         "version": PROJECTION_VERSION,
@@ -193,5 +192,5 @@ def find_source_keys(conn: Connection, kind: str, after_key: str, size: int) -> 
 
 def find_tenants(conn: Connection, after: str, size: int) -> list[tuple[str, int]]:
     """Return the next tenants that have leads or statistics, each with its number of leads."""
-    found = on_read_model(conn).execute(query("rounds", "find_tenants"), {"after": after, "size": size})
+    found = conn.execute(query("rounds", "find_tenants"), {"after": after, "size": size})
     return found.fetchall()

@@ -15,7 +15,6 @@ import projector
 from projector.config import Config
 from projector.database.database_url import normalize
 from projector.database.sql import query
-from projector.sides import on_read_model
 
 Connection = psycopg.Connection[TupleRow]
 
@@ -34,7 +33,7 @@ class ExampleLead:
 
 def find_example(conn: Connection) -> ExampleLead | None:
     """Return the lead that the documents show, else one of the tenant with most leads; None where there is no lead."""
-    with on_read_model(conn).cursor(row_factory=class_row(ExampleLead)) as cursor:
+    with conn.cursor(row_factory=class_row(ExampleLead)) as cursor:
         wanted = {"user_id": _TENANT, "customer_phone": _LEAD}
         return cursor.execute(query("postgres", "find_example_lead"), wanted).fetchone()
 

@@ -20,7 +20,6 @@ from projector.database.sql import query
 from projector.report.counted import counted
 from projector.report.errors import ProjectorError
 from projector.report.progress import for_this_terminal
-from projector.sides import on_read_model
 from projector.trial.postgres import hints
 from projector.trial.postgres.embedded import EmbeddedServer
 
@@ -36,11 +35,6 @@ def run(config: Config) -> None:
 
     Raises ProjectorError where a part cannot start, or ends by itself.
     """
-    if config.read_model_url:
-        raise ProjectorError(
-            "`local` keeps everything in one database: unset LEADS_READ_MODEL_URL, or start `python -m projector run`"
-            " and `python -m api` by themselves."
-        )
     _check_port(config.api_host, config.api_port)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
@@ -129,7 +123,7 @@ def _prepare(url: str, *, is_demo: bool) -> None:
             click.echo(
                 f"Loaded demo data: {counted(report.leads, 'lead')}, {counted(report.messages, 'message')}."
             )
-        if on_read_model(conn).execute(query("postgres", "was_built")).fetchone() == (False,):
+        if conn.execute(query("postgres", "was_built")).fetchone() == (False,):
             done = rebuild(conn, tenants=None, progress=progress)
             click.echo(f"Built the read model: {counted(done.leads, 'lead')} in {done.seconds:.1f} s.")
 

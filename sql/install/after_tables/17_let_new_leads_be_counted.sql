@@ -1,6 +1,4 @@
 -- Let lead_totals of an older version have rows of new_day and new_hour.
---
--- on: read_model
 DO $$
 BEGIN
     IF EXISTS (

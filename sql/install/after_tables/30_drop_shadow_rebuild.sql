@@ -1,6 +1,5 @@
 -- Drop what rebuilds of version 0.1 left: their notes, their plan, and the copies of tables in schemas of their own.
 --
--- on: one_server
 -- Only a database of that version has such copies. Tables of other names, and later schemas of these names, belong to
 -- an operator. A view or another object that somebody made on one of the copies keeps it.
 DO $$

@@ -1,6 +1,5 @@
 -- Keep the names of version 0.1 readable for its API, which may still run, and for the roles that were granted them.
 --
--- on: one_server
 -- A view reads with the rights of its owner, whom no policy filters, so it has the condition of the policies itself: a
 -- session that has named a tenant reads that tenant's rows. The next version drops these views.
 DO $$

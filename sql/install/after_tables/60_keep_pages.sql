@@ -1,8 +1,6 @@
 -- Keep VACUUM from truncating the tables that the API reads. To truncate one takes an ACCESS EXCLUSIVE lock. A standby
 -- replays that lock, and while a reader there keeps it waiting, all other readers wait too. A TOAST table has a setting
 -- of its own.
---
--- on: read_model
 DO $$
 DECLARE
     found record;

@@ -1,6 +1,4 @@
 -- What row security needs besides its policies, which the section `roles` of schema.sql creates.
---
--- on: read_model
 
 -- The profiles of the tenant that the session has named, which is all that leads_api reads of them.
 --

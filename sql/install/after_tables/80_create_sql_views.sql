@@ -3,8 +3,6 @@
 -- A view reads with the rights of its owner, whom no policy filters, so a reader sees all tenants. CREATE OR REPLACE
 -- refuses to rename, drop, move or retype a column: a new one comes last. LEFT JOIN, because PostgreSQL then reads the
 -- joined table only if a query asks for its columns.
---
--- on: read_model
 CREATE SCHEMA IF NOT EXISTS leads_sql;
 COMMENT ON SCHEMA leads_sql IS 'Views of the read model for people and programs that read by SQL, of all tenants.';
 

@@ -1,6 +1,5 @@
 -- Give the tables and columns of version 0.1 their names of today, and make the projection version a text.
 --
--- on: one_server
 -- A batch that an older projector has in progress is waited for. One that has yet to begin fails then, and its
 -- changes stay in the queue.
 DO $$

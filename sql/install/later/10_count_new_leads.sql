@@ -1,6 +1,5 @@
 -- Count the leads of an older version by the day and the hour of their first contact, for the time until the rebuild.
 --
--- on: read_model
 -- with leads = (SELECT l.*, 1 AS weight FROM read_model.leads AS l)
 INSERT INTO read_model.lead_totals AS s ({columns.lead_totals})
 SELECT {columns.lead_totals of d}

@@ -1,8 +1,6 @@
 -- Give the index of the default page, which an older version created, the columns of today.
 --
 -- Readers use the old one until the new one is there.
---
--- on: read_model
 DO $$
 BEGIN
     IF pg_get_indexdef('read_model.leads_by_last_message_at'::regclass) LIKE '%has_conversation%' THEN

@@ -1,7 +1,6 @@
 -- Empty the tables: a refresh before the first build, or a build of an earlier installation, may have left rows.
 --
 -- PostgreSQL refuses to truncate a table that a foreign key refers to: the rows of such a table are deleted.
--- on: read_model
 DO $$
 DECLARE
     filled regclass;

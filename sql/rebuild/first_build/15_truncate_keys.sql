@@ -1,7 +1,6 @@
--- Empty the keys, as the tables of the read model before, and what was noted of them.
+-- Empty the keys, as the tables of the read model before.
 DO $$
 BEGIN
-    DELETE FROM projector.noted_keys;
     IF EXISTS (
         SELECT
         FROM pg_catalog.pg_constraint AS c

@@ -1,8 +1,7 @@
 -- Every conversation of a lead, with the totals of its messages.
 --
 -- analyze: read_model.lead_conversations
--- on: read_model
--- brings brought_conversations = {definition.conversations}
+-- with brought_conversations = ({definition.conversations})
 -- with messages = read_model.lead_messages
 INSERT INTO read_model.lead_conversations ({columns.lead_conversations})
 SELECT {columns.lead_conversations of c}

@@ -1,6 +1,5 @@
 -- Every lead.
 --
--- on: read_model
 -- The newest time of its messages is known from its conversations, so that only one message per lead has to be
 -- sorted.
 -- with lead_profiles = read_model.lead_profiles

@@ -1,6 +1,5 @@
 -- The statistics, in the order of their keys: what is summed together is then on few pages.
 --
--- on: read_model
 -- for: lead_counts lead_daily_counts lead_totals
 -- with leads = (SELECT l.*, 1 AS weight FROM read_model.leads AS l)
 INSERT INTO read_model.{table} ({columns.table})

@@ -1,7 +1,5 @@
 -- Every tenant that has a lead, with a new version and a new epoch; and no dead letter, since a build stops at a row
 -- that it cannot project.
---
--- on: read_model
 INSERT INTO read_model.tenants AS t (user_id, version, version_id)
 SELECT
     built.user_id,

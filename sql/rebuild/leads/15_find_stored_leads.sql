@@ -1,6 +1,5 @@
 -- The next leads in the order of tenant and phone that the read model holds, rightly or not.
 --
--- on: read_model
 -- Parameters: as of the step before. Messages are looked through last, and from lead to lead by the index, since a lead
 -- can have very many.
 -- Returns: user_id, customer_phone.

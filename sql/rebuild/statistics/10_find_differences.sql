@@ -1,6 +1,5 @@
 -- Find the rows of the statistics that are not what the leads add up to.
 --
--- on: read_model
 -- for: lead_counts lead_daily_counts lead_totals
 -- Parameter: tenants, null for all. A transaction moves leads and statistics together, so that they agree in every
 -- snapshot.

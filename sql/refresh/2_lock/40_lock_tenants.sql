@@ -1,7 +1,5 @@
 -- Lock the stale tenants, in the order of their lock keys: batches of one tenant take turns, and none deadlock.
 --
--- on: both
--- carries: stale_tenants
 -- point: locked
 -- Parameter: lock_class, the first key of the advisory locks on tenants. What follows runs in later statements, whose
 -- snapshots are younger than the lock: they see all that the transaction which held it before has written.

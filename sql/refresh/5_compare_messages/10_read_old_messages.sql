@@ -1,8 +1,6 @@
 -- Read what the read model holds of the messages in question, first by lead: all of a lead that is compared fully,
 -- and all of a conversation whose messages are read again, or which has moved or is gone.
 --
--- on: read_model
--- carries: stale_keys stale_messages lead_invalidations source_conversations new_messages new_profiles
 INSERT INTO old_messages ({columns.lead_messages})
 SELECT {columns.lead_messages of m}
 FROM (

@@ -1,7 +1,6 @@
 -- Then by message: those that the changes name, and those that come in with a conversation whose messages are read
 -- again.
 --
--- on: read_model
 -- when: write
 -- A named message that is in a conversation of another batch, and is not read here, is left alone: it moved there,
 -- and its change was taken or will be.

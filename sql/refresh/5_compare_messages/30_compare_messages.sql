@@ -1,7 +1,5 @@
 -- Compare the messages, and stage those that differ. They are found before anything is written, so that a right row
 -- costs no WAL.
---
--- on: read_model
 INSERT INTO message_differences (
     user_id, message_id, old_customer_phone, old_conversation_id, old_sent_at, customer_phone, conversation_id, sent_at
 )

@@ -1,6 +1,5 @@
 -- Find out which of the next steps have something to do: most messages are new, and none has to be deleted.
 --
--- on: read_model
 -- returns: conditions
 SELECT
     array_remove(

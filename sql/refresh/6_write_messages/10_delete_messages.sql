@@ -1,6 +1,5 @@
 -- Delete the messages that have no source row any more, or whose source row belongs to no lead.
 --
--- on: read_model
 -- when: messages_gone
 -- deletes: lead_messages by user_id, message_id
 SELECT

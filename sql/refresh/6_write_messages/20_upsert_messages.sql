@@ -1,6 +1,5 @@
 -- Write the messages that the read model lacks, or has otherwise.
 --
--- on: read_model
 -- when: messages_differ
 INSERT INTO read_model.lead_messages ({columns.lead_messages})
 SELECT {columns.lead_messages of n}

@@ -1,6 +1,4 @@
 -- Collect each stale lead once: those of the stale keys, and those that a message left.
---
--- on: read_model
 INSERT INTO stale_leads (user_id, customer_phone, compare_fully)
 SELECT
     every.user_id,

@@ -1,6 +1,4 @@
 -- Read what the read model holds of the conversations of the stale leads.
---
--- on: read_model
 INSERT INTO old_conversations ({columns.lead_conversations})
 SELECT {columns.lead_conversations of o}
 FROM (

@@ -1,6 +1,5 @@
 -- Compute the conversations of the stale leads.
 --
--- on: read_model
 -- Attributes come from the source if the conversation is stale, else from the read model. If all messages were read,
 -- they are counted. Else the count moves by the differences that were found, and PostgreSQL looks up the first and
 -- the newest time only if a row that held one went away: so a message of a long conversation costs as much as one of

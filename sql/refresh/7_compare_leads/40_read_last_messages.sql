@@ -1,6 +1,5 @@
 -- Read the last message of each stale lead.
 --
--- on: read_model
 -- The newest time is known from the conversations. The messages at that time come from the read model, which the
 -- steps before have brought up to date; for a lead that is compared fully, from what was read.
 --

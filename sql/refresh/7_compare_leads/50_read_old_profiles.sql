@@ -1,6 +1,4 @@
 -- Read what the read model holds of the profiles of the stale leads.
---
--- on: read_model
 INSERT INTO old_profiles ({columns.lead_profiles})
 SELECT {columns.lead_profiles of o}
 FROM (

@@ -1,6 +1,4 @@
 -- Keep the profile of a lead of which only messages or conversations changed.
---
--- on: read_model
 INSERT INTO new_profiles ({columns.lead_profiles})
 SELECT {columns.lead_profiles of o}
 FROM old_profiles AS o

@@ -1,6 +1,5 @@
 -- Compute the stale leads from their profiles, their conversations and their last messages.
 --
--- on: read_model
 -- with lead_profiles = new_profiles
 -- with lead_conversations = new_conversations
 -- with last_messages = last_messages

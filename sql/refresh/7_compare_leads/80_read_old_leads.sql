@@ -1,6 +1,4 @@
 -- Read what the read model holds of the stale leads, before anything of them is written.
---
--- on: read_model
 INSERT INTO old_leads ({columns.leads})
 SELECT {columns.leads of o}
 FROM (

@@ -1,7 +1,5 @@
 -- Find by how much each combination of what is counted moves in each hour: the leads as they are now less the leads as
 -- they were.
---
--- on: read_model
 INSERT INTO lead_moves (
     user_id, last_message_at, lead_status, total_score, on_whatsapp, on_instagram, on_webchat, has_extraction,
     has_email, first_contact_at, last_message_sender, has_conversation, weight

@@ -1,6 +1,5 @@
 -- Find out which of the next steps have something to do.
 --
--- on: read_model
 -- returns: conditions
 -- Returns also leads and messages: how many leads were recomputed, and how many message rows differed.
 SELECT

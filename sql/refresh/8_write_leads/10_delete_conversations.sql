@@ -1,6 +1,5 @@
 -- Delete the conversations that these leads do not have any more.
 --
--- on: read_model
 -- when: conversations_gone
 -- deletes: lead_conversations by user_id, customer_phone, conversation_id
 SELECT

@@ -1,6 +1,5 @@
 -- Write the conversations that differ, and no other.
 --
--- on: read_model
 -- when: conversations_differ
 INSERT INTO read_model.lead_conversations ({columns.lead_conversations})
 SELECT {columns.lead_conversations of n}

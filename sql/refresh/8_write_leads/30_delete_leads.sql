@@ -1,6 +1,5 @@
 -- Delete the leads that have neither a conversation nor a counted template send any more.
 --
--- on: read_model
 -- when: leads_gone
 -- deletes: leads by user_id, customer_phone
 SELECT

@@ -1,6 +1,5 @@
 -- Note the leads that went, with the version that their tenant gets at the end of this transaction.
 --
--- on: read_model
 -- when: leads_gone
 -- The tenant's lock keeps the version from moving until then.
 -- with tenants = read_model.tenants

@@ -1,6 +1,5 @@
 -- Write the leads that differ, and no other, with the version that their tenant gets at the end of this transaction.
 --
--- on: read_model
 -- when: leads_differ
 -- The tenant's lock keeps the version from moving until then.
 -- with tenants = read_model.tenants

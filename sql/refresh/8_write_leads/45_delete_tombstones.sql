@@ -1,6 +1,5 @@
 -- Delete the tombstones of leads that came again.
 --
--- on: read_model
 -- when: leads_come
 -- deletes: lead_tombstones by user_id, customer_phone
 SELECT

@@ -1,6 +1,5 @@
 -- Delete the profiles of leads that do not exist any more.
 --
--- on: read_model
 -- when: profiles_gone
 -- deletes: lead_profiles by user_id, customer_phone
 SELECT

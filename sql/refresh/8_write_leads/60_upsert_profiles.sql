@@ -1,6 +1,5 @@
 -- Write the profiles that differ, and no other. A contact or an extraction alone makes no lead.
 --
--- on: read_model
 -- when: profiles_differ
 INSERT INTO read_model.lead_profiles ({columns.lead_profiles})
 SELECT {columns.lead_profiles of n}

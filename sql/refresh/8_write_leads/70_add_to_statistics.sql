@@ -1,6 +1,5 @@
 -- Add to each row of the statistics by how much it moves, in the transaction that moves the leads.
 --
--- on: read_model
 -- when: statistics_move
 -- for: lead_counts lead_daily_counts lead_totals
 -- A row is written if any of its numbers moves: a lead that turns from Hot to Warm moves no count of leads. A message

@@ -1,6 +1,5 @@
 -- Delete the rows of the statistics in which there is no lead any more.
 --
--- on: read_model
 -- when: statistics_shrink
 -- for: lead_counts lead_daily_counts lead_totals
 -- deletes: {table} by {lookup.table}, leads

@@ -1,6 +1,5 @@
 -- Raise the version of each tenant of which something was written. The row of a tenant appears with its first lead.
 --
--- on: read_model
 -- when: tenants_change
 -- point: written
 -- The conditions are those of the steps that write. Statistics move only with leads.

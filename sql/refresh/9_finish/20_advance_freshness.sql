@@ -1,13 +1,12 @@
 -- Note how fresh the shards are: once this transaction commits, the read model contains everything that was committed
 -- before fresh_until.
 --
--- on: read_model
 -- when: drained
--- Parameters: shards, fresh_until, at_least (an idle refresh moves the row only when it is a second old); clock, that
--- of the platform's server, null where that is this one. The first build creates the row; before it, a drained queue
+-- Parameters: shards, fresh_until, at_least (an idle refresh moves the row only when it is a second old). The
+-- first build creates the row; before it, a drained queue
 -- says nothing. Refreshes of different shards meet on this row for the moment of their commit, and the second moves it
 -- from where the first left it. A time that the clock has not reached comes from a clock that was set back: it would
--- promise changes that are not in the read model yet. The clocks of two servers differ, so the platform's decides.
+-- promise changes that are not in the read model yet.
 UPDATE read_model.freshness AS f
 SET (as_of, shards) = (
     SELECT
@@ -22,12 +21,12 @@ SET (as_of, shards) = (
                 ELSE s.as_of
             END AS as_of
         FROM unnest(f.shards) WITH ORDINALITY AS s (as_of, place)
-        CROSS JOIN (SELECT coalesce(%(clock)s::timestamptz, clock_timestamp()) AS clock) AS c
+        CROSS JOIN (SELECT clock_timestamp() AS clock) AS c
     ) AS moved
 )
 WHERE EXISTS (
     SELECT 1
     FROM unnest(f.shards) WITH ORDINALITY AS s (as_of, place)
     WHERE s.place - 1 = any(%(shards)s::smallint[])
-        AND (s.as_of + %(at_least)s::interval <= %(fresh_until)s OR s.as_of > coalesce(%(clock)s, clock_timestamp()))
+        AND (s.as_of + %(at_least)s::interval <= %(fresh_until)s OR s.as_of > clock_timestamp())
 );

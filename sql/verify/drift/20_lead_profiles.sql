@@ -1,6 +1,5 @@
 -- The rows of read_model.lead_profiles that are not what the definition says.
 --
--- on: read_model
 -- Returns: user_id, customer_phone; row_key, what tells rows of one lead apart; expected and found, both sides as
 -- JSON, null where a side has no row.
 SELECT

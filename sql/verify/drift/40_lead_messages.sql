@@ -1,6 +1,5 @@
 -- The rows of read_model.lead_messages that are not what the definition says.
 --
--- on: read_model
 -- Returns: as for leads.
 SELECT
     d.user_id,

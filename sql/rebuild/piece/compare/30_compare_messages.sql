@@ -1,15 +1,14 @@
 -- Find the leads of which a message differs from the definition.
 --
--- on: read_model
--- brings brought_messages =
---     SELECT k.user_id, k.customer_phone, m.message_id COLLATE "C" AS message_id, k.key AS conversation_id, m.sent_at,
+-- with brought_messages =
+--     (SELECT k.user_id, k.customer_phone, m.message_id COLLATE "C" AS message_id, k.key AS conversation_id, m.sent_at,
 --         m.sequence_no, m.sender, m.status, m.text
 --     FROM piece_keys AS k
 --     CROSS JOIN LATERAL (
 --         SELECT d.* FROM ({definition.lead_messages}) AS d
 --         WHERE d.conversation_id = k.key COLLATE "default" {fence}
 --     ) AS m
---     WHERE k.kind = 'conversation'
+--     WHERE k.kind = 'conversation')
 -- with stored_messages = (
 --     SELECT {columns.lead_messages of m}
 --     FROM (SELECT p.user_id, p.customer_phone FROM piece_leads AS p) AS l

@@ -2,16 +2,15 @@
 --
 -- The totals come from the messages of the read model: if these differ from the source, the step before has found the
 -- lead.
--- on: read_model
--- brings brought_conversations =
---     SELECT k.user_id, k.customer_phone, k.key AS conversation_id, c.agent_id, c.agent_name, c.platform,
+-- with brought_conversations =
+--     (SELECT k.user_id, k.customer_phone, k.key AS conversation_id, c.agent_id, c.agent_name, c.platform,
 --         c.phone_number_id, c.is_active, c.created_at, c.source_last_message_at
 --     FROM piece_keys AS k
 --     CROSS JOIN LATERAL (
 --         SELECT d.* FROM ({definition.conversations}) AS d
 --         WHERE d.conversation_id = k.key COLLATE "default" {fence}
 --     ) AS c
---     WHERE k.kind = 'conversation' AND c.user_id = k.user_id AND c.customer_phone = k.customer_phone
+--     WHERE k.kind = 'conversation' AND c.user_id = k.user_id AND c.customer_phone = k.customer_phone)
 -- with stored_times = (
 --     SELECT m.user_id, m.customer_phone, m.conversation_id, m.sent_at
 --     FROM (SELECT p.user_id, p.customer_phone FROM piece_leads AS p) AS l

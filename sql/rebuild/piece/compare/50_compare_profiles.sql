@@ -1,13 +1,12 @@
 -- Find the leads whose profile differs from the definition. A lead has a conversation or a counted template send.
 --
--- on: read_model
--- brings brought_profiles =
---     SELECT d.*
+-- with brought_profiles =
+--     (SELECT d.*
 --     FROM ({definition.lead_profiles}) AS d
 --     LEFT JOIN (
 --         SELECT DISTINCT k.user_id, k.customer_phone FROM piece_keys AS k WHERE k.kind = 'conversation'
 --     ) AS c ON c.user_id = d.user_id AND c.customer_phone = d.customer_phone
---     WHERE c.user_id IS NOT NULL OR d.template_sends_count > 0
+--     WHERE c.user_id IS NOT NULL OR d.template_sends_count > 0)
 -- with leads = piece_leads
 -- with keys = piece_keys
 -- with stored_profiles = (

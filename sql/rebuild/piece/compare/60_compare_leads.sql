@@ -1,7 +1,6 @@
 -- Find the leads whose row differs from the definition, computed from the conversations, profiles and messages of the
 -- read model: if one of these differs from the source, a step before has found the lead.
 --
--- on: read_model
 -- with lead_profiles = (
 --     SELECT {columns.lead_profiles of p}
 --     FROM (SELECT s.user_id, s.customer_phone FROM piece_leads AS s) AS l

@@ -1,6 +1,5 @@
 -- Make the rows of lead_totals of one day of a tenant, and of its hours, what its leads add up to.
 --
--- on: read_model
 -- Parameters: user_id, day. The tenant is locked. A row that comes to 0 is deleted afterwards.
 -- with leads = (SELECT l.*, 1 AS weight FROM read_model.leads AS l WHERE l.user_id = %(user_id)s
 --     AND (l.last_message_at >= %(day)s::date AND l.last_message_at < %(day)s::date + 1

@@ -1,6 +1,5 @@
 -- Make the rows of lead_counts of a tenant what its leads add up to.
 --
--- on: read_model
 -- Parameter: user_id. The tenant is locked. The leads are counted by the days, which are right by now, so that the
 -- lock is held for a moment only.
 -- with leads = (

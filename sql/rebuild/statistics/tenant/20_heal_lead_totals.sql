@@ -1,6 +1,5 @@
 -- Make the row of lead_totals of all leads of a tenant what its leads add up to.
 --
--- on: read_model
 -- Parameter: user_id. The tenant is locked. The leads are counted by the rows of the days, which are right by now, and
 -- those without any last_message_at, which are in no day, one by one.
 -- with leads = (SELECT l.*, 1 AS weight FROM read_model.leads AS l

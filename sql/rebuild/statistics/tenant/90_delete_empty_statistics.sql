@@ -1,6 +1,5 @@
 -- Delete the rows of the statistics of a tenant that came to 0.
 --
--- on: read_model
 -- for: lead_counts lead_daily_counts lead_totals
 -- Parameter: user_id.
 DELETE FROM read_model.{table} AS s

@@ -9,7 +9,6 @@ from types import SimpleNamespace
 import pytest
 
 from projector.cli import Invocation
-from projector.cli.places import place_of
 from projector.report import log
 from tests.unit.projector.cli.calls import Calls
 
@@ -45,8 +44,6 @@ def calls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Calls:
         yield SimpleNamespace(info=SimpleNamespace(dbname="platform", host="db.example"))
 
     monkeypatch.setattr(Invocation, "connect", connect)
-    # It asks the connection for that of its other side.
-    monkeypatch.setattr("projector.cli.install.places_of", place_of)
     monkeypatch.setattr(log, "configure", lambda *_, **__: None)
     monkeypatch.chdir(tmp_path)
     return made
