@@ -17,11 +17,14 @@ from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
-from api import command_line, config, key_commands, log, open_files, slow_readers
-from api.auth_settings import CHOICES
+from api import command_line, config
+from api.auth import key_commands
+from api.config.auth import CHOICES
 from api.database import login_check
-from api.running_requests import server_threads
-from api.waiters import MAX_WAITING
+from api.limits import open_files, slow_readers
+from api.limits.running import server_threads
+from api.limits.waiters import MAX_WAITING
+from api.observe import log
 
 STOP_SECONDS = 10
 # A connection that sends no request, or only half of its head, is closed after this time.
@@ -121,7 +124,7 @@ def require_tracing() -> None:
 
 
 def _serve_metrics(settings: config.Config, directory: str) -> None:
-    from api import metrics_server  # noqa: PLC0415  # prometheus_client reads on import what main() has set.
+    from api.routes import metrics_server  # noqa: PLC0415  # prometheus_client reads on import what main() has set.
 
     names = ("LEADS_METRICS_HOST", "LEADS_API_METRICS_PORT")
     metrics_server.start(

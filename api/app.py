@@ -5,24 +5,26 @@ from collections.abc import Iterator
 from flask import Flask
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 
-from api import compression, current, freshness_wait, log, metrics, rate_limit, request_log, running_requests
-from api.application import Application
 from api.auth import gate
 from api.config import Config
+from api.config.values import ANY_ORIGIN
 from api.database.pool import Database
-from api.freshness_wait import Seen
+from api.limits import freshness_wait, rate, running
+from api.limits.freshness_wait import Seen
+from api.limits.waiters import Waiters
+from api.observe import log, metrics, request_log
 from api.plan.projection import freshness
+from api.request import current
 from api.request.text import is_broken
-from api.response import cors, errors
+from api.response import compression, cors, errors
 from api.response.body import Clock, JsonResponse, begin, system_clock, with_constant_headers
 from api.routes import changes, exports, read_model, unchanged
+from api.routes.application import Application
 from api.routes.docs import docs
 from api.routes.health import health
 from api.routes.leads import leads
 from api.routes.metrics import metrics as metrics_page
 from api.routes.page import page
-from api.setting_values import ANY_ORIGIN
-from api.waiters import Waiters
 
 # No endpoint reads a body.
 MAX_BODY_BYTES = 64 * 1024
@@ -50,9 +52,9 @@ def create_app(config: Config, *, clock: Clock = system_clock) -> Flask:
     waiters = Waiters()
     freshness_wait.install(app, lambda: Seen(*database.fetch(freshness())), waiters)
     changes.install(app, waiters)
-    running_requests.install(app, config)
+    running.install(app, config)
     unchanged.install(app)
-    rate_limit.install(app, config)
+    rate.install(app, config)
     app.before_request(_refuse_unreadable_request)
     compression.install(app, config)
     exports.install(app, config)
@@ -82,7 +84,7 @@ def _varies_by(config: Config) -> Iterator[str]:
 def _open_database(app: Flask, config: Config) -> Database:
     if not config.tracing:
         return Database(config)
-    from api import tracing  # noqa: PLC0415  # It imports OpenTelemetry, which an extra installs.
+    from api.observe import tracing  # noqa: PLC0415  # It imports OpenTelemetry, which an extra installs.
 
     return tracing.install(app, config)
 

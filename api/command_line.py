@@ -5,10 +5,10 @@ from textwrap import fill
 
 import orjson
 
-from api.key_commands import add_commands
-from api.response.openapi import document
-from api.settings import OF_API
-from api.version import installed_version
+from api.auth.key_commands import add_commands
+from api.config.names import OF_API
+from api.observe.version import installed_version
+from api.response.openapi.document import document
 
 # Pages for people, which the OpenAPI document leaves out.
 _UNDESCRIBED = [

@@ -14,7 +14,7 @@ from prometheus_client import generate_latest
 
 import api.config
 import projector.config
-from api.response.openapi import document
+from api.response.openapi.document import document
 from projector.cli import cli
 from projector.observe.metrics.counted import REGISTRY
 from projector.observe.metrics.families import FAMILIES
@@ -36,10 +36,11 @@ def read(name: str) -> str:
     return (ROOT / name).read_text(encoding="utf-8")
 
 
+READERS_OF_SETTINGS = {"api": "api/config/__init__.py", "projector": "projector/config.py"}
+
+
 def settings() -> set[str]:
-    return {
-        name for package in ("api", "projector") for name in SETTING.findall(read(f"{package}/config.py"))
-    }
+    return {name for file in READERS_OF_SETTINGS.values() for name in SETTING.findall(read(file))}
 
 
 def commands(group: click.Group = cli, prefix: str = "") -> dict[str, click.Command]:
@@ -112,7 +113,7 @@ def test_the_page_of_settings_says_whose_each_setting_is(name: str, cells: list[
     # The embedded server's start looks at the API's port and address; they are the API's all the same.
     api_alone = {"HOST", "PORT"}
     readers = {
-        package for package in ("api", "projector") if name in SETTING.findall(read(f"{package}/config.py"))
+        package for package, file in READERS_OF_SETTINGS.items() if name in SETTING.findall(read(file))
     } - ({"projector"} if name in api_alone else set())
     assert cells[1] == {"api": "API", "projector": "projector"}.get("".join(readers), "both")
 

@@ -5,16 +5,16 @@ from time import time
 
 from flask import Flask
 
-from api import current
-from api.addresses import find_address
 from api.auth.access import Access, Checked, KeptAccess, digest_of
 from api.auth.errors import CredentialsMissingError, CredentialsRefusedError, OtherTenantError
 from api.auth.key_check import KeyCheck
 from api.auth.key_format import is_key
 from api.auth.key_sources import FetchedKeys, FixedKeys, fetcher
 from api.auth.token_check import TokenCheck
-from api.auth_settings import AuthConfig
+from api.config.auth import AuthConfig
 from api.database.pool import Database
+from api.request import current
+from api.request.addresses import find_address
 
 MAX_CREDENTIAL_BYTES = 8 * 1024
 MAX_KEPT = 4096

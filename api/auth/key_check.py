@@ -15,7 +15,7 @@ from api.auth.key_format import KEPT_SECONDS, prefix_of
 from api.database.errors import TablesMissingError, UnavailableError
 from api.database.pool import Database
 from api.database.statement import BoundStatement
-from api.tables import api_keys
+from api.database.tables import api_keys
 
 MAX_KEPT_KEYS = 4096
 MAX_UNKNOWN_PER_SECOND = 50

@@ -11,8 +11,8 @@ from urllib.request import HTTPRedirectHandler, HTTPSHandler, Request, build_ope
 
 import structlog
 
+from api.config.jwt_keys import VerificationKeys, read_set
 from api.database.errors import UnavailableError
-from api.jwt_keys import VerificationKeys, read_set
 
 MAX_AGE_SECONDS = 300
 """How old the set may be before it is fetched again."""

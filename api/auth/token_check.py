@@ -17,8 +17,8 @@ from joserfc.jwt import JWTClaimsRegistry
 from api.auth.access import Access, Checked
 from api.auth.errors import CredentialsRefusedError
 from api.auth.key_sources import KeySource
-from api.auth_settings import AuthConfig
-from api.jwt_keys import VerificationKeys
+from api.config.auth import AuthConfig
+from api.config.jwt_keys import VerificationKeys
 
 # The clocks of the issuer and of this machine may differ by this.
 LEEWAY_SECONDS = 30

@@ -17,7 +17,7 @@ from api.database.role import connect_as
 from api.database.session import Session
 from api.database.session_pool import SessionPool
 from api.database.statement import BoundStatement, CompiledStatement, Row, compile_statement
-from api.meters import CONNECTIONS_IN_USE, CONNECTIONS_WAITING
+from api.observe.meters import CONNECTIONS_IN_USE, CONNECTIONS_WAITING
 
 POOL_TIMEOUT_SECONDS = 2
 # After a failed attempt to connect, requests fail at once for this long instead of queueing up.

@@ -22,13 +22,10 @@ from sqlalchemy import (
     union_all,
 )
 
-from api import tables
-from api.change_token import Position
+from api.database import tables
 from api.database.statement import BoundStatement
-from api.plan.filters import GivenFilter, conditions, given_filters
-from api.request.parameters import ListParameters
-from api.request.text import FIRST_MOMENT
-from api.sql_helpers import (
+from api.plan.list.filters import GivenFilter, conditions, given_filters
+from api.plan.sql import (
     LIMIT,
     USER,
     Condition,
@@ -40,6 +37,9 @@ from api.sql_helpers import (
     tenants,
     with_page,
 )
+from api.request.change_token import Position
+from api.request.parameters import ListParameters
+from api.request.text import FIRST_MOMENT
 
 _MAX_CACHED_STATEMENTS = 256
 

@@ -15,8 +15,8 @@ from sqlalchemy import (
     literal_column,
 )
 
+from api.plan.sql import Condition
 from api.request.working_list import LEAD_KEYS
-from api.sql_helpers import Condition
 
 # Texts that somebody may have typed: a spreadsheet would take some of them for formulas.
 _TYPED = frozenset(

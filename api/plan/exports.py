@@ -27,12 +27,9 @@ from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from api.database.statement import BoundStatement
 from api.plan import csv_lines
-from api.plan.filters import conditions
-from api.plan.list_plan import ListPlan, plan_list
-from api.request.copy_parameters import MessageExportParameters
-from api.request.parameters import ListParameters
-from api.request.text import next_millisecond
-from api.sql_helpers import (
+from api.plan.list.filters import conditions
+from api.plan.list.plan import ListPlan, plan_list
+from api.plan.sql import (
     TIME_FORMAT,
     USER,
     ZERO,
@@ -47,6 +44,9 @@ from api.sql_helpers import (
     moment,
     sum_of,
 )
+from api.request.copy_parameters import MessageExportParameters
+from api.request.parameters import ListParameters
+from api.request.text import next_millisecond
 
 _MAX_CACHED_STATEMENTS = 256
 

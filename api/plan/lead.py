@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Select, select
 
 from api.database.statement import BoundStatement
-from api.sql_helpers import PHONE, USER, freshness_columns, leads
+from api.plan.sql import PHONE, USER, freshness_columns, leads
 
 
 class LeadRow(NamedTuple):

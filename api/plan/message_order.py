@@ -18,8 +18,8 @@ from sqlalchemy import (
     tuple_,
 )
 
+from api.plan.sql import PHONE, USER, ZERO, Condition, lead_messages, moment
 from api.request.cursor import Position
-from api.sql_helpers import PHONE, USER, ZERO, Condition, lead_messages, moment
 
 # A sequence_no is an integer of PostgreSQL.
 _AFTER_ALL_NUMBERS = 2**31

@@ -30,9 +30,7 @@ from api.plan.message_order import (
     is_beyond,
     named_message,
 )
-from api.request.parameters import MessageParameters
-from api.request.text import next_millisecond
-from api.sql_helpers import (
+from api.plan.sql import (
     LIMIT,
     OFFSET,
     PHONE,
@@ -50,6 +48,8 @@ from api.sql_helpers import (
     sum_of,
     with_page,
 )
+from api.request.parameters import MessageParameters
+from api.request.text import next_millisecond
 
 _MAX_CACHED_STATEMENTS = 256
 

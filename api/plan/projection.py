@@ -8,9 +8,9 @@ from typing import NamedTuple
 from sqlalchemy import Float, SelectBase, Text, cast, extract, false, func, literal_column, select
 
 from api.database.statement import BoundStatement
-from api.sql_helpers import as_of
-from api.tables import projection
-from api.tables import row_security as row_security_table
+from api.database.tables import projection
+from api.database.tables import row_security as row_security_table
+from api.plan.sql import as_of
 
 
 class ProjectionRow(NamedTuple):

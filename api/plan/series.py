@@ -17,9 +17,7 @@ from sqlalchemy import (
 )
 
 from api.database.statement import BoundStatement
-from api.request.parameters import PLATFORMS
-from api.request.series import SeriesParameters
-from api.sql_helpers import (
+from api.plan.sql import (
     TIME_FORMAT,
     PageRows,
     freshness_columns,
@@ -28,6 +26,8 @@ from api.sql_helpers import (
     moment,
     with_page,
 )
+from api.request.parameters import PLATFORMS
+from api.request.series import SeriesParameters
 
 # Keys of the numbers of a day or an hour, and the columns of lead_totals that have them.
 NUMBERS = {"leads": "leads", "hot_leads": "hot", "warm_leads": "warm", "cold_leads": "cold"}

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Label, ScalarSelect, Select, func, select
 
 from api.database.statement import BoundStatement
-from api.sql_helpers import (
+from api.plan.sql import (
     USER,
     ZERO,
     between,
@@ -21,7 +21,7 @@ from api.sql_helpers import (
     sum_of,
     tenant_totals,
 )
-from api.time_buckets import DAY, HOUR, time_range
+from api.plan.time_buckets import DAY, HOUR, time_range
 
 # The time ranges of leads_last_7_days and leads_last_30_days.
 STATISTICS_DAYS = (7, 30)

@@ -6,8 +6,8 @@ from typing import NamedTuple
 from sqlalchemy import SelectBase, Text, cast, func, literal_column, select
 
 from api.database.statement import BoundStatement
-from api.sql_helpers import constant
-from api.tables import tenant_ids
+from api.database.tables import tenant_ids
+from api.plan.sql import constant
 
 MOST_LISTED = 100
 

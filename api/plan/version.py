@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Select, select
 
 from api.database.statement import BoundStatement
-from api.sql_helpers import freshness_columns
+from api.plan.sql import freshness_columns
 
 
 class VersionRow(NamedTuple):

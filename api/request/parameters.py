@@ -188,7 +188,7 @@ class _MessagesQuery(Schema):
 
 # A schema describes the fields of its last base first.
 class ListQuery(WorkingListQuery, _ListQuery):
-    """The query of the list of leads. Each filter has its condition in `api/plan/filters.py`."""
+    """The query of the list of leads. Each filter has its condition in `api/plan/list/filters.py`."""
 
 
 class MessagesQuery(OtherDates, _MessagesQuery):

@@ -11,8 +11,8 @@ import orjson
 from marshmallow import Schema, ValidationError
 from werkzeug.exceptions import BadRequest
 
-from api.nearest import MAX_LENGTH, nearest
 from api.request.cursor import Cursor, CursorText, Position, Reader, read_position, scope_of
+from api.request.nearest import MAX_LENGTH, nearest
 from api.request.text import is_broken, query_pairs, trim
 from api.request.working_list import unite_names
 

@@ -83,7 +83,7 @@ class FewerKeys(Schema):
 
 
 class WorkingListQuery(OtherDates, FewerKeys):
-    """What the list takes beside the documented parameters. Each filter has its condition in `api/plan/filters.py`."""
+    """What the list takes beside the documented parameters; `api/plan/list/filters.py` has the conditions."""
 
     last_message_sender = Choice(
         "Leads whose last message is from the customer (user) or the agent (agent).", SENDERS

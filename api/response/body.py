@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 from flask import Response
 from werkzeug.datastructures import Headers
 
-from api import current
-from api.current import OWN_HEADERS
+from api.request import current
+from api.request.current import OWN_HEADERS
 from api.request.text import format_time
 
 if TYPE_CHECKING:

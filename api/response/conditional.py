@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 from flask import Response
 
-from api import current
+from api.observe.version import installed_version
+from api.request import current
 from api.response.body import JsonResponse, success
-from api.version import installed_version
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment

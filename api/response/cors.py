@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 
 from flask import Flask, Response
 
-from api import current
+from api.config.values import ANY_ORIGIN
+from api.request import current
 from api.response.headers import HEADERS
-from api.setting_values import ANY_ORIGIN
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment

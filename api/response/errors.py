@@ -8,9 +8,9 @@ from flask import Flask, Response, g, request
 from werkzeug.exceptions import Gone, HTTPException, MethodNotAllowed, NotFound
 
 from api.database.errors import UnavailableError
-from api.export_stream import ExportsBusyError
-from api.freshness_wait import StaleError
-from api.log import cause_of
+from api.limits.exports import ExportsBusyError
+from api.limits.freshness_wait import StaleError
+from api.observe.log import cause_of
 from api.request.text import format_time
 from api.response.body import JsonResponse, begin, closing
 

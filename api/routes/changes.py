@@ -3,16 +3,16 @@
 from flask import Blueprint, Flask, Response
 from werkzeug.exceptions import BadRequest
 
-from api import change_token, current
-from api.change_token import Position, Token, TokenError, history_of
-from api.change_wait import ChangeWait
+from api.limits.change_wait import ChangeWait
+from api.limits.waiters import Waiters
 from api.plan.changes import ChangesRow, IsChangedRow, NowRow, changes_since, is_changed_since, now_of
 from api.plan.version import tenant_version
+from api.request import change_token, current
+from api.request.change_token import Position, Token, TokenError, history_of
 from api.request.copy_parameters import CHANGES_QUERY
 from api.response.body import JsonResponse, closing
 from api.response.errors import TokenGoneError
 from api.routes.read_model import read_model
-from api.waiters import Waiters
 
 changes = Blueprint("changes", __name__, url_prefix="/users/<user_id>/lead-changes")
 

@@ -4,10 +4,9 @@ from collections.abc import Callable
 
 from flask import Blueprint, Flask, Response
 
-from api import current
 from api.config import Config
 from api.database.snapshot import Snapshot
-from api.export_stream import ExportStream, Places
+from api.limits.exports import ExportStream, Places
 from api.plan import csv_lines
 from api.plan.exports import (
     ExportPlan,
@@ -16,6 +15,7 @@ from api.plan.exports import (
     leads_as_ndjson,
     messages_as_ndjson,
 )
+from api.request import current
 from api.request.copy_parameters import EXPORT_QUERY, MESSAGE_EXPORT_QUERY
 from api.routes.read_model import read_model
 

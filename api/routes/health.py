@@ -6,10 +6,10 @@ import orjson
 from flask import Blueprint, Response, current_app
 
 from api.database.errors import UnavailableError
+from api.observe.version import installed_version
 from api.plan.projection import ProjectionRow, freshness, projection_state
 from api.response.body import JsonResponse
 from api.routes.read_model import NEVER_BUILT, read_model, why_not_built
-from api.version import installed_version
 
 # The clock of a server may be set back a little, as NTP does, without any harm.
 CLOCK_TOLERANCE_SECONDS = 5.0

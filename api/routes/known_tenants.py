@@ -4,10 +4,10 @@ from typing import Any
 
 import orjson
 
-from api import current
 from api.database.errors import UnavailableError
-from api.plan.lead_list import list_leads
+from api.plan.list.statement import list_leads
 from api.plan.tenants import first_tenants
+from api.request import current
 from api.request.parameters import LIST_QUERY
 from api.routes.read_model import read_model
 

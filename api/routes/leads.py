@@ -6,13 +6,13 @@ import orjson
 from flask import Blueprint, Response
 from werkzeug.exceptions import BadRequest
 
-from api import current
 from api.plan.lead import single_lead as plan_lead
-from api.plan.lead_list import list_leads as plan_list
+from api.plan.list.statement import list_leads as plan_list
 from api.plan.messages import messages_of_lead as plan_messages
 from api.plan.series import lead_series as plan_series
 from api.plan.statistics import StatisticsRow, windows_of
 from api.plan.statistics import lead_statistics as plan_statistics
+from api.request import current
 from api.request.cursor import position_of_lead, position_of_message
 from api.request.parameters import COMMON_QUERY, LEAD_QUERY, LIST_QUERY, MESSAGES_QUERY, PLATFORMS
 from api.request.query import Query

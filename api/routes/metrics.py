@@ -5,7 +5,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from api.database.errors import UnavailableError
 from api.database.pool import Database
-from api.metrics import exposition
+from api.observe.metrics import exposition
 from api.plan.projection import FreshnessRow, VerificationRow, freshness, verification
 from api.routes.read_model import read_model
 

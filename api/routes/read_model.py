@@ -5,12 +5,12 @@ from typing import TypeVar
 
 from flask import Flask
 
-from api import current
 from api.database.errors import NOT_INSTALLED, OTHER_VERSION, TablesMissingError, UnavailableError
 from api.database.pool import Database
 from api.database.statement import BoundStatement, Row
-from api.freshness_wait import StaleError, is_fresh
+from api.limits.freshness_wait import StaleError, is_fresh
 from api.plan.projection import ProjectionRow, projection_state, row_security, tables_state
+from api.request import current
 from api.response.body import Freshness, note_freshness
 
 NEVER_BUILT = "The read model was never built"

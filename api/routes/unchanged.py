@@ -17,17 +17,18 @@ from urllib.parse import unquote_plus
 
 from flask import Response
 
-from api import current, request_log
-from api.addresses import Address
-from api.application import Application
 from api.auth.access import NOTHING, Access
 from api.auth.gate import Gate
 from api.config import Config
-from api.meters import IN_FLIGHT, count_response
-from api.metrics import STARTED
+from api.limits.rate import TenantLimit
+from api.limits.running import RunningRequests
+from api.observe import request_log
+from api.observe.meters import IN_FLIGHT, count_response
+from api.observe.metrics import STARTED
 from api.plan.statistics import statistics_state, windows_of
 from api.plan.version import tenant_version
-from api.rate_limit import TenantLimit
+from api.request import current
+from api.request.addresses import Address
 from api.request.text import MAX_ID_LENGTH
 from api.response.body import Clock, correlation_id, freshness_headers
 from api.response.conditional import (
@@ -38,8 +39,8 @@ from api.response.conditional import (
     present_tag,
 )
 from api.response.cors import Cors
+from api.routes.application import Application
 from api.routes.read_model import ReadModel, read_model
-from api.running_requests import RunningRequests
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment

@@ -14,10 +14,10 @@ import orjson
 import pytest
 from werkzeug.test import TestResponse
 
-from api import change_token
-from api.change_token import Position
+from api.request import change_token
+from api.request.change_token import Position
 from api.request.parameters import ListQuery
-from api.response.openapi import document
+from api.response.openapi.document import document
 from projector.observe.status import read_status, render
 from projector.report.progress import QUIET
 from projector.sweep.verify import verify

@@ -16,7 +16,7 @@ from api.database.pool import Database as ApiDatabase
 from api.database.session import Session
 from api.database.statement import CompiledStatement, Row, compile_statement
 from api.plan.lead import LeadRow, single_lead
-from api.plan.lead_list import ListRow, list_leads
+from api.plan.list.statement import ListRow, list_leads
 from api.plan.messages import MessagesRow, messages_of_lead
 from api.plan.statistics import StatisticsRow, lead_statistics
 from api.request.parameters import LIST_QUERY, MESSAGES_QUERY

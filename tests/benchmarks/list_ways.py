@@ -8,8 +8,8 @@ from unittest.mock import patch
 
 from sqlalchemy import true
 
-from api.plan import in_order, list_plan, pages
-from api.plan.lead_list import list_statement
+from api.plan.list import in_order, pages, plan
+from api.plan.list.statement import list_statement
 from tests.benchmarks import api_statements
 from tests.benchmarks.core import Row, interleave, milliseconds
 from tests.benchmarks.fixtures import Fixtures
@@ -67,7 +67,7 @@ _WAYS = (
         "collected",
         *_ALWAYS_COLLECTING,
     ),
-    _Way("a far page: buckets", "offset={late}", "keys in order", list_plan, "FAR_OFFSET", 2**62),
+    _Way("a far page: buckets", "offset={late}", "keys in order", plan, "FAR_OFFSET", 2**62),
 )
 
 

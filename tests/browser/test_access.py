@@ -3,9 +3,9 @@
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.api.auth.tokens import claims, signed, token_config
 from tests.browser.conftest import Serve, View
 from tests.browser.world import TENANT, Site, World
+from tests.unit.api.auth.tokens import claims, signed, token_config
 
 pytestmark = pytest.mark.chromium
 

@@ -7,9 +7,9 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from tests.api.auth.tokens import token_config
 from tests.browser.conftest import Draw, Serve, View
 from tests.browser.world import TENANT, Site, World
+from tests.unit.api.auth.tokens import token_config
 
 pytestmark = pytest.mark.chromium
 SIZES = {"desktop": (1440, 900), "tablet": (820, 1100), "phone": (390, 844), "small": (320, 568)}

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.api.conftest import Library, built_library
 from tests.support.server import Database, Server
+from tests.unit.api.conftest import Library, built_library
 
 
 @pytest.fixture(scope="module")

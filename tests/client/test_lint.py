@@ -6,7 +6,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from api.response.openapi import document
+from api.response.openapi.document import document
 from tests.support.node import node_tool
 
 pytestmark = pytest.mark.node

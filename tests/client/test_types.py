@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.api.conftest import Library
-from tests.api.serving import served
 from tests.support.node import MODULES, ROOT, node, node_tool
 from tests.support.patience import PATIENCE
+from tests.unit.api.conftest import Library
+from tests.unit.api.serving import served
 
 pytestmark = pytest.mark.node
 HERE = Path(__file__).parent

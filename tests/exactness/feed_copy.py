@@ -9,10 +9,10 @@ from typing import Any
 from flask import Flask
 from flask.testing import FlaskClient
 
-from api import change_token
 from api.app import create_app
-from api.change_token import Position
 from api.config import Config
+from api.request import change_token
+from api.request.change_token import Position
 from tests.support.server import Database
 
 

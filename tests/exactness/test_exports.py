@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from api import export_stream
 from api.database.snapshot import Snapshot
 from api.database.statement import BoundStatement
+from api.limits import exports
 from tests.exactness.feed_copy import serving
 from tests.exactness.interleaving import rebuilding
 from tests.exactness.platform import Platform, assert_exact, rebuild_now, refresh_now
@@ -24,8 +24,8 @@ COUNT = 12
 def exporting(filled: Platform, monkeypatch: pytest.MonkeyPatch) -> Iterator[FlaskClient]:
     """An API with some leads of a tenant."""
     # The export reads a line when its caller takes one: most of it is to be read after the rebuild.
-    monkeypatch.setattr(export_stream, "_FIRST_LINES", 1)
-    monkeypatch.setattr(export_stream, "_MOST_LINES", 1)
+    monkeypatch.setattr(exports, "_FIRST_LINES", 1)
+    monkeypatch.setattr(exports, "_MOST_LINES", 1)
     agent = filled.agent("one")
     for number in range(COUNT):
         filled.message(filled.conversation(agent, f"49{number:03}"), "before")

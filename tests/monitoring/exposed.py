@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from prometheus_client import generate_latest
 
-from api.metrics import exposition
+from api.observe.metrics import exposition
 from api.plan.projection import VerificationRow
 from projector.observe.metrics.counted import REGISTRY
 from projector.observe.metrics.state import StateCollector

@@ -13,7 +13,6 @@ import jsonschema
 import pytest
 
 from projector.trial.postgres.ports import free_port
-from tests.api.test_main import end, get, wait_until_it_answers
 from tests.monitoring.exposed import page_of_api, page_of_projector, series
 from tests.monitoring.expressions import metrics_in
 from tests.monitoring.prometheus import Prometheus, running_prometheus
@@ -27,6 +26,7 @@ from tests.support.running import (
     write_source,
 )
 from tests.support.server import Database
+from tests.unit.api.test_main import end, get, wait_until_it_answers
 from tests.unit.projector.scheduler.running import build
 
 DEPLOY = ROOT / "projector" / "operate" / "deploy"

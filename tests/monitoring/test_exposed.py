@@ -37,7 +37,7 @@ def check(page: str) -> None:
 
 @pytest.mark.prometheus
 def test_promtool_finds_nothing_in_the_page_of_the_api(tmp_path: Path) -> None:
-    from api import meters  # noqa: PLC0415
+    from api.observe import meters  # noqa: PLC0415
 
     meters.count_response("/users/<user_id>/leads", 200, 0.01)
     check(page_of_api())

@@ -1,4 +1,4 @@
-"""A column that api/tables.py declares is read by a statement of the API."""
+"""A column that api/database/tables.py declares is read by a statement of the API."""
 
 from datetime import UTC, datetime
 from itertools import product
@@ -7,17 +7,17 @@ from sqlalchemy import Column, SelectBase, Table
 from sqlalchemy.sql.selectable import Alias
 from sqlalchemy.sql.visitors import iterate
 
-from api import tables
 from api.auth.key_check import key_statement
-from api.change_token import Position
+from api.database import tables
 from api.database.tenant_filter import SHARED_TABLES
 from api.plan.changes import changes_since
 from api.plan.lead import single_lead
-from api.plan.lead_list import list_leads
+from api.plan.list.statement import list_leads
 from api.plan.messages import messages_of_lead
 from api.plan.projection import freshness, projection_state, row_security, verification
 from api.plan.statistics import lead_statistics
 from api.plan.tenants import first_tenants
+from api.request.change_token import Position
 from api.request.parameters import LIST_QUERY, MESSAGES_QUERY, ORDERS, SORTS
 from tests.rules.files import ROOT
 from tests.rules.filters import reads_requests
@@ -94,4 +94,4 @@ def test_every_declared_column_is_read() -> None:
         for column in table.columns
         if column not in read
     ]
-    assert not unread, f"No statement reads {', '.join(unread)}: delete the lines in api/tables.py."
+    assert not unread, f"No statement reads {', '.join(unread)}: delete the lines in api/database/tables.py."

@@ -124,13 +124,13 @@ def test_the_table_is_read_whatever_its_layout() -> None:
         "# Rules\n\n| x | y |\n|---|---|\n| 1 | 2 |\n\n"
         "| Rule | What it says | File | Test | Mutant |\n| :-- | --- | --- | --- | --- |\n"
         "| **C1** | It \\| that | `sql/a.sql`, `projector/b.py` |"
-        " [`test_this`](../tests/api/test_c.py), `test_that` | one |\n"
-        "| `C1` | It | sql/a.sql | tests/api/test_c.py::test_more | two |\n"
+        " [`test_this`](../tests/unit/api/test_c.py), `test_that` | one |\n"
+        "| `C1` | It | sql/a.sql | tests/unit/api/test_c.py::test_more | two |\n"
     )
     rows = rows_of(text)
     assert list(rows) == ["C1"]
     assert [row.cells["mutant"] for row in rows["C1"]] == ["one", "two"]
-    assert rows["C1"][0].files() == {"sql/a.sql", "projector/b.py", "tests/api/test_c.py"}
+    assert rows["C1"][0].files() == {"sql/a.sql", "projector/b.py", "tests/unit/api/test_c.py"}
     assert rows["C1"][0].tests() == {"test_this", "test_that"}
     assert rows["C1"][1].tests() == {"test_more"}
 

@@ -12,8 +12,8 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import pytest
 
 from api.database.statement import compile_statement
-from api.plan.filters import FILTERS, TIME_RANGE
-from api.plan.lead_list import list_leads
+from api.plan.list.filters import FILTERS, TIME_RANGE
+from api.plan.list.statement import list_leads
 from api.request.fields import Choice, Flag, Moment, Parameter, Phone, SearchText, WholeNumber
 from api.request.parameters import LIST_QUERY
 from api.request.working_list import Day
@@ -100,12 +100,12 @@ def test_the_plan_has_each_filter_of_the_request() -> None:
     missing = [name for name in filters_of_the_request() if name not in planned]
     assert not missing, (
         f"ListQuery takes {', '.join(missing)}, and nothing is filtered by it: add an entry to FILTERS in "
-        "api/plan/filters.py."
+        "api/plan/list/filters.py."
     )
     unknown = sorted(planned - set(filters_of_the_request()))
     assert not unknown, (
-        f"FILTERS in api/plan/filters.py has {', '.join(unknown)}, which no request can give: add a field to ListQuery "
-        "in api/request/parameters.py."
+        f"FILTERS in api/plan/list/filters.py has {', '.join(unknown)}, which no request can give: add a field "
+        "to ListQuery in api/request/parameters.py."
     )
 
 
@@ -113,10 +113,10 @@ def test_the_plan_has_each_filter_of_the_request() -> None:
 def test_a_filter_of_the_plan_has_a_condition(name: str) -> None:
     entry = FILTERS[name]
     assert entry.on_leads or entry.on_profiles, (
-        f"{name} has a condition on no table: give it on_leads or on_profiles in api/plan/filters.py."
+        f"{name} has a condition on no table: give it on_leads or on_profiles in api/plan/list/filters.py."
     )
     assert entry.on_leads or not entry.is_facet, (
-        f"{name} is a facet: give it on_leads in api/plan/filters.py, which holds on lead_counts too."
+        f"{name} is a facet: give it on_leads in api/plan/list/filters.py, which holds on lead_counts too."
     )
 
 
@@ -138,11 +138,11 @@ def test_a_filter_changes_the_statement_and_its_values(
         for text in two_values(filters_of_the_request()[name])
     )
     assert one[0] != without[0], (
-        f"{name}= does not change the statement: see its entry of FILTERS in api/plan/filters.py."
+        f"{name}= does not change the statement: see its entry of FILTERS in api/plan/list/filters.py."
     )
     assert one != other, (
         f"the statement is the same for two values of {name}=: bind the value in its entry of FILTERS in "
-        "api/plan/filters.py."
+        "api/plan/list/filters.py."
     )
 
 

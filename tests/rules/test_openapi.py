@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator, FormatChecker
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from api.plan import csv_lines
-from api.response.samples import sample
+from api.response.openapi.samples import sample
 from tests.rules.openapi import openapi
 
 ON, OFF = openapi(asks_who_calls=True), openapi(asks_who_calls=False)

@@ -45,7 +45,6 @@ RETIRED_MODULES = {
     "expressions": "sql_helpers",
     "healing": "recovery",
     "listing": "plan/",
-    "values": "request/text",
     "windows": "time_buckets",
 }
 # Names of functions, classes, variables and arguments, by the package that had them; as words of a sentence they are

@@ -34,5 +34,5 @@ def test_settings_and_other_variables_are_no_concern() -> None:
 
 
 def test_each_setting_of_both_programs_is_known() -> None:
-    read = "".join((ROOT / package / "config.py").read_text() for package in ("api", "projector"))
+    read = "".join((ROOT / file).read_text() for file in ("api/config/__init__.py", "projector/config.py"))
     assert set(SETTINGS) == set(re.findall(r'"(LEADS_[A-Z_]+)"', read))

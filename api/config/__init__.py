@@ -1,0 +1,219 @@
+"""The settings of the API; no other module of this package reads the environment."""
+
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from math import inf
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from environs import Env
+
+from api.config import auth, values
+from api.config.auth import AuthConfig
+from api.config.jwt_keys import ALGORITHMS, read_keys
+from api.config.names import unknown_settings
+
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+SESSION, TRANSACTION = TENANT_SETTINGS = ("session", "transaction")
+LOG_FORMATS = ("auto", "text", "json")
+MEMORY = "memory://"
+ENV_FILE = Path(".env")
+
+_NAME_IN_FILE = re.compile(r"^\s*(?:export\s+)?(\w+)\s*=", re.MULTILINE)
+_MAX_SHOWN = 60
+_SHARED_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+_SESSION_ATTRIBUTES = "PGTARGETSESSIONATTRS"
+
+Value = TypeVar("Value")
+
+
+class ConfigurationError(Exception):
+    """Settings that are not valid; the message names each of them, its value and what is allowed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Every setting; an empty text is a setting that is switched off."""
+
+    database_url: str = field(repr=False)
+    role: str = "leads_api"
+    tenant_setting: str = "session"
+    host: str = "127.0.0.1"
+    port: int = 4000
+    workers: int = 1
+    threads: int = 5
+    rate_limit: str = "100 per minute"
+    rate_limit_storage: str = field(default=MEMORY, repr=False)
+    statement_timeout_ms: int = 5000
+    # Of each process at once.
+    exports: int = 1
+    # Whose pages may read answers in a browser; `*` for any.
+    cors_origins: tuple[str, ...] = ()
+    compression: bool = True
+    log_level: str = "INFO"
+    log_format: str = "auto"
+    log_personal_data: bool = False
+    metrics_host: str = "127.0.0.1"
+    # 0 if /metrics is on the port of the API.
+    metrics_port: int = 0
+    # Where the workers share their counts; empty if there is one that counts alone.
+    metrics_folder: str = ""
+    # In seconds; infinite if any age will do.
+    ready_max_age: float = inf
+    tracing: bool = False
+    # Whether there is a page for people at /.
+    page: bool = True
+    auth: AuthConfig = field(default_factory=AuthConfig)
+
+
+def load(env_file: Path = ENV_FILE) -> Config:
+    """Returns the settings of the environment, and of the file for variables that the environment does not have.
+
+    Raises ConfigurationError, which names every setting that is not valid.
+    """
+    settings = _settings(env_file)
+    problems: list[str] = []
+
+    def read(name: str, parse: Callable[[str], Value], default: Value, *, is_secret: bool = False) -> Value:
+        text = settings(name)
+        # Compose files and systemd units write a variable that is not set as an empty one.
+        if not text:
+            return default
+        try:
+            return parse(text)
+        except ValueError as allowed:
+            shown = "the value" if is_secret else repr(text[:_MAX_SHOWN])
+            problems.append(f"{name}: {shown} is not allowed. It has to be {allowed}.")
+            return default
+
+    address = next(
+        (name for name in ("LEADS_API_DATABASE_URL", "LEADS_READ_MODEL_URL") if settings(name)),
+        "DATABASE_URL",
+    )
+    config = Config(
+        database_url=read(address, values.readers_url, "", is_secret=True),
+        role=read("LEADS_API_ROLE", values.switchable, "leads_api"),
+        tenant_setting=read(
+            "LEADS_TENANT_SETTING",
+            values.one_of(TENANT_SETTINGS),
+            SESSION,
+        ),
+        host=read("HOST", str, "127.0.0.1"),
+        port=read("PORT", values.whole_number(1, values.MAX_PORT), 4000),
+        workers=read("LEADS_API_WORKERS", values.whole_number(1, 64), 1),
+        threads=read("LEADS_API_THREADS", values.whole_number(1, 256), 5),
+        rate_limit=read("LEADS_RATE_LIMIT", values.rate_limit, "100 per minute"),
+        rate_limit_storage=read("LEADS_RATE_LIMIT_STORAGE", values.storage, MEMORY, is_secret=True),
+        statement_timeout_ms=read("LEADS_STATEMENT_TIMEOUT_MS", values.whole_number(1, 3_600_000), 5000),
+        exports=read("LEADS_EXPORTS", values.whole_number(1, 64), 1),
+        cors_origins=read("LEADS_CORS_ORIGINS", values.origins, ()),
+        compression=read("LEADS_COMPRESSION", values.switch, default=True),
+        log_level=read("LEADS_LOG_LEVEL", values.one_of(LOG_LEVELS), "INFO"),
+        log_format=read("LEADS_LOG_FORMAT", values.one_of(LOG_FORMATS), "auto"),
+        log_personal_data=read("LEADS_LOG_PERSONAL_DATA", values.switch, default=False),
+        metrics_host=read("LEADS_METRICS_HOST", str, "127.0.0.1"),
+        metrics_port=read(
+            "LEADS_API_METRICS_PORT",
+            values.off_or(values.whole_number(1, values.MAX_PORT), 0),
+            0,
+        ),
+        metrics_folder=os.environ.get(_SHARED_FOLDER, ""),
+        ready_max_age=read("LEADS_READY_MAX_AGE", values.off_or(values.seconds, inf), inf),
+        tracing=read("LEADS_TRACING", values.switch, default=False),
+        page=read("LEADS_PAGE", values.switch, default=True),
+        auth=_auth(read),
+    )
+    problems += auth.auth_problems(config.auth.methods, lambda name: bool(settings(name)))
+    # libpq takes it for an address that names none.
+    attributes = "" if "target_session_attrs" in config.database_url else os.environ.get(_SESSION_ATTRIBUTES)
+    if attributes == values.READ_WRITE:
+        problems.append(
+            f"{_SESSION_ATTRIBUTES}: '{attributes}' is not allowed. It has to be {values.NOT_READ_WRITE}."
+        )
+    if not settings(address):
+        problems.append(f"DATABASE_URL: it is not set. It has to be {values.ADDRESS}.")
+    if config.workers > 1 and config.rate_limit and config.rate_limit_storage.startswith("memory:"):
+        problems.append(
+            "LEADS_API_WORKERS: several workers would each count for themselves, and let through a multiple "
+            "of LEADS_RATE_LIMIT. Name a store that they share in LEADS_RATE_LIMIT_STORAGE "
+            "(redis://HOST:PORT or valkey://HOST:PORT), or set LEADS_RATE_LIMIT=off."
+        )
+    if values.ANY_ORIGIN in config.cors_origins and not config.auth.is_on:
+        problems.append(
+            "LEADS_CORS_ORIGINS: '*' would let every page that somebody here opens in a browser read all leads,"
+            " because LEADS_AUTH asks nobody who calls. Name the origins, or set LEADS_AUTH to jwt or key."
+        )
+    if problems:
+        raise ConfigurationError("\n  ".join(["These settings cannot be used:", *sorted(problems)]))
+    return config
+
+
+class _Read(Protocol):
+    """Returns the value of a setting, or its default; notes what is not valid."""
+
+    def __call__(
+        self, name: str, parse: Callable[[str], Value], default: Value, *, is_secret: bool = False
+    ) -> Value: ...
+
+
+def _auth(read: _Read) -> AuthConfig:
+    algorithm = read("LEADS_JWT_ALGORITHM", values.one_of(ALGORITHMS), "")
+    return AuthConfig(
+        methods=read("LEADS_AUTH", auth.auth_methods, ()),
+        jwt_keys=read("LEADS_JWT_KEY", lambda text: read_keys(text, algorithm), (), is_secret=True),
+        jwks_url=read("LEADS_JWKS_URL", auth.jwks_url, "", is_secret=True),
+        algorithm=algorithm,
+        audience=read("LEADS_JWT_AUDIENCE", str, ""),
+        issuer=read("LEADS_JWT_ISSUER", str, ""),
+        tenant_claim=read("LEADS_JWT_TENANT_CLAIM", auth.claim_name, "sub"),
+        all_scope=read("LEADS_JWT_ALL_SCOPE", auth.scope_name, auth.ALL_SCOPE),
+    )
+
+
+def log_format(env_file: Path = ENV_FILE) -> str:
+    """Returns the form of log lines that an operator asks for, also if other settings are not valid."""
+    try:
+        chosen = _settings(env_file)("LEADS_LOG_FORMAT").lower()
+    except ConfigurationError:
+        chosen = os.environ.get("LEADS_LOG_FORMAT", "").strip().lower()
+    return chosen if chosen in LOG_FORMATS else "auto"
+
+
+def owner_database_url(env_file: Path = ENV_FILE) -> str:
+    """Returns the address of the read model for a login that may write: LEADS_READ_MODEL_URL, or else DATABASE_URL.
+
+    Raises ConfigurationError if neither is set, or if it is not valid.
+    """
+    settings = _settings(env_file)
+    name = "LEADS_READ_MODEL_URL" if settings("LEADS_READ_MODEL_URL") else "DATABASE_URL"
+    try:
+        # An empty address would be that of libpq's own defaults.
+        return values.database_url(settings(name) or "?")
+    except ValueError as allowed:
+        raise ConfigurationError(f"{name} has to be {allowed}.") from None
+
+
+def misspelt(env_file: Path = ENV_FILE) -> list[str]:
+    """Returns a sentence for each variable, of the environment or the file, that looks like a setting and is none."""
+    try:
+        in_file = dict.fromkeys(_NAME_IN_FILE.findall(env_file.read_text(encoding="utf-8")), "")
+    except (OSError, ValueError):
+        in_file = {}
+    return unknown_settings(in_file | os.environ)
+
+
+def share_metrics(directory: str) -> None:
+    """Set the folder in which several workers share their metrics; prometheus_client reads it when it is imported."""
+    os.environ[_SHARED_FOLDER] = directory
+
+
+def _settings(env_file: Path) -> Callable[[str], str]:
+    """Returns what gives the text of a setting by its name. Raises ConfigurationError if the file cannot be read."""
+    env = Env()
+    try:
+        env.read_env(env_file, recurse=False)
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(f"The file {env_file.absolute()} cannot be read: {error}") from None
+    return lambda name: str(env.str(name, "")).strip()

@@ -1,0 +1,106 @@
+"""Who may read what: the settings of it, and what they exclude."""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from api.config.jwt_keys import VerificationKeys
+
+JWT = "jwt"
+KEY = "key"
+OPEN = "none"
+CHOICES = (
+    "jwt (bearer tokens), key (API keys), jwt,key (both), or none (everybody who reaches the port reads all)"
+)
+ALL_SCOPE = "leads:read:all"
+
+
+@dataclass(frozen=True, slots=True)
+class AuthConfig:
+    """What a caller has to show; without a method, nobody has decided, and nothing is asked for."""
+
+    methods: tuple[str, ...] = ()
+    jwt_keys: VerificationKeys = field(default=(), repr=False)
+    jwks_url: str = ""
+    algorithm: str = ""
+    audience: str = ""
+    issuer: str = ""
+    tenant_claim: str = "sub"
+    all_scope: str = ALL_SCOPE
+
+    @property
+    def takes_tokens(self) -> bool:
+        """Whether a caller may show a bearer token."""
+        return JWT in self.methods
+
+    @property
+    def takes_keys(self) -> bool:
+        """Whether a caller may show an API key."""
+        return KEY in self.methods
+
+    @property
+    def is_on(self) -> bool:
+        """Whether a caller has to show anything."""
+        return self.takes_tokens or self.takes_keys
+
+
+def auth_problems(methods: tuple[str, ...], is_set: Callable[[str], bool]) -> Iterator[str]:
+    """Yields a sentence for each setting that does not fit the others. `is_set` says whether one has a value."""
+    sources = [name for name in ("LEADS_JWT_KEY", "LEADS_JWKS_URL") if is_set(name)]
+    if JWT in methods and not sources:
+        yield (
+            "LEADS_AUTH: jwt needs what tokens are checked with. Set LEADS_JWT_KEY (a secret, a public key or a file),"
+            " or LEADS_JWKS_URL."
+        )
+    if len(sources) > 1:
+        yield "LEADS_JWKS_URL: LEADS_JWT_KEY is set too. Set only one of them, so that it is clear which keys count."
+    # Otherwise a system on loopback would look protected and be open.
+    if sources and not is_set("LEADS_AUTH"):
+        yield (
+            f"LEADS_AUTH: it is not set, although {sources[0]} is. Set LEADS_AUTH=jwt to ask for tokens, or"
+            " LEADS_AUTH=none to ask for nothing."
+        )
+
+
+# Each of the following returns the value of a text, and raises ValueError with what is allowed.
+
+
+def auth_methods(text: str) -> tuple[str, ...]:
+    """Returns the ways in which callers may show who they are."""
+    words = tuple(word.strip() for word in text.lower().split(","))
+    if words == (OPEN,) or (set(words) <= {JWT, KEY} and len(set(words)) == len(words)):
+        return words
+    raise ValueError(CHOICES)
+
+
+def jwks_url(text: str) -> str:
+    """Returns the address of a set of keys."""
+    allowed = "an address such as https://issuer.example/.well-known/jwks.json"
+    try:
+        parts = urlsplit(text)
+        parts.port  # noqa: B018  # It raises ValueError if it is not a port.
+    except ValueError:
+        raise ValueError(allowed) from None
+    if parts.scheme != "https" or not parts.hostname or re.search(r"[\s\x00-\x1f\x7f]", text):
+        raise ValueError(f"{allowed}; only https shows that the keys are the issuer's")
+    if "@" in parts.netloc:
+        raise ValueError(f"{allowed}, without a user or a password")
+    return text
+
+
+def claim_name(text: str) -> str:
+    """Returns the name of a claim."""
+    if text in ("exp", "nbf", "iat", "aud", "iss", "scope"):
+        raise ValueError("the claim that holds the tenant's user_id, such as sub or tenant_id")
+    return text
+
+
+def scope_name(text: str) -> str:
+    """Returns a scope, or an empty text for `off`."""
+    if text.lower() == "off":
+        return ""
+    # The characters of RFC 6749.
+    if not re.fullmatch(r"[\x21\x23-\x5b\x5d-\x7e]+", text):
+        raise ValueError("one scope without blanks, such as leads:read:all, or off")
+    return text

@@ -1,0 +1,184 @@
+"""The body of an export, which a thread of its own reads from the database a little ahead of its caller.
+
+An export has a thread of the server and a connection on top of those of the other requests, so that none of them waits
+for it. A caller that stops reading keeps the thread until the system ends its connection; the connection to the
+database is given back before.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from queue import Empty, Full, Queue
+from threading import BoundedSemaphore, Lock, Thread
+from time import monotonic
+from typing import Protocol
+
+import structlog
+from werkzeug.exceptions import TooManyRequests
+
+from api.observe.log import cause_of
+
+UNREAD_SECONDS = 30
+"""How long a caller may take for the next piece."""
+
+LONGEST_SECONDS = 3600
+"""After which time an export ends unfinished: for as long, PostgreSQL keeps every row that was deleted meanwhile."""
+
+RETRY_AFTER_SECONDS = 10
+
+# A piece that is sent at once. Two of them wait for a caller, and a third one is being read.
+_PIECE_BYTES = 1024 * 1024
+_PIECES_AHEAD = 2
+_FIRST_LINES, _MOST_LINES = 50, 5000
+# A caller may have the last bytes of its export before the server has ended it.
+_TAKE_SECONDS = 0.25
+
+# Each line of the log asks for its logger, because create_app configures structlog after this import.
+log = structlog.get_logger
+
+
+class Source(Protocol):
+    """What the lines come from."""
+
+    def read(self, count: int) -> list[bytes]:
+        """Returns the next lines, up to `count`; none at the end."""
+
+    def close(self) -> None:
+        """Give back what it holds."""
+
+
+class ExportsBusyError(TooManyRequests):
+    """This process has as many exports under way as it takes."""
+
+    description = "As many exports are under way as there may be (LEADS_EXPORTS): try again later"
+
+    def __init__(self) -> None:
+        super().__init__(retry_after=RETRY_AFTER_SECONDS)
+
+
+class BrokenExportError(Exception):
+    """An export cannot go on. The server then ends the connection before the length that was announced is reached."""
+
+
+class Places:
+    """How many exports may run at once in this process."""
+
+    def __init__(self, count: int) -> None:
+        self._free = BoundedSemaphore(count)
+
+    def take(self) -> Callable[[], None]:
+        """Returns what gives the place back. Raises ExportsBusyError where there is none."""
+        if not self._free.acquire(timeout=_TAKE_SECONDS):
+            raise ExportsBusyError
+        return self._free.release
+
+
+class ExportStream:
+    """Yields the opening and then the lines of a source in pieces; closes the source, whatever happens.
+
+    `release` is called once, when neither the caller nor the database has to do with it any more.
+    """
+
+    def __init__(
+        self, source: Source, opening: bytes, release: Callable[[], None], correlation_id: str
+    ) -> None:
+        self._source = source
+        self._opening = opening
+        self._release = release
+        self._correlation_id = correlation_id
+        self._pieces: Queue[bytes | BrokenExportError | StopIteration] = Queue(_PIECES_AHEAD)
+        # What ends the iteration, when it has ended: whoever asks again gets the same.
+        self._end: BrokenExportError | StopIteration | None = None
+        self._reader: Thread | None = None
+        self._ending = Lock()
+        # The caller's side, and the reader when it has begun.
+        self._open_sides = 1
+        self._is_closed = False
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Returns itself, as iterators do."""
+        return self
+
+    def __next__(self) -> bytes:
+        """Returns the next piece. Raises BrokenExportError where there is none although there should be."""
+        if self._reader is None:
+            self._open_sides = 2
+            self._reader = Thread(target=self._read, name="export", daemon=True)
+            self._reader.start()
+            if self._opening:
+                return self._opening
+        if self._end is None:
+            piece = self._pieces.get()
+            if isinstance(piece, bytes):
+                return piece
+            self._end = piece
+            self.close()
+        raise self._end
+
+    def close(self) -> None:
+        """End the export, also before its end. A WSGI server calls it in any case."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        if self._reader is None:
+            self._source.close()
+        self._forget_pieces()
+        self._end_side()
+
+    def __del__(self) -> None:
+        """Give the place back where an error kept the response from reaching the server."""
+        self.close()
+
+    def _read(self) -> None:
+        try:
+            end = self._read_all()
+        finally:
+            # Before the caller learns of the end, and may begin another export.
+            self._source.close()
+            self._end_side()
+        self._put_end(end)
+
+    def _read_all(self) -> BrokenExportError | StopIteration:
+        """Put all pieces into the queue. Returns how the iteration ends."""
+        ends, count = monotonic() + LONGEST_SECONDS, _FIRST_LINES
+        try:
+            while not self._is_closed:
+                lines = self._source.read(count)
+                if not lines:
+                    break
+                piece = b"".join(lines)
+                count = min(_MOST_LINES, max(1, len(lines) * _PIECE_BYTES // len(piece)))
+                self._pieces.put(piece, timeout=UNREAD_SECONDS)
+                if monotonic() > ends:
+                    return self._broken(f"it has taken more than {LONGEST_SECONDS} seconds")
+        except Full:
+            return self._broken(f"its caller has taken nothing for {UNREAD_SECONDS} seconds")
+        except Exception as error:  # noqa: BLE001  # Whatever it is, the caller must not take this for the end.
+            return self._broken(cause_of(error))
+        return StopIteration()
+
+    def _broken(self, reason: str) -> BrokenExportError:
+        if not self._is_closed:
+            log().warning("an export was broken off", reason=reason, correlation_id=self._correlation_id)
+        return BrokenExportError("The export was broken off: the line of the log before says why")
+
+    def _put_end(self, end: BrokenExportError | StopIteration) -> None:
+        if isinstance(end, StopIteration):
+            with suppress(Full):
+                self._pieces.put(end, timeout=UNREAD_SECONDS)
+                return
+            end = self._broken(f"its caller has taken nothing for {UNREAD_SECONDS} seconds")
+        # What waits is of no use any more, and the caller has to learn of the end.
+        self._forget_pieces()
+        self._pieces.put(end)
+
+    def _forget_pieces(self) -> None:
+        with suppress(Empty):
+            while True:
+                self._pieces.get_nowait()
+
+    def _end_side(self) -> None:
+        with self._ending:
+            self._open_sides -= 1
+            is_over = self._open_sides == 0
+        if is_over:
+            self._release()

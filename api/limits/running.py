@@ -1,0 +1,219 @@
+"""How many requests run at once: of one tenant, so that its dearest cannot keep the others waiting, and of all.
+
+The threads of the server are few more than these. While requests end soon, the rest waits in the server's own queue,
+which costs nothing, and the threads beyond sleep here: whoever ends a request takes the next one from that queue. Only
+while requests do not end does a further one have to be refused, so that a thread is left to say so.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+from threading import Lock
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from flask import Flask
+from werkzeug.exceptions import BadRequest
+
+from api.config import Config
+from api.database.errors import UnavailableError
+from api.request import current
+from api.request.text import MAX_ID_LENGTH
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+# How long a request waits for its turn: as one of few, and one more while requests end all the time.
+WAIT_SECONDS = 1.0
+STILL_SECONDS = 0.5
+# A request that has waited for so long goes before those that come later.
+TURN_SECONDS = 0.1
+# Of one tenant, and of all; each holds a thread.
+MAX_WAITING = 4
+MAX_ALL_WAITING = 6
+# Threads that only answer what never waits: `/health/live`, and refusals.
+SPARE_THREADS = 3
+
+TENANT_IS_BUSY = "This tenant has as many requests under way as it may have: try again in a second"
+ALL_ARE_BUSY = "The API has as many requests under way as it takes: try again in a second"
+
+# It has to answer while all others wait.
+_UNBOUNDED = "health.live"
+# What has no tenant is bound together, as if it were one.
+_NO_TENANT = ""
+_TENANT = "leads.running_tenant"
+
+
+def install(app: Flask, config: Config) -> None:
+    """Refuse ids that are too long, and bound the requests that run."""
+    running = RunningRequests(config.threads)
+    app.extensions["leads_running"] = running
+
+    def enter() -> None:
+        request = current.request()
+        if _TENANT in request.environ:
+            return
+        arguments = request.view_args
+        tenant = _NO_TENANT
+        if arguments:
+            if max(map(len, arguments.values())) > MAX_ID_LENGTH:
+                _refuse_long_ids(arguments)
+            tenant = arguments.get("user_id", _NO_TENANT)
+        elif request.endpoint == _UNBOUNDED:
+            return
+        running.enter(tenant)
+        request.environ[_TENANT] = tenant
+
+    wsgi_app = app.wsgi_app
+
+    # A function of Flask's that runs at the end of a request takes five times as long.
+    def leave_at_the_end(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        try:
+            return wsgi_app(environ, start_response)
+        finally:
+            if _TENANT in environ:
+                running.leave_noted(environ)
+
+    app.before_request(enter)
+    app.wsgi_app = leave_at_the_end  # type: ignore[method-assign]
+
+
+def most_of_tenant(threads: int) -> int:
+    """Returns how many requests of one tenant use the database at once: some connections are left to the others."""
+    return max(1, threads * 4 // 5)
+
+
+def server_threads(threads: int) -> int:
+    """Returns the threads that the server needs so that a request that waits keeps no other from being refused."""
+    return threads + MAX_ALL_WAITING + SPARE_THREADS
+
+
+class _Places:
+    """Places that are taken, and when the last of them was given back or the first was taken."""
+
+    __slots__ = ("moved_at", "taken")
+
+    def __init__(self) -> None:
+        self.taken = 0
+        self.moved_at = monotonic()
+
+
+class _Waiter:
+    """A request that waits; its lock is released when it has its place."""
+
+    __slots__ = ("since", "tenant", "turn")
+
+    def __init__(self, tenant: str) -> None:
+        self.tenant = tenant
+        self.since = monotonic()
+        self.turn = Lock()
+        self.turn.acquire()
+
+
+class RunningRequests:
+    """Counts the requests that run, of all and of each tenant, and lets a few further ones wait for their turn."""
+
+    def __init__(self, threads: int) -> None:
+        self._threads = threads
+        self._most = most_of_tenant(threads)
+        self._lock = Lock()
+        self._all = _Places()
+        self._tenants: dict[str, _Places] = {}
+        # The one that has waited longest is the first.
+        self._waiting: deque[_Waiter] = deque()
+
+    def enter(self, tenant: str) -> None:
+        """Begin a request. Waits up to a second for its turn. Raises UnavailableError if it does not come."""
+        with self._lock:
+            if self._take(tenant):
+                return
+            patience = self._patience(tenant)
+            waiter = _Waiter(tenant)
+            self._waiting.append(waiter)
+        if waiter.turn.acquire(timeout=TURN_SECONDS) or self._take_late(waiter):
+            return
+        if not waiter.turn.acquire(timeout=patience - TURN_SECONDS) and not self._take_late(
+            waiter, last=True
+        ):
+            raise self._busy(tenant)
+
+    def enter_at_once(self, environ: "WSGIEnvironment", tenant: str) -> bool:
+        """Begin a request that need not wait for its turn, and note that in its environment. Returns whether it did."""
+        with self._lock:
+            is_in = self._take(tenant)
+        if is_in:
+            environ[_TENANT] = tenant
+        return is_in
+
+    def leave_noted(self, environ: "WSGIEnvironment") -> None:
+        """End a request whose environment has a note of its place."""
+        self.leave(environ.pop(_TENANT))
+
+    def leave(self, tenant: str) -> None:
+        """End a request. Its place is free for the next, unless another has waited for it for long."""
+        with self._lock:
+            own = self._tenants[tenant]
+            own.taken -= 1
+            self._all.taken -= 1
+            own.moved_at = self._all.moved_at = monotonic()
+            if not own.taken:
+                del self._tenants[tenant]
+            # To wake a thread at every end would cost more than all the rest here.
+            if self._waiting and (
+                own.taken * 2 < self._most or own.moved_at - self._waiting[0].since >= TURN_SECONDS
+            ):
+                self._hand_over()
+
+    def _take(self, tenant: str) -> bool:
+        own = self._tenants.get(tenant)
+        if self._all.taken >= self._threads:
+            return False
+        if own is None:
+            own = self._tenants[tenant] = _Places()
+        elif own.taken >= self._most:
+            return False
+        own.taken += 1
+        self._all.taken += 1
+        return True
+
+    def _hand_over(self) -> None:
+        for waiter in self._waiting:
+            if self._take(waiter.tenant):
+                self._waiting.remove(waiter)
+                waiter.turn.release()
+                return
+
+    def _take_late(self, waiter: _Waiter, *, last: bool = False) -> bool:
+        """Returns whether a waiter has a place now: it was given one at the last moment, or one is free."""
+        with self._lock:
+            if waiter not in self._waiting:
+                return True
+            if self._take(waiter.tenant):
+                self._waiting.remove(waiter)
+                return True
+            if last:
+                self._waiting.remove(waiter)
+            return False
+
+    def _patience(self, tenant: str) -> float:
+        """Returns how long a request of this tenant may wait. Raises UnavailableError if it may not."""
+        of_tenant = sum(waiter.tenant == tenant for waiter in self._waiting)
+        if of_tenant < MAX_WAITING and len(self._waiting) < MAX_ALL_WAITING:
+            return WAIT_SECONDS
+        own = self._tenants.get(tenant)
+        places = own if own is not None and own.taken >= self._most else self._all
+        if monotonic() - places.moved_at > STILL_SECONDS:
+            raise self._busy(tenant)
+        return STILL_SECONDS
+
+    def _busy(self, tenant: str) -> UnavailableError:
+        own = self._tenants.get(tenant)
+        return UnavailableError(
+            TENANT_IS_BUSY if own is not None and own.taken >= self._most else ALL_ARE_BUSY
+        )
+
+
+def _refuse_long_ids(arguments: Mapping[str, str]) -> None:
+    """Raise BadRequest for a user_id or a customer_phone that is longer than the platform can store."""
+    for name, value in arguments.items():
+        if len(value) > MAX_ID_LENGTH:
+            raise BadRequest(f"{name} is longer than {MAX_ID_LENGTH} characters")

@@ -1,0 +1,142 @@
+"""One line in the log for each request, which says what was asked and how it went, and nothing about a person."""
+
+import json
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import lru_cache
+from hashlib import sha256
+from time import perf_counter
+from typing import TYPE_CHECKING, NamedTuple
+
+import orjson
+from flask import Flask, Response
+
+from api.config import Config
+from api.observe.log import STANDARD_ERROR, is_text
+from api.request import current
+from api.request.text import MAX_ID_LENGTH
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+EVENT = "answered"
+
+_UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+_HASH_LENGTH = 12
+
+
+def install(app: Flask, config: Config) -> None:
+    """Log every request if the level is INFO or DEBUG."""
+    write = writer(config)
+    if write is None:
+        return
+
+    def note(response: Response) -> Response:
+        request, values = current.request(), current.values()
+        rule, arguments = request.url_rule, request.view_args
+        write(
+            request.environ,
+            Answered(
+                rule.rule if rule else None,
+                arguments.get("user_id") if arguments else None,
+                response.status_code,
+                values.started,
+                values.get("rows", 0),
+                values.correlation_id,
+                values.get("caller"),
+            ),
+        )
+        return response
+
+    app.after_request(note)
+
+
+class Answered(NamedTuple):
+    """What the line says of a request; `started` is by perf_counter, and what is None is left out."""
+
+    route: str | None
+    user_id: str | None
+    status: int
+    started: float
+    rows: int
+    correlation_id: str
+    caller: str | None
+
+
+Writer = Callable[["WSGIEnvironment", Answered], None]
+
+
+def writer(config: Config) -> Writer | None:
+    """Returns what writes the line of a request with this environment; None if the level leaves such lines out."""
+    if config.log_level not in ("DEBUG", "INFO"):
+        return None
+    # A line by structlog takes twice as long.
+    line = _text_line if is_text(config.log_format) else _json_line
+
+    def write(environ: "WSGIEnvironment", answered: Answered) -> None:
+        path = _path(environ) if config.log_personal_data else None
+        STANDARD_ERROR.write(line(environ["REQUEST_METHOD"].upper(), answered, path))
+
+    return write
+
+
+def tenant_name(user_id: str) -> str:
+    """Returns the id of a tenant if it is a UUID, and otherwise the first 12 hexadecimal digits of its SHA-256.
+
+    A path can be written by anyone: a phone or a name in the place of the tenant must not get into the log.
+    """
+    if _UUID.fullmatch(user_id):
+        return user_id
+    return sha256(user_id.encode(errors="surrogatepass")).hexdigest()[:_HASH_LENGTH]
+
+
+_tenant_cached: Callable[[str], str] = lru_cache(maxsize=4096)(tenant_name)
+
+
+def _tenant(user_id: str) -> str:
+    # An id that is refused for its length can have 64 kB: thousands of them are not kept.
+    return _tenant_cached(user_id) if len(user_id) <= MAX_ID_LENGTH else tenant_name(user_id)
+
+
+# Methods and routes come again.
+@lru_cache(maxsize=256)
+def _json_opening(method: str, route: str | None) -> str:
+    opening = orjson.dumps({"event": EVENT, "method": method, "route": route})
+    return opening[:-1].decode()
+
+
+def _json_line(method: str, one: Answered, path: str | None) -> str:
+    of_tenant = "" if one.user_id is None else f',"tenant":"{_tenant(one.user_id)}","rows":{one.rows}'
+    personal = "" if path is None else f',"path":{json.dumps(path)}'
+    caller = "" if one.caller is None else f',"caller":"{one.caller}"'
+    # Neither a name of a tenant or a caller nor a correlation id has a character that JSON escapes.
+    return (
+        f'{_json_opening(method, one.route)},"status":{one.status},"ms":{_milliseconds(one):.2f}{of_tenant}{caller}'
+        f'{personal},"correlation_id":"{one.correlation_id}","level":"info","timestamp":"{_now()}"}}\n'
+    )
+
+
+def _text_line(method: str, one: Answered, path: str | None) -> str:
+    of_tenant = "" if one.user_id is None else f" tenant={_tenant(one.user_id)} rows={one.rows}"
+    personal = "" if path is None else f" path={path!r}"
+    caller = "" if one.caller is None else f" caller={one.caller}"
+    return (
+        f"{_now()} [info     ] {EVENT:30} method={method} route={one.route} status={one.status}"
+        f" ms={_milliseconds(one):.2f}{of_tenant}{caller}{personal} correlation_id={one.correlation_id}\n"
+    )
+
+
+def _milliseconds(one: Answered) -> float:
+    return (perf_counter() - one.started) * 1000
+
+
+def _now() -> str:
+    return f"{datetime.now(UTC).isoformat()[:-6]}Z"
+
+
+def _path(environ: "WSGIEnvironment") -> str:
+    # As Werkzeug reads it.
+    path = "/" + environ.get("PATH_INFO", "").encode("latin-1").decode(errors="replace").lstrip("/")
+    query = environ.get("QUERY_STRING", "")
+    return f"{path}?{query}" if query else path

@@ -1,0 +1,210 @@
+"""How many leads match, by the counts of the read model, and in which hours or days they were last active.
+
+lead_totals counts the leads of a tenant, of a day and of an hour that pass one filter; lead_counts and
+lead_daily_counts count by every combination of facets, of a tenant and of a day.
+"""
+
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import (
+    CTE,
+    BigInteger,
+    ColumnElement,
+    DateTime,
+    FromClause,
+    Interval,
+    Select,
+    and_,
+    case,
+    cast,
+    column,
+    func,
+    literal_column,
+    select,
+    union_all,
+    values,
+)
+
+from api.plan.list.filters import conditions, conditions_on_facets, conditions_on_leads
+from api.plan.list.plan import ListPlan, matches_of
+from api.plan.list.working_list import of_conversations
+from api.plan.sql import (
+    USER,
+    UTC_NAME,
+    ZERO,
+    between,
+    constant,
+    count_of,
+    has_granularity,
+    is_tenant_total,
+    lead_conversations,
+    lead_counts,
+    lead_daily_counts,
+    lead_totals,
+    leads,
+    lookup_by_key,
+    moment,
+    sum_of,
+    tenant_totals,
+)
+
+_MAX_CACHED_PLANS = 512
+
+
+def needs_facet_counts(plan: ListPlan) -> bool:
+    """Returns whether only the tables that count by every combination of facets give the total."""
+    return plan.facet_filter_count > 1 or _matches_of(plan, lead_totals) is None
+
+
+def counts(plan: ListPlan) -> CTE:
+    """Returns one row: how many leads match (`total`), and how many the tenant has (`tenant_total`)."""
+    total: ColumnElement[int]
+    if not plan.is_counted:
+        total = count_of(matches_on_leads(plan).subquery("found"))
+    elif plan.has_time_range:
+        total = select(sum_of(buckets(plan).c.matches)).scalar_subquery()
+    elif needs_facet_counts(plan):
+        # As a filter of the sum: searching the index for its last columns takes longer than reading these few rows.
+        matching = sum_of(lead_counts.c.leads, and_(*conditions_on_facets(plan.filters, lead_counts.c)))
+        found = select(matching.label("total")).where(lead_counts.c.user_id == USER).cte("found")
+        total = select(found.c.total).scalar_subquery()
+    else:
+        total = sum_of(_known_matches_of(plan, tenant_totals))
+    # A sum, because a tenant without leads has no row.
+    tenant_total = sum_of(tenant_totals.c.leads)
+    row = select(total.label("total"), tenant_total.label("tenant_total"))
+    return row.where(is_tenant_total()).cte("counts")
+
+
+def matches_on_leads(plan: ListPlan) -> Select[tuple[str]]:
+    """Returns the phones of all matches, which an index of `leads` or lead_conversations finds."""
+    narrowest = plan.narrowest
+    if narrowest is None:
+        return select(leads.c.customer_phone).where(leads.c.user_id == USER, *conditions(plan.filters, leads))
+    found = (
+        select(lead_conversations.c.customer_phone)
+        .where(lead_conversations.c.user_id == USER, of_conversations(narrowest.name))
+        .distinct()
+        .subquery("having")
+    )
+    others = [given for given in plan.filters if given is not narrowest]
+    if not others:
+        return select(found.c.customer_phone)
+    rest = lookup_by_key(and_(*conditions(others, leads)), found, leads)
+    return select(found.c.customer_phone).where(rest)
+
+
+@lru_cache(maxsize=_MAX_CACHED_PLANS)
+def buckets(plan: ListPlan) -> CTE:
+    """Returns the hours or days of the time range, and the partial ones, each with the number of matches in it.
+
+    Columns: bucket_start, bucket_end, matches. Without a time range these are all hours or days of the tenant.
+    """
+    if not plan.has_time_range:
+        return (_days_by_facets(plan) if needs_facet_counts(plan) else _totals(plan, "hour")).cte("buckets")
+    if needs_facet_counts(plan):
+        return union_all(_days_by_facets(plan), _partial_buckets(plan, "days")).cte("buckets")
+    if plan.is_far:
+        # The page is looked for in buckets: the shorter they are, the fewer leads are read before it.
+        whole = [_totals(plan, "hour", "hours_start", "hours_end")]
+    else:
+        whole = [
+            _totals(plan, "hour", "hours_start", "days_start"),
+            _totals(plan, "day", "days_start", "days_end"),
+            _totals(plan, "hour", "days_end", "hours_end"),
+        ]
+    return union_all(*whole, _partial_buckets(plan, "hours")).cte("buckets")
+
+
+def _days_by_facets(plan: ListPlan) -> Select[tuple[object, ...]]:
+    """Returns the whole days of the time range, or all days, by the table that counts every combination."""
+    day = lead_daily_counts.c.day
+    next_day = day + constant(1)
+    in_range = [between(day, moment("first_day"), moment("end_day"))] if plan.has_time_range else []
+    return (
+        select(
+            func.timezone(UTC_NAME, cast(day, DateTime)).label("bucket_start"),
+            func.timezone(UTC_NAME, cast(next_day, DateTime)).label("bucket_end"),
+            func.sum(lead_daily_counts.c.leads).label("matches"),
+        )
+        .where(
+            lead_daily_counts.c.user_id == USER,
+            *conditions_on_facets(plan.filters, lead_daily_counts.c),
+            *in_range,
+        )
+        .group_by(day)
+    )
+
+
+def _totals(plan: ListPlan, granularity: str, *time_range: str) -> Select[tuple[object, ...]]:
+    """Returns the days or hours from one moment to before another, or all of them, by lead_totals."""
+    start = lead_totals.c.bucket_start
+    end = start + literal_column(f"'1 {granularity}'", Interval)
+    in_range = [between(start, *map(moment, time_range))] if time_range else []
+    matches = _known_matches_of(plan, lead_totals).label("matches")
+    return select(start.label("bucket_start"), end.label("bucket_end"), matches).where(
+        has_granularity(lead_totals, granularity), *in_range
+    )
+
+
+def _partial_buckets(plan: ListPlan, whole: str) -> Select[tuple[object, ...]]:
+    """Returns the partial buckets before and after the whole hours or days, whose leads the index counts."""
+    bounds = [(moment("start"), moment(f"{whole}_start")), (moment(f"{whole}_end"), moment("end"))]
+    partial = values(column("bucket_start"), column("bucket_end"), name="e").data(bounds)
+    in_bucket = between(leads.c.last_message_at, partial.c.bucket_start, partial.c.bucket_end)
+    counted = (
+        select(func.count())
+        .select_from(leads)
+        .where(leads.c.user_id == USER, in_bucket, *conditions_on_leads(plan.filters))
+    )
+    matches = counted.correlate(partial).scalar_subquery().label("matches")
+    return select(partial.c.bucket_start, partial.c.bucket_end, matches)
+
+
+def _known_matches_of(plan: ListPlan, totals: FromClause) -> ColumnElement[int]:
+    """Returns how many leads of a row of lead_totals match. Raises ValueError if it does not count them."""
+    matches = _matches_of(plan, totals)
+    if matches is None:
+        raise ValueError(plan)
+    return matches
+
+
+def _matches_of(plan: ListPlan, totals: FromClause) -> ColumnElement[int] | None:
+    """Returns how many leads of a row of lead_totals pass the first filter; None if it does not count them."""
+    if not plan.beside_time:
+        everyone: ColumnElement[int] = totals.c.leads
+        return everyone
+    return matches_of(plan.beside_time[0], totals)
+
+
+def running_total(plan: ListPlan) -> CTE:
+    """Returns the buckets in the order of the list, and how many matches lie up to the end of each (`reached`).
+
+    After a cursor these are the buckets from its position on. How many matches of the first one come after the
+    position is not known, so none of them is `counted`.
+    """
+    found = buckets(plan)
+    start, end = found.c.bucket_start, found.c.bucket_end
+    counted: ColumnElement[Any] = found.c.matches
+    is_ascending = plan.sort_order == "asc"
+    rows = select(found)
+    if plan.cursor is not None:
+        position = plan.sort.cursor_key
+        rows = rows.where(end > position if is_ascending else start <= position)
+        counted = case((and_(start <= position, position < end), ZERO), else_=counted)
+    reached = func.sum(counted).over(order_by=start.asc() if is_ascending else start.desc())
+    return rows.add_columns(counted.label("counted"), cast(reached, BigInteger).label("reached")).cte(
+        "running"
+    )
+
+
+def matches_in_bucket(plan: ListPlan, chosen: FromClause) -> FromClause:
+    """Returns the matches of the current bucket."""
+    in_time = between(leads.c.last_message_at, chosen.c.bucket_start, chosen.c.bucket_end)
+    # No bucket exceeds the time range, so that the range itself needs no condition.
+    rows = select(leads.c.customer_phone, leads.c.last_message_at).where(
+        leads.c.user_id == USER, *conditions_on_leads(plan.filters), in_time
+    )
+    # The offset keeps PostgreSQL from turning the loop over the buckets inside out.
+    return rows.correlate(chosen).offset(ZERO).lateral("in_bucket")

@@ -1,0 +1,107 @@
+"""Which way a list takes to its page; `in_order.py` and `matches.py` have the ways themselves.
+
+PostgreSQL plans each statement once, for tenants of every size. So a page is read in the order of an index. Where that
+could read many leads before the page, the time buckets that it lies in are picked first; where few leads match, these
+are collected and sorted. Only the counts within the statement tell that few match: the statement then says so instead
+of returning the page, and a second statement returns the whole answer. One statement for both would open, at each
+request, the tables and indexes of the way that it does not take.
+"""
+
+from typing import NamedTuple
+
+from sqlalchemy import CTE, ColumnElement, and_, case, false, func, not_, select
+
+from api.plan.list.counts import counts
+from api.plan.list.filters import conditions
+from api.plan.list.in_order import by_buckets, documents, in_order
+from api.plan.list.matches import all_matches, collected, found_and_sorted, sorted_page
+from api.plan.list.plan import ListPlan
+from api.plan.sql import (
+    LIMIT,
+    OFFSET,
+    USER,
+    ZERO,
+    LimitOffset,
+    PageRows,
+    constant,
+    count_of,
+    leads,
+    tenant_total,
+)
+
+# Matches are collected if reading in order would pass more leads than this, and this many leads for each match.
+MIN_LEADS_PASSED = 10_000
+MIN_LEADS_PASSED_A_MATCH = 8
+
+
+class ListQueryParts(NamedTuple):
+    """The total, the page, and whether the page has to be asked for again with `collect_matches`."""
+
+    total: ColumnElement[int]
+    page: list[PageRows]
+    collect_matches: ColumnElement[bool] = false()
+
+
+def list_parts(plan: ListPlan) -> ListQueryParts:
+    """Returns the parts of the statement of a plan."""
+    page = LimitOffset(LIMIT, OFFSET if plan.has_offset else None)
+    # The list of one phone has no second page; a cursor that somebody made is answered as any other.
+    if plan.has("customer_phone") and plan.cursor is None:
+        return _by_phone(plan, page)
+    if not (plan.is_counted or plan.is_on_leads):
+        return _by_matches(plan, page)
+    if not (plan.has_offset or plan.filters):
+        return ListQueryParts(tenant_total(), in_order(plan, page))
+    return _by_counts(plan)
+
+
+def _by_phone(plan: ListPlan, page: LimitOffset) -> ListQueryParts:
+    """Returns the one lead of a phone, if it passes the other filters."""
+    found = (
+        select(leads.c.document).where(leads.c.user_id == USER, *conditions(plan.filters, leads)).cte("found")
+    )
+    return ListQueryParts(count_of(found), [documents(page.of(select(found.c.document)))])
+
+
+def _by_matches(plan: ListPlan, page: LimitOffset) -> ListQueryParts:
+    """Finds all matches, counts them, and cuts the page from them."""
+    matches = all_matches(plan)
+    return ListQueryParts(count_of(matches), [sorted_page(plan, matches, page)])
+
+
+def _by_counts(plan: ListPlan) -> ListQueryParts:
+    """Takes the total from the counts, or counts in an index, and the page in the way that reads fewest leads."""
+    found = counts(plan)
+    total = select(found.c.total).scalar_subquery()
+    picks_buckets = plan.is_counted and plan.is_by_time and (plan.is_far or plan.collect_matches)
+    has_page = found.c.total > (OFFSET if plan.has_offset else ZERO)
+    # A filter on the sort's own column has its index read only a range, in which the matches lie close together.
+    is_decided = picks_buckets or plan.collect_matches or plan.has_own_filter or not plan.filters
+    collect = false() if is_decided else and_(has_page, reads_fewer_collecting(plan, found))
+    # A limit and an offset of 0 if the page is empty: PostgreSQL then reads no row to skip it.
+    choice = select(
+        case((and_(has_page, not_(collect)), LIMIT), else_=ZERO).label("limit"),
+        collect.label("collect_matches"),
+        *([case((has_page, OFFSET), else_=ZERO).label("offset")] if plan.has_offset else []),
+    ).cte("choice")
+    chosen = {column.key: select(column).scalar_subquery() for column in choice.c}
+    page = LimitOffset(chosen["limit"], chosen.get("offset"))
+    if picks_buckets:
+        return ListQueryParts(total, by_buckets(plan, page))
+    if plan.collect_matches:
+        return ListQueryParts(total, [(collected if plan.is_counted else found_and_sorted)(plan, page)])
+    return ListQueryParts(total, in_order(plan, page), chosen["collect_matches"])
+
+
+def reads_fewer_collecting(plan: ListPlan, found: CTE) -> ColumnElement[bool]:
+    """Returns whether reading in order would pass too many leads: more than 10,000, and eight for each match.
+
+    To the end of a page, reading in order passes (offset + limit) * tenant_total / total leads, but at most
+    all of them. Collecting reads the index of the buckets with matches and then looks up each match, which takes
+    about eight times as long as passing a lead.
+    """
+    total = found.c.total
+    page_end = OFFSET + LIMIT if plan.has_offset else LIMIT
+    passed_times_total = func.least(page_end, total) * found.c.tenant_total
+    too_many = func.greatest(total * constant(MIN_LEADS_PASSED_A_MATCH), constant(MIN_LEADS_PASSED))
+    return passed_times_total > total * too_many

@@ -1,0 +1,193 @@
+"""What of a request for the list decides its statement."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import ColumnElement, FromClause, Integer, Text, and_, bindparam, func, or_, tuple_
+
+from api.plan.list.filters import FILTERS, OF_CONVERSATIONS, TIME_RANGE, GivenFilter, given_filters
+from api.plan.list.search import SearchShape
+from api.plan.sql import CURSOR_PHONE, Condition, lead_profiles, lead_totals, leads, moment
+from api.request.parameters import ListParameters
+
+# A page by last_message_at beyond this offset is found by counted hours or days, not by reading all leads before it.
+FAR_OFFSET = 20_000
+
+
+_CURSOR_TIME = moment("cursor_key")
+_CURSOR_NUMBER = bindparam("cursor_key", type_=Integer)
+
+
+@dataclass(frozen=True, slots=True)
+class Sort:
+    """A column by which leads are ordered, and how its index is ordered."""
+
+    table: FromClause
+    key: str
+    nullable: bool = False
+    # The direction in which the index has the leads without a value last.
+    nulls_last: str = "asc"
+    # Filters on the column itself: they exclude the leads without a value, and the index reads only a range of it.
+    own_filters: frozenset[str] = frozenset()
+    # The key of the lead after which a page begins: a value of the statement, as the column has it.
+    cursor_key: ColumnElement[Any] = _CURSOR_TIME
+
+    def order(self, columns: Any, direction: str) -> tuple[ColumnElement[Any], ColumnElement[Any]]:  # noqa: ANN401  # A table's columns by name.
+        """Returns the order of the index, read in this direction."""
+        key, phone = columns[self.key], columns.customer_phone
+        if direction == "asc":
+            first = key.asc().nulls_first() if self.nullable and self.nulls_last == "desc" else key.asc()
+            return first, phone.asc()
+        first = key.desc().nulls_last() if self.nullable and self.nulls_last == "desc" else key.desc()
+        return first, phone.desc()
+
+
+SORTS = {
+    "last_message_at": Sort(
+        leads, "last_message_at", nullable=True, nulls_last="desc", own_filters=frozenset({TIME_RANGE})
+    ),
+    "first_contact_at": Sort(leads, "first_contact_at"),
+    "total_messages": Sort(leads, "total_messages", cursor_key=_CURSOR_NUMBER),
+    "total_score": Sort(
+        lead_profiles,
+        "total_score",
+        nullable=True,
+        own_filters=frozenset({"min_total_score", "max_total_score"}),
+        cursor_key=_CURSOR_NUMBER,
+    ),
+    # A cursor has the name as it is printed.
+    "name": Sort(
+        lead_profiles,
+        "name_key",
+        nullable=True,
+        cursor_key=func.lower(bindparam("cursor_key", type_=Text)),
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ListPlan:
+    """Requests with equal plans have the same statement; everything else of them is a value."""
+
+    sort_by: str
+    sort_order: str
+    has_offset: bool
+    is_far: bool
+    filters: tuple[GivenFilter, ...]
+    # Whether the page begins after the position of a cursor, and whether the lead there has a value of the sort.
+    cursor: Literal["value", "null"] | None = None
+    # Whether all matches are collected and sorted; see pages.reads_fewer_collecting.
+    collect_matches: bool = False
+
+    @property
+    def sort(self) -> Sort:
+        """The sort by its name."""
+        return SORTS[self.sort_by]
+
+    @property
+    def is_by_time(self) -> bool:
+        """Whether the order is that of the time buckets."""
+        return self.sort_by == "last_message_at"
+
+    @property
+    def facets(self) -> tuple[GivenFilter, ...]:
+        """The filters by which lead_counts and lead_daily_counts count."""
+        return tuple(given for given in self.filters if FILTERS[given.name].is_facet)
+
+    @property
+    def facet_filter_count(self) -> int:
+        """How many filters by facet there are."""
+        return len(self.facets)
+
+    @property
+    def has_time_range(self) -> bool:
+        """Whether leads have to be active in a time range."""
+        return self.has(TIME_RANGE)
+
+    @property
+    def beside_time(self) -> tuple[GivenFilter, ...]:
+        """The filters but the time range."""
+        return tuple(given for given in self.filters if given.name != TIME_RANGE)
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether the counts of the read model give the total: of any facets, or of one filter of lead_totals."""
+        given = self.beside_time
+        return len(given) == self.facet_filter_count or (
+            len(given) == 1 and matches_of(given[0], lead_totals) is not None
+        )
+
+    @property
+    def is_on_leads(self) -> bool:
+        """Whether each filter has a condition on `leads`, so that an index finds and counts the matches."""
+        return all(FILTERS[given.name].on_leads is not None for given in self.filters)
+
+    @property
+    def narrowest(self) -> GivenFilter | None:
+        """The first filter by conversations, whose index finds fewer leads than those of the tenant."""
+        return next((given for given in self.filters if given.name in OF_CONVERSATIONS), None)
+
+    @property
+    def has_own_filter(self) -> bool:
+        """Whether a filter is on the column of the sort."""
+        return any(given.name in self.sort.own_filters for given in self.filters)
+
+    @property
+    def has_nulls(self) -> bool:
+        """Whether leads without a value of the sort can match."""
+        return self.sort.nullable and not self.has_own_filter
+
+    @property
+    def search(self) -> SearchShape | None:
+        """The shape of the search, if there is one."""
+        return next((given.shape for given in self.filters if isinstance(given.shape, SearchShape)), None)
+
+    def has(self, name: str) -> bool:
+        """Returns whether the request gives this filter."""
+        return any(given.name == name for given in self.filters)
+
+    def after_cursor(self, key: ColumnElement[Any], phone: ColumnElement[Any]) -> Condition:
+        """Returns the condition for the leads with a value that come after the cursor's lead, which has one too.
+
+        As a comparison of rows it is a range of the index of the sort.
+        """
+        own, position = tuple_(key, phone), tuple_(self.sort.cursor_key, CURSOR_PHONE)
+        return own > position if self.sort_order == "asc" else own < position
+
+    def phone_after_cursor(self, phone: ColumnElement[Any]) -> Condition:
+        """Returns the condition for the leads after the cursor's lead among those without a value."""
+        return phone > CURSOR_PHONE if self.sort_order == "asc" else phone < CURSOR_PHONE
+
+    def anywhere_after_cursor(self, key: ColumnElement[Any], phone: ColumnElement[Any]) -> Condition:
+        """Returns the condition for all leads after the cursor's lead: those without a value come last."""
+        if self.cursor == "null":
+            return and_(key.is_(None), self.phone_after_cursor(phone))
+        return or_(self.after_cursor(key, phone), key.is_(None))
+
+
+def matches_of(given: GivenFilter, totals: FromClause) -> ColumnElement[int] | None:
+    """Returns how many leads of a row of lead_totals pass a filter; None if it does not count them."""
+    return FILTERS[given.name].totals(totals.c, given.shape)
+
+
+def plan_list(parameters: ListParameters, now: datetime) -> tuple[ListPlan, dict[str, object]]:
+    """Returns the plan of a list, and the values of its statement without the tenant."""
+    page = parameters.page
+    filters, values = given_filters(parameters, now)
+    plan = ListPlan(
+        sort_by=parameters.sort_by,
+        sort_order=parameters.sort_order,
+        has_offset=page.offset > 0,
+        is_far=page.offset > FAR_OFFSET,
+        filters=filters,
+    )
+    values["limit"] = page.rows_to_read
+    if page.position is not None:
+        key, values["cursor_phone"] = page.position
+        if key is not None:
+            values["cursor_key"] = key
+        plan = replace(plan, cursor="null" if key is None else "value")
+    if page.offset:
+        values["offset"] = page.offset
+    return plan, values

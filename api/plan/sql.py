@@ -1,0 +1,177 @@
+"""Parts of SQL that several statements share."""
+
+from collections.abc import Sequence
+from functools import reduce
+from operator import add
+from typing import Any, NamedTuple
+
+from sqlalchemy import (
+    BigInteger,
+    BindParameter,
+    ColumnElement,
+    FromClause,
+    Integer,
+    ScalarSelect,
+    Select,
+    SelectBase,
+    Text,
+    and_,
+    bindparam,
+    cast,
+    func,
+    literal_column,
+    null,
+    select,
+    union_all,
+)
+from sqlalchemy.types import UserDefinedType
+
+from api.database import tables
+from api.database.statement import PAGE
+
+Condition = ColumnElement[bool]
+
+# Short names keep the statements readable in PostgreSQL's log and in pg_stat_activity.
+leads = tables.leads.alias("l")
+lead_profiles = tables.lead_profiles.alias("p")
+lead_conversations = tables.lead_conversations.alias("c")
+lead_messages = tables.lead_messages.alias("m")
+lead_counts = tables.lead_counts.alias("s")
+lead_daily_counts = tables.lead_daily_counts.alias("d")
+lead_totals = tables.lead_totals.alias("n")
+tenant_totals = tables.lead_totals.alias("a")
+freshness = tables.freshness.alias("f")
+tenants = tables.tenants.alias("t")
+
+
+class _AsSent(UserDefinedType[Any]):
+    """A value that needs no cast: the driver sends its type, or PostgreSQL takes it from the column next to it."""
+
+    cache_ok = True
+
+
+USER = bindparam("user_id", type_=_AsSent())
+PHONE = bindparam("customer_phone", type_=_AsSent())
+# The lead or the message after which a page begins.
+CURSOR_PHONE = bindparam("cursor_phone", type_=_AsSent())
+LIMIT = bindparam("limit", type_=Integer)
+OFFSET = bindparam("offset", type_=BigInteger)
+ZERO = literal_column("0", Integer)
+UTC_NAME = literal_column("'UTC'", Text)
+TIME_FORMAT = literal_column("""'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'""", Text)
+
+
+def moment(name: str) -> BindParameter[Any]:
+    """Returns the parameter of a moment or a date."""
+    return bindparam(name, type_=_AsSent())
+
+
+def between(column: ColumnElement[Any], start: ColumnElement[Any], end: ColumnElement[Any]) -> Condition:
+    """Returns the condition that a column lies from `start` to before `end`."""
+    return (column >= start) & (column < end)
+
+
+def constant(number: int) -> ColumnElement[int]:
+    """Returns a number that is part of the statement's text."""
+    return literal_column(str(number), Integer)
+
+
+def sum_of(column: ColumnElement[Any], condition: Condition | None = None) -> ColumnElement[int]:
+    """Returns the sum as a bigint, 0 without any row."""
+    total = func.sum(column)
+    return func.coalesce(cast(total if condition is None else total.filter(condition), BigInteger), ZERO)
+
+
+def count_of(rows: FromClause) -> ScalarSelect[int]:
+    """Returns the number of rows."""
+    return select(func.count()).select_from(rows).scalar_subquery()
+
+
+def has_granularity(totals: FromClause, granularity: str) -> Condition:
+    """Returns the condition for the tenant's rows of lead_totals that count by hour, by day, or all leads."""
+    return and_(totals.c.user_id == USER, totals.c.granularity == literal_column(f"'{granularity}'", Text))
+
+
+def is_tenant_total() -> Condition:
+    """Returns the condition for the one row of `tenant_totals`; a tenant without leads has no such row."""
+    return and_(
+        has_granularity(tenant_totals, "all"), tenant_totals.c.bucket_start == literal_column("'-infinity'")
+    )
+
+
+def tenant_total() -> ColumnElement[int]:
+    """Returns how many leads the tenant has."""
+    return func.coalesce(select(tenant_totals.c.leads).where(is_tenant_total()).scalar_subquery(), ZERO)
+
+
+def as_of() -> ScalarSelect[Any]:
+    """Returns the moment up to which the read model contains every change; null before the first build."""
+    return select(freshness.c.as_of).scalar_subquery()
+
+
+def freshness_columns() -> tuple[ColumnElement[Any], ColumnElement[Any], ColumnElement[Any]]:
+    """Returns the columns that each answer repeats in its headers: as_of, dead_letters and version.
+
+    A statement sees the version of a tenant and its rows in one snapshot, and so the rows of this very version.
+    """
+    # One row for an unknown tenant too. A subquery for each of the columns would look the tenant up twice.
+    one = select(constant(1).label("one")).subquery("one")
+    dash = literal_column("'-'", Text)
+    version = cast(tenants.c.version, Text) + dash + cast(tenants.c.version_id, Text)
+    known = (
+        select(tenants.c.dead_letters, version.label("version"))
+        .select_from(one.outerjoin(tenants, tenants.c.user_id == USER))
+        .subquery("known")
+    )
+    return as_of().label("as_of"), known.c.dead_letters, known.c.version
+
+
+def json_members(**values: ColumnElement[Any]) -> ColumnElement[str]:
+    """Returns members of a JSON object as text, separated by commas: `"key":value,"other":null`."""
+    parts: list[ColumnElement[str]] = []
+    for key, value in values.items():
+        parts.append(literal_column(f"""'{"," if parts else ""}"{key}":'""", Text))
+        text = cast(func.to_json(value), Text)
+        parts.append(func.coalesce(text, literal_column("'null'", Text)))
+    return reduce(add, parts)
+
+
+class LimitOffset(NamedTuple):
+    """Which rows of an order are the page; a limit of 0 reads none."""
+
+    limit: ColumnElement[Any]
+    offset: ColumnElement[Any] | None
+
+    def of(self, rows: Select[Any]) -> Select[Any]:
+        """Returns these rows of an ordered select."""
+        return rows.limit(self.limit) if self.offset is None else rows.limit(self.limit).offset(self.offset)
+
+
+class PageRows(NamedTuple):
+    """Rows in the order of the page, and the text that each of them prints."""
+
+    rows: FromClause
+    text: ColumnElement[Any]
+
+
+def with_page(head: Sequence[ColumnElement[Any]], page: Sequence[PageRows]) -> SelectBase:
+    """Returns one row with the head, followed by a row with the column `page` for each printed row.
+
+    PostgreSQL would copy a page of leads several times to aggregate it to one text. The rows keep this order because
+    no part of the statement runs in parallel.
+    """
+    first = select(*head, cast(null(), Text).label(PAGE))
+    nulls = [null() for _ in head]
+    return union_all(first, *(select(*nulls, part.text).select_from(part.rows) for part in page))
+
+
+def document_of(keys: FromClause) -> ScalarSelect[Any]:
+    """Returns the document of the lead of the current row of `keys`: a lookup for each row of the page, no join."""
+    printed = tables.leads.alias("o")
+    return lookup_by_key(printed.c.document, keys, printed)
+
+
+def lookup_by_key(expression: ColumnElement[Any], keys: FromClause, table: FromClause) -> ScalarSelect[Any]:
+    """Returns an expression on the row of `table` whose key is the current row of `keys`."""
+    same_key = (table.c.user_id == USER, table.c.customer_phone == keys.c.customer_phone)
+    return select(expression).where(*same_key).correlate(keys).scalar_subquery()

@@ -1,0 +1,168 @@
+"""The schemas of whole answers; tests compare every answer with them."""
+
+from marshmallow import fields
+
+from api.request.series import BUCKETS
+from api.response.headers import CORRELATION_ID
+from api.response.openapi.described import Closed, count, flag, moment, part, several, string, word
+from api.response.openapi.lead_schemas import Lead, MessagesOfLead, Pagination
+
+
+class ByPlatform(Closed):
+    """How many leads each platform has; a lead on two platforms counts for both."""
+
+    whatsapp = count("Leads with a conversation or a counted template send on WhatsApp.", 4)
+    instagram = count("Leads with a conversation or a counted template send on Instagram.", 0)
+    webchat = count("Leads with a conversation or a counted template send on web chat.", 0)
+
+
+class Statistics(Closed):
+    """Counts of the leads of a tenant, each the `total` of the list that it describes."""
+
+    total_leads = count("Number of all leads.", 4)
+    leads_with_extraction = count("Leads with an extraction, as `has_extraction=true` lists them.", 3)
+    hot_leads = count("Leads of the status `Hot`, as `lead_status=Hot` lists them.", 0)
+    warm_leads = count("Leads of the status `Warm`, as `lead_status=Warm` lists them.", 0)
+    cold_leads = count("Leads of the status `Cold`, as `lead_status=Cold` lists them.", 3)
+    by_platform = part(ByPlatform, "How many leads each platform has, as `platform` lists them.")
+    leads_last_7_days = count("Leads active in the last 7 times 24 hours, as `days=7` lists them.", 2)
+    leads_last_30_days = count("Leads active in the last 30 times 24 hours, as `days=30` lists them.", 2)
+
+
+class LeadNumbers(Closed):
+    """Counts of the leads of a day or an hour."""
+
+    leads = count("Number of leads.", 1)
+    hot_leads = count("Those of the status `Hot`.", 0)
+    warm_leads = count("Those of the status `Warm`.", 0)
+    cold_leads = count("Those of the status `Cold`.", 1)
+    by_platform = part(ByPlatform, "How many of them each platform has.")
+
+
+class SeriesBucket(Closed):
+    """A day or an hour in UTC."""
+
+    start = moment("When the day or hour begins.", "2025-12-12T00:00:00.000Z")
+    active = part(
+        LeadNumbers, "Leads whose `last_message_at` is in it, as the list with these dates has them."
+    )
+    new = part(
+        LeadNumbers, "Leads whose `first_contact_at` is in it, with their status and platforms of today."
+    )
+
+
+class Series(Closed):
+    """Counts of the leads of a tenant by day or hour."""
+
+    by = word("Whether these are days or hours.", BUCKETS, "day")
+    buckets = several(
+        fields.Nested(SeriesBucket),
+        "Each day or hour from the first to the last one, those without leads too.",
+    )
+
+
+_SUCCESS = fields.Constant(
+    constant=True,
+    required=True,
+    metadata={"description": "Always true; an error has no such key.", "enum": [True], "examples": [True]},
+)
+_TIMESTAMP = moment("When the API answered.", "2025-12-12T20:55:31.163Z")
+_CORRELATION_ID = string(
+    "Identifies the answer in the logs: what the caller sent in `X-Correlation-Id`, or else the milliseconds since "
+    "1970 and nine random characters.",
+    "1765572930366-lpk7lz5tm",
+    pattern=CORRELATION_ID,
+)
+
+
+class Error(Closed):
+    """Any failure."""
+
+    error = string("What kind of failure it is: the reason phrase of the status.", "Not Found")
+    message = string("What was wrong and, where the caller can change it, what to do.", "Lead not found")
+    timestamp = _TIMESTAMP
+    correlationId = _CORRELATION_ID  # noqa: N815  # As documented.
+
+
+class LeadList(Closed):
+    """A page of the leads of a tenant."""
+
+    success = _SUCCESS
+    data = several(fields.Nested(Lead), "The leads of this page, in the order asked for.")
+    pagination = part(Pagination, "Which part of the leads this page is.")
+    timestamp = _TIMESTAMP
+    correlationId = _CORRELATION_ID  # noqa: N815  # As documented.
+
+
+class LeadStatistics(Closed):
+    """The statistics of a tenant."""
+
+    success = _SUCCESS
+    data = part(Statistics, "The counts.")
+    timestamp = _TIMESTAMP
+    correlationId = _CORRELATION_ID  # noqa: N815  # As documented.
+
+
+class LeadSeries(Closed):
+    """The statistics of a tenant by day or hour."""
+
+    success = _SUCCESS
+    data = part(Series, "The counts of each day or hour.")
+    timestamp = _TIMESTAMP
+    correlationId = _CORRELATION_ID  # noqa: N815  # As documented.
+
+
+class SingleLead(Closed):
+    """A single lead."""
+
+    success = _SUCCESS
+    data = part(Lead, "The lead.")
+    timestamp = _TIMESTAMP
+    correlationId = _CORRELATION_ID  # noqa: N815  # As documented.
+
+
+class LeadMessages(Closed):
+    """A page of the messages of a lead."""
+
+    success = _SUCCESS
+    data = part(MessagesOfLead, "The lead and its messages.")
+    timestamp = _TIMESTAMP
+    correlationId = _CORRELATION_ID  # noqa: N815  # As documented.
+
+
+class LeadChange(Closed):
+    """A lead that changed, or that is gone."""
+
+    customer_phone = string("Identifies the lead within its tenant.", "918979556941")
+    deleted = flag(
+        "Whether to delete the lead from the copy: it is gone, or it does not pass the filters of the request.",
+        example=False,
+    )
+    lead = part(Lead, "The lead in its newest state. Null if it is deleted.", null=True)
+
+
+class LeadChanges(Closed):
+    """What changed since a token."""
+
+    success = _SUCCESS
+    data = several(fields.Nested(LeadChange), "The changes, each lead once.")
+    next = string(
+        "Token to ask with next time, as `since`. It means nothing to the caller, and holds for this tenant.",
+        "AAAAAAAAAAgAwv2sIPkF7gWLO1cKzWAu",
+    )
+    hasMore = flag("Whether there are more changes already.", example=False)  # noqa: N815  # As documented.
+    timestamp = _TIMESTAMP
+    correlationId = _CORRELATION_ID  # noqa: N815  # As documented.
+
+
+class Live(Closed):
+    """That the process answers."""
+
+    status = string("Always `live`.", "live", enum=["live"])
+    version = string("Version of the program.", "0.2.0")
+
+
+class Ready(Closed):
+    """That the read model can be served."""
+
+    status = string("Always `ready`.", "ready", enum=["ready"])

@@ -1,0 +1,237 @@
+"""What the OpenAPI document says of the API as a whole, and of each endpoint."""
+
+from http import HTTPStatus
+from typing import Any, NamedTuple
+
+from marshmallow import Schema
+
+from api.request.copy_parameters import ChangesQuery, ExportQuery, MessageExportQuery
+from api.request.parameters import CommonQuery, LeadQuery, ListQuery, MessagesQuery
+from api.request.series import SeriesQuery
+from api.response.openapi.schemas import (
+    LeadChanges,
+    LeadList,
+    LeadMessages,
+    LeadSeries,
+    LeadStatistics,
+    Live,
+    Ready,
+    SingleLead,
+)
+
+SUMMARY = "The leads of a messaging platform, over WhatsApp, Instagram and web chat."
+DESCRIPTION = """\
+A **tenant** is a customer of the messaging platform: the `user_id` in the path. A **lead** is a customer of that
+tenant: a `customer_phone`, which is a phone number, an Instagram id or a web session. A lead exists when the tenant has
+a conversation with that customer, or a counted template send to it.
+
+An **extraction** is what an AI has read in a conversation: name, email, company, five scores and a status. Of all
+extractions in the conversations of a lead one wins: the latest of its conversation (`is_latest`) first, then the newest
+(`extracted_at`), then the greatest `extraction_id`. A **contact** is what the tenant has noted of a phone; the one that
+was updated last wins. A **template send** is a message that was sent from a template, outside of a conversation. It
+counts once it went out, which is every status but `PENDING` and `FAILED`.
+
+Times are in UTC with milliseconds. HEAD works wherever GET does. An unknown parameter is refused with 400.
+"""
+TAGS = (
+    {"name": "Leads", "description": "The leads of a tenant, with their messages and statistics."},
+    {
+        "name": "Copies",
+        "description": "All leads or messages as a file, and what changed since: for a copy elsewhere.",
+    },
+    {"name": "Operation", "description": "Whether the API works, and what it offers."},
+)
+SERVERS = ({"url": "/", "description": "The server of this document."},)
+SECURITY_SCHEME: dict[str, Any] = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "A bearer token (JWT) whose tenant is the `user_id`, or an API key, which begins with `leads_`.",
+}
+JSON = "application/json"
+METRICS = "/metrics"
+_BASE = "/users/{user_id}/leads"
+_LEAD = f"{_BASE}/{{customer_phone}}"
+_EXPORT = (
+    "The file shows one moment. The answer announces its length; one that breaks off ends before that length."
+)
+_CSV = (
+    "customer_phone,name,email,company,lead_status,total_score,intent_score,urgency_score,budget_score,fit_score,"
+    "engagement_score,platforms,conversation_count,total_messages,template_sends_count,last_message_at,"
+    "last_message_text,last_message_sender,first_contact_at,has_extraction,extraction_id\r\n"
+    '"918979556941","Siddhant","sddhantjaiii@gmail.com",,"Cold",7,1,1,2,2,2,"whatsapp",1,37,0,2025-12-12T09:07:38.656Z,'
+    '"No problem, Siddhant.","agent",2025-10-05T06:21:34.662Z,true,791a2e81-4706-4703-9532-842a2fd16e0c\r\n'
+)
+_OF_FILES = ("X-Total-Count", "Content-Disposition")
+
+
+class File(NamedTuple):
+    """What an export sends: its media type, what it is, and a sample, or the schema that each line has."""
+
+    kind: str
+    description: str
+    sample: str = ""
+    line: str = ""
+
+
+class Endpoint(NamedTuple):
+    """An endpoint that reads the leads of a tenant."""
+
+    path: str
+    name: str
+    summary: str
+    description: str
+    query: type[Schema]
+    answer: type[Schema] | File
+    tag: str = "Leads"
+    headers: tuple[str, ...] = ("ETag",)
+    errors: tuple[int, ...] = ()
+    """Those that only some endpoints have."""
+
+
+ENDPOINTS = (
+    Endpoint(
+        _BASE,
+        "listLeads",
+        "List all leads",
+        "A page of the leads of a tenant, filtered and sorted. A lead has to pass all filters. The list of an unknown "
+        "tenant is empty.",
+        ListQuery,
+        LeadList,
+    ),
+    Endpoint(
+        f"{_BASE}/stats",
+        "getLeadStatistics",
+        "Get lead statistics",
+        "Counts of the leads of a tenant. Each is the `total` of the list that it describes.",
+        CommonQuery,
+        LeadStatistics,
+    ),
+    Endpoint(
+        f"{_BASE}/stats/series",
+        "getLeadSeries",
+        "Get lead statistics by day or hour",
+        "Counts of the leads of each day or hour of a range, which `from_date` and `to_date` or their other names have "
+        "to give.",
+        SeriesQuery,
+        LeadSeries,
+    ),
+    Endpoint(
+        _LEAD,
+        "getLead",
+        "Get a single lead",
+        "The lead of a phone. A lead whose identifier is `stats` or contains a `/` has no address: the list shows it, "
+        "with the filter `customer_phone`.",
+        LeadQuery,
+        SingleLead,
+        errors=(HTTPStatus.NOT_FOUND,),
+    ),
+    Endpoint(
+        f"{_LEAD}/messages",
+        "getLeadMessages",
+        "Get all messages of a lead",
+        "A page of the messages of a lead over all its conversations, oldest first.",
+        MessagesQuery,
+        LeadMessages,
+        errors=(HTTPStatus.NOT_FOUND,),
+    ),
+    Endpoint(
+        "/users/{user_id}/lead-changes",
+        "listLeadChanges",
+        "List what changed since a token",
+        "The newest state of each lead that changed since the answer that gave the token, and the leads that are gone. "
+        "Without `since` there is no change, but the token of now: ask for it, then for the export `leads.ndjson`, "
+        "then with that token. With filters, a changed lead that does not pass them is sent as deleted.",
+        ChangesQuery,
+        LeadChanges,
+        "Copies",
+        headers=(),
+        errors=(HTTPStatus.GONE,),
+    ),
+    Endpoint(
+        f"{_BASE}.csv",
+        "exportLeadsAsCsv",
+        "Export leads as CSV",
+        f"All leads that match, as a table without their conversations. {_EXPORT} A text that a spreadsheet would take "
+        "for a formula has an apostrophe before it.",
+        ExportQuery,
+        File("text/csv", "A header row, and a row for each lead.", sample=_CSV),
+        "Copies",
+        headers=_OF_FILES,
+    ),
+    Endpoint(
+        f"{_BASE}.ndjson",
+        "exportLeads",
+        "Export leads, one a line",
+        f"All leads that match, each as the list prints it. {_EXPORT}",
+        ExportQuery,
+        File("application/x-ndjson", "A line for each lead.", line="Lead"),
+        "Copies",
+        headers=_OF_FILES,
+    ),
+    Endpoint(
+        "/users/{user_id}/messages.ndjson",
+        "exportMessages",
+        "Export messages, one a line",
+        f"All messages of a time range, by lead and then in their order. {_EXPORT}",
+        MessageExportQuery,
+        File(
+            "application/x-ndjson",
+            "A line for each message, with the lead that it belongs to.",
+            line="Message",
+        ),
+        "Copies",
+        headers=_OF_FILES,
+    ),
+)
+
+
+class Page(NamedTuple):
+    """What there is beside the endpoints about leads: it asks nobody who calls, and has no limit."""
+
+    path: str
+    name: str
+    summary: str
+    description: str
+    content: dict[str, Any]
+    errors: tuple[int, ...]
+
+
+_ERRORS = (
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    HTTPStatus.INTERNAL_SERVER_ERROR,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+)
+PAGES = (
+    Page(
+        "/health/live",
+        "live",
+        "Whether the process answers",
+        "Answers 200 as long as the process works, whatever its other requests wait for.",
+        {JSON: {"schema": Live}},
+        _ERRORS[:2],
+    ),
+    Page(
+        "/health/ready",
+        "ready",
+        "Whether the read model can be served",
+        "Answers 200 if the API can serve the read model, and 503 with the reason if it cannot.",
+        {JSON: {"schema": Ready}},
+        _ERRORS,
+    ),
+    Page(
+        METRICS,
+        "metrics",
+        "Metrics for Prometheus",
+        "Counts requests with their durations, and says how old the read model is.",
+        {"text/plain": {"schema": {"type": "string"}}},
+        _ERRORS,
+    ),
+    Page(
+        "/openapi.json",
+        "openapi",
+        "The OpenAPI document",
+        "Describes the API, as it is set up, in OpenAPI 3.1.",
+        {JSON: {"schema": {"type": "object"}}},
+        _ERRORS,
+    ),
+)

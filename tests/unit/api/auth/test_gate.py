@@ -1,0 +1,436 @@
+"""Who passes: every way to an address, with every kind of credential."""
+
+import re
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from time import time
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+import time_machine
+from flask import Blueprint
+from flask.testing import FlaskClient
+
+from api.auth.access import digest_of
+from api.auth.gate import KEPT_SECONDS, OPEN_BLUEPRINTS
+from api.auth.key_format import KEPT_SECONDS as KEPT_KEY_SECONDS
+from api.auth.key_format import new_key
+from api.auth.token_check import TokenCheck
+from api.config.auth import AuthConfig
+from api.database.key_table import KeyTable, key_table
+from tests.support.server import Database
+from tests.unit.api.auth.tokens import RSA, RSA_PEM, claims, forged, signed, token_config
+from tests.unit.api.conftest import NOW, Library, MakeApp, answer_keys
+from tests.unit.api.response.test_errors import check
+
+KEYS = AuthConfig(("key",))
+Asker = Callable[..., FlaskClient]
+
+
+@pytest.fixture
+def ask(library: Library, make_app: MakeApp) -> Asker:
+    """Makes clients of an application that asks who calls."""
+
+    def make(auth: AuthConfig, **settings: Any) -> FlaskClient:  # noqa: ANN401
+        return make_app(library.database, auth=auth, **settings).test_client()
+
+    return make
+
+
+@pytest.fixture
+def table(library: Library) -> Iterator[KeyTable]:
+    with key_table(library.database.url) as found:
+        yield found
+
+
+def add_key(table: KeyTable, user_id: str | None, *, expires_at: datetime | None = None) -> str:
+    key = new_key()
+    table.add(key.prefix, digest_of(key.text), user_id=user_id, label="", expires_at=expires_at)
+    return key.text
+
+
+def bearer(credential: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {credential}"}
+
+
+def challenge(answer: Any) -> str:  # noqa: ANN401
+    [found] = answer.headers.getlist("WWW-Authenticate")
+    return str(found)
+
+
+def test_without_the_setting_nothing_is_asked(client: FlaskClient, library: Library, ask: Asker) -> None:
+    for one in (client, ask(AuthConfig(("none",)))):
+        assert one.get(library.base).status_code == 200
+        assert one.get(library.base, headers=bearer("anything")).status_code == 200
+
+
+def test_a_tenant_reads_its_own_four_endpoints(ask: Asker, library: Library, table: KeyTable) -> None:
+    token, key = signed(claims(sub=library.tenant)), add_key(table, library.tenant)
+    client = ask(token_config(methods=("jwt", "key")))
+    for path, keys in answer_keys(library).items():
+        address = quote(path)
+        for credential in (token, key, token, key):
+            answer = client.get(address, headers=bearer(credential))
+            assert answer.status_code == 200
+            assert list(answer.get_json()) == keys
+            assert client.head(address, headers=bearer(credential)).status_code == 200
+            assert client.delete(address, headers=bearer(credential)).status_code == 405
+
+
+def test_nobody_reads_without_credentials(ask: Asker, library: Library) -> None:
+    client = ask(token_config(methods=("jwt", "key")), rate_limit="100 per minute")
+    for path in answer_keys(library):
+        for method in ("GET", "HEAD", "POST", "DELETE", "PATCH", "TRACE", "PROPFIND"):
+            for header in ({}, {"Authorization": ""}, {"Authorization": "Basic YTpi"}, {"X-Api-Key": "x"}):
+                answer = client.open(quote(path), method=method, headers=header)
+                assert answer.status_code == 401
+                # RFC 6750: no error for a request that shows nothing.
+                assert challenge(answer) == 'Bearer realm="leads"'
+                assert "X-RateLimit-Limit" not in answer.headers
+    message = check(client.get(quote(library.base)), 401)
+    assert (
+        message
+        == "This API asks for a bearer token or an API key: send it in the header Authorization, after the word Bearer"
+    )
+
+
+def test_another_tenant_is_refused_the_same_whether_it_exists_or_not(
+    ask: Asker, library: Library, table: KeyTable
+) -> None:
+    client = ask(token_config(methods=("jwt", "key")), rate_limit="100 per minute")
+    for credential in (signed(claims(sub="stranger")), add_key(table, "stranger"), signed(claims(sub=None))):
+        answers = [
+            client.get(path, headers=bearer(credential) | {"X-Correlation-Id": "1"})
+            for path in (
+                library.base,
+                "/users/nobody/leads",
+                f"{library.base}/{quote(library.phone)}",
+                f"{library.base}/1/messages",
+                f"{library.base}?limit=0",
+                "/users/%00/leads",
+            )
+        ]
+        assert {answer.status_code for answer in answers} == {403}
+        assert len({answer.data for answer in answers}) == 1
+        assert len({str(answer.headers) for answer in answers}) == 1
+        assert challenge(answers[0]) == 'Bearer realm="leads", error="insufficient_scope"'
+        assert "X-RateLimit-Limit" not in answers[0].headers
+        assert library.tenant not in answers[0].text
+    assert check(client.get(library.base, headers=bearer(credential)), 403)
+
+
+@pytest.mark.parametrize("make", ["token", "key"])
+def test_who_reads_all_reads_all(ask: Asker, library: Library, table: KeyTable, make: str) -> None:
+    client = ask(token_config(methods=("jwt", "key")))
+    credential = add_key(table, None) if make == "key" else signed(claims(sub=None, scope="leads:read:all"))
+    for path in (library.base, "/users/nobody/leads"):
+        assert client.get(quote(path), headers=bearer(credential)).status_code == 200
+
+
+# Each of these reaches the tenant `ann b`, or nobody.
+SPELLINGS = [
+    "/users/ann%20b/leads",
+    "/users/ann%20b/leads/",
+    "/users/%61nn%20b/leads",
+    "/users/%61%6e%6E%20%62/leads",
+    "/users/ann%20b/leads?x=1",
+    "/users/ann%20b/leads/stats/",
+    "/users/ann%20b/leads/1/messages/",
+    "/users//ann%20b/leads",
+    "//users/ann%20b/leads",
+    "/users/ann%20b//leads",
+    "/users/ann%20b/leads//stats",
+    "/USERS/ann%20b/leads",
+    "/users/ann%20b/LEADS",
+    "/users/me/../ann%20b/leads",
+    "/users/me%2F..%2Fann%20b/leads",
+    "/users/ann%20b%00/leads",
+    "/users/ANN%20B/leads",
+    "/users/ann%20b%20/leads",
+    "/users/ann%2520b/leads",
+    "/users/ann+b/leads",
+    "/users/./ann%20b/leads",
+    "/users/ann%20b;me/leads",
+    "/users/ann%ffb/leads",
+    "/users/%e2%80%8bann%20b/leads",
+]
+
+
+@pytest.mark.parametrize("path", SPELLINGS)
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_a_path_means_the_same_tenant_to_the_gate_and_to_the_endpoint(
+    ask: Asker, monkeypatch: pytest.MonkeyPatch, path: str, method: str
+) -> None:
+    asked: list[str] = []
+
+    def note(user_id: str, *_: object, **__: object) -> Any:  # noqa: ANN401
+        asked.append(user_id)
+        raise LookupError
+
+    for name in ("plan_list", "plan_statistics", "plan_lead", "plan_messages"):
+        monkeypatch.setattr(f"api.routes.leads.{name}", note)
+    monkeypatch.setattr("api.app._refuse_unreadable_request", lambda: None)
+    raw, _, query = path.partition("?")
+    environ = {"PATH_INFO": _as_servers_decode(raw), "QUERY_STRING": query}
+    reached = {}
+    for tenant in ("ann b", "me"):
+        client = ask(token_config())
+        answer = client.open(
+            "/", method=method, headers=bearer(signed(claims(sub=tenant))), environ_overrides=environ
+        )
+        reached[tenant] = [*asked]
+        assert answer.status_code in {400, 403, 404, 500}
+        asked.clear()
+    # Whatever a path means: no endpoint is asked for another tenant than that of the token.
+    assert set(reached["ann b"]) <= {"ann b"}
+    assert reached["me"] == []
+
+
+def _as_servers_decode(path: str) -> str:
+    return re.sub(r"%([0-9a-fA-F]{2})", lambda found: chr(int(found[1], 16)), path)
+
+
+@pytest.mark.parametrize(
+    "path", ["/health/live", "/health/ready", "/metrics", "/openapi.json", "/docs/", "/", "/page/main.js"]
+)
+def test_what_holds_no_data_of_a_tenant_is_open(ask: Asker, path: str) -> None:
+    with ask(token_config(methods=("jwt", "key"))).get(path) as answer:
+        assert answer.status_code == 200
+
+
+def test_an_address_that_does_not_exist_is_no_secret(ask: Asker) -> None:
+    assert check(ask(KEYS).get("/users/a"), 404)
+
+
+def test_an_endpoint_that_nobody_has_opened_asks(library: Library, make_app: MakeApp) -> None:
+    app = make_app(library.database, auth=token_config())
+    later = Blueprint("later", __name__)
+    later.add_url_rule("/later", "all", view_func=lambda: "all")
+    later.add_url_rule("/of/<user_id>", "one", view_func=lambda user_id: user_id)
+    app.register_blueprint(later)
+    client = app.test_client()
+    assert client.get("/later").status_code == 401
+    own = bearer(signed(claims(sub="a")))
+    # It names no tenant, so it is for those who read all.
+    assert client.get("/later", headers=own).status_code == 403
+    assert client.get("/later", headers=bearer(signed(claims(scope="leads:read:all")))).status_code == 200
+    assert client.get("/of/a", headers=own).status_code == 200
+    assert client.get("/of/b", headers=own).status_code == 403
+
+
+def test_every_open_blueprint_is_there(client: FlaskClient) -> None:
+    assert set(client.application.blueprints) > OPEN_BLUEPRINTS
+
+
+def test_preflight_and_strangers_take_nothing_from_a_tenant(ask: Asker, library: Library) -> None:
+    client = ask(token_config(), rate_limit="2 per minute")
+    own = bearer(signed(claims(sub=library.tenant)))
+    strange = bearer(signed(claims(sub="stranger")))
+    for path in answer_keys(library):
+        for _ in range(5):
+            answer = client.options(quote(path))
+            assert answer.status_code == 200
+            assert "X-RateLimit-Limit" not in answer.headers
+            assert client.get(quote(path)).status_code == 401
+            assert client.get(quote(path), headers=bearer("garbage")).status_code == 401
+            assert client.get(quote(path), headers=strange).status_code == 403
+    assert [client.get(library.base, headers=own).status_code for _ in range(3)] == [200, 200, 429]
+
+
+@pytest.mark.parametrize(
+    ("header", "reason"),
+    [
+        ("Bearer", "no credential that could be read"),
+        ("Bearer ", "no credential that could be read"),
+        ("Bearer a b", "no credential that could be read"),
+        ("Bearer a,b", "no credential that could be read"),
+        ("Bearer \xff", "no credential that could be read"),
+        ("Bearer a\tb", "no credential that could be read"),
+        (f"Bearer {'a' * 8192}", "longer than 8 KiB"),
+        (f"Bearer {'a.' * 500_000}", "longer than 8 KiB"),
+        ("x" * 1_000_000, "longer than 8 KiB"),
+        ("Bearer a.b.c", "cannot be read"),
+        ("bearer garbage", "cannot be read"),
+    ],
+)
+def test_what_cannot_be_a_credential(ask: Asker, library: Library, header: str, reason: str) -> None:
+    answer = ask(token_config()).get(
+        "/", environ_overrides={"PATH_INFO": library.base, "HTTP_AUTHORIZATION": header}
+    )
+    assert reason in check(answer, 401)
+    assert challenge(answer).startswith('Bearer realm="leads", error="invalid_token", error_description="')
+
+
+def test_the_scheme_is_read_in_any_case(ask: Asker, library: Library) -> None:
+    client = ask(token_config())
+    token = signed(claims(sub=library.tenant))
+    for header in (f"bearer {token}", f"BEARER   {token}", f"Bearer {token} "):
+        assert client.get(library.base, headers={"Authorization": header}).status_code == 200
+
+
+def test_each_kind_is_accepted_only_where_it_is_set(ask: Asker, library: Library, table: KeyTable) -> None:
+    token, key = signed(claims(sub=library.tenant)), add_key(table, library.tenant)
+    assert "accepts no API keys" in check(ask(token_config()).get(library.base, headers=bearer(key)), 401)
+    assert "not an API key" in check(ask(KEYS).get(library.base, headers=bearer(token)), 401)
+
+
+def test_a_forged_token_opens_nothing(ask: Asker, library: Library) -> None:
+    client = ask(token_config(RSA_PEM))
+    said = claims(sub=library.tenant)
+    assert client.get(library.base, headers=bearer(signed(said, RSA, "RS256"))).status_code == 200
+    for token in (
+        forged({"alg": "none"}, said, None),
+        forged({"alg": "HS256"}, said, RSA_PEM.encode()),
+        forged({"alg": "RS256"}, said, b"x"),
+    ):
+        assert "not signed by a key" in check(client.get(library.base, headers=bearer(token)), 401)
+
+
+def test_a_token_is_kept_for_a_minute_and_never_beyond_its_end(
+    ask: Asker, library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checks: list[str] = []
+    check_token = TokenCheck.check
+
+    def count(self: TokenCheck, token: str) -> object:
+        checks.append(token)
+        return check_token(self, token)
+
+    monkeypatch.setattr(TokenCheck, "check", count)
+    client = ask(token_config())
+    with time_machine.travel(NOW, tick=False) as traveller:
+        long, short = (signed(claims(sub=library.tenant, exp=int(time()) + seconds)) for seconds in (600, 10))
+        for _ in range(3):
+            for token in (long, short):
+                assert client.get(library.base, headers=bearer(token)).status_code == 200
+        assert checks == [long, short]
+        traveller.shift(KEPT_SECONDS - 1)
+        assert client.get(library.base, headers=bearer(long)).status_code == 200
+        assert client.get(library.base, headers=bearer(short)).status_code == 401
+        assert checks == [long, short, short]
+        traveller.shift(1)
+        assert client.get(library.base, headers=bearer(long)).status_code == 200
+        assert checks == [long, short, short, long]
+
+
+def test_no_more_tokens_are_kept_than_the_bound(
+    ask: Asker, library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.auth.gate.MAX_KEPT", 3)
+    client = ask(token_config())
+    for number in range(9):
+        token = signed(claims(sub=library.tenant, jti=str(number)))
+        assert client.get(library.base, headers=bearer(token)).status_code == 200
+    for number in range(9):
+        assert client.get(library.base, headers=bearer(f"garbage{number}")).status_code == 401
+    kept = client.application.extensions["leads_gate"]._kept  # noqa: SLF001  # Memory is what it is about.
+    assert len(kept) == 3
+
+
+def test_a_key_that_was_revoked_is_refused_after_half_a_minute(
+    ask: Asker, library: Library, table: KeyTable
+) -> None:
+    client = ask(KEYS)
+    key = add_key(table, library.tenant)
+    with time_machine.travel(NOW, tick=False) as traveller:
+        assert client.get(library.base, headers=bearer(key)).status_code == 200
+        assert table.revoke(key[:18])
+        traveller.shift(KEPT_KEY_SECONDS - 1)
+        assert client.get(library.base, headers=bearer(key)).status_code == 200
+        traveller.shift(1)
+        for _ in range(2):
+            message = check(client.get(library.base, headers=bearer(key)), 401)
+            assert message == "The API key is not known, has expired or was revoked"
+
+
+def test_a_key_that_expires_is_refused_at_that_moment(ask: Asker, library: Library, table: KeyTable) -> None:
+    client = ask(KEYS)
+    key = add_key(table, library.tenant, expires_at=NOW + timedelta(seconds=10))
+    with time_machine.travel(NOW, tick=False) as traveller:
+        assert client.get(library.base, headers=bearer(key)).status_code == 200
+        traveller.shift(9)
+        assert client.get(library.base, headers=bearer(key)).status_code == 200
+        traveller.shift(1)
+        assert client.get(library.base, headers=bearer(key)).status_code == 401
+
+
+def test_no_part_of_a_key_is_enough(ask: Asker, library: Library, table: KeyTable) -> None:
+    client = ask(KEYS)
+    key = add_key(table, library.tenant)
+    other = new_key().text
+    for credential in (
+        key[:18],
+        key[:-1],
+        f"{key}x",
+        f"{key[:18]}{other[18:]}",
+        f"{other[:18]}{key[18:]}",
+        key.upper(),
+    ):
+        assert client.get(library.base, headers=bearer(credential)).status_code == 401
+
+
+def test_many_at_once_pass_and_are_refused(ask: Asker, library: Library, table: KeyTable) -> None:
+    client = ask(token_config(methods=("jwt", "key")))
+    good = [signed(claims(sub=library.tenant)), add_key(table, library.tenant)]
+    bad = [signed(claims(sub="stranger")), new_key().text]
+
+    def status(credential: str) -> int:
+        return client.application.test_client().get(library.base, headers=bearer(credential)).status_code
+
+    with ThreadPoolExecutor(4) as pool:
+        assert set(pool.map(status, good * 20)) == {200}
+        assert set(pool.map(status, bad * 20)) == {403, 401}
+
+
+def test_without_the_table_of_keys_the_api_is_not_ready(make_app: MakeApp, database: Database) -> None:
+    with database.connect() as conn:
+        conn.execute("DROP SCHEMA leads_access CASCADE")
+    assert make_app(database).test_client().get("/health/ready").status_code == 200
+    client = make_app(database, auth=KEYS).test_client()
+    for answer in (client.get("/health/ready"), client.get("/users/a/leads", headers=bearer(new_key().text))):
+        assert answer.status_code == 503
+        assert answer.get_json()["message"].startswith(
+            "There is no table of API keys: run `python -m projector migrate`"
+        )
+
+
+def test_the_log_names_a_key_by_its_prefix_and_nobody_by_an_address(
+    ask: Asker, library: Library, table: KeyTable, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key = add_key(table, library.tenant)
+    client = ask(token_config(methods=("jwt", "key"), tenant_claim="t"), log_level="INFO", log_format="json")
+    uuid = "789895c8-4bd6-43e9-bfea-a4171ec47197"
+    for credential, name in (
+        (key, f'"caller":"{key[:18]}"'),
+        (signed(claims(sub="ann@example.com", t=library.tenant)), '"caller":"token"'),
+        (signed(claims(sub=uuid, t=library.tenant)), f'"caller":"token:{uuid}"'),
+        (signed(claims(sub="ann@example.com", t="stranger")), '"caller":"token"'),
+    ):
+        client.get(library.base, headers=bearer(credential))
+        [line] = capsys.readouterr().err.splitlines()
+        assert name in line
+        assert "example.com" not in line
+        assert credential not in line
+        assert key[19:] not in line
+    client.get(library.base)
+    assert "caller" not in capsys.readouterr().err
+
+
+def test_the_document_has_the_scheme_where_it_is_asked_for(ask: Asker, client: FlaskClient) -> None:
+    described = ask(KEYS).get("/openapi.json").get_json()
+    [(name, scheme)] = described["components"]["securitySchemes"].items()
+    assert (scheme["type"], scheme["scheme"]) == ("http", "bearer")
+    of_tenants = [path for path in described["paths"] if path.startswith("/users/")]
+    assert len(of_tenants) == 9
+    assert described["security"] == [{name: []}]
+    for path, operations in described["paths"].items():
+        operation = operations["get"]
+        assert operation.get("security") == (None if path in of_tenants else [])
+        assert ({"401", "403"} <= set(operation["responses"])) is (path in of_tenants)
+    openly = client.get("/openapi.json").get_json()
+    assert "securitySchemes" not in openly["components"]
+    assert openly["security"] == []
+    assert all(one["get"].get("security") in (None, []) for one in openly["paths"].values())
+    assert "Error401" not in str(openly)

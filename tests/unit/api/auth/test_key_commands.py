@@ -1,0 +1,184 @@
+"""`python -m api keys`, as an operator runs it."""
+
+import re
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from api import command_line
+from api.auth import key_commands
+from api.auth.key_format import is_key
+from api.config.auth import AuthConfig
+from api.database.key_table import key_table
+from tests.support.commands import environment
+from tests.support.server import Database
+from tests.unit.api.conftest import Library, MakeApp
+
+
+@pytest.fixture
+def in_database(database: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Database:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DATABASE_URL", database.url)
+    # The login of the API may not write, so it is not used.
+    monkeypatch.setenv("LEADS_API_DATABASE_URL", "postgresql://nobody@127.0.0.1:1/nothing")
+    return database
+
+
+def run(*options: str) -> int:
+    return key_commands.run(command_line.parse(["keys", *options]))
+
+
+def create(capsys: pytest.CaptureFixture[str], *options: str) -> str:
+    assert run("create", *options) == 0
+    key = capsys.readouterr().out.rstrip("\n")
+    assert is_key(key)
+    return key
+
+
+def rows(capsys: pytest.CaptureFixture[str], *options: str) -> list[list[str]]:
+    assert run("list", *options) == 0
+    head, *lines = capsys.readouterr().out.splitlines()
+    assert head.split() == ["key", "tenant", "label", "created", "expires", "state"]
+    return [re.split(r"\s{2,}", line) for line in lines]
+
+
+@pytest.mark.usefixtures("in_database")
+def test_a_key_is_shown_once(capsys: pytest.CaptureFixture[str]) -> None:
+    key = create(capsys, "--tenant", "t1", "--label", "CRM", "--expires", "90d")
+    [row] = rows(capsys)
+    assert (row[0], row[1], row[2], row[-1]) == (key[:18], "t1", "CRM", "valid")
+    assert key[19:] not in str(row)
+
+
+def test_the_database_does_not_have_the_key(
+    capsys: pytest.CaptureFixture[str], in_database: Database
+) -> None:
+    key = create(capsys, "--all")
+    with in_database.connect() as conn:
+        [(row,)] = conn.execute("SELECT row_to_json(k)::text FROM leads_access.api_keys AS k").fetchall()
+    assert key[:18] in row
+    assert key[19:] not in row
+
+
+@pytest.mark.usefixtures("in_database")
+def test_the_prose_and_the_key_go_apart(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("create", "--tenant", "t1", "--expires", "2099-01-31") == 0
+    said = capsys.readouterr()
+    assert is_key(said.out.rstrip("\n"))
+    assert "which reads the tenant t1 until 2099-01-31 00:00 UTC" in said.err
+    assert "the read model has no tenant t1 now" in said.err
+    assert run("create", "--all") == 0
+    assert "which reads all tenants until it is revoked" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("in_database")
+def test_a_key_is_revoked_by_its_beginning_or_as_a_whole(capsys: pytest.CaptureFixture[str]) -> None:
+    one, other = create(capsys, "--tenant", "t1"), create(capsys, "--all")
+    assert run("revoke", one[:18]) == 0
+    assert "refuses it within 30 seconds" in capsys.readouterr().err
+    # Somebody found the whole key in a place where it should not be.
+    assert run("revoke", other) == 0
+    said = capsys.readouterr()
+    assert other[19:] not in said.err + said.out
+    assert [row[-1][:7] for row in rows(capsys)] == ["revoked", "revoked"]
+    assert [row[1] for row in rows(capsys, "--tenant", "t1")] == ["t1"]
+    assert run("revoke", "leads_000000000000") == 1
+    assert "There is no key leads_000000000000" in capsys.readouterr().err
+
+
+def test_an_expired_key_is_listed_as_such(capsys: pytest.CaptureFixture[str], in_database: Database) -> None:
+    with key_table(in_database.url) as table:
+        past = datetime.now(UTC) - timedelta(days=1)
+        table.add("leads_a", b"a" * 32, user_id="t\x1b[31m1", label="a\nb", expires_at=past)
+    [row] = rows(capsys)
+    assert row[-1] == "expired"
+    # Whoever may write the table does not rule the terminal.
+    assert (row[1], row[2]) == ("t\\x1b[31m1", "a\\nb")
+
+
+def test_a_created_key_opens_the_api(
+    capsys: pytest.CaptureFixture[str], in_database: Database, make_app: MakeApp
+) -> None:
+    key = create(capsys, "--tenant", "t1")
+    client = make_app(in_database, auth=AuthConfig(("key",))).test_client()
+    for path, status in (("/users/t1/leads", 200), ("/users/t2/leads", 403)):
+        assert client.get(path, headers={"Authorization": f"Bearer {key}"}).status_code == status
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        (),
+        ("create",),
+        ("create", "--tenant", "t1", "--all"),
+        ("create", "--tenant", ""),
+        ("create", "--tenant", "a\x1b"),
+        ("create", "--tenant", "a" * 256),
+        ("create", "--all", "--label", "a\nb"),
+        ("create", "--all", "--label", "a" * 101),
+        ("create", "--all", "--expires", "soon"),
+        ("create", "--all", "--expires", "0d"),
+        ("create", "--all", "--expires", "99999d"),
+        ("create", "--all", "--expires", "2020-01-01"),
+        ("create", "--all", "--expires", "9999-12-31T23:59:59-14:00"),
+        ("revoke",),
+        ("revoke", "leads"),
+        ("delete", "leads_000000000000"),
+    ],
+)
+def test_options_that_are_not_valid(capsys: pytest.CaptureFixture[str], options: tuple[str, ...]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        run(*options)
+    assert ended.value.code == 2
+    assert capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "moment", ["90d", "2099-01-31", "2099-01-31T09:30:00Z", "2099-01-31T09:30:00+02:00", "1d"]
+)
+@pytest.mark.usefixtures("in_database")
+def test_moments_that_are_valid(capsys: pytest.CaptureFixture[str], moment: str) -> None:
+    if moment.startswith("2099"):
+        assert create(capsys, "--all", "--expires", moment)
+    else:
+        create(capsys, "--all", "--expires", moment)
+        expected = f"{datetime.now(UTC) + timedelta(days=int(moment[:-1])):%Y-%m-%d}"
+        assert rows(capsys)[0][-2].startswith(expected)
+
+
+def test_without_a_database_the_exit_code_says_so(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, library: Library
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for url, code in (
+        ("", 2),
+        ("mysql://x", 2),
+        ("postgresql://x@127.0.0.1:1/x", 1),
+        (library.database.url, 0),
+    ):
+        monkeypatch.setenv("DATABASE_URL", url)
+        assert run("list") == code
+
+
+def test_the_program_runs_the_command(in_database: Database, tmp_path: Path) -> None:
+    def call(*options: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "api", "keys", *options],
+            check=False,
+            cwd=tmp_path,
+            env=environment(DATABASE_URL=in_database.url),
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+
+    created = call("create", "--tenant", "t1")
+    assert created.returncode == 0
+    assert is_key(created.stdout.strip())
+    assert created.stdout[:18] in call("list").stdout
+    assert call("revoke", "leads_000000000000").returncode == 1
+    assert call("create").returncode == 2
+    assert "create" in call("--help").stdout

@@ -1,0 +1,331 @@
+"""Keys from an address: a real server with TLS, which changes its keys, goes away and misbehaves."""
+
+import json
+import ssl
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import IPv4Address
+from pathlib import Path
+from threading import Event, Thread
+from time import monotonic, sleep
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from joserfc.jwk import ECKey, RSAKey
+
+from api.auth import key_sources
+from api.auth.key_sources import MAX_AGE_SECONDS, PAUSE_SECONDS, FetchedKeys, FixedKeys, fetcher
+from api.config.auth import AuthConfig
+from api.config.jwt_keys import VerificationKeys, read_keys
+from api.database.errors import UnavailableError
+from api.observe import log
+from tests.unit.api.auth.tokens import EC, OTHER_RSA, RSA, SECRET, claims, signed
+from tests.unit.api.conftest import Library, MakeApp
+
+PATIENCE_SECONDS = 30
+
+
+class Issuer:
+    """An https server with a set of keys. Its answers are set by the test; it notes what is asked."""
+
+    def __init__(self, port: int) -> None:
+        self.url = f"https://127.0.0.1:{port}/jwks.json"
+        self.status = 200
+        self.headers: dict[str, str] = {}
+        self.body = b"{}"
+        self.asked: list[str] = []
+
+    def publish(self, **keys: RSAKey | ECKey) -> None:
+        """Have the set hold these keys, each under its id."""
+        self.status, self.headers = 200, {}
+        self.body = json.dumps(
+            {"keys": [{**key.as_dict(private=False), "kid": kid} for kid, key in keys.items()]}
+        ).encode()
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file with a certificate for 127.0.0.1 that has signed itself, and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "issuer")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(
+            x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))]), critical=False
+        )
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    path = tmp_path_factory.mktemp("issuer") / "issuer.pem"
+    path.write_bytes(
+        made.public_bytes(serialization.Encoding.PEM)
+        + key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+    )
+    return path
+
+
+@contextmanager
+def serving(certificate: Path) -> Iterator[Issuer]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            found.asked.append(self.path)
+            self.send_response(found.status)
+            for name, value in found.headers.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(found.body)))
+            self.end_headers()
+            self.wfile.write(found.body)
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        found = Issuer(server.server_address[1])
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield found
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.fixture
+def issuer(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Issuer]:
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    monkeypatch.delenv("HTTPS_PROXY", raising=False)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    with serving(certificate) as found:
+        found.publish(a=RSA)
+        yield found
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    found = Clock()
+    monkeypatch.setattr(key_sources, "monotonic", found)
+    return found
+
+
+def ids(source: FetchedKeys, key_id: str | None = None) -> set[str | None]:
+    return {key.key_id for key in source.keys(key_id)}
+
+
+def wait_for(fact: Callable[[], bool]) -> None:
+    ends = monotonic() + PATIENCE_SECONDS
+    while not fact():
+        assert monotonic() < ends
+        sleep(0.01)
+
+
+def test_the_keys_of_a_setting_are_always_the_same() -> None:
+    keys = read_keys(SECRET, "")
+    assert FixedKeys(keys).keys("a") == FixedKeys(keys).keys(None) == keys
+
+
+def test_the_set_is_fetched_once_and_after_five_minutes_again(issuer: Issuer, clock: Clock) -> None:
+    source = FetchedKeys(fetcher(issuer.url, ""))
+    assert [ids(source, "a") for _ in range(3)] == [{"a"}] * 3
+    clock.now += MAX_AGE_SECONDS - 1
+    assert ids(source) == {"a"}
+    assert issuer.asked == ["/jwks.json"]
+    issuer.publish(b=EC)
+    clock.now += 1
+    # No request waits for it.
+    assert ids(source) == {"a"}
+    wait_for(lambda: ids(source) == {"b"})
+    assert len(issuer.asked) == 2
+
+
+def test_after_a_time_without_requests_the_first_one_has_new_keys(issuer: Issuer, clock: Clock) -> None:
+    source = FetchedKeys(fetcher(issuer.url, ""))
+    assert ids(source, "a") == {"a"}
+    issuer.publish(b=EC)
+    clock.now += MAX_AGE_SECONDS + PAUSE_SECONDS
+    # The key a was taken back meanwhile.
+    assert ids(source, "a") == {"b"}
+    # While the issuer is away, that is tried once, and no further request waits.
+    issuer.status = 500
+    clock.now += MAX_AGE_SECONDS + PAUSE_SECONDS
+    assert [ids(source, "b") for _ in range(3)] == [{"b"}] * 3
+    assert len(issuer.asked) == 3
+
+
+def test_a_new_key_is_found_at_once_and_strangers_cannot_ask_often(issuer: Issuer, clock: Clock) -> None:
+    source = FetchedKeys(fetcher(issuer.url, ""))
+    assert ids(source, "a") == {"a"}
+    issuer.publish(a=RSA, b=OTHER_RSA)
+    clock.now += PAUSE_SECONDS
+    assert ids(source, "b") == {"a", "b"}
+    assert len(issuer.asked) == 2
+    for number in range(100):
+        assert ids(source, f"invented {number}") == {"a", "b"}
+    assert len(issuer.asked) == 2
+    clock.now += PAUSE_SECONDS
+    for number in range(100):
+        ids(source, f"invented {number}")
+    assert len(issuer.asked) == 3
+
+
+def test_the_keys_stay_while_the_issuer_is_away(
+    certificate: Path, monkeypatch: pytest.MonkeyPatch, clock: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log.configure("WARNING", "json", personal_data=False)
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    with serving(certificate) as issuer:
+        issuer.publish(a=RSA)
+        source = FetchedKeys(fetcher(issuer.url, ""))
+        assert ids(source) == {"a"}
+    for _ in range(3):
+        clock.now += MAX_AGE_SECONDS
+        assert ids(source, "a") == {"a"}
+        wait_for(lambda: not source._lock.locked())  # noqa: SLF001  # The thread that fetches has ended.
+        assert ids(source, "b") == {"a"}
+    assert "those fetched before stay in use" in capsys.readouterr().err
+
+
+def test_without_any_keys_nothing_can_be_checked(
+    certificate: Path, monkeypatch: pytest.MonkeyPatch, clock: Clock
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    with serving(certificate) as issuer:
+        issuer.status = 500
+        source = FetchedKeys(fetcher(issuer.url, ""))
+        for _ in range(5):
+            with pytest.raises(UnavailableError):
+                source.keys("a")
+        # Requests do not wait for it one after another.
+        assert len(issuer.asked) == 1
+        issuer.publish(a=RSA)
+        clock.now += key_sources.FIRST_PAUSE_SECONDS
+        assert ids(source) == {"a"}
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "body"),
+    [
+        (200, {}, b""),
+        (200, {}, b"<html>"),
+        (200, {}, b"[]"),
+        (200, {}, b'{"keys": []}'),
+        (200, {}, b'{"keys": {}}'),
+        (200, {}, b"[" * 100_000),
+        (200, {}, b"\xff"),
+        (200, {}, b'{"keys": [{"kty": "oct", "k": "' + b"YWFh" * 20 + b'"}]}'),
+        (200, {}, b'{"keys": [{"kty": "RSA", "n": "AQAB", "e": "AQAB"}]}'),
+        (200, {}, json.dumps({"keys": [RSA.as_dict(private=True)]}).encode()),
+        (200, {}, json.dumps({"keys": [{**RSA.as_dict(private=False), "use": "enc"}]}).encode()),
+        (200, {}, b" " * (key_sources.MAX_BYTES + 1)),
+        (301, {"Location": "/other.json"}, b""),
+        (302, {"Location": "https://127.0.0.1:1/other.json"}, b""),
+        (307, {"Location": "http://127.0.0.1:1/other.json"}, b""),
+        (308, {"Location": "file:///etc/passwd"}, b""),
+        (404, {}, b"{}"),
+        (503, {}, b"{}"),
+    ],
+)
+def test_an_answer_that_is_no_set_of_public_keys(
+    issuer: Issuer, clock: Clock, status: int, headers: dict[str, str], body: bytes
+) -> None:
+    source = FetchedKeys(fetcher(issuer.url, ""))
+    assert ids(source) == {"a"}
+    issuer.status, issuer.headers, issuer.body = status, headers, body
+    clock.now += PAUSE_SECONDS
+    # Those fetched before stay.
+    assert ids(source, "b") == {"a"}
+    assert issuer.asked == ["/jwks.json"] * 2
+    with pytest.raises(UnavailableError):
+        FetchedKeys(fetcher(issuer.url, "")).keys(None)
+
+
+def test_a_certificate_that_nobody_vouches_for(issuer: Issuer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SSL_CERT_FILE")
+    with pytest.raises(UnavailableError):
+        FetchedKeys(fetcher(issuer.url, "")).keys(None)
+    assert issuer.asked == []
+
+
+def test_only_keys_of_the_algorithm_that_is_set(issuer: Issuer) -> None:
+    issuer.publish(a=RSA, b=EC)
+    assert {(key.key_id, key.algorithm) for key in fetcher(issuer.url, "")()} == {
+        ("a", "RS256"),
+        ("b", "ES256"),
+    }
+    assert {(key.key_id, key.algorithm) for key in fetcher(issuer.url, "ES256")()} == {("b", "ES256")}
+
+
+def test_one_request_looks_for_a_new_key_and_the_others_do_not_wait(clock: Clock) -> None:
+    begun, go_on = Event(), Event()
+    sets: list[VerificationKeys] = [read_keys(json.dumps({**RSA.as_dict(private=False), "kid": "a"}), "")]
+
+    def fetch() -> VerificationKeys:
+        if len(sets) == 1:
+            sets.append(sets[0])
+            return sets[0]
+        begun.set()
+        assert go_on.wait(PATIENCE_SECONDS)
+        return sets[0]
+
+    source = FetchedKeys(fetch)
+    assert ids(source) == {"a"}
+    clock.now += PAUSE_SECONDS
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(ids, source, "b")
+        assert begun.wait(PATIENCE_SECONDS)
+        with pytest.raises(UnavailableError, match="being fetched"):
+            source.keys("b")
+        # Tokens of known keys go on meanwhile.
+        assert ids(source, "a") == {"a"}
+        go_on.set()
+        assert waiting.result(PATIENCE_SECONDS) == {"a"}
+
+
+def test_a_rotation_and_an_outage_as_callers_see_them(
+    issuer: Issuer, clock: Clock, library: Library, make_app: MakeApp
+) -> None:
+    auth = AuthConfig(("jwt",), jwks_url=issuer.url)
+    client = make_app(library.database, auth=auth).test_client()
+
+    def status(key: Any, kid: str, **said: object) -> int:  # noqa: ANN401
+        token = signed(claims(sub=library.tenant, **said), key, "RS256", kid=kid)
+        return client.get(library.base, headers={"Authorization": f"Bearer {token}"}).status_code
+
+    assert status(RSA, "a") == 200
+    assert status(OTHER_RSA, "a") == 401
+    issuer.publish(b=OTHER_RSA)
+    clock.now += PAUSE_SECONDS
+    assert status(OTHER_RSA, "b") == 200
+    # The key is gone, and tokens that it signed are not accepted any more; one that is kept is, for a minute.
+    assert status(RSA, "a", jti="new") == 401
+    issuer.status = 500
+    clock.now += MAX_AGE_SECONDS
+    assert status(OTHER_RSA, "b", jti="another") == 200
+    # 503 while the set is being fetched.
+    assert status(OTHER_RSA, "c") in {401, 503}

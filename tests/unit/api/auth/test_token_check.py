@@ -1,0 +1,314 @@
+"""Which tokens are accepted. Those of attackers are made by hand."""
+
+import json
+from time import time
+from typing import Any
+
+import pytest
+import time_machine
+from hypothesis import given
+from hypothesis import strategies as st
+from joserfc.jwk import OctKey
+from joserfc.jws import JWSRegistry, serialize_compact
+
+from api.auth.access import Access
+from api.auth.errors import CredentialsRefusedError
+from api.auth.key_sources import FixedKeys
+from api.auth.token_check import LEEWAY_SECONDS, TokenCheck
+from api.config.jwt_keys import read_keys
+from tests.unit.api.auth.tokens import (
+    EC,
+    EC_PEM,
+    OTHER_RSA,
+    RSA,
+    RSA_PEM,
+    SECRET,
+    TENANT,
+    claims,
+    forged,
+    signed,
+    token_config,
+)
+
+
+def checker(key: str = SECRET, **settings: Any) -> TokenCheck:  # noqa: ANN401
+    config = token_config(key, **settings)
+    return TokenCheck(config, FixedKeys(config.jwt_keys))
+
+
+def refused(token: str, check: TokenCheck | None = None) -> str:
+    """Why a token is refused."""
+    with pytest.raises(CredentialsRefusedError) as raised:
+        (check or checker()).check(token)
+    return str(raised.value.description)
+
+
+ACCESS = Access(TENANT, reads_all=False, name=f"token:{TENANT}")
+
+
+def test_a_token_of_a_secret_is_accepted() -> None:
+    said = claims()
+    assert checker().check(signed(said)) == (ACCESS, said["exp"])
+
+
+@pytest.mark.parametrize(
+    ("pem", "key", "algorithm"), [(RSA_PEM, RSA, "RS256"), (EC_PEM, EC, "ES256")], ids=["RSA", "EC"]
+)
+def test_a_token_of_a_key_is_accepted(pem: str, key: Any, algorithm: str) -> None:  # noqa: ANN401
+    assert checker(pem).check(signed(claims(), key, algorithm)).access == ACCESS
+
+
+def test_another_algorithm_is_accepted_where_it_is_the_only_one() -> None:
+    check = checker(RSA_PEM, algorithm="PS256")
+    assert check.check(signed(claims(), RSA, "PS256")).access == ACCESS
+    assert "not signed by a key" in refused(signed(claims(), RSA, "RS256"), check)
+
+
+def test_the_key_of_another_issuer() -> None:
+    assert "not signed by a key" in refused(signed(claims(), OTHER_RSA, "RS256"), checker(RSA_PEM))
+    assert "not signed by a key" in refused(signed(claims(), OctKey.import_key("x" * 40)))
+
+
+@pytest.mark.parametrize("algorithm", ["none", "None", "NONE", "nOnE", ""])
+def test_no_signature(algorithm: str) -> None:
+    for key in (SECRET, RSA_PEM):
+        for secret in (None, b"", b"x"):
+            token = forged({"alg": algorithm, "typ": "JWT"}, claims(), secret)
+            assert "not signed by a key" in refused(token, checker(key))
+
+
+@pytest.mark.parametrize("pem", [RSA_PEM, RSA_PEM.strip(), EC_PEM, EC_PEM.strip()])
+def test_the_public_key_as_a_secret(pem: str) -> None:
+    for check in (checker(pem), checker(json.dumps({"keys": [RSA.as_dict(private=False)]}))):
+        assert "not signed by a key" in refused(forged({"alg": "HS256"}, claims(), pem.encode()), check)
+
+
+def test_the_key_that_the_token_brings_along() -> None:
+    for header in (
+        {"jwk": OTHER_RSA.as_dict(private=False)},
+        {"jku": "https://127.0.0.1:1/jwks.json"},
+        {"x5u": "https://127.0.0.1:1/cert.pem"},
+    ):
+        token = serialize_compact(
+            {"alg": "RS256", **header},
+            json.dumps(claims()),
+            OTHER_RSA,
+            registry=JWSRegistry(algorithms=["RS256"], strict_check_header=False),
+        )
+        # A header of 512 bytes and more is not read at all.
+        assert refused(token, checker(RSA_PEM)).startswith(
+            ("The token is not signed", "The token cannot be read")
+        )
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        {"crit": ["exp"], "exp": 1},
+        {"crit": ["b64"], "b64": False},
+        {"crit": []},
+        {"crit": None},
+        {"b64": False},
+    ],
+)
+def test_a_header_that_is_critical(header: dict[str, object]) -> None:
+    token = forged({"alg": "HS256", **header}, claims(), SECRET.encode())
+    # The library itself does not read an unencoded payload that is not announced.
+    assert refused(token) in {
+        "The token has a header that this API does not support",
+        "The token cannot be read",
+    }
+
+
+def test_another_header_is_no_concern() -> None:
+    token = forged({"alg": "HS256", "nonce": "1", "typ": "at+jwt"}, claims(), SECRET.encode())
+    assert checker().check(token).access == ACCESS
+
+
+def test_a_token_that_has_expired() -> None:
+    token = signed(claims(exp=1_000_000_000))
+    check = checker()
+    with time_machine.travel(1_000_000_000 - 1, tick=False) as traveller:
+        assert check.check(token).access == ACCESS
+        traveller.move_to(1_000_000_000 + LEEWAY_SECONDS - 1)
+        assert check.check(token).access == ACCESS
+        traveller.move_to(1_000_000_000 + LEEWAY_SECONDS)
+        assert refused(token, check) == "The token has expired"
+
+
+@pytest.mark.parametrize("name", ["nbf", "iat"])
+def test_a_token_of_the_future(name: str) -> None:
+    now = int(time())
+    with time_machine.travel(now, tick=False):
+        assert checker().check(signed(claims(**{name: now + LEEWAY_SECONDS}))).access == ACCESS
+        reason = refused(signed(claims(**{name: now + LEEWAY_SECONDS + 1})))
+    assert reason in {"The token is not valid yet", "The token was issued in the future"}
+
+
+def test_a_token_without_an_end() -> None:
+    assert refused(signed(claims(exp=None))) == "The token lacks the claim exp"
+
+
+@pytest.mark.parametrize(
+    "end", ["1e999", "NaN", "Infinity", "true", '"9999999999"', "[9999999999]", "{}", "9" * 5000]
+)
+def test_an_end_that_is_no_number(end: str) -> None:
+    payload = json.dumps(claims(exp=None))[:-1] + f', "exp": {end}}}'
+    token = serialize_compact({"alg": "HS256"}, payload, OctKey.import_key(SECRET))
+    assert refused(token)
+
+
+def test_an_end_in_the_far_future_is_taken() -> None:
+    assert checker().check(signed(claims(exp=10**300))).until == 2**53
+
+
+def test_audience_and_issuer() -> None:
+    check = checker(audience="leads", issuer="https://issuer.example")
+    good = {"aud": "leads", "iss": "https://issuer.example"}
+    assert check.check(signed(claims(**good))).access == ACCESS
+    assert check.check(signed(claims(**good | {"aud": ["others", "leads"]}))).access == ACCESS
+    for changed, reason in (
+        ({"aud": "others"}, "The token is meant for another audience"),
+        ({"aud": ["others"]}, "The token is meant for another audience"),
+        ({"aud": ["leads", 1]}, "The token is meant for another audience"),
+        ({"aud": "leads2"}, "The token is meant for another audience"),
+        ({"aud": None}, "The token lacks the claim aud"),
+        ({"aud": []}, "The token is meant for another audience"),
+        ({"iss": "https://issuer.example/"}, "The token is from another issuer"),
+        ({"iss": ["https://issuer.example"]}, "The token is from another issuer"),
+        ({"iss": None}, "The token lacks the claim iss"),
+    ):
+        assert refused(signed(claims(**good | changed)), check) == reason
+
+
+def test_the_tenant_is_in_the_claim_that_is_set() -> None:
+    check = checker(tenant_claim="tenant_id")
+    access = check.check(signed(claims(sub="ann@example.com", tenant_id="t1"))).access
+    # The subject may be an address, so logs do not name it.
+    assert access == Access("t1", reads_all=False, name="token")
+    for other in (None, "", 7, ["t1"], {"t1": 1}, True):
+        nothing = check.check(signed(claims(sub="t1", tenant_id=other))).access
+        assert nothing == Access(None, reads_all=False, name="token")
+
+
+@pytest.mark.parametrize("scope", ["leads:read:all", "openid leads:read:all", ["leads:read:all"]])
+def test_a_scope_reads_all(scope: object) -> None:
+    token = signed(claims(sub=None, scope=scope))
+    assert checker().check(token).access == Access(None, reads_all=True, name="token")
+    for other in ("", "other"):
+        nothing = checker(all_scope=other).check(token).access
+        assert nothing == Access(None, reads_all=False, name="token")
+
+
+@pytest.mark.parametrize(
+    "scope",
+    [
+        "",
+        "leads:read",
+        "leads:read:all2",
+        "leads:read:alleverything",
+        1,
+        {"leads:read:all": 1},
+        [["leads:read:all"]],
+    ],
+)
+def test_another_scope_does_not(scope: object) -> None:
+    assert checker().check(signed(claims(scope=scope))).access == ACCESS
+
+
+def test_a_key_id_chooses_among_keys() -> None:
+    keys = {
+        "keys": [{**RSA.as_dict(private=False), "kid": "a"}, {**OTHER_RSA.as_dict(private=False), "kid": "b"}]
+    }
+    check = checker(json.dumps(keys))
+    assert check.check(signed(claims(), RSA, "RS256", kid="a")).access == ACCESS
+    assert check.check(signed(claims(), OTHER_RSA, "RS256", kid="b")).access == ACCESS
+    assert check.check(signed(claims(), OTHER_RSA, "RS256")).access == ACCESS
+    for kid in ("a", "c"):
+        assert "not signed by a key" in refused(signed(claims(), OTHER_RSA, "RS256", kid=kid), check)
+
+
+def test_a_secret_and_a_key_in_one_set_have_an_algorithm_each() -> None:
+    secret: dict[str, str | list[str]] = {
+        "kty": "oct",
+        "k": "c2VjcmV0IHNlY3JldCBzZWNyZXQgc2VjcmV0IHNlY3JldA",
+        "kid": "s",
+    }
+    check = checker(json.dumps({"keys": [{**RSA.as_dict(private=False), "kid": "r"}, secret]}))
+    assert check.check(signed(claims(), OctKey.import_key(secret), kid="s")).access == ACCESS
+    assert check.check(signed(claims(), RSA, "RS256", kid="r")).access == ACCESS
+    assert "not signed by a key" in refused(
+        forged({"alg": "HS256", "kid": "r"}, claims(), RSA_PEM.encode()), check
+    )
+
+
+@pytest.mark.parametrize(
+    "header", [{"alg": 1}, {"alg": ["HS256"]}, {"alg": "HS256", "kid": 1}, ["alg"], "alg", 7, None, {}]
+)
+def test_a_header_of_another_kind(header: object) -> None:
+    assert refused(forged(header, claims(), SECRET.encode())) == "The token cannot be read"
+
+
+@pytest.mark.parametrize("said", [[], "text", 1, None])
+def test_claims_that_are_no_object(said: object) -> None:
+    assert "not signed by a key" in refused(forged({"alg": "HS256"}, said, SECRET.encode()))
+
+
+@pytest.mark.parametrize("said", [{"sub": 1}, {"nbf": "soon"}, {"iat": None, "nbf": []}, {"jti": 1}])
+def test_claims_of_another_kind(said: dict[str, object]) -> None:
+    assert refused(forged({"alg": "HS256"}, {**claims(), **said}, SECRET.encode()))
+
+
+def test_a_part_that_is_changed() -> None:
+    header, said, signature = signed(claims()).split(".")
+    _, other, _ = signed(claims(sub="other")).split(".")
+    assert "not signed by a key" in refused(f"{header}.{other}.{signature}")
+    assert "not signed by a key" in refused(f"{header}.{said}.{signature[:-4]}")
+    assert "not signed by a key" in refused(f"{header}.{said}.")
+
+
+@pytest.mark.parametrize(
+    "token", ["", ".", "..", "...", "a", "a.b.c", "a.b.c.d.e", "é.é.é", "=" * 100, "[" * 8000]
+)
+def test_garbage(token: str) -> None:
+    assert refused(token)
+
+
+# Deeper than the interpreter follows.
+def test_claims_that_are_nested_deeply() -> None:
+    token = serialize_compact({"alg": "HS256"}, "[" * 5000 + "]" * 5000, OctKey.import_key(SECRET))
+    assert "not signed by a key" in refused(token)
+
+
+@given(
+    header=st.dictionaries(
+        st.sampled_from(["alg", "kid", "typ", "crit", "b64", "jku"]),
+        st.none()
+        | st.booleans()
+        | st.integers()
+        | st.text()
+        | st.sampled_from(["HS256", "RS256"])
+        | st.lists(st.text()),
+    ),
+    said=st.dictionaries(
+        st.sampled_from(["exp", "nbf", "iat", "sub", "aud", "iss", "scope", "jti"]),
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.lists(st.text()),
+    ),
+)
+def test_whatever_is_signed_is_accepted_or_refused(header: dict[str, Any], said: dict[str, Any]) -> None:
+    check = checker(audience="leads")
+    try:
+        checked = check.check(forged(header, said, SECRET.encode()))
+    except CredentialsRefusedError:
+        return
+    assert header["alg"] == "HS256"
+    assert said["aud"] == "leads" or "leads" in said["aud"]
+    assert checked.until > time() - LEEWAY_SECONDS
+
+
+def test_a_token_is_tried_with_few_keys_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api.auth.token_check.MAX_TRIED_KEYS", 1)
+    keys = json.dumps({"keys": [RSA.as_dict(private=False), OTHER_RSA.as_dict(private=False)]})
+    check = TokenCheck(token_config(keys), FixedKeys(read_keys(keys, "")))
+    assert check.check(signed(claims(), RSA, "RS256")).access == ACCESS
+    assert "not signed by a key" in refused(signed(claims(), OTHER_RSA, "RS256"), check)

@@ -1,0 +1,63 @@
+"""A variable that looks like a setting and is none is named, with the setting that may be meant."""
+
+import re
+
+import pytest
+
+from api.config.names import OF_API, OF_PROJECTOR, unknown_settings
+from tests.support.commands import ROOT
+
+EXAMPLE = set(re.findall(r"^#?([A-Z_]+)=", (ROOT / ".env.example").read_text("utf-8"), re.MULTILINE))
+
+
+def test_all_settings_of_both_programs_are_known() -> None:
+    assert EXAMPLE - {*OF_API, *OF_PROJECTOR} == set(), "add them to api/config/names.py"
+    assert {*OF_API, *OF_PROJECTOR} - EXAMPLE == set(), "take them out of api/config/names.py"
+    assert unknown_settings(dict.fromkeys(EXAMPLE, "x")) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("LEADS_LOG_LEVL", "LEADS_LOG_LEVEL"),
+        ("LEADS_LOGLEVEL", "LEADS_LOG_LEVEL"),
+        ("LEADS_RATELIMIT", "LEADS_RATE_LIMIT"),
+        ("LEADS_API_WORKER", "LEADS_API_WORKERS"),
+        ("LEADS_API_DATABASE_ULR", "LEADS_API_DATABASE_URL"),
+        ("LEADS_STATEMENT_TIMEOUT", "LEADS_STATEMENT_TIMEOUT_MS"),
+        # Of the projector: both may have one environment.
+        ("LEADS_REFRESH_SECOND", "LEADS_REFRESH_SECONDS"),
+        # Settings without the prefix.
+        ("LEADS_DATABASE_URL", "DATABASE_URL"),
+        ("LEADS_PORT", "PORT"),
+        ("LEADS_HOST", "HOST"),
+    ],
+)
+def test_a_misspelt_setting_is_named_with_the_one_that_may_be_meant(name: str, meant: str) -> None:
+    [sentence] = unknown_settings({name: "x", "PATH": "/bin", "LEDS_PORT": "1"})
+    assert sentence == f"{name} is not a setting, and has no effect. Did you mean {meant}?"
+
+
+def test_a_setting_that_is_near_to_none_is_named_with_where_all_are() -> None:
+    [sentence] = unknown_settings({"LEADS_COLOUR": "red"})
+    assert sentence.startswith("LEADS_COLOUR is not a setting")
+    assert "docs/settings.md" in sentence
+    assert "mean" not in sentence
+
+
+def test_what_kubernetes_sets_for_services_of_our_names_is_no_setting() -> None:
+    assert (
+        unknown_settings(
+            {
+                "LEADS_SERVICE_HOST": "10.0.0.1",
+                "LEADS_API_SERVICE_HOST": "10.0.0.1",
+                "LEADS_API_SERVICE_PORT": "4000",
+                "LEADS_API_SERVICE_PORT_HTTP": "4000",
+                "LEADS_API_PORT": "tcp://10.0.0.1:4000",
+                "LEADS_PORT": "tcp://10.0.0.1:4000",
+                "LEADS_API_PORT_4000_TCP": "tcp://10.0.0.1:4000",
+                "LEADS_API_PORT_4000_TCP_ADDR": "10.0.0.1",
+            }
+        )
+        == []
+    )

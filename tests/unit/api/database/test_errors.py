@@ -1,0 +1,133 @@
+"""Every failure of the database is a 503 that says what it means, or a mistake of ours."""
+
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from flask import Flask
+
+from api.database.errors import (
+    GAVE_WAY,
+    NO_RIGHTS,
+    NOT_INSTALLED,
+    OTHER_VERSION,
+    ReplayConflictError,
+    UnavailableError,
+    caller_error,
+)
+from api.database.session import Session
+from api.database.statement import CompiledStatement, Row
+from tests.support.server import Database
+from tests.unit.api.conftest import Library, MakeApp
+from tests.unit.api.response.test_errors import check
+
+
+def test_an_error_of_the_database_that_means_a_mistake_of_ours(
+    library: Library, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = make_app(library.database, log_level="ERROR")
+    monkeypatch.setattr(
+        app.extensions["leads_database"],
+        "_fetch",
+        lambda *_: (_ for _ in ()).throw(psycopg.errors.SyntaxError()),
+    )
+    check(app.test_client().get(library.base), 500)
+
+
+PASSING = {
+    GAVE_WAY: ReplayConflictError("canceling statement due to conflict with recovery"),
+    "Another session holds a table of the read model": psycopg.errors.DeadlockDetected("deadlock detected"),
+    "A transaction of another session came between": psycopg.errors.SerializationFailure(
+        "could not serialize"
+    ),
+}
+
+
+@pytest.mark.parametrize("said", PASSING)
+@pytest.mark.parametrize("failures", [1, 2])
+def test_a_query_that_met_others_is_asked_once_more(
+    library: Library, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch, said: str, failures: int
+) -> None:
+    app = make_app(library.database, log_level="CRITICAL")
+    assert app.test_client().get(library.base).status_code == 200
+    fetch, left = Session.fetch, [PASSING[said]] * failures
+
+    def fail_first(session: Session, statement: CompiledStatement[Row]) -> Row:
+        if left:
+            raise left.pop()
+        return fetch(session, statement)
+
+    monkeypatch.setattr(Session, "fetch", fail_first)
+    answer = app.test_client().get(library.base)
+    if failures == 1:
+        assert answer.status_code == 200
+    else:
+        assert check(answer, 503) == said
+        assert int(answer.headers["Retry-After"]) >= 1
+    assert left == []
+
+
+def test_what_libpq_itself_reports_means_that_the_connection_is_lost() -> None:
+    """psycopg has no class for it, because there is no SQLSTATE."""
+    assert isinstance(caller_error(psycopg.DatabaseError("server closed the connection")), UnavailableError)
+    mistake = psycopg.ProgrammingError("cannot adapt type")
+    assert caller_error(mistake) is mistake
+
+
+def test_a_database_that_is_away(make_app: MakeApp) -> None:
+    nowhere = Database("postgresql://nobody@127.0.0.1:1/nothing", "nothing")
+    client = make_app(nowhere, log_level="ERROR").test_client()
+    for path in ("/users/a/leads", "/users/a/leads/stats", "/users/a/leads/1", "/users/a/leads/1/messages"):
+        answer = client.get(path)
+        assert "reached" in check(answer, 503)
+        assert int(answer.headers["Retry-After"]) >= 1
+    check(client.get("/health/ready"), 503)
+    assert client.get("/health/live").status_code == 200
+
+
+@pytest.fixture
+def slow(database: Database) -> Iterator[Database]:
+    """A database where somebody holds on to every lead."""
+    with database.connect() as holder, holder.transaction():
+        holder.execute("LOCK TABLE read_model.leads IN ACCESS EXCLUSIVE MODE")
+        yield database
+
+
+def test_a_database_that_takes_too_long(slow: Database, make_app: MakeApp) -> None:
+    client = make_app(slow, statement_timeout_ms=1000, log_level="ERROR").test_client()
+    answer = client.get("/users/a/leads")
+    assert "too long" in check(answer, 503)
+    assert int(answer.headers["Retry-After"]) >= 1
+
+
+def message(app: Flask, path: str = "/users/a/leads") -> str:
+    """What a request is answered with 503, and readiness too."""
+    client = app.test_client()
+    said = check(client.get(path), 503)
+    assert check(client.get("/health/ready"), 503) == said
+    return said
+
+
+def test_a_database_without_the_read_model(source_database: Database, make_app: MakeApp) -> None:
+    assert message(make_app(source_database)) == NOT_INSTALLED
+    assert "`python -m projector migrate`" in NOT_INSTALLED
+
+
+def test_tables_of_an_older_version(database: Database, make_app: MakeApp) -> None:
+    """They are not all there yet, which is not the same as none."""
+    with database.connect() as conn:
+        conn.execute("ALTER TABLE read_model.lead_totals RENAME TO lead_span_stats")
+    assert message(make_app(database), "/users/a/leads/stats") == OTHER_VERSION
+    with database.connect() as conn:
+        conn.execute("ALTER TABLE read_model.lead_span_stats RENAME TO lead_totals")
+        conn.execute("ALTER TABLE read_model.leads RENAME COLUMN document TO page")
+    assert message(make_app(database), "/users/a/leads/1") == OTHER_VERSION
+
+
+def test_a_table_that_the_api_may_not_read(database: Database, make_app: MakeApp) -> None:
+    with database.connect() as conn:
+        conn.execute("REVOKE SELECT ON read_model.leads FROM leads_api")
+    assert message(make_app(database)) == NO_RIGHTS
+    with database.connect() as conn:
+        conn.execute("REVOKE USAGE ON SCHEMA read_model FROM leads_api")
+    assert message(make_app(database)) == NO_RIGHTS

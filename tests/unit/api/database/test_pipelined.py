@@ -1,0 +1,198 @@
+"""The tenant of a statement goes with it to PostgreSQL, and whatever happens the next statement has its own."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple, cast
+
+import psycopg
+import pytest
+from sqlalchemy import BigInteger, Integer, Text, bindparam, func, literal_column, select
+from sqlalchemy import cast as cast_to
+from sqlalchemy.pool import PoolProxiedConnection
+
+from api.database.errors import ConnectionLostError
+from api.database.session import Session
+from api.database.statement import BoundStatement, CompiledStatement, compile_statement
+from tests.unit.api.conftest import Library, MakeApp
+
+LOCK = 77
+WAITING = "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND objid = %s"
+
+
+class Meanwhile(NamedTuple):
+    """A superuser, the process that waits, and what has become of its statement."""
+
+    superuser: psycopg.Connection[Any]
+    pid: int
+    outcome: list[object]
+
+
+class NameRow(NamedTuple):
+    """The tenant that PostgreSQL has been told, and the one that the statement asks for."""
+
+    told: bytes | None
+    asked: bytes
+
+
+def under(tenant: str) -> CompiledStatement[NameRow]:
+    """A statement that tells which tenant it runs under."""
+    told = func.current_setting(literal_column("'leads.user_id'"), literal_column("true"))
+    asked = cast_to(bindparam("user_id", type_=Text), Text)
+    statement = select(told.label("told"), asked.label("asked"))
+    return compile_statement(BoundStatement(statement, NameRow, {"user_id": tenant}))
+
+
+class AnyRow(NamedTuple):
+    """The row of a statement that fails or ends the connection."""
+
+    value: object
+
+
+def statement_of(expression: Any, tenant: str) -> CompiledStatement[AnyRow]:  # noqa: ANN401  # Any expression.
+    with_tenant = select(expression.label("value")).where(bindparam("user_id", type_=Text).is_not(None))
+    return compile_statement(BoundStatement(with_tenant, AnyRow, {"user_id": tenant}))
+
+
+def failing(tenant: str) -> CompiledStatement[AnyRow]:
+    return statement_of(cast_to(bindparam("user_id", type_=Text), Integer), tenant)
+
+
+@pytest.fixture(params=["session", "transaction"])
+def pooled(
+    library: Library, make_app: MakeApp, request: pytest.FixtureRequest
+) -> Iterator[PoolProxiedConnection]:
+    """A connection out of the API's pool, for each of the settings."""
+    app = make_app(library.database, tenant_setting=request.param)
+    taken: PoolProxiedConnection = app.extensions["leads_database"].engine.raw_connection()
+    yield taken
+    taken.close()
+
+
+@pytest.fixture
+def session(pooled: PoolProxiedConnection) -> Session:
+    found: Session = pooled.info["leads_session"]
+    return found
+
+
+NAMES = ("a", "b", "b", "a", "a", "o'neil", 'back\\slash "quoted"', "Ümit 🙂", "$1", "", "a")
+
+
+def test_each_statement_runs_under_the_tenant_that_it_names(session: Session) -> None:
+    for name in NAMES:
+        assert session.fetch(under(name)) == NameRow(name.encode(), name.encode())
+
+
+def test_a_statement_without_a_tenant_runs_under_none(session: Session) -> None:
+    told = func.current_setting(literal_column("'leads.user_id'"), literal_column("true"))
+    nobody = compile_statement(BoundStatement(select(told.label("value")), AnyRow, {}))
+    assert session.fetch(nobody).value == b""
+    session.fetch(under("a"))
+    assert session.fetch(nobody).value == b""
+
+
+@pytest.mark.parametrize("before", ["a", "b"])
+def test_an_error_forgets_the_tenant(session: Session, pooled: PoolProxiedConnection, before: str) -> None:
+    """PostgreSQL takes a SET back with the statement that fails after it."""
+    session.fetch(under(before))
+    for _ in range(2):
+        with pytest.raises(psycopg.errors.InvalidTextRepresentation):
+            session.fetch(failing("b"))
+        connection = cast("psycopg.Connection[Any]", pooled.driver_connection)
+        assert connection.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
+        assert session.fetch(under("b")).told == b"b"
+        assert session.fetch(under("a")).told == b"a"
+
+
+def test_a_cancelled_statement_forgets_the_tenant(session: Session, pooled: PoolProxiedConnection) -> None:
+    session.fetch(under("a"))
+    connection = cast("psycopg.Connection[Any]", pooled.driver_connection)
+    connection.execute("SET statement_timeout = 50")
+    for tenant in ("a", "b"):
+        with pytest.raises(psycopg.errors.QueryCanceled):
+            session.fetch(statement_of(func.pg_sleep(literal_column("60")), tenant))
+    connection.execute("SET statement_timeout = 0")
+    assert session.fetch(under("b")).told == b"b"
+
+
+def waiting(tenant: str) -> CompiledStatement[AnyRow]:
+    """A statement that waits for LOCK."""
+    taken = func.pg_advisory_xact_lock(cast_to(literal_column(str(LOCK)), BigInteger))
+    return statement_of(cast_to(taken, Text), tenant)
+
+
+@contextmanager
+def while_waiting(session: Session, library: Library, tenant: str) -> Iterator[Meanwhile]:
+    """A superuser who holds LOCK, and the outcome of a statement that waits for it in another thread."""
+    outcome: list[object] = []
+
+    def run() -> None:
+        try:
+            outcome.append(session.fetch(waiting(tenant)))
+        except psycopg.Error as error:
+            outcome.append(error)
+
+    with library.database.connect() as superuser:
+        superuser.execute("SELECT pg_advisory_lock(%s)", (LOCK,))
+        thread = threading.Thread(target=run)
+        thread.start()
+        pid = None
+        # If the wait kept this thread from running, the statement would end by its timeout.
+        while pid is None:
+            pid = superuser.execute(WAITING, (LOCK,)).fetchone()
+            assert thread.is_alive()
+        yield Meanwhile(superuser, pid[0], outcome)
+        superuser.execute("SELECT pg_advisory_unlock_all()")
+        thread.join()
+
+
+@pytest.mark.parametrize("tenant", ["a", "b"])
+def test_other_threads_run_while_a_statement_waits(session: Session, library: Library, tenant: str) -> None:
+    session.fetch(under("a"))
+    with while_waiting(session, library, tenant) as meanwhile:
+        assert meanwhile.outcome == []
+    assert meanwhile.outcome == [AnyRow(b"")]
+
+
+@pytest.mark.parametrize("tenant", ["a", "b"])
+def test_a_connection_that_is_lost_meanwhile_is_told_as_one(
+    session: Session, library: Library, tenant: str
+) -> None:
+    session.fetch(under("a"))
+    with while_waiting(session, library, tenant) as meanwhile:
+        meanwhile.superuser.execute("SELECT pg_terminate_backend(%s, 60000)", (meanwhile.pid,))
+    assert [type(one) for one in meanwhile.outcome] == [ConnectionLostError]
+    with pytest.raises(ConnectionLostError):
+        session.fetch(under(tenant))
+
+
+def test_nothing_stays_in_the_session_where_a_tenant_is_for_one_transaction(
+    library: Library, make_app: MakeApp
+) -> None:
+    """A pooler gives the connection to somebody else after each transaction."""
+    app = make_app(library.database, tenant_setting="transaction")
+    pooled = app.extensions["leads_database"].engine.raw_connection()
+    session: Session = pooled.info["leads_session"]
+    connection = cast("psycopg.Connection[Any]", pooled.driver_connection)
+    for name in ("a", "a", "b"):
+        assert session.fetch(under(name)).told == name.encode()
+        assert connection.execute("SHOW leads.user_id").fetchone() == (b"",)
+        # What a pooler runs between two clients.
+        connection.execute("RESET ALL")
+    pooled.close()
+
+
+def test_an_interrupted_wait_leaves_no_result_for_the_next_statement(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session.fetch(under("a"))
+
+    def interrupted(_pgconn: object) -> list[object]:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("api.database.pipelined._results", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            session.fetch(under("b"))
+    with pytest.raises(ConnectionLostError):
+        session.fetch(under("b"))

@@ -1,0 +1,231 @@
+"""The API comes back by itself when the database does."""
+
+import threading
+from collections.abc import Callable
+from time import monotonic
+from typing import NamedTuple
+
+import psycopg
+import pytest
+from flask.testing import FlaskClient
+from psycopg.conninfo import make_conninfo
+from sqlalchemy import Integer, cast, event, literal_column, select
+
+from api.database.statement import BoundStatement
+from projector.operate.install import migrate
+from projector.report.progress import QUIET
+from projector.sweep.rebuild import rebuild
+from projector.trial.postgres.embedded import EmbeddedServer
+from tests.support.patience import PATIENCE
+from tests.support.running import write_source
+from tests.support.server import Database, connect
+from tests.unit.api.conftest import Library, MakeApp
+
+
+def wait_for(client: FlaskClient, path: str, status: int) -> None:
+    """Ask until the answer has the status."""
+    ends = monotonic() + PATIENCE
+    while (answer := client.get(path)).status_code != status:
+        assert monotonic() < ends, answer.get_json()
+
+
+def test_a_server_that_stops_and_starts(
+    start_server: Callable[..., EmbeddedServer], make_app: MakeApp
+) -> None:
+    server = start_server(fast=True)
+    client = make_app(Database(server.url(), ""), role="", log_level="ERROR").test_client()
+    # No read model is needed to see whether the database answers.
+    assert "not installed" in client.get("/health/ready").get_json()["message"]
+    server.stop()
+    answer = client.get("/users/a/leads")
+    assert answer.status_code == 503
+    assert "reached" in answer.get_json()["message"]
+    server.start()
+    ends = monotonic() + PATIENCE
+    while "not installed" not in client.get("/health/ready").get_json()["message"]:
+        assert monotonic() < ends
+
+
+# Over a socket of the file system the first write already fails, and over TCP the read after it.
+@pytest.mark.parametrize("by_socket", [True, False])
+def test_a_server_that_stops_at_once_while_sessions_are_idle(
+    start_server: Callable[..., EmbeddedServer], make_app: MakeApp, *, by_socket: bool
+) -> None:
+    """It says a word to each session before it closes the connection."""
+    server = start_server(fast=True, synchronous_commit="on", unix_socket_directories=".")
+    host = str(server.data) if by_socket else "127.0.0.1"
+    with connect(server.url()) as conn:
+        migrate(conn, create_source=True)
+        write_source(conn)
+        rebuild(conn, tenants=None, progress=QUIET)
+    app = make_app(Database(make_conninfo(server.url(), host=host), ""), threads=3, log_level="CRITICAL")
+    engine, client = app.extensions["leads_database"].engine, app.test_client()
+    lead = "/users/u/leads/49151000001"
+    # The same statement for the same tenant and for another one, and a statement that is not prepared yet.
+    for path in (lead, "/users/nobody/leads", f"{lead}/messages"):
+        assert client.get("/users/nobody/leads").status_code == 200
+        assert client.get(lead).status_code == 200
+        held = [engine.raw_connection() for _ in range(3)]
+        for connection in held:
+            connection.close()
+        server.stop(mode="immediate")
+        server.start()
+        assert client.get(path).status_code == 200
+        server.stop(mode="immediate")
+        answer = client.get(path)
+        assert (answer.status_code, answer.get_json()["message"]) == (503, "The database cannot be reached")
+        server.start()
+        wait_for(client, path, 200)
+
+
+def test_a_first_connection_that_ends_before_its_first_query(library: Library, make_app: MakeApp) -> None:
+    """SQLAlchemy asks some of its own, and wraps what they raise."""
+    app = make_app(library.database, log_level="CRITICAL")
+    engine = app.extensions["leads_database"].engine
+    ended: list[int] = []
+
+    def end(connection: "psycopg.Connection[object]", _record: object) -> None:
+        if not ended:
+            ended.append(connection.info.backend_pid)
+            with library.database.connect() as conn:
+                conn.execute("SELECT pg_terminate_backend(%s, %s)", (ended[0], int(PATIENCE * 1000)))
+
+    event.listen(engine, "connect", end, insert=True)
+    client = app.test_client()
+    answer = client.get(library.base)
+    assert (answer.status_code, answer.get_json()["message"]) == (503, "The database cannot be reached")
+    wait_for(client, library.base, 200)
+
+
+def test_connections_that_were_closed_meanwhile(library: Library, make_app: MakeApp) -> None:
+    """A restart or a failover leaves a pool of dead connections; no caller sees that."""
+    app = make_app(library.database, threads=3)
+    engine = app.extensions["leads_database"].engine
+    held = [engine.raw_connection() for _ in range(3)]
+    backends = [connection.driver_connection.info.backend_pid for connection in held]
+    for connection in held:
+        connection.close()
+    with library.database.connect() as conn:
+        for pid in backends:
+            conn.execute("SELECT pg_terminate_backend(%s, %s)", (pid, int(PATIENCE * 1000)))
+    client = app.test_client()
+    for _ in range(6):
+        assert client.get(library.base).status_code == 200
+
+
+def test_connections_that_are_closed_on_our_side(library: Library, make_app: MakeApp) -> None:
+    app = make_app(library.database, threads=2)
+    engine = app.extensions["leads_database"].engine
+    held = [engine.raw_connection() for _ in range(2)]
+    for connection in held:
+        connection.driver_connection.pgconn.finish()
+        connection.close()
+    client = app.test_client()
+    for _ in range(4):
+        assert client.get(library.base).status_code == 200
+
+
+def test_a_failed_attempt_to_connect_spares_the_next_requests(
+    make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attempts = []
+
+    def refuse(*_: object, **__: object) -> None:
+        attempts.append(1)
+        raise psycopg.OperationalError("no route to the host")
+
+    monkeypatch.setattr("api.database.pool.psycopg.connect", refuse)
+    monkeypatch.setattr("api.database.pool.RECONNECT_PAUSE_SECONDS", 3600)
+    client = make_app(Database("postgresql://nowhere/nothing", ""), log_level="ERROR").test_client()
+    for _ in range(20):
+        assert client.get("/users/a/leads").status_code == 503
+    assert len(attempts) == 1
+
+
+def test_after_the_pause_it_tries_again(
+    library: Library, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect = psycopg.connect
+    outcomes = iter([True])
+
+    def fail_once(*arguments: object, **keywords: object) -> object:
+        if next(outcomes, False):
+            raise psycopg.OperationalError("no route to the host")
+        return connect(*arguments, **keywords)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("api.database.pool.psycopg.connect", fail_once)
+    monkeypatch.setattr("api.database.pool.RECONNECT_PAUSE_SECONDS", 0)
+    client = make_app(library.database, log_level="ERROR").test_client()
+    assert [client.get(library.base).status_code for _ in range(2)] == [503, 200]
+
+
+def test_more_requests_at_once_than_connections(
+    library: Library, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.database.pool.POOL_TIMEOUT_SECONDS", 0.05)
+    app = make_app(library.database, threads=1, log_level="ERROR")
+    # One more than its threads, for API keys.
+    held = [app.extensions["leads_database"].engine.raw_connection() for _ in range(2)]
+    answer = app.test_client().get(library.base)
+    assert answer.status_code == 503
+    assert "busy" in answer.get_json()["message"]
+    assert answer.headers["Retry-After"]
+    for connection in held:
+        connection.close()
+    assert app.test_client().get(library.base).status_code == 200
+
+
+def test_many_threads_share_few_connections(library: Library, make_app: MakeApp) -> None:
+    app = make_app(library.database, threads=2)
+    statuses: list[int] = []
+
+    def ask() -> None:
+        client = app.test_client()
+        statuses.extend(client.get(library.base).status_code for _ in range(10))
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert statuses == [200] * 80
+    assert app.extensions["leads_database"].engine.pool.checkedin() <= 2
+
+
+def test_a_slow_answer_does_not_spoil_the_connection(database: Database, make_app: MakeApp) -> None:
+    app = make_app(database, threads=1, statement_timeout_ms=1000, log_level="ERROR")
+    client = app.test_client()
+    with database.connect() as holder, holder.transaction():
+        holder.execute("LOCK TABLE read_model.leads IN ACCESS EXCLUSIVE MODE")
+        assert client.get("/users/a/leads").status_code == 503
+    wait_for(client, "/users/a/leads", 200)
+
+
+def test_a_request_does_not_wait_long_for_a_table(
+    database: Database, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.database.conninfo.LOCK_TIMEOUT_MS", 100)
+    client = make_app(database, log_level="CRITICAL", statement_timeout_ms=3_600_000).test_client()
+    assert client.get("/users/a/leads").status_code == 200
+    with database.connect() as conn, conn.transaction():
+        conn.execute("LOCK TABLE read_model.leads")
+        answer = client.get("/users/a/leads")
+    assert (answer.status_code, answer.get_json()["message"]) == (
+        503,
+        "Another session holds a table of the read model",
+    )
+    assert client.get("/users/a/leads").status_code == 200
+
+
+class Number(NamedTuple):
+    """The row of a statement that fails."""
+
+    number: int
+
+
+def test_an_error_that_means_a_bug_is_not_its_own_cause(database: Database, make_app: MakeApp) -> None:
+    """The log would follow its causes for ever, and the request would never end."""
+    statement = select(cast(literal_column("'x'"), Integer).label("number"))
+    with pytest.raises(psycopg.errors.InvalidTextRepresentation) as raised:
+        make_app(database).extensions["leads_database"].fetch(BoundStatement(statement, Number, {}))
+    assert raised.value.__cause__ is None

@@ -1,0 +1,116 @@
+"""A session of the API can read the read model and nothing else."""
+
+from collections.abc import Iterator
+from typing import Any, cast
+
+import psycopg
+import pytest
+
+from tests.unit.api.conftest import Library, MakeApp
+
+
+@pytest.fixture
+def session(library: Library, make_app: MakeApp) -> Iterator[psycopg.Connection[Any]]:
+    """A connection out of the API's pool."""
+    pooled = (
+        make_app(library.database, statement_timeout_ms=1234)
+        .extensions["leads_database"]
+        .engine.raw_connection()
+    )
+    yield cast("psycopg.Connection[Any]", pooled.driver_connection)
+    pooled.close()
+
+
+def value(session: psycopg.Connection[Any], setting: str) -> str:
+    row = session.execute(f"SHOW {setting}").fetchone()
+    assert row is not None
+    text: bytes = row[0]
+    return text.decode()
+
+
+def test_settings(session: psycopg.Connection[Any]) -> None:
+    assert value(session, "role") == "leads_api"
+    assert value(session, "transaction_read_only") == "on"
+    assert value(session, "statement_timeout") == "1234ms"
+    assert value(session, "TimeZone") == "UTC"
+    assert value(session, "jit") == "off"
+    assert session.autocommit
+
+
+def test_it_reads_every_table_of_the_read_model(session: psycopg.Connection[Any], library: Library) -> None:
+    with library.database.connect() as conn:
+        names = [
+            name
+            for (name,) in conn.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'read_model'")
+        ]
+    assert len(names) > 5
+    # Its view of the profiles stands for the table.
+    names[names.index("lead_profiles")] = "lead_profiles_of_tenant"
+    for name in names:
+        session.execute(f"SELECT count(*) FROM read_model.{name}")
+
+
+def test_it_reads_no_table_of_the_platform_or_the_projector(
+    session: psycopg.Connection[Any], library: Library
+) -> None:
+    with library.database.connect() as conn:
+        names = conn.execute(
+            "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables WHERE schemaname IN ('public', 'projector')"
+        ).fetchall()
+    assert len(names) > 10
+    for (name,) in names:
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            session.execute(f"SELECT 1 FROM {name}")
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DELETE FROM read_model.leads",
+        "UPDATE read_model.leads SET total_messages = 0",
+        "INSERT INTO read_model.tenants (user_id) VALUES ('a')",
+        "TRUNCATE read_model.leads",
+        "CREATE TABLE read_model.mine ()",
+        "CREATE TEMPORARY TABLE mine ()",
+        "DROP TABLE read_model.leads",
+    ],
+)
+def test_it_writes_nothing(session: psycopg.Connection[Any], statement: str) -> None:
+    with pytest.raises((psycopg.errors.InsufficientPrivilege, psycopg.errors.ReadOnlySqlTransaction)):
+        session.execute(statement)
+    # Nor does the role, if a session should lose the setting.
+    session.execute("SET default_transaction_read_only = off")
+    if "TEMPORARY" not in statement:
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            session.execute(statement)
+
+
+def test_without_a_role(library: Library, make_app: MakeApp) -> None:
+    app = make_app(library.database, role="")
+    assert app.test_client().get(library.base).status_code == 200
+
+
+def test_options_of_the_address_are_kept(library: Library, make_app: MakeApp) -> None:
+    database = type(library.database)(f"{library.database.url}?options=-c%20work_mem%3D77kB", "")
+    pooled = make_app(database).extensions["leads_database"].engine.raw_connection()
+    session = cast("psycopg.Connection[Any]", pooled.driver_connection)
+    assert (value(session, "work_mem"), value(session, "role")) == ("77kB", "leads_api")
+    pooled.close()
+
+
+def test_a_session_keeps_so_many_statements_and_answers_any(
+    library: Library, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.database.session.MAX_PREPARED_STATEMENTS", 3)
+    app = make_app(library.database, threads=1)
+    client = app.test_client()
+    paths = ["", "/stats", "?lead_status=Hot", "?days=7", "?sort_by=name", f"/{library.phone}"]
+    first, second = (
+        [client.get(f"{library.base}{path}").get_json()["data"] for path in paths] for _ in range(2)
+    )
+    assert first == second
+    pooled = app.extensions["leads_database"].engine.raw_connection()
+    connection = cast("psycopg.Connection[Any]", pooled.driver_connection)
+    kept = connection.execute("SELECT count(*) FROM pg_prepared_statements", prepare=False).fetchone()
+    pooled.close()
+    assert kept == (3,)

@@ -1,0 +1,101 @@
+"""A snapshot is one moment of one tenant, on a connection that is given back."""
+
+from typing import NamedTuple
+
+import psycopg
+import pytest
+from sqlalchemy import Text, func, literal_column, select
+
+from api.config import Config
+from api.database.errors import UnavailableError
+from api.database.snapshot import Snapshot
+from api.database.statement import BoundStatement
+from api.plan.sql import USER, leads
+from projector.core.refresh import refresh
+from projector.report.progress import QUIET
+from tests.support.running import value, wait_until, write_conversations, write_source
+from tests.support.server import Database
+
+
+class CountRow(NamedTuple):
+    leads: int
+
+
+class TextRow(NamedTuple):
+    text: bytes
+
+
+COUNT = select(func.count().label("leads")).select_from(leads).where(leads.c.user_id == USER)
+PHONES = (
+    select(leads.c.customer_phone.label("text"))
+    .where(leads.c.user_id == USER)
+    .order_by(leads.c.customer_phone)
+)
+
+
+@pytest.fixture
+def filled(database: Database) -> Database:
+    """Two leads of a tenant, and one of another."""
+    with database.connect() as conn:
+        write_source(conn)
+        write_conversations(conn, 1, first=2)
+        write_source(conn, "v")
+        refresh(conn, retry_failed=False, progress=QUIET)
+    return database
+
+
+def test_it_shows_one_moment(filled: Database) -> None:
+    snapshot = Snapshot(Config(filled.url), "u")
+    assert snapshot.fetch(BoundStatement(COUNT, CountRow, {"user_id": "u"})) == (2,)
+    with filled.connect() as conn:
+        conn.execute("DELETE FROM conversations WHERE conversation_id = 'c-u-2'")
+        refresh(conn, retry_failed=False, progress=QUIET)
+        assert value(conn, "SELECT count(*) FROM read_model.leads WHERE user_id = 'u'") == 1
+    snapshot.open(BoundStatement(PHONES, TextRow, {"user_id": "u"}))
+    assert [snapshot.read(1), snapshot.read(5), snapshot.read(5)] == [[b"49151000001"], [b"49151000002"], []]
+    snapshot.close()
+
+
+def test_row_security_shows_its_tenant_alone(filled: Database) -> None:
+    """Whatever a statement asks for: this one asks for another tenant."""
+    snapshot = Snapshot(Config(filled.url), "u")
+    assert snapshot.fetch(BoundStatement(COUNT, CountRow, {"user_id": "v"})) == (0,)
+    snapshot.close()
+
+
+def test_it_may_only_read(filled: Database) -> None:
+    with filled.connect() as conn:
+        conn.execute("CREATE SEQUENCE public.numbers")
+        conn.execute("GRANT USAGE ON SEQUENCE public.numbers TO leads_api")
+    snapshot = Snapshot(Config(filled.url), "u")
+    made = select(func.nextval("public.numbers").label("leads"))
+    with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
+        snapshot.fetch(BoundStatement(made, CountRow, {}))
+    snapshot.close()
+
+
+def test_its_connection_is_given_back(filled: Database) -> None:
+    with filled.connect() as conn:
+        open_ones = (
+            "(SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+            " AND application_name = 'leads-api')"
+        )
+        snapshot = Snapshot(Config(filled.url), "u")
+        assert value(conn, f"SELECT {open_ones}") == 1
+        snapshot.close()
+        wait_until(conn, f"{open_ones} = 0")
+        with pytest.raises(UnavailableError):
+            snapshot.fetch(BoundStatement(COUNT, CountRow, {"user_id": "u"}))
+
+
+def test_failures_are_those_that_a_caller_may_see(filled: Database) -> None:
+    with pytest.raises(UnavailableError, match="does not exist"):
+        Snapshot(Config(filled.url, role="leads_no_such_role"), "u")
+    broken = psycopg.conninfo.make_conninfo(filled.url, port=1)
+    with pytest.raises(UnavailableError, match="cannot be reached"):
+        Snapshot(Config(broken), "u")
+    snapshot = Snapshot(Config(filled.url), "u")
+    missing = select(literal_column("no_such()", Text).label("text"))
+    with pytest.raises(psycopg.errors.UndefinedFunction):
+        snapshot.open(BoundStatement(missing, TextRow, {"user_id": "u"}))
+    snapshot.close()

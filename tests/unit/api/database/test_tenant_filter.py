@@ -1,0 +1,143 @@
+"""No statement of the API reads a table without the tenant of its request: each predicate is taken out in turn."""
+
+import re
+from collections.abc import Iterator
+from itertools import product
+from typing import NamedTuple
+from urllib.parse import quote
+
+import pytest
+from sqlalchemy import select
+
+from api.database import tables
+from api.database.session import Session
+from api.database.statement import BoundStatement, CompiledStatement, compile_statement
+from api.database.tenant_filter import TenantError, require_tenant, unfiltered_tables
+from api.plan.lead import LeadRow
+from api.request.cursor import encode, scope_of
+from api.request.parameters import LIST_QUERY, SORTS
+from tests.unit.api.conftest import Library, MakeApp
+
+FILTERS = (
+    "",
+    "&lead_status=Hot",
+    "&platform=whatsapp,webchat&has_email=true",
+    "&days=400",
+    "&from_date=2020-01-01&to_date=2030-01-01&has_extraction=true",
+    "&search=ann",
+    "&search=a%20b&lead_status=Warm",
+    "&search=%2B49%20151&days=400",
+    "&min_total_score=6&max_total_score=14",
+)
+
+# A value of each sort that a cursor may have; leads without one come last where there are any.
+VALUES = {
+    "last_message_at": "2026-03-01T00:00:00.000Z",
+    "first_contact_at": "2026-03-01T00:00:00.000Z",
+    "total_messages": 3,
+    "total_score": 8,
+    "name": "m",
+}
+NULLABLE = {"last_message_at", "total_score", "name"}
+
+
+def paths(library: Library) -> Iterator[str]:
+    """Requests for each kind of statement."""
+    for sort, order, offset, given in product(SORTS, ("asc", "desc"), (0, 1, 5000), FILTERS):
+        yield f"{library.base}?sort_by={sort}&sort_order={order}&offset={offset}{given}"
+    for sort, order, value, given in product(SORTS, ("asc", "desc"), (None, VALUES), FILTERS):
+        query = f"sort_by={sort}&sort_order={order}{given}"
+        cursor = encode(
+            scope_of(LIST_QUERY.read(query).page.asked, (library.tenant,)), [value and value[sort], "1"]
+        )
+        if value or sort in NULLABLE:
+            yield f"{library.base}?{query}&cursor={cursor}"
+    yield f"{library.base}/stats"
+    yield f"{library.base}/{library.phone}"
+    message_id = next(
+        lead.messages[0].message_id
+        for lead in library.model.of_tenant(library.tenant).values()
+        if lead.customer_phone == library.phone
+    )
+    named = f"?before={quote(message_id)}&after={quote(message_id)}&sort_order=desc"
+    yield f"/users/{library.tenant}/lead-changes"
+    for query in ("", "?sender=user", "?limit=1&offset=1", named):
+        yield f"{library.base}/{library.phone}/messages{query}"
+
+
+@pytest.fixture
+def statements(library: Library, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
+    """The texts of the statements that the requests send, and the place of the tenant among their values."""
+    found: dict[str, int] = {}
+    fetch = Session.fetch
+
+    def noted(self: Session, statement: CompiledStatement[LeadRow]) -> LeadRow:
+        if "user_id" in statement.names:
+            found[statement.text.decode()] = statement.names.index("user_id") + 1
+        return fetch(self, statement)
+
+    monkeypatch.setattr(Session, "fetch", noted)
+    client = make_app(library.database).test_client()
+    for path in paths(library):
+        assert client.get(path).status_code == 200, path
+    return found
+
+
+def test_each_predicate_that_is_taken_out_is_missed(statements: dict[str, int]) -> None:
+    assert len(statements) > 100
+    mutants = 0
+    for text, place in statements.items():
+        require_tenant(text, place)
+        # `unindexed` is a sub-select, which has the condition too.
+        for predicate in re.finditer(rf"\b(?!unindexed)\w+\.user_id = \${place}\b", text):
+            for instead in ("true", "l.user_id = l.user_id", f"{predicate[0]} OR true"):
+                mutated = text[: predicate.start()] + instead + text[predicate.end() :]
+                with pytest.raises(TenantError):
+                    require_tenant(mutated, place)
+                mutants += 1
+    assert mutants > 1000
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("SELECT 1 FROM read_model.leads AS l WHERE l.user_id = $1", []),
+        ("SELECT 1 FROM read_model.leads AS l WHERE l.user_id = $12", ["leads"]),
+        ("SELECT 1 FROM read_model.leads AS l WHERE xl.user_id = $1", ["leads"]),
+        ("SELECT 1 FROM read_model.leads AS l WHERE l.user_id = $1 OR l.total_score = 1", ["leads"]),
+        ("SELECT 1 FROM read_model.leads AS l WHERE l.user_id = $1 AND (l.total_score = 1 OR true)", []),
+        ("SELECT 1 FROM read_model.leads WHERE read_model.leads.user_id = $1", []),
+        ("SELECT 1 FROM read_model.leads", ["leads"]),
+        ("SELECT (SELECT 1 FROM read_model.leads AS l) FROM read_model.leads AS l WHERE l.user_id = $1", ["leads"]),
+        ("SELECT 1 FROM read_model.leads AS l WHERE (l.user_id = $1)", ["leads"]),
+        ("SELECT l.user_id = $1 FROM read_model.leads AS l", ["leads"]),
+        ("SELECT l.on_whatsapp OR l.on_webchat FROM read_model.leads AS l WHERE l.user_id = $1", []),
+        ("SELECT 1 FROM read_model.leads AS l JOIN read_model.tenants AS t ON true WHERE l.user_id = $1", ["tenants"]),
+        (
+            "SELECT 1 FROM read_model.leads AS l WHERE l.user_id = $1 UNION ALL SELECT 1 FROM read_model.leads AS l",
+            ["leads"],
+        ),
+        ("SELECT ') l.user_id = $1' FROM read_model.leads AS l", ["leads"]),
+        ("SELECT 1 FROM (SELECT 1) AS d LEFT OUTER JOIN read_model.leads AS l ON l.user_id = $1 AND l.on_webchat", []),
+        ("SELECT 1 FROM (SELECT 1) AS d FULL OUTER JOIN read_model.leads AS l ON l.user_id = $1", ["leads"]),
+        ("SELECT 1 FROM read_model.leads AS l LEFT OUTER JOIN (SELECT 1) AS d ON l.user_id = $1", ["leads"]),
+        ("SELECT 1 FROM read_model.leads WHERE false", []),
+        ("SELECT 1 FROM read_model.leads WHERE false OR true", ["leads"]),
+        ("SELECT f.as_of FROM read_model.freshness AS f", []),
+        ("SELECT 1 FROM read_model.anything_new AS a", ["anything_new"]),
+    ],
+)  # fmt: skip
+def test_which_tables_are_read_for_every_tenant(text: str, found: list[str]) -> None:
+    assert list(unfiltered_tables(text, 1)) == found
+
+
+class Everything(NamedTuple):
+    """The row of a statement that nobody should write."""
+
+    document: bytes
+
+
+def test_a_statement_without_the_tenant_is_not_compiled() -> None:
+    everything = select(tables.leads.c.document)
+    with pytest.raises(TenantError, match=r"reads leads without the condition"):
+        compile_statement(BoundStatement(everything, Everything, {}))

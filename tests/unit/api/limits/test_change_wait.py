@@ -1,0 +1,170 @@
+"""Requests wait for a change without holding anything, and give way to those that wait for fresh data."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from api.database.errors import UnavailableError
+from api.limits import change_wait
+from api.limits.change_wait import ChangeWait
+from api.limits.waiters import MAX_WAITING, MAX_WAITING_OF_TENANT, Waiters
+from tests.support.patience import PATIENCE
+from tests.support.running import wait_for
+
+
+@pytest.fixture(autouse=True)
+def _short_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(change_wait, "LOOK_EVERY_SECONDS", 0.01)
+
+
+class Versions:
+    """The versions of tenants, as a look sees them; counts the looks."""
+
+    def __init__(self) -> None:
+        self.version = b"1"
+        self.looks = 0
+
+    def __call__(self, _tenant: str) -> bytes:
+        self.looks += 1
+        return self.version
+
+
+class Waiting:
+    """Requests that wait in threads."""
+
+    def __init__(self, waiting: ChangeWait, is_over: Callable[[], bool]) -> None:
+        self._waiting, self._is_over = waiting, is_over
+        self.ended = 0
+        self._lock = threading.Lock()
+
+    def start(self, count: int, tenant: str = "u") -> None:
+        for _ in range(count):
+            threading.Thread(target=self._run, args=(tenant,), daemon=True).start()
+
+    def _run(self, tenant: str) -> None:
+        self._waiting.wait(tenant, PATIENCE, self._is_over)
+        with self._lock:
+            self.ended += 1
+
+
+@pytest.fixture
+def over() -> Iterator[threading.Event]:
+    event = threading.Event()
+    yield event
+    event.set()
+
+
+def test_it_ends_at_once_where_there_is_something() -> None:
+    versions = Versions()
+    ChangeWait(versions, Waiters()).wait("u", PATIENCE, lambda: True)
+    assert versions.looks == 1
+
+
+def test_it_ends_after_its_time() -> None:
+    answers = iter((False,))
+    # While the version stays there is nothing to ask: a second time would be an error.
+    ChangeWait(Versions(), Waiters()).wait("u", 0.05, lambda: next(answers))
+    assert next(answers, None) is None
+
+
+def test_it_ends_when_the_version_moves_and_there_is_something(over: threading.Event) -> None:
+    versions = Versions()
+    waiting = Waiting(ChangeWait(versions, Waiters()), over.is_set)
+    waiting.start(3)
+    wait_for(lambda: versions.looks > 3, "they look")
+    # A version that moves by something else.
+    versions.version = b"2"
+    looks = versions.looks
+    wait_for(lambda: versions.looks > looks + 3, "they go on")
+    assert waiting.ended == 0
+    over.set()
+    versions.version = b"3"
+    wait_for(lambda: waiting.ended == 3, "all end")
+
+
+def test_a_change_between_the_look_and_the_question_is_seen() -> None:
+    """The version moves while `is_over` is asked for the first time, which does not see it yet."""
+    versions = Versions()
+    answers = iter((False, True))
+
+    def is_over() -> bool:
+        versions.version = b"2"
+        return next(answers)
+
+    ChangeWait(versions, Waiters()).wait("u", PATIENCE, is_over)
+    assert next(answers, None) is None
+
+
+def test_one_look_serves_all_of_a_tenant(over: threading.Event) -> None:
+    at_once, most, lock = 0, 0, threading.Lock()
+
+    def look(_tenant: str) -> bytes:
+        nonlocal at_once, most
+        with lock:
+            at_once += 1
+            most = max(most, at_once)
+        with lock:
+            at_once -= 1
+        return b"2" if over.is_set() else b"1"
+
+    waiting = Waiting(ChangeWait(look, Waiters()), over.is_set)
+    waiting.start(MAX_WAITING_OF_TENANT)
+    over.set()
+    wait_for(lambda: waiting.ended == MAX_WAITING_OF_TENANT, "all end")
+    assert most == 1
+
+
+def test_no_more_wait_than_may(over: threading.Event) -> None:
+    versions = Versions()
+    waiters = Waiters()
+    made = ChangeWait(versions, waiters)
+    waiting = Waiting(made, over.is_set)
+    waiting.start(MAX_WAITING_OF_TENANT)
+    wait_for(lambda: waiters.count() == MAX_WAITING_OF_TENANT, "they wait")
+    made.wait("u", PATIENCE, over.is_set)
+    for number in range(MAX_WAITING - MAX_WAITING_OF_TENANT):
+        waiting.start(1, tenant=f"t{number}")
+    wait_for(lambda: waiters.count() == MAX_WAITING, "they wait")
+    made.wait("another", PATIENCE, over.is_set)
+    over.set()
+    versions.version = b"2"
+    wait_for(lambda: waiting.ended == MAX_WAITING, "all end")
+    assert waiters.count() == 0
+
+
+def test_the_questions_are_asked_one_at_a_time() -> None:
+    """Otherwise they would take connections from the requests that run, all at once when a version moves."""
+    at_once, lock = [0], threading.Lock()
+
+    def is_over() -> bool:
+        with lock:
+            at_once.append(at_once[-1] + 1)
+        time.sleep(0.01)
+        with lock:
+            at_once.append(at_once[-1] - 1)
+        return True
+
+    waiting = Waiting(ChangeWait(Versions(), Waiters()), is_over)
+    waiting.start(MAX_WAITING_OF_TENANT)
+    wait_for(lambda: waiting.ended == MAX_WAITING_OF_TENANT, "all end")
+    assert max(at_once) == 1
+
+
+def test_one_that_loses_its_place_ends_at_once(over: threading.Event) -> None:
+    waiters = Waiters()
+    waiting = Waiting(ChangeWait(Versions(), waiters), over.is_set)
+    waiting.start(MAX_WAITING_OF_TENANT)
+    wait_for(lambda: waiters.count() == MAX_WAITING_OF_TENANT, "they wait")
+    with waiters.place("u", gives_way=False) as place:
+        assert place is not None
+        wait_for(lambda: waiting.ended == 1, "one of them ends")
+        assert waiters.count() == MAX_WAITING_OF_TENANT
+
+
+def test_a_database_that_is_away_ends_it() -> None:
+    def look(_tenant: str) -> bytes:
+        raise UnavailableError
+
+    ChangeWait(look, Waiters()).wait("u", PATIENCE, lambda: False)

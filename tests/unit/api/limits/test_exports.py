@@ -1,0 +1,142 @@
+"""The body of an export: whole or broken, and what it holds is given back whatever happens."""
+
+import threading
+from itertools import cycle
+
+import pytest
+
+from api.limits import exports
+from api.limits.exports import BrokenExportError, ExportsBusyError, ExportStream, Places
+from tests.support.patience import PATIENCE
+from tests.support.running import wait_for
+
+
+class Lines:
+    """A source of lines that notes what becomes of it."""
+
+    def __init__(self, *pieces: list[bytes] | Exception, endless: bool = False) -> None:
+        self._pieces = cycle([[b"x" * 1000]]) if endless else iter(pieces)
+        self.closed = 0
+        self.counts: list[int] = []
+
+    def read(self, count: int) -> list[bytes]:
+        self.counts.append(count)
+        piece = next(self._pieces, [])
+        if isinstance(piece, Exception):
+            raise piece
+        return piece
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+class Released:
+    """Counts how often a place is given back."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def __call__(self) -> None:
+        self.count += 1
+
+
+def stream(source: Lines, released: Released, opening: bytes = b"") -> ExportStream:
+    return ExportStream(source, opening, released, "id")
+
+
+def test_the_opening_and_all_lines() -> None:
+    source, released = Lines([b"a\n", b"b\n"], [b"c\n"]), Released()
+    made = stream(source, released, b"head\n")
+    assert b"".join(made) == b"head\na\nb\nc\n"
+    with pytest.raises(StopIteration):
+        next(made)
+    made.close()
+    wait_for(lambda: released.count == 1, "the place is given back")
+    assert source.closed == 1
+    made.close()
+    assert released.count == 1
+
+
+def test_pieces_grow_to_their_size() -> None:
+    source, released = Lines(*[[b"x" * 10] * 50] * 3), Released()
+    made = stream(source, released)
+    assert len(b"".join(made)) == 1500
+    made.close()
+    assert source.counts == [50, 5000, 5000, 5000]
+
+
+def test_a_failure_is_no_end(caplog: pytest.LogCaptureFixture) -> None:
+    source, released = Lines([b"a\n"], RuntimeError("a secret")), Released()
+    made = stream(source, released)
+    with pytest.raises(BrokenExportError):
+        b"".join(made)
+    with pytest.raises(BrokenExportError):
+        next(made)
+    made.close()
+    wait_for(lambda: released.count == 1, "the place is given back")
+    assert source.closed == 1
+    assert "a secret" not in caplog.text
+
+
+def test_a_caller_that_stops_reading_holds_no_source(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exports, "UNREAD_SECONDS", 0.05)
+    released, source = Released(), Lines(endless=True)
+    made = stream(source, released)
+    next(made)
+    wait_for(lambda: source.closed == 1, "the source is closed")
+    # The thread of the server still has its place.
+    assert released.count == 0
+    with pytest.raises(BrokenExportError):
+        list(made)
+    made.close()
+    assert released.count == 1
+
+
+def test_an_export_ends_after_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exports, "LONGEST_SECONDS", 0)
+    released, source = Released(), Lines(endless=True)
+    made = stream(source, released)
+    with pytest.raises(BrokenExportError):
+        list(made)
+    made.close()
+    wait_for(lambda: released.count == 1, "the place is given back")
+
+
+def test_a_caller_that_goes_away_ends_it() -> None:
+    released, source = Released(), Lines(endless=True)
+    made = stream(source, released)
+    next(made)
+    made.close()
+    wait_for(lambda: released.count == 1, "the place is given back")
+    assert source.closed == 1
+
+
+def test_one_that_was_never_read_gives_back_everything() -> None:
+    source, released = Lines([b"a\n"]), Released()
+    stream(source, released).close()
+    assert (source.closed, released.count) == (1, 1)
+    forgotten = Lines([b"a\n"])
+    # As where an error came between it and the server.
+    stream(forgotten, released)
+    assert (forgotten.closed, released.count) == (1, 2)
+
+
+def test_no_more_places_than_there_are() -> None:
+    places = Places(1)
+    give_back = places.take()
+    with pytest.raises(ExportsBusyError):
+        places.take()
+    give_back()
+    places.take()()
+    with pytest.raises(ValueError, match="released too many times"):
+        give_back()
+
+
+def test_the_reader_is_a_thread_that_ends() -> None:
+    source, released = Lines([b"a\n"]), Released()
+    made = stream(source, released)
+    list(made)
+    made.close()
+    wait_for(
+        lambda: not any(one.name == "export" for one in threading.enumerate()), "no thread is left", PATIENCE
+    )

@@ -1,0 +1,138 @@
+"""Exports from a real server: whole, or a broken stream; and whatever a caller does, readers are answered."""
+
+import http.client
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.support.patience import PATIENCE
+from tests.support.running import wait_until
+from tests.unit.api.conftest import Library
+from tests.unit.api.serving import Served, served
+
+# The third reading of lines fails.
+BREAKS = """
+import api.database.snapshot
+read = api.database.snapshot.Snapshot.read
+reads = 0
+def broken(self, count):
+    global reads
+    reads += 1
+    if reads == 3:
+        raise RuntimeError("broken on purpose")
+    return read(self, 5)
+api.database.snapshot.Snapshot.read = broken
+"""
+# So it does in each export.
+EACH_BREAKS = """
+import api.database.snapshot
+read = api.database.snapshot.Snapshot.read
+def broken(self, count):
+    self.reads = getattr(self, "reads", 0) + 1
+    if self.reads == 3:
+        raise RuntimeError("broken on purpose")
+    return read(self, 5)
+api.database.snapshot.Snapshot.read = broken
+"""
+# Lines without an end, for callers that stop reading.
+ENDLESS = """
+import api.database.snapshot, api.limits.exports, api.routes.exports
+api.limits.exports.UNREAD_SECONDS = 0.5
+api.database.snapshot.Snapshot.read = lambda self, count: [b"x" * 9999 + b"\\n"] * count
+answer = api.routes.exports._answer
+def enormous(export, *arguments):
+    export.size = 10**12
+    return answer(export, *arguments)
+api.routes.exports._answer = enormous
+"""
+# A part of the file, nothing, or a connection that was reset.
+BROKEN_FOR_CURL = (18, 52, 56)
+EXPORTS = (
+    "(SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'leads-api'"
+    " AND query LIKE '%lines%')"
+)
+
+
+def path_of(library: Library) -> str:
+    return f"/users/{library.tenant}/leads.ndjson"
+
+
+@contextmanager
+def begin(server: Served, path: str) -> Iterator[http.client.HTTPResponse]:
+    """An answer of which nothing was read yet; its connection is closed afterwards."""
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE)
+    connection.request("GET", path)
+    answer = connection.getresponse()
+    try:
+        yield answer
+    finally:
+        answer.close()
+        connection.close()
+
+
+def read_whole(server: Served, path: str) -> None:
+    """Read an answer to its end."""
+    with begin(server, path) as answer:
+        assert answer.status == 200
+        answer.read()
+
+
+def test_an_export_is_whole(library: Library, tmp_path: Path) -> None:
+    with served(library, tmp_path) as server:
+        for name in ("leads.ndjson", "leads.csv", "messages.ndjson"):
+            status, headers, body = server.get(f"/users/{library.tenant}/{name}")
+            assert status == 200
+            assert {key.lower(): value for key, value in headers.items()}["content-length"] == str(len(body))
+            assert "transfer-encoding" not in {key.lower() for key in headers}
+
+
+@pytest.mark.parametrize("name", ["leads.ndjson", "leads.csv", "messages.ndjson"])
+def test_an_export_that_breaks_ends_as_a_broken_stream(library: Library, tmp_path: Path, name: str) -> None:
+    path = f"/users/{library.tenant}/{name}"
+    with served(library, tmp_path, BREAKS) as server:
+        # On a busy machine it can end before its first bytes are sent, which is no whole answer either.
+        with pytest.raises((http.client.IncompleteRead, ConnectionError)):
+            read_whole(server, path)
+        server.wait_for_line("an export was broken off")
+        # The place is free again.
+        status, _, body = server.get(path)
+        assert (status, len(body) > 0) == (200, True)
+
+
+@pytest.mark.curl
+def test_curl_notices_each_export_that_breaks(library: Library, tmp_path: Path) -> None:
+    """Whether or not the connection was to be kept, and whether or not curl takes compressed answers."""
+    file = tmp_path / "file"
+    with served(library, tmp_path, EACH_BREAKS, LEADS_EXPORTS="20") as server:
+        for name in ("leads.ndjson", "leads.csv", "messages.ndjson"):
+            url = f"http://127.0.0.1:{server.port}/users/{library.tenant}/{name}"
+            for option in ("--http1.1", "--http1.0", "--compressed"):
+                curl = ["curl", "-sf", option, "--max-time", str(PATIENCE), "-o", str(file), url]
+                assert subprocess.run(curl, check=False).returncode in BROKEN_FOR_CURL, (name, option)
+
+
+def test_a_caller_that_stops_reading_holds_no_connection_to_the_database(
+    library: Library, tmp_path: Path
+) -> None:
+    with (
+        library.database.connect() as conn,
+        served(library, tmp_path, ENDLESS) as server,
+        begin(server, path_of(library)) as answer,
+    ):
+        assert answer.status == 200
+        server.wait_for_line("its caller has taken nothing")
+        wait_until(conn, f"{EXPORTS} = 0")
+        # Its thread is one on top: whoever reads is answered, and a further export is refused.
+        assert server.get(library.base)[0] == 200
+        assert server.get(path_of(library))[0] == 429
+
+
+def test_a_caller_that_goes_away_gives_back_everything(library: Library, tmp_path: Path) -> None:
+    with library.database.connect() as conn, served(library, tmp_path, ENDLESS) as server:
+        with begin(server, path_of(library)) as answer:
+            assert answer.read(100_000)
+            assert server.get(path_of(library))[0] == 429
+        wait_until(conn, f"{EXPORTS} = 0")

@@ -1,0 +1,226 @@
+"""Requests with min_as_of wait for data that are fresh enough, take nothing from others, and get no older data."""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from flask.testing import FlaskClient
+
+from api.database.errors import UnavailableError
+from api.limits import freshness_wait
+from api.limits.freshness_wait import FreshnessWait, Seen, StaleError
+from api.limits.waiters import MAX_WAITING, MAX_WAITING_OF_TENANT, Place, Waiters
+from projector.core.refresh import refresh
+from projector.report.progress import QUIET
+from tests.support.patience import PATIENCE
+from tests.support.running import value, wait_for, write_message, write_source
+from tests.support.server import Database
+from tests.unit.api.conftest import Library, MakeApp
+from tests.unit.api.response.test_errors import check
+from tests.unit.api.serving import Asking, served
+
+MICROSECOND = timedelta(microseconds=1)
+NOW = datetime(2026, 3, 29, 13, 7, 11, 123_456, tzinfo=UTC)
+
+
+@pytest.fixture
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No request waits for long."""
+    monkeypatch.setattr(freshness_wait, "WAIT_SECONDS", 0.05)
+
+
+@pytest.fixture
+def as_of(library: Library) -> datetime:
+    with library.database.connect() as conn:
+        found: datetime = value(conn, "SELECT as_of FROM read_model.freshness")
+    return found
+
+
+def with_moment(path: str, moment: datetime) -> str:
+    return f"{path}?min_as_of={quote(moment.isoformat())}"
+
+
+def endpoints(library: Library) -> list[str]:
+    lead = f"{library.base}/{library.phone}"
+    return [library.base, f"{library.base}/stats", lead, f"{lead}/messages"]
+
+
+@pytest.mark.usefixtures("soon")
+@pytest.mark.parametrize("number", range(4))
+def test_data_that_are_a_microsecond_too_old_are_no_answer(
+    library: Library, client: FlaskClient, as_of: datetime, number: int
+) -> None:
+    path = endpoints(library)[number]
+    assert client.get(with_moment(path, as_of)).status_code == 200
+    answer = client.get(with_moment(path, as_of + MICROSECOND))
+    message = check(answer, 503)
+    assert f"as of {as_of.isoformat(timespec='microseconds')[:-6]}Z" in message
+    assert f"asks for {(as_of + MICROSECOND).isoformat(timespec='microseconds')[:-6]}Z" in message
+    assert answer.headers["Retry-After"] == "1"
+    assert answer.headers.getlist("X-Data-As-Of") == [f"{as_of.isoformat(timespec='milliseconds')[:-6]}Z"]
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_the_answer_itself_is_compared(
+    library: Library, client: FlaskClient, as_of: datetime, number: int
+) -> None:
+    """A name that is written in another way is not waited for."""
+    path = with_moment(endpoints(library)[number], as_of + MICROSECOND).replace("min_as", "min%5Fas")
+    answer = client.get(path)
+    assert "min_as_of asks for" in check(answer, 503)
+    assert answer.headers.getlist("X-Data-As-Of") == [f"{as_of.isoformat(timespec='milliseconds')[:-6]}Z"]
+
+
+@pytest.mark.parametrize("text", ["yesterday", "2025-13-01", "1764128000", "2025-01-31T09:30:00%2B1"])
+def test_a_moment_that_cannot_be_read_is_refused_at_once(
+    library: Library, client: FlaskClient, text: str
+) -> None:
+    for path in endpoints(library):
+        assert "min_as_of takes a date with a time such as" in check(
+            client.get(f"{path}?min_as_of={text}"), 400
+        )
+
+
+def test_a_moment_that_cannot_come_in_time_is_not_waited_for(
+    library: Library, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Place, "sleep", lambda *_: pytest.fail("it waited"))
+    assert "min_as_of asks for 2999-" in check(client.get(f"{library.base}?min_as_of=2999-01-01"), 503)
+
+
+def test_what_was_written_is_waited_for(
+    database: Database, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Until the refresh, however busy the machine is.
+    monkeypatch.setattr(freshness_wait, "WAIT_SECONDS", PATIENCE)
+    waiting = threading.Event()
+
+    def wait(_: Place, seconds: float) -> bool:
+        waiting.set()
+        time.sleep(seconds)
+        return True
+
+    monkeypatch.setattr(Place, "sleep", wait)
+    client = make_app(database).test_client()
+    with database.connect() as conn:
+        write_source(conn)
+        refresh(conn, retry_failed=False, progress=QUIET)
+        write_message(conn, "m1")
+        committed = value(conn, "SELECT clock_timestamp()")
+        answers: list[Any] = []
+        asking = threading.Thread(
+            target=lambda: answers.append(client.get(with_moment("/users/u/leads", committed)))
+        )
+        asking.start()
+        assert waiting.wait(PATIENCE)
+        assert not answers
+        refresh(conn, retry_failed=False, progress=QUIET)
+        asking.join(PATIENCE)
+    assert answers[0].status_code == 200
+    assert answers[0].get_json()["data"][0]["total_messages"] == 1
+
+
+def test_what_waits_takes_no_place_from_the_requests_of_its_tenant(
+    database: Database, library: Library, tmp_path: Path
+) -> None:
+    own = replace(library, database=database, tenant="u")
+    patches = f"import api.limits.freshness_wait; api.limits.freshness_wait.WAIT_SECONDS = {PATIENCE}"
+    with database.connect() as conn:
+        write_source(conn)
+        refresh(conn, retry_failed=False, progress=QUIET)
+        now = value(conn, "SELECT clock_timestamp()")
+        with served(own, tmp_path, patches) as server:
+            asking = Asking(server, with_moment(own.base, now), MAX_WAITING_OF_TENANT + 3)
+            wait_for(lambda: len(asking.answers) == 3, "those beyond the bound are refused", PATIENCE)
+            assert {status for status, _, _ in asking.answers} == {503}
+            for path in (own.base, f"{own.base}/stats", f"{own.base}/49151000001"):
+                assert server.get(path)[0] == 200
+            assert server.get(with_moment(own.base, now - timedelta(days=1)))[0] == 200
+            assert len(asking.answers) == 3
+            refresh(conn, retry_failed=False, progress=QUIET)
+            assert asking.finish() == [200] * MAX_WAITING_OF_TENANT + [503] * 3
+
+
+class Model:
+    """A read model whose freshness a test sets; it notes how often it was asked, and by how many at once."""
+
+    def __init__(self) -> None:
+        self.seen = Seen(NOW, 0.5)
+        self.asked = 0
+        self.at_once = 0
+        self.most_at_once = 0
+        self.before: Callable[[], None] = lambda: None
+
+    def __call__(self) -> Seen:
+        self.at_once += 1
+        self.most_at_once = max(self.most_at_once, self.at_once)
+        self.asked += 1
+        self.before()
+        self.at_once -= 1
+        return self.seen
+
+
+def test_each_request_asks_after_its_arrival() -> None:
+    model = Model()
+    wait = FreshnessWait(model, Waiters())
+    for _ in range(3):
+        wait.wait("u", NOW)
+    assert model.asked == 3
+
+
+@pytest.mark.usefixtures("soon")
+def test_a_moment_from_before_the_clock_was_set_back_is_not_believed() -> None:
+    model = Model()
+    model.seen = Seen(NOW, -90.0)
+    with pytest.raises(StaleError):
+        FreshnessWait(model, Waiters()).wait("u", NOW - timedelta(seconds=90))
+
+
+def test_what_cannot_be_known_is_left_to_the_answer() -> None:
+    model = Model()
+    model.seen = Seen()
+    FreshnessWait(model, Waiters()).wait("u", NOW)
+
+    def fail() -> None:
+        raise UnavailableError("The database cannot be reached")
+
+    model.before = fail
+    FreshnessWait(model, Waiters()).wait("u", NOW)
+
+
+def test_the_requests_that_wait_are_bounded_and_share_their_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(freshness_wait, "WAIT_SECONDS", PATIENCE)
+    model = Model()
+    wait = FreshnessWait(model, Waiters())
+    refused: list[str] = []
+
+    def ask(tenant: str) -> None:
+        try:
+            wait.wait(tenant, NOW + MICROSECOND)
+        except StaleError:
+            refused.append(tenant)
+
+    tenants = [f"tenant {n}" for n in range(MAX_WAITING // MAX_WAITING_OF_TENANT)]
+    threads = [
+        threading.Thread(target=ask, args=(tenant,)) for tenant in tenants * (MAX_WAITING_OF_TENANT + 1)
+    ]
+    for thread in threads:
+        thread.start()
+    wait_for(lambda: len(refused) == len(tenants), "one of each tenant is refused", PATIENCE)
+    ask("another")
+    assert sorted(refused) == sorted([*tenants, "another"])
+    model.seen = Seen(NOW + MICROSECOND, 0.5)
+    for thread in threads:
+        thread.join(PATIENCE)
+    assert not any(thread.is_alive() for thread in threads)
+    assert model.most_at_once == 1
+    assert len(refused) == len(tenants) + 1
+    # Nothing is left of them.
+    model.seen = Seen(NOW + 3 * MICROSECOND, 0.5)
+    wait.wait(tenants[0], NOW + 3 * MICROSECOND)

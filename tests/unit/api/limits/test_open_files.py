@@ -1,0 +1,111 @@
+"""Connections that say nothing, or only half of it, keep nobody waiting, and an operator is told of very many."""
+
+import os
+import resource
+import socket
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from api.limits.open_files import look, most_connections, raise_limit
+from api.observe.log import configure
+from tests.unit.api.conftest import Library
+from tests.unit.api.serving import served
+
+HALF_SENT = (
+    b"",
+    b"GET /health/li",
+    b"GET /users/a/leads HTTP/1.1\r\nHost: x\r\n",
+    b"GET /users/a/leads HTTP/1.1\r\nHost: x\r\nContent-Length: 5000\r\n\r\nonly a part",
+    b"POST /users/a/leads HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nfff\r\nonly a part",
+)
+
+
+def test_silent_connections_are_closed_and_told_of(library: Library, tmp_path: Path) -> None:
+    patches = (
+        "api.__main__.SILENT_SECONDS = 4; api.limits.open_files.MAX_CONNECTIONS = 20;"
+        " api.limits.open_files.LOOK_SECONDS = 0.1"
+    )
+    with served(library, tmp_path, patches, LEADS_LOG_FORMAT="json") as server, ExitStack() as stack:
+        silent = [stack.enter_context(server.connect()) for _ in range(30)]
+        server.wait_for_line("nearly as many open connections as it takes")
+        # Its turn comes when they are closed.
+        assert server.get("/health/live")[0] == 200
+        assert silent[0].recv(1) == b""
+        server.wait_for_line("room for connections again")
+
+
+def test_half_sent_requests_and_slow_readers_keep_nobody_waiting(library: Library, tmp_path: Path) -> None:
+    page = f"GET {library.base}?limit=100 HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+    with served(library, tmp_path) as server, ExitStack() as stack:
+        for sent in HALF_SENT * 20:
+            stack.enter_context(server.connect(sent))
+        for _ in range(50):
+            # It asks for many pages and reads none of them.
+            slow = stack.enter_context(socket.socket())
+            slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            slow.connect(("127.0.0.1", server.port))
+            slow.sendall(page * 3)
+        for path in ("/health/live", "/health/ready", library.base, f"{library.base}/stats"):
+            assert server.get(path)[0] == 200
+
+
+def test_http_2_is_refused(library: Library, tmp_path: Path) -> None:
+    with (
+        served(library, tmp_path) as server,
+        server.connect(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0") as connection,
+    ):
+        said = connection.recv(100)
+    # A server of HTTP/2 would answer with its settings.
+    assert said == b"" or said.startswith(b"HTTP/1.")
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: x\r\nA: " + b"a" * 100_000 + b"\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: x\r\n" + b"".join(b"A%d: b\r\n" % n for n in range(500)) + b"\r\n",
+    ],
+)
+def test_a_head_that_is_too_long_is_refused(library: Library, tmp_path: Path, sent: bytes) -> None:
+    with served(library, tmp_path) as server, server.connect() as connection:
+        try:
+            connection.sendall(sent)
+            said = connection.recv(100)
+        except ConnectionError:
+            said = b""
+        assert said == b"" or said.split()[1] in (b"414", b"431")
+        assert server.get("/health/live")[0] == 200
+
+
+@pytest.mark.parametrize(("limit", "most"), [(None, 4096), (1024, 956), (1_048_576, 4096), (10, 1)])
+def test_connections_leave_files_for_the_rest(limit: int | None, most: int) -> None:
+    assert most_connections(limit, 4) == most
+
+
+def test_the_limit_is_raised_to_what_the_system_allows() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(512, hard), hard))
+        assert raise_limit() == (None if hard == resource.RLIM_INFINITY else hard)
+        assert resource.getrlimit(resource.RLIMIT_NOFILE) == (hard, hard)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_a_process_that_can_open_no_file_is_full(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(_path: object) -> None:
+        raise OSError(24, "Too many open files")
+
+    configure("INFO", "json", personal_data=False)
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "scandir", fail)
+        assert look(100, is_full=False)
+        assert look(100, is_full=True)
+    said = capsys.readouterr()
+    assert (said.out + said.err).count("nearly as many open connections") == 1
+    assert not look(10_000, is_full=True)

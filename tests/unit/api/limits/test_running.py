@@ -1,0 +1,252 @@
+"""The requests of one tenant that run at once are bounded, so that the others are answered meanwhile."""
+
+import signal
+import threading
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+
+from api.database.errors import UnavailableError
+from api.limits.running import (
+    MAX_ALL_WAITING,
+    MAX_WAITING,
+    RunningRequests,
+    most_of_tenant,
+    server_threads,
+)
+from tests.support.running import wait_for
+from tests.unit.api.conftest import Library, MakeApp
+from tests.unit.api.serving import Asking, locked, served
+
+
+def test_alive_and_other_tenants_while_the_dearest_of_one_wait(library: Library, tmp_path: Path) -> None:
+    messages = f"{library.base}/{library.phone}/messages"
+    with served(library, tmp_path) as server:
+        with locked(library, "lead_messages") as wait_for_readers:
+            dear = Asking(server, messages, 40)
+            wait_for_readers(4)
+            # None of these could be answered before the lock is gone, if they had to wait for the dear ones.
+            assert server.get("/health/live")[0] == 200
+            assert server.get("/users/another/leads/stats")[0] == 200
+            wait_for(
+                lambda: len(dear.answers) >= 36 - MAX_WAITING, "all but those that run and wait are refused"
+            )
+            assert {status for status, _, _ in dear.answers} == {503}
+            _, headers, body = dear.answers[0]
+            assert headers["retry-after"] == "1"
+            assert b"This tenant has as many requests under way" in body
+        statuses = dear.finish()
+        assert len(statuses) == 40
+        assert set(statuses) == {200, 503}
+        assert server.get(messages)[0] == 200
+
+
+def test_alive_while_the_dearest_of_several_tenants_wait(library: Library, tmp_path: Path) -> None:
+    with served(library, tmp_path) as server, locked(library, "lead_totals") as wait_for_readers:
+        dear = [Asking(server, f"/users/{tenant}/leads/stats", 8) for tenant in (library.tenant, "b", "c")]
+        wait_for_readers(5)
+        for _ in range(3):
+            assert server.get("/health/live")[0] == 200
+        wait_for(
+            lambda: sum(len(one.answers) for one in dear) >= 24 - 5 - MAX_ALL_WAITING, "others are refused"
+        )
+
+
+def test_alive_while_requests_come_one_by_one(library: Library, tmp_path: Path) -> None:
+    """The server starts a thread when it has something to do for it, and must not do so too late."""
+    with served(library, tmp_path) as server, locked(library, "lead_messages") as wait_for_readers:
+        for number in range(1, 5):
+            Asking(server, f"{library.base}/{library.phone}/messages", 1)
+            wait_for_readers(number)
+            assert server.get("/health/live")[0] == 200
+
+
+def test_more_cheap_requests_than_places_are_all_answered(library: Library, tmp_path: Path) -> None:
+    patient = "api.limits.running.STILL_SECONDS = api.limits.running.WAIT_SECONDS = 600"
+    with served(library, tmp_path, patient) as server:
+        assert Asking(server, library.base, 120).finish() == [200] * 120
+
+
+def test_alive_while_readiness_waits(library: Library, tmp_path: Path) -> None:
+    with served(library, tmp_path) as server:
+        # What has no tenant is bound too.
+        with locked(library, "projection") as wait_for_readers:
+            ready = Asking(server, "/health/ready", 12)
+            wait_for_readers(3)
+            assert server.get("/health/live")[0] == 200
+        assert set(ready.finish()) <= {200, 503}
+
+
+def test_a_signal_lets_end_what_is_under_way(library: Library, tmp_path: Path) -> None:
+    with served(library, tmp_path) as server:
+        with locked(library, "lead_messages") as wait_for_readers:
+            under_way = Asking(server, f"{library.base}/{library.phone}/messages", 2)
+            wait_for_readers(2)
+            server.process.send_signal(signal.SIGTERM)
+            server.wait_for_line("Stopping worker")
+        assert under_way.finish() == [200, 200]
+        assert server.process.wait(30) == 0
+
+
+@pytest.fixture
+def running() -> RunningRequests:
+    """Two at once, one of a tenant."""
+    return RunningRequests(2)
+
+
+def empty(running: RunningRequests) -> bool:
+    """Memory is given back."""
+    return (running._all.taken, running._tenants, list(running._waiting)) == (0, {}, [])  # noqa: SLF001
+
+
+def waiting(running: RunningRequests, count: int) -> None:
+    wait_for(lambda: len(running._waiting) == count, f"{count} wait")  # noqa: SLF001
+
+
+def test_further_requests_wait_for_their_turn_in_order(running: RunningRequests) -> None:
+    running.enter("a")
+    order: list[int] = []
+
+    def run(number: int) -> None:
+        running.enter("a")
+        order.append(number)
+        running.leave("a")
+
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(3)]
+    for number, thread in enumerate(threads, start=1):
+        thread.start()
+        waiting(running, number)
+    running.enter("b")
+    running.leave("b")
+    running.leave("a")
+    for thread in threads:
+        thread.join()
+    assert order == [0, 1, 2]
+    assert empty(running)
+
+
+def test_one_that_has_waited_long_goes_before_those_that_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    running = RunningRequests(10)
+    assert most_of_tenant(10) == 8
+    entered = threading.Event()
+
+    def run() -> None:
+        running.enter("a")
+        entered.set()
+
+    for _ in range(8):
+        running.enter("a")
+    thread = threading.Thread(target=run)
+    thread.start()
+    waiting(running, 1)
+    # It has not waited for long: its place is for whoever comes.
+    monkeypatch.setattr("api.limits.running.TURN_SECONDS", 3600)
+    running.leave("a")
+    running.enter("a")
+    assert not entered.is_set()
+    monkeypatch.setattr("api.limits.running.TURN_SECONDS", 0)
+    running.leave("a")
+    thread.join()
+    assert entered.is_set()
+    for _ in range(8):
+        running.leave("a")
+    assert empty(running)
+
+
+def test_one_finds_its_place_when_nobody_gives_it_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    running = RunningRequests(10)
+    for _ in range(8):
+        running.enter("a")
+    thread = threading.Thread(target=running.enter, args=("a",))
+    thread.start()
+    waiting(running, 1)
+    monkeypatch.setattr("api.limits.running.TURN_SECONDS", 3600)
+    running.leave("a")
+    thread.join()
+    assert running._all.taken == 8  # noqa: SLF001
+
+
+def test_one_that_waits_too_long_is_refused(
+    running: RunningRequests, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.limits.running.WAIT_SECONDS", 0.11)
+    running.enter("a")
+    with pytest.raises(UnavailableError, match="This tenant"):
+        running.enter("a")
+    running.leave("a")
+    running.enter("a")
+    running.leave("a")
+    assert empty(running)
+
+
+def test_beyond_those_that_wait_one_is_refused_at_once_where_nothing_ends(
+    running: RunningRequests, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.limits.running.MAX_WAITING", 0)
+    monkeypatch.setattr("api.limits.running.WAIT_SECONDS", 3600)
+    running.enter("a")
+    # It waits as long as requests might end soon.
+    thread = threading.Thread(target=running.enter, args=("a",))
+    thread.start()
+    waiting(running, 1)
+    running.leave("a")
+    thread.join()
+    monkeypatch.setattr("api.limits.running.STILL_SECONDS", 0)
+    with pytest.raises(UnavailableError, match="This tenant"):
+        running.enter("a")
+    running.leave("a")
+    assert empty(running)
+
+
+def test_all_tenants_together_are_bounded_too(
+    running: RunningRequests, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.limits.running.MAX_ALL_WAITING", 0)
+    monkeypatch.setattr("api.limits.running.STILL_SECONDS", 0)
+    running.enter("a")
+    running.enter("b")
+    with pytest.raises(UnavailableError, match="The API"):
+        running.enter("c")
+
+
+def test_a_request_that_fails_gives_its_turn_back(library: Library, make_app: MakeApp) -> None:
+    client = make_app(library.database, threads=1).test_client()
+    for path in ("?x=1", "/nobody", "", "/nobody/messages?limit=0"):
+        for _ in range(MAX_WAITING + 1):
+            assert client.get(f"{library.base}{path}").status_code in (200, 400, 404)
+    nowhere = type(library.database)("postgresql://nobody@127.0.0.1:1/nothing", "")
+    client = make_app(nowhere, threads=1).test_client()
+    messages = {client.get("/users/a/leads").get_json()["message"] for _ in range(3)}
+    assert messages == {"The database cannot be reached"}
+
+
+@pytest.mark.parametrize(("threads", "most"), [(1, 1), (2, 1), (4, 3), (5, 4), (256, 204)])
+def test_some_connections_are_left_to_others(threads: int, most: int) -> None:
+    assert most_of_tenant(threads) == most
+    assert server_threads(threads) > threads
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "DELETE"])
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("/users/{long}/leads", "user_id"),
+        ("/users/{long}/leads/stats", "user_id"),
+        ("/users/a/leads/{long}", "customer_phone"),
+        ("/users/a/leads/{long}/messages", "customer_phone"),
+    ],
+)
+def test_ids_that_are_too_long(client: FlaskClient, path: str, name: str, method: str) -> None:
+    answer = client.open(path.format(long="ä" * 256), method=method)
+    assert answer.status_code == (405 if method == "DELETE" else 400)
+    if method == "GET":
+        assert answer.get_json()["message"] == f"{name} is longer than 255 characters"
+    assert client.get(path.format(long="ä" * 255)).status_code in (200, 404)
+
+
+def test_a_phone_that_is_too_long_for_the_filter(client: FlaskClient, library: Library) -> None:
+    assert client.get(f"{library.base}?customer_phone={'1' * 255}").status_code == 200
+    answer = client.get(f"{library.base}?customer_phone={'1' * 256}")
+    assert answer.status_code == 400
+    assert "at most 255 characters" in answer.get_json()["message"]

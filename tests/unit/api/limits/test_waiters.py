@@ -1,0 +1,98 @@
+"""Those that wait are bounded, both kinds together, and who waits for a moment goes before who waits for long."""
+
+import threading
+from contextlib import ExitStack
+from time import monotonic
+
+import pytest
+
+from api.database.errors import UnavailableError
+from api.limits.waiters import MAX_WAITING, MAX_WAITING_OF_TENANT, Place, Waiters
+from tests.support.patience import PATIENCE
+
+
+@pytest.fixture
+def waiters() -> Waiters:
+    return Waiters()
+
+
+def take(stack: ExitStack, waiters: Waiters, tenant: str, *, gives_way: bool) -> Place | None:
+    return stack.enter_context(waiters.place(tenant, gives_way=gives_way))
+
+
+def may_wait_on(place: Place | None) -> bool:
+    assert place is not None
+    return place.sleep(0)
+
+
+@pytest.mark.parametrize("gives_way", [True, False])
+def test_no_more_of_a_tenant_wait_than_may(waiters: Waiters, *, gives_way: bool) -> None:
+    with ExitStack() as stack:
+        places = [take(stack, waiters, "u", gives_way=gives_way) for _ in range(MAX_WAITING_OF_TENANT)]
+        assert None not in places
+        assert take(stack, waiters, "u", gives_way=gives_way) is None
+        assert take(stack, waiters, "v", gives_way=gives_way) is not None
+        assert all(may_wait_on(place) for place in places)
+    assert waiters.count() == 0
+
+
+@pytest.mark.parametrize("gives_way", [True, False])
+def test_no_more_of_all_wait_than_may(waiters: Waiters, *, gives_way: bool) -> None:
+    with ExitStack() as stack:
+        places = [take(stack, waiters, f"u{n}", gives_way=gives_way) for n in range(MAX_WAITING)]
+        assert None not in places
+        assert take(stack, waiters, "another", gives_way=gives_way) is None
+        assert waiters.count() == MAX_WAITING
+    assert waiters.count() == 0
+
+
+@pytest.mark.parametrize("tenant", ["u0", "another"])
+def test_the_longest_wait_for_a_change_gives_way_to_one_for_fresh_data(waiters: Waiters, tenant: str) -> None:
+    with ExitStack() as stack:
+        places = [take(stack, waiters, f"u{n}", gives_way=True) for n in range(MAX_WAITING)]
+        assert take(stack, waiters, tenant, gives_way=False) is not None
+        assert [may_wait_on(place) for place in places] == [False] + [True] * (MAX_WAITING - 1)
+        assert waiters.count() == MAX_WAITING
+        # It does not lose what it was given, not even to another of its kind.
+        assert take(stack, waiters, "late", gives_way=True) is None
+    assert waiters.count() == 0
+
+
+def test_a_full_tenant_gives_way_by_itself(waiters: Waiters) -> None:
+    with ExitStack() as stack:
+        other = take(stack, waiters, "v", gives_way=True)
+        places = [take(stack, waiters, "u", gives_way=True) for _ in range(MAX_WAITING_OF_TENANT)]
+        fresh = [take(stack, waiters, "u", gives_way=False) for _ in range(MAX_WAITING_OF_TENANT + 1)]
+        assert fresh[-1] is None
+        assert None not in fresh[:-1]
+        assert not any(may_wait_on(place) for place in places)
+        assert all(may_wait_on(place) for place in [other, *fresh[:-1]])
+
+
+def test_a_place_that_was_lost_is_not_given_back_twice(waiters: Waiters) -> None:
+    with ExitStack() as stack:
+        with ExitStack() as inner:
+            for _ in range(MAX_WAITING_OF_TENANT):
+                take(inner, waiters, "u", gives_way=True)
+            take(stack, waiters, "u", gives_way=False)
+        assert waiters.count() == 1
+
+
+def test_one_question_at_a_time(waiters: Waiters) -> None:
+    asking, answering = threading.Event(), threading.Event()
+
+    def ask() -> int:
+        asking.set()
+        assert answering.wait(PATIENCE)
+        return 7
+
+    answers: list[int] = []
+    thread = threading.Thread(target=lambda: answers.append(waiters.look(ask, monotonic() + PATIENCE)))
+    thread.start()
+    assert asking.wait(PATIENCE)
+    with pytest.raises(UnavailableError):
+        waiters.look(lambda: pytest.fail("two at once"), monotonic() + 0.01)
+    answering.set()
+    thread.join(PATIENCE)
+    assert answers == [7]
+    assert waiters.look(lambda: 8, monotonic() + PATIENCE) == 8

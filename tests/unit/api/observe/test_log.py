@@ -1,0 +1,207 @@
+"""Log lines, in both forms, from everyone who writes any."""
+
+import json
+import logging
+import sys
+import threading
+import warnings
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import psycopg
+import pytest
+import structlog
+from sqlalchemy import Text, bindparam, func, select
+
+from api.database.statement import BoundStatement
+from api.observe import log
+from tests.unit.api.conftest import Library, MakeApp
+
+
+@pytest.fixture
+def process() -> Iterator[None]:
+    """Puts back what configure_process changes for the whole process."""
+    root = logging.getLogger()
+    before = (sys.excepthook, threading.excepthook, sys.unraisablehook, warnings.showwarning)
+    handlers, level = root.handlers[:], root.level
+    yield
+    sys.excepthook, threading.excepthook, sys.unraisablehook = before[:3]
+    logging.captureWarnings(capture=False)
+    warnings.showwarning = before[3]
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    """The lines of both streams since the last look."""
+    said = capsys.readouterr()
+    assert said.out == ""
+    return [json.loads(line) for line in said.err.splitlines()]
+
+
+def fail(message: str) -> None:
+    secret = "postgresql://someone:secret@db"  # noqa: F841  # A value that a traceback with variables would show.
+    raise ValueError(message)
+
+
+@pytest.mark.usefixtures("process")
+def test_each_line_of_a_process_is_json(capsys: pytest.CaptureFixture[str]) -> None:
+    log.configure_process("INFO", "json", personal_data=False)
+    structlog.get_logger().info("of ours", number=1)
+    logging.getLogger("_granian").info("of the server: %s", 2)
+    logging.getLogger("sqlalchemy.pool").error("of a library")
+    logging.getLogger("sqlalchemy.pool").info("is not shown")
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        logging.captureWarnings(capture=True)
+        warnings.warn("of Python", stacklevel=1)
+    thread = threading.Thread(target=fail, args=("of a thread",))
+    thread.start()
+    thread.join()
+    try:
+        fail("of nobody")
+    except ValueError as found:
+        sys.excepthook(type(found), found, found.__traceback__)
+        logging.getLogger("_granian").exception("of the server")
+    said = lines(capsys)
+    assert [line["event"].split("\n")[0] for line in said if "Warning" not in line["event"]] == [
+        "of ours", "of the server: 2", "of a library", "uncaught", "uncaught", "of the server",
+    ]  # fmt: skip
+    assert [line["event"] for line in said if "UserWarning: of Python" in line["event"]]
+    assert [line["logger"] for line in said if "logger" in line] == [
+        "_granian", "sqlalchemy.pool", "py.warnings", "_granian",
+    ]  # fmt: skip
+    for line in said:
+        assert {"event", "level", "timestamp"} <= set(line)
+        for error in line.get("exception", []):
+            assert error["exc_type"] == "ValueError"
+            assert error["frames"][-1]["name"] == "fail"
+
+
+@pytest.mark.usefixtures("process")
+def test_ctrl_c_is_no_error(capsys: pytest.CaptureFixture[str]) -> None:
+    log.configure_process("INFO", "json", personal_data=False)
+    sys.excepthook(KeyboardInterrupt, KeyboardInterrupt(), None)
+    assert lines(capsys) == []
+
+
+@pytest.mark.parametrize("form", ["json", "text"])
+@pytest.mark.parametrize("personal_data", [False, True])
+def test_an_error_shows_values_on_demand_and_variables_never(
+    capsys: pytest.CaptureFixture[str], form: str, *, personal_data: bool
+) -> None:
+    log.configure("INFO", form, personal_data=personal_data)
+    try:
+        try:
+            fail("no phone: '918979556941'")
+        except ValueError as cause:
+            cause.add_note("asked by Siddhant")
+            raise KeyError("Siddhant") from cause
+    except KeyError:
+        structlog.get_logger().exception("failed", path="/users/a/leads/918979556941")
+    said = capsys.readouterr().err
+    assert ("918979556941" in said, "Siddhant" in said) == (personal_data, personal_data)
+    assert (log.LEFT_OUT in said) is not personal_data
+    assert "secret" not in said
+    for part in ("ValueError", "KeyError", "test_log.py", "fail"):
+        assert part in said
+    if form == "json":
+        assert len(said.splitlines()) == 1
+
+
+def test_an_error_that_names_code_keeps_its_message(capsys: pytest.CaptureFixture[str]) -> None:
+    log.configure("INFO", "json", personal_data=False)
+    try:
+        import no_such_module  # type: ignore[import-not-found]  # noqa: F401, PLC0415
+    except ImportError:
+        structlog.get_logger().exception("failed")
+    assert "no_such_module" in capsys.readouterr().err
+
+
+def test_a_cause_is_its_own_words_without_the_context() -> None:
+    error = psycopg.OperationalError(
+        "canceling statement due to statement timeout\nCONTEXT:  portal \"leads_1\" with parameters: $1 = '9189'"
+    )
+    assert log.cause_of(error) == "canceling statement due to statement timeout"
+    assert (
+        log.cause_of(OSError("failed. All were:\n- host a\n- host b"))
+        == "failed. All were:\n- host a\n- host b"
+    )
+    assert log.cause_of(OSError()) == ""
+
+
+class Slept(NamedTuple):
+    """The row of a statement that takes too long."""
+
+    document: str
+
+
+def test_a_statement_that_was_cancelled_leaves_no_value_in_the_log(
+    library: Library,
+    make_app: MakeApp,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    slow = select((func.pg_sleep(60).cast(Text) + bindparam("phone", type_=Text)).label("document"))
+    monkeypatch.setattr(
+        "api.routes.leads.plan_lead", lambda _, phone: BoundStatement(slow, Slept, {"phone": phone})
+    )
+    # With it, PostgreSQL adds the values of a statement to its errors, for the client too.
+    setting = f"ALTER DATABASE {library.database.name} {{}} log_parameter_max_length_on_error"
+    with library.database.connect() as conn:
+        conn.execute((setting.format("SET") + " = -1").encode())
+        try:
+            client = make_app(library.database, statement_timeout_ms=50, log_level="WARNING").test_client()
+            assert client.get(f"{library.base}/918979556941").status_code == 503
+        finally:
+            conn.execute(setting.format("RESET").encode())
+    [line] = lines(capsys)
+    assert line["event"] == "unavailable"
+    assert "canceling statement" in line["cause"]
+    assert "918979556941" not in json.dumps(line)
+
+
+def test_a_bug_leaves_no_path_and_no_value_in_the_log(
+    library: Library,
+    make_app: MakeApp,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def mistake(_user_id: str, phone: str) -> None:
+        raise LookupError(f"no lead {phone}")
+
+    monkeypatch.setattr("api.routes.leads.plan_lead", mistake)
+    for personal_data in (False, True):
+        client = make_app(library.database, log_personal_data=personal_data).test_client()
+        capsys.readouterr()
+        answer = client.get(f"{library.base}/918979556941")
+        [line] = lines(capsys)
+        assert line["event"] == "failed"
+        assert line["route"] == "/users/<user_id>/leads/<customer_phone>"
+        assert line["correlation_id"] == answer.get_json()["correlationId"]
+        assert line["exception"][0]["exc_type"] == "LookupError"
+        assert ("918979556941" in json.dumps(line)) is personal_data
+        assert line.get("path") == (f"{library.base}/918979556941" if personal_data else None)
+
+
+def test_text_is_chosen_for_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    for is_terminal in (True, False):
+        monkeypatch.setattr(sys.stderr, "isatty", lambda answer=is_terminal: answer, raising=False)
+        assert log.is_text("auto") is is_terminal
+        assert log.is_text("text")
+        assert not log.is_text("json")
+
+
+@pytest.mark.usefixtures("process")
+def test_no_value_of_a_text_log_forges_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    log.configure_process("INFO", "text", personal_data=True)
+    structlog.get_logger().info("an event\nforged", path="/\x1b[2J\nforged \u202e\x9b31m")
+    logging.getLogger("other").warning("of another\nforged \x1b[2J")
+    try:
+        fail("quoted \x1b[2J")
+    except ValueError:
+        structlog.get_logger().exception("failed\rforged")
+    said = capsys.readouterr().err
+    assert [line for line in said.splitlines() if line.startswith("forged")] == []
+    assert {letter for letter in said if not letter.isprintable()} == {"\n"}
+    assert "x1b[2J" in said

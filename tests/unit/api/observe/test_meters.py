@@ -1,0 +1,83 @@
+"""The counters, as the modules that use them set them."""
+
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from prometheus_client import REGISTRY
+
+from api.database.errors import UnavailableError
+from api.observe import meters
+from api.plan.projection import freshness
+from tests.support.commands import environment
+from tests.support.running import wait_for
+from tests.support.server import Database
+from tests.unit.api.conftest import Library, MakeApp
+
+IN_USE, WAITING = "leads_api_pool_connections_in_use", "leads_api_pool_waiting"
+
+
+def value(name: str, **labels: str) -> float:
+    return REGISTRY.get_sample_value(name, labels) or 0.0
+
+
+def test_the_supervisor_does_not_import_prometheus_before_the_folder_of_the_workers_is_set() -> None:
+    code = "import sys, api.__main__; print('prometheus_client' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment(), check=True, capture_output=True, text=True
+    )
+    assert done.stdout == "False\n"
+
+
+def test_an_answer_is_counted_twice_by_its_class_and_by_its_code() -> None:
+    def counts() -> tuple[float, float]:
+        seconds = value("leads_api_request_seconds_sum", route="/a", status="5xx")
+        return seconds, value("leads_api_responses_total", code="503")
+
+    before = counts()
+    meters.count_response("/a", 503, 0.25)
+    meters.count_response("/a", 503, 0.5)
+    assert counts() == (before[0] + 0.75, before[1] + 2)
+
+
+def test_the_pool_is_counted_while_a_statement_runs_and_while_one_waits(
+    database: Database, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.database.pool.POOL_TIMEOUT_SECONDS", 60)
+    reader = make_app(database, threads=1, statement_timeout_ms=60_000).extensions["leads_database"]
+    before = value(IN_USE), value(WAITING)
+    with database.connect() as conn, ThreadPoolExecutor(3) as threads:
+        with conn.transaction():
+            conn.execute("LOCK TABLE read_model.freshness IN ACCESS EXCLUSIVE MODE")
+            # One thread has two connections: a key may have to be looked up while a statement waits.
+            asked = [threads.submit(reader.fetch, freshness()) for _ in range(3)]
+            wait_for(lambda: (value(IN_USE), value(WAITING)) == (before[0] + 2, before[1] + 1), "all wait")
+        assert [one.result(60).as_of is None for one in asked] == [False] * 3
+    assert (value(IN_USE), value(WAITING)) == before
+
+
+def test_the_pool_is_counted_down_where_there_is_no_connection(make_app: MakeApp) -> None:
+    nowhere = Database("postgresql://nobody@127.0.0.1:1/nothing", "")
+    reader = make_app(nowhere).extensions["leads_database"]
+    before = value(IN_USE), value(WAITING)
+    with pytest.raises(UnavailableError):
+        reader.fetch(freshness())
+    assert (value(IN_USE), value(WAITING)) == before
+
+
+def test_a_refusal_by_the_rate_limit_is_counted(library: Library, make_app: MakeApp) -> None:
+    client = make_app(library.database, rate_limit="2 per hour").test_client()
+    before = value("leads_api_rate_limited_total")
+    statuses = [client.get(library.base).status_code for _ in range(5)]
+    assert value("leads_api_rate_limited_total") - before == statuses.count(429) == 3
+
+
+def test_a_store_that_is_away_is_counted(library: Library, make_app: MakeApp) -> None:
+    client = make_app(
+        library.database, rate_limit="2 per hour", rate_limit_storage="redis://127.0.0.1:1"
+    ).test_client()
+    before = value("leads_api_rate_limit_store_failures_total")
+    # The second request does not ask it again so soon.
+    assert [client.get(library.base).status_code for _ in range(2)] == [200, 200]
+    assert value("leads_api_rate_limit_store_failures_total") == before + 1

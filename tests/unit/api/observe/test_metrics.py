@@ -1,0 +1,133 @@
+"""What is counted of the requests."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from prometheus_client import REGISTRY
+
+from api.observe.metrics import exposition
+from api.observe.version import installed_version
+from tests.support.commands import environment
+from tests.unit.api.conftest import Library, MakeApp
+
+BASE = "/users/<user_id>/leads"
+
+
+def samples(text: str) -> dict[str, float]:
+    lines = (line.rpartition(" ") for line in text.splitlines() if not line.startswith("#"))
+    return {name: float(value) for name, _, value in lines}
+
+
+def in_flight() -> float | None:
+    return REGISTRY.get_sample_value("leads_api_requests_in_flight")
+
+
+def counted(client: FlaskClient, route: str, status: str) -> float:
+    found = samples(client.get("/metrics").get_data(as_text=True))
+    return found.get(f'leads_api_request_seconds_count{{route="{route}",status="{status}"}}', 0)
+
+
+def test_requests_are_counted_by_the_pattern_of_their_path_and_the_class_of_their_status(
+    client: FlaskClient, library: Library
+) -> None:
+    asked = {
+        (BASE, "2xx"): library.base,
+        (BASE, "4xx"): f"{library.base}?limit=0",
+        (f"{BASE}/stats", "2xx"): f"{library.base}/stats",
+        (f"{BASE}/<customer_phone>", "4xx"): f"{library.base}/1",
+        (f"{BASE}/<customer_phone>/messages", "2xx"): f"{library.base}/{library.phone}/messages",
+        ("/health/live", "2xx"): "/health/live",
+        ("none", "4xx"): "/nothing",
+    }
+    before = {key: counted(client, *key) for key in asked}
+    for path in asked.values():
+        client.get(path)
+    assert {key: counted(client, *key) - before[key] for key in asked} == dict.fromkeys(asked, 1)
+
+
+def test_answers_are_counted_by_their_code(client: FlaskClient, library: Library) -> None:
+    def answers() -> dict[int, float]:
+        found = samples(client.get("/metrics").get_data(as_text=True))
+        return {code: found.get(f'leads_api_responses_total{{code="{code}"}}', 0) for code in (400, 404, 405)}
+
+    before = answers()
+    for path in (f"{library.base}?limit=0", f"{library.base}/1", "/nothing"):
+        client.get(path)
+    client.post(library.base)
+    now = answers()
+    assert {code: now[code] - before[code] for code in now} == {400: 1, 404: 2, 405: 1}
+
+
+def test_no_label_holds_a_tenant_or_a_phone(client: FlaskClient, library: Library) -> None:
+    client.get(f"{library.base}/{library.phone}")
+    client.get(f"/nothing/{library.tenant}/{library.phone}")
+    text = client.get("/metrics").get_data(as_text=True)
+    assert library.tenant not in text
+    assert library.phone not in text
+
+
+def test_the_requests_in_hand_are_counted_and_none_is_left_after_an_error(
+    library: Library, make_app: MakeApp
+) -> None:
+    app: Flask = make_app(library.database)
+    seen: list[float | None] = []
+
+    @app.get("/broken")
+    def broken() -> str:
+        seen.append(in_flight())
+        raise RuntimeError
+
+    before = in_flight()
+    assert app.test_client().get("/broken").status_code == 500
+    assert before is not None
+    assert seen == [before + 1]
+    assert in_flight() == before
+
+
+def test_the_version_is_told() -> None:
+    text = exposition(None, None, shared_folder="").decode()
+    assert f'leads_build_info{{program="api",version="{installed_version()}"}} 1.0' in text
+
+
+def test_what_a_dead_worker_had_in_hand_is_forgotten_and_what_it_counted_is_not(tmp_path: Path) -> None:
+    """Two workers, of which one was killed in the middle of a request."""
+    work = (
+        "import os, sys; from api.observe import meters; meters.IN_FLIGHT.inc(); meters.RATE_LIMITED.inc();"
+        " print('ready', flush=True); sys.stdin.read()"
+    )
+    shared = environment(PROMETHEUS_MULTIPROC_DIR=str(tmp_path))
+    workers = [
+        subprocess.Popen(
+            [sys.executable, "-c", work], env=shared, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        for _ in range(2)
+    ]
+    try:
+        for worker in workers:
+            assert worker.stdout is not None
+            assert worker.stdout.readline() == b"ready\n"
+
+        def told() -> tuple[float, float]:
+            found = samples(exposition(None, None, shared_folder=str(tmp_path)).decode())
+            return found["leads_api_requests_in_flight"], found["leads_api_rate_limited_total"]
+
+        assert told() == (2, 2)
+        workers[0].kill()
+        workers[0].wait()
+        assert told() == (1, 2)
+    finally:
+        for worker in workers:
+            worker.kill()
+            worker.communicate()
+    assert not os.environ.get("PROMETHEUS_MULTIPROC_DIR")
+
+
+@pytest.mark.parametrize("age", [None, -3.0, 0.5])
+def test_the_age_of_the_data(age: float | None) -> None:
+    found = samples(exposition(age, None, shared_folder="").decode())
+    assert found.get("leads_api_data_age_seconds") == age

@@ -1,0 +1,222 @@
+"""Spans of requests and of the statements that they run."""
+
+import http.server
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import SpanKind, StatusCode
+
+from api.__main__ import require_tracing
+from api.observe import tracing
+from projector.trial.postgres.ports import free_port
+from tests.support.commands import environment
+from tests.support.running import running_scheduler, wait_for, wait_until, write_source
+from tests.support.server import Database
+from tests.unit.api.conftest import Library, MakeApp
+from tests.unit.api.test_main import end, get, run, serve, wait_until_it_answers
+
+__all__ = ["serve"]
+
+Received = list[ExportTraceServiceRequest]
+BASE = "/users/<user_id>/leads"
+
+
+@pytest.fixture
+def exporter(monkeypatch: pytest.MonkeyPatch) -> InMemorySpanExporter:
+    """What keeps the spans that would be sent."""
+    made = InMemorySpanExporter()
+    monkeypatch.setattr(tracing, "OTLPSpanExporter", lambda: made)
+    return made
+
+
+def spans_of(app: Flask, exporter: InMemorySpanExporter) -> list[ReadableSpan]:
+    """The spans that were made, in the order of their starts."""
+    app.extensions["leads_end_tracing"]()
+    return sorted(exporter.get_finished_spans(), key=lambda span: span.start_time or 0)
+
+
+def test_a_request_is_a_span_with_its_statements_below(
+    library: Library, make_app: MakeApp, exporter: InMemorySpanExporter
+) -> None:
+    app = make_app(library.database, tracing=True)
+    client = app.test_client()
+    answer = client.get(f"{library.base}/{library.phone}", headers={"X-Correlation-Id": "mine"})
+    assert answer.status_code == 200
+    request, *statements = spans_of(app, exporter)
+    assert (request.name, request.kind) == (f"GET {BASE}/<customer_phone>", SpanKind.SERVER)
+    assert request.attributes == {
+        "http.request.method": "GET",
+        "http.route": f"{BASE}/<customer_phone>",
+        "http.response.status_code": 200,
+        "leads.correlation_id": "mine",
+    }
+    assert [span.name for span in statements] == ["SELECT projection", "SELECT lead"]
+    assert {span.kind for span in statements} == {SpanKind.CLIENT}
+    assert request.context is not None
+    assert {span.parent.span_id for span in statements if span.parent} == {request.context.span_id}
+    text = "".join(str(span.to_json()) for span in (request, *statements))
+    assert library.phone not in text
+    assert library.tenant not in text
+
+
+def test_the_trace_of_the_caller_goes_on(
+    library: Library, make_app: MakeApp, exporter: InMemorySpanExporter
+) -> None:
+    app = make_app(library.database, tracing=True)
+    trace_id, span_id = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+    app.test_client().get("/health/live", headers={"traceparent": f"00-{trace_id}-{span_id}-01"})
+    [request] = spans_of(app, exporter)
+    assert request.context is not None
+    assert request.parent is not None
+    assert format(request.context.trace_id, "032x") == trace_id
+    assert format(request.parent.span_id, "016x") == span_id
+
+
+def test_two_requests_are_two_traces(
+    library: Library, make_app: MakeApp, exporter: InMemorySpanExporter
+) -> None:
+    app = make_app(library.database, tracing=True)
+    for _ in range(2):
+        app.test_client().get("/health/live")
+    spans = spans_of(app, exporter)
+    assert len({span.context.trace_id for span in spans if span.context}) == len(spans) == 2
+    assert [span.parent for span in spans] == [None, None]
+
+
+def test_what_nobody_offers_is_named_by_no_path_and_no_method_of_the_caller(
+    library: Library, make_app: MakeApp, exporter: InMemorySpanExporter
+) -> None:
+    app = make_app(library.database, tracing=True)
+    client = app.test_client()
+    client.get(f"/nothing/{library.phone}")
+    client.open("/health/live", method="BREW")
+    spans = spans_of(app, exporter)
+    assert [span.name.split()[0] for span in spans] == ["GET", tracing.OTHER_METHOD]
+    assert library.phone not in "".join(str(span.to_json()) for span in spans)
+
+
+def test_an_error_is_marked_and_its_message_is_not_told(
+    make_app: MakeApp, exporter: InMemorySpanExporter
+) -> None:
+    app = make_app(Database("postgresql://nobody@127.0.0.1:1/nothing", ""), tracing=True)
+    assert app.test_client().get("/users/a/leads").status_code == 503
+    request, statement = spans_of(app, exporter)
+    assert request.status.status_code is statement.status.status_code is StatusCode.ERROR
+    assert statement.attributes is not None
+    assert statement.attributes["error.type"] == "UnavailableError"
+    assert [*request.events, *statement.events] == []
+
+
+def test_without_tracing_nothing_of_opentelemetry_is_imported() -> None:
+    code = (
+        "import sys; from api.app import create_app; from api.config import Config;"
+        " create_app(Config('postgresql://127.0.0.1:1/x'));"
+        " print([name for name in sys.modules if name.startswith('opentelemetry')])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment(), check=True, capture_output=True, text=True
+    )
+    assert done.stdout == "[]\n"
+
+
+def test_where_it_is_not_installed_the_extra_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    require_tracing()
+    monkeypatch.setattr("api.__main__.find_spec", lambda _name: None)
+    with pytest.raises(SystemExit) as ended:
+        require_tracing()
+    assert ended.value.code == 2
+    said = capsys.readouterr()
+    assert "install the extra otel" in said.out + said.err
+
+
+def test_a_value_that_is_neither_on_nor_off_is_refused(library: Library, tmp_path: Path) -> None:
+    ended = run(tmp_path, DATABASE_URL=library.database.url, LEADS_TRACING="yes")
+    assert ended.returncode == 2
+    assert "LEADS_TRACING: 'yes' is not allowed" in ended.stderr
+
+
+@pytest.fixture
+def collector() -> Iterator[tuple[str, Received]]:
+    """A server that takes spans as a collector of OpenTelemetry does, and what it was sent."""
+    received: Received = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            if self.headers.get("Content-Encoding") == "gzip":
+                raise AssertionError
+            received.append(ExportTraceServiceRequest.FromString(body))
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}", received
+        server.shutdown()
+        thread.join()
+
+
+def names(received: Received) -> list[str]:
+    return [
+        span.name
+        for one in received
+        for resource in one.resource_spans
+        for scope in resource.scope_spans
+        for span in scope.spans
+    ]
+
+
+def test_what_was_not_sent_yet_is_sent_when_the_server_ends(
+    library: Library, tmp_path: Path, collector: tuple[str, Received]
+) -> None:
+    endpoint, received = collector
+    port = free_port()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "api"],
+        cwd=tmp_path,
+        env=environment(
+            DATABASE_URL=library.database.url,
+            PORT=str(port),
+            LEADS_TRACING="on",
+            OTEL_EXPORTER_OTLP_ENDPOINT=endpoint,
+            OTEL_BSP_SCHEDULE_DELAY="3600000",
+        ),
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        wait_until_it_answers(port, process)
+        assert get(port, f"{library.base}/stats")[0] == 200
+        end(process)
+    finally:
+        process.kill()
+        process.wait()
+    assert f"GET {BASE}/stats" in names(received)
+    assert "SELECT statistics" in names(received)
+
+
+def test_the_projector_sends_its_batches(
+    database: Database, tmp_path: Path, collector: tuple[str, Received]
+) -> None:
+    endpoint, received = collector
+    settings = {"LEADS_TRACING": "on", "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint}
+    with database.connect() as conn, running_scheduler(database.url, tmp_path, **settings) as scheduler:
+        write_source(conn)
+        wait_until(conn, "count(*) = 1 FROM read_model.leads")
+        wait_until(conn, "count(*) = 0 FROM projector.changes")
+        assert scheduler.terminate() == 0
+    wait_for(lambda: "refresh batch" in names(received), "a batch was sent")

@@ -1,0 +1,48 @@
+"""Totals within any time range, wherever it starts and ends in an hour and a day: the buckets add up to the count."""
+
+from datetime import timedelta
+from random import Random
+
+import pytest
+
+from api.database.pool import Database as ApiDatabase
+from api.plan.list.statement import list_leads
+from api.request.parameters import LIST_QUERY
+from tests.unit.api.plan.conftest import NOON, USER, Connection, count_leads, some_time
+
+
+@pytest.mark.parametrize(
+    ("also", "condition"),
+    [
+        ("", "true"),
+        ("&offset=30000", "true"),
+        ("&sort_by=name&sort_order=asc", "true"),
+        ("&platform=webchat", "on_webchat"),
+        ("&platform=whatsapp", "on_whatsapp"),
+        ("&platform=whatsapp,webchat", "(on_whatsapp OR on_webchat)"),
+        ("&lead_status=Hot", "lead_status = 'Hot'"),
+        ("&lead_status=Warm,Cold&offset=30000", "lead_status IN ('Warm', 'Cold')"),
+        ("&has_email=true", "has_email"),
+        ("&has_email=false&sort_by=total_messages", "NOT has_email"),
+        ("&has_extraction=true&sort_order=asc", "has_extraction"),
+        ("&has_extraction=false", "NOT has_extraction"),
+        ("&has_extraction=true&has_email=false", "has_extraction AND NOT has_email"),
+        ("&last_message_sender=user", "last_message_sender = 'user'"),
+        ("&last_message_sender=agent&offset=30000", "last_message_sender = 'agent'"),
+        ("&last_message_sender=agent&has_email=true", "last_message_sender = 'agent' AND has_email"),
+        ("&has_conversation=true", "has_conversation"),
+        ("&is_active=true&has_email=true", "has_email"),
+    ],
+)
+def test_the_total_between_any_two_moments(
+    api: ApiDatabase, leads: Connection, also: str, condition: str
+) -> None:
+    rng = Random(3)
+    for number in range(100):
+        start, end = sorted((some_time(rng, -45, 4), some_time(rng, -45, 4)))
+        if number % 3:
+            # Within an hour or so, or a day.
+            end = start + timedelta(milliseconds=rng.randrange((2_000_000, 60_000_000)[number % 2]))
+        query = f"limit=3&from_date={start:%FT%T.%f}Z&to_date={end:%FT%T.%f}Z{also}"
+        row = api.fetch(list_leads(USER, LIST_QUERY.read(query), NOON))
+        assert row.total == count_leads(leads, start, end, condition), query

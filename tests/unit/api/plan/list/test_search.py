@@ -1,0 +1,267 @@
+"""The search: what of it changes the statement, and what is bound; and what it finds without accents."""
+
+import sys
+import unicodedata
+from collections.abc import Iterator
+from random import Random
+
+import psycopg
+import pytest
+from psycopg.rows import TupleRow
+
+from api.config import Config
+from api.database.pool import Database as ApiDatabase
+from api.plan.list.filters import conditions, given_filters
+from api.plan.list.search import SearchShape, bind, condition, shape_of
+from api.plan.list.statement import list_leads
+from api.plan.sql import lead_profiles
+from api.request.fields import Search
+from api.request.parameters import LIST_QUERY
+from api.request.text import without_accents
+from tests.exactness.platform import Platform, refresh_now
+from tests.support.server import Database, Server
+from tests.unit.api.plan.conftest import NOON
+
+Connection = psycopg.Connection[TupleRow]
+ACUTE = "\N{COMBINING ACUTE ACCENT}"
+NAMES = {
+    "1": "Andrés Núñez",
+    "2": f"ANDRE{ACUTE}S",
+    "3": "Andres",
+    "4": "Ørsted 50%",
+    "5": "Zürich",
+    "6": "김철수",
+    "7": "기아",
+    "8": "Ёлка",
+    # A letter and a mark that is no accent, and the two as one letter.
+    "9": "か\N{COMBINING KATAKANA-HIRAGANA VOICED SOUND MARK}é",
+}
+
+
+@pytest.mark.parametrize(
+    ("search", "shape", "values"),
+    [
+        (Search(("abc",), None), SearchShape((True,), digits=None), {"word_0": "%abc%"}),
+        (Search(("ab",), None), SearchShape((False,), digits=None), {"word_0": "ab"}),
+        (Search(("a_b%",), None), SearchShape((False,), digits=None), {"word_0": "a_b%"}),
+        (Search(("50%_\\x123",), None), SearchShape((True,), digits=None), {"word_0": "%50\\%\\_\\\\x123%"}),
+        (Search(("1234",), "1234"), SearchShape((True,), digits=None), {"word_0": "%1234%"}),
+        (Search(("+12",), "12"), SearchShape((False,), digits=False), {"word_0": "+12", "digits": "12"}),
+        (
+            Search(("+123", "4"), "1234"),
+            SearchShape((False, True), digits=True),
+            {"word_0": "4", "word_1": "%+123%", "digits": "1234"},
+        ),
+        (
+            Search(("abc", "x"), None, ignore_accents=True),
+            SearchShape((False, True), digits=None, plain=(None, None)),
+            {"word_0": "x", "word_1": "%abc%"},
+        ),
+        (
+            Search(("Ñandú", "é", "abc", "50%_\\é"), None, ignore_accents=True),
+            SearchShape((False, False, True, True), digits=None, plain=(False, False, None, True)),
+            {
+                "word_0": "50%_\\é",
+                "plain_0": "50%_\\e",
+                "word_1": "é",
+                "plain_1": "e",
+                "word_2": "%abc%",
+                "word_3": "%Ñandú%",
+                "plain_3": "%Nandu%",
+            },
+        ),
+        # Of nothing but accents nothing is left, which every text contains.
+        (
+            Search((ACUTE,), None, ignore_accents=True),
+            SearchShape((False,), digits=None, plain=(None,)),
+            {"word_0": ACUTE},
+        ),
+    ],
+)
+def test_shape_and_values(search: Search, shape: SearchShape, values: dict[str, object]) -> None:
+    assert shape_of(search) == shape
+    assert bind(search) == values
+
+
+def test_the_order_and_the_number_of_words_do_not_matter() -> None:
+    for ignore in (False, True):
+        one, other = (
+            Search(words, None, ignore_accents=ignore)
+            for words in (("abc", "x", "äbc", "abc"), ("äbc", "x", "abc"))
+        )
+        assert (shape_of(one), bind(one)) == (shape_of(other), bind(other))
+
+
+@pytest.mark.parametrize(
+    ("shape", "uses_index"),
+    [
+        (SearchShape((True, False), digits=None), True),
+        (SearchShape((False,), digits=True), True),
+        (SearchShape((False,), digits=False), False),
+        (SearchShape((True,), digits=None, plain=(None,)), True),
+        (SearchShape((True,), digits=None, plain=(True,)), True),
+        # The three letters of a Hangul syllable in parts are one letter without accents.
+        (SearchShape((True,), digits=None, plain=(False,)), False),
+        (SearchShape((False,), digits=None, plain=(True,)), False),
+        (SearchShape((True, False), digits=None, plain=(False, True)), True),
+    ],
+)
+def test_whether_the_index_narrows_it(shape: SearchShape, *, uses_index: bool) -> None:
+    assert shape.uses_index is uses_index
+
+
+def test_like_is_for_words_that_the_index_finds_alone() -> None:
+    indexed, other = (
+        str(condition(lead_profiles.c, SearchShape((known,), digits=None))) for known in (True, False)
+    )
+    assert "LIKE" in indexed
+    assert "LIKE" not in other
+    assert "strpos" in other
+
+
+def test_accents_count_unless_a_request_ignores_them() -> None:
+    plain, *others = (
+        [str(one) for one in conditions(given_filters(LIST_QUERY.read(query), NOON)[0], lead_profiles)]
+        for query in (
+            "search=andr%C3%A9s",
+            "search=andr%C3%A9s&ignore_accents=false",
+            "search=andr%C3%A9s&ignore_accents=true",
+        )
+    )
+    assert [texts == plain for texts in others] == [True, False]
+    assert "search_plain" not in plain[0]
+
+
+def test_without_a_search_there_is_nothing_to_compare() -> None:
+    assert given_filters(LIST_QUERY.read("ignore_accents=true"), NOON) == ((), {})
+
+
+@pytest.fixture(scope="module")
+def named(server: Server, template: Database) -> Iterator[Database]:
+    """A tenant with leads of these names."""
+    made = server.create("accents", template=template.name)
+    with made.connect() as conn:
+        world = Platform(conn)
+        agent = world.agent(world.tenant("one"))
+        for phone, name in NAMES.items():
+            world.conversation(agent, phone)
+            world.contact("one", phone, name)
+        refresh_now(conn)
+    yield made
+    server.drop(made)
+
+
+@pytest.fixture(scope="module")
+def api(named: Database) -> Iterator[ApiDatabase]:
+    opened = ApiDatabase(Config(named.url))
+    yield opened
+    opened.engine.dispose()
+
+
+def found(api: ApiDatabase, query: str) -> str:
+    row = api.fetch(list_leads("one", LIST_QUERY.read(query), NOON))
+    phones = [
+        phone for phone in NAMES if any(f'"customer_phone":"{phone}"'.encode() in lead for lead in row.page)
+    ]
+    assert row.total == len(row.page) == len(phones)
+    return "".join(phones)
+
+
+@pytest.mark.parametrize(
+    ("search", "with_accents", "without"),
+    [
+        ("andres", "3", "123"),
+        ("ANDR%C3%89S", "1", "123"),
+        ("andre%CC%81s", "2", "123"),
+        ("nunez+andr%C3%A9s", "", "1"),
+        ("n%C3%BA%C3%B1ez+andr%C3%A9s", "1", "1"),
+        ("%C3%B1", "1", "123"),
+        ("zurich", "", "5"),
+        ("%C3%9Crich", "5", "5"),
+        ("%D0%B5%D0%BB%D0%BA%D0%B0", "", "8"),
+        # Letters of their own, and not others with a mark.
+        ("orsted", "", ""),
+        ("%C3%B8rsted+50%25", "4", "4"),
+        ("%EA%B9%80%EC%B2%A0%EC%88%98", "6", "6"),
+        # Not the beginning of another syllable.
+        ("%EA%B8%B0", "7", "7"),
+        # What is found as it is written is found still, though it becomes another letter.
+        ("%E3%81%8B", "9", "9"),
+        # A mark alone is looked for as it is.
+        ("%CC%81", "2", "2"),
+    ],
+)
+def test_what_a_search_finds(api: ApiDatabase, search: str, with_accents: str, without: str) -> None:
+    assert found(api, f"search={search}") == with_accents
+    assert found(api, f"search={search}&ignore_accents=false") == with_accents
+    assert found(api, f"search={search}&ignore_accents=true") == without
+
+
+def test_only_a_lead_with_accents_has_its_text_twice(named: Database) -> None:
+    with named.connect() as conn:
+        rows = conn.execute(
+            "SELECT customer_phone FROM read_model.lead_profiles WHERE search_plain IS NOT NULL ORDER BY 1"
+        ).fetchall()
+    assert "".join(phone for (phone,) in rows) == "12589"
+
+
+def test_a_lead_of_an_older_version_is_found_as_without_the_parameter(
+    named: Database, api: ApiDatabase
+) -> None:
+    with named.connect() as conn:
+        kept = conn.execute(
+            "SELECT search_plain FROM read_model.lead_profiles WHERE customer_phone = '5'"
+        ).fetchone()
+        change = "UPDATE read_model.lead_profiles SET search_plain = %s WHERE customer_phone = '5'"
+        conn.execute(change, (None,))
+        try:
+            for search in ("z%C3%BCrich", "z%C3%BCr+%C3%BC"):
+                assert (
+                    found(api, f"search={search}")
+                    == found(api, f"search={search}&ignore_accents=true")
+                    == "5"
+                )
+            assert not found(api, "search=zurich&ignore_accents=true")
+        finally:
+            conn.execute(change, kept)
+
+
+def in_postgresql(conn: Connection, texts: list[str]) -> list[str | None]:
+    rows = conn.execute(
+        "SELECT projector.without_accents(one.text) FROM unnest(%s::text[]) WITH ORDINALITY AS one (text, place)"
+        " ORDER BY one.place",
+        (texts,),
+    ).fetchall()
+    return [text for (text,) in rows]
+
+
+def in_python(conn: Connection, texts: list[str]) -> list[str | None]:
+    rows = conn.execute(
+        "SELECT lower(one.text), lower(one.plain) FROM unnest(%s::text[], %s::text[]) WITH ORDINALITY"
+        " AS one (text, plain, place) ORDER BY one.place",
+        (texts, [without_accents(text) for text in texts]),
+    ).fetchall()
+    return [None if plain == text else plain for text, plain in rows]
+
+
+def known_characters() -> list[str]:
+    """Every character of this Python's Unicode, but NUL and surrogates, which no text in PostgreSQL can have."""
+    characters = map(chr, range(1, sys.maxunicode + 1))
+    return [one for one in characters if unicodedata.category(one) not in {"Cn", "Co", "Cs"}]
+
+
+def test_postgresql_and_python_take_off_the_same_accents(connection: Connection) -> None:
+    known = known_characters()
+    rng = Random(1)
+    letters = [one for one in known if without_accents(one) != one]
+    marks = [one for one in known if unicodedata.combining(one)]
+    mixed = [
+        "".join(
+            rng.choice(rng.choice((letters, marks, "aeiouAEIOU김기한か ", known)))
+            for _ in range(rng.randint(2, 6))
+        )
+        for _ in range(20_000)
+    ]
+    assert len(letters) > 2000
+    for texts in (known, mixed):
+        assert in_postgresql(connection, texts) == in_python(connection, texts)

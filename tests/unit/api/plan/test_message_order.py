@@ -1,0 +1,131 @@
+"""Messages before and after others, in both directions, however equal their times and numbers are."""
+
+from collections.abc import Iterator
+from random import Random
+from typing import Any
+from urllib.parse import quote, urljoin
+
+import pytest
+from flask.testing import FlaskClient
+
+from projector.report.progress import QUIET
+from projector.sweep.rebuild import rebuild
+from tests.conftest import MakeDatabase
+from tests.support.server import Database
+from tests.unit.api.conftest import Library, MakeApp
+
+PHONE = "49151"
+MESSAGES = 60
+
+
+@pytest.fixture
+def thread(make_database: MakeDatabase, built_template: Database, make_app: MakeApp) -> FlaskClient:
+    """A lead with two conversations, of whose messages many have one time, and no number."""
+    database, rng = make_database(built_template), Random(3)
+    with database.connect() as conn:
+        conn.execute("INSERT INTO users (user_id) VALUES ('u')")
+        conn.execute("INSERT INTO phone_numbers (id, user_id, platform) VALUES ('p', 'u', 'webchat')")
+        conn.execute("INSERT INTO agents (agent_id, user_id, phone_number_id) VALUES ('a', 'u', 'p')")
+        for conversation in ("c", "é"):
+            conn.execute(
+                "INSERT INTO conversations (conversation_id, agent_id, customer_phone, is_active)"
+                " VALUES (%s, 'a', %s, %s)",
+                (conversation, PHONE, conversation == "c"),
+            )
+        rows = [
+            (
+                rng.choice(("m", "é", "%", "&", "'")) + str(number),
+                rng.choice(("c", "é")),
+                rng.choice(("2026-03-01", "2026-03-01 00:00:00.0005", "2026-03-01 00:00:00.001", None)),
+                # A number is there once in a conversation, and the ends of their range are there too.
+                rng.choice((None, None, number, -number)) if number > 1 else (2**31 - 1, -(2**31))[number],
+            )
+            for number in range(MESSAGES)
+        ]
+        with conn.cursor() as cursor:
+            cursor.executemany(
+                "INSERT INTO messages (message_id, conversation_id, timestamp, sequence_no) VALUES (%s, %s, %s, %s)",
+                rows,
+            )
+        rebuild(conn, tenants=None, progress=QUIET)
+    return make_app(database).test_client()
+
+
+BASE = f"/users/u/leads/{PHONE}/messages"
+
+
+def ids(client: FlaskClient, query: str) -> list[str]:
+    data = client.get(f"{BASE}?limit=200&{query}").get_json()["data"]
+    assert data["pagination"]["total"] == len(data["messages"])
+    return [message["message_id"] for message in data["messages"]]
+
+
+def followed(client: FlaskClient, query: str) -> Iterator[dict[str, Any]]:
+    """The messages of all pages, each once."""
+    address = f"{BASE}?{query}"
+    while address:
+        answer = client.get(address)
+        data = answer.get_json()["data"]
+        yield from data["messages"]
+        assert ("Link" in answer.headers) is data["pagination"]["hasMore"]
+        address = urljoin(address, answer.headers["Link"][1:-13]) if "Link" in answer.headers else ""
+
+
+def test_newest_first_is_the_exact_reverse(thread: FlaskClient) -> None:
+    oldest_first = ids(thread, "")
+    assert len(set(oldest_first)) == MESSAGES
+    assert ids(thread, "sort_order=asc") == oldest_first
+    assert ids(thread, "sort_order=desc") == oldest_first[::-1]
+    assert ids(thread, "sort_order=DESC&conversation_id=c") == ids(thread, "conversation_id=c")[::-1]
+
+
+@pytest.mark.parametrize("query", ["", "conversation_id=c", "from_date=2026-01-01", "platform=webchat"])
+@pytest.mark.parametrize("order", ["asc", "desc"])
+@pytest.mark.parametrize("limit", [1, 7, 200])
+def test_links_lead_through_all_messages(thread: FlaskClient, query: str, order: str, limit: int) -> None:
+    whole = ids(thread, f"{query}&sort_order={order}")
+    found = followed(thread, f"{query}&sort_order={order}&limit={limit}")
+    assert [message["message_id"] for message in found] == whole
+
+
+def test_before_and_after_each_message(thread: FlaskClient) -> None:
+    whole = ids(thread, "")
+    for place, message_id in enumerate(whole):
+        named = quote(message_id)
+        assert ids(thread, f"before={named}") == whole[:place]
+        assert ids(thread, f"after={named}&sort_order=desc") == whole[:place:-1]
+
+
+def test_between_two_messages_by_pages(thread: FlaskClient) -> None:
+    whole = ids(thread, "")
+    query = f"after={quote(whole[5])}&before={quote(whole[-5])}"
+    assert ids(thread, query) == whole[6:-5]
+    assert ids(thread, f"after={quote(whole[-5])}&before={quote(whole[5])}") == []
+    page = thread.get(f"{BASE}?{query}&limit=3&offset=2").get_json()["data"]
+    assert [message["message_id"] for message in page["messages"]] == whole[8:11]
+    found = followed(thread, f"{query}&sort_order=desc&limit=4")
+    assert [message["message_id"] for message in found] == whole[6:-5][::-1]
+
+
+@pytest.mark.parametrize(
+    ("query", "name"), [("before=x", "before"), ("after=x", "after"), ("after=x&before=y&limit=1", "before")]
+)
+def test_a_message_that_the_lead_does_not_have_is_named(thread: FlaskClient, query: str, name: str) -> None:
+    answer = thread.get(f"{BASE}?{query}")
+    assert answer.status_code == 400
+    assert answer.get_json()["message"] == f"{name} takes the message_id of a message of this lead"
+
+
+def test_a_message_of_another_lead_is_as_unknown_as_none(client: FlaskClient, library: Library) -> None:
+    leads = library.model.of_tenant(library.tenant).values()
+    other = next(lead for lead in leads if lead.messages and lead.customer_phone != library.phone)
+    base = f"{library.base}/{library.phone}/messages"
+    answers = [
+        client.get(f"{base}?after={quote(message_id)}").get_json()
+        for message_id in (other.messages[0].message_id, "none")
+    ]
+    assert answers[0]["message"] == answers[1]["message"]
+
+
+def test_an_unknown_lead_is_not_found_before_its_message_is(thread: FlaskClient) -> None:
+    assert thread.get("/users/u/leads/1/messages?after=x").status_code == 404

@@ -1,0 +1,53 @@
+"""Time ranges and their whole buckets."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from api.plan.time_buckets import DAY, HOUR, TimeRange, time_range
+from api.request.text import FIRST_MOMENT, LAST_MOMENT
+
+NOON = datetime(2026, 3, 29, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("bucket", "start", "end", "buckets"),
+    [
+        (HOUR, NOON, NOON + HOUR, (NOON, NOON + HOUR)),
+        (HOUR, NOON + timedelta(minutes=1), NOON + 3 * HOUR, (NOON + HOUR, NOON + 3 * HOUR)),
+        (DAY, NOON - DAY, NOON + DAY, (NOON - DAY / 2, NOON + DAY / 2)),
+    ],
+)
+def test_whole_buckets(
+    bucket: timedelta, start: datetime, end: datetime, buckets: tuple[datetime, datetime]
+) -> None:
+    found = time_range(bucket, start, end)
+    assert (found.buckets_start, found.buckets_end) == buckets
+
+
+def test_a_range_within_a_bucket_has_none() -> None:
+    end = NOON + timedelta(minutes=59)
+    assert time_range(HOUR, NOON + timedelta(minutes=1), end) == TimeRange(
+        NOON + timedelta(minutes=1), end, end, end
+    )
+
+
+moments = st.datetimes(
+    FIRST_MOMENT.replace(tzinfo=None), LAST_MOMENT.replace(tzinfo=None), timezones=st.just(UTC)
+)
+
+
+@given(st.sampled_from((HOUR, DAY)), moments, moments)
+def test_the_parts_follow_each_other_and_partial_ones_are_short(
+    bucket: timedelta, one: datetime, other: datetime
+) -> None:
+    start, end = sorted((one, other))
+    found = time_range(bucket, start, end)
+    assert start <= found.buckets_start <= found.buckets_end <= end
+    assert (found.start, found.end) == (start, end)
+    assert (found.buckets_end - found.buckets_start) % bucket == timedelta(0)
+    if found.buckets_start < found.buckets_end:
+        assert (found.buckets_start - FIRST_MOMENT) % bucket == timedelta(0)
+        assert max(found.buckets_start - start, end - found.buckets_end) < bucket

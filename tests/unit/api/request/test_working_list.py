@@ -1,0 +1,97 @@
+"""Other names of parameters, and the keys that a caller asks for."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from werkzeug.exceptions import BadRequest
+
+from api.request.parameters import LEAD_QUERY, LIST_QUERY, MESSAGES_QUERY, ListParameters, MessageParameters
+from api.request.query import Query
+from api.request.working_list import LEAD_KEYS
+from api.response.openapi.lead_schemas import Lead
+
+DAY = "2025-01-31"
+FIRST = datetime(2025, 1, 31, tzinfo=UTC)
+LAST = datetime(2025, 1, 31, 23, 59, 59, 999_000, UTC)
+
+
+def same(one: ListParameters | MessageParameters, other: ListParameters | MessageParameters) -> bool:
+    """Whether two requests ask for the same; the next pages repeat the names that each gives."""
+    return bool(
+        replace(one, page=replace(one.page, query="")) == replace(other, page=replace(other.page, query=""))
+    )
+
+
+@pytest.mark.parametrize("query", [LIST_QUERY, MESSAGES_QUERY], ids=["list", "messages"])
+@pytest.mark.parametrize(
+    ("other", "own"),
+    [
+        (f"start_date={DAY}", f"from_date={DAY}"),
+        (f"end_date={DAY}", f"to_date={DAY}"),
+        (f"start_date={DAY}&end_date={DAY}T10:00%2B02:00", f"from_date={DAY}&to_date={DAY}T08:00"),
+        (f"start_date={DAY}&to_date={DAY}", f"from_date={DAY}&to_date={DAY}"),
+        (f"date={DAY}", f"from_date={DAY}&to_date={DAY}"),
+        ("date=9999-12-31", "from_date=9999-12-31&to_date=9999-12-31"),
+        ("start_date=", ""),
+    ],
+)
+def test_another_name_means_the_same(query: Query[Any], other: str, own: str) -> None:
+    assert same(query.read(other), query.read(own))
+
+
+def test_a_day_is_the_whole_day() -> None:
+    read = LIST_QUERY.read(f"date={DAY}")
+    assert (read.from_date, read.to_date) == (FIRST, LAST)
+
+
+def test_created_at_is_the_first_contact() -> None:
+    assert same(LIST_QUERY.read("sort_by=Created_At"), LIST_QUERY.read("sort_by=first_contact_at"))
+
+
+@pytest.mark.parametrize("query", [LIST_QUERY, MESSAGES_QUERY], ids=["list", "messages"])
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (f"from_date={DAY}&start_date={DAY}", "start_date is another name of from_date: give one of them"),
+        (f"end_date={DAY}&to_date=2025-02-01", "end_date is another name of to_date: give one of them"),
+        (f"date={DAY}&from_date={DAY}", "date is another name of from_date: give one of them"),
+        (f"date={DAY}&to_date={DAY}", "date is another name of to_date: give one of them"),
+        (f"date={DAY}&start_date={DAY}", "date is another name of start_date: give one of them"),
+        (f"date={DAY}&end_date={DAY}", "date is another name of end_date: give one of them"),
+        (f"start_date=2025-02-01&end_date={DAY}", "start_date must not be after end_date"),
+        (f"start_date=2025-02-01&to_date={DAY}", "start_date must not be after to_date"),
+        (f"date={DAY}T10:00", "date takes a date such as 2025-01-31"),
+        ("start_date=x", "start_date takes a date such as 2025-01-31 or 2025-01-31T09:30:00Z"),
+    ],
+)
+def test_two_names_of_one_thing_and_what_else_is_wrong(query: Query[Any], text: str, said: str) -> None:
+    with pytest.raises(BadRequest) as caught:
+        query.read(text)
+    assert caught.value.description == said
+
+
+def test_both_names_of_a_sort_are_two_values() -> None:
+    with pytest.raises(BadRequest, match="sort_by was given several values"):
+        LIST_QUERY.read("sort_by=created_at&sort_by=first_contact_at")
+
+
+def test_the_keys_are_those_of_a_printed_lead() -> None:
+    assert set(LEAD_KEYS) == set(Lead().fields)
+    assert len(LEAD_KEYS) == len(set(LEAD_KEYS))
+
+
+@pytest.mark.parametrize("query", [LIST_QUERY, LEAD_QUERY], ids=["list", "lead"])
+def test_keys_are_asked_for_in_any_order_and_printed_in_theirs(query: Query[Any]) -> None:
+    assert query.read("fields=NAME,%20customer_phone&fields=name").fields == ("customer_phone", "name")
+    assert query.read("fields=").fields is None
+
+
+@pytest.mark.parametrize("text", ["fields=name,phone", "fields=,", "fields=*"])
+def test_a_key_that_does_not_exist_is_refused_with_those_that_do(text: str) -> None:
+    with pytest.raises(BadRequest) as caught:
+        LIST_QUERY.read(text)
+    assert str(caught.value.description).startswith(
+        "fields takes one or more of customer_phone, name, email,"
+    )

@@ -1,0 +1,92 @@
+"""The OpenAPI document is true of the answers, and the page to try it needs nothing from elsewhere."""
+
+import re
+from typing import Any
+
+import pytest
+import schemathesis
+from flask.testing import FlaskClient
+from hypothesis import HealthCheck, given, settings
+from jsonschema import Draft202012Validator, FormatChecker
+from schemathesis.checks import CHECKS
+from schemathesis.core.result import Ok
+
+from api.request.parameters import CommonQuery, LeadQuery, ListQuery, MessagesQuery
+from api.request.series import SeriesQuery
+from tests.unit.api.conftest import Library, MakeApp
+from tests.unit.api.response.undocumented_words import allow_undocumented
+
+ENDPOINTS = {
+    "/users/{user_id}/leads": "LeadList",
+    "/users/{user_id}/leads/stats": "LeadStatistics",
+    "/users/{user_id}/leads/stats/series": "LeadSeries",
+    "/users/{user_id}/leads/{customer_phone}": "SingleLead",
+    "/users/{user_id}/leads/{customer_phone}/messages": "LeadMessages",
+}
+
+
+@pytest.fixture
+def document(client: FlaskClient) -> dict[str, Any]:
+    found: dict[str, Any] = client.get("/openapi.json").get_json()
+    return found
+
+
+def validator(document: dict[str, Any], name: str) -> Draft202012Validator:
+    schema = {"$ref": f"#/components/schemas/{name}", "components": document["components"]}
+    return Draft202012Validator(schema, format_checker=FormatChecker())
+
+
+def test_the_endpoints_and_their_parameters(document: dict[str, Any]) -> None:
+    assert document["openapi"] == "3.1.0"
+    assert set(ENDPOINTS) <= set(document["paths"])
+    queries = {path: set(CommonQuery().fields) for path in ENDPOINTS}
+    queries["/users/{user_id}/leads"] = set(ListQuery().fields)
+    queries["/users/{user_id}/leads/stats/series"] = set(SeriesQuery().fields)
+    queries["/users/{user_id}/leads/{customer_phone}"] = set(LeadQuery().fields)
+    queries["/users/{user_id}/leads/{customer_phone}/messages"] = set(MessagesQuery().fields)
+    for path, names in queries.items():
+        parameters = document["paths"][path]["get"]["parameters"]
+        assert {parameter["name"] for parameter in parameters if parameter["in"] == "query"} == names
+        assert all(parameter["description"] for parameter in parameters)
+
+
+# Pages for people, and what these load.
+PAGES = re.compile(r"/|/page/.*|/docs.*|/favicon.*")
+
+
+@pytest.mark.parametrize("metrics_port", [0, 9464])
+def test_each_address_is_described(library: Library, make_app: MakeApp, metrics_port: int) -> None:
+    app = make_app(library.database, metrics_port=metrics_port)
+    described = set(app.test_client().get("/openapi.json").get_json()["paths"])
+    served = {re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule) for rule in app.url_map.iter_rules()}
+    assert described == {path for path in served if not PAGES.fullmatch(path)}
+    assert ("/metrics" in described) is (metrics_port == 0)
+
+
+def test_described_errors_refer_to_what_is_there(document: dict[str, Any]) -> None:
+    references = set(re.findall(r'"\$ref": "#/components/([^"]+)"', str(document).replace("'", '"')))
+    assert references
+    for reference in references:
+        kind, name = reference.split("/")
+        assert name in document["components"][kind]
+
+
+def test_whatever_is_asked_the_answer_is_as_described(library: Library, make_app: MakeApp) -> None:
+    described = schemathesis.openapi.from_wsgi("/openapi.json", make_app(library.database, log_level="ERROR"))
+    allow_undocumented(described.raw_schema)
+    # What OpenAPI cannot say may be refused, such as bounds in the wrong order: see test_schemathesis.py.
+    left_out = CHECKS.get_by_names(["positive_data_acceptance"])
+    operations = [result.ok() for result in described.get_all_operations() if isinstance(result, Ok)]
+    assert len(operations) > len(ENDPOINTS)
+    for operation in operations:
+
+        @settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+        @given(case=operation.as_strategy())
+        def ask(case: schemathesis.Case[Any]) -> None:
+            # No projector is at work here: data of a moment after the last refresh never come.
+            case.query.pop("min_as_of", None)
+            # The client of the tests does not decompress.
+            case.headers["Accept-Encoding"] = "identity"
+            case.call_and_validate(excluded_checks=left_out)  # type: ignore[arg-type]
+
+        ask()

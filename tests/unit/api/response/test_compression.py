@@ -1,0 +1,169 @@
+"""Large answers are compressed for callers that take them so."""
+
+import gzip
+import sys
+from time import process_time
+
+import pytest
+from flask.testing import FlaskClient
+from werkzeug.wrappers import Response
+
+from api.response.compression import MIN_BYTES, chosen_encoding
+from tests.unit.api.conftest import Library, MakeApp
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+TAKES = {"Accept-Encoding": "gzip, deflate, br"}
+SAME = {"X-Correlation-Id": "same"}
+
+
+def plain(answer: Response) -> bytes:
+    encoding = answer.headers.get("Content-Encoding")
+    if encoding == "zstd":
+        return zstd.decompress(answer.data)
+    return gzip.decompress(answer.data) if encoding == "gzip" else answer.data
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "zstd"])
+def test_an_answer_is_the_same_but_for_its_encoding(
+    client: FlaskClient, library: Library, encoding: str
+) -> None:
+    for address in (
+        library.base,
+        f"{library.base}?days=4000",
+        f"{library.base}/{library.phone}/messages",
+        "/openapi.json",
+    ):
+        whole, small = (
+            client.get(address, headers=SAME),
+            client.get(address, headers=SAME | {"Accept-Encoding": encoding}),
+        )
+        assert len(whole.data) >= MIN_BYTES
+        assert "Content-Encoding" not in whole.headers
+        assert small.headers["Content-Encoding"] == encoding
+        assert plain(small) == whole.data
+        assert len(small.data) < len(whole.data)
+        assert small.headers["Content-Length"] == str(len(small.data))
+        assert whole.headers["Vary"] == small.headers["Vary"] == "Accept-Encoding"
+        assert small.headers.get("ETag") == whole.headers.get("ETag")
+        assert small.headers["Content-Type"] == whole.headers["Content-Type"]
+
+
+def test_what_is_short_stays_as_it_is(client: FlaskClient, library: Library) -> None:
+    for address in (f"{library.base}/stats", f"{library.base}/nobody", "/health/live"):
+        answer = client.get(address, headers=TAKES)
+        assert len(answer.data) < MIN_BYTES
+        assert "Content-Encoding" not in answer.headers
+        assert answer.headers["Vary"] == "Accept-Encoding"
+
+
+def test_a_long_error_is_compressed_too(client: FlaskClient, library: Library) -> None:
+    query = "&".join(f"unknown_parameter_{number}=1" for number in range(30))
+    answer = client.get(f"{library.base}?{query}", headers=TAKES)
+    assert (answer.status_code, answer.headers["Content-Encoding"]) == (400, "gzip")
+    assert b"unknown_parameter_0" in plain(answer)
+
+
+def test_head_has_the_headers_of_get(client: FlaskClient, library: Library) -> None:
+    got, head = (client.open(library.base, method=method, headers=SAME | TAKES) for method in ("GET", "HEAD"))
+    assert head.data == b""
+    for name in ("Content-Encoding", "Content-Length", "ETag", "Vary"):
+        assert head.headers[name] == got.headers[name]
+
+
+def test_the_caller_who_has_a_compressed_answer_gets_304(client: FlaskClient, library: Library) -> None:
+    tag = client.get(library.base, headers=TAKES).headers["ETag"]
+    for headers in ({}, TAKES):
+        answer = client.get(library.base, headers={"If-None-Match": tag, **headers})
+        assert (answer.status_code, answer.data) == (304, b"")
+        assert "Content-Encoding" not in answer.headers
+        assert answer.headers["Vary"] == "Accept-Encoding"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/docs/",
+        "/docs/swagger-ui-bundle.js",
+        "/docs/swagger-ui.css",
+        "/docs/index.css",
+        "/docs/favicon-32x32.png",
+    ],
+)
+def test_the_page_to_try_the_api(client: FlaskClient, path: str) -> None:
+    with client.get(path) as whole, client.get(path, headers=TAKES) as small:
+        assert whole.status_code == small.status_code == 200
+        is_text = not path.endswith(".png") and len(whole.data) >= MIN_BYTES
+        assert ("Content-Encoding" in small.headers) is is_text
+        assert plain(small) == whole.data
+        assert small.headers["Content-Type"] == whole.headers["Content-Type"]
+        assert small.headers["Content-Security-Policy"] == whole.headers["Content-Security-Policy"]
+        tag = small.headers.get("ETag")
+    if tag is not None:
+        assert tag.startswith("W/") is is_text
+        for headers in ({}, TAKES):
+            with client.get(path, headers={"If-None-Match": tag, **headers}) as answer:
+                assert (answer.status_code, answer.data) == (304, b"")
+
+
+def test_a_file_is_compressed_once(library: Library, make_app: MakeApp) -> None:
+    client = make_app(library.database).test_client()
+    times = []
+    for _ in range(3):
+        start = process_time()
+        with client.get("/docs/swagger-ui-bundle.js", headers=TAKES) as answer:
+            assert answer.headers["Content-Encoding"] == "gzip"
+            sizes = len(answer.data), answer.headers["Content-Length"]
+        times.append(process_time() - start)
+        assert str(sizes[0]) == sizes[1]
+    assert min(times[1:]) < times[0] / 2
+
+
+def test_a_range_is_of_the_stored_bytes(client: FlaskClient) -> None:
+    with client.get("/docs/swagger-ui-bundle.js", headers={**TAKES, "Range": "bytes=0-4999"}) as answer:
+        assert (answer.status_code, len(answer.data)) == (206, 5000)
+        assert "Content-Encoding" not in answer.headers
+
+
+def test_switched_off(library: Library, make_app: MakeApp) -> None:
+    answer = make_app(library.database, compression=False).test_client().get(library.base, headers=TAKES)
+    assert "Content-Encoding" not in answer.headers
+    assert "Vary" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    ("header", "wanted"),
+    [
+        ("gzip", "gzip"),
+        ("GZIP", "gzip"),
+        ("x-gzip", "gzip"),
+        ("zstd", "zstd"),
+        # As browsers send it.
+        ("gzip, deflate, br, zstd", "zstd"),
+        ("gzip;q=0.9, zstd;q=0.8", "gzip"),
+        ("zstd;q=0, gzip;q=0.1", "gzip"),
+        ("gzip;q=0, *", "zstd"),
+        ("zstd;q=0, *;q=0.5", "gzip"),
+        ("deflate, gzip;q=0.5", "gzip"),
+        ("*", "zstd"),
+        ("br;q=1.0, gzip;q=0.8, *;q=0.1", "gzip"),
+        ("gzip;q=0.5, identity;q=0.5", "gzip"),
+        ("identity;q=0, *", "zstd"),
+        ("gzip;q=0", None),
+        ("*;q=0", None),
+        ("identity", None),
+        ("identity, gzip;q=0.5", None),
+        ("deflate, br", None),
+        ("", None),
+        ("gzip2", None),
+        (";;,,q=1", None),
+        ("deflate," * 200 + "gzip", "gzip"),
+    ],
+)
+def test_what_a_caller_takes(client: FlaskClient, library: Library, header: str, wanted: str | None) -> None:
+    assert chosen_encoding(header) == wanted
+    answer = client.get(library.base, headers={"Accept-Encoding": header})
+    assert answer.headers.get("Content-Encoding") == wanted

@@ -1,0 +1,124 @@
+"""The tags of answers, and 304 for a caller who has the present one."""
+
+from datetime import timedelta
+
+import pytest
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from api.response import conditional
+from tests.unit.api.conftest import NOW, Library, MakeApp, answer_keys
+
+MOVING = ("/stats", "?days=7")
+
+
+def addresses(library: Library) -> list[str]:
+    """Of the four endpoints, and of a list that moves with the clock."""
+    return [*answer_keys(library), f"{library.base}?days=7", f"{library.base}?lead_status=Hot&limit=3"]
+
+
+def ask(client: FlaskClient, address: str, tags: str) -> TestResponse:
+    return client.get(address, headers={"If-None-Match": tags})
+
+
+def test_each_endpoint_gives_a_weak_tag(client: FlaskClient, library: Library) -> None:
+    tags = {address: client.get(address).headers["ETag"] for address in addresses(library)}
+    assert all(tag.startswith('W/"') and tag.endswith('"') for tag in tags.values())
+    assert len(set(tags.values())) == len(tags)
+
+
+def test_the_caller_who_has_the_answer_gets_no_body(client: FlaskClient, library: Library) -> None:
+    for address in addresses(library):
+        tag = client.get(address).headers["ETag"]
+        answer = ask(client, address, tag)
+        assert (answer.status_code, answer.data) == (304, b""), address
+        assert answer.headers["ETag"] == tag
+        assert answer.headers["Cache-Control"] == "private, no-cache"
+        assert answer.headers["X-Correlation-Id"]
+        assert answer.headers["X-Data-As-Of"]
+        assert "Content-Type" not in answer.headers
+        assert "Content-Length" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    ("given", "status"),
+    [
+        ("{tag}", 304),
+        # As a strong one: the comparison is a weak one.
+        ("{strong}", 304),
+        ('W/"other", {tag}', 304),
+        ('"a,b",{strong} , "c"', 304),
+        ("*", 304),
+        (" * ", 304),
+        ('W/"other"', 200),
+        ('"*"', 200),
+        ("", 200),
+        ("{bare}", 200),
+        ('W/"{bare}', 200),
+        ("\N{SNOWMAN}", 200),
+    ],
+)
+def test_any_tag_of_the_list_counts(client: FlaskClient, library: Library, given: str, status: int) -> None:
+    for address in addresses(library):
+        tag = client.get(address).headers["ETag"]
+        strong = tag.removeprefix("W/")
+        tags = given.replace("{tag}", tag).replace("{strong}", strong).replace("{bare}", strong.strip('"'))
+        answer = client.get(address, environ_overrides={"HTTP_IF_NONE_MATCH": tags})
+        assert answer.status_code == status, address
+        assert answer.headers["ETag"] == tag
+        assert bool(answer.data) is (status == 200)
+
+
+def test_head(client: FlaskClient, library: Library) -> None:
+    for address in addresses(library):
+        tag = client.get(address).headers["ETag"]
+        assert client.head(address).headers["ETag"] == tag
+        assert client.head(address, headers={"If-None-Match": tag}).status_code == 304
+
+
+def test_a_tag_of_another_address_does_not_count(client: FlaskClient, library: Library) -> None:
+    tags = ", ".join(client.get(address).headers["ETag"] for address in addresses(library))
+    for address in (f"{library.base}?limit=2", f"{library.base}/{library.phone}/messages?limit=1"):
+        assert ask(client, address, tags).status_code == 200
+    assert ask(client, f"{library.base}/nobody", tags).status_code == 404
+    assert ask(client, f"{library.base}?limit=0", tags).status_code == 400
+    assert ask(client, "/users/nobody/leads", tags).status_code == 200
+    assert ask(client, "/users/nobody/leads/stats", tags).status_code == 200
+
+
+def test_what_is_not_there_has_no_tag(client: FlaskClient, library: Library) -> None:
+    for address, status in ((f"{library.base}/nobody", 404), (f"{library.base}?nonsense=1", 400)):
+        for answer in (client.get(address), ask(client, address, "*")):
+            assert answer.status_code == status
+            assert "ETag" not in answer.headers
+    assert client.options(library.base, headers={"If-None-Match": "*"}).status_code == 200
+
+
+def test_timestamp_and_correlation_id_are_not_in_the_tag(library: Library, make_app: MakeApp) -> None:
+    later = make_app(library.database, now=NOW + timedelta(seconds=1)).test_client()
+    for address in addresses(library):
+        first = make_app(library.database).test_client().get(address)
+        answer = later.get(address, headers={"X-Correlation-Id": "another"})
+        assert answer.data != first.data
+        assert answer.headers["ETag"] == first.headers["ETag"]
+
+
+def test_the_clock_moves_the_tag_where_it_moves_the_answer(library: Library, make_app: MakeApp) -> None:
+    moments = [lead.last_message_at for lead in library.model.of_tenant(library.tenant).values()]
+    edge = max(moment for moment in moments if moment is not None and moment <= NOW) + timedelta(days=7)
+    inside, outside = (
+        make_app(library.database, now=now).test_client() for now in (edge, edge + timedelta(milliseconds=1))
+    )
+    for address in addresses(library):
+        tag = inside.get(address).headers["ETag"]
+        moves = address.endswith(MOVING)
+        assert ask(outside, address, tag).status_code == (200 if moves else 304)
+        assert ask(inside, address, tag).status_code == 304
+
+
+def test_another_version_of_the_program_has_other_tags(
+    client: FlaskClient, library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tag = client.get(library.base).headers["ETag"]
+    monkeypatch.setattr(conditional, "installed_version", lambda: "another")
+    assert ask(client, library.base, tag).status_code == 200

@@ -1,0 +1,102 @@
+"""The page of an answer, its pagination object, and the link to the next page."""
+
+import re
+from urllib.parse import urljoin
+
+import pytest
+from flask.testing import FlaskClient
+
+from api.request.cursor import decode, scope_of
+from api.request.parameters import LIST_QUERY
+from api.request.query import Page
+from api.response.pagination import MAX_LINK_LENGTH, page_of_results
+from tests.unit.api.conftest import Library, MakeApp
+
+AFTER = ("2026-03-29T13:07:11.123Z", "1")
+
+
+@pytest.mark.parametrize(("given", "echoed"), [("1", 1), ("100", 100), ("101", 100), ("9" * 30, 100)])
+def test_a_limit_above_the_greatest_is_cut_and_said(
+    client: FlaskClient, library: Library, given: str, echoed: int
+) -> None:
+    body = client.get(f"{library.base}?limit={given}").get_json()
+    assert body["pagination"]["limit"] == echoed
+
+
+@pytest.mark.parametrize(
+    ("offset", "total", "more"), [(0, 0, "false"), (0, 2, "false"), (0, 3, "true"), (1, 3, "false")]
+)
+def test_there_are_more_results_until_the_last_one_is_on_the_page(offset: int, total: int, more: str) -> None:
+    expected = f'{{"total":{total},"limit":2,"offset":{offset},"hasMore":{more}}}'
+    assert page_of_results(Page(2, offset), [b"a", b"b"], total).pagination.decode() == expected
+
+
+@pytest.mark.parametrize(("rows", "more"), [([], False), ([b"a", b"b"], False), ([b"a", b"b", b"c"], True)])
+def test_after_a_cursor_one_row_more_says_that_there_are_more(rows: list[bytes], *, more: bool) -> None:
+    page = page_of_results(Page(2, position=AFTER), rows, 100)
+    assert page.has_more is more
+    assert page.json == b",".join(rows[:2])
+    assert page.pagination == b'{"total":100,"limit":2,"offset":0,"hasMore":%b}' % str(more).lower().encode()
+
+
+def link(page: Page, rows: list[bytes], total: int) -> str | None:
+    return page_of_results(page, rows, total).link(("u",), lambda row: [row.decode()])
+
+
+@pytest.mark.parametrize(("query", "start"), [("", "cursor="), ("days=7&limit=2", "days=7&limit=2&cursor=")])
+def test_a_link_names_the_last_result_of_the_page(query: str, start: str) -> None:
+    page = Page(2, asked=b"{}", query=query)
+    found = link(page, [b"a", b"b"], 3)
+    assert found is not None
+    match = re.fullmatch(r'<\?(.*cursor=)([A-Za-z0-9_-]+)>; rel="next"', found)
+    assert match is not None
+    assert match[1] == start
+    cursor = decode(match[2])
+    assert (cursor.scope, cursor.values) == (scope_of(b"{}", ("u",)), ("b",))
+
+
+@pytest.mark.parametrize(("rows", "total"), [([], 0), ([b"a"], 1), ([b"a", b"b"], 2), ([], 3)])
+def test_the_last_page_has_no_link(rows: list[bytes], total: int) -> None:
+    assert link(Page(2), rows, total) is None
+
+
+def test_a_link_that_no_client_would_take_is_left_out() -> None:
+    without = link(Page(2, query="x"), [b"a", b"b"], 3)
+    assert without is not None
+    most = MAX_LINK_LENGTH - len(without) + 1
+    longest = link(Page(2, query="x" * most), [b"a", b"b"], 3)
+    assert longest is not None
+    assert len(longest) == MAX_LINK_LENGTH
+    assert link(Page(2, query="x" * (most + 1)), [b"a", b"b"], 3) is None
+
+
+def test_a_link_is_relative_to_the_address_of_the_page(library: Library, make_app: MakeApp) -> None:
+    client = make_app(library.database).test_client()
+    for base in (library.base, f"{library.base}/", f"{library.base}/{library.phone}/messages"):
+        answer = client.get(f"{base}?limit=1&offset=1")
+        # As requests has it, and a browser by new URL(link, address).
+        following = urljoin(
+            f"https://proxy.example/api{base}?limit=1&offset=1", answer.headers["Link"][1:-13]
+        )
+        assert following.startswith(f"https://proxy.example/api{base}?limit=1&cursor=")
+        assert client.get(following.removeprefix("https://proxy.example/api")).status_code == 200
+
+
+def test_a_link_is_on_pages_alone(library: Library, make_app: MakeApp) -> None:
+    client = make_app(library.database).test_client()
+    page = client.get(f"{library.base}?limit=1")
+    assert client.head(f"{library.base}?limit=1").headers["Link"] == page.headers["Link"]
+    same = client.get(f"{library.base}?limit=1", headers={"If-None-Match": page.headers["ETag"]})
+    assert same.status_code == 304
+    for answer in (
+        same,
+        client.get(f"{library.base}/stats"),
+        client.get(f"{library.base}/{library.phone}"),
+        client.get(f"{library.base}?offset=2147483647"),
+        client.get(f"{library.base}?cursor=x"),
+    ):
+        assert "Link" not in answer.headers
+
+
+def test_a_query_is_the_same_for_each_spelling() -> None:
+    assert LIST_QUERY.read("has_email=1").page.asked == LIST_QUERY.read("has_email=true&limit=3").page.asked

@@ -1,0 +1,151 @@
+"""The change feed over HTTP; tests/exactness/test_change_feed.py shows that a copy follows."""
+
+import threading
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from api.limits import change_wait
+from api.limits.waiters import MAX_WAITING_OF_TENANT
+from api.response.openapi.schemas import LeadChanges
+from projector.core.refresh import refresh
+from projector.report.progress import QUIET
+from tests.support.patience import PATIENCE
+from tests.support.running import value, wait_for, write_conversations, write_source
+from tests.support.server import Database
+from tests.unit.api.conftest import Library, MakeApp
+from tests.unit.api.response.test_errors import check
+from tests.unit.api.serving import Asking, served
+
+FEED = "/users/u/lead-changes"
+KEYS = ["success", "data", "next", "hasMore", "timestamp", "correlationId"]
+
+
+@pytest.fixture
+def filled(database: Database) -> Database:
+    with database.connect() as conn:
+        write_source(conn)
+        refresh(conn, retry_failed=False, progress=QUIET)
+    return database
+
+
+def change(database: Database, first: int) -> None:
+    with database.connect() as conn:
+        write_conversations(conn, 1, first=first)
+        refresh(conn, retry_failed=False, progress=QUIET)
+
+
+def test_an_answer_has_the_documented_keys(filled: Database, make_app: MakeApp) -> None:
+    client = make_app(filled).test_client()
+    first = client.get(FEED)
+    assert list(first.get_json()) == KEYS
+    assert first.headers["X-Data-As-Of"].endswith("Z")
+    change(filled, 2)
+    answer = client.get(f"{FEED}?since={first.get_json()['next']}")
+    assert LeadChanges().validate(answer.get_json()) == {}
+    assert [one["customer_phone"] for one in answer.get_json()["data"]] == ["49151000002"]
+
+
+@pytest.mark.parametrize("since", ["x", "AAAA", "=", "%00"])
+def test_what_is_no_token_is_refused(filled: Database, make_app: MakeApp, since: str) -> None:
+    answer = make_app(filled).test_client().get(f"{FEED}?since={since}&wait=20")
+    check(answer, 400)
+    assert "since" in answer.get_json()["message"]
+
+
+def test_a_token_is_of_one_tenant(library: Library, make_app: MakeApp) -> None:
+    client = make_app(library.database).test_client()
+    token = client.get(f"/users/{library.tenant}/lead-changes").get_json()["next"]
+    other = next(user_id for user_id in library.model.leads if user_id != library.tenant)
+    check(client.get(f"/users/{other}/lead-changes?since={token}"), 400)
+
+
+def test_days_is_refused(filled: Database, make_app: MakeApp) -> None:
+    check(make_app(filled).test_client().get(f"{FEED}?days=7"), 400)
+
+
+def test_the_feed_counts_against_the_rate_limit(filled: Database, make_app: MakeApp) -> None:
+    client = make_app(filled, rate_limit="2 per minute").test_client()
+    assert [client.get(FEED).status_code for _ in range(3)] == [200, 200, 429]
+
+
+def test_waiting_ends_with_the_change(
+    filled: Database, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(change_wait, "LOOK_EVERY_SECONDS", 0.01)
+    app = make_app(filled)
+    token = app.test_client().get(FEED).get_json()["next"]
+    answers: list[Any] = []
+
+    def ask() -> None:
+        answers.append(app.test_client().get(f"{FEED}?since={token}&wait=25").get_json())
+
+    while not answers or not answers[-1]["data"]:
+        # On a busy machine the change may come after the wait.
+        asking = threading.Thread(target=ask)
+        asking.start()
+        if not answers:
+            change(filled, 2)
+        asking.join(PATIENCE)
+    assert [one["customer_phone"] for one in answers[-1]["data"]] == ["49151000002"]
+
+
+def test_those_that_wait_hold_no_place_and_no_connection(
+    filled: Database, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One request of this tenant may run, and three wait."""
+    monkeypatch.setattr(change_wait, "LOOK_EVERY_SECONDS", 0.01)
+    app = make_app(filled, threads=1)
+    token = app.test_client().get(FEED).get_json()["next"]
+    before = threading.active_count()
+    statuses: list[int] = []
+    threads = [
+        threading.Thread(
+            target=lambda: statuses.append(app.test_client().get(f"{FEED}?since={token}&wait=25").status_code)
+        )
+        for _ in range(3)
+    ]
+    for thread in threads:
+        thread.start()
+    wait_for(lambda: threading.active_count() >= before + 3 or bool(statuses), "they wait")
+    assert app.test_client().get("/users/u/leads").status_code == 200
+    change(filled, 2)
+    for thread in threads:
+        thread.join(PATIENCE)
+    assert statuses == [200] * 3
+
+
+def test_those_that_wait_for_a_change_keep_no_endpoint_from_its_answer(
+    filled: Database, library: Library, make_app: MakeApp, tmp_path: Path
+) -> None:
+    """Nor from waiting for what was written: the one that has waited longest is answered then."""
+    token = make_app(filled).test_client().get(FEED).get_json()["next"]
+    own = replace(library, database=filled, tenant="u")
+    patches = (
+        "from api.limits.change_wait import ChangeWait; wait = ChangeWait.wait\n"
+        f"ChangeWait.wait = lambda self, tenant, _, is_over: wait(self, tenant, {PATIENCE}, is_over)\n"
+        f"import api.limits.freshness_wait; api.limits.freshness_wait.WAIT_SECONDS = {PATIENCE}"
+    )
+    with filled.connect() as conn, served(own, tmp_path, patches, LEADS_API_THREADS="1") as server:
+        feed = Asking(server, f"{FEED}?since={token}&wait=25", MAX_WAITING_OF_TENANT + 3)
+        wait_for(lambda: len(feed.answers) == 3, "those beyond the bound are answered", PATIENCE)
+        for path in (own.base, f"{own.base}/stats", f"{own.base}/49151000001", "/health/live"):
+            assert server.get(path)[0] == 200
+        assert len(feed.answers) == 3
+        write_conversations(conn, 1, first=2)
+        now = quote(value(conn, "SELECT clock_timestamp()").isoformat())
+        fresh = Asking(server, f"{own.base}?min_as_of={now}", 1)
+        wait_for(lambda: len(feed.answers) == 4, "one of the feed gives way", PATIENCE)
+        assert not fresh.answers
+        refresh(conn, retry_failed=False, progress=QUIET)
+        assert fresh.finish() == [200]
+        assert feed.finish() == [200] * (MAX_WAITING_OF_TENANT + 3)
+
+
+def test_a_read_model_that_was_never_built(filled: Database, make_app: MakeApp) -> None:
+    with filled.connect() as conn:
+        conn.execute("UPDATE read_model.projection SET built_at = NULL")
+    check(make_app(filled).test_client().get(FEED), 503)

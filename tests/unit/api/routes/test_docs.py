@@ -1,0 +1,113 @@
+"""The page to try the API needs nothing from elsewhere."""
+
+import base64
+import hashlib
+import re
+from html.parser import HTMLParser
+
+import pytest
+from flask.testing import FlaskClient
+
+from tests.unit.api.auth.tokens import token_config
+from tests.unit.api.conftest import Library, MakeApp
+
+
+def test_the_page_needs_nothing_from_elsewhere(client: FlaskClient) -> None:
+    for path in ("/docs", "/docs/", "/docs/index.html"):
+        page = client.get(path)
+        assert page.status_code == 200
+        text = page.get_data(as_text=True)
+        assert "/openapi.json" in text
+        sources = re.findall(r'(?:src|href)="([^"]+)"', text)
+        assert len(sources) >= 4
+        for source in sources:
+            assert source.startswith("/docs/")
+            with client.get(source) as answer:
+                assert answer.status_code == 200
+
+
+class Page(HTMLParser):
+    """What a browser would run or load for a page."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.inline: list[tuple[str, str]] = []
+        self.loaded: list[tuple[str, str]] = []
+        self.attributes: set[str] = set()
+        self._open: str | None = None
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        self.attributes |= {name for name in given if name == "style" or name.startswith("on")}
+        source = given.get("src") or given.get("href")
+        if source and tag != "a":
+            kinds = {"script": "script-src", "stylesheet": "style-src", "icon": "img-src"}
+            self.loaded.append((kinds[given.get("rel") or tag], source))
+        elif tag in ("script", "style"):
+            self._open = tag
+
+    def handle_data(self, data: str) -> None:
+        if self._open:
+            self.inline.append((self._open, data))
+            self._open = None
+
+
+def policy_of(header: str) -> dict[str, list[str]]:
+    return {name: sources for name, *sources in (part.split() for part in header.split(";"))}
+
+
+@pytest.mark.parametrize("path", ["/docs/", "/docs", "/docs/index.html", "/docs/oauth2-redirect.html"])
+def test_the_policy_lets_the_page_run_and_nothing_else(client: FlaskClient, path: str) -> None:
+    with client.get(path) as answer:
+        policy = policy_of(answer.headers["Content-Security-Policy"])
+        page = Page(answer.get_data(as_text=True))
+    assert page.loaded
+    for directive, source in page.loaded:
+        assert "//" not in source
+        assert "'self'" in policy[directive]
+    # Each script within the page by its hash, byte for byte as a browser takes it; none by a general permit.
+    hashes = [
+        f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+        for tag, text in page.inline
+        if tag == "script"
+    ]
+    assert policy["script-src"] == ["'self'", *hashes]
+    assert [tag for tag, _ in page.inline if tag == "style"] == []
+    assert page.attributes == set()
+    assert "'self'" in policy["connect-src"]
+    # Icons of the style sheet.
+    assert "data:" in policy["img-src"]
+    for directive in ("default-src", "base-uri", "form-action", "frame-ancestors"):
+        assert policy[directive] == ["'none'"]
+
+
+def test_the_form_begins_with_a_tenant_and_a_lead_that_exist(client: FlaskClient, library: Library) -> None:
+    spec = client.get("/docs/openapi.json").get_json()
+    examples = {
+        parameter["name"]: parameter["example"]
+        for path in spec["paths"].values()
+        for parameter in path["get"].get("parameters", [])
+        if "example" in parameter
+    }
+    assert set(examples) == {"user_id", "customer_phone"}
+    assert examples["customer_phone"] in library.model.of_tenant(examples["user_id"])
+
+
+def test_the_form_names_no_tenant_where_callers_are_asked(library: Library, make_app: MakeApp) -> None:
+    client = make_app(library.database, auth=token_config()).test_client()
+    text = client.get("/docs/openapi.json").get_data(as_text=True)
+    assert not any(user_id in text for user_id in library.model.leads)
+    assert '"security":[{"credentials":[]}]' in text
+
+
+def test_the_page_has_no_bar_of_its_maker(client: FlaskClient) -> None:
+    text = client.get("/docs/").get_data(as_text=True)
+    assert '"layout": "BaseLayout"' in text
+    assert '"url": "/docs/openapi.json"' in text
+
+
+def test_no_host_of_a_caller_gets_into_the_script_of_the_page(client: FlaskClient) -> None:
+    answers = [client.get("/docs/", headers={"Host": host}) for host in ("localhost", "evil.example")]
+    assert answers[0].get_data() == answers[1].get_data()
+    assert answers[0].headers["Content-Security-Policy"] == answers[1].headers["Content-Security-Policy"]

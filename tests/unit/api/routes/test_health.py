@@ -1,0 +1,79 @@
+"""Whether the process lives, whether it can serve, and what it counts."""
+
+from math import inf
+
+import pytest
+from flask.testing import FlaskClient
+
+from api.observe.version import installed_version
+from tests.support.server import Database
+from tests.unit.api.conftest import MakeApp
+
+
+def test_ready_over_a_built_read_model(client: FlaskClient) -> None:
+    assert client.get("/health/ready").get_json() == {"status": "ready"}
+    assert client.get("/health/live").get_json() == {"status": "live", "version": installed_version()}
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ("UPDATE read_model.projection SET built_at = NULL", "never built"),
+        ("DELETE FROM read_model.projection", "not installed"),
+        ("DROP TABLE read_model.projection CASCADE", "not installed"),
+        ("DROP SCHEMA read_model CASCADE", "not installed"),
+        (
+            "UPDATE read_model.projection SET built_at = now(), capture_gap = 'a trigger is gone'",
+            "missed: a trigger is gone",
+        ),
+    ],
+)
+def test_not_ready(database: Database, make_app: MakeApp, change: str, reason: str) -> None:
+    with database.connect() as conn:
+        conn.execute(change.encode())
+    answer = make_app(database, log_level="ERROR").test_client().get("/health/ready")
+    assert answer.status_code == 503
+    assert reason in answer.get_json()["message"]
+    assert answer.headers["Retry-After"]
+
+
+def test_ready_again_when_it_is_built(database: Database, make_app: MakeApp) -> None:
+    client = make_app(database, log_level="ERROR").test_client()
+    with database.connect() as conn:
+        conn.execute("UPDATE read_model.projection SET built_at = NULL")
+        assert client.get("/health/ready").status_code == 503
+        conn.execute("UPDATE read_model.projection SET built_at = now(), capture_gap = NULL")
+    assert client.get("/health/ready").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("age", "max_age", "reason"),
+    [
+        # A busy machine may take seconds until it looks.
+        ("30 s", 60.0, None),
+        ("75 s", 60.0, "LEADS_READY_MAX_AGE allows 60 s"),
+        ("75 s", 2.5, "LEADS_READY_MAX_AGE allows 2.5 s"),
+        # Without a limit any age will do.
+        ("75 days", inf, None),
+        # The clock of the database was set back: a little does no harm.
+        ("-3 s", 60.0, None),
+        ("-1 hour", 60.0, "was set back"),
+    ],
+)
+def test_ready_while_the_data_are_young_enough(
+    database: Database, make_app: MakeApp, age: str, max_age: float, reason: str | None
+) -> None:
+    with database.connect() as conn:
+        conn.execute("UPDATE read_model.freshness SET as_of = clock_timestamp() - %s::interval", (age,))
+    # The clock of the API has no part in it.
+    answer = make_app(database, ready_max_age=max_age).test_client().get("/health/ready")
+    assert answer.status_code == (200 if reason is None else 503)
+    assert reason is None or reason in answer.get_json()["message"]
+
+
+def test_not_ready_where_the_age_is_not_known(database: Database, make_app: MakeApp) -> None:
+    with database.connect() as conn:
+        conn.execute("DELETE FROM read_model.freshness")
+    answer = make_app(database, ready_max_age=60.0).test_client().get("/health/ready")
+    assert answer.status_code == 503
+    assert "never built" in answer.get_json()["message"]

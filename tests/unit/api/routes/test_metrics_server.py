@@ -1,0 +1,69 @@
+"""The metrics on a port of their own, as an operator sets it."""
+
+import http.client
+import socket
+from pathlib import Path
+
+from api.routes.metrics import metrics_page
+from projector.trial.postgres.ports import free_port
+from tests.unit.api.conftest import Library, MakeApp
+from tests.unit.api.observe.test_metrics import BASE, samples
+from tests.unit.api.test_main import Serve, get, run, serve
+
+__all__ = ["serve"]
+
+
+def test_the_counts_of_all_workers_are_on_the_other_port_and_not_on_the_first(
+    serve: Serve, library: Library
+) -> None:
+    port = free_port()
+    ask = serve(LEADS_API_METRICS_PORT=str(port), LEADS_API_WORKERS="2")
+    assert [ask(library.base)[0] for _ in range(12)] == [200] * 12
+    assert ask("/metrics")[0] == 404
+    status, headers, page = get(port, "/metrics")
+    assert status == 200
+    assert headers["content-type"].startswith("text/plain; version=")
+    found = samples(page.decode())
+    assert found[f'leads_api_request_seconds_count{{route="{BASE}",status="2xx"}}'] == 12
+    assert found['leads_api_responses_total{code="200"}'] >= 12
+    assert found["leads_api_requests_in_flight"] == found["leads_api_pool_connections_in_use"] == 0
+    assert found["leads_api_data_age_seconds"] > 0
+    assert found["leads_verify_open_differences"] == 0
+    assert get(port, "/")[0] == get(port, "/users/a/leads")[0] == 404
+
+
+def test_it_answers_on_while_somebody_says_nothing(serve: Serve) -> None:
+    port = free_port()
+    serve(LEADS_API_METRICS_PORT=str(port))
+    with socket.create_connection(("127.0.0.1", port)), socket.create_connection(("127.0.0.1", port)):
+        assert get(port, "/metrics")[0] == 200
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection.request("POST", "/metrics")
+    assert connection.getresponse().status == 501
+    connection.close()
+
+
+def test_a_port_that_is_taken_and_an_address_that_is_not_ours(library: Library, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        ended = run(
+            tmp_path, DATABASE_URL=library.database.url, PORT=str(free_port()), LEADS_API_METRICS_PORT=port
+        )
+    assert ended.returncode == 1
+    assert f"LEADS_METRICS_HOST and LEADS_API_METRICS_PORT: cannot listen on 127.0.0.1:{port}" in ended.stderr
+    ended = run(
+        tmp_path,
+        DATABASE_URL=library.database.url,
+        PORT=str(free_port()),
+        LEADS_API_METRICS_PORT=port,
+        LEADS_METRICS_HOST="192.0.2.1",
+    )
+    assert ended.returncode == 2
+    assert "Set LEADS_METRICS_HOST to an address of this machine" in ended.stderr
+
+
+def test_the_page_is_the_one_of_the_first_port(library: Library, make_app: MakeApp) -> None:
+    app = make_app(library.database)
+    on_first = samples(app.test_client().get("/metrics").get_data(as_text=True))
+    on_other = samples(metrics_page(app.extensions["leads_database"], "").decode())
+    assert {name.partition("{")[0] for name in on_other} == {name.partition("{")[0] for name in on_first}

@@ -1,0 +1,103 @@
+"""The shell of the page for people, and what its modules may do. The page itself is driven in tests/browser."""
+
+import re
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+
+from api.config import Config
+from tests.unit.api.auth.tokens import token_config
+from tests.unit.api.conftest import Library, MakeApp
+from tests.unit.api.routes.test_docs import Page, policy_of
+
+STATIC = Path(__file__).parents[4] / "api" / "page" / "static"
+MODULES = sorted(STATIC.glob("*.js"))
+MOST_LINES = 300
+TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
+
+
+def test_the_shell_loads_its_own_files_only(client: FlaskClient) -> None:
+    answer = client.get("/")
+    assert (answer.status_code, answer.mimetype) == (200, "text/html")
+    page = Page(answer.get_data(as_text=True))
+    assert len(page.loaded) == 5
+    for _, source in page.loaded:
+        assert source.startswith("/page/")
+        with client.get(source) as file:
+            assert file.status_code == 200
+
+
+def test_the_policy_lets_it_run_and_nothing_else(client: FlaskClient) -> None:
+    answer = client.get("/")
+    policy, page = policy_of(answer.headers["Content-Security-Policy"]), Page(answer.get_data(as_text=True))
+    for directive, _ in page.loaded:
+        assert policy[directive] == ["'self'"]
+    assert page.inline == []
+    assert page.attributes == set()
+    for directive in ("default-src", "base-uri", "form-action", "frame-ancestors", "trusted-types"):
+        assert policy[directive] == ["'none'"]
+    assert policy["require-trusted-types-for"] == ["'script'"]
+    assert policy["connect-src"] == ["'self'"]
+    assert answer.headers.getlist("Cache-Control") == ["private, no-cache"]
+
+
+@pytest.mark.parametrize("path", sorted(STATIC.iterdir()), ids=lambda path: path.name)
+def test_each_file_has_its_type_and_is_found_again(client: FlaskClient, path: Path) -> None:
+    with client.get(f"/page/{path.name}") as file:
+        assert file.mimetype == TYPES[path.suffix]
+        assert file.get_data() == path.read_bytes()
+        assert "default-src 'none'" in file.headers["Content-Security-Policy"]
+        etag = file.headers["ETag"]
+    with client.get(f"/page/{path.name}", headers={"If-None-Match": etag}) as again:
+        assert again.status_code == 304
+
+
+@pytest.mark.parametrize(
+    "path", ["/page/", "/page/none.js", "/page/../templates/page.html", "/page/%2e%2e/__init__.py"]
+)
+def test_nothing_else_is_served(client: FlaskClient, path: str) -> None:
+    assert client.get(path).status_code == 404
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: path.name)
+def test_a_module_makes_no_markup_of_texts_and_asks_nobody_else(module: Path) -> None:
+    text = module.read_text("utf-8")
+    assert not re.search(
+        r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|DOMParser|\beval\b|Function\(", text
+    )
+    assert re.findall(r"https?://[^\"'\s]+", text) in ([], ["http://www.w3.org/2000/svg"])
+    assert not re.search(r"localStorage|indexedDB|document\.cookie", text)
+    for name in re.findall(r"from \"(.+?)\"", text):
+        assert (STATIC / name).is_file(), name
+    assert len(text.splitlines()) <= MOST_LINES
+
+
+def test_each_module_is_used() -> None:
+    named = {name for module in MODULES for name in re.findall(r'from "\./(.+?)"', module.read_text("utf-8"))}
+    assert named | {"main.js"} == {module.name for module in MODULES}
+
+
+def test_the_shell_lists_the_tenants_where_nobody_is_asked(client: FlaskClient, library: Library) -> None:
+    text = client.get("/").get_data(as_text=True)
+    assert 'data-asks-who-calls="no"' in text
+    assert f'<option value="{library.tenant}">' in text
+
+
+def test_the_shell_names_no_tenant_where_callers_are_asked(library: Library, make_app: MakeApp) -> None:
+    text = make_app(library.database, auth=token_config()).test_client().get("/").get_data(as_text=True)
+    assert 'data-asks-who-calls="yes"' in text
+    assert "<option" not in text
+    assert not any(user_id in text for user_id in library.model.leads)
+
+
+def test_the_setting_takes_it_away(library: Library, make_app: MakeApp) -> None:
+    client = make_app(library.database, page=False).test_client()
+    for path in ("/", "/page/main.js"):
+        answer = client.get(path)
+        assert (answer.status_code, answer.mimetype) == (404, "application/json")
+    assert client.get("/docs/").status_code == 200
+
+
+def test_it_is_there_unless_the_setting_says_otherwise() -> None:
+    assert Config("postgresql://").page

@@ -1,0 +1,96 @@
+"""Until the read model was built, the four endpoints say so, without waiting for the tables that a build locks."""
+
+from collections.abc import Iterator
+
+import pytest
+from flask.testing import FlaskClient
+
+from api.database.errors import UnavailableError
+from projector.report.progress import QUIET
+from projector.sweep.rebuild import rebuild
+from tests.conftest import MakeDatabase
+from tests.support.server import Database
+from tests.unit.api.conftest import MakeApp
+from tests.unit.api.response.test_errors import check
+
+PATHS = ("", "/stats", "/1", "/1/messages")
+TABLES = (
+    "freshness, tenants, leads, lead_profiles, lead_conversations, lead_messages, lead_counts, lead_daily_counts,"
+    " lead_totals"
+)
+
+
+@pytest.fixture
+def unbuilt(make_database: MakeDatabase, template: Database) -> Database:
+    """A database with a read model that was installed and never built."""
+    return make_database(template)
+
+
+@pytest.fixture
+def during_first_build(unbuilt: Database) -> Iterator[Database]:
+    """The same while a build holds every table that it fills."""
+    with unbuilt.connect() as build, build.transaction():
+        build.execute("SET LOCAL search_path = read_model")
+        build.execute(f"LOCK TABLE {TABLES} IN ACCESS EXCLUSIVE MODE".encode())
+        yield unbuilt
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_no_table_with_data_is_read_before_the_first_build(
+    during_first_build: Database, make_app: MakeApp, path: str
+) -> None:
+    answer = make_app(during_first_build).test_client().get(f"/users/a/leads{path}")
+    assert check(answer, 503) == "The read model was never built"
+    assert answer.headers["Retry-After"] == "1"
+    assert "X-Data-As-Of" not in answer.headers
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_read_model_that_is_not_installed(source_database: Database, make_app: MakeApp, path: str) -> None:
+    answer = make_app(source_database).test_client().get(f"/users/a/leads{path}")
+    assert "not installed" in check(answer, 503)
+
+
+def status(client: FlaskClient) -> int:
+    return client.get("/users/a/leads").status_code
+
+
+def test_it_answers_when_the_first_build_has_ended(unbuilt: Database, make_app: MakeApp) -> None:
+    client = make_app(unbuilt).test_client()
+    assert status(client) == 503
+    with unbuilt.connect() as conn:
+        rebuild(conn, tenants=None, progress=QUIET)
+    assert status(client) == 200
+
+
+def test_a_read_model_that_was_installed_anew_is_noticed(database: Database, make_app: MakeApp) -> None:
+    app = make_app(database)
+    client = app.test_client()
+    assert status(client) == 200
+    with database.connect() as conn:
+        conn.execute("DELETE FROM read_model.freshness")
+        conn.execute("UPDATE read_model.projection SET built_at = NULL")
+        assert check(client.get("/users/a/leads"), 503) == "The read model was never built"
+        # From now on no table with data is read.
+        with conn.transaction():
+            conn.execute("LOCK TABLE read_model.leads IN ACCESS EXCLUSIVE MODE")
+            assert check(client.get("/users/a/leads"), 503) == "The read model was never built"
+
+
+def test_after_a_failure_it_looks_again(
+    database: Database, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = make_app(database)
+    client = app.test_client()
+    assert status(client) == 200
+    fetch = app.extensions["leads_database"].fetch
+
+    def fail(*_: object) -> None:
+        raise UnavailableError("away")
+
+    monkeypatch.setattr(app.extensions["leads_database"], "fetch", fail)
+    assert status(client) == 503
+    monkeypatch.setattr(app.extensions["leads_database"], "fetch", fetch)
+    with database.connect() as conn:
+        conn.execute("UPDATE read_model.projection SET built_at = NULL")
+        assert check(client.get("/users/a/leads"), 503) == "The read model was never built"

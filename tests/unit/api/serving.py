@@ -1,0 +1,114 @@
+"""A real server of the API with limits that a test can reach, and raw connections to it."""
+
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from socket import create_connection, socket
+from typing import Any
+
+from projector.trial.postgres.ports import free_port
+from tests.support.commands import environment
+from tests.support.patience import PATIENCE
+from tests.support.running import wait_for
+from tests.unit.api.conftest import Library
+from tests.unit.api.test_main import get, wait_until_it_answers
+
+Answer = tuple[int, dict[str, str], bytes]
+
+
+@dataclass(frozen=True)
+class Served:
+    """A running server."""
+
+    port: int
+    process: "subprocess.Popen[bytes]"
+    log: Path
+
+    def get(self, path: str) -> Answer:
+        return get(self.port, path)
+
+    def connect(self, sent: bytes = b"") -> socket:
+        """A connection that has sent these bytes."""
+        connection = create_connection(("127.0.0.1", self.port), timeout=PATIENCE)
+        connection.sendall(sent)
+        return connection
+
+    def wait_for_line(self, text: str) -> None:
+        wait_for(lambda: text in self.log.read_text(), text, PATIENCE)
+
+
+@contextmanager
+def served(library: Library, folder: Path, patches: str = "", **settings: str) -> Iterator[Served]:
+    """A server whose constants `patches` changes; killed at the end, if it still runs."""
+    port, log = free_port(), folder / "log"
+    chosen = {
+        "DATABASE_URL": library.database.url,
+        "PORT": str(port),
+        "LEADS_RATE_LIMIT": "off",
+        "LEADS_STATEMENT_TIMEOUT_MS": "600000",
+        **settings,
+    }
+    program = (
+        f"import api.__main__, api.limits.open_files, api.limits.running\n{patches}\napi.__main__.main()"
+    )
+    with (
+        log.open("wb") as file,
+        subprocess.Popen(
+            [sys.executable, "-c", program], cwd=folder, env=environment(**chosen), stdout=file, stderr=file
+        ) as process,
+    ):
+        try:
+            wait_until_it_answers(port, process)
+            yield Served(port, process, log)
+        finally:
+            process.terminate()
+            try:
+                process.wait(PATIENCE)
+            finally:
+                process.kill()
+
+
+class Asking:
+    """Requests that run at the same time, and their answers."""
+
+    def __init__(self, server: Served, path: str, count: int) -> None:
+        self.answers: list[Answer] = []
+        self._threads = [
+            threading.Thread(target=lambda: self.answers.append(server.get(path)), daemon=True)
+            for _ in range(count)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def finish(self) -> list[int]:
+        """Wait until all are answered. Returns their statuses."""
+        for thread in self._threads:
+            thread.join(PATIENCE)
+        return sorted(status for status, _, _ in self.answers)
+
+
+@contextmanager
+def locked(library: Library, table: str) -> Iterator[Any]:
+    """A table that nobody can read, as a rewrite of it would do; `wait_for_readers` of the result waits for some."""
+    with ExitStack() as stack:
+        conn = stack.enter_context(library.database.connect())
+        looking = stack.enter_context(library.database.connect())
+        conn.execute("BEGIN")
+        conn.execute(f"LOCK TABLE read_model.{table}".encode())
+
+        def wait_for_readers(count: int) -> None:
+            def is_so() -> bool:
+                row = looking.execute(
+                    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+                    " AND application_name = 'leads-api' AND wait_event_type = 'Lock'"
+                ).fetchone()
+                return row is not None and row[0] >= count
+
+            wait_for(is_so, f"{count} readers of {table}", PATIENCE)
+
+        yield wait_for_readers
+        conn.execute("ROLLBACK")

