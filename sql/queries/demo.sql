@@ -1,4 +1,4 @@
--- The look-ups of projector/demo: before demo rows are written.
+-- The look-ups of projector/trial/demo: before demo rows are written.
 
 -- name: find_present_users
 -- Returns the user_id of each demo tenant that already exists, in order.

@@ -31,7 +31,7 @@ from projector.report.progress import QUIET
 from projector.sweep import recovery
 from projector.sweep.rebuild import rebuild
 from projector.sweep.verify import verify
-from projector.trial.demo.loading import load
+from projector.trial.demo import load
 from tests.exactness.platform import Platform, forget_build
 
 Connection = psycopg.Connection[TupleRow]

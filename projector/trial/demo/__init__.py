@@ -3,24 +3,218 @@
 `load` writes what a messaging platform would have written. That is the demo: the tenant of the API reference with the
 lead that it prints, and the showcase tenant, in which every filter, sort and page has rows. Or it is any number of
 tenants of any size, for a benchmark. Only source rows are written; a refresh or a rebuild makes leads of them.
+
+The rows of the reference are in `data/reference.json`. Its printed lead keeps the printed times. A time that is an
+object, such as `{"seconds": -104401}`, counts from the midnight at which the day of loading began. So of its statistics
+`leads_last_7_days` and `leads_last_30_days` hold for some days only: `docs/demo-data.md` says for how many.
 """
 
-from projector.trial.demo.loading import (
-    DEFAULT_LEADS,
-    DEFAULT_MESSAGES_PER_LEAD,
-    DEFAULT_SEED,
-    SHOWCASE_USER_ID,
-    DemoReport,
-    load,
-)
-from projector.trial.demo.reference import USER_ID as REFERENCE_USER_ID
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from time import monotonic
+from typing import Any
+from uuid import NAMESPACE_URL, uuid5
 
-__all__ = [
-    "DEFAULT_LEADS",
-    "DEFAULT_MESSAGES_PER_LEAD",
-    "DEFAULT_SEED",
-    "REFERENCE_USER_ID",
-    "SHOWCASE_USER_ID",
-    "DemoReport",
-    "load",
-]
+import psycopg
+from psycopg import errors, sql
+
+from projector.database.source_names import source_names
+from projector.database.sql import query
+from projector.report.counted import counted
+from projector.report.errors import ProjectorError, SourceMissingError
+from projector.report.progress import Progress
+from projector.trial.demo.tenant import Row, Tenant, TenantMaker, load_data
+
+DEFAULT_LEADS = 2_000
+DEFAULT_MESSAGES_PER_LEAD = 12.0
+DEFAULT_SEED = 1
+
+REFERENCE_USER_ID = "789895c8-4bd6-43e9-bfea-a4171ec47197"
+SHOWCASE_USER_ID = "5d1c2a77-0b3e-4f56-9a84-2c6e8f90b1d3"
+"""The tenant in which every filter, sort and page has rows."""
+
+# In an order in which every row finds the rows that it references.
+TABLES: dict[str, tuple[str, ...]] = {
+    "users": ("user_id", "email", "company_name", "created_at", "updated_at"),
+    "phone_numbers": ("id", "user_id", "platform", "meta_phone_number_id", "display_name"),
+    "agents": ("agent_id", "user_id", "phone_number_id", "name"),
+    "templates": ("template_id", "user_id", "phone_number_id", "name"),
+    "contacts": ("contact_id", "user_id", "phone", "name", "email", "company", "updated_at"),
+    "conversations": (
+        "conversation_id", "agent_id", "customer_phone", "created_at", "last_message_at", "is_active",
+    ),
+    "messages": ("message_id", "conversation_id", "timestamp", "sequence_no", "sender", "text", "status"),
+    "extractions": (
+        "extraction_id", "conversation_id", "user_id", "customer_phone", "extracted_at", "is_latest",
+        "name", "email", "company", "intent_score", "urgency_score", "budget_score", "fit_score",
+        "engagement_score", "total_score", "lead_status_tag",
+    ),
+    "template_sends": (
+        "send_id", "template_id", "conversation_id", "customer_phone", "status", "sent_at", "created_at",
+    ),
+}  # fmt: skip
+
+_REFERENCE_LEADS = 4
+# Rows that are written at once: some megabytes.
+_ENOUGH = 20_000
+_LEADS_PER_NOTE = 100
+_NAMED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class DemoReport:
+    """What was loaded: the tenants, the number of leads, and the number of rows of each source table."""
+
+    user_ids: tuple[str, ...]
+    leads: int
+    rows: dict[str, int]
+    seconds: float
+
+    @property
+    def messages(self) -> int:
+        """How many messages were loaded."""
+        return self.rows["messages"]
+
+
+def load(  # noqa: PLR0913  # An argument for each option of the command.
+    conn: psycopg.Connection[Any],
+    *,
+    tenants: int,
+    leads: int,
+    messages_per_lead: float,
+    seed: int,
+    today: date,
+    progress: Progress,
+) -> DemoReport:
+    """Load the demo, or tenants for a benchmark, as if `today` had just begun in UTC.
+
+    With 0 `tenants` this loads the demo, in one transaction: the reference's tenant, which is always the same, and
+    the showcase tenant with `leads` leads. Otherwise it loads `tenants` tenants of `leads` leads each, in
+    transactions of some ten thousand rows. Their ids follow from seed, size and number: another seed or size
+    adds tenants.
+
+    Returns a report. Raises ProjectorError where one of the tenants exists, before anything is written, or where the
+    sizes make no sense, and SourceMissingError where the source tables are not complete.
+    """
+    began = monotonic()
+    _check_sizes(tenants, leads, messages_per_lead)
+    now = datetime.combine(today, time.min, UTC)
+    if tenants:
+        made = [_benchmark_tenant(number, leads, messages_per_lead, seed) for number in range(1, tenants + 1)]
+        user_ids = [tenant.user_id for tenant in made]
+    else:
+        made = [
+            Tenant(SHOWCASE_USER_ID, "Meridian Living", "team@meridian.example", leads, messages_per_lead)
+        ]
+        user_ids = [REFERENCE_USER_ID, SHOWCASE_USER_ID]
+    total = leads * len(made) + (0 if tenants else _REFERENCE_LEADS)
+    whole: AbstractContextManager[object] = nullcontext() if tenants else conn.transaction()
+    try:
+        _refuse_present(conn, user_ids)
+        writer = _Writer(conn)
+        progress.start("Loading demo leads", total, "leads")
+        try:
+            with whole:
+                if not tenants:
+                    writer.add(_reference_rows(now))
+                    progress.advance(_REFERENCE_LEADS)
+                for tenant in made:
+                    maker = TenantMaker(tenant, seed, now)
+                    writer.add(maker.account())
+                    for number in range(leads):
+                        writer.add(maker.lead(number))
+                        if (number + 1) % _LEADS_PER_NOTE == 0:
+                            progress.advance(_LEADS_PER_NOTE)
+                    progress.advance(leads % _LEADS_PER_NOTE)
+                writer.write()
+        finally:
+            progress.finish()
+        # A rebuild is likely to be next.
+        conn.execute(f"ANALYZE {', '.join(source_names(conn).of(TABLES))}".encode())
+    except errors.UniqueViolation as error:
+        raise ProjectorError(
+            f"Rows with the ids of demo rows are already there: {error.diag.message_detail} "
+            "Nothing was overwritten. Load the demo into an empty database.",
+        ) from error
+    except (errors.UndefinedTable, errors.UndefinedColumn) as error:
+        raise SourceMissingError(
+            f"The source tables are not complete: {error.diag.message_primary}. "
+            "Run `python -m projector migrate --create-source` in an empty database first.",
+        ) from error
+    return DemoReport(tuple(user_ids), total, dict(writer.written), monotonic() - began)
+
+
+class _Writer:
+    """Rows of all source tables that wait to be written together.
+
+    A row comes after those that it references: then whatever waits can be written at any moment.
+    """
+
+    def __init__(self, conn: psycopg.Connection[Any]) -> None:
+        self.written: Counter[str] = Counter()
+        self._conn = conn
+        self._rows: dict[str, list[tuple[Any, ...]]] = {table: [] for table in TABLES}
+
+    def add(self, rows: Iterator[Row]) -> None:
+        """Add rows, and write what waits whenever it is enough for a transaction: this bounds the memory."""
+        messages = self._rows["messages"]
+        conversations = self._rows["conversations"]
+        for table, *values in rows:
+            self._rows[table].append(tuple(values))
+            if len(messages) >= _ENOUGH or len(conversations) >= _ENOUGH:
+                self.write()
+
+    def write(self) -> None:
+        """Copy everything that waits into the source tables, in one transaction."""
+        names = source_names(self._conn)
+        with self._conn.transaction(), self._conn.cursor() as cursor:
+            for table, columns in TABLES.items():
+                statement = sql.SQL("COPY {} ({}) FROM STDIN").format(
+                    sql.SQL(names[table]), sql.SQL(", ").join(map(sql.Identifier, columns))
+                )
+                with cursor.copy(statement) as copy:
+                    for row in self._rows[table]:
+                        copy.write_row(row)
+        for table, rows in self._rows.items():
+            self.written[table] += len(rows)
+            rows.clear()
+
+
+def _check_sizes(tenants: int, leads: int, messages_per_lead: float) -> None:
+    if tenants < 0 or leads < 1 or not 0 <= messages_per_lead < float("inf"):
+        raise ProjectorError(
+            f"No demo has {counted(tenants, 'tenant')}, {counted(leads, 'lead')} and"
+            f" {counted(messages_per_lead, 'message')} per lead. "
+            "Take 0 tenants (the demo itself) or more, 1 lead or more, 0 messages per lead or more.",
+        )
+
+
+def _benchmark_tenant(number: int, leads: int, messages_per_lead: float, seed: int) -> Tenant:
+    """Return the tenant of a number. Its id depends on everything that its rows depend on, except the day."""
+    name = f"leads-demo:seed={seed}:leads={leads}:messages={messages_per_lead:g}:tenant={number}"
+    user_id = str(uuid5(NAMESPACE_URL, name))
+    email = f"owner@{user_id[:8]}.example"
+    return Tenant(user_id, f"Benchmark tenant {number}", email, leads, messages_per_lead)
+
+
+def _reference_rows(now: datetime) -> Iterator[Row]:
+    for table, rows in load_data("reference").items():
+        for row in rows:
+            yield table, *(now + timedelta(**value) if isinstance(value, dict) else value for value in row)
+
+
+def _refuse_present(conn: psycopg.Connection[Any], user_ids: list[str]) -> None:
+    """Raise ProjectorError where one of these tenants exists: old and new rows of one tenant would be mixed."""
+    found = conn.execute(query("demo", "find_present_users"), {"user_ids": user_ids})
+    present = [user_id for (user_id,) in found]
+    if present:
+        more = len(present) - _NAMED
+        named = ", ".join(present[:_NAMED]) + (f" and {more} more" if more > 0 else "")
+        raise ProjectorError(
+            f"Demo tenants are already there: {named}. Nothing was loaded. "
+            "Delete their rows of `users` first: this deletes all their rows; "
+            "or load other tenants, with --tenants and another --seed.",
+        )

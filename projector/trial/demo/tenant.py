@@ -1,0 +1,422 @@
+"""A demo tenant of any size: its account, and lead after lead with everything that belongs to it.
+
+What people are called and what they say is in `data/people.json` and `data/chats.json`. A region there may have
+`times`: it is drawn as often as that many others. A name is written as `written=spelled`, where `spelled` is its form
+in an e-mail address; a name without `=` is spelled as its small letters. `{name}` in an opening is the customer's
+first name, or `nameless` where that is unknown.
+
+Of what is drawn from a tuple, each element is drawn as often as it is listed.
+"""
+
+import json
+from base64 import b64encode
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cache
+from importlib import resources
+from itertools import accumulate, product
+from math import log
+from random import Random
+from typing import Any, TypeAlias, TypeVar
+from uuid import UUID
+
+Row: TypeAlias = tuple[Any, ...]
+"""The name of a source table, and the values of a row in the order of its columns."""
+
+T = TypeVar("T")
+
+DAYS = 400
+"""How far back the demo goes."""
+
+_CHANNELS = (
+    ("whatsapp", "Sales", "Sales assistant"),
+    ("whatsapp", "Support", "Support assistant"),
+    ("instagram", "Instagram", "Social assistant"),
+    ("webchat", "Website", "Website assistant"),
+    ("webchat", "Landing page", "Campaign assistant 🚀"),
+)
+_TEMPLATES = ("welcome_offer", "order_update", "festival_sale", "appointment_reminder")
+_PLATFORMS = ("whatsapp",) * 6 + ("instagram",) * 2 + ("webchat",) * 2
+# Other platforms of the same identifier: a customer may leave a number in the webchat, or come from Instagram.
+_OTHER_PLATFORMS = {"whatsapp": ("webchat", "webchat", "instagram"), "instagram": ("webchat",)}
+_CONVERSATIONS = (1,) * 16 + (2,) * 3 + (3,)
+_TEMPLATE_ONLY = 0.1
+_SILENT = 0.03
+# Of a send: the status of one that counts, of one that does not, and of any.
+_COUNTED = ("SENT", "DELIVERED", "DELIVERED", "READ", "READ")
+_UNCOUNTED = ("FAILED", "FAILED", "PENDING")
+_ANY = _COUNTED * 2 + _UNCOUNTED
+_MESSAGE_STATUSES = {
+    "user": ("sent",) * 16 + ("read",) * 3 + ("delivered",),
+    "agent": ("read",) * 26 + ("delivered",) * 12 + ("sent",) * 9 + ("failed",) * 2 + ("pending",),
+}
+_LEAD_STATUSES = ("Cold",) * 5 + ("Warm",) * 3 + ("Hot",) * 2
+_SPELLINGS: dict[str, tuple[str | None, ...]] = {
+    "Hot": ("Hot",) * 7 + ("hot", "HOT", " Hot "),
+    "Warm": ("Warm",) * 7 + ("warm", "WARM", "Warm\n"),
+    "Cold": ("Cold",) * 12 + ("cold", "COLD", " cold", "Cold  ", "", None, "Not interested"),
+}
+_ALL_SCORES = tuple(product((1, 2, 3), repeat=5))
+_SCORES = {
+    "Cold": tuple(scores for scores in _ALL_SCORES if sum(scores) < 9),  # noqa: PLR2004  # As the AI judges.
+    "Warm": tuple(scores for scores in _ALL_SCORES if 9 <= sum(scores) < 12),  # noqa: PLR2004
+    "Hot": tuple(scores for scores in _ALL_SCORES if sum(scores) >= 12),  # noqa: PLR2004
+}
+_RUNS = (1, 1, 1, 1, 2, 2, 3, 5)
+# How far the platform's own note of the last message is off, in milliseconds.
+_OFF = (0,) * 14 + (-38, -3, 1, 7, 31)
+# Steps from exchange to exchange: multiples of the number of exchanges in no language.
+_STEPS = (1, 7, 11, 17)
+
+# Coprime to 10⁹, so that its multiples run through all nine-digit numbers before one comes again.
+_STRIDE = 618_033_989
+# Multiples of the golden ratio meet all parts of [0, 1) evenly: small tenants come near the average too.
+_GOLDEN = 0.6180339887498949
+
+
+class Chance(Random):
+    """Chance from `random()` alone: of the methods of `Random` only that returns the same in every Python."""
+
+    def happens(self, probability: float) -> bool:
+        """Return true with a probability between 0 and 1."""
+        return self.random() < probability
+
+    def pick(self, pool: Sequence[T]) -> T:
+        """Return one element of a pool, with the same probability for each place in it."""
+        return pool[int(self.random() * len(pool))]
+
+    def below(self, number: float) -> int:
+        """Return a whole number from 0 to below a number."""
+        return int(self.random() * number)
+
+    def uuid(self) -> str:
+        """Return a version 4 UUID."""
+        return str(UUID(int=self.getrandbits(128), version=4))
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    """Who a tenant is, and how large."""
+
+    user_id: str
+    company_name: str
+    email: str
+    leads: int
+    messages_per_lead: float
+
+
+@dataclass(slots=True)
+class _Lead:
+    """One lead while its rows are made: who it is, how warm, and when it was first and last heard of."""
+
+    first_name: str
+    name: str
+    email: str
+    company: str
+    language: str
+    customer_phone: str
+    platform: str
+    status: str
+    first: datetime
+    last: datetime
+
+
+@cache
+def load_data(subject: str) -> Any:  # noqa: ANN401  # Each file has a shape of its own.
+    """Return the contents of `data/<subject>.json`."""
+    return json.loads(resources.files(__package__).joinpath("data", f"{subject}.json").read_text("utf-8"))
+
+
+@cache
+def _regions() -> list[dict[str, Any]]:
+    """Return every region, as often as its people are drawn."""
+    return [region for region in load_data("people")["regions"] for _ in range(region.get("times", 1))]
+
+
+@cache
+def _exchanges(language: str) -> list[tuple[str, str]]:
+    """Return what is asked and answered in a language: every exchange once for each item, with a price and a city."""
+    chats = load_data("chats")
+    filled = []
+    for number, item in enumerate(chats["items"]):
+        words = {
+            "item": item,
+            "price": chats["prices"][number * 7 % len(chats["prices"])],
+            "city": chats["cities"][number * 3 % len(chats["cities"])],
+        }
+        for asked, answered in chats["languages"][language]["exchanges"]:
+            answer = answered.format(**words)
+            filled.append((asked.format(**words), answer[0].upper() + answer[1:]))
+    return filled
+
+
+class TenantMaker:
+    """Makes the rows of one tenant: always the same for the same tenant, seed and time. None is later than `now`."""
+
+    def __init__(self, tenant: Tenant, seed: int, now: datetime) -> None:
+        self._tenant = tenant
+        self._rng = rng = Chance(f"{tenant.user_id} {seed}")
+        self._now = now
+        self._horizon = now - timedelta(days=DAYS)
+        self._agents: dict[str, list[str]] = {}
+        self._templates: list[str] = []
+        self._first_number = rng.below(1_000_000_000)
+        self._average = tenant.messages_per_lead / (1 - _TEMPLATE_ONLY) / (1 - _SILENT)
+        self._quantile = rng.random()
+        self._bystanders = 0
+
+    def account(self) -> Iterator[Row]:
+        """Make the tenant itself, with its channels, agents and templates."""
+        tenant, rng = self._tenant, self._rng
+        yield "users", tenant.user_id, tenant.email, tenant.company_name, self._horizon, self._horizon
+        channels = []
+        for platform, display_name, agent_name in _CHANNELS:
+            channels.append(rng.uuid())
+            meta_id = f"10{rng.below(1e13):013}"
+            yield "phone_numbers", channels[-1], tenant.user_id, platform, meta_id, display_name
+            agent_id = rng.uuid()
+            self._agents.setdefault(platform, []).append(agent_id)
+            yield "agents", agent_id, tenant.user_id, channels[-1], agent_name
+        for name in _TEMPLATES:
+            self._templates.append(rng.uuid())
+            # The first two channels can send templates.
+            yield "templates", self._templates[-1], tenant.user_id, rng.pick(channels[:2]), name
+
+    def lead(self, number: int) -> Iterator[Row]:
+        """Make a lead, and now and then a person who is none: only a contact, or a send that never went out."""
+        rng = self._rng
+        template_only = rng.happens(_TEMPLATE_ONLY)
+        lead = self._make_lead("whatsapp" if template_only else rng.pick(_PLATFORMS), number)
+        if rng.happens(0.45 if lead.platform == "whatsapp" else 0.15):
+            yield from self._contacts(lead)
+        if template_only:
+            yield self._send(lead, lead.last, rng.pick(_COUNTED))
+            while rng.happens(0.45):
+                yield self._send(lead, self._before(lead.last, days=60), rng.pick(_ANY))
+        else:
+            yield from self._conversations(lead)
+        if rng.happens(0.04):
+            self._bystanders += 1
+            bystander = self._make_lead("whatsapp", self._tenant.leads + self._bystanders)
+            if rng.happens(0.5):
+                yield from self._contacts(bystander)
+            else:
+                yield self._send(bystander, bystander.last, rng.pick(_UNCOUNTED))
+
+    def _make_lead(self, platform: str, number: int) -> _Lead:
+        rng, people = self._rng, load_data("people")
+        region = rng.pick(_regions())
+        names = [rng.pick(region[pool]).partition("=") for pool in ("first_names", "last_names")]
+        first, last = ((written, spelled or written.lower()) for written, _, spelled in names)
+        in_order = (last[0], first[0]) if region.get("family_first") else (first[0], last[0])
+        name = region.get("joint", " ").join(in_order)
+        if rng.happens(0.03):
+            name = f"{name} {rng.pick(people['emoji'])}"
+        ending = "" if rng.happens(0.4) else str(rng.below(100))
+        digits = f"{(number * _STRIDE + self._first_number) % 1_000_000_000:09}"
+        # A tenth of the leads was last heard of on the last day.
+        heard = self._lately()
+        return _Lead(
+            first_name=first[0],
+            name=name,
+            email=f"{first[1]}{rng.pick('.._-')}{last[1]}{ending}@{rng.pick(people['email_providers'])}",
+            company=rng.pick(people["companies"]),
+            language=region.get("language", "en"),
+            customer_phone={
+                "whatsapp": region["dialing"] + digits,
+                "instagram": f"17841{rng.below(1_000):03}{digits}",
+                "webchat": f"web-{rng.getrandbits(24):06x}-{digits}",
+            }[platform],
+            platform=platform,
+            status=rng.pick(_LEAD_STATUSES),
+            first=heard,
+            last=heard,
+        )
+
+    def _contacts(self, lead: _Lead) -> Iterator[Row]:
+        """Make a contact, and sometimes another of a different spelling that is the same person."""
+        rng = self._rng
+        spellings = [lead.customer_phone]
+        if lead.platform == "whatsapp":
+            spellings.insert(0 if rng.happens(0.85) else 1, f"+{lead.customer_phone}")
+        for phone in spellings if rng.happens(0.05) else spellings[:1]:
+            name = lead.name if rng.happens(0.9) else None
+            email = lead.email if rng.happens(0.5) else rng.pick((None, ""))
+            company = lead.company if rng.happens(0.4) else rng.pick((None, " "))
+            updated_at = self._lately() if rng.happens(0.95) else None
+            yield "contacts", rng.uuid(), self._tenant.user_id, phone, name, email, company, updated_at
+
+    def _send(self, lead: _Lead, at: datetime, status: str, conversation_id: str | None = None) -> Row:
+        """Return a template send, asked for at a time and sent a little later, if at all."""
+        rng = self._rng
+        sent_at = self._after(at, seconds=20) if status in _COUNTED and rng.happens(0.95) else None
+        template_id = rng.pick(self._templates)
+        return (
+            "template_sends", rng.uuid(), template_id, conversation_id, self._spelled(lead, 0.3), status, sent_at, at,
+        )  # fmt: skip
+
+    def _conversations(self, lead: _Lead) -> Iterator[Row]:
+        """Make a lead's conversations from the newest back, and sometimes a send that belongs to them."""
+        rng = self._rng
+        agent_id = own_agent = rng.pick(self._agents[lead.platform])
+        other_platforms = _OTHER_PLATFORMS.get(lead.platform)
+        taken: set[tuple[str, str, bool | None]] = set()
+        conversation_id, end = "", lead.last
+        for age, messages in enumerate(self._messages_of_conversations()):
+            if age:
+                moves = other_platforms and rng.happens(0.4)
+                agent_id = (
+                    rng.pick(self._agents[rng.pick(other_platforms)])
+                    if other_platforms and moves
+                    else own_agent
+                )
+            phone = self._spelled(lead, 0.3 if age else 0.06)
+            # An agent and a customer can have one active conversation, and one that is not; null is neither.
+            flags = (True, False, None) if age == 0 and rng.happens(0.85) else (False, None)
+            is_active = next(flag for flag in flags if flag is None or (agent_id, phone, flag) not in taken)
+            taken.add((agent_id, phone, is_active))
+            conversation_id = rng.uuid()
+            times = self._times(messages, end)
+            lead.first = times[0] if times else end
+            created_at = lead.first - timedelta(milliseconds=rng.below(1_000))
+            noted = None
+            if not rng.happens(0.1 if messages else 0.5):
+                # The platform's own note of the last message: often right, sometimes not.
+                noted = min(
+                    end + timedelta(milliseconds=rng.pick(_OFF)), self._now - timedelta(milliseconds=1)
+                )
+            yield "conversations", conversation_id, agent_id, phone, created_at, noted, is_active
+            yield from self._messages(lead, conversation_id, times)
+            if rng.happens(0.75):
+                yield from self._extractions(lead, conversation_id, end)
+            end = self._before(lead.first, days=50)
+        if lead.platform == "whatsapp" and rng.happens(0.2):
+            # A campaign that the lead answered, or one that tried to wake it up again.
+            answered = rng.happens(0.6)
+            at = self._before(lead.first, days=3) if answered else self._after(lead.last, days=20)
+            yield self._send(lead, at, rng.pick(_ANY), conversation_id if rng.happens(0.5) else None)
+
+    def _messages_of_conversations(self) -> list[int]:
+        """Return how many messages each conversation of a lead has, the newest first: few talk much."""
+        rng = self._rng
+        conversations = rng.pick(_CONVERSATIONS)
+        if rng.happens(_SILENT):
+            return [0] * conversations
+        self._quantile = (self._quantile + _GOLDEN) % 1
+        # The square of what is distributed exponentially, whose average is 2; a bound for the very rare.
+        messages = int(self._average * log(1.0002 - self._quantile) ** 2 / 2 + rng.random())
+        older = messages // (conversations + 1)
+        return [messages - older * (conversations - 1), *[older] * (conversations - 1)]
+
+    def _times(self, count: int, end: datetime) -> list[datetime]:
+        """Return when each message of a conversation that ends at a time is sent, in whole milliseconds."""
+        pauses = [self._pause(before_user=number % 2 == 1) for number in range(count - 1)]
+        # Half of the time that there was stays free for the lead's older conversations.
+        room = (end - self._horizon) // 2 // timedelta(milliseconds=1)
+        pace = min(1.0, room / sum(pauses)) if sum(pauses) else 1.0
+        back = [0, *accumulate(int(pause * pace) for pause in pauses)][:count]
+        return [end - timedelta(milliseconds=before) for before in reversed(back)]
+
+    def _pause(self, *, before_user: bool) -> int:
+        """Return the pause before a message in milliseconds."""
+        rng = self._rng
+        if rng.happens(0.007):
+            return 0
+        if not before_user:
+            return 2_000 + rng.below(18_000)
+        if rng.happens(0.82):
+            return 10_000 + rng.below(480_000)
+        return 3_600_000 + int(rng.random() ** 2 * 259_200_000)
+
+    def _messages(self, lead: _Lead, conversation_id: str, times: list[datetime]) -> Iterator[Row]:
+        """Make the messages of a conversation: customer and agent in turn, an opening and then exchanges."""
+        rng, talk = self._rng, load_data("chats")["languages"][lead.language]
+        exchanges, step = _exchanges(lead.language), rng.pick(_STEPS)
+        at_exchange = rng.below(len(exchanges))
+        name = lead.first_name if rng.happens(0.8) else talk["nameless"]
+        said = [text.format(name=name) for text in rng.pick(talk["openings"])]
+        who = lead.customer_phone.encode()
+        order = list(range(len(times)))
+        if len(times) > 2 and rng.happens(0.1):  # noqa: PLR2004  # It, one before it, and the opening.
+            # One message is older than the one that arrived before it.
+            late = 2 + rng.below(len(times) - 2)
+            times[late - 1], times[late] = times[late], times[late - 1]
+            if rng.happens(0.5):
+                # It comes into the table after younger ones.
+                order.append(order.pop(late))
+        numbers = list(accumulate(1 if rng.happens(0.99) else 2 + rng.below(3) for _ in times))
+        for place in order:
+            if place > 1 and place % 2 == 0:
+                said = list(exchanges[(at_exchange + place // 2 * step) % len(exchanges)])
+            at = times[place]
+            if place % 2 == 0:
+                sender = "user"
+                body = b"\x1c\x18%c%s\x15\x02\x00\x12\x18\x14%020X\x00" % (len(who), who, rng.getrandbits(80))
+                message_id = f"wamid.{b64encode(body).decode()}"
+            else:
+                sender = "agent"
+                message_id = f"out-{int(at.timestamp() * 1_000)}-{rng.getrandbits(36):09x}"
+            status = rng.pick(_MESSAGE_STATUSES[sender])
+            yield "messages", message_id, conversation_id, at, numbers[place], sender, said[place % 2], status
+
+    def _extractions(self, lead: _Lead, conversation_id: str, end: datetime) -> Iterator[Row]:
+        """Make what an AI made of a conversation, run after run, of which the last is the latest one, or none is."""
+        rng = self._rng
+        runs = rng.pick(_RUNS)
+        flagged = rng.happens(0.96)
+        for run in range(1, runs + 1):
+            last, known = run == runs, run / runs
+            at = self._after(end, seconds=40) if last else lead.first + (end - lead.first) * known
+            name = (
+                self._extracted_name(lead) if rng.happens(0.9 * known) else rng.pick((None, None, "", "  "))
+            )
+            email = lead.email if rng.happens(0.65 * known) else rng.pick((None, None, None, ""))
+            company = lead.company if rng.happens(0.45 * known) else rng.pick((None, None, "", "\t"))
+            # An earlier run knows less, and finds the lead lukewarm at most.
+            judged = self._judged(lead.status if last else rng.pick(("Cold", "Cold", "Warm")))
+            yield (
+                "extractions", rng.uuid(), conversation_id, self._tenant.user_id, lead.customer_phone, at,
+                last and flagged, name, email, company, *judged,
+            )  # fmt: skip
+
+    def _extracted_name(self, lead: _Lead) -> str:
+        """Return the lead's name as it was put."""
+        if self._rng.happens(0.25):
+            return lead.first_name
+        if self._rng.happens(0.05):
+            return self._rng.pick((f" {lead.name}", f"{lead.name} ", lead.name.lower()))
+        return lead.name
+
+    def _judged(self, status: str) -> Row:
+        """Return five scores, their total and the status; some of it is missing or not quite right."""
+        rng = self._rng
+        tag = rng.pick(_SPELLINGS[status])
+        if rng.happens(0.08):
+            return None, None, None, None, None, None, rng.pick((tag, None))
+        scores = rng.pick(_SCORES[status])
+        total = sum(scores)
+        if rng.happens(0.02):
+            return *scores[:4], None, None, tag
+        return *scores, rng.pick((total,) * 18 + (None, max(5, total - 1))), tag
+
+    def _spelled(self, lead: _Lead, with_plus: float) -> str:
+        """Return the identifier as a source row may hold it: some put a `+` before a phone."""
+        phone = lead.customer_phone
+        if lead.platform != "whatsapp" or not self._rng.happens(with_plus):
+            return phone
+        return f"+{phone[:-9]} {phone[-9:-4]}-{phone[-4:]}" if self._rng.happens(0.1) else f"+{phone}"
+
+    def _lately(self) -> datetime:
+        """Return some time at which a lead was last heard of: a tenth of them on the last day."""
+        most = DAYS * 86_400_000 - 3_600_000
+        return self._now - timedelta(milliseconds=1 + int(most * self._rng.random() ** 2.6))
+
+    def _before(self, at: datetime, days: int) -> datetime:
+        """Return some earlier time, and leave room for what was before it."""
+        room = min(timedelta(days=days), (at - self._horizon) // 2)
+        return at - timedelta(milliseconds=1 + self._rng.below(room // timedelta(milliseconds=1)))
+
+    def _after(self, at: datetime, days: int = 0, seconds: int = 0) -> datetime:
+        """Return some later time that is not in the future, as fine as a database's `now()`."""
+        return at + min(timedelta(days=days, seconds=seconds), self._now - at) * self._rng.random()
