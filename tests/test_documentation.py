@@ -3,8 +3,8 @@
 import re
 import shlex
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import click
 import orjson
@@ -20,11 +20,11 @@ from projector.observe.metrics.counted import REGISTRY
 from projector.observe.metrics.families import FAMILIES
 from projector.observe.metrics.state import DATABASE_UP
 from tests.monitoring.exposed import page_of_api
+from tests.rules.files import ROOT, check, documents, name_of, read
 
-ROOT = Path(__file__).parents[1]
 DEPLOY = ROOT / "projector" / "operate" / "deploy"
 SETTING = re.compile(r'"(LEADS_[A-Z_]+|DATABASE_URL|HOST|PORT)"')
-PAGES = sorted(path.relative_to(ROOT).as_posix() for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")))
+PAGES = [name_of(path) for path in documents()]
 # The program's name is also that of a user, a unit, a container and a deployment.
 NAMES = "".join(f"(?<!{word})" for word in ("--uid=", "-u ", "--unit ", "--name ", "deployment/", "deploy/"))
 INVOCATION = re.compile(
@@ -32,15 +32,11 @@ INVOCATION = re.compile(
 )
 
 
-def read(name: str) -> str:
-    return (ROOT / name).read_text(encoding="utf-8")
-
-
-READERS_OF_SETTINGS = {"api": "api/config/__init__.py", "projector": "projector/config.py"}
+READERS_OF_SETTINGS = ("api/config/__init__.py", "projector/config.py")
 
 
 def settings() -> set[str]:
-    return {name for file in READERS_OF_SETTINGS.values() for name in SETTING.findall(read(file))}
+    return {name for file in READERS_OF_SETTINGS for name in SETTING.findall(read(file))}
 
 
 def commands(group: click.Group = cli, prefix: str = "") -> dict[str, click.Command]:
@@ -53,18 +49,13 @@ def commands(group: click.Group = cli, prefix: str = "") -> dict[str, click.Comm
     return found
 
 
-def targets() -> set[str]:
-    return set(re.findall(r"^([a-z-]+):.*## ", read("Makefile"), re.MULTILINE))
-
-
-@pytest.mark.parametrize("name", sorted(settings()))
-def test_each_setting_is_in_its_page_and_the_example(name: str) -> None:
-    assert f"`{name}`" in read("docs/settings.md")
-    assert re.search(rf"^#?{name}=", read(".env.example"), re.MULTILINE)
-
-
-def test_the_example_names_no_other_setting() -> None:
-    assert set(re.findall(r"^#?([A-Z_]+)=", read(".env.example"), re.MULTILINE)) == settings()
+def test_the_page_of_settings_and_the_example_have_the_settings() -> None:
+    check(
+        [name for name in settings() if f"`{name}`" not in read("docs/settings.md")],
+        "Add it to docs/settings.md:",
+    )
+    check(settings() - set(examples()), "Add it to .env.example:")
+    check(set(examples()) - settings(), ".env.example has it, and no config.py reads it:")
 
 
 def table(page: str) -> dict[str, list[str]]:
@@ -108,34 +99,31 @@ def test_the_defaults_of_the_example_are_those_of_the_code(
     assert (projector.config.load(nothing), api.config.load(nothing)) == by_itself
 
 
-@pytest.mark.parametrize(("name", "cells"), sorted(table("docs/settings.md").items()))
-def test_the_page_of_settings_says_whose_each_setting_is(name: str, cells: list[str]) -> None:
-    # The embedded server's start looks at the API's port and address; they are the API's all the same.
-    api_alone = {"HOST", "PORT"}
-    readers = {
-        package for package, file in READERS_OF_SETTINGS.items() if name in SETTING.findall(read(file))
-    } - ({"projector"} if name in api_alone else set())
-    assert cells[1] == {"api": "API", "projector": "projector"}.get("".join(readers), "both")
+def test_the_page_of_settings_says_whose_each_setting_is() -> None:
+    of_api, of_projector = (SETTING.findall(read(file)) for file in READERS_OF_SETTINGS)
+    for name, (_, owner, *_) in table("docs/settings.md").items():
+        # The embedded server's start looks at the API's port and address; they are the API's all the same.
+        if name in {"HOST", "PORT"} or name not in of_projector:
+            assert owner == "API", name
+        else:
+            assert owner == ("both" if name in of_api else "projector"), name
 
 
-@pytest.mark.parametrize(("name", "command"), sorted(commands().items()))
-def test_the_page_of_commands_has_each_command_with_its_exit_codes(name: str, command: click.Command) -> None:
-    codes = re.findall(r"^\s+(\d)  \w", command.help or "", re.MULTILINE)
-    assert table("docs/commands.md")[name][1] == ", ".join(codes)
-
-
-def test_the_page_of_commands_has_no_other_command() -> None:
+def test_the_page_of_commands_has_each_command_with_its_exit_codes() -> None:
     assert set(table("docs/commands.md")) == set(commands())
+    for name, command in commands().items():
+        codes = re.findall(r"^\s+(\d)  \w", command.help or "", re.MULTILINE)
+        assert table("docs/commands.md")[name][1] == ", ".join(codes), name
 
 
-@pytest.mark.parametrize(("place", "text"), sorted(set(invocations())))
-def test_each_call_of_the_command_line_in_a_document_is_taken(place: str, text: str) -> None:
-    words = shlex.split(text)
-    command: click.Command = cli
-    while isinstance(command, click.Group):
-        assert words[0] in command.commands, f"{place}: {text}"
-        command = command.commands[words.pop(0)]
-    command.make_context(text, words)
+def test_each_call_of_the_command_line_in_a_document_is_taken() -> None:
+    for place, text in sorted(set(invocations())):
+        words = shlex.split(text)
+        command: click.Command = cli
+        while isinstance(command, click.Group):
+            assert words[0] in command.commands, f"{place}: {text}"
+            command = command.commands[words.pop(0)]
+        command.make_context(text, words)
 
 
 def test_each_header_of_the_api_is_in_its_page() -> None:
@@ -149,60 +137,43 @@ def test_each_header_of_the_api_is_in_its_page() -> None:
     )
 
 
-def metrics() -> list[tuple[str, str]]:
-    """Return each metric that an operator reads of, with the page that names it."""
-    return sorted(
-        {
-            (name, metric)
-            for name in PAGES
-            for metric in re.findall(r"`(leads_(?:api|verify|build|projector)_[a-z_]+)\b", read(name))
-        }
+def test_each_metric_that_a_page_names_is_there() -> None:
+    exposed = page_of_api() + generate_latest(REGISTRY).decode()
+    there = {*re.findall(r"^# TYPE (\w+) ", exposed, re.MULTILINE), DATABASE_UP}
+    there |= {f"{family.name}{'_total' if family.is_counter else ''}" for family in FAMILIES}
+    check(
+        [
+            f"{page}: {metric}"
+            for page in PAGES
+            for metric in sorted(
+                set(re.findall(r"`(leads_(?:api|verify|build|projector)_[a-z_]+)\b", read(page)))
+            )
+            if re.sub(r"_(bucket|count|sum)$", "", metric) not in there
+        ],
+        "No program exposes it:",
     )
 
 
-@pytest.mark.parametrize(("name", "metric"), metrics())
-def test_each_metric_that_is_named_is_there(name: str, metric: str) -> None:
-    exposed = page_of_api() + "".join(
-        f"# TYPE {family.name}{'_total' if family.is_counter else ''} " for family in FAMILIES
-    )
-    exposed += generate_latest(REGISTRY).decode()
-    base = re.sub(r"_(bucket|count|sum)$", "", metric)
-    assert base == DATABASE_UP or f"# TYPE {base} " in exposed, f"{name} names {metric}"
-
-
-def alert_rules() -> list[dict[str, Any]]:
-    """Return the alert rules for operators."""
+def test_each_alert_rule_is_complete() -> None:
     groups = yaml.safe_load((DEPLOY / "alerts.yml").read_text(encoding="utf-8"))["groups"]
-    return [rule for group in groups for rule in group["rules"]]
+    for rule in (rule for group in groups for rule in group["rules"]):
+        assert {"alert", "expr", "labels", "annotations"} <= set(rule)
+        assert set(rule["annotations"]) == {"summary", "action"}, rule["alert"]
 
 
-@pytest.mark.parametrize("rule", alert_rules(), ids=lambda rule: rule["alert"])
-def test_each_alert_rule_is_complete(rule: dict[str, Any]) -> None:
-    assert {"alert", "expr", "labels", "annotations"} <= set(rule)
-    assert set(rule["annotations"]) == {"summary", "action"}
-
-
-@pytest.mark.parametrize("unit", sorted(DEPLOY.glob("*.service")), ids=lambda unit: unit.name)
-def test_each_unit_starts_a_program_that_is_installed(unit: Path) -> None:
+def test_each_unit_starts_a_program_that_is_installed() -> None:
     scripts = tomllib.loads(read("pyproject.toml"))["project"]["scripts"]
-    started = re.search(r"^ExecStart=(\S+)", unit.read_text(encoding="utf-8"), re.MULTILINE)
-    assert started is not None
-    assert Path(started[1]).name in scripts
+    for unit in DEPLOY.glob("*.service"):
+        [started] = re.findall(r"^ExecStart=(\S+)", unit.read_text(encoding="utf-8"), re.MULTILINE)
+        assert Path(started).name in scripts, unit.name
 
 
-def quotations() -> list[str]:
-    """Return what the table of symptoms quotes."""
+def test_what_the_page_of_symptoms_quotes_is_what_the_code_says() -> None:
     section = read("docs/capture-gaps.md").split("\n## What to do when\n", 1)[1].split("\n## ", 1)[0]
-    return sorted(set(re.findall(r"“([^”]+)”", section)))
-
-
-@pytest.mark.parametrize("sentence", quotations())
-def test_what_the_page_of_symptoms_quotes_is_what_the_code_says(sentence: str) -> None:
-    assert any(
-        sentence in file.read_text(encoding="utf-8")
-        for package in ("api", "projector")
-        for file in (ROOT / package).rglob("*.py")
+    code = "".join(
+        path.read_text("utf-8") for package in ("api", "projector") for path in (ROOT / package).rglob("*.py")
     )
+    check([one for one in re.findall(r"“([^”]+)”", section) if one not in code], "No program says:")
 
 
 def test_each_kind_of_sql_is_explained() -> None:
@@ -211,40 +182,41 @@ def test_each_kind_of_sql_is_explained() -> None:
     assert named == {folder.name for folder in (ROOT / "sql").iterdir() if any(folder.rglob("*.sql"))}
 
 
-@pytest.mark.parametrize(("name", "command"), sorted(commands().items()))
-def test_each_command_says_what_it_does_an_example_and_its_exit_codes(
-    name: str, command: click.Command
-) -> None:
-    text = command.help or ""
-    assert re.search(r"^\s*Examples?[:,]", text, re.MULTILINE)
-    assert name in text.split("Example", 1)[1]
-    for code in (0, 1, 2):
-        assert re.search(rf"^\s+{code}  \w", text, re.MULTILINE)
+def test_each_command_says_what_it_does_an_example_and_its_exit_codes() -> None:
+    for name, command in commands().items():
+        text = command.help or ""
+        assert re.search(r"^\s*Examples?[:,]", text, re.MULTILINE), name
+        assert name in text.split("Example", 1)[1], name
+        for code in (0, 1, 2):
+            assert re.search(rf"^\s+{code}  \w", text, re.MULTILINE), f"{name}: exit code {code}"
 
 
-@pytest.mark.parametrize("name", sorted(targets()))
-def test_each_target_is_phony_and_explained(name: str) -> None:
+def test_targets_are_phony_and_explained_and_no_page_names_another() -> None:
+    there = set(re.findall(r"^([a-z-]+):.*## ", read("Makefile"), re.MULTILINE))
     phony = re.search(r"^\.PHONY: (.*)$", read("Makefile"), re.MULTILINE)
     assert phony is not None
-    assert name in phony[1].split()
-    assert f"| `make {name}` |" in read("CONTRIBUTING.md")
+    assert there <= set(phony[1].split())
+    check(
+        [name for name in there if f"| `make {name}` |" not in read("CONTRIBUTING.md")],
+        "Not in CONTRIBUTING.md:",
+    )
+    for page in PAGES:
+        in_text = re.findall(r"`(?:[A-Z_]+=\S+ )?make ([a-z-]+)", read(page))
+        in_blocks = re.findall(r"^make ([a-z-]+)", read(page), re.MULTILINE)
+        check({*in_text, *in_blocks} - there, f"{page} names a target that is not there:")
 
 
-@pytest.mark.parametrize("page", PAGES)
-def test_no_page_names_a_target_that_is_not_there(page: str) -> None:
-    in_text = re.findall(r"`(?:[A-Z_]+=\S+ )?make ([a-z-]+)", read(page))
-    in_blocks = re.findall(r"^make ([a-z-]+)", read(page), re.MULTILINE)
-    assert {*in_text, *in_blocks} <= targets()
+def test_links_of_a_page_lead_to_a_file_and_a_heading() -> None:
+    check([broken for page in PAGES for broken in broken_links(page)], "These links lead nowhere:")
 
 
-@pytest.mark.parametrize("page", PAGES)
-def test_links_of_a_page_lead_to_a_file_and_a_heading(page: str) -> None:
+def broken_links(page: str) -> Iterator[str]:
+    """Return the links of a page to files and headings that are not there."""
     for link in re.findall(r"\]\((?!https?:)([^)\s]+)", read(page)):
         path, _, anchor = link.partition("#")
         target = ((ROOT / page).parent / path) if path else ROOT / page
-        assert target.exists(), link
-        if anchor:
-            assert anchor in anchors(target.read_text(encoding="utf-8")), link
+        if not target.exists() or (anchor and anchor not in anchors(target.read_text(encoding="utf-8"))):
+            yield f"{page}: {link}"
 
 
 def anchors(text: str) -> set[str]:

@@ -11,7 +11,7 @@ from api.request.working_list import OTHER_NAMES
 
 
 def filters_of_the_request() -> dict[str, Parameter]:
-    """The fields of the list that filter."""
+    """Return the fields of the list that filter."""
     return {
         name: field
         for name, field in ListQuery().fields.items()
@@ -20,7 +20,7 @@ def filters_of_the_request() -> dict[str, Parameter]:
 
 
 def lost_filters() -> list[str]:
-    """The filters that ListParameters does not keep: as long as there is one, no request of the list can be read."""
+    """Return the filters that ListParameters does not keep: with one of them, no request of the list can be read."""
     kept = {field.name for field in fields(ListParameters)}
     return [name for name in filters_of_the_request() if name not in kept and name not in OTHER_NAMES]
 

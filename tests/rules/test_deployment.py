@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from projector.cli import cli
-from tests.rules.files import ROOT, name_of
+from tests.rules.files import ROOT, read
 from tests.rules.test_dependencies import needed
 
 DEPLOY = ROOT / "projector" / "operate" / "deploy"
@@ -29,9 +29,9 @@ CONTAINERFILE = ROOT / "Containerfile"
 COMPOSE = ROOT / "compose.yaml"
 KUBERNETES = sorted((DEPLOY / "kubernetes").glob("*.yaml"))
 UNITS = sorted(DEPLOY.glob("*.service"))
-VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"]
+VERSION = tomllib.loads(read("pyproject.toml"))["project"]["version"]
 SETTINGS = {
-    *re.findall(r"^\| `([A-Z_]+)`", (ROOT / "docs" / "settings.md").read_text("utf-8"), re.MULTILINE),
+    *re.findall(r"^\| `([A-Z_]+)`", read("docs/settings.md"), re.MULTILINE),
     "LEADS_AUTH",
 }
 MOST_EXPOSED = 30
@@ -41,13 +41,13 @@ COMPOSE_SCHEMA = Path("check_jsonschema", "builtin_schemas", "vendor", "compose-
 
 
 def hadolint(path: Path) -> str:
-    """What hadolint finds in a container file."""
+    """Return what hadolint finds in a container file."""
     command = Path(sys.executable).parent / "hadolint"
     return subprocess.run([command, path], check=False, capture_output=True, text=True).stdout
 
 
 def compose_schema(path: Path) -> str:
-    """What is against the Compose Specification in a compose file."""
+    """Return what is against the Compose Specification in a compose file."""
     spec = importlib.util.find_spec(COMPOSE_SCHEMA.parts[0])
     assert spec is not None
     assert spec.submodule_search_locations
@@ -58,7 +58,7 @@ def compose_schema(path: Path) -> str:
 
 
 def kubernetes_schema(path: Path) -> str:
-    """What is against the schemas of Kubernetes in a file of objects."""
+    """Return what is against the schemas of Kubernetes in a file of objects."""
     version = kubernetes_validate.latest_version()
     try:
         for one in yaml.safe_load_all(path.read_text("utf-8")):
@@ -78,27 +78,19 @@ LINTED = [
 ]
 
 
-@pytest.mark.parametrize(("tool", "path", "right", "wrong"), LINTED, ids=[name_of(one[1]) for one in LINTED])
-def test_its_tool_accepts_the_file_and_no_spoilt_one(
-    tool: Callable[[Path], str], path: Path, right: str, wrong: str, tmp_path: Path
-) -> None:
-    assert tool(path) == ""
-    spoilt = tmp_path / path.name
-    text = path.read_text("utf-8")
-    assert right in text
-    spoilt.write_text(text.replace(right, wrong), "utf-8")
-    assert tool(spoilt) != ""
-
-
-def test_each_file_is_linted() -> None:
+def test_its_tool_accepts_each_file_and_no_spoilt_one(tmp_path: Path) -> None:
     assert {one[1] for one in LINTED} == {CONTAINERFILE, COMPOSE, *KUBERNETES}
-
-
-# --- Units ---
+    for tool, path, right, wrong in LINTED:
+        assert tool(path) == ""
+        spoilt = tmp_path / path.name
+        text = path.read_text("utf-8")
+        assert right in text, path
+        spoilt.write_text(text.replace(right, wrong), "utf-8")
+        assert tool(spoilt) != "", path
 
 
 def directives(unit: Path) -> dict[str, list[str]]:
-    """The directives of a unit, each with its values."""
+    """Return the directives of a unit, each with its values."""
     found: dict[str, list[str]] = {}
     for name, value in re.findall(r"^([A-Z]\w+)=(.*)$", unit.read_text("utf-8"), re.MULTILINE):
         found.setdefault(name, []).append(value)
@@ -106,7 +98,7 @@ def directives(unit: Path) -> dict[str, list[str]]:
 
 
 def with_stub(unit: Path, folder: Path, text: str | None = None) -> Path:
-    """A copy of a unit whose program is there."""
+    """Return a copy of a unit whose program is there."""
     copy = folder / unit.name
     copy.write_text(
         re.sub(
@@ -121,37 +113,31 @@ def with_stub(unit: Path, folder: Path, text: str | None = None) -> Path:
 
 
 def analyze(*arguments: str | Path) -> "subprocess.CompletedProcess[str]":
-    """What systemd-analyze says."""
+    """Return what systemd-analyze says."""
     return subprocess.run(
         ["systemd-analyze", *arguments, "--no-pager"], check=False, capture_output=True, text=True
     )
 
 
 @pytest.mark.systemd
-@pytest.mark.parametrize("unit", UNITS, ids=name_of)
-def test_systemd_knows_each_directive_of_a_unit(unit: Path, tmp_path: Path) -> None:
-    done = analyze("verify", "--man=no", with_stub(unit, tmp_path))
-    assert (done.returncode, done.stderr) == (0, "")
-    misspelt = unit.read_text("utf-8").replace("PrivateTmp=", "PrivateTemp=")
-    assert "PrivateTemp" in analyze("verify", "--man=no", with_stub(unit, tmp_path, misspelt)).stderr
-
-
-@pytest.mark.systemd
-@pytest.mark.parametrize("unit", UNITS, ids=name_of)
-def test_a_unit_exposes_little(unit: Path, tmp_path: Path) -> None:
+def test_systemd_knows_each_directive_of_a_unit_and_finds_little_exposed(tmp_path: Path) -> None:
     security = ("security", "--offline=true", f"--threshold={MOST_EXPOSED}")
-    done = analyze(*security, with_stub(unit, tmp_path))
-    assert done.returncode == 0, done.stdout + done.stderr
-    open_wide = re.sub(
-        r"^(Protect|Private|Restrict|SystemCall).*\n", "", unit.read_text("utf-8"), flags=re.MULTILINE
-    )
-    assert analyze(*security, with_stub(unit, tmp_path, open_wide)).returncode != 0
+    for unit in UNITS:
+        done = analyze("verify", "--man=no", with_stub(unit, tmp_path))
+        assert (done.returncode, done.stderr) == (0, "")
+        misspelt = unit.read_text("utf-8").replace("PrivateTmp=", "PrivateTemp=")
+        assert "PrivateTemp" in analyze("verify", "--man=no", with_stub(unit, tmp_path, misspelt)).stderr
+        done = analyze(*security, with_stub(unit, tmp_path))
+        assert done.returncode == 0, done.stdout + done.stderr
+        open_wide = re.sub(
+            r"^(Protect|Private|Restrict|SystemCall).*\n", "", unit.read_text("utf-8"), flags=re.MULTILINE
+        )
+        assert analyze(*security, with_stub(unit, tmp_path, open_wide)).returncode != 0
 
 
-@pytest.mark.parametrize("unit", UNITS, ids=name_of)
-def test_a_unit_stays_down_after_a_setting_that_cannot_be_used(unit: Path) -> None:
-    found = directives(unit)
-    assert (found["Restart"], found["RestartPreventExitStatus"]) == (["always"], ["2"])
+def test_a_unit_stays_down_after_a_setting_that_cannot_be_used() -> None:
+    for found in map(directives, UNITS):
+        assert (found["Restart"], found["RestartPreventExitStatus"]) == (["always"], ["2"])
 
 
 def test_each_unit_has_a_user_and_a_file_of_settings_of_its_own() -> None:
@@ -160,23 +146,20 @@ def test_each_unit_has_a_user_and_a_file_of_settings_of_its_own() -> None:
         assert len(set(values)) == len(UNITS), f"{name}: {values}"
 
 
-# --- Two logins, and who may read ---
-
-
 def services() -> dict[str, dict[str, Any]]:
-    """The services of the compose file."""
+    """Return the services of the compose file."""
     found: dict[str, dict[str, Any]] = yaml.safe_load(COMPOSE.read_text("utf-8"))["services"]
     return found
 
 
 def objects(kind: str) -> list[dict[str, Any]]:
-    """What the Kubernetes example has of a kind."""
+    """Return what the Kubernetes example has of a kind."""
     every = [one for path in KUBERNETES for one in yaml.safe_load_all(path.read_text("utf-8"))]
     return [one for one in every if one["kind"] == kind]
 
 
 def containers() -> list[dict[str, Any]]:
-    """The containers of the Kubernetes example, each with the variables of its secrets."""
+    """Return the containers of the Kubernetes example, each with the variables of its secrets."""
     secrets = {one["metadata"]["name"]: one["stringData"] for one in objects("Secret")}
     found = []
     for one in [*objects("Job"), *objects("Deployment")]:
@@ -190,13 +173,13 @@ def containers() -> list[dict[str, Any]]:
 
 
 def stages() -> dict[str, str]:
-    """The stages of the Containerfile, without comments."""
+    """Return the stages of the Containerfile, without comments."""
     text = re.sub(r"^#.*\n", "", CONTAINERFILE.read_text("utf-8"), flags=re.MULTILINE)
     return {stage.split()[2]: stage for stage in re.split(r"^FROM ", text, flags=re.MULTILINE)[1:]}
 
 
 def started() -> Iterator[tuple[str, list[str], dict[str, str]]]:
-    """Where a program of ours is started, its command, and its environment."""
+    """Return where a program of ours is started, its command, and its environment."""
     for name, service in services().items():
         if "leads-read-model" in service["image"]:
             yield f"compose.yaml: {name}", service["command"], service["environment"]
@@ -213,22 +196,15 @@ def started() -> Iterator[tuple[str, list[str], dict[str, str]]]:
 STARTED = list(started())
 
 
-@pytest.mark.parametrize(("place", "command", "variables"), STARTED, ids=[one[0] for one in STARTED])
-def test_a_program_is_started_as_it_can_be(place: str, command: list[str], variables: dict[str, str]) -> None:
-    program, *words = command
-    assert program in ("leads-api", "leads-projector"), place
-    if program == "leads-projector":
-        chosen = cli.commands[words[0]]
-        assert isinstance(chosen, click.Command)
-        chosen.make_context(place, words[1:])
-    assert set(variables) <= SETTINGS | {"PATH"}, place
-
-
-@pytest.mark.parametrize(("place", "command", "variables"), STARTED, ids=[one[0] for one in STARTED])
-def test_off_loopback_the_file_says_who_may_read(
-    place: str, command: list[str], variables: dict[str, str]
-) -> None:
-    assert "HOST" not in variables or variables.get("LEADS_AUTH"), f"{place} runs {command} for everybody"
+def test_a_program_is_started_as_it_can_be_and_says_off_loopback_who_may_read() -> None:
+    for place, (program, *words), variables in STARTED:
+        assert program in ("leads-api", "leads-projector"), place
+        if program == "leads-projector":
+            chosen = cli.commands[words[0]]
+            assert isinstance(chosen, click.Command)
+            chosen.make_context(place, words[1:])
+        assert set(variables) <= SETTINGS | {"PATH"}, place
+        assert "HOST" not in variables or variables.get("LEADS_AUTH"), f"{place} runs {program} for everybody"
 
 
 def test_the_api_gets_no_url_but_that_of_its_own_login() -> None:
@@ -239,8 +215,6 @@ def test_the_api_gets_no_url_but_that_of_its_own_login() -> None:
         assert re.match(r"postgresql://leads_web:", variables["LEADS_API_DATABASE_URL"])
         assert not [value for value in variables.values() if "platform:" in value or "PLATFORM" in value]
 
-
-# --- Metrics ---
 
 PORTS_OF_METRICS = {"leads-projector": "LEADS_METRICS_PORT", "leads-api": "LEADS_API_METRICS_PORT"}
 
@@ -280,9 +254,6 @@ def test_metrics_are_on_no_port_that_callers_reach() -> None:
         assert variables["LEADS_METRICS_HOST"] == "0.0.0.0"  # Within the network of the file.
 
 
-# --- Containers ---
-
-
 def test_the_images_are_of_this_version() -> None:
     images = [service["image"] for service in services().values()] + [one["image"] for one in containers()]
     ours = [image for image in images if "leads-read-model" in image]
@@ -309,7 +280,7 @@ def test_what_builds_the_wheel_is_locked() -> None:
 
 
 def test_a_build_sees_what_the_wheel_is_made_of_and_no_secret() -> None:
-    lines = (ROOT / ".dockerignore").read_text("utf-8").splitlines()
+    lines = read(".dockerignore").splitlines()
     assert lines[1] == "*"
     admitted = {line.removeprefix("!") for line in lines if line.startswith("!")}
     copied = {
@@ -321,16 +292,16 @@ def test_a_build_sees_what_the_wheel_is_made_of_and_no_secret() -> None:
     assert all((ROOT / name).exists() for name in admitted)
 
 
-@pytest.mark.parametrize("container", containers(), ids=lambda one: one["name"])
-def test_a_container_has_no_rights_and_its_resources(container: dict[str, Any]) -> None:
-    assert container["pod"]["securityContext"]["runAsNonRoot"]
-    assert container["pod"]["automountServiceAccountToken"] is False
-    assert container["securityContext"] == {
-        "allowPrivilegeEscalation": False,
-        "readOnlyRootFilesystem": True,
-        "capabilities": {"drop": ["ALL"]},
-    }
-    assert {"requests", "limits"} == set(container["resources"])
+def test_a_container_has_no_rights_and_its_resources() -> None:
+    for container in containers():
+        assert container["pod"]["securityContext"]["runAsNonRoot"]
+        assert container["pod"]["automountServiceAccountToken"] is False
+        assert container["securityContext"] == {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        }
+        assert {"requests", "limits"} == set(container["resources"])
 
 
 def test_the_crontab_is_one() -> None:
@@ -341,5 +312,5 @@ def test_the_crontab_is_one() -> None:
 
 
 def test_ci_installs_what_the_tests_of_units_need() -> None:
-    assert "systemd-analyze" in (ROOT / ".ci" / "run").read_text("utf-8")
+    assert "systemd-analyze" in read(".ci/run")
     assert os.environ.get("CI") != "true" or shutil.which("systemd-analyze")

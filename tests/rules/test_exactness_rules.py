@@ -3,11 +3,8 @@
 import ast
 import re
 from dataclasses import dataclass
-from pathlib import Path
 
-import pytest
-
-from tests.rules.files import ROOT
+from tests.rules.files import ROOT, check, python_files
 
 PAGE = ROOT / "docs" / "exactness-rules.md"
 MUTANTS = ROOT / "tests" / "exactness" / "test_mutants.py"
@@ -24,17 +21,17 @@ class Row:
     cells: dict[str, str]
 
     def files(self) -> set[str]:
-        """The files that the row names, from the root of the repository."""
+        """Return the files that the row names, from the root of the repository."""
         named = _FILE.findall(f"{self.cells['file']} {self.cells['test']}")
         return {name.removeprefix("../") for name in named}
 
     def tests(self) -> set[str]:
-        """The functions that the row names."""
+        """Return the functions that the row names."""
         return set(_TEST.findall(_FILE.sub(" ", self.cells["test"])))
 
 
 def rows_of(text: str) -> dict[str, list[Row]]:
-    """The rows of every table that has these columns, by the rule's id; a rule may have several rows."""
+    """Return the rows of every table that has these columns, by the rule's id; a rule may have several rows."""
     found: dict[str, list[Row]] = {}
     header: list[str] = []
     for line in text.splitlines():
@@ -51,89 +48,56 @@ def rows_of(text: str) -> dict[str, list[Row]]:
 
 
 def page() -> dict[str, list[Row]]:
-    """The rows of the page."""
+    """Return the rows of the page."""
     assert PAGE.is_file(), "docs/exactness-rules.md does not exist: write the table of exactness rules there."
     return rows_of(PAGE.read_text("utf-8"))
 
 
 def mutants() -> list[tuple[str, str]]:
-    """The rule and the text of each mutant."""
-    found = []
-    for node in ast.walk(ast.parse(MUTANTS.read_text("utf-8"))):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Mutant":
-            rule, what = (argument.value for argument in node.args[:2] if isinstance(argument, ast.Constant))
-            found.append((str(rule), str(what)))
-    return found
+    """Return the rule and the text of each mutant."""
+    calls = [node for node in ast.walk(ast.parse(MUTANTS.read_text("utf-8"))) if isinstance(node, ast.Call)]
+    made = [call.args[:2] for call in calls if isinstance(call.func, ast.Name) and call.func.id == "Mutant"]
+    return [(ast.literal_eval(rule), ast.literal_eval(what)) for rule, what in made]
 
 
-def functions_of(path: Path) -> set[str]:
-    """The functions that a file defines."""
-    tree = ast.parse(path.read_text("utf-8"))
-    return {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
-
-
-@pytest.mark.parametrize("rule", RULES)
-def test_each_rule_has_a_complete_row(rule: str) -> None:
-    rows = page().get(rule)
-    assert rows, f"docs/exactness-rules.md has no row for {rule}."
-    for row in rows:
-        empty = [column for column in COLUMNS if not row.cells.get(column)]
-        assert not empty, f"docs/exactness-rules.md: the row of {rule} says nothing under {', '.join(empty)}."
-
-
-def test_each_file_of_the_table_exists() -> None:
-    gone = sorted(
-        {
-            f"{name} (of {rule})"
-            for rule, rows in page().items()
-            for row in rows
-            for name in row.files()
-            if not (ROOT / name).is_file()
-        }
-    )
-    assert not gone, f"docs/exactness-rules.md names files that do not exist: {', '.join(gone)}."
-
-
-def test_each_test_of_the_table_exists() -> None:
-    there = {name for path in (ROOT / "tests").rglob("test_*.py") for name in functions_of(path)}
-    gone = sorted(
-        f"{name} (of {rule})" for rule, rows in page().items() for row in rows for name in row.tests() - there
-    )
-    assert not gone, f"docs/exactness-rules.md names tests that do not exist: {', '.join(gone)}."
-
-
-@pytest.mark.parametrize("rule", RULES)
-def test_each_rule_names_a_test(rule: str) -> None:
-    rows = page().get(rule, [])
-    assert any(row.tests() for row in rows), (
-        f"docs/exactness-rules.md: the row of {rule} names no test_… function."
+def test_each_rule_has_complete_rows_and_names_a_test() -> None:
+    check(
+        [
+            *(rule for rule in RULES if not any(row.tests() for row in page().get(rule, []))),
+            *(
+                f"{rule} says nothing under {column}"
+                for rule in RULES
+                for row in page().get(rule, [])
+                for column in COLUMNS
+                if not row.cells.get(column)
+            ),
+        ],
+        "docs/exactness-rules.md has no row for it that names a test_… function, or an incomplete one:",
     )
 
 
-@pytest.mark.parametrize(("rule", "what"), mutants(), ids=lambda value: value)
-def test_each_mutant_is_in_the_table(rule: str, what: str) -> None:
-    named = " ".join(row.cells["mutant"] for row in page().get(rule, []))
-    assert what in named, (
-        f"docs/exactness-rules.md: the row of {rule} does not name the mutant “{what}” of "
-        "tests/exactness/test_mutants.py under “mutant”."
-    )
+def test_each_file_and_test_of_the_table_exists() -> None:
+    there = {
+        node.name
+        for path in python_files("tests")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.FunctionDef)
+    }
+    rows = [(rule, row) for rule, rows in page().items() for row in rows]
+    gone = {
+        f"{name} (of {rule})" for rule, row in rows for name in row.files() if not (ROOT / name).is_file()
+    }
+    gone |= {f"{name} (of {rule})" for rule, row in rows for name in row.tests() - there}
+    check(sorted(gone), "docs/exactness-rules.md names files or tests that do not exist:")
 
 
-def test_the_table_is_read_whatever_its_layout() -> None:
-    text = (
-        "# Rules\n\n| x | y |\n|---|---|\n| 1 | 2 |\n\n"
-        "| Rule | What it says | File | Test | Mutant |\n| :-- | --- | --- | --- | --- |\n"
-        "| **C1** | It \\| that | `sql/a.sql`, `projector/b.py` |"
-        " [`test_this`](../tests/unit/api/test_c.py), `test_that` | one |\n"
-        "| `C1` | It | sql/a.sql | tests/unit/api/test_c.py::test_more | two |\n"
-    )
-    rows = rows_of(text)
-    assert list(rows) == ["C1"]
-    assert [row.cells["mutant"] for row in rows["C1"]] == ["one", "two"]
-    assert rows["C1"][0].files() == {"sql/a.sql", "projector/b.py", "tests/unit/api/test_c.py"}
-    assert rows["C1"][0].tests() == {"test_this", "test_that"}
-    assert rows["C1"][1].tests() == {"test_more"}
-
-
-def test_the_mutants_are_found() -> None:
+def test_each_mutant_is_in_the_table() -> None:
     assert ("C1", "the queue is unique") in mutants()
+    check(
+        [
+            f"{rule}: “{what}”"
+            for rule, what in mutants()
+            if what not in " ".join(row.cells["mutant"] for row in page().get(rule, []))
+        ],
+        "docs/exactness-rules.md: the row does not name the mutant of tests/exactness/test_mutants.py:",
+    )

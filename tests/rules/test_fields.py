@@ -1,11 +1,10 @@
 """A field of the lead is named in all the places that need it; a red test names the next file.
 
-The order of work is schema.sql, sql/definition/lead_profiles.sql, projector/capture/source.py, sql/definition/leads.sql, the
-response schema, projector/operate/explain/, tests/oracle/leads.py.
+The order of work is schema.sql, sql/definition/lead_profiles.sql, projector/capture/source.py,
+sql/definition/leads.sql, the response schema, explain, and tests/oracle/leads.py.
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,10 +26,12 @@ from tests.oracle.leads import (
     TemplateSend,
 )
 from tests.rules import fields
-from tests.rules.files import ROOT, name_of
+from tests.rules.files import ROOT, name_of, read
 from tests.rules.openapi import SCHEMAS_FILE, openapi
+from tests.rules.sql import UnnamedColumnError, columns_read, created_columns, output_columns
 
-DEFINITIONS = ROOT / "sql" / "definition"
+DEFINITIONS = {name_of(path): path.read_text("utf-8") for path in sorted(ROOT.glob("sql/definition/*.sql"))}
+LEADS = "sql/definition/leads.sql"
 SOURCE = {table.name: table.columns for table in SOURCE_TABLES}
 # The classes of the oracle that hold the rows of the platform's tables.
 ROW_CLASSES: dict[str, type] = {
@@ -46,18 +47,12 @@ ROW_CLASSES: dict[str, type] = {
 
 
 def schema() -> str:
-    return (ROOT / "schema.sql").read_text("utf-8")
+    return read("schema.sql")
 
 
-def definition(table: str) -> str:
-    path = DEFINITIONS / f"{table}.sql"
-    assert path.is_file(), f"{name_of(path)} does not exist: the rule of read_model.{table} is written there."
-    return path.read_text("utf-8")
-
-
-def response_schema(name: str) -> dict[str, Any]:
+def response_schema(name: str) -> list[str]:
     described: dict[str, Any] = openapi()["components"]["schemas"][name]["properties"]
-    return described
+    return sorted(described)
 
 
 def model() -> Model:
@@ -74,27 +69,31 @@ def check(sentences: list[str]) -> None:
     assert not sentences, "\n" + "\n".join(sentences)
 
 
-def test_each_printed_field_is_explained() -> None:
-    printed = [*fields.printed_lead(definition("leads")), "conversations"]
-    assert list(dict.fromkeys(printed)) == list(FIELDS), (
-        "projector/operate/explain/__init__.py: FIELDS are the keys of sql/definition/leads.sql in their order; name the rows"
-        " of a new one in projector/operate/explain/profile.py."
+def test_the_definitions_give_the_columns_of_their_tables() -> None:
+    for table in ("lead_profiles", "leads"):
+        check(fields.definition_against_schema(schema(), DEFINITIONS[f"sql/definition/{table}.sql"], table))
+
+
+def test_what_a_definition_reads_of_the_platform_is_captured() -> None:
+    check(
+        [
+            sentence
+            for name, text in DEFINITIONS.items()
+            if not name.endswith("normalize.sql")
+            for sentence in fields.definition_against_source(name, text, SOURCE)
+        ]
     )
 
 
-@pytest.mark.parametrize("table", ["lead_profiles", "leads"])
-def test_the_definition_gives_the_columns_of_the_table(table: str) -> None:
-    check(fields.definition_against_schema(schema(), definition(table), table))
-
-
-@pytest.mark.parametrize("path", sorted(DEFINITIONS.glob("*.sql")), ids=name_of)
-def test_what_a_definition_reads_of_the_platform_is_captured(path: Path) -> None:
-    check(fields.definition_against_source(path.name, path.read_text("utf-8"), SOURCE))
-
-
-@pytest.mark.parametrize("path", sorted(DEFINITIONS.glob("*.sql")), ids=name_of)
-def test_what_a_definition_reads_of_the_platform_is_a_field_of_the_oracle(path: Path) -> None:
-    check(fields.definition_against_oracle(path.name, path.read_text("utf-8"), SOURCE, ROW_CLASSES))
+def test_what_a_definition_reads_of_the_platform_is_a_field_of_the_oracle() -> None:
+    check(
+        [
+            sentence
+            for name, text in DEFINITIONS.items()
+            if not name.endswith("normalize.sql")
+            for sentence in fields.definition_against_oracle(name, text, SOURCE, ROW_CLASSES)
+        ]
+    )
 
 
 def test_what_is_captured_is_in_the_source_tables_of_trials() -> None:
@@ -102,35 +101,37 @@ def test_what_is_captured_is_in_the_source_tables_of_trials() -> None:
 
 
 def test_each_column_of_the_profile_is_printed() -> None:
-    check(fields.profile_against_printed(schema(), definition("leads")))
+    check(fields.profile_against_printed(schema(), DEFINITIONS[LEADS]))
 
 
-def test_the_response_schema_has_the_printed_keys() -> None:
-    printed = fields.printed_lead(definition("leads"))
-    check(fields.schema_against_printed(printed, response_schema("Lead"), SCHEMAS_FILE, "Lead"))
+def test_the_response_schemas_have_the_printed_keys() -> None:
+    for name, printed in (
+        ("Lead", fields.printed_lead(DEFINITIONS[LEADS])),
+        ("ConversationSummary", fields.printed_conversation(DEFINITIONS[LEADS])),
+    ):
+        place = f"the response schema {name} in {SCHEMAS_FILE}"
+        check(fields.keys_against_printed(sorted(printed), response_schema(name), place))
 
 
-def test_the_response_schema_has_the_keys_of_a_conversation() -> None:
-    printed = fields.printed_conversation(definition("leads"))
-    described = response_schema("ConversationSummary")
-    check(fields.schema_against_printed(printed, described, SCHEMAS_FILE, "ConversationSummary"))
+def test_each_printed_field_is_explained() -> None:
+    printed = list(dict.fromkeys([*fields.printed_lead(DEFINITIONS[LEADS]), "conversations"]))
+    place = "FIELDS in projector/operate/explain/__init__.py, and its rows to projector/operate/explain/profile.py"
+    check(fields.keys_against_printed(printed, list(FIELDS), place))
 
 
 def test_the_oracle_prints_the_same_keys() -> None:
-    printed = fields.printed_lead(definition("leads"))
-    check(fields.oracle_against_printed(printed, list(lead().document()), "Lead.document()"))
+    leads = DEFINITIONS[LEADS]
+    ours, conversation = lead().document(), lead().conversations[0].document()
+    place = "tests/oracle/leads.py, in"
+    check(fields.keys_against_printed(fields.printed_lead(leads), list(ours), f"{place} Lead.document()"))
+    printed = fields.printed_conversation(leads)
+    check(fields.keys_against_printed(printed, list(conversation), f"{place} LeadConversation.document()"))
 
 
-def test_the_oracle_prints_the_same_keys_of_a_conversation() -> None:
-    printed = fields.printed_conversation(definition("leads"))
-    expected = list(lead().conversations[0].document())
-    check(fields.oracle_against_printed(printed, expected, "LeadConversation.document()"))
-
-
-@pytest.mark.parametrize("table", ["lead_profiles", "leads"])
-def test_the_oracle_has_the_columns_of_the_table(table: str) -> None:
-    [row] = expected_tables(model())[table].values()
-    check(fields.oracle_against_schema(schema(), row, table))
+def test_the_oracle_has_the_columns_of_the_tables() -> None:
+    for table in ("lead_profiles", "leads"):
+        [row] = expected_tables(model())[table].values()
+        check(fields.oracle_against_schema(schema(), row, table))
 
 
 # The rules themselves, on a small schema into which a field `label` of contacts comes step by step.
@@ -139,7 +140,9 @@ SMALL_SCHEMA = """
 CREATE TABLE contacts (contact_id text, label text);
 CREATE TABLE read_model.lead_profiles (user_id text, name text, label text, name_key text, PRIMARY KEY (user_id));
 """
-SMALL_PROFILES = "SELECT c.user_id, c.name, c.label AS label, lower(c.name) AS name_key FROM contacts AS c"
+SMALL_PROFILES = (
+    "SELECT c.user_id, c.name, c.label AS label, lower(c.name) AS name_key FROM {source.contacts} AS c"
+)
 SMALL_LEADS = (
     "SELECT p.user_id, left(row_to_json(printed.*)::text, -1) || ',\"conversations\":[' || ']}' AS document"
     " FROM {lead_profiles} AS p CROSS JOIN LATERAL (SELECT p.name, p.label) AS printed"
@@ -150,74 +153,63 @@ def without_label(text: str) -> str:
     return text.replace(", label text", "").replace(", c.label AS label", "").replace(", p.label", "")
 
 
-def test_a_column_asks_for_its_definition() -> None:
-    [sentence] = fields.definition_against_schema(
-        SMALL_SCHEMA, without_label(SMALL_PROFILES), "lead_profiles"
-    )
-    assert "sql/definition/lead_profiles.sql" in sentence
-    assert "label" in sentence
-
-
-def test_a_definition_asks_for_its_column() -> None:
-    [sentence] = fields.definition_against_schema(
-        without_label(SMALL_SCHEMA), SMALL_PROFILES, "lead_profiles"
-    )
-    assert "in schema.sql" in sentence
-    assert fields.definition_against_schema(SMALL_SCHEMA, SMALL_PROFILES, "lead_profiles") == []
-
-
-def test_a_definition_asks_for_the_captured_column() -> None:
-    source = {"contacts": ["contact_id", "user_id", "name"]}
-    [sentence] = fields.definition_against_source("lead_profiles.sql", SMALL_PROFILES, source)
-    assert "contacts.label" in sentence
-    assert "projector/capture/source.py" in sentence
-
-
-def test_a_definition_asks_for_the_field_of_the_oracle() -> None:
+def test_the_next_file_is_named_step_by_step() -> None:
     @dataclass
     class Row:
         user_id: str
         name: str
 
-    [sentence] = fields.definition_against_oracle(
-        "lead_profiles.sql", SMALL_PROFILES, ["contacts"], {"contacts": Row}
-    )
-    assert "contacts.label" in sentence
-    assert "class Row in tests/oracle/leads.py" in sentence
-    [sentence] = fields.definition_against_oracle("lead_profiles.sql", SMALL_PROFILES, ["contacts"], {})
-    assert "ROW_CLASSES" in sentence
-
-
-def test_a_captured_column_asks_for_the_source_table() -> None:
-    [sentence] = fields.source_against_schema(
-        without_label(SMALL_SCHEMA), {"contacts": ["contact_id", "label"]}
-    )
-    assert "schema.sql" in sentence
-
-
-def test_a_column_asks_to_be_printed() -> None:
-    leads = without_label(SMALL_LEADS)
-    [name, label] = fields.profile_against_printed(SMALL_SCHEMA.replace("name text", "named text"), leads)
-    assert "named" in name
-    assert "p.label" in label
-    assert fields.profile_against_printed(SMALL_SCHEMA, SMALL_LEADS) == []
-
-
-def test_a_printed_key_asks_for_its_schema_and_the_oracle() -> None:
+    table = "lead_profiles"
+    file = f"sql/definition/{table}.sql"
     printed = fields.printed_lead(SMALL_LEADS)
     assert printed == ["name", "label", "conversations"]
-    [sentence] = fields.schema_against_printed(printed, ["name", "conversations"], "api/x.py", "Lead")
-    assert "api/x.py" in sentence
-    [sentence] = fields.oracle_against_printed(printed, ["name", "conversations"], "Lead.document()")
-    assert "tests/oracle/leads.py" in sentence
+    steps = (
+        (fields.definition_against_schema(SMALL_SCHEMA, without_label(SMALL_PROFILES), table), file),
+        (
+            fields.definition_against_schema(without_label(SMALL_SCHEMA), SMALL_PROFILES, table),
+            "in schema.sql",
+        ),
+        (
+            fields.definition_against_source(file, SMALL_PROFILES, {"contacts": ["user_id", "name"]}),
+            "projector/capture/source.py",
+        ),
+        (
+            fields.definition_against_oracle(file, SMALL_PROFILES, ["contacts"], {"contacts": Row}),
+            "label to class Row in tests/oracle/leads.py",
+        ),
+        (fields.definition_against_oracle(file, SMALL_PROFILES, ["contacts"], {}), "ROW_CLASSES"),
+        (fields.source_against_schema(without_label(SMALL_SCHEMA), {"contacts": ["label"]}), "schema.sql"),
+        (fields.profile_against_printed(SMALL_SCHEMA, without_label(SMALL_LEADS)), "p.label"),
+        (fields.keys_against_printed(printed, ["name", "conversations"], "api/x.py"), "add it to api/x.py"),
+        (fields.keys_against_printed(["a", "b"], ["b", "a"], "api/x.py"), "order"),
+        (fields.oracle_against_schema(SMALL_SCHEMA, ["user_id", "name", "name_key"], table), "class Profile"),
+    )
+    for sentences, part in steps:
+        [sentence] = sentences
+        assert part in sentence
+    assert fields.definition_against_schema(SMALL_SCHEMA, SMALL_PROFILES, table) == []
+    assert fields.profile_against_printed(SMALL_SCHEMA, SMALL_LEADS) == []
+    assert fields.keys_against_printed(["a", "b"], ["a", "b"], "api/x.py") == []
 
 
-def test_the_order_of_the_printed_keys_is_compared() -> None:
-    [sentence] = fields.oracle_against_printed(["a", "b"], ["b", "a"], "Lead.document()")
-    assert "order" in sentence
-    assert fields.oracle_against_printed(["a", "b"], ["a", "b"], "Lead.document()") == []
-
-
-def test_a_column_asks_for_the_oracle() -> None:
-    [sentence] = fields.oracle_against_schema(SMALL_SCHEMA, ["user_id", "name", "name_key"], "lead_profiles")
-    assert "class Profile in tests/oracle/leads.py" in sentence
+def test_columns_are_those_of_the_alias_in_scope() -> None:
+    text = (
+        "SELECT (SELECT x.a FROM one AS x) AS p, (SELECT x.b FROM two x WHERE x.c = y.d {fence}) AS q"
+        " FROM three AS y LEFT JOIN LATERAL (SELECT s.e AS f FROM {source.four} AS s) AS z ON z.f = y.g"
+        " UNION ALL SELECT y.h, DISTINCT_FROM.i FROM ({definition.five}) AS y, distinct_from"
+    )
+    assert columns_read(text) == {
+        "one": {"a"},
+        "two": {"b", "c"},
+        "three": {"d", "g"},
+        "four": {"e"},
+        "{definition.five}": {"h"},
+        "distinct_from": {"i"},
+    }
+    assert output_columns(text) == ["p", "q"]
+    assert output_columns(text, "z") == ["f"]
+    with pytest.raises(UnnamedColumnError):
+        output_columns("SELECT coalesce(a, b) FROM t")
+    assert created_columns("CREATE TABLE s.t (a text, PRIMARY KEY (a)); CREATE INDEX ON s.t (a)") == {
+        "s.t": ["a"]
+    }

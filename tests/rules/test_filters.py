@@ -4,12 +4,10 @@ The order of work is the request's parameters, the plan's filters, the oracle, a
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any
+from functools import cache
 from urllib.parse import parse_qs, urlencode, urlsplit
-
-import pytest
 
 from api.database.statement import compile_statement
 from api.plan.list.filters import FILTERS, TIME_RANGE
@@ -17,8 +15,8 @@ from api.plan.list.statement import list_leads
 from api.request.fields import Choice, Flag, Moment, Parameter, Phone, SearchText, WholeNumber
 from api.request.parameters import LIST_QUERY
 from api.request.working_list import Day
-from tests.oracle.parameters import LEAD_FILTERS, MESSAGE_FILTERS, OF_LIST, OF_MESSAGES, Reader
-from tests.rules.files import documents
+from tests.oracle.parameters import LEAD_FILTERS, MESSAGE_FILTERS, OF_LIST, OF_MESSAGES
+from tests.rules.files import check, documents
 from tests.rules.filters import filters_of_the_request, lost_filters, reads_requests
 from tests.rules.openapi import OPENAPI_FILE, openapi
 
@@ -48,6 +46,7 @@ def parameters(path: str) -> list[str]:
     return [str(parameter["name"]) for parameter in operation["parameters"] if parameter["in"] == "query"]
 
 
+@cache
 def documented() -> set[tuple[bool, str]]:
     """The parameters that a curl line of a document shows, and whether it is a line about messages."""
     return {
@@ -89,45 +88,44 @@ def asked(query: str, *, collect_matches: bool) -> tuple[str, dict[str, object]]
 
 
 def test_the_checked_parameters_keep_each_filter() -> None:
-    lost = lost_filters()
-    assert not lost, (
-        f"ListQuery takes {', '.join(lost)}: add it to ListParameters in api/request/parameters.py."
-    )
+    check(lost_filters(), "ListQuery takes it: add it to ListParameters in api/request/parameters.py:")
 
 
 def test_the_plan_has_each_filter_of_the_request() -> None:
-    planned = planned_filters()
-    missing = [name for name in filters_of_the_request() if name not in planned]
-    assert not missing, (
-        f"ListQuery takes {', '.join(missing)}, and nothing is filtered by it: add an entry to FILTERS in "
-        "api/plan/list/filters.py."
+    planned, taken = planned_filters(), filters_of_the_request()
+    check(
+        [name for name in taken if name not in planned],
+        "ListQuery takes it, and nothing is filtered by it: add an entry to FILTERS in api/plan/list/filters.py:",
     )
-    unknown = sorted(planned - set(filters_of_the_request()))
-    assert not unknown, (
-        f"FILTERS in api/plan/list/filters.py has {', '.join(unknown)}, which no request can give: add a field "
-        "to ListQuery in api/request/parameters.py."
+    check(
+        sorted(planned - set(taken)),
+        "FILTERS in api/plan/list/filters.py has it, which no request can give: add a field to ListQuery in"
+        " api/request/parameters.py:",
     )
 
 
-@pytest.mark.parametrize("name", FILTERS)
-def test_a_filter_of_the_plan_has_a_condition(name: str) -> None:
-    entry = FILTERS[name]
-    assert entry.on_leads or entry.on_profiles, (
-        f"{name} has a condition on no table: give it on_leads or on_profiles in api/plan/list/filters.py."
+def test_a_filter_of_the_plan_has_a_condition() -> None:
+    check(
+        [name for name, entry in FILTERS.items() if not (entry.on_leads or entry.on_profiles)],
+        "A condition on no table: give it on_leads or on_profiles in api/plan/list/filters.py:",
     )
-    assert entry.on_leads or not entry.is_facet, (
-        f"{name} is a facet: give it on_leads in api/plan/list/filters.py, which holds on lead_counts too."
+    check(
+        [name for name, entry in FILTERS.items() if entry.is_facet and not entry.on_leads],
+        "A facet: give it on_leads in api/plan/list/filters.py, which holds on lead_counts too:",
     )
 
 
 @reads_requests
-@pytest.mark.parametrize(("context", "collect_matches"), CONTEXTS)
-@pytest.mark.parametrize("name", [name for name in filters_of_the_request() if name in planned_filters()])
-def test_a_filter_changes_the_statement_and_its_values(
-    name: str,
-    context: str,
-    collect_matches: bool,  # noqa: FBT001  # A parameter.
-) -> None:
+def test_a_filter_changes_the_statement_and_its_values() -> None:
+    names = [name for name in filters_of_the_request() if name in planned_filters()]
+    check(
+        [found for name in names for context in CONTEXTS for found in without_effect(name, *context)],
+        "See the entry of FILTERS in api/plan/list/filters.py:",
+    )
+
+
+def without_effect(name: str, context: str, collect_matches: bool) -> Iterator[str]:  # noqa: FBT001  # Of a table.
+    """Return what is wrong with a filter beside other parameters."""
     same_filter = FILTERS[TIME_RANGE].parameters if name in FILTERS[TIME_RANGE].parameters else (name,)
     if parse_qs(context).keys() & set(same_filter):
         context = "sort_by=total_messages"
@@ -137,51 +135,44 @@ def test_a_filter_changes_the_statement_and_its_values(
         asked(f"{context}&{urlencode({name: text})}", collect_matches=collect_matches)
         for text in two_values(filters_of_the_request()[name])
     )
-    assert one[0] != without[0], (
-        f"{name}= does not change the statement: see its entry of FILTERS in api/plan/list/filters.py."
-    )
-    assert one != other, (
-        f"the statement is the same for two values of {name}=: bind the value in its entry of FILTERS in "
-        "api/plan/list/filters.py."
-    )
+    if one[0] == without[0]:
+        yield f"{name}= does not change the statement, beside {context}"
+    if one == other:
+        yield f"the statement is the same for two values of {name}=, beside {context}: bind the value"
 
 
-@pytest.mark.parametrize(
-    ("path", "table", "known"), [(LIST, "OF_LIST", OF_LIST), (MESSAGES, "OF_MESSAGES", OF_MESSAGES)]
-)
-def test_the_oracle_takes_the_same_parameters(path: str, table: str, known: Mapping[str, Reader]) -> None:
-    taken = parameters(path)
-    missing = [name for name in taken if name not in known]
-    assert not missing, (
-        f"the API takes {', '.join(missing)}: add it to {table} in tests/oracle/parameters.py."
-    )
-    unknown = [name for name in known if name not in taken]
-    assert not unknown, (
-        f"the oracle takes {', '.join(unknown)}, and {OPENAPI_FILE} does not describe it: add it to the parameters of "
-        "the request."
-    )
+def test_the_oracle_takes_the_same_parameters() -> None:
+    for path, table, known in ((LIST, "OF_LIST", OF_LIST), (MESSAGES, "OF_MESSAGES", OF_MESSAGES)):
+        taken = parameters(path)
+        check(
+            [name for name in taken if name not in known],
+            f"The API takes it: add it to {table} in tests/oracle/parameters.py:",
+        )
+        check(
+            [name for name in known if name not in taken],
+            f"The oracle takes it, and {OPENAPI_FILE} does not describe it: add it to the parameters of the request:",
+        )
 
 
-@pytest.mark.parametrize(
-    ("table", "filters", "known"),
-    [("LEAD_FILTERS", LEAD_FILTERS, OF_LIST), ("MESSAGE_FILTERS", MESSAGE_FILTERS, OF_MESSAGES)],
-)
-def test_the_oracle_selects_by_each_filter(
-    table: str, filters: Mapping[str, Callable[..., Any]], known: Mapping[str, Reader]
-) -> None:
+def test_the_oracle_selects_by_each_filter() -> None:
     others = NO_FILTERS | OF_OTHER_FILTERS.keys()
-    missing = [name for name in known if name not in others and name not in filters]
-    assert not missing, (
-        f"nothing is selected by {', '.join(missing)}: add it to {table} in tests/oracle/parameters.py."
-    )
+    for table, filters, known in (
+        ("LEAD_FILTERS", LEAD_FILTERS, OF_LIST),
+        ("MESSAGE_FILTERS", MESSAGE_FILTERS, OF_MESSAGES),
+    ):
+        check(
+            [name for name in known if name not in others and name not in filters],
+            f"Nothing is selected by it: add it to {table} in tests/oracle/parameters.py:",
+        )
 
 
-@pytest.mark.parametrize(
-    ("about_messages", "name"),
-    [*((False, name) for name in OF_LIST), *((True, name) for name in OF_MESSAGES)],
-    ids=lambda value: "messages" if value is True else "list" if value is False else value,
-)
-def test_each_parameter_has_a_curl_line(about_messages: bool, name: str) -> None:  # noqa: FBT001  # A parameter.
-    assert (about_messages, name) in documented(), (
-        f"no document has a curl line with {name}=: add one, with a comment, to docs/api.md."
+def test_each_parameter_has_a_curl_line() -> None:
+    wanted = [(False, name) for name in OF_LIST] + [(True, name) for name in OF_MESSAGES]
+    check(
+        [
+            f"{name}= of {'messages' if about_messages else 'the list'}"
+            for about_messages, name in wanted
+            if (about_messages, name) not in documented()
+        ],
+        "No document has a curl line with it: add one, with a comment, to docs/api.md:",
     )

@@ -1,0 +1,122 @@
+"""What a text of SQL reads and gives, as PostgreSQL's own parser has it.
+
+A placeholder of the loader counts as a name: `{source.contacts}` is the table contacts, `{leads}` the table {leads}.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import Any, TypeAlias
+
+import pglast
+from pglast import ast
+
+# A node, of which pglast says that each part may be missing.
+Node: TypeAlias = Any
+
+# {fence} is OFFSET 0, or nothing.
+_FENCE = re.compile(r"\{fence\}")
+_IN_BRACKETS = re.compile(r"\((\{[\w.]+\})\)")
+_PLACEHOLDER = re.compile(r"\{(?:source\.(\w+)|[\w.]+)\}")
+
+
+class UnnamedColumnError(ValueError):
+    """A column of a SELECT list that has no name."""
+
+
+@cache
+def parse(text: str) -> tuple[Any, ...]:
+    """Return the statements of a text."""
+    text = _IN_BRACKETS.sub(r"\1", _FENCE.sub("", text))
+    named = _PLACEHOLDER.sub(lambda match: f'"{match[1] or match[0]}"', text)
+    return tuple(raw.stmt for raw in pglast.parse_sql(named))
+
+
+def nodes(tree: Node, kind: type) -> Iterator[Any]:
+    """Return each node of this kind in a tree."""
+    if isinstance(tree, tuple):
+        for child in tree:
+            yield from nodes(child, kind)
+    elif _is(tree, ast.Node):
+        if isinstance(tree, kind):
+            yield tree
+        for name in tree:
+            yield from nodes(getattr(tree, name), kind)
+
+
+def output_columns(text: str, sub_select: str = "") -> list[str]:
+    """Return the columns that a SELECT gives, or the one in it that has this alias; raises UnnamedColumnError."""
+    [select] = parse(text)
+    if sub_select:
+        found = nodes(select, ast.RangeSubselect)
+        [select] = [node.subquery for node in found if node.alias.aliasname == sub_select]
+    while select.larg:
+        select = select.larg
+    return [_name_of(target) for target in select.targetList]
+
+
+def literals(text: str) -> list[str]:
+    """Return the texts between quotes in a statement."""
+    return [node.sval for node in nodes(parse(text), ast.String)]
+
+
+def columns_read(text: str) -> dict[str, set[str]]:
+    """Return for each table the columns that are read of it as `alias.column`, wherever the reading SELECT is."""
+    found: dict[str, set[str]] = {}
+    for table, column in _read(parse(text), {}):
+        found.setdefault(table, set()).add(column)
+    return found
+
+
+@cache
+def created_columns(text: str) -> dict[str, list[str]]:
+    """Return for each table, with its schema if it is named, the columns that CREATE TABLE gives it."""
+    return {
+        qualified(node.relation): [one.colname for one in node.tableElts if _is(one, ast.ColumnDef)]
+        for node in nodes(parse(text), ast.CreateStmt)
+    }
+
+
+def qualified(relation: Node) -> str:
+    """Return the name of a relation, with its schema if it is named."""
+    return ".".join(filter(None, (relation.schemaname, relation.relname)))
+
+
+def _is(node: Node, kind: type) -> bool:
+    return isinstance(node, kind)
+
+
+def _name_of(target: Node) -> str:
+    last = nodes(target.val.fields[-1], ast.String) if _is(target.val, ast.ColumnRef) else ()
+    name: str = target.name or "".join(one.sval for one in last)
+    if not name:
+        raise UnnamedColumnError("write each column as `… AS name` or `alias.name`")
+    return name
+
+
+def _read(tree: Node, outer: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    if isinstance(tree, tuple):
+        for child in tree:
+            yield from _read(child, outer)
+    if not _is(tree, ast.Node):
+        return
+    scope = outer
+    if _is(tree, ast.SelectStmt):
+        scope = {**outer, **dict(_aliases(tree.fromClause or ()))}
+    if _is(tree, ast.ColumnRef):
+        names = [part.sval for part in tree.fields if _is(part, ast.String)]
+        if len(names) > 1 and scope.get(names[0]):
+            yield scope[names[0]], names[1]
+    for name in tree:
+        yield from _read(getattr(tree, name), scope)
+
+
+def _aliases(relations: tuple[Any, ...]) -> Iterator[tuple[str, str]]:
+    """Return what each alias of a FROM clause stands for: a table, or nothing where it is a sub-select."""
+    for one in relations:
+        if _is(one, ast.JoinExpr):
+            yield from _aliases((one.larg, one.rarg))
+        elif _is(one, ast.RangeVar):
+            yield one.alias.aliasname if one.alias else one.relname, one.relname
+        elif one.alias:
+            yield one.alias.aliasname, ""

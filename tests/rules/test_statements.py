@@ -1,0 +1,99 @@
+"""What a statement may do, and where it is written."""
+
+import ast
+import re
+from collections.abc import Iterator
+
+from api.database.tenant_filter import SHARED_TABLES
+from tests.rules.files import check, name_of, python_files, read, sql_files
+from tests.rules.sql import created_columns
+
+SCHEMA = created_columns(read("schema.sql"))
+PLATFORM = "|".join(name for name in SCHEMA if "." not in name)
+# `uninstall --drop-dependents`.
+MAY_CASCADE = "projector/operate/dependents.py"
+# What the platform's own rows do, in the tables that are created for trials only, is no CASCADE of ours.
+DROPS_OTHERS = re.compile(r"(?<!ON DELETE )\b(CASCADE|DROP OWNED|REASSIGN OWNED)\b")
+BARE_NAME = re.compile(rf"\b(?:FROM|JOIN|INTO|UPDATE|TABLE|ONLY|LOCK)\s+({PLATFORM})\b(?!\s*[.(])")
+# It writes the forms of a statement that sql/ names.
+WRITES_FORMS = "look_ups.py"
+BEGINS = re.compile(r"\s*(?:SELECT|INSERT|UPDATE|DELETE|WITH|TRUNCATE|COPY|CREATE|ALTER|DROP)\b")
+# COPY … FROM STDIN reads what the program sends.
+READS_TABLES = re.compile(r"\b(?:FROM(?! STDIN)|JOIN)\b|\n")
+_COMMENT = re.compile(r"--.*")
+
+
+def strings(source: str) -> Iterator[tuple[int, str]]:
+    """Return the strings of a Python file with their lines, without those that describe."""
+    nodes = list(ast.walk(ast.parse(source)))
+    parts = {id(part) for node in nodes if isinstance(node, ast.JoinedStr) for part in node.values}
+    left_out = parts | {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
+    for node in nodes:
+        if isinstance(node, ast.JoinedStr):
+            yield node.lineno, "".join(str(getattr(part, "value", "x")) for part in node.values)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in left_out:
+            yield node.lineno, node.value
+
+
+def test_no_statement_drops_what_others_made() -> None:
+    texts = [(name_of(path), _COMMENT.sub("", path.read_text("utf-8"))) for path in sql_files()]
+    texts += [
+        (name_of(path), text) for path in python_files() for _, text in strings(path.read_text("utf-8"))
+    ]
+    found = {name for name, text in texts if DROPS_OTHERS.search(text)}
+    check(
+        sorted(found - {MAY_CASCADE}),
+        "Drop what is ours by its name, so that PostgreSQL refuses if others depend on it:",
+    )
+    assert MAY_CASCADE in found
+
+
+def test_no_statement_has_the_bare_name_of_a_table_of_the_platform() -> None:
+    """A bare name would be looked for on the search_path."""
+    check(
+        [
+            f"{name_of(path)}: {name}"
+            for path in sql_files()
+            if path.name != "schema.sql"
+            for name in BARE_NAME.findall(_COMMENT.sub("", path.read_text("utf-8")))
+        ],
+        "Write {source.TABLE}:",
+    )
+    assert BARE_NAME.findall("FROM messages AS m JOIN\n    users") == ["messages", "users"]
+    assert BARE_NAME.findall("FROM {source.users} AS users, public.messages") == []
+
+
+def test_no_statement_that_reads_tables_is_a_string_in_python() -> None:
+    """In sql/, sqlfluff checks a statement and a reader finds it."""
+    check(
+        [
+            f"{name_of(path)}:{line}"
+            for path in python_files("projector")
+            if path.name != WRITES_FORMS
+            for line, text in strings(path.read_text("utf-8"))
+            if BEGINS.match(text) and READS_TABLES.search(text)
+        ],
+        "This SQL has FROM, JOIN or a second line. Move it to a file of sql/queries/, and load it by query():",
+    )
+
+
+def test_the_rules_read_strings() -> None:
+    source = '"""SELECT 1 FROM t"""\na = f"SELECT {b} FROM t"\nc = "DELETE " "FROM t"\nd = "DROP SCHEMA s CASCADE"\n'
+    found = dict(strings(source))
+    assert [line for line, text in found.items() if BEGINS.match(text) and READS_TABLES.search(text)] == [
+        2,
+        3,
+    ]
+    assert [line for line, text in found.items() if DROPS_OTHERS.search(text)] == [4]
+    assert not READS_TABLES.search("COPY t FROM STDIN")
+    assert not DROPS_OTHERS.search("a text REFERENCES t ON DELETE CASCADE")
+
+
+def test_the_check_of_the_tenant_leaves_out_only_tables_without_tenants() -> None:
+    without = {
+        name.removeprefix("read_model.")
+        for name, columns in SCHEMA.items()
+        if name.startswith("read_model.") and "user_id" not in columns
+    }
+    # And views: of the tables, of the place of versions, and of the tenants, of whom it tells only that they are there.
+    assert {*without, "place_of_versions", "row_security", "tenant_ids"} == SHARED_TABLES

@@ -1,0 +1,126 @@
+"""The form of the tree: small folders, short functions, an independent oracle, and public names of other packages."""
+
+import ast
+import importlib
+import inspect
+
+from tests.rules.files import PACKAGES, ROOT, check, name_of, python_files
+
+MOST_ENTRIES = 12
+MOST_LINES = 60
+# Folders with more entries, each with the most that it has and its reason.
+LARGE_FOLDERS = {
+    "api/page/static": 25,  # The modules that a browser loads as they are.
+    # These are being put into folders by subject.
+    "api/database": 13,
+    "api/plan": 14,
+    "projector": 16,
+    "projector/operate": 14,
+    "sql/queries": 32,
+}
+# Functions that are longer, each with its reason.
+LONG_FUNCTIONS = {
+    "api/config/__init__.py load",  # One line a setting; it is being shortened.
+    "projector/trial/demo/__init__.py load",  # It is being shortened.
+}
+# What the documentation of a package tells a subclass to define, in spite of the name.
+DOCUMENTED = {"marshmallow.fields.Field._deserialize"}
+
+
+def test_a_folder_has_a_dozen_entries() -> None:
+    roots = [ROOT / name for name in (*PACKAGES, "sql")]
+    folders = [*roots, *(path for root in roots for path in sorted(root.rglob("*")) if path.is_dir())]
+    sizes = {
+        name_of(folder): len([one for one in folder.iterdir() if not one.name.startswith("__")])
+        for folder in folders
+    }
+    check(
+        [
+            f"{name}: {size}"
+            for name, size in sizes.items()
+            if size > LARGE_FOLDERS.get(name, MOST_ENTRIES) and not name.endswith("__pycache__")
+        ],
+        f"More than {MOST_ENTRIES} entries; make a folder of those with one subject:",
+    )
+
+
+def test_a_function_is_short() -> None:
+    check(
+        [
+            f"{name_of(path)}:{node.lineno} {node.name}: {length}"
+            for path in python_files()
+            for node in ast.walk(ast.parse(path.read_text("utf-8")))
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+            and (length := (node.end_lineno or 0) - node.lineno + 1) > MOST_LINES
+            and f"{name_of(path)} {node.name}" not in LONG_FUNCTIONS
+        ],
+        f"More than {MOST_LINES} lines; make a function of a part that has a name:",
+    )
+
+
+def test_the_oracle_imports_nothing_of_the_product() -> None:
+    imported = {
+        (name_of(path), (name or "").partition(".")[0])
+        for path in python_files("tests/oracle")
+        if not path.name.startswith("test_")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        for name in _imported(node)
+    }
+    check(
+        [f"{file}: {package}" for file, package in sorted(imported) if package in PACKAGES],
+        "Write the rule in plain Python, or a mistake of the product is also one of the oracle:",
+    )
+
+
+def _imported(node: ast.AST) -> list[str | None]:
+    if isinstance(node, ast.ImportFrom):
+        return [node.module]
+    return [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+
+
+def replaced(kind: type) -> list[str]:
+    """Return the private functions of a base class of another package that this class has its own versions of."""
+    foreign = [base for base in kind.__mro__[1:] if base.__module__.partition(".")[0] not in PACKAGES]
+    own = [
+        name
+        for name, value in vars(kind).items()
+        if inspect.isfunction(value) and name.startswith("_") and not name.startswith("__")
+    ]
+    return sorted(
+        f"{base.__module__}.{base.__qualname__}.{name}"
+        for base in foreign
+        for name in own
+        if inspect.isfunction(vars(base).get(name))
+    )
+
+
+def test_no_private_function_of_another_package_is_replaced() -> None:
+    found = []
+    for path in python_files():
+        if path.name != "__main__.py":
+            parts = path.relative_to(ROOT).with_suffix("").parts
+            module = importlib.import_module(".".join(part for part in parts if part != "__init__"))
+            classes = [
+                one
+                for one in vars(module).values()
+                if inspect.isclass(one) and one.__module__ == module.__name__
+            ]
+            found += [
+                f"{name_of(path)}: {name}"
+                for kind in classes
+                for name in replaced(kind)
+                if name not in DOCUMENTED
+            ]
+    check(found, "Use what the package publishes, a private name can change without a word:")
+
+
+def test_a_private_function_that_is_replaced_is_seen() -> None:
+    class Base:
+        def _own(self) -> None: ...
+
+    Base.__module__ = "elsewhere"
+
+    class Derived(Base):
+        def _own(self) -> None: ...
+
+    assert replaced(Derived) == [f"elsewhere.{Base.__qualname__}._own"]
