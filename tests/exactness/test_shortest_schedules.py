@@ -41,7 +41,6 @@ FEED = "It leaves every row of the leads right, and misleads who follows the fee
 ORIGIN = "It needs logical replication."
 REPLICA = "It needs a writer under the replica role."
 LOOK = "It needs a look of the scheduler, which is in no schedule here."
-APART = "It needs the read model in a database of its own."
 CHOICE = "It needs a batch that chooses, and in schedules none does."
 BEYOND = {
     "the guess of a tenant stands for its lock": CHOICE,
@@ -58,10 +57,6 @@ BEYOND = {
     "a look does not ask whether a gap is open": LOOK,
     "an answer may be older than its request asks for": "It needs a request with `min_as_of`.",
     "a look does not ask what the origin proves": ORIGIN,
-    "a move is noted after the tenants have committed": APART,
-    "a merge does not wait for one that is being committed": APART,
-    "what servers have prepared is left to them": APART,
-    "what was staged of a tenant stays for the next one": APART,
     "a batch does not ask what the origin proves": ORIGIN,
     "a batch promises the moment at which it started": ORIGIN,
     "what has no proof yet needs none": ORIGIN,
@@ -140,10 +135,6 @@ BEYOND = {
     "a lead that leaves the set is left out": FEED,
     "a token that is still to come is taken": FEED,
     "an export reads every statement anew": "It needs an export.",
-    "a move is not noted before the read model commits": APART,
-    "the next batch does not ask for the notes": APART,
-    "the platform's database commits first": APART,
-    "freshness goes by the clock of the read model's server": APART,
 }
 """Mutants that no schedule of two refreshes and a writer can show, and why."""
 

@@ -5,14 +5,10 @@ import pytest
 from tests.unit.projector.cli.calls import Calls, call
 
 
-@pytest.mark.parametrize("engine", ["postgresql", "citus"])
-def test_migrate_passes_on_what_an_operator_should_know(
-    calls: Calls, monkeypatch: pytest.MonkeyPatch, engine: str
-) -> None:
-    monkeypatch.setenv("LEADS_READ_MODEL_ENGINE", engine)
+def test_migrate_passes_on_what_an_operator_should_know(calls: Calls) -> None:
     calls.answers["migrate"] = ["Create an index."]
     result = call("migrate", "--create-source", "--source-schema", "a", "--source-schema", "b")
-    given = {"create_source": True, "source_schemas": ("a", "b"), "on_citus": engine == "citus"}
+    given = {"create_source": True, "source_schemas": ("a", "b")}
     assert calls.made == [("migrate", given)]
     assert result.stdout.splitlines() == ["Create an index.", "The read model is installed and up to date."]
     assert result.exit_code == 0
