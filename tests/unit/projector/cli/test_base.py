@@ -49,7 +49,7 @@ def test_ctrl_c_is_no_traceback(calls: Calls, monkeypatch: pytest.MonkeyPatch) -
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(sys.modules["projector.recovery"], "refresh_and_heal", interrupted)
+    monkeypatch.setattr(sys.modules["projector.sweep.recovery"], "refresh_and_heal", interrupted)
     assert calls.made == []
     result = call("refresh")
     assert (result.exit_code, result.stderr.splitlines()[0][:18]) == (1, "Error: Interrupted")
