@@ -1,4 +1,4 @@
-"""The embedded server: a PostgreSQL server of our own, for a trial of the product and for its tests.
+"""The embedded server: a PostgreSQL server for a trial of the product and for its tests.
 
 The server listens on 127.0.0.1 only, on a port that it keeps between runs. It accepts only logins with the password
 in its folder.
@@ -7,10 +7,10 @@ in its folder.
 import fcntl
 import hashlib
 import os
+import secrets
 import shutil
-import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,15 +21,27 @@ from psycopg.pq import PGconn, Ping
 
 from projector.database.sql import query
 from projector.report.errors import EmbeddedServerError
-from projector.trial.postgres.binaries import Binaries, find_binaries
-from projector.trial.postgres.cluster import SUPERUSER, Cluster, last_line, tail
-from projector.trial.postgres.runner import Runner, find_runner, is_zombie, may_access, run_program
+from projector.trial.postgres.ports import free_port, port_is_free
+from projector.trial.postgres.programs import Programs, find_programs, find_runner, is_zombie, may_access
 
+SUPERUSER = "postgres"
 DATABASE = "leads"
+
+# The newest locale with Unicode's rules that the operating system has; `C` knows ASCII only.
+_LOCALES = ("C.UTF-8", "en_US.UTF-8", "C")
+_SETTINGS = {
+    "listen_addresses": "127.0.0.1",
+    "unix_socket_directories": "",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "log_line_prefix": "%m [%p] %q%a ",
+    "shared_buffers": "256MB",
+    "max_wal_size": "2GB",
+}
 
 # Where the data go when the user who runs PostgreSQL cannot reach the state folder, such as one below /root.
 _REACHABLE = Path("/var/lib/leads-read-model")
-# Messages of PostgreSQL while a killed server still has shared memory, or another program our port.
+# Messages of PostgreSQL while a killed server still has shared memory, or another program its port.
 _STILL_HELD = ("pre-existing shared memory block", "lock file", "Address already in use")
 _START_SECONDS = 60
 _STOP_SECONDS = 60
@@ -105,12 +117,11 @@ class EmbeddedServer:
         self._make_folder()
         with self._lock():
             if not self.is_running():
-                cluster = Cluster(self.folder, self.settings, find_runner(self.data))
-                binaries = self._binaries(cluster.runner)
+                programs = self._find_programs()
                 if not (self.data / "PG_VERSION").exists():
-                    cluster.initialize(binaries)
-                cluster.check_version(binaries)
-                self._start(cluster, binaries)
+                    self._initialize(programs)
+                self._check_version(programs)
+                self._start(programs)
             self._create_database()
         return self.url()
 
@@ -119,15 +130,13 @@ class EmbeddedServer:
         if self._postmaster() is None:
             return False
         with self._lock():
-            runner = find_runner(self.data)
-            binaries = self._binaries(runner)
-            command = ["stop", "-w", "-t", str(_STOP_SECONDS), "-m", mode]
-            done = self._pg_ctl(binaries, runner, command)
+            programs = self._find_programs()
+            done = programs.run("pg_ctl", "-D", self.data, "stop", "-w", "-t", str(_STOP_SECONDS), "-m", mode)
             if done.returncode == 0:
                 return True
             if self.is_running():
                 raise EmbeddedServerError(
-                    f"The embedded PostgreSQL did not stop: {last_line(done.stdout)} Its log is {self.log}."
+                    f"The embedded PostgreSQL did not stop: {_last_line(done.stdout)} Its log is {self.log}."
                 )
             return False
 
@@ -155,8 +164,8 @@ class EmbeddedServer:
         """Ask whether a server answers on its port; one that starts or stops answers too."""
         return Ping(PGconn.ping(f"{self.url('postgres')}?connect_timeout=5".encode()))
 
-    def _binaries(self, runner: Runner | None) -> Binaries:
-        return find_binaries(self.bin_folder, runner, copies=self.folder)
+    def _find_programs(self) -> Programs:
+        return find_programs(self.bin_folder, find_runner(self.data), copies=self.folder)
 
     def _not_ours(self) -> EmbeddedServerError:
         return EmbeddedServerError(
@@ -203,33 +212,91 @@ class EmbeddedServer:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
 
-    def _start(self, cluster: Cluster, binaries: Binaries) -> None:
+    def _initialize(self, programs: Programs) -> None:
+        """Create the data folder, with Unicode's rules for upper and lower case, and a password.
+
+        Raises EmbeddedServerError where initdb fails.
+        """
+        password = self.folder / "password"
+        password.unlink(missing_ok=True)
+        password.touch(mode=0o600)
+        password.write_text(secrets.token_urlsafe(24))
+        new = self.folder / "data.new"
+        arguments = [
+            f"--pgdata={new}",
+            f"--username={SUPERUSER}",
+            f"--pwfile={password}",
+            "--auth=scram-sha-256",
+            "--encoding=UTF8",
+        ]
+        if self.settings.get("fsync") == "off":
+            arguments.append("--no-sync")
+        if programs.major >= 16:  # noqa: PLR2004  # The version that brought the options.
+            # Many rounds protect a password that can be guessed; this one cannot.
+            arguments.append("--set=scram_iterations=1")
+        if programs.major >= 17:  # noqa: PLR2004  # As above.
+            arguments += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+        if programs.runner is not None:
+            os.chown(password, programs.runner.uid, programs.runner.gid)
+        output = ""
+        for locale in _LOCALES:
+            shutil.rmtree(new, ignore_errors=True)
+            done = programs.run("initdb", *arguments, f"--locale={locale}")
+            if done.returncode == 0:
+                with (new / "postgresql.conf").open("a") as file:
+                    file.write("include_if_exists 'leads.conf'\n")
+                new.rename(self.data)
+                return
+            output = done.stdout
+        raise EmbeddedServerError(f"PostgreSQL could not make its data folder {new}: {_last_line(output)}")
+
+    def _check_version(self, programs: Programs) -> None:
+        """Raise EmbeddedServerError for programs of another major version than the data."""
+        made_by = (self.data / "PG_VERSION").read_text().strip()
+        if made_by != str(programs.major):
+            raise EmbeddedServerError(
+                f"The data in {self.folder} were made by PostgreSQL {made_by}, and {programs.folder} is "
+                f"{programs.major}: set LEADS_PG_BIN to a PostgreSQL {made_by}, "
+                "or LEADS_STATE_DIR to a new folder."
+            )
+
+    def _configure(self, programs: Programs) -> None:
+        """Write the settings and the port; a new port where the last one is in use."""
+        port_file = self.folder / "port"
+        port = int(port_file.read_text()) if port_file.exists() else 0
+        if not port or not port_is_free("127.0.0.1", port):
+            port = free_port()
+            port_file.write_text(f"{port}\n")
+        settings = {**_SETTINGS, **self.settings, "port": str(port)}
+        file = self.data / "leads.conf"
+        lines = ["# Written at each start."]
+        lines += [f"{name} = '{value.replace(chr(39), chr(39) * 2)}'" for name, value in settings.items()]
+        file.write_text("\n".join(lines) + "\n")
+        if programs.runner is not None:
+            os.chown(file, programs.runner.uid, programs.runner.gid)
+
+    def _start(self, programs: Programs) -> None:
         """Start the server, again for a while where a killed one still has shared memory."""
         if self.log.exists() and self.log.stat().st_size > _LOG_BYTES:
             self.log.replace(self.log.with_suffix(".log.old"))
         deadline = time.monotonic() + _START_SECONDS / 2
         while True:
-            cluster.configure()
+            self._configure(programs)
             if self._postmaster() is None:
                 # PostgreSQL counts a killed postmaster whose parent has not waited for it as alive.
                 (self.data / "postmaster.pid").unlink(missing_ok=True)
-            done = self._pg_ctl(
-                binaries, cluster.runner, ["start", "-w", "-t", str(_START_SECONDS), "-l", str(self.log)]
+            done = programs.run(
+                "pg_ctl", "-D", self.data, "start", "-w", "-t", str(_START_SECONDS), "-l", self.log
             )
             if done.returncode == 0:
                 return
-            said = tail(self.log)
+            said = self.log.read_text(errors="replace")[-2000:] if self.log.exists() else ""
             if time.monotonic() > deadline or not any(words in said for words in _STILL_HELD):
-                reason = last_line(said) or last_line(done.stdout)
+                reason = _last_line(said) or _last_line(done.stdout)
                 raise EmbeddedServerError(
                     f"The embedded PostgreSQL did not start: {reason} Its log is {self.log}."
                 )
             time.sleep(0.2)
-
-    def _pg_ctl(
-        self, binaries: Binaries, runner: Runner | None, command: Sequence[str]
-    ) -> subprocess.CompletedProcess[str]:
-        return run_program([binaries.folder / "pg_ctl", "-D", self.data, *command], runner)
 
     def _create_database(self) -> None:
         """Create the database of the URL, once the server is ready."""
@@ -243,6 +310,14 @@ class EmbeddedServer:
                     conn.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE)))
         except psycopg.Error as error:
             raise EmbeddedServerError(
-                f"The embedded PostgreSQL runs but refuses connections: {last_line(str(error))} "
+                f"The embedded PostgreSQL runs but refuses connections: {_last_line(str(error))} "
                 f"Its log is {self.log}."
             ) from error
+
+
+def _last_line(text: str) -> str:
+    """Return the last line that is not blank, as a sentence."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if not lines:
+        return ""
+    return lines[-1] if lines[-1].endswith(".") else f"{lines[-1]}."

