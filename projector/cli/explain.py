@@ -1,4 +1,4 @@
-"""The command that says where each field of a lead comes from."""
+"""The command that shows which source rows decide what a lead shows."""
 
 import sys
 
@@ -15,16 +15,16 @@ from projector.cli.base import DRIFT, FAILED, Invocation, echo_json
     type=click.IntRange(0, 1000),
     default=3,
     show_default=True,
-    help="So many losing rows of a table are named for each field.",
+    help="Of each source table so many rows are shown besides the first.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, for machines.")
 @click.pass_obj
 def explain(invocation: Invocation, user_id: str, phone: str, *, candidates: int, as_json: bool) -> None:
     """Say why a lead shows what it shows.
 
-    For each field: the source row that it comes from, the rule, and the rows that lost. It says as well whether a
-    change of the lead waits, is set aside with an error, or the read model has drifted. It only reads. PHONE may be
-    written in any way.
+    Prints each field, then the source rows that compete for them in the order of the rule, the winner first. It says
+    as well whether a change of the lead waits, is set aside with an error, or the read model has drifted. It only
+    reads. PHONE may be written in any way.
 
     \b
     Examples:

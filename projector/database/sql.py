@@ -1,6 +1,7 @@
 """Loads the SQL of the project: the definition of the read model, the steps that use it, and named queries.
 
-- `sql/definition/NAME.sql` says what a row of the read model is: one SELECT, or the functions that it calls.
+- `NAME.sql` in `sql/definition/`, or a folder there, says what a row of the read model is: one SELECT, or the
+  functions that it calls.
 - `sql/FOLDER/NN_name.sql` is a step: one statement, run in the order of the numbers. projector/database/steps.py says
   what the lines of its header mean.
 - `sql/queries/MODULE.sql` holds the named queries of a module.
@@ -124,7 +125,7 @@ def _digest() -> str:
     Neither does how the statements name the platform's tables, nor therefore the schema of these.
     """
     digest = hashlib.sha256()
-    for file in sorted((ROOT / "sql" / "definition").glob("*.sql")):
+    for file in sorted((ROOT / "sql" / "definition").rglob("*.sql")):
         text = re.sub(r"--.*", "", file.read_text("utf-8"))
         text = re.sub(r"\{source\.(\w+)\}", r"\1", text)
         digest.update(f"{file.stem}\0{' '.join(text.split())}\0".encode())
@@ -151,7 +152,8 @@ def _read(file: Path) -> str:
 
 
 def _definition_file(name: str) -> str:
-    return _read(ROOT / "sql" / "definition" / f"{name}.sql")
+    folder = ROOT / "sql" / "definition"
+    return _read(next(folder.rglob(f"{name}.sql"), folder / f"{name}.sql"))
 
 
 @cache

@@ -1,91 +1,24 @@
 -- The row of read_model.lead_profiles of each lead, from its extractions, contacts and template sends.
 --
--- Winning extraction: is_latest first, then newest extracted_at, then greatest id, over all conversations of the
--- lead. Winning contact: newest updated_at (null is oldest), then greatest contact_id bytewise. Only these two
--- compare the stored time uncut. Name, email and company are chosen each by itself: the extraction's if not blank,
--- else the contact's.
+-- Name, email and company are chosen each by itself: the winning extraction's if not blank, else the winning
+-- contact's.
 --
 -- Reads {leads} (user_id, customer_phone: the leads to compute) and {keys} (rows of projector.source_keys, of these
 -- leads at least). {fence} is OFFSET 0 where each key has to be looked up in an index, and empty where PostgreSQL is
 -- free to join the tables as a whole.
-WITH winning_extractions AS ( -- noqa: ST03
-    SELECT DISTINCT ON (k.user_id, k.customer_phone)
-        k.user_id,
-        k.customer_phone,
-        x.*
-    FROM {keys} AS k
-    CROSS JOIN LATERAL (
-        SELECT
-            source.extraction_id,
-            source.is_latest,
-            source.extracted_at,
-            source.name,
-            source.email,
-            source.company,
-            source.intent_score,
-            source.urgency_score,
-            source.budget_score,
-            source.fit_score,
-            source.engagement_score,
-            source.total_score,
-            source.lead_status_tag
-        FROM {source.extractions} AS source
-        WHERE source.conversation_id = k.key COLLATE "default"
-        {fence}
-    ) AS x
-    WHERE k.kind = 'conversation'
-    ORDER BY
-        k.user_id ASC,
-        k.customer_phone ASC,
-        x.is_latest IS TRUE DESC,
-        x.extracted_at DESC NULLS LAST,
-        x.extraction_id DESC
-),
-
-winning_contacts AS ( -- noqa: ST03
-    SELECT DISTINCT ON (k.user_id, k.customer_phone)
-        k.user_id,
-        k.customer_phone,
-        x.*
-    FROM {keys} AS k
-    CROSS JOIN LATERAL (
-        SELECT
-            source.updated_at,
-            source.name,
-            source.email,
-            source.company
-        FROM {source.contacts} AS source
-        WHERE source.contact_id = k.key COLLATE "default"
-        {fence}
-    ) AS x
-    WHERE k.kind = 'contact'
-    ORDER BY k.user_id ASC, k.customer_phone ASC, x.updated_at DESC NULLS LAST, k.key DESC
-),
-
-counted_sends AS ( -- noqa: ST03
+WITH counted_sends AS ( -- noqa: ST03
     SELECT
-        k.user_id,
-        k.customer_phone,
+        s.user_id,
+        s.customer_phone,
         count(*) AS sends,
-        min(x.sent_at) AS first_send_at,
-        max(x.sent_at) AS last_send_at,
-        bool_or(x.platform = 'whatsapp') AS on_whatsapp,
-        bool_or(x.platform = 'instagram') AS on_instagram,
-        bool_or(x.platform = 'webchat') AS on_webchat
-    FROM {keys} AS k
-    CROSS JOIN LATERAL (
-        SELECT
-            projector.clamp_time(coalesce(source.sent_at, source.created_at, 'epoch')::timestamptz) AS sent_at,
-            p.platform
-        FROM {source.template_sends} AS source
-        INNER JOIN {source.templates} AS t ON t.template_id = source.template_id
-        LEFT JOIN {source.phone_numbers} AS p ON p.id = t.phone_number_id
-        WHERE source.send_id = k.key COLLATE "default"
-            AND coalesce(source.status, 'SENT') NOT IN ('PENDING', 'FAILED')
-        {fence}
-    ) AS x
-    WHERE k.kind = 'template_send'
-    GROUP BY k.user_id, k.customer_phone
+        min(s.sent_at) AS first_send_at,
+        max(s.sent_at) AS last_send_at,
+        bool_or(s.platform = 'whatsapp') AS on_whatsapp,
+        bool_or(s.platform = 'instagram') AS on_instagram,
+        bool_or(s.platform = 'webchat') AS on_webchat
+    FROM ({definition.template_sends}) AS s
+    WHERE s.is_counted
+    GROUP BY s.user_id, s.customer_phone
 )
 
 SELECT
@@ -115,8 +48,8 @@ SELECT
     lower(searched.value COLLATE "default") COLLATE "C" AS search_text,
     projector.without_accents(searched.value) COLLATE "C" AS search_plain
 FROM {leads} AS l
-LEFT JOIN winning_extractions AS e ON e.user_id = l.user_id AND e.customer_phone = l.customer_phone
-LEFT JOIN winning_contacts AS c ON c.user_id = l.user_id AND c.customer_phone = l.customer_phone
+LEFT JOIN ({definition.winning_extractions}) AS e ON e.user_id = l.user_id AND e.customer_phone = l.customer_phone
+LEFT JOIN ({definition.winning_contacts}) AS c ON c.user_id = l.user_id AND c.customer_phone = l.customer_phone
 LEFT JOIN counted_sends AS s ON s.user_id = l.user_id AND s.customer_phone = l.customer_phone
 CROSS JOIN LATERAL (
     SELECT

@@ -10,7 +10,7 @@ from psycopg.rows import tuple_row
 
 from projector.database.source_names import SourceCursor, source_names
 from projector.operate import explain as explaining
-from projector.operate.explain.read import LOOKED_AT
+from projector.operate.explain import LOOKED_AT
 from tests.plans.conftest import TALK, Crowd, Plan, read_plan
 
 # What a lead of the demo has besides a long talk, and what is looked up once.

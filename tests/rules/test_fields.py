@@ -1,7 +1,7 @@
 """A field of the lead is named in all the places that need it; a red test names the next file.
 
-The order of work is schema.sql, sql/definition/lead_profiles.sql, projector/capture/source.py,
-sql/definition/leads.sql, the response schema, explain, and tests/oracle/leads.py.
+The order of work is schema.sql, sql/definition/candidates/ and lead_profiles.sql,
+projector/capture/source.py, sql/definition/leads.sql, the response schema, and tests/oracle/leads.py.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from projector.capture.source import SOURCE_TABLES
-from projector.operate.explain import FIELDS
 from tests.oracle import compute_leads, expected_tables
 from tests.oracle.leads import (
     Agent,
@@ -30,7 +29,9 @@ from tests.rules.files import ROOT, name_of, read
 from tests.rules.openapi import SCHEMAS_FILE, openapi
 from tests.rules.sql import UnnamedColumnError, columns_read, created_columns, output_columns
 
-DEFINITIONS = {name_of(path): path.read_text("utf-8") for path in sorted(ROOT.glob("sql/definition/*.sql"))}
+DEFINITIONS = {
+    name_of(path): path.read_text("utf-8") for path in sorted(ROOT.glob("sql/definition/**/*.sql"))
+}
 LEADS = "sql/definition/leads.sql"
 SOURCE = {table.name: table.columns for table in SOURCE_TABLES}
 # The classes of the oracle that hold the rows of the platform's tables.
@@ -111,12 +112,6 @@ def test_the_response_schemas_have_the_printed_keys() -> None:
     ):
         place = f"the response schema {name} in {SCHEMAS_FILE}"
         check(fields.keys_against_printed(sorted(printed), response_schema(name), place))
-
-
-def test_each_printed_field_is_explained() -> None:
-    printed = list(dict.fromkeys([*fields.printed_lead(DEFINITIONS[LEADS]), "conversations"]))
-    place = "FIELDS in projector/operate/explain/__init__.py, and its rows to projector/operate/explain/profile.py"
-    check(fields.keys_against_printed(printed, list(FIELDS), place))
 
 
 def test_the_oracle_prints_the_same_keys() -> None:

@@ -1,0 +1,390 @@
+"""Explain: a lead as the definition makes it now, the source rows that compete for its fields, and what waits for it.
+
+Everything is read from the source rows by sql/definition/, in one snapshot with the queue and the read model. It
+reads by index only, writes nothing and holds up no other session for long.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, field
+from textwrap import wrap
+from typing import Any
+
+import psycopg
+from psycopg.rows import dict_row, scalar_row
+
+from projector.core.batch import first_line, is_lead_failure
+from projector.core.pipeline import Connection
+from projector.core.preconditions import require_built, require_installed
+from projector.core.snapshots import retry_while_source_is_held, snapshot, source_files
+from projector.database.sql import PROJECTION_VERSION, definition, query
+from projector.report.counted import counted, escape_hidden
+from projector.report.errors import BlockedError, ProjectorError, TenantNotFoundError
+
+CURRENT, WAITING, DEAD_LETTER, REBUILDING, GAP, DRIFT, NO_LEAD = (
+    "current", "waiting", "dead_letter", "rebuilding", "capture_gap", "drift", "no_lead",
+)  # fmt: skip
+"""How the read model stands to what the rules give now; docs/explain.md says what each state means."""
+
+LOOKED_AT = 10_000
+"""So many waiting changes, and keys of them, are looked at: an explanation costs the same however long the queue is."""
+
+STATEMENT_TIMEOUT_SECONDS = 30
+NEAREST = 5
+"""So many near leads are named."""
+
+_SHOWN_CHARACTERS = 200
+_WIDTH = 80
+_HEADINGS = {
+    "extractions": "Extractions, the one that counts first",
+    "contacts": "Contacts, the one that counts first",
+    "messages": "Messages, the last one first",
+    "conversations": "Conversations, as printed",
+    "template_sends": "Template sends, those that count first, then the newest",
+}
+_FIRST_OF_EACH = re.compile(r"DISTINCT ON \(.*?\)\s")
+
+Found = dict[str, Any]
+
+
+@dataclass(slots=True)
+class Explanation:
+    """What is to be said of a lead; docs/explain.md describes the members.
+
+    `asked_for` is the phone as it was given. `exists` says whether the source rows make a lead now, `in_read_model`
+    whether the read model has it. `failure` is PostgreSQL's error where the definition cannot compute the lead.
+    """
+
+    user_id: str
+    customer_phone: str
+    asked_for: str
+    exists: bool = False
+    in_read_model: bool = False
+    state: str = CURRENT
+    sentences: list[str] = field(default_factory=list)
+    failure: str | None = None
+    fields: list[Found] = field(default_factory=list)
+    candidates: dict[str, Found] = field(default_factory=dict)
+    waiting: list[Found] = field(default_factory=list)
+    more_waiting: int = 0
+    dead_letters: list[Found] = field(default_factory=list)
+    nearest: list[str] = field(default_factory=list)
+
+    @property
+    def has_drifted(self) -> bool:
+        """Whether the read model is wrong, and nothing but a bug explains it."""
+        return self.state == DRIFT
+
+    @property
+    def is_there(self) -> bool:
+        """Whether the source rows or the read model have the lead."""
+        return self.exists or self.in_read_model
+
+    @property
+    def differs(self) -> bool:
+        """Whether the read model is not what the rules give now; where they fail, that cannot be told."""
+        return self.failure is None and (
+            self.exists != self.in_read_model or any(one["differs"] for one in self.fields)
+        )
+
+
+def explain_lead(conn: Connection, user_id: str, phone: str, *, candidates: int = 3) -> Explanation:
+    """Explain a lead; `phone` may be spelt in any way. Of each table `candidates` rows are shown besides the first.
+
+    Raises NotInstalledError if the read model was never built, TenantNotFoundError for an unknown tenant,
+    BlockedError while another session holds one of the platform's tables, and ProjectorError for a blank phone.
+    """
+    require_installed(conn)
+    require_built(conn)
+
+    def look() -> tuple[Explanation, bool]:
+        before = source_files(conn)
+        with snapshot(conn):
+            found = explain_in(conn, user_id, phone, candidates=candidates)
+        # The rows of a table that was truncated or rewritten meanwhile could not be seen.
+        return found, not found.has_drifted or source_files(conn) == before
+
+    try:
+        is_sure = False
+        while not is_sure:
+            explanation, is_sure = retry_while_source_is_held(conn, look)
+    except psycopg.errors.QueryCanceled as error:
+        raise BlockedError(
+            f"The rows of the lead could not be read in {STATEMENT_TIMEOUT_SECONDS} s. The database is very busy, or an"
+            " index that `migrate` asks for is missing: try again later, or run migrate to see what it says."
+        ) from error
+    return explanation
+
+
+def explain_in(conn: Connection, user_id: str, phone: str, *, candidates: int) -> Explanation:
+    """Explain a lead in the caller's transaction, which from then on can write nothing."""
+    conn.execute(query("explain", "limit_transaction"), {"timeout": f"{STATEMENT_TIMEOUT_SECONDS}s"})
+    [canonical] = _read(conn, "canonical_phone", {"phone": phone})
+    if canonical["customer_phone"] is None:
+        raise ProjectorError("The phone is blank: name the lead by its customer_phone.")
+    made = Explanation(user_id, canonical["customer_phone"], phone)
+    lead = {"user_id": user_id, "customer_phone": made.customer_phone, "bound": LOOKED_AT}
+    [state] = _read(conn, "read_state", lead)
+    if not state["is_tenant"]:
+        raise TenantNotFoundError(
+            f"There is no tenant {user_id!r}: give the user_id as the path of the API has it, then the phone."
+        )
+    keys = _read(conn, "find_keys", lead)
+    every = {**lead, **_arrays(keys), "size": max(candidates, 1)}
+    waiting = _read(conn, "find_waiting", every)
+    total = waiting[0]["total"] if waiting else 0
+    made.waiting = [
+        {name: one[name] for name in ("kind", "key", "queued_at")} for one in waiting[:candidates]
+    ]
+    made.more_waiting = total - len(made.waiting)
+    made.dead_letters = _read(conn, "find_letters", every)
+    own = {**lead, **_arrays(key for key in keys if key["is_own"])}
+    _read_fields(conn, made, own)
+    for table, rows in _competing().items():
+        found = _read_rows(conn, rows, own, candidates + 2)
+        shown = [_shortened(row) for row in found[: candidates + 1]]
+        made.candidates[table] = {"rows": shown, "more": len(found) > len(shown)}
+    if not made.is_there:
+        made.nearest = _find_nearest(conn, lead)
+    made.state = _state(made, state, keys, is_waiting=total > 0)
+    made.sentences = list(_sentences(made, state, total, waiting))
+    return made
+
+
+def render(found: Explanation) -> str:
+    """Return the explanation as text: how the read model stands to the lead, its fields, and the rows that compete."""
+    return "\n".join(line for text in _texts(found) for line in _wrapped(text) or [""])
+
+
+def _texts(found: Explanation) -> Iterator[str]:
+    yield f"Lead {found.customer_phone} of {found.user_id}"
+    if found.asked_for != found.customer_phone:
+        yield f"(asked for as {_value(found.asked_for)}, which is the same phone)"
+    yield from found.sentences
+    for change in found.waiting:
+        yield f"  waits: {change['kind']} {change['key']}, queued at {change['queued_at']}"
+    if found.more_waiting:
+        yield f"  and {found.more_waiting:,} more"
+    yield ""
+    for one in found.fields:
+        yield f"{one['field']}: {_value(one['value'])}"
+        if one["differs"]:
+            yield f"  READ MODEL shows {_value(one['read_model'])}"
+    for table, heading in _HEADINGS.items():
+        rows = found.candidates[table]["rows"]
+        if rows:
+            yield ""
+            yield f"{heading}:"
+        for row in rows:
+            yield "- " + ", ".join(f"{name} {_value(value)}" for name, value in row.items())
+        if found.candidates[table]["more"]:
+            yield "  and more"
+
+
+def as_dict(found: Explanation) -> dict[str, Any]:
+    """Return the explanation for machines. Values are as the API prints them, those of source rows as stored."""
+    return asdict(found)
+
+
+def _competing() -> dict[str, str]:
+    """Return the statements of the rows that compete for the fields, by table, in the order of the rule."""
+    return {
+        "extractions": _all_of("winning_extractions"),
+        "contacts": _all_of("winning_contacts"),
+        "messages": _all_of("last_messages"),
+        "conversations": _ranked("conversations"),
+        "template_sends": _ranked("template_sends"),
+    }
+
+
+_OWN = {
+    "leads": "own_lead",
+    "keys": "own_keys",
+    "fence": "OFFSET 0",
+    "messages": "own_messages",
+    "lead_profiles": "own_profile",
+    "lead_conversations": "own_conversations",
+}
+"""What the definitions read of the lead: names of sql/queries/explain.sql."""
+
+
+def _all_of(name: str) -> str:
+    """Return a definition that takes the first row of each lead in such a way that it has all, in the same order."""
+    text, taken = _FIRST_OF_EACH.subn("", definition(name, **_OWN))
+    if taken != 1:
+        raise AssertionError(f"The definition {name} does not take the first row of each lead.")
+    return text
+
+
+def _ranked(name: str) -> str:
+    return query("explain", f"rank_{name}", **_OWN).rstrip(";")
+
+
+def _read(conn: Connection, name: str, parameters: Found) -> list[Found]:
+    with conn.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(query("explain", name), parameters).fetchall()
+
+
+def _read_rows(conn: Connection, rows: str, own: Found, size: int) -> list[Found]:
+    statement = query("explain", "read_rows", **_OWN, rows=rows, last_messages=_last_messages())
+    with conn.cursor(row_factory=scalar_row) as cursor:
+        return cursor.execute(statement, {**own, "size": size}).fetchall()
+
+
+def _last_messages() -> str:
+    return f"({definition('last_messages', messages='newest_messages')})"
+
+
+def _read_fields(conn: Connection, made: Explanation, own: Found) -> None:
+    """Read each printed field as the rules give it, or where they fail, as it is stored, and whether these differ."""
+    stored = [json.loads(row["document"]) for row in _read(conn, "read_document", own)]
+    made.in_read_model = bool(stored)
+    try:
+        with conn.transaction():
+            leads = _read_rows(conn, definition("leads", **_OWN, last_messages=_last_messages()), own, 1)
+        computed = [json.loads(lead["document"]) for lead in leads]
+        made.exists = bool(computed)
+    except psycopg.Error as error:
+        if not is_lead_failure(error):
+            raise
+        made.failure, made.exists, computed = first_line(error), True, stored
+    for name, value in (computed[0] if computed else {}).items():
+        one = {"field": name, "value": value, "differs": bool(stored) and value != stored[0].get(name)}
+        made.fields.append({**one, "read_model": stored[0].get(name)} if one["differs"] else one)
+
+
+def _arrays(keys: Iterable[Found]) -> Found:
+    chosen = list(keys)
+    return {"kinds": [key["kind"] for key in chosen], "keys": [key["key"] for key in chosen]}
+
+
+def _shortened(row: Found) -> Found:
+    """Return a row without the lead that it is of, and with long texts cut."""
+    return {
+        name: f"{value[:_SHOWN_CHARACTERS]}…"
+        if isinstance(value, str) and len(value) > _SHOWN_CHARACTERS
+        else value
+        for name, value in row.items()
+        if name not in ("user_id", "customer_phone")
+    }
+
+
+def _find_nearest(conn: Connection, lead: Found) -> list[str]:
+    """Return phones of leads of the tenant that differ little from this one, found by their index."""
+    variants = list(dict.fromkeys(_variants(lead["customer_phone"])))
+    found = _read(conn, "find_nearest", {**lead, "phones": variants, "size": NEAREST})
+    return [row["customer_phone"] for row in found]
+
+
+def _variants(phone: str) -> Iterator[str]:
+    """Other phones that may be meant: with or without a country code or leading zeros, or one slip away."""
+    yield from (phone.lower(), phone.upper(), phone.lstrip("0"), phone[1:], phone[2:], phone[3:])
+    if len(phone) > 20:  # noqa: PLR2004  # No phone is longer.
+        return
+    for code in range(1, 1000):
+        yield f"{code}{phone}"
+        yield f"{code}{phone.lstrip('0')}"
+    for place in range(len(phone) + 1):
+        before, after = phone[:place], phone[place + 1 :]
+        yield before + after
+        yield before + after[:1] + phone[place : place + 1] + after[1:]
+        for digit in "0123456789":
+            yield before + digit + after
+            yield before + digit + phone[place:]
+
+
+def _state(made: Explanation, state: Found, keys: list[Found], *, is_waiting: bool) -> str:
+    is_unknown = any(key["is_own"] and not key["is_known"] for key in keys)
+    # The first that holds: what waits explains a difference, and drift is what nothing explains.
+    reasons = (
+        (WAITING, is_waiting or state["truncates"]),
+        (DEAD_LETTER, bool(made.dead_letters) or made.failure is not None),
+        (NO_LEAD, not made.is_there),
+        (CURRENT, not made.differs),
+        (WAITING, is_unknown or state["is_longer"]),
+        (REBUILDING, state["is_rebuilding"] or state["version"] != PROJECTION_VERSION),
+        (GAP, state["gap"] is not None),
+        (DRIFT, True),
+    )
+    return next(reason for reason, holds in reasons if holds)
+
+
+def _sentences(made: Explanation, state: Found, total: int, waiting: list[Found]) -> Iterator[str]:
+    yield from _on_existence(made)
+    if state["truncates"]:
+        yield "A source table was truncated, and that waits in the queue: the next refresh follows."
+    if total:
+        yield (
+            f"{counted(total, 'change')} of this lead {'waits' if total == 1 else 'wait'} in the queue, since"
+            f" {waiting[0]['queued_at']}. If the next refresh does not take {'it' if total == 1 else 'them'}, `status`"
+            " says why."
+        )
+    if state["is_longer"]:
+        yield (
+            f"More than {counted(LOOKED_AT, 'change')} wait, and only the first ones were looked at: a change of this"
+            " lead may wait among the others."
+        )
+    if made.failure is not None:
+        yield (
+            f"The lead cannot be computed from its source rows: {made.failure}. The values below are those of the read"
+            " model. Correct the source row that the error speaks of; the change brings the lead up to date."
+        )
+    yield from map(_on_letter, made.dead_letters)
+    yield from _on_difference(made, state)
+
+
+def _on_existence(made: Explanation) -> Iterator[str]:
+    if made.exists and not made.in_read_model:
+        yield "The source rows make this lead, and the read model does not have it."
+    elif made.in_read_model and not made.exists:
+        yield "The source rows make this lead no more, and the read model still has it."
+    elif not made.is_there:
+        yield "The tenant has no such lead."
+        if any(one["rows"] for one in made.candidates.values()):
+            yield (
+                "It has rows with this phone, but none that makes a lead: that takes a conversation, or a template"
+                " send that went out."
+            )
+        if made.nearest:
+            yield f"Near this phone: {', '.join(made.nearest)}."
+
+
+def _on_letter(letter: Found) -> str:
+    said = f"The key {letter['kind']} {letter['key']} is set aside: {letter['error'].rstrip('.')}."
+    if letter["attempts"] == 0:
+        tried = "a running projector tries it within seconds."
+        return f"{said} It was set aside at {letter['first_failed_at']}, and {tried}"
+    return (
+        f"{said} It failed first at {letter['first_failed_at']}, {counted(letter['attempts'], 'attempt')} so far; the"
+        f" next one is at {letter['retry_at']}. Correct the cause, then run `refresh --retry-failed`."
+    )
+
+
+def _on_difference(made: Explanation, state: Found) -> Iterator[str]:
+    if not made.differs:
+        if made.in_read_model and made.failure is None:
+            yield "The read model shows what the rules give now."
+        return
+    names = [one["field"] for one in made.fields if one["differs"]]
+    if names:
+        yield f"The read model differs from what the rules give now in {', '.join(names)}."
+    if made.state == REBUILDING:
+        yield "A rebuild is under way, or still to come, and corrects that; `status` shows how far it is."
+    elif made.state == GAP:
+        yield f"Changes may have been missed: {str(state['gap']).rstrip('.')}. `status` says what to do."
+    elif made.state == DRIFT:
+        yield (
+            f"Nothing of the lead waits, so this is drift, a bug: run `verify --user {made.user_id} --heal` to correct"
+            " it, and report it."
+        )
+
+
+def _wrapped(text: str) -> list[str]:
+    """Return a text in lines that fit a terminal, which obeys nothing of it."""
+    return wrap(escape_hidden(text), _WIDTH, subsequent_indent="    ", break_on_hyphens=False)
+
+
+def _value(value: object) -> str:
+    """Return a value as JSON in one line."""
+    return json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,24 @@
+-- The contact of each lead that counts: newest updated_at (null is oldest), then greatest contact_id bytewise. The
+-- stored time is compared uncut.
+--
+-- Without DISTINCT ON, as `explain` reads it, it has all contacts in the order of the rule, the winner first.
+--
+-- Reads {keys}, rows of projector.source_keys. {fence} is as in lead_profiles.sql.
+SELECT DISTINCT ON (k.user_id, k.customer_phone)
+    k.user_id,
+    k.customer_phone,
+    k.key AS contact_id,
+    x.*
+FROM {keys} AS k
+CROSS JOIN LATERAL (
+    SELECT
+        source.updated_at,
+        source.name,
+        source.email,
+        source.company
+    FROM {source.contacts} AS source
+    WHERE source.contact_id = k.key COLLATE "default"
+    {fence}
+) AS x
+WHERE k.kind = 'contact'
+ORDER BY k.user_id ASC, k.customer_phone ASC, x.updated_at DESC NULLS LAST, k.key DESC

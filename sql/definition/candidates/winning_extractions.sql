@@ -1,0 +1,38 @@
+-- The extraction of each lead that counts: is_latest first, then newest extracted_at, then greatest id, over all
+-- conversations of the lead. The stored time is compared uncut.
+--
+-- Without DISTINCT ON, as `explain` reads it, it has all extractions in the order of the rule, the winner first.
+--
+-- Reads {keys}, rows of projector.source_keys. {fence} is as in lead_profiles.sql.
+SELECT DISTINCT ON (k.user_id, k.customer_phone)
+    k.user_id,
+    k.customer_phone,
+    k.key AS conversation_id,
+    x.*
+FROM {keys} AS k
+CROSS JOIN LATERAL (
+    SELECT
+        source.extraction_id,
+        source.is_latest,
+        source.extracted_at,
+        source.name,
+        source.email,
+        source.company,
+        source.intent_score,
+        source.urgency_score,
+        source.budget_score,
+        source.fit_score,
+        source.engagement_score,
+        source.total_score,
+        source.lead_status_tag
+    FROM {source.extractions} AS source
+    WHERE source.conversation_id = k.key COLLATE "default"
+    {fence}
+) AS x
+WHERE k.kind = 'conversation'
+ORDER BY
+    k.user_id ASC,
+    k.customer_phone ASC,
+    x.is_latest IS TRUE DESC,
+    x.extracted_at DESC NULLS LAST,
+    x.extraction_id DESC

@@ -1,0 +1,347 @@
+"""What `explain` says of a lead: its fields, the rows that compete for them, what waits, and what to do."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+import psycopg
+import pytest
+from psycopg import sql
+
+from projector import capture
+from projector.core.refresh import refresh
+from projector.operate import explain as explaining
+from projector.operate.explain import Explanation, as_dict, explain_in, explain_lead, render
+from projector.report.errors import BlockedError, NotInstalledError, ProjectorError, TenantNotFoundError
+from projector.report.progress import QUIET
+from tests.oracle import compute_leads, read_source
+from tests.support.running import value
+from tests.unit.projector.recovering import Connection
+
+PHONE = "49151000001"
+PAGE = Path(__file__).parents[3] / "docs" / "explain.md"
+
+
+@dataclass(frozen=True)
+class World:
+    """The platform's connection and the projector's. Conversation `c-u-1` of tenant `u` is there."""
+
+    platform: Connection
+    projector: Connection
+
+    def insert(self, table: str, **columns: object) -> None:
+        self.platform.execute(
+            sql.SQL("INSERT INTO {} ({}) VALUES ({})").format(
+                sql.Identifier(table),
+                sql.SQL(", ").join(map(sql.Identifier, columns)),
+                sql.SQL(", ").join([sql.Placeholder()] * len(columns)),
+            ),
+            list(columns.values()),
+        )
+
+    def conversation(self, key: str, phone: str = PHONE) -> None:
+        self.insert(
+            "conversations", conversation_id=key, agent_id="a-u", customer_phone=phone, is_active=False
+        )
+
+    def extraction(self, number: int, **columns: object) -> None:
+        """Insert an extraction of `c-u-1`; its id ends with the number."""
+        given = {"conversation_id": "c-u-1", "extracted_at": "2025-05-01", "is_latest": False, **columns}
+        self.insert("extractions", extraction_id=f"00000000-0000-0000-0000-{number:012}", **given)
+
+    def message(self, message_id: str, timestamp: str, **columns: object) -> None:
+        """Insert a message of `c-u-1`."""
+        given = {"conversation_id": "c-u-1", "sender": "user", "text": f"text of {message_id}", **columns}
+        self.insert("messages", message_id=message_id, timestamp=timestamp, **given)
+
+    def refresh(self) -> None:
+        refresh(self.projector, retry_failed=False, progress=QUIET)
+
+    def explain(self, phone: str = PHONE, user_id: str = "u", candidates: int = 3) -> Explanation:
+        return explain_lead(self.projector, user_id, phone, candidates=candidates)
+
+
+@pytest.fixture
+def world(built: Connection, other: Connection) -> World:
+    """A read model of one lead with one conversation, whose times are known."""
+    other.execute("UPDATE conversations SET created_at = '2025-01-01'")
+    made = World(other, built)
+    made.refresh()
+    return made
+
+
+def said(explanation: Explanation) -> str:
+    return " ".join(explanation.sentences)
+
+
+def keys(explanation: Explanation, table: str, column: str) -> list[Any]:
+    return [row[column] for row in explanation.candidates[table]["rows"]]
+
+
+def test_the_rows_that_compete_stand_in_the_order_of_the_rule(world: World) -> None:
+    world.extraction(1, name="Old", extracted_at="2025-04-01")
+    world.extraction(2, name=" Ann ", is_latest=True, extracted_at="2025-03-01")
+    world.extraction(3, name="Newer", extracted_at="2025-06-01")
+    for key, phone, time in (("j", PHONE, "2025-01-01"), ("k", f"+{PHONE}", "2025-02-01")):
+        world.insert("contacts", contact_id=key, user_id="u", phone=phone, updated_at=time)
+    world.message("m1", "2025-02-01 10:00", sequence_no=2)
+    world.message("m2", "2025-02-01 10:00", sequence_no=1)
+    world.message("m3", "2025-01-05 10:00", text="x" * 300)
+    world.insert("templates", template_id="t", user_id="u", phone_number_id="p-u")
+    for key, status, day in (("s1", "PENDING", 5), ("s2", "SENT", 3), ("s3", "READ", 4)):
+        world.insert(
+            "template_sends",
+            send_id=key,
+            template_id="t",
+            customer_phone=PHONE,
+            status=status,
+            sent_at=f"2025-02-0{day}",
+        )
+    world.conversation("c2", "+49 151 000001")
+    found = world.explain()
+    assert [key[-1] for key in keys(found, "extractions", "extraction_id")] == ["2", "3", "1"]
+    # As stored; the printed field is trimmed.
+    assert keys(found, "extractions", "name")[0] == " Ann "
+    assert {one["field"]: one["value"] for one in found.fields}["name"] == "Ann"
+    assert keys(found, "contacts", "contact_id") == ["k", "j"]
+    assert keys(found, "messages", "message_id") == ["m1", "m2", "m3"]
+    assert keys(found, "messages", "text")[2] == "x" * 200 + "…"
+    assert keys(found, "template_sends", "send_id") == ["s3", "s2", "s1"]
+    assert keys(found, "template_sends", "is_counted") == [True, True, False]
+    assert keys(found, "conversations", "conversation_id") == ["c-u-1", "c2"]
+    assert keys(found, "conversations", "message_count") == [3, 0]
+    less = world.explain(candidates=1)
+    assert (keys(less, "messages", "message_id"), less.candidates["messages"]["more"]) == (["m1", "m2"], True)
+    assert not less.candidates["contacts"]["more"]
+
+
+def test_the_fields_are_those_of_the_api_in_its_order(world: World) -> None:
+    world.extraction(1, name="Ann")
+    world.message("m", "2025-02-01")
+    printed = {one["field"]: one["value"] for one in world.explain().fields}
+    lead = compute_leads(read_source(world.platform)).of_tenant("u")[PHONE].document()
+    assert (list(printed), printed) == (list(lead), lead)
+
+
+def test_the_object_has_the_members_that_the_page_describes(world: World) -> None:
+    world.message("m", "2025-02-01")
+    found = as_dict(world.explain())
+    assert orjson.loads(orjson.dumps(found)) == found
+    described = re.findall(r"^\| `([a-z_, `]+)` \|", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    names = {name for cell in described for name in re.split("`, `", cell)}
+    members = {*found, *found["waiting"][0], *found["candidates"]["messages"]}
+    members |= {name for one in found["fields"] for name in one}
+    assert members <= names
+
+
+def test_what_cannot_be_explained_is_an_error(world: World) -> None:
+    with pytest.raises(TenantNotFoundError, match="There is no tenant 'nobody'"):
+        world.explain(user_id="nobody")
+    with pytest.raises(ProjectorError, match="The phone is blank"):
+        world.explain(" ")
+
+
+def test_before_the_first_build_there_is_nothing_to_explain(connection: Connection) -> None:
+    with pytest.raises(NotInstalledError, match="never built"):
+        explain_lead(connection, "u", PHONE)
+
+
+def test_nothing_can_be_written_and_nothing_is_left(world: World) -> None:
+    with world.projector.transaction():
+        explain_in(world.projector, "u", PHONE, candidates=3)
+        assert value(world.projector, "SELECT current_setting('statement_timeout')") == "30s"
+        with pytest.raises(psycopg.errors.ReadOnlySqlTransaction), world.projector.transaction():
+            world.projector.execute("DELETE FROM messages")
+    assert world.projector.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
+    assert value(world.projector, "SELECT current_setting('statement_timeout')") == "0"
+    assert value(world.projector, "SELECT current_setting('transaction_read_only')") == "off"
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_table_that_another_session_holds_is_given_up(world: World) -> None:
+    with world.platform.transaction():
+        world.platform.execute("LOCK messages IN ACCESS EXCLUSIVE MODE")
+        with pytest.raises(BlockedError, match="another session holds one"):
+            world.explain()
+
+
+def test_a_statement_that_takes_too_long_is_given_up(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def slow(*_: object, **__: object) -> None:
+        raise psycopg.errors.QueryCanceled("canceling statement due to statement timeout")
+
+    monkeypatch.setattr(explaining, "explain_in", slow)
+    with pytest.raises(BlockedError, match="could not be read in 30 s"):
+        world.explain()
+
+
+def test_at_rest_the_read_model_shows_what_the_rules_give(world: World) -> None:
+    world.conversation("c2", "4917")
+    world.refresh()
+    world.message("m", "2025-02-01", conversation_id="c2")
+    # What waits for another lead does not wait for this one.
+    found = world.explain()
+    assert (found.state, found.sentences) == ("current", ["The read model shows what the rules give now."])
+
+
+def test_a_change_that_waits_is_named_with_what_it_will_change(world: World) -> None:
+    world.message("m", "2025-02-01", text="Hello")
+    world.platform.execute("UPDATE agents SET name = 'Bea'")
+    found = world.explain("+49 151000001")
+    assert found.state == "waiting"
+    assert {(one["kind"], one["key"]) for one in found.waiting} == {("messages", "c-u-1"), ("agents", "a-u")}
+    assert "2 changes of this lead wait in the queue, since 2" in said(found)
+    differing = [one["field"] for one in found.fields if one["differs"]]
+    assert {"total_messages", "last_message_text", "conversations"} <= set(differing)
+    assert f"differs from what the rules give now in {', '.join(differing)}." in said(found)
+    text = render(found)
+    assert '(asked for as "+49 151000001", which is the same phone)' in text
+    assert "\n  waits: messages c-u-1, queued at 2" in text
+    assert '\nlast_message_text: "Hello"\n  READ MODEL shows null\n' in text
+    assert "and 2 more" in render(world.explain(candidates=0))
+    world.refresh()
+    assert world.explain().state == "current"
+
+
+def test_a_lead_that_the_read_model_does_not_know_yet_is_explained(world: World) -> None:
+    world.conversation("c2", "+49 17")
+    world.message("m", "2025-02-01", conversation_id="c2")
+    found = world.explain("4917")
+    assert (found.state, found.exists, found.in_read_model) == ("waiting", True, False)
+    assert said(found).startswith("The source rows make this lead, and the read model does not have it. 2 ch")
+    assert {one["field"]: one["value"] for one in found.fields}["total_messages"] == 1
+
+
+def test_a_lead_whose_conversation_went_to_another_tenant(world: World) -> None:
+    world.insert("users", user_id="v")
+    world.platform.execute("UPDATE agents SET user_id = 'v'")
+    gone = world.explain()
+    assert (gone.state, gone.exists, gone.in_read_model, gone.fields) == ("waiting", False, True, [])
+    assert said(gone).startswith("The source rows make this lead no more, and the read model still has it. 1")
+    # Of which tenant it is now is not told.
+    assert "'v'" not in repr(gone)
+
+
+def test_a_truncate_waits_for_every_lead(world: World) -> None:
+    world.platform.execute("TRUNCATE messages")
+    found = world.explain()
+    assert found.state == "waiting"
+    assert "A source table was truncated, and that waits in the queue" in said(found)
+
+
+def test_a_queue_longer_than_what_is_looked_at_is_said(world: World) -> None:
+    world.platform.execute("ALTER TABLE messages DISABLE TRIGGER USER")
+    world.message("m", "2025-02-01")
+    world.platform.execute(
+        "INSERT INTO projector.changes (shard, kind, keys)"
+        " SELECT 0, 'contacts', ARRAY['k' || n] FROM generate_series(1, 10001) AS n"
+    )
+    found = world.explain()
+    assert found.state == "waiting"
+    assert "More than 10,000 changes wait" in said(found)
+
+
+OTHER_NAME = 'UPDATE read_model.leads SET document = replace(document, \'"name":null\', \'"name":"X"\')'
+
+
+def test_a_difference_of_which_nothing_waits_is_drift(world: World) -> None:
+    world.platform.execute(OTHER_NAME)
+    found = world.explain()
+    assert (found.state, found.has_drifted) == ("drift", True)
+    assert "differs from what the rules give now in name." in said(found)
+    assert "Nothing of the lead waits, so this is drift, a bug: run `verify --user u --heal`" in said(found)
+
+
+def test_a_lead_that_is_missing_in_the_read_model_is_drift(world: World) -> None:
+    world.platform.execute("DELETE FROM read_model.leads")
+    found = world.explain()
+    assert (found.state, found.exists, found.is_there) == ("drift", True, True)
+
+
+def test_a_difference_while_changes_may_have_been_missed_is_a_gap(world: World) -> None:
+    world.platform.execute(OTHER_NAME)
+    capture.open_gap(world.projector, "somebody dropped a trigger")
+    found = world.explain()
+    assert found.state == "capture_gap"
+    assert "Changes may have been missed: somebody dropped a trigger." in said(found)
+
+
+def test_a_difference_that_a_rebuild_is_to_correct(world: World) -> None:
+    world.platform.execute("UPDATE read_model.projection SET version = 'older'")
+    world.platform.execute(OTHER_NAME)
+    found = world.explain()
+    assert found.state == "rebuilding"
+    assert "A rebuild is under way, or still to come" in said(found)
+
+
+def test_a_dead_letter_says_what_failed_when_and_what_to_do(world: World) -> None:
+    world.platform.execute("ALTER TABLE read_model.leads ADD CONSTRAINT refused CHECK (total_messages = 0)")
+    world.message("m", "2025-02-01")
+    world.refresh()
+    found = world.explain()
+    assert found.state == "dead_letter"
+    [letter] = found.dead_letters
+    assert (letter["kind"], letter["key"], letter["attempts"]) == ("reload_conversations", "c-u-1", 1)
+    assert "The key reload_conversations c-u-1 is set aside: new row for relation" in said(found)
+    assert f"It failed first at {letter['first_failed_at']}, 1 attempt so far" in said(found)
+    assert "run `refresh --retry-failed`" in said(found)
+    assert "differs from what the rules give now in total_messages," in said(found)
+
+
+def test_a_lead_that_cannot_be_computed_shows_the_read_model(world: World) -> None:
+    scores = {f"{name}_score": 2_147_483_647 for name in ("intent", "urgency", "budget", "fit", "engagement")}
+    world.extraction(1, **scores)
+    world.refresh()
+    found = world.explain()
+    assert (found.state, found.exists) == ("dead_letter", True)
+    assert "cannot be computed from its source rows: integer out of range." in said(found)
+    values = {one["field"]: one for one in found.fields}
+    assert (values["intent_score"]["value"], values["intent_score"]["differs"]) == (None, False)
+    assert keys(found, "extractions", "intent_score") == [2_147_483_647]
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "151000001",
+        "0049151000001",
+        "4949151000001",
+        "4915100001",
+        "491510000001",
+        "49151000007",
+        "49151000010",
+    ],
+)
+def test_a_phone_that_is_near_is_named(world: World, asked: str) -> None:
+    found = world.explain(asked)
+    assert (found.state, found.is_there, found.nearest) == ("no_lead", False, [PHONE])
+    assert said(found) == f"The tenant has no such lead. Near this phone: {PHONE}."
+
+
+def test_what_is_no_phone_has_near_ones_too_and_another_tenant_is_not_revealed(world: World) -> None:
+    world.conversation("c2", "web-session-17")
+    world.insert("users", user_id="v")
+    world.refresh()
+    assert world.explain("WEB-SESSION-17").nearest == ["web-session-17"]
+    assert world.explain("web-session-18").nearest == ["web-session-17"]
+    assert (world.explain("other").nearest, world.explain("4915100001", user_id="v").nearest) == ([], [])
+
+
+def test_rows_that_make_no_lead_are_shown(world: World) -> None:
+    world.insert("contacts", contact_id="k", user_id="u", phone="+3917")
+    world.refresh()
+    found = world.explain("3917")
+    assert (found.state, found.is_there, keys(found, "contacts", "contact_id")) == ("no_lead", False, ["k"])
+    assert "It has rows with this phone, but none that makes a lead" in said(found)
+    assert '\nContacts, the one that counts first:\n- contact_id "k", ' in render(found)
+
+
+def test_lines_fit_a_terminal_and_rows_cannot_harm_it(world: World) -> None:
+    evil = "\x1b]0;evil\x07\x1b[2J\r\n\N{RIGHT-TO-LEFT OVERRIDE}"
+    world.extraction(1, name=evil)
+    world.message("m" * 200 + "\x1b[0m", "2025-01-02", text=evil * 40)
+    for phone in (PHONE, "\x1b[31m49151000001"):
+        text = render(world.explain(phone))
+        assert max(map(len, text.splitlines())) <= 80
+        assert all(line.isprintable() for line in text.splitlines())
