@@ -57,6 +57,7 @@ class OpenedBatch:
     started_at: datetime
     fresh_until: datetime
     owned: Sequence[int]
+    clock: datetime
     gap: str | None
     has_changes: bool
     migrated_version: str | None
@@ -247,4 +248,4 @@ def _refresh_batch(  # noqa: PLR0913  # As refresh_batch.
 def _advance_freshness(conn: Connection, opened: OpenedBatch, at_least: timedelta) -> None:
     """Note how fresh the shards are, unless a capture gap freezes freshness."""
     if not opened.freshness_frozen:
-        advance_freshness(conn, opened.owned, opened.fresh_until, at_least)
+        advance_freshness(conn, opened.owned, opened.fresh_until, opened.clock, at_least)

@@ -3,8 +3,14 @@
 import re
 from collections.abc import Callable, Mapping
 
-from projector.database.look_ups import fill_look_ups
 from projector.database.schema import key_columns, lookup_columns, table_columns, typed_columns
+
+FENCE = "OFFSET 0"
+"""What `{fence}` means unless a step or its caller says otherwise: it holds the planner to one index scan for each key.
+
+PostgreSQL never analyzes the staging tables, and can only guess how many rows they have: a join with one of them would
+read a table of any size from end to end. So each look-up is a LATERAL that ends in `{fence}`.
+"""
 
 _PLACEHOLDER = re.compile(r"\{(\w+)(?:\.(\w+))?(?: of (\w+))?\}")
 
@@ -13,7 +19,7 @@ def fill(text: str, relations: Mapping[str, str], define: Callable[[str, Mapping
     """Return the text with what each placeholder means.
 
     `{NAME}` is what `relations` say of it, `{definition.NAME}` what `define` returns. `{KIND.table}` is of the
-    table that `relations` name. `{source.TABLE}` stays: the connection knows what it is.
+    table that `relations` name. `{fence}` ends a look-up. `{source.TABLE}` stays: the connection knows what it is.
 
     Raises LookupError for a placeholder that means nothing.
     """
@@ -23,6 +29,8 @@ def fill(text: str, relations: Mapping[str, str], define: Callable[[str, Mapping
         if name is not None and kind == "source":
             return match[0]
         name = relations.get("table") if name == "table" else name
+        if kind == "fence" and kind not in relations:
+            return FENCE
         if name is None and kind in relations:
             return fill(relations[kind], relations, define)
         if name is not None and kind == "definition":
@@ -31,7 +39,7 @@ def fill(text: str, relations: Mapping[str, str], define: Callable[[str, Mapping
             return ", ".join(_LISTS[kind](name, alias))
         raise LookupError(f"{match[0]} means nothing here: add a line `-- with {kind} = …` to the header.")
 
-    return _PLACEHOLDER.sub(meaning, fill_look_ups(text, relations))
+    return _PLACEHOLDER.sub(meaning, text)
 
 
 def value_columns(table: str) -> tuple[str, ...]:

@@ -5,7 +5,6 @@
 `-- for: TABLE TABLE`     the step runs once for each of these tables, as {table};
 `-- point: NAME`          tests may stop a run after this step, or where it is skipped;
 `-- analyze: TABLE`       what follows needs statistics of this table;
-`-- deletes: TABLE by COLUMNS`  the statement is a query of keys, and the rows that have them are deleted;
 `-- with NAME = TEXT`     what {NAME} means here and in the definitions that the step includes;
 """
 
@@ -13,10 +12,9 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from projector.database.look_ups import delete
 from projector.database.placeholders import fill
 
-_HEADER = re.compile(r"^-- (when|returns|for|point|analyze|deletes): (.+)\n", re.MULTILINE)
+_HEADER = re.compile(r"^-- (when|returns|for|point|analyze): (.+)\n", re.MULTILINE)
 _NAMED = re.compile(r"^-- with (\w+) =(.*(?:\n--  .+)*)\n", re.MULTILINE)
 _COMMENT = re.compile(r"^\s*--.*\n?", re.MULTILINE)
 
@@ -62,9 +60,6 @@ def _read_step(  # noqa: PLR0913, PLR0917  # What a file says, taken apart.
     meanings = given | named
     table = given.get("table", "")
     tables = header.get("for", table).split()
-    if "deletes" in header:
-        of, _, columns = header["deletes"].partition(" by ")
-        body = delete(fill(of, meanings, define), fill(columns, meanings, define), body)
     text = fill(body, meanings, define)
     return Step(
         f"{name} {table}".strip(),

@@ -79,10 +79,12 @@ RETURN CASE
 END;
 
 -- A time as the API prints it: UTC, ISO 8601, milliseconds.
+--
+-- to_char() is STABLE for the sake of names of months, which this format has none of.
 CREATE OR REPLACE FUNCTION projector.format_time(value timestamptz)
 RETURNS text
 LANGUAGE sql
-STABLE
+IMMUTABLE
 PARALLEL SAFE
 RETURN to_char(value AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"');
 

@@ -322,6 +322,16 @@ def test_a_message_of_a_lead_with_a_long_history_reads_and_writes_a_few_rows(fil
     assert_exact(conn)
 
 
+def test_messages_that_go_from_a_lead_with_a_long_history_read_and_write_a_few_rows(filled: Platform) -> None:
+    conn = filled.conn
+    _hot(filled)
+    conn.execute("DELETE FROM messages WHERE message_id IN ('h-1', 'h-300', %s)", (f"h-{HISTORY}",))
+    reads, writes = _reads_and_writes(filled.database)
+    assert reads < 100
+    assert writes < 15
+    assert_exact(conn)
+
+
 def test_a_contact_among_many_leads_reads_a_few_rows(filled: Platform) -> None:
     conn = filled.conn
     _hot(filled)

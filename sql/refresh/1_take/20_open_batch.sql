@@ -4,10 +4,10 @@
 -- truncate_above_bytes.
 -- Returns: started_at, the clock before the snapshot of this statement; fresh_until, the same, or an earlier moment
 -- where logical replication brings the rows of source tables and has not brought more for certain; owned, the shards
--- that are locked now; gap, what the catalog says otherwise than when the triggers were installed, null if nothing;
--- has_changes, whether there is anything to take; migrated_version, the projection version of the program that
--- migrated last; freshness_frozen, whether freshness has to stand still because a gap is not healed yet;
--- bloated_tables, the staging tables that hold more bytes than that.
+-- that are locked now; clock, the clock after that; gap, what the catalog says otherwise than when the triggers were
+-- installed, null if nothing; has_changes, whether there is anything to take; migrated_version, the projection version
+-- of the program that migrated last; freshness_frozen, whether freshness has to stand still because a gap is not healed
+-- yet; bloated_tables, the staging tables that hold more bytes than that.
 --
 -- The clock is read first, then the catalog, and the changes are taken last: so every change that was committed before
 -- started_at was captured, and the take sees it.
@@ -19,6 +19,7 @@ SELECT
         FROM unnest(%(shards)s::smallint[]) AS wanted (shard)
         WHERE pg_try_advisory_xact_lock(%(shard_class)s, wanted.shard)
     ) AS owned,
+    clock_timestamp() AS clock,
     (
         SELECT b.reason
         FROM projector.broken_capture AS b

@@ -10,7 +10,12 @@ FROM (
     FROM lead_invalidations AS i
     WHERE i.compare_fully
 ) AS l
-{look_up.lead_messages as m by user_id, customer_phone of l}
+CROSS JOIN LATERAL (
+    SELECT stored.*
+    FROM read_model.lead_messages AS stored
+    WHERE stored.user_id = l.user_id AND stored.customer_phone = l.customer_phone
+    {fence}
+) AS m
 UNION ALL
 SELECT {columns.lead_messages of m}
 FROM (
@@ -27,4 +32,11 @@ FROM (
         AND coalesce(c.reload_messages, true)
         AND i.user_id IS NULL
 ) AS k
-{look_up.lead_messages as m by user_id, customer_phone, conversation_id of k};
+CROSS JOIN LATERAL (
+    SELECT stored.*
+    FROM read_model.lead_messages AS stored
+    WHERE stored.user_id = k.user_id
+        AND stored.customer_phone = k.customer_phone
+        AND stored.conversation_id = k.conversation_id
+    {fence}
+) AS m;

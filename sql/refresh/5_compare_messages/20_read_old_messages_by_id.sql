@@ -20,7 +20,12 @@
 --         LEFT JOIN old_messages AS o ON o.user_id = named.user_id AND o.message_id = named.message_id
 --         WHERE o.user_id IS NULL
 --     ) AS s
---     {look_up.lead_messages as m by user_id, message_id of s})
+--     CROSS JOIN LATERAL (
+--         SELECT stored.*
+--         FROM read_model.lead_messages AS stored
+--         WHERE stored.user_id = s.user_id AND stored.message_id = s.message_id
+--         {fence}
+--     ) AS m)
 INSERT INTO old_messages ({columns.lead_messages})
 SELECT {columns.lead_messages of f}
 FROM {found} AS f

@@ -1,20 +1,10 @@
 -- Compute the conversations of the stale leads.
 --
 -- Attributes come from the source if the conversation is stale, else from the read model. If all messages were read,
--- they are counted. Else the count moves by the differences that were found, and PostgreSQL looks up the first and
--- the newest time only if a row that held one went away: so a message of a long conversation costs as much as one of
--- a short. The look-ups use ORDER BY and LIMIT: for min() and max() the planner, which takes each lead for a short
--- one, reads all of it.
+-- they are counted. Else the count moves by the differences that were found, and the first and the newest time are read
+-- only if a row that held one went away: so a message of a long conversation costs as much as one of a short.
 --
 -- with messages = (SELECT n.* FROM new_messages AS n WHERE n.reload_messages)
--- with stored_count = (SELECT count(*) FROM read_model.lead_messages AS lm WHERE lm.user_id = t.user_id
---     AND lm.customer_phone = t.customer_phone AND lm.conversation_id = t.conversation_id)
--- with stored_first = (SELECT lm.sent_at FROM read_model.lead_messages AS lm WHERE lm.user_id = t.user_id
---     AND lm.customer_phone = t.customer_phone AND lm.conversation_id = t.conversation_id
---     ORDER BY lm.sent_at LIMIT 1)
--- with stored_newest = (SELECT lm.sent_at FROM read_model.lead_messages AS lm WHERE lm.user_id = t.user_id
---     AND lm.customer_phone = t.customer_phone AND lm.conversation_id = t.conversation_id
---     ORDER BY lm.sent_at DESC LIMIT 1)
 INSERT INTO new_conversations ({columns.lead_conversations})
 SELECT {columns.lead_conversations of computed}
 FROM (
@@ -108,17 +98,20 @@ SELECT
     t.source_last_message_at,
     CASE
         WHEN t.reload_messages THEN coalesce(c.message_count, 0)
-        WHEN t.message_count IS NULL THEN {stored_count}
+        WHEN t.message_count IS NULL
+            THEN projector.count_messages(t.user_id, t.customer_phone, t.conversation_id)
         ELSE t.message_count + coalesce(m.difference, 0)
     END AS message_count,
     CASE
         WHEN t.reload_messages THEN c.first_message_at
-        WHEN t.message_count IS NULL OR m.first_removed <= t.first_message_at THEN {stored_first}
+        WHEN t.message_count IS NULL OR m.first_removed <= t.first_message_at
+            THEN projector.first_message_at(t.user_id, t.customer_phone, t.conversation_id)
         ELSE least(t.first_message_at, m.first_added)
     END AS first_message_at,
     CASE
         WHEN t.reload_messages THEN c.newest_message_at
-        WHEN t.message_count IS NULL OR m.newest_removed >= t.newest_message_at THEN {stored_newest}
+        WHEN t.message_count IS NULL OR m.newest_removed >= t.newest_message_at
+            THEN projector.newest_message_at(t.user_id, t.customer_phone, t.conversation_id)
         ELSE greatest(t.newest_message_at, m.newest_added)
     END AS newest_message_at
 FROM target AS t

@@ -12,7 +12,14 @@
 --         WHERE NOT l.compare_fully
 --         GROUP BY c.user_id, c.customer_phone
 --     ) AS newest
---     {look_up.lead_messages as m by user_id, customer_phone, sent_at of newest})
+--     CROSS JOIN LATERAL (
+--         SELECT stored.*
+--         FROM read_model.lead_messages AS stored
+--         WHERE stored.user_id = newest.user_id
+--             AND stored.customer_phone = newest.customer_phone
+--             AND stored.sent_at = newest.sent_at
+--         {fence}
+--     ) AS m)
 -- with messages = (
 --     SELECT m.user_id, m.customer_phone, m.sent_at, m.conversation_id, m.sequence_no, m.message_id, m.sender, m.text
 --     FROM {messages_at_newest} AS m

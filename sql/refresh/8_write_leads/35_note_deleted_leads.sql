@@ -2,7 +2,6 @@
 --
 -- when: leads_gone
 -- The tenant's lock keeps the version from moving until then.
--- with tenants = read_model.tenants
 INSERT INTO read_model.lead_tombstones (user_id, customer_phone, version, deleted_at)
 SELECT
     o.user_id,
@@ -11,6 +10,6 @@ SELECT
     now()
 FROM old_leads AS o
 LEFT JOIN new_leads AS n ON n.user_id = o.user_id AND n.customer_phone = o.customer_phone -- noqa: ST11
-LEFT JOIN {tenants} AS t ON t.user_id = o.user_id
+LEFT JOIN read_model.tenants AS t ON t.user_id = o.user_id
 WHERE n.user_id IS NULL
 ON CONFLICT (user_id, customer_phone) DO UPDATE SET version = excluded.version, deleted_at = excluded.deleted_at;

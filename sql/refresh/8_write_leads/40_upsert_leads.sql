@@ -2,13 +2,12 @@
 --
 -- when: leads_differ
 -- The tenant's lock keeps the version from moving until then.
--- with tenants = read_model.tenants
 INSERT INTO read_model.leads ({columns.leads}, version)
 SELECT
     {columns.leads of n},
     coalesce(t.version, 0) + 1
 FROM new_leads AS n
 LEFT JOIN old_leads AS o ON o.user_id = n.user_id AND o.customer_phone = n.customer_phone
-LEFT JOIN {tenants} AS t ON t.user_id = n.user_id
+LEFT JOIN read_model.tenants AS t ON t.user_id = n.user_id
 WHERE (o.*) IS DISTINCT FROM (n.*)
 ON CONFLICT ({key.leads}) DO UPDATE SET {updates.leads}, version = excluded.version;

@@ -2,9 +2,10 @@
 --
 -- when: statistics_shrink
 -- for: lead_counts lead_daily_counts lead_totals
--- deletes: {table} by {lookup.table}, leads
 -- with leads = lead_moves
-SELECT DISTINCT
-    {lookup.table of d},
-    0 AS leads
-FROM ({definition.table}) AS d;
+DELETE FROM read_model.{table} AS s
+USING (
+    SELECT DISTINCT {lookup.table of d}
+    FROM ({definition.table}) AS d
+) AS moved
+WHERE ({lookup.table of s}) = ({lookup.table of moved}) AND s.leads = 0;

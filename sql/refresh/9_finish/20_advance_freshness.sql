@@ -2,9 +2,9 @@
 -- before fresh_until.
 --
 -- when: drained
--- Parameters: shards, fresh_until, at_least (an idle refresh moves the row only when it is a second old). The
--- first build creates the row; before it, a drained queue
--- says nothing. Refreshes of different shards meet on this row for the moment of their commit, and the second moves it
+-- Parameters: shards, fresh_until, at_least (an idle refresh moves the row only when it is a second old), and clock,
+-- which was read when the shards were owned. The first build creates the row; before it, a drained queue says nothing.
+-- Refreshes of different shards meet on this row for the moment of their commit, and the second moves it
 -- from where the first left it. A time that the clock has not reached comes from a clock that was set back: it would
 -- promise changes that are not in the read model yet.
 UPDATE read_model.freshness AS f
@@ -17,16 +17,15 @@ SET (as_of, shards) = (
             s.place,
             CASE
                 WHEN s.place - 1 = any(%(shards)s::smallint[])
-                    THEN greatest(%(fresh_until)s, CASE WHEN s.as_of <= c.clock THEN s.as_of END)
+                    THEN greatest(%(fresh_until)s, CASE WHEN s.as_of <= %(clock)s THEN s.as_of END)
                 ELSE s.as_of
             END AS as_of
         FROM unnest(f.shards) WITH ORDINALITY AS s (as_of, place)
-        CROSS JOIN (SELECT clock_timestamp() AS clock) AS c
     ) AS moved
 )
 WHERE EXISTS (
     SELECT 1
     FROM unnest(f.shards) WITH ORDINALITY AS s (as_of, place)
     WHERE s.place - 1 = any(%(shards)s::smallint[])
-        AND (s.as_of + %(at_least)s::interval <= %(fresh_until)s OR s.as_of > clock_timestamp())
+        AND (s.as_of + %(at_least)s::interval <= %(fresh_until)s OR s.as_of > %(clock)s)
 );

@@ -11,8 +11,13 @@
 --     WHERE k.kind = 'conversation')
 -- with stored_messages = (
 --     SELECT {columns.lead_messages of m}
---     FROM (SELECT p.user_id, p.customer_phone FROM piece_leads AS p) AS l
---     {look_up.lead_messages as m by user_id, customer_phone of l})
+--     FROM piece_leads AS l
+--     CROSS JOIN LATERAL (
+--         SELECT stored.*
+--         FROM read_model.lead_messages AS stored
+--         WHERE stored.user_id = l.user_id AND stored.customer_phone = l.customer_phone
+--         {fence}
+--     ) AS m)
 INSERT INTO differing_leads (user_id, customer_phone)
 SELECT DISTINCT
     coalesce(n.user_id, o.user_id),

@@ -13,12 +13,22 @@
 --     WHERE k.kind = 'conversation' AND c.user_id = k.user_id AND c.customer_phone = k.customer_phone)
 -- with stored_times = (
 --     SELECT m.user_id, m.customer_phone, m.conversation_id, m.sent_at
---     FROM (SELECT p.user_id, p.customer_phone FROM piece_leads AS p) AS l
---     {look_up.lead_messages as m by user_id, customer_phone of l})
+--     FROM piece_leads AS l
+--     CROSS JOIN LATERAL (
+--         SELECT stored.*
+--         FROM read_model.lead_messages AS stored
+--         WHERE stored.user_id = l.user_id AND stored.customer_phone = l.customer_phone
+--         {fence}
+--     ) AS m)
 -- with stored_conversations = (
 --     SELECT {columns.lead_conversations of c}
---     FROM (SELECT p.user_id, p.customer_phone FROM piece_leads AS p) AS l
---     {look_up.lead_conversations as c by user_id, customer_phone of l})
+--     FROM piece_leads AS l
+--     CROSS JOIN LATERAL (
+--         SELECT stored.*
+--         FROM read_model.lead_conversations AS stored
+--         WHERE stored.user_id = l.user_id AND stored.customer_phone = l.customer_phone
+--         {fence}
+--     ) AS c)
 -- with messages = {stored_times}
 INSERT INTO differing_leads (user_id, customer_phone)
 SELECT DISTINCT

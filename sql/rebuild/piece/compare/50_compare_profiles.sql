@@ -11,8 +11,13 @@
 -- with keys = piece_keys
 -- with stored_profiles = (
 --     SELECT {columns.lead_profiles of p}
---     FROM (SELECT s.user_id, s.customer_phone FROM piece_leads AS s) AS l
---     {look_up.lead_profiles as p by user_id, customer_phone of l})
+--     FROM piece_leads AS l
+--     CROSS JOIN LATERAL (
+--         SELECT stored.*
+--         FROM read_model.lead_profiles AS stored
+--         WHERE stored.user_id = l.user_id AND stored.customer_phone = l.customer_phone
+--         {fence}
+--     ) AS p)
 INSERT INTO differing_leads (user_id, customer_phone)
 SELECT DISTINCT
     coalesce(n.user_id, o.user_id),

@@ -3,22 +3,44 @@
 --
 -- with lead_profiles = (
 --     SELECT {columns.lead_profiles of p}
---     FROM (SELECT s.user_id, s.customer_phone FROM piece_leads AS s) AS l
---     {look_up.lead_profiles as p by user_id, customer_phone of l})
+--     FROM piece_leads AS l
+--     CROSS JOIN LATERAL (
+--         SELECT stored.*
+--         FROM read_model.lead_profiles AS stored
+--         WHERE stored.user_id = l.user_id AND stored.customer_phone = l.customer_phone
+--         {fence}
+--     ) AS p)
 -- with lead_conversations = (
 --     SELECT {columns.lead_conversations of c}
---     FROM (SELECT p.user_id, p.customer_phone FROM piece_leads AS p) AS l
---     {look_up.lead_conversations as c by user_id, customer_phone of l})
+--     FROM piece_leads AS l
+--     CROSS JOIN LATERAL (
+--         SELECT stored.*
+--         FROM read_model.lead_conversations AS stored
+--         WHERE stored.user_id = l.user_id AND stored.customer_phone = l.customer_phone
+--         {fence}
+--     ) AS c)
 -- with newest_messages = (
 --     SELECT m.user_id, m.customer_phone, m.sent_at, m.conversation_id, m.sequence_no, m.message_id, m.sender, m.text
 --     FROM (
 --         SELECT c.user_id, c.customer_phone, max(c.newest_message_at) AS sent_at FROM {lead_conversations} AS c
 --         WHERE c.newest_message_at IS NOT NULL GROUP BY c.user_id, c.customer_phone) AS newest
---     {look_up.lead_messages as m by user_id, customer_phone, sent_at of newest})
+--     CROSS JOIN LATERAL (
+--         SELECT stored.*
+--         FROM read_model.lead_messages AS stored
+--         WHERE stored.user_id = newest.user_id
+--             AND stored.customer_phone = newest.customer_phone
+--             AND stored.sent_at = newest.sent_at
+--         {fence}
+--     ) AS m)
 -- with stored_leads = (
 --     SELECT {columns.leads of r}
---     FROM (SELECT p.user_id, p.customer_phone FROM piece_leads AS p) AS l
---     {look_up.leads as r by user_id, customer_phone of l})
+--     FROM piece_leads AS l
+--     CROSS JOIN LATERAL (
+--         SELECT stored.*
+--         FROM read_model.leads AS stored
+--         WHERE stored.user_id = l.user_id AND stored.customer_phone = l.customer_phone
+--         {fence}
+--     ) AS r)
 -- with messages = {newest_messages}
 -- with last_messages = ({definition.last_messages})
 INSERT INTO differing_leads (user_id, customer_phone)

@@ -1,0 +1,38 @@
+-- What the read model holds of the messages of a conversation: for the few conversations of a batch that need it.
+--
+-- The bodies are strings and no BEGIN ATOMIC, so that the table does not depend on them. They are not inlined, and a
+-- step may call them where Citus takes no sub-select. The times use ORDER BY and LIMIT: for min() and max() the
+-- planner, which takes each lead for a short one, reads all of it.
+CREATE OR REPLACE FUNCTION projector.count_messages(of_user_id text, of_customer_phone text, of_conversation_id text)
+RETURNS bigint
+LANGUAGE sql
+STABLE
+AS $$
+    SELECT count(*)
+    FROM read_model.lead_messages AS m
+    WHERE m.user_id = of_user_id AND m.customer_phone = of_customer_phone AND m.conversation_id = of_conversation_id
+$$;
+
+CREATE OR REPLACE FUNCTION projector.first_message_at(of_user_id text, of_customer_phone text, of_conversation_id text)
+RETURNS timestamptz
+LANGUAGE sql
+STABLE
+AS $$
+    SELECT m.sent_at
+    FROM read_model.lead_messages AS m
+    WHERE m.user_id = of_user_id AND m.customer_phone = of_customer_phone AND m.conversation_id = of_conversation_id
+    ORDER BY m.sent_at
+    LIMIT 1
+$$;
+
+CREATE OR REPLACE FUNCTION projector.newest_message_at(of_user_id text, of_customer_phone text, of_conversation_id text)
+RETURNS timestamptz
+LANGUAGE sql
+STABLE
+AS $$
+    SELECT m.sent_at
+    FROM read_model.lead_messages AS m
+    WHERE m.user_id = of_user_id AND m.customer_phone = of_customer_phone AND m.conversation_id = of_conversation_id
+    ORDER BY m.sent_at DESC
+    LIMIT 1
+$$;
