@@ -1,41 +1,24 @@
 -- What `status` reads, all of it in one REPEATABLE READ transaction.
 
 -- name: is_installed
--- Returns whether the database holds the state of a projector, of this version or an older one.
-SELECT to_regclass('projector.runs') IS NOT NULL AS is_installed;
-
--- name: has_projection
--- Returns whether the database holds a read model, of this version or an older one.
-SELECT to_regclass('read_model.projection') IS NOT NULL AS has_projection;
-
--- name: read_server
--- Returns: version of the server, as it names it, and clock.
-SELECT
-    current_setting('server_version') AS version,
-    clock_timestamp() AS clock;
+-- Returns whether the database holds a read model and its projector, of this version or an older one.
+SELECT to_regclass('projector.runs') IS NOT NULL AND to_regclass('read_model.projection') IS NOT NULL AS is_installed;
 
 -- name: read_projection
--- What the read model is, and how fresh.
+-- What the read model is, how fresh, and whether changes are captured. No row where `migrate` did not end.
 --
--- Returns version, built_at, capture_gap and feed_problem (as readiness reports them), and as_of.
+-- Returns version, built_at, capture_gap and feed_problem (as readiness reports them), and as_of; read_at, the clock;
+-- as_of_age, how many seconds ago as_of was; broken (what is wrong with the triggers at this moment), switched_off (why
+-- an operator switched capture off), gap_since and gap_reason (the oldest gap that is not healed; a queue that was shed
+-- for a rebuild is one); proved_at, errors_at_proof, origin_position, failed_at of projector.origin, and has_origin,
+-- whether logical replication brings the source rows, or did.
 SELECT
     p.version,
     p.built_at,
     p.capture_gap,
     f.as_of,
-    p.feed_problem
-FROM read_model.projection AS p
-LEFT JOIN read_model.freshness AS f ON true;
-
--- name: read_capture
--- Whether changes are captured.
---
--- Returns read_at, the clock; as_of_age, how many seconds ago as_of was; broken (what is wrong with the triggers at
--- this moment), switched_off (why an operator switched capture off), gap_since and gap_reason (the oldest gap that is
--- not healed; a queue that was shed for a rebuild is one); proved_at, errors_at_proof, origin_position, failed_at of
--- projector.origin, and has_origin, whether logical replication brings the source rows, or did. Parameter: as_of.
-SELECT
-    extract(EPOCH FROM clock_timestamp() - %(as_of)s::timestamptz)::float8 AS as_of_age,
+    p.feed_problem,
+    extract(EPOCH FROM clock_timestamp() - f.as_of)::float8 AS as_of_age,
     (SELECT b.reason FROM projector.broken_capture AS b) AS broken,
     (SELECT s.value FROM projector.settings AS s WHERE s.name = 'capture_off') AS switched_off,
     g.noticed_at AS gap_since,
@@ -46,7 +29,8 @@ SELECT
     o.position::text AS origin_position,
     o.failed_at,
     o.only_row IS NOT NULL AS has_origin
-FROM (SELECT 1) AS one
+FROM read_model.projection AS p
+LEFT JOIN read_model.freshness AS f ON true
 LEFT JOIN projector.origin AS o ON true
 LEFT JOIN LATERAL (
     SELECT
@@ -240,11 +224,12 @@ WHERE n.nspname IN ('read_model', 'projector') AND c.relkind = 'r'
 ORDER BY bytes DESC;
 
 -- name: read_api_role
--- Returns of the role that the API takes: exists; unreadable, one of its tables that the role may not read, null where
--- it may read them all; is_unfiltered, whether row security does not hold for it; and can_create_temporary.
+-- Returns of the role that the API takes: name; exists; unreadable, one of its tables that the role may not read, null
+-- where it may read them all; is_unfiltered, whether row security does not hold for it; and can_create_temporary.
 --
 -- Parameter: role.
 SELECT
+    wanted.role_name AS name,
     r.oid IS NOT NULL AS exists,
     (
         SELECT n.nspname || '.' || c.relname

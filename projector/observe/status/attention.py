@@ -4,11 +4,12 @@ from collections.abc import Iterator
 
 from projector.capture.source import misfit
 from projector.database.sql import PROJECTION_VERSION
-from projector.observe.status.projection import Projection
-from projector.observe.status.read import ApiRole, Status
-from projector.observe.status.verification_words import days_in_words, differing, item_in_words
+from projector.observe.status.read import ApiRole, Projection, Status
 from projector.observe.status.words import (
     age_in_words,
+    days_in_words,
+    differing,
+    item_in_words,
     lead_in_words,
     moment_in_words,
     shorten,

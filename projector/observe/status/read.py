@@ -12,9 +12,6 @@ from projector.core.preconditions import require_installed
 from projector.database import connect as db
 from projector.database import locks
 from projector.database.sql import query
-from projector.observe.status.lock_holders import LockHolder, read_lock_holders
-from projector.observe.status.projection import Projection, is_installed, read_projection
-from projector.observe.status.verification import Verification, read_verification
 from projector.operate.origin.subscriptions import Feed, read_feeds, read_unfed_tables
 
 Connection = psycopg.Connection[TupleRow]
@@ -23,7 +20,39 @@ _Row = TypeVar("_Row")
 COUNTED_CHANGES = 100_000
 """The queue is counted up to here, so that a status of a deep queue does not take long."""
 
-SHOWN_DEAD_LETTERS = 5
+_SHOWN_DEAD_LETTERS = 5
+_SHOWN_DRIFT = 5
+
+# The purposes of the locks of the projectors: any login of the database can take them.
+_LOCK_PURPOSES = {
+    locks.MIGRATION: "migrate",
+    locks.SHARD: "refreshes",
+    locks.TENANT: "refreshes",
+    locks.REBUILD: "rebuilds",
+    locks.JOB: "the scheduler's verify and upkeep",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Projection:
+    """What the read model as a whole is; see read_projection in sql/queries/status.sql."""
+
+    version: str
+    built_at: datetime | None
+    capture_gap: str | None
+    as_of: datetime | None
+    as_of_age: float | None
+    broken: str | None
+    switched_off: str | None
+    gap_since: datetime | None
+    gap_reason: str | None
+    read_at: datetime
+    feed_problem: str | None = None
+    proved_at: datetime | None = None
+    errors_at_proof: int = 0
+    origin_position: str | None = None
+    failed_at: datetime | None = None
+    has_origin: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +151,86 @@ class RowSecurity:
 
 
 @dataclass(frozen=True, slots=True)
+class LockHolder:
+    """A session with locks of ours: its process, login and program, and since when it can have had them.
+
+    `purposes` are what it keeps others from. `is_ours` is whether its login has the rights of the owner of the queue,
+    without which it cannot refresh. `since` is null where the login that asks may not know it.
+    """
+
+    pid: int
+    login: str | None
+    application: str | None
+    since: datetime | None
+    purposes: list[str]
+    is_ours: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ProvedRound:
+    """The last verify of everything: when it ended, what it compared, left out to its end, and found to differ."""
+
+    started_at: datetime
+    finished_at: datetime
+    leads: int
+    left_out: int
+    differences: int
+
+
+@dataclass(frozen=True, slots=True)
+class PresentRound:
+    """The round in which the scheduler verifies everything. `age` is in seconds, `done` from 0 to 1."""
+
+    started_at: datetime
+    days: float
+    age: float
+    done: float
+    leads: int
+    leads_total: int
+    left_out: int
+    differences: int
+    failure: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class OpenDrift:
+    """An item that differs, as far as is known. `total` counts all of them."""
+
+    kind: str
+    user_id: str
+    customer_phone: str
+    key: str
+    first_field: str
+    found_at: datetime
+    seen_at: datetime
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class EndedDrift:
+    """How many items differed and became right with one outcome, and when the last of them did."""
+
+    outcome: str
+    items: int
+    last_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """The state of the verify. What differs is in `drift`, the first five items of it; what did, in `history`."""
+
+    proved: ProvedRound | None = None
+    present: PresentRound | None = None
+    drift: list[OpenDrift] = field(default_factory=list)
+    history: list[EndedDrift] = field(default_factory=list)
+
+    @property
+    def drift_total(self) -> int:
+        """How many items differ, as far as is known."""
+        return self.drift[0].total if self.drift else 0
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """The status. The read model is not installed where `projection` is None.
 
@@ -182,6 +291,11 @@ class Status:
         return self.schedulers.sessions == 0 and self.schedulers.is_all_seen
 
 
+def is_installed(conn: Connection) -> bool:
+    """Return whether there is a read model, of this version or an older one."""
+    return conn.execute(query("status", "is_installed")).fetchone() == (True,)
+
+
 def read_status(conn: Connection, *, api_role: str = "leads_api", with_sizes: bool = True) -> Status:
     """Return the status, all of it as of one moment.
 
@@ -195,38 +309,40 @@ def read_status(conn: Connection, *, api_role: str = "leads_api", with_sizes: bo
     require_installed(conn)
     with conn.transaction():
         conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        projection = read_projection(conn)
-        if projection is None:
+        projection = _read(conn, Projection, "read_projection")
+        if not projection:
             return Status()
+        proved = _read(conn, ProvedRound, "read_proved_round")
+        present = _read(conn, PresentRound, "read_present_round")
+        role = _read(conn, ApiRole, "read_api_role", role=api_role) if api_role else []
         return Status(
-            projection=projection,
+            projection=projection[0],
             queue=_read(conn, Queue, "read_queue", bound=COUNTED_CHANGES)[0],
             runs=_read(conn, Run, "read_runs"),
             rebuild=_read(conn, Rebuild, "read_rebuild", rebuild_class=locks.REBUILD)[0],
-            dead_letters=_read(conn, DeadLetter, "read_dead_letters", size=SHOWN_DEAD_LETTERS),
-            verification=read_verification(conn),
-            sizes=_read_sizes(conn) if with_sizes else [],
-            api_role=_read_api_role(conn, api_role),
+            dead_letters=_read(conn, DeadLetter, "read_dead_letters", size=_SHOWN_DEAD_LETTERS),
+            verification=Verification(
+                proved=proved[0] if proved else None,
+                present=present[0] if present else None,
+                drift=_read(conn, OpenDrift, "read_open_drift", size=_SHOWN_DRIFT),
+                history=_read(conn, EndedDrift, "read_ended_drift"),
+            ),
+            sizes=_read(conn, Size, "read_sizes") if with_sizes else [],
+            api_role=role[0] if role else None,
             row_security=_read(conn, RowSecurity, "read_row_security")[0],
             schedulers=_read(conn, Schedulers, "count_schedulers", application_name=db.SCHEDULER_NAME)[0],
             missing_source=find_missing_source(conn),
-            lock_holders=read_lock_holders(conn),
+            lock_holders=_read(
+                conn,
+                LockHolder,
+                "read_lock_holders",
+                classes=list(_LOCK_PURPOSES),
+                purposes=list(_LOCK_PURPOSES.values()),
+            ),
             erasures=_read(conn, Erasures, "read_erasures")[0],
             feeds=read_feeds(conn),
             unfed_tables=read_unfed_tables(conn),
         )
-
-
-def _read_sizes(conn: Connection) -> list[Size]:
-    found = _read(conn, Size, "read_sizes")
-    return sorted(found, key=lambda size: -size.bytes)
-
-
-def _read_api_role(conn: Connection, name: str) -> ApiRole | None:
-    if not name:
-        return None
-    row = conn.execute(query("status", "read_api_role"), {"role": name}).fetchone()
-    return None if row is None else ApiRole(name, *row)
 
 
 def _read(conn: Connection, row_type: type[_Row], name: str, **parameters: object) -> list[_Row]:

@@ -6,31 +6,30 @@ from typing import Any
 
 from projector.database.sql import PROJECTION_VERSION
 from projector.observe.status.attention import find_attention
-from projector.observe.status.projection import Projection
-from projector.observe.status.read import COUNTED_CHANGES, RowSecurity, Run, Status
-from projector.observe.status.verification_words import verification_as_dict, verification_lines
+from projector.observe.status.read import COUNTED_CHANGES, LockHolder, Projection, Run, Status, Verification
 from projector.observe.status.words import (
     age_in_words,
-    bytes_in_words,
-    holder_in_words,
+    differing,
+    item_in_words,
     lead_in_words,
     moment_in_words,
     shorten,
-    tries_in_words,
     waiting_in_words,
 )
 from projector.operate.origin.subscriptions import Feed, find_distance
 from projector.report.counted import counted, counted_of, escape_hidden
 
 _SHOWN_TABLES = 6
+_OUTCOMES = {
+    "healed": "healed by `verify --heal`",
+    "rebuilt": "corrected by a rebuild",
+    "right": "found right by a later verify",
+}
 
 
 def as_dict(status: Status) -> dict[str, Any]:
     """Return the status for machines. Times are in UTC, ages and durations in seconds."""
-    letters = [asdict(letter) for letter in status.dead_letters]
-    total = letters[0]["total"] if letters else 0
-    for letter in letters:
-        del letter["total"]
+    letters = [_without(letter, "total") for letter in status.dead_letters]
     projection = status.projection
     return {
         "attention": find_attention(status),
@@ -68,10 +67,10 @@ def as_dict(status: Status) -> dict[str, Any]:
         "locks": [asdict(holder) for holder in status.lock_holders],
         "rebuild": _rebuild_as_dict(status),
         "runs": {run.kind: asdict(run) for run in status.runs},
-        "verify": verification_as_dict(status.verification),
-        "row_security": None if status.row_security is None else _row_security_as_dict(status.row_security),
-        "dead_letters": {"count": total, "first": letters},
-        "erasures": {"interrupted": status.erasures.interrupted, "since": status.erasures.since},
+        "verify": _verification_as_dict(status.verification),
+        "row_security": status.row_security and _without(status.row_security, "database_name"),
+        "dead_letters": {"count": status.dead_letters[0].total if letters else 0, "first": letters},
+        "erasures": asdict(status.erasures),
         "tables": [asdict(size) for size in status.sizes],
     }
 
@@ -91,10 +90,7 @@ def render(status: Status) -> str:
 def _lines(status: Status) -> Iterator[tuple[str, str]]:
     projection = status.projection
     if projection is None:
-        yield (
-            "Read model",
-            "not installed",
-        )
+        yield "Read model", "not installed"
         return
     queue = status.queue
     built = "never built" if projection.built_at is None else f"built {moment_in_words(projection.built_at)}"
@@ -111,37 +107,29 @@ def _lines(status: Status) -> Iterator[tuple[str, str]]:
     else:
         yield "As of", f"{moment_in_words(projection.as_of)}, {age_in_words(projection.as_of_age)} ago"
     yield "Capture", _capture_in_words(status, projection)
-    for said in _origin_in_words(status, projection):
-        yield "Origin", said
+    for feed in status.feeds:
+        yield "Origin", _feed_in_words(feed, projection)
+    for table in status.unfed_tables:
+        yield "Origin", f"no subscription brings rows of {table}"
     yield "Scheduler", _schedulers_in_words(status)
     yield "Rebuild", _rebuild_in_words(status, projection)
     for number, holder in enumerate(status.lock_holders):
-        yield "" if number else "Locks", holder_in_words(holder)
+        yield "" if number else "Locks", _holder_in_words(holder)
     for run in status.runs:
         yield f"Last {run.kind}"[:12], _run_in_words(run)
-    yield from verification_lines(status.verification)
-    if status.row_security is not None:
-        yield from _row_security_lines(status, status.row_security)
+    yield from _verification_lines(status.verification)
+    yield from _row_security_lines(status)
     yield "Dead letters", f"{status.dead_letters[0].total:,}" if status.dead_letters else "none"
     for letter in status.dead_letters:
-        yield (
-            "",
-            f"{lead_in_words(letter)}: {shorten(letter.error)} ({tries_in_words(letter.attempts)})",
-        )
+        tries = f"tried {counted(letter.attempts, 'time')}" if letter.attempts else "not tried alone yet"
+        yield "", f"{lead_in_words(letter)}: {shorten(letter.error)} ({tries})"
     total = sum(size.bytes for size in status.sizes)
-    yield "Size", f"{bytes_in_words(total)}, of it:"
+    yield "Size", f"{_bytes_in_words(total)}, of it:"
     for size in status.sizes[:_SHOWN_TABLES]:
         yield (
             "",
-            f"{size.table_name:<32}{bytes_in_words(size.bytes):>10}  about {counted(size.about_rows, 'row')}",
+            f"{size.table_name:<32}{_bytes_in_words(size.bytes):>10}  about {counted(size.about_rows, 'row')}",
         )
-
-
-def _origin_in_words(status: Status, projection: Projection) -> Iterator[str]:
-    for feed in status.feeds:
-        yield _feed_in_words(feed, projection)
-    for table in status.unfed_tables:
-        yield f"no subscription brings rows of {table}"
 
 
 def _feed_in_words(feed: Feed, projection: Projection) -> str:
@@ -151,7 +139,7 @@ def _feed_in_words(feed: Feed, projection: Projection) -> str:
         worker = "no worker"
     else:
         distance = find_distance(feed, projection.origin_position)
-        behind = "" if distance is None else f", {bytes_in_words(distance)} behind"
+        behind = "" if distance is None else f", {_bytes_in_words(distance)} behind"
         worker = f"its worker is at {feed.position}{behind}"
     errors = "never failed" if not feed.errors else f"failed {counted(feed.errors, 'time')}"
     if projection.failed_at is not None:
@@ -162,14 +150,15 @@ def _feed_in_words(feed: Feed, projection: Projection) -> str:
     return f"subscription {feed.name}: {worker}; {errors}; {proved} is proved to have arrived"
 
 
-def _row_security_lines(status: Status, found: RowSecurity) -> Iterator[tuple[str, str]]:
-    role = status.api_role
+def _row_security_lines(status: Status) -> Iterator[tuple[str, str]]:
+    found, role = status.row_security, status.api_role
+    if found is None:
+        return
     if found.unprotected is not None:
         yield "Row security", f"missing: {found.unprotected}, {found.problem}"
-    elif found.lets_older_api_pass:
-        yield "Row security", f"on, {counted(found.tables, 'table')}; the API of version 0.1 may still run"
     else:
-        yield "Row security", f"on, {counted(found.tables, 'table')}"
+        older = "; the API of version 0.1 may still run" if found.lets_older_api_pass else ""
+        yield "Row security", f"on, {counted(found.tables, 'table')}{older}"
     if role is not None and role.can_create_temporary:
         command = f"REVOKE TEMPORARY ON DATABASE {found.database_name} FROM PUBLIC;"
         yield (
@@ -178,12 +167,60 @@ def _row_security_lines(status: Status, found: RowSecurity) -> Iterator[tuple[st
         )
 
 
-def _row_security_as_dict(found: RowSecurity) -> dict[str, Any]:
+def _verification_lines(found: Verification) -> Iterator[tuple[str, str]]:
+    proved, present = found.proved, found.present
+    text = "not yet"
+    if proved is not None:
+        text = f"{moment_in_words(proved.finished_at)}, {counted(proved.leads, 'lead')}"
+        text += f", {proved.left_out:,} left out" if proved.left_out else ""
+        text += f", {_differences_in_words(proved.differences)}"
+    yield "Verified", f"everything: {text}"
+    text = "none under way"
+    if present is not None:
+        leads = counted(max(present.leads_total, present.leads), "lead")
+        text = f"{round(100 * present.done, 1)} % in {age_in_words(present.age)}, {present.leads:,} of about {leads}"
+        text += f", {present.left_out:,} to be looked at again" if present.left_out else ""
+        text += f", {_differences_in_words(present.differences)}"
+    yield "Verify round", text
+    yield "Drift", "none" if not found.drift else differing(found.drift_total)
+    for item in found.drift:
+        yield (
+            "",
+            f"{item_in_words(item)}: {shorten(item.first_field)}, found {moment_in_words(item.found_at)}",
+        )
+    for ended in found.history:
+        last = "" if ended.items == 1 else "the last "
+        yield (
+            "",
+            f"{counted(ended.items, 'item')} {_OUTCOMES[ended.outcome]}, {last}{moment_in_words(ended.last_at)}",
+        )
+
+
+def _differences_in_words(differences: int) -> str:
+    return counted(differences, "difference") if differences else "no difference"
+
+
+def _holder_in_words(holder: LockHolder) -> str:
+    program = shorten(holder.application) if holder.application else "a program without a name"
+    since = f" since {moment_in_words(holder.since)} at the earliest" if holder.since else ""
+    return f"process {holder.pid}, {program}{since}, for {' and '.join(holder.purposes)}"
+
+
+def _without(record: Any, name: str) -> dict[str, Any]:  # noqa: ANN401  # Any dataclass.
+    return {key: value for key, value in asdict(record).items() if key != name}
+
+
+def _verification_as_dict(found: Verification) -> dict[str, Any]:
+    present = found.present
     return {
-        "tables": found.tables,
-        "unprotected": found.unprotected,
-        "problem": found.problem,
-        "lets_older_api_pass": found.lets_older_api_pass,
+        "proved_at": found.proved and found.proved.finished_at,
+        "proved": found.proved and asdict(found.proved),
+        "round": present and {**_without(present, "done"), "percent": round(100 * present.done, 1)},
+        "drift": {
+            "count": found.drift_total,
+            "first": [_without(item, "total") for item in found.drift],
+            "ended": [asdict(ended) for ended in found.history],
+        },
     }
 
 
@@ -239,3 +276,11 @@ def _run_in_words(run: Run) -> str:
         text += f", {counted(run.changes, 'change')}"
     text += f" in {run.seconds:.1f} s"
     return text + (f": {shorten(run.note)}" if run.note else "")
+
+
+def _bytes_in_words(number: float) -> str:
+    for unit in ("B", "kB", "MB"):
+        if number < 1024:  # noqa: PLR2004  # As PostgreSQL counts.
+            return f"{number:.0f} {unit}"
+        number /= 1024
+    return f"{number:.1f} GB"

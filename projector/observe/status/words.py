@@ -2,8 +2,7 @@
 
 from datetime import datetime
 
-from projector.observe.status.lock_holders import LockHolder
-from projector.observe.status.read import COUNTED_CHANGES, DeadLetter, Queue
+from projector.observe.status.read import COUNTED_CHANGES, DeadLetter, OpenDrift, Queue
 from projector.report.counted import counted, escape_hidden
 
 _LONGEST_TEXT = 100
@@ -14,11 +13,6 @@ def lead_in_words(letter: DeadLetter) -> str:
     if letter.user_id is None:
         return escape_hidden(f"{letter.kind} {letter.key}")
     return escape_hidden(f"lead {letter.customer_phone} of {letter.user_id} ({letter.kind} {letter.key})")
-
-
-def tries_in_words(attempts: int) -> str:
-    """Return how often a dead letter failed alone."""
-    return f"tried {counted(attempts, 'time')}" if attempts else "not tried alone yet"
 
 
 def waiting_in_words(queue: Queue) -> str:
@@ -41,23 +35,26 @@ def age_in_words(seconds: float) -> str:
     return f"{seconds:.1f} s"
 
 
-def holder_in_words(holder: LockHolder) -> str:
-    """Return a session that holds locks, since when it can have had them, and what they are for."""
-    program = shorten(holder.application) if holder.application else "a program without a name"
-    since = f" since {moment_in_words(holder.since)} at the earliest" if holder.since else ""
-    return f"process {holder.pid}, {program}{since}, for {' and '.join(holder.purposes)}"
-
-
-def bytes_in_words(number: float) -> str:
-    """Return a number of bytes in a unit that keeps it short."""
-    for unit in ("B", "kB", "MB"):
-        if number < 1024:  # noqa: PLR2004  # As PostgreSQL counts.
-            return f"{number:.0f} {unit}"
-        number /= 1024
-    return f"{number:.1f} GB"
-
-
 def shorten(text: str) -> str:
     """Return a text of at most 100 characters, all of which can be seen."""
     text = escape_hidden(text)
     return text if len(text) <= _LONGEST_TEXT else f"{text[: _LONGEST_TEXT - 1]}…"
+
+
+def item_in_words(item: OpenDrift) -> str:
+    """Return what differs: a lead, a key with its lead, or the statistics of a tenant."""
+    if item.kind == "statistics":
+        return f"the statistics of {item.user_id}"
+    lead = f"lead {item.customer_phone} of {item.user_id}"
+    return f"{lead} ({item.kind} {item.key})" if item.key else lead
+
+
+def differing(items: int) -> str:
+    """Return how many items differ. An item is a lead, a key, or the statistics of a tenant."""
+    return f"{counted(items, 'item')} {'differs' if items == 1 else 'differ'} from the source rows"
+
+
+def days_in_words(days: float) -> str:
+    """Return a number of days with its noun."""
+    unit = "day" if days == 1 else "days"
+    return f"{days:g} {unit}"

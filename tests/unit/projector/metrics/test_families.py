@@ -5,8 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from projector.observe.metrics.families import FAMILIES, State, as_metric
-from projector.observe.status.read import Queue, Rebuild, Run, Status
-from projector.observe.status.verification import ProvedRound, Verification
+from projector.observe.status.read import ProvedRound, Queue, Rebuild, Run, Status, Verification
 
 NOW = datetime(2026, 11, 26, tzinfo=UTC)
 

@@ -1,26 +1,49 @@
 """What `status` reads from the database."""
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import quote
+
+import pytest
 
 from projector.core.dead_letters import Retried, retry_dead_letters
 from projector.core.refresh import refresh
 from projector.database import locks
+from projector.database.sql import PROJECTION_VERSION
 from projector.observe.status import as_dict, find_attention, read_status, render
 from projector.report.progress import QUIET
+from projector.sweep.verify import verify
+from tests.support.commands import projector
 from tests.support.patience import PATIENCE
-from tests.support.running import (
-    running_scheduler,
-    value,
-    wait_for,
-    wait_until,
-    write_conversations,
-)
+from tests.support.running import running_scheduler, value, wait_for, wait_until, write_conversations
 from tests.support.server import Database
 from tests.unit.projector.status.reading import Connection, one_sentence, refresh_now
 
 MakeDatabase = Callable[[Database | None], Database]
+STRANGER = "leads_test_stranger"
+
+
+@pytest.fixture
+def stranger(built: Connection) -> Iterator[Database]:
+    """The database for a login that has no right but to connect."""
+    built.execute(f"CREATE ROLE {STRANGER} LOGIN PASSWORD 'x'".encode())
+    try:
+        yield Database(url_of(built), built.info.dbname).by(STRANGER)
+    finally:
+        built.execute(f"DROP ROLE {STRANGER}".encode())
+
+
+def url_of(conn: Connection) -> str:
+    """The address of a connection's database, for another login too."""
+    info = conn.info
+    host = quote(info.host, safe="")
+    return f"postgresql://{info.user}:{info.password}@{host}:{info.port}/{info.dbname}"
+
+
+def take(conn: Connection, lock_class: int, key: int = 0) -> None:
+    conn.execute("SELECT pg_advisory_lock(%s, %s)", (lock_class, key))
 
 
 def test_queue_and_lag_are_exact(built: Connection) -> None:
@@ -150,3 +173,113 @@ def test_an_index_that_another_session_locks_does_not_block(database: Database, 
         other.execute("DROP INDEX read_model.lead_messages_in_order")
         built.execute(f"SET statement_timeout = '{PATIENCE:.0f}s'".encode())
         assert read_status(built).sizes
+
+
+def test_a_rebuild_is_running_or_interrupted_by_who_holds_its_lock(
+    database: Database, built: Connection
+) -> None:
+    built.execute(
+        "INSERT INTO projector.runs (kind, started_at, leads, leads_total) VALUES ('rebuild', now(), 250, 1000)"
+    )
+    built.execute("INSERT INTO projector.rebuild_plan (version) VALUES (%s)", (PROJECTION_VERSION,))
+    with database.connect() as holder:
+        holder.execute("SELECT pg_advisory_lock(%s, 0)", (locks.REBUILD,))
+        status = read_status(built)
+        assert find_attention(status) == []
+        assert as_dict(status)["rebuild"] == {
+            "state": "running",
+            "leads": 250,
+            "leads_total": 1000,
+            "percent": 25.0,
+        }
+        assert "250 of 1,000 customers, 25.0 %" in render(status)
+    wait_until(built, "count(*) = 0 FROM pg_locks WHERE locktype = 'advisory'")
+    status = read_status(built)
+    assert as_dict(status)["rebuild"]["state"] == "interrupted"
+    assert "interrupted" in one_sentence(status)
+
+
+def test_as_json_it_has_the_same(database: Database, built: Connection, tmp_path: Path) -> None:
+    done = projector(tmp_path, "--database-url", database.url, "status", "--json")
+    assert done.returncode == 0
+    found = json.loads(done.stdout)
+    assert found["attention"] == []
+    assert found["capture"]["state"] == "intact"
+    assert found["projection"]["built_version"] == found["projection"]["version"] == PROJECTION_VERSION
+    assert found["queue"]["changes"] == 0
+    assert found["as_of"].endswith("Z") or "+00:00" in found["as_of"]
+    assert value(built, "SELECT %s::timestamptz = as_of FROM read_model.freshness", found["as_of"])
+
+
+def test_a_verify_of_everything_proves_it_and_one_of_a_tenant_does_not(
+    database: Database, built: Connection
+) -> None:
+    with database.connect() as own:
+        verify(own, tenants=["u"], sample=None, heal=False, progress=QUIET)
+        verify(own, tenants=None, sample=5, heal=False, progress=QUIET)
+        assert read_status(built).verification.proved is None
+        verify(own, tenants=None, sample=None, heal=False, progress=QUIET)
+    found = read_status(built).verification
+    assert found.proved is not None
+    assert (found.proved.leads, found.proved.left_out, found.proved.differences) == (1, 0, 0)
+    assert as_dict(read_status(built))["verify"]["proved_at"] == found.proved.finished_at
+    assert value(built, "SELECT proved_at FROM read_model.projection") == found.proved.finished_at
+
+
+def test_what_differs_is_counted_and_the_first_is_named(database: Database, built: Connection) -> None:
+    built.execute("UPDATE read_model.leads SET lead_status = 'Hot', total_score = 4")
+    with database.connect() as own:
+        verify(own, tenants=None, sample=None, heal=False, progress=QUIET)
+    found = read_status(built).verification
+    # The lead, and the statistics that count it.
+    assert found.drift_total == 2
+    assert [(item.kind, item.user_id, item.customer_phone) for item in found.drift] == [
+        ("lead", "u", "49151000001"),
+        ("statistics", "u", ""),
+    ]
+    told = as_dict(read_status(built))["verify"]["drift"]
+    assert (told["count"], len(told["first"]), told["ended"]) == (2, 2, [])
+    assert "total" not in told["first"][0]
+
+
+def test_nobody_holds_a_lock_at_rest(built: Connection) -> None:
+    # Our own locks, and those of others that are no locks of ours, are left out.
+    take(built, locks.REBUILD)
+    built.execute("SELECT pg_advisory_lock(1, 2), pg_advisory_lock(2010369)")
+    assert read_status(built).lock_holders == []
+    assert "Locks" not in render(read_status(built))
+
+
+def test_a_stranger_who_stops_the_projector_is_named(
+    built: Connection, stranger: Database, tmp_path: Path
+) -> None:
+    with stranger.connect(application_name="grab\x1b[31m") as conn:
+        pid = conn.info.backend_pid
+        for shard in locks.SHARDS:
+            take(conn, locks.SHARD, shard)
+        take(conn, locks.REBUILD)
+        [holder] = read_status(built).lock_holders
+        assert (holder.pid, holder.login, holder.is_ours) == (pid, STRANGER, False)
+        assert holder.purposes == ["rebuilds", "refreshes"]
+        assert holder.since is not None
+        sentence = one_sentence(read_status(built))
+        assert sentence.startswith(
+            f"Process {pid} keeps rebuilds and refreshes waiting: it holds locks of the projector and is no session of"
+            f" it (login {STRANGER}, program grab"
+        )
+        assert f"SELECT pg_terminate_backend({pid});" in sentence
+        assert "\x1b" not in sentence
+        done = projector(tmp_path, "--database-url", url_of(built), "status", "--json")
+        assert done.returncode == 1
+        assert [held["pid"] for held in json.loads(done.stdout)["locks"]] == [pid]
+
+
+def test_a_session_of_ours_is_shown_and_needs_nobody(built: Connection) -> None:
+    own = Database(url_of(built), built.info.dbname)
+    with own.connect(application_name="leads-projector rebuild") as conn:
+        take(conn, locks.JOB, locks.VERIFY_JOB)
+        status = read_status(built)
+        assert find_attention(status) == []
+        [holder] = status.lock_holders
+        assert holder.is_ours
+        assert f"process {conn.info.backend_pid}, leads-projector rebuild" in render(status)
