@@ -80,11 +80,10 @@ def wait_for_signal(received: "SimpleQueue[str]") -> str:
 
 def start_loops(jobs: Jobs) -> None:
     """Start the loops of all jobs that have no calendar; each job says how long its pause is."""
-    Loop("refresh", jobs.workers["refresh"], jobs.stop).start()
-    Loop("upkeep", jobs.upkeep, jobs.stop).start()
-    Loop("origin", jobs.origin, jobs.stop).start()
-    Loop("verify", jobs.workers["verify"], jobs.stop).start()
-    Loop("prune", jobs.workers["prune"], jobs.stop, first_after=FIRST_PRUNE_SECONDS).start()
+    for name, worker in jobs.workers.items():
+        if name != "rebuild":
+            first_after = FIRST_PRUNE_SECONDS if name == "prune" else 0.0
+            Loop(name, worker, jobs.stop, first_after=first_after).start()
     Loop("watch", jobs.watch, jobs.stop).start()
 
 

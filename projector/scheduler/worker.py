@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from typing import ClassVar
 
 import psycopg
 import structlog
@@ -95,30 +96,42 @@ class Database:
             _log.warning("the database is gone; trying again until it is back", error=_first_line(error))
 
 
+class Job:
+    """What a worker does again and again.
+
+    `longest_retry_seconds` is the longest wait after a failure; 0 is for a job that cron starts.
+    """
+
+    name: ClassVar[str]
+    longest_retry_seconds: ClassVar[float]
+
+    def wait(self) -> float:
+        """Return in how many seconds there may be something to do; 0 for now. This needs no connection."""
+        return 0.0
+
+    def run(self, conn: Connection, worker: "Worker") -> float:
+        """Do the job once; return in how many seconds it wants to be done again."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """End for good."""
+
+
 class Worker:
     """One job with its connection. After a failure it waits before the next try, longer each time.
 
-    `work` does the job once, and returns in how many seconds it wants to be done again. `longest_retry_seconds` is the
-    longest wait after a failure; 0 is for a job that cron starts. `alive_at` is when the job last showed progress, None
-    while it is not running.
+    `alive_at` is when the job last showed progress, None while it is not running. `stop` says that the scheduler ends.
     """
 
-    def __init__(
-        self,
-        name: str,
-        work: Callable[[Connection], float],
-        database: Database,
-        stop: threading.Event,
-        longest_retry_seconds: float,
-    ) -> None:
-        self.name = name
+    def __init__(self, job: Job, database: Database, stop: threading.Event) -> None:
+        self.job = job
+        self.name = job.name
+        self.stop = stop
         self.conn: Connection | None = None
         self.alive_at: float | None = None
+        self._prepared: Connection | None = None
         self._connected_at = 0.0
-        self._work = work
         self._database = database
-        self._stop = stop
-        self._longest_retry_seconds = longest_retry_seconds
         self._trouble: str | None = None
         self._pause = _FIRST_RETRY_SECONDS
         self._retry_at = 0.0
@@ -128,8 +141,8 @@ class Worker:
         # Before the look at `stop`: who sets that and then finds nobody at work may close the connections.
         self.touch()
         try:
-            early = self._retry_at - time.monotonic()
-            if self._stop.is_set() or early > 0:
+            early = max(self._retry_at - time.monotonic(), self.job.wait())
+            if self.stop.is_set() or early > 0:
                 return max(early, 0.0)
             if self.conn is None or self.conn.closed:
                 self.close()
@@ -138,7 +151,7 @@ class Worker:
             if self.conn is None:
                 return _FIRST_RETRY_SECONDS
             with naming_missing_source(self.conn):
-                pause = self._work(self.conn)
+                pause = self.job.run(self.conn, self)
         except StoppingError:
             return 0.0
         except (ProjectorError, psycopg.Error) as error:
@@ -154,6 +167,16 @@ class Worker:
     def touch(self) -> None:
         """Note progress: the job does not hang."""
         self.alive_at = time.monotonic()
+
+    def prepare(self, conn: Connection, prepare: Callable[[Connection], None]) -> None:
+        """Prepare a connection once."""
+        if conn is not self._prepared:
+            prepare(conn)
+            self._prepared = conn
+
+    def watched(self, inner: Progress) -> Progress:
+        """Return a progress of the job, which notes that it is alive and ends it when the scheduler ends."""
+        return _WatchedProgress(inner, self)
 
     def cancel(self) -> None:
         """Ask PostgreSQL to cancel the current statement."""
@@ -186,7 +209,7 @@ class Worker:
         """Log an error once, and return how long to wait before the next try: longer each time."""
         is_lost = isinstance(error, DatabaseUnreachableError) or self.conn is None or self.conn.closed
         self.close()
-        if self._stop.is_set():
+        if self.stop.is_set():
             return 0.0
         counted.note_error(self.name)
         if is_lost:
@@ -197,18 +220,18 @@ class Worker:
         if trouble != self._trouble:
             _log.error("cannot go on for now", job=self.name, error=quoting(error, trouble))
         self._trouble = trouble
-        pause, self._pause = self._pause, min(self._pause * 2, self._longest_retry_seconds)
+        pause, self._pause = self._pause, min(self._pause * 2, self.job.longest_retry_seconds)
         self._retry_at = time.monotonic() + pause
         return pause
 
 
-class WatchedProgress:
+class _WatchedProgress:
     """Passes progress on, notes that the job is alive, and ends the job when the scheduler ends."""
 
-    def __init__(self, inner: Progress, worker: Callable[[], Worker], stop: threading.Event) -> None:
+    def __init__(self, inner: Progress, worker: Worker) -> None:
         self._inner = inner
         self._worker = worker
-        self._stop = stop
+        self.finish = inner.finish
 
     def start(self, title: str, total: int, unit: str) -> None:
         """Begin work."""
@@ -220,13 +243,9 @@ class WatchedProgress:
         self._check()
         self._inner.advance(n)
 
-    def finish(self) -> None:
-        """End the work."""
-        self._inner.finish()
-
     def _check(self) -> None:
-        self._worker().touch()
-        if self._stop.is_set():
+        self._worker.touch()
+        if self._worker.stop.is_set():
             raise StoppingError
 
 

@@ -23,7 +23,7 @@ from projector.database import connect as db
 from projector.database.locks import SHARDS
 from projector.report.errors import BlockedError
 from projector.report.progress import QUIET
-from projector.scheduler.look import has_changes
+from projector.scheduler.jobs.refresh import has_changes
 from projector.sweep.rebuild import rebuild
 from tests.exactness.random_load import COLLISIONS
 from tests.support.patience import PATIENCE

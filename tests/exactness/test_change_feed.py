@@ -12,7 +12,7 @@ from projector.operate.erase import Target
 from projector.operate.install import migrate
 from projector.operate.uninstall import uninstall
 from projector.report.progress import QUIET
-from projector.scheduler import tombstones
+from projector.scheduler.jobs.prune import prune_tombstones
 from tests.conftest import MakeDatabase
 from tests.exactness.feed_copy import Copy, serving
 from tests.exactness.interleaving import refreshing
@@ -215,12 +215,12 @@ def test_a_token_that_is_older_than_the_tombstones_is_gone(filled: Platform, cop
     execute(filled.conn, "DELETE FROM conversations WHERE customer_phone = '77'")
     refresh_now(filled.conn)
     copy.follow()
-    tombstones.prune(filled.conn, 30)
+    prune_tombstones(filled.conn, 30)
     newest = copy.token
     for copy.token in (old, oldest, newest):
         assert copy.ask()[0] == 200
     execute(filled.conn, "UPDATE read_model.lead_tombstones SET deleted_at = now() - interval '31 days'")
-    tombstones.prune(filled.conn, 30)
+    prune_tombstones(filled.conn, 30)
     assert value(filled.conn, "SELECT count(*) FROM read_model.lead_tombstones") == 0
     # Who has seen the deletion goes on.
     assert copy.ask()[0] == 200

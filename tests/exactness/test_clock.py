@@ -17,7 +17,7 @@ from projector.core.dead_letters import retry_dead_letters
 from projector.observe.status import find_attention, read_status
 from projector.scheduler import jobs as scheduler_jobs
 from projector.scheduler import main
-from projector.scheduler.jobs import Jobs
+from projector.scheduler.jobs import Jobs, prune, refresh, upkeep, verify
 from tests.exactness import interleaving
 from tests.exactness.platform import Platform, assert_exact, refresh_now, texts, value
 from tests.support.patience import PATIENCE
@@ -27,7 +27,13 @@ from tests.unit.projector.scheduler.running import jobs_of
 Connection = psycopg.Connection[TupleRow]
 
 JUMPS = [-3600.0, -90.0, 90.0, 3600.0]
-LOOPED = ("_refresh", "_keep_up", "_verify", "_prune", "watch")
+LOOPED: dict[str, tuple[type, str]] = {
+    "refresh": (refresh.Refresh, "run"),
+    "upkeep": (upkeep.Upkeep, "run"),
+    "verify": (verify.Verify, "run"),
+    "prune": (prune.Prune, "run"),
+    "watch": (Jobs, "watch"),
+}
 FOLDER = Path(__file__).parent
 
 
@@ -53,8 +59,8 @@ def test_no_job_stands_still_when_the_clock_jumps(
     wall, jumped = time.time, [0.0]
     # The job in whose next turn the clock jumps: its loop knows only then when the turn began.
     jumping: list[str] = []
-    for name in LOOPED:
-        real = getattr(Jobs, name)
+    for name, (looped, method) in LOOPED.items():
+        real = getattr(looped, method)
 
         def counted(*args: object, name: str = name, real: object = real) -> float:
             pause = real(*args)  # type: ignore[operator]
@@ -64,10 +70,11 @@ def test_no_job_stands_still_when_the_clock_jumps(
                 jumping.clear()
             return float(pause)
 
-        monkeypatch.setattr(Jobs, name, counted)
-    for name in ("UPKEEP", "PRUNE", "WATCH"):
-        monkeypatch.setattr(scheduler_jobs, f"{name}_INTERVAL_SECONDS", 0.05)
-    monkeypatch.setattr(scheduler_jobs, "LONGEST_VERIFY_WAIT_SECONDS", 0.05)
+        monkeypatch.setattr(looped, method, counted)
+    for module in (upkeep, prune):
+        monkeypatch.setattr(module, "INTERVAL_SECONDS", 0.05)
+    monkeypatch.setattr(scheduler_jobs, "WATCH_INTERVAL_SECONDS", 0.05)
+    monkeypatch.setattr(verify, "LONGEST_WAIT_SECONDS", 0.05)
     monkeypatch.setattr(main, "FIRST_PRUNE_SECONDS", 0.05)
     monkeypatch.setattr(time, "time", lambda: wall() + jumped[0])
     with turning(jobs_of(database, monkeypatch, FOLDER, LEADS_REFRESH_SECONDS="0.05")):

@@ -10,7 +10,7 @@ from psycopg.rows import TupleRow
 
 from projector.database import locks
 from projector.report.errors import CaptureGapError, NotInstalledError
-from projector.scheduler.look import has_changes, look
+from projector.scheduler.jobs.refresh import has_changes, look
 from tests.exactness.platform import Platform, refresh_now, texts, value
 from tests.support.patience import PATIENCE
 from tests.support.running import wait_until

@@ -1,6 +1,7 @@
 """Where logical replication brings the source rows, as-of ends at what is proved: each bound by itself, on one server.
 
-What stands for the subscriptions is a view with rows of the test's own. tests/unit/projector/test_origin.py has real ones.
+What stands for the subscriptions is a view with rows of the test's own. tests/unit/projector/test_origin.py has real
+ones.
 """
 
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from projector.database.sql import query
 from projector.observe.status import find_attention, read_status
 from projector.operate.origin import proof as origin
 from projector.operate.origin.proof import Origin
-from projector.scheduler.look import look
+from projector.scheduler.jobs.refresh import look
 from tests.exactness.platform import Platform, rebuild_now, refresh_now, texts, value
 
 Connection = psycopg.Connection[TupleRow]

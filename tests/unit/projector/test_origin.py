@@ -15,7 +15,7 @@ from projector.database.schema import source_tables
 from projector.observe.status import as_dict, find_attention, read_status, render
 from projector.operate.origin.proof import Origin, note_once
 from projector.report.progress import QUIET
-from projector.scheduler.look import look
+from projector.scheduler.jobs.refresh import look
 from projector.sweep.rebuild import rebuild
 from tests.support.road import Road, address, drop_subscription, ready, replicated_platform
 from tests.support.running import value, wait_for, wait_until, write_message

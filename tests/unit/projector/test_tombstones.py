@@ -1,6 +1,6 @@
 """Old tombstones go, and the tenant remembers up to which version."""
 
-from projector.scheduler import tombstones
+from projector.scheduler.jobs.prune import prune_tombstones
 from tests.support.running import value
 from tests.unit.projector.recovering import Connection
 
@@ -11,10 +11,10 @@ def test_old_tombstones_go_and_young_ones_stay(built: Connection) -> None:
         " ('u', '1', 5, now() - interval '31 days'), ('u', '2', 7, now() - interval '40 days'),"
         " ('u', '3', 9, now() - interval '29 days')"
     )
-    tombstones.prune(built, 30)
+    prune_tombstones(built, 30)
     assert built.execute("SELECT customer_phone FROM read_model.lead_tombstones").fetchall() == [("3",)]
     assert value(built, "SELECT pruned_version FROM read_model.tenants WHERE user_id = 'u'") == 7
-    tombstones.prune(built, 30)
+    prune_tombstones(built, 30)
     assert value(built, "SELECT pruned_version FROM read_model.tenants WHERE user_id = 'u'") == 7
 
 

@@ -3,21 +3,31 @@
 import os
 import signal
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
+import structlog
 
+from projector.core.batch import Batch
+from projector.core.choice import MOST_PASSES
+from projector.core.refresh import refresh_with_backoff
 from projector.database import locks
 from projector.database.source_names import SourceCursor
+from projector.observe.metrics import counted
 from projector.observe.status import find_attention, read_status, render
 from projector.operate.install import migrate
 from projector.scheduler import jobs as scheduler_jobs
 from projector.scheduler import pace
+from projector.scheduler.jobs import refresh, upkeep
+from projector.scheduler.worker import Worker
 from projector.sweep import recovery
 from projector.trial.postgres.embedded import EmbeddedServer
 from tests.support.patience import PATIENCE
 from tests.support.running import (
+    running_scheduler,
     value,
     wait_for,
     wait_until,
@@ -125,28 +135,40 @@ def test_one_of_several_schedulers_verifies(
 
 
 @pytest.mark.parametrize(
-    "reason",
+    "reasons",
     [
-        "UPDATE read_model.projection SET built_at = NULL",
-        "UPDATE read_model.projection SET version = 'another'",
-        "INSERT INTO projector.capture_gaps (reason) VALUES ('queue shed')",
-        "INSERT INTO projector.settings (name, value) VALUES ('capture_off', 'import')",
-        "INSERT INTO projector.rebuild_plan (version) VALUES ('x')",
-        "INSERT INTO projector.changes (shard, kind, keys) SELECT 0, 'contacts', '{x}' FROM generate_series(1, 10001)",
-        "ALTER TABLE messages DISABLE TRIGGER USER",
-        "UPDATE projector.settings SET value = 'another' WHERE name = 'projection_version'",
+        {
+            "UPDATE read_model.projection SET built_at = NULL": "UPDATE read_model.projection SET built_at = now()",
+            "INSERT INTO projector.capture_gaps (reason) VALUES ('queue shed')": "DELETE FROM projector.capture_gaps",
+            "INSERT INTO projector.settings (name, value) VALUES ('capture_off', 'import')": (
+                "DELETE FROM projector.settings WHERE name = 'capture_off'"
+            ),
+            "INSERT INTO projector.rebuild_plan (version) VALUES ('x')": "DELETE FROM projector.rebuild_plan",
+            "INSERT INTO projector.changes (shard, kind, keys) SELECT 0, 'contacts', '{x}'"
+            " FROM generate_series(1, 10001)": "DELETE FROM projector.changes",
+            "UPDATE read_model.projection SET version = 'another'": None,
+        },
+        {"ALTER TABLE messages DISABLE TRIGGER USER": None},
+        {"UPDATE projector.settings SET value = 'another' WHERE name = 'projection_version'": None},
     ],
 )
 def test_while_something_else_explains_what_differs_or_is_more_urgent_nothing_is_verified(
-    database: Database, connection: Connection, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, reason: str
+    database: Database,
+    connection: Connection,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    reasons: dict[str, str | None],
 ) -> None:
     write_source(connection)
     build(connection)
-    assert connection.execute(reason.encode()).statusmessage not in ("UPDATE 0", "INSERT 0 0")
     jobs = jobs_of(database, monkeypatch, tmp_path)
-    jobs.workers["verify"]()
+    for reason, undo in reasons.items():
+        assert connection.execute(reason.encode()).statusmessage not in ("UPDATE 0", "INSERT 0 0")
+        jobs.workers["verify"]()
+        assert value(connection, ROUND) == -1, reason
+        if undo is not None:
+            connection.execute(undo.encode())
     jobs.end()
-    assert value(connection, ROUND) == -1
 
 
 def test_a_verify_that_is_switched_off_forgets_its_round(
@@ -261,7 +283,7 @@ def test_a_refresh_that_looks_at_the_queue_alone_takes_what_waits(
         monkeypatch.setattr(pace, name, 3600.0)
     jobs = jobs_of(database, monkeypatch, tmp_path, LEADS_REFRESH_SECONDS="3600")
     jobs.workers["refresh"]()
-    monkeypatch.setattr(scheduler_jobs, "look", lambda *_: pytest.fail("it looked at everything"))
+    monkeypatch.setattr(refresh, "look", lambda *_: pytest.fail("it looked at everything"))
     write_conversations(connection, 1, first=2)
     assert jobs.workers["refresh"]() < 3600
     jobs.end()
@@ -274,26 +296,26 @@ def test_an_idle_projector_does_the_upkeep_rarely_unless_something_is_wrong(
     write_source(connection)
     build(connection)
     done: list[int] = []
-    real = scheduler_jobs.Jobs._keep_up  # noqa: SLF001
+    real = upkeep.Upkeep.run
 
-    def note(jobs: scheduler_jobs.Jobs, conn: Connection) -> float:
+    def note(job: upkeep.Upkeep, conn: Connection, worker: Worker) -> float:
         done.append(1)
-        return real(jobs, conn)
+        return real(job, conn, worker)
 
-    monkeypatch.setattr(scheduler_jobs.Jobs, "_keep_up", note)
-    monkeypatch.setattr(scheduler_jobs, "IDLE_UPKEEP_INTERVAL_SECONDS", 3600.0)
+    monkeypatch.setattr(upkeep.Upkeep, "run", note)
+    monkeypatch.setattr(upkeep, "IDLE_INTERVAL_SECONDS", 3600.0)
     monkeypatch.setattr(pace, "IDLE_AFTER_SECONDS", 0.0)
     jobs = jobs_of(database, monkeypatch, tmp_path)
     jobs.workers["refresh"]()
     for _ in range(3):
-        assert jobs.upkeep() == scheduler_jobs.UPKEEP_INTERVAL_SECONDS
+        assert jobs.workers["upkeep"]() == upkeep.INTERVAL_SECONDS
     assert len(done) == 1
     connection.execute("ALTER TABLE public.messages DISABLE TRIGGER USER")
     jobs.workers["refresh"]()
-    jobs.upkeep()
+    jobs.workers["upkeep"]()
     assert len(done) == 2
     jobs.workers["refresh"]()
-    jobs.upkeep()
+    jobs.workers["upkeep"]()
     jobs.end()
     assert len(done) == 2
     assert value(connection, "SELECT count(*) FROM projector.capture_gaps WHERE healed_at IS NULL") == 0
@@ -321,3 +343,130 @@ def test_the_depth_of_a_queue_that_is_being_taken_is_looked_at(
     jobs.workers["upkeep"]()
     jobs.end()
     assert asked == [5000]
+
+
+def waiting(conn: Connection) -> int:
+    return int(value(conn, "SELECT count(*) FROM projector.changes"))
+
+
+def test_a_deep_queue_is_taken_shard_by_shard_and_shows_progress(
+    database: Database, connection: Connection, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    build(connection)
+    write_source(connection)
+    for number in range(2, 202):
+        write_conversations(connection, 1, first=number)
+    jobs = jobs_of(database, monkeypatch, tmp_path, LEADS_REFRESH_BATCH="10")
+    taken: list[tuple[int, ...]] = []
+    touched: list[int] = []
+
+    def note(conn: Connection, shards: Sequence[int], **options: Any) -> tuple[Batch, int]:  # noqa: ANN401
+        taken.append(tuple(shards))
+        return refresh_with_backoff(conn, shards, **options)
+
+    worker = jobs.workers["refresh"]
+    monkeypatch.setattr(worker, "touch", lambda: touched.append(1))
+    monkeypatch.setattr(refresh, "refresh_with_backoff", note)
+    worker()
+    jobs.end()
+    assert (waiting(connection), leads(connection)) == (0, 201)
+    assert taken[0] == locks.SHARDS
+    assert set(taken[1:]) == {(shard,) for shard in locks.SHARDS}
+    assert len(touched) > 20
+
+
+def test_a_refresh_ends_after_the_batch_in_which_it_is_told_to(
+    database: Database, connection: Connection, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    build(connection)
+    write_source(connection)
+    write_conversations(connection, 200, first=2)
+    jobs = jobs_of(database, monkeypatch, tmp_path, LEADS_REFRESH_BATCH="10")
+    monkeypatch.setattr(counted, "note_batch", lambda *_: jobs.stop.set())
+    jobs.workers["refresh"]()
+    jobs.end()
+    assert 0 < waiting(connection) < 201
+
+
+def test_a_refresh_waits_for_a_tenant_that_it_has_passed_over_several_times(
+    database: Database, connection: Connection, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    build(connection)
+    asked: list[Sequence[int]] = []
+
+    def pass_over(_conn: Connection, shards: Sequence[int], **options: Any) -> tuple[Batch, int]:  # noqa: ANN401
+        asked.append(options["overdue"])
+        return Batch(shards, 0, drained=len(asked) > MOST_PASSES, passed_over=[2]), 10
+
+    write_source(connection)
+    monkeypatch.setattr(refresh, "refresh_with_backoff", pass_over)
+    monkeypatch.setattr(locks, "SHARDS", (2,))
+    monkeypatch.setattr(refresh.Refresh, "_look", lambda *_: True)
+    jobs = jobs_of(database, monkeypatch, tmp_path)
+    jobs.workers["refresh"]()
+    jobs.end()
+    assert asked[MOST_PASSES - 1] == []
+    assert asked[MOST_PASSES] == [2]
+
+
+def test_a_minute_is_summed_up_and_one_without_work_is_over_without_a_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 100.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    minute = refresh.Tally()
+    now += 61
+    assert not minute.is_due()
+    # The work belongs to the minute that has just begun.
+    minute.add(Batch((0,), 3, 2, 1), 0.25)
+    minute.add(Batch((1,), 4, 1, 5), 0.75)
+    minute.add(Batch((1,), 0, drained=True), 9.0)
+    now += 59
+    assert not minute.is_due()
+    now += 1
+    assert minute.is_due()
+    sums = {"refreshes": 2, "changes": 7, "leads": 3, "messages": 6, "longest_seconds": 0.75}
+    assert minute.take() == sums
+    assert not minute.is_due()
+    assert minute.take() == {}
+
+
+def test_the_scheduler_logs_a_minute_with_the_queue(
+    database: Database, connection: Connection, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    build(connection)
+    jobs = jobs_of(database, monkeypatch, tmp_path)
+    monkeypatch.setattr(refresh, "TALLY_SECONDS", 0.0)
+    write_source(connection)
+    with structlog.testing.capture_logs() as said:
+        jobs.workers["refresh"]()
+        jobs.workers["refresh"]()
+        jobs.end()
+    lines = [line for line in said if line["event"] == "refreshed"]
+    assert {line["log_level"] for line in lines} == {"info"}
+    assert sum(line["changes"] for line in lines) >= 1
+    assert max(line["leads"] for line in lines) == 1
+    assert min(line["longest_seconds"] for line in lines) > 0
+    assert lines[-1]["queue"] == 0
+
+
+def test_a_minute_that_the_end_cuts_short_is_logged_and_each_mass_change(
+    database: Database, connection: Connection, tmp_path: Path
+) -> None:
+    build(connection)
+    write_source(connection)
+    write_conversations(connection, 600, first=2)
+    with running_scheduler(database.url, tmp_path) as scheduler:
+        wait_until(connection, "count(*) = 0 FROM projector.changes")
+        before = scheduler.events().count("a mass change is spread")
+        connection.execute("UPDATE agents SET name = 'Grace'")
+        scheduler.wait_for_event("a mass change is spread", times=before + 1)
+        wait_until(connection, "count(*) = 0 FROM projector.changes")
+        assert scheduler.terminate() == 0
+        said = scheduler.logged()
+    spread = [line for line in said if line["event"] == "a mass change is spread"][-1]
+    assert (spread["pieces"], spread["level"]) == (2, "info")
+    lines = [line for line in said if line["event"] == "refreshed"]
+    assert {line["level"] for line in lines} == {"info"}
+    # All of them are new, and then have another agent's name.
+    assert sum(line["leads"] for line in lines) >= 2 * 601

@@ -1,7 +1,6 @@
 """Loops: their pauses, whatever the wall clock does, their errors and their end."""
 
 import threading
-import time
 
 import pytest
 import structlog
@@ -45,27 +44,10 @@ def test_a_turn_says_how_long_the_pause_is_from_its_start(monkeypatch: pytest.Mo
     Loop("test", turn, stop).run()
     # The clock stands still while the loop waits; the third turn takes longer than its pause.
     assert stop.asked == [0.0, 0.75, 0.5, 0.0, 3.0]
-
-
-def test_the_first_turn_can_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    Clock(monkeypatch)
+    # The first turn can wait.
     stop = Waits(0)
     Loop("test", lambda: pytest.fail("it was stopped"), stop, first_after=60.0).run()
     assert stop.asked == [60.0]
-
-
-@pytest.mark.parametrize("seconds", [-3600.0, -90.0, 90.0, 3600.0])
-def test_a_wall_clock_that_jumps_changes_no_pause(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
-    now, stop, wall = time.monotonic(), Waits(3), [time.time()]
-    monkeypatch.setattr(time, "monotonic", lambda: now)
-    monkeypatch.setattr(time, "time", lambda: wall[0])
-
-    def turn() -> float:
-        wall[0] += seconds
-        return 1.0
-
-    Loop("test", turn, stop).run()
-    assert stop.asked == [0.0, 1.0, 1.0, 1.0]
 
 
 def test_a_turn_that_fails_is_logged_and_the_loop_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:

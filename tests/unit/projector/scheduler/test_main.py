@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
@@ -10,8 +11,12 @@ import pytest
 
 from projector.database import locks
 from projector.database.sql import PROJECTION_VERSION
+from projector.operate.install import migrate
+from projector.report.errors import ConfigurationError
+from projector.scheduler.cron import is_cron
 from projector.scheduler.main import cron_trigger
-from tests.support.commands import projector
+from projector.trial.postgres.embedded import EmbeddedServer
+from tests.support.commands import environment, projector
 from tests.support.patience import PATIENCE
 from tests.support.running import (
     running_scheduler,
@@ -22,15 +27,18 @@ from tests.support.running import (
     write_message,
     write_source,
 )
-from tests.support.server import Database
-from tests.unit.projector.scheduler.running import Connection, build, leads
+from tests.support.server import Database, connect
+from tests.unit.projector.scheduler.running import Connection, build, jobs_of, leads
 
 
 def test_it_builds_what_was_never_built_and_then_follows(
     database: Database, connection: Connection, tmp_path: Path
 ) -> None:
     write_source(connection)
-    with running_scheduler(database.url, tmp_path) as scheduler:
+    with running_scheduler(database.url, tmp_path, LEADS_VERIFY_DAYS="2.5") as scheduler:
+        scheduler.wait_for_event("the projector runs")
+        [line] = [line for line in scheduler.logged() if line["event"] == "the projector runs"]
+        assert (line["refresh_seconds"], line["verify_days"], line["rebuild"]) == (0.05, 2.5, "off")
         wait_until(connection, "built_at IS NOT NULL FROM read_model.projection")
         write_message(connection, "m1")
         wait_until(connection, "count(*) = 1 FROM read_model.lead_messages")
@@ -39,13 +47,6 @@ def test_it_builds_what_was_never_built_and_then_follows(
         assert scheduler.terminate() == 0
     assert leads(connection) == 1
     assert value(connection, "SELECT count(*) FROM projector.changes") == 0
-
-
-def test_it_says_once_at_the_start_what_it_does(database: Database, tmp_path: Path) -> None:
-    with running_scheduler(database.url, tmp_path, LEADS_VERIFY_DAYS="2.5") as scheduler:
-        scheduler.wait_for_event("the projector runs")
-        [line] = [line for line in scheduler.logged() if line["event"] == "the projector runs"]
-    assert (line["refresh_seconds"], line["verify_days"], line["rebuild"]) == (0.05, 2.5, "off")
 
 
 def test_it_does_not_start_where_nothing_is_installed(source_database: Database, tmp_path: Path) -> None:
@@ -215,20 +216,89 @@ def test_a_queue_beyond_the_limit_is_traded_for_a_rebuild(
         wait_until(connection, "min(as_of) > %s FROM read_model.freshness", as_of)
 
 
-@pytest.mark.parametrize(
-    ("expression", "after", "expected"),
-    [
-        ("23 * * * *", "2026-11-25T01:24:00+00:00", "2026-11-25T02:23:00+00:00"),
-        # 2026-11-25 is a Wednesday, and cron's week begins with Sunday.
-        ("0 3 * * 0", "2026-11-25T00:00:00+00:00", "2026-11-29T03:00:00+00:00"),
-        ("0 3 * * 4", "2026-11-25T00:00:00+00:00", "2026-11-26T03:00:00+00:00"),
-        ("0 3 * * sun", "2026-11-25T00:00:00+00:00", "2026-11-29T03:00:00+00:00"),
-        ("0 3 * * sat-sun", "2026-11-28T12:00:00+00:00", "2026-11-29T03:00:00+00:00"),
-        ("0 3 * * 0-2", "2026-11-25T00:00:00+00:00", "2026-11-29T03:00:00+00:00"),
-        ("0 3 * * */3", "2026-11-25T04:00:00+00:00", "2026-11-28T03:00:00+00:00"),
-        ("*/15 3 1 jan *", "2026-11-25T00:00:00+00:00", "2027-01-01T03:00:00+00:00"),
-    ],
-)
-def test_cron_expressions_are_cron_s(expression: str, after: str, expected: str) -> None:
-    trigger = cron_trigger(expression)
-    assert trigger.get_next_fire_time(None, datetime.fromisoformat(after)) == datetime.fromisoformat(expected)
+def test_cron_expressions_are_cron_s() -> None:
+    # 2026-11-25 is a Wednesday, and cron's week begins with Sunday.
+    for expression, after, expected in (
+        ("23 * * * *", "2026-11-25T01:24", "2026-11-25T02:23"),
+        ("0 3 * * 0", "2026-11-25T00:00", "2026-11-29T03:00"),
+        ("0 3 * * 4", "2026-11-25T00:00", "2026-11-26T03:00"),
+        ("0 3 * * sun", "2026-11-25T00:00", "2026-11-29T03:00"),
+        ("0 3 * * sat-sun", "2026-11-28T12:00", "2026-11-29T03:00"),
+        ("0 3 * * 0-2", "2026-11-25T00:00", "2026-11-29T03:00"),
+        ("0 3 * * */3", "2026-11-25T04:00", "2026-11-28T03:00"),
+        ("0 3 * * mon,4", "2026-11-24T04:00", "2026-11-26T03:00"),
+        ("*/15 3 1 jan *", "2026-11-25T00:00", "2027-01-01T03:00"),
+    ):
+        found = cron_trigger(expression).get_next_fire_time(None, datetime.fromisoformat(f"{after}:00+00:00"))
+        assert found == datetime.fromisoformat(f"{expected}:00+00:00"), expression
+    for valid in ("0 3 * * sat-sun", "0 3 * * 0-2", "0,30 8-18/2 1 jan,jul 1"):
+        assert is_cron(valid)
+    for other in (
+        "0 3 * * sun-mon",
+        "0 3 * * 1/2",
+        "0 3 * jan-foo *",
+        "0 3 * * 1-2-3",
+        "60 3 * * *",
+        "0 3 * *",
+    ):
+        assert not is_cron(other)
+
+
+def test_without_tracing_nothing_of_opentelemetry_is_imported(
+    database: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    code = (
+        "import sys; import projector.scheduler.main;"
+        " print([name for name in sys.modules if name.startswith('opentelemetry')])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment(), check=True, capture_output=True, text=True
+    )
+    assert done.stdout == "[]\n"
+    # Where it is not installed, the extra is named; and a value that is neither on nor off is refused.
+    monkeypatch.delitem(sys.modules, "projector.observe.tracing", raising=False)
+    monkeypatch.setitem(sys.modules, "opentelemetry", None)
+    with pytest.raises(ConfigurationError, match="install the extra otel"):
+        jobs_of(database, monkeypatch, tmp_path, LEADS_TRACING="on")
+    refused = projector(tmp_path, "run", LEADS_TRACING="yes", DATABASE_URL="postgresql://127.0.0.1:1/x")
+    assert (refused.returncode, "LEADS_TRACING" in refused.stderr) == (2, True)
+
+
+def test_it_waits_for_a_database_that_goes_away_and_says_so_once(
+    start_server: Callable[..., EmbeddedServer], tmp_path: Path
+) -> None:
+    server = start_server()
+    with connect(server.url()) as conn:
+        migrate(conn, create_source=True)
+        write_source(conn)
+    with running_scheduler(server.url(), tmp_path) as scheduler:
+        with connect(server.url()) as conn:
+            wait_until(conn, "count(*) = 1 FROM read_model.leads")
+        server.stop(mode="immediate")
+        scheduler.wait_for_event("the database is gone; trying again until it is back")
+        server.start()
+        scheduler.wait_for_event("the database is back")
+        with connect(server.url()) as conn:
+            write_message(conn, "m1")
+            wait_until(conn, "count(*) = 1 FROM read_model.lead_messages")
+        assert scheduler.terminate() == 0
+        told = [line["event"] for line in scheduler.logged() if line["level"] in ("warning", "error")]
+        assert told == ["the database is gone; trying again until it is back"]
+
+
+def test_it_starts_before_its_database_and_ends_without_it(
+    start_server: Callable[..., EmbeddedServer], tmp_path: Path
+) -> None:
+    server = start_server(fast=True)
+    with connect(server.url()) as conn:
+        migrate(conn, create_source=True)
+    server.stop()
+    with running_scheduler(server.url(), tmp_path) as scheduler:
+        scheduler.wait_for_event("the database is gone; trying again until it is back")
+        scheduler.wait_for_event("the projector runs")
+        server.start()
+        with connect(server.url()) as conn:
+            wait_until(conn, "built_at IS NOT NULL FROM read_model.projection")
+        server.stop()
+        scheduler.wait_for_event("the database is gone; trying again until it is back", times=2)
+        assert scheduler.terminate() == 0

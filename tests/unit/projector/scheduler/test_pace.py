@@ -53,21 +53,16 @@ def test_pauses_grow_from_the_last_change_to_the_longest(clock: Clock) -> None:
     assert pauses[-1] == LONGEST
     pace.note_changes()
     assert pace.pause == SHORTEST_PAUSE_SECONDS
-
-
-def test_a_change_that_follows_another_waits_for_a_small_part_of_the_time_between(clock: Clock) -> None:
-    pace = Pace(LONGEST, clock)
+    # No pause is longer than the setting.
+    for longest in (0.001, 60.0):
+        pauses, _ = follow(Pace(longest, clock), clock, longest * 3 if longest > 5 else 6.0)
+        assert max(pauses) == longest
+    # A change that follows another waits for a small part of the time between.
+    clock.now = 1000.0
     for between in (0.2, 1.0, 4.9):
         pace.note_changes()
         clock.now += between
         assert pace.pause <= max(between / 50, SHORTEST_PAUSE_SECONDS)
-
-
-@pytest.mark.parametrize("longest", [0.001, LONGEST, 60.0])
-def test_no_pause_is_longer_than_the_setting(clock: Clock, longest: float) -> None:
-    pace = Pace(longest, clock)
-    pauses, _ = follow(pace, clock, longest * 3 if longest > 5 else 6.0)
-    assert max(pauses) == longest
 
 
 def test_an_idle_projector_looks_at_everything_each_time_and_rarely(clock: Clock) -> None:

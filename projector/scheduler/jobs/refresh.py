@@ -1,0 +1,266 @@
+"""Refresh: take all changes that wait, then retry some of the dead letters that are due."""
+
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+import psycopg
+import structlog
+from psycopg.rows import class_row, scalar_row
+
+from projector.config import Config
+from projector.core import pipeline
+from projector.core.batch import Batch
+from projector.core.choice import Passes
+from projector.core.dead_letters import TRIES_OF_A_TURN, UntriedLetters, find_letters, retry_letters
+from projector.core.pipeline import Connection
+from projector.core.preconditions import require_version
+from projector.core.refresh import refresh_with_backoff
+from projector.database import locks
+from projector.database.sql import PROJECTION_VERSION, query
+from projector.observe.metrics import counted
+from projector.observe.status.read import COUNTED_CHANGES
+from projector.report.errors import CaptureGapError, ConfigurationError
+from projector.scheduler.pace import Pace
+from projector.scheduler.worker import Job, Worker
+from projector.sweep import recovery
+
+if TYPE_CHECKING:
+    from projector.observe.tracing import Tracing
+
+LONGEST_RETRY_SECONDS = 5.0
+DEAD_LETTERS_INTERVAL_SECONDS = 1.0
+TALLY_SECONDS = 60.0
+"""How long one line of the log covers."""
+
+TRIGGER_PATIENCE_SECONDS = 2.0
+"""How long a refresh waits for the platform's transactions to install the triggers again; then it tries later."""
+
+_log = structlog.get_logger(__name__)
+
+
+class Refresh(Job):
+    """The refresh. It remembers what it last saw, and the size of a batch that the database managed."""
+
+    name = "refresh"
+    longest_retry_seconds = LONGEST_RETRY_SECONDS
+
+    def __init__(self, config: Config) -> None:
+        self.pace = Pace(config.refresh_seconds)
+        self.is_troubled = self.is_queue_empty = self.is_fed = False
+        """Whether capture needs a repair, whether nothing waited, and whether subscriptions bring source rows."""
+        self._config = config
+        self._size = config.refresh_batch
+        self._passes = Passes()
+        self._untried_letters = UntriedLetters()
+        self._has_letters = False
+        self._dead_letters_at = 0.0
+        self._tally = Tally()
+        self._tracing = _load_tracing() if config.tracing else None
+
+    def run(self, conn: Connection, worker: Worker) -> float:
+        """Take what waits, and then dead letters a turn at a time."""
+        worker.prepare(conn, self._prepare)
+        try:
+            self.is_queue_empty = not self._look(conn)
+            if not self.is_queue_empty and self._drain(conn, worker):
+                self.pace.note_changes()
+        except CaptureGapError:
+            self.is_troubled = True
+            if recovery.restore_capture(conn, patience=TRIGGER_PATIENCE_SECONDS):
+                _log.warning(
+                    "the triggers are installed again; a rebuild of what may have been missed follows"
+                )
+            return self._config.refresh_seconds
+        self._log_tally(conn)
+        if self._has_letters and time.monotonic() >= self._dead_letters_at and not worker.stop.is_set():
+            # A turn at a time: new changes are taken before the next ones, whatever is due.
+            if self._untried_letters.take_turn(conn):
+                return 0.0
+            letters = find_letters(conn, due_only=True, limit=TRIES_OF_A_TURN)
+            retry_letters(conn, letters)
+            if len(letters) < TRIES_OF_A_TURN:
+                self._dead_letters_at = time.monotonic() + DEAD_LETTERS_INTERVAL_SECONDS
+        return self.pace.pause
+
+    def close(self) -> None:
+        """Log what the last minute did, and send the last spans."""
+        if self._tracing is not None:
+            self._tracing.close()
+        sums = self._tally.take()
+        if sums:
+            _log.info("refreshed", **sums)
+
+    def _prepare(self, conn: Connection) -> None:
+        pipeline.prepare_session(conn)
+        if self._tracing is not None:
+            self._tracing.follow(conn)
+
+    def _look(self, conn: Connection) -> bool:
+        """Return whether changes wait. Look at everything else too where that is due."""
+        if not self.pace.needs_look:
+            return has_changes(conn)
+        found = look(conn, self.pace.freshness_interval)
+        self.pace.note_look()
+        self._has_letters, self.is_troubled = found.has_letters, found.freshness_frozen
+        self.is_fed = found.is_fed
+        return found.has_changes
+
+    def _drain(self, conn: Connection, worker: Worker) -> int:
+        """Take all shards in one batch while few changes wait. Take one shard after the other while many do.
+
+        Several schedulers share a deep queue in this way, so each begins with another shard.
+
+        Returns the number of changes that were taken.
+        """
+        taken = 0
+        first = os.getpid() % len(locks.SHARDS)
+        deep: list[int] | None = None
+        while deep != [] and not worker.stop.is_set():
+            done = self._take_batch(conn, locks.SHARDS if deep is None else deep[:1])
+            worker.touch()
+            taken += done.changes
+            self._log_tally(conn)
+            is_over = done.drained or not done.owned
+            if deep is not None:
+                # The next shard, and this one again after the others where more of it waits.
+                deep = deep[1:] + ([] if is_over else deep[:1])
+            elif is_over:
+                break
+            else:
+                deep = [*locks.SHARDS[first:], *locks.SHARDS[:first]]
+        return taken
+
+    def _take_batch(self, conn: Connection, shards: Sequence[int]) -> Batch:
+        began_at = time.monotonic()
+        if self._tracing is not None:
+            self._tracing.begin()
+        try:
+            done, self._size = refresh_with_backoff(
+                conn,
+                shards,
+                size=self._size,
+                limit=self._config.refresh_batch,
+                overdue=self._passes.overdue,
+            )
+        except psycopg.Error as error:
+            if self._tracing is not None:
+                self._tracing.fail(error, time.monotonic() - began_at)
+            raise
+        seconds = time.monotonic() - began_at
+        self._passes.note(done.owned, done.passed_over)
+        self._tally.add(done, seconds)
+        counted.note_batch(done, seconds)
+        if self._tracing is not None:
+            self._tracing.end(done, seconds)
+        if done.changes:
+            _log.debug(
+                "batch",
+                shards=list(done.owned),
+                changes=done.changes,
+                leads=done.leads,
+                messages=done.messages,
+                oldest=done.oldest,
+            )
+        return done
+
+    def _log_tally(self, conn: Connection) -> None:
+        """Log what refreshes did in the last minute, and how many changes wait now, if they found any work."""
+        if self._tally.is_due():
+            waiting = conn.execute(query("recovery", "count_changes_up_to"), {"bound": COUNTED_CHANGES})
+            row = waiting.fetchone()
+            _log.info("refreshed", **self._tally.take(), queue=row[0] if row else 0)
+
+
+class Tally:
+    """The batches that found work in a minute, with their seconds."""
+
+    def __init__(self) -> None:
+        self._began_at = time.monotonic()
+        self._batches: list[tuple[Batch, float]] = []
+
+    def add(self, done: Batch, seconds: float) -> None:
+        """Add a batch, which took so long, unless it found nothing to do."""
+        if done.changes:
+            self._batches.append((done, seconds))
+
+    def is_due(self) -> bool:
+        """Return whether a minute is over in which something happened; begins the next one where nothing did."""
+        if time.monotonic() - self._began_at < TALLY_SECONDS:
+            return False
+        if not self._batches:
+            self._began_at = time.monotonic()
+        return bool(self._batches)
+
+    def take(self) -> dict[str, int | float]:
+        """Return the sums as the fields of a line, and begin the next minute; no fields where nothing happened."""
+        taken, self._batches = self._batches, []
+        self._began_at = time.monotonic()
+        if not taken:
+            return {}
+        return {
+            "refreshes": len(taken),
+            "changes": sum(done.changes for done, _ in taken),
+            "leads": sum(done.leads for done, _ in taken),
+            "messages": sum(done.messages for done, _ in taken),
+            "longest_seconds": round(max(seconds for _, seconds in taken), 3),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a look has found, as the query `look` of sql/queries/look.sql returns it."""
+
+    has_changes: bool
+    gap: str | None
+    migrated_version: str | None
+    freshness_frozen: bool
+    has_letters: bool
+    fresh_until: datetime | None
+    is_fed: bool
+
+
+def has_changes(conn: Connection) -> bool:
+    """Return whether a change waits, and look at nothing else."""
+    with conn.cursor(row_factory=scalar_row) as cursor:
+        return bool(cursor.execute(query("look", "has_changes"), {"shards": list(locks.SHARDS)}).fetchone())
+
+
+def look(conn: Connection, at_least: timedelta) -> Look:
+    """Look at everything that a batch looks at. Move freshness where nothing waits, if it is `at_least` so old.
+
+    The connection is in autocommit mode: the clock has to be read before the snapshot.
+
+    Raises CaptureGapError if capture is not intact, and NotInstalledError if another projection version has migrated.
+    """
+    # One statement, so that a projector with nothing to do asks little.
+    text = query("look", "look_and_advance", looked=query("look", "look").rstrip(";"))
+    wanted = {
+        "shard_class": locks.SHARD,
+        "shards": list(locks.SHARDS),
+        "version": PROJECTION_VERSION,
+        "at_least": at_least,
+    }
+    with conn.cursor(row_factory=class_row(Look)) as cursor:
+        found = cursor.execute(text, wanted).fetchone()
+    if found is None:
+        raise AssertionError
+    require_version(found.migrated_version)
+    if found.gap is not None:
+        raise CaptureGapError(found.gap)
+    return found
+
+
+def _load_tracing() -> "Tracing":
+    """Return what makes the spans. Raises ConfigurationError where OpenTelemetry is not installed."""
+    try:
+        from projector.observe.tracing import Tracing  # noqa: PLC0415  # Of an extra, which is not always installed.
+    except ImportError as error:
+        raise ConfigurationError(
+            f"LEADS_TRACING is on, but OpenTelemetry is not installed ({error}): install the extra otel, or set"
+            " LEADS_TRACING=off."
+        ) from None
+    return Tracing()
