@@ -11,7 +11,7 @@ from projector.capture import switch_off, switch_on
 from projector.core import pipeline
 from projector.core.refresh import refresh_with_backoff
 from projector.database import locks
-from projector.operate.erase.files import rewrite_files
+from projector.operate.erase import rewrite_files
 from projector.operate.install import migrate
 from projector.report.progress import QUIET
 from projector.sweep.rebuild import rebuild

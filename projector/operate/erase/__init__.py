@@ -1,27 +1,46 @@
 """Erasure: take a tenant or a lead out of everything of ours, and do so again after a backup was restored.
 
 The platform's rows come first: as long as some are there, the next refresh would bring back what was erased. What was
-erased is in a ledger of hashes, written before anything is deleted.
+erased is in a ledger of hashes, written before anything is deleted. Then:
+
+1. Its leads are recomputed as a rebuild does it, 500 in a transaction. Without source rows nothing of them is left, and
+   the statistics follow.
+2. What the tables still hold of it is deleted, some thousand rows in a transaction.
+3. One transaction deletes what the projector remembers of it. It owns the queue and holds the lock of erasures, so that
+   no refresh and no verify writes back what it knew before.
+
+An erasure that was killed begins again, and finds less to do.
 """
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from uuid import UUID
+from typing import TypeVar
+from uuid import UUID, uuid4
+
+from psycopg import sql
+from psycopg.rows import class_row
 
 from projector.core import pipeline
+from projector.core.collisions import retry_on_collision
+from projector.core.dead_letters import count_letters
 from projector.core.pipeline import Connection, InjectionPoint, no_injection_point
 from projector.core.preconditions import is_built, require_installed
 from projector.core.refresh import refresh
+from projector.core.snapshots import SOURCE_LOCK_TIMEOUT, retry_while_source_is_held
 from projector.database import locks
+from projector.database.connect import retry_on_lock_timeout
 from projector.database.sql import query
-from projector.operate.erase import files, ledger
-from projector.operate.erase.ledger import Synchronized, find_matches, synchronize
-from projector.operate.erase.standing import Target, require_no_standing_rows
-from projector.operate.erase.sweep import Held, count_held, delete_everything
+from projector.operate.erase import ledger
+from projector.operate.erase.ledger import Synchronized, Target, synchronize
+from projector.report.counted import counted, escape_hidden
 from projector.report.errors import BlockedError, CaptureGapError, ErasureRefusedError
 from projector.report.progress import Progress
+from projector.sweep import drift_log
+from projector.sweep.rebuild.in_place import find_leads
+from projector.sweep.rebuild.leads import LEADS_PER_TRANSACTION, LeadKey, rebuild_leads
 
 __all__ = [
     "Held",
@@ -37,7 +56,56 @@ __all__ = [
     "synchronize",
 ]
 
-rewrite_files = files.rewrite_files
+_Result = TypeVar("_Result")
+
+ROWS_PER_TRANSACTION = 10_000
+"""Rows of a table that one transaction deletes."""
+
+ERASED = "[erased]"
+"""What is written where a message named the tenant or the lead."""
+
+LOCK_TIMEOUT = "200ms"
+"""How long a rewrite waits for a table at a time. Readers, and writers of the platform, wait behind it."""
+
+PATIENCE_SECONDS = 60.0
+"""How long a rewrite tries to get a table, and waits for older snapshots to end."""
+
+_TABLES = (
+    "read_model.lead_messages",
+    "read_model.lead_conversations",
+    "read_model.lead_profiles",
+    "read_model.leads",
+    # A recompute of the leads has just written some.
+    "read_model.lead_tombstones",
+    "projector.source_keys",
+    "projector.dead_letters",
+    "projector.drift",
+    "projector.verify_left_out",
+)
+_TABLES_OF_TENANTS = (
+    "read_model.lead_counts",
+    "read_model.lead_daily_counts",
+    "read_model.lead_totals",
+    "read_model.tenants",
+    "leads_access.api_keys",
+)
+_TABLES_OF_KEYS = ("projector.dead_letters", "projector.drift", "projector.verify_left_out")
+_NOTES = (
+    ("projector.runs", "note"),
+    ("projector.verify_rounds", "failure"),
+    ("projector.dead_letters", "error"),
+    ("projector.capture_gaps", "reason"),
+    ("read_model.projection", "capture_gap"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """How many leads and messages the read model has of a tenant or a lead, and how many API keys a tenant has."""
+
+    leads: int
+    messages: int
+    api_keys: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +114,16 @@ class Replayed:
 
     erased: list[Target]
     refused: list[ErasureRefusedError]
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """A table whose files have bytes of deleted rows, and whether this login may rewrite it."""
+
+    name: str
+    is_ours: bool
+    has_statistics: bool
+    is_allowed: bool
 
 
 def find_target(conn: Connection, user_id: str, phone: str | None) -> Target | None:
@@ -57,13 +135,19 @@ def find_target(conn: Connection, user_id: str, phone: str | None) -> Target | N
     return None if row is None or row[0] is None else Target(user_id, row[0])
 
 
+def find_matches(conn: Connection) -> list[tuple[UUID, Target]]:
+    """Return the tenants and leads that the ledger names and that are there again, here or in the source."""
+    return ledger.find_matches(conn, _TABLES, _TABLES_OF_TENANTS)
+
+
 def check_erase(conn: Connection, target: Target) -> Held:
     """Return how much the read model has of the target.
 
     Raises ErasureRefusedError, which lists them, while rows of the source would bring it back.
     """
-    require_no_standing_rows(conn, target)
-    return count_held(conn, target)
+    _require_no_standing_rows(conn, target)
+    row = conn.execute(query("erasure", "count_held"), target.parameters).fetchone()
+    return Held(*row) if row else Held(0, 0, 0)
 
 
 def erase(
@@ -79,14 +163,14 @@ def erase(
     Raises ErasureRefusedError while rows of the source would bring it back, LedgerError where the file of the ledger
     cannot be used, and BlockedError while another session rebuilds.
     """
-    require_no_standing_rows(conn, target)
+    _require_no_standing_rows(conn, target)
     with _exclusively(conn):
         erasure_id = ledger.note(conn, target)
         if ledger_file is not None:
             synchronize(conn, ledger_file)
         _drain(conn, progress)
         _erase(conn, target, erasure_id, progress, point)
-        files.renew_statistics(conn)
+        _renew_statistics(conn)
 
 
 def replay(conn: Connection, *, progress: Progress) -> Replayed:
@@ -104,16 +188,65 @@ def replay(conn: Connection, *, progress: Progress) -> Replayed:
                 replayed.refused.append(refused)
             else:
                 replayed.erased.append(target)
-        files.renew_statistics(conn)
+        _renew_statistics(conn)
     return replayed
 
 
-def _erase(
-    conn: Connection, target: Target, erasure_id: UUID, progress: Progress, point: InjectionPoint
-) -> None:
-    require_no_standing_rows(conn, target)
-    delete_everything(conn, target, progress, point)
-    ledger.finish(conn, erasure_id)
+def rewrite_files(conn: Connection, progress: Progress, *, patience: float = PATIENCE_SECONDS) -> list[str]:
+    """Rewrite the files of our tables, indexes and planner's statistics, so that no byte of a deleted row is in them.
+
+    Returns the tables that the login may not rewrite. Each table is locked while it is rewritten. Raises BlockedError
+    while a session of the database may still see deleted rows, which PostgreSQL then keeps, and where another session
+    holds a table.
+    """
+    _wait_for_snapshots(conn, patience)
+    tables = _find_tables(conn)
+    progress.start("vacuum", len(tables), "tables")
+    conn.execute("SELECT set_config('lock_timeout', %s, false)", (LOCK_TIMEOUT,))
+    try:
+        for name in (table.name for table in tables if table.is_allowed):
+            vacuum = sql.SQL("VACUUM (FULL) {}").format(sql.SQL(name))
+            retry_on_lock_timeout(
+                lambda vacuum=vacuum: conn.execute(vacuum, prepare=False),  # type: ignore[misc]
+                patience=patience,
+                pause=0.2,
+                message=(
+                    f"The table {name} could not be rewritten in {patience:.0f} s: another session holds it. The rows"
+                    " are erased. See pg_stat_activity for long transactions, and run erase with --vacuum again when"
+                    " they have ended."
+                ),
+            )
+            progress.advance(1)
+    finally:
+        conn.execute("SELECT set_config('lock_timeout', '0', false)")
+    progress.finish()
+    return [table.name for table in tables if not table.is_allowed]
+
+
+def mention(text: str) -> str:
+    """Return the regular expression of PostgreSQL for a text that is no part of a longer word or number."""
+    literal = "".join(letter if letter.isalnum() else f"\\{letter}" for letter in text)
+    return f"(?<![[:alnum:]]){literal}(?![[:alnum:]])"
+
+
+def _require_no_standing_rows(conn: Connection, target: Target) -> None:
+    """Raise ErasureRefusedError, which lists them, while rows of the source would bring the target back."""
+    found = conn.execute(query("erasure", "find_standing_rows"), target.parameters, prepare=False).fetchall()
+    if not found:
+        return
+    listed = "\n".join(
+        f"  {table}: {counted(rows, 'row')}, such as {escape_hidden(example)}"
+        for table, rows, example in found
+    )
+    counts = ", ".join(f"{counted(rows, 'row')} of {table}" for table, rows, _ in found)
+    raise ErasureRefusedError(
+        f"The platform's tables still have rows of {target}, which would bring it back:\n{listed}\n"
+        "Delete them there first, and run erase again.",
+        without_values=(
+            "The platform's tables still have rows of the tenant or the lead, which would bring it back: "
+            f"{counts}. Delete them there first, and run erase again."
+        ),
+    )
 
 
 @contextmanager
@@ -137,3 +270,122 @@ def _drain(conn: Connection, progress: Progress) -> None:
     except CaptureGapError:
         # A rebuild has to heal that. The erasure does not wait for it.
         return
+
+
+def _erase(
+    conn: Connection, target: Target, erasure_id: UUID, progress: Progress, point: InjectionPoint
+) -> None:
+    """Delete everything of ours about the target, and note that.
+
+    Raises ErasureRefusedError as soon as source rows would bring it back: what was deleted until then comes back too.
+    """
+    progress.start("erase", check_erase(conn, target).leads, "leads")
+    for keys in _leads(conn, target):
+        for done in rebuild_leads(conn, keys):
+            point("leads")
+            progress.advance(done.leads)
+    for table in _TABLES:
+        while _in_turn(conn, lambda table=table: _delete_some(conn, target, table)) == ROWS_PER_TRANSACTION:  # type: ignore[misc]
+            point("rows")
+    _in_turn(conn, lambda: _forget(conn, target))
+    ledger.finish(conn, erasure_id)
+    progress.finish()
+
+
+def _leads(conn: Connection, target: Target) -> Iterator[list[LeadKey]]:
+    """The leads to recompute, in chunks."""
+    if target.customer_phone is not None:
+        yield [(target.user_id, target.customer_phone)]
+        return
+    after = (target.user_id, "")
+    while keys := find_leads(conn, after, target.user_id, LEADS_PER_TRANSACTION):
+        yield keys
+        after = keys[-1]
+
+
+def _delete_some(conn: Connection, target: Target, table: str) -> int:
+    _hold(conn, target)
+    parameters = {**target.parameters, "size": ROWS_PER_TRANSACTION}
+    deleted = conn.execute(query("erasure", "delete_some", table=table), parameters).rowcount
+    if deleted:
+        _end_tokens(conn, target)
+    return deleted
+
+
+def _forget(conn: Connection, target: Target) -> None:
+    """Delete what the projector remembers of it, and what a batch has written since."""
+    conn.execute("SELECT pg_advisory_xact_lock(%s, 0)", (locks.ERASURE,))
+    for shard in locks.SHARDS:
+        conn.execute("SELECT pg_advisory_xact_lock(%s, %s)", (locks.SHARD, shard))
+    _hold(conn, target)
+    for table in _TABLES:
+        conn.execute(query("erasure", "delete_some", table=table), {**target.parameters, "size": None})
+    if target.customer_phone is None:
+        for table in _TABLES_OF_TENANTS:
+            conn.execute(query("erasure", "delete_of_tenant", table=table), target.parameters)
+        conn.execute(query("erasure", "forget_runs"), target.parameters)
+    else:
+        # What was deleted may be from a batch that ended since the leads were recomputed.
+        _end_tokens(conn, target)
+    conn.execute(query("erasure", "create_unknown_keys"), prepare=False)
+    conn.execute(query("erasure", "clean_queue"), prepare=False)
+    for table in _TABLES_OF_KEYS:
+        conn.execute(query("erasure", "delete_unknown", table=table), target.parameters, prepare=False)
+    conn.execute(query("erasure", "restart_rebuild"), target.parameters)
+    conn.execute(query("erasure", "restart_phase"), target.parameters, prepare=False)
+    named = {"mention": mention(target.customer_phone or target.user_id), "instead": ERASED}
+    for table, column in _NOTES:
+        conn.execute(query("erasure", "forget_note", table=table, column=column), named)
+    conn.execute(query("erasure", "forget_reason"), named)
+    count_letters(conn)
+    drift_log.publish(conn)
+
+
+def _end_tokens(conn: Connection, target: Target) -> None:
+    """Give the tenant a new version, and end the tokens of the change feed: rows went without a tombstone."""
+    conn.execute(query("tenants", "change_version"), target.parameters)
+    conn.execute(query("tenants", "change_epoch"), {**target.parameters, "epoch": uuid4()})
+
+
+def _hold(conn: Connection, target: Target) -> None:
+    """Hold the lock of the tenant, and make sure in a later statement that nothing would bring the target back."""
+    pipeline.lock_tenants(conn, [target.user_id])
+    conn.execute("SELECT set_config('lock_timeout', %s, true)", (SOURCE_LOCK_TIMEOUT,))
+    pipeline.set_based(conn)
+    _require_no_standing_rows(conn, target)
+
+
+def _in_turn(conn: Connection, work: Callable[[], _Result]) -> _Result:
+    """Do the work in a transaction, and again if it collides with a batch or with the platform."""
+
+    def once() -> _Result:
+        with conn.transaction():
+            return work()
+
+    return retry_on_collision(lambda: retry_while_source_is_held(conn, once))
+
+
+def _renew_statistics(conn: Connection) -> None:
+    """Have PostgreSQL collect statistics again for each table that has some: they hold frequent values of rows."""
+    tables = _find_tables(conn)
+    for table in tables:
+        if table.is_ours and table.has_statistics:
+            conn.execute(sql.SQL("ANALYZE {}").format(sql.SQL(table.name)), prepare=False)
+
+
+def _find_tables(conn: Connection) -> list[_Table]:
+    with conn.cursor(row_factory=class_row(_Table)) as cursor:
+        return cursor.execute(query("erasure", "find_tables"), prepare=False).fetchall()
+
+
+def _wait_for_snapshots(conn: Connection, patience: float) -> None:
+    row = conn.execute(query("erasure", "read_transaction")).fetchone()
+    held = {"transaction": row[0] if row else None}
+    deadline = time.monotonic() + patience
+    while (holder := conn.execute(query("erasure", "find_holder"), held).fetchone()) is not None:
+        if time.monotonic() >= deadline:
+            raise BlockedError(
+                f"PostgreSQL has to keep deleted rows for {holder[0]}, which is older than the erasure. The rows are"
+                " erased, and their bytes are still in the files. End that, and run erase with --vacuum again."
+            )
+        time.sleep(0.1)

@@ -1,25 +1,48 @@
 """The ledger of erasures: in the database, and in a file that outlives the database.
 
-A line names nobody. It has salted hashes, with which `find_matches` finds who of the ledger is there again. A backup
-that is restored brings back the ledger of its time. So a file outside the database has the ledger too: each takes the
-lines of the other.
+A line names nobody once its erasure has ended. It has salted hashes, with which `find_matches` finds who of the ledger
+is there again. A backup that is restored brings back the ledger of its time. So a file outside the database has the
+ledger too: each takes the lines of the other.
 """
 
 import getpass
 import json
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from psycopg.rows import scalar_row
+
 from projector.core.pipeline import Connection
 from projector.database.sql import query
-from projector.operate.erase.standing import Target
+from projector.report.counted import escape_hidden
 from projector.report.errors import LedgerError
 
 _FIELDS = ("erasure_id", "salt", "tenant_hash", "lead_hash", "asked_at", "asked_by")
 _MODE = 0o600
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What is erased: a tenant, or its lead with this canonical phone."""
+
+    user_id: str
+    customer_phone: str | None = None
+
+    @property
+    def parameters(self) -> dict[str, object]:
+        """The parameters user_id and customer_phone of a query."""
+        return {"user_id": self.user_id, "customer_phone": self.customer_phone}
+
+    def __str__(self) -> str:
+        """Name it for the operator."""
+        tenant = f"tenant {escape_hidden(self.user_id)}"
+        if self.customer_phone is None:
+            return tenant
+        return f"lead {escape_hidden(self.customer_phone)} of {tenant}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +58,13 @@ def note(conn: Connection, target: Target) -> UUID:
 
     A line of the same tenant or lead whose erasure did not end goes on.
     """
-    row = conn.execute(
-        query("erasure", "note"), {**target.parameters, "asked_by": _account()}, prepare=False
-    ).fetchone()
-    if row is None:
-        raise AssertionError
-    found: UUID = row[0]
-    return found
+    with conn.cursor(row_factory=scalar_row) as cursor:
+        for name in ("find_unfinished", "note"):
+            parameters = {**target.parameters, "asked_by": _account()}
+            found: UUID | None = cursor.execute(query("erasure", name), parameters).fetchone()
+            if found is not None:
+                return found
+    raise AssertionError
 
 
 def finish(conn: Connection, erasure_id: UUID) -> None:
@@ -49,44 +72,33 @@ def finish(conn: Connection, erasure_id: UUID) -> None:
     conn.execute(query("erasure", "finish"), {"erasure_id": erasure_id})
 
 
-def find_matches(conn: Connection) -> list[tuple[UUID, Target]]:
-    """Return the tenants and leads that the ledger names and that are there again, here or in the source."""
+def find_matches(
+    conn: Connection, lead_tables: Iterable[str], tenant_tables: Iterable[str]
+) -> list[tuple[UUID, Target]]:
+    """Return the tenants and leads that the ledger names and that are there again, tenants first.
+
+    They are looked for in tables that have user_id and customer_phone, in tables that have user_id, and in the source.
+    An erasure that did not end is among them: it is the one to go on with, and to end.
+    """
+    relations = [
+        *lead_tables,
+        *(_relation("tenants_of_table", table=table) for table in tenant_tables),
+        _relation("tenants_of_runs"),
+        _relation("leads_of_source"),
+    ]
+    found: dict[Target, UUID] = {}
     with conn.transaction():
         # It goes through whole tables.
         conn.execute("SELECT set_config('enable_seqscan', 'on', true)")
-        read_model = conn
-        stored = [
-            row
-            for asked in (
-                query("erasure", "find_stored_tenants"),
-                query("erasure", "find_tenants_of_messages"),
-                query("erasure", "find_tenants_with_keys"),
-            )
-            for row in read_model.execute(asked, prepare=False).fetchall()
-        ]
-        tenants = conn.execute(
-            query("erasure", "find_matching_tenants"), {"stored": [row[0] for row in stored]}, prepare=False
-        ).fetchall()
-        wanted = {
-            "salts": [salt for salt, _, _ in tenants],
-            "user_ids": [user_id for _, user_id, _ in tenants],
-            "tenant_hashes": [tenant_hash for _, _, tenant_hash in tenants],
-        }
-        (hashes,) = conn.execute(query("erasure", "read_lead_hashes")).fetchone() or ([],)
-        leads = _find_stored_leads(conn, {**wanted, "hashes": hashes})
-        wanted |= {
-            "lead_users": [user_id for user_id, _, _ in leads],
-            "lead_phones": [phone for _, phone, _ in leads],
-            "lead_hashes": [lead_hash for _, _, lead_hash in leads],
-        }
-        found = conn.execute(query("erasure", "find_matches"), wanted, prepare=False).fetchall()
-    return [(erasure_id, Target(user_id, phone)) for erasure_id, user_id, phone in found]
-
-
-def _find_stored_leads(conn: Connection, wanted: dict[str, Any]) -> list[tuple[str, str, str]]:
-    """The leads of these tenants that the read model has and the ledger names."""
-    read_model = conn
-    return read_model.execute(query("erasure", "find_stored_leads"), wanted, prepare=False).fetchall()
+        for relation in relations:
+            for erasure_id, *target in conn.execute(
+                query("erasure", "find_matches", table=relation), prepare=False
+            ):
+                found.setdefault(Target(*target), erasure_id)
+        for erasure_id, *target in conn.execute(query("erasure", "read_unfinished")):
+            found[Target(*target)] = erasure_id
+    in_order = sorted(found, key=lambda one: (one.user_id, one.customer_phone or ""))
+    return [(found[target], target) for target in in_order]
 
 
 def synchronize(conn: Connection, file: Path) -> Synchronized:
@@ -100,11 +112,8 @@ def synchronize(conn: Connection, file: Path) -> Synchronized:
         with conn.transaction():
             taken = sum(conn.execute(query("erasure", "add_line"), line).rowcount for line in lines)
         known = {line["erasure_id"] for line in lines}
-        missing = [
-            line
-            for (line,) in conn.execute(query("erasure", "read_lines")).fetchall()
-            if line["erasure_id"] not in known
-        ]
+        stored = [line for (line,) in conn.execute(query("erasure", "read_lines"))]
+        missing = [line for line in stored if line["erasure_id"] not in known]
         if missing or not file.exists():
             _append(file, missing)
     except OSError as error:
@@ -112,6 +121,10 @@ def synchronize(conn: Connection, file: Path) -> Synchronized:
             f"The ledger file {file} cannot be used: {error.strerror}. Nothing was erased."
         ) from error
     return Synchronized(taken, len(missing))
+
+
+def _relation(name: str, **relations: str) -> str:
+    return f"({query('erasure', name, **relations).rstrip(';')})"
 
 
 def _read(file: Path) -> list[dict[str, Any]]:

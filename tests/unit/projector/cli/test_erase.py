@@ -1,12 +1,10 @@
 """The command `erase`: what it asks, says and answers."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.support.commands import environment, projector
+from tests.support.commands import projector
 from tests.support.running import value
 from tests.support.server import Database
 from tests.unit.projector.cli.calls import call
@@ -37,7 +35,8 @@ def test_a_lead_is_erased_after_a_question(
     refused = projector(tmp_path, "erase", *lead, "--yes", DATABASE_URL=database.url)
     assert refused.returncode == 1
     assert (
-        "rows of the tenant or the lead, which would bring it back: 1 row of conversations" in refused.stderr
+        "rows of the tenant or the lead, which would bring it back: 1 row of contacts, 1 row of conversations"
+        in refused.stderr
     )
     assert world.PHONE not in refused.stderr
     world.delete_lead(other)
@@ -82,37 +81,3 @@ def test_a_replay_after_a_restore(
     refused = projector(tmp_path, "erase", "--replay", "--yes", DATABASE_URL=database.url)
     assert refused.returncode == 1
     assert "users: 1 row, such as needle-tenant" in refused.stdout
-
-
-def test_a_tenant_takes_its_api_keys_with_it_and_a_lead_does_not(
-    connection: Connection, other: Connection, database: Database, tmp_path: Path
-) -> None:
-    world.built_world(connection, other)
-    for label in ("shop", "till"):
-        subprocess.run(
-            [
-                sys.executable,
-                "-m",
-                "api",
-                "keys",
-                "create",
-                "--tenant",
-                world.ERASED_TENANT,
-                "--label",
-                label,
-            ],
-            check=True,
-            cwd=tmp_path,
-            env=environment(DATABASE_URL=database.url),
-            capture_output=True,
-        )
-    world.delete_lead(other)
-    lead = ["--user", world.ERASED_TENANT, "--phone", world.PHONE]
-    assert "API key" not in projector(tmp_path, "erase", *lead, "--yes", DATABASE_URL=database.url).stdout
-    world.delete_tenant(other)
-    tenant = ["--user", world.ERASED_TENANT]
-    asked = projector(tmp_path, "erase", *tenant, DATABASE_URL=database.url, text="n\n")
-    assert "Erase tenant needle-tenant (0 leads and 0 messages, with 2 API keys) from" in asked.stdout
-    done = projector(tmp_path, "erase", *tenant, DATABASE_URL=database.url, text="y\n")
-    assert "Erased: tenant needle-tenant, with 2 API keys." in done.stdout
-    assert value(other, "SELECT count(*) FROM leads_access.api_keys") == 0

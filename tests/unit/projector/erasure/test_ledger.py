@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from projector.operate.erase import Target, find_matches, ledger, synchronize
-from projector.operate.erase.ledger import Synchronized
+from projector.operate.erase import Synchronized, Target, find_matches, ledger, synchronize
 from projector.report.errors import LedgerError
 from tests.support.running import value
 from tests.unit.projector.recovering import Connection
@@ -42,14 +41,6 @@ def test_an_unfinished_line_goes_on_and_a_finished_one_does_not(connection: Conn
     assert ledger.note(connection, TENANT) != first
     ledger.finish(connection, first)
     assert ledger.note(connection, LEAD) != first
-
-
-def test_another_installation_has_another_salt(connection: Connection) -> None:
-    ledger.note(connection, LEAD)
-    salt = value(connection, "SELECT salt FROM projector.erasures")
-    connection.execute("DELETE FROM projector.erasures")
-    ledger.note(connection, LEAD)
-    assert value(connection, "SELECT salt FROM projector.erasures") != salt
 
 
 def test_the_file_brings_back_what_a_restored_ledger_lacks(connection: Connection, tmp_path: Path) -> None:

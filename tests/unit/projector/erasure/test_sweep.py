@@ -3,12 +3,11 @@
 import pytest
 
 from projector.operate import erase as erasure
-from projector.operate.erase import Target, erase, sweep
-from projector.operate.erase.sweep import mention
+from projector.operate.erase import Target, erase, mention
 from projector.report.progress import QUIET
 from tests.support.running import value
 from tests.unit.projector.erasure import world
-from tests.unit.projector.recovering import Connection, healed
+from tests.unit.projector.recovering import Connection
 
 
 @pytest.mark.parametrize(
@@ -40,7 +39,7 @@ def test_many_rows_go_in_bounded_transactions(
         "INSERT INTO projector.source_keys SELECT 'contact', 'k' || n, 'needle-tenant', '4977' || n"
         " FROM generate_series(1, 25) AS n"
     )
-    monkeypatch.setattr(sweep, "ROWS_PER_TRANSACTION", 10)
+    monkeypatch.setattr(erasure, "ROWS_PER_TRANSACTION", 10)
     points: list[str] = []
     erase(connection, Target(world.ERASED_TENANT), progress=QUIET, point=points.append)
     assert points.count("rows") == 2
@@ -60,15 +59,6 @@ def test_the_positions_of_a_round_and_of_a_rebuild_move_back(
     connection: Connection, other: Connection, phase: str
 ) -> None:
     world.built_world(connection, other)
-    # A lead that sorts before.
-    other.execute("INSERT INTO users (user_id) VALUES ('a')")
-    other.execute("INSERT INTO contacts (contact_id, user_id, phone) VALUES ('a', 'a', '49')")
-    other.execute("INSERT INTO phone_numbers (id, user_id) VALUES ('a', 'a')")
-    other.execute("INSERT INTO agents (agent_id, user_id, phone_number_id) VALUES ('a', 'a', 'a')")
-    other.execute(
-        "INSERT INTO conversations (conversation_id, agent_id, customer_phone) VALUES ('a', 'a', '49')"
-    )
-    healed(connection)
     first, second = PHASES[phase]
     other.execute(
         "INSERT INTO projector.verify_rounds (version, started_at, due_at, rows_total, leads_total, phase,"
@@ -82,9 +72,9 @@ def test_the_positions_of_a_round_and_of_a_rebuild_move_back(
     world.delete_tenant(other)
     erase(connection, Target(world.ERASED_TENANT), progress=QUIET)
     at = other.execute("SELECT after_first, after_second FROM projector.verify_rounds").fetchone()
-    assert at == {"leads": ("a", "49"), "statistics": ("a", "")}.get(phase, ("", ""))
+    assert at == ("", "")
     plan = other.execute("SELECT cursor_user_id, cursor_phone FROM projector.rebuild_plan").fetchone()
-    assert plan == ("a", "49")
+    assert plan == ("", "")
 
 
 @pytest.mark.parametrize("phone", [None, world.PHONE])
@@ -100,8 +90,8 @@ def test_what_it_deletes_moves_the_version_of_the_tenant(
 
     world.delete_tenant(other)
     # As if a batch had written the rows once more after the leads were recomputed.
-    monkeypatch.setattr(sweep, "rebuild_leads", lambda *_: [])
-    monkeypatch.setattr(sweep, "ROWS_PER_TRANSACTION", 1)
+    monkeypatch.setattr(erasure, "rebuild_leads", lambda *_: [])
+    monkeypatch.setattr(erasure, "ROWS_PER_TRANSACTION", 1)
     monkeypatch.setattr(erasure, "_drain", lambda *_: None)
     before = other.execute("SELECT version, version_id FROM read_model.tenants").fetchall()
     erase(connection, Target(world.ERASED_TENANT, phone), progress=QUIET, point=look)

@@ -187,17 +187,18 @@ def our_tables(conn: Connection) -> list[str]:
 
 
 def find_left(conn: Connection, needles: tuple[str, ...]) -> list[Left]:
-    """Return each row of ours, and of the planner's statistics, in which one of the needles is."""
+    """Return each row of ours, and of the planner's statistics of tables that have rows, with one of the needles."""
     found = []
+    filled = []
     for table in [*our_tables(conn), "pg_catalog.pg_stats"]:
-        # The statistics of the platform's own tables are the platform's.
-        where = "WHERE t.schemaname <> 'public'" if table.endswith("pg_stats") else ""
-        query = sql.SQL("SELECT to_jsonb(t)::text FROM {} AS t {}").format(sql.SQL(table), sql.SQL(where))
-        found += [
-            Left(table, row)
-            for (row,) in conn.execute(query).fetchall()
-            if any(needle in row for needle in needles)
-        ]
+        query = sql.SQL("SELECT to_jsonb(t)::text FROM {} AS t").format(sql.SQL(table))
+        if table == "pg_catalog.pg_stats":
+            # Those of the platform's own tables are the platform's.
+            query += sql.SQL(" WHERE schemaname || '.' || tablename = any({})").format(sql.Literal(filled))
+        rows = [row for (row,) in conn.execute(query).fetchall()]
+        if rows:
+            filled.append(table)
+        found += [Left(table, row) for row in rows if any(needle in row for needle in needles)]
     return found
 
 
