@@ -228,6 +228,12 @@ def valid_list_params(words: Vocabulary) -> SearchStrategy[Pairs]:
     return _combination(_of_list(words))
 
 
+def list_filters(words: Vocabulary) -> SearchStrategy[Pairs]:
+    """Give up to three filters of the list, without an order and a page."""
+    of_page = {"fields", "sort_by", "sort_order", "limit", "offset", "min_as_of"}
+    return _combination({name: values for name, values in _of_list(words).items() if name not in of_page}, 3)
+
+
 def valid_message_params(words: Vocabulary) -> SearchStrategy[Pairs]:
     """Give parameters of the messages of a lead that it takes (but two bounds may contradict each other)."""
     return _combination(_of_messages(words))
@@ -379,8 +385,8 @@ def _with_other_accents(text: str) -> tuple[str, str, str]:
 
 
 @st.composite
-def _combination(draw: st.DrawFn, values: Values) -> Pairs:
-    names = draw(st.lists(st.sampled_from(sorted(values)), max_size=4, unique=True))
+def _combination(draw: st.DrawFn, values: Values, most: int = 4) -> Pairs:
+    names = draw(st.lists(st.sampled_from(sorted(values)), max_size=most, unique=True))
     # Alone it changes nothing.
     if "search" in names and "ignore_accents" not in names and draw(st.booleans()):
         names.append("ignore_accents")

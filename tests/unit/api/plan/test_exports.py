@@ -1,31 +1,22 @@
 """The statements of exports: one for the head and one for the lines, with the same conditions."""
 
-import pytest
-
 from api.database.statement import compile_statement
 from api.plan.exports import leads_as_csv, leads_as_ndjson, messages_as_ndjson
 from api.request.copy_parameters import EXPORT_QUERY, MESSAGE_EXPORT_QUERY
+from tests.support.cases import cases
 from tests.unit.api.conftest import NOW
 
 
-@pytest.mark.parametrize("query", ["", "has_email=true", "search=abc&sort_by=name", "days=7&sort_order=asc"])
+@cases("query", ["", "has_email=true", "search=abc&sort_by=name", "days=7&sort_order=asc"])
 def test_head_and_lines_have_the_same_values(query: str) -> None:
     parameters = EXPORT_QUERY.read(query)
     plan = leads_as_ndjson("u", parameters, NOW)
     head, lines = compile_statement(plan.head), compile_statement(plan.lines)
-    assert set(head.names) == set(lines.names)
-    assert b"ORDER BY" in lines.text
-    assert b"LIMIT" not in lines.text
-
-
-@pytest.mark.parametrize("query", ["", "has_email=true", "search=abc&sort_by=name", "days=7&sort_order=asc"])
-def test_the_lines_of_a_table_have_the_values_of_a_list(query: str) -> None:
-    parameters = EXPORT_QUERY.read(query)
-    lines = compile_statement(leads_as_csv("u", parameters, NOW).lines)
-    assert set(lines.names) == set(compile_statement(leads_as_ndjson("u", parameters, NOW).lines).names)
-    # The order in which the lines are made, and the one in which they are read.
-    assert lines.text.count(b"ORDER BY") == 2
-    assert b"LIMIT" not in lines.text.replace(b"LIMIT ALL", b"")
+    table = compile_statement(leads_as_csv("u", parameters, NOW).lines)
+    assert set(head.names) == set(lines.names) == set(table.names)
+    # The order in which the lines of a table are made, and the one in which they are read.
+    assert [one.text.count(b"ORDER BY") for one in (lines, table)] == [1, 2]
+    assert all(b"LIMIT" not in one.text.replace(b"LIMIT ALL", b"") for one in (lines, table))
 
 
 def test_a_line_of_a_table_is_made_once() -> None:

@@ -11,6 +11,7 @@ from flask.testing import FlaskClient
 from projector.report.progress import QUIET
 from projector.sweep.rebuild import rebuild
 from tests.conftest import MakeDatabase
+from tests.support.cases import cases
 from tests.support.server import Database
 from tests.unit.api.conftest import Library, MakeApp
 
@@ -79,9 +80,9 @@ def test_newest_first_is_the_exact_reverse(thread: FlaskClient) -> None:
     assert ids(thread, "sort_order=DESC&conversation_id=c") == ids(thread, "conversation_id=c")[::-1]
 
 
-@pytest.mark.parametrize("query", ["", "conversation_id=c", "from_date=2026-01-01", "platform=webchat"])
-@pytest.mark.parametrize("order", ["asc", "desc"])
-@pytest.mark.parametrize("limit", [1, 7, 200])
+@cases("query", ["", "conversation_id=c", "from_date=2026-01-01", "platform=webchat"])
+@cases("order", ["asc", "desc"])
+@cases("limit", [1, 7, 200])
 def test_links_lead_through_all_messages(thread: FlaskClient, query: str, order: str, limit: int) -> None:
     whole = ids(thread, f"{query}&sort_order={order}")
     found = followed(thread, f"{query}&sort_order={order}&limit={limit}")
@@ -96,18 +97,7 @@ def test_before_and_after_each_message(thread: FlaskClient) -> None:
         assert ids(thread, f"after={named}&sort_order=desc") == whole[:place:-1]
 
 
-def test_between_two_messages_by_pages(thread: FlaskClient) -> None:
-    whole = ids(thread, "")
-    query = f"after={quote(whole[5])}&before={quote(whole[-5])}"
-    assert ids(thread, query) == whole[6:-5]
-    assert ids(thread, f"after={quote(whole[-5])}&before={quote(whole[5])}") == []
-    page = thread.get(f"{BASE}?{query}&limit=3&offset=2").get_json()["data"]
-    assert [message["message_id"] for message in page["messages"]] == whole[8:11]
-    found = followed(thread, f"{query}&sort_order=desc&limit=4")
-    assert [message["message_id"] for message in found] == whole[6:-5][::-1]
-
-
-@pytest.mark.parametrize(
+@cases(
     ("query", "name"), [("before=x", "before"), ("after=x", "after"), ("after=x&before=y&limit=1", "before")]
 )
 def test_a_message_that_the_lead_does_not_have_is_named(thread: FlaskClient, query: str, name: str) -> None:

@@ -1,8 +1,7 @@
 """The statements about the read model as a whole."""
 
-import pytest
-
 from api.plan.projection import FreshnessRow, ProjectionRow, freshness, projection_state
+from tests.support.cases import cases
 from tests.support.server import Database
 from tests.unit.api.conftest import Library, MakeApp
 
@@ -26,7 +25,7 @@ def test_there_is_a_row_without_any_row(database: Database, make_app: MakeApp) -
     assert reader.fetch(freshness()) == FreshnessRow(None, None)
 
 
-@pytest.mark.parametrize("table", ["leads", "lead_profiles", "lead_totals", "tenants"])
+@cases("table", ["leads", "lead_profiles", "lead_totals", "tenants"])
 def test_they_read_no_table_of_a_tenant(table: str) -> None:
     for bound in (projection_state(), freshness()):
         assert f"read_model.{table}" not in str(bound.statement)

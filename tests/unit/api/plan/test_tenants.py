@@ -26,10 +26,6 @@ def test_all_tenants_in_bytewise_order(library: Library) -> None:
     )
 
 
-def test_none_where_there_is_none(database: Database) -> None:
-    assert listed(database) == []
-
-
 def test_no_more_than_a_page_can_offer_and_one(database: Database) -> None:
     with database.connect() as conn:
         conn.execute(

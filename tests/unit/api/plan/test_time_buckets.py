@@ -2,7 +2,6 @@
 
 from datetime import UTC, datetime, timedelta
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -10,21 +9,6 @@ from api.plan.time_buckets import DAY, HOUR, TimeRange, time_range
 from api.request.text import FIRST_MOMENT, LAST_MOMENT
 
 NOON = datetime(2026, 3, 29, 12, tzinfo=UTC)
-
-
-@pytest.mark.parametrize(
-    ("bucket", "start", "end", "buckets"),
-    [
-        (HOUR, NOON, NOON + HOUR, (NOON, NOON + HOUR)),
-        (HOUR, NOON + timedelta(minutes=1), NOON + 3 * HOUR, (NOON + HOUR, NOON + 3 * HOUR)),
-        (DAY, NOON - DAY, NOON + DAY, (NOON - DAY / 2, NOON + DAY / 2)),
-    ],
-)
-def test_whole_buckets(
-    bucket: timedelta, start: datetime, end: datetime, buckets: tuple[datetime, datetime]
-) -> None:
-    found = time_range(bucket, start, end)
-    assert (found.buckets_start, found.buckets_end) == buckets
 
 
 def test_a_range_within_a_bucket_has_none() -> None:

@@ -12,6 +12,7 @@ from werkzeug.test import EnvironBuilder
 from api.request import addresses
 from api.request.addresses import find_address
 from api.routes.application import Application
+from tests.support.cases import cases
 from tests.unit.api.conftest import Library, MakeApp
 
 WORDS = (
@@ -93,7 +94,7 @@ def test_what_it_remembers_is_bounded(app: Application, monkeypatch: pytest.Monk
     assert len(app.addresses._hosts) <= 5  # noqa: SLF001
 
 
-@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "POST", "DELETE", "PROPFIND"])
+@cases("method", ["GET", "HEAD", "OPTIONS", "POST", "DELETE", "PROPFIND"])
 def test_the_endpoint_is_found_for_every_method(library: Library, make_app: MakeApp, method: str) -> None:
     app = make_app(library.database)
     # The first time Werkzeug finds it, and then its shape is known.

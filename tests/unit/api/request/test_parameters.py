@@ -1,8 +1,7 @@
-"""The query parameters: every rule by example, and the whole reader against an independent one."""
+"""The query parameters: the reader against an independent one, and what it says."""
 
 import string
 from contextlib import suppress
-from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -37,43 +36,13 @@ def test_defaults() -> None:
     assert MESSAGES_QUERY.read("").page.limit == 50
 
 
-@pytest.mark.parametrize(
-    ("text", "name", "value"),
-    [
-        ("platform=WhatsApp,,instagram,", "platform", ("whatsapp", "instagram")),
-        ("platform=instagram&platform=whatsapp", "platform", ("whatsapp", "instagram")),
-        ("platform=,&platform=webchat", "platform", ("webchat",)),
-        ("lead_status=hot,%20COLD%C2%A0", "lead_status", ("Hot", "Cold")),
-        ("has_email=TRUE", "has_email", True),
-        ("has_email=1", "has_email", True),
-        ("has_email=0&has_email=0", "has_email", False),
-        ("has_email=&has_email=false", "has_email", False),
-        ("has_email=", "has_email", None),
-        ("has_email=%20%09", "has_email", None),
-        ("sort_by=NAME", "sort_by", "name"),
-        ("days=%0b007", "days", 7),
-        ("days=+7", "days", 7),
-        ("customer_phone=+91 897-9", "customer_phone", "918979"),
-        ("customer_phone=web-1%2B2", "customer_phone", "web-1+2"),
-        ("_=1&utm_source=x&gclid=&fbclid=y", "days", None),
-        ("from_date=2025-01-01", "from_date", datetime(2025, 1, 1, tzinfo=UTC)),
-        ("from_date=2025-01-01T10:00:00.1239Z", "from_date", datetime(2025, 1, 1, 10, 0, 0, 123_000, UTC)),
-        ("from_date=2025-01-01T10:00+02:00", "from_date", datetime(2025, 1, 1, 8, tzinfo=UTC)),
-        ("from_date=2025-01-01+10:00+02:00", "from_date", datetime(2025, 1, 1, 8, tzinfo=UTC)),
-        ("from_date=2025-01-01T10:00-02:30", "from_date", datetime(2025, 1, 1, 12, 30, tzinfo=UTC)),
-        ("to_date=2025-01-01", "to_date", datetime(2025, 1, 1, 23, 59, 59, 999_000, UTC)),
-        ("to_date=2025-01-01T00:00", "to_date", datetime(2025, 1, 1, tzinfo=UTC)),
-        ("to_date=9999-12-31", "to_date", datetime(9999, 12, 31, 23, 59, 59, 999_000, UTC)),
-        ("to_date=9999-12-31T23:00-02:00", "to_date", LAST_MOMENT),
-        (
-            "from_date=2025-01-01&to_date=2025-01-01",
-            "to_date",
-            datetime(2025, 1, 1, 23, 59, 59, 999_000, UTC),
-        ),
-    ],
-)
-def test_what_is_taken(text: str, name: str, value: object) -> None:
-    assert getattr(LIST_QUERY.read(text), name) == value
+def test_a_phone_is_read_as_it_is_stored() -> None:
+    assert LIST_QUERY.read("customer_phone=+91 897-9").customer_phone == "918979"
+    assert LIST_QUERY.read("customer_phone=web-1%2B2").customer_phone == "web-1+2"
+
+
+def test_the_last_moment_is_not_passed() -> None:
+    assert LIST_QUERY.read("to_date=9999-12-31T23:00-02:00").to_date == LAST_MOMENT
 
 
 def test_search() -> None:
@@ -96,31 +65,16 @@ def test_a_message_names_what_is_taken() -> None:
         assert part in message
 
 
-@pytest.mark.parametrize(
-    ("given", "meant"),
-    [
-        ("platfrom", "platform"),
-        ("status", "lead_status"),
-        ("Search", "search"),
-        ("page_limit", "limit"),
-        ("form_date", "from_date"),
-    ],
-)
-def test_an_unknown_parameter_gets_the_near_ones(given: str, meant: str) -> None:
-    assert (
-        refused(LIST_QUERY, f"{given}=1&days=0")
-        == f"{given!r} is not a parameter (did you mean {meant}?); days takes an integer from 1 to 36500"
+def test_an_unknown_parameter_gets_the_near_ones() -> None:
+    assert refused(LIST_QUERY, "platfrom=1&days=0") == (
+        "'platfrom' is not a parameter (did you mean platform?); days takes an integer from 1 to 36500"
     )
 
 
-@pytest.mark.parametrize("given", ["page", "skip", "q", "", "nonsense"])
-def test_an_unknown_parameter_that_is_near_to_none_gets_all_of_the_endpoint(given: str) -> None:
+def test_an_unknown_parameter_that_is_near_to_none_gets_all_of_the_endpoint_once() -> None:
     for query, known in ((LIST_QUERY, OF_LIST), (MESSAGES_QUERY, OF_MESSAGES)):
-        message = refused(query, f"{given}=1")
-        assert message == f"{given!r} is not a parameter; this endpoint takes {', '.join(known)}"
-
-
-def test_all_parameters_are_named_once() -> None:
+        message = refused(query, "=1")
+        assert message == f"'' is not a parameter; this endpoint takes {', '.join(known)}"
     message = refused(LIST_QUERY, "page=1&limt=1&per_page=2")
     assert message == (
         "'page' is not a parameter; 'limt' is not a parameter (did you mean limit?);"

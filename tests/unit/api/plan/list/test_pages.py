@@ -1,13 +1,13 @@
-"""Pages put together give the whole set, once each, in every order, on every way to a page."""
+"""Every page of the list is what the oracle says, in every order, on every way to a page."""
 
 from collections.abc import Iterator
-from itertools import product
 from random import Random
-from typing import Any
 from urllib.parse import quote, urljoin
 
 import pytest
 from flask.testing import FlaskClient
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from api.plan.list.statement import list_statement
 from api.request.cursor import encode, scope_of
@@ -15,31 +15,9 @@ from api.request.parameters import LIST_QUERY, ORDERS, SORTS
 from projector.report.progress import QUIET
 from projector.sweep.rebuild import rebuild
 from tests.oracle import answers
-from tests.support import edge_cases
+from tests.support import edge_cases, queries
 from tests.support.server import Database
 from tests.unit.api.conftest import NOW, Library, MakeApp
-
-FILTERS = (
-    "",
-    "platform=whatsapp,instagram",
-    "has_extraction=true&has_email=false",
-    "lead_status=Hot,cold",
-    "has_email=true",
-    "platform=webchat&days=400",
-    "min_total_score=6",
-    "days=300",
-    "from_date=2025-06-01T05:30&platform=whatsapp",
-    "search=a",
-    "search=9%201",
-)
-
-
-def pairs(query: str) -> list[tuple[str, str]]:
-    return [
-        (name, value.replace("%20", " "))
-        for name, _, value in (part.partition("=") for part in query.split("&") if part)
-    ]
-
 
 # The way in which an offset is far, how many leads a page in order may pass, in all and for each match, and the
 # smallest page: one way ends a page at each lead.
@@ -48,16 +26,12 @@ WAYS = {
     "as if a few leads were many": (2, 5, 1, 6),
     "collecting every match": (2, 0, 0, 6),
 }
-LIMITS = (1, 3, 7, 100)
-IN_ORDER = [f"sort_by={sort_by}&sort_order={order}" for sort_by, order in product(SORTS, ORDERS)]
+MOST_PAGES = 5
 
 
 @pytest.fixture(scope="module", params=WAYS)
-def ways(request: pytest.FixtureRequest) -> Iterator[int]:
-    """Every way to a page, though the library has few leads, with its smallest page.
-
-    Of the file: the statements of a way, which take longer to make than to run, serve all tests of it.
-    """
+def smallest_page(request: pytest.FixtureRequest) -> Iterator[int]:
+    """Every way to a page, though the library has few leads."""
     far_offset, passed, passed_a_match, smallest = WAYS[request.param]
     with pytest.MonkeyPatch.context() as patches:
         patches.setattr("api.plan.list.plan.FAR_OFFSET", far_offset)
@@ -68,61 +42,52 @@ def ways(request: pytest.FixtureRequest) -> Iterator[int]:
     list_statement.cache_clear()
 
 
-def all_matches(library: Library, *asked: tuple[str, str]) -> dict[str, Any]:
-    """What the oracle answers with all matches on one page."""
-    return answers.list_leads(library.model, library.tenant, [*asked, ("limit", "100")], NOW).body
+@pytest.fixture(scope="module")
+def words(library: Library) -> queries.Vocabulary:
+    return queries.vocabulary(library.model, library.tenant)
 
 
-def test_the_filters_leave_more_than_nothing(library: Library) -> None:
-    totals = [all_matches(library, *pairs(query))["pagination"]["total"] for query in FILTERS]
-    assert max(totals) <= 100
-    assert sum(totals) > 100
-
-
-@pytest.mark.parametrize("order", IN_ORDER)
-@pytest.mark.parametrize("query", FILTERS)
-def test_pages_put_together(client: FlaskClient, library: Library, ways: int, query: str, order: str) -> None:
-    limit = max(ways, LIMITS[FILTERS.index(query) % len(LIMITS)])
-    whole = all_matches(library, *pairs(query), *pairs(order))
-    total = whole["pagination"]["total"]
-    found = []
-    for offset in range(0, total + limit + 1, limit):
-        page = client.get(f"{library.base}?{query}&{order}&limit={limit}&offset={offset}").get_json()
-        more = offset + limit < total
-        assert page["pagination"] == {"total": total, "limit": limit, "offset": offset, "hasMore": more}
-        found += page["data"]
-    assert [lead["customer_phone"] for lead in found] == [lead["customer_phone"] for lead in whole["data"]]
-    assert found == whole["data"]
-
-
-@pytest.mark.parametrize("order", IN_ORDER)
-@pytest.mark.parametrize("query", FILTERS)
-def test_links_lead_through_the_whole_list(
-    client: FlaskClient, library: Library, ways: int, query: str, order: str
+@settings(
+    max_examples=300,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(data=st.data())
+def test_every_page(
+    client: FlaskClient,
+    library: Library,
+    words: queries.Vocabulary,
+    smallest_page: int,
+    data: st.DataObject,
 ) -> None:
-    limit = max(ways, LIMITS[FILTERS.index(query) % len(LIMITS)])
-    whole = all_matches(library, *pairs(query), *pairs(order))
-    total = whole["pagination"]["total"]
-    address = f"{library.base}?{query}&{order}&limit={limit}"
-    found: list[Any] = []
-    # From the first page, and from one with an offset.
-    for offset in (0,) if limit == 1 else (0, min(2, total)):
-        found = whole["data"][:offset]
-        following = f"{address}&offset={offset}"
-        while following:
-            answer = client.get(following)
-            page = answer.get_json()
-            found += page["data"]
-            is_first = "cursor=" not in following
-            assert page["pagination"] == {
-                "total": total,
-                "limit": limit,
-                "offset": offset if is_first else 0,
-                "hasMore": len(found) < total,
-            }
-            assert ("Link" in answer.headers) is (len(found) < total)
-            following = urljoin(following, answer.headers["Link"][1:-13]) if len(found) < total else ""
-        assert found == whole["data"]
+    """One page at an offset, and the pages that the links lead to from there."""
+    order = [
+        ("sort_by", data.draw(st.sampled_from(SORTS))),
+        ("sort_order", data.draw(st.sampled_from(ORDERS))),
+    ]
+    asked = [*data.draw(queries.list_filters(words)), *order]
+    expected = answers.list_leads(library.model, library.tenant, [*asked, ("limit", "100")], NOW)
+    address = f"{library.base}?{queries.query_string(asked)}"
+    if expected.status != answers.OK:
+        assert client.get(address).status_code == expected.status
+        return
+    whole, total = expected.body["data"], expected.body["pagination"]["total"]
+    limit = data.draw(st.sampled_from([one for one in (1, 3, 7, 20, 100) if one >= smallest_page] or [100]))
+    offset = data.draw(st.sampled_from((0, 0, 1, 5, total, total + 1, 2**31 - 1)))
+    found = whole[:offset]
+    following = f"{address}&limit={limit}&offset={offset}"
+    for number in range(MOST_PAGES):
+        answer = client.get(following)
+        page = answer.get_json()
+        assert page["data"] == whole[len(found) : len(found) + limit]
+        found = found + page["data"]
+        has_more = offset + limit < total if number == 0 else len(found) < total
+        pagination = {"total": total, "limit": limit, "offset": 0 if number else offset, "hasMore": has_more}
+        assert page["pagination"] == pagination
+        assert ("Link" in answer.headers) is has_more
+        if not has_more:
+            break
+        following = urljoin(following, answer.headers["Link"][1:-13])
 
 
 def test_a_cursor_of_one_lead_is_answered_as_any_other(client: FlaskClient, library: Library) -> None:
@@ -147,27 +112,14 @@ def test_a_key_without_its_row_prints_nothing(database: Database, make_app: Make
         ).fetchone()
         assert found is not None
         user_id, phone, leads = found
-        conn.execute("DELETE FROM read_model.leads WHERE (user_id, customer_phone) = (%s, %s)", found[:2])
-        conn.execute(
-            "DELETE FROM read_model.lead_conversations WHERE (user_id, customer_phone) = (%s, %s)", found[:2]
-        )
+        for table in ("leads", "lead_conversations"):
+            conn.execute(
+                f"DELETE FROM read_model.{table} WHERE (user_id, customer_phone) = (%s, %s)".encode(),
+                found[:2],
+            )
     client = make_app(database).test_client()
     for sort_by in SORTS:
         data = client.get(f"/users/{user_id}/leads?sort_by={sort_by}&limit=100").get_json()["data"]
         assert len(data) == leads - 1
         assert phone not in {lead["customer_phone"] for lead in data}
     assert client.get(f"/users/{user_id}/leads/{phone}/messages").get_json()["data"]["messages"] == []
-
-
-@pytest.mark.usefixtures("ways")
-@pytest.mark.parametrize("sort_by", SORTS)
-@pytest.mark.parametrize("query", ["", "platform=whatsapp", "days=300", "search=a"])
-def test_past_the_end(client: FlaskClient, library: Library, sort_by: str, query: str) -> None:
-    whole = client.get(f"{library.base}?{query}").get_json()["pagination"]["total"]
-    for offset in (whole, whole + 1, 2**31 - 1):
-        body = client.get(f"{library.base}?{query}&sort_by={sort_by}&offset={offset}").get_json()
-        assert body["data"] == []
-        assert body["pagination"] == {"total": whole, "limit": 50, "offset": offset, "hasMore": False}
-    body = client.get(f"{library.base}/{library.phone}/messages?offset=2147483647").get_json()
-    assert body["data"]["messages"] == []
-    assert body["data"]["pagination"]["total"] > 0

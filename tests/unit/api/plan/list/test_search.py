@@ -11,14 +11,13 @@ from psycopg.rows import TupleRow
 
 from api.config import Config
 from api.database.pool import Database as ApiDatabase
-from api.plan.list.filters import conditions, given_filters
-from api.plan.list.search import SearchShape, bind, condition, shape_of
+from api.plan.list.search import SearchShape, bind, shape_of
 from api.plan.list.statement import list_leads
-from api.plan.sql import lead_profiles
 from api.request.fields import Search
 from api.request.parameters import LIST_QUERY
 from api.request.text import without_accents
 from tests.exactness.platform import Platform, refresh_now
+from tests.support.cases import cases
 from tests.support.server import Database, Server
 from tests.unit.api.plan.conftest import NOON
 
@@ -38,7 +37,7 @@ NAMES = {
 }
 
 
-@pytest.mark.parametrize(
+@cases(
     ("search", "shape", "values"),
     [
         (Search(("abc",), None), SearchShape((True,), digits=None), {"word_0": "%abc%"}),
@@ -92,7 +91,7 @@ def test_the_order_and_the_number_of_words_do_not_matter() -> None:
         assert (shape_of(one), bind(one)) == (shape_of(other), bind(other))
 
 
-@pytest.mark.parametrize(
+@cases(
     ("shape", "uses_index"),
     [
         (SearchShape((True, False), digits=None), True),
@@ -108,32 +107,6 @@ def test_the_order_and_the_number_of_words_do_not_matter() -> None:
 )
 def test_whether_the_index_narrows_it(shape: SearchShape, *, uses_index: bool) -> None:
     assert shape.uses_index is uses_index
-
-
-def test_like_is_for_words_that_the_index_finds_alone() -> None:
-    indexed, other = (
-        str(condition(lead_profiles.c, SearchShape((known,), digits=None))) for known in (True, False)
-    )
-    assert "LIKE" in indexed
-    assert "LIKE" not in other
-    assert "strpos" in other
-
-
-def test_accents_count_unless_a_request_ignores_them() -> None:
-    plain, *others = (
-        [str(one) for one in conditions(given_filters(LIST_QUERY.read(query), NOON)[0], lead_profiles)]
-        for query in (
-            "search=andr%C3%A9s",
-            "search=andr%C3%A9s&ignore_accents=false",
-            "search=andr%C3%A9s&ignore_accents=true",
-        )
-    )
-    assert [texts == plain for texts in others] == [True, False]
-    assert "search_plain" not in plain[0]
-
-
-def test_without_a_search_there_is_nothing_to_compare() -> None:
-    assert given_filters(LIST_QUERY.read("ignore_accents=true"), NOON) == ((), {})
 
 
 @pytest.fixture(scope="module")
@@ -167,7 +140,7 @@ def found(api: ApiDatabase, query: str) -> str:
     return "".join(phones)
 
 
-@pytest.mark.parametrize(
+@cases(
     ("search", "with_accents", "without"),
     [
         ("andres", "3", "123"),
@@ -195,14 +168,6 @@ def test_what_a_search_finds(api: ApiDatabase, search: str, with_accents: str, w
     assert found(api, f"search={search}") == with_accents
     assert found(api, f"search={search}&ignore_accents=false") == with_accents
     assert found(api, f"search={search}&ignore_accents=true") == without
-
-
-def test_only_a_lead_with_accents_has_its_text_twice(named: Database) -> None:
-    with named.connect() as conn:
-        rows = conn.execute(
-            "SELECT customer_phone FROM read_model.lead_profiles WHERE search_plain IS NOT NULL ORDER BY 1"
-        ).fetchall()
-    assert "".join(phone for (phone,) in rows) == "12589"
 
 
 def test_a_lead_of_an_older_version_is_found_as_without_the_parameter(

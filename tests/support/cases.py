@@ -1,0 +1,39 @@
+"""One test over many cases, which fails with all the cases that fail."""
+
+from collections.abc import Callable, Collection, Sequence
+from functools import wraps
+from inspect import signature
+from typing import Any
+
+import pytest
+
+Test = Callable[..., None]
+
+
+def cases(names: str | Sequence[str], values: Collection[Any]) -> Callable[[Test], Test]:
+    """Run a test once for each of these values of these parameters, as one item.
+
+    It is for what needs no fixture of its own for each value: `pytest.mark.parametrize` makes an item of each.
+    """
+    parameters = (names,) if isinstance(names, str) else tuple(names)
+
+    def decorate(test: Test) -> Test:
+        @wraps(test)
+        def run(**fixtures: object) -> None:
+            failed: list[BaseException] = []
+            for value in values:
+                given = dict(zip(parameters, (value,) if isinstance(names, str) else value, strict=True))
+                try:
+                    test(**fixtures, **given)
+                except (Exception, pytest.fail.Exception) as error:  # noqa: BLE001  # It is raised below.
+                    error.add_note(f"The case is {given}")
+                    failed.append(error)
+            if failed:
+                raise BaseExceptionGroup(f"{len(failed)} of {len(values)} cases fail", failed)
+
+        taken = signature(test)
+        left = [one for name, one in taken.parameters.items() if name not in parameters]
+        run.__signature__ = taken.replace(parameters=left)  # type: ignore[attr-defined]
+        return run
+
+    return decorate
