@@ -21,8 +21,16 @@ from projector.cli.base import Invocation, echo, place_of, telling_waits
     help="Where the platform's tables are, if not where the last migrate found them, or the search_path leads;"
     " may be repeated.",
 )
+@click.option(
+    "--citus",
+    "on_citus",
+    is_flag=True,
+    help="Once, on the coordinator of a Citus: distribute the read model over its servers, by tenant.",
+)
 @click.pass_obj
-def migrate(invocation: Invocation, *, create_source: bool, source_schemas: Sequence[str]) -> None:
+def migrate(
+    invocation: Invocation, *, create_source: bool, source_schemas: Sequence[str], on_citus: bool
+) -> None:
     """Install the read model, or bring it up to date.
 
     Safe to run again at every deploy. The platform's tables stay as they are, except for triggers that note which
@@ -44,6 +52,7 @@ def migrate(invocation: Invocation, *, create_source: bool, source_schemas: Sequ
             conn,
             create_source=create_source,
             source_schemas=source_schemas,
+            on_citus=on_citus,
         )
         for notice in notices:
             echo(notice)

@@ -13,11 +13,12 @@ from psycopg.rows import class_row
 from projector.core import pipeline, staging
 from projector.core.choice import BULK_PIECES_PER_BATCH, ROWS_PER_PIECE, choose_changes
 from projector.core.collisions import retry_on_collision
-from projector.core.freshness import advance_freshness
+from projector.core.freshness import advance_freshness, advance_on_citus
 from projector.core.giving_way import giving_way
 from projector.core.pipeline import BatchResult, Connection, InjectionPoint, no_injection_point
 from projector.core.preconditions import require_version
 from projector.database import locks
+from projector.database.citus import on_citus
 from projector.database.sql import statement, step
 from projector.database.step_failures import failing_step
 from projector.report.errors import CaptureGapError
@@ -216,36 +217,43 @@ def _refresh_batch(  # noqa: PLR0913  # As refresh_batch.
 ) -> Batch:
     with conn.transaction():
         opened = open_batch(conn, shards, wait=wait)
-        if not opened.owned:
-            return Batch(owned=(), changes=0)
-        if not opened.has_changes:
-            # An idle batch does not touch the staging tables: to clear them costs more than all the rest of it.
-            # Who waits for a refresh may ask for data of the time at which it began.
-            _advance_freshness(conn, opened, timedelta(0) if wait else IDLE_FRESHNESS_INTERVAL)
-            return Batch(opened.owned, changes=0, drained=True)
-        taken = take_changes(
-            conn,
-            opened,
-            single_changes=max(size // len(opened.owned), 1),
-            bulk_pieces=bulk_pieces,
-            overdue=overdue,
-            point=point,
-        )
-        point("taken")
-        written, pieces = BatchResult(), spread_changes(conn) if taken.spreads else 0
-        drained = taken.drained and pieces == 0 and bulk_pieces > 0
-        if taken.changes:
-            written = recompute(conn, point=point)
+        done = _run(conn, opened, size, bulk_pieces, overdue, point) if opened.owned else Batch((), 0)
+        # Who waits for a refresh may ask for data of the time at which it began.
+        at_least = timedelta(0) if wait or done.changes else IDLE_FRESHNESS_INTERVAL
+        advances = done.drained and not opened.freshness_frozen
         with pipeline.pipelined(conn, point):
-            if taken.changes:
-                log_run(conn, opened, taken.changes, written)
-            if drained:
-                _advance_freshness(conn, opened, timedelta(0))
+            if done.changes:
+                log_run(conn, opened, done.changes, BatchResult(done.leads, done.messages))
+            if advances and not on_citus(conn):
+                advance_freshness(conn, opened.owned, opened.fresh_until, opened.clock, at_least)
+    if advances and on_citus(conn):
+        advance_on_citus(conn, opened.owned, opened.fresh_until, at_least)
+    return done
+
+
+def _run(  # noqa: PLR0913, PLR0917  # As refresh_batch.
+    conn: Connection,
+    opened: OpenedBatch,
+    size: int,
+    bulk_pieces: int,
+    overdue: Sequence[int] | None,
+    point: InjectionPoint,
+) -> Batch:
+    if not opened.has_changes:
+        # An idle batch does not touch the staging tables: to clear them costs more than all the rest of it.
+        return Batch(opened.owned, changes=0, drained=True)
+    taken = take_changes(
+        conn,
+        opened,
+        single_changes=max(size // len(opened.owned), 1),
+        bulk_pieces=bulk_pieces,
+        overdue=overdue,
+        point=point,
+    )
+    point("taken")
+    written, pieces = BatchResult(), spread_changes(conn) if taken.spreads else 0
+    drained = taken.drained and pieces == 0 and bulk_pieces > 0
+    if taken.changes:
+        written = recompute(conn, point=point)
     done = written.leads, written.messages
     return Batch(opened.owned, taken.changes, *done, drained, taken.oldest, pieces, taken.passed_over)
-
-
-def _advance_freshness(conn: Connection, opened: OpenedBatch, at_least: timedelta) -> None:
-    """Note how fresh the shards are, unless a capture gap freezes freshness."""
-    if not opened.freshness_frozen:
-        advance_freshness(conn, opened.owned, opened.fresh_until, opened.clock, at_least)

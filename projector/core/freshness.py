@@ -6,7 +6,9 @@ from datetime import datetime, timedelta
 import psycopg
 from psycopg.rows import TupleRow
 
-from projector.database.sql import statement
+from projector.database import locks
+from projector.database.citus import is_finished
+from projector.database.sql import query, statement
 
 Connection = psycopg.Connection[TupleRow]
 
@@ -20,3 +22,22 @@ def advance_freshness(
     """
     wanted = {"shards": list(shards), "fresh_until": fresh_until, "clock": clock, "at_least": at_least}
     conn.execute(statement("refresh/9_finish/20_advance_freshness"), wanted)
+
+
+def advance_on_citus(
+    conn: Connection, shards: Sequence[int], fresh_until: datetime, at_least: timedelta
+) -> None:
+    """Note the same on Citus, after the commit: its servers may finish what was committed later than that.
+
+    Freshness stays where it is while a server is in doubt, or where another refresh owns one of the shards by now.
+    """
+    wanted = {"shards": list(shards), "fresh_until": fresh_until, "at_least": at_least}
+    if conn.execute(query("look", "is_older"), wanted).fetchone() != (True,) or not is_finished(conn):
+        return
+    with conn.transaction():
+        owned = conn.execute(
+            query("look", "own_shards"), {"shard_class": locks.SHARD, "shards": list(shards)}
+        )
+        [(is_owned, clock)] = owned.fetchall()
+        if is_owned:
+            advance_freshness(conn, shards, fresh_until, clock, at_least)

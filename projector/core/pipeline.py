@@ -15,6 +15,7 @@ from psycopg.rows import TupleRow, dict_row
 from projector.core import staging
 from projector.core.preconditions import require_migrated_version
 from projector.database import locks
+from projector.database.citus import fence, on_citus
 from projector.database.sql import query, statement, steps
 from projector.database.step_failures import named_failures
 from projector.database.steps import Step
@@ -71,7 +72,7 @@ class Run:
 
     def run(self, *names: str) -> None:
         """Run the steps of these folders below sql/, or these single steps, as far as their conditions hold."""
-        for group in _grouped(found for name in names for found in steps(name)):
+        for group in _grouped(found for name in names for found in steps(name, fence=fence(self.conn))):
             self._send(group)
 
     def _send(self, group: Sequence[Step]) -> None:
@@ -122,9 +123,10 @@ def prepare_session(conn: Connection) -> None:
     # PostgreSQL never analyzes the staging tables, so it guesses their size badly: an index scan per key is always
     # right.
     conn.execute("SET enable_seqscan = off")
-    conn.execute("SET plan_cache_mode = force_generic_plan")
     conn.execute(statement("refresh/0_session/10_staging_tables"), prepare=False)
-    conn.prepare_threshold = 0
+    if not on_citus(conn):
+        conn.execute("SET plan_cache_mode = force_generic_plan")
+        conn.prepare_threshold = 0
 
 
 def set_based(conn: Connection) -> None:

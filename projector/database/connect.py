@@ -9,6 +9,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import TupleRow
 
+from projector.database.citus import recognize
 from projector.database.database_url import first_line, normalize, redact
 from projector.database.noted_source import follow_source
 from projector.database.source_names import (
@@ -129,6 +130,7 @@ def connect(
         values = ", ".join(["set_config(%s, %s, false)"] * len(settings))
         pairs = [text for pair in settings.items() for text in pair]
         conn.execute(f"SELECT {values}".encode(), pairs)
+        recognize(conn)
         follow_source(conn)
     except BaseException:
         conn.close()

@@ -82,10 +82,13 @@ class SourceCursor(psycopg.Cursor[Row]):
 class SourceConnection(psycopg.Connection[TupleRow]):
     """A connection that knows where the platform's tables are.
 
-    `login_schemas` are the schemas of the search_path that the login would have.
+    `login_schemas` are the schemas of the search_path that the login would have. `has_citus` says whether the database
+    has Citus, and `on_citus` whether the read model is distributed: see projector/database/citus.py.
     """
 
     login_schemas: Sequence[str] = ()
+    has_citus = False
+    on_citus = False
     source = SourceNames({}, ())
 
 

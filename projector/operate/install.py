@@ -10,8 +10,8 @@ from projector import capture
 from projector.capture.source import find_missing_source
 from projector.core.pipeline import Connection
 from projector.core.preconditions import require_noted_place
+from projector.database import citus, locks
 from projector.database import connect as db
-from projector.database import locks
 from projector.database.noted_source import follow_source
 from projector.database.schema import comments, sections, source_commands
 from projector.database.source_names import locate_source, own_connection, source_names
@@ -40,11 +40,12 @@ def migrate(
     *,
     create_source: bool,
     source_schemas: Sequence[str] = (),
+    on_citus: bool = False,
 ) -> list[str]:
     """Install or update the read model, the queue and the triggers; return what an operator should know.
 
     The platform's tables are looked for in `source_schemas`; else where the last migrate found them; and if there
-    was none, on the search_path of the login.
+    was none, on the search_path of the login. With `on_citus`, the tables of the read model are distributed.
 
     Raises SourceMissingError if source tables or columns are missing, unless they are to be created, RightsError if
     the login lacks a right or the schemas of ours belong to another role, IncompleteSchemaError if nothing adds a
@@ -52,12 +53,15 @@ def migrate(
     and BlockedError if other sessions hold a table for too long.
     """
     notices: list[str] = []
-    change_tables(conn, lambda: _install(conn, source_schemas, create_source=create_source))
+    change_tables(
+        conn, lambda: _install(conn, source_schemas, create_source=create_source, on_citus=on_citus)
+    )
     change_tables(conn, lambda: _complete(conn))
     capture.adjust_queue(conn)
     notices += set_up_search(conn)
     change_tables(conn, lambda: notices.extend(set_up_api_role(conn)))
     change_tables(conn, lambda: notices.extend(set_up_reader_role(conn)))
+    change_tables(conn, lambda: citus.complete(conn))
     if capture.switched_off(conn) is None:
         capture.reinstall(conn)
         notices += [
@@ -69,9 +73,10 @@ def migrate(
     return notices + missing_indexes(conn) + collation(conn)
 
 
-def _install(conn: Connection, source_schemas: Sequence[str], *, create_source: bool) -> None:
+def _install(conn: Connection, source_schemas: Sequence[str], *, create_source: bool, on_citus: bool) -> None:
     """Everything that needs no right but to create, in the caller's transaction."""
     conn.execute("SELECT pg_advisory_xact_lock(%s, 0)", (locks.MIGRATION,))
+    citus.prepare_to_change(conn)
     schemas = _find_source(conn, source_schemas, create_source=create_source)
     require_rights_to_migrate(conn)
     _own_shards(conn)
@@ -87,6 +92,8 @@ def _install(conn: Connection, source_schemas: Sequence[str], *, create_source: 
     with _incomplete_schema("sql/capture"):
         capture.create_functions(conn)
     _run(conn, functions("install/after_tables"))
+    if on_citus:
+        citus.distribute(conn)
     conn.execute(query("install", "note_version"), {"version": PROJECTION_VERSION})
     conn.execute(query("install", "begin_projection"), {"version": PROJECTION_VERSION})
 
@@ -94,15 +101,19 @@ def _install(conn: Connection, source_schemas: Sequence[str], *, create_source: 
 def _complete(conn: Connection) -> None:
     """What takes a while where there are leads: readers go on, because no table changes in the same transaction."""
     conn.execute("SELECT pg_advisory_xact_lock(%s, 0)", (locks.MIGRATION,))
+    citus.prepare_to_change(conn)
     _run(conn, {"schema.sql": sections()["later"]})
-    _run(conn, {f"sql/{found.name}.sql": found.text.decode() for found in steps("install/later")})
+    if not citus.on_citus(conn):
+        # No version that needs these ran on Citus.
+        _run(conn, {f"sql/{found.name}.sql": found.text.decode() for found in steps("install/later")})
 
 
 def _run(conn: Connection, texts: Mapping[str, str]) -> None:
     """Run the texts of these files."""
     for file, text in texts.items():
         with _incomplete_schema(file), _dependents_named():
-            conn.execute(text.encode(), prepare=False)
+            for statement in citus.statements(conn, text):
+                conn.execute(statement.encode(), prepare=False)
 
 
 @contextmanager

@@ -83,3 +83,19 @@ moved AS (
 
 SELECT l.*
 FROM looked AS l;
+
+-- name: is_older
+-- Returns whether freshness of a shard would move. Parameters: as for 9_finish/20_advance_freshness.sql.
+SELECT coalesce(bool_or(
+    s.as_of + %(at_least)s::interval <= %(fresh_until)s OR s.as_of > clock_timestamp()
+), false) AS is_older
+FROM read_model.freshness AS f
+CROSS JOIN LATERAL unnest(f.shards) WITH ORDINALITY AS s (as_of, place)
+WHERE s.place - 1 = any(%(shards)s::smallint[]);
+
+-- name: own_shards
+-- Returns whether this transaction owns all of these shards, and the clock after that. Parameters: as for look.
+SELECT
+    bool_and(pg_try_advisory_xact_lock(%(shard_class)s, wanted.shard)) AS is_owned,
+    clock_timestamp() AS clock
+FROM unnest(%(shards)s::smallint[]) AS wanted (shard);

@@ -1099,7 +1099,7 @@ MUTANTS = (
         "change feed",
         "a first build ends no token",
         _statement(
-            "rebuild/first_build/80_build_tenants", "epoch = gen_random_uuid()", "epoch = t.epoch"
+            "rebuild/first_build/80_build_tenants", "epoch = excluded.epoch", "epoch = t.epoch"
         ),
         lambda bench: _follow(bench, test_change_feed.test_a_first_build_ends_tokens),
     ),

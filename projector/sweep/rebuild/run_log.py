@@ -9,6 +9,7 @@ import psycopg
 from projector.core.batch import first_line, is_lead_failure
 from projector.core.pipeline import BatchResult, Connection, tenants_parameter
 from projector.database import locks
+from projector.database.citus import require_finished
 from projector.database.sql import PROJECTION_VERSION, query
 from projector.database.step_failures import failing_step
 from projector.report.errors import WHERE_SHOWN, RebuildFailedError, condition, note_of
@@ -63,14 +64,17 @@ def add_to_run(conn: Connection, run_id: int, done: BatchResult) -> None:
 
 
 def note_built(conn: Connection, since: datetime) -> None:
-    """Note that everything was built from what was committed before `since`, or later."""
+    """Note that everything was built from what was committed before `since`, or later.
+
+    Raises OperationalError where a server of Citus has not finished what was built.
+    """
+    require_finished(conn)
     with conn.transaction():
-        read_model = conn
-        read_model.execute(query("rebuild", "note_built"), {"version": PROJECTION_VERSION})
+        conn.execute(query("rebuild", "note_built"), {"version": PROJECTION_VERSION})
         found = conn.execute(query("rebuild", "find_start_of_freshness"), {"since": since}).fetchone()
         began_at = since if found is None else found[0]
         fresh = {"began_at": began_at, "shards": len(locks.SHARDS)}
-        read_model.execute(query("rebuild", "begin_freshness"), fresh)
+        conn.execute(query("rebuild", "begin_freshness"), fresh)
         conn.execute(query("rebuild", "delete_plan"))
 
 

@@ -1,36 +1,7 @@
 -- The next leads in the order of tenant and phone that the read model holds, rightly or not.
 --
--- Parameters: as of the step before. Messages are looked through last, and from lead to lead by the index, since a lead
--- can have very many.
+-- Parameters: as of the step before. Of the messages the index is read, and no row.
 -- Returns: user_id, customer_phone.
-WITH RECURSIVE messaged AS (
-    (
-        SELECT
-            m.user_id,
-            m.customer_phone
-        FROM read_model.lead_messages AS m
-        WHERE (m.user_id, m.customer_phone) > (%(after_user)s, %(after_phone)s)
-            AND (%(last_user)s::text IS NULL OR m.user_id <= %(last_user)s)
-        ORDER BY m.user_id, m.customer_phone
-        LIMIT 1
-    )
-    UNION ALL
-    SELECT
-        next.user_id,
-        next.customer_phone
-    FROM messaged
-    CROSS JOIN LATERAL (
-        SELECT
-            m.user_id,
-            m.customer_phone
-        FROM read_model.lead_messages AS m
-        WHERE (m.user_id, m.customer_phone) > (messaged.user_id, messaged.customer_phone)
-            AND (%(last_user)s::text IS NULL OR m.user_id <= %(last_user)s)
-        ORDER BY m.user_id, m.customer_phone
-        LIMIT 1
-    ) AS next
-)
-
 SELECT
     found.user_id,
     found.customer_phone
@@ -69,10 +40,13 @@ FROM (
     )
     UNION
     (
-        SELECT
+        SELECT DISTINCT
             m.user_id,
             m.customer_phone
-        FROM messaged AS m
+        FROM read_model.lead_messages AS m
+        WHERE (m.user_id, m.customer_phone) > (%(after_user)s, %(after_phone)s)
+            AND (%(last_user)s::text IS NULL OR m.user_id <= %(last_user)s)
+        ORDER BY m.user_id, m.customer_phone
         LIMIT %(size)s
     )
 ) AS found

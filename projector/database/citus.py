@@ -1,0 +1,145 @@
+"""What only a read model on Citus needs, which keeps its tables on several servers, by tenant.
+
+The statements are those of PostgreSQL, but for `{fence}`. What Citus does otherwise is how it commits: a transaction
+that wrote on several servers is prepared on each of them, then committed here, and then finished there. So its queue
+rows can be gone while readers do not see its rows yet.
+"""
+
+import re
+import time
+from collections.abc import Iterator
+
+import psycopg
+from psycopg import sql as composing
+from psycopg.rows import TupleRow
+
+from projector.database.placeholders import FENCE
+from projector.database.source_names import SourceConnection, own_connection
+from projector.database.sql import query
+from projector.report.errors import ConfigurationError, RightsError
+
+Connection = psycopg.Connection[TupleRow]
+
+_FIRST = "read_model.tenants"
+# How long another session may take to commit on all servers.
+_PAUSES = (0.005, 0.02, 0.05)
+_NO_CITUS = (
+    "The database has no Citus: connect to the coordinator, and have a superuser run CREATE EXTENSION citus there, and"
+    " citus_add_node() for each server."
+)
+_NO_RIGHT = (
+    "The login {login} may not ask Citus to finish what its servers have prepared. On the coordinator, have a superuser"
+    " run GRANT EXECUTE ON FUNCTION pg_catalog.recover_prepared_transactions() TO {login};"
+)
+# A function or a DO block is one piece, whatever it has between its quotes.
+_STATEMENT = re.compile(r"(?:\$(\w*)\$.*?\$\1\$|'[^']*'|--[^\n]*|[^;])+;?", re.DOTALL)
+_COMMENT = re.compile(r"^\s*--.*\n?", re.MULTILINE)
+
+
+def recognize(conn: SourceConnection) -> None:
+    """Prepare a new session where Citus holds the read model: the database says so, and no setting."""
+    row = conn.execute(query("citus", "has_citus")).fetchone()
+    conn.has_citus = row == (True,)
+    if not conn.has_citus:
+        return
+    conn.on_citus = conn.execute(query("citus", "is_distributed")).fetchone() == (True,)
+    # Staged keys go to the servers that hold their tenants, never the rows of these to the keys.
+    conn.execute("SELECT set_config('citus.local_table_join_policy', 'prefer-local', false)")
+    # Citus plans a statement for its values, to find the servers.
+    conn.prepare_threshold = None
+
+
+def on_citus(conn: psycopg.Connection[TupleRow]) -> bool:
+    """Return whether Citus holds the read model."""
+    return own_connection(conn).on_citus
+
+
+def fence(conn: psycopg.Connection[TupleRow]) -> str:
+    """Return what `{fence}` means in the statements of this connection: Citus takes no OFFSET in a LATERAL."""
+    return "" if on_citus(conn) else FENCE
+
+
+def prepare_to_change(conn: Connection) -> None:
+    """Let the caller's transaction change tables on the servers of Citus one by one, if there is Citus."""
+    if own_connection(conn).has_citus:
+        conn.execute("SELECT set_config('citus.multi_shard_modify_mode', 'sequential', true)")
+        # With it, Citus would take the schema for that of a tenant.
+        conn.execute("SELECT set_config('citus.enable_schema_based_sharding', 'off', true)")
+
+
+def statements(conn: Connection, text: str) -> Iterator[str]:
+    """Return the statements of a text one by one where there is Citus, which takes no DDL otherwise; else the text."""
+    if not own_connection(conn).has_citus:
+        yield text
+        return
+    for found in _STATEMENT.finditer(text):
+        statement = _COMMENT.sub("", found[0]).strip()
+        if statement:
+            yield statement
+
+
+def distribute(conn: Connection) -> None:
+    """Place the rows of each table by their tenant, and copy those without one to each server.
+
+    A table that is distributed already stays as it is. Raises ConfigurationError where there is no Citus.
+    """
+    own = own_connection(conn)
+    if not own.has_citus:
+        raise ConfigurationError(_NO_CITUS)
+    for name, is_by_tenant in conn.execute(query("citus", "find_undistributed")).fetchall():
+        if is_by_tenant:
+            beside = "none" if name == _FIRST else _FIRST
+            conn.execute(query("citus", "distribute"), {"name": name, "beside": beside})
+        else:
+            conn.execute(query("citus", "copy_everywhere"), {"name": name})
+        conn.execute(query("citus", "drop_local_rows"), {"name": name})
+        # The servers have this of the table, and not of the one beside it that has its long values.
+        keep_pages = composing.SQL("ALTER TABLE {} SET (toast.vacuum_truncate = off)")
+        conn.execute(keep_pages.format(composing.Identifier(*name.split("."))), prepare=False)
+    own.on_citus = True
+
+
+def complete(conn: Connection) -> None:
+    """Change what a read model on Citus has otherwise, in the caller's transaction."""
+    if on_citus(conn):
+        conn.execute(query("citus", "place_versions"), prepare=False)
+        conn.execute(query("citus", "grant_tables"), prepare=False)
+
+
+def is_finished(conn: Connection) -> bool:
+    """Return whether the servers have finished every transaction that was committed before, whichever session did it.
+
+    What they have prepared, and do not finish at once, is recovered first. Where a server cannot be asked, it is not.
+    Whoever moves freshness asks this first, in no transaction. Raises RightsError where the login may not recover.
+    """
+    before = _prepared(conn)
+    for pause in _PAUSES:
+        if not before:
+            break
+        time.sleep(pause)
+        before = _both(before, _prepared(conn))
+    if before:
+        try:
+            conn.execute(query("citus", "recover_prepared_transactions"))
+        except psycopg.errors.InsufficientPrivilege as error:
+            raise RightsError(_NO_RIGHT.format(login=conn.info.user)) from error
+        before = _both(before, _prepared(conn))
+    return before is not None and not before
+
+
+def _both(before: set[str], now: set[str] | None) -> set[str] | None:
+    return None if now is None else before & now
+
+
+def require_finished(conn: Connection) -> None:
+    """Raise OperationalError where a server of Citus has not finished what was committed before."""
+    if on_citus(conn) and not is_finished(conn):
+        raise psycopg.OperationalError(
+            "a server of Citus cannot be reached, or has not finished what was committed"
+        )
+
+
+def _prepared(conn: Connection) -> set[str] | None:
+    """What the servers have prepared; None where one of them cannot be asked."""
+    found = conn.execute(query("citus", "find_prepared")).fetchall()
+    return {gid for _, names in found for gid in names.split()} if all(ok for ok, _ in found) else None

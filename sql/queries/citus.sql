@@ -1,0 +1,88 @@
+-- What only a read model on Citus needs.
+
+-- name: has_citus
+-- Returns whether the database has the extension.
+SELECT to_regclass('pg_catalog.pg_dist_partition') IS NOT NULL AS has_citus;
+
+-- name: is_distributed
+-- Returns whether the tables of the read model are distributed.
+SELECT EXISTS (
+    SELECT
+    FROM pg_catalog.pg_dist_partition AS p
+    WHERE p.logicalrelid = to_regclass('read_model.leads')
+) AS is_distributed;
+
+-- name: recover_prepared_transactions
+-- Ends what servers have prepared, and were not told to commit or to roll back. Citus does so each minute by itself.
+SELECT pg_catalog.recover_prepared_transactions() AS recovered;
+
+-- name: find_undistributed
+-- Returns the name of each table of the read model that is not distributed yet, and whether its rows belong to tenants;
+-- first the table of the tenants, by which the others are placed.
+SELECT
+    format('read_model.%I', c.relname) AS name,
+    a.attname IS NOT NULL AS is_by_tenant
+FROM pg_class AS c
+LEFT JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attname = 'user_id' AND NOT a.attisdropped
+LEFT JOIN pg_catalog.pg_dist_partition AS p ON p.logicalrelid = c.oid
+WHERE c.relnamespace = 'read_model'::regnamespace AND c.relkind = 'r' AND p.logicalrelid IS NULL
+ORDER BY c.relname <> 'tenants', c.relname;
+
+-- name: distribute
+-- Places the rows of a table by their tenant. Parameters: name; beside, the table whose rows of a tenant are on the
+-- same server, or none.
+SELECT pg_catalog.create_distributed_table(%(name)s::regclass, 'user_id', colocate_with => %(beside)s);
+
+-- name: drop_local_rows
+-- Deletes the rows that a table had before it was distributed: they stay where they were. Parameter: name.
+SELECT pg_catalog.truncate_local_data_after_distributing_table(%(name)s::regclass);
+
+-- name: copy_everywhere
+-- Has each server hold all rows of a table. Parameter: name.
+SELECT pg_catalog.create_reference_table(%(name)s::regclass);
+
+-- name: grant_tables
+-- Lets the roles of readers read the tables under their views. Citus sends the text of a view to its servers, where
+-- nobody reads with the rights of its owner. The policies hold there too.
+DO $$
+BEGIN
+    IF EXISTS (SELECT FROM pg_catalog.pg_roles AS r WHERE r.rolname = 'leads_api') THEN
+        GRANT SELECT ON read_model.lead_profiles TO leads_api;
+    END IF;
+    IF EXISTS (SELECT FROM pg_catalog.pg_roles AS r WHERE r.rolname = 'leads_reader') THEN
+        GRANT USAGE ON SCHEMA read_model TO leads_reader;
+        GRANT SELECT ON
+            read_model.leads, read_model.lead_profiles, read_model.lead_conversations, read_model.lead_messages,
+            read_model.lead_totals
+        TO leads_reader;
+    END IF;
+END
+$$;
+
+-- name: place_versions
+-- Creates the view of sql/install/after_tables/85_place_of_versions.sql without a table that is on one server alone.
+-- The server of a tenant answers, so that tokens of the change feed end when Citus moves the tenant to another one.
+CREATE OR REPLACE VIEW read_model.place_of_versions AS
+SELECT
+    concat_ws(
+        '-',
+        p.installation_id,
+        (SELECT s.system_identifier FROM pg_catalog.pg_control_system() AS s),
+        current_database()::text COLLATE "default",
+        CASE
+            WHEN pg_catalog.pg_is_in_recovery()
+                THEN (SELECT upper(to_hex(c.timeline_id)) FROM pg_catalog.pg_control_checkpoint() AS c)
+            ELSE ltrim(left(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 8), '0')
+        END
+    ) AS place
+FROM read_model.projection AS p;
+
+-- name: find_prepared
+-- Returns for each server whether it could be asked, and what it has prepared and not finished.
+SELECT
+    asked.success,
+    asked.result
+FROM pg_catalog.run_command_on_all_nodes(
+    'SELECT coalesce(string_agg(p.gid, '' ''), '''') FROM pg_catalog.pg_prepared_xacts AS p'
+    ' WHERE p.database = current_database() AND p.gid LIKE ''citus%'''
+) AS asked;
