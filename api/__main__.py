@@ -21,9 +21,9 @@ from api import command_line, config
 from api.auth import key_commands
 from api.config.auth import CHOICES
 from api.database import login_check
-from api.limits import open_files, slow_readers
+from api.limits import connections
 from api.limits.running import server_threads
-from api.limits.waiters import MAX_WAITING
+from api.limits.waiting import MAX_WAITING
 from api.observe import log
 
 STOP_SECONDS = 10
@@ -64,7 +64,7 @@ def main() -> None:
     _require_decision(settings, address)
     for sentence in login_check.look(settings):
         structlog.get_logger().warning(sentence)
-    most_connections = open_files.most_connections(open_files.raise_limit(), settings.threads)
+    most_connections = connections.most(settings.threads)
     with tempfile.TemporaryDirectory(prefix="leads-api-") as directory:
         if settings.workers > 1 or settings.metrics_port:
             config.share_metrics(directory)
@@ -193,8 +193,8 @@ def application() -> object:
     try:
         settings = config.load()
         app = create_app(settings)
-        slow_readers.end_them()
-        open_files.watch(open_files.most_connections(open_files.raise_limit(), settings.threads))
+        connections.end_slow_readers()
+        connections.watch(connections.most(settings.threads))
     except Exception:  # noqa: BLE001  # Whatever it is.
         # Otherwise Python prints it as plain text. The supervisor starts another worker, and gives up at the second.
         structlog.get_logger().exception("a worker cannot start")

@@ -9,9 +9,8 @@ from api.auth import gate
 from api.config import Config
 from api.config.values import ANY_ORIGIN
 from api.database.pool import Database
-from api.limits import freshness_wait, rate, running
-from api.limits.freshness_wait import Seen
-from api.limits.waiters import Waiters
+from api.limits import rate, running, waiting
+from api.limits.waiting import Seen, Waiting
 from api.observe import log, metrics, request_log
 from api.plan.projection import freshness
 from api.request import current
@@ -49,9 +48,9 @@ def create_app(config: Config, *, clock: Clock = system_clock) -> Flask:
     # stranger sends ends at the first, so that it takes nothing from a tenant.
     gate.install(app, config.auth, database)
     # What waits holds no place among those that run.
-    waiters = Waiters()
-    freshness_wait.install(app, lambda: Seen(*database.fetch(freshness())), waiters)
-    changes.install(app, waiters)
+    room = Waiting()
+    waiting.install(app, room, lambda: Seen(*database.fetch(freshness())))
+    changes.install(app, room)
     running.install(app, config)
     unchanged.install(app)
     rate.install(app, config)

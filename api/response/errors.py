@@ -9,7 +9,7 @@ from werkzeug.exceptions import Gone, HTTPException, MethodNotAllowed, NotFound
 
 from api.database.errors import UnavailableError
 from api.limits.exports import ExportsBusyError
-from api.limits.freshness_wait import StaleError
+from api.limits.waiting import StaleError
 from api.observe.log import cause_of
 from api.request.text import format_time
 from api.response.body import JsonResponse, begin, closing

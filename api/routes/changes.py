@@ -3,8 +3,7 @@
 from flask import Blueprint, Flask, Response
 from werkzeug.exceptions import BadRequest
 
-from api.limits.change_wait import ChangeWait
-from api.limits.waiters import Waiters
+from api.limits.waiting import Waiting
 from api.plan.changes import ChangesRow, IsChangedRow, NowRow, changes_since, is_changed_since, now_of
 from api.plan.version import tenant_version
 from api.request import change_token, current
@@ -38,11 +37,11 @@ def lead_changes(user_id: str) -> Response:
     return _answer(user_id, row, b",".join(row.page), following, has_more=row.has_more)
 
 
-def install(app: Flask, waiters: Waiters) -> None:
+def install(app: Flask, waiting: Waiting) -> None:
     """Have requests to the feed wait before they count among those that run."""
-    waiting = ChangeWait(
-        lambda user_id: read_model().database.fetch(tenant_version(user_id)).version, waiters
-    )
+
+    def version_of(user_id: str) -> bytes | None:
+        return read_model().database.fetch(tenant_version(user_id)).version
 
     def wait() -> None:
         request = current.request()
@@ -57,7 +56,7 @@ def install(app: Flask, waiters: Waiters) -> None:
         except (BadRequest, TokenError):
             # The view refuses it.
             return
-        waiting.wait(user_id, parameters.wait, lambda: _has_answer(user_id, token))
+        waiting.for_change(user_id, parameters.wait, version_of, lambda: _has_answer(user_id, token))
 
     app.before_request(wait)
 

@@ -8,7 +8,7 @@ from flask import Flask
 from api.database.errors import NOT_INSTALLED, OTHER_VERSION, TablesMissingError, UnavailableError
 from api.database.pool import Database
 from api.database.statement import BoundStatement, Row
-from api.limits.freshness_wait import StaleError, is_fresh
+from api.limits.waiting import StaleError, is_fresh
 from api.plan.projection import ProjectionRow, projection_state, row_security, tables_state
 from api.request import current
 from api.response.body import Freshness, note_freshness

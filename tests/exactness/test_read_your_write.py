@@ -14,7 +14,7 @@ from flask.testing import FlaskClient
 
 from api.app import create_app
 from api.config import Config
-from api.limits import freshness_wait
+from api.limits import waiting
 from tests.exactness.platform import Platform, assert_exact, refresh_now, value
 from tests.exactness.test_clock import turning
 from tests.support.patience import PATIENCE
@@ -49,7 +49,7 @@ def test_an_answer_is_never_older_than_min_as_of(
     filled: Platform, app: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The look finds the data fresh enough, and between it and the answer another state comes back."""
-    monkeypatch.setattr(freshness_wait.FreshnessWait, "wait", lambda *_: None)
+    monkeypatch.setattr(waiting.Waiting, "for_data", lambda *_: None)
     filled.message("c", "second")
     committed = value(filled.conn, "SELECT clock_timestamp()")
     client = app.test_client()

@@ -53,7 +53,7 @@ def served(library: Library, folder: Path, patches: str = "", **settings: str) -
         **settings,
     }
     program = (
-        f"import api.__main__, api.limits.open_files, api.limits.running\n{patches}\napi.__main__.main()"
+        f"import api.__main__, api.limits.connections, api.limits.running\n{patches}\napi.__main__.main()"
     )
     with (
         log.open("wb") as file,

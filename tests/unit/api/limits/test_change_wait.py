@@ -7,16 +7,15 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from api.database.errors import UnavailableError
-from api.limits import change_wait
-from api.limits.change_wait import ChangeWait
-from api.limits.waiters import MAX_WAITING, MAX_WAITING_OF_TENANT, Waiters
+from api.limits import waiting as waiting_module
+from api.limits.waiting import MAX_WAITING, MAX_WAITING_OF_TENANT, Waiting
 from tests.support.patience import PATIENCE
 from tests.support.running import wait_for
 
 
 @pytest.fixture(autouse=True)
 def _short_looks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(change_wait, "LOOK_EVERY_SECONDS", 0.01)
+    monkeypatch.setattr(waiting_module, "CHANGE_EVERY_SECONDS", 0.01)
 
 
 class Versions:
@@ -31,11 +30,13 @@ class Versions:
         return self.version
 
 
-class Waiting:
+class Requests:
     """Requests that wait in threads."""
 
-    def __init__(self, waiting: ChangeWait, is_over: Callable[[], bool]) -> None:
-        self._waiting, self._is_over = waiting, is_over
+    def __init__(
+        self, look: Callable[[str], bytes], is_over: Callable[[], bool], room: Waiting | None = None
+    ) -> None:
+        self._look, self._is_over, self._room = look, is_over, room or Waiting()
         self.ended = 0
         self._lock = threading.Lock()
 
@@ -44,7 +45,7 @@ class Waiting:
             threading.Thread(target=self._run, args=(tenant,), daemon=True).start()
 
     def _run(self, tenant: str) -> None:
-        self._waiting.wait(tenant, PATIENCE, self._is_over)
+        self._room.for_change(tenant, PATIENCE, self._look, self._is_over)
         with self._lock:
             self.ended += 1
 
@@ -58,20 +59,20 @@ def over() -> Iterator[threading.Event]:
 
 def test_it_ends_at_once_where_there_is_something() -> None:
     versions = Versions()
-    ChangeWait(versions, Waiters()).wait("u", PATIENCE, lambda: True)
+    Waiting().for_change("u", PATIENCE, versions, lambda: True)
     assert versions.looks == 1
 
 
 def test_it_ends_after_its_time() -> None:
     answers = iter((False,))
     # While the version stays there is nothing to ask: a second time would be an error.
-    ChangeWait(Versions(), Waiters()).wait("u", 0.05, lambda: next(answers))
+    Waiting().for_change("u", 0.05, Versions(), lambda: next(answers))
     assert next(answers, None) is None
 
 
 def test_it_ends_when_the_version_moves_and_there_is_something(over: threading.Event) -> None:
     versions = Versions()
-    waiting = Waiting(ChangeWait(versions, Waiters()), over.is_set)
+    waiting = Requests(versions, over.is_set)
     waiting.start(3)
     wait_for(lambda: versions.looks > 3, "they look")
     # A version that moves by something else.
@@ -93,7 +94,7 @@ def test_a_change_between_the_look_and_the_question_is_seen() -> None:
         versions.version = b"2"
         return next(answers)
 
-    ChangeWait(versions, Waiters()).wait("u", PATIENCE, is_over)
+    Waiting().for_change("u", PATIENCE, versions, is_over)
     assert next(answers, None) is None
 
 
@@ -109,7 +110,7 @@ def test_one_look_serves_all_of_a_tenant(over: threading.Event) -> None:
             at_once -= 1
         return b"2" if over.is_set() else b"1"
 
-    waiting = Waiting(ChangeWait(look, Waiters()), over.is_set)
+    waiting = Requests(look, over.is_set)
     waiting.start(MAX_WAITING_OF_TENANT)
     over.set()
     wait_for(lambda: waiting.ended == MAX_WAITING_OF_TENANT, "all end")
@@ -118,16 +119,15 @@ def test_one_look_serves_all_of_a_tenant(over: threading.Event) -> None:
 
 def test_no_more_wait_than_may(over: threading.Event) -> None:
     versions = Versions()
-    waiters = Waiters()
-    made = ChangeWait(versions, waiters)
-    waiting = Waiting(made, over.is_set)
+    waiters = Waiting()
+    waiting = Requests(versions, over.is_set, waiters)
     waiting.start(MAX_WAITING_OF_TENANT)
     wait_for(lambda: waiters.count() == MAX_WAITING_OF_TENANT, "they wait")
-    made.wait("u", PATIENCE, over.is_set)
+    waiters.for_change("u", PATIENCE, versions, over.is_set)
     for number in range(MAX_WAITING - MAX_WAITING_OF_TENANT):
         waiting.start(1, tenant=f"t{number}")
     wait_for(lambda: waiters.count() == MAX_WAITING, "they wait")
-    made.wait("another", PATIENCE, over.is_set)
+    waiters.for_change("another", PATIENCE, versions, over.is_set)
     over.set()
     versions.version = b"2"
     wait_for(lambda: waiting.ended == MAX_WAITING, "all end")
@@ -146,15 +146,15 @@ def test_the_questions_are_asked_one_at_a_time() -> None:
             at_once.append(at_once[-1] - 1)
         return True
 
-    waiting = Waiting(ChangeWait(Versions(), Waiters()), is_over)
+    waiting = Requests(Versions(), is_over)
     waiting.start(MAX_WAITING_OF_TENANT)
     wait_for(lambda: waiting.ended == MAX_WAITING_OF_TENANT, "all end")
     assert max(at_once) == 1
 
 
 def test_one_that_loses_its_place_ends_at_once(over: threading.Event) -> None:
-    waiters = Waiters()
-    waiting = Waiting(ChangeWait(Versions(), waiters), over.is_set)
+    waiters = Waiting()
+    waiting = Requests(Versions(), over.is_set, waiters)
     waiting.start(MAX_WAITING_OF_TENANT)
     wait_for(lambda: waiters.count() == MAX_WAITING_OF_TENANT, "they wait")
     with waiters.place("u", gives_way=False) as place:
@@ -167,4 +167,4 @@ def test_a_database_that_is_away_ends_it() -> None:
     def look(_tenant: str) -> bytes:
         raise UnavailableError
 
-    ChangeWait(look, Waiters()).wait("u", PATIENCE, lambda: False)
+    Waiting().for_change("u", PATIENCE, look, lambda: False)

@@ -13,9 +13,8 @@ import pytest
 from flask.testing import FlaskClient
 
 from api.database.errors import UnavailableError
-from api.limits import freshness_wait
-from api.limits.freshness_wait import FreshnessWait, Seen, StaleError
-from api.limits.waiters import MAX_WAITING, MAX_WAITING_OF_TENANT, Place, Waiters
+from api.limits import waiting
+from api.limits.waiting import MAX_WAITING, MAX_WAITING_OF_TENANT, Place, Seen, StaleError, Waiting
 from projector.core.refresh import refresh
 from projector.report.progress import QUIET
 from tests.support.patience import PATIENCE
@@ -32,7 +31,7 @@ NOW = datetime(2026, 3, 29, 13, 7, 11, 123_456, tzinfo=UTC)
 @pytest.fixture
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """No request waits for long."""
-    monkeypatch.setattr(freshness_wait, "WAIT_SECONDS", 0.05)
+    monkeypatch.setattr(waiting, "WAIT_SECONDS", 0.05)
 
 
 @pytest.fixture
@@ -98,11 +97,11 @@ def test_what_was_written_is_waited_for(
     database: Database, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Until the refresh, however busy the machine is.
-    monkeypatch.setattr(freshness_wait, "WAIT_SECONDS", PATIENCE)
-    waiting = threading.Event()
+    monkeypatch.setattr(waiting, "WAIT_SECONDS", PATIENCE)
+    is_waiting = threading.Event()
 
     def wait(_: Place, seconds: float) -> bool:
-        waiting.set()
+        is_waiting.set()
         time.sleep(seconds)
         return True
 
@@ -118,7 +117,7 @@ def test_what_was_written_is_waited_for(
             target=lambda: answers.append(client.get(with_moment("/users/u/leads", committed)))
         )
         asking.start()
-        assert waiting.wait(PATIENCE)
+        assert is_waiting.wait(PATIENCE)
         assert not answers
         refresh(conn, retry_failed=False, progress=QUIET)
         asking.join(PATIENCE)
@@ -130,7 +129,7 @@ def test_what_waits_takes_no_place_from_the_requests_of_its_tenant(
     database: Database, library: Library, tmp_path: Path
 ) -> None:
     own = replace(library, database=database, tenant="u")
-    patches = f"import api.limits.freshness_wait; api.limits.freshness_wait.WAIT_SECONDS = {PATIENCE}"
+    patches = f"import api.limits.waiting; api.limits.waiting.WAIT_SECONDS = {PATIENCE}"
     with database.connect() as conn:
         write_source(conn)
         refresh(conn, retry_failed=False, progress=QUIET)
@@ -168,9 +167,9 @@ class Model:
 
 def test_each_request_asks_after_its_arrival() -> None:
     model = Model()
-    wait = FreshnessWait(model, Waiters())
+    room = Waiting()
     for _ in range(3):
-        wait.wait("u", NOW)
+        room.for_data("u", NOW, model)
     assert model.asked == 3
 
 
@@ -179,30 +178,30 @@ def test_a_moment_from_before_the_clock_was_set_back_is_not_believed() -> None:
     model = Model()
     model.seen = Seen(NOW, -90.0)
     with pytest.raises(StaleError):
-        FreshnessWait(model, Waiters()).wait("u", NOW - timedelta(seconds=90))
+        Waiting().for_data("u", NOW - timedelta(seconds=90), model)
 
 
 def test_what_cannot_be_known_is_left_to_the_answer() -> None:
     model = Model()
     model.seen = Seen()
-    FreshnessWait(model, Waiters()).wait("u", NOW)
+    Waiting().for_data("u", NOW, model)
 
     def fail() -> None:
         raise UnavailableError("The database cannot be reached")
 
     model.before = fail
-    FreshnessWait(model, Waiters()).wait("u", NOW)
+    Waiting().for_data("u", NOW, model)
 
 
 def test_the_requests_that_wait_are_bounded_and_share_their_looks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(freshness_wait, "WAIT_SECONDS", PATIENCE)
+    monkeypatch.setattr(waiting, "WAIT_SECONDS", PATIENCE)
     model = Model()
-    wait = FreshnessWait(model, Waiters())
+    room = Waiting()
     refused: list[str] = []
 
     def ask(tenant: str) -> None:
         try:
-            wait.wait(tenant, NOW + MICROSECOND)
+            room.for_data(tenant, NOW + MICROSECOND, model)
         except StaleError:
             refused.append(tenant)
 
@@ -223,4 +222,4 @@ def test_the_requests_that_wait_are_bounded_and_share_their_looks(monkeypatch: p
     assert len(refused) == len(tenants) + 1
     # Nothing is left of them.
     model.seen = Seen(NOW + 3 * MICROSECOND, 0.5)
-    wait.wait(tenants[0], NOW + 3 * MICROSECOND)
+    room.for_data(tenants[0], NOW + 3 * MICROSECOND, model)

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from api.limits.running import server_threads
-from api.limits.waiters import MAX_WAITING
+from api.limits.waiting import MAX_WAITING
 from tests.support.patience import PATIENCE
 from tests.support.running import wait_for
 from tests.unit.api.conftest import Library
@@ -14,13 +14,13 @@ from tests.unit.api.serving import Served, served
 
 # What connects before the listener is bound is not ended.
 SETTING = """
-import sys, api.limits.slow_readers
-bind = api.limits.slow_readers._bound_listener
+import sys, api.limits.connections
+bind = api.limits.connections._bound_listener
 def say_when_bound():
     bind()
     print("the listener is bound", file=sys.stderr, flush=True)
-api.limits.slow_readers._bound_listener = say_when_bound
-api.limits.slow_readers.UNREAD_SECONDS = 3
+api.limits.connections._bound_listener = say_when_bound
+api.limits.connections.UNREAD_SECONDS = 3
 """
 READERS = 60
 # The system buffers some 100 kB of answers for a caller.

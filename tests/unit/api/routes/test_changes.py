@@ -8,8 +8,8 @@ from urllib.parse import quote
 
 import pytest
 
-from api.limits import change_wait
-from api.limits.waiters import MAX_WAITING_OF_TENANT
+from api.limits import waiting
+from api.limits.waiting import MAX_WAITING_OF_TENANT
 from api.response.openapi.schemas import LeadChanges
 from projector.core.refresh import refresh
 from projector.report.progress import QUIET
@@ -75,7 +75,7 @@ def test_the_feed_counts_against_the_rate_limit(filled: Database, make_app: Make
 def test_waiting_ends_with_the_change(
     filled: Database, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(change_wait, "LOOK_EVERY_SECONDS", 0.01)
+    monkeypatch.setattr(waiting, "CHANGE_EVERY_SECONDS", 0.01)
     app = make_app(filled)
     token = app.test_client().get(FEED).get_json()["next"]
     answers: list[Any] = []
@@ -97,7 +97,7 @@ def test_those_that_wait_hold_no_place_and_no_connection(
     filled: Database, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One request of this tenant may run, and three wait."""
-    monkeypatch.setattr(change_wait, "LOOK_EVERY_SECONDS", 0.01)
+    monkeypatch.setattr(waiting, "CHANGE_EVERY_SECONDS", 0.01)
     app = make_app(filled, threads=1)
     token = app.test_client().get(FEED).get_json()["next"]
     before = threading.active_count()
@@ -125,9 +125,9 @@ def test_those_that_wait_for_a_change_keep_no_endpoint_from_its_answer(
     token = make_app(filled).test_client().get(FEED).get_json()["next"]
     own = replace(library, database=filled, tenant="u")
     patches = (
-        "from api.limits.change_wait import ChangeWait; wait = ChangeWait.wait\n"
-        f"ChangeWait.wait = lambda self, tenant, _, is_over: wait(self, tenant, {PATIENCE}, is_over)\n"
-        f"import api.limits.freshness_wait; api.limits.freshness_wait.WAIT_SECONDS = {PATIENCE}"
+        "from api.limits import waiting; wait = waiting.Waiting.for_change\n"
+        f"waiting.Waiting.for_change = lambda self, tenant, _, *more: wait(self, tenant, {PATIENCE}, *more)\n"
+        f"waiting.WAIT_SECONDS = {PATIENCE}"
     )
     with filled.connect() as conn, served(own, tmp_path, patches, LEADS_API_THREADS="1") as server:
         feed = Asking(server, f"{FEED}?since={token}&wait=25", MAX_WAITING_OF_TENANT + 3)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from api.limits.freshness_wait import StaleError
+from api.limits.waiting import StaleError
 from api.request import change_token
 from api.request.change_token import Position, Token, history_of
 from api.response.openapi.described_errors import ERRORS

@@ -7,16 +7,16 @@ from time import monotonic
 import pytest
 
 from api.database.errors import UnavailableError
-from api.limits.waiters import MAX_WAITING, MAX_WAITING_OF_TENANT, Place, Waiters
+from api.limits.waiting import MAX_WAITING, MAX_WAITING_OF_TENANT, Place, Waiting
 from tests.support.patience import PATIENCE
 
 
 @pytest.fixture
-def waiters() -> Waiters:
-    return Waiters()
+def waiters() -> Waiting:
+    return Waiting()
 
 
-def take(stack: ExitStack, waiters: Waiters, tenant: str, *, gives_way: bool) -> Place | None:
+def take(stack: ExitStack, waiters: Waiting, tenant: str, *, gives_way: bool) -> Place | None:
     return stack.enter_context(waiters.place(tenant, gives_way=gives_way))
 
 
@@ -26,7 +26,7 @@ def may_wait_on(place: Place | None) -> bool:
 
 
 @pytest.mark.parametrize("gives_way", [True, False])
-def test_no_more_of_a_tenant_wait_than_may(waiters: Waiters, *, gives_way: bool) -> None:
+def test_no_more_of_a_tenant_wait_than_may(waiters: Waiting, *, gives_way: bool) -> None:
     with ExitStack() as stack:
         places = [take(stack, waiters, "u", gives_way=gives_way) for _ in range(MAX_WAITING_OF_TENANT)]
         assert None not in places
@@ -37,7 +37,7 @@ def test_no_more_of_a_tenant_wait_than_may(waiters: Waiters, *, gives_way: bool)
 
 
 @pytest.mark.parametrize("gives_way", [True, False])
-def test_no_more_of_all_wait_than_may(waiters: Waiters, *, gives_way: bool) -> None:
+def test_no_more_of_all_wait_than_may(waiters: Waiting, *, gives_way: bool) -> None:
     with ExitStack() as stack:
         places = [take(stack, waiters, f"u{n}", gives_way=gives_way) for n in range(MAX_WAITING)]
         assert None not in places
@@ -47,7 +47,7 @@ def test_no_more_of_all_wait_than_may(waiters: Waiters, *, gives_way: bool) -> N
 
 
 @pytest.mark.parametrize("tenant", ["u0", "another"])
-def test_the_longest_wait_for_a_change_gives_way_to_one_for_fresh_data(waiters: Waiters, tenant: str) -> None:
+def test_the_longest_wait_for_a_change_gives_way_to_one_for_fresh_data(waiters: Waiting, tenant: str) -> None:
     with ExitStack() as stack:
         places = [take(stack, waiters, f"u{n}", gives_way=True) for n in range(MAX_WAITING)]
         assert take(stack, waiters, tenant, gives_way=False) is not None
@@ -58,7 +58,7 @@ def test_the_longest_wait_for_a_change_gives_way_to_one_for_fresh_data(waiters: 
     assert waiters.count() == 0
 
 
-def test_a_full_tenant_gives_way_by_itself(waiters: Waiters) -> None:
+def test_a_full_tenant_gives_way_by_itself(waiters: Waiting) -> None:
     with ExitStack() as stack:
         other = take(stack, waiters, "v", gives_way=True)
         places = [take(stack, waiters, "u", gives_way=True) for _ in range(MAX_WAITING_OF_TENANT)]
@@ -69,7 +69,7 @@ def test_a_full_tenant_gives_way_by_itself(waiters: Waiters) -> None:
         assert all(may_wait_on(place) for place in [other, *fresh[:-1]])
 
 
-def test_a_place_that_was_lost_is_not_given_back_twice(waiters: Waiters) -> None:
+def test_a_place_that_was_lost_is_not_given_back_twice(waiters: Waiting) -> None:
     with ExitStack() as stack:
         with ExitStack() as inner:
             for _ in range(MAX_WAITING_OF_TENANT):
@@ -78,7 +78,7 @@ def test_a_place_that_was_lost_is_not_given_back_twice(waiters: Waiters) -> None
         assert waiters.count() == 1
 
 
-def test_one_question_at_a_time(waiters: Waiters) -> None:
+def test_one_question_at_a_time(waiters: Waiting) -> None:
     asking, answering = threading.Event(), threading.Event()
 
     def ask() -> int:
@@ -87,12 +87,12 @@ def test_one_question_at_a_time(waiters: Waiters) -> None:
         return 7
 
     answers: list[int] = []
-    thread = threading.Thread(target=lambda: answers.append(waiters.look(ask, monotonic() + PATIENCE)))
+    thread = threading.Thread(target=lambda: answers.append(waiters.ask(ask, monotonic() + PATIENCE)))
     thread.start()
     assert asking.wait(PATIENCE)
     with pytest.raises(UnavailableError):
-        waiters.look(lambda: pytest.fail("two at once"), monotonic() + 0.01)
+        waiters.ask(lambda: pytest.fail("two at once"), monotonic() + 0.01)
     answering.set()
     thread.join(PATIENCE)
     assert answers == [7]
-    assert waiters.look(lambda: 8, monotonic() + PATIENCE) == 8
+    assert waiters.ask(lambda: 8, monotonic() + PATIENCE) == 8

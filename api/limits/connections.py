@@ -1,6 +1,10 @@
-"""The limit of open files, of which each connection takes one."""
+"""How many connections are open at once, and the end of those whose callers do not read what they asked for.
+
+Each connection takes an open file, whose number the system limits.
+"""
 
 import os
+import socket
 from contextlib import suppress
 from pathlib import Path
 from threading import Thread
@@ -10,13 +14,22 @@ import structlog
 
 # Connections of one process at once; a further one waits until one of them is closed.
 MAX_CONNECTIONS = 4096
+UNREAD_SECONDS = 30
+"""How long a caller may take nothing of an answer that waits for it."""
+
+LOOK_SECONDS = 2.0
 # Files of a process that are no connections of callers: its program, its log, the database's connections.
 _OTHER_FILES = 64
-LOOK_SECONDS = 2.0
 _NEARLY_FULL = 0.9
+_LISTENER_SECONDS = 0.005
 
 # Each line of the log asks for its logger, because create_app configures structlog after this import.
 log = structlog.get_logger
+
+
+def most(threads: int) -> int:
+    """Let this process open as many files as it may. Returns how many connections it takes, beside its threads'."""
+    return most_connections(raise_limit(), threads)
 
 
 def raise_limit() -> int | None:
@@ -80,3 +93,25 @@ def _count_sockets() -> int | None:
     except OSError:
         return None
     return count
+
+
+def end_slow_readers() -> None:
+    """Have the system end connections that are not read. The server, which has no such setting, begins to listen after this call."""
+    # No such option outside of Linux.
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        Thread(target=_bound_listener, name="slow-readers", daemon=True).start()
+
+
+def _bound_listener() -> None:
+    while not any(map(_bound, map(int, os.listdir("/proc/self/fd")))):  # noqa: PTH208  # Names are enough.
+        sleep(_LISTENER_SECONDS)
+
+
+def _bound(number: int) -> bool:
+    """Returns whether this file of the process is a socket that listens, whose connections are bounded now."""
+    # A file may be closed at any moment, most are no sockets, and each connection inherits what its listener has.
+    with suppress(OSError), socket.socket(fileno=os.dup(number)) as found:
+        if found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+            found.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNREAD_SECONDS * 1000)
+            return True
+    return False

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from api.limits.open_files import look, most_connections, raise_limit
+from api.limits.connections import look, most_connections, raise_limit
 from api.observe.log import configure
 from tests.unit.api.conftest import Library
 from tests.unit.api.serving import served
@@ -24,8 +24,8 @@ HALF_SENT = (
 
 def test_silent_connections_are_closed_and_told_of(library: Library, tmp_path: Path) -> None:
     patches = (
-        "api.__main__.SILENT_SECONDS = 4; api.limits.open_files.MAX_CONNECTIONS = 20;"
-        " api.limits.open_files.LOOK_SECONDS = 0.1"
+        "api.__main__.SILENT_SECONDS = 4; api.limits.connections.MAX_CONNECTIONS = 20;"
+        " api.limits.connections.LOOK_SECONDS = 0.1"
     )
     with served(library, tmp_path, patches, LEADS_LOG_FORMAT="json") as server, ExitStack() as stack:
         silent = [stack.enter_context(server.connect()) for _ in range(30)]

@@ -1,0 +1,235 @@
+"""Requests that wait: for data as fresh as they ask for, or for a change.
+
+They wait in threads of the server that are there for them, before they take anything from others, and hold no
+connection to the database: one of them at a time asks, for all that wait for the same.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime, timedelta
+from threading import Event, Lock
+from time import monotonic
+from typing import Any, NamedTuple, TypeVar, cast
+
+from flask import Flask
+
+from api.database.errors import UnavailableError
+from api.request import current
+from api.request.text import read_min_as_of
+
+MAX_WAITING = 8
+"""Of all tenants in a process. Further ones do not wait. The server has a thread more for each, and every thread makes
+each request somewhat dearer: Python hands its lock over more often.
+"""
+
+MAX_WAITING_OF_TENANT = 4
+# For data; who waits for a change says how long.
+WAIT_SECONDS = 1.0
+DATA_EVERY_SECONDS = 0.01
+CHANGE_EVERY_SECONDS = 0.2
+
+Found = TypeVar("Found")
+
+
+class Seen(NamedTuple):
+    """As of when the data are, and how many seconds ago that is by the clock of the database; None before a build."""
+
+    as_of: datetime | None = None
+    age: float | None = None
+
+
+class StaleError(UnavailableError):
+    """The data are not as fresh as the request asks for."""
+
+    def __init__(self, as_of: datetime, min_as_of: datetime) -> None:
+        super().__init__(
+            f"The data are as of {_exactly(as_of)}, and min_as_of asks for {_exactly(min_as_of)}:"
+            " try again in a second, with a moment that the clock of the database has reached"
+        )
+        self.as_of = as_of
+
+
+def is_fresh(as_of: datetime, min_as_of: datetime) -> bool:
+    """Returns whether data as of one moment hold every change that was committed before another; both uncut."""
+    return as_of >= min_as_of
+
+
+def _exactly(moment: datetime) -> str:
+    return moment.isoformat(timespec="microseconds")[:-6] + "Z"
+
+
+def install(app: Flask, waiting: "Waiting", fetch: Callable[[], Seen]) -> None:
+    """Have requests with min_as_of wait. `fetch` reads how fresh the read model is."""
+
+    def wait() -> None:
+        request = current.request()
+        asked = request.environ.get("QUERY_STRING", "")
+        if "min_as_of" in asked and request.view_args and "user_id" in request.view_args:
+            # What cannot be read is refused with the other parameters.
+            min_as_of = read_min_as_of(asked)
+            if min_as_of is not None:
+                waiting.for_data(request.view_args["user_id"], min_as_of, fetch)
+
+    app.before_request(wait)
+
+
+class Place:
+    """The place of a request that waits."""
+
+    def __init__(self, tenant: str, *, gives_way: bool) -> None:
+        self.tenant = tenant
+        self.gives_way = gives_way
+        self._is_lost = Event()
+
+    def sleep(self, seconds: float) -> bool:
+        """Sleep for so long at most. Returns whether the request may wait on: false when it has lost its place."""
+        return not self._is_lost.wait(seconds)
+
+    def lose(self) -> None:
+        """Have the request end its wait."""
+        self._is_lost.set()
+
+
+class Waiting:
+    """The requests of a process that wait. The number of both kinds together is bounded."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        # The one that has waited longest is the first.
+        self._places: list[Place] = []
+        self._asking = Lock()
+        # What was found for each key, and when the look began.
+        self._seen: dict[str | None, tuple[Any, float]] = {}
+
+    def count(self) -> int:
+        """Returns how many requests wait."""
+        with self._lock:
+            return len(self._places)
+
+    def for_data(self, tenant: str, min_as_of: datetime, fetch: Callable[[], Seen]) -> None:
+        """Return as soon as the data are as fresh as that, or where nothing can be known: the answer will say so.
+
+        Raises StaleError where they are not within WAIT_SECONDS, and at once where they cannot be by then, or too many
+        requests wait.
+        """
+        arrived = monotonic()
+        ends = arrived + WAIT_SECONDS
+        found = Seen()
+
+        def is_enough() -> bool:
+            nonlocal found
+            try:
+                found = self._look(None, fetch, max(arrived, monotonic() - DATA_EVERY_SECONDS), ends)
+            except UnavailableError:
+                return True
+            if found.as_of is None or found.age is None:
+                return True
+            # A moment that is still to come is from before the clock was set back, and says nothing.
+            if found.age >= 0 and is_fresh(found.as_of, min_as_of):
+                return True
+            if found.as_of + timedelta(seconds=found.age + ends - monotonic()) < min_as_of:
+                raise StaleError(found.as_of, min_as_of)
+            return False
+
+        if is_enough():
+            return
+        with self.place(tenant, gives_way=False) as place:
+            is_in_time = place is not None and _until(is_enough, place, ends, DATA_EVERY_SECONDS)
+        if not is_in_time and found.as_of is not None:
+            raise StaleError(found.as_of, min_as_of)
+
+    def for_change(
+        self,
+        tenant: str,
+        seconds: float,
+        version_of: Callable[[str], bytes | None],
+        is_over: Callable[[], bool],
+    ) -> None:
+        """Return as soon as `is_over`, which is asked at first and when the tenant's version has moved.
+
+        Returns after so many seconds in any case, and at once where too many requests wait, or nothing can be known:
+        the answer will say so.
+        """
+        ends = monotonic() + seconds
+        asked_at: list[bytes | None] = []
+
+        def has_changed() -> bool:
+            # The first look comes before anything is asked, so that no change can come between.
+            not_before = monotonic() - (CHANGE_EVERY_SECONDS if asked_at else 0)
+            version = self._look(tenant, lambda: version_of(tenant), not_before, ends)
+            if asked_at == [version]:
+                return False
+            asked_at[:] = [version]
+            return self.ask(is_over, ends)
+
+        with suppress(UnavailableError), self.place(tenant, gives_way=True) as place:
+            if place is not None:
+                _until(has_changed, place, ends, CHANGE_EVERY_SECONDS)
+
+    @contextmanager
+    def place(self, tenant: str, *, gives_way: bool) -> Iterator[Place | None]:
+        """Give a request of a tenant a place while it waits; None if there is none for it.
+
+        A request that gives way loses its place to one that does not, if there is no other for that. So those that wait
+        long, for a change, never keep an endpoint from waiting for a moment.
+        """
+        place = Place(tenant, gives_way=gives_way)
+        has_place = self._take(place)
+        try:
+            yield place if has_place else None
+        finally:
+            with self._lock:
+                if place in self._places:
+                    self._places.remove(place)
+
+    def _look(self, key: str | None, ask: Callable[[], Found], not_before: float, ends: float) -> Found:
+        """Returns what a look has found that began at or after a moment; all that wait for the same share it."""
+
+        def look() -> Found:
+            found, at = self._seen.get(key, (None, float("-inf")))
+            if at < not_before:
+                at = monotonic()
+                found = ask()
+                # Older ones are looked at again, if somebody still asks for them.
+                recent = {
+                    one: seen for one, seen in self._seen.items() if seen[1] > at - CHANGE_EVERY_SECONDS
+                }
+                self._seen = {**recent, key: (found, at)}
+            return cast("Found", found)
+
+        return self.ask(look, ends)
+
+    def ask(self, ask: Callable[[], Found], ends: float) -> Found:
+        """Returns what a question to the database gives, which no other one is asked beside.
+
+        Raises UnavailableError if another one takes until `ends`, in monotonic seconds.
+        """
+        if not self._asking.acquire(timeout=max(ends - monotonic(), 0.0)):
+            raise UnavailableError
+        try:
+            return ask()
+        finally:
+            self._asking.release()
+
+    def _take(self, place: Place) -> bool:
+        with self._lock:
+            of_tenant = [other for other in self._places if other.tenant == place.tenant]
+            is_full = len(of_tenant) >= MAX_WAITING_OF_TENANT
+            rivals = of_tenant if is_full else self._places
+            if is_full or len(rivals) >= MAX_WAITING:
+                longest = None if place.gives_way else next((one for one in rivals if one.gives_way), None)
+                if longest is None:
+                    return False
+                longest.lose()
+                self._places.remove(longest)
+            self._places.append(place)
+            return True
+
+
+def _until(is_over: Callable[[], bool], place: Place, ends: float, every: float) -> bool:
+    """Ask every so many seconds whether a wait is over. Returns whether it was, before its time and its place ended."""
+    while not is_over():
+        left = ends - monotonic()
+        if left <= 0 or not place.sleep(min(every, left)):
+            return False
+    return True
