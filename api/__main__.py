@@ -9,22 +9,28 @@ import socket
 import sys
 import tempfile
 from importlib.util import find_spec
+from textwrap import fill
 from typing import NoReturn
 
+import click
+import orjson
 import structlog
 from granian import Granian
 from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
-from api import command_line, config
-from api.auth import key_commands
+from api import config
+from api.auth.key_commands import keys
 from api.config.auth import CHOICES
+from api.config.names import all_settings
 from api.database import login_check
 from api.limits import connections
 from api.limits.running import server_threads
 from api.limits.waiting import MAX_WAITING
 from api.observe import log
+from api.observe.version import installed_version
+from api.response.openapi.document import document
 
 STOP_SECONDS = 10
 # A connection that sends no request, or only half of its head, is closed after this time.
@@ -38,14 +44,93 @@ _PR_SET_PDEATHSIG = 1
 _NO_ADDRESS = (socket.EAI_NONAME, socket.EAI_FAMILY, errno.EADDRNOTAVAIL)
 
 
-def main() -> None:
-    """Serve until a signal, or run a command about keys.
+# Pages for people, which the OpenAPI document leaves out.
+_UNDESCRIBED = [
+    ("/docs/", "A page to try the API in a browser"),
+    ("/", "A page for people, which shows the leads"),
+]
+_WIDTH = 100
+_HELP = """\
+Serve the read model of leads over HTTP, until SIGTERM or Ctrl-C stops it.
 
-    Exits with 2 if a setting is not valid, and with 1 if the port is taken.
-    """
-    asked = command_line.parse(sys.argv[1:])
-    if asked.command is not None:
-        sys.exit(key_commands.run(asked))
+The settings come from the environment, or from a file .env in the current folder; the environment
+wins. `python -m api keys --help` explains how to create, list and revoke API keys.
+"""
+_EPILOG = """
+Settings:
+{settings}
+
+Endpoints:
+{endpoints}
+
+Exit codes:
+  0  A signal stopped it.
+  1  It cannot listen on HOST and PORT, or its workers ended by themselves.
+  2  A setting or an option is not valid.
+
+Documentation, in the source of the project:
+  docs/api.md             Endpoints, parameters, headers, errors, log lines.
+  docs/authentication.md  Who may read what: bearer tokens and API keys.
+  docs/settings.md        All settings, those of the projector too.
+  docs/operating.md       How to install, run, upgrade and remove it.
+"""
+
+
+class _Program(click.Group):
+    """The program, whose help ends with its settings and its endpoints."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """Write what stands below the options."""
+        formatter.write(_EPILOG.format(settings=_settings(), endpoints=_endpoints()))
+
+
+def _settings() -> str:
+    lines = []
+    for name, setting in all_settings().items():
+        if setting.of != "projector":
+            lines.append(f"  {name}={setting.default}")
+            lines.append(
+                fill(setting.description, _WIDTH, initial_indent=" " * 6, subsequent_indent=" " * 6,
+                     break_on_hyphens=False, break_long_words=False)
+            )  # fmt: skip
+    return "\n".join(lines)
+
+
+def _endpoints() -> str:
+    described = [
+        (path, operation["summary"])
+        for path, operations in orjson.loads(document())["paths"].items()
+        for operation in operations.values()
+    ]
+    described += _UNDESCRIBED
+    width = max(len(path) for path, _ in described)
+    return "\n".join(f"  GET {path:{width}}  {summary}" for path, summary in described)
+
+
+@click.group(
+    cls=_Program,
+    invoke_without_command=True,
+    help=_HELP,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": _WIDTH},
+)
+@click.version_option(installed_version(), message=f"leads-api {installed_version()}")
+@click.pass_context
+def cli(context: click.Context) -> None:
+    """Serve, unless a command is given."""
+    if context.invoked_subcommand is None:
+        serve()
+
+
+cli.add_command(keys)
+
+
+def main() -> None:
+    """Run the program as its options say."""
+    cli(prog_name="python -m api")
+
+
+def serve() -> None:
+    """Serve until a signal. Exits with 2 if a setting is not valid, and with 1 if the port is taken."""
     _configure_log(config.log_format())
     try:
         settings = config.load()

@@ -11,7 +11,7 @@ from marshmallow import ValidationError, validate
 
 from projector.report.errors import ConfigurationError
 from projector.scheduler.cron import is_cron
-from projector.setting_names import find_misspelt
+from projector.setting_names import find_misspelt, settings_that_are_gone
 
 _LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 _LOG_FORMATS = ("auto", "text", "json")
@@ -93,12 +93,18 @@ def load(env_file: Path = Path(".env")) -> Config:
         api_host=read("HOST", env.str, "127.0.0.1"),
         api_port=read("PORT", env.int, 4000, validate.Range(1, 65535)),
     )
+    bad = [
+        f"{name}: It is no setting any more. {what_to_do}"
+        for name, what_to_do in settings_that_are_gone().items()
+        if env.str(name, "").strip()
+    ]
     try:
         env.seal()
     except EnvValidationError as error:
         messages: Any = error.error_messages
-        bad = (f"{name}: {' '.join(messages[name])}" for name in sorted(messages))
-        raise ConfigurationError("These settings cannot be used. " + " ".join(bad)) from None
+        bad += (f"{name}: {' '.join(messages[name])}" for name in messages)
+    if bad:
+        raise ConfigurationError("These settings cannot be used. " + " ".join(sorted(bad)))
     return config
 
 

@@ -13,7 +13,7 @@ from environs import Env
 from api.config import auth, values
 from api.config.auth import AuthConfig
 from api.config.jwt_keys import ALGORITHMS, read_keys
-from api.config.names import unknown_settings
+from api.config.names import settings_that_are_gone, unknown_settings
 
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 SESSION, TRANSACTION = TENANT_SETTINGS = ("session", "transaction")
@@ -88,10 +88,7 @@ def load(env_file: Path = ENV_FILE) -> Config:
             problems.append(f"{name}: {shown} is not allowed. It has to be {allowed}.")
             return default
 
-    address = next(
-        (name for name in ("LEADS_API_DATABASE_URL", "LEADS_READ_MODEL_URL") if settings(name)),
-        "DATABASE_URL",
-    )
+    address = "LEADS_API_DATABASE_URL" if settings("LEADS_API_DATABASE_URL") else "DATABASE_URL"
     config = Config(
         database_url=read(address, values.readers_url, "", is_secret=True),
         role=read("LEADS_API_ROLE", values.switchable, "leads_api"),
@@ -125,6 +122,7 @@ def load(env_file: Path = ENV_FILE) -> Config:
         page=read("LEADS_PAGE", values.switch, default=True),
         auth=_auth(read),
     )
+    problems += _gone(settings)
     problems += auth.auth_problems(config.auth.methods, lambda name: bool(settings(name)))
     # libpq takes it for an address that names none.
     attributes = "" if "target_session_attrs" in config.database_url else os.environ.get(_SESSION_ATTRIBUTES)
@@ -182,17 +180,27 @@ def log_format(env_file: Path = ENV_FILE) -> str:
 
 
 def owner_database_url(env_file: Path = ENV_FILE) -> str:
-    """Returns the address of the read model for a login that may write: LEADS_READ_MODEL_URL, or else DATABASE_URL.
+    """Returns the address of the read model for a login that may write.
 
-    Raises ConfigurationError if neither is set, or if it is not valid.
+    Raises ConfigurationError if it is not set or not valid, and for a setting that would have named another.
     """
     settings = _settings(env_file)
-    name = "LEADS_READ_MODEL_URL" if settings("LEADS_READ_MODEL_URL") else "DATABASE_URL"
+    for problem in _gone(settings):
+        raise ConfigurationError(problem)
     try:
         # An empty address would be that of libpq's own defaults.
-        return values.database_url(settings(name) or "?")
+        return values.database_url(settings("DATABASE_URL") or "?")
     except ValueError as allowed:
-        raise ConfigurationError(f"{name} has to be {allowed}.") from None
+        raise ConfigurationError(f"DATABASE_URL has to be {allowed}.") from None
+
+
+def _gone(settings: Callable[[str], str]) -> list[str]:
+    """Returns a sentence for each setting of an earlier version that is set and refused."""
+    return [
+        f"{name}: it is no setting any more. {what_to_do}"
+        for name, what_to_do in settings_that_are_gone().items()
+        if settings(name)
+    ]
 
 
 def misspelt(env_file: Path = ENV_FILE) -> list[str]:

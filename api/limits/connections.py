@@ -96,7 +96,10 @@ def _count_sockets() -> int | None:
 
 
 def end_slow_readers() -> None:
-    """Have the system end connections that are not read. The server, which has no such setting, begins to listen after this call."""
+    """Have the system end connections that are not read.
+
+    The server, which has no such setting, begins to listen after this call.
+    """
     # No such option outside of Linux.
     if hasattr(socket, "TCP_USER_TIMEOUT"):
         Thread(target=_bound_listener, name="slow-readers", daemon=True).start()

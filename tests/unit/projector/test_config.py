@@ -65,6 +65,15 @@ def test_personal_data_in_logs_are_switched_on(monkeypatch: pytest.MonkeyPatch) 
         config.load(NOTHING)
 
 
+@pytest.mark.parametrize("name", ["LEADS_READ_MODEL_URL", "LEADS_READ_MODEL_ENGINE"])
+def test_a_setting_that_is_gone_is_refused_with_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(name, "x")
+    with pytest.raises(ConfigurationError, match=rf"{name}: It is no setting any more\. .*Unset it"):
+        config.load(NOTHING)
+
+
 def test_a_misspelt_setting_of_the_file_is_a_warning_too(tmp_path: Path) -> None:
     file = tmp_path / ".env"
     file.write_text("# LEADS_COLOUR=1\nexport LEADS_VERIFY_SAMPEL=7\nLEADS_VERIFY_DAYS=off\n")

@@ -126,7 +126,7 @@ def test_a_bad_setting_is_named_with_its_value_and_what_is_allowed(
         ("postgresql://someone:secret@db/platform?no_such_option=1", "postgresql://USER:PASSWORD"),
     ],
 )
-@pytest.mark.parametrize("name", ["DATABASE_URL", "LEADS_READ_MODEL_URL", "LEADS_API_DATABASE_URL"])
+@pytest.mark.parametrize("name", ["DATABASE_URL", "LEADS_API_DATABASE_URL"])
 def test_an_address_that_no_connection_can_use_is_refused_and_not_repeated(
     environment: pytest.MonkeyPatch, name: str, value: str, allowed: str
 ) -> None:
@@ -138,26 +138,21 @@ def test_an_address_that_no_connection_can_use_is_refused_and_not_repeated(
     assert "secret" not in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    ("given", "used", "written"),
-    [
-        (["DATABASE_URL"], "DATABASE_URL", "DATABASE_URL"),
-        (["DATABASE_URL", "LEADS_READ_MODEL_URL"], "LEADS_READ_MODEL_URL", "LEADS_READ_MODEL_URL"),
-        (
-            ["DATABASE_URL", "LEADS_READ_MODEL_URL", "LEADS_API_DATABASE_URL"],
-            "LEADS_API_DATABASE_URL",
-            "LEADS_READ_MODEL_URL",
-        ),
-        (["DATABASE_URL", "LEADS_API_DATABASE_URL"], "LEADS_API_DATABASE_URL", "DATABASE_URL"),
-    ],
-)
-def test_the_read_model_may_have_an_address_of_its_own(
-    environment: pytest.MonkeyPatch, given: list[str], used: str, written: str
+def test_keys_are_written_with_another_login_than_the_api_has(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("LEADS_API_DATABASE_URL", "postgresql://api/platform")
+    assert load(NO_FILE).database_url == "postgresql://api/platform"
+    assert owner_database_url(NO_FILE) == URL
+
+
+@pytest.mark.parametrize("name", ["LEADS_READ_MODEL_URL", "LEADS_READ_MODEL_ENGINE"])
+def test_a_setting_that_is_gone_is_refused_with_what_to_do(
+    environment: pytest.MonkeyPatch, name: str
 ) -> None:
-    for name in given:
-        environment.setenv(name, f"postgresql://a/{name}")
-    assert load(NO_FILE).database_url == f"postgresql://a/{used}"
-    assert owner_database_url(NO_FILE) == f"postgresql://a/{written}"
+    environment.setenv(name, "x")
+    for read in (load, owner_database_url):
+        with pytest.raises(ConfigurationError, match=rf"{name}: it is no setting any more\. .*Unset it"):
+            read(NO_FILE)
+    assert misspelt(NO_FILE) == []
 
 
 def test_an_address_may_have_several_hosts(environment: pytest.MonkeyPatch) -> None:
@@ -180,8 +175,8 @@ def test_no_server_takes_writes_of_sessions_that_are_read_only(
     # The commands that manage keys write.
     environment.setenv("DATABASE_URL", url)
     assert owner_database_url(NO_FILE) == url
-    environment.setenv("LEADS_READ_MODEL_URL", "postgresql://a/%zz")
-    with pytest.raises(ConfigurationError, match="LEADS_READ_MODEL_URL has to be"):
+    environment.setenv("DATABASE_URL", "postgresql://a/%zz")
+    with pytest.raises(ConfigurationError, match="DATABASE_URL has to be"):
         owner_database_url(NO_FILE)
 
 

@@ -1,19 +1,19 @@
 """A variable that looks like a setting and is none is named, with the setting that may be meant."""
 
-import re
-
 import pytest
 
-from api.config.names import OF_API, OF_PROJECTOR, unknown_settings
-from tests.support.commands import ROOT
-
-EXAMPLE = set(re.findall(r"^#?([A-Z_]+)=", (ROOT / ".env.example").read_text("utf-8"), re.MULTILINE))
+from api.config import names
+from api.config.names import all_settings, unknown_settings
 
 
 def test_all_settings_of_both_programs_are_known() -> None:
-    assert EXAMPLE - {*OF_API, *OF_PROJECTOR} == set(), "add them to api/config/names.py"
-    assert {*OF_API, *OF_PROJECTOR} - EXAMPLE == set(), "take them out of api/config/names.py"
-    assert unknown_settings(dict.fromkeys(EXAMPLE, "x")) == []
+    assert {one.of for one in all_settings().values()} == {"both", "API", "projector"}
+    assert unknown_settings(dict.fromkeys(all_settings(), "x")) == []
+
+
+def test_without_its_page_the_program_warns_of_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(names, "_page", str)
+    assert unknown_settings({"LEADS_COLOUR": "red"}) == []
 
 
 @pytest.mark.parametrize(
