@@ -7,8 +7,6 @@ from typing import Any, Generic, NamedTuple, TypeVar, cast
 from sqlalchemy import SelectBase
 from sqlalchemy.dialects.postgresql import psycopg
 
-from api.database.tenant_filter import require_tenant
-
 # The last column of a statement that returns a page: see CompiledStatement.has_page.
 PAGE = "page"
 
@@ -50,8 +48,7 @@ class CompiledStatement(NamedTuple, Generic[Row]):
 def compile_statement(bound: BoundStatement[Row]) -> CompiledStatement[Row]:
     """Returns the statement compiled, which happens once for each statement, with all its values.
 
-    Raises TypeError if the columns of the statement are not the fields of its row, or if it reads a table without a
-    condition on the tenant.
+    Raises TypeError if the columns of the statement are not the fields of its row.
     """
     compiled: CompiledStatement[Row] = _compiled(bound.statement, cast("Any", bound.row))
     text, names, make_row, has_page, constants = compiled
@@ -67,7 +64,5 @@ def _compiled(statement: SelectBase, row: type[Any]) -> CompiledStatement[Any]:
         raise TypeError(f"{row.__name__} has the fields {row._fields}, its statement the columns {columns}.")
     text = statement.compile(dialect=_DIALECT)
     names = tuple(text.positiontup or ())
-    # A statement without the parameter reads no table of a tenant either.
-    require_tenant(str(text), names.index(TENANT) + 1 if TENANT in names else 0)
     constants = {name: value for name, value in text.params.items() if value is not None}
     return CompiledStatement(str(text).encode(), names, row._make, columns[-1] == PAGE, constants)

@@ -4,9 +4,9 @@ import ast
 import re
 from collections.abc import Iterator
 
-from api.database.tenant_filter import SHARED_TABLES
 from tests.rules.files import check, name_of, python_files, read, sql_files
 from tests.rules.sql import created_columns
+from tests.support.tenant_filter import SHARED_TABLES
 
 SCHEMA = created_columns(read("schema.sql"))
 PLATFORM = "|".join(name for name in SCHEMA if "." not in name)

@@ -1,0 +1,77 @@
+"""Which tables of the read model a statement reads without the tenant of its request.
+
+A predicate that somebody forgets would show one tenant the leads of another. Row security keeps that from a caller; the
+tests keep it from the code.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from pglast import ast, parse_sql
+from pglast.enums import BoolExprType, JoinType
+from pglast.visitors import Visitor
+
+# Their rows are of no tenant, or tell of each only that it is there.
+SHARED_TABLES = frozenset({"freshness", "place_of_versions", "projection", "row_security", "tenant_ids"})
+
+
+def unfiltered_tables(text: str, place: int) -> list[str]:
+    """Return each table that a select of the statement reads without a condition that its tenant is `$place`."""
+    selects = _Selects()
+    selects(parse_sql(text))
+    return [
+        table.relname
+        for select in selects.found
+        for source in select.fromClause or ()
+        for table, conditions in _tables(source, _parts(select.whereClause))
+        if table.relname not in SHARED_TABLES
+        and not any(_is_of_tenant(one, table, place) or _is_false(one) for one in conditions)
+    ]
+
+
+class _Selects(Visitor):
+    """Collects the selects of a statement."""
+
+    def __init__(self) -> None:
+        self.found: list[Any] = []
+
+    def visit_SelectStmt(self, _ancestors: object, node: Any) -> None:  # noqa: ANN401, N802
+        """Note a select."""
+        self.found.append(node)
+
+
+def _tables(source: Any, conditions: list[Any]) -> Iterator[tuple[Any, list[Any]]]:  # noqa: ANN401
+    """Yield the tables of the read model that a FROM names, each with the conditions that its rows have to meet."""
+    if isinstance(source, ast.JoinExpr):
+        own = _parts(source.quals)
+        keeps_left = source.jointype in (JoinType.JOIN_LEFT, JoinType.JOIN_FULL)
+        keeps_right = source.jointype in (JoinType.JOIN_RIGHT, JoinType.JOIN_FULL)
+        yield from _tables(source.larg, conditions + ([] if keeps_left else own))
+        yield from _tables(source.rarg, conditions + ([] if keeps_right else own))
+    elif isinstance(source, ast.RangeVar) and source.schemaname == "read_model":
+        yield source, conditions
+
+
+def _parts(condition: Any) -> list[Any]:  # noqa: ANN401
+    """Return the parts of a condition that all have to hold."""
+    if isinstance(condition, ast.BoolExpr) and condition.boolop == BoolExprType.AND_EXPR:
+        return [part for one in condition.args or () for part in _parts(one)]
+    return [condition]
+
+
+def _is_of_tenant(condition: Any, table: Any, place: int) -> bool:  # noqa: ANN401
+    if not isinstance(condition, ast.A_Expr):
+        return False
+    name: Any = condition.name
+    column, value = condition.lexpr, condition.rexpr
+    if not isinstance(column, ast.ColumnRef) or not isinstance(value, ast.ParamRef):
+        return False
+    alias = [table.alias.aliasname] if table.alias else [table.schemaname, table.relname]
+    fields: Any = column.fields
+    is_tenant = [part.sval for part in fields] == [*alias, "user_id"] and value.number == place
+    return is_tenant and name[0].sval == "="
+
+
+def _is_false(condition: Any) -> bool:  # noqa: ANN401
+    """Return whether nothing is read: readiness only looks whether the tables and columns are there."""
+    return isinstance(condition, ast.A_Const) and condition.val == ast.Boolean(boolval=False)
