@@ -1,24 +1,28 @@
 """The state of the read model, as a scrape prints it."""
 
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
 import structlog
 from psycopg.rows import TupleRow
 
-from projector.observe.metrics.families import FAMILIES
-from projector.observe.metrics.state import DATABASE_UP, StateCollector
+from projector.observe.metrics.state import DATABASE_UP, State, StateCollector, metrics_of
+from projector.observe.status.read import ProvedRound, Queue, Rebuild, Run, Status, Verification
 from tests.support.running import write_message, write_source
 from tests.support.server import Database
 from tests.unit.projector.scheduler.running import build
 
 Connection = psycopg.Connection[TupleRow]
 
+NOW = datetime(2026, 11, 26, tzinfo=UTC)
+
 
 @pytest.fixture
 def collector(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[StateCollector]:
-    """What reads each time anew."""
+    """What reads each time."""
     monkeypatch.setattr("projector.observe.metrics.state.KEPT_SECONDS", 0.0)
     made = StateCollector(database.url)
     yield made
@@ -53,77 +57,78 @@ def test_the_state_of_a_read_model_that_was_just_built(
     assert found["leads_verify_open_differences"] == found["leads_verify_found_differences_total"] == 0
 
 
-def test_what_waits_and_what_was_set_aside(connection: Connection, collector: StateCollector) -> None:
+def test_what_waits_what_is_under_way_and_what_went_wrong(
+    connection: Connection, collector: StateCollector
+) -> None:
     build(connection)
     write_source(connection)
     write_message(connection, "m1")
-    connection.execute("UPDATE projector.changes SET queued_at = clock_timestamp() - interval '1 hour'")
-    connection.execute(
-        "INSERT INTO projector.dead_letters (kind, key, error, attempts, first_failed_at, retry_at)"
-        " SELECT 'contact', n::text, 'out of range', 1, now(), now() FROM generate_series(1, 7) AS n"
-    )
+    connection.execute(b"""
+        UPDATE projector.changes SET queued_at = clock_timestamp() - interval '1 hour';
+        INSERT INTO projector.dead_letters (kind, key, error, attempts, first_failed_at, retry_at)
+            SELECT 'contact', n::text, 'out of range', 1, now(), now() FROM generate_series(1, 7) AS n;
+        INSERT INTO projector.rebuild_plan (version) VALUES ('x');
+        INSERT INTO projector.runs (kind, started_at, leads, leads_total) VALUES ('rebuild', now(), 25, 100);
+        INSERT INTO projector.runs (kind, started_at, finished_at, outcome)
+            VALUES ('verify', now() - interval '5 s', now(), 'failed');
+        INSERT INTO projector.verify_rounds
+            (version, days, started_at, finished_at, due_at, rows_total, rows_done, leads_total) VALUES
+            ('x', 1, '2026-11-24 01:00+00', '2026-11-24 02:00+00', now(), 8, 8, 8),
+            ('x', 1, now(), NULL, now(), 8, 2, 8);
+        UPDATE read_model.projection SET found_differences = 5;
+        INSERT INTO projector.settings (name, value) VALUES ('capture_off', 'an import');
+    """)
     row = connection.execute("SELECT count(*) FROM projector.changes").fetchone()
-    found = read(collector)
     assert row is not None
-    assert found["leads_projector_queue_changes"] == row[0] > 0
+    assert row[0] > 0
+    expected = {
+        "leads_projector_queue_changes": row[0],
+        "leads_projector_dead_letters": 7,
+        "leads_projector_rebuild_state interrupted": 1,
+        "leads_projector_rebuild_done_ratio": 0.25,
+        "leads_projector_last_run_failed verify": 1,
+        "leads_projector_last_run_duration_seconds verify": 5,
+        "leads_verify_proved_timestamp_seconds": 1795485600,
+        "leads_verify_round_done_ratio": 0.25,
+        "leads_verify_left_out": 0,
+        "leads_verify_found_differences_total": 5,
+        "leads_projector_capture_state intact": 0,
+        "leads_projector_capture_state gap": 0,
+        "leads_projector_capture_state off": 1,
+        "leads_projector_capture_state not installed": 0,
+    }
+    found = read(collector)
+    assert {name: found[name] for name in expected} == expected
     assert found["leads_projector_lag_seconds"] >= 3600
-    assert found["leads_projector_dead_letters"] == 7
 
 
-@pytest.mark.parametrize(
-    ("change", "state"),
-    [
-        ("ALTER TABLE messages DISABLE TRIGGER ALL", "gap"),
-        ("INSERT INTO projector.settings (name, value) VALUES ('capture_off', 'an import')", "off"),
-    ],
-)
-def test_the_state_of_capture(
-    connection: Connection, collector: StateCollector, change: str, state: str
-) -> None:
-    build(connection)
-    connection.execute(change.encode())
-    found = read(collector)
-    states = [name for name in found if name.startswith("leads_projector_capture_state")]
-    assert len(states) == 4
-    assert [name for name in states if found[name] == 1] == [f"leads_projector_capture_state {state}"]
+def test_what_is_not_known_is_absent() -> None:
+    def samples(name: str, status: Status) -> dict[tuple[str, ...], float]:
+        [metric] = [metric for metric in metrics_of(State(status, 3)) if metric.name == name]
+        return {tuple(sample.labels.values()): sample.value for sample in metric.samples}
 
-
-def test_how_far_a_rebuild_is(connection: Connection, collector: StateCollector) -> None:
-    build(connection)
-    connection.execute("INSERT INTO projector.rebuild_plan (version) VALUES ('x')")
-    connection.execute(
-        "INSERT INTO projector.runs (kind, started_at, leads, leads_total) VALUES ('rebuild', now(), 25, 100)"
-    )
-    found = read(collector)
-    assert found["leads_projector_rebuild_state interrupted"] == 1
-    assert found["leads_projector_rebuild_done_ratio"] == 0.25
-
-
-def test_a_run_that_failed(connection: Connection, collector: StateCollector) -> None:
-    build(connection)
-    connection.execute(
-        "INSERT INTO projector.runs (kind, started_at, finished_at, outcome)"
-        " VALUES ('verify', now() - interval '5 s', now(), 'failed')"
-    )
-    found = read(collector)
-    assert found["leads_projector_last_run_failed verify"] == 1
-    assert found["leads_projector_last_run_duration_seconds verify"] == 5
-
-
-def test_how_far_the_verify_is(connection: Connection, collector: StateCollector) -> None:
-    build(connection)
-    connection.execute(
-        "INSERT INTO projector.verify_rounds"
-        " (version, days, started_at, finished_at, due_at, rows_total, rows_done, leads_total) VALUES"
-        " ('x', 1, '2026-11-24 01:00+00', '2026-11-24 02:00+00', now(), 8, 8, 8),"
-        " ('x', 1, now(), NULL, now(), 8, 2, 8)"
-    )
-    connection.execute("UPDATE read_model.projection SET found_differences = 5")
-    found = read(collector)
-    assert found["leads_verify_proved_timestamp_seconds"] == 1795485600
-    assert found["leads_verify_round_done_ratio"] == 0.25
-    assert found["leads_verify_left_out"] == 0
-    assert found["leads_verify_found_differences_total"] == 5
+    run = Run("rebuild", NOW, None, 5.0, "running", None, 0, 120, 0, 100, None)
+    cases: list[tuple[int, int | None, dict[tuple[str, ...], float]]] = [
+        (25, 100, {(): 0.25}),
+        (120, 100, {(): 1.0}),
+        (0, None, {}),
+        (0, 0, {}),
+    ]
+    for leads, total, ratio in cases:
+        running = replace(run, leads=leads, leads_total=total)
+        status = Status(runs=[running], rebuild=Rebuild(lock_held=True, is_planned=True))
+        assert samples("leads_projector_rebuild_done_ratio", status) == ratio
+        assert samples("leads_projector_rebuild_state", status)[("running",)] == 1
+    done = Status(runs=[replace(run, outcome="done")])
+    assert samples("leads_projector_rebuild_done_ratio", done) == {}
+    assert samples("leads_projector_lag_seconds", Status(queue=Queue(0, None))) == {(): 0}
+    assert samples("leads_projector_data_age_seconds", Status()) == {}
+    # What the last round left out, where there is no present one.
+    proved = ProvedRound(NOW - timedelta(hours=1), NOW, 10, 4, 0)
+    assert samples("leads_verify_left_out", Status(verification=Verification(proved=proved))) == {(): 4}
+    assert samples("leads_verify_left_out", Status()) == {}
+    names = [metric.name for metric in metrics_of(State(Status(), 0))]
+    assert len(set(names)) == len(names) == 16
 
 
 def test_where_nothing_is_installed_it_says_so(source_database: Database) -> None:
@@ -165,7 +170,3 @@ def test_several_scrapes_of_one_moment_read_once(
     write_source(connection)
     assert read(collector) == before
     collector.close()
-
-
-def test_no_metric_can_name_a_tenant_or_a_lead() -> None:
-    assert {label for family in FAMILIES for label in family.labels} == {"state", "kind"}
