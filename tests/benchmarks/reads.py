@@ -1,257 +1,225 @@
-"""What a read costs: against an empty endpoint, a bare prepared statement, plain routes and no read model at all."""
+"""What a read costs: against an empty endpoint, a bare statement, other servers, no read model, and no protection."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from functools import partial
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from secrets import token_hex
 
 import orjson
+from joserfc import jwt
+from joserfc.jwk import OctKey
 
-from api.database.statement import CompiledStatement
-from api.request.parameters import PLATFORMS
-from tests.benchmarks import api_statements, baseline_server, disk_and_wal, list_ways, load, requests, servers
-from tests.benchmarks.core import Row, Sample, goal, interleave, milliseconds
-from tests.benchmarks.fixtures import Fixtures
+from tests.benchmarks import plain, servers, statements
+from tests.benchmarks.core import Row, compare, interleave, milliseconds
+from tests.benchmarks.fixtures import Bench
 from tests.benchmarks.servers import Server
 
-AREA = "Reads"
-_CONNECTIONS = 8
 _SQL = Path(__file__).parent / "sql"
+_EMPTY = "an empty endpoint, same limiter and headers"
 
 
-@dataclass(frozen=True, slots=True)
-class _Page:
-    """A read by its path, and the name of the plainest statement for the same rows."""
-
-    title: str
-    path: str
-    bare: str
-
-
-def _pages(user_id: str, customer_phone: str) -> list[_Page]:
-    leads = f"/users/{user_id}/leads"
-    return [
-        _Page("single lead", f"{leads}/{customer_phone}", "single"),
-        _Page("list page of 50", leads, "list"),
-        _Page("… by name", f"{leads}?sort_by=name&sort_order=asc", "name"),
-        _Page("… by total_score", f"{leads}?sort_by=total_score", "score"),
-        _Page("… lead_status=Hot", f"{leads}?lead_status=Hot", "hot"),
-        _Page("… platform=instagram,webchat", f"{leads}?platform=instagram,webchat", "platforms"),
-        _Page("… has_email and days=30", f"{leads}?has_email=true&days=30", "email"),
-        _Page("messages page of 50", f"{leads}/{customer_phone}/messages", "messages"),
-        _Page("statistics", f"{leads}/stats", "statistics"),
-    ]
-
-
-def measure(fixtures: Fixtures) -> Iterator[Row]:
-    """The rows of this area."""
-    database = fixtures.main
-    user_id = database.tenants["big"]
+def measure(bench: Bench) -> Iterator[Row]:
+    """Return the rows of the API against baselines that print the same."""
+    user_id = bench.main.tenants["big"]
+    leads, routes = f"/users/{user_id}/leads", f"/plain/{user_id}"
     with (
-        servers.api(database) as api,
-        servers.limited(database) as limited,
-        servers.bare(database) as bare,
-        api_statements.reader(database) as reader,
+        servers.api(bench.main) as api,
+        servers.plain(bench.main, "limited") as limited,
+        servers.plain(bench.main, "flask") as flask,
+        servers.plain(bench.main, "asyncpg") as asyncpg,
+        statements.reader(bench.main) as reader,
     ):
-        customer_phone = _talkative(reader, user_id)
-        _check(api, limited, bare, user_id, customer_phone)
-        for page in _pages(user_id, customer_phone):
-
-            def ask(name: str = page.bare) -> list[Any]:
-                return baseline_server.ask(reader.connection, name, user_id, customer_phone)
-
-            _check_rows(api, page, ask())
-            urls = {
-                "ours": f"{api.url}{page.path}",
-                "empty": f"{limited.url}/plain/{user_id}/empty",
-                "bare": f"{limited.url}/plain/{user_id}/bare/{page.bare}/{customer_phone}",
-            }
-            yield from _latency(fixtures, page.title, urls, ask)
-        yield _floor(fixtures, f"{limited.url}/plain/{user_id}")
-        yield from _throughput(fixtures, api, limited, bare, customer_phone)
-        yield from requests.measure(fixtures, api, user_id, customer_phone)
-        yield _worker(fixtures, api)
-    yield from _live(fixtures)
-    yield from list_ways.measure(AREA, fixtures)
-
-
-def _talkative(reader: api_statements.Reader, user_id: str) -> str:
-    """A lead with more than one page of messages."""
-    found = reader.rows(
-        "SELECT customer_phone FROM read_model.leads WHERE user_id = %s AND total_messages <= 100"
-        " ORDER BY total_messages DESC, customer_phone LIMIT 1",
-        user_id,
-    )
-    customer_phone: bytes = found[0][0]
-    return customer_phone.decode()
+        phone = reader.lead(user_id, "<= 100")
+        for title, path, bare in (
+            ("single lead", f"{leads}/{phone}", "single"),
+            ("list page of 50", leads, "list"),
+            ("… by name", f"{leads}?sort_by=name&sort_order=asc", "name"),
+            ("… by total_score", f"{leads}?sort_by=total_score", "score"),
+            ("… lead_status=Hot", f"{leads}?lead_status=Hot", "hot"),
+            ("… platform=instagram,webchat", f"{leads}?platform=instagram,webchat", "platforms"),
+            ("… has_email and days=30", f"{leads}?has_email=true&days=30", "email"),
+            ("messages page of 50", f"{leads}/{phone}/messages", "messages"),
+        ):
+            _require_rows(api, path, bare, plain.ask(reader.connection, plain.BARE[bare], (user_id, phone)))
+            yield from _latency(bench, title, (api, path), (limited, routes), f"{bare}/{phone}")
+        empty = limited.mean(bench, f"{routes}/empty")
+        yield from compare(
+            bench.size.rounds,
+            "statistics: request",
+            "ms",
+            api.mean(bench, f"{leads}/stats"),
+            {_EMPTY: (empty, "inside")},
+            warm_up=False,
+        )
+        for title, path, plain_path in (
+            ("single lead", f"{leads}/{phone}", f"{routes}/single/{phone}"),
+            ("list page of 50", leads, f"{routes}/list"),
+        ):
+            servers.require_same(path, plain_path, api, limited, flask, asyncpg)
+            yield from compare(
+                bench.size.rounds,
+                f"{title}: requests a second",
+                "1/s",
+                api.rate(bench, path),
+                {
+                    "plain route, same limiter and headers": (limited.rate(bench, plain_path), "throughput"),
+                    "plain Flask with a pool of psycopg's": (flask.rate(bench, plain_path), "peer"),
+                    "uvicorn with asyncpg, no framework": (asyncpg.rate(bench, plain_path), ""),
+                },
+            )
+        yield from _unchanged(bench, api, leads, phone)
+        yield from _live(bench, reader, user_id)
 
 
 def _latency(
-    fixtures: Fixtures, title: str, urls: dict[str, str], ask: Callable[[], object]
+    bench: Bench, title: str, ours: tuple[Server, str], plain: tuple[Server, str], bare: str
 ) -> Iterator[Row]:
     """One connection that asks again and again, so that a request's time is the server's and the way there.
 
     The bare statement is asked by an endpoint too, which returns an empty object: a server that has a request between
     two statements finds PostgreSQL asleep, and waits for it to wake up; a loop around the statement does not.
     """
-    length = fixtures.size.load
+    (api, path), (limited, routes) = ours, plain
+    # They have answered already, and a second of requests does not notice the first one.
     found = interleave(
-        fixtures.size.rounds,
+        bench.size.rounds,
         {
-            **{arm: partial(_mean, url, length) for arm, url in urls.items()},
-            "loop": lambda: milliseconds(ask, within=length / 4),
-        },
-        # They have answered already, and a second of requests does not notice the first one.
-        warm_up=False,
-    )
-    name = "an empty endpoint, same limiter and headers"
-    yield Row(AREA, f"{title}: request", "ms", found["ours"], name, found["empty"], goal("inside"))
-    ours, bare = (found[arm].minus(found["empty"]) for arm in ("ours", "bare"))
-    what = f"{title}: beyond the empty endpoint"
-    name = "the same rows by a bare prepared statement (psycopg)"
-    yield Row(AREA, what, "ms", ours, f"{name}, asked by that endpoint", bare, goal("beyond"))
-    yield Row(AREA, what, "ms", ours, f"{name}, asked in a loop", found["loop"])
-
-
-def _mean(url: str, seconds: float) -> float:
-    """Milliseconds of a request of one connection that asks again and again."""
-    return load.run(url, connections=1, seconds=seconds).mean
-
-
-def _floor(fixtures: Fixtures, routes: str) -> Row:
-    """What asking the database costs a request, whatever is asked."""
-    found = interleave(
-        fixtures.size.rounds,
-        {
-            arm: partial(_mean, url, fixtures.size.load)
-            for arm, url in (("nothing", f"{routes}/bare/nothing/none"), ("empty", f"{routes}/empty"))
+            "ours": api.mean(bench, path),
+            "empty": limited.mean(bench, f"{routes}/empty"),
+            "bare": limited.mean(bench, f"{routes}/bare/{bare}"),
         },
         warm_up=False,
     )
-    name = "an empty endpoint, same limiter and headers"
-    what = "an endpoint that asks SELECT 1: request"
-    return Row(AREA, what, "ms", found["nothing"], name, found["empty"])
+    yield Row(f"{title}: request", "ms", found["ours"], _EMPTY, found["empty"], "inside")
+    beyond, theirs = (found[arm].minus(found["empty"]) for arm in ("ours", "bare"))
+    name = "the same rows by a bare prepared statement (psycopg), asked by that endpoint"
+    yield Row(f"{title}: beyond the empty endpoint", "ms", beyond, name, theirs, "beyond")
 
 
-def _throughput(
-    fixtures: Fixtures, api: Server, limited: Server, bare: Server, customer_phone: str
-) -> Iterator[Row]:
-    def rate(url: str) -> float:
-        return load.run(url, connections=_CONNECTIONS, seconds=fixtures.size.load).rate
-
-    user_id = fixtures.main.tenants["big"]
-    leads = f"{api.url}/users/{user_id}/leads"
-    for title, path, plain_path in (
-        ("single lead", f"/{customer_phone}", f"/plain/{user_id}/single/{customer_phone}"),
-        ("list page of 50", "", f"/plain/{user_id}/list"),
+def _unchanged(bench: Bench, api: Server, leads: str, phone: str) -> Iterator[Row]:
+    """The processor time of a 304 against that of the full answer."""
+    for title, path in (
+        ("single lead", f"{leads}/{phone}"),
+        ("list page of 50", leads),
+        ("… with filters", f"{leads}?lead_status=Hot,Warm&has_email=true"),
+        ("messages page of 50", f"{leads}/{phone}/messages"),
+        ("statistics", f"{leads}/stats"),
     ):
-        found = interleave(
-            fixtures.size.rounds,
-            {
-                "ours": lambda: rate(f"{leads}{path}"),  # noqa: B023
-                "limited": lambda: rate(f"{limited.url}{plain_path}"),  # noqa: B023
-                "bare": lambda: rate(f"{bare.url}{plain_path}"),  # noqa: B023
-            },
+        yield from compare(
+            bench.size.rounds,
+            f"{title}: CPU of API and PostgreSQL, 304",
+            "ms",
+            api.processor_time(bench, path, header=f"If-None-Match: {api.tag_of(path)}"),
+            {"the full answer": (api.processor_time(bench, path), "unchanged")},
         )
-        what = f"{title}: requests a second"
-        name = "plain Flask + psycopg route, same bytes, limiter and headers"
-        yield Row(AREA, what, "1/s", found["ours"], name, found["limited"], goal("throughput"))
-        name = "plain Flask + psycopg route, same bytes"
-        yield Row(AREA, what, "1/s", found["ours"], name, found["bare"], goal("throughput_bare"))
-    found = interleave(
-        fixtures.size.rounds,
-        {"ours": lambda: rate(leads), "dicts": lambda: rate(f"{bare.url}/plain/{user_id}/dicts")},
-    )
-    name = "plain Flask + psycopg route, rows as dicts by orjson"
-    yield Row(AREA, "list page of 50: requests a second", "1/s", found["ours"], name, found["dicts"])
 
 
-def _worker(fixtures: Fixtures, api: Server) -> Row:
-    """Memory of the worker after all that load, against a worker of the same server that has served one request."""
-    with servers.limited(fixtures.main) as fresh:
-        values = [Sample((_largest_child(server.process.pid),)) for server in (api, fresh)]
-    name = "a fresh worker"
-    what = "memory of an API worker after the load"
-    return Row(AREA, what, "MB", values[0], name, values[1], goal("memory_api"), absolute=True)
-
-
-def _largest_child(pid: int) -> float:
-    """Resident megabytes of the process, or of the greatest of its children."""
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return max(disk_and_wal.memory(int(child), "VmRSS") for child in (children or [str(pid)]))
-
-
-def _live(fixtures: Fixtures) -> Iterator[Row]:
+def _live(bench: Bench, reader: statements.Reader, user_id: str) -> Iterator[Row]:
     """The same answers from the source tables, by one statement that PostgreSQL plans as it likes."""
-    user_id = fixtures.main.tenants["big"]
     now = datetime.now(UTC)
-    with api_statements.reader(fixtures.main) as reader, fixtures.main.connect() as conn:
+    with bench.main.connect() as conn:
         conn.execute("SET work_mem = '256MB'")
-        listed: CompiledStatement[Any] = api_statements.listed(user_id, "", now)
-        statistics: CompiledStatement[Any] = api_statements.statistics(user_id, now)
-        for title, key, ours, name in (
-            ("list page of 50", "live_list", listed, "live_list"),
-            ("statistics", "live_statistics", statistics, "live_statistics"),
+        for title, name, ours in (
+            ("list page of 50", "live_list", statements.listed(user_id, "", now)),
+            ("statistics", "live_statistics", statements.statistics(user_id, now)),
         ):
-            query = (_SQL / f"{name}.sql").read_text("utf-8").encode()
-            values = {"user_id": user_id, "now": now}
-            live = conn.execute(query, values).fetchall()
-            _compare(title, reader.fetch(ours), live)
+            query, values = (_SQL / f"{name}.sql").read_bytes(), {"user_id": user_id, "now": now}
+            live, answer = conn.execute(query, values).fetchall(), reader.fetch(ours)
+            # A baseline that gives another answer is none.
+            number = live[0][0]
+            if number not in answer[0]:
+                raise AssertionError(
+                    f"The live aggregation and the read model differ: {name}: {answer[0]} {live[0]}"
+                )
             found = interleave(
-                fixtures.size.rounds,
+                bench.size.rounds,
                 {
                     "live": lambda: milliseconds(lambda: conn.execute(query, values).fetchall()),  # noqa: B023
-                    "ours": lambda: reader.milliseconds(ours, within=fixtures.size.load),  # noqa: B023
+                    "ours": reader.arm(ours, within=bench.size.load),
                 },
             )
             yield Row(
-                AREA,
                 f"{title} in the database",
                 "ms",
                 found["ours"],
                 "live aggregation over the source tables",
                 found["live"],
-                goal(key),
+                name,
                 own_ratio=found["live"].over(found["ours"]),
                 note="ratio: baseline ÷ ours",
             )
 
 
-def _compare(title: str, ours: Any, live: list[Any]) -> None:  # noqa: ANN401  # Rows of different statements.
-    """A baseline that gives another answer is none."""
-    if title == "statistics":
-        numbers = [name for name in ours._fields if "leads" in name or name in PLATFORMS]
-        same = [getattr(ours, name) for name in numbers] == list(live[0])
-    else:
-        phones = [lead["customer_phone"] for lead in map(orjson.loads, ours.page)]
-        same = ours.total == live[0][0] and phones == [row[1] for row in live]
-    if not same:
-        raise AssertionError(f"The live aggregation and the read model differ: {title}: {ours} {live[:1]}")
-
-
-def _check_rows(api: Server, page: _Page, rows: list[Any]) -> None:
-    """The plainest statement has the rows that the API prints."""
-    if page.bare == "statistics":
-        # They are the API's own statement.
-        return
-    data = orjson.loads(servers.get(f"{api.url}{page.path}"))["data"]
-    if page.bare == "messages":
-        printed = [message["message_id"] for message in data["messages"]]
-        found = [row[0].decode() for row in rows]
+def _require_rows(api: Server, path: str, bare: str, rows: list[tuple[str, ...]]) -> None:
+    """Raise AssertionError unless the plainest statement has the rows that the API prints."""
+    data = orjson.loads(api.get(path))["data"]
+    if bare == "messages":
+        printed, found = [message["message_id"] for message in data["messages"]], [row[0] for row in rows]
     else:
         printed = data if isinstance(data, list) else [data]
         found = [orjson.loads(document) for (document,) in rows]
     if printed != found:
-        raise AssertionError(f"{baseline_server.BARE[page.bare]} does not give what {page.path} prints.")
+        raise AssertionError(f"{plain.BARE[bare]} does not give what {path} prints.")
 
 
-def _check(api: Server, limited: Server, bare: Server, user_id: str, customer_phone: str) -> None:
-    """The plain routes print what the API prints."""
-    leads = f"{api.url}/users/{user_id}/leads"
-    for url, path in (
-        (leads, f"/plain/{user_id}/list"),
-        (f"{leads}/{customer_phone}", f"/plain/{user_id}/single/{customer_phone}"),
+def measure_scale(bench: Bench) -> Iterator[Row]:
+    """Return the rows of reads in the largest tenant, against one of 1,000 leads in the same database."""
+    with servers.api(bench.main) as api, statements.reader(bench.main) as reader:
+        sizes = {size: bench.main.tenants[size] for size in ("big", "small")}
+        phones = {size: reader.lead(user_id, "= 5") for size, user_id in sizes.items()}
+        for title, path in (
+            ("first page", ""),
+            ("first page by name", "?sort_by=name&sort_order=asc"),
+            ("first page by total_score", "?sort_by=total_score"),
+            ("single lead", "/{phone}"),
+            ("messages page", "/{phone}/messages"),
+            ("statistics", "/stats"),
+        ):
+            big, small = (
+                api.p50(bench, f"/users/{user_id}/leads{path.format(phone=phones[size])}")
+                for size, user_id in sizes.items()
+            )
+            yield from compare(
+                bench.size.rounds,
+                f"p50, {title}, among {bench.size.big:,} leads",
+                "ms",
+                big,
+                {f"the same in a tenant of {bench.size.small:,}": (small, "scale")},
+                warm_up=False,
+            )
+
+
+def measure_guard(bench: Bench) -> Iterator[Row]:
+    """Return the rows of an API with authentication and row security, against one with neither and the owner's rights.
+
+    Both get the same request, so that the header itself is in both.
+    """
+    user_id, secret = bench.main.tenants["big"], token_hex(32)
+    # A token of the tenant, which outlives the run.
+    claims = {"sub": user_id, "exp": int((datetime.now(UTC) + timedelta(days=1)).timestamp())}
+    header = f"Authorization: Bearer {jwt.encode({'alg': 'HS256'}, claims, OctKey.import_key(secret))}"
+    with statements.reader(bench.main) as reader:
+        phone = reader.lead(user_id, "= 5")
+    leads = f"/users/{user_id}/leads"
+    with (
+        servers.api(bench.main, LEADS_AUTH="jwt", LEADS_JWT_KEY=secret) as guarded,
+        servers.api(bench.main, LEADS_AUTH="none", LEADS_API_ROLE="off") as open_to_all,
     ):
-        servers.require_same(url, *(f"{server.url}{path}" for server in (limited, bare)))
+        for title, path, connections in (
+            ("single lead", f"{leads}/{phone}", 1),
+            ("single lead", f"{leads}/{phone}", 32),
+            ("list page of 50", leads, 1),
+            ("list page of 50", leads, 32),
+            # So many searches of one tenant at once are refused, as they should be.
+            ("search", f"{leads}?search=an+so", 1),
+        ):
+            ours, theirs = (
+                server.processor_time(bench, path, connections, header) for server in (guarded, open_to_all)
+            )
+            yield from compare(
+                bench.size.pairs,
+                f"CPU of API and PostgreSQL, {title}, connections: {connections}",
+                "ms",
+                ours,
+                {"without authentication and row security": (theirs, "guard")},
+            )

@@ -1,120 +1,166 @@
 """A first build and rebuilds in place against CREATE TABLE AS and materialized views: seconds, WAL and readers."""
 
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
 
-from projector.report.progress import QUIET
-from projector.sweep.rebuild import rebuild
-from tests.benchmarks import baseline_rebuild, model_states, readers
-from tests.benchmarks.core import Row, Sample, goal, interleave, seconds
-from tests.benchmarks.fixtures import Connection, Database, Fixtures
-from tests.benchmarks.model_states import Wal
+from tests.benchmarks import load, servers, tables
+from tests.benchmarks.core import Row, Sample, interleave
+from tests.benchmarks.fixtures import Bench, Connection, Database, build
+from tests.benchmarks.tables import Wal
 
-AREA = "Rebuild"
-_LEADS_OF_THE_WAL_GOAL = 100_000
-
-
-def measure(fixtures: Fixtures) -> Iterator[Row]:
-    """The rows of this area."""
-    with fixtures.no_autovacuum(), fixtures.copy_of(fixtures.main) as database:
-        yield from _alone(fixtures, database)
-        yield from readers.measure(fixtures, database)
+_LEADS_OF_THE_GOAL = 100_000
+_CONNECTIONS = 2
+# Parallel workers of CREATE TABLE AS while readers are measured beside it.
+_WORKERS = 1
 
 
-def _alone(fixtures: Fixtures, database: Database) -> Iterator[Row]:
+def measure(bench: Bench) -> Iterator[Row]:
+    """Return the rows of this case."""
+    with bench.no_autovacuum(), bench.copy_of(bench.main) as database:
+        yield from _alone(bench, database)
+        yield from _beside_readers(bench, database)
+
+
+def _alone(bench: Bench, database: Database) -> Iterator[Row]:
     """What a rebuild costs while nothing else runs."""
-    right_wal: list[Wal] = []
-    changed_wal: list[float] = []
-    tables_wal: list[float] = []
-    with database.connect() as conn, database.connect() as other, database.connect() as third:
-        baseline_rebuild.create_tables(other)
-        baseline_rebuild.check(other)
-        baseline_rebuild.create_view(third)
+    right: list[Wal] = []
+    changed: list[Wal] = []
+    computed: list[Wal] = []
+    with database.connect() as conn, database.connect() as other:
+        tables.create(other)
+        tables.check(other)
 
-        def first() -> float:
-            model_states.never_built(other)
-            return seconds(lambda: _rebuild(conn))
+        def after(prepare: Callable[[Connection], None], wal: list[Wal]) -> float:
+            prepare(other)
+            return tables.with_wal(other, wal, lambda: build(conn))
 
-        def right() -> float:
-            model_states.right(other)
-            began = model_states.wal_position(other)
-            taken = seconds(lambda: _rebuild(conn))
-            right_wal.append(model_states.wal_since(other, began))
-            return taken
-
-        def changed() -> float:
-            model_states.every_document_differs(other)
-            return _with_wal(other, changed_wal, lambda: _rebuild(conn))
-
-        def computed() -> float:
+        def compute() -> float:
             other.execute("CHECKPOINT")
-            return _with_wal(other, tables_wal, lambda: baseline_rebuild.create_tables(other))
+            return tables.with_wal(other, computed, lambda: tables.create(other))
 
         found = interleave(
-            fixtures.size.rounds,
+            bench.size.rounds,
             {
-                "first": first,
-                "right": right,
-                "changed": changed,
-                "computed": computed,
-                "copied": lambda: seconds(lambda: baseline_rebuild.create_tables(other, finished=True)),
-                "view": lambda: seconds(lambda: baseline_rebuild.refresh_view(third, concurrently=False)),
-                "concurrently": lambda: seconds(
-                    lambda: baseline_rebuild.refresh_view(third, concurrently=True)
-                ),
+                "first build": lambda: after(tables.never_built, []),
+                "rebuild of a right model": lambda: after(tables.right, right),
+                "rebuild where every document differs": lambda: after(tables.every_document_differs, changed),
+                "computed": compute,
             },
             warm_up=False,
         )
-        baseline_rebuild.drop(other)
-        baseline_rebuild.drop_view(other)
-    yield from _durations(found)
-    scale = _LEADS_OF_THE_WAL_GOAL / fixtures.size.big
-    yield from _wal(right_wal, Sample(tuple(changed_wal)), Sample(tuple(tables_wal)), scale)
-
-
-def _rebuild(conn: Connection) -> None:
-    rebuild(conn, tenants=None, progress=QUIET)
-
-
-def _with_wal(conn: Connection, wal: list[float], work: Callable[[], object]) -> float:
-    began = model_states.wal_position(conn)
-    taken = seconds(work)
-    wal.append(model_states.megabytes_since(conn, began))
-    return taken
-
-
-def _durations(found: dict[str, Sample]) -> Iterator[Row]:
-    leads_only = "the view has neither messages nor statistics"
-    whats = {
-        "first": "first build",
-        "right": "rebuild of a right model",
-        "changed": "rebuild where every document differs",
-    }
-    goals = {"first": "first_build", "right": "rebuild_right", "changed": "rebuild_changed"}
-    for arm, what in whats.items():
-        name = "CREATE TABLE AS + indexes, computed from the source"
-        yield Row(AREA, what, "s", found[arm], name, found["computed"], goal(goals[arm]))
-    for name, title, note in (
-        ("copied", "CREATE TABLE AS + indexes, finished rows copied", "no work but the writing"),
-        ("view", "REFRESH MATERIALIZED VIEW", leads_only),
-        ("concurrently", "REFRESH MATERIALIZED VIEW CONCURRENTLY", leads_only),
+        tables.drop(other)
+    for what, goal in (
+        ("first build", "first_build"),
+        ("rebuild of a right model", "rebuild_right"),
+        ("rebuild where every document differs", "rebuild_changed"),
     ):
-        arm = "first" if name == "copied" else "right"
-        yield Row(AREA, whats[arm], "s", found[arm], title, found[name], note=note)
+        name = "CREATE TABLE AS + indexes, computed from the source"
+        yield Row(what, "s", found[what], name, found["computed"], goal)
+    yield from _wal(right, changed, computed, _LEADS_OF_THE_GOAL / bench.size.big)
 
 
-def _wal(right: list[Wal], changed: Sample, tables: Sample, scale: float) -> Iterator[Row]:
-    name = "WAL of CREATE TABLE AS + indexes"
-    baseline = tables.times(scale)
+def _wal(right: list[Wal], changed: list[Wal], computed: list[Wal], scale: float) -> Iterator[Row]:
+    name, baseline = "WAL of CREATE TABLE AS + indexes", _whole(computed).times(scale)
     yield Row(
-        AREA,
         "WAL of a rebuild of a right model, for 100,000 leads",
         "MB",
         Sample(tuple(wal.records * scale for wal in right)),
         name,
         baseline,
-        goal("rebuild_wal"),
+        "rebuild_wal",
         absolute=True,
         note=f"without {max(wal.images * scale for wal in right):.1f} MB of full-page images at most",
     )
     what = "WAL of a rebuild where every document differs, for 100,000 leads"
-    yield Row(AREA, what, "MB", changed.times(scale), name, baseline, note="full-page images included")
+    yield Row(what, "MB", _whole(changed).times(scale), name, baseline, note="full-page images included")
+
+
+def _whole(wal: list[Wal]) -> Sample:
+    return Sample(tuple(one.records + one.images for one in wal))
+
+
+@dataclass(slots=True)
+class _Readers:
+    """Readers during some work; what they found is kept of every run."""
+
+    database: Database
+    url: str
+    failed: list[float] = field(default_factory=list)
+    asked: list[float] = field(default_factory=list)
+    waits: list[float] = field(default_factory=list)
+
+    def during(self, work: Callable[[], object]) -> float:
+        """Return the readers' p99 while the work is done."""
+        with _watching(self.database) as waits:
+            found = load.during(self.url, _CONNECTIONS, work)
+        self.failed.append(found.failed)
+        self.asked.append(found.requests)
+        self.waits.append(len(waits))
+        return found.p99
+
+
+@contextmanager
+def _watching(database: Database) -> Iterator[set[tuple[int, datetime]]]:
+    """Who of the readers is seen to wait for a lock longer than 50 ms, and since when; a look every 5 ms."""
+    waits: set[tuple[int, datetime]] = set()
+    ended = threading.Event()
+
+    def watch() -> None:
+        with database.connect() as conn:
+            while not ended.wait(0.005):
+                found = conn.execute(
+                    "SELECT l.pid, l.waitstart FROM pg_locks AS l JOIN pg_stat_activity AS a USING (pid)"
+                    " WHERE NOT l.granted AND a.application_name = 'leads-api'"
+                    " AND l.waitstart < clock_timestamp() - interval '50 ms'"
+                ).fetchall()
+                waits.update((pid, since) for pid, since in found)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        yield waits
+    finally:
+        ended.set()
+        watcher.join()
+
+
+def _beside_readers(bench: Bench, database: Database) -> Iterator[Row]:
+    """What readers notice: their p99, failed reads and waits for locks; the database is spoilt."""
+    with servers.api(database) as api, database.connect() as conn, database.connect() as other:
+        url = f"{api.url}/users/{database.tenants['big']}/leads"
+        right, changed, computed = (_Readers(database, url) for _ in range(3))
+
+        def rebuilding(readers: _Readers, prepare: Callable[[Connection], None]) -> float:
+            prepare(other)
+            return readers.during(lambda: build(conn))
+
+        def creating() -> float:
+            other.execute("CHECKPOINT")
+            return computed.during(lambda: tables.create(other, workers=_WORKERS))
+
+        found = interleave(
+            bench.size.rounds,
+            {
+                "right": lambda: rebuilding(right, tables.right),
+                "changed": lambda: rebuilding(changed, tables.every_document_differs),
+                "tables": creating,
+            },
+            warm_up=False,
+        )
+        tables.drop(other)
+    for arm, readers, during in (
+        ("right", right, "during a rebuild of a right model"),
+        ("changed", changed, "during a rebuild where every document differs"),
+    ):
+        name = "the same during CREATE TABLE AS + indexes with one parallel worker"
+        what = f"list page of 50, p99, {during}"
+        yield Row(what, "ms", found[arm], name, found["tables"], "rebuild_readers")
+        for title, goal, values in (
+            ("failed reads", "rebuild_failures", readers.failed),
+            ("waits of readers for a lock above 50 ms", "rebuild_waits", readers.waits),
+        ):
+            counted, asked = Sample(tuple(values)), Sample(tuple(readers.asked))
+            yield Row(f"{title} {during}", "reads", counted, "reads meanwhile", asked, goal, absolute=True)

@@ -1,110 +1,63 @@
-"""What a refresh costs: by stale leads, by size of the tenant, by length of a lead's history, by index."""
+"""What a refresh costs: by stale leads, by size of the tenant, by length of a lead's history, with the change feed."""
 
 from collections.abc import Iterator
 from contextlib import closing
+from functools import partial
 
 from projector.core.batch import refresh_batch
 from projector.database import locks
-from projector.report.progress import QUIET
-from projector.sweep.rebuild import rebuild
-from tests.benchmarks import baseline_rebuild
-from tests.benchmarks.core import Row, goal, interleave, milliseconds, seconds
-from tests.benchmarks.fixtures import Connection, Database, Fixtures
-from tests.benchmarks.staleness import Stale
+from tests.benchmarks import servers, tables
+from tests.benchmarks.core import Row, compare, interleave, milliseconds, seconds
+from tests.benchmarks.fixtures import Bench, Connection, Stale, build
+from tests.support.wal import written
 
-AREA = "Refresh"
 # The goal for many stale leads compares them with a rebuild of so many.
 _MANY, _OF = 10_000, 150_000
+# The index by which the change feed reads.
+_INDEX = "leads_by_version"
+_MESSAGES = 40
 
 
-def measure(fixtures: Fixtures) -> Iterator[Row]:
-    """The rows of this area."""
-    with closing(Stale(fixtures.main)) as main, closing(Stale(fixtures.medium)) as medium:
-        yield from _by_size(fixtures, main, medium)
-        yield from _many(fixtures, main)
-        yield _idle(fixtures, main)
-    with fixtures.copy_of(fixtures.main) as copied, closing(Stale(copied)) as spoilt:
-        yield _hot_lead(fixtures, spoilt)
-        yield from _indexes(fixtures, spoilt)
-
-
-def _by_size(fixtures: Fixtures, main: Stale, medium: Stale) -> Iterator[Row]:
-    """The same refresh in the largest tenant and in the one of medium size."""
-    name = f"the same among {fixtures.size.medium:,} leads"
-    changes = (
-        ("new message", "message", 1, 10),
-        ("other score", "extract", 1, 10),
-        ("new message", "message", 10, 5),
-        ("new message", "message", 1000, 1),
-    )
-    for title, change, asked, times in changes:
-        leads = min(asked, fixtures.size.medium // 2)
-        found = interleave(
-            fixtures.size.rounds,
+def measure(bench: Bench) -> Iterator[Row]:
+    """Return the rows of this case."""
+    with closing(Stale(bench.main)) as main, closing(Stale(bench.medium)) as medium:
+        for title, change, asked, times in (
+            ("new message", "message", 1, 10),
+            ("other score", "extract", 1, 10),
+            ("new message", "message", 10, 5),
+            ("new message", "message", 1000, 1),
+        ):
+            leads = min(asked, bench.size.medium // 2)
+            for goal, absolute in (("refresh_one", True), ("refresh_scale", False))[leads > 1 :]:
+                yield from compare(
+                    bench.size.rounds,
+                    f"refresh of {leads:,} stale among {bench.size.big:,} leads ({title})",
+                    "ms",
+                    partial(main.milliseconds, leads, times, change),
+                    {
+                        f"the same among {bench.size.medium:,}": (
+                            partial(medium.milliseconds, leads, times, change),
+                            goal,
+                        )
+                    },
+                    absolute=absolute,
+                )
+        yield from _many(bench, main)
+        yield from compare(
+            bench.size.rounds,
+            "refresh with nothing to do",
+            "ms",
+            lambda: milliseconds(lambda: refresh_batch(main.refresher, locks.SHARDS), 50),
             {
-                "main": lambda: main.milliseconds(getattr(main, change), leads, times),  # noqa: B023
-                "medium": lambda: medium.milliseconds(getattr(medium, change), leads, times),  # noqa: B023
+                "BEGIN, SELECT 1, COMMIT": (
+                    lambda: milliseconds(lambda: _transaction(main.refresher), 50),
+                    "refresh_idle",
+                )
             },
+            absolute=True,
         )
-        what = (
-            f"refresh of {leads:,} stale lead{'s' if leads > 1 else ''} among {fixtures.size.big:,} ({title})"
-        )
-        if leads == 1:
-            yield Row(
-                AREA, what, "ms", found["main"], name, found["medium"], goal("refresh_one"), absolute=True
-            )
-        yield Row(AREA, what, "ms", found["main"], name, found["medium"], goal("refresh_scale"))
-
-
-def _many(fixtures: Fixtures, main: Stale) -> Iterator[Row]:
-    """Very many stale leads against a rebuild of a right model, and one against a materialized view."""
-    leads = min(_MANY, fixtures.size.big // 2)
-    with fixtures.main.connect() as conn:
-        baseline_rebuild.create_view(conn)
-        found = interleave(
-            fixtures.size.rounds,
-            {
-                "many": lambda: main.milliseconds(main.message, leads),
-                "rebuild": lambda: 1000 * seconds(lambda: rebuild(conn, tenants=None, progress=QUIET)),
-                # A rebuild analyzes the tables, after which every plan is made again: the second refresh counts.
-                "one": lambda: [main.milliseconds(main.message, 1) for _ in range(2)][1],
-                "view": lambda: (
-                    1000 * seconds(lambda: baseline_rebuild.refresh_view(conn, concurrently=True))
-                ),
-            },
-            warm_up=False,
-        )
-        baseline_rebuild.drop_view(conn)
-    # By lead, so that the ratio means the same at every size.
-    by_lead = fixtures.size.big / _OF * _MANY / leads
-    ratio = found["many"].over(found["rebuild"]).times(by_lead)
-    yield Row(
-        AREA,
-        f"refresh of {leads:,} stale leads (a statement each)",
-        "ms",
-        found["many"],
-        f"rebuild of {fixtures.size.big:,} leads",
-        found["rebuild"],
-        goal("refresh_many"),
-        own_ratio=ratio,
-        note=f"ratio brought to {_MANY:,} of {_OF:,}: times {by_lead:.2f}",
-    )
-    view = "REFRESH MATERIALIZED VIEW CONCURRENTLY (leads only)"
-    yield Row(AREA, "refresh of 1 stale lead", "ms", found["one"], view, found["view"])
-    yield Row(AREA, f"refresh of {leads:,} stale leads", "ms", found["many"], view, found["view"])
-
-
-def _idle(fixtures: Fixtures, main: Stale) -> Row:
-    found = interleave(
-        fixtures.size.rounds,
-        {
-            "idle": lambda: milliseconds(lambda: refresh_batch(main.refresher, locks.SHARDS), 50),
-            "bare": lambda: milliseconds(lambda: _transaction(main.refresher), 50),
-        },
-    )
-    name = "BEGIN, SELECT 1, COMMIT on the same connection"
-    what = "refresh with nothing to do"
-    return Row(AREA, what, "ms", found["idle"], name, found["bare"], goal("refresh_idle"), absolute=True)
+    with bench.copy_of(bench.main) as copied, closing(Stale(copied)) as spoilt:
+        yield from _hot_lead(bench, spoilt)
 
 
 def _transaction(conn: Connection) -> None:
@@ -112,10 +65,43 @@ def _transaction(conn: Connection) -> None:
         conn.execute("SELECT 1")
 
 
-def _hot_lead(fixtures: Fixtures, spoilt: Stale) -> Row:
+def _many(bench: Bench, main: Stale) -> Iterator[Row]:
+    """Very many stale leads against a rebuild of a right model, and one against a materialized view."""
+    leads = min(_MANY, bench.size.big // 2)
+    with bench.main.connect() as conn:
+        tables.create_view(conn)
+        found = interleave(
+            bench.size.rounds,
+            {
+                "many": lambda: main.milliseconds(leads),
+                "rebuild": lambda: 1000 * seconds(lambda: build(conn)),
+                # A rebuild analyzes the tables, after which every plan is made again: the second refresh counts.
+                "one": lambda: [main.milliseconds(1) for _ in range(2)][1],
+                "view": lambda: 1000 * seconds(lambda: tables.refresh_view(conn)),
+            },
+            warm_up=False,
+        )
+        tables.drop(conn)
+    # By lead, so that the ratio means the same at every size.
+    by_lead = bench.size.big / _OF * _MANY / leads
+    yield Row(
+        f"refresh of {leads:,} stale leads (a statement each)",
+        "ms",
+        found["many"],
+        f"rebuild of {bench.size.big:,} leads",
+        found["rebuild"],
+        "refresh_many",
+        own_ratio=found["many"].over(found["rebuild"]).times(by_lead),
+        note=f"ratio for {_MANY:,} of {_OF:,}: times {by_lead:.2f}",
+    )
+    view = "REFRESH MATERIALIZED VIEW CONCURRENTLY (leads only)"
+    yield Row("refresh of 1 stale lead", "ms", found["one"], view, found["view"])
+
+
+def _hot_lead(bench: Bench, spoilt: Stale) -> Iterator[Row]:
     """One new message of a lead that never stops to talk, and of one that has just begun."""
     hot, cool = spoilt.pick(2)
-    for conversation_id, wanted in ((hot, fixtures.size.hot), (cool, 10)):
+    for conversation_id, wanted in ((hot, bench.size.hot), (cool, 10)):
         spoilt.writer.execute("DELETE FROM messages WHERE conversation_id = %s", (conversation_id,))
         spoilt.writer.execute(
             "INSERT INTO messages (message_id, conversation_id, sender, text, timestamp, status, sequence_no)"
@@ -125,59 +111,74 @@ def _hot_lead(fixtures: Fixtures, spoilt: Stale) -> Row:
         )
     spoilt.refresh()
     spoilt.writer.execute("VACUUM ANALYZE")
-    found = interleave(
-        fixtures.size.rounds,
-        {"hot": lambda: _message(spoilt, hot), "cool": lambda: _message(spoilt, cool)},
+    yield from compare(
+        bench.size.rounds,
+        f"new message of a lead with {bench.size.hot:,} messages",
+        "ms",
+        partial(spoilt.milliseconds, 1, 10, conversation_id=hot),
+        {
+            "the same of a lead with 10": (
+                partial(spoilt.milliseconds, 1, 10, conversation_id=cool),
+                "hot_lead",
+            )
+        },
     )
-    what = f"new message of a lead with {fixtures.size.hot:,} messages"
-    name = "the same of a lead with 10"
-    return Row(AREA, what, "ms", found["hot"], name, found["cool"], goal("hot_lead"))
 
 
-def _message(stale: Stale, conversation_id: str, times: int = 10) -> float:
-    total = 0.0
-    for _ in range(times):
-        stale.message([conversation_id])
-        total += 1000 * seconds(stale.refresh)
-    return total / times
-
-
-def _indexes(fixtures: Fixtures, spoilt: Stale) -> Iterator[Row]:
-    """A batch of new messages with every index, and without one of them."""
-    leads = min(1000, fixtures.size.big // 4)
-    for name, definition, size in _secondary_indexes(spoilt.database):
-
-        def without(name: str = name, definition: str = definition) -> float:
-            spoilt.writer.execute(f"DROP INDEX read_model.{name}".encode())
-            spoilt.milliseconds(spoilt.message, 1)
-            taken = spoilt.milliseconds(spoilt.message, leads)
-            spoilt.writer.execute(definition.encode())
-            return taken
-
-        def with_it() -> float:
-            spoilt.milliseconds(spoilt.message, 1)
-            return spoilt.milliseconds(spoilt.message, leads)
-
-        found = interleave(fixtures.size.rounds, {"with": with_it, "without": without})
-        cost = (found["with"].median - found["without"].median) * 1000 / leads
-        yield Row(
-            AREA,
-            f"refresh of {leads:,} stale leads with {name}",
-            "ms",
-            found["with"],
-            "the same without this index",
-            found["without"],
-            note=f"{size / 1e6:.1f} MB; {cost:+.1f} µs a lead",
+def measure_feed(bench: Bench) -> Iterator[Row]:
+    """Return the rows of an answer with changes, and of a refresh and its pages with the feed's index and without."""
+    yield from _answer(bench)
+    with (
+        bench.no_autovacuum(),
+        bench.copy_of(bench.main, "with_index") as one,
+        bench.copy_of(bench.main, "without_index") as other,
+        closing(Stale(one)) as with_it,
+        closing(Stale(other)) as without,
+    ):
+        without.writer.execute(f"DROP INDEX read_model.{_INDEX}".encode())
+        without.writer.execute("CHECKPOINT")
+        # The same messages in two copies of a database, counted in the WAL: none of these figures is a time.
+        found = interleave(
+            bench.size.many_rounds, {"with": partial(_pages, with_it), "without": partial(_pages, without)}
         )
+        for leads, times in ((1, 40), (min(1000, bench.size.big // 4), 2)):
+            yield from compare(
+                bench.size.many_rounds,
+                f"refresh of {leads:,} stale (new message)",
+                "ms",
+                partial(with_it.milliseconds, leads, times),
+                {f"the same without {_INDEX}": (partial(without.milliseconds, leads, times), "feed_merge")},
+            )
+    more = found["with"].minus(found["without"])
+    what, name = (
+        "pages more that a message changes, with the index of the feed",
+        "pages that it changes without",
+    )
+    yield Row(what, "pages", more, name, found["without"], "feed_pages", absolute=True, own_ratio=more)
 
 
-def _secondary_indexes(database: Database) -> list[tuple[str, str, int]]:
-    """Name, definition and size of every index that is there for readers alone."""
-    with database.connect() as conn:
-        return conn.execute(
-            "SELECT c.relname::text, pg_get_indexdef(c.oid), pg_relation_size(c.oid) FROM pg_index AS i"
-            " JOIN pg_class AS c ON c.oid = i.indexrelid"
-            " WHERE c.relnamespace = 'read_model'::regnamespace AND NOT i.indisunique"
-            # The refresh itself finds a lead's messages by their index.
-            " AND i.indrelid <> 'read_model.lead_messages'::regclass ORDER BY c.relname"
-        ).fetchall()
+def _pages(stale: Stale) -> float:
+    """The pages that a message changes, on average of some, each of another lead."""
+    pages = 0
+    for _ in range(_MESSAGES):
+        stale.message(stale.pick(1))
+        pages += sum(one.pages for one in written(stale.writer, stale.refresh).values())
+    return pages / _MESSAGES
+
+
+def _answer(bench: Bench) -> Iterator[Row]:
+    """An answer with a page of changes, against a page of the list."""
+    user_id = bench.main.tenants["big"]
+    with closing(Stale(bench.main)) as stale, servers.api(bench.main) as api:
+        feed = f"/users/{user_id}/lead-changes"
+        token = api.get(feed).partition(b'"next":"')[2].partition(b'"')[0].decode()
+        stale.message(stale.pick(50))
+        stale.refresh()
+        page = f"/users/{user_id}/leads?limit=50"
+        yield from compare(
+            bench.size.many_rounds,
+            "answer with 50 changes",
+            "ms",
+            api.mean(bench, f"{feed}?since={token}&limit=50"),
+            {"list page of 50": (api.mean(bench, page), "")},
+        )

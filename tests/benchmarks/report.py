@@ -2,7 +2,7 @@
 
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -11,8 +11,8 @@ from pathlib import Path
 import orjson
 
 from tests.benchmarks import load
-from tests.benchmarks.core import Failure, Row, Sample
-from tests.benchmarks.fixtures import Fixtures
+from tests.benchmarks.core import Row, Sample
+from tests.benchmarks.fixtures import Bench
 from tests.benchmarks.goals import GOALS, Goal
 
 _HOW = (
@@ -36,9 +36,9 @@ class Context:
     load_generator: str
 
 
-def context(fixtures: Fixtures, load_before: float) -> Context:
-    """This machine, these versions, this size."""
-    with fixtures.main.connect() as conn:
+def context(bench: Bench, load_before: float) -> Context:
+    """Return this machine, these versions, this size."""
+    with bench.main.connect() as conn:
         row = conn.execute("SHOW server_version").fetchone()
     versions = {"PostgreSQL": str(row[0]) if row else "?", "Python": platform.python_version()}
     return Context(
@@ -48,29 +48,30 @@ def context(fixtures: Fixtures, load_before: float) -> Context:
         memory_gb=round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
         load_before=load_before,
         versions=versions | {name: version(name) for name in _PACKAGES},
-        size=asdict(fixtures.size),
+        size=asdict(bench.size),
         load_generator=load.generator(),
     )
 
 
-def write(folder: Path, context: Context, rows: Sequence[Row], failures: Sequence[Failure]) -> str:
+def write(folder: Path, context: Context, cases: Mapping[str, list[Row]], failures: Mapping[str, str]) -> str:
     """Write both files, and return the table."""
     folder.mkdir(parents=True, exist_ok=True)
-    text = table(context, rows, failures)
+    text = table(context, cases, failures)
     name = f"benchmark-{context.size['name']}"
     (folder / f"{name}.md").write_text(text, "utf-8")
+    rows = _all(cases)
     found = {
         "context": asdict(context),
         "goals": {key: asdict(goal) | {"met": _is_met(key, rows)} for key, goal in GOALS.items()},
-        "rows": [row.as_dict() for row in rows],
-        "failures": [asdict(failure) for failure in failures],
+        "rows": [row.as_dict(case) for case, own in cases.items() for row in own],
+        "failures": failures,
     }
     (folder / f"{name}.json").write_bytes(orjson.dumps(found, option=orjson.OPT_INDENT_2))
     return text
 
 
-def table(context: Context, rows: Sequence[Row], failures: Sequence[Failure]) -> str:
-    """Everything in one readable text."""
+def table(context: Context, cases: Mapping[str, list[Row]], failures: Mapping[str, str]) -> str:
+    """Return everything in one readable text."""
     versions = ", ".join(f"{name} {number}" for name, number in context.versions.items())
     size = context.size
     where = (
@@ -93,20 +94,24 @@ def table(context: Context, rows: Sequence[Row], failures: Sequence[Failure]) ->
         "",
         "| goal | worst figure | met |",
         "|---|---|---|",
-        *(_goal_line(goal, rows) for goal in GOALS.values()),
+        *(_goal_line(goal, _all(cases)) for goal in GOALS.values()),
     ]
-    for area in dict.fromkeys(row.area for row in rows):
+    for case, rows in cases.items():
         lines += [
             "",
-            f"## {area}",
+            f"## {case}",
             "",
             "| what | ours | baseline | ratio | goal | met |",
             "|---|--:|---|--:|---|---|",
         ]
-        lines += [_line(row) for row in rows if row.area == area]
+        lines += map(_line, rows)
     if failures:
-        lines += ["", "## Not measured", "", *(f"- {failure.area}: {failure.reason}" for failure in failures)]
+        lines += ["", "## Not measured", "", *(f"- {case}: {reason}" for case, reason in failures.items())]
     return "\n".join(lines) + "\n"
+
+
+def _all(cases: Mapping[str, list[Row]]) -> list[Row]:
+    return [row for rows in cases.values() for row in rows]
 
 
 def _line(row: Row) -> str:
@@ -122,21 +127,16 @@ def _line(row: Row) -> str:
 
 
 def _goal_line(goal: Goal, rows: Sequence[Row]) -> str:
-    own = [row for row in rows if row.goal is not None and row.goal.key == goal.key]
+    own = [row for row in rows if row.goal_key == goal.key]
     if not own:
         return f"| {goal.text} | not measured | |"
-    worst = (max if goal.side == "≤" else min)(own, key=_value)
+    worst = (max if goal.side == "≤" else min)(own, key=lambda row: row.value)
     unit = f" {worst.unit}" if worst.absolute else " times"
-    return f"| {goal.text} | {_number(_value(worst))}{unit}: {worst.what} | {_met(_is_met(goal.key, rows))} |"
-
-
-def _value(row: Row) -> float:
-    """What the goal is on."""
-    return row.ours.median if row.absolute else row.ratio.median
+    return f"| {goal.text} | {_number(worst.value)}{unit}: {worst.what} | {_met(_is_met(goal.key, rows))} |"
 
 
 def _is_met(key: str, rows: Sequence[Row]) -> bool | None:
-    own = [row.is_met for row in rows if row.goal is not None and row.goal.key == key]
+    own = [row.is_met for row in rows if row.goal_key == key]
     return all(own) if own else None
 
 

@@ -1,55 +1,95 @@
-"""The API as a user starts it, and the servers that it is compared with."""
+"""The API as a user starts it, the servers that it is compared with, and what a request takes from a processor."""
 
 import subprocess
 import sys
-import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
+from http.client import HTTPConnection
 from time import monotonic, sleep
+from urllib.parse import urlsplit
 
 from projector.trial.postgres.ports import free_port
-from tests.benchmarks.fixtures import Database
+from tests.benchmarks import load, usage
+from tests.benchmarks.core import Arm
+from tests.benchmarks.fixtures import PATIENCE, Bench, Database
 from tests.support.commands import ROOT, environment
 
 # The limiter counts and never refuses.
 LIMIT = "1000000000 per minute"
-# So long that only a fault takes it.
-_SECONDS = 300
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
     """A server under way."""
 
-    process: subprocess.Popen[bytes]
+    process: "subprocess.Popen[bytes]"
     url: str
+
+    def rate(self, bench: Bench, path: str, connections: int = 8) -> Arm:
+        """Return an arm: requests a second."""
+        return lambda: load.run(f"{self.url}{path}", connections=connections, seconds=bench.size.load).rate
+
+    def mean(self, bench: Bench, path: str) -> Arm:
+        """Return an arm: milliseconds of a request of one connection that asks again and again."""
+        return lambda: load.run(f"{self.url}{path}", connections=1, seconds=bench.size.load).mean
+
+    def p50(self, bench: Bench, path: str) -> Arm:
+        """Return an arm: the median of the milliseconds of a request."""
+        return lambda: load.run(f"{self.url}{path}", connections=1, seconds=bench.size.load).p50
+
+    def processor_time(self, bench: Bench, path: str, connections: int = 1, header: str = "") -> Arm:
+        """Return an arm: milliseconds of a processor that it and PostgreSQL spend on a request."""
+        return partial(self._processor_time, bench, path, connections, header)
+
+    def _processor_time(self, bench: Bench, path: str, connections: int, header: str) -> float:
+        postgres = int((bench.server.data / "postmaster.pid").read_text().split()[0])
+        pids = (self.process.pid, postgres)
+        before = usage.seconds_of(pids)
+        url, length = f"{self.url}{path}", bench.size.load
+        done = load.run(url, connections=connections, seconds=length, header=header)
+        return 1000 * usage.spent(before, usage.seconds_of(pids)) / done.requests
+
+    def get(self, path: str) -> bytes:
+        """Return the body of one answer."""
+        with urllib.request.urlopen(f"{self.url}{path}", timeout=PATIENCE) as answer:
+            body: bytes = answer.read()
+            return body
+
+    def tag_of(self, path: str) -> str:
+        """Return the `ETag` of an answer."""
+        with urllib.request.urlopen(f"{self.url}{path}", timeout=PATIENCE) as answer:
+            return str(answer.headers["ETag"])
+
+    def connection(self) -> HTTPConnection:
+        """Return a connection."""
+        parts = urlsplit(self.url)
+        return HTTPConnection(parts.hostname or "", parts.port, timeout=PATIENCE)
 
 
 @contextmanager
 def serving(
-    database: Database, module: str, *arguments: str, probe: str, settings: Mapping[str, str] | None = None
+    database: Database, module: str, *arguments: str, probe: str, **settings: str
 ) -> Iterator[Server]:
-    """`python -m <module>` on a port of its own, once it answers."""
+    """Start `python -m <module>` on a port of its own, and give it once it answers."""
     port = free_port()
     process = subprocess.Popen(
         [sys.executable, "-m", module, *arguments],
         cwd=ROOT,
-        env=environment(
-            DATABASE_URL=database.url, PORT=str(port), LEADS_RATE_LIMIT=LIMIT, **(settings or {})
-        ),
+        env=environment(DATABASE_URL=database.url, PORT=str(port), LEADS_RATE_LIMIT=LIMIT, **settings),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    url = f"http://127.0.0.1:{port}"
+    server = Server(process, f"http://127.0.0.1:{port}")
     try:
-        _wait(process, f"{url}{probe}")
-        yield Server(process, url)
+        _wait(server, probe)
+        yield server
     finally:
         process.terminate()
         try:
-            process.wait(_SECONDS)
+            process.wait(PATIENCE)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
@@ -57,69 +97,37 @@ def serving(
 
 @contextmanager
 def api(database: Database, **settings: str) -> Iterator[Server]:
-    """`python -m api`."""
-    with serving(database, "api", probe="/health/ready", settings=settings) as server:
+    """Start `python -m api`."""
+    with serving(database, "api", probe="/health/ready", **settings) as server:
         yield server
 
 
 @contextmanager
-def limited(database: Database) -> Iterator[Server]:
-    """The API with plain routes added."""
-    with serving(database, "tests.benchmarks.baseline_server", "limited", probe="/health/ready") as server:
+def plain(database: Database, kind: str) -> Iterator[Server]:
+    """Start a server of plain.py."""
+    with serving(database, "tests.benchmarks.plain", kind, probe="/plain/nobody/list") as server:
         yield server
 
 
-@contextmanager
-def bare(database: Database) -> Iterator[Server]:
-    """Plain routes on bare Flask."""
-    with serving(database, "tests.benchmarks.baseline_server", "bare", probe="/plain/nobody/empty") as server:
-        yield server
-
-
-@contextmanager
-def plain_flask(database: Database) -> Iterator[Server]:
-    """Plain Flask with a pool of psycopg's."""
-    with serving(database, "tests.benchmarks.peers", "flask", probe="/plain/nobody/list") as server:
-        yield server
-
-
-@contextmanager
-def plain_asyncpg(database: Database) -> Iterator[Server]:
-    """Uvicorn with asyncpg."""
-    with serving(database, "tests.benchmarks.peers", "asyncpg", probe="/plain/nobody/list") as server:
-        yield server
-
-
-def tag_of(url: str) -> str:
-    """The `ETag` of an answer."""
-    with urllib.request.urlopen(url, timeout=_SECONDS) as answer:
-        return str(answer.headers["ETag"])
-
-
-def require_same(url: str, *others: str) -> None:
-    """Raises AssertionError unless all print the same, but for the timestamp and the correlation id."""
-    ours = get(url).rpartition(b'"timestamp"')[0]
+def require_same(path: str, plain_path: str, api: Server, *others: Server) -> None:
+    """Raise AssertionError unless all print the same, but for the timestamp and the correlation id."""
+    ours = api.get(path).rpartition(b'"timestamp"')[0]
     for other in others:
-        theirs = get(other).rpartition(b'"timestamp"')[0]
+        theirs = other.get(plain_path).rpartition(b'"timestamp"')[0]
         if ours != theirs:
-            raise AssertionError(f"{other} does not print what {url} prints: {theirs[:300]!r} {ours[:300]!r}")
+            raise AssertionError(
+                f"{plain_path} does not print what {path} prints: {theirs[:300]!r} {ours[:300]!r}"
+            )
 
 
-def get(url: str) -> bytes:
-    """The body of one answer."""
-    with urllib.request.urlopen(url, timeout=_SECONDS) as answer:
-        body: bytes = answer.read()
-        return body
-
-
-def _wait(process: subprocess.Popen[bytes], url: str) -> None:
-    deadline = monotonic() + _SECONDS
+def _wait(server: Server, probe: str) -> None:
+    deadline = monotonic() + PATIENCE
     while True:
         try:
-            get(url)
+            server.get(probe)
         except OSError as error:
-            if process.poll() is not None or monotonic() > deadline:
-                raise RuntimeError(f"{url} does not answer: {error}") from error
+            if server.process.poll() is not None or monotonic() > deadline:
+                raise RuntimeError(f"{server.url}{probe} does not answer: {error}") from error
             sleep(0.05)
         else:
             return

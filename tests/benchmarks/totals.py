@@ -1,16 +1,15 @@
-"""Exact totals and far pages, in the database: a list call with its page of one, against a count of the leads."""
+"""Exact totals and far pages, in the database: statements of the API, against a count of the leads and OFFSET."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from random import Random
+from urllib.parse import quote_plus
 
-from tests.benchmarks import api_statements
-from tests.benchmarks.core import Row, goal, interleave, milliseconds
-from tests.benchmarks.fixtures import SEED, Fixtures
-from tests.benchmarks.scale import SORTS
+from tests.benchmarks import statements
+from tests.benchmarks.core import Row, compare
+from tests.benchmarks.fixtures import SEED, Bench
+from tests.benchmarks.statements import Reader
 
-AREA = "Totals and far pages"
 _COMBINATIONS = 60
 # As callers combine them: each filter is there or not.
 _FILTERS = (
@@ -40,109 +39,108 @@ _CONDITIONS: dict[str, Callable[[str], str]] = {
     "from_date": lambda value: f"last_message_at >= '{value}Z'",
     "to_date": lambda value: f"last_message_at < '{value}Z'::timestamptz + interval '1 ms'",
 }
+# The columns by which the leads are listed.
+_SORTED = {
+    "last_message_at": ("leads", "last_message_at"),
+    "first_contact_at": ("leads", "first_contact_at"),
+    "total_messages": ("leads", "total_messages"),
+    "total_score": ("lead_profiles", "total_score"),
+    "name": ("lead_profiles", "name_key"),
+}
+_MOST_MATCHES = 10_000
+_MATCHES = "SELECT count(*) FROM read_model.lead_profiles WHERE user_id = %s AND position(lower(%s) IN search_text) > 0"
 
 
-@dataclass(frozen=True, slots=True)
-class _Question:
-    """A list call, and the count that somebody would write for its total."""
-
-    query: str
-    count: str
-    now: datetime
-
-    @classmethod
-    def of(cls, query: str, now: datetime) -> "_Question":
-        parts = [part.split("=", 1) for part in query.split("&") if part]
-        conditions = [_CONDITIONS[name](value) for name, value in parts]
-        where = " AND ".join(["user_id = %s", *conditions])
-        return cls(query, f"SELECT count(*) FROM read_model.leads WHERE {where}", now)
-
-    def counted(self, reader: api_statements.Reader, user_id: str) -> int:
-        """The total by counting."""
-        values = [user_id, *([self.now] if "%s -" in self.count else [])]
-        return int(reader.rows(self.count, *values)[0][0])
-
-
-def measure(fixtures: Fixtures) -> Iterator[Row]:
-    """The rows of this area."""
-    with api_statements.reader(fixtures.main) as reader:
-        rng = Random(SEED)
-        questions: dict[str, list[str]] = {"total_facets": [""], "total_time": []}
-        for _ in range(_COMBINATIONS if fixtures.size.big > fixtures.size.small * 10 else 5):
-            facets = [rng.choice(values) for values in _FILTERS if rng.random() < 0.5]
-            questions["total_facets"].append("&".join(facets))
-            time = rng.choice(_TIMES).format(past=_some_time(rng, 60), late=_some_time(rng, 3))
-            questions["total_time"].append("&".join([*facets, time]))
-        for key, title in (("total_facets", "facets"), ("total_time", "facets and a window of time")):
-            yield from _dearest(fixtures, reader, key, title, questions[key])
-        yield from _far(fixtures, reader)
+def measure(bench: Bench) -> Iterator[Row]:
+    """Return the rows of this case."""
+    user_id = bench.main.tenants["big"]
+    rng = Random(SEED)
+    facets, times = [""], []
+    for _ in range(_COMBINATIONS if bench.size.big > bench.size.small * 10 else 5):
+        chosen = [rng.choice(values) for values in _FILTERS if rng.random() < 0.5]
+        facets.append("&".join(chosen))
+        time = rng.choice(_TIMES).format(past=_some_time(rng, 60), late=_some_time(rng, 3))
+        times.append("&".join([*chosen, time]))
+    with statements.reader(bench.main) as reader:
+        yield from _dearest(bench, reader, "facets", "total_facets", facets)
+        yield from _dearest(bench, reader, "facets and a window of time", "total_time", times)
+        for word, matches in _words(reader, user_id):
+            found = statements.listed(user_id, f"search={quote_plus(word)}&limit=1")
+            _require(word, reader.total(found), matches)
+            yield from compare(
+                bench.size.rounds,
+                f"total of {matches:,} matches of {word!r}, with one lead",
+                "ms",
+                reader.arm(found, 5),
+                {
+                    "a look at every lead of the tenant": (
+                        reader.bare(_MATCHES, user_id, word),
+                        "total_search",
+                    )
+                },
+                absolute=True,
+            )
+        yield from _far(bench, reader, user_id)
 
 
 def _some_time(rng: Random, days: int) -> str:
-    """A moment so many days ago at the most, within a day."""
-    return datetime.fromtimestamp(
-        datetime.now(UTC).timestamp() - (days - 1 + rng.random()) * 86_400, UTC
-    ).strftime("%Y-%m-%dT%H:%M:%S")
+    moment = datetime.now(UTC) - timedelta(days=days, seconds=rng.randrange(86_400))
+    return moment.strftime("%Y-%m-%dT%H:%M:%S")
 
 
-def _dearest(
-    fixtures: Fixtures, reader: api_statements.Reader, key: str, title: str, queries: list[str]
-) -> Iterator[Row]:
-    """The combination that takes longest, and the one in the middle."""
-    user_id, now = fixtures.main.tenants["big"], datetime.now(UTC)
-    taken: list[tuple[float, _Question]] = []
+def _require(what: str, total: int, counted: int) -> None:
+    if total != counted:
+        raise AssertionError(f"The total of {what} is {total}, but {counted} leads match.")
+
+
+def _dearest(bench: Bench, reader: Reader, title: str, key: str, queries: list[str]) -> Iterator[Row]:
+    """The combination whose total takes longest, and the one in the middle."""
+    user_id, now = bench.main.tenants["big"], datetime.now(UTC)
+    taken = []
     for query in queries:
-        question = _Question.of(query, now)
-        statement = api_statements.listed(user_id, _total_alone(query), now)
-        total, counted = reader.fetch(statement).total, question.counted(reader, user_id)
-        if total != counted:
-            raise AssertionError(f"The total of {query} is {total}, but {counted} leads match.")
-        taken.append((reader.milliseconds(statement, 3), question))
-    taken.sort(key=lambda pair: pair[0])
-    for place, (_, question) in (("dearest", taken[-1]), ("middle", taken[len(taken) // 2])):
-        answer = reader.list_call(user_id, question.query, now)
-        alone = api_statements.listed(user_id, _total_alone(question.query), now)
-        found = interleave(
-            fixtures.size.rounds,
-            {
-                "total": lambda: reader.milliseconds(alone, 20),  # noqa: B023
-                "page": lambda: milliseconds(answer, 20),  # noqa: B023
-                "count": lambda: milliseconds(lambda: question.counted(reader, user_id), 3),  # noqa: B023
-            },
+        # Beyond the last lead, a call looks for no page.
+        parts = [query, "sort_by=first_contact_at", "limit=1", f"offset={2**31 - 1}"]
+        ours = statements.listed(user_id, "&".join(filter(None, parts)), now)
+        conditions = [
+            _CONDITIONS[name](value) for name, value in (p.split("=", 1) for p in query.split("&") if p)
+        ]
+        count = "SELECT count(*) FROM read_model.leads WHERE " + " AND ".join(["user_id = %s", *conditions])
+        values = (user_id, now)[: count.count("%s")]
+        _require(query, reader.total(ours), reader.count(count, *values))
+        taken.append((reader.arm(ours, 3)(), query, ours, reader.bare(count, *values, times=3)))
+    taken.sort(key=lambda one: one[0])
+    for place, (_, query, ours, counting) in (("dearest", taken[-1]), ("middle", taken[len(taken) // 2])):
+        yield from compare(
+            bench.size.rounds,
+            f"total by {title}, the {place} of {len(queries)} combinations",
+            "ms",
+            reader.arm(ours, 20),
+            {"count(*) of the matching leads": (counting, key)},
+            absolute=True,
+            note=query or "no filter",
         )
-        for name, what, wanted in (
-            ("total", "alone", goal(key)),
-            ("page", "with the first page of 50", None),
-        ):
-            yield Row(
-                AREA,
-                f"total by {title}, the {place} of {len(queries)} combinations, {what}",
-                "ms",
-                found[name],
-                "count(*) of the matching leads",
-                found["count"],
-                wanted,
-                absolute=wanted is not None,
-                note=question.query or "no filter",
-            )
 
 
-def _total_alone(query: str) -> str:
-    """A call beyond the last lead, which looks for no page."""
-    return "&".join(
-        part for part in (query, "sort_by=first_contact_at", "limit=1", f"offset={2**31 - 1}") if part
+def _words(reader: Reader, user_id: str) -> list[tuple[str, int]]:
+    """A word that matches nearly 10,000 leads, one that matches few, and one that matches none."""
+    beginnings = reader.rows(
+        "SELECT left(word, 3), count(*) FROM (SELECT DISTINCT customer_phone, word FROM read_model.lead_profiles"
+        "  CROSS JOIN LATERAL regexp_split_to_table(name_key, '\\s+') AS word WHERE user_id = %s) AS each"
+        " WHERE word ~ '^[a-z]{4,}$' GROUP BY 1 HAVING count(*) <= %s ORDER BY count(*) DESC, 1 LIMIT 40",
+        user_id,
+        _MOST_MATCHES,
     )
+    counted = [(word, reader.count(_MATCHES, user_id, word)) for word, _ in beginnings]
+    fitting = sorted((pair for pair in counted if pair[1] <= _MOST_MATCHES), key=lambda pair: -pair[1])
+    return [fitting[0], fitting[-1], ("xqzxqz", 0)]
 
 
-def _far(fixtures: Fixtures, reader: api_statements.Reader) -> Iterator[Row]:
+def _far(bench: Bench, reader: Reader, user_id: str) -> Iterator[Row]:
     """A page in the middle of the largest tenant, in every order; its baseline reads whole rows up to there."""
-    user_id = fixtures.main.tenants["big"]
-    offset = min(500_000, fixtures.size.big // 2)
-    columns = {"total_score": ("lead_profiles", "total_score"), "name": ("lead_profiles", "name_key")}
-    for sort in SORTS:
-        table, column = columns.get(sort, ("leads", sort))
+    offset = min(500_000, bench.size.big // 2)
+    for sort, (table, column) in _SORTED.items():
         for direction in ("desc", "asc"):
-            ours = api_statements.listed(user_id, f"sort_by={sort}&sort_order={direction}&offset={offset}")
+            ours = statements.listed(user_id, f"sort_by={sort}&sort_order={direction}&offset={offset}")
             # As its index has the leads without a value.
             nulls = (
                 {"desc": " NULLS LAST", "asc": " NULLS FIRST"}[direction] if sort == "last_message_at" else ""
@@ -151,20 +149,11 @@ def _far(fixtures: Fixtures, reader: api_statements.Reader) -> Iterator[Row]:
                 f"SELECT * FROM read_model.{table} WHERE user_id = %s"
                 f" ORDER BY {column} {direction}{nulls}, customer_phone {direction} OFFSET {offset} LIMIT 50"
             )
-            found = interleave(
-                fixtures.size.rounds,
-                {
-                    "ours": lambda: reader.milliseconds(ours, 3),  # noqa: B023
-                    "bare": lambda: milliseconds(lambda: reader.rows(bare, user_id)),  # noqa: B023
-                },
-            )
-            yield Row(
-                AREA,
+            yield from compare(
+                bench.size.rounds,
                 f"page at offset {offset:,} by {sort}, {direction}",
                 "ms",
-                found["ours"],
-                "rows by OFFSET and LIMIT",
-                found["bare"],
-                goal("deep_page"),
+                reader.arm(ours, 3),
+                {"rows by OFFSET and LIMIT": (reader.bare(bare, user_id), "deep_page")},
                 absolute=True,
             )

@@ -1,0 +1,86 @@
+"""What the API asks the database, run as a bare prepared statement in a session with the settings of the API.
+
+The session has the rights of the owner: what row security costs is the subject of the case `guard`.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import psycopg
+
+from api.config import Config
+from api.database.conninfo import conninfo
+from api.database.statement import BoundStatement, compile_statement
+from api.plan.list.statement import ListRow, list_leads
+from api.plan.statistics import StatisticsRow, lead_statistics
+from api.request.parameters import LIST_QUERY
+from tests.benchmarks.core import Arm, milliseconds
+from tests.benchmarks.fixtures import Database
+
+# A baseline may take longer than an answer of the API ever may.
+_TIMEOUT_MS = 300_000
+
+
+def listed(user_id: str, query: str, now: datetime | None = None) -> BoundStatement[ListRow]:
+    """Return the statement of a page of the list."""
+    return list_leads(user_id, LIST_QUERY.read(query), now or datetime.now(UTC))
+
+
+def statistics(user_id: str, now: datetime) -> BoundStatement[StatisticsRow]:
+    """Return the statement of the statistics."""
+    return lead_statistics(user_id, now)
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """A session with the settings of the API."""
+
+    connection: psycopg.Connection[Any]
+
+    def fetch(self, bound: BoundStatement[Any]) -> list[Any]:
+        """Return the rows of a statement of the API."""
+        asked = compile_statement(bound)
+        values = [asked.values[name] for name in asked.names]
+        return psycopg.RawCursor(self.connection).execute(asked.text, values, prepare=True).fetchall()
+
+    def total(self, bound: BoundStatement[ListRow]) -> int:
+        """Return the total that a list has."""
+        return int(self.fetch(bound)[0][ListRow._fields.index("total")])
+
+    def rows(self, query: str, *values: object) -> list[Any]:
+        """Return all rows of a statement of ours."""
+        return self.connection.execute(query.encode(), values, prepare=True).fetchall()
+
+    def count(self, query: str, *values: object) -> int:
+        """Return the number that a statement of ours gives."""
+        return int(self.rows(query, *values)[0][0])
+
+    def arm(self, bound: BoundStatement[Any], times: int = 1, within: float = 0.0) -> Arm:
+        """Return an arm: milliseconds of a statement of the API."""
+        return lambda: milliseconds(lambda: self.fetch(bound), times, within)
+
+    def bare(self, query: str, *values: object, times: int = 1) -> Arm:
+        """Return an arm: milliseconds of a statement of ours."""
+        return lambda: milliseconds(lambda: self.rows(query, *values), times)
+
+    def lead(self, user_id: str, messages: str) -> str:
+        """Return the phone of the lead with the most messages of those with so many."""
+        found: str = self.rows(
+            f"SELECT customer_phone FROM read_model.leads WHERE user_id = %s AND total_messages {messages}"
+            " ORDER BY total_messages DESC, customer_phone LIMIT 1",
+            user_id,
+        )[0][0]
+        return found
+
+
+@contextmanager
+def reader(database: Database) -> Iterator[Reader]:
+    """Give such a session."""
+    settings = conninfo(Config(database.url, statement_timeout_ms=_TIMEOUT_MS))
+    with psycopg.connect(settings, autocommit=True) as connection:
+        # The view of profiles shows those of the tenant that the session has named.
+        connection.execute("SELECT set_config('leads.user_id', %s, false)", (database.tenants["big"],))
+        yield Reader(connection)
