@@ -122,6 +122,19 @@ def _facets() -> list[Column[object]]:
     ]
 
 
+# A view: a message as a line of an export.
+message_lines = Table(
+    "message_lines",
+    metadata,
+    Column("user_id", Text, primary_key=True),
+    Column("message_id", Text, primary_key=True),
+    Column("customer_phone", Text, nullable=False),
+    Column("conversation_id", Text, nullable=False),
+    Column("sent_at", _TIME, nullable=False),
+    Column("sequence_no", Integer),
+    Column("line", Text, nullable=False),
+)
+
 lead_counts = Table(
     "lead_counts",
     metadata,

@@ -17,6 +17,7 @@ from sqlalchemy import (
     Text,
     and_,
     cast,
+    column,
     func,
     literal_column,
     null,
@@ -26,27 +27,29 @@ from sqlalchemy import (
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from api.database.statement import BoundStatement
-from api.plan import csv_lines
 from api.plan.list.filters import conditions
 from api.plan.list.plan import ListPlan, plan_list
 from api.plan.sql import (
-    TIME_FORMAT,
     USER,
     ZERO,
     Condition,
     constant,
     freshness_columns,
-    json_members,
-    lead_conversations,
-    lead_messages,
     lead_profiles,
     leads,
+    message_lines,
     moment,
     sum_of,
 )
 from api.request.copy_parameters import MessageExportParameters
 from api.request.parameters import ListParameters
 from api.request.text import next_millisecond
+from api.request.working_list import LEAD_KEYS
+
+CSV_COLUMNS = tuple(key for key in LEAD_KEYS if key != "conversations")
+"""The printed lead without its conversations, as sql/install/functions/30_export.sql writes it."""
+
+CSV_HEADER = ",".join(CSV_COLUMNS).encode() + b"\r\n"
 
 _MAX_CACHED_STATEMENTS = 256
 
@@ -105,8 +108,7 @@ def messages_as_ndjson(user_id: str, parameters: MessageExportParameters) -> Exp
         values["start"] = parameters.from_date
     if parameters.to_date is not None:
         values["end"] = next_millisecond(parameters.to_date)
-    head, lines = _message_statements(frozenset(values))
-    return _bound(head, lines, {"user_id": user_id, **values})
+    return _bound(*_message_statements(frozenset(values)), {"user_id": user_id, **values})
 
 
 def _leads(user_id: str, parameters: ListParameters, now: datetime, *, is_csv: bool) -> ExportPlan:
@@ -132,11 +134,15 @@ def _document_statements(plan: ListPlan) -> tuple[Select[Any], Select[Any]]:
 
 @lru_cache(maxsize=_MAX_CACHED_STATEMENTS)
 def _csv_statement(plan: ListPlan) -> Select[Any]:
-    fields = csv_lines.fields_of(leads.c.document)
+    csv = (
+        func.read_model.csv_line(leads.c.document)
+        .table_valued(column("line", Text))
+        .render_derived(name="csv")
+    )
     key, phone = plan.sort.table.c[plan.sort.key], leads.c.customer_phone
     made = (
-        select(csv_lines.line(fields).label("line"), key, phone)
-        .select_from(_with_key(plan, leads.join(fields, true())))
+        select(csv.c.line, key, phone)
+        .select_from(_with_key(plan, leads.join(csv, true())))
         .where(*_chosen(plan))
         .order_by(*_order(plan, plan.sort.table.c, leads.c))
         # PostgreSQL would make each line a second time for its length.
@@ -190,34 +196,12 @@ def _head(size: ColumnElement[int], source: FromClause, chosen: Sequence[Conditi
 
 @lru_cache(maxsize=4)
 def _message_statements(given: frozenset[str]) -> tuple[Select[Any], Select[Any]]:
-    message, conversation = lead_messages.c, lead_conversations.c
+    message = message_lines.c
     chosen = [message.user_id == USER]
     if "start" in given:
         chosen.append(message.sent_at >= moment("start"))
     if "end" in given:
         chosen.append(message.sent_at < moment("end"))
-    same = and_(
-        conversation.user_id == USER,
-        conversation.customer_phone == message.customer_phone,
-        conversation.conversation_id == message.conversation_id,
-    )
-    source = lead_messages.outerjoin(lead_conversations, same)
-    opening, closing = literal_column("'{'", Text), literal_column("'}'", Text)
-    members = json_members(
-        customer_phone=message.customer_phone,
-        message_id=message.message_id,
-        conversation_id=message.conversation_id,
-        agent_id=conversation.agent_id,
-        agent_name=conversation.agent_name,
-        platform=conversation.platform,
-        phone_number_id=conversation.phone_number_id,
-        sender=message.sender,
-        text=message.text,
-        timestamp=func.to_char(message.sent_at, TIME_FORMAT, type_=Text),
-        status=message.status,
-        sequence_no=message.sequence_no,
-    )
-    line = opening + members + closing + _LINE_FEED
     order = (
         message.customer_phone,
         message.sent_at,
@@ -225,5 +209,5 @@ def _message_statements(given: frozenset[str]) -> tuple[Select[Any], Select[Any]
         message.sequence_no,
         message.message_id,
     )
-    lines = select(line.label("line")).select_from(source).where(*chosen).order_by(*order)
-    return _head(func.octet_length(line), source, chosen), lines
+    lines = select(message.line).where(*chosen).order_by(*order)
+    return _head(func.octet_length(message.line), message_lines, chosen), lines

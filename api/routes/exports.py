@@ -7,8 +7,8 @@ from flask import Blueprint, Flask, Response
 from api.config import Config
 from api.database.snapshot import Snapshot
 from api.limits.exports import ExportStream, Places
-from api.plan import csv_lines
 from api.plan.exports import (
+    CSV_HEADER,
     ExportPlan,
     ExportRow,
     leads_as_csv,
@@ -31,7 +31,7 @@ def export_leads_as_csv(user_id: str) -> Response:
     parameters = EXPORT_QUERY.read(_query_string())
     plan = leads_as_csv(user_id, parameters, current.values().now)
     export = _begin(user_id, plan, lambda row: read_model().checked(row, parameters.min_as_of))
-    return _answer(export, "leads", CSV, csv_lines.HEADER)
+    return _answer(export, "leads", CSV, CSV_HEADER)
 
 
 @exports.get("/leads.ndjson")

@@ -16,12 +16,6 @@ from projector.report.progress import Progress
 
 Kind = Literal["leads.csv", "leads.ndjson", "messages.ndjson"]
 
-CSV_HEADER = (
-    "customer_phone,name,email,company,lead_status,total_score,intent_score,urgency_score,budget_score,fit_score,"
-    "engagement_score,platforms,conversation_count,total_messages,template_sends_count,last_message_at,"
-    "last_message_text,last_message_sender,first_contact_at,has_extraction,extraction_id\r\n"
-)
-
 _LINES_AT_ONCE = 1000
 
 
@@ -51,7 +45,6 @@ def export(  # noqa: PLR0913  # What to export, and where to.
     require_installed(conn)
     require_built(conn)
     require_tenants(conn, [user_id])
-    read_model = conn
     part: Path | None = None
     noun = kind.partition(".")[0]
     given: dict[str, object] = {"user_id": user_id, "start": start, "end": end}
@@ -61,15 +54,18 @@ def export(  # noqa: PLR0913  # What to export, and where to.
             dir=file.parent, prefix=f".{file.name}.", suffix=".part", delete=False
         ) as opened:
             part = Path(opened.name)
-            with read_model.transaction():
-                read_model.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            with conn.transaction():
+                conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
                 counted = "count_messages" if noun == "messages" else "count_leads"
-                row = read_model.execute(query("export", counted), given).fetchone()
+                row = conn.execute(query("export", counted), given).fetchone()
                 total, as_of = row or (0, None)
                 progress.start(kind, total, noun)
                 count = 0
-                opened.write(CSV_HEADER.encode() if kind == "leads.csv" else b"")
-                for lines in _lines(read_model, kind, given):
+                if kind == "leads.csv":
+                    opened.writelines(
+                        line.encode() for (line,) in conn.execute(query("export", "read_header"))
+                    )
+                for lines in _lines(conn, kind, given):
                     opened.write("".join(lines).encode())
                     count += len(lines)
                     progress.advance(len(lines))
@@ -85,8 +81,8 @@ def export(  # noqa: PLR0913  # What to export, and where to.
     return Exported(count, as_of)
 
 
-def _lines(read_model: Connection, kind: Kind, given: dict[str, object]) -> Iterator[list[str]]:
-    with read_model.cursor("export") as cursor:
+def _lines(conn: Connection, kind: Kind, given: dict[str, object]) -> Iterator[list[str]]:
+    with conn.cursor("export") as cursor:
         cursor.execute(query("export", _QUERIES[kind]), given)
         while lines := cursor.fetchmany(_LINES_AT_ONCE):
             yield [line for (line,) in lines]

@@ -4,6 +4,7 @@ The order of work is schema.sql, sql/definition/candidates/ and lead_profiles.sq
 projector/capture/source.py, sql/definition/leads.sql, the response schema, and tests/oracle/leads.py.
 """
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -112,6 +113,17 @@ def test_the_response_schemas_have_the_printed_keys() -> None:
     ):
         place = f"the response schema {name} in {SCHEMAS_FILE}"
         check(fields.keys_against_printed(sorted(printed), response_schema(name), place))
+
+
+def test_the_csv_has_the_printed_keys() -> None:
+    """The header, and each column of a line in its place."""
+    name = "sql/install/functions/30_export.sql"
+    text = read(name)
+    header = "".join(re.findall(r"'(.*?)'", text[text.index("RETURN '") :].partition(";")[0])).split(",")
+    cells = re.findall(r"\br\.(\w+)", text.partition("concat_ws(")[2].partition("FROM json_to_record")[0])
+    printed = [key for key in fields.printed_lead(DEFINITIONS[LEADS]) if key != "conversations"]
+    check(fields.keys_against_printed(printed, header, f"csv_header() in {name}"))
+    check(fields.keys_against_printed(printed, cells, f"csv_line() in {name}"))
 
 
 def test_the_oracle_prints_the_same_keys() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from jsonschema import Draft202012Validator, FormatChecker
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from api.plan import csv_lines
+from api.plan.exports import CSV_COLUMNS
 from api.response.openapi.samples import sample
 from tests.rules.files import check
 from tests.rules.openapi import openapi
@@ -158,10 +158,10 @@ def test_the_sample_of_a_table_has_the_columns_of_a_lead() -> None:
     shown = OPERATIONS["/users/{user_id}/leads.csv"]["responses"]["200"]["content"]["text/csv"]["example"]
     header, row = csv.reader(io.StringIO(shown))
     check(
-        set(header) ^ set(csv_lines.COLUMNS),
-        "The sample of the CSV in api/response/openapi/texts.py and the columns of api/plan/csv_lines.py differ in:",
+        set(header) ^ set(CSV_COLUMNS),
+        "The sample of the CSV in api/response/openapi/texts.py and the columns of api/plan/exports.py differ in:",
     )
-    assert header == list(csv_lines.COLUMNS)
+    assert header == list(CSV_COLUMNS)
     assert len(row) == len(header)
 
 

@@ -35,6 +35,7 @@ def test_every_table_is_there(found: MetaData) -> None:
 # PostgreSQL knows of a column of a view neither whether it may be null, nor a key.
 VIEWS = {
     "read_model.lead_profiles_of_tenant",
+    "read_model.message_lines",
     "read_model.place_of_versions",
     "read_model.row_security",
     "read_model.tenant_ids",

@@ -1,0 +1,98 @@
+-- The lines of an export, for the API and for `projector export`. PostgreSQL puts the functions into the statements
+-- that call them, as it does with a view.
+
+-- The columns of the CSV: the keys of the printed lead without its conversations.
+CREATE OR REPLACE FUNCTION read_model.csv_header()
+RETURNS text
+LANGUAGE sql
+IMMUTABLE
+PARALLEL SAFE
+RETURN 'customer_phone,name,email,company,lead_status,total_score,intent_score,urgency_score,budget_score,fit_score,'
+    'engagement_score,platforms,conversation_count,total_messages,template_sends_count,last_message_at,'
+    'last_message_text,last_message_sender,first_contact_at,has_extraction,extraction_id';
+
+-- A text that somebody may have typed, in quotation marks. A spreadsheet takes some texts for formulas: before these
+-- goes an apostrophe. OWASP names the tab, the line feed and the carriage return too, before which a spreadsheet may
+-- find the sign, and the full-width signs.
+CREATE OR REPLACE FUNCTION read_model.csv_text(value text)
+RETURNS text
+LANGUAGE sql
+IMMUTABLE
+PARALLEL SAFE
+RETURN CASE
+    WHEN value IS NULL THEN ''
+    WHEN value ~ '^[-=+@\t\n\r\uFF0D\uFF1D\uFF0B\uFF20]' THEN '"''' || replace(value, '"', '""') || '"'
+    ELSE '"' || replace(value, '"', '""') || '"'
+END;
+
+-- The line of a printed lead in CSV, in one row.
+CREATE OR REPLACE FUNCTION read_model.csv_line(document text)
+RETURNS TABLE (line text)
+LANGUAGE sql
+STABLE
+PARALLEL SAFE
+AS $$
+    SELECT
+        concat_ws(
+            ',',
+            read_model.csv_text(r.customer_phone),
+            read_model.csv_text(r.name),
+            read_model.csv_text(r.email),
+            read_model.csv_text(r.company),
+            read_model.csv_text(r.lead_status),
+            coalesce(r.total_score, ''),
+            coalesce(r.intent_score, ''),
+            coalesce(r.urgency_score, ''),
+            coalesce(r.budget_score, ''),
+            coalesce(r.fit_score, ''),
+            coalesce(r.engagement_score, ''),
+            read_model.csv_text(array_to_string(r.platforms, ',')),
+            coalesce(r.conversation_count, ''),
+            coalesce(r.total_messages, ''),
+            coalesce(r.template_sends_count, ''),
+            coalesce(r.last_message_at, ''),
+            read_model.csv_text(r.last_message_text),
+            read_model.csv_text(r.last_message_sender),
+            coalesce(r.first_contact_at, ''),
+            coalesce(r.has_extraction, ''),
+            coalesce(r.extraction_id, '')
+        ) || E'\r\n' AS line
+    FROM json_to_record(csv_line.document::json) AS r (
+        customer_phone text, name text, email text, company text, lead_status text, total_score text,
+        intent_score text, urgency_score text, budget_score text, fit_score text, engagement_score text,
+        platforms text [], conversation_count text, total_messages text, template_sends_count text,
+        last_message_at text, last_message_text text, last_message_sender text, first_contact_at text,
+        has_extraction text, extraction_id text
+    )
+$$;
+
+-- Each message as JSON with the phone of its lead, and by what the lines of a tenant are chosen and ordered.
+--
+-- It reads with the rights of the session, so that row security filters it.
+CREATE OR REPLACE VIEW read_model.message_lines WITH (security_invoker = true) AS
+SELECT
+    m.user_id,
+    m.customer_phone,
+    m.sent_at,
+    m.conversation_id,
+    m.sequence_no,
+    m.message_id,
+    row_to_json(printed.*)::text || E'\n' AS line
+FROM read_model.lead_messages AS m
+LEFT JOIN read_model.lead_conversations AS c
+    ON c.user_id = m.user_id AND c.customer_phone = m.customer_phone AND c.conversation_id = m.conversation_id
+CROSS JOIN LATERAL (
+    SELECT
+        m.customer_phone,
+        m.message_id,
+        m.conversation_id,
+        c.agent_id,
+        c.agent_name,
+        c.platform,
+        c.phone_number_id,
+        m.sender,
+        m.text,
+        projector.format_time(m.sent_at) AS timestamp,
+        m.status,
+        m.sequence_no
+) AS printed;
