@@ -962,8 +962,9 @@ BEGIN
 END
 $$;
 
--- leads_api reads the rows of one tenant at a time; others read what they were granted. A table that is as it should be
--- is not touched, so that nobody waits for it.
+-- leads_api reads the rows of one tenant at a time. Each policy is permissive and for one role: Citus makes a
+-- restrictive one permissive on its servers, where one for everybody would then show all rows. A table that is as it
+-- should be is not touched, so that nobody waits for it.
 DO $$
 DECLARE
     found record;
@@ -980,10 +981,7 @@ BEGIN
         END IF;
         EXECUTE format('DROP POLICY IF EXISTS all_rows ON %s', found.table_name);
         EXECUTE format('DROP POLICY IF EXISTS one_tenant ON %s', found.table_name);
-        EXECUTE format('CREATE POLICY all_rows ON %s TO PUBLIC USING (true)', found.table_name);
-        EXECUTE format(
-            'CREATE POLICY one_tenant ON %s AS RESTRICTIVE TO leads_api USING (%s)', found.table_name, condition
-        );
+        EXECUTE format('CREATE POLICY one_tenant ON %s TO leads_api USING (%s)', found.table_name, condition);
         EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', found.table_name);
     END LOOP;
     -- LIKE on the table would read all profiles of the tenant: see lead_profiles_of_tenant.
@@ -1001,6 +999,21 @@ BEGIN
     IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'leads_reader') THEN
         CREATE ROLE leads_reader NOLOGIN;
     END IF;
+END
+$$;
+-- Whom a policy filters, it shows nothing but what one of his roles may see.
+DO $$
+DECLARE
+    found record;
+BEGIN
+    FOR found IN
+        SELECT s.table_name FROM read_model.row_security AS s
+        WHERE NOT EXISTS (
+            SELECT FROM pg_catalog.pg_policy AS p WHERE p.polrelid = s.table_id AND p.polname = 'all_rows'
+        )
+    LOOP
+        EXECUTE format('CREATE POLICY all_rows ON %s TO leads_reader USING (true)', found.table_name);
+    END LOOP;
 END
 $$;
 GRANT USAGE ON SCHEMA leads_sql TO leads_reader;

@@ -11,6 +11,7 @@ FROM read_model.lead_profiles AS p
 WHERE p.user_id = current_setting('leads.user_id', true);
 
 -- Each table with rows of tenants, and what its row security lacks; null where it is as `migrate` makes it.
+-- to_regrole() and not pg_roles: Citus copies what a view depends on to its servers.
 -- An expression is printed for the columns of the view above: for those of its own table, PostgreSQL 18 would wait for
 -- whoever holds the table. user_id is the first column of each.
 --
@@ -20,30 +21,29 @@ SELECT
     found.table_name,
     CASE
         -- Without the role there is nobody to be filtered.
-        WHEN NOT EXISTS (SELECT FROM pg_catalog.pg_roles AS r WHERE r.rolname = 'leads_api') THEN NULL
+        WHEN to_regrole('leads_api') IS NULL THEN NULL
         WHEN NOT found.is_enabled THEN 'row security is switched off'
         WHEN NOT EXISTS (
             SELECT
             FROM pg_catalog.pg_policy AS p
             WHERE p.polrelid = found.table_id
                 AND p.polname = 'one_tenant'
-                AND NOT p.polpermissive
+                AND p.polpermissive
                 AND p.polcmd = '*'
-                AND p.polroles = ARRAY(SELECT r.oid FROM pg_catalog.pg_roles AS r WHERE r.rolname = 'leads_api')
+                AND p.polroles = ARRAY[to_regrole('leads_api')::oid]
                 AND regexp_replace(
                     pg_get_expr(p.polqual, 'read_model.lead_profiles_of_tenant'::regclass), '\s+', ' ', 'g'
                 ) = found.condition
         ) THEN 'the policy one_tenant is missing or was changed'
-        WHEN NOT EXISTS (
-            SELECT
+        ELSE (
+            SELECT 'the policy ' || quote_ident(min(p.polname)) || ' shows leads_api more'
             FROM pg_catalog.pg_policy AS p
             WHERE p.polrelid = found.table_id
-                AND p.polname = 'all_rows'
+                AND p.polname <> 'one_tenant'
                 AND p.polpermissive
-                AND p.polcmd = '*'
-                AND p.polroles = ARRAY[0::oid]
-                AND pg_get_expr(p.polqual, 'read_model.lead_profiles_of_tenant'::regclass) = 'true'
-        ) THEN 'the policy all_rows is missing or was changed'
+                AND p.polroles && ARRAY[0::oid, to_regrole('leads_api')::oid]
+            HAVING count(*) > 0
+        )
     END AS problem,
     found.lets_older_api_pass,
     found.table_id
