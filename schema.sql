@@ -911,13 +911,19 @@ CREATE INDEX IF NOT EXISTS lead_conversations_by_activity
 -- for ignore_accents=true. A section of its own because
 -- the extensions may not be available: `migrate` then warns, and a search reads all leads of the tenant.
 -- A restore of the platform's schema would take them along if they were there.
-CREATE EXTENSION IF NOT EXISTS pg_trgm SCHEMA public;
-CREATE EXTENSION IF NOT EXISTS btree_gin SCHEMA public;
--- An extension that is there already may be in any schema.
+-- An extension that is there already may be in any schema, and is not asked for: Citus asks its servers for it, which a
+-- login that is no superuser may not.
 DO $$
 DECLARE
-    place regnamespace := (SELECT e.extnamespace FROM pg_extension AS e WHERE e.extname = 'pg_trgm');
+    wanted text;
+    place regnamespace;
 BEGIN
+    FOREACH wanted IN ARRAY ARRAY['pg_trgm', 'btree_gin'] LOOP
+        IF NOT EXISTS (SELECT FROM pg_extension AS e WHERE e.extname = wanted) THEN
+            EXECUTE format('CREATE EXTENSION %I SCHEMA public', wanted);
+        END IF;
+    END LOOP;
+    place := (SELECT e.extnamespace FROM pg_extension AS e WHERE e.extname = 'pg_trgm');
     EXECUTE format(
         'CREATE INDEX IF NOT EXISTS lead_profiles_by_search_text'
         ' ON read_model.lead_profiles USING gin (user_id, search_text %s.gin_trgm_ops)',

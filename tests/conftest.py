@@ -33,6 +33,7 @@ from projector.report.progress import QUIET
 from projector.sweep.rebuild import rebuild
 from projector.trial.postgres.embedded import EmbeddedServer
 from tests.support.chromium import chromium_path
+from tests.support.citus import CITUS
 from tests.support.log_watch import WATCH, hide_personal_data, watch_captures, watch_programs
 from tests.support.node import has_node_tools
 from tests.support.server import FAST, GIVEN_SERVER, Database, Server, running_server, session_server
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
 
 # What a developer has set for their own work must not change what the tests show.
 for _name in [name for name in os.environ if name.startswith(("LEADS_", "PG")) or name == "DATABASE_URL"]:
-    if _name not in {"LEADS_PG_BIN", GIVEN_SERVER, "LEADS_SCHEDULES_FROM"}:
+    if _name not in {"LEADS_PG_BIN", GIVEN_SERVER, CITUS, "LEADS_SCHEDULES_FROM"}:
         del os.environ[_name]
 
 # How long an example takes, or its data, depends on what else the machine does.
@@ -70,6 +71,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         "chromium": chromium_path() is not None,
         "node": has_node_tools(),
         "curl": shutil.which("curl") is not None,
+        "citus": CITUS in os.environ,
     }
     unwanted = [name for name, is_wanted in wanted.items() if not is_wanted]
     left_out = [item for item in items if any(map(item.get_closest_marker, unwanted))]
@@ -200,6 +202,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         )
     if shutil.which("curl") is None:
         terminalreporter.write_line("curl is not installed: the test that lets it export was left out.")
+    if CITUS not in os.environ:
+        terminalreporter.write_line(f"{CITUS} is not set: the tests on a real Citus were left out.")
     skipped = terminalreporter.stats.get("skipped", [])
     if skipped and config.getoption("--fail-on-skip"):
         terminalreporter.write_line(

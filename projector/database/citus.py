@@ -106,6 +106,25 @@ def complete(conn: Connection) -> None:
         conn.execute(query("citus", "grant_tables"), prepare=False)
 
 
+def shards(conn: Connection) -> list[str]:
+    """Return the names of the shards of the read model, and let the session see those that are here."""
+    if not on_citus(conn):
+        return []
+    conn.execute(query("citus", "show_shards"))
+    return [name for (name,) in conn.execute(query("citus", "find_shards")).fetchall()]
+
+
+def sizes(conn: Connection) -> dict[str, int]:
+    """Return the bytes that the tables of the read model have on all servers of Citus."""
+    return dict(conn.execute(query("citus", "measure_tables")).fetchall()) if on_citus(conn) else {}
+
+
+def unprotected_shard(conn: Connection) -> str | None:
+    """Return a shard whose policies are not those of its table: row security holds on the servers, or nowhere."""
+    row = conn.execute(query("citus", "find_unprotected_shard")).fetchone() if on_citus(conn) else None
+    return row[0] if row else None
+
+
 def is_finished(conn: Connection) -> bool:
     """Return whether the servers have finished every transaction that was committed before, whichever session did it.
 

@@ -11,6 +11,7 @@ from psycopg import sql
 from psycopg.rows import TupleRow, class_row, scalar_row
 
 from projector.capture.source import SOURCE_TABLES
+from projector.database.citus import shards
 from projector.database.schema import tables
 from projector.database.sql import all_texts, query
 from projector.report.errors import DependentsError
@@ -61,7 +62,7 @@ def find_dependents(conn: Connection, schemas: Sequence[str]) -> list[Dependent]
     """Return what others made that would go with these schemas of ours, views upon views included."""
     wanted = {
         "schemas": list(schemas),
-        "names": own_names(),
+        "names": [*own_names(), *shards(conn)],
         "columns": _own_columns(),
         "described": list(tables()),
     }

@@ -86,3 +86,46 @@ FROM pg_catalog.run_command_on_all_nodes(
     'SELECT coalesce(string_agg(p.gid, '' ''), '''') FROM pg_catalog.pg_prepared_xacts AS p'
     ' WHERE p.database = current_database() AND p.gid LIKE ''citus%'''
 ) AS asked;
+
+-- name: show_shards
+-- Lets this session see the shards that are on this server, which Citus hides.
+SELECT set_config('citus.override_table_visibility', 'off', false);
+
+-- name: find_shards
+-- Returns the name of each shard of the read model.
+SELECT pg_catalog.shard_name(s.logicalrelid, s.shardid)::text AS name
+FROM pg_catalog.pg_dist_shard AS s
+INNER JOIN pg_catalog.pg_class AS c ON c.oid = s.logicalrelid
+INNER JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace AND n.nspname = 'read_model';
+
+-- name: measure_tables
+-- Returns each distributed table of the read model, and its bytes on all servers, with indexes and TOAST.
+SELECT
+    'read_model.' || c.relname AS table_name,
+    pg_catalog.citus_total_relation_size(p.logicalrelid) AS bytes
+FROM pg_catalog.pg_dist_partition AS p
+INNER JOIN pg_catalog.pg_class AS c ON c.oid = p.logicalrelid
+INNER JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace AND n.nspname = 'read_model';
+
+-- name: find_unprotected_shard
+-- Returns a shard whose policies are not those of its table, or null: row security holds on the servers or nowhere.
+SELECT min(asked.result) AS name
+FROM pg_catalog.run_command_on_all_nodes($command$
+    SELECT coalesce(min('read_model.' || c.relname), '')
+    FROM pg_catalog.pg_class AS c
+    INNER JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace AND n.nspname = 'read_model'
+    INNER JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid AND a.attname = 'user_id' AND a.attnum > 0
+    WHERE c.relkind = 'r'
+        AND to_regrole('leads_api') IS NOT NULL
+        AND (
+            NOT c.relrowsecurity
+            OR (
+                SELECT bool_and(p.polname = 'one_tenant' AND p.polpermissive) IS NOT TRUE
+                FROM pg_catalog.pg_policy AS p
+                WHERE p.polrelid = c.oid
+                    AND (p.polpermissive OR p.polname = 'one_tenant')
+                    AND p.polroles && ARRAY[0::oid, to_regrole('leads_api')::oid]
+            )
+        )
+$command$) AS asked
+WHERE asked.success AND asked.result <> '';

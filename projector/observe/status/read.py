@@ -1,6 +1,6 @@
 """What `status` reads from the database: all of one moment, as records."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TypeVar
 
@@ -9,8 +9,8 @@ from psycopg.rows import TupleRow, class_row
 
 from projector.capture.source import find_missing_source
 from projector.core.preconditions import require_installed
+from projector.database import citus, locks
 from projector.database import connect as db
-from projector.database import locks
 from projector.database.sql import query
 from projector.operate.origin.subscriptions import Feed, read_feeds, read_unfed_tables
 
@@ -327,9 +327,9 @@ def read_status(conn: Connection, *, api_role: str = "leads_api", with_sizes: bo
                 drift=_read(conn, OpenDrift, "read_open_drift", size=_SHOWN_DRIFT),
                 history=_read(conn, EndedDrift, "read_ended_drift"),
             ),
-            sizes=_read(conn, Size, "read_sizes") if with_sizes else [],
+            sizes=_read_sizes(conn) if with_sizes else [],
             api_role=role[0] if role else None,
-            row_security=_read(conn, RowSecurity, "read_row_security")[0],
+            row_security=_read_row_security(conn),
             schedulers=_read(conn, Schedulers, "count_schedulers", application_name=db.SCHEDULER_NAME)[0],
             missing_source=find_missing_source(conn),
             lock_holders=_read(
@@ -349,3 +349,19 @@ def _read(conn: Connection, row_type: type[_Row], name: str, **parameters: objec
     """Return the rows of a query of sql/queries/status.sql as records of a type."""
     with conn.cursor(row_factory=class_row(row_type)) as cursor:
         return cursor.execute(query("status", name), parameters or None).fetchall()
+
+
+def _read_sizes(conn: Connection) -> list[Size]:
+    measured = citus.sizes(conn)
+    found = _read(conn, Size, "read_sizes")
+    sizes = [replace(size, bytes=measured.get(size.table_name, size.bytes)) for size in found]
+    return sorted(sizes, key=lambda size: size.bytes, reverse=True)
+
+
+def _read_row_security(conn: Connection) -> RowSecurity:
+    [found] = _read(conn, RowSecurity, "read_row_security")
+    shard = citus.unprotected_shard(conn) if found.unprotected is None else None
+    if shard is None:
+        return found
+    problem = "the policies of this shard on its server are not those of its table"
+    return replace(found, unprotected=shard, problem=problem)

@@ -1,6 +1,5 @@
 """The commands that install, remove, and switch capture."""
 
-
 from tests.unit.projector.cli.calls import Calls, call
 
 

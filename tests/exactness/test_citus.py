@@ -1,0 +1,272 @@
+"""A read model that a real Citus has distributed is as exact as on PostgreSQL, and as well protected."""
+
+import os
+from collections.abc import Callable, Iterator
+from random import Random
+
+import psycopg
+import pytest
+from psycopg.rows import TupleRow
+
+from projector.observe.status import find_attention, read_status, render
+from projector.operate.install import migrate
+from projector.operate.uninstall import uninstall
+from projector.report.errors import BlockedError
+from projector.report.progress import QUIET
+from projector.scheduler.jobs.refresh import look
+from projector.sweep.verify import verify
+from tests.exactness.platform import assert_exact, rebuild_now, refresh_now, value
+from tests.exactness.random_load import Burst
+from tests.support import edge_cases
+from tests.support.citus import Cluster, citus_database, find_cluster
+from tests.support.mutations import mutate
+from tests.support.running import running_scheduler, wait_for
+from tests.support.server import Database
+
+Connection = psycopg.Connection[TupleRow]
+
+pytestmark = pytest.mark.citus
+
+OWNER = "leads_test_owner"
+READER = "leads_test_web"
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Cluster:
+    """The cluster that LEADS_CITUS_URL names."""
+    return find_cluster()
+
+
+@pytest.fixture(scope="module")
+def citus(cluster: Cluster) -> Iterator[Database]:
+    """A read model of many tenants that a login which is no superuser has installed, twice, and built."""
+    _drop_roles(cluster)
+    name = f"leads_test_citus_{os.getpid()}"
+    try:
+        with citus_database(cluster, name) as database:
+            with database.connect() as conn:
+                conn.execute(f"CREATE ROLE {OWNER} LOGIN CREATEROLE".encode())
+                conn.execute(f"GRANT CREATE ON DATABASE {name} TO {OWNER}".encode())
+                conn.execute(f"GRANT CREATE ON SCHEMA public TO {OWNER}".encode())
+                conn.execute(
+                    f"GRANT EXECUTE ON FUNCTION pg_catalog.recover_prepared_transactions() TO {OWNER}".encode()
+                )
+            with database.by(OWNER).connect() as conn:
+                assert migrate(conn, create_source=True, on_citus=True) == []
+            with database.by(OWNER).connect() as conn:
+                assert migrate(conn, create_source=False) == []
+                edge_cases.write(conn, edge_cases.generate(Random(7), 40))
+                rebuild_now(conn)
+                assert_exact(conn)
+            yield database
+    finally:
+        _drop_roles(cluster)
+
+
+def _drop_roles(cluster: Cluster) -> None:
+    for node in cluster.nodes:
+        with node.connect("postgres") as conn:
+            for role in (OWNER, READER, "leads_api", "leads_reader"):
+                conn.execute(f"DROP ROLE IF EXISTS {role}".encode())
+
+
+@pytest.fixture
+def conn(citus: Database) -> Iterator[Connection]:
+    """A connection as the projector makes it, by a superuser: the platform's programs write with it, too."""
+    with citus.connect() as conn:
+        yield conn
+
+
+def test_each_table_is_on_the_servers_of_citus(conn: Connection) -> None:
+    rows = conn.execute(
+        "SELECT logicalrelid::text, partmethod::text FROM pg_dist_partition"
+        " WHERE logicalrelid::text LIKE 'read_model.%' ORDER BY 1"
+    ).fetchall()
+    copied = {"read_model.freshness", "read_model.projection"}
+    assert {name for name, how in rows if how == "n"} == copied
+    assert {name for name, how in rows if how == "h"} == {
+        name for (name,) in conn.execute("SELECT table_name FROM read_model.row_security").fetchall()
+    }
+
+
+class _Burst(Burst):
+    """A burst on Citus, where no snapshot is of all servers, so that readers hold as-of alone to its promise."""
+
+    def run(self, rounds: int = 1) -> None:
+        """Let everything loose so many times, and compare when all is quiet."""
+        for self.round in range(rounds):
+            self._let_loose()
+            with self.database.connect() as conn, self._telling():
+                refresh_now(conn)
+                assert_exact(conn)
+
+    def watchers(self) -> list[Callable[[Connection, Random], None]]:
+        """Return nobody."""
+        return []
+
+
+def test_after_a_burst_the_read_model_is_what_an_independent_reading_says(citus: Database) -> None:
+    _Burst(citus, 3).run()
+
+
+def test_a_projector_a_worker_and_the_coordinator_may_be_killed_under_load(
+    citus: Database, cluster: Cluster, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    rng = Random(11)
+    folder = tmp_path_factory.mktemp("citus")
+    with running_scheduler(citus.url, folder) as first, running_scheduler(citus.url, folder):
+        for victim in (None, cluster.workers[1], cluster.coordinator):
+            with citus.connect() as writer:
+                for number in range(16):
+                    mutate(rng, writer, replica=True)
+                    if number == 10 and victim is None:
+                        first.kill()
+                    elif number == 10 and victim is not cluster.coordinator:
+                        cluster.kill(victim)
+            if victim is not None:
+                if victim is cluster.coordinator:
+                    cluster.kill(victim)
+                cluster.start(victim)
+    with citus.connect() as conn:
+        wait_for(lambda: _is_refreshed(conn), "a refresh passes")
+        assert_exact(conn)
+
+
+def _is_refreshed(conn: Connection) -> bool:
+    try:
+        refresh_now(conn)
+    except (psycopg.Error, BlockedError):
+        return False
+    return True
+
+
+def _moved(conn: Connection, move: Callable[[Connection], object]) -> bool:
+    """Whether freshness moves."""
+    before = value(conn, "SELECT as_of FROM read_model.freshness")
+    move(conn)
+    return bool(value(conn, "SELECT as_of > %s FROM read_model.freshness", before))
+
+
+def _look(conn: Connection) -> None:
+    from datetime import timedelta  # noqa: PLC0415
+
+    look(conn, timedelta(0))
+
+
+@pytest.mark.parametrize("move", [_look, refresh_now])
+def test_freshness_stands_still_while_a_server_has_prepared_what_it_has_not_finished(
+    citus: Database, conn: Connection, cluster: Cluster, move: Callable[[Connection], object]
+) -> None:
+    refresh_now(conn)
+    assert _moved(conn, move)
+    with cluster.workers[0].connect(citus.name) as worker:
+        # That of another coordinator, which this one may not end.
+        worker.execute("BEGIN")
+        worker.execute("CREATE TABLE public.in_doubt ()")
+        worker.execute("PREPARE TRANSACTION 'citus_77_1_1_1'")
+        try:
+            assert not _moved(conn, move)
+        finally:
+            worker.execute("ROLLBACK PREPARED 'citus_77_1_1_1'")
+        assert _moved(conn, move)
+        # One that this coordinator has committed, and no session will finish.
+        worker.execute("BEGIN")
+        worker.execute("CREATE TABLE public.in_doubt ()")
+        worker.execute("PREPARE TRANSACTION 'citus_0_1_1_1'")
+        conn.execute(
+            "INSERT INTO pg_dist_transaction (groupid, gid) SELECT n.groupid, 'citus_0_1_1_1' FROM pg_dist_node AS n"
+            " WHERE n.nodeport = %s",
+            (worker.info.port,),
+        )
+        assert _moved(conn, move)
+        worker.execute("DROP TABLE public.in_doubt")
+
+
+def test_the_policies_hold_on_the_shards(citus: Database, conn: Connection, cluster: Cluster) -> None:
+    conn.execute(f"CREATE ROLE {READER} LOGIN PASSWORD 'x' IN ROLE leads_api".encode())
+    tenants = [row[0] for row in conn.execute("SELECT DISTINCT user_id FROM read_model.leads").fetchall()]
+    assert len(tenants) > 1
+    with psycopg.connect(citus.by(READER).url) as reader:
+        reader.execute("SET citus.propagate_set_commands = 'local'")
+        for named in ("nobody", *tenants[:2]):
+            for table in ("leads", "lead_messages", "lead_conversations", "lead_totals", "lead_profiles"):
+                with reader.transaction():
+                    reader.execute("SELECT set_config('leads.user_id', %s, true)", (named,))
+                    seen = reader.execute(
+                        f"SELECT DISTINCT user_id FROM read_model.{table}".encode()
+                    ).fetchall()
+                assert seen == [] if named == "nobody" else {row[0] for row in seen} <= {named}
+    assert find_attention(read_status(conn)) == []
+    with cluster.workers[0].connect(citus.name) as worker:
+        worker.execute("SET citus.override_table_visibility = off")
+        [shard] = worker.execute(
+            "SELECT polrelid::regclass::text FROM pg_policy WHERE polrelid::regclass::text LIKE 'read_model.leads_1%'"
+            " AND polname = 'all_rows' LIMIT 1"
+        ).fetchone() or [""]
+        worker.execute("SET citus.enable_manual_changes_to_shards = on")
+        worker.execute(f"ALTER POLICY all_rows ON {shard} TO PUBLIC".encode())
+        assert "is not protected" in " ".join(find_attention(read_status(conn)))
+        worker.execute(f"ALTER POLICY all_rows ON {shard} TO leads_reader".encode())
+
+
+def test_what_is_wrong_is_found_healed_explained_and_erased(conn: Connection) -> None:
+    from projector.operate.erase import Target, erase  # noqa: PLC0415
+    from projector.operate.explain import explain_lead  # noqa: PLC0415
+
+    user_id, phone = conn.execute(
+        "SELECT user_id, customer_phone FROM read_model.leads LIMIT 1"
+    ).fetchone() or (
+        "",
+        "",
+    )
+    conn.execute("UPDATE read_model.leads SET document = '{}' WHERE user_id = %s", (user_id,))
+    assert explain_lead(conn, user_id, phone).has_drifted
+    report = verify(conn, tenants=None, sample=None, heal=True, progress=QUIET)
+    assert {drift.user_id for drift in report.drifts} == {user_id}
+    assert_exact(conn)
+    assert not explain_lead(conn, user_id, phone).has_drifted
+    conn.execute("DELETE FROM users WHERE user_id = %s", (user_id,))
+    refresh_now(conn)
+    erase(conn, Target(user_id), progress=QUIET)
+    assert value(conn, "SELECT count(*) FROM read_model.tenants WHERE user_id = %s", user_id) == 0
+    assert_exact(conn)
+    assert "of the read model" in render(read_status(conn))
+
+
+def test_the_platform_may_change_its_tables_while_a_projector_runs(
+    citus: Database, conn: Connection, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    with running_scheduler(citus.url, tmp_path_factory.mktemp("citus")):
+        conn.execute("ALTER TABLE users ADD COLUMN extra text")
+        conn.execute("ALTER TABLE users DROP COLUMN extra")
+        conn.execute("ALTER TABLE extractions ALTER COLUMN total_score TYPE bigint")
+        conn.execute("CREATE TABLE swapped (LIKE contacts INCLUDING ALL)")
+        conn.execute("INSERT INTO swapped SELECT * FROM contacts")
+        with conn.transaction():
+            conn.execute("ALTER TABLE contacts RENAME TO contacts_before")
+            conn.execute("ALTER TABLE swapped RENAME TO contacts")
+        conn.execute("DROP TABLE contacts_before")
+    wait_for(lambda: _is_healed(conn), "the gap is healed")
+    assert_exact(conn)
+
+
+def _is_healed(conn: Connection) -> bool:
+    from projector.sweep import recovery  # noqa: PLC0415
+
+    try:
+        recovery.refresh_and_heal(conn, retry_failed=True, progress=QUIET)
+    except (psycopg.Error, BlockedError):
+        return False
+    return True
+
+
+def test_an_uninstall_leaves_nothing_on_any_server(
+    citus: Database, conn: Connection, cluster: Cluster
+) -> None:
+    uninstall(conn)
+    for node in cluster.nodes:
+        with node.connect(citus.name) as there:
+            found = there.execute(
+                "SELECT nspname FROM pg_namespace WHERE nspname IN ('read_model', 'projector', 'leads_sql')"
+            ).fetchall()
+        assert found == []
