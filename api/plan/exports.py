@@ -42,11 +42,11 @@ from api.plan.sql import (
     sum_of,
 )
 from api.request.copy_parameters import MessageExportParameters
+from api.request.lead import LEAD_FIELDS
 from api.request.parameters import ListParameters
 from api.request.text import next_millisecond
-from api.request.working_list import LEAD_KEYS
 
-CSV_COLUMNS = tuple(key for key in LEAD_KEYS if key != "conversations")
+CSV_COLUMNS = tuple(LEAD_FIELDS)
 """The printed lead without its conversations, as sql/install/functions/30_export.sql writes it."""
 
 CSV_HEADER = ",".join(CSV_COLUMNS).encode() + b"\r\n"

@@ -26,7 +26,7 @@ from api.plan.sql import (
     moment,
     with_page,
 )
-from api.request.parameters import PLATFORMS
+from api.request.lead import PLATFORMS
 from api.request.series import SeriesParameters
 
 # Keys of the numbers of a day or an hour, and the columns of lead_totals that have them.

@@ -19,18 +19,10 @@ from api.request.fields import (
     SearchText,
     WholeNumber,
 )
+from api.request.lead import LEAD_KEYS, LEAD_STATUSES, PLATFORMS, SENDERS
+from api.request.other_names import OTHER_SORTS, OtherDates
 from api.request.query import DEFAULT_LIMIT, Page, Query
-from api.request.working_list import (
-    OTHER_SORTS,
-    SENDERS,
-    FewerKeys,
-    OtherDates,
-    WorkingList,
-    WorkingListQuery,
-)
 
-PLATFORMS = ("whatsapp", "instagram", "webchat")
-LEAD_STATUSES = ("Hot", "Warm", "Cold")
 SORTS = ("last_message_at", "first_contact_at", "total_messages", "total_score", "name")
 ORDERS = ("desc", "asc")
 MAX_OFFSET = 2**31 - 1
@@ -53,7 +45,7 @@ class LeadParameters(CommonParameters):
 
 
 @dataclass(frozen=True, slots=True)
-class ListParameters(WorkingList):
+class ListParameters:
     """The checked parameters of the list; None is a parameter that the request does not give."""
 
     page: Page
@@ -70,6 +62,13 @@ class ListParameters(WorkingList):
     to_date: datetime | None = None
     search: Search | None = None
     customer_phone: str | None = None
+    last_message_sender: str | None = None
+    has_conversation: bool | None = None
+    agent_id: str | None = None
+    phone_number_id: str | None = None
+    is_active: bool | None = None
+    ignore_accents: bool | None = None
+    fields: tuple[str, ...] | None = None
     min_as_of: datetime | None = None
 
     @property
@@ -157,6 +156,16 @@ class _ListQuery(Schema):
     min_as_of = _min_as_of()
 
 
+class FewerKeys(Schema):
+    """Which keys of a lead are printed."""
+
+    # marshmallow takes it out of the class, whose own attribute of this name stays as it is. Written as an assignment,
+    # it would have the type checker take it for that attribute.
+    vars()["fields"] = Choices(
+        "The keys of each lead to print, and no others.", LEAD_KEYS, example="customer_phone,name"
+    )
+
+
 class LeadQuery(CommonQuery, FewerKeys):
     """The query of a single lead."""
 
@@ -186,8 +195,19 @@ class _MessagesQuery(Schema):
     min_as_of = _min_as_of()
 
 
+class _WorkingListQuery(Schema):
+    last_message_sender = Choice(
+        "Leads whose last message is from the customer (user) or the agent (agent).", SENDERS
+    )
+    has_conversation = Flag("Leads with a conversation, or (false) of template sends alone.")
+    agent_id = Parameter("Leads with a conversation of this agent.", example="test-agent-001")
+    phone_number_id = Parameter("Leads with a conversation on this channel.", example="test-phone-001")
+    is_active = Flag("Leads with a conversation that is active, or (false) with one that is not.")
+    ignore_accents = Flag("Whether `search` takes letters with and without an accent for the same.")
+
+
 # A schema describes the fields of its last base first.
-class ListQuery(WorkingListQuery, _ListQuery):
+class ListQuery(_WorkingListQuery, OtherDates, FewerKeys, _ListQuery):
     """The query of the list of leads. Each filter has its condition in `api/plan/list/filters.py`."""
 
 

@@ -13,8 +13,8 @@ from werkzeug.exceptions import BadRequest
 
 from api.request.cursor import Cursor, CursorText, Position, Reader, read_position, scope_of
 from api.request.nearest import MAX_LENGTH, nearest
+from api.request.other_names import unite_names
 from api.request.text import is_broken, query_pairs, trim
-from api.request.working_list import unite_names
 
 DEFAULT_LIMIT = 50
 # Fields of all endpoints, which ask for the freshness of the answer.

@@ -7,10 +7,10 @@ from marshmallow import Schema
 from werkzeug.exceptions import BadRequest
 
 from api.request.fields import Choice, EndMoment, Moment
+from api.request.other_names import OtherDates
 from api.request.parameters import CommonParameters, CommonQuery
 from api.request.query import Query
 from api.request.text import FIRST_MOMENT
-from api.request.working_list import OtherDates
 
 # For each kind of bucket its length, and how many of them an answer may have: 14 days by hour.
 BUCKETS = {"day": (timedelta(days=1), 1100), "hour": (timedelta(hours=1), 14 * 24)}

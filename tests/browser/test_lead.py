@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Page, expect
 
-from api.response.openapi.lead_schemas import Lead
+from api.response.openapi.schemas import Lead
 from tests.browser.conftest import View
 from tests.browser.world import TENANT, Site, World
 

@@ -7,8 +7,8 @@ import orjson
 from api.response.openapi.document import document
 
 OPENAPI_FILE = "api/response/openapi/document.py"
-# The schemas of leads in the document.
-SCHEMAS_FILE = "api/response/openapi/lead_schemas.py"
+# The fields of leads in the document.
+SCHEMAS_FILE = "api/request/lead.py"
 
 
 def openapi(**setup: bool) -> dict[str, Any]:

@@ -34,6 +34,7 @@ DEFINITIONS = {
     name_of(path): path.read_text("utf-8") for path in sorted(ROOT.glob("sql/definition/**/*.sql"))
 }
 LEADS = "sql/definition/leads.sql"
+PAGE_FIELDS = "api/page/static/fields.js"
 SOURCE = {table.name: table.columns for table in SOURCE_TABLES}
 # The classes of the oracle that hold the rows of the platform's tables.
 ROW_CLASSES: dict[str, type] = {

@@ -13,8 +13,8 @@ from api.database.statement import compile_statement
 from api.plan.list.filters import FILTERS, TIME_RANGE
 from api.plan.list.statement import list_leads
 from api.request.fields import Choice, Flag, Moment, Parameter, Phone, SearchText, WholeNumber
+from api.request.other_names import Day
 from api.request.parameters import LIST_QUERY
-from api.request.working_list import Day
 from tests.oracle.parameters import LEAD_FILTERS, MESSAGE_FILTERS, OF_LIST, OF_MESSAGES
 from tests.rules.files import check, documents
 from tests.rules.filters import filters_of_the_request, lost_filters, reads_requests

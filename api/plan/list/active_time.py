@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from api.plan.list.working_list import Columns
+from api.plan.list.conversations import Columns
 from api.plan.sql import Condition, between, moment
 from api.plan.time_buckets import DAY, HOUR, time_range
 from api.request.parameters import ListParameters

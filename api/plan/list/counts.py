@@ -26,9 +26,9 @@ from sqlalchemy import (
     values,
 )
 
+from api.plan.list.conversations import of_conversations
 from api.plan.list.filters import conditions, conditions_on_facets, conditions_on_leads
 from api.plan.list.plan import ListPlan, matches_of
-from api.plan.list.working_list import of_conversations
 from api.plan.sql import (
     USER,
     UTC_NAME,

@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import ARRAY, ColumnElement, FromClause, Integer, Text, and_, any_, bindparam, case, or_
 
-from api.plan.list import active_time, search, working_list
-from api.plan.list.working_list import Columns
+from api.plan.list import active_time, conversations, search
+from api.plan.list.conversations import Columns
 from api.plan.sql import PHONE, Condition, lead_profiles, leads, lookup_by_key
+from api.request.other_names import OTHER_NAMES
 from api.request.parameters import ListParameters
-from api.request.working_list import OTHER_NAMES
 
 # A filter on the columns of a table, and the part of its value that changes the statement's text.
 OnTable = Callable[[Columns, Any], Condition]
@@ -156,23 +156,23 @@ FILTERS: Mapping[str, Filter] = {
         ),
         _filter(
             "last_message_sender",
-            on_leads=working_list.is_last_message_from,
-            totals=working_list.total_from,
+            on_leads=conversations.is_last_message_from,
+            totals=conversations.total_from,
             shape=str,
             bind=lambda _sender: {},
         ),
         _filter(
             "has_conversation",
-            on_leads=working_list.has_conversation,
-            totals=working_list.total_by_conversation,
+            on_leads=conversations.has_conversation,
+            totals=conversations.total_by_conversation,
             shape=bool,
             bind=lambda _wanted: {},
         ),
         *(
             _filter(
                 name,
-                on_leads=working_list.of_any_conversation(name),
-                on_profiles=working_list.of_any_conversation(name),
+                on_leads=conversations.of_any_conversation(name),
+                on_profiles=conversations.of_any_conversation(name),
             )
             for name in OF_CONVERSATIONS
         ),

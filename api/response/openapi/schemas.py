@@ -1,11 +1,131 @@
-"""The schemas of whole answers; tests compare every answer with them."""
+"""The schemas of what the API answers; tests compare every answer with them."""
 
 from marshmallow import fields
 
+from api.request.described import Closed, count, flag, moment, number, part, several, string, word
+from api.request.lead import LEAD_FIELDS, PLATFORMS, SENDERS
+from api.request.parameters import MAX_OFFSET
 from api.request.series import BUCKETS
 from api.response.headers import CORRELATION_ID
-from api.response.openapi.described import Closed, count, flag, moment, part, several, string, word
-from api.response.openapi.lead_schemas import Lead, MessagesOfLead, Pagination
+
+MESSAGE_STATUSES = ("sent", "pending", "failed")
+# What PostgreSQL's type integer holds.
+_LEAST, _GREATEST = -(2**31), 2**31 - 1
+
+
+_CONVERSATION = "b1a93252-f8c6-448f-a765-195eea996d9a"
+_AGENT = "test-agent-001"
+_AGENT_NAME = string("Name of that agent. Null if it has none.", "Test AI Agent", null=True)
+_PLATFORM = word(
+    "Platform of the agent's channel. Null if that is unknown. Any other word that is stored is printed too.",
+    PLATFORMS,
+    "whatsapp",
+    null=True,
+)
+_PHONE_NUMBER_ID = string(
+    "Channel of that agent on its platform. Null if it has none.", "test-phone-001", null=True
+)
+
+
+class ConversationSummary(Closed):
+    """A conversation of a lead with an agent."""
+
+    conversation_id = string("Identifies the conversation.", _CONVERSATION)
+    agent_id = string("AI agent that handles the conversation.", _AGENT)
+    agent_name = _AGENT_NAME
+    platform = _PLATFORM
+    phone_number_id = _PHONE_NUMBER_ID
+    message_count = count("Messages in the conversation, whatever their status.", 37)
+    is_active = flag("Whether the conversation is open. False if the platform does not say.", example=True)
+    created_at = moment("When the conversation began.", "2025-10-05T06:21:34.662Z")
+    last_message_at = moment(
+        "Time of its newest message. Without messages, the platform's own note of it; null without a note.",
+        "2025-12-12T09:07:38.656Z",
+        null=True,
+    )
+
+
+class Message(Closed):
+    """A message of a conversation."""
+
+    message_id = string(
+        "Identifies the message.", "wamid.HBgMOTE4OTc5NTU2OTQxFQIAEhgUM0ZBMDM4RkM0QTg5NkI1ODIzRTgA"
+    )
+    conversation_id = string("Conversation that the message belongs to.", _CONVERSATION)
+    agent_id = string("AI agent that handles that conversation.", _AGENT)
+    agent_name = _AGENT_NAME
+    platform = _PLATFORM
+    phone_number_id = _PHONE_NUMBER_ID
+    sender = word(
+        "Who sent the message: the customer (`user`) or the agent (`agent`). Null if the platform names nobody. "
+        "Any other word that is stored is printed too.",
+        SENDERS,
+        "user",
+        null=True,
+    )
+    text = string(
+        "What the message says. Null if it has no text. At most 64 KiB of UTF-8; a longer one is cut and ends in "
+        "`… [cut]`.",
+        "hi my name is siddhant",
+        null=True,
+    )
+    timestamp = moment("When the message was sent.", "2025-10-05T06:21:35.197Z")
+    status = word(
+        "Whether the message went out: `pending` and `failed` as stored, anything else as `sent`.",
+        MESSAGE_STATUSES,
+        "sent",
+    )
+    sequence_no = number(
+        "Place of the message within its conversation, which may have gaps. Null if the platform numbers none.",
+        1,
+        least=_LEAST,
+        greatest=_GREATEST,
+        null=True,
+    )
+
+
+class Lead(Closed):
+    """A customer of a tenant: one with a conversation, or to whom a template was sent."""
+
+    vars().update(LEAD_FIELDS)
+    conversations = several(
+        fields.Nested(ConversationSummary),
+        "Its conversations, the one with the newest message first. Empty for a lead that was only sent templates.",
+    )
+
+
+class LeadInfo(Closed):
+    """What the messages endpoint prints of the lead."""
+
+    vars().update(
+        {key: LEAD_FIELDS[key] for key in ("name", "email", "company", "lead_status", "total_score")}
+    )
+
+
+class Pagination(Closed):
+    """Which part of all results a page is."""
+
+    total = count("Results on all pages together.", 4)
+    limit = number(
+        "Results that a page has at most, as asked for and cut to the maximum.", 1, least=1, greatest=200
+    )
+    offset = number("Results before this page.", 0, least=0, greatest=MAX_OFFSET)
+    hasMore = flag("Whether there are results after this page.", example=True)  # noqa: N815  # As documented.
+
+
+class MessagesOfLead(Closed):
+    """A page of the messages of a lead."""
+
+    customer_phone = string(
+        "Identifies the lead, in the form in which it is listed.", "918979556941", minLength=1
+    )
+    lead_info = part(LeadInfo, "Who the lead is.")
+    messages = several(fields.Nested(Message), "The messages of this page, oldest first.")
+    pagination = part(
+        Pagination,
+        "Which part of the messages this page is.",
+        {"total": 37, "limit": 1, "offset": 0, "hasMore": True},
+    )
 
 
 class ByPlatform(Closed):

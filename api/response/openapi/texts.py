@@ -4,8 +4,10 @@ from http import HTTPStatus
 from typing import Any, NamedTuple
 
 from marshmallow import Schema
+from marshmallow.fields import Field, List, String
 
 from api.request.copy_parameters import ChangesQuery, ExportQuery, MessageExportQuery
+from api.request.lead import LEAD_FIELDS
 from api.request.parameters import CommonQuery, LeadQuery, ListQuery, MessagesQuery
 from api.request.series import SeriesQuery
 from api.response.openapi.schemas import (
@@ -54,13 +56,16 @@ _LEAD = f"{_BASE}/{{customer_phone}}"
 _EXPORT = (
     "The file shows one moment. The answer announces its length; one that breaks off ends before that length."
 )
-_CSV = (
-    "customer_phone,name,email,company,lead_status,total_score,intent_score,urgency_score,budget_score,fit_score,"
-    "engagement_score,platforms,conversation_count,total_messages,template_sends_count,last_message_at,"
-    "last_message_text,last_message_sender,first_contact_at,has_extraction,extraction_id\r\n"
-    '"918979556941","Siddhant","sddhantjaiii@gmail.com",,"Cold",7,1,1,2,2,2,"whatsapp",1,37,0,2025-12-12T09:07:38.656Z,'
-    '"No problem, Siddhant.","agent",2025-10-05T06:21:34.662Z,true,791a2e81-4706-4703-9532-842a2fd16e0c\r\n'
-)
+
+
+def _cell(field: Field[Any]) -> str:
+    example = field.metadata["examples"][0]
+    if type(field) in (String, List):
+        return f'"{",".join(example) if isinstance(example, list) else example}"' if example else ""
+    return str(example).lower()
+
+
+_CSV = f"{','.join(LEAD_FIELDS)}\r\n{','.join(map(_cell, LEAD_FIELDS.values()))}\r\n"
 _OF_FILES = ("X-Total-Count", "Content-Disposition")
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from flask.testing import FlaskClient
 
+from api.request.lead import LEAD_FIELDS
 from tests.unit.api.conftest import Library
 from tests.unit.api.response.openapi.test_document import ENDPOINTS, document, validator
 from tests.unit.api.response.undocumented_words import allow_undocumented
@@ -62,3 +63,8 @@ def test_the_description_is_closed(client: FlaskClient, library: Library, docume
     assert not check.is_valid({**body, "data": [{**body["data"][0], "extra": 1}]})
     del body["data"][0]["company"]
     assert not check.is_valid(body)
+
+
+def test_each_score_of_a_lead_says_what_it_is_of() -> None:
+    scores = [one.metadata["description"] for name, one in LEAD_FIELDS.items() if name.endswith("_score")]
+    assert len(set(scores)) == len(scores) == 6

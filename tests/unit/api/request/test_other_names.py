@@ -9,8 +9,6 @@ from werkzeug.exceptions import BadRequest
 
 from api.request.parameters import LEAD_QUERY, LIST_QUERY, MESSAGES_QUERY, ListParameters, MessageParameters
 from api.request.query import Query
-from api.request.working_list import LEAD_KEYS
-from api.response.openapi.lead_schemas import Lead
 from tests.support.cases import cases
 
 DAY = "2025-01-31"
@@ -74,11 +72,6 @@ def test_two_names_of_one_thing_and_what_else_is_wrong(query: Query[Any], text: 
 def test_both_names_of_a_sort_are_two_values() -> None:
     with pytest.raises(BadRequest, match="sort_by was given several values"):
         LIST_QUERY.read("sort_by=created_at&sort_by=first_contact_at")
-
-
-def test_the_keys_are_those_of_a_printed_lead() -> None:
-    assert set(LEAD_KEYS) == set(Lead().fields)
-    assert len(LEAD_KEYS) == len(set(LEAD_KEYS))
 
 
 @cases("query", [LIST_QUERY, LEAD_QUERY])

@@ -7,7 +7,7 @@ from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
 from marshmallow import fields
 
-from api.response.openapi import described
+from api.request import described
 
 
 class Inner(described.Closed):
