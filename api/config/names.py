@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from api.request.nearest import nearest
+from api.request.text import nearest
 
 _ROOT = Path(__file__).parents[2]
 # In the source of the project, and where its wheel has it.

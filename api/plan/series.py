@@ -27,7 +27,7 @@ from api.plan.sql import (
     with_page,
 )
 from api.request.lead import PLATFORMS
-from api.request.series import SeriesParameters
+from api.request.parameters import SeriesParameters
 
 # Keys of the numbers of a day or an hour, and the columns of lead_totals that have them.
 NUMBERS = {"leads": "leads", "hot_leads": "hot", "warm_leads": "warm", "cold_leads": "cold"}

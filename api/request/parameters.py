@@ -1,9 +1,10 @@
 """The query parameters of each endpoint: one marshmallow schema checks them and describes them in OpenAPI."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from marshmallow import Schema
+from werkzeug.exceptions import BadRequest
 
 from api.request.cursor import EXAMPLE, LEAD_POSITIONS, MESSAGE_POSITION, CursorText
 from api.request.fields import (
@@ -22,10 +23,13 @@ from api.request.fields import (
 from api.request.lead import LEAD_KEYS, LEAD_STATUSES, PLATFORMS, SENDERS
 from api.request.other_names import OTHER_SORTS, OtherDates
 from api.request.query import DEFAULT_LIMIT, Page, Query
+from api.request.text import FIRST_MOMENT
 
 SORTS = ("last_message_at", "first_contact_at", "total_messages", "total_score", "name")
 ORDERS = ("desc", "asc")
 MAX_OFFSET = 2**31 - 1
+# For each kind of bucket its length, and how many of them an answer may have: 14 days by hour.
+BUCKETS = {"day": (timedelta(days=1), 1100), "hour": (timedelta(hours=1), 14 * 24)}
 # Fields of the list that choose a page of the leads; every other field filters them, but for the common ones.
 PAGE_FIELDS = ("sort_by", "sort_order", "limit", "offset", "cursor", "fields")
 
@@ -215,7 +219,47 @@ class MessagesQuery(OtherDates, _MessagesQuery):
     """The query of the messages of a lead."""
 
 
+class _SeriesQuery(Schema):
+    from_date = Moment("The first day or hour is the one that has this moment.", example="2025-12-01")
+    to_date = EndMoment(
+        "The last day or hour is the one that has this moment. A date covers its whole day.",
+        example="2025-12-12",
+    )
+    by = Choice("Days in UTC, up to 1,100; or hours in UTC, up to 336.", tuple(BUCKETS), default="day")
+
+
+class SeriesQuery(OtherDates, CommonQuery, _SeriesQuery):
+    """The query of the numbers of leads by day or hour."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeriesParameters(CommonParameters):
+    """The checked parameters of the numbers by day or hour: the starts of the first and of the last one."""
+
+    by: str
+    first: datetime
+    last: datetime
+
+
+def _series(
+    by: str,
+    from_date: datetime | None = None,
+    to_date: datetime | None = None,
+    min_as_of: datetime | None = None,
+) -> SeriesParameters:
+    """Returns the whole buckets. Raises BadRequest for a range without a start or an end, and for too many."""
+    missing = [name for name, value in (("from_date", from_date), ("to_date", to_date)) if value is None]
+    if from_date is None or to_date is None:
+        raise BadRequest("; ".join(f"{name} is missing: it takes {Moment.takes}" for name in missing))
+    length, most = BUCKETS[by]
+    first, last = (moment - (moment - FIRST_MOMENT) % length for moment in (from_date, to_date))
+    if (last - first) // length >= most:
+        raise BadRequest(f"from_date and to_date are too far apart: by={by} takes up to {most:,} {by}s")
+    return SeriesParameters(by=by, first=first, last=last, min_as_of=min_as_of)
+
+
 COMMON_QUERY = Query(CommonQuery, CommonParameters)
 LEAD_QUERY = Query(LeadQuery, LeadParameters)
 LIST_QUERY = Query(ListQuery, ListParameters, lambda parameters: LEAD_POSITIONS[parameters.sort_by])
 MESSAGES_QUERY = Query(MessagesQuery, MessageParameters, lambda _parameters: MESSAGE_POSITION)
+SERIES_QUERY = Query(SeriesQuery, _series)

@@ -12,9 +12,8 @@ from marshmallow import Schema, ValidationError
 from werkzeug.exceptions import BadRequest
 
 from api.request.cursor import Cursor, CursorText, Position, Reader, read_position, scope_of
-from api.request.nearest import MAX_LENGTH, nearest
 from api.request.other_names import unite_names
-from api.request.text import is_broken, query_pairs, trim
+from api.request.text import MAX_NAME_LENGTH, is_broken, nearest, query_pairs, trim
 
 DEFAULT_LIMIT = 50
 # Fields of all endpoints, which ask for the freshness of the answer.
@@ -159,7 +158,7 @@ class Query(Generic[Result]):
 
 def _quoted(name: str) -> str:
     """Returns a name in quotes, shortened so that a message can repeat it."""
-    return repr(name if len(name) <= MAX_LENGTH else name[:MAX_LENGTH] + "…")
+    return repr(name if len(name) <= MAX_NAME_LENGTH else name[:MAX_NAME_LENGTH] + "…")
 
 
 def _asked(loaded: Mapping[str, Any]) -> bytes:

@@ -1,7 +1,9 @@
-"""How the API reads a text: white space, phones, words, dates and times."""
+"""How the API reads a text: white space, phones, words, names that may be misspelt, dates and times."""
 
 import re
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta
+from difflib import get_close_matches
 from unicodedata import normalize
 from urllib.parse import parse_qsl
 
@@ -24,6 +26,12 @@ _MOMENT = re.compile(
 )
 # An offset without minutes, after the minutes or the seconds of a time.
 _HOURS_ALONE = re.compile(r":[0-9]{2}(\.[0-9]+)?[-+ ][0-9]{2}$")
+
+# As much of two names has to agree; below it, difflib finds a likeness between any two words.
+LIKENESS = 0.75
+MAX_NAME_LENGTH = 100
+
+_END_OF_WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[^A-Za-z0-9]+")
 
 
 def trim(text: str) -> str:
@@ -131,3 +139,24 @@ def next_millisecond(moment: datetime) -> datetime:
 def format_time(moment: datetime) -> str:
     """Returns a moment in UTC as the API prints it, cut to milliseconds: `2025-01-31T09:30:00.000Z`."""
     return moment.isoformat(timespec="milliseconds")[:-6] + "Z"
+
+
+def nearest(name: str, known: Iterable[str]) -> list[str]:
+    """Returns the known names that are near, the nearest first: the name misspelt, or some of the words of one.
+
+    `sortBy`, `sort-by` and `sort_by` are the same words, and `date` is a word of `from_date` and of `to_date`.
+    """
+    by_words = {"_".join(_words(one)): one for one in known}
+    words = _words(name[:MAX_NAME_LENGTH])
+    [*alike] = get_close_matches("_".join(words), by_words, n=1, cutoff=LIKENESS)
+    if not alike:
+        alike = [one for one in by_words if _shares_words(set(words), set(one.split("_")))]
+    return [by_words[one] for one in alike]
+
+
+def _words(name: str) -> list[str]:
+    return [word.lower() for word in _END_OF_WORD.split(name) if word]
+
+
+def _shares_words(words: set[str], others: set[str]) -> bool:
+    return bool(words) and (words <= others or others <= words)

@@ -15,9 +15,8 @@ from api.plan.statistics import lead_statistics as plan_statistics
 from api.request import current
 from api.request.cursor import position_of_lead, position_of_message
 from api.request.lead import PLATFORMS
-from api.request.parameters import COMMON_QUERY, LEAD_QUERY, LIST_QUERY, MESSAGES_QUERY
+from api.request.parameters import COMMON_QUERY, LEAD_QUERY, LIST_QUERY, MESSAGES_QUERY, SERIES_QUERY
 from api.request.query import Query
-from api.request.series import SERIES_QUERY
 from api.request.text import canonical_phone
 from api.response.conditional import answer
 from api.response.errors import LeadNotFoundError

@@ -15,9 +15,8 @@ from api.plan.statistics import lead_statistics
 from api.request.change_token import Position
 from api.request.copy_parameters import CHANGES_QUERY
 from api.request.cursor import encode, position_of_lead, position_of_message, scope_of
-from api.request.parameters import LIST_QUERY, MESSAGES_QUERY
+from api.request.parameters import LIST_QUERY, MESSAGES_QUERY, SERIES_QUERY
 from api.request.query import Page
-from api.request.series import SERIES_QUERY
 from tests.plans.conftest import LEADS, NOW, TALK, Crowd, Explain, Plan
 
 # Counted rows of a tenant: combinations of facets, whatever the number of leads.

@@ -4,8 +4,7 @@ from marshmallow import fields
 
 from api.request.described import Closed, count, flag, moment, number, part, several, string, word
 from api.request.lead import LEAD_FIELDS, PLATFORMS, SENDERS
-from api.request.parameters import MAX_OFFSET
-from api.request.series import BUCKETS
+from api.request.parameters import BUCKETS, MAX_OFFSET
 from api.response.headers import CORRELATION_ID
 
 MESSAGE_STATUSES = ("sent", "pending", "failed")

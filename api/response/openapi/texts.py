@@ -8,8 +8,7 @@ from marshmallow.fields import Field, List, String
 
 from api.request.copy_parameters import ChangesQuery, ExportQuery, MessageExportQuery
 from api.request.lead import LEAD_FIELDS
-from api.request.parameters import CommonQuery, LeadQuery, ListQuery, MessagesQuery
-from api.request.series import SeriesQuery
+from api.request.parameters import CommonQuery, LeadQuery, ListQuery, MessagesQuery, SeriesQuery
 from api.response.openapi.schemas import (
     LeadChanges,
     LeadList,

@@ -1,6 +1,6 @@
 """A name that does not exist is answered with a near one, or with none."""
 
-from api.request.nearest import nearest
+from api.request.text import nearest
 from tests.oracle.parameters import OF_LIST, OF_MESSAGES
 from tests.support.cases import cases
 

@@ -3,7 +3,7 @@
 import pytest
 from werkzeug.exceptions import BadRequest
 
-from api.request.series import SERIES_QUERY
+from api.request.parameters import SERIES_QUERY
 from tests.support.cases import cases
 
 

@@ -11,8 +11,7 @@ from jsonschema import Draft202012Validator, FormatChecker
 from schemathesis.checks import CHECKS
 from schemathesis.core.result import Ok
 
-from api.request.parameters import CommonQuery, LeadQuery, ListQuery, MessagesQuery
-from api.request.series import SeriesQuery
+from api.request.parameters import CommonQuery, LeadQuery, ListQuery, MessagesQuery, SeriesQuery
 from tests.unit.api.conftest import Library, MakeApp
 from tests.unit.api.response.undocumented_words import allow_undocumented
 
