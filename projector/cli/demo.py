@@ -1,6 +1,7 @@
 """The command that loads demo data."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import click
 
@@ -52,16 +53,13 @@ def demo(  # noqa: PLR0913  # One for each option.
     with invocation.connect("demo") as conn:
         if invocation.config.database_url and not yes:
             click.confirm(f"Write made-up rows into the platform's tables in {place_of(conn)}?", abort=True)
+        given: dict[str, Any] = {"leads": leads, "messages_per_lead": messages_per_lead, "seed": seed}
         report = demo_data.load(
             conn,
-            tenants=tenants,
-            leads=demo_data.DEFAULT_LEADS if leads is None else leads,
-            messages_per_lead=(
-                demo_data.DEFAULT_MESSAGES_PER_LEAD if messages_per_lead is None else messages_per_lead
-            ),
-            seed=demo_data.DEFAULT_SEED if seed is None else seed,
             today=datetime.now(UTC).date(),
             progress=for_this_terminal(),
+            tenants=tenants,
+            **{name: value for name, value in given.items() if value is not None},
         )
     click.echo(
         f"{counted(len(report.user_ids), 'tenant')}, {counted(report.leads, 'lead')}, "
@@ -70,5 +68,5 @@ def demo(  # noqa: PLR0913  # One for each option.
     )
     for user_id in report.user_ids[:5]:
         click.echo(f"  {user_id}")
-    if len(report.user_ids) > len(report.user_ids[:5]):
+    if len(report.user_ids) > 5:  # noqa: PLR2004  # As many as are shown.
         click.echo(f"  and {len(report.user_ids) - 5:,} more")

@@ -45,10 +45,8 @@ def test_the_page_shows_what_the_command_prints(make_platform: MakePlatform, dat
     platform = make_platform(database, NOW)
     demo.load(
         platform.connection,
-        tenants=0,
         leads=10,
         messages_per_lead=1,
-        seed=1,
         today=NOW.date(),
         progress=QUIET,
     )

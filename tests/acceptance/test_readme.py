@@ -63,10 +63,6 @@ def platform(make_platform_once: MakePlatform, demo_database: Database) -> Platf
     made = make_platform_once(demo_database, NOW)
     demo.load(
         made.connection,
-        tenants=0,
-        leads=demo.DEFAULT_LEADS,
-        messages_per_lead=demo.DEFAULT_MESSAGES_PER_LEAD,
-        seed=demo.DEFAULT_SEED,
         today=NOW.date(),
         progress=QUIET,
     )

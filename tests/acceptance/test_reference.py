@@ -93,10 +93,7 @@ def platform(database: Database, make_platform: MakePlatform) -> Platform:
     made = make_platform(database, NOW)
     demo.load(
         made.connection,
-        tenants=0,
         leads=demo.DEFAULT_LEADS // 10,
-        messages_per_lead=demo.DEFAULT_MESSAGES_PER_LEAD,
-        seed=demo.DEFAULT_SEED,
         today=date(2026, 6, 1),
         progress=QUIET,
     )
@@ -215,10 +212,8 @@ def test_statistics(database: Database, make_platform: MakePlatform) -> None:
     made = make_platform(database, datetime(2026, 6, 1, 20, 55, 44, 81_000, tzinfo=UTC))
     demo.load(
         made.connection,
-        tenants=0,
         leads=10,
         messages_per_lead=2,
-        seed=demo.DEFAULT_SEED,
         today=date(2026, 6, 1),
         progress=QUIET,
     )

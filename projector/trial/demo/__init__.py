@@ -29,8 +29,6 @@ from projector.report.progress import Progress
 from projector.trial.demo.tenant import Row, Tenant, TenantMaker, load_data
 
 DEFAULT_LEADS = 2_000
-DEFAULT_MESSAGES_PER_LEAD = 12.0
-DEFAULT_SEED = 1
 
 REFERENCE_USER_ID = "789895c8-4bd6-43e9-bfea-a4171ec47197"
 SHOWCASE_USER_ID = "5d1c2a77-0b3e-4f56-9a84-2c6e8f90b1d3"
@@ -82,12 +80,12 @@ class DemoReport:
 def load(  # noqa: PLR0913  # An argument for each option of the command.
     conn: psycopg.Connection[Any],
     *,
-    tenants: int,
-    leads: int,
-    messages_per_lead: float,
-    seed: int,
     today: date,
     progress: Progress,
+    tenants: int = 0,
+    leads: int = DEFAULT_LEADS,
+    messages_per_lead: float = 12.0,
+    seed: int = 1,
 ) -> DemoReport:
     """Load the demo, or tenants for a benchmark, as if `today` had just begun in UTC.
 

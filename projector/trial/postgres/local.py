@@ -125,15 +125,7 @@ def _prepare(url: str, *, is_demo: bool) -> None:
         for notice in migrate(conn, create_source=is_demo):
             click.echo(notice)
         if is_demo and conn.execute(query("postgres", "has_users")).fetchone() == (False,):
-            report = demo.load(
-                conn,
-                tenants=0,
-                leads=demo.DEFAULT_LEADS,
-                messages_per_lead=demo.DEFAULT_MESSAGES_PER_LEAD,
-                seed=demo.DEFAULT_SEED,
-                today=datetime.now(UTC).date(),
-                progress=progress,
-            )
+            report = demo.load(conn, today=datetime.now(UTC).date(), progress=progress)
             click.echo(
                 f"Loaded demo data: {counted(report.leads, 'lead')}, {counted(report.messages, 'message')}."
             )

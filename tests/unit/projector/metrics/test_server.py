@@ -53,16 +53,6 @@ def test_a_scheduler_prints_what_it_does_and_how_the_read_model_is(
         page(port)
 
 
-def test_without_the_setting_there_is_no_server(
-    database: Database, connection: Connection, tmp_path: Path
-) -> None:
-    build(connection)
-    with running_scheduler(database.url, tmp_path) as scheduler:
-        scheduler.wait_for_event("the projector runs")
-        assert scheduler.terminate() == 0
-        assert "metrics" not in scheduler.events()
-
-
 def test_a_port_that_is_taken_and_an_address_that_is_not_ours(
     database: Database, connection: Connection, tmp_path: Path
 ) -> None:

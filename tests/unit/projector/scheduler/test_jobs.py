@@ -17,13 +17,11 @@ from projector.core.refresh import refresh_with_backoff
 from projector.database import locks
 from projector.database.source_names import SourceCursor
 from projector.observe.metrics import counted
-from projector.observe.status import find_attention, read_status, render
 from projector.operate.install import migrate
 from projector.scheduler import jobs as scheduler_jobs
 from projector.scheduler import pace
 from projector.scheduler.jobs import refresh, upkeep
 from projector.scheduler.worker import Worker
-from projector.sweep import recovery
 from projector.trial.postgres.embedded import EmbeddedServer
 from tests.support.patience import PATIENCE
 from tests.support.running import (
@@ -37,7 +35,6 @@ from tests.support.running import (
 from tests.support.server import Database
 from tests.unit.projector.scheduler.running import Connection, build, jobs_of, leads
 from tests.unit.projector.test_dead_letters import set_aside
-from tests.unit.projector.verify.clock import pass_time
 
 
 def test_the_run_log_is_pruned_and_old_gaps_too(
@@ -91,33 +88,6 @@ def test_a_rebuild_that_another_session_does_is_left_to_it(
 
 
 ROUND = "SELECT coalesce(max(rows_done), -1) FROM projector.verify_rounds"
-
-
-def test_drift_is_found_by_the_verify_of_the_scheduler_within_its_days_and_not_healed(
-    database: Database, connection: Connection, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    write_source(connection)
-    write_conversations(connection, 250, first=2)
-    build(connection)
-    connection.execute("UPDATE read_model.leads SET total_messages = 7 WHERE customer_phone = '49151000251'")
-    passed, jobs = 0, jobs_of(database, monkeypatch, tmp_path)
-    # By the hour, as a clock that is driven goes; the process is another one each time.
-    while not value(connection, "SELECT count(*) FROM projector.verify_rounds WHERE finished_at IS NOT NULL"):
-        assert passed <= 24
-        jobs.workers["verify"]()
-        jobs.end()
-        jobs = jobs_of(database, monkeypatch, tmp_path)
-        pass_time(connection, 3600)
-        passed += 1
-    jobs.end()
-    assert passed > 12
-    status = read_status(connection)
-    [sentence] = find_attention(status)
-    assert "1 item differs from the source rows, first lead 49151000251 of u (total_messages)" in sentence
-    assert "everything: " in render(status)
-    assert ", 251 leads, 1 difference" in render(status)
-    assert value(connection, "SELECT sum(total_messages) FROM read_model.leads") == 7
-    assert value(connection, "SELECT open_differences FROM read_model.projection") == 1
 
 
 def test_one_of_several_schedulers_verifies(
@@ -319,30 +289,6 @@ def test_an_idle_projector_does_the_upkeep_rarely_unless_something_is_wrong(
     jobs.end()
     assert len(done) == 2
     assert value(connection, "SELECT count(*) FROM projector.capture_gaps WHERE healed_at IS NULL") == 0
-
-
-def test_the_depth_of_a_queue_that_is_being_taken_is_looked_at(
-    database: Database, connection: Connection, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    write_source(connection)
-    build(connection)
-    asked: list[int] = []
-
-    def note(_conn: Connection, limit: int) -> bool:
-        asked.append(limit)
-        return False
-
-    monkeypatch.setattr(recovery, "is_too_deep", note)
-    jobs = jobs_of(database, monkeypatch, tmp_path, LEADS_QUEUE_LIMIT="5000")
-    # A projector that begins does not know yet, and may be at its first changes for long.
-    jobs.workers["upkeep"]()
-    jobs.end()
-    assert asked == [5000]
-    jobs = jobs_of(database, monkeypatch, tmp_path, LEADS_QUEUE_LIMIT="5000")
-    jobs.workers["refresh"]()
-    jobs.workers["upkeep"]()
-    jobs.end()
-    assert asked == [5000]
 
 
 def waiting(conn: Connection) -> int:

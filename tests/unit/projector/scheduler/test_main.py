@@ -133,46 +133,6 @@ def test_several_share_a_deep_queue(database: Database, connection: Connection, 
     assert leads(connection) == 799
 
 
-def test_a_killed_one_is_replaced_by_another(
-    database: Database, connection: Connection, tmp_path: Path
-) -> None:
-    build(connection)
-    write_source(connection)
-    with running_scheduler(database.url, tmp_path) as one, running_scheduler(database.url, tmp_path) as other:
-        one.wait_for_event("the projector runs")
-        other.wait_for_event("the projector runs")
-        for first in range(2, 300):
-            write_conversations(connection, 1, first=first)
-        one.kill()
-        wait_until(connection, "count(*) = 299 FROM read_model.leads")
-        write_message(connection, "m1")
-        wait_until(connection, "count(*) = 1 FROM read_model.lead_messages")
-        assert other.terminate() == 0
-
-
-def test_a_rebuild_whose_process_was_killed_is_done_by_another(
-    database: Database, connection: Connection, tmp_path: Path
-) -> None:
-    write_source(connection)
-    with database.connect() as holder, running_scheduler(database.url, tmp_path) as one:
-        with holder.transaction():
-            # The first build waits here before its end.
-            holder.execute("LOCK TABLE conversations IN ACCESS EXCLUSIVE MODE")
-            wait_until(
-                connection,
-                "count(*) = 1 FROM pg_stat_activity WHERE application_name = 'leads-projector run: upkeep'"
-                " AND datname = current_database() AND wait_event_type = 'Lock'",
-            )
-            assert value(connection, "SELECT built_at IS NULL FROM read_model.projection")
-            one.kill()
-        with running_scheduler(database.url, tmp_path) as other:
-            wait_until(connection, "built_at IS NOT NULL FROM read_model.projection")
-            wait_until(connection, "count(*) FILTER (WHERE outcome = 'running') = 0 FROM projector.runs")
-            assert value(connection, "SELECT count(*) FROM projector.runs WHERE outcome = 'interrupted'") == 1
-            assert other.terminate() == 0
-    assert leads(connection) == 1
-
-
 def test_another_projection_version_is_rebuilt_by_itself_while_the_old_rows_are_served(
     database: Database, connection: Connection, tmp_path: Path
 ) -> None:
@@ -264,41 +224,30 @@ def test_without_tracing_nothing_of_opentelemetry_is_imported(
     assert (refused.returncode, "LEADS_TRACING" in refused.stderr) == (2, True)
 
 
-def test_it_waits_for_a_database_that_goes_away_and_says_so_once(
+def test_it_starts_before_its_database_waits_for_one_that_goes_away_and_says_so_once(
     start_server: Callable[..., EmbeddedServer], tmp_path: Path
 ) -> None:
     server = start_server()
+    gone = "the database is gone; trying again until it is back"
     with connect(server.url()) as conn:
         migrate(conn, create_source=True)
         write_source(conn)
-    with running_scheduler(server.url(), tmp_path) as scheduler:
-        with connect(server.url()) as conn:
-            wait_until(conn, "count(*) = 1 FROM read_model.leads")
-        server.stop(mode="immediate")
-        scheduler.wait_for_event("the database is gone; trying again until it is back")
-        server.start()
-        scheduler.wait_for_event("the database is back")
-        with connect(server.url()) as conn:
-            write_message(conn, "m1")
-            wait_until(conn, "count(*) = 1 FROM read_model.lead_messages")
-        assert scheduler.terminate() == 0
-        told = [line["event"] for line in scheduler.logged() if line["level"] in ("warning", "error")]
-        assert told == ["the database is gone; trying again until it is back"]
-
-
-def test_it_starts_before_its_database_and_ends_without_it(
-    start_server: Callable[..., EmbeddedServer], tmp_path: Path
-) -> None:
-    server = start_server(fast=True)
-    with connect(server.url()) as conn:
-        migrate(conn, create_source=True)
     server.stop()
     with running_scheduler(server.url(), tmp_path) as scheduler:
-        scheduler.wait_for_event("the database is gone; trying again until it is back")
+        scheduler.wait_for_event(gone)
         scheduler.wait_for_event("the projector runs")
         server.start()
         with connect(server.url()) as conn:
-            wait_until(conn, "built_at IS NOT NULL FROM read_model.projection")
+            wait_until(conn, "count(*) = 1 FROM read_model.leads")
+        server.stop(mode="immediate")
+        scheduler.wait_for_event(gone, times=2)
+        server.start()
+        scheduler.wait_for_event("the database is back", times=2)
+        with connect(server.url()) as conn:
+            write_message(conn, "m1")
+            wait_until(conn, "count(*) = 1 FROM read_model.lead_messages")
         server.stop()
-        scheduler.wait_for_event("the database is gone; trying again until it is back", times=2)
+        scheduler.wait_for_event(gone, times=3)
         assert scheduler.terminate() == 0
+        told = [line["event"] for line in scheduler.logged() if line["level"] in ("warning", "error")]
+        assert told == [gone] * 3

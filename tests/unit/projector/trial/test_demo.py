@@ -14,7 +14,7 @@ from psycopg.rows import TupleRow
 
 from projector.database.schema import sections
 from projector.report.errors import ProjectorError, SourceMissingError
-from projector.report.progress import QUIET, Progress
+from projector.report.progress import QUIET
 from projector.trial import demo
 from tests.support.server import Database, Server
 
@@ -139,25 +139,9 @@ class Recorder:
         self.finished = True
 
 
-def load(  # noqa: PLR0913  # As the function itself.
-    conn: psycopg.Connection[Any],
-    *,
-    tenants: int = 0,
-    leads: int = 100,
-    messages_per_lead: float = 5,
-    seed: int = 1,
-    today: date = TODAY,
-    progress: Progress = QUIET,
-) -> demo.DemoReport:
-    return demo.load(
-        conn,
-        tenants=tenants,
-        leads=leads,
-        messages_per_lead=messages_per_lead,
-        seed=seed,
-        today=today,
-        progress=progress,
-    )
+def load(conn: psycopg.Connection[Any], **options: Any) -> demo.DemoReport:  # noqa: ANN401  # As the function itself.
+    small = {"today": TODAY, "progress": QUIET, "leads": 100, "messages_per_lead": 5}
+    return demo.load(conn, **{**small, **options})
 
 
 def rows(conn: Connection, query: str, *parameters: object) -> list[TupleRow]:
@@ -181,7 +165,7 @@ def full(server: Server, source_template: Database) -> Iterator[Connection]:
     database = server.create("demo", template=source_template.name)
     with database.connect() as conn:
         conn.execute("ALTER TABLE messages ADD COLUMN arrival bigserial")
-        load(conn, leads=demo.DEFAULT_LEADS, messages_per_lead=demo.DEFAULT_MESSAGES_PER_LEAD)
+        demo.load(conn, today=TODAY, progress=QUIET)
         conn.execute(LEADS)
         yield conn
     server.drop(database)
