@@ -114,9 +114,10 @@ def shards(conn: Connection) -> list[str]:
     return [name for (name,) in conn.execute(query("citus", "find_shards")).fetchall()]
 
 
-def sizes(conn: Connection) -> dict[str, int]:
-    """Return the bytes that the tables of the read model have on all servers of Citus."""
-    return dict(conn.execute(query("citus", "measure_tables")).fetchall()) if on_citus(conn) else {}
+def sizes(conn: Connection) -> dict[str, tuple[int, int]]:
+    """Return about how many rows, and how many bytes, the distributed tables have on all servers of Citus."""
+    found = conn.execute(query("citus", "measure_tables")).fetchall() if on_citus(conn) else []
+    return {name: (rows, size) for name, rows, size in found}
 
 
 def unprotected_shard(conn: Connection) -> str | None:

@@ -99,13 +99,31 @@ INNER JOIN pg_catalog.pg_class AS c ON c.oid = s.logicalrelid
 INNER JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace AND n.nspname = 'read_model';
 
 -- name: measure_tables
--- Returns each distributed table of the read model, and its bytes on all servers, with indexes and TOAST.
+-- Returns each table of the read model that is distributed by tenant, about how many rows it has on all servers, and
+-- its bytes there, with indexes and TOAST.
+WITH asked AS MATERIALIZED (
+    SELECT w.result
+    FROM pg_catalog.run_command_on_workers($command$
+        SELECT coalesce(json_object_agg(t.name, t.tuples), '{}')
+        FROM (
+            SELECT regexp_replace(c.relname, '_\d+$', '') AS name, sum(greatest(c.reltuples, 0)) AS tuples
+            FROM pg_catalog.pg_class AS c
+            INNER JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace AND n.nspname = 'read_model'
+            WHERE c.relkind = 'r' AND c.relname ~ '_\d+$'
+            GROUP BY 1
+        ) AS t
+    $command$) AS w
+    WHERE w.success
+)
+
 SELECT
     'read_model.' || c.relname AS table_name,
+    (SELECT coalesce(sum((a.result::json ->> c.relname)::float8), 0)::bigint FROM asked AS a) AS about_rows,
     pg_catalog.citus_total_relation_size(p.logicalrelid) AS bytes
 FROM pg_catalog.pg_dist_partition AS p
 INNER JOIN pg_catalog.pg_class AS c ON c.oid = p.logicalrelid
-INNER JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace AND n.nspname = 'read_model';
+INNER JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace AND n.nspname = 'read_model'
+WHERE p.partmethod = 'h';
 
 -- name: find_unprotected_shard
 -- Returns a shard whose policies are not those of its table, or null: row security holds on the servers or nowhere.

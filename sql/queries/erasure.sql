@@ -60,15 +60,18 @@ WHERE l.user_id = %(user_id)s AND (%(customer_phone)s::text IS NULL OR l.custome
 
 -- name: delete_some
 -- Deletes rows of a table that has tenant and phone. Parameters: user_id, customer_phone, size (how many rows at most).
+-- The tenant is named twice: so Citus sends the statement as a whole to the one place that has these rows.
 DELETE FROM {table}
-WHERE ctid = any(
-    ARRAY(
-        SELECT t.ctid
-        FROM {table} AS t
-        WHERE t.user_id = %(user_id)s AND (%(customer_phone)s::text IS NULL OR t.customer_phone = %(customer_phone)s)
-        LIMIT %(size)s
-    )
-);
+WHERE user_id = %(user_id)s
+    AND ctid = any(
+        ARRAY(
+            SELECT t.ctid
+            FROM {table} AS t
+            WHERE t.user_id = %(user_id)s
+                AND (%(customer_phone)s::text IS NULL OR t.customer_phone = %(customer_phone)s)
+            LIMIT %(size)s
+        )
+    );
 
 -- name: delete_of_tenant
 -- Deletes all rows that a table has of a tenant. Parameter: user_id.

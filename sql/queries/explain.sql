@@ -15,7 +15,7 @@ SELECT
     set_config('enable_seqscan', 'off', true);
 
 -- name: read_state
--- What decides how a difference from the read model is to be read.
+-- What decides how a difference from the read model is to be read. Citus takes no sub-select without a column.
 --
 -- Returns version (projection version of the last build), gap (why changes may have been missed), is_rebuilding,
 -- truncates (whether a TRUNCATE of the platform waits), is_longer (whether more changes wait than are looked at), and
@@ -32,9 +32,9 @@ SELECT
             LIMIT 1
         )
     ) AS gap,
-    EXISTS (SELECT FROM projector.rebuild_plan) AS is_rebuilding,
+    EXISTS (SELECT 1 FROM projector.rebuild_plan) AS is_rebuilding,
     EXISTS (
-        SELECT
+        SELECT 1
         FROM (
             SELECT c.kind
             FROM projector.changes AS c
@@ -44,9 +44,9 @@ SELECT
         WHERE c.kind = 'truncate'
     ) AS truncates,
     (SELECT count(*) FROM (SELECT 1 FROM projector.changes LIMIT %(bound)s + 1) AS bounded) > %(bound)s AS is_longer,
-    EXISTS (SELECT FROM {source.users} AS u WHERE u.user_id = %(user_id)s)
-    OR EXISTS (SELECT FROM read_model.tenants AS t WHERE t.user_id = %(user_id)s)
-    OR EXISTS (SELECT FROM read_model.leads AS l WHERE l.user_id = %(user_id)s) AS is_tenant
+    EXISTS (SELECT 1 FROM {source.users} AS u WHERE u.user_id = %(user_id)s)
+    OR EXISTS (SELECT 1 FROM read_model.tenants AS t WHERE t.user_id = %(user_id)s)
+    OR EXISTS (SELECT 1 FROM read_model.leads AS l WHERE l.user_id = %(user_id)s) AS is_tenant
 FROM read_model.projection AS p;
 
 -- name: canonical_phone

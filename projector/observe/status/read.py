@@ -354,7 +354,9 @@ def _read(conn: Connection, row_type: type[_Row], name: str, **parameters: objec
 def _read_sizes(conn: Connection) -> list[Size]:
     measured = citus.sizes(conn)
     found = _read(conn, Size, "read_sizes")
-    sizes = [replace(size, bytes=measured.get(size.table_name, size.bytes)) for size in found]
+    sizes = [
+        Size(size.table_name, *measured.get(size.table_name, (size.about_rows, size.bytes))) for size in found
+    ]
     return sorted(sizes, key=lambda size: size.bytes, reverse=True)
 
 
