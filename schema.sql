@@ -141,10 +141,6 @@ CREATE TABLE IF NOT EXISTS read_model.tenants (
     -- The newest version of a tombstone that was deleted for its age; 0 where none was.
     pruned_version bigint NOT NULL DEFAULT 0
 ) WITH (fillfactor = 50, vacuum_truncate = off);
-ALTER TABLE read_model.tenants
-    ADD COLUMN IF NOT EXISTS version_id uuid NOT NULL DEFAULT '00000000-0000-0000-0000-000000000000',
-    ADD COLUMN IF NOT EXISTS epoch uuid NOT NULL DEFAULT gen_random_uuid(),
-    ADD COLUMN IF NOT EXISTS pruned_version bigint NOT NULL DEFAULT 0;
 
 -- One row per lead: the columns that a list filters and sorts by and that a message can change, and the lead as the
 -- API prints it.
@@ -189,10 +185,6 @@ CREATE TABLE IF NOT EXISTS read_model.leads (
     )
 -- Each message updates the row of its lead. Frequent vacuums keep the table small and index-only scans possible.
 ) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_insert_scale_factor = 0.02, vacuum_truncate = off);
-ALTER TABLE read_model.leads
-    ADD COLUMN IF NOT EXISTS last_message_sender text COLLATE "C",
-    ADD COLUMN IF NOT EXISTS has_conversation boolean NOT NULL DEFAULT true,
-    ADD COLUMN IF NOT EXISTS version bigint NOT NULL DEFAULT 0;
 -- Usage: the default page, in its order with nulls last; filtered lists, which it answers without visiting rows that
 -- do not match; the leads of a partial hour or day.
 CREATE INDEX IF NOT EXISTS leads_by_last_message_at
@@ -278,12 +270,11 @@ CREATE TABLE IF NOT EXISTS read_model.lead_profiles (
     name_key text COLLATE "C",
     -- lower() of name, email, company and phone, with a line feed between them.
     search_text text COLLATE "C" NOT NULL,
-    -- The same without accents; null where it has none. A lead of an older version has none until the rebuild.
+    -- The same without accents; null where it has none.
     search_plain text COLLATE "C",
     -- Usage: the profile of one lead.
     CONSTRAINT lead_profiles_pkey PRIMARY KEY (user_id, customer_phone)
 ) WITH (vacuum_truncate = off);
-ALTER TABLE read_model.lead_profiles ADD COLUMN IF NOT EXISTS search_plain text COLLATE "C";
 -- Usage: sort_by=name.
 CREATE INDEX IF NOT EXISTS lead_profiles_by_name
     ON read_model.lead_profiles (user_id, name_key, customer_phone);
@@ -457,10 +448,6 @@ CREATE TABLE IF NOT EXISTS read_model.lead_totals (
     -- only.
     CONSTRAINT lead_totals_pkey PRIMARY KEY (user_id, granularity, bucket_start)
 ) WITH (fillfactor = 70, vacuum_truncate = off);
-ALTER TABLE read_model.lead_totals
-    ADD COLUMN IF NOT EXISTS last_from_user integer NOT NULL DEFAULT 0,
-    ADD COLUMN IF NOT EXISTS last_from_agent integer NOT NULL DEFAULT 0,
-    ADD COLUMN IF NOT EXISTS without_conversation integer NOT NULL DEFAULT 0;
 
 -- One row, which exists from the first build on: how fresh the read model is. It is one row and not one per shard
 -- because an idle refresh updates it every second.
@@ -498,13 +485,6 @@ CREATE TABLE IF NOT EXISTS read_model.projection (
     -- What keeps changes of the platform from arriving by logical replication; null while nothing does.
     feed_problem text COLLATE "C"
 ) WITH (vacuum_truncate = off);
-ALTER TABLE read_model.projection
-    ADD COLUMN IF NOT EXISTS proved_at timestamptz,
-    ADD COLUMN IF NOT EXISTS round_done real,
-    ADD COLUMN IF NOT EXISTS open_differences bigint NOT NULL DEFAULT 0,
-    ADD COLUMN IF NOT EXISTS found_differences bigint NOT NULL DEFAULT 0,
-    ADD COLUMN IF NOT EXISTS installation_id uuid NOT NULL DEFAULT gen_random_uuid(),
-    ADD COLUMN IF NOT EXISTS feed_problem text COLLATE "C";
 
 -- section: projector
 
@@ -974,26 +954,20 @@ $$;
 DO $$
 DECLARE
     found record;
-    condition text;
 BEGIN
     FOR found IN
-        SELECT s.table_name, s.lets_older_api_pass FROM read_model.row_security AS s WHERE s.problem IS NOT NULL
+        SELECT s.table_name FROM read_model.row_security AS s WHERE s.problem IS NOT NULL
     LOOP
-        condition := 'user_id = current_setting(''leads.user_id'', true)';
-        -- The API of the version before names no tenant. That of today does, from its first statement on.
-        IF found.lets_older_api_pass THEN
-            condition := '(SELECT current_setting(''leads.user_id'', true)) IS NULL'
-                ' OR user_id = (SELECT current_setting(''leads.user_id'', true))';
-        END IF;
         EXECUTE format('DROP POLICY IF EXISTS all_rows ON %s', found.table_name);
         EXECUTE format('DROP POLICY IF EXISTS one_tenant ON %s', found.table_name);
-        EXECUTE format('CREATE POLICY one_tenant ON %s TO leads_api USING (%s)', found.table_name, condition);
+        EXECUTE format(
+            'CREATE POLICY one_tenant ON %s TO leads_api USING (user_id = current_setting(''leads.user_id'', true))',
+            found.table_name
+        );
         EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', found.table_name);
     END LOOP;
     -- LIKE on the table would read all profiles of the tenant: see lead_profiles_of_tenant.
-    IF NOT EXISTS (SELECT FROM read_model.row_security AS s WHERE s.lets_older_api_pass) THEN
-        REVOKE SELECT ON read_model.lead_profiles FROM leads_api;
-    END IF;
+    REVOKE SELECT ON read_model.lead_profiles FROM leads_api;
 END
 $$;
 

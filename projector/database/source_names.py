@@ -116,15 +116,11 @@ def locate_source(conn: psycopg.Connection[TupleRow], schemas: Sequence[str]) ->
 def read_noted_source(conn: psycopg.Connection[TupleRow]) -> SourceNames | None:
     """Return the names of the source tables as `migrate` has noted them; None for a login that may not read our state.
 
-    None too where nothing is noted. A version before noted the schemas in the order in which they are searched.
+    None too where nothing is noted.
     """
     with conn.cursor(row_factory=scalar_row) as cursor:
         if not cursor.execute(query("db", "can_read_settings")).fetchone():
             return None
-        notes_tables = cursor.execute(query("db", "can_read_source_tables")).fetchone()
         schemas = cursor.execute(query("db", "find_source_schemas")).fetchone()
-    if notes_tables:
-        found = conn.execute(query("db", "read_source_tables")).fetchall()
-        if found:
-            return SourceNames(dict(found), schemas or ())
-    return locate_source(conn, schemas) if schemas else None
+    found = conn.execute(query("db", "read_source_tables")).fetchall()
+    return SourceNames(dict(found), schemas or ()) if found else None

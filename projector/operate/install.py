@@ -15,7 +15,7 @@ from projector.database import connect as db
 from projector.database.noted_source import follow_source
 from projector.database.schema import comments, sections, source_commands
 from projector.database.source_names import locate_source, own_connection, source_names
-from projector.database.sql import PROJECTION_VERSION, functions, normalizing_functions, query, steps
+from projector.database.sql import PROJECTION_VERSION, functions, normalizing_functions, query
 from projector.operate.api_role import set_up_api_role
 from projector.operate.install_notices import collation, missing_indexes
 from projector.operate.reader_role import set_up_reader_role
@@ -25,6 +25,7 @@ from projector.report.errors import (
     NOT_INSTALLED,
     DependentsError,
     IncompleteSchemaError,
+    NotInstalledError,
     SourceMissingError,
 )
 
@@ -77,12 +78,10 @@ def _install(conn: Connection, source_schemas: Sequence[str], *, create_source: 
     """Everything that needs no right but to create, in the caller's transaction."""
     conn.execute("SELECT pg_advisory_xact_lock(%s, 0)", (locks.MIGRATION,))
     citus.prepare_to_change(conn)
+    _require_known_predecessor(conn)
     schemas = _find_source(conn, source_schemas, create_source=create_source)
     require_rights_to_migrate(conn)
     _own_shards(conn)
-    _run(conn, functions("install/before_tables"))
-    if conn.execute(query("status", "is_installed")).fetchone() == (True,):
-        require_noted_place(conn)
     _run(conn, {"schema.sql": sections()["read_model"] + sections()["access"]})
     _run(conn, {"schema.sql": sections()["projector"]})
     with _incomplete_schema("schema.sql"):
@@ -98,14 +97,30 @@ def _install(conn: Connection, source_schemas: Sequence[str], *, create_source: 
     conn.execute(query("install", "begin_projection"), {"version": PROJECTION_VERSION})
 
 
+def _require_known_predecessor(conn: Connection) -> None:
+    """Raise NotInstalledError where an installation is there that this version cannot take over."""
+    row = conn.execute(query("install", "read_predecessor")).fetchone()
+    is_alone, is_too_old = row or (False, False)
+    if is_too_old:
+        raise NotInstalledError(
+            "A version older than the one before this installed the read model: run uninstall with that version, then"
+            " migrate and rebuild with this one. Nothing was changed."
+        )
+    if is_alone:
+        raise NotInstalledError(
+            "This database has the read model of an installation whose platform is in another database, which this"
+            " version does not support: run uninstall with the version that installed it, then migrate the platform's"
+            " database with this one. Nothing was changed."
+        )
+    if conn.execute(query("status", "is_installed")).fetchone() == (True,):
+        require_noted_place(conn)
+
+
 def _complete(conn: Connection) -> None:
     """What takes a while where there are leads: readers go on, because no table changes in the same transaction."""
     conn.execute("SELECT pg_advisory_xact_lock(%s, 0)", (locks.MIGRATION,))
     citus.prepare_to_change(conn)
     _run(conn, {"schema.sql": sections()["later"]})
-    if not citus.on_citus(conn):
-        # No version that needs these ran on Citus.
-        _run(conn, {f"sql/{found.name}.sql": found.text.decode() for found in steps("install/later")})
 
 
 def _run(conn: Connection, texts: Mapping[str, str]) -> None:

@@ -1,12 +1,13 @@
 -- The look-ups of projector/database/connect.py: what a new connection needs to know.
 
 -- name: can_read_settings
--- Returns whether the login may read projector.settings; null where the read model is not installed. A table of this
--- name that somebody else made lacks our columns.
+-- Returns whether the login may read projector.settings and projector.source_tables; null where the read model is not
+-- installed. A table of this name that somebody else made lacks our columns.
 SELECT
     CASE
         WHEN has_schema_privilege(to_regnamespace('projector'), 'USAGE')
-            THEN has_table_privilege(to_regclass('projector.settings'), 'SELECT') AND (
+            THEN has_table_privilege(to_regclass('projector.settings'), 'SELECT')
+            AND has_table_privilege(to_regclass('projector.source_tables'), 'SELECT') AND (
                 SELECT count(*) = 2
                 FROM pg_catalog.pg_attribute AS a
                 INNER JOIN pg_catalog.pg_class AS c ON c.oid = a.attrelid AND c.relname = 'settings'
@@ -37,10 +38,6 @@ WHERE n.nspname = ANY(%(schemas)s)
         WHERE c.relnamespace = n.oid AND c.relname = ANY(%(tables)s)
     )
 LIMIT 1;
-
--- name: can_read_source_tables
--- Returns whether the login may read projector.source_tables; null where a version before has migrated last.
-SELECT has_table_privilege(to_regclass('projector.source_tables'), 'SELECT') AS can_read_source_tables;
 
 -- name: read_source_tables
 -- Returns the name and the schema of each source table, as the last `migrate` found it.

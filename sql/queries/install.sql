@@ -1,5 +1,12 @@
 -- What migrate and uninstall ask.
 
+-- name: read_predecessor
+-- Returns is_alone, whether the database has a read model without the state of its projector, and is_too_old, whether a
+-- version installed it that `migrate` takes nothing over from.
+SELECT
+    to_regclass('read_model.projection') IS NOT NULL AND to_regclass('projector.changes') IS NULL AS is_alone,
+    to_regclass('projector.changes') IS NOT NULL AND to_regclass('projector.source_keys') IS NULL AS is_too_old;
+
 -- name: note_source
 -- Notes the schema of each of the platform's tables: every session of ours takes them from there, whatever search_path
 -- its login has. Parameters: tables, their names, and schemas, one for each.

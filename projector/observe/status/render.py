@@ -157,8 +157,7 @@ def _row_security_lines(status: Status) -> Iterator[tuple[str, str]]:
     if found.unprotected is not None:
         yield "Row security", f"missing: {found.unprotected}, {found.problem}"
     else:
-        older = "; the API of version 0.1 may still run" if found.lets_older_api_pass else ""
-        yield "Row security", f"on, {counted(found.tables, 'table')}{older}"
+        yield "Row security", f"on, {counted(found.tables, 'table')}"
     if role is not None and role.can_create_temporary:
         command = f"REVOKE TEMPORARY ON DATABASE {found.database_name} FROM PUBLIC;"
         yield (

@@ -15,7 +15,7 @@ WHERE p.user_id = current_setting('leads.user_id', true);
 -- An expression is printed for the columns of the view above: for those of its own table, PostgreSQL 18 would wait for
 -- whoever holds the table. user_id is the first column of each.
 --
--- lets_older_api_pass: a session that never named a tenant, as those of the API of the version before, reads all rows.
+-- lets_older_api_pass was for the API of version 0.1, and is false.
 CREATE OR REPLACE VIEW read_model.row_security AS
 SELECT
     found.table_name,
@@ -33,10 +33,10 @@ SELECT
                 AND p.polroles = ARRAY[to_regrole('leads_api')::oid]
                 AND regexp_replace(
                     pg_get_expr(p.polqual, 'read_model.lead_profiles_of_tenant'::regclass), '\s+', ' ', 'g'
-                ) = found.condition
+                ) = '(user_id = current_setting(''leads.user_id''::text, true))'
         ) THEN 'the policy one_tenant is missing or was changed'
         ELSE (
-            SELECT 'the policy ' || quote_ident(min(p.polname)) || ' shows leads_api more'
+            SELECT 'the policy ' || quote_ident(min(p.polname)) COLLATE "default" || ' shows leads_api more'
             FROM pg_catalog.pg_policy AS p
             WHERE p.polrelid = found.table_id
                 AND p.polname <> 'one_tenant'
@@ -45,26 +45,15 @@ SELECT
             HAVING count(*) > 0
         )
     END AS problem,
-    found.lets_older_api_pass,
+    false AS lets_older_api_pass,
     found.table_id
 FROM (
     SELECT
         c.oid AS table_id,
         'read_model.' || quote_ident(c.relname) AS table_name,
-        c.relrowsecurity AS is_enabled,
-        older.may_run AS lets_older_api_pass,
-        CASE
-            WHEN older.may_run
-                THEN '((( SELECT current_setting(''leads.user_id''::text, true) AS current_setting) IS NULL)'
-                    ' OR (user_id = ( SELECT current_setting(''leads.user_id''::text, true) AS current_setting)))'
-            ELSE '(user_id = current_setting(''leads.user_id''::text, true))'
-        END AS condition
+        c.relrowsecurity AS is_enabled
     FROM pg_catalog.pg_class AS c
     INNER JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace AND n.nspname = 'read_model'
     INNER JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid AND a.attname = 'user_id' AND a.attnum > 0
-    CROSS JOIN (
-        -- The API of the version before reads this view, which the next version drops.
-        SELECT to_regclass('read_model.lead_stats') IS NOT NULL AS may_run
-    ) AS older
     WHERE c.relkind IN ('r', 'p')
 ) AS found;

@@ -42,15 +42,6 @@ def test_what_migrate_noted_is_read_for_each_table(connection: Connection) -> No
     assert noted.searched == ["app", "public"]
 
 
-def test_a_version_before_noted_the_schemas_only(connection: Connection) -> None:
-    connection.execute("CREATE SCHEMA app CREATE TABLE messages (text text)")
-    connection.execute("UPDATE projector.settings SET value = '{app,public}' WHERE name = 'source_schemas'")
-    connection.execute("DROP TABLE projector.source_tables CASCADE")
-    noted = read_noted_source(connection)
-    assert noted is not None
-    assert noted["messages"] == '"app"."messages"'
-
-
 def test_nothing_is_noted_before_the_first_migrate(empty_database: Database) -> None:
     with empty_database.connect() as conn:
         assert read_noted_source(conn) is None

@@ -1,0 +1,2 @@
+-- Drop what the version before kept for the API of version 0.1: the old names of three tables.
+DROP VIEW IF EXISTS read_model.lead_stats, read_model.lead_day_stats, read_model.lead_span_stats;
