@@ -32,11 +32,15 @@ INVOCATION = re.compile(
 )
 
 
-READERS_OF_SETTINGS = ("api/config/__init__.py", "projector/config.py")
+READERS_OF_SETTINGS = (("api/config/__init__.py", "api/config/auth.py"), ("projector/config.py",))
+
+
+def settings_of(files: tuple[str, ...]) -> set[str]:
+    return {name for file in files for name in SETTING.findall(read(file))}
 
 
 def settings() -> set[str]:
-    return {name for file in READERS_OF_SETTINGS for name in SETTING.findall(read(file))}
+    return set().union(*map(settings_of, READERS_OF_SETTINGS))
 
 
 def commands(group: click.Group = cli, prefix: str = "") -> dict[str, click.Command]:
@@ -106,7 +110,7 @@ def test_the_defaults_of_the_example_are_those_of_the_code(
 
 
 def test_the_page_of_settings_says_whose_each_setting_is() -> None:
-    of_api, of_projector = (SETTING.findall(read(file)) for file in READERS_OF_SETTINGS)
+    of_api, of_projector = map(settings_of, READERS_OF_SETTINGS)
     for name, (_, owner, _) in settings_of_the_page().items():
         # The embedded server's start looks at the API's port and address; they are the API's all the same.
         if name in {"HOST", "PORT"} or name not in of_projector:

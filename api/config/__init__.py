@@ -2,18 +2,19 @@
 
 import os
 import re
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, fields
 from math import inf
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Any
 
 from environs import Env
 
 from api.config import auth, values
 from api.config.auth import AuthConfig
-from api.config.jwt_keys import ALGORITHMS, read_keys
+from api.config.jwt_keys import read_keys
 from api.config.names import settings_that_are_gone, unknown_settings
+from api.config.values import setting
 
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 SESSION, TRANSACTION = TENANT_SETTINGS = ("session", "transaction")
@@ -26,8 +27,6 @@ _MAX_SHOWN = 60
 _SHARED_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 _SESSION_ATTRIBUTES = "PGTARGETSESSIONATTRS"
 
-Value = TypeVar("Value")
-
 
 class ConfigurationError(Exception):
     """Settings that are not valid; the message names each of them, its value and what is allowed."""
@@ -38,33 +37,33 @@ class Config:
     """Every setting; an empty text is a setting that is switched off."""
 
     database_url: str = field(repr=False)
-    role: str = "leads_api"
-    tenant_setting: str = "session"
-    host: str = "127.0.0.1"
-    port: int = 4000
-    workers: int = 1
-    threads: int = 5
-    rate_limit: str = "100 per minute"
-    rate_limit_storage: str = field(default=MEMORY, repr=False)
-    statement_timeout_ms: int = 5000
+    role: str = setting("LEADS_API_ROLE", values.switchable, "leads_api")
+    tenant_setting: str = setting("LEADS_TENANT_SETTING", values.one_of(TENANT_SETTINGS), SESSION)
+    host: str = setting("HOST", str, "127.0.0.1")
+    port: int = setting("PORT", values.port, 4000)
+    workers: int = setting("LEADS_API_WORKERS", values.whole_number(1, 64), 1)
+    threads: int = setting("LEADS_API_THREADS", values.whole_number(1, 256), 5)
+    rate_limit: str = setting("LEADS_RATE_LIMIT", values.rate_limit, "100 per minute")
+    rate_limit_storage: str = setting("LEADS_RATE_LIMIT_STORAGE", values.storage, MEMORY, is_secret=True)
+    statement_timeout_ms: int = setting("LEADS_STATEMENT_TIMEOUT_MS", values.whole_number(1, 3_600_000), 5000)
     # Of each process at once.
-    exports: int = 1
+    exports: int = setting("LEADS_EXPORTS", values.whole_number(1, 64), 1)
     # Whose pages may read answers in a browser; `*` for any.
-    cors_origins: tuple[str, ...] = ()
-    compression: bool = True
-    log_level: str = "INFO"
-    log_format: str = "auto"
-    log_personal_data: bool = False
-    metrics_host: str = "127.0.0.1"
+    cors_origins: tuple[str, ...] = setting("LEADS_CORS_ORIGINS", values.origins, ())
+    compression: bool = setting("LEADS_COMPRESSION", values.switch, default=True)
+    log_level: str = setting("LEADS_LOG_LEVEL", values.one_of(LOG_LEVELS), "INFO")
+    log_format: str = setting("LEADS_LOG_FORMAT", values.one_of(LOG_FORMATS), "auto")
+    log_personal_data: bool = setting("LEADS_LOG_PERSONAL_DATA", values.switch, default=False)
+    metrics_host: str = setting("LEADS_METRICS_HOST", str, "127.0.0.1")
     # 0 if /metrics is on the port of the API.
-    metrics_port: int = 0
+    metrics_port: int = setting("LEADS_API_METRICS_PORT", values.off_or(values.port, 0), 0)
     # Where the workers share their counts; empty if there is one that counts alone.
     metrics_folder: str = ""
     # In seconds; infinite if any age will do.
-    ready_max_age: float = inf
-    tracing: bool = False
+    ready_max_age: float = setting("LEADS_READY_MAX_AGE", values.off_or(values.seconds, inf), inf)
+    tracing: bool = setting("LEADS_TRACING", values.switch, default=False)
     # Whether there is a page for people at /.
-    page: bool = True
+    page: bool = setting("LEADS_PAGE", values.switch, default=True)
     auth: AuthConfig = field(default_factory=AuthConfig)
 
 
@@ -76,7 +75,7 @@ def load(env_file: Path = ENV_FILE) -> Config:
     settings = _settings(env_file)
     problems: list[str] = []
 
-    def read(name: str, parse: Callable[[str], Value], default: Value, *, is_secret: bool = False) -> Value:
+    def read(name: str, parse: Callable[[str], Any], default: Any, *, is_secret: bool = False) -> Any:  # noqa: ANN401
         text = settings(name)
         # Compose files and systemd units write a variable that is not set as an empty one.
         if not text:
@@ -88,86 +87,47 @@ def load(env_file: Path = ENV_FILE) -> Config:
             problems.append(f"{name}: {shown} is not allowed. It has to be {allowed}.")
             return default
 
+    def all_of(kind: type[Config | AuthConfig]) -> dict[str, Any]:
+        return {one.name: read(**one.metadata, default=one.default) for one in fields(kind) if one.metadata}
+
+    of_auth = all_of(AuthConfig)
+    algorithm = of_auth["algorithm"]
+    keys = read("LEADS_JWT_KEY", lambda text: read_keys(text, algorithm), (), is_secret=True)
     address = "LEADS_API_DATABASE_URL" if settings("LEADS_API_DATABASE_URL") else "DATABASE_URL"
     config = Config(
         database_url=read(address, values.readers_url, "", is_secret=True),
-        role=read("LEADS_API_ROLE", values.switchable, "leads_api"),
-        tenant_setting=read(
-            "LEADS_TENANT_SETTING",
-            values.one_of(TENANT_SETTINGS),
-            SESSION,
-        ),
-        host=read("HOST", str, "127.0.0.1"),
-        port=read("PORT", values.whole_number(1, values.MAX_PORT), 4000),
-        workers=read("LEADS_API_WORKERS", values.whole_number(1, 64), 1),
-        threads=read("LEADS_API_THREADS", values.whole_number(1, 256), 5),
-        rate_limit=read("LEADS_RATE_LIMIT", values.rate_limit, "100 per minute"),
-        rate_limit_storage=read("LEADS_RATE_LIMIT_STORAGE", values.storage, MEMORY, is_secret=True),
-        statement_timeout_ms=read("LEADS_STATEMENT_TIMEOUT_MS", values.whole_number(1, 3_600_000), 5000),
-        exports=read("LEADS_EXPORTS", values.whole_number(1, 64), 1),
-        cors_origins=read("LEADS_CORS_ORIGINS", values.origins, ()),
-        compression=read("LEADS_COMPRESSION", values.switch, default=True),
-        log_level=read("LEADS_LOG_LEVEL", values.one_of(LOG_LEVELS), "INFO"),
-        log_format=read("LEADS_LOG_FORMAT", values.one_of(LOG_FORMATS), "auto"),
-        log_personal_data=read("LEADS_LOG_PERSONAL_DATA", values.switch, default=False),
-        metrics_host=read("LEADS_METRICS_HOST", str, "127.0.0.1"),
-        metrics_port=read(
-            "LEADS_API_METRICS_PORT",
-            values.off_or(values.whole_number(1, values.MAX_PORT), 0),
-            0,
-        ),
         metrics_folder=os.environ.get(_SHARED_FOLDER, ""),
-        ready_max_age=read("LEADS_READY_MAX_AGE", values.off_or(values.seconds, inf), inf),
-        tracing=read("LEADS_TRACING", values.switch, default=False),
-        page=read("LEADS_PAGE", values.switch, default=True),
-        auth=_auth(read),
+        auth=AuthConfig(jwt_keys=keys, **of_auth),
+        **all_of(Config),
     )
-    problems += _gone(settings)
-    problems += auth.auth_problems(config.auth.methods, lambda name: bool(settings(name)))
-    # libpq takes it for an address that names none.
-    attributes = "" if "target_session_attrs" in config.database_url else os.environ.get(_SESSION_ATTRIBUTES)
-    if attributes == values.READ_WRITE:
-        problems.append(
-            f"{_SESSION_ATTRIBUTES}: '{attributes}' is not allowed. It has to be {values.NOT_READ_WRITE}."
-        )
     if not settings(address):
         problems.append(f"DATABASE_URL: it is not set. It has to be {values.ADDRESS}.")
-    if config.workers > 1 and config.rate_limit and config.rate_limit_storage.startswith("memory:"):
-        problems.append(
-            "LEADS_API_WORKERS: several workers would each count for themselves, and let through a multiple "
-            "of LEADS_RATE_LIMIT. Name a store that they share in LEADS_RATE_LIMIT_STORAGE "
-            "(redis://HOST:PORT or valkey://HOST:PORT), or set LEADS_RATE_LIMIT=off."
-        )
-    if values.ANY_ORIGIN in config.cors_origins and not config.auth.is_on:
-        problems.append(
-            "LEADS_CORS_ORIGINS: '*' would let every page that somebody here opens in a browser read all leads,"
-            " because LEADS_AUTH asks nobody who calls. Name the origins, or set LEADS_AUTH to jwt or key."
-        )
+    problems += [
+        *_gone(settings),
+        *auth.auth_problems(config.auth.methods, lambda name: bool(settings(name))),
+    ]
+    problems += _that_exclude_each_other(config)
     if problems:
         raise ConfigurationError("\n  ".join(["These settings cannot be used:", *sorted(problems)]))
     return config
 
 
-class _Read(Protocol):
-    """Returns the value of a setting, or its default; notes what is not valid."""
-
-    def __call__(
-        self, name: str, parse: Callable[[str], Value], default: Value, *, is_secret: bool = False
-    ) -> Value: ...
-
-
-def _auth(read: _Read) -> AuthConfig:
-    algorithm = read("LEADS_JWT_ALGORITHM", values.one_of(ALGORITHMS), "")
-    return AuthConfig(
-        methods=read("LEADS_AUTH", auth.auth_methods, ()),
-        jwt_keys=read("LEADS_JWT_KEY", lambda text: read_keys(text, algorithm), (), is_secret=True),
-        jwks_url=read("LEADS_JWKS_URL", auth.jwks_url, "", is_secret=True),
-        algorithm=algorithm,
-        audience=read("LEADS_JWT_AUDIENCE", str, ""),
-        issuer=read("LEADS_JWT_ISSUER", str, ""),
-        tenant_claim=read("LEADS_JWT_TENANT_CLAIM", auth.claim_name, "sub"),
-        all_scope=read("LEADS_JWT_ALL_SCOPE", auth.scope_name, auth.ALL_SCOPE),
-    )
+def _that_exclude_each_other(config: Config) -> Iterator[str]:
+    # libpq takes it for an address that names none.
+    attributes = "" if "target_session_attrs" in config.database_url else os.environ.get(_SESSION_ATTRIBUTES)
+    if attributes == values.READ_WRITE:
+        yield f"{_SESSION_ATTRIBUTES}: '{attributes}' is not allowed. It has to be {values.NOT_READ_WRITE}."
+    if config.workers > 1 and config.rate_limit and config.rate_limit_storage.startswith("memory:"):
+        yield (
+            "LEADS_API_WORKERS: several workers would each count for themselves, and let through a multiple "
+            "of LEADS_RATE_LIMIT. Name a store that they share in LEADS_RATE_LIMIT_STORAGE "
+            "(redis://HOST:PORT or valkey://HOST:PORT), or set LEADS_RATE_LIMIT=off."
+        )
+    if values.ANY_ORIGIN in config.cors_origins and not config.auth.is_on:
+        yield (
+            "LEADS_CORS_ORIGINS: '*' would let every page that somebody here opens in a browser read all leads,"
+            " because LEADS_AUTH asks nobody who calls. Name the origins, or set LEADS_AUTH to jwt or key."
+        )
 
 
 def log_format(env_file: Path = ENV_FILE) -> str:

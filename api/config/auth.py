@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from api.config.jwt_keys import VerificationKeys
+from api.config.jwt_keys import ALGORITHMS, VerificationKeys
+from api.config.values import one_of, setting
 
 JWT = "jwt"
 KEY = "key"
@@ -14,53 +15,6 @@ CHOICES = (
     "jwt (bearer tokens), key (API keys), jwt,key (both), or none (everybody who reaches the port reads all)"
 )
 ALL_SCOPE = "leads:read:all"
-
-
-@dataclass(frozen=True, slots=True)
-class AuthConfig:
-    """What a caller has to show; without a method, nobody has decided, and nothing is asked for."""
-
-    methods: tuple[str, ...] = ()
-    jwt_keys: VerificationKeys = field(default=(), repr=False)
-    jwks_url: str = ""
-    algorithm: str = ""
-    audience: str = ""
-    issuer: str = ""
-    tenant_claim: str = "sub"
-    all_scope: str = ALL_SCOPE
-
-    @property
-    def takes_tokens(self) -> bool:
-        """Whether a caller may show a bearer token."""
-        return JWT in self.methods
-
-    @property
-    def takes_keys(self) -> bool:
-        """Whether a caller may show an API key."""
-        return KEY in self.methods
-
-    @property
-    def is_on(self) -> bool:
-        """Whether a caller has to show anything."""
-        return self.takes_tokens or self.takes_keys
-
-
-def auth_problems(methods: tuple[str, ...], is_set: Callable[[str], bool]) -> Iterator[str]:
-    """Yields a sentence for each setting that does not fit the others. `is_set` says whether one has a value."""
-    sources = [name for name in ("LEADS_JWT_KEY", "LEADS_JWKS_URL") if is_set(name)]
-    if JWT in methods and not sources:
-        yield (
-            "LEADS_AUTH: jwt needs what tokens are checked with. Set LEADS_JWT_KEY (a secret, a public key or a file),"
-            " or LEADS_JWKS_URL."
-        )
-    if len(sources) > 1:
-        yield "LEADS_JWKS_URL: LEADS_JWT_KEY is set too. Set only one of them, so that it is clear which keys count."
-    # Otherwise a system on loopback would look protected and be open.
-    if sources and not is_set("LEADS_AUTH"):
-        yield (
-            f"LEADS_AUTH: it is not set, although {sources[0]} is. Set LEADS_AUTH=jwt to ask for tokens, or"
-            " LEADS_AUTH=none to ask for nothing."
-        )
 
 
 # Each of the following returns the value of a text, and raises ValueError with what is allowed.
@@ -104,3 +58,50 @@ def scope_name(text: str) -> str:
     if not re.fullmatch(r"[\x21\x23-\x5b\x5d-\x7e]+", text):
         raise ValueError("one scope without blanks, such as leads:read:all, or off")
     return text
+
+
+@dataclass(frozen=True, slots=True)
+class AuthConfig:
+    """What a caller has to show; without a method, nobody has decided, and nothing is asked for."""
+
+    methods: tuple[str, ...] = setting("LEADS_AUTH", auth_methods, ())
+    jwt_keys: VerificationKeys = field(default=(), repr=False)
+    jwks_url: str = setting("LEADS_JWKS_URL", jwks_url, "", is_secret=True)
+    algorithm: str = setting("LEADS_JWT_ALGORITHM", one_of(ALGORITHMS), "")
+    audience: str = setting("LEADS_JWT_AUDIENCE", str, "")
+    issuer: str = setting("LEADS_JWT_ISSUER", str, "")
+    tenant_claim: str = setting("LEADS_JWT_TENANT_CLAIM", claim_name, "sub")
+    all_scope: str = setting("LEADS_JWT_ALL_SCOPE", scope_name, ALL_SCOPE)
+
+    @property
+    def takes_tokens(self) -> bool:
+        """Whether a caller may show a bearer token."""
+        return JWT in self.methods
+
+    @property
+    def takes_keys(self) -> bool:
+        """Whether a caller may show an API key."""
+        return KEY in self.methods
+
+    @property
+    def is_on(self) -> bool:
+        """Whether a caller has to show anything."""
+        return self.takes_tokens or self.takes_keys
+
+
+def auth_problems(methods: tuple[str, ...], is_set: Callable[[str], bool]) -> Iterator[str]:
+    """Yields a sentence for each setting that does not fit the others. `is_set` says whether one has a value."""
+    sources = [name for name in ("LEADS_JWT_KEY", "LEADS_JWKS_URL") if is_set(name)]
+    if JWT in methods and not sources:
+        yield (
+            "LEADS_AUTH: jwt needs what tokens are checked with. Set LEADS_JWT_KEY (a secret, a public key or a file),"
+            " or LEADS_JWKS_URL."
+        )
+    if len(sources) > 1:
+        yield "LEADS_JWKS_URL: LEADS_JWT_KEY is set too. Set only one of them, so that it is clear which keys count."
+    # Otherwise a system on loopback would look protected and be open.
+    if sources and not is_set("LEADS_AUTH"):
+        yield (
+            f"LEADS_AUTH: it is not set, although {sources[0]} is. Set LEADS_AUTH=jwt to ask for tokens, or"
+            " LEADS_AUTH=none to ask for nothing."
+        )

@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Callable
-from typing import TypeVar
+from dataclasses import field
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import psycopg
@@ -17,6 +18,12 @@ SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full"
 SESSION_ATTRIBUTES = ("any", "read-write", "read-only", "primary", "standby", "prefer-standby")
 READ_WRITE = "read-write"
 MAX_SECONDS = 86_400
+
+
+def setting(name: str, parse: Callable[[str], Any], default: Any, *, is_secret: bool = False) -> Any:  # noqa: ANN401
+    """Returns a field of a class of settings: which one it is, and how its text is read."""
+    metadata = {"name": name, "parse": parse, "is_secret": is_secret}
+    return field(default=default, repr=not is_secret, metadata=metadata)
 
 
 def switchable(text: str) -> str:
@@ -40,6 +47,9 @@ def whole_number(least: int, greatest: int) -> Callable[[str], int]:
         return int(text)
 
     return read
+
+
+port = whole_number(1, MAX_PORT)
 
 
 def seconds(text: str) -> float:

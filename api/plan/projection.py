@@ -1,16 +1,19 @@
-"""The statements about the read model as a whole; they read no table with data of a tenant."""
+"""The statements about the read model as a whole, and about a tenant as a whole; they read no lead."""
 
 from datetime import datetime
 from functools import lru_cache, reduce
 from operator import add
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import Float, SelectBase, Text, cast, extract, false, func, literal_column, select
+from sqlalchemy import Float, Select, SelectBase, Text, cast, extract, false, func, literal_column, select
 
 from api.database.statement import BoundStatement
-from api.database.tables import projection
+from api.database.tables import projection, tenant_ids
 from api.database.tables import row_security as row_security_table
-from api.plan.sql import as_of
+from api.plan.sql import as_of, constant, freshness_columns
+
+# Tenants that the pages for people offer, where the API asks nobody who calls.
+MOST_LISTED = 100
 
 
 class ProjectionRow(NamedTuple):
@@ -121,3 +124,44 @@ def _freshness_statement() -> SelectBase:
     # The clock of the database has set as_of; that of this machine may differ.
     age = extract("epoch", func.clock_timestamp() - as_of())
     return select(as_of().label("as_of"), cast(age, Float).label("age"))
+
+
+class VersionRow(NamedTuple):
+    """What every answer of a tenant begins with; `version` is None if the read model does not know the tenant."""
+
+    as_of: datetime | None
+    dead_letters: int | None
+    version: bytes | None
+
+
+def tenant_version(user_id: str) -> BoundStatement[VersionRow]:
+    """Returns the statement of the version of a tenant."""
+    return BoundStatement(_version_statement(), VersionRow, {"user_id": user_id})
+
+
+@lru_cache(maxsize=1)
+def _version_statement() -> Select[Any]:
+    return select(*freshness_columns())
+
+
+class TenantsRow(NamedTuple):
+    """The ids of the first tenants in bytewise order, as a JSON array: one more than are listed, if there are more."""
+
+    user_ids: bytes
+
+
+def first_tenants() -> BoundStatement[TenantsRow]:
+    """Returns the statement of the first tenants, which reads no more rows than it returns."""
+    return BoundStatement(_tenants_statement(), TenantsRow, {})
+
+
+@lru_cache(maxsize=1)
+def _tenants_statement() -> SelectBase:
+    first = (
+        select(tenant_ids.c.user_id)
+        .order_by(tenant_ids.c.user_id)
+        .limit(constant(MOST_LISTED + 1))
+        .subquery("i")
+    )
+    ids = func.coalesce(cast(func.json_agg(first.c.user_id), Text), literal_column("'[]'", Text))
+    return select(ids.label("user_ids"))

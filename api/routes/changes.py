@@ -5,7 +5,7 @@ from werkzeug.exceptions import BadRequest
 
 from api.limits.waiting import Waiting
 from api.plan.changes import ChangesRow, IsChangedRow, NowRow, changes_since, is_changed_since, now_of
-from api.plan.version import tenant_version
+from api.plan.projection import tenant_version
 from api.request import change_token, current
 from api.request.change_token import Position, Token, TokenError, history_of
 from api.request.copy_parameters import CHANGES_QUERY

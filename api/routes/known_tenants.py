@@ -6,7 +6,7 @@ import orjson
 
 from api.database.errors import UnavailableError
 from api.plan.list.statement import list_leads
-from api.plan.tenants import first_tenants
+from api.plan.projection import first_tenants
 from api.request import current
 from api.request.parameters import LIST_QUERY
 from api.routes.read_model import read_model

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from flask import Blueprint, Response, make_response, render_template
 
-from api.plan.tenants import MOST_LISTED
+from api.plan.projection import MOST_LISTED
 from api.response.content_policy import content_policy
 from api.routes.known_tenants import asks_who_calls, known_tenants
 

@@ -25,8 +25,8 @@ from api.limits.running import RunningRequests
 from api.observe import request_log
 from api.observe.meters import IN_FLIGHT, count_response
 from api.observe.metrics import STARTED
+from api.plan.projection import tenant_version
 from api.plan.statistics import statistics_state, windows_of
-from api.plan.version import tenant_version
 from api.request import current
 from api.request.addresses import Address
 from api.request.text import MAX_ID_LENGTH

@@ -57,6 +57,12 @@ def paths(library: Library) -> Iterator[str]:
         if lead.customer_phone == library.phone
     )
     named = f"?before={quote(message_id)}&after={quote(message_id)}&sort_order=desc"
+    for query in ("", "?sender=user", "?limit=1&offset=1", named):
+        yield f"{library.base}/{library.phone}/messages{query}"
+
+
+def other_paths(library: Library) -> Iterator[str]:
+    """Requests that read no page of leads or messages."""
     yield from (
         f"{library.base}/stats/series?from_date=2026-03-01&to_date=2026-03-02",
         "/health/ready",
@@ -66,8 +72,6 @@ def paths(library: Library) -> Iterator[str]:
     )
     for export in ("leads.csv", "leads.ndjson", "messages.ndjson"):
         yield f"/users/{library.tenant}/{export}?from_date=2020-01-01&to_date=2030-01-01"
-    for query in ("", "?sender=user", "?limit=1&offset=1", named):
-        yield f"{library.base}/{library.phone}/messages{query}"
 
 
 @pytest.fixture
@@ -86,7 +90,8 @@ def statements(library: Library, make_app: MakeApp, monkeypatch: pytest.MonkeyPa
     client = make_app(library.database, rate_limit="").test_client()
     feed = f"/users/{library.tenant}/lead-changes"
     token = client.get(feed).get_json()["next"]
-    for path in (*paths(library), f"{feed}?since={token}", f"{feed}?since={token}&wait=1&lead_status=Hot"):
+    since = (f"{feed}?since={token}", f"{feed}?since={token}&wait=1&lead_status=Hot")
+    for path in (*paths(library), *other_paths(library), *since):
         with client.get(path) as answer:
             assert answer.status_code == 200, path
             # An export gives its place back once it was read.

@@ -6,7 +6,7 @@ from api.app import create_app
 from api.config import Config
 from api.database.pool import Database as ApiDatabase
 from api.database.statement import compile_statement
-from api.plan.tenants import MOST_LISTED, first_tenants
+from api.plan.projection import MOST_LISTED, first_tenants
 from tests.support.server import Database
 from tests.unit.api.conftest import Library
 
