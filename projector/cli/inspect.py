@@ -13,8 +13,7 @@ from projector.cli.base import FAILED, Invocation, echo_json
 def status(invocation: Invocation, *, as_json: bool) -> None:
     """Show the state of the read model in one screen.
 
-    Lag, queue, last runs, running rebuild, leads set aside, state of capture, sizes. Where the read model is on a
-    server of its own: both servers, also while one of them is away.
+    Lag, queue, last runs, running rebuild, leads set aside, state of capture, sizes.
 
     \b
     Examples:
@@ -26,12 +25,7 @@ def status(invocation: Invocation, *, as_json: bool) -> None:
       1  something needs a person (it says what), or failed
       2  wrong usage, or a setting that cannot be used
     """
-    from projector.observe.status import (
-        as_dict,
-        find_attention,
-        read_status,
-        render,
-    )
+    from projector.observe.status import as_dict, find_attention, read_status, render
 
     with invocation.connect("status") as conn:
         found = read_status(conn, api_role=invocation.config.api_role)

@@ -24,14 +24,7 @@ def calls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Calls:
         "operate.origin.proof": ["note_once"],
         "sweep.recovery": ["refresh_and_heal", "rebuild_everything"],
         "sweep.verify": ["verify"],
-        "observe.status": [
-            "read_status",
-            "read_status_of_servers",
-            "find_lost",
-            "find_attention",
-            "render",
-            "as_dict",
-        ],
+        "observe.status": ["read_status", "find_attention", "render", "as_dict"],
         "capture": ["switch_off", "switch_on"],
         "operate.explain": ["explain_lead", "render", "as_dict"],
     }
