@@ -10,7 +10,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from tests.oracle.leads import PLATFORMS, STATUSES, Lead, LeadMessage, Model, place_of_message
+from tests.oracle.leads import (
+    PLATFORMS,
+    STATUSES,
+    Agent,
+    Conversation,
+    Lead,
+    LeadMessage,
+    Model,
+    Source,
+    compute_leads,
+    place_of_message,
+)
 from tests.oracle.values import (
     DIGITS,
     EPOCH,
@@ -30,12 +41,16 @@ LONGEST_SEARCH = 200
 SORTS = ("last_message_at", "first_contact_at", "total_messages", "total_score", "name", "created_at")
 IGNORED = frozenset({"_", "gclid", "fbclid"})
 LISTS = frozenset({"platform", "lead_status", "fields"})
-KEYS = (
-    "customer_phone", "name", "email", "company", "lead_status", "total_score", "intent_score", "urgency_score",
-    "budget_score", "fit_score", "engagement_score", "platforms", "conversation_count", "total_messages",
-    "template_sends_count", "last_message_at", "last_message_text", "last_message_sender", "first_contact_at",
-    "has_extraction", "extraction_id", "conversations",
-)  # fmt: skip
+KEYS = tuple(
+    compute_leads(
+        Source(
+            agents=(Agent(agent_id="a", user_id="u"),),
+            conversations=(Conversation(conversation_id="c", agent_id="a", customer_phone="1"),),
+        )
+    )
+    .of_tenant("u")["1"]
+    .document()
+)
 # Parameters that say the same, by the bound that they give: of each, a call may give one.
 SAME_BOUND = {"from": ("from_date", "start_date", "date"), "to": ("to_date", "end_date", "date")}
 

@@ -51,6 +51,18 @@ def definition_against_source(name: str, definition: str, source: Mapping[str, C
     ]
 
 
+def definition_against_definitions(
+    definition: str, files: Mapping[str, str], texts: Mapping[str, str]
+) -> list[str]:
+    """Compare the columns that a definition reads of others, by the names of these, with those that they give."""
+    return [
+        f"give {column} in {files[table]}, which another definition reads of it."
+        for table, columns in sorted(columns_read(definition).items())
+        if table in files
+        for column in sorted(columns - set(output_columns(texts[files[table]])))
+    ]
+
+
 def definition_against_oracle(
     name: str, definition: str, source: Collection[str], row_classes: Mapping[str, type]
 ) -> list[str]:

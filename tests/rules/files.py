@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("api", "projector")
 
@@ -35,4 +37,5 @@ def read(name: str) -> str:
 def check(offenders: Iterable[str], advice: str) -> None:
     """Fail with all offenders and what to do about them, if there are any."""
     found = list(offenders)
-    assert not found, f"{advice}\n" + "\n".join(found)
+    if found:
+        pytest.fail("\n".join([advice, *found]), pytrace=False)

@@ -7,11 +7,11 @@ import orjson
 from api.response.openapi.document import document
 
 OPENAPI_FILE = "api/response/openapi/document.py"
-# The fields of leads in the document.
-SCHEMAS_FILE = "api/request/lead.py"
+# The schemas of answers in the document.
+SCHEMAS_FILE = "api/response/openapi/schemas.py"
 
 
 def openapi(**setup: bool) -> dict[str, Any]:
-    """The document of an API that is set up so."""
+    """Return the document of an API that is set up so."""
     made: dict[str, Any] = orjson.loads(document(**setup))
     return made

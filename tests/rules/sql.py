@@ -47,12 +47,7 @@ def nodes(tree: Node, kind: type) -> Iterator[Any]:
 def output_columns(text: str, sub_select: str = "") -> list[str]:
     """Return the columns that a SELECT gives, or the one in it that has this alias; raises UnnamedColumnError."""
     [select] = parse(text)
-    if sub_select:
-        found = nodes(select, ast.RangeSubselect)
-        [select] = [node.subquery for node in found if node.alias.aliasname == sub_select]
-    while select.larg:
-        select = select.larg
-    return [_name_of(target) for target in select.targetList]
+    return _columns(_sub_select(select, sub_select) if sub_select else select)
 
 
 def literals(text: str) -> list[str]:
@@ -86,12 +81,24 @@ def _is(node: Node, kind: type) -> bool:
     return isinstance(node, kind)
 
 
-def _name_of(target: Node) -> str:
-    last = nodes(target.val.fields[-1], ast.String) if _is(target.val, ast.ColumnRef) else ()
-    name: str = target.name or "".join(one.sval for one in last)
-    if not name:
-        raise UnnamedColumnError("write each column as `… AS name` or `alias.name`")
-    return name
+def _sub_select(tree: Node, alias: str) -> Node:
+    [found] = [node for node in nodes(tree, ast.RangeSubselect) if node.alias.aliasname == alias]
+    return found.subquery
+
+
+def _columns(select: Node) -> list[str]:
+    while select.larg:
+        select = select.larg
+    names: list[str] = []
+    for target in select.targetList:
+        parts: Node = target.val.fields if _is(target.val, ast.ColumnRef) else (None,)
+        if _is(parts[-1], ast.A_Star):
+            names += _columns(_sub_select(select, parts[0].sval))
+        elif target.name or parts[-1]:
+            names.append(target.name or parts[-1].sval)
+        else:
+            raise UnnamedColumnError("write each column as `… AS name` or `alias.name`")
+    return names
 
 
 def _read(tree: Node, outer: Mapping[str, str]) -> Iterator[tuple[str, str]]:

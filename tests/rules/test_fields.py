@@ -6,10 +6,12 @@ projector/capture/source.py, sql/definition/leads.sql, the response schema, and 
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from api.request.lead import LEAD_KEYS
 from projector.capture.source import SOURCE_TABLES
 from tests.oracle import compute_leads, expected_tables
 from tests.oracle.leads import (
@@ -34,7 +36,6 @@ DEFINITIONS = {
     name_of(path): path.read_text("utf-8") for path in sorted(ROOT.glob("sql/definition/**/*.sql"))
 }
 LEADS = "sql/definition/leads.sql"
-PAGE_FIELDS = "api/page/static/fields.js"
 SOURCE = {table.name: table.columns for table in SOURCE_TABLES}
 # The classes of the oracle that hold the rows of the platform's tables.
 ROW_CLASSES: dict[str, type] = {
@@ -69,7 +70,8 @@ def lead() -> Lead:
 
 
 def check(sentences: list[str]) -> None:
-    assert not sentences, "\n" + "\n".join(sentences)
+    if sentences:
+        pytest.fail("\n".join(sentences), pytrace=False)
 
 
 def test_the_definitions_give_the_columns_of_their_tables() -> None:
@@ -77,12 +79,22 @@ def test_the_definitions_give_the_columns_of_their_tables() -> None:
         check(fields.definition_against_schema(schema(), DEFINITIONS[f"sql/definition/{table}.sql"], table))
 
 
+def test_what_a_definition_reads_of_another_is_given_by_that() -> None:
+    files = {f"{{definition.{Path(name).stem}}}": name for name in DEFINITIONS}
+    check(
+        [
+            sentence
+            for text in DEFINITIONS.values()
+            for sentence in fields.definition_against_definitions(text, files, DEFINITIONS)
+        ]
+    )
+
+
 def test_what_a_definition_reads_of_the_platform_is_captured() -> None:
     check(
         [
             sentence
             for name, text in DEFINITIONS.items()
-            if not name.endswith("normalize.sql")
             for sentence in fields.definition_against_source(name, text, SOURCE)
         ]
     )
@@ -93,7 +105,6 @@ def test_what_a_definition_reads_of_the_platform_is_a_field_of_the_oracle() -> N
         [
             sentence
             for name, text in DEFINITIONS.items()
-            if not name.endswith("normalize.sql")
             for sentence in fields.definition_against_oracle(name, text, SOURCE, ROW_CLASSES)
         ]
     )
@@ -107,13 +118,12 @@ def test_each_column_of_the_profile_is_printed() -> None:
     check(fields.profile_against_printed(schema(), DEFINITIONS[LEADS]))
 
 
-def test_the_response_schemas_have_the_printed_keys() -> None:
-    for name, printed in (
-        ("Lead", fields.printed_lead(DEFINITIONS[LEADS])),
-        ("ConversationSummary", fields.printed_conversation(DEFINITIONS[LEADS])),
-    ):
-        place = f"the response schema {name} in {SCHEMAS_FILE}"
-        check(fields.keys_against_printed(sorted(printed), response_schema(name), place))
+def test_the_api_describes_the_printed_keys() -> None:
+    printed = fields.printed_lead(DEFINITIONS[LEADS])
+    check(fields.keys_against_printed(printed, LEAD_KEYS, "LEAD_FIELDS in api/request/lead.py"))
+    assert response_schema("Lead") == sorted(printed)
+    printed, name = sorted(fields.printed_conversation(DEFINITIONS[LEADS])), "ConversationSummary"
+    check(fields.keys_against_printed(printed, response_schema(name), f"{name} in {SCHEMAS_FILE}"))
 
 
 def test_the_csv_has_the_printed_keys() -> None:

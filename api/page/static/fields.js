@@ -6,8 +6,8 @@ const EXTRACTION = "The winning extraction: the latest one, over all conversatio
 const PROFILE = "The winning extraction; if it is blank there, the contact that was updated last.";
 const SCORE = `${EXTRACTION} From 1 to 3.`;
 
-/** Each key in the order of the API, with its label and its origin. */
-export const FIELDS = [
+// Each key in the order of the API, with its label and its origin.
+const FIELDS = [
   [
     "customer_phone",
     "Phone or identifier",
@@ -42,6 +42,14 @@ export const FIELDS = [
   ["has_extraction", "Has an extraction", "Whether any of its conversations has an extraction."],
   ["extraction_id", "Extraction", "The id of the winning extraction."],
 ];
+
+const KNOWN = new Set(["conversations", ...FIELDS.map(([key]) => key)]);
+
+/** Returns the fields of a lead: what has no label above is called by its key, and comes last. */
+export function fieldsOf(lead) {
+  const others = Object.keys(lead).filter((key) => !KNOWN.has(key));
+  return [...FIELDS, ...others.map((key) => [key, key.replaceAll("_", " "), ""])];
+}
 
 const MOMENTS = new Set(["last_message_at", "first_contact_at"]);
 

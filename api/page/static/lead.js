@@ -1,7 +1,7 @@
 // One lead: who it is, its scores, its conversations, where each field comes from, and its messages.
 
 import { byId, h, reconcile, set, write } from "./dom.js";
-import { FIELDS, platform, SCORES, shown } from "./fields.js";
+import { fieldsOf, platform, SCORES, shown } from "./fields.js";
 import { counted, NONE, number, short, visible } from "./format.js";
 import { showStatus, showTime } from "./list.js";
 
@@ -79,7 +79,7 @@ export class LeadView {
     reconcile(this.conversations, lead.conversations, (one) => one.conversation_id, row(5), showConversation);
     reconcile(
       this.fields,
-      FIELDS,
+      fieldsOf(lead),
       ([key]) => key,
       row(3),
       (element, [key, label, origin]) => {
