@@ -1,7 +1,4 @@
-"""The process of the scheduler: loops start the jobs, APScheduler those that have a calendar, and a signal ends them.
-
-No other module knows APScheduler.
-"""
+"""The process of the scheduler: loops start the jobs, a calendar the rebuild, and a signal ends them."""
 
 import logging
 import signal
@@ -12,12 +9,11 @@ from types import FrameType
 import structlog
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
-from apscheduler.triggers.cron import CronTrigger
 
 from projector.config import Config
 from projector.database.sql import PROJECTION_VERSION
 from projector.observe.metrics.server import serving
-from projector.scheduler.cron import name_weekdays
+from projector.scheduler.cron import cron_trigger
 from projector.scheduler.jobs import Jobs
 from projector.scheduler.loops import Loop
 
@@ -99,17 +95,3 @@ def start_calendar(jobs: Jobs, config: Config) -> BackgroundScheduler | None:
     calendar.add_job(jobs.workers["rebuild"], cron_trigger(config.rebuild_cron), name="rebuild")
     calendar.start()
     return calendar
-
-
-def cron_trigger(expression: str) -> CronTrigger:
-    """Return APScheduler's trigger for a cron expression, in UTC."""
-    minute, hour, day, month, weekdays = expression.lower().split()
-    return CronTrigger(
-        minute=minute,
-        hour=hour,
-        day=day,
-        month=month,
-        # APScheduler counts weekdays from Monday, cron from Sunday.
-        day_of_week=name_weekdays(weekdays),
-        timezone=UTC,
-    )

@@ -13,8 +13,7 @@ from projector.database import locks
 from projector.database.sql import PROJECTION_VERSION
 from projector.operate.install import migrate
 from projector.report.errors import ConfigurationError
-from projector.scheduler.cron import is_cron
-from projector.scheduler.main import cron_trigger
+from projector.scheduler.cron import cron_trigger, is_cron
 from projector.trial.postgres.embedded import EmbeddedServer
 from tests.support.commands import environment, projector
 from tests.support.patience import PATIENCE
@@ -191,17 +190,22 @@ def test_cron_expressions_are_cron_s() -> None:
     ):
         found = cron_trigger(expression).get_next_fire_time(None, datetime.fromisoformat(f"{after}:00+00:00"))
         assert found == datetime.fromisoformat(f"{expected}:00+00:00"), expression
-    for valid in ("0 3 * * sat-sun", "0 3 * * 0-2", "0,30 8-18/2 1 jan,jul 1"):
-        assert is_cron(valid)
+    for valid in ("0 3 * * sat-sun", "0 3 * * 0-2", "0,30 8-18/2 1 jan,jul 1", "0 3 * * FRI-mon"):
+        assert is_cron(valid), valid
     for other in (
-        "0 3 * * sun-mon",
+        "0 3 * * 7",
+        "0 3 * * 12",
         "0 3 * * 1/2",
+        "0 3 * * foo",
         "0 3 * jan-foo *",
+        "0 3 * dec-jan *",
+        "0 3 last * *",
         "0 3 * * 1-2-3",
         "60 3 * * *",
+        "*/90 3 * * *",
         "0 3 * *",
     ):
-        assert not is_cron(other)
+        assert not is_cron(other), other
 
 
 def test_without_tracing_nothing_of_opentelemetry_is_imported(
