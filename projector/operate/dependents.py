@@ -19,7 +19,6 @@ from projector.report.errors import DependentsError
 Connection = psycopg.Connection[TupleRow]
 
 _NAME = re.compile(r"\b(?:projector|read_model|leads_access|leads_sql)\.\w+")
-_RENAMED_COLUMN = re.compile(r"ALTER TABLE ([\w.]+) RENAME COLUMN (\w+) TO")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +51,8 @@ def own_names() -> list[str]:
 
 @cache
 def _own_columns() -> list[str]:
-    """Return the columns of our tables, as schema.table.column, under their names of older versions too."""
-    columns = {f"{table.name}.{column}" for table in tables().values() for column in table.columns}
-    columns |= {".".join(found) for text in all_texts() for found in _RENAMED_COLUMN.findall(text)}
-    return sorted(columns)
+    """Return the columns of our tables, as schema.table.column."""
+    return sorted(f"{table.name}.{column}" for table in tables().values() for column in table.columns)
 
 
 def find_dependents(conn: Connection, schemas: Sequence[str]) -> list[Dependent]:

@@ -7,7 +7,7 @@ import psycopg
 from psycopg import sql as composing
 
 from projector import capture
-from projector.capture.source import find_missing_source
+from projector.capture.source import LOOKED_UP, find_missing_source
 from projector.core.pipeline import Connection
 from projector.core.preconditions import require_noted_place
 from projector.database import citus, locks
@@ -16,11 +16,8 @@ from projector.database.noted_source import follow_source
 from projector.database.schema import comments, sections, source_commands
 from projector.database.source_names import locate_source, own_connection, source_names
 from projector.database.sql import PROJECTION_VERSION, functions, normalizing_functions, query
-from projector.operate.api_role import set_up_api_role
-from projector.operate.install_notices import collation, missing_indexes
-from projector.operate.reader_role import set_up_reader_role
 from projector.operate.rights import require_rights_to_migrate
-from projector.operate.search_index import set_up_search
+from projector.operate.roles import set_up_api_role, set_up_reader_role
 from projector.report.errors import (
     NOT_INSTALLED,
     DependentsError,
@@ -59,7 +56,7 @@ def migrate(
     )
     change_tables(conn, lambda: _complete(conn))
     capture.adjust_queue(conn)
-    notices += set_up_search(conn)
+    notices += _set_up_search(conn)
     change_tables(conn, lambda: notices.extend(set_up_api_role(conn)))
     change_tables(conn, lambda: notices.extend(set_up_reader_role(conn)))
     change_tables(conn, lambda: citus.complete(conn))
@@ -71,7 +68,7 @@ def migrate(
         ]
     else:
         notices.append("Capture is switched off: run `capture on` to install the triggers again.")
-    return notices + missing_indexes(conn) + collation(conn)
+    return notices + _missing_indexes(conn) + _collation(conn)
 
 
 def _install(conn: Connection, source_schemas: Sequence[str], *, create_source: bool, on_citus: bool) -> None:
@@ -218,6 +215,52 @@ def _note_source(conn: Connection, searched: Sequence[str]) -> None:
     conn.execute(query("install", "note_source"), found)
     in_order = list(dict.fromkeys([*schemas.values(), *searched]))
     conn.execute(query("install", "note_source_schemas"), {"schemas": in_order})
+
+
+def _set_up_search(conn: Connection) -> list[str]:
+    """Create the index of searches and its extensions; return what a superuser has to run if a right is missing."""
+    text = sections()["search"]
+    try:
+        with conn.transaction():
+            conn.execute(text.encode(), prepare=False)
+    except (
+        psycopg.errors.InsufficientPrivilege,
+        psycopg.errors.UndefinedFile,
+        psycopg.errors.FeatureNotSupported,
+        psycopg.errors.InvalidSchemaName,
+    ):
+        return [
+            (
+                "A search word will read all leads of its tenant, because pg_trgm and btree_gin could not be created."
+                f" Have a superuser run:\n{text.strip()}"
+            )
+        ]
+    return []
+
+
+def _missing_indexes(conn: Connection) -> list[str]:
+    """Return which columns that a refresh looks up have no index."""
+    notices = []
+    for table, column in LOOKED_UP:
+        wanted = {"relation": source_names(conn)[table], "column_name": column}
+        if conn.execute(query("install", "has_index"), wanted).fetchone() == (False,):
+            notices.append(
+                f"The platform's table {table} has no index on {column}: a refresh reads all of it each time."
+                f" Create one: CREATE INDEX CONCURRENTLY ON {table} ({column});"
+            )
+    return notices
+
+
+def _collation(conn: Connection) -> list[str]:
+    """Return whether the database tells upper from lower case in some letters."""
+    row = conn.execute(query("install", "find_ascii_collation")).fetchone()
+    if row is None:
+        return []
+    notice = (
+        f"The database {row[0]} has the collation {row[1]}, in which only ASCII letters have a lower case: searches and"
+        " sorting by name tell Ä from ä. A database with a UTF-8 collation does not."
+    )
+    return [notice]
 
 
 def change_tables(conn: Connection, work: Callable[[], None]) -> None:

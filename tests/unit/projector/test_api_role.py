@@ -9,8 +9,8 @@ from psycopg.rows import TupleRow
 from api.app import create_app
 from api.config import Config
 from projector.observe.status import find_attention, read_status
-from projector.operate.api_role import set_up_api_role
 from projector.operate.install import migrate
+from projector.operate.roles import set_up_api_role
 from projector.report.progress import QUIET
 from projector.sweep.rebuild import rebuild
 from tests.support.roles import give_platform, logins, without_role

@@ -7,7 +7,7 @@ import pytest
 
 from api.auth.key_format import new_key
 from api.database.key_table import KeyTableError, key_table
-from projector.operate.api_role import set_up_api_role
+from projector.operate.roles import set_up_api_role
 from tests.support.roles import logins
 from tests.support.server import Database
 

@@ -1,4 +1,4 @@
-"""The role `leads_api`, which may read the read model and nothing else."""
+"""The roles: `leads_api` reads the read model, `leads_reader` the views of `leads_sql`, and neither anything else."""
 
 import psycopg
 from psycopg import sql as composing
@@ -36,6 +36,25 @@ def set_up_api_role(conn: Connection) -> list[str]:
             (
                 "This login may not give itself the role leads_api. Where the API has the same login, have a superuser"
                 f" run:\n{_membership(conn)}"
+            )
+        ]
+    return []
+
+
+def set_up_reader_role(conn: Connection) -> list[str]:
+    """Create the role, and let it read the views.
+
+    Returns, where the login may not create it, the statements that a superuser has to run.
+    """
+    text = sections()["readers"]
+    try:
+        with conn.transaction():
+            conn.execute(text.encode(), prepare=False)
+    except psycopg.errors.InsufficientPrivilege:
+        return [
+            (
+                "Nobody can be given the views in leads_sql yet, because this login may not create their role"
+                f" leads_reader. If you want it, have a superuser run:\n{text.strip()}"
             )
         ]
     return []
