@@ -171,5 +171,5 @@ def _find_source(conn: psycopg.Connection[TupleRow]) -> list[_Found]:
     names = [table.name for table in SOURCE_TABLES]
     with conn.cursor(row_factory=class_row(_Found)) as cursor:
         return cursor.execute(
-            query("install", "find_source"), {"tables": names, "relations": source_names(conn).of(names)}
+            query("operate", "find_source"), {"tables": names, "relations": source_names(conn).of(names)}
         ).fetchall()

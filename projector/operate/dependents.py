@@ -64,7 +64,7 @@ def find_dependents(conn: Connection, schemas: Sequence[str]) -> list[Dependent]
         "described": list(tables()),
     }
     with conn.cursor(row_factory=class_row(Dependent)) as cursor:
-        return cursor.execute(query("dependents", "find_dependents"), wanted).fetchall()
+        return cursor.execute(query("operate", "find_dependents"), wanted).fetchall()
 
 
 def require_no_dependents(conn: Connection, schemas: Sequence[str]) -> None:
@@ -81,7 +81,7 @@ def require_no_dependents(conn: Connection, schemas: Sequence[str]) -> None:
 def find_publications(conn: Connection, schemas: Sequence[str]) -> list[str]:
     """Return the publications that name a table of these schemas, or one of the schemas."""
     with conn.cursor(row_factory=scalar_row) as cursor:
-        return cursor.execute(query("dependents", "find_publications"), {"schemas": list(schemas)}).fetchall()
+        return cursor.execute(query("operate", "find_publications"), {"schemas": list(schemas)}).fetchall()
 
 
 def drop_own(conn: Connection, schemas: Sequence[str]) -> None:
@@ -92,7 +92,7 @@ def drop_own(conn: Connection, schemas: Sequence[str]) -> None:
     """
     wanted = {"schemas": list(schemas), "names": own_names()}
     with conn.cursor(row_factory=class_row(_OwnObject)) as cursor:
-        found = cursor.execute(query("dependents", "find_own_objects"), wanted).fetchall()
+        found = cursor.execute(query("operate", "find_own_objects"), wanted).fetchall()
     commands = {own.name: own.command for own in found}
     for name in TopologicalSorter({own.name: own.dependents for own in found}).static_order():
         conn.execute(f"DROP {commands[name]} {name}".encode())

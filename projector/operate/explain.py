@@ -119,7 +119,7 @@ def explain_lead(conn: Connection, user_id: str, phone: str, *, candidates: int 
 
 def explain_in(conn: Connection, user_id: str, phone: str, *, candidates: int) -> Explanation:
     """Explain a lead in the caller's transaction, which from then on can write nothing."""
-    conn.execute(query("explain", "limit_transaction"), {"timeout": f"{STATEMENT_TIMEOUT_SECONDS}s"})
+    conn.execute(query("operate", "limit_transaction"), {"timeout": f"{STATEMENT_TIMEOUT_SECONDS}s"})
     [canonical] = _read(conn, "canonical_phone", {"phone": phone})
     if canonical["customer_phone"] is None:
         raise ProjectorError("The phone is blank: name the lead by its customer_phone.")
@@ -206,7 +206,7 @@ _OWN = {
     "lead_profiles": "own_profile",
     "lead_conversations": "own_conversations",
 }
-"""What the definitions read of the lead: names of sql/queries/explain.sql."""
+"""What the definitions read of the lead: names of sql/queries/operate.sql."""
 
 
 def _all_of(name: str) -> str:
@@ -218,16 +218,16 @@ def _all_of(name: str) -> str:
 
 
 def _ranked(name: str) -> str:
-    return query("explain", f"rank_{name}", **_OWN).rstrip(";")
+    return query("operate", f"rank_{name}", **_OWN).rstrip(";")
 
 
 def _read(conn: Connection, name: str, parameters: Found) -> list[Found]:
     with conn.cursor(row_factory=dict_row) as cursor:
-        return cursor.execute(query("explain", name), parameters).fetchall()
+        return cursor.execute(query("operate", name), parameters).fetchall()
 
 
 def _read_rows(conn: Connection, rows: str, own: Found, size: int) -> list[Found]:
-    statement = query("explain", "read_rows", **_OWN, rows=rows, last_messages=_last_messages())
+    statement = query("operate", "read_rows", **_OWN, rows=rows, last_messages=_last_messages())
     with conn.cursor(row_factory=scalar_row) as cursor:
         return cursor.execute(statement, {**own, "size": size}).fetchall()
 

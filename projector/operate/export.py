@@ -57,13 +57,13 @@ def export(  # noqa: PLR0913  # What to export, and where to.
             with conn.transaction():
                 conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
                 counted = "count_messages" if noun == "messages" else "count_leads"
-                row = conn.execute(query("export", counted), given).fetchone()
+                row = conn.execute(query("operate", counted), given).fetchone()
                 total, as_of = row or (0, None)
                 progress.start(kind, total, noun)
                 count = 0
                 if kind == "leads.csv":
                     opened.writelines(
-                        line.encode() for (line,) in conn.execute(query("export", "read_header"))
+                        line.encode() for (line,) in conn.execute(query("operate", "read_header"))
                     )
                 for lines in _lines(conn, kind, given):
                     opened.write("".join(lines).encode())
@@ -83,7 +83,7 @@ def export(  # noqa: PLR0913  # What to export, and where to.
 
 def _lines(conn: Connection, kind: Kind, given: dict[str, object]) -> Iterator[list[str]]:
     with conn.cursor("export") as cursor:
-        cursor.execute(query("export", _QUERIES[kind]), given)
+        cursor.execute(query("operate", _QUERIES[kind]), given)
         while lines := cursor.fetchmany(_LINES_AT_ONCE):
             yield [line for (line,) in lines]
 

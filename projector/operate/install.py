@@ -78,6 +78,8 @@ def _install(conn: Connection, source_schemas: Sequence[str], *, create_source: 
     _require_known_predecessor(conn)
     schemas = _find_source(conn, source_schemas, create_source=create_source)
     require_rights_to_migrate(conn)
+    if conn.execute(query("status", "is_installed")).fetchone() == (True,):
+        require_noted_place(conn)
     _own_shards(conn)
     _run(conn, {"schema.sql": sections()["read_model"] + sections()["access"]})
     _run(conn, {"schema.sql": sections()["projector"]})
@@ -90,13 +92,13 @@ def _install(conn: Connection, source_schemas: Sequence[str], *, create_source: 
     _run(conn, functions("install/after_tables"))
     if on_citus:
         citus.distribute(conn)
-    conn.execute(query("install", "note_version"), {"version": PROJECTION_VERSION})
-    conn.execute(query("install", "begin_projection"), {"version": PROJECTION_VERSION})
+    conn.execute(query("operate", "note_version"), {"version": PROJECTION_VERSION})
+    conn.execute(query("operate", "begin_projection"), {"version": PROJECTION_VERSION})
 
 
 def _require_known_predecessor(conn: Connection) -> None:
     """Raise NotInstalledError where an installation is there that this version cannot take over."""
-    row = conn.execute(query("install", "read_predecessor")).fetchone()
+    row = conn.execute(query("operate", "read_predecessor")).fetchone()
     is_alone, is_too_old = row or (False, False)
     if is_too_old:
         raise NotInstalledError(
@@ -109,8 +111,6 @@ def _require_known_predecessor(conn: Connection) -> None:
             " version does not support: run uninstall with the version that installed it, then migrate the platform's"
             " database with this one. Nothing was changed."
         )
-    if conn.execute(query("status", "is_installed")).fetchone() == (True,):
-        require_noted_place(conn)
 
 
 def _complete(conn: Connection) -> None:
@@ -212,9 +212,9 @@ def _note_source(conn: Connection, searched: Sequence[str]) -> None:
     """Note where the platform's tables are, for this version and for the one before."""
     schemas = source_names(conn).schemas
     found = {"tables": list(schemas), "schemas": list(schemas.values())}
-    conn.execute(query("install", "note_source"), found)
+    conn.execute(query("operate", "note_source"), found)
     in_order = list(dict.fromkeys([*schemas.values(), *searched]))
-    conn.execute(query("install", "note_source_schemas"), {"schemas": in_order})
+    conn.execute(query("operate", "note_source_schemas"), {"schemas": in_order})
 
 
 def _set_up_search(conn: Connection) -> list[str]:
@@ -243,7 +243,7 @@ def _missing_indexes(conn: Connection) -> list[str]:
     notices = []
     for table, column in LOOKED_UP:
         wanted = {"relation": source_names(conn)[table], "column_name": column}
-        if conn.execute(query("install", "has_index"), wanted).fetchone() == (False,):
+        if conn.execute(query("operate", "has_index"), wanted).fetchone() == (False,):
             notices.append(
                 f"The platform's table {table} has no index on {column}: a refresh reads all of it each time."
                 f" Create one: CREATE INDEX CONCURRENTLY ON {table} ({column});"
@@ -253,7 +253,7 @@ def _missing_indexes(conn: Connection) -> list[str]:
 
 def _collation(conn: Connection) -> list[str]:
     """Return whether the database tells upper from lower case in some letters."""
-    row = conn.execute(query("install", "find_ascii_collation")).fetchone()
+    row = conn.execute(query("operate", "find_ascii_collation")).fetchone()
     if row is None:
         return []
     notice = (

@@ -29,7 +29,7 @@ class _Login:
 
 @dataclass(frozen=True, slots=True)
 class _Schema:
-    """A schema with a name of ours; see find_schemas in sql/queries/rights.sql."""
+    """A schema with a name of ours; see find_schemas in sql/queries/operate.sql."""
 
     schema_name: str
     owner: str
@@ -95,7 +95,7 @@ def _require_source(conn: Connection, login: _Login) -> None:
     relations = source_names(conn).of(table.name for table in SOURCE_TABLES)
     with conn.cursor(row_factory=scalar_row) as cursor:
         unreadable = cursor.execute(
-            query("rights", "find_unreadable_tables"), {"relations": relations}
+            query("operate", "find_unreadable_tables"), {"relations": relations}
         ).fetchall()
     if unreadable:
         names = ", ".join(unreadable)
@@ -147,4 +147,4 @@ def _alternatives(names: Sequence[str], word: str = "or") -> str:
 
 def _read(conn: Connection, row_type: type[_Row], name: str, **parameters: object) -> list[_Row]:
     with conn.cursor(row_factory=class_row(row_type)) as cursor:
-        return cursor.execute(query("rights", name), parameters or None).fetchall()
+        return cursor.execute(query("operate", name), parameters or None).fetchall()

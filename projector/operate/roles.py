@@ -25,7 +25,7 @@ def set_up_api_role(conn: Connection) -> list[str]:
                 f"{_for_another(conn, text)}"
             )
         ]
-    row = conn.execute(query("install", "read_role")).fetchone()
+    row = conn.execute(query("operate", "read_role")).fetchone()
     if row is None or row[1]:
         return []
     try:
@@ -74,5 +74,5 @@ def _membership(conn: Connection) -> str:
 
 
 def _login(conn: Connection) -> str:
-    row = conn.execute(query("install", "read_user")).fetchone()
+    row = conn.execute(query("operate", "read_user")).fetchone()
     return "" if row is None else str(row[0])

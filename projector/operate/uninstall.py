@@ -88,7 +88,7 @@ def _drop_role(conn: Connection, role: LiteralString) -> list[str]:
 
     Returns a sentence where it stays.
     """
-    if conn.execute(query("install", "has_role"), {"role": role}).fetchone() is None:
+    if conn.execute(query("operate", "has_role"), {"role": role}).fetchone() is None:
         return []
     try:
         conn.execute("DROP ROLE " + role)

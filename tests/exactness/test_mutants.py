@@ -914,7 +914,7 @@ MUTANTS = (
     Mutant(
         "as-of",
         "a row filter of a publication is not looked for",
-        _statement("queries/publications", "->> 'rowfilter' IS NOT NULL", "IS NULL"),
+        _statement("queries/origin", "->> 'rowfilter' IS NOT NULL", "IS NULL"),
         lambda bench: test_publications.test_what_publications_leave_out(
             bench.filled, test_publications.FILTERED, "leads", test_publications.FILTERED_SAID
         ),
@@ -922,13 +922,13 @@ MUTANTS = (
     Mutant(
         "as-of",
         "a list of columns of a publication is not looked for",
-        _statement("queries/publications", "to_jsonb(t) -> 'attnames'", "NULL::jsonb"),
+        _statement("queries/origin", "to_jsonb(t) -> 'attnames'", "NULL::jsonb"),
         lambda bench: test_publications.test_a_column_that_computes_itself_need_not_arrive(bench.filled),
     ),
     Mutant(
         "as-of",
         "a publication that leaves out statements is taken for a whole one",
-        _statement("queries/publications", "CASE WHEN p.pubtruncate", "CASE WHEN true"),
+        _statement("queries/origin", "CASE WHEN p.pubtruncate", "CASE WHEN true"),
         lambda bench: test_publications.test_each_kind_of_statement_has_to_be_published(bench.filled),
     ),
     Mutant(
@@ -948,7 +948,7 @@ MUTANTS = (
     Mutant(
         "as-of",
         "a copy that runs while something is left out counts as whole",
-        _statement("queries/publications", "WHEN r.srsubstate IN ('s', 'r')", "WHEN true"),
+        _statement("queries/origin", "WHEN r.srsubstate IN ('s', 'r')", "WHEN true"),
         lambda bench: test_publications.test_a_copy_that_ran_while_something_was_left_out_lacks_it_too(
             bench.filled
         ),

@@ -12,7 +12,7 @@ MOST_LINES = 60
 LARGE_FOLDERS = {
     "api/page/static": 25,  # The modules that a browser loads as they are.
     # These are being put into folders by subject.
-    "sql/queries": 31,
+    "sql/queries": 24,
 }
 # Functions that are longer, each with its reason.
 LONG_FUNCTIONS = {

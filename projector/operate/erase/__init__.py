@@ -131,7 +131,7 @@ def find_target(conn: Connection, user_id: str, phone: str | None) -> Target | N
     require_installed(conn)
     if phone is None:
         return Target(user_id)
-    row = conn.execute(query("erasure", "canonical_phone"), {"phone": phone}).fetchone()
+    row = conn.execute(query("operate", "canonical_phone"), {"phone": phone}).fetchone()
     return None if row is None or row[0] is None else Target(user_id, row[0])
 
 
@@ -146,7 +146,7 @@ def check_erase(conn: Connection, target: Target) -> Held:
     Raises ErasureRefusedError, which lists them, while rows of the source would bring it back.
     """
     _require_no_standing_rows(conn, target)
-    row = conn.execute(query("erasure", "count_held"), target.parameters).fetchone()
+    row = conn.execute(query("operate", "count_held"), target.parameters).fetchone()
     return Held(*row) if row else Held(0, 0, 0)
 
 
@@ -231,7 +231,7 @@ def mention(text: str) -> str:
 
 def _require_no_standing_rows(conn: Connection, target: Target) -> None:
     """Raise ErasureRefusedError, which lists them, while rows of the source would bring the target back."""
-    found = conn.execute(query("erasure", "find_standing_rows"), target.parameters, prepare=False).fetchall()
+    found = conn.execute(query("operate", "find_standing_rows"), target.parameters, prepare=False).fetchall()
     if not found:
         return
     listed = "\n".join(
@@ -306,7 +306,7 @@ def _leads(conn: Connection, target: Target) -> Iterator[list[LeadKey]]:
 def _delete_some(conn: Connection, target: Target, table: str) -> int:
     _hold(conn, target)
     parameters = {**target.parameters, "size": ROWS_PER_TRANSACTION}
-    deleted = conn.execute(query("erasure", "delete_some", table=table), parameters).rowcount
+    deleted = conn.execute(query("operate", "delete_some", table=table), parameters).rowcount
     if deleted:
         _end_tokens(conn, target)
     return deleted
@@ -319,24 +319,24 @@ def _forget(conn: Connection, target: Target) -> None:
         conn.execute("SELECT pg_advisory_xact_lock(%s, %s)", (locks.SHARD, shard))
     _hold(conn, target)
     for table in _TABLES:
-        conn.execute(query("erasure", "delete_some", table=table), {**target.parameters, "size": None})
+        conn.execute(query("operate", "delete_some", table=table), {**target.parameters, "size": None})
     if target.customer_phone is None:
         for table in _TABLES_OF_TENANTS:
-            conn.execute(query("erasure", "delete_of_tenant", table=table), target.parameters)
-        conn.execute(query("erasure", "forget_runs"), target.parameters)
+            conn.execute(query("operate", "delete_of_tenant", table=table), target.parameters)
+        conn.execute(query("operate", "forget_runs"), target.parameters)
     else:
         # What was deleted may be from a batch that ended since the leads were recomputed.
         _end_tokens(conn, target)
-    conn.execute(query("erasure", "create_unknown_keys"), prepare=False)
-    conn.execute(query("erasure", "clean_queue"), prepare=False)
+    conn.execute(query("operate", "create_unknown_keys"), prepare=False)
+    conn.execute(query("operate", "clean_queue"), prepare=False)
     for table in _TABLES_OF_KEYS:
-        conn.execute(query("erasure", "delete_unknown", table=table), target.parameters, prepare=False)
-    conn.execute(query("erasure", "restart_rebuild"), target.parameters)
-    conn.execute(query("erasure", "restart_phase"), target.parameters, prepare=False)
+        conn.execute(query("operate", "delete_unknown", table=table), target.parameters, prepare=False)
+    conn.execute(query("operate", "restart_rebuild"), target.parameters)
+    conn.execute(query("operate", "restart_phase"), target.parameters, prepare=False)
     named = {"mention": mention(target.customer_phone or target.user_id), "instead": ERASED}
     for table, column in _NOTES:
-        conn.execute(query("erasure", "forget_note", table=table, column=column), named)
-    conn.execute(query("erasure", "forget_reason"), named)
+        conn.execute(query("operate", "forget_note", table=table, column=column), named)
+    conn.execute(query("operate", "forget_reason"), named)
     count_letters(conn)
     drift_log.publish(conn)
 
@@ -375,14 +375,14 @@ def _renew_statistics(conn: Connection) -> None:
 
 def _find_tables(conn: Connection) -> list[_Table]:
     with conn.cursor(row_factory=class_row(_Table)) as cursor:
-        return cursor.execute(query("erasure", "find_tables"), prepare=False).fetchall()
+        return cursor.execute(query("operate", "find_tables"), prepare=False).fetchall()
 
 
 def _wait_for_snapshots(conn: Connection, patience: float) -> None:
-    row = conn.execute(query("erasure", "read_transaction")).fetchone()
+    row = conn.execute(query("operate", "read_transaction")).fetchone()
     held = {"transaction": row[0] if row else None}
     deadline = time.monotonic() + patience
-    while (holder := conn.execute(query("erasure", "find_holder"), held).fetchone()) is not None:
+    while (holder := conn.execute(query("operate", "find_holder"), held).fetchone()) is not None:
         if time.monotonic() >= deadline:
             raise BlockedError(
                 f"PostgreSQL has to keep deleted rows for {holder[0]}, which is older than the erasure. The rows are"

@@ -61,7 +61,7 @@ def note(conn: Connection, target: Target) -> UUID:
     with conn.cursor(row_factory=scalar_row) as cursor:
         for name in ("find_unfinished", "note"):
             parameters = {**target.parameters, "asked_by": _account()}
-            found: UUID | None = cursor.execute(query("erasure", name), parameters).fetchone()
+            found: UUID | None = cursor.execute(query("operate", name), parameters).fetchone()
             if found is not None:
                 return found
     raise AssertionError
@@ -69,7 +69,7 @@ def note(conn: Connection, target: Target) -> UUID:
 
 def finish(conn: Connection, erasure_id: UUID) -> None:
     """Note that everything of ours was deleted."""
-    conn.execute(query("erasure", "finish"), {"erasure_id": erasure_id})
+    conn.execute(query("operate", "finish"), {"erasure_id": erasure_id})
 
 
 def find_matches(
@@ -92,10 +92,10 @@ def find_matches(
         conn.execute("SELECT set_config('enable_seqscan', 'on', true)")
         for relation in relations:
             for erasure_id, *target in conn.execute(
-                query("erasure", "find_matches", table=relation), prepare=False
+                query("operate", "find_matches", table=relation), prepare=False
             ):
                 found.setdefault(Target(*target), erasure_id)
-        for erasure_id, *target in conn.execute(query("erasure", "read_unfinished")):
+        for erasure_id, *target in conn.execute(query("operate", "read_unfinished")):
             found[Target(*target)] = erasure_id
     in_order = sorted(found, key=lambda one: (one.user_id, one.customer_phone or ""))
     return [(found[target], target) for target in in_order]
@@ -110,9 +110,9 @@ def synchronize(conn: Connection, file: Path) -> Synchronized:
     try:
         lines = _read(file)
         with conn.transaction():
-            taken = sum(conn.execute(query("erasure", "add_line"), line).rowcount for line in lines)
+            taken = sum(conn.execute(query("operate", "add_line"), line).rowcount for line in lines)
         known = {line["erasure_id"] for line in lines}
-        stored = [line for (line,) in conn.execute(query("erasure", "read_lines"))]
+        stored = [line for (line,) in conn.execute(query("operate", "read_lines"))]
         missing = [line for line in stored if line["erasure_id"] not in known]
         if missing or not file.exists():
             _append(file, missing)
@@ -124,7 +124,7 @@ def synchronize(conn: Connection, file: Path) -> Synchronized:
 
 
 def _relation(name: str, **relations: str) -> str:
-    return f"({query('erasure', name, **relations).rstrip(';')})"
+    return f"({query('operate', name, **relations).rstrip(';')})"
 
 
 def _read(file: Path) -> list[dict[str, Any]]:

@@ -22,7 +22,7 @@ _READ_COLUMNS = {table.name: table.columns for table in SOURCE_TABLES}
 
 @dataclass(frozen=True, slots=True)
 class Brought:
-    """A table that a subscription lists; see read_brought_tables in sql/queries/publications.sql."""
+    """A table that a subscription lists; see read_brought_tables in sql/queries/origin.sql."""
 
     name: str
     schema_name: str
@@ -36,7 +36,7 @@ class Brought:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """A table of a publication; see read_published_tables in sql/queries/publications.sql."""
+    """A table of a publication; see read_published_tables in sql/queries/origin.sql."""
 
     publication: str
     schema_name: str
@@ -87,13 +87,13 @@ class Publications:
 def read_brought(conn: Connection) -> list[Brought]:
     """Return the tables that subscriptions bring."""
     with conn.cursor(row_factory=class_row(Brought)) as cursor:
-        return cursor.execute(query("publications", "read_brought_tables")).fetchall()
+        return cursor.execute(query("origin", "read_brought_tables")).fetchall()
 
 
 def read_left_out(conn: Connection) -> list[LeftOut]:
     """Return what was left out, as it is noted."""
     with conn.cursor(row_factory=class_row(LeftOut)) as cursor:
-        return cursor.execute(query("publications", "read_left_out")).fetchall()
+        return cursor.execute(query("origin", "read_left_out")).fetchall()
 
 
 def find_left_out(
@@ -141,8 +141,8 @@ def note_left_out(conn: Connection, reasons: Mapping[str, str], brought: Iterabl
             "reasons": [table.reason for table in kept],
             "copies": [table.copy for table in kept],
         }
-        conn.execute(query("publications", "note_left_out"), parameters)
-        conn.execute(query("publications", "forget_left_out"), {"tables": gone})
+        conn.execute(query("origin", "note_left_out"), parameters)
+        conn.execute(query("origin", "forget_left_out"), {"tables": gone})
     return kept
 
 
@@ -189,7 +189,7 @@ def _read_origin(origin: Connection, brought: Sequence[Brought]) -> tuple[list[P
     parameters = {"schemas": [schema for schema, _ in sources], "tables": [name for _, name in sources]}
     with origin.cursor(row_factory=class_row(Published)) as cursor:
         published = cursor.execute(
-            query("publications", "read_published_tables"), {"publications": publications}
+            query("origin", "read_published_tables"), {"publications": publications}
         ).fetchall()
     with origin.cursor(row_factory=class_row(Partition)) as cursor:
-        return published, cursor.execute(query("publications", "read_partitions"), parameters).fetchall()
+        return published, cursor.execute(query("origin", "read_partitions"), parameters).fetchall()

@@ -27,19 +27,19 @@ class Feed:
 def read_feeds(conn: Connection) -> list[Feed]:
     """Return the subscriptions that bring rows of source tables; none where these are the platform's own."""
     with conn.cursor(row_factory=class_row(Feed)) as cursor:
-        return cursor.execute(query("feeds", "read_feeds")).fetchall()
+        return cursor.execute(query("origin", "read_feeds")).fetchall()
 
 
 def read_unfed_tables(conn: Connection) -> list[str]:
     """Return the source tables, or partitions of one, that no subscription brings although one brings others."""
     with conn.cursor(row_factory=scalar_row) as cursor:
-        return cursor.execute(query("feeds", "read_unfed_tables")).fetchall()
+        return cursor.execute(query("origin", "read_unfed_tables")).fetchall()
 
 
 def read_errors(conn: Connection) -> int:
     """Return how many errors the subscriptions had when something was proved last."""
     with conn.cursor(row_factory=scalar_row) as cursor:
-        return int(cursor.execute(query("feeds", "read_errors")).fetchone() or 0)
+        return int(cursor.execute(query("origin", "read_errors")).fetchone() or 0)
 
 
 def count_errors(feeds: list[Feed]) -> int:

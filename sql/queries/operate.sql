@@ -1,0 +1,1379 @@
+-- The queries of projector/operate/: migrate and uninstall, rights, dependents, erase, explain and export.
+
+-- What migrate and uninstall ask.
+
+-- name: read_predecessor
+-- Returns is_alone, whether the database has a read model without the state of its projector, and is_too_old, whether a
+-- version installed it that `migrate` takes nothing over from. The catalog tells it to a login without rights, too.
+WITH found AS (
+    SELECT n.nspname || '.' || c.relname AS name
+    FROM pg_catalog.pg_class AS c
+    INNER JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+    WHERE n.nspname IN ('projector', 'read_model')
+)
+
+SELECT
+    is_there.projection AND NOT is_there.changes AS is_alone,
+    is_there.changes AND NOT is_there.source_keys AS is_too_old
+FROM (
+    SELECT
+        count(*) FILTER (WHERE f.name = 'read_model.projection') > 0 AS projection,
+        count(*) FILTER (WHERE f.name = 'projector.changes') > 0 AS changes,
+        count(*) FILTER (WHERE f.name = 'projector.source_keys') > 0 AS source_keys
+    FROM found AS f
+) AS is_there;
+
+-- name: note_source
+-- Notes the schema of each of the platform's tables: every session of ours takes them from there, whatever search_path
+-- its login has. Parameters: tables, their names, and schemas, one for each.
+INSERT INTO projector.source_tables (table_name, schema_name)
+SELECT
+    found.table_name,
+    found.schema_name
+FROM unnest(%(tables)s::text[], %(schemas)s::text[]) AS found (table_name, schema_name)
+ON CONFLICT (table_name) DO UPDATE SET schema_name = excluded.schema_name;
+
+-- name: note_source_schemas
+-- Notes the schemas of the platform's tables for the projector of the version before, which looks into them in order.
+-- Parameter: schemas.
+INSERT INTO projector.settings (name, value)
+VALUES ('source_schemas', %(schemas)s::text[]::text)
+ON CONFLICT (name) DO UPDATE SET value = excluded.value;
+
+-- name: note_version
+-- Notes the projection version of the program that migrates. Parameter: version.
+INSERT INTO projector.settings (name, value)
+VALUES ('projection_version', %(version)s)
+ON CONFLICT (name) DO UPDATE SET value = excluded.value;
+
+-- name: begin_projection
+-- Creates the row of the read model as a whole.
+--
+-- Parameter: version, the projection version of the program that migrates.
+INSERT INTO read_model.projection (version)
+VALUES (%(version)s)
+ON CONFLICT DO NOTHING;
+
+-- name: find_source
+-- Returns of each source table, in the order in which they are given: name; kind, "table" or what else has its name,
+-- null for nothing; owner; is_ours, whether this login has the rights of the owner; columns, their names.
+--
+-- Parameters: tables, their names, and relations, the same with their schemas.
+SELECT
+    t.name,
+    CASE
+        WHEN c.relkind IN ('r', 'p') THEN 'table'
+        WHEN c.relkind = 'v' THEN 'view'
+        WHEN c.relkind = 'm' THEN 'materialized view'
+        WHEN c.relkind = 'f' THEN 'foreign table'
+        WHEN c.oid IS NOT NULL THEN 'relation'
+    END AS kind,
+    c.relowner::regrole::text AS owner,
+    coalesce(pg_has_role(c.relowner, 'USAGE'), false) AS is_ours,
+    ARRAY(
+        SELECT a.attname::text
+        FROM pg_catalog.pg_attribute AS a
+        WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+    ) AS columns
+FROM unnest(%(tables)s::text[], %(relations)s::text[]) WITH ORDINALITY AS t (name, relation, place)
+LEFT JOIN pg_catalog.pg_class AS c ON c.oid = to_regclass(t.relation)
+ORDER BY t.place;
+
+-- name: read_role
+-- Returns: current_user, and whether it may take the role of the API.
+SELECT
+    current_user::text AS name,
+    pg_has_role('leads_api', 'MEMBER') AS is_member;
+
+-- name: read_user
+SELECT current_user::text AS name;
+
+-- name: has_role
+-- Returns one row if a role exists. Parameter: role.
+SELECT
+FROM pg_catalog.pg_roles AS r
+WHERE r.rolname = %(role)s;
+
+-- name: has_index
+-- Returns whether a table has an index that begins with a column. Parameters: relation, the table with its schema;
+-- column_name.
+SELECT EXISTS (
+    SELECT
+    FROM pg_catalog.pg_index AS i
+    INNER JOIN pg_catalog.pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
+    WHERE i.indrelid = to_regclass(%(relation)s)
+        AND a.attname = %(column_name)s
+        AND i.indisvalid
+        AND i.indpred IS NULL
+) AS has_index;
+
+-- name: find_ascii_collation
+-- Returns: datname, datcollate, if lower() knows ASCII letters only in this database.
+SELECT
+    d.datname::text,
+    d.datcollate::text
+FROM pg_catalog.pg_database AS d
+WHERE d.datname = current_database() AND d.datcollate IN ('C', 'POSIX') AND lower('Ä') <> 'ä';
+
+-- What migrate and uninstall may do, and whom it belongs to. A role owns what a role that it is a member of owns.
+
+-- name: find_foreign_tables
+-- Returns table_name, as SQL writes it, and owner of each captured source table that belongs to a role whose rights
+-- the login does not have. Parameter: relations, the tables with their schemas.
+SELECT
+    i.identity AS table_name,
+    quote_ident(r.rolname) AS owner
+FROM unnest(%(relations)s::text[]) WITH ORDINALITY AS t (relation, place)
+INNER JOIN pg_catalog.pg_class AS c ON c.oid = to_regclass(t.relation)
+INNER JOIN pg_catalog.pg_roles AS r ON r.oid = c.relowner
+CROSS JOIN LATERAL pg_identify_object('pg_class'::regclass, c.oid, 0) AS i
+WHERE NOT pg_has_role(c.relowner, 'USAGE')
+ORDER BY t.place;
+
+-- name: find_unreadable_tables
+-- Returns the source tables that the login may not read, as SQL writes them. Parameter: relations, the tables
+-- with their schemas.
+SELECT i.identity AS table_name
+FROM unnest(%(relations)s::text[]) WITH ORDINALITY AS t (relation, place)
+CROSS JOIN LATERAL pg_identify_object('pg_class'::regclass, to_regclass(t.relation), 0) AS i
+WHERE NOT has_table_privilege(to_regclass(t.relation), 'SELECT')
+ORDER BY t.place;
+
+-- name: find_schemas
+-- Returns of each schema with a name of ours: schema_name, owner, is_ours (whether it holds our tables or views, or our
+-- functions beside a read model in a database of its own), owned (whether the login has the rights of its owner), and
+-- first_object, one that it holds; null where it is empty.
+--
+-- Two of three are enough, so that `migrate` can bring one back that was dropped by mistake. The schema of the
+-- API's keys has one table only.
+SELECT
+    n.nspname::text AS schema_name,
+    quote_ident(r.rolname) AS owner,
+    (
+        SELECT count(*) >= CASE n.nspname WHEN 'leads_access' THEN 1 ELSE 2 END
+        FROM pg_catalog.pg_class AS c
+        WHERE c.relnamespace = n.oid
+            AND c.relkind = CASE n.nspname WHEN 'leads_sql' THEN 'v' ELSE 'r' END
+            AND (n.nspname, c.relname) IN (
+                ('projector', 'capture_triggers'), ('projector', 'capture_gaps'), ('projector', 'dead_letters'),
+                ('read_model', 'projection'), ('read_model', 'freshness'), ('read_model', 'lead_profiles'),
+                ('leads_access', 'api_keys'),
+                ('leads_sql', 'leads'), ('leads_sql', 'messages'), ('leads_sql', 'statistics_by_day')
+            )
+    )
+    OR (
+        n.nspname = 'projector'
+        AND (
+            SELECT count(*) = 3
+            FROM pg_catalog.pg_proc AS p
+            WHERE p.pronamespace = n.oid AND p.proname IN ('canonical_phone', 'clamp_time', 'format_time')
+        )
+    ) AS is_ours,
+    pg_has_role(n.nspowner, 'USAGE') AS owned,
+    (
+        SELECT o.type || ' ' || o.identity
+        FROM (
+            SELECT (pg_identify_object('pg_class'::regclass, c.oid, 0)).*
+            FROM pg_catalog.pg_class AS c
+            WHERE c.relnamespace = n.oid
+            UNION ALL
+            SELECT (pg_identify_object('pg_proc'::regclass, p.oid, 0)).*
+            FROM pg_catalog.pg_proc AS p
+            WHERE p.pronamespace = n.oid
+            UNION ALL
+            SELECT (pg_identify_object('pg_type'::regclass, t.oid, 0)).*
+            FROM pg_catalog.pg_type AS t
+            WHERE t.typnamespace = n.oid
+        ) AS o
+        ORDER BY o.type <> 'table', o.identity
+        LIMIT 1
+    ) AS first_object
+FROM pg_catalog.pg_namespace AS n
+INNER JOIN pg_catalog.pg_roles AS r ON r.oid = n.nspowner
+WHERE n.nspname IN ('projector', 'read_model', 'leads_access', 'leads_sql')
+ORDER BY schema_name;
+
+-- name: find_foreign_objects
+-- Returns command (SCHEMA, VIEW, TABLE or FUNCTION), name as SQL writes it, and owner of each schema, view, table and
+-- function of ours that belongs to a role whose rights the login does not have; the schemas first, since the new
+-- owner of a table has to be the owner of its schema.
+--
+-- Parameter: names, the qualified names of our tables, views and functions.
+SELECT
+    found.command,
+    found.name,
+    quote_ident(r.rolname) AS owner
+FROM (
+    SELECT
+        1 AS place,
+        'SCHEMA' AS command,
+        quote_ident(n.nspname) AS name,
+        n.nspowner AS owner_id
+    FROM pg_catalog.pg_namespace AS n
+    WHERE n.nspname IN ('projector', 'read_model', 'leads_access', 'leads_sql')
+    UNION ALL
+    SELECT
+        2 AS place,
+        CASE WHEN c.relkind = 'v' THEN 'VIEW' ELSE 'TABLE' END AS command,
+        i.identity AS name,
+        c.relowner AS owner_id
+    FROM pg_catalog.pg_class AS c
+    CROSS JOIN LATERAL pg_identify_object('pg_class'::regclass, c.oid, 0) AS i
+    WHERE c.relkind IN ('r', 'p', 'v')
+        AND c.relnamespace IN (
+            SELECT n.oid
+            FROM pg_catalog.pg_namespace AS n
+            WHERE n.nspname IN ('projector', 'read_model', 'leads_access', 'leads_sql')
+        )
+        AND c.relnamespace::regnamespace::text || '.' || c.relname = ANY(%(names)s::text[])
+    UNION ALL
+    SELECT
+        3 AS place,
+        'FUNCTION' AS command,
+        i.identity AS name,
+        p.proowner AS owner_id
+    FROM pg_catalog.pg_proc AS p
+    CROSS JOIN LATERAL pg_identify_object('pg_proc'::regclass, p.oid, 0) AS i
+    WHERE p.pronamespace IN (
+            SELECT n.oid
+            FROM pg_catalog.pg_namespace AS n
+            WHERE n.nspname IN ('projector', 'read_model', 'leads_access', 'leads_sql')
+        )
+        AND p.pronamespace::regnamespace::text || '.' || p.proname = ANY(%(names)s::text[])
+) AS found
+INNER JOIN pg_catalog.pg_roles AS r ON r.oid = found.owner_id
+WHERE NOT pg_has_role(found.owner_id, 'USAGE')
+ORDER BY found.place, found.name;
+
+-- name: read_login
+-- Returns role_name and database_name, both as SQL writes them; can_create and can_create_temporary, whether the login
+-- may create schemas and temporary tables in the database.
+SELECT
+    quote_ident(current_user) AS role_name,
+    quote_ident(current_database()) AS database_name,
+    has_database_privilege(current_database(), 'CREATE') AS can_create,
+    has_database_privilege(current_database(), 'TEMPORARY') AS can_create_temporary;
+
+-- What of others depends on the schemas of ours: what DROP SCHEMA … CASCADE would drop besides the read model.
+
+-- name: find_dependents
+-- Returns kind and name of each object that is not ours and that would go with our schemas, ordered by both.
+--
+-- Parameters: schemas, the schemas of ours; names, the qualified names of our tables, views and functions; columns,
+-- those of our tables, as schema.table.column; described, the qualified names of the tables that have these columns.
+--
+-- It follows pg_depend as PostgreSQL does it for CASCADE: from an object to what depends on it, and from a part of an
+-- object to the whole. A part of an object that is listed itself is left out, and so is what has no content of its own
+-- and goes with a table without CASCADE: an index, a constraint or a policy on a table of ours, statistics, the
+-- membership in a publication. Triggers, rules and columns that others gave our tables are listed.
+WITH RECURSIVE own (class_id, object_id) AS (
+    SELECT
+        'pg_namespace'::regclass::oid,
+        n.oid
+    FROM pg_catalog.pg_namespace AS n
+    WHERE n.nspname = ANY(%(schemas)s::text[])
+    UNION ALL
+    SELECT
+        'pg_class'::regclass::oid,
+        c.oid
+    FROM pg_catalog.pg_class AS c
+    WHERE c.relnamespace = ANY(%(schemas)s::text[]::regnamespace[])
+        AND c.relnamespace::regnamespace::text || '.' || c.relname = ANY(%(names)s::text[])
+    UNION ALL
+    SELECT
+        'pg_proc'::regclass::oid,
+        p.oid
+    FROM pg_catalog.pg_proc AS p
+    WHERE p.pronamespace = ANY(%(schemas)s::text[]::regnamespace[])
+        AND p.pronamespace::regnamespace::text || '.' || p.proname = ANY(%(names)s::text[])
+),
+
+reached (class_id, object_id, part) AS (
+    SELECT
+        o.class_id,
+        o.object_id,
+        0
+    FROM own AS o
+    UNION
+    SELECT
+        next.class_id,
+        next.object_id,
+        next.part
+    FROM reached AS r
+    CROSS JOIN LATERAL (
+        SELECT
+            d.classid AS class_id,
+            d.objid AS object_id,
+            d.objsubid AS part
+        FROM pg_catalog.pg_depend AS d
+        WHERE d.refclassid = r.class_id
+            AND d.refobjid = r.object_id
+            AND (r.part = 0 OR d.refobjsubid = r.part)
+            AND d.deptype <> 'e'
+        UNION ALL
+        SELECT
+            d.refclassid,
+            d.refobjid,
+            d.refobjsubid
+        FROM pg_catalog.pg_depend AS d
+        WHERE d.classid = r.class_id AND d.objid = r.object_id AND d.deptype = 'i'
+    ) AS next
+),
+
+placed AS (
+    SELECT
+        r.class_id,
+        r.object_id,
+        r.part,
+        coalesce(
+            rule.ev_class, nullif(con.conrelid, 0), def.adrelid, trig.tgrelid, pol.polrelid, stat.stxrelid,
+            nullif(typ.typrelid, 0), nullif(element.typrelid, 0), index.indrelid, toasted.oid, part_of.refobjid
+        ) AS table_id,
+        rule.rulename <> '_RETURN' OR (
+            NOT trig.tgisinternal
+            AND NOT (
+                trig.tgname LIKE 'leads\_capture\_%%'
+                AND ('pg_proc'::regclass, trig.tgfoid) IN (SELECT o.class_id, o.object_id FROM own AS o)
+            )
+        ) AS acts,
+        trig.tgfoid IS NOT NULL AS is_trigger
+    FROM reached AS r
+    LEFT JOIN pg_catalog.pg_rewrite AS rule ON r.class_id = 'pg_rewrite'::regclass AND rule.oid = r.object_id
+    LEFT JOIN pg_catalog.pg_constraint AS con ON r.class_id = 'pg_constraint'::regclass AND con.oid = r.object_id
+    LEFT JOIN pg_catalog.pg_attrdef AS def ON r.class_id = 'pg_attrdef'::regclass AND def.oid = r.object_id
+    LEFT JOIN pg_catalog.pg_trigger AS trig ON r.class_id = 'pg_trigger'::regclass AND trig.oid = r.object_id
+    LEFT JOIN pg_catalog.pg_policy AS pol ON r.class_id = 'pg_policy'::regclass AND pol.oid = r.object_id
+    LEFT JOIN pg_catalog.pg_statistic_ext AS stat
+        ON r.class_id = 'pg_statistic_ext'::regclass AND stat.oid = r.object_id
+    LEFT JOIN pg_catalog.pg_type AS typ ON r.class_id = 'pg_type'::regclass AND typ.oid = r.object_id
+    LEFT JOIN pg_catalog.pg_type AS element ON element.oid = typ.typelem AND typ.typcategory = 'A'
+    LEFT JOIN pg_catalog.pg_index AS index ON r.class_id = 'pg_class'::regclass AND index.indexrelid = r.object_id
+    LEFT JOIN pg_catalog.pg_class AS toasted
+        ON r.class_id = 'pg_class'::regclass AND toasted.reltoastrelid = r.object_id
+    LEFT JOIN LATERAL (
+        SELECT d.refobjid
+        FROM pg_catalog.pg_depend AS d
+        INNER JOIN pg_catalog.pg_class AS c ON c.oid = d.objid AND c.relkind = 'S'
+        WHERE d.classid = r.class_id
+            AND d.objid = r.object_id
+            AND d.refclassid = 'pg_class'::regclass
+            AND d.deptype IN ('a', 'i')
+        LIMIT 1
+    ) AS part_of ON r.class_id = 'pg_class'::regclass
+),
+
+listed AS (
+    SELECT
+        p.class_id,
+        p.object_id,
+        p.part
+    FROM placed AS p
+    WHERE (p.class_id, p.object_id) NOT IN (SELECT o.class_id, o.object_id FROM own AS o)
+        AND p.class_id NOT IN (
+            'pg_publication_rel'::regclass, 'pg_publication_namespace'::regclass, 'pg_default_acl'::regclass,
+            'pg_amop'::regclass, 'pg_amproc'::regclass
+        )
+        -- A trigger of ours on a table of the platform goes with our triggers.
+        AND (NOT p.is_trigger OR p.acts)
+        AND (
+            p.table_id IS NULL
+            OR (
+                coalesce(p.acts, false)
+                OR ('pg_class'::regclass, p.table_id) NOT IN (SELECT o.class_id, o.object_id FROM own AS o)
+            )
+            AND NOT EXISTS (
+                SELECT
+                FROM reached AS whole
+                WHERE whole.class_id = 'pg_class'::regclass
+                    AND whole.object_id = p.table_id
+                    AND whole.part = 0
+                    AND (whole.class_id, whole.object_id) NOT IN (SELECT o.class_id, o.object_id FROM own AS o)
+            )
+        )
+        -- A type of arrays goes with the type of their elements.
+        AND NOT EXISTS (
+            SELECT
+            FROM pg_catalog.pg_type AS element
+            WHERE p.class_id = 'pg_type'::regclass AND element.typarray = p.object_id
+        )
+        -- A default goes with its column.
+        AND NOT EXISTS (
+            SELECT
+            FROM pg_catalog.pg_attrdef AS def
+            INNER JOIN reached AS c
+                ON c.class_id = 'pg_class'::regclass AND c.object_id = def.adrelid AND c.part = def.adnum
+            WHERE p.class_id = 'pg_attrdef'::regclass AND def.oid = p.object_id
+        )
+        -- So does a column with a table that is listed itself, and a member with its extension.
+        AND (
+            p.part = 0
+            OR NOT EXISTS (
+                SELECT
+                FROM reached AS whole
+                WHERE whole.class_id = p.class_id AND whole.object_id = p.object_id AND whole.part = 0
+            )
+        )
+        AND NOT EXISTS (
+            SELECT
+            FROM pg_catalog.pg_depend AS d
+            WHERE d.classid = p.class_id AND d.objid = p.object_id AND d.deptype = 'e'
+        )
+    UNION
+    SELECT
+        'pg_class'::regclass,
+        a.attrelid,
+        a.attnum
+    FROM pg_catalog.pg_attribute AS a
+    INNER JOIN pg_catalog.pg_class AS c ON c.oid = a.attrelid AND c.relkind = 'r'
+    INNER JOIN own AS o ON o.class_id = 'pg_class'::regclass AND o.object_id = c.oid
+    WHERE a.attnum > 0
+        AND NOT a.attisdropped
+        AND c.relnamespace::regnamespace::text || '.' || c.relname = ANY(%(described)s::text[])
+        AND c.relnamespace::regnamespace::text || '.' || c.relname || '.' || a.attname <> ALL(%(columns)s::text[])
+)
+
+SELECT DISTINCT
+    i.type AS kind,
+    i.identity AS name
+FROM listed AS l
+CROSS JOIN LATERAL pg_identify_object(l.class_id, l.object_id, l.part) AS i
+WHERE i.identity IS NOT NULL
+ORDER BY kind, name;
+
+-- name: find_own_objects
+-- Returns command (VIEW, TABLE or FUNCTION) and name, as SQL writes it, of each view, table and function of ours, and
+-- dependents, the names of those of them that depend on it and have to be dropped before it.
+--
+-- Parameters: schemas, names, as in find_dependents.
+WITH own AS (
+    SELECT
+        'pg_class'::regclass::oid AS class_id,
+        c.oid AS object_id,
+        CASE WHEN c.relkind = 'v' THEN 'VIEW' ELSE 'TABLE' END AS command
+    FROM pg_catalog.pg_class AS c
+    WHERE c.relnamespace = ANY(%(schemas)s::text[]::regnamespace[])
+        AND c.relkind IN ('r', 'p', 'v')
+        AND c.relnamespace::regnamespace::text || '.' || c.relname = ANY(%(names)s::text[])
+    UNION ALL
+    SELECT
+        'pg_proc'::regclass::oid AS class_id,
+        p.oid AS object_id,
+        'FUNCTION' AS command
+    FROM pg_catalog.pg_proc AS p
+    WHERE p.pronamespace = ANY(%(schemas)s::text[]::regnamespace[])
+        AND p.pronamespace::regnamespace::text || '.' || p.proname = ANY(%(names)s::text[])
+),
+
+-- A view depends by its rule, a table by its defaults, constraints and indexes; and on a table by its type.
+part (class_id, object_id, whole_class_id, whole_id) AS (
+    SELECT
+        o.class_id,
+        o.object_id,
+        o.class_id,
+        o.object_id
+    FROM own AS o
+    UNION ALL
+    SELECT
+        p.class_id,
+        p.object_id,
+        o.class_id,
+        o.object_id
+    FROM own AS o
+    CROSS JOIN LATERAL (
+        SELECT
+            'pg_rewrite'::regclass::oid AS class_id,
+            r.oid AS object_id
+        FROM pg_catalog.pg_rewrite AS r
+        WHERE r.ev_class = o.object_id
+        UNION ALL
+        SELECT
+            'pg_attrdef'::regclass::oid AS class_id,
+            d.oid
+        FROM pg_catalog.pg_attrdef AS d
+        WHERE d.adrelid = o.object_id
+        UNION ALL
+        SELECT
+            'pg_constraint'::regclass::oid AS class_id,
+            c.oid
+        FROM pg_catalog.pg_constraint AS c
+        WHERE c.conrelid = o.object_id
+        UNION ALL
+        SELECT
+            'pg_class'::regclass::oid AS class_id,
+            i.indexrelid
+        FROM pg_catalog.pg_index AS i
+        WHERE i.indrelid = o.object_id
+        UNION ALL
+        SELECT
+            'pg_type'::regclass::oid AS class_id,
+            t.oid
+        FROM pg_catalog.pg_type AS t
+        WHERE t.typrelid = o.object_id OR t.typelem IN (
+                SELECT row_type.oid
+                FROM pg_catalog.pg_type AS row_type
+                WHERE row_type.typrelid = o.object_id
+            )
+    ) AS p
+    WHERE o.class_id = 'pg_class'::regclass
+)
+
+SELECT
+    o.command,
+    i.identity AS name,
+    ARRAY(
+        SELECT DISTINCT (pg_identify_object(dependent.whole_class_id, dependent.whole_id, 0)).identity
+        FROM part AS p
+        INNER JOIN pg_catalog.pg_depend AS d ON d.refclassid = p.class_id AND d.refobjid = p.object_id
+        INNER JOIN part AS dependent ON dependent.class_id = d.classid AND dependent.object_id = d.objid
+        WHERE p.whole_class_id = o.class_id
+            AND p.whole_id = o.object_id
+            AND (dependent.whole_class_id, dependent.whole_id) <> (o.class_id, o.object_id)
+    ) AS dependents
+FROM own AS o
+CROSS JOIN LATERAL pg_identify_object(o.class_id, o.object_id, 0) AS i;
+
+-- name: find_publications
+-- Returns the publications that name a table or a schema of ours; those of all tables do not. Parameter: schemas.
+SELECT p.pubname::text AS name
+FROM pg_catalog.pg_publication AS p
+WHERE p.oid IN (
+        SELECT r.prpubid
+        FROM pg_catalog.pg_publication_rel AS r
+        INNER JOIN pg_catalog.pg_class AS c ON c.oid = r.prrelid
+        WHERE c.relnamespace = ANY(%(schemas)s::text[]::regnamespace[])
+    )
+    OR p.oid IN (
+        SELECT s.pnpubid
+        FROM pg_catalog.pg_publication_namespace AS s
+        WHERE s.pnnspid = ANY(%(schemas)s::text[]::regnamespace[])
+    )
+ORDER BY name;
+
+-- What `erase` asks and deletes: everything of ours about a tenant, or about one of its leads.
+--
+-- Where a query takes user_id and customer_phone, the phone is null for the whole tenant. A key is unknown if neither
+-- the definition nor projector.source_keys has it: to refresh, retry or compare it would do nothing.
+
+-- name: find_standing_rows
+-- Returns table_name, rows and example (a primary key) of each source table that has rows from which the tenant or the
+-- lead would come back. Parameters: user_id, customer_phone.
+SELECT
+    found.table_name,
+    count(*) AS rows,
+    min(found.key) AS example
+FROM (
+    SELECT
+        k.kind || 's' AS table_name,
+        k.key
+    FROM ({definition.source_keys}) AS k
+    WHERE k.user_id = %(user_id)s COLLATE "default"
+        AND (%(customer_phone)s::text IS NULL OR k.customer_phone = %(customer_phone)s)
+    UNION ALL
+    SELECT
+        'users' AS table_name,
+        u.user_id::text AS key
+    FROM {source.users} AS u
+    WHERE u.user_id::text = %(user_id)s AND %(customer_phone)s::text IS NULL
+    UNION ALL
+    SELECT
+        'agents' AS table_name,
+        a.agent_id::text AS key
+    FROM {source.agents} AS a
+    WHERE a.user_id::text = %(user_id)s AND %(customer_phone)s::text IS NULL
+    UNION ALL
+    SELECT
+        'templates' AS table_name,
+        t.template_id::text AS key
+    FROM {source.templates} AS t
+    WHERE t.user_id::text = %(user_id)s AND %(customer_phone)s::text IS NULL
+) AS found
+GROUP BY found.table_name
+ORDER BY found.table_name;
+
+-- name: count_held
+-- Returns: leads and messages that the read model has, and api_keys of a whole tenant.
+--
+-- Parameters: user_id, customer_phone.
+SELECT
+    count(*) AS leads,
+    coalesce(sum(l.total_messages), 0)::bigint AS messages,
+    (
+        SELECT count(*)
+        FROM leads_access.api_keys AS a
+        WHERE a.user_id = %(user_id)s AND %(customer_phone)s::text IS NULL
+    ) AS api_keys
+FROM read_model.leads AS l
+WHERE l.user_id = %(user_id)s AND (%(customer_phone)s::text IS NULL OR l.customer_phone = %(customer_phone)s);
+
+-- name: delete_some
+-- Deletes rows of a table that has tenant and phone. Parameters: user_id, customer_phone, size (how many rows at most).
+-- The tenant is named twice: so Citus sends the statement as a whole to the one place that has these rows.
+DELETE FROM {table}
+WHERE user_id = %(user_id)s
+    AND ctid = any(
+        ARRAY(
+            SELECT t.ctid
+            FROM {table} AS t
+            WHERE t.user_id = %(user_id)s
+                AND (%(customer_phone)s::text IS NULL OR t.customer_phone = %(customer_phone)s)
+            LIMIT %(size)s
+        )
+    );
+
+-- name: delete_of_tenant
+-- Deletes all rows that a table has of a tenant. Parameter: user_id.
+DELETE FROM {table}
+WHERE user_id = %(user_id)s;
+
+-- name: create_unknown_keys
+-- Creates the temporary table unknown_keys, for this transaction: the keys in the queue, among the dead letters, in the
+-- drift log and in the verify that are unknown, by the kind of change that has them; for the kinds of
+-- projector.source_keys, by these.
+CREATE TEMPORARY TABLE unknown_keys ON COMMIT DROP AS
+WITH named AS (
+    SELECT DISTINCT
+        c.kind,
+        k.key
+    FROM projector.changes AS c
+    CROSS JOIN LATERAL unnest(c.keys) AS k (key)
+    WHERE c.kind <> 'truncate' AND c.shard >= 0 AND k.key IS NOT NULL
+    UNION
+    SELECT
+        d.kind,
+        d.key
+    FROM projector.dead_letters AS d
+    UNION
+    SELECT
+        d.kind,
+        d.key
+    FROM projector.drift AS d
+    WHERE d.key <> ''
+    UNION
+    SELECT
+        o.kind,
+        o.key
+    FROM projector.verify_left_out AS o
+    WHERE o.key <> ''
+    UNION
+    SELECT
+        CASE WHEN r.phase = 'keys' THEN r.after_first ELSE r.phase END AS kind,
+        r.after_second AS key
+    FROM projector.verify_rounds AS r
+    WHERE r.finished_at IS NULL AND r.phase IN ('keys', 'conversation', 'contact', 'template_send')
+)
+
+SELECT
+    named.kind,
+    named.key
+FROM named
+LEFT JOIN (
+    VALUES
+    ('messages', 'conversation'),
+    ('conversations', 'conversation'),
+    ('extractions', 'conversation'),
+    ('reload_conversations', 'conversation'),
+    ('conversation', 'conversation'),
+    ('contacts', 'contact'),
+    ('contact', 'contact'),
+    ('template_sends', 'template_send'),
+    ('template_send', 'template_send')
+) AS keyed (kind, source_kind) ON keyed.kind = named.kind
+WHERE CASE
+    WHEN keyed.source_kind IS NOT NULL THEN NOT EXISTS (
+        SELECT
+        FROM projector.source_keys AS k
+        WHERE k.kind = keyed.source_kind AND k.key = named.key
+    )
+    AND NOT EXISTS (
+        SELECT
+        FROM ({definition.source_keys}) AS k
+        WHERE k.kind = keyed.source_kind AND k.key = named.key COLLATE "default"
+    )
+    -- What these are spread to can be there without them where the platform has no foreign keys.
+    WHEN named.kind = 'agents' THEN NOT EXISTS (
+        SELECT FROM {source.agents} AS a WHERE a.agent_id::text = named.key
+    )
+    AND NOT EXISTS (SELECT FROM {source.conversations} AS c WHERE c.agent_id::text = named.key)
+    WHEN named.kind = 'phone_numbers' THEN NOT EXISTS (
+        SELECT FROM {source.phone_numbers} AS p WHERE p.id::text = named.key
+    )
+    AND NOT EXISTS (SELECT FROM {source.agents} AS a WHERE a.phone_number_id::text = named.key)
+    AND NOT EXISTS (SELECT FROM {source.templates} AS t WHERE t.phone_number_id::text = named.key)
+    WHEN named.kind = 'templates' THEN NOT EXISTS (
+        SELECT FROM {source.templates} AS t WHERE t.template_id::text = named.key
+    )
+    AND NOT EXISTS (SELECT FROM {source.template_sends} AS s WHERE s.template_id::text = named.key)
+    ELSE false
+END;
+
+-- name: clean_queue
+-- Takes the unknown keys out of the queue. What a change with one says of messages may be of it: the other
+-- conversations of the change are read again. This transaction owns all shards.
+WITH named AS MATERIALIZED (
+    SELECT
+        c.ctid AS row_id,
+        array_agg(k.key ORDER BY k.place) FILTER (WHERE u.key IS NULL) AS kept
+    FROM projector.changes AS c
+    CROSS JOIN LATERAL unnest(c.keys) WITH ORDINALITY AS k (key, place)
+    LEFT JOIN unknown_keys AS u ON u.kind = c.kind AND u.key = k.key
+    WHERE c.kind <> 'truncate' AND c.shard >= 0
+    GROUP BY c.ctid
+    HAVING bool_or(u.key IS NOT NULL)
+),
+
+deleted AS (
+    DELETE FROM projector.changes
+    WHERE ctid = any(ARRAY(SELECT named.row_id FROM named WHERE named.kept IS NULL))
+)
+
+UPDATE projector.changes AS c
+SET keys = named.kept,
+    kind = CASE c.kind WHEN 'messages' THEN 'reload_conversations' ELSE c.kind END,
+    message_ids = NULL
+FROM named
+WHERE c.ctid = named.row_id AND named.kept IS NOT NULL;
+
+-- name: delete_unknown
+-- Deletes the rows of unknown keys from a table that has kind, key and user_id, which can be blank. Parameter: user_id.
+DELETE FROM {table} AS t
+USING unknown_keys AS u
+WHERE u.kind = t.kind AND u.key = t.key AND coalesce(t.user_id, '') IN ('', %(user_id)s);
+
+-- name: restart_rebuild
+-- Has a rebuild that was interrupted begin again if it is at what is erased. Parameters: user_id, customer_phone.
+UPDATE projector.rebuild_plan
+SET cursor_user_id = '', cursor_phone = ''
+WHERE cursor_user_id = %(user_id)s AND (%(customer_phone)s::text IS NULL OR cursor_phone = %(customer_phone)s);
+
+-- name: restart_phase
+-- Has the present phase of the verify begin again if it is at what is erased. Parameters: user_id, customer_phone.
+UPDATE projector.verify_rounds AS r
+SET after_first = '', after_second = ''
+WHERE r.finished_at IS NULL
+    AND (
+        (r.after_first = %(user_id)s AND (%(customer_phone)s::text IS NULL OR r.after_second = %(customer_phone)s))
+        OR EXISTS (SELECT FROM unknown_keys AS u WHERE u.key = r.after_second)
+    );
+
+-- name: forget_runs
+-- Takes a tenant out of the runs that were asked for it; a run that was for nobody else goes. Parameter: user_id.
+WITH deleted AS (
+    DELETE FROM projector.runs
+    WHERE tenants = ARRAY[%(user_id)s::text]
+)
+
+UPDATE projector.runs
+SET tenants = array_remove(tenants, %(user_id)s)
+WHERE %(user_id)s = any(tenants) AND tenants <> ARRAY[%(user_id)s::text];
+
+-- name: forget_note
+-- Replaces a text that names the tenant or the lead, since more of it can be in it. Parameters: mention, a regular
+-- expression; instead.
+UPDATE {table}
+SET {column} = %(instead)s
+WHERE {column} ~ %(mention)s;
+
+-- name: forget_reason
+-- The same for the reason for which an operator switched capture off.
+UPDATE projector.settings
+SET value = %(instead)s
+WHERE name = 'capture_off' AND value ~ %(mention)s;
+
+-- name: find_unfinished
+-- Returns erasure_id of the erasure of the same tenant or lead that did not end. Parameters: user_id, customer_phone.
+SELECT e.erasure_id
+FROM projector.erasures AS e
+WHERE e.finished_at IS NULL
+    AND e.user_id = %(user_id)s
+    AND e.customer_phone IS NOT DISTINCT FROM %(customer_phone)s::text;
+
+-- name: note
+-- Writes a line into the ledger, and returns its erasure_id. Until it has ended, the line names whom it is for.
+-- Parameters: user_id, customer_phone, asked_by.
+INSERT INTO projector.erasures (salt, tenant_hash, lead_hash, asked_by, user_id, customer_phone)
+SELECT
+    s.salt,
+    encode(sha256(convert_to(json_build_array(s.salt, %(user_id)s::text)::text, 'UTF8')), 'hex'),
+    CASE
+        WHEN %(customer_phone)s::text IS NOT NULL THEN encode(
+            sha256(convert_to(json_build_array(s.salt, %(user_id)s::text, %(customer_phone)s::text)::text, 'UTF8')),
+            'hex'
+        )
+    END,
+    %(asked_by)s || ', as ' || session_user,
+    %(user_id)s,
+    %(customer_phone)s
+FROM (
+    SELECT
+        coalesce(
+            (SELECT e.salt FROM projector.erasures AS e ORDER BY e.asked_at DESC LIMIT 1),
+            replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', '')
+        ) AS salt
+) AS s
+RETURNING erasure_id;
+
+-- name: finish
+-- Notes that an erasure has ended: from now on its line names nobody. Parameter: erasure_id.
+UPDATE projector.erasures
+SET finished_at = clock_timestamp(), user_id = NULL, customer_phone = NULL
+WHERE erasure_id = %(erasure_id)s;
+
+-- name: read_lines
+-- Returns: the lines of the ledger as JSON, in order, as a ledger file has them.
+SELECT
+    json_build_object(
+        'erasure_id', e.erasure_id,
+        'salt', e.salt,
+        'tenant_hash', e.tenant_hash,
+        'lead_hash', e.lead_hash,
+        'asked_at', e.asked_at,
+        'asked_by', e.asked_by
+    ) AS line
+FROM projector.erasures AS e
+ORDER BY e.asked_at, e.erasure_id;
+
+-- name: add_line
+-- Takes a line of a ledger file into the ledger, where it is not there yet. Parameters: erasure_id, salt, tenant_hash,
+-- lead_hash, asked_at, asked_by.
+INSERT INTO projector.erasures (erasure_id, salt, tenant_hash, lead_hash, asked_at, asked_by)
+VALUES (%(erasure_id)s, %(salt)s, %(tenant_hash)s, %(lead_hash)s, %(asked_at)s, %(asked_by)s)
+ON CONFLICT DO NOTHING;
+
+-- name: read_unfinished
+-- Returns erasure_id, user_id and customer_phone of the erasures that did not end, and whom they are for.
+SELECT
+    e.erasure_id,
+    e.user_id,
+    e.customer_phone
+FROM projector.erasures AS e
+WHERE e.finished_at IS NULL AND e.user_id IS NOT NULL;
+
+-- name: find_matches
+-- Returns erasure_id, user_id and customer_phone (null for a whole tenant) of what the ledger names and a table has.
+-- Only the leads of tenants that the ledger knows are hashed.
+WITH tenants AS MATERIALIZED (
+    SELECT
+        hashed.salt,
+        hashed.user_id,
+        hashed.tenant_hash
+    FROM (
+        SELECT
+            s.salt,
+            t.user_id,
+            encode(sha256(convert_to(json_build_array(s.salt, t.user_id)::text, 'UTF8')), 'hex') AS tenant_hash
+        FROM (SELECT DISTINCT e.salt FROM projector.erasures AS e) AS s
+        CROSS JOIN (SELECT DISTINCT found.user_id FROM {table} AS found WHERE found.user_id IS NOT NULL) AS t
+    ) AS hashed
+    WHERE EXISTS (SELECT FROM projector.erasures AS e WHERE e.tenant_hash = hashed.tenant_hash)
+)
+
+SELECT
+    e.erasure_id,
+    t.user_id,
+    NULL AS customer_phone
+FROM tenants AS t
+INNER JOIN projector.erasures AS e ON e.tenant_hash = t.tenant_hash AND e.lead_hash IS NULL
+UNION ALL
+SELECT
+    e.erasure_id,
+    l.user_id,
+    l.customer_phone
+FROM tenants AS t
+INNER JOIN (SELECT DISTINCT found.user_id, found.customer_phone FROM {table} AS found) AS l ON l.user_id = t.user_id
+INNER JOIN projector.erasures AS e ON e.lead_hash = encode(
+    sha256(convert_to(json_build_array(t.salt, l.user_id, l.customer_phone)::text, 'UTF8')), 'hex'
+);
+
+-- name: tenants_of_table
+SELECT
+    t.user_id,
+    NULL AS customer_phone
+FROM {table} AS t;
+
+-- name: tenants_of_runs
+SELECT
+    t.user_id,
+    NULL AS customer_phone
+FROM projector.runs AS r
+CROSS JOIN LATERAL unnest(r.tenants) AS t (user_id);
+
+-- name: leads_of_source
+SELECT
+    k.user_id,
+    k.customer_phone
+FROM ({definition.source_keys}) AS k
+UNION ALL
+SELECT
+    u.user_id::text COLLATE "C",
+    NULL
+FROM {source.users} AS u
+UNION ALL
+SELECT
+    a.user_id::text COLLATE "C",
+    NULL
+FROM {source.agents} AS a;
+
+-- name: find_tables
+-- Returns name, quoted for SQL, of each table that `erase --vacuum` rewrites, whether it is ours (is_ours) and the
+-- planner has statistics of it (has_statistics), which hold values of rows, and whether this login may rewrite it
+-- (is_allowed).
+SELECT
+    quote_ident(n.nspname) || '.' || quote_ident(c.relname) AS name,
+    n.nspname <> 'pg_catalog' AS is_ours,
+    EXISTS (SELECT FROM pg_catalog.pg_stats AS s WHERE s.schemaname = n.nspname AND s.tablename = c.relname)
+        AS has_statistics,
+    pg_has_role(c.relowner, 'USAGE') OR pg_has_role(d.datdba, 'USAGE') AS is_allowed
+FROM pg_catalog.pg_class AS c
+INNER JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+INNER JOIN pg_catalog.pg_database AS d ON d.datname = current_database()
+WHERE (n.nspname IN ('read_model', 'projector', 'leads_access') AND c.relkind = 'r')
+    OR c.oid = 'pg_catalog.pg_statistic'::regclass
+ORDER BY n.nspname = 'pg_catalog', n.nspname, c.relname;
+
+-- name: find_holder
+-- Returns: holder, in words, of a snapshot or a transaction that is older than a transaction, so that VACUUM has to
+-- keep rows that were deleted before that; no row if there is none. Parameter: transaction.
+SELECT held.holder
+FROM (
+    SELECT
+        format(
+            'the session with the process id %%s (%%s)',
+            a.pid,
+            coalesce(nullif(a.application_name, ''), a.backend_type)
+        ) AS holder,
+        greatest(age(a.backend_xmin), age(a.backend_xid)) AS held_for
+    FROM pg_catalog.pg_stat_activity AS a
+    WHERE a.pid <> pg_backend_pid()
+        AND (a.datname = current_database() OR a.backend_type = 'walsender')
+        -- A VACUUM keeps no rows from another one.
+        AND (a.query NOT LIKE 'autovacuum: VACUUM %%' OR a.query LIKE 'autovacuum: VACUUM ANALYZE %%')
+    UNION ALL
+    SELECT
+        format('the replication slot %%s', r.slot_name) AS holder,
+        greatest(age(r.xmin), age(r.catalog_xmin)) AS held_for
+    FROM pg_catalog.pg_replication_slots AS r
+    UNION ALL
+    SELECT
+        format('the prepared transaction %%s', p.gid) AS holder,
+        age(p.transaction) AS held_for
+    FROM pg_catalog.pg_prepared_xacts AS p
+    WHERE p.database = current_database()
+) AS held
+WHERE held.held_for > age(%(transaction)s::xid)
+LIMIT 1;
+
+-- name: read_transaction
+-- Returns: transaction, the id of a transaction of this moment: what was deleted before was deleted by older ones.
+SELECT pg_current_xact_id()::xid::text AS transaction;
+
+-- What `explain` reads of one lead, all of it in one REPEATABLE READ transaction that writes nothing.
+--
+-- What counts, and in which order rows compete, comes from sql/definition/. Each query starts from the keys of the
+-- lead and reaches its rows by indexes.
+--
+-- Parameters that most of them take: user_id and customer_phone; kinds and keys, two arrays of one length, the keys
+-- of the lead's source rows; bound, how many waiting changes, and keys of them, are looked at.
+
+-- name: limit_transaction
+-- Makes the transaction one that writes nothing, whose statements end after a time, and that reads by indexes where
+-- it can. Parameter: timeout.
+SELECT
+    set_config('transaction_read_only', 'on', true),
+    set_config('statement_timeout', %(timeout)s, true),
+    set_config('enable_seqscan', 'off', true);
+
+-- name: read_state
+-- What decides how a difference from the read model is to be read. Citus takes no sub-select without a column.
+--
+-- Returns version (projection version of the last build), gap (why changes may have been missed), is_rebuilding,
+-- truncates (whether a TRUNCATE of the platform waits), is_longer (whether more changes wait than are looked at), and
+-- is_tenant, whether the source or the read model knows the tenant.
+SELECT
+    p.version,
+    coalesce(
+        p.capture_gap,
+        (
+            SELECT g.reason
+            FROM projector.capture_gaps AS g
+            WHERE g.healed_at IS NULL
+            ORDER BY g.gap_id
+            LIMIT 1
+        )
+    ) AS gap,
+    EXISTS (SELECT 1 FROM projector.rebuild_plan) AS is_rebuilding,
+    EXISTS (
+        SELECT 1
+        FROM (
+            SELECT c.kind
+            FROM projector.changes AS c
+            ORDER BY c.shard, c.bulk, c.change_id
+            LIMIT %(bound)s
+        ) AS c
+        WHERE c.kind = 'truncate'
+    ) AS truncates,
+    (SELECT count(*) FROM (SELECT 1 FROM projector.changes LIMIT %(bound)s + 1) AS bounded) > %(bound)s AS is_longer,
+    EXISTS (SELECT 1 FROM {source.users} AS u WHERE u.user_id = %(user_id)s)
+    OR EXISTS (SELECT 1 FROM read_model.tenants AS t WHERE t.user_id = %(user_id)s)
+    OR EXISTS (SELECT 1 FROM read_model.leads AS l WHERE l.user_id = %(user_id)s) AS is_tenant
+FROM read_model.projection AS p;
+
+-- name: canonical_phone
+-- Returns the canonical form of a phone; null for a blank. Parameter: phone.
+SELECT projector.canonical_phone(%(phone)s) AS customer_phone;
+
+-- name: find_keys
+-- The keys of the source rows that belong to a lead, or that the read model last knew it by.
+--
+-- Returns kind, key, is_own (whether the source row belongs to the lead now) and is_known (whether
+-- projector.source_keys has it under this lead). A row that is not known yet is found by its change that waits or is
+-- set aside.
+WITH waiting AS MATERIALIZED (
+    SELECT
+        c.kind,
+        k.key COLLATE "C" AS key
+    FROM (
+        SELECT
+            c.kind,
+            c.keys
+        FROM projector.changes AS c
+        ORDER BY c.shard, c.bulk, c.change_id
+        LIMIT %(bound)s
+    ) AS c
+    CROSS JOIN LATERAL unnest(c.keys) AS k (key)
+    LIMIT %(bound)s
+),
+
+set_aside AS MATERIALIZED (
+    SELECT
+        d.kind,
+        d.key
+    FROM projector.dead_letters AS d
+    ORDER BY d.kind, d.key
+    LIMIT %(bound)s
+),
+
+found AS (
+    SELECT
+        c.kind,
+        c.key,
+        bool_or(c.is_known) AS is_known
+    FROM (
+        SELECT
+            sk.kind,
+            sk.key,
+            true AS is_known
+        FROM projector.source_keys AS sk
+        WHERE sk.user_id = %(user_id)s AND sk.customer_phone = %(customer_phone)s
+        UNION ALL
+        SELECT
+            CASE w.kind
+                WHEN 'contacts' THEN 'contact'
+                WHEN 'template_sends' THEN 'template_send'
+                ELSE 'conversation'
+            END,
+            w.key,
+            false
+        FROM (
+            SELECT waiting.* FROM waiting
+            UNION ALL
+            SELECT set_aside.* FROM set_aside
+        ) AS w
+        WHERE w.kind NOT IN ('agents', 'phone_numbers', 'templates', 'truncate')
+    ) AS c
+    GROUP BY c.kind, c.key
+)
+
+SELECT
+    f.kind,
+    f.key,
+    coalesce(d.is_own, false) AS is_own,
+    f.is_known
+FROM found AS f
+LEFT JOIN LATERAL (
+    SELECT k.user_id = %(user_id)s AND k.customer_phone = %(customer_phone)s AS is_own
+    FROM ({definition.source_keys}) AS k
+    WHERE k.kind = f.kind AND k.key = f.key COLLATE "default"
+    OFFSET 0
+) AS d ON true
+WHERE f.is_known OR d.is_own
+ORDER BY f.kind, f.key;
+
+-- name: find_waiting
+-- The changes that wait and concern the lead, the oldest first: of its rows, and of their agents, channels and
+-- templates.
+--
+-- Returns kind, key, queued_at, and total, how many there are. Parameter also: size, how many are returned.
+WITH own_keys AS MATERIALIZED (
+    SELECT
+        k.kind,
+        k.key
+    FROM unnest(%(kinds)s::text[], %(keys)s::text[]) AS k (kind, key)
+),
+
+concerned AS MATERIALIZED (
+    SELECT
+        kinds.kind,
+        k.key
+    FROM own_keys AS k
+    INNER JOIN (
+        VALUES
+        ('conversation', 'messages'),
+        ('conversation', 'conversations'),
+        ('conversation', 'extractions'),
+        ('conversation', 'reload_conversations'),
+        ('contact', 'contacts'),
+        ('template_send', 'template_sends')
+    ) AS kinds (key_kind, kind) ON kinds.key_kind = k.kind
+    UNION
+    SELECT
+        related.kind,
+        related.key
+    FROM own_keys AS k
+    CROSS JOIN LATERAL (
+        SELECT
+            c.agent_id,
+            c.phone_number_id
+        FROM ({definition.conversations}) AS c
+        WHERE c.conversation_id = k.key
+        OFFSET 0
+    ) AS c
+    CROSS JOIN LATERAL (
+        VALUES ('agents', c.agent_id), ('phone_numbers', c.phone_number_id)
+    ) AS related (kind, key)
+    WHERE k.kind = 'conversation'
+    UNION
+    SELECT
+        related.kind,
+        related.key
+    FROM own_keys AS k
+    CROSS JOIN LATERAL (
+        SELECT
+            t.template_id::text AS template_id,
+            t.phone_number_id::text AS phone_number_id
+        FROM {source.template_sends} AS s
+        INNER JOIN {source.templates} AS t ON t.template_id = s.template_id
+        WHERE s.send_id = k.key
+        OFFSET 0
+    ) AS t
+    CROSS JOIN LATERAL (
+        VALUES ('templates', t.template_id), ('phone_numbers', t.phone_number_id)
+    ) AS related (kind, key)
+    WHERE k.kind = 'template_send'
+)
+
+SELECT
+    w.kind,
+    w.key,
+    w.queued_at::text AS queued_at,
+    count(*) OVER () AS total
+FROM (
+    SELECT
+        c.kind,
+        k.key,
+        c.queued_at
+    FROM (
+        SELECT
+            c.kind,
+            c.keys,
+            c.queued_at
+        FROM projector.changes AS c
+        ORDER BY c.shard, c.bulk, c.change_id
+        LIMIT %(bound)s
+    ) AS c
+    CROSS JOIN LATERAL unnest(c.keys) AS k (key)
+    LIMIT %(bound)s
+) AS w
+WHERE (w.kind, w.key) IN (SELECT n.kind, n.key FROM concerned AS n)
+ORDER BY w.queued_at, w.kind, w.key
+LIMIT %(size)s;
+
+-- name: find_letters
+-- The dead letters of the lead: those of its keys, and those that name it.
+--
+-- Returns kind, key, error, attempts, first_failed_at, retry_at.
+SELECT
+    d.kind,
+    d.key,
+    d.error,
+    d.attempts,
+    d.first_failed_at::text AS first_failed_at,
+    d.retry_at::text AS retry_at
+FROM (
+    SELECT d.*
+    FROM projector.dead_letters AS d
+    ORDER BY d.kind, d.key
+    LIMIT %(bound)s
+) AS d
+WHERE (d.user_id = %(user_id)s AND d.customer_phone = %(customer_phone)s)
+    OR (d.kind, d.key) IN (
+        SELECT
+            CASE k.kind
+                WHEN 'contact' THEN 'contacts'
+                WHEN 'template_send' THEN 'template_sends'
+                ELSE 'reload_conversations'
+            END,
+            k.key
+        FROM unnest(%(kinds)s::text[], %(keys)s::text[]) AS k (kind, key)
+    )
+ORDER BY d.first_failed_at, d.kind, d.key;
+
+-- name: read_document
+-- Returns document, the lead as the read model has it.
+SELECT l.document
+FROM read_model.leads AS l
+WHERE l.user_id = %(user_id)s AND l.customer_phone = %(customer_phone)s;
+
+-- name: read_rows
+-- Returns rows of one kind as JSON: `rows` is a definition that reads what stands here of the lead. What it does not
+-- read is not computed. Parameter also: size, how many are returned.
+--
+-- The last message is taken from those of the newest time: only these texts are sorted.
+WITH own_keys AS MATERIALIZED (
+    SELECT
+        k.kind COLLATE "C" AS kind,
+        k.key COLLATE "C" AS key,
+        %(user_id)s::text COLLATE "C" AS user_id,
+        %(customer_phone)s::text COLLATE "C" AS customer_phone
+    FROM unnest(%(kinds)s::text[], %(keys)s::text[]) AS k (kind, key)
+),
+
+own_lead AS ( -- noqa: ST03
+    SELECT
+        %(user_id)s::text COLLATE "C" AS user_id,
+        %(customer_phone)s::text COLLATE "C" AS customer_phone
+),
+
+own_messages AS NOT MATERIALIZED (
+    SELECT
+        k.user_id,
+        k.customer_phone,
+        m.message_id COLLATE "C" AS message_id,
+        k.key AS conversation_id,
+        m.sent_at,
+        m.sequence_no,
+        m.sender,
+        m.text
+    FROM own_keys AS k
+    CROSS JOIN LATERAL (
+        SELECT d.*
+        FROM ({definition.lead_messages}) AS d
+        WHERE d.conversation_id = k.key COLLATE "default"
+        OFFSET 0
+    ) AS m
+    WHERE k.kind = 'conversation'
+),
+
+own_totals AS MATERIALIZED ({definition.message_totals}),
+
+newest_messages AS ( -- noqa: ST03
+    SELECT m.*
+    FROM own_messages AS m
+    WHERE m.sent_at = (SELECT max(t.newest_message_at) FROM own_totals AS t)
+),
+
+own_conversations AS MATERIALIZED ( -- noqa: ST03
+    SELECT
+        k.user_id,
+        k.customer_phone,
+        k.key AS conversation_id,
+        c.agent_id,
+        c.agent_name,
+        c.platform,
+        c.phone_number_id,
+        c.is_active,
+        c.created_at,
+        c.source_last_message_at,
+        coalesce(t.message_count, 0)::integer AS message_count,
+        t.first_message_at,
+        t.newest_message_at
+    FROM own_keys AS k
+    CROSS JOIN LATERAL (
+        SELECT d.*
+        FROM ({definition.conversations}) AS d
+        WHERE d.conversation_id = k.key COLLATE "default"
+        OFFSET 0
+    ) AS c
+    LEFT JOIN own_totals AS t ON t.conversation_id = k.key
+    WHERE k.kind = 'conversation'
+),
+
+own_profile AS MATERIALIZED ({definition.lead_profiles})
+
+SELECT row_to_json(r.*)
+FROM ({rows}) AS r
+LIMIT %(size)s;
+
+-- name: rank_conversations
+-- The conversations in the order in which they are printed.
+SELECT c.*
+FROM own_conversations AS c
+ORDER BY coalesce(c.newest_message_at, c.source_last_message_at) DESC NULLS LAST, c.conversation_id;
+
+-- name: rank_template_sends
+-- The template sends: those that count first, then the newest.
+SELECT s.*
+FROM ({definition.template_sends}) AS s
+ORDER BY s.is_counted DESC, s.sent_at DESC, s.send_id DESC;
+
+-- name: find_nearest
+-- The leads of the tenant that have one of these phones, in the order of the array. Parameters: user_id, phones,
+-- size.
+SELECT l.customer_phone
+FROM unnest(%(phones)s::text[]) WITH ORDINALITY AS p (phone, place)
+CROSS JOIN LATERAL (
+    SELECT leads.customer_phone
+    FROM read_model.leads AS leads
+    WHERE leads.user_id = %(user_id)s AND leads.customer_phone = p.phone
+    OFFSET 0
+) AS l
+ORDER BY p.place
+LIMIT %(size)s;
+
+-- The lines of an export, as the API writes them: see sql/install/functions/30_export.sql. Parameters of all: user_id;
+-- of messages also start and end, the moments from which and before which they were sent; null for any.
+
+-- name: count_leads
+-- Returns: total, as_of.
+SELECT
+    (SELECT count(*) FROM read_model.leads AS l WHERE l.user_id = %(user_id)s) AS total,
+    (SELECT f.as_of FROM read_model.freshness AS f) AS as_of;
+
+-- name: count_messages
+-- Returns: total, as_of.
+SELECT
+    (
+        SELECT count(*)
+        FROM read_model.message_lines AS m
+        WHERE m.user_id = %(user_id)s
+            AND (%(start)s::timestamptz IS NULL OR m.sent_at >= %(start)s)
+            AND (%(end)s::timestamptz IS NULL OR m.sent_at < %(end)s)
+    ) AS total,
+    (SELECT f.as_of FROM read_model.freshness AS f) AS as_of;
+
+-- name: read_header
+-- Returns: header, of the CSV.
+SELECT read_model.csv_header() || E'\r\n' AS header;
+
+-- name: leads_as_ndjson
+-- Returns: line, a printed lead with a line feed; those that were active last come first.
+SELECT l.document || E'\n' AS line
+FROM read_model.leads AS l
+WHERE l.user_id = %(user_id)s
+ORDER BY l.last_message_at DESC NULLS LAST, l.customer_phone DESC;
+
+-- name: leads_as_csv
+-- Returns: line, a row of CSV, in the same order.
+SELECT c.line
+FROM read_model.leads AS l
+CROSS JOIN LATERAL read_model.csv_line(l.document) AS c
+WHERE l.user_id = %(user_id)s
+ORDER BY l.last_message_at DESC NULLS LAST, l.customer_phone DESC;
+
+-- name: messages_as_ndjson
+-- Returns: line, a message with the phone of its lead, and a line feed; by lead, and then in their order.
+SELECT m.line
+FROM read_model.message_lines AS m
+WHERE m.user_id = %(user_id)s
+    AND (%(start)s::timestamptz IS NULL OR m.sent_at >= %(start)s)
+    AND (%(end)s::timestamptz IS NULL OR m.sent_at < %(end)s)
+ORDER BY m.customer_phone, m.sent_at, m.conversation_id, m.sequence_no, m.message_id;
