@@ -221,7 +221,7 @@ def _has_password(url: str) -> bool:
 
 
 def _origin(error: psycopg.Error) -> str:
-    """Return which function of ours sent the statement; nothing where that is not known."""
+    """Return which function of the projector sent the statement; nothing where that is not known."""
     ours = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import structlog
 
 FAILED_PAUSE_SECONDS = 5.0
-"""How long a loop waits after a turn that failed in a way that nobody foresaw."""
+"""How long a loop waits after a turn that failed with an error that was not foreseen."""
 
 _log = structlog.get_logger(__name__)
 
@@ -45,7 +45,7 @@ class Loop:
             began_at = _clock()
             try:
                 pause = self._turn()
-            except Exception:  # noqa: BLE001  # A loop that ends would be missed by nobody.
+            except Exception:  # noqa: BLE001  # A loop that ends would not be missed.
                 _log.exception("unexpected failure", job=self._thread.name)
                 pause = FAILED_PAUSE_SECONDS
             next_at = began_at + pause

@@ -138,7 +138,7 @@ class Worker:
 
     def __call__(self) -> float:
         """Do the job once; return in how many seconds it wants to be called again."""
-        # Before the look at `stop`: who sets that and then finds nobody at work may close the connections.
+        # Before the look at `stop`: who sets that and then finds no job at work may close the connections.
         self.touch()
         try:
             early = max(self._retry_at - time.monotonic(), self.job.wait())

@@ -56,7 +56,7 @@ _LEADS, _MESSAGES = _ROWS.labels("lead"), _ROWS.labels("message")
 
 
 def expect_jobs(names: Iterable[str]) -> None:
-    """Print a count of errors for each job from the start: an increase from nothing to 1 is seen by nobody."""
+    """Print a count of errors for each job from the start: no alert sees an increase from nothing to 1."""
     for name in names:
         _ERRORS.labels(name)
 

@@ -152,7 +152,7 @@ class RowSecurity:
 
 @dataclass(frozen=True, slots=True)
 class LockHolder:
-    """A session with locks of ours: its process, login and program, and since when it can have had them.
+    """A session with locks of the projectors: its process, login and program, and since when it can have had them.
 
     `purposes` are what it keeps others from. `is_ours` is whether its login has the rights of the owner of the queue,
     without which it cannot refresh. `since` is null where the login that asks may not know it.

@@ -83,7 +83,7 @@ class Chance(Random):
         return self.random() < probability
 
     def pick(self, pool: Sequence[T]) -> T:
-        """Return one element of a pool, with the same probability for each place in it."""
+        """Return one element of a pool, each as often as it is listed."""
         return pool[int(self.random() * len(pool))]
 
     def below(self, number: float) -> int:
@@ -184,7 +184,7 @@ class TenantMaker:
             yield "templates", self._templates[-1], tenant.user_id, rng.pick(channels[:2]), name
 
     def lead(self, number: int) -> Iterator[Row]:
-        """Make a lead, and now and then a person who is none: only a contact, or a send that never went out."""
+        """Make a lead, and now and then a person who is no lead: only a contact, or a send that never went out."""
         rng = self._rng
         template_only = rng.happens(_TEMPLATE_ONLY)
         lead = self._make_lead("whatsapp" if template_only else rng.pick(_PLATFORMS), number)
@@ -333,7 +333,7 @@ class TenantMaker:
         """Make the messages of a conversation: customer and agent in turn, an opening and then exchanges."""
         rng, talk = self._rng, load_data("chats")["languages"][lead.language]
         exchanges, step = _exchanges(lead.language), rng.pick(_STEPS)
-        at_exchange = rng.below(len(exchanges))
+        first_exchange = rng.below(len(exchanges))
         name = lead.first_name if rng.happens(0.8) else talk["nameless"]
         said = [text.format(name=name) for text in rng.pick(talk["openings"])]
         who = lead.customer_phone.encode()
@@ -346,11 +346,11 @@ class TenantMaker:
                 # It comes into the table after younger ones.
                 order.append(order.pop(late))
         numbers = list(accumulate(1 if rng.happens(0.99) else 2 + rng.below(3) for _ in times))
-        for place in order:
-            if place > 1 and place % 2 == 0:
-                said = list(exchanges[(at_exchange + place // 2 * step) % len(exchanges)])
-            at = times[place]
-            if place % 2 == 0:
+        for turn in order:
+            if turn > 1 and turn % 2 == 0:
+                said = list(exchanges[(first_exchange + turn // 2 * step) % len(exchanges)])
+            at = times[turn]
+            if turn % 2 == 0:
                 sender = "user"
                 body = b"\x1c\x18%c%s\x15\x02\x00\x12\x18\x14%020X\x00" % (len(who), who, rng.getrandbits(80))
                 message_id = f"wamid.{b64encode(body).decode()}"
@@ -358,7 +358,7 @@ class TenantMaker:
                 sender = "agent"
                 message_id = f"out-{int(at.timestamp() * 1_000)}-{rng.getrandbits(36):09x}"
             status = rng.pick(_MESSAGE_STATUSES[sender])
-            yield "messages", message_id, conversation_id, at, numbers[place], sender, said[place % 2], status
+            yield "messages", message_id, conversation_id, at, numbers[turn], sender, said[turn % 2], status
 
     def _extractions(self, lead: _Lead, conversation_id: str, end: datetime) -> Iterator[Row]:
         """Make what an AI made of a conversation, run after run, of which the last is the latest one, or none is."""

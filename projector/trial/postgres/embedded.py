@@ -68,11 +68,11 @@ class EmbeddedServer:
     @property
     def folder(self) -> Path:
         """Where the data, the log, the port and the password are."""
-        return self._place.resolve() if self._place.is_symlink() else self._place
+        return self._entry.resolve() if self._entry.is_symlink() else self._entry
 
     @property
-    def _place(self) -> Path:
-        """Its place in the state folder: the folder itself, or a link to it."""
+    def _entry(self) -> Path:
+        """What the state folder has: the folder itself, or a link to it."""
         return self.state / "postgres"
 
     @property
@@ -144,10 +144,10 @@ class EmbeddedServer:
         """Stop it and delete all its files."""
         self.stop(mode="immediate")
         shutil.rmtree(self.folder, ignore_errors=True)
-        if self._place.is_symlink():
+        if self._entry.is_symlink():
             with suppress(OSError):
                 self.folder.parent.rmdir()
-            self._place.unlink()
+            self._entry.unlink()
 
     def _postmaster(self) -> int | None:
         """Return the process id of the postmaster; None where none is alive."""
@@ -174,16 +174,16 @@ class EmbeddedServer:
         )
 
     def _make_folder(self) -> None:
-        """Create the folder, in a place that the user who runs PostgreSQL can reach."""
+        """Create the folder where the user who runs PostgreSQL can reach it."""
         runner = find_runner(self.data)
         try:
             self.state.mkdir(parents=True, exist_ok=True)
             reachable = runner is None or may_access(runner, "x", self.state)
-            if not reachable and not self._place.is_symlink() and not self._place.exists():
+            if not reachable and not self._entry.is_symlink() and not self._entry.exists():
                 _REACHABLE.mkdir(parents=True, exist_ok=True)
                 _REACHABLE.chmod(0o755)
                 name = hashlib.sha256(os.fsencode(self.state)).hexdigest()[:12]
-                self._place.symlink_to(_REACHABLE / name)
+                self._entry.symlink_to(_REACHABLE / name)
             self.folder.mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
             raise EmbeddedServerError(
@@ -197,7 +197,7 @@ class EmbeddedServer:
                     f"PostgreSQL runs as user {runner.name}, who cannot reach {self.folder}: "
                     "set LEADS_STATE_DIR to a folder that this user can reach."
                 )
-            if self._place.is_symlink():
+            if self._entry.is_symlink():
                 self.notices.append(
                     f"PostgreSQL runs as user {runner.name}, who cannot reach {self.state}: "
                     f"its data are in {self.folder}."
