@@ -27,7 +27,7 @@ CODE := $(wildcard api projector tests)
 PACKAGES := $(wildcard api projector)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-fast test-install check format lock client-types demo bench exactness clean
+.PHONY: help setup run test test-fast test-install check format lock client-types demo sql bench exactness clean
 .DELETE_ON_ERROR:
 
 help: ## List the targets.
@@ -80,6 +80,9 @@ demo: $(TRIAL) ## Load demo data into the embedded PostgreSQL; DEMO_ARGS="--lead
 	@url=$$($(RUN) -m projector server url) && \
 		export DATABASE_URL="$$url" && $(RUN) -m projector migrate --create-source && \
 		$(RUN) -m projector demo --yes $(DEMO_ARGS)
+
+sql: $(TRIAL) ## Print a step as it runs, ready for EXPLAIN in psql; STEP=refresh/7_compare_leads/70_compute_leads.
+	@$(RUN) -m projector.cli.print_step $(STEP)
 
 test-install: $(SETUP) ## Install the wheel as the README says, into an empty environment, and run it from there.
 	@$(RUN) -m pytest --fail-on-skip --install tests/install $(PYTEST_ARGS)

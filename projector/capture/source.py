@@ -1,6 +1,6 @@
 """The platform's tables: which columns the projection reads, and which key a changed row queues."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -111,10 +111,15 @@ class _Found:
     columns: list[str]
 
 
-def find_missing_source(conn: psycopg.Connection[TupleRow]) -> list[str]:
-    """Return the source tables and columns that do not exist, each in words."""
+def find_missing_source(
+    conn: psycopg.Connection[TupleRow], relations: Mapping[str, str] | None = None
+) -> list[str]:
+    """Return the source tables and columns that do not exist, each in words.
+
+    `relations` are the names of the tables with their schemas, if it is not yet noted where they are.
+    """
     missing: list[str] = []
-    for table, found in zip(SOURCE_TABLES, _find_source(conn), strict=True):
+    for table, found in zip(SOURCE_TABLES, _find_source(conn, relations), strict=True):
         absent = [column for column in table.columns if column not in found.columns]
         if found.kind is None:
             missing.append(f"table {table.name}")
@@ -129,7 +134,7 @@ def find_missing_source(conn: psycopg.Connection[TupleRow]) -> list[str]:
 
 def foreign_owner(conn: psycopg.Connection[TupleRow]) -> SourceMissingError | None:
     """Return the error that names the first captured table of an owner whose rights this login does not have."""
-    for table, found in zip(SOURCE_TABLES, _find_source(conn), strict=True):
+    for table, found in zip(SOURCE_TABLES, _find_source(conn, None), strict=True):
         if table.kind is not None and found.kind is not None and not found.is_ours:
             return SourceMissingError(
                 f"The triggers cannot be installed again, because the table {found.name} belongs to {found.owner} now."
@@ -166,10 +171,12 @@ def misfit(problems: Sequence[str]) -> SourceMissingError:
     )
 
 
-def _find_source(conn: psycopg.Connection[TupleRow]) -> list[_Found]:
+def _find_source(conn: psycopg.Connection[TupleRow], relations: Mapping[str, str] | None) -> list[_Found]:
     """Return what there is of each source table, in the order of SOURCE_TABLES."""
     names = [table.name for table in SOURCE_TABLES]
+    relations = relations or source_names(conn)
     with conn.cursor(row_factory=class_row(_Found)) as cursor:
         return cursor.execute(
-            query("operate", "find_source"), {"tables": names, "relations": source_names(conn).of(names)}
+            query("operate", "find_source"),
+            {"tables": names, "relations": [relations[name] for name in names]},
         ).fetchall()

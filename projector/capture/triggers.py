@@ -111,8 +111,10 @@ def install(conn: Connection, *, patience: float = PATIENCE_SECONDS) -> None:
     CREATE TRIGGER waits for the writers of its table, and new writers wait behind it. So each attempt gives up after
     200 ms, for up to `patience` seconds. Raises BlockedError, whose message names what holds the table.
     """
+    relations = source_names(conn)
     for table in functions.captured_tables():
-        _change_table(conn, source_names(conn)[table.name], patience, partial(_install, conn, table))
+        relation = relations[table.name]
+        _change_table(conn, relation, patience, partial(_install, conn, table, relation))
 
 
 def uninstall(conn: Connection, *, patience: float = PATIENCE_SECONDS) -> None:
@@ -128,11 +130,10 @@ def uninstall(conn: Connection, *, patience: float = PATIENCE_SECONDS) -> None:
         _change_table(conn, table, patience, partial(_drop, conn, table))
 
 
-def _install(conn: Connection, table: SourceTable) -> None:
+def _install(conn: Connection, table: SourceTable, relation: str) -> None:
     """Create the triggers of one table anew, unless all are intact, and note their fingerprints."""
     if gaps.switched_off(conn) is not None:
         return
-    relation = source_names(conn)[table.name]
     named = {"table_name": table.name, "relation": relation}
     with conn.cursor(row_factory=class_row(_Counts)) as cursor:
         found = cursor.execute(query("capture", "count_triggers"), named).fetchone()

@@ -58,7 +58,7 @@ class Retried:
 def find_letters(conn: Connection, *, due_only: bool, limit: int | None = None) -> list[Letter]:
     """Return the dead letters that have failed alone and are to be tried next, at most `limit` of them."""
     wanted = {"due_only": due_only, "limit": limit}
-    return conn.execute(query("dead_letters", "find_letters"), wanted).fetchall()
+    return conn.execute(query("core", "find_letters"), wanted).fetchall()
 
 
 def retry_letters(conn: Connection, letters: Sequence[Letter]) -> Retried:
@@ -84,7 +84,7 @@ class UntriedLetters:
         """Try some of them; return whether more may be left."""
         ends_at = time.monotonic() + SECONDS_OF_A_TURN
         for _ in range(TRIES_OF_A_TURN):
-            found = conn.execute(query("dead_letters", "find_untried"), {"limit": self._size}).fetchall()
+            found = conn.execute(query("core", "find_untried"), {"limit": self._size}).fetchall()
             if not found:
                 return False
             if _succeeds(conn, found[0][0], [key for _, key in found]):
@@ -124,10 +124,10 @@ def set_aside_untried(conn: Connection, kind: str, keys: Sequence[str], error: p
 
 def count_letters(conn: Connection) -> None:
     """Write into the rows of the tenants how many dead letters they have, in the caller's transaction."""
-    user_ids, numbers = conn.execute(query("dead_letters", "count_letters")).fetchone() or ([], [])
+    user_ids, numbers = conn.execute(query("core", "count_letters")).fetchone() or ([], [])
     counts = {"user_ids": user_ids, "numbers": numbers}
-    conn.execute(query("dead_letters", "write_counts"), counts)
-    conn.execute(query("dead_letters", "clear_counts"), counts)
+    conn.execute(query("core", "write_counts"), counts)
+    conn.execute(query("core", "clear_counts"), counts)
 
 
 def _set_aside_keys(conn: Connection, kind: str, keys: Sequence[str], text: str, *, attempts: int) -> int:
@@ -138,7 +138,7 @@ def _set_aside_keys(conn: Connection, kind: str, keys: Sequence[str], text: str,
         "key_kind": KEY_KINDS[kind],
         "attempts": attempts,
     }
-    count = conn.execute(query("dead_letters", "set_aside"), parameters).rowcount
+    count = conn.execute(query("core", "set_aside"), parameters).rowcount
     count_letters(conn)
     return count
 
@@ -154,7 +154,7 @@ def _succeeds(conn: Connection, kind: str, keys: Sequence[str]) -> bool:
             with conn.transaction():
                 if not move_to_dead_letters(conn, kind, keys[0], error):
                     # It was erased since.
-                    conn.execute(query("dead_letters", "delete_letters"), {"kind": kind, "keys": list(keys)})
+                    conn.execute(query("core", "delete_letters"), {"kind": kind, "keys": list(keys)})
                     count_letters(conn)
         return False
     return True
@@ -168,12 +168,12 @@ def _retry(conn: Connection, kind: str, keys: Sequence[str]) -> None:
         for shard in locks.SHARDS:
             conn.execute("SELECT pg_advisory_xact_lock(%s, %s)", (locks.SHARD, shard))
         require_migrated_version(conn)
-        ours = [key for (key,) in conn.execute(query("dead_letters", "lock_letters"), letters).fetchall()]
+        ours = [key for (key,) in conn.execute(query("core", "lock_letters"), letters).fetchall()]
         if not ours:
             return
         letters["keys"] = ours
         staging.clear(conn)
-        conn.execute(query("dead_letters", "stage_letters"), letters)
+        conn.execute(query("core", "stage_letters"), letters)
         recompute(conn, strict=True)
-        conn.execute(query("dead_letters", "delete_letters"), letters)
+        conn.execute(query("core", "delete_letters"), letters)
         count_letters(conn)

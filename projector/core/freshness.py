@@ -32,11 +32,11 @@ def advance_on_citus(
     Freshness stays where it is while a server is in doubt, or where another refresh owns one of the shards by now.
     """
     wanted = {"shards": list(shards), "fresh_until": fresh_until, "at_least": at_least}
-    if conn.execute(query("look", "is_older"), wanted).fetchone() != (True,) or not is_finished(conn):
+    if conn.execute(query("core", "is_older"), wanted).fetchone() != (True,) or not is_finished(conn):
         return
     with conn.transaction():
         owned = conn.execute(
-            query("look", "own_shards"), {"shard_class": locks.SHARD, "shards": list(shards)}
+            query("core", "own_shards"), {"shard_class": locks.SHARD, "shards": list(shards)}
         )
         [(is_owned, clock)] = owned.fetchall()
         if is_owned:

@@ -92,7 +92,7 @@ class _Watcher:
 
     def _look(self, looking: Connection, pid: int, began_at: float | None) -> None:
         with looking.cursor(row_factory=class_row(Waiter)) as cursor:
-            waiter = cursor.execute(query("giving_way", "find_waiter"), {"pid": pid}).fetchone()
+            waiter = cursor.execute(query("core", "find_waiter"), {"pid": pid}).fetchone()
         if waiter is None:
             return
         with self._lock:

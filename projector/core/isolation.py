@@ -73,7 +73,7 @@ def _refresh_one(
 
 
 def _staged_ids(conn: Connection) -> list[int]:
-    return [row[0] for row in conn.execute(query("isolation", "read_staged_ids")).fetchall()]
+    return [row[0] for row in conn.execute(query("core", "read_staged_ids")).fetchall()]
 
 
 def _split_or_set_aside(conn: Connection, error: psycopg.Error) -> None:
@@ -81,10 +81,10 @@ def _split_or_set_aside(conn: Connection, error: psycopg.Error) -> None:
 
     Set it aside if it is of one tenant.
     """
-    parts = conn.execute(query("isolation", "read_staged_parts")).fetchall()
+    parts = conn.execute(query("core", "read_staged_parts")).fetchall()
     if len(parts) > 1:
         for _, keys in parts:
-            conn.execute(query("isolation", "queue_part"), {"keys": keys})
+            conn.execute(query("core", "queue_part"), {"keys": keys})
         return
     for kind, keys in parts:
         letter_kind = kind if kind in KEY_KINDS else _CONVERSATIONS
@@ -107,7 +107,7 @@ def _set_crowd_aside(conn: Connection, shard: int, error: psycopg.Error) -> None
         "single_changes": CROWD_CHANGES,
         "bulk_pieces": CROWD_CHANGES // 10,
     }
-    for user_id, kind, keys in conn.execute(query("isolation", "find_crowd"), wanted).fetchall():
+    for user_id, kind, keys in conn.execute(query("core", "find_crowd"), wanted).fetchall():
         count = set_aside_untried(conn, kind, keys, error)
         _log.warning(
             "keys of a tenant fail one after the other; its keys that wait are set aside to be tried alone",

@@ -7,6 +7,7 @@ and the one that locked the tenants: in READ COMMITTED it reads what was committ
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from typing import LiteralString
 
 import psycopg
 from psycopg import sql as composing
@@ -16,9 +17,8 @@ from projector.core import staging
 from projector.core.preconditions import require_migrated_version
 from projector.database import locks
 from projector.database.citus import fence, on_citus
-from projector.database.sql import query, statement, steps
+from projector.database.sql import Step, query, statement, steps
 from projector.database.step_failures import named_failures
-from projector.database.steps import Step
 
 Connection = psycopg.Connection[TupleRow]
 
@@ -42,6 +42,11 @@ WRITE = (
     "refresh/8_write_leads",
 )
 """From stale leads to rows of the read model."""
+
+
+# PostgreSQL never analyzes the staging tables, so it guesses their size badly: an index scan per key is always right.
+SESSION: tuple[LiteralString, ...] = ("SET enable_seqscan = off", "SET plan_cache_mode = force_generic_plan")
+"""What a session sets before it runs steps; on Citus, which plans a statement for its values, only the first."""
 
 
 def no_injection_point(_point: str) -> None:
@@ -120,12 +125,10 @@ def run_steps(
 
 def prepare_session(conn: Connection) -> None:
     """Create the staging tables, and set what the steps count on, once for a connection."""
-    # PostgreSQL never analyzes the staging tables, so it guesses their size badly: an index scan per key is always
-    # right.
-    conn.execute("SET enable_seqscan = off")
+    for setting in SESSION[:1] if on_citus(conn) else SESSION:
+        conn.execute(setting)
     conn.execute(statement("refresh/0_session/10_staging_tables"), prepare=False)
     if not on_citus(conn):
-        conn.execute("SET plan_cache_mode = force_generic_plan")
         conn.prepare_threshold = 0
 
 

@@ -17,7 +17,7 @@ def require_installed(conn: Connection) -> None:
     Two versions that ran against one database would rebuild against each other for ever: a digest has no order, so
     neither can tell that it is the older one.
     """
-    row = conn.execute(query("preconditions", "is_installed")).fetchone()
+    row = conn.execute(query("core", "is_installed")).fetchone()
     is_installed, is_current = row or (False, False)
     if not is_installed:
         raise NotInstalledError(
@@ -31,7 +31,7 @@ def require_installed(conn: Connection) -> None:
 
 def require_noted_place(conn: Connection) -> None:
     """Raise NotInstalledError if an older version keeps the read model in a database of its own."""
-    if conn.execute(query("preconditions", "is_noted_apart")).fetchone() == (True,):
+    if conn.execute(query("core", "is_noted_apart")).fetchone() == (True,):
         raise NotInstalledError(
             "The read model of this installation is in a database of its own, which this version does not support:"
             " run uninstall with the version that installed it, then migrate and rebuild with this one."
@@ -40,7 +40,7 @@ def require_noted_place(conn: Connection) -> None:
 
 def require_migrated_version(conn: Connection) -> None:
     """Raise NotInstalledError if a program of another projection version has migrated since this one began."""
-    version = conn.execute(query("preconditions", "read_migrated_version")).fetchone()
+    version = conn.execute(query("core", "read_migrated_version")).fetchone()
     require_version(version[0] if version else None)
 
 
@@ -55,7 +55,7 @@ def require_version(migrated: str | None) -> None:
 
 def is_built(conn: Connection) -> bool:
     """Return whether a complete build has ended at any time."""
-    return conn.execute(query("preconditions", "is_built")).fetchone() is not None
+    return conn.execute(query("core", "is_built")).fetchone() is not None
 
 
 def require_built(conn: Connection) -> None:
@@ -69,8 +69,8 @@ def require_built(conn: Connection) -> None:
 def require_tenants(conn: Connection, tenants: Sequence[str]) -> None:
     """Raise TenantNotFoundError for the first tenant that neither the source nor the read model knows."""
     wanted = {"tenants": list(tenants)}
-    known = set(conn.execute(query("preconditions", "find_source_tenants"), wanted).fetchall())
-    known.update(conn.execute(query("preconditions", "find_stored_tenants"), wanted).fetchall())
+    known = set(conn.execute(query("core", "find_source_tenants"), wanted).fetchall())
+    known.update(conn.execute(query("core", "find_stored_tenants"), wanted).fetchall())
     unknown = next((user_id for user_id in tenants if (user_id,) not in known), None)
     if unknown is not None:
         raise TenantNotFoundError(

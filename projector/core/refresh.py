@@ -50,7 +50,7 @@ def refresh(
     started = time.monotonic()
     require_installed(conn)
     pipeline.prepare_session(conn)
-    waiting = conn.execute(query("refresh", "count_changes")).fetchone()
+    waiting = conn.execute(query("core", "count_changes")).fetchone()
     progress.start("refresh", waiting[0] if waiting else 0, "changes")
     drain = _Drain(conn, progress, size, point)
     drain.run()
@@ -179,5 +179,5 @@ def analyze_outgrown_tables(conn: Connection) -> None:
     import into it would read everything that the import has written of the tenant.
     """
     for side, name in ((conn, "find_tables_to_analyze"), (conn, "find_keys_to_analyze")):
-        for (table,) in side.execute(query("refresh", name)).fetchall():
+        for (table,) in side.execute(query("core", name)).fetchall():
             side.execute(composing.SQL("ANALYZE {}").format(composing.SQL(table)), prepare=False)

@@ -7,7 +7,6 @@ from typing import TypeVar
 import psycopg
 from psycopg.rows import TupleRow
 
-from projector.capture.source import SOURCE_TABLES
 from projector.core.giving_way import giving_way
 from projector.database.connect import retry_on_lock_timeout, transaction_with_lock_timeout
 from projector.database.source_names import source_names
@@ -96,6 +95,6 @@ def snapshot(conn: Connection) -> Iterator[None]:
 
 def source_files(conn: Connection) -> list[str]:
     """Return which files hold the source rows: others after a TRUNCATE or a rewrite, which ignore snapshots."""
-    relations = source_names(conn).of(table.name for table in SOURCE_TABLES)
+    relations = list(source_names(conn).values())
     row = conn.execute(query("rebuild", "find_source_files"), {"relations": relations}).fetchone()
     return [] if row is None else row[0]

@@ -32,7 +32,7 @@ def clear(conn: psycopg.Connection[Any], bloated: Sequence[str] | None = None) -
     if bloated is None:
         parameters = {"staging_tables": TABLES, "truncate_above_bytes": _CHUNK_TRUNCATES_ABOVE_BYTES}
         bloated = [
-            row[0] for row in conn.execute(query("pipeline", "find_bloated_tables"), parameters).fetchall()
+            row[0] for row in conn.execute(query("core", "find_bloated_tables"), parameters).fetchall()
         ]
     if bloated:
         tables = composing.SQL(", ").join(composing.Identifier("pg_temp", name) for name in bloated)
@@ -42,9 +42,7 @@ def clear(conn: psycopg.Connection[Any], bloated: Sequence[str] | None = None) -
 
 def _clear_statement(tables: Sequence[str]) -> bytes:
     """One statement that deletes the rows of these staging tables."""
-    *first, last = (
-        query("pipeline", "clear_staging_table", staging_table=name).rstrip(";") for name in tables
-    )
+    *first, last = (query("core", "clear_staging_table", staging_table=name).rstrip(";") for name in tables)
     parts = ", ".join(f"cleared_{number} AS ({text})" for number, text in enumerate(first))
     return f"WITH {parts} {last}".encode()
 

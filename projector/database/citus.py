@@ -13,9 +13,7 @@ import psycopg
 from psycopg import sql as composing
 from psycopg.rows import TupleRow
 
-from projector.database.placeholders import FENCE
-from projector.database.source_names import SourceConnection, own_connection
-from projector.database.sql import query
+from projector.database.sql import FENCE, query
 from projector.report.errors import ConfigurationError, RightsError
 
 Connection = psycopg.Connection[TupleRow]
@@ -36,7 +34,23 @@ _STATEMENT = re.compile(r"(?:\$(\w*)\$.*?\$\1\$|'[^']*'|--[^\n]*|[^;])+;?", re.D
 _COMMENT = re.compile(r"^\s*--.*\n?", re.MULTILINE)
 
 
-def recognize(conn: SourceConnection) -> None:
+class OwnConnection(psycopg.Connection[TupleRow]):
+    """A connection that knows whether the database has Citus, and whether the read model is distributed by it."""
+
+    has_citus = False
+    on_citus = False
+
+
+def own_connection(conn: Connection) -> OwnConnection:
+    """Return the connection; raises TypeError for one that projector.database.connect has not made."""
+    if not isinstance(conn, OwnConnection):
+        raise TypeError(
+            "This connection does not know whether there is Citus: use projector.database.connect.connect()."
+        )
+    return conn
+
+
+def recognize(conn: OwnConnection) -> None:
     """Prepare a new session where Citus holds the read model: the database says so, and no setting."""
     row = conn.execute(query("citus", "has_citus")).fetchone()
     conn.has_citus = row == (True,)

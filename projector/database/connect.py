@@ -9,18 +9,16 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import TupleRow
 
-from projector.database.citus import recognize
+from projector.database.citus import OwnConnection, recognize
 from projector.database.database_url import first_line, normalize, redact
-from projector.database.noted_source import follow_source
-from projector.database.source_names import (
-    SourceConnection,
-    SourceCursor,
-)
+from projector.database.source_names import require_open_schemas
 from projector.report.errors import (
     BlockedError,
     DatabaseUnreachableError,
     UnsupportedServerError,
 )
+
+Connection = psycopg.Connection[TupleRow]
 
 _Result = TypeVar("_Result")
 
@@ -89,13 +87,13 @@ def connect(
     *,
     application_name: str,
     **parameters: Any,  # noqa: ANN401  # Whatever psycopg takes.
-) -> SourceConnection:
-    """Return a new connection, in autocommit mode, that knows where `migrate` found the platform's tables.
+) -> Connection:
+    """Return a new connection, in autocommit mode.
 
     `application_name` is what pg_stat_activity shows; `parameters` are further ones of psycopg.connect().
 
     Raises DatabaseUnreachableError where the server does not answer or refuses the login, UnsupportedServerError
-    where it cannot hold the read model, and SourceMissingError as `follow_source` does.
+    where it cannot hold the read model, and SourceMissingError as `require_open_schemas` does.
     """
     try:
         given = conninfo_to_dict(normalize(url))
@@ -108,7 +106,7 @@ def connect(
     # It wins over PGAPPNAME: an operator looks for our name.
     conninfo = make_conninfo("", **{**_PARAMETERS, **given, "application_name": application_name})
     try:
-        conn = SourceConnection.connect(conninfo, autocommit=True, **parameters)
+        conn = OwnConnection.connect(conninfo, autocommit=True, **parameters)
     except psycopg.OperationalError as error:
         reason = redact(first_line(str(error)), url)
         if any(words in reason for words in _NO_CONNECTION_LEFT):
@@ -131,14 +129,14 @@ def connect(
         pairs = [text for pair in settings.items() for text in pair]
         conn.execute(f"SELECT {values}".encode(), pairs)
         recognize(conn)
-        follow_source(conn)
+        require_open_schemas(conn)
     except BaseException:
         conn.close()
         raise
     return conn
 
 
-def connect_beside(conn: psycopg.Connection[Any], application_name: str) -> SourceConnection:
+def connect_beside(conn: psycopg.Connection[Any], application_name: str) -> Connection:
     """Return another connection to the same database, by the same login."""
     info = conn.info
     conninfo = make_conninfo(info.dsn, host=info.host, port=info.port, password=info.password)
@@ -188,16 +186,13 @@ def retry_on_lock_timeout(  # noqa: PLR0913  # Every caller waits for another th
         pause = pause if longest_pause is None else min(pause * 2, longest_pause)
 
 
-def _look_nowhere(conn: SourceConnection) -> None:
+def _look_nowhere(conn: Connection) -> None:
     """Have a new session find nothing but what PostgreSQL itself has, and what the session itself creates.
 
     Until then no statement may call a function by its bare name, and none has an operator: both would be looked for in
     the schemas of the login's search_path.
     """
-    row = conn.execute("SELECT pg_catalog.current_schemas(false)").fetchone()
-    conn.login_schemas = row[0] if row else ()
     conn.execute(f"SET search_path = {SEARCH_PATH}".encode())
-    conn.cursor_factory = SourceCursor
 
 
 def _check(conn: psycopg.Connection[Any]) -> None:

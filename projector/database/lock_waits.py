@@ -56,7 +56,7 @@ def find_awaited_lock(conn: Connection, pid: int) -> AwaitedLock | None:
     """Return the lock that the session of a process waits for; None while it waits for none."""
     wanted = {"pid": pid, "migration": locks.MIGRATION, "shard": locks.SHARD}
     with conn.cursor(row_factory=class_row(AwaitedLock)) as cursor:
-        return cursor.execute(query("waiting", "find_awaited_lock"), wanted).fetchone()
+        return cursor.execute(query("database", "find_awaited_lock"), wanted).fetchone()
 
 
 def _watch(

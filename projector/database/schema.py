@@ -88,6 +88,12 @@ def key_columns(name: str) -> tuple[str, ...]:
     return _table(name).key
 
 
+def value_columns(name: str) -> tuple[str, ...]:
+    """Return the columns that are not part of a table's key; in a table of statistics, the numbers of leads."""
+    key = key_columns(name)
+    return tuple(column for column in table_columns(name) if column not in key)
+
+
 def lookup_columns(name: str) -> tuple[str, ...]:
     """Return the first columns of a table's key that are never null: an index finds rows by them."""
     table = _table(name)
@@ -101,10 +107,10 @@ def source_tables() -> tuple[str, ...]:
 
 
 @cache
-def source_commands() -> str:
-    """Return the commands that create the platform's tables, which they name by placeholders as sql/ does."""
+def source_commands() -> LiteralString:
+    """Return the commands that create the platform's tables, which they name by placeholders."""
     tables = "|".join(source_tables())
-    return re.sub(rf"\b(EXISTS|REFERENCES|ON) ({tables})\b", r"\1 {source.\2}", sections()["source"])
+    return re.sub(rf"\b(EXISTS|REFERENCES|ON) ({tables})\b", r"\1 {\2}", sections()["source"])
 
 
 def comments() -> list[tuple[str, str | None, str]]:

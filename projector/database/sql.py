@@ -1,58 +1,75 @@
-"""Loads the SQL of the project: the definition of the read model, the steps that use it, and named queries.
+"""Loads the SQL of the project.
 
-- `NAME.sql` in `sql/definition/`, or a folder there, says what a row of the read model is: one SELECT, or the
+- `NAME.sql` in `sql/definition/`, or in a folder there, says what a row of the read model is: one SELECT, or the
   functions that it calls.
-- `sql/FOLDER/NN_name.sql` is a step: one statement, run in the order of the numbers. projector/database/steps.py says
-  what the lines of its header mean.
-- `sql/queries/MODULE.sql` holds the named queries of a module.
+- `sql/FOLDER/NN_name.sql` is a step: one statement, run in the order of the numbers. Its header may have these lines:
+  `-- when: NAME`           the step runs only where this condition holds;
+  `-- returns: conditions`  its row names conditions, for the `when` of later steps, and numbers;
+  `-- for: TABLE TABLE`     the step runs once for each of these tables, as {table};
+  `-- point: NAME`          tests may stop a run after this step, or where it is skipped;
+  `-- analyze: TABLE`       what follows needs statistics of this table.
+- `sql/queries/MODULE.sql` holds named queries.
 
-A step or a definition may say `{definition.NAME}` for the text of a definition, `{columns.TABLE}` for the columns
-of a table as schema.sql has them, `{columns.TABLE of ALIAS}` for the same with an alias, `{types.TABLE}` for the same
-with their types, `{key.TABLE}` and `{values.TABLE}` for the columns of its key and the others, and `{updates.TABLE}`
-for `column = excluded.column` of the others. So no statement depends on the order in which a table of an installation
-has its columns.
+What is in braces is put in:
 
-`{source.TABLE}` names a table of the platform. The loader leaves it as it is: projector/database/source_names.py puts
-the schema in.
+- `{definition.NAME}`: a definition. It reads relations of fixed names, which are staging tables, or which the statement
+  gives in its WITH.
+- `{columns.TABLE}`, `{columns.TABLE of ALIAS}`: the columns of a table. `{key.TABLE}` and `{values.TABLE}` are those of
+  its key and the others, `{updates.TABLE}` is `column = excluded.column` for the others. `_LISTS` has the rest. So no
+  statement depends on the order in which the table of an installation has its columns.
+- `{fence}`: the end of a look-up, see FENCE.
 
 The files are in `sql/` next to this package in a checkout, and inside the package when it is installed.
 """
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import LiteralString
 
-from projector.database.placeholders import fill
-from projector.database.steps import Step, read_steps
+from projector.database.schema import key_columns, lookup_columns, table_columns, typed_columns, value_columns
 
 _PACKAGE = Path(__file__).parents[1]
 ROOT = _PACKAGE if (_PACKAGE / "sql").is_dir() else _PACKAGE.parent
 """The folder that holds `sql/` and `schema.sql`."""
 
-_NAME = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
+FENCE = "OFFSET 0"
+"""What `{fence}` is unless the caller says otherwise: it holds the planner to one index scan for each key.
+
+PostgreSQL never analyzes the staging tables, and can only guess how many rows they have: a join with one of them would
+read a table of any size from end to end. So each look-up is a LATERAL that ends in `{fence}`.
+"""
+
+_QUERY = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
+_HEADER = re.compile(r"^-- (when|returns|for|point|analyze): (.+)\n", re.MULTILINE)
 _COMMENT = re.compile(r"^\s*--.*\n?", re.MULTILINE)
+_PLACEHOLDER = re.compile(r"\{(\w+)(?:\.(\w+))?(?: of (\w+))?\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One statement of a run. `name` is its path below `sql/`, with the table it is for where there are several."""
+
+    name: str
+    text: bytes
+    when: str | None
+    returns_conditions: bool
+    point: str | None
+    analyzes: str | None
+    takes_parameters: bool
 
 
 @cache
-def steps(name: str, **relations: str) -> tuple[Step, ...]:
-    """Return the steps of `sql/<name>/` in their order, or the step `sql/<name>.sql`; raises LookupError for neither.
-
-    `relations` say what placeholders mean that the headers of the steps leave open.
-    """
+def steps(name: str, fence: str = FENCE) -> tuple[Step, ...]:
+    """Return the steps of `sql/<name>/` in order, or the step `sql/<name>.sql`; raises LookupError for neither."""
     path = ROOT / "sql" / name
     files = sorted(path.glob("*.sql")) if path.is_dir() else [path.with_suffix(".sql")]
     if not files or not files[0].is_file():
         raise LookupError(f"There is no step sql/{name}.sql, nor a folder of that name.")
-    return tuple(
-        found
-        for file in files
-        for found in read_steps(
-            str(file.relative_to(ROOT / "sql").with_suffix("")), _read(file), relations, _define
-        )
-    )
+    return tuple(step for file in files for step in _read_steps(file, fence))
 
 
 def step(name: str) -> Step:
@@ -66,20 +83,21 @@ def statement(name: str) -> LiteralString:
     return step(name).text.decode()
 
 
-def definition(name: str, **relations: str) -> str:
-    """Return the text of a definition, with what its placeholders mean, without comments."""
-    return _define(name, relations)
+def definition(name: str, fence: str = FENCE) -> str:
+    """Return the text of a definition, without comments."""
+    return _fill(f"{{definition.{name}}}", {"fence": fence})
 
 
-def query(module: str, name: str, **relations: str) -> LiteralString:
+@cache
+def query(module: str, name: str, **names: str) -> LiteralString:
     """Return the query `name` of `sql/queries/<module>.sql`; raises LookupError where there is none.
 
-    `relations` say what its placeholders mean, if it has any but definitions and columns.
+    `names` are put in where the query has them in braces.
     """
     found = _queries(module)
     if name not in found:
         raise LookupError(f"sql/queries/{module}.sql has no query named {name}.")
-    return _filled(found[name], **relations)
+    return _fill(found[name], {"fence": FENCE, **names})
 
 
 def file_text(name: str) -> LiteralString:
@@ -100,6 +118,12 @@ def functions(folder: str) -> dict[str, LiteralString]:
     return {f"sql/{folder}/{file.name}": _read(file) for file in files}
 
 
+def definitions() -> dict[str, LiteralString]:
+    """Return the statements that create the functions of the definition, by their file."""
+    normalize = "definition/normalize"
+    return {f"sql/{normalize}.sql": file_text(normalize), **functions("definition/source")}
+
+
 def names_of_texts() -> dict[str, str]:
     """Return the names of the steps of a refresh, and of the queries without placeholders, by their texts."""
     folders = sorted(path.name for path in (ROOT / "sql" / "refresh").iterdir())
@@ -114,20 +138,11 @@ def names_of_texts() -> dict[str, str]:
     return found
 
 
-def normalizing_functions() -> dict[str, LiteralString]:
-    """Return the statements that create the functions of the definition, by their file."""
-    return {"sql/definition/normalize.sql": _definition_file("normalize")}
-
-
 def _digest() -> str:
-    """Return 12 hexadecimal digits that change with the definitions; comments and white space do not count.
-
-    Neither does how the statements name the platform's tables, nor therefore the schema of these.
-    """
+    """Return 12 hexadecimal digits that change with the definitions; comments and white space do not count."""
     digest = hashlib.sha256()
     for file in sorted((ROOT / "sql" / "definition").rglob("*.sql")):
         text = re.sub(r"--.*", "", file.read_text("utf-8"))
-        text = re.sub(r"\{source\.(\w+)\}", r"\1", text)
         digest.update(f"{file.stem}\0{' '.join(text.split())}\0".encode())
     return digest.hexdigest()[:12]
 
@@ -136,31 +151,85 @@ PROJECTION_VERSION = _digest()
 """Identifies the rule from source rows to read model. A read model that another version built has to be rebuilt."""
 
 
-@cache
-def _filled(text: str, **relations: str) -> str:
-    return fill(text, relations, _define)
+def _read_steps(file: Path, fence: str) -> list[Step]:
+    """Return the steps of a file: one, or one for each table that it is for."""
+    text = _read(file)
+    header, body = dict(_HEADER.findall(text)), _COMMENT.sub("", text).strip()
+    tables = header.get("for", "").split() or [""]
+    name = str(file.relative_to(ROOT / "sql").with_suffix(""))
+    return [
+        Step(
+            f"{name} {table}".strip(),
+            _fill(body, {"fence": fence, "table": table}).encode(),
+            header.get("when"),
+            "returns" in header,
+            header.get("point") if table == tables[-1] else None,
+            header.get("analyze"),
+            "%(" in body,
+        )
+        for table in tables
+    ]
 
 
-def _define(name: str, relations: Mapping[str, str]) -> str:
-    """The text of a definition without comments, filled."""
-    # A comment at the end of the last line must not swallow what follows the definition.
-    return fill(_COMMENT.sub("", _definition_file(name)).strip() + "\n", relations, _define)
+def _fill(text: str, names: Mapping[str, str]) -> str:
+    """Return the text with what is meant by what is in braces; raises LookupError where that means nothing.
+
+    `{columns.table}` is of the table of that name among `names`, which are put in themselves too.
+    """
+
+    def meaning(match: re.Match[str]) -> str:
+        kind, name, alias = match.groups()
+        table = names.get("table", "") if name == "table" else name
+        if name is None and kind in names:
+            return names[kind]
+        if table and kind == "definition":
+            file = next((ROOT / "sql" / "definition").rglob(f"{table}.sql"), None)
+            if file is not None:
+                # A comment at the end of the last line must not swallow what follows the definition.
+                return _fill(_COMMENT.sub("", _read(file)).strip() + "\n", names)
+        if table and kind in _LISTS:
+            return ", ".join(_LISTS[kind](table, alias))
+        raise LookupError(f"{match[0]} means nothing here: projector/database/sql.py says what does.")
+
+    return _PLACEHOLDER.sub(meaning, text)
 
 
 def _read(file: Path) -> str:
     return file.read_text("utf-8")
 
 
-def _definition_file(name: str) -> str:
-    folder = ROOT / "sql" / "definition"
-    return _read(next(folder.rglob(f"{name}.sql"), folder / f"{name}.sql"))
-
-
 @cache
 def _queries(module: str) -> dict[str, LiteralString]:
     file = ROOT / "sql" / "queries" / f"{module}.sql"
-    _, *pieces = _NAME.split(_read(file))
+    _, *pieces = _QUERY.split(_read(file))
     names, texts = pieces[::2], pieces[1::2]
     if len(set(names)) < len(names):
         raise ValueError(f"{file} has two queries of one name.")
     return {name: _COMMENT.sub("", text).strip() for name, text in zip(names, texts, strict=True)}
+
+
+def _prefixed(columns: Callable[[str], tuple[str, ...]]) -> Callable[[str, str | None], list[str]]:
+    """Return the columns of a table, with the alias if there is one."""
+    return lambda table, alias: [f"{alias}.{column}" if alias else column for column in columns(table)]
+
+
+def _of_values(pattern: str) -> Callable[[str, str | None], list[str]]:
+    """Return the pattern for each column that is not part of the key."""
+    return lambda table, alias: [pattern.format(column=column, of=alias) for column in value_columns(table)]
+
+
+_LISTS: dict[str, Callable[[str, str | None], list[str]]] = {
+    "columns": _prefixed(table_columns),
+    "types": lambda table, _alias: list(typed_columns(table)),
+    "key": _prefixed(key_columns),
+    "lookup": _prefixed(lookup_columns),
+    "values": _prefixed(value_columns),
+    "zeros": _of_values("0"),
+    "updates": _of_values("{column} = excluded.{column}"),
+    "additions": _of_values("{column} = {of}.{column} + excluded.{column}"),
+    # The sum of what is there and what was there before, by the sign of each.
+    "net": _of_values("sum({of}.{column} * {of}.sign)::integer AS {column}"),
+    # The sums of one part of a comparison.
+    "sums": _of_values("coalesce(sum(side.{column}) FILTER (WHERE side.{of}), 0)"),
+    "key_texts": lambda table, alias: [f"{alias}.{column}::text" for column in key_columns(table)],
+}

@@ -6,7 +6,7 @@ from typing import Any
 
 import psycopg
 
-from projector.database.steps import Step
+from projector.database.sql import Step
 
 
 def failing_step(error: BaseException) -> str | None:

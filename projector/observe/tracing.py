@@ -18,7 +18,6 @@ from psycopg.rows import TupleRow
 from projector import __version__
 from projector.core.batch import Batch
 from projector.core.staging import CLEAR
-from projector.database.source_names import SourceCursor
 from projector.database.sql import names_of_texts
 
 Connection = psycopg.Connection[TupleRow]
@@ -38,14 +37,14 @@ class Tracing:
         self._provider = TracerProvider(resource=resource)
         self._provider.add_span_processor(BatchSpanProcessor(exporter or OTLPSpanExporter()))
         self._tracer = self._provider.get_tracer("projector", __version__)
-        self._names = {**names_of_texts(), CLEAR.decode(): "queries/pipeline/clear_staging_table"}
+        self._names = {**names_of_texts(), CLEAR.decode(): "queries/core/clear_staging_table"}
         self._events: list[tuple[str, int]] = []
 
     def follow(self, conn: Connection) -> None:
         """Note each statement of this connection from now on."""
         tracing = self
 
-        class Cursor(SourceCursor[Any]):
+        class Cursor(psycopg.Cursor[Any]):
             """A cursor that notes what it executes."""
 
             def execute(self, query: Any, *arguments: Any, **options: Any) -> "Cursor":  # noqa: ANN401  # As psycopg.

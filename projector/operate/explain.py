@@ -192,33 +192,22 @@ def _competing() -> dict[str, str]:
     return {
         "extractions": _all_of("winning_extractions"),
         "contacts": _all_of("winning_contacts"),
-        "messages": _all_of("last_messages"),
+        "messages": _ranked("messages", rows=_all_of("last_messages")),
         "conversations": _ranked("conversations"),
         "template_sends": _ranked("template_sends"),
     }
 
 
-_OWN = {
-    "leads": "own_lead",
-    "keys": "own_keys",
-    "fence": "OFFSET 0",
-    "messages": "own_messages",
-    "lead_profiles": "own_profile",
-    "lead_conversations": "own_conversations",
-}
-"""What the definitions read of the lead: names of sql/queries/operate.sql."""
-
-
 def _all_of(name: str) -> str:
     """Return a definition that takes the first row of each lead in such a way that it has all, in the same order."""
-    text, taken = _FIRST_OF_EACH.subn("", definition(name, **_OWN))
+    text, taken = _FIRST_OF_EACH.subn("", definition(name))
     if taken != 1:
         raise AssertionError(f"The definition {name} does not take the first row of each lead.")
     return text
 
 
-def _ranked(name: str) -> str:
-    return query("operate", f"rank_{name}", **_OWN).rstrip(";")
+def _ranked(name: str, **names: str) -> str:
+    return query("operate", f"rank_{name}", **names).rstrip(";")
 
 
 def _read(conn: Connection, name: str, parameters: Found) -> list[Found]:
@@ -227,13 +216,9 @@ def _read(conn: Connection, name: str, parameters: Found) -> list[Found]:
 
 
 def _read_rows(conn: Connection, rows: str, own: Found, size: int) -> list[Found]:
-    statement = query("operate", "read_rows", **_OWN, rows=rows, last_messages=_last_messages())
+    statement = query("operate", "read_rows", rows=rows)
     with conn.cursor(row_factory=scalar_row) as cursor:
         return cursor.execute(statement, {**own, "size": size}).fetchall()
-
-
-def _last_messages() -> str:
-    return f"({definition('last_messages', messages='newest_messages')})"
 
 
 def _read_fields(conn: Connection, made: Explanation, own: Found) -> None:
@@ -242,7 +227,7 @@ def _read_fields(conn: Connection, made: Explanation, own: Found) -> None:
     made.in_read_model = bool(stored)
     try:
         with conn.transaction():
-            leads = _read_rows(conn, definition("leads", **_OWN, last_messages=_last_messages()), own, 1)
+            leads = _read_rows(conn, definition("leads"), own, 1)
         computed = [json.loads(lead["document"]) for lead in leads]
         made.exists = bool(computed)
     except psycopg.Error as error:

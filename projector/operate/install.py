@@ -12,10 +12,9 @@ from projector.core.pipeline import Connection
 from projector.core.preconditions import require_noted_place
 from projector.database import citus, locks
 from projector.database import connect as db
-from projector.database.noted_source import follow_source
 from projector.database.schema import comments, sections, source_commands
-from projector.database.source_names import locate_source, own_connection, source_names
-from projector.database.sql import PROJECTION_VERSION, functions, normalizing_functions, query
+from projector.database.source_names import locate_source, quoted, source_names, source_schemas
+from projector.database.sql import PROJECTION_VERSION, definitions, functions, query
 from projector.operate.rights import require_rights_to_migrate
 from projector.operate.roles import set_up_api_role, set_up_reader_role
 from projector.report.errors import (
@@ -31,6 +30,10 @@ TABLE_LOCK_TIMEOUT = "500ms"
 
 TABLE_PATIENCE_SECONDS = 60.0
 """How long migrate and uninstall try to get the tables of the read model."""
+
+
+# What the bodies of the functions in sql/definition/ are quoted with.
+_BODY_QUOTE = "$definition$"
 
 
 def migrate(
@@ -77,7 +80,7 @@ def _install(conn: Connection, source_schemas: Sequence[str], *, create_source: 
     citus.prepare_to_change(conn)
     _require_known_predecessor(conn)
     schemas = _find_source(conn, source_schemas, create_source=create_source)
-    require_rights_to_migrate(conn)
+    require_rights_to_migrate(conn, quoted(schemas))
     if conn.execute(query("status", "is_installed")).fetchone() == (True,):
         require_noted_place(conn)
     _own_shards(conn)
@@ -86,7 +89,8 @@ def _install(conn: Connection, source_schemas: Sequence[str], *, create_source: 
     with _incomplete_schema("schema.sql"):
         _comment(conn)
     _note_source(conn, schemas)
-    _run(conn, normalizing_functions() | functions("install/functions"))
+    _define(conn, schemas)
+    _run(conn, functions("install/functions"))
     with _incomplete_schema("sql/capture"):
         capture.create_functions(conn)
     _run(conn, functions("install/after_tables"))
@@ -185,36 +189,43 @@ def _comment_commands(
             yield composing.SQL("COMMENT ON COLUMN {} IS {}").format(place, composing.Literal(text))
 
 
-def _find_source(conn: Connection, given: Sequence[str], *, create_source: bool) -> list[str]:
-    """Have the connection name the platform's tables in these schemas.
+def _define(conn: Connection, schemas: Mapping[str, str]) -> None:
+    """Create or replace the functions of the definition, with the names of the platform's tables in them."""
+    relations = {table: composing.Identifier(schema, table) for table, schema in schemas.items()}
+    if any(_BODY_QUOTE in schema for schema in schemas.values()):
+        raise SourceMissingError(f"The name of a schema of the platform may not contain {_BODY_QUOTE}.")
+    # A function may name another one that is created later.
+    conn.execute("SET LOCAL check_function_bodies = off")
+    texts = {file: composing.SQL(text).format(**relations) for file, text in definitions().items()}
+    _run(conn, {file: text.as_string(conn) for file, text in texts.items()})
+    conn.execute("SET LOCAL check_function_bodies = on")
 
-    Without any, where the last migrate found them, or else where the login looks. Returns the schemas that were
-    searched.
+
+def _find_source(conn: Connection, given: Sequence[str], *, create_source: bool) -> dict[str, str]:
+    """Return the schema of each of the platform's tables: among these, or where the last migrate found them.
+
+    Without either, where the login looks.
     """
-    if given:
-        own_connection(conn).source = locate_source(conn, given)
-    else:
-        follow_source(conn)
-    searched = source_names(conn).searched
+    schemas = locate_source(conn, given) if given else source_schemas(conn)
     if create_source:
-        conn.execute(source_commands(), prepare=False)
-    missing = find_missing_source(conn)
+        commands = composing.SQL(source_commands())
+        relations = {table: composing.Identifier(schema, table) for table, schema in schemas.items()}
+        conn.execute(commands.format(**relations), prepare=False)
+    missing = find_missing_source(conn, quoted(schemas))
     if missing:
+        searched = given or dict.fromkeys(schemas.values())
         raise SourceMissingError(
             f"The platform's tables are not all there: {'; '.join(missing)}. Looked into: {', '.join(searched)}. Check"
             " that the database URL names the platform's database; if they are in another schema, run migrate"
             " --source-schema NAME; to create empty source tables for a trial, run migrate --create-source."
         )
-    return searched
+    return schemas
 
 
-def _note_source(conn: Connection, searched: Sequence[str]) -> None:
-    """Note where the platform's tables are, for this version and for the one before."""
-    schemas = source_names(conn).schemas
+def _note_source(conn: Connection, schemas: Mapping[str, str]) -> None:
+    """Note where the platform's tables are."""
     found = {"tables": list(schemas), "schemas": list(schemas.values())}
     conn.execute(query("operate", "note_source"), found)
-    in_order = list(dict.fromkeys([*schemas.values(), *searched]))
-    conn.execute(query("operate", "note_source_schemas"), {"schemas": in_order})
 
 
 def _set_up_search(conn: Connection) -> list[str]:
@@ -241,8 +252,9 @@ def _set_up_search(conn: Connection) -> list[str]:
 def _missing_indexes(conn: Connection) -> list[str]:
     """Return which columns that a refresh looks up have no index."""
     notices = []
+    relations = source_names(conn)
     for table, column in LOOKED_UP:
-        wanted = {"relation": source_names(conn)[table], "column_name": column}
+        wanted = {"relation": relations[table], "column_name": column}
         if conn.execute(query("operate", "has_index"), wanted).fetchone() == (False,):
             notices.append(
                 f"The platform's table {table} has no index on {column}: a refresh reads all of it each time."

@@ -1,6 +1,6 @@
 """What `migrate` and `uninstall` have to be allowed, looked at before they change anything."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -55,10 +55,13 @@ class _ForeignObject:
     owner: str
 
 
-def require_rights_to_migrate(conn: Connection) -> None:
-    """Raise RightsError where `migrate` would fail for a right, or take over what is not ours. Changes nothing."""
+def require_rights_to_migrate(conn: Connection, relations: Mapping[str, str]) -> None:
+    """Raise RightsError where `migrate` would fail for a right, or take over what is not ours. Changes nothing.
+
+    `relations` are the names of the platform's tables, with their schemas.
+    """
     login = _read(conn, _Login, "read_login")[0]
-    _require_source(conn, login)
+    _require_source(conn, login, relations)
     for schema in _read(conn, _Schema, "find_schemas"):
         if not schema.is_ours and schema.first_object is not None:
             raise RightsError(
@@ -82,7 +85,7 @@ def require_rights_to_uninstall(conn: Connection) -> None:
     login = _read(conn, _Login, "read_login")[0]
     if own_schemas(conn):
         _require_own(conn, login)
-    _require_owned_source(conn, login)
+    _require_owned_source(conn, login, source_names(conn))
 
 
 def own_schemas(conn: Connection) -> list[str]:
@@ -90,12 +93,11 @@ def own_schemas(conn: Connection) -> list[str]:
     return [schema.schema_name for schema in _read(conn, _Schema, "find_schemas") if schema.is_ours]
 
 
-def _require_source(conn: Connection, login: _Login) -> None:
-    _require_owned_source(conn, login)
-    relations = source_names(conn).of(table.name for table in SOURCE_TABLES)
+def _require_source(conn: Connection, login: _Login, relations: Mapping[str, str]) -> None:
+    _require_owned_source(conn, login, relations)
     with conn.cursor(row_factory=scalar_row) as cursor:
         unreadable = cursor.execute(
-            query("operate", "find_unreadable_tables"), {"relations": relations}
+            query("operate", "find_unreadable_tables"), {"relations": list(relations.values())}
         ).fetchall()
     if unreadable:
         names = ", ".join(unreadable)
@@ -105,8 +107,8 @@ def _require_source(conn: Connection, login: _Login) -> None:
         )
 
 
-def _require_owned_source(conn: Connection, login: _Login) -> None:
-    captured = source_names(conn).of(table.name for table in SOURCE_TABLES if table.kind is not None)
+def _require_owned_source(conn: Connection, login: _Login, relations: Mapping[str, str]) -> None:
+    captured = [relations[table.name] for table in SOURCE_TABLES if table.kind is not None]
     tables = _read(conn, _ForeignTable, "find_foreign_tables", relations=captured)
     if tables:
         owners = list(dict.fromkeys(table.owner for table in tables))

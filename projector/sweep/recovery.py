@@ -19,7 +19,6 @@ from projector.core.pipeline import Connection
 from projector.core.preconditions import require_installed
 from projector.core.refresh import refresh
 from projector.database import locks
-from projector.database.noted_source import follow_source
 from projector.database.sql import PROJECTION_VERSION, query
 from projector.report.counted import RunReport, counted
 from projector.report.errors import BlockedError, CaptureGapError
@@ -95,7 +94,6 @@ def restore_capture(conn: Connection, *, patience: float = 60.0) -> bool:
     table or a column is missing, or belongs to somebody else; BlockedError if a long transaction holds a table; and
     CaptureGapError if an operator switched capture off. The gap stays open then, to be tried again.
     """
-    follow_source(conn)
     off = capture.switched_off(conn)
     if off is not None:
         raise CaptureGapError(

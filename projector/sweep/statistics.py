@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from projector.core import pipeline
 from projector.core.collisions import retry_on_collision
 from projector.core.pipeline import Connection
-from projector.database.placeholders import value_columns
-from projector.database.schema import key_columns
+from projector.database.schema import key_columns, value_columns
 from projector.database.sql import query, steps
 
 

@@ -3,7 +3,7 @@
 --
 -- Without DISTINCT ON, as `explain` reads it, it has all messages in this order, the last one first.
 --
--- Reads {messages}: rows of read_model.lead_messages. Those at the newest time of a lead are enough.
+-- Reads newest_messages, rows as in read_model.lead_messages. Those at the newest time of a lead are enough.
 SELECT DISTINCT ON (m.user_id, m.customer_phone)
     m.user_id,
     m.customer_phone,
@@ -13,7 +13,7 @@ SELECT DISTINCT ON (m.user_id, m.customer_phone)
     m.sequence_no,
     m.sender,
     m.text
-FROM {messages} AS m
+FROM newest_messages AS m
 ORDER BY
     m.user_id ASC,
     m.customer_phone ASC,

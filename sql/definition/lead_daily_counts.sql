@@ -1,6 +1,6 @@
 -- The rows of read_model.lead_daily_counts: lead_counts by the UTC day of last_message_at.
 --
--- Reads {leads}: rows of read_model.leads with a weight, 1 for a lead that is there and -1 for one that was there
+-- Reads lead_moves, rows as in read_model.leads with a weight, 1 for a lead that is there and -1 for one that was there
 -- before.
 SELECT
     l.user_id,
@@ -13,7 +13,7 @@ SELECT
     l.has_extraction,
     l.has_email,
     sum(l.weight)::integer AS leads
-FROM {leads} AS l
+FROM lead_moves AS l
 WHERE l.last_message_at IS NOT NULL
 GROUP BY
     l.user_id,

@@ -3,10 +3,10 @@
 -- Name, email and company are chosen each by itself: the winning extraction's if not blank, else the winning
 -- contact's.
 --
--- Reads {leads} (user_id, customer_phone: the leads to compute) and {keys} (rows of projector.source_keys, of these
--- leads at least). {fence} is OFFSET 0 where each key has to be looked up in an index, and empty where PostgreSQL is
--- free to join the tables as a whole.
-WITH counted_sends AS ( -- noqa: ST03
+-- Reads profile_leads, the user_id and customer_phone of the leads to compute, and profile_keys, rows as in
+-- projector.source_keys, of these leads at least. {fence} is empty where PostgreSQL is free to join the tables as a
+-- whole.
+WITH counted_sends AS (
     SELECT
         s.user_id,
         s.customer_phone,
@@ -47,7 +47,7 @@ SELECT
     lower(chosen.name COLLATE "default") COLLATE "C" AS name_key,
     lower(searched.value COLLATE "default") COLLATE "C" AS search_text,
     projector.without_accents(searched.value) COLLATE "C" AS search_plain
-FROM {leads} AS l
+FROM profile_leads AS l
 LEFT JOIN ({definition.winning_extractions}) AS e ON e.user_id = l.user_id AND e.customer_phone = l.customer_phone
 LEFT JOIN ({definition.winning_contacts}) AS c ON c.user_id = l.user_id AND c.customer_phone = l.customer_phone
 LEFT JOIN counted_sends AS s ON s.user_id = l.user_id AND s.customer_phone = l.customer_phone

@@ -3,7 +3,7 @@
 --
 -- A message that changes who was last to write leaves new_day and new_hour alone.
 --
--- Reads {leads}: rows of read_model.leads with a weight, 1 for a lead that is there and -1 for one that was there
+-- Reads lead_moves, rows as in read_model.leads with a weight, 1 for a lead that is there and -1 for one that was there
 -- before.
 SELECT
     l.user_id,
@@ -25,7 +25,7 @@ SELECT
         sum(l.weight) FILTER (WHERE l.last_message_sender = 'agent' AND bucket.counts_senders), 0
     )::integer AS last_from_agent,
     sum(l.weight * (NOT l.has_conversation)::integer)::integer AS without_conversation
-FROM {leads} AS l
+FROM lead_moves AS l
 CROSS JOIN LATERAL (
     VALUES
     ('all', '-infinity', true),

@@ -1,6 +1,6 @@
 -- What the messages of a conversation add up to: one row per conversation that has any.
 --
--- Reads {messages}: rows of read_model.lead_messages.
+-- Reads counted_messages, rows as in read_model.lead_messages.
 SELECT
     m.user_id,
     m.customer_phone,
@@ -8,5 +8,5 @@ SELECT
     count(*) AS message_count,
     min(m.sent_at) AS first_message_at,
     max(m.sent_at) AS newest_message_at
-FROM {messages} AS m
+FROM counted_messages AS m
 GROUP BY m.user_id, m.customer_phone, m.conversation_id

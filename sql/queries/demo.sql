@@ -5,6 +5,6 @@
 --
 -- Parameter: user_ids, the tenants that are to be loaded.
 SELECT u.user_id
-FROM {source.users} AS u
+FROM projector.source_users() AS u
 WHERE u.user_id = ANY(%(user_ids)s)
 ORDER BY u.user_id COLLATE "C";

@@ -33,13 +33,6 @@ SELECT
 FROM unnest(%(tables)s::text[], %(schemas)s::text[]) AS found (table_name, schema_name)
 ON CONFLICT (table_name) DO UPDATE SET schema_name = excluded.schema_name;
 
--- name: note_source_schemas
--- Notes the schemas of the platform's tables for the projector of the version before, which looks into them in order.
--- Parameter: schemas.
-INSERT INTO projector.settings (name, value)
-VALUES ('source_schemas', %(schemas)s::text[]::text)
-ON CONFLICT (name) DO UPDATE SET value = excluded.value;
-
 -- name: note_version
 -- Notes the projection version of the program that migrates. Parameter: version.
 INSERT INTO projector.settings (name, value)
@@ -565,26 +558,26 @@ FROM (
     SELECT
         k.kind || 's' AS table_name,
         k.key
-    FROM ({definition.source_keys}) AS k
+    FROM projector.current_keys() AS k
     WHERE k.user_id = %(user_id)s COLLATE "default"
         AND (%(customer_phone)s::text IS NULL OR k.customer_phone = %(customer_phone)s)
     UNION ALL
     SELECT
         'users' AS table_name,
         u.user_id::text AS key
-    FROM {source.users} AS u
+    FROM projector.source_users() AS u
     WHERE u.user_id::text = %(user_id)s AND %(customer_phone)s::text IS NULL
     UNION ALL
     SELECT
         'agents' AS table_name,
         a.agent_id::text AS key
-    FROM {source.agents} AS a
+    FROM projector.source_agents() AS a
     WHERE a.user_id::text = %(user_id)s AND %(customer_phone)s::text IS NULL
     UNION ALL
     SELECT
         'templates' AS table_name,
         t.template_id::text AS key
-    FROM {source.templates} AS t
+    FROM projector.source_templates() AS t
     WHERE t.user_id::text = %(user_id)s AND %(customer_phone)s::text IS NULL
 ) AS found
 GROUP BY found.table_name
@@ -686,23 +679,23 @@ WHERE CASE
     )
     AND NOT EXISTS (
         SELECT
-        FROM ({definition.source_keys}) AS k
+        FROM projector.current_keys() AS k
         WHERE k.kind = keyed.source_kind AND k.key = named.key COLLATE "default"
     )
     -- What these are spread to can be there without them where the platform has no foreign keys.
     WHEN named.kind = 'agents' THEN NOT EXISTS (
-        SELECT FROM {source.agents} AS a WHERE a.agent_id::text = named.key
+        SELECT FROM projector.source_agents() AS a WHERE a.agent_id::text = named.key
     )
-    AND NOT EXISTS (SELECT FROM {source.conversations} AS c WHERE c.agent_id::text = named.key)
+    AND NOT EXISTS (SELECT FROM projector.source_conversations() AS c WHERE c.agent_id::text = named.key)
     WHEN named.kind = 'phone_numbers' THEN NOT EXISTS (
-        SELECT FROM {source.phone_numbers} AS p WHERE p.id::text = named.key
+        SELECT FROM projector.source_phone_numbers() AS p WHERE p.id::text = named.key
     )
-    AND NOT EXISTS (SELECT FROM {source.agents} AS a WHERE a.phone_number_id::text = named.key)
-    AND NOT EXISTS (SELECT FROM {source.templates} AS t WHERE t.phone_number_id::text = named.key)
+    AND NOT EXISTS (SELECT FROM projector.source_agents() AS a WHERE a.phone_number_id::text = named.key)
+    AND NOT EXISTS (SELECT FROM projector.source_templates() AS t WHERE t.phone_number_id::text = named.key)
     WHEN named.kind = 'templates' THEN NOT EXISTS (
-        SELECT FROM {source.templates} AS t WHERE t.template_id::text = named.key
+        SELECT FROM projector.source_templates() AS t WHERE t.template_id::text = named.key
     )
-    AND NOT EXISTS (SELECT FROM {source.template_sends} AS s WHERE s.template_id::text = named.key)
+    AND NOT EXISTS (SELECT FROM projector.source_template_sends() AS s WHERE s.template_id::text = named.key)
     ELSE false
 END;
 
@@ -901,17 +894,17 @@ CROSS JOIN LATERAL unnest(r.tenants) AS t (user_id);
 SELECT
     k.user_id,
     k.customer_phone
-FROM ({definition.source_keys}) AS k
+FROM projector.current_keys() AS k
 UNION ALL
 SELECT
     u.user_id::text COLLATE "C",
     NULL
-FROM {source.users} AS u
+FROM projector.source_users() AS u
 UNION ALL
 SELECT
     a.user_id::text COLLATE "C",
     NULL
-FROM {source.agents} AS a;
+FROM projector.source_agents() AS a;
 
 -- name: find_tables
 -- Returns name, quoted for SQL, of each table that `erase --vacuum` rewrites, whether it is ours (is_ours) and the
@@ -1012,7 +1005,7 @@ SELECT
         WHERE c.kind = 'truncate'
     ) AS truncates,
     (SELECT count(*) FROM (SELECT 1 FROM projector.changes LIMIT %(bound)s + 1) AS bounded) > %(bound)s AS is_longer,
-    EXISTS (SELECT 1 FROM {source.users} AS u WHERE u.user_id = %(user_id)s)
+    EXISTS (SELECT 1 FROM projector.source_users() AS u WHERE u.user_id = %(user_id)s)
     OR EXISTS (SELECT 1 FROM read_model.tenants AS t WHERE t.user_id = %(user_id)s)
     OR EXISTS (SELECT 1 FROM read_model.leads AS l WHERE l.user_id = %(user_id)s) AS is_tenant
 FROM read_model.projection AS p;
@@ -1066,11 +1059,7 @@ found AS (
         WHERE sk.user_id = %(user_id)s AND sk.customer_phone = %(customer_phone)s
         UNION ALL
         SELECT
-            CASE w.kind
-                WHEN 'contacts' THEN 'contact'
-                WHEN 'template_sends' THEN 'template_send'
-                ELSE 'conversation'
-            END,
+            kinds.key_kind,
             w.key,
             false
         FROM (
@@ -1078,7 +1067,7 @@ found AS (
             UNION ALL
             SELECT set_aside.* FROM set_aside
         ) AS w
-        WHERE w.kind NOT IN ('agents', 'phone_numbers', 'templates', 'truncate')
+        INNER JOIN projector.change_kinds AS kinds ON kinds.change_kind = w.kind AND kinds.letter_kind IS NOT NULL
     ) AS c
     GROUP BY c.kind, c.key
 )
@@ -1091,7 +1080,7 @@ SELECT
 FROM found AS f
 LEFT JOIN LATERAL (
     SELECT k.user_id = %(user_id)s AND k.customer_phone = %(customer_phone)s AS is_own
-    FROM ({definition.source_keys}) AS k
+    FROM projector.current_keys() AS k
     WHERE k.kind = f.kind AND k.key = f.key COLLATE "default"
     OFFSET 0
 ) AS d ON true
@@ -1112,18 +1101,10 @@ WITH own_keys AS MATERIALIZED (
 
 concerned AS MATERIALIZED (
     SELECT
-        kinds.kind,
+        kinds.change_kind AS kind,
         k.key
     FROM own_keys AS k
-    INNER JOIN (
-        VALUES
-        ('conversation', 'messages'),
-        ('conversation', 'conversations'),
-        ('conversation', 'extractions'),
-        ('conversation', 'reload_conversations'),
-        ('contact', 'contacts'),
-        ('template_send', 'template_sends')
-    ) AS kinds (key_kind, kind) ON kinds.key_kind = k.kind
+    INNER JOIN projector.change_kinds AS kinds ON kinds.key_kind = k.kind AND kinds.letter_kind IS NOT NULL
     UNION
     SELECT
         related.kind,
@@ -1133,7 +1114,7 @@ concerned AS MATERIALIZED (
         SELECT
             c.agent_id,
             c.phone_number_id
-        FROM ({definition.conversations}) AS c
+        FROM projector.current_conversations() AS c
         WHERE c.conversation_id = k.key
         OFFSET 0
     ) AS c
@@ -1150,8 +1131,8 @@ concerned AS MATERIALIZED (
         SELECT
             t.template_id::text AS template_id,
             t.phone_number_id::text AS phone_number_id
-        FROM {source.template_sends} AS s
-        INNER JOIN {source.templates} AS t ON t.template_id = s.template_id
+        FROM projector.source_template_sends() AS s
+        INNER JOIN projector.source_templates() AS t ON t.template_id = s.template_id
         WHERE s.send_id = k.key
         OFFSET 0
     ) AS t
@@ -1207,13 +1188,10 @@ FROM (
 WHERE (d.user_id = %(user_id)s AND d.customer_phone = %(customer_phone)s)
     OR (d.kind, d.key) IN (
         SELECT
-            CASE k.kind
-                WHEN 'contact' THEN 'contacts'
-                WHEN 'template_send' THEN 'template_sends'
-                ELSE 'reload_conversations'
-            END,
+            kinds.letter_kind,
             k.key
         FROM unnest(%(kinds)s::text[], %(keys)s::text[]) AS k (kind, key)
+        INNER JOIN projector.change_kinds AS kinds ON kinds.key_kind = k.kind
     )
 ORDER BY d.first_failed_at, d.kind, d.key;
 
@@ -1228,7 +1206,7 @@ WHERE l.user_id = %(user_id)s AND l.customer_phone = %(customer_phone)s;
 -- read is not computed. Parameter also: size, how many are returned.
 --
 -- The last message is taken from those of the newest time: only these texts are sorted.
-WITH own_keys AS MATERIALIZED (
+WITH profile_keys AS MATERIALIZED (
     SELECT
         k.kind COLLATE "C" AS kind,
         k.key COLLATE "C" AS key,
@@ -1237,13 +1215,13 @@ WITH own_keys AS MATERIALIZED (
     FROM unnest(%(kinds)s::text[], %(keys)s::text[]) AS k (kind, key)
 ),
 
-own_lead AS ( -- noqa: ST03
+profile_leads AS (
     SELECT
         %(user_id)s::text COLLATE "C" AS user_id,
         %(customer_phone)s::text COLLATE "C" AS customer_phone
 ),
 
-own_messages AS NOT MATERIALIZED (
+counted_messages AS NOT MATERIALIZED (
     SELECT
         k.user_id,
         k.customer_phone,
@@ -1253,10 +1231,10 @@ own_messages AS NOT MATERIALIZED (
         m.sequence_no,
         m.sender,
         m.text
-    FROM own_keys AS k
+    FROM profile_keys AS k
     CROSS JOIN LATERAL (
         SELECT d.*
-        FROM ({definition.lead_messages}) AS d
+        FROM projector.current_messages() AS d
         WHERE d.conversation_id = k.key COLLATE "default"
         OFFSET 0
     ) AS m
@@ -1265,13 +1243,13 @@ own_messages AS NOT MATERIALIZED (
 
 own_totals AS MATERIALIZED ({definition.message_totals}),
 
-newest_messages AS ( -- noqa: ST03
+newest_messages AS (
     SELECT m.*
-    FROM own_messages AS m
+    FROM counted_messages AS m
     WHERE m.sent_at = (SELECT max(t.newest_message_at) FROM own_totals AS t)
 ),
 
-own_conversations AS MATERIALIZED ( -- noqa: ST03
+new_conversations AS MATERIALIZED (
     SELECT
         k.user_id,
         k.customer_phone,
@@ -1286,10 +1264,10 @@ own_conversations AS MATERIALIZED ( -- noqa: ST03
         coalesce(t.message_count, 0)::integer AS message_count,
         t.first_message_at,
         t.newest_message_at
-    FROM own_keys AS k
+    FROM profile_keys AS k
     CROSS JOIN LATERAL (
         SELECT d.*
-        FROM ({definition.conversations}) AS d
+        FROM projector.current_conversations() AS d
         WHERE d.conversation_id = k.key COLLATE "default"
         OFFSET 0
     ) AS c
@@ -1297,16 +1275,27 @@ own_conversations AS MATERIALIZED ( -- noqa: ST03
     WHERE k.kind = 'conversation'
 ),
 
-own_profile AS MATERIALIZED ({definition.lead_profiles})
+new_profiles AS MATERIALIZED ({definition.lead_profiles}),
+
+last_messages AS ({definition.last_messages})
 
 SELECT row_to_json(r.*)
 FROM ({rows}) AS r
 LIMIT %(size)s;
 
+-- name: rank_messages
+-- The messages, of which all compete to be the last one: `rows` is the definition that ranks newest_messages.
+WITH newest_messages AS NOT MATERIALIZED (
+    SELECT m.*
+    FROM counted_messages AS m
+)
+
+{rows};
+
 -- name: rank_conversations
 -- The conversations in the order in which they are printed.
 SELECT c.*
-FROM own_conversations AS c
+FROM new_conversations AS c
 ORDER BY coalesce(c.newest_message_at, c.source_last_message_at) DESC NULLS LAST, c.conversation_id;
 
 -- name: rank_template_sends

@@ -8,7 +8,7 @@ SELECT EXISTS (SELECT FROM pg_catalog.pg_database AS d WHERE d.datname = %(datab
 
 -- name: has_users
 -- Returns whether the platform's tables hold any row of a user.
-SELECT EXISTS (SELECT FROM {source.users});
+SELECT EXISTS (SELECT FROM projector.source_users());
 
 -- name: was_built
 -- Returns whether the read model was ever built.

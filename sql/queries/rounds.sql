@@ -151,7 +151,7 @@ LIMIT %(size)s;
 -- Returns the next keys of a kind that belong to a lead, in the order of the platform's index. Parameters: kind,
 -- after_key, size.
 SELECT d.key
-FROM ({definition.source_keys}) AS d
+FROM projector.current_keys() AS d
 WHERE d.kind = %(kind)s AND d.key > %(after_key)s
 ORDER BY d.key
 LIMIT %(size)s;
@@ -167,7 +167,8 @@ WITH RECURSIVE found AS (
     FROM found
     CROSS JOIN LATERAL (
         SELECT least(
-            (SELECT min(l.user_id) FROM read_model.leads AS l WHERE l.user_id > found.user_id),
+            (SELECT min(l.user_id) FROM read_model.leads AS l
+    WHERE l.user_id > found.user_id),
             (SELECT min(t.user_id) FROM read_model.lead_totals AS t WHERE t.user_id > found.user_id),
             (SELECT min(c.user_id) FROM read_model.lead_counts AS c WHERE c.user_id > found.user_id),
             (SELECT min(d.user_id) FROM read_model.lead_daily_counts AS d WHERE d.user_id > found.user_id)

@@ -51,7 +51,7 @@ LEFT JOIN LATERAL (
     SELECT
         d.user_id,
         d.customer_phone
-    FROM ({definition.source_keys}) AS d
+    FROM projector.current_keys() AS d
     WHERE d.kind = i.kind AND d.key = i.key COLLATE "default"
     OFFSET 0
 ) AS d ON true

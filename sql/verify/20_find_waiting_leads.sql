@@ -18,53 +18,12 @@ WITH waiting AS MATERIALIZED (
 ),
 
 stale_keys AS MATERIALIZED (
-    SELECT
-        'conversation' AS kind,
-        w.key
+    SELECT DISTINCT
+        k.kind,
+        k.key COLLATE "C" AS key
     FROM waiting AS w
-    WHERE w.kind IN ('messages', 'conversations', 'extractions', 'reload_conversations')
-    UNION
-    SELECT
-        'conversation',
-        c.conversation_id::text COLLATE "C"
-    FROM waiting AS w -- noqa: AL05
-    INNER JOIN {source.conversations} AS c ON c.agent_id = w.key COLLATE "default"
-    WHERE w.kind = 'agents'
-    UNION
-    SELECT
-        'conversation',
-        c.conversation_id::text COLLATE "C"
-    FROM waiting AS w -- noqa: AL05
-    INNER JOIN {source.agents} AS a ON a.phone_number_id = w.key COLLATE "default"
-    INNER JOIN {source.conversations} AS c ON c.agent_id = a.agent_id
-    WHERE w.kind = 'phone_numbers'
-    UNION
-    SELECT
-        'contact',
-        w.key
-    FROM waiting AS w
-    WHERE w.kind = 'contacts'
-    UNION
-    SELECT
-        'template_send',
-        w.key
-    FROM waiting AS w
-    WHERE w.kind = 'template_sends'
-    UNION
-    SELECT
-        'template_send',
-        s.send_id::text COLLATE "C"
-    FROM waiting AS w -- noqa: AL05
-    INNER JOIN {source.template_sends} AS s ON s.template_id = w.key COLLATE "default"
-    WHERE w.kind = 'templates'
-    UNION
-    SELECT
-        'template_send',
-        s.send_id::text COLLATE "C"
-    FROM waiting AS w -- noqa: AL05
-    INNER JOIN {source.templates} AS t ON t.phone_number_id = w.key COLLATE "default"
-    INNER JOIN {source.template_sends} AS s ON s.template_id = t.template_id
-    WHERE w.kind = 'phone_numbers'
+    CROSS JOIN LATERAL projector.keys_of_change(w.kind, w.key) AS k
+    WHERE w.kind <> 'truncate'
 ),
 
 stored AS (
@@ -90,7 +49,7 @@ stored AS (
         SELECT
             d.user_id,
             d.customer_phone
-        FROM ({definition.source_keys}) AS d
+        FROM projector.current_keys() AS d
         WHERE d.kind = s.kind AND d.key = s.key COLLATE "default"
         OFFSET 0
     ) AS d

@@ -17,11 +17,11 @@ FROM (
         d.customer_phone
     FROM (
         SELECT c.conversation_id
-        FROM {source.conversations} AS c TABLESAMPLE SYSTEM (%(percent)s)
+        FROM projector.sampled_conversations(%(percent)s) AS c
     ) AS chosen
     CROSS JOIN LATERAL (
         SELECT d.*
-        FROM ({definition.conversations}) AS d
+        FROM projector.current_conversations() AS d
         WHERE d.conversation_id = chosen.conversation_id
         OFFSET 0
     ) AS d

@@ -1,13 +1,11 @@
 -- Choose leads at random from the read model, so that one which is only there is found too.
 --
 -- Parameters: as of the step before.
--- with page = TABLESAMPLE SYSTEM (%(percent)s)
--- with chosen = true
 -- Returns: user_id, customer_phone.
 SELECT
     l.user_id,
     l.customer_phone
-FROM read_model.leads AS l {page}
-WHERE (%(tenants)s::text[] IS NULL OR l.user_id = any(%(tenants)s::text[])) AND {chosen}
+FROM read_model.leads AS l TABLESAMPLE SYSTEM (%(percent)s)
+WHERE %(tenants)s::text[] IS NULL OR l.user_id = any(%(tenants)s::text[])
 ORDER BY random()
 LIMIT %(size)s;

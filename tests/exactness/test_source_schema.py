@@ -8,7 +8,6 @@ from psycopg.rows import TupleRow
 
 from projector import capture
 from projector.capture.source import SOURCE_TABLES
-from projector.database.noted_source import follow_source
 from projector.database.schema import sections
 from projector.observe.status import find_attention, read_status
 from projector.operate.install import migrate
@@ -91,7 +90,6 @@ def test_tables_that_moved_are_found_by_the_next_migrate_and_by_a_scheduler_that
         done = projector(tmp_path, "migrate", "--source-schema", "app", DATABASE_URL=url)
         assert done.returncode == 0
         wait_until(conn, "capture_gap IS NULL FROM read_model.projection")
-        follow_source(conn)
         refresh_now(conn)
         assert scheduler.terminate() == 0
     with filled.database.connect() as own:
@@ -111,7 +109,7 @@ def test_a_migrate_never_turns_to_other_tables_by_itself(filled: Platform, tmp_p
     refused = projector(tmp_path, "migrate", DATABASE_URL=filled.database.url)
     assert refused.returncode == 1
     assert "table contacts has no column company. Looked into: app" in refused.stderr
-    assert value(conn, "SELECT value FROM projector.settings WHERE name = 'source_schemas'") == "{app}"
+    assert value(conn, "SELECT DISTINCT schema_name FROM projector.source_tables") == "app"
     # Only where it is told to.
     assert (
         projector(

@@ -8,7 +8,6 @@ import psycopg
 import pytest
 from psycopg.rows import tuple_row
 
-from projector.database.source_names import SourceCursor, source_names
 from projector.operate import explain as explaining
 from projector.operate.explain import LOOKED_AT
 from tests.plans.conftest import TALK, Crowd, Plan, read_plan
@@ -19,21 +18,20 @@ VARIANTS = 3000
 WAITING = 30_000
 
 
-class ExplainingCursor(SourceCursor[Any]):
+class ExplainingCursor(psycopg.Cursor[Any]):
     """Notes the plan of each statement that it executes."""
 
     plans: list[tuple[str, Plan]]
 
     def execute(self, query: Any, params: Any = None, **options: Any) -> "ExplainingCursor":  # noqa: ANN401  # As psycopg.
-        sent = source_names(self.connection).fill(query.encode() if isinstance(query, str) else query)
-        text = sent.decode()
+        text = query if isinstance(query, str) else query.decode()
         if text.startswith(("SELECT", "WITH", "(")):
             with psycopg.Cursor(self.connection, row_factory=tuple_row) as cursor:
                 cursor.execute(f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) {text}", params, prepare=False)
                 row = cursor.fetchone()
             assert row is not None
             self.plans.append((text, read_plan(row[0][0]["Plan"])))
-        super().execute(sent, params, **options)
+        super().execute(query, params, **options)
         return self
 
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import fields
 
-from tests.rules.sql import columns_read, created_columns, literals, output_columns
+from tests.rules.sql import columns_given, columns_read, created_columns, literals, output_columns
 
 # What the API sorts and searches by is printed nowhere.
 NOT_PRINTED = {"name_key", "search_text", "search_plain"}
@@ -63,6 +63,17 @@ def definition_against_definitions(
     ]
 
 
+def definition_against_source_rows(name: str, definition: str, source_rows: str) -> list[str]:
+    """Compare the columns of the platform that a definition reads with those that the functions give."""
+    given = columns_given(source_rows)
+    return [
+        f"{name} reads {table}.{column}: add {column} to source_{table}() in sql/definition/source/source_rows.sql."
+        for table, columns in sorted(columns_read(definition).items())
+        if table in given
+        for column in sorted(columns - given[table])
+    ]
+
+
 def definition_against_oracle(
     name: str, definition: str, source: Collection[str], row_classes: Mapping[str, type]
 ) -> list[str]:
@@ -98,7 +109,7 @@ def source_against_schema(schema: str, source: Mapping[str, Collection[str]]) ->
 
 def profile_against_printed(schema: str, leads: str) -> list[str]:
     """Compare the columns of lead_profiles with those that the lead is made of."""
-    read = columns_read(leads).get("{lead_profiles}", set())
+    read = columns_read(leads).get("new_profiles", set())
     return [
         f"nothing reads {column} of read_model.lead_profiles: print it in sql/definition/leads.sql, in the sub-select"
         f" `printed`, as `p.{column}`."

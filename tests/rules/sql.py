@@ -1,6 +1,7 @@
 """What a text of SQL reads and gives, as PostgreSQL's own parser has it.
 
-A placeholder of the loader counts as a name: `{source.contacts}` is the table contacts, `{leads}` the table {leads}.
+A function that returns the rows of a table of the platform counts as that table. A function of the definition counts
+as its body, in which `{contacts}` is the table contacts. Another placeholder of the loader counts as a table: {leads}.
 """
 
 import re
@@ -17,7 +18,9 @@ Node: TypeAlias = Any
 # {fence} is OFFSET 0, or nothing.
 _FENCE = re.compile(r"\{fence\}")
 _IN_BRACKETS = re.compile(r"\((\{[\w.]+\})\)")
-_PLACEHOLDER = re.compile(r"\{(?:source\.(\w+)|[\w.]+)\}")
+_PLACEHOLDER = re.compile(r"\{[\w.]+\}")
+_BODY = re.compile(r"\$definition\$(.*?)\$definition\$", re.DOTALL)
+_SOURCE = re.compile(r"source_(\w+)")
 
 
 class UnnamedColumnError(ValueError):
@@ -27,8 +30,11 @@ class UnnamedColumnError(ValueError):
 @cache
 def parse(text: str) -> tuple[Any, ...]:
     """Return the statements of a text."""
+    bodies = _BODY.findall(text)
+    if bodies:
+        text = re.sub(r"\{(\w+)\}", r"\1", ";".join(bodies))
     text = _IN_BRACKETS.sub(r"\1", _FENCE.sub("", text))
-    named = _PLACEHOLDER.sub(lambda match: f'"{match[1] or match[0]}"', text)
+    named = _PLACEHOLDER.sub(lambda match: f'"{match[0]}"', text)
     return tuple(raw.stmt for raw in pglast.parse_sql(named))
 
 
@@ -61,6 +67,17 @@ def columns_read(text: str) -> dict[str, set[str]]:
     for table, column in _read(parse(text), {}):
         found.setdefault(table, set()).add(column)
     return found
+
+
+@cache
+def columns_given(text: str) -> dict[str, set[str]]:
+    """Return the columns that the functions source_TABLE() of a text give, for each table."""
+    return {
+        found[1]: {one.name for one in node.parameters if one.mode.name == "FUNC_PARAM_TABLE"}
+        for raw in pglast.parse_sql(text)
+        for node in nodes((raw.stmt,), ast.CreateFunctionStmt)
+        if (found := _SOURCE.fullmatch(node.funcname[-1].sval))
+    }
 
 
 @cache
@@ -123,7 +140,16 @@ def _aliases(relations: tuple[Any, ...]) -> Iterator[tuple[str, str]]:
     for one in relations:
         if _is(one, ast.JoinExpr):
             yield from _aliases((one.larg, one.rarg))
+        elif _is(one, ast.RangeTableSample):
+            yield from _aliases((one.relation,))
         elif _is(one, ast.RangeVar):
             yield one.alias.aliasname if one.alias else one.relname, one.relname
         elif one.alias:
-            yield one.alias.aliasname, ""
+            yield one.alias.aliasname, _source_table(one)
+
+
+def _source_table(relation: Node) -> str:
+    """Return the table of the platform whose rows a function returns; nothing for any other relation."""
+    names = [name.sval for call in nodes(relation, ast.FuncCall) for name in call.funcname]
+    found = _SOURCE.fullmatch(names[-1]) if _is(relation, ast.RangeFunction) else None
+    return found[1] if found else ""

@@ -100,11 +100,24 @@ def test_what_a_definition_reads_of_the_platform_is_captured() -> None:
     )
 
 
+def test_what_a_definition_reads_of_the_platform_is_given_by_a_function() -> None:
+    source_rows = DEFINITIONS["sql/definition/source/source_rows.sql"]
+    check(
+        [
+            sentence
+            for name, text in DEFINITIONS.items()
+            if not name.endswith(("normalize.sql", "source_rows.sql"))
+            for sentence in fields.definition_against_source_rows(name, text, source_rows)
+        ]
+    )
+
+
 def test_what_a_definition_reads_of_the_platform_is_a_field_of_the_oracle() -> None:
     check(
         [
             sentence
             for name, text in DEFINITIONS.items()
+            if not name.endswith("source_rows.sql")
             for sentence in fields.definition_against_oracle(name, text, SOURCE, ROW_CLASSES)
         ]
     )
@@ -159,11 +172,12 @@ CREATE TABLE contacts (contact_id text, label text);
 CREATE TABLE read_model.lead_profiles (user_id text, name text, label text, name_key text, PRIMARY KEY (user_id));
 """
 SMALL_PROFILES = (
-    "SELECT c.user_id, c.name, c.label AS label, lower(c.name) AS name_key FROM {source.contacts} AS c"
+    "SELECT c.user_id, c.name, c.label AS label, lower(c.name) AS name_key"
+    " FROM projector.source_contacts() AS c"
 )
 SMALL_LEADS = (
     "SELECT p.user_id, left(row_to_json(printed.*)::text, -1) || ',\"conversations\":[' || ']}' AS document"
-    " FROM {lead_profiles} AS p CROSS JOIN LATERAL (SELECT p.name, p.label) AS printed"
+    " FROM new_profiles AS p CROSS JOIN LATERAL (SELECT p.name, p.label) AS printed"
 )
 
 
@@ -213,7 +227,7 @@ def test_the_next_file_is_named_step_by_step() -> None:
 def test_columns_are_those_of_the_alias_in_scope() -> None:
     text = (
         "SELECT (SELECT x.a FROM one AS x) AS p, (SELECT x.b FROM two x WHERE x.c = y.d {fence}) AS q"
-        " FROM three AS y LEFT JOIN LATERAL (SELECT s.e AS f FROM {source.four} AS s) AS z ON z.f = y.g"
+        " FROM three AS y LEFT JOIN LATERAL (SELECT s.e AS f FROM projector.source_four() AS s) AS z ON z.f = y.g"
         " UNION ALL SELECT y.h, DISTINCT_FROM.i FROM ({definition.five}) AS y, distinct_from"
     )
     assert columns_read(text) == {

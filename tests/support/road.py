@@ -121,7 +121,8 @@ def replicated_platform(**of_subscription: str) -> Iterator[Road]:
         connect(first.url()) as platform,
         connect(second.url()) as conn,
     ):
-        platform.execute(source_commands(), prepare=False)
+        relations = {name: sql.Identifier("public", name) for name in source_tables()}
+        platform.execute(sql.SQL(source_commands()).format(**relations), prepare=False)
         platform.execute("CREATE PUBLICATION leads FOR ALL TABLES")
         platform.execute("CREATE ROLE leads_origin LOGIN PASSWORD 'x'")
         write_source(platform)

@@ -214,7 +214,7 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What a look has found, as the query `look` of sql/queries/look.sql returns it."""
+    """What a look has found, as the query `look` of sql/queries/core.sql returns it."""
 
     has_changes: bool
     gap: str | None
@@ -228,7 +228,7 @@ class Look:
 def has_changes(conn: Connection) -> bool:
     """Return whether a change waits, and look at nothing else."""
     with conn.cursor(row_factory=scalar_row) as cursor:
-        return bool(cursor.execute(query("look", "has_changes"), {"shards": list(locks.SHARDS)}).fetchone())
+        return bool(cursor.execute(query("core", "has_changes"), {"shards": list(locks.SHARDS)}).fetchone())
 
 
 def look(conn: Connection, at_least: timedelta) -> Look:
@@ -238,10 +238,10 @@ def look(conn: Connection, at_least: timedelta) -> Look:
 
     Raises CaptureGapError if capture is not intact, and NotInstalledError if another projection version has migrated.
     """
-    text = query("look", "look")
+    text = query("core", "look")
     if not on_citus(conn):
         # One statement, so that a projector with nothing to do asks little.
-        text = query("look", "look_and_advance", looked=text.rstrip(";"))
+        text = query("core", "look_and_advance", looked=text.rstrip(";"))
     wanted = {
         "shard_class": locks.SHARD,
         "shards": list(locks.SHARDS),

@@ -136,7 +136,7 @@ def _fill(conn: Connection, progress: Progress, point: InjectionPoint) -> None:
     # The platform's tables are locked as late as they are read: an ALTER TABLE of the platform waits from then on.
     names = composing.SQL(", ").join(composing.SQL(table) for table in TABLES)
     conn.execute(composing.SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(names), prepare=False)
-    work = steps("rebuild/first_build")
+    work = steps("rebuild/first_build", fence="")
     progress.start("rebuild", len(work) + len(indexes), "steps")
     truncates, fills = work[:_TRUNCATES], work[_TRUNCATES:]
     pipeline.run_steps(conn, truncates)

@@ -170,7 +170,7 @@ def _compare(conn: Connection, keys: Sequence[LeadKey]) -> list[LeadKey]:
     conn.execute("TRUNCATE piece_leads, piece_keys, differing_leads")
     conn.execute(query("rebuild", "stage_piece"), key_arrays(keys), prepare=False)
     conn.execute("ANALYZE piece_leads")
-    pipeline.run_steps(conn, steps("rebuild/piece/20_read_keys", fence="OFFSET 0"))
+    pipeline.run_steps(conn, steps("rebuild/piece/20_read_keys"))
     conn.execute("ANALYZE piece_keys")
     row = conn.execute(query("rebuild", "is_large_piece"), {"share": LARGE_PIECE_SHARE}).fetchone()
     # What is left to join are rows of the piece: to loop over them for each would cost their square.

@@ -131,7 +131,7 @@ def load(  # noqa: PLR0913  # An argument for each option of the command.
         finally:
             progress.finish()
         # A rebuild is likely to be next.
-        conn.execute(f"ANALYZE {', '.join(source_names(conn).of(TABLES))}".encode())
+        conn.execute(f"ANALYZE {', '.join(source_names(conn)[table] for table in TABLES)}".encode())
     except errors.UniqueViolation as error:
         raise ProjectorError(
             f"Rows with the ids of demo rows are already there: {error.diag.message_detail} "

@@ -1,21 +1,21 @@
 -- The template sends of each lead. One that did not go out is not counted.
 --
--- Reads {keys}, rows of projector.source_keys. {fence} is as in lead_profiles.sql.
+-- Reads profile_keys, rows as in projector.source_keys. {fence} is as in lead_profiles.sql.
 SELECT
     k.user_id,
     k.customer_phone,
     k.key AS send_id,
     x.*
-FROM {keys} AS k
+FROM profile_keys AS k
 CROSS JOIN LATERAL (
     SELECT
         projector.clamp_time(coalesce(source.sent_at, source.created_at, 'epoch')::timestamptz) AS sent_at,
         p.platform,
         source.status,
         coalesce(source.status, 'SENT') NOT IN ('PENDING', 'FAILED') AS is_counted
-    FROM {source.template_sends} AS source
-    INNER JOIN {source.templates} AS t ON t.template_id = source.template_id
-    LEFT JOIN {source.phone_numbers} AS p ON p.id = t.phone_number_id
+    FROM projector.source_template_sends() AS source
+    INNER JOIN projector.source_templates() AS t ON t.template_id = source.template_id
+    LEFT JOIN projector.source_phone_numbers() AS p ON p.id = t.phone_number_id
     WHERE source.send_id = k.key COLLATE "default"
     {fence}
 ) AS x

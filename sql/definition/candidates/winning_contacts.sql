@@ -3,20 +3,20 @@
 --
 -- Without DISTINCT ON, as `explain` reads it, it has all contacts in the order of the rule, the winner first.
 --
--- Reads {keys}, rows of projector.source_keys. {fence} is as in lead_profiles.sql.
+-- Reads profile_keys, rows as in projector.source_keys. {fence} is as in lead_profiles.sql.
 SELECT DISTINCT ON (k.user_id, k.customer_phone)
     k.user_id,
     k.customer_phone,
     k.key AS contact_id,
     x.*
-FROM {keys} AS k
+FROM profile_keys AS k
 CROSS JOIN LATERAL (
     SELECT
         source.updated_at,
         source.name,
         source.email,
         source.company
-    FROM {source.contacts} AS source
+    FROM projector.source_contacts() AS source
     WHERE source.contact_id = k.key COLLATE "default"
     {fence}
 ) AS x

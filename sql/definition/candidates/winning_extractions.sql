@@ -3,13 +3,13 @@
 --
 -- Without DISTINCT ON, as `explain` reads it, it has all extractions in the order of the rule, the winner first.
 --
--- Reads {keys}, rows of projector.source_keys. {fence} is as in lead_profiles.sql.
+-- Reads profile_keys, rows as in projector.source_keys. {fence} is as in lead_profiles.sql.
 SELECT DISTINCT ON (k.user_id, k.customer_phone)
     k.user_id,
     k.customer_phone,
     k.key AS conversation_id,
     x.*
-FROM {keys} AS k
+FROM profile_keys AS k
 CROSS JOIN LATERAL (
     SELECT
         source.extraction_id,
@@ -25,7 +25,7 @@ CROSS JOIN LATERAL (
         source.engagement_score,
         source.total_score,
         source.lead_status_tag
-    FROM {source.extractions} AS source
+    FROM projector.source_extractions() AS source
     WHERE source.conversation_id = k.key COLLATE "default"
     {fence}
 ) AS x

@@ -3,4 +3,4 @@
 -- analyze: projector.source_keys
 INSERT INTO projector.source_keys ({columns.source_keys})
 SELECT {columns.source_keys of d}
-FROM ({definition.source_keys}) AS d;
+FROM projector.current_keys() AS d;

@@ -1,8 +1,11 @@
 -- Every conversation of a lead, with the totals of its messages.
 --
 -- analyze: read_model.lead_conversations
--- with brought_conversations = ({definition.conversations})
--- with messages = read_model.lead_messages
+WITH counted_messages AS NOT MATERIALIZED (
+    SELECT m.*
+    FROM read_model.lead_messages AS m
+)
+
 INSERT INTO read_model.lead_conversations ({columns.lead_conversations})
 SELECT {columns.lead_conversations of c}
 FROM (
@@ -11,6 +14,6 @@ FROM (
         coalesce(t.message_count, 0) AS message_count,
         t.first_message_at,
         t.newest_message_at
-    FROM {brought_conversations} AS d
+    FROM projector.current_conversations() AS d
     LEFT JOIN ({definition.message_totals}) AS t ON t.conversation_id = d.conversation_id COLLATE "C"
 ) AS c;

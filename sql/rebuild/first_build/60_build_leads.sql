@@ -2,18 +2,33 @@
 --
 -- The newest time of its messages is known from its conversations, so that only one message per lead has to be
 -- sorted.
--- with lead_profiles = read_model.lead_profiles
--- with lead_conversations = read_model.lead_conversations
--- with messages = (
---     SELECT m.* FROM read_model.lead_messages AS m
---     INNER JOIN (
---         SELECT c.user_id, c.customer_phone, max(c.newest_message_at) AS sent_at
---         FROM read_model.lead_conversations AS c
---         WHERE c.newest_message_at IS NOT NULL
---         GROUP BY c.user_id, c.customer_phone
---     ) AS newest
---     ON newest.user_id = m.user_id AND newest.customer_phone = m.customer_phone AND newest.sent_at = m.sent_at)
--- with last_messages = ({definition.last_messages})
+WITH new_profiles AS NOT MATERIALIZED (
+    SELECT p.*
+    FROM read_model.lead_profiles AS p
+),
+
+new_conversations AS NOT MATERIALIZED (
+    SELECT c.*
+    FROM read_model.lead_conversations AS c
+),
+
+newest_messages AS NOT MATERIALIZED (
+    SELECT m.*
+    FROM read_model.lead_messages AS m
+    INNER JOIN (
+        SELECT
+            c.user_id,
+            c.customer_phone,
+            max(c.newest_message_at) AS sent_at
+        FROM read_model.lead_conversations AS c
+        WHERE c.newest_message_at IS NOT NULL
+        GROUP BY c.user_id, c.customer_phone
+    ) AS newest
+        ON newest.user_id = m.user_id AND newest.customer_phone = m.customer_phone AND newest.sent_at = m.sent_at
+),
+
+last_messages AS NOT MATERIALIZED ({definition.last_messages})
+
 INSERT INTO read_model.leads ({columns.leads})
 SELECT {columns.leads of d}
 FROM ({definition.leads}) AS d;

@@ -1,7 +1,13 @@
 -- The statistics, in the order of their keys: what is summed together is then on few pages.
 --
 -- for: lead_counts lead_daily_counts lead_totals
--- with leads = (SELECT l.*, 1 AS weight FROM read_model.leads AS l)
+WITH lead_moves AS NOT MATERIALIZED (
+    SELECT
+        l.*,
+        1 AS weight
+    FROM read_model.leads AS l
+)
+
 INSERT INTO read_model.{table} ({columns.table})
 SELECT {columns.table of d}
 FROM ({definition.table}) AS d

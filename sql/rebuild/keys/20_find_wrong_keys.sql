@@ -5,7 +5,7 @@ INSERT INTO wrong_keys (kind, key)
 SELECT
     d.kind,
     d.key COLLATE "C"
-FROM ({definition.source_keys}) AS d
+FROM projector.current_keys() AS d
 LEFT JOIN projector.source_keys AS k ON k.kind = d.kind AND k.key = d.key COLLATE "C"
 WHERE (%(tenants)s::text[] IS NULL OR d.user_id = any(%(tenants)s::text[]))
     AND (k.user_id, k.customer_phone) IS DISTINCT FROM (d.user_id, d.customer_phone)
@@ -14,6 +14,6 @@ SELECT
     k.kind,
     k.key
 FROM projector.source_keys AS k
-LEFT JOIN ({definition.source_keys}) AS d ON d.kind = k.kind AND d.key = k.key COLLATE "default"
+LEFT JOIN projector.current_keys() AS d ON d.kind = k.kind AND d.key = k.key COLLATE "default"
 WHERE (%(tenants)s::text[] IS NULL OR k.user_id = any(%(tenants)s::text[]))
     AND (d.user_id, d.customer_phone) IS DISTINCT FROM (k.user_id, k.customer_phone);

@@ -11,11 +11,8 @@ INSERT INTO taken_changes (change_id, shard, kind, keys)
 SELECT
     0,
     0,
-    CASE taken.kind
-        WHEN 'conversation' THEN 'reload_conversations'
-        WHEN 'contact' THEN 'contacts'
-        ELSE 'template_sends'
-    END,
+    kinds.letter_kind,
     array_agg(taken.key)
 FROM taken
-GROUP BY taken.kind;
+INNER JOIN projector.change_kinds AS kinds ON kinds.key_kind = taken.kind AND kinds.change_kind = kinds.letter_kind
+GROUP BY kinds.letter_kind;

@@ -6,9 +6,14 @@
 -- Returns: key, the columns of the key as texts (the start of the row of all leads lies before what a client can
 -- hold); expected and found, the numbers of the row, 0 where it is missing. A row of 0 leads, which a heal that was
 -- killed can leave, is returned too.
--- with leads = (
---     SELECT l.*, 1 AS weight FROM read_model.leads AS l
---     WHERE (%(tenants)s::text[] IS NULL OR l.user_id = any(%(tenants)s::text[])))
+WITH lead_moves AS NOT MATERIALIZED (
+    SELECT
+        l.*,
+        1 AS weight
+    FROM read_model.leads AS l
+    WHERE (%(tenants)s::text[] IS NULL OR l.user_id = any(%(tenants)s::text[]))
+)
+
 SELECT
     ARRAY[{key_texts.table of side}] AS key,
     ARRAY[{sums.table of expected}]::bigint[] AS expected,

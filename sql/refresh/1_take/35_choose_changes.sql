@@ -3,9 +3,9 @@
 --
 -- when: choosing
 -- Parameters: shards; single_changes and bulk_pieces, how many of either to choose in each shard; single_window and
--- bulk_window, how many of either to look at; rows_per_piece, how many rows of a single change make a piece, as for the
--- next step; overdue, the shards whose oldest change is chosen all the same; group_class (first key of the locks of
--- groups of tenants), groups (their number).
+-- bulk_window, how many of either to look at; rows_per_piece, as in projector.upcoming_changes(); overdue, the shards
+-- whose oldest change is chosen all the same; group_class (first key of the locks of groups of tenants), groups (their
+-- number).
 -- Returns: row_ids, where the chosen changes are; drained, whether they are all that this statement could see of the
 -- shards; passed_over, the shards whose oldest change was left. A batch chooses fewer changes than it may look at:
 -- where it has chosen all that it looked at, there are no others.
@@ -14,39 +14,37 @@
 -- the tenants are only guessed, and a lock of a group is only tried: it orders nothing. The next phase looks for the
 -- tenants of what was taken, and waits for their locks.
 --
+-- It is one statement, since a lock that is tried tells of the next change whether it is taken, and long since three
+-- things are weighed: the order of the queue, the groups of tenants, and the size of a batch.
+--
 -- A batch leaves half of what it sees to others, unless that would make it small. A group is asked for when the first
 -- of its changes is due: the sub-select is sorted before the filter, and LIMIT ends it.
 WITH upcoming AS MATERIALIZED (
     SELECT
-        owned.shard,
-        part.bulk,
-        part.size,
-        next_changes.row_id,
-        next_changes.change_id,
-        next_changes.is_single,
-        next_changes.can_be_taken,
-        CASE WHEN next_changes.can_be_taken THEN ARRAY(
+        u.shard,
+        u.bulk,
+        u.row_id,
+        u.change_id,
+        u.is_single,
+        u.can_be_taken,
+        CASE WHEN u.bulk THEN %(bulk_pieces)s ELSE %(single_changes)s END AS size,
+        CASE WHEN u.can_be_taken THEN ARRAY(
             SELECT DISTINCT hashtext(home.user_id) & (%(groups)s - 1) AS number
-            FROM unnest(next_changes.keys) AS k (key)
-            CROSS JOIN LATERAL (
-                SELECT CASE next_changes.kind
-                    WHEN 'contacts' THEN 'contact'
-                    WHEN 'template_sends' THEN 'template_send'
-                    ELSE 'conversation'
-                END AS kind
-            ) AS of_key
+            FROM unnest(u.keys) AS k (key)
+            INNER JOIN projector.change_kinds AS of_key
+                ON of_key.change_kind = u.kind AND of_key.letter_kind IS NOT NULL
             CROSS JOIN LATERAL (
                 SELECT coalesce(
                     (
                         SELECT sk.user_id
                         FROM projector.source_keys AS sk
-                        WHERE sk.kind = of_key.kind AND sk.key = k.key
+                        WHERE sk.kind = of_key.key_kind AND sk.key = k.key
                         LIMIT 1
                     ),
                     (
                         SELECT d.user_id
-                        FROM ({definition.source_keys}) AS d
-                        WHERE d.kind = of_key.kind AND d.key = k.key COLLATE "default"
+                        FROM projector.current_keys() AS d
+                        WHERE d.kind = of_key.key_kind AND d.key = k.key COLLATE "default"
                         LIMIT 1
                     )
                 ) AS user_id
@@ -54,49 +52,9 @@ WITH upcoming AS MATERIALIZED (
             WHERE home.user_id IS NOT NULL
             ORDER BY number
         ) ELSE '{}' END AS tenant_groups
-    FROM unnest(%(shards)s::smallint[]) AS owned (shard)
-    CROSS JOIN (
-        VALUES
-        (false, %(single_changes)s, %(single_window)s),
-        (true, %(bulk_pieces)s, %(bulk_window)s * %(rows_per_piece)s)
-    ) AS part (bulk, size, look_at)
-    CROSS JOIN LATERAL (
-        SELECT
-            ordered.row_id,
-            ordered.change_id,
-            ordered.kind,
-            ordered.keys,
-            ordered.is_single,
-            ordered.is_single OR ordered.place <= %(bulk_window)s AS can_be_taken
-        FROM (
-            SELECT
-                c.row_id,
-                c.change_id,
-                c.kind,
-                c.keys,
-                row_number() OVER in_order AS place,
-                bool_and(
-                    CASE
-                        WHEN NOT part.bulk THEN true
-                        WHEN pg_column_size(c.keys) + coalesce(pg_column_size(c.message_ids), 0) > 2000 THEN false
-                        ELSE cardinality(c.keys) <= 2 AND coalesce(cardinality(c.message_ids), 0) <= 2
-                    END
-                ) OVER in_order AS is_single
-            FROM (
-                SELECT
-                    q.ctid AS row_id,
-                    q.change_id,
-                    q.kind,
-                    q.keys,
-                    q.message_ids
-                FROM projector.changes AS q
-                WHERE q.shard = owned.shard AND q.bulk = part.bulk
-                ORDER BY q.change_id
-                LIMIT part.look_at
-            ) AS c
-            WINDOW in_order AS (ORDER BY c.change_id)
-        ) AS ordered
-    ) AS next_changes
+    FROM projector.upcoming_changes(
+        %(shards)s::smallint[], %(single_window)s::integer, %(bulk_window)s::integer, %(rows_per_piece)s::integer
+    ) AS u
 ),
 
 in_groups AS MATERIALIZED (

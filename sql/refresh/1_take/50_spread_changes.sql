@@ -19,61 +19,10 @@ spread AS (
     SELECT
         changed.shard,
         changed.queued_at,
-        'conversations' AS kind,
-        c.conversation_id AS key
-    FROM changed
-    INNER JOIN {source.conversations} AS c ON c.agent_id = changed.key
-    WHERE changed.kind = 'agents'
-    UNION ALL
-    SELECT
-        changed.shard,
-        changed.queued_at,
-        'conversations' AS kind,
-        c.conversation_id AS key
-    FROM changed
-    INNER JOIN {source.agents} AS a ON a.phone_number_id = changed.key
-    INNER JOIN {source.conversations} AS c ON c.agent_id = a.agent_id
-    WHERE changed.kind = 'phone_numbers'
-    UNION ALL
-    SELECT
-        changed.shard,
-        changed.queued_at,
-        'template_sends' AS kind,
-        s.send_id AS key
-    FROM changed
-    INNER JOIN {source.templates} AS t ON t.phone_number_id = changed.key
-    INNER JOIN {source.template_sends} AS s ON s.template_id = t.template_id
-    WHERE changed.kind = 'phone_numbers'
-    UNION ALL
-    SELECT
-        changed.shard,
-        changed.queued_at,
-        'template_sends' AS kind,
-        s.send_id AS key
-    FROM changed
-    INNER JOIN {source.template_sends} AS s ON s.template_id = changed.key
-    WHERE changed.kind = 'templates'
-    UNION ALL
-    SELECT
-        changed.shard,
-        changed.queued_at,
-        truncated.kind,
+        k.queued_kind AS kind,
         k.key
     FROM changed
-    INNER JOIN (
-        VALUES
-        ('messages', 'conversation', 'reload_conversations'),
-        ('extractions', 'conversation', 'extractions'),
-        ('conversations', 'conversation', 'conversations'),
-        ('agents', 'conversation', 'conversations'),
-        ('phone_numbers', 'conversation', 'conversations'),
-        ('phone_numbers', 'template_send', 'template_sends'),
-        ('templates', 'template_send', 'template_sends'),
-        ('template_sends', 'template_send', 'template_sends'),
-        ('contacts', 'contact', 'contacts')
-    ) AS truncated (table_name, key_kind, kind) ON truncated.table_name = changed.key
-    INNER JOIN projector.source_keys AS k ON k.kind = truncated.key_kind
-    WHERE changed.kind = 'truncate'
+    CROSS JOIN LATERAL projector.keys_of_change(changed.kind, changed.key) AS k
 ),
 
 numbered AS (

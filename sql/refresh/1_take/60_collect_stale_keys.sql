@@ -4,7 +4,7 @@
 -- Parameters: strict, whether dead letters are included, as for their retry and for a rebuild.
 INSERT INTO stale_keys (kind, key, reload_profile, reload_messages)
 SELECT
-    stale.kind,
+    stale.key_kind,
     changed.key,
     bool_or(changed.kind IN ('extractions', 'reload_conversations')),
     bool_or(changed.kind = 'reload_conversations')
@@ -16,18 +16,10 @@ FROM (
     CROSS JOIN LATERAL unnest(t.keys) AS k (key)
     WHERE k.key IS NOT NULL
 ) AS changed
-INNER JOIN (
-    VALUES
-    ('messages', 'conversation', 'reload_conversations'),
-    ('conversations', 'conversation', 'reload_conversations'),
-    ('extractions', 'conversation', 'reload_conversations'),
-    ('reload_conversations', 'conversation', 'reload_conversations'),
-    ('contacts', 'contact', 'contacts'),
-    ('template_sends', 'template_send', 'template_sends')
-) AS stale (change_kind, kind, letter_kind) ON stale.change_kind = changed.kind
+INNER JOIN projector.change_kinds AS stale ON stale.change_kind = changed.kind AND stale.letter_kind IS NOT NULL
 LEFT JOIN projector.dead_letters AS d
     ON d.key = changed.key COLLATE "C"
-    AND d.kind = stale.letter_kind COLLATE "C"
+    AND d.kind = stale.letter_kind
     AND NOT %(strict)s
 WHERE d.key IS NULL
-GROUP BY stale.kind, changed.key;
+GROUP BY stale.key_kind, changed.key;

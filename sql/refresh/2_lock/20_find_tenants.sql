@@ -18,7 +18,7 @@ SELECT n.user_id
 FROM stale_keys AS s -- noqa: AL05
 CROSS JOIN LATERAL (
     SELECT d.user_id
-    FROM ({definition.source_keys}) AS d
+    FROM projector.current_keys() AS d
     WHERE d.kind = s.kind AND d.key = s.key COLLATE "default"
     OFFSET 0
 ) AS n;

@@ -21,7 +21,7 @@ SELECT
 FROM stale_keys AS s
 CROSS JOIN LATERAL (
     SELECT d.*
-    FROM ({definition.conversations}) AS d
+    FROM projector.current_conversations() AS d
     WHERE d.conversation_id = s.key COLLATE "default"
     OFFSET 0
 ) AS c

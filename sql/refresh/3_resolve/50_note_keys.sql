@@ -31,7 +31,7 @@ WITH resolved AS MATERIALIZED (
         SELECT
             d.user_id,
             d.customer_phone
-        FROM ({definition.source_keys}) AS d
+        FROM projector.current_keys() AS d
         WHERE d.kind = s.kind AND d.key = s.key COLLATE "default"
         OFFSET 0
     ) AS n ON n.user_id IN (SELECT t.user_id FROM stale_tenants AS t)

@@ -20,7 +20,7 @@ SELECT
 FROM (SELECT DISTINCT stale_messages.message_id FROM stale_messages) AS s
 CROSS JOIN LATERAL (
     SELECT d.*
-    FROM ({definition.lead_messages}) AS d
+    FROM projector.current_messages() AS d
     WHERE d.message_id = s.message_id COLLATE "default"
     OFFSET 0
 ) AS m
@@ -41,7 +41,7 @@ SELECT
 FROM source_conversations AS c
 CROSS JOIN LATERAL (
     SELECT d.*
-    FROM ({definition.lead_messages}) AS d
+    FROM projector.current_messages() AS d
     WHERE d.conversation_id = c.conversation_id COLLATE "default"
     OFFSET 0
 ) AS m

@@ -1,11 +1,29 @@
 -- Compute the profiles of the stale leads that need it.
 --
 -- point: recomputed
--- with leads = (SELECT DISTINCT i.user_id, i.customer_phone FROM lead_invalidations AS i WHERE i.reload_profile)
--- with keys = (SELECT k.* FROM {leads} AS l CROSS JOIN LATERAL (
---     SELECT sk.kind, sk.key, sk.user_id, sk.customer_phone FROM projector.source_keys AS sk
---     WHERE sk.user_id = l.user_id AND sk.customer_phone = l.customer_phone OFFSET 0) AS k)
--- with fence = OFFSET 0
+WITH profile_leads AS NOT MATERIALIZED (
+    SELECT DISTINCT
+        i.user_id,
+        i.customer_phone
+    FROM lead_invalidations AS i
+    WHERE i.reload_profile
+),
+
+profile_keys AS NOT MATERIALIZED (
+    SELECT k.*
+    FROM profile_leads AS l
+    CROSS JOIN LATERAL (
+        SELECT
+            sk.kind,
+            sk.key,
+            sk.user_id,
+            sk.customer_phone
+        FROM projector.source_keys AS sk
+        WHERE sk.user_id = l.user_id AND sk.customer_phone = l.customer_phone
+        {fence}
+    ) AS k
+)
+
 INSERT INTO new_profiles ({columns.lead_profiles})
 SELECT {columns.lead_profiles of d}
 FROM ({definition.lead_profiles}) AS d;

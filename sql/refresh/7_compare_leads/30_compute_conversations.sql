@@ -3,12 +3,13 @@
 -- Attributes come from the source if the conversation is stale, else from the read model. If all messages were read,
 -- they are counted. Else the count moves by the differences that were found, and the first and the newest time are read
 -- only if a row that held one went away: so a message of a long conversation costs as much as one of a short.
---
--- with messages = (SELECT n.* FROM new_messages AS n WHERE n.reload_messages)
-INSERT INTO new_conversations ({columns.lead_conversations})
-SELECT {columns.lead_conversations of computed}
-FROM (
-WITH moves AS MATERIALIZED (
+WITH counted_messages AS NOT MATERIALIZED (
+    SELECT n.*
+    FROM new_messages AS n
+    WHERE n.reload_messages
+),
+
+moves AS MATERIALIZED (
     SELECT
         m.user_id,
         m.customer_phone,
@@ -40,9 +41,7 @@ WITH moves AS MATERIALIZED (
     GROUP BY m.user_id, m.customer_phone, m.conversation_id
 ),
 
-counted AS MATERIALIZED (
-    {definition.message_totals}
-),
+counted AS MATERIALIZED ({definition.message_totals}),
 
 target AS (
     SELECT
@@ -85,37 +84,40 @@ target AS (
     WHERE s.key IS NULL AND NOT l.compare_fully
 )
 
-SELECT
-    t.user_id,
-    t.customer_phone,
-    t.conversation_id,
-    t.agent_id,
-    t.agent_name,
-    t.platform,
-    t.phone_number_id,
-    t.is_active,
-    t.created_at,
-    t.source_last_message_at,
-    CASE
-        WHEN t.reload_messages THEN coalesce(c.message_count, 0)
-        WHEN t.message_count IS NULL
-            THEN projector.count_messages(t.user_id, t.customer_phone, t.conversation_id)
-        ELSE t.message_count + coalesce(m.difference, 0)
-    END AS message_count,
-    CASE
-        WHEN t.reload_messages THEN c.first_message_at
-        WHEN t.message_count IS NULL OR m.first_removed <= t.first_message_at
-            THEN projector.first_message_at(t.user_id, t.customer_phone, t.conversation_id)
-        ELSE least(t.first_message_at, m.first_added)
-    END AS first_message_at,
-    CASE
-        WHEN t.reload_messages THEN c.newest_message_at
-        WHEN t.message_count IS NULL OR m.newest_removed >= t.newest_message_at
-            THEN projector.newest_message_at(t.user_id, t.customer_phone, t.conversation_id)
-        ELSE greatest(t.newest_message_at, m.newest_added)
-    END AS newest_message_at
-FROM target AS t
-LEFT JOIN moves AS m
-    ON m.user_id = t.user_id AND m.customer_phone = t.customer_phone AND m.conversation_id = t.conversation_id
-LEFT JOIN counted AS c ON c.user_id = t.user_id AND c.conversation_id = t.conversation_id
+INSERT INTO new_conversations ({columns.lead_conversations})
+SELECT {columns.lead_conversations of computed}
+FROM (
+    SELECT
+        t.user_id,
+        t.customer_phone,
+        t.conversation_id,
+        t.agent_id,
+        t.agent_name,
+        t.platform,
+        t.phone_number_id,
+        t.is_active,
+        t.created_at,
+        t.source_last_message_at,
+        CASE
+            WHEN t.reload_messages THEN coalesce(c.message_count, 0)
+            WHEN t.message_count IS NULL
+                THEN projector.count_messages(t.user_id, t.customer_phone, t.conversation_id)
+            ELSE t.message_count + coalesce(m.difference, 0)
+        END AS message_count,
+        CASE
+            WHEN t.reload_messages THEN c.first_message_at
+            WHEN t.message_count IS NULL OR m.first_removed <= t.first_message_at
+                THEN projector.first_message_at(t.user_id, t.customer_phone, t.conversation_id)
+            ELSE least(t.first_message_at, m.first_added)
+        END AS first_message_at,
+        CASE
+            WHEN t.reload_messages THEN c.newest_message_at
+            WHEN t.message_count IS NULL OR m.newest_removed >= t.newest_message_at
+                THEN projector.newest_message_at(t.user_id, t.customer_phone, t.conversation_id)
+            ELSE greatest(t.newest_message_at, m.newest_added)
+        END AS newest_message_at
+    FROM target AS t
+    LEFT JOIN moves AS m
+        ON m.user_id = t.user_id AND m.customer_phone = t.customer_phone AND m.conversation_id = t.conversation_id
+    LEFT JOIN counted AS c ON c.user_id = t.user_id AND c.conversation_id = t.conversation_id
 ) AS computed;

@@ -4,7 +4,6 @@
 -- for: lead_counts lead_daily_counts lead_totals
 -- A row is written if any of its numbers moves: a lead that turns from Hot to Warm moves no count of leads. A message
 -- of a lead whose facets stay moves days and hours, and does not touch the row of all leads.
--- with leads = lead_moves
 INSERT INTO read_model.{table} AS s ({columns.table})
 SELECT {columns.table of d}
 FROM ({definition.table}) AS d

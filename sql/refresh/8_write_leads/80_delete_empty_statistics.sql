@@ -2,7 +2,6 @@
 --
 -- when: statistics_shrink
 -- for: lead_counts lead_daily_counts lead_totals
--- with leads = lead_moves
 DELETE FROM read_model.{table} AS s
 USING (
     SELECT DISTINCT {lookup.table of d}

@@ -21,8 +21,8 @@ def test_a_batch_of_all_shards_has_no_other_beside_it_and_chooses_nothing() -> N
 
 def test_what_takes_the_oldest_changes_names_no_table_of_the_platform() -> None:
     """It locks none, so that it needs no limit for that, and PostgreSQL opens none for it."""
-    assert b"{source." in step("refresh/1_take/35_choose_changes").text
-    assert b"{source." not in step("refresh/1_take/40_take_changes").text
+    assert b"projector.current_keys()" in step("refresh/1_take/35_choose_changes").text
+    assert b"projector.current_keys()" not in step("refresh/1_take/40_take_changes").text
 
 
 def test_the_groups_are_as_many_as_a_mask_of_bits_gives() -> None:

@@ -210,7 +210,7 @@ def test_untried_letters_of_a_tenant_with_few_come_first(other: Connection) -> N
         set_aside_untried(
             other, "reload_conversations", ["c-few-1"], psycopg.errors.CheckViolation("refused")
         )
-    first = other.execute(query("dead_letters", "find_untried"), {"limit": 500}).fetchall()
+    first = other.execute(query("core", "find_untried"), {"limit": 500}).fetchall()
     assert first == [("reload_conversations", "c-few-1")]
 
 

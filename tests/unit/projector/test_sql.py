@@ -6,13 +6,12 @@ from pathlib import Path
 import pytest
 
 from projector.database import sql
-from projector.database.placeholders import _PLACEHOLDER
 from projector.database.schema import table_columns
-from projector.database.sql import _digest, _queries
+from projector.database.sql import _PLACEHOLDER, _digest, _queries
 
 Write = Callable[[str, str], None]
 
-LOADERS = (sql.steps, sql.functions, _queries)
+LOADERS = (sql.steps, sql.functions, sql.query, _queries)
 COUNTS = ("lead_counts", "lead_daily_counts", "lead_totals")
 
 
@@ -86,22 +85,29 @@ def test_a_step_for_several_tables_is_one_for_each_and_its_point_comes_after_the
         sql.step("work/10_add")
 
 
-def test_a_definition_is_put_in_without_comments_and_with_the_meanings_of_the_step(write: Write) -> None:
-    write("definition/rows", "-- Reads {source}.\nSELECT r.*\nFROM {source} AS r\n-- As they are.\n")
-    write(
-        "work/10_one",
-        "-- with source = (SELECT *\n--     FROM {inner})\n-- with inner = elsewhere\nSELECT ({definition.rows});\n",
-    )
+def test_a_definition_is_put_in_without_comments_wherever_its_folder_is(write: Write) -> None:
+    write("definition/rows", "-- Reads staged.\nSELECT r.*\nFROM ({definition.more}) AS r\n-- As they are.\n")
+    write("definition/folder/more", "SELECT m.* FROM staged AS m {fence}\n")
+    write("work/10_one", "WITH staged AS (SELECT 1) SELECT ({definition.rows});\n")
     [text] = texts("work")
-    assert text == "SELECT (SELECT r.*\nFROM (SELECT * FROM elsewhere) AS r\n);"
+    assert text == (
+        "WITH staged AS (SELECT 1) SELECT (SELECT r.*\nFROM (SELECT m.* FROM staged AS m OFFSET 0\n) AS r\n);"
+    )
+    assert sql.definition("more", fence="") == "SELECT m.* FROM staged AS m \n"
 
 
-def test_the_caller_gives_what_the_header_leaves_open_and_the_header_wins(write: Write) -> None:
-    write("work/10_one", "-- with fixed = mine\nSELECT {fixed} {fence};\n")
-    [one] = sql.steps("work", fence="OFFSET 0", fixed="yours")
-    assert one.text == b"SELECT mine OFFSET 0;"
+def test_the_caller_may_leave_out_the_fence(write: Write) -> None:
+    write("work/10_one", "SELECT 1 {fence};\n")
+    assert texts("work") == ["SELECT 1 OFFSET 0;"]
     [one] = sql.steps("work", fence="")
-    assert one.text == b"SELECT mine ;"
+    assert one.text == b"SELECT 1 ;"
+
+
+def test_the_caller_gives_the_names_that_a_query_leaves_open(write: Write) -> None:
+    write("queries/things", "-- What things ask.\n\n-- name: count\nSELECT count(*) FROM {table};\n")
+    assert sql.query("things", "count", table="a.b") == "SELECT count(*) FROM a.b;"
+    with pytest.raises(LookupError, match=r"\{table\} means nothing"):
+        sql.query("things", "count")
 
 
 @pytest.mark.parametrize(
@@ -138,7 +144,7 @@ def test_an_unknown_table_or_definition_is_an_error_that_names_it(write: Write) 
     with pytest.raises(LookupError, match="no_table"):
         sql.steps("work")
     write("work/10_one", "SELECT ({definition.no_definition});\n")
-    with pytest.raises(FileNotFoundError, match="no_definition"):
+    with pytest.raises(LookupError, match="no_definition"):
         sql.steps("work")
 
 
@@ -193,11 +199,9 @@ def test_the_projection_version_is_the_digest_of_the_definition() -> None:
     ),
 )
 def test_every_step_of_the_project_is_complete(folder: str) -> None:
-    given = {"fence": "OFFSET 0"} if folder.startswith("rebuild/piece") else {}
-    for one in sql.steps(folder, **given):
+    for one in sql.steps(folder):
         assert one.text
-        # A connection fills in the names of source tables.
-        left = [match[0] for match in _PLACEHOLDER.finditer(one.text.decode()) if match[1] != "source"]
+        left = [match[0] for match in _PLACEHOLDER.finditer(one.text.decode())]
         assert left == [], one.name
 
 

@@ -51,7 +51,7 @@ def test_each_batch_with_changes_has_a_span_with_its_statements_in_order(
     # The only projector chooses nothing, so that no step of that is run.
     assert names[:3] == [
         "refresh/1_take/20_open_batch",
-        "queries/pipeline/clear_staging_table",
+        "queries/core/clear_staging_table",
         "refresh/1_take/40_take_changes",
     ]
     # Several steps limit how long they wait for a lock, by the same statement.

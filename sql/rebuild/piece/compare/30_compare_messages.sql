@@ -1,27 +1,30 @@
 -- Find the leads of which a message differs from the definition.
---
--- with brought_messages =
---     (SELECT k.user_id, k.customer_phone, m.message_id COLLATE "C" AS message_id, k.key AS conversation_id, m.sent_at,
---         m.sequence_no, m.sender, m.status, m.text
---     FROM piece_keys AS k
---     CROSS JOIN LATERAL (
---         SELECT d.* FROM ({definition.lead_messages}) AS d
---         WHERE d.conversation_id = k.key COLLATE "default" {fence}
---     ) AS m
---     WHERE k.kind = 'conversation')
--- with stored_messages = (
---     SELECT {columns.lead_messages of m}
---     FROM piece_leads AS l
---     CROSS JOIN LATERAL (
---         SELECT stored.*
---         FROM read_model.lead_messages AS stored
---         WHERE stored.user_id = l.user_id AND stored.customer_phone = l.customer_phone
---         {fence}
---     ) AS m)
+WITH brought_messages AS NOT MATERIALIZED (
+    SELECT k.user_id, k.customer_phone, m.message_id COLLATE "C" AS message_id, k.key AS conversation_id, m.sent_at,
+        m.sequence_no, m.sender, m.status, m.text
+    FROM piece_keys AS k
+    CROSS JOIN LATERAL (
+        SELECT d.* FROM projector.current_messages() AS d
+        WHERE d.conversation_id = k.key COLLATE "default" {fence}
+    ) AS m
+    WHERE k.kind = 'conversation'
+),
+
+stored_messages AS NOT MATERIALIZED (
+    SELECT {columns.lead_messages of m}
+    FROM piece_leads AS l
+    CROSS JOIN LATERAL (
+        SELECT stored.*
+        FROM read_model.lead_messages AS stored
+        WHERE stored.user_id = l.user_id AND stored.customer_phone = l.customer_phone
+        {fence}
+    ) AS m
+)
+
 INSERT INTO differing_leads (user_id, customer_phone)
 SELECT DISTINCT
     coalesce(n.user_id, o.user_id),
     coalesce(n.customer_phone, o.customer_phone)
-FROM {brought_messages} AS n
-FULL JOIN {stored_messages} AS o ON o.user_id = n.user_id AND o.message_id = n.message_id
+FROM brought_messages AS n
+FULL JOIN stored_messages AS o ON o.user_id = n.user_id AND o.message_id = n.message_id
 WHERE ({columns.lead_messages of o}) IS DISTINCT FROM ({columns.lead_messages of n});

@@ -2,34 +2,44 @@
 --
 -- The totals come from the messages of the read model: if these differ from the source, the step before has found the
 -- lead.
--- with brought_conversations =
---     (SELECT k.user_id, k.customer_phone, k.key AS conversation_id, c.agent_id, c.agent_name, c.platform,
---         c.phone_number_id, c.is_active, c.created_at, c.source_last_message_at
---     FROM piece_keys AS k
---     CROSS JOIN LATERAL (
---         SELECT d.* FROM ({definition.conversations}) AS d
---         WHERE d.conversation_id = k.key COLLATE "default" {fence}
---     ) AS c
---     WHERE k.kind = 'conversation' AND c.user_id = k.user_id AND c.customer_phone = k.customer_phone)
--- with stored_times = (
---     SELECT m.user_id, m.customer_phone, m.conversation_id, m.sent_at
---     FROM piece_leads AS l
---     CROSS JOIN LATERAL (
---         SELECT stored.*
---         FROM read_model.lead_messages AS stored
---         WHERE stored.user_id = l.user_id AND stored.customer_phone = l.customer_phone
---         {fence}
---     ) AS m)
--- with stored_conversations = (
---     SELECT {columns.lead_conversations of c}
---     FROM piece_leads AS l
---     CROSS JOIN LATERAL (
---         SELECT stored.*
---         FROM read_model.lead_conversations AS stored
---         WHERE stored.user_id = l.user_id AND stored.customer_phone = l.customer_phone
---         {fence}
---     ) AS c)
--- with messages = {stored_times}
+WITH brought_conversations AS NOT MATERIALIZED (
+    SELECT k.user_id, k.customer_phone, k.key AS conversation_id, c.agent_id, c.agent_name, c.platform,
+        c.phone_number_id, c.is_active, c.created_at, c.source_last_message_at
+    FROM piece_keys AS k
+    CROSS JOIN LATERAL (
+        SELECT d.* FROM projector.current_conversations() AS d
+        WHERE d.conversation_id = k.key COLLATE "default" {fence}
+    ) AS c
+    WHERE k.kind = 'conversation' AND c.user_id = k.user_id AND c.customer_phone = k.customer_phone
+),
+
+stored_times AS NOT MATERIALIZED (
+    SELECT m.user_id, m.customer_phone, m.conversation_id, m.sent_at
+    FROM piece_leads AS l
+    CROSS JOIN LATERAL (
+        SELECT stored.*
+        FROM read_model.lead_messages AS stored
+        WHERE stored.user_id = l.user_id AND stored.customer_phone = l.customer_phone
+        {fence}
+    ) AS m
+),
+
+stored_conversations AS NOT MATERIALIZED (
+    SELECT {columns.lead_conversations of c}
+    FROM piece_leads AS l
+    CROSS JOIN LATERAL (
+        SELECT stored.*
+        FROM read_model.lead_conversations AS stored
+        WHERE stored.user_id = l.user_id AND stored.customer_phone = l.customer_phone
+        {fence}
+    ) AS c
+),
+
+counted_messages AS NOT MATERIALIZED (
+    SELECT r.*
+    FROM stored_times AS r
+)
+
 INSERT INTO differing_leads (user_id, customer_phone)
 SELECT DISTINCT
     coalesce(n.user_id, o.user_id),
@@ -40,10 +50,10 @@ FROM (
         coalesce(t.message_count, 0)::integer AS message_count,
         t.first_message_at,
         t.newest_message_at
-    FROM {brought_conversations} AS c
+    FROM brought_conversations AS c
     LEFT JOIN ({definition.message_totals}) AS t
         ON t.user_id = c.user_id AND t.customer_phone = c.customer_phone AND t.conversation_id = c.conversation_id
 ) AS n
-FULL JOIN {stored_conversations} AS o
+FULL JOIN stored_conversations AS o
     ON o.user_id = n.user_id AND o.customer_phone = n.customer_phone AND o.conversation_id = n.conversation_id
 WHERE ({columns.lead_conversations of o}) IS DISTINCT FROM ({columns.lead_conversations of n});

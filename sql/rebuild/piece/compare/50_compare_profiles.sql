@@ -1,27 +1,38 @@
 -- Find the leads whose profile differs from the definition. A lead has a conversation or a counted template send.
---
--- with brought_profiles =
---     (SELECT d.*
---     FROM ({definition.lead_profiles}) AS d
---     LEFT JOIN (
---         SELECT DISTINCT k.user_id, k.customer_phone FROM piece_keys AS k WHERE k.kind = 'conversation'
---     ) AS c ON c.user_id = d.user_id AND c.customer_phone = d.customer_phone
---     WHERE c.user_id IS NOT NULL OR d.template_sends_count > 0)
--- with leads = piece_leads
--- with keys = piece_keys
--- with stored_profiles = (
---     SELECT {columns.lead_profiles of p}
---     FROM piece_leads AS l
---     CROSS JOIN LATERAL (
---         SELECT stored.*
---         FROM read_model.lead_profiles AS stored
---         WHERE stored.user_id = l.user_id AND stored.customer_phone = l.customer_phone
---         {fence}
---     ) AS p)
+WITH profile_leads AS NOT MATERIALIZED (
+    SELECT r.*
+    FROM piece_leads AS r
+),
+
+profile_keys AS NOT MATERIALIZED (
+    SELECT r.*
+    FROM piece_keys AS r
+),
+
+stored_profiles AS NOT MATERIALIZED (
+    SELECT {columns.lead_profiles of p}
+    FROM piece_leads AS l
+    CROSS JOIN LATERAL (
+        SELECT stored.*
+        FROM read_model.lead_profiles AS stored
+        WHERE stored.user_id = l.user_id AND stored.customer_phone = l.customer_phone
+        {fence}
+    ) AS p
+),
+
+brought_profiles AS NOT MATERIALIZED (
+    SELECT d.*
+    FROM ({definition.lead_profiles}) AS d
+    LEFT JOIN (
+        SELECT DISTINCT k.user_id, k.customer_phone FROM piece_keys AS k WHERE k.kind = 'conversation'
+    ) AS c ON c.user_id = d.user_id AND c.customer_phone = d.customer_phone
+    WHERE c.user_id IS NOT NULL OR d.template_sends_count > 0
+)
+
 INSERT INTO differing_leads (user_id, customer_phone)
 SELECT DISTINCT
     coalesce(n.user_id, o.user_id),
     coalesce(n.customer_phone, o.customer_phone)
-FROM {brought_profiles} AS n
-FULL JOIN {stored_profiles} AS o ON o.user_id = n.user_id AND o.customer_phone = n.customer_phone
+FROM brought_profiles AS n
+FULL JOIN stored_profiles AS o ON o.user_id = n.user_id AND o.customer_phone = n.customer_phone
 WHERE ({columns.lead_profiles of o}) IS DISTINCT FROM ({columns.lead_profiles of n});

@@ -1,11 +1,21 @@
 -- Make the rows of lead_totals of one day of a tenant, and of its hours, what its leads add up to.
 --
 -- Parameters: user_id, day. The tenant is locked. A row that comes to 0 is deleted afterwards.
--- with leads = (SELECT l.*, 1 AS weight FROM read_model.leads AS l WHERE l.user_id = %(user_id)s
---     AND (l.last_message_at >= %(day)s::date AND l.last_message_at < %(day)s::date + 1
---         OR l.first_contact_at >= %(day)s::date AND l.first_contact_at < %(day)s::date + 1))
--- with stored = (SELECT t.* FROM read_model.lead_totals AS t WHERE t.user_id = %(user_id)s
---     AND t.bucket_start >= %(day)s::date AND t.bucket_start < %(day)s::date + 1)
+WITH lead_moves AS NOT MATERIALIZED (
+    SELECT
+        l.*,
+        1 AS weight
+    FROM read_model.leads AS l
+    WHERE l.user_id = %(user_id)s
+    AND (l.last_message_at >= %(day)s::date AND l.last_message_at < %(day)s::date + 1
+        OR l.first_contact_at >= %(day)s::date AND l.first_contact_at < %(day)s::date + 1)
+),
+
+stored AS NOT MATERIALIZED (
+    SELECT t.* FROM read_model.lead_totals AS t WHERE t.user_id = %(user_id)s
+    AND t.bucket_start >= %(day)s::date AND t.bucket_start < %(day)s::date + 1
+)
+
 INSERT INTO read_model.lead_totals AS s ({columns.lead_totals})
 SELECT {columns.lead_totals of d}
 FROM (
@@ -22,7 +32,7 @@ FROM (
         SELECT
             {columns.lead_totals of o},
             -1 AS sign
-        FROM {stored} AS o
+        FROM stored AS o
     ) AS side
     GROUP BY {key.lead_totals of side}
 ) AS d

@@ -7,8 +7,7 @@ import pytest
 
 from projector.core.pipeline import BatchResult, InjectionPoint
 from projector.core.refresh import refresh
-from projector.database.sql import definition, steps
-from projector.database.steps import Step
+from projector.database.sql import Step, definition, steps
 from projector.report.errors import TenantNotFoundError
 from projector.report.progress import QUIET
 from projector.sweep import statistics
@@ -194,24 +193,20 @@ def test_a_row_too_many_or_in_the_wrong_place_is_mended(filled: Connection, drif
 def test_a_row_too_many_is_mended_also_where_its_lead_agrees_with_it(filled: Connection, drift: str) -> None:
     before = contents(filled)
     filled.execute(EXTRA[drift].encode(), prepare=False)
-    messages = definition("message_totals", messages="read_model.lead_messages")
+    read = {"counted_messages": "lead_messages", "newest_messages": "lead_messages"}
+    read |= {"new_profiles": "lead_profiles", "new_conversations": "lead_conversations"}
+    given = ", ".join(f"{name} AS (SELECT r.* FROM read_model.{table} AS r)" for name, table in read.items())
+    given += f", last_messages AS ({definition('last_messages')})"
     filled.execute(
-        "UPDATE read_model.lead_conversations AS c SET message_count = t.message_count,"
+        f"WITH {given} UPDATE read_model.lead_conversations AS c SET message_count = t.message_count,"
         " first_message_at = t.first_message_at, newest_message_at = t.newest_message_at"
-        f" FROM ({messages}) AS t WHERE (t.user_id, t.customer_phone, t.conversation_id)"
+        f" FROM ({definition('message_totals')}) AS t WHERE (t.user_id, t.customer_phone, t.conversation_id)"
         " = (c.user_id, c.customer_phone, c.conversation_id)".encode(),
     )
-    last = f"({definition('last_messages', messages='read_model.lead_messages')})"
-    leads = definition(
-        "leads",
-        lead_profiles="read_model.lead_profiles",
-        lead_conversations="read_model.lead_conversations",
-        last_messages=last,
-    )
     filled.execute(
-        "UPDATE read_model.leads AS l SET document = d.document, total_messages = d.total_messages,"
+        f"WITH {given} UPDATE read_model.leads AS l SET document = d.document, total_messages = d.total_messages,"
         " last_message_at = d.last_message_at, first_contact_at = d.first_contact_at, on_whatsapp = d.on_whatsapp,"
-        f" on_instagram = d.on_instagram, on_webchat = d.on_webchat FROM ({leads}) AS d"
+        f" on_instagram = d.on_instagram, on_webchat = d.on_webchat FROM ({definition('leads')}) AS d"
         " WHERE (d.user_id, d.customer_phone) = (l.user_id, l.customer_phone)".encode()
     )
     assert contents(filled) != before

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 import structlog
 
@@ -15,7 +16,6 @@ from projector.core.batch import Batch
 from projector.core.choice import MOST_PASSES
 from projector.core.refresh import refresh_with_backoff
 from projector.database import locks
-from projector.database.source_names import SourceCursor
 from projector.observe.metrics import counted
 from projector.operate.install import migrate
 from projector.scheduler import jobs as scheduler_jobs
@@ -230,14 +230,14 @@ def test_an_idle_refresh_asks_one_statement(
     jobs = jobs_of(database, monkeypatch, tmp_path)
     assert jobs.workers["refresh"]() == 0.25
     sent: list[object] = []
-    execute = SourceCursor.execute
+    execute = psycopg.Cursor.execute
 
-    def note(cursor: SourceCursor, query: object, *values: object, **options: object) -> object:
+    def note(cursor: psycopg.Cursor, query: object, *values: object, **options: object) -> object:
         sent.append(query)
         return execute(cursor, query, *values, **options)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patches:
-        patches.setattr(SourceCursor, "execute", note)
+        patches.setattr(psycopg.Cursor, "execute", note)
         jobs.workers["refresh"]()
     jobs.end()
     assert len(sent) == 1

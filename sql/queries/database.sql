@@ -1,3 +1,51 @@
+-- What projector/database asks.
+
+-- Where the platform's tables are: see projector/database/source_names.py.
+
+-- name: can_read_source_tables
+-- Returns whether the login may read projector.source_tables; null where the read model is not installed. A table of
+-- this name that somebody else made lacks our columns.
+SELECT
+    CASE
+        WHEN has_schema_privilege(to_regnamespace('projector'), 'USAGE')
+            THEN has_table_privilege(to_regclass('projector.source_tables'), 'SELECT') AND (
+                SELECT count(*) = 2
+                FROM pg_catalog.pg_attribute AS a
+                WHERE a.attrelid = to_regclass('projector.source_tables') AND a.attname IN ('table_name', 'schema_name')
+            )
+    END AS can_read_source_tables;
+
+-- name: read_source_tables
+-- Returns the name and the schema of each source table, as the last `migrate` found it.
+SELECT
+    s.table_name,
+    s.schema_name
+FROM projector.source_tables AS s;
+
+-- name: find_closed_schema
+-- Returns a schema with source tables that the login may not use, and the login's role, both quoted for SQL.
+SELECT
+    quote_ident(n.nspname) AS schema_name,
+    quote_ident(current_user) AS role_name
+FROM projector.source_tables AS s
+INNER JOIN pg_catalog.pg_namespace AS n ON n.nspname = s.schema_name
+INNER JOIN pg_catalog.pg_class AS c ON c.relnamespace = n.oid AND c.relname = s.table_name
+WHERE NOT has_schema_privilege(n.oid, 'USAGE')
+LIMIT 1;
+
+-- name: locate_source
+-- Returns the name of each source table that is found, and the first of the schemas that has it.
+--
+-- Parameters: tables, their names; schemas, in the order in which they are searched.
+SELECT DISTINCT ON (c.relname)
+    c.relname::text AS table_name,
+    n.nspname::text AS schema_name
+FROM unnest(%(schemas)s::text[]) WITH ORDINALITY AS path (schema_name, place)
+INNER JOIN pg_catalog.pg_namespace AS n ON n.nspname = path.schema_name
+INNER JOIN pg_catalog.pg_class AS c ON c.relnamespace = n.oid
+WHERE c.relname = ANY(%(tables)s)
+ORDER BY c.relname ASC, path.place ASC;
+
 -- What a session waits for: projector/database/lock_waits.py tells it to an operator.
 
 -- name: find_awaited_lock

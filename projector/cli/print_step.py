@@ -1,0 +1,31 @@
+"""Print a step of sql/ as PostgreSQL runs it, for psql: `python -m projector.cli.print_step refresh/2_lock`.
+
+Before it comes what a batch sets and creates in its session, so that EXPLAIN can be put before the step. A parameter is
+a variable of psql: `psql -v shards="'{0,1}'"`.
+"""
+
+import re
+import sys
+
+from projector.core import pipeline
+from projector.database.connect import SEARCH_PATH
+from projector.database.sql import statement, steps
+
+_PARAMETER = re.compile(r"%\((\w+)\)s")
+
+
+def printed(name: str) -> str:
+    """Return the steps of a path below `sql/`, after what their session needs; raises LookupError for none."""
+    session = [f"SET search_path = {SEARCH_PATH};", *(f"{text};" for text in pipeline.SESSION)]
+    session.append(statement("refresh/0_session/10_staging_tables"))
+    found = [f"-- {one.name}\n{one.text.decode()}" for one in steps(name)]
+    return "\n".join((*session, *(_PARAMETER.sub(r":\1", text).replace("%%", "%") for text in found))) + "\n"
+
+
+if __name__ == "__main__":
+    try:
+        sys.stdout.write(printed(sys.argv[1]))
+    except (IndexError, LookupError) as error:
+        sys.exit(
+            f"{error}: name a folder or a file below sql/, such as refresh/7_compare_leads/70_compute_leads."
+        )

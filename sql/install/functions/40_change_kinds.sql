@@ -1,0 +1,24 @@
+-- What each kind of change makes stale: which keys, the kind as which these are queued where a change is spread or a
+-- table was truncated, and the kind as which one is set aside as a dead letter and read again as a whole.
+--
+-- Where letter_kind is null, the change names no such keys itself: projector.keys_of_change() finds them.
+CREATE OR REPLACE VIEW projector.change_kinds AS
+SELECT
+    k.change_kind COLLATE "C" AS change_kind,
+    k.key_kind COLLATE "C" AS key_kind,
+    k.queued_kind COLLATE "C" AS queued_kind,
+    k.letter_kind COLLATE "C" AS letter_kind
+FROM (
+    VALUES
+    ('messages', 'conversation', 'reload_conversations', 'reload_conversations'),
+    ('reload_conversations', 'conversation', 'reload_conversations', 'reload_conversations'),
+    ('conversations', 'conversation', 'conversations', 'reload_conversations'),
+    ('extractions', 'conversation', 'extractions', 'reload_conversations'),
+    ('contacts', 'contact', 'contacts', 'contacts'),
+    ('template_sends', 'template_send', 'template_sends', 'template_sends'),
+    ('agents', 'conversation', 'conversations', NULL),
+    ('phone_numbers', 'conversation', 'conversations', NULL),
+    ('phone_numbers', 'template_send', 'template_sends', NULL),
+    ('templates', 'template_send', 'template_sends', NULL)
+) AS k (change_kind, key_kind, queued_kind, letter_kind);
+COMMENT ON VIEW projector.change_kinds IS 'What each kind of change makes stale.';

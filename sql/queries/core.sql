@@ -1,0 +1,450 @@
+-- What projector/core asks, and the scheduler of the queue.
+
+-- What the pipeline asks about its staging tables.
+
+-- name: find_bloated_tables
+-- Returns: name of each staging table that holds more bytes, most of them rows that were deleted.
+-- Parameters: staging_tables, their names; truncate_above_bytes.
+SELECT staging.name
+FROM unnest(%(staging_tables)s::text[]) AS staging (name)
+WHERE pg_relation_size(to_regclass(staging.name)) > %(truncate_above_bytes)s;
+
+-- name: clear_staging_table
+-- The pipeline puts these together, one for each staging table, into one statement.
+DELETE FROM pg_temp.{staging_table};
+
+-- What a run asks before it begins: whether the read model is installed, and whether the tenants exist.
+
+-- name: is_installed
+-- Returns: installed, whether the projector's state is there; current, whether the tables are of this version.
+SELECT
+    to_regclass('projector.changes') IS NOT NULL AS installed,
+    to_regclass('projector.broken_capture') IS NOT NULL
+    AND to_regclass('projector.source_keys') IS NOT NULL
+    AND to_regclass('projector.source_tables') IS NOT NULL
+    AND to_regprocedure('projector.current_keys()') IS NOT NULL AS current;
+
+-- name: read_migrated_version
+-- Returns: version, the projection version of the program that migrated last; null before any did.
+SELECT (SELECT s.value FROM projector.settings AS s WHERE s.name = 'projection_version') AS version;
+
+-- name: is_noted_apart
+-- Returns whether an older version installed the read model in a database of its own.
+SELECT EXISTS (SELECT FROM projector.settings AS s WHERE s.name = 'read_model_apart') AS is_noted_apart;
+
+-- name: is_built
+-- Returns one row once a complete build has ended.
+SELECT
+FROM read_model.projection AS p
+WHERE p.built_at IS NOT NULL;
+
+-- name: find_source_tenants
+-- Returns: those of the tenants that the source knows. Parameter: tenants.
+SELECT wanted.user_id
+FROM unnest(%(tenants)s::text[]) AS wanted (user_id)
+WHERE EXISTS (SELECT FROM projector.source_users() AS u WHERE u.user_id = wanted.user_id);
+
+-- name: find_stored_tenants
+-- Returns: those of the tenants that the read model knows.
+--
+-- Parameter: tenants.
+SELECT t.user_id
+FROM read_model.tenants AS t
+WHERE t.user_id = any(%(tenants)s::text[])
+UNION
+SELECT l.user_id
+FROM read_model.leads AS l
+WHERE l.user_id = any(%(tenants)s::text[]);
+
+-- The queries of a refresh that are not steps, and what it keeps of the changes that fail.
+
+-- name: count_changes
+-- Returns: how many changes wait.
+SELECT count(*) AS changes
+FROM projector.changes;
+
+-- name: find_tables_to_analyze
+-- Returns: the tables of the read model whose statistics know fewer rows than the table has pages.
+SELECT c.oid::regclass::text AS table_name
+FROM pg_catalog.pg_class AS c
+WHERE c.relkind = 'r'
+    AND c.relnamespace = 'read_model'::regnamespace
+    AND pg_relation_size(c.oid) > 20 * 8192
+    AND c.reltuples < pg_relation_size(c.oid) / 8192;
+
+-- name: find_keys_to_analyze
+-- Returns: the table of the keys, if its statistics know fewer rows than it has pages.
+SELECT c.oid::regclass::text AS table_name
+FROM pg_catalog.pg_class AS c
+WHERE c.oid = 'projector.source_keys'::regclass
+    AND pg_relation_size(c.oid) > 20 * 8192
+    AND c.reltuples < pg_relation_size(c.oid) / 8192;
+
+-- The dead letters: keys whose refresh failed.
+
+-- name: find_letters
+-- Returns: kind, key of the dead letters to try next, at most as many as the limit, or all of them where that is null.
+-- Parameters: due_only, limit. Those that were never tried alone are left out: find_untried finds them.
+--
+-- The first of each tenant come before the second of any, so that no tenant waits for all those of another. One that
+-- failed at a time that the clock has not reached is due: the clock was set back.
+SELECT
+    d.kind,
+    d.key
+FROM projector.dead_letters AS d
+WHERE d.attempts > 0
+    AND (
+        NOT %(due_only)s
+        OR d.retry_at <= clock_timestamp()
+        OR d.retry_at > clock_timestamp() + least(
+            interval '10 seconds' * 2 ^ least(d.attempts - 1, 20), interval '1 hour'
+        )
+    )
+ORDER BY row_number() OVER (PARTITION BY d.user_id ORDER BY d.retry_at), d.retry_at
+LIMIT %(limit)s;
+
+-- name: find_untried
+-- Returns: kind, key of some letters of one tenant and kind that were set aside with others, and never tried alone.
+-- Those that another session tries are left to it. Parameters: limit.
+--
+-- The tenant with the fewest comes first, so that it does not wait for all those of another.
+SELECT
+    d.kind,
+    d.key
+FROM projector.dead_letters AS d
+WHERE d.attempts = 0
+    AND (d.kind, coalesce(d.user_id, '')) = (
+        SELECT
+            f.kind,
+            coalesce(f.user_id, '')
+        FROM projector.dead_letters AS f
+        WHERE f.attempts = 0
+        GROUP BY f.kind, coalesce(f.user_id, '')
+        ORDER BY count(*), min(f.retry_at)
+        LIMIT 1
+    )
+ORDER BY d.retry_at, d.key
+LIMIT %(limit)s
+FOR UPDATE SKIP LOCKED;
+
+-- name: lock_letters
+-- Returns: key of those of the dead letters that this transaction has to itself now: two refreshes never retry one at
+-- the same time. Parameters: kind, keys.
+SELECT d.key
+FROM projector.dead_letters AS d
+WHERE d.kind = %(kind)s AND d.key = any(%(keys)s::text[])
+FOR UPDATE SKIP LOCKED;
+
+-- name: stage_letters
+-- Stages dead letters as a change. Parameters: kind, keys.
+INSERT INTO taken_changes (change_id, shard, kind, keys)
+VALUES (0, 0, %(kind)s, %(keys)s::text[]);
+
+-- name: delete_letters
+-- Parameters: kind, keys.
+DELETE FROM projector.dead_letters
+WHERE kind = %(kind)s AND key = any(%(keys)s::text[]);
+
+-- name: set_aside
+-- Sets keys aside with their error. One that failed alone (attempts is 1) is tried again after a pause that doubles
+-- from ten seconds up to an hour, one that never was (attempts is 0) at once. A key that neither the source nor
+-- projector.source_keys has any more is not set aside: nothing of it is left to project, and what failed may have been
+-- erased since.
+-- Parameters: kind, keys, error, attempts; key_kind, what the keys are in projector.source_keys.
+INSERT INTO projector.dead_letters AS d (
+    kind, key, user_id, customer_phone, error, attempts, first_failed_at, retry_at
+)
+SELECT
+    %(kind)s::text,
+    failed.key,
+    lead.user_id,
+    lead.customer_phone,
+    %(error)s::text,
+    %(attempts)s::integer,
+    statement_timestamp(),
+    clock_timestamp() + interval '10 seconds' * %(attempts)s
+FROM (SELECT DISTINCT k.key FROM unnest(%(keys)s::text[]) AS k (key) WHERE k.key IS NOT NULL) AS failed
+LEFT JOIN LATERAL (
+    SELECT
+        s.user_id,
+        s.customer_phone
+    FROM projector.current_keys() AS s
+    WHERE s.kind = %(key_kind)s AND s.key = failed.key COLLATE "default"
+    OFFSET 0
+) AS lead ON true
+WHERE lead.user_id IS NOT NULL
+    OR EXISTS (SELECT FROM projector.source_keys AS k WHERE k.kind = %(key_kind)s AND k.key = failed.key)
+    OR CASE %(key_kind)s
+        WHEN 'conversation'
+            THEN EXISTS (SELECT FROM projector.source_conversations() AS c WHERE c.conversation_id::text = failed.key)
+        WHEN 'contact' THEN EXISTS (SELECT FROM projector.source_contacts() AS c WHERE c.contact_id::text = failed.key)
+        ELSE EXISTS (SELECT FROM projector.source_template_sends() AS s WHERE s.send_id::text = failed.key)
+    END
+ON CONFLICT (kind, key) DO UPDATE SET
+    error = excluded.error,
+    attempts = d.attempts + 1,
+    retry_at = clock_timestamp() + least(interval '10 seconds' * 2 ^ least(d.attempts, 20), interval '1 hour')
+WHERE excluded.attempts > 0;
+
+-- name: count_letters
+-- Returns: user_ids and numbers, the tenants that have dead letters, and how many, as two arrays.
+SELECT
+    coalesce(array_agg(counted.user_id), '{}') AS user_ids,
+    coalesce(array_agg(counted.number), '{}') AS numbers
+FROM (
+    SELECT
+        d.user_id,
+        count(*) AS number
+    FROM projector.dead_letters AS d
+    WHERE d.user_id IS NOT NULL
+    GROUP BY d.user_id
+) AS counted;
+
+-- name: write_counts
+-- Writes the number of dead letters into the row of each tenant that has some, where the API reads it.
+--
+-- Parameters: user_ids and numbers, two arrays of one length.
+INSERT INTO read_model.tenants AS t (user_id, dead_letters)
+SELECT
+    d.user_id,
+    d.number
+FROM unnest(%(user_ids)s::text[], %(numbers)s::bigint[]) AS d (user_id, number)
+ON CONFLICT (user_id) DO UPDATE SET dead_letters = excluded.dead_letters
+WHERE t.dead_letters <> excluded.dead_letters;
+
+-- name: clear_counts
+-- Writes 0 into the row of each tenant that has no dead letter any more.
+--
+-- Parameter: user_ids, those that have some.
+UPDATE read_model.tenants AS t
+SET dead_letters = 0
+WHERE t.dead_letters <> 0 AND t.user_id <> all(%(user_ids)s::text[]);
+
+-- What made a batch fail, and what waits beside it.
+
+-- name: read_staged_ids
+-- Returns: change_id of each staged change.
+SELECT t.change_id
+FROM taken_changes AS t;
+
+-- name: read_staged_parts
+-- Returns: kind, keys of each of up to eight parts of the staged change. The keys of a tenant are in one part; keys
+-- without a lead are as those of one tenant. One part is of one tenant.
+SELECT
+    ranked.kind,
+    array_agg(DISTINCT ranked.key)
+FROM (
+    SELECT
+        t.kind,
+        k.key,
+        dense_rank() OVER (ORDER BY coalesce(lead.user_id, '')) AS tenant
+    FROM taken_changes AS t
+    CROSS JOIN LATERAL unnest(t.keys) AS k (key)
+    LEFT JOIN projector.change_kinds AS kinds ON kinds.change_kind = t.kind AND kinds.letter_kind IS NOT NULL
+    LEFT JOIN LATERAL (
+        SELECT s.user_id
+        FROM projector.current_keys() AS s
+        WHERE s.key = k.key COLLATE "default" AND s.kind = kinds.key_kind
+        OFFSET 0
+    ) AS lead ON true
+) AS ranked
+GROUP BY ranked.kind, ranked.tenant % 8;
+
+-- name: queue_part
+-- Queues these keys of the staged change again, as a piece of their own. Parameter: keys.
+INSERT INTO projector.changes (shard, bulk, kind, keys, message_ids, queued_at)
+SELECT
+    t.shard,
+    true,
+    t.kind,
+    %(keys)s::text[],
+    t.message_ids,
+    t.queued_at
+FROM taken_changes AS t;
+
+-- name: find_crowd
+-- Returns: user_id, kind, keys of dead letters to be: the keys that wait in a shard, of tenants with so many failures
+-- within the last minute. Keys that were set aside together count as one failure.
+-- Parameters: shard, failures; single_changes and bulk_pieces, how many of either to look at.
+WITH crowd AS MATERIALIZED (
+    SELECT d.user_id
+    FROM projector.dead_letters AS d
+    WHERE d.user_id IS NOT NULL AND d.first_failed_at > clock_timestamp() - interval '1 minute'
+    GROUP BY d.user_id
+    HAVING count(DISTINCT d.first_failed_at) >= %(failures)s
+),
+
+waiting AS MATERIALIZED (
+    SELECT DISTINCT
+        letter.letter_kind,
+        letter.key_kind,
+        k.key
+    FROM (
+        (
+            SELECT
+                c.kind,
+                c.keys
+            FROM projector.changes AS c
+            WHERE c.shard = %(shard)s AND NOT c.bulk AND EXISTS (SELECT FROM crowd)
+            ORDER BY c.change_id
+            LIMIT %(single_changes)s
+        )
+        UNION ALL
+        (
+            SELECT
+                c.kind,
+                c.keys
+            FROM projector.changes AS c
+            WHERE c.shard = %(shard)s AND c.bulk AND EXISTS (SELECT FROM crowd)
+            ORDER BY c.change_id
+            LIMIT %(bulk_pieces)s
+        )
+    ) AS c
+    INNER JOIN projector.change_kinds AS letter ON letter.change_kind = c.kind AND letter.letter_kind IS NOT NULL
+    CROSS JOIN LATERAL unnest(c.keys) AS k (key)
+    WHERE NOT EXISTS (
+        SELECT
+        FROM projector.dead_letters AS d
+        WHERE d.kind = letter.letter_kind AND d.key = k.key
+    )
+)
+
+SELECT
+    crowd.user_id,
+    waiting.letter_kind,
+    array_agg(waiting.key)
+FROM waiting
+CROSS JOIN LATERAL (
+    SELECT s.user_id
+    FROM projector.current_keys() AS s
+    WHERE s.kind = waiting.key_kind AND s.key = waiting.key COLLATE "default"
+    OFFSET 0
+) AS lead
+INNER JOIN crowd ON crowd.user_id = lead.user_id
+GROUP BY crowd.user_id, waiting.letter_kind;
+
+-- Who waits for a read of ours: projector/core/giving_way.py cancels the read then.
+
+-- name: find_waiter
+-- Returns table_name and session_name, in words, of a session that waits for a table that this session holds. Neither
+-- our own tables nor the catalogs count: a reader of the read model is no statement of the platform.
+--
+-- Parameter: pid, the session that reads.
+WITH locks AS MATERIALIZED (
+    SELECT
+        l.pid,
+        l.database,
+        l.relation,
+        l.granted
+    FROM pg_catalog.pg_locks AS l
+    WHERE l.locktype = 'relation' AND (l.pid = %(pid)s OR NOT l.granted)
+)
+
+SELECT
+    i.identity AS table_name,
+    'process ' || w.pid || coalesce(
+        ' (' || nullif(concat_ws(', ', nullif(a.application_name, ''), 'role ' || a.usename), '') || ')', ''
+    ) AS session_name
+FROM locks AS h
+INNER JOIN locks AS w ON w.database = h.database AND w.relation = h.relation AND NOT w.granted
+INNER JOIN pg_catalog.pg_class AS c ON c.oid = h.relation
+INNER JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+CROSS JOIN LATERAL pg_identify_object('pg_class'::regclass, c.oid, 0) AS i
+LEFT JOIN pg_catalog.pg_stat_activity AS a ON a.pid = w.pid
+WHERE h.pid = %(pid)s
+    AND h.granted
+    AND n.nspname NOT IN ('projector', 'read_model', 'pg_catalog')
+    AND %(pid)s = any(pg_blocking_pids(w.pid))
+LIMIT 1;
+
+-- What the scheduler asks between two batches: whether there is anything to do.
+
+-- name: has_changes
+-- Returns: whether a change waits. This is the cheap look, of some tens of microseconds.
+-- Parameter: shards.
+SELECT EXISTS (
+    SELECT
+    FROM projector.changes AS c
+    WHERE c.shard = any(%(shards)s::smallint[])
+) AS has_changes;
+
+-- name: look
+-- Looks at everything that a batch looks at.
+--
+-- Parameters: shard_class and shards, as for 1_take/20_open_batch.sql.
+-- Returns: has_changes, gap, migrated_version and freshness_frozen of projector.queue_state; has_letters,
+-- whether there are dead letters; fresh_until, to which moment freshness may move if capture is intact, null where it
+-- may not; is_fed, whether logical replication brings the rows of source tables, or did. What it has not brought is
+-- proved by nothing here, so freshness ends where projector.provable says.
+--
+-- The clock is read before the snapshot of this statement. What was committed before it was captured, unless there is
+-- a gap; and since the snapshot shows no change in the queue, refreshes that have committed have brought all of it into
+-- the read model. A refresh in progress has its changes in the queue until it commits. A first build owns the shards,
+-- and has freshness stand still as it has refreshes wait.
+SELECT
+    looked.has_changes,
+    looked.gap,
+    looked.migrated_version,
+    looked.freshness_frozen,
+    looked.has_letters,
+    CASE WHEN NOT looked.has_changes AND NOT looked.freshness_frozen AND looked.owns_all THEN looked.provable_until END
+        AS fresh_until,
+    looked.is_fed
+FROM (
+    SELECT
+        state.provable_until,
+        state.gap,
+        state.migrated_version,
+        state.freshness_frozen,
+        EXISTS (SELECT FROM projector.feeds) OR EXISTS (SELECT FROM projector.origin) AS is_fed,
+        EXISTS (
+            SELECT
+            FROM projector.changes AS c
+            WHERE c.shard = any(%(shards)s::smallint[])
+        ) AS has_changes,
+        EXISTS (SELECT FROM projector.dead_letters) AS has_letters,
+        (
+            SELECT bool_and(pg_try_advisory_xact_lock(%(shard_class)s, wanted.shard))
+            FROM unnest(%(shards)s::smallint[]) AS wanted (shard)
+        ) AS owns_all
+    FROM projector.queue_state AS state
+    OFFSET 0
+) AS looked;
+
+-- name: look_and_advance
+-- Looks as look does, which is {looked}, and moves freshness where nothing waits and capture is intact. It is one
+-- statement in a transaction of its own.
+--
+-- Parameters: those of look; version, the projection version of this program; at_least, how old freshness is before it
+-- is moved. A time that the clock has not reached comes from a clock that was set back, as in
+-- 9_finish/20_advance_freshness.sql.
+WITH looked AS MATERIALIZED ({looked}),
+
+moved AS (
+    UPDATE read_model.freshness AS f
+    SET as_of = looked.fresh_until, shards = array_fill(looked.fresh_until, ARRAY[cardinality(f.shards)])
+    FROM looked
+    WHERE looked.fresh_until IS NOT NULL
+        AND looked.gap IS NULL
+        AND looked.migrated_version = %(version)s
+        AND (f.as_of + %(at_least)s::interval <= looked.fresh_until OR f.as_of > clock_timestamp())
+)
+
+SELECT l.*
+FROM looked AS l;
+
+-- name: is_older
+-- Returns whether freshness of a shard would move. Parameters: as for 9_finish/20_advance_freshness.sql.
+SELECT coalesce(bool_or(
+    s.as_of + %(at_least)s::interval <= %(fresh_until)s OR s.as_of > clock_timestamp()
+), false) AS is_older
+FROM read_model.freshness AS f
+CROSS JOIN LATERAL unnest(f.shards) WITH ORDINALITY AS s (as_of, place)
+WHERE s.place - 1 = any(%(shards)s::smallint[]);
+
+-- name: own_shards
+-- Returns whether this transaction owns all of these shards, and the clock after that. Parameters: as for look.
+SELECT
+    bool_and(pg_try_advisory_xact_lock(%(shard_class)s, wanted.shard)) AS is_owned,
+    clock_timestamp() AS clock
+FROM unnest(%(shards)s::smallint[]) AS wanted (shard);
