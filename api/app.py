@@ -17,13 +17,14 @@ from api.request import current
 from api.request.text import is_broken
 from api.response import compression, cors, errors
 from api.response.body import Clock, JsonResponse, begin, system_clock, with_constant_headers
-from api.routes import changes, exports, read_model, unchanged
+from api.routes import changes, exports, unchanged
 from api.routes.application import Application
 from api.routes.docs import docs
 from api.routes.health import health
 from api.routes.leads import leads
 from api.routes.metrics import metrics as metrics_page
 from api.routes.page import page
+from api.routes.state import State
 
 # No endpoint reads a body.
 MAX_BODY_BYTES = 64 * 1024
@@ -35,35 +36,33 @@ def create_app(config: Config, *, clock: Clock = system_clock) -> Flask:
     app = Application("api")
     app.response_class = JsonResponse
     app.extensions["leads_clock"] = clock
-    app.extensions["leads_ready_max_age"] = config.ready_max_age
     database = _open_database(app, config)
-    read_model.install(app, database)
     errors.install(app)
     app.before_request(begin)
     request_log.install(app, config)
-    app.extensions["leads_shared_metrics"] = config.metrics_folder
     metrics.install(app)
     cors.install(app, config.cors_origins)
     # The order of a request: who calls and for which tenant, how much that tenant asks for, what is asked. What a
     # stranger sends ends at the first, so that it takes nothing from a tenant.
-    gate.install(app, config.auth, database)
+    asks = gate.install(app, config.auth, database)
     # What waits holds no place among those that run.
     room = Waiting()
     waiting.install(app, room, lambda: Seen(*database.fetch(freshness())))
     changes.install(app, room)
-    running.install(app, config)
+    bound = running.install(app, config)
     unchanged.install(app)
-    rate.install(app, config)
+    limit = rate.install(app, config)
     app.before_request(_refuse_unreadable_request)
     compression.install(app, config)
-    exports.install(app, config)
     for blueprint in (leads, exports.exports, changes.changes, health, docs):
         app.register_blueprint(blueprint)
     if not config.metrics_port:
         app.register_blueprint(metrics_page)
     if config.page:
         app.register_blueprint(page)
-    unchanged.install_shortcut(app, config)
+    state = State(config, clock, database, bound, asks, limit)
+    app.extensions["leads"] = state
+    unchanged.install_shortcut(app, state)
     # Around all else, so that each answer has them.
     app.wsgi_app = with_constant_headers(app.wsgi_app, *_varies_by(config))  # type: ignore[assignment,method-assign]
     return app

@@ -30,12 +30,13 @@ _BEARER = re.compile(r"bearer +([A-Za-z0-9._~+/-]+=*) *", re.IGNORECASE)
 _IS_BEARER = re.compile(r"bearer( |$)", re.IGNORECASE)
 
 
-def install(app: Flask, config: AuthConfig, database: Database) -> None:
+def install(app: Flask, config: AuthConfig, database: Database) -> "Gate | None":
     """Ask every caller of what is not open who it is, if the settings want that."""
-    if config.is_on:
-        gate = Gate(config, database)
-        app.extensions["leads_gate"] = gate
-        app.before_request(gate.check)
+    if not config.is_on:
+        return None
+    gate = Gate(config, database)
+    app.before_request(gate.check)
+    return gate
 
 
 class Gate:

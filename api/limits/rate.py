@@ -38,19 +38,18 @@ MIN_KEPT_WINDOWS = 10_000
 # Of tenants that send requests within one window; each window takes some 200 bytes.
 MAX_KEPT_WINDOWS = 200_000
 _LONGEST_KEY = 64
-# What was counted, in the environment of a request.
-_COUNTED = "leads.counted"
 
 # Each line of the log asks for its logger, because create_app configures structlog after this import.
 log = structlog.get_logger
 
 
-def install(app: Flask, config: Config) -> None:
+def install(app: Flask, config: Config) -> "TenantLimit | None":
     """Count every request of the four endpoints, and put the rest of the limit into the headers of its answer."""
-    if config.rate_limit:
-        limit = TenantLimit(parse(config.rate_limit), _open_store(config.rate_limit_storage))
-        app.extensions["leads_limit"] = limit
-        app.before_request(limit.check)
+    if not config.rate_limit:
+        return None
+    limit = TenantLimit(parse(config.rate_limit), _open_store(config.rate_limit_storage))
+    app.before_request(limit.check)
+    return limit
 
 
 class Counted(NamedTuple):
@@ -89,7 +88,7 @@ class TenantLimit:
         rule = request.url_rule or find_address(request)
         if rule is None or rule.endpoint.partition(".")[0] not in LIMITED_BLUEPRINTS:
             return
-        counted = request.environ.get(_COUNTED) or self.count(
+        counted = current.state_of(request.environ).counted or self.count(
             request.environ, str((request.view_args or {}).get("user_id"))
         )
         current.put_headers(self.headers_for(counted))
@@ -106,7 +105,7 @@ class TenantLimit:
         ends_at = min(ceil(ends_at), now + self._seconds)
         left = self._limit.amount - used
         counted = Counted(max(0, left), ends_at, max(1, ends_at - now), left < 0)
-        environ[_COUNTED] = counted
+        current.state_of(environ).counted = counted
         return counted
 
     def headers_for(self, counted: "Counted") -> dict[str, str]:

@@ -40,17 +40,16 @@ ALL_ARE_BUSY = "The API has as many requests under way as it takes: try again in
 _UNBOUNDED = "health.live"
 # What has no tenant is bound together, as if it were one.
 _NO_TENANT = ""
-_TENANT = "leads.running_tenant"
 
 
-def install(app: Flask, config: Config) -> None:
+def install(app: Flask, config: Config) -> "RunningRequests":
     """Refuse ids that are too long, and bound the requests that run."""
     running = RunningRequests(config.threads)
-    app.extensions["leads_running"] = running
 
     def enter() -> None:
         request = current.request()
-        if _TENANT in request.environ:
+        state = current.state_of(request.environ)
+        if state.tenant is not None:
             return
         arguments = request.view_args
         tenant = _NO_TENANT
@@ -61,7 +60,7 @@ def install(app: Flask, config: Config) -> None:
         elif request.endpoint == _UNBOUNDED:
             return
         running.enter(tenant)
-        request.environ[_TENANT] = tenant
+        state.tenant = tenant
 
     wsgi_app = app.wsgi_app
 
@@ -70,11 +69,11 @@ def install(app: Flask, config: Config) -> None:
         try:
             return wsgi_app(environ, start_response)
         finally:
-            if _TENANT in environ:
-                running.leave_noted(environ)
+            running.leave_noted(environ)
 
     app.before_request(enter)
     app.wsgi_app = leave_at_the_end  # type: ignore[method-assign]
+    return running
 
 
 def most_of_tenant(threads: int) -> int:
@@ -141,12 +140,15 @@ class RunningRequests:
         with self._lock:
             is_in = self._take(tenant)
         if is_in:
-            environ[_TENANT] = tenant
+            current.state_of(environ).tenant = tenant
         return is_in
 
     def leave_noted(self, environ: "WSGIEnvironment") -> None:
-        """End a request whose environment has a note of its place."""
-        self.leave(environ.pop(_TENANT))
+        """End a request, if its environment has a note of its place."""
+        state = current.state_of(environ)
+        if state.tenant is not None:
+            self.leave(state.tenant)
+            state.tenant = None
 
     def leave(self, tenant: str) -> None:
         """End a request. Its place is free for the next, unless another has waited for it for long."""

@@ -17,8 +17,6 @@ from api.observe.version import installed_version
 from api.request import current
 
 NO_ROUTE = "none"
-STARTED = "leads.started"
-"""Where the environment of a request has the perf_counter() of its arrival, if that was noted."""
 
 
 class Verification(Protocol):
@@ -50,7 +48,7 @@ def install(app: Flask) -> None:
 
 def _start() -> None:
     # What has looked at the request before Flask began with it, noted when it came.
-    current.values().started = current.request().environ.get(STARTED) or perf_counter()
+    current.values().started = current.state_of(current.request().environ).started or perf_counter()
     IN_FLIGHT.inc()
 
 

@@ -4,14 +4,42 @@ Through a proxy, such as flask.g, each attribute takes about a microsecond, and 
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, cast
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, cast
 
 import flask
 from flask.ctx import _AppCtxGlobals
 from werkzeug.local import LocalProxy
 
-OWN_HEADERS = "leads.headers"
-"""Where the headers of put_headers are in the environment of a request."""
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+_STATE = "leads"
+
+
+@dataclass(slots=True)
+class RequestState:
+    """What is noted of a request; it is in its environment, because Flask begins with it later, or not at all."""
+
+    # The perf_counter() of its arrival.
+    started: float | None = None
+    # Whose place it has among the requests that run.
+    tenant: str | None = None
+    # What the rate limit has counted.
+    counted: Any = None
+    # Whether the version of the tenant was looked at, and why that failed.
+    has_looked: bool = False
+    failure: Exception | None = None
+    # Of its answer, whatever becomes of it.
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+def state_of(environ: "WSGIEnvironment") -> RequestState:
+    """Returns what is noted of a request."""
+    state: RequestState | None = environ.get(_STATE)
+    if state is None:
+        state = environ[_STATE] = RequestState()
+    return state
 
 
 def _behind(proxy: object) -> Callable[[], Any]:
@@ -29,4 +57,4 @@ def put_headers(headers: Mapping[str, str]) -> None:
 
     Werkzeug would check and copy each of them.
     """
-    request().environ[OWN_HEADERS].update(headers)
+    state_of(request().environ).headers.update(headers)

@@ -12,7 +12,6 @@ from flask import Response
 from werkzeug.datastructures import Headers
 
 from api.request import current
-from api.request.current import OWN_HEADERS
 from api.request.text import format_time
 
 if TYPE_CHECKING:
@@ -77,7 +76,7 @@ def begin() -> None:
     values, environ = current.values(), current.request().environ
     values.now = current.app().extensions["leads_clock"]()
     values.correlation_id = correlation_id(environ, values.now)
-    environ[OWN_HEADERS] = {"X-Correlation-Id": values.correlation_id}
+    current.state_of(environ).headers = {"X-Correlation-Id": values.correlation_id}
 
 
 def correlation_id(environ: "WSGIEnvironment", now: datetime) -> str:
@@ -117,7 +116,7 @@ class _MadeHeaders(Headers):
 def note_freshness(row: Freshness) -> None:
     """Have the headers of this answer say how fresh the row is."""
     current.values().freshness = row
-    own = current.request().environ[OWN_HEADERS]
+    own = current.state_of(current.request().environ).headers
     # Of an earlier row.
     own.pop("X-Data-Dead-Letters", None)
     own.update(freshness_headers(row))
@@ -147,10 +146,8 @@ def with_constant_headers(wsgi_app: "WSGIApplication", *varies_by: str) -> "WSGI
             headers: "list[tuple[str, str]]",
             *error: Any,  # noqa: ANN401  # As WSGI has it.
         ) -> "Callable[[bytes], object]":
-            own = environ.get(OWN_HEADERS)
-            return start_response(
-                status, [*headers, *own.items(), *always] if own else headers + always, *error
-            )
+            own = current.state_of(environ).headers
+            return start_response(status, [*headers, *own.items(), *always], *error)
 
         return wsgi_app(environ, start)
 

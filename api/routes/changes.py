@@ -11,7 +11,7 @@ from api.request.change_token import Position, Token, TokenError, history_of
 from api.request.copy_parameters import CHANGES_QUERY
 from api.response.body import JsonResponse, closing
 from api.response.errors import TokenGoneError
-from api.routes.read_model import read_model
+from api.routes.state import read_model
 
 changes = Blueprint("changes", __name__, url_prefix="/users/<user_id>/lead-changes")
 

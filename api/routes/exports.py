@@ -2,11 +2,10 @@
 
 from collections.abc import Callable
 
-from flask import Blueprint, Flask, Response
+from flask import Blueprint, Response
 
-from api.config import Config
 from api.database.snapshot import Snapshot
-from api.limits.exports import ExportStream, Places
+from api.limits.exports import ExportStream
 from api.plan.exports import (
     CSV_HEADER,
     ExportPlan,
@@ -17,7 +16,7 @@ from api.plan.exports import (
 )
 from api.request import current
 from api.request.copy_parameters import EXPORT_QUERY, MESSAGE_EXPORT_QUERY
-from api.routes.read_model import read_model
+from api.routes.state import read_model, state
 
 exports = Blueprint("exports", __name__, url_prefix="/users/<user_id>")
 
@@ -52,13 +51,6 @@ def export_messages(user_id: str) -> Response:
     return _answer(export, "messages", NDJSON)
 
 
-def install(app: Flask, config: Config) -> None:
-    """Give the application its places for exports."""
-    places = Places(config.exports)
-    app.extensions["leads_exports"] = places
-    app.extensions["leads_open_snapshot"] = lambda user_id: Snapshot(config, user_id)
-
-
 class _Export:
     """An export that has begun: its head, how much it has, its session, and what gives its place back."""
 
@@ -74,11 +66,10 @@ class _Export:
 
 def _begin(user_id: str, plan: ExportPlan, check: Callable[[ExportRow], ExportRow]) -> _Export:
     """Take a place and a session, and ask for what there is. Raises ExportsBusyError or UnavailableError."""
-    extensions = current.app().extensions
     read_model().require_built()
-    give_back: Callable[[], None] = extensions["leads_exports"].take()
+    give_back = state().exports.take()
     try:
-        snapshot: Snapshot = extensions["leads_open_snapshot"](user_id)
+        snapshot = Snapshot(state().config, user_id)
         try:
             row = check(snapshot.fetch(plan.head))
             total, size = _begin_lines(snapshot, plan, row)

@@ -3,13 +3,14 @@
 from math import inf
 
 import orjson
-from flask import Blueprint, Response, current_app
+from flask import Blueprint, Response
 
 from api.database.errors import UnavailableError
 from api.observe.version import installed_version
 from api.plan.projection import ProjectionRow, freshness, projection_state
 from api.response.body import JsonResponse
-from api.routes.read_model import NEVER_BUILT, read_model, why_not_built
+from api.routes.read_model import NEVER_BUILT, why_not_built
+from api.routes.state import read_model, state
 
 # The clock of a server may be set back a little, as NTP does, without any harm.
 CLOCK_TOLERANCE_SECONDS = 5.0
@@ -32,10 +33,9 @@ def ready() -> Response:
         raise UnavailableError(reason)
     found.require_tables()
     found.require_row_security()
-    gate = current_app.extensions.get("leads_gate")
+    gate, max_age = state().gate, state().config.ready_max_age
     if gate is not None:
         gate.require_ready()
-    max_age: float = current_app.extensions["leads_ready_max_age"]
     if max_age < inf:
         _require_fresh(found.database.fetch(freshness()).age, max_age)
     return JsonResponse(orjson.dumps({"status": "ready"}))

@@ -22,7 +22,7 @@ from api.response.conditional import answer
 from api.response.errors import LeadNotFoundError
 from api.response.fewer_keys import fewer_keys
 from api.response.pagination import page_of_results
-from api.routes.read_model import read_model
+from api.routes.state import read_model
 
 leads = Blueprint("leads", __name__, url_prefix="/users/<user_id>/leads")
 

@@ -1,13 +1,13 @@
 """The metrics for Prometheus."""
 
-from flask import Blueprint, Response, current_app
+from flask import Blueprint, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from api.database.errors import UnavailableError
 from api.database.pool import Database
 from api.observe.metrics import exposition
 from api.plan.projection import FreshnessRow, VerificationRow, freshness, verification
-from api.routes.read_model import read_model
+from api.routes.state import read_model, state
 
 metrics = Blueprint("metrics", __name__)
 
@@ -15,7 +15,7 @@ metrics = Blueprint("metrics", __name__)
 @metrics.get("/metrics")
 def scrape() -> Response:
     """Print how many requests there were, how long they took, how old the read model is, and how it was verified."""
-    page = metrics_page(read_model().database, current_app.extensions["leads_shared_metrics"])
+    page = metrics_page(read_model().database, state().config.metrics_folder)
     return Response(page, content_type=CONTENT_TYPE_LATEST)
 
 

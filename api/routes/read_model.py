@@ -3,14 +3,11 @@
 from datetime import datetime
 from typing import TypeVar
 
-from flask import Flask
-
 from api.database.errors import NOT_INSTALLED, OTHER_VERSION, TablesMissingError, UnavailableError
 from api.database.pool import Database
 from api.database.statement import BoundStatement, Row
 from api.limits.waiting import StaleError, is_fresh
 from api.plan.projection import ProjectionRow, projection_state, row_security, tables_state
-from api.request import current
 from api.response.body import Freshness, note_freshness
 
 NEVER_BUILT = "The read model was never built"
@@ -104,15 +101,3 @@ def why_not_built(state: ProjectionRow) -> str | None:
     if not state.installed:
         return NOT_INSTALLED
     return NEVER_BUILT if state.built_at is None else None
-
-
-def install(app: Flask, database: Database) -> None:
-    """Give the application its database."""
-    app.extensions["leads_database"] = database
-    app.extensions["leads_read_model"] = ReadModel(database)
-
-
-def read_model() -> ReadModel:
-    """Returns the read model of the current application."""
-    found: ReadModel = current.app().extensions["leads_read_model"]
-    return found

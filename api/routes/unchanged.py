@@ -12,25 +12,20 @@ from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from datetime import datetime
 from time import perf_counter
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING
 from urllib.parse import unquote_plus
 
 from flask import Response
 
 from api.auth.access import NOTHING, Access
-from api.auth.gate import Gate
-from api.config import Config
-from api.limits.rate import TenantLimit
-from api.limits.running import RunningRequests
 from api.observe import request_log
 from api.observe.meters import IN_FLIGHT, count_response
-from api.observe.metrics import STARTED
 from api.plan.projection import tenant_version
 from api.plan.statistics import statistics_state, windows_of
 from api.request import current
 from api.request.addresses import Address
 from api.request.text import MAX_ID_LENGTH
-from api.response.body import Clock, correlation_id, freshness_headers
+from api.response.body import correlation_id, freshness_headers
 from api.response.conditional import (
     known_tags,
     may_be_decided_by_version,
@@ -40,19 +35,16 @@ from api.response.conditional import (
 )
 from api.response.cors import Cors
 from api.routes.application import Application
-from api.routes.read_model import ReadModel, read_model
+from api.routes.state import State, read_model
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 _ENDPOINTS = "leads."
 _STATISTICS = "leads.lead_statistics"
 _METHODS = ("GET", "HEAD")
 _STATUS = 304
 _STATUS_LINE = "304 NOT MODIFIED"
-# What a look at the version found out, in the environment of the request: None that another answer is due, or why it
-# failed.
-_LOOKED = "leads.looked"
 
 
 def install(app: Application) -> None:
@@ -60,29 +52,19 @@ def install(app: Application) -> None:
     app.before_request(_answer_unchanged)
 
 
-def install_shortcut(app: Application, config: Config) -> None:
+def install_shortcut(app: Application, state: State) -> None:
     """Have the plain ones of these requests answered before Flask, once all other parts are installed."""
     # A trace has a span of each request, which begins and ends within Flask.
-    if config.tracing:
+    if state.config.tracing:
         return
-    parts = _Needed(
-        app.wsgi_app,
-        app.extensions["leads_read_model"],
-        app.extensions["leads_running"],
-        app.extensions.get("leads_gate"),
-        app.extensions.get("leads_limit"),
-        Cors(config.cors_origins) if config.cors_origins else None,
-        request_log.writer(config),
-        app.extensions["leads_clock"],
-    )
     app.before_request(_raise_failure)
-    app.wsgi_app = Shortcut(app, parts)  # type: ignore[method-assign]
+    app.wsgi_app = Shortcut(app, state)  # type: ignore[method-assign]
 
 
 def _answer_unchanged() -> Response | None:
     """Returns 304 if a tag of the request is that of the tenant's present version; else the request goes on."""
     request = current.request()
-    if _LOOKED in request.environ:
+    if current.state_of(request.environ).has_looked:
         # The statistics count against the limit before they are read.
         if request.endpoint != _STATISTICS:
             _raise_failure()
@@ -100,22 +82,9 @@ def _answer_unchanged() -> Response | None:
 
 def _raise_failure() -> None:
     """Raise what kept the shortcut from its answer, at the place in the order of a request where it would be met."""
-    failure: Exception | None = current.request().environ.get(_LOOKED)
+    failure = current.state_of(current.request().environ).failure
     if failure is not None:
         raise failure
-
-
-class _Needed(NamedTuple):
-    """The parts of the application that such an answer needs."""
-
-    wsgi_app: "WSGIApplication"
-    read_model: ReadModel
-    running: RunningRequests
-    gate: Gate | None
-    limit: TenantLimit | None
-    cors: Cors | None
-    write_log: request_log.Writer | None
-    clock: Clock
 
 
 class Shortcut:
@@ -124,9 +93,12 @@ class Shortcut:
     It keeps the order of a request: who calls, the lengths of the ids, the bound of running requests, the database.
     """
 
-    def __init__(self, app: Application, parts: _Needed) -> None:
+    def __init__(self, app: Application, parts: State) -> None:
         self._addresses = app.addresses
+        self._wsgi_app = app.wsgi_app
         self._parts = parts
+        self._cors = Cors(parts.config.cors_origins) if parts.config.cors_origins else None
+        self._write_log = request_log.writer(parts.config)
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         """Answers the request, or has the application answer it."""
@@ -136,12 +108,13 @@ class Shortcut:
                 headers = self._headers(environ, known)
             # Flask has an answer to each, and the order in which it comes.
             except Exception as error:  # noqa: BLE001
-                environ[_LOOKED] = error
+                state = current.state_of(environ)
+                state.has_looked, state.failure = True, error
                 headers = None
             if headers is not None:
                 start_response(_STATUS_LINE, headers)
                 return []
-        return self._parts.wsgi_app(environ, start_response)
+        return self._wsgi_app(environ, start_response)
 
     def _headers(self, environ: "WSGIEnvironment", known: AbstractSet[str]) -> list[tuple[str, str]] | None:
         """Returns the headers of 304 where that is the answer; None where Flask has to say what is."""
@@ -152,7 +125,7 @@ class Shortcut:
         caller = self._caller(environ, tenant)
         if caller is None or not self._parts.running.enter_at_once(environ, tenant):
             return None
-        environ[STARTED] = perf_counter()
+        current.state_of(environ).started = perf_counter()
         now = self._parts.clock()
         IN_FLIGHT.inc()
         try:
@@ -160,12 +133,12 @@ class Shortcut:
         finally:
             IN_FLIGHT.dec()
         if headers is None:
-            environ[_LOOKED] = None
+            current.state_of(environ).has_looked = True
             return None
         name = correlation_id(environ, now)
         headers.append(("X-Correlation-Id", name))
-        if self._parts.cors is not None:
-            headers += self._parts.cors.headers_for(environ)
+        if self._cors is not None:
+            headers += self._cors.headers_for(environ)
         self._note(environ, address, caller, name)
         self._parts.running.leave_noted(environ)
         return headers
@@ -198,13 +171,13 @@ class Shortcut:
 
     def _note(self, environ: "WSGIEnvironment", address: Address, caller: Access, name: str) -> None:
         """Count the answer, and log it."""
-        started, route = cast("float", environ[STARTED]), address.rule.rule
+        started, route = current.state_of(environ).started or 0.0, address.rule.rule
         count_response(route, _STATUS, perf_counter() - started)
-        if self._parts.write_log is not None:
+        if self._write_log is not None:
             answered = request_log.Answered(
                 route, address.arguments["user_id"], _STATUS, started, 0, name, caller.name or None
             )
-            self._parts.write_log(environ, answered)
+            self._write_log(environ, answered)
 
 
 def _may_be_short(environ: "WSGIEnvironment", address: Address, known: AbstractSet[str]) -> bool:

@@ -58,7 +58,7 @@ def platforms() -> Iterator[MakePlatform]:
         def make(database: Database, now: datetime) -> Platform:
             connection = stack.enter_context(database.connect())
             app = create_app(Config(database.url, rate_limit="", log_level="ERROR"), clock=lambda: now)
-            stack.callback(app.extensions["leads_database"].engine.dispose)
+            stack.callback(app.extensions["leads"].database.engine.dispose)
             return Platform(database, connection, app.test_client())
 
         yield make

@@ -172,7 +172,7 @@ def make_world(make_database: MakeDatabase, template: Database) -> Iterator[Call
             world: World
             config = Config(database.url, rate_limit="", log_level="ERROR")
             app = create_app(config, clock=lambda: world.now)
-            stack.callback(app.extensions["leads_database"].engine.dispose)
+            stack.callback(app.extensions["leads"].database.engine.dispose)
             platform = Platform(database, connection, app.test_client())
             world = World(platform, app, rng)
             tenants = ["u", "v"]

@@ -199,7 +199,7 @@ def make_world(make_database: MakeDatabase, template: Database) -> Iterator[Call
             database, rng = make_database(template), Random(seed)
             connection = stack.enter_context(database.connect())
             app = create_app(Config(database.url, rate_limit="", log_level="ERROR"), clock=lambda: NOW)
-            stack.callback(app.extensions["leads_database"].engine.dispose)
+            stack.callback(app.extensions["leads"].database.engine.dispose)
             platform = Platform(database, connection, app.test_client())
             edge_cases.write(connection, edge_cases.generate(rng, 2 * LEADS, now=NOW))
             platform.rebuild()

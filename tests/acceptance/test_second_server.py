@@ -172,7 +172,7 @@ def followed(road: Road, tmp_path: Path, seed: int, origin_url: str) -> Iterator
         with running_scheduler(url, tmp_path, LEADS_ORIGIN_DATABASE_URL=origin_url) as scheduler:
             yield Load(road, app.test_client(), rng), scheduler
     finally:
-        app.extensions["leads_database"].engine.dispose()
+        app.extensions["leads"].database.engine.dispose()
 
 
 @contextmanager

@@ -131,4 +131,4 @@ def served(database: Database, **settings: Any) -> Iterator[Site]:  # noqa: ANN4
         server.shutdown()
         thread.join()
         server.server_close()
-        app.extensions["leads_database"].engine.dispose()
+        app.extensions["leads"].database.engine.dispose()

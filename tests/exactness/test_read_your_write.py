@@ -31,7 +31,7 @@ def serving(platform: Platform) -> Iterator[Flask]:
     try:
         yield made
     finally:
-        made.extensions["leads_database"].engine.dispose()
+        made.extensions["leads"].database.engine.dispose()
 
 
 @pytest.fixture

@@ -114,7 +114,7 @@ def test_the_api_answers_at_once_and_the_rebuild_follows(older: Database, conn: 
         "leads.csv",
     ):
         assert client.get(f"/users/one/{path}").status_code == 200, path
-    app.extensions["leads_database"].engine.dispose()
+    app.extensions["leads"].database.engine.dispose()
     refresh_now(conn)
     # A row that moves leaves the lead under which the version before knew it.
     conn.execute("UPDATE conversations SET customer_phone = 'moved-' || conversation_id")

@@ -84,7 +84,7 @@ Explain = Callable[[BoundStatement[Any]], Plan]
 def explain(crowd: Crowd) -> Iterator[Explain]:
     """Executes a statement in a session of the API, with the plan that the API gets, and tells what was read."""
     app = create_app(Config(crowd.database.url, rate_limit="", log_level="ERROR"))
-    engine = app.extensions["leads_database"].engine
+    engine = app.extensions["leads"].database.engine
     pooled = engine.raw_connection()
     session = cast("psycopg.Connection[Any]", pooled.driver_connection)
 

@@ -164,5 +164,5 @@ def ready(road: Road) -> tuple[int, str]:
     try:
         answer = app.test_client().get("/health/ready")
     finally:
-        app.extensions["leads_database"].engine.dispose()
+        app.extensions["leads"].database.engine.dispose()
     return answer.status_code, answer.get_json().get("message", "")

@@ -110,7 +110,7 @@ def making_apps() -> Iterator[MakeApp]:
         def make(database: Database, *, now: datetime = NOW, **settings: Any) -> Flask:  # noqa: ANN401
             defaults: dict[str, Any] = {"rate_limit": "", "log_level": "ERROR"}
             app = create_app(Config(database.url, **{**defaults, **settings}), clock=lambda: now)
-            stack.callback(app.extensions["leads_database"].engine.dispose)
+            stack.callback(app.extensions["leads"].database.engine.dispose)
             return app
 
         yield make

@@ -325,7 +325,7 @@ def test_no_more_tokens_are_kept_than_the_bound(
         assert client.get(library.base, headers=bearer(token)).status_code == 200
     for number in range(9):
         assert client.get(library.base, headers=bearer(f"garbage{number}")).status_code == 401
-    kept = client.application.extensions["leads_gate"]._kept  # noqa: SLF001  # Memory is what it is about.
+    kept = client.application.extensions["leads"].gate._kept  # noqa: SLF001  # Memory is what it is about.
     assert len(kept) == 3
 
 

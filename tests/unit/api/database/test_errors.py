@@ -27,7 +27,7 @@ def test_an_error_of_the_database_that_means_a_mistake_of_ours(
 ) -> None:
     app = make_app(library.database, log_level="ERROR")
     monkeypatch.setattr(
-        app.extensions["leads_database"],
+        app.extensions["leads"].database,
         "_fetch",
         lambda *_: (_ for _ in ()).throw(psycopg.errors.SyntaxError()),
     )

@@ -64,7 +64,7 @@ def pooled(
 ) -> Iterator[PoolProxiedConnection]:
     """A connection out of the API's pool, for each of the settings."""
     app = make_app(library.database, tenant_setting=request.param)
-    taken: PoolProxiedConnection = app.extensions["leads_database"].engine.raw_connection()
+    taken: PoolProxiedConnection = app.extensions["leads"].database.engine.raw_connection()
     yield taken
     taken.close()
 
@@ -171,7 +171,7 @@ def test_nothing_stays_in_the_session_where_a_tenant_is_for_one_transaction(
 ) -> None:
     """A pooler gives the connection to somebody else after each transaction."""
     app = make_app(library.database, tenant_setting="transaction")
-    pooled = app.extensions["leads_database"].engine.raw_connection()
+    pooled = app.extensions["leads"].database.engine.raw_connection()
     session: Session = pooled.info["leads_session"]
     connection = cast("psycopg.Connection[Any]", pooled.driver_connection)
     for name in ("a", "a", "b"):

@@ -59,7 +59,7 @@ def test_a_server_that_stops_at_once_while_sessions_are_idle(
         write_source(conn)
         rebuild(conn, tenants=None, progress=QUIET)
     app = make_app(Database(make_conninfo(server.url(), host=host), ""), threads=3, log_level="CRITICAL")
-    engine, client = app.extensions["leads_database"].engine, app.test_client()
+    engine, client = app.extensions["leads"].database.engine, app.test_client()
     lead = "/users/u/leads/49151000001"
     # The same statement for the same tenant and for another one, and a statement that is not prepared yet.
     for path in (lead, "/users/nobody/leads", f"{lead}/messages"):
@@ -81,7 +81,7 @@ def test_a_server_that_stops_at_once_while_sessions_are_idle(
 def test_a_first_connection_that_ends_before_its_first_query(library: Library, make_app: MakeApp) -> None:
     """SQLAlchemy asks some of its own, and wraps what they raise."""
     app = make_app(library.database, log_level="CRITICAL")
-    engine = app.extensions["leads_database"].engine
+    engine = app.extensions["leads"].database.engine
     ended: list[int] = []
 
     def end(connection: "psycopg.Connection[object]", _record: object) -> None:
@@ -100,7 +100,7 @@ def test_a_first_connection_that_ends_before_its_first_query(library: Library, m
 def test_connections_that_were_closed_meanwhile(library: Library, make_app: MakeApp) -> None:
     """A restart or a failover leaves a pool of dead connections; no caller sees that."""
     app = make_app(library.database, threads=3)
-    engine = app.extensions["leads_database"].engine
+    engine = app.extensions["leads"].database.engine
     held = [engine.raw_connection() for _ in range(3)]
     backends = [connection.driver_connection.info.backend_pid for connection in held]
     for connection in held:
@@ -115,7 +115,7 @@ def test_connections_that_were_closed_meanwhile(library: Library, make_app: Make
 
 def test_connections_that_are_closed_on_our_side(library: Library, make_app: MakeApp) -> None:
     app = make_app(library.database, threads=2)
-    engine = app.extensions["leads_database"].engine
+    engine = app.extensions["leads"].database.engine
     held = [engine.raw_connection() for _ in range(2)]
     for connection in held:
         connection.driver_connection.pgconn.finish()
@@ -165,7 +165,7 @@ def test_more_requests_at_once_than_connections(
     monkeypatch.setattr("api.database.pool.POOL_TIMEOUT_SECONDS", 0.05)
     app = make_app(library.database, threads=1, log_level="ERROR")
     # One more than its threads, for API keys.
-    held = [app.extensions["leads_database"].engine.raw_connection() for _ in range(2)]
+    held = [app.extensions["leads"].database.engine.raw_connection() for _ in range(2)]
     answer = app.test_client().get(library.base)
     assert answer.status_code == 503
     assert "busy" in answer.get_json()["message"]
@@ -189,7 +189,7 @@ def test_many_threads_share_few_connections(library: Library, make_app: MakeApp)
     for thread in threads:
         thread.join()
     assert statuses == [200] * 80
-    assert app.extensions["leads_database"].engine.pool.checkedin() <= 2
+    assert app.extensions["leads"].database.engine.pool.checkedin() <= 2
 
 
 def test_a_slow_answer_does_not_spoil_the_connection(database: Database, make_app: MakeApp) -> None:
@@ -227,5 +227,5 @@ def test_an_error_that_means_a_bug_is_not_its_own_cause(database: Database, make
     """The log would follow its causes for ever, and the request would never end."""
     statement = select(cast(literal_column("'x'"), Integer).label("number"))
     with pytest.raises(psycopg.errors.InvalidTextRepresentation) as raised:
-        make_app(database).extensions["leads_database"].fetch(BoundStatement(statement, Number, {}))
+        make_app(database).extensions["leads"].database.fetch(BoundStatement(statement, Number, {}))
     assert raised.value.__cause__ is None

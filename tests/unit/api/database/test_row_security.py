@@ -70,7 +70,7 @@ def failing(tenant: str) -> BoundStatement[NumberRow]:
 
 
 def open_session(make_app: MakeApp, database: Database, **settings: Any) -> Iterator[Session]:  # noqa: ANN401
-    engine = make_app(database, **settings).extensions["leads_database"].engine
+    engine = make_app(database, **settings).extensions["leads"].database.engine
     pooled = engine.raw_connection()
     yield pooled.info["leads_session"]
     pooled.close()
@@ -137,7 +137,7 @@ def test_without_row_security_the_same_predicates_are_missed(
 
 @pytest.mark.parametrize("table", TENANT_TABLES)
 def test_a_session_without_a_tenant_sees_no_row(library: Library, make_app: MakeApp, table: str) -> None:
-    engine = make_app(library.database).extensions["leads_database"].engine
+    engine = make_app(library.database).extensions["leads"].database.engine
     pooled = engine.raw_connection()
     connection = cast("psycopg.Connection[Any]", pooled.driver_connection)
     name = "lead_profiles_of_tenant" if table == "lead_profiles" else table
@@ -154,7 +154,7 @@ def test_a_session_without_a_tenant_sees_no_row(library: Library, make_app: Make
 
 
 def test_the_table_of_the_profiles_is_closed(library: Library, make_app: MakeApp) -> None:
-    pooled = make_app(library.database).extensions["leads_database"].engine.raw_connection()
+    pooled = make_app(library.database).extensions["leads"].database.engine.raw_connection()
     connection = cast("psycopg.Connection[Any]", pooled.driver_connection)
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         connection.execute("SELECT FROM read_model.lead_profiles")
@@ -178,7 +178,7 @@ def test_requests_of_several_tenants_at_once_get_their_own_rows(
         tenant = tenants[number * 7 % len(tenants)]
         if number % 5 == 0:
             with pytest.raises(psycopg.errors.InvalidTextRepresentation):
-                app.extensions["leads_database"].fetch(failing(tenant))
+                app.extensions["leads"].database.fetch(failing(tenant))
         answer = app.test_client().get(f"/users/{quote(tenant, '')}/leads?limit=100")
         phones = {lead["customer_phone"] for lead in answer.get_json()["data"]}
         is_right = phones <= expected[tenant] and len(phones) == min(100, len(expected[tenant]))
@@ -235,7 +235,7 @@ def test_the_api_answers_where_set_config_is_revoked(database: Database, make_ap
             answer = client.get(f"/users/{tenant}/leads")
             assert (answer.status_code, answer.headers["X-Data-Dead-Letters"]) == (200, dead_letters)
     assert client.get("/health/ready").status_code == 200
-    pooled = app.extensions["leads_database"].engine.raw_connection()
+    pooled = app.extensions["leads"].database.engine.raw_connection()
     connection = cast("psycopg.Connection[Any]", pooled.driver_connection)
     # What stops them is the right, and not that the session is read-only.
     connection.execute("SET default_transaction_read_only = off")

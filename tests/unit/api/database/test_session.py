@@ -14,8 +14,8 @@ def session(library: Library, make_app: MakeApp) -> Iterator[psycopg.Connection[
     """A connection out of the API's pool."""
     pooled = (
         make_app(library.database, statement_timeout_ms=1234)
-        .extensions["leads_database"]
-        .engine.raw_connection()
+        .extensions["leads"]
+        .database.engine.raw_connection()
     )
     yield cast("psycopg.Connection[Any]", pooled.driver_connection)
     pooled.close()
@@ -92,7 +92,7 @@ def test_without_a_role(library: Library, make_app: MakeApp) -> None:
 
 def test_options_of_the_address_are_kept(library: Library, make_app: MakeApp) -> None:
     database = type(library.database)(f"{library.database.url}?options=-c%20work_mem%3D77kB", "")
-    pooled = make_app(database).extensions["leads_database"].engine.raw_connection()
+    pooled = make_app(database).extensions["leads"].database.engine.raw_connection()
     session = cast("psycopg.Connection[Any]", pooled.driver_connection)
     assert (value(session, "work_mem"), value(session, "role")) == ("77kB", "leads_api")
     pooled.close()
@@ -109,7 +109,7 @@ def test_a_session_keeps_so_many_statements_and_answers_any(
         [client.get(f"{library.base}{path}").get_json()["data"] for path in paths] for _ in range(2)
     )
     assert first == second
-    pooled = app.extensions["leads_database"].engine.raw_connection()
+    pooled = app.extensions["leads"].database.engine.raw_connection()
     connection = cast("psycopg.Connection[Any]", pooled.driver_connection)
     kept = connection.execute("SELECT count(*) FROM pg_prepared_statements", prepare=False).fetchone()
     pooled.close()

@@ -15,7 +15,7 @@ from tests.unit.api.conftest import Library, MakeApp
 def pool(library: Library, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch) -> SessionPool:
     monkeypatch.setattr("api.database.pool.POOL_TIMEOUT_SECONDS", 0.05)
     app = make_app(library.database, threads=2)
-    return cast("SessionPool", app.extensions["leads_database"].engine.pool)
+    return cast("SessionPool", app.extensions["leads"].database.engine.pool)
 
 
 def test_what_is_given_back_is_lent_again(pool: SessionPool) -> None:
@@ -60,7 +60,7 @@ def test_one_that_cannot_be_opened_takes_no_place(
     library: Library, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     app = make_app(library.database, threads=1)
-    pool = cast("SessionPool", app.extensions["leads_database"].engine.pool)
+    pool = cast("SessionPool", app.extensions["leads"].database.engine.pool)
     lent = pool.lend()
     lent.invalidate()
     pool.give_back(lent)

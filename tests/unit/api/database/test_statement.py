@@ -29,7 +29,7 @@ def traced(library: Library, make_app: MakeApp) -> Iterator[Traced]:
     client = app.test_client()
     # The first request of a process looks whether the read model was built.
     client.get(library.base)
-    pooled = app.extensions["leads_database"].engine.raw_connection()
+    pooled = app.extensions["leads"].database.engine.raw_connection()
     connection = cast("psycopg.Connection[Any]", pooled.driver_connection)
     pgconn: PGconn = connection.pgconn
     pooled.close()
@@ -94,7 +94,7 @@ class Pair(NamedTuple):
 
 
 def test_a_statement_gives_a_row_with_the_names_of_its_columns(library: Library, make_app: MakeApp) -> None:
-    database = make_app(library.database).extensions["leads_database"]
+    database = make_app(library.database).extensions["leads"].database
     statement: SelectBase = select(
         literal_column("1").label("one"), cast_to(bindparam("given"), Text).label("two")
     )

@@ -45,7 +45,7 @@ def test_the_pool_is_counted_while_a_statement_runs_and_while_one_waits(
     database: Database, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("api.database.pool.POOL_TIMEOUT_SECONDS", 60)
-    reader = make_app(database, threads=1, statement_timeout_ms=60_000).extensions["leads_database"]
+    reader = make_app(database, threads=1, statement_timeout_ms=60_000).extensions["leads"].database
     before = value(IN_USE), value(WAITING)
     with database.connect() as conn, ThreadPoolExecutor(3) as threads:
         with conn.transaction():
@@ -59,7 +59,7 @@ def test_the_pool_is_counted_while_a_statement_runs_and_while_one_waits(
 
 def test_the_pool_is_counted_down_where_there_is_no_connection(make_app: MakeApp) -> None:
     nowhere = Database("postgresql://nobody@127.0.0.1:1/nothing", "")
-    reader = make_app(nowhere).extensions["leads_database"]
+    reader = make_app(nowhere).extensions["leads"].database
     before = value(IN_USE), value(WAITING)
     with pytest.raises(UnavailableError):
         reader.fetch(freshness())

@@ -7,7 +7,7 @@ from tests.unit.api.conftest import Library, MakeApp
 
 
 def test_a_built_read_model(library: Library, make_app: MakeApp) -> None:
-    database = make_app(library.database).extensions["leads_database"]
+    database = make_app(library.database).extensions["leads"].database
     state = database.fetch(projection_state())
     assert (state.installed, state.capture_gap) == (1, None)
     assert state.built_at is not None
@@ -20,7 +20,7 @@ def test_there_is_a_row_without_any_row(database: Database, make_app: MakeApp) -
     with database.connect() as conn:
         conn.execute("DELETE FROM read_model.projection")
         conn.execute("DELETE FROM read_model.freshness")
-    reader = make_app(database).extensions["leads_database"]
+    reader = make_app(database).extensions["leads"].database
     assert reader.fetch(projection_state()) == ProjectionRow(0, None, None, None)
     assert reader.fetch(freshness()) == FreshnessRow(None, None)
 

@@ -19,7 +19,7 @@ class HeadRow(NamedTuple):
 
 @pytest.fixture
 def api(library: Library, make_app: MakeApp) -> Database:
-    opened: Database = make_app(library.database).extensions["leads_database"]
+    opened: Database = make_app(library.database).extensions["leads"].database
     return opened
 
 

@@ -49,7 +49,7 @@ def test_ids_come_as_they_are(database: Database) -> None:
     assert listed(database) == hostile
     app = create_app(Config(database.url, rate_limit="", log_level="ERROR"))
     text = app.test_client().get("/").get_data(as_text=True)
-    app.extensions["leads_database"].engine.dispose()
+    app.extensions["leads"].database.engine.dispose()
     assert '<option value="&#34;">&#34;</option>' in text
     assert '<option value="&lt;/script&gt;">' in text
     assert "<b>" not in text

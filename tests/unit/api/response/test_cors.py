@@ -109,7 +109,7 @@ def test_a_preflight_needs_no_credentials_and_counts_nowhere(library: Library, m
 
 def test_a_preflight_reads_nothing(make_app: MakeApp, library: Library) -> None:
     app = make_app(library.database, cors_origins=(ORIGIN,))
-    app.extensions["leads_database"].fetch = None
+    app.extensions["leads"].database.fetch = None
     assert app.test_client().options(library.base, headers=preflight()).status_code == 204
 
 

@@ -65,5 +65,5 @@ def test_a_port_that_is_taken_and_an_address_that_is_not_ours(library: Library, 
 def test_the_page_is_the_one_of_the_first_port(library: Library, make_app: MakeApp) -> None:
     app = make_app(library.database)
     on_first = samples(app.test_client().get("/metrics").get_data(as_text=True))
-    on_other = samples(metrics_page(app.extensions["leads_database"], "").decode())
+    on_other = samples(metrics_page(app.extensions["leads"].database, "").decode())
     assert {name.partition("{")[0] for name in on_other} == {name.partition("{")[0] for name in on_first}

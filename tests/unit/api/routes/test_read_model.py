@@ -83,14 +83,14 @@ def test_after_a_failure_it_looks_again(
     app = make_app(database)
     client = app.test_client()
     assert status(client) == 200
-    fetch = app.extensions["leads_database"].fetch
+    fetch = app.extensions["leads"].database.fetch
 
     def fail(*_: object) -> None:
         raise UnavailableError("away")
 
-    monkeypatch.setattr(app.extensions["leads_database"], "fetch", fail)
+    monkeypatch.setattr(app.extensions["leads"].database, "fetch", fail)
     assert status(client) == 503
-    monkeypatch.setattr(app.extensions["leads_database"], "fetch", fetch)
+    monkeypatch.setattr(app.extensions["leads"].database, "fetch", fetch)
     with database.connect() as conn:
         conn.execute("UPDATE read_model.projection SET built_at = NULL")
         assert check(client.get("/users/a/leads"), 503) == "The read model was never built"

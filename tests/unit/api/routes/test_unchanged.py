@@ -115,7 +115,7 @@ def test_a_database_that_is_away(library: Library) -> None:
     app = create_app(Config("postgresql://nobody@127.0.0.1:1/none", rate_limit="", log_level="ERROR"))
     answer = app.test_client().get(library.base, headers={"If-None-Match": 'W/"v0"'})
     assert answer.status_code == 503
-    app.extensions["leads_database"].engine.dispose()
+    app.extensions["leads"].database.engine.dispose()
 
 
 @pytest.fixture
@@ -199,7 +199,7 @@ def test_each_place_among_those_that_run_is_given_back(library: Library, make_ap
     for address in answer_keys(library):
         for _ in range(3):
             assert asked_twice(app, address)[1].status_code == 304
-    running = app.extensions["leads_running"]
+    running = app.extensions["leads"].running
     # A tenant that is busy, of whom Flask has the request wait, and refuses it in the end.
     running.enter(library.tenant)
     tag = {"If-None-Match": 'W/"v0"'}

@@ -185,7 +185,7 @@ def test_collecting_is_another_statement_with_the_same_columns(query: str) -> No
 
 
 def test_its_row(library: Library, make_app: MakeApp) -> None:
-    database = make_app(library.database).extensions["leads_database"]
+    database = make_app(library.database).extensions["leads"].database
     row = database.fetch(list_leads(library.tenant, LIST_QUERY.read("limit=1"), NOW))
     assert isinstance(row, ListRow)
     assert row.total == len(library.model.of_tenant(library.tenant))

@@ -62,7 +62,7 @@ def test_a_tenant_that_asks_too_often(library: Library, make_app: MakeApp) -> No
 
 def test_too_many_exports_at_once(library: Library, make_app: MakeApp) -> None:
     app = make_app(library.database, exports=1)
-    app.extensions["leads_exports"].take()
+    app.extensions["leads"].exports.take()
     check(app.test_client().get(f"{library.base}.ndjson"), 429, "exports")
 
 
@@ -73,7 +73,7 @@ def test_a_token_from_another_history(library: Library, client: FlaskClient) -> 
 
 def test_a_failure_of_the_api(client: FlaskClient, library: Library) -> None:
     client.application.config["PROPAGATE_EXCEPTIONS"] = False
-    client.application.extensions["leads_read_model"] = None
+    client.application.extensions["leads"].read_model = None
     check(client.get(library.base), 500, "failure")
 
 
