@@ -209,12 +209,10 @@ def require_tracing() -> None:
 
 
 def _serve_metrics(settings: config.Config, directory: str) -> None:
-    from api.routes import metrics_server  # noqa: PLC0415  # prometheus_client reads on import what main() has set.
+    from api.routes import metrics  # noqa: PLC0415  # prometheus_client reads on import what main() has set.
 
     names = ("LEADS_METRICS_HOST", "LEADS_API_METRICS_PORT")
-    metrics_server.start(
-        settings, _checked_address(settings.metrics_host, settings.metrics_port, names), directory
-    )
+    metrics.serve(settings, _checked_address(settings.metrics_host, settings.metrics_port, names), directory)
 
 
 def checked_address(settings: config.Config) -> str:
