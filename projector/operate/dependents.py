@@ -4,7 +4,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from graphlib import TopologicalSorter
 
 import psycopg
 from psycopg import sql
@@ -27,15 +26,6 @@ class Dependent:
 
     kind: str
     name: str
-
-
-@dataclass(frozen=True, slots=True)
-class _OwnObject:
-    """A view, table or function of ours, its name in SQL, and those of ours that depend on it."""
-
-    command: str
-    name: str
-    dependents: list[str]
 
 
 @cache
@@ -91,11 +81,8 @@ def drop_own(conn: Connection, schemas: Sequence[str]) -> None:
     DependentObjectsStillExist.
     """
     wanted = {"schemas": list(schemas), "names": own_names()}
-    with conn.cursor(row_factory=class_row(_OwnObject)) as cursor:
-        found = cursor.execute(query("operate", "find_own_objects"), wanted).fetchall()
-    commands = {own.name: own.command for own in found}
-    for name in TopologicalSorter({own.name: own.dependents for own in found}).static_order():
-        conn.execute(f"DROP {commands[name]} {name}".encode())
+    for command, names in conn.execute(query("operate", "find_own_objects"), wanted).fetchall():
+        conn.execute(f"DROP {command} {', '.join(names)}".encode())
     _drop_schemas(conn, schemas, "DROP SCHEMA {}")
 
 

@@ -434,96 +434,31 @@ WHERE i.identity IS NOT NULL
 ORDER BY kind, name;
 
 -- name: find_own_objects
--- Returns command (VIEW, TABLE or FUNCTION) and name, as SQL writes it, of each view, table and function of ours, and
--- dependents, the names of those of them that depend on it and have to be dropped before it.
+-- Returns command (VIEW, FUNCTION or TABLE) and names, as SQL writes them, of the views, functions and tables of ours,
+-- in the order in which nothing that is left depends on what is dropped.
 --
 -- Parameters: schemas, names, as in find_dependents.
-WITH own AS (
+SELECT
+    found.command,
+    array_agg(found.name) AS names
+FROM (
     SELECT
-        'pg_class'::regclass::oid AS class_id,
-        c.oid AS object_id,
-        CASE WHEN c.relkind = 'v' THEN 'VIEW' ELSE 'TABLE' END AS command
+        CASE WHEN c.relkind = 'v' THEN 'VIEW' ELSE 'TABLE' END AS command,
+        (pg_identify_object('pg_class'::regclass, c.oid, 0)).identity AS name
     FROM pg_catalog.pg_class AS c
     WHERE c.relnamespace = ANY(%(schemas)s::text[]::regnamespace[])
         AND c.relkind IN ('r', 'p', 'v')
         AND c.relnamespace::regnamespace::text || '.' || c.relname = ANY(%(names)s::text[])
     UNION ALL
     SELECT
-        'pg_proc'::regclass::oid AS class_id,
-        p.oid AS object_id,
-        'FUNCTION' AS command
+        'FUNCTION' AS command,
+        (pg_identify_object('pg_proc'::regclass, p.oid, 0)).identity AS name
     FROM pg_catalog.pg_proc AS p
     WHERE p.pronamespace = ANY(%(schemas)s::text[]::regnamespace[])
         AND p.pronamespace::regnamespace::text || '.' || p.proname = ANY(%(names)s::text[])
-),
-
--- A view depends by its rule, a table by its defaults, constraints and indexes; and on a table by its type.
-part (class_id, object_id, whole_class_id, whole_id) AS (
-    SELECT
-        o.class_id,
-        o.object_id,
-        o.class_id,
-        o.object_id
-    FROM own AS o
-    UNION ALL
-    SELECT
-        p.class_id,
-        p.object_id,
-        o.class_id,
-        o.object_id
-    FROM own AS o
-    CROSS JOIN LATERAL (
-        SELECT
-            'pg_rewrite'::regclass::oid AS class_id,
-            r.oid AS object_id
-        FROM pg_catalog.pg_rewrite AS r
-        WHERE r.ev_class = o.object_id
-        UNION ALL
-        SELECT
-            'pg_attrdef'::regclass::oid AS class_id,
-            d.oid
-        FROM pg_catalog.pg_attrdef AS d
-        WHERE d.adrelid = o.object_id
-        UNION ALL
-        SELECT
-            'pg_constraint'::regclass::oid AS class_id,
-            c.oid
-        FROM pg_catalog.pg_constraint AS c
-        WHERE c.conrelid = o.object_id
-        UNION ALL
-        SELECT
-            'pg_class'::regclass::oid AS class_id,
-            i.indexrelid
-        FROM pg_catalog.pg_index AS i
-        WHERE i.indrelid = o.object_id
-        UNION ALL
-        SELECT
-            'pg_type'::regclass::oid AS class_id,
-            t.oid
-        FROM pg_catalog.pg_type AS t
-        WHERE t.typrelid = o.object_id OR t.typelem IN (
-                SELECT row_type.oid
-                FROM pg_catalog.pg_type AS row_type
-                WHERE row_type.typrelid = o.object_id
-            )
-    ) AS p
-    WHERE o.class_id = 'pg_class'::regclass
-)
-
-SELECT
-    o.command,
-    i.identity AS name,
-    ARRAY(
-        SELECT DISTINCT (pg_identify_object(dependent.whole_class_id, dependent.whole_id, 0)).identity
-        FROM part AS p
-        INNER JOIN pg_catalog.pg_depend AS d ON d.refclassid = p.class_id AND d.refobjid = p.object_id
-        INNER JOIN part AS dependent ON dependent.class_id = d.classid AND dependent.object_id = d.objid
-        WHERE p.whole_class_id = o.class_id
-            AND p.whole_id = o.object_id
-            AND (dependent.whole_class_id, dependent.whole_id) <> (o.class_id, o.object_id)
-    ) AS dependents
-FROM own AS o
-CROSS JOIN LATERAL pg_identify_object(o.class_id, o.object_id, 0) AS i;
+) AS found
+GROUP BY found.command
+ORDER BY array_position(ARRAY['VIEW', 'FUNCTION', 'TABLE'], found.command);
 
 -- name: find_publications
 -- Returns the publications that name a table or a schema of ours; those of all tables do not. Parameter: schemas.
