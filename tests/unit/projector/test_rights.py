@@ -8,6 +8,7 @@ import pytest
 from psycopg.rows import TupleRow
 
 from projector.core.refresh import refresh
+from projector.database.source_names import source_names
 from projector.operate.install import migrate
 from projector.operate.rights import own_schemas, require_rights_to_migrate, require_rights_to_uninstall
 from projector.operate.uninstall import uninstall
@@ -214,5 +215,5 @@ def test_an_uninstall_by_a_wrong_login_drops_nothing(
         uninstall(conn)
     assert value(superuser, triggers) == before > 0
     with source_database.by(OWNER).connect() as conn:
-        require_rights_to_migrate(conn)
+        require_rights_to_migrate(conn, source_names(conn))
         require_rights_to_uninstall(conn)

@@ -283,11 +283,11 @@ def rewrite(other: Connection, monkeypatch: pytest.MonkeyPatch) -> Callable[[int
     def rewrite_in(builds: int) -> None:
         left = [builds]
 
-        def rewrite_and_read(name: str) -> object:
+        def rewrite_and_read(name: str, fence: str) -> object:
             if left[0]:
                 left[0] -= 1
                 other.execute("ALTER TABLE contacts ALTER COLUMN name TYPE text USING name || ''")
-            return steps(name)
+            return steps(name, fence)
 
         monkeypatch.setattr(first_build, "steps", rewrite_and_read)
 

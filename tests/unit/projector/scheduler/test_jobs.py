@@ -232,9 +232,9 @@ def test_an_idle_refresh_asks_one_statement(
     sent: list[object] = []
     execute = psycopg.Cursor.execute
 
-    def note(cursor: psycopg.Cursor, query: object, *values: object, **options: object) -> object:
+    def note(cursor: psycopg.Cursor[Any], query: object, *values: object, **options: object) -> object:
         sent.append(query)
-        return execute(cursor, query, *values, **options)  # type: ignore[arg-type]
+        return execute(cursor, query, *values, **options)  # type: ignore[call-overload]
 
     with monkeypatch.context() as patches:
         patches.setattr(psycopg.Cursor, "execute", note)
