@@ -6,7 +6,6 @@ from projector.operate.origin.proof import Origin
 from projector.scheduler.jobs.refresh import Refresh
 from projector.scheduler.worker import Job, Worker
 
-LONGEST_RETRY_SECONDS = 5.0
 UNFED_INTERVAL_SECONDS = 1.0
 """How long it waits where no subscription brings source rows, before it asks the refresh again."""
 
@@ -15,7 +14,7 @@ class FollowOrigin(Job):
     """The job that follows the origin."""
 
     name = "origin"
-    longest_retry_seconds = LONGEST_RETRY_SECONDS
+    longest_retry_seconds = 5.0
 
     def __init__(self, config: Config, refresh: Refresh) -> None:
         self._has_url = bool(config.origin_url)

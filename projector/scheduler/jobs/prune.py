@@ -8,7 +8,6 @@ from projector.database import locks
 from projector.database.sql import query
 from projector.scheduler.worker import Job, Worker
 
-LONGEST_RETRY_SECONDS = 600.0
 INTERVAL_SECONDS = 3600.0
 
 
@@ -16,7 +15,7 @@ class Prune(Job):
     """The job that prunes, in one of several schedulers."""
 
     name = "prune"
-    longest_retry_seconds = LONGEST_RETRY_SECONDS
+    longest_retry_seconds = 600.0
 
     def __init__(self, config: Config) -> None:
         self._run_log_days = config.run_log_days

@@ -33,7 +33,6 @@ from projector.sweep import recovery
 if TYPE_CHECKING:
     from projector.observe.tracing import Tracing
 
-LONGEST_RETRY_SECONDS = 5.0
 DEAD_LETTERS_INTERVAL_SECONDS = 1.0
 TALLY_SECONDS = 60.0
 """How long one line of the log covers."""
@@ -48,7 +47,7 @@ class Refresh(Job):
     """The refresh. It remembers what it last saw, and the size of a batch that the database managed."""
 
     name = "refresh"
-    longest_retry_seconds = LONGEST_RETRY_SECONDS
+    longest_retry_seconds = 5.0
 
     def __init__(self, config: Config) -> None:
         self.pace = Pace(config.refresh_seconds)

@@ -10,7 +10,6 @@ from projector.scheduler.jobs.refresh import Refresh
 from projector.scheduler.worker import Job, Worker
 from projector.sweep import recovery
 
-LONGEST_RETRY_SECONDS = 60.0
 INTERVAL_SECONDS = 1.0
 IDLE_INTERVAL_SECONDS = 5.0
 """How long an idle projector goes without upkeep, unless a look has found a gap."""
@@ -22,7 +21,7 @@ class Upkeep(Job):
     """The upkeep: less often while nothing changes and nothing is wrong."""
 
     name = "upkeep"
-    longest_retry_seconds = LONGEST_RETRY_SECONDS
+    longest_retry_seconds = 60.0
 
     def __init__(self, config: Config, refresh: Refresh) -> None:
         self._queue_limit = config.queue_limit

@@ -9,7 +9,6 @@ from projector.scheduler.worker import Job, Worker
 from projector.sweep import recovery
 from projector.sweep.verify import rolling, rounds
 
-LONGEST_RETRY_SECONDS = 600.0
 LONGEST_WAIT_SECONDS = 20.0
 """The next slice is waited for up to so long. For one that is due later, the job looks again so often: the rounds are
 in the database, and another scheduler may go on with them.
@@ -23,7 +22,7 @@ class Verify(Job):
     """The verify of everything once in LEADS_VERIFY_DAYS."""
 
     name = "verify"
-    longest_retry_seconds = LONGEST_RETRY_SECONDS
+    longest_retry_seconds = 600.0
 
     def __init__(self, config: Config) -> None:
         self._days = config.verify_days
