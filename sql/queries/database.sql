@@ -4,14 +4,17 @@
 
 -- name: can_read_source_tables
 -- Returns whether the login may read projector.source_tables; null where the read model is not installed. A table of
--- this name that somebody else made lacks our columns.
+-- this name that somebody else made lacks our columns, which are found by names: the planner, too, looks a table up
+-- that to_regclass() names.
 SELECT
     CASE
         WHEN has_schema_privilege(to_regnamespace('projector'), 'USAGE')
             THEN has_table_privilege(to_regclass('projector.source_tables'), 'SELECT') AND (
                 SELECT count(*) = 2
                 FROM pg_catalog.pg_attribute AS a
-                WHERE a.attrelid = to_regclass('projector.source_tables') AND a.attname IN ('table_name', 'schema_name')
+                INNER JOIN pg_catalog.pg_class AS c ON c.oid = a.attrelid AND c.relname = 'source_tables'
+                INNER JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace AND n.nspname = 'projector'
+                WHERE a.attname IN ('table_name', 'schema_name')
             )
     END AS can_read_source_tables;
 
