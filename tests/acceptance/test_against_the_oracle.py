@@ -27,6 +27,7 @@ from tests.oracle.answers import Answer
 from tests.oracle.leads import Model
 from tests.oracle.parameters import Pairs
 from tests.support import edge_cases, mutations, queries
+from tests.support.cases import cases
 from tests.support.server import Database, Server
 
 SIZE = 60
@@ -176,10 +177,8 @@ def test_statistics(platform: Platform, model: Model) -> None:
         )
 
 
-@pytest.mark.parametrize("order", ["asc", "desc"])
-@pytest.mark.parametrize(
-    "sort", ["last_message_at", "first_contact_at", "total_messages", "total_score", "name"]
-)
+@cases("order", ["asc", "desc"])
+@cases("sort", ["last_message_at", "first_contact_at", "total_messages", "total_score", "name"])
 def test_pages_put_together_are_the_whole_list(
     platform: Platform, model: Model, sort: str, order: str
 ) -> None:

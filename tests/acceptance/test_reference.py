@@ -10,6 +10,7 @@ from api.response.openapi.document import document
 from projector.report.progress import QUIET
 from projector.trial import demo
 from tests.acceptance.conftest import MakePlatform, Platform
+from tests.support.cases import cases
 from tests.support.server import Database
 
 USER_ID = "789895c8-4bd6-43e9-bfea-a4171ec47197"
@@ -127,7 +128,7 @@ def test_list(platform: Platform) -> None:
     assert all(list(lead) == list(LEAD) for lead in leads(platform))
 
 
-@pytest.mark.parametrize(
+@cases(
     ("query", "is_found"),
     [
         ("?search=siddhant", True),

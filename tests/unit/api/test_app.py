@@ -3,24 +3,22 @@
 from inspect import iscoroutinefunction
 from urllib.parse import unquote, unquote_to_bytes
 
-import pytest
 from flask.testing import FlaskClient
 
 from api.app import MAX_BODY_BYTES
+from tests.support.cases import cases
 from tests.unit.api.conftest import Library, MakeApp
 from tests.unit.api.response.test_errors import check
 
 
-@pytest.mark.parametrize(
-    "path", ["/users/a%00b/leads", "/users/%ff/leads", "/users/a/leads/%c3%28", "/%00", "/health/live%00"]
-)
+@cases("path", ["/users/a%00b/leads", "/users/%ff/leads", "/users/a/leads/%c3%28", "/%00", "/health/live%00"])
 def test_a_path_that_cannot_be_read(client: FlaskClient, path: str) -> None:
     # As servers hand it on; the client's own way through text would mend it.
     answer = client.get("/", environ_overrides={"PATH_INFO": unquote_to_bytes(path).decode("latin-1")})
     assert "path" in check(answer, 400)
 
 
-@pytest.mark.parametrize(
+@cases(
     "path",
     [
         "/nothing",

@@ -1,11 +1,10 @@
 """The headers of a refusal, as RFC 6750 has them."""
 
-import pytest
-
 from api.auth.errors import CredentialsMissingError, CredentialsRefusedError, OtherTenantError
+from tests.support.cases import cases
 
 
-@pytest.mark.parametrize(
+@cases(
     ("error", "code", "challenge"),
     [
         (CredentialsMissingError("a bearer token"), 401, 'Bearer realm="leads"'),

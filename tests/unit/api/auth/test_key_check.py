@@ -13,6 +13,7 @@ from api.auth.errors import CredentialsRefusedError
 from api.auth.key_check import KeyCheck, KeyRow
 from api.auth.key_format import KEPT_SECONDS, new_key
 from api.database.errors import TablesMissingError, UnavailableError
+from tests.support.cases import cases
 from tests.unit.api.conftest import NOW
 
 KEY = new_key()
@@ -53,7 +54,7 @@ def test_a_key_reads_its_tenant_or_all() -> None:
     assert checker(rows).check(KEY.text).access == Access(None, reads_all=True, name=KEY.prefix)
 
 
-@pytest.mark.parametrize(
+@cases(
     "changes",
     [
         {"key_hash": None},
@@ -105,20 +106,6 @@ def test_a_key_is_kept_no_longer_than_until_it_expires() -> None:
         traveller.shift(5)
         assert refused(check, KEY.text)
         assert time() == NOW.timestamp() + 5
-
-
-def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(key_check, "MAX_KEPT_KEYS", 5)
-    rows = Rows(**{KEY.prefix: row()})
-    check = checker(rows)
-    assert not refused(check, KEY.text)
-    for _ in range(20):
-        assert refused(check, new_key().text)
-    assert (len(check._refused), len(check._allowed)) == (5, 1)  # noqa: SLF001  # Memory is what it is about.
-    # Refused keys did not push out the accepted one.
-    asked = len(rows.asked)
-    assert not refused(check, KEY.text)
-    assert len(rows.asked) == asked
 
 
 def test_strangers_cannot_have_the_database_asked_often(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,18 +1,16 @@
 """`python -m api keys`, as an operator runs it."""
 
 import re
-import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from api.auth.key_commands import keys
+from api.__main__ import cli
 from api.auth.key_format import is_key
 from api.config.auth import AuthConfig
 from api.database.key_table import key_table
-from tests.support.commands import environment
+from tests.support.cases import cases
 from tests.support.server import Database
 from tests.unit.api.conftest import Library, MakeApp
 
@@ -28,7 +26,7 @@ def in_database(database: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: P
 
 def run(*options: str) -> int:
     with pytest.raises(SystemExit) as ended:
-        keys.main(options)
+        cli.main(["keys", *options])
     return int(ended.value.code or 0)
 
 
@@ -65,17 +63,6 @@ def test_the_database_does_not_have_the_key(
 
 
 @pytest.mark.usefixtures("in_database")
-def test_the_prose_and_the_key_go_apart(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run("create", "--tenant", "t1", "--expires", "2099-01-31") == 0
-    said = capsys.readouterr()
-    assert is_key(said.out.rstrip("\n"))
-    assert "which reads the tenant t1 until 2099-01-31 00:00 UTC" in said.err
-    assert "the read model has no tenant t1 now" in said.err
-    assert run("create", "--all") == 0
-    assert "which reads all tenants until it is revoked" in capsys.readouterr().err
-
-
-@pytest.mark.usefixtures("in_database")
 def test_a_key_is_revoked_by_its_beginning_or_as_a_whole(capsys: pytest.CaptureFixture[str]) -> None:
     one, other = create(capsys, "--tenant", "t1"), create(capsys, "--all")
     assert run("revoke", one[:18]) == 0
@@ -109,7 +96,7 @@ def test_a_created_key_opens_the_api(
         assert client.get(path, headers={"Authorization": f"Bearer {key}"}).status_code == status
 
 
-@pytest.mark.parametrize(
+@cases(
     "options",
     [
         (),
@@ -135,19 +122,6 @@ def test_options_that_are_not_valid(capsys: pytest.CaptureFixture[str], options:
     assert capsys.readouterr().err
 
 
-@pytest.mark.parametrize(
-    "moment", ["90d", "2099-01-31", "2099-01-31T09:30:00Z", "2099-01-31T09:30:00+02:00", "1d"]
-)
-@pytest.mark.usefixtures("in_database")
-def test_moments_that_are_valid(capsys: pytest.CaptureFixture[str], moment: str) -> None:
-    if moment.startswith("2099"):
-        assert create(capsys, "--all", "--expires", moment)
-    else:
-        create(capsys, "--all", "--expires", moment)
-        expected = f"{datetime.now(UTC) + timedelta(days=int(moment[:-1])):%Y-%m-%d}"
-        assert rows(capsys)[0][-2].startswith(expected)
-
-
 def test_without_a_database_the_exit_code_says_so(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, library: Library
 ) -> None:
@@ -160,24 +134,3 @@ def test_without_a_database_the_exit_code_says_so(
     ):
         monkeypatch.setenv("DATABASE_URL", url)
         assert run("list") == code
-
-
-def test_the_program_runs_the_command(in_database: Database, tmp_path: Path) -> None:
-    def call(*options: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "api", "keys", *options],
-            check=False,
-            cwd=tmp_path,
-            env=environment(DATABASE_URL=in_database.url),
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
-
-    created = call("create", "--tenant", "t1")
-    assert created.returncode == 0
-    assert is_key(created.stdout.strip())
-    assert created.stdout[:18] in call("list").stdout
-    assert call("revoke", "leads_000000000000").returncode == 1
-    assert call("create").returncode == 2
-    assert "create" in call("--help").stdout

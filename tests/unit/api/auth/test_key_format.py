@@ -2,9 +2,8 @@
 
 import re
 
-import pytest
-
 from api.auth.key_format import PATTERN, is_key, new_key, prefix_of
+from tests.support.cases import cases
 from tests.support.commands import ROOT
 
 
@@ -20,7 +19,7 @@ def test_a_key_has_256_random_bits_behind_a_prefix() -> None:
     assert all(len({key.text[place] for key in keys}) > 8 for place in range(19, 62))
 
 
-@pytest.mark.parametrize(
+@cases(
     "text",
     ["", "leads_", "leads_0123456789a", "leads_0123456789abc", "leads_0123456789AB", "leads_0123456789ab_", "x",
      f"leads_0123456789ab_{'x' * 42}", f"leads_0123456789ab_{'x' * 44}", f"leads_0123456789ab_{'x' * 43}\n"],

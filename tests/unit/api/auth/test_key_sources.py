@@ -21,12 +21,12 @@ from cryptography.x509.oid import NameOID
 from joserfc.jwk import ECKey, RSAKey
 
 from api.auth import key_sources
-from api.auth.key_sources import MAX_AGE_SECONDS, PAUSE_SECONDS, FetchedKeys, FixedKeys, fetcher
+from api.auth.key_sources import MAX_AGE_SECONDS, PAUSE_SECONDS, FetchedKeys, fetcher
 from api.config.auth import AuthConfig
 from api.config.jwt_keys import VerificationKeys, read_keys
 from api.database.errors import UnavailableError
-from api.observe import log
-from tests.unit.api.auth.tokens import EC, OTHER_RSA, RSA, SECRET, claims, signed
+from tests.support.cases import cases
+from tests.unit.api.auth.tokens import EC, OTHER_RSA, RSA, claims, signed
 from tests.unit.api.conftest import Library, MakeApp
 
 PATIENCE_SECONDS = 30
@@ -145,11 +145,6 @@ def wait_for(fact: Callable[[], bool]) -> None:
         sleep(0.01)
 
 
-def test_the_keys_of_a_setting_are_always_the_same() -> None:
-    keys = read_keys(SECRET, "")
-    assert FixedKeys(keys).keys("a") == FixedKeys(keys).keys(None) == keys
-
-
 def test_the_set_is_fetched_once_and_after_five_minutes_again(issuer: Issuer, clock: Clock) -> None:
     source = FetchedKeys(fetcher(issuer.url, ""))
     assert [ids(source, "a") for _ in range(3)] == [{"a"}] * 3
@@ -194,23 +189,6 @@ def test_a_new_key_is_found_at_once_and_strangers_cannot_ask_often(issuer: Issue
     assert len(issuer.asked) == 3
 
 
-def test_the_keys_stay_while_the_issuer_is_away(
-    certificate: Path, monkeypatch: pytest.MonkeyPatch, clock: Clock, capsys: pytest.CaptureFixture[str]
-) -> None:
-    log.configure("WARNING", "json", personal_data=False)
-    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-    with serving(certificate) as issuer:
-        issuer.publish(a=RSA)
-        source = FetchedKeys(fetcher(issuer.url, ""))
-        assert ids(source) == {"a"}
-    for _ in range(3):
-        clock.now += MAX_AGE_SECONDS
-        assert ids(source, "a") == {"a"}
-        wait_for(lambda: not source._lock.locked())  # noqa: SLF001  # The thread that fetches has ended.
-        assert ids(source, "b") == {"a"}
-    assert "those fetched before stay in use" in capsys.readouterr().err
-
-
 def test_without_any_keys_nothing_can_be_checked(
     certificate: Path, monkeypatch: pytest.MonkeyPatch, clock: Clock
 ) -> None:
@@ -228,7 +206,7 @@ def test_without_any_keys_nothing_can_be_checked(
         assert ids(source) == {"a"}
 
 
-@pytest.mark.parametrize(
+@cases(
     ("status", "headers", "body"),
     [
         (200, {}, b""),
@@ -254,6 +232,8 @@ def test_without_any_keys_nothing_can_be_checked(
 def test_an_answer_that_is_no_set_of_public_keys(
     issuer: Issuer, clock: Clock, status: int, headers: dict[str, str], body: bytes
 ) -> None:
+    issuer.asked.clear()
+    issuer.publish(a=RSA)
     source = FetchedKeys(fetcher(issuer.url, ""))
     assert ids(source) == {"a"}
     issuer.status, issuer.headers, issuer.body = status, headers, body
@@ -270,15 +250,6 @@ def test_a_certificate_that_nobody_vouches_for(issuer: Issuer, monkeypatch: pyte
     with pytest.raises(UnavailableError):
         FetchedKeys(fetcher(issuer.url, "")).keys(None)
     assert issuer.asked == []
-
-
-def test_only_keys_of_the_algorithm_that_is_set(issuer: Issuer) -> None:
-    issuer.publish(a=RSA, b=EC)
-    assert {(key.key_id, key.algorithm) for key in fetcher(issuer.url, "")()} == {
-        ("a", "RS256"),
-        ("b", "ES256"),
-    }
-    assert {(key.key_id, key.algorithm) for key in fetcher(issuer.url, "ES256")()} == {("b", "ES256")}
 
 
 def test_one_request_looks_for_a_new_key_and_the_others_do_not_wait(clock: Clock) -> None:

@@ -6,25 +6,27 @@ import pytest
 
 from api.config import ConfigurationError, load
 from api.config.auth import AuthConfig, auth_methods
+from tests.support.cases import cases
 from tests.unit.api.auth.tokens import RSA_PEM, SECRET
 
 NO_FILE = Path("nowhere/.env")
 
 
-def settings(monkeypatch: pytest.MonkeyPatch, **values: str) -> AuthConfig:
-    for name, value in {"DATABASE_URL": "postgresql://db/platform", **values}.items():
-        monkeypatch.setenv(name, value)
-    return load(NO_FILE).auth
+def settings(**values: str) -> AuthConfig:
+    with pytest.MonkeyPatch.context() as environment:
+        for name, value in {"DATABASE_URL": "postgresql://db/platform", **values}.items():
+            environment.setenv(name, value)
+        return load(NO_FILE).auth
 
 
-def problems(monkeypatch: pytest.MonkeyPatch, **values: str) -> str:
+def problems(**values: str) -> str:
     with pytest.raises(ConfigurationError) as raised:
-        settings(monkeypatch, **values)
+        settings(**values)
     assert all(value not in str(raised.value) for value in values.values() if len(value) > 20)
     return str(raised.value)
 
 
-@pytest.mark.parametrize(
+@cases(
     ("text", "methods"),
     [
         ("jwt", ("jwt",)),
@@ -35,17 +37,15 @@ def problems(monkeypatch: pytest.MonkeyPatch, **values: str) -> str:
         ("", ()),
     ],
 )
-def test_the_ways(monkeypatch: pytest.MonkeyPatch, text: str, methods: tuple[str, ...]) -> None:
+def test_the_ways(text: str, methods: tuple[str, ...]) -> None:
     key = SECRET if "jwt" in methods else ""
-    found = settings(monkeypatch, LEADS_AUTH=text, LEADS_JWT_KEY=key)
+    found = settings(LEADS_AUTH=text, LEADS_JWT_KEY=key)
     assert found.methods == methods
     assert (found.takes_tokens, found.takes_keys) == ("jwt" in methods, "key" in methods)
     assert found.is_on is (bool(methods) and methods != ("none",))
 
 
-@pytest.mark.parametrize(
-    "text", ["jwt,none", "none,none", "jwt,jwt", "basic", "jwt;key", ",", "jwt,", "off", "no"]
-)
+@cases("text", ["jwt,none", "none,none", "jwt,jwt", "basic", "jwt;key", ",", "jwt,", "off", "no"])
 def test_no_way(text: str) -> None:
     with pytest.raises(
         ValueError, match=r"jwt \(bearer tokens\), key \(API keys\), jwt,key \(both\), or none"
@@ -53,9 +53,8 @@ def test_no_way(text: str) -> None:
         auth_methods(text)
 
 
-def test_all_about_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_about_tokens() -> None:
     found = settings(
-        monkeypatch,
         LEADS_AUTH="jwt",
         LEADS_JWKS_URL="https://issuer.example:8443/jwks.json?v=1",
         LEADS_JWT_ALGORITHM="ps256",
@@ -70,7 +69,7 @@ def test_all_about_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
     )  # fmt: skip
 
 
-@pytest.mark.parametrize(
+@cases(
     ("values", "sentence"),
     [
         ({"LEADS_AUTH": "jwt"}, "LEADS_AUTH: jwt needs what tokens are checked with. Set LEADS_JWT_KEY"),
@@ -107,8 +106,8 @@ def test_all_about_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"LEADS_JWT_ALL_SCOPE": "a b"}, "LEADS_JWT_ALL_SCOPE: 'a b' is not allowed"),
     ],
 )
-def test_what_does_not_fit(monkeypatch: pytest.MonkeyPatch, values: dict[str, str], sentence: str) -> None:
-    assert sentence in problems(monkeypatch, **values)
+def test_what_does_not_fit(values: dict[str, str], sentence: str) -> None:
+    assert sentence in problems(**values)
 
 
 def test_no_key_is_printed_with_the_settings() -> None:

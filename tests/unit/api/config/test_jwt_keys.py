@@ -8,6 +8,7 @@ import pytest
 from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
 
 from api.config.jwt_keys import read_keys, read_set
+from tests.support.cases import cases
 from tests.unit.api.auth.tokens import EC_PEM, RSA, RSA_PEM, SECRET
 
 WEAK_RSA = {"kty": "RSA", "n": "AQAB", "e": "AQAB"}
@@ -24,7 +25,7 @@ def refused(text: str, algorithm: str = "") -> str:
     return str(raised.value)
 
 
-@pytest.mark.parametrize(
+@cases(
     ("text", "algorithm", "expected"),
     [
         (SECRET, "", ("oct", "HS256", None)),
@@ -57,7 +58,7 @@ def test_a_key_has_one_algorithm(
     assert described(str(file), algorithm) == [expected]
 
 
-@pytest.mark.parametrize(
+@cases(
     ("text", "algorithm", "reason"),
     [
         ("abc123", "", "openssl rand -hex 32"),

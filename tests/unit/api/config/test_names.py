@@ -4,6 +4,7 @@ import pytest
 
 from api.config import names
 from api.config.names import all_settings, unknown_settings
+from tests.support.cases import cases
 
 
 def test_all_settings_of_both_programs_are_known() -> None:
@@ -16,14 +17,10 @@ def test_without_its_page_the_program_warns_of_nothing(monkeypatch: pytest.Monke
     assert unknown_settings({"LEADS_COLOUR": "red"}) == []
 
 
-@pytest.mark.parametrize(
+@cases(
     ("name", "meant"),
     [
         ("LEADS_LOG_LEVL", "LEADS_LOG_LEVEL"),
-        ("LEADS_LOGLEVEL", "LEADS_LOG_LEVEL"),
-        ("LEADS_RATELIMIT", "LEADS_RATE_LIMIT"),
-        ("LEADS_API_WORKER", "LEADS_API_WORKERS"),
-        ("LEADS_API_DATABASE_ULR", "LEADS_API_DATABASE_URL"),
         ("LEADS_STATEMENT_TIMEOUT", "LEADS_STATEMENT_TIMEOUT_MS"),
         # Of the projector: both may have one environment.
         ("LEADS_REFRESH_SECOND", "LEADS_REFRESH_SECONDS"),

@@ -6,6 +6,7 @@ from math import inf
 import pytest
 
 from api.config import values as read
+from tests.support.cases import cases
 
 SEVERAL_HOSTS = (
     "postgresql://u:p@a:5432,b:5433/d",
@@ -17,7 +18,7 @@ SEVERAL_HOSTS = (
 READ_WRITE = "postgresql://a,b/d?target_session_attrs=read-write"
 
 
-@pytest.mark.parametrize(
+@cases(
     ("reader", "text", "value"),
     [
         (read.switch, "ON", True),
@@ -50,7 +51,7 @@ def test_a_value_is_read(reader: Callable[[str], object], text: str, value: obje
     assert reader(text) == value
 
 
-@pytest.mark.parametrize(
+@cases(
     ("reader", "text", "allowed"),
     [
         (read.switch, "yes", "on or off"),

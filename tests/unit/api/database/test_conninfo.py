@@ -3,11 +3,11 @@
 import subprocess
 import sys
 
-import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from api.config import Config
 from api.database.conninfo import conninfo
+from tests.support.cases import cases
 
 
 def test_the_settings_of_the_api_come_after_those_of_the_address() -> None:
@@ -18,7 +18,7 @@ def test_the_settings_of_the_api_come_after_those_of_the_address() -> None:
     assert (given["connect_timeout"], given["application_name"]) == ("9", "leads-api")
 
 
-@pytest.mark.parametrize("module", ["api.database.conninfo", "api.database.login_check"])
+@cases("module", ["api.database.conninfo", "api.database.login_check"])
 def test_what_runs_before_the_workers_counts_nothing(module: str) -> None:
     """The folder in which several workers count together is named before prometheus_client is imported."""
     command = f"import sys, {module}; sys.exit('prometheus_client' in sys.modules)"

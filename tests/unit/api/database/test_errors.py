@@ -1,7 +1,5 @@
 """Every failure of the database is a 503 that says what it means, or a mistake of ours."""
 
-from collections.abc import Iterator
-
 import psycopg
 import pytest
 from flask import Flask
@@ -17,6 +15,7 @@ from api.database.errors import (
 )
 from api.database.session import Session
 from api.database.statement import CompiledStatement, Row
+from tests.support.cases import cases
 from tests.support.server import Database
 from tests.unit.api.conftest import Library, MakeApp
 from tests.unit.api.response.test_errors import check
@@ -43,8 +42,8 @@ PASSING = {
 }
 
 
-@pytest.mark.parametrize("said", PASSING)
-@pytest.mark.parametrize("failures", [1, 2])
+@cases("said", PASSING)
+@cases("failures", [1, 2])
 def test_a_query_that_met_others_is_asked_once_more(
     library: Library, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch, said: str, failures: int
 ) -> None:
@@ -83,21 +82,6 @@ def test_a_database_that_is_away(make_app: MakeApp) -> None:
         assert int(answer.headers["Retry-After"]) >= 1
     check(client.get("/health/ready"), 503)
     assert client.get("/health/live").status_code == 200
-
-
-@pytest.fixture
-def slow(database: Database) -> Iterator[Database]:
-    """A database where somebody holds on to every lead."""
-    with database.connect() as holder, holder.transaction():
-        holder.execute("LOCK TABLE read_model.leads IN ACCESS EXCLUSIVE MODE")
-        yield database
-
-
-def test_a_database_that_takes_too_long(slow: Database, make_app: MakeApp) -> None:
-    client = make_app(slow, statement_timeout_ms=1000, log_level="ERROR").test_client()
-    answer = client.get("/users/a/leads")
-    assert "too long" in check(answer, 503)
-    assert int(answer.headers["Retry-After"]) >= 1
 
 
 def message(app: Flask, path: str = "/users/a/leads") -> str:

@@ -40,13 +40,6 @@ def test_a_key_is_stored_listed_and_revoked(database: Database) -> None:
         assert not table.has_tenant("t1")
 
 
-def test_two_keys_never_have_one_prefix(database: Database) -> None:
-    with key_table(database.url) as table:
-        table.add("leads_a", b"a" * 32, user_id="t1", label="", expires_at=None)
-    with pytest.raises(KeyTableError), key_table(database.url) as table:
-        table.add("leads_a", b"b" * 32, user_id="t2", label="", expires_at=None)
-
-
 def test_the_role_of_the_api_reads_keys_and_nothing_more(database: Database) -> None:
     with database.connect() as conn:
         set_up_api_role(conn)
@@ -66,14 +59,6 @@ def test_the_role_of_the_api_reads_keys_and_nothing_more(database: Database) -> 
             with pytest.raises((psycopg.errors.InsufficientPrivilege, psycopg.errors.InvalidGrantOperation)):
                 conn.execute(statement.encode())
             conn.execute("ROLLBACK")
-
-
-def test_others_do_not_even_read_them(database: Database) -> None:
-    with database.connect() as conn, logins(conn, "leads_keys_stranger"):
-        conn.execute("SET ROLE leads_keys_stranger")
-        with pytest.raises(psycopg.errors.InsufficientPrivilege):
-            conn.execute("SELECT FROM leads_access.api_keys")
-        conn.execute("RESET ROLE")
 
 
 def test_a_login_that_may_only_read_is_told_which_may_write(database: Database) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from api.config import Config
 from api.database.login_check import look
+from tests.support.cases import cases
 from tests.support.roles import logins
 from tests.support.server import Database
 
@@ -21,7 +22,7 @@ def login(database: Database) -> Iterator[Database]:
         yield database.by(LOGIN)
 
 
-@pytest.mark.parametrize("role", ["leads_api", ""])
+@cases("role", ["leads_api", ""])
 def test_a_login_of_the_api_alone_is_right(login: Database, role: str) -> None:
     assert look(Config(login.url, role=role)) == []
 

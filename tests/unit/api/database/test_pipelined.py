@@ -14,6 +14,7 @@ from sqlalchemy.pool import PoolProxiedConnection
 from api.database.errors import ConnectionLostError
 from api.database.session import Session
 from api.database.statement import BoundStatement, CompiledStatement, compile_statement
+from tests.support.cases import cases
 from tests.unit.api.conftest import Library, MakeApp
 
 LOCK = 77
@@ -91,7 +92,7 @@ def test_a_statement_without_a_tenant_runs_under_none(session: Session) -> None:
     assert session.fetch(nobody).value == b""
 
 
-@pytest.mark.parametrize("before", ["a", "b"])
+@cases("before", ["a", "b"])
 def test_an_error_forgets_the_tenant(session: Session, pooled: PoolProxiedConnection, before: str) -> None:
     """PostgreSQL takes a SET back with the statement that fails after it."""
     session.fetch(under(before))
@@ -146,7 +147,7 @@ def while_waiting(session: Session, library: Library, tenant: str) -> Iterator[M
         thread.join()
 
 
-@pytest.mark.parametrize("tenant", ["a", "b"])
+@cases("tenant", ["a", "b"])
 def test_other_threads_run_while_a_statement_waits(session: Session, library: Library, tenant: str) -> None:
     session.fetch(under("a"))
     with while_waiting(session, library, tenant) as meanwhile:

@@ -1,6 +1,5 @@
 """The API comes back by itself when the database does."""
 
-import threading
 from collections.abc import Callable
 from time import monotonic
 from typing import NamedTuple
@@ -27,23 +26,6 @@ def wait_for(client: FlaskClient, path: str, status: int) -> None:
     ends = monotonic() + PATIENCE
     while (answer := client.get(path)).status_code != status:
         assert monotonic() < ends, answer.get_json()
-
-
-def test_a_server_that_stops_and_starts(
-    start_server: Callable[..., EmbeddedServer], make_app: MakeApp
-) -> None:
-    server = start_server(fast=True)
-    client = make_app(Database(server.url(), ""), role="", log_level="ERROR").test_client()
-    # No read model is needed to see whether the database answers.
-    assert "not installed" in client.get("/health/ready").get_json()["message"]
-    server.stop()
-    answer = client.get("/users/a/leads")
-    assert answer.status_code == 503
-    assert "reached" in answer.get_json()["message"]
-    server.start()
-    ends = monotonic() + PATIENCE
-    while "not installed" not in client.get("/health/ready").get_json()["message"]:
-        assert monotonic() < ends
 
 
 # Over a socket of the file system the first write already fails, and over TCP the read after it.
@@ -113,18 +95,6 @@ def test_connections_that_were_closed_meanwhile(library: Library, make_app: Make
         assert client.get(library.base).status_code == 200
 
 
-def test_connections_that_are_closed_on_our_side(library: Library, make_app: MakeApp) -> None:
-    app = make_app(library.database, threads=2)
-    engine = app.extensions["leads"].database.engine
-    held = [engine.raw_connection() for _ in range(2)]
-    for connection in held:
-        connection.driver_connection.pgconn.finish()
-        connection.close()
-    client = app.test_client()
-    for _ in range(4):
-        assert client.get(library.base).status_code == 200
-
-
 def test_a_failed_attempt_to_connect_spares_the_next_requests(
     make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -142,23 +112,6 @@ def test_a_failed_attempt_to_connect_spares_the_next_requests(
     assert len(attempts) == 1
 
 
-def test_after_the_pause_it_tries_again(
-    library: Library, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    connect = psycopg.connect
-    outcomes = iter([True])
-
-    def fail_once(*arguments: object, **keywords: object) -> object:
-        if next(outcomes, False):
-            raise psycopg.OperationalError("no route to the host")
-        return connect(*arguments, **keywords)  # type: ignore[arg-type]
-
-    monkeypatch.setattr("api.database.pool.psycopg.connect", fail_once)
-    monkeypatch.setattr("api.database.pool.RECONNECT_PAUSE_SECONDS", 0)
-    client = make_app(library.database, log_level="ERROR").test_client()
-    assert [client.get(library.base).status_code for _ in range(2)] == [503, 200]
-
-
 def test_more_requests_at_once_than_connections(
     library: Library, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -173,23 +126,6 @@ def test_more_requests_at_once_than_connections(
     for connection in held:
         connection.close()
     assert app.test_client().get(library.base).status_code == 200
-
-
-def test_many_threads_share_few_connections(library: Library, make_app: MakeApp) -> None:
-    app = make_app(library.database, threads=2)
-    statuses: list[int] = []
-
-    def ask() -> None:
-        client = app.test_client()
-        statuses.extend(client.get(library.base).status_code for _ in range(10))
-
-    threads = [threading.Thread(target=ask) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert statuses == [200] * 80
-    assert app.extensions["leads"].database.engine.pool.checkedin() <= 2
 
 
 def test_a_slow_answer_does_not_spoil_the_connection(database: Database, make_app: MakeApp) -> None:

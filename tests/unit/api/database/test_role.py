@@ -6,12 +6,14 @@ import psycopg
 import pytest
 
 from api.database.errors import NOT_INSTALLED
+from tests.support.cases import cases
 from tests.support.roles import logins
 from tests.support.server import Database
 from tests.unit.api.conftest import MakeApp
 from tests.unit.api.response.test_errors import check
 
 LOGIN = "leads_test_api_login"
+PATHS = ("/users/a/leads", "/health/ready")
 
 
 @pytest.fixture
@@ -21,7 +23,7 @@ def login(database: Database) -> Iterator[Database]:
         yield database.by(LOGIN)
 
 
-@pytest.mark.parametrize("path", ["/users/a/leads", "/health/ready"])
+@cases("path", PATHS)
 def test_a_role_that_is_not_there(database: Database, make_app: MakeApp, path: str) -> None:
     said = check(make_app(database, role="nobody_at_all").test_client().get(path), 503)
     assert said == (
@@ -30,7 +32,7 @@ def test_a_role_that_is_not_there(database: Database, make_app: MakeApp, path: s
     )
 
 
-@pytest.mark.parametrize("path", ["/users/a/leads", "/health/ready"])
+@cases("path", PATHS)
 def test_before_migrate_the_missing_role_is_not_the_cause(
     source_database: Database, make_app: MakeApp, path: str
 ) -> None:
@@ -38,18 +40,17 @@ def test_before_migrate_the_missing_role_is_not_the_cause(
     assert check(answer, 503) == NOT_INSTALLED
 
 
-@pytest.mark.parametrize("path", ["/users/a/leads", "/health/ready"])
-def test_a_role_that_the_login_may_not_take(
-    database: Database, login: Database, make_app: MakeApp, path: str
-) -> None:
+def test_a_role_that_the_login_may_not_take(database: Database, login: Database, make_app: MakeApp) -> None:
     client = make_app(login).test_client()
-    assert check(client.get(path), 503) == (
-        "The login of the API may not take the role leads_api: have an administrator run GRANT leads_api TO that login"
-    )
+    for path in PATHS:
+        assert check(client.get(path), 503) == (
+            "The login of the API may not take the role leads_api: have an administrator run GRANT leads_api TO that"
+            " login"
+        )
     with database.connect() as superuser:
         superuser.execute(f"GRANT leads_api TO {LOGIN}".encode())
     client = make_app(login).test_client()
-    assert client.get(path).status_code == 200
+    assert [client.get(path).status_code for path in PATHS] == [200, 200]
 
 
 def test_the_cause_is_the_same_in_the_pause_after_an_attempt(

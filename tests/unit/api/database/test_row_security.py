@@ -17,6 +17,7 @@ from api.plan.lead import LeadRow
 from projector.report.progress import QUIET
 from projector.sweep.rebuild import rebuild
 from projector.trial import demo
+from tests.support.cases import cases
 from tests.support.server import Database
 from tests.unit.api.conftest import NOW, Library, MakeApp
 from tests.unit.api.database.test_tenant_filter import paths
@@ -135,7 +136,7 @@ def test_without_row_security_the_same_predicates_are_missed(
     assert missed > len(with_profiles) / 2
 
 
-@pytest.mark.parametrize("table", TENANT_TABLES)
+@cases("table", TENANT_TABLES)
 def test_a_session_without_a_tenant_sees_no_row(library: Library, make_app: MakeApp, table: str) -> None:
     engine = make_app(library.database).extensions["leads"].database.engine
     pooled = engine.raw_connection()
@@ -161,7 +162,7 @@ def test_the_table_of_the_profiles_is_closed(library: Library, make_app: MakeApp
     pooled.close()
 
 
-@pytest.mark.parametrize("tenant_setting", ["session", "transaction"])
+@cases("tenant_setting", ["session", "transaction"])
 def test_requests_of_several_tenants_at_once_get_their_own_rows(
     database: Database, make_app: MakeApp, tenant_setting: str
 ) -> None:
@@ -210,7 +211,7 @@ TAMPERED = [
 ]
 
 
-@pytest.mark.parametrize(("change", "said"), TAMPERED)
+@cases(("change", "said"), TAMPERED)
 def test_a_table_that_is_not_protected_is_not_ready(
     database: Database, make_app: MakeApp, change: str, said: str
 ) -> None:

@@ -3,10 +3,8 @@
 from typing import cast
 
 import pytest
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from api.database.pool import SESSION
-from api.database.session import Session
 from api.database.session_pool import SessionPool
 from tests.unit.api.conftest import Library, MakeApp
 
@@ -16,33 +14,6 @@ def pool(library: Library, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr("api.database.pool.POOL_TIMEOUT_SECONDS", 0.05)
     app = make_app(library.database, threads=2)
     return cast("SessionPool", app.extensions["leads"].database.engine.pool)
-
-
-def test_what_is_given_back_is_lent_again(pool: SessionPool) -> None:
-    assert pool.lend_idle() is None
-    first = pool.lend()
-    assert isinstance(first.info[SESSION], Session)
-    assert pool.lend_idle() is None
-    pool.give_back(first)
-    assert pool.lend_idle() is first
-    pool.give_back(first)
-    assert pool.lend() is first
-    pool.give_back(first)
-
-
-def test_so_many_are_lent_and_no_more(pool: SessionPool) -> None:
-    # One more than its threads, for API keys.
-    lent = [pool.lend() for _ in range(3)]
-    for _ in range(2):
-        with pytest.raises(PoolTimeoutError):
-            pool.lend()
-    for one in lent:
-        pool.give_back(one)
-    # The one that was beyond the size is closed.
-    assert (pool.checkedin(), pool.checkedout()) == (2, 0)
-    again = [pool.lend() for _ in range(3)]
-    for one in again:
-        pool.give_back(one)
 
 
 def test_a_connection_that_was_given_up_is_not_idle_and_is_opened_anew(pool: SessionPool) -> None:

@@ -10,9 +10,9 @@ import pytest
 from flask.testing import FlaskClient
 from psycopg.pq.abc import PGconn
 from sqlalchemy import SelectBase, Text, bindparam, literal_column, select
-from sqlalchemy import cast as cast_to
 
 from api.database.statement import BoundStatement, compile_statement
+from tests.support.cases import cases
 from tests.unit.api.conftest import Library, MakeApp
 
 # What a client sends to have something executed: a statement, or one that was prepared before.
@@ -51,7 +51,7 @@ def traced(library: Library, make_app: MakeApp) -> Iterator[Traced]:
         pgconn.untrace()
 
 
-@pytest.mark.parametrize(
+@cases(
     ("path", "status"),
     [
         ("", 200),
@@ -91,14 +91,6 @@ def test_no_statement_for_a_bad_request(traced: Traced, library: Library) -> Non
 class Pair(NamedTuple):
     one: int
     two: bytes
-
-
-def test_a_statement_gives_a_row_with_the_names_of_its_columns(library: Library, make_app: MakeApp) -> None:
-    database = make_app(library.database).extensions["leads"].database
-    statement: SelectBase = select(
-        literal_column("1").label("one"), cast_to(bindparam("given"), Text).label("two")
-    )
-    assert database.fetch(BoundStatement(statement, Pair, {"given": "é"})) == Pair(1, "é".encode())
 
 
 def test_a_row_that_does_not_fit_its_statement_is_seen_when_it_is_compiled() -> None:

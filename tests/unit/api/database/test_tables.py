@@ -5,6 +5,7 @@ from sqlalchemy import MetaData, Table, create_engine
 from sqlalchemy.dialects.postgresql import psycopg
 
 from api.database import tables
+from tests.support.cases import cases
 from tests.unit.api.conftest import Library
 
 DIALECT = psycopg.dialect()  # type: ignore[no-untyped-call]
@@ -43,17 +44,17 @@ VIEWS = {
 TABLES = sorted(tables.metadata.tables.keys() - VIEWS)
 
 
-@pytest.mark.parametrize("name", sorted(VIEWS))
+@cases("name", sorted(VIEWS))
 def test_columns_of_a_view(found: MetaData, name: str) -> None:
     assert set(tables.metadata.tables[name].columns.keys()) <= set(found.tables[name].columns.keys())
 
 
-@pytest.mark.parametrize("name", TABLES)
+@cases("name", TABLES)
 def test_columns(found: MetaData, name: str) -> None:
     assert described(tables.metadata.tables[name]).items() <= described(found.tables[name]).items()
 
 
-@pytest.mark.parametrize("name", TABLES)
+@cases("name", TABLES)
 def test_keys(found: MetaData, name: str) -> None:
     declared, real = tables.metadata.tables[name], found.tables[name]
     if declared.primary_key:

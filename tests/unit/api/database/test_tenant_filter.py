@@ -10,6 +10,7 @@ import pytest
 from api.database.statement import BoundStatement, CompiledStatement, Row, compile_statement
 from api.request.cursor import encode, scope_of
 from api.request.parameters import LIST_QUERY, SORTS
+from tests.support.cases import cases
 from tests.support.tenant_filter import unfiltered_tables
 from tests.unit.api.conftest import Library, MakeApp
 
@@ -116,7 +117,7 @@ def test_each_predicate_that_is_taken_out_is_missed(statements: dict[str, int]) 
     assert mutants > 50
 
 
-@pytest.mark.parametrize(
+@cases(
     ("text", "found"),
     [
         ("SELECT 1 FROM read_model.leads AS l WHERE l.user_id = $1", []),

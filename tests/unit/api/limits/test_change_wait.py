@@ -1,7 +1,6 @@
 """Requests wait for a change without holding anything, and give way to those that wait for fresh data."""
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -98,25 +97,6 @@ def test_a_change_between_the_look_and_the_question_is_seen() -> None:
     assert next(answers, None) is None
 
 
-def test_one_look_serves_all_of_a_tenant(over: threading.Event) -> None:
-    at_once, most, lock = 0, 0, threading.Lock()
-
-    def look(_tenant: str) -> bytes:
-        nonlocal at_once, most
-        with lock:
-            at_once += 1
-            most = max(most, at_once)
-        with lock:
-            at_once -= 1
-        return b"2" if over.is_set() else b"1"
-
-    waiting = Requests(look, over.is_set)
-    waiting.start(MAX_WAITING_OF_TENANT)
-    over.set()
-    wait_for(lambda: waiting.ended == MAX_WAITING_OF_TENANT, "all end")
-    assert most == 1
-
-
 def test_no_more_wait_than_may(over: threading.Event) -> None:
     versions = Versions()
     waiters = Waiting()
@@ -132,24 +112,6 @@ def test_no_more_wait_than_may(over: threading.Event) -> None:
     versions.version = b"2"
     wait_for(lambda: waiting.ended == MAX_WAITING, "all end")
     assert waiters.count() == 0
-
-
-def test_the_questions_are_asked_one_at_a_time() -> None:
-    """Otherwise they would take connections from the requests that run, all at once when a version moves."""
-    at_once, lock = [0], threading.Lock()
-
-    def is_over() -> bool:
-        with lock:
-            at_once.append(at_once[-1] + 1)
-        time.sleep(0.01)
-        with lock:
-            at_once.append(at_once[-1] - 1)
-        return True
-
-    waiting = Requests(Versions(), is_over)
-    waiting.start(MAX_WAITING_OF_TENANT)
-    wait_for(lambda: waiting.ended == MAX_WAITING_OF_TENANT, "all end")
-    assert max(at_once) == 1
 
 
 def test_one_that_loses_its_place_ends_at_once(over: threading.Event) -> None:

@@ -1,13 +1,11 @@
 """The body of an export: whole or broken, and what it holds is given back whatever happens."""
 
-import threading
 from itertools import cycle
 
 import pytest
 
 from api.limits import exports
 from api.limits.exports import BrokenExportError, ExportsBusyError, ExportStream, Places
-from tests.support.patience import PATIENCE
 from tests.support.running import wait_for
 
 
@@ -55,14 +53,6 @@ def test_the_opening_and_all_lines() -> None:
     assert source.closed == 1
     made.close()
     assert released.count == 1
-
-
-def test_pieces_grow_to_their_size() -> None:
-    source, released = Lines(*[[b"x" * 10] * 50] * 3), Released()
-    made = stream(source, released)
-    assert len(b"".join(made)) == 1500
-    made.close()
-    assert source.counts == [50, 5000, 5000, 5000]
 
 
 def test_a_failure_is_no_end(caplog: pytest.LogCaptureFixture) -> None:
@@ -130,13 +120,3 @@ def test_no_more_places_than_there_are() -> None:
     places.take()()
     with pytest.raises(ValueError, match="released too many times"):
         give_back()
-
-
-def test_the_reader_is_a_thread_that_ends() -> None:
-    source, released = Lines([b"a\n"]), Released()
-    made = stream(source, released)
-    list(made)
-    made.close()
-    wait_for(
-        lambda: not any(one.name == "export" for one in threading.enumerate()), "no thread is left", PATIENCE
-    )

@@ -1,12 +1,10 @@
 """Requests with min_as_of wait for data that are fresh enough, take nothing from others, and get no older data."""
 
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -17,10 +15,11 @@ from api.limits import waiting
 from api.limits.waiting import MAX_WAITING, MAX_WAITING_OF_TENANT, Place, Seen, StaleError, Waiting
 from projector.core.refresh import refresh
 from projector.report.progress import QUIET
+from tests.support.cases import cases
 from tests.support.patience import PATIENCE
-from tests.support.running import value, wait_for, write_message, write_source
+from tests.support.running import value, wait_for, write_source
 from tests.support.server import Database
-from tests.unit.api.conftest import Library, MakeApp
+from tests.unit.api.conftest import Library
 from tests.unit.api.response.test_errors import check
 from tests.unit.api.serving import Asking, served
 
@@ -51,7 +50,7 @@ def endpoints(library: Library) -> list[str]:
 
 
 @pytest.mark.usefixtures("soon")
-@pytest.mark.parametrize("number", range(4))
+@cases("number", range(4))
 def test_data_that_are_a_microsecond_too_old_are_no_answer(
     library: Library, client: FlaskClient, as_of: datetime, number: int
 ) -> None:
@@ -65,7 +64,7 @@ def test_data_that_are_a_microsecond_too_old_are_no_answer(
     assert answer.headers.getlist("X-Data-As-Of") == [f"{as_of.isoformat(timespec='milliseconds')[:-6]}Z"]
 
 
-@pytest.mark.parametrize("number", range(4))
+@cases("number", range(4))
 def test_the_answer_itself_is_compared(
     library: Library, client: FlaskClient, as_of: datetime, number: int
 ) -> None:
@@ -76,7 +75,7 @@ def test_the_answer_itself_is_compared(
     assert answer.headers.getlist("X-Data-As-Of") == [f"{as_of.isoformat(timespec='milliseconds')[:-6]}Z"]
 
 
-@pytest.mark.parametrize("text", ["yesterday", "2025-13-01", "1764128000", "2025-01-31T09:30:00%2B1"])
+@cases("text", ["yesterday", "2025-13-01", "1764128000", "2025-01-31T09:30:00%2B1"])
 def test_a_moment_that_cannot_be_read_is_refused_at_once(
     library: Library, client: FlaskClient, text: str
 ) -> None:
@@ -91,38 +90,6 @@ def test_a_moment_that_cannot_come_in_time_is_not_waited_for(
 ) -> None:
     monkeypatch.setattr(Place, "sleep", lambda *_: pytest.fail("it waited"))
     assert "min_as_of asks for 2999-" in check(client.get(f"{library.base}?min_as_of=2999-01-01"), 503)
-
-
-def test_what_was_written_is_waited_for(
-    database: Database, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # Until the refresh, however busy the machine is.
-    monkeypatch.setattr(waiting, "WAIT_SECONDS", PATIENCE)
-    is_waiting = threading.Event()
-
-    def wait(_: Place, seconds: float) -> bool:
-        is_waiting.set()
-        time.sleep(seconds)
-        return True
-
-    monkeypatch.setattr(Place, "sleep", wait)
-    client = make_app(database).test_client()
-    with database.connect() as conn:
-        write_source(conn)
-        refresh(conn, retry_failed=False, progress=QUIET)
-        write_message(conn, "m1")
-        committed = value(conn, "SELECT clock_timestamp()")
-        answers: list[Any] = []
-        asking = threading.Thread(
-            target=lambda: answers.append(client.get(with_moment("/users/u/leads", committed)))
-        )
-        asking.start()
-        assert is_waiting.wait(PATIENCE)
-        assert not answers
-        refresh(conn, retry_failed=False, progress=QUIET)
-        asking.join(PATIENCE)
-    assert answers[0].status_code == 200
-    assert answers[0].get_json()["data"][0]["total_messages"] == 1
 
 
 def test_what_waits_takes_no_place_from_the_requests_of_its_tenant(

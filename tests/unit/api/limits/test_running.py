@@ -9,12 +9,12 @@ from flask.testing import FlaskClient
 
 from api.database.errors import UnavailableError
 from api.limits.running import (
-    MAX_ALL_WAITING,
     MAX_WAITING,
     RunningRequests,
     most_of_tenant,
     server_threads,
 )
+from tests.support.cases import cases
 from tests.support.running import wait_for
 from tests.unit.api.conftest import Library, MakeApp
 from tests.unit.api.serving import Asking, locked, served
@@ -42,17 +42,6 @@ def test_alive_and_other_tenants_while_the_dearest_of_one_wait(library: Library,
         assert server.get(messages)[0] == 200
 
 
-def test_alive_while_the_dearest_of_several_tenants_wait(library: Library, tmp_path: Path) -> None:
-    with served(library, tmp_path) as server, locked(library, "lead_totals") as wait_for_readers:
-        dear = [Asking(server, f"/users/{tenant}/leads/stats", 8) for tenant in (library.tenant, "b", "c")]
-        wait_for_readers(5)
-        for _ in range(3):
-            assert server.get("/health/live")[0] == 200
-        wait_for(
-            lambda: sum(len(one.answers) for one in dear) >= 24 - 5 - MAX_ALL_WAITING, "others are refused"
-        )
-
-
 def test_alive_while_requests_come_one_by_one(library: Library, tmp_path: Path) -> None:
     """The server starts a thread when it has something to do for it, and must not do so too late."""
     with served(library, tmp_path) as server, locked(library, "lead_messages") as wait_for_readers:
@@ -60,22 +49,6 @@ def test_alive_while_requests_come_one_by_one(library: Library, tmp_path: Path) 
             Asking(server, f"{library.base}/{library.phone}/messages", 1)
             wait_for_readers(number)
             assert server.get("/health/live")[0] == 200
-
-
-def test_more_cheap_requests_than_places_are_all_answered(library: Library, tmp_path: Path) -> None:
-    patient = "api.limits.running.STILL_SECONDS = api.limits.running.WAIT_SECONDS = 600"
-    with served(library, tmp_path, patient) as server:
-        assert Asking(server, library.base, 120).finish() == [200] * 120
-
-
-def test_alive_while_readiness_waits(library: Library, tmp_path: Path) -> None:
-    with served(library, tmp_path) as server:
-        # What has no tenant is bound too.
-        with locked(library, "projection") as wait_for_readers:
-            ready = Asking(server, "/health/ready", 12)
-            wait_for_readers(3)
-            assert server.get("/health/live")[0] == 200
-        assert set(ready.finish()) <= {200, 503}
 
 
 def test_a_signal_lets_end_what_is_under_way(library: Library, tmp_path: Path) -> None:
@@ -221,14 +194,14 @@ def test_a_request_that_fails_gives_its_turn_back(library: Library, make_app: Ma
     assert messages == {"The database cannot be reached"}
 
 
-@pytest.mark.parametrize(("threads", "most"), [(1, 1), (2, 1), (4, 3), (5, 4), (256, 204)])
+@cases(("threads", "most"), [(1, 1), (2, 1), (4, 3), (5, 4), (256, 204)])
 def test_some_connections_are_left_to_others(threads: int, most: int) -> None:
     assert most_of_tenant(threads) == most
     assert server_threads(threads) > threads
 
 
-@pytest.mark.parametrize("method", ["GET", "HEAD", "DELETE"])
-@pytest.mark.parametrize(
+@cases("method", ["GET", "HEAD", "DELETE"])
+@cases(
     ("path", "name"),
     [
         ("/users/{long}/leads", "user_id"),

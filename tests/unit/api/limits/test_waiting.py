@@ -8,6 +8,7 @@ import pytest
 
 from api.database.errors import UnavailableError
 from api.limits.waiting import MAX_WAITING, MAX_WAITING_OF_TENANT, Place, Waiting
+from tests.support.cases import cases
 from tests.support.patience import PATIENCE
 
 
@@ -25,7 +26,7 @@ def may_wait_on(place: Place | None) -> bool:
     return place.sleep(0)
 
 
-@pytest.mark.parametrize("gives_way", [True, False])
+@cases("gives_way", [True, False])
 def test_no_more_of_a_tenant_wait_than_may(waiters: Waiting, *, gives_way: bool) -> None:
     with ExitStack() as stack:
         places = [take(stack, waiters, "u", gives_way=gives_way) for _ in range(MAX_WAITING_OF_TENANT)]
@@ -36,7 +37,7 @@ def test_no_more_of_a_tenant_wait_than_may(waiters: Waiting, *, gives_way: bool)
     assert waiters.count() == 0
 
 
-@pytest.mark.parametrize("gives_way", [True, False])
+@cases("gives_way", [True, False])
 def test_no_more_of_all_wait_than_may(waiters: Waiting, *, gives_way: bool) -> None:
     with ExitStack() as stack:
         places = [take(stack, waiters, f"u{n}", gives_way=gives_way) for n in range(MAX_WAITING)]
@@ -46,7 +47,7 @@ def test_no_more_of_all_wait_than_may(waiters: Waiting, *, gives_way: bool) -> N
     assert waiters.count() == 0
 
 
-@pytest.mark.parametrize("tenant", ["u0", "another"])
+@cases("tenant", ["u0", "another"])
 def test_the_longest_wait_for_a_change_gives_way_to_one_for_fresh_data(waiters: Waiting, tenant: str) -> None:
     with ExitStack() as stack:
         places = [take(stack, waiters, f"u{n}", gives_way=True) for n in range(MAX_WAITING)]

@@ -15,6 +15,7 @@ from sqlalchemy import Text, bindparam, func, select
 
 from api.database.statement import BoundStatement
 from api.observe import log
+from tests.support.cases import cases
 from tests.unit.api.conftest import Library, MakeApp
 
 
@@ -85,8 +86,8 @@ def test_ctrl_c_is_no_error(capsys: pytest.CaptureFixture[str]) -> None:
     assert lines(capsys) == []
 
 
-@pytest.mark.parametrize("form", ["json", "text"])
-@pytest.mark.parametrize("personal_data", [False, True])
+@cases("form", ["json", "text"])
+@cases("personal_data", [False, True])
 def test_an_error_shows_values_on_demand_and_variables_never(
     capsys: pytest.CaptureFixture[str], form: str, *, personal_data: bool
 ) -> None:
@@ -182,14 +183,6 @@ def test_a_bug_leaves_no_path_and_no_value_in_the_log(
         assert line["exception"][0]["exc_type"] == "LookupError"
         assert ("918979556941" in json.dumps(line)) is personal_data
         assert line.get("path") == (f"{library.base}/918979556941" if personal_data else None)
-
-
-def test_text_is_chosen_for_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    for is_terminal in (True, False):
-        monkeypatch.setattr(sys.stderr, "isatty", lambda answer=is_terminal: answer, raising=False)
-        assert log.is_text("auto") is is_terminal
-        assert log.is_text("text")
-        assert not log.is_text("json")
 
 
 @pytest.mark.usefixtures("process")

@@ -7,13 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from prometheus_client import REGISTRY
 
-from api.database.errors import UnavailableError
 from api.observe import meters
 from api.plan.projection import freshness
 from tests.support.commands import environment
 from tests.support.running import wait_for
 from tests.support.server import Database
-from tests.unit.api.conftest import Library, MakeApp
+from tests.unit.api.conftest import MakeApp
 
 IN_USE, WAITING = "leads_api_pool_connections_in_use", "leads_api_pool_waiting"
 
@@ -55,29 +54,3 @@ def test_the_pool_is_counted_while_a_statement_runs_and_while_one_waits(
             wait_for(lambda: (value(IN_USE), value(WAITING)) == (before[0] + 2, before[1] + 1), "all wait")
         assert [one.result(60).as_of is None for one in asked] == [False] * 3
     assert (value(IN_USE), value(WAITING)) == before
-
-
-def test_the_pool_is_counted_down_where_there_is_no_connection(make_app: MakeApp) -> None:
-    nowhere = Database("postgresql://nobody@127.0.0.1:1/nothing", "")
-    reader = make_app(nowhere).extensions["leads"].database
-    before = value(IN_USE), value(WAITING)
-    with pytest.raises(UnavailableError):
-        reader.fetch(freshness())
-    assert (value(IN_USE), value(WAITING)) == before
-
-
-def test_a_refusal_by_the_rate_limit_is_counted(library: Library, make_app: MakeApp) -> None:
-    client = make_app(library.database, rate_limit="2 per hour").test_client()
-    before = value("leads_api_rate_limited_total")
-    statuses = [client.get(library.base).status_code for _ in range(5)]
-    assert value("leads_api_rate_limited_total") - before == statuses.count(429) == 3
-
-
-def test_a_store_that_is_away_is_counted(library: Library, make_app: MakeApp) -> None:
-    client = make_app(
-        library.database, rate_limit="2 per hour", rate_limit_storage="redis://127.0.0.1:1"
-    ).test_client()
-    before = value("leads_api_rate_limit_store_failures_total")
-    # The second request does not ask it again so soon.
-    assert [client.get(library.base).status_code for _ in range(2)] == [200, 200]
-    assert value("leads_api_rate_limit_store_failures_total") == before + 1

@@ -5,13 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from prometheus_client import REGISTRY
 
 from api.observe.metrics import exposition
-from api.observe.version import installed_version
+from tests.support.cases import cases
 from tests.support.commands import environment
 from tests.unit.api.conftest import Library, MakeApp
 
@@ -50,19 +49,6 @@ def test_requests_are_counted_by_the_pattern_of_their_path_and_the_class_of_thei
     assert {key: counted(client, *key) - before[key] for key in asked} == dict.fromkeys(asked, 1)
 
 
-def test_answers_are_counted_by_their_code(client: FlaskClient, library: Library) -> None:
-    def answers() -> dict[int, float]:
-        found = samples(client.get("/metrics").get_data(as_text=True))
-        return {code: found.get(f'leads_api_responses_total{{code="{code}"}}', 0) for code in (400, 404, 405)}
-
-    before = answers()
-    for path in (f"{library.base}?limit=0", f"{library.base}/1", "/nothing"):
-        client.get(path)
-    client.post(library.base)
-    now = answers()
-    assert {code: now[code] - before[code] for code in now} == {400: 1, 404: 2, 405: 1}
-
-
 def test_no_label_holds_a_tenant_or_a_phone(client: FlaskClient, library: Library) -> None:
     client.get(f"{library.base}/{library.phone}")
     client.get(f"/nothing/{library.tenant}/{library.phone}")
@@ -87,11 +73,6 @@ def test_the_requests_in_hand_are_counted_and_none_is_left_after_an_error(
     assert before is not None
     assert seen == [before + 1]
     assert in_flight() == before
-
-
-def test_the_version_is_told() -> None:
-    text = exposition(None, None, shared_folder="").decode()
-    assert f'leads_build_info{{program="api",version="{installed_version()}"}} 1.0' in text
 
 
 def test_what_a_dead_worker_had_in_hand_is_forgotten_and_what_it_counted_is_not(tmp_path: Path) -> None:
@@ -127,7 +108,7 @@ def test_what_a_dead_worker_had_in_hand_is_forgotten_and_what_it_counted_is_not(
     assert not os.environ.get("PROMETHEUS_MULTIPROC_DIR")
 
 
-@pytest.mark.parametrize("age", [None, -3.0, 0.5])
+@cases("age", [None, -3.0, 0.5])
 def test_the_age_of_the_data(age: float | None) -> None:
     found = samples(exposition(age, None, shared_folder="").decode())
     assert found.get("leads_api_data_age_seconds") == age

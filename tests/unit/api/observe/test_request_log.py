@@ -11,6 +11,7 @@ import pytest
 
 from api.observe import request_log
 from api.observe.request_log import tenant_name
+from tests.support.cases import cases
 from tests.unit.api.conftest import Library, MakeApp
 
 UUID = "789895c8-4bd6-43e9-bfea-a4171ec47197"
@@ -63,7 +64,7 @@ def test_rows_are_those_of_the_answer(ask: Ask, library: Library) -> None:
         assert ask(asked)["rows"] == rows, asked
 
 
-@pytest.mark.parametrize(
+@cases(
     ("path", "method", "route"),
     [
         ("/health/live", "GET", "/health/live"),
@@ -117,17 +118,7 @@ def test_a_tenant_is_named_by_its_id_only_if_that_is_a_uuid() -> None:
     assert re.fullmatch("[0-9a-f]{12}", tenant_name('"},{"\ud800\udcff'))
 
 
-def test_a_line_for_people(library: Library, make_app: MakeApp, capsys: pytest.CaptureFixture[str]) -> None:
-    client = make_app(library.database, log_level="INFO", log_format="text").test_client()
-    answer = client.get(f"{library.base}?limit=1")
-    assert re.fullmatch(
-        r"\S+Z \[info     \] answered +method=GET route=/users/<user_id>/leads status=200 ms=[0-9.]+"
-        rf" tenant={tenant_name(library.tenant)} rows=1 correlation_id={answer.get_json()['correlationId']}\n",
-        capsys.readouterr().err,
-    )
-
-
-@pytest.mark.parametrize(("level", "lines"), [("DEBUG", 1), ("INFO", 1), ("WARNING", 0), ("ERROR", 0)])
+@cases(("level", "lines"), [("DEBUG", 1), ("INFO", 1), ("WARNING", 0), ("ERROR", 0)])
 def test_the_level_switches_it_off(
     library: Library, make_app: MakeApp, capsys: pytest.CaptureFixture[str], level: str, lines: int
 ) -> None:

@@ -18,10 +18,9 @@ from api.__main__ import require_tracing
 from api.observe import tracing
 from projector.trial.postgres.ports import free_port
 from tests.support.commands import environment
-from tests.support.running import running_scheduler, wait_for, wait_until, write_source
 from tests.support.server import Database
 from tests.unit.api.conftest import Library, MakeApp
-from tests.unit.api.test_main import end, get, run, serve, wait_until_it_answers
+from tests.unit.api.test_main import end, get, serve, wait_until_it_answers
 
 __all__ = ["serve"]
 
@@ -80,17 +79,6 @@ def test_the_trace_of_the_caller_goes_on(
     assert format(request.parent.span_id, "016x") == span_id
 
 
-def test_two_requests_are_two_traces(
-    library: Library, make_app: MakeApp, exporter: InMemorySpanExporter
-) -> None:
-    app = make_app(library.database, tracing=True)
-    for _ in range(2):
-        app.test_client().get("/health/live")
-    spans = spans_of(app, exporter)
-    assert len({span.context.trace_id for span in spans if span.context}) == len(spans) == 2
-    assert [span.parent for span in spans] == [None, None]
-
-
 def test_what_nobody_offers_is_named_by_no_path_and_no_method_of_the_caller(
     library: Library, make_app: MakeApp, exporter: InMemorySpanExporter
 ) -> None:
@@ -137,12 +125,6 @@ def test_where_it_is_not_installed_the_extra_is_named(
     assert ended.value.code == 2
     said = capsys.readouterr()
     assert "install the extra otel" in said.out + said.err
-
-
-def test_a_value_that_is_neither_on_nor_off_is_refused(library: Library, tmp_path: Path) -> None:
-    ended = run(tmp_path, DATABASE_URL=library.database.url, LEADS_TRACING="yes")
-    assert ended.returncode == 2
-    assert "LEADS_TRACING: 'yes' is not allowed" in ended.stderr
 
 
 @pytest.fixture
@@ -207,16 +189,3 @@ def test_what_was_not_sent_yet_is_sent_when_the_server_ends(
         process.wait()
     assert f"GET {BASE}/stats" in names(received)
     assert "SELECT statistics" in names(received)
-
-
-def test_the_projector_sends_its_batches(
-    database: Database, tmp_path: Path, collector: tuple[str, Received]
-) -> None:
-    endpoint, received = collector
-    settings = {"LEADS_TRACING": "on", "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint}
-    with database.connect() as conn, running_scheduler(database.url, tmp_path, **settings) as scheduler:
-        write_source(conn)
-        wait_until(conn, "count(*) = 1 FROM read_model.leads")
-        wait_until(conn, "count(*) = 0 FROM projector.changes")
-        assert scheduler.terminate() == 0
-    wait_for(lambda: "refresh batch" in names(received), "a batch was sent")

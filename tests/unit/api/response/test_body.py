@@ -2,13 +2,12 @@
 
 import re
 
-import pytest
 from flask.testing import FlaskClient
 
 from api.request.text import format_time
-from api.response.body import new_correlation_id
+from tests.support.cases import cases
 from tests.support.server import Database
-from tests.unit.api.conftest import NOW, PRINTED_NOW, Library, MakeApp, answer_keys
+from tests.unit.api.conftest import PRINTED_NOW, Library, MakeApp, answer_keys
 
 
 def test_keys_and_their_order(client: FlaskClient, library: Library) -> None:
@@ -31,24 +30,18 @@ def test_head_is_get_without_the_body(client: FlaskClient, library: Library) -> 
     assert client.head(f"{library.base}/1").status_code == 404
 
 
-@pytest.mark.parametrize("given", ["a", "A-Za.z_0-9", "x" * 128])
+@cases("given", ["a", "A-Za.z_0-9", "x" * 128])
 def test_a_callers_correlation_id_is_kept(client: FlaskClient, library: Library, given: str) -> None:
     answer = client.get(library.base, headers={"X-Correlation-Id": given})
     assert answer.get_json()["correlationId"] == answer.headers["X-Correlation-Id"] == given
 
 
-@pytest.mark.parametrize(
-    "given", ["", " ", "a b", "x" * 129, 'a"b', "a\N{LATIN SMALL LETTER E WITH ACUTE}", "a/b"]
-)
+@cases("given", ["", " ", "a b", "x" * 129, 'a"b', "a\N{LATIN SMALL LETTER E WITH ACUTE}", "a/b"])
 def test_another_correlation_id_is_replaced(client: FlaskClient, library: Library, given: str) -> None:
     answer = client.get(library.base, headers={"X-Correlation-Id": given})
     made = answer.get_json()["correlationId"]
     assert re.fullmatch(r"1774789631123-[0-9a-z]{9}", made)
     assert answer.headers["X-Correlation-Id"] == made
-
-
-def test_correlation_ids_differ() -> None:
-    assert len({new_correlation_id(NOW) for _ in range(1000)}) == 1000
 
 
 def test_the_age_of_the_data(client: FlaskClient, library: Library) -> None:
@@ -78,7 +71,7 @@ def test_dead_letters_of_the_tenant(database: Database, make_app: MakeApp) -> No
     assert "X-Data-Dead-Letters" not in client.get("/users/b/leads").headers
 
 
-@pytest.mark.parametrize(
+@cases(
     "path",
     [
         "",

@@ -4,11 +4,11 @@ import gzip
 import sys
 from time import process_time
 
-import pytest
 from flask.testing import FlaskClient
 from werkzeug.wrappers import Response
 
 from api.response.compression import MIN_BYTES, chosen_encoding
+from tests.support.cases import cases
 from tests.unit.api.conftest import Library, MakeApp
 
 if sys.version_info >= (3, 14):
@@ -27,7 +27,7 @@ def plain(answer: Response) -> bytes:
     return gzip.decompress(answer.data) if encoding == "gzip" else answer.data
 
 
-@pytest.mark.parametrize("encoding", ["gzip", "zstd"])
+@cases("encoding", ["gzip", "zstd"])
 def test_an_answer_is_the_same_but_for_its_encoding(
     client: FlaskClient, library: Library, encoding: str
 ) -> None:
@@ -60,20 +60,6 @@ def test_what_is_short_stays_as_it_is(client: FlaskClient, library: Library) -> 
         assert answer.headers["Vary"] == "Accept-Encoding"
 
 
-def test_a_long_error_is_compressed_too(client: FlaskClient, library: Library) -> None:
-    query = "&".join(f"unknown_parameter_{number}=1" for number in range(30))
-    answer = client.get(f"{library.base}?{query}", headers=TAKES)
-    assert (answer.status_code, answer.headers["Content-Encoding"]) == (400, "gzip")
-    assert b"unknown_parameter_0" in plain(answer)
-
-
-def test_head_has_the_headers_of_get(client: FlaskClient, library: Library) -> None:
-    got, head = (client.open(library.base, method=method, headers=SAME | TAKES) for method in ("GET", "HEAD"))
-    assert head.data == b""
-    for name in ("Content-Encoding", "Content-Length", "ETag", "Vary"):
-        assert head.headers[name] == got.headers[name]
-
-
 def test_the_caller_who_has_a_compressed_answer_gets_304(client: FlaskClient, library: Library) -> None:
     tag = client.get(library.base, headers=TAKES).headers["ETag"]
     for headers in ({}, TAKES):
@@ -83,7 +69,7 @@ def test_the_caller_who_has_a_compressed_answer_gets_304(client: FlaskClient, li
         assert answer.headers["Vary"] == "Accept-Encoding"
 
 
-@pytest.mark.parametrize(
+@cases(
     "path",
     [
         "/docs/",
@@ -134,7 +120,7 @@ def test_switched_off(library: Library, make_app: MakeApp) -> None:
     assert "Vary" not in answer.headers
 
 
-@pytest.mark.parametrize(
+@cases(
     ("header", "wanted"),
     [
         ("gzip", "gzip"),

@@ -7,6 +7,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from api.response import conditional
+from tests.support.cases import cases
 from tests.unit.api.conftest import NOW, Library, MakeApp, answer_keys
 
 MOVING = ("/stats", "?days=7")
@@ -40,7 +41,7 @@ def test_the_caller_who_has_the_answer_gets_no_body(client: FlaskClient, library
         assert "Content-Length" not in answer.headers
 
 
-@pytest.mark.parametrize(
+@cases(
     ("given", "status"),
     [
         ("{tag}", 304),
@@ -67,13 +68,6 @@ def test_any_tag_of_the_list_counts(client: FlaskClient, library: Library, given
         assert answer.status_code == status, address
         assert answer.headers["ETag"] == tag
         assert bool(answer.data) is (status == 200)
-
-
-def test_head(client: FlaskClient, library: Library) -> None:
-    for address in addresses(library):
-        tag = client.get(address).headers["ETag"]
-        assert client.head(address).headers["ETag"] == tag
-        assert client.head(address, headers={"If-None-Match": tag}).status_code == 304
 
 
 def test_a_tag_of_another_address_does_not_count(client: FlaskClient, library: Library) -> None:

@@ -10,6 +10,7 @@ from werkzeug.test import TestResponse
 
 from projector.report.progress import QUIET
 from projector.sweep.rebuild import rebuild
+from tests.support.cases import cases
 from tests.support.running import write_source
 from tests.support.server import Database
 from tests.unit.api.conftest import PRINTED_NOW, Library, MakeApp
@@ -43,25 +44,12 @@ def check(answer: TestResponse, status: int) -> str:
     return message
 
 
-@pytest.mark.parametrize(
+@cases(
     ("query", "named"),
     [
         ("limit=0", ["limit"]),
-        ("limit=ten", ["limit"]),
-        ("offset=-1", ["offset"]),
-        ("offset=2147483648", ["offset"]),
-        ("days=0&days=1", ["days"]),
-        ("days=36501", ["days"]),
         ("min_total_score=4&max_total_score=16", ["min_total_score", "max_total_score"]),
-        ("min_total_score=9&max_total_score=8", ["min_total_score", "max_total_score"]),
-        ("from_date=2025-02-01&to_date=2025-01-31", ["from_date", "to_date"]),
-        ("from_date=20250101&to_date=2025-02-30", ["from_date", "to_date"]),
-        ("platform=telegram", ["platform"]),
-        ("platform=,", ["platform"]),
-        ("lead_status=Hot,Boiling", ["lead_status"]),
         ("has_email=yes&has_extraction=2", ["has_email", "has_extraction"]),
-        ("sort_by=score&sort_order=down", ["sort_by", "sort_order"]),
-        (f"search={'x' * 201}", ["search"]),
         ("limt=1", ["limt", "limit"]),
         ("Platform=whatsapp", ["Platform", "platform"]),
         ("lead_status%00=Hot", ["NUL"]),
@@ -78,23 +66,12 @@ def test_bad_parameters_are_all_named(
     assert [name for name in named if name not in message] == []
 
 
-@pytest.mark.parametrize("path", ["", "/stats", "/918979556941", "/918979556941/messages"])
+@cases("path", ["", "/stats", "/918979556941", "/918979556941/messages"])
 def test_each_endpoint_refuses_an_unknown_parameter(client: FlaskClient, library: Library, path: str) -> None:
     assert "nonsense" in check(client.get(f"{library.base}{path}?nonsense=1"), 400)
 
 
-@pytest.mark.parametrize("path", ["/stats", "/918979556941"])
-def test_endpoints_without_parameters_take_none_of_the_others(
-    client: FlaskClient, library: Library, path: str
-) -> None:
-    assert "limit" in check(client.get(f"{library.base}{path}?limit=1"), 400)
-
-
-def test_a_bad_parameter_is_seen_before_the_lead_is_looked_up(client: FlaskClient) -> None:
-    check(client.get("/users/nobody/leads/1/messages?limit=0"), 400)
-
-
-@pytest.mark.parametrize("path", ["/1", "/1/messages", "/%20", "/%20/messages", "/stats/messages"])
+@cases("path", ["/1", "/1/messages", "/%20", "/%20/messages", "/stats/messages"])
 def test_unknown_lead(client: FlaskClient, library: Library, path: str) -> None:
     assert check(client.get(f"{library.base}{path}"), 404) == "Lead not found"
 
@@ -108,18 +85,12 @@ def test_a_lead_of_another_tenant_cannot_be_told_from_none(client: FlaskClient, 
     assert list(theirs.headers.keys()) == list(nobodys.headers.keys())
 
 
-@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "TRACE"])
-@pytest.mark.parametrize("path", ["", "/stats", "/1", "/1/messages"])
+@cases("method", ["POST", "PUT", "PATCH", "DELETE", "TRACE"])
+@cases("path", ["", "/stats", "/1", "/1/messages"])
 def test_a_method_that_is_not_taken(client: FlaskClient, library: Library, method: str, path: str) -> None:
     answer = client.open(f"{library.base}{path}", method=method)
     assert check(answer, 405) == "This address takes only GET, HEAD and OPTIONS"
     assert answer.headers.getlist("Allow") == ["GET, HEAD, OPTIONS"]
-
-
-def test_too_many_requests(library: Library, make_app: MakeApp) -> None:
-    client = make_app(library.database, rate_limit="1 per minute").test_client()
-    assert client.get(library.base).status_code == 200
-    assert "Retry-After" in check(client.get(library.base), 429)
 
 
 @pytest.fixture
@@ -141,9 +112,8 @@ def test_a_mistake_of_ours(capsys: pytest.CaptureFixture[str], broken: Flask, li
     assert answer.get_json()["correlationId"] in logged
 
 
-@pytest.mark.parametrize("path", ["/stats%20", "/%20stats", "/stats/messages"])
 def test_a_lead_called_stats_is_listed_and_has_no_page_of_its_own(
-    make_app: MakeApp, database: Database, path: str
+    make_app: MakeApp, database: Database
 ) -> None:
     with database.connect() as conn:
         write_source(conn)
@@ -152,5 +122,5 @@ def test_a_lead_called_stats_is_listed_and_has_no_page_of_its_own(
     client = make_app(database).test_client()
     [lead] = client.get("/users/u/leads").get_json()["data"]
     assert lead["customer_phone"] == "stats"
-    answer = client.get(f"/users/u/leads{path}")
-    assert (answer.status_code, answer.get_json()["message"]) == (404, "Lead not found")
+    for path in ("/stats%20", "/%20stats", "/stats/messages"):
+        assert check(client.get(f"/users/u/leads{path}"), 404) == "Lead not found"

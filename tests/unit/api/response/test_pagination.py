@@ -3,35 +3,22 @@
 import re
 from urllib.parse import urljoin
 
-import pytest
-from flask.testing import FlaskClient
-
 from api.request.cursor import decode, scope_of
-from api.request.parameters import LIST_QUERY
 from api.request.query import Page
 from api.response.pagination import MAX_LINK_LENGTH, page_of_results
+from tests.support.cases import cases
 from tests.unit.api.conftest import Library, MakeApp
 
 AFTER = ("2026-03-29T13:07:11.123Z", "1")
 
 
-@pytest.mark.parametrize(("given", "echoed"), [("1", 1), ("100", 100), ("101", 100), ("9" * 30, 100)])
-def test_a_limit_above_the_greatest_is_cut_and_said(
-    client: FlaskClient, library: Library, given: str, echoed: int
-) -> None:
-    body = client.get(f"{library.base}?limit={given}").get_json()
-    assert body["pagination"]["limit"] == echoed
-
-
-@pytest.mark.parametrize(
-    ("offset", "total", "more"), [(0, 0, "false"), (0, 2, "false"), (0, 3, "true"), (1, 3, "false")]
-)
+@cases(("offset", "total", "more"), [(0, 0, "false"), (0, 2, "false"), (0, 3, "true"), (1, 3, "false")])
 def test_there_are_more_results_until_the_last_one_is_on_the_page(offset: int, total: int, more: str) -> None:
     expected = f'{{"total":{total},"limit":2,"offset":{offset},"hasMore":{more}}}'
     assert page_of_results(Page(2, offset), [b"a", b"b"], total).pagination.decode() == expected
 
 
-@pytest.mark.parametrize(("rows", "more"), [([], False), ([b"a", b"b"], False), ([b"a", b"b", b"c"], True)])
+@cases(("rows", "more"), [([], False), ([b"a", b"b"], False), ([b"a", b"b", b"c"], True)])
 def test_after_a_cursor_one_row_more_says_that_there_are_more(rows: list[bytes], *, more: bool) -> None:
     page = page_of_results(Page(2, position=AFTER), rows, 100)
     assert page.has_more is more
@@ -43,7 +30,7 @@ def link(page: Page, rows: list[bytes], total: int) -> str | None:
     return page_of_results(page, rows, total).link(("u",), lambda row: [row.decode()])
 
 
-@pytest.mark.parametrize(("query", "start"), [("", "cursor="), ("days=7&limit=2", "days=7&limit=2&cursor=")])
+@cases(("query", "start"), [("", "cursor="), ("days=7&limit=2", "days=7&limit=2&cursor=")])
 def test_a_link_names_the_last_result_of_the_page(query: str, start: str) -> None:
     page = Page(2, asked=b"{}", query=query)
     found = link(page, [b"a", b"b"], 3)
@@ -53,11 +40,6 @@ def test_a_link_names_the_last_result_of_the_page(query: str, start: str) -> Non
     assert match[1] == start
     cursor = decode(match[2])
     assert (cursor.scope, cursor.values) == (scope_of(b"{}", ("u",)), ("b",))
-
-
-@pytest.mark.parametrize(("rows", "total"), [([], 0), ([b"a"], 1), ([b"a", b"b"], 2), ([], 3)])
-def test_the_last_page_has_no_link(rows: list[bytes], total: int) -> None:
-    assert link(Page(2), rows, total) is None
 
 
 def test_a_link_that_no_client_would_take_is_left_out() -> None:
@@ -96,7 +78,3 @@ def test_a_link_is_on_pages_alone(library: Library, make_app: MakeApp) -> None:
         client.get(f"{library.base}?cursor=x"),
     ):
         assert "Link" not in answer.headers
-
-
-def test_a_query_is_the_same_for_each_spelling() -> None:
-    assert LIST_QUERY.read("has_email=1").page.asked == LIST_QUERY.read("has_email=true&limit=3").page.asked

@@ -3,14 +3,14 @@
 from functools import partial
 from typing import NoReturn
 
-import pytest
-from flask import Blueprint, Flask, Request, Response, request, session, url_for
+from flask import Blueprint, Flask, Request, Response, request, url_for
 from flask.testing import FlaskClient
 from werkzeug.test import EnvironBuilder
 
 from api.request import current
 from api.request.addresses import find_address
 from api.routes.application import Application, LazyRequest
+from tests.support.cases import cases
 from tests.unit.api.conftest import Library, MakeApp
 
 READ = (
@@ -20,7 +20,7 @@ READ = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("name", READ)
+@cases("name", READ)
 def test_each_part_of_a_request_is_what_flask_reads(name: str) -> None:
     builder = EnvironBuilder(
         "/users/é/leads", query_string="a=1&a=2", headers=[("Cookie", "a=b"), ("X-Forwarded-For", "1.2.3.4")]
@@ -28,14 +28,6 @@ def test_each_part_of_a_request_is_what_flask_reads(name: str) -> None:
     lazy, eager = LazyRequest(builder.get_environ()), Request(builder.get_environ())
     found, wanted = getattr(lazy, name), getattr(eager, name)
     assert (dict(found) if name == "headers" else found) == (dict(wanted) if name == "headers" else wanted)
-
-
-def test_a_part_that_no_request_has() -> None:
-    lazy = LazyRequest(EnvironBuilder().get_environ())
-    for _ in range(2):
-        with pytest.raises(AttributeError, match="nothing"):
-            _ = lazy.nothing
-        assert lazy.path == "/"
 
 
 def test_a_request_whose_address_is_known_can_ask_for_all_that_an_adapter_has(
@@ -59,7 +51,7 @@ def test_a_request_whose_address_is_known_can_ask_for_all_that_an_adapter_has(
             assert set(adapter.allowed_methods()) == {"GET", "HEAD", "OPTIONS"}
 
 
-@pytest.mark.parametrize("host", ["a..b", "a" * 70 + ".example", "[::1", "höst", ""])
+@cases("host", ["a..b", "a" * 70 + ".example", "[::1", "höst", ""])
 def test_a_host_is_taken_as_flask_takes_it(client: FlaskClient, library: Library, host: str) -> None:
     plain = Flask("plain", static_folder=None)
     plain.add_url_rule("/users/<user_id>/leads", view_func=lambda user_id: user_id)
@@ -109,8 +101,8 @@ def _with_hooks(app: Flask) -> list[str]:
     return calls
 
 
-@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "POST"])
-@pytest.mark.parametrize("path", ["/own", "/outer", "/inner/a", "/inner/b?early=1", "/bug", "/nothing"])
+@cases("method", ["GET", "HEAD", "OPTIONS", "POST"])
+@cases("path", ["/own", "/outer", "/inner/a", "/inner/b?early=1", "/bug", "/nothing"])
 def test_hooks_run_as_flask_runs_them(path: str, method: str) -> None:
     apps = Application("app"), Flask("app", static_folder=None)
     made = [(app.test_client(), _with_hooks(app)) for app in apps]
@@ -138,20 +130,3 @@ def test_an_error_after_the_view_is_answered_as_flask_answers_it() -> None:
         answer = app.test_client().get("/")
         statuses.append((answer.status, answer.data))
     assert statuses[0] == statuses[1] == ("500 INTERNAL SERVER ERROR", b"sorry")
-
-
-def test_there_is_no_session(library: Library, make_app: MakeApp) -> None:
-    app = make_app(library.database)
-    with app.test_request_context("/"):
-        assert "anything" not in session
-        with pytest.raises(RuntimeError, match="secret key"):
-            session["anything"] = 1
-    assert "Set-Cookie" not in app.test_client().get(library.base).headers
-
-
-def test_slashes_are_neither_added_nor_merged() -> None:
-    app = Application("api")
-    app.add_url_rule("/a/b", view_func=lambda: "found")
-    client = app.test_client()
-    assert client.get("/a/b/").status_code == 200
-    assert client.get("/a//b").status_code == 404

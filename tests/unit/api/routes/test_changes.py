@@ -13,6 +13,7 @@ from api.limits.waiting import MAX_WAITING_OF_TENANT
 from api.response.openapi.schemas import LeadChanges
 from projector.core.refresh import refresh
 from projector.report.progress import QUIET
+from tests.support.cases import cases
 from tests.support.patience import PATIENCE
 from tests.support.running import value, wait_for, write_conversations, write_source
 from tests.support.server import Database
@@ -49,7 +50,7 @@ def test_an_answer_has_the_documented_keys(filled: Database, make_app: MakeApp) 
     assert [one["customer_phone"] for one in answer.get_json()["data"]] == ["49151000002"]
 
 
-@pytest.mark.parametrize("since", ["x", "AAAA", "=", "%00"])
+@cases("since", ["x", "AAAA", "=", "%00"])
 def test_what_is_no_token_is_refused(filled: Database, make_app: MakeApp, since: str) -> None:
     answer = make_app(filled).test_client().get(f"{FEED}?since={since}&wait=20")
     check(answer, 400)
@@ -61,15 +62,6 @@ def test_a_token_is_of_one_tenant(library: Library, make_app: MakeApp) -> None:
     token = client.get(f"/users/{library.tenant}/lead-changes").get_json()["next"]
     other = next(user_id for user_id in library.model.leads if user_id != library.tenant)
     check(client.get(f"/users/{other}/lead-changes?since={token}"), 400)
-
-
-def test_days_is_refused(filled: Database, make_app: MakeApp) -> None:
-    check(make_app(filled).test_client().get(f"{FEED}?days=7"), 400)
-
-
-def test_the_feed_counts_against_the_rate_limit(filled: Database, make_app: MakeApp) -> None:
-    client = make_app(filled, rate_limit="2 per minute").test_client()
-    assert [client.get(FEED).status_code for _ in range(3)] == [200, 200, 429]
 
 
 def test_waiting_ends_with_the_change(
@@ -91,31 +83,6 @@ def test_waiting_ends_with_the_change(
             change(filled, 2)
         asking.join(PATIENCE)
     assert [one["customer_phone"] for one in answers[-1]["data"]] == ["49151000002"]
-
-
-def test_those_that_wait_hold_no_place_and_no_connection(
-    filled: Database, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """One request of this tenant may run, and three wait."""
-    monkeypatch.setattr(waiting, "CHANGE_EVERY_SECONDS", 0.01)
-    app = make_app(filled, threads=1)
-    token = app.test_client().get(FEED).get_json()["next"]
-    before = threading.active_count()
-    statuses: list[int] = []
-    threads = [
-        threading.Thread(
-            target=lambda: statuses.append(app.test_client().get(f"{FEED}?since={token}&wait=25").status_code)
-        )
-        for _ in range(3)
-    ]
-    for thread in threads:
-        thread.start()
-    wait_for(lambda: threading.active_count() >= before + 3 or bool(statuses), "they wait")
-    assert app.test_client().get("/users/u/leads").status_code == 200
-    change(filled, 2)
-    for thread in threads:
-        thread.join(PATIENCE)
-    assert statuses == [200] * 3
 
 
 def test_those_that_wait_for_a_change_keep_no_endpoint_from_its_answer(

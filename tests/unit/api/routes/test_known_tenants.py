@@ -1,15 +1,13 @@
 """What the pages for people begin with."""
 
 import psycopg
-import pytest
 from flask import Flask
 from psycopg.rows import TupleRow
 
 from api.routes.known_tenants import REFERENCE_TENANT, asks_who_calls, example, known_tenants
 from projector.core.refresh import refresh
 from projector.report.progress import QUIET
-from projector.sweep.rebuild import rebuild
-from tests.conftest import MakeDatabase
+from tests.support.cases import cases
 from tests.support.running import write_source
 from tests.support.server import Database
 from tests.unit.api.auth.tokens import token_config
@@ -42,35 +40,14 @@ def test_the_tenant_of_the_reference_where_it_is_there(database: Database, make_
     assert known(make_app(database))[2] == (REFERENCE_TENANT, "49151000001")
 
 
-def test_a_tenant_that_has_lost_its_leads_has_no_example(database: Database, make_app: MakeApp) -> None:
-    with database.connect() as conn:
-        write_source(conn, "a")
-        refreshed(conn)
-        conn.execute("DELETE FROM conversations")
-        refreshed(conn)
-    assert known(make_app(database)) == (False, ["a"], ("a", None))
-
-
 def test_nothing_is_known_where_callers_are_asked_who_they_are(library: Library, make_app: MakeApp) -> None:
     app = make_app(library.database, auth=token_config())
     with app.test_request_context("/docs/openapi.json"):
         assert (asks_who_calls(), known_tenants(), example()) == (True, [], (None, None))
 
 
-@pytest.mark.parametrize("path", ["/", "/docs/", "/docs/openapi.json"])
+@cases("path", ["/", "/docs/", "/docs/openapi.json"])
 def test_a_page_is_there_without_a_read_model(empty_database: Database, make_app: MakeApp, path: str) -> None:
     app = make_app(empty_database)
     assert app.test_client().get(path).status_code == 200
     assert known(app) == (False, [], (None, None))
-
-
-def test_before_the_first_build_there_is_none(
-    template: Database, make_database: MakeDatabase, make_app: MakeApp
-) -> None:
-    database = make_database(template)
-    app = make_app(database)
-    assert known(app)[1] == []
-    with database.connect() as conn:
-        write_source(conn, "a")
-        rebuild(conn, tenants=None, progress=QUIET)
-    assert known(app)[1] == ["a"]

@@ -3,10 +3,9 @@
 import re
 from pathlib import Path
 
-import pytest
 from flask.testing import FlaskClient
 
-from api.config import Config
+from tests.support.cases import cases
 from tests.unit.api.auth.tokens import token_config
 from tests.unit.api.conftest import Library, MakeApp
 from tests.unit.api.routes.test_docs import Page, policy_of
@@ -42,7 +41,7 @@ def test_the_policy_lets_it_run_and_nothing_else(client: FlaskClient) -> None:
     assert answer.headers.getlist("Cache-Control") == ["private, no-cache"]
 
 
-@pytest.mark.parametrize("path", sorted(STATIC.iterdir()), ids=lambda path: path.name)
+@cases("path", sorted(STATIC.iterdir()))
 def test_each_file_has_its_type_and_is_found_again(client: FlaskClient, path: Path) -> None:
     with client.get(f"/page/{path.name}") as file:
         assert file.mimetype == TYPES[path.suffix]
@@ -53,14 +52,12 @@ def test_each_file_has_its_type_and_is_found_again(client: FlaskClient, path: Pa
         assert again.status_code == 304
 
 
-@pytest.mark.parametrize(
-    "path", ["/page/", "/page/none.js", "/page/../templates/page.html", "/page/%2e%2e/__init__.py"]
-)
+@cases("path", ["/page/", "/page/none.js", "/page/../templates/page.html", "/page/%2e%2e/__init__.py"])
 def test_nothing_else_is_served(client: FlaskClient, path: str) -> None:
     assert client.get(path).status_code == 404
 
 
-@pytest.mark.parametrize("module", MODULES, ids=lambda path: path.name)
+@cases("module", MODULES)
 def test_a_module_makes_no_markup_of_texts_and_asks_nobody_else(module: Path) -> None:
     text = module.read_text("utf-8")
     assert not re.search(
@@ -97,7 +94,3 @@ def test_the_setting_takes_it_away(library: Library, make_app: MakeApp) -> None:
         answer = client.get(path)
         assert (answer.status_code, answer.mimetype) == (404, "application/json")
     assert client.get("/docs/").status_code == 200
-
-
-def test_it_is_there_unless_the_setting_says_otherwise() -> None:
-    assert Config("postgresql://").page

@@ -9,6 +9,7 @@ from api.database.errors import UnavailableError
 from projector.report.progress import QUIET
 from projector.sweep.rebuild import rebuild
 from tests.conftest import MakeDatabase
+from tests.support.cases import cases
 from tests.support.server import Database
 from tests.unit.api.conftest import MakeApp
 from tests.unit.api.response.test_errors import check
@@ -35,7 +36,7 @@ def during_first_build(unbuilt: Database) -> Iterator[Database]:
         yield unbuilt
 
 
-@pytest.mark.parametrize("path", PATHS)
+@cases("path", PATHS)
 def test_no_table_with_data_is_read_before_the_first_build(
     during_first_build: Database, make_app: MakeApp, path: str
 ) -> None:
@@ -45,7 +46,7 @@ def test_no_table_with_data_is_read_before_the_first_build(
     assert "X-Data-As-Of" not in answer.headers
 
 
-@pytest.mark.parametrize("path", PATHS)
+@cases("path", PATHS)
 def test_a_read_model_that_is_not_installed(source_database: Database, make_app: MakeApp, path: str) -> None:
     answer = make_app(source_database).test_client().get(f"/users/a/leads{path}")
     assert "not installed" in check(answer, 503)

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any
 
 import psycopg
@@ -11,17 +10,16 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from api.app import create_app
 from api.auth.access import digest_of
 from api.auth.key_format import new_key
-from api.config import Config
 from api.config.auth import AuthConfig
 from api.database.key_table import key_table
 from api.database.session import Session
 from api.routes import unchanged
 from api.routes.application import Application
+from tests.support.cases import cases
 from tests.support.server import Database
-from tests.unit.api.conftest import NOW, Library, MakeApp, answer_keys
+from tests.unit.api.conftest import Library, MakeApp, answer_keys
 from tests.unit.api.observe.test_meters import value
 
 LIMIT = "2 per minute"
@@ -94,28 +92,8 @@ def test_what_had_to_be_counted_first_counts(library: Library, make_app: MakeApp
         assert value("leads_api_rate_limited_total") == before + 1
 
 
-def test_an_answer_that_has_changed_counts_once(library: Library, make_app: MakeApp) -> None:
-    client = make_app(library.database, rate_limit=LIMIT).test_client()
-    answer = client.get(f"{library.base}/stats", headers={"If-None-Match": 'W/"m0"'})
-    assert (answer.status_code, answer.headers["X-RateLimit-Remaining"]) == (200, "1")
-
-
-def test_a_caller_of_another_tenant_learns_nothing(library: Library, make_app: MakeApp) -> None:
-    tag = make_app(library.database).test_client().get(library.base).headers["ETag"]
-    client = make_app(library.database, **_keys_only()).test_client()
-    for tags in (tag, "*"):
-        assert client.get(library.base, headers={"If-None-Match": tags}).status_code == 401
-
-
 def _keys_only() -> dict[str, Any]:
     return {"auth": AuthConfig(methods=("key",))}
-
-
-def test_a_database_that_is_away(library: Library) -> None:
-    app = create_app(Config("postgresql://nobody@127.0.0.1:1/none", rate_limit="", log_level="ERROR"))
-    answer = app.test_client().get(library.base, headers={"If-None-Match": 'W/"v0"'})
-    assert answer.status_code == 503
-    app.extensions["leads"].database.engine.dispose()
 
 
 @pytest.fixture
@@ -219,22 +197,7 @@ def test_what_has_changed_is_looked_at_once(
         assert len(statements) == 2
 
 
-def test_the_clock_moves_the_statistics(library: Library, make_app: MakeApp) -> None:
-    moments = [lead.last_message_at for lead in library.model.of_tenant(library.tenant).values()]
-    edge = max(moment for moment in moments if moment is not None and moment <= NOW) + timedelta(days=30)
-    address = f"{library.base}/stats"
-    inside, outside = (
-        make_app(library.database, now=now).test_client() for now in (edge, edge + timedelta(milliseconds=1))
-    )
-    tags = [one.get(address).headers["ETag"] for one in (inside, outside)]
-    assert tags[0] != tags[1]
-    for one, own in ((inside, tags[0]), (outside, tags[1])):
-        for tag in tags:
-            answer = one.get(address, headers={"If-None-Match": tag})
-            assert answer.status_code == (304 if tag == own else 200)
-
-
-@pytest.mark.parametrize("address", ["", "/stats"])
+@cases("address", ["", "/stats"])
 def test_a_failure_of_the_database_is_told_once_and_as_ever(
     library: Library,
     make_app: MakeApp,
@@ -265,23 +228,6 @@ def test_a_failure_of_the_database_is_told_once_and_as_ever(
         )
     assert found[0] == found[1]
     assert found[0][0] == 503
-
-
-@pytest.mark.parametrize("failing", ["statistics_state", "tenant_version"])
-def test_a_mistake_of_ours_is_told_as_one(
-    client: FlaskClient, library: Library, monkeypatch: pytest.MonkeyPatch, failing: str
-) -> None:
-    client.get(library.base)
-
-    def fail(*_: object) -> None:
-        raise ZeroDivisionError
-
-    monkeypatch.setattr(unchanged, failing, fail)
-    address, tag = (
-        (library.base, 'W/"v0"') if failing == "tenant_version" else (f"{library.base}/stats", 'W/"m0"')
-    )
-    answer = client.get(address, headers={"If-None-Match": tag})
-    assert (answer.status_code, answer.get_json()["error"]) == (500, "Internal Server Error")
 
 
 def test_a_caller_is_let_through_to_its_own_tenant(
@@ -317,7 +263,7 @@ REFUSED: dict[str, Callable[[Library], tuple[str, int]]] = {
 }
 
 
-@pytest.mark.parametrize("case", REFUSED)
+@cases("case", REFUSED)
 def test_what_is_refused_is_refused_with_any_tag(client: FlaskClient, library: Library, case: str) -> None:
     address, status = REFUSED[case](library)
     client.get(library.base)

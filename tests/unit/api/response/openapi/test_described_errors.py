@@ -5,7 +5,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import pytest
 from flask.testing import FlaskClient
 
 from api.limits.waiting import StaleError
@@ -13,6 +12,7 @@ from api.request import change_token
 from api.request.change_token import Position, Token, history_of
 from api.response.openapi.described_errors import ERRORS
 from api.routes.read_model import NEVER_BUILT
+from tests.support.cases import cases
 from tests.support.server import Database
 from tests.unit.api.auth.tokens import claims, signed, token_config
 from tests.unit.api.conftest import Library, MakeApp
@@ -34,7 +34,7 @@ def check(answer: Any, status: int, name: str) -> None:  # noqa: ANN401
         assert found[key] == expected[key]
 
 
-@pytest.mark.parametrize(
+@cases(
     ("query", "name"),
     [("lead_stauts=Hot&days=0", "parameters"), ("min_total_score=12&max_total_score=7", "range")],
 )

@@ -1,6 +1,7 @@
 """The OpenAPI document is true of the answers, and the page to try it needs nothing from elsewhere."""
 
 import re
+from itertools import product
 from typing import Any
 
 import pytest
@@ -8,10 +9,12 @@ import schemathesis
 from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, settings
 from jsonschema import Draft202012Validator, FormatChecker
+from schemathesis import GenerationMode
 from schemathesis.checks import CHECKS
 from schemathesis.core.result import Ok
 
 from api.request.parameters import CommonQuery, LeadQuery, ListQuery, MessagesQuery, SeriesQuery
+from tests.support.cases import cases
 from tests.unit.api.conftest import Library, MakeApp
 from tests.unit.api.response.undocumented_words import allow_undocumented
 
@@ -53,7 +56,7 @@ def test_the_endpoints_and_their_parameters(document: dict[str, Any]) -> None:
 PAGES = re.compile(r"/|/page/.*|/docs.*|/favicon.*")
 
 
-@pytest.mark.parametrize("metrics_port", [0, 9464])
+@cases("metrics_port", [0, 9464])
 def test_each_address_is_described(library: Library, make_app: MakeApp, metrics_port: int) -> None:
     app = make_app(library.database, metrics_port=metrics_port)
     described = set(app.test_client().get("/openapi.json").get_json()["paths"])
@@ -71,16 +74,17 @@ def test_described_errors_refer_to_what_is_there(document: dict[str, Any]) -> No
 
 
 def test_whatever_is_asked_the_answer_is_as_described(library: Library, make_app: MakeApp) -> None:
+    """What the document allows, and what it forbids."""
     described = schemathesis.openapi.from_wsgi("/openapi.json", make_app(library.database, log_level="ERROR"))
     allow_undocumented(described.raw_schema)
-    # What OpenAPI cannot say may be refused, such as bounds in the wrong order: see test_schemathesis.py.
-    left_out = CHECKS.get_by_names(["positive_data_acceptance"])
+    # What is refused is compared with the oracle: OpenAPI knows neither bounds in the wrong order nor white space.
+    left_out = CHECKS.get_by_names(["positive_data_acceptance", "negative_data_rejection"])
     operations = [result.ok() for result in described.get_all_operations() if isinstance(result, Ok)]
     assert len(operations) > len(ENDPOINTS)
-    for operation in operations:
+    for operation, mode in product(operations, GenerationMode):
 
-        @settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
-        @given(case=operation.as_strategy())
+        @settings(max_examples=20, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+        @given(case=operation.as_strategy(mode))
         def ask(case: schemathesis.Case[Any]) -> None:
             # No projector is at work here: data of a moment after the last refresh never come.
             case.query.pop("min_as_of", None)

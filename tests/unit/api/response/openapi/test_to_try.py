@@ -4,10 +4,10 @@ import re
 from typing import Any
 
 import orjson
-import pytest
 
 from api.response.openapi.document import document
 from api.response.openapi.to_try import document_to_try
+from tests.support.cases import cases
 
 
 def parameters(text: bytes) -> list[dict[str, Any]]:
@@ -38,17 +38,9 @@ def test_no_filter_is_filled_in_and_its_example_is_beside_it() -> None:
     assert any("`true`" in text for text in described)
 
 
-@pytest.mark.parametrize(("user_id", "phone"), [("u", "1"), ("u", None), (None, None)])
+@cases(("user_id", "phone"), [("u", "1"), ("u", None), (None, None)])
 def test_tenant_and_lead_are_those_that_are_known(user_id: str | None, phone: str | None) -> None:
     in_path = [one for one in parameters(document_to_try(document(), user_id, phone)) if one["in"] == "path"]
     assert len(in_path) == 11
     for one in in_path:
         assert one.get("example") == {"user_id": user_id, "customer_phone": phone}[one["name"]]
-
-
-def test_all_else_is_the_same() -> None:
-    text = document_to_try(document(asks_who_calls=True), None, None)
-    plain, to_try = orjson.loads(document(asks_who_calls=True)), orjson.loads(text)
-    assert plain["components"] == to_try["components"]
-    assert plain["info"] == to_try["info"]
-    assert list(plain["paths"]) == list(to_try["paths"])
