@@ -604,23 +604,30 @@ CREATE INDEX IF NOT EXISTS runs_by_started_at ON projector.runs (started_at);
 -- Usage: the last rebuild and the last verify, among very many refreshes.
 CREATE INDEX IF NOT EXISTS runs_but_refreshes ON projector.runs (kind, run_id) WHERE kind <> 'refresh';
 
--- One row while a rebuild of everything is in progress or was interrupted: what it builds for and how far it is. The
--- next one resumes there.
-CREATE TABLE IF NOT EXISTS projector.rebuild_plan (
-    -- Holds the table to one row.
-    only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
-    -- Projection version that it builds for. Another version begins anew.
+-- Where a sweep of everything is that has not ended: one row for each purpose and projection version. A sweep that was
+-- killed is resumed there, by the same version only.
+CREATE TABLE IF NOT EXISTS projector.sweep_positions (
+    -- rebuild: a rebuild in place of everything. verify: the present round of the scheduler.
+    purpose text COLLATE "C" NOT NULL CHECK (purpose IN ('rebuild', 'verify')),
+    -- Projection version that it computes with.
     version text COLLATE "C" NOT NULL,
-    -- When the rebuild was asked for.
-    requested_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    -- With cursor_phone: leads up to this one, by tenant and phone, are done.
-    cursor_user_id text COLLATE "C" NOT NULL DEFAULT '',
-    -- See cursor_user_id.
-    cursor_phone text COLLATE "C" NOT NULL DEFAULT ''
+    -- When it began.
+    started_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    -- What is swept now: leads, keys as projector.source_keys has them, the keys of the source by their kind, statistics,
+    -- or again what waited before. A rebuild has keys, leads and statistics only.
+    phase text COLLATE "C" NOT NULL CHECK (
+        phase IN ('keys', 'leads', 'conversation', 'contact', 'template_send', 'statistics', 'again')
+    ),
+    -- With after_second: the last lead, key or tenant of the phase that is done.
+    after_first text COLLATE "C" NOT NULL DEFAULT '',
+    -- See after_first.
+    after_second text COLLATE "C" NOT NULL DEFAULT '',
+    PRIMARY KEY (purpose, version)
 );
 
--- The rounds of the verify, each of all leads, keys and statistics: the present one of the scheduler, with how far it
--- is, and those that ended. A verify of everything by hand is a round too, of which there is a row when it has ended.
+-- The rounds of the verify, each of all leads, keys and statistics: the present one of the scheduler, whose position is
+-- in sweep_positions, and those that ended. A verify of everything by hand is a round too, of which there is a row when
+-- it has ended.
 CREATE TABLE IF NOT EXISTS projector.verify_rounds (
     -- Order of start.
     round_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -632,15 +639,6 @@ CREATE TABLE IF NOT EXISTS projector.verify_rounds (
     started_at timestamptz NOT NULL,
     -- When it ended; null for the present one.
     finished_at timestamptz,
-    -- What is compared now: leads, keys as projector.source_keys has them, the keys of the source by their kind,
-    -- statistics, or again what waited before.
-    phase text COLLATE "C" NOT NULL DEFAULT 'leads' CHECK (
-        phase IN ('leads', 'keys', 'conversation', 'contact', 'template_send', 'statistics', 'again')
-    ),
-    -- With after_second: the last lead, key or tenant of the phase that is done.
-    after_first text COLLATE "C" NOT NULL DEFAULT '',
-    -- See after_first.
-    after_second text COLLATE "C" NOT NULL DEFAULT '',
     -- When the next slice is due.
     due_at timestamptz NOT NULL,
     -- When everything had been reached once. From then on only what waited is compared again.

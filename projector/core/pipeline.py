@@ -151,7 +151,7 @@ def lock_tenants(conn: Connection, user_ids: Iterable[str]) -> None:
     """
     staging.clear(conn)
     for user_id in sorted(user_ids):
-        conn.execute(query("rebuild", "stage_tenant"), {"user_id": user_id})
+        conn.execute(query("core", "stage_tenant"), {"user_id": user_id})
     Run(conn).run("refresh/2_lock/40_lock_tenants")
     require_migrated_version(conn)
 

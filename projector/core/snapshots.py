@@ -96,5 +96,5 @@ def snapshot(conn: Connection) -> Iterator[None]:
 def source_files(conn: Connection) -> list[str]:
     """Return which files hold the source rows: others after a TRUNCATE or a rewrite, which ignore snapshots."""
     relations = list(source_names(conn).values())
-    row = conn.execute(query("rebuild", "find_source_files"), {"relations": relations}).fetchone()
+    row = conn.execute(query("core", "find_source_files"), {"relations": relations}).fetchone()
     return [] if row is None else row[0]

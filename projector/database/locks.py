@@ -39,6 +39,10 @@ take, so that others choose others. It is only ever tried, and orders nothing: T
 TENANT_GROUPS = 64
 """How many groups of tenants there are, a power of two; their numbers begin with 0."""
 
+STATISTICS = 0x1EAD07
+"""Held by a session while it corrects statistics: by how much a row differs may be added once only. The second key
+is 0."""
+
 SHARDS = (0, 1, 2, 3)
 """The shards of the queue; projector.shard_of() returns one of them."""
 
@@ -55,6 +59,17 @@ def try_session_lock(conn: psycopg.Connection[TupleRow], lock_class: int, key: i
         yield taken
     finally:
         if taken and not conn.closed:
+            conn.execute("SELECT pg_advisory_unlock(%s, %s)", (lock_class, key))
+
+
+@contextmanager
+def session_lock(conn: psycopg.Connection[TupleRow], lock_class: int, key: int = 0) -> Iterator[None]:
+    """Hold an advisory lock of the session during the block; waits for sessions that hold it."""
+    conn.execute("SELECT pg_advisory_lock(%s, %s)", (lock_class, key))
+    try:
+        yield
+    finally:
+        if not conn.closed:
             conn.execute("SELECT pg_advisory_unlock(%s, %s)", (lock_class, key))
 
 

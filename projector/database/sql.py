@@ -227,8 +227,6 @@ _LISTS: dict[str, Callable[[str, str | None], list[str]]] = {
     "zeros": _of_values("0"),
     "updates": _of_values("{column} = excluded.{column}"),
     "additions": _of_values("{column} = {of}.{column} + excluded.{column}"),
-    # The sum of what is there and what was there before, by the sign of each.
-    "net": _of_values("sum({of}.{column} * {of}.sign)::integer AS {column}"),
     # The sums of one part of a comparison.
     "sums": _of_values("coalesce(sum(side.{column}) FILTER (WHERE side.{of}), 0)"),
     "key_texts": lambda table, alias: [f"{alias}.{column}::text" for column in key_columns(table)],

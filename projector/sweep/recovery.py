@@ -11,6 +11,7 @@ from datetime import datetime
 
 import psycopg
 import structlog
+from psycopg.rows import class_row
 
 from projector import capture
 from projector.capture.source import find_missing_source, foreign_owner, misfit
@@ -23,6 +24,7 @@ from projector.database.sql import PROJECTION_VERSION, query
 from projector.report.counted import RunReport, counted
 from projector.report.errors import BlockedError, CaptureGapError
 from projector.report.progress import Progress
+from projector.sweep import positions
 from projector.sweep.rebuild import rebuild
 
 SHED_CHANGES_PER_TRANSACTION = 50_000
@@ -62,15 +64,16 @@ class RebuildReasons:
 
 def find_rebuild_reasons(conn: Connection) -> RebuildReasons:
     """Return everything that a rebuild may be needed for, but the depth of the queue."""
-    built = conn.execute(query("recovery", "read_projection")).fetchone()
-    built = built or (PROJECTION_VERSION, None)
-    found = conn.execute(query("recovery", "find_rebuild_reasons")).fetchone() or (None, None, False, False)
-    return RebuildReasons(*built, *found)
+    with conn.cursor(row_factory=class_row(RebuildReasons)) as cursor:
+        found = cursor.execute(query("sweep", "find_rebuild_reasons")).fetchone()
+    if found is None:
+        raise AssertionError
+    return found
 
 
 def is_too_deep(conn: Connection, limit: int) -> bool:
     """Return whether more changes wait than the limit."""
-    row = conn.execute(query("recovery", "count_changes_up_to"), {"bound": limit + 1}).fetchone()
+    row = conn.execute(query("sweep", "count_changes_up_to"), {"bound": limit + 1}).fetchone()
     return row is not None and row[0] > limit
 
 
@@ -84,7 +87,7 @@ def clean_up_after_crash(conn: Connection, reasons: RebuildReasons) -> None:
         return
     with locks.try_session_lock(conn, locks.REBUILD) as is_ours:
         if is_ours:
-            conn.execute(query("recovery", "note_interrupted_runs"))
+            conn.execute(query("sweep", "note_interrupted_runs"))
 
 
 def restore_capture(conn: Connection, *, patience: float = 60.0) -> bool:
@@ -182,7 +185,7 @@ def refresh_and_heal(
 
 def _rebuild_everything(conn: Connection, progress: Progress, reason: str, *, resume: bool) -> RunReport:
     """With the lock of rebuilds: triggers first, then the rebuild, then the gaps that were open before it."""
-    conn.execute(query("recovery", "note_interrupted_runs"))
+    conn.execute(query("sweep", "note_interrupted_runs"))
     if capture.switched_off(conn) is None:
         restore_capture(conn)
     _log.info("rebuilding everything", reason=reason)
@@ -228,12 +231,12 @@ def _shed_queue(conn: Connection, limit: int) -> None:
     """If more changes wait than the limit, delete them: a rebuild follows."""
     if not is_too_deep(conn, limit):
         return
-    row = conn.execute(query("recovery", "read_newest_change")).fetchone()
+    row = conn.execute(query("sweep", "read_newest_change")).fetchone()
     newest = row[0] if row else None
     with conn.transaction():
-        conn.execute(query("rebuild", "delete_plan"))
+        positions.forget(conn, positions.REBUILD)
         reason = f"more than {counted(limit, 'change')} waited and were traded for a rebuild"
-        conn.execute(query("recovery", "open_shed_gap"), {"reason": reason})
+        conn.execute(query("sweep", "open_shed_gap"), {"reason": reason})
     shed = 0
     for shard in locks.SHARDS:
         deleted = SHED_CHANGES_PER_TRANSACTION
@@ -241,7 +244,7 @@ def _shed_queue(conn: Connection, limit: int) -> None:
             with conn.transaction():
                 conn.execute("SELECT pg_advisory_xact_lock(%s, %s)", (locks.SHARD, shard))
                 deleted = conn.execute(
-                    query("recovery", "shed_changes"),
+                    query("sweep", "shed_changes"),
                     {"shard": shard, "newest": newest, "size": SHED_CHANGES_PER_TRANSACTION},
                 ).rowcount
             shed += deleted

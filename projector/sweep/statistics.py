@@ -2,12 +2,23 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
+
+from psycopg.types.json import Jsonb
 
 from projector.core import pipeline
 from projector.core.collisions import retry_on_collision
 from projector.core.pipeline import Connection
+from projector.database import locks
 from projector.database.schema import key_columns, value_columns
 from projector.database.sql import query, steps
+
+ROWS_PER_TRANSACTION = 1000
+"""Rows that are corrected in one transaction, in which no batch of the tenant runs."""
+
+HEAL_ATTEMPTS = 3
+"""How often statistics are compared and corrected: a refresh may delete a row that differs, and with it more than it
+meant to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +39,9 @@ class StatisticsDifference:
         return str(self.key["user_id"])
 
     @property
-    def day(self) -> str | None:
-        """The UTC day that the row counts, or is a part of; None for a row that counts all leads."""
-        day, start = self.key.get("day"), self.key.get("bucket_start")
-        if day is not None or start is None or not start[0].isdigit():
-            return day
-        return start.split()[0] + (" BC" if start.endswith(" BC") else "")
+    def row(self) -> dict[str, str | int | None]:
+        """The row with what has to be added to its numbers."""
+        return {**self.key, **{name: number - self.found[name] for name, number in self.expected.items()}}
 
 
 def find_differences(conn: Connection, tenants: Sequence[str] | None) -> list[StatisticsDifference]:
@@ -42,7 +50,7 @@ def find_differences(conn: Connection, tenants: Sequence[str] | None) -> list[St
     found: list[StatisticsDifference] = []
     with conn.transaction():
         pipeline.set_based(conn)
-        for one in steps("rebuild/statistics/10_find_differences"):
+        for one in steps("sweep/8_statistics/10_find_differences"):
             table = one.name.split()[-1]
             for key, expected, counted in pipeline.run_steps(conn, [one], parameters).fetchall():
                 found.append(
@@ -59,23 +67,32 @@ def find_differences(conn: Connection, tenants: Sequence[str] | None) -> list[St
 def heal(conn: Connection, tenants: Sequence[str] | None) -> None:
     """Make the statistics of these tenants, or of all, what their leads add up to, writing only what differs.
 
-    The comparison takes no lock. What differs is corrected day by day, then for the tenant as a whole from its days,
-    so that the tenant's lock is never held for long.
+    A transaction moves leads and statistics by the same amounts, so by how much a row differs stays the same while
+    refreshes go on. It is found without a lock of the tenant, and then added under it, some rows at a time. That may be
+    done once only, and not to the statistics of a tenant that was erased meanwhile.
     """
-    differences = find_differences(conn, tenants)
-    for user_id, day in sorted(
-        {(found.user_id, found.day) for found in differences if found.day is not None}
-    ):
-        _heal(conn, "rebuild/statistics/day", {"user_id": user_id, "day": day})
-    for user_id in sorted({found.user_id for found in differences}):
-        _heal(conn, "rebuild/statistics/tenant", {"user_id": user_id})
+    with locks.shared_session_lock(conn, locks.ERASURE), locks.session_lock(conn, locks.STATISTICS):
+        for _ in range(HEAL_ATTEMPTS):
+            differences = sorted(find_differences(conn, tenants), key=lambda found: found.user_id)
+            if not differences:
+                return
+            for user_id, rows in groupby(differences, key=lambda found: found.user_id):
+                of_tenant = list(rows)
+                for start in range(0, len(of_tenant), ROWS_PER_TRANSACTION):
+                    _add(conn, user_id, of_tenant[start : start + ROWS_PER_TRANSACTION])
 
 
-def _heal(conn: Connection, folder: str, parameters: dict[str, str]) -> None:
+def _add(conn: Connection, user_id: str, differences: Sequence[StatisticsDifference]) -> None:
+    rows: dict[str, list[dict[str, str | int | None]]] = {}
+    for found in differences:
+        rows.setdefault(found.table, []).append(found.row)
+    parameters = {"user_id": user_id, "differences": Jsonb(rows)}
+
     def work() -> None:
         with conn.transaction():
-            pipeline.lock_tenants(conn, [parameters["user_id"]])
-            pipeline.run_steps(conn, steps(folder), parameters)
+            pipeline.lock_tenants(conn, [user_id])
+            for name in ("20_add_differences", "30_delete_empty_statistics"):
+                pipeline.run_steps(conn, steps(f"sweep/8_statistics/{name}"), parameters)
             conn.execute(query("tenants", "change_version"), parameters)
 
     retry_on_collision(work)

@@ -213,7 +213,8 @@ WHERE g.healed_at IS NULL;
 
 -- name: forget_interrupted_rebuild
 -- Forget the plan of an interrupted rebuild of everything. The part of it that is done may lack what a gap missed.
-DELETE FROM projector.rebuild_plan;
+DELETE FROM projector.sweep_positions
+WHERE purpose = 'rebuild';
 
 -- name: find_switched_off
 -- Returns why an operator switched capture off; no row while it is on.

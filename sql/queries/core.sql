@@ -448,3 +448,24 @@ SELECT
     bool_and(pg_try_advisory_xact_lock(%(shard_class)s, wanted.shard)) AS is_owned,
     clock_timestamp() AS clock
 FROM unnest(%(shards)s::smallint[]) AS wanted (shard);
+
+-- name: stage_tenant
+-- Parameter: user_id.
+INSERT INTO stale_tenants (user_id)
+VALUES (%(user_id)s);
+
+-- name: find_source_files
+-- Returns: files, the files that hold the rows of the source tables, partitions included. Parameter: relations, the
+-- names of the tables with their schemas. TRUNCATE and an ALTER TABLE that rewrites a table give it another file, and
+-- ignore snapshots: in an older one its rows cannot be seen.
+WITH RECURSIVE source_tables AS (
+    SELECT to_regclass(t.relation)::oid AS oid
+    FROM unnest(%(relations)s::text[]) AS t (relation)
+    UNION
+    SELECT i.inhrelid
+    FROM source_tables AS s
+    INNER JOIN pg_catalog.pg_inherits AS i ON i.inhparent = s.oid
+)
+
+SELECT array_agg(s.oid || ':' || coalesce(pg_relation_filenode(s.oid), 0) ORDER BY s.oid) AS files
+FROM source_tables AS s;

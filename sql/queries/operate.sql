@@ -582,12 +582,6 @@ WITH named AS (
         o.key
     FROM projector.verify_left_out AS o
     WHERE o.key <> ''
-    UNION
-    SELECT
-        CASE WHEN r.phase = 'keys' THEN r.after_first ELSE r.phase END AS kind,
-        r.after_second AS key
-    FROM projector.verify_rounds AS r
-    WHERE r.finished_at IS NULL AND r.phase IN ('keys', 'conversation', 'contact', 'template_send')
 )
 
 SELECT
@@ -667,21 +661,13 @@ DELETE FROM {table} AS t
 USING unknown_keys AS u
 WHERE u.kind = t.kind AND u.key = t.key AND coalesce(t.user_id, '') IN ('', %(user_id)s);
 
--- name: restart_rebuild
--- Has a rebuild that was interrupted begin again if it is at what is erased. Parameters: user_id, customer_phone.
-UPDATE projector.rebuild_plan
-SET cursor_user_id = '', cursor_phone = ''
-WHERE cursor_user_id = %(user_id)s AND (%(customer_phone)s::text IS NULL OR cursor_phone = %(customer_phone)s);
-
--- name: restart_phase
--- Has the present phase of the verify begin again if it is at what is erased. Parameters: user_id, customer_phone.
-UPDATE projector.verify_rounds AS r
+-- name: restart_phases
+-- Has the present phase of a rebuild and of the verify begin again if it is at what is erased, or at a key, which may be
+-- of it. Parameters: user_id, customer_phone.
+UPDATE projector.sweep_positions AS p
 SET after_first = '', after_second = ''
-WHERE r.finished_at IS NULL
-    AND (
-        (r.after_first = %(user_id)s AND (%(customer_phone)s::text IS NULL OR r.after_second = %(customer_phone)s))
-        OR EXISTS (SELECT FROM unknown_keys AS u WHERE u.key = r.after_second)
-    );
+WHERE p.phase NOT IN ('leads', 'statistics')
+    OR (p.after_first = %(user_id)s AND (%(customer_phone)s::text IS NULL OR p.after_second = %(customer_phone)s));
 
 -- name: forget_runs
 -- Takes a tenant out of the runs that were asked for it; a run that was for nobody else goes. Parameter: user_id.
@@ -928,7 +914,7 @@ SELECT
             LIMIT 1
         )
     ) AS gap,
-    EXISTS (SELECT 1 FROM projector.rebuild_plan) AS is_rebuilding,
+    EXISTS (SELECT 1 FROM projector.sweep_positions AS p WHERE p.purpose = 'rebuild') AS is_rebuilding,
     EXISTS (
         SELECT 1
         FROM (

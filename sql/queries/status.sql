@@ -100,7 +100,7 @@ SELECT
             AND l.classid = %(rebuild_class)s
             AND l.granted
     ) AS lock_held,
-    EXISTS (SELECT FROM projector.rebuild_plan) AS is_planned;
+    EXISTS (SELECT FROM projector.sweep_positions AS p WHERE p.purpose = 'rebuild') AS is_planned;
 
 -- name: read_erasures
 -- Returns: interrupted, how many erasures began here and did not end, and since, when the first of them was asked for.

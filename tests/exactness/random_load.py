@@ -20,14 +20,15 @@ from projector.operate.install import migrate
 from projector.operate.uninstall import uninstall
 from projector.report.errors import BlockedError
 from projector.report.progress import QUIET
+from projector.sweep import rolling
 from projector.sweep.rebuild import rebuild
-from projector.sweep.verify import rolling, verify
+from projector.sweep.verify import verify
 from tests.exactness.platform import assert_exact, rebuild_now, refresh_now, value
 from tests.oracle import differences_of_tables, read_tables
 from tests.support import edge_cases
 from tests.support.mutations import mutate
 from tests.support.server import Database
-from tests.unit.projector.verify.clock import pass_time
+from tests.unit.projector.sweep.clock import pass_time
 
 Connection = psycopg.Connection[TupleRow]
 

@@ -82,7 +82,7 @@ def _recover(database: Database, *, by_cron: bool = True) -> None:
         assert_exact(conn)
         left = conn.execute(
             "SELECT name FROM projector.settings WHERE name NOT IN ('source_schemas', 'projection_version')"
-            " UNION SELECT version FROM projector.rebuild_plan"
+            " UNION SELECT version FROM projector.sweep_positions"
         ).fetchall()
         assert left == []
 

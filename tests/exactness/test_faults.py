@@ -20,7 +20,7 @@ from projector.database import locks
 from projector.operate.install import migrate
 from projector.report.errors import DatabaseUnreachableError
 from projector.scheduler.jobs import Jobs
-from projector.sweep.verify import rolling
+from projector.sweep import rolling
 from projector.trial.postgres.embedded import EmbeddedServer
 from tests.exactness.interleaving import Stepped
 from tests.exactness.platform import Platform, assert_exact, forget_build, refresh_now, texts, value
@@ -37,7 +37,7 @@ from tests.support.running import (
 )
 from tests.support.server import Database, connect
 from tests.unit.projector.scheduler.running import build, jobs_of
-from tests.unit.projector.verify.clock import DAYS, pass_time
+from tests.unit.projector.sweep.clock import DAYS, pass_time
 
 Connection = psycopg.Connection[TupleRow]
 StartServer = Callable[..., EmbeddedServer]

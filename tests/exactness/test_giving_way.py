@@ -17,11 +17,12 @@ from projector.database import sql
 from projector.operate import explain
 from projector.operate.explain import explain_lead
 from projector.report.progress import QUIET
-from projector.sweep.rebuild import in_place, leads, rebuild
-from projector.sweep.verify import compare, rolling, verify
+from projector.sweep import compare, leads, rolling
+from projector.sweep.rebuild import rebuild
+from projector.sweep.verify import verify
 from tests.exactness.interleaving import Stepped, wait_for
 from tests.exactness.platform import Platform, assert_exact, forget_build, refresh_now, texts, value
-from tests.unit.projector.verify.clock import DAYS, pass_time
+from tests.unit.projector.sweep.clock import DAYS, pass_time
 
 Connection = psycopg.Connection[TupleRow]
 Work = Callable[[Connection, InjectionPoint], Any]
@@ -151,7 +152,7 @@ def test_the_spread_of_a_mass_change_gives_way(filled: Platform, monkeypatch: py
 
 def test_a_piece_of_a_rebuild_in_place_gives_way(filled: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
     slow = SlowOnce()
-    monkeypatch.setattr(in_place, "snapshot", slow.snapshot)
+    monkeypatch.setattr(compare, "snapshot", slow.snapshot)
     filled.conn.execute("UPDATE read_model.leads SET total_messages = 7")
     change_while_reading(filled, slow, rebuild_all)
     assert_exact(filled.conn)

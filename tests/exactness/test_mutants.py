@@ -31,8 +31,7 @@ from projector.operate.origin import proof as origin
 from projector.operate.origin import publications
 from projector.report.errors import CaptureGapError, ProjectorError
 from projector.scheduler import loops
-from projector.sweep import recovery
-from projector.sweep.rebuild import first_build
+from projector.sweep import first_build, recovery
 from projector.trial.postgres.embedded import EmbeddedServer
 from tests.conftest import MakeDatabase
 from tests.exactness import (
@@ -731,7 +730,7 @@ MUTANTS = (
     Mutant(
         "refresh/rebuild",
         "an interrupted rebuild is resumed by another projection version",
-        _statement("queries/rebuild", "WHERE p.version = %(version)s", "WHERE %(version)s::text IS NOT NULL"),
+        _statement("queries/sweep", "AND p.version = %(version)s", "AND %(version)s::text IS NOT NULL"),
         lambda bench: test_rebuild.test_a_rebuild_of_another_version_is_not_resumed(_two_leads(bench)[0]),
     ),
     Mutant(
@@ -743,7 +742,7 @@ MUTANTS = (
     Mutant(
         "refresh/rebuild",
         "an interrupted rebuild is resumed although a gap opened",
-        _statement("queries/capture", "DELETE FROM projector.rebuild_plan;", "SELECT 1;"),
+        _statement("queries/capture", "DELETE FROM projector.sweep_positions\nWHERE purpose = 'rebuild';", "SELECT 1;"),
         lambda bench: test_sabotage.test_a_gap_during_an_interrupted_rebuild_is_healed_for_the_leads_that_were_done(
             bench.filled, bench.connection(), bench.patches
         ),
@@ -856,7 +855,7 @@ MUTANTS = (
         "as-of",
         "a first build promises what has not arrived",
         _statement(
-            "queries/rebuild", "WHEN p.until < 'infinity'", "WHEN false"
+            "queries/sweep", "WHEN p.until < 'infinity'", "WHEN false"
         ),
         lambda bench: test_origin.test_a_first_build_of_replicated_rows_promises_nothing(bench.filled),
     ),
@@ -1017,7 +1016,7 @@ MUTANTS = (
     Mutant(
         "version",
         "a first build moves no version",
-        _statement("rebuild/first_build/80_build_tenants", "version = t.version + 1", "version = t.version"),
+        _statement("sweep/first_build/80_build_tenants", "version = t.version + 1", "version = t.version"),
         lambda bench: test_versions.test_a_first_build_moves_the_versions_that_were(bench.filled),
     ),
     Mutant(
@@ -1096,7 +1095,7 @@ MUTANTS = (
         "change feed",
         "a first build ends no token",
         _statement(
-            "rebuild/first_build/80_build_tenants", "epoch = excluded.epoch", "epoch = t.epoch"
+            "sweep/first_build/80_build_tenants", "epoch = excluded.epoch", "epoch = t.epoch"
         ),
         lambda bench: _follow(bench, test_change_feed.test_a_first_build_ends_tokens),
     ),

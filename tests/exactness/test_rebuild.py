@@ -12,8 +12,8 @@ from projector.core.dead_letters import Retried, retry_dead_letters
 from projector.operate.install import migrate
 from projector.report.errors import NotInstalledError
 from projector.report.progress import QUIET
-from projector.sweep import recovery
-from projector.sweep.rebuild import first_build, in_place
+from projector.sweep import first_build, recovery
+from projector.sweep import rebuild as in_place
 from tests.exactness.interleaving import (
     FIRST_BUILD_POINTS,
     IN_PLACE_POINTS,
@@ -486,7 +486,10 @@ def test_pieces_across_tenants_cover_every_lead(filled: Platform, monkeypatch: p
 def test_a_rebuild_of_another_version_is_not_resumed(filled: Platform) -> None:
     conn = filled.conn
     spoil(conn)
-    conn.execute("INSERT INTO projector.rebuild_plan (version, cursor_user_id) VALUES ('another', 'zzz')")
+    conn.execute(
+        "INSERT INTO projector.sweep_positions (purpose, version, phase, after_first)"
+        " VALUES ('rebuild', 'another', 'leads', 'zzz')"
+    )
     rebuild_now(conn, resume=True)
     assert_exact(conn)
 

@@ -11,8 +11,9 @@ from projector.core.pipeline import InjectionPoint
 from projector.database.schema import sections
 from projector.report.errors import CaptureGapError, SourceMissingError
 from projector.report.progress import QUIET
+from projector.sweep import rebuild as in_place
 from projector.sweep import recovery
-from projector.sweep.rebuild import in_place, rebuild
+from projector.sweep.rebuild import rebuild
 from projector.sweep.verify import verify
 from tests.exactness.interleaving import Stepped, batch_of
 from tests.exactness.platform import Platform, assert_exact, rebuild_now, texts, value
@@ -102,7 +103,7 @@ def test_a_gap_during_an_interrupted_rebuild_is_healed_for_the_leads_that_were_d
     with filled.database.connect() as own, pytest.raises(KeyboardInterrupt):
         rebuild(own, tenants=None, progress=QUIET, point=stop)
     assert (
-        value(conn, "SELECT (cursor_user_id, cursor_phone)::text FROM projector.rebuild_plan") == "(one,4915)"
+        value(conn, "SELECT (after_first, after_second)::text FROM projector.sweep_positions") == "(one,4915)"
     )
     conn.execute(SABOTAGES["triggers disabled and enabled"].encode(), prepare=False)
     recovery.refresh_and_heal(other, retry_failed=False, progress=QUIET)

@@ -38,9 +38,9 @@ from projector.operate.erase.ledger import Synchronized, Target, synchronize
 from projector.report.counted import counted, escape_hidden
 from projector.report.errors import BlockedError, CaptureGapError, ErasureRefusedError
 from projector.report.progress import Progress
-from projector.sweep import drift_log
-from projector.sweep.rebuild.in_place import find_leads
-from projector.sweep.rebuild.leads import LEADS_PER_TRANSACTION, LeadKey, rebuild_leads
+from projector.sweep import drift
+from projector.sweep.leads import LEADS_PER_TRANSACTION, LeadKey, rebuild_leads
+from projector.sweep.pieces import find_leads
 
 __all__ = [
     "Held",
@@ -331,14 +331,13 @@ def _forget(conn: Connection, target: Target) -> None:
     conn.execute(query("operate", "clean_queue"), prepare=False)
     for table in _TABLES_OF_KEYS:
         conn.execute(query("operate", "delete_unknown", table=table), target.parameters, prepare=False)
-    conn.execute(query("operate", "restart_rebuild"), target.parameters)
-    conn.execute(query("operate", "restart_phase"), target.parameters, prepare=False)
+    conn.execute(query("operate", "restart_phases"), target.parameters)
     named = {"mention": mention(target.customer_phone or target.user_id), "instead": ERASED}
     for table, column in _NOTES:
         conn.execute(query("operate", "forget_note", table=table, column=column), named)
     conn.execute(query("operate", "forget_reason"), named)
     count_letters(conn)
-    drift_log.publish(conn)
+    drift.publish(conn)
 
 
 def _end_tokens(conn: Connection, target: Target) -> None:

@@ -171,7 +171,7 @@ class Refresh(Job):
     def _log_tally(self, conn: Connection) -> None:
         """Log what refreshes did in the last minute, and how many changes wait now, if they found any work."""
         if self._tally.is_due():
-            waiting = conn.execute(query("recovery", "count_changes_up_to"), {"bound": COUNTED_CHANGES})
+            waiting = conn.execute(query("sweep", "count_changes_up_to"), {"bound": COUNTED_CHANGES})
             row = waiting.fetchone()
             _log.info("refreshed", **self._tally.take(), queue=row[0] if row else 0)
 

@@ -6,8 +6,7 @@ from projector.core.pipeline import Connection
 from projector.core.preconditions import require_migrated_version
 from projector.database import locks
 from projector.scheduler.worker import Job, Worker
-from projector.sweep import recovery
-from projector.sweep.verify import rolling, rounds
+from projector.sweep import recovery, rolling
 
 LONGEST_WAIT_SECONDS = 20.0
 """The next slice is waited for up to so long. For one that is due later, the job looks again so often: the rounds are
@@ -31,7 +30,7 @@ class Verify(Job):
         """Verify the slices that are due, unless another scheduler does, or something more urgent is to be done."""
         with locks.try_session_lock(conn, locks.JOB, locks.VERIFY_JOB) as taken:
             if taken and self._days == 0:
-                rounds.give_up(conn)
+                rolling.give_up(conn)
                 return LONGEST_WAIT_SECONDS
             wait = 0.0
             while taken and wait <= LONGEST_WAIT_SECONDS and not worker.stop.wait(wait):

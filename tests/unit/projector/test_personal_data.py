@@ -9,8 +9,9 @@ import pytest
 
 from projector.report.log import digest
 from projector.report.progress import QUIET
-from projector.sweep.rebuild.run_log import read_clock
-from projector.sweep.verify import rolling, rounds, verify
+from projector.sweep import rolling
+from projector.sweep.run_log import read_clock
+from projector.sweep.verify import verify
 from tests.support.commands import projector
 from tests.support.running import running_scheduler, value, wait_until, write_conversations, write_message
 from tests.support.server import Database
@@ -103,9 +104,10 @@ def test_the_notes_of_a_verify_have_no_values(built: Connection) -> None:
     with pytest.raises(psycopg.errors.RaiseException, match=f"Siddhant of {PHONE}"):
         verify(built, tenants=None, sample=None, heal=False, progress=QUIET)
     note = value(built, "SELECT note FROM projector.runs WHERE kind = 'verify' AND outcome = 'failed'")
-    assert note == "RaiseException (SQLSTATE P0001)"
-    rounds.begin(built, 1.0, read_clock(built))
-    built.execute("UPDATE projector.verify_rounds SET phase = 'keys', due_at = now()")
+    assert note == "RaiseException (SQLSTATE P0001) (sql/sweep/7_keys/10_find_wrong_keys.sql)"
+    rolling.begin(built, 1.0, read_clock(built))
+    built.execute("UPDATE projector.sweep_positions SET phase = 'keys'")
+    built.execute("UPDATE projector.verify_rounds SET due_at = now()")
     with pytest.raises(psycopg.errors.RaiseException, match=f"Siddhant of {PHONE}"):
         rolling.step(built, 1.0)
     assert value(built, "SELECT failure FROM projector.verify_rounds") == "RaiseException (SQLSTATE P0001)"

@@ -16,7 +16,8 @@ from projector.observe.status.read import Erasures
 from projector.operate.erase import Target, check_erase, erase, find_target, ledger, replay
 from projector.report.errors import BlockedError, ErasureRefusedError
 from projector.report.progress import QUIET
-from projector.sweep.verify import rolling, verify
+from projector.sweep import rolling
+from projector.sweep.verify import verify
 from tests.support.running import value, wait_for
 from tests.support.server import Database
 from tests.unit.projector.erasure import world
@@ -66,7 +67,7 @@ def test_nothing_is_left_in_any_table(
     platform.execute("ANALYZE projector.dead_letters, projector.drift, projector.runs")
     assert {left.table for left in world.find_left(platform, needles)} >= {
         "projector.dead_letters", "projector.drift", "projector.runs", "projector.changes",
-        "projector.verify_rounds", "projector.verify_left_out", "projector.rebuild_plan",
+        "projector.verify_rounds", "projector.verify_left_out", "projector.sweep_positions",
         "projector.capture_gaps", "projector.source_keys", "read_model.leads", "read_model.lead_messages",
         "pg_catalog.pg_stats",
     }  # fmt: skip
@@ -80,7 +81,7 @@ def test_nothing_is_left_in_any_table(
     if has_triggers:
         assert value(platform, "SELECT count(*) FROM projector.capture_gaps WHERE healed_at IS NULL") == 0
     platform.execute("DELETE FROM projector.verify_rounds")
-    platform.execute("DELETE FROM projector.rebuild_plan")
+    platform.execute("DELETE FROM projector.sweep_positions")
     healed(connection)
     assert verified(connection) == 0
 

@@ -61,20 +61,14 @@ def test_the_positions_of_a_round_and_of_a_rebuild_move_back(
     world.built_world(connection, other)
     first, second = PHASES[phase]
     other.execute(
-        "INSERT INTO projector.verify_rounds (version, started_at, due_at, rows_total, leads_total, phase,"
-        " after_first, after_second) VALUES ('v', now(), now(), 1, 1, %s, %s, %s)",
-        (phase, first, second),
-    )
-    other.execute(
-        "INSERT INTO projector.rebuild_plan (version, cursor_user_id, cursor_phone) VALUES ('v', 'needle-tenant', %s)",
-        (world.PHONE,),
+        "INSERT INTO projector.sweep_positions (purpose, version, phase, after_first, after_second)"
+        " VALUES ('rebuild', 'v', 'leads', 'needle-tenant', %s), ('verify', 'v', %s, %s, %s)",
+        (world.PHONE, phase, first, second),
     )
     world.delete_tenant(other)
     erase(connection, Target(world.ERASED_TENANT), progress=QUIET)
-    at = other.execute("SELECT after_first, after_second FROM projector.verify_rounds").fetchone()
-    assert at == ("", "")
-    plan = other.execute("SELECT cursor_user_id, cursor_phone FROM projector.rebuild_plan").fetchone()
-    assert plan == ("", "")
+    positions = "SELECT DISTINCT after_first || after_second FROM projector.sweep_positions"
+    assert other.execute(positions).fetchall() == [("",)]
 
 
 @pytest.mark.parametrize("phone", [None, world.PHONE])

@@ -131,17 +131,17 @@ def plant(conn: Connection) -> None:
             " ('verify', now(), now(), 'done', ARRAY[%(tenant)s, 'u']::text[], NULL)"
         ),
         (
-            "INSERT INTO projector.verify_rounds (version, started_at, due_at, rows_total, leads_total, phase,"
-            " after_first, after_second, failure) VALUES ('v', now(), now() + interval '1 day', 1, 1, 'leads',"
-            " %(tenant)s, %(phone)s, 'cannot read ' || %(phone)s || ' of ' || %(tenant)s || ', Needle Name')"
+            "INSERT INTO projector.verify_rounds (version, started_at, due_at, rows_total, leads_total, failure)"
+            " VALUES ('v', now(), now() + interval '1 day', 1, 1,"
+            " 'cannot read ' || %(phone)s || ' of ' || %(tenant)s || ', Needle Name')"
         ),
         (
             "INSERT INTO projector.verify_left_out VALUES ('lead', %(tenant)s, %(phone)s, '', now()),"
             " ('conversation', '', '', 'needle-conversation', now())"
         ),
         (
-            "INSERT INTO projector.rebuild_plan (version, cursor_user_id, cursor_phone)"
-            " VALUES ('v', %(tenant)s, %(phone)s)"
+            "INSERT INTO projector.sweep_positions (purpose, version, phase, after_first, after_second)"
+            " VALUES ('rebuild', 'v', 'leads', %(tenant)s, %(phone)s)"
         ),
         (
             "INSERT INTO projector.capture_gaps (reason, reinstalled_at, healed_at)"

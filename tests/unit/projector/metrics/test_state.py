@@ -67,7 +67,7 @@ def test_what_waits_what_is_under_way_and_what_went_wrong(
         UPDATE projector.changes SET queued_at = clock_timestamp() - interval '1 hour';
         INSERT INTO projector.dead_letters (kind, key, error, attempts, first_failed_at, retry_at)
             SELECT 'contact', n::text, 'out of range', 1, now(), now() FROM generate_series(1, 7) AS n;
-        INSERT INTO projector.rebuild_plan (version) VALUES ('x');
+        INSERT INTO projector.sweep_positions (purpose, version, phase) VALUES ('rebuild', 'x', 'keys');
         INSERT INTO projector.runs (kind, started_at, leads, leads_total) VALUES ('rebuild', now(), 25, 100);
         INSERT INTO projector.runs (kind, started_at, finished_at, outcome)
             VALUES ('verify', now() - interval '5 s', now(), 'failed');

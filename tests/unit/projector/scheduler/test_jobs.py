@@ -113,7 +113,9 @@ def test_one_of_several_schedulers_verifies(
             "INSERT INTO projector.settings (name, value) VALUES ('capture_off', 'import')": (
                 "DELETE FROM projector.settings WHERE name = 'capture_off'"
             ),
-            "INSERT INTO projector.rebuild_plan (version) VALUES ('x')": "DELETE FROM projector.rebuild_plan",
+            "INSERT INTO projector.sweep_positions (purpose, version, phase) VALUES ('rebuild', 'x', 'keys')": (
+                "DELETE FROM projector.sweep_positions"
+            ),
             "INSERT INTO projector.changes (shard, kind, keys) SELECT 0, 'contacts', '{x}'"
             " FROM generate_series(1, 10001)": "DELETE FROM projector.changes",
             "UPDATE read_model.projection SET version = 'another'": None,

@@ -162,7 +162,10 @@ def test_a_rebuild_is_running_or_interrupted_by_who_holds_its_lock(
     built.execute(
         "INSERT INTO projector.runs (kind, started_at, leads, leads_total) VALUES ('rebuild', now(), 250, 1000)"
     )
-    built.execute("INSERT INTO projector.rebuild_plan (version) VALUES (%s)", (PROJECTION_VERSION,))
+    built.execute(
+        "INSERT INTO projector.sweep_positions (purpose, version, phase) VALUES ('rebuild', %s, 'keys')",
+        (PROJECTION_VERSION,),
+    )
     with database.connect() as holder:
         holder.execute("SELECT pg_advisory_lock(%s, 0)", (locks.REBUILD,))
         status = read_status(built)

@@ -1,0 +1,263 @@
+"""The comparison of a piece with the definition, in one snapshot of source, queue and read model.
+
+No lock is taken, so what is found is a candidate: a refresh may write it at the same time. A rebuild computes the
+candidates again under their tenant's lock, and writes. A verify leaves out what waits in the queue, in the same
+snapshot; what differs of the others is a bug, and is reported by the steps of a refresh, which compute the candidates
+field by field and write nothing.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import psycopg
+from psycopg.rows import class_row
+
+from projector.core import pipeline, staging
+from projector.core.batch import first_line
+from projector.core.pipeline import Connection
+from projector.core.snapshots import (
+    SOURCE_PATIENCE_SECONDS,
+    retry_while_source_is_held,
+    snapshot,
+    source_files,
+)
+from projector.database.citus import fence
+from projector.database.sql import query, steps
+from projector.sweep import statistics
+from projector.sweep.drift import LEAD, STATISTICS, Comparison, DifferingRow, Drift, Item, shorten
+from projector.sweep.leads import LeadKey, by_halves, find_wrong_keys_in, lead_arrays
+from projector.sweep.pieces import Piece
+from projector.sweep.run_log import read_clock
+
+LARGE_PIECE_SHARE = 8
+"""A piece that holds more than one in so many of all keys is joined with whole tables; another looks up each key."""
+
+PIECE_MEMORY = "64MB"
+"""Memory of one sort or hash of a comparison."""
+
+KEYS_FIELD = "source keys"
+
+_KINDS = {"conversation": "conversation", "contact": "contact", "template_send": "template send"}
+_Found = TypeVar("_Found")
+
+
+@dataclass(frozen=True, slots=True)
+class WrongKey:
+    """A key that leads to no lead, or to a wrong one. `waits` says whether something of its lead waits."""
+
+    kind: str
+    key: str
+    user_id: str
+    customer_phone: str | None
+    waits: bool
+
+    @property
+    def item(self) -> Item:
+        """The key, whatever lead it belongs to."""
+        return Item(self.kind, key=self.key)
+
+    @property
+    def drift(self) -> Drift:
+        """What is reported of it."""
+        return Drift(
+            self.user_id,
+            self.customer_phone or "",
+            KEYS_FIELD,
+            "as in the source",
+            f"{_KINDS[self.kind]} {self.key} differs",
+            self.kind,
+            self.key,
+        )
+
+
+def compare_piece(conn: Connection, piece: Piece, *, patience: float = SOURCE_PATIENCE_SECONDS) -> Comparison:
+    """Compare a piece, but for what waits. Raises BlockedError after `patience` seconds of a table that is held."""
+    found = Comparison(read_clock(conn))
+    if piece.phase == "statistics":
+        return compare_statistics(conn, piece.tenants)
+    if piece.leads:
+        found += compare_leads(conn, piece.leads, patience=patience)
+    if piece.keys is None or piece.keys:
+        found += compare_keys(conn, piece.keys, piece.tenants, patience=patience)
+    return found
+
+
+def find_candidates(conn: Connection, leads: Sequence[LeadKey]) -> list[LeadKey]:
+    """Return those of these leads that differ from the definition, whether something of theirs waits or not."""
+
+    def compare() -> list[LeadKey]:
+        with snapshot(conn):
+            _stage_piece(conn, leads)
+            return _compare_piece(conn)
+
+    return _steadily(conn, compare, differs=bool)
+
+
+def compare_leads(
+    conn: Connection, leads: Sequence[LeadKey], *, patience: float = SOURCE_PATIENCE_SECONDS
+) -> Comparison:
+    """Compare these leads field by field, but for those of which something waits.
+
+    A lead that cannot be computed from its source rows is found to differ: it stops no other.
+    """
+
+    def cannot_be_computed(lead: LeadKey, error: psycopg.Error) -> Comparison:
+        reason = shorten(f"cannot be computed: {first_line(error)}")
+        drift = Drift(*lead, "lead", "as in the source", reason)
+        return Comparison(read_clock(conn), checked=1, compared=[drift.item], drifts=[drift])
+
+    def compare(some: Sequence[LeadKey]) -> Comparison:
+        return _steadily(conn, lambda: _compare_leads(conn, some), differs=_drifts, patience=patience)
+
+    return by_halves(leads, compare, cannot_be_computed)
+
+
+def compare_keys(
+    conn: Connection,
+    items: Sequence[Item] | None,
+    tenants: Sequence[str] | None = None,
+    *,
+    patience: float = SOURCE_PATIENCE_SECONDS,
+) -> Comparison:
+    """Compare these keys, or all of some tenants or of all; of all keys, `compared` is left empty.
+
+    A key that leads to no lead, or to a wrong one, would keep a lead stale for ever without showing in any. One that
+    is right is compared even while something of its lead waits.
+    """
+
+    def compare() -> Comparison:
+        found = Comparison(read_clock(conn))
+        with snapshot(conn):
+            if not _find_waiting_leads(conn):
+                return _everything_waits(found, items or ())
+            if items is None:
+                find_wrong_keys_in(conn, tenants)
+            else:
+                named = {"kinds": [item.kind for item in items], "keys": [item.key for item in items]}
+                conn.execute(query("sweep", "stage_keys"), named)
+            [step] = steps("sweep/7_keys/20_read_wrong_keys")
+            with conn.cursor(row_factory=class_row(WrongKey)) as cursor:
+                wrong = cursor.execute(step.text, prepare=False).fetchall()
+        waiting = {one.item for one in wrong if one.waits}
+        for item in items or ():
+            found_in = found.left_out if Item(item.kind, key=item.key) in waiting else found.compared
+            found_in.append(item)
+        found.drifts = [one.drift for one in wrong if not one.waits]
+        return found
+
+    return _steadily(conn, compare, differs=_drifts, patience=patience)
+
+
+def compare_statistics(conn: Connection, tenants: Sequence[str] | None) -> Comparison:
+    """Compare the statistics of these tenants, or of all; `compared` has the tenants that are named."""
+    found = Comparison(read_clock(conn))
+    found.compared = [Item(STATISTICS, user_id) for user_id in tenants or ()]
+    for difference in statistics.find_differences(conn, tenants):
+        facets = [value for name, value in difference.key.items() if name != "user_id"]
+        for number, expected in difference.expected.items():
+            stored = difference.found[number]
+            if expected != stored:
+                name = f"{STATISTICS} {shorten([*facets, number])}"
+                drift = Drift(difference.user_id, "", name, str(expected), str(stored), STATISTICS)
+                found.drifts.append(drift)
+    return found
+
+
+def _steadily(
+    conn: Connection,
+    compare: Callable[[], _Found],
+    *,
+    differs: Callable[[_Found], bool],
+    patience: float = SOURCE_PATIENCE_SECONDS,
+) -> _Found:
+    """Compare, and again if a source table was truncated or rewritten meanwhile: its rows could not be seen.
+
+    And again while another session holds a source table, since a snapshot that waited for it would keep the others.
+    Raises BlockedError after `patience` seconds of that.
+    """
+
+    def look() -> tuple[_Found, bool]:
+        before = source_files(conn)
+        found = compare()
+        return found, not differs(found) or source_files(conn) == before
+
+    is_sure = False
+    while not is_sure:
+        found, is_sure = retry_while_source_is_held(conn, look, patience=patience)
+    return found
+
+
+def _drifts(found: Comparison) -> bool:
+    return bool(found.drifts)
+
+
+def _compare_leads(conn: Connection, leads: Sequence[LeadKey]) -> Comparison:
+    found = Comparison(read_clock(conn))
+    with snapshot(conn):
+        if not _find_waiting_leads(conn):
+            return _everything_waits(found, [Item(LEAD, *lead) for lead in leads])
+        pipeline.run_steps(conn, steps("sweep/2_stage/10_stage_leads"), lead_arrays(leads))
+        left_out = steps("sweep/3_leave_out/20_leave_out_waiting_leads")
+        waiting = set(pipeline.run_steps(conn, left_out).fetchall())
+        found.left_out = [Item(LEAD, *lead) for lead in leads if lead in waiting]
+        found.compared = [Item(LEAD, *lead) for lead in leads if lead not in waiting]
+        candidates = _compare_piece(conn) if found.compared else []
+        if candidates:
+            _compute_only(conn, candidates)
+        counted = steps("sweep/6_report/10_count_leads", fence=fence(conn))
+        [found.checked] = pipeline.run_steps(conn, counted).fetchone() or (0,)
+        [step] = steps("sweep/6_report/20_read_differing_rows")
+        with conn.cursor(row_factory=class_row(DifferingRow)) as cursor:
+            rows = cursor.execute(step.text, prepare=False).fetchall() if candidates else []
+        found.drifts = [drift for row in rows for drift in row.drifts()]
+    return found
+
+
+def _stage_piece(conn: Connection, leads: Sequence[LeadKey]) -> None:
+    _clear(conn)
+    pipeline.run_steps(conn, steps("sweep/2_stage/10_stage_leads"), lead_arrays(leads))
+
+
+def _clear(conn: Connection) -> None:
+    conn.execute(
+        "TRUNCATE piece_leads, piece_keys, waiting_leads, differing_leads, wrong_keys", prepare=False
+    )
+
+
+def _compare_piece(conn: Connection) -> list[LeadKey]:
+    """Compare the staged leads; return those that differ, in order."""
+    pipeline.set_based(conn)
+    conn.execute("SELECT set_config('work_mem', %s, true)", (PIECE_MEMORY,))
+    conn.execute("ANALYZE piece_leads", prepare=False)
+    pipeline.run_steps(conn, steps("sweep/2_stage/20_read_keys"))
+    is_large = conn.execute(query("sweep", "is_large_piece"), {"share": LARGE_PIECE_SHARE}).fetchone()
+    # What is left to join are rows of the piece: to loop over them for each would cost their square.
+    conn.execute("SELECT set_config('enable_nestloop', 'off', true)")
+    pipeline.run_steps(conn, steps("sweep/4_compare", fence="" if is_large == (True,) else fence(conn)))
+    return conn.execute(query("sweep", "read_differing_leads")).fetchall()
+
+
+def _compute_only(conn: Connection, leads: Sequence[LeadKey]) -> None:
+    """Compute some leads as a refresh does, in the snapshot of the comparison; nothing is written."""
+    # As a session is prepared: few leads are looked up in indexes.
+    conn.execute(
+        "SELECT set_config('enable_seqscan', 'off', true), set_config('enable_nestloop', 'on', true)"
+    )
+    pipeline.run_steps(conn, steps("sweep/5_recompute/10_stage_leads"), lead_arrays(leads))
+    pipeline.Run(conn).run(*pipeline.RESOLVE, *pipeline.COMPARE)
+
+
+def _find_waiting_leads(conn: Connection) -> bool:
+    """Clear the temporary tables, and note the leads of which something waits; return False if everything waits."""
+    staging.clear(conn)
+    _clear(conn)
+    [everything] = pipeline.run_steps(conn, steps("sweep/3_leave_out/10_find_waiting_leads")).fetchone() or (
+        True,
+    )
+    return not everything
+
+
+def _everything_waits(found: Comparison, items: Sequence[Item]) -> Comparison:
+    found.everything_waits, found.left_out = True, list(items)
+    return found

@@ -1,0 +1,222 @@
+"""What differs from the definition: how a verify reports it, and the list in which it is noted.
+
+An item is noted in projector.drift when it is found, and ended when it is right again: then it is history. One that did
+not end needs a person: `status` says so until it is healed, rebuilt, or found right by a later verify that looked at
+this very item.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import structlog
+from psycopg.rows import dict_row
+
+from projector.core.pipeline import Connection, tenants_parameter
+from projector.database.sql import query
+from projector.report.log import Personal, digest
+
+LEAD, STATISTICS = "lead", "statistics"
+"""The kinds of items that are no keys."""
+
+SHOWN_CHARACTERS = 80
+"""A longer value is cut in a message."""
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Item:
+    """What a verify compares: a lead, the key of a source row, or the statistics of a tenant.
+
+    `kind` is `lead`, `statistics`, or the kind of a key as in projector.source_keys; `key` is empty but for a key.
+    """
+
+    kind: str
+    user_id: str = ""
+    customer_phone: str = ""
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """One field of a lead that is not what the definition says; values are shortened texts."""
+
+    user_id: str
+    customer_phone: str
+    field: str
+    expected: str
+    found: str
+    kind: str = LEAD
+    key: str = ""
+
+    @property
+    def item(self) -> Item:
+        """What differs as a whole: the lead, the key, or the statistics of the tenant."""
+        return Item(self.kind, self.user_id, self.customer_phone, self.key)
+
+
+@dataclass(slots=True)
+class Comparison:
+    """What one comparison, which began `at`, found.
+
+    `compared` and `left_out` are items, the first without those that belong to no lead at all in `checked`. Where
+    everything waits, since a table was truncated, nothing was compared.
+    """
+
+    at: datetime
+    checked: int = 0
+    compared: list[Item] = field(default_factory=list)
+    left_out: list[Item] = field(default_factory=list)
+    drifts: list[Drift] = field(default_factory=list)
+    everything_waits: bool = False
+
+    @property
+    def fields(self) -> dict[Item, list[str]]:
+        """The items that differ, in order, each with its fields that do."""
+        found: dict[Item, list[str]] = {}
+        for one in sorted(self.drifts, key=lambda drift: drift.item):
+            found.setdefault(one.item, []).append(one.field)
+        return found
+
+    def __add__(self, other: "Comparison") -> "Comparison":
+        """Return both together; the other one began later."""
+        return Comparison(
+            self.at,
+            self.checked + other.checked,
+            self.compared + other.compared,
+            self.left_out + other.left_out,
+            self.drifts + other.drifts,
+            self.everything_waits or other.everything_waits,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class DifferingRow:
+    """A row that differs, as sql/sweep/6_report/20_read_differing_rows.sql returns it."""
+
+    table_name: str
+    user_id: str
+    customer_phone: str
+    row_key: str | None
+    expected: dict[str, Any] | None
+    found: dict[str, Any] | None
+
+    def drifts(self) -> Iterator[Drift]:
+        """Return the fields that differ; a row that is not the lead's own is named before the field."""
+        prefix = {"leads": "", "profiles": "profile."}.get(
+            self.table_name, f"{self.table_name.removesuffix('s')} {self.row_key}."
+        )
+        if self.expected is None or self.found is None:
+            texts = ["no row" if row is None else "a row" for row in (self.expected, self.found)]
+            yield Drift(self.user_id, self.customer_phone, prefix.rstrip(".") or "lead", *texts)
+            return
+        for name, expected, found in _differing_values(self.expected, self.found):
+            yield Drift(
+                self.user_id, self.customer_phone, f"{prefix}{name}", shorten(expected), shorten(found)
+            )
+
+
+def shorten(value: object) -> str:
+    """Return the value as a text of at most SHOWN_CHARACTERS."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= SHOWN_CHARACTERS else text[: SHOWN_CHARACTERS - 1] + "…"
+
+
+def _differing_values(
+    expected: dict[str, Any], found: dict[str, Any]
+) -> Iterator[tuple[str, object, object]]:
+    """The names and the two values of what differs; of a document, of its own fields."""
+    for name in {**expected, **found}:
+        value, other = expected.get(name), found.get(name)
+        if value == other:
+            continue
+        parts: list[tuple[str, object, object]] = []
+        if name == "document":
+            # A text that is no document, or says the same in another form, differs as a whole.
+            with suppress(ValueError, TypeError):
+                parts = list(_differing_values(json.loads(str(value)), json.loads(str(other))))
+        yield from ((f"document.{part}", one, another) for part, one, another in parts)
+        if not parts:
+            yield name, value, other
+
+
+def record(conn: Connection, found: Comparison) -> None:
+    """Record a comparison, in the caller's transaction: what differs is noted, what is right again is ended.
+
+    What was compared and does not differ any more is right, but what was left out stays as it was.
+    """
+    fields = found.fields
+    new = 0
+    if fields:
+        parameters = {
+            **item_arrays(list(fields)),
+            "fields": [len(names) for names in fields.values()],
+            "first_fields": [names[0] for names in fields.values()],
+            "at": found.at,
+        }
+        row = conn.execute(query("sweep", "note_drift"), parameters, prepare=False).fetchone()
+        new = row[0] if row else 0
+    # What was just noted was seen at this very moment, and so not before it.
+    end(conn, found.compared, before=found.at, at=found.at, outcome="right")
+    publish(conn, new)
+
+
+def end(conn: Connection, items: Sequence[Item], *, before: datetime, at: datetime, outcome: str) -> None:
+    """End what differed of these items and was last seen before a moment. `outcome` is `healed` or `right`."""
+    if items:
+        parameters = {**item_arrays(items), "before": before, "at": at, "outcome": outcome}
+        conn.execute(query("sweep", "end_items"), parameters, prepare=False)
+
+
+def end_statistics(conn: Connection, tenants: Sequence[str] | None, before: datetime) -> None:
+    """End the statistics that a comparison of all statistics, of these tenants or of all, has not found again."""
+    parameters = {**tenants_parameter(tenants), "kind": STATISTICS, "before": before, "outcome": "right"}
+    conn.execute(query("sweep", "end_all"), parameters, prepare=False)
+
+
+def end_rebuilt(conn: Connection, tenants: Sequence[str] | None, before: datetime) -> None:
+    """End what was last seen before a rebuild of these tenants, or of everything, began."""
+    parameters = {**tenants_parameter(tenants), "kind": None, "before": before, "outcome": "rebuilt"}
+    with conn.transaction():
+        conn.execute(query("sweep", "end_all"), parameters, prepare=False)
+        publish(conn)
+
+
+def read_open(conn: Connection, tenants: Sequence[str] | None, before: datetime) -> list[Item]:
+    """Return the leads and keys of these tenants, or of all, that differ and were last seen before a moment."""
+    parameters = {**tenants_parameter(tenants), "before": before}
+    return [Item(*row) for row in conn.execute(query("sweep", "read_open_drift"), parameters).fetchall()]
+
+
+def publish(conn: Connection, found: int = 0) -> None:
+    """Let the metrics show how it is now; `found` items are new."""
+    with conn.cursor(row_factory=dict_row) as cursor:
+        verified = cursor.execute(query("sweep", "read_verified"), prepare=False).fetchone() or {}
+    conn.execute(query("sweep", "publish_drift"), {**verified, "found": found}, prepare=False)
+
+
+def item_arrays(items: Sequence[Item]) -> dict[str, object]:
+    """Return the items as the parameters kinds, user_ids, customer_phones and keys."""
+    return {
+        "kinds": [item.kind for item in items],
+        "user_ids": [item.user_id for item in items],
+        "customer_phones": [item.customer_phone for item in items],
+        "keys": [item.key for item in items],
+    }
+
+
+def log_drifts(drifts: Iterable[Drift]) -> None:
+    """Log each field that differs."""
+    for drift in drifts:
+        _log.error(
+            "drift",
+            tenant=drift.user_id,
+            lead=Personal(drift.customer_phone, drift.customer_phone and digest(drift.customer_phone)),
+            field=drift.field,
+            expected=Personal(drift.expected),
+            found=Personal(drift.found),
+        )

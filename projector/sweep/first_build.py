@@ -1,0 +1,161 @@
+"""The first build: all tables of the read model in one transaction, from one snapshot of the source.
+
+A read model that was never built has no readers: the API answers 503 until `read_model.projection` says that it was.
+So the build may lock the tables, fill them without indexes, and create the indexes after the rows. Its transaction
+holds all shards, so that refreshes wait. A build that is killed leaves nothing that the API reads.
+"""
+
+from contextlib import ExitStack
+from datetime import datetime
+
+import psycopg
+import structlog
+from psycopg import sql as composing
+
+from projector.core import pipeline
+from projector.core.pipeline import BatchResult, Connection, InjectionPoint
+from projector.core.snapshots import (
+    SOURCE_PATIENCE_SECONDS,
+    retry_while_source_is_held,
+    snapshot,
+    source_files,
+)
+from projector.database import locks
+from projector.database.citus import require_finished
+from projector.database.sql import PROJECTION_VERSION, query, steps
+from projector.report.errors import BlockedError
+from projector.report.progress import Progress
+from projector.sweep import drift, positions
+from projector.sweep.run_log import logged_run, read_clock
+
+TABLES = (
+    "read_model.leads",
+    "read_model.lead_profiles",
+    "read_model.lead_conversations",
+    "read_model.lead_messages",
+    "read_model.lead_counts",
+    "read_model.lead_daily_counts",
+    "read_model.lead_totals",
+    "projector.source_keys",
+)
+"""The tables that a first build fills."""
+
+BUILD_ATTEMPTS = 3
+"""How often a build begins anew because the platform truncated or rewrote one of its tables meanwhile."""
+
+BUILD_MEMORY = "64MB"
+"""Memory of one sort or hash, and of the creation of an index."""
+
+_log = structlog.get_logger(__name__)
+
+
+def build(conn: Connection, progress: Progress, *, point: InjectionPoint) -> BatchResult:
+    """Fill the read model; return how many leads and messages there are.
+
+    Raises BlockedError if the platform keeps truncating or rewriting its tables.
+    """
+    with logged_run(conn, "rebuild", None) as run, ExitStack() as owned:
+        # Refreshes wait, through several transactions.
+        for shard in locks.SHARDS:
+            owned.enter_context(locks.session_lock(conn, locks.SHARD, shard))
+        for _ in range(BUILD_ATTEMPTS):
+            since = _build_when_unlocked(conn, progress, point)
+            if since is not None:
+                break
+            _log.warning("a source table was truncated or rewritten meanwhile: building again")
+        else:
+            raise BlockedError(
+                "The platform keeps truncating or rewriting its tables: run rebuild again when that is over."
+            )
+        for table in TABLES:
+            vacuum = composing.SQL("VACUUM (SKIP_LOCKED) {}").format(composing.SQL(table))
+            conn.execute(vacuum, prepare=False)
+        # In a transaction of its own: a gap that was noted meanwhile has written to the same row, which the snapshot
+        # could then not update. A build that is killed before this counts as none; the next truncates what it left.
+        note_built(conn, since)
+        drift.end_rebuilt(conn, None, since)
+        row = conn.execute(query("sweep", "count_built")).fetchone()
+        built = BatchResult(*row) if row else BatchResult()
+        run.add(built)
+    return built
+
+
+def note_built(conn: Connection, since: datetime) -> None:
+    """Note that everything was built from what was committed before `since`, or later.
+
+    Raises OperationalError where a server of Citus has not finished what was built.
+    """
+    require_finished(conn)
+    with conn.transaction():
+        conn.execute(query("sweep", "note_built"), {"version": PROJECTION_VERSION})
+        conn.execute(query("sweep", "begin_freshness"), {"since": since, "shards": len(locks.SHARDS)})
+        positions.forget(conn, positions.REBUILD)
+
+
+def _build_when_unlocked(conn: Connection, progress: Progress, point: InjectionPoint) -> datetime | None:
+    """Build as soon as no other session holds a table, and again after a build that gave way to the platform.
+
+    Unlike a refresh, a build needs the tables of the read model alone as well.
+    """
+    message = (
+        f"The tables of the platform and of the read model could not be locked in {SOURCE_PATIENCE_SECONDS:.0f} s:"
+        " another session holds one. See pg_stat_activity for long transactions, and run rebuild again when they"
+        " have ended."
+    )
+    return retry_while_source_is_held(conn, lambda: _build(conn, progress, point), message=message)
+
+
+def _build(conn: Connection, progress: Progress, point: InjectionPoint) -> datetime | None:
+    """Build once; return from when on it is fresh, or None if it has to be done again, with nothing written.
+
+    The platform may have truncated or rewritten a table while the build read it: its rows may have been missed.
+    """
+    since, files = read_clock(conn), source_files(conn)
+    try:
+        with snapshot(conn):
+            _fill(conn, progress, point)
+            read = source_files(conn)
+            if read != files:
+                raise psycopg.Rollback
+    finally:
+        progress.finish()
+    return since if read == files else None
+
+
+def _fill(conn: Connection, progress: Progress, point: InjectionPoint) -> None:
+    for name, value in _SETTINGS.items():
+        conn.execute("SELECT set_config(%s, %s, true)", (name, value))
+    indexes = conn.execute(query("sweep", "find_index_commands"), {"tables": list(TABLES)}).fetchall()
+    # While a reader holds one of our tables, the build has done nothing yet that a new attempt would have to repeat.
+    # The platform's tables are locked as late as they are read: an ALTER TABLE of the platform waits from then on.
+    names = composing.SQL(", ").join(composing.SQL(table) for table in TABLES)
+    conn.execute(composing.SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(names), prepare=False)
+    truncate, *fills = steps("sweep/first_build", fence="")
+    progress.start("rebuild", 1 + len(fills) + len(indexes), "steps")
+    # The tables are emptied while they still have their indexes.
+    pipeline.run_steps(conn, [truncate])
+    progress.advance(1)
+    for drop, *_ in indexes:
+        conn.execute(drop.encode(), prepare=False)
+    for one in fills:
+        pipeline.run_steps(conn, [one])
+        progress.advance(1)
+    point("built")
+    for _, create, _ in indexes:
+        conn.execute(create.encode(), prepare=False)
+        progress.advance(1)
+    for table in TABLES:
+        analyze = composing.SQL("ANALYZE {}").format(composing.SQL(table))
+        conn.execute(analyze, prepare=False)
+    point("indexed")
+
+
+_SETTINGS = {
+    "work_mem": BUILD_MEMORY,
+    "maintenance_work_mem": BUILD_MEMORY,
+    "enable_seqscan": "on",
+    "plan_cache_mode": "auto",
+    # The planner takes the columns of a lead's key for independent, and a join by all of them for one row: with a
+    # million leads it would loop over all of them for each.
+    "enable_nestloop": "off",
+}

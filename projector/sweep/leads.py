@@ -1,0 +1,126 @@
+"""Recomputes leads fully, under the lock of their tenant, and corrects the keys that lead to them."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol, Self, TypeVar
+
+import psycopg
+
+from projector.core import pipeline, staging
+from projector.core.batch import is_lead_failure, recompute
+from projector.core.collisions import retry_on_collision
+from projector.core.pipeline import BatchResult, Connection, InjectionPoint, no_injection_point
+from projector.core.preconditions import require_migrated_version
+from projector.core.snapshots import read_source, retry_while_source_is_held
+from projector.database.sql import steps
+
+LeadKey = tuple[str, str]
+"""A tenant and a canonical phone."""
+
+LEADS_PER_TRANSACTION = 500
+"""Leads that are recomputed in one transaction: a quarter of a second, in which no batch of the tenant runs."""
+
+
+class _Sum(Protocol):
+    def __add__(self, other: Self, /) -> Self: ...
+
+
+_Result = TypeVar("_Result")
+_Summed = TypeVar("_Summed", bound=_Sum)
+
+Failed = Callable[[LeadKey, psycopg.Error], _Summed]
+"""What becomes of a lead that fails alone."""
+
+
+def by_halves(
+    leads: Sequence[LeadKey], work: Callable[[Sequence[LeadKey]], _Summed], failed: Failed[_Summed]
+) -> _Summed:
+    """Do the work for these leads, and for halves of them if the data of one fails: PostgreSQL does not name the row.
+
+    Returns the sum of what `work` returned, and of what `failed` returned of leads that fail alone.
+    """
+    try:
+        return work(leads)
+    except psycopg.Error as error:
+        if not is_lead_failure(error):
+            raise
+        if len(leads) == 1:
+            return failed(leads[0], error)
+    middle = len(leads) // 2
+    return by_halves(leads[:middle], work, failed) + by_halves(leads[middle:], work, failed)
+
+
+def rebuild_leads(
+    conn: Connection,
+    leads: Sequence[LeadKey],
+    point: InjectionPoint = no_injection_point,
+    failed: Failed[BatchResult] | None = None,
+) -> Iterator[BatchResult]:
+    """Recompute these leads and write what differs; yields after each transaction. The leads are in order.
+
+    `failed` is called with a lead that fails alone. Without it, the error of such a lead is raised.
+    """
+
+    def rebuild(some: Sequence[LeadKey]) -> BatchResult:
+        return _retry(conn, lambda: _rebuild_chunk(conn, some, point))
+
+    for start in range(0, len(leads), LEADS_PER_TRANSACTION):
+        chunk = leads[start : start + LEADS_PER_TRANSACTION]
+        yield rebuild(chunk) if failed is None else by_halves(chunk, rebuild, failed)
+
+
+def rebuild_keys(conn: Connection, tenants: Sequence[str] | None) -> BatchResult:
+    """Correct projector.source_keys for these tenants, or for all, and the leads that a wrong key had kept stale."""
+    create_tables(conn)
+    read_source(conn, lambda: find_wrong_keys_in(conn, tenants))
+    total = BatchResult()
+    while (written := _retry(conn, lambda: _rebuild_wrong_keys(conn))) is not None:
+        total += written
+    return total
+
+
+def create_tables(conn: Connection) -> None:
+    """Create the temporary tables of a piece, unless this session has them."""
+    pipeline.run_steps(conn, steps("sweep/0_piece_tables"))
+
+
+def find_wrong_keys_in(conn: Connection, tenants: Sequence[str] | None) -> None:
+    """Fill the temporary table wrong_keys, in the caller's transaction."""
+    conn.execute("TRUNCATE wrong_keys")
+    pipeline.set_based(conn)
+    parameters = pipeline.tenants_parameter(tenants)
+    pipeline.run_steps(conn, steps("sweep/7_keys/10_find_wrong_keys"), parameters)
+
+
+def lead_arrays(leads: Sequence[LeadKey]) -> dict[str, object]:
+    """Return the leads as the parameters user_ids and customer_phones."""
+    return {"user_ids": [lead[0] for lead in leads], "customer_phones": [lead[1] for lead in leads]}
+
+
+def _retry(conn: Connection, work: Callable[[], _Result]) -> _Result:
+    """As retry_on_collision, but a session that holds one of the platform's tables is waited for as in a comparison.
+
+    A rebuild of hours does not end because the platform has changed a table for some seconds.
+    """
+    return retry_on_collision(lambda: retry_while_source_is_held(conn, work))
+
+
+def _rebuild_chunk(conn: Connection, leads: Sequence[LeadKey], point: InjectionPoint) -> BatchResult:
+    with conn.transaction():
+        pipeline.lock_tenants(conn, {lead[0] for lead in leads})
+        point("locked")
+        pipeline.run_steps(conn, steps("sweep/5_recompute/10_stage_leads"), lead_arrays(leads))
+        run = pipeline.Run(conn, conditions={"write", "note_keys"}, point=point)
+        run.run(*pipeline.RESOLVE, *pipeline.WRITE)
+    return BatchResult(len(leads), run.result.messages)
+
+
+def _rebuild_wrong_keys(conn: Connection) -> BatchResult | None:
+    with conn.transaction():
+        require_migrated_version(conn)
+        staging.clear(conn)
+        staged = pipeline.run_steps(
+            conn, steps("sweep/7_keys/30_stage_wrong_keys"), {"size": LEADS_PER_TRANSACTION}
+        )
+        if not staged.rowcount:
+            return None
+        return recompute(conn, strict=True)

@@ -1,0 +1,101 @@
+"""The pieces of a sweep: what is compared at once, in the order of tenants and phones.
+
+A sweep goes over every lead that the key table or any table of the read model has, rightly or not.
+"""
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from projector.core import pipeline
+from projector.core.pipeline import Connection
+from projector.core.snapshots import read_source
+from projector.database.sql import query, steps
+from projector.sweep.drift import Item
+from projector.sweep.leads import LeadKey
+from projector.sweep.positions import START
+
+PHASES = ("keys", "leads", "statistics")
+"""The phases of a rebuild in place, and of a verify by hand of everything or of whole tenants. Leads are found by keys,
+so these come first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """What is compared at once: leads, keys, or the statistics of tenants.
+
+    `keys` is None for all keys, and `tenants` for all tenants. `next_phase` and `after` are where the sweep is when the
+    piece is done, `rows` how many leads and keys it looked at.
+    """
+
+    phase: str
+    next_phase: str
+    after: tuple[str, str] = START
+    leads: Sequence[LeadKey] = ()
+    keys: Sequence[Item] | None = ()
+    tenants: Sequence[str] | None = None
+    rows: int = 0
+
+
+def pieces(
+    conn: Connection,
+    tenants: Sequence[str] | None,
+    size: int,
+    phase: str = PHASES[0],
+    after: tuple[str, str] = START,
+) -> Iterator[Piece]:
+    """Yield the pieces of these tenants, or of everything from a position on; `size` is how many leads one has."""
+    if phase == "keys":
+        yield Piece("keys", "leads", keys=None, tenants=tenants)
+    if phase != "statistics":
+        begun_after = after if phase == "leads" else START
+        ranges = (
+            [(begun_after, None)] if tenants is None else [((one, ""), one) for one in sorted(set(tenants))]
+        )
+        for start, last_user in ranges:
+            done = start
+            while leads := find_leads(conn, done, last_user, size):
+                done = leads[-1]
+                yield Piece("leads", "leads", done, leads)
+    yield Piece("statistics", "statistics", tenants=tenants)
+
+
+def find_leads(conn: Connection, after: LeadKey, last_user: str | None, size: int) -> list[LeadKey]:
+    """Return the next leads by tenant and phone, up to those of the last tenant."""
+    parameters = {"after_user": after[0], "after_phone": after[1], "last_user": last_user, "size": size}
+    return pipeline.run_steps(conn, steps("sweep/1_find/10_find_leads"), parameters).fetchall()
+
+
+def sample_leads(conn: Connection, size: int, tenants: Sequence[str] | None) -> list[LeadKey]:
+    """Return at most so many leads of these tenants, or of all, chosen at random."""
+    estimates = conn.execute(query("sweep", "estimate_leads_and_keys")).fetchone() or (1.0, 1.0)
+    # Four times as many as wanted, since a page holds neighbours.
+    percent = min(100.0, 400.0 * size / max(*estimates, 1.0))
+    parameters = {
+        "percent": percent if tenants is None else 100.0,
+        "size": size,
+        **pipeline.tenants_parameter(tenants),
+    }
+
+    def read() -> list[LeadKey]:
+        return pipeline.run_steps(conn, steps("sweep/1_find/20_sample_source_leads"), parameters).fetchall()
+
+    found = set(read_source(conn, read))
+    found.update(
+        pipeline.run_steps(conn, steps("sweep/1_find/30_sample_stored_leads"), parameters).fetchall()
+    )
+    return random.sample(sorted(found), min(size, len(found)))
+
+
+def count_leads(conn: Connection, tenants: Sequence[str] | None) -> int:
+    """Return about how many leads there are to compare."""
+    parameters = pipeline.tenants_parameter(tenants)
+    [stored] = conn.execute(query("sweep", "count_stored_leads"), parameters).fetchone() or (0,)
+    [keyed] = conn.execute(query("sweep", "count_keyed_leads"), parameters).fetchone() or (0,)
+    return int(max(stored, keyed))
+
+
+def split_items(items: Sequence[Item]) -> tuple[list[LeadKey], list[Item]]:
+    """Return the leads among some items, and the keys."""
+    leads = [(item.user_id, item.customer_phone) for item in items if not item.key]
+    return leads, [item for item in items if item.key]

@@ -1,0 +1,191 @@
+"""Rebuild: every lead from its source rows, whatever the read model held.
+
+A read model that was never built has no readers: the first build fills its tables in one transaction (first_build).
+One that serves is rebuilt in place, and only what differs is written:
+
+1. The keys are compared as a whole, and those that are wrong are corrected.
+2. Each piece of 20,000 leads, across tenants, is compared in one snapshot, without any lock of ours.
+3. The leads that differ are computed again, in a later statement and under their tenant's lock, by the steps of a
+   refresh: a refresh that came between is not overwritten. Changes that arrive meanwhile stay in the queue.
+4. The statistics are compared, and corrected where they differ.
+5. A rebuild of everything retries the dead letters.
+
+How far it came is stored after each piece, with the projection version that it builds for. So a rebuild that was
+killed is resumed there, by the same version only.
+"""
+
+import time
+from collections.abc import Sequence
+from typing import NoReturn
+
+import psycopg
+from psycopg import sql as composing
+
+from projector.core import pipeline
+from projector.core.batch import first_line, is_lead_failure
+from projector.core.dead_letters import retry_dead_letters
+from projector.core.pipeline import BatchResult, Connection, InjectionPoint, no_injection_point
+from projector.core.preconditions import is_built, require_installed, require_tenants
+from projector.database import locks
+from projector.database.sql import query
+from projector.database.step_failures import failing_step
+from projector.report.counted import RunReport, escape_hidden
+from projector.report.errors import WHERE_SHOWN, BlockedError, RebuildFailedError, condition
+from projector.report.log import digest
+from projector.report.progress import Progress
+from projector.sweep import drift, positions, statistics
+from projector.sweep.compare import find_candidates
+from projector.sweep.first_build import build, note_built
+from projector.sweep.leads import LeadKey, by_halves, create_tables, rebuild_keys, rebuild_leads
+from projector.sweep.pieces import PHASES, Piece, count_leads, pieces
+from projector.sweep.run_log import Run, logged_run, read_clock
+
+PIECE_LEADS = 20_000
+"""Leads that are compared in one snapshot."""
+
+VACUUM_ABOVE_LEADS = 5_000
+"""A piece that wrote more leads is followed by a vacuum, so that the next one finds room in the tables."""
+
+_WRITTEN_TABLES = ("leads", "lead_profiles", "lead_conversations", "lead_messages")
+_SERVED = "The read model serves what it held. Correct the source row"
+
+
+def rebuild(
+    conn: Connection,
+    *,
+    tenants: Sequence[str] | None,
+    progress: Progress,
+    resume: bool = False,
+    point: InjectionPoint = no_injection_point,
+) -> RunReport:
+    """Rebuild the given tenants, or everything; with `resume`, go on with a rebuild that was interrupted.
+
+    Returns how many leads there are, and how many messages were written. Raises RebuildFailedError at the first
+    lead that cannot be projected: unlike a refresh, a rebuild is strict. Raises BlockedError while another session
+    rebuilds, and TenantNotFoundError for a tenant that does not exist.
+    """
+    started = time.monotonic()
+    require_installed(conn)
+    if tenants is not None:
+        require_tenants(conn, tenants)
+    with locks.try_session_lock(conn, locks.REBUILD) as is_ours:
+        if not is_ours:
+            raise BlockedError(
+                "Another rebuild is under way: wait until `status` says that it has ended, then try again."
+            )
+        pipeline.prepare_session(conn)
+        try:
+            if tenants is None and not is_built(conn):
+                written = build(conn, progress, point=point)
+            else:
+                written = _rebuild_in_place(conn, tenants, progress, resume=resume, point=point)
+        except psycopg.Error as error:
+            if conn.closed or not is_lead_failure(error):
+                raise
+            advice = f"{_SERVED} that cannot be projected, and run rebuild again."
+            raise RebuildFailedError(
+                f"The rebuild stopped: {first_line(error)}. {advice}",
+                without_values=f"The rebuild stopped: {condition(error)}. {advice} {WHERE_SHOWN}",
+            ) from error
+    return RunReport("rebuild", time.monotonic() - started, written.leads, written.messages)
+
+
+def _rebuild_in_place(
+    conn: Connection,
+    tenants: Sequence[str] | None,
+    progress: Progress,
+    *,
+    resume: bool,
+    point: InjectionPoint,
+) -> BatchResult:
+    """Rebuild these tenants, or everything; return how many leads they have and how many messages were written."""
+    create_tables(conn)
+    phase, after, since = PHASES[0], positions.START, read_clock(conn)
+    if tenants is None:
+        found = positions.read(conn, positions.REBUILD) if resume else None
+        position = found or positions.begin(conn, positions.REBUILD, phase)
+        phase, after, since = position.phase, position.after, position.started_at
+    total = count_leads(conn, tenants)
+    with logged_run(conn, "rebuild", tenants, total) as run:
+        # Of a tenant. Not each of them is a lead: one to whom only a template is queued is none yet.
+        progress.start("rebuild", total, "customers")
+        work = _Rebuild(conn, run, progress, point)
+        for piece in pieces(conn, tenants, PIECE_LEADS, phase, after):
+            work.correct(piece)
+            if tenants is None:
+                positions.move(conn, positions.REBUILD, piece.next_phase, piece.after)
+        if tenants is None:
+            # Every lead could be projected. A letter is retried, not deleted: batches dropped the changes of its key.
+            retry_dead_letters(conn, due_only=False)
+            note_built(conn, since)
+        drift.end_rebuilt(conn, tenants, since)
+        progress.finish()
+        # Not every key that was compared makes a lead.
+        wanted = pipeline.tenants_parameter(tenants)
+        [leads] = conn.execute(query("sweep", "count_stored_leads"), wanted).fetchone() or (0,)
+        run.leads = leads
+    return BatchResult(leads, work.messages)
+
+
+class _Rebuild:
+    """A rebuild in place in progress, and what it has written."""
+
+    def __init__(self, conn: Connection, run: Run, progress: Progress, point: InjectionPoint) -> None:
+        self.messages = 0
+        self._conn = conn
+        self._run = run
+        self._progress = progress
+        self._point = point
+        # Most leads of the piece before differed: then those of the next are computed without a comparison.
+        self._most_differ = False
+
+    def correct(self, piece: Piece) -> None:
+        """Compare a piece, and write what differs."""
+        if piece.phase == "keys":
+            self.messages += rebuild_keys(self._conn, piece.tenants).messages
+        elif piece.phase == "statistics":
+            statistics.heal(self._conn, piece.tenants)
+        else:
+            self._correct_leads(piece.leads)
+
+    def _correct_leads(self, leads: Sequence[LeadKey]) -> None:
+        conn = self._conn
+        candidates = leads
+        if not self._most_differ:
+            candidates = by_halves(leads, lambda some: find_candidates(conn, some), _stop)
+        self._point("compared")
+        self._most_differ = 2 * len(candidates) > len(leads)
+        self._advance(BatchResult(len(leads) - len(candidates)))
+        for written in rebuild_leads(conn, candidates, self._point, _stop):
+            self._advance(written)
+        if len(candidates) > VACUUM_ABOVE_LEADS:
+            _vacuum(conn)
+
+    def _advance(self, done: BatchResult) -> None:
+        self.messages += done.messages
+        self._run.add(done)
+        self._progress.advance(done.leads)
+
+
+def _stop(lead: LeadKey, error: psycopg.Error) -> NoReturn:
+    """Stop at a lead that cannot be projected, and name it."""
+    user_id, customer_phone = lead
+    step = failing_step(error)
+    kind = condition(error) if step is None else f"{condition(error)} ({step})"
+    tenant = escape_hidden(user_id)
+    advice = f"{_SERVED}s of this customer, and run rebuild again."
+    raise RebuildFailedError(
+        f"The rebuild stopped at customer {escape_hidden(customer_phone)} of tenant {tenant}:"
+        f" {first_line(error)}. {advice}",
+        without_values=(
+            f"The rebuild stopped at a customer of tenant {tenant} whose phone has the digest"
+            f" {digest(customer_phone)}: {kind}. {advice} {WHERE_SHOWN}"
+        ),
+    ) from error
+
+
+def _vacuum(conn: Connection) -> None:
+    """Make room for the next piece; PostgreSQL passes by a table that is not ours, or that another session holds."""
+    names = composing.SQL(", ").join(composing.Identifier("read_model", name) for name in _WRITTEN_TABLES)
+    vacuum = composing.SQL("VACUUM (TRUNCATE FALSE, SKIP_LOCKED) {}").format(names)
+    conn.execute(vacuum, prepare=False)

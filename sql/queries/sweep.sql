@@ -1,0 +1,516 @@
+-- The queries of a sweep that are no steps: its position and its run, pieces, rounds, drift, and recovery.
+
+-- name: read_clock
+SELECT clock_timestamp() AS now;
+
+-- name: read_position
+-- Returns: started_at, phase, after_first and after_second of a sweep that has not ended, for this projection version;
+-- no row if there is none. Parameters: purpose, version.
+SELECT
+    p.started_at,
+    p.phase,
+    p.after_first,
+    p.after_second
+FROM projector.sweep_positions AS p
+WHERE p.purpose = %(purpose)s AND p.version = %(version)s;
+
+-- name: begin_sweep
+-- Notes that a sweep begins, and forgets where those of this purpose were, whatever version they were for.
+--
+-- Parameters: purpose, version, phase. Returns: as read_position.
+WITH forgotten AS (
+    DELETE FROM projector.sweep_positions
+    WHERE purpose = %(purpose)s AND version <> %(version)s
+)
+
+INSERT INTO projector.sweep_positions AS p (purpose, version, phase)
+VALUES (%(purpose)s, %(version)s, %(phase)s)
+ON CONFLICT (purpose, version) DO UPDATE SET
+    started_at = excluded.started_at,
+    phase = excluded.phase,
+    after_first = '',
+    after_second = ''
+RETURNING p.started_at, p.phase, p.after_first, p.after_second;
+
+-- name: move_sweep
+-- Parameters: purpose, version, phase, after_first, after_second.
+UPDATE projector.sweep_positions
+SET phase = %(phase)s, after_first = %(after_first)s, after_second = %(after_second)s
+WHERE purpose = %(purpose)s AND version = %(version)s;
+
+-- name: forget_sweep
+-- Parameter: purpose.
+DELETE FROM projector.sweep_positions
+WHERE purpose = %(purpose)s;
+
+-- name: open_run
+-- Returns: run_id. Parameters: kind; tenants, null for all; leads_total.
+INSERT INTO projector.runs (kind, started_at, tenants, leads_total)
+VALUES (%(kind)s, clock_timestamp(), %(tenants)s, %(leads_total)s)
+RETURNING run_id;
+
+-- name: add_to_run
+-- Parameters: run_id, leads, messages.
+UPDATE projector.runs
+SET leads = leads + %(leads)s, messages = messages + %(messages)s
+WHERE run_id = %(run_id)s;
+
+-- name: close_run
+-- Parameters: run_id, outcome, note; leads, null where they were added already.
+UPDATE projector.runs
+SET outcome = %(outcome)s,
+    note = %(note)s,
+    leads = coalesce(%(leads)s, leads),
+    finished_at = clock_timestamp()
+WHERE run_id = %(run_id)s;
+
+-- name: find_index_commands
+-- Returns: drop_command and create_command of each key and index of the tables. Parameter: tables, their
+-- qualified names. The search index comes last: it takes longest. A key that something else refers to, such as a
+-- foreign key or a view, has to stay, and is left out; so is the index that is the table's replica identity.
+SELECT
+    format('ALTER TABLE %%s DROP CONSTRAINT %%I', c.conrelid::regclass, c.conname) AS drop_command,
+    format('ALTER TABLE %%s ADD CONSTRAINT %%I %%s', c.conrelid::regclass, c.conname, pg_get_constraintdef(c.oid))
+        AS create_command,
+    0 AS place
+FROM pg_catalog.pg_constraint AS c
+WHERE c.conrelid = any(%(tables)s::regclass[])
+    AND c.contype = 'p'
+    AND NOT EXISTS (SELECT FROM pg_catalog.pg_index AS own WHERE own.indexrelid = c.conindid AND own.indisreplident)
+    AND NOT EXISTS (
+        SELECT
+        FROM pg_catalog.pg_depend AS d
+        WHERE (d.refclassid, d.refobjid) IN (
+            ('pg_catalog.pg_constraint'::regclass, c.oid), ('pg_catalog.pg_class'::regclass, c.conindid)
+        )
+        AND d.deptype = 'n'
+    )
+UNION ALL
+SELECT
+    format('DROP INDEX %%s', i.indexrelid::regclass) AS drop_command,
+    pg_get_indexdef(i.indexrelid) AS create_command,
+    CASE WHEN a.amname = 'gin' THEN 2 ELSE 1 END AS place
+FROM pg_catalog.pg_index AS i
+INNER JOIN pg_catalog.pg_class AS x ON x.oid = i.indexrelid
+INNER JOIN pg_catalog.pg_am AS a ON a.oid = x.relam
+WHERE i.indrelid = any(%(tables)s::regclass[])
+    AND NOT i.indisreplident
+    AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint AS c WHERE c.conindid = i.indexrelid)
+ORDER BY place, create_command;
+
+-- name: note_built
+-- Notes that a complete build has ended.
+--
+-- Parameter: version.
+UPDATE read_model.projection
+SET version = %(version)s, built_at = now();
+
+-- name: begin_freshness
+-- Creates the row of freshness, for all shards at once: while one of them had no time, the others would speak for it.
+--
+-- It begins at since, before which everything is contained. Where logical replication brings the rows of source tables,
+-- that moment says nothing: the next look finds what is proved. Parameters: since; shards, their number.
+INSERT INTO read_model.freshness (as_of, shards)
+SELECT
+    began.at,
+    array_fill(began.at, ARRAY[%(shards)s])
+FROM (
+    SELECT CASE WHEN p.until < 'infinity' THEN 'epoch'::timestamptz ELSE %(since)s::timestamptz END AS at
+    FROM projector.provable AS p
+) AS began
+ON CONFLICT DO NOTHING;
+
+-- name: estimate_leads_and_keys
+-- Returns: about how many leads and keys there are, by the statistics of the planner.
+SELECT
+    max(c.reltuples) FILTER (WHERE c.oid = 'read_model.leads'::regclass) AS leads,
+    max(c.reltuples) FILTER (WHERE c.oid = 'projector.source_keys'::regclass) AS keys
+FROM pg_catalog.pg_class AS c
+WHERE c.oid IN ('read_model.leads'::regclass, 'projector.source_keys'::regclass);
+
+-- name: count_built
+-- Returns: leads and messages of the read model.
+SELECT
+    (SELECT count(*) FROM read_model.leads) AS leads,
+    (SELECT count(*) FROM read_model.lead_messages) AS messages;
+
+-- name: count_stored_leads
+-- Returns: how many leads the read model has.
+--
+-- Parameter: tenants, null for all.
+SELECT count(*) AS leads
+FROM read_model.leads AS l
+WHERE %(tenants)s::text[] IS NULL OR l.user_id = any(%(tenants)s::text[]);
+
+-- name: count_keyed_leads
+-- Returns: how many leads projector.source_keys knows. Parameter: tenants, null for all.
+SELECT count(*) AS leads
+FROM (
+    SELECT DISTINCT
+        k.user_id,
+        k.customer_phone
+    FROM projector.source_keys AS k
+    WHERE k.kind <> 'contact'
+        AND (%(tenants)s::text[] IS NULL OR k.user_id = any(%(tenants)s::text[]))
+) AS keyed;
+
+-- name: count_keys
+-- Returns: keys, how many there are.
+SELECT count(*) AS keys
+FROM projector.source_keys;
+
+-- name: is_large_piece
+-- Returns whether a piece holds so many of all keys that PostgreSQL had better join the tables as a whole.
+-- Parameter: share, one in so many.
+SELECT count(*) * %(share)s > (
+    SELECT greatest(c.reltuples, 0)
+    FROM pg_class AS c
+    WHERE c.oid = 'projector.source_keys'::regclass
+) AS is_large
+FROM piece_keys;
+
+-- name: read_differing_leads
+-- Returns: user_id, customer_phone of each lead of the piece that differs, in order.
+SELECT DISTINCT
+    d.user_id,
+    d.customer_phone
+FROM differing_leads AS d
+ORDER BY d.user_id, d.customer_phone;
+
+-- name: stage_keys
+-- Parameters: kinds and keys, arrays of one length.
+INSERT INTO wrong_keys (kind, key)
+SELECT
+    i.kind,
+    i.key
+FROM unnest(%(kinds)s::text[], %(keys)s::text[]) AS i (kind, key);
+
+-- name: find_stored_keys
+-- Returns kind and key of the next rows of projector.source_keys. Parameters: after_kind, after_key, size.
+SELECT
+    k.kind,
+    k.key
+FROM projector.source_keys AS k
+WHERE (k.kind, k.key) > (%(after_kind)s, %(after_key)s)
+ORDER BY k.kind, k.key
+LIMIT %(size)s;
+
+-- name: find_source_keys
+-- Returns the next keys of a kind that belong to a lead, in the order of the platform's index. Parameters: kind,
+-- after_key, size.
+SELECT d.key
+FROM projector.current_keys() AS d
+WHERE d.kind = %(kind)s AND d.key > %(after_key)s
+ORDER BY d.key
+LIMIT %(size)s;
+
+-- name: find_tenant
+-- Returns user_id and leads of the next tenant that has leads or statistics, rightly or not; null after the last.
+--
+-- Parameter: after. By the indexes: a tenant can have very many rows.
+SELECT
+    next.user_id,
+    coalesce(t.leads, 0) AS leads
+FROM (
+    SELECT
+        least(
+            (SELECT min(l.user_id) FROM read_model.leads AS l WHERE l.user_id > %(after)s),
+            (SELECT min(t.user_id) FROM read_model.lead_totals AS t WHERE t.user_id > %(after)s),
+            (SELECT min(c.user_id) FROM read_model.lead_counts AS c WHERE c.user_id > %(after)s),
+            (SELECT min(d.user_id) FROM read_model.lead_daily_counts AS d WHERE d.user_id > %(after)s)
+        ) AS user_id
+) AS next
+LEFT JOIN read_model.lead_totals AS t
+    ON t.user_id = next.user_id AND t.granularity = 'all' AND t.bucket_start = '-infinity';
+
+-- name: read_round
+-- Returns the present round; no row while there is none.
+SELECT
+    r.round_id,
+    r.version,
+    r.started_at,
+    p.phase,
+    p.after_first,
+    p.after_second,
+    r.due_at,
+    r.reached_at,
+    r.rows_total,
+    r.rows_done,
+    r.leads,
+    r.differences
+FROM projector.verify_rounds AS r
+INNER JOIN projector.sweep_positions AS p ON p.purpose = 'verify' AND p.version = r.version
+WHERE r.finished_at IS NULL;
+
+-- name: read_last_start
+-- Returns: started_at of the last round of a scheduler, which has ended; null without one.
+SELECT max(r.started_at) AS started_at
+FROM projector.verify_rounds AS r
+WHERE r.days IS NOT NULL AND r.finished_at IS NOT NULL;
+
+-- name: begin_round
+-- Begins a round. Parameters: version, days, at, rows_total, leads_total.
+INSERT INTO projector.verify_rounds (version, days, started_at, due_at, rows_total, leads_total)
+VALUES (%(version)s, %(days)s, %(at)s, %(at)s, %(rows_total)s, %(leads_total)s);
+
+-- name: give_up_round
+-- Forgets the present round, and what it has left out.
+WITH given_up AS (
+    DELETE FROM projector.verify_rounds
+    WHERE finished_at IS NULL
+)
+
+DELETE FROM projector.verify_left_out;
+
+-- name: move_round
+-- Goes on: what was compared is done. Parameters: round_id, days, due_at, reached_at; rows,
+-- leads and differences, how many more.
+UPDATE projector.verify_rounds AS r
+SET days = %(days)s,
+    due_at = %(due_at)s,
+    reached_at = coalesce(r.reached_at, %(reached_at)s),
+    rows_done = r.rows_done + %(rows)s,
+    leads = r.leads + %(leads)s,
+    differences = r.differences + %(differences)s,
+    failure = NULL
+WHERE r.round_id = %(round_id)s;
+
+-- name: postpone_round
+-- Parameters: due_at.
+UPDATE projector.verify_rounds AS r
+SET due_at = %(due_at)s
+WHERE r.finished_at IS NULL;
+
+-- name: note_failure
+-- Parameter: failure.
+UPDATE projector.verify_rounds AS r
+SET failure = %(failure)s
+WHERE r.finished_at IS NULL;
+
+-- name: finish_round
+-- Ends the present round, with what is left out for good. Parameters: round_id, at.
+WITH forgotten AS (
+    DELETE FROM projector.verify_left_out
+    RETURNING 1
+)
+
+UPDATE projector.verify_rounds AS r
+SET finished_at = %(at)s, left_out = (SELECT count(*) FROM forgotten), failure = NULL
+WHERE r.round_id = %(round_id)s
+RETURNING r.leads, r.left_out, r.differences;
+
+-- name: add_finished_round
+-- Notes a verify of everything by hand. Parameters: version, started_at, leads, left_out, differences.
+INSERT INTO projector.verify_rounds (
+    version, started_at, finished_at, due_at, reached_at, rows_total, rows_done, leads_total, leads, left_out,
+    differences
+)
+VALUES (
+    %(version)s, %(started_at)s, clock_timestamp(), %(started_at)s, clock_timestamp(), %(leads)s, %(leads)s,
+    %(leads)s, %(leads)s, %(left_out)s, %(differences)s
+);
+
+-- name: leave_out
+-- Notes what was left out. Parameters: kinds, user_ids, customer_phones and keys, arrays of one length; at.
+INSERT INTO projector.verify_left_out (kind, user_id, customer_phone, key, tried_at)
+SELECT
+    i.kind,
+    i.user_id,
+    i.customer_phone,
+    i.key,
+    %(at)s
+FROM unnest(%(kinds)s::text[], %(user_ids)s::text[], %(customer_phones)s::text[], %(keys)s::text[])
+    AS i (kind, user_id, customer_phone, key)
+ON CONFLICT (kind, user_id, customer_phone, key) DO UPDATE SET tried_at = excluded.tried_at;
+
+-- name: take_in
+-- Forgets that items were left out: they are compared now. Parameters: as above, but at.
+DELETE FROM projector.verify_left_out AS o
+USING unnest(%(kinds)s::text[], %(user_ids)s::text[], %(customer_phones)s::text[], %(keys)s::text[])
+    AS i (kind, user_id, customer_phone, key)
+WHERE o.kind = i.kind
+    AND o.user_id = i.user_id
+    AND o.customer_phone = i.customer_phone
+    AND o.key = i.key;
+
+-- name: find_left_out
+-- Returns kind, user_id, customer_phone, key of what was left out, tried longest ago first. Parameters: before, what
+-- was tried since is left for later; size.
+SELECT
+    o.kind,
+    o.user_id,
+    o.customer_phone,
+    o.key
+FROM projector.verify_left_out AS o
+WHERE o.tried_at < %(before)s
+ORDER BY o.tried_at, o.kind, o.user_id, o.customer_phone, o.key
+LIMIT %(size)s;
+
+-- name: has_left_out
+SELECT EXISTS (SELECT FROM projector.verify_left_out) AS has_left_out;
+
+-- name: note_drift
+-- Notes items that differ. One that differs already keeps its row, and when it was found.
+--
+-- Parameters: kinds, user_ids, customer_phones, keys, fields and first_fields, arrays of one length with each item
+-- once; at, when the comparison began. Returns: found, how many of them are new.
+WITH noted AS (
+    INSERT INTO projector.drift AS d (
+        kind, user_id, customer_phone, key, fields, first_field, found_at, seen_at
+    )
+    SELECT
+        i.kind,
+        i.user_id,
+        i.customer_phone,
+        i.key,
+        i.fields,
+        i.first_field,
+        %(at)s,
+        %(at)s
+    FROM unnest(
+        %(kinds)s::text[], %(user_ids)s::text[], %(customer_phones)s::text[], %(keys)s::text[],
+        %(fields)s::integer[], %(first_fields)s::text[]
+    ) AS i (kind, user_id, customer_phone, key, fields, first_field)
+    ORDER BY i.kind, i.user_id, i.customer_phone, i.key
+    ON CONFLICT (kind, user_id, customer_phone, key) WHERE ended_at IS NULL DO UPDATE SET
+        fields = excluded.fields,
+        first_field = excluded.first_field,
+        seen_at = greatest(d.seen_at, excluded.seen_at)
+    RETURNING d.xmax = 0 AS is_new
+)
+
+SELECT count(*) FILTER (WHERE noted.is_new) AS found
+FROM noted;
+
+-- name: end_items
+-- Ends what differed of these items, unless it was seen again since.
+--
+-- Parameters: kinds, user_ids, customer_phones and keys, arrays of one length; before, when the comparison or the heal
+-- began; at, when they are right again; outcome. A key is one item whatever lead it was found under.
+UPDATE projector.drift AS d
+SET ended_at = %(at)s, outcome = %(outcome)s
+FROM unnest(%(kinds)s::text[], %(user_ids)s::text[], %(customer_phones)s::text[], %(keys)s::text[])
+    AS i (kind, user_id, customer_phone, key)
+WHERE d.ended_at IS NULL
+    AND d.seen_at < %(before)s
+    AND d.kind = i.kind
+    AND d.key = i.key
+    AND (i.key <> '' OR (d.user_id = i.user_id AND d.customer_phone = i.customer_phone));
+
+-- name: end_all
+-- Ends what was last seen before a moment, of these tenants or of all: after a rebuild, and of statistics after all of
+-- them were compared since, but those of tenants that have neither leads nor statistics any more.
+--
+-- Parameters: kind, null for all; tenants, null for all; before; outcome.
+UPDATE projector.drift AS d
+SET ended_at = clock_timestamp(), outcome = %(outcome)s
+WHERE d.ended_at IS NULL
+    AND d.seen_at < %(before)s
+    AND (%(kind)s::text IS NULL OR d.kind = %(kind)s)
+    AND (%(tenants)s::text[] IS NULL OR d.user_id = any(%(tenants)s::text[]));
+
+-- name: read_open_drift
+-- Returns kind, user_id, customer_phone, key of the leads and keys that differ and were not seen to since.
+-- Parameters: tenants, null for all; before.
+SELECT
+    d.kind,
+    d.user_id,
+    d.customer_phone,
+    d.key
+FROM projector.drift AS d
+WHERE d.ended_at IS NULL
+    AND d.seen_at < %(before)s
+    AND d.kind <> 'statistics'
+    AND (%(tenants)s::text[] IS NULL OR d.user_id = any(%(tenants)s::text[]))
+ORDER BY d.kind, d.user_id, d.customer_phone, d.key;
+
+-- name: read_verified
+-- Returns: proved_at, round_done and open_differences, as read_model.projection has them.
+SELECT
+    (SELECT max(r.finished_at) FROM projector.verify_rounds AS r) AS proved_at,
+    (
+        SELECT least(r.rows_done::real / greatest(r.rows_total, 1), 0.999)
+        FROM projector.verify_rounds AS r
+        WHERE r.finished_at IS NULL
+    )::real AS round_done,
+    (SELECT count(*) FROM projector.drift AS d WHERE d.ended_at IS NULL) AS open_differences;
+
+-- name: publish_drift
+-- Writes what the metrics of the API show.
+--
+-- Parameters: proved_at, round_done and open_differences; found, how many items were found since the last time.
+UPDATE read_model.projection AS p
+SET proved_at = %(proved_at)s,
+    round_done = %(round_done)s,
+    open_differences = %(open_differences)s,
+    found_differences = p.found_differences + %(found)s
+WHERE (p.proved_at, p.round_done, p.open_differences) IS DISTINCT FROM
+    (%(proved_at)s::timestamptz, %(round_done)s::real, %(open_differences)s::bigint)
+    OR %(found)s > 0;
+
+-- name: find_rebuild_reasons
+-- Returns: version and built_at of the read model; switched_off, why an operator switched capture off; gap, why
+-- changes may have been missed, or were shed for
+-- a rebuild; interrupted, whether a rebuild of everything ended before its end or is in progress elsewhere (the holder
+-- of the rebuild lock knows which); unfinished_runs, whether the run log has a rebuild that has not ended.
+SELECT
+    (SELECT p.version FROM read_model.projection AS p) AS version,
+    (SELECT p.built_at FROM read_model.projection AS p) AS built_at,
+    (SELECT s.value FROM projector.settings AS s WHERE s.name = 'capture_off') AS switched_off,
+    coalesce(
+        (
+            SELECT g.reason
+            FROM projector.capture_gaps AS g
+            WHERE g.healed_at IS NULL
+            ORDER BY g.gap_id
+            LIMIT 1
+        ),
+        (SELECT b.reason FROM projector.broken_capture AS b)
+    ) AS gap,
+    EXISTS (SELECT FROM projector.sweep_positions AS p WHERE p.purpose = 'rebuild') AS interrupted,
+    EXISTS (
+        SELECT
+        FROM projector.runs AS r
+        WHERE r.kind = 'rebuild' AND r.outcome = 'running'
+    ) AS unfinished_runs;
+
+-- name: count_changes_up_to
+-- Returns: how many changes wait, counted up to a bound: a queue that is far too deep is not read to its end.
+-- Parameter: bound.
+SELECT count(*) AS changes
+FROM (SELECT FROM projector.changes LIMIT %(bound)s) AS bounded;
+
+-- name: read_newest_change
+-- Returns: the greatest change_id that waits.
+SELECT max(c.change_id) AS change_id
+FROM projector.changes AS c;
+
+-- name: shed_changes
+-- Deletes waiting changes of an owned shard, since a rebuild of everything follows.
+-- Parameters: shard; newest, the change_id up to which they go; size. Why nothing is lost: a change that can be seen
+-- here was committed together with its source row, so the rebuild, which begins later and reads all source rows,
+-- contains it; what cannot be seen yet stays in the queue. Before the first deletion a gap is opened, which freezes
+-- freshness and which only a rebuild that begins after the last one closes; both happen under the lock of rebuilds. A
+-- ctid is safe, as in 1_take/40_take_changes.sql.
+DELETE FROM projector.changes
+WHERE ctid = any(
+    ARRAY(
+        SELECT c.ctid
+        FROM projector.changes AS c
+        WHERE c.shard = %(shard)s AND c.change_id <= %(newest)s
+        LIMIT %(size)s
+    )
+);
+
+-- name: open_shed_gap
+-- Opens the gap of changes that are shed for a rebuild. Capture is intact, so readiness does not change.
+-- Parameter: reason.
+INSERT INTO projector.capture_gaps (reason, reinstalled_at)
+VALUES (%(reason)s, clock_timestamp());
+
+-- name: note_interrupted_runs
+-- Notes of rebuilds whose process ended first that they were interrupted. Only the holder of the rebuild lock can
+-- tell.
+UPDATE projector.runs
+SET outcome = 'interrupted', finished_at = clock_timestamp()
+WHERE kind = 'rebuild' AND outcome = 'running';

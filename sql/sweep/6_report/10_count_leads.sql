@@ -1,0 +1,18 @@
+-- Count the leads of the piece, as they are stored or as they should be: a key whose rows make no lead is none.
+--
+-- Of the leads that differ, what is stored and what should be was staged before.
+SELECT (
+    SELECT count(*)
+    FROM piece_leads AS p
+    CROSS JOIN LATERAL (
+        SELECT 1
+        FROM read_model.leads AS l
+        WHERE l.user_id = p.user_id AND l.customer_phone = p.customer_phone
+        {fence}
+    ) AS stored
+) + (
+    SELECT count(*)
+    FROM new_leads AS n
+    LEFT JOIN old_leads AS o ON o.user_id = n.user_id AND o.customer_phone = n.customer_phone
+    WHERE o.user_id IS NULL
+) AS leads;

@@ -1,0 +1,36 @@
+-- Find the rows of the statistics that are not what the leads add up to.
+--
+-- for: lead_counts lead_daily_counts lead_totals
+-- Parameter: tenants, null for all. A transaction moves leads and statistics together, so that they agree in every
+-- snapshot. A heal counts on that: it adds the difference later.
+-- Returns: key, the columns of the key as texts (the start of the row of all leads lies before what a client can
+-- hold); expected and found, the numbers of the row, 0 where it is missing. A row of 0 leads is returned too.
+WITH lead_moves AS NOT MATERIALIZED (
+    SELECT
+        l.*,
+        1 AS weight
+    FROM read_model.leads AS l
+    WHERE (%(tenants)s::text[] IS NULL OR l.user_id = any(%(tenants)s::text[]))
+)
+
+SELECT
+    ARRAY[{key_texts.table of side}] AS key,
+    ARRAY[{sums.table of expected}]::bigint[] AS expected,
+    ARRAY[{sums.table of found}]::bigint[] AS found
+FROM (
+    SELECT
+        {columns.table of d},
+        true AS expected,
+        false AS found
+    FROM ({definition.table}) AS d
+    UNION ALL
+    SELECT
+        {columns.table of o},
+        false AS expected,
+        true AS found
+    FROM read_model.{table} AS o
+    WHERE (%(tenants)s::text[] IS NULL OR o.user_id = any(%(tenants)s::text[]))
+) AS side
+GROUP BY {key.table of side}
+HAVING ARRAY[{sums.table of expected}] <> ARRAY[{sums.table of found}]
+    OR (NOT bool_or(side.expected) AND sum(side.leads) = 0);

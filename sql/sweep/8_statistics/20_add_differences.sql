@@ -1,0 +1,8 @@
+-- Add to rows of the statistics of a tenant by how much they differ.
+--
+-- for: lead_counts lead_daily_counts lead_totals
+-- Parameter: differences, by table a list of rows with numbers to add. The tenant is locked.
+INSERT INTO read_model.{table} AS s ({columns.table})
+SELECT {columns.table of d}
+FROM jsonb_populate_recordset(NULL::read_model.{table}, %(differences)s -> '{table}') AS d
+ON CONFLICT ({key.table}) DO UPDATE SET {additions.table of s};

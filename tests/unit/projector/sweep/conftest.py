@@ -1,0 +1,90 @@
+"""A read model of many kinds of lead, and a small world of several tenants, each built once and copied."""
+
+from collections.abc import Iterator
+from random import Random
+
+import pytest
+
+from projector.sweep import rolling
+from tests.conftest import MakeDatabase
+from tests.exactness.platform import Platform, refresh_now
+from tests.support import edge_cases
+from tests.support.server import Database, Server
+from tests.unit.projector.sweep.contents import NOW, Connection, assert_as_the_oracle, rebuild_now
+
+SLICE = 3
+
+
+@pytest.fixture(scope="session")
+def written_template(server: Server, template: Database) -> Database:
+    """A database with source rows of every kind and a read model that was never built; only to be copied."""
+    made = server.create("written_template", template=template.name)
+    with made.connect() as conn:
+        edge_cases.write(conn, edge_cases.generate(Random(1), 80, now=NOW, tenants=["u", "v", "w"]))
+    return made
+
+
+@pytest.fixture(scope="session")
+def filled_template(server: Server, written_template: Database) -> Database:
+    """The same with a read model that is built; only to be copied."""
+    made = server.create("filled_template_of_rebuild", template=written_template.name)
+    with made.connect() as conn:
+        rebuild_now(conn)
+        assert_as_the_oracle(conn)
+    return made
+
+
+@pytest.fixture
+def written_database(make_database: MakeDatabase, written_template: Database) -> Database:
+    """A database of the test's own, its read model never built."""
+    return make_database(written_template)
+
+
+@pytest.fixture
+def written(written_database: Database) -> Iterator[Connection]:
+    """A connection to it."""
+    with written_database.connect() as conn:
+        yield conn
+
+
+@pytest.fixture
+def filled_database(make_database: MakeDatabase, filled_template: Database) -> Database:
+    """A database of the test's own, its read model built."""
+    return make_database(filled_template)
+
+
+@pytest.fixture
+def filled(filled_database: Database) -> Iterator[Connection]:
+    """A connection to it."""
+    with filled_database.connect() as conn:
+        yield conn
+
+
+@pytest.fixture(scope="session")
+def world_template(server: Server, built_template: Database) -> Database:
+    """Three tenants with eight leads in all, one of them by a template only, and a contact without a lead."""
+    made = server.create("world_template", template=built_template.name)
+    with made.connect() as conn:
+        platform = Platform(conn)
+        for tenant in ("one", "two", "three"):
+            platform.tenant(tenant)
+        for tenant, number in (("one", 4), ("two", 2), ("three", 1)):
+            agent = platform.agent(tenant)
+            for phone in range(number):
+                platform.message(platform.conversation(agent, f"49{phone}"), "first")
+        platform.contact("one", "490", "Ann")
+        platform.contact("two", "999", "Nobody's lead")
+        platform.send(platform.template("two"), "497")
+        refresh_now(conn)
+    return made
+
+
+@pytest.fixture
+def world(
+    make_database: MakeDatabase, world_template: Database, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Platform]:
+    """These tenants in a database of the test's own; a slice compares three leads or keys."""
+    monkeypatch.setattr(rolling, "LEAST_SLICE", SLICE)
+    monkeypatch.setattr(rolling, "LARGEST_SLICE", SLICE)
+    with make_database(world_template).connect() as conn:
+        yield Platform(conn, first=1000)

@@ -1,0 +1,478 @@
+"""The rolling verify, slice by slice: everything once a round, whatever comes in between."""
+
+from collections import Counter
+from collections.abc import Callable
+from itertools import islice
+from typing import Any
+
+import psycopg
+import pytest
+
+from projector.core import pipeline
+from projector.core.refresh import refresh
+from projector.database import locks
+from projector.observe.status import find_attention, read_status, render
+from projector.report.progress import QUIET
+from projector.sweep import positions, recovery, rolling
+from projector.sweep.compare import compare_piece
+from projector.sweep.drift import Comparison
+from projector.sweep.leads import LeadKey
+from projector.sweep.pieces import Piece, find_leads
+from projector.sweep.rolling import PHASES
+from projector.sweep.verify import verify
+from tests.exactness.platform import Platform, assert_exact, document, rebuild_now, refresh_now, value
+from tests.unit.projector.sweep.clock import DAYS, Connection, finish_round, pass_time, slices
+
+DAY = 86_400.0
+
+
+def differences(conn: Connection) -> list[tuple[str, str, str]]:
+    """What differs as far as is known: kind, tenant, phone."""
+    return conn.execute(
+        "SELECT kind, user_id, customer_phone FROM projector.drift WHERE ended_at IS NULL ORDER BY 1, 2, 3"
+    ).fetchall()
+
+
+def last_round(conn: Connection, column: str) -> Any:  # noqa: ANN401  # Whatever the column holds.
+    return value(conn, f"SELECT {column} FROM projector.verify_rounds ORDER BY round_id DESC LIMIT 1")
+
+
+def compared(monkeypatch: pytest.MonkeyPatch) -> dict[str, Counter[Any]]:
+    """What is compared from now on, and how often."""
+    seen: dict[str, Counter[Any]] = {"leads": Counter(), "keys": Counter(), "tenants": Counter()}
+    compare = compare_piece
+
+    def noting(conn: Connection, piece: Piece, *, patience: float) -> Comparison:
+        for name, counter in seen.items():
+            counter.update(getattr(piece, name) or ())
+        return compare(conn, piece, patience=patience)
+
+    monkeypatch.setattr(rolling, "compare_piece", noting)
+    return seen
+
+
+def test_a_round_compares_each_lead_and_tenant_once_and_each_key_from_both_sides(
+    world: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conn = world.conn
+    conn.execute(
+        "INSERT INTO read_model.lead_messages (user_id, message_id, customer_phone, conversation_id, sent_at, status)"
+        " VALUES ('orphan', 'm', '1', 'c', now(), 'sent')"
+    )
+    seen = compared(monkeypatch)
+    finish_round(conn)
+    leads = conn.execute("SELECT user_id, customer_phone FROM read_model.leads").fetchall()
+    assert len(leads) == 8
+    assert seen["leads"] == Counter([*leads, ("orphan", "1")])
+    keys = conn.execute("SELECT kind, key FROM projector.source_keys").fetchall()
+    assert Counter((item.kind, item.key) for item in seen["keys"].elements()) == Counter(2 * keys)
+    assert seen["tenants"] == Counter({"one": 1, "three": 1, "two": 1})
+    # A round that finds nothing to do twice does not count a lead twice.
+    assert (last_round(conn, "leads"), last_round(conn, "left_out")) == (8, 0)
+
+
+def test_a_round_takes_most_of_its_days_in_even_slices_and_the_next_follows(world: Platform) -> None:
+    passed = finish_round(world.conn)
+    assert 0.7 * DAY * DAYS < passed < 0.85 * DAY * DAYS
+    began = "SELECT count(*) FROM projector.verify_rounds"
+    assert value(world.conn, began) == 1
+    pass_time(world.conn, 0.89 * DAY - passed)
+    assert next(slices(world.conn)) < 0.02 * DAY
+    assert value(world.conn, began) == 1
+    assert next(islice(slices(world.conn), 1, None)) > 0
+    assert value(world.conn, began) == 2
+
+
+def test_without_a_lead_a_round_is_over_at_once_and_the_next_waits(platform_without_rows: Platform) -> None:
+    conn = platform_without_rows.conn
+    assert finish_round(conn) < 60
+    assert last_round(conn, "leads") == 0
+    assert next(slices(conn)) > 0.8 * DAY
+    status = read_status(conn)
+    assert find_attention(status) == []
+    assert "0 leads, no difference" in render(status)
+
+
+@pytest.fixture
+def platform_without_rows(connection: Connection) -> Platform:
+    rebuild_now(connection)
+    return Platform(connection)
+
+
+SPOILED = [
+    ("UPDATE read_model.leads SET document = '{}' WHERE user_id = 'three'", ("lead", "three", "490")),
+    ("DELETE FROM read_model.leads WHERE user_id = 'three'", ("lead", "three", "490")),
+    ("UPDATE read_model.lead_messages SET text = 'other' WHERE user_id = 'three'", ("lead", "three", "490")),
+    ("UPDATE read_model.lead_profiles SET name = 'other' WHERE user_id = 'three'", ("lead", "three", "490")),
+    ("DELETE FROM read_model.lead_conversations WHERE user_id = 'three'", ("lead", "three", "490")),
+    (
+        (
+            "INSERT INTO read_model.lead_messages (user_id, message_id, customer_phone, conversation_id, sent_at,"
+            " status) VALUES ('orphan', 'm', '1', 'c', now(), 'sent')"
+        ),
+        ("lead", "orphan", "1"),
+    ),
+    (
+        (
+            "INSERT INTO read_model.lead_conversations (user_id, customer_phone, conversation_id, is_active,"
+            " created_at, message_count) VALUES ('orphan', '1', 'c', true, now(), 0)"
+        ),
+        ("lead", "orphan", "1"),
+    ),
+    (
+        (
+            "INSERT INTO read_model.lead_profiles (user_id, customer_phone, has_extraction, template_sends_count,"
+            " sent_on_whatsapp, sent_on_instagram, sent_on_webchat, search_text)"
+            " VALUES ('orphan', '1', false, 0, false, false, false, '')"
+        ),
+        ("lead", "orphan", "1"),
+    ),
+    (
+        "UPDATE projector.source_keys SET customer_phone = '999' WHERE kind = 'contact' AND customer_phone = '490'",
+        ("contact", "one", "490"),
+    ),
+    ("DELETE FROM projector.source_keys WHERE kind = 'template_send'", ("template_send", "two", "497")),
+    ("DELETE FROM projector.source_keys WHERE kind = 'contact' AND user_id = 'two'", ("contact", "two", "999")),
+    (
+        "INSERT INTO projector.source_keys (kind, key, user_id, customer_phone) VALUES ('contact', 'k', 'two', '5')",
+        ("contact", "two", "5"),
+    ),
+    ("UPDATE read_model.lead_totals SET hot = 3 WHERE user_id = 'two'", ("statistics", "two", "")),
+    ("DELETE FROM read_model.lead_daily_counts WHERE user_id = 'two'", ("statistics", "two", "")),
+    (
+        "INSERT INTO read_model.lead_totals VALUES ('nobody', 'hour', '2025-06-01', 1, 0, 0, 1, 0, 0, 0, 0, 0)",
+        ("statistics", "nobody", ""),
+    ),
+]  # fmt: skip
+
+
+def test_what_was_spoiled_is_found_within_a_round_and_is_history_once_it_is_healed(world: Platform) -> None:
+    conn = world.conn
+    for statement, expected in SPOILED:
+        assert conn.execute(statement.encode()).rowcount >= 1
+        finish_round(conn)
+        assert expected in differences(conn), statement
+        # Reported, and not healed.
+        [sentence] = find_attention(read_status(conn))
+        assert "run `verify --all --heal`" in sentence
+        assert last_round(conn, "differences") >= 1
+        with world.database.connect() as own:
+            assert verify(own, tenants=None, sample=None, heal=True, progress=QUIET).drifts
+        status = read_status(conn)
+        assert (find_attention(status), differences(conn)) == ([], [])
+        assert "healed by `verify --heal`" in render(status)
+    # What is left of a tenant that never was is its version.
+    conn.execute("DELETE FROM read_model.tenants WHERE user_id IN ('orphan', 'nobody')")
+    assert_exact(conn)
+
+
+def test_what_is_repaired_by_hand_is_right_after_the_next_round(world: Platform) -> None:
+    conn = world.conn
+    conn.execute("DELETE FROM projector.source_keys WHERE kind = 'template_send'")
+    conn.execute(
+        "INSERT INTO read_model.lead_messages (user_id, message_id, customer_phone, conversation_id, sent_at, status)"
+        " VALUES ('orphan', 'm', '1', 'c', now(), 'sent')"
+    )
+    conn.execute(
+        "INSERT INTO read_model.lead_totals VALUES ('nobody', 'hour', '2025-06-01', 1, 0, 0, 1, 0, 0, 0, 0, 0)"
+    )
+    finish_round(conn)
+    assert {"lead", "template_send", "statistics"} == {kind for kind, *_ in differences(conn)}
+    conn.execute("DELETE FROM read_model.lead_messages WHERE user_id = 'orphan'")
+    conn.execute("DELETE FROM read_model.lead_totals WHERE user_id = 'nobody'")
+    conn.execute(
+        "INSERT INTO projector.source_keys SELECT 'template_send', send_id, 'two', '497' FROM template_sends"
+    )
+    finish_round(conn)
+    assert differences(conn) == []
+    assert "4 items found right by a later verify" in render(read_status(conn))
+
+
+def test_a_lead_that_drifts_behind_the_position_is_found_in_the_next_round(world: Platform) -> None:
+    conn = world.conn
+    next(slices(conn))
+    assert conn.execute("SELECT phase, after_first FROM projector.sweep_positions").fetchall() == [
+        ("leads", "one")
+    ]
+    conn.execute(
+        "UPDATE read_model.leads SET document = '{}' WHERE customer_phone = '490' AND user_id = 'one'"
+    )
+    finish_round(conn)
+    assert differences(conn) == []
+    finish_round(conn)
+    assert differences(conn) == [("lead", "one", "490")]
+
+
+def test_leads_and_tenants_that_come_during_a_round_are_compared_in_it_where_it_has_not_been(
+    world: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conn = world.conn
+    next(slices(conn))
+    for tenant in ("zero", "aaa"):
+        world.tenant(tenant)
+        agent = world.agent(tenant)
+        for number in range(10):
+            world.conversation(agent, f"48{number}")
+    refresh_now(conn)
+    seen = compared(monkeypatch)
+    finish_round(conn)
+    assert {phone for tenant, phone in seen["leads"] if tenant == "zero"} == {f"48{n}" for n in range(10)}
+    assert not [lead for lead in seen["leads"] if lead[0] == "aaa"]
+    seen["leads"].clear()
+    finish_round(conn)
+    assert len(seen["leads"]) == 28
+    assert set(seen["leads"].values()) == {1}
+
+
+class KilledError(Exception):
+    """Stands for the end of the process at this moment."""
+
+
+@pytest.mark.parametrize("killed_at", ["compared", "moved"])
+def test_killed_after_any_slice_the_next_process_goes_on_there(
+    world: Platform, monkeypatch: pytest.MonkeyPatch, killed_at: str
+) -> None:
+    conn = world.conn
+    seen = compared(monkeypatch)
+
+    def kill(point: str) -> None:
+        if point == killed_at:
+            raise KilledError
+
+    # Each slice in a process of its own; killed before its transaction, it is done again.
+    for number in range(100):
+        with world.database.connect() as own:
+            if killed_at == "moved" or number % 2 == 0:
+                with pytest.raises(KilledError):
+                    next(slices(own, kill))
+            else:
+                next(slices(own))
+        if value(conn, "SELECT count(*) = 1 FROM projector.verify_rounds WHERE finished_at IS NOT NULL"):
+            break
+        pass_time(conn, DAY / 10)
+    else:
+        pytest.fail("The round does not end.")
+    wanted = {"compared": 2, "moved": 1}[killed_at]
+    assert len(seen["leads"]) == 8
+    assert set(seen["leads"].values()) == {wanted}
+    assert set(seen["tenants"].values()) == {wanted}
+    assert (last_round(conn, "leads"), differences(conn)) == (8, [])
+
+
+def test_a_lead_that_waits_is_compared_later_in_the_same_round(world: Platform) -> None:
+    conn = world.conn
+    agent = value(conn, "SELECT agent_id FROM agents WHERE user_id = 'one'")
+    world.message(
+        value(conn, "SELECT min(conversation_id) FROM conversations WHERE agent_id = %s", agent), "new"
+    )
+    conn.execute("UPDATE read_model.lead_profiles SET name = 'other' WHERE user_id = 'one'")
+    [left_out] = conn.execute(
+        "SELECT DISTINCT customer_phone FROM conversations WHERE conversation_id ="
+        " (SELECT keys[1] FROM projector.changes)"
+    ).fetchall()
+    next(slices(conn))
+    assert read_status(conn).verification.present is not None
+    assert value(conn, "SELECT count(*) FROM projector.verify_left_out") == 1
+    assert "1 to be looked at again" in render(read_status(conn))
+    assert ("lead", "one", left_out[0]) not in differences(conn)
+    with world.database.connect() as own:
+        refresh(own, retry_failed=False, progress=QUIET)
+    # The refresh of a message does not look at the name.
+    finish_round(conn)
+    assert ("lead", "one", left_out[0]) in differences(conn)
+    assert (last_round(conn, "leads"), last_round(conn, "left_out")) == (8, 0)
+
+
+def test_what_waits_to_the_end_of_a_round_is_counted(world: Platform) -> None:
+    conn = world.conn
+    conn.execute(
+        "INSERT INTO projector.dead_letters (kind, key, user_id, customer_phone, error, attempts, first_failed_at,"
+        " retry_at) SELECT 'reload_conversations', min(conversation_id), 'one', '490', 'e', 1, now(),"
+        " now() + interval '1 year' FROM conversations"
+    )
+    passed = finish_round(conn)
+    assert 0.89 * DAY < passed < 0.95 * DAY
+    assert (last_round(conn, "leads"), last_round(conn, "left_out")) == (7, 1)
+    assert "7 leads, 1 left out, no difference" in render(read_status(conn))
+    conn.execute("DELETE FROM projector.dead_letters")
+    finish_round(conn)
+    assert (last_round(conn, "leads"), last_round(conn, "left_out")) == (8, 0)
+
+
+def test_a_projector_that_was_off_catches_up_without_a_burst(world: Platform) -> None:
+    conn = world.conn
+    next(slices(conn))
+    pass_time(conn, 3 * DAY)
+    # A tenth of the days for what was left.
+    assert 0.05 * DAY < finish_round(conn) < 0.5 * DAY
+
+
+def test_a_clock_that_was_set_back_keeps_nothing_waiting(world: Platform) -> None:
+    conn = world.conn
+    next(slices(conn))
+    pass_time(conn, -400 * DAY)
+    done = last_round(conn, "rows_done")
+    next(slices(conn))
+    assert last_round(conn, "rows_done") > done
+
+
+def test_a_table_of_the_platform_that_is_locked_has_the_right_of_way(world: Platform) -> None:
+    conn = world.conn
+    with world.database.connect() as other:
+        with other.transaction():
+            other.execute("LOCK TABLE messages IN ACCESS EXCLUSIVE MODE")
+            assert next(slices(conn)) == rolling.GIVE_WAY_SECONDS
+            assert last_round(conn, "rows_done") == 0
+        finish_round(conn)
+    assert (last_round(conn, "leads"), last_round(conn, "left_out")) == (8, 0)
+
+
+def test_nothing_is_compared_while_a_truncated_table_waits(world: Platform) -> None:
+    conn = world.conn
+    conn.execute("TRUNCATE messages")
+    assert next(slices(conn)) == rolling.GIVE_WAY_SECONDS
+    assert (last_round(conn, "rows_done"), differences(conn)) == (0, [])
+    refresh_now(conn)
+    finish_round(conn)
+    assert (last_round(conn, "leads"), differences(conn)) == (8, [])
+
+
+def test_what_a_gap_has_hidden_is_no_drift(world: Platform) -> None:
+    conn = world.conn
+    rolling_on_gap: list[bool] = []
+
+    def may_compare(own: Connection) -> bool:
+        rolling_on_gap.append(recovery.find_rebuild_reasons(own).gap is None)
+        # The trigger is dropped while the slice is compared.
+        return len(rolling_on_gap) == 1 or rolling_on_gap[-1]
+
+    conn.execute("ALTER TABLE messages DISABLE TRIGGER USER")
+    conn.execute("UPDATE messages SET text = 'not seen'")
+    with world.database.connect() as own:
+        pipeline.prepare_session(own)
+        assert rolling.step(own, DAYS, may_compare=may_compare) == rolling.GIVE_WAY_SECONDS
+    assert rolling_on_gap == [False, False]
+    assert (differences(conn), last_round(conn, "rows_done")) == ([], 0)
+
+
+def test_a_lead_that_cannot_be_computed_is_named_and_stops_no_other(world: Platform) -> None:
+    conn = world.conn
+    conn.execute(
+        "INSERT INTO extractions (extraction_id, conversation_id, intent_score, urgency_score, budget_score, fit_score,"
+        " engagement_score) SELECT gen_random_uuid(), conversation_id, 2147483647, 1, 1, 1, 1 FROM conversations"
+        " WHERE customer_phone = '491' AND agent_id = (SELECT agent_id FROM agents WHERE user_id = 'one')"
+    )
+    conn.execute("DELETE FROM projector.changes")
+    finish_round(conn)
+    assert differences(conn) == [("lead", "one", "491")]
+    assert last_round(conn, "leads") == 8
+    assert "lead 491 of one (lead)" in find_attention(read_status(conn))[0]
+
+
+def test_a_slice_that_fails_is_told_until_one_succeeds(world: Platform) -> None:
+    conn = world.conn
+    next(slices(conn))
+    pass_time(conn, DAY / 10)
+    conn.execute("ALTER TABLE projector.dead_letters RENAME TO elsewhere")
+    with pytest.raises(psycopg.Error):
+        next(slices(conn))
+    conn.execute("ALTER TABLE projector.elsewhere RENAME TO dead_letters")
+    [sentence] = find_attention(read_status(conn))
+    assert "cannot go on with its verify: relation" in sentence
+    assert "dead_letters" in sentence
+    next(slices(conn))
+    assert find_attention(read_status(conn)) == []
+
+
+def test_a_round_of_another_version_is_given_up(world: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+    conn = world.conn
+    next(slices(conn))
+    conn.execute("UPDATE projector.verify_rounds SET version = 'another'")
+    conn.execute("UPDATE projector.sweep_positions SET version = 'another'")
+    next(slices(conn))
+    assert value(conn, "SELECT count(*) FROM projector.verify_rounds") == 1
+    assert last_round(conn, "version") != "another"
+    seen = compared(monkeypatch)
+    finish_round(conn)
+    assert last_round(conn, "leads") == 8
+    assert len(seen["leads"]) == 5
+
+
+def test_a_rebuild_in_between_ends_what_differed_and_the_round_goes_on(world: Platform) -> None:
+    conn = world.conn
+    conn.execute("UPDATE read_model.leads SET document = '{}' WHERE user_id = 'one'")
+    next(slices(conn))
+    assert len(differences(conn)) == 3
+    with world.database.connect() as own:
+        rebuild_now(own, tenants=["two"])
+        assert len(differences(conn)) == 3
+        rebuild_now(own)
+    assert differences(conn) == []
+    assert "3 items corrected by a rebuild" in render(read_status(conn))
+    finish_round(conn)
+    assert (last_round(conn, "leads"), differences(conn)) == (8, [])
+
+
+def test_every_phase_is_one_of_the_table(connection: Connection) -> None:
+    constraint = value(
+        connection,
+        "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = 'sweep_positions_phase_check'",
+    )
+    assert [constraint.count(f"'{phase}'") for phase in PHASES] == [1] * len(PHASES)
+    assert locks.VERIFY_JOB != locks.PRUNE_JOB
+
+
+Mutant = Callable[[pytest.MonkeyPatch], None]
+
+
+def _keep_no_position(patches: pytest.MonkeyPatch) -> None:
+    patches.setattr(positions, "move", lambda *_: None)
+
+
+def _skip(patches: pytest.MonkeyPatch) -> None:
+    """The first slice leaves out its first lead."""
+
+    def skipping(conn: Connection, after: LeadKey, last: str | None, size: int) -> list[LeadKey]:
+        return find_leads(conn, after, last, size)[1 if after == ("", "") else 0 :]
+
+    patches.setattr("projector.sweep.rolling.find_leads", skipping)
+
+
+MUTANTS: dict[str, tuple[Mutant, Callable[..., None]]] = {
+    "a lead is skipped": (
+        _skip, test_a_round_compares_each_lead_and_tenant_once_and_each_key_from_both_sides
+    ),
+    "the position is not stored": (
+        _keep_no_position, test_a_round_compares_each_lead_and_tenant_once_and_each_key_from_both_sides
+    ),
+    "the statistics are no part of a round": (
+        lambda patches: patches.setattr(rolling, "find_tenant", lambda *_: (None, 0)),
+        test_a_round_compares_each_lead_and_tenant_once_and_each_key_from_both_sides,
+    ),
+    "the keys of the source are no part of a round": (
+        lambda patches: patches.setattr(rolling, "read_source", lambda *_, **__: []),
+        test_a_round_compares_each_lead_and_tenant_once_and_each_key_from_both_sides,
+    ),
+    "what waited is forgotten": (
+        lambda patches: patches.setattr(rolling, "leave_out", lambda *_: None),
+        test_a_lead_that_waits_is_compared_later_in_the_same_round,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_without_the_rule_that_everything_comes_once_a_round_a_test_is_red(
+    world: Platform, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    broken, noticed = MUTANTS[name]
+    broken(monkeypatch)
+    arguments = {"world": world, "monkeypatch": monkeypatch}
+    names = noticed.__code__.co_varnames[: noticed.__code__.co_argcount]
+    with pytest.raises((AssertionError, psycopg.Error, pytest.fail.Exception)):
+        noticed(**{wanted: arguments[wanted] for wanted in names})
+
+
+def test_the_document_of_a_lead_is_served_while_it_differs(world: Platform) -> None:
+    world.conn.execute("UPDATE read_model.leads SET document = '{\"spoiled\": 1}' WHERE user_id = 'three'")
+    finish_round(world.conn)
+    assert document(world.conn, "three", "490") == {"spoiled": 1}
