@@ -10,6 +10,8 @@ from api.database.errors import NOT_INSTALLED, RoleError
 # The role that `migrate` creates.
 INSTALLED_ROLE = "leads_api"
 
+_HAS_CITUS = "SELECT to_regclass('pg_catalog.pg_dist_partition') IS NOT NULL"
+
 _IS_INSTALLED = """
 SELECT FROM pg_catalog.pg_class AS c
 WHERE c.relname = 'projection' AND c.relnamespace = (
@@ -25,6 +27,11 @@ def connect_as(conninfo: str, role: str) -> psycopg.Connection[Any]:
     """
     connection = psycopg.connect(conninfo, autocommit=True)
     try:
+        if connection.execute(_HAS_CITUS).fetchone() == (True,):
+            # Citus plans a statement for its values, to find the server of the tenant; and the policies there read the
+            # tenant that a transaction sets.
+            connection.execute("SET plan_cache_mode = auto")
+            connection.execute("SET citus.propagate_set_commands = 'local'")
         if role:
             take_role(connection, role)
     except BaseException:

@@ -97,7 +97,12 @@ class Run:
             self.numbers.update(returned)
 
     def _parameters(self, one: Step) -> Mapping[str, object] | None:
-        return {"lock_class": locks.TENANT, **self.parameters} if one.takes_parameters else None
+        if not one.takes_parameters:
+            return None
+        if b"%(staged_tenants)s" in one.text and "staged_tenants" not in self.parameters:
+            row = self.conn.execute(query("citus", "read_staged_tenants")).fetchone()
+            self.parameters["staged_tenants"] = row[0] if row else []
+        return {"lock_class": locks.TENANT, **self.parameters}
 
     @property
     def result(self) -> BatchResult:

@@ -69,8 +69,11 @@ def on_citus(conn: psycopg.Connection[TupleRow]) -> bool:
 
 
 def fence(conn: psycopg.Connection[TupleRow]) -> str:
-    """Return what `{fence}` means in the statements of this connection: Citus takes no OFFSET in a LATERAL."""
-    return "" if on_citus(conn) else FENCE
+    """Return what `{fence}` means in the statements of this connection.
+
+    Citus takes no OFFSET in a LATERAL. It asks only the servers of the tenants that the statement names.
+    """
+    return "AND stored.user_id = any(%(staged_tenants)s::text[])" if on_citus(conn) else FENCE
 
 
 def prepare_to_change(conn: Connection) -> None:

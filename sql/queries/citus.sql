@@ -42,15 +42,16 @@ SELECT pg_catalog.truncate_local_data_after_distributing_table(%(name)s::regclas
 SELECT pg_catalog.create_reference_table(%(name)s::regclass);
 
 -- name: grant_tables
--- Lets the roles of readers read the tables under their views. Citus sends the text of a view to its servers, where
--- nobody reads with the rights of its owner. The policies hold there too.
+-- Lets the roles of readers read the tables under their views, and find the functions in them. Citus sends the text of
+-- a view to its servers, where nobody reads with the rights of its owner. The policies hold there too.
 DO $$
 BEGIN
     IF EXISTS (SELECT FROM pg_catalog.pg_roles AS r WHERE r.rolname = 'leads_api') THEN
+        GRANT USAGE ON SCHEMA projector TO leads_api;
         GRANT SELECT ON read_model.lead_profiles TO leads_api;
     END IF;
     IF EXISTS (SELECT FROM pg_catalog.pg_roles AS r WHERE r.rolname = 'leads_reader') THEN
-        GRANT USAGE ON SCHEMA read_model TO leads_reader;
+        GRANT USAGE ON SCHEMA projector, read_model TO leads_reader;
         GRANT SELECT ON
             read_model.leads, read_model.lead_profiles, read_model.lead_conversations, read_model.lead_messages,
             read_model.lead_totals
@@ -147,3 +148,14 @@ FROM pg_catalog.run_command_on_all_nodes($command$
         )
 $command$) AS asked
 WHERE asked.success AND asked.result <> '';
+
+-- name: read_staged_tenants
+-- Returns: tenants, those of what is staged.
+SELECT
+    ARRAY(
+        SELECT t.user_id
+        FROM stale_tenants AS t
+        UNION
+        SELECT i.user_id
+        FROM lead_invalidations AS i
+    ) AS tenants;

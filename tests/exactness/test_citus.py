@@ -3,11 +3,14 @@
 import os
 from collections.abc import Callable, Iterator
 from random import Random
+from urllib.parse import quote
 
 import psycopg
 import pytest
 from psycopg.rows import TupleRow
 
+from api.app import create_app
+from api.config import Config
 from projector.observe.status import find_attention, read_status
 from projector.operate.install import migrate
 from projector.operate.uninstall import uninstall
@@ -15,7 +18,7 @@ from projector.report.errors import BlockedError
 from projector.report.progress import QUIET
 from projector.scheduler.jobs.refresh import look
 from projector.sweep.verify import verify
-from tests.exactness.platform import assert_exact, rebuild_now, refresh_now, value
+from tests.exactness.platform import assert_exact, document, rebuild_now, refresh_now, value
 from tests.exactness.random_load import Burst
 from tests.support import edge_cases
 from tests.support.citus import Cluster, citus_database, find_cluster
@@ -196,6 +199,17 @@ def test_the_policies_hold_on_the_shards(citus: Database, conn: Connection, clus
                         f"SELECT DISTINCT user_id FROM read_model.{table}".encode()
                     ).fetchall()
                 assert seen == [] if named == "nobody" else {row[0] for row in seen} <= {named}
+    config = Config(database_url=citus.by(READER).url, role="", tenant_setting="transaction")
+    client = create_app(config).test_client()
+    assert client.get("/health/ready").status_code == 200
+    for user_id, phone in conn.execute(
+        "SELECT user_id, customer_phone FROM read_model.leads LIMIT 5"
+    ).fetchall():
+        base = f"/users/{quote(user_id, '')}"
+        for path in ("leads", "leads/stats", "leads?search=a", "lead-changes", "leads.ndjson"):
+            assert client.get(f"{base}/{path}").status_code == 200
+        lead = client.get(f"{base}/leads/{quote(phone, '')}").get_json()["data"]
+        assert lead == document(conn, user_id, phone)
     assert "is not protected" not in " ".join(find_attention(read_status(conn)))
     with cluster.workers[0].connect(citus.name) as worker:
         worker.execute("SET citus.override_table_visibility = off")
