@@ -1,8 +1,8 @@
 """What only a read model on Citus needs, which keeps its tables on several servers, by tenant.
 
-The statements are those of PostgreSQL, but for `{fence}`. What Citus does otherwise is how it commits: a transaction
-that wrote on several servers is prepared on each of them, then committed here, and then finished there. So its queue
-rows can be gone while readers do not see its rows yet.
+The statements are those of PostgreSQL, but for `{fence}` and `{tenants}`. What Citus does otherwise is how it commits:
+a transaction that wrote on several servers is prepared on each of them, then committed here, and then finished there.
+So its queue rows can be gone while readers do not see its rows yet.
 """
 
 import re
@@ -68,12 +68,14 @@ def on_citus(conn: psycopg.Connection[TupleRow]) -> bool:
     return own_connection(conn).on_citus
 
 
-def fence(conn: psycopg.Connection[TupleRow]) -> str:
-    """Return what `{fence}` means in the statements of this connection.
+def words(conn: psycopg.Connection[TupleRow]) -> dict[str, str]:
+    """Return what `{fence}` and `{tenants}` mean in the statements of this connection.
 
-    Citus takes no OFFSET in a LATERAL. It asks only the servers of the tenants that the statement names.
+    Citus takes no OFFSET in a LATERAL, and asks only the servers of the tenants that a statement names.
     """
-    return "AND stored.user_id = any(%(staged_tenants)s::text[])" if on_citus(conn) else FENCE
+    if not on_citus(conn):
+        return {"fence": FENCE, "tenants": ""}
+    return {"fence": "", "tenants": "AND stored.user_id = any(%(staged_tenants)s::text[])"}
 
 
 def prepare_to_change(conn: Connection) -> None:

@@ -17,7 +17,7 @@ What is in braces is put in:
 - `{columns.TABLE}`, `{columns.TABLE of ALIAS}`: the columns of a table. `{key.TABLE}` and `{values.TABLE}` are those of
   its key and the others, `{updates.TABLE}` is `column = excluded.column` for the others. `_LISTS` has the rest. So no
   statement depends on the order in which the table of an installation has its columns.
-- `{fence}`: the end of a look-up, see FENCE.
+- `{fence}`: the end of a look-up, see FENCE; `{tenants}`: on Citus, that a look-up is of the tenants of the batch.
 
 The files are in `sql/` next to this package in a checkout, and inside the package when it is installed.
 """
@@ -63,13 +63,16 @@ class Step:
 
 
 @cache
-def steps(name: str, fence: str = FENCE) -> tuple[Step, ...]:
-    """Return the steps of `sql/<name>/` in order, or the step `sql/<name>.sql`; raises LookupError for neither."""
+def steps(name: str, fence: str = FENCE, tenants: str = "") -> tuple[Step, ...]:
+    """Return the steps of `sql/<name>/` in order, or the step `sql/<name>.sql`; raises LookupError for neither.
+
+    `tenants` is what `{tenants}` means: see projector/database/citus.py.
+    """
     path = ROOT / "sql" / name
     files = sorted(path.glob("*.sql")) if path.is_dir() else [path.with_suffix(".sql")]
     if not files or not files[0].is_file():
         raise LookupError(f"There is no step sql/{name}.sql, nor a folder of that name.")
-    return tuple(step for file in files for step in _read_steps(file, fence))
+    return tuple(step for file in files for step in _read_steps(file, {"fence": fence, "tenants": tenants}))
 
 
 def step(name: str) -> Step:
@@ -151,7 +154,7 @@ PROJECTION_VERSION = _digest()
 """Identifies the rule from source rows to read model. A read model that another version built has to be rebuilt."""
 
 
-def _read_steps(file: Path, fence: str) -> list[Step]:
+def _read_steps(file: Path, names: Mapping[str, str]) -> list[Step]:
     """Return the steps of a file: one, or one for each table that it is for."""
     text = _read(file)
     header, body = dict(_HEADER.findall(text)), _COMMENT.sub("", text).strip()
@@ -160,12 +163,12 @@ def _read_steps(file: Path, fence: str) -> list[Step]:
     return [
         Step(
             f"{name} {table}".strip(),
-            _fill(body, {"fence": fence, "table": table}).encode(),
+            (filled := _fill(body, {**names, "table": table})).encode(),
             header.get("when"),
             "returns" in header,
             header.get("point") if table == tables[-1] else None,
             header.get("analyze"),
-            "%(" in body,
+            "%(" in filled,
         )
         for table in tables
     ]

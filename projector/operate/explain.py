@@ -126,7 +126,8 @@ def explain_in(conn: Connection, user_id: str, phone: str, *, candidates: int) -
     made = Explanation(user_id, canonical["customer_phone"], phone)
     lead = {"user_id": user_id, "customer_phone": made.customer_phone, "bound": LOOKED_AT}
     [state] = _read(conn, "read_state", lead)
-    if not state["is_tenant"]:
+    [source] = _read(conn, "is_tenant_of_source", lead)
+    if not (state["is_tenant"] or source["is_tenant"]):
         raise TenantNotFoundError(
             f"There is no tenant {user_id!r}: give the user_id as the path of the API has it, then the phone."
         )

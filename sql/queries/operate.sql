@@ -901,7 +901,7 @@ SELECT
 --
 -- Returns version (projection version of the last build), gap (why changes may have been missed), is_rebuilding,
 -- truncates (whether a TRUNCATE of the platform waits), is_longer (whether more changes wait than are looked at), and
--- is_tenant, whether the source or the read model knows the tenant.
+-- is_tenant, whether the read model knows the tenant.
 SELECT
     p.version,
     coalesce(
@@ -926,10 +926,14 @@ SELECT
         WHERE c.kind = 'truncate'
     ) AS truncates,
     (SELECT count(*) FROM (SELECT 1 FROM projector.changes LIMIT %(bound)s + 1) AS bounded) > %(bound)s AS is_longer,
-    EXISTS (SELECT 1 FROM projector.source_users() AS u WHERE u.user_id = %(user_id)s)
-    OR EXISTS (SELECT 1 FROM read_model.tenants AS t WHERE t.user_id = %(user_id)s)
+    EXISTS (SELECT 1 FROM read_model.tenants AS t WHERE t.user_id = %(user_id)s)
     OR EXISTS (SELECT 1 FROM read_model.leads AS l WHERE l.user_id = %(user_id)s) AS is_tenant
 FROM read_model.projection AS p;
+
+-- name: is_tenant_of_source
+-- Returns: is_tenant, whether the source knows the tenant. A query of its own: Citus takes no such function beside its
+-- tables.
+SELECT EXISTS (SELECT FROM projector.source_users() AS u WHERE u.user_id = %(user_id)s) AS is_tenant;
 
 -- name: canonical_phone
 -- Returns the canonical form of a phone; null for a blank. Parameter: phone.

@@ -14,7 +14,7 @@ CROSS JOIN LATERAL (
     SELECT stored.*
     FROM read_model.lead_messages AS stored
     WHERE stored.user_id = l.user_id AND stored.customer_phone = l.customer_phone
-    {fence}
+    {tenants} {fence}
 ) AS m
 UNION ALL
 SELECT {columns.lead_messages of m}
@@ -38,5 +38,5 @@ CROSS JOIN LATERAL (
     WHERE stored.user_id = k.user_id
         AND stored.customer_phone = k.customer_phone
         AND stored.conversation_id = k.conversation_id
-    {fence}
+    {tenants} {fence}
 ) AS m;

@@ -6,5 +6,5 @@ CROSS JOIN LATERAL (
     SELECT stored.*
     FROM read_model.lead_conversations AS stored
     WHERE stored.user_id = l.user_id AND stored.customer_phone = l.customer_phone
-    {fence}
+    {tenants} {fence}
 ) AS o;

@@ -28,7 +28,7 @@ WITH newest_messages AS NOT MATERIALIZED (
         WHERE stored.user_id = newest.user_id
             AND stored.customer_phone = newest.customer_phone
             AND stored.sent_at = newest.sent_at
-        {fence}
+        {tenants} {fence}
     ) AS m
     UNION ALL
     SELECT
