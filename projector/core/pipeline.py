@@ -16,7 +16,7 @@ from psycopg.rows import TupleRow, dict_row
 from projector.core import staging
 from projector.core.preconditions import require_migrated_version
 from projector.database import locks
-from projector.database.citus import on_citus, words
+from projector.database.citus import fence, on_citus, tenants
 from projector.database.sql import Step, query, statement, steps
 from projector.database.step_failures import named_failures
 
@@ -77,7 +77,9 @@ class Run:
 
     def run(self, *names: str) -> None:
         """Run the steps of these folders below sql/, or these single steps, as far as their conditions hold."""
-        for group in _grouped(found for name in names for found in steps(name, **words(self.conn))):
+        for group in _grouped(
+            found for name in names for found in steps(name, fence(self.conn), tenants(self.conn))
+        ):
             self._send(group)
 
     def _send(self, group: Sequence[Step]) -> None:

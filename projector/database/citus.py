@@ -68,14 +68,14 @@ def on_citus(conn: psycopg.Connection[TupleRow]) -> bool:
     return own_connection(conn).on_citus
 
 
-def words(conn: psycopg.Connection[TupleRow]) -> dict[str, str]:
-    """Return what `{fence}` and `{tenants}` mean in the statements of this connection.
+def fence(conn: psycopg.Connection[TupleRow]) -> str:
+    """Return what `{fence}` means in the statements of this connection: Citus takes no OFFSET in a LATERAL."""
+    return "" if on_citus(conn) else FENCE
 
-    Citus takes no OFFSET in a LATERAL, and asks only the servers of the tenants that a statement names.
-    """
-    if not on_citus(conn):
-        return {"fence": FENCE, "tenants": ""}
-    return {"fence": "", "tenants": "AND stored.user_id = any(%(staged_tenants)s::text[])"}
+
+def tenants(conn: psycopg.Connection[TupleRow]) -> str:
+    """Return what `{tenants}` means: Citus asks only the servers of the tenants that a statement names."""
+    return "AND stored.user_id = any(%(staged_tenants)s::text[])" if on_citus(conn) else ""
 
 
 def prepare_to_change(conn: Connection) -> None:
