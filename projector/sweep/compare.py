@@ -22,7 +22,7 @@ from projector.core.snapshots import (
     snapshot,
     source_files,
 )
-from projector.database.citus import fence
+from projector.database.citus import fence, on_citus
 from projector.database.sql import query, steps
 from projector.sweep import statistics
 from projector.sweep.drift import LEAD, STATISTICS, Comparison, DifferingRow, Drift, Item, shorten
@@ -226,7 +226,12 @@ def _clear(conn: Connection) -> None:
 
 
 def _compare_piece(conn: Connection) -> list[LeadKey]:
-    """Compare the staged leads; return those that differ, in order."""
+    """Compare the staged leads; return those that differ, in order.
+
+    Citus takes no statement of the source's functions and of its tables. There each lead is computed as a refresh does.
+    """
+    if on_citus(conn):
+        return conn.execute(query("sweep", "read_piece_leads")).fetchall()
     pipeline.set_based(conn)
     conn.execute("SELECT set_config('work_mem', %s, true)", (PIECE_MEMORY,))
     conn.execute("ANALYZE piece_leads", prepare=False)

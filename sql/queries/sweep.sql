@@ -169,6 +169,14 @@ SELECT count(*) * %(share)s > (
 ) AS is_large
 FROM piece_keys;
 
+-- name: read_piece_leads
+-- Returns: user_id, customer_phone of each lead of the piece, in order.
+SELECT
+    p.user_id,
+    p.customer_phone
+FROM piece_leads AS p
+ORDER BY p.user_id, p.customer_phone;
+
 -- name: read_differing_leads
 -- Returns: user_id, customer_phone of each lead of the piece that differs, in order.
 SELECT DISTINCT
