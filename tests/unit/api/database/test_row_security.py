@@ -162,7 +162,7 @@ def test_the_table_of_the_profiles_is_closed(library: Library, make_app: MakeApp
     pooled.close()
 
 
-@cases("tenant_setting", ["session", "transaction"])
+@pytest.mark.parametrize("tenant_setting", ["session", "transaction"])
 def test_requests_of_several_tenants_at_once_get_their_own_rows(
     database: Database, make_app: MakeApp, tenant_setting: str
 ) -> None:
@@ -211,7 +211,7 @@ TAMPERED = [
 ]
 
 
-@cases(("change", "said"), TAMPERED)
+@pytest.mark.parametrize(("change", "said"), TAMPERED)
 def test_a_table_that_is_not_protected_is_not_ready(
     database: Database, make_app: MakeApp, change: str, said: str
 ) -> None:

@@ -123,6 +123,10 @@ def test_one_that_loses_its_place_ends_at_once(over: threading.Event) -> None:
         assert place is not None
         wait_for(lambda: waiting.ended == 1, "one of them ends")
         assert waiters.count() == MAX_WAITING_OF_TENANT
+    # None goes on waiting while other tests run.
+    over.set()
+    versions.version = b"2"
+    wait_for(lambda: waiting.ended == MAX_WAITING_OF_TENANT, "all end")
 
 
 def test_a_database_that_is_away_ends_it() -> None:
