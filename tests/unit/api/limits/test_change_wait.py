@@ -115,8 +115,8 @@ def test_no_more_wait_than_may(over: threading.Event) -> None:
 
 
 def test_one_that_loses_its_place_ends_at_once(over: threading.Event) -> None:
-    waiters = Waiting()
-    waiting = Requests(Versions(), over.is_set, waiters)
+    waiters, versions = Waiting(), Versions()
+    waiting = Requests(versions, over.is_set, waiters)
     waiting.start(MAX_WAITING_OF_TENANT)
     wait_for(lambda: waiters.count() == MAX_WAITING_OF_TENANT, "they wait")
     with waiters.place("u", gives_way=False) as place:
