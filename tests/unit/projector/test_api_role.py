@@ -14,7 +14,7 @@ from projector.operate.roles import set_up_api_role
 from projector.report.progress import QUIET
 from projector.sweep.rebuild import rebuild
 from tests.support.roles import give_platform, logins, without_role
-from tests.support.running import value, write_source
+from tests.support.running import value
 from tests.support.server import Database
 
 Connection = psycopg.Connection[TupleRow]
@@ -38,31 +38,6 @@ def answer(database: Database, login: str) -> tuple[int, str]:
     answered = app.test_client().get("/users/u/leads")
     app.extensions["leads"].database.engine.dispose()
     return answered.status_code, answered.get_json().get("message", "")
-
-
-def test_the_printed_statements_make_everything_work(
-    superuser: Connection, source_database: Database
-) -> None:
-    write_source(superuser)
-    with source_database.by(OWNER).connect() as conn:
-        notices = migrate(conn, create_source=False)
-        rebuild(conn, tenants=None, progress=QUIET)
-        [notice] = [notice for notice in notices if "leads_api" in notice]
-        assert notice.startswith(
-            "The API cannot read yet, because this login may not create its role leads_api."
-        )
-        assert answer(source_database, OWNER)[0] == 503
-        superuser.execute(notice.partition("\n")[2].encode())
-        superuser.execute(f"GRANT {ROLE} TO {API}".encode())
-        assert [answer(source_database, login) for login in (OWNER, API)] == [(200, ""), (200, "")]
-        assert find_attention(read_status(conn)) == []
-        # A table that a later version adds is created by the role that migrates, and not by the one that ran these.
-        conn.execute("CREATE TABLE read_model.added_later (id integer)")
-        assert (
-            value(conn, f"SELECT has_table_privilege('{ROLE}', 'read_model.added_later', 'SELECT')") is True
-        )
-        conn.execute("DROP TABLE read_model.added_later")
-        assert not [notice for notice in migrate(conn, create_source=False) if "leads_api" in notice]
 
 
 @pytest.mark.usefixtures("superuser")

@@ -4,7 +4,7 @@ import psycopg
 import pytest
 from psycopg.rows import TupleRow
 
-from projector.operate.dependents import drop_own, find_dependents, own_names
+from projector.operate.dependents import find_dependents
 from projector.operate.uninstall import uninstall
 from tests.support.running import value
 
@@ -87,25 +87,6 @@ def found(conn: Connection) -> list[str]:
     return [f"{dependent.kind} {dependent.name}" for dependent in find_dependents(conn, SCHEMAS)]
 
 
-@pytest.mark.parametrize(("command", "expected"), CASES.values(), ids=CASES.keys())
-def test_each_kind_is_found_once(connection: Connection, command: str, expected: str) -> None:
-    assert found(connection) == []
-    connection.execute(command.encode())
-    assert found(connection) == [expected]
-
-
-# PostgreSQL drops these with the table, as its parts: only the list protects them.
-PARTS = {"trigger on a table of ours", "rule", "column of a table of ours"}
-
-
-@pytest.mark.parametrize("name", sorted(CASES.keys() - PARTS))
-def test_postgresql_refuses_what_the_list_would_miss(connection: Connection, name: str) -> None:
-    connection.execute(CASES[name][0].encode())
-    with pytest.raises(psycopg.errors.DependentObjectsStillExist), connection.transaction():
-        drop_own(connection, SCHEMAS)
-    assert value(connection, "SELECT count(*) FROM read_model.leads") == 0
-
-
 @pytest.mark.parametrize(
     "command",
     [
@@ -124,22 +105,3 @@ def test_what_has_no_content_of_its_own_goes_with_its_table(connection: Connecti
     assert found(connection) == []
     uninstall(connection)
     assert value(connection, "SELECT to_regnamespace('read_model') IS NULL") is True
-
-
-def test_a_view_upon_a_view_is_found(connection: Connection) -> None:
-    connection.execute("CREATE VIEW a AS SELECT * FROM read_model.leads")
-    connection.execute("CREATE MATERIALIZED VIEW b AS SELECT * FROM a")
-    connection.execute("CREATE TABLE t (a a)")
-    assert found(connection) == ["materialized view public.b", "table column public.t.a", "view public.a"]
-
-
-def test_all_that_migrate_creates_is_known(connection: Connection) -> None:
-    created = connection.execute(
-        "SELECT relnamespace::regnamespace || '.' || relname FROM pg_class"
-        " WHERE relnamespace = ANY('{projector,read_model,leads_access,leads_sql}'::regnamespace[])"
-        " AND relkind IN ('r', 'v')"
-        " UNION SELECT pronamespace::regnamespace || '.' || proname FROM pg_proc"
-        " WHERE pronamespace IN ('projector'::regnamespace, 'read_model'::regnamespace)"
-    ).fetchall()
-    assert {name for (name,) in created} <= set(own_names())
-    assert len(created) > 30

@@ -16,7 +16,6 @@ from projector.operate import explain as explaining
 from projector.operate.explain import Explanation, as_dict, explain_in, explain_lead, render
 from projector.report.errors import BlockedError, NotInstalledError, ProjectorError, TenantNotFoundError
 from projector.report.progress import QUIET
-from tests.oracle import compute_leads, read_source
 from tests.support.running import value
 from tests.unit.projector.recovering import Connection
 
@@ -117,14 +116,6 @@ def test_the_rows_that_compete_stand_in_the_order_of_the_rule(world: World) -> N
     assert not less.candidates["contacts"]["more"]
 
 
-def test_the_fields_are_those_of_the_api_in_its_order(world: World) -> None:
-    world.extraction(1, name="Ann")
-    world.message("m", "2025-02-01")
-    printed = {one["field"]: one["value"] for one in world.explain().fields}
-    lead = compute_leads(read_source(world.platform)).of_tenant("u")[PHONE].document()
-    assert (list(printed), printed) == (list(lead), lead)
-
-
 def test_the_object_has_the_members_that_the_page_describes(world: World) -> None:
     world.message("m", "2025-02-01")
     found = as_dict(world.explain())
@@ -176,34 +167,6 @@ def test_a_statement_that_takes_too_long_is_given_up(world: World, monkeypatch: 
         world.explain()
 
 
-def test_at_rest_the_read_model_shows_what_the_rules_give(world: World) -> None:
-    world.conversation("c2", "4917")
-    world.refresh()
-    world.message("m", "2025-02-01", conversation_id="c2")
-    # What waits for another lead does not wait for this one.
-    found = world.explain()
-    assert (found.state, found.sentences) == ("current", ["The read model shows what the rules give now."])
-
-
-def test_a_change_that_waits_is_named_with_what_it_will_change(world: World) -> None:
-    world.message("m", "2025-02-01", text="Hello")
-    world.platform.execute("UPDATE agents SET name = 'Bea'")
-    found = world.explain("+49 151000001")
-    assert found.state == "waiting"
-    assert {(one["kind"], one["key"]) for one in found.waiting} == {("messages", "c-u-1"), ("agents", "a-u")}
-    assert "2 changes of this lead wait in the queue, since 2" in said(found)
-    differing = [one["field"] for one in found.fields if one["differs"]]
-    assert {"total_messages", "last_message_text", "conversations"} <= set(differing)
-    assert f"differs from what the rules give now in {', '.join(differing)}." in said(found)
-    text = render(found)
-    assert '(asked for as "+49 151000001", which is the same phone)' in text
-    assert "\n  waits: messages c-u-1, queued at 2" in text
-    assert '\nlast_message_text: "Hello"\n  READ MODEL shows null\n' in text
-    assert "and 2 more" in render(world.explain(candidates=0))
-    world.refresh()
-    assert world.explain().state == "current"
-
-
 def test_a_lead_that_the_read_model_does_not_know_yet_is_explained(world: World) -> None:
     world.conversation("c2", "+49 17")
     world.message("m", "2025-02-01", conversation_id="c2")
@@ -230,27 +193,7 @@ def test_a_truncate_waits_for_every_lead(world: World) -> None:
     assert "A source table was truncated, and that waits in the queue" in said(found)
 
 
-def test_a_queue_longer_than_what_is_looked_at_is_said(world: World) -> None:
-    world.platform.execute("ALTER TABLE messages DISABLE TRIGGER USER")
-    world.message("m", "2025-02-01")
-    world.platform.execute(
-        "INSERT INTO projector.changes (shard, kind, keys)"
-        " SELECT 0, 'contacts', ARRAY['k' || n] FROM generate_series(1, 10001) AS n"
-    )
-    found = world.explain()
-    assert found.state == "waiting"
-    assert "More than 10,000 changes wait" in said(found)
-
-
 OTHER_NAME = 'UPDATE read_model.leads SET document = replace(document, \'"name":null\', \'"name":"X"\')'
-
-
-def test_a_difference_of_which_nothing_waits_is_drift(world: World) -> None:
-    world.platform.execute(OTHER_NAME)
-    found = world.explain()
-    assert (found.state, found.has_drifted) == ("drift", True)
-    assert "differs from what the rules give now in name." in said(found)
-    assert "Nothing of the lead waits, so this is drift, a bug: run `verify --user u --heal`" in said(found)
 
 
 def test_a_lead_that_is_missing_in_the_read_model_is_drift(world: World) -> None:
@@ -275,20 +218,6 @@ def test_a_difference_that_a_rebuild_is_to_correct(world: World) -> None:
     assert "A rebuild is under way, or still to come" in said(found)
 
 
-def test_a_dead_letter_says_what_failed_when_and_what_to_do(world: World) -> None:
-    world.platform.execute("ALTER TABLE read_model.leads ADD CONSTRAINT refused CHECK (total_messages = 0)")
-    world.message("m", "2025-02-01")
-    world.refresh()
-    found = world.explain()
-    assert found.state == "dead_letter"
-    [letter] = found.dead_letters
-    assert (letter["kind"], letter["key"], letter["attempts"]) == ("reload_conversations", "c-u-1", 1)
-    assert "The key reload_conversations c-u-1 is set aside: new row for relation" in said(found)
-    assert f"It failed first at {letter['first_failed_at']}, 1 attempt so far" in said(found)
-    assert "run `refresh --retry-failed`" in said(found)
-    assert "differs from what the rules give now in total_messages," in said(found)
-
-
 def test_a_lead_that_cannot_be_computed_shows_the_read_model(world: World) -> None:
     scores = {f"{name}_score": 2_147_483_647 for name in ("intent", "urgency", "budget", "fit", "engagement")}
     world.extraction(1, **scores)
@@ -299,24 +228,6 @@ def test_a_lead_that_cannot_be_computed_shows_the_read_model(world: World) -> No
     values = {one["field"]: one for one in found.fields}
     assert (values["intent_score"]["value"], values["intent_score"]["differs"]) == (None, False)
     assert keys(found, "extractions", "intent_score") == [2_147_483_647]
-
-
-@pytest.mark.parametrize(
-    "asked",
-    [
-        "151000001",
-        "0049151000001",
-        "4949151000001",
-        "4915100001",
-        "491510000001",
-        "49151000007",
-        "49151000010",
-    ],
-)
-def test_a_phone_that_is_near_is_named(world: World, asked: str) -> None:
-    found = world.explain(asked)
-    assert (found.state, found.is_there, found.nearest) == ("no_lead", False, [PHONE])
-    assert said(found) == f"The tenant has no such lead. Near this phone: {PHONE}."
 
 
 def test_what_is_no_phone_has_near_ones_too_and_another_tenant_is_not_revealed(world: World) -> None:

@@ -63,16 +63,6 @@ def test_a_file_has_the_bytes_of_the_api(
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
-def test_messages_of_a_time_range(
-    connection: Connection, database: Database, tenant: str, tmp_path: Path
-) -> None:
-    file = tmp_path / "messages"
-    export(connection, tenant, "messages.ndjson", file, start=START, end=END, progress=QUIET)
-    path = f"/users/{tenant}/messages.ndjson?from_date=2025-01-01&to_date=2025-12-31T23:59:59.999Z"
-    assert file.read_bytes() == from_the_api(database, path)
-    assert 0 < len(file.read_bytes()) < len(from_the_api(database, f"/users/{tenant}/messages.ndjson"))
-
-
 def test_a_file_that_broke_is_as_it_was(
     connection: Connection, tenant: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

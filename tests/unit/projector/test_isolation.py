@@ -3,7 +3,7 @@
 import pytest
 
 from projector.core import isolation, pipeline
-from projector.core.batch import recompute, refresh_batch
+from projector.core.batch import recompute
 from projector.core.dead_letters import UntriedLetters, retry_dead_letters
 from projector.core.isolation import isolate_failing_key
 from projector.core.refresh import refresh, refresh_with_backoff
@@ -70,24 +70,6 @@ def test_of_a_mass_change_only_the_key_that_fails_is_set_aside(
     assert value(refusing, "SELECT count(*) FROM read_model.leads") == 60
 
 
-def test_the_change_of_one_tenant_that_fails_is_set_aside_whole(
-    refusing: Connection, other: Connection
-) -> None:
-    write_conversations(other, 60, first=2)
-    shard = value(other, "SELECT shard FROM projector.changes WHERE 'c-u-2' = any(keys)")
-    keys = value(other, "SELECT keys FROM projector.changes WHERE shard = %s", shard)
-    isolate_failing_key(refusing, shard, bulk=False, wait=True)
-    assert [(one[1], one[4]) for one in letters(other)] == sorted((key, 0) for key in keys)
-    error = value(other, "SELECT DISTINCT error FROM projector.dead_letters")
-    assert error.startswith("not tried alone yet; among such keys: ")
-    assert value(other, "SELECT dead_letters FROM read_model.tenants WHERE user_id = 'u'") == len(keys)
-    # They are due at once, and all are done but one.
-    turns = UntriedLetters()
-    while turns.take_turn(refusing):
-        pass
-    assert [one[1:] for one in letters(other)] == [("c-u-2", "u", "49151000002", 1)]
-
-
 def test_a_change_of_several_tenants_is_split_by_tenant_and_its_parts_keep_its_time(
     refusing: Connection, other: Connection
 ) -> None:
@@ -112,40 +94,12 @@ def test_a_change_of_several_tenants_is_split_by_tenant_and_its_parts_keep_its_t
     assert letters(refusing) == []
 
 
-def test_an_oldest_change_that_does_not_fail_is_just_done(built: Connection, other: Connection) -> None:
-    write_message(other, "m1")
-    shard = value(other, "SELECT shard FROM projector.changes")
-    isolate_failing_key(built, shard, bulk=False, wait=True)
-    assert value(built, "SELECT count(*) FROM read_model.lead_messages") == 1
-    assert letters(built) == []
-
-
 def test_a_failure_that_no_lead_is_to_blame_for_is_raised(built: Connection, other: Connection) -> None:
     write_message(other, "m1")
     other.execute("ALTER TABLE messages DISABLE TRIGGER leads_capture_insert")
     with pytest.raises(CaptureGapError):
         isolate_failing_key(built, value(other, "SELECT shard FROM projector.changes"), bulk=False, wait=True)
     assert waiting(built) == 1
-
-
-def test_single_changes_do_not_wait_for_a_mass_change_that_fails(
-    flooded: Connection, other: Connection
-) -> None:
-    write_conversations(other, 400, "many", first=2)
-    for number in range(2, 42):
-        write_conversations(other, 1, "u", first=number)
-    done, size = refresh_with_backoff(flooded, locks.SHARDS, size=1000, limit=1000)
-    assert (leads(other, "u"), size) == (41, 1000)
-    assert not done.drained
-
-
-def test_a_batch_without_mass_changes_does_not_drain_a_queue_that_has_some(
-    built: Connection, other: Connection
-) -> None:
-    write_conversations(other, 400, first=2)
-    as_of = value(other, "SELECT min(as_of) FROM read_model.freshness")
-    assert not refresh_batch(built, locks.SHARDS, bulk_pieces=0).drained
-    assert value(other, "SELECT min(as_of) FROM read_model.freshness") == as_of
 
 
 @pytest.mark.parametrize("write", [write_singly, write_conversations], ids=["singly", "in one statement"])

@@ -6,7 +6,6 @@ import sys
 
 import pytest
 
-from projector.report.log import digest
 from tests.support.commands import environment
 
 SCRIPT = """
@@ -93,19 +92,6 @@ def test_what_python_warns_of_and_what_nobody_caught_is_json_too() -> None:
         assert (found["event"], found["level"]) == ("unexpected failure", "critical")
         assert "in fail" in found["exception"]
         assert "ValueError" in found["exception"]
-
-
-def test_a_line_names_no_customer() -> None:
-    found = [json.loads(line) for line in run(PERSONAL, "json", "off")]
-    assert "49151000001" not in str(found)
-    assert "Siddhant" not in str(found).replace('int("Siddhant")', "")
-    assert (found[0]["lead"], "expected" in found[0]) == (digest("49151000001"), False)
-    assert [line.get("error") for line in found[1:4]] == [
-        "NumericValueOutOfRange (SQLSTATE 22003)",
-        "at one",
-        "no space",
-    ]
-    assert found[4]["exception"].index("ValueError") < found[4]["exception"].index("KeyError")
 
 
 def test_no_line_as_text_names_a_customer() -> None:

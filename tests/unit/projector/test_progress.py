@@ -1,13 +1,10 @@
 """Progress: few lines in a log, a bar at a terminal."""
 
 import io
-import sys
 
-import pytest
 from rich.console import Console
 
-from projector.report import log
-from projector.report.progress import Bar, Lines, for_this_terminal
+from projector.report.progress import Bar, Lines
 
 
 class Clock:
@@ -18,23 +15,6 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
-
-
-def test_a_log_gets_a_line_every_five_seconds_at_most() -> None:
-    said: list[str] = []
-    clock = Clock()
-    lines = Lines(said.append, clock)
-    lines.start("Rebuilding", 10_000, "leads")
-    for _ in range(12):
-        clock.now += 1
-        lines.advance(500)
-    lines.finish()
-    assert said == [
-        "Rebuilding: 10,000 leads",
-        "Rebuilding: 2,500 of 10,000 leads, 500/s, about 15 s left",
-        "Rebuilding: 5,000 of 10,000 leads, 500/s, about 10 s left",
-        "Rebuilding: 6,000 of 10,000 leads in 12.0 s",
-    ]
 
 
 def test_a_log_survives_more_than_was_announced_and_a_second_end() -> None:
@@ -55,15 +35,6 @@ def test_a_log_survives_more_than_was_announced_and_a_second_end() -> None:
     lines.advance(1)
     lines.finish()
     assert said == ["refresh: 1 change", "refresh: 1 of 1 change in 0.0 s"]
-
-
-@pytest.mark.parametrize(("form", "kind"), [("json", Lines), ("auto", Bar), ("text", Bar)])
-def test_no_bar_is_drawn_between_lines_of_json(
-    monkeypatch: pytest.MonkeyPatch, form: str, kind: type
-) -> None:
-    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
-    monkeypatch.setattr(log, "is_json", lambda: form == "json")
-    assert isinstance(for_this_terminal(), kind)
 
 
 def test_a_terminal_gets_a_bar_with_rate_and_time_left() -> None:

@@ -7,7 +7,6 @@ import pytest
 from psycopg.rows import TupleRow
 
 from projector.operate.install import migrate
-from projector.operate.uninstall import uninstall
 from projector.report.progress import QUIET
 from projector.sweep.rebuild import rebuild
 from tests.support.roles import give_platform, logins, without_role
@@ -51,21 +50,3 @@ def test_the_printed_statements_let_a_reader_read(superuser: Connection, source_
                 reader.execute(f"SELECT FROM {other}".encode())
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             reader.execute("DELETE FROM leads_sql.conversations")
-
-
-def test_the_role_of_the_api_reads_no_view(connection: Connection) -> None:
-    """A view shows all tenants, and that role is to see one."""
-    migrate(connection, create_source=False)
-    connection.execute("SET ROLE leads_api")
-    for view in VIEWS:
-        with pytest.raises(psycopg.errors.InsufficientPrivilege):
-            connection.execute(f"SELECT FROM leads_sql.{view}".encode())
-
-
-def test_an_uninstall_drops_the_role(connection: Connection) -> None:
-    migrate(connection, create_source=False)
-    connection.execute("CREATE TABLE of_the_reader AS SELECT 1 AS kept")
-    connection.execute(f"ALTER TABLE of_the_reader OWNER TO {ROLE}".encode())
-    assert any(notice.startswith(f"The role {ROLE} stays, because") for notice in uninstall(connection))
-    assert value(connection, "SELECT to_regnamespace('leads_sql') IS NULL") is True
-    connection.execute("DROP TABLE of_the_reader")

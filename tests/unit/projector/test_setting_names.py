@@ -24,11 +24,3 @@ def test_where_none_is_near_the_page_is_named() -> None:
     assert [*find_misspelt(["LEADS_COLOUR"])] == [
         "LEADS_COLOUR is no setting and has no effect: see docs/settings.md."
     ]
-
-
-def test_settings_and_other_variables_are_no_concern() -> None:
-    assert [
-        *find_misspelt(
-            ["LEADS_REFRESH_BATCH", "LEADS_AUTH", "PATH", "HOST", "LEADS_TEST_DATABASE_URL", "LEAD"]
-        )
-    ] == []

@@ -92,31 +92,6 @@ def test_a_batch_that_fails_has_a_span_that_quotes_no_value(
     assert "customer" not in everything_in(span)
 
 
-def test_a_batch_that_found_nothing_has_no_span(exporter: InMemorySpanExporter) -> None:
-    made = Tracing()
-    made.begin()
-    made.end(Batch((0,), 0, drained=True), 0.1)
-    made.close()
-    assert exporter.get_finished_spans() == ()
-
-
-def test_the_service_is_named_unless_the_operator_names_it(
-    exporter: InMemorySpanExporter, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def service() -> object:
-        exporter.clear()
-        made = Tracing()
-        made.end(Batch((0,), 1), 0.1)
-        made.close()
-        [span] = exporter.get_finished_spans()
-        exporter._stopped = False  # noqa: SLF001  # It is used again.
-        return span.resource.attributes["service.name"]
-
-    assert service() == "leads-projector"
-    monkeypatch.setenv("OTEL_SERVICE_NAME", "leads-projector-eu")
-    assert service() == "leads-projector-eu"
-
-
 def test_a_statement_without_a_name_is_shown_by_its_first_word(exporter: InMemorySpanExporter) -> None:
     made = Tracing()
     for statement in ("SELECT 'a secret'", b"SET x = 1", psycopg.sql.SQL("TRUNCATE t")):

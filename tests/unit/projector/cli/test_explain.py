@@ -1,14 +1,11 @@
 """The command `explain`."""
 
 import json
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from projector.report.errors import TenantNotFoundError
-from tests.support.commands import projector
-from tests.support.server import Database
 from tests.unit.projector.cli.calls import Calls, call
 
 LEAD = {"has_drifted": False, "is_there": True}
@@ -47,9 +44,3 @@ def test_wrong_usage_and_failures(calls: Calls) -> None:
     calls.answers["explain_lead"] = TenantNotFoundError("There is no tenant 'u'.")
     result = call("explain", "u", "4915")
     assert (result.exit_code, result.stderr) == (1, "Error: There is no tenant 'u'.\n")
-
-
-def test_a_database_without_a_read_model_says_what_to_run(tmp_path: Path, database: Database) -> None:
-    done = projector(tmp_path, "--database-url", database.url, "explain", "u", "4915")
-    assert done.returncode == 1
-    assert "never built" in done.stderr

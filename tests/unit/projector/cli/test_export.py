@@ -1,44 +1,11 @@
 """The command `export`."""
 
-import json
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
 from projector.cli import export
-from projector.core.refresh import refresh
-from projector.report.progress import QUIET
-from projector.sweep.rebuild import rebuild
-from tests.support.commands import projector
-from tests.support.running import write_message, write_source
-from tests.support.server import Database
 from tests.unit.projector.cli.calls import call
-
-
-def test_it_writes_a_file_and_says_what_is_in_it(tmp_path: Path, database: Database) -> None:
-    with database.connect() as conn:
-        write_source(conn)
-        write_message(conn, "m1")
-        rebuild(conn, tenants=None, progress=QUIET)
-        refresh(conn, retry_failed=False, progress=QUIET)
-    done = projector(
-        tmp_path, "--database-url", database.url, "export", "--user", "u", "--output", "leads.csv"
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("leads.csv: 1 lead, as of 20")
-    assert (tmp_path / "leads.csv").read_text().count("\n") == 2
-    done = projector(
-        tmp_path, "--database-url", database.url, "export", "--user", "u", "--output", "some.ndjson"
-    )
-    assert json.loads((tmp_path / "some.ndjson").read_text())["customer_phone"]
-    messages = ("export", "--user", "u", "--kind", "messages.ndjson", "--output", "messages")
-    for arguments, count in ((("--to", "2001-01-01"), 0), (("--from", "2001-01-01T00:00:00.001Z"), 1)):
-        done = projector(tmp_path, "--database-url", database.url, *messages, *arguments)
-        assert done.returncode == 0, done.stderr
-        assert (tmp_path / "messages").read_text().count("\n") == count
-    done = projector(tmp_path, "--database-url", database.url, "export", "--user", "v", "--output", "v.csv")
-    assert (done.returncode, (tmp_path / "v.csv").exists()) == (1, False)
 
 
 @pytest.mark.parametrize(

@@ -19,16 +19,6 @@ def test_rebuild_takes_tenants(calls: Calls) -> None:
     assert calls.made == [("rebuild_everything", {}), ("rebuild", {"tenants": ["a", "b"]})]
 
 
-def test_refresh(calls: Calls) -> None:
-    calls.answers["refresh_and_heal"] = RunReport("refresh", 0.04, leads=3, changes=7)
-    assert "3 leads, 0 messages, 7 changes in 0.0 s" in call("refresh", "--retry-failed").stdout
-    assert calls.made == [
-        # Without LEADS_ORIGIN_DATABASE_URL.
-        ("note_once", {"arguments": ("",)}),
-        ("refresh_and_heal", {"retry_failed": True, "size": 1000, "queue_limit": 1_000_000}),
-    ]
-
-
 def test_a_refresh_with_nothing_to_do_prints_nothing_unless_asked(calls: Calls) -> None:
     calls.answers["refresh_and_heal"] = RunReport("refresh", 0.04)
     assert call("refresh").output == ""

@@ -189,7 +189,7 @@ def our_tables(conn: Connection) -> list[str]:
 def find_left(conn: Connection, needles: tuple[str, ...]) -> list[Left]:
     """Return each row of ours, and of the planner's statistics of tables that have rows, with one of the needles."""
     found = []
-    filled = []
+    filled: list[str] = []
     for table in [*our_tables(conn), "pg_catalog.pg_stats"]:
         query = sql.SQL("SELECT to_jsonb(t)::text FROM {} AS t").format(sql.SQL(table))
         if table == "pg_catalog.pg_stats":

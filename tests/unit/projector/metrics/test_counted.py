@@ -4,10 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from projector.core.batch import Batch
-from projector.observe.metrics import counted
 from projector.observe.metrics.counted import REGISTRY
-from tests.support.running import write_message, write_source
 from tests.support.server import Database
 from tests.unit.projector.scheduler.running import Connection, build, jobs_of
 
@@ -26,34 +23,6 @@ NAMES = (
 def counts() -> list[float]:
     rows = [value("leads_projector_refreshed_rows_total", kind=kind) for kind in ("lead", "message")]
     return [*map(value, NAMES), *rows]
-
-
-def test_a_batch_is_counted_with_its_rows_and_time() -> None:
-    before = counts()
-    counted.note_batch(Batch((0,), 3, 2, 5), 0.25)
-    counted.note_batch(Batch((0,), 4, 1, 0), 0.5)
-    # One that found nothing is not counted.
-    counted.note_batch(Batch((0,), 0, drained=True), 0.25)
-    assert [now - then for now, then in zip(counts(), before, strict=True)] == [2, 0.75, 7, 3, 5]
-
-
-def test_a_scheduler_counts_what_its_jobs_do(
-    database: Database, connection: Connection, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    build(connection)
-    write_source(connection)
-    write_message(connection, "m1")
-    before = counts()
-    jobs = jobs_of(database, monkeypatch, tmp_path)
-    jobs.workers["refresh"]()
-    assert value("leads_projector_job_last_success_timestamp_seconds", name="refresh") > 0
-    jobs.end()
-    batches, seconds, changes, leads, messages = (
-        now - then for now, then in zip(counts(), before, strict=True)
-    )
-    assert leads >= messages == 1
-    assert changes >= batches >= 1
-    assert seconds > 0
 
 
 def test_each_error_of_a_job_is_counted_though_it_is_logged_once(

@@ -37,26 +37,6 @@ def read(collector: StateCollector) -> dict[str, float]:
     }
 
 
-def test_the_state_of_a_read_model_that_was_just_built(
-    connection: Connection, collector: StateCollector
-) -> None:
-    build(connection)
-    found = read(collector)
-    assert found[DATABASE_UP] == 1
-    for name in ("lag_seconds", "queue_changes", "dead_letters", "last_run_failed rebuild"):
-        assert found[f"leads_projector_{name}"] == 0, name
-    assert found["leads_projector_data_age_seconds"] >= 0
-    assert found["leads_projector_built_timestamp_seconds"] > 0
-    assert found["leads_projector_last_run_timestamp_seconds rebuild"] > 0
-    assert found["leads_projector_last_run_duration_seconds rebuild"] > 0
-    assert {name for name in found if name.startswith("leads_projector_capture_state") and found[name]} == {
-        "leads_projector_capture_state intact"
-    }
-    assert found["leads_projector_rebuild_state none"] == 1
-    assert "leads_projector_rebuild_done_ratio" not in found
-    assert found["leads_verify_open_differences"] == found["leads_verify_found_differences_total"] == 0
-
-
 def test_what_waits_what_is_under_way_and_what_went_wrong(
     connection: Connection, collector: StateCollector
 ) -> None:

@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 import structlog
 
@@ -25,7 +24,6 @@ from projector.scheduler.worker import Worker
 from projector.trial.postgres.embedded import EmbeddedServer
 from tests.support.patience import PATIENCE
 from tests.support.running import (
-    running_scheduler,
     value,
     wait_for,
     wait_until,
@@ -35,24 +33,6 @@ from tests.support.running import (
 from tests.support.server import Database
 from tests.unit.projector.scheduler.running import Connection, build, jobs_of, leads
 from tests.unit.projector.test_dead_letters import set_aside
-
-
-def test_the_run_log_is_pruned_and_old_gaps_too(
-    database: Database, connection: Connection, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    connection.execute(
-        "INSERT INTO projector.runs (kind, started_at, outcome)"
-        " SELECT 'refresh', clock_timestamp() - make_interval(days => d), 'done' FROM generate_series(0, 20) AS d"
-    )
-    connection.execute(
-        "INSERT INTO projector.capture_gaps (reason, noticed_at, healed_at) VALUES"
-        " ('old', now() - interval '20 days', now() - interval '20 days'), ('open', now() - interval '20 days', NULL)"
-    )
-    jobs = jobs_of(database, monkeypatch, tmp_path, LEADS_RUN_LOG_DAYS="14")
-    jobs.workers["prune"]()
-    jobs.end()
-    assert value(connection, "SELECT count(*) FROM projector.runs") == 14
-    assert value(connection, "SELECT string_agg(reason, ',') FROM projector.capture_gaps") == "open"
 
 
 def test_what_a_cron_expression_asks_for_is_done_by_one_of_several(
@@ -88,20 +68,6 @@ def test_a_rebuild_that_another_session_does_is_left_to_it(
 
 
 ROUND = "SELECT coalesce(max(rows_done), -1) FROM projector.verify_rounds"
-
-
-def test_one_of_several_schedulers_verifies(
-    database: Database, connection: Connection, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    build(connection)
-    connection.execute("SELECT pg_advisory_lock(%s, %s)", (locks.JOB, locks.VERIFY_JOB))
-    jobs = jobs_of(database, monkeypatch, tmp_path)
-    jobs.workers["verify"]()
-    assert value(connection, ROUND) == -1
-    connection.execute("SELECT pg_advisory_unlock_all()")
-    jobs.workers["verify"]()
-    jobs.end()
-    assert value(connection, ROUND) == 0
 
 
 @pytest.mark.parametrize(
@@ -221,45 +187,6 @@ def test_new_changes_come_before_the_next_dead_letters(
         left.append((value(connection, "SELECT count(*) FROM projector.dead_letters"), leads(connection)))
     jobs.end()
     assert left == [(15, 2), (5, 3), (0, 4)]
-
-
-def test_an_idle_refresh_asks_one_statement(
-    database: Database, connection: Connection, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    write_source(connection)
-    build(connection)
-    monkeypatch.setattr(pace, "IDLE_AFTER_SECONDS", 0.0)
-    jobs = jobs_of(database, monkeypatch, tmp_path)
-    assert jobs.workers["refresh"]() == 0.25
-    sent: list[object] = []
-    execute = psycopg.Cursor.execute
-
-    def note(cursor: psycopg.Cursor[Any], query: object, *values: object, **options: object) -> object:
-        sent.append(query)
-        return execute(cursor, query, *values, **options)  # type: ignore[call-overload]
-
-    with monkeypatch.context() as patches:
-        patches.setattr(psycopg.Cursor, "execute", note)
-        jobs.workers["refresh"]()
-    jobs.end()
-    assert len(sent) == 1
-
-
-def test_a_refresh_that_looks_at_the_queue_alone_takes_what_waits(
-    database: Database, connection: Connection, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    write_source(connection)
-    build(connection)
-    # Nothing but the first look is at everything.
-    for name in ("SHORTEST_FRESHNESS_SECONDS", "LONGEST_LOOK_SECONDS", "IDLE_AFTER_SECONDS"):
-        monkeypatch.setattr(pace, name, 3600.0)
-    jobs = jobs_of(database, monkeypatch, tmp_path, LEADS_REFRESH_SECONDS="3600")
-    jobs.workers["refresh"]()
-    monkeypatch.setattr(refresh, "look", lambda *_: pytest.fail("it looked at everything"))
-    write_conversations(connection, 1, first=2)
-    assert jobs.workers["refresh"]() < 3600
-    jobs.end()
-    assert leads(connection) == 2
 
 
 def test_an_idle_projector_does_the_upkeep_rarely_unless_something_is_wrong(
@@ -396,25 +323,3 @@ def test_the_scheduler_logs_a_minute_with_the_queue(
     assert max(line["leads"] for line in lines) == 1
     assert min(line["longest_seconds"] for line in lines) > 0
     assert lines[-1]["queue"] == 0
-
-
-def test_a_minute_that_the_end_cuts_short_is_logged_and_each_mass_change(
-    database: Database, connection: Connection, tmp_path: Path
-) -> None:
-    build(connection)
-    write_source(connection)
-    write_conversations(connection, 600, first=2)
-    with running_scheduler(database.url, tmp_path) as scheduler:
-        wait_until(connection, "count(*) = 0 FROM projector.changes")
-        before = scheduler.events().count("a mass change is spread")
-        connection.execute("UPDATE agents SET name = 'Grace'")
-        scheduler.wait_for_event("a mass change is spread", times=before + 1)
-        wait_until(connection, "count(*) = 0 FROM projector.changes")
-        assert scheduler.terminate() == 0
-        said = scheduler.logged()
-    spread = [line for line in said if line["event"] == "a mass change is spread"][-1]
-    assert (spread["pieces"], spread["level"]) == (2, "info")
-    lines = [line for line in said if line["event"] == "refreshed"]
-    assert {line["level"] for line in lines} == {"info"}
-    # All of them are new, and then have another agent's name.
-    assert sum(line["leads"] for line in lines) >= 2 * 601

@@ -8,7 +8,6 @@ import pytest
 
 from projector.core.refresh import refresh
 from projector.database import locks
-from projector.database.sql import PROJECTION_VERSION
 from projector.report.errors import RebuildFailedError
 from projector.report.progress import QUIET
 from projector.sweep import rebuild as in_place
@@ -23,7 +22,7 @@ from tests.support.running import (
     write_source,
 )
 from tests.support.server import Database
-from tests.unit.projector.recovering import SABOTAGE, Connection, healed, messages
+from tests.unit.projector.recovering import Connection, healed, messages
 
 DRIFT = "UPDATE read_model.leads SET document = '{}'"
 DRIFTED = "SELECT coalesce(string_agg(right(customer_phone, 1), '' ORDER BY customer_phone), '') FROM read_model.leads"
@@ -63,73 +62,6 @@ def three(built: Connection, other: Connection, monkeypatch: pytest.MonkeyPatch)
     return built
 
 
-def assert_never_built(conn: Connection) -> None:
-    assert value(conn, "SELECT built_at IS NULL FROM read_model.projection")
-    assert value(conn, "SELECT count(*) FROM read_model.leads") == 0
-    assert value(conn, "SELECT count(*) FROM projector.sweep_positions") == 0
-
-
-@pytest.mark.parametrize("point", ["built", "indexed"])
-def test_a_killed_first_build_leaves_nothing_and_a_refresh_does_it_again(
-    connection: Connection, other: Connection, kill: Kill, point: str
-) -> None:
-    write_source(other)
-    kill(point)
-    assert_never_built(other)
-    assert "because it was never built" in healed(connection).notes[0]
-    assert value(other, "SELECT count(*) FROM read_model.leads") == 1
-    assert value(other, OUTCOMES) == ["interrupted", "done"]
-
-
-def test_a_killed_first_build_is_done_again_by_the_scheduler(
-    database: Database, other: Connection, tmp_path: Path, kill: Kill
-) -> None:
-    write_source(other)
-    kill("indexed")
-    assert_never_built(other)
-    with running_scheduler(database.url, tmp_path) as scheduler:
-        wait_until(other, "built_at IS NOT NULL FROM read_model.projection")
-        wait_until(other, "count(*) FILTER (WHERE outcome = 'running') = 0 FROM projector.runs")
-        assert scheduler.terminate() == 0
-    assert value(other, "SELECT count(*) FROM read_model.leads") == 1
-    assert value(other, OUTCOMES) == ["interrupted", "done"]
-
-
-def test_a_killed_rebuild_in_place_is_resumed_at_its_cursor(
-    three: Connection, other: Connection, kill: Kill
-) -> None:
-    kill("compared", times=2)
-    assert value(three, DRIFTED) == "23"
-    assert other.execute(
-        "SELECT version, after_first, after_second FROM projector.sweep_positions"
-    ).fetchall() == [(PROJECTION_VERSION, "u", "49151000001")]
-    # A resumed rebuild does not look at leads before its cursor.
-    other.execute(DRIFT.encode())
-    assert recovery.heal(three, progress=QUIET) is not None
-    assert value(three, DRIFTED) == "1"
-    assert value(three, "SELECT count(*) FROM projector.sweep_positions") == 0
-
-
-def test_a_killed_rebuild_for_another_projection_version_begins_anew(
-    three: Connection, other: Connection, kill: Kill
-) -> None:
-    kill("compared", times=2)
-    other.execute("UPDATE projector.sweep_positions SET version = 'another'")
-    other.execute(DRIFT.encode())
-    report = recovery.heal(three, progress=QUIET)
-    assert report is not None
-    assert report.leads == 3
-    assert value(three, DRIFTED) == ""
-    assert value(three, "SELECT count(*) FROM projector.sweep_positions") == 0
-
-
-def test_a_rebuild_that_is_asked_for_begins_anew(three: Connection, other: Connection, kill: Kill) -> None:
-    kill("compared", times=2)
-    other.execute(DRIFT.encode())
-    recovery.rebuild_everything(three, progress=QUIET)
-    assert value(three, DRIFTED) == ""
-
-
 def test_the_scheduler_resumes_a_killed_rebuild(
     database: Database, three: Connection, tmp_path: Path, kill: Kill
 ) -> None:
@@ -140,20 +72,6 @@ def test_the_scheduler_resumes_a_killed_rebuild(
         assert scheduler.terminate() == 0
     assert value(three, DRIFTED) == ""
     assert value(three, OUTCOMES) == ["done", "interrupted", "done"]
-
-
-def test_a_killed_rebuild_keeps_no_change_from_being_refreshed(
-    three: Connection, other: Connection, kill: Kill
-) -> None:
-    kill("compared", times=2)
-    write_message(other, "new")
-    assert healed(three).notes == ()
-    assert messages(three) == 1
-    # The rebuild is still interrupted; a scheduler resumes it.
-    assert recovery.find_rebuild_reasons(three).interrupted
-    assert recovery.heal(three, progress=QUIET) is not None
-    assert value(three, DRIFTED) == ""
-    assert messages(three) == 1
 
 
 def test_a_rebuild_that_fails_keeps_no_change_from_being_refreshed(
@@ -178,61 +96,11 @@ def test_a_rebuild_that_fails_keeps_no_change_from_being_refreshed(
     assert value(three, DRIFTED) == ""
 
 
-def test_a_refresh_does_not_wait_for_a_rebuild_under_way(built: Connection, other: Connection) -> None:
-    other.execute("SELECT pg_advisory_lock(%s, 0)", (locks.REBUILD,))
-    other.execute(
-        "INSERT INTO projector.sweep_positions (purpose, version, phase) VALUES ('rebuild', %s, 'keys')",
-        (PROJECTION_VERSION,),
-    )
-    write_message(other, "new")
-    healed(built)
-    assert messages(built) == 1
-    assert value(built, "SELECT count(*) FROM projector.sweep_positions") == 1
-
-
-def test_a_killed_rebuild_of_a_tenant_is_noted_and_forgotten(built: Connection, other: Connection) -> None:
-    other.execute("INSERT INTO projector.runs (kind, started_at, tenants) VALUES ('rebuild', now(), '{u}')")
-    healed(built)
-    assert value(built, "SELECT count(*) FROM projector.sweep_positions") == 0
-    assert value(built, "SELECT outcome FROM projector.runs WHERE tenants IS NOT NULL") == "interrupted"
-    assert recovery.heal(built, progress=QUIET) is None
-
-
 def test_a_rebuild_under_way_is_not_noted_as_interrupted(built: Connection, other: Connection) -> None:
     other.execute("SELECT pg_advisory_lock(%s, 0)", (locks.REBUILD,))
     other.execute("INSERT INTO projector.runs (kind, started_at) VALUES ('rebuild', now())")
     healed(built)
     assert value(built, "SELECT count(*) FROM projector.runs WHERE outcome = 'interrupted'") == 0
-
-
-def test_a_rebuild_of_one_tenant_leaves_the_plan_of_everything(built: Connection, other: Connection) -> None:
-    write_source(other, "v")
-    healed(built)
-    other.execute(
-        "INSERT INTO projector.sweep_positions (purpose, version, phase, after_first, after_second)"
-        " VALUES ('rebuild', %s, 'leads', 'u', '999')",
-        (PROJECTION_VERSION,),
-    )
-    other.execute(DRIFT.encode())
-    rebuild(built, tenants=["u"], progress=QUIET)
-    assert value(built, "SELECT string_agg(user_id, '') FROM read_model.leads WHERE document = '{}'") == "v"
-    plan = "SELECT after_first || after_second FROM projector.sweep_positions"
-    assert value(built, plan) == "u999"
-
-
-def test_an_interrupted_rebuild_from_before_a_gap_is_not_resumed(
-    built: Connection, other: Connection
-) -> None:
-    # The plan says that only the last step is left.
-    other.execute(
-        "INSERT INTO projector.sweep_positions (purpose, version, phase, after_first, after_second)"
-        " VALUES ('rebuild', %s, 'leads', 'u', '999')",
-        (PROJECTION_VERSION,),
-    )
-    other.execute(SABOTAGE["dropped"].encode())
-    write_message(other, "missed")
-    healed(built)
-    assert messages(built) == 1
 
 
 def test_an_interrupted_rebuild_of_one_tenant_is_not_taken_for_one_of_everything(

@@ -4,7 +4,6 @@ import pytest
 
 from projector.core.refresh import refresh
 from projector.database import locks
-from projector.database.schema import key_columns, table_columns
 from projector.report.errors import BlockedError
 from projector.report.progress import QUIET
 from projector.sweep import statistics
@@ -40,62 +39,6 @@ def contents(conn: Connection) -> dict[str, list[str]]:
 
 def versions(conn: Connection) -> dict[str, list[str]]:
     return {table: rows(conn, f"read_model.{table}", columns=", xmin, ctid") for table in STATISTICS}
-
-
-NUMBERS = [
-    (table, number)
-    for table in STATISTICS
-    for number in table_columns(table)
-    if number not in key_columns(table)
-]
-
-
-def test_a_wrong_number_is_found_with_its_key_and_both_numbers(counted: Connection) -> None:
-    before = contents(counted)
-    for table, number in NUMBERS:
-        key = counted.execute(
-            f"UPDATE read_model.{table} SET {number} = {number} + 2"
-            f" WHERE ctid = (SELECT max(ctid) FROM read_model.{table})"
-            f" RETURNING ARRAY[{', '.join(f'{column}::text' for column in key_columns(table))}]".encode()
-        ).fetchone()
-        assert key is not None
-        [found] = statistics.find_differences(counted, None)
-        assert found.table == table
-        assert found.key == dict(zip(key_columns(table), key[0], strict=True))
-        assert {name: found.found[name] - found.expected[name] for name in found.expected} == {
-            name: 2 if name == number else 0 for name in found.expected
-        }
-        statistics.heal(counted, None)
-        assert contents(counted) == before
-
-
-def test_rows_that_are_missing_or_too_many_are_mended(counted: Connection) -> None:
-    before = contents(counted)
-    for table in STATISTICS:
-        counted.execute(f"DELETE FROM read_model.{table}".encode())
-        found = statistics.find_differences(counted, ["u"])
-        assert {difference.table for difference in found} == {table}
-        assert all(set(difference.found.values()) == {0} for difference in found)
-        assert len(found) == len(before[table])
-        statistics.heal(counted, ["u"])
-        assert contents(counted) == before
-        moved = "day = day + 100" if table == "lead_daily_counts" else "user_id = 'nobody'"
-        counted.execute(f"UPDATE read_model.{table} SET {moved}".encode())
-        statistics.heal(counted, None)
-        assert contents(counted) == before
-
-
-def test_the_row_of_all_leads_is_mended_alone(counted: Connection) -> None:
-    before = contents(counted)
-    counted.execute("UPDATE read_model.lead_totals SET on_whatsapp = 0 WHERE granularity = 'all'")
-    [found] = statistics.find_differences(counted, None)
-    # Its start lies before what a client can hold.
-    assert found.key == {"user_id": "u", "granularity": "all", "bucket_start": "-infinity"}
-    assert (found.expected["on_whatsapp"], found.found["on_whatsapp"]) == (4, 0)
-    days = versions(counted)["lead_daily_counts"]
-    statistics.heal(counted, None)
-    assert contents(counted) == before
-    assert versions(counted)["lead_daily_counts"] == days
 
 
 def test_rows_that_never_could_be_and_rows_of_no_leads_are_deleted(counted: Connection) -> None:
@@ -154,18 +97,6 @@ def test_what_is_refreshed_between_the_comparison_and_the_correction_is_counted(
     statistics.heal(counted, None)
     assert times[1:] == [0]
     assert find(counted, None) == []
-
-
-def test_another_tenant_is_left_alone(counted: Connection) -> None:
-    counted.execute(
-        "INSERT INTO read_model.lead_totals VALUES ('v', 'all', '-infinity', 5, 1, 1, 1, 1, 1, 1, 1, 1)"
-    )
-    assert statistics.find_differences(counted, ["u"]) == []
-    statistics.heal(counted, ["u"])
-    [found] = statistics.find_differences(counted, None)
-    assert found.user_id == "v"
-    statistics.heal(counted, None)
-    assert statistics.find_differences(counted, None) == []
 
 
 def test_a_batch_of_the_tenant_is_waited_for(database: Database, counted: Connection) -> None:

@@ -1,7 +1,6 @@
 """The embedded server, from its start to its removal."""
 
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -16,7 +15,6 @@ from projector.report.errors import EmbeddedServerError
 from projector.trial.postgres import programs
 from projector.trial.postgres.embedded import EmbeddedServer
 from projector.trial.postgres.ports import port_is_free
-from tests.support.server import FAST
 
 StartServer = Callable[..., EmbeddedServer]
 
@@ -79,16 +77,6 @@ def test_a_server_from_start_to_removal(start_server: StartServer, monkeypatch: 
     assert port_is_free("127.0.0.1", port)
 
 
-def test_starts_again_after_its_postmaster_was_killed(start_server: StartServer) -> None:
-    server = start_server()
-    assert one(server, "SHOW fsync") == "on"
-    with psycopg.connect(server.url()) as conn:
-        conn.execute("CREATE TABLE kept AS SELECT 1")
-    os.kill(postmaster(server), signal.SIGKILL)
-    server.start()
-    assert one(server, "SELECT count(*) FROM kept") == 1
-
-
 def test_says_why_it_does_not_start(start_server: StartServer, tmp_path: Path) -> None:
     server = start_server(fast=True)
     server.stop()
@@ -148,19 +136,3 @@ def test_copies_programs_that_the_user_who_runs_it_cannot_read(tmp_path: Path) -
         text=True,
     )
     assert done.stdout.startswith("binaries-")
-
-
-@pytest.mark.root
-def test_puts_the_data_where_the_user_who_runs_it_can_reach_them(tmp_path: Path) -> None:
-    closed = tmp_path / "closed"
-    closed.mkdir(mode=0o700)
-    server = EmbeddedServer(closed / "state", settings=FAST)
-    try:
-        server.start()
-        assert not server.folder.is_relative_to(tmp_path)
-        assert str(server.folder) in " ".join(server.notices)
-        assert one(EmbeddedServer(closed / "state"), "SELECT 1") == 1
-    finally:
-        folder = server.folder
-        server.remove()
-    assert not folder.exists()
