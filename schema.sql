@@ -613,8 +613,8 @@ CREATE TABLE IF NOT EXISTS projector.sweep_positions (
     version text COLLATE "C" NOT NULL,
     -- When it began.
     started_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    -- What is swept now: leads, keys as projector.source_keys has them, the keys of the source by their kind, statistics,
-    -- or again what waited before. A rebuild has keys, leads and statistics only.
+    -- What is swept now: leads, keys as projector.source_keys has them, the keys of the source by their kind,
+    -- statistics, or again what waited before. A rebuild has keys, leads and statistics only.
     phase text COLLATE "C" NOT NULL CHECK (
         phase IN ('keys', 'leads', 'conversation', 'contact', 'template_send', 'statistics', 'again')
     ),

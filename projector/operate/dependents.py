@@ -28,6 +28,12 @@ class Dependent:
     name: str
 
 
+_FORMER_COLUMNS = tuple(
+    f"projector.verify_rounds.{name}" for name in ("phase", "after_first", "after_second")
+)
+"""Columns of the version before, which `migrate` drops: nobody else added them."""
+
+
 @cache
 def own_names() -> list[str]:
     """Return the qualified names of the tables, views and functions of ours: those that the SQL of the project names.
@@ -42,7 +48,8 @@ def own_names() -> list[str]:
 @cache
 def _own_columns() -> list[str]:
     """Return the columns of our tables, as schema.table.column."""
-    return sorted(f"{table.name}.{column}" for table in tables().values() for column in table.columns)
+    current = (f"{table.name}.{column}" for table in tables().values() for column in table.columns)
+    return sorted((*_FORMER_COLUMNS, *current))
 
 
 def find_dependents(conn: Connection, schemas: Sequence[str]) -> list[Dependent]:

@@ -49,7 +49,7 @@ FROM (
 _LINE = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \[", re.MULTILINE)
 _PACKAGES = Path(__file__).parents[2]
 # Modules whose examples are of the demo's customers. Nothing in them is logged.
-_WITH_EXAMPLES = re.compile(r"/api/(request/(\w+_)?parameters|response/openapi/\w+)\.py$")
+_WITH_EXAMPLES = re.compile(r"/api/(request/(lead|(\w+_)?parameters)|response/openapi/\w+)\.py$")
 
 
 @cache

@@ -46,7 +46,7 @@ NOTHING = {
     "a program that may": PROGRAM.format("lead 49151000001", "{'LEADS_LOG_PERSONAL_DATA': 'on'}"),
     "an id": 'structlog.get_logger().warning("a line", key="c-u-1")',
     "standard output": 'print("49151000001")',
-    "a hidden value": "from projector.log import Personal; "
+    "a hidden value": "from projector.report.log import Personal; "
     'structlog.get_logger().warning("a line", lead=Personal("49151000001", "8fa0ec6c"))',
 }
 

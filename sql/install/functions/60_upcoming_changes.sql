@@ -1,5 +1,5 @@
--- The next changes of these shards in their order, the single ones of each and the pieces of mass changes: so many single
--- ones, and of mass changes the rows that make so many pieces.
+-- The next changes of these shards in their order, the single ones of each and the pieces of mass changes: so many
+-- single ones, and of mass changes the rows that make so many pieces.
 --
 -- Small rows of a mass change count as one piece together, if no larger one stands before them: is_single. They are the
 -- rows of a mass change that was queued row by row, as sql/capture/30_queue_keys.sql does it, of which rows_per_piece
