@@ -88,6 +88,9 @@ class Database:
             lent.invalidate(error)
             raise
         finally:
+            if pool is not self.engine.pool:
+                # The pool was closed meanwhile, and does not close what comes back later.
+                lent.invalidate()
             pool.give_back(lent)
             CONNECTIONS_IN_USE.dec()
 

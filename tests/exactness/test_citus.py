@@ -185,7 +185,9 @@ def test_freshness_stands_still_while_a_server_has_prepared_what_it_has_not_fini
         worker.execute("DROP TABLE public.in_doubt")
 
 
-def test_the_policies_hold_on_the_shards(citus: Database, conn: Connection, cluster: Cluster) -> None:
+def test_the_policies_hold_on_the_shards(
+    citus: Database, conn: Connection, cluster: Cluster, request: pytest.FixtureRequest
+) -> None:
     conn.execute(f"CREATE ROLE {READER} LOGIN PASSWORD 'x' IN ROLE leads_api".encode())
     tenants = [row[0] for row in conn.execute("SELECT DISTINCT user_id FROM read_model.leads").fetchall()]
     assert len(tenants) > 1
@@ -200,7 +202,9 @@ def test_the_policies_hold_on_the_shards(citus: Database, conn: Connection, clus
                     ).fetchall()
                 assert seen == [] if named == "nobody" else {row[0] for row in seen} <= {named}
     config = Config(database_url=citus.by(READER).url, role="", tenant_setting="transaction")
-    client = create_app(config).test_client()
+    app = create_app(config)
+    request.addfinalizer(app.extensions["leads"].database.engine.dispose)
+    client = app.test_client()
     assert client.get("/health/ready").status_code == 200
     for user_id, phone in conn.execute(
         "SELECT user_id, customer_phone FROM read_model.leads LIMIT 5"
