@@ -26,7 +26,7 @@ from tests.exactness.platform import assert_exact, rebuild_now
 from tests.exactness.random_load import Burst
 from tests.support import edge_cases
 from tests.support.mutations import mutate
-from tests.support.running import wait_until
+from tests.support.running import wait_for, wait_until
 from tests.support.server import Database
 
 Connection = psycopg.Connection[TupleRow]
@@ -257,6 +257,8 @@ def test_copies_follow_a_server_that_stops_at_once(start_server: StartServer) ->
             server.stop(mode="immediate")
             assert followers.copies[0].ask()[0] == 503
             server.start()
+            # The API pauses for a moment before it connects again.
+            wait_for(lambda: followers.copies[0].ask()[0] == 200, "an answer after the restart")
             followers.follow(rng)
             followers.compare()
         recover(database)
