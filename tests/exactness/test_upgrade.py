@@ -1,9 +1,10 @@
 """An installation of the version before: `migrate` gives it the tables of today, and it stays exact.
 
-data/version_before.sql is a dump of such a database (pg_dump --inserts, without comments): some leads, changes that
+data/version_before.sql.gz is a dump of such a database (pg_dump --inserts, without comments): some leads, changes that
 wait, a dead letter, and what a killed rebuild of that version left.
 """
 
+import gzip
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,7 +30,7 @@ from tests.support.server import Database
 
 Connection = psycopg.Connection[TupleRow]
 
-DUMP = Path(__file__).parent / "data" / "version_before.sql"
+DUMP = Path(__file__).parent / "data" / "version_before.sql.gz"
 
 
 @pytest.fixture
@@ -39,7 +40,7 @@ def older(make_database: MakeDatabase) -> Database:
     with psycopg.connect(made.url, autocommit=True) as conn:
         if conn.execute("SELECT FROM pg_roles WHERE rolname = 'leads_api'").fetchone() is None:
             conn.execute("CREATE ROLE leads_api NOLOGIN; CREATE ROLE leads_reader NOLOGIN")
-        conn.execute(DUMP.read_bytes())
+        conn.execute(gzip.decompress(DUMP.read_bytes()))
         # Loaded from a dump, the triggers have other ids: here they count as installed in this database.
         conn.execute(
             "UPDATE projector.capture_triggers AS e SET fingerprint = n.fingerprint"
