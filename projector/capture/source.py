@@ -101,14 +101,20 @@ LOOKED_UP = (
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
-    """What the catalog has under the name of a source table. `kind` is None where there is nothing."""
+class FoundTable:
+    """What the catalog has under the name of a source table. `kind` is None where there is nothing.
+
+    See find_source in sql/queries/operate.sql.
+    """
 
     name: str
     kind: str | None
+    full_name: str
     owner: str | None
-    is_ours: bool
+    is_owned: bool
+    is_readable: bool
     columns: list[str]
+    indexed: list[str]
 
 
 def find_missing_source(
@@ -119,7 +125,7 @@ def find_missing_source(
     `relations` are the names of the tables with their schemas, if it is not yet noted where they are.
     """
     missing: list[str] = []
-    for table, found in zip(SOURCE_TABLES, _find_source(conn, relations), strict=True):
+    for table, found in zip(SOURCE_TABLES, find_source(conn, relations), strict=True):
         absent = [column for column in table.columns if column not in found.columns]
         if found.kind is None:
             missing.append(f"table {table.name}")
@@ -134,8 +140,8 @@ def find_missing_source(
 
 def foreign_owner(conn: psycopg.Connection[TupleRow]) -> SourceMissingError | None:
     """Return the error that names the first captured table of an owner whose rights this login does not have."""
-    for table, found in zip(SOURCE_TABLES, _find_source(conn, None), strict=True):
-        if table.kind is not None and found.kind is not None and not found.is_ours:
+    for table, found in zip(SOURCE_TABLES, find_source(conn), strict=True):
+        if table.kind is not None and found.kind is not None and not found.is_owned:
             return SourceMissingError(
                 f"The triggers cannot be installed again, because the table {found.name} belongs to {found.owner} now."
                 " Give it back to its old owner, or let the projector's login act for the new one: run"
@@ -171,11 +177,16 @@ def misfit(problems: Sequence[str]) -> SourceMissingError:
     )
 
 
-def _find_source(conn: psycopg.Connection[TupleRow], relations: Mapping[str, str] | None) -> list[_Found]:
-    """Return what there is of each source table, in the order of SOURCE_TABLES."""
+def find_source(
+    conn: psycopg.Connection[TupleRow], relations: Mapping[str, str] | None = None
+) -> list[FoundTable]:
+    """Return what there is of each source table, in the order of SOURCE_TABLES.
+
+    `relations` are the names of the tables with their schemas, if it is not yet noted where they are.
+    """
     names = [table.name for table in SOURCE_TABLES]
     relations = relations or source_names(conn)
-    with conn.cursor(row_factory=class_row(_Found)) as cursor:
+    with conn.cursor(row_factory=class_row(FoundTable)) as cursor:
         return cursor.execute(
             query("operate", "find_source"),
             {"tables": names, "relations": [relations[name] for name in names]},

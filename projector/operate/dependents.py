@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import groupby
 
 import psycopg
 from psycopg import sql
@@ -17,7 +18,20 @@ from projector.report.errors import DependentsError
 
 Connection = psycopg.Connection[TupleRow]
 
-_NAME = re.compile(r"\b(?:projector|read_model|leads_access|leads_sql)\.\w+")
+SCHEMAS = ("projector", "read_model", "leads_access", "leads_sql")
+"""The schemas of ours."""
+
+_NAME = re.compile(rf"\b(?:{'|'.join(SCHEMAS)})\.\w+")
+
+
+@dataclass(frozen=True, slots=True)
+class OwnObject:
+    """A schema, table, view or function of ours, and its owner; see find_own_objects in sql/queries/operate.sql."""
+
+    command: str
+    name: str
+    owner: str
+    is_owned: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,23 +59,24 @@ def own_names() -> list[str]:
     return sorted(names)
 
 
-@cache
-def _own_columns() -> list[str]:
-    """Return the columns of our tables, as schema.table.column."""
-    current = (f"{table.name}.{column}" for table in tables().values() for column in table.columns)
-    return sorted((*_FORMER_COLUMNS, *current))
+def find_own_objects(conn: Connection, schemas: Sequence[str] = SCHEMAS) -> list[OwnObject]:
+    """Return what is ours in these schemas, and the schemas, in an order in which each can be given an owner."""
+    with conn.cursor(row_factory=class_row(OwnObject)) as cursor:
+        wanted = {"schemas": list(schemas), "names": own_names()}
+        return cursor.execute(_of_own("find_own_objects"), wanted).fetchall()
 
 
 def find_dependents(conn: Connection, schemas: Sequence[str]) -> list[Dependent]:
     """Return what others made that would go with these schemas of ours, views upon views included."""
+    current = [f"{table.name}.{column}" for table in tables().values() for column in table.columns]
     wanted = {
         "schemas": list(schemas),
         "names": [*own_names(), *shards(conn)],
-        "columns": _own_columns(),
+        "columns": [*_FORMER_COLUMNS, *current],
         "described": list(tables()),
     }
     with conn.cursor(row_factory=class_row(Dependent)) as cursor:
-        return cursor.execute(query("operate", "find_dependents"), wanted).fetchall()
+        return cursor.execute(_of_own("find_dependents"), wanted).fetchall()
 
 
 def require_no_dependents(conn: Connection, schemas: Sequence[str]) -> None:
@@ -87,15 +102,16 @@ def drop_own(conn: Connection, schemas: Sequence[str]) -> None:
     No statement says CASCADE: where something of others depends on one of ours, PostgreSQL refuses, and raises
     DependentObjectsStillExist.
     """
-    wanted = {"schemas": list(schemas), "names": own_names()}
-    for command, names in conn.execute(query("operate", "find_own_objects"), wanted).fetchall():
-        conn.execute(f"DROP {command} {', '.join(names)}".encode())
-    _drop_schemas(conn, schemas, "DROP SCHEMA {}")
+    found = reversed(find_own_objects(conn, schemas))
+    for command, objects in groupby(found, lambda one: one.command):
+        conn.execute(f"DROP {command} {', '.join(one.name for one in objects)}".encode())
 
 
 def drop_with_dependents(conn: Connection, schemas: Sequence[str]) -> None:
     """Drop the schemas and everything that depends on them, whoever made it, in the caller's transaction."""
-    _drop_schemas(conn, schemas, "DROP SCHEMA {} CASCADE")
+    if schemas:
+        names = sql.SQL(", ").join(map(sql.Identifier, schemas))
+        conn.execute(sql.SQL("DROP SCHEMA {} CASCADE").format(names))
 
 
 def in_lines(dependents: Sequence[Dependent]) -> str:
@@ -103,7 +119,5 @@ def in_lines(dependents: Sequence[Dependent]) -> str:
     return "\n".join(f"  {dependent.kind} {dependent.name}" for dependent in dependents)
 
 
-def _drop_schemas(conn: Connection, schemas: Sequence[str], text: str) -> None:
-    if schemas:
-        names = sql.SQL(", ").join(map(sql.Identifier, schemas))
-        conn.execute(sql.SQL(text).format(names))
+def _of_own(name: str) -> str:
+    return query("operate", name, own=query("operate", "own_objects").rstrip(";"))

@@ -7,16 +7,16 @@ import psycopg
 from psycopg import sql as composing
 
 from projector import capture
-from projector.capture.source import LOOKED_UP, find_missing_source
+from projector.capture.source import LOOKED_UP, find_missing_source, find_source
 from projector.core.pipeline import Connection
 from projector.core.preconditions import require_noted_place
 from projector.database import citus, locks
 from projector.database import connect as db
 from projector.database.schema import comments, sections, source_commands
-from projector.database.source_names import locate_source, quoted, source_names, source_schemas
+from projector.database.source_names import locate_source, quoted, source_schemas
 from projector.database.sql import PROJECTION_VERSION, definitions, functions, query
 from projector.operate.rights import require_rights_to_migrate
-from projector.operate.roles import set_up_api_role, set_up_reader_role
+from projector.operate.roles import is_allowed, set_up_api_role, set_up_reader_role
 from projector.report.errors import (
     NOT_INSTALLED,
     DependentsError,
@@ -231,36 +231,32 @@ def _note_source(conn: Connection, schemas: Mapping[str, str]) -> None:
 def _set_up_search(conn: Connection) -> list[str]:
     """Create the index of searches and its extensions; return what a superuser has to run if a right is missing."""
     text = sections()["search"]
-    try:
-        with conn.transaction():
-            conn.execute(text.encode(), prepare=False)
-    except (
-        psycopg.errors.InsufficientPrivilege,
+    unavailable = (
         psycopg.errors.UndefinedFile,
         psycopg.errors.FeatureNotSupported,
         psycopg.errors.InvalidSchemaName,
-    ):
-        return [
-            (
-                "A search word will read all leads of its tenant, because pg_trgm and btree_gin could not be created."
-                f" Have a superuser run:\n{text.strip()}"
-            )
-        ]
-    return []
+    )
+    if is_allowed(conn, text, *unavailable):
+        return []
+    return [
+        (
+            "A search word will read all leads of its tenant, because pg_trgm and btree_gin could not be created."
+            f" Have a superuser run:\n{text.strip()}"
+        )
+    ]
 
 
 def _missing_indexes(conn: Connection) -> list[str]:
     """Return which columns that a refresh looks up have no index."""
-    notices = []
-    relations = source_names(conn)
-    for table, column in LOOKED_UP:
-        wanted = {"relation": relations[table], "column_name": column}
-        if conn.execute(query("operate", "has_index"), wanted).fetchone() == (False,):
-            notices.append(
-                f"The platform's table {table} has no index on {column}: a refresh reads all of it each time."
-                f" Create one: CREATE INDEX CONCURRENTLY ON {table} ({column});"
-            )
-    return notices
+    indexed = {(table.name, column) for table in find_source(conn) for column in table.indexed}
+    return [
+        (
+            f"The platform's table {table} has no index on {column}: a refresh reads all of it each time."
+            f" Create one: CREATE INDEX CONCURRENTLY ON {table} ({column});"
+        )
+        for table, column in LOOKED_UP
+        if (table, column) not in indexed
+    ]
 
 
 def _collation(conn: Connection) -> list[str]:

@@ -2,23 +2,20 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 import psycopg
-from psycopg.rows import TupleRow, class_row, scalar_row
+from psycopg.rows import TupleRow, class_row
 
-from projector.capture.source import SOURCE_TABLES
-from projector.database.source_names import source_names
+from projector.capture.source import SOURCE_TABLES, find_source
 from projector.database.sql import query
-from projector.operate.dependents import own_names
+from projector.operate.dependents import find_own_objects
 from projector.report.errors import RightsError
 
 Connection = psycopg.Connection[TupleRow]
-_Row = TypeVar("_Row")
 
 
 @dataclass(frozen=True, slots=True)
-class _Login:
+class Login:
     """The login as SQL writes its name, its database, and what it may create there."""
 
     role_name: str
@@ -34,25 +31,7 @@ class _Schema:
     schema_name: str
     owner: str
     is_ours: bool
-    owned: bool
     first_object: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class _ForeignTable:
-    """A source table that belongs to a role whose rights the login does not have."""
-
-    table_name: str
-    owner: str
-
-
-@dataclass(frozen=True, slots=True)
-class _ForeignObject:
-    """An object of ours that belongs to a role whose rights the login does not have."""
-
-    command: str
-    name: str
-    owner: str
 
 
 def require_rights_to_migrate(conn: Connection, relations: Mapping[str, str]) -> None:
@@ -60,9 +39,16 @@ def require_rights_to_migrate(conn: Connection, relations: Mapping[str, str]) ->
 
     `relations` are the names of the platform's tables, with their schemas.
     """
-    login = _read(conn, _Login, "read_login")[0]
-    _require_source(conn, login, relations)
-    for schema in _read(conn, _Schema, "find_schemas"):
+    login = read_login(conn)
+    _require_owned_source(conn, login, relations)
+    unreadable = [table.full_name for table in find_source(conn, relations) if not table.is_readable]
+    if unreadable:
+        names = ", ".join(unreadable)
+        raise RightsError(
+            f"Nothing was changed, because the role {login.role_name} may not read {names}. Have the owner run:"
+            f" GRANT SELECT ON {names} TO {login.role_name};"
+        )
+    for schema in _find_schemas(conn):
         if not schema.is_ours and schema.first_object is not None:
             raise RightsError(
                 f"Nothing was changed, because the schema {schema.schema_name} is not the projector's: it belongs to"
@@ -82,54 +68,53 @@ def require_rights_to_migrate(conn: Connection, relations: Mapping[str, str]) ->
 
 def require_rights_to_uninstall(conn: Connection) -> None:
     """Raise RightsError where `uninstall` would fail for a right. Changes nothing."""
-    login = _read(conn, _Login, "read_login")[0]
+    login = read_login(conn)
     if own_schemas(conn):
         _require_own(conn, login)
-    _require_owned_source(conn, login, source_names(conn))
+    _require_owned_source(conn, login)
 
 
 def own_schemas(conn: Connection) -> list[str]:
     """Return which of the schemas of ours are there; one of the same name that holds other tables is not ours."""
-    return [schema.schema_name for schema in _read(conn, _Schema, "find_schemas") if schema.is_ours]
+    return [schema.schema_name for schema in _find_schemas(conn) if schema.is_ours]
 
 
-def _require_source(conn: Connection, login: _Login, relations: Mapping[str, str]) -> None:
-    _require_owned_source(conn, login, relations)
-    with conn.cursor(row_factory=scalar_row) as cursor:
-        unreadable = cursor.execute(
-            query("operate", "find_unreadable_tables"), {"relations": list(relations.values())}
-        ).fetchall()
-    if unreadable:
-        names = ", ".join(unreadable)
-        raise RightsError(
-            f"Nothing was changed, because the role {login.role_name} may not read {names}. Have the owner run:"
-            f" GRANT SELECT ON {names} TO {login.role_name};"
-        )
+def read_login(conn: Connection) -> Login:
+    """Return the login, and what it may do in the database."""
+    with conn.cursor(row_factory=class_row(Login)) as cursor:
+        [login] = cursor.execute(query("operate", "read_login")).fetchall()
+    return login
 
 
-def _require_owned_source(conn: Connection, login: _Login, relations: Mapping[str, str]) -> None:
-    captured = [relations[table.name] for table in SOURCE_TABLES if table.kind is not None]
-    tables = _read(conn, _ForeignTable, "find_foreign_tables", relations=captured)
+def _find_schemas(conn: Connection) -> list[_Schema]:
+    with conn.cursor(row_factory=class_row(_Schema)) as cursor:
+        return cursor.execute(query("operate", "find_schemas")).fetchall()
+
+
+def _require_owned_source(conn: Connection, login: Login, relations: Mapping[str, str] | None = None) -> None:
+    captured = {table.name for table in SOURCE_TABLES if table.kind is not None}
+    tables: dict[str, list[str]] = {}
+    for table in find_source(conn, relations):
+        if table.name in captured and table.owner is not None and not table.is_owned:
+            tables.setdefault(table.owner, []).append(table.full_name)
     if tables:
-        owners = list(dict.fromkeys(table.owner for table in tables))
         names = "; ".join(
-            f"{', '.join(table.table_name for table in tables if table.owner == owner)}"
-            f" {_belong(sum(table.owner == owner for table in tables))} to the role {owner}"
-            for owner in owners
+            f"{', '.join(names)} {'belongs' if len(names) == 1 else 'belong'} to the role {owner}"
+            for owner, names in tables.items()
         )
         raise RightsError(
             f"Nothing was changed, because only the owner of a table may set how its triggers fire, and {names}."
-            f" Connect as {_alternatives(owners)}, or have an administrator make {login.role_name} a member:"
-            f" GRANT {', '.join(owners)} TO {login.role_name};"
+            f" Connect as {_alternatives(list(tables))}, or have an administrator make {login.role_name} a member:"
+            f" GRANT {', '.join(tables)} TO {login.role_name};"
         )
 
 
-def _require_own(conn: Connection, login: _Login) -> None:
-    objects = _read(conn, _ForeignObject, "find_foreign_objects", names=own_names())
-    if objects:
-        owners = list(dict.fromkeys(found.owner for found in objects))
+def _require_own(conn: Connection, login: Login) -> None:
+    foreign = [found for found in find_own_objects(conn) if not found.is_owned]
+    if foreign:
+        owners = list(dict.fromkeys(found.owner for found in foreign))
         statements = "\n".join(
-            f"ALTER {found.command} {found.name} OWNER TO {login.role_name};" for found in objects
+            f"ALTER {found.command} {found.name} OWNER TO {login.role_name};" for found in foreign
         )
         raise RightsError(
             f"Nothing was changed, because the read model belongs to the role {_alternatives(owners, 'and')}, with"
@@ -138,15 +123,6 @@ def _require_own(conn: Connection, login: _Login) -> None:
         )
 
 
-def _belong(count: int) -> str:
-    return "belongs" if count == 1 else "belong"
-
-
 def _alternatives(names: Sequence[str], word: str = "or") -> str:
     """Return the names as a part of a sentence: `a`, `a or b`, or `a, b or c`."""
     return f" {word} ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
-
-
-def _read(conn: Connection, row_type: type[_Row], name: str, **parameters: object) -> list[_Row]:
-    with conn.cursor(row_factory=class_row(row_type)) as cursor:
-        return cursor.execute(query("operate", name), parameters or None).fetchall()

@@ -1,11 +1,12 @@
 """The roles: `leads_api` reads the read model, `leads_reader` the views of `leads_sql`, and neither anything else."""
 
+from typing import LiteralString
+
 import psycopg
-from psycopg import sql as composing
 
 from projector.core.pipeline import Connection
 from projector.database.schema import sections
-from projector.database.sql import query
+from projector.operate.rights import read_login
 
 
 def set_up_api_role(conn: Connection) -> list[str]:
@@ -15,30 +16,28 @@ def set_up_api_role(conn: Connection) -> list[str]:
     that a superuser has to run.
     """
     text = sections()["roles"]
-    try:
-        with conn.transaction():
-            conn.execute(text.encode(), prepare=False)
-    except psycopg.errors.InsufficientPrivilege:
+    login = read_login(conn).role_name
+    membership = f"GRANT leads_api TO {login};"
+    if not is_allowed(conn, text):
+        # Default privileges are those of the role that migrates.
+        statements = text.strip().replace(
+            "ALTER DEFAULT PRIVILEGES IN SCHEMA", f"ALTER DEFAULT PRIVILEGES FOR ROLE {login} IN SCHEMA"
+        )
         return [
             (
                 "The API cannot read yet, because this login may not create its role leads_api. Have a superuser run:\n"
-                f"{_for_another(conn, text)}"
+                f"{statements}\n{membership}"
             )
         ]
-    row = conn.execute(query("operate", "read_role")).fetchone()
-    if row is None or row[1]:
+    is_member = conn.execute("SELECT pg_has_role('leads_api', 'MEMBER')").fetchone() == (True,)
+    if is_member or is_allowed(conn, "GRANT leads_api TO CURRENT_USER"):
         return []
-    try:
-        with conn.transaction():
-            conn.execute(composing.SQL("GRANT leads_api TO {}").format(composing.Identifier(row[0])))
-    except psycopg.errors.InsufficientPrivilege:
-        return [
-            (
-                "This login may not give itself the role leads_api. Where the API has the same login, have a superuser"
-                f" run:\n{_membership(conn)}"
-            )
-        ]
-    return []
+    return [
+        (
+            "This login may not give itself the role leads_api. Where the API has the same login, have a superuser"
+            f" run:\n{membership}"
+        )
+    ]
 
 
 def set_up_reader_role(conn: Connection) -> list[str]:
@@ -47,32 +46,22 @@ def set_up_reader_role(conn: Connection) -> list[str]:
     Returns, where the login may not create it, the statements that a superuser has to run.
     """
     text = sections()["readers"]
+    if is_allowed(conn, text):
+        return []
+    return [
+        (
+            "Nobody can be given the views in leads_sql yet, because this login may not create their role"
+            f" leads_reader. If you want it, have a superuser run:\n{text.strip()}"
+        )
+    ]
+
+
+def is_allowed(conn: Connection, text: LiteralString, *others: type[psycopg.Error]) -> bool:
+    """Run the statements; return whether they ran: not where a right is missing, or one of the other errors came."""
+    refused: tuple[type[psycopg.Error], ...] = (psycopg.errors.InsufficientPrivilege, *others)
     try:
         with conn.transaction():
             conn.execute(text.encode(), prepare=False)
-    except psycopg.errors.InsufficientPrivilege:
-        return [
-            (
-                "Nobody can be given the views in leads_sql yet, because this login may not create their role"
-                f" leads_reader. If you want it, have a superuser run:\n{text.strip()}"
-            )
-        ]
-    return []
-
-
-def _for_another(conn: Connection, text: str) -> str:
-    """Return the statements as another role has to run them: default privileges are those of the role that migrates."""
-    owner = composing.Identifier(_login(conn)).as_string(conn)
-    statements = text.strip().replace(
-        "ALTER DEFAULT PRIVILEGES IN SCHEMA", f"ALTER DEFAULT PRIVILEGES FOR ROLE {owner} IN SCHEMA"
-    )
-    return f"{statements}\n{_membership(conn)}"
-
-
-def _membership(conn: Connection) -> str:
-    return composing.SQL("GRANT leads_api TO {};").format(composing.Identifier(_login(conn))).as_string(conn)
-
-
-def _login(conn: Connection) -> str:
-    row = conn.execute(query("operate", "read_user")).fetchone()
-    return "" if row is None else str(row[0])
+    except refused:
+        return False
+    return True

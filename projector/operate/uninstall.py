@@ -8,7 +8,6 @@ import psycopg
 from projector import capture
 from projector.core.pipeline import Connection
 from projector.database import locks
-from projector.database.sql import query
 from projector.operate.dependents import (
     Dependent,
     drop_own,
@@ -88,7 +87,7 @@ def _drop_role(conn: Connection, role: LiteralString) -> list[str]:
 
     Returns a sentence where it stays.
     """
-    if conn.execute(query("operate", "has_role"), {"role": role}).fetchone() is None:
+    if conn.execute("SELECT to_regrole(%s)", [role]).fetchone() == (None,):
         return []
     try:
         conn.execute("DROP ROLE " + role)

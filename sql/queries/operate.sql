@@ -49,7 +49,8 @@ ON CONFLICT DO NOTHING;
 
 -- name: find_source
 -- Returns of each source table, in the order in which they are given: name; kind, "table" or what else has its name,
--- null for nothing; owner; is_ours, whether this login has the rights of the owner; columns, their names.
+-- null for nothing; its full name and its owner as SQL writes them; is_owned, whether this login has the rights of the
+-- owner; is_readable; columns, their names; indexed, those that an index without a condition begins with.
 --
 -- Parameters: tables, their names, and relations, the same with their schemas.
 SELECT
@@ -61,44 +62,24 @@ SELECT
         WHEN c.relkind = 'f' THEN 'foreign table'
         WHEN c.oid IS NOT NULL THEN 'relation'
     END AS kind,
+    (pg_identify_object('pg_class'::regclass, c.oid, 0)).identity AS full_name,
     c.relowner::regrole::text AS owner,
-    coalesce(pg_has_role(c.relowner, 'USAGE'), false) AS is_ours,
+    coalesce(pg_has_role(c.relowner, 'USAGE'), false) AS is_owned,
+    coalesce(has_table_privilege(c.oid, 'SELECT'), false) AS is_readable,
     ARRAY(
         SELECT a.attname::text
         FROM pg_catalog.pg_attribute AS a
         WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-    ) AS columns
+    ) AS columns,
+    ARRAY(
+        SELECT a.attname::text
+        FROM pg_catalog.pg_index AS i
+        INNER JOIN pg_catalog.pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
+        WHERE i.indrelid = c.oid AND i.indisvalid AND i.indpred IS NULL
+    ) AS indexed
 FROM unnest(%(tables)s::text[], %(relations)s::text[]) WITH ORDINALITY AS t (name, relation, place)
 LEFT JOIN pg_catalog.pg_class AS c ON c.oid = to_regclass(t.relation)
 ORDER BY t.place;
-
--- name: read_role
--- Returns: current_user, and whether it may take the role of the API.
-SELECT
-    current_user::text AS name,
-    pg_has_role('leads_api', 'MEMBER') AS is_member;
-
--- name: read_user
-SELECT current_user::text AS name;
-
--- name: has_role
--- Returns one row if a role exists. Parameter: role.
-SELECT
-FROM pg_catalog.pg_roles AS r
-WHERE r.rolname = %(role)s;
-
--- name: has_index
--- Returns whether a table has an index that begins with a column. Parameters: relation, the table with its schema;
--- column_name.
-SELECT EXISTS (
-    SELECT
-    FROM pg_catalog.pg_index AS i
-    INNER JOIN pg_catalog.pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
-    WHERE i.indrelid = to_regclass(%(relation)s)
-        AND a.attname = %(column_name)s
-        AND i.indisvalid
-        AND i.indpred IS NULL
-) AS has_index;
 
 -- name: find_ascii_collation
 -- Returns: datname, datcollate, if lower() knows ASCII letters only in this database.
@@ -108,40 +89,26 @@ SELECT
 FROM pg_catalog.pg_database AS d
 WHERE d.datname = current_database() AND d.datcollate IN ('C', 'POSIX') AND lower('Ä') <> 'ä';
 
--- What migrate and uninstall may do, and whom it belongs to. A role owns what a role that it is a member of owns.
-
--- name: find_foreign_tables
--- Returns table_name, as SQL writes it, and owner of each captured source table that belongs to a role whose rights
--- the login does not have. Parameter: relations, the tables with their schemas.
+-- name: read_login
+-- Returns role_name and database_name, both as SQL writes them; can_create and can_create_temporary, whether the login
+-- may create schemas and temporary tables in the database.
 SELECT
-    i.identity AS table_name,
-    quote_ident(r.rolname) AS owner
-FROM unnest(%(relations)s::text[]) WITH ORDINALITY AS t (relation, place)
-INNER JOIN pg_catalog.pg_class AS c ON c.oid = to_regclass(t.relation)
-INNER JOIN pg_catalog.pg_roles AS r ON r.oid = c.relowner
-CROSS JOIN LATERAL pg_identify_object('pg_class'::regclass, c.oid, 0) AS i
-WHERE NOT pg_has_role(c.relowner, 'USAGE')
-ORDER BY t.place;
+    quote_ident(current_user) AS role_name,
+    quote_ident(current_database()) AS database_name,
+    has_database_privilege(current_database(), 'CREATE') AS can_create,
+    has_database_privilege(current_database(), 'TEMPORARY') AS can_create_temporary;
 
--- name: find_unreadable_tables
--- Returns the source tables that the login may not read, as SQL writes them. Parameter: relations, the tables
--- with their schemas.
-SELECT i.identity AS table_name
-FROM unnest(%(relations)s::text[]) WITH ORDINALITY AS t (relation, place)
-CROSS JOIN LATERAL pg_identify_object('pg_class'::regclass, to_regclass(t.relation), 0) AS i
-WHERE NOT has_table_privilege(to_regclass(t.relation), 'SELECT')
-ORDER BY t.place;
+-- What is ours, and whom it belongs to. A role owns what a role that it is a member of owns.
 
 -- name: find_schemas
--- Returns of each schema with a name of ours: schema_name, owner, is_ours (whether it holds our tables or views, or our
--- functions beside a read model in a database of its own), owned (whether the login has the rights of its owner), and
+-- Returns of each schema with a name of ours: schema_name, owner, is_ours (whether it holds our tables or views), and
 -- first_object, one that it holds; null where it is empty.
 --
 -- Two of three are enough, so that `migrate` can bring one back that was dropped by mistake. The schema of the
 -- API's keys has one table only.
 SELECT
     n.nspname::text AS schema_name,
-    quote_ident(r.rolname) AS owner,
+    n.nspowner::regrole::text AS owner,
     (
         SELECT count(*) >= CASE n.nspname WHEN 'leads_access' THEN 1 ELSE 2 END
         FROM pg_catalog.pg_class AS c
@@ -153,133 +120,73 @@ SELECT
                 ('leads_access', 'api_keys'),
                 ('leads_sql', 'leads'), ('leads_sql', 'messages'), ('leads_sql', 'statistics_by_day')
             )
-    )
-    OR (
-        n.nspname = 'projector'
-        AND (
-            SELECT count(*) = 3
-            FROM pg_catalog.pg_proc AS p
-            WHERE p.pronamespace = n.oid AND p.proname IN ('canonical_phone', 'clamp_time', 'format_time')
-        )
     ) AS is_ours,
-    pg_has_role(n.nspowner, 'USAGE') AS owned,
     (
-        SELECT o.type || ' ' || o.identity
-        FROM (
-            SELECT (pg_identify_object('pg_class'::regclass, c.oid, 0)).*
-            FROM pg_catalog.pg_class AS c
-            WHERE c.relnamespace = n.oid
-            UNION ALL
-            SELECT (pg_identify_object('pg_proc'::regclass, p.oid, 0)).*
-            FROM pg_catalog.pg_proc AS p
-            WHERE p.pronamespace = n.oid
-            UNION ALL
-            SELECT (pg_identify_object('pg_type'::regclass, t.oid, 0)).*
-            FROM pg_catalog.pg_type AS t
-            WHERE t.typnamespace = n.oid
-        ) AS o
-        ORDER BY o.type <> 'table', o.identity
+        SELECT i.type || ' ' || i.identity
+        FROM pg_catalog.pg_depend AS d
+        CROSS JOIN LATERAL pg_identify_object(d.classid, d.objid, d.objsubid) AS i
+        WHERE d.refclassid = 'pg_namespace'::regclass AND d.refobjid = n.oid AND d.deptype = 'n'
+        ORDER BY i.type <> 'table', i.identity
         LIMIT 1
     ) AS first_object
 FROM pg_catalog.pg_namespace AS n
-INNER JOIN pg_catalog.pg_roles AS r ON r.oid = n.nspowner
 WHERE n.nspname IN ('projector', 'read_model', 'leads_access', 'leads_sql')
 ORDER BY schema_name;
 
--- name: find_foreign_objects
--- Returns command (SCHEMA, VIEW, TABLE or FUNCTION), name as SQL writes it, and owner of each schema, view, table and
--- function of ours that belongs to a role whose rights the login does not have; the schemas first, since the new
--- owner of a table has to be the owner of its schema.
---
--- Parameter: names, the qualified names of our tables, views and functions.
+-- name: own_objects
+-- The schemas, tables, views and functions of ours: command, as ALTER and DROP call it; class_id and object_id;
+-- owner_id. Parameters: schemas; names, the qualified names of our tables, views and functions.
 SELECT
-    found.command,
-    found.name,
-    quote_ident(r.rolname) AS owner
-FROM (
-    SELECT
-        1 AS place,
-        'SCHEMA' AS command,
-        quote_ident(n.nspname) AS name,
-        n.nspowner AS owner_id
-    FROM pg_catalog.pg_namespace AS n
-    WHERE n.nspname IN ('projector', 'read_model', 'leads_access', 'leads_sql')
-    UNION ALL
-    SELECT
-        2 AS place,
-        CASE WHEN c.relkind = 'v' THEN 'VIEW' ELSE 'TABLE' END AS command,
-        i.identity AS name,
-        c.relowner AS owner_id
-    FROM pg_catalog.pg_class AS c
-    CROSS JOIN LATERAL pg_identify_object('pg_class'::regclass, c.oid, 0) AS i
-    WHERE c.relkind IN ('r', 'p', 'v')
-        AND c.relnamespace IN (
-            SELECT n.oid
-            FROM pg_catalog.pg_namespace AS n
-            WHERE n.nspname IN ('projector', 'read_model', 'leads_access', 'leads_sql')
-        )
-        AND c.relnamespace::regnamespace::text || '.' || c.relname = ANY(%(names)s::text[])
-    UNION ALL
-    SELECT
-        3 AS place,
-        'FUNCTION' AS command,
-        i.identity AS name,
-        p.proowner AS owner_id
-    FROM pg_catalog.pg_proc AS p
-    CROSS JOIN LATERAL pg_identify_object('pg_proc'::regclass, p.oid, 0) AS i
-    WHERE p.pronamespace IN (
-            SELECT n.oid
-            FROM pg_catalog.pg_namespace AS n
-            WHERE n.nspname IN ('projector', 'read_model', 'leads_access', 'leads_sql')
-        )
-        AND p.pronamespace::regnamespace::text || '.' || p.proname = ANY(%(names)s::text[])
-) AS found
-INNER JOIN pg_catalog.pg_roles AS r ON r.oid = found.owner_id
-WHERE NOT pg_has_role(found.owner_id, 'USAGE')
-ORDER BY found.place, found.name;
-
--- name: read_login
--- Returns role_name and database_name, both as SQL writes them; can_create and can_create_temporary, whether the login
--- may create schemas and temporary tables in the database.
+    'SCHEMA' AS command,
+    'pg_namespace'::regclass::oid AS class_id,
+    n.oid AS object_id,
+    n.nspowner AS owner_id
+FROM pg_catalog.pg_namespace AS n
+WHERE n.nspname = ANY(%(schemas)s::text[])
+UNION ALL
 SELECT
-    quote_ident(current_user) AS role_name,
-    quote_ident(current_database()) AS database_name,
-    has_database_privilege(current_database(), 'CREATE') AS can_create,
-    has_database_privilege(current_database(), 'TEMPORARY') AS can_create_temporary;
+    CASE WHEN c.relkind = 'v' THEN 'VIEW' ELSE 'TABLE' END AS command,
+    'pg_class'::regclass::oid AS class_id,
+    c.oid AS object_id,
+    c.relowner AS owner_id
+FROM pg_catalog.pg_class AS c
+INNER JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace AND n.nspname = ANY(%(schemas)s::text[])
+WHERE c.relkind IN ('r', 'p', 'v') AND n.nspname || '.' || c.relname = ANY(%(names)s::text[])
+UNION ALL
+SELECT
+    'FUNCTION' AS command,
+    'pg_proc'::regclass::oid AS class_id,
+    p.oid AS object_id,
+    p.proowner AS owner_id
+FROM pg_catalog.pg_proc AS p
+INNER JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace AND n.nspname = ANY(%(schemas)s::text[])
+WHERE n.nspname || '.' || p.proname = ANY(%(names)s::text[]);
 
--- What of others depends on the schemas of ours: what DROP SCHEMA … CASCADE would drop besides the read model.
+-- name: find_own_objects
+-- Returns command and name of each of `own`, the above, as SQL writes them; owner, and is_owned, whether the login has
+-- the rights of the owner. They are in an order in which each can be given an owner: that of a table has to be the
+-- owner of its schema. In the opposite order nothing that is left depends on what is dropped.
+SELECT
+    o.command,
+    i.identity AS name,
+    o.owner_id::regrole::text AS owner,
+    pg_has_role(o.owner_id, 'USAGE') AS is_owned
+FROM ({own}) AS o
+CROSS JOIN LATERAL pg_identify_object(o.class_id, o.object_id, 0) AS i
+ORDER BY array_position(ARRAY['SCHEMA', 'TABLE', 'FUNCTION', 'VIEW'], o.command), name;
 
 -- name: find_dependents
--- Returns kind and name of each object that is not ours and that would go with our schemas, ordered by both.
---
--- Parameters: schemas, the schemas of ours; names, the qualified names of our tables, views and functions; columns,
--- those of our tables, as schema.table.column; described, the qualified names of the tables that have these columns.
+-- Returns kind and name of each object that is not among `own` and that would go with it, ordered by both: what
+-- DROP SCHEMA … CASCADE would drop besides the read model.
 --
 -- It follows pg_depend as PostgreSQL does it for CASCADE: from an object to what depends on it, and from a part of an
--- object to the whole. A part of an object that is listed itself is left out, and so is what has no content of its own
--- and goes with a table without CASCADE: an index, a constraint or a policy on a table of ours, statistics, the
--- membership in a publication. Triggers, rules and columns that others gave our tables are listed.
-WITH RECURSIVE own (class_id, object_id) AS (
-    SELECT
-        'pg_namespace'::regclass::oid,
-        n.oid
-    FROM pg_catalog.pg_namespace AS n
-    WHERE n.nspname = ANY(%(schemas)s::text[])
-    UNION ALL
-    SELECT
-        'pg_class'::regclass::oid,
-        c.oid
-    FROM pg_catalog.pg_class AS c
-    WHERE c.relnamespace = ANY(%(schemas)s::text[]::regnamespace[])
-        AND c.relnamespace::regnamespace::text || '.' || c.relname = ANY(%(names)s::text[])
-    UNION ALL
-    SELECT
-        'pg_proc'::regclass::oid,
-        p.oid
-    FROM pg_catalog.pg_proc AS p
-    WHERE p.pronamespace = ANY(%(schemas)s::text[]::regnamespace[])
-        AND p.pronamespace::regnamespace::text || '.' || p.proname = ANY(%(names)s::text[])
-),
+-- object to the whole. What PostgreSQL drops without CASCADE is left out, since it has no content of its own: an index,
+-- a constraint or a policy on a table of ours, statistics, the membership in a publication. But triggers, rules and
+-- columns that others gave our tables are listed.
+--
+-- Parameters also: columns, those of our tables, as schema.table.column; described, the qualified names of the tables
+-- that have these columns.
+WITH RECURSIVE own AS ({own}),
 
 reached (class_id, object_id, part) AS (
     SELECT
@@ -299,10 +206,7 @@ reached (class_id, object_id, part) AS (
             d.objid AS object_id,
             d.objsubid AS part
         FROM pg_catalog.pg_depend AS d
-        WHERE d.refclassid = r.class_id
-            AND d.refobjid = r.object_id
-            AND (r.part = 0 OR d.refobjsubid = r.part)
-            AND d.deptype <> 'e'
+        WHERE d.refclassid = r.class_id AND d.refobjid = r.object_id AND (r.part = 0 OR d.refobjsubid = r.part)
         UNION ALL
         SELECT
             d.refclassid,
@@ -313,116 +217,61 @@ reached (class_id, object_id, part) AS (
     ) AS next
 ),
 
-placed AS (
+listed AS (
     SELECT
         r.class_id,
         r.object_id,
-        r.part,
-        coalesce(
-            rule.ev_class, nullif(con.conrelid, 0), def.adrelid, trig.tgrelid, pol.polrelid, stat.stxrelid,
-            nullif(typ.typrelid, 0), nullif(element.typrelid, 0), index.indrelid, toasted.oid, part_of.refobjid
-        ) AS table_id,
-        rule.rulename <> '_RETURN' OR (
-            NOT trig.tgisinternal
-            AND NOT (
-                trig.tgname LIKE 'leads\_capture\_%%'
-                AND ('pg_proc'::regclass, trig.tgfoid) IN (SELECT o.class_id, o.object_id FROM own AS o)
-            )
-        ) AS acts,
-        trig.tgfoid IS NOT NULL AS is_trigger
+        r.part
     FROM reached AS r
-    LEFT JOIN pg_catalog.pg_rewrite AS rule ON r.class_id = 'pg_rewrite'::regclass AND rule.oid = r.object_id
-    LEFT JOIN pg_catalog.pg_constraint AS con ON r.class_id = 'pg_constraint'::regclass AND con.oid = r.object_id
-    LEFT JOIN pg_catalog.pg_attrdef AS def ON r.class_id = 'pg_attrdef'::regclass AND def.oid = r.object_id
-    LEFT JOIN pg_catalog.pg_trigger AS trig ON r.class_id = 'pg_trigger'::regclass AND trig.oid = r.object_id
-    LEFT JOIN pg_catalog.pg_policy AS pol ON r.class_id = 'pg_policy'::regclass AND pol.oid = r.object_id
-    LEFT JOIN pg_catalog.pg_statistic_ext AS stat
-        ON r.class_id = 'pg_statistic_ext'::regclass AND stat.oid = r.object_id
-    LEFT JOIN pg_catalog.pg_type AS typ ON r.class_id = 'pg_type'::regclass AND typ.oid = r.object_id
-    LEFT JOIN pg_catalog.pg_type AS element ON element.oid = typ.typelem AND typ.typcategory = 'A'
-    LEFT JOIN pg_catalog.pg_index AS index ON r.class_id = 'pg_class'::regclass AND index.indexrelid = r.object_id
-    LEFT JOIN pg_catalog.pg_class AS toasted
-        ON r.class_id = 'pg_class'::regclass AND toasted.reltoastrelid = r.object_id
-    LEFT JOIN LATERAL (
-        SELECT d.refobjid
-        FROM pg_catalog.pg_depend AS d
-        INNER JOIN pg_catalog.pg_class AS c ON c.oid = d.objid AND c.relkind = 'S'
-        WHERE d.classid = r.class_id
-            AND d.objid = r.object_id
-            AND d.refclassid = 'pg_class'::regclass
-            AND d.deptype IN ('a', 'i')
-        LIMIT 1
-    ) AS part_of ON r.class_id = 'pg_class'::regclass
-),
-
-listed AS (
-    SELECT
-        p.class_id,
-        p.object_id,
-        p.part
-    FROM placed AS p
-    WHERE (p.class_id, p.object_id) NOT IN (SELECT o.class_id, o.object_id FROM own AS o)
-        AND p.class_id NOT IN (
-            'pg_publication_rel'::regclass, 'pg_publication_namespace'::regclass, 'pg_default_acl'::regclass,
-            'pg_amop'::regclass, 'pg_amproc'::regclass
-        )
-        -- A trigger of ours on a table of the platform goes with our triggers.
-        AND (NOT p.is_trigger OR p.acts)
-        AND (
-            p.table_id IS NULL
-            OR (
-                coalesce(p.acts, false)
-                OR ('pg_class'::regclass, p.table_id) NOT IN (SELECT o.class_id, o.object_id FROM own AS o)
-            )
-            AND NOT EXISTS (
-                SELECT
-                FROM reached AS whole
-                WHERE whole.class_id = 'pg_class'::regclass
-                    AND whole.object_id = p.table_id
-                    AND whole.part = 0
-                    AND (whole.class_id, whole.object_id) NOT IN (SELECT o.class_id, o.object_id FROM own AS o)
-            )
-        )
-        -- A type of arrays goes with the type of their elements.
-        AND NOT EXISTS (
-            SELECT
-            FROM pg_catalog.pg_type AS element
-            WHERE p.class_id = 'pg_type'::regclass AND element.typarray = p.object_id
-        )
-        -- A default goes with its column.
-        AND NOT EXISTS (
-            SELECT
-            FROM pg_catalog.pg_attrdef AS def
-            INNER JOIN reached AS c
-                ON c.class_id = 'pg_class'::regclass AND c.object_id = def.adrelid AND c.part = def.adnum
-            WHERE p.class_id = 'pg_attrdef'::regclass AND def.oid = p.object_id
-        )
-        -- So does a column with a table that is listed itself, and a member with its extension.
-        AND (
-            p.part = 0
-            OR NOT EXISTS (
-                SELECT
-                FROM reached AS whole
-                WHERE whole.class_id = p.class_id AND whole.object_id = p.object_id AND whole.part = 0
-            )
-        )
+    WHERE (r.class_id, r.object_id) NOT IN (SELECT o.class_id, o.object_id FROM own AS o)
+        -- It goes without CASCADE with something that goes, or with the whole that it is a column of.
         AND NOT EXISTS (
             SELECT
             FROM pg_catalog.pg_depend AS d
-            WHERE d.classid = p.class_id AND d.objid = p.object_id AND d.deptype = 'e'
+            INNER JOIN reached AS whole
+                ON whole.class_id = d.refclassid
+                AND whole.object_id = d.refobjid
+                AND whole.part IN (0, d.refobjsubid)
+            WHERE d.classid = r.class_id AND d.objid = r.object_id AND d.objsubid = r.part AND d.deptype <> 'n'
         )
-    UNION
+        AND (
+            r.part = 0
+            OR (r.class_id, r.object_id, 0) NOT IN (SELECT w.class_id, w.object_id, w.part FROM reached AS w)
+        )
+        -- A trigger of ours on a table of the platform goes with our triggers.
+        AND NOT EXISTS (
+            SELECT
+            FROM pg_catalog.pg_trigger AS t
+            WHERE r.class_id = 'pg_trigger'::regclass
+                AND t.oid = r.object_id
+                AND t.tgname LIKE 'leads\_capture\_%%'
+                AND t.tgfoid IN (SELECT o.object_id FROM own AS o)
+        )
+    UNION ALL
+    SELECT
+        'pg_trigger'::regclass,
+        t.oid,
+        0
+    FROM own AS o
+    INNER JOIN pg_catalog.pg_trigger AS t ON t.tgrelid = o.object_id AND NOT t.tgisinternal
+    UNION ALL
+    SELECT
+        'pg_rewrite'::regclass,
+        w.oid,
+        0
+    FROM own AS o
+    INNER JOIN pg_catalog.pg_rewrite AS w ON w.ev_class = o.object_id AND w.rulename <> '_RETURN'
+    UNION ALL
     SELECT
         'pg_class'::regclass,
         a.attrelid,
         a.attnum
-    FROM pg_catalog.pg_attribute AS a
-    INNER JOIN pg_catalog.pg_class AS c ON c.oid = a.attrelid AND c.relkind = 'r'
-    INNER JOIN own AS o ON o.class_id = 'pg_class'::regclass AND o.object_id = c.oid
-    WHERE a.attnum > 0
-        AND NOT a.attisdropped
-        AND c.relnamespace::regnamespace::text || '.' || c.relname = ANY(%(described)s::text[])
-        AND c.relnamespace::regnamespace::text || '.' || c.relname || '.' || a.attname <> ALL(%(columns)s::text[])
+    FROM own AS o
+    INNER JOIN pg_catalog.pg_attribute AS a ON a.attrelid = o.object_id AND a.attnum > 0 AND NOT a.attisdropped
+    CROSS JOIN LATERAL pg_identify_object('pg_class'::regclass, a.attrelid, 0) AS i
+    WHERE o.command = 'TABLE'
+        AND i.identity = ANY(%(described)s::text[])
+        AND i.identity || '.' || a.attname <> ALL(%(columns)s::text[])
 )
 
 SELECT DISTINCT
@@ -432,33 +281,6 @@ FROM listed AS l
 CROSS JOIN LATERAL pg_identify_object(l.class_id, l.object_id, l.part) AS i
 WHERE i.identity IS NOT NULL
 ORDER BY kind, name;
-
--- name: find_own_objects
--- Returns command (VIEW, FUNCTION or TABLE) and names, as SQL writes them, of the views, functions and tables of ours,
--- in the order in which nothing that is left depends on what is dropped.
---
--- Parameters: schemas, names, as in find_dependents.
-SELECT
-    found.command,
-    array_agg(found.name) AS names
-FROM (
-    SELECT
-        CASE WHEN c.relkind = 'v' THEN 'VIEW' ELSE 'TABLE' END AS command,
-        (pg_identify_object('pg_class'::regclass, c.oid, 0)).identity AS name
-    FROM pg_catalog.pg_class AS c
-    WHERE c.relnamespace = ANY(%(schemas)s::text[]::regnamespace[])
-        AND c.relkind IN ('r', 'p', 'v')
-        AND c.relnamespace::regnamespace::text || '.' || c.relname = ANY(%(names)s::text[])
-    UNION ALL
-    SELECT
-        'FUNCTION' AS command,
-        (pg_identify_object('pg_proc'::regclass, p.oid, 0)).identity AS name
-    FROM pg_catalog.pg_proc AS p
-    WHERE p.pronamespace = ANY(%(schemas)s::text[]::regnamespace[])
-        AND p.pronamespace::regnamespace::text || '.' || p.proname = ANY(%(names)s::text[])
-) AS found
-GROUP BY found.command
-ORDER BY array_position(ARRAY['VIEW', 'FUNCTION', 'TABLE'], found.command);
 
 -- name: find_publications
 -- Returns the publications that name a table or a schema of ours; those of all tables do not. Parameter: schemas.

@@ -1,4 +1,4 @@
--- What `status` reads, all of it in one REPEATABLE READ transaction.
+-- What `status` reads, all of it in one REPEATABLE READ transaction, and the metrics.
 
 -- name: is_installed
 -- Returns whether the database holds a read model and its projector, of this version or an older one.
@@ -311,3 +311,8 @@ WHERE l.locktype = 'advisory'
     AND l.pid <> pg_backend_pid()
 GROUP BY l.pid, a.usename, a.application_name, a.xact_start, a.backend_start, a.usesysid, q.relowner
 ORDER BY is_ours ASC, since ASC, l.pid ASC;
+
+-- name: read_found_differences
+-- Returns how many leads, keys and statistics were ever found to differ.
+SELECT p.found_differences
+FROM read_model.projection AS p;

@@ -102,7 +102,7 @@ def read_state(conn: Connection) -> State:
     status = read_status(conn, api_role="", with_sizes=False)
     if not status.projection:
         return State(status, 0)
-    found = conn.execute(query("metrics", "read_found_differences")).fetchone()
+    found = conn.execute(query("status", "read_found_differences")).fetchone()
     return State(status, found[0] if found else 0)
 
 

@@ -206,7 +206,7 @@ def _reference_rows(now: datetime) -> Iterator[Row]:
 
 def _refuse_present(conn: psycopg.Connection[Any], user_ids: list[str]) -> None:
     """Raise ProjectorError where one of these tenants exists: old and new rows of one tenant would be mixed."""
-    text = query("demo", "find_present_users", users=source_names(conn)["users"])
+    text = query("trial", "find_present_users", users=source_names(conn)["users"])
     found = conn.execute(text, {"user_ids": user_ids})
     present = [user_id for (user_id,) in found]
     if present:

@@ -305,7 +305,7 @@ class EmbeddedServer:
             time.sleep(0.1)
         try:
             with psycopg.connect(self.url("postgres"), autocommit=True, connect_timeout=10) as conn:
-                found = conn.execute(query("postgres", "has_database"), {"database": DATABASE}).fetchone()
+                found = conn.execute(query("trial", "has_database"), {"database": DATABASE}).fetchone()
                 if found == (False,):
                     conn.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE)))
         except psycopg.Error as error:

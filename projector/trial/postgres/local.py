@@ -124,12 +124,12 @@ def _prepare(url: str, *, is_demo: bool) -> None:
     with connect(url, application_name="leads-projector local") as conn:
         for notice in migrate(conn, create_source=is_demo):
             click.echo(notice)
-        if is_demo and conn.execute(query("postgres", "has_users")).fetchone() == (False,):
+        if is_demo and conn.execute(query("trial", "has_users")).fetchone() == (False,):
             report = demo.load(conn, today=datetime.now(UTC).date(), progress=progress)
             click.echo(
                 f"Loaded demo data: {counted(report.leads, 'lead')}, {counted(report.messages, 'message')}."
             )
-        if conn.execute(query("postgres", "was_built")).fetchone() == (False,):
+        if conn.execute(query("trial", "was_built")).fetchone() == (False,):
             done = rebuild(conn, tenants=None, progress=progress)
             click.echo(f"Built the read model: {counted(done.leads, 'lead')} in {done.seconds:.1f} s.")
 
@@ -240,7 +240,7 @@ def find_example(conn: Connection) -> ExampleLead | None:
     """Return the lead that the documents show, else one of the tenant with most leads; None where there is no lead."""
     with conn.cursor(row_factory=class_row(ExampleLead)) as cursor:
         wanted = {"user_id": _TENANT, "customer_phone": _LEAD}
-        return cursor.execute(query("postgres", "find_example_lead"), wanted).fetchone()
+        return cursor.execute(query("trial", "find_example_lead"), wanted).fetchone()
 
 
 def requests(api: str, example: ExampleLead) -> list[str]:

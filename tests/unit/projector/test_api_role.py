@@ -61,7 +61,7 @@ def test_rights_stay_where_only_the_membership_is_refused(
     with source_database.by(OWNER).connect() as conn:
         migrate(conn, create_source=False)
         [notice] = set_up_api_role(conn)
-    assert notice.splitlines()[1:] == [f'GRANT leads_api TO "{OWNER}";']
+    assert notice.splitlines()[1:] == [f"GRANT leads_api TO {OWNER};"]
     assert value(superuser, f"SELECT has_table_privilege('{ROLE}', 'read_model.leads', 'SELECT')") is True
     assert "GRANT leads_api TO" in answer(source_database, OWNER)[1]
     superuser.execute(notice.partition("\n")[2].encode())

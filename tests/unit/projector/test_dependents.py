@@ -4,9 +4,11 @@ import psycopg
 import pytest
 from psycopg.rows import TupleRow
 
-from projector.operate.dependents import find_dependents
+from projector.operate.dependents import drop_own, find_dependents
 from projector.operate.uninstall import uninstall
+from tests.support.cases import cases
 from tests.support.running import value
+from tests.support.server import Database
 
 Connection = psycopg.Connection[TupleRow]
 
@@ -82,9 +84,24 @@ CASES = {
     "type": ("CREATE TYPE projector.lens AS ENUM ('wide')", "type projector.lens"),
 }
 
+# PostgreSQL drops these with the table, as its parts: only the list protects them.
+PARTS = {"trigger on a table of ours", "rule", "column of a table of ours"}
+
 
 def found(conn: Connection) -> list[str]:
     return [f"{dependent.kind} {dependent.name}" for dependent in find_dependents(conn, SCHEMAS)]
+
+
+@cases("name", CASES)
+def test_each_kind_is_found_once_and_postgresql_refuses_to_drop_it(database: Database, name: str) -> None:
+    command, expected = CASES[name]
+    with database.connect() as conn, conn.transaction(force_rollback=True):
+        assert found(conn) == []
+        conn.execute(command.encode())
+        assert found(conn) == [expected]
+        if name not in PARTS:
+            with pytest.raises(psycopg.errors.DependentObjectsStillExist), conn.transaction():
+                drop_own(conn, SCHEMAS)
 
 
 @pytest.mark.parametrize(

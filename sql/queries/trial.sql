@@ -1,4 +1,4 @@
--- The look-ups of projector/postgres.
+-- The queries of projector/trial/.
 
 -- name: has_database
 -- Returns whether the server has a database.
@@ -36,3 +36,13 @@ ORDER BY
     l.last_message_at DESC NULLS LAST,
     l.customer_phone ASC
 LIMIT 1;
+
+-- name: find_present_users
+-- Returns the user_id of each demo tenant that already exists, in order.
+--
+-- Parameter: user_ids, the tenants that are to be loaded. users is the platform's table: before the first `migrate`
+-- there is no function that reads it.
+SELECT u.user_id
+FROM {users} AS u
+WHERE u.user_id = ANY(%(user_ids)s)
+ORDER BY u.user_id COLLATE "C";
