@@ -24,17 +24,13 @@ The files are in `sql/` next to this package in a checkout, and inside the packa
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import LiteralString
 
-from projector.database.schema import key_columns, lookup_columns, table_columns, typed_columns, value_columns
-
-_PACKAGE = Path(__file__).parents[1]
-ROOT = _PACKAGE if (_PACKAGE / "sql").is_dir() else _PACKAGE.parent
-"""The folder that holds `sql/` and `schema.sql`."""
+from projector.database.schema import ROOT, Table, table
 
 FENCE = "OFFSET 0"
 """What `{fence}` is unless the caller says otherwise: it holds the planner to one index scan for each key.
@@ -182,16 +178,16 @@ def _fill(text: str, names: Mapping[str, str]) -> str:
 
     def meaning(match: re.Match[str]) -> str:
         kind, name, alias = match.groups()
-        table = names.get("table", "") if name == "table" else name
+        of = names.get("table", "") if name == "table" else name
         if name is None and kind in names:
             return names[kind]
-        if table and kind == "definition":
-            file = next((ROOT / "sql" / "definition").rglob(f"{table}.sql"), None)
+        if of and kind == "definition":
+            file = next((ROOT / "sql" / "definition").rglob(f"{of}.sql"), None)
             if file is not None:
                 # A comment at the end of the last line must not swallow what follows the definition.
                 return _fill(_COMMENT.sub("", _read(file)).strip() + "\n", names)
-        if table and kind in _LISTS:
-            return ", ".join(_LISTS[kind](table, alias))
+        if of and kind in _LISTS:
+            return ", ".join(_LISTS[kind](table(of), alias))
         raise LookupError(f"{match[0]} means nothing here: projector/database/sql.py says what does.")
 
     return _PLACEHOLDER.sub(meaning, text)
@@ -211,26 +207,26 @@ def _queries(module: str) -> dict[str, LiteralString]:
     return {name: _COMMENT.sub("", text).strip() for name, text in zip(names, texts, strict=True)}
 
 
-def _prefixed(columns: Callable[[str], tuple[str, ...]]) -> Callable[[str, str | None], list[str]]:
-    """Return the columns of a table, with the alias if there is one."""
-    return lambda table, alias: [f"{alias}.{column}" if alias else column for column in columns(table)]
+def _prefixed(columns: Sequence[str], alias: str | None) -> list[str]:
+    """Return the columns, with the alias if there is one."""
+    return [f"{alias}.{column}" if alias else column for column in columns]
 
 
-def _of_values(pattern: str) -> Callable[[str, str | None], list[str]]:
+def _of_values(pattern: str) -> Callable[[Table, str | None], list[str]]:
     """Return the pattern for each column that is not part of the key."""
-    return lambda table, alias: [pattern.format(column=column, of=alias) for column in value_columns(table)]
+    return lambda table, alias: [pattern.format(column=column, of=alias) for column in table.values]
 
 
-_LISTS: dict[str, Callable[[str, str | None], list[str]]] = {
-    "columns": _prefixed(table_columns),
-    "types": lambda table, _alias: list(typed_columns(table)),
-    "key": _prefixed(key_columns),
-    "lookup": _prefixed(lookup_columns),
-    "values": _prefixed(value_columns),
+_LISTS: dict[str, Callable[[Table, str | None], list[str]]] = {
+    "columns": lambda table, alias: _prefixed(table.compared, alias),
+    "types": lambda table, _alias: list(table.types),
+    "key": lambda table, alias: _prefixed(table.key, alias),
+    "lookup": lambda table, alias: _prefixed(table.lookup, alias),
+    "values": lambda table, alias: _prefixed(table.values, alias),
     "zeros": _of_values("0"),
     "updates": _of_values("{column} = excluded.{column}"),
     "additions": _of_values("{column} = {of}.{column} + excluded.{column}"),
     # The sums of one part of a comparison.
     "sums": _of_values("coalesce(sum(side.{column}) FILTER (WHERE side.{of}), 0)"),
-    "key_texts": lambda table, alias: [f"{alias}.{column}::text" for column in key_columns(table)],
+    "key_texts": lambda table, alias: [f"{alias}.{column}::text" for column in table.key],
 }

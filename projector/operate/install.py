@@ -87,7 +87,7 @@ def _install(conn: Connection, source_schemas: Sequence[str], *, create_source: 
     _run(conn, {"schema.sql": sections()["read_model"] + sections()["access"]})
     _run(conn, {"schema.sql": sections()["projector"]})
     with _incomplete_schema("schema.sql"):
-        _comment(conn)
+        conn.execute(comments().encode(), prepare=False)
     _note_source(conn, schemas)
     _define(conn, schemas)
     _run(conn, functions("install/functions"))
@@ -170,23 +170,6 @@ def _own_shards(conn: Connection) -> None:
     """Wait for batches in progress, and keep others from beginning: the queue and the keys may have to be copied."""
     for shard in locks.SHARDS:
         conn.execute("SELECT pg_advisory_xact_lock(%s, %s)", (locks.SHARD, shard))
-
-
-def _comment(conn: Connection) -> None:
-    """Store the descriptions of schema.sql with the tables and columns."""
-    conn.execute(composing.SQL("; ").join(_comment_commands(comments())), prepare=False)
-
-
-def _comment_commands(
-    described: Sequence[tuple[str, str | None, str]],
-) -> Iterator[composing.Composed]:
-    for table, column, text in described:
-        name = composing.Identifier(*table.split("."))
-        if column is None:
-            yield composing.SQL("COMMENT ON TABLE {} IS {}").format(name, composing.Literal(text))
-        else:
-            place = composing.Identifier(*table.split("."), column)
-            yield composing.SQL("COMMENT ON COLUMN {} IS {}").format(place, composing.Literal(text))
 
 
 def _define(conn: Connection, schemas: Mapping[str, str]) -> None:

@@ -10,7 +10,7 @@ from projector.core import pipeline
 from projector.core.collisions import retry_on_collision
 from projector.core.pipeline import Connection
 from projector.database import locks
-from projector.database.schema import key_columns, value_columns
+from projector.database.schema import table
 from projector.database.sql import query, steps
 
 ROWS_PER_TRANSACTION = 1000
@@ -51,14 +51,14 @@ def find_differences(conn: Connection, tenants: Sequence[str] | None) -> list[St
     with conn.transaction():
         pipeline.set_based(conn)
         for one in steps("sweep/8_statistics/10_find_differences"):
-            table = one.name.split()[-1]
+            of = table(one.name.split()[-1])
             for key, expected, counted in pipeline.run_steps(conn, [one], parameters).fetchall():
                 found.append(
                     StatisticsDifference(
-                        table,
-                        dict(zip(key_columns(table), key, strict=True)),
-                        dict(zip(value_columns(table), expected, strict=True)),
-                        dict(zip(value_columns(table), counted, strict=True)),
+                        one.name.split()[-1],
+                        dict(zip(of.key, key, strict=True)),
+                        dict(zip(of.values, expected, strict=True)),
+                        dict(zip(of.values, counted, strict=True)),
                     )
                 )
     return found

@@ -32,34 +32,6 @@ SELECT
 FROM read_model.leads AS l
 LEFT JOIN read_model.lead_profiles AS p ON p.user_id = l.user_id AND p.customer_phone = l.customer_phone;
 COMMENT ON VIEW leads_sql.leads IS 'One row per lead. Key: user_id, customer_phone.';
-COMMENT ON COLUMN leads_sql.leads.user_id IS 'The tenant.';
-COMMENT ON COLUMN leads_sql.leads.customer_phone IS
-'The digits of a phone number, or any other identifier trimmed.';
-COMMENT ON COLUMN leads_sql.leads.name IS
-'Name of the winning extraction if it is not blank, else of the winning contact.';
-COMMENT ON COLUMN leads_sql.leads.email IS 'Email address, chosen as name is.';
-COMMENT ON COLUMN leads_sql.leads.company IS 'Company, chosen as name is.';
-COMMENT ON COLUMN leads_sql.leads.lead_status IS 'Hot, Warm or Cold; null for anything else.';
-COMMENT ON COLUMN leads_sql.leads.total_score IS 'Total score of the winning extraction.';
-COMMENT ON COLUMN leads_sql.leads.intent_score IS 'Score of the winning extraction.';
-COMMENT ON COLUMN leads_sql.leads.urgency_score IS 'Score of the winning extraction.';
-COMMENT ON COLUMN leads_sql.leads.budget_score IS 'Score of the winning extraction.';
-COMMENT ON COLUMN leads_sql.leads.fit_score IS 'Score of the winning extraction.';
-COMMENT ON COLUMN leads_sql.leads.engagement_score IS 'Score of the winning extraction.';
-COMMENT ON COLUMN leads_sql.leads.has_extraction IS 'Whether any extraction of its conversations exists.';
-COMMENT ON COLUMN leads_sql.leads.extraction_id IS 'The winning extraction.';
-COMMENT ON COLUMN leads_sql.leads.on_whatsapp IS
-'Whether a conversation or a template send of this lead is on whatsapp.';
-COMMENT ON COLUMN leads_sql.leads.on_instagram IS
-'Whether a conversation or a template send of this lead is on instagram.';
-COMMENT ON COLUMN leads_sql.leads.on_webchat IS
-'Whether a conversation or a template send of this lead is on webchat.';
-COMMENT ON COLUMN leads_sql.leads.total_messages IS 'Number of its messages.';
-COMMENT ON COLUMN leads_sql.leads.template_sends_count IS 'Number of template sends that went out.';
-COMMENT ON COLUMN leads_sql.leads.first_contact_at IS
-'Earliest of conversation start, message and template send.';
-COMMENT ON COLUMN leads_sql.leads.last_message_at IS
-'Time of its newest message; for a lead without conversations, of its newest template send.';
 
 CREATE OR REPLACE VIEW leads_sql.conversations AS
 SELECT
@@ -77,20 +49,6 @@ SELECT
     coalesce(c.newest_message_at, c.source_last_message_at) AS last_message_at
 FROM read_model.lead_conversations AS c;
 COMMENT ON VIEW leads_sql.conversations IS 'One row per conversation of a lead. Key: user_id, conversation_id.';
-COMMENT ON COLUMN leads_sql.conversations.user_id IS 'The tenant.';
-COMMENT ON COLUMN leads_sql.conversations.customer_phone IS 'The lead.';
-COMMENT ON COLUMN leads_sql.conversations.conversation_id IS 'The conversation.';
-COMMENT ON COLUMN leads_sql.conversations.agent_id IS 'The AI agent of the conversation.';
-COMMENT ON COLUMN leads_sql.conversations.agent_name IS 'Name of the agent.';
-COMMENT ON COLUMN leads_sql.conversations.platform IS 'Platform of the agent''s channel.';
-COMMENT ON COLUMN leads_sql.conversations.phone_number_id IS 'The agent''s channel.';
-COMMENT ON COLUMN leads_sql.conversations.is_active IS 'Whether it is active.';
-COMMENT ON COLUMN leads_sql.conversations.message_count IS 'Number of its messages.';
-COMMENT ON COLUMN leads_sql.conversations.created_at IS 'Start of the conversation.';
-COMMENT ON COLUMN leads_sql.conversations.first_message_at IS
-'Time of its earliest message; null without messages.';
-COMMENT ON COLUMN leads_sql.conversations.last_message_at IS
-'Time of its newest message; without messages, what the platform notes.';
 
 CREATE OR REPLACE VIEW leads_sql.messages AS
 SELECT
@@ -111,18 +69,6 @@ LEFT JOIN read_model.lead_conversations AS c
     ON c.user_id = m.user_id AND c.customer_phone = m.customer_phone AND c.conversation_id = m.conversation_id;
 COMMENT ON VIEW leads_sql.messages IS
 'One row per message of a lead. Key: user_id, message_id. Order: sent_at, conversation_id, sequence_no, message_id.';
-COMMENT ON COLUMN leads_sql.messages.user_id IS 'The tenant.';
-COMMENT ON COLUMN leads_sql.messages.customer_phone IS 'The lead.';
-COMMENT ON COLUMN leads_sql.messages.conversation_id IS 'The conversation.';
-COMMENT ON COLUMN leads_sql.messages.message_id IS 'The message.';
-COMMENT ON COLUMN leads_sql.messages.sequence_no IS 'Its number within the conversation.';
-COMMENT ON COLUMN leads_sql.messages.sent_at IS 'When it was sent.';
-COMMENT ON COLUMN leads_sql.messages.sender IS 'user or agent.';
-COMMENT ON COLUMN leads_sql.messages.status IS 'pending, failed or sent.';
-COMMENT ON COLUMN leads_sql.messages.text IS 'Its text, up to 64 KiB.';
-COMMENT ON COLUMN leads_sql.messages.agent_id IS 'The AI agent of the conversation.';
-COMMENT ON COLUMN leads_sql.messages.agent_name IS 'Name of the agent.';
-COMMENT ON COLUMN leads_sql.messages.platform IS 'Platform of the agent''s channel.';
 
 CREATE OR REPLACE VIEW leads_sql.statistics_by_day AS
 SELECT
@@ -142,14 +88,34 @@ WHERE t.granularity = 'day';
 COMMENT ON VIEW leads_sql.statistics_by_day IS
 'Numbers of leads by the UTC day of their last_message_at. Key: user_id, day. A day without leads has no row, and a lead
 without last_message_at is in none.';
-COMMENT ON COLUMN leads_sql.statistics_by_day.user_id IS 'The tenant.';
+
+-- A column is described as the column of its name in the first of these tables that has one.
+DO $$
+DECLARE
+    found record;
+BEGIN
+    FOR found IN
+        SELECT DISTINCT ON (own.attrelid, own.attnum)
+            format('%s.%I', own.attrelid::regclass, own.attname) AS name,
+            col_description(from_table.attrelid, from_table.attnum) AS description
+        FROM (
+            VALUES
+            ('leads', 1, 'leads'), ('leads', 2, 'lead_profiles'),
+            ('conversations', 1, 'lead_conversations'),
+            ('messages', 1, 'lead_messages'), ('messages', 2, 'lead_conversations'),
+            ('statistics_by_day', 1, 'lead_totals')
+        ) AS described (view_name, place, table_name)
+        INNER JOIN pg_catalog.pg_attribute AS own ON own.attrelid = ('leads_sql.' || described.view_name)::regclass
+        INNER JOIN pg_catalog.pg_attribute AS from_table
+            ON from_table.attrelid = ('read_model.' || described.table_name)::regclass
+            AND from_table.attname = own.attname
+        WHERE own.attnum > 0 AND from_table.attnum > 0
+        ORDER BY own.attrelid, own.attnum, described.place
+    LOOP
+        EXECUTE format('COMMENT ON COLUMN %s IS %L', found.name, found.description);
+    END LOOP;
+END
+$$;
+COMMENT ON COLUMN leads_sql.conversations.last_message_at IS
+'Time of its newest message; without messages, what the platform notes.';
 COMMENT ON COLUMN leads_sql.statistics_by_day.day IS 'UTC day of last_message_at.';
-COMMENT ON COLUMN leads_sql.statistics_by_day.leads IS 'Number of leads.';
-COMMENT ON COLUMN leads_sql.statistics_by_day.with_extraction IS 'How many of them have an extraction.';
-COMMENT ON COLUMN leads_sql.statistics_by_day.with_email IS 'How many of them have an email address.';
-COMMENT ON COLUMN leads_sql.statistics_by_day.hot IS 'How many of them are Hot.';
-COMMENT ON COLUMN leads_sql.statistics_by_day.warm IS 'How many of them are Warm.';
-COMMENT ON COLUMN leads_sql.statistics_by_day.cold IS 'How many of them are Cold.';
-COMMENT ON COLUMN leads_sql.statistics_by_day.on_whatsapp IS 'How many of them are on whatsapp.';
-COMMENT ON COLUMN leads_sql.statistics_by_day.on_instagram IS 'How many of them are on instagram.';
-COMMENT ON COLUMN leads_sql.statistics_by_day.on_webchat IS 'How many of them are on webchat.';

@@ -6,7 +6,7 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import TupleRow
 
-from projector.database.schema import table_columns
+from projector.database.schema import table as table_of
 from projector.report.counted import RunReport
 from projector.report.progress import QUIET
 from projector.sweep.rebuild import rebuild
@@ -24,7 +24,7 @@ TABLES = (*(f"read_model.{name}" for name in (*LEAD_TABLES, *STATISTICS)), "proj
 
 def rows(conn: Connection, table: str, *, columns: str = "") -> list[str]:
     """The rows of a table as texts, sorted; `columns` come after those of the table."""
-    names = sql.SQL(", ").join(map(sql.Identifier, table_columns(table)))
+    names = sql.SQL(", ").join(map(sql.Identifier, table_of(table).compared))
     query = sql.SQL("SELECT ROW({}{})::text FROM {}").format(
         names, sql.SQL(columns), sql.Identifier(*table.split("."))
     )
