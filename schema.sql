@@ -803,7 +803,7 @@ CREATE TABLE IF NOT EXISTS projector.left_out (
 );
 
 -- What has to outlive a process: where the version before finds the platform's tables, the projection version of the
--- last migrate, and whether an operator switched capture off.
+-- last migrate, what it defined, and whether an operator switched capture off.
 CREATE TABLE IF NOT EXISTS projector.settings (
     -- The setting.
     name text COLLATE "C" PRIMARY KEY,

@@ -96,6 +96,7 @@ def _install(conn: Connection, source_schemas: Sequence[str], *, create_source: 
     _run(conn, functions("install/after_tables"))
     if on_citus:
         citus.distribute(conn)
+    conn.execute(query("operate", "note_definitions"))
     conn.execute(query("operate", "note_version"), {"version": PROJECTION_VERSION})
     conn.execute(query("operate", "begin_projection"), {"version": PROJECTION_VERSION})
 

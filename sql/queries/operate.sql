@@ -39,6 +39,15 @@ INSERT INTO projector.settings (name, value)
 VALUES ('projection_version', %(version)s)
 ON CONFLICT (name) DO UPDATE SET value = excluded.value;
 
+-- name: note_definitions
+-- Notes the functions and views as `migrate` has created them.
+INSERT INTO projector.settings (name, value)
+SELECT
+    'definitions' AS name,
+    jsonb_object_agg(d.name, d.digest)::text AS value
+FROM projector.definitions AS d
+ON CONFLICT (name) DO UPDATE SET value = excluded.value;
+
 -- name: begin_projection
 -- Creates the row of the read model as a whole.
 --

@@ -275,6 +275,16 @@ SELECT
     quote_ident(current_database()) AS database_name
 FROM read_model.row_security AS s;
 
+-- name: find_replaced_definitions
+-- Returns kind and name, as PostgreSQL writes them, of each function and view of ours that is not as the last `migrate`
+-- created it.
+SELECT noted.name
+FROM projector.settings AS s
+CROSS JOIN LATERAL jsonb_each_text(s.value::jsonb) AS noted (name, digest)
+LEFT JOIN projector.definitions AS d ON d.name = noted.name
+WHERE s.name = 'definitions' AND d.digest IS DISTINCT FROM noted.digest
+ORDER BY noted.name;
+
 -- name: count_schedulers
 -- Returns sessions, how many sessions of schedulers are connected, and is_all_seen, whether the login may see the
 -- sessions of other users.

@@ -72,6 +72,12 @@ def _attention_to_build(status: Status, projection: Projection) -> Iterator[str]
         yield f"The last rebuild failed: {shorten(last.note or 'no reason known')}. Repair that, and run `rebuild`."
     elif status.rebuild_state == "interrupted" and status.no_scheduler_runs:
         yield "A rebuild was interrupted, and no scheduler is there to go on with it: run `rebuild`, or `run`."
+    if status.replaced_definitions:
+        names = ", ".join(status.replaced_definitions)
+        yield (
+            f"Not as `migrate` created it: {shorten(names)}. Rows may be computed by another rule: run `migrate`, which"
+            " replaces what was changed, then `rebuild`."
+        )
     if status.rebuild_state == "running":
         return
     if projection.built_at is None:

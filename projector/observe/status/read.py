@@ -234,7 +234,8 @@ class Verification:
 class Status:
     """The status. The read model is not installed where `projection` is None.
 
-    `missing_source` names the platform's tables and columns that the projection reads and that do not exist.
+    `missing_source` names the platform's tables and columns that the projection reads and that do not exist,
+    `replaced_definitions` the functions and views of ours that are not as `migrate` created them.
     """
 
     projection: Projection | None = None
@@ -252,6 +253,7 @@ class Status:
     erasures: Erasures = field(default_factory=Erasures)
     feeds: list[Feed] = field(default_factory=list)
     unfed_tables: list[str] = field(default_factory=list)
+    replaced_definitions: list[str] = field(default_factory=list)
 
     @property
     def rebuild_state(self) -> str:
@@ -342,6 +344,9 @@ def read_status(conn: Connection, *, api_role: str = "leads_api", with_sizes: bo
             erasures=_read(conn, Erasures, "read_erasures")[0],
             feeds=read_feeds(conn),
             unfed_tables=read_unfed_tables(conn),
+            replaced_definitions=[
+                name for (name,) in conn.execute(query("status", "find_replaced_definitions"))
+            ],
         )
 
 

@@ -42,7 +42,10 @@ def test_every_table_and_column_has_its_description_in_the_database(connection: 
     ).fetchall()
     described = {(table, column): text for table, column, text in found}
     assert [place for place, text in described.items() if not text] == []
-    assert described["read_model.lead_conversations", "platform"] == "Platform of the agent's channel, as stored."
+    assert (
+        described["read_model.lead_conversations", "platform"]
+        == "Platform of the agent's channel, as stored."
+    )
 
 
 def test_the_projection_version_is_noted(connection: Connection) -> None:

@@ -13,6 +13,7 @@ from projector.core.refresh import refresh
 from projector.database import locks
 from projector.database.sql import PROJECTION_VERSION
 from projector.observe.status import as_dict, find_attention, read_status, render
+from projector.operate.install import migrate
 from projector.report.progress import QUIET
 from projector.sweep.verify import verify
 from tests.support.commands import projector
@@ -267,3 +268,19 @@ def test_a_session_of_ours_is_shown_and_needs_nobody(built: Connection) -> None:
         [holder] = status.lock_holders
         assert holder.is_ours
         assert f"process {conn.info.backend_pid}, leads-projector rebuild" in render(status)
+
+
+def test_a_definition_that_was_replaced_by_hand_is_named(built: Connection, other: Connection) -> None:
+    assert find_attention(read_status(built)) == []
+    other.execute(
+        "CREATE OR REPLACE FUNCTION projector.format_time(value timestamptz) RETURNS text"
+        " LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN 'late'"
+    )
+    other.execute("CREATE OR REPLACE VIEW read_model.tenant_ids AS SELECT ''::text COLLATE \"C\" AS user_id")
+    sentence = one_sentence(read_status(built))
+    assert sentence.startswith(
+        "Not as `migrate` created it: function projector.format_time(timestamp with time zone), view"
+        " read_model.tenant_ids. Rows may be computed by another rule: run `migrate`"
+    )
+    migrate(other, create_source=False)
+    assert find_attention(read_status(built)) == []
