@@ -23,7 +23,7 @@ from tests.oracle.answers import Answer
 from tests.oracle.leads import Model, compute_leads
 from tests.oracle.source import read_source
 from tests.support import edge_cases, mutations, queries
-from tests.support.road import Road, address, replicated_platform
+from tests.support.replication import TwoServers, address, replicated_platform
 from tests.support.running import Scheduler, running_scheduler, value, wait_for
 from tests.support.server import connect
 
@@ -43,7 +43,7 @@ MASS = 3000
 class Load:
     """Random writes at the platform, each numbered in its transaction, and what the second server then promises."""
 
-    road: Road
+    both: TwoServers
     client: FlaskClient
     rng: random.Random
     committed: list[datetime] = field(default_factory=list)
@@ -51,7 +51,7 @@ class Load:
 
     def write(self, kind: str | None = None) -> None:
         """Commit a random change, and check the promise."""
-        platform = self.road.platform
+        platform = self.both.platform
         with platform.transaction():
             self.log.append(mutations.mutate(self.rng, platform, kind=kind, replica=True, now=NOW))
             self.number()
@@ -59,7 +59,7 @@ class Load:
 
     def write_much(self) -> None:
         """Commit a change of thousands of rows."""
-        platform = self.road.platform
+        platform = self.both.platform
         number = len(self.committed)
         with platform.transaction():
             platform.execute(
@@ -87,7 +87,7 @@ class Load:
 
     def look(self) -> datetime:
         """Check what the second server promises in one snapshot. Returns as of when it is."""
-        row = self.road.conn.execute(
+        row = self.both.conn.execute(
             "SELECT f.as_of, (SELECT max(n) FROM numbers) FROM read_model.freshness AS f"
         ).fetchone()
         assert row is not None
@@ -108,26 +108,26 @@ class Load:
 
     def attention(self) -> str:
         """What status says."""
-        return " ".join(find_attention(read_status(self.road.conn)))
+        return " ".join(find_attention(read_status(self.both.conn)))
 
     def compare(self) -> None:
         """Every answer of the second server, with an independent reading of the rows of the first."""
         known: dict[str, str] = {}
 
         def lower(text: str) -> str:
-            return known.setdefault(text, value(self.road.platform, "SELECT lower(%s::text)", text))
+            return known.setdefault(text, value(self.both.platform, "SELECT lower(%s::text)", text))
 
-        model = compute_leads(read_source(self.road.platform), lower)
+        model = compute_leads(read_source(self.both.platform), lower)
         for path, params, expected in expected_answers(model):
             answer = self.client.get(f"{path}?{queries.query_string(params)}")
             found = answers.differences(expected, answer.status_code, answer.get_json())
             assert found == [], (path, params, self.log)
 
     def number(self) -> None:
-        self.road.platform.execute("INSERT INTO numbers (n) VALUES (%s)", (len(self.committed),))
+        self.both.platform.execute("INSERT INTO numbers (n) VALUES (%s)", (len(self.committed),))
 
     def note_commit(self) -> None:
-        self.committed.append(value(self.road.platform, "SELECT clock_timestamp()"))
+        self.committed.append(value(self.both.platform, "SELECT clock_timestamp()"))
         self.look()
 
 
@@ -150,27 +150,29 @@ def expected_answers(model: Model) -> Iterator[tuple[str, queries.Pairs, Answer]
 def loaded(tmp_path: Path, seed: int, origin_url: str | None = None) -> Iterator[tuple[Load, Scheduler]]:
     """Both servers with edge cases in the tables, a scheduler, and the API."""
     # A large transaction is applied while it is still written.
-    with replicated_platform(streaming="parallel") as road:
-        given = road.origin_url if origin_url is None else origin_url
-        with followed(road, tmp_path, seed, given) as found:
+    with replicated_platform(streaming="parallel") as both:
+        given = both.origin_url if origin_url is None else origin_url
+        with followed(both, tmp_path, seed, given) as found:
             yield found
 
 
 @contextmanager
-def followed(road: Road, tmp_path: Path, seed: int, origin_url: str) -> Iterator[tuple[Load, Scheduler]]:
+def followed(
+    both: TwoServers, tmp_path: Path, seed: int, origin_url: str
+) -> Iterator[tuple[Load, Scheduler]]:
     """The same on servers that are there."""
     rng = random.Random(seed)
-    edge_cases.write(road.platform, edge_cases.generate(rng, 30, now=NOW))
-    for conn in (road.platform, road.conn):
+    edge_cases.write(both.platform, edge_cases.generate(rng, 30, now=NOW))
+    for conn in (both.platform, both.conn):
         conn.execute("CREATE TABLE numbers (n integer PRIMARY KEY)")
         conn.execute("CREATE TABLE clashes (n integer PRIMARY KEY)")
-    road.conn.execute("ALTER SUBSCRIPTION leads REFRESH PUBLICATION")
-    rebuild(road.conn, tenants=None, progress=QUIET)
-    url = address(road.conn)
+    both.conn.execute("ALTER SUBSCRIPTION leads REFRESH PUBLICATION")
+    rebuild(both.conn, tenants=None, progress=QUIET)
+    url = address(both.conn)
     app = create_app(Config(url, rate_limit="", log_level="CRITICAL"), clock=lambda: NOW)
     try:
         with running_scheduler(url, tmp_path, LEADS_ORIGIN_DATABASE_URL=origin_url) as scheduler:
-            yield Load(road, app.test_client(), rng), scheduler
+            yield Load(both, app.test_client(), rng), scheduler
     finally:
         app.extensions["leads"].database.engine.dispose()
 
@@ -178,26 +180,26 @@ def followed(road: Road, tmp_path: Path, seed: int, origin_url: str) -> Iterator
 @contextmanager
 def stuck(load: Load) -> Iterator[str]:
     """The worker of the subscription waits for a lock."""
-    with connect(address(load.road.conn)) as holder, holder.transaction():
+    with connect(address(load.both.conn)) as holder, holder.transaction():
         holder.execute("LOCK TABLE numbers IN SHARE MODE")
         yield ""
 
 
 @contextmanager
 def disabled(load: Load) -> Iterator[str]:
-    load.road.conn.execute("ALTER SUBSCRIPTION leads DISABLE")
+    load.both.conn.execute("ALTER SUBSCRIPTION leads DISABLE")
     yield "The subscription leads is disabled"
-    load.road.conn.execute("ALTER SUBSCRIPTION leads ENABLE")
+    load.both.conn.execute("ALTER SUBSCRIPTION leads ENABLE")
 
 
 @contextmanager
 def in_conflict(load: Load) -> Iterator[str]:
     """A row of the platform is there already."""
     number = len(load.committed)
-    load.road.conn.execute("INSERT INTO clashes (n) VALUES (%s)", (number,))
-    load.road.platform.execute("INSERT INTO clashes (n) VALUES (%s)", (number,))
+    load.both.conn.execute("INSERT INTO clashes (n) VALUES (%s)", (number,))
+    load.both.platform.execute("INSERT INTO clashes (n) VALUES (%s)", (number,))
     yield "The subscription leads failed"
-    load.road.conn.execute("DELETE FROM clashes")
+    load.both.conn.execute("DELETE FROM clashes")
 
 
 TROUBLES: tuple[Callable[[Load], AbstractContextManager[str]], ...] = (stuck, disabled, in_conflict)
@@ -234,17 +236,17 @@ def test_it_is_exact_and_promises_nothing_that_has_not_arrived(tmp_path: Path, s
             load.write()
         load.settle()
         load.compare()
-        assert "subscription leads: its worker is at" in render(read_status(load.road.conn))
+        assert "subscription leads: its worker is at" in render(read_status(load.both.conn))
         last = load.committed[-1]
         wait_for(lambda: load.printed_as_of() >= last, "callers are told")
 
 
 def test_without_the_address_of_the_platform_as_of_stands_still(tmp_path: Path) -> None:
     with loaded(tmp_path, 3, origin_url="") as (load, _):
-        load.road.write()
+        load.both.write()
         wait_for(
             lambda: (
-                value(load.road.conn, "SELECT count(*) FROM read_model.lead_messages WHERE user_id = 'u'")
+                value(load.both.conn, "SELECT count(*) FROM read_model.lead_messages WHERE user_id = 'u'")
                 == 1
             ),
             "the message is visible",

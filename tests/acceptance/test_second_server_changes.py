@@ -11,7 +11,7 @@ import pytest
 
 from projector.database.schema import source_tables
 from tests.acceptance.test_second_server import Load, followed
-from tests.support.road import address, replicated_platform
+from tests.support.replication import address, replicated_platform
 from tests.support.running import Scheduler, running_scheduler, value, wait_for, wait_until
 
 
@@ -24,13 +24,13 @@ def stack() -> Iterator[ExitStack]:
 @pytest.fixture(scope="module")
 def started(stack: ExitStack, tmp_path_factory: pytest.TempPathFactory) -> tuple[Load, Scheduler]:
     """Both servers, with a publication as docs/scaling.md has it, and a scheduler."""
-    road = stack.enter_context(replicated_platform())
-    found = stack.enter_context(followed(road, tmp_path_factory.mktemp("run"), 21, road.origin_url))
+    both = stack.enter_context(replicated_platform())
+    found = stack.enter_context(followed(both, tmp_path_factory.mktemp("run"), 21, both.origin_url))
     tables = ", ".join([*source_tables(), "numbers"])
-    road.platform.execute(
+    both.platform.execute(
         f"CREATE PUBLICATION listed FOR TABLE {tables} WITH (publish_via_partition_root = true)".encode()
     )
-    road.conn.execute("ALTER SUBSCRIPTION leads SET PUBLICATION listed")
+    both.conn.execute("ALTER SUBSCRIPTION leads SET PUBLICATION listed")
     return found
 
 
@@ -51,8 +51,8 @@ def settle(load: Load) -> None:
 
 def on_both(load: Load, command: str) -> None:
     """On the second server first."""
-    load.road.conn.execute(command.encode())
-    load.road.platform.execute(command.encode())
+    load.both.conn.execute(command.encode())
+    load.both.platform.execute(command.encode())
 
 
 def write_contact(load: Load) -> None:
@@ -75,8 +75,8 @@ def write_to_new_partition(load: Load) -> None:
 
 def write(load: Load, command: str) -> None:
     """Commit a change with a number of its own."""
-    with load.road.platform.transaction():
-        load.road.platform.execute(command.encode(), {"n": str(len(load.committed))})
+    with load.both.platform.transaction():
+        load.both.platform.execute(command.encode(), {"n": str(len(load.committed))})
         load.number()
     load.note_commit()
 
@@ -92,38 +92,38 @@ def hold(load: Load, said: str) -> None:
 
 def test_a_new_column_is_made_on_the_second_server_first(load: Load) -> None:
     on_both(load, "ALTER TABLE contacts ADD COLUMN remark text")
-    load.road.platform.execute("UPDATE contacts SET remark = 'x'")
+    load.both.platform.execute("UPDATE contacts SET remark = 'x'")
     settle(load)
     remarks = "SELECT count(*) FROM contacts WHERE remark = 'x'"
-    assert value(load.road.conn, remarks) == value(load.road.platform, remarks) > 0
+    assert value(load.both.conn, remarks) == value(load.both.platform, remarks) > 0
 
 
 def test_a_new_column_of_the_platform_alone_is_told_and_goes_on_the_platform_first(load: Load) -> None:
-    load.road.platform.execute("ALTER TABLE contacts ADD COLUMN more text")
+    load.both.platform.execute("ALTER TABLE contacts ADD COLUMN more text")
     write_contact(load)
     hold(load, "The subscription leads failed")
-    load.road.conn.execute("ALTER TABLE contacts ADD COLUMN more text")
+    load.both.conn.execute("ALTER TABLE contacts ADD COLUMN more text")
     settle(load)
-    load.road.platform.execute("ALTER TABLE contacts DROP COLUMN more")
+    load.both.platform.execute("ALTER TABLE contacts DROP COLUMN more")
     settle(load)
-    load.road.conn.execute("ALTER TABLE contacts DROP COLUMN more")
+    load.both.conn.execute("ALTER TABLE contacts DROP COLUMN more")
 
 
 def test_a_column_that_the_projection_reads_is_missed_at_once(load: Load) -> None:
-    load.road.platform.execute("ALTER TABLE contacts DROP COLUMN company")
+    load.both.platform.execute("ALTER TABLE contacts DROP COLUMN company")
     said = "public.contacts without the column company"
     wait_for(lambda: said in load.ready() and said in load.attention(), "it is told")
     held = len(load.committed)
     load.write("insert_message")
     assert load.look() <= load.committed[held]
-    load.road.platform.execute("ALTER TABLE contacts ADD COLUMN company varchar(255)")
+    load.both.platform.execute("ALTER TABLE contacts ADD COLUMN company varchar(255)")
     said = "missing until these tables are copied again: public.contacts"
     wait_for(lambda: said in load.ready() and said in load.attention(), "it is told")
-    load.road.platform.execute("ALTER PUBLICATION listed DROP TABLE contacts")
-    load.road.conn.execute("ALTER SUBSCRIPTION leads REFRESH PUBLICATION")
-    load.road.conn.execute("TRUNCATE contacts")
-    load.road.platform.execute("ALTER PUBLICATION listed ADD TABLE contacts")
-    load.road.conn.execute("ALTER SUBSCRIPTION leads REFRESH PUBLICATION")
+    load.both.platform.execute("ALTER PUBLICATION listed DROP TABLE contacts")
+    load.both.conn.execute("ALTER SUBSCRIPTION leads REFRESH PUBLICATION")
+    load.both.conn.execute("TRUNCATE contacts")
+    load.both.platform.execute("ALTER PUBLICATION listed ADD TABLE contacts")
+    load.both.conn.execute("ALTER SUBSCRIPTION leads REFRESH PUBLICATION")
 
 
 @pytest.mark.parametrize(
@@ -139,45 +139,45 @@ def test_a_column_is_renamed_or_rewritten_while_the_platform_holds_its_table(
     on_both(load, "ALTER TABLE contacts ADD COLUMN IF NOT EXISTS old_name text")
     for _ in range(5):
         write_contact(load)
-    with load.road.platform.transaction():
-        load.road.platform.execute(command.encode())
+    with load.both.platform.transaction():
+        load.both.platform.execute(command.encode())
         wait_until(
-            load.road.conn,
+            load.both.conn,
             "(SELECT latest_end_lsn FROM pg_stat_subscription WHERE subname = 'leads' AND relid IS NULL)"
             " >= %s::pg_lsn",
-            value(load.road.platform, "SELECT pg_current_wal_flush_lsn()::text"),
+            value(load.both.platform, "SELECT pg_current_wal_flush_lsn()::text"),
         )
-        load.road.conn.execute(command.encode())
+        load.both.conn.execute(command.encode())
     write_contact(load)
 
 
 def test_rows_that_wait_come_with_the_old_name_of_a_column(load: Load) -> None:
     on_both(load, "ALTER TABLE contacts ADD COLUMN note text")
     settle(load)
-    load.road.conn.execute("ALTER SUBSCRIPTION leads DISABLE")
-    wait_until(load.road.conn, "NOT EXISTS (SELECT FROM pg_stat_subscription WHERE pid IS NOT NULL)")
+    load.both.conn.execute("ALTER SUBSCRIPTION leads DISABLE")
+    wait_until(load.both.conn, "NOT EXISTS (SELECT FROM pg_stat_subscription WHERE pid IS NOT NULL)")
     write_contact(load)
     on_both(load, "ALTER TABLE contacts RENAME COLUMN note TO renamed")
-    load.road.conn.execute("ALTER SUBSCRIPTION leads ENABLE")
+    load.both.conn.execute("ALTER SUBSCRIPTION leads ENABLE")
     hold(load, "The subscription leads failed")
-    with load.road.conn.transaction():
+    with load.both.conn.transaction():
         # What waits on the platform has one name or the other.
-        load.road.conn.execute("ALTER TABLE contacts ADD COLUMN note text")
+        load.both.conn.execute("ALTER TABLE contacts ADD COLUMN note text")
     settle(load)
-    load.road.conn.execute("ALTER TABLE contacts DROP COLUMN note")
+    load.both.conn.execute("ALTER TABLE contacts DROP COLUMN note")
 
 
 def test_a_table_is_published_later(load: Load) -> None:
-    for conn in (load.road.conn, load.road.platform):
+    for conn in (load.both.conn, load.both.platform):
         conn.execute("CREATE TABLE later (n integer PRIMARY KEY)")
-    load.road.platform.execute("INSERT INTO later VALUES (1)")
-    load.road.platform.execute("ALTER PUBLICATION listed ADD TABLE later")
-    load.road.conn.execute("ALTER SUBSCRIPTION leads REFRESH PUBLICATION")
-    load.road.platform.execute("INSERT INTO later VALUES (2)")
-    wait_until(load.road.conn, "count(*) = 2 FROM later")
+    load.both.platform.execute("INSERT INTO later VALUES (1)")
+    load.both.platform.execute("ALTER PUBLICATION listed ADD TABLE later")
+    load.both.conn.execute("ALTER SUBSCRIPTION leads REFRESH PUBLICATION")
+    load.both.platform.execute("INSERT INTO later VALUES (2)")
+    wait_until(load.both.conn, "count(*) = 2 FROM later")
     # Its rows are there before its copy has ended, and until then nothing may drop it.
-    wait_until(load.road.conn, "bool_and(srsubstate = 'r') FROM pg_subscription_rel")
-    for conn in (load.road.platform, load.road.conn):
+    wait_until(load.both.conn, "bool_and(srsubstate = 'r') FROM pg_subscription_rel")
+    for conn in (load.both.platform, load.both.conn):
         conn.execute("DROP TABLE later")
 
 
@@ -189,7 +189,7 @@ CREATE TABLE messages_b PARTITION OF parted FOR VALUES FROM ('zzz') TO (MAXVALUE
 
 
 def test_messages_get_partitions_and_another_one_and_lose_it(load: Load) -> None:
-    platform, conn = load.road.platform, load.road.conn
+    platform, conn = load.both.platform, load.both.conn
     with platform.transaction():
         platform.execute(PARTITIONED, prepare=False)
         # The new table is published when it has its rows, so that they do not arrive twice.
@@ -232,7 +232,7 @@ NEW_PARTITION = "CREATE TABLE messages_c PARTITION OF messages FOR VALUES FROM (
 
 
 def lose_rows_of_new_partition(load: Load) -> None:
-    load.road.platform.execute("DELETE FROM messages WHERE message_id LIKE 'zz-%%'")
+    load.both.platform.execute("DELETE FROM messages WHERE message_id LIKE 'zz-%%'")
     settle(load)
 
 
@@ -240,7 +240,7 @@ def test_a_slot_is_lost(
     started: tuple[Load, Scheduler], load: Load, stack: ExitStack, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     _, scheduler = started
-    platform, conn = load.road.platform, load.road.conn
+    platform, conn = load.both.platform, load.both.conn
     platform.execute("ALTER SYSTEM SET max_slot_wal_keep_size = '1MB'")
     platform.execute("SELECT pg_reload_conf()")
     conn.execute("ALTER SUBSCRIPTION leads DISABLE")
@@ -253,10 +253,10 @@ def test_a_slot_is_lost(
     wait_for(lambda: "The subscription leads has no worker" in load.ready(), "it is told")
     scheduler.terminate()
     before = load.printed_as_of()
-    load.road.copy_again(publication="listed", more_tables=["numbers"])
+    load.both.copy_again(publication="listed", more_tables=["numbers"])
     # The API goes on with what it has, and says as of when that is.
     assert load.printed_as_of() == before
-    settings = {"LEADS_ORIGIN_DATABASE_URL": load.road.origin_url}
+    settings = {"LEADS_ORIGIN_DATABASE_URL": load.both.origin_url}
     again = stack.enter_context(
         running_scheduler(address(conn), tmp_path_factory.mktemp("again"), **settings)
     )

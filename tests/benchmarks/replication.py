@@ -16,7 +16,7 @@ from tests.benchmarks import servers, statements
 from tests.benchmarks.core import Row, compare, once
 from tests.benchmarks.fixtures import PATIENCE, Bench, Database, build, projector
 from tests.benchmarks.visible import Probes
-from tests.support.road import Road, address, replicated_platform
+from tests.support.replication import TwoServers, address, replicated_platform
 from tests.support.running import wait_until, write_conversations
 from tests.support.standby import running_standby
 
@@ -57,26 +57,26 @@ def _standby(bench: Bench) -> Iterator[Row]:
 
 def _subscription(bench: Bench) -> Iterator[Row]:
     """From a commit at the platform to an answer of the second server, and to one that vouches for the commit."""
-    with replicated_platform() as road:
-        write_conversations(road.platform, bench.size.small, first=2)
-        wait_until(road.conn, f"count(*) = {bench.size.small + 1} FROM public.conversations")
-        build(road.conn)
+    with replicated_platform() as both:
+        write_conversations(both.platform, bench.size.small, first=2)
+        wait_until(both.conn, f"count(*) = {bench.size.small + 1} FROM public.conversations")
+        build(both.conn)
         # An unlogged table is not published.
-        road.platform.execute(
+        both.platform.execute(
             "CREATE SCHEMA benchmark; CREATE SEQUENCE benchmark.numbers;"
             " CREATE UNLOGGED TABLE benchmark.conversations AS SELECT row_number() OVER ()::integer AS number,"
             " conversation_id, customer_phone FROM conversations"
         )
-        second = _database(address(road.conn), {})
+        second = _database(address(both.conn), {})
         with (
-            projector(second, LEADS_ORIGIN_DATABASE_URL=road.origin_url),
+            projector(second, LEADS_ORIGIN_DATABASE_URL=both.origin_url),
             servers.api(second) as api,
             closing(api.connection()) as connection,
         ):
-            Probes(road.platform, connection, "u").follow(1.0, _COMMITS_PER_SECOND)
-            probes = Probes(road.platform, connection, "u")
+            Probes(both.platform, connection, "u").follow(1.0, _COMMITS_PER_SECOND)
+            probes = Probes(both.platform, connection, "u")
             probes.follow(bench.size.visible / 3, _COMMITS_PER_SECOND)
-            vouched = list(_vouched(road, connection, bench.size.visible / 3))
+            vouched = list(_vouched(both, connection, bench.size.visible / 3))
     yield from probes.rows(f"commit to an answer over a subscription at {_COMMITS_PER_SECOND} commits/s", {})
     for name, place in (("p50", 49), ("p99", 98)):
         ours, request = (
@@ -86,13 +86,13 @@ def _subscription(bench: Bench) -> Iterator[Row]:
         yield Row(what, "ms", ours, "the request alone", request, note=f"{len(vouched)} commits followed")
 
 
-def _vouched(road: Road, connection: http.client.HTTPConnection, seconds: float) -> Iterator[float]:
+def _vouched(both: TwoServers, connection: http.client.HTTPConnection, seconds: float) -> Iterator[float]:
     """Milliseconds from a commit to an answer whose as-of is later, one after the other."""
     ends = monotonic() + seconds
     number = 0
     while number < 2 or monotonic() < ends:
         number += 1
-        row = road.platform.execute(
+        row = both.platform.execute(
             "INSERT INTO messages (message_id, conversation_id, sender, text) VALUES (%s, 'c-u-1', 'user', 'Hello')"
             " RETURNING clock_timestamp()",
             (f"vouched-{number}",),

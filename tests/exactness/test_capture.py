@@ -94,9 +94,9 @@ def test_a_writer_never_waits_for_a_refresh_in_flight(filled: Platform, point: s
     assert_exact(conn)
 
 
-def test_the_queue_has_no_rule_that_a_writer_could_break(platform: Platform) -> None:
+def test_the_queue_has_no_rule_that_a_writer_could_break(filled: Platform) -> None:
     assert value(
-        platform.conn,
+        filled.conn,
         "SELECT (SELECT count(*) FROM pg_constraint WHERE conrelid = 'projector.changes'::regclass AND contype <> 'n')"
         " + (SELECT count(*) FROM pg_index WHERE indrelid = 'projector.changes'::regclass AND indisunique)",
     ) == 0  # fmt: skip
@@ -470,8 +470,8 @@ def test_a_replicated_transaction_is_a_mass_change_beyond_a_hundred_rows(filled:
 # C5: no NOTIFY, which would serialize the commits of all writers.
 
 
-def test_no_function_of_the_writers_notifies(platform: Platform) -> None:
-    found = platform.conn.execute(
+def test_no_function_of_the_writers_notifies(filled: Platform) -> None:
+    found = filled.conn.execute(
         "SELECT p.proname FROM pg_proc AS p WHERE p.pronamespace = 'projector'::regnamespace AND p.prosrc ~* 'notify'"
     ).fetchall()
     assert found == []

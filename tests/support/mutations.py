@@ -39,6 +39,7 @@ KEYS = {
     "templates": "template_id",
     "template_sends": "send_id",
 }
+PARENTS = {"users", "phone_numbers", "agents", "conversations", "templates"}
 
 
 class NothingToChangeError(Exception):
@@ -87,11 +88,6 @@ class Writer:
             raise NothingToChangeError(table)
         return key
 
-    def pick_message(self) -> str:
-        """Choose a message, by its conversation where that has some, which spares a walk over all."""
-        conversation_id = self.conversation()
-        return self.pick_or_none("messages", "conversation_id = %s", conversation_id) or self.pick("messages")
-
     def insert(self, table: str, row: Mapping[str, object], clause: str = "") -> None:
         """Insert a row."""
         self.insert_all(table, [row], clause)
@@ -117,64 +113,43 @@ class Writer:
         )
         self.connection.execute(statement, [*(as_written(value) for value in changes.values()), key])
 
-    def delete(self, table: str, key: str) -> None:
-        """Delete a row by its key."""
-        self.execute(f"DELETE FROM {table} WHERE {KEYS[table]} = %s", key)
+    def one(self, table: str) -> str:
+        """Choose the key of a row; make one where there is none, or give up where nothing refers to such rows."""
+        if table == "messages":
+            # By its conversation where that has some, which spares a walk over all.
+            conversation_id = self.one("conversations")
+            return self.pick_or_none(table, "conversation_id = %s", conversation_id) or self.pick(table)
+        return self.pick_or_none(table) or self.new(table) if table in PARENTS else self.pick(table)
 
-    def user(self) -> str:
-        """Choose a tenant; make one where there is none."""
-        return self.pick_or_none("users") or self.new_user()
+    def new(self, table: str) -> str:
+        """Insert a row with a parent that is there, and return its key."""
+        row = self.row(table)
+        self.insert(table, row)
+        return str(row[KEYS[table]])
 
-    def new_user(self) -> str:
-        """Insert a tenant."""
-        row = self.cases.user()
-        self.insert("users", row)
-        return str(row["user_id"])
-
-    def channel(self) -> str:
-        """Choose a channel; make one where there is none."""
-        return self.pick_or_none("phone_numbers") or self.new_channel()
-
-    def new_channel(self) -> str:
-        """Insert a channel."""
-        row = self.cases.channel(self.user())
-        self.insert("phone_numbers", row)
-        return str(row["id"])
+    def row(self, table: str) -> Row:
+        """Make a row with a parent that is there."""
+        make: dict[str, Callable[[], Row]] = {
+            "users": self.cases.user,
+            "phone_numbers": lambda: self.cases.channel(self.one("users")),
+            "agents": lambda: self.cases.agent(self.one("users"), self.free_channel()),
+            "conversations": lambda: self.cases.conversation(self.one("agents"), PEOPLE),
+            "messages": lambda: self.new_messages(self.one("conversations"), 1)[0],
+            "extractions": lambda: self.cases.extraction(
+                self.one("conversations"), is_latest=self.cases.one_of((False, None))
+            ),
+            "contacts": lambda: self.cases.contact(self.one("users"), PEOPLE),
+            "templates": lambda: self.cases.template(self.one("users"), self.one("phone_numbers")),
+            "template_sends": lambda: self.cases.template_send(
+                self.one("templates"), self.one("conversations") if self.cases.chance(0.2) else None, PEOPLE
+            ),
+        }
+        return make[table]()
 
     def free_channel(self) -> str:
         """Choose a channel without an agent; make one where there is none."""
         free = "id NOT IN (SELECT phone_number_id FROM agents)"
-        return self.pick_or_none("phone_numbers", free) or self.new_channel()
-
-    def agent(self) -> str:
-        """Choose an agent; make one where there is none."""
-        return self.pick_or_none("agents") or self.new_agent()
-
-    def new_agent(self) -> str:
-        """Insert an agent on a free channel."""
-        row = self.cases.agent(self.user(), self.free_channel())
-        self.insert("agents", row)
-        return str(row["agent_id"])
-
-    def conversation(self) -> str:
-        """Choose a conversation; make one where there is none."""
-        return self.pick_or_none("conversations") or self.new_conversation()
-
-    def new_conversation(self) -> str:
-        """Insert a conversation."""
-        row = self.cases.conversation(self.agent(), PEOPLE)
-        self.insert("conversations", row)
-        return str(row["conversation_id"])
-
-    def template(self) -> str:
-        """Choose a template; make one where there is none."""
-        return self.pick_or_none("templates") or self.new_template()
-
-    def new_template(self) -> str:
-        """Insert a template."""
-        row = self.cases.template(self.user(), self.channel())
-        self.insert("templates", row)
-        return str(row["template_id"])
+        return self.pick_or_none("phone_numbers", free) or self.new("phone_numbers")
 
     def new_messages(self, conversation_id: str, count: int) -> list[Row]:
         """Make messages that continue a conversation, with gaps and without numbers now and then."""
@@ -189,159 +164,149 @@ class Writer:
         return rows
 
 
+Value = Callable[[Writer], object]
 Change = Callable[[Writer], str]
-CHANGES: dict[str, tuple[float, Change]] = {}
-REPLICA_CHANGES: dict[str, tuple[float, Change]] = {}
 
 
-def change(weight: float, changes: dict[str, tuple[float, Change]] = CHANGES) -> Callable[[Change], Change]:
-    """Declare a kind of change and how often it comes."""
-
-    def declare(function: Change) -> Change:
-        changes[function.__name__] = (weight, function)
-        return function
-
-    return declare
+def _of(*options: object) -> Value:
+    return lambda writer: writer.cases.one_of(options)
 
 
-# Messages.
+def _one(table: str) -> Value:
+    return lambda writer: writer.one(table)
 
 
-@change(14)
-def insert_message(writer: Writer) -> str:
-    """Insert one message."""
-    conversation_id = writer.conversation()
-    [row] = writer.new_messages(conversation_id, 1)
-    row["timestamp"] = writer.cases.now
-    writer.insert("messages", row)
-    return f"{row['message_id']} in {conversation_id}"
+def _moment(writer: Writer) -> object:
+    return writer.cases.moment_or_none()
 
 
-@change(6)
-def insert_late_message(writer: Writer) -> str:
-    """Insert one message with a time and a number of long ago."""
-    conversation_id = writer.conversation()
-    [row] = writer.new_messages(conversation_id, 1)
-    row["sequence_no"] = writer.cases.one_of((None, 0, -1, -(2**31), writer.rng.randrange(-1000, 0)))
-    writer.insert("messages", row)
-    return f"{row['message_id']} in {conversation_id}"
+def _phone(writer: Writer) -> object:
+    return writer.cases.phone(PEOPLE)
 
 
-@change(2)
-def insert_messages(writer: Writer) -> str:
-    """Insert messages of several conversations in one statement."""
+def _place(writer: Writer) -> object:
+    return writer.cases.one_of((None, writer.rng.randrange(10**6)))
+
+
+# Kinds of changes: what they do with any table.
+
+
+def _insert(table: str, clause: str = "", **columns: Value) -> Change:
+    """Insert a row; some of its columns are these."""
+
+    def make(writer: Writer) -> str:
+        row = writer.row(table) | {name: value(writer) for name, value in columns.items()}
+        writer.insert(table, row, clause)
+        return str(row[KEYS[table]])
+
+    return make
+
+
+def _update(table: str, **columns: Value) -> Change:
+    """Update columns of a row."""
+
+    def make(writer: Writer) -> str:
+        key, changes = writer.one(table), {name: value(writer) for name, value in columns.items()}
+        writer.update(table, key, **changes)
+        return f"{key} to {changes}"
+
+    return make
+
+
+def _edit(table: str, *kept: str) -> Change:
+    """Update some columns of a row to those of another one, but not its key nor these."""
+
+    def make(writer: Writer) -> str:
+        key, row = writer.one(table), writer.row(table)
+        columns = writer.rng.sample(sorted(row.keys() - {KEYS[table], *kept}), writer.rng.randint(1, 4))
+        writer.update(table, key, **{column: row[column] for column in columns})
+        return f"{key} {', '.join(columns)}"
+
+    return make
+
+
+def _delete(table: str) -> Change:
+    """Delete a row and, by cascade, what hangs on it."""
+
+    def make(writer: Writer) -> str:
+        key = writer.pick(table)
+        writer.execute(f"DELETE FROM {table} WHERE {KEYS[table]} = %s", key)
+        return key
+
+    return make
+
+
+def _run(query: str, **values: Value) -> Change:
+    """Run a statement."""
+
+    def make(writer: Writer) -> str:
+        given = {name: as_written(value(writer)) for name, value in values.items()}
+        cursor = writer.connection.execute(query.encode(), given or None)
+        return f"{cursor.rowcount} rows, {given}"
+
+    return make
+
+
+def _copy(table: str, count: int) -> Change:
+    """Import rows by COPY."""
+
+    def make(writer: Writer) -> str:
+        rows = [writer.row(table) for _ in range(count)]
+        copy_rows(writer.connection, table, rows)
+        if table == "conversations":
+            for row in rows:
+                copy_rows(writer.connection, "messages", writer.new_messages(str(row["conversation_id"]), 3))
+        return f"{count} rows"
+
+    return make
+
+
+def _truncate(*tables: str) -> Change:
+    """Truncate a table and all that refer to it."""
+
+    def make(writer: Writer) -> str:
+        table = writer.cases.one_of(tables)
+        writer.execute(f"TRUNCATE {table} CASCADE")
+        return table
+
+    return make
+
+
+# Changes that are like no other.
+
+
+def _messages_of_several_conversations(writer: Writer, most: int) -> list[Row]:
     rows = []
-    for conversation_id in sorted({writer.conversation() for _ in range(4)}):
-        rows += writer.new_messages(conversation_id, writer.rng.randint(1, 5))
+    for conversation_id in sorted({writer.one("conversations") for _ in range(4)}):
+        rows += writer.new_messages(conversation_id, writer.rng.randint(1, most))
+    return rows
+
+
+def _insert_messages(writer: Writer) -> str:
+    rows = _messages_of_several_conversations(writer, 5)
     writer.rng.shuffle(rows)
     writer.insert_all("messages", rows)
     return f"{len(rows)} rows"
 
 
-@change(2)
-def copy_messages(writer: Writer) -> str:
-    """Import messages by COPY."""
-    rows = []
-    for conversation_id in sorted({writer.conversation() for _ in range(4)}):
-        rows += writer.new_messages(conversation_id, writer.rng.randint(1, 10))
+def _copy_messages(writer: Writer) -> str:
+    rows = _messages_of_several_conversations(writer, 10)
     copy_rows(writer.connection, "messages", rows)
     return f"{len(rows)} rows"
 
 
-@change(6)
-def update_message_status(writer: Writer) -> str:
-    """Change the status of one message."""
-    message_id, status = writer.pick_message(), writer.cases.one_of(edge_cases.MESSAGE_STATUSES)
-    writer.update("messages", message_id, status=status)
-    return f"{message_id} to {status!r}"
-
-
-@change(1)
-def read_conversation(writer: Writer) -> str:
-    """Mark all messages of a conversation as read."""
-    conversation_id = writer.conversation()
-    count = writer.execute(
-        "UPDATE messages SET status = 'read' WHERE conversation_id = %s AND sender = 'agent'", conversation_id
-    )
-    return f"{count} rows of {conversation_id}"
-
-
-@change(3)
-def update_message_text(writer: Writer) -> str:
-    """Edit one message."""
-    message_id = writer.pick_message()
-    writer.update("messages", message_id, text=writer.cases.one_of((*edge_cases.TEXTS, None)))
-    return message_id
-
-
-@change(3)
-def update_message_time(writer: Writer) -> str:
-    """Move one message in time."""
-    message_id, moment = writer.pick_message(), writer.cases.moment_or_none()
-    writer.update("messages", message_id, timestamp=moment)
-    return f"{message_id} to {moment}"
-
-
-@change(2)
-def update_message_place(writer: Writer) -> str:
-    """Change sender and number of one message."""
-    message_id, number = writer.pick_message(), writer.cases.one_of((None, writer.rng.randrange(10**6)))
-    writer.update("messages", message_id, sequence_no=number, sender=writer.cases.one_of(edge_cases.SENDERS))
-    return f"{message_id} to {number}"
-
-
-@change(4)
-def delete_message(writer: Writer) -> str:
-    """Delete one message."""
-    message_id = writer.pick_message()
-    writer.delete("messages", message_id)
-    return message_id
-
-
-@change(1)
-def delete_messages_of_conversation(writer: Writer) -> str:
-    """Empty a conversation, but leave it."""
-    conversation_id = writer.conversation()
-    count = writer.execute("DELETE FROM messages WHERE conversation_id = %s", conversation_id)
-    return f"{count} rows of {conversation_id}"
-
-
-@change(3)
-def move_message(writer: Writer) -> str:
-    """Move one message to another conversation."""
-    message_id, conversation_id = writer.pick_message(), writer.conversation()
-    number = writer.cases.one_of((None, writer.rng.randrange(10**6)))
-    writer.update("messages", message_id, conversation_id=conversation_id, sequence_no=number)
-    return f"{message_id} to {conversation_id}"
-
-
-@change(1)
-def move_all_messages(writer: Writer) -> str:
-    """Move all messages of a conversation to another."""
-    origin, target = writer.conversation(), writer.conversation()
-    count = writer.execute(
-        "UPDATE messages SET conversation_id = %s, sequence_no = NULL WHERE conversation_id = %s",
-        target,
-        origin,
-    )
-    return f"{count} rows from {origin} to {target}"
-
-
-@change(1)
-def replace_message(writer: Writer) -> str:
+def _replace_message(writer: Writer) -> str:
     """Delete a message and insert another under its key, in one transaction."""
-    message_id = writer.pick_message()
-    [row] = writer.new_messages(writer.conversation(), 1)
-    writer.delete("messages", message_id)
+    message_id, row = writer.one("messages"), writer.row("messages")
+    writer.execute("DELETE FROM messages WHERE message_id = %s", message_id)
     writer.insert("messages", {**row, "message_id": message_id})
     return message_id
 
 
-@change(2)
-def upsert_messages(writer: Writer) -> str:
-    """Insert messages, known and new ones, that update what is there."""
-    rows = writer.new_messages(writer.conversation(), 2)
-    rows[0]["message_id"] = writer.pick_message()
+def _upsert_messages(writer: Writer) -> str:
+    """Insert messages, a known and a new one, that update what is there."""
+    rows = writer.new_messages(writer.one("conversations"), 2)
+    rows[0]["message_id"] = writer.one("messages")
     writer.insert_all(
         "messages",
         rows,
@@ -351,20 +316,9 @@ def upsert_messages(writer: Writer) -> str:
     return f"{rows[0]['message_id']} and {rows[1]['message_id']}"
 
 
-@change(1)
-def insert_known_message(writer: Writer) -> str:
-    """Insert a message that is there already, which does nothing."""
-    [row] = writer.new_messages(writer.conversation(), 1)
-    row["message_id"] = writer.pick_message()
-    writer.insert("messages", row, "ON CONFLICT DO NOTHING")
-    return str(row["message_id"])
-
-
-@change(2)
-def merge_messages(writer: Writer) -> str:
+def _merge_messages(writer: Writer) -> str:
     """Update, delete and insert messages in one MERGE."""
-    known, doomed = writer.pick_message(), writer.pick_message()
-    [row] = writer.new_messages(writer.conversation(), 1)
+    known, doomed, row = writer.one("messages"), writer.one("messages"), writer.row("messages")
     writer.execute(
         "MERGE INTO messages USING (VALUES (%s, %s), (%s, %s), (%s, %s)) AS given (id, action)"
         " ON messages.message_id = given.id"
@@ -379,235 +333,17 @@ def merge_messages(writer: Writer) -> str:
     return f"{known} updated, {doomed} deleted, {row['message_id']} inserted"
 
 
-# Conversations.
-
-
-@change(5)
-def insert_conversation(writer: Writer) -> str:
+def _insert_conversation(writer: Writer) -> str:
     """Insert a conversation, with a first message more often than not."""
-    conversation_id = writer.new_conversation()
+    conversation_id = writer.new("conversations")
     if writer.cases.chance(0.6):
         writer.insert_all("messages", writer.new_messages(conversation_id, writer.rng.randint(1, 3)))
     return conversation_id
 
 
-@change(1)
-def copy_conversations(writer: Writer) -> str:
-    """Import conversations and their messages by COPY."""
-    rows = [writer.cases.conversation(writer.agent(), PEOPLE) for _ in range(3)]
-    copy_rows(writer.connection, "conversations", rows)
-    for row in rows:
-        copy_rows(writer.connection, "messages", writer.new_messages(str(row["conversation_id"]), 3))
-    return f"{len(rows)} rows"
-
-
-@change(4)
-def update_conversation_phone(writer: Writer) -> str:
-    """Give a conversation to another customer, or spell its customer in another way."""
-    conversation_id, phone = writer.conversation(), writer.cases.phone(PEOPLE)
-    writer.update("conversations", conversation_id, customer_phone=phone)
-    return f"{conversation_id} to {phone!r}"
-
-
-@change(4)
-def move_conversation(writer: Writer) -> str:
-    """Give a conversation to another agent, which may be another tenant's."""
-    conversation_id, agent_id = writer.conversation(), writer.agent()
-    writer.update("conversations", conversation_id, agent_id=agent_id)
-    return f"{conversation_id} to {agent_id}"
-
-
-@change(4)
-def update_conversation(writer: Writer) -> str:
-    """Change the flag and the times of a conversation."""
-    conversation_id = writer.conversation()
-    writer.update(
-        "conversations",
-        conversation_id,
-        is_active=writer.cases.is_active(),
-        created_at=writer.cases.moment_or_none(),
-        last_message_at=writer.cases.moment_or_none(),
-    )
-    return conversation_id
-
-
-@change(1)
-def upsert_conversation(writer: Writer) -> str:
-    """Insert a conversation that updates the one there."""
-    row = writer.cases.conversation(writer.agent(), PEOPLE)
-    row["conversation_id"] = writer.conversation()
-    writer.insert(
-        "conversations",
-        row,
-        "ON CONFLICT (conversation_id) DO UPDATE SET customer_phone = excluded.customer_phone,"
-        " agent_id = excluded.agent_id, is_active = excluded.is_active",
-    )
-    return str(row["conversation_id"])
-
-
-@change(1)
-def respell_conversations(writer: Writer) -> str:
-    """Put a plus before the phones of all conversations of an agent."""
-    agent_id = writer.agent()
-    count = writer.execute(
-        "UPDATE conversations SET customer_phone = '+' || customer_phone"
-        " WHERE agent_id = %s AND customer_phone ~ '^[0-9]{10,15}$'",
-        agent_id,
-    )
-    return f"{count} rows of {agent_id}"
-
-
-@change(2)
-def delete_conversation(writer: Writer) -> str:
-    """Delete a conversation and, by cascade, what hangs on it."""
-    conversation_id = writer.pick("conversations")
-    writer.delete("conversations", conversation_id)
-    return conversation_id
-
-
-# Agents and channels.
-
-
-@change(2)
-def insert_agent(writer: Writer) -> str:
-    """Insert an agent."""
-    return writer.new_agent()
-
-
-@change(2)
-def rename_agent(writer: Writer) -> str:
-    """Rename an agent."""
-    agent_id, name = writer.agent(), writer.cases.one_of(edge_cases.AGENT_NAMES)
-    writer.update("agents", agent_id, name=name)
-    return f"{agent_id} to {name!r}"
-
-
-@change(2)
-def relink_agent(writer: Writer) -> str:
-    """Link an agent to another channel."""
-    agent_id, channel_id = writer.agent(), writer.free_channel()
-    writer.update("agents", agent_id, phone_number_id=channel_id)
-    return f"{agent_id} to {channel_id}"
-
-
-@change(1.5)
-def move_agent(writer: Writer) -> str:
-    """Give an agent with all its conversations to another tenant."""
-    agent_id, user_id = writer.agent(), writer.user()
-    writer.update("agents", agent_id, user_id=user_id)
-    return f"{agent_id} to {user_id}"
-
-
-@change(0.4)
-def delete_agent(writer: Writer) -> str:
-    """Delete an agent and, by cascade, what hangs on it."""
-    agent_id = writer.pick("agents")
-    writer.delete("agents", agent_id)
-    return agent_id
-
-
-@change(1)
-def insert_channel(writer: Writer) -> str:
-    """Insert a channel."""
-    return writer.new_channel()
-
-
-@change(2)
-def update_channel_platform(writer: Writer) -> str:
-    """Change the platform of a channel."""
-    channel_id, platform = writer.channel(), writer.cases.platform()
-    writer.update("phone_numbers", channel_id, platform=platform)
-    return f"{channel_id} to {platform!r}"
-
-
-@change(0.5)
-def move_channel(writer: Writer) -> str:
-    """Give a channel to another tenant, which changes no lead."""
-    channel_id, user_id = writer.channel(), writer.user()
-    writer.update("phone_numbers", channel_id, user_id=user_id, display_name="moved")
-    return f"{channel_id} to {user_id}"
-
-
-@change(0.2)
-def delete_channel(writer: Writer) -> str:
-    """Delete a channel and, by cascade, its agent and templates."""
-    channel_id = writer.pick("phone_numbers")
-    writer.delete("phone_numbers", channel_id)
-    return channel_id
-
-
-# Contacts.
-
-
-@change(3)
-def insert_contact(writer: Writer) -> str:
-    """Insert a contact."""
-    row = writer.cases.contact(writer.user(), PEOPLE)
-    writer.insert("contacts", row)
-    return f"{row['contact_id']} {row['phone']!r}"
-
-
-@change(4)
-def update_contact(writer: Writer) -> str:
-    """Edit a contact."""
-    contact_id = writer.pick("contacts")
-    row = writer.cases.contact("", PEOPLE)
-    del row["contact_id"], row["user_id"], row["phone"]
-    columns = writer.rng.sample(list(row), writer.rng.randint(1, 4))
-    writer.update("contacts", contact_id, **{column: row[column] for column in columns})
-    return f"{contact_id} {', '.join(columns)}"
-
-
-@change(2)
-def update_contact_phone(writer: Writer) -> str:
-    """Give a contact another phone, or another spelling."""
-    contact_id, phone = writer.pick("contacts"), writer.cases.contact_phone(PEOPLE)
-    writer.update("contacts", contact_id, phone=phone)
-    return f"{contact_id} to {phone!r}"
-
-
-@change(1)
-def move_contact(writer: Writer) -> str:
-    """Give a contact to another tenant."""
-    contact_id, user_id = writer.pick("contacts"), writer.user()
-    writer.update("contacts", contact_id, user_id=user_id)
-    return f"{contact_id} to {user_id}"
-
-
-@change(2)
-def delete_contact(writer: Writer) -> str:
-    """Delete a contact."""
-    contact_id = writer.pick("contacts")
-    writer.delete("contacts", contact_id)
-    return contact_id
-
-
-@change(1)
-def copy_contacts(writer: Writer) -> str:
-    """Import contacts by COPY."""
-    user_id = writer.user()
-    copy_rows(writer.connection, "contacts", [writer.cases.contact(user_id, PEOPLE * 20) for _ in range(5)])
-    return f"5 rows of {user_id}"
-
-
-@change(2)
-def upsert_contact(writer: Writer) -> str:
-    """Insert a contact that updates the one there."""
-    row = writer.cases.contact(writer.user(), PEOPLE)
-    writer.insert(
-        "contacts",
-        row,
-        "ON CONFLICT (user_id, phone) DO UPDATE SET name = excluded.name, email = excluded.email,"
-        " updated_at = excluded.updated_at",
-    )
-    return f"{row['contact_id']} {row['phone']!r}"
-
-
-@change(1)
-def merge_contacts(writer: Writer) -> str:
+def _merge_contacts(writer: Writer) -> str:
     """Update a contact and insert another in one MERGE."""
-    contact_id = writer.pick("contacts")
-    row = writer.cases.contact(writer.user(), PEOPLE)
+    contact_id, row = writer.pick("contacts"), writer.row("contacts")
     writer.execute(
         "MERGE INTO contacts USING (VALUES (%s), (%s)) AS given (id) ON contacts.contact_id = given.id"
         " WHEN MATCHED THEN UPDATE SET name = %s, company = NULL, updated_at = %s"
@@ -619,13 +355,9 @@ def merge_contacts(writer: Writer) -> str:
     return f"{contact_id} updated, {row['contact_id']} inserted"
 
 
-# Extractions.
-
-
-@change(6)
-def run_extraction(writer: Writer) -> str:
+def _run_extraction(writer: Writer) -> str:
     """Insert an extraction as the platform does: the older ones are no longer the latest."""
-    conversation_id = writer.conversation()
+    conversation_id = writer.one("conversations")
     writer.execute(
         "UPDATE extractions SET is_latest = false WHERE conversation_id = %s AND is_latest", conversation_id
     )
@@ -634,148 +366,15 @@ def run_extraction(writer: Writer) -> str:
     return f"{row['extraction_id']} of {conversation_id}"
 
 
-@change(2)
-def insert_old_extraction(writer: Writer) -> str:
-    """Insert an extraction that is not the latest."""
-    row = writer.cases.extraction(writer.conversation(), is_latest=writer.cases.one_of((False, None)))
-    writer.insert("extractions", row)
-    return f"{row['extraction_id']} of {row['conversation_id']}"
-
-
-@change(3)
-def update_extraction(writer: Writer) -> str:
-    """Change some values of an extraction."""
-    extraction_id = writer.pick("extractions")
-    row = writer.cases.extraction("", is_latest=None)
-    del row["extraction_id"], row["conversation_id"], row["is_latest"]
-    columns = writer.rng.sample(list(row), writer.rng.randint(1, 4))
-    writer.update("extractions", extraction_id, **{column: row[column] for column in columns})
-    return f"{extraction_id} {', '.join(columns)}"
-
-
-@change(1)
-def forget_latest_extraction(writer: Writer) -> str:
-    """Take the flag from the latest extraction of a conversation."""
+def _forget_latest_extraction(writer: Writer) -> str:
     extraction_id, flag = writer.pick("extractions", "is_latest"), writer.cases.one_of((False, None))
     writer.update("extractions", extraction_id, is_latest=flag)
     return f"{extraction_id} to {flag}"
 
 
-@change(1)
-def move_extraction(writer: Writer) -> str:
-    """Move an extraction to another conversation."""
-    extraction_id, conversation_id = writer.pick("extractions"), writer.conversation()
-    writer.update("extractions", extraction_id, conversation_id=conversation_id, is_latest=False)
-    return f"{extraction_id} to {conversation_id}"
-
-
-@change(2)
-def delete_extraction(writer: Writer) -> str:
-    """Delete an extraction."""
-    extraction_id = writer.pick("extractions")
-    writer.delete("extractions", extraction_id)
-    return extraction_id
-
-
-# Templates and their sends.
-
-
-@change(0.5)
-def insert_template(writer: Writer) -> str:
-    """Insert a template."""
-    return writer.new_template()
-
-
-@change(1)
-def move_template(writer: Writer) -> str:
-    """Give a template to another tenant, to another channel, or both."""
-    template_id = writer.template()
-    changes = {"user_id": writer.user(), "phone_number_id": writer.channel()}
-    for column in writer.rng.sample(list(changes), writer.rng.randint(0, 1)):
-        del changes[column]
-    writer.update("templates", template_id, **changes)
-    return f"{template_id} to {changes}"
-
-
-@change(0.3)
-def rename_template(writer: Writer) -> str:
-    """Rename a template, which changes no lead."""
-    template_id = writer.template()
-    writer.update("templates", template_id, name=writer.cases.one_of(edge_cases.AGENT_NAMES))
-    return template_id
-
-
-@change(0.3)
-def delete_template(writer: Writer) -> str:
-    """Delete a template and, by cascade, its sends."""
-    template_id = writer.pick("templates")
-    writer.delete("templates", template_id)
-    return template_id
-
-
-@change(5)
-def insert_template_send(writer: Writer) -> str:
-    """Insert a template send."""
-    conversation_id = writer.conversation() if writer.cases.chance(0.2) else None
-    row = writer.cases.template_send(writer.template(), conversation_id, PEOPLE)
-    writer.insert("template_sends", row)
-    return f"{row['send_id']} {row['customer_phone']!r} {row['status']!r}"
-
-
-@change(1)
-def copy_template_sends(writer: Writer) -> str:
-    """Import the sends of a campaign by COPY."""
-    template_id = writer.template()
-    rows = [writer.cases.template_send(template_id, None, PEOPLE * 2) for _ in range(8)]
-    copy_rows(writer.connection, "template_sends", rows)
-    return f"{len(rows)} rows of {template_id}"
-
-
-@change(5)
-def update_send_status(writer: Writer) -> str:
-    """Change the status of a template send."""
-    send_id, status = writer.pick("template_sends"), writer.cases.one_of(edge_cases.SEND_STATUSES)
-    writer.update("template_sends", send_id, status=status, sent_at=writer.cases.moment_or_none())
-    return f"{send_id} to {status!r}"
-
-
-@change(1)
-def update_send_time(writer: Writer) -> str:
-    """Change the times of a template send."""
-    send_id = writer.pick("template_sends")
-    writer.update("template_sends", send_id, sent_at=None, created_at=writer.cases.moment_or_none())
-    return send_id
-
-
-@change(2)
-def update_send_phone(writer: Writer) -> str:
-    """Give a template send to another customer, or spell it in another way."""
-    send_id, phone = writer.pick("template_sends"), writer.cases.phone(PEOPLE)
-    writer.update("template_sends", send_id, customer_phone=phone)
-    return f"{send_id} to {phone!r}"
-
-
-@change(1)
-def move_send(writer: Writer) -> str:
-    """Move a send to another template and another conversation."""
-    send_id, template_id = writer.pick("template_sends"), writer.template()
-    writer.update("template_sends", send_id, template_id=template_id, conversation_id=writer.conversation())
-    return f"{send_id} to {template_id}"
-
-
-@change(1)
-def delete_send(writer: Writer) -> str:
-    """Delete a template send."""
-    send_id = writer.pick("template_sends")
-    writer.delete("template_sends", send_id)
-    return send_id
-
-
-@change(1)
-def merge_sends(writer: Writer) -> str:
+def _merge_sends(writer: Writer) -> str:
     """Update the sends of a template in one MERGE and insert another."""
-    row = writer.cases.template_send(writer.template(), None, PEOPLE)
-    columns = ("template_id", "customer_phone", "status", "created_at")
+    row = writer.row("template_sends")
     writer.execute(
         "MERGE INTO template_sends USING"
         " (SELECT send_id FROM template_sends WHERE template_id = %s UNION ALL SELECT %s) AS given (id)"
@@ -784,48 +383,26 @@ def merge_sends(writer: Writer) -> str:
         " WHEN NOT MATCHED THEN INSERT (send_id, template_id, customer_phone, status, created_at)"
         " VALUES (given.id, %s, %s, %s, %s)",
         *(row["template_id"], row["send_id"]),
-        *(row[column] for column in columns),
+        *(row[column] for column in ("template_id", "customer_phone", "status", "created_at")),
     )
     return f"of {row['template_id']}"
 
 
-# Tenants, and changes of more than one row or table.
-
-
-@change(0.5)
-def insert_tenant(writer: Writer) -> str:
+def _insert_tenant(writer: Writer) -> str:
     """Insert a tenant with a little of everything."""
     rows = edge_cases.generate(writer.rng, writer.rng.randint(3, 12), now=writer.cases.now)
     edge_cases.write(writer.connection, rows)
     return f"{len(rows)} rows"
 
 
-@change(0.1)
-def delete_tenant(writer: Writer) -> str:
-    """Delete a tenant and, by cascade, everything of it."""
-    user_id = writer.pick("users")
-    writer.delete("users", user_id)
-    return user_id
-
-
-@change(0.5)
-def update_tenant(writer: Writer) -> str:
-    """Change a tenant's name, which changes no lead."""
-    user_id = writer.user()
-    writer.update("users", user_id, company_name=writer.cases.one_of(edge_cases.COMPANIES))
-    return user_id
-
-
-@change(2)
-def update_nothing(writer: Writer) -> str:
+def _update_nothing(writer: Writer) -> str:
     """Update rows to what they are."""
     table = writer.cases.one_of(list(KEYS))
     count = writer.execute(f"UPDATE {table} SET {KEYS[table]} = {KEYS[table]}")
     return f"{count} rows of {table}"
 
 
-@change(1)
-def update_no_row(writer: Writer) -> str:
+def _update_no_row(writer: Writer) -> str:
     """Update, delete and insert no row at all."""
     writer.execute("UPDATE messages SET text = 'never' WHERE false")
     writer.execute("DELETE FROM conversations WHERE false")
@@ -833,8 +410,7 @@ def update_no_row(writer: Writer) -> str:
     return "three statements"
 
 
-@change(2)
-def update_primary_key(writer: Writer) -> str:
+def _update_primary_key(writer: Writer) -> str:
     """Give a row that nothing refers to another key."""
     unused = {
         "messages": "true",
@@ -855,10 +431,9 @@ def update_primary_key(writer: Writer) -> str:
     return f"{table} {key} to {new}"
 
 
-@change(0.5)
-def rename_conversation(writer: Writer) -> str:
+def _rename_conversation(writer: Writer) -> str:
     """Give a conversation and all that refers to it another key, in one statement."""
-    old, new = writer.conversation(), writer.cases.identifier("renamed")
+    old, new = writer.one("conversations"), writer.cases.identifier("renamed")
     writer.execute(
         "WITH moved_messages AS"
         " (UPDATE messages SET conversation_id = %s WHERE conversation_id = %s),"
@@ -870,43 +445,20 @@ def rename_conversation(writer: Writer) -> str:
     return f"{old} to {new}"
 
 
-@change(1)
-def swap_customers(writer: Writer) -> str:
-    """Swap the customers of two conversations in one statement."""
-    one, other = writer.conversation(), writer.conversation()
-    writer.execute(
-        "UPDATE conversations SET customer_phone = o.customer_phone FROM conversations o"
-        " WHERE conversations.conversation_id IN (%s, %s) AND o.conversation_id IN (%s, %s)"
-        " AND o.conversation_id <> conversations.conversation_id",
-        *(one, other) * 2,
-    )
-    return f"{one} and {other}"
-
-
-@change(0.5)
-def rename_all_agents(writer: Writer) -> str:
-    """Rename every agent of a tenant."""
-    user_id = writer.user()
-    count = writer.execute("UPDATE agents SET name = coalesce(name, '') || '!' WHERE user_id = %s", user_id)
-    return f"{count} rows of {user_id}"
-
-
-@change(2)
-def change_and_change_back(writer: Writer) -> str:
+def _change_and_change_back(writer: Writer) -> str:
     """Move a conversation away and back again in one transaction."""
-    conversation_id = writer.conversation()
+    conversation_id = writer.one("conversations")
     found = writer.fetch(
         "SELECT customer_phone, agent_id FROM conversations WHERE conversation_id = %s", conversation_id
     )
     if found is None:
         raise NothingToChangeError
-    writer.update("conversations", conversation_id, customer_phone="elsewhere", agent_id=writer.agent())
+    writer.update("conversations", conversation_id, customer_phone="elsewhere", agent_id=writer.one("agents"))
     writer.update("conversations", conversation_id, customer_phone=found[0], agent_id=found[1])
     return conversation_id
 
 
-@change(3)
-def several_changes(writer: Writer) -> str:
+def _several_changes(writer: Writer) -> str:
     """Make several changes in one transaction, some of them undone by a savepoint."""
     done = []
     for _ in range(writer.rng.randint(2, 5)):
@@ -922,8 +474,7 @@ def several_changes(writer: Writer) -> str:
     return "; ".join(done)
 
 
-@change(1)
-def rolled_back_change(writer: Writer) -> str:
+def _rolled_back_change(writer: Writer) -> str:
     """Make a change that is rolled back."""
     name, function = _choose(writer.rng, CHANGES)
     try:
@@ -938,31 +489,6 @@ def _roll_back() -> NoReturn:
     raise _RollBackError
 
 
-def _truncate(writer: Writer, tables: Sequence[str]) -> str:
-    table = writer.cases.one_of(tables)
-    writer.execute(f"TRUNCATE {table} CASCADE")
-    return table
-
-
-@change(0.25)
-def truncate_leaf(writer: Writer) -> str:
-    """Truncate a table that nothing refers to."""
-    return _truncate(writer, ("messages", "extractions", "contacts", "template_sends"))
-
-
-@change(0.08)
-def truncate_with_cascade(writer: Writer) -> str:
-    """Truncate a table and all that refer to it."""
-    return _truncate(writer, ("conversations", "agents", "templates", "phone_numbers", "users"))
-
-
-@change(0.1)
-def truncate_and_refill(writer: Writer) -> str:
-    """Truncate a table and write into it in the same transaction."""
-    writer.execute("TRUNCATE messages")
-    return insert_messages(writer)
-
-
 # Writes of a session that acts as a replica: neither ordinary triggers nor foreign keys act on them.
 
 
@@ -973,8 +499,7 @@ def _as_replica(writer: Writer) -> Iterator[None]:
     writer.execute("SET LOCAL session_replication_role = origin")
 
 
-@change(4, REPLICA_CHANGES)
-def replica_change(writer: Writer) -> str:
+def _replica_change(writer: Writer) -> str:
     """Make any other change as a replica."""
     name, function = _choose(
         writer.rng, {key: value for key, value in CHANGES.items() if key != "rolled_back_change"}
@@ -983,18 +508,14 @@ def replica_change(writer: Writer) -> str:
         return f"{name}: {function(writer)}"
 
 
-@change(1, REPLICA_CHANGES)
-def replica_orphan(writer: Writer) -> str:
+def _replica_orphan(writer: Writer) -> str:
     """Delete a parent and leave its children."""
     table = writer.cases.one_of(("conversations", "conversations", "agents", "templates", "phone_numbers"))
     with _as_replica(writer):
-        key = writer.pick(table)
-        writer.delete(table, key)
-    return f"{table} {key}"
+        return f"{table} {_delete(table)(writer)}"
 
 
-@change(1, REPLICA_CHANGES)
-def replica_adopt(writer: Writer) -> str:
+def _replica_adopt(writer: Writer) -> str:
     """Insert the parent that some children lack."""
     found = writer.fetch(
         "SELECT min(conversation_id) FROM messages"
@@ -1002,10 +523,187 @@ def replica_adopt(writer: Writer) -> str:
     )
     if found is None or found[0] is None:
         raise NothingToChangeError
-    row = {**writer.cases.conversation(writer.agent(), PEOPLE), "conversation_id": found[0]}
+    row = {**writer.row("conversations"), "conversation_id": found[0]}
     with _as_replica(writer):
         writer.insert("conversations", row)
     return str(found[0])
+
+
+CHANGES: dict[str, tuple[float, Change]] = {
+    # Messages.
+    "insert_message": (14, _insert("messages", timestamp=lambda writer: writer.cases.now)),
+    "insert_late_message": (6, _insert("messages", sequence_no=_of(None, 0, -1, -(2**31), -500))),
+    "insert_messages": (2, _insert_messages),
+    "copy_messages": (2, _copy_messages),
+    "update_message_status": (6, _update("messages", status=_of(*edge_cases.MESSAGE_STATUSES))),
+    "read_conversation": (
+        1,
+        _run(
+            "UPDATE messages SET status = 'read' WHERE conversation_id = %(of)s AND sender = 'agent'",
+            of=_one("conversations"),
+        ),
+    ),
+    "update_message_text": (3, _update("messages", text=_of(*edge_cases.TEXTS, None))),
+    "update_message_time": (3, _update("messages", timestamp=_moment)),
+    "update_message_place": (2, _update("messages", sequence_no=_place, sender=_of(*edge_cases.SENDERS))),
+    "delete_message": (4, _delete("messages")),
+    "delete_messages_of_conversation": (
+        1,
+        _run("DELETE FROM messages WHERE conversation_id = %(of)s", of=_one("conversations")),
+    ),
+    "move_message": (3, _update("messages", conversation_id=_one("conversations"), sequence_no=_place)),
+    "move_all_messages": (
+        1,
+        _run(
+            "UPDATE messages SET conversation_id = %(to)s, sequence_no = NULL WHERE conversation_id = %(of)s",
+            of=_one("conversations"),
+            to=_one("conversations"),
+        ),
+    ),
+    "replace_message": (1, _replace_message),
+    "upsert_messages": (2, _upsert_messages),
+    "insert_known_message": (1, _insert("messages", "ON CONFLICT DO NOTHING", message_id=_one("messages"))),
+    "merge_messages": (2, _merge_messages),
+    # Conversations.
+    "insert_conversation": (5, _insert_conversation),
+    "copy_conversations": (1, _copy("conversations", 3)),
+    "update_conversation_phone": (4, _update("conversations", customer_phone=_phone)),
+    "move_conversation": (4, _update("conversations", agent_id=_one("agents"))),
+    "update_conversation": (
+        4,
+        _update(
+            "conversations",
+            is_active=lambda writer: writer.cases.is_active(),
+            created_at=_moment,
+            last_message_at=_moment,
+        ),
+    ),
+    "upsert_conversation": (
+        1,
+        _insert(
+            "conversations",
+            "ON CONFLICT (conversation_id) DO UPDATE SET customer_phone = excluded.customer_phone,"
+            " agent_id = excluded.agent_id, is_active = excluded.is_active",
+            conversation_id=_one("conversations"),
+        ),
+    ),
+    "respell_conversations": (
+        1,
+        _run(
+            "UPDATE conversations SET customer_phone = '+' || customer_phone"
+            " WHERE agent_id = %(of)s AND customer_phone ~ '^[0-9]{10,15}$'",
+            of=_one("agents"),
+        ),
+    ),
+    "delete_conversation": (2, _delete("conversations")),
+    # Agents and channels.
+    "insert_agent": (2, _insert("agents")),
+    "rename_agent": (2, _update("agents", name=_of(*edge_cases.AGENT_NAMES))),
+    "relink_agent": (2, _update("agents", phone_number_id=Writer.free_channel)),
+    "move_agent": (1.5, _update("agents", user_id=_one("users"))),
+    "delete_agent": (0.4, _delete("agents")),
+    "insert_channel": (1, _insert("phone_numbers")),
+    "update_channel_platform": (2, _update("phone_numbers", platform=lambda writer: writer.cases.platform())),
+    "move_channel": (0.5, _update("phone_numbers", user_id=_one("users"), display_name=_of("moved"))),
+    "delete_channel": (0.2, _delete("phone_numbers")),
+    # Contacts.
+    "insert_contact": (3, _insert("contacts")),
+    "update_contact": (4, _edit("contacts", "user_id", "phone")),
+    "update_contact_phone": (
+        2,
+        _update("contacts", phone=lambda writer: writer.cases.contact_phone(PEOPLE)),
+    ),
+    "move_contact": (1, _update("contacts", user_id=_one("users"))),
+    "delete_contact": (2, _delete("contacts")),
+    "copy_contacts": (1, _copy("contacts", 2)),
+    "upsert_contact": (
+        2,
+        _insert(
+            "contacts",
+            "ON CONFLICT (user_id, phone) DO UPDATE SET name = excluded.name, email = excluded.email,"
+            " updated_at = excluded.updated_at",
+        ),
+    ),
+    "merge_contacts": (1, _merge_contacts),
+    # Extractions.
+    "run_extraction": (6, _run_extraction),
+    "insert_old_extraction": (2, _insert("extractions")),
+    "update_extraction": (3, _edit("extractions", "conversation_id", "is_latest")),
+    "forget_latest_extraction": (1, _forget_latest_extraction),
+    "move_extraction": (
+        1,
+        _update("extractions", conversation_id=_one("conversations"), is_latest=_of(*(False,))),
+    ),
+    "delete_extraction": (2, _delete("extractions")),
+    # Templates and their sends.
+    "insert_template": (0.5, _insert("templates")),
+    "give_template": (0.5, _update("templates", user_id=_one("users"))),
+    "move_template": (
+        0.5,
+        _update("templates", user_id=_one("users"), phone_number_id=_one("phone_numbers")),
+    ),
+    "rename_template": (0.3, _update("templates", name=_of(*edge_cases.AGENT_NAMES))),
+    "delete_template": (0.3, _delete("templates")),
+    "insert_template_send": (5, _insert("template_sends")),
+    "copy_template_sends": (1, _copy("template_sends", 8)),
+    "update_send_status": (
+        5,
+        _update("template_sends", status=_of(*edge_cases.SEND_STATUSES), sent_at=_moment),
+    ),
+    "update_send_time": (1, _update("template_sends", sent_at=_of(None), created_at=_moment)),
+    "update_send_phone": (2, _update("template_sends", customer_phone=_phone)),
+    "move_send": (
+        1,
+        _update("template_sends", template_id=_one("templates"), conversation_id=_one("conversations")),
+    ),
+    "delete_send": (1, _delete("template_sends")),
+    "merge_sends": (1, _merge_sends),
+    # Tenants, and changes of more than one row or table.
+    "insert_tenant": (0.5, _insert_tenant),
+    "delete_tenant": (0.1, _delete("users")),
+    "update_tenant": (0.5, _update("users", company_name=_of(*edge_cases.COMPANIES))),
+    "update_nothing": (2, _update_nothing),
+    "update_no_row": (1, _update_no_row),
+    "update_primary_key": (2, _update_primary_key),
+    "rename_conversation": (0.5, _rename_conversation),
+    "swap_customers": (
+        1,
+        _run(
+            "UPDATE conversations SET customer_phone = o.customer_phone FROM conversations o"
+            " WHERE conversations.conversation_id IN (%(one)s, %(other)s)"
+            " AND o.conversation_id IN (%(one)s, %(other)s)"
+            " AND o.conversation_id <> conversations.conversation_id",
+            one=_one("conversations"),
+            other=_one("conversations"),
+        ),
+    ),
+    "rename_all_agents": (
+        0.5,
+        _run(
+            "UPDATE agents SET name = coalesce(name, '') || '!' WHERE user_id = %(user_id)s",
+            user_id=_one("users"),
+        ),
+    ),
+    "change_and_change_back": (2, _change_and_change_back),
+    "several_changes": (3, _several_changes),
+    "rolled_back_change": (1, _rolled_back_change),
+    "truncate_leaf": (0.25, _truncate("messages", "extractions", "contacts", "template_sends")),
+    "truncate_with_cascade": (
+        0.08,
+        _truncate("conversations", "agents", "templates", "phone_numbers", "users"),
+    ),
+    "truncate_and_refill": (
+        0.1,
+        lambda writer: f"{_truncate('messages')(writer)}, {_insert_messages(writer)}",
+    ),
+}
+"""Each kind of change, and how often it comes."""
+
+REPLICA_CHANGES: dict[str, tuple[float, Change]] = {
+    "replica_change": (4, _replica_change),
+    "replica_orphan": (1, _replica_orphan),
+    "replica_adopt": (1, _replica_adopt),
+}
 
 
 def _choose(rng: random.Random, changes: dict[str, tuple[float, Change]]) -> tuple[str, Change]:

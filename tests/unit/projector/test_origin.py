@@ -17,7 +17,7 @@ from projector.operate.origin.proof import Origin, note_once
 from projector.report.progress import QUIET
 from projector.scheduler.jobs.refresh import look
 from projector.sweep.rebuild import rebuild
-from tests.support.road import Road, address, drop_subscription, ready, replicated_platform
+from tests.support.replication import TwoServers, address, drop_subscription, ready, replicated_platform
 from tests.support.running import value, wait_for, wait_until, write_message
 from tests.support.server import connect
 
@@ -27,7 +27,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
-def road() -> Iterator[Road]:
+def both() -> Iterator[TwoServers]:
     with replicated_platform() as found:
         rebuild(found.conn, tenants=None, progress=QUIET)
         assert value(found.conn, "SELECT as_of FROM read_model.freshness") == EPOCH
@@ -35,14 +35,14 @@ def road() -> Iterator[Road]:
         yield found
 
 
-def test_freshness_follows_the_platform_and_never_claims_more(road: Road) -> None:
+def test_freshness_follows_the_platform_and_never_claims_more(both: TwoServers) -> None:
     for _ in range(20):
-        road.write()
-        road.look()
-    last = road.committed[road.write()]
-    road.wait_until_as_of(last)
-    assert road.problem() is None
-    status = read_status(road.conn)
+        both.write()
+        both.look()
+    last = both.committed[both.write()]
+    both.wait_until_as_of(last)
+    assert both.problem() is None
+    status = read_status(both.conn)
     assert find_attention(status) == []
     assert re.search(
         r"Origin +subscription leads: its worker is at \S+, \d+ \w+ behind; .+; all until \S+ \S+ UTC is proved",
@@ -50,42 +50,42 @@ def test_freshness_follows_the_platform_and_never_claims_more(road: Road) -> Non
     )
 
 
-def test_freshness_goes_on_while_nothing_is_written(road: Road) -> None:
+def test_freshness_goes_on_while_nothing_is_written(both: TwoServers) -> None:
     for _ in range(2):
-        road.wait_until_as_of(value(road.platform, "SELECT clock_timestamp()"))
+        both.wait_until_as_of(value(both.platform, "SELECT clock_timestamp()"))
 
 
-def test_a_record_that_nothing_writes_to_the_disk_is_not_waited_for(road: Road) -> None:
+def test_a_record_that_nothing_writes_to_the_disk_is_not_waited_for(both: TwoServers) -> None:
     """A subscription does not get it, so as-of would stand still until a commit."""
     next_id = "SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint"
-    before = value(road.platform, next_id)
-    road.wait_until_as_of(value(road.platform, "SELECT clock_timestamp()"))
-    assert value(road.platform, next_id) == before
+    before = value(both.platform, next_id)
+    both.wait_until_as_of(value(both.platform, "SELECT clock_timestamp()"))
+    assert value(both.platform, next_id) == before
 
     def is_pushed() -> bool:
-        with road.platform.transaction(force_rollback=True):
-            road.platform.execute("SELECT pg_logical_emit_message(false, 'test', 'without a commit')")
-        road.wait_until_as_of(value(road.platform, "SELECT clock_timestamp()"))
-        return bool(value(road.platform, next_id) > before)
+        with both.platform.transaction(force_rollback=True):
+            both.platform.execute("SELECT pg_logical_emit_message(false, 'test', 'without a commit')")
+        both.wait_until_as_of(value(both.platform, "SELECT clock_timestamp()"))
+        return bool(value(both.platform, next_id) > before)
 
     # PostgreSQL may have written it by itself, as every 15 seconds.
     wait_for(is_pushed, "a transaction had it written", patience=10)
 
 
-def test_a_transaction_that_is_still_open_is_not_waited_for(road: Road) -> None:
-    with connect(address(road.platform)) as other, other.transaction():
+def test_a_transaction_that_is_still_open_is_not_waited_for(both: TwoServers) -> None:
+    with connect(address(both.platform)) as other, other.transaction():
         write_message(other, "open")
-        road.wait_until_as_of(value(road.platform, "SELECT clock_timestamp()"))
+        both.wait_until_as_of(value(both.platform, "SELECT clock_timestamp()"))
 
 
-def test_a_subscription_that_is_stuck_moves_nothing(road: Road) -> None:
-    with connect(address(road.conn)) as holder, holder.transaction():
+def test_a_subscription_that_is_stuck_moves_nothing(both: TwoServers) -> None:
+    with connect(address(both.conn)) as holder, holder.transaction():
         # Readers pass, and so does the refresh.
         holder.execute("LOCK TABLE messages IN SHARE MODE")
-        last = road.committed[road.write()]
+        last = both.committed[both.write()]
         for _ in range(20):
-            assert road.look() <= last
-        status = read_status(road.conn)
+            assert both.look() <= last
+        status = read_status(both.conn)
         [found] = as_dict(status)["origin"]["subscriptions"]
         assert found["bytes_behind"] > 0
         assert find_attention(status) == []
@@ -93,103 +93,103 @@ def test_a_subscription_that_is_stuck_moves_nothing(road: Road) -> None:
         later = replace(status.projection, read_at=status.projection.read_at + timedelta(minutes=3))
         [sentence] = find_attention(replace(status, projection=later))
         assert "Nothing is proved to have arrived from the platform for 3 min" in sentence
-    road.wait_until_as_of(last)
+    both.wait_until_as_of(last)
 
 
-def test_a_subscription_that_is_disabled_is_told(road: Road) -> None:
-    assert ready(road) == (200, "")
-    road.conn.execute("ALTER SUBSCRIPTION leads DISABLE")
-    last = road.committed[road.write()]
-    assert all(road.look() <= last for _ in range(5))
+def test_a_subscription_that_is_disabled_is_told(both: TwoServers) -> None:
+    assert ready(both) == (200, "")
+    both.conn.execute("ALTER SUBSCRIPTION leads DISABLE")
+    last = both.committed[both.write()]
+    assert all(both.look() <= last for _ in range(5))
     reason = "The subscription leads is disabled"
-    assert road.problem() == reason
-    assert ready(road) == (503, f"Changes of the platform may not arrive: {reason}")
-    status = read_status(road.conn)
+    assert both.problem() == reason
+    assert ready(both) == (503, f"Changes of the platform may not arrive: {reason}")
+    status = read_status(both.conn)
     assert [sentence for sentence in find_attention(status) if reason in sentence]
     assert "subscription leads: disabled; " in render(status)
     assert as_dict(status)["origin"]["problem"] == reason
     # The cheap look of the scheduler is bound too.
-    look(road.conn, timedelta(0))
-    assert value(road.conn, "SELECT as_of FROM read_model.freshness") <= last
-    road.conn.execute("ALTER SUBSCRIPTION leads ENABLE")
-    road.wait_until_as_of(last)
-    wait_for(lambda: road.look() is not None and road.problem() is None, "it is well again")
-    assert ready(road) == (200, "")
+    look(both.conn, timedelta(0))
+    assert value(both.conn, "SELECT as_of FROM read_model.freshness") <= last
+    both.conn.execute("ALTER SUBSCRIPTION leads ENABLE")
+    both.wait_until_as_of(last)
+    wait_for(lambda: both.look() is not None and both.problem() is None, "it is well again")
+    assert ready(both) == (200, "")
 
 
-def test_a_subscription_in_conflict_is_told(road: Road) -> None:
-    name = f"m-{len(road.committed)}"
-    write_message(road.conn, name)
-    last = road.committed[road.write()]
-    after = road.committed[road.write()]
+def test_a_subscription_in_conflict_is_told(both: TwoServers) -> None:
+    name = f"m-{len(both.committed)}"
+    write_message(both.conn, name)
+    last = both.committed[both.write()]
+    after = both.committed[both.write()]
 
     def is_told() -> bool:
-        assert road.look() <= last
-        return "failed" in (road.problem() or "")
+        assert both.look() <= last
+        return "failed" in (both.problem() or "")
 
     wait_for(is_told, "the conflict is told")
-    status = read_status(road.conn)
+    status = read_status(both.conn)
     assert [sentence for sentence in find_attention(status) if "failed" in sentence]
     assert re.search(r"Origin .*; failed \d+ times?, seen last \d{4}-", render(status))
-    assert road.look() <= last
-    road.conn.execute("DELETE FROM messages WHERE message_id = %s", (name,))
-    road.wait_until_as_of(after)
-    wait_for(lambda: road.look() is not None and road.problem() is None, "it is well again")
+    assert both.look() <= last
+    both.conn.execute("DELETE FROM messages WHERE message_id = %s", (name,))
+    both.wait_until_as_of(after)
+    wait_for(lambda: both.look() is not None and both.problem() is None, "it is well again")
 
 
-def test_a_table_that_is_not_published_is_told(road: Road) -> None:
+def test_a_table_that_is_not_published_is_told(both: TwoServers) -> None:
     others = ", ".join(name for name in source_tables() if name != "contacts")
-    road.platform.execute(f"CREATE PUBLICATION most FOR TABLE {others}".encode())
-    road.conn.execute("ALTER SUBSCRIPTION leads SET PUBLICATION most")
-    name = road.write()
-    last = road.committed[name]
-    road.platform.execute(
+    both.platform.execute(f"CREATE PUBLICATION most FOR TABLE {others}".encode())
+    both.conn.execute("ALTER SUBSCRIPTION leads SET PUBLICATION most")
+    name = both.write()
+    last = both.committed[name]
+    both.platform.execute(
         "INSERT INTO contacts (contact_id, user_id, phone, name) VALUES ('k', 'u', '49151000001', 'Ann')"
     )
-    missed = value(road.platform, "SELECT clock_timestamp()")
+    missed = value(both.platform, "SELECT clock_timestamp()")
     # What is published goes on arriving.
-    wait_until(road.conn, "EXISTS (SELECT FROM messages WHERE message_id = %s)", name)
-    assert all(road.look() <= last for _ in range(5))
+    wait_until(both.conn, "EXISTS (SELECT FROM messages WHERE message_id = %s)", name)
+    assert all(both.look() <= last for _ in range(5))
     reason = "No subscription brings rows of public.contacts"
-    assert reason in (road.problem() or "")
-    assert ready(road)[0] == 503
-    assert reason in ready(road)[1]
-    status = read_status(road.conn)
+    assert reason in (both.problem() or "")
+    assert ready(both)[0] == 503
+    assert reason in ready(both)[1]
+    status = read_status(both.conn)
     assert [sentence for sentence in find_attention(status) if reason in sentence]
     assert "no subscription brings rows of public.contacts" in render(status)
     assert as_dict(status)["origin"]["unfed_tables"] == ["public.contacts"]
-    road.platform.execute("ALTER PUBLICATION most ADD TABLE contacts")
-    road.conn.execute("ALTER SUBSCRIPTION leads REFRESH PUBLICATION")
-    road.wait_until_as_of(missed)
-    assert value(road.conn, "SELECT document::json ->> 'name' FROM read_model.leads") == "Ann"
-    wait_for(lambda: road.look() is not None and road.problem() is None, "it is well again")
-    assert find_attention(read_status(road.conn)) == []
+    both.platform.execute("ALTER PUBLICATION most ADD TABLE contacts")
+    both.conn.execute("ALTER SUBSCRIPTION leads REFRESH PUBLICATION")
+    both.wait_until_as_of(missed)
+    assert value(both.conn, "SELECT document::json ->> 'name' FROM read_model.leads") == "Ann"
+    wait_for(lambda: both.look() is not None and both.problem() is None, "it is well again")
+    assert find_attention(read_status(both.conn)) == []
 
 
-def test_a_subscription_that_was_dropped_is_told_and_made_again(road: Road) -> None:
+def test_a_subscription_that_was_dropped_is_told_and_made_again(both: TwoServers) -> None:
     """As docs/scaling.md says it for a slot that was lost."""
-    drop_subscription(road.conn)
-    last = road.committed[road.write()]
+    drop_subscription(both.conn)
+    last = both.committed[both.write()]
     for _ in range(3):
-        assert road.look() <= last
-    assert "No subscription brings rows" in (road.problem() or "")
+        assert both.look() <= last
+    assert "No subscription brings rows" in (both.problem() or "")
     # The projector is stopped until the tables are copied: it would empty the read model first.
-    road.subscribe_again()
-    road.wait_until_as_of(last)
-    wait_for(lambda: road.look() is not None and road.problem() is None, "it is well again")
-    # A Road that looks has compared the messages already; what is left over from before would be too many.
+    both.subscribe_again()
+    both.wait_until_as_of(last)
+    wait_for(lambda: both.look() is not None and both.problem() is None, "it is well again")
+    # One that looks has compared the messages already; what is left over from before would be too many.
     messages = "SELECT count(*) FROM read_model.lead_messages"
-    assert value(road.conn, messages) == value(road.platform, "SELECT count(*) FROM messages")
+    assert value(both.conn, messages) == value(both.platform, "SELECT count(*) FROM messages")
 
 
-def test_without_the_address_of_the_origin_nothing_is_proved(road: Road) -> None:
-    before = road.look()
-    stranger = replace(road, origin_url="", origin=Origin(""))
-    road.write()
+def test_without_the_address_of_the_origin_nothing_is_proved(both: TwoServers) -> None:
+    before = both.look()
+    stranger = replace(both, origin_url="", origin=Origin(""))
+    both.write()
     for _ in range(3):
-        assert stranger.look() <= max(before, value(road.conn, "SELECT proved_at FROM projector.origin"))
+        assert stranger.look() <= max(before, value(both.conn, "SELECT proved_at FROM projector.origin"))
     assert "LEADS_ORIGIN_DATABASE_URL is not set" in (stranger.problem() or "")
-    road.look()
+    both.look()
 
 
 @pytest.mark.parametrize(
@@ -200,14 +200,14 @@ def test_without_the_address_of_the_origin_nothing_is_proved(road: Road) -> None
         ({"dbname": "postgres"}, "without the replication slots of leads"),
     ],
 )
-def test_another_address_proves_nothing(road: Road, parameters: dict[str, str], said: str) -> None:
-    url = make_conninfo(address(road.platform), **parameters)
-    before = value(road.conn, "SELECT proved_at FROM projector.origin")
-    note_once(road.conn, url)
-    assert said in (road.problem() or "")
-    assert "secret-word" not in (road.problem() or "")
-    assert value(road.conn, "SELECT proved_at FROM projector.origin") == before
-    road.look()
+def test_another_address_proves_nothing(both: TwoServers, parameters: dict[str, str], said: str) -> None:
+    url = make_conninfo(address(both.platform), **parameters)
+    before = value(both.conn, "SELECT proved_at FROM projector.origin")
+    note_once(both.conn, url)
+    assert said in (both.problem() or "")
+    assert "secret-word" not in (both.problem() or "")
+    assert value(both.conn, "SELECT proved_at FROM projector.origin") == before
+    both.look()
 
 
 def test_a_platform_of_its_own_needs_no_proof(connection: Connection) -> None:

@@ -13,7 +13,7 @@ from projector.database.schema import source_tables
 from projector.observe.status import as_dict, find_attention, read_status
 from projector.report.progress import QUIET
 from projector.sweep.rebuild import rebuild
-from tests.support.road import Road, ready, replicated_platform
+from tests.support.replication import TwoServers, ready, replicated_platform
 from tests.support.running import value, wait_for, wait_until, write_message
 
 Connection = psycopg.Connection[TupleRow]
@@ -24,7 +24,7 @@ COLUMNS = ["message_id", "conversation_id", "sender", "text", "timestamp", "stat
 
 
 @pytest.fixture(scope="module")
-def road() -> Iterator[Road]:
+def both() -> Iterator[TwoServers]:
     """Messages are in a publication of their own."""
     with replicated_platform() as found:
         for conn in (found.conn, found.platform):
@@ -37,15 +37,15 @@ def road() -> Iterator[Road]:
         yield found
 
 
-def copy_again(road: Road) -> None:
+def copy_again(both: TwoServers) -> None:
     """Copy all messages, as an operator does."""
-    road.platform.execute("ALTER PUBLICATION chosen DROP TABLE messages")
-    road.conn.execute("ALTER SUBSCRIPTION leads REFRESH PUBLICATION")
-    road.conn.execute("TRUNCATE messages")
-    road.platform.execute("ALTER PUBLICATION chosen ADD TABLE messages")
-    road.conn.execute("ALTER SUBSCRIPTION leads REFRESH PUBLICATION")
+    both.platform.execute("ALTER PUBLICATION chosen DROP TABLE messages")
+    both.conn.execute("ALTER SUBSCRIPTION leads REFRESH PUBLICATION")
+    both.conn.execute("TRUNCATE messages")
+    both.platform.execute("ALTER PUBLICATION chosen ADD TABLE messages")
+    both.conn.execute("ALTER SUBSCRIPTION leads REFRESH PUBLICATION")
     # The projector is stopped until the table is copied.
-    wait_until(road.conn, "NOT EXISTS (SELECT FROM pg_subscription_rel WHERE srsubstate <> 'r')")
+    wait_until(both.conn, "NOT EXISTS (SELECT FROM pg_subscription_rel WHERE srsubstate <> 'r')")
 
 
 @pytest.mark.parametrize(
@@ -66,32 +66,32 @@ def copy_again(road: Road) -> None:
     ],
 )
 def test_what_a_publication_leaves_out_is_told_and_not_promised(
-    road: Road, leave_out: str, repair: str, said: str
+    both: TwoServers, leave_out: str, repair: str, said: str
 ) -> None:
-    road.platform.execute(f"ALTER PUBLICATION chosen {leave_out}".encode())
-    missed = road.committed[road.write()]
-    assert all(road.look() <= missed for _ in range(5))
+    both.platform.execute(f"ALTER PUBLICATION chosen {leave_out}".encode())
+    missed = both.committed[both.write()]
+    assert all(both.look() <= missed for _ in range(5))
     reason = f"Not all that the projection reads is published: public.messages {said}"
-    assert road.problem() == reason
-    code, message = ready(road)
+    assert both.problem() == reason
+    code, message = ready(both)
     assert (code, reason in message) == (503, True)
-    status = read_status(road.conn)
+    status = read_status(both.conn)
     assert [sentence for sentence in find_attention(status) if reason in sentence]
     assert as_dict(status)["origin"]["problem"] == reason
     # A publication that is repaired brings what comes, and not what was left out.
-    road.platform.execute(f"ALTER PUBLICATION chosen {repair}".encode())
-    name = road.write()
-    wait_until(road.conn, "EXISTS (SELECT FROM messages WHERE message_id = %s)", name)
-    assert all(road.look() <= missed for _ in range(5))
-    assert (road.problem() or "").endswith("until these tables are copied again: public.messages")
-    copy_again(road)
-    road.wait_until_as_of(road.committed[name])
-    wait_for(lambda: road.look() is not None and road.problem() is None, "it is well again")
-    assert find_attention(read_status(road.conn)) == []
+    both.platform.execute(f"ALTER PUBLICATION chosen {repair}".encode())
+    name = both.write()
+    wait_until(both.conn, "EXISTS (SELECT FROM messages WHERE message_id = %s)", name)
+    assert all(both.look() <= missed for _ in range(5))
+    assert (both.problem() or "").endswith("until these tables are copied again: public.messages")
+    copy_again(both)
+    both.wait_until_as_of(both.committed[name])
+    wait_for(lambda: both.look() is not None and both.problem() is None, "it is well again")
+    assert find_attention(read_status(both.conn)) == []
 
 
-def test_columns_that_the_projection_does_not_read_may_be_left_out(road: Road) -> None:
-    road.platform.execute(f"ALTER PUBLICATION chosen SET TABLE messages ({', '.join(COLUMNS)})".encode())
-    write_message(road.platform, "with a list")
-    road.wait_until_as_of(value(road.platform, "SELECT clock_timestamp()"))
-    assert road.problem() is None
+def test_columns_that_the_projection_does_not_read_may_be_left_out(both: TwoServers) -> None:
+    both.platform.execute(f"ALTER PUBLICATION chosen SET TABLE messages ({', '.join(COLUMNS)})".encode())
+    write_message(both.platform, "with a list")
+    both.wait_until_as_of(value(both.platform, "SELECT clock_timestamp()"))
+    assert both.problem() is None

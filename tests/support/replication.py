@@ -29,7 +29,7 @@ FIRST_WITH_FAILOVER_SLOTS = 170000
 
 
 @dataclass
-class Road:
+class TwoServers:
     """A platform and the server that follows it, with what was committed at the platform and when at the latest.
 
     `server` is the platform's.
@@ -108,7 +108,7 @@ class Road:
 
 
 @contextmanager
-def replicated_platform(**of_subscription: str) -> Iterator[Road]:
+def replicated_platform(**of_subscription: str) -> Iterator[TwoServers]:
     """Two servers, a publication of all tables on the first, and a subscription, with these options, on the second.
 
     Nothing is built yet, and nothing proved.
@@ -128,12 +128,12 @@ def replicated_platform(**of_subscription: str) -> Iterator[Road]:
         write_source(platform)
         migrate(conn, create_source=True)
         url = make_conninfo(first.url(), user="leads_origin", password="x")
-        road = Road(platform, conn, url, Origin(url), first)
-        road.subscribe(**of_subscription)
+        both = TwoServers(platform, conn, url, Origin(url), first)
+        both.subscribe(**of_subscription)
         try:
-            yield road
+            yield both
         finally:
-            road.origin.close()
+            both.origin.close()
             drop_subscription(conn)
 
 
@@ -158,9 +158,9 @@ def address(conn: Connection) -> str:
     return make_conninfo(conn.info.dsn, password=conn.info.password)
 
 
-def ready(road: Road) -> tuple[int, str]:
+def ready(both: TwoServers) -> tuple[int, str]:
     """What the readiness of an API on the second server says: its status, and its message if it has one."""
-    app = create_app(Config(address(road.conn), rate_limit="", log_level="CRITICAL"))
+    app = create_app(Config(address(both.conn), rate_limit="", log_level="CRITICAL"))
     try:
         answer = app.test_client().get("/health/ready")
     finally:
