@@ -1,54 +1,41 @@
 """The metrics for Prometheus: at an endpoint, or on a port of their own."""
 
-import socket
+import os
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import replace
-from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from pathlib import Path
 
-import structlog
 from flask import Blueprint, Response
-from prometheus_client import CONTENT_TYPE_LATEST
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    REGISTRY,
+    CollectorRegistry,
+    Metric,
+    generate_latest,
+    start_http_server,
+)
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+from prometheus_client.registry import Collector
 
 from api.config import Config
 from api.database.errors import UnavailableError
 from api.database.pool import Database
-from api.observe.metrics import exposition
-from api.plan.projection import FreshnessRow, VerificationRow, freshness, verification
+from api.database.statement import BoundStatement, Row
+from api.observe.version import installed_version
+from api.plan.projection import VerificationRow, freshness, verification
 from api.routes.state import read_model, state
 
 metrics = Blueprint("metrics", __name__)
-PATH = "/metrics"
-READ_TIMEOUT_SECONDS = 10
 
 
-@metrics.get(PATH)
+@metrics.get("/metrics")
 def scrape() -> Response:
     """Print how many requests there were, how long they took, how old the read model is, and how it was verified."""
-    page = metrics_page(read_model().database, state().config.metrics_folder)
-    return Response(page, content_type=CONTENT_TYPE_LATEST)
-
-
-def metrics_page(database: Database, shared_folder: str) -> bytes:
-    """Returns the metrics, with what the database says now; without that where it does not answer."""
-    known = _freshness(database)
-    return exposition(
-        None if known is None else known.age, _verification(database), shared_folder=shared_folder
-    )
-
-
-def _freshness(database: Database) -> FreshnessRow | None:
-    try:
-        return database.fetch(freshness())
-    except UnavailableError:
-        return None
-
-
-def _verification(database: Database) -> VerificationRow | None:
-    try:
-        return database.fetch(verification())
-    except UnavailableError:
-        return None
+    database = read_model().database
+    page = AllMetrics(lambda: nullcontext(database), state().config.metrics_folder)
+    return Response(generate_latest(page), content_type=CONTENT_TYPE_LATEST)
 
 
 def serve(config: Config, address: str, shared_folder: str) -> None:
@@ -58,42 +45,93 @@ def serve(config: Config, address: str, shared_folder: str) -> None:
     address than the API.
     """
 
-    class Handler(BaseHTTPRequestHandler):
-        timeout = READ_TIMEOUT_SECONDS
+    @contextmanager
+    def database_of_scrape() -> Iterator[Database]:
+        # A connection for this scrape only, so that none is left open in a worker that is forked meanwhile.
+        database = Database(replace(config, threads=1))
+        try:
+            yield database
+        finally:
+            database.engine.dispose()
 
-        def do_GET(self) -> None:
-            if self.path.partition("?")[0] != PATH:
-                self.send_error(HTTPStatus.NOT_FOUND)
-                return
-            try:
-                page = _page(config, shared_folder)
-            except Exception:  # noqa: BLE001  # Whatever it is: else Python would print it as plain text.
-                structlog.get_logger().exception("the metrics cannot be printed")
-                self.send_error(HTTPStatus.INTERNAL_SERVER_ERROR)
-                return
-            self.send_response(HTTPStatus.OK)
-            self.send_header("Content-Type", CONTENT_TYPE_LATEST)
-            self.send_header("Content-Length", str(len(page)))
-            self.end_headers()
-            self.wfile.write(page)
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # As inherited.
-            """Log nothing: a scrape is not worth a line."""
-
-    class Server(ThreadingHTTPServer):
-        address_family = socket.AF_INET6 if ":" in address else socket.AF_INET
-
-        def handle_error(self, request: object, client_address: object) -> None:
-            """Log nothing: a caller has hung up, or sent nothing."""
-
-    server = Server((address, config.metrics_port), Handler)
-    Thread(target=server.serve_forever, daemon=True).start()
+    registry = CollectorRegistry()
+    registry.register(AllMetrics(database_of_scrape, shared_folder))
+    start_http_server(config.metrics_port, address, registry)
 
 
-def _page(config: Config, shared_folder: str) -> bytes:
-    # A connection for this scrape only, so that none is left open in a worker that is forked meanwhile.
-    database = Database(replace(config, threads=1))
+class AllMetrics(Collector):
+    """What all workers have counted, and what the database says at the moment of a scrape.
+
+    `shared_folder` is where several workers count; an empty text is for one that counts alone.
+    """
+
+    def __init__(self, database: Callable[[], AbstractContextManager[Database]], shared_folder: str) -> None:
+        self._database = database
+        self._folder = shared_folder
+
+    def collect(self) -> Iterator[Metric]:
+        """Yields each metric."""
+        if self._folder:
+            _forget_dead_workers(self._folder)
+            yield from MultiProcessCollector(None, self._folder).collect()  # type: ignore[no-untyped-call]
+        else:
+            yield from REGISTRY.collect()
+        with self._database() as database:
+            known = _read(database, freshness())
+            yield from metrics_of(known and known.age, _read(database, verification()))
+
+
+def metrics_of(age: float | None, verified: VerificationRow | None) -> Iterator[Metric]:
+    """Yields the version, the age of the read model in seconds, and how it was verified, if known."""
+    build = GaugeMetricFamily(
+        "leads_build_info", "The program and its version; always 1.", labels=["program", "version"]
+    )
+    build.add_metric(["api", installed_version()], 1)
+    yield build
+    gauges: list[tuple[str, str, float | None]] = [
+        ("leads_api_data_age_seconds", "Age of the read model.", age)
+    ]
+    if verified is not None:
+        proved_at = None if verified.proved_at is None else verified.proved_at.timestamp()
+        gauges += [
+            (
+                "leads_verify_proved_timestamp_seconds",
+                "When everything was compared with the source last.",
+                proved_at,
+            ),
+            (
+                "leads_verify_round_done_ratio",
+                "Part of the present round of the verify.",
+                verified.round_done,
+            ),
+            (
+                "leads_verify_open_differences",
+                "Leads, keys and statistics that differ from the source.",
+                verified.open_differences,
+            ),
+        ]
+        yield CounterMetricFamily(
+            "leads_verify_found_differences",
+            "Leads, keys and statistics that a verify found to differ.",
+            verified.found_differences,
+        )
+    for name, text, value in gauges:
+        if value is not None:
+            yield GaugeMetricFamily(name, text, value)
+
+
+def _read(database: Database, statement: BoundStatement[Row]) -> Row | None:
     try:
-        return metrics_page(database, shared_folder)
-    finally:
-        database.engine.dispose()
+        return database.fetch(statement)
+    except UnavailableError:
+        return None
+
+
+def _forget_dead_workers(folder: str) -> None:
+    """Have the numbers of the moment go that workers left which do not run any more; what they counted stays."""
+    for pid in {int(file.stem.rpartition("_")[2]) for file in Path(folder).glob("gauge_live*_*.db")}:
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            with suppress(FileNotFoundError):  # Another worker prints the metrics too.
+                mark_process_dead(pid, folder)  # type: ignore[no-untyped-call]

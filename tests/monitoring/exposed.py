@@ -1,12 +1,14 @@
 """What the programs print for Prometheus."""
 
 import re
+from contextlib import nullcontext
 from datetime import UTC, datetime
+from unittest.mock import Mock
 
 from prometheus_client import generate_latest
 
-from api.observe.metrics import exposition
-from api.plan.projection import VerificationRow
+from api.plan.projection import FreshnessRow, VerificationRow
+from api.routes.metrics import AllMetrics
 from projector.observe.metrics.counted import REGISTRY
 from projector.observe.metrics.state import StateCollector
 from tests.support.server import Database
@@ -16,8 +18,9 @@ _TYPE = re.compile(r"^# TYPE (\S+) (\S+)$", re.MULTILINE)
 
 def page_of_api() -> str:
     """The page of an API that knows everything."""
-    verified = VerificationRow(datetime.now(UTC), 0.5, 1, 2)
-    return exposition(1.0, verified, shared_folder="").decode()
+    rows = iter((FreshnessRow(None, 1.0), VerificationRow(datetime.now(UTC), 0.5, 1, 2)))
+    database = Mock(fetch=lambda _statement: next(rows))
+    return generate_latest(AllMetrics(lambda: nullcontext(database), "")).decode()
 
 
 def page_of_projector(database: Database) -> str:

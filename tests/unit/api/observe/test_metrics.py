@@ -3,14 +3,16 @@
 import os
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
+from unittest.mock import Mock
 
 from flask import Flask
 from flask.testing import FlaskClient
-from prometheus_client import REGISTRY
+from prometheus_client import REGISTRY, generate_latest
 
-from api.observe.metrics import exposition
-from tests.support.cases import cases
+from api.database.errors import UnavailableError
+from api.routes.metrics import AllMetrics
 from tests.support.commands import environment
 from tests.unit.api.conftest import Library, MakeApp
 
@@ -77,6 +79,7 @@ def test_the_requests_in_hand_are_counted_and_none_is_left_after_an_error(
 
 def test_what_a_dead_worker_had_in_hand_is_forgotten_and_what_it_counted_is_not(tmp_path: Path) -> None:
     """Two workers, of which one was killed in the middle of a request."""
+    nowhere = Mock(fetch=Mock(side_effect=UnavailableError))
     work = (
         "import os, sys; from api.observe import meters; meters.IN_FLIGHT.inc(); meters.RATE_LIMITED.inc();"
         " print('ready', flush=True); sys.stdin.read()"
@@ -94,7 +97,7 @@ def test_what_a_dead_worker_had_in_hand_is_forgotten_and_what_it_counted_is_not(
             assert worker.stdout.readline() == b"ready\n"
 
         def told() -> tuple[float, float]:
-            found = samples(exposition(None, None, shared_folder=str(tmp_path)).decode())
+            found = samples(generate_latest(AllMetrics(lambda: nullcontext(nowhere), str(tmp_path))).decode())
             return found["leads_api_requests_in_flight"], found["leads_api_rate_limited_total"]
 
         assert told() == (2, 2)
@@ -106,9 +109,3 @@ def test_what_a_dead_worker_had_in_hand_is_forgotten_and_what_it_counted_is_not(
             worker.kill()
             worker.communicate()
     assert not os.environ.get("PROMETHEUS_MULTIPROC_DIR")
-
-
-@cases("age", [None, -3.0, 0.5])
-def test_the_age_of_the_data(age: float | None) -> None:
-    found = samples(exposition(age, None, shared_folder="").decode())
-    assert found.get("leads_api_data_age_seconds") == age

@@ -1,12 +1,10 @@
 """The metrics on a port of their own, as an operator sets it."""
 
-import http.client
 import socket
 from pathlib import Path
 
-from api.routes.metrics import metrics_page
 from projector.trial.postgres.ports import free_port
-from tests.unit.api.conftest import Library, MakeApp
+from tests.unit.api.conftest import Library
 from tests.unit.api.observe.test_metrics import BASE, samples
 from tests.unit.api.test_main import Serve, get, run, serve
 
@@ -29,7 +27,6 @@ def test_the_counts_of_all_workers_are_on_the_other_port_and_not_on_the_first(
     assert found["leads_api_requests_in_flight"] == found["leads_api_pool_connections_in_use"] == 0
     assert found["leads_api_data_age_seconds"] > 0
     assert found["leads_verify_open_differences"] == 0
-    assert get(port, "/")[0] == get(port, "/users/a/leads")[0] == 404
 
 
 def test_it_answers_on_while_somebody_says_nothing(serve: Serve) -> None:
@@ -37,10 +34,6 @@ def test_it_answers_on_while_somebody_says_nothing(serve: Serve) -> None:
     serve(LEADS_API_METRICS_PORT=str(port))
     with socket.create_connection(("127.0.0.1", port)), socket.create_connection(("127.0.0.1", port)):
         assert get(port, "/metrics")[0] == 200
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-    connection.request("POST", "/metrics")
-    assert connection.getresponse().status == 501
-    connection.close()
 
 
 def test_a_port_that_is_taken_and_an_address_that_is_not_ours(library: Library, tmp_path: Path) -> None:
@@ -60,10 +53,3 @@ def test_a_port_that_is_taken_and_an_address_that_is_not_ours(library: Library, 
     )
     assert ended.returncode == 2
     assert "Set LEADS_METRICS_HOST to an address of this machine" in ended.stderr
-
-
-def test_the_page_is_the_one_of_the_first_port(library: Library, make_app: MakeApp) -> None:
-    app = make_app(library.database)
-    on_first = samples(app.test_client().get("/metrics").get_data(as_text=True))
-    on_other = samples(metrics_page(app.extensions["leads"].database, "").decode())
-    assert {name.partition("{")[0] for name in on_other} == {name.partition("{")[0] for name in on_first}
