@@ -8,7 +8,7 @@ database is given back before.
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from queue import Empty, Full, Queue
-from threading import BoundedSemaphore, Lock, Thread
+from threading import BoundedSemaphore, Event, Thread
 from time import monotonic
 from typing import Protocol
 
@@ -89,10 +89,7 @@ class ExportStream:
         # What ends the iteration, when it has ended: whoever asks again gets the same.
         self._end: BrokenExportError | StopIteration | None = None
         self._reader: Thread | None = None
-        self._ending = Lock()
-        # The caller's side, and the reader when it has begun.
-        self._open_sides = 1
-        self._is_closed = False
+        self._closed = Event()
 
     def __iter__(self) -> Iterator[bytes]:
         """Returns itself, as iterators do."""
@@ -101,7 +98,6 @@ class ExportStream:
     def __next__(self) -> bytes:
         """Returns the next piece. Raises BrokenExportError where there is none although there should be."""
         if self._reader is None:
-            self._open_sides = 2
             self._reader = Thread(target=self._read, name="export", daemon=True)
             self._reader.start()
             if self._opening:
@@ -116,13 +112,13 @@ class ExportStream:
 
     def close(self) -> None:
         """End the export, also before its end. A WSGI server calls it in any case."""
-        if self._is_closed:
+        if self._closed.is_set():
             return
-        self._is_closed = True
+        self._closed.set()
         if self._reader is None:
             self._source.close()
+            self._release()
         self._forget_pieces()
-        self._end_side()
 
     def __del__(self) -> None:
         """Give the place back where an error kept the response from reaching the server."""
@@ -134,14 +130,15 @@ class ExportStream:
         finally:
             # Before the caller learns of the end, and may begin another export.
             self._source.close()
-            self._end_side()
         self._put_end(end)
+        self._closed.wait()
+        self._release()
 
     def _read_all(self) -> BrokenExportError | StopIteration:
         """Put all pieces into the queue. Returns how the iteration ends."""
         ends, count = monotonic() + LONGEST_SECONDS, _FIRST_LINES
         try:
-            while not self._is_closed:
+            while not self._closed.is_set():
                 lines = self._source.read(count)
                 if not lines:
                     break
@@ -157,7 +154,7 @@ class ExportStream:
         return StopIteration()
 
     def _broken(self, reason: str) -> BrokenExportError:
-        if not self._is_closed:
+        if not self._closed.is_set():
             log().warning("an export was broken off", reason=reason, correlation_id=self._correlation_id)
         return BrokenExportError("The export was broken off: the line of the log before says why")
 
@@ -175,10 +172,3 @@ class ExportStream:
         with suppress(Empty):
             while True:
                 self._pieces.get_nowait()
-
-    def _end_side(self) -> None:
-        with self._ending:
-            self._open_sides -= 1
-            is_over = self._open_sides == 0
-        if is_over:
-            self._release()

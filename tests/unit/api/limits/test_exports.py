@@ -79,7 +79,7 @@ def test_a_caller_that_stops_reading_holds_no_source(monkeypatch: pytest.MonkeyP
     with pytest.raises(BrokenExportError):
         list(made)
     made.close()
-    assert released.count == 1
+    wait_for(lambda: released.count == 1, "the place is given back")
 
 
 def test_an_export_ends_after_its_time(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -113,3 +113,5 @@ def test_a_caller_that_goes_away_gives_back_everything(library: Library, tmp_pat
             assert answer.read(100_000)
             assert server.get(path_of(library))[0] == 429
         wait_until(conn, f"{EXPORTS} = 0")
+        with begin(server, path_of(library)) as answer:
+            assert answer.status == 200
