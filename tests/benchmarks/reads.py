@@ -14,7 +14,32 @@ from tests.benchmarks.core import Row, compare, interleave, milliseconds
 from tests.benchmarks.fixtures import Bench
 from tests.benchmarks.servers import Server
 
-_SQL = Path(__file__).parent / "sql"
+_LEADS = Path(__file__).with_name("live.sql").read_text("utf-8")
+# What is asked of the leads that these lines compute from the source tables.
+_LIVE = {
+    "live_list": """
+SELECT (SELECT count(*) FROM everyone), e.* FROM everyone AS e
+ORDER BY e.last_message_at DESC NULLS LAST, e.customer_phone COLLATE "C" DESC LIMIT 50
+""",
+    "live_statistics": """
+SELECT count(*), count(x.customer_phone),
+    count(*) FILTER (WHERE x.lead_status = 'Hot'),
+    count(*) FILTER (WHERE x.lead_status = 'Warm'),
+    count(*) FILTER (WHERE x.lead_status = 'Cold'),
+    count(*) FILTER (WHERE e.on_whatsapp),
+    count(*) FILTER (WHERE e.on_instagram),
+    count(*) FILTER (WHERE e.on_webchat),
+    count(*) FILTER (WHERE e.last_message_at >= %(now)s::timestamptz AT TIME ZONE 'UTC' - interval '7 days'),
+    count(*) FILTER (WHERE e.last_message_at >= %(now)s::timestamptz AT TIME ZONE 'UTC' - interval '30 days')
+FROM everyone AS e
+LEFT JOIN (
+    SELECT DISTINCT ON (t.customer_phone) t.customer_phone, projector.lead_status(x.lead_status_tag) AS lead_status
+    FROM talks AS t
+    INNER JOIN extractions AS x ON x.conversation_id = t.conversation_id
+    ORDER BY t.customer_phone, x.is_latest IS TRUE DESC, x.extracted_at DESC NULLS LAST, x.extraction_id DESC
+) AS x ON x.customer_phone = e.customer_phone
+""",
+}
 _EMPTY = "an empty endpoint, same limiter and headers"
 
 
@@ -115,7 +140,7 @@ def _unchanged(bench: Bench, api: Server, leads: str, phone: str) -> Iterator[Ro
 
 
 def _live(bench: Bench, reader: statements.Reader, user_id: str) -> Iterator[Row]:
-    """The same answers from the source tables, by one statement that PostgreSQL plans as it likes."""
+    """The same number of leads from the source tables, by one statement that PostgreSQL plans as it likes."""
     now = datetime.now(UTC)
     with bench.main.connect() as conn:
         conn.execute("SET work_mem = '256MB'")
@@ -123,14 +148,11 @@ def _live(bench: Bench, reader: statements.Reader, user_id: str) -> Iterator[Row
             ("list page of 50", "live_list", statements.listed(user_id, "", now)),
             ("statistics", "live_statistics", statements.statistics(user_id, now)),
         ):
-            query, values = (_SQL / f"{name}.sql").read_bytes(), {"user_id": user_id, "now": now}
+            query, values = f"{_LEADS}{_LIVE[name]}".encode(), {"user_id": user_id, "now": now}
             live, answer = conn.execute(query, values).fetchall(), reader.fetch(ours)
             # A baseline that gives another answer is none.
-            number = live[0][0]
-            if number not in answer[0]:
-                raise AssertionError(
-                    f"The live aggregation and the read model differ: {name}: {answer[0]} {live[0]}"
-                )
+            if live[0][0] not in answer[0]:
+                raise AssertionError(f"{name} and the read model differ: {answer[0]} {live[0]}")
             found = interleave(
                 bench.size.rounds,
                 {

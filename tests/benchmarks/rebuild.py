@@ -31,7 +31,6 @@ def _alone(bench: Bench, database: Database) -> Iterator[Row]:
     computed: list[Wal] = []
     with database.connect() as conn, database.connect() as other:
         tables.create(other)
-        tables.check(other)
 
         def after(prepare: Callable[[Connection], None], wal: list[Wal]) -> float:
             prepare(other)
