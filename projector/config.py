@@ -2,7 +2,8 @@
 
 import os
 import re
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -13,42 +14,81 @@ from projector.report.errors import ConfigurationError
 from projector.scheduler.cron import is_cron
 from projector.setting_names import find_misspelt, settings_that_are_gone
 
-_LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 _LOG_FORMATS = ("auto", "text", "json")
+
+
+def _one_of(*choices: str) -> Any:  # noqa: ANN401  # As environs does.
+    """Return a check that a value is one of these, in capital or small letters."""
+
+    def check(value: str) -> None:
+        if value.upper() not in (choice.upper() for choice in choices):
+            raise ValidationError(f"Must be one of: {', '.join(choices)}.")
+
+    return check
+
+
+def check_cron(text: str) -> None:
+    """Raise ValidationError for a text that is not a cron expression of five fields."""
+    if not is_cron(text):
+        raise ValidationError(f"{text!r} is no cron expression: minute hour day month weekday, or off.")
+
+
+def _is_on(text: str) -> bool:
+    return text.lower() == "on"
+
+
+def _setting(  # noqa: PLR0913  # What a setting is made of.
+    name: str,
+    default: object,
+    check: Any = None,  # noqa: ANN401  # As environs does.
+    *,
+    off: object = None,
+    convert: Callable[[Any], object] = lambda value: value,
+    is_shown: bool = True,
+) -> Any:  # noqa: ANN401  # As `field` of dataclasses.
+    """Return a field of Config that is read as the type that it has.
+
+    `off` is its value where the variable is `off`; None where that is a value as any other.
+    """
+    how = {"name": name, "default": default, "check": check, "off": off, "convert": convert}
+    return field(repr=is_shown, metadata=how)
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
     """All settings. An empty text is a setting that is not set."""
 
-    database_url: str = field(repr=False)
-    # Empty where the read model is in the platform's database.
+    database_url: str = _setting("DATABASE_URL", "", is_shown=False)
     # Of the platform's server, where logical replication brings the source tables here.
-    origin_url: str = field(repr=False)
-    state_dir: Path
-    pg_bin: Path | None
-    refresh_seconds: float
-    refresh_batch: int
-    queue_limit: int
-    # 0 where the scheduler does not verify.
-    verify_days: float
-    verify_sample: int
-    rebuild_cron: str
-    run_log_days: int
-    tombstone_days: int
-    log_level: str
-    log_format: str
-    log_personal_data: bool
+    origin_url: str = _setting("LEADS_ORIGIN_DATABASE_URL", "", is_shown=False)
+    state_dir: Path = _setting("LEADS_STATE_DIR", ".leads", convert=lambda text: Path(text).absolute())  # noqa: RUF009
+    pg_bin: Path | None = _setting("LEADS_PG_BIN", "", convert=lambda text: Path(text) if text else None)  # noqa: RUF009
+    refresh_seconds: float = _setting("LEADS_REFRESH_SECONDS", 0.25, validate.Range(0.01, 3600))
+    refresh_batch: int = _setting("LEADS_REFRESH_BATCH", 1000, validate.Range(1, 100_000))
+    queue_limit: int = _setting("LEADS_QUEUE_LIMIT", 1_000_000, validate.Range(1))
+    # From a quarter of an hour up to a year.
+    verify_days: float = _setting("LEADS_VERIFY_DAYS", 1.0, validate.Range(0.01, 365), off=0.0)
+    verify_sample: int = _setting("LEADS_VERIFY_SAMPLE", 500, validate.Range(1))
+    rebuild_cron: str = _setting(
+        "LEADS_REBUILD_CRON", "", check_cron, off="", convert=lambda text: " ".join(text.split())
+    )
+    run_log_days: int = _setting("LEADS_RUN_LOG_DAYS", 14, validate.Range(1))
+    tombstone_days: int = _setting("LEADS_TOMBSTONE_DAYS", 30, validate.Range(1, 36500))
+    log_level: str = _setting(
+        "LEADS_LOG_LEVEL", "INFO", _one_of("DEBUG", "INFO", "WARNING", "ERROR"), convert=str.upper
+    )
+    log_format: str = _setting("LEADS_LOG_FORMAT", "auto", _one_of(*_LOG_FORMATS), convert=str.lower)
+    log_personal_data: bool = _setting("LEADS_LOG_PERSONAL_DATA", "off", _one_of("on", "off"), convert=_is_on)
     # Where Prometheus scrapes the scheduler; the port is 0 where there is no such server.
-    metrics_host: str
-    metrics_port: int
-    tracing: bool
-    # Sentences on variables that look like settings and are none.
-    warnings: tuple[str, ...]
+    metrics_host: str = _setting("LEADS_METRICS_HOST", "127.0.0.1")
+    metrics_port: int = _setting("LEADS_METRICS_PORT", 0, validate.Range(1, 65535), off=0)
+    tracing: bool = _setting("LEADS_TRACING", "off", _one_of("on", "off"), convert=_is_on)
     # Of the API. `status` looks whether the role can read; `local` checks that the API can listen on the other two.
-    api_role: str
-    api_host: str
-    api_port: int
+    api_role: str = _setting("LEADS_API_ROLE", "leads_api", off="")
+    api_host: str = _setting("HOST", "127.0.0.1")
+    api_port: int = _setting("PORT", 4000, validate.Range(1, 65535))
+    warnings: tuple[str, ...] = ()
+    """Sentences on variables that look like settings and are none."""
 
 
 def load(env_file: Path = Path(".env")) -> Config:
@@ -58,41 +98,7 @@ def load(env_file: Path = Path(".env")) -> Config:
     """
     env = Env(eager=False)
     env.read_env(env_file, recurse=False)
-
-    def read(name: str, parse: Any, default: Any, check: Any = None) -> Any:  # noqa: ANN401  # As environs does.
-        # Compose files and systemd units write a variable that is not set as an empty one.
-        if not env.str(name, "").strip():
-            return default
-        return parse(name, validate=check)
-
-    pg_bin = read("LEADS_PG_BIN", env.str, "")
-    config = Config(
-        database_url=read("DATABASE_URL", env.str, ""),
-        origin_url=read("LEADS_ORIGIN_DATABASE_URL", env.str, ""),
-        state_dir=Path(read("LEADS_STATE_DIR", env.str, ".leads")).absolute(),
-        pg_bin=Path(pg_bin) if pg_bin else None,
-        refresh_seconds=read("LEADS_REFRESH_SECONDS", env.float, 0.25, validate.Range(0.01, 3600)),
-        refresh_batch=read("LEADS_REFRESH_BATCH", env.int, 1000, validate.Range(1, 100_000)),
-        queue_limit=read("LEADS_QUEUE_LIMIT", env.int, 1_000_000, validate.Range(1)),
-        verify_days=_days(env, "LEADS_VERIFY_DAYS", 1.0),
-        verify_sample=read("LEADS_VERIFY_SAMPLE", env.int, 500, validate.Range(1)),
-        rebuild_cron=_cron(env, "LEADS_REBUILD_CRON", ""),
-        run_log_days=read("LEADS_RUN_LOG_DAYS", env.int, 14, validate.Range(1)),
-        tombstone_days=read("LEADS_TOMBSTONE_DAYS", env.int, 30, validate.Range(1, 36500)),
-        log_level=(read("LEADS_LOG_LEVEL", env.str, "INFO", _one_of(_LOG_LEVELS)) or "").upper(),
-        log_format=(read("LEADS_LOG_FORMAT", env.str, "auto", _one_of(_LOG_FORMATS)) or "").lower(),
-        log_personal_data=(
-            read("LEADS_LOG_PERSONAL_DATA", env.str, "off", _one_of(("on", "off"))) or ""
-        ).lower()
-        == "on",
-        metrics_host=read("LEADS_METRICS_HOST", env.str, "127.0.0.1"),
-        metrics_port=_port(env, "LEADS_METRICS_PORT"),
-        tracing=(read("LEADS_TRACING", env.str, "off", _one_of(("on", "off"))) or "").lower() == "on",
-        warnings=tuple(find_misspelt(_names(env_file))),
-        api_role=_switchable(read("LEADS_API_ROLE", env.str, "leads_api")),
-        api_host=read("HOST", env.str, "127.0.0.1"),
-        api_port=read("PORT", env.int, 4000, validate.Range(1, 65535)),
-    )
+    found = {one.name: _read(env, one) for one in fields(Config) if one.metadata}
     bad = [
         f"{name}: It is no setting any more. {what_to_do}"
         for name, what_to_do in settings_that_are_gone().items()
@@ -105,7 +111,21 @@ def load(env_file: Path = Path(".env")) -> Config:
         bad += (f"{name}: {' '.join(messages[name])}" for name in messages)
     if bad:
         raise ConfigurationError("These settings cannot be used. " + " ".join(sorted(bad)))
-    return config
+    return Config(**found, warnings=tuple(find_misspelt(_names(env_file))))
+
+
+def _read(env: Env, one: "Field[Any]") -> Any:  # noqa: ANN401  # A value of any setting.
+    """Return the value of a setting, or None if it cannot be used, which `env` remembers."""
+    how = one.metadata
+    text: str = env.str(how["name"], "").strip()
+    # Compose files and systemd units write a variable that is not set as an empty one.
+    if not text:
+        return how["convert"](how["default"])
+    if how["off"] is not None and text.lower() == "off":
+        return how["off"]
+    parsers: dict[Any, Any] = {int: env.int, float: env.float}
+    value = parsers.get(one.type, env.str)(how["name"], validate=how["check"])
+    return None if value is None else how["convert"](value)
 
 
 def log_format(env_file: Path = Path(".env")) -> str:
@@ -133,55 +153,3 @@ def environment_for_postgresql() -> dict[str, str]:
 def environment_for_children(database_url: str) -> dict[str, str]:
     """Return our environment for the projector and the API as child processes of `local`, with their database."""
     return {**os.environ, "DATABASE_URL": database_url}
-
-
-def _switchable(value: str | None) -> str:
-    """Return the value, or an empty text for `off`."""
-    return "" if (value or "").strip().lower() == "off" else value or ""
-
-
-def _one_of(choices: tuple[str, ...]) -> Any:  # noqa: ANN401  # As environs does.
-    """Return a check that a value is one of these, in capital or small letters."""
-
-    def check(value: str) -> None:
-        if value.upper() not in (choice.upper() for choice in choices):
-            raise ValidationError(f"Must be one of: {', '.join(choices)}.")
-
-    return check
-
-
-def _days(env: Env, name: str, default: float) -> float:
-    """Return a number of days; 0 where the value is `off`."""
-    text: str = env.str(name, "").strip()
-    if not text:
-        return default
-    if text.lower() == "off":
-        return 0.0
-    # From a quarter of an hour up to a year.
-    days: float = env.float(name, validate=validate.Range(0.01, 365))
-    return days
-
-
-def _port(env: Env, name: str) -> int:
-    """Return a port; 0 where the value is `off`, or the variable is not set."""
-    text: str = env.str(name, "").strip()
-    if text.lower() in ("", "off"):
-        return 0
-    port: int = env.int(name, validate=validate.Range(1, 65535))
-    return port
-
-
-def _cron(env: Env, name: str, default: str) -> str:
-    """Return a cron expression, with single blanks; an empty one where the value is `off`."""
-    text: str = env.str(name, "").strip() or default
-    if text.lower() in ("", "off"):
-        return ""
-    if text != default:
-        env.str(name, validate=check_cron)
-    return " ".join(text.split())
-
-
-def check_cron(text: str) -> None:
-    """Raise ValidationError for a text that is not a cron expression of five fields."""
-    if not is_cron(text):
-        raise ValidationError(f"{text!r} is no cron expression: minute hour day month weekday, or off.")
