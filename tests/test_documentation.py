@@ -17,7 +17,7 @@ import projector.config
 from api.response.openapi.document import document
 from projector.cli import cli
 from projector.observe.metrics.counted import REGISTRY
-from projector.observe.metrics.state import DATABASE_UP, State, metrics_of
+from projector.observe.metrics.state import DATABASE_UP, metrics_of
 from projector.observe.status import Status
 from tests.monitoring.exposed import page_of_api
 from tests.rules.files import ROOT, check, documents, name_of, read
@@ -150,7 +150,7 @@ def test_each_header_of_the_api_is_in_its_page() -> None:
 def test_each_metric_that_a_page_names_is_there() -> None:
     exposed = page_of_api() + generate_latest(REGISTRY).decode()
     there = {*re.findall(r"^# TYPE (\w+) ", exposed, re.MULTILINE), DATABASE_UP}
-    state = metrics_of(State(Status(), 0))
+    state = metrics_of(Status())
     there |= {f"{metric.name}{'_total' if metric.type == 'counter' else ''}" for metric in state}
     check(
         [

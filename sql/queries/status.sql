@@ -11,7 +11,8 @@ SELECT to_regclass('projector.runs') IS NOT NULL AND to_regclass('read_model.pro
 -- as_of_age, how many seconds ago as_of was; broken (what is wrong with the triggers at this moment), switched_off (why
 -- an operator switched capture off), gap_since and gap_reason (the oldest gap that is not healed; a queue that was shed
 -- for a rebuild is one); proved_at, errors_at_proof, origin_position, failed_at of projector.origin, and has_origin,
--- whether logical replication brings the source rows, or did.
+-- whether logical replication brings the source rows, or did; found_differences, how many leads, keys and statistics
+-- were ever found to differ.
 SELECT
     p.version,
     p.built_at,
@@ -28,7 +29,8 @@ SELECT
     coalesce(o.errors, 0) AS errors_at_proof,
     o.position::text AS origin_position,
     o.failed_at,
-    o.only_row IS NOT NULL AS has_origin
+    o.only_row IS NOT NULL AS has_origin,
+    p.found_differences
 FROM read_model.projection AS p
 LEFT JOIN read_model.freshness AS f ON true
 LEFT JOIN projector.origin AS o ON true
@@ -321,8 +323,3 @@ WHERE l.locktype = 'advisory'
     AND l.pid <> pg_backend_pid()
 GROUP BY l.pid, a.usename, a.application_name, a.xact_start, a.backend_start, a.usesysid, q.relowner
 ORDER BY is_ours ASC, since ASC, l.pid ASC;
-
--- name: read_found_differences
--- Returns how many leads, keys and statistics were ever found to differ.
-SELECT p.found_differences
-FROM read_model.projection AS p;

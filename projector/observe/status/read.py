@@ -53,6 +53,7 @@ class Projection:
     origin_position: str | None = None
     failed_at: datetime | None = None
     has_origin: bool = False
+    found_differences: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,11 @@
 import os
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-import psycopg
 import structlog
 from psycopg.rows import class_row, scalar_row
 
@@ -137,9 +137,7 @@ class Refresh(Job):
 
     def _take_batch(self, conn: Connection, shards: Sequence[int]) -> Batch:
         began_at = time.monotonic()
-        if self._tracing is not None:
-            self._tracing.begin()
-        try:
+        with self._tracing.batch() if self._tracing else nullcontext() as end:
             done, self._size = refresh_with_backoff(
                 conn,
                 shards,
@@ -147,16 +145,12 @@ class Refresh(Job):
                 limit=self._config.refresh_batch,
                 overdue=self._passes.overdue,
             )
-        except psycopg.Error as error:
-            if self._tracing is not None:
-                self._tracing.fail(error, time.monotonic() - began_at)
-            raise
+            if end is not None:
+                end(done)
         seconds = time.monotonic() - began_at
         self._passes.note(done.owned, done.passed_over)
         self._tally.add(done, seconds)
         counted.note_batch(done, seconds)
-        if self._tracing is not None:
-            self._tracing.end(done, seconds)
         if done.changes:
             _log.debug(
                 "batch",

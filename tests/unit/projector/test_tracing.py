@@ -94,19 +94,12 @@ def test_a_batch_that_fails_has_a_span_that_quotes_no_value(
 
 def test_a_statement_without_a_name_is_shown_by_its_first_word(exporter: InMemorySpanExporter) -> None:
     made = Tracing()
-    for statement in ("SELECT 'a secret'", b"SET x = 1", psycopg.sql.SQL("TRUNCATE t")):
-        made.note(statement)
-    made.end(Batch((0,), 1), 0.1)
+    with made.batch() as end:
+        for statement in ("SELECT 'a secret'", b"SET x = 1", psycopg.sql.SQL("TRUNCATE t")):
+            made.note(statement)
+        end(Batch((0,), 1))
+    with made.batch() as end:
+        end(Batch((0,), 0))
     made.close()
     [span] = exporter.get_finished_spans()
     assert [event.name for event in span.events] == ["SELECT", "SET", "SQL"]
-
-
-def test_a_batch_that_is_tried_for_ever_keeps_its_first_statements(exporter: InMemorySpanExporter) -> None:
-    made = Tracing()
-    for _ in range(3 * tracing.MOST_EVENTS):
-        made.note("SELECT 1")
-    made.end(Batch((0,), 1), 0.1)
-    made.close()
-    [span] = exporter.get_finished_spans()
-    assert len(span.events) <= tracing.MOST_EVENTS

@@ -9,7 +9,7 @@ import pytest
 import structlog
 from psycopg.rows import TupleRow
 
-from projector.observe.metrics.state import DATABASE_UP, State, StateCollector, metrics_of
+from projector.observe.metrics.state import DATABASE_UP, StateCollector, metrics_of
 from projector.observe.status.read import ProvedRound, Queue, Rebuild, Run, Status, Verification
 from tests.support.running import write_message, write_source
 from tests.support.server import Database
@@ -84,7 +84,7 @@ def test_what_waits_what_is_under_way_and_what_went_wrong(
 
 def test_what_is_not_known_is_absent() -> None:
     def samples(name: str, status: Status) -> dict[tuple[str, ...], float]:
-        [metric] = [metric for metric in metrics_of(State(status, 3)) if metric.name == name]
+        [metric] = [metric for metric in metrics_of(status) if metric.name == name]
         return {tuple(sample.labels.values()): sample.value for sample in metric.samples}
 
     run = Run("rebuild", NOW, None, 5.0, "running", None, 0, 120, 0, 100, None)
@@ -107,7 +107,7 @@ def test_what_is_not_known_is_absent() -> None:
     proved = ProvedRound(NOW - timedelta(hours=1), NOW, 10, 4, 0)
     assert samples("leads_verify_left_out", Status(verification=Verification(proved=proved))) == {(): 4}
     assert samples("leads_verify_left_out", Status()) == {}
-    names = [metric.name for metric in metrics_of(State(Status(), 0))]
+    names = [metric.name for metric in metrics_of(Status())]
     assert len(set(names)) == len(names) == 16
 
 
