@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Callable
 from time import monotonic
-from typing import Protocol
 
 import structlog
 from rich.console import Console
@@ -25,8 +24,8 @@ from projector.report.counted import counted, counted_of
 _SECONDS_BETWEEN_LINES = 5.0
 
 
-class Progress(Protocol):
-    """Receives the progress of long work, one piece of work at a time."""
+class Progress:
+    """Receives the progress of long work, one piece of work at a time; this one shows nothing."""
 
     def start(self, title: str, total: int, unit: str) -> None:
         """Begin work of `total` units, such as `leads`, under a title. Ends the work before it."""
@@ -38,20 +37,7 @@ class Progress(Protocol):
         """End the work, whether all units are done or not."""
 
 
-class Quiet:
-    """Shows nothing."""
-
-    def start(self, title: str, total: int, unit: str) -> None:
-        """Do nothing."""
-
-    def advance(self, n: int) -> None:
-        """Do nothing."""
-
-    def finish(self) -> None:
-        """Do nothing."""
-
-
-QUIET: Progress = Quiet()
+QUIET = Progress()
 
 
 class _RateColumn(ProgressColumn):
@@ -63,7 +49,7 @@ class _RateColumn(ProgressColumn):
         return Text("" if speed is None else f"{speed:,.0f} {task.fields['unit']}/s")
 
 
-class Bar:
+class Bar(Progress):
     """Draws a bar with rate and time left on standard error."""
 
     def __init__(self, console: Console | None = None) -> None:
@@ -100,7 +86,7 @@ class Bar:
             self._bars = None
 
 
-class Lines:
+class Lines(Progress):
     """Writes a log line at the start, at most one every five seconds, and one at the end.
 
     It writes nothing of work without units, unless some come up after all.

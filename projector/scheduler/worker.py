@@ -17,7 +17,7 @@ from projector.database import connect as db
 from projector.observe.metrics import counted
 from projector.report.errors import NOT_INSTALLED, DatabaseUnreachableError, ProjectorError
 from projector.report.log import quoting
-from projector.report.progress import Progress
+from projector.report.progress import Lines
 
 Connection = psycopg.Connection[TupleRow]
 
@@ -174,9 +174,9 @@ class Worker:
             prepare(conn)
             self._prepared = conn
 
-    def watched(self, inner: Progress) -> Progress:
+    def progress(self) -> Lines:
         """Return a progress of the job, which notes that it is alive and ends it when the scheduler ends."""
-        return _WatchedProgress(inner, self)
+        return _WatchedLines(self)
 
     def cancel(self) -> None:
         """Ask PostgreSQL to cancel the current statement."""
@@ -225,23 +225,22 @@ class Worker:
         return pause
 
 
-class _WatchedProgress:
-    """Passes progress on, notes that the job is alive, and ends the job when the scheduler ends."""
+class _WatchedLines(Lines):
+    """Logs progress, notes that the job is alive, and ends the job when the scheduler ends."""
 
-    def __init__(self, inner: Progress, worker: Worker) -> None:
-        self._inner = inner
+    def __init__(self, worker: Worker) -> None:
+        super().__init__()
         self._worker = worker
-        self.finish = inner.finish
 
     def start(self, title: str, total: int, unit: str) -> None:
         """Begin work."""
         self._check()
-        self._inner.start(title, total, unit)
+        super().start(title, total, unit)
 
     def advance(self, n: int) -> None:
         """Note that `n` units are done."""
         self._check()
-        self._inner.advance(n)
+        super().advance(n)
 
     def _check(self) -> None:
         self._worker.touch()

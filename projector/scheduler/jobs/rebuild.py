@@ -5,7 +5,6 @@ import structlog
 from projector.core.pipeline import Connection
 from projector.database.sql import query
 from projector.report.errors import BlockedError
-from projector.report.progress import Lines
 from projector.scheduler.worker import Job, Worker
 from projector.sweep import recovery
 
@@ -28,7 +27,7 @@ class Rebuild(Job):
         if conn.execute(query("scheduler", "began_lately"), wanted).fetchone() == (True,):
             return 0.0
         try:
-            recovery.rebuild_everything(conn, progress=worker.watched(Lines()))
+            recovery.rebuild_everything(conn, progress=worker.progress())
         except BlockedError as reason:
             _log.info("no rebuild this time", reason=str(reason))
         return 0.0

@@ -5,7 +5,6 @@ import time
 from projector import capture
 from projector.config import Config
 from projector.core.pipeline import Connection
-from projector.report.progress import Lines
 from projector.scheduler.jobs.refresh import Refresh
 from projector.scheduler.worker import Job, Worker
 from projector.sweep import recovery
@@ -45,5 +44,5 @@ class Upkeep(Job):
             self._depth_at = time.monotonic() + QUEUE_DEPTH_INTERVAL_SECONDS
             is_deep = recovery.is_too_deep(conn, self._queue_limit)
         if reasons.switched_off is None and (reasons.reason is not None or reasons.interrupted or is_deep):
-            recovery.heal(conn, progress=worker.watched(Lines()), queue_limit=self._queue_limit)
+            recovery.heal(conn, progress=worker.progress(), queue_limit=self._queue_limit)
         return INTERVAL_SECONDS

@@ -13,7 +13,7 @@ import pytest
 from psycopg.rows import TupleRow
 
 from projector.report.errors import ProjectorError, SourceMissingError
-from projector.report.progress import QUIET
+from projector.report.progress import QUIET, Progress
 from projector.trial import demo
 from tests.support.server import Database, Server
 
@@ -105,7 +105,7 @@ KINDS = {
 }
 
 
-class Recorder:
+class Recorder(Progress):
     """Progress that can be looked at, and that can stop a load in the middle."""
 
     def __init__(self, stop_after: int | None = None) -> None:
