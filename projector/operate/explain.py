@@ -43,6 +43,7 @@ _HEADINGS = {
     "conversations": "Conversations, as printed",
     "template_sends": "Template sends, those that count first, then the newest",
 }
+_WAITING = query("operate", "waiting_keys").rstrip(";")
 _FIRST_OF_EACH = re.compile(r"DISTINCT ON \(.*?\)\s")
 
 Found = dict[str, Any]
@@ -213,7 +214,7 @@ def _ranked(name: str, **names: str) -> str:
 
 def _read(conn: Connection, name: str, parameters: Found) -> list[Found]:
     with conn.cursor(row_factory=dict_row) as cursor:
-        return cursor.execute(query("operate", name), parameters).fetchall()
+        return cursor.execute(query("operate", name, waiting=_WAITING), parameters).fetchall()
 
 
 def _read_rows(conn: Connection, rows: str, own: Found, size: int) -> list[Found]:

@@ -413,6 +413,16 @@ WITH named AS (
         o.key
     FROM projector.verify_left_out AS o
     WHERE o.key <> ''
+),
+
+-- A change of an agent, a channel or a template is needed for the keys that it is spread to.
+needed AS (
+    SELECT
+        named.kind,
+        named.key
+    FROM named
+    CROSS JOIN LATERAL projector.keys_of_change(named.kind, named.key) AS k
+    WHERE named.kind IN ('agents', 'phone_numbers', 'templates')
 )
 
 SELECT
@@ -420,44 +430,28 @@ SELECT
     named.key
 FROM named
 LEFT JOIN (
-    VALUES
-    ('messages', 'conversation'),
-    ('conversations', 'conversation'),
-    ('extractions', 'conversation'),
-    ('reload_conversations', 'conversation'),
-    ('conversation', 'conversation'),
-    ('contacts', 'contact'),
-    ('contact', 'contact'),
-    ('template_sends', 'template_send'),
-    ('template_send', 'template_send')
-) AS keyed (kind, source_kind) ON keyed.kind = named.kind
-WHERE CASE
-    WHEN keyed.source_kind IS NOT NULL THEN NOT EXISTS (
+    SELECT
+        k.change_kind AS kind,
+        k.key_kind
+    FROM projector.change_kinds AS k
+    WHERE k.letter_kind IS NOT NULL
+    UNION
+    SELECT
+        k.key_kind,
+        k.key_kind
+    FROM projector.change_kinds AS k
+) AS keyed ON keyed.kind = named.kind
+WHERE (named.kind, named.key) NOT IN (SELECT n.kind, n.key FROM needed AS n)
+    AND NOT EXISTS (
         SELECT
         FROM projector.source_keys AS k
-        WHERE k.kind = keyed.source_kind AND k.key = named.key
+        WHERE k.kind = keyed.key_kind AND k.key = named.key
     )
     AND NOT EXISTS (
         SELECT
         FROM projector.current_keys() AS k
-        WHERE k.kind = keyed.source_kind AND k.key = named.key COLLATE "default"
-    )
-    -- What these are spread to can be there without them where the platform has no foreign keys.
-    WHEN named.kind = 'agents' THEN NOT EXISTS (
-        SELECT FROM projector.source_agents() AS a WHERE a.agent_id::text = named.key
-    )
-    AND NOT EXISTS (SELECT FROM projector.source_conversations() AS c WHERE c.agent_id::text = named.key)
-    WHEN named.kind = 'phone_numbers' THEN NOT EXISTS (
-        SELECT FROM projector.source_phone_numbers() AS p WHERE p.id::text = named.key
-    )
-    AND NOT EXISTS (SELECT FROM projector.source_agents() AS a WHERE a.phone_number_id::text = named.key)
-    AND NOT EXISTS (SELECT FROM projector.source_templates() AS t WHERE t.phone_number_id::text = named.key)
-    WHEN named.kind = 'templates' THEN NOT EXISTS (
-        SELECT FROM projector.source_templates() AS t WHERE t.template_id::text = named.key
-    )
-    AND NOT EXISTS (SELECT FROM projector.source_template_sends() AS s WHERE s.template_id::text = named.key)
-    ELSE false
-END;
+        WHERE k.kind = keyed.key_kind AND k.key = named.key COLLATE "default"
+    );
 
 -- name: clean_queue
 -- Takes the unknown keys out of the queue. What a change with one says of messages may be of it: the other
@@ -727,6 +721,24 @@ SELECT
     set_config('statement_timeout', %(timeout)s, true),
     set_config('enable_seqscan', 'off', true);
 
+-- name: waiting_keys
+-- The keys of the first changes that wait.
+SELECT
+    c.kind,
+    k.key COLLATE "C" AS key,
+    c.queued_at
+FROM (
+    SELECT
+        c.kind,
+        c.keys,
+        c.queued_at
+    FROM projector.changes AS c
+    ORDER BY c.shard, c.bulk, c.change_id
+    LIMIT %(bound)s
+) AS c
+CROSS JOIN LATERAL unnest(c.keys) AS k (key)
+LIMIT %(bound)s;
+
 -- name: read_state
 -- What decides how a difference from the read model is to be read. Citus takes no sub-select without a column.
 --
@@ -746,16 +758,7 @@ SELECT
         )
     ) AS gap,
     EXISTS (SELECT 1 FROM projector.sweep_positions AS p WHERE p.purpose = 'rebuild') AS is_rebuilding,
-    EXISTS (
-        SELECT 1
-        FROM (
-            SELECT c.kind
-            FROM projector.changes AS c
-            ORDER BY c.shard, c.bulk, c.change_id
-            LIMIT %(bound)s
-        ) AS c
-        WHERE c.kind = 'truncate'
-    ) AS truncates,
+    EXISTS (SELECT 1 FROM ({waiting}) AS w WHERE w.kind = 'truncate') AS truncates,
     (SELECT count(*) FROM (SELECT 1 FROM projector.changes LIMIT %(bound)s + 1) AS bounded) > %(bound)s AS is_longer,
     EXISTS (SELECT 1 FROM read_model.tenants AS t WHERE t.user_id = %(user_id)s)
     OR EXISTS (SELECT 1 FROM read_model.leads AS l WHERE l.user_id = %(user_id)s) AS is_tenant
@@ -776,29 +779,20 @@ SELECT projector.canonical_phone(%(phone)s) AS customer_phone;
 -- Returns kind, key, is_own (whether the source row belongs to the lead now) and is_known (whether
 -- projector.source_keys has it under this lead). A row that is not known yet is found by its change that waits or is
 -- set aside.
-WITH waiting AS MATERIALIZED (
+WITH queued AS MATERIALIZED (
     SELECT
-        c.kind,
-        k.key COLLATE "C" AS key
-    FROM (
+        w.kind,
+        w.key
+    FROM ({waiting}) AS w
+    UNION ALL
+    (
         SELECT
-            c.kind,
-            c.keys
-        FROM projector.changes AS c
-        ORDER BY c.shard, c.bulk, c.change_id
+            d.kind,
+            d.key
+        FROM projector.dead_letters AS d
+        ORDER BY d.kind, d.key
         LIMIT %(bound)s
-    ) AS c
-    CROSS JOIN LATERAL unnest(c.keys) AS k (key)
-    LIMIT %(bound)s
-),
-
-set_aside AS MATERIALIZED (
-    SELECT
-        d.kind,
-        d.key
-    FROM projector.dead_letters AS d
-    ORDER BY d.kind, d.key
-    LIMIT %(bound)s
+    )
 ),
 
 found AS (
@@ -816,14 +810,10 @@ found AS (
         UNION ALL
         SELECT
             kinds.key_kind,
-            w.key,
+            q.key,
             false
-        FROM (
-            SELECT waiting.* FROM waiting
-            UNION ALL
-            SELECT set_aside.* FROM set_aside
-        ) AS w
-        INNER JOIN projector.change_kinds AS kinds ON kinds.change_kind = w.kind AND kinds.letter_kind IS NOT NULL
+        FROM queued AS q
+        INNER JOIN projector.change_kinds AS kinds ON kinds.change_kind = q.kind AND kinds.letter_kind IS NOT NULL
     ) AS c
     GROUP BY c.kind, c.key
 )
@@ -903,23 +893,7 @@ SELECT
     w.key,
     w.queued_at::text AS queued_at,
     count(*) OVER () AS total
-FROM (
-    SELECT
-        c.kind,
-        k.key,
-        c.queued_at
-    FROM (
-        SELECT
-            c.kind,
-            c.keys,
-            c.queued_at
-        FROM projector.changes AS c
-        ORDER BY c.shard, c.bulk, c.change_id
-        LIMIT %(bound)s
-    ) AS c
-    CROSS JOIN LATERAL unnest(c.keys) AS k (key)
-    LIMIT %(bound)s
-) AS w
+FROM ({waiting}) AS w
 WHERE (w.kind, w.key) IN (SELECT n.kind, n.key FROM concerned AS n)
 ORDER BY w.queued_at, w.kind, w.key
 LIMIT %(size)s;
