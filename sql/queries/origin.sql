@@ -112,49 +112,87 @@ INNER JOIN pg_catalog.pg_namespace AS rn ON rn.oid = root.relnamespace
 INNER JOIN projector.source_tables AS t ON t.schema_name = rn.nspname AND t.table_name = root.relname
 ORDER BY name, s.subname;
 
--- name: read_published_tables
--- At the origin. Returns each table of these publications: publication, schema_name, table_name; columns, null for all;
--- is_filtered, whether a row filter chooses among its rows; statements, those whose changes are published.
--- Parameter: publications.
+-- name: find_left_out
+-- At the origin. Returns name, and reason in words, of these tables of which not everything is published, and of the
+-- partitions with rows that belong to none of them.
 --
--- Before PostgreSQL 15, whole rows and all rows are published, and the view has no columns for anything else.
-SELECT
-    t.pubname::text AS publication,
-    t.schemaname::text AS schema_name,
-    t.tablename::text AS table_name,
-    to_jsonb(t) -> 'attnames' AS columns,
-    to_jsonb(t) ->> 'rowfilter' IS NOT NULL AS is_filtered,
-    array_remove(ARRAY[
-        CASE WHEN p.pubinsert THEN 'INSERT' END,
-        CASE WHEN p.pubupdate THEN 'UPDATE' END,
-        CASE WHEN p.pubdelete THEN 'DELETE' END,
-        CASE WHEN p.pubtruncate THEN 'TRUNCATE' END
-    ], NULL) AS statements
-FROM pg_catalog.pg_publication_tables AS t
-INNER JOIN pg_catalog.pg_publication AS p ON p.pubname = t.pubname
-WHERE t.pubname::text = any(%(publications)s::text[]);
+-- Parameter: brought, an array of objects as read_brought_tables returns them, and columns, which are to arrive.
+--
+-- What one publication leaves out, another one of the same subscription may bring. Before PostgreSQL 15, whole rows and
+-- all rows are published, and the view has no columns for anything else.
+WITH brought AS (
+    SELECT b.*
+    FROM jsonb_to_recordset(%(brought)s) AS b (
+        name text, schema_name text, table_name text, source_schema text, source_name text, publications text[],
+        columns text[]
+    )
+),
 
--- name: read_partitions
--- At the origin. Returns the partitions with rows of these tables, where they are partitioned: name; ancestors, the
--- names of itself and of the tables above it, each as schema and table.
--- Parameters: schemas and tables, in pairs.
+published AS (
+    SELECT
+        b.name,
+        to_jsonb(t) -> 'attnames' AS columns,
+        to_jsonb(t) ->> 'rowfilter' IS NULL AS is_whole,
+        p.pubinsert,
+        p.pubupdate,
+        p.pubdelete,
+        p.pubtruncate
+    FROM brought AS b
+    INNER JOIN pg_catalog.pg_publication_tables AS t ON t.schemaname = b.schema_name AND t.tablename = b.table_name
+    INNER JOIN pg_catalog.pg_publication AS p ON p.pubname = t.pubname
+    WHERE t.pubname = any(b.publications)
+),
+
+lacking AS (
+    SELECT
+        b.name,
+        count(p.name) > 0 AS is_published,
+        coalesce(bool_or(p.is_whole), false) AS has_all_rows,
+        ARRAY(
+            SELECT c.name
+            FROM unnest(b.columns) AS c (name)
+            WHERE NOT EXISTS (
+                SELECT
+                FROM published AS has_it
+                WHERE has_it.name = b.name AND (has_it.columns IS NULL OR has_it.columns ? c.name)
+            )
+        ) AS columns,
+        concat_ws(
+            ', ',
+            CASE WHEN NOT bool_or(p.is_whole AND p.pubinsert) THEN 'INSERT' END,
+            CASE WHEN NOT bool_or(p.is_whole AND p.pubupdate) THEN 'UPDATE' END,
+            CASE WHEN NOT bool_or(p.is_whole AND p.pubdelete) THEN 'DELETE' END,
+            CASE WHEN NOT bool_or(p.is_whole AND p.pubtruncate) THEN 'TRUNCATE' END
+        ) AS statements
+    FROM brought AS b
+    LEFT JOIN published AS p ON p.name = b.name
+    GROUP BY b.name, b.columns
+)
+
 SELECT
-    format('%%I.%%I', n.nspname, c.relname) AS name,
-    (
-        SELECT jsonb_agg(jsonb_build_array(above_n.nspname, above.relname))
-        FROM pg_catalog.pg_partition_ancestors(c.oid) AS a
-        INNER JOIN pg_catalog.pg_class AS above ON above.oid = a.relid
-        INNER JOIN pg_catalog.pg_namespace AS above_n ON above_n.oid = above.relnamespace
-    ) AS ancestors
-FROM unnest(%(schemas)s::text[], %(tables)s::text[]) AS t (schema_name, table_name)
-INNER JOIN pg_catalog.pg_namespace AS rn ON rn.nspname = t.schema_name
-INNER JOIN pg_catalog.pg_class AS root
-    ON root.relnamespace = rn.oid AND root.relname = t.table_name AND root.relkind = 'p'
-CROSS JOIN LATERAL pg_catalog.pg_partition_tree(root.oid) AS p
-INNER JOIN pg_catalog.pg_class AS c ON c.oid = p.relid
-INNER JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
-WHERE p.isleaf
-ORDER BY name;
+    l.name,
+    CASE
+        WHEN NOT l.is_published THEN 'not at all'
+        WHEN cardinality(l.columns) = 1 THEN 'without the column ' || l.columns[1]
+        WHEN cardinality(l.columns) > 1 THEN 'without the columns ' || array_to_string(l.columns, ', ')
+        WHEN NOT l.has_all_rows THEN 'with a row filter'
+        ELSE 'without ' || l.statements
+    END AS reason
+FROM lacking AS l
+WHERE l.columns <> '{}' OR NOT l.has_all_rows OR l.statements <> ''
+UNION ALL
+SELECT
+    (pg_identify_object('pg_class'::regclass, leaf.relid, 0)).identity AS name,
+    'not at all' AS reason
+FROM (SELECT DISTINCT format('%%I.%%I', b.source_schema, b.source_name) AS name FROM brought AS b) AS source
+CROSS JOIN LATERAL pg_catalog.pg_partition_tree(to_regclass(source.name)) AS leaf
+WHERE leaf.isleaf
+    AND leaf.level > 0
+    AND NOT EXISTS (
+        SELECT
+        FROM pg_catalog.pg_partition_ancestors(leaf.relid) AS above
+        INNER JOIN brought AS b ON to_regclass(format('%%I.%%I', b.schema_name, b.table_name)) = above.relid
+    );
 
 -- name: read_left_out
 -- Returns what projector.left_out holds: table_name, reason, copy.

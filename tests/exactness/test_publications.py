@@ -14,11 +14,10 @@ from psycopg.rows import TupleRow
 
 from projector.database.schema import source_tables
 from projector.database.sql import query
+from projector.operate.origin import publications as publishing
 from projector.operate.origin.publications import (
-    Brought,
     LeftOut,
     Publications,
-    Published,
     find_left_out,
     note_left_out,
     read_brought,
@@ -246,12 +245,16 @@ def test_a_table_that_no_subscription_lists_needs_its_first_copy_only(filled: Pl
         assert note(conn, {}) == []
 
 
-def test_an_older_origin_publishes_whole_rows() -> None:
+def test_an_older_origin_publishes_whole_rows(filled: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its view of publications has neither columns nor row filters."""
-    table = Brought("public.messages", "public", "messages", "public", "messages", ["leads"], None, [])
-    statements = ["INSERT", "UPDATE", "DELETE", "TRUNCATE"]
-    whole = Published("leads", "public", "messages", None, is_filtered=False, statements=statements)
-    assert find_left_out([table], [whole], []) == {}
+    conn = filled.conn
+    conn.execute(FILTERED)
+    view = "(SELECT pubname, schemaname, tablename FROM pg_catalog.pg_publication_tables)"
+    text = query("origin", "find_left_out").replace("pg_catalog.pg_publication_tables", view)
+    with subscribed(conn):
+        brought = read_brought(conn)
+        monkeypatch.setattr(publishing, "query", lambda *_: text)
+        assert find_left_out(conn, brought) == {}
 
 
 def test_what_is_left_out_in_words() -> None:

@@ -6,17 +6,17 @@ again, also when the publication has been repaired.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import psycopg
 from psycopg.rows import TupleRow, class_row
+from psycopg.types.json import Jsonb
 
 from projector.capture.source import SOURCE_TABLES
 from projector.database.sql import query
 
 Connection = psycopg.Connection[TupleRow]
 
-_STATEMENTS = ("INSERT", "UPDATE", "DELETE", "TRUNCATE")
 _READ_COLUMNS = {table.name: table.columns for table in SOURCE_TABLES}
 
 
@@ -32,26 +32,6 @@ class Brought:
     publications: list[str]
     copy: str | None
     computed: list[str]
-
-
-@dataclass(frozen=True, slots=True)
-class Published:
-    """A table of a publication; see read_published_tables in sql/queries/origin.sql."""
-
-    publication: str
-    schema_name: str
-    table_name: str
-    columns: list[str] | None
-    is_filtered: bool
-    statements: list[str]
-
-
-@dataclass(frozen=True, slots=True)
-class Partition:
-    """A partition at the origin that holds rows, and the tables that it belongs to, itself among them."""
-
-    name: str
-    ancestors: list[list[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +59,7 @@ class Publications:
         Whatever is changed there moves the position, so that nothing is asked while it stands still.
         """
         if self._seen != (position, brought):
-            self._reasons = find_left_out(brought, *_read_origin(origin, brought)) if brought else {}
+            self._reasons = find_left_out(origin, brought) if brought else {}
             self._seen = (position, brought)
         return self._reasons
 
@@ -96,24 +76,16 @@ def read_left_out(conn: Connection) -> list[LeftOut]:
         return cursor.execute(query("origin", "read_left_out")).fetchall()
 
 
-def find_left_out(
-    brought: Sequence[Brought], published: Iterable[Published], partitions: Iterable[Partition]
-) -> dict[str, str]:
-    """Return the tables of which not everything is published, and in words how they are published."""
-    found: dict[tuple[str, str], list[Published]] = {}
-    for table in published:
-        found.setdefault((table.schema_name, table.table_name), []).append(table)
-    reasons = {}
-    for wanted in brought:
-        named = found.get((wanted.schema_name, wanted.table_name), ())
-        reason = _reason(wanted, [table for table in named if table.publication in wanted.publications])
-        if reason is not None:
-            reasons[wanted.name] = reason
-    listed = {(wanted.schema_name, wanted.table_name) for wanted in brought}
-    for partition in partitions:
-        if not any((schema, name) in listed for schema, name in partition.ancestors):
-            reasons[partition.name] = "not at all"
-    return reasons
+def find_left_out(origin: Connection, brought: Sequence[Brought]) -> dict[str, str]:
+    """Return the tables of which not everything is published at the origin, and in words how they are published."""
+    wanted = [
+        {
+            **asdict(table),
+            "columns": [name for name in _READ_COLUMNS[table.source_name] if name not in table.computed],
+        }
+        for table in brought
+    ]
+    return dict(origin.execute(query("origin", "find_left_out"), {"brought": Jsonb(wanted)}).fetchall())
 
 
 def note_left_out(conn: Connection, reasons: Mapping[str, str], brought: Iterable[Brought]) -> list[LeftOut]:
@@ -161,35 +133,3 @@ def say_left_out(left_out: Iterable[LeftOut]) -> str | None:
             f"What was not published is missing until these tables are copied again: {', '.join(missing)}"
         )
     return ". ".join(sentences) or None
-
-
-def _reason(table: Brought, published: Sequence[Published]) -> str | None:
-    if not published:
-        return "not at all"
-    wanted = [column for column in _READ_COLUMNS[table.source_name] if column not in table.computed]
-    missing = [
-        column
-        for column in wanted
-        if not any(found.columns is None or column in found.columns for found in published)
-    ]
-    if missing:
-        return f"without {'the column' if len(missing) == 1 else 'the columns'} {', '.join(missing)}"
-    whole = [found for found in published if not found.is_filtered]
-    if not whole:
-        return "with a row filter"
-    statements = [name for name in _STATEMENTS if not any(name in found.statements for found in whole)]
-    return f"without {', '.join(statements)}" if statements else None
-
-
-def _read_origin(origin: Connection, brought: Sequence[Brought]) -> tuple[list[Published], list[Partition]]:
-    publications = sorted({name for table in brought for name in table.publications})
-    listed = {(table.schema_name, table.table_name) for table in brought}
-    # A table that is brought as a whole brings all its partitions.
-    sources = sorted({(table.source_schema, table.source_name) for table in brought} - listed)
-    parameters = {"schemas": [schema for schema, _ in sources], "tables": [name for _, name in sources]}
-    with origin.cursor(row_factory=class_row(Published)) as cursor:
-        published = cursor.execute(
-            query("origin", "read_published_tables"), {"publications": publications}
-        ).fetchall()
-    with origin.cursor(row_factory=class_row(Partition)) as cursor:
-        return published, cursor.execute(query("origin", "read_partitions"), parameters).fetchall()
