@@ -3,7 +3,7 @@
 A lead that differs and of which nothing waits is drift, a bug. With `heal` it is computed again, as in a rebuild.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -16,7 +16,7 @@ from projector.report.counted import counted
 from projector.report.progress import Progress
 from projector.sweep import drift, statistics
 from projector.sweep.compare import KEYS_FIELD, compare_piece
-from projector.sweep.drift import LEAD, Drift
+from projector.sweep.drift import LEAD, Comparison, Drift
 from projector.sweep.leads import create_tables, rebuild_keys, rebuild_leads
 from projector.sweep.pieces import Piece, count_leads, pieces, sample_leads, split_items
 from projector.sweep.run_log import logged_run, read_clock
@@ -59,80 +59,70 @@ def verify(
     create_tables(conn)
     started_at = read_clock(conn)
     with logged_run(conn, "verify", tenants) as run:
-        work = _Verify(conn, tenants, progress)
-        if sample is None:
-            work.compare_everything()
-        else:
-            work.compare_sample(sample)
-        if heal and work.report.drifts:
-            work.heal()
-        run.note, run.leads = work.report.note, work.report.checked
+        report = VerifyReport()
+        for piece in _pieces(conn, tenants, sample, progress):
+            # Recorded piece by piece, so that nothing that was found is lost.
+            found = _compare(conn, piece)
+            report.checked += found.checked
+            report.drifts += found.drifts
+            report.left_out += sum(item.kind == LEAD for item in found.left_out)
+            progress.advance(len(piece.leads))
+        progress.finish()
+        if heal and report.drifts:
+            report.healed = _heal(conn, report.drifts)
+        run.note, run.leads = report.note, report.checked
         if tenants is None and sample is None:
-            _note_round(conn, started_at, work.report)
-    drift.log_drifts(work.report.drifts)
-    return work.report
+            _note_round(conn, started_at, report)
+    drift.log_drifts(report.drifts)
+    return report
 
 
-class _Verify:
-    """A verify in progress. What it finds is recorded comparison by comparison, so that none is lost."""
+def _pieces(
+    conn: Connection, tenants: Sequence[str] | None, sample: int | None, progress: Progress
+) -> Iterator[Piece]:
+    """Yield what is compared: leads chosen at random, or everything.
 
-    def __init__(self, conn: Connection, tenants: Sequence[str] | None, progress: Progress) -> None:
-        self.report = VerifyReport()
-        self._conn = conn
-        self._tenants = tenants
-        self._progress = progress
-
-    def compare_sample(self, size: int) -> None:
-        """Compare leads that are chosen at random."""
-        leads = sample_leads(self._conn, size, self._tenants)
-        self._progress.start("verify", len(leads), "customers")
+    And then what differed before and was not met now, such as a lead that is nowhere any more.
+    """
+    if sample is not None:
+        leads = sample_leads(conn, sample, tenants)
+        progress.start("verify", len(leads), "customers")
         for start in range(0, len(leads), LEADS_PER_SNAPSHOT):
-            self._compare(Piece("leads", "leads", leads=leads[start : start + LEADS_PER_SNAPSHOT]))
-        self._progress.finish()
+            yield Piece("leads", "leads", leads=leads[start : start + LEADS_PER_SNAPSHOT])
+        return
+    progress.start("verify", count_leads(conn, tenants), "customers")
+    started_at = read_clock(conn)
+    yield from pieces(conn, tenants, LEADS_PER_SNAPSHOT)
+    with conn.transaction():
+        drift.end_statistics(conn, tenants, started_at)
+    leads, keys = split_items(drift.read_open(conn, tenants, started_at))
+    yield Piece("again", "", leads=leads, keys=keys)
 
-    def compare_everything(self) -> None:
-        """Compare all keys, leads and statistics, and what differed before and was not met now.
 
-        Such as a lead that is nowhere any more.
-        """
-        conn, tenants = self._conn, self._tenants
-        self._progress.start("verify", count_leads(conn, tenants), "customers")
-        started_at = read_clock(conn)
-        for piece in pieces(conn, tenants, LEADS_PER_SNAPSHOT):
-            self._compare(piece)
+def _compare(conn: Connection, piece: Piece) -> Comparison:
+    """Compare a piece and record what is found. What was compared before an erasure is not recorded after it."""
+    with locks.shared_session_lock(conn, locks.ERASURE):
+        found = compare_piece(conn, piece)
         with conn.transaction():
-            drift.end_statistics(conn, tenants, started_at)
-        leads, keys = split_items(drift.read_open(conn, tenants, started_at))
-        self._compare(Piece("again", "", leads=leads, keys=keys))
-        self._progress.finish()
+            drift.record(conn, found)
+    return found
 
-    def heal(self) -> None:
-        """Correct what drifted."""
-        conn, drifts = self._conn, self.report.drifts
-        began = read_clock(conn)
-        leads = sorted({(one.user_id, one.customer_phone) for one in drifts if one.customer_phone})
-        wrong_keys = {one.user_id for one in drifts if one.field == KEYS_FIELD}
-        if wrong_keys:
-            rebuild_keys(conn, sorted(wrong_keys))
-        for _ in rebuild_leads(conn, leads):
-            pass
-        statistics.heal(conn, sorted({one.user_id for one in drifts}))
-        self.report.healed = len(leads)
-        items = sorted({one.item for one in drifts})
-        with conn.transaction():
-            drift.end(conn, items, before=began, at=read_clock(conn), outcome="healed")
-            drift.publish(conn)
 
-    def _compare(self, piece: Piece) -> None:
-        """Compare a piece and record what is found. What was compared before an erasure is not recorded after it."""
-        with locks.shared_session_lock(self._conn, locks.ERASURE):
-            found = compare_piece(self._conn, piece)
-            with self._conn.transaction():
-                drift.record(self._conn, found)
-        self.report.checked += found.checked
-        self.report.drifts += found.drifts
-        self.report.left_out += sum(item.kind == LEAD for item in found.left_out)
-        self._progress.advance(len(piece.leads))
+def _heal(conn: Connection, drifts: Sequence[Drift]) -> int:
+    """Correct what drifted; return how many leads that were."""
+    began = read_clock(conn)
+    leads = sorted({(one.user_id, one.customer_phone) for one in drifts if one.customer_phone})
+    wrong_keys = {one.user_id for one in drifts if one.field == KEYS_FIELD}
+    if wrong_keys:
+        rebuild_keys(conn, sorted(wrong_keys))
+    for _ in rebuild_leads(conn, leads):
+        pass
+    statistics.heal(conn, sorted({one.user_id for one in drifts}))
+    items = sorted({one.item for one in drifts})
+    with conn.transaction():
+        drift.end(conn, items, before=began, at=read_clock(conn), outcome="healed")
+        drift.publish(conn)
+    return len(leads)
 
 
 def _note_round(conn: Connection, started_at: datetime, report: VerifyReport) -> None:

@@ -243,9 +243,7 @@ SELECT
     r.due_at,
     r.reached_at,
     r.rows_total,
-    r.rows_done,
-    r.leads,
-    r.differences
+    r.rows_done
 FROM projector.verify_rounds AS r
 INNER JOIN projector.sweep_positions AS p ON p.purpose = 'verify' AND p.version = r.version
 WHERE r.finished_at IS NULL;
@@ -343,7 +341,7 @@ WHERE o.kind = i.kind
 
 -- name: find_left_out
 -- Returns kind, user_id, customer_phone, key of what was left out, tried longest ago first. Parameters: before, what
--- was tried since is left for later; size.
+-- was tried since stays left out; size.
 SELECT
     o.kind,
     o.user_id,

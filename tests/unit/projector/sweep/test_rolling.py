@@ -1,7 +1,6 @@
 """The rolling verify, slice by slice: everything once a round, whatever comes in between."""
 
 from collections import Counter
-from collections.abc import Callable
 from itertools import islice
 from typing import Any
 
@@ -10,17 +9,14 @@ import pytest
 
 from projector.core import pipeline
 from projector.core.refresh import refresh
-from projector.database import locks
 from projector.observe.status import find_attention, read_status, render
 from projector.report.progress import QUIET
-from projector.sweep import positions, recovery, rolling
+from projector.sweep import recovery, rolling
 from projector.sweep.compare import compare_piece
 from projector.sweep.drift import Comparison
-from projector.sweep.leads import LeadKey
-from projector.sweep.pieces import Piece, find_leads
-from projector.sweep.rolling import PHASES
+from projector.sweep.pieces import Piece
 from projector.sweep.verify import verify
-from tests.exactness.platform import Platform, assert_exact, document, rebuild_now, refresh_now, value
+from tests.exactness.platform import Platform, assert_exact, rebuild_now, refresh_now, value
 from tests.unit.projector.sweep.clock import DAYS, Connection, finish_round, pass_time, slices
 
 DAY = 86_400.0
@@ -186,21 +182,6 @@ def test_what_is_repaired_by_hand_is_right_after_the_next_round(world: Platform)
     finish_round(conn)
     assert differences(conn) == []
     assert "4 items found right by a later verify" in render(read_status(conn))
-
-
-def test_a_lead_that_drifts_behind_the_position_is_found_in_the_next_round(world: Platform) -> None:
-    conn = world.conn
-    next(slices(conn))
-    assert conn.execute("SELECT phase, after_first FROM projector.sweep_positions").fetchall() == [
-        ("leads", "one")
-    ]
-    conn.execute(
-        "UPDATE read_model.leads SET document = '{}' WHERE customer_phone = '490' AND user_id = 'one'"
-    )
-    finish_round(conn)
-    assert differences(conn) == []
-    finish_round(conn)
-    assert differences(conn) == [("lead", "one", "490")]
 
 
 def test_leads_and_tenants_that_come_during_a_round_are_compared_in_it_where_it_has_not_been(
@@ -411,68 +392,3 @@ def test_a_rebuild_in_between_ends_what_differed_and_the_round_goes_on(world: Pl
     assert "3 items corrected by a rebuild" in render(read_status(conn))
     finish_round(conn)
     assert (last_round(conn, "leads"), differences(conn)) == (8, [])
-
-
-def test_every_phase_is_one_of_the_table(connection: Connection) -> None:
-    constraint = value(
-        connection,
-        "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = 'sweep_positions_phase_check'",
-    )
-    assert [constraint.count(f"'{phase}'") for phase in PHASES] == [1] * len(PHASES)
-    assert locks.VERIFY_JOB != locks.PRUNE_JOB
-
-
-Mutant = Callable[[pytest.MonkeyPatch], None]
-
-
-def _keep_no_position(patches: pytest.MonkeyPatch) -> None:
-    patches.setattr(positions, "move", lambda *_: None)
-
-
-def _skip(patches: pytest.MonkeyPatch) -> None:
-    """The first slice leaves out its first lead."""
-
-    def skipping(conn: Connection, after: LeadKey, last: str | None, size: int) -> list[LeadKey]:
-        return find_leads(conn, after, last, size)[1 if after == ("", "") else 0 :]
-
-    patches.setattr("projector.sweep.rolling.find_leads", skipping)
-
-
-MUTANTS: dict[str, tuple[Mutant, Callable[..., None]]] = {
-    "a lead is skipped": (
-        _skip, test_a_round_compares_each_lead_and_tenant_once_and_each_key_from_both_sides
-    ),
-    "the position is not stored": (
-        _keep_no_position, test_a_round_compares_each_lead_and_tenant_once_and_each_key_from_both_sides
-    ),
-    "the statistics are no part of a round": (
-        lambda patches: patches.setattr(rolling, "find_tenant", lambda *_: (None, 0)),
-        test_a_round_compares_each_lead_and_tenant_once_and_each_key_from_both_sides,
-    ),
-    "the keys of the source are no part of a round": (
-        lambda patches: patches.setattr(rolling, "read_source", lambda *_, **__: []),
-        test_a_round_compares_each_lead_and_tenant_once_and_each_key_from_both_sides,
-    ),
-    "what waited is forgotten": (
-        lambda patches: patches.setattr(rolling, "leave_out", lambda *_: None),
-        test_a_lead_that_waits_is_compared_later_in_the_same_round,
-    ),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("name", MUTANTS)
-def test_without_the_rule_that_everything_comes_once_a_round_a_test_is_red(
-    world: Platform, monkeypatch: pytest.MonkeyPatch, name: str
-) -> None:
-    broken, noticed = MUTANTS[name]
-    broken(monkeypatch)
-    arguments = {"world": world, "monkeypatch": monkeypatch}
-    names = noticed.__code__.co_varnames[: noticed.__code__.co_argcount]
-    with pytest.raises((AssertionError, psycopg.Error, pytest.fail.Exception)):
-        noticed(**{wanted: arguments[wanted] for wanted in names})
-
-
-def test_the_document_of_a_lead_is_served_while_it_differs(world: Platform) -> None:
-    world.conn.execute("UPDATE read_model.leads SET document = '{\"spoiled\": 1}' WHERE user_id = 'three'")
-    finish_round(world.conn)
-    assert document(world.conn, "three", "490") == {"spoiled": 1}
