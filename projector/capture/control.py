@@ -11,7 +11,8 @@ from projector.capture import gaps, source_changes, triggers
 from projector.capture.functions import captured_tables
 from projector.capture.source import find_missing_source
 from projector.database import locks
-from projector.database.connect import retry_on_lock_timeout, transaction_with_lock_timeout
+from projector.database.connect import transaction_with_lock_timeout
+from projector.database.retry import lock_timeouts, retry
 from projector.database.sql import query
 from projector.report.errors import SourceMissingError
 
@@ -86,12 +87,8 @@ def _only_session(conn: Connection, patience: float) -> Iterator[None]:
         with transaction_with_lock_timeout(conn, _LOCK_TIMEOUT):
             conn.execute("SELECT pg_advisory_lock(%s, 0)", (locks.MIGRATION,))
 
-    retry_on_lock_timeout(
-        take,
-        patience=patience,
-        pause=_POLL_SECONDS,
-        message="Another session is changing the triggers. Try again when it has ended.",
-    )
+    message = "Another session is changing the triggers. Try again when it has ended."
+    retry(take, lock_timeouts(patience, message, pause=_POLL_SECONDS))
     try:
         yield
     finally:

@@ -12,7 +12,8 @@ from psycopg.rows import TupleRow, class_row, scalar_row
 
 from projector.capture import functions, gaps, source_changes
 from projector.capture.source import SourceTable
-from projector.database.connect import retry_on_lock_timeout, transaction_with_lock_timeout
+from projector.database.connect import transaction_with_lock_timeout
+from projector.database.retry import lock_timeouts, retry
 from projector.database.source_names import source_names
 from projector.database.sql import file_text, query
 
@@ -192,16 +193,14 @@ def _change_table(conn: Connection, relation: str, patience: float, change: Call
         with transaction_with_lock_timeout(conn, _LOCK_TIMEOUT):
             change()
 
-    retry_on_lock_timeout(
-        attempt,
-        patience=patience,
-        pause=_FIRST_PAUSE_SECONDS,
-        longest_pause=_LONGEST_PAUSE_SECONDS,
-        message=lambda: (
+    def message() -> str:
+        return (
             f"The triggers of {relation} could not be changed in {patience:.0f} s:"
             f" {_lock_holders(conn, relation)}. End that transaction, or try again when it has ended."
-        ),
-    )
+        )
+
+    held = lock_timeouts(patience, message, pause=_FIRST_PAUSE_SECONDS, longest_pause=_LONGEST_PAUSE_SECONDS)
+    retry(attempt, held)
 
 
 def _lock_holders(conn: Connection, relation: str) -> str:

@@ -4,21 +4,21 @@ A batch is one transaction in READ COMMITTED. A crash at any moment gives its ch
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import psycopg
 from psycopg.rows import class_row
 
 from projector.core import pipeline, staging
-from projector.core.choice import BULK_PIECES_PER_BATCH, ROWS_PER_PIECE, choose_changes
-from projector.core.collisions import retry_on_collision
+from projector.core.choice import BULK_PIECES_PER_BATCH, ROWS_PER_PIECE, choose_changes, chooses
 from projector.core.freshness import advance_freshness, advance_on_citus
-from projector.core.giving_way import giving_way
 from projector.core.pipeline import BatchResult, Connection, InjectionPoint, no_injection_point
 from projector.core.preconditions import require_version
+from projector.core.yielding import yielding
 from projector.database import locks
 from projector.database.citus import on_citus
+from projector.database.retry import BATCH, retry
 from projector.database.sql import statement, step
 from projector.database.step_failures import failing_step
 from projector.report.errors import CaptureGapError
@@ -36,10 +36,7 @@ _LEAD_FAILURES = ("22", "23", "54", "P0")
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What one batch did. `owned` is empty if other refreshes own all wanted shards; `pieces` are of mass changes.
-
-    `passed_over` are the shards whose oldest change was left, since another batch works on its tenant.
-    """
+    """What one batch did. `owned` is empty if other refreshes own all wanted shards; `pieces` are of mass changes."""
 
     owned: Sequence[int]
     changes: int
@@ -48,7 +45,6 @@ class Batch:
     drained: bool = False
     oldest: datetime | None = None
     pieces: int = 0
-    passed_over: Sequence[int] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +71,6 @@ class TakenChanges:
     drained: bool
     spreads: bool
     kinds: Sequence[str]
-    passed_over: Sequence[int] = ()
 
 
 def refresh_batch(  # noqa: PLR0913  # What a batch takes, and how.
@@ -85,20 +80,19 @@ def refresh_batch(  # noqa: PLR0913  # What a batch takes, and how.
     size: int = DEFAULT_BATCH,
     wait: bool = False,
     bulk_pieces: int = BULK_PIECES_PER_BATCH,
-    overdue: Sequence[int] | None = None,
+    choose: bool = False,
     point: InjectionPoint = no_injection_point,
 ) -> Batch:
     """Do one batch of the given shards, or of those of them that no other refresh owns; with `wait`, of all of them.
 
     With `bulk_pieces` 0 it leaves mass changes in the queue, and is never the last batch of a drain.
 
-    With `overdue` it chooses changes of few tenants (projector/core/choice.py), but passes over no oldest change of
-    these shards. Otherwise it takes the oldest changes.
+    With `choose` it chooses changes of few tenants (projector/core/choice.py). Otherwise it takes the oldest changes.
 
-    It is tried again if it collides with another session. Raises BlockedError after COLLISION_RETRIES of them.
+    It is tried again if it collides with another session. Raises BlockedError after some of that.
     """
-    return retry_on_collision(
-        lambda: _refresh_batch(conn, shards, size, bulk_pieces, overdue, wait=wait, point=point)
+    return retry(
+        lambda: _refresh_batch(conn, shards, size, bulk_pieces, wait=wait, choose=choose, point=point), *BATCH
     )
 
 
@@ -144,7 +138,7 @@ def take_changes(  # noqa: PLR0913  # What is taken, and how.
     single_changes: int,
     bulk_pieces: int,
     rows_per_piece: int = ROWS_PER_PIECE,
-    overdue: Sequence[int] | None = None,
+    choose: bool = False,
     point: InjectionPoint = no_injection_point,
 ) -> TakenChanges:
     """Move the next changes of the owned shards from the queue to the staging tables, which are cleared first."""
@@ -154,21 +148,23 @@ def take_changes(  # noqa: PLR0913  # What is taken, and how.
         "bulk_pieces": bulk_pieces,
         "rows_per_piece": rows_per_piece,
     }
-    choice = choose_changes(conn, limits, overdue, point)
+    chosen, all_chosen = None, None
+    if chooses(opened.owned, is_asked=choose):
+        chosen, all_chosen = choose_changes(conn, limits, point)
     with pipeline.pipelined(conn, point):
         staging.clear(conn, opened.bloated_tables)
         cursor = conn.cursor(row_factory=class_row(TakenChanges))
-        chosen = {"chosen": choice.row_ids, "all_chosen": choice.drained}
-        cursor.execute(step("refresh/1_take/40_take_changes").text, {**limits, **chosen})
+        parameters = {**limits, "chosen": chosen, "all_chosen": all_chosen}
+        cursor.execute(step("refresh/1_take/40_take_changes").text, parameters)
     taken = cursor.fetchone()
     if taken is None:
         raise AssertionError
-    return replace(taken, passed_over=choice.passed_over)
+    return taken
 
 
 def spread_changes(conn: Connection) -> int:
     """Queue again what the taken changes refer to; return the number of pieces."""
-    with giving_way(conn):
+    with yielding(conn):
         row = conn.execute(statement("refresh/1_take/50_spread_changes")).fetchone()
     return row[0] if row else 0
 
@@ -189,7 +185,7 @@ def recompute(
         parameters={"strict": strict},
         point=point,
     )
-    with giving_way(conn):
+    with yielding(conn):
         run.run("refresh/1_take/60_collect_stale_keys", *pipeline.LOCK_AND_RESOLVE, *pipeline.WRITE)
     return run.result
 
@@ -210,14 +206,16 @@ def _refresh_batch(  # noqa: PLR0913  # As refresh_batch.
     shards: Sequence[int],
     size: int,
     bulk_pieces: int,
-    overdue: Sequence[int] | None,
     *,
     wait: bool,
+    choose: bool,
     point: InjectionPoint,
 ) -> Batch:
     with conn.transaction():
         opened = open_batch(conn, shards, wait=wait)
-        done = _run(conn, opened, size, bulk_pieces, overdue, point) if opened.owned else Batch((), 0)
+        done = Batch((), 0)
+        if opened.owned:
+            done = _run(conn, opened, size, bulk_pieces, choose=choose, point=point)
         # Who waits for a refresh may ask for data of the time at which it began.
         at_least = timedelta(0) if wait or done.changes else IDLE_FRESHNESS_INTERVAL
         advances = done.drained and not opened.freshness_frozen
@@ -231,12 +229,13 @@ def _refresh_batch(  # noqa: PLR0913  # As refresh_batch.
     return done
 
 
-def _run(  # noqa: PLR0913, PLR0917  # As refresh_batch.
+def _run(  # noqa: PLR0913  # As refresh_batch.
     conn: Connection,
     opened: OpenedBatch,
     size: int,
     bulk_pieces: int,
-    overdue: Sequence[int] | None,
+    *,
+    choose: bool,
     point: InjectionPoint,
 ) -> Batch:
     if not opened.has_changes:
@@ -247,7 +246,7 @@ def _run(  # noqa: PLR0913, PLR0917  # As refresh_batch.
         opened,
         single_changes=max(size // len(opened.owned), 1),
         bulk_pieces=bulk_pieces,
-        overdue=overdue,
+        choose=choose,
         point=point,
     )
     point("taken")
@@ -256,4 +255,4 @@ def _run(  # noqa: PLR0913, PLR0917  # As refresh_batch.
     if taken.changes:
         written = recompute(conn, point=point)
     done = written.leads, written.messages
-    return Batch(opened.owned, taken.changes, *done, drained, taken.oldest, pieces, taken.passed_over)
+    return Batch(opened.owned, taken.changes, *done, drained, taken.oldest, pieces)

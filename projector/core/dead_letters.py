@@ -13,10 +13,10 @@ import structlog
 
 from projector.core import staging
 from projector.core.batch import first_line, is_lead_failure, recompute
-from projector.core.collisions import retry_on_collision
 from projector.core.pipeline import Connection
 from projector.core.preconditions import require_migrated_version
 from projector.database import locks
+from projector.database.retry import BATCH, retry
 from projector.database.sql import query
 from projector.database.step_failures import failing_step
 from projector.report.log import quoting
@@ -146,7 +146,7 @@ def _set_aside_keys(conn: Connection, kind: str, keys: Sequence[str], text: str,
 def _succeeds(conn: Connection, kind: str, keys: Sequence[str]) -> bool:
     """Try letters of one kind together; return whether they are done. One that fails alone waits for its next try."""
     try:
-        retry_on_collision(lambda: _retry(conn, kind, keys))
+        retry(lambda: _retry(conn, kind, keys), *BATCH)
     except psycopg.Error as error:
         if not is_lead_failure(error):
             raise

@@ -17,9 +17,9 @@ from projector.core.batch import (
     spread_changes,
     take_changes,
 )
-from projector.core.collisions import retry_on_collision
 from projector.core.dead_letters import KEY_KINDS, move_to_dead_letters, set_aside_untried
 from projector.core.pipeline import Connection
+from projector.database.retry import BATCH, retry
 from projector.database.sql import query
 from projector.report.log import quoting
 
@@ -42,7 +42,7 @@ def isolate_failing_key(conn: Connection, shard: int, *, bulk: bool, wait: bool)
     limits = (0, 1) if bulk else (1, 0)
     tried: list[int] = []
     try:
-        retry_on_collision(lambda: _refresh_one(conn, shard, limits, tried, wait=wait))
+        retry(lambda: _refresh_one(conn, shard, limits, tried, wait=wait), *BATCH)
     except psycopg.Error as error:
         if not is_lead_failure(error):
             raise

@@ -117,15 +117,15 @@ def refresh_with_backoff(  # noqa: PLR0913  # As refresh_batch, which it repeats
     size: int,
     limit: int,
     wait: bool = False,
-    overdue: Sequence[int] | None = None,
+    choose: bool = False,
     point: InjectionPoint = no_injection_point,
 ) -> tuple[Batch, int]:
     """Do one batch, whatever single lead fails.
 
     A batch that fails because of its data is tried again without the pieces of mass changes, then with an eighth of the
     single changes, down to one of a shard. What fails alone becomes a dead letter. So the others go on after a few
-    batches. A batch chooses among changes, as refresh_batch with `overdue`, unless it is tried again in smaller parts:
-    then it takes the oldest, which are those that are isolated.
+    batches. With `choose` a batch chooses among changes, unless it is tried again in smaller parts: then it takes the
+    oldest, which are those that are isolated.
 
     Returns the batch, and the size to go on with: up to four times as many changes, `limit` at most.
     """
@@ -138,7 +138,7 @@ def refresh_with_backoff(  # noqa: PLR0913  # As refresh_batch, which it repeats
                 size=size,
                 wait=wait,
                 bulk_pieces=bulk_pieces,
-                overdue=overdue if size == limit else None,
+                choose=choose and size == limit,
                 point=point,
             )
         except psycopg.Error as error:

@@ -1,9 +1,8 @@
 """The projector's connections to PostgreSQL, and transactions that do not wait long for a lock."""
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
@@ -13,14 +12,11 @@ from projector.database.citus import OwnConnection, recognize
 from projector.database.database_url import first_line, normalize, redact
 from projector.database.source_names import require_open_schemas
 from projector.report.errors import (
-    BlockedError,
     DatabaseUnreachableError,
     UnsupportedServerError,
 )
 
 Connection = psycopg.Connection[TupleRow]
-
-_Result = TypeVar("_Result")
 
 OLDEST_SERVER = 150000
 """The version number of the oldest PostgreSQL that can hold the read model, as libpq counts: 15."""
@@ -152,38 +148,6 @@ def transaction_with_lock_timeout(conn: psycopg.Connection[TupleRow], timeout: s
     with conn.transaction():
         conn.execute("SELECT set_config('lock_timeout', %s, true)", (timeout,))
         yield
-
-
-def retry_on_lock_timeout(  # noqa: PLR0913  # Every caller waits for another thing, for another time.
-    work: Callable[[], _Result],
-    *,
-    patience: float,
-    pause: float,
-    message: str | Callable[[], str],
-    longest_pause: float | None = None,
-    retried: tuple[type[psycopg.Error], ...] = (psycopg.errors.LockNotAvailable,),
-) -> _Result:
-    """Call `work` again until it succeeds, as long as a lock timeout is what makes it fail.
-
-    `work` opens its own transaction and limits its own lock waits, so that other sessions do not queue behind it for
-    long. Between two attempts this function sleeps `pause` seconds, or, where `longest_pause` is given, twice as long
-    after each attempt, up to that. `retried` names the errors that are retried; add DeadlockDetected where `work`
-    locks several tables.
-
-    Returns what `work` returns. Raises BlockedError with `message` when an attempt fails `patience` seconds after the
-    first one failed: work of an hour is not given up at its first lock timeout. A callable `message` is called then, to
-    look up what holds the lock.
-    """
-    deadline: float | None = None
-    while True:
-        try:
-            return work()
-        except retried as error:
-            deadline = time.monotonic() + patience if deadline is None else deadline
-            if time.monotonic() >= deadline:
-                raise BlockedError(message if isinstance(message, str) else message()) from error
-        time.sleep(pause)
-        pause = pause if longest_pause is None else min(pause * 2, longest_pause)
 
 
 def _look_nowhere(conn: Connection) -> None:

@@ -17,7 +17,7 @@ from psycopg.rows import dict_row, scalar_row
 from projector.core.batch import first_line, is_lead_failure
 from projector.core.pipeline import Connection
 from projector.core.preconditions import require_built, require_installed
-from projector.core.snapshots import retry_while_source_is_held, snapshot, source_files
+from projector.core.source_reads import read_steadily, snapshot
 from projector.database.sql import PROJECTION_VERSION, definition, query
 from projector.report.counted import counted, escape_hidden
 from projector.report.errors import BlockedError, ProjectorError, TenantNotFoundError
@@ -99,23 +99,17 @@ def explain_lead(conn: Connection, user_id: str, phone: str, *, candidates: int 
     require_installed(conn)
     require_built(conn)
 
-    def look() -> tuple[Explanation, bool]:
-        before = source_files(conn)
+    def explain() -> Explanation:
         with snapshot(conn):
-            found = explain_in(conn, user_id, phone, candidates=candidates)
-        # The rows of a table that was truncated or rewritten meanwhile could not be seen.
-        return found, not found.has_drifted or source_files(conn) == before
+            return explain_in(conn, user_id, phone, candidates=candidates)
 
     try:
-        is_sure = False
-        while not is_sure:
-            explanation, is_sure = retry_while_source_is_held(conn, look)
+        return read_steadily(conn, explain, differs=lambda found: found.has_drifted)
     except psycopg.errors.QueryCanceled as error:
         raise BlockedError(
             f"The rows of the lead could not be read in {STATEMENT_TIMEOUT_SECONDS} s. The database is very busy, or an"
             " index that `migrate` asks for is missing: try again later, or run migrate to see what it says."
         ) from error
-    return explanation
 
 
 def explain_in(conn: Connection, user_id: str, phone: str, *, candidates: int) -> Explanation:

@@ -12,6 +12,7 @@ from projector.core.pipeline import Connection
 from projector.core.preconditions import require_noted_place
 from projector.database import citus, locks
 from projector.database import connect as db
+from projector.database.retry import lock_timeouts, retry
 from projector.database.schema import comments, sections, source_commands
 from projector.database.source_names import locate_source, quoted, source_schemas
 from projector.database.sql import PROJECTION_VERSION, definitions, functions, query
@@ -262,13 +263,8 @@ def change_tables(conn: Connection, work: Callable[[], None]) -> None:
         with db.transaction_with_lock_timeout(conn, TABLE_LOCK_TIMEOUT):
             work()
 
-    db.retry_on_lock_timeout(
-        limited,
-        patience=TABLE_PATIENCE_SECONDS,
-        pause=0.2,
-        message=(
-            f"The tables of the read model could not be changed in {TABLE_PATIENCE_SECONDS:.0f} s: other sessions hold"
-            " them. See pg_stat_activity for long transactions, and try again when they have ended."
-        ),
-        retried=(psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected),
+    message = (
+        f"The tables of the read model could not be changed in {TABLE_PATIENCE_SECONDS:.0f} s: other sessions hold"
+        " them. See pg_stat_activity for long transactions, and try again when they have ended."
     )
+    retry(limited, lock_timeouts(TABLE_PATIENCE_SECONDS, message, deadlocks=True))

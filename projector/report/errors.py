@@ -63,7 +63,7 @@ class BlockedError(ProjectorError):
     """Another session held a lock for longer than the projector waits."""
 
 
-class GaveWayError(BlockedError):
+class YieldedError(BlockedError):
     """A read was cancelled because a session waits for a table that it held. Nothing was written."""
 
 

@@ -6,9 +6,8 @@ snapshot; what differs of the others is a bug, and is reported by the steps of a
 field by field and write nothing.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 import psycopg
 from psycopg.rows import class_row
@@ -16,12 +15,7 @@ from psycopg.rows import class_row
 from projector.core import pipeline, staging
 from projector.core.batch import first_line
 from projector.core.pipeline import Connection
-from projector.core.snapshots import (
-    SOURCE_PATIENCE_SECONDS,
-    retry_while_source_is_held,
-    snapshot,
-    source_files,
-)
+from projector.core.source_reads import SOURCE_PATIENCE_SECONDS, read_steadily, snapshot
 from projector.database.citus import fence, on_citus
 from projector.database.sql import query, steps
 from projector.sweep import statistics
@@ -39,7 +33,6 @@ PIECE_MEMORY = "64MB"
 KEYS_FIELD = "source keys"
 
 _KINDS = {"conversation": "conversation", "contact": "contact", "template_send": "template send"}
-_Found = TypeVar("_Found")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +84,7 @@ def find_candidates(conn: Connection, leads: Sequence[LeadKey]) -> list[LeadKey]
             _stage_piece(conn, leads)
             return _compare_piece(conn)
 
-    return _steadily(conn, compare, differs=bool)
+    return read_steadily(conn, compare, differs=bool)
 
 
 def compare_leads(
@@ -108,7 +101,7 @@ def compare_leads(
         return Comparison(read_clock(conn), checked=1, compared=[drift.item], drifts=[drift])
 
     def compare(some: Sequence[LeadKey]) -> Comparison:
-        return _steadily(conn, lambda: _compare_leads(conn, some), differs=_drifts, patience=patience)
+        return read_steadily(conn, lambda: _compare_leads(conn, some), differs=_drifts, patience=patience)
 
     return by_halves(leads, compare, cannot_be_computed)
 
@@ -146,7 +139,7 @@ def compare_keys(
         found.drifts = [one.drift for one in wrong if not one.waits]
         return found
 
-    return _steadily(conn, compare, differs=_drifts, patience=patience)
+    return read_steadily(conn, compare, differs=_drifts, patience=patience)
 
 
 def compare_statistics(conn: Connection, tenants: Sequence[str] | None) -> Comparison:
@@ -161,30 +154,6 @@ def compare_statistics(conn: Connection, tenants: Sequence[str] | None) -> Compa
                 name = f"{STATISTICS} {shorten([*facets, number])}"
                 drift = Drift(difference.user_id, "", name, str(expected), str(stored), STATISTICS)
                 found.drifts.append(drift)
-    return found
-
-
-def _steadily(
-    conn: Connection,
-    compare: Callable[[], _Found],
-    *,
-    differs: Callable[[_Found], bool],
-    patience: float = SOURCE_PATIENCE_SECONDS,
-) -> _Found:
-    """Compare, and again if a source table was truncated or rewritten meanwhile: its rows could not be seen.
-
-    And again while another session holds a source table, since a snapshot that waited for it would keep the others.
-    Raises BlockedError after `patience` seconds of that.
-    """
-
-    def look() -> tuple[_Found, bool]:
-        before = source_files(conn)
-        found = compare()
-        return found, not differs(found) or source_files(conn) == before
-
-    is_sure = False
-    while not is_sure:
-        found, is_sure = retry_while_source_is_held(conn, look, patience=patience)
     return found
 
 

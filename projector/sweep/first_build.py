@@ -14,9 +14,9 @@ from psycopg import sql as composing
 
 from projector.core import pipeline
 from projector.core.pipeline import BatchResult, Connection, InjectionPoint
-from projector.core.snapshots import (
+from projector.core.source_reads import (
     SOURCE_PATIENCE_SECONDS,
-    retry_while_source_is_held,
+    retry_reading,
     snapshot,
     source_files,
 )
@@ -102,7 +102,7 @@ def _build_when_unlocked(conn: Connection, progress: Progress, point: InjectionP
         " another session holds one. See pg_stat_activity for long transactions, and run rebuild again when they"
         " have ended."
     )
-    return retry_while_source_is_held(conn, lambda: _build(conn, progress, point), message=message)
+    return retry_reading(conn, lambda: _build(conn, progress, point), message=message)
 
 
 def _build(conn: Connection, progress: Progress, point: InjectionPoint) -> datetime | None:

@@ -7,10 +7,9 @@ import psycopg
 
 from projector.core import pipeline, staging
 from projector.core.batch import is_lead_failure, recompute
-from projector.core.collisions import retry_on_collision
 from projector.core.pipeline import BatchResult, Connection, InjectionPoint, no_injection_point
 from projector.core.preconditions import require_migrated_version
-from projector.core.snapshots import read_source, retry_while_source_is_held
+from projector.core.source_reads import read_source, retry_reading
 from projector.database.sql import steps
 
 LeadKey = tuple[str, str]
@@ -24,7 +23,6 @@ class _Sum(Protocol):
     def __add__(self, other: Self, /) -> Self: ...
 
 
-_Result = TypeVar("_Result")
 _Summed = TypeVar("_Summed", bound=_Sum)
 
 Failed = Callable[[LeadKey, psycopg.Error], _Summed]
@@ -61,7 +59,7 @@ def rebuild_leads(
     """
 
     def rebuild(some: Sequence[LeadKey]) -> BatchResult:
-        return _retry(conn, lambda: _rebuild_chunk(conn, some, point))
+        return retry_reading(conn, lambda: _rebuild_chunk(conn, some, point))
 
     for start in range(0, len(leads), LEADS_PER_TRANSACTION):
         chunk = leads[start : start + LEADS_PER_TRANSACTION]
@@ -73,7 +71,7 @@ def rebuild_keys(conn: Connection, tenants: Sequence[str] | None) -> BatchResult
     create_tables(conn)
     read_source(conn, lambda: find_wrong_keys_in(conn, tenants))
     total = BatchResult()
-    while (written := _retry(conn, lambda: _rebuild_wrong_keys(conn))) is not None:
+    while (written := retry_reading(conn, lambda: _rebuild_wrong_keys(conn))) is not None:
         total += written
     return total
 
@@ -94,14 +92,6 @@ def find_wrong_keys_in(conn: Connection, tenants: Sequence[str] | None) -> None:
 def lead_arrays(leads: Sequence[LeadKey]) -> dict[str, object]:
     """Return the leads as the parameters user_ids and customer_phones."""
     return {"user_ids": [lead[0] for lead in leads], "customer_phones": [lead[1] for lead in leads]}
-
-
-def _retry(conn: Connection, work: Callable[[], _Result]) -> _Result:
-    """As retry_on_collision, but a session that holds one of the platform's tables is waited for as in a comparison.
-
-    A rebuild of hours does not end because the platform has changed a table for some seconds.
-    """
-    return retry_on_collision(lambda: retry_while_source_is_held(conn, work))
 
 
 def _rebuild_chunk(conn: Connection, leads: Sequence[LeadKey], point: InjectionPoint) -> BatchResult:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from projector.core import pipeline
 from projector.core.pipeline import Connection
-from projector.core.snapshots import read_source
+from projector.core.source_reads import read_source
 from projector.database.sql import query, steps
 from projector.sweep.drift import Item
 from projector.sweep.leads import LeadKey

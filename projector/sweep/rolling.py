@@ -21,7 +21,7 @@ from psycopg.rows import class_row
 
 from projector.core import pipeline
 from projector.core.pipeline import Connection, InjectionPoint, no_injection_point
-from projector.core.snapshots import read_source
+from projector.core.source_reads import read_source
 from projector.database import locks
 from projector.database.sql import PROJECTION_VERSION, query
 from projector.report.errors import BlockedError, note_of

@@ -7,9 +7,9 @@ from itertools import groupby
 from psycopg.types.json import Jsonb
 
 from projector.core import pipeline
-from projector.core.collisions import retry_on_collision
 from projector.core.pipeline import Connection
 from projector.database import locks
+from projector.database.retry import BATCH, retry
 from projector.database.schema import table
 from projector.database.sql import query, steps
 
@@ -95,4 +95,4 @@ def _add(conn: Connection, user_id: str, differences: Sequence[StatisticsDiffere
                 pipeline.run_steps(conn, steps(f"sweep/8_statistics/{name}"), parameters)
             conn.execute(query("tenants", "change_version"), parameters)
 
-    retry_on_collision(work)
+    retry(work, *BATCH)

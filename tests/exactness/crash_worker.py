@@ -16,7 +16,6 @@ from random import Random, sample
 import structlog
 
 from projector.core.batch import refresh_batch
-from projector.core.choice import Passes
 from projector.core.pipeline import Connection, InjectionPoint, prepare_session
 from projector.core.refresh import refresh
 from projector.database import connect as db
@@ -90,12 +89,10 @@ def main(  # As its command line has them.
 def share(conn: Connection, point: InjectionPoint) -> None:
     """Take shard after shard by batches that choose among the changes, until none waits."""
     prepare_session(conn)
-    passes = Passes()
     while has_changes(conn):
         for shard in sample(SHARDS, len(SHARDS)):
             with suppress(BlockedError):
-                done = refresh_batch(conn, [shard], size=3, overdue=passes.overdue, point=point)
-                passes.note(done.owned, done.passed_over)
+                refresh_batch(conn, [shard], size=3, choose=True, point=point)
 
 
 def _work_on(url: str, seed: str) -> None:

@@ -270,7 +270,7 @@ class Burst:
                     rng.sample(SHARDS, rng.randint(1, 4)),
                     size=rng.choice((1, 3, 20, 1000)),
                     # In order, or choosing as schedulers that share a queue do.
-                    overdue=rng.choice((None, [], [], rng.sample(SHARDS, 2))),
+                    choose=rng.random() < 0.75,
                 )
             with suppress(*COLLISIONS):
                 retry_dead_letters(conn, due_only=False)

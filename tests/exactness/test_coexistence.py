@@ -8,7 +8,7 @@ from psycopg.rows import TupleRow
 
 from projector.capture import functions
 from projector.capture.source import SOURCE_TABLES, SourceTable
-from projector.core import snapshots
+from projector.core import source_reads
 from projector.database.schema import sections
 from projector.operate.install import migrate
 from projector.report.progress import QUIET
@@ -286,7 +286,7 @@ def test_the_platform_never_waits_for_somebody_who_waits_for_it(
 
     # Sooner than PostgreSQL looks for a deadlock: whoever looked first would be ended. On a busy machine both would
     # look late, and the test is about who gives way, so PostgreSQL does not look at all.
-    assert value(other, "SELECT %s::interval < '1 s'", snapshots.SOURCE_LOCK_TIMEOUT)
+    assert value(other, "SELECT %s::interval < '1 s'", source_reads.SOURCE_LOCK_TIMEOUT)
     other.execute(f"ALTER DATABASE \"{filled.database.name}\" SET deadlock_timeout = '1h'".encode())
     other.execute("BEGIN")
     other.execute("SET LOCAL deadlock_timeout = '1h'")

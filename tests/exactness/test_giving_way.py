@@ -10,7 +10,7 @@ import pytest
 import structlog
 from psycopg.rows import TupleRow
 
-from projector.core import batch, collisions, pipeline, snapshots
+from projector.core import batch, pipeline, source_reads
 from projector.core.pipeline import InjectionPoint
 from projector.core.refresh import refresh
 from projector.database import sql
@@ -50,7 +50,7 @@ class SlowOnce:
     @contextmanager
     def snapshot(self, conn: Connection) -> Iterator[None]:
         """A snapshot that is slow before its end."""
-        with snapshots.snapshot(conn):
+        with source_reads.snapshot(conn):
             yield
             self.take_long(conn)
 
@@ -67,8 +67,7 @@ class SlowOnce:
 
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(snapshots, "FIRST_PAUSE_SECONDS", 0.01)
-    monkeypatch.setattr(collisions, "GAVE_WAY_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(source_reads, "FIRST_PAUSE_SECONDS", 0.01)
 
 
 def rebuild_all(conn: Connection, point: InjectionPoint) -> None:

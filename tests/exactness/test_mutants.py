@@ -24,7 +24,7 @@ from api.routes import changes, read_model
 from projector import capture
 from projector.capture import functions
 from projector.capture.source import SOURCE_TABLES, SourceTable
-from projector.core import batch, choice, giving_way, isolation, pipeline, refresh, staging
+from projector.core import batch, choice, isolation, pipeline, refresh, staging, yielding
 from projector.core.pipeline import InjectionPoint
 from projector.database import connect as db
 from projector.database import locks, sql
@@ -247,7 +247,7 @@ def _stop_for_ever(bench: Bench) -> None:
 
 
 def _look_at_no_waiter(bench: Bench) -> None:
-    bench.patches.setattr(giving_way._Watcher, "_look", lambda *_: None)  # noqa: SLF001
+    bench.patches.setattr(yielding._Watcher, "_look", lambda *_: None)  # noqa: SLF001
     bench.patches.setattr(test_giving_way, "ALTER", test_giving_way.ALTER.replace("25s", "3s"))
     bench.patches.setattr(test_giving_way, "LONG", "SELECT pg_sleep(5)")
 
@@ -466,7 +466,7 @@ MUTANTS = (
         _statement("refresh/1_take/35_choose_changes", "pg_try_advisory_xact_lock(", "int4lt("),
         test_sharing.test_a_batch_leaves_the_tenants_that_another_one_works_on),
     Mutant("refresh/refresh", "a tenant that is always busy is passed over for ever",
-        _patch(choice.Passes, "overdue", ()),
+        _statement("refresh/1_take/35_choose_changes", "%(takes_oldest)s AND", "%(takes_oldest)s AND false AND"),
         test_sharing.test_a_tenant_that_is_always_busy_is_waited_for_in_the_end),
     Mutant("refresh/rebuild", "a rebuild in place locks no tenant",
         _statement("refresh/2_lock/40_lock_tenants",
@@ -500,10 +500,10 @@ MUTANTS = (
         test_sharing.test_what_a_batch_leaves_holds_freshness_back),
     Mutant("as-of", "a change beyond those that a batch looked at does not hold freshness back",
         _statement("refresh/1_take/40_take_changes", "OR count(*) >= CASE", "OR count(*) > CASE"),
-        test_sharing.test_what_a_batch_did_not_look_at_holds_freshness_back, overdue=None),
+        test_sharing.test_what_a_batch_did_not_look_at_holds_freshness_back, choose=False),
     Mutant("as-of", "a batch that chooses looks at no more changes than it takes",
         _patch(choice, "WINDOW", 1),
-        test_sharing.test_what_a_batch_did_not_look_at_holds_freshness_back, overdue=()),
+        test_sharing.test_what_a_batch_did_not_look_at_holds_freshness_back, choose=True),
     Mutant("as-of", "a look does not ask whether a change waits",
         _statement("queries/core", "NOT looked.has_changes AND NOT", "NOT"),
         test_freshness.test_a_change_that_waits_holds_freshness_back),

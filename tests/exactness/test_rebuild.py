@@ -7,8 +7,8 @@ import pytest
 from psycopg.rows import TupleRow
 
 from projector import capture
-from projector.core import collisions
 from projector.core.dead_letters import Retried, retry_dead_letters
+from projector.database import retry
 from projector.operate.install import migrate
 from projector.report.errors import NotInstalledError
 from projector.report.progress import QUIET
@@ -451,7 +451,7 @@ def test_a_table_that_the_platform_holds_while_a_rebuild_writes_is_waited_for(
         def waits_again() -> bool:
             assert not held.ends(), "the rebuild has given up"
             waits.add(value(filled.conn, "SELECT max(waitstart) FROM pg_locks WHERE pid = %s", held.pid))
-            return len(waits - {None}) > collisions.COLLISION_RETRIES + 1
+            return len(waits - {None}) > retry.TRIES + 1
 
         wait_for(waits_again)
         reader.execute("COMMIT")

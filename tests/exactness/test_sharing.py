@@ -2,7 +2,7 @@
 
 import signal
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from random import Random
 from typing import Any
 
@@ -24,12 +24,12 @@ TENANTS = ("one", "two", "three")
 
 
 @pytest.fixture
-def shared(platform: Platform) -> Platform:
-    return share(platform)
+def shared(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> Platform:
+    """Each tenant has a conversation in shards 0 and 1, whose id is its tenant and its shard.
 
-
-def share(platform: Platform) -> Platform:
-    """Give each tenant a conversation in shards 0 and 1, whose id is its tenant and its shard."""
+    A batch that chooses passes over the oldest changes, unless a test says otherwise.
+    """
+    monkeypatch.setattr(choice, "OLDEST_SHARE", 0.0)
     conn = platform.conn
     groups = conn.execute(
         "SELECT count(DISTINCT hashtext(t) & %s) FROM unnest(%s::text[]) AS t",
@@ -67,14 +67,12 @@ def as_of(conn: Connection, shard: int) -> Any:  # noqa: ANN401  # A moment.
 
 
 @contextmanager
-def choosing(
-    database: Database, shard: int, *stops: str, size: int = 1000, overdue: tuple[int, ...] = ()
-) -> Iterator[Stepped]:
+def choosing(database: Database, shard: int, *stops: str, size: int = 1000) -> Iterator[Stepped]:
     """A batch of a shard that chooses among its changes, in a thread."""
 
     def work(conn: Connection, point: Any) -> Batch:  # noqa: ANN401  # What a test does at a point.
         prepare_session(conn)
-        return refresh_batch(conn, [shard], size=size, overdue=overdue, point=point)
+        return refresh_batch(conn, [shard], size=size, choose=True, point=point)
 
     with Stepped(database, work, *stops) as stepped:
         yield stepped
@@ -98,11 +96,11 @@ def test_a_batch_leaves_the_tenants_that_another_one_works_on(shared: Platform) 
         with choosing(database, 1) as second:
             done = _ends(second, conn)
         assert seen(shared, 1) == {"two": 1, "three": 1}
-        assert (done.changes, done.drained, list(done.passed_over)) == (2, False, [1])
+        assert (done.changes, done.drained) == (2, False)
         assert first.finish().drained
     with choosing(database, 1) as third:
         done = third.finish()
-    assert (done.changes, done.drained, list(done.passed_over)) == (1, True, [])
+    assert (done.changes, done.drained) == (1, True)
     assert_exact(conn)
 
 
@@ -125,19 +123,17 @@ def test_what_a_batch_leaves_holds_freshness_back(shared: Platform) -> None:
     assert_exact(conn)
 
 
-@pytest.mark.parametrize("overdue", [None, ()], ids=["in order", "choosing"])
-def test_what_a_batch_did_not_look_at_holds_freshness_back(
-    shared: Platform, overdue: tuple[int, ...] | None
-) -> None:
+@pytest.mark.parametrize("choose", [False, True])
+def test_what_a_batch_did_not_look_at_holds_freshness_back(shared: Platform, choose: bool) -> None:  # noqa: FBT001
     conn = shared.conn
-    size = 1 if overdue is None else choice.WINDOW
+    size = choice.WINDOW if choose else 1
     for _ in range(choice.WINDOW):
         write(shared, "one", 1)
     committed = value(conn, "SELECT clock_timestamp()")
     write(shared, "one", 1)
     prepare_session(conn)
     for _ in range(choice.WINDOW + 2):
-        refresh_batch(conn, [1], size=size, overdue=overdue)
+        refresh_batch(conn, [1], size=size, choose=choose)
         assert as_of(conn, 1) < committed or not waiting(conn)
     refresh_batch(conn, [1], wait=True)
     assert as_of(conn, 1) > committed
@@ -145,34 +141,26 @@ def test_what_a_batch_did_not_look_at_holds_freshness_back(
     assert_exact(conn)
 
 
-def test_a_tenant_that_is_always_busy_is_waited_for_in_the_end(shared: Platform) -> None:
+def test_a_tenant_that_is_always_busy_is_waited_for_in_the_end(
+    shared: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
     conn, database = shared.conn, shared.database
     write(shared, "one", 1, "waits")
     write(shared, "one", 0)
-    passes = choice.Passes()
-    with ExitStack() as stack:
-        busy = stack.enter_context(choosing(database, 0, "locked"))
-        for number in range(choice.MOST_PASSES):
-            busy.reach("locked")
-            # Others are not kept waiting by it.
-            write(shared, "two", 1)
-            with choosing(database, 1, overdue=tuple(passes.overdue)) as batch:
-                done = _ends(batch, conn)
-            passes.note(done.owned, done.passed_over)
-            assert seen(shared, 1) == {"two": number + 1}
-            write(shared, "one", 0)
-            busy.finish()
-            # The next batch has the tenant at once again.
-            busy = stack.enter_context(choosing(database, 0, "locked"))
+    with choosing(database, 0, "locked") as busy:
         busy.reach("locked")
+        # Others are not kept waiting by it.
         write(shared, "two", 1)
-        with choosing(database, 1, overdue=tuple(passes.overdue)) as batch:
+        with choosing(database, 1) as batch:
+            _ends(batch, conn)
+        assert seen(shared, 1) == {"two": 1}
+        write(shared, "two", 1)
+        monkeypatch.setattr(choice, "OLDEST_SHARE", 1.0)
+        with choosing(database, 1) as batch:
             batch.waits(conn)
             busy.finish()
-            done = batch.finish()
-    passes.note(done.owned, done.passed_over)
+            batch.finish()
     assert texts(conn, "one", "491") == ["waits"]
-    assert passes.overdue == []
     assert_exact(conn)
 
 
@@ -246,7 +234,7 @@ def test_a_change_of_several_tenants_is_left_while_one_of_them_is_busy(shared: P
         first.reach("locked")
         with choosing(database, 1) as second:
             done = _ends(second, conn)
-        assert (done.changes, list(done.passed_over)) == (0, [1])
+        assert (done.changes, done.drained) == (0, False)
         first.finish()
     with choosing(database, 1) as third:
         assert third.finish().drained
@@ -261,7 +249,7 @@ def test_a_new_conversation_is_left_too_while_its_tenant_is_busy(shared: Platfor
     with choosing(database, 0, "locked") as first:
         first.reach("locked")
         with choosing(database, 1) as second:
-            assert list(_ends(second, conn).passed_over) == [1]
+            assert _ends(second, conn).changes == 0
         first.finish()
     refresh_now(conn)
     assert_exact(conn)
@@ -277,7 +265,7 @@ def test_pieces_of_a_mass_change_are_left_as_single_changes_are(shared: Platform
         first.reach("locked")
         with choosing(database, 1) as second:
             done = _ends(second, conn)
-        assert (done.changes, list(done.passed_over)) == (1, [1])
+        assert (done.changes, done.drained) == (1, False)
         assert seen(shared, 1) == {"two": 1}
         first.finish()
     refresh_now(conn)
@@ -290,7 +278,7 @@ def test_a_batch_that_owns_all_shards_chooses_nothing(shared: Platform) -> None:
         for tenant in TENANTS:
             write(shared, tenant, 1)
     prepare_session(conn)
-    refresh_batch(conn, locks.SHARDS, size=12, overdue=[])
+    refresh_batch(conn, locks.SHARDS, size=12, choose=True)
     assert seen(shared, 1) == dict.fromkeys(TENANTS, 1)
     refresh_now(conn)
     assert_exact(conn)
@@ -312,16 +300,16 @@ def test_a_batch_that_fails_is_tried_again_with_the_oldest_changes(
     tried: list[tuple[int, object]] = []
 
     def noted(conn: Connection, shards: list[int], **options: Any) -> Batch:  # noqa: ANN401  # Those of a batch.
-        tried.append((options["size"], options["overdue"]))
+        tried.append((options["size"], options["choose"]))
         return refresh_batch(conn, shards, **options)
 
     monkeypatch.setattr(refresh, "refresh_batch", noted)
     size, drained = 8, False
     while not drained:
-        done, size = refresh.refresh_with_backoff(conn, [1], size=size, limit=8, overdue=[])
+        done, size = refresh.refresh_with_backoff(conn, [1], size=size, limit=8, choose=True)
         drained = done.drained
-    assert {overdue is not None for size, overdue in tried if size == 8} == {True}
-    assert {overdue for size, overdue in tried if size < 8} == {None}
+    assert {chooses for size, chooses in tried if size == 8} == {True}
+    assert {chooses for size, chooses in tried if size < 8} == {False}
     assert seen(shared, 1) == {"one": 3, "three": 3}
     assert value(conn, "SELECT count(*) FROM projector.dead_letters WHERE user_id = 'two'") == 1
     conn.execute("ALTER TABLE read_model.lead_messages DROP CONSTRAINT poison")

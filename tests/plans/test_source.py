@@ -34,7 +34,7 @@ def test_every_call_is_inlined_and_reads_by_index(crowd: Crowd) -> None:
     with crowd.database.connect() as conn:
         pipeline.prepare_session(conn)
         for name, text in statements():
-            parameters = choice_parameters(_LIMITS, ())
+            parameters = choice_parameters(_LIMITS, takes_oldest=False)
             row = conn.execute(f"EXPLAIN (FORMAT JSON) {text}", parameters, prepare=False).fetchone()
             assert row is not None
             scans = [node for node in nodes(row[0][0]["Plan"]) if "Scan" in node["Node Type"]]

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 from uuid import UUID, uuid4
@@ -24,14 +25,13 @@ from psycopg import sql
 from psycopg.rows import class_row
 
 from projector.core import pipeline
-from projector.core.collisions import retry_on_collision
 from projector.core.dead_letters import count_letters
 from projector.core.pipeline import Connection, InjectionPoint, no_injection_point
 from projector.core.preconditions import is_built, require_installed
 from projector.core.refresh import refresh
-from projector.core.snapshots import SOURCE_LOCK_TIMEOUT, retry_while_source_is_held
+from projector.core.source_reads import SOURCE_LOCK_TIMEOUT, retry_reading
 from projector.database import locks
-from projector.database.connect import retry_on_lock_timeout
+from projector.database.retry import lock_timeouts, retry
 from projector.database.sql import query
 from projector.operate.erase import ledger
 from projector.operate.erase.ledger import Synchronized, Target, synchronize
@@ -206,16 +206,12 @@ def rewrite_files(conn: Connection, progress: Progress, *, patience: float = PAT
     try:
         for name in (table.name for table in tables if table.is_allowed):
             vacuum = sql.SQL("VACUUM (FULL) {}").format(sql.SQL(name))
-            retry_on_lock_timeout(
-                lambda vacuum=vacuum: conn.execute(vacuum, prepare=False),  # type: ignore[misc]
-                patience=patience,
-                pause=0.2,
-                message=(
-                    f"The table {name} could not be rewritten in {patience:.0f} s: another session holds it. The rows"
-                    " are erased. See pg_stat_activity for long transactions, and run erase with --vacuum again when"
-                    " they have ended."
-                ),
+            message = (
+                f"The table {name} could not be rewritten in {patience:.0f} s: another session holds it. The rows"
+                " are erased. See pg_stat_activity for long transactions, and run erase with --vacuum again when"
+                " they have ended."
             )
+            retry(partial(conn.execute, vacuum, prepare=False), lock_timeouts(patience, message))
             progress.advance(1)
     finally:
         conn.execute("SELECT set_config('lock_timeout', '0', false)")
@@ -361,7 +357,7 @@ def _in_turn(conn: Connection, work: Callable[[], _Result]) -> _Result:
         with conn.transaction():
             return work()
 
-    return retry_on_collision(lambda: retry_while_source_is_held(conn, once))
+    return retry_reading(conn, once)
 
 
 def _renew_statistics(conn: Connection) -> None:

@@ -2,9 +2,9 @@
 
 from projector.config import Config
 from projector.core import pipeline
-from projector.core.collisions import retry_on_collision
 from projector.core.pipeline import Connection
 from projector.database import locks
+from projector.database.retry import BATCH, retry
 from projector.database.sql import query
 from projector.scheduler.worker import Job, Worker
 
@@ -40,4 +40,4 @@ def prune_tombstones(conn: Connection, days: int) -> None:
                 pipeline.lock_tenants(conn, [user_id])
                 conn.execute(query("tenants", "prune_tombstones"), {"user_id": user_id, "days": days})
 
-        retry_on_collision(prune_tenant)
+        retry(prune_tenant, *BATCH)

@@ -14,7 +14,6 @@ from psycopg.rows import class_row, scalar_row
 from projector.config import Config
 from projector.core import pipeline
 from projector.core.batch import Batch
-from projector.core.choice import Passes
 from projector.core.dead_letters import TRIES_OF_A_TURN, UntriedLetters, find_letters, retry_letters
 from projector.core.freshness import advance_on_citus
 from projector.core.pipeline import Connection
@@ -55,7 +54,6 @@ class Refresh(Job):
         """Whether capture needs a repair, whether nothing waited, and whether subscriptions bring source rows."""
         self._config = config
         self._size = config.refresh_batch
-        self._passes = Passes()
         self._untried_letters = UntriedLetters()
         self._has_letters = False
         self._dead_letters_at = 0.0
@@ -143,12 +141,11 @@ class Refresh(Job):
                 shards,
                 size=self._size,
                 limit=self._config.refresh_batch,
-                overdue=self._passes.overdue,
+                choose=True,
             )
             if end is not None:
                 end(done)
         seconds = time.monotonic() - began_at
-        self._passes.note(done.owned, done.passed_over)
         self._tally.add(done, seconds)
         counted.note_batch(done, seconds)
         if done.changes:

@@ -3,12 +3,12 @@
 --
 -- when: choosing
 -- Parameters: shards; single_changes and bulk_pieces, how many of either to choose in each shard; single_window and
--- bulk_window, how many of either to look at; rows_per_piece, as in projector.upcoming_changes(); overdue, the shards
--- whose oldest change is chosen all the same; group_class (first key of the locks of groups of tenants), groups (their
--- number).
+-- bulk_window, how many of either to look at; rows_per_piece, as in projector.upcoming_changes(); takes_oldest, whether
+-- the oldest change of each shard is chosen all the same; group_class (first key of the locks of groups of tenants),
+-- groups (their number).
 -- Returns: row_ids, where the chosen changes are; drained, whether they are all that this statement could see of the
--- shards; passed_over, the shards whose oldest change was left. A batch chooses fewer changes than it may look at:
--- where it has chosen all that it looked at, there are no others.
+-- shards. A batch chooses fewer changes than it may look at: where it has chosen all that it looked at, there are no
+-- others.
 --
 -- Which changes are taken is never a matter of exactness: what is left waits in the queue, and holds freshness back. So
 -- the tenants are only guessed, and a lock of a group is only tried: it orders nothing. The next phase looks for the
@@ -65,8 +65,7 @@ in_groups AS MATERIALIZED (
         u.change_id,
         u.can_be_taken,
         u.tenant_groups,
-        first_value(u.row_id) OVER queue = u.row_id AS is_first,
-        u.shard = any(%(overdue)s::smallint[]) AND u.tenant_groups <@ first_value(u.tenant_groups) OVER queue AS is_due,
+        %(takes_oldest)s AND u.tenant_groups <@ first_value(u.tenant_groups) OVER queue AS is_due,
         min(u.change_id) OVER (PARTITION BY u.bulk, u.tenant_groups) AS first_of_group
     FROM upcoming AS u
     WINDOW queue AS (PARTITION BY u.shard, u.bulk ORDER BY u.change_id)
@@ -116,9 +115,4 @@ chosen AS MATERIALIZED (
 
 SELECT
     ARRAY(SELECT chosen.row_id FROM chosen) AS row_ids,
-    (SELECT count(*) FROM upcoming) = (SELECT count(*) FROM chosen) AS drained,
-    ARRAY(
-        SELECT DISTINCT g.shard
-        FROM in_groups AS g
-        WHERE g.is_first AND g.row_id NOT IN (SELECT chosen.row_id FROM chosen)
-    ) AS passed_over;
+    (SELECT count(*) FROM upcoming) = (SELECT count(*) FROM chosen) AS drained;

@@ -9,8 +9,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from projector.core import batch, collisions, pipeline
-from projector.database import sql
+from projector.core import batch, pipeline
+from projector.database import retry, sql
 from projector.database.locks import SHARDS
 from tests.exactness.interleaving import Connection
 from tests.exactness.platform import Platform, assert_exact, refresh_now, value
@@ -324,7 +324,8 @@ def staged(laid: LaidWorld, database: Database | None = None) -> Iterator[Stage]
     another session after less than a second: a slow machine would play other schedules than a fast one.
     """
     with pytest.MonkeyPatch.context() as patches, ExitStack() as stack:
-        patches.setattr(collisions, "time", SimpleNamespace(sleep=sessions.begin_again))
+        clock = SimpleNamespace(sleep=sessions.begin_again, monotonic=time.monotonic)
+        patches.setattr(retry, "time", clock)
         read = sql._read  # noqa: SLF001
         patches.setattr(sql, "_read", lambda file: read(file).replace("'700ms'", "'30s'"))
         sql.steps.cache_clear()

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from projector.core import snapshots
+from projector.core import source_reads
 from tests.support.running import write_source
 from tests.support.server import Database
 from tests.unit.projector.recovering import Connection, as_of, healed
@@ -32,8 +32,8 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
     Their functions have taken the minute of SOURCE_PATIENCE_SECONDS when they were defined.
     """
-    for read in (snapshots.read_source, snapshots.retry_while_source_is_held):
+    for read in (source_reads.read_source, source_reads.retry_reading, source_reads.read_steadily):
         defaults = read.__kwdefaults__
         assert defaults is not None
-        assert defaults["patience"] == snapshots.SOURCE_PATIENCE_SECONDS
+        assert defaults["patience"] == source_reads.SOURCE_PATIENCE_SECONDS
         monkeypatch.setitem(defaults, "patience", 0.0)

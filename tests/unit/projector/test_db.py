@@ -1,7 +1,5 @@
 """Connections: what they are set to, and what is said when there is none."""
 
-from types import SimpleNamespace
-
 import psycopg
 import pytest
 from psycopg import sql
@@ -10,10 +8,8 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from projector.database.connect import (
     connect,
     connect_beside,
-    retry_on_lock_timeout,
-    transaction_with_lock_timeout,
 )
-from projector.report.errors import BlockedError, DatabaseUnreachableError, UnsupportedServerError
+from projector.report.errors import DatabaseUnreachableError, UnsupportedServerError
 from projector.trial.postgres.ports import free_port
 from tests.support.server import Database, Server
 
@@ -127,51 +123,3 @@ def test_refuses_a_server_that_is_too_old(empty_database: Database, monkeypatch:
     monkeypatch.setattr(psycopg.ConnectionInfo, "server_version", 140011)
     with pytest.raises(UnsupportedServerError, match="The server is PostgreSQL 14: 15 or newer is needed"):
         connect(empty_database.url, application_name="test")
-
-
-def test_work_that_meets_a_lock_timeout_is_tried_again(database: Database) -> None:
-    attempts = 0
-    with database.connect() as conn, database.connect() as holder:
-
-        def work() -> str:
-            nonlocal attempts
-            attempts += 1
-            if attempts == 3:
-                holder.rollback()
-            with transaction_with_lock_timeout(conn, "10ms"):
-                conn.execute("LOCK TABLE users IN ROW EXCLUSIVE MODE")
-            return "done"
-
-        holder.autocommit = False
-        holder.execute("LOCK TABLE users IN ACCESS EXCLUSIVE MODE")
-        assert retry_on_lock_timeout(work, patience=60, pause=0.001, message="Too long.") == "done"
-    assert attempts == 3
-
-
-def test_work_that_meets_lock_timeouts_for_too_long_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    pauses: list[float] = []
-    clock = SimpleNamespace(monotonic=lambda: sum(pauses), sleep=pauses.append)
-    monkeypatch.setattr("projector.database.connect.time", clock)
-
-    def work() -> None:
-        raise psycopg.errors.LockNotAvailable
-
-    with pytest.raises(BlockedError, match="looked up"):
-        retry_on_lock_timeout(work, patience=20, pause=1, longest_pause=4, message=lambda: "looked up")
-    assert pauses == [1, 2, 4, 4, 4, 4, 4]
-
-
-def test_other_errors_of_the_work_are_passed_on() -> None:
-    def work() -> None:
-        raise psycopg.errors.DeadlockDetected
-
-    with pytest.raises(psycopg.errors.DeadlockDetected):
-        retry_on_lock_timeout(work, patience=60, pause=0.001, message="Too long.")
-    with pytest.raises(BlockedError, match="Too long"):
-        retry_on_lock_timeout(
-            work,
-            patience=-1,
-            pause=0.001,
-            message="Too long.",
-            retried=(psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected),
-        )

@@ -12,7 +12,6 @@ import pytest
 import structlog
 
 from projector.core.batch import Batch
-from projector.core.choice import MOST_PASSES
 from projector.core.refresh import refresh_with_backoff
 from projector.database import locks
 from projector.observe.metrics import counted
@@ -261,27 +260,6 @@ def test_a_refresh_ends_after_the_batch_in_which_it_is_told_to(
     jobs.workers["refresh"]()
     jobs.end()
     assert 0 < waiting(connection) < 201
-
-
-def test_a_refresh_waits_for_a_tenant_that_it_has_passed_over_several_times(
-    database: Database, connection: Connection, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    build(connection)
-    asked: list[Sequence[int]] = []
-
-    def pass_over(_conn: Connection, shards: Sequence[int], **options: Any) -> tuple[Batch, int]:  # noqa: ANN401
-        asked.append(options["overdue"])
-        return Batch(shards, 0, drained=len(asked) > MOST_PASSES, passed_over=[2]), 10
-
-    write_source(connection)
-    monkeypatch.setattr(refresh, "refresh_with_backoff", pass_over)
-    monkeypatch.setattr(locks, "SHARDS", (2,))
-    monkeypatch.setattr(refresh.Refresh, "_look", lambda *_: True)
-    jobs = jobs_of(database, monkeypatch, tmp_path)
-    jobs.workers["refresh"]()
-    jobs.end()
-    assert asked[MOST_PASSES - 1] == []
-    assert asked[MOST_PASSES] == [2]
 
 
 def test_a_minute_is_summed_up_and_one_without_work_is_over_without_a_line(

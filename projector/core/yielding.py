@@ -1,4 +1,4 @@
-"""Long reads of the platform's tables give way to whoever waits for one of them.
+"""Long reads of the platform's tables yield to whoever waits for one of them.
 
 A read holds ACCESS SHARE to the end of its transaction. An ALTER TABLE of the platform waits for that, and everybody
 else who wants the table waits behind the ALTER TABLE. So while a read takes longer than a moment, a thread looks from a
@@ -19,7 +19,7 @@ from psycopg.rows import TupleRow, class_row
 
 from projector.database import connect as db
 from projector.database.sql import query
-from projector.report.errors import GaveWayError, ProjectorError
+from projector.report.errors import ProjectorError, YieldedError
 
 Connection = psycopg.Connection[TupleRow]
 
@@ -52,7 +52,7 @@ class _Watcher:
         self._lock = threading.Lock()
         self._began_at: float | None = None
         self._waiter: Waiter | None = None
-        threading.Thread(target=self._watch, name="giving way", daemon=True).start()
+        threading.Thread(target=self._watch, name="yielding", daemon=True).start()
 
     def begin(self) -> bool:
         """Begin to look after a read; return False if it is a part of one that is looked after."""
@@ -107,10 +107,10 @@ _watchers_lock = threading.Lock()
 
 
 @contextmanager
-def giving_way(conn: Connection) -> Iterator[None]:
+def yielding(conn: Connection) -> Iterator[None]:
     """Cancel what this connection does in the block, if a session waits for a table of the platform that it holds.
 
-    Nothing after the block is cancelled. A block within another one is a part of that. Raises GaveWayError, which says
+    Nothing after the block is cancelled. A block within another one is a part of that. Raises YieldedError, which says
     for whom, where a statement was cancelled for that reason.
     """
     with _watchers_lock:
@@ -127,7 +127,7 @@ def giving_way(conn: Connection) -> Iterator[None]:
         if waiter is None:
             raise
         _log.warning("gave way to a session that waits", table=waiter.table_name, session=waiter.session_name)
-        raise GaveWayError(
+        raise YieldedError(
             f"This gave way to {waiter.session_name}, which waits for {waiter.table_name}: try again when it has ended."
         ) from error
     finally:

@@ -7,17 +7,18 @@ from typing import TypeVar
 import psycopg
 from psycopg.rows import TupleRow
 
-from projector.core.giving_way import giving_way
-from projector.database.connect import retry_on_lock_timeout, transaction_with_lock_timeout
+from projector.core.yielding import yielding
+from projector.database.connect import transaction_with_lock_timeout
+from projector.database.retry import COLLIDED, Again, lock_timeouts, retry
 from projector.database.source_names import source_names
 from projector.database.sql import query
-from projector.report.errors import GaveWayError
+from projector.report.errors import YieldedError
 
 Connection = psycopg.Connection[TupleRow]
 _Found = TypeVar("_Found")
 
 SOURCE_LOCK_TIMEOUT = "700ms"
-"""How long a transaction of ours waits for one of the platform's tables.
+"""How long a transaction of the projector waits for one of the platform's tables.
 
 sql/refresh/2_lock/10_limit_lock_waits.sql says why.
 """
@@ -26,25 +27,22 @@ SOURCE_PATIENCE_SECONDS = 60.0
 """How long a rebuild or a verify tries to read the platform's tables while another session holds one of them."""
 
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 30.0
-"""How long a read waits that gave way before it begins again: twice as long each time."""
+"""How long a read waits that yielded before it begins again: twice as long each time."""
 
 
 def read_source(
     conn: Connection, read: Callable[[], _Found], *, patience: float = SOURCE_PATIENCE_SECONDS
 ) -> _Found:
-    """Call `read` in a transaction, and give way to a session that holds one of the platform's tables.
-
-    Returns what `read` returns. Raises BlockedError after so many seconds of `patience`; with 0, at once.
-    """
+    """Call `read` in a transaction, as retry_reading does."""
 
     def limited() -> _Found:
         with transaction_with_lock_timeout(conn, SOURCE_LOCK_TIMEOUT):
             return read()
 
-    return retry_while_source_is_held(conn, limited, patience=patience)
+    return retry_reading(conn, limited, patience=patience)
 
 
-def retry_while_source_is_held(
+def retry_reading(
     conn: Connection,
     work: Callable[[], _Found],
     *,
@@ -53,31 +51,48 @@ def retry_while_source_is_held(
 ) -> _Found:
     """Call `work`, whose waits for locks are limited, again while another session holds one of the platform's tables.
 
-    It also begins again after it gave way to a session that waits for a table that it holds, as often as that happens.
-
+    It also begins again after it yielded to a session that waits for a table that it holds, as often as that happens.
     Returns what `work` returns. Raises BlockedError, with `message`, after so many seconds of `patience`; with 0, at
-    once, also where it gave way.
+    once, also where it yielded.
     """
-    if message is None:
-        message = (
-            f"The platform's tables could not be read in {patience:.0f} s: another session holds one."
-            " See pg_stat_activity for long transactions, and try again when they have ended."
-        )
 
     def watched() -> _Found:
-        with giving_way(conn):
+        with yielding(conn):
             return work()
 
-    pause = FIRST_PAUSE_SECONDS
-    while True:
-        try:
-            return retry_on_lock_timeout(watched, patience=patience, pause=0.2, message=message)
-        except GaveWayError:
-            if patience == 0:
-                raise
+    def sleep(seconds: float) -> None:
         # In the server, so that whoever ends this process can cancel it.
-        conn.execute("SELECT pg_sleep(%s)", (pause,))
-        pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+        conn.execute("SELECT pg_sleep(%s)", (seconds,))
+
+    held = message or (
+        f"The platform's tables could not be read in {patience:.0f} s: another session holds one."
+        " See pg_stat_activity for long transactions, and try again when they have ended."
+    )
+    yielded = Again(
+        (YieldedError,),
+        FIRST_PAUSE_SECONDS,
+        LONGEST_PAUSE_SECONDS,
+        patience=0 if patience == 0 else float("inf"),
+    )
+    return retry(watched, COLLIDED, lock_timeouts(patience, held), yielded, sleep=sleep)
+
+
+def read_steadily(
+    conn: Connection,
+    read: Callable[[], _Found],
+    *,
+    differs: Callable[[_Found], bool],
+    patience: float = SOURCE_PATIENCE_SECONDS,
+) -> _Found:
+    """Call `read` as retry_reading does, and again if what differs may be due to a source table that was rewritten.
+
+    The rows of a table that was truncated or rewritten meanwhile could not be seen.
+    """
+    while True:
+        before = source_files(conn)
+        found = retry_reading(conn, read, patience=patience)
+        if not differs(found) or source_files(conn) == before:
+            return found
 
 
 @contextmanager

@@ -1,0 +1,115 @@
+"""Work that is done again because it met another session, of the projector or of the platform: nothing was written.
+
+`retry` takes a table: which errors make the work begin again, after which pause, and how often or for how long.
+"""
+
+import math
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+import psycopg
+from psycopg import errors
+
+from projector.report.errors import BlockedError, YieldedError
+
+_Result = TypeVar("_Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """A row of the table.
+
+    The pause doubles up to the longest one. The work is given up at the error after so many `tries`, or at one
+    `patience` seconds after the first: work of an hour is not given up at its first lock timeout. A callable `message`
+    is called then, to look up what holds the lock.
+    """
+
+    errors: tuple[type[Exception], ...]
+    pause: float
+    longest_pause: float
+    tries: float = math.inf
+    patience: float = math.inf
+    message: str | Callable[[], str] | None = None
+
+    def is_of(self, error: Exception) -> bool:
+        """Return whether the row is of this error."""
+        if isinstance(error, errors.UniqueViolation) and error.diag.schema_name != "projector":
+            return False
+        return isinstance(error, self.errors)
+
+    def given_up(self, error: Exception) -> BlockedError:
+        """Return the error of work that is given up."""
+        if isinstance(error, BlockedError):
+            return error
+        if self.message is not None:
+            return BlockedError(self.message if isinstance(self.message, str) else self.message())
+        reason = str(error).splitlines()[0]
+        return BlockedError(f"A batch collided {self.tries} times with other sessions: {reason}")
+
+
+TRIES = 5
+"""How often a batch that collided with another session is tried again."""
+
+COLLIDED = Again(
+    # Two refreshes that meet on a key that is new to both violate its uniqueness.
+    (errors.DeadlockDetected, errors.SerializationFailure, errors.UniqueViolation),
+    0.01,
+    0.2,
+    tries=TRIES,
+)
+
+BATCH = (
+    COLLIDED,
+    Again(
+        (errors.LockNotAvailable,),
+        0.01,
+        0.2,
+        tries=TRIES,
+        message=(
+            "Another session held a table that a batch needs, through all attempts. See pg_stat_activity for long"
+            " transactions. Nothing is lost: the changes wait in the queue."
+        ),
+    ),
+    Again((YieldedError,), 1.0, 1.0, tries=TRIES),
+)
+"""What a batch is tried again for. Its changes wait in the queue meanwhile."""
+
+
+def lock_timeouts(
+    patience: float,
+    message: str | Callable[[], str],
+    *,
+    pause: float = 0.2,
+    longest_pause: float = 0.2,
+    deadlocks: bool = False,
+) -> Again:
+    """Return the row of lock timeouts. `deadlocks` is for work that locks several tables."""
+    also = (errors.DeadlockDetected,) if deadlocks else ()
+    return Again((errors.LockNotAvailable, *also), pause, longest_pause, patience=patience, message=message)
+
+
+def retry(
+    work: Callable[[], _Result], *table: Again, sleep: Callable[[float], object] | None = None
+) -> _Result:
+    """Do the work, and do it again after the errors of the table.
+
+    It opens its own transaction and limits its own lock waits, so that other sessions do not queue behind it for long.
+    Returns what `work` returns. Raises BlockedError when it is given up.
+    """
+    failures: Counter[Again] = Counter()
+    first_at: dict[Again, float] = {}
+    while True:
+        try:
+            return work()
+        except (psycopg.Error, YieldedError) as error:
+            row = next((one for one in table if one.is_of(error)), None)
+            if row is None:
+                raise
+            failures[row] += 1
+            now = time.monotonic()
+            if failures[row] > row.tries or now - first_at.setdefault(row, now) >= row.patience:
+                raise row.given_up(error) from error
+        (sleep or time.sleep)(min(row.pause * 2.0 ** min(failures[row] - 1, 30), row.longest_pause))

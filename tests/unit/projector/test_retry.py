@@ -1,0 +1,63 @@
+"""Work that is done again because it met another session."""
+
+from types import SimpleNamespace
+
+import psycopg
+import pytest
+
+from projector.database.retry import BATCH, TRIES, lock_timeouts, retry
+from projector.report.errors import BlockedError, YieldedError
+from tests.support.cases import cases
+
+
+@pytest.fixture(autouse=True)
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    slept: list[float] = []
+    clock = SimpleNamespace(monotonic=lambda: sum(slept), sleep=slept.append)
+    monkeypatch.setattr("projector.database.retry.time", clock)
+    return slept
+
+
+@cases(
+    "error",
+    [
+        psycopg.errors.DeadlockDetected("deadlock detected"),
+        psycopg.errors.SerializationFailure("moved"),
+        psycopg.errors.LockNotAvailable("lock timeout"),
+        YieldedError("This gave way."),
+    ],
+)
+def test_a_batch_that_met_another_session_is_tried_again_some_times(error: Exception) -> None:
+    tries: list[int] = []
+
+    def work(failures: int) -> str:
+        tries.append(1)
+        if len(tries) <= failures:
+            raise error
+        return "done"
+
+    assert retry(lambda: work(TRIES), *BATCH) == "done"
+    assert len(tries) == TRIES + 1
+    tries.clear()
+    with pytest.raises(BlockedError):
+        retry(lambda: work(TRIES + 1), *BATCH)
+    assert len(tries) == TRIES + 1
+
+
+def test_work_that_meets_lock_timeouts_for_too_long_is_given_up(pauses: list[float]) -> None:
+    def work() -> None:
+        raise psycopg.errors.LockNotAvailable
+
+    with pytest.raises(BlockedError, match="looked up"):
+        retry(work, lock_timeouts(20, lambda: "looked up", pause=1, longest_pause=4))
+    assert pauses == [1, 2, 4, 4, 4, 4, 4]
+
+
+def test_other_errors_of_the_work_are_passed_on() -> None:
+    def work() -> None:
+        raise psycopg.errors.DeadlockDetected
+
+    with pytest.raises(psycopg.errors.DeadlockDetected):
+        retry(work, lock_timeouts(60, "Too long."))
+    with pytest.raises(BlockedError, match="Too long"):
+        retry(work, lock_timeouts(-1, "Too long.", deadlocks=True))
