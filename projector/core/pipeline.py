@@ -135,8 +135,7 @@ def prepare_session(conn: Connection) -> None:
     for setting in SESSION[:1] if on_citus(conn) else SESSION:
         conn.execute(setting)
     conn.execute(statement("refresh/0_session/10_staging_tables"), prepare=False)
-    if not on_citus(conn):
-        conn.prepare_threshold = 0
+    conn.prepare_threshold = 0
 
 
 def set_based(conn: Connection) -> None:

@@ -6,7 +6,6 @@ So its queue rows can be gone while readers do not see its rows yet.
 """
 
 import re
-import time
 from collections.abc import Iterator
 
 import psycopg
@@ -19,8 +18,6 @@ from projector.report.errors import ConfigurationError, RightsError
 Connection = psycopg.Connection[TupleRow]
 
 _FIRST = "read_model.tenants"
-# How long another session may take to commit on all servers.
-_PAUSES = (0.005, 0.02, 0.05)
 _NO_CITUS = (
     "The database has no Citus: connect to the coordinator, and have a superuser run CREATE EXTENSION citus there, and"
     " citus_add_node() for each server."
@@ -59,8 +56,6 @@ def recognize(conn: OwnConnection) -> None:
     conn.on_citus = conn.execute(query("citus", "is_distributed")).fetchone() == (True,)
     # Staged keys go to the servers that hold their tenants, never the rows of these to the keys.
     conn.execute("SELECT set_config('citus.local_table_join_policy', 'prefer-local', false)")
-    # Citus plans a statement for its values, to find the servers.
-    conn.prepare_threshold = None
 
 
 def on_citus(conn: psycopg.Connection[TupleRow]) -> bool:
@@ -148,26 +143,18 @@ def unprotected_shard(conn: Connection) -> str | None:
 def is_finished(conn: Connection) -> bool:
     """Return whether the servers have finished every transaction that was committed before, whichever session did it.
 
-    What they have prepared, and do not finish at once, is recovered first. Where a server cannot be asked, it is not.
-    Whoever moves freshness asks this first, in no transaction. Raises RightsError where the login may not recover.
+    Citus notes each with what it commits here, and forgets it only when asked to end what servers have prepared. Where
+    a server cannot be asked, the note stays. Whoever moves freshness asks this first, in no transaction. Raises
+    RightsError where the login may not recover.
     """
-    before = _prepared(conn)
-    for pause in _PAUSES:
-        if not before:
-            break
-        time.sleep(pause)
-        before = _both(before, _prepared(conn))
+    before = _unfinished(conn)
     if before:
         try:
             conn.execute(query("citus", "recover_prepared_transactions"))
         except psycopg.errors.InsufficientPrivilege as error:
             raise RightsError(_NO_RIGHT.format(login=conn.info.user)) from error
-        before = _both(before, _prepared(conn))
-    return before is not None and not before
-
-
-def _both(before: set[str], now: set[str] | None) -> set[str] | None:
-    return None if now is None else before & now
+        before &= _unfinished(conn)
+    return not before
 
 
 def require_finished(conn: Connection) -> None:
@@ -178,7 +165,6 @@ def require_finished(conn: Connection) -> None:
         )
 
 
-def _prepared(conn: Connection) -> set[str] | None:
-    """What the servers have prepared; None where one of them cannot be asked."""
-    found = conn.execute(query("citus", "find_prepared")).fetchall()
-    return {gid for _, names in found for gid in names.split()} if all(ok for ok, _ in found) else None
+def _unfinished(conn: Connection) -> set[tuple[int, str]]:
+    """What was committed here, and for all that is known not on a server."""
+    return set(conn.execute(query("citus", "find_unfinished")).fetchall())

@@ -78,15 +78,12 @@ SELECT
     ) AS place
 FROM read_model.projection AS p;
 
--- name: find_prepared
--- Returns for each server whether it could be asked, and what it has prepared and not finished.
+-- name: find_unfinished
+-- Returns what was committed here: the server that prepared it, and its name there.
 SELECT
-    asked.success,
-    asked.result
-FROM pg_catalog.run_command_on_all_nodes(
-    'SELECT coalesce(string_agg(p.gid, '' ''), '''') FROM pg_catalog.pg_prepared_xacts AS p'
-    ' WHERE p.database = current_database() AND p.gid LIKE ''citus%'''
-) AS asked;
+    t.groupid,
+    t.gid
+FROM pg_catalog.pg_dist_transaction AS t;
 
 -- name: show_shards
 -- Lets this session see the shards that are on this server, which Citus hides.

@@ -14,4 +14,5 @@ USING (
 ) AS doomed
 WHERE stored.user_id = doomed.user_id
     AND stored.customer_phone = doomed.customer_phone
-    AND stored.conversation_id = doomed.conversation_id;
+    AND stored.conversation_id = doomed.conversation_id
+    {tenants};

@@ -10,4 +10,6 @@ USING (
     LEFT JOIN new_leads AS n ON n.user_id = o.user_id AND n.customer_phone = o.customer_phone
     WHERE n.user_id IS NULL
 ) AS doomed
-WHERE stored.user_id = doomed.user_id AND stored.customer_phone = doomed.customer_phone;
+WHERE stored.user_id = doomed.user_id
+    AND stored.customer_phone = doomed.customer_phone
+    {tenants};

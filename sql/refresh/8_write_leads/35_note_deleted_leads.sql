@@ -6,10 +6,10 @@ INSERT INTO read_model.lead_tombstones (user_id, customer_phone, version, delete
 SELECT
     o.user_id,
     o.customer_phone,
-    coalesce(t.version, 0) + 1,
+    coalesce(stored.version, 0) + 1,
     now()
 FROM old_leads AS o
 LEFT JOIN new_leads AS n ON n.user_id = o.user_id AND n.customer_phone = o.customer_phone -- noqa: ST11
-LEFT JOIN read_model.tenants AS t ON t.user_id = o.user_id
+LEFT JOIN read_model.tenants AS stored ON stored.user_id = o.user_id {tenants}
 WHERE n.user_id IS NULL
 ON CONFLICT (user_id, customer_phone) DO UPDATE SET version = excluded.version, deleted_at = excluded.deleted_at;

@@ -10,4 +10,6 @@ USING (
     LEFT JOIN old_leads AS o ON o.user_id = n.user_id AND o.customer_phone = n.customer_phone
     WHERE o.user_id IS NULL
 ) AS doomed
-WHERE stored.user_id = doomed.user_id AND stored.customer_phone = doomed.customer_phone;
+WHERE stored.user_id = doomed.user_id
+    AND stored.customer_phone = doomed.customer_phone
+    {tenants};

@@ -2,9 +2,11 @@
 --
 -- when: statistics_shrink
 -- for: lead_counts lead_daily_counts lead_totals
-DELETE FROM read_model.{table} AS s
+DELETE FROM read_model.{table} AS stored
 USING (
     SELECT DISTINCT {lookup.table of d}
     FROM ({definition.table}) AS d
 ) AS moved
-WHERE ({lookup.table of s}) = ({lookup.table of moved}) AND s.leads = 0;
+WHERE ({lookup.table of stored}) = ({lookup.table of moved})
+    AND stored.leads = 0
+    {tenants};
