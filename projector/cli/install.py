@@ -23,13 +23,13 @@ from projector.cli.base import Invocation, echo, place_of, telling_waits
 )
 @click.option(
     "--citus",
-    "on_citus",
+    "distribute",
     is_flag=True,
     help="Once, on the coordinator of a Citus: distribute the read model over its servers, by tenant.",
 )
 @click.pass_obj
 def migrate(
-    invocation: Invocation, *, create_source: bool, source_schemas: Sequence[str], on_citus: bool
+    invocation: Invocation, *, create_source: bool, source_schemas: Sequence[str], distribute: bool
 ) -> None:
     """Install the read model, or bring it up to date.
 
@@ -52,7 +52,7 @@ def migrate(
             conn,
             create_source=create_source,
             source_schemas=source_schemas,
-            on_citus=on_citus,
+            distribute=distribute,
         )
         for notice in notices:
             echo(notice)

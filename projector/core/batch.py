@@ -12,12 +12,12 @@ from psycopg.rows import class_row
 
 from projector.core import pipeline, staging
 from projector.core.choice import BULK_PIECES_PER_BATCH, ROWS_PER_PIECE, choose_changes, chooses
-from projector.core.freshness import advance_freshness, advance_on_citus
+from projector.core.freshness import advance_after_commit, advance_freshness
 from projector.core.pipeline import BatchResult, Connection, InjectionPoint, no_injection_point
 from projector.core.preconditions import require_version
 from projector.core.yielding import yielding
 from projector.database import locks
-from projector.database.citus import on_citus
+from projector.database.distribution import is_distributed
 from projector.database.retry import BATCH, retry
 from projector.database.sql import statement, step
 from projector.database.step_failures import failing_step
@@ -222,10 +222,10 @@ def _refresh_batch(  # noqa: PLR0913  # As refresh_batch.
         with pipeline.pipelined(conn, point):
             if done.changes:
                 log_run(conn, opened, done.changes, BatchResult(done.leads, done.messages))
-            if advances and not on_citus(conn):
+            if advances and not is_distributed(conn):
                 advance_freshness(conn, opened.owned, opened.fresh_until, opened.clock, at_least)
-    if advances and on_citus(conn):
-        advance_on_citus(conn, opened.owned, opened.fresh_until, at_least)
+    if advances and is_distributed(conn):
+        advance_after_commit(conn, opened.owned, opened.fresh_until, at_least)
     return done
 
 

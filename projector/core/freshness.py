@@ -7,7 +7,7 @@ import psycopg
 from psycopg.rows import TupleRow
 
 from projector.database import locks
-from projector.database.citus import is_finished
+from projector.database.distribution import is_finished
 from projector.database.sql import query, statement
 
 Connection = psycopg.Connection[TupleRow]
@@ -24,10 +24,10 @@ def advance_freshness(
     conn.execute(statement("refresh/9_finish/20_advance_freshness"), wanted)
 
 
-def advance_on_citus(
+def advance_after_commit(
     conn: Connection, shards: Sequence[int], fresh_until: datetime, at_least: timedelta
 ) -> None:
-    """Note the same on Citus, after the commit: its servers may finish what was committed later than that.
+    """Note the same of a distributed read model, whose servers may finish later than the commit.
 
     Freshness stays where it is while a server is in doubt, or where another refresh owns one of the shards by now.
     """

@@ -16,7 +16,7 @@ from psycopg.rows import TupleRow, dict_row
 from projector.core import staging
 from projector.core.preconditions import require_migrated_version
 from projector.database import locks
-from projector.database.citus import fence, on_citus, tenants
+from projector.database.distribution import fence, is_distributed, staged_tenants, tenants
 from projector.database.sql import Step, query, statement, steps
 from projector.database.step_failures import named_failures
 
@@ -46,7 +46,7 @@ WRITE = (
 
 # PostgreSQL never analyzes the staging tables, so it guesses their size badly: an index scan per key is always right.
 SESSION: tuple[LiteralString, ...] = ("SET enable_seqscan = off", "SET plan_cache_mode = force_generic_plan")
-"""What a session sets before it runs steps; on Citus, which plans a statement for its values, only the first."""
+"""What a session sets before it runs steps; where the read model is distributed, only the first."""
 
 
 def no_injection_point(_point: str) -> None:
@@ -102,8 +102,7 @@ class Run:
         if not one.takes_parameters:
             return None
         if b"%(staged_tenants)s" in one.text and "staged_tenants" not in self.parameters:
-            row = self.conn.execute(query("citus", "read_staged_tenants")).fetchone()
-            self.parameters["staged_tenants"] = row[0] if row else []
+            self.parameters["staged_tenants"] = staged_tenants(self.conn)
         return {"lock_class": locks.TENANT, **self.parameters}
 
     @property
@@ -132,7 +131,7 @@ def run_steps(
 
 def prepare_session(conn: Connection) -> None:
     """Create the staging tables, and set what the steps count on, once for a connection."""
-    for setting in SESSION[:1] if on_citus(conn) else SESSION:
+    for setting in SESSION[:1] if is_distributed(conn) else SESSION:
         conn.execute(setting)
     conn.execute(statement("refresh/0_session/10_staging_tables"), prepare=False)
     conn.prepare_threshold = 0

@@ -8,8 +8,8 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import TupleRow
 
-from projector.database.citus import OwnConnection, recognize
 from projector.database.database_url import first_line, normalize, redact
+from projector.database.distribution import OwnConnection, recognize
 from projector.database.source_names import require_open_schemas
 from projector.report.errors import (
     DatabaseUnreachableError,

@@ -17,7 +17,8 @@ What is in braces is put in:
 - `{columns.TABLE}`, `{columns.TABLE of ALIAS}`: the columns of a table. `{key.TABLE}` and `{values.TABLE}` are those of
   its key and the others, `{updates.TABLE}` is `column = excluded.column` for the others. `_LISTS` has the rest. So no
   statement depends on the order in which the table of an installation has its columns.
-- `{fence}`: the end of a look-up, see FENCE; `{tenants}`: on Citus, that a look-up is of the tenants of the batch.
+- `{fence}`: the end of a look-up, see FENCE; `{tenants}`: that `stored` is of the tenants of the batch, where
+  the read model is distributed.
 
 The files are in `sql/` next to this package in a checkout, and inside the package when it is installed.
 """
@@ -62,7 +63,7 @@ class Step:
 def steps(name: str, fence: str = FENCE, tenants: str = "") -> tuple[Step, ...]:
     """Return the steps of `sql/<name>/` in order, or the step `sql/<name>.sql`; raises LookupError for neither.
 
-    `tenants` is what `{tenants}` means: see projector/database/citus.py.
+    `tenants` is what `{tenants}` means: see projector/database/distribution.py.
     """
     path = ROOT / "sql" / name
     files = sorted(path.glob("*.sql")) if path.is_dir() else [path.with_suffix(".sql")]

@@ -11,7 +11,7 @@ from psycopg import sql
 from psycopg.rows import TupleRow, class_row, scalar_row
 
 from projector.capture.source import SOURCE_TABLES
-from projector.database.citus import shards
+from projector.database.distribution import shards
 from projector.database.schema import tables
 from projector.database.sql import all_texts, query
 from projector.report.errors import DependentsError

@@ -10,8 +10,8 @@ from projector import capture
 from projector.capture.source import LOOKED_UP, find_missing_source, find_source
 from projector.core.pipeline import Connection
 from projector.core.preconditions import require_noted_place
-from projector.database import citus, locks
 from projector.database import connect as db
+from projector.database import distribution, locks
 from projector.database.retry import lock_timeouts, retry
 from projector.database.schema import comments, sections, source_commands
 from projector.database.source_names import locate_source, quoted, source_schemas
@@ -42,12 +42,12 @@ def migrate(
     *,
     create_source: bool,
     source_schemas: Sequence[str] = (),
-    on_citus: bool = False,
+    distribute: bool = False,
 ) -> list[str]:
     """Install or update the read model, the queue and the triggers; return what an operator should know.
 
     The platform's tables are looked for in `source_schemas`; else where the last migrate found them; and if there
-    was none, on the search_path of the login. With `on_citus`, the tables of the read model are distributed.
+    was none, on the search_path of the login. With `distribute`, the tables of the read model are distributed.
 
     Raises SourceMissingError if source tables or columns are missing, unless they are to be created, RightsError if
     the login lacks a right or the schemas of ours belong to another role, IncompleteSchemaError if nothing adds a
@@ -56,14 +56,14 @@ def migrate(
     """
     notices: list[str] = []
     change_tables(
-        conn, lambda: _install(conn, source_schemas, create_source=create_source, on_citus=on_citus)
+        conn, lambda: _install(conn, source_schemas, create_source=create_source, distribute=distribute)
     )
     change_tables(conn, lambda: _complete(conn))
     capture.adjust_queue(conn)
     notices += _set_up_search(conn)
     change_tables(conn, lambda: notices.extend(set_up_api_role(conn)))
     change_tables(conn, lambda: notices.extend(set_up_reader_role(conn)))
-    change_tables(conn, lambda: citus.complete(conn))
+    change_tables(conn, lambda: distribution.complete(conn))
     if capture.switched_off(conn) is None:
         capture.reinstall(conn)
         notices += [
@@ -75,10 +75,12 @@ def migrate(
     return notices + _missing_indexes(conn) + _collation(conn)
 
 
-def _install(conn: Connection, source_schemas: Sequence[str], *, create_source: bool, on_citus: bool) -> None:
+def _install(
+    conn: Connection, source_schemas: Sequence[str], *, create_source: bool, distribute: bool
+) -> None:
     """Everything that needs no right but to create, in the caller's transaction."""
     conn.execute("SELECT pg_advisory_xact_lock(%s, 0)", (locks.MIGRATION,))
-    citus.prepare_to_change(conn)
+    distribution.prepare_to_change(conn)
     _require_known_predecessor(conn)
     schemas = _find_source(conn, source_schemas, create_source=create_source)
     require_rights_to_migrate(conn, quoted(schemas))
@@ -95,8 +97,8 @@ def _install(conn: Connection, source_schemas: Sequence[str], *, create_source: 
     with _incomplete_schema("sql/capture"):
         capture.create_functions(conn)
     _run(conn, functions("install/after_tables"))
-    if on_citus:
-        citus.distribute(conn)
+    if distribute:
+        distribution.distribute(conn)
     conn.execute(query("operate", "note_definitions"))
     conn.execute(query("operate", "note_version"), {"version": PROJECTION_VERSION})
     conn.execute(query("operate", "begin_projection"), {"version": PROJECTION_VERSION})
@@ -122,7 +124,7 @@ def _require_known_predecessor(conn: Connection) -> None:
 def _complete(conn: Connection) -> None:
     """What takes a while where there are leads: readers go on, because no table changes in the same transaction."""
     conn.execute("SELECT pg_advisory_xact_lock(%s, 0)", (locks.MIGRATION,))
-    citus.prepare_to_change(conn)
+    distribution.prepare_to_change(conn)
     _run(conn, {"schema.sql": sections()["later"]})
 
 
@@ -130,7 +132,7 @@ def _run(conn: Connection, texts: Mapping[str, str]) -> None:
     """Run the texts of these files."""
     for file, text in texts.items():
         with _incomplete_schema(file), _dependents_named():
-            for statement in citus.statements(conn, text):
+            for statement in distribution.statements(conn, text):
                 conn.execute(statement.encode(), prepare=False)
 
 

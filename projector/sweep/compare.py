@@ -16,7 +16,7 @@ from projector.core import pipeline, staging
 from projector.core.batch import first_line
 from projector.core.pipeline import Connection
 from projector.core.source_reads import SOURCE_PATIENCE_SECONDS, read_steadily, snapshot
-from projector.database.citus import fence, on_citus
+from projector.database.distribution import fence, is_distributed
 from projector.database.sql import query, steps
 from projector.sweep import statistics
 from projector.sweep.drift import LEAD, STATISTICS, Comparison, DifferingRow, Drift, Item, shorten
@@ -197,9 +197,10 @@ def _clear(conn: Connection) -> None:
 def _compare_piece(conn: Connection) -> list[LeadKey]:
     """Compare the staged leads; return those that differ, in order.
 
-    Citus takes no statement of the source's functions and of its tables. There each lead is computed as a refresh does.
+    No statement may name both rows of the source and a distributed table without a look-up for each. There each lead is
+    computed as a refresh does, which stages the rows of both and compares these.
     """
-    if on_citus(conn):
+    if is_distributed(conn):
         return conn.execute(query("sweep", "read_piece_leads")).fetchall()
     pipeline.set_based(conn)
     conn.execute("SELECT set_config('work_mem', %s, true)", (PIECE_MEMORY,))

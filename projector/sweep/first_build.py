@@ -21,7 +21,7 @@ from projector.core.source_reads import (
     source_files,
 )
 from projector.database import locks
-from projector.database.citus import require_finished
+from projector.database.distribution import require_finished
 from projector.database.sql import PROJECTION_VERSION, query, steps
 from projector.report.errors import BlockedError
 from projector.report.progress import Progress
@@ -83,7 +83,7 @@ def build(conn: Connection, progress: Progress, *, point: InjectionPoint) -> Bat
 def note_built(conn: Connection, since: datetime) -> None:
     """Note that everything was built from what was committed before `since`, or later.
 
-    Raises OperationalError where a server of Citus has not finished what was built.
+    Raises OperationalError where a server has not finished what was built.
     """
     require_finished(conn)
     with conn.transaction():

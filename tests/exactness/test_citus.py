@@ -55,7 +55,7 @@ def citus(cluster: Cluster) -> Iterator[Database]:
                     f"GRANT EXECUTE ON FUNCTION pg_catalog.recover_prepared_transactions() TO {OWNER}".encode()
                 )
             with database.by(OWNER).connect() as conn:
-                assert migrate(conn, create_source=True, on_citus=True) == []
+                assert migrate(conn, create_source=True, distribute=True) == []
             with database.by(OWNER).connect() as conn:
                 assert migrate(conn, create_source=False) == []
                 edge_cases.write(conn, edge_cases.generate(Random(7), 40))

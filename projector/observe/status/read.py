@@ -9,8 +9,8 @@ from psycopg.rows import TupleRow, class_row
 
 from projector.capture.source import find_missing_source
 from projector.core.preconditions import require_installed
-from projector.database import citus, locks
 from projector.database import connect as db
+from projector.database import distribution, locks
 from projector.database.sql import query
 from projector.operate.origin.subscriptions import Feed, read_feeds, read_unfed_tables
 
@@ -358,7 +358,7 @@ def _read(conn: Connection, row_type: type[_Row], name: str, **parameters: objec
 
 
 def _read_sizes(conn: Connection) -> list[Size]:
-    measured = citus.sizes(conn)
+    measured = distribution.sizes(conn)
     found = _read(conn, Size, "read_sizes")
     sizes = [
         Size(size.table_name, *measured.get(size.table_name, (size.about_rows, size.bytes))) for size in found
@@ -368,7 +368,7 @@ def _read_sizes(conn: Connection) -> list[Size]:
 
 def _read_row_security(conn: Connection) -> RowSecurity:
     [found] = _read(conn, RowSecurity, "read_row_security")
-    shard = citus.unprotected_shard(conn) if found.unprotected is None else None
+    shard = distribution.unprotected_shard(conn) if found.unprotected is None else None
     if shard is None:
         return found
     problem = "the policies of this shard on its server are not those of its table"

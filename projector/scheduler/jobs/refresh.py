@@ -15,12 +15,12 @@ from projector.config import Config
 from projector.core import pipeline
 from projector.core.batch import Batch
 from projector.core.dead_letters import TRIES_OF_A_TURN, UntriedLetters, find_letters, retry_letters
-from projector.core.freshness import advance_on_citus
+from projector.core.freshness import advance_after_commit
 from projector.core.pipeline import Connection
 from projector.core.preconditions import require_version
 from projector.core.refresh import refresh_with_backoff
 from projector.database import locks
-from projector.database.citus import on_citus
+from projector.database.distribution import is_distributed
 from projector.database.sql import PROJECTION_VERSION, query
 from projector.observe.metrics import counted
 from projector.observe.status.read import COUNTED_CHANGES
@@ -229,7 +229,7 @@ def look(conn: Connection, at_least: timedelta) -> Look:
     Raises CaptureGapError if capture is not intact, and NotInstalledError if another projection version has migrated.
     """
     text = query("core", "look")
-    if not on_citus(conn):
+    if not is_distributed(conn):
         # One statement, so that a projector with nothing to do asks little.
         text = query("core", "look_and_advance", looked=text.rstrip(";"))
     wanted = {
@@ -245,8 +245,8 @@ def look(conn: Connection, at_least: timedelta) -> Look:
     require_version(found.migrated_version)
     if found.gap is not None:
         raise CaptureGapError(found.gap)
-    if found.fresh_until is not None and on_citus(conn):
-        advance_on_citus(conn, locks.SHARDS, found.fresh_until, at_least)
+    if found.fresh_until is not None and is_distributed(conn):
+        advance_after_commit(conn, locks.SHARDS, found.fresh_until, at_least)
     return found
 
 

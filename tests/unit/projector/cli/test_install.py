@@ -6,7 +6,7 @@ from tests.unit.projector.cli.calls import Calls, call
 def test_migrate_passes_on_what_an_operator_should_know(calls: Calls) -> None:
     calls.answers["migrate"] = ["Create an index."]
     result = call("migrate", "--create-source", "--source-schema", "a", "--source-schema", "b")
-    given = {"create_source": True, "source_schemas": ("a", "b"), "on_citus": False}
+    given = {"create_source": True, "source_schemas": ("a", "b"), "distribute": False}
     assert calls.made == [("migrate", given)]
     assert result.stdout.splitlines() == ["Create an index.", "The read model is installed and up to date."]
     assert result.exit_code == 0

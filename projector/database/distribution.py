@@ -9,7 +9,6 @@ import re
 from collections.abc import Iterator
 
 import psycopg
-from psycopg import sql as composing
 from psycopg.rows import TupleRow
 
 from projector.database.sql import FENCE, query
@@ -17,7 +16,6 @@ from projector.report.errors import ConfigurationError, RightsError
 
 Connection = psycopg.Connection[TupleRow]
 
-_FIRST = "read_model.tenants"
 _NO_CITUS = (
     "The database has no Citus: connect to the coordinator, and have a superuser run CREATE EXTENSION citus there, and"
     " citus_add_node() for each server."
@@ -35,7 +33,7 @@ class OwnConnection(psycopg.Connection[TupleRow]):
     """A connection that knows whether the database has Citus, and whether the read model is distributed by it."""
 
     has_citus = False
-    on_citus = False
+    is_distributed = False
 
 
 def own_connection(conn: Connection) -> OwnConnection:
@@ -49,28 +47,32 @@ def own_connection(conn: Connection) -> OwnConnection:
 
 def recognize(conn: OwnConnection) -> None:
     """Prepare a new session where Citus holds the read model: the database says so, and no setting."""
-    row = conn.execute(query("citus", "has_citus")).fetchone()
-    conn.has_citus = row == (True,)
+    conn.has_citus = conn.execute(query("distribution", "has_citus")).fetchone() == (True,)
     if not conn.has_citus:
         return
-    conn.on_citus = conn.execute(query("citus", "is_distributed")).fetchone() == (True,)
+    conn.is_distributed = conn.execute(query("distribution", "is_distributed")).fetchone() == (True,)
     # Staged keys go to the servers that hold their tenants, never the rows of these to the keys.
     conn.execute("SELECT set_config('citus.local_table_join_policy', 'prefer-local', false)")
 
 
-def on_citus(conn: psycopg.Connection[TupleRow]) -> bool:
-    """Return whether Citus holds the read model."""
-    return own_connection(conn).on_citus
+def is_distributed(conn: Connection) -> bool:
+    """Return whether the rows of the read model are on several servers."""
+    return own_connection(conn).is_distributed
 
 
-def fence(conn: psycopg.Connection[TupleRow]) -> str:
+def fence(conn: Connection) -> str:
     """Return what `{fence}` means in the statements of this connection: Citus takes no OFFSET in a LATERAL."""
-    return "" if on_citus(conn) else FENCE
+    return "" if is_distributed(conn) else FENCE
 
 
-def tenants(conn: psycopg.Connection[TupleRow]) -> str:
+def tenants(conn: Connection) -> str:
     """Return what `{tenants}` means: Citus asks only the servers of the tenants that a statement names."""
-    return "AND stored.user_id = any(%(staged_tenants)s::text[])" if on_citus(conn) else ""
+    return "AND stored.user_id = any(%(staged_tenants)s::text[])" if is_distributed(conn) else ""
+
+
+def staged_tenants(conn: Connection) -> list[str]:
+    """Return the parameter of `{tenants}`: the tenants of what is staged."""
+    return [user_id for (user_id,) in _ask(conn, "read_staged_tenants")]
 
 
 def prepare_to_change(conn: Connection) -> None:
@@ -100,44 +102,31 @@ def distribute(conn: Connection) -> None:
     own = own_connection(conn)
     if not own.has_citus:
         raise ConfigurationError(_NO_CITUS)
-    for name, is_by_tenant in conn.execute(query("citus", "find_undistributed")).fetchall():
-        if is_by_tenant:
-            beside = "none" if name == _FIRST else _FIRST
-            conn.execute(query("citus", "distribute"), {"name": name, "beside": beside})
-        else:
-            conn.execute(query("citus", "copy_everywhere"), {"name": name})
-        conn.execute(query("citus", "drop_local_rows"), {"name": name})
-        # The servers have this of the table, and not of the one beside it that has its long values.
-        keep_pages = composing.SQL("ALTER TABLE {} SET (toast.vacuum_truncate = off)")
-        conn.execute(keep_pages.format(composing.Identifier(*name.split("."))), prepare=False)
-    own.on_citus = True
+    conn.execute(query("distribution", "distribute_tables"), prepare=False)
+    own.is_distributed = True
 
 
 def complete(conn: Connection) -> None:
     """Change what a read model on Citus has otherwise, in the caller's transaction."""
-    if on_citus(conn):
-        conn.execute(query("citus", "place_versions"), prepare=False)
-        conn.execute(query("citus", "grant_tables"), prepare=False)
+    if is_distributed(conn):
+        conn.execute(query("distribution", "place_versions"), prepare=False)
+        conn.execute(query("distribution", "grant_tables"), prepare=False)
 
 
 def shards(conn: Connection) -> list[str]:
     """Return the names of the shards of the read model, and let the session see those that are here."""
-    if not on_citus(conn):
-        return []
-    conn.execute(query("citus", "show_shards"))
-    return [name for (name,) in conn.execute(query("citus", "find_shards")).fetchall()]
+    _ask(conn, "show_shards")
+    return [name for (name,) in _ask(conn, "find_shards")]
 
 
 def sizes(conn: Connection) -> dict[str, tuple[int, int]]:
     """Return about how many rows, and how many bytes, the distributed tables have on all servers of Citus."""
-    found = conn.execute(query("citus", "measure_tables")).fetchall() if on_citus(conn) else []
-    return {name: (rows, size) for name, rows, size in found}
+    return {name: (rows, size) for name, rows, size in _ask(conn, "measure_tables")}
 
 
 def unprotected_shard(conn: Connection) -> str | None:
     """Return a shard whose policies are not those of its table: row security holds on the servers, or nowhere."""
-    row = conn.execute(query("citus", "find_unprotected_shard")).fetchone() if on_citus(conn) else None
-    return row[0] if row else None
+    return next((name for (name,) in _ask(conn, "find_unprotected_shard")), None)
 
 
 def is_finished(conn: Connection) -> bool:
@@ -150,7 +139,7 @@ def is_finished(conn: Connection) -> bool:
     before = _unfinished(conn)
     if before:
         try:
-            conn.execute(query("citus", "recover_prepared_transactions"))
+            conn.execute(query("distribution", "recover_prepared_transactions"))
         except psycopg.errors.InsufficientPrivilege as error:
             raise RightsError(_NO_RIGHT.format(login=conn.info.user)) from error
         before &= _unfinished(conn)
@@ -159,12 +148,17 @@ def is_finished(conn: Connection) -> bool:
 
 def require_finished(conn: Connection) -> None:
     """Raise OperationalError where a server of Citus has not finished what was committed before."""
-    if on_citus(conn) and not is_finished(conn):
+    if not is_finished(conn):
         raise psycopg.OperationalError(
             "a server of Citus cannot be reached, or has not finished what was committed"
         )
 
 
-def _unfinished(conn: Connection) -> set[tuple[int, str]]:
+def _unfinished(conn: Connection) -> set[TupleRow]:
     """What was committed here, and for all that is known not on a server."""
-    return set(conn.execute(query("citus", "find_unfinished")).fetchall())
+    return set(_ask(conn, "find_unfinished"))
+
+
+def _ask(conn: Connection, name: str) -> list[TupleRow]:
+    """The rows of a query; none if the read model is not distributed."""
+    return conn.execute(query("distribution", name)).fetchall() if is_distributed(conn) else []

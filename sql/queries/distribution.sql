@@ -16,30 +16,41 @@ SELECT EXISTS (
 -- Ends what servers have prepared, and were not told to commit or to roll back. Citus does so each minute by itself.
 SELECT pg_catalog.recover_prepared_transactions() AS recovered;
 
--- name: find_undistributed
--- Returns the name of each table of the read model that is not distributed yet, and whether its rows belong to tenants;
--- first the table of the tenants, by which the others are placed.
-SELECT
-    format('read_model.%I', c.relname) AS name,
-    a.attname IS NOT NULL AS is_by_tenant
-FROM pg_class AS c
-LEFT JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attname = 'user_id' AND NOT a.attisdropped
-LEFT JOIN pg_catalog.pg_dist_partition AS p ON p.logicalrelid = c.oid
-WHERE c.relnamespace = 'read_model'::regnamespace AND c.relkind = 'r' AND p.logicalrelid IS NULL
-ORDER BY c.relname <> 'tenants', c.relname;
-
--- name: distribute
--- Places the rows of a table by their tenant. Parameters: name; beside, the table whose rows of a tenant are on the
--- same server, or none.
-SELECT pg_catalog.create_distributed_table(%(name)s::regclass, 'user_id', colocate_with => %(beside)s);
-
--- name: drop_local_rows
--- Deletes the rows that a table had before it was distributed: they stay where they were. Parameter: name.
-SELECT pg_catalog.truncate_local_data_after_distributing_table(%(name)s::regclass);
-
--- name: copy_everywhere
--- Has each server hold all rows of a table. Parameter: name.
-SELECT pg_catalog.create_reference_table(%(name)s::regclass);
+-- name: distribute_tables
+-- Places the rows of each table of the read model by their tenant, those of a tenant on one server; and has each server
+-- hold all rows of a table without one. A table that is distributed already stays as it is. The rows that a table had
+-- before are copied, and deleted here.
+DO $$
+DECLARE
+    found record;
+BEGIN
+    FOR found IN
+        SELECT
+            c.oid::regclass AS name,
+            c.relname = 'tenants' AS is_first,
+            a.attname IS NOT NULL AS is_by_tenant
+        FROM pg_catalog.pg_class AS c
+        LEFT JOIN pg_catalog.pg_attribute AS a
+            ON a.attrelid = c.oid AND a.attname = 'user_id' AND NOT a.attisdropped
+        LEFT JOIN pg_catalog.pg_dist_partition AS p ON p.logicalrelid = c.oid
+        WHERE c.relnamespace = 'read_model'::regnamespace AND c.relkind = 'r' AND p.logicalrelid IS NULL
+        ORDER BY c.relname <> 'tenants', c.relname
+    LOOP
+        IF found.is_by_tenant THEN
+            PERFORM pg_catalog.create_distributed_table(
+                found.name,
+                'user_id',
+                colocate_with => CASE WHEN found.is_first THEN 'none' ELSE 'read_model.tenants' END
+            );
+        ELSE
+            PERFORM pg_catalog.create_reference_table(found.name);
+        END IF;
+        PERFORM pg_catalog.truncate_local_data_after_distributing_table(found.name);
+        -- The servers have this of the table, and not of the one beside it that has its long values.
+        EXECUTE format('ALTER TABLE %s SET (toast.vacuum_truncate = off)', found.name);
+    END LOOP;
+END
+$$;
 
 -- name: grant_tables
 -- Lets the roles of readers read the tables under their views, and find the functions in them. Citus sends the text of
@@ -147,12 +158,9 @@ $command$) AS asked
 WHERE asked.success AND asked.result <> '';
 
 -- name: read_staged_tenants
--- Returns: tenants, those of what is staged.
-SELECT
-    ARRAY(
-        SELECT t.user_id
-        FROM stale_tenants AS t
-        UNION
-        SELECT i.user_id
-        FROM lead_invalidations AS i
-    ) AS tenants;
+-- Returns each tenant of what is staged.
+SELECT t.user_id
+FROM stale_tenants AS t
+UNION
+SELECT i.user_id
+FROM lead_invalidations AS i;
