@@ -39,7 +39,7 @@ Connection = psycopg.Connection[TupleRow]
 PLANTER = "leads_test_planter"
 
 SCALARS = ("text", "varchar", "timestamp", "timestamptz", "integer", "bigint", "boolean", "uuid")
-OPERATORS = (
+OPERATORS = [
     "=",
     "<>",
     "<",
@@ -58,7 +58,7 @@ OPERATORS = (
     "&&",
     "->",
     "->>",
-)
+]
 """Operators of the statements of both programs, and types that their operands have."""
 
 TYPES = ("text", "timestamptz", "uuid", "date", "jsonb", "name", "oid")
@@ -66,7 +66,7 @@ TYPES = ("text", "timestamptz", "uuid", "date", "jsonb", "name", "oid")
 
 CATALOGS = ("pg_class", "pg_proc", "pg_namespace", "pg_roles", "pg_trigger", "pg_index", "pg_locks")
 
-_API_FUNCTIONS = (
+_API_FUNCTIONS = [
     "lower",
     "strpos",
     "sum",
@@ -76,7 +76,7 @@ _API_FUNCTIONS = (
     "to_char",
     "timezone",
     "date_trunc",
-)
+]
 
 
 def called_functions() -> list[str]:

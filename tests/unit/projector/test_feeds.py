@@ -8,6 +8,7 @@ from psycopg.rows import TupleRow
 
 from projector.database.schema import source_tables
 from projector.operate.origin.subscriptions import Feed, find_distance, find_problem, read_unfed_tables
+from tests.support.cases import cases
 
 Connection = psycopg.Connection[TupleRow]
 
@@ -27,7 +28,7 @@ WELL: dict[str, object] = {
 }
 
 
-@pytest.mark.parametrize(
+@cases(
     ("changes", "said"),
     [
         ({}, None),
@@ -41,18 +42,9 @@ def test_what_keeps_changes_from_arriving(changes: dict[str, object], said: str 
     assert find_problem([feed(**changes)], [], 3) == said
 
 
-def test_tables_that_no_subscription_brings_are_named() -> None:
-    tables = ["public.contacts", "public.messages_2026"]
-    assert (
-        find_problem([feed()], tables, 3)
-        == "No subscription brings rows of public.contacts, public.messages_2026"
-    )
-    # What a subscription says of itself comes first.
-    assert find_problem([feed(is_enabled=False)], tables, 3) == "The subscription leads is disabled"
-
-
-def test_no_subscription_at_all_is_a_problem() -> None:
-    assert str(find_problem([], [], 0)).startswith("No subscription brings rows of the source tables")
+def test_what_a_subscription_says_of_itself_comes_before_the_tables_that_it_does_not_bring() -> None:
+    found = find_problem([feed(is_enabled=False)], ["public.contacts"], 3)
+    assert found == "The subscription leads is disabled"
 
 
 def test_the_distance_is_in_bytes_and_never_negative() -> None:

@@ -2,11 +2,7 @@
 
 from datetime import UTC, datetime
 
-import pytest
-
-from projector.operate.tenants import Tenant, Tenants, read_tenants, render
-from projector.report.errors import NotInstalledError
-from tests.unit.projector.recovering import Connection
+from projector.operate.tenants import Tenant, Tenants, render
 
 MOMENT = datetime(2026, 11, 25, 1, 23, 4, 567, tzinfo=UTC)
 
@@ -19,8 +15,3 @@ def test_the_columns_can_be_read() -> None:
         "\n"
         "2 tenants, 12,346 leads."
     )
-
-
-def test_before_the_first_build_it_says_what_to_run(connection: Connection) -> None:
-    with pytest.raises(NotInstalledError, match="never built: run rebuild"):
-        read_tenants(connection)

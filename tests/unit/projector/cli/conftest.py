@@ -1,42 +1,44 @@
 """The fixtures of the command line's tests."""
 
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
+from click.testing import CliRunner, Result
 
-from projector.cli import Invocation
+from projector.cli import Invocation, cli
 from projector.report import log
-from tests.unit.projector.cli.calls import Calls
+from projector.sweep import recovery
+
+
+def call(*arguments: str, answer: str = "") -> Result:
+    """A command in this process."""
+    return CliRunner().invoke(cli, arguments, input=answer)
 
 
 @pytest.fixture
-def calls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Calls:
-    """Replaces the functions that the commands call with ones that record their calls."""
-    made = Calls()
-    functions = {
-        "operate.install": ["migrate"],
-        "operate.uninstall": ["check_uninstall", "uninstall"],
-        "sweep.rebuild": ["rebuild"],
-        "operate.origin.proof": ["note_once"],
-        "sweep.recovery": ["refresh_and_heal", "rebuild_everything"],
-        "sweep.verify": ["verify"],
-        "observe.status": ["read_status", "find_attention", "render", "as_dict"],
-        "capture": ["switch_off", "switch_on"],
-        "operate.explain": ["explain_lead", "render", "as_dict"],
-    }
-    for module, names in functions.items():
-        stand_in = SimpleNamespace(**{name: made.function(name) for name in names})
-        monkeypatch.setitem(sys.modules, f"projector.{module}", stand_in)
+def in_process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A command leaves the log of the tests as it is, and finds no file `.env`."""
+    monkeypatch.setattr(log, "configure", lambda *_, **__: None)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def refresh_fails(monkeypatch: pytest.MonkeyPatch, in_process: None) -> Callable[[BaseException], None]:
+    """Has the command `refresh` fail with an error."""
+    del in_process
 
     @contextmanager
     def connect(_invocation: Invocation, _command: str) -> Iterator[object]:
-        yield SimpleNamespace(info=SimpleNamespace(dbname="platform", host="db.example"))
+        yield object()
+
+    def fail_with(error: BaseException) -> None:
+        def failing(*_: object, **__: object) -> None:
+            raise error
+
+        monkeypatch.setattr(recovery, "refresh_and_heal", failing)
 
     monkeypatch.setattr(Invocation, "connect", connect)
-    monkeypatch.setattr(log, "configure", lambda *_, **__: None)
-    monkeypatch.chdir(tmp_path)
-    return made
+    monkeypatch.setattr("projector.operate.origin.proof.note_once", lambda *_: None)
+    return fail_with

@@ -1,7 +1,7 @@
 """What all commands share: the database that they find, and the sentences for what goes wrong."""
 
 import json
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
@@ -14,10 +14,12 @@ from projector.report import log
 from projector.report.errors import ProjectorError, RebuildFailedError
 from tests.support.commands import projector
 from tests.support.server import Database
-from tests.unit.projector.cli.calls import Calls, call
+from tests.unit.projector.cli.conftest import call
+
+Fail = Callable[[BaseException], None]
 
 
-def test_a_failure_is_one_sentence(calls: Calls) -> None:
+def test_a_failure_is_one_sentence(refresh_fails: Fail) -> None:
     failures = {
         "Error: No table agents. Create it.": ProjectorError("No table agents. Create it."),
         "owner of the platform's tables": errors.InsufficientPrivilege("permission denied"),
@@ -36,7 +38,7 @@ def test_a_failure_is_one_sentence(calls: Calls) -> None:
         ),
     }
     for sentence, error in failures.items():
-        calls.answers["refresh_and_heal"] = error
+        refresh_fails(error)
         result = call("refresh")
         assert result.exit_code == 1
         assert sentence in result.stderr
@@ -44,12 +46,8 @@ def test_a_failure_is_one_sentence(calls: Calls) -> None:
         assert result.stdout == ""
 
 
-def test_ctrl_c_is_no_traceback(calls: Calls, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(*_: object, **__: object) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(sys.modules["projector.sweep.recovery"], "refresh_and_heal", interrupted)
-    assert calls.made == []
+def test_ctrl_c_is_no_traceback(refresh_fails: Fail) -> None:
+    refresh_fails(KeyboardInterrupt())
     result = call("refresh")
     assert (result.exit_code, result.stderr.splitlines()[0][:18]) == (1, "Error: Interrupted")
 
@@ -80,9 +78,11 @@ def test_a_password_in_the_command_line_is_warned_of(tmp_path: Path, url: str, *
     assert "is shown to every user" not in projector(tmp_path, "status", DATABASE_URL=url).stderr
 
 
-def test_what_others_wrote_forges_no_line_of_an_error(calls: Calls, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_others_wrote_forges_no_line_of_an_error(
+    refresh_fails: Fail, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(log, "shows_personal_data", lambda: True)
-    calls.answers["refresh_and_heal"] = errors.RaiseException("\x1b[2Jfor \u202e1234\x9b31m")
+    refresh_fails(errors.RaiseException("\x1b[2Jfor \u202e1234\x9b31m"))
     said = call("refresh").stderr
     assert said.isascii()
     assert r"\x1b[2Jfor \u202e1234\x9b31m" in said
@@ -97,14 +97,14 @@ def test_bad_settings_are_told_together(tmp_path: Path) -> None:
 
 
 def test_in_a_log_an_error_quotes_no_customer_and_at_a_terminal_it_does(
-    calls: Calls, monkeypatch: pytest.MonkeyPatch
+    refresh_fails: Fail, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    calls.answers["refresh_and_heal"] = errors.InvalidTextRepresentation("invalid input: Siddhant")
+    refresh_fails(errors.InvalidTextRepresentation("invalid input: Siddhant"))
     assert call("refresh").stderr == (
         "Error: PostgreSQL refused a statement: InvalidTextRepresentation (SQLSTATE 22P02)."
         " LEADS_LOG_LEVEL=DEBUG shows where.\n"
     )
-    calls.answers["refresh_and_heal"] = RebuildFailedError("At 4915.", without_values="At one of them.")
+    refresh_fails(RebuildFailedError("At 4915.", without_values="At one of them."))
     assert call("refresh").stderr == "Error: At one of them.\n"
     monkeypatch.setattr(log, "shows_personal_data", lambda: True)
     assert call("refresh").stderr == "Error: At 4915.\n"

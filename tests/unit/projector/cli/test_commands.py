@@ -1,0 +1,119 @@
+"""The commands on a real database: what each prints, and its exit code."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+
+from projector.cli import export
+from tests.support.cases import cases
+from tests.support.running import write_message, write_source
+from tests.support.server import Database
+from tests.unit.projector.cli.conftest import call
+
+WRONG = (
+    ("verify --all --sample 3", "give one of them"),
+    ("explain u", "Missing argument"),
+    ("explain u 4915 --candidates -1", "-1 is not in the range"),
+    ("erase", "Say what to do"),
+    ("erase --user u --replay", "exclude each other"),
+    ("erase --phone 4915", "--phone needs --user"),
+    ("erase --replay --phone 4915", "--phone needs --user"),
+    ("export --user u", "Missing option"),
+    ("export --output x", "Missing option"),
+    ("export --user u --output x --from 2025-01-01", "--kind messages.ndjson"),
+    ("export --user u --output x --kind leads.xls", "'leads.xls' is not one of"),
+    ("export --user u --output messages.ndjson --from yesterday", "2025-01-31T09:30:00Z"),
+    ("export --user u --output messages.ndjson --from 9999-12-31T23:00-05:00", "is no date"),
+)
+
+
+@cases(("command", "said"), WRONG)
+def test_a_wrong_call_ends_with_2_and_is_named(command: str, said: str) -> None:
+    done = call(*command.split())
+    assert done.exit_code == 2
+    assert said in done.stderr
+
+
+@cases(
+    ("text", "first", "after"),
+    [
+        ("2025-01-31", "2025-01-31T00:00:00", "2025-02-01T00:00:00"),
+        # A time at midnight is no whole day.
+        ("2025-01-31T00:00:00Z", "2025-01-31T00:00:00", "2025-01-31T00:00:00.001"),
+        ("2025-01-31T09:30", "2025-01-31T09:30:00", "2025-01-31T09:30:00.001"),
+        ("2025-01-31T09:30:00.123456+02:00", "2025-01-31T07:30:00.123", "2025-01-31T07:30:00.124"),
+    ],
+)
+def test_moments(text: str, first: str, after: str) -> None:
+    found = export._Moment().convert(text, None, None)  # noqa: SLF001
+    assert [one.isoformat() for one in found] == [
+        datetime.fromisoformat(one).replace(tzinfo=UTC).isoformat() for one in (first, after)
+    ]
+
+
+@pytest.mark.usefixtures("in_process")
+def test_an_installation_from_its_first_day_to_its_last(
+    source_database: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", source_database.url)
+
+    def done(command: str, code: int, said: str, *, answer: str = "", **settings: str) -> Result:
+        with monkeypatch.context() as patches:
+            for name, text in settings.items():
+                patches.setenv(name, text)
+            result = call(*command.split("|"), answer=answer)
+        assert (result.exit_code, said in result.output) == (code, True), result.output
+        return result
+
+    with source_database.connect() as conn:
+        write_source(conn)
+        conn.execute("DROP INDEX template_sends_template_id_idx")
+        done("migrate|--source-schema|nowhere|--source-schema|public", 0, "has no index on template_id")
+        assert done("migrate", 0, "").stdout.endswith("The read model is installed and up to date.\n")
+        done("tenants", 1, "never built")
+        done("status", 1, "never built")
+        done("rebuild", 0, "Rebuild: 1 lead, 0 messages, 0 changes in ")
+        write_message(conn, "m1")
+        done("refresh", 0, "Refresh: 1 lead, 1 message, 1 change in ")
+        assert done("refresh", 0, "").output == ""
+        done("refresh|--verbose", 0, "Refresh: 0 leads, 0 messages, 0 changes in 0.")
+        done("rebuild|--user|u", 0, "Rebuild: ")
+        assert json.loads(done("status|--json", 0, "").stdout)["attention"] == []
+        done("status", 1, "The role reader does not exist", LEADS_API_ROLE="reader")
+        assert json.loads(done("tenants|--json", 0, "").stdout)["tenants"][0]["user_id"] == "u"
+        done("explain|u|+49 151 000001|--candidates|7", 0, "Lead 49151000001 of u")
+        assert json.loads(done("explain|u|49151000001|--json", 0, "").stdout)["state"] == "current"
+        done("explain|u|17", 1, "The tenant has no such lead.")
+        assert done("explain|x|17", 1, "").stderr.startswith("Error: There is no tenant 'x'")
+        file = tmp_path / "leads.csv"
+        done(f"export|--user|u|--output|{file}", 0, f"{file}: 1 lead, as of ")
+        done("verify|--user|u", 0, "1 lead verified, 0 left out")
+        write_message(conn, "m2")
+        done("verify|--all", 0, "0 leads verified, 1 left out because a change waits or is a dead letter")
+        done("refresh", 0, "")
+        conn.execute("UPDATE read_model.leads SET total_messages = 7")
+        drifted = done("verify|--all", 3, "Run the same again with --heal").stdout
+        assert "u 49151000001 total_messages: expected 2, found 7" in drifted.splitlines()
+        done("verify|--sample|7", 3, ": 1 difference, 0 leads healed.")
+        healing = done("verify|--all|--heal", 3, ": 1 difference, 1 lead healed.")
+        assert "Run the same again" not in healing.stdout
+        done("verify", 0, ": 0 differences")
+        done("capture|off|--reason|import", 0, "Capture is off.")
+        done("status", 1, "import")
+        done("capture|on", 0, "Capture is on.")
+        done("refresh", 0, "")
+        conn.execute("CREATE TABLE of_the_api (); ALTER TABLE of_the_api OWNER TO leads_api")
+        done(
+            "uninstall",
+            1,
+            f"Delete the read model from the database {source_database.name} on ",
+            answer="n\n",
+        )
+        done("status", 0, "")
+        done("uninstall", 0, "The role leads_api stays", answer="y\n")
+        conn.execute("DROP TABLE of_the_api")
+        done("status", 1, "The read model is not installed in this database")
+        done("uninstall|--yes", 0, "The read model and its triggers are gone")
