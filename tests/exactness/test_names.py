@@ -39,26 +39,9 @@ Connection = psycopg.Connection[TupleRow]
 PLANTER = "leads_test_planter"
 
 SCALARS = ("text", "varchar", "timestamp", "timestamptz", "integer", "bigint", "boolean", "uuid")
-OPERATORS = [
-    "=",
-    "<>",
-    "<",
-    ">",
-    "<=",
-    ">=",
-    "||",
-    "~~",
-    "~",
-    "+",
-    "-",
-    "*",
-    "/",
-    "@>",
-    "<@",
-    "&&",
-    "->",
-    "->>",
-]
+OPERATORS = (
+    "=", "<>", "<", ">", "<=", ">=", "||", "~~", "~", "+", "-", "*", "/", "@>", "<@", "&&", "->", "->>",
+)  # fmt: skip
 """Operators of the statements of both programs, and types that their operands have."""
 
 TYPES = ("text", "timestamptz", "uuid", "date", "jsonb", "name", "oid")
