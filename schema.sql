@@ -12,7 +12,8 @@
 --   roles          Who may read what.
 --   readers        The role of those who read by SQL.
 --
--- The comment lines directly above a table or a column are its description: `migrate` stores them with COMMENT ON.
+-- The comment lines directly above a table or a column are its description: `migrate` stores them with COMMENT ON. A
+-- column without any means what the first column of its name means.
 -- The steps in sql/ take the columns of a table, in this order, from here.
 
 -- section: source
@@ -145,7 +146,6 @@ CREATE TABLE IF NOT EXISTS read_model.tenants (
 -- One row per lead: the columns that a list filters and sorts by and that a message can change, and the lead as the
 -- API prints it.
 CREATE TABLE IF NOT EXISTS read_model.leads (
-    -- The tenant.
     user_id text COLLATE "C" NOT NULL,
     -- The canonical form: the digits of a phone number, or any other identifier trimmed.
     customer_phone text COLLATE "C" NOT NULL,
@@ -205,9 +205,7 @@ CREATE INDEX IF NOT EXISTS leads_by_version
 
 -- One row per lead that there was and is no more, for the change feed. Those that grow old are deleted.
 CREATE TABLE IF NOT EXISTS read_model.lead_tombstones (
-    -- The tenant.
     user_id text COLLATE "C" NOT NULL,
-    -- The canonical form, as in leads.
     customer_phone text COLLATE "C" NOT NULL,
     -- The version of its tenant with which the lead went.
     version bigint NOT NULL,
@@ -226,9 +224,7 @@ CREATE INDEX IF NOT EXISTS lead_tombstones_by_deleted_at
 -- One row per lead: what comes from extractions, contacts and template sends. A message does not change it, so a
 -- message does not touch its search index.
 CREATE TABLE IF NOT EXISTS read_model.lead_profiles (
-    -- The tenant.
     user_id text COLLATE "C" NOT NULL,
-    -- The canonical form, as in leads.
     customer_phone text COLLATE "C" NOT NULL,
     -- Name of the winning extraction if it is not blank, else of the winning contact; trimmed.
     name text COLLATE "C",
@@ -236,9 +232,7 @@ CREATE TABLE IF NOT EXISTS read_model.lead_profiles (
     email text COLLATE "C",
     -- Company, chosen as name is.
     company text COLLATE "C",
-    -- Hot, Warm or Cold; null for anything else.
     lead_status text COLLATE "C",
-    -- As in leads.
     total_score integer,
     -- Score of the winning extraction.
     intent_score integer,
@@ -250,7 +244,6 @@ CREATE TABLE IF NOT EXISTS read_model.lead_profiles (
     fit_score integer,
     -- Score of the winning extraction.
     engagement_score integer,
-    -- Whether any extraction row of its conversations exists.
     has_extraction boolean NOT NULL,
     -- The winning extraction.
     extraction_id uuid,
@@ -284,9 +277,7 @@ CREATE INDEX IF NOT EXISTS lead_profiles_by_total_score
 
 -- One row per conversation of a lead, with the totals of its messages.
 CREATE TABLE IF NOT EXISTS read_model.lead_conversations (
-    -- The tenant.
     user_id text COLLATE "C" NOT NULL,
-    -- The canonical form, as in leads.
     customer_phone text COLLATE "C" NOT NULL,
     -- The conversation.
     conversation_id text COLLATE "C" NOT NULL,
@@ -318,11 +309,9 @@ CREATE TABLE IF NOT EXISTS read_model.lead_conversations (
 -- One row per message of a lead. Agent and platform are columns of lead_conversations, so that renaming an agent
 -- rewrites no message.
 CREATE TABLE IF NOT EXISTS read_model.lead_messages (
-    -- The tenant.
     user_id text COLLATE "C" NOT NULL,
     -- The message.
     message_id text COLLATE "C" NOT NULL,
-    -- The canonical form, as in leads.
     customer_phone text COLLATE "C" NOT NULL,
     -- The conversation, a row of lead_conversations.
     conversation_id text COLLATE "C" NOT NULL,
@@ -346,21 +335,13 @@ CREATE INDEX IF NOT EXISTS lead_messages_in_order
 -- One row per tenant and combination of facets: the number of its leads. A list that filters by several facets takes
 -- its total from here.
 CREATE TABLE IF NOT EXISTS read_model.lead_counts (
-    -- The tenant.
     user_id text COLLATE "C" NOT NULL,
-    -- As in leads.
     lead_status text COLLATE "C",
-    -- As in leads.
     total_score integer,
-    -- As in leads.
     on_whatsapp boolean NOT NULL,
-    -- As in leads.
     on_instagram boolean NOT NULL,
-    -- As in leads.
     on_webchat boolean NOT NULL,
-    -- As in leads.
     has_extraction boolean NOT NULL,
-    -- As in leads.
     has_email boolean NOT NULL,
     -- Number of leads. A row that reached 0 is deleted.
     leads integer NOT NULL
@@ -373,25 +354,16 @@ CREATE UNIQUE INDEX IF NOT EXISTS lead_counts_key ON read_model.lead_counts (
 -- lead_counts by the UTC day of last_message_at. Within a time range, the total is the sum over the whole days and the
 -- leads of the two partial days.
 CREATE TABLE IF NOT EXISTS read_model.lead_daily_counts (
-    -- The tenant.
     user_id text COLLATE "C" NOT NULL,
     -- UTC day of last_message_at. Leads without one are in no row.
     day date NOT NULL,
-    -- As in leads.
     lead_status text COLLATE "C",
-    -- As in leads.
     total_score integer,
-    -- As in leads.
     on_whatsapp boolean NOT NULL,
-    -- As in leads.
     on_instagram boolean NOT NULL,
-    -- As in leads.
     on_webchat boolean NOT NULL,
-    -- As in leads.
     has_extraction boolean NOT NULL,
-    -- As in leads.
     has_email boolean NOT NULL,
-    -- Number of leads. A row that reached 0 is deleted.
     leads integer NOT NULL
 ) WITH (fillfactor = 70, vacuum_truncate = off);
 -- Usage: a batch finds the row of a combination; a list reads the days of its time range.
@@ -413,14 +385,12 @@ $$;
 -- filter. A time range that moves with the clock is the sum of whole days, whole hours and the leads of a partial
 -- hour.
 CREATE TABLE IF NOT EXISTS read_model.lead_totals (
-    -- The tenant.
     user_id text COLLATE "C" NOT NULL,
     -- all: every lead of the tenant. day, hour: the leads whose last_message_at is in this UTC day or hour.
     -- new_day, new_hour: the leads whose first_contact_at is.
     granularity text COLLATE "C" NOT NULL CHECK (granularity IN ('all', 'day', 'hour', 'new_day', 'new_hour')),
     -- Start of the day or hour; -infinity for all.
     bucket_start timestamptz NOT NULL,
-    -- Number of leads. A row that reached 0 is deleted.
     leads integer NOT NULL,
     -- How many of them have has_extraction.
     with_extraction integer NOT NULL,
@@ -464,7 +434,6 @@ CREATE TABLE IF NOT EXISTS read_model.freshness (
 
 -- One row: the state of the read model as a whole.
 CREATE TABLE IF NOT EXISTS read_model.projection (
-    -- Holds the table to one row.
     only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
     -- Projection version that the last complete build used: a digest of sql/definition/.
     version text COLLATE "C" NOT NULL,
@@ -687,7 +656,6 @@ CREATE TABLE IF NOT EXISTS projector.drift (
     kind text COLLATE "C" NOT NULL CHECK (
         kind IN ('lead', 'conversation', 'contact', 'template_send', 'statistics')
     ),
-    -- The tenant.
     user_id text COLLATE "C" NOT NULL,
     -- The canonical phone of the lead; empty for statistics.
     customer_phone text COLLATE "C" NOT NULL,
@@ -724,7 +692,6 @@ CREATE TABLE IF NOT EXISTS projector.capture_triggers (
 -- The columns that the projection reads, as they were when capture was last found whole. A column that was renamed,
 -- dropped or rewritten since has changed without a trigger.
 CREATE TABLE IF NOT EXISTS projector.capture_columns (
-    -- The source table.
     table_name text COLLATE "C" NOT NULL,
     -- The column.
     column_name text COLLATE "C" NOT NULL,
@@ -749,7 +716,6 @@ CREATE TABLE IF NOT EXISTS projector.capture_partitions (
     partition_id oid PRIMARY KEY,
     -- Object id of the table, or of the partition, that it is a partition of.
     parent_id oid NOT NULL,
-    -- The source table.
     table_name text COLLATE "C" NOT NULL
 );
 
@@ -769,7 +735,6 @@ CREATE TABLE IF NOT EXISTS projector.capture_gaps (
 
 -- The platform's tables, each in the schema in which the last migrate found it. Every statement names them with it.
 CREATE TABLE IF NOT EXISTS projector.source_tables (
-    -- The source table.
     table_name text COLLATE "C" PRIMARY KEY,
     -- Its schema.
     schema_name text COLLATE "C" NOT NULL
@@ -777,7 +742,6 @@ CREATE TABLE IF NOT EXISTS projector.source_tables (
 
 -- One row, where logical replication brings the rows of the source tables; see projector/operate/origin/proof.py.
 CREATE TABLE IF NOT EXISTS projector.origin (
-    -- Holds the table to one row.
     only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
     -- Everything that was committed at the origin before this moment of its clock is here; null if nothing is proved.
     proved_at timestamptz,

@@ -79,11 +79,17 @@ def source_commands() -> LiteralString:
 
 
 def comments() -> LiteralString:
-    """Return the commands that store each description with its table or column."""
+    """Return the commands that store each description with its table or column.
+
+    A column without one has that of the first column of its name.
+    """
     found: list[LiteralString] = []
+    first: dict[str, LiteralString] = {}
     for one in tables().values():
         found.append(f"COMMENT ON TABLE {one.name} IS '{one.description}';")
-        found += [f"COMMENT ON COLUMN {one.name}.{name} IS '{text}';" for name, text in one.columns.items()]
+        for name, text in one.columns.items():
+            first.setdefault(name, text)
+            found.append(f"COMMENT ON COLUMN {one.name}.{name} IS '{text or first[name]}';")
     return "\n".join(found)
 
 
