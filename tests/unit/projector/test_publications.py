@@ -14,13 +14,11 @@ from projector.observe.status import as_dict, find_attention, read_status
 from projector.report.progress import QUIET
 from projector.sweep.rebuild import rebuild
 from tests.support.replication import TwoServers, ready, replicated_platform
-from tests.support.running import value, wait_for, wait_until, write_message
+from tests.support.running import value, wait_for, wait_until
 
 Connection = psycopg.Connection[TupleRow]
 
 OTHERS = ", ".join(name for name in source_tables() if name != "messages")
-# All that the projection reads; messages have no other column before the test adds one.
-COLUMNS = ["message_id", "conversation_id", "sender", "text", "timestamp", "status", "sequence_no"]
 
 
 @pytest.fixture(scope="module")
@@ -52,16 +50,6 @@ def copy_again(both: TwoServers) -> None:
     ("leave_out", "repair", "said"),
     [
         ("SET TABLE messages WHERE (message_id !~ '^m')", "SET TABLE messages", "with a row filter"),
-        (
-            f"SET TABLE messages ({', '.join(name for name in COLUMNS if name != 'text')})",
-            "SET TABLE messages",
-            "without the column text",
-        ),
-        (
-            "SET (publish = 'update, delete')",
-            "SET (publish = 'insert, update, delete, truncate')",
-            "without INSERT, TRUNCATE",
-        ),
         ("DROP TABLE messages", "ADD TABLE messages", "not at all"),
     ],
 )
@@ -88,10 +76,3 @@ def test_what_a_publication_leaves_out_is_told_and_not_promised(
     both.wait_until_as_of(both.committed[name])
     wait_for(lambda: both.look() is not None and both.problem() is None, "it is well again")
     assert find_attention(read_status(both.conn)) == []
-
-
-def test_columns_that_the_projection_does_not_read_may_be_left_out(both: TwoServers) -> None:
-    both.platform.execute(f"ALTER PUBLICATION chosen SET TABLE messages ({', '.join(COLUMNS)})".encode())
-    write_message(both.platform, "with a list")
-    both.wait_until_as_of(value(both.platform, "SELECT clock_timestamp()"))
-    assert both.problem() is None

@@ -1,8 +1,6 @@
 """Row security on the tables of tenants: `migrate` installs and repairs it, `status` says where it is not whole."""
 
-import json
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from psycopg import sql
@@ -10,12 +8,11 @@ from psycopg import sql
 from projector.database.schema import tables
 from projector.observe.status import as_dict, find_attention, read_status, render
 from projector.operate.install import migrate
-from projector.operate.uninstall import uninstall
 from projector.report.progress import QUIET
 from projector.sweep import recovery
 from projector.sweep.rebuild import rebuild
 from projector.sweep.verify import verify
-from tests.support.commands import projector
+from tests.support.cases import cases
 from tests.support.roles import logins
 from tests.support.running import value
 from tests.support.server import Database
@@ -83,7 +80,7 @@ def test_the_owner_and_the_members_of_leads_reader_see_all_tenants(
             assert tenants(member, "read_model.leads") == 1
 
 
-@pytest.mark.parametrize(
+@cases(
     ("change", "said"),
     [
         ("ALTER TABLE read_model.leads DISABLE ROW LEVEL SECURITY", "read_model.leads"),
@@ -120,13 +117,6 @@ def test_a_table_that_is_not_protected_is_named_and_repaired(
     assert "Row security on, 9 tables" in render(status)
 
 
-def test_status_exits_with_1(built: Connection, database: Database, tmp_path: Path) -> None:
-    built.execute("ALTER TABLE read_model.leads DISABLE ROW LEVEL SECURITY")
-    done = projector(tmp_path, "--database-url", database.url, "status", "--json")
-    found = json.loads(done.stdout)
-    assert (done.returncode, found["row_security"]["problem"]) == (1, "row security is switched off")
-
-
 def test_a_migrate_without_need_a_rebuild_and_a_verify_leave_it_as_it_is(two_tenants: Connection) -> None:
     before = value(two_tenants, POLICIES)
     migrate(two_tenants, create_source=False)
@@ -135,11 +125,6 @@ def test_a_migrate_without_need_a_rebuild_and_a_verify_leave_it_as_it_is(two_ten
     assert value(two_tenants, POLICIES) == before
     assert value(two_tenants, UNPROTECTED) == 0
     assert tenants(two_tenants, "read_model.leads") == 2
-
-
-def test_an_uninstall_takes_it_along(built: Connection) -> None:
-    uninstall(built)
-    assert value(built, POLICIES) is None
 
 
 @pytest.fixture

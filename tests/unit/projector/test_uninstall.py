@@ -8,7 +8,7 @@ from psycopg.rows import TupleRow
 
 from projector import capture
 from projector.operate.install import migrate
-from projector.operate.uninstall import check_uninstall, uninstall
+from projector.operate.uninstall import uninstall
 from projector.report.errors import DependentsError
 from tests.support.commands import projector
 from tests.support.running import value, write_message
@@ -51,15 +51,6 @@ def test_views_of_others_are_listed_and_nothing_is_changed(built: Connection) ->
     built.execute("DROP VIEW hot")
     uninstall(built)
     assert value(built, IS_GONE) is True
-
-
-def test_dependents_go_where_that_is_said(built: Connection) -> None:
-    built.execute("CREATE VIEW hot AS SELECT * FROM read_model.leads")
-    assert [found.name for found in check_uninstall(built, drop_dependents=True)] == ["public.hot"]
-    notices = uninstall(built, drop_dependents=True)
-    assert notices[0].splitlines()[1:] == ["  view public.hot"]
-    assert value(built, IS_GONE) is True
-    assert value(built, "SELECT to_regclass('hot') IS NULL") is True
 
 
 def test_yes_answers_the_question_only(database: Database, built: Connection, tmp_path: Path) -> None:
