@@ -145,7 +145,7 @@ def serve() -> None:
     _warn_of_misspelt_settings()
     if settings.tracing:
         require_tracing()
-    address = checked_address(settings)
+    address = checked_address(settings.host, settings.port, ("HOST", "PORT"))
     _require_decision(settings, address)
     for sentence in login_check.look(settings):
         structlog.get_logger().warning(sentence)
@@ -212,16 +212,14 @@ def _serve_metrics(settings: config.Config, directory: str) -> None:
     from api.routes import metrics  # noqa: PLC0415  # prometheus_client reads on import what main() has set.
 
     names = ("LEADS_METRICS_HOST", "LEADS_API_METRICS_PORT")
-    metrics.serve(settings, _checked_address(settings.metrics_host, settings.metrics_port, names), directory)
+    metrics.serve(settings, checked_address(settings.metrics_host, settings.metrics_port, names), directory)
 
 
-def checked_address(settings: config.Config) -> str:
-    """Returns the address of HOST. Exits if the server cannot listen there: Granian would end with a traceback."""
-    return _checked_address(settings.host, settings.port, ("HOST", "PORT"))
+def checked_address(host: str, port: int, names: tuple[str, str]) -> str:
+    """Returns the address of a host, which the first of these settings names.
 
-
-def _checked_address(host: str, port: int, names: tuple[str, str]) -> str:
-    """Returns the address of a host, which the first of these settings names. Exits if no server can listen there."""
+    Exits if no server can listen there: Granian would end with a traceback.
+    """
     try:
         family, _, _, _, (address, *_) = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         socket.create_server((address, port), family=family).close()

@@ -10,6 +10,7 @@ from api.config import Config
 from api.config.values import ANY_ORIGIN
 from api.database.pool import Database
 from api.limits import rate, running, waiting
+from api.limits.exports import Places
 from api.limits.waiting import Seen, Waiting
 from api.observe import log, metrics, request_log
 from api.plan.projection import freshness
@@ -24,6 +25,7 @@ from api.routes.health import health
 from api.routes.leads import leads
 from api.routes.metrics import metrics as metrics_page
 from api.routes.page import page
+from api.routes.read_model import ReadModel
 from api.routes.state import State
 
 # No endpoint reads a body.
@@ -60,7 +62,8 @@ def create_app(config: Config, *, clock: Clock = system_clock) -> Flask:
         app.register_blueprint(metrics_page)
     if config.page:
         app.register_blueprint(page)
-    state = State(config, clock, database, bound, asks, limit)
+    places = Places(config.exports)
+    state = State(config, clock, database, bound, asks, limit, ReadModel(database), places)
     app.extensions["leads"] = state
     unchanged.install_shortcut(app, state)
     # Around all else, so that each answer has them.

@@ -9,7 +9,7 @@ from api.auth.access import Access, Checked, KeptAccess, digest_of
 from api.auth.errors import CredentialsMissingError, CredentialsRefusedError, OtherTenantError
 from api.auth.key_check import KeyCheck
 from api.auth.key_format import is_key
-from api.auth.key_sources import FetchedKeys, FixedKeys, fetcher
+from api.auth.key_sources import FetchedKeys, fetcher
 from api.auth.token_check import TokenCheck
 from api.config.auth import AuthConfig
 from api.database.pool import Database
@@ -47,12 +47,8 @@ class Gate:
         self._keys: KeyCheck | None = None
         wanted = []
         if config.takes_tokens:
-            source = (
-                FetchedKeys(fetcher(config.jwks_url, config.algorithm))
-                if config.jwks_url
-                else FixedKeys(config.jwt_keys)
-            )
-            self._tokens = TokenCheck(config, source)
+            fetched = FetchedKeys(fetcher(config.jwks_url, config.algorithm)) if config.jwks_url else None
+            self._tokens = TokenCheck(config, fetched.keys if fetched else lambda _key_id: config.jwt_keys)
             wanted.append("a bearer token")
         if config.takes_keys:
             self._keys = KeyCheck(database)

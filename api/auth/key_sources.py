@@ -6,7 +6,7 @@ from collections.abc import Callable
 from http.client import HTTPException
 from threading import Lock, Thread
 from time import monotonic
-from typing import Any, Protocol
+from typing import Any
 from urllib.request import HTTPRedirectHandler, HTTPSHandler, Request, build_opener
 
 import structlog
@@ -30,22 +30,8 @@ MAX_BYTES = 256 * 1024
 log = structlog.get_logger
 
 
-class KeySource(Protocol):
-    """Gives the keys that may have signed a token with this key id."""
-
-    def keys(self, key_id: str | None) -> VerificationKeys:
-        """Returns all keys. Raises UnavailableError while none is known."""
-
-
-class FixedKeys:
-    """The keys of a setting."""
-
-    def __init__(self, keys: VerificationKeys) -> None:
-        self._keys = keys
-
-    def keys(self, key_id: str | None) -> VerificationKeys:  # noqa: ARG002  # As every source.
-        """Returns the keys."""
-        return self._keys
+KeySource = Callable[[str | None], VerificationKeys]
+"""Returns all keys that may have signed a token with this key id. Raises UnavailableError while none is known."""
 
 
 class FetchedKeys:
@@ -78,7 +64,7 @@ class FetchedKeys:
 
     def _fetch_first(self) -> None:
         with self._lock:
-            if not self._keys and monotonic() >= self._may_try_at:
+            if not self._keys:
                 self._try()
         if not self._keys:
             raise UnavailableError("The keys that tokens are checked with cannot be fetched now")
@@ -89,8 +75,7 @@ class FetchedKeys:
         if not self._lock.acquire(blocking=False):
             raise UnavailableError("The keys that tokens are checked with are being fetched")
         try:
-            if monotonic() >= self._may_try_at:
-                self._try()
+            self._try()
         finally:
             self._lock.release()
 
@@ -111,7 +96,9 @@ class FetchedKeys:
             self._lock.release()
 
     def _try(self) -> None:
-        """Fetch the set, and keep the one before if that fails. The caller holds the lock."""
+        """Fetch the set if it is time, and keep the one before if that fails. The caller holds the lock."""
+        if monotonic() < self._may_try_at:
+            return
         try:
             self._keys = self._fetch()
             self._fetched_at = monotonic()

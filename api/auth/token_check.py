@@ -78,7 +78,7 @@ class TokenCheck:
             raise CredentialsRefusedError("The token has a header that this API does not support")
         if not isinstance(algorithm, str) or not isinstance(key_id, str | None):
             raise CredentialsRefusedError("The token cannot be read")
-        for key in _fitting(self._source.keys(key_id), algorithm, key_id):
+        for key in _fitting(self._source(key_id), algorithm, key_id):
             # The algorithm is the key's own: what the token asks for only chooses among keys.
             registry = jws.JWSRegistry(algorithms=[key.algorithm], strict_check_header=False)
             try:

@@ -30,9 +30,6 @@ SET LOCAL enable_seqscan = on;
 SET LOCAL enable_sort = on
 """
 
-# No more than anybody reads at first.
-_LOOKED_AT = 1
-
 Result = TypeVar("Result")
 
 
@@ -67,29 +64,22 @@ class Snapshot:
             raise LookupError("A statement of the API has returned no row.")
         return statement.make_row(row)
 
-    def open(self, bound: BoundStatement[Any]) -> None:
-        """Begin a statement whose rows `read` returns."""
+    def open(self, bound: BoundStatement[Row]) -> Row | None:
+        """Begin a statement whose rows `read` returns. Returns the first of them; None if there is none."""
         statement = compile_statement(bound)
         cursor = psycopg.RawServerCursor(self._connection, "lines")
         self._cursor = cursor
         _translated(lambda: cursor.execute(statement.text, _values(statement)))
-
-    def open_and_look(self, bound: BoundStatement[Row]) -> Row | None:
-        """Begin as `open` does. Returns the first row, which `read` begins with; None if there is none."""
-        self.open(bound)
-        self._ahead = self._fetch(_LOOKED_AT)
-        return compile_statement(bound).make_row(self._ahead[0]) if self._ahead else None
+        self._ahead = _translated(lambda: cursor.fetchmany(1))
+        return statement.make_row(self._ahead[0]) if self._ahead else None
 
     def read(self, count: int) -> list[bytes]:
         """Returns the first column of the next rows, up to `count`; none at the end."""
-        rows, self._ahead = self._ahead, []
-        return [row[0] for row in rows or self._fetch(count)]
-
-    def _fetch(self, count: int) -> list[tuple[Any, ...]]:
         if self._cursor is None:
             raise AssertionError
-        cursor = self._cursor
-        return _translated(lambda: cursor.fetchmany(count))
+        cursor, rows = self._cursor, self._ahead
+        self._ahead = []
+        return [row[0] for row in rows or _translated(lambda: cursor.fetchmany(count))]
 
     def close(self) -> None:
         """Give the connection back to PostgreSQL, at whatever it is."""

@@ -63,7 +63,7 @@ def install(app: Flask, waiting: "Waiting", fetch: Callable[[], Seen]) -> None:
 
     def wait() -> None:
         request = current.request()
-        asked = request.environ.get("QUERY_STRING", "")
+        asked = current.query_string()
         if "min_as_of" in asked and request.view_args and "user_id" in request.view_args:
             # What cannot be read is refused with the other parameters.
             min_as_of = read_min_as_of(asked)

@@ -9,7 +9,6 @@ from hashlib import sha256
 from time import perf_counter
 from typing import TYPE_CHECKING, NamedTuple
 
-import orjson
 from flask import Flask, Response
 
 from api.config import Config
@@ -76,7 +75,7 @@ def writer(config: Config) -> Writer | None:
 
     def write(environ: "WSGIEnvironment", answered: Answered) -> None:
         path = _path(environ) if config.log_personal_data else None
-        STANDARD_ERROR.write(line(environ["REQUEST_METHOD"].upper(), answered, path))
+        STANDARD_ERROR.write(line(_parts(environ["REQUEST_METHOD"].upper(), answered, path)))
 
     return write
 
@@ -99,36 +98,34 @@ def _tenant(user_id: str) -> str:
     return _tenant_cached(user_id) if len(user_id) <= MAX_ID_LENGTH else tenant_name(user_id)
 
 
-# Methods and routes come again.
-@lru_cache(maxsize=256)
-def _json_opening(method: str, route: str | None) -> str:
-    opening = orjson.dumps({"event": EVENT, "method": method, "route": route})
-    return opening[:-1].decode()
+def _json_line(parts: dict[str, object]) -> str:
+    line = {"event": EVENT, **parts, "level": "info", "timestamp": _now()}
+    return f"{json.dumps(line, separators=(',', ':'))}\n"
 
 
-def _json_line(method: str, one: Answered, path: str | None) -> str:
-    of_tenant = "" if one.user_id is None else f',"tenant":"{_tenant(one.user_id)}","rows":{one.rows}'
-    personal = "" if path is None else f',"path":{json.dumps(path)}'
-    caller = "" if one.caller is None else f',"caller":"{one.caller}"'
-    # Neither a name of a tenant or a caller nor a correlation id has a character that JSON escapes.
-    return (
-        f'{_json_opening(method, one.route)},"status":{one.status},"ms":{_milliseconds(one):.2f}{of_tenant}{caller}'
-        f'{personal},"correlation_id":"{one.correlation_id}","level":"info","timestamp":"{_now()}"}}\n'
-    )
+def _text_line(parts: dict[str, object]) -> str:
+    # A path may be any text.
+    values = (f"{name}={value!r}" if name == "path" else f"{name}={value}" for name, value in parts.items())
+    return f"{_now()} [info     ] {EVENT:30} {' '.join(values)}\n"
 
 
-def _text_line(method: str, one: Answered, path: str | None) -> str:
-    of_tenant = "" if one.user_id is None else f" tenant={_tenant(one.user_id)} rows={one.rows}"
-    personal = "" if path is None else f" path={path!r}"
-    caller = "" if one.caller is None else f" caller={one.caller}"
-    return (
-        f"{_now()} [info     ] {EVENT:30} method={method} route={one.route} status={one.status}"
-        f" ms={_milliseconds(one):.2f}{of_tenant}{caller}{personal} correlation_id={one.correlation_id}\n"
-    )
-
-
-def _milliseconds(one: Answered) -> float:
-    return (perf_counter() - one.started) * 1000
+def _parts(method: str, one: Answered, path: str | None) -> dict[str, object]:
+    """Returns what a line says of a request."""
+    milliseconds = round((perf_counter() - one.started) * 1000, 2)
+    parts: dict[str, object] = {
+        "method": method,
+        "route": one.route,
+        "status": one.status,
+        "ms": milliseconds,
+    }
+    if one.user_id is not None:
+        parts |= {"tenant": _tenant(one.user_id), "rows": one.rows}
+    if one.caller is not None:
+        parts["caller"] = one.caller
+    if path is not None:
+        parts["path"] = path
+    parts["correlation_id"] = one.correlation_id
+    return parts
 
 
 def _now() -> str:

@@ -52,6 +52,11 @@ request: Callable[[], flask.Request] = _behind(flask.request)
 values: Callable[[], _AppCtxGlobals] = _behind(flask.g)
 
 
+def query_string() -> str:
+    """Returns what the request asks behind its path."""
+    return str(request().environ.get("QUERY_STRING", ""))
+
+
 def put_headers(headers: Mapping[str, str]) -> None:
     """Have the answer to this request carry headers, whatever becomes of it. Each value is one line.
 

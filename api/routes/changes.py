@@ -21,7 +21,7 @@ _ENDPOINT = "changes.lead_changes"
 @changes.get("")
 def lead_changes(user_id: str) -> Response:
     """List what changed since a token."""
-    parameters = CHANGES_QUERY.read(_query_string())
+    parameters = CHANGES_QUERY.read(current.query_string())
     if parameters.since is None:
         now = read_model().fetch(now_of(user_id), parameters.min_as_of)
         return _answer(user_id, now, b"", _after_all(now), has_more=False)
@@ -45,11 +45,11 @@ def install(app: Flask, waiting: Waiting) -> None:
 
     def wait() -> None:
         request = current.request()
-        if request.endpoint != _ENDPOINT or "wait" not in request.environ.get("QUERY_STRING", ""):
+        if request.endpoint != _ENDPOINT or "wait" not in current.query_string():
             return
         user_id = (request.view_args or {})["user_id"]
         try:
-            parameters = CHANGES_QUERY.read(_query_string())
+            parameters = CHANGES_QUERY.read(current.query_string())
             if not parameters.wait or parameters.since is None:
                 return
             token = change_token.read(user_id, parameters.since)
@@ -101,7 +101,3 @@ def _answer(
         b'{"success":true,"data":[%b],"next":"%b","hasMore":%b,%b'
         % (page, token.encode(), b"true" if has_more else b"false", closing())
     )
-
-
-def _query_string() -> str:
-    return str(current.request().environ.get("QUERY_STRING", ""))

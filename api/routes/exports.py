@@ -1,6 +1,6 @@
 """All leads that match, or all messages of a time range, as a file."""
 
-from collections.abc import Callable
+from datetime import datetime
 
 from flask import Blueprint, Response
 
@@ -27,51 +27,36 @@ NDJSON = "application/x-ndjson"
 @exports.get("/leads.csv")
 def export_leads_as_csv(user_id: str) -> Response:
     """All leads that match, as a table without their conversations."""
-    parameters = EXPORT_QUERY.read(_query_string())
+    parameters = EXPORT_QUERY.read(current.query_string())
     plan = leads_as_csv(user_id, parameters, current.values().now)
-    export = _begin(user_id, plan, lambda row: read_model().checked(row, parameters.min_as_of))
-    return _answer(export, "leads", CSV, CSV_HEADER)
+    return _export(user_id, plan, parameters.min_as_of, "leads", "csv")
 
 
 @exports.get("/leads.ndjson")
 def export_leads(user_id: str) -> Response:
     """All leads that match, each as it is printed."""
-    parameters = EXPORT_QUERY.read(_query_string())
+    parameters = EXPORT_QUERY.read(current.query_string())
     plan = leads_as_ndjson(user_id, parameters, current.values().now)
-    export = _begin(user_id, plan, lambda row: read_model().checked(row, parameters.min_as_of))
-    return _answer(export, "leads", NDJSON)
+    return _export(user_id, plan, parameters.min_as_of, "leads", "ndjson")
 
 
 @exports.get("/messages.ndjson")
 def export_messages(user_id: str) -> Response:
     """All messages of a time range."""
-    parameters = MESSAGE_EXPORT_QUERY.read(_query_string())
-    plan = messages_as_ndjson(user_id, parameters)
-    export = _begin(user_id, plan, lambda row: read_model().checked(row, parameters.min_as_of))
-    return _answer(export, "messages", NDJSON)
+    parameters = MESSAGE_EXPORT_QUERY.read(current.query_string())
+    return _export(
+        user_id, messages_as_ndjson(user_id, parameters), parameters.min_as_of, "messages", "ndjson"
+    )
 
 
-class _Export:
-    """An export that has begun: its head, how much it has, its session, and what gives its place back."""
-
-    def __init__(
-        self, row: ExportRow, total: int, size: int, snapshot: Snapshot, give_back: Callable[[], None]
-    ) -> None:
-        self.row = row
-        self.total = total
-        self.size = size
-        self.snapshot = snapshot
-        self.give_back = give_back
-
-
-def _begin(user_id: str, plan: ExportPlan, check: Callable[[ExportRow], ExportRow]) -> _Export:
-    """Take a place and a session, and ask for what there is. Raises ExportsBusyError or UnavailableError."""
+def _export(user_id: str, plan: ExportPlan, min_as_of: datetime | None, name: str, ending: str) -> Response:
+    """Take a place and a session, and begin to answer. Raises ExportsBusyError or UnavailableError."""
     read_model().require_built()
     give_back = state().exports.take()
     try:
         snapshot = Snapshot(state().config, user_id)
         try:
-            row = check(snapshot.fetch(plan.head))
+            row = read_model().checked(snapshot.fetch(plan.head), min_as_of)
             total, size = _begin_lines(snapshot, plan, row)
         except BaseException:
             snapshot.close()
@@ -79,32 +64,22 @@ def _begin(user_id: str, plan: ExportPlan, check: Callable[[ExportRow], ExportRo
     except BaseException:
         give_back()
         raise
-    return _Export(row, total, size, snapshot, give_back)
-
-
-def _begin_lines(snapshot: Snapshot, plan: ExportPlan, row: ExportRow) -> tuple[int, int]:
-    """Begin to read lines. Returns how many there are, and how many bytes."""
-    if row.total is not None and row.size is not None:
-        snapshot.open(plan.lines)
-        return row.total, row.size
-    first = snapshot.open_and_look(plan.lines)
-    return (0, 0) if first is None else (first.total, first.size)
-
-
-def _answer(export: _Export, name: str, kind: str, opening: bytes = b"") -> Response:
-    """Returns the answer, which announces its length: a server can then end a broken one as broken only."""
-    values, row = current.values(), export.row
-    values.rows = export.total
+    current.values().rows = total
     moment = "" if row.as_of is None else f"-{row.as_of:%Y%m%dT%H%M%SZ}"
-    ending = "csv" if kind == CSV else "ndjson"
-    stream = ExportStream(export.snapshot, opening, export.give_back, values.correlation_id)
+    kind, opening = (CSV, CSV_HEADER) if ending == "csv" else (NDJSON, b"")
+    stream = ExportStream(snapshot, opening, give_back, current.values().correlation_id)
     headers = {
-        "Content-Length": str(len(opening) + export.size),
+        # With the length announced, a server can end a broken answer as broken only.
+        "Content-Length": str(len(opening) + size),
         "Content-Disposition": f'attachment; filename="{name}{moment}.{ending}"',
-        "X-Total-Count": str(export.total),
+        "X-Total-Count": str(total),
     }
     return Response(stream, content_type=kind, headers=headers, direct_passthrough=True)
 
 
-def _query_string() -> str:
-    return str(current.request().environ.get("QUERY_STRING", ""))
+def _begin_lines(snapshot: Snapshot, plan: ExportPlan, row: ExportRow) -> tuple[int, int]:
+    """Begin to read lines. Returns how many there are, and how many bytes."""
+    first = snapshot.open(plan.lines)
+    if row.total is not None and row.size is not None:
+        return row.total, row.size
+    return (0, 0) if first is None else (first.total, first.size)

