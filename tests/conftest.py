@@ -70,7 +70,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         "prometheus": has_prometheus(),
         "chromium": chromium_path() is not None,
         "node": has_node_tools(),
-        "curl": shutil.which("curl") is not None,
         "citus": CITUS in os.environ,
     }
     unwanted = [name for name, is_wanted in wanted.items() if not is_wanted]
@@ -200,8 +199,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
             "The tools for Node.js are not installed (make client-types installs them): the tests of typed clients were"
             " left out."
         )
-    if shutil.which("curl") is None:
-        terminalreporter.write_line("curl is not installed: the test that lets it export was left out.")
     if CITUS not in os.environ:
         terminalreporter.write_line(f"{CITUS} is not set: the tests on a real Citus were left out.")
     skipped = terminalreporter.stats.get("skipped", [])

@@ -12,7 +12,7 @@ from api.auth.access import Access, digest_of
 from api.auth.errors import CredentialsRefusedError
 from api.auth.key_check import KeyCheck, KeyRow
 from api.auth.key_format import KEPT_SECONDS, new_key
-from api.database.errors import TablesMissingError, UnavailableError
+from api.database.errors import UnavailableError
 from tests.support.cases import cases
 from tests.unit.api.conftest import NOW
 
@@ -125,14 +125,3 @@ def test_strangers_cannot_have_the_database_asked_often(monkeypatch: pytest.Monk
         assert not refused(check, KEY.text)
         monkeypatch.setattr(key_check, "monotonic", lambda: 8.5)
         assert refused(check, new_key().text)
-
-
-def test_a_table_that_is_missing_is_said() -> None:
-    class Nothing:
-        def fetch(self, _bound: object) -> KeyRow:
-            raise TablesMissingError("no table")
-
-    check = KeyCheck(Nothing())  # type: ignore[arg-type]
-    for ask in (check.require_table, lambda: check.check(KEY.text)):
-        with pytest.raises(UnavailableError, match="no table of API keys: run `python -m projector migrate`"):
-            ask()

@@ -52,16 +52,6 @@ def test_a_key_is_shown_once(capsys: pytest.CaptureFixture[str]) -> None:
     assert key[19:] not in str(row)
 
 
-def test_the_database_does_not_have_the_key(
-    capsys: pytest.CaptureFixture[str], in_database: Database
-) -> None:
-    key = create(capsys, "--all")
-    with in_database.connect() as conn:
-        [(row,)] = conn.execute("SELECT row_to_json(k)::text FROM leads_access.api_keys AS k").fetchall()
-    assert key[:18] in row
-    assert key[19:] not in row
-
-
 @pytest.mark.usefixtures("in_database")
 def test_a_key_is_revoked_by_its_beginning_or_as_a_whole(capsys: pytest.CaptureFixture[str]) -> None:
     one, other = create(capsys, "--tenant", "t1"), create(capsys, "--all")

@@ -2,12 +2,11 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
-from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
+from joserfc.jwk import ECKey, OKPKey
 
-from api.config.jwt_keys import read_keys, read_set
+from api.config.jwt_keys import read_keys
 from tests.support.cases import cases
 from tests.unit.api.auth.tokens import EC_PEM, RSA, RSA_PEM, SECRET
 
@@ -108,20 +107,3 @@ def test_a_weak_key_of_an_issuer_is_refused(tmp_path: Path) -> None:
 def test_a_public_key_is_no_secret() -> None:
     with pytest.raises(ValueError, match="a secret of 32 bytes or more"):
         read_keys(f"  {RSA_PEM}", "")
-
-
-def test_a_set_of_an_address_has_no_secrets() -> None:
-    secret: dict[str, Any] = {"kty": "oct", "k": "YWFh" * 20}
-    public = RSA.as_dict(private=False)
-    assert [one.key.key_type for one in read_set({"keys": [secret, public]}, "", with_secrets=False)] == [
-        "RSA"
-    ]
-    with pytest.raises(ValueError, match="has no key"):
-        read_set({"keys": [secret]}, "", with_secrets=False)
-    assert isinstance(read_set(secret, "", with_secrets=True)[0].key, OctKey)
-    assert isinstance(read_set(public, "", with_secrets=False)[0].key, RSAKey)
-
-
-def test_a_key_for_encryption_checks_nothing() -> None:
-    keys = [{**RSA.as_dict(private=False), "use": use, "kid": use} for use in ("enc", "sig")]
-    assert [one.key_id for one in read_set({"keys": keys}, "", with_secrets=False)] == ["sig"]

@@ -20,19 +20,6 @@ from tests.support.server import Database
 from tests.unit.api.conftest import Library, MakeApp
 from tests.unit.api.response.test_errors import check
 
-
-def test_an_error_of_the_database_that_means_a_mistake_of_ours(
-    library: Library, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    app = make_app(library.database, log_level="ERROR")
-    monkeypatch.setattr(
-        app.extensions["leads"].database,
-        "_fetch",
-        lambda *_: (_ for _ in ()).throw(psycopg.errors.SyntaxError()),
-    )
-    check(app.test_client().get(library.base), 500)
-
-
 PASSING = {
     GAVE_WAY: ReplayConflictError("canceling statement due to conflict with recovery"),
     "Another session holds a table of the read model": psycopg.errors.DeadlockDetected("deadlock detected"),

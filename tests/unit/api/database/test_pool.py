@@ -79,39 +79,6 @@ def test_a_first_connection_that_ends_before_its_first_query(library: Library, m
     wait_for(client, library.base, 200)
 
 
-def test_connections_that_were_closed_meanwhile(library: Library, make_app: MakeApp) -> None:
-    """A restart or a failover leaves a pool of dead connections; no caller sees that."""
-    app = make_app(library.database, threads=3)
-    engine = app.extensions["leads"].database.engine
-    held = [engine.raw_connection() for _ in range(3)]
-    backends = [connection.driver_connection.info.backend_pid for connection in held]
-    for connection in held:
-        connection.close()
-    with library.database.connect() as conn:
-        for pid in backends:
-            conn.execute("SELECT pg_terminate_backend(%s, %s)", (pid, int(PATIENCE * 1000)))
-    client = app.test_client()
-    for _ in range(6):
-        assert client.get(library.base).status_code == 200
-
-
-def test_a_failed_attempt_to_connect_spares_the_next_requests(
-    make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    attempts = []
-
-    def refuse(*_: object, **__: object) -> None:
-        attempts.append(1)
-        raise psycopg.OperationalError("no route to the host")
-
-    monkeypatch.setattr("api.database.pool.psycopg.connect", refuse)
-    monkeypatch.setattr("api.database.pool.RECONNECT_PAUSE_SECONDS", 3600)
-    client = make_app(Database("postgresql://nowhere/nothing", ""), log_level="ERROR").test_client()
-    for _ in range(20):
-        assert client.get("/users/a/leads").status_code == 503
-    assert len(attempts) == 1
-
-
 def test_more_requests_at_once_than_connections(
     library: Library, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -126,15 +93,6 @@ def test_more_requests_at_once_than_connections(
     for connection in held:
         connection.close()
     assert app.test_client().get(library.base).status_code == 200
-
-
-def test_a_slow_answer_does_not_spoil_the_connection(database: Database, make_app: MakeApp) -> None:
-    app = make_app(database, threads=1, statement_timeout_ms=1000, log_level="ERROR")
-    client = app.test_client()
-    with database.connect() as holder, holder.transaction():
-        holder.execute("LOCK TABLE read_model.leads IN ACCESS EXCLUSIVE MODE")
-        assert client.get("/users/a/leads").status_code == 503
-    wait_for(client, "/users/a/leads", 200)
 
 
 def test_a_request_does_not_wait_long_for_a_table(

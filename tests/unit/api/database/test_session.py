@@ -38,19 +38,6 @@ def test_settings(session: psycopg.Connection[Any]) -> None:
     assert session.autocommit
 
 
-def test_it_reads_every_table_of_the_read_model(session: psycopg.Connection[Any], library: Library) -> None:
-    with library.database.connect() as conn:
-        names = [
-            name
-            for (name,) in conn.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'read_model'")
-        ]
-    assert len(names) > 5
-    # Its view of the profiles stands for the table.
-    names[names.index("lead_profiles")] = "lead_profiles_of_tenant"
-    for name in names:
-        session.execute(f"SELECT count(*) FROM read_model.{name}")
-
-
 @cases(
     "statement",
     [

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from flask.testing import FlaskClient
 from psycopg.pq.abc import PGconn
-from sqlalchemy import SelectBase, Text, bindparam, literal_column, select
+from sqlalchemy import SelectBase, literal_column, select
 
 from api.database.statement import BoundStatement, compile_statement
 from tests.support.cases import cases
@@ -97,12 +97,3 @@ def test_a_row_that_does_not_fit_its_statement_is_seen_when_it_is_compiled() -> 
     statement: SelectBase = select(literal_column("1").label("two"), literal_column("2").label("one"))
     with pytest.raises(TypeError, match="Pair has the fields"):
         compile_statement(BoundStatement(statement, Pair, {}))
-
-
-def test_values_are_numbered_in_their_order_and_constants_are_kept() -> None:
-    statement: SelectBase = select(
-        bindparam("b", type_=Text).label("one"), (bindparam("a", type_=Text) + "c").label("two")
-    )
-    compiled = compile_statement(BoundStatement(statement, Pair, {"a": "1", "b": "2"}))
-    assert [compiled.values[name] for name in compiled.names] == ["2", "1", "c"]
-    assert not compiled.has_page

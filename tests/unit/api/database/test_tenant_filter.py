@@ -10,7 +10,6 @@ import pytest
 from api.database.statement import BoundStatement, CompiledStatement, Row, compile_statement
 from api.request.cursor import encode, scope_of
 from api.request.parameters import LIST_QUERY, SORTS
-from tests.support.cases import cases
 from tests.support.tenant_filter import unfiltered_tables
 from tests.unit.api.conftest import Library, MakeApp
 
@@ -115,36 +114,3 @@ def test_each_predicate_that_is_taken_out_is_missed(statements: dict[str, int]) 
             assert unfiltered_tables(mutated, place), mutated
             mutants += 1
     assert mutants > 50
-
-
-@cases(
-    ("text", "found"),
-    [
-        ("SELECT 1 FROM read_model.leads AS l WHERE l.user_id = $1", []),
-        ("SELECT 1 FROM read_model.leads AS l WHERE l.user_id = $12", ["leads"]),
-        ("SELECT 1 FROM read_model.leads AS l WHERE xl.user_id = $1", ["leads"]),
-        ("SELECT 1 FROM read_model.leads AS l WHERE l.user_id = $1 OR l.total_score = 1", ["leads"]),
-        ("SELECT 1 FROM read_model.leads AS l WHERE l.user_id = $1 AND (l.total_score = 1 OR true)", []),
-        ("SELECT 1 FROM read_model.leads WHERE read_model.leads.user_id = $1", []),
-        ("SELECT 1 FROM read_model.leads", ["leads"]),
-        ("SELECT (SELECT 1 FROM read_model.leads AS l) FROM read_model.leads AS l WHERE l.user_id = $1", ["leads"]),
-        ("SELECT 1 FROM read_model.leads AS l WHERE (l.user_id = $1)", []),
-        ("SELECT l.user_id = $1 FROM read_model.leads AS l", ["leads"]),
-        ("SELECT l.on_whatsapp OR l.on_webchat FROM read_model.leads AS l WHERE l.user_id = $1", []),
-        ("SELECT 1 FROM read_model.leads AS l JOIN read_model.tenants AS t ON true WHERE l.user_id = $1", ["tenants"]),
-        (
-            "SELECT 1 FROM read_model.leads AS l WHERE l.user_id = $1 UNION ALL SELECT 1 FROM read_model.leads AS l",
-            ["leads"],
-        ),
-        ("SELECT ') l.user_id = $1' FROM read_model.leads AS l", ["leads"]),
-        ("SELECT 1 FROM (SELECT 1) AS d LEFT OUTER JOIN read_model.leads AS l ON l.user_id = $1 AND l.on_webchat", []),
-        ("SELECT 1 FROM (SELECT 1) AS d FULL OUTER JOIN read_model.leads AS l ON l.user_id = $1", ["leads"]),
-        ("SELECT 1 FROM read_model.leads AS l LEFT OUTER JOIN (SELECT 1) AS d ON l.user_id = $1", ["leads"]),
-        ("SELECT 1 FROM read_model.leads WHERE false", []),
-        ("SELECT 1 FROM read_model.leads WHERE false OR true", ["leads"]),
-        ("SELECT f.as_of FROM read_model.freshness AS f", []),
-        ("SELECT 1 FROM read_model.anything_new AS a", ["anything_new"]),
-    ],
-)  # fmt: skip
-def test_which_tables_are_read_for_every_tenant(text: str, found: list[str]) -> None:
-    assert unfiltered_tables(text, 1) == found

@@ -56,12 +56,6 @@ def over() -> Iterator[threading.Event]:
     event.set()
 
 
-def test_it_ends_at_once_where_there_is_something() -> None:
-    versions = Versions()
-    Waiting().for_change("u", PATIENCE, versions, lambda: True)
-    assert versions.looks == 1
-
-
 def test_it_ends_after_its_time() -> None:
     answers = iter((False,))
     # While the version stays there is nothing to ask: a second time would be an error.

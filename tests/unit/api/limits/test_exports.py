@@ -55,19 +55,6 @@ def test_the_opening_and_all_lines() -> None:
     assert released.count == 1
 
 
-def test_a_failure_is_no_end(caplog: pytest.LogCaptureFixture) -> None:
-    source, released = Lines([b"a\n"], RuntimeError("a secret")), Released()
-    made = stream(source, released)
-    with pytest.raises(BrokenExportError):
-        b"".join(made)
-    with pytest.raises(BrokenExportError):
-        next(made)
-    made.close()
-    wait_for(lambda: released.count == 1, "the place is given back")
-    assert source.closed == 1
-    assert "a secret" not in caplog.text
-
-
 def test_a_caller_that_stops_reading_holds_no_source(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exports, "UNREAD_SECONDS", 0.05)
     released, source = Released(), Lines(endless=True)
@@ -90,15 +77,6 @@ def test_an_export_ends_after_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
         list(made)
     made.close()
     wait_for(lambda: released.count == 1, "the place is given back")
-
-
-def test_a_caller_that_goes_away_ends_it() -> None:
-    released, source = Released(), Lines(endless=True)
-    made = stream(source, released)
-    next(made)
-    made.close()
-    wait_for(lambda: released.count == 1, "the place is given back")
-    assert source.closed == 1
 
 
 def test_one_that_was_never_read_gives_back_everything() -> None:

@@ -50,13 +50,6 @@ def test_every_answer_of_the_four_counts_and_says_so(limited: FlaskClient, libra
         assert 1 <= int(answer.headers["Retry-After"]) <= 60
 
 
-def test_tenants_are_counted_apart(limited: FlaskClient, library: Library) -> None:
-    for _ in range(LIMIT):
-        assert limited.get(library.base).status_code == 200
-    assert limited.get(library.base).status_code == 429
-    assert limited.get("/users/another/leads").status_code == 200
-
-
 @cases("milliseconds", [0, 1, 123, 500, 999])
 def test_who_waits_as_long_as_told_passes(limited: FlaskClient, library: Library, milliseconds: int) -> None:
     begins = NOW.replace(microsecond=1000 * milliseconds)

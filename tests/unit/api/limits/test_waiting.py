@@ -26,27 +26,6 @@ def may_wait_on(place: Place | None) -> bool:
     return place.sleep(0)
 
 
-@cases("gives_way", [True, False])
-def test_no_more_of_a_tenant_wait_than_may(waiters: Waiting, *, gives_way: bool) -> None:
-    with ExitStack() as stack:
-        places = [take(stack, waiters, "u", gives_way=gives_way) for _ in range(MAX_WAITING_OF_TENANT)]
-        assert None not in places
-        assert take(stack, waiters, "u", gives_way=gives_way) is None
-        assert take(stack, waiters, "v", gives_way=gives_way) is not None
-        assert all(may_wait_on(place) for place in places)
-    assert waiters.count() == 0
-
-
-@cases("gives_way", [True, False])
-def test_no_more_of_all_wait_than_may(waiters: Waiting, *, gives_way: bool) -> None:
-    with ExitStack() as stack:
-        places = [take(stack, waiters, f"u{n}", gives_way=gives_way) for n in range(MAX_WAITING)]
-        assert None not in places
-        assert take(stack, waiters, "another", gives_way=gives_way) is None
-        assert waiters.count() == MAX_WAITING
-    assert waiters.count() == 0
-
-
 @cases("tenant", ["u0", "another"])
 def test_the_longest_wait_for_a_change_gives_way_to_one_for_fresh_data(waiters: Waiting, tenant: str) -> None:
     with ExitStack() as stack:
@@ -68,15 +47,6 @@ def test_a_full_tenant_gives_way_by_itself(waiters: Waiting) -> None:
         assert None not in fresh[:-1]
         assert not any(may_wait_on(place) for place in places)
         assert all(may_wait_on(place) for place in [other, *fresh[:-1]])
-
-
-def test_a_place_that_was_lost_is_not_given_back_twice(waiters: Waiting) -> None:
-    with ExitStack() as stack:
-        with ExitStack() as inner:
-            for _ in range(MAX_WAITING_OF_TENANT):
-                take(inner, waiters, "u", gives_way=True)
-            take(stack, waiters, "u", gives_way=False)
-        assert waiters.count() == 1
 
 
 def test_one_question_at_a_time(waiters: Waiting) -> None:

@@ -8,7 +8,6 @@ import warnings
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-import psycopg
 import pytest
 import structlog
 from sqlalchemy import Text, bindparam, func, select
@@ -117,18 +116,6 @@ def test_an_error_that_names_code_keeps_its_message(capsys: pytest.CaptureFixtur
     except ImportError:
         structlog.get_logger().exception("failed")
     assert "no_such_module" in capsys.readouterr().err
-
-
-def test_a_cause_is_its_own_words_without_the_context() -> None:
-    error = psycopg.OperationalError(
-        "canceling statement due to statement timeout\nCONTEXT:  portal \"leads_1\" with parameters: $1 = '9189'"
-    )
-    assert log.cause_of(error) == "canceling statement due to statement timeout"
-    assert (
-        log.cause_of(OSError("failed. All were:\n- host a\n- host b"))
-        == "failed. All were:\n- host a\n- host b"
-    )
-    assert log.cause_of(OSError()) == ""
 
 
 class Slept(NamedTuple):

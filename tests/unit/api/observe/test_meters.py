@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from prometheus_client import REGISTRY
 
-from api.observe import meters
 from api.plan.projection import freshness
 from tests.support.commands import environment
 from tests.support.running import wait_for
@@ -27,17 +26,6 @@ def test_the_supervisor_does_not_import_prometheus_before_the_folder_of_the_work
         [sys.executable, "-c", code], env=environment(), check=True, capture_output=True, text=True
     )
     assert done.stdout == "False\n"
-
-
-def test_an_answer_is_counted_twice_by_its_class_and_by_its_code() -> None:
-    def counts() -> tuple[float, float]:
-        seconds = value("leads_api_request_seconds_sum", route="/a", status="5xx")
-        return seconds, value("leads_api_responses_total", code="503")
-
-    before = counts()
-    meters.count_response("/a", 503, 0.25)
-    meters.count_response("/a", 503, 0.5)
-    assert counts() == (before[0] + 0.75, before[1] + 2)
 
 
 def test_the_pool_is_counted_while_a_statement_runs_and_while_one_waits(

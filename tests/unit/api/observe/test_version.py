@@ -1,6 +1,5 @@
 """Which version a program says that it is."""
 
-import tomllib
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
@@ -8,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from api.observe import version
-from tests.support.commands import ROOT
 
 
 @pytest.fixture(autouse=True)
@@ -16,12 +14,6 @@ def forgotten() -> Iterator[None]:
     version.installed_version.cache_clear()
     yield
     version.installed_version.cache_clear()
-
-
-def test_the_version_is_that_of_the_source() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    assert project["name"] == version.DISTRIBUTION
-    assert version.installed_version() == project["version"]
 
 
 def test_the_version_of_a_package_is_that_which_is_installed(

@@ -24,7 +24,7 @@ from projector.report.progress import QUIET
 from tests.oracle import answers
 from tests.oracle.parameters import Pairs
 from tests.support import queries
-from tests.support.running import write_conversations, write_message, write_source
+from tests.support.running import write_conversations, write_source
 from tests.support.server import Database
 from tests.unit.api.conftest import NOW, Library, MakeApp
 from tests.unit.api.response.test_errors import check
@@ -255,14 +255,3 @@ def test_a_read_model_that_was_never_built(
     connection.execute("UPDATE read_model.projection SET built_at = NULL")
     client = make_app(database).test_client()
     check(client.get("/users/u/leads.csv"), 503)
-
-
-def test_an_export_sees_one_moment(database: Database, make_app: MakeApp) -> None:
-    with database.connect() as conn:
-        write_source(conn)
-        refresh(conn, retry_failed=False, progress=QUIET)
-        answer = make_app(database).test_client().get("/users/u/leads.ndjson")
-        write_message(conn, "later")
-        refresh(conn, retry_failed=False, progress=QUIET)
-    [lead] = [json.loads(line) for line in answer.data.splitlines()]
-    assert lead["total_messages"] == 0

@@ -34,10 +34,3 @@ def test_the_numbers_of_a_day_are_the_totals_of_its_lists(client: FlaskClient, l
         for filters, number in expected.items():
             page = client.get(f"{library.base}?date={bucket['start'][:10]}{filters}").get_json()
             assert page["pagination"]["total"] == number, (bucket["start"], filters)
-
-
-def test_a_series_has_a_tag_of_the_version(client: FlaskClient, library: Library) -> None:
-    series = f"{library.base}/stats/series?date=2026-03-01"
-    tag = client.get(series).headers["ETag"]
-    assert tag.startswith('W/"v')
-    assert client.get(series, headers={"If-None-Match": tag}).status_code == 304
