@@ -12,6 +12,7 @@ import click
 
 from tests.benchmarks import (
     capture,
+    citus,
     export,
     projectors,
     reads,
@@ -43,6 +44,7 @@ CASES: dict[str, tuple[str, Callable[[Bench], Iterator[Row]]]] = {
     "verify": ("Verify", sizes.measure_verify),
     "capture": ("Writers", capture.measure),
     "visible": ("Commit to answer", visible.measure),
+    "citus": ("Citus", citus.measure),
     "replication": ("Standby and logical replication", replication.measure),
 }
 _OUTPUT = Path("build") / "benchmark"

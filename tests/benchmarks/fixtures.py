@@ -171,9 +171,15 @@ def _kept(server: EmbeddedServer, size: Size, kind: str, leads: dict[str, int], 
     return Database(name, server.url(name), found)
 
 
-def fill(conn: Connection, leads: dict[str, tuple[int, int]], messages_per_lead: float) -> None:
+def fill(
+    conn: Connection,
+    leads: dict[str, tuple[int, int]],
+    messages_per_lead: float,
+    *,
+    distribute: bool = False,
+) -> None:
     """Fill an empty database with so many tenants and leads of each size, and build its read model."""
-    migrate(conn, create_source=True)
+    migrate(conn, create_source=True, distribute=distribute)
     today = datetime.now(UTC).date()
     ids = {
         size: demo.load(

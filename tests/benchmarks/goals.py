@@ -47,6 +47,9 @@ _AT_MOST: dict[str, tuple[float, str]] = {
     "rebuild_failures": (0, "no failed read during a rebuild in place"),
     "rebuild_waits": (0, "no reader waits for a lock longer than 50 ms during a rebuild in place"),
     "verify_cpu": (1, "a whole verify of 100,000 leads ≤ 1 % of a core for a day"),
+    "citus_one": (100, "refresh of 1 message on Citus ≤ 100 ms"),
+    "citus_many": (5, "refresh of 1,000 messages of 100 tenants on Citus ≤ 5 × on one PostgreSQL"),
+    "citus_build": (3, "first build on Citus ≤ 3 × on one PostgreSQL"),
     "disk": (1.2, "read model on disk with indexes ≤ 1.2 × the source tables with theirs"),
     "memory": (600, "memory of a rebuild of any size ≤ 600 MB"),
 }
