@@ -172,9 +172,12 @@ def test_freshness_stands_still_while_a_server_has_not_finished_what_was_committ
             " WHERE n.nodeport = %s",
             (worker.info.port,),
         )
-        assert not _moved(projector, move)
-        assert _moved(conn, move)
-        assert _moved(projector, move)
+        try:
+            assert not _moved(projector, move)
+            assert _moved(conn, move)
+            assert _moved(projector, move)
+        finally:
+            conn.execute("SELECT recover_prepared_transactions()")
         worker.execute("DROP TABLE public.in_doubt")
 
 

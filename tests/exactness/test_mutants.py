@@ -24,7 +24,7 @@ from api.routes import changes, read_model
 from projector import capture
 from projector.capture import functions
 from projector.capture.source import SOURCE_TABLES, SourceTable
-from projector.core import batch, choice, isolation, pipeline, refresh, staging, yielding
+from projector.core import batch, choice, freshness, isolation, pipeline, refresh, staging, yielding
 from projector.core.pipeline import InjectionPoint
 from projector.database import connect as db
 from projector.database import locks, sql
@@ -38,6 +38,7 @@ from tests.exactness import (
     interleaving,
     test_capture,
     test_change_feed,
+    test_citus,
     test_clock,
     test_exports,
     test_faults,
@@ -592,6 +593,9 @@ MUTANTS = (
     Mutant("as-of", "any server proves what has arrived",
         _statement("queries/origin", "SELECT count(*)\n", "SELECT 1 + count(*)\n"),
         test_origin.test_a_server_without_the_slots_proves_nothing),
+    Mutant("as-of", "what a server has only prepared counts as written",
+        _patch(freshness, "is_finished", lambda _: True),
+        test_citus.test_freshness_stands_still_while_a_server_has_not_finished_what_was_committed, move=refresh_now),
     Mutant("version", "a message that is not the last moves no version",
         _statement("refresh/8_write_leads/90_change_tenants",
             "FROM message_differences AS d",
@@ -631,8 +635,8 @@ MUTANTS = (
         test_change_feed.test_a_change_is_reported_once_with_its_newest_state),
     Mutant("change feed", "a lead is written with the version before",
         _statement("refresh/8_write_leads/40_upsert_leads",
-            "coalesce(t.version, 0) + 1",
-            "coalesce(t.version, 0)"),
+            "coalesce(stored.version, 0) + 1",
+            "coalesce(stored.version, 0)"),
         test_change_feed.test_a_new_lead_and_a_deleted_one),
     Mutant("change feed", "a lead that goes leaves no tombstone",
         _statement("refresh/8_write_leads/35_note_deleted_leads", "WHERE n.user_id IS NULL", "WHERE false"),
@@ -681,7 +685,16 @@ MUTANTS = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: f"{mutant.rule} {mutant.what}")
+@pytest.mark.parametrize(
+    "mutant",
+    [
+        pytest.param(
+            mutant, marks=pytest.mark.citus if mutant.noticed.__module__ == test_citus.__name__ else ()
+        )
+        for mutant in MUTANTS
+    ],
+    ids=lambda mutant: f"{mutant.rule} {mutant.what}",
+)
 def test_without_its_rule_the_test_of_it_is_red(
     mutant: Mutant, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, filled: Platform
 ) -> None:
