@@ -5,23 +5,15 @@
 -- name: read_predecessor
 -- Returns is_alone, whether the database has a read model without the state of its projector, and is_too_old, whether a
 -- version installed it that `migrate` takes nothing over from. The catalog tells it to a login without rights, too.
-WITH found AS (
-    SELECT n.nspname || '.' || c.relname AS name
+SELECT
+    'read_model.projection' = ANY(found.names) AND 'projector.changes' <> ALL(found.names) AS is_alone,
+    'projector.changes' = ANY(found.names) AND 'projector.source_keys' <> ALL(found.names) AS is_too_old
+FROM (
+    SELECT array_agg(n.nspname || '.' || c.relname) AS names
     FROM pg_catalog.pg_class AS c
     INNER JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
     WHERE n.nspname IN ('projector', 'read_model')
-)
-
-SELECT
-    is_there.projection AND NOT is_there.changes AS is_alone,
-    is_there.changes AND NOT is_there.source_keys AS is_too_old
-FROM (
-    SELECT
-        count(*) FILTER (WHERE f.name = 'read_model.projection') > 0 AS projection,
-        count(*) FILTER (WHERE f.name = 'projector.changes') > 0 AS changes,
-        count(*) FILTER (WHERE f.name = 'projector.source_keys') > 0 AS source_keys
-    FROM found AS f
-) AS is_there;
+) AS found;
 
 -- name: note_source
 -- Notes the schema of each of the platform's tables: every session of ours takes them from there, whatever search_path

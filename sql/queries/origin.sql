@@ -195,11 +195,7 @@ WHERE leaf.isleaf
     );
 
 -- name: read_left_out
--- Returns what projector.left_out holds: table_name, reason, copy.
-SELECT
-    o.table_name,
-    o.reason,
-    o.copy
+SELECT o.*
 FROM projector.left_out AS o
 ORDER BY o.table_name;
 
@@ -220,17 +216,16 @@ WHERE o.table_name = any(%(tables)s::text[]);
 -- The subscriptions that bring rows of the source tables.
 
 -- name: read_feeds
--- Returns each subscription that feeds source tables: name, slot_name, is_enabled, unready_tables, has_worker, position
--- and errors, as projector.feeds says.
+-- Returns each subscription that feeds source tables, and bytes_behind, how much of the origin's WAL it has yet to
+-- pass; null if that is not known.
 SELECT
-    f.name,
-    f.slot_name,
-    f.is_enabled,
-    f.unready_tables,
-    f.has_worker,
-    f.position::text AS position,
-    f.errors
+    f.*,
+    CASE
+        WHEN o.position < f.position THEN 0
+        ELSE pg_wal_lsn_diff(o.position, f.position)::bigint
+    END AS bytes_behind
 FROM projector.feeds AS f
+LEFT JOIN projector.origin AS o ON true
 ORDER BY f.name;
 
 -- name: read_unfed_tables

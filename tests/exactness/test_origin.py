@@ -105,7 +105,9 @@ def test_a_subscription_that_was_dropped_moves_nothing(filled: Platform) -> None
     move_by_a_look(filled)
     assert value(conn, AS_OF) == proved
     assert "No subscription brings rows" in value(conn, "SELECT feed_problem FROM read_model.projection")
-    [sentence] = find_attention(read_status(conn))
+    # The view that stands for the subscriptions is named too.
+    replaced, sentence = find_attention(read_status(conn))
+    assert "view projector.feeds" in replaced
     assert "No subscription brings rows" in sentence
     # An operator who takes the setting away says that the tables are the platform's own.
     Origin("").follow(conn)

@@ -16,7 +16,7 @@ from projector.observe.status.words import (
     shorten,
     waiting_in_words,
 )
-from projector.operate.origin.subscriptions import Feed, find_distance
+from projector.operate.origin.subscriptions import Feed
 from projector.report.counted import counted, counted_of, escape_hidden
 
 _SHOWN_TABLES = 6
@@ -50,13 +50,7 @@ def as_dict(status: Status) -> dict[str, Any]:
             "position": projection and projection.origin_position,
             "failed_at": projection and projection.failed_at,
             "unfed_tables": status.unfed_tables,
-            "subscriptions": [
-                {
-                    **asdict(feed),
-                    "bytes_behind": projection and find_distance(feed, projection.origin_position),
-                }
-                for feed in status.feeds
-            ],
+            "subscriptions": [asdict(feed) for feed in status.feeds],
         },
         "projection": {
             "version": PROJECTION_VERSION,
@@ -138,8 +132,7 @@ def _feed_in_words(feed: Feed, projection: Projection) -> str:
     elif not feed.has_worker:
         worker = "no worker"
     else:
-        distance = find_distance(feed, projection.origin_position)
-        behind = "" if distance is None else f", {_bytes_in_words(distance)} behind"
+        behind = "" if feed.bytes_behind is None else f", {_bytes_in_words(feed.bytes_behind)} behind"
         worker = f"its worker is at {feed.position}{behind}"
     errors = "never failed" if not feed.errors else f"failed {counted(feed.errors, 'time')}"
     if projection.failed_at is not None:

@@ -22,6 +22,7 @@ class Feed:
     has_worker: bool
     position: str | None
     errors: int
+    bytes_behind: int | None
 
 
 def read_feeds(conn: Connection) -> list[Feed]:
@@ -47,13 +48,6 @@ def count_errors(feeds: list[Feed]) -> int:
     return sum(feed.errors for feed in feeds)
 
 
-def find_distance(feed: Feed, origin_position: str | None) -> int | None:
-    """Return how many bytes of the origin's WAL a subscription has yet to pass; None if that is not known."""
-    if feed.position is None or origin_position is None:
-        return None
-    return max(_number(origin_position) - _number(feed.position), 0)
-
-
 def find_problem(feeds: list[Feed], unfed_tables: list[str], errors_at_proof: int) -> str | None:
     """Return what keeps changes from arriving, as a sentence without its full stop; None where nothing does."""
     if not feeds:
@@ -71,8 +65,3 @@ def find_problem(feeds: list[Feed], unfed_tables: list[str], errors_at_proof: in
         return f"The subscription {names} failed {counted(failures, 'time')} since something arrived last"
     idle = next((feed for feed in feeds if not feed.has_worker), None)
     return None if idle is None else f"The subscription {idle.name} has no worker"
-
-
-def _number(position: str) -> int:
-    high, _, low = position.partition("/")
-    return (int(high, 16) << 32) + int(low, 16)

@@ -7,7 +7,7 @@ import pytest
 from psycopg.rows import TupleRow
 
 from projector.database.schema import source_tables
-from projector.operate.origin.subscriptions import Feed, find_distance, find_problem, read_unfed_tables
+from projector.operate.origin.subscriptions import Feed, find_problem, read_unfed_tables
 from tests.support.cases import cases
 
 Connection = psycopg.Connection[TupleRow]
@@ -25,6 +25,7 @@ WELL: dict[str, object] = {
     "has_worker": True,
     "position": "0/1",
     "errors": 3,
+    "bytes_behind": 0,
 }
 
 
@@ -45,13 +46,6 @@ def test_what_keeps_changes_from_arriving(changes: dict[str, object], said: str 
 def test_what_a_subscription_says_of_itself_comes_before_the_tables_that_it_does_not_bring() -> None:
     found = find_problem([feed(is_enabled=False)], ["public.contacts"], 3)
     assert found == "The subscription leads is disabled"
-
-
-def test_the_distance_is_in_bytes_and_never_negative() -> None:
-    assert find_distance(feed(position="1/10"), "2/0") == (1 << 32) - 16
-    assert find_distance(feed(position="2/0"), "1/10") == 0
-    assert find_distance(feed(position=None), "1/10") is None
-    assert find_distance(feed(), None) is None
 
 
 @pytest.fixture
