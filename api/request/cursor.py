@@ -48,14 +48,15 @@ class CursorText(Parameter):
     """Where the page before ended."""
 
     takes = "the cursor of a Link header, whole and unchanged"
+    schema: Mapping[str, object] = {
+        "type": "string",
+        "pattern": "^[A-Za-z0-9_-]+$",
+        "maxLength": MAX_CURSOR_LENGTH,
+    }
 
     def read(self, text: str) -> Cursor:
         """Returns what the cursor says. Raises ValueError if it was cut or changed."""
         return decode(text)
-
-    def as_openapi(self) -> dict[str, object]:
-        """Returns the JSON schema of a text of bounded length."""
-        return {"type": "string", "pattern": "^[A-Za-z0-9_-]+$", "maxLength": MAX_CURSOR_LENGTH}
 
 
 def scope_of(asked: bytes, path: Sequence[str]) -> bytes:

@@ -38,6 +38,8 @@ class Parameter(fields.Field[Any]):
     """A parameter that takes one text; a request may repeat it in the same spelling."""
 
     takes = "a text"
+    # What it takes, as a JSON schema.
+    schema: Mapping[str, object] = {"type": "string", "pattern": NO_NUL}
     # How OpenAPI says that the parameter is written, where that is not its default.
     style: ClassVar[Mapping[str, object]] = {}
 
@@ -51,16 +53,16 @@ class Parameter(fields.Field[Any]):
             raise ValidationError(f"was given several values, and takes one: {self.takes}")
         try:
             return self.read(value[0])
-        except ValueError:
+        except (LookupError, ValueError):
             raise ValidationError(f"takes {self.takes}") from None
 
     def read(self, text: str) -> object:
-        """Returns what the text means. Raises ValueError for a text that the parameter does not take."""
+        """Returns what the text means. Raises LookupError or ValueError for one that the parameter does not take."""
         return text
 
     def as_openapi(self) -> dict[str, object]:
-        """Returns the JSON schema of the parameter."""
-        return {"type": "string", "pattern": NO_NUL}
+        """Returns the JSON schema with the default."""
+        return {**self.schema, **({} if self.load_default is None else {"default": self.load_default})}
 
 
 class WholeNumber(Parameter):
@@ -83,6 +85,8 @@ class WholeNumber(Parameter):
             if greatest is None
             else f"an integer from {least} to {greatest}"
         )
+        maximum = {} if greatest is None else {"maximum": greatest}
+        self.schema = {"type": "integer", "minimum": least, **maximum}
 
     def read(self, text: str) -> int:
         """Returns the number of ASCII digits with an optional minus. Raises ValueError if it is out of bounds."""
@@ -92,15 +96,6 @@ class WholeNumber(Parameter):
         if number < self.least or (self.greatest is not None and number > self.greatest):
             raise ValueError(text)
         return number if self.cut_to is None else min(number, self.cut_to)
-
-    def as_openapi(self) -> dict[str, object]:
-        """Returns the JSON schema with bounds and default."""
-        described: dict[str, object] = {"type": "integer", "minimum": self.least}
-        if self.greatest is not None:
-            described["maximum"] = self.greatest
-        if self.load_default is not None:
-            described["default"] = self.load_default
-        return described
 
 
 class Choice(Parameter):
@@ -119,19 +114,11 @@ class Choice(Parameter):
         self.options = (*options, *further)
         self.by_lower = {option.lower(): further.get(option, option) for option in self.options}
         self.takes = f"one of {', '.join(self.options)}"
+        self.schema = {"type": "string", "enum": list(self.options)}
 
     def read(self, text: str) -> str:
-        """Returns the word that is meant, in the case of the options. Raises ValueError for any other word."""
-        if text.lower() not in self.by_lower:
-            raise ValueError(text)
+        """Returns the word that is meant, in the case of the options."""
         return self.by_lower[text.lower()]
-
-    def as_openapi(self) -> dict[str, object]:
-        """Returns the JSON schema with the words and the default."""
-        described: dict[str, object] = {"type": "string", "enum": list(self.options)}
-        if self.load_default is not None:
-            described["default"] = self.load_default
-        return described
 
 
 class Choices(Choice):
@@ -143,61 +130,52 @@ class Choices(Choice):
         super().__init__(description, options)
         self.example = example.split(",")
         self.takes = f"one or more of {', '.join(options)}, separated by commas"
+        self.schema = {"type": "array", "items": self.schema}
 
     def _deserialize(self, value: list[str], *_args: object, **_kwargs: object) -> tuple[str, ...]:
         elements = [trim(element) for text in value for element in text.split(",")]
         try:
             chosen = {self.read(element) for element in elements if element}
-        except ValueError:
+        except LookupError:
             chosen = set()
         if not chosen:
             raise ValidationError(f"takes {self.takes}")
         return tuple(option for option in self.options if option in chosen)
-
-    def as_openapi(self) -> dict[str, object]:
-        """Returns the JSON schema of a list of the words."""
-        return {"type": "array", "items": {"type": "string", "enum": list(self.options)}}
 
 
 class Flag(Parameter):
     """True or false."""
 
     takes = "true or false"
+    schema: Mapping[str, object] = {"type": "boolean"}
     _meanings: ClassVar = {"true": True, "1": True, "false": False, "0": False}
 
     def __init__(self, description: str) -> None:
         super().__init__(description, example=True)
 
     def read(self, text: str) -> bool:
-        """Returns the meaning of true, false, 1 or 0. Raises ValueError for any other text."""
-        if text.lower() not in self._meanings:
-            raise ValueError(text)
+        """Returns the meaning of true, false, 1 or 0."""
         return bool(self._meanings[text.lower()])
-
-    def as_openapi(self) -> dict[str, object]:
-        """Returns the JSON schema of a boolean."""
-        return {"type": "boolean"}
 
 
 class Moment(Parameter):
     """A date, or a date with a time; the first millisecond of it counts."""
 
     takes = "a date such as 2025-01-31 or 2025-01-31T09:30:00Z"
+    schema: Mapping[str, object] = {
+        "anyOf": [{"type": "string", "format": kind} for kind in ("date", "date-time")]
+    }
 
     def read(self, text: str) -> datetime:
-        """Returns the first millisecond that the text names. Raises ValueError for any other text."""
+        """Returns the first millisecond that the text names."""
         return read_moment(text)[0]
-
-    def as_openapi(self) -> dict[str, object]:
-        """Returns the JSON schema of a date, or of a date with a time."""
-        return {"anyOf": [{"type": "string", "format": kind} for kind in ("date", "date-time")]}
 
 
 class EndMoment(Moment):
     """A date, which covers its whole day, or a date with a time."""
 
     def read(self, text: str) -> datetime:
-        """Returns the last millisecond that the text names. Raises ValueError for any other text."""
+        """Returns the last millisecond that the text names."""
         return read_moment(text)[1]
 
 
@@ -207,7 +185,7 @@ class ExactMoment(Moment):
     takes = "a date with a time such as 2025-01-31T09:30:00.123456Z"
 
     def read(self, text: str) -> datetime:
-        """Returns the moment that the text names. Raises ValueError for any other text."""
+        """Returns the moment that the text names."""
         return read_exact_moment(text)
 
 
@@ -215,6 +193,7 @@ class SearchText(Parameter):
     """Words to look for."""
 
     takes = f"at most {MAX_SEARCH_LENGTH} characters"
+    schema: Mapping[str, object] = {"type": "string", "maxLength": MAX_SEARCH_LENGTH, "pattern": NO_NUL}
 
     def read(self, text: str) -> Search:
         """Returns the words, and the digits if the whole text is a phone. Raises ValueError if it is too long."""
@@ -222,22 +201,15 @@ class SearchText(Parameter):
             raise ValueError(text)
         return Search(tuple(words(text)), phone_digits(text))
 
-    def as_openapi(self) -> dict[str, object]:
-        """Returns the JSON schema of a text of bounded length."""
-        return {"type": "string", "maxLength": MAX_SEARCH_LENGTH, "pattern": NO_NUL}
-
 
 class Phone(Parameter):
     """A customer_phone in any spelling."""
 
     takes = f"a phone number or another identifier of at most {MAX_ID_LENGTH} characters"
+    schema: Mapping[str, object] = {"type": "string", "maxLength": MAX_ID_LENGTH, "pattern": NO_NUL}
 
     def read(self, text: str) -> str:
         """Returns the canonical form. Raises ValueError if it is too long."""
         if len(text) > MAX_ID_LENGTH:
             raise ValueError(text)
         return canonical_phone(text)
-
-    def as_openapi(self) -> dict[str, object]:
-        """Returns the JSON schema of a text of bounded length."""
-        return {"type": "string", "maxLength": MAX_ID_LENGTH, "pattern": NO_NUL}
