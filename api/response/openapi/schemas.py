@@ -1,5 +1,7 @@
 """The schemas of what the API answers; tests compare every answer with them."""
 
+from typing import Any
+
 from marshmallow import fields
 
 from api.request.described import Closed, count, flag, moment, number, part, several, string, word
@@ -203,52 +205,6 @@ class Error(Closed):
     correlationId = _CORRELATION_ID  # noqa: N815  # As documented.
 
 
-class LeadList(Closed):
-    """A page of the leads of a tenant."""
-
-    success = _SUCCESS
-    data = several(fields.Nested(Lead), "The leads of this page, in the order asked for.")
-    pagination = part(Pagination, "Which part of the leads this page is.")
-    timestamp = _TIMESTAMP
-    correlationId = _CORRELATION_ID  # noqa: N815  # As documented.
-
-
-class LeadStatistics(Closed):
-    """The statistics of a tenant."""
-
-    success = _SUCCESS
-    data = part(Statistics, "The counts.")
-    timestamp = _TIMESTAMP
-    correlationId = _CORRELATION_ID  # noqa: N815  # As documented.
-
-
-class LeadSeries(Closed):
-    """The statistics of a tenant by day or hour."""
-
-    success = _SUCCESS
-    data = part(Series, "The counts of each day or hour.")
-    timestamp = _TIMESTAMP
-    correlationId = _CORRELATION_ID  # noqa: N815  # As documented.
-
-
-class SingleLead(Closed):
-    """A single lead."""
-
-    success = _SUCCESS
-    data = part(Lead, "The lead.")
-    timestamp = _TIMESTAMP
-    correlationId = _CORRELATION_ID  # noqa: N815  # As documented.
-
-
-class LeadMessages(Closed):
-    """A page of the messages of a lead."""
-
-    success = _SUCCESS
-    data = part(MessagesOfLead, "The lead and its messages.")
-    timestamp = _TIMESTAMP
-    correlationId = _CORRELATION_ID  # noqa: N815  # As documented.
-
-
 class LeadChange(Closed):
     """A lead that changed, or that is gone."""
 
@@ -260,18 +216,42 @@ class LeadChange(Closed):
     lead = part(Lead, "The lead in its newest state. Null if it is deleted.", null=True)
 
 
-class LeadChanges(Closed):
-    """What changed since a token."""
+def _answer(name: str, description: str, **own: fields.Field[Any]) -> type[Closed]:
+    """Returns the schema of a whole answer with these properties."""
+    closing = {"timestamp": _TIMESTAMP, "correlationId": _CORRELATION_ID}
+    return type(name, (Closed,), {"__doc__": description, "success": _SUCCESS, **own, **closing})
 
-    success = _SUCCESS
-    data = several(fields.Nested(LeadChange), "The changes, each lead once.")
-    next = string(
+
+LeadList = _answer(
+    "LeadList",
+    "A page of the leads of a tenant.",
+    data=several(fields.Nested(Lead), "The leads of this page, in the order asked for."),
+    pagination=part(Pagination, "Which part of the leads this page is."),
+)
+LeadStatistics = _answer(
+    "LeadStatistics", "The statistics of a tenant.", data=part(Statistics, "The counts.")
+)
+LeadSeries = _answer(
+    "LeadSeries",
+    "The statistics of a tenant by day or hour.",
+    data=part(Series, "The counts of each day or hour."),
+)
+SingleLead = _answer("SingleLead", "A single lead.", data=part(Lead, "The lead."))
+LeadMessages = _answer(
+    "LeadMessages",
+    "A page of the messages of a lead.",
+    data=part(MessagesOfLead, "The lead and its messages."),
+)
+LeadChanges = _answer(
+    "LeadChanges",
+    "What changed since a token.",
+    data=several(fields.Nested(LeadChange), "The changes, each lead once."),
+    next=string(
         "Token to ask with next time, as `since`. It means nothing to the caller, and holds for this tenant.",
         "AAAAAAAAAAgAwv2sIPkF7gWLO1cKzWAu",
-    )
-    hasMore = flag("Whether there are more changes already.", example=False)  # noqa: N815  # As documented.
-    timestamp = _TIMESTAMP
-    correlationId = _CORRELATION_ID  # noqa: N815  # As documented.
+    ),
+    hasMore=flag("Whether there are more changes already.", example=False),
+)
 
 
 class Live(Closed):
