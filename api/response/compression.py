@@ -24,8 +24,6 @@ MIN_BYTES = 1024
 # The first level of gzip takes a fifth of the time of the usual one, and makes a page of leads an eighth larger. That
 # of zstd takes half of that time, and makes the page smaller.
 LEVEL = 1
-# For files that are the same in each request: they are made smaller once.
-FILE_LEVEL = 9
 # A range is one of the bytes as they are, and the other has no body, whatever its file is.
 _UNTOUCHED = frozenset({HTTPStatus.PARTIAL_CONTENT, HTTPStatus.NOT_MODIFIED})
 _ZSTD = "zstd"
@@ -34,65 +32,47 @@ _GZIP = "gzip"
 _GZIP_WINDOW_BITS = 16 + zlib.MAX_WBITS
 _MAX_CACHED_HEADERS = 256
 _MAX_CACHED_LENGTH = 200
-_MAX_KEPT_FILES = 32
 _TEXTS = frozenset({"application/json", "application/javascript", "image/svg+xml"})
 
 
 def install(app: Flask, config: Config) -> None:
     """Compress answers, unless the settings leave that to a proxy."""
     if config.compression:
-        app.after_request(Compression().compress)
+        app.after_request(compress)
 
 
-class Compression:
-    """Compresses answers, and keeps the files of `/docs/` as they were compressed."""
-
-    def __init__(self) -> None:
-        self._files: dict[tuple[str, str, str | None], bytes] = {}
-
-    def compress(self, response: Response) -> Response:
-        """Returns the answer in the encoding that the caller likes best, of those that this API knows."""
-        header = current.request().environ.get("HTTP_ACCEPT_ENCODING")
-        encoding = None if header is None else _encoding_for(header)
-        # An export has announced its length, and is no file that could be kept.
-        if encoding is None or isinstance(response.response, ExportStream) or not _is_worth_it(response):
-            return response
-        response.set_data(
-            self._file(response, encoding)
-            if response.direct_passthrough
-            else COMPRESS[encoding](response.get_data(), LEVEL)
-        )
-        response.headers["Content-Encoding"] = encoding
-        # A range is one of the bytes as they are stored.
-        response.headers.pop("Accept-Ranges", None)
-        tag, is_weak = response.get_etag()
-        if tag is not None and not is_weak:
-            # Its bytes are others now.
-            response.set_etag(tag, weak=True)
+def compress(response: Response) -> Response:
+    """Returns the answer in the encoding that the caller likes best, of those that this API knows."""
+    header = current.request().environ.get("HTTP_ACCEPT_ENCODING")
+    encoding = None if header is None else _encoding_for(header)
+    # An export has announced its length.
+    if encoding is None or isinstance(response.response, ExportStream) or not _is_worth_it(response):
         return response
-
-    def _file(self, response: Response, encoding: str) -> bytes:
-        response.direct_passthrough = False
-        key = current.request().path, encoding, response.get_etag()[0]
-        kept = self._files.get(key)
-        if kept is None:
-            kept = COMPRESS[encoding](response.get_data(), FILE_LEVEL)
-            if len(self._files) < _MAX_KEPT_FILES:
-                self._files[key] = kept
+    is_file, response.direct_passthrough = response.direct_passthrough, False
+    data = response.get_data()
+    if is_file:
         response.close()
-        return kept
+    response.set_data(COMPRESS[encoding](data))
+    response.headers["Content-Encoding"] = encoding
+    # A range is one of the bytes as they are stored.
+    response.headers.pop("Accept-Ranges", None)
+    tag, is_weak = response.get_etag()
+    if tag is not None and not is_weak:
+        # Its bytes are others now.
+        response.set_etag(tag, weak=True)
+    return response
 
 
-def _gzipped(data: bytes, level: int) -> bytes:
-    packer = zlib.compressobj(level, zlib.DEFLATED, _GZIP_WINDOW_BITS)
+def _gzipped(data: bytes) -> bytes:
+    packer = zlib.compressobj(LEVEL, zlib.DEFLATED, _GZIP_WINDOW_BITS)
     return packer.compress(data) + packer.flush()
 
 
-def _zstd(data: bytes, level: int) -> bytes:
-    return zstd.compress(data, level)
+def _zstd(data: bytes) -> bytes:
+    return zstd.compress(data, LEVEL)
 
 
-COMPRESS: dict[str, Callable[[bytes, int], bytes]] = {_ZSTD: _zstd, _GZIP: _gzipped}
+COMPRESS: dict[str, Callable[[bytes], bytes]] = {_ZSTD: _zstd, _GZIP: _gzipped}
 """What makes data smaller, for each encoding; the one that the API likes best comes first."""
 
 
