@@ -13,7 +13,7 @@ from api.limits import rate, running, waiting
 from api.limits.exports import Places
 from api.limits.waiting import Seen, Waiting
 from api.observe import log, metrics, request_log
-from api.plan.projection import freshness
+from api.plan.projection import FRESHNESS
 from api.request import current
 from api.request.text import is_broken
 from api.response import compression, cors, errors
@@ -49,7 +49,7 @@ def create_app(config: Config, *, clock: Clock = system_clock) -> Flask:
     asks = gate.install(app, config.auth, database)
     # What waits holds no place among those that run.
     room = Waiting()
-    waiting.install(app, room, lambda: Seen(*database.fetch(freshness())))
+    waiting.install(app, room, lambda: Seen(*database.fetch(FRESHNESS)))
     changes.install(app, room)
     bound = running.install(app, config)
     unchanged.install(app)

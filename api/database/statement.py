@@ -1,7 +1,10 @@
 """Statements on their way to PostgreSQL: first with named values, then compiled to numbered ones."""
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 from sqlalchemy import SelectBase
@@ -17,19 +20,28 @@ _MAX_COMPILED = 1024
 _DIALECT = psycopg.dialect(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
 
 
-# The NamedTuple class of the first row of a statement.
+# The class of the first row of a statement: a NamedTuple, or a Freshness.
 Row = TypeVar("Row")
 
 
+@dataclass(slots=True)
+class Freshness:
+    """What each row about a tenant begins with; `version` is None if the read model does not know the tenant."""
+
+    as_of: datetime | None
+    dead_letters: int | None
+    version: bytes | None
+
+
 class BoundStatement(NamedTuple, Generic[Row]):
-    """A statement with its values by name, and the NamedTuple class of its first row.
+    """A statement with its values by name, and the class of its first row.
 
     Every statement of the API returns at least one row. Texts in a row are UTF-8 bytes.
     """
 
     statement: SelectBase
     row: type[Row]
-    values: Mapping[str, object]
+    values: Mapping[str, object] = MappingProxyType({})
 
 
 class CompiledStatement(NamedTuple, Generic[Row]):
@@ -60,9 +72,12 @@ def compile_statement(bound: BoundStatement[Row]) -> CompiledStatement[Row]:
 @lru_cache(maxsize=_MAX_COMPILED)
 def _compiled(statement: SelectBase, row: type[Any]) -> CompiledStatement[Any]:
     columns = tuple(str(column.key) for column in statement.selected_columns)
-    if columns != row._fields:
-        raise TypeError(f"{row.__name__} has the fields {row._fields}, its statement the columns {columns}.")
+    if columns != row.__match_args__:
+        fields = row.__match_args__
+        raise TypeError(f"{row.__name__} has the fields {fields}, its statement the columns {columns}.")
     text = statement.compile(dialect=_DIALECT)
     names = tuple(text.positiontup or ())
     constants = {name: value for name, value in text.params.items() if value is not None}
-    return CompiledStatement(str(text).encode(), names, row._make, columns[-1] == PAGE, constants)
+    return CompiledStatement(
+        str(text).encode(), names, lambda values: row(*values), columns[-1] == PAGE, constants
+    )

@@ -1,6 +1,6 @@
 """The statements of the change feed."""
 
-from datetime import datetime
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 
 from api.database import tables
-from api.database.statement import BoundStatement
+from api.database.statement import BoundStatement, Freshness
 from api.plan.list.filters import GivenFilter, conditions, given_filters
 from api.plan.sql import (
     LIMIT,
@@ -52,28 +52,20 @@ _deleted = tables.lead_tombstones.alias("g")
 _place = tables.place_of_versions.alias("v")
 
 
-class NowRow(NamedTuple):
+@dataclass(slots=True)
+class NowRow(Freshness):
     """The history of a tenant and its present version; None for a tenant that the read model does not know."""
 
-    as_of: datetime | None
-    dead_letters: int | None
-    version: bytes | None
     place: bytes | None
     epoch: bytes | None
     newest: int | None
     pruned: int | None
 
 
-class ChangesRow(NamedTuple):
+@dataclass(slots=True)
+class ChangesRow(NowRow):
     """The same in the snapshot of a page of changes, and the position of the last one of the page."""
 
-    as_of: datetime | None
-    dead_letters: int | None
-    version: bytes | None
-    place: bytes | None
-    epoch: bytes | None
-    newest: int | None
-    pruned: int | None
     last_version: int | None
     last_phone: bytes | None
     has_more: bool
@@ -116,7 +108,7 @@ def _bound(since: Position) -> dict[str, object]:
 
 @lru_cache(maxsize=1)
 def _now_statement() -> Select[Any]:
-    return select(*freshness_columns(), *_history(), _of_tenant(tenants.c.version, "newest"), _pruned())
+    return select(*_now())
 
 
 @lru_cache(maxsize=1)
@@ -145,10 +137,7 @@ def _changes_statement(filters: tuple[GivenFilter, ...]) -> SelectBase:
     )
     last = select(page).order_by(page.c.version.desc(), page.c.customer_phone.desc()).limit(constant(1))
     head = [
-        *freshness_columns(),
-        *_history(),
-        _of_tenant(tenants.c.version, "newest"),
-        _pruned(),
+        *_now(),
         last.with_only_columns(page.c.version).scalar_subquery().label("last_version"),
         last.with_only_columns(page.c.customer_phone).scalar_subquery().label("last_phone"),
         (count_of(changed) > LIMIT).label("has_more"),
@@ -184,8 +173,12 @@ def _history() -> tuple[Label[Any], Label[Any]]:
     )
 
 
-def _pruned() -> Label[Any]:
-    return _of_tenant(tenants.c.pruned_version, "pruned")
+def _now() -> tuple[ColumnElement[Any], ...]:
+    newest, pruned = (
+        _of_tenant(tenants.c[column], name)
+        for column, name in (("version", "newest"), ("pruned_version", "pruned"))
+    )
+    return *freshness_columns(), *_history(), newest, pruned
 
 
 def _of_tenant(column: ColumnElement[Any], name: str) -> Label[Any]:

@@ -5,6 +5,7 @@ that has to be made is made once: PostgreSQL keeps all of them, and each of them
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -26,7 +27,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
-from api.database.statement import BoundStatement
+from api.database.statement import BoundStatement, Freshness
 from api.plan.list.filters import conditions
 from api.plan.list.plan import ListPlan, plan_list
 from api.plan.sql import (
@@ -60,12 +61,10 @@ _UNMEASURED = select(*freshness_columns(), _UNKNOWN.label("total"), _UNKNOWN.lab
 _LINE_FEED = literal_column("E'\\n'", Text)
 
 
-class ExportRow(NamedTuple):
+@dataclass(slots=True)
+class ExportRow(Freshness):
     """How many lines an export has, and how many bytes these are; None where each of its lines says it."""
 
-    as_of: datetime | None
-    dead_letters: int | None
-    version: bytes | None
     total: int | None
     size: int | None
 
@@ -172,15 +171,13 @@ def _with_key(plan: ListPlan, source: FromClause) -> FromClause:
 
 
 def _order(plan: ListPlan, of_key: Columns, of_phone: Columns) -> Sequence[ColumnElement[Any]]:
-    """Returns the order of the list, written as the index has it where the index has it."""
+    """Returns the order of the list. PostgreSQL compares it with that of an index, which has nulls where it says."""
     sort, is_desc = plan.sort, plan.sort_order == "desc"
-    phone = of_phone["customer_phone"]
-    if not sort.nullable or plan.sort_order == sort.nulls_last:
-        first, _ = sort.order(of_key, plan.sort_order)
-    else:
-        key = of_key[sort.key]
-        first = (key.desc() if is_desc else key.asc()).nulls_last()
-    return first, phone.desc() if is_desc else phone.asc()
+    key, phone = (
+        column.desc() if is_desc else column.asc()
+        for column in (of_key[sort.key], of_phone["customer_phone"])
+    )
+    return key.nulls_last() if sort.nullable else key, phone
 
 
 def _head(size: ColumnElement[int], source: FromClause, chosen: Sequence[Condition]) -> Select[Any]:

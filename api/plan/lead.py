@@ -1,21 +1,19 @@
 """The statement of GET /users/{user_id}/leads/{customer_phone}."""
 
-from datetime import datetime
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import Select, select
 
-from api.database.statement import BoundStatement
+from api.database.statement import BoundStatement, Freshness
 from api.plan.sql import PHONE, USER, freshness_columns, leads
 
 
-class LeadRow(NamedTuple):
+@dataclass(slots=True)
+class LeadRow(Freshness):
     """A lead as the API prints it; None if the tenant has no such lead."""
 
-    as_of: datetime | None
-    dead_letters: int | None
-    version: bytes | None
     document: bytes | None
 
 

@@ -1,9 +1,9 @@
 """The statement of GET /users/{user_id}/leads/{customer_phone}/messages."""
 
 from collections.abc import Set as AbstractSet
-from datetime import datetime
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import (
     ARRAY,
@@ -21,7 +21,7 @@ from sqlalchemy import (
     select,
 )
 
-from api.database.statement import BoundStatement
+from api.database.statement import BoundStatement, Freshness
 from api.plan.message_order import (
     CURSOR_PLACE,
     conditions_on_places,
@@ -54,12 +54,10 @@ from api.request.text import next_millisecond
 _MAX_CACHED_STATEMENTS = 256
 
 
-class MessagesRow(NamedTuple):
+@dataclass(slots=True)
+class MessagesRow(Freshness):
     """A page of messages; `lead_info` is None if the tenant has no such lead."""
 
-    as_of: datetime | None
-    dead_letters: int | None
-    version: bytes | None
     lead_info: bytes | None
     total: int
     # The parameter that names a message which the lead does not have.

@@ -1,8 +1,7 @@
 """The statement of GET /users/{user_id}/leads/stats/series."""
 
-from datetime import datetime
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
@@ -16,7 +15,7 @@ from sqlalchemy import (
     select,
 )
 
-from api.database.statement import BoundStatement
+from api.database.statement import BoundStatement, Freshness
 from api.plan.sql import (
     TIME_FORMAT,
     PageRows,
@@ -33,12 +32,10 @@ from api.request.parameters import SeriesParameters
 NUMBERS = {"leads": "leads", "hot_leads": "hot", "warm_leads": "warm", "cold_leads": "cold"}
 
 
-class SeriesRow(NamedTuple):
+@dataclass(slots=True)
+class SeriesRow(Freshness):
     """The days or hours, in order."""
 
-    as_of: datetime | None
-    dead_letters: int | None
-    version: bytes | None
     page: list[bytes]
 
 

@@ -1,13 +1,14 @@
 """The statement of GET /users/{user_id}/leads/stats."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import Label, ScalarSelect, Select, func, select
 
-from api.database.statement import BoundStatement
+from api.database.statement import BoundStatement, Freshness
 from api.plan.sql import (
     USER,
     ZERO,
@@ -27,12 +28,10 @@ from api.plan.time_buckets import DAY, HOUR, time_range
 STATISTICS_DAYS = (7, 30)
 
 
-class StatisticsRow(NamedTuple):
+@dataclass(slots=True)
+class StatisticsRow(Freshness):
     """The counts of a tenant."""
 
-    as_of: datetime | None
-    dead_letters: int | None
-    version: bytes | None
     total_leads: int
     leads_with_extraction: int
     hot_leads: int
@@ -47,12 +46,10 @@ class StatisticsRow(NamedTuple):
     oldest_of_30_days: datetime | None
 
 
-class StatisticsStateRow(NamedTuple):
+@dataclass(slots=True)
+class StatisticsStateRow(Freshness):
     """What the counts of a tenant depend on: see windows_of."""
 
-    as_of: datetime | None
-    dead_letters: int | None
-    version: bytes | None
     oldest_of_7_days: datetime | None
     oldest_of_30_days: datetime | None
 

@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from http import HTTPStatus
 from string import ascii_lowercase, digits
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from flask import Response
 from werkzeug.datastructures import Headers
 
+from api.database.statement import Freshness
 from api.request import current
 from api.request.text import format_time
 
@@ -30,19 +31,6 @@ Clock = Callable[[], datetime]
 
 _CORRELATION_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _ALPHABET = digits + ascii_lowercase
-
-
-class Freshness(Protocol):
-    """The columns of a row that the headers are made of."""
-
-    @property
-    def as_of(self) -> datetime | None: ...  # noqa: D102  # The names of the columns say it.
-
-    @property
-    def dead_letters(self) -> int | None: ...  # noqa: D102
-
-    @property
-    def version(self) -> bytes | None: ...  # noqa: D102
 
 
 class JsonResponse(Response):

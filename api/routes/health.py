@@ -7,7 +7,7 @@ from flask import Blueprint, Response
 
 from api.database.errors import UnavailableError
 from api.observe.version import installed_version
-from api.plan.projection import ProjectionRow, freshness, projection_state
+from api.plan.projection import FRESHNESS, PROJECTION_STATE, ProjectionRow
 from api.response.body import JsonResponse
 from api.routes.read_model import NEVER_BUILT, why_not_built
 from api.routes.state import read_model, state
@@ -28,7 +28,7 @@ def live() -> Response:
 def ready() -> Response:
     """Answer 200 if the API can serve the read model, and 503 with the reason if it cannot."""
     found = read_model()
-    reason = _why_not_ready(found.database.fetch(projection_state()))
+    reason = _why_not_ready(found.database.fetch(PROJECTION_STATE))
     if reason is not None:
         raise UnavailableError(reason)
     found.require_tables()
@@ -37,7 +37,7 @@ def ready() -> Response:
     if gate is not None:
         gate.require_ready()
     if max_age < inf:
-        _require_fresh(found.database.fetch(freshness()).age, max_age)
+        _require_fresh(found.database.fetch(FRESHNESS).age, max_age)
     return JsonResponse(orjson.dumps({"status": "ready"}))
 
 

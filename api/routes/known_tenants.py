@@ -6,7 +6,7 @@ import orjson
 
 from api.database.errors import UnavailableError
 from api.plan.list.statement import list_leads
-from api.plan.projection import first_tenants
+from api.plan.projection import FIRST_TENANTS
 from api.request import current
 from api.request.parameters import LIST_QUERY
 from api.routes.state import read_model, state
@@ -25,7 +25,7 @@ def known_tenants() -> list[str]:
     if asks_who_calls():
         return []
     try:
-        found: list[str] = orjson.loads(read_model().database.fetch(first_tenants()).user_ids)
+        found: list[str] = orjson.loads(read_model().database.fetch(FIRST_TENANTS).user_ids)
     except UnavailableError:
         return []
     return found

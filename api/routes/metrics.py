@@ -24,7 +24,7 @@ from api.database.errors import UnavailableError
 from api.database.pool import Database
 from api.database.statement import BoundStatement, Row
 from api.observe.version import installed_version
-from api.plan.projection import VerificationRow, freshness, verification
+from api.plan.projection import FRESHNESS, VERIFICATION, VerificationRow
 from api.routes.state import read_model, state
 
 metrics = Blueprint("metrics", __name__)
@@ -77,8 +77,8 @@ class AllMetrics(Collector):
         else:
             yield from REGISTRY.collect()
         with self._database() as database:
-            known = _read(database, freshness())
-            yield from metrics_of(known and known.age, _read(database, verification()))
+            known = _read(database, FRESHNESS)
+            yield from metrics_of(known and known.age, _read(database, VERIFICATION))
 
 
 def metrics_of(age: float | None, verified: VerificationRow | None) -> Iterator[Metric]:

@@ -5,10 +5,10 @@ from typing import TypeVar
 
 from api.database.errors import NOT_INSTALLED, OTHER_VERSION, TablesMissingError, UnavailableError
 from api.database.pool import Database
-from api.database.statement import BoundStatement, Row
+from api.database.statement import BoundStatement, Freshness, Row
 from api.limits.waiting import StaleError, is_fresh
-from api.plan.projection import ProjectionRow, projection_state, row_security, tables_state
-from api.response.body import Freshness, note_freshness
+from api.plan.projection import PROJECTION_STATE, ROW_SECURITY, TABLES_STATE, ProjectionRow
+from api.response.body import note_freshness
 
 NEVER_BUILT = "The read model was never built"
 
@@ -64,11 +64,11 @@ class ReadModel:
 
     def require_tables(self) -> None:
         """Raises UnavailableError unless this API may read every table, with every column that it knows."""
-        self._fetch(tables_state())
+        self._fetch(TABLES_STATE)
 
     def require_row_security(self) -> None:
         """Raises UnavailableError unless PostgreSQL itself keeps the rows of other tenants from each session."""
-        missing = self._fetch(row_security()).missing
+        missing = self._fetch(ROW_SECURITY).missing
         if missing is not None:
             raise UnavailableError(
                 "A table is not protected from being read for another tenant:"
@@ -90,7 +90,7 @@ class ReadModel:
             raise
 
     def _require_built(self) -> None:
-        reason = why_not_built(self.database.fetch(projection_state()))
+        reason = why_not_built(self.database.fetch(PROJECTION_STATE))
         if reason is not None:
             raise UnavailableError(reason)
         self._is_built = True

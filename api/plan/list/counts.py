@@ -27,8 +27,8 @@ from sqlalchemy import (
 )
 
 from api.plan.list.conversations import of_conversations
-from api.plan.list.filters import conditions, conditions_on_facets, conditions_on_leads
-from api.plan.list.plan import ListPlan, matches_of
+from api.plan.list.filters import conditions, conditions_on_facets
+from api.plan.list.plan import ListPlan
 from api.plan.sql import (
     USER,
     UTC_NAME,
@@ -52,25 +52,21 @@ from api.plan.sql import (
 _MAX_CACHED_PLANS = 512
 
 
-def needs_facet_counts(plan: ListPlan) -> bool:
-    """Returns whether only the tables that count by every combination of facets give the total."""
-    return plan.facet_filter_count > 1 or _matches_of(plan, lead_totals) is None
-
-
 def counts(plan: ListPlan) -> CTE:
     """Returns one row: how many leads match (`total`), and how many the tenant has (`tenant_total`)."""
     total: ColumnElement[int]
+    matches = plan.matches(tenant_totals)
     if not plan.is_counted:
         total = count_of(matches_on_leads(plan).subquery("found"))
     elif plan.has_time_range:
         total = select(sum_of(buckets(plan).c.matches)).scalar_subquery()
-    elif needs_facet_counts(plan):
+    elif matches is None:
         # As a filter of the sum: searching the index for its last columns takes longer than reading these few rows.
         matching = sum_of(lead_counts.c.leads, and_(*conditions_on_facets(plan.filters, lead_counts.c)))
         found = select(matching.label("total")).where(lead_counts.c.user_id == USER).cte("found")
         total = select(found.c.total).scalar_subquery()
     else:
-        total = sum_of(_known_matches_of(plan, tenant_totals))
+        total = sum_of(matches)
     # A sum, because a tenant without leads has no row.
     tenant_total = sum_of(tenant_totals.c.leads)
     row = select(total.label("total"), tenant_total.label("tenant_total"))
@@ -101,18 +97,19 @@ def buckets(plan: ListPlan) -> CTE:
 
     Columns: bucket_start, bucket_end, matches. Without a time range these are all hours or days of the tenant.
     """
+    matches = plan.matches(lead_totals)
     if not plan.has_time_range:
-        return (_days_by_facets(plan) if needs_facet_counts(plan) else _totals(plan, "hour")).cte("buckets")
-    if needs_facet_counts(plan):
+        return (_days_by_facets(plan) if matches is None else _totals(matches, "hour")).cte("buckets")
+    if matches is None:
         return union_all(_days_by_facets(plan), _partial_buckets(plan, "days")).cte("buckets")
     if plan.is_far:
         # The page is looked for in buckets: the shorter they are, the fewer leads are read before it.
-        whole = [_totals(plan, "hour", "hours_start", "hours_end")]
+        whole = [_totals(matches, "hour", "hours_start", "hours_end")]
     else:
         whole = [
-            _totals(plan, "hour", "hours_start", "days_start"),
-            _totals(plan, "day", "days_start", "days_end"),
-            _totals(plan, "hour", "days_end", "hours_end"),
+            _totals(matches, "hour", "hours_start", "days_start"),
+            _totals(matches, "day", "days_start", "days_end"),
+            _totals(matches, "hour", "days_end", "hours_end"),
         ]
     return union_all(*whole, _partial_buckets(plan, "hours")).cte("buckets")
 
@@ -137,13 +134,12 @@ def _days_by_facets(plan: ListPlan) -> Select[tuple[object, ...]]:
     )
 
 
-def _totals(plan: ListPlan, granularity: str, *time_range: str) -> Select[tuple[object, ...]]:
+def _totals(matches: ColumnElement[int], granularity: str, *time_range: str) -> Select[tuple[object, ...]]:
     """Returns the days or hours from one moment to before another, or all of them, by lead_totals."""
     start = lead_totals.c.bucket_start
     end = start + literal_column(f"'1 {granularity}'", Interval)
     in_range = [between(start, *map(moment, time_range))] if time_range else []
-    matches = _known_matches_of(plan, lead_totals).label("matches")
-    return select(start.label("bucket_start"), end.label("bucket_end"), matches).where(
+    return select(start.label("bucket_start"), end.label("bucket_end"), matches.label("matches")).where(
         has_granularity(lead_totals, granularity), *in_range
     )
 
@@ -156,26 +152,10 @@ def _partial_buckets(plan: ListPlan, whole: str) -> Select[tuple[object, ...]]:
     counted = (
         select(func.count())
         .select_from(leads)
-        .where(leads.c.user_id == USER, in_bucket, *conditions_on_leads(plan.filters))
+        .where(leads.c.user_id == USER, in_bucket, *conditions(plan.beside_time, leads))
     )
     matches = counted.correlate(partial).scalar_subquery().label("matches")
     return select(partial.c.bucket_start, partial.c.bucket_end, matches)
-
-
-def _known_matches_of(plan: ListPlan, totals: FromClause) -> ColumnElement[int]:
-    """Returns how many leads of a row of lead_totals match. Raises ValueError if it does not count them."""
-    matches = _matches_of(plan, totals)
-    if matches is None:
-        raise ValueError(plan)
-    return matches
-
-
-def _matches_of(plan: ListPlan, totals: FromClause) -> ColumnElement[int] | None:
-    """Returns how many leads of a row of lead_totals pass the first filter; None if it does not count them."""
-    if not plan.beside_time:
-        everyone: ColumnElement[int] = totals.c.leads
-        return everyone
-    return matches_of(plan.beside_time[0], totals)
 
 
 def running_total(plan: ListPlan) -> CTE:
@@ -204,7 +184,7 @@ def matches_in_bucket(plan: ListPlan, chosen: FromClause) -> FromClause:
     in_time = between(leads.c.last_message_at, chosen.c.bucket_start, chosen.c.bucket_end)
     # No bucket exceeds the time range, so that the range itself needs no condition.
     rows = select(leads.c.customer_phone, leads.c.last_message_at).where(
-        leads.c.user_id == USER, *conditions_on_leads(plan.filters), in_time
+        leads.c.user_id == USER, *conditions(plan.beside_time, leads), in_time
     )
     # The offset keeps PostgreSQL from turning the loop over the buckets inside out.
     return rows.correlate(chosen).offset(ZERO).lateral("in_bucket")

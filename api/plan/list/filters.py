@@ -227,12 +227,6 @@ def conditions(given: Sequence[GivenFilter], table: FromClause) -> list[Conditio
     return [*here, lookup_by_key(and_(*elsewhere), table, other)] if elsewhere else here
 
 
-def conditions_on_leads(given: Sequence[GivenFilter]) -> list[Condition]:
-    """Returns the filters as conditions on `leads`, without the time range. Each of them has such a condition."""
-    entries = ((FILTERS[name], shape) for name, shape in given if name != TIME_RANGE)
-    return [entry.on_leads(leads.c, shape) for entry, shape in entries if entry.on_leads is not None]
-
-
 def conditions_on_facets(given: Sequence[GivenFilter], columns: Columns) -> list[Condition]:
     """Returns the facets among the filters as conditions on any table that has their columns."""
     entries = ((FILTERS[name], shape) for name, shape in given)

@@ -91,16 +91,6 @@ class ListPlan:
         return self.sort_by == "last_message_at"
 
     @property
-    def facets(self) -> tuple[GivenFilter, ...]:
-        """The filters by which lead_counts and lead_daily_counts count."""
-        return tuple(given for given in self.filters if FILTERS[given.name].is_facet)
-
-    @property
-    def facet_filter_count(self) -> int:
-        """How many filters by facet there are."""
-        return len(self.facets)
-
-    @property
     def has_time_range(self) -> bool:
         """Whether leads have to be active in a time range."""
         return self.has(TIME_RANGE)
@@ -113,10 +103,8 @@ class ListPlan:
     @property
     def is_counted(self) -> bool:
         """Whether the counts of the read model give the total: of any facets, or of one filter of lead_totals."""
-        given = self.beside_time
-        return len(given) == self.facet_filter_count or (
-            len(given) == 1 and matches_of(given[0], lead_totals) is not None
-        )
+        are_facets = all(FILTERS[given.name].is_facet for given in self.beside_time)
+        return are_facets or self.matches(lead_totals) is not None
 
     @property
     def is_on_leads(self) -> bool:
@@ -143,6 +131,14 @@ class ListPlan:
         """The shape of the search, if there is one."""
         return next((given.shape for given in self.filters if isinstance(given.shape, SearchShape)), None)
 
+    def matches(self, totals: FromClause) -> ColumnElement[int] | None:
+        """Returns how many leads of a row of lead_totals pass the filters; None if it does not count them."""
+        if not self.beside_time:
+            everyone: ColumnElement[int] = totals.c.leads
+            return everyone
+        (name, shape), *others = self.beside_time
+        return None if others else FILTERS[name].totals(totals.c, shape)
+
     def has(self, name: str) -> bool:
         """Returns whether the request gives this filter."""
         return any(given.name == name for given in self.filters)
@@ -164,11 +160,6 @@ class ListPlan:
         if self.cursor == "null":
             return and_(key.is_(None), self.phone_after_cursor(phone))
         return or_(self.after_cursor(key, phone), key.is_(None))
-
-
-def matches_of(given: GivenFilter, totals: FromClause) -> ColumnElement[int] | None:
-    """Returns how many leads of a row of lead_totals pass a filter; None if it does not count them."""
-    return FILTERS[given.name].totals(totals.c, given.shape)
 
 
 def plan_list(parameters: ListParameters, now: datetime) -> tuple[ListPlan, dict[str, object]]:

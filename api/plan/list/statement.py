@@ -1,13 +1,12 @@
 """The statement of GET /users/{user_id}/leads."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
-from typing import NamedTuple
 
 from sqlalchemy import SelectBase
 
-from api.database.statement import BoundStatement
+from api.database.statement import BoundStatement, Freshness
 from api.plan.list.pages import list_parts
 from api.plan.list.plan import ListPlan, plan_list
 from api.plan.sql import freshness_columns, with_page
@@ -16,12 +15,10 @@ from api.request.parameters import ListParameters
 _MAX_CACHED_PLANS = 512
 
 
-class ListRow(NamedTuple):
+@dataclass(slots=True)
+class ListRow(Freshness):
     """A page of leads; if `collect_matches` is true it is empty, and the same list with that option has it."""
 
-    as_of: datetime | None
-    dead_letters: int | None
-    version: bytes | None
     total: int
     collect_matches: bool
     page: list[bytes]

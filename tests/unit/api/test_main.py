@@ -250,7 +250,7 @@ def mistake(*_):
     warnings.warn("of Python")
     raise OverflowError
 
-api.routes.health.projection_state = mistake
+api.routes.health._why_not_ready = mistake
 api.__main__.main()
 """
 

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from prometheus_client import REGISTRY
 
-from api.plan.projection import freshness
+from api.plan.projection import FRESHNESS
 from tests.support.commands import environment
 from tests.support.running import wait_for
 from tests.support.server import Database
@@ -38,7 +38,7 @@ def test_the_pool_is_counted_while_a_statement_runs_and_while_one_waits(
         with conn.transaction():
             conn.execute("LOCK TABLE read_model.freshness IN ACCESS EXCLUSIVE MODE")
             # One thread has two connections: a key may have to be looked up while a statement waits.
-            asked = [threads.submit(reader.fetch, freshness()) for _ in range(3)]
+            asked = [threads.submit(reader.fetch, FRESHNESS) for _ in range(3)]
             wait_for(lambda: (value(IN_USE), value(WAITING)) == (before[0] + 2, before[1] + 1), "all wait")
         assert [one.result(60).as_of is None for one in asked] == [False] * 3
     assert (value(IN_USE), value(WAITING)) == before

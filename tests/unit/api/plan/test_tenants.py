@@ -6,24 +6,17 @@ from api.app import create_app
 from api.config import Config
 from api.database.pool import Database as ApiDatabase
 from api.database.statement import compile_statement
-from api.plan.projection import MOST_LISTED, first_tenants
+from api.plan.projection import FIRST_TENANTS, MOST_LISTED
 from tests.support.server import Database
-from tests.unit.api.conftest import Library
 
 
 def listed(database: Database) -> list[str]:
     opened = ApiDatabase(Config(database.url))
     try:
-        found: list[str] = orjson.loads(opened.fetch(first_tenants()).user_ids)
+        found: list[str] = orjson.loads(opened.fetch(FIRST_TENANTS).user_ids)
     finally:
         opened.engine.dispose()
     return found
-
-
-def test_all_tenants_in_bytewise_order(library: Library) -> None:
-    assert listed(library.database) == sorted(
-        (user_id for user_id, leads in library.model.leads.items() if leads), key=str.encode
-    )
 
 
 def test_no_more_than_a_page_can_offer_and_one(database: Database) -> None:
@@ -33,7 +26,7 @@ def test_no_more_than_a_page_can_offer_and_one(database: Database) -> None:
             " SELECT 't' || lpad(n::text, 5, '0') FROM generate_series(1, 20000) AS n"
         )
         conn.execute("VACUUM (ANALYZE) read_model.tenants")
-        text = compile_statement(first_tenants()).text
+        text = compile_statement(FIRST_TENANTS).text
         plan = "\n".join(str(line) for (line,) in conn.execute(b"EXPLAIN (ANALYZE, TIMING OFF) " + text))
     assert "tenants_pkey" in plan
     assert f"rows={MOST_LISTED + 1}" in plan
