@@ -59,15 +59,11 @@ def stats(model: Model, user_id: str, params: Pairs, now: datetime) -> Answer:
     if refusal := _refusal(read_parameters(OF_ALL, params), user_id):
         return refusal
     leads = model.of_tenant(user_id).values()
+    counted = _numbers(leads)
     numbers = {
-        "total_leads": len(leads),
+        "total_leads": counted.pop("leads"),
+        **counted,
         "leads_with_extraction": sum(lead.has_extraction for lead in leads),
-        "hot_leads": sum(lead.lead_status == "Hot" for lead in leads),
-        "warm_leads": sum(lead.lead_status == "Warm" for lead in leads),
-        "cold_leads": sum(lead.lead_status == "Cold" for lead in leads),
-        "by_platform": {
-            platform: sum(platform in lead.platforms for lead in leads) for platform in PLATFORMS
-        },
         "leads_last_7_days": sum(active_within(lead, 7, now) for lead in leads),
         "leads_last_30_days": sum(active_within(lead, 30, now) for lead in leads),
     }

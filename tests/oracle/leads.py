@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
+from typing import Any, TypeVar
 
 from tests.oracle.values import (
     EPOCH,
@@ -21,8 +22,12 @@ from tests.oracle.values import (
     trim,
 )
 
+Row = TypeVar("Row")
+Key = TypeVar("Key")
+
 PLATFORMS = ("whatsapp", "instagram", "webchat")
 STATUSES = {"hot": "Hot", "warm": "Warm", "cold": "Cold"}
+SCORES = ("intent_score", "urgency_score", "budget_score", "fit_score", "engagement_score")
 
 
 # The source rows. A column that may be null is None unless it is given.
@@ -142,6 +147,18 @@ class Source:
 # The leads.
 
 
+def _printed(row: object, keys: Iterable[str]) -> dict[str, object]:
+    values = ((key, getattr(row, key)) for key in keys)
+    return {
+        key: printed_time(value)
+        if isinstance(value, datetime)
+        else list(value)
+        if isinstance(value, tuple)
+        else value
+        for key, value in values
+    }
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeadMessage:
     """One message as the messages endpoint shows it."""
@@ -159,20 +176,8 @@ class LeadMessage:
     sequence_no: int | None
 
     def document(self) -> dict[str, object]:
-        """Print the message."""
-        return {
-            "message_id": self.message_id,
-            "conversation_id": self.conversation_id,
-            "agent_id": self.agent_id,
-            "agent_name": self.agent_name,
-            "platform": self.platform,
-            "phone_number_id": self.phone_number_id,
-            "sender": self.sender,
-            "text": self.text,
-            "timestamp": printed_time(self.timestamp),
-            "status": self.status,
-            "sequence_no": self.sequence_no,
-        }
+        """Print the message, in the order of its fields."""
+        return _printed(self, [field.name for field in fields(self)])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,18 +197,10 @@ class LeadConversation:
     source_last_message_at: datetime | None
 
     def document(self) -> dict[str, object]:
-        """Print the conversation."""
-        return {
-            "conversation_id": self.conversation_id,
-            "agent_id": self.agent_id,
-            "agent_name": self.agent_name,
-            "platform": self.platform,
-            "phone_number_id": self.phone_number_id,
-            "message_count": self.message_count,
-            "is_active": self.is_active,
-            "created_at": printed_time(self.created_at),
-            "last_message_at": printed_time(self.last_message_at),
-        }
+        """Print the conversation, in the order of its fields."""
+        return _printed(
+            self, [field.name for field in fields(self) if field.name != "source_last_message_at"]
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -256,30 +253,12 @@ class Lead(Profile):
 
     def document(self) -> dict[str, object]:
         """Print the lead object."""
-        return {
-            "customer_phone": self.customer_phone,
-            "name": self.name,
-            "email": self.email,
-            "company": self.company,
-            "lead_status": self.lead_status,
-            "total_score": self.total_score,
-            "intent_score": self.intent_score,
-            "urgency_score": self.urgency_score,
-            "budget_score": self.budget_score,
-            "fit_score": self.fit_score,
-            "engagement_score": self.engagement_score,
-            "platforms": list(self.platforms),
-            "conversation_count": self.conversation_count,
-            "total_messages": self.total_messages,
-            "template_sends_count": self.template_sends_count,
-            "last_message_at": printed_time(self.last_message_at),
-            "last_message_text": self.last_message_text,
-            "last_message_sender": self.last_message_sender,
-            "first_contact_at": printed_time(self.first_contact_at),
-            "has_extraction": self.has_extraction,
-            "extraction_id": self.extraction_id,
-            "conversations": [conversation.document() for conversation in self.conversations],
-        }
+        keys = [
+            "customer_phone", "name", "email", "company", "lead_status", "total_score", *SCORES, "platforms",
+            "conversation_count", "total_messages", "template_sends_count", "last_message_at", "last_message_text",
+            "last_message_sender", "first_contact_at", "has_extraction", "extraction_id",
+        ]  # fmt: skip
+        return {**_printed(self, keys), "conversations": [row.document() for row in self.conversations]}
 
 
 @dataclass(frozen=True)
@@ -310,6 +289,13 @@ class _Evidence:
     sends: list[LeadSend] = field(default_factory=list)
 
 
+def _grouped(rows: Iterable[Row], key: Callable[[Row], Key]) -> dict[Key, list[Row]]:
+    groups: dict[Key, list[Row]] = defaultdict(list)
+    for row in rows:
+        groups[key(row)].append(row)
+    return groups
+
+
 class _Rows:
     """The source rows by their keys."""
 
@@ -317,17 +303,9 @@ class _Rows:
         self.channels = {row.id: row for row in source.channels}
         self.agents = {row.agent_id: row for row in source.agents}
         self.templates = {row.template_id: row for row in source.templates}
-        self.messages: dict[str, list[Message]] = defaultdict(list)
-        for message in source.messages:
-            self.messages[message.conversation_id].append(message)
-        self.extractions: dict[str, list[Extraction]] = defaultdict(list)
-        for extraction in source.extractions:
-            self.extractions[extraction.conversation_id].append(extraction)
-        self.contacts: dict[tuple[str, str], list[Contact]] = defaultdict(list)
-        for contact in source.contacts:
-            phone = canonical_phone(contact.phone)
-            if phone is not None:
-                self.contacts[contact.user_id, phone].append(contact)
+        self.messages = _grouped(source.messages, lambda row: row.conversation_id)
+        self.extractions = _grouped(source.extractions, lambda row: row.conversation_id)
+        self.contacts = _grouped(source.contacts, lambda row: (row.user_id, canonical_phone(row.phone)))
 
     def platform_of_channel(self, phone_number_id: str | None) -> str | None:
         if phone_number_id is None or phone_number_id not in self.channels:
@@ -359,10 +337,11 @@ def compute_leads(source: Source, lower: Callable[[str], str] = str.lower) -> Mo
 
 def _lead(rows: _Rows, user_id: str, phone: str, found: _Evidence) -> Lead:
     conversations = _in_order([_conversation(rows, row) for row in found.conversations])
-    messages = _messages(rows, found.conversations)
+    messages = _messages(rows, conversations)
     sent = [send.sent_at for send in found.sends]
     extraction = _winning_extraction(rows, found.conversations)
     contact = _winning_contact(rows.contacts.get((user_id, phone), ()))
+    names: Any = {name: _first_not_blank(name, extraction, contact) for name in ("name", "email", "company")}
     seen = {row.platform for row in conversations} | {row.platform for row in found.sends}
     last_of_each = [
         conversation.last_message_at
@@ -372,16 +351,10 @@ def _lead(rows: _Rows, user_id: str, phone: str, found: _Evidence) -> Lead:
     return Lead(
         user_id=user_id,
         customer_phone=phone,
-        name=_first_not_blank("name", extraction, contact),
-        email=_first_not_blank("email", extraction, contact),
-        company=_first_not_blank("company", extraction, contact),
+        **names,
         lead_status=_lead_status(extraction),
         total_score=_total_score(extraction),
-        intent_score=extraction.intent_score if extraction else None,
-        urgency_score=extraction.urgency_score if extraction else None,
-        budget_score=extraction.budget_score if extraction else None,
-        fit_score=extraction.fit_score if extraction else None,
-        engagement_score=extraction.engagement_score if extraction else None,
+        **{name: getattr(extraction, name, None) for name in SCORES},
         platforms=tuple(platform for platform in PLATFORMS if platform in seen),
         conversation_count=len(conversations),
         total_messages=len(messages),
@@ -429,27 +402,24 @@ def _in_order(conversations: list[LeadConversation]) -> tuple[LeadConversation, 
     return (*dated, *undated)
 
 
-def _messages(rows: _Rows, conversations: Iterable[Conversation]) -> tuple[LeadMessage, ...]:
-    messages = []
-    for conversation in conversations:
-        agent = rows.agents[conversation.agent_id]
-        platform = rows.platform_of_channel(agent.phone_number_id)
-        messages += [
-            LeadMessage(
-                message_id=row.message_id,
-                conversation_id=conversation.conversation_id,
-                agent_id=agent.agent_id,
-                agent_name=cut_text(agent.name),
-                platform=cut_text(platform),
-                phone_number_id=agent.phone_number_id,
-                sender=cut_text(row.sender),
-                text=cut_text(row.text),
-                timestamp=cut_or_epoch(row.timestamp),
-                status=row.status if row.status in {"pending", "failed"} else "sent",
-                sequence_no=row.sequence_no,
-            )
-            for row in rows.messages.get(conversation.conversation_id, ())
-        ]
+def _messages(rows: _Rows, conversations: Iterable[LeadConversation]) -> tuple[LeadMessage, ...]:
+    messages = [
+        LeadMessage(
+            message_id=row.message_id,
+            conversation_id=conversation.conversation_id,
+            agent_id=conversation.agent_id,
+            agent_name=conversation.agent_name,
+            platform=conversation.platform,
+            phone_number_id=conversation.phone_number_id,
+            sender=cut_text(row.sender),
+            text=cut_text(row.text),
+            timestamp=cut_or_epoch(row.timestamp),
+            status=row.status if row.status in {"pending", "failed"} else "sent",
+            sequence_no=row.sequence_no,
+        )
+        for conversation in conversations
+        for row in rows.messages.get(conversation.conversation_id, ())
+    ]
     return tuple(sorted(messages, key=place_of_message))
 
 
@@ -508,15 +478,5 @@ def _total_score(extraction: Extraction | None) -> int | None:
         return None
     if extraction.total_score is not None:
         return extraction.total_score
-    total = 0
-    for score in (
-        extraction.intent_score,
-        extraction.urgency_score,
-        extraction.budget_score,
-        extraction.fit_score,
-        extraction.engagement_score,
-    ):
-        if score is None:
-            return None
-        total += score
-    return total
+    scores = [getattr(extraction, name) for name in SCORES]
+    return None if None in scores else sum(scores)

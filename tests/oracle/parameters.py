@@ -5,10 +5,10 @@ A new filter is added in this file only.
 
 import re
 from calendar import monthrange
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from tests.oracle.leads import (
     PLATFORMS,
@@ -32,6 +32,7 @@ from tests.oracle.values import (
     without_accents,
 )
 
+Meaning = TypeVar("Meaning")
 Pairs = Sequence[tuple[str, str]]
 
 MILLISECOND = timedelta(milliseconds=1)
@@ -116,24 +117,23 @@ def limit_up_to(greatest: int) -> Callable[[str], int]:
     return read
 
 
-def boolean(value: str) -> bool:
-    """Read true, false, 1 or 0."""
-    known = {"true": True, "1": True, "false": False, "0": False}
-    if value.lower() not in known:
-        raise BadValueError
-    return known[value.lower()]
+def word(meanings: Mapping[str, Meaning]) -> Callable[[str], Meaning]:
+    """Read one of a few words, in any case."""
+
+    def read(value: str) -> Meaning:
+        if value.lower() not in meanings:
+            raise BadValueError
+        return meanings[value.lower()]
+
+    return read
 
 
 def one_of(*options: str) -> Callable[[str], str]:
     """Read one word of a list in any case."""
-    by_key = {option.lower(): option for option in options}
+    return word({option.lower(): option for option in options})
 
-    def read(value: str) -> str:
-        if value.lower() not in by_key:
-            raise BadValueError
-        return by_key[value.lower()]
 
-    return read
+boolean = word({"true": True, "1": True, "false": False, "0": False})
 
 
 def search_text(value: str) -> str:
@@ -213,6 +213,11 @@ def cursor(_value: str) -> object:
 
 Reader = Callable[[str], object]
 
+OTHER_DATES: dict[str, Reader] = {
+    "start_date": date_bound,
+    "end_date": date_bound,
+    "date": whole_day,
+}
 OF_LIST: dict[str, Reader] = {
     "platform": one_of(*PLATFORMS),
     "lead_status": one_of(*STATUSES.values()),
@@ -232,9 +237,7 @@ OF_LIST: dict[str, Reader] = {
     "cursor": cursor,
     "min_as_of": exact_moment,
     "fields": one_of(*KEYS),
-    "start_date": date_bound,
-    "end_date": date_bound,
-    "date": whole_day,
+    **OTHER_DATES,
     "last_message_sender": one_of("user", "agent"),
     "has_conversation": boolean,
     "agent_id": str,
@@ -255,9 +258,7 @@ OF_MESSAGES: dict[str, Reader] = {
     "offset": integer_between(0, LARGEST_OFFSET),
     "cursor": cursor,
     "min_as_of": exact_moment,
-    "start_date": date_bound,
-    "end_date": date_bound,
-    "date": whole_day,
+    **OTHER_DATES,
 }
 OF_ALL: dict[str, Reader] = {"min_as_of": exact_moment}
 OF_SERIES: dict[str, Reader] = {
@@ -265,9 +266,7 @@ OF_SERIES: dict[str, Reader] = {
     "to_date": date_bound,
     "by": one_of("day", "hour"),
     "min_as_of": exact_moment,
-    "start_date": date_bound,
-    "end_date": date_bound,
-    "date": whole_day,
+    **OTHER_DATES,
 }
 OF_ONE: dict[str, Reader] = {"fields": one_of(*KEYS), **OF_ALL}
 
@@ -347,12 +346,12 @@ MESSAGE_FILTERS: dict[str, Callable[[LeadMessage, Any], bool]] = {
     "conversation_id": lambda message, wanted: message.conversation_id == wanted,
     "from_date": lambda message, bound: _since(message.timestamp, bound),
     "to_date": lambda message, bound: _until(message.timestamp, bound),
-    # The value is the message that has the id.
-    "before": lambda message, named: place_of_message(message) < place_of_message(named),
-    "after": lambda message, named: place_of_message(message) > place_of_message(named),
     "start_date": lambda message, bound: _since(message.timestamp, bound),
     "end_date": lambda message, bound: _until(message.timestamp, bound),
     "date": lambda message, day: _since(message.timestamp, day) and _until(message.timestamp, day),
+    # The value is the message that has the id.
+    "before": lambda message, named: place_of_message(message) < place_of_message(named),
+    "after": lambda message, named: place_of_message(message) > place_of_message(named),
 }
 
 

@@ -217,17 +217,14 @@ def _of_conversation(lead: Lead, row: LeadConversation) -> Row:
     times: list[datetime] = [
         message.timestamp for message in lead.messages if message.conversation_id == row.conversation_id
     ]
+    names = (
+        "conversation_id", "agent_id", "agent_name", "platform", "phone_number_id", "is_active", "created_at",
+        "source_last_message_at",
+    )  # fmt: skip
     return {
         "user_id": lead.user_id,
         "customer_phone": lead.customer_phone,
-        "conversation_id": row.conversation_id,
-        "agent_id": row.agent_id,
-        "agent_name": row.agent_name,
-        "platform": row.platform,
-        "phone_number_id": row.phone_number_id,
-        "is_active": row.is_active,
-        "created_at": row.created_at,
-        "source_last_message_at": row.source_last_message_at,
+        **{name: getattr(row, name) for name in names},
         "message_count": len(times),
         "first_message_at": min(times, default=None),
         "newest_message_at": max(times, default=None),
@@ -235,14 +232,10 @@ def _of_conversation(lead: Lead, row: LeadConversation) -> Row:
 
 
 def _of_message(lead: Lead, row: LeadMessage) -> Row:
+    names = ("message_id", "conversation_id", "sequence_no", "sender", "status", "text")
     return {
         "user_id": lead.user_id,
         "customer_phone": lead.customer_phone,
-        "message_id": row.message_id,
-        "conversation_id": row.conversation_id,
         "sent_at": row.timestamp,
-        "sequence_no": row.sequence_no,
-        "sender": row.sender,
-        "status": row.status,
-        "text": row.text,
+        **{name: getattr(row, name) for name in names},
     }
