@@ -27,7 +27,6 @@ from tests.oracle.answers import Answer
 from tests.oracle.leads import Model
 from tests.oracle.parameters import Pairs
 from tests.support import edge_cases, mutations, queries
-from tests.support.cases import cases
 from tests.support.server import Database, Server
 
 SIZE = 60
@@ -175,25 +174,3 @@ def test_statistics(platform: Platform, model: Model) -> None:
             (),
             answers.stats(model, user_id, (), NOW),
         )
-
-
-@cases("order", ["asc", "desc"])
-@cases("sort", ["last_message_at", "first_contact_at", "total_messages", "total_score", "name"])
-def test_pages_put_together_are_the_whole_list(
-    platform: Platform, model: Model, sort: str, order: str
-) -> None:
-    for user_id in model.leads:
-        found: list[object] = []
-        while True:
-            params = (
-                ("sort_by", sort),
-                ("sort_order", order),
-                ("limit", "7"),
-                ("offset", str(len(found))),
-            )
-            expected = answers.list_leads(model, user_id, params, NOW)
-            compare(platform, queries.path(user_id), params, expected)
-            found += expected.body["data"]
-            if not expected.body["pagination"]["hasMore"]:
-                break
-        assert len(found) == len(model.leads[user_id])

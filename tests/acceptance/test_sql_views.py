@@ -78,22 +78,6 @@ def test_released_columns_stay(connection: Connection) -> None:
     assert broken_promises(released, columns_of_views(connection)) == []
 
 
-@pytest.mark.parametrize(
-    ("found", "count"),
-    [
-        ({"v": ["a text", "b integer"]}, 0),
-        ({"v": ["b integer", "a text"]}, 1),
-        ({"v": ["a text"]}, 1),
-        ({"v": ["a text", "b bigint"]}, 1),
-        ({}, 1),
-        ({"v": ["a text", "b integer", "c date"]}, 1),
-        ({"v": ["a text", "b integer"], "w": ["a text"]}, 1),
-    ],
-)
-def test_what_breaks_the_promise_is_found(found: dict[str, list[str]], count: int) -> None:
-    assert len(broken_promises({"v": ["a text", "b integer"]}, found)) == count
-
-
 def test_each_view_and_column_has_a_comment(connection: Connection) -> None:
     missing = connection.execute(
         "SELECT c.relname, a.attname FROM pg_class AS c"

@@ -13,7 +13,7 @@ from projector.sweep.rebuild import rebuild
 from tests.conftest import MakeDatabase
 from tests.support.cases import cases
 from tests.support.server import Database
-from tests.unit.api.conftest import Library, MakeApp
+from tests.unit.api.conftest import MakeApp
 
 PHONE = "49151"
 MESSAGES = 60
@@ -104,18 +104,3 @@ def test_a_message_that_the_lead_does_not_have_is_named(thread: FlaskClient, que
     answer = thread.get(f"{BASE}?{query}")
     assert answer.status_code == 400
     assert answer.get_json()["message"] == f"{name} takes the message_id of a message of this lead"
-
-
-def test_a_message_of_another_lead_is_as_unknown_as_none(client: FlaskClient, library: Library) -> None:
-    leads = library.model.of_tenant(library.tenant).values()
-    other = next(lead for lead in leads if lead.messages and lead.customer_phone != library.phone)
-    base = f"{library.base}/{library.phone}/messages"
-    answers = [
-        client.get(f"{base}?after={quote(message_id)}").get_json()
-        for message_id in (other.messages[0].message_id, "none")
-    ]
-    assert answers[0]["message"] == answers[1]["message"]
-
-
-def test_an_unknown_lead_is_not_found_before_its_message_is(thread: FlaskClient) -> None:
-    assert thread.get("/users/u/leads/1/messages?after=x").status_code == 404

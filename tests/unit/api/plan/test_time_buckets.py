@@ -5,18 +5,8 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.plan.time_buckets import DAY, HOUR, TimeRange, time_range
+from api.plan.time_buckets import DAY, HOUR, time_range
 from api.request.text import FIRST_MOMENT, LAST_MOMENT
-
-NOON = datetime(2026, 3, 29, 12, tzinfo=UTC)
-
-
-def test_a_range_within_a_bucket_has_none() -> None:
-    end = NOON + timedelta(minutes=59)
-    assert time_range(HOUR, NOON + timedelta(minutes=1), end) == TimeRange(
-        NOON + timedelta(minutes=1), end, end, end
-    )
-
 
 moments = st.datetimes(
     FIRST_MOMENT.replace(tzinfo=None), LAST_MOMENT.replace(tzinfo=None), timezones=st.just(UTC)

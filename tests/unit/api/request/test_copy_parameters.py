@@ -5,16 +5,10 @@ from dataclasses import replace
 import pytest
 from werkzeug.exceptions import BadRequest
 
-from api.request.copy_parameters import CHANGES_QUERY, EXPORT_QUERY, MESSAGE_EXPORT_QUERY
+from api.request.copy_parameters import CHANGES_QUERY
 from api.request.parameters import LIST_QUERY
 from api.request.query import Page
 from tests.support.cases import cases
-
-
-@cases("query", ["limit=5", "offset=5"])
-def test_an_export_has_no_pages(query: str) -> None:
-    with pytest.raises(BadRequest, match="is not a parameter"):
-        EXPORT_QUERY.read(query)
 
 
 @cases("query", ["days=7", "sort_by=name", "sort_order=asc", "offset=5"])
@@ -34,9 +28,3 @@ def test_the_feed_takes_the_other_filters_of_the_list() -> None:
 def test_limits_above_the_greatest_are_cut() -> None:
     found = CHANGES_QUERY.read("limit=9999&wait=9999")
     assert (found.limit, found.wait) == (500, 25)
-
-
-def test_messages_take_a_time_range_alone() -> None:
-    assert MESSAGE_EXPORT_QUERY.read("from_date=2025-01-01").from_date is not None
-    with pytest.raises(BadRequest, match="platform"):
-        MESSAGE_EXPORT_QUERY.read("platform=webchat")

@@ -2,7 +2,6 @@
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import crc32
-from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given, settings
@@ -11,16 +10,12 @@ from hypothesis import strategies as st
 from api.request.cursor import (
     LEAD_POSITIONS,
     MAX_CURSOR_LENGTH,
-    MESSAGE_POSITION,
     CursorText,
     decode,
     encode,
-    position_of_lead,
-    position_of_message,
     read_position,
     scope_of,
 )
-from api.request.parameters import SORTS
 from tests.support.cases import cases
 
 SCOPE = scope_of(b"{}", ("u",))
@@ -38,11 +33,6 @@ def test_a_cursor_says_what_it_was_made_of(scope: bytes, position: list[object])
     assert text.replace("-", "").replace("_", "").isalnum()
     found = decode(text)
     assert (found.scope, list(found.values)) == (scope, position)
-
-
-def test_a_cursor_of_the_longest_names_is_short_enough() -> None:
-    longest = ["\N{GRINNING FACE}" * 255, "\x01" * 255, None, "\N{GRINNING FACE}" * 255]
-    assert len(encode(SCOPE, longest)) <= MAX_CURSOR_LENGTH
 
 
 @many
@@ -76,40 +66,6 @@ def test_a_cursor_is_bounded() -> None:
 
 
 @cases(
-    "other",
-    [
-        scope_of(b"{}", ("v",)),
-        scope_of(b"{}", ("u", "")),
-        scope_of(b"{}", ("", "u")),
-        scope_of(b'{"days":7}', ("u",)),
-    ],
-)
-def test_a_scope_is_of_one_query_and_one_path(other: bytes) -> None:
-    assert other != SCOPE
-    assert scope_of(b"{}", ("u",)) == SCOPE
-
-
-def test_each_sort_has_its_position() -> None:
-    assert set(LEAD_POSITIONS) == set(SORTS)
-
-
-@cases(
-    ("sort_by", "given", "read"),
-    [
-        ("last_message_at", TIME, datetime(2026, 3, 29, 13, 7, 11, 123_000, UTC)),
-        ("last_message_at", None, None),
-        ("first_contact_at", TIME, datetime(2026, 3, 29, 13, 7, 11, 123_000, UTC)),
-        ("total_messages", 0, 0),
-        ("total_score", 15, 15),
-        ("name", "Zoë\n", "Zoë\n"),
-        ("name", None, None),
-    ],
-)
-def test_a_position_has_the_values_of_its_sort(sort_by: str, given: object, read: object) -> None:
-    assert read_position(LEAD_POSITIONS[sort_by], [given, "1"]) == (read, "1")
-
-
-@cases(
     ("sort_by", "made_up"),
     [
         ("last_message_at", ["2026-03-29", "1"]),
@@ -134,16 +90,6 @@ def test_a_position_has_the_values_of_its_sort(sort_by: str, given: object, read
 def test_a_position_that_no_lead_can_have_is_refused(sort_by: str, made_up: list[object]) -> None:
     with pytest.raises(ValueError):  # noqa: PT011
         read_position(LEAD_POSITIONS[sort_by], made_up)
-
-
-def test_the_position_of_what_is_printed() -> None:
-    lead = b'{"name":"Zo\xc3\xab","total_messages":3,"customer_phone":"1","last_message_at":null}'
-    assert position_of_lead(lead, "name") == ["Zoë", "1"]
-    assert position_of_lead(lead, "last_message_at") == [None, "1"]
-    message = b'{"message_id":"m","conversation_id":"c","timestamp":"%b","sequence_no":null}' % TIME.encode()
-    position = position_of_message(message)
-    assert position == [TIME, "c", None, "m"]
-    assert read_position(MESSAGE_POSITION, position)[1:] == ("c", None, "m")
 
 
 def test_a_cursor_is_not_more_than_was_printed() -> None:

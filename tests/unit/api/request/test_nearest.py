@@ -1,7 +1,7 @@
 """A name that does not exist is answered with a near one, or with none."""
 
 from api.request.text import nearest
-from tests.oracle.parameters import OF_LIST, OF_MESSAGES
+from tests.oracle.parameters import OF_LIST
 from tests.support.cases import cases
 
 TYPOS = {
@@ -36,12 +36,6 @@ TYPOS = {
 @cases(("typo", "meant"), [(typo, meant) for meant, typos in TYPOS.items() for typo in typos])
 def test_a_typo_finds_the_names_that_it_may_mean(typo: str, meant: str) -> None:
     assert ", ".join(nearest(typo, OF_LIST)) == meant
-
-
-def test_the_names_of_an_endpoint_are_those_that_are_found() -> None:
-    assert nearest("conversationId", OF_MESSAGES) == ["conversation_id"]
-    assert nearest("lead_status", OF_MESSAGES) == []
-    assert nearest("limit", ()) == []
 
 
 def test_a_long_name_is_compared_by_its_beginning() -> None:

@@ -1,50 +1,15 @@
 """Other names of parameters, and the keys that a caller asks for."""
 
-from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from werkzeug.exceptions import BadRequest
 
-from api.request.parameters import LEAD_QUERY, LIST_QUERY, MESSAGES_QUERY, ListParameters, MessageParameters
+from api.request.parameters import LEAD_QUERY, LIST_QUERY, MESSAGES_QUERY
 from api.request.query import Query
 from tests.support.cases import cases
 
 DAY = "2025-01-31"
-FIRST = datetime(2025, 1, 31, tzinfo=UTC)
-LAST = datetime(2025, 1, 31, 23, 59, 59, 999_000, UTC)
-
-
-def same(one: ListParameters | MessageParameters, other: ListParameters | MessageParameters) -> bool:
-    """Whether two requests ask for the same; the next pages repeat the names that each gives."""
-    return bool(
-        replace(one, page=replace(one.page, query="")) == replace(other, page=replace(other.page, query=""))
-    )
-
-
-@cases("query", [LIST_QUERY, MESSAGES_QUERY])
-@cases(
-    ("other", "own"),
-    [
-        (f"start_date={DAY}", f"from_date={DAY}"),
-        (f"start_date={DAY}&end_date={DAY}T10:00%2B02:00", f"from_date={DAY}&to_date={DAY}T08:00"),
-        (f"date={DAY}", f"from_date={DAY}&to_date={DAY}"),
-        ("date=9999-12-31", "from_date=9999-12-31&to_date=9999-12-31"),
-        ("start_date=", ""),
-    ],
-)
-def test_another_name_means_the_same(query: Query[Any], other: str, own: str) -> None:
-    assert same(query.read(other), query.read(own))
-
-
-def test_a_day_is_the_whole_day() -> None:
-    read = LIST_QUERY.read(f"date={DAY}")
-    assert (read.from_date, read.to_date) == (FIRST, LAST)
-
-
-def test_created_at_is_the_first_contact() -> None:
-    assert same(LIST_QUERY.read("sort_by=Created_At"), LIST_QUERY.read("sort_by=first_contact_at"))
 
 
 @cases("query", [LIST_QUERY, MESSAGES_QUERY])
@@ -67,11 +32,6 @@ def test_two_names_of_one_thing_and_what_else_is_wrong(query: Query[Any], text: 
     with pytest.raises(BadRequest) as caught:
         query.read(text)
     assert caught.value.description == said
-
-
-def test_both_names_of_a_sort_are_two_values() -> None:
-    with pytest.raises(BadRequest, match="sort_by was given several values"):
-        LIST_QUERY.read("sort_by=created_at&sort_by=first_contact_at")
 
 
 @cases("query", [LIST_QUERY, LEAD_QUERY])

@@ -24,39 +24,8 @@ def refused(query: Query[Any], text: str) -> str:
     return str(caught.value.description)
 
 
-def test_defaults() -> None:
-    read = LIST_QUERY.read("")
-    assert (read.page.limit, read.page.offset, read.sort_by, read.sort_order) == (
-        50,
-        0,
-        "last_message_at",
-        "desc",
-    )
-    assert {read.platform, read.days, read.search, read.has_email, read.customer_phone} == {None}
-    assert MESSAGES_QUERY.read("").page.limit == 50
-
-
-def test_a_phone_is_read_as_it_is_stored() -> None:
-    assert LIST_QUERY.read("customer_phone=+91 897-9").customer_phone == "918979"
-    assert LIST_QUERY.read("customer_phone=web-1%2B2").customer_phone == "web-1+2"
-
-
 def test_the_last_moment_is_not_passed() -> None:
     assert LIST_QUERY.read("to_date=9999-12-31T23:00-02:00").to_date == LAST_MOMENT
-
-
-def test_search() -> None:
-    search = LIST_QUERY.read("search=+91%C2%A0897%09%25_").search
-    assert search is not None
-    assert (search.words, search.digits) == (("91", "897", "%_"), None)
-    search = LIST_QUERY.read("search=(%2B) 91").search
-    assert search is not None
-    assert search.digits is None
-    search = LIST_QUERY.read("search=%2B(91) 89-7").search
-    assert search is not None
-    assert (search.words, search.digits) == (("+(91)", "89-7"), "91897")
-    assert LIST_QUERY.read(f"search={'x' * 200}").search is not None
-    assert LIST_QUERY.read(f"search={quote('é' * 200)}++").search is not None
 
 
 def test_a_message_names_what_is_taken() -> None:

@@ -8,7 +8,7 @@ import pytest
 from werkzeug.exceptions import BadRequest
 
 from api.request.cursor import encode, scope_of
-from api.request.parameters import COMMON_QUERY, LIST_QUERY, MESSAGES_QUERY
+from api.request.parameters import LIST_QUERY, MESSAGES_QUERY
 from api.request.query import Page, Query
 from tests.support.cases import cases
 
@@ -26,23 +26,6 @@ def refusal(query: Query[Any], text: str, *path: str) -> str:
     with pytest.raises(BadRequest) as caught:
         query.read(text, *path)
     return str(caught.value.description)
-
-
-@cases(("query", "path", "position"), [(LIST_QUERY, ("u",), LEAD), (MESSAGES_QUERY, ("u", "1"), MESSAGE)])
-def test_a_cursor_is_read_with_the_query_that_gave_it(
-    query: Query[Any], path: tuple[str, ...], position: Sequence[object]
-) -> None:
-    cursor = cursor_of(query, "platform=whatsapp&limit=2", path, position)
-    page = query.read(f"platform=whatsapp&limit=2&cursor={cursor}", *path).page
-    assert page.position is not None
-    assert page.position[1:] == tuple(position[1:])
-    assert (page.limit, page.offset, page.rows_to_read) == (2, 0, 3)
-
-
-def test_without_a_cursor_a_page_has_no_position() -> None:
-    page = LIST_QUERY.read("limit=2", "u").page
-    assert (page.position, page.rows_to_read) == (None, 2)
-    assert COMMON_QUERY.read("", "u").min_as_of is None
 
 
 @cases(
@@ -101,12 +84,6 @@ def test_a_broken_cursor_is_named_with_all_else_that_is_wrong() -> None:
     message = refusal(LIST_QUERY, "cursor=abc&days=0", "u")
     assert "cursor takes the cursor of a Link header, whole and unchanged" in message
     assert "days takes" in message
-
-
-def test_a_made_up_position_is_refused() -> None:
-    cursor = cursor_of(LIST_QUERY, "sort_by=total_score", ("u",), ["7", "1"])
-    message = refusal(LIST_QUERY, f"sort_by=total_score&cursor={cursor}", "u")
-    assert "cursor takes the cursor of a Link header" in message
 
 
 @cases(

@@ -8,30 +8,6 @@ from tests.support.cases import cases
 
 
 @cases(
-    ("text", "by", "first", "last"),
-    [
-        (
-            "from_date=2026-03-28T23:59:59.999&to_date=2026-03-29T00:00",
-            "day",
-            "2026-03-28T00",
-            "2026-03-29T00",
-        ),
-        (
-            "start_date=2026-03-29T10:59&end_date=2026-03-29T12:00&by=HOUR",
-            "hour",
-            "2026-03-29T10",
-            "2026-03-29T12",
-        ),
-        # As many as there may be.
-        ("from_date=2026-03-01&to_date=2026-03-14&by=hour", "hour", "2026-03-01T00", "2026-03-14T23"),
-    ],
-)
-def test_the_whole_buckets_of_a_range(text: str, by: str, first: str, last: str) -> None:
-    read = SERIES_QUERY.read(text)
-    assert (read.by, *(f"{one:%FT%H}" for one in (read.first, read.last))) == (by, first, last)
-
-
-@cases(
     ("text", "said"),
     [
         ("from_date=2026-03-01", "to_date is missing: it takes a date such as 2025-01-31"),

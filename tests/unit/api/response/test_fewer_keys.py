@@ -1,26 +1,8 @@
 """A lead, or a list of leads, with fewer keys."""
 
-import orjson
 from flask.testing import FlaskClient
 
-from api.response.fewer_keys import fewer_keys
 from tests.unit.api.conftest import Library
-
-LEAD = '{"customer_phone":"1","name":"Ä \\u0001","conversations":[{"agent_id":null}],"total_score":null}'.encode()
-
-
-def test_without_keys_the_text_stays_as_it_is() -> None:
-    assert fewer_keys(LEAD, None) is LEAD
-
-
-def test_a_lead_has_the_keys_that_are_asked_for() -> None:
-    assert fewer_keys(LEAD, ("name", "total_score")) == '{"name":"Ä \\u0001","total_score":null}'.encode()
-
-
-def test_so_has_each_lead_of_a_list() -> None:
-    found = fewer_keys(b"[%b,%b]" % (LEAD, LEAD), ("conversations",))
-    assert orjson.loads(found) == 2 * [{"conversations": [{"agent_id": None}]}]
-    assert fewer_keys(b"[]", ("name",)) == b"[]"
 
 
 def test_the_answers_have_them(client: FlaskClient, library: Library) -> None:

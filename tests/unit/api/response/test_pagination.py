@@ -9,22 +9,6 @@ from api.response.pagination import MAX_LINK_LENGTH, page_of_results
 from tests.support.cases import cases
 from tests.unit.api.conftest import Library, MakeApp
 
-AFTER = ("2026-03-29T13:07:11.123Z", "1")
-
-
-@cases(("offset", "total", "more"), [(0, 0, "false"), (0, 2, "false"), (0, 3, "true"), (1, 3, "false")])
-def test_there_are_more_results_until_the_last_one_is_on_the_page(offset: int, total: int, more: str) -> None:
-    expected = f'{{"total":{total},"limit":2,"offset":{offset},"hasMore":{more}}}'
-    assert page_of_results(Page(2, offset), [b"a", b"b"], total).pagination.decode() == expected
-
-
-@cases(("rows", "more"), [([], False), ([b"a", b"b"], False), ([b"a", b"b", b"c"], True)])
-def test_after_a_cursor_one_row_more_says_that_there_are_more(rows: list[bytes], *, more: bool) -> None:
-    page = page_of_results(Page(2, position=AFTER), rows, 100)
-    assert page.has_more is more
-    assert page.json == b",".join(rows[:2])
-    assert page.pagination == b'{"total":100,"limit":2,"offset":0,"hasMore":%b}' % str(more).lower().encode()
-
 
 def link(page: Page, rows: list[bytes], total: int) -> str | None:
     return page_of_results(page, rows, total).link(("u",), lambda row: [row.decode()])

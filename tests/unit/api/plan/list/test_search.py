@@ -37,51 +37,6 @@ NAMES = {
 }
 
 
-@cases(
-    ("search", "shape", "values"),
-    [
-        (Search(("abc",), None), SearchShape((True,), digits=None), {"word_0": "%abc%"}),
-        (Search(("ab",), None), SearchShape((False,), digits=None), {"word_0": "ab"}),
-        (Search(("a_b%",), None), SearchShape((False,), digits=None), {"word_0": "a_b%"}),
-        (Search(("50%_\\x123",), None), SearchShape((True,), digits=None), {"word_0": "%50\\%\\_\\\\x123%"}),
-        (Search(("1234",), "1234"), SearchShape((True,), digits=None), {"word_0": "%1234%"}),
-        (Search(("+12",), "12"), SearchShape((False,), digits=False), {"word_0": "+12", "digits": "12"}),
-        (
-            Search(("+123", "4"), "1234"),
-            SearchShape((False, True), digits=True),
-            {"word_0": "4", "word_1": "%+123%", "digits": "1234"},
-        ),
-        (
-            Search(("abc", "x"), None, ignore_accents=True),
-            SearchShape((False, True), digits=None, plain=(None, None)),
-            {"word_0": "x", "word_1": "%abc%"},
-        ),
-        (
-            Search(("Ñandú", "é", "abc", "50%_\\é"), None, ignore_accents=True),
-            SearchShape((False, False, True, True), digits=None, plain=(False, False, None, True)),
-            {
-                "word_0": "50%_\\é",
-                "plain_0": "50%_\\e",
-                "word_1": "é",
-                "plain_1": "e",
-                "word_2": "%abc%",
-                "word_3": "%Ñandú%",
-                "plain_3": "%Nandu%",
-            },
-        ),
-        # Of nothing but accents nothing is left, which every text contains.
-        (
-            Search((ACUTE,), None, ignore_accents=True),
-            SearchShape((False,), digits=None, plain=(None,)),
-            {"word_0": ACUTE},
-        ),
-    ],
-)
-def test_shape_and_values(search: Search, shape: SearchShape, values: dict[str, object]) -> None:
-    assert shape_of(search) == shape
-    assert bind(search) == values
-
-
 def test_the_order_and_the_number_of_words_do_not_matter() -> None:
     for ignore in (False, True):
         one, other = (
