@@ -17,6 +17,7 @@ from tests.conftest import MakeDatabase
 from tests.exactness.feed_copy import Copy, serving
 from tests.exactness.interleaving import refreshing
 from tests.exactness.platform import Platform, rebuild_now, refresh_now, shard_of, value
+from tests.support.cases import cases
 from tests.support.server import Database
 from tests.support.wal import Written, written
 
@@ -86,7 +87,7 @@ def test_a_lead_that_comes_again_has_no_tombstone(filled: Platform, copy: Copy) 
     assert value(filled.conn, "SELECT count(*) FROM read_model.lead_tombstones") == 0
 
 
-@pytest.mark.parametrize("table", ["leads", "lead_profiles", "lead_messages", "lead_totals"])
+@cases("table", ["leads", "lead_profiles", "lead_messages", "lead_totals"])
 def test_a_correction_is_reported_only_where_the_lead_differs(
     filled: Platform, copy: Copy, table: str
 ) -> None:

@@ -26,7 +26,7 @@ from tests.unit.projector.scheduler.running import jobs_of
 
 Connection = psycopg.Connection[TupleRow]
 
-JUMPS = [-3600.0, -90.0, 90.0, 3600.0]
+JUMPS = [-3600.0, 90.0, *(pytest.param(seconds, marks=pytest.mark.long) for seconds in (-90.0, 3600.0))]
 LOOPED: dict[str, tuple[type, str]] = {
     "refresh": (refresh.Refresh, "run"),
     "upkeep": (upkeep.Upkeep, "run"),

@@ -143,14 +143,10 @@ def test_a_setting_of_the_database_breaks_no_rebuild(filled: Platform, setting: 
 @pytest.mark.parametrize(
     ("work", "first", "second"),
     [
-        ("verify", "messages", "conversations"),
-        ("verify", "templates", "agents"),
         ("verify of a sample", "agents", "conversations"),
         ("verify", "contacts", "templates"),
         ("first build", "messages", "conversations"),
-        ("rebuild of a tenant", "agents", "conversations"),
         ("rebuild of a tenant", "template_sends", "templates"),
-        ("rebuild in place", "contacts", "agents"),
         ("rebuild in place", "template_sends", "templates"),
     ],
 )

@@ -1,7 +1,5 @@
 """A text of the platform is projected up to 64 KiB, whatever it holds, and a name up to 255 characters."""
 
-import pytest
-
 from projector.report.progress import QUIET
 from projector.sweep import recovery
 from tests.exactness.platform import (
@@ -14,45 +12,44 @@ from tests.exactness.platform import (
     texts,
     value,
 )
+from tests.support.cases import cases
 
 MARK = "… [cut]"
 KIB_64 = 65_536
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "a" * KIB_64,
-        "a" * (KIB_64 + 1),
-        # Characters of each length, at each place where a cut can fall.
-        *("a" * first + letter * 40_000 for letter in "é€😀" for first in range(len(letter.encode()))),
-        "\x01" * 100_000,
-        " " * 100_000,
-        "😀" * (KIB_64 // 4),
-        "😀" * (KIB_64 // 4) + "a",
-    ],
-    ids=lambda text: f"{text[0]!r}-{text[-1]!r}-{len(text)}",
+TEXTS = (
+    "a" * KIB_64,
+    "a" * (KIB_64 + 1),
+    # Characters of each length, at each place where a cut can fall.
+    *("a" * first + letter * 40_000 for letter in "é€😀" for first in range(len(letter.encode()))),
+    "\x01" * 100_000,
+    " " * 100_000,
+    "😀" * (KIB_64 // 4),
+    "😀" * (KIB_64 // 4) + "a",
 )
-def test_a_text_is_cut_between_two_characters(filled: Platform, text: str) -> None:
-    filled.message("c", text, at="2026-01-01 00:00:00")
-    refresh_now(filled.conn)
-    [found] = [one for one in texts(filled.conn, "one", "4915") if one != "first"]
-    size = len(found.encode())
-    if len(text.encode()) <= KIB_64:
-        assert found == text
-    else:
-        assert found.endswith(MARK)
-        assert text.startswith(found.removesuffix(MARK))
-        # No whole character more would have fitted.
-        assert KIB_64 - len(text[-2].encode()) < size <= KIB_64
-    lead = document(filled.conn, "one", "4915")
-    assert lead is not None
-    assert lead["last_message_text"] == found
-    assert_exact(filled.conn)
-    rebuild_now(filled.conn)
-    assert_exact(filled.conn)
-    rebuild_now(filled.conn, first=True)
-    assert_exact(filled.conn)
+
+
+def test_a_text_is_cut_between_two_characters(filled: Platform) -> None:
+    conn, agent = filled.conn, filled.agent("one")
+    for number, text in enumerate(TEXTS):
+        filled.message(filled.conversation(agent, f"49{number}"), text, at="2026-01-01 00:00:00")
+    refresh_now(conn)
+    for number, text in enumerate(TEXTS):
+        [found] = texts(conn, "one", f"49{number}")
+        if len(text.encode()) <= KIB_64:
+            assert found == text
+        else:
+            assert found.endswith(MARK)
+            assert text.startswith(found.removesuffix(MARK))
+            # No whole character more would have fitted.
+            assert KIB_64 - len(text[-2].encode()) < len(found.encode()) <= KIB_64
+        assert (document(conn, "one", f"49{number}") or {})["last_message_text"] == found
+    assert_exact(conn)
+    rebuild_now(conn)
+    assert_exact(conn)
+    rebuild_now(conn, first=True)
+    assert_exact(conn)
 
 
 def test_a_long_text_that_changes_beyond_the_cut_changes_nothing(filled: Platform) -> None:
@@ -75,7 +72,7 @@ WIDE = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("letter", ["a", "é", "😀", "İ"])
+@cases("letter", ["a", "é", "😀", "İ"])
 def test_columns_without_a_greatest_length_are_bounded_too(filled: Platform, letter: str) -> None:
     conn = filled.conn
     for table, column in WIDE:

@@ -28,6 +28,7 @@ from projector.core import batch, choice, freshness, isolation, pipeline, refres
 from projector.core.pipeline import InjectionPoint
 from projector.database import connect as db
 from projector.database import locks, sql
+from projector.database.schema import ROOT
 from projector.database.sql import file_text
 from projector.operate.origin import proof as origin
 from projector.operate.origin import publications
@@ -76,7 +77,7 @@ class Bench:
 
     def run(self, test: Callable[..., None], values: dict[str, object]) -> None:
         """Run a test with these values of its parameters, and with its fixtures for the others."""
-        given = dict(values)
+        given, test = dict(values), unwrap(test)
         test(**{name: self._give(name, test.__module__, given) for name in signature(test).parameters})
 
     def _give(self, name: str, module: str, given: dict[str, object]) -> object:
@@ -112,7 +113,7 @@ def _statement(name: str, old: str, new: str) -> Drop:
     """Change the text of sql/NAME.sql, until the end of the test."""
 
     def drop(bench: Bench) -> None:
-        file = sql.ROOT / "sql" / f"{name}.sql"
+        file = ROOT / "sql" / f"{name}.sql"
         text = file.read_text("utf-8")
         assert text.count(old) >= 1, f"sql/{name}.sql does not say {old}"
         changed, read = text.replace(old, new, 1), sql._read  # noqa: SLF001
@@ -323,7 +324,7 @@ MUTANTS = (
     Mutant("C3", "an update of two rows is taken for one of one",
         _function("capture_messages", "PERFORM FROM old_rows OFFSET 1", "PERFORM FROM old_rows OFFSET 2"),
         test_capture.test_a_few_rows_and_one_more_are_queued_once_each,
-            rows=2, statement="UPDATE messages SET text = 'edited' WHERE message_id LIKE 'few-%'"),
+            statement="UPDATE messages SET text = 'edited' WHERE message_id LIKE %s"),
     Mutant("C4", "the trigger has the rights of the writer",
         _command("ALTER FUNCTION projector.capture_messages() SECURITY INVOKER"),
         test_capture.test_a_writer_without_any_right_on_our_schemas_writes),

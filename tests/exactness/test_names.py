@@ -33,6 +33,7 @@ from projector.sweep.rebuild import rebuild
 from projector.sweep.verify import verify
 from projector.trial.demo import load
 from tests.exactness.platform import Platform, forget_build
+from tests.support.cases import cases
 
 Connection = psycopg.Connection[TupleRow]
 
@@ -164,7 +165,7 @@ REQUESTS = (
 )
 
 
-@pytest.mark.parametrize("role", ["leads_api", ""])
+@cases("role", ["leads_api", ""])
 def test_nothing_that_others_planted_runs_in_the_api(hostile: Platform, role: str) -> None:
     app = create_app(Config(hostile.database.url, role=role, rate_limit="", log_level="ERROR"))
     client = app.test_client()
@@ -177,7 +178,7 @@ def test_nothing_that_others_planted_runs_in_the_api(hostile: Platform, role: st
     assert [answer.status_code for answer in answers] == [200] * len(answers), answers[-1].get_json()
 
 
-@pytest.mark.parametrize(
+@cases(
     "statement",
     [
         "SELECT m.text FROM messages AS m WHERE m.sender = 'user'",

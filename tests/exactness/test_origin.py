@@ -18,6 +18,7 @@ from projector.operate.origin import proof as origin
 from projector.operate.origin.proof import Origin
 from projector.scheduler.jobs.refresh import look
 from tests.exactness.platform import Platform, rebuild_now, refresh_now, texts, value
+from tests.support.cases import cases
 
 Connection = psycopg.Connection[TupleRow]
 
@@ -127,7 +128,7 @@ def test_a_first_build_of_replicated_rows_promises_nothing(filled: Platform) -> 
 POSITIONS = ("0/3", "0/5", "0/7")
 
 
-@pytest.mark.parametrize(
+@cases(
     ("feeds", "proved"),
     [
         ([WELL], 1),

@@ -25,6 +25,7 @@ from tests.exactness.platform import (
     value,
     waiting,
 )
+from tests.support.cases import cases
 from tests.support.server import Database
 
 Connection = psycopg.Connection[TupleRow]
@@ -177,7 +178,7 @@ def test_a_rebuild_or_a_heal_of_a_right_tenant_rewrites_nothing(filled: Platform
     assert _versions(conn) == before
 
 
-@pytest.mark.parametrize("table", READ_TABLES[:4])
+@cases("table", READ_TABLES[:4])
 def test_a_lead_that_differs_in_one_table_is_rewritten_there_alone(filled: Platform, table: str) -> None:
     conn = filled.conn
     spoilt = {

@@ -17,6 +17,7 @@ from projector.sweep.rebuild import rebuild
 from projector.sweep.verify import verify
 from tests.exactness.interleaving import Stepped, batch_of
 from tests.exactness.platform import Platform, assert_exact, rebuild_now, texts, value
+from tests.support.cases import cases
 
 Connection = psycopg.Connection[TupleRow]
 
@@ -180,7 +181,7 @@ def test_a_table_that_is_rewritten_while_leads_are_compared_is_no_drift(
     assert_exact(filled.conn)
 
 
-@pytest.mark.parametrize(
+@cases(
     "number",
     [
         "leads",
@@ -215,7 +216,7 @@ def test_a_number_of_the_statistics_that_is_wrong_is_named_and_healed(
     assert_exact(conn)
 
 
-@pytest.mark.parametrize(
+@cases(
     "statement",
     [
         "DELETE FROM read_model.lead_totals",
@@ -227,14 +228,13 @@ def test_a_number_of_the_statistics_that_is_wrong_is_named_and_healed(
 def test_a_span_of_time_that_is_missing_or_too_much_is_found_and_healed(
     filled: Platform, other: Connection, statement: str
 ) -> None:
-    filled.tenant("two")
+    filled.conn.execute("INSERT INTO users (user_id) VALUES ('two') ON CONFLICT DO NOTHING")
     filled.conn.execute(statement.encode())
     assert verify(other, tenants=["one", "two"], sample=None, heal=True, progress=QUIET).drifts
     assert_exact(filled.conn)
 
 
 def test_drift_is_found_by_field_and_healed(filled: Platform, other: Connection) -> None:
-
     conn = filled.conn
     for statement in (
         "UPDATE read_model.leads SET total_messages = 9",

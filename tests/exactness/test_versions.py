@@ -10,6 +10,7 @@ from tests.conftest import MakeDatabase
 from tests.exactness.interleaving import refreshing
 from tests.exactness.platform import Platform, rebuild_now, refresh_now
 from tests.exactness.random_load import VERSIONS
+from tests.support.cases import cases
 
 Connection = psycopg.Connection[TupleRow]
 
@@ -78,7 +79,7 @@ def test_a_change_moves_the_version(filled: Platform, change: str) -> None:
     assert_moved(before, state(filled.conn))
 
 
-@pytest.mark.parametrize("change", NOTHING)
+@cases("change", NOTHING)
 def test_what_changes_no_row_moves_no_version(filled: Platform, change: str) -> None:
     before = state(filled.conn)
     execute(filled.conn, NOTHING[change])
@@ -86,7 +87,7 @@ def test_what_changes_no_row_moves_no_version(filled: Platform, change: str) -> 
     assert state(filled.conn) == before
 
 
-@pytest.mark.parametrize("drift", DRIFT)
+@cases("drift", DRIFT)
 def test_a_correction_moves_the_version(filled: Platform, drift: str) -> None:
     filled.conn.execute(DRIFT[drift].encode())
     before = state(filled.conn)
