@@ -96,11 +96,6 @@ def test_missing_source_tables_are_named_and_nothing_is_installed(empty_database
         assert value(conn, "SELECT to_regnamespace('projector') IS NULL") is True
 
 
-def test_a_missing_index_of_the_platform_is_named(connection: Connection) -> None:
-    connection.execute("DROP INDEX template_sends_template_id_idx")
-    [notice] = migrate(connection, create_source=False)
-    assert "CREATE INDEX CONCURRENTLY ON template_sends (template_id);" in notice
-
 
 def test_a_table_that_another_session_holds_is_not_waited_for_long(
     database: Database, connection: Connection, monkeypatch: pytest.MonkeyPatch

@@ -94,16 +94,6 @@ def test_a_publication_is_named_and_stays(connection: Connection) -> None:
     assert value(connection, "SELECT count(*) FROM pg_publication") == 2
 
 
-def test_what_belongs_to_the_role_of_the_api_stays_with_it(connection: Connection) -> None:
-    connection.execute("CREATE TABLE of_the_api AS SELECT 1 AS kept")
-    connection.execute("ALTER TABLE of_the_api OWNER TO leads_api")
-    notices = uninstall(connection)
-    assert any(
-        notice.startswith("The role leads_api stays, because something else uses it: ") for notice in notices
-    )
-    assert value(connection, "SELECT kept FROM of_the_api") == 1
-    connection.execute("DROP TABLE of_the_api")
-
 
 def test_an_uninstall_of_nothing_ends_well(source_database: Database) -> None:
     with source_database.connect() as conn:
