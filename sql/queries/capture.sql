@@ -26,8 +26,6 @@ WHERE e.table_name = %(table_name)s
 
 -- name: expect_triggers
 -- Note which triggers there have to be, before they are installed: an installation that ends half way is a gap then.
---
--- Parameters: tables, trigger_names.
 INSERT INTO projector.capture_triggers (table_name, trigger_name, fingerprint)
 SELECT
     t.table_name,
@@ -39,8 +37,6 @@ ON CONFLICT DO NOTHING;
 
 -- name: count_triggers
 -- Returns of the triggers of a table: intact, how many are as they were installed, and installed, how many ever were.
---
--- Parameter: table_name.
 SELECT
     count(*) FILTER (WHERE n.fingerprint = e.fingerprint) AS intact,
     count(*) FILTER (WHERE e.fingerprint <> '') AS installed
@@ -53,14 +49,11 @@ WHERE e.table_name = %(table_name)s;
 SELECT EXISTS (SELECT FROM projector.capture_triggers AS e WHERE e.fingerprint <> '');
 
 -- name: forget_fingerprints
--- Parameter: table_name.
 DELETE FROM projector.capture_triggers AS e
 WHERE e.table_name = %(table_name)s;
 
 -- name: note_fingerprints
 -- Note the triggers of a table as they are now.
---
--- Parameter: table_name.
 INSERT INTO projector.capture_triggers (table_name, trigger_name, fingerprint)
 SELECT
     n.table_name,
@@ -71,8 +64,6 @@ WHERE n.table_name = %(table_name)s;
 
 -- name: find_captured_tables
 -- Returns each table that has triggers of ours, wherever it is now, as its name would be written.
---
--- Parameter: trigger_names.
 SELECT DISTINCT t.tgrelid::regclass::text AS table_name
 FROM pg_catalog.pg_trigger AS t
 INNER JOIN pg_catalog.pg_proc AS p ON p.oid = t.tgfoid
@@ -164,8 +155,6 @@ WHERE g.healed_at IS NULL AND g.reinstalled_at IS NOT NULL;
 
 -- name: open_gap
 -- Open a gap, unless one is open already for the same reason, since which the triggers were not installed again.
---
--- Parameter: reason.
 INSERT INTO projector.capture_gaps (reason)
 SELECT %(reason)s::text AS reason
 WHERE NOT EXISTS (
@@ -176,8 +165,6 @@ WHERE NOT EXISTS (
 
 -- name: open_reinstalled_gap
 -- Open a gap since which the triggers were installed again in this transaction.
---
--- Parameter: reason.
 INSERT INTO projector.capture_gaps (reason, reinstalled_at)
 VALUES (%(reason)s, clock_timestamp());
 
@@ -191,16 +178,12 @@ WHERE p.capture_gap IS DISTINCT FROM %(reason)s::text;
 
 -- name: note_reinstalled
 -- Note of gaps that the triggers are installed again.
---
--- Parameter: gap_ids.
 UPDATE projector.capture_gaps AS g
 SET reinstalled_at = clock_timestamp()
 WHERE g.gap_id = ANY(%(gap_ids)s);
 
 -- name: close_gaps
 -- Note of gaps that a rebuild has healed them.
---
--- Parameter: gap_ids.
 UPDATE projector.capture_gaps AS g
 SET healed_at = clock_timestamp()
 WHERE g.gap_id = ANY(%(gap_ids)s);
@@ -223,7 +206,6 @@ FROM projector.settings AS s
 WHERE s.name = 'capture_off';
 
 -- name: note_switched_off
--- Parameter: reason.
 INSERT INTO projector.settings (name, value)
 VALUES ('capture_off', %(reason)s)
 ON CONFLICT (name) DO UPDATE SET value = excluded.value;
@@ -299,8 +281,6 @@ DELETE FROM projector.capture_partitions;
 
 -- name: note_partitions
 -- Note the partitions of source tables as they are now, those of partitions too.
---
--- Parameter: tables.
 WITH RECURSIVE tree (partition_id, parent_id, table_name) AS (
     SELECT
         i.inhrelid,
@@ -341,7 +321,6 @@ FROM projector.new_partitions AS n;
 SELECT NOT EXISTS (SELECT FROM {relation}) AS is_empty;
 
 -- name: note_partition
--- Parameters: partition_id, parent_id, table_name.
 INSERT INTO projector.capture_partitions (partition_id, parent_id, table_name)
 VALUES (%(partition_id)s, %(parent_id)s, %(table_name)s)
 ON CONFLICT (partition_id) DO UPDATE SET parent_id = excluded.parent_id, table_name = excluded.table_name;

@@ -46,8 +46,6 @@ WHERE EXISTS (SELECT FROM projector.source_users() AS u WHERE u.user_id = wanted
 
 -- name: find_stored_tenants
 -- Returns: those of the tenants that the read model knows.
---
--- Parameter: tenants.
 SELECT t.user_id
 FROM read_model.tenants AS t
 WHERE t.user_id = any(%(tenants)s::text[])
@@ -141,7 +139,6 @@ INSERT INTO taken_changes (change_id, shard, kind, keys)
 VALUES (0, 0, %(kind)s, %(keys)s::text[]);
 
 -- name: delete_letters
--- Parameters: kind, keys.
 DELETE FROM projector.dead_letters
 WHERE kind = %(kind)s AND key = any(%(keys)s::text[]);
 
@@ -361,7 +358,6 @@ LIMIT 1;
 
 -- name: has_changes
 -- Returns: whether a change waits. This is the cheap look, of some tens of microseconds.
--- Parameter: shards.
 SELECT EXISTS (
     SELECT
     FROM projector.changes AS c
@@ -450,7 +446,6 @@ SELECT
 FROM unnest(%(shards)s::smallint[]) AS wanted (shard);
 
 -- name: stage_tenant
--- Parameter: user_id.
 INSERT INTO stale_tenants (user_id)
 VALUES (%(user_id)s);
 

@@ -343,8 +343,6 @@ ORDER BY found.table_name;
 
 -- name: count_held
 -- Returns: leads and messages that the read model has, and api_keys of a whole tenant.
---
--- Parameters: user_id, customer_phone.
 SELECT
     count(*) AS leads,
     coalesce(sum(l.total_messages), 0)::bigint AS messages,
@@ -520,7 +518,6 @@ WHERE e.finished_at IS NULL
 
 -- name: note
 -- Writes a line into the ledger, and returns its erasure_id. Until it has ended, the line names whom it is for.
--- Parameters: user_id, customer_phone, asked_by.
 INSERT INTO projector.erasures (salt, tenant_hash, lead_hash, asked_by, user_id, customer_phone)
 SELECT
     s.salt,

@@ -209,7 +209,6 @@ ON CONFLICT (table_name) DO UPDATE
     WHERE (o.reason, o.copy) IS DISTINCT FROM (excluded.reason, excluded.copy);
 
 -- name: forget_left_out
--- Parameter: tables.
 DELETE FROM projector.left_out AS o
 WHERE o.table_name = any(%(tables)s::text[]);
 

@@ -228,8 +228,6 @@ ORDER BY bytes DESC;
 -- name: read_api_role
 -- Returns of the role that the API takes: name; exists; unreadable, one of its tables that the role may not read, null
 -- where it may read them all; is_unfiltered, whether row security does not hold for it; and can_create_temporary.
---
--- Parameter: role.
 SELECT
     wanted.role_name AS name,
     r.oid IS NOT NULL AS exists,

@@ -33,13 +33,11 @@ ON CONFLICT (purpose, version) DO UPDATE SET
 RETURNING p.started_at, p.phase, p.after_first, p.after_second;
 
 -- name: move_sweep
--- Parameters: purpose, version, phase, after_first, after_second.
 UPDATE projector.sweep_positions
 SET phase = %(phase)s, after_first = %(after_first)s, after_second = %(after_second)s
 WHERE purpose = %(purpose)s AND version = %(version)s;
 
 -- name: forget_sweep
--- Parameter: purpose.
 DELETE FROM projector.sweep_positions
 WHERE purpose = %(purpose)s;
 
@@ -50,7 +48,6 @@ VALUES (%(kind)s, clock_timestamp(), %(tenants)s, %(leads_total)s)
 RETURNING run_id;
 
 -- name: add_to_run
--- Parameters: run_id, leads, messages.
 UPDATE projector.runs
 SET leads = leads + %(leads)s, messages = messages + %(messages)s
 WHERE run_id = %(run_id)s;
@@ -100,8 +97,6 @@ ORDER BY place, create_command;
 
 -- name: note_built
 -- Notes that a complete build has ended.
---
--- Parameter: version.
 UPDATE read_model.projection
 SET version = %(version)s, built_at = now();
 
@@ -282,13 +277,11 @@ SET days = %(days)s,
 WHERE r.round_id = %(round_id)s;
 
 -- name: postpone_round
--- Parameters: due_at.
 UPDATE projector.verify_rounds AS r
 SET due_at = %(due_at)s
 WHERE r.finished_at IS NULL;
 
 -- name: note_failure
--- Parameter: failure.
 UPDATE projector.verify_rounds AS r
 SET failure = %(failure)s
 WHERE r.finished_at IS NULL;
@@ -482,7 +475,6 @@ SELECT
 
 -- name: count_changes_up_to
 -- Returns: how many changes wait, counted up to a bound: a queue that is far too deep is not read to its end.
--- Parameter: bound.
 SELECT count(*) AS changes
 FROM (SELECT FROM projector.changes LIMIT %(bound)s) AS bounded;
 
@@ -510,7 +502,6 @@ WHERE ctid = any(
 
 -- name: open_shed_gap
 -- Opens the gap of changes that are shed for a rebuild. Capture is intact, so readiness does not change.
--- Parameter: reason.
 INSERT INTO projector.capture_gaps (reason, reinstalled_at)
 VALUES (%(reason)s, clock_timestamp());
 

@@ -43,8 +43,6 @@ GROUP BY d.user_id;
 
 -- name: change_version
 -- Raises the version of a tenant of which something was written. The tenant is locked.
---
--- Parameter: user_id.
 INSERT INTO read_model.tenants AS t (user_id, version, version_id)
 VALUES (%(user_id)s, 1, gen_random_uuid())
 ON CONFLICT (user_id) DO UPDATE SET version = t.version + 1, version_id = excluded.version_id;
@@ -59,8 +57,6 @@ WHERE user_id = %(user_id)s;
 
 -- name: find_old_tombstones
 -- Returns the tenants that have a tombstone of more than so many days.
---
--- Parameter: days.
 SELECT DISTINCT s.user_id
 FROM read_model.lead_tombstones AS s
 WHERE s.deleted_at < now() - make_interval(days => %(days)s)

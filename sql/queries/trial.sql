@@ -2,8 +2,6 @@
 
 -- name: has_database
 -- Returns whether the server has a database.
---
--- Parameter: database.
 SELECT EXISTS (SELECT FROM pg_catalog.pg_database AS d WHERE d.datname = %(database)s);
 
 -- name: has_users
@@ -17,8 +15,6 @@ SELECT EXISTS (SELECT FROM read_model.projection AS p WHERE p.built_at IS NOT NU
 -- name: find_example_lead
 -- Returns user_id and customer_phone of the wanted lead; else of the tenant with most leads its last active one, a
 -- phone number before other identifiers.
---
--- Parameters: user_id, customer_phone.
 SELECT
     l.user_id,
     l.customer_phone
