@@ -63,7 +63,7 @@ def migrate(
     notices += _set_up_search(conn)
     change_tables(conn, lambda: notices.extend(set_up_api_role(conn)))
     change_tables(conn, lambda: notices.extend(set_up_reader_role(conn)))
-    change_tables(conn, lambda: distribution.complete(conn))
+    change_tables(conn, lambda: distribution.grant(conn))
     if capture.switched_off(conn) is None:
         capture.reinstall(conn)
         notices += [
@@ -99,6 +99,7 @@ def _install(
     _run(conn, functions("install/after_tables"))
     if distribute:
         distribution.distribute(conn)
+    distribution.define(conn)
     conn.execute(query("operate", "note_definitions"))
     conn.execute(query("operate", "note_version"), {"version": PROJECTION_VERSION})
     conn.execute(query("operate", "begin_projection"), {"version": PROJECTION_VERSION})
