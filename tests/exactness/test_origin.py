@@ -197,3 +197,16 @@ def test_the_position_of_the_origin_is_behind_what_is_not_on_its_disk_yet(filled
             before = value(conn, "SELECT (pg_current_wal_insert_lsn() - 40)::text")
             _, position, _ = origin.read_moment(conn, [])
             assert value(conn, "SELECT %s::pg_lsn >= %s::pg_lsn", position, before)
+
+
+def test_a_server_without_the_slots_proves_nothing(filled: Platform) -> None:
+    feed_by(filled.conn, WELL.replace("0/5", "FFFFFFFF/0"))
+    follower = Origin(filled.database.url)
+    try:
+        follower.follow(filled.conn)
+    finally:
+        follower.close()
+    assert not follower.has_proved
+    assert value(filled.conn, "SELECT proved_at FROM projector.origin") is None
+    reason = value(filled.conn, "SELECT feed_problem FROM read_model.projection")
+    assert "without the replication slots of leads" in reason
