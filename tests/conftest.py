@@ -46,9 +46,15 @@ for _name in [name for name in os.environ if name.startswith(("LEADS_", "PG")) o
     if _name not in {"LEADS_PG_BIN", GIVEN_SERVER, CITUS, "LEADS_SCHEDULES_FROM"}:
         del os.environ[_name]
 
-# How long an example takes, or its data, depends on what else the machine does.
-settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("tests")
+# How long an example takes, or its data, depends on what else the machine does. Examples share what a fixture gives.
+settings.register_profile(
+    "tests",
+    deadline=None,
+    derandomize=True,
+    max_examples=60,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+settings.register_profile("long", settings.get_profile("tests"), derandomize=False, max_examples=600)
 
 _numbers = count(1)
 
@@ -86,7 +92,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items.sort(key=lambda item: not _is_in_slow_folder(item))
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
+    # Before any test is imported, whose settings begin with these.
+    settings.load_profile("long" if config.getoption("long") else "tests")
     # The collection makes hundreds of thousands of objects, none of which is garbage.
     gc.disable()
     hide_personal_data()

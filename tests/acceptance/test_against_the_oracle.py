@@ -15,7 +15,7 @@ from urllib.parse import unquote_to_bytes
 
 import psycopg
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from psycopg import sql
 
@@ -111,15 +111,6 @@ def compare(platform: Platform, path: str, params: Pairs, expected: Answer) -> N
     assert answers.differences(expected, answer.status_code, answer.get_json()) == [], (path, params)
 
 
-many = settings(
-    max_examples=150,
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
-
-
-@many
 @given(data=st.data())
 def test_list(platform: Platform, model: Model, data: st.DataObject) -> None:
     user_id = data.draw(st.sampled_from([*model.leads, "nobody"]))
@@ -129,7 +120,6 @@ def test_list(platform: Platform, model: Model, data: st.DataObject) -> None:
     compare(platform, queries.path(user_id), params, expected)
 
 
-@many
 @given(data=st.data())
 def test_series(platform: Platform, model: Model, data: st.DataObject) -> None:
     user_id = data.draw(st.sampled_from([*model.leads, "nobody"]))
@@ -138,7 +128,6 @@ def test_series(platform: Platform, model: Model, data: st.DataObject) -> None:
     compare(platform, queries.path(user_id, "stats", "series"), params, expected)
 
 
-@many
 @given(data=st.data())
 def test_messages(platform: Platform, model: Model, data: st.DataObject) -> None:
     user_id = data.draw(st.sampled_from(list(model.leads)))
@@ -149,7 +138,6 @@ def test_messages(platform: Platform, model: Model, data: st.DataObject) -> None
     compare(platform, queries.path(user_id, phone, "messages"), params, expected)
 
 
-@many
 @given(data=st.data())
 def test_single(platform: Platform, model: Model, data: st.DataObject) -> None:
     user_id = data.draw(st.sampled_from([*model.leads, "nobody"]))

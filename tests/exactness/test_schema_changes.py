@@ -280,7 +280,9 @@ def test_a_change_that_changes_no_value_is_no_gap(busy: Platform, other: Connect
     for name, change in HARMLESS.items():
         for half in change.split(";"):
             conn.execute(half.encode())
-        assert capture.find_gap(other) is None, name
+        batch_of(other, 0)
+        capture.note_harmless_changes(other)
+        assert capture.find_gap(conn) is None, name
     for table in captured_tables():
         _write(conn, table, table.columns[-1])
     batch_of(other, 0)

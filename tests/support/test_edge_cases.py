@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl
 
 import psycopg
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from psycopg.rows import TupleRow
 
@@ -144,10 +144,8 @@ def model(shared: psycopg.Connection[TupleRow]) -> Model:
 # Bounds in the wrong order, two names of one thing, and a message of another lead.
 CONTRADICTIONS = frozenset({"from_date", "to_date", "min_total_score", "max_total_score"})
 CONTRADICTIONS |= {"start_date", "end_date", "date", "before", "after"}
-MANY = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
-@MANY
 @given(data=st.data())
 def test_valid_parameters_are_taken(model: Model, data: st.DataObject) -> None:
     words = queries.vocabulary(model, "u")
@@ -158,7 +156,6 @@ def test_valid_parameters_are_taken(model: Model, data: st.DataObject) -> None:
     assert answer.bad <= CONTRADICTIONS
 
 
-@MANY
 @given(data=st.data())
 def test_parameters_survive_the_query_string(model: Model, data: st.DataObject) -> None:
     words = queries.vocabulary(model, "u")
@@ -171,7 +168,7 @@ def test_parameters_are_of_every_kind(model: Model) -> None:
     words = queries.vocabulary(model, "u")
     seen: set[tuple[int, bool]] = set()
 
-    @settings(max_examples=200, deadline=None, database=None, derandomize=True)
+    @settings(max_examples=200, derandomize=True)
     @given(params=queries.list_params(words))
     def look(params: queries.Pairs) -> None:
         answer = list_leads(model, "u", params, NOW)

@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from werkzeug.exceptions import BadRequest
 
@@ -14,8 +14,6 @@ from api.request.parameters import COMMON_QUERY, LIST_QUERY, MESSAGES_QUERY
 from api.request.query import Query
 from api.request.text import LAST_MOMENT
 from tests.oracle.parameters import OF_LIST, OF_MESSAGES, Bound, Reader, milliseconds, read_parameters
-
-many = settings(max_examples=600, deadline=None, derandomize=True)
 
 
 def refused(query: Query[Any], text: str) -> str:
@@ -109,19 +107,16 @@ def agrees(query: Query[Any], known: dict[str, Reader], asked: list[tuple[str, s
             assert found == value
 
 
-@many
 @given(pairs)
 def test_the_list_reads_its_parameters_as_specified(asked: list[tuple[str, str]]) -> None:
     agrees(LIST_QUERY, OF_LIST, asked)
 
 
-@many
 @given(pairs)
 def test_the_messages_read_their_parameters_as_specified(asked: list[tuple[str, str]]) -> None:
     agrees(MESSAGES_QUERY, OF_MESSAGES, asked)
 
 
-@many
 @given(st.binary(max_size=40))
 def test_any_query_string_is_read_or_refused(raw: bytes) -> None:
     for query in (LIST_QUERY, MESSAGES_QUERY):

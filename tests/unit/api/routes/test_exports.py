@@ -11,7 +11,7 @@ from unittest.mock import patch
 import psycopg
 import pytest
 from flask.testing import FlaskClient
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from api.database.errors import NO_TEMPORARY_FILE
@@ -97,11 +97,6 @@ def as_row(document: dict[str, Any]) -> dict[str, str]:
     }
 
 
-@settings(
-    max_examples=60,
-    derandomize=True,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
 @given(data=st.data())
 def test_leads_that_match_in_each_order(client: FlaskClient, library: Library, data: st.DataObject) -> None:
     user_id = data.draw(st.sampled_from([library.tenant, *library.model.leads, "nobody"]))

@@ -6,7 +6,7 @@ from urllib.parse import quote, urljoin
 
 import pytest
 from flask.testing import FlaskClient
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from api.plan.list.statement import list_statement
@@ -47,11 +47,6 @@ def words(library: Library) -> queries.Vocabulary:
     return queries.vocabulary(library.model, library.tenant)
 
 
-@settings(
-    max_examples=300,
-    derandomize=True,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
 @given(data=st.data())
 def test_every_page(
     client: FlaskClient,
