@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
-from tests.browser.conftest import Serve, View
+from tests.browser.conftest import View
 from tests.browser.world import TENANT, Site, World
 from tests.support.running import wait_for
 
@@ -222,16 +222,3 @@ def test_two_viewers_stay_within_the_limit(site: Site, view: View) -> None:
         assert over == 0, json.dumps(refused)
         # Neither starves, and with room each asks every two seconds.
         assert min(asked) >= min(590, 20 * int(amount) * 0.25), json.dumps(refused)
-
-
-def test_a_small_limit_is_kept_by_two_real_viewers(many: World, serve: Serve, view: View) -> None:
-    site = serve(many.database, rate_limit="16 per minute")
-    statuses: list[int] = []
-    pages = [view(f"{site.url}/") for _ in range(2)]
-    for page in pages:
-        page.on(
-            "response", lambda answer: statuses.append(answer.status) if "/users/" in answer.url else None
-        )
-        expect(page.locator("#leads tbody tr")).to_have_count(40)
-    wait_for_ticks(pages[0], lambda: len(statuses) >= 4)
-    assert 429 not in statuses

@@ -49,3 +49,8 @@ def series(page: str) -> set[str]:
     for name, kind in _TYPE.findall(page):
         found |= {f"{name}_{part}" for part in ("bucket", "count", "sum")} if kind == "histogram" else {name}
     return found
+
+
+def metrics_in(expression: str) -> set[str]:
+    """The metrics that an expression reads."""
+    return set(re.findall(r"\b(?:leads|process)_\w+", expression))

@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.monitoring.exposed import page_of_api, page_of_projector, series
-from tests.monitoring.expressions import metrics_in
+from tests.monitoring.exposed import metrics_in, page_of_api, page_of_projector, series
 from tests.support.commands import ROOT
 from tests.support.server import Database
 
@@ -36,10 +35,6 @@ class Case:
     at: str = "20m"
     shown: dict[str, str] = field(default_factory=dict)
     labels: dict[str, str] = field(default_factory=dict)
-
-
-def gauge(name: str, firing: float, silent: float, **shown: str) -> Case:
-    return Case({name: f"{firing}x3000"}, {name: f"{silent}x3000"}, shown=shown)
 
 
 DURATION, VALUE = "{{ $value | humanizeDuration }}", "{{ $value }}"

@@ -2,7 +2,6 @@
 
 import re
 import subprocess
-from pathlib import Path
 
 import pytest
 
@@ -36,12 +35,11 @@ def check(page: str) -> None:
 
 
 @pytest.mark.prometheus
-def test_promtool_finds_nothing_in_the_page_of_the_api(tmp_path: Path) -> None:
+def test_promtool_finds_nothing_in_the_page_of_the_api() -> None:
     from api.observe import meters  # noqa: PLC0415
 
     meters.count_response("/users/<user_id>/leads", 200, 0.01)
     check(page_of_api())
-    assert tmp_path.is_dir()
 
 
 @pytest.mark.prometheus
@@ -49,9 +47,3 @@ def test_promtool_finds_nothing_in_the_page_of_the_projector(database: Database)
     with database.connect() as conn:
         build(conn)
     check(page_of_projector(database))
-
-
-@pytest.mark.prometheus
-def test_promtool_finds_what_it_is_asked_for() -> None:
-    with pytest.raises(AssertionError):
-        check("# HELP a_milliseconds_count x\n# TYPE a_milliseconds_count gauge\na_milliseconds_count 1\n")

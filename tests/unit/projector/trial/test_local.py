@@ -3,15 +3,8 @@
 import dataclasses
 import shlex
 import socket
-import subprocess
 import sys
 import sysconfig
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -19,87 +12,12 @@ import pytest
 import projector as projector_package
 from projector import config
 from projector.trial.postgres import local
-from projector.trial.postgres.embedded import EmbeddedServer
 from projector.trial.postgres.ports import free_port
-from tests.support.commands import ROOT, environment, projector
-from tests.support.patience import PATIENCE
+from tests.support.commands import ROOT, projector
 from tests.support.running import write_conversations, write_source
 from tests.unit.projector.recovering import Connection, healed
 
 TENANT = "789895c8-4bd6-43e9-bfea-a4171ec47197"
-
-
-@dataclass
-class Running:
-    """A started `projector local`, in a process group of its own as at a terminal."""
-
-    process: subprocess.Popen[str]
-    port: int
-    output: Path
-
-    def said(self) -> str:
-        return self.output.read_text()
-
-    def wait_for(self, words: str) -> None:
-        deadline = time.monotonic() + PATIENCE
-        while words not in self.said():
-            assert self.process.poll() is None, self.said()
-            assert time.monotonic() < deadline, self.said()
-            time.sleep(0.05)
-
-    def get(self, path: str) -> int:
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=PATIENCE) as answer:
-                return int(answer.status)
-        except urllib.error.HTTPError as error:
-            return error.code
-
-    def children(self) -> dict[int, str]:
-        """The command lines of the other processes of its group; of those that run, not of any that has just ended."""
-        listed = subprocess.run(
-            ["ps", "-e", "-o", "pid=,pgid=,stat=,args="], check=True, capture_output=True, text=True
-        ).stdout
-        rows = [line.split(None, 3) for line in listed.splitlines()]
-        group = str(self.process.pid)
-        return {
-            int(pid): args
-            for pid, of_group, state, args in rows
-            if of_group == group and pid != group and not state.startswith("Z")
-        }
-
-
-@contextmanager
-def running(folder: Path, **settings: str) -> Iterator[Running]:
-    port = free_port()
-    output = folder / f"output-{port}"
-    with output.open("w") as file:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "projector", "local"],
-            cwd=folder,
-            env=environment(PORT=str(port), **settings),
-            stdin=subprocess.DEVNULL,
-            stdout=file,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        )
-    started = Running(process, port, output)
-    try:
-        yield started
-    finally:
-        if process.poll() is None:
-            process.terminate()
-            process.wait(PATIENCE)
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Iterator[Path]:
-    """An empty folder; the database that is made in it is deleted afterwards."""
-    # The user who runs PostgreSQL passes through these.
-    for path in (tmp_path, *tmp_path.parents[:2]):
-        path.chmod(0o755)
-    yield tmp_path
-    EmbeddedServer(tmp_path / ".leads").remove()
 
 
 def test_what_cannot_start_is_told_in_one_sentence(tmp_path: Path) -> None:
