@@ -2,17 +2,19 @@
 
 import os
 import platform
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import orjson
 
 from tests.benchmarks import load
 from tests.benchmarks.core import Row, Sample
-from tests.benchmarks.fixtures import Bench
+from tests.benchmarks.fixtures import Bench, value
 from tests.benchmarks.goals import GOALS, Goal
 
 _HOW = (
@@ -22,46 +24,36 @@ _HOW = (
 _PACKAGES = ("flask", "granian", "psycopg", "sqlalchemy", "orjson", "flask-limiter")
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
-    """Where the figures were taken."""
-
-    taken_at: str
-    machine: str
-    cores: int
-    memory_gb: float
-    load_before: float
-    versions: dict[str, str]
-    size: dict[str, object]
-    load_generator: str
+Context = dict[str, Any]
+"""Where the figures were taken."""
 
 
 def context(bench: Bench, load_before: float) -> Context:
     """Return this machine, these versions, this size."""
     with bench.main.connect() as conn:
-        row = conn.execute("SHOW server_version").fetchone()
-    versions = {"PostgreSQL": str(row[0]) if row else "?", "Python": platform.python_version()}
-    return Context(
-        taken_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        machine=f"{_processor()}, {platform.system()} {platform.release()}",
-        cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
-        memory_gb=round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
-        load_before=load_before,
-        versions=versions | {name: version(name) for name in _PACKAGES},
-        size=asdict(bench.size),
-        load_generator=load.generator(),
-    )
+        server = str(value(conn, "SHOW server_version"))
+    versions = {"PostgreSQL": server, "Python": platform.python_version()}
+    return {
+        "taken_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": f"{_processor()}, {platform.system()} {platform.release()}",
+        "cores": os.cpu_count(),
+        "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
+        "load_before": load_before,
+        "versions": versions | {name: version(name) for name in _PACKAGES},
+        "size": asdict(bench.size),
+        "load_generator": load.generator(),
+    }
 
 
 def write(folder: Path, context: Context, cases: Mapping[str, list[Row]], failures: Mapping[str, str]) -> str:
     """Write both files, and return the table."""
     folder.mkdir(parents=True, exist_ok=True)
     text = table(context, cases, failures)
-    name = f"benchmark-{context.size['name']}"
+    name = f"benchmark-{context['size']['name']}"
     (folder / f"{name}.md").write_text(text, "utf-8")
     rows = _all(cases)
     found = {
-        "context": asdict(context),
+        "context": context,
         "goals": {key: asdict(goal) | {"met": _is_met(key, rows)} for key, goal in GOALS.items()},
         "rows": [row.as_dict(case) for case, own in cases.items() for row in own],
         "failures": failures,
@@ -72,16 +64,16 @@ def write(folder: Path, context: Context, cases: Mapping[str, list[Row]], failur
 
 def table(context: Context, cases: Mapping[str, list[Row]], failures: Mapping[str, str]) -> str:
     """Return everything in one readable text."""
-    versions = ", ".join(f"{name} {number}" for name, number in context.versions.items())
-    size = context.size
+    versions = ", ".join(f"{name} {number}" for name, number in context["versions"].items())
+    size = context["size"]
     where = (
-        f"{context.taken_at}; {context.machine}; {context.cores} cores, {context.memory_gb} GB, "
-        f"load {context.load_before:.1f} before; {versions}; requests by {context.load_generator}."
-    )
+        "{taken_at}; {machine}; {cores} cores, {memory_gb} GB, load {load_before:.1f} before; "
+        f"{versions}; requests by {{load_generator}}."
+    ).format_map(context)
     data = (
-        f"{size['big']:,} leads in the largest tenant, {size['messages_per_lead']:g} messages a lead on average; "
-        f"{size['rounds']} rounds that take turns, {size['pairs']} for the writers."
-    )
+        "{big:,} leads in the largest tenant, {messages_per_lead:g} messages a lead on average; "
+        "{rounds} rounds that take turns, {pairs} for the writers."
+    ).format_map(size)
     lines = [
         f"# Benchmark, size {size['name']}",
         "",
@@ -163,11 +155,7 @@ def _number(value: float) -> str:
 
 
 def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    return next(
-        (line.partition(":")[2].strip() for line in lines if line.startswith("model name")),
-        platform.machine(),
-    )
+    """Return the name of the processor, as Linux knows it."""
+    about = Path("/proc/cpuinfo")
+    found = re.search(r"^model name\s*: (.+)$", about.read_text() if about.exists() else "", re.MULTILINE)
+    return found[1] if found else platform.machine()

@@ -12,10 +12,6 @@ MOST_LINES = 60
 LARGE_FOLDERS = {
     "api/page/static": 25,  # The modules that a browser loads as they are.
 }
-# Functions that are longer, each with its reason.
-LONG_FUNCTIONS = {
-    "projector/trial/demo/__init__.py load",  # It is being shortened.
-}
 # What the documentation of a package tells a subclass to define, in spite of the name.
 DOCUMENTED = {"marshmallow.fields.Field._deserialize"}
 
@@ -45,7 +41,6 @@ def test_a_function_is_short() -> None:
             for node in ast.walk(ast.parse(path.read_text("utf-8")))
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
             and (length := (node.end_lineno or 0) - node.lineno + 1) > MOST_LINES
-            and f"{name_of(path)} {node.name}" not in LONG_FUNCTIONS
         ],
         f"More than {MOST_LINES} lines; make a function of a part that has a name:",
     )

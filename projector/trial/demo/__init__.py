@@ -11,7 +11,7 @@ object, such as `{"seconds": -104401}`, counts from the midnight at which the da
 
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from time import monotonic
@@ -100,17 +100,13 @@ def load(  # noqa: PLR0913  # An argument for each option of the command.
     began = monotonic()
     _check_sizes(tenants, leads, messages_per_lead)
     now = datetime.combine(today, time.min, UTC)
-    if tenants:
-        made = [_benchmark_tenant(number, leads, messages_per_lead, seed) for number in range(1, tenants + 1)]
-        user_ids = [tenant.user_id for tenant in made]
-    else:
-        made = [
-            Tenant(SHOWCASE_USER_ID, "Meridian Living", "team@meridian.example", leads, messages_per_lead)
-        ]
-        user_ids = [REFERENCE_USER_ID, SHOWCASE_USER_ID]
+    showcase = Tenant(SHOWCASE_USER_ID, "Meridian Living", "team@meridian.example", leads, messages_per_lead)
+    numbers = range(1, tenants + 1)
+    made = [_benchmark_tenant(number, leads, messages_per_lead, seed) for number in numbers] or [showcase]
+    user_ids = [*([] if tenants else [REFERENCE_USER_ID]), *(tenant.user_id for tenant in made)]
     total = leads * len(made) + (0 if tenants else _REFERENCE_LEADS)
     whole: AbstractContextManager[object] = nullcontext() if tenants else conn.transaction()
-    try:
+    with _explained():
         _refuse_present(conn, user_ids)
         writer = _Writer(conn)
         progress.start("Loading demo leads", total, "leads")
@@ -120,18 +116,20 @@ def load(  # noqa: PLR0913  # An argument for each option of the command.
                     writer.add(_reference_rows(now))
                     progress.advance(_REFERENCE_LEADS)
                 for tenant in made:
-                    maker = TenantMaker(tenant, seed, now)
-                    writer.add(maker.account())
-                    for number in range(leads):
-                        writer.add(maker.lead(number))
-                        if (number + 1) % _LEADS_PER_NOTE == 0:
-                            progress.advance(_LEADS_PER_NOTE)
-                    progress.advance(leads % _LEADS_PER_NOTE)
+                    _add_tenant(writer, TenantMaker(tenant, seed, now), leads, progress)
                 writer.write()
         finally:
             progress.finish()
         # A rebuild is likely to be next.
         conn.execute(f"ANALYZE {', '.join(source_names(conn)[table] for table in TABLES)}".encode())
+    return DemoReport(tuple(user_ids), total, dict(writer.written), monotonic() - began)
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Raise the errors of PostgreSQL that say something about the source tables as errors that say what to do."""
+    try:
+        yield
     except errors.UniqueViolation as error:
         raise ProjectorError(
             f"Rows with the ids of demo rows are already there: {error.diag.message_detail} "
@@ -142,7 +140,6 @@ def load(  # noqa: PLR0913  # An argument for each option of the command.
             f"The source tables are not complete: {error.diag.message_primary}. "
             "Run `python -m projector migrate --create-source` in an empty database first.",
         ) from error
-    return DemoReport(tuple(user_ids), total, dict(writer.written), monotonic() - began)
 
 
 class _Writer:
@@ -179,6 +176,15 @@ class _Writer:
         for table, rows in self._rows.items():
             self.written[table] += len(rows)
             rows.clear()
+
+
+def _add_tenant(writer: _Writer, maker: TenantMaker, leads: int, progress: Progress) -> None:
+    writer.add(maker.account())
+    for first in range(0, leads, _LEADS_PER_NOTE):
+        noted = range(first, min(first + _LEADS_PER_NOTE, leads))
+        for number in noted:
+            writer.add(maker.lead(number))
+        progress.advance(len(noted))
 
 
 def _check_sizes(tenants: int, leads: int, messages_per_lead: float) -> None:
