@@ -2,8 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
-from math import exp, log, sqrt
-from statistics import NormalDist, mean, median, stdev
+from statistics import median
 from time import perf_counter
 from typing import Any
 
@@ -39,15 +38,6 @@ class Sample:
     def times(self, factor: float) -> "Sample":
         """Return every value multiplied."""
         return Sample(tuple(value * factor for value in self.values))
-
-    def interval(self) -> tuple[float, float]:
-        """Return where the mean ratio lies with 95 % confidence, by its logarithms."""
-        logs = [log(value) for value in self.values]
-        # The 97.5 % quantile of Student's t, by the usual expansion around the normal one.
-        freedom, z = len(logs) - 1, NormalDist().inv_cdf(0.975)
-        student = z + (z**3 + z) / (4 * freedom) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * freedom**2)
-        half = student * stdev(logs) / sqrt(len(logs))
-        return exp(mean(logs) - half), exp(mean(logs) + half)
 
 
 def once(value: float) -> Sample:
@@ -121,19 +111,7 @@ class Row:
 
     def as_dict(self, case: str) -> dict[str, Any]:
         """Return it for the JSON file."""
-        return {
-            "case": case,
-            "what": self.what,
-            "unit": self.unit,
-            "ours": _summary(self.ours),
-            "baseline": self.baseline_name,
-            "baseline_values": _summary(self.baseline),
-            "ratio": _summary(self.ratio),
-            "goal": None if self.goal is None else asdict(self.goal),
-            "goal_on": "value" if self.absolute else "ratio",
-            "met": self.is_met,
-            "note": self.note,
-        }
+        return asdict(self) | {"case": case, "ratio": asdict(self.ratio), "met": self.is_met}
 
 
 def compare(  # noqa: PLR0913  # What a row is made of.
@@ -152,8 +130,3 @@ def compare(  # noqa: PLR0913  # What a row is made of.
     found = interleave(rounds, {"": ours, **arms}, warm_up=warm_up)
     for name, (_, goal) in baselines.items():
         yield Row(what, unit, found[""], name, found[name], goal, absolute=absolute and bool(goal), note=note)
-
-
-def _summary(sample: Sample) -> dict[str, Any]:
-    least, greatest = sample.spread
-    return {"median": sample.median, "min": least, "max": greatest, "values": list(sample.values)}

@@ -224,25 +224,33 @@ def value(conn: Connection, query: str, *values: object) -> Any:  # noqa: ANN401
 
 
 @contextmanager
-def projector(database: Database, *arguments: str, **settings: str) -> Iterator["subprocess.Popen[bytes]"]:
-    """Start `python -m projector`, `run` unless arguments are given, and end it at the end."""
+def running(*arguments: str, **settings: str) -> Iterator["subprocess.Popen[bytes]"]:
+    """Start `python -m` with these arguments and settings, and end it at the end."""
     with subprocess.Popen(
-        [sys.executable, "-m", "projector", *(arguments or ("run",))],
+        [sys.executable, "-m", *arguments],
         cwd=ROOT,
-        env=environment(DATABASE_URL=database.url, LEADS_VERIFY_DAYS="off", **settings),
+        env=environment(**settings),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     ) as process:
         try:
             yield process
-            if process.poll():
-                raise RuntimeError(f"`python -m projector` ended with {process.returncode}.")
         finally:
             process.terminate()
             try:
                 process.wait(PATIENCE)
             except subprocess.TimeoutExpired:
                 process.kill()
+
+
+@contextmanager
+def projector(database: Database, *arguments: str, **settings: str) -> Iterator["subprocess.Popen[bytes]"]:
+    """Start `python -m projector`, `run` unless arguments are given, and end it at the end."""
+    command = ("projector", *(arguments or ("run",)))
+    with running(*command, DATABASE_URL=database.url, LEADS_VERIFY_DAYS="off", **settings) as process:
+        yield process
+        if process.poll():
+            raise RuntimeError(f"`python -m projector` ended with {process.returncode}.")
 
 
 _MESSAGE = (

@@ -1,7 +1,6 @@
 """The API as a user starts it, the servers that it is compared with, and what a request takes from a processor."""
 
 import subprocess
-import sys
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,8 +13,7 @@ from urllib.parse import urlsplit
 from projector.trial.postgres.ports import free_port
 from tests.benchmarks import load, usage
 from tests.benchmarks.core import Arm
-from tests.benchmarks.fixtures import PATIENCE, Bench, Database
-from tests.support.commands import ROOT, environment
+from tests.benchmarks.fixtures import PATIENCE, Bench, Database, running
 
 # The limiter counts and never refuses.
 LIMIT = "1000000000 per minute"
@@ -75,24 +73,11 @@ def serving(
 ) -> Iterator[Server]:
     """Start `python -m <module>` on a port of its own, and give it once it answers."""
     port = free_port()
-    process = subprocess.Popen(
-        [sys.executable, "-m", module, *arguments],
-        cwd=ROOT,
-        env=environment(DATABASE_URL=database.url, PORT=str(port), LEADS_RATE_LIMIT=LIMIT, **settings),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    server = Server(process, f"http://127.0.0.1:{port}")
-    try:
+    known = {"DATABASE_URL": database.url, "PORT": str(port), "LEADS_RATE_LIMIT": LIMIT}
+    with running(module, *arguments, **known, **settings) as process:
+        server = Server(process, f"http://127.0.0.1:{port}")
         _wait(server, probe)
         yield server
-    finally:
-        process.terminate()
-        try:
-            process.wait(PATIENCE)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
 
 
 @contextmanager

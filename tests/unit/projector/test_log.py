@@ -4,8 +4,6 @@ import json
 import subprocess
 import sys
 
-import pytest
-
 from tests.support.commands import environment
 
 SCRIPT = """
@@ -97,24 +95,6 @@ def test_a_line_names_the_customer_where_that_is_wanted() -> None:
         "no space",
     ]
     assert "KeyError: '49151000001'" in found[4]["exception"]
-
-
-@pytest.mark.parametrize("form", ["json", "auto"])
-def test_json_lines_off_a_terminal(form: str) -> None:
-    found = [json.loads(line) for line in run(SCRIPT, "INFO", form)]
-    assert [entry["event"] for entry in found] == ["refreshed", "missed by 3 s", "failed"]
-    assert found[0]["leads"] == 3
-    assert found[0]["level"] == "info"
-    assert found[0]["timestamp"].endswith("Z")
-    assert "ZeroDivisionError" in found[2]["exception"]
-
-
-def test_text_when_asked_for_without_colours_off_a_terminal() -> None:
-    found = "\n".join(run(SCRIPT, "DEBUG", "text"))
-    assert "refreshed" in found
-    assert "leads=3" in found
-    assert "taken" in found
-    assert "\x1b" not in found
 
 
 def test_the_level_is_for_our_own_logs() -> None:

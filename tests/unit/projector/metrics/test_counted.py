@@ -43,13 +43,3 @@ def test_each_error_of_a_job_is_counted_though_it_is_logged_once(
     jobs.end()
     found = {name: value("leads_projector_job_errors_total", name=name) - before[name] for name in names}
     assert found == {**dict.fromkeys(names, 0), "verify": 2}
-
-
-def test_the_program_names_its_version() -> None:
-    [version] = [
-        sample.labels["version"]
-        for metric in REGISTRY.collect()
-        for sample in metric.samples
-        if sample.name == "leads_build_info" and sample.labels["program"] == "projector"
-    ]
-    assert value("leads_build_info", program="projector", version=version) == 1

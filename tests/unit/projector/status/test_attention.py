@@ -91,15 +91,6 @@ def test_a_queue_that_nobody_takes_needs_a_person(built: Connection) -> None:
     assert "has waited for 60 min" in one_sentence(lagging)
 
 
-def test_freshness_ahead_of_the_clock_needs_a_person(built: Connection) -> None:
-    built.execute("UPDATE read_model.freshness SET as_of = now() + interval '1 day'")
-    write_conversations(built, 1, first=2)
-    built.execute("UPDATE projector.changes SET queued_at = now() + interval '1 day'")
-    status = read_status(built)
-    assert "comes in 24 h: the server's clock was set back" in one_sentence(status)
-    assert status.queue.lag == 0
-
-
 def test_another_projection_version_needs_a_person_where_no_rebuild_is_under_way(built: Connection) -> None:
     built.execute("UPDATE read_model.projection SET version = 'another'")
     status = read_status(built)

@@ -18,7 +18,7 @@ from projector.report.progress import QUIET
 from projector.sweep.verify import verify
 from tests.support.commands import projector
 from tests.support.patience import PATIENCE
-from tests.support.running import running_scheduler, value, wait_for, wait_until, write_conversations
+from tests.support.running import value, wait_until, write_conversations
 from tests.support.server import Database
 from tests.unit.projector.status.reading import Connection, one_sentence, refresh_now
 
@@ -63,37 +63,10 @@ def test_queue_and_lag_are_exact(built: Connection) -> None:
     assert find_attention(status) == []
 
 
-def test_a_running_scheduler_is_seen(database: Database, built: Connection, tmp_path: Path) -> None:
-    assert read_status(built).schedulers.sessions == 0
-    with running_scheduler(database.url, tmp_path) as scheduler:
-        wait_for(lambda: read_status(built).schedulers.sessions >= 2, "its sessions")
-        assert scheduler.terminate() == 0
-    assert "none connected" in render(read_status(built))
-
-
 def test_a_rebuild_of_another_database_is_not_ours(built: Connection, make_database: MakeDatabase) -> None:
     with make_database(None).connect() as holder:
         holder.execute("SELECT pg_advisory_lock(%s, 0)", (locks.REBUILD,))
         assert read_status(built).rebuild_state == "none"
-
-
-def test_the_last_run_of_each_kind_is_told_with_rows_and_seconds(
-    database: Database, built: Connection
-) -> None:
-    write_conversations(built, 1, first=2)
-    refresh_now(database)
-    runs = {run.kind: run for run in read_status(built).runs}
-    assert set(runs) == {"refresh", "rebuild"}
-    assert (runs["refresh"].outcome, runs["refresh"].leads) == ("done", 1)
-    assert runs["refresh"].seconds > 0
-    assert "Last refresh" in render(read_status(built))
-
-
-def test_sizes_are_of_our_tables(built: Connection) -> None:
-    sizes = {size.table_name: size.bytes for size in read_status(built).sizes}
-    assert sizes["read_model.leads"] > 0
-    assert "projector.changes" in sizes
-    assert not [name for name in sizes if not name.startswith(("read_model.", "projector."))]
 
 
 def test_a_dead_letter_is_set_aside_listed_retried_and_gone(database: Database, built: Connection) -> None:
@@ -184,33 +157,6 @@ def test_a_rebuild_is_running_or_interrupted_by_who_holds_its_lock(
     assert "interrupted" in one_sentence(status)
 
 
-def test_as_json_it_has_the_same(database: Database, built: Connection, tmp_path: Path) -> None:
-    done = projector(tmp_path, "--database-url", database.url, "status", "--json")
-    assert done.returncode == 0
-    found = json.loads(done.stdout)
-    assert found["attention"] == []
-    assert found["capture"]["state"] == "intact"
-    assert found["projection"]["built_version"] == found["projection"]["version"] == PROJECTION_VERSION
-    assert found["queue"]["changes"] == 0
-    assert found["as_of"].endswith("Z") or "+00:00" in found["as_of"]
-    assert value(built, "SELECT %s::timestamptz = as_of FROM read_model.freshness", found["as_of"])
-
-
-def test_a_verify_of_everything_proves_it_and_one_of_a_tenant_does_not(
-    database: Database, built: Connection
-) -> None:
-    with database.connect() as own:
-        verify(own, tenants=["u"], sample=None, heal=False, progress=QUIET)
-        verify(own, tenants=None, sample=5, heal=False, progress=QUIET)
-        assert read_status(built).verification.proved is None
-        verify(own, tenants=None, sample=None, heal=False, progress=QUIET)
-    found = read_status(built).verification
-    assert found.proved is not None
-    assert (found.proved.leads, found.proved.left_out, found.proved.differences) == (1, 0, 0)
-    assert as_dict(read_status(built))["verify"]["proved_at"] == found.proved.finished_at
-    assert value(built, "SELECT proved_at FROM read_model.projection") == found.proved.finished_at
-
-
 def test_what_differs_is_counted_and_the_first_is_named(database: Database, built: Connection) -> None:
     built.execute("UPDATE read_model.leads SET lead_status = 'Hot', total_score = 4")
     with database.connect() as own:
@@ -257,17 +203,6 @@ def test_a_stranger_who_stops_the_projector_is_named(
         done = projector(tmp_path, "--database-url", url_of(built), "status", "--json")
         assert done.returncode == 1
         assert [held["pid"] for held in json.loads(done.stdout)["locks"]] == [pid]
-
-
-def test_a_session_of_ours_is_shown_and_needs_nobody(built: Connection) -> None:
-    own = Database(url_of(built), built.info.dbname)
-    with own.connect(application_name="leads-projector rebuild") as conn:
-        take(conn, locks.JOB, locks.VERIFY_JOB)
-        status = read_status(built)
-        assert find_attention(status) == []
-        [holder] = status.lock_holders
-        assert holder.is_ours
-        assert f"process {conn.info.backend_pid}, leads-projector rebuild" in render(status)
 
 
 def test_a_definition_that_was_replaced_by_hand_is_named(built: Connection, other: Connection) -> None:

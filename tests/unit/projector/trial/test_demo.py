@@ -3,7 +3,6 @@
 `tests/acceptance/test_reference.py` shows that the reference's tenant is as printed.
 """
 
-import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -174,15 +173,6 @@ def test_the_showcase_has_rows_of_every_kind(full: Connection) -> None:
     assert count(full, f"{PER_LEAD} user_id = '{demo.SHOWCASE_USER_ID}'") == demo.DEFAULT_LEADS
 
 
-def test_ids_names_and_texts_look_as_in_the_reference(full: Connection) -> None:
-    pattern = {"user": r"wamid\.HBg[A-Za-z0-9+/]{50,70}={0,2}", "agent": r"out-\d{13}-[a-z0-9]{9}"}
-    for message_id, sender, text in rows(full, "SELECT message_id, sender, text FROM messages"):
-        assert re.fullmatch(pattern[sender], message_id)
-        assert 10 <= len(text) <= 200, text
-        assert "{" not in text, text
-    assert count(full, "contacts WHERE name ~ '[_=]' OR email !~ '^$|^[a-z0-9._-]+@[a-z.]+$'") == 0
-
-
 def test_same_seed_and_day_make_the_same_rows_and_others_do_not(
     make_database: Callable[[Database | None], Database], source_template: Database
 ) -> None:
@@ -227,14 +217,6 @@ def test_benchmark_tenants_have_the_asked_size_and_come_beside_others(source: Co
     reports = [load(source, **{"tenants": 1, "leads": 20, **other}) for other in others]
     assert len({*report.user_ids, *(one for report in reports for one in report.user_ids)}) == 6
     assert reports[-1].messages == 0
-
-
-def test_a_long_conversation_is_written_in_pieces(source: Connection) -> None:
-    report = load(source, tenants=1, leads=3, messages_per_lead=30_000)
-    found = rows(source, "SELECT count(DISTINCT xmin::text), max(timestamp) - min(timestamp) FROM messages")
-    assert found[0][0] > 1
-    assert found[0][1] < timedelta(days=400)
-    assert report.rows == {table: count(source, table) for table in demo.TABLES}
 
 
 def test_progress_adds_up_and_an_interrupted_demo_leaves_nothing(source: Connection) -> None:
