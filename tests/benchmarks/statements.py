@@ -48,7 +48,7 @@ class Reader:
 
     def total(self, bound: BoundStatement[ListRow]) -> int:
         """Return the total that a list has."""
-        return int(self.fetch(bound)[0][ListRow._fields.index("total")])
+        return ListRow(*self.fetch(bound)[0]).total
 
     def rows(self, query: str, *values: object) -> list[Any]:
         """Return all rows of a statement of ours."""
