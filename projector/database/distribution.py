@@ -7,6 +7,7 @@ So its queue rows can be gone while readers do not see its rows yet.
 
 import re
 from collections.abc import Iterator
+from typing import cast
 
 import psycopg
 from psycopg.rows import TupleRow
@@ -30,19 +31,13 @@ _COMMENT = re.compile(r"^\s*--.*\n?", re.MULTILINE)
 
 
 class OwnConnection(psycopg.Connection[TupleRow]):
-    """A connection that knows whether the database has Citus, and whether the read model is distributed by it."""
+    """A connection that knows whether the database has Citus, and whether the read model is distributed by it.
+
+    projector.database.connect makes no other.
+    """
 
     has_citus = False
     is_distributed = False
-
-
-def own_connection(conn: Connection) -> OwnConnection:
-    """Return the connection; raises TypeError for one that projector.database.connect has not made."""
-    if not isinstance(conn, OwnConnection):
-        raise TypeError(
-            "This connection does not know whether there is Citus: use projector.database.connect.connect()."
-        )
-    return conn
 
 
 def recognize(conn: OwnConnection) -> None:
@@ -57,7 +52,7 @@ def recognize(conn: OwnConnection) -> None:
 
 def is_distributed(conn: Connection) -> bool:
     """Return whether the rows of the read model are on several servers."""
-    return own_connection(conn).is_distributed
+    return cast("OwnConnection", conn).is_distributed
 
 
 def fence(conn: Connection) -> str:
@@ -77,7 +72,7 @@ def staged_tenants(conn: Connection) -> list[str]:
 
 def prepare_to_change(conn: Connection) -> None:
     """Let the caller's transaction change tables on the servers of Citus one by one, if there is Citus."""
-    if own_connection(conn).has_citus:
+    if cast("OwnConnection", conn).has_citus:
         conn.execute("SELECT set_config('citus.multi_shard_modify_mode', 'sequential', true)")
         # With it, Citus would take the schema for that of a tenant.
         conn.execute("SELECT set_config('citus.enable_schema_based_sharding', 'off', true)")
@@ -85,7 +80,7 @@ def prepare_to_change(conn: Connection) -> None:
 
 def statements(conn: Connection, text: str) -> Iterator[str]:
     """Return the statements of a text one by one where there is Citus, which takes no DDL otherwise; else the text."""
-    if not own_connection(conn).has_citus:
+    if not cast("OwnConnection", conn).has_citus:
         yield text
         return
     for found in _STATEMENT.finditer(text):
@@ -99,7 +94,7 @@ def distribute(conn: Connection) -> None:
 
     A table that is distributed already stays as it is. Raises ConfigurationError where there is no Citus.
     """
-    own = own_connection(conn)
+    own = cast("OwnConnection", conn)
     if not own.has_citus:
         raise ConfigurationError(_NO_CITUS)
     conn.execute(query("distribution", "distribute_tables"), prepare=False)
@@ -149,14 +144,6 @@ def is_finished(conn: Connection) -> bool:
             raise RightsError(_NO_RIGHT.format(login=conn.info.user)) from error
         before &= _unfinished(conn)
     return not before
-
-
-def require_finished(conn: Connection) -> None:
-    """Raise OperationalError where a server of Citus has not finished what was committed before."""
-    if not is_finished(conn):
-        raise psycopg.OperationalError(
-            "a server of Citus cannot be reached, or has not finished what was committed"
-        )
 
 
 def _unfinished(conn: Connection) -> set[TupleRow]:

@@ -21,7 +21,7 @@ from projector.core.source_reads import (
     source_files,
 )
 from projector.database import locks
-from projector.database.distribution import require_finished
+from projector.database.distribution import is_finished
 from projector.database.sql import PROJECTION_VERSION, query, steps
 from projector.report.errors import BlockedError
 from projector.report.progress import Progress
@@ -85,7 +85,8 @@ def note_built(conn: Connection, since: datetime) -> None:
 
     Raises OperationalError where a server has not finished what was built.
     """
-    require_finished(conn)
+    if not is_finished(conn):
+        raise psycopg.OperationalError("a server cannot be reached, or has not finished what was committed")
     with conn.transaction():
         conn.execute(query("sweep", "note_built"), {"version": PROJECTION_VERSION})
         conn.execute(query("sweep", "begin_freshness"), {"since": since, "shards": len(locks.SHARDS)})

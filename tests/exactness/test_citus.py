@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from random import Random
 from urllib.parse import quote
 
@@ -12,11 +13,14 @@ from psycopg.rows import TupleRow
 from api.app import create_app
 from api.config import Config
 from projector.observe.status import find_attention, read_status
+from projector.operate.erase import Target, erase
+from projector.operate.explain import explain_lead
 from projector.operate.install import migrate
 from projector.operate.uninstall import uninstall
 from projector.report.errors import BlockedError
 from projector.report.progress import QUIET
 from projector.scheduler.jobs.refresh import look
+from projector.sweep import recovery
 from projector.sweep.verify import verify
 from tests.exactness.platform import assert_exact, document, rebuild_now, refresh_now, value
 from tests.exactness.random_load import Burst
@@ -151,8 +155,6 @@ def _moved(conn: Connection, move: Callable[[Connection], object]) -> bool:
 
 
 def _look(conn: Connection) -> None:
-    from datetime import timedelta  # noqa: PLC0415
-
     look(conn, timedelta(0))
 
 
@@ -202,14 +204,15 @@ def test_the_policies_hold_on_the_shards(
     request.addfinalizer(app.extensions["leads"].database.engine.dispose)
     client = app.test_client()
     assert client.get("/health/ready").status_code == 200
-    for user_id, phone in conn.execute(
-        "SELECT user_id, customer_phone FROM read_model.leads LIMIT 5"
-    ).fetchall():
+    leads = conn.execute("SELECT user_id, customer_phone FROM read_model.leads LIMIT 5").fetchall()
+    asked_of_all = _asked_of_all(conn)
+    for user_id, phone in leads:
         base = f"/users/{quote(user_id, '')}"
         for path in ("leads", "leads/stats", "leads?search=a", "lead-changes", "leads.ndjson"):
             assert client.get(f"{base}/{path}", buffered=True).status_code == 200
         lead = client.get(f"{base}/leads/{quote(phone, '')}").get_json()["data"]
         assert lead == document(conn, user_id, phone)
+    assert _asked_of_all(conn) == asked_of_all, "a request asks more servers than that of its tenant"
     attention = " ".join(find_attention(read_status(conn)))
     assert "is not protected" not in attention
     assert "Not as `migrate` created it" not in attention
@@ -225,16 +228,16 @@ def test_the_policies_hold_on_the_shards(
         worker.execute(f"ALTER POLICY all_rows ON {shard} TO leads_reader".encode())
 
 
-def test_what_is_wrong_is_found_healed_explained_and_erased(conn: Connection) -> None:
-    from projector.operate.erase import Target, erase  # noqa: PLC0415
-    from projector.operate.explain import explain_lead  # noqa: PLC0415
+def _asked_of_all(conn: Connection) -> int:
+    """How many statements went to more than one shard."""
+    counted = "SELECT query_execution_multi_shard FROM citus_stat_counters WHERE name = current_database()"
+    return int(value(conn, counted))
 
-    user_id, phone = conn.execute(
+
+def test_what_is_wrong_is_found_healed_explained_and_erased(conn: Connection) -> None:
+    [(user_id, phone)] = conn.execute(
         "SELECT user_id, customer_phone FROM read_model.leads LIMIT 1"
-    ).fetchone() or (
-        "",
-        "",
-    )
+    ).fetchall()
     conn.execute("UPDATE read_model.leads SET document = '{}' WHERE user_id = %s", (user_id,))
     assert explain_lead(conn, user_id, phone).has_drifted
     report = verify(conn, tenants=None, sample=None, heal=True, progress=QUIET)
@@ -270,8 +273,6 @@ def test_the_platform_may_change_its_tables_while_a_projector_runs(
 
 
 def _is_healed(conn: Connection) -> bool:
-    from projector.sweep import recovery  # noqa: PLC0415
-
     try:
         recovery.refresh_and_heal(conn, retry_failed=True, progress=QUIET)
     except (psycopg.Error, BlockedError):
