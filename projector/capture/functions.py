@@ -45,7 +45,7 @@ def create_trigger_functions(conn: Connection) -> None:
 
 
 def trigger_function(table: SourceTable, virtual: Sequence[str] = ()) -> sql.Composed:
-    """Return the command that creates the trigger function of a table, from its template.
+    """Return the command that creates the trigger function of a table, from the template.
 
     `virtual` names the columns that are virtual generated columns. A trigger sees no value of these, so every update
     counts as a change of them.
@@ -60,13 +60,15 @@ def trigger_function(table: SourceTable, virtual: Sequence[str] = ()) -> sql.Com
             for name in table.columns
         )
 
-    template = "40_trigger_messages" if table.name == "messages" else "50_trigger_table"
-    return sql.SQL(file_text(f"capture/{template}")).format(
+    return sql.SQL(file_text("capture/40_trigger_function")).format(
         function=sql.Identifier(f"capture_{table.name}"),
         table=sql.Literal(table.name),
         kind=sql.Literal(table.kind),
         queue_key=sql.Identifier(table.queue_key),
         queue_key_name=sql.Literal(table.queue_key),
+        primary_key=sql.Identifier(table.primary_key),
+        primary_key_name=sql.Literal(table.primary_key),
+        has_ids=sql.SQL("true" if table.name == "messages" else "false"),
         old_rows=_changed_rows(table, "old", virtual),
         new_rows=_changed_rows(table, "new", virtual),
         o_columns=images("o"),

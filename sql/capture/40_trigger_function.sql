@@ -1,22 +1,23 @@
--- The template of the trigger function of messages: it queues what a statement changed, or under the replica role a
--- row.
+-- The template of the trigger function of a source table: it queues what a statement changed, or under the replica role
+-- a row.
 --
--- projector/capture/functions.py fills it in: {old_rows} and {new_rows}, the transition tables as 35_changed_rows.sql
--- reads them; and the columns that the projection reads, as {o_columns} and {n_columns} of those, and as {old_columns}
--- and {new_columns} of a row.
+-- projector/capture/functions.py fills it in from projector/capture/source.py: {function}; {table}, its name; {kind} of
+-- change; {queue_key}, the column that is queued, and {primary_key}; {has_ids}, whether the primary keys of the rows are
+-- queued too; {old_rows} and {new_rows}, the transition tables as 35_changed_rows.sql reads them; and the columns that
+-- the projection reads, as {o_columns} and {n_columns} of those, and as {old_columns} and {new_columns} of a row.
 --
 -- It reads only columns of the row itself, old and new, and joins nothing: when a cascade deletes messages, their
 -- conversation is already gone. An update queues nothing if it changes no column that the projection reads. Rows are
 -- compared byte by byte (*<>), since a collation may call different texts equal.
 --
--- The ids of the messages are queued, so that a refresh reads only the changed part of a long history. A row of the
--- queue holds about 250 ids of one shard, with all those of a conversation together. More than 100 messages of one
--- statement are a mass change (bulk), which waits for single changes. Of more than 100,000 messages each row holds at
--- most 1,000, even of one conversation: an array has a largest size.
+-- The ids of messages are queued, so that a refresh reads only the changed part of a long history. A row of the queue
+-- holds about 250 ids of one shard, with all those of a conversation together. More than 100 rows of one statement are
+-- a mass change (bulk), which waits for single changes. Of more than 100,000 messages each row holds at most 1,000, even
+-- of one conversation: an array has a largest size.
 --
--- Grouping costs more than inserting, and a platform mostly writes single rows. So each of up to four new messages,
--- and a message that is updated alone, has its own row of the queue. A key that the update does not change is in it
--- once.
+-- Grouping costs more than inserting, and a platform mostly writes single rows. So each of up to four new rows, and a
+-- row that is updated alone, has its own row of the queue. A key that the update does not change is in it once: a
+-- refresh spreads an agent's key to all of the agent's conversations, as often as the key is in the row.
 --
 -- A row trigger has records instead of transition tables. A missing field of a record is an error, and so is one whose
 -- type has changed since the session first read it. So these are read in a block that catches errors; it writes
@@ -24,7 +25,7 @@
 -- counts as changed.
 --
 -- The variables stand nowhere beside columns of the platform, which could have the same names.
-CREATE OR REPLACE FUNCTION projector.capture_messages()
+CREATE OR REPLACE FUNCTION projector.{function}()
 RETURNS trigger
 LANGUAGE plpgsql
 SECURITY DEFINER
@@ -40,7 +41,7 @@ BEGIN
         PERFORM FROM new_rows OFFSET 4;
         IF NOT FOUND THEN
             INSERT INTO projector.changes (shard, kind, keys, message_ids)
-            SELECT n.shard, 'messages', ARRAY[n.changed_key], ARRAY[n.changed_id]
+            SELECT n.shard, {kind}, ARRAY[n.changed_key], CASE WHEN {has_ids} THEN ARRAY[n.changed_id] END
             FROM ({new_rows}) AS n;
             RETURN NULL;
         END IF;
@@ -51,12 +52,13 @@ BEGIN
             INSERT INTO projector.changes (shard, kind, keys, message_ids)
             SELECT
                 o.shard,
-                'messages',
+                {kind},
                 CASE
                     WHEN o.changed_key = n.changed_key THEN ARRAY[o.changed_key]
                     ELSE ARRAY[o.changed_key, n.changed_key]
                 END,
                 CASE
+                    WHEN NOT {has_ids} THEN NULL
                     WHEN o.changed_id = n.changed_id THEN ARRAY[o.changed_id]
                     ELSE ARRAY[o.changed_id, n.changed_id]
                 END
@@ -69,33 +71,33 @@ BEGIN
     ELSIF TG_OP = 'DELETE' AND TG_LEVEL = 'STATEMENT' THEN
         SELECT count(*) INTO changed_rows FROM old_rows;
     ELSIF TG_OP = 'TRUNCATE' THEN
-        PERFORM projector.queue_keys('truncate', ARRAY['messages']);
+        PERFORM projector.queue_keys('truncate', ARRAY[{table}]);
         RETURN NULL;
     ELSE
         BEGIN
             IF TG_OP = 'INSERT' THEN
-                changed_keys := ARRAY[NEW.conversation_id::text];
-                changed_ids := ARRAY[NEW.message_id::text];
+                changed_keys := ARRAY[NEW.{queue_key}::text];
+                changed_ids := ARRAY[NEW.{primary_key}::text];
             ELSIF TG_OP = 'DELETE' THEN
-                changed_keys := ARRAY[OLD.conversation_id::text];
-                changed_ids := ARRAY[OLD.message_id::text];
+                changed_keys := ARRAY[OLD.{queue_key}::text];
+                changed_ids := ARRAY[OLD.{primary_key}::text];
             ELSIF ROW({old_columns})::record *<> ROW({new_columns})::record THEN
-                changed_keys := ARRAY[OLD.conversation_id::text, NEW.conversation_id::text];
-                changed_ids := ARRAY[OLD.message_id::text, NEW.message_id::text];
+                changed_keys := ARRAY[OLD.{queue_key}::text, NEW.{queue_key}::text];
+                changed_ids := ARRAY[OLD.{primary_key}::text, NEW.{primary_key}::text];
             END IF;
         EXCEPTION
             WHEN OTHERS THEN
                 changed_keys := ARRAY['leads_capture: no key'];
                 changed_ids := changed_keys;
                 BEGIN
-                    changed_keys := projector.read_keys(to_jsonb(OLD), to_jsonb(NEW), 'conversation_id');
-                    changed_ids := projector.read_keys(to_jsonb(OLD), to_jsonb(NEW), 'message_id');
+                    changed_keys := projector.read_keys(to_jsonb(OLD), to_jsonb(NEW), {queue_key_name});
+                    changed_ids := projector.read_keys(to_jsonb(OLD), to_jsonb(NEW), {primary_key_name});
                 EXCEPTION
                     WHEN OTHERS THEN NULL; -- The row is too large for JSON.
                 END;
         END;
         IF changed_keys IS NOT NULL THEN
-            PERFORM projector.queue_keys('messages', changed_keys, changed_ids);
+            PERFORM projector.queue_keys({kind}, changed_keys, CASE WHEN {has_ids} THEN changed_ids END);
         END IF;
         RETURN NULL;
     END IF;
@@ -103,7 +105,7 @@ BEGIN
     pieces := 4 * (changed_rows / 1000 + 1);
     IF changed_rows = 0 THEN
         RETURN NULL;
-    ELSIF changed_rows > 100000 THEN
+    ELSIF {has_ids} AND changed_rows > 100000 THEN
         -- Planned each time, so that the window is paid for here alone.
         EXECUTE format(
             $query$
@@ -111,7 +113,7 @@ BEGIN
             SELECT
                 min(cut.shard),
                 true,
-                'messages',
+                {kind},
                 array_agg(DISTINCT cut.changed_key),
                 array_agg(cut.changed_id)
             FROM (
@@ -152,9 +154,9 @@ BEGIN
         SELECT
             min(hashed.shard),
             changed_rows > 100,
-            'messages',
+            {kind},
             array_agg(DISTINCT hashed.changed_key),
-            array_agg(hashed.changed_id)
+            CASE WHEN {has_ids} THEN array_agg(hashed.changed_id) END
         FROM (
             SELECT
                 n.shard,
@@ -169,9 +171,9 @@ BEGIN
         SELECT
             min(hashed.shard),
             changed_rows > 100,
-            'messages',
+            {kind},
             array_agg(DISTINCT hashed.changed_key),
-            array_agg(hashed.changed_id)
+            CASE WHEN {has_ids} THEN array_agg(hashed.changed_id) END
         FROM (
             SELECT
                 o.shard,
@@ -186,9 +188,9 @@ BEGIN
         SELECT
             min(hashed.shard),
             changed_rows > 100,
-            'messages',
+            {kind},
             array_agg(DISTINCT hashed.changed_key),
-            array_agg(DISTINCT hashed.changed_id)
+            CASE WHEN {has_ids} THEN array_agg(DISTINCT hashed.changed_id) END
         FROM (
             SELECT
                 either.shard,
@@ -207,4 +209,4 @@ BEGIN
     RETURN NULL;
 END
 $$;
-REVOKE EXECUTE ON FUNCTION projector.capture_messages() FROM public;
+REVOKE EXECUTE ON FUNCTION projector.{function}() FROM public;
