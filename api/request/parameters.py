@@ -106,29 +106,22 @@ def _limit(greatest: int) -> WholeNumber:
     )
 
 
-def _offset() -> WholeNumber:
-    return WholeNumber("Results to skip.", least=0, greatest=MAX_OFFSET, default=0)
-
-
-def _cursor() -> CursorText:
-    return CursorText(
-        "The page after the one whose `Link` header has this cursor, of the same query. Not with `offset`.",
-        example=EXAMPLE,
-    )
-
-
-def _min_as_of() -> ExactMoment:
-    return ExactMoment(
-        "The answer contains every change that was committed before this moment of the database's clock."
-        " The API waits for it up to a second, then it answers 503.",
-        example="2025-01-31T09:30:00.123456Z",
-    )
+_OFFSET = WholeNumber("Results to skip.", least=0, greatest=MAX_OFFSET, default=0)
+_CURSOR = CursorText(
+    "The page after the one whose `Link` header has this cursor, of the same query. Not with `offset`.",
+    example=EXAMPLE,
+)
+_MIN_AS_OF = ExactMoment(
+    "The answer contains every change that was committed before this moment of the database's clock."
+    " The API waits for it up to a second, then it answers 503.",
+    example="2025-01-31T09:30:00.123456Z",
+)
 
 
 class CommonQuery(Schema):
     """The query of an endpoint that takes nothing but what all take."""
 
-    min_as_of = _min_as_of()
+    min_as_of = _MIN_AS_OF
 
 
 class _ListQuery(Schema):
@@ -155,9 +148,9 @@ class _ListQuery(Schema):
     )
     sort_order = Choice("Direction of the sort.", ORDERS, default=ORDERS[0])
     limit = _limit(100)
-    offset = _offset()
-    cursor = _cursor()
-    min_as_of = _min_as_of()
+    offset = _OFFSET
+    cursor = _CURSOR
+    min_as_of = _MIN_AS_OF
 
 
 class FewerKeys(Schema):
@@ -194,9 +187,9 @@ class _MessagesQuery(Schema):
     )
     sort_order = Choice("Oldest messages first (asc), or newest first (desc).", ORDERS, default="asc")
     limit = _limit(200)
-    offset = _offset()
-    cursor = _cursor()
-    min_as_of = _min_as_of()
+    offset = _OFFSET
+    cursor = _CURSOR
+    min_as_of = _MIN_AS_OF
 
 
 class _WorkingListQuery(Schema):
