@@ -15,8 +15,7 @@ from api.config import Config
 from projector.core.refresh import refresh
 from projector.report.progress import QUIET
 from projector.sweep.rebuild import rebuild
-from tests.oracle.leads import Model, compute_leads
-from tests.oracle.source import read_source
+from tests.oracle import Model, read_model
 from tests.support.server import Database
 
 
@@ -36,16 +35,7 @@ class Platform:
 
     def model(self) -> Model:
         """The independent reading of the source rows, with the database's own idea of lower case."""
-        known: dict[str, str] = {}
-
-        def lower(text: str) -> str:
-            if text not in known:
-                row = self.connection.execute("SELECT lower(%s::text)", (text,)).fetchone()
-                assert row is not None
-                known[text] = row[0]
-            return known[text]
-
-        return compute_leads(read_source(self.connection), lower)
+        return read_model(self.connection)
 
 
 MakePlatform = Callable[[Database, datetime], Platform]

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from random import Random
-from urllib.parse import urljoin
+from urllib.parse import quote, urljoin
 
 import pytest
 from flask import Flask
@@ -20,18 +20,29 @@ from projector.sweep import statistics
 from projector.sweep.rebuild import rebuild
 from tests.acceptance.conftest import Platform
 from tests.conftest import MakeDatabase
-from tests.oracle.parameters import OF_LIST, OF_MESSAGES
 from tests.support import edge_cases, mutations, queries
 from tests.support.server import Database
 
 NOW = datetime(2026, 3, 29, 13, 7, 11, 123_456, tzinfo=UTC)
 ROUNDS = 70
-ADDRESSES_OF_TENANT = 40
 ASKED = 12
 LINKS_FOLLOWED = 0.05
 
 # A request with min_as_of is never answered by the version alone. The addresses of links have cursors.
-LEFT_OUT = {"min_as_of", "cursor"}
+LISTS = (
+    "", "platform=whatsapp", "platform=instagram,webchat", "lead_status=Hot", "lead_status=warm,Cold",
+    "has_extraction=true", "has_email=false", "min_total_score=9", "max_total_score=9", "days=1", "days=7", "days=30",
+    "days=4000", "from_date=2026-02-27", "to_date=2026-03-26", "start_date=2025-02-22", "end_date=2026-03-29",
+    "date=2026-03-29", "fields=customer_phone", "fields=name,last_message_at", "last_message_sender=user",
+    "last_message_sender=agent", "has_conversation=true", "has_conversation=false", "is_active=true",
+    "is_active=false", "search=a", "search=an&ignore_accents=true", "sort_by=first_contact_at",
+    "sort_by=total_messages", "sort_by=total_score", "sort_by=name", "sort_order=asc", "limit=5", "limit=1&offset=1",
+)  # fmt: skip
+SERIES = ("/series?from_date=2025-12-20&to_date=2026-03-29", "/series?date=2026-03-29&by=hour")
+MESSAGES = (
+    "", "platform=whatsapp", "sender=user", "sender=agent", "from_date=2026-02-27", "to_date=2026-03-26",
+    "date=2026-03-29", "sort_order=desc", "limit=5", "limit=1&offset=1",
+)  # fmt: skip
 
 # Drift that the API prints. What wrote it has moved the version, as whatever writes does.
 DRIFT = (
@@ -99,67 +110,31 @@ class World:
 
 
 def addresses_of(rng: Random, platform: Platform) -> list[str]:
-    """Addresses of the four endpoints with every parameter, made of values that occur."""
+    """Addresses of all endpoints with every parameter, alone and in pairs, made of values that occur."""
     model, made = platform.model(), []
     for user_id in sorted(model.leads):
         words = queries.vocabulary(model, user_id)
         phones = [lead for lead in sorted(model.of_tenant(user_id)) if queries.has_page(lead)]
-        made.append(queries.path(user_id, "stats"))
-        made += [
-            f"{queries.path(user_id, 'stats', 'series')}?{query}"
-            for query in (
-                f"from_date={NOW - timedelta(days=99):%F}&to_date={NOW:%F}",
-                f"date={NOW:%F}&by=hour",
-            )
+        lists = [
+            *LISTS,
+            *(f"agent_id={quote(one)}" for one in sorted(words.agent_ids)[:2]),
+            *(f"phone_number_id={quote(one)}" for one in sorted(words.phone_number_ids)[:2]),
+            *(f"customer_phone={quote(one)}" for one in sorted(words.phones)[:2]),
         ]
-        for number in range(ADDRESSES_OF_TENANT):
-            names = [one for one in sorted(OF_LIST) if one not in LEFT_OUT]
-            name = names[number % len(names)]
-            params = [(name, _value(rng, name, words))]
-            if rng.random() < 0.4:
-                other = rng.choice([one for one in names if one != name])
-                params.append((other, _value(rng, other, words)))
-            made.append(f"{queries.path(user_id)}?{queries.query_string(params)}")
+        made += [f"{queries.path(user_id, 'stats')}{query}" for query in ("", *SERIES)]
+        pairs = ["&".join(rng.sample(lists, k=2)) for _ in range(12)]
+        made += [f"{queries.path(user_id)}?{query}" for query in [*rng.sample(lists, k=24), *pairs]]
+        named = [
+            f"{name}={quote(one)}" for name in ("before", "after") for one in sorted(words.message_ids)[:3]
+        ]
+        conversations = [f"conversation_id={quote(one)}" for one in sorted(words.conversation_ids)[:3]]
         for phone in rng.sample(phones, k=min(8, len(phones))):
-            made.append(queries.path(user_id, phone))
-            name = rng.choice([one for one in sorted(OF_MESSAGES) if one not in LEFT_OUT])
-            query = queries.query_string([(name, _value(rng, name, words))])
-            made.append(f"{queries.path(user_id, phone, 'messages')}?{query}")
+            query = rng.choice([*MESSAGES, *named, *conversations])
+            made += [
+                queries.path(user_id, phone),
+                f"{queries.path(user_id, phone, 'messages')}?{query}",
+            ]
     return made
-
-
-def _value(rng: Random, name: str, words: queries.Vocabulary) -> str:
-    """A value that the parameter takes, and that the data have where it is a filter."""
-    dates = [f"{NOW - timedelta(days=days):%Y-%m-%d}" for days in (0, 3, 30, 400)]
-    choices: dict[str, list[str]] = {
-        "platform": ["whatsapp", "instagram", "webchat", "whatsapp,webchat"],
-        "lead_status": ["Hot", "Warm", "Cold", "Hot,Cold"],
-        "has_extraction": ["true", "false"],
-        "has_email": ["true", "false"],
-        "min_total_score": ["5", "9"],
-        "max_total_score": ["9", "15"],
-        "days": ["1", "7", "30", "4000"],
-        **dict.fromkeys(("from_date", "to_date", "start_date", "end_date", "date"), dates),
-        "fields": ["customer_phone", "name,last_message_at"],
-        "last_message_sender": ["user", "agent"],
-        "has_conversation": ["true", "false"],
-        "agent_id": sorted(words.agent_ids)[:5],
-        "phone_number_id": sorted(words.phone_number_ids)[:5],
-        "is_active": ["true", "false"],
-        "ignore_accents": ["true", "false"],
-        "search": ["a", "an", "example"],
-        "min_as_of": ["2025-01-01"],
-        "sort_by": ["last_message_at", "first_contact_at", "total_messages", "total_score", "name"],
-        "sort_order": ["asc", "desc"],
-        "limit": ["1", "5", "100"],
-        "offset": ["0", "1", "5"],
-        "sender": ["user", "agent"],
-        "customer_phone": sorted(words.phones)[:5] or ["0"],
-        "conversation_id": sorted(words.conversation_ids)[:5] or ["0"],
-        "before": sorted(words.message_ids)[:5],
-        "after": sorted(words.message_ids)[:5],
-    }
-    return rng.choice(choices[name])
 
 
 @pytest.fixture

@@ -18,10 +18,8 @@ from api.config import Config
 from projector.observe.status import find_attention, read_status, render
 from projector.report.progress import QUIET
 from projector.sweep.rebuild import rebuild
-from tests.oracle import answers
+from tests.oracle import Model, answers, read_model
 from tests.oracle.answers import Answer
-from tests.oracle.leads import Model, compute_leads
-from tests.oracle.source import read_source
 from tests.support import edge_cases, mutations, queries
 from tests.support.replication import TwoServers, address, replicated_platform
 from tests.support.running import Scheduler, running_scheduler, value, wait_for
@@ -112,13 +110,7 @@ class Load:
 
     def compare(self) -> None:
         """Every answer of the second server, with an independent reading of the rows of the first."""
-        known: dict[str, str] = {}
-
-        def lower(text: str) -> str:
-            return known.setdefault(text, value(self.both.platform, "SELECT lower(%s::text)", text))
-
-        model = compute_leads(read_source(self.both.platform), lower)
-        for path, params, expected in expected_answers(model):
+        for path, params, expected in expected_answers(read_model(self.both.platform)):
             answer = self.client.get(f"{path}?{queries.query_string(params)}")
             found = answers.differences(expected, answer.status_code, answer.get_json())
             assert found == [], (path, params, self.log)

@@ -18,8 +18,7 @@ from projector.core.refresh import refresh
 from projector.report.progress import QUIET
 from projector.sweep.rebuild import rebuild
 from tests.conftest import MakeDatabase
-from tests.oracle.leads import Model, compute_leads
-from tests.oracle.source import read_source
+from tests.oracle import Model, read_model
 from tests.support import edge_cases
 from tests.support.log_watch import WATCH
 from tests.support.server import Database, Server
@@ -83,13 +82,8 @@ def built_library(server: Server, template: Database, name: str) -> Iterator[Lib
         rebuild(conn, tenants=None, progress=QUIET)
         refresh(conn, retry_failed=False, progress=QUIET)
 
-        def lower(text: str) -> str:
-            row = conn.execute("SELECT lower(%s::text)", (text,)).fetchone()
-            assert row is not None
-            return str(row[0])
-
         WATCH.forbid_rows(database.url, lasting=True)
-        model = compute_leads(read_source(conn), lower)
+        model = read_model(conn)
         yield Library(database, model, max(model.leads, key=lambda user_id: len(model.leads[user_id])))
     server.drop(database)
 

@@ -80,6 +80,15 @@ def test_newest_first_is_the_exact_reverse(thread: FlaskClient) -> None:
     assert ids(thread, "sort_order=DESC&conversation_id=c") == ids(thread, "conversation_id=c")[::-1]
 
 
+def test_a_time_range_has_the_whole_of_its_last_millisecond_and_no_more(thread: FlaskClient) -> None:
+    whole = list(followed(thread, "limit=200"))
+    times = sorted({message["timestamp"] for message in whole})
+    assert len(times) == 3
+    for start, end in ((times[1], times[1]), (times[0], times[1]), (times[2], times[2])):
+        within = [message["message_id"] for message in whole if start <= message["timestamp"] <= end]
+        assert ids(thread, f"from_date={start}&to_date={end}") == within
+
+
 @cases("query", ["", "conversation_id=c", "from_date=2026-01-01", "platform=webchat"])
 @cases("order", ["asc", "desc"])
 @cases("limit", [1, 7, 200])

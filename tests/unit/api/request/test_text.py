@@ -1,18 +1,11 @@
 """How a text is read."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 from api.request.text import (
-    FIRST_MOMENT,
-    format_time,
     read_exact_moment,
 )
 from tests.support.cases import cases
-
-
-def test_a_time_is_printed_in_milliseconds() -> None:
-    assert format_time(datetime(2025, 1, 31, 9, 30, 0, 123_999, tzinfo=UTC)) == "2025-01-31T09:30:00.123Z"
-    assert format_time(FIRST_MOMENT) == "0001-01-01T00:00:00.000Z"
 
 
 @cases(

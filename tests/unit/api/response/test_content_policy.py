@@ -18,7 +18,3 @@ def test_a_script_in_the_page_runs_by_its_hash_alone() -> None:
     digest = base64.b64encode(hashlib.sha256(b"go()").digest()).decode()
     assert f"script-src 'self' 'sha256-{digest}';" in content_policy(b"go()")
     assert "unsafe" not in content_policy(b"go()")
-
-
-def test_a_page_may_say_more() -> None:
-    assert content_policy(more=("img-src 'self'",)).endswith("; img-src 'self'")

@@ -6,13 +6,6 @@ from api.response.headers import HEADERS, KNOWN, LIMITED
 from tests.unit.api.conftest import Library, MakeApp, answer_keys
 
 
-def test_what_a_header_says() -> None:
-    described = HEADERS["Retry-After"].as_openapi()
-    assert described["schema"] == {"type": "integer", "minimum": 1}
-    assert described["example"] == 1
-    assert HEADERS["X-Data-As-Of"].as_openapi()["schema"]["format"] == "date-time"
-
-
 def test_an_answer_has_the_described_headers_and_no_other(library: Library, make_app: MakeApp) -> None:
     client = make_app(library.database, rate_limit="100 per minute").test_client()
     for address in answer_keys(library):

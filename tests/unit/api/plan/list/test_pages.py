@@ -1,8 +1,7 @@
 """Every page of the list is what the oracle says, in every order, on every way to a page."""
 
 from collections.abc import Iterator
-from random import Random
-from urllib.parse import quote, urljoin
+from urllib.parse import urljoin
 
 import pytest
 from flask.testing import FlaskClient
@@ -10,14 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.plan.list.statement import list_statement
-from api.request.cursor import encode, scope_of
-from api.request.parameters import LIST_QUERY, ORDERS, SORTS
-from projector.report.progress import QUIET
-from projector.sweep.rebuild import rebuild
+from api.request.parameters import ORDERS, SORTS
 from tests.oracle import answers
-from tests.support import edge_cases, queries
-from tests.support.server import Database
-from tests.unit.api.conftest import NOW, Library, MakeApp
+from tests.support import queries
+from tests.unit.api.conftest import NOW, Library
 
 # The way in which an offset is far, how many leads a page in order may pass, in all and for each match, and the
 # smallest page: one way ends a page at each lead.
@@ -83,38 +78,3 @@ def test_every_page(
         if not has_more:
             break
         following = urljoin(following, answer.headers["Link"][1:-13])
-
-
-def test_a_cursor_of_one_lead_is_answered_as_any_other(client: FlaskClient, library: Library) -> None:
-    """No page gives one: the list of one phone ends on its first page."""
-    lead = library.model.of_tenant(library.tenant)[library.phone]
-    query = f"customer_phone={quote(library.phone)}&sort_by=total_messages"
-    scope = scope_of(LIST_QUERY.read(query).page.asked, (library.tenant,))
-    for more, expected in ((1, [library.phone]), (0, [])):
-        cursor = encode(scope, [lead.total_messages + more, library.phone])
-        page = client.get(f"{library.base}?{query}&cursor={cursor}").get_json()
-        assert [found["customer_phone"] for found in page["data"]] == expected
-        assert page["pagination"] == {"total": 1, "limit": 50, "offset": 0, "hasMore": False}
-
-
-def test_a_key_without_its_row_prints_nothing(database: Database, make_app: MakeApp) -> None:
-    with database.connect() as conn:
-        edge_cases.write(conn, edge_cases.generate(Random(7), 20, now=NOW))
-        rebuild(conn, tenants=None, progress=QUIET)
-        found = conn.execute(
-            "SELECT user_id, customer_phone, (SELECT count(*) FROM read_model.leads WHERE user_id = l.user_id)"
-            " FROM read_model.leads AS l WHERE customer_phone ~ '^[0-9]+$' ORDER BY total_messages DESC LIMIT 1"
-        ).fetchone()
-        assert found is not None
-        user_id, phone, leads = found
-        for table in ("leads", "lead_conversations"):
-            conn.execute(
-                f"DELETE FROM read_model.{table} WHERE (user_id, customer_phone) = (%s, %s)".encode(),
-                found[:2],
-            )
-    client = make_app(database).test_client()
-    for sort_by in SORTS:
-        data = client.get(f"/users/{user_id}/leads?sort_by={sort_by}&limit=100").get_json()["data"]
-        assert len(data) == leads - 1
-        assert phone not in {lead["customer_phone"] for lead in data}
-    assert client.get(f"/users/{user_id}/leads/{phone}/messages").get_json()["data"]["messages"] == []

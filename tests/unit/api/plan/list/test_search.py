@@ -34,6 +34,7 @@ NAMES = {
     "8": "Ёлка",
     # A letter and a mark that is no accent, and the two as one letter.
     "9": "か\N{COMBINING KATAKANA-HIRAGANA VOICED SOUND MARK}é",
+    "0": "hobXbit",
 }
 
 
@@ -115,6 +116,11 @@ def found(api: ApiDatabase, query: str) -> str:
         ("%EA%B8%B0", "7", "7"),
         # What is found as it is written is found still, though it becomes another letter.
         ("%E3%81%8B", "9", "9"),
+        # No sign stands for others, as in LIKE, and a phone is found by its digits.
+        ("hob_bit", "", ""),
+        ("%C3%B8rs%2550", "", ""),
+        ("%C3%B8rs%5Cted", "", ""),
+        ("%2B3", "3", "3"),
         # A mark alone is looked for as it is.
         ("%CC%81", "2", "2"),
     ],
