@@ -9,8 +9,9 @@ from datetime import datetime
 from typing import NamedTuple
 
 import psycopg
-from psycopg.rows import TupleRow, class_row, scalar_row
+from psycopg.rows import TupleRow
 
+from projector.database import rows
 from projector.database.sql import query
 
 Connection = psycopg.Connection[TupleRow]
@@ -20,17 +21,17 @@ _ONE_AT_A_TIME = "LOCK TABLE projector.capture_gaps IN SHARE ROW EXCLUSIVE MODE"
 
 
 class Gap(NamedTuple):
-    """An open gap."""
+    """An open gap. `reinstalled_at` is when the triggers were installed again since; None while they were not."""
 
     gap_id: int
     noticed_at: datetime
     reason: str
+    reinstalled_at: datetime | None
 
 
 def find_gap(conn: Connection) -> str | None:
     """Return how the triggers differ from what was installed, in words; None while capture is intact."""
-    with conn.cursor(row_factory=scalar_row) as cursor:
-        reason: str | None = cursor.execute(query("capture", "find_gap")).fetchone()
+    reason: str | None = rows.value(conn, query("capture", "find_gap"))
     return reason
 
 
@@ -60,14 +61,12 @@ def open_gap(conn: Connection, reason: str) -> bool:
 
 def open_gaps(conn: Connection) -> list[Gap]:
     """Return the gaps that no rebuild has closed, the oldest first."""
-    with conn.cursor(row_factory=class_row(Gap)) as cursor:
-        return cursor.execute(query("capture", "find_open_gaps")).fetchall()
+    return rows.rows(conn, Gap, query("capture", "find_open_gaps"))
 
 
 def gaps_without_triggers(conn: Connection) -> list[int]:
     """Return the ids of the open gaps since which the triggers were not installed again."""
-    with conn.cursor(row_factory=scalar_row) as cursor:
-        return cursor.execute(query("capture", "find_gaps_without_triggers")).fetchall()
+    return [gap.gap_id for gap in open_gaps(conn) if gap.reinstalled_at is None]
 
 
 def gaps_ready_to_close(conn: Connection) -> list[int]:
@@ -75,17 +74,14 @@ def gaps_ready_to_close(conn: Connection) -> list[int]:
 
     A rebuild of everything that begins after this call heals them.
     """
-    with conn.cursor(row_factory=scalar_row) as cursor:
-        return cursor.execute(query("capture", "find_gaps_ready_to_close")).fetchall()
+    return [gap.gap_id for gap in open_gaps(conn) if gap.reinstalled_at is not None]
 
 
 def close_gaps(conn: Connection, gap_ids: list[int]) -> None:
     """Close the gaps that a rebuild has healed; it began after they were ready to close."""
     with conn.transaction():
         conn.execute(query("capture", "close_gaps"), {"gap_ids": gap_ids})
-        with conn.cursor(row_factory=scalar_row) as cursor:
-            remaining = cursor.execute(query("capture", "find_remaining_gap")).fetchone()
-        _publish(conn, remaining)
+        _publish(conn, max((gap.reason for gap in open_gaps(conn)), default=None))
 
 
 def withdraw_gap(conn: Connection) -> None:
@@ -98,8 +94,7 @@ def withdraw_gap(conn: Connection) -> None:
 
 def switched_off(conn: Connection) -> str | None:
     """Return why an operator switched capture off; None while it is on."""
-    with conn.cursor(row_factory=scalar_row) as cursor:
-        reason: str | None = cursor.execute(query("capture", "find_switched_off")).fetchone()
+    reason: str | None = rows.value(conn, query("capture", "find_switched_off"))
     return reason
 
 

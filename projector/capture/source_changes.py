@@ -6,12 +6,12 @@ was last found whole, which is noted here.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import psycopg
-from psycopg.rows import TupleRow, class_row, scalar_row
+from psycopg.rows import TupleRow
 
 from projector.capture.source import SourceTable
+from projector.database import rows
 from projector.database.connect import transaction_with_lock_timeout
 from projector.database.source_names import source_names
 from projector.database.sql import query
@@ -22,16 +22,6 @@ _LOCK_TIMEOUT = "200ms"
 """How long the platform may hold a new partition before a later look counts its rows."""
 
 
-@dataclass(frozen=True, slots=True)
-class _NewPartition:
-    """A partition that is not noted yet, with its name as SQL writes it."""
-
-    partition_id: int
-    parent_id: int
-    table_name: str
-    relation: str
-
-
 def note_new_columns(conn: Connection, tables: Sequence[SourceTable]) -> None:
     """Note the columns of these tables that are not noted yet, and forget those that are not read any more.
 
@@ -39,8 +29,7 @@ def note_new_columns(conn: Connection, tables: Sequence[SourceTable]) -> None:
     """
     wanted = _wanted(tables)
     conn.execute(query("capture", "forget_columns"), wanted)
-    with conn.cursor(row_factory=scalar_row) as cursor:
-        noted = cursor.execute(query("capture", "find_noted_tables")).fetchall()
+    noted = rows.values(conn, query("capture", "find_noted_tables"))
     conn.execute(query("capture", "note_new_columns"), wanted)
     new = [table.name for table in tables if table.name not in noted]
     conn.execute(query("capture", "note_partitions"), {"tables": new})
@@ -65,34 +54,22 @@ def note_harmless_changes(conn: Connection) -> None:
     partitions without a row. Raises LockNotAvailable where the platform holds a new partition for longer than 200 ms.
     """
     conn.execute(query("capture", "note_touched_columns"))
-    with conn.cursor(row_factory=class_row(_NewPartition)) as cursor:
-        found = cursor.execute(query("capture", "find_new_partitions")).fetchall()
-    for partition in found:
+    for partition_id, relation in conn.execute(query("capture", "find_new_partitions")).fetchall():
         with transaction_with_lock_timeout(conn, _LOCK_TIMEOUT):
-            if _is_empty(conn, partition):
-                conn.execute(
-                    query("capture", "note_partition"),
-                    {
-                        "partition_id": partition.partition_id,
-                        "parent_id": partition.parent_id,
-                        "table_name": partition.table_name,
-                    },
-                )
+            if _is_empty(conn, relation):
+                conn.execute(query("capture", "note_partition"), {"partition_id": partition_id})
 
 
 def virtual_columns(conn: Connection, table: SourceTable) -> list[str]:
     """Return the projected columns of a table that are virtual generated columns: triggers see no value of these."""
-    with conn.cursor(row_factory=scalar_row) as cursor:
-        return cursor.execute(
-            query("capture", "find_virtual_columns"),
-            {"relation": source_names(conn)[table.name], "columns": list(table.columns)},
-        ).fetchall()
+    wanted = {"relation": source_names(conn)[table.name], "columns": list(table.columns)}
+    return rows.values(conn, query("capture", "find_virtual_columns"), wanted)
 
 
-def _is_empty(conn: Connection, partition: _NewPartition) -> bool:
+def _is_empty(conn: Connection, relation: str) -> bool:
     try:
-        with conn.transaction(), conn.cursor(row_factory=scalar_row) as cursor:
-            return bool(cursor.execute(query("capture", "is_empty", relation=partition.relation)).fetchone())
+        with conn.transaction():
+            return bool(rows.value(conn, query("capture", "is_empty", relation=relation)))
     except psycopg.errors.InsufficientPrivilege:
         # Somebody else's partition may have any rows.
         return False

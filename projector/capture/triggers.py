@@ -2,16 +2,16 @@
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from typing import LiteralString
 
 import psycopg
 from psycopg import sql
-from psycopg.rows import TupleRow, class_row, scalar_row
+from psycopg.rows import TupleRow
 
 from projector.capture import functions, gaps, source_changes
 from projector.capture.source import SourceTable
+from projector.database import rows
 from projector.database.connect import transaction_with_lock_timeout
 from projector.database.retry import lock_timeouts, retry
 from projector.database.source_names import source_names
@@ -41,31 +41,6 @@ session_replication_role = replica they do not fire for rows, and the row trigge
 """
 
 TRIGGER_NAMES = {event: f"leads_capture_{event}" for event in _EVENTS}
-
-
-@dataclass(frozen=True, slots=True)
-class _Counts:
-    """Of the triggers of one table: how many are as they were installed, and how many were ever installed."""
-
-    intact: int
-    installed: int
-
-
-@dataclass(frozen=True, slots=True)
-class _LockHolder:
-    """A session that holds a lock on a table, and for how long its transaction has run, in words."""
-
-    pid: int
-    session_name: str
-    age: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Trigger:
-    """A trigger of ours, and the table that has it, as its name is written in SQL."""
-
-    trigger_name: str
-    table_name: LiteralString
 
 
 def create_functions(conn: Connection) -> None:
@@ -102,8 +77,7 @@ def adjust_queue(conn: Connection) -> None:
 
 def were_installed(conn: Connection) -> bool:
     """Return whether any trigger was ever installed."""
-    with conn.cursor(row_factory=scalar_row) as cursor:
-        return bool(cursor.execute(query("capture", "was_installed")).fetchone())
+    return bool(rows.value(conn, query("capture", "was_installed")))
 
 
 def install(conn: Connection, *, patience: float = PATIENCE_SECONDS) -> None:
@@ -123,11 +97,8 @@ def uninstall(conn: Connection, *, patience: float = PATIENCE_SECONDS) -> None:
 
     Raises BlockedError as `install` does.
     """
-    with conn.cursor(row_factory=scalar_row) as cursor:
-        tables = cursor.execute(
-            query("capture", "find_captured_tables"), {"trigger_names": [*TRIGGER_NAMES.values()]}
-        ).fetchall()
-    for table in tables:
+    named = {"trigger_names": [*TRIGGER_NAMES.values()]}
+    for table in rows.values(conn, query("capture", "find_captured_tables"), named):
         _change_table(conn, table, patience, partial(_drop, conn, table))
 
 
@@ -136,18 +107,16 @@ def _install(conn: Connection, table: SourceTable, relation: str) -> None:
     if gaps.switched_off(conn) is not None:
         return
     named = {"table_name": table.name, "relation": relation}
-    with conn.cursor(row_factory=class_row(_Counts)) as cursor:
-        found = cursor.execute(query("capture", "count_triggers"), named).fetchone()
-    if found == _Counts(intact=len(_EVENTS), installed=len(_EVENTS)):
+    [(intact, installed)] = conn.execute(query("capture", "count_triggers"), named).fetchall()
+    if intact == installed == len(_EVENTS):
         return
     # They were changed after the check of all tables, and no gap is open: note what was missed since.
-    if found is not None and found.installed and not gaps.gaps_without_triggers(conn):
+    if installed and not gaps.gaps_without_triggers(conn):
         reason = f"the triggers on {table.name} were changed"
         conn.execute(query("capture", "open_reinstalled_gap"), {"reason": reason})
         conn.execute(query("capture", "forget_interrupted_rebuild"))
     _drop(conn, relation)
-    with conn.cursor(row_factory=scalar_row) as cursor:
-        partitioned = bool(cursor.execute(query("capture", "is_partitioned"), named).fetchone())
+    partitioned = bool(rows.value(conn, query("capture", "is_partitioned"), named))
     for event in _EVENTS:
         for command in _commands(table, relation, event, partitioned=partitioned):
             conn.execute(command)
@@ -179,11 +148,8 @@ def _commands(table: SourceTable, relation: str, event: str, *, partitioned: boo
 def _drop(conn: Connection, relation: str) -> None:
     """Drop our triggers of a table and of its partitions."""
     wanted = {"relation": relation, "trigger_names": [*TRIGGER_NAMES.values()]}
-    with conn.cursor(row_factory=class_row(_Trigger)) as cursor:
-        found = cursor.execute(query("capture", "find_triggers"), wanted).fetchall()
-    for trigger in found:
-        drop = sql.SQL("DROP TRIGGER {} ON {}")
-        conn.execute(drop.format(sql.Identifier(trigger.trigger_name), sql.SQL(trigger.table_name)))
+    for name, table in conn.execute(query("capture", "find_triggers"), wanted).fetchall():
+        conn.execute(sql.SQL("DROP TRIGGER {} ON {}").format(sql.Identifier(name), sql.SQL(table)))
 
 
 def _change_table(conn: Connection, relation: str, patience: float, change: Callable[[], None]) -> None:
@@ -206,13 +172,9 @@ def _change_table(conn: Connection, relation: str, patience: float, change: Call
 def _lock_holders(conn: Connection, relation: str) -> str:
     """Return what holds a table, in words for an operator."""
     named = {"relation": relation}
-    with conn.cursor(row_factory=class_row(_LockHolder)) as cursor:
-        holders = cursor.execute(query("capture", "find_lock_holders"), named).fetchall()
-    with conn.cursor(row_factory=scalar_row) as cursor:
-        prepared = cursor.execute(query("capture", "find_prepared_lock_holder"), named).fetchone()
+    prepared = rows.value(conn, query("capture", "find_prepared_lock_holder"), named)
     if prepared is not None:
         return f"the prepared transaction {prepared!r} has it (see pg_prepared_xacts)"
-    named_holders = [
-        f"process {holder.pid} ({holder.session_name}) has held it {holder.age}" for holder in holders
-    ]
-    return "; ".join(named_holders) or "other sessions keep using it"
+    holders = conn.execute(query("capture", "find_lock_holders"), named).fetchall()
+    sentences = [f"process {pid} ({session}) has held it {age}" for pid, session, age in holders]
+    return "; ".join(sentences) or "other sessions keep using it"

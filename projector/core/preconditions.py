@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import psycopg
 from psycopg.rows import TupleRow
 
+from projector.database import rows
 from projector.database.sql import PROJECTION_VERSION, query
 from projector.report.errors import NotInstalledError, TenantNotFoundError
 
@@ -40,8 +41,7 @@ def require_noted_place(conn: Connection) -> None:
 
 def require_migrated_version(conn: Connection) -> None:
     """Raise NotInstalledError if a program of another projection version has migrated since this one began."""
-    version = conn.execute(query("core", "read_migrated_version")).fetchone()
-    require_version(version[0] if version else None)
+    require_version(rows.value(conn, query("core", "read_migrated_version")))
 
 
 def require_version(migrated: str | None) -> None:

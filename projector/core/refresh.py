@@ -20,7 +20,7 @@ from projector.core.dead_letters import TRIES_OF_A_TURN, Retried, UntriedLetters
 from projector.core.isolation import isolate_failing_key
 from projector.core.pipeline import BatchResult, Connection, InjectionPoint, no_injection_point
 from projector.core.preconditions import require_installed
-from projector.database import locks
+from projector.database import locks, rows
 from projector.database.sql import query
 from projector.database.step_failures import failing_step
 from projector.report.counted import RunReport
@@ -50,8 +50,7 @@ def refresh(
     started = time.monotonic()
     require_installed(conn)
     pipeline.prepare_session(conn)
-    waiting = conn.execute(query("core", "count_changes")).fetchone()
-    progress.start("refresh", waiting[0] if waiting else 0, "changes")
+    progress.start("refresh", rows.value(conn, query("core", "count_changes")), "changes")
     drain = _Drain(conn, progress, size, point)
     drain.run()
     retried = _retry(conn, drain, due_only=not retry_failed)
@@ -178,6 +177,5 @@ def analyze_outgrown_tables(conn: Connection) -> None:
     The statistics of a read model that was built empty say that it is: until autovacuum comes by, each look-up of an
     import into it would read everything that the import has written of the tenant.
     """
-    for side, name in ((conn, "find_tables_to_analyze"), (conn, "find_keys_to_analyze")):
-        for (table,) in side.execute(query("core", name)).fetchall():
-            side.execute(composing.SQL("ANALYZE {}").format(composing.SQL(table)), prepare=False)
+    for table in rows.values(conn, query("core", "find_tables_to_analyze")):
+        conn.execute(composing.SQL("ANALYZE {}").format(composing.SQL(table)), prepare=False)

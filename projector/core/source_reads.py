@@ -8,6 +8,7 @@ import psycopg
 from psycopg.rows import TupleRow
 
 from projector.core.yielding import yielding
+from projector.database import rows
 from projector.database.connect import transaction_with_lock_timeout
 from projector.database.retry import COLLIDED, Again, lock_timeouts, retry
 from projector.database.source_names import source_names
@@ -111,5 +112,5 @@ def snapshot(conn: Connection) -> Iterator[None]:
 def source_files(conn: Connection) -> list[str]:
     """Return which files hold the source rows: others after a TRUNCATE or a rewrite, which ignore snapshots."""
     relations = list(source_names(conn).values())
-    row = conn.execute(query("core", "find_source_files"), {"relations": relations}).fetchone()
-    return [] if row is None else row[0]
+    files: list[str] = rows.value(conn, query("core", "find_source_files"), {"relations": relations})
+    return files

@@ -15,9 +15,10 @@ from weakref import WeakKeyDictionary, ref
 
 import psycopg
 import structlog
-from psycopg.rows import TupleRow, class_row
+from psycopg.rows import TupleRow
 
 from projector.database import connect as db
+from projector.database import rows
 from projector.database.sql import query
 from projector.report.errors import ProjectorError, YieldedError
 
@@ -91,8 +92,7 @@ class _Watcher:
             looking.close()
 
     def _look(self, looking: Connection, pid: int, began_at: float | None) -> None:
-        with looking.cursor(row_factory=class_row(Waiter)) as cursor:
-            waiter = cursor.execute(query("core", "find_waiter"), {"pid": pid}).fetchone()
+        waiter = rows.row(looking, Waiter, query("core", "find_waiter"), {"pid": pid})
         if waiter is None:
             return
         with self._lock:

@@ -7,9 +7,9 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 
 import psycopg
-from psycopg.rows import TupleRow, class_row
+from psycopg.rows import TupleRow
 
-from projector.database import locks
+from projector.database import locks, rows
 from projector.database.sql import query
 from projector.report.errors import ProjectorError
 
@@ -55,8 +55,7 @@ def telling_waits(
 def find_awaited_lock(conn: Connection, pid: int) -> AwaitedLock | None:
     """Return the lock that the session of a process waits for; None while it waits for none."""
     wanted = {"pid": pid, "migration": locks.MIGRATION, "shard": locks.SHARD}
-    with conn.cursor(row_factory=class_row(AwaitedLock)) as cursor:
-        return cursor.execute(query("database", "find_awaited_lock"), wanted).fetchone()
+    return rows.row(conn, AwaitedLock, query("database", "find_awaited_lock"), wanted)
 
 
 def _watch(

@@ -7,10 +7,8 @@ field by field and write nothing.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import psycopg
-from psycopg.rows import class_row
 
 from projector.core import pipeline, staging
 from projector.core.batch import first_line
@@ -19,7 +17,7 @@ from projector.core.source_reads import SOURCE_PATIENCE_SECONDS, read_steadily, 
 from projector.database.distribution import fence, is_distributed
 from projector.database.sql import query, steps
 from projector.sweep import statistics
-from projector.sweep.drift import LEAD, STATISTICS, Comparison, DifferingRow, Drift, Item, shorten
+from projector.sweep.drift import LEAD, STATISTICS, Comparison, Drift, Item, differing_fields, shorten
 from projector.sweep.leads import LeadKey, by_halves, find_wrong_keys_in, lead_arrays
 from projector.sweep.pieces import Piece
 from projector.sweep.run_log import read_clock
@@ -31,37 +29,6 @@ PIECE_MEMORY = "64MB"
 """Memory of one sort or hash of a comparison."""
 
 KEYS_FIELD = "source keys"
-
-_KINDS = {"conversation": "conversation", "contact": "contact", "template_send": "template send"}
-
-
-@dataclass(frozen=True, slots=True)
-class WrongKey:
-    """A key that leads to no lead, or to a wrong one. `waits` says whether something of its lead waits."""
-
-    kind: str
-    key: str
-    user_id: str
-    customer_phone: str | None
-    waits: bool
-
-    @property
-    def item(self) -> Item:
-        """The key, whatever lead it belongs to."""
-        return Item(self.kind, key=self.key)
-
-    @property
-    def drift(self) -> Drift:
-        """What is reported of it."""
-        return Drift(
-            self.user_id,
-            self.customer_phone or "",
-            KEYS_FIELD,
-            "as in the source",
-            f"{_KINDS[self.kind]} {self.key} differs",
-            self.kind,
-            self.key,
-        )
 
 
 def compare_piece(conn: Connection, piece: Piece, *, patience: float = SOURCE_PATIENCE_SECONDS) -> Comparison:
@@ -130,13 +97,17 @@ def compare_keys(
                 named = {"kinds": [item.kind for item in items], "keys": [item.key for item in items]}
                 conn.execute(query("sweep", "stage_keys"), named)
             [step] = steps("sweep/7_keys/20_read_wrong_keys")
-            with conn.cursor(row_factory=class_row(WrongKey)) as cursor:
-                wrong = cursor.execute(step.text, prepare=False).fetchall()
-        waiting = {one.item for one in wrong if one.waits}
+            wrong = conn.execute(step.text, prepare=False).fetchall()
+        waiting: set[Item] = set()
+        for kind, key, user_id, customer_phone, waits in wrong:
+            if waits:
+                waiting.add(Item(kind, key=key))
+                continue
+            differs = f"{kind.replace('_', ' ')} {key} differs"
+            drift = Drift(user_id, customer_phone or "", KEYS_FIELD, "as in the source", differs, kind, key)
+            found.drifts.append(drift)
         for item in items or ():
-            found_in = found.left_out if Item(item.kind, key=item.key) in waiting else found.compared
-            found_in.append(item)
-        found.drifts = [one.drift for one in wrong if not one.waits]
+            (found.left_out if item in waiting else found.compared).append(item)
         return found
 
     return read_steadily(conn, compare, differs=_drifts, patience=patience)
@@ -177,9 +148,8 @@ def _compare_leads(conn: Connection, leads: Sequence[LeadKey]) -> Comparison:
         counted = steps("sweep/6_report/10_count_leads", fence=fence(conn))
         [found.checked] = pipeline.run_steps(conn, counted).fetchone() or (0,)
         [step] = steps("sweep/6_report/20_read_differing_rows")
-        with conn.cursor(row_factory=class_row(DifferingRow)) as cursor:
-            rows = cursor.execute(step.text, prepare=False).fetchall() if candidates else []
-        found.drifts = [drift for row in rows for drift in row.drifts()]
+        differing = conn.execute(step.text, prepare=False).fetchall() if candidates else []
+        found.drifts = [drift for row in differing for drift in differing_fields(*row)]
     return found
 
 

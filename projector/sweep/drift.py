@@ -16,6 +16,7 @@ import structlog
 from psycopg.rows import dict_row
 
 from projector.core.pipeline import Connection, tenants_parameter
+from projector.database import rows
 from projector.database.sql import query
 from projector.report.log import Personal, digest
 
@@ -94,30 +95,26 @@ class Comparison:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class DifferingRow:
-    """A row that differs, as sql/sweep/6_report/20_read_differing_rows.sql returns it."""
+def differing_fields(  # noqa: PLR0913, PLR0917  # A row that is returned.
+    table_name: str,
+    user_id: str,
+    customer_phone: str,
+    row_key: str | None,
+    expected: dict[str, Any] | None,
+    found: dict[str, Any] | None,
+) -> Iterator[Drift]:
+    """Return the fields in which a row differs, as sql/sweep/6_report/20_read_differing_rows.sql returns it.
 
-    table_name: str
-    user_id: str
-    customer_phone: str
-    row_key: str | None
-    expected: dict[str, Any] | None
-    found: dict[str, Any] | None
-
-    def drifts(self) -> Iterator[Drift]:
-        """Return the fields that differ; a row that is not the lead's own is named before the field."""
-        prefix = {"leads": "", "profiles": "profile."}.get(
-            self.table_name, f"{self.table_name.removesuffix('s')} {self.row_key}."
-        )
-        if self.expected is None or self.found is None:
-            texts = ["no row" if row is None else "a row" for row in (self.expected, self.found)]
-            yield Drift(self.user_id, self.customer_phone, prefix.rstrip(".") or "lead", *texts)
-            return
-        for name, expected, found in _differing_values(self.expected, self.found):
-            yield Drift(
-                self.user_id, self.customer_phone, f"{prefix}{name}", shorten(expected), shorten(found)
-            )
+    A row that is not the lead's own is named before the field.
+    """
+    own = {"leads": "", "profiles": "profile."}
+    prefix = own.get(table_name, f"{table_name.removesuffix('s')} {row_key}.")
+    if expected is None or found is None:
+        texts = ["no row" if row is None else "a row" for row in (expected, found)]
+        yield Drift(user_id, customer_phone, prefix.rstrip(".") or "lead", *texts)
+        return
+    for name, value, other in _differing_values(expected, found):
+        yield Drift(user_id, customer_phone, f"{prefix}{name}", shorten(value), shorten(other))
 
 
 def shorten(value: object) -> str:
@@ -158,8 +155,7 @@ def record(conn: Connection, found: Comparison) -> None:
             "first_fields": [names[0] for names in fields.values()],
             "at": found.at,
         }
-        row = conn.execute(query("sweep", "note_drift"), parameters, prepare=False).fetchone()
-        new = row[0] if row else 0
+        new = rows.value(conn, query("sweep", "note_drift"), parameters)
     # What was just noted was seen at this very moment, and so not before it.
     end(conn, found.compared, before=found.at, at=found.at, outcome="right")
     publish(conn, new)

@@ -20,7 +20,7 @@ from projector.core.source_reads import (
     snapshot,
     source_files,
 )
-from projector.database import locks
+from projector.database import locks, rows
 from projector.database.distribution import is_finished
 from projector.database.sql import PROJECTION_VERSION, query, steps
 from projector.report.errors import BlockedError
@@ -74,8 +74,7 @@ def build(conn: Connection, progress: Progress, *, point: InjectionPoint) -> Bat
         # could then not update. A build that is killed before this counts as none; the next truncates what it left.
         note_built(conn, since)
         drift.end_rebuilt(conn, None, since)
-        row = conn.execute(query("sweep", "count_built")).fetchone()
-        built = BatchResult(*row) if row else BatchResult()
+        built = rows.only_row(conn, BatchResult, query("sweep", "count_built"))
         run.add(built)
     return built
 

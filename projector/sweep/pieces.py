@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from projector.core import pipeline
 from projector.core.pipeline import Connection
 from projector.core.source_reads import read_source
+from projector.database import rows
 from projector.database.sql import query, steps
 from projector.sweep.drift import Item
 from projector.sweep.leads import LeadKey
@@ -90,9 +91,10 @@ def sample_leads(conn: Connection, size: int, tenants: Sequence[str] | None) -> 
 def count_leads(conn: Connection, tenants: Sequence[str] | None) -> int:
     """Return about how many leads there are to compare."""
     parameters = pipeline.tenants_parameter(tenants)
-    [stored] = conn.execute(query("sweep", "count_stored_leads"), parameters).fetchone() or (0,)
-    [keyed] = conn.execute(query("sweep", "count_keyed_leads"), parameters).fetchone() or (0,)
-    return int(max(stored, keyed))
+    numbers = (
+        rows.value(conn, query("sweep", f"count_{which}_leads"), parameters) for which in ("stored", "keyed")
+    )
+    return int(max(numbers))
 
 
 def split_items(items: Sequence[Item]) -> tuple[list[LeadKey], list[Item]]:

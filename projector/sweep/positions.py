@@ -6,9 +6,8 @@ There is a row for each purpose and projection version: no sweep is resumed at t
 from dataclasses import dataclass
 from datetime import datetime
 
-from psycopg.rows import class_row
-
 from projector.core.pipeline import Connection
+from projector.database import rows
 from projector.database.sql import PROJECTION_VERSION, query
 
 REBUILD, VERIFY = "rebuild", "verify"
@@ -35,17 +34,12 @@ class Position:
 
 def read(conn: Connection, purpose: str) -> Position | None:
     """Return where a sweep for this projection version is; None while there is none."""
-    with conn.cursor(row_factory=class_row(Position)) as cursor:
-        return cursor.execute(query("sweep", "read_position"), _of(purpose)).fetchone()
+    return rows.row(conn, Position, query("sweep", "read_position"), _of(purpose))
 
 
 def begin(conn: Connection, purpose: str, phase: str) -> Position:
     """Note that a sweep begins, and return its position. One for another projection version is forgotten."""
-    with conn.cursor(row_factory=class_row(Position)) as cursor:
-        begun = cursor.execute(query("sweep", "begin_sweep"), {**_of(purpose), "phase": phase}).fetchone()
-    if begun is None:
-        raise AssertionError
-    return begun
+    return rows.only_row(conn, Position, query("sweep", "begin_sweep"), {**_of(purpose), "phase": phase})
 
 
 def move(conn: Connection, purpose: str, phase: str, after: tuple[str, str]) -> None:

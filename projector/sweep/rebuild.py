@@ -26,7 +26,7 @@ from projector.core.batch import first_line, is_lead_failure
 from projector.core.dead_letters import retry_dead_letters
 from projector.core.pipeline import BatchResult, Connection, InjectionPoint, no_injection_point
 from projector.core.preconditions import is_built, require_installed, require_tenants
-from projector.database import locks
+from projector.database import locks, rows
 from projector.database.sql import query
 from projector.database.step_failures import failing_step
 from projector.report.counted import RunReport, escape_hidden
@@ -122,9 +122,8 @@ def _rebuild_in_place(
         progress.finish()
         # Not every key that was compared makes a lead.
         wanted = pipeline.tenants_parameter(tenants)
-        [leads] = conn.execute(query("sweep", "count_stored_leads"), wanted).fetchone() or (0,)
-        run.leads = leads
-    return BatchResult(leads, work.messages)
+        run.leads = rows.value(conn, query("sweep", "count_stored_leads"), wanted)
+    return BatchResult(run.leads or 0, work.messages)
 
 
 class _Rebuild:

@@ -11,7 +11,6 @@ from datetime import datetime
 
 import psycopg
 import structlog
-from psycopg.rows import class_row
 
 from projector import capture
 from projector.capture.source import find_missing_source, foreign_owner, misfit
@@ -19,7 +18,7 @@ from projector.core.batch import DEFAULT_BATCH
 from projector.core.pipeline import Connection
 from projector.core.preconditions import require_installed
 from projector.core.refresh import refresh
-from projector.database import locks
+from projector.database import locks, rows
 from projector.database.sql import PROJECTION_VERSION, query
 from projector.report.counted import RunReport, counted
 from projector.report.errors import BlockedError, CaptureGapError
@@ -64,17 +63,12 @@ class RebuildReasons:
 
 def find_rebuild_reasons(conn: Connection) -> RebuildReasons:
     """Return everything that a rebuild may be needed for, but the depth of the queue."""
-    with conn.cursor(row_factory=class_row(RebuildReasons)) as cursor:
-        found = cursor.execute(query("sweep", "find_rebuild_reasons")).fetchone()
-    if found is None:
-        raise AssertionError
-    return found
+    return rows.only_row(conn, RebuildReasons, query("sweep", "find_rebuild_reasons"))
 
 
 def is_too_deep(conn: Connection, limit: int) -> bool:
     """Return whether more changes wait than the limit."""
-    row = conn.execute(query("sweep", "count_changes_up_to"), {"bound": limit + 1}).fetchone()
-    return row is not None and row[0] > limit
+    return bool(rows.value(conn, query("sweep", "count_changes_up_to"), {"bound": limit + 1}) > limit)
 
 
 def clean_up_after_crash(conn: Connection, reasons: RebuildReasons) -> None:
@@ -231,12 +225,11 @@ def _shed_queue(conn: Connection, limit: int) -> None:
     """If more changes wait than the limit, delete them: a rebuild follows."""
     if not is_too_deep(conn, limit):
         return
-    row = conn.execute(query("sweep", "read_newest_change")).fetchone()
-    newest = row[0] if row else None
+    newest = rows.value(conn, query("sweep", "read_newest_change"))
     with conn.transaction():
         positions.forget(conn, positions.REBUILD)
         reason = f"more than {counted(limit, 'change')} waited and were traded for a rebuild"
-        conn.execute(query("sweep", "open_shed_gap"), {"reason": reason})
+        conn.execute(query("capture", "open_reinstalled_gap"), {"reason": reason})
     shed = 0
     for shard in locks.SHARDS:
         deleted = SHED_CHANGES_PER_TRANSACTION

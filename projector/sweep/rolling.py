@@ -17,12 +17,11 @@ from datetime import datetime, timedelta
 
 import psycopg
 import structlog
-from psycopg.rows import class_row
 
 from projector.core import pipeline
 from projector.core.pipeline import Connection, InjectionPoint, no_injection_point
 from projector.core.source_reads import read_source
-from projector.database import locks
+from projector.database import locks, rows
 from projector.database.sql import PROJECTION_VERSION, query
 from projector.report.errors import BlockedError, note_of
 from projector.sweep import drift, positions
@@ -110,7 +109,7 @@ def step(
     is_ours = present is not None and present.version == PROJECTION_VERSION
     due_at = present.due_at if present is not None and is_ours else now
     if present is None:
-        [last] = conn.execute(query("sweep", "read_last_start")).fetchone() or (None,)
+        last = rows.value(conn, query("sweep", "read_last_start"))
         due_at = now if last is None else _next_start(last, days)
     wait = _seconds_until(due_at, now, days)
     if wait > 0:
@@ -135,14 +134,13 @@ def step(
 
 def read_round(conn: Connection) -> Round | None:
     """Return the present round; None while there is none."""
-    with conn.cursor(row_factory=class_row(Round)) as cursor:
-        return cursor.execute(query("sweep", "read_round")).fetchone()
+    return rows.row(conn, Round, query("sweep", "read_round"))
 
 
 def begin(conn: Connection, days: float, now: datetime) -> None:
     """Begin a round, which may take so many days; one that there is is given up."""
-    [leads] = conn.execute(query("sweep", "count_stored_leads"), {"tenants": None}).fetchone() or (0,)
-    [keys] = conn.execute(query("sweep", "count_keys")).fetchone() or (0,)
+    leads = rows.value(conn, query("sweep", "count_stored_leads"), {"tenants": None})
+    keys = rows.value(conn, query("sweep", "count_keys"))
     # The leads once more for the statistics, and the keys as they are stored and as they are in the source.
     numbers = {"rows_total": 2 * leads + 2 * keys, "leads_total": leads}
     with conn.transaction():
@@ -198,7 +196,7 @@ def _compare_slice(
             drift.end_statistics(conn, None, present.started_at)
             # What differed and was not met, such as a lead that is nowhere any more.
             leave_out(conn, drift.read_open(conn, None, present.started_at), present.started_at)
-            if conn.execute(query("sweep", "has_left_out")).fetchone() == (True,):
+            if rows.value(conn, query("sweep", "has_left_out")):
                 due_at = max(due_at, _next_start(present.started_at, days))
         _write(
             conn,

@@ -7,6 +7,7 @@ from datetime import datetime
 import psycopg
 
 from projector.core.pipeline import BatchResult, Connection, tenants_parameter
+from projector.database import rows
 from projector.database.sql import query
 from projector.database.step_failures import failing_step
 from projector.report.errors import RebuildFailedError, note_of
@@ -40,8 +41,7 @@ def logged_run(
 ) -> Iterator[Run]:
     """Open a row of the run log, and note how the rebuild or the verify ends."""
     parameters = {**tenants_parameter(tenants), "kind": kind, "leads_total": leads_total}
-    [run_id] = conn.execute(query("sweep", "open_run"), parameters).fetchone() or (0,)
-    run = Run(conn, run_id)
+    run = Run(conn, rows.value(conn, query("sweep", "open_run"), parameters))
     try:
         yield run
     except psycopg.Error as error:
@@ -58,8 +58,5 @@ def logged_run(
 
 def read_clock(conn: Connection) -> datetime:
     """Return the clock of the server."""
-    row = conn.execute(query("sweep", "read_clock")).fetchone()
-    if row is None:
-        raise AssertionError
-    moment: datetime = row[0]
+    moment: datetime = rows.value(conn, query("sweep", "read_clock"))
     return moment

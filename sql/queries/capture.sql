@@ -132,26 +132,15 @@ SELECT b.reason
 FROM projector.broken_capture AS b;
 
 -- name: find_open_gaps
--- Returns gap_id, noticed_at and reason of each gap that is not healed, the oldest first.
+-- Returns gap_id, noticed_at, reason and reinstalled_at of each gap that is not healed, the oldest first.
 SELECT
     g.gap_id,
     g.noticed_at,
-    g.reason
+    g.reason,
+    g.reinstalled_at
 FROM projector.capture_gaps AS g
 WHERE g.healed_at IS NULL
 ORDER BY g.gap_id;
-
--- name: find_gaps_without_triggers
--- Returns the gap_id of each open gap since which the triggers were not installed again.
-SELECT g.gap_id
-FROM projector.capture_gaps AS g
-WHERE g.healed_at IS NULL AND g.reinstalled_at IS NULL;
-
--- name: find_gaps_ready_to_close
--- Returns the gap_id of each open gap since which the triggers were installed again.
-SELECT g.gap_id
-FROM projector.capture_gaps AS g
-WHERE g.healed_at IS NULL AND g.reinstalled_at IS NOT NULL;
 
 -- name: open_gap
 -- Open a gap, unless one is open already for the same reason, since which the triggers were not installed again.
@@ -164,7 +153,8 @@ WHERE NOT EXISTS (
 );
 
 -- name: open_reinstalled_gap
--- Open a gap since which the triggers were installed again in this transaction.
+-- Open a gap since which the triggers were installed again in this transaction, or of changes that are shed for a
+-- rebuild: capture is intact, so that readiness does not change.
 INSERT INTO projector.capture_gaps (reason, reinstalled_at)
 VALUES (%(reason)s, clock_timestamp());
 
@@ -187,12 +177,6 @@ WHERE g.gap_id = ANY(%(gap_ids)s);
 UPDATE projector.capture_gaps AS g
 SET healed_at = clock_timestamp()
 WHERE g.gap_id = ANY(%(gap_ids)s);
-
--- name: find_remaining_gap
--- Returns: reason, of a gap that is still open; null if there is none.
-SELECT max(g.reason) AS reason
-FROM projector.capture_gaps AS g
-WHERE g.healed_at IS NULL;
 
 -- name: forget_interrupted_rebuild
 -- Forget the plan of an interrupted rebuild of everything. The part of it that is done may lack what a gap missed.
@@ -308,11 +292,9 @@ SELECT
 FROM tree AS t;
 
 -- name: find_new_partitions
--- Returns partition_id, parent_id, table_name and relation, the name in SQL, of each partition that is not noted.
+-- Returns partition_id and relation, the name in SQL, of each partition that is not noted.
 SELECT
     n.partition_id,
-    n.parent_id,
-    n.table_name,
     n.partition_id::regclass::text AS relation
 FROM projector.new_partitions AS n;
 
@@ -321,8 +303,14 @@ FROM projector.new_partitions AS n;
 SELECT NOT EXISTS (SELECT FROM {relation}) AS is_empty;
 
 -- name: note_partition
+-- Parameter: partition_id, of one that was not noted.
 INSERT INTO projector.capture_partitions (partition_id, parent_id, table_name)
-VALUES (%(partition_id)s, %(parent_id)s, %(table_name)s)
+SELECT
+    n.partition_id,
+    n.parent_id,
+    n.table_name
+FROM projector.new_partitions AS n
+WHERE n.partition_id = %(partition_id)s
 ON CONFLICT (partition_id) DO UPDATE SET parent_id = excluded.parent_id, table_name = excluded.table_name;
 
 -- name: delete_unreadable_changes

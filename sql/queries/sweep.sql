@@ -500,11 +500,6 @@ WHERE ctid = any(
     )
 );
 
--- name: open_shed_gap
--- Opens the gap of changes that are shed for a rebuild. Capture is intact, so readiness does not change.
-INSERT INTO projector.capture_gaps (reason, reinstalled_at)
-VALUES (%(reason)s, clock_timestamp());
-
 -- name: note_interrupted_runs
 -- Notes of rebuilds whose process ended first that they were interrupted. Only the holder of the rebuild lock can
 -- tell.

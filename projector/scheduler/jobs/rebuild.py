@@ -3,6 +3,7 @@
 import structlog
 
 from projector.core.pipeline import Connection
+from projector.database import rows
 from projector.database.sql import query
 from projector.report.errors import BlockedError
 from projector.scheduler.worker import Job, Worker
@@ -24,7 +25,7 @@ class Rebuild(Job):
     def run(self, conn: Connection, worker: Worker) -> float:
         """Rebuild everything, unless another process has begun that already."""
         wanted = {"kind": "rebuild", "seconds": CRON_WINDOW_SECONDS}
-        if conn.execute(query("scheduler", "began_lately"), wanted).fetchone() == (True,):
+        if rows.value(conn, query("scheduler", "began_lately"), wanted):
             return 0.0
         try:
             recovery.rebuild_everything(conn, progress=worker.progress())

@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import structlog
-from psycopg.rows import class_row, scalar_row
 
 from projector.config import Config
 from projector.core import pipeline
@@ -19,7 +18,7 @@ from projector.core.freshness import advance_after_commit
 from projector.core.pipeline import Connection
 from projector.core.preconditions import require_version
 from projector.core.refresh import refresh_with_backoff
-from projector.database import locks
+from projector.database import locks, rows
 from projector.database.distribution import is_distributed
 from projector.database.sql import PROJECTION_VERSION, query
 from projector.observe.metrics import counted
@@ -162,9 +161,8 @@ class Refresh(Job):
     def _log_tally(self, conn: Connection) -> None:
         """Log what refreshes did in the last minute, and how many changes wait now, if they found any work."""
         if self._tally.is_due():
-            waiting = conn.execute(query("sweep", "count_changes_up_to"), {"bound": COUNTED_CHANGES})
-            row = waiting.fetchone()
-            _log.info("refreshed", **self._tally.take(), queue=row[0] if row else 0)
+            waiting = rows.value(conn, query("sweep", "count_changes_up_to"), {"bound": COUNTED_CHANGES})
+            _log.info("refreshed", **self._tally.take(), queue=waiting)
 
 
 class Tally:
@@ -217,8 +215,7 @@ class Look:
 
 def has_changes(conn: Connection) -> bool:
     """Return whether a change waits, and look at nothing else."""
-    with conn.cursor(row_factory=scalar_row) as cursor:
-        return bool(cursor.execute(query("core", "has_changes"), {"shards": list(locks.SHARDS)}).fetchone())
+    return bool(rows.value(conn, query("core", "has_changes"), {"shards": list(locks.SHARDS)}))
 
 
 def look(conn: Connection, at_least: timedelta) -> Look:
@@ -238,10 +235,7 @@ def look(conn: Connection, at_least: timedelta) -> Look:
         "version": PROJECTION_VERSION,
         "at_least": at_least,
     }
-    with conn.cursor(row_factory=class_row(Look)) as cursor:
-        found = cursor.execute(text, wanted).fetchone()
-    if found is None:
-        raise AssertionError
+    found = rows.only_row(conn, Look, text, wanted)
     require_version(found.migrated_version)
     if found.gap is not None:
         raise CaptureGapError(found.gap)

@@ -1,0 +1,52 @@
+"""What a statement returns, as values of Python."""
+
+from collections.abc import Mapping
+from typing import Any, LiteralString, TypeVar
+
+import psycopg
+from psycopg.rows import TupleRow, class_row, scalar_row
+
+Connection = psycopg.Connection[TupleRow]
+Parameters = Mapping[str, Any] | None
+Text = LiteralString | bytes
+
+_Row = TypeVar("_Row")
+
+
+def value(conn: Connection, text: Text, parameters: Parameters = None) -> Any:  # noqa: ANN401  # Whatever it returns.
+    """Return the first column of the first row; None without a row."""
+    row = conn.execute(text, parameters).fetchone()
+    return row[0] if row else None
+
+
+def values(conn: Connection, text: Text, parameters: Parameters = None) -> list[Any]:
+    """Return the first column of each row."""
+    with conn.cursor(row_factory=scalar_row) as cursor:
+        return cursor.execute(text, parameters).fetchall()
+
+
+def row(conn: Connection, kind: type[_Row], text: Text, parameters: Parameters = None) -> _Row | None:
+    """Return the first row as an object with a field for each column; None without a row."""
+    with conn.cursor(row_factory=class_row(kind)) as cursor:
+        return cursor.execute(text, parameters).fetchone()
+
+
+def only_row(conn: Connection, kind: type[_Row], text: Text, parameters: Parameters = None) -> _Row:
+    """Return the first row of a statement that always returns one."""
+    found = row(conn, kind, text, parameters)
+    if found is None:
+        raise AssertionError
+    return found
+
+
+def rows(
+    conn: Connection,
+    kind: type[_Row],
+    text: Text,
+    parameters: Parameters = None,
+    *,
+    prepare: bool | None = None,
+) -> list[_Row]:
+    """Return each row as an object with a field for each column."""
+    with conn.cursor(row_factory=class_row(kind)) as cursor:
+        return cursor.execute(text, parameters, prepare=prepare).fetchall()
