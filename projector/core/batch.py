@@ -16,7 +16,7 @@ from projector.core.freshness import advance_after_commit, advance_freshness
 from projector.core.pipeline import BatchResult, Connection, InjectionPoint, no_injection_point
 from projector.core.preconditions import require_version
 from projector.core.yielding import yielding
-from projector.database import locks
+from projector.database import locks, rows
 from projector.database.distribution import is_distributed
 from projector.database.retry import BATCH, retry
 from projector.database.sql import statement, step
@@ -70,7 +70,6 @@ class TakenChanges:
     oldest: datetime | None
     drained: bool
     spreads: bool
-    kinds: Sequence[str]
 
 
 def refresh_batch(  # noqa: PLR0913  # What a batch takes, and how.
@@ -91,9 +90,29 @@ def refresh_batch(  # noqa: PLR0913  # What a batch takes, and how.
 
     It is tried again if it collides with another session. Raises BlockedError after some of that.
     """
-    return retry(
-        lambda: _refresh_batch(conn, shards, size, bulk_pieces, wait=wait, choose=choose, point=point), *BATCH
-    )
+
+    def once() -> Batch:
+        with conn.transaction():
+            opened = open_batch(conn, shards, wait=wait)
+            done = Batch((), 0)
+            if opened.owned:
+                single_changes = max(size // len(opened.owned), 1)
+                done = _take_and_recompute(
+                    conn, opened, single_changes, bulk_pieces, choose=choose, point=point
+                )
+            # Who waits for a refresh may ask for data of the time at which it began.
+            at_least = timedelta(0) if wait or done.changes else IDLE_FRESHNESS_INTERVAL
+            advances = done.drained and not opened.freshness_frozen
+            with pipeline.pipelined(conn, point):
+                if done.changes:
+                    log_run(conn, opened, done.changes, BatchResult(done.leads, done.messages))
+                if advances and not is_distributed(conn):
+                    advance_freshness(conn, opened.owned, opened.fresh_until, opened.clock, at_least)
+        if advances and is_distributed(conn):
+            advance_after_commit(conn, opened.owned, opened.fresh_until, at_least)
+        return done
+
+    return retry(once, *BATCH)
 
 
 def is_lead_failure(error: psycopg.Error) -> bool:
@@ -121,10 +140,7 @@ def open_batch(conn: Connection, shards: Sequence[int], *, wait: bool) -> Opened
     }
     if wait:
         conn.execute(statement("refresh/1_take/10_wait_for_shards"), parameters)
-    with conn.cursor(row_factory=class_row(OpenedBatch)) as cursor:
-        opened = cursor.execute(step("refresh/1_take/20_open_batch").text, parameters).fetchone()
-    if opened is None:
-        raise AssertionError
+    opened = rows.only_row(conn, OpenedBatch, step("refresh/1_take/20_open_batch").text, parameters)
     require_version(opened.migrated_version)
     if opened.gap is not None:
         raise CaptureGapError(opened.gap)
@@ -165,8 +181,7 @@ def take_changes(  # noqa: PLR0913  # What is taken, and how.
 def spread_changes(conn: Connection) -> int:
     """Queue again what the taken changes refer to; return the number of pieces."""
     with yielding(conn):
-        row = conn.execute(statement("refresh/1_take/50_spread_changes")).fetchone()
-    return row[0] if row else 0
+        return int(rows.value(conn, statement("refresh/1_take/50_spread_changes")))
 
 
 def recompute(
@@ -201,38 +216,10 @@ def log_run(conn: Connection, opened: OpenedBatch, changes: int, written: BatchR
     conn.execute(statement("refresh/9_finish/10_log_run"), parameters)
 
 
-def _refresh_batch(  # noqa: PLR0913  # As refresh_batch.
-    conn: Connection,
-    shards: Sequence[int],
-    size: int,
-    bulk_pieces: int,
-    *,
-    wait: bool,
-    choose: bool,
-    point: InjectionPoint,
-) -> Batch:
-    with conn.transaction():
-        opened = open_batch(conn, shards, wait=wait)
-        done = Batch((), 0)
-        if opened.owned:
-            done = _run(conn, opened, size, bulk_pieces, choose=choose, point=point)
-        # Who waits for a refresh may ask for data of the time at which it began.
-        at_least = timedelta(0) if wait or done.changes else IDLE_FRESHNESS_INTERVAL
-        advances = done.drained and not opened.freshness_frozen
-        with pipeline.pipelined(conn, point):
-            if done.changes:
-                log_run(conn, opened, done.changes, BatchResult(done.leads, done.messages))
-            if advances and not is_distributed(conn):
-                advance_freshness(conn, opened.owned, opened.fresh_until, opened.clock, at_least)
-    if advances and is_distributed(conn):
-        advance_after_commit(conn, opened.owned, opened.fresh_until, at_least)
-    return done
-
-
-def _run(  # noqa: PLR0913  # As refresh_batch.
+def _take_and_recompute(  # noqa: PLR0913  # As take_changes.
     conn: Connection,
     opened: OpenedBatch,
-    size: int,
+    single_changes: int,
     bulk_pieces: int,
     *,
     choose: bool,
@@ -242,17 +229,10 @@ def _run(  # noqa: PLR0913  # As refresh_batch.
         # An idle batch does not touch the staging tables: to clear them costs more than all the rest of it.
         return Batch(opened.owned, changes=0, drained=True)
     taken = take_changes(
-        conn,
-        opened,
-        single_changes=max(size // len(opened.owned), 1),
-        bulk_pieces=bulk_pieces,
-        choose=choose,
-        point=point,
+        conn, opened, single_changes=single_changes, bulk_pieces=bulk_pieces, choose=choose, point=point
     )
     point("taken")
-    written, pieces = BatchResult(), spread_changes(conn) if taken.spreads else 0
+    pieces = spread_changes(conn) if taken.spreads else 0
+    written = recompute(conn, point=point) if taken.changes else BatchResult()
     drained = taken.drained and pieces == 0 and bulk_pieces > 0
-    if taken.changes:
-        written = recompute(conn, point=point)
-    done = written.leads, written.messages
-    return Batch(opened.owned, taken.changes, *done, drained, taken.oldest, pieces)
+    return Batch(opened.owned, taken.changes, written.leads, written.messages, drained, taken.oldest, pieces)

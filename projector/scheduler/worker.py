@@ -39,7 +39,7 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._lost_at: float | None = None
         self._back_at = 0.0
         self._retry_at = 0.0
@@ -48,7 +48,23 @@ class Database:
     def connect(self, job: str) -> Connection | None:
         """Return a new connection; None where there is none yet, or it is too early to try again."""
         with self._lock:
-            return self._connect(job)
+            if time.monotonic() < self._retry_at:
+                return None
+            try:
+                conn = db.connect(self.url, application_name=f"{db.SCHEDULER_NAME}: {job}")
+                # Else a killed process keeps its locks until a long statement has ended.
+                with suppress(psycopg.errors.InvalidParameterValue, psycopg.errors.FeatureNotSupported):
+                    conn.execute("SET client_connection_check_interval = '1s'")
+            except (ProjectorError, psycopg.Error) as error:
+                self.note_loss(str(error))
+                self._retry_at = time.monotonic() + self._pause
+                self._pause = min(self._pause * 2, _LONGEST_RECONNECT_SECONDS)
+                return None
+            if self._lost_at is not None:
+                self._back_at = time.monotonic()
+                _log.info("the database is back", seconds=round(self._back_at - self._lost_at, 1))
+            self._lost_at, self._pause = None, _FIRST_RETRY_SECONDS
+            return conn
 
     def replace(self, job: str, error: str, connected_at: float) -> Connection | None:
         """Return a new connection for one that broke with this error, and was made at this monotonic time.
@@ -58,7 +74,7 @@ class Database:
         """
         with self._lock:
             is_new = self._lost_at is None and connected_at >= self._back_at
-            conn = self._connect(job)
+            conn = self.connect(job)
             if conn is not None and is_new:
                 _log.warning(
                     "the server ended a session, which a new one replaces", job=job, error=_first_line(error)
@@ -68,32 +84,9 @@ class Database:
     def note_loss(self, error: str) -> None:
         """Note that the database does not answer."""
         with self._lock:
-            self._note_loss(error)
-
-    def _connect(self, job: str) -> Connection | None:
-        if time.monotonic() < self._retry_at:
-            return None
-        try:
-            name = f"{db.SCHEDULER_NAME}: {job}"
-            conn = db.connect(self.url, application_name=name)
-            # Else a killed process keeps its locks until a long statement has ended.
-            with suppress(psycopg.errors.InvalidParameterValue, psycopg.errors.FeatureNotSupported):
-                conn.execute("SET client_connection_check_interval = '1s'")
-        except (ProjectorError, psycopg.Error) as error:
-            self._note_loss(str(error))
-            self._retry_at = time.monotonic() + self._pause
-            self._pause = min(self._pause * 2, _LONGEST_RECONNECT_SECONDS)
-            return None
-        if self._lost_at is not None:
-            self._back_at = time.monotonic()
-            _log.info("the database is back", seconds=round(self._back_at - self._lost_at, 1))
-        self._lost_at, self._pause = None, _FIRST_RETRY_SECONDS
-        return conn
-
-    def _note_loss(self, error: str) -> None:
-        if self._lost_at is None:
-            self._lost_at = time.monotonic()
-            _log.warning("the database is gone; trying again until it is back", error=_first_line(error))
+            if self._lost_at is None:
+                self._lost_at = time.monotonic()
+                _log.warning("the database is gone; trying again until it is back", error=_first_line(error))
 
 
 class Job:

@@ -206,25 +206,22 @@ def _join_the_parents(bench: Bench) -> None:
 
 
 def _recompute_before_delete(
-    conn: Connection, shards: list[int], *_limits: object, wait: bool, point: InjectionPoint
+    conn: Connection, opened: batch.OpenedBatch, *_limits: object, point: InjectionPoint, **_options: object
 ) -> batch.Batch:
     """A batch that reads the source first and takes the changes then."""
-    with conn.transaction():
-        opened = batch.open_batch(conn, shards, wait=wait)
-        staging.clear(conn, opened.bloated_tables)
-        staged = conn.execute(
-            "INSERT INTO taken_changes SELECT change_id, shard, kind, keys, message_ids, queued_at"
-            " FROM projector.changes WHERE shard = ANY(%s)",
-            (list(shards),),
-        )
-        if not staged.rowcount:
-            return batch.Batch(shards, 0, drained=True)
-        point("taken")
-        written = batch.recompute(conn, point=point)
-        changes = conn.execute(
-            "DELETE FROM projector.changes WHERE shard = ANY(%s)", (list(shards),)
-        ).rowcount
-        pieces = batch.spread_changes(conn)
+    shards = list(opened.owned)
+    staging.clear(conn, opened.bloated_tables)
+    staged = conn.execute(
+        "INSERT INTO taken_changes SELECT change_id, shard, kind, keys, message_ids, queued_at"
+        " FROM projector.changes WHERE shard = ANY(%s)",
+        (shards,),
+    )
+    if not staged.rowcount:
+        return batch.Batch(shards, 0, drained=True)
+    point("taken")
+    written = batch.recompute(conn, point=point)
+    changes = conn.execute("DELETE FROM projector.changes WHERE shard = ANY(%s)", (shards,)).rowcount
+    pieces = batch.spread_changes(conn)
     return batch.Batch(shards, changes, written.leads, written.messages, drained=pieces == 0)
 
 
@@ -383,7 +380,7 @@ MUTANTS = (
             "OR d.retry_at > 'infinity'::timestamptz"),
         test_clock.test_a_dead_letter_is_not_kept_by_a_clock_that_was_set_back, seconds=-3600.0),
     Mutant("R1", "the source is read before the changes are taken",
-        _patch(batch, "_refresh_batch", _recompute_before_delete),
+        _patch(batch, "_take_and_recompute", _recompute_before_delete),
         test_refresh.test_what_is_written_while_a_refresh_is_stopped_at_a_point_is_not_lost, point="recomputed"),
     Mutant("R2", "a batch reads in one snapshot",
         _isolate,

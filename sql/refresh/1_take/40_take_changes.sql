@@ -5,7 +5,7 @@
 -- it left none, both null where the oldest are taken.
 -- Returns: changes, the number taken; oldest, when the first of them was queued; drained, whether everything of the
 -- shards that this statement, or the step before, could see was taken; spreads, whether a change has to be spread over
--- other keys first; kinds.
+-- other keys first.
 --
 -- Single changes come first, with only a few pieces of mass changes after them, so that an import does not delay a
 -- customer's message. A ctid is safe here: rows of the queue are never updated, and only the owner of a shard deletes
@@ -59,6 +59,5 @@ SELECT
             OR cardinality(taken.message_ids) > 2000
         ),
         false
-    ) AS spreads,
-    coalesce(array_agg(DISTINCT taken.kind), '{}') AS kinds
+    ) AS spreads
 FROM taken;
