@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from projector import capture
 from projector.core.batch import refresh_batch
 from projector.database import locks
-from projector.report.errors import BlockedError, RebuildFailedError, SourceMissingError
+from projector.report.errors import BlockedError, RebuildFailedError
 from projector.report.progress import QUIET
 from projector.sweep import recovery
 from tests.support.commands import projector
@@ -61,16 +60,6 @@ def test_a_refresh_trades_a_queue_beyond_the_limit_for_a_rebuild(
     assert open_reasons(built) == []
 
 
-def test_a_rebuild_of_everything_from_the_command_line_heals_too(
-    database: Database, built: Connection, tmp_path: Path
-) -> None:
-    built.execute(SABOTAGE["dropped"].encode())
-    write_message(built, "missed")
-    done = projector(tmp_path, "--database-url", database.url, "rebuild")
-    assert done.returncode == 0, done.stderr
-    assert (messages(built), open_reasons(built), capture.find_gap(built)) == (1, [], None)
-
-
 @pytest.mark.usefixtures("built")
 def test_the_scheduler_heals_by_itself(database: Database, other: Connection, tmp_path: Path) -> None:
     with running_scheduler(database.url, tmp_path) as scheduler:
@@ -106,65 +95,6 @@ def test_until_it_is_healed_changes_come_in_but_freshness_stands_still(
     assert messages(built) == 2
     assert ready(built)
     wait_until_fresh(built, before)
-
-
-def test_freshness_does_not_promise_a_time_that_the_clock_has_not_reached(built: Connection) -> None:
-    # As a clock leaves it that was set back.
-    built.execute(
-        "UPDATE read_model.freshness SET as_of = now() + interval '1 h',"
-        " shards = ARRAY(SELECT now() + interval '1 h' FROM unnest(shards))"
-    )
-    assert refresh_batch(built, locks.SHARDS).drained
-    assert as_of(built) < clock(built)
-
-
-def test_only_gaps_that_were_open_before_the_rebuild_began_are_closed(
-    database: Database, built: Connection, other: Connection
-) -> None:
-    other.execute(SABOTAGE["dropped"].encode())
-    other.execute("UPDATE read_model.leads SET document = '{}'")
-    with database.connect() as healer, database.connect() as holder:
-        thread = threading.Thread(target=lambda: recovery.heal(healer, progress=QUIET))
-        with holder.transaction():
-            # The rebuild comes to a tenant that is locked, with a lead that differs.
-            holder.execute("SELECT pg_advisory_xact_lock(%s, hashtext('u'))", (locks.TENANT,))
-            thread.start()
-            wait_until(other, "count(*) = 1 FROM projector.capture_gaps WHERE reinstalled_at IS NOT NULL")
-            wait_until(other, "count(*) = 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
-            # The same again meanwhile, noticed and mended by another session.
-            other.execute(SABOTAGE["dropped"].encode())
-            recovery.restore_capture(other)
-        thread.join()
-    reasons = open_reasons(built)
-    assert reasons == ["leads_capture_insert on messages is missing"]
-    assert not ready(built)
-    healed(built)
-    assert ready(built)
-
-
-def test_a_missing_table_keeps_the_gap_open_until_it_is_back(
-    database: Database, built: Connection, other: Connection, tmp_path: Path
-) -> None:
-    other.execute("ALTER TABLE messages RENAME TO elsewhere")
-    with pytest.raises(SourceMissingError, match="table messages"):
-        healed(built)
-    assert open_reasons(built) == ["all capture triggers on messages are missing"]
-    with running_scheduler(database.url, tmp_path) as scheduler:
-        scheduler.wait_for_event("cannot go on for now")
-        other.execute("ALTER TABLE elsewhere RENAME TO messages")
-        wait_until(other, "capture_gap IS NULL FROM read_model.projection")
-        # The triggers that it kept under its other name count as they stand: they never stopped.
-        write_message(other, "m1")
-        wait_until(other, "count(*) = 1 FROM read_model.lead_messages")
-        assert scheduler.terminate() == 0
-
-
-def test_a_missing_column_is_named(built: Connection, other: Connection) -> None:
-    other.execute("ALTER TABLE messages RENAME COLUMN sequence_no TO number")
-    other.execute(SABOTAGE["disabled"].encode())
-    with pytest.raises(SourceMissingError, match="table messages has no column sequence_no"):
-        healed(built)
-    assert not ready(built)
 
 
 def test_a_row_that_cannot_be_projected_keeps_the_gap_open(built: Connection, other: Connection) -> None:

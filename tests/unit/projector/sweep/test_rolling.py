@@ -162,49 +162,6 @@ def test_what_was_spoiled_is_found_within_a_round_and_is_history_once_it_is_heal
     assert_exact(conn)
 
 
-def test_what_is_repaired_by_hand_is_right_after_the_next_round(world: Platform) -> None:
-    conn = world.conn
-    conn.execute("DELETE FROM projector.source_keys WHERE kind = 'template_send'")
-    conn.execute(
-        "INSERT INTO read_model.lead_messages (user_id, message_id, customer_phone, conversation_id, sent_at, status)"
-        " VALUES ('orphan', 'm', '1', 'c', now(), 'sent')"
-    )
-    conn.execute(
-        "INSERT INTO read_model.lead_totals VALUES ('nobody', 'hour', '2025-06-01', 1, 0, 0, 1, 0, 0, 0, 0, 0)"
-    )
-    finish_round(conn)
-    assert {"lead", "template_send", "statistics"} == {kind for kind, *_ in differences(conn)}
-    conn.execute("DELETE FROM read_model.lead_messages WHERE user_id = 'orphan'")
-    conn.execute("DELETE FROM read_model.lead_totals WHERE user_id = 'nobody'")
-    conn.execute(
-        "INSERT INTO projector.source_keys SELECT 'template_send', send_id, 'two', '497' FROM template_sends"
-    )
-    finish_round(conn)
-    assert differences(conn) == []
-    assert "4 items found right by a later verify" in render(read_status(conn))
-
-
-def test_leads_and_tenants_that_come_during_a_round_are_compared_in_it_where_it_has_not_been(
-    world: Platform, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    conn = world.conn
-    next(slices(conn))
-    for tenant in ("zero", "aaa"):
-        world.tenant(tenant)
-        agent = world.agent(tenant)
-        for number in range(10):
-            world.conversation(agent, f"48{number}")
-    refresh_now(conn)
-    seen = compared(monkeypatch)
-    finish_round(conn)
-    assert {phone for tenant, phone in seen["leads"] if tenant == "zero"} == {f"48{n}" for n in range(10)}
-    assert not [lead for lead in seen["leads"] if lead[0] == "aaa"]
-    seen["leads"].clear()
-    finish_round(conn)
-    assert len(seen["leads"]) == 28
-    assert set(seen["leads"].values()) == {1}
-
-
 class KilledError(Exception):
     """Stands for the end of the process at this moment."""
 
