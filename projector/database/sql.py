@@ -17,6 +17,7 @@ What is in braces is put in:
 - `{columns.TABLE}`, `{columns.TABLE of ALIAS}`: the columns of a table. `{key.TABLE}` and `{values.TABLE}` are those of
   its key and the others, `{updates.TABLE}` is `column = excluded.column` for the others. `_LISTS` has the rest. So no
   statement depends on the order in which the table of an installation has its columns.
+- `{stored.TABLE of LEADS}`: the rows that the read model has of leads, which are staged in LEADS.
 - `{fence}`: the end of a look-up, see FENCE; `{tenants}`: that `stored` is of the tenants of the batch, where
   the read model is distributed.
 
@@ -43,6 +44,14 @@ read a table of any size from end to end. So each look-up is a LATERAL that ends
 _QUERY = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
 _HEADER = re.compile(r"^-- (when|returns|for|point|analyze): (.+)\n", re.MULTILINE)
 _COMMENT = re.compile(r"^\s*--.*\n?", re.MULTILINE)
+_STORED = """SELECT {columns.TABLE of stored}
+FROM LEADS AS l
+CROSS JOIN LATERAL (
+    SELECT stored.*
+    FROM read_model.TABLE AS stored
+    WHERE stored.user_id = l.user_id AND stored.customer_phone = l.customer_phone
+    {tenants} {fence}
+) AS stored"""
 _PLACEHOLDER = re.compile(r"\{(\w+)(?:\.(\w+))?(?: of (\w+))?\}")
 
 
@@ -187,6 +196,8 @@ def _fill(text: str, names: Mapping[str, str]) -> str:
             if file is not None:
                 # A comment at the end of the last line must not swallow what follows the definition.
                 return _fill(_COMMENT.sub("", _read(file)).strip() + "\n", names)
+        if of and alias and kind == "stored":
+            return _fill(_STORED.replace("TABLE", of).replace("LEADS", alias), names)
         if of and kind in _LISTS:
             return ", ".join(_LISTS[kind](table(of), alias))
         raise LookupError(f"{match[0]} means nothing here: projector/database/sql.py says what does.")

@@ -10,16 +10,7 @@ WITH brought_messages AS NOT MATERIALIZED (
     WHERE k.kind = 'conversation'
 ),
 
-stored_messages AS NOT MATERIALIZED (
-    SELECT {columns.lead_messages of m}
-    FROM piece_leads AS l
-    CROSS JOIN LATERAL (
-        SELECT stored.*
-        FROM read_model.lead_messages AS stored
-        WHERE stored.user_id = l.user_id AND stored.customer_phone = l.customer_phone
-        {fence}
-    ) AS m
-)
+stored_messages AS NOT MATERIALIZED ({stored.lead_messages of piece_leads})
 
 INSERT INTO differing_leads (user_id, customer_phone)
 SELECT DISTINCT

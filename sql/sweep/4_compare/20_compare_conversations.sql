@@ -13,32 +13,9 @@ WITH brought_conversations AS NOT MATERIALIZED (
     WHERE k.kind = 'conversation' AND c.user_id = k.user_id AND c.customer_phone = k.customer_phone
 ),
 
-stored_times AS NOT MATERIALIZED (
-    SELECT m.user_id, m.customer_phone, m.conversation_id, m.sent_at
-    FROM piece_leads AS l
-    CROSS JOIN LATERAL (
-        SELECT stored.*
-        FROM read_model.lead_messages AS stored
-        WHERE stored.user_id = l.user_id AND stored.customer_phone = l.customer_phone
-        {fence}
-    ) AS m
-),
+stored_conversations AS NOT MATERIALIZED ({stored.lead_conversations of piece_leads}),
 
-stored_conversations AS NOT MATERIALIZED (
-    SELECT {columns.lead_conversations of c}
-    FROM piece_leads AS l
-    CROSS JOIN LATERAL (
-        SELECT stored.*
-        FROM read_model.lead_conversations AS stored
-        WHERE stored.user_id = l.user_id AND stored.customer_phone = l.customer_phone
-        {fence}
-    ) AS c
-),
-
-counted_messages AS NOT MATERIALIZED (
-    SELECT r.*
-    FROM stored_times AS r
-)
+counted_messages AS NOT MATERIALIZED ({stored.lead_messages of piece_leads})
 
 INSERT INTO differing_leads (user_id, customer_phone)
 SELECT DISTINCT

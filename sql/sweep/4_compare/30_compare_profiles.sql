@@ -9,16 +9,7 @@ profile_keys AS NOT MATERIALIZED (
     FROM piece_keys AS r
 ),
 
-stored_profiles AS NOT MATERIALIZED (
-    SELECT {columns.lead_profiles of p}
-    FROM piece_leads AS l
-    CROSS JOIN LATERAL (
-        SELECT stored.*
-        FROM read_model.lead_profiles AS stored
-        WHERE stored.user_id = l.user_id AND stored.customer_phone = l.customer_phone
-        {fence}
-    ) AS p
-),
+stored_profiles AS NOT MATERIALIZED ({stored.lead_profiles of piece_leads}),
 
 brought_profiles AS NOT MATERIALIZED (
     SELECT d.*

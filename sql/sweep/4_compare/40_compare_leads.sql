@@ -1,26 +1,8 @@
 -- Find the leads whose row differs from the definition, computed from the conversations, profiles and messages of the
 -- read model: if one of these differs from the source, a step before has found the lead.
-WITH new_profiles AS NOT MATERIALIZED (
-    SELECT {columns.lead_profiles of p}
-    FROM piece_leads AS l
-    CROSS JOIN LATERAL (
-        SELECT stored.*
-        FROM read_model.lead_profiles AS stored
-        WHERE stored.user_id = l.user_id AND stored.customer_phone = l.customer_phone
-        {fence}
-    ) AS p
-),
+WITH new_profiles AS NOT MATERIALIZED ({stored.lead_profiles of piece_leads}),
 
-new_conversations AS NOT MATERIALIZED (
-    SELECT {columns.lead_conversations of c}
-    FROM piece_leads AS l
-    CROSS JOIN LATERAL (
-        SELECT stored.*
-        FROM read_model.lead_conversations AS stored
-        WHERE stored.user_id = l.user_id AND stored.customer_phone = l.customer_phone
-        {fence}
-    ) AS c
-),
+new_conversations AS NOT MATERIALIZED ({stored.lead_conversations of piece_leads}),
 
 newest_messages AS NOT MATERIALIZED (
     SELECT m.user_id, m.customer_phone, m.sent_at, m.conversation_id, m.sequence_no, m.message_id, m.sender, m.text
@@ -37,16 +19,7 @@ newest_messages AS NOT MATERIALIZED (
     ) AS m
 ),
 
-stored_leads AS NOT MATERIALIZED (
-    SELECT {columns.leads of r}
-    FROM piece_leads AS l
-    CROSS JOIN LATERAL (
-        SELECT stored.*
-        FROM read_model.leads AS stored
-        WHERE stored.user_id = l.user_id AND stored.customer_phone = l.customer_phone
-        {fence}
-    ) AS r
-),
+stored_leads AS NOT MATERIALIZED ({stored.leads of piece_leads}),
 
 last_messages AS NOT MATERIALIZED ({definition.last_messages})
 
