@@ -194,12 +194,7 @@ def recompute(
 
     `strict` includes the keys that are set aside as dead letters.
     """
-    run = pipeline.Run(
-        conn,
-        conditions={"write", "note_keys"},
-        parameters={"strict": strict},
-        point=point,
-    )
+    run = pipeline.Run(conn, conditions={"write"}, parameters={"strict": strict}, point=point)
     with yielding(conn):
         run.run("refresh/1_take/60_collect_stale_keys", *pipeline.LOCK_AND_RESOLVE, *pipeline.WRITE)
     return run.result

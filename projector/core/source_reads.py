@@ -1,6 +1,6 @@
 """Reads of several of the platform's tables at one moment, which never stand in the platform's way."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -49,12 +49,13 @@ def retry_reading(
     *,
     patience: float = SOURCE_PATIENCE_SECONDS,
     message: str | None = None,
+    also: Sequence[Again] = (),
 ) -> _Found:
     """Call `work`, whose waits for locks are limited, again while another session holds one of the platform's tables.
 
     It also begins again after it yielded to a session that waits for a table that it holds, as often as that happens.
     Returns what `work` returns. Raises BlockedError, with `message`, after so many seconds of `patience`; with 0, at
-    once, also where it yielded.
+    once, also where it yielded. `also` are further rows of the table of errors.
     """
 
     def watched() -> _Found:
@@ -75,7 +76,7 @@ def retry_reading(
         LONGEST_PAUSE_SECONDS,
         patience=0 if patience == 0 else float("inf"),
     )
-    return retry(watched, COLLIDED, lock_timeouts(patience, held), yielded, sleep=sleep)
+    return retry(watched, *also, COLLIDED, lock_timeouts(patience, held), yielded, sleep=sleep)
 
 
 def read_steadily(

@@ -104,7 +104,7 @@ def retry(
     while True:
         try:
             return work()
-        except (psycopg.Error, YieldedError) as error:
+        except (psycopg.Error, BlockedError) as error:
             row = next((one for one in table if one.is_of(error)), None)
             if row is None:
                 raise

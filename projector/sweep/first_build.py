@@ -22,6 +22,7 @@ from projector.core.source_reads import (
 )
 from projector.database import locks, rows
 from projector.database.distribution import is_finished
+from projector.database.retry import Again
 from projector.database.sql import PROJECTION_VERSION, query, steps
 from projector.report.errors import BlockedError
 from projector.report.progress import Progress
@@ -58,15 +59,14 @@ def build(conn: Connection, progress: Progress, *, point: InjectionPoint) -> Bat
         # Refreshes wait, through several transactions.
         for shard in locks.SHARDS:
             owned.enter_context(locks.session_lock(conn, locks.SHARD, shard))
-        for _ in range(BUILD_ATTEMPTS):
-            since = _build_when_unlocked(conn, progress, point)
-            if since is not None:
-                break
-            _log.warning("a source table was truncated or rewritten meanwhile: building again")
-        else:
-            raise BlockedError(
-                "The platform keeps truncating or rewriting its tables: run rebuild again when that is over."
-            )
+        message = (
+            f"The tables of the platform and of the read model could not be locked in {SOURCE_PATIENCE_SECONDS:.0f} s:"
+            " another session holds one. See pg_stat_activity for long transactions, and run rebuild again when they"
+            " have ended."
+        )
+        rewritten = Again((RewrittenError,), 0.0, 0.0, tries=BUILD_ATTEMPTS - 1)
+        # Unlike a refresh, a build needs the tables of the read model alone as well.
+        since = retry_reading(conn, lambda: _build(conn, progress, point), message=message, also=(rewritten,))
         for table in TABLES:
             vacuum = composing.SQL("VACUUM (SKIP_LOCKED) {}").format(composing.SQL(table))
             conn.execute(vacuum, prepare=False)
@@ -92,34 +92,24 @@ def note_built(conn: Connection, since: datetime) -> None:
         positions.forget(conn, positions.REBUILD)
 
 
-def _build_when_unlocked(conn: Connection, progress: Progress, point: InjectionPoint) -> datetime | None:
-    """Build as soon as no other session holds a table, and again after a build that gave way to the platform.
-
-    Unlike a refresh, a build needs the tables of the read model alone as well.
-    """
-    message = (
-        f"The tables of the platform and of the read model could not be locked in {SOURCE_PATIENCE_SECONDS:.0f} s:"
-        " another session holds one. See pg_stat_activity for long transactions, and run rebuild again when they"
-        " have ended."
-    )
-    return retry_reading(conn, lambda: _build(conn, progress, point), message=message)
+class RewrittenError(BlockedError):
+    """The platform has truncated or rewritten a table while it was read: its rows may have been missed."""
 
 
-def _build(conn: Connection, progress: Progress, point: InjectionPoint) -> datetime | None:
-    """Build once; return from when on it is fresh, or None if it has to be done again, with nothing written.
-
-    The platform may have truncated or rewritten a table while the build read it: its rows may have been missed.
-    """
+def _build(conn: Connection, progress: Progress, point: InjectionPoint) -> datetime:
+    """Build once; return from when on it is fresh. Raises RewrittenError if it has to be done again."""
     since, files = read_clock(conn), source_files(conn)
     try:
         with snapshot(conn):
             _fill(conn, progress, point)
-            read = source_files(conn)
-            if read != files:
-                raise psycopg.Rollback
+            if source_files(conn) != files:
+                _log.warning("a source table was truncated or rewritten meanwhile: building again")
+                raise RewrittenError(
+                    "The platform keeps truncating or rewriting its tables: run rebuild again when that is over."
+                )
     finally:
         progress.finish()
-    return since if read == files else None
+    return since
 
 
 def _fill(conn: Connection, progress: Progress, point: InjectionPoint) -> None:

@@ -99,7 +99,7 @@ def _rebuild_chunk(conn: Connection, leads: Sequence[LeadKey], point: InjectionP
         pipeline.lock_tenants(conn, {lead[0] for lead in leads})
         point("locked")
         pipeline.run_steps(conn, steps("sweep/5_recompute/10_stage_leads"), lead_arrays(leads))
-        run = pipeline.Run(conn, conditions={"write", "note_keys"}, point=point)
+        run = pipeline.Run(conn, conditions={"write"}, point=point)
         run.run(*pipeline.RESOLVE, *pipeline.WRITE)
     return BatchResult(len(leads), run.result.messages)
 

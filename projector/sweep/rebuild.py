@@ -15,7 +15,8 @@ killed is resumed there, by the same version only.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import NoReturn
 
 import psycopg
@@ -68,11 +69,7 @@ def rebuild(
     require_installed(conn)
     if tenants is not None:
         require_tenants(conn, tenants)
-    with locks.try_session_lock(conn, locks.REBUILD) as is_ours:
-        if not is_ours:
-            raise BlockedError(
-                "Another rebuild is under way: wait until `status` says that it has ended, then try again."
-            )
+    with only_rebuild(conn):
         pipeline.prepare_session(conn)
         try:
             if tenants is None and not is_built(conn):
@@ -88,6 +85,17 @@ def rebuild(
                 without_values=f"The rebuild stopped: {condition(error)}. {advice} {WHERE_SHOWN}",
             ) from error
     return RunReport("rebuild", time.monotonic() - started, written.leads, written.messages)
+
+
+@contextmanager
+def only_rebuild(conn: Connection) -> Iterator[None]:
+    """Be the only session that rebuilds; raises BlockedError while another one does."""
+    with locks.try_session_lock(conn, locks.REBUILD) as is_ours:
+        if not is_ours:
+            raise BlockedError(
+                "Another rebuild is under way: wait until `status` says that it has ended, then try again."
+            )
+        yield
 
 
 def _rebuild_in_place(

@@ -21,10 +21,10 @@ from projector.core.refresh import refresh
 from projector.database import locks, rows
 from projector.database.sql import PROJECTION_VERSION, query
 from projector.report.counted import RunReport, counted
-from projector.report.errors import BlockedError, CaptureGapError
+from projector.report.errors import CaptureGapError
 from projector.report.progress import Progress
 from projector.sweep import positions
-from projector.sweep.rebuild import rebuild
+from projector.sweep.rebuild import only_rebuild, rebuild
 
 SHED_CHANGES_PER_TRANSACTION = 50_000
 """Changes that are shed in one transaction, which owns their shard."""
@@ -139,11 +139,7 @@ def rebuild_everything(conn: Connection, *, progress: Progress) -> RunReport:
     Raises BlockedError while another session rebuilds, and what a rebuild raises.
     """
     require_installed(conn)
-    with locks.try_session_lock(conn, locks.REBUILD) as is_ours:
-        if not is_ours:
-            raise BlockedError(
-                "Another rebuild is under way: wait until `status` says that it has ended, then try again."
-            )
+    with only_rebuild(conn):
         return _rebuild_everything(conn, progress, "asked for", resume=False)
 
 

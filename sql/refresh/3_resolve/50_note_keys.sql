@@ -2,7 +2,7 @@
 --
 -- The old lead is part of every condition, and inserts do not tolerate a conflict: should two refreshes ever meet on
 -- one key under different tenants, the second fails and is tried again, instead of losing the first's lead.
--- when: note_keys
+-- when: write
 WITH resolved AS MATERIALIZED (
     SELECT
         s.kind,
