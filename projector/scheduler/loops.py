@@ -20,32 +20,25 @@ def _clock() -> float:
     return time.monotonic()
 
 
-class Loop:
-    """Calls `turn` until `stop` is set. What it returns is the time from the start of a turn to the next, in seconds.
+def start_loop(
+    name: str, turn: Callable[[], float], stop: threading.Event, *, first_after: float = 0.0
+) -> None:
+    """Start a thread that takes turns until `stop` is set, the first one after `first_after` seconds.
 
-    A turn that takes longer is followed by the next one at once. The first one comes after `first_after` seconds.
+    What `turn` returns is the time from the start of a turn to the next, in seconds. A turn that takes longer is
+    followed by the next one at once.
     """
+    threading.Thread(target=run_loop, args=(name, turn, stop, first_after), name=name, daemon=True).start()
 
-    def __init__(
-        self, name: str, turn: Callable[[], float], stop: threading.Event, *, first_after: float = 0.0
-    ) -> None:
-        self._turn = turn
-        self._stop = stop
-        self._first_after = first_after
-        self._thread = threading.Thread(target=self.run, name=name, daemon=True)
 
-    def start(self) -> None:
-        """Start the thread."""
-        self._thread.start()
-
-    def run(self) -> None:
-        """Take turns until the stop."""
-        next_at = _clock() + self._first_after
-        while not self._stop.wait(max(next_at - _clock(), 0.0)):
-            began_at = _clock()
-            try:
-                pause = self._turn()
-            except Exception:  # noqa: BLE001  # A loop that ends would not be missed.
-                _log.exception("unexpected failure", job=self._thread.name)
-                pause = FAILED_PAUSE_SECONDS
-            next_at = began_at + pause
+def run_loop(name: str, turn: Callable[[], float], stop: threading.Event, first_after: float = 0.0) -> None:
+    """Take turns as start_loop says, in this thread."""
+    next_at = _clock() + first_after
+    while not stop.wait(max(next_at - _clock(), 0.0)):
+        began_at = _clock()
+        try:
+            pause = turn()
+        except Exception:  # noqa: BLE001  # A loop that ends would not be missed.
+            _log.exception("unexpected failure", job=name)
+            pause = FAILED_PAUSE_SECONDS
+        next_at = began_at + pause

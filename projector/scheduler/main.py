@@ -15,7 +15,7 @@ from projector.database.sql import PROJECTION_VERSION
 from projector.observe.metrics.server import serving
 from projector.scheduler.cron import cron_trigger
 from projector.scheduler.jobs import Jobs
-from projector.scheduler.loops import Loop
+from projector.scheduler.loops import start_loop
 
 FIRST_PRUNE_SECONDS = 60.0
 SIGNAL_CHECK_SECONDS = 1.0
@@ -79,8 +79,8 @@ def start_loops(jobs: Jobs) -> None:
     for name, worker in jobs.workers.items():
         if name != "rebuild":
             first_after = FIRST_PRUNE_SECONDS if name == "prune" else 0.0
-            Loop(name, worker, jobs.stop, first_after=first_after).start()
-    Loop("watch", jobs.watch, jobs.stop).start()
+            start_loop(name, worker, jobs.stop, first_after=first_after)
+    start_loop("watch", jobs.watch, jobs.stop)
 
 
 def start_calendar(jobs: Jobs, config: Config) -> BackgroundScheduler | None:

@@ -48,7 +48,8 @@ def find_candidates(conn: Connection, leads: Sequence[LeadKey]) -> list[LeadKey]
 
     def compare() -> list[LeadKey]:
         with snapshot(conn):
-            _stage_piece(conn, leads)
+            _clear(conn)
+            _stage(conn, leads)
             return _compare_piece(conn)
 
     return read_steadily(conn, compare, differs=bool)
@@ -137,7 +138,7 @@ def _compare_leads(conn: Connection, leads: Sequence[LeadKey]) -> Comparison:
     with snapshot(conn):
         if not _find_waiting_leads(conn):
             return _everything_waits(found, [Item(LEAD, *lead) for lead in leads])
-        pipeline.run_steps(conn, steps("sweep/2_stage/10_stage_leads"), lead_arrays(leads))
+        _stage(conn, leads)
         left_out = steps("sweep/3_leave_out/20_leave_out_waiting_leads")
         waiting = set(pipeline.run_steps(conn, left_out).fetchall())
         found.left_out = [Item(LEAD, *lead) for lead in leads if lead in waiting]
@@ -153,8 +154,7 @@ def _compare_leads(conn: Connection, leads: Sequence[LeadKey]) -> Comparison:
     return found
 
 
-def _stage_piece(conn: Connection, leads: Sequence[LeadKey]) -> None:
-    _clear(conn)
+def _stage(conn: Connection, leads: Sequence[LeadKey]) -> None:
     pipeline.run_steps(conn, steps("sweep/2_stage/10_stage_leads"), lead_arrays(leads))
 
 

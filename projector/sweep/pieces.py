@@ -91,10 +91,9 @@ def sample_leads(conn: Connection, size: int, tenants: Sequence[str] | None) -> 
 def count_leads(conn: Connection, tenants: Sequence[str] | None) -> int:
     """Return about how many leads there are to compare."""
     parameters = pipeline.tenants_parameter(tenants)
-    numbers = (
-        rows.value(conn, query("sweep", f"count_{which}_leads"), parameters) for which in ("stored", "keyed")
-    )
-    return int(max(numbers))
+    stored = rows.value(conn, query("sweep", "count_stored_leads"), parameters)
+    keyed = rows.value(conn, query("sweep", "count_keyed_leads"), parameters)
+    return int(max(stored, keyed))
 
 
 def split_items(items: Sequence[Item]) -> tuple[list[LeadKey], list[Item]]:

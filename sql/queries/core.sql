@@ -268,30 +268,12 @@ waiting AS MATERIALIZED (
         letter.letter_kind,
         letter.key_kind,
         k.key
-    FROM (
-        (
-            SELECT
-                c.kind,
-                c.keys
-            FROM projector.changes AS c
-            WHERE c.shard = %(shard)s AND NOT c.bulk AND EXISTS (SELECT FROM crowd)
-            ORDER BY c.change_id
-            LIMIT %(single_changes)s
-        )
-        UNION ALL
-        (
-            SELECT
-                c.kind,
-                c.keys
-            FROM projector.changes AS c
-            WHERE c.shard = %(shard)s AND c.bulk AND EXISTS (SELECT FROM crowd)
-            ORDER BY c.change_id
-            LIMIT %(bulk_pieces)s
-        )
+    FROM projector.upcoming_changes(
+        ARRAY[%(shard)s]::smallint[], %(single_changes)s::integer, %(bulk_pieces)s::integer, 1
     ) AS c
     INNER JOIN projector.change_kinds AS letter ON letter.change_kind = c.kind AND letter.letter_kind IS NOT NULL
     CROSS JOIN LATERAL unnest(c.keys) AS k (key)
-    WHERE NOT EXISTS (
+    WHERE EXISTS (SELECT FROM crowd) AND NOT EXISTS (
         SELECT
         FROM projector.dead_letters AS d
         WHERE d.kind = letter.letter_kind AND d.key = k.key

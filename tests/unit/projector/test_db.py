@@ -51,19 +51,6 @@ def test_counts_on_nothing_that_is_set_for_the_role_or_the_database(
         assert show(conn, "application_name") == "leads-projector test"
 
 
-@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg", "postgres+psycopg2"])
-def test_takes_the_urls_that_people_have(empty_database: Database, scheme: str) -> None:
-    if "://" in empty_database.url:
-        rest = empty_database.url.partition("://")[2]
-        with connect(f" {scheme}://{rest}\n", application_name="test") as conn:
-            assert conn.info.dbname == empty_database.name
-
-
-def test_takes_keywords_too(server: Server) -> None:
-    with connect(make_conninfo(server.url), application_name="test") as conn:
-        assert show(conn, "TimeZone") == "UTC"
-
-
 def test_a_url_may_list_several_hosts(server: Server) -> None:
     given = conninfo_to_dict(server.url)
     ports = f"{free_port()},{given['port']}"
