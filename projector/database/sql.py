@@ -44,14 +44,6 @@ read a table of any size from end to end. So each look-up is a LATERAL that ends
 _QUERY = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
 _HEADER = re.compile(r"^-- (when|returns|for|point|analyze): (.+)\n", re.MULTILINE)
 _COMMENT = re.compile(r"^\s*--.*\n?", re.MULTILINE)
-_STORED = """SELECT {columns.TABLE of stored}
-FROM LEADS AS l
-CROSS JOIN LATERAL (
-    SELECT stored.*
-    FROM read_model.TABLE AS stored
-    WHERE stored.user_id = l.user_id AND stored.customer_phone = l.customer_phone
-    {tenants} {fence}
-) AS stored"""
 _PLACEHOLDER = re.compile(r"\{(\w+)(?:\.(\w+))?(?: of (\w+))?\}")
 
 
@@ -197,7 +189,8 @@ def _fill(text: str, names: Mapping[str, str]) -> str:
                 # A comment at the end of the last line must not swallow what follows the definition.
                 return _fill(_COMMENT.sub("", _read(file)).strip() + "\n", names)
         if of and alias and kind == "stored":
-            return _fill(_STORED.replace("TABLE", of).replace("LEADS", alias), names)
+            text = query("database", "stored_rows", **{**names, "table": of, "leads": alias})
+            return text.removesuffix(";")
         if of and kind in _LISTS:
             return ", ".join(_LISTS[kind](table(of), alias))
         raise LookupError(f"{match[0]} means nothing here: projector/database/sql.py says what does.")
