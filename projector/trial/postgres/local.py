@@ -4,7 +4,6 @@ import ctypes
 import errno
 import shlex
 import signal
-import socket
 import subprocess
 import sys
 import sysconfig
@@ -31,6 +30,7 @@ from projector.report.counted import counted
 from projector.report.errors import ProjectorError
 from projector.report.progress import for_this_terminal
 from projector.trial.postgres.embedded import EmbeddedServer
+from projector.trial.postgres.ports import listen_error
 
 _STOP_SECONDS = 20
 _READY_SECONDS = 60
@@ -88,19 +88,15 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
 
 def _check_port(host: str, port: int) -> None:
     """Raise ProjectorError where the API could not listen."""
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        with socket.socket(family, kind, protocol) as candidate:
-            candidate.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            candidate.bind(address)
-    except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            raise ProjectorError(
-                f"Port {port} of {host} is in use: stop what listens there, or set PORT to another."
-            ) from None
+    error = listen_error(host, port)
+    if error is not None and error.errno == errno.EADDRINUSE:
+        raise ProjectorError(
+            f"Port {port} of {host} is in use: stop what listens there, or set PORT to another."
+        )
+    if error is not None:
         raise ProjectorError(
             f"The API cannot listen on port {port} of {host} ({error.strerror}): set HOST and PORT to others."
-        ) from None
+        )
 
 
 def _start_database(config: Config, embedded: EmbeddedServer | None) -> str:

@@ -3,16 +3,16 @@
 import socket
 
 
-def port_is_free(host: str, port: int) -> bool:
-    """Return whether a server could listen on this port now."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as candidate:
-        candidate.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            candidate.bind((host, port))
-        except OSError:
-            return False
-        return True
+def listen_error(host: str, port: int) -> OSError | None:
+    """Return why a server could not listen on this port now; None where it could."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as candidate:
+            candidate.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            candidate.bind(address)
+    except OSError as error:
+        return error
+    return None
 
 
 def free_port() -> int:

@@ -96,7 +96,6 @@ def test_missing_source_tables_are_named_and_nothing_is_installed(empty_database
         assert value(conn, "SELECT to_regnamespace('projector') IS NULL") is True
 
 
-
 def test_a_table_that_another_session_holds_is_not_waited_for_long(
     database: Database, connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:

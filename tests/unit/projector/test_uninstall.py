@@ -94,7 +94,6 @@ def test_a_publication_is_named_and_stays(connection: Connection) -> None:
     assert value(connection, "SELECT count(*) FROM pg_publication") == 2
 
 
-
 def test_an_uninstall_of_nothing_ends_well(source_database: Database) -> None:
     with source_database.connect() as conn:
         for _ in range(2):

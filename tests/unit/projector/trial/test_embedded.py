@@ -14,7 +14,7 @@ import pytest
 from projector.report.errors import EmbeddedServerError
 from projector.trial.postgres import programs
 from projector.trial.postgres.embedded import EmbeddedServer
-from projector.trial.postgres.ports import port_is_free
+from projector.trial.postgres.ports import listen_error
 
 StartServer = Callable[..., EmbeddedServer]
 
@@ -67,14 +67,14 @@ def test_a_server_from_start_to_removal(start_server: StartServer, monkeypatch: 
     port = int((server.folder / "port").read_text())
     server.stop()
     with socket.create_server(("127.0.0.1", port)):
-        assert not port_is_free("127.0.0.1", port)
+        assert listen_error("127.0.0.1", port) is not None
         assert server.start() != url
         assert one(server, "SELECT count(*) FROM kept") == 1
     port = int((server.folder / "port").read_text())
     folder = server.folder
     server.remove()
     assert not folder.exists()
-    assert port_is_free("127.0.0.1", port)
+    assert listen_error("127.0.0.1", port) is None
 
 
 def test_says_why_it_does_not_start(start_server: StartServer, tmp_path: Path) -> None:
