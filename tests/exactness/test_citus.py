@@ -116,6 +116,24 @@ def test_after_a_burst_the_read_model_is_what_an_independent_reading_says(citus:
     _Burst(citus, 3).run()
 
 
+def test_shards_may_move_to_another_server_while_a_projector_is_connected(conn: Connection) -> None:
+    rng = Random(5)
+    moves = conn.execute(
+        "SELECT s.shardid, here.nodename, here.nodeport, there.nodename, there.nodeport FROM pg_dist_shard AS s"
+        " JOIN pg_dist_placement AS p USING (shardid) JOIN pg_dist_node AS here USING (groupid)"
+        " JOIN pg_dist_node AS there ON there.groupid NOT IN (0, here.groupid)"
+        " WHERE s.logicalrelid = 'read_model.tenants'::regclass ORDER BY s.shardid LIMIT 2"
+    ).fetchall()
+    for move in (None, *moves):
+        if move is not None:
+            conn.execute("SELECT citus_move_shard_placement(%s, %s, %s, %s, %s, 'block_writes')", move)
+        # The statements of a session are prepared.
+        for _ in range(4):
+            mutate(rng, conn, replica=False)
+            refresh_now(conn)
+    assert_exact(conn)
+
+
 def test_a_projector_a_worker_and_the_coordinator_may_be_killed_under_load(
     citus: Database, cluster: Cluster, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
