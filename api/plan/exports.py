@@ -92,12 +92,15 @@ class ExportPlan(NamedTuple):
 
 def leads_as_ndjson(user_id: str, parameters: ListParameters, now: datetime) -> ExportPlan:
     """Returns the statements of all leads that match, each as it is printed."""
-    return _leads(user_id, parameters, now, is_csv=False)
+    plan, values = plan_list(parameters, now)
+    return _bound(*_document_statements(plan), {"user_id": user_id, **values})
 
 
 def leads_as_csv(user_id: str, parameters: ListParameters, now: datetime) -> ExportPlan:
     """Returns the statements of all leads that match, as rows of CSV below its header."""
-    return _leads(user_id, parameters, now, is_csv=True)
+    plan, values = plan_list(parameters, now)
+    lines = BoundStatement(_csv_statement(plan), MeasuredLineRow, {"user_id": user_id, **values})
+    return ExportPlan(BoundStatement(_UNMEASURED, ExportRow, {"user_id": user_id}), lines)
 
 
 def messages_as_ndjson(user_id: str, parameters: MessageExportParameters) -> ExportPlan:
@@ -108,15 +111,6 @@ def messages_as_ndjson(user_id: str, parameters: MessageExportParameters) -> Exp
     if parameters.to_date is not None:
         values["end"] = next_millisecond(parameters.to_date)
     return _bound(*_message_statements(frozenset(values)), {"user_id": user_id, **values})
-
-
-def _leads(user_id: str, parameters: ListParameters, now: datetime, *, is_csv: bool) -> ExportPlan:
-    plan, values = plan_list(parameters, now)
-    given = {"user_id": user_id, **values}
-    if not is_csv:
-        return _bound(*_document_statements(plan), given)
-    lines = BoundStatement(_csv_statement(plan), MeasuredLineRow, given)
-    return ExportPlan(BoundStatement(_UNMEASURED, ExportRow, {"user_id": user_id}), lines)
 
 
 def _bound(head: Select[Any], lines: Select[Any], values: dict[str, object]) -> ExportPlan:

@@ -1,10 +1,8 @@
 """The statement of GET /users/{user_id}/leads/{customer_phone}."""
 
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import select
 
 from api.database.statement import BoundStatement, Freshness
 from api.plan.sql import PHONE, USER, freshness_columns, leads
@@ -17,16 +15,15 @@ class LeadRow(Freshness):
     document: bytes | None
 
 
+_DOCUMENT = (
+    select(leads.c.document)
+    .where(leads.c.user_id == USER, leads.c.customer_phone == PHONE)
+    .scalar_subquery()
+    .label("document")
+)
+_STATEMENT = select(*freshness_columns(), _DOCUMENT)
+
+
 def single_lead(user_id: str, customer_phone: str) -> BoundStatement[LeadRow]:
     """Returns the statement of one lead."""
-    return BoundStatement(_statement(), LeadRow, {"user_id": user_id, "customer_phone": customer_phone})
-
-
-@lru_cache(maxsize=1)
-def _statement() -> Select[Any]:
-    document = (
-        select(leads.c.document)
-        .where(leads.c.user_id == USER, leads.c.customer_phone == PHONE)
-        .scalar_subquery()
-    )
-    return select(*freshness_columns(), document.label("document"))
+    return BoundStatement(_STATEMENT, LeadRow, {"user_id": user_id, "customer_phone": customer_phone})

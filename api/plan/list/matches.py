@@ -59,7 +59,7 @@ def all_matches(plan: ListPlan) -> CTE:
 
 def collected(plan: ListPlan, page: LimitOffset) -> PageRows:
     """Collects all matches from the buckets that have any, and sorts them."""
-    sort, found = plan.sort, buckets(plan)
+    found = buckets(plan)
     in_bucket = matches_in_bucket(plan, found)
     is_wanted = page.limit > ZERO
     rows: SelectBase = (
@@ -71,13 +71,17 @@ def collected(plan: ListPlan, page: LimitOffset) -> PageRows:
         without_time = matching_keys(plan, leads).where(leads.c.last_message_at.is_(None), is_wanted)
         rows = union_all(rows, without_time)
     phones = rows.cte("phones")
-    key = lookup_by_key(sort.table.c[sort.key], phones, sort.table)
-    return sorted_page(plan, select(phones.c.customer_phone, key.label("key")).cte("matches"), page)
+    return _sorted(plan, phones, page)
 
 
 def found_and_sorted(plan: ListPlan, page: LimitOffset) -> PageRows:
     """Finds all matches in an index of `leads`, and sorts them."""
     phones = matches_on_leads(plan).where(page.limit > ZERO).cte("phones")
+    return _sorted(plan, phones, page)
+
+
+def _sorted(plan: ListPlan, phones: CTE, page: LimitOffset) -> PageRows:
+    """Looks up the key of each match, and sorts them by it."""
     key = lookup_by_key(plan.sort.table.c[plan.sort.key], phones, plan.sort.table)
     return sorted_page(plan, select(phones.c.customer_phone, key.label("key")).cte("matches"), page)
 

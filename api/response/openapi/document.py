@@ -209,7 +209,7 @@ def _parameters(query: type[Schema]) -> list[dict[str, Any]]:
         {
             "in": "query",
             "name": name,
-            "description": _sentence(field.description),
+            "description": field.description,
             "schema": field.as_openapi(),
             "example": field.example,
             **field.style,
@@ -217,7 +217,3 @@ def _parameters(query: type[Schema]) -> list[dict[str, Any]]:
         for name, field in query().fields.items()
         if isinstance(field, Parameter)
     ]
-
-
-def _sentence(text: str) -> str:
-    return text if text.endswith(".") else f"{text}."
