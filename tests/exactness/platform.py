@@ -194,7 +194,7 @@ def assert_at_rest(conn: Connection) -> None:
 def assert_exact(conn: Connection) -> None:
     """The read model, at rest, is what the source rows say, in every table and field."""
     assert_at_rest(conn)
-    found = differences_of_read_model(conn, stored=conn)
+    found = differences_of_read_model(conn)
     assert not found, "\n".join(found[:20])
     report = verify(conn, tenants=None, sample=None, heal=False, progress=QUIET)
     assert report.drifts == [], f"drift: {report.drifts[:5]}"
