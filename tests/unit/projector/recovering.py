@@ -26,10 +26,6 @@ SABOTAGE = {
     " AS 'BEGIN RETURN NULL; END'",
     "function dropped": "DROP FUNCTION projector.capture_messages() CASCADE",
 }
-PUT_BACK = {
-    "disabled": "ALTER TABLE messages ENABLE TRIGGER leads_capture_insert",
-    "all disabled": "ALTER TABLE messages ENABLE TRIGGER USER",
-}
 
 
 def messages(conn: Connection) -> int:

@@ -13,7 +13,6 @@ Connection = psycopg.Connection[TupleRow]
 
 ERASED_TENANT = "needle-tenant"
 PHONE = "49777000123"
-KEPT_PHONE = "49777000999"
 NEEDLES = (
     "needle-conversation",
     "needle-message",
@@ -47,41 +46,33 @@ class Left:
     row: str
 
 
-def write_lead(conn: Connection, phone: str = "+49 777 000123", suffix: str = "") -> None:
+def write_lead(conn: Connection) -> None:
     """Write a lead of the tenant with rows in every source table."""
-    conn.execute(
-        "INSERT INTO conversations (conversation_id, agent_id, customer_phone, last_message_at)"
-        " VALUES (%s, 'needle-agent', %s, now())",
-        (f"needle-conversation{suffix}", phone),
-    )
-    for number in range(3):
-        conn.execute(
-            "INSERT INTO messages (message_id, conversation_id, sender, text) VALUES (%s, %s, 'user', %s)",
-            (
-                f"needle-message{suffix}-{number}",
-                f"needle-conversation{suffix}",
-                f"needle text of a customer{suffix} {number}",
-            ),
-        )
-    conn.execute(
-        "INSERT INTO extractions (extraction_id, conversation_id, name, email, company, lead_status_tag, total_score)"
-        " VALUES (gen_random_uuid(), %s, %s, %s, %s, 'Hot', 77)",
+    for statement in (
         (
-            f"needle-conversation{suffix}",
-            f"Needle Name{suffix}",
-            f"needle.mail@example.com{suffix}",
-            f"Needle Company{suffix}",
+            "INSERT INTO conversations (conversation_id, agent_id, customer_phone, last_message_at)"
+            " VALUES ('needle-conversation', 'needle-agent', '+49 777 000123', now())"
         ),
-    )
-    conn.execute(
-        "INSERT INTO contacts (contact_id, user_id, phone, name) VALUES (%s, %s, %s, %s)",
-        (f"needle-contact{suffix}", ERASED_TENANT, phone, f"Needle Name{suffix}"),
-    )
-    conn.execute(
-        "INSERT INTO template_sends (send_id, template_id, customer_phone, status, sent_at)"
-        " VALUES (%s, 'needle-template', %s, 'SENT', now())",
-        (f"needle-send{suffix}", phone),
-    )
+        (
+            "INSERT INTO messages (message_id, conversation_id, sender, text)"
+            " SELECT 'needle-message-' || n, 'needle-conversation', 'user', 'needle text of a customer ' || n"
+            " FROM generate_series(0, 2) AS n"
+        ),
+        (
+            "INSERT INTO extractions (extraction_id, conversation_id, name, email, company, lead_status_tag,"
+            " total_score) VALUES (gen_random_uuid(), 'needle-conversation', 'Needle Name',"
+            " 'needle.mail@example.com', 'Needle Company', 'Hot', 77)"
+        ),
+        (
+            "INSERT INTO contacts (contact_id, user_id, phone, name)"
+            " VALUES ('needle-contact', 'needle-tenant', '+49 777 000123', 'Needle Name')"
+        ),
+        (
+            "INSERT INTO template_sends (send_id, template_id, customer_phone, status, sent_at)"
+            " VALUES ('needle-send', 'needle-template', '+49 777 000123', 'SENT', now())"
+        ),
+    ):
+        conn.execute(statement.encode())
 
 
 def write_world(conn: Connection) -> None:
