@@ -12,7 +12,7 @@ from projector.report.progress import for_this_terminal
 
 if TYPE_CHECKING:
     from projector.core.pipeline import Connection
-    from projector.operate.erase import Target
+    from projector.operate.erase.ledger import Target
 
 
 @click.command()
@@ -72,7 +72,10 @@ def erase(  # noqa: PLR0913  # One argument for each option.
         raise click.UsageError(
             "Say what to do: --user or --replay erases; --ledger and --vacuum work alone, too."
         )
+    from projector.core.preconditions import require_installed
+
     with invocation.connect("erase") as conn, telling_waits(invocation, conn, "erase"):
+        require_installed(conn)
         if user_id is not None:
             _erase(conn, _target(conn, user_id, phone), ledger_file, yes=yes)
         elif ledger_file is not None:
@@ -107,10 +110,8 @@ def _erase(conn: "Connection", target: "Target", ledger_file: Path | None, *, ye
 
 
 def _synchronize(conn: "Connection", ledger_file: Path) -> None:
-    from projector.core.preconditions import require_installed
-    from projector.operate.erase import synchronize
+    from projector.operate.erase.ledger import synchronize
 
-    require_installed(conn)
     done = synchronize(conn, ledger_file)
     click.echo(
         f"The ledger took {counted(done.taken, 'new line')} from {ledger_file}, which took"
@@ -120,11 +121,9 @@ def _synchronize(conn: "Connection", ledger_file: Path) -> None:
 
 def _replay(conn: "Connection", *, yes: bool) -> bool:
     """Erase what the ledger names; return whether nothing of it is left."""
-    from projector.core.preconditions import require_installed
     from projector.operate.erase import find_matches
     from projector.operate.erase import replay as run_replay
 
-    require_installed(conn)
     found = [target for _, target in find_matches(conn)]
     if not found:
         click.echo("Nothing that the ledger names is there, and no erasure was interrupted.")
@@ -143,10 +142,8 @@ def _replay(conn: "Connection", *, yes: bool) -> bool:
 
 
 def _vacuum(conn: "Connection") -> None:
-    from projector.core.preconditions import require_installed
     from projector.operate.erase import rewrite_files
 
-    require_installed(conn)
     denied = rewrite_files(conn, for_this_terminal())
     click.echo("The files of the read model, of the queue and of the projector's state are rewritten.")
     if denied:

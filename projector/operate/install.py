@@ -86,12 +86,15 @@ def _install(
     require_rights_to_migrate(conn, quoted(schemas))
     if conn.execute(query("status", "is_installed")).fetchone() == (True,):
         require_noted_place(conn)
-    _own_shards(conn)
+    # Batches in progress are waited for, and others kept from beginning: the queue and the keys may have to be copied.
+    for shard in locks.SHARDS:
+        conn.execute("SELECT pg_advisory_xact_lock(%s, %s)", (locks.SHARD, shard))
     _run(conn, {"schema.sql": sections()["read_model"] + sections()["access"]})
     _run(conn, {"schema.sql": sections()["projector"]})
     with _incomplete_schema("schema.sql"):
         conn.execute(comments().encode(), prepare=False)
-    _note_source(conn, schemas)
+    found = {"tables": list(schemas), "schemas": list(schemas.values())}
+    conn.execute(query("operate", "note_source"), found)
     _define(conn, schemas)
     _run(conn, functions("install/functions"))
     with _incomplete_schema("sql/capture"):
@@ -171,12 +174,6 @@ def _dependents_named() -> Iterator[None]:
         ) from error
 
 
-def _own_shards(conn: Connection) -> None:
-    """Wait for batches in progress, and keep others from beginning: the queue and the keys may have to be copied."""
-    for shard in locks.SHARDS:
-        conn.execute("SELECT pg_advisory_xact_lock(%s, %s)", (locks.SHARD, shard))
-
-
 def _define(conn: Connection, schemas: Mapping[str, str]) -> None:
     """Create or replace the functions of the definition, with the names of the platform's tables in them."""
     relations = {table: composing.Identifier(schema, table) for table, schema in schemas.items()}
@@ -208,12 +205,6 @@ def _find_source(conn: Connection, given: Sequence[str], *, create_source: bool)
             " --source-schema NAME; to create empty source tables for a trial, run migrate --create-source."
         )
     return schemas
-
-
-def _note_source(conn: Connection, schemas: Mapping[str, str]) -> None:
-    """Note where the platform's tables are."""
-    found = {"tables": list(schemas), "schemas": list(schemas.values())}
-    conn.execute(query("operate", "note_source"), found)
 
 
 def _set_up_search(conn: Connection) -> list[str]:

@@ -14,7 +14,8 @@ from flask.testing import FlaskClient
 
 from api.app import create_app
 from api.config import Config
-from projector.operate.erase import Target, erase
+from projector.operate.erase import erase
+from projector.operate.erase.ledger import Target
 from projector.report.progress import QUIET
 from projector.sweep import statistics
 from projector.sweep.rebuild import rebuild

@@ -8,7 +8,7 @@ from flask.testing import FlaskClient
 from psycopg.rows import TupleRow
 
 from projector.operate import erase as erasure
-from projector.operate.erase import Target
+from projector.operate.erase.ledger import Target
 from projector.operate.install import migrate
 from projector.operate.uninstall import uninstall
 from projector.report.progress import QUIET

@@ -27,34 +27,20 @@ from psycopg.rows import class_row
 from projector.core import pipeline
 from projector.core.dead_letters import count_letters
 from projector.core.pipeline import Connection, InjectionPoint, no_injection_point
-from projector.core.preconditions import is_built, require_installed
+from projector.core.preconditions import is_built
 from projector.core.refresh import refresh
 from projector.core.source_reads import SOURCE_LOCK_TIMEOUT, retry_reading
 from projector.database import locks
 from projector.database.retry import lock_timeouts, retry
 from projector.database.sql import query
 from projector.operate.erase import ledger
-from projector.operate.erase.ledger import Synchronized, Target, synchronize
+from projector.operate.erase.ledger import Target, synchronize
 from projector.report.counted import counted, escape_hidden
 from projector.report.errors import BlockedError, CaptureGapError, ErasureRefusedError
 from projector.report.progress import Progress
 from projector.sweep import drift
 from projector.sweep.leads import LEADS_PER_TRANSACTION, LeadKey, rebuild_leads
 from projector.sweep.pieces import find_leads
-
-__all__ = [
-    "Held",
-    "Replayed",
-    "Synchronized",
-    "Target",
-    "check_erase",
-    "erase",
-    "find_matches",
-    "find_target",
-    "replay",
-    "rewrite_files",
-    "synchronize",
-]
 
 _Result = TypeVar("_Result")
 
@@ -128,7 +114,6 @@ class _Table:
 
 def find_target(conn: Connection, user_id: str, phone: str | None) -> Target | None:
     """Return the target with the phone in its canonical form; None if the phone is blank."""
-    require_installed(conn)
     if phone is None:
         return Target(user_id)
     row = conn.execute(query("operate", "canonical_phone"), {"phone": phone}).fetchone()

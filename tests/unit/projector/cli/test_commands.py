@@ -1,6 +1,7 @@
 """The commands on a real database: what each prints, and its exit code."""
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from tests.support.cases import cases
 from tests.support.running import write_message, write_source
 from tests.support.server import Database
 from tests.unit.projector.cli.conftest import call
+
+Done = Callable[..., Result]
 
 WRONG = (
     ("verify --all --sample 3", "give one of them"),
@@ -54,13 +57,13 @@ def test_moments(text: str, first: str, after: str) -> None:
     ]
 
 
-@pytest.mark.usefixtures("in_process")
-def test_an_installation_from_its_first_day_to_its_last(
-    source_database: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+@pytest.fixture
+def done(source_database: Database, monkeypatch: pytest.MonkeyPatch, in_process: None) -> Done:
+    """A command on the database, of which the exit code and a part of what it prints are checked."""
+    del in_process
     monkeypatch.setenv("DATABASE_URL", source_database.url)
 
-    def done(command: str, code: int, said: str, *, answer: str = "", **settings: str) -> Result:
+    def run(command: str, code: int, said: str, *, answer: str = "", **settings: str) -> Result:
         with monkeypatch.context() as patches:
             for name, text in settings.items():
                 patches.setenv(name, text)
@@ -68,6 +71,41 @@ def test_an_installation_from_its_first_day_to_its_last(
         assert (result.exit_code, said in result.output) == (code, True), result.output
         return result
 
+    return run
+
+
+def test_a_tenant_is_erased_once_its_source_rows_are_gone(
+    source_database: Database, done: Done, tmp_path: Path
+) -> None:
+    ledger = tmp_path / "erased.jsonl"
+    with source_database.connect() as conn:
+        write_source(conn)
+        done("erase|--vacuum", 1, "The read model is not installed in this database")
+        done("migrate", 0, "")
+        done("rebuild", 0, "")
+        done("erase|--user|u|--phone| ", 2, "--phone is blank")
+        done("erase|--user|u|--yes", 1, "1 row of users. Delete them there first")
+        conn.execute("DELETE FROM users")
+        asked = "Erase tenant u (1 lead and 0 messages) from the database"
+        done("erase|--user|u", 1, asked, answer="n\n")
+        done(
+            f"erase|--user|u|--yes|--ledger|{ledger}",
+            0,
+            "Erased: tenant u. The read model had 1 lead and 0 mess",
+        )
+        done(f"erase|--ledger|{ledger}", 0, "The ledger took 0 new lines from")
+        done("erase|--replay|--vacuum", 0, "Nothing that the ledger names is there")
+        write_source(conn)
+        done("refresh", 0, "")
+        done("erase|--replay", 1, "these are there again", answer="n\n")
+        done("erase|--replay|--yes", 1, "Not erased. ")
+        conn.execute("DELETE FROM users")
+        done("erase|--replay|--yes|--vacuum", 0, "The files of the read model")
+
+
+def test_an_installation_from_its_first_day_to_its_last(
+    source_database: Database, done: Done, tmp_path: Path
+) -> None:
     with source_database.connect() as conn:
         write_source(conn)
         conn.execute("DROP INDEX template_sends_template_id_idx")

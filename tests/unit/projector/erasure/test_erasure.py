@@ -13,7 +13,8 @@ from projector.core.dead_letters import move_to_dead_letters
 from projector.database import locks
 from projector.observe.status import find_attention, read_status
 from projector.observe.status.read import Erasures
-from projector.operate.erase import Target, check_erase, erase, find_target, ledger, replay
+from projector.operate.erase import check_erase, erase, find_target, ledger, replay
+from projector.operate.erase.ledger import Target
 from projector.report.errors import BlockedError, ErasureRefusedError
 from projector.report.progress import QUIET
 from projector.sweep import rolling

@@ -11,7 +11,8 @@ import pytest
 from psycopg.rows import TupleRow
 
 from projector.capture.source import SOURCE_TABLES
-from projector.operate.erase import Target, erase, rewrite_files
+from projector.operate.erase import erase, rewrite_files
+from projector.operate.erase.ledger import Target
 from projector.operate.install import migrate
 from projector.report.errors import BlockedError
 from projector.report.progress import QUIET

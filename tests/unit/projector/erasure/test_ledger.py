@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from projector.operate.erase import Synchronized, Target, find_matches, ledger, synchronize
+from projector.operate.erase import find_matches, ledger
+from projector.operate.erase.ledger import Synchronized, Target, synchronize
 from projector.report.errors import LedgerError
 from tests.support.running import value
 from tests.unit.projector.recovering import Connection

@@ -3,7 +3,8 @@
 import pytest
 
 from projector.operate import erase as erasure
-from projector.operate.erase import Target, erase, mention
+from projector.operate.erase import erase, mention
+from projector.operate.erase.ledger import Target
 from projector.report.progress import QUIET
 from tests.support.running import value
 from tests.unit.projector.erasure import world
