@@ -13,7 +13,8 @@ from psycopg.rows import TupleRow
 from api.app import create_app
 from api.config import Config
 from projector.observe.status import find_attention, read_status
-from projector.operate.erase import Target, erase
+from projector.operate.erase import erase
+from projector.operate.erase.ledger import Target
 from projector.operate.explain import explain_lead
 from projector.operate.install import migrate
 from projector.operate.uninstall import uninstall
