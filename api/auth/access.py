@@ -39,10 +39,6 @@ class KeptAccess:
         self._kept: dict[bytes, tuple[float, Checked]] = {}
         self._lock = Lock()
 
-    def __len__(self) -> int:
-        """Returns how many entries are kept."""
-        return len(self._kept)
-
     def find(self, digest: bytes) -> Checked | None:
         """Returns what is known of a credential now; None if nothing is."""
         kept = self._kept.get(digest)

@@ -3,6 +3,7 @@
 import json
 import ssl
 from collections.abc import Callable
+from contextlib import suppress
 from http.client import HTTPException
 from threading import Lock, Thread
 from time import monotonic
@@ -70,30 +71,25 @@ class FetchedKeys:
             raise UnavailableError("The keys that tokens are checked with cannot be fetched now")
 
     def _look_for_new(self) -> None:
-        if monotonic() < self._may_try_at:
-            return
-        if not self._lock.acquire(blocking=False):
+        if monotonic() >= self._may_try_at and not self._try_alone():
             raise UnavailableError("The keys that tokens are checked with are being fetched")
+
+    def _fetch_beside(self) -> None:
+        """Fetch in a thread of its own, so that no request waits."""
+        if monotonic() >= self._may_try_at and not self._lock.locked():
+            # Where no thread can be started, another request tries.
+            with suppress(RuntimeError):
+                Thread(target=self._try_alone, name="jwks", daemon=True).start()
+
+    def _try_alone(self) -> bool:
+        """Fetch the set, unless somebody does. Returns whether it was not being fetched."""
+        if not self._lock.acquire(blocking=False):
+            return False
         try:
             self._try()
         finally:
             self._lock.release()
-
-    def _fetch_beside(self) -> None:
-        """Fetch in a thread of its own, so that no request waits."""
-        if monotonic() < self._may_try_at or not self._lock.acquire(blocking=False):
-            return
-
-        def fetch() -> None:
-            try:
-                self._try()
-            finally:
-                self._lock.release()
-
-        try:
-            Thread(target=fetch, name="jwks", daemon=True).start()
-        except RuntimeError:
-            self._lock.release()
+        return True
 
     def _try(self) -> None:
         """Fetch the set if it is time, and keep the one before if that fails. The caller holds the lock."""

@@ -133,11 +133,9 @@ def _from_pem(text: str, algorithm: str) -> VerificationKey:
 def _from_jwk(one: dict[str, Any], algorithm: str) -> VerificationKey | None:
     """Returns the key of a set; None if it is of another type or another algorithm, or too weak."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", SecurityWarning)
-            key = JWKRegistry.import_key(one)
+        key = _imported(JWKRegistry, one)
         algorithms = _algorithms_of(key)
-    except (JoseError, ValueError, TypeError, KeyError, SecurityWarning):
+    except ValueError:
         return None
     chosen = one.get("alg") or algorithm or algorithms[0]
     if chosen not in algorithms or (algorithm and chosen != algorithm):
@@ -147,13 +145,13 @@ def _from_jwk(one: dict[str, Any], algorithm: str) -> VerificationKey | None:
     return VerificationKey(key, chosen, one.get("kid"))
 
 
-def _imported(kind: type[OctKey | RSAKey | ECKey], text: str) -> OctKey | RSAKey | ECKey:
+def _imported(kind: type[OctKey | RSAKey | ECKey | JWKRegistry], given: str | dict[str, Any]) -> Key:
     """Returns the key. Raises ValueError for what is none, and for a public key that is given as a secret."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", SecurityWarning)
-            return kind.import_key(text)
-    except (JoseError, ValueError, TypeError, SecurityWarning):
+            return kind.import_key(given)
+    except (JoseError, ValueError, TypeError, KeyError, SecurityWarning):
         raise ValueError(_ALLOWED) from None
 
 

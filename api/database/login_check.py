@@ -7,9 +7,8 @@ import psycopg
 from psycopg.rows import class_row
 
 from api.config import Config
-from api.database.conninfo import conninfo
+from api.database.connect import connect
 from api.database.errors import RoleError
-from api.database.role import take_role
 
 # session_user is the login: a statement that somebody injects can go back to it from the role that the session took.
 _LOOK = """
@@ -67,11 +66,8 @@ def look(config: Config) -> list[str]:
     Returns none where the database cannot tell now: requests and `/health/ready` say why.
     """
     try:
-        with psycopg.connect(conninfo(config), autocommit=True) as connection:
-            if config.role:
-                take_role(connection, config.role)
-            with connection.cursor(row_factory=class_row(Found)) as cursor:
-                found = cursor.execute(_LOOK).fetchone()
+        with connect(config) as connection, connection.cursor(row_factory=class_row(Found)) as cursor:
+            found = cursor.execute(_LOOK).fetchone()
     except (*_NOT_NOW, RoleError):
         return []
     return [] if found is None else [*_of_row_security(found), *_of_login(found)]

@@ -11,9 +11,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from api.config import TRANSACTION, Config
-from api.database.conninfo import conninfo
+from api.database.connect import connect
 from api.database.errors import PASSING_ERRORS, ConnectionLostError, RoleError, caller_error
-from api.database.role import connect_as
 from api.database.session import Session
 from api.database.session_pool import SessionPool
 from api.database.statement import BoundStatement, CompiledStatement, Row, compile_statement
@@ -33,8 +32,7 @@ class Database:
     """The read model, under a role that can only read it. The first statement of a process connects."""
 
     def __init__(self, config: Config) -> None:
-        self._conninfo = conninfo(config)
-        self._role = config.role
+        self._config = config
         self._tenant_per_transaction = config.tenant_setting == TRANSACTION
         self._pause_ends = 0.0
         self._failure: psycopg.Error | None = None
@@ -117,7 +115,7 @@ class Database:
         if self._failure is not None and monotonic() < self._pause_ends:
             raise copy(self._failure)
         try:
-            return connect_as(self._conninfo, self._role)
+            return connect(self._config)
         except (psycopg.OperationalError, RoleError) as error:
             self._failure = error
             self._pause_ends = monotonic() + RECONNECT_PAUSE_SECONDS

@@ -7,9 +7,8 @@ import psycopg
 from psycopg import sql
 
 from api.config import Config
-from api.database.conninfo import conninfo
+from api.database.connect import connect
 from api.database.errors import caller_error
-from api.database.role import connect_as
 from api.database.session import BytesLoader
 from api.database.statement import BoundStatement, CompiledStatement, Row, compile_statement
 
@@ -40,7 +39,7 @@ class Snapshot:
     """
 
     def __init__(self, config: Config, user_id: str) -> None:
-        self._connection = _translated(lambda: connect_as(conninfo(config), config.role))
+        self._connection = _translated(lambda: connect(config))
         self._connection.adapters.register_loader("text", BytesLoader)
         self._cursor: psycopg.RawServerCursor[Any] | None = None
         self._ahead: list[tuple[Any, ...]] = []

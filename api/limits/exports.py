@@ -10,11 +10,11 @@ from contextlib import suppress
 from queue import Empty, Full, Queue
 from threading import BoundedSemaphore, Event, Thread
 from time import monotonic
-from typing import Protocol
 
 import structlog
 from werkzeug.exceptions import TooManyRequests
 
+from api.database.snapshot import Snapshot
 from api.observe.log import cause_of
 
 UNREAD_SECONDS = 30
@@ -34,16 +34,6 @@ _TAKE_SECONDS = 0.25
 
 # Each line of the log asks for its logger, because create_app configures structlog after this import.
 log = structlog.get_logger
-
-
-class Source(Protocol):
-    """What the lines come from."""
-
-    def read(self, count: int) -> list[bytes]:
-        """Returns the next lines, up to `count`; none at the end."""
-
-    def close(self) -> None:
-        """Give back what it holds."""
 
 
 class ExportsBusyError(TooManyRequests):
@@ -73,13 +63,13 @@ class Places:
 
 
 class ExportStream:
-    """Yields the opening and then the lines of a source in pieces; closes the source, whatever happens.
+    """Yields the opening and then the lines of a snapshot in pieces; closes the snapshot, whatever happens.
 
     `release` is called once, when neither the caller nor the database has to do with it any more.
     """
 
     def __init__(
-        self, source: Source, opening: bytes, release: Callable[[], None], correlation_id: str
+        self, source: Snapshot, opening: bytes, release: Callable[[], None], correlation_id: str
     ) -> None:
         self._source = source
         self._opening = opening

@@ -101,11 +101,6 @@ class Waiting:
         # What was found for each key, and when the look began.
         self._seen: dict[str | None, tuple[Any, float]] = {}
 
-    def count(self) -> int:
-        """Returns how many requests wait."""
-        with self._lock:
-            return len(self._places)
-
     def for_data(self, tenant: str, min_as_of: datetime, fetch: Callable[[], Seen]) -> None:
         """Return as soon as the data are as fresh as that, or where nothing can be known: the answer will say so.
 

@@ -12,7 +12,7 @@ from typing import Any
 import psycopg
 
 from api.config import Config
-from api.database.conninfo import conninfo
+from api.database.connect import conninfo
 from api.database.statement import BoundStatement, compile_statement
 from api.plan.list.statement import ListRow, list_leads
 from api.plan.statistics import StatisticsRow, lead_statistics

@@ -3,7 +3,7 @@
 from psycopg.conninfo import conninfo_to_dict
 
 from api.config import Config
-from api.database.conninfo import conninfo
+from api.database.connect import conninfo
 
 
 def test_the_settings_of_the_api_come_after_those_of_the_address() -> None:

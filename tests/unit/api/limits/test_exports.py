@@ -39,7 +39,7 @@ class Released:
 
 
 def stream(source: Lines, released: Released, opening: bytes = b"") -> ExportStream:
-    return ExportStream(source, opening, released, "id")
+    return ExportStream(source, opening, released, "id")  # type: ignore[arg-type]
 
 
 def test_the_opening_and_all_lines() -> None:
@@ -77,6 +77,15 @@ def test_an_export_ends_after_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
         list(made)
     made.close()
     wait_for(lambda: released.count == 1, "the place is given back")
+
+
+def test_a_caller_that_goes_away_ends_it() -> None:
+    released, source = Released(), Lines(endless=True)
+    made = stream(source, released)
+    next(made)
+    made.close()
+    wait_for(lambda: released.count == 1, "the place is given back")
+    assert source.closed == 1
 
 
 def test_one_that_was_never_read_gives_back_everything() -> None:
