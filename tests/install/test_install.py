@@ -25,7 +25,7 @@ from tests.rules.test_dependencies import locked
 from tests.support import edge_cases
 from tests.support.running import wait_until
 from tests.support.server import Database, Server
-from tests.unit.api.test_main import get, wait_until_it_answers
+from tests.unit.api.serving import get, wait_until_it_answers
 
 pytestmark = pytest.mark.install
 

@@ -25,7 +25,7 @@ from tests.support.running import (
     write_source,
 )
 from tests.support.server import Database
-from tests.unit.api.test_main import end, get, wait_until_it_answers
+from tests.unit.api.serving import end, get, wait_until_it_answers
 
 DEPLOY = ROOT / "projector" / "operate" / "deploy"
 DASHBOARD: dict[str, Any] = json.loads((DEPLOY / "grafana-dashboard.json").read_text("utf-8"))

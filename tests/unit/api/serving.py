@@ -1,5 +1,7 @@
 """A real server of the API with limits that a test can reach, and raw connections to it."""
 
+import http.client
+import signal
 import subprocess
 import sys
 import threading
@@ -8,16 +10,62 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from socket import create_connection, socket
+from time import monotonic
 from typing import Any
 
 from projector.trial.postgres.ports import free_port
 from tests.support.commands import environment
+from tests.support.log_watch import WATCH
 from tests.support.patience import PATIENCE
 from tests.support.running import wait_for
 from tests.unit.api.conftest import Library
-from tests.unit.api.test_main import get, wait_until_it_answers
 
 Answer = tuple[int, dict[str, str], bytes]
+
+
+def get(port: int, path: str, method: str = "GET", body: bytes | None = None) -> Answer:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+    try:
+        connection.request(method, path, body=body)
+        answer = connection.getresponse()
+        return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
+    finally:
+        connection.close()
+
+
+def wait_until_it_answers(port: int, process: "subprocess.Popen[Any]") -> None:
+    ends = monotonic() + PATIENCE
+    while True:
+        try:
+            get(port, "/health/live")
+        except ConnectionError:
+            assert process.poll() is None
+            assert monotonic() < ends
+        else:
+            return
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(PATIENCE) == 0
+
+
+def program(patches: str) -> str:
+    """`python -m api` with constants that these lines change."""
+    return f"import api.__main__, api.limits.connections, api.limits.running\n{patches}\napi.__main__.main()"
+
+
+def run(folder: Path, patches: str = "", **settings: str) -> "subprocess.CompletedProcess[str]":
+    """A server that is expected to end by itself."""
+    return subprocess.run(
+        [sys.executable, "-c", program(patches)],
+        check=False,
+        cwd=folder,
+        env=environment(**settings),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+    )
 
 
 @dataclass(frozen=True)
@@ -28,8 +76,8 @@ class Served:
     process: "subprocess.Popen[bytes]"
     log: Path
 
-    def get(self, path: str) -> Answer:
-        return get(self.port, path)
+    def get(self, path: str, method: str = "GET", body: bytes | None = None) -> Answer:
+        return get(self.port, path, method, body)
 
     def connect(self, sent: bytes = b"") -> socket:
         """A connection that has sent these bytes."""
@@ -52,13 +100,14 @@ def served(library: Library, folder: Path, patches: str = "", **settings: str) -
         "LEADS_STATEMENT_TIMEOUT_MS": "600000",
         **settings,
     }
-    program = (
-        f"import api.__main__, api.limits.connections, api.limits.running\n{patches}\napi.__main__.main()"
-    )
     with (
         log.open("wb") as file,
         subprocess.Popen(
-            [sys.executable, "-c", program], cwd=folder, env=environment(**chosen), stdout=file, stderr=file
+            [sys.executable, "-c", program(patches)],
+            cwd=folder,
+            env=environment(**chosen),
+            stdout=file,
+            stderr=file,
         ) as process,
     ):
         try:
@@ -70,6 +119,7 @@ def served(library: Library, folder: Path, patches: str = "", **settings: str) -
                 process.wait(PATIENCE)
             finally:
                 process.kill()
+                WATCH.add(log.read_bytes(), chosen)
 
 
 class Asking:

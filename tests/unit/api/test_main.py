@@ -1,17 +1,15 @@
 """`python -m api`, over real HTTP."""
 
 import errno
-import http.client
 import json
 import os
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from time import monotonic
 from typing import Any
 from urllib.parse import quote
 
@@ -22,88 +20,9 @@ from api.__main__ import checked_address
 from projector.trial.postgres.ports import free_port
 from tests.support.cases import cases
 from tests.support.commands import environment
-from tests.support.log_watch import WATCH
 from tests.support.patience import PATIENCE
 from tests.unit.api.conftest import Library
-
-Get = Callable[..., tuple[int, dict[str, str], bytes]]
-Serve = Callable[..., Get]
-
-
-def get(
-    port: int,
-    path: str,
-    method: str = "GET",
-    body: bytes | None = None,
-    headers: dict[str, str] | None = None,
-) -> tuple[int, dict[str, str], bytes]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
-    try:
-        connection.request(method, path, body=body, headers=headers or {})
-        answer = connection.getresponse()
-        return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
-    finally:
-        connection.close()
-
-
-@pytest.fixture
-def serve(library: Library, tmp_path: Path) -> Iterator[Serve]:
-    """Starts servers, which are ended after the test as an operator ends them."""
-    with ExitStack() as stack:
-
-        def start(**settings: str) -> Get:
-            port = free_port()
-            chosen = {
-                "DATABASE_URL": library.database.url,
-                "PORT": str(port),
-                "LEADS_RATE_LIMIT": "off",
-                **settings,
-            }
-            log = tmp_path / f"{port}.log"
-            with log.open("wb") as file:
-                process = subprocess.Popen(
-                    [sys.executable, "-m", "api"],
-                    cwd=tmp_path,
-                    env=environment(**chosen),
-                    stdout=subprocess.DEVNULL,
-                    stderr=file,
-                )
-            stack.callback(lambda: WATCH.add(log.read_bytes(), chosen))
-            stack.callback(end, process)
-            wait_until_it_answers(port, process)
-            return lambda *arguments: get(port, *arguments)
-
-        yield start
-
-
-def wait_until_it_answers(port: int, process: "subprocess.Popen[Any]") -> None:
-    ends = monotonic() + PATIENCE
-    while True:
-        try:
-            get(port, "/health/live")
-        except ConnectionError:
-            assert process.poll() is None
-            assert monotonic() < ends
-        else:
-            return
-
-
-def end(process: subprocess.Popen[bytes]) -> None:
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(PATIENCE) == 0
-
-
-def run(folder: Path, **settings: str) -> subprocess.CompletedProcess[str]:
-    """A server that is expected to end by itself."""
-    return subprocess.run(
-        [sys.executable, "-m", "api"],
-        check=False,
-        cwd=folder,
-        env=environment(**settings),
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-    )
+from tests.unit.api.serving import run, served, wait_until_it_answers
 
 
 @contextmanager
@@ -125,47 +44,51 @@ def in_session(folder: Path, **settings: str) -> Iterator["subprocess.Popen[str]
                 os.killpg(process.pid, signal.SIGKILL)
 
 
-def test_bytes_on_the_wire(serve: Serve, library: Library, tmp_path: Path) -> None:
-    ask = serve()
-    [log] = tmp_path.glob("*.log")
-    assert "superuser: its role and row security are no wall against injected SQL" in log.read_text()
-    status, headers, body = ask(library.base)
-    assert (status, headers["content-type"]) == (200, "application/json")
-    assert int(headers["content-length"]) == len(body)
-    assert headers["x-data-as-of"]
-    status, headers, empty = ask(library.base, "HEAD")
-    assert (status, int(headers["content-length"]), empty) == (200, len(body), b"")
-    for path in (
-        "/users/%00/leads",
-        "/users/%FF/leads",
-        f"{library.base}?search=%FF",
-        f"{library.base}?_=%00",
-    ):
-        assert ask(path)[0] == 400
-    assert ask(f"{library.base}/a%2Fb")[0] == 404
-    assert ask(f"{library.base}/")[0] == 200
-    assert ask(f"{library.base}?search={quote('Ümit %_')}")[0] == 200
-    assert ask(library.base, "POST", b"{}")[0] == 405
-    assert ask(library.base, "POST", b"x" * 100_000)[0] in (405, 413)
-    names = {lead.name for lead in library.model.of_tenant(library.tenant).values() if lead.name}
-    name = next(name for name in sorted(names) if not name.isascii() and len(name) > 2)
-    assert name.encode() in ask(f"{library.base}?limit=100&search={quote(name)}")[2]
-    leads = library.model.of_tenant(library.tenant)
-    phones = [phone for phone in leads if not phone.isdigit() and "/" not in phone]
-    assert phones
-    for phone in phones[:10]:
-        assert ask(f"{library.base}/{quote(phone, safe='')}")[0] == 200
+def test_bytes_on_the_wire(library: Library, tmp_path: Path) -> None:
+    with served(library, tmp_path) as server:
+        assert (
+            "superuser: its role and row security are no wall against injected SQL" in server.log.read_text()
+        )
+        status, headers, body = server.get(library.base)
+        assert (status, headers["content-type"]) == (200, "application/json")
+        assert int(headers["content-length"]) == len(body)
+        assert headers["x-data-as-of"]
+        status, headers, empty = server.get(library.base, "HEAD")
+        assert (status, int(headers["content-length"]), empty) == (200, len(body), b"")
+        leads = library.model.of_tenant(library.tenant)
+        phones = [phone for phone in leads if not phone.isdigit() and "/" not in phone][:10]
+        assert phones
+        for path, expected in (
+            ("/users/%00/leads", 400),
+            ("/users/%FF/leads", 400),
+            (f"{library.base}?search=%FF", 400),
+            (f"{library.base}?_=%00", 400),
+            (f"{library.base}/a%2Fb", 404),
+            (f"{library.base}/", 200),
+            (f"{library.base}?search={quote('Ümit %_')}", 200),
+            *((f"{library.base}/{quote(phone, safe='')}", 200) for phone in phones),
+        ):
+            assert server.get(path)[0] == expected, path
+        assert server.get(library.base, "POST", b"{}")[0] == 405
+        assert server.get(library.base, "POST", b"x" * 100_000)[0] in (405, 413)
+        names = sorted(lead.name for lead in leads.values() if lead.name)
+        name = next(name for name in names if not name.isascii() and len(name) > 2)
+        assert name.encode() in server.get(f"{library.base}?limit=100&search={quote(name)}")[2]
 
 
-def test_workers_count_together(serve: Serve, library: Library) -> None:
-    with ValkeyServer(port=free_port()) as store:
-        ask = serve(
+def test_workers_count_together(library: Library, tmp_path: Path) -> None:
+    with (
+        ValkeyServer(port=free_port()) as store,
+        served(
+            library,
+            tmp_path,
             LEADS_API_WORKERS="2",
             LEADS_RATE_LIMIT="20 per hour",
             LEADS_RATE_LIMIT_STORAGE=f"redis://127.0.0.1:{store.port}",
-        )
-        statuses = [ask(library.base)[0] for _ in range(30)]
-        text = ask("/metrics")[2].decode()
+        ) as server,
+    ):
+        statuses = [server.get(library.base)[0] for _ in range(30)]
+        text = server.get("/metrics")[2].decode()
     assert statuses == [200] * 20 + [429] * 10
     assert "leads_api_rate_limited_total 10.0" in text
     # Whichever worker answers, it tells the counts of both.
@@ -204,12 +127,8 @@ def test_settings_that_cannot_be_used(
 
 
 def test_where_everybody_reads_everything_the_log_says_so(library: Library, tmp_path: Path) -> None:
-    port = free_port()
-    address = {"DATABASE_URL": library.database.url, "PORT": str(port), "HOST": "0.0.0.0"}
-    with in_session(tmp_path, LEADS_LOG_FORMAT="text", LEADS_AUTH="none", **address) as process:
-        wait_until_it_answers(port, process)
-        process.send_signal(signal.SIGTERM)
-        said, _ = process.communicate(timeout=PATIENCE)
+    with served(library, tmp_path, LEADS_LOG_FORMAT="text", LEADS_AUTH="none", HOST="0.0.0.0") as server:
+        said = server.log.read_text()
     assert "LEADS_AUTH is none: the leads of all tenants are open to everybody who reaches 0.0.0.0:" in said
 
 
@@ -240,10 +159,10 @@ def test_an_address_that_never_works_is_a_bad_setting(
     assert "api.example:4000: the reason." in capsys.readouterr().err
 
 
-# A server in which a thread fails, Python warns, and readiness has a mistake.
-STARTED_BADLY = """
+# A thread fails, Python warns, and readiness has a mistake.
+MISTAKES = """
 import threading, warnings
-import api.__main__, api.routes.health
+import api.routes.health
 
 def mistake(*_):
     threading.Thread(target=lambda: 1 / 0).start()
@@ -256,33 +175,19 @@ api.__main__.main()
 
 
 def test_each_line_of_a_server_is_json(library: Library, tmp_path: Path) -> None:
-    port = free_port()
-    settings = environment(
-        DATABASE_URL=library.database.url,
-        PORT=str(port),
-        LEADS_LOG_FORMAT="json",
-        LEADS_LOG_LEVEL="DEBUG",
-        LEADS_LOG_LEVL="DEBUG",
-        LEADS_RATE_LIMIT="5 per minute",
-    )
-    with subprocess.Popen(
-        [sys.executable, "-W", "always", "-c", STARTED_BADLY],
-        cwd=tmp_path, env=settings, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    ) as process:  # fmt: skip
-        try:
-            wait_until_it_answers(port, process)
-            statuses = [
-                get(port, f"{library.base}{path}")[0] for path in ("", "?page=1", "/1", "/a%00", "", "")
-            ]
-            assert get(port, "/health/ready")[0] == 500
-            assert get(port, library.base, "POST")[0] == 429
-            process.send_signal(signal.SIGTERM)
-            out, err = process.communicate(timeout=PATIENCE)
-        finally:
-            process.kill()
+    settings = {
+        "LEADS_LOG_FORMAT": "json",
+        "LEADS_LOG_LEVEL": "DEBUG",
+        "LEADS_LOG_LEVL": "DEBUG",
+        "LEADS_RATE_LIMIT": "5 per minute",
+        "PYTHONWARNINGS": "always",
+    }
+    with served(library, tmp_path, MISTAKES, **settings) as server:
+        statuses = [server.get(f"{library.base}{path}")[0] for path in ("", "?page=1", "/1", "/a%00", "", "")]
+        assert server.get("/health/ready")[0] == 500
+        assert server.get(library.base, "POST")[0] == 429
     assert statuses == [200, 400, 404, 400, 200, 429]
-    assert out == ""
-    found = parsed(err)
+    found = parsed(server.log.read_text())
     assert all({"event", "level", "timestamp"} <= set(line) for line in found)
     events = [line["event"] for line in found]
     for expected in ("LEADS_LOG_LEVL", "Starting granian", "Spawning worker", "Stopped worker", "of Python"):
@@ -294,15 +199,12 @@ def test_each_line_of_a_server_is_json(library: Library, tmp_path: Path) -> None
 
 
 def test_a_worker_that_cannot_start_is_a_line_too(library: Library, tmp_path: Path) -> None:
-    program = (
-        "import api.app, api.__main__\nfrom unittest import mock\n"
-        "mock.patch('api.app.create_app', side_effect=RuntimeError).start()\napi.__main__.main()"
+    patches = (
+        "import api.app\nfrom unittest import mock\n"
+        "mock.patch('api.app.create_app', side_effect=RuntimeError).start()"
     )
-    ended = subprocess.run(
-        [sys.executable, "-c", program],
-        check=False, cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE,
-        env=environment(DATABASE_URL=library.database.url, PORT=str(free_port()), LEADS_LOG_FORMAT="json"),
-    )  # fmt: skip
+    address = {"DATABASE_URL": library.database.url, "PORT": str(free_port())}
+    ended = run(tmp_path, patches, LEADS_LOG_FORMAT="json", **address)
     assert ended.returncode == 1
     assert ended.stdout == ""
     assert "a worker cannot start" in [line["event"] for line in parsed(ended.stderr)]

@@ -2,15 +2,13 @@
 
 import json
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import IPv4Address
 from pathlib import Path
 from threading import Event, Thread
-from time import monotonic, sleep
 from typing import Any
 
 import pytest
@@ -26,10 +24,10 @@ from api.config.auth import AuthConfig
 from api.config.jwt_keys import VerificationKeys, read_keys
 from api.database.errors import UnavailableError
 from tests.support.cases import cases
+from tests.support.patience import PATIENCE
+from tests.support.running import wait_for
 from tests.unit.api.auth.tokens import EC, OTHER_RSA, RSA, claims, signed
 from tests.unit.api.conftest import Library, MakeApp
-
-PATIENCE_SECONDS = 30
 
 
 class Issuer:
@@ -80,8 +78,12 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@contextmanager
-def serving(certificate: Path) -> Iterator[Issuer]:
+@pytest.fixture
+def issuer(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Issuer]:
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    monkeypatch.delenv("HTTPS_PROXY", raising=False)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             found.asked.append(self.path)
@@ -100,6 +102,7 @@ def serving(certificate: Path) -> Iterator[Issuer]:
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         server.socket = context.wrap_socket(server.socket, server_side=True)
         found = Issuer(server.server_address[1])
+        found.publish(a=RSA)
         thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:
@@ -107,16 +110,6 @@ def serving(certificate: Path) -> Iterator[Issuer]:
         finally:
             server.shutdown()
             thread.join()
-
-
-@pytest.fixture
-def issuer(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Issuer]:
-    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-    monkeypatch.delenv("HTTPS_PROXY", raising=False)
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    with serving(certificate) as found:
-        found.publish(a=RSA)
-        yield found
 
 
 class Clock:
@@ -138,13 +131,6 @@ def ids(source: FetchedKeys, key_id: str | None = None) -> set[str | None]:
     return {key.key_id for key in source.keys(key_id)}
 
 
-def wait_for(fact: Callable[[], bool]) -> None:
-    ends = monotonic() + PATIENCE_SECONDS
-    while not fact():
-        assert monotonic() < ends
-        sleep(0.01)
-
-
 def test_the_set_is_fetched_once_and_after_five_minutes_again(issuer: Issuer, clock: Clock) -> None:
     source = FetchedKeys(fetcher(issuer.url, ""))
     assert [ids(source, "a") for _ in range(3)] == [{"a"}] * 3
@@ -155,7 +141,7 @@ def test_the_set_is_fetched_once_and_after_five_minutes_again(issuer: Issuer, cl
     clock.now += 1
     # No request waits for it.
     assert ids(source) == {"a"}
-    wait_for(lambda: ids(source) == {"b"})
+    wait_for(lambda: ids(source) == {"b"}, "the new set is there")
     assert len(issuer.asked) == 2
 
 
@@ -189,21 +175,17 @@ def test_a_new_key_is_found_at_once_and_strangers_cannot_ask_often(issuer: Issue
     assert len(issuer.asked) == 3
 
 
-def test_without_any_keys_nothing_can_be_checked(
-    certificate: Path, monkeypatch: pytest.MonkeyPatch, clock: Clock
-) -> None:
-    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-    with serving(certificate) as issuer:
-        issuer.status = 500
-        source = FetchedKeys(fetcher(issuer.url, ""))
-        for _ in range(5):
-            with pytest.raises(UnavailableError):
-                source.keys("a")
-        # Requests do not wait for it one after another.
-        assert len(issuer.asked) == 1
-        issuer.publish(a=RSA)
-        clock.now += key_sources.FIRST_PAUSE_SECONDS
-        assert ids(source) == {"a"}
+def test_without_any_keys_nothing_can_be_checked(issuer: Issuer, clock: Clock) -> None:
+    issuer.status = 500
+    source = FetchedKeys(fetcher(issuer.url, ""))
+    for _ in range(5):
+        with pytest.raises(UnavailableError):
+            source.keys("a")
+    # Requests do not wait for it one after another.
+    assert len(issuer.asked) == 1
+    issuer.publish(a=RSA)
+    clock.now += key_sources.FIRST_PAUSE_SECONDS
+    assert ids(source) == {"a"}
 
 
 @cases(
@@ -261,7 +243,7 @@ def test_one_request_looks_for_a_new_key_and_the_others_do_not_wait(clock: Clock
             sets.append(sets[0])
             return sets[0]
         begun.set()
-        assert go_on.wait(PATIENCE_SECONDS)
+        assert go_on.wait(PATIENCE)
         return sets[0]
 
     source = FetchedKeys(fetch)
@@ -269,13 +251,13 @@ def test_one_request_looks_for_a_new_key_and_the_others_do_not_wait(clock: Clock
     clock.now += PAUSE_SECONDS
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(ids, source, "b")
-        assert begun.wait(PATIENCE_SECONDS)
+        assert begun.wait(PATIENCE)
         with pytest.raises(UnavailableError, match="being fetched"):
             source.keys("b")
         # Tokens of known keys go on meanwhile.
         assert ids(source, "a") == {"a"}
         go_on.set()
-        assert waiting.result(PATIENCE_SECONDS) == {"a"}
+        assert waiting.result(PATIENCE) == {"a"}
 
 
 def test_a_rotation_and_an_outage_as_callers_see_them(

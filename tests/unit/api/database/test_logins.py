@@ -2,8 +2,6 @@
 
 import json
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote, urlsplit
@@ -12,10 +10,9 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from projector.trial.postgres.ports import free_port
-from tests.support.commands import ROOT, environment
+from tests.support.commands import ROOT
 from tests.unit.api.conftest import Library
-from tests.unit.api.test_main import end, get, wait_until_it_answers
+from tests.unit.api.serving import served
 
 PAGE = (ROOT / "docs" / "running.md").read_text("utf-8")
 CREATE_LOGIN = re.findall(r"```sql\n(.*?)```", PAGE.split("\n## Two logins\n", 1)[1], re.DOTALL)[0]
@@ -69,19 +66,13 @@ def settings(library: Library) -> Iterator[dict[str, str]]:
 def test_the_api_serves_with_its_own_login_alone(
     settings: dict[str, str], library: Library, tmp_path: Path
 ) -> None:
-    port = free_port()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "api"], cwd=tmp_path, env=environment(PORT=str(port), **settings)
-    )
-    try:
-        wait_until_it_answers(port, process)
-        assert get(port, "/health/ready")[0] == 200
+    # The API reads it, and no other address.
+    with served(library, tmp_path, DATABASE_URL="", **settings) as server:
+        assert server.get("/health/ready")[0] == 200
         path = f"/users/{quote(library.tenant, '')}/leads"
         for place in (path, f"{path}/stats", f"{path}/{quote(library.phone, '')}"):
-            status, _, body = get(port, place)
+            status, _, body = server.get(place)
             assert (status, json.loads(body)["success"]) == (200, True)
-    finally:
-        end(process)
 
 
 def test_the_login_of_the_api_may_write_nothing_and_read_no_table_of_the_platform(

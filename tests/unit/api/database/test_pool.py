@@ -79,6 +79,22 @@ def test_a_first_connection_that_ends_before_its_first_query(library: Library, m
     wait_for(client, library.base, 200)
 
 
+def test_connections_that_were_closed_meanwhile(library: Library, make_app: MakeApp) -> None:
+    """A restart or a failover leaves a pool of dead connections; no caller sees that."""
+    app = make_app(library.database, threads=3)
+    engine = app.extensions["leads"].database.engine
+    held = [engine.raw_connection() for _ in range(3)]
+    backends = [connection.driver_connection.info.backend_pid for connection in held]
+    for connection in held:
+        connection.close()
+    with library.database.connect() as conn:
+        for pid in backends:
+            conn.execute("SELECT pg_terminate_backend(%s, %s)", (pid, int(PATIENCE * 1000)))
+    client = app.test_client()
+    for _ in range(6):
+        assert client.get(library.base).status_code == 200
+
+
 def test_more_requests_at_once_than_connections(
     library: Library, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -98,7 +114,7 @@ def test_more_requests_at_once_than_connections(
 def test_a_request_does_not_wait_long_for_a_table(
     database: Database, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("api.database.conninfo.LOCK_TIMEOUT_MS", 100)
+    monkeypatch.setattr("api.database.connect.LOCK_TIMEOUT_MS", 100)
     client = make_app(database, log_level="CRITICAL", statement_timeout_ms=3_600_000).test_client()
     assert client.get("/users/a/leads").status_code == 200
     with database.connect() as conn, conn.transaction():

@@ -13,7 +13,7 @@ from api.database.statement import BoundStatement
 from api.plan.sql import USER, leads
 from projector.core.refresh import refresh
 from projector.report.progress import QUIET
-from tests.support.running import value, wait_until, write_conversations, write_source
+from tests.support.running import write_conversations, write_source
 from tests.support.server import Database
 
 
@@ -44,18 +44,6 @@ def filled(database: Database) -> Database:
     return database
 
 
-def test_it_shows_one_moment(filled: Database) -> None:
-    snapshot = Snapshot(Config(filled.url), "u")
-    assert snapshot.fetch(BoundStatement(COUNT, CountRow, {"user_id": "u"})) == (2,)
-    with filled.connect() as conn:
-        conn.execute("DELETE FROM conversations WHERE conversation_id = 'c-u-2'")
-        refresh(conn, retry_failed=False, progress=QUIET)
-        assert value(conn, "SELECT count(*) FROM read_model.leads WHERE user_id = 'u'") == 1
-    snapshot.open(BoundStatement(PHONES, TextRow, {"user_id": "u"}))
-    assert [snapshot.read(1), snapshot.read(5), snapshot.read(5)] == [[b"49151000001"], [b"49151000002"], []]
-    snapshot.close()
-
-
 def test_row_security_shows_its_tenant_alone(filled: Database) -> None:
     """Whatever a statement asks for: this one asks for another tenant."""
     snapshot = Snapshot(Config(filled.url), "u")
@@ -72,20 +60,6 @@ def test_it_may_only_read(filled: Database) -> None:
     with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
         snapshot.fetch(BoundStatement(made, CountRow, {}))
     snapshot.close()
-
-
-def test_its_connection_is_given_back(filled: Database) -> None:
-    with filled.connect() as conn:
-        open_ones = (
-            "(SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
-            " AND application_name = 'leads-api')"
-        )
-        snapshot = Snapshot(Config(filled.url), "u")
-        assert value(conn, f"SELECT {open_ones}") == 1
-        snapshot.close()
-        wait_until(conn, f"{open_ones} = 0")
-        with pytest.raises(UnavailableError):
-            snapshot.fetch(BoundStatement(COUNT, CountRow, {"user_id": "u"}))
 
 
 def test_failures_are_those_that_a_caller_may_see(filled: Database) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from api.database.errors import UnavailableError
 from api.limits import waiting as waiting_module
-from api.limits.waiting import MAX_WAITING, MAX_WAITING_OF_TENANT, Waiting
+from api.limits.waiting import MAX_WAITING_OF_TENANT, Waiting
 from tests.support.patience import PATIENCE
 from tests.support.running import wait_for
 
@@ -32,19 +32,17 @@ class Versions:
 class Requests:
     """Requests that wait in threads."""
 
-    def __init__(
-        self, look: Callable[[str], bytes], is_over: Callable[[], bool], room: Waiting | None = None
-    ) -> None:
-        self._look, self._is_over, self._room = look, is_over, room or Waiting()
+    def __init__(self, look: Callable[[str], bytes], is_over: Callable[[], bool]) -> None:
+        self._look, self._is_over, self.room = look, is_over, Waiting()
         self.ended = 0
         self._lock = threading.Lock()
 
-    def start(self, count: int, tenant: str = "u") -> None:
+    def start(self, count: int) -> None:
         for _ in range(count):
-            threading.Thread(target=self._run, args=(tenant,), daemon=True).start()
+            threading.Thread(target=self._run, daemon=True).start()
 
-    def _run(self, tenant: str) -> None:
-        self._room.for_change(tenant, PATIENCE, self._look, self._is_over)
+    def _run(self) -> None:
+        self.room.for_change("u", PATIENCE, self._look, self._is_over)
         with self._lock:
             self.ended += 1
 
@@ -91,36 +89,18 @@ def test_a_change_between_the_look_and_the_question_is_seen() -> None:
     assert next(answers, None) is None
 
 
-def test_no_more_wait_than_may(over: threading.Event) -> None:
+def test_no_more_wait_than_may_and_one_that_loses_its_place_ends_at_once(over: threading.Event) -> None:
     versions = Versions()
-    waiters = Waiting()
-    waiting = Requests(versions, over.is_set, waiters)
-    waiting.start(MAX_WAITING_OF_TENANT)
-    wait_for(lambda: waiters.count() == MAX_WAITING_OF_TENANT, "they wait")
-    waiters.for_change("u", PATIENCE, versions, over.is_set)
-    for number in range(MAX_WAITING - MAX_WAITING_OF_TENANT):
-        waiting.start(1, tenant=f"t{number}")
-    wait_for(lambda: waiters.count() == MAX_WAITING, "they wait")
-    waiters.for_change("another", PATIENCE, versions, over.is_set)
-    over.set()
-    versions.version = b"2"
-    wait_for(lambda: waiting.ended == MAX_WAITING, "all end")
-    assert waiters.count() == 0
-
-
-def test_one_that_loses_its_place_ends_at_once(over: threading.Event) -> None:
-    waiters, versions = Waiting(), Versions()
-    waiting = Requests(versions, over.is_set, waiters)
-    waiting.start(MAX_WAITING_OF_TENANT)
-    wait_for(lambda: waiters.count() == MAX_WAITING_OF_TENANT, "they wait")
-    with waiters.place("u", gives_way=False) as place:
+    waiting = Requests(versions, over.is_set)
+    waiting.start(MAX_WAITING_OF_TENANT + 1)
+    wait_for(lambda: waiting.ended == 1, "one has no place")
+    with waiting.room.place("u", gives_way=False) as place:
         assert place is not None
-        wait_for(lambda: waiting.ended == 1, "one of them ends")
-        assert waiters.count() == MAX_WAITING_OF_TENANT
+        wait_for(lambda: waiting.ended == 2, "one loses its place")
     # None goes on waiting while other tests run.
     over.set()
     versions.version = b"2"
-    wait_for(lambda: waiting.ended == MAX_WAITING_OF_TENANT, "all end")
+    wait_for(lambda: waiting.ended == MAX_WAITING_OF_TENANT + 1, "all end")
 
 
 def test_a_database_that_is_away_ends_it() -> None:

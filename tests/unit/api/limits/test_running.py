@@ -42,15 +42,6 @@ def test_alive_and_other_tenants_while_the_dearest_of_one_wait(library: Library,
         assert server.get(messages)[0] == 200
 
 
-def test_alive_while_requests_come_one_by_one(library: Library, tmp_path: Path) -> None:
-    """The server starts a thread when it has something to do for it, and must not do so too late."""
-    with served(library, tmp_path) as server, locked(library, "lead_messages") as wait_for_readers:
-        for number in range(1, 5):
-            Asking(server, f"{library.base}/{library.phone}/messages", 1)
-            wait_for_readers(number)
-            assert server.get("/health/live")[0] == 200
-
-
 def test_a_signal_lets_end_what_is_under_way(library: Library, tmp_path: Path) -> None:
     with served(library, tmp_path) as server:
         with locked(library, "lead_messages") as wait_for_readers:

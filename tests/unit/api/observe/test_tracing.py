@@ -16,13 +16,10 @@ from opentelemetry.trace import SpanKind, StatusCode
 
 from api.__main__ import require_tracing
 from api.observe import tracing
-from projector.trial.postgres.ports import free_port
 from tests.support.commands import environment
 from tests.support.server import Database
 from tests.unit.api.conftest import Library, MakeApp
-from tests.unit.api.test_main import end, get, serve, wait_until_it_answers
-
-__all__ = ["serve"]
+from tests.unit.api.serving import served
 
 Received = list[ExportTraceServiceRequest]
 BASE = "/users/<user_id>/leads"
@@ -153,39 +150,14 @@ def collector() -> Iterator[tuple[str, Received]]:
         thread.join()
 
 
-def names(received: Received) -> list[str]:
-    return [
-        span.name
-        for one in received
-        for resource in one.resource_spans
-        for scope in resource.scope_spans
-        for span in scope.spans
-    ]
-
-
 def test_what_was_not_sent_yet_is_sent_when_the_server_ends(
     library: Library, tmp_path: Path, collector: tuple[str, Received]
 ) -> None:
     endpoint, received = collector
-    port = free_port()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "api"],
-        cwd=tmp_path,
-        env=environment(
-            DATABASE_URL=library.database.url,
-            PORT=str(port),
-            LEADS_TRACING="on",
-            OTEL_EXPORTER_OTLP_ENDPOINT=endpoint,
-            OTEL_BSP_SCHEDULE_DELAY="3600000",
-        ),
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        wait_until_it_answers(port, process)
-        assert get(port, f"{library.base}/stats")[0] == 200
-        end(process)
-    finally:
-        process.kill()
-        process.wait()
-    assert f"GET {BASE}/stats" in names(received)
-    assert "SELECT statistics" in names(received)
+    exporting = {"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint, "OTEL_BSP_SCHEDULE_DELAY": "3600000"}
+    with served(library, tmp_path, LEADS_TRACING="on", **exporting) as server:
+        assert server.get(f"{library.base}/stats")[0] == 200
+    scopes = [scope for one in received for resource in one.resource_spans for scope in resource.scope_spans]
+    assert {f"GET {BASE}/stats", "SELECT statistics"} <= {
+        span.name for scope in scopes for span in scope.spans
+    }

@@ -242,11 +242,3 @@ def test_an_export_that_breaks_is_no_shorter_file(library: Library, make_app: Ma
     with patch.object(Snapshot, "read", side_effect=answers), pytest.raises(BrokenExportError):
         client.get(path, buffered=True)
     assert lines(client, path)
-
-
-def test_a_read_model_that_was_never_built(
-    connection: psycopg.Connection[Any], database: Database, make_app: MakeApp
-) -> None:
-    connection.execute("UPDATE read_model.projection SET built_at = NULL")
-    client = make_app(database).test_client()
-    check(client.get("/users/u/leads.csv"), 503)

@@ -31,15 +31,6 @@ def test_not_ready(database: Database, make_app: MakeApp) -> None:
         assert answer.headers["Retry-After"]
 
 
-def test_ready_again_when_it_is_built(database: Database, make_app: MakeApp) -> None:
-    client = make_app(database, log_level="ERROR").test_client()
-    with database.connect() as conn:
-        conn.execute("UPDATE read_model.projection SET built_at = NULL")
-        assert client.get("/health/ready").status_code == 503
-        conn.execute("UPDATE read_model.projection SET built_at = now(), capture_gap = NULL")
-    assert client.get("/health/ready").status_code == 200
-
-
 @cases(
     ("age", "max_age", "reason"),
     [

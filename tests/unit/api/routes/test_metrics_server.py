@@ -6,19 +6,19 @@ from pathlib import Path
 from projector.trial.postgres.ports import free_port
 from tests.unit.api.conftest import Library
 from tests.unit.api.observe.test_metrics import BASE, samples
-from tests.unit.api.test_main import Serve, get, run, serve
-
-__all__ = ["serve"]
+from tests.unit.api.serving import get, run, served
 
 
 def test_the_counts_of_all_workers_are_on_the_other_port_and_not_on_the_first(
-    serve: Serve, library: Library
+    library: Library, tmp_path: Path
 ) -> None:
     port = free_port()
-    ask = serve(LEADS_API_METRICS_PORT=str(port), LEADS_API_WORKERS="2")
-    assert [ask(library.base)[0] for _ in range(12)] == [200] * 12
-    assert ask("/metrics")[0] == 404
-    status, headers, page = get(port, "/metrics")
+    with served(library, tmp_path, LEADS_API_METRICS_PORT=str(port), LEADS_API_WORKERS="2") as server:
+        assert [server.get(library.base)[0] for _ in range(12)] == [200] * 12
+        assert server.get("/metrics")[0] == 404
+        # It answers on while somebody says nothing.
+        with socket.create_connection(("127.0.0.1", port)), socket.create_connection(("127.0.0.1", port)):
+            status, headers, page = get(port, "/metrics")
     assert status == 200
     assert headers["content-type"].startswith("text/plain; version=")
     found = samples(page.decode())
@@ -27,13 +27,6 @@ def test_the_counts_of_all_workers_are_on_the_other_port_and_not_on_the_first(
     assert found["leads_api_requests_in_flight"] == found["leads_api_pool_connections_in_use"] == 0
     assert found["leads_api_data_age_seconds"] > 0
     assert found["leads_verify_open_differences"] == 0
-
-
-def test_it_answers_on_while_somebody_says_nothing(serve: Serve) -> None:
-    port = free_port()
-    serve(LEADS_API_METRICS_PORT=str(port))
-    with socket.create_connection(("127.0.0.1", port)), socket.create_connection(("127.0.0.1", port)):
-        assert get(port, "/metrics")[0] == 200
 
 
 def test_a_port_that_is_taken_and_an_address_that_is_not_ours(library: Library, tmp_path: Path) -> None:

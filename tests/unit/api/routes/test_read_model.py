@@ -6,8 +6,6 @@ import pytest
 from flask.testing import FlaskClient
 
 from api.database.errors import UnavailableError
-from projector.report.progress import QUIET
-from projector.sweep.rebuild import rebuild
 from tests.conftest import MakeDatabase
 from tests.support.cases import cases
 from tests.support.server import Database
@@ -46,22 +44,8 @@ def test_no_table_with_data_is_read_before_the_first_build(
     assert "X-Data-As-Of" not in answer.headers
 
 
-@cases("path", PATHS)
-def test_a_read_model_that_is_not_installed(source_database: Database, make_app: MakeApp, path: str) -> None:
-    answer = make_app(source_database).test_client().get(f"/users/a/leads{path}")
-    assert "not installed" in check(answer, 503)
-
-
 def status(client: FlaskClient) -> int:
     return client.get("/users/a/leads").status_code
-
-
-def test_it_answers_when_the_first_build_has_ended(unbuilt: Database, make_app: MakeApp) -> None:
-    client = make_app(unbuilt).test_client()
-    assert status(client) == 503
-    with unbuilt.connect() as conn:
-        rebuild(conn, tenants=None, progress=QUIET)
-    assert status(client) == 200
 
 
 def test_a_read_model_that_was_installed_anew_is_noticed(database: Database, make_app: MakeApp) -> None:
