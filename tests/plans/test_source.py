@@ -7,7 +7,8 @@ from typing import Any
 from projector.capture.source import SOURCE_TABLES
 from projector.core import pipeline
 from projector.core.choice import choice_parameters
-from projector.database.sql import ROOT, steps
+from projector.database.schema import ROOT
+from projector.database.sql import steps
 from tests.plans.conftest import Crowd
 
 _CALL = re.compile(r"projector\.(?:source|current)_\w+\(\)")
