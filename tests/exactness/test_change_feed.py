@@ -145,11 +145,11 @@ def test_a_lead_that_leaves_the_set_is_sent_as_deleted(filled: Platform, client:
 def test_many_leads_of_one_version_come_page_by_page(filled: Platform, copy: Copy) -> None:
     """One batch writes all of them: the token is a version and a phone."""
     agent = value(filled.conn, "SELECT min(agent_id) FROM agents")
-    for number in range(7):
+    for number in range(8):
         filled.conversation(agent, f"{50 + number}", shard=0)
     refresh_now(filled.conn)
     assert (
-        value(filled.conn, "SELECT count(*) FROM read_model.leads GROUP BY version HAVING count(*) > 1") == 7
+        value(filled.conn, "SELECT count(*) FROM read_model.leads GROUP BY version HAVING count(*) > 1") == 8
     )
     tokens = []
     while True:
@@ -162,6 +162,7 @@ def test_many_leads_of_one_version_come_page_by_page(filled: Platform, copy: Cop
         tokens.append(body["next"])
         if not body["hasMore"]:
             break
+    # The last page is full, and says that it is the last one.
     assert len(tokens) == 4
     assert copy.leads == copy.list()
 
