@@ -50,7 +50,7 @@ def note_source(conn: Connection, tables: Sequence[SourceTable]) -> None:
 def note_harmless_changes(conn: Connection) -> None:
     """Note what has changed in the source without changing a row: such a change is no gap.
 
-    These are columns that were altered but not written anew, tables that were written anew but not altered, and new
+    These are columns that were altered but not rewritten, tables that were rewritten but not altered, and new
     partitions without a row. Raises LockNotAvailable where the platform holds a new partition for longer than 200 ms.
     """
     conn.execute(query("capture", "note_touched_columns"))

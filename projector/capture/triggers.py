@@ -103,7 +103,7 @@ def uninstall(conn: Connection, *, patience: float = PATIENCE_SECONDS) -> None:
 
 
 def _install(conn: Connection, table: SourceTable, relation: str) -> None:
-    """Create the triggers of one table anew, unless all are intact, and note their fingerprints."""
+    """Create the triggers of one table again, unless all are intact, and note their fingerprints."""
     if gaps.switched_off(conn) is not None:
         return
     named = {"table_name": table.name, "relation": relation}

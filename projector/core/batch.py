@@ -11,10 +11,10 @@ import psycopg
 from psycopg.rows import class_row
 
 from projector.core import pipeline, staging
-from projector.core.choice import BULK_PIECES_PER_BATCH, ROWS_PER_PIECE, choose_changes, chooses
 from projector.core.freshness import advance_after_commit, advance_freshness
 from projector.core.pipeline import BatchResult, Connection, InjectionPoint, no_injection_point
 from projector.core.preconditions import require_version
+from projector.core.sharing import BULK_PIECES_PER_BATCH, ROWS_PER_PIECE, choose_changes, chooses
 from projector.core.yielding import yielding
 from projector.database import locks, rows
 from projector.database.distribution import is_distributed
@@ -27,7 +27,7 @@ DEFAULT_BATCH = 1000
 """Changes that one batch takes at most, a fourth of them from each shard."""
 
 IDLE_FRESHNESS_INTERVAL = timedelta(seconds=1)
-"""How old freshness is before a refresh with nothing to do, which nobody waits for, moves it."""
+"""How old freshness is before a refresh with nothing to do moves it, unless a caller waits for it."""
 
 # Data that could not be foreseen: out of range, a broken rule, too large for an index, raised by a function.
 # Everything else concerns the server or our own statements, and would fail for every lead.
@@ -86,7 +86,7 @@ def refresh_batch(  # noqa: PLR0913  # What a batch takes, and how.
 
     With `bulk_pieces` 0 it leaves mass changes in the queue, and is never the last batch of a drain.
 
-    With `choose` it chooses changes of few tenants (projector/core/choice.py). Otherwise it takes the oldest changes.
+    With `choose` it chooses changes of few tenants (projector/core/sharing.py). Otherwise it takes the oldest changes.
 
     It is tried again if it collides with another session. Raises BlockedError after some of that.
     """

@@ -144,7 +144,7 @@ def set_based(conn: Connection) -> None:
     )
 
 
-def plan_anew(conn: Connection) -> None:
+def plan_each_time(conn: Connection) -> None:
     """Let PostgreSQL plan each statement for its parameters, until the end of the transaction."""
     conn.execute("SELECT set_config('plan_cache_mode', 'auto', true)")
 

@@ -15,11 +15,11 @@ from projector.core.batch import (
     is_lead_failure,
     refresh_batch,
 )
-from projector.core.choice import BULK_PIECES_PER_BATCH
 from projector.core.dead_letters import TRIES_OF_A_TURN, Retried, UntriedLetters, find_letters, retry_letters
 from projector.core.isolation import isolate_failing_key
 from projector.core.pipeline import BatchResult, Connection, InjectionPoint, no_injection_point
 from projector.core.preconditions import require_installed
+from projector.core.sharing import BULK_PIECES_PER_BATCH
 from projector.database import locks, rows
 from projector.database.sql import query
 from projector.database.step_failures import failing_step

@@ -36,7 +36,7 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Waiter:
-    """A session that waits for a table that a read of ours holds, in words."""
+    """A session that waits for a table that a read of the projector holds, in words."""
 
     table_name: str
     session_name: str

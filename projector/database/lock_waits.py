@@ -19,7 +19,7 @@ TELL_AFTER_SECONDS = 2.0
 """A wait is told when it has lasted this long; the pauses between attempts with a short lock timeout count."""
 
 _LOOK_EVERY_SECONDS = 0.1
-# A lock that was not awaited for this long is awaited anew. It is longer than the longest pause between two attempts.
+# A lock that was not awaited for this long is a new wait. It is longer than the longest pause between two attempts.
 _FORGET_AFTER_SECONDS = 4.0
 
 

@@ -42,7 +42,7 @@ TABLES = (
 """The tables that a first build fills."""
 
 BUILD_ATTEMPTS = 3
-"""How often a build begins anew because the platform truncated or rewrote one of its tables meanwhile."""
+"""How often a build begins at most, where the platform truncated or rewrote one of its tables meanwhile."""
 
 BUILD_MEMORY = "64MB"
 """Memory of one sort or hash, and of the creation of an index."""

@@ -4,7 +4,7 @@ A read model that was never built has no readers: the first build fills its tabl
 One that serves is rebuilt in place, and only what differs is written:
 
 1. The keys are compared as a whole, and those that are wrong are corrected.
-2. Each piece of 20,000 leads, across tenants, is compared in one snapshot, without any lock of ours.
+2. Each piece of 20,000 leads, across tenants, is compared in one snapshot, without a lock of the projector.
 3. The leads that differ are computed again, in a later statement and under their tenant's lock, by the steps of a
    refresh: a refresh that came between is not overwritten. Changes that arrive meanwhile stay in the queue.
 4. The statistics are compared, and corrected where they differ.

@@ -134,7 +134,7 @@ def heal(conn: Connection, *, progress: Progress, queue_limit: int | None = None
 
 
 def rebuild_everything(conn: Connection, *, progress: Progress) -> RunReport:
-    """Rebuild everything anew, whether there is a reason or not, and heal with that whatever gap is open.
+    """Rebuild everything from its start, whether there is a reason or not, and heal with that whatever gap is open.
 
     Raises BlockedError while another session rebuilds, and what a rebuild raises.
     """

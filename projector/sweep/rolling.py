@@ -262,7 +262,7 @@ def _source_keys(conn: Connection, present: Round, size: int) -> Piece:
 
     def read() -> list[tuple[str]]:
         # Planned for this kind, which has an index of its own.
-        pipeline.plan_anew(conn)
+        pipeline.plan_each_time(conn)
         parameters = {"kind": kind, "after_key": present.after_second, "size": size}
         return conn.execute(query("sweep", "find_source_keys"), parameters, prepare=False).fetchall()
 

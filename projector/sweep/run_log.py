@@ -44,14 +44,12 @@ def logged_run(
     run = Run(conn, rows.value(conn, query("sweep", "open_run"), parameters))
     try:
         yield run
-    except psycopg.Error as error:
+    except BaseException as error:
         step = failing_step(error)
         note = note_of(error) if step is None else f"{note_of(error)} ({step})"
+        has_failed = isinstance(error, (psycopg.Error, RebuildFailedError))
         is_canceled = isinstance(error, psycopg.errors.QueryCanceled)
-        run.close("interrupted" if is_canceled else "failed", note)
-        raise
-    except BaseException as error:
-        run.close("failed" if isinstance(error, RebuildFailedError) else "interrupted", note_of(error))
+        run.close("failed" if has_failed and not is_canceled else "interrupted", note)
         raise
     run.close("done", run.note)
 

@@ -2,10 +2,10 @@
 -- that came or went, and rows whose key a trigger could not read.
 --
 -- A table that is gone, or was dropped and created again, has lost its triggers, which says more. A column whose row
--- in the catalog is another one has the same values unless the rows of the table were written anew: SET NOT NULL and
+-- in the catalog is another one has the same values unless the rows of the table were rewritten: SET NOT NULL and
 -- SET STATISTICS change no value, and VACUUM FULL changes no column. projector/capture/source_changes.py notes such
 -- changes, so that two of them that come one after the other are not taken for a rewrite. Of a partitioned table the
--- catalog does not say whether its rows were written anew: there every ALTER TABLE of a column counts.
+-- catalog does not say whether its rows were rewritten: there every ALTER TABLE of a column counts.
 --
 -- place orders the reasons, those that tell most first.
 --

@@ -7,7 +7,7 @@
 --
 -- Each column is named without its table inside a LATERAL sub-select, whose outer query has a column of the same name.
 -- PostgreSQL takes the column of the transition table where there is one, and the outer one otherwise. It decides that
--- when it plans a statement, and plans anew after ALTER TABLE, so a row costs nothing more.
+-- when it plans a statement, and plans again after ALTER TABLE, so a row costs nothing more.
 --
 -- The values for missing columns differ between old rows and new ones: a row that cannot be compared counts as
 -- changed. A row without its key goes to shard -1, from which no batch takes: changes there are a gap of capture.

@@ -1,4 +1,4 @@
--- The look-ups and notes of projector/capture: the triggers on the source tables, and the gaps of capture.
+-- What projector/capture asks and notes: the triggers on the source tables, and the gaps of capture.
 
 -- name: find_intact_triggers
 -- Returns table_name and trigger_name of each trigger that is as it was installed.
@@ -10,7 +10,7 @@ INNER JOIN projector.capture_fingerprints AS n
     ON n.table_name = e.table_name AND n.trigger_name = e.trigger_name AND n.fingerprint = e.fingerprint;
 
 -- name: keep_fingerprint
--- Note the fingerprint of a trigger anew, after its function was replaced by `migrate`.
+-- Note the fingerprint of a trigger again, after its function was replaced by `migrate`.
 --
 -- Parameters: table_name, trigger_name. The first five parts of a fingerprint are the table, the trigger and its
 -- state. Where another session changed one of these meanwhile, the old fingerprint stays, and the change is found as
@@ -63,7 +63,7 @@ FROM projector.capture_fingerprints AS n
 WHERE n.table_name = %(table_name)s;
 
 -- name: find_captured_tables
--- Returns each table that has triggers of ours, wherever it is now, as its name would be written.
+-- Returns each table that has triggers of the projector, wherever it is now, as its name would be written.
 SELECT DISTINCT t.tgrelid::regclass::text AS table_name
 FROM pg_catalog.pg_trigger AS t
 INNER JOIN pg_catalog.pg_proc AS p ON p.oid = t.tgfoid
@@ -73,7 +73,7 @@ WHERE t.tgname = ANY(%(trigger_names)s)
 ORDER BY table_name;
 
 -- name: find_triggers
--- Returns trigger_name and table_name of the triggers of ours on a table and on its partitions. A partition has some
+-- Returns trigger_name and table_name of the projector's triggers on a table and on its partitions. A partition has some
 -- of its own if it was captured as a table before it was attached.
 --
 -- Parameters: relation, the table with its schema; trigger_names.
@@ -247,8 +247,8 @@ FROM projector.source_columns AS n
 WHERE n.table_name = e.table_name AND n.column_name = e.column_name;
 
 -- name: note_touched_columns
--- Note the catalog's version of columns that were altered in tables that were not written anew, and the file of tables
--- that were written anew without being altered.
+-- Note the catalog's version of columns that were altered in tables that were not rewritten, and the file of tables
+-- that were rewritten without being altered.
 UPDATE projector.capture_columns AS e
 SET row_version = n.row_version, file_node = n.file_node
 FROM projector.source_columns AS n

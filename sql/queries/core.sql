@@ -294,7 +294,7 @@ CROSS JOIN LATERAL (
 INNER JOIN crowd ON crowd.user_id = lead.user_id
 GROUP BY crowd.user_id, waiting.letter_kind;
 
--- Who waits for a read of ours: projector/core/yielding.py cancels the read then.
+-- Who waits for a read of the projector: projector/core/yielding.py cancels the read then.
 
 -- name: find_waiter
 -- Returns table_name and session_name, in words, of a session that waits for a table that this session holds. Neither

@@ -1,4 +1,4 @@
--- The look-ups and the clean-up of projector/scheduler.
+-- What projector/scheduler asks and deletes.
 
 -- name: began_lately
 -- Returns whether a run of all tenants began within the last seconds. A time that the clock has not reached does not

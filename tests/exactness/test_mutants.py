@@ -24,7 +24,7 @@ from api.routes import changes, read_model
 from projector import capture
 from projector.capture import functions
 from projector.capture.source import SOURCE_TABLES, SourceTable
-from projector.core import batch, choice, freshness, isolation, pipeline, refresh, staging, yielding
+from projector.core import batch, freshness, isolation, pipeline, refresh, sharing, staging, yielding
 from projector.core.pipeline import InjectionPoint
 from projector.database import connect as db
 from projector.database import locks, sql
@@ -501,7 +501,7 @@ MUTANTS = (
         _statement("refresh/1_take/40_take_changes", "OR count(*) >= CASE", "OR count(*) > CASE"),
         test_sharing.test_what_a_batch_did_not_look_at_holds_freshness_back, choose=False),
     Mutant("as-of", "a batch that chooses looks at no more changes than it takes",
-        _patch(choice, "WINDOW", 1),
+        _patch(sharing, "WINDOW", 1),
         test_sharing.test_what_a_batch_did_not_look_at_holds_freshness_back, choose=True),
     Mutant("as-of", "a look does not ask whether a change waits",
         _statement("queries/core", "NOT looked.has_changes AND NOT", "NOT"),

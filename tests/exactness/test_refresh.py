@@ -6,10 +6,10 @@ from psycopg.rows import TupleRow
 
 from projector.core import isolation, pipeline, staging
 from projector.core.batch import open_batch, recompute, refresh_batch, take_changes
-from projector.core.choice import ROWS_PER_PIECE
 from projector.core.dead_letters import Retried, UntriedLetters, retry_dead_letters
 from projector.core.pipeline import InjectionPoint, no_injection_point
 from projector.core.refresh import refresh_with_backoff
+from projector.core.sharing import ROWS_PER_PIECE
 from projector.database.locks import SHARDS
 from projector.report.progress import QUIET
 from projector.sweep import recovery

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from projector.core import choice, refresh
+from projector.core import refresh, sharing
 from projector.core.batch import Batch, refresh_batch
 from projector.core.pipeline import prepare_session
 from projector.database import locks
@@ -29,7 +29,7 @@ def shared(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> Platform:
 
     A batch that chooses passes over the oldest changes, unless a test says otherwise.
     """
-    monkeypatch.setattr(choice, "OLDEST_SHARE", 0.0)
+    monkeypatch.setattr(sharing, "OLDEST_SHARE", 0.0)
     conn = platform.conn
     groups = conn.execute(
         "SELECT count(DISTINCT hashtext(t) & %s) FROM unnest(%s::text[]) AS t",
@@ -126,18 +126,18 @@ def test_what_a_batch_leaves_holds_freshness_back(shared: Platform) -> None:
 @pytest.mark.parametrize("choose", [False, True])
 def test_what_a_batch_did_not_look_at_holds_freshness_back(shared: Platform, choose: bool) -> None:  # noqa: FBT001
     conn = shared.conn
-    size = choice.WINDOW if choose else 1
-    for _ in range(choice.WINDOW):
+    size = sharing.WINDOW if choose else 1
+    for _ in range(sharing.WINDOW):
         write(shared, "one", 1)
     committed = value(conn, "SELECT clock_timestamp()")
     write(shared, "one", 1)
     prepare_session(conn)
-    for _ in range(choice.WINDOW + 2):
+    for _ in range(sharing.WINDOW + 2):
         refresh_batch(conn, [1], size=size, choose=choose)
         assert as_of(conn, 1) < committed or not waiting(conn)
     refresh_batch(conn, [1], wait=True)
     assert as_of(conn, 1) > committed
-    assert seen(shared, 1) == {"one": choice.WINDOW + 1}
+    assert seen(shared, 1) == {"one": sharing.WINDOW + 1}
     assert_exact(conn)
 
 
@@ -155,7 +155,7 @@ def test_a_tenant_that_is_always_busy_is_waited_for_in_the_end(
             _ends(batch, conn)
         assert seen(shared, 1) == {"two": 1}
         write(shared, "two", 1)
-        monkeypatch.setattr(choice, "OLDEST_SHARE", 1.0)
+        monkeypatch.setattr(sharing, "OLDEST_SHARE", 1.0)
         with choosing(database, 1) as batch:
             batch.waits(conn)
             busy.finish()

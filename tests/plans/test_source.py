@@ -6,7 +6,7 @@ from typing import Any
 
 from projector.capture.source import SOURCE_TABLES
 from projector.core import pipeline
-from projector.core.choice import choice_parameters
+from projector.core.sharing import choosing_parameters
 from projector.database.schema import ROOT
 from projector.database.sql import steps
 from tests.plans.conftest import Crowd
@@ -35,7 +35,7 @@ def test_every_call_is_inlined_and_reads_by_index(crowd: Crowd) -> None:
     with crowd.database.connect() as conn:
         pipeline.prepare_session(conn)
         for name, text in statements():
-            parameters = choice_parameters(_LIMITS, takes_oldest=False)
+            parameters = choosing_parameters(_LIMITS, takes_oldest=False)
             row = conn.execute(f"EXPLAIN (FORMAT JSON) {text}", parameters, prepare=False).fetchone()
             assert row is not None
             scans = [node for node in nodes(row[0][0]["Plan"]) if "Scan" in node["Node Type"]]

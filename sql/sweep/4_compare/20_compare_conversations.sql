@@ -2,7 +2,7 @@
 --
 -- The totals come from the messages of the read model: if these differ from the source, the step before has found the
 -- lead.
-WITH brought_conversations AS NOT MATERIALIZED (
+WITH computed_conversations AS NOT MATERIALIZED (
     SELECT k.user_id, k.customer_phone, k.key AS conversation_id, c.agent_id, c.agent_name, c.platform,
         c.phone_number_id, c.is_active, c.created_at, c.source_last_message_at
     FROM piece_keys AS k
@@ -27,7 +27,7 @@ FROM (
         coalesce(t.message_count, 0)::integer AS message_count,
         t.first_message_at,
         t.newest_message_at
-    FROM brought_conversations AS c
+    FROM computed_conversations AS c
     LEFT JOIN ({definition.message_totals}) AS t
         ON t.user_id = c.user_id AND t.customer_phone = c.customer_phone AND t.conversation_id = c.conversation_id
 ) AS n

@@ -11,7 +11,7 @@ profile_keys AS NOT MATERIALIZED (
 
 stored_profiles AS NOT MATERIALIZED ({stored.lead_profiles of piece_leads}),
 
-brought_profiles AS NOT MATERIALIZED (
+computed_profiles AS NOT MATERIALIZED (
     SELECT d.*
     FROM ({definition.lead_profiles}) AS d
     LEFT JOIN (
@@ -24,6 +24,6 @@ INSERT INTO differing_leads (user_id, customer_phone)
 SELECT DISTINCT
     coalesce(n.user_id, o.user_id),
     coalesce(n.customer_phone, o.customer_phone)
-FROM brought_profiles AS n
+FROM computed_profiles AS n
 FULL JOIN stored_profiles AS o ON o.user_id = n.user_id AND o.customer_phone = n.customer_phone
 WHERE ({columns.lead_profiles of o}) IS DISTINCT FROM ({columns.lead_profiles of n});

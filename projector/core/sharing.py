@@ -51,12 +51,12 @@ def choose_changes(
         choose = statement("refresh/1_take/35_choose_changes")
         # Not for security: so that no tenant is passed over for ever.
         takes_oldest = random() < OLDEST_SHARE  # noqa: S311
-        cursor = conn.execute(choose, choice_parameters(limits, takes_oldest=takes_oldest))
+        cursor = conn.execute(choose, choosing_parameters(limits, takes_oldest=takes_oldest))
     [(row_ids, is_all)] = cursor.fetchall()
     return row_ids, is_all
 
 
-def choice_parameters(limits: Mapping[str, Any], *, takes_oldest: bool) -> dict[str, object]:
+def choosing_parameters(limits: Mapping[str, Any], *, takes_oldest: bool) -> dict[str, object]:
     """Return the parameters of sql/refresh/1_take/35_choose_changes.sql."""
     return {
         **limits,
