@@ -73,8 +73,8 @@ WHERE t.tgname = ANY(%(trigger_names)s)
 ORDER BY table_name;
 
 -- name: find_triggers
--- Returns trigger_name and table_name of the projector's triggers on a table and on its partitions. A partition has some
--- of its own if it was captured as a table before it was attached.
+-- Returns trigger_name and table_name of the projector's triggers on a table and on its partitions. A partition has
+-- some of its own if it was captured as a table before it was attached.
 --
 -- Parameters: relation, the table with its schema; trigger_names.
 SELECT
