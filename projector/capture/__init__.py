@@ -2,7 +2,6 @@
 
 from projector.capture.control import reinstall, switch_off, switch_on
 from projector.capture.gaps import (
-    Gap,
     close_gaps,
     find_gap,
     gaps_ready_to_close,
@@ -10,13 +9,11 @@ from projector.capture.gaps import (
     open_gap,
     open_gaps,
     switched_off,
-    withdraw_gap,
 )
 from projector.capture.source_changes import note_harmless_changes
 from projector.capture.triggers import adjust_queue, create_functions, install, uninstall
 
 __all__ = [
-    "Gap",
     "adjust_queue",
     "close_gaps",
     "create_functions",
@@ -32,5 +29,4 @@ __all__ = [
     "switch_on",
     "switched_off",
     "uninstall",
-    "withdraw_gap",
 ]

@@ -84,14 +84,6 @@ def close_gaps(conn: Connection, gap_ids: list[int]) -> None:
         _publish(conn, max((gap.reason for gap in open_gaps(conn)), default=None))
 
 
-def withdraw_gap(conn: Connection) -> None:
-    """Take back what the read model says of a gap, where none is open and capture is intact."""
-    with conn.transaction():
-        conn.execute(_ONE_AT_A_TIME)
-        if not open_gaps(conn) and find_gap(conn) is None:
-            _publish(conn, None)
-
-
 def switched_off(conn: Connection) -> str | None:
     """Return why an operator switched capture off; None while it is on."""
     reason: str | None = rows.value(conn, query("capture", "find_switched_off"))
