@@ -18,7 +18,7 @@ import psycopg
 import pytest
 from psycopg.rows import TupleRow
 
-from api.database import conninfo, session, snapshot
+from api.database import connect, session, snapshot
 from api.request.change_token import Position, history_of
 from api.routes import changes, read_model
 from projector import capture
@@ -369,7 +369,7 @@ MUTANTS = (
         _patch(db, "SEARCH_PATH", "public, pg_catalog, pg_temp"),
         test_names.test_nothing_that_others_planted_runs_in_the_projector),
     Mutant("C8", "a session of the API looks into the schemas of its login",
-        _patch(conninfo, "SEARCH_PATH", "public, pg_catalog, pg_temp"),
+        _patch(connect, "SEARCH_PATH", "public, pg_catalog, pg_temp"),
         test_names.test_nothing_that_others_planted_runs_in_the_api, role="leads_api"),
     Mutant("C9", "the loops follow the wall clock",
         _follow_the_wall_clock,
