@@ -9,12 +9,8 @@ of its own, so that nothing a test does to roles or settings of its server is se
 """
 
 import gc
-import logging
 import os
 import shutil
-import sys
-import threading
-import warnings
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
 from itertools import count
@@ -23,7 +19,6 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
-import structlog
 from hypothesis import HealthCheck, settings
 from psycopg.rows import TupleRow
 
@@ -34,6 +29,7 @@ from projector.sweep.rebuild import rebuild
 from projector.trial.postgres.embedded import EmbeddedServer
 from tests.support.chromium import chromium_path
 from tests.support.citus import CITUS
+from tests.support.commands import logging_as_before
 from tests.support.log_watch import WATCH, hide_personal_data, watch_captures, watch_programs
 from tests.support.node import has_node_tools
 from tests.support.server import FAST, GIVEN_SERVER, Database, Server, running_server, session_server
@@ -218,16 +214,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 @pytest.fixture(autouse=True)
 def _logging_as_before() -> Iterator[None]:
-    """Take back how a command that a test ran in this process has set up logging: the next test reads its own lines."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    hooks = sys.excepthook, threading.excepthook, warnings.showwarning
-    yield
-    structlog.reset_defaults()
-    hide_personal_data()
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    sys.excepthook, threading.excepthook, warnings.showwarning = hooks
+    """The next test reads its own lines, whatever a command in this process has set up."""
+    with logging_as_before():
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -25,7 +25,7 @@ from projector.trial.postgres.embedded import EmbeddedServer
 from tests.exactness.interleaving import Stepped
 from tests.exactness.platform import Platform, assert_exact, forget_build, refresh_now, texts, value
 from tests.exactness.test_giving_way import rebuild_all, refresh_all
-from tests.support.commands import ROOT, projector
+from tests.support.commands import ROOT, run_command
 from tests.support.running import (
     Scheduler,
     running_scheduler,
@@ -195,8 +195,8 @@ def test_a_table_that_is_locked_is_waited_for_and_the_log_says_so(
         holder.execute(f"BEGIN; LOCK TABLE {held} IN ACCESS EXCLUSIVE MODE".encode())
         scheduler = stack.enter_context(running_scheduler(url, tmp_path))
         scheduler.wait_for_event("cannot go on for now")
-        by_hand = projector(tmp_path, "refresh", DATABASE_URL=url)
-        waiting = projector(tmp_path, "status", DATABASE_URL=url)
+        by_hand = run_command(tmp_path, "refresh", DATABASE_URL=url)
+        waiting = run_command(tmp_path, "status", DATABASE_URL=url)
         holder.execute("ROLLBACK")
         scheduler.wait_for_event("works again")
         wait_until(conn, "count(*) = 0 FROM projector.changes")
@@ -263,7 +263,7 @@ def test_a_server_without_a_connection_left_is_waited_for(start_server: StartSer
             with running_scheduler(url, tmp_path) as scheduler:
                 scheduler.wait_for_event(GONE)
                 scheduler.wait_for_event("the projector runs")
-                told = projector(tmp_path, "status", DATABASE_URL=url)
+                told = run_command(tmp_path, "status", DATABASE_URL=url)
                 stack.close()
                 scheduler.wait_for_event("the database is back")
                 wait_until(conn, "count(*) = 1 FROM read_model.leads")
@@ -332,8 +332,8 @@ def _fill_the_disk(conn: Connection, database: Database, rest: Path, folder: Pat
             with pytest.raises(OSError, match="No space left"):
                 write_zeros(rest)
         scheduler.wait_for_event("cannot go on for now")
-        by_hand = projector(folder, "refresh", DATABASE_URL=database.url)
-        waiting = projector(folder, "status", DATABASE_URL=database.url)
+        by_hand = run_command(folder, "refresh", DATABASE_URL=database.url)
+        waiting = run_command(folder, "status", DATABASE_URL=database.url)
         rest.unlink()
         scheduler.wait_for_event("works again")
         wait_until(conn, "count(*) = 0 FROM projector.changes")

@@ -30,7 +30,7 @@ from tests.support.server import Database
 
 Connection = psycopg.Connection[TupleRow]
 
-HISTORY = 20_000
+HISTORY = 5_000
 
 READ_TABLES = (
     "leads",

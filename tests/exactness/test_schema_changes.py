@@ -151,8 +151,10 @@ def test_a_renamed_column_stops_no_write_and_is_named_until_it_is_back(
         as_of = value(conn, "SELECT as_of FROM read_model.freshness")
         conn.execute(f"ALTER TABLE {table.name} RENAME {column} TO renamed".encode())
         _write(conn, table, "renamed")
-        with busy.database.connect() as fresh:
-            _write(fresh, table, "renamed")
+        if column == table.columns[0]:
+            # A session without plans does the same for each column.
+            with busy.database.connect() as fresh:
+                _write(fresh, table, "renamed")
         with pytest.raises(SourceMissingError, match=f"{table.name} has no column {column}"):
             recovery.refresh_and_heal(other, retry_failed=False, progress=QUIET)
         assert value(conn, "SELECT as_of FROM read_model.freshness") == as_of

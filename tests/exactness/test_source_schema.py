@@ -16,7 +16,7 @@ from projector.report.progress import QUIET
 from projector.sweep import recovery
 from projector.sweep.verify import verify
 from tests.exactness.platform import Platform, assert_exact, refresh_now, texts, value
-from tests.support.commands import projector
+from tests.support.commands import run_command
 from tests.support.running import running_scheduler, wait_until
 
 Connection = psycopg.Connection[TupleRow]
@@ -45,7 +45,7 @@ def test_a_login_that_does_not_see_the_platforms_tables_works_on_them(
     filled.conn.execute("CREATE SCHEMA elsewhere")
     filled.message("c", "newer")
     refresh_now(filled.conn)
-    done = projector(tmp_path, *command.split(), DATABASE_URL=filled.database.url + LOOKING_ELSEWHERE)
+    done = run_command(tmp_path, *command.split(), DATABASE_URL=filled.database.url + LOOKING_ELSEWHERE)
     assert (done.returncode, done.stderr.count("Error")) == (0, 0)
     assert capture.open_gaps(filled.conn) == []
     assert (
@@ -58,11 +58,11 @@ def test_a_login_that_does_not_see_the_platforms_tables_works_on_them(
 def test_capture_is_switched_off_and_on_by_such_a_login(filled: Platform, tmp_path: Path) -> None:
     conn = filled.conn
     url = filled.database.url + LOOKING_ELSEWHERE
-    assert projector(tmp_path, "capture", "off", DATABASE_URL=url).returncode == 0
+    assert run_command(tmp_path, "capture", "off", DATABASE_URL=url).returncode == 0
     assert triggers(conn) == 0
     filled.message("c", "missed")
-    assert projector(tmp_path, "capture", "on", DATABASE_URL=url).returncode == 0
-    assert projector(tmp_path, "refresh", DATABASE_URL=url).returncode == 0
+    assert run_command(tmp_path, "capture", "on", DATABASE_URL=url).returncode == 0
+    assert run_command(tmp_path, "refresh", DATABASE_URL=url).returncode == 0
     assert_exact(conn)
 
 
@@ -71,7 +71,7 @@ def test_another_table_of_the_name_is_not_taken_for_the_platforms(filled: Platfo
     conn.execute("CREATE SCHEMA staging; CREATE TABLE staging.messages (LIKE messages INCLUDING ALL)")
     filled.message("c", "newer")
     url = filled.database.url + "?options=-csearch_path%3Dstaging,public"
-    assert projector(tmp_path, "refresh", DATABASE_URL=url).returncode == 0
+    assert run_command(tmp_path, "refresh", DATABASE_URL=url).returncode == 0
     assert capture.open_gaps(conn) == []
     assert "newer" in texts(conn, "one", "4915")
 
@@ -84,10 +84,10 @@ def test_tables_that_moved_are_found_by_the_next_migrate_and_by_a_scheduler_that
         move(conn, "app")
         filled.message("c", "after the move")
         scheduler.wait_for_event("cannot go on for now")
-        refused = projector(tmp_path, "refresh", DATABASE_URL=url)
+        refused = run_command(tmp_path, "refresh", DATABASE_URL=url)
         assert refused.returncode == 1
         assert "run migrate --source-schema NAME" in refused.stderr
-        done = projector(tmp_path, "migrate", "--source-schema", "app", DATABASE_URL=url)
+        done = run_command(tmp_path, "migrate", "--source-schema", "app", DATABASE_URL=url)
         assert done.returncode == 0
         wait_until(conn, "capture_gap IS NULL FROM read_model.projection")
         refresh_now(conn)
@@ -106,18 +106,18 @@ def test_a_migrate_never_turns_to_other_tables_by_itself(filled: Platform, tmp_p
     conn.execute("SET search_path = public")
     conn.execute(sections()["source"].encode())
     conn.execute("ALTER TABLE app.contacts RENAME company TO firm")
-    refused = projector(tmp_path, "migrate", DATABASE_URL=filled.database.url)
+    refused = run_command(tmp_path, "migrate", DATABASE_URL=filled.database.url)
     assert refused.returncode == 1
     assert "table contacts has no column company. Looked into: app" in refused.stderr
     assert value(conn, "SELECT DISTINCT schema_name FROM projector.source_tables") == "app"
     # Only where it is told to.
     assert (
-        projector(
+        run_command(
             tmp_path, "migrate", "--source-schema", "public", DATABASE_URL=filled.database.url
         ).returncode
         == 0
     )
-    assert projector(tmp_path, "refresh", DATABASE_URL=filled.database.url).returncode == 0
+    assert run_command(tmp_path, "refresh", DATABASE_URL=filled.database.url).returncode == 0
     assert value(conn, "SELECT count(*) FROM read_model.leads") == 0
 
 
@@ -141,7 +141,7 @@ def test_a_login_that_may_not_look_into_the_schema_is_told_so(filled: Platform, 
         conn.execute("GRANT SELECT ON ALL TABLES IN SCHEMA projector, read_model TO leads_test_monitor")
         url = filled.database.by("leads_test_monitor").url
         for command in ("status", "refresh"):
-            ran = projector(tmp_path, command, DATABASE_URL=url)
+            ran = run_command(tmp_path, command, DATABASE_URL=url)
             assert ran.returncode == 1
             assert "run GRANT USAGE ON SCHEMA app TO leads_test_monitor;" in ran.stderr
         assert capture.open_gaps(conn) == []

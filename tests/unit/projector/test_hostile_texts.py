@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.commands import projector
+from tests.support.commands import run_command
 from tests.support.server import Database
 
 # Escape sequences, also in their one character form, a title, a line of its own, an overwritten line, reordered text.
@@ -44,7 +44,7 @@ def hostile(database: Database) -> Database:
 
 def run(database: Database, folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
     """A command as at a terminal, where nothing is left out."""
-    done = projector(
+    done = run_command(
         folder, *arguments,
         DATABASE_URL=database.url, LEADS_LOG_FORMAT="text", LEADS_LOG_PERSONAL_DATA="on", LEADS_LOG_LEVEL="DEBUG",
     )  # fmt: skip

@@ -12,7 +12,7 @@ from projector.report.progress import QUIET
 from projector.sweep import rolling
 from projector.sweep.run_log import read_clock
 from projector.sweep.verify import verify
-from tests.support.commands import projector
+from tests.support.commands import run_command
 from tests.support.running import running_scheduler, value, wait_until, write_conversations, write_message
 from tests.support.server import Database
 from tests.unit.projector.recovering import Connection
@@ -36,7 +36,7 @@ def lines(text: str) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("shown", ["off", "on"])
 def test_a_drift_line(built: Connection, database: Database, tmp_path: Path, shown: str) -> None:
     built.execute("UPDATE read_model.lead_profiles SET name = 'Siddhant'")
-    done = projector(
+    done = run_command(
         tmp_path, "verify", "--all", DATABASE_URL=database.url, LEADS_LOG_FORMAT="json",
         LEADS_LOG_PERSONAL_DATA=shown,
     )  # fmt: skip
@@ -76,7 +76,7 @@ def test_the_error_of_a_rebuild(built: Connection, database: Database, tmp_path:
     built.execute("UPDATE read_model.leads SET document = '{}'")
     built.execute(REFUSE.replace("49151000002", PHONE).encode(), prepare=False)
     settings = {"DATABASE_URL": database.url, "LEADS_LOG_PERSONAL_DATA": shown}
-    done = projector(tmp_path, "rebuild", LEADS_LOG_FORMAT="text", **settings)
+    done = run_command(tmp_path, "rebuild", LEADS_LOG_FORMAT="text", **settings)
     assert done.returncode == 1
     if shown == "on":
         assert f"Error: The rebuild stopped at customer {PHONE} of tenant u: Siddhant" in done.stderr
@@ -84,7 +84,7 @@ def test_the_error_of_a_rebuild(built: Connection, database: Database, tmp_path:
         assert f"at a customer of tenant u whose phone has the digest {digest(PHONE)}: Raise" in done.stderr
         assert PHONE not in done.stderr
         assert "Siddhant" not in done.stderr
-    status = projector(tmp_path, "status", **settings)
+    status = run_command(tmp_path, "status", **settings)
     # The note of a run is kept, and has no values whatever lines have.
     assert f"at a customer of tenant u whose phone has the digest {digest(PHONE)}" in status.stdout
     [note] = built.execute("SELECT note FROM projector.runs WHERE outcome = 'failed'").fetchone() or [""]

@@ -26,7 +26,7 @@ from projector.observe.status.read import (
 from projector.operate.install import migrate
 from projector.report.progress import QUIET
 from projector.sweep import recovery
-from tests.support.commands import projector
+from tests.support.commands import run_command
 from tests.support.running import (
     write_conversations,
 )
@@ -51,7 +51,7 @@ def test_nothing_needs_a_person_when_all_is_well(built: Connection) -> None:
 def test_what_is_not_installed_is_said(source_database: Database, tmp_path: Path) -> None:
     with source_database.connect() as conn:
         assert "not installed" in one_sentence(read_status(conn))
-    done = projector(tmp_path, "--database-url", source_database.url, "status", "--json")
+    done = run_command(tmp_path, "--database-url", source_database.url, "status", "--json")
     assert (done.returncode, json.loads(done.stdout)["installed"]) == (1, False)
 
 

@@ -16,7 +16,7 @@ from projector.observe.status import as_dict, find_attention, read_status, rende
 from projector.operate.install import migrate
 from projector.report.progress import QUIET
 from projector.sweep.verify import verify
-from tests.support.commands import projector
+from tests.support.commands import run_command
 from tests.support.patience import PATIENCE
 from tests.support.running import value, wait_until, write_conversations
 from tests.support.server import Database
@@ -200,7 +200,7 @@ def test_a_stranger_who_stops_the_projector_is_named(
         )
         assert f"SELECT pg_terminate_backend({pid});" in sentence
         assert "\x1b" not in sentence
-        done = projector(tmp_path, "--database-url", url_of(built), "status", "--json")
+        done = run_command(tmp_path, "--database-url", url_of(built), "status", "--json")
         assert done.returncode == 1
         assert [held["pid"] for held in json.loads(done.stdout)["locks"]] == [pid]
 

@@ -11,7 +11,7 @@ from projector.database import locks
 from projector.report.errors import BlockedError, RebuildFailedError
 from projector.report.progress import QUIET
 from projector.sweep import recovery
-from tests.support.commands import projector
+from tests.support.commands import run_command
 from tests.support.running import (
     running_scheduler,
     value,
@@ -37,13 +37,13 @@ from tests.unit.projector.recovering import (
 def test_the_command_line_tells_what_it_healed(database: Database, built: Connection, tmp_path: Path) -> None:
     built.execute(SABOTAGE["disabled"].encode())
     write_message(built, "missed")
-    status = projector(tmp_path, "--database-url", database.url, "status")
+    status = run_command(tmp_path, "--database-url", database.url, "status")
     assert status.returncode == 1
     assert "leads_capture_insert on messages was changed" in status.stdout
-    done = projector(tmp_path, "--database-url", database.url, "refresh")
+    done = run_command(tmp_path, "--database-url", database.url, "refresh")
     assert done.returncode == 0, done.stderr
     assert "Rebuilt everything" in done.stdout
-    assert projector(tmp_path, "--database-url", database.url, "status").returncode == 0
+    assert run_command(tmp_path, "--database-url", database.url, "status").returncode == 0
     assert messages(built) == 1
 
 
@@ -52,7 +52,7 @@ def test_a_refresh_trades_a_queue_beyond_the_limit_for_a_rebuild(
 ) -> None:
     for number in range(30):
         write_message(other, f"message {number}")
-    done = projector(tmp_path, "--database-url", database.url, "refresh", LEADS_QUEUE_LIMIT="29")
+    done = run_command(tmp_path, "--database-url", database.url, "refresh", LEADS_QUEUE_LIMIT="29")
     assert done.returncode == 0, done.stderr
     assert "because more than 29 changes waited" in done.stdout
     assert messages(built) == 30
