@@ -31,10 +31,7 @@ _COMMENT = re.compile(r"^\s*--.*\n?", re.MULTILINE)
 
 
 class OwnConnection(psycopg.Connection[TupleRow]):
-    """A connection that knows whether the database has Citus, and whether the read model is distributed by it.
-
-    projector.database.connect makes no other.
-    """
+    """A connection that knows whether the database has Citus, and whether the read model is distributed by it."""
 
     has_citus = False
     is_distributed = False
@@ -73,9 +70,7 @@ def staged_tenants(conn: Connection) -> list[str]:
 def prepare_to_change(conn: Connection) -> None:
     """Let the caller's transaction change tables on the servers of Citus one by one, if there is Citus."""
     if cast("OwnConnection", conn).has_citus:
-        conn.execute("SELECT set_config('citus.multi_shard_modify_mode', 'sequential', true)")
-        # With it, Citus would take the schema for that of a tenant.
-        conn.execute("SELECT set_config('citus.enable_schema_based_sharding', 'off', true)")
+        conn.execute(query("distribution", "prepare_to_change"))
 
 
 def statements(conn: Connection, text: str) -> Iterator[str]:
@@ -90,10 +85,7 @@ def statements(conn: Connection, text: str) -> Iterator[str]:
 
 
 def distribute(conn: Connection) -> None:
-    """Place the rows of each table by their tenant, and copy those without one to each server.
-
-    A table that is distributed already stays as it is. Raises ConfigurationError where there is no Citus.
-    """
+    """Place the rows of each table by their tenant; raises ConfigurationError where there is no Citus."""
     own = cast("OwnConnection", conn)
     if not own.has_citus:
         raise ConfigurationError(_NO_CITUS)

@@ -16,6 +16,12 @@ SELECT EXISTS (
 -- Ends what servers have prepared, and were not told to commit or to roll back. Citus does so each minute by itself.
 SELECT pg_catalog.recover_prepared_transactions() AS recovered;
 
+-- name: prepare_to_change
+-- Has this transaction change tables on the servers one by one, and not take a new schema for that of a tenant.
+SELECT
+    set_config('citus.multi_shard_modify_mode', 'sequential', true) AS how,
+    set_config('citus.enable_schema_based_sharding', 'off', true) AS by_schema;
+
 -- name: distribute_tables
 -- Places the rows of each table of the read model by their tenant, those of a tenant on one server; and has each server
 -- hold all rows of a table without one. A table that is distributed already stays as it is. The rows that a table had
