@@ -16,7 +16,8 @@ from werkzeug.test import TestResponse
 
 from api.app import create_app
 from api.config import Config
-from api.database import conninfo, pool
+from api.database import connect as sessions
+from api.database import pool
 from api.database.errors import GAVE_WAY
 from api.database.key_table import KeyTableError, key_table
 from projector.core.refresh import refresh
@@ -247,7 +248,7 @@ def slow_lead(
     pair: Pair, ask: MakeClient, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[tuple[Request, Connection]]:
     """A request that reads a lead slowly, since a policy of the test waits for a lock; who holds that lock."""
-    monkeypatch.setattr(conninfo, "LOCK_TIMEOUT_MS", LONG_MS)
+    monkeypatch.setattr(sessions, "LOCK_TIMEOUT_MS", LONG_MS)
     # Long enough that the whole VACUUM has been replayed, on a slow machine too.
     monkeypatch.setattr(pool, "PASSING_PAUSE_SECONDS", 2)
     pair.conn.execute(
