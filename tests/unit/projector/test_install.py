@@ -14,12 +14,9 @@ from tests.support.running import value, write_message
 from tests.support.server import Database
 from tests.unit.projector.recovering import (
     SABOTAGE,
-    as_of,
     healed,
     messages,
-    open_reasons,
     ready,
-    wait_until_fresh,
 )
 
 Connection = psycopg.Connection[TupleRow]
@@ -64,12 +61,6 @@ def test_a_second_migrate_changes_nothing(connection: Connection) -> None:
     before = value(connection, OBJECTS)
     assert migrate(connection, create_source=False) == []
     assert value(connection, OBJECTS) == before
-
-
-def test_a_second_migrate_is_no_gap(built: Connection, other: Connection) -> None:
-    migrate(other, create_source=False)
-    assert (capture.find_gap(built), open_reasons(built), ready(built)) == (None, [], True)
-    wait_until_fresh(built, as_of(built))
 
 
 def test_migrate_notes_what_it_mends(built: Connection, other: Connection) -> None:

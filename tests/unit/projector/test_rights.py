@@ -184,14 +184,6 @@ def test_a_right_on_the_database_is_asked_for(
     assert_it_works(superuser, source_database, OWNER)
 
 
-def test_a_right_that_was_revoked_after_the_installation_is_asked_for(
-    superuser: Connection, source_database: Database
-) -> None:
-    migrate_as(source_database, OWNER)
-    superuser.execute(f"REVOKE CREATE ON DATABASE {source_database.name} FROM {OWNER}".encode())
-    assert statements(said_to(source_database, OWNER))[0].startswith("GRANT CREATE ON DATABASE")
-
-
 def test_a_source_table_that_may_not_be_read_is_named(
     superuser: Connection, source_database: Database
 ) -> None:

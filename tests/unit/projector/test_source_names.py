@@ -3,14 +3,10 @@
 import psycopg
 from psycopg.rows import TupleRow
 
-from projector.database.source_names import login_schemas, quoted
+from projector.database.source_names import login_schemas
 from tests.support.server import Database
 
 Connection = psycopg.Connection[TupleRow]
-
-
-def test_a_name_is_quoted_with_its_schema() -> None:
-    assert quoted({"messages": 'a "b"'}) == {"messages": '"a ""b"""."messages"'}
 
 
 def test_the_schemas_of_the_login_are_read_without_looking_into_them(empty_database: Database) -> None:

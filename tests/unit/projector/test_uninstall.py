@@ -99,10 +99,3 @@ def test_an_uninstall_of_nothing_ends_well(source_database: Database) -> None:
         for _ in range(2):
             uninstall(conn)
         assert value(conn, IS_GONE) is True
-
-
-def test_a_schema_that_a_stranger_made_afterwards_stays(connection: Connection) -> None:
-    uninstall(connection)
-    connection.execute("CREATE SCHEMA read_model; CREATE TABLE read_model.leads (id integer)")
-    uninstall(connection, drop_dependents=True)
-    assert value(connection, "SELECT count(*) FROM read_model.leads") == 0

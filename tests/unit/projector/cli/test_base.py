@@ -52,14 +52,6 @@ def test_ctrl_c_is_no_traceback(refresh_fails: Fail) -> None:
     assert (result.exit_code, result.stderr.splitlines()[0][:18]) == (1, "Error: Interrupted")
 
 
-def test_without_a_database_it_says_what_to_do(tmp_path: Path) -> None:
-    done = projector(tmp_path, "refresh")
-    assert done.returncode == 1
-    assert done.stderr.startswith("Error: There is no database: set DATABASE_URL or --database-url")
-    assert len(done.stderr.splitlines()) == 1
-    assert list(tmp_path.iterdir()) == []
-
-
 @pytest.mark.parametrize(
     ("url", "warned"),
     [
@@ -86,14 +78,6 @@ def test_what_others_wrote_forges_no_line_of_an_error(
     said = call("refresh").stderr
     assert said.isascii()
     assert r"\x1b[2Jfor \u202e1234\x9b31m" in said
-
-
-def test_bad_settings_are_told_together(tmp_path: Path) -> None:
-    done = projector(tmp_path, "refresh", LEADS_REFRESH_BATCH="many", LEADS_LOG_LEVEL="loud")
-    assert done.returncode == 2
-    assert "LEADS_LOG_LEVEL: " in done.stderr
-    assert "LEADS_REFRESH_BATCH: " in done.stderr
-    assert len(done.stderr.splitlines()) == 1
 
 
 def test_in_a_log_an_error_quotes_no_customer_and_at_a_terminal_it_does(
