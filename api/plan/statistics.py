@@ -29,7 +29,15 @@ STATISTICS_DAYS = (7, 30)
 
 
 @dataclass(slots=True)
-class StatisticsRow(Freshness):
+class StatisticsStateRow(Freshness):
+    """What the counts of a tenant depend on: see windows_of."""
+
+    oldest_of_7_days: datetime | None
+    oldest_of_30_days: datetime | None
+
+
+@dataclass(slots=True)
+class StatisticsRow(StatisticsStateRow):
     """The counts of a tenant."""
 
     total_leads: int
@@ -42,19 +50,9 @@ class StatisticsRow(Freshness):
     webchat: int
     leads_last_7_days: int
     leads_last_30_days: int
-    oldest_of_7_days: datetime | None
-    oldest_of_30_days: datetime | None
 
 
-@dataclass(slots=True)
-class StatisticsStateRow(Freshness):
-    """What the counts of a tenant depend on: see windows_of."""
-
-    oldest_of_7_days: datetime | None
-    oldest_of_30_days: datetime | None
-
-
-def windows_of(row: StatisticsRow | StatisticsStateRow) -> bytes:
+def windows_of(row: StatisticsStateRow) -> bytes:
     """Returns what the clock decides of the counts: at one version of a tenant, equal ones are of equal counts.
 
     The oldest lead of a time range tells which leads are in it.
@@ -119,7 +117,7 @@ def _statement() -> Select[Any]:
     )
     now = (func.coalesce(number, ZERO).label(name) for name, number in numbers.items())
     return (
-        select(*freshness_columns(), *now, *ranges, *_oldest())
+        select(*freshness_columns(), *_oldest(), *now, *ranges)
         .select_from(by_day)
         .outerjoin(tenant_totals, is_tenant_total())
     )
