@@ -23,7 +23,7 @@ def in_order(plan: ListPlan, page: LimitOffset) -> list[PageRows]:
     """Reads the page in the order of the index of its sort."""
     sort, direction = plan.sort, plan.sort_order
     if plan.cursor == "null":
-        return [_without_value_after_cursor(plan, page)]
+        return [_of_those_without_value(plan, page)]
     rows = matching_keys(plan, sort.table)
     if plan.cursor is not None:
         rows = rows.where(plan.after_cursor(sort.table.c[sort.key], sort.table.c.customer_phone))
@@ -63,7 +63,7 @@ def documents(rows: Select[Any]) -> PageRows:
 def by_buckets(plan: ListPlan, page: LimitOffset) -> list[PageRows]:
     """Reads a page by last_message_at from the buckets that it lies in."""
     if plan.cursor == "null":
-        return [_without_value_after_cursor(plan, page)]
+        return [_of_those_without_value(plan, page)]
     running = running_total(plan)
     before = running.c.reached - running.c.counted
     offset = ZERO if page.offset is None else page.offset
@@ -94,23 +94,21 @@ def _without_value(
     plan: ListPlan, page: LimitOffset, taken: FromClause, with_value: ColumnElement[int]
 ) -> PageRows:
     """Returns the part of the page that lies among the leads without a value, which come after all others."""
-    sort = plan.sort
     offset = None
     if page.offset is not None:
         no_need_to_count = or_(page.limit <= ZERO, count_of(taken) > ZERO)
         offset = case((no_need_to_count, ZERO), else_=func.greatest(page.offset - with_value, ZERO))
-    rows = matching_keys(plan, sort.table).where(sort.table.c[sort.key].is_(None))
-    rest = LimitOffset(func.greatest(page.limit - count_of(taken), ZERO), offset)
-    keys = rest.of(rows.order_by(*sort.order(sort.table.c, plan.sort_order))).subquery("keys_without_value")
-    return PageRows(keys, document_of(keys))
-
-
-def _without_value_after_cursor(plan: ListPlan, page: LimitOffset) -> PageRows:
-    """Returns the page that begins among the leads without a value."""
-    table = plan.sort.table
-    rows = matching_keys(plan, table).where(
-        table.c[plan.sort.key].is_(None), plan.phone_after_cursor(table.c.customer_phone)
+    return _of_those_without_value(
+        plan, LimitOffset(func.greatest(page.limit - count_of(taken), ZERO), offset)
     )
+
+
+def _of_those_without_value(plan: ListPlan, page: LimitOffset) -> PageRows:
+    """Returns a page of the leads without a value: those after the cursor, if that is among them."""
+    table = plan.sort.table
+    rows = matching_keys(plan, table).where(table.c[plan.sort.key].is_(None))
+    if plan.cursor == "null":
+        rows = rows.where(plan.phone_after_cursor(table.c.customer_phone))
     keys = page.of(rows.order_by(*plan.sort.order(table.c, plan.sort_order))).subquery("keys_without_value")
     return PageRows(keys, document_of(keys))
 
