@@ -85,7 +85,7 @@ def statements(conn: Connection, text: str) -> Iterator[str]:
 
 
 def distribute(conn: Connection) -> None:
-    """Place the rows of each table by their tenant; raises ConfigurationError where there is no Citus."""
+    """Distribute the rows of each table by their tenant; raises ConfigurationError where there is no Citus."""
     own = cast("OwnConnection", conn)
     if not own.has_citus:
         raise ConfigurationError(_NO_CITUS)

@@ -23,9 +23,9 @@ SELECT
     set_config('citus.enable_schema_based_sharding', 'off', true) AS by_schema;
 
 -- name: distribute_tables
--- Places the rows of each table of the read model by their tenant, those of a tenant on one server; and has each server
--- hold all rows of a table without one. A table that is distributed already stays as it is. The rows that a table had
--- before are copied, and deleted here.
+-- Distributes the rows of each table of the read model by their tenant, those of a tenant to one server; and has each
+-- server hold all rows of a table without one. A table that is distributed already stays as it is. The rows that a table
+-- had before are copied, and deleted here.
 DO $$
 DECLARE
     found record;
