@@ -24,8 +24,8 @@ SELECT
 
 -- name: distribute_tables
 -- Distributes the rows of each table of the read model by their tenant, those of a tenant to one server; and has each
--- server hold all rows of a table without one. A table that is distributed already stays as it is. The rows that a table
--- had before are copied, and deleted here.
+-- server hold all rows of a table without one. A table that is distributed already stays as it is. The rows of a table
+-- are copied, and deleted here.
 DO $$
 DECLARE
     found record;
