@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from inspect import isgeneratorfunction, signature, unwrap
 from typing import Any
@@ -273,7 +273,7 @@ def _take_a_full_page_for_the_last(bench: Bench) -> None:
     checked = read_model.ReadModel.checked
 
     def without_more(model: read_model.ReadModel, row: Any, min_as_of: Any) -> Any:  # noqa: ANN401
-        return checked(model, row._replace(has_more=False) if hasattr(row, "has_more") else row, min_as_of)
+        return checked(model, replace(row, has_more=False) if hasattr(row, "has_more") else row, min_as_of)
 
     bench.patches.setattr(read_model.ReadModel, "checked", without_more)
 
