@@ -50,6 +50,7 @@ OF_TESTS = {
     "test_change_feed": "It leaves every row of the leads right, and misleads who follows the feed.",
     "test_standby": "It leaves every row of the leads right, and misleads who follows the feed.",
     "test_exports": "It needs an export.",
+    "test_citus": "It needs several servers.",
 }
 """What the tests of a module need that no schedule of two refreshes and a writer has."""
 
