@@ -10,14 +10,13 @@ import pytest
 from psycopg.conninfo import make_conninfo
 from psycopg.rows import TupleRow
 
-from projector.core.refresh import refresh
 from projector.database.schema import source_tables
 from projector.observe.status import as_dict, find_attention, read_status, render
 from projector.operate.origin.proof import Origin, note_once
 from projector.report.progress import QUIET
 from projector.scheduler.jobs.refresh import look
 from projector.sweep.rebuild import rebuild
-from tests.support.replication import TwoServers, address, drop_subscription, ready, replicated_platform
+from tests.support.replication import TwoServers, address, ready, replicated_platform
 from tests.support.running import value, wait_for, wait_until, write_message
 from tests.support.server import connect
 
@@ -48,10 +47,9 @@ def test_freshness_follows_the_platform_and_never_claims_more(both: TwoServers) 
         r"Origin +subscription leads: its worker is at \S+, \d+ \w+ behind; .+; all until \S+ \S+ UTC is proved",
         render(status),
     )
-
-
-def test_freshness_goes_on_while_nothing_is_written(both: TwoServers) -> None:
-    for _ in range(2):
+    # It goes on while nothing is written, whatever transaction is open.
+    with connect(address(both.platform)) as other, other.transaction():
+        write_message(other, "open")
         both.wait_until_as_of(value(both.platform, "SELECT clock_timestamp()"))
 
 
@@ -70,12 +68,6 @@ def test_a_record_that_nothing_writes_to_the_disk_is_not_waited_for(both: TwoSer
 
     # PostgreSQL may have written it by itself, as every 15 seconds.
     wait_for(is_pushed, "a transaction had it written", patience=10)
-
-
-def test_a_transaction_that_is_still_open_is_not_waited_for(both: TwoServers) -> None:
-    with connect(address(both.platform)) as other, other.transaction():
-        write_message(other, "open")
-        both.wait_until_as_of(value(both.platform, "SELECT clock_timestamp()"))
 
 
 def test_a_subscription_that_is_stuck_moves_nothing(both: TwoServers) -> None:
@@ -166,22 +158,6 @@ def test_a_table_that_is_not_published_is_told(both: TwoServers) -> None:
     assert find_attention(read_status(both.conn)) == []
 
 
-def test_a_subscription_that_was_dropped_is_told_and_made_again(both: TwoServers) -> None:
-    """As docs/scaling.md says it for a slot that was lost."""
-    drop_subscription(both.conn)
-    last = both.committed[both.write()]
-    for _ in range(3):
-        assert both.look() <= last
-    assert "No subscription brings rows" in (both.problem() or "")
-    # The projector is stopped until the tables are copied: it would empty the read model first.
-    both.subscribe_again()
-    both.wait_until_as_of(last)
-    wait_for(lambda: both.look() is not None and both.problem() is None, "it is well again")
-    # One that looks has compared the messages already; what is left over from before would be too many.
-    messages = "SELECT count(*) FROM read_model.lead_messages"
-    assert value(both.conn, messages) == value(both.platform, "SELECT count(*) FROM messages")
-
-
 def test_without_the_address_of_the_origin_nothing_is_proved(both: TwoServers) -> None:
     before = both.look()
     stranger = replace(both, origin_url="", origin=Origin(""))
@@ -208,13 +184,3 @@ def test_another_address_proves_nothing(both: TwoServers, parameters: dict[str, 
     assert "secret-word" not in (both.problem() or "")
     assert value(both.conn, "SELECT proved_at FROM projector.origin") == before
     both.look()
-
-
-def test_a_platform_of_its_own_needs_no_proof(connection: Connection) -> None:
-    rebuild(connection, tenants=None, progress=QUIET)
-    before = value(connection, "SELECT clock_timestamp()")
-    note_once(connection, "")
-    refresh(connection, retry_failed=False, progress=QUIET)
-    assert value(connection, "SELECT as_of FROM read_model.freshness") >= before
-    assert value(connection, "SELECT feed_problem FROM read_model.projection") is None
-    assert not look(connection, timedelta(0)).is_fed
