@@ -21,25 +21,23 @@ class Closed(Schema):
 
 def string(description: str, *examples: str | None, null: bool = False, **more: Any) -> fields.String:  # noqa: ANN401
     """Returns a text; `more` are further keywords of its JSON schema."""
-    return fields.String(required=True, allow_none=null, metadata=_metadata(description, examples, **more))
+    return fields.String(**_keywords(description, *examples, null=null, **more))
 
 
 def word(description: str, options: Iterable[str], example: str, *, null: bool = False) -> fields.String:
     """Returns one of a few words."""
     allowed = validate.OneOf([*options, None] if null else [*options])
-    metadata = _metadata(description, [example])
-    return fields.String(required=True, allow_none=null, validate=allowed, metadata=metadata)
+    return fields.String(validate=allowed, **_keywords(description, example, null=null))
 
 
 def identifier(description: str, example: str, *, null: bool = False) -> fields.UUID:
     """Returns a UUID."""
-    return fields.UUID(required=True, allow_none=null, metadata=_metadata(description, [example]))
+    return fields.UUID(**_keywords(description, example, null=null))
 
 
 def count(description: str, example: int) -> fields.Integer:
     """Returns a number of things."""
-    metadata = _metadata(description, [example])
-    return fields.Integer(required=True, validate=validate.Range(0), metadata=metadata)
+    return fields.Integer(validate=validate.Range(0), **_keywords(description, example))
 
 
 def number(
@@ -47,30 +45,29 @@ def number(
 ) -> fields.Integer:
     """Returns an integer within bounds."""
     bounds = validate.Range(least, greatest)
-    metadata = _metadata(description, [example])
-    return fields.Integer(required=True, allow_none=null, validate=bounds, metadata=metadata)
+    return fields.Integer(validate=bounds, **_keywords(description, example, null=null))
 
 
 def flag(description: str, *, example: bool) -> fields.Boolean:
     """Returns true or false."""
-    return fields.Boolean(required=True, metadata=_metadata(description, [example]))
+    return fields.Boolean(**_keywords(description, example))
 
 
 def moment(description: str, example: str, *, null: bool = False) -> fields.DateTime:
     """Returns a time."""
-    return fields.DateTime(required=True, allow_none=null, metadata=_metadata(description, [example]))
+    return fields.DateTime(**_keywords(description, example, null=null))
 
 
 def part(schema: type[Schema], description: str, *examples: object, null: bool = False) -> fields.Nested:
     """Returns an object within the object; without an example of its own it has that of its schema."""
-    return fields.Nested(schema, required=True, allow_none=null, metadata=_metadata(description, examples))
+    return fields.Nested(schema, **_keywords(description, *examples, null=null))
 
 
 def several(inner: fields.Field[Any], description: str, *examples: object) -> fields.List[Any]:
     """Returns a list; without an example of its own it has one element, with the example of that."""
-    return fields.List(inner, required=True, metadata=_metadata(description, examples))
+    return fields.List(inner, **_keywords(description, *examples))
 
 
-def _metadata(description: str, examples: Iterable[object], **more: Any) -> dict[str, Any]:  # noqa: ANN401
-    given = list(examples)
-    return {"description": description, **({"examples": given} if given else {}), **more}
+def _keywords(description: str, *examples: object, null: bool = False, **more: Any) -> dict[str, Any]:  # noqa: ANN401
+    shown = {"examples": [*examples]} if examples else {}
+    return {"required": True, "allow_none": null, "metadata": {"description": description, **shown, **more}}

@@ -68,15 +68,13 @@ def begin() -> None:
 
 
 def correlation_id(environ: "WSGIEnvironment", now: datetime) -> str:
-    """Returns the correlation id that a request gives, if it is a good one, or else a new one."""
+    """Returns the correlation id that a request gives if it is a good one, or else a new one.
+
+    That is the milliseconds since 1970, and nine random letters or digits.
+    """
     given = environ.get("HTTP_X_CORRELATION_ID")
     if given is not None and _CORRELATION_ID.fullmatch(given):
         return str(given)
-    return new_correlation_id(now)
-
-
-def new_correlation_id(now: datetime) -> str:
-    """Returns the milliseconds since 1970, and nine random letters or digits."""
     letters = "".join(random.choices(_ALPHABET, k=9))  # noqa: S311  # It names an answer and protects nothing.
     return f"{int(now.timestamp() * 1000)}-{letters}"
 

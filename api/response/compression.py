@@ -26,8 +26,6 @@ MIN_BYTES = 1024
 LEVEL = 1
 # A range is one of the bytes as they are, and the other has no body, whatever its file is.
 _UNTOUCHED = frozenset({HTTPStatus.PARTIAL_CONTENT, HTTPStatus.NOT_MODIFIED})
-_ZSTD = "zstd"
-_GZIP = "gzip"
 # zlib's own constant for gzip's format.
 _GZIP_WINDOW_BITS = 16 + zlib.MAX_WBITS
 _MAX_CACHED_HEADERS = 256
@@ -44,7 +42,9 @@ def install(app: Flask, config: Config) -> None:
 def compress(response: Response) -> Response:
     """Returns the answer in the encoding that the caller likes best, of those that this API knows."""
     header = current.request().environ.get("HTTP_ACCEPT_ENCODING")
-    encoding = None if header is None else _encoding_for(header)
+    if header is None:
+        return response
+    encoding = _chosen_cached(header) if len(header) <= _MAX_CACHED_LENGTH else chosen_encoding(header)
     # An export has announced its length.
     if encoding is None or isinstance(response.response, ExportStream) or not _is_worth_it(response):
         return response
@@ -63,16 +63,10 @@ def compress(response: Response) -> Response:
     return response
 
 
-def _gzipped(data: bytes) -> bytes:
-    packer = zlib.compressobj(LEVEL, zlib.DEFLATED, _GZIP_WINDOW_BITS)
-    return packer.compress(data) + packer.flush()
-
-
-def _zstd(data: bytes) -> bytes:
-    return zstd.compress(data, LEVEL)
-
-
-COMPRESS: dict[str, Callable[[bytes], bytes]] = {_ZSTD: _zstd, _GZIP: _gzipped}
+COMPRESS: dict[str, Callable[[bytes], bytes]] = {
+    "zstd": lambda data: zstd.compress(data, LEVEL),
+    "gzip": lambda data: zlib.compress(data, LEVEL, _GZIP_WINDOW_BITS),
+}
 """What makes data smaller, for each encoding; the one that the API likes best comes first."""
 
 
@@ -86,10 +80,6 @@ def _is_worth_it(response: Response) -> bool:
     )
 
 
-def _encoding_for(header: str) -> str | None:
-    return _chosen_cached(header) if len(header) <= _MAX_CACHED_LENGTH else chosen_encoding(header)
-
-
 def chosen_encoding(header: str) -> str | None:
     """Returns the encoding that a caller likes best; None if that is the plain answer."""
     accepted = parse_accept_header(header, Accept)
@@ -97,7 +87,7 @@ def chosen_encoding(header: str) -> str | None:
     qualities = {encoding: accepted.quality(encoding) for encoding in COMPRESS}
     # Its old name.
     if "x-gzip" in named:
-        qualities[_GZIP] = max(qualities[_GZIP], accepted.quality("x-gzip"))
+        qualities["gzip"] = max(qualities["gzip"], accepted.quality("x-gzip"))
     best = max(qualities, key=lambda encoding: qualities[encoding])
     # `*` is what is not named. The plain answer may be had without that, unless it is refused.
     plain = accepted.quality("identity") if "identity" in named else 0

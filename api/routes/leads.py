@@ -1,14 +1,15 @@
 """The endpoints of the Leads API."""
 
+from collections.abc import Sequence
 from typing import TypeVar
 
 import orjson
 from flask import Blueprint, Response
 from werkzeug.exceptions import BadRequest
 
+from api.plan.lead import messages_of_lead as plan_messages
 from api.plan.lead import single_lead as plan_lead
-from api.plan.list.statement import list_leads as plan_list
-from api.plan.messages import messages_of_lead as plan_messages
+from api.plan.list.pages import list_leads as plan_list
 from api.plan.series import lead_series as plan_series
 from api.plan.statistics import StatisticsRow, windows_of
 from api.plan.statistics import lead_statistics as plan_statistics
@@ -20,7 +21,6 @@ from api.request.query import Query
 from api.request.text import canonical_phone
 from api.response.conditional import answer
 from api.response.errors import LeadNotFoundError
-from api.response.fewer_keys import fewer_keys
 from api.response.pagination import page_of_results
 from api.routes.state import read_model
 
@@ -44,7 +44,7 @@ def list_leads(user_id: str) -> Response:
     # as many of them are the same.
     moving = pages if parameters.moves_with_the_clock else b""
     link = page.link((user_id,), lambda lead: position_of_lead(lead, parameters.sort_by))
-    return answer(fewer_keys(b"[%b]" % page.json, parameters.fields), pages, moving=moving, link=link)
+    return answer(_fewer_keys(b"[%b]" % page.json, parameters.fields), pages, moving=moving, link=link)
 
 
 @leads.get("/stats")
@@ -73,7 +73,7 @@ def single_lead(user_id: str, customer_phone: str) -> Response:
     row = read_model().fetch(plan_lead(user_id, _phone(customer_phone)), parameters.min_as_of)
     document = _found(row.document)
     current.values().rows = 1
-    return answer(fewer_keys(document, parameters.fields))
+    return answer(_fewer_keys(document, parameters.fields))
 
 
 @leads.get("/<customer_phone>/messages")
@@ -106,6 +106,16 @@ def _phone(customer_phone: str) -> str:
     if phone == "stats":
         raise LeadNotFoundError
     return phone
+
+
+def _fewer_keys(printed: bytes, keys: Sequence[str] | None) -> bytes:
+    """Returns a printed lead, or a list of them, with these keys only, in their documented order; all for None."""
+    if keys is None:
+        return printed
+    found = orjson.loads(printed)
+    if isinstance(found, dict):
+        return orjson.dumps({key: found[key] for key in keys})
+    return orjson.dumps([{key: lead[key] for key in keys} for lead in found])
 
 
 def _found(document: bytes | None) -> bytes:

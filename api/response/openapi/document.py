@@ -1,5 +1,6 @@
 """The OpenAPI document: parameters by the schemas that check them, answers by `schemas.py`."""
 
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -10,15 +11,16 @@ from marshmallow import Schema
 
 from api.request.fields import NO_NUL, Parameter
 from api.request.text import MAX_ID_LENGTH
+from api.response.errors import PHRASES
 from api.response.headers import HEADERS, KNOWN, LIMITED, REQUEST_HEADERS
-from api.response.openapi.described_errors import ERRORS, OF_CALLERS
-from api.response.openapi.samples import sample
 from api.response.openapi.schemas import Error
 from api.response.openapi.texts import (
     DESCRIPTION,
     ENDPOINTS,
+    ERRORS,
     JSON,
     METRICS,
+    OF_CALLERS,
     PAGES,
     SECURITY_SCHEME,
     SERVERS,
@@ -115,13 +117,13 @@ def _complete(described: dict[str, Any], classes: dict[str, type[Schema]]) -> No
         file = endpoint.answer
         if isinstance(file, File):
             content = described["paths"][endpoint.path]["get"]["responses"]["200"]["content"]
-            content[file.kind]["example"] = file.sample or _line(file.line, schemas)
-
-
-def _line(name: str, schemas: dict[str, Any]) -> str:
-    """Returns a line of an export: what a schema describes, and the lead that it belongs to."""
-    phone = sample(schemas["Lead"]["properties"]["customer_phone"], schemas)
-    return orjson.dumps({"customer_phone": phone, **sample(schemas[name], schemas)}).decode() + "\n"
+            content[file.kind]["example"] = file.sample
+            if file.line:
+                line = sample(schemas[file.line], schemas)
+                phone = sample(schemas["Lead"]["properties"]["customer_phone"], schemas)
+                content[file.kind]["example"] = (
+                    orjson.dumps({"customer_phone": phone, **line}).decode() + "\n"
+                )
 
 
 def _docstring(schema: type[Schema]) -> str:
@@ -131,7 +133,13 @@ def _docstring(schema: type[Schema]) -> str:
 def _operation(endpoint: Endpoint, codes: list[int]) -> dict[str, Any]:
     """Returns an endpoint, which may answer with these errors."""
     answer, has_tag = endpoint.answer, "ETag" in endpoint.headers
+    content: dict[str, Any]
+    if isinstance(answer, File):
+        description, content = answer.description, {answer.kind: {"schema": {"type": "string"}}}
+    else:
+        description, content = _docstring(answer), {JSON: {"schema": answer}}
     errors = [code for code in codes if code in endpoint.errors or code not in _OF_SOME]
+    of_pages = ("Link",) if "cursor" in endpoint.query().fields else ()
     return {
         "operationId": endpoint.name,
         "summary": endpoint.summary,
@@ -145,20 +153,14 @@ def _operation(endpoint: Endpoint, codes: list[int]) -> dict[str, Any]:
         ],
         "responses": {
             "200": {
-                "description": answer.description if isinstance(answer, File) else _docstring(answer),
-                "headers": _named((*LIMITED, *KNOWN, *endpoint.headers, *_of_pages(endpoint.query))),
-                "content": _content(answer),
+                "description": description,
+                "headers": _named((*LIMITED, *KNOWN, *endpoint.headers, *of_pages)),
+                "content": content,
             },
             **({"304": "NotModified"} if has_tag else {}),
             **{str(code): f"Error{code}" for code in errors},
         },
     }
-
-
-def _content(answer: type[Schema] | File) -> dict[str, Any]:
-    if isinstance(answer, File):
-        return {answer.kind: {"schema": {"type": "string"}}}
-    return {JSON: {"schema": answer}}
 
 
 def _page(page: Page) -> dict[str, Any]:
@@ -185,22 +187,22 @@ def _request_header(name: str) -> dict[str, Any]:
 
 
 def _failure(code: int, headers: tuple[str, ...]) -> dict[str, Any]:
-    error = ERRORS[code]
+    error, phrase = ERRORS[code], PHRASES.get(code, HTTPStatus(code).phrase)
+    closing = {"timestamp": "2026-11-25T01:03:53.984Z", "correlationId": "1795568633984-q5aaacm9z"}
+    samples = {
+        name: {"value": {"error": phrase, "message": message, **closing}}
+        for name, message in error.messages.items()
+    }
     return {
         "description": error.description,
         "headers": _named(headers),
-        "content": {JSON: {"schema": Error, "examples": error.samples(code)}},
+        "content": {JSON: {"schema": Error, "examples": samples}},
     }
 
 
 def _named(headers: tuple[str, ...]) -> dict[str, str]:
     """Returns headers as apispec wants them, which makes references of their names."""
     return {name: name for name in headers}
-
-
-def _of_pages(query: type[Schema]) -> tuple[str, ...]:
-    """Returns the headers that only an endpoint with pages has."""
-    return ("Link",) if "cursor" in query().fields else ()
 
 
 def _parameters(query: type[Schema]) -> list[dict[str, Any]]:
@@ -217,3 +219,53 @@ def _parameters(query: type[Schema]) -> list[dict[str, Any]]:
         for name, field in query().fields.items()
         if isinstance(field, Parameter)
     ]
+
+
+def sample(schema: Mapping[str, Any], schemas: Mapping[str, Any]) -> Any:  # noqa: ANN401  # Any JSON.
+    """Returns a value that the schema describes; `schemas` are those that a `$ref` names.
+
+    Raises LookupError for a property without an example.
+    """
+    if "examples" in schema:
+        return schema["examples"][0]
+    if "anyOf" in schema:
+        # The other one is null.
+        return sample(schema["anyOf"][0], schemas)
+    if "$ref" in schema:
+        return sample(schemas[schema["$ref"].rpartition("/")[2]], schemas)
+    if schema.get("type") == "array":
+        return [sample(schema["items"], schemas)]
+    if "properties" in schema:
+        return {name: sample(one, schemas) for name, one in schema["properties"].items()}
+    raise LookupError(f"There is no example of {dict(schema)}")
+
+
+def document_to_try(document: bytes, user_id: str | None, customer_phone: str | None) -> bytes:
+    """Returns the document for Swagger UI, which fills each example of a parameter into the form that it sends.
+
+    A tenant and a lead are the only examples: those of the filters are in their descriptions. So the form sends a
+    request that finds something, with no filter that its reader has not chosen.
+    """
+    spec = orjson.loads(document)
+    known = {"user_id": user_id, "customer_phone": customer_phone}
+    operations = [operation for path in spec["paths"].values() for operation in path.values()]
+    for parameter in (one for operation in operations for one in operation.get("parameters", [])):
+        if parameter["in"] == "path":
+            parameter.pop("example", None)
+            value = known.get(parameter["name"])
+            if value is not None:
+                parameter["example"] = value
+        elif "example" in parameter:
+            example = _as_written(parameter.pop("example"))
+            # What has a default shows that already.
+            if "default" not in parameter["schema"]:
+                text = parameter["description"].removesuffix(".")
+                parameter["description"] = f"{text} (for example `{example}`)."
+    return orjson.dumps(spec)
+
+
+def _as_written(example: object) -> str:
+    """Returns an example as a query string has it."""
+    if isinstance(example, list):
+        return ",".join(example)
+    return str(example).lower() if isinstance(example, bool) else str(example)

@@ -2,26 +2,28 @@
 
 import re
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
+import orjson
 from flask.testing import FlaskClient
 
 from api.limits.waiting import StaleError
 from api.request import change_token
 from api.request.change_token import Position, Token, history_of
-from api.response.openapi.described_errors import ERRORS
+from api.response.openapi.document import document
 from api.routes.read_model import NEVER_BUILT
 from tests.support.cases import cases
 from tests.support.server import Database
 from tests.unit.api.auth.tokens import claims, signed, token_config
 from tests.unit.api.conftest import Library, MakeApp
 
-ROOT = Path(__file__).parents[5]
+RESPONSES = orjson.loads(document(asks_who_calls=True))["components"]["responses"]
 
 
 def sample(status: int, name: str) -> dict[str, Any]:
-    found: dict[str, Any] = ERRORS[status].samples(status)[name]["value"]
+    found: dict[str, Any] = RESPONSES[f"Error{status}"]["content"]["application/json"]["examples"][name][
+        "value"
+    ]
     return found
 
 

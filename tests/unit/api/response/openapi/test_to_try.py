@@ -5,8 +5,7 @@ from typing import Any
 
 import orjson
 
-from api.response.openapi.document import document
-from api.response.openapi.to_try import document_to_try
+from api.response.openapi.document import document, document_to_try
 from tests.support.cases import cases
 
 
