@@ -42,9 +42,8 @@ from api.plan.sql import (
     moment,
     sum_of,
 )
-from api.request.copy_parameters import MessageExportParameters
 from api.request.lead import LEAD_FIELDS
-from api.request.parameters import ListParameters
+from api.request.parameters import ListParameters, MessageExportParameters
 from api.request.text import next_millisecond
 
 CSV_COLUMNS = tuple(LEAD_FIELDS)

@@ -189,6 +189,20 @@ class ExactMoment(Moment):
         return read_exact_moment(text)
 
 
+class Day(Parameter):
+    """A date without a time."""
+
+    takes = "a date such as 2025-01-31"
+    schema: Mapping[str, object] = {"type": "string", "format": "date"}
+
+    def read(self, text: str) -> datetime:
+        """Returns the first millisecond of the day in UTC. Raises ValueError for any other text."""
+        first, last = read_moment(text)
+        if first == last:
+            raise ValueError(text)
+        return first
+
+
 class SearchText(Parameter):
     """Words to look for."""
 

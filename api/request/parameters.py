@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
 
 from marshmallow import Schema
 from werkzeug.exceptions import BadRequest
@@ -10,6 +12,7 @@ from api.request.cursor import EXAMPLE, LEAD_POSITIONS, MESSAGE_POSITION, Cursor
 from api.request.fields import (
     Choice,
     Choices,
+    Day,
     EndMoment,
     ExactMoment,
     Flag,
@@ -21,13 +24,14 @@ from api.request.fields import (
     WholeNumber,
 )
 from api.request.lead import LEAD_KEYS, LEAD_STATUSES, PLATFORMS, SENDERS
-from api.request.other_names import OTHER_SORTS, OtherDates
 from api.request.query import DEFAULT_LIMIT, Page, Query
 from api.request.text import FIRST_MOMENT
 
 SORTS = ("last_message_at", "first_contact_at", "total_messages", "total_score", "name")
 ORDERS = ("desc", "asc")
 MAX_OFFSET = 2**31 - 1
+MAX_CHANGES = 500
+MAX_WAIT_SECONDS = 25
 # For each kind of bucket its length, and how many of them an answer may have: 14 days by hour.
 BUCKETS = {"day": (timedelta(days=1), 1100), "hour": (timedelta(hours=1), 14 * 24)}
 # Fields of the list that choose a page of the leads; every other field filters them, but for the common ones.
@@ -97,6 +101,26 @@ class MessageParameters:
     min_as_of: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class ChangesParameters:
+    """The checked parameters of the change feed; `filters` are those of a list."""
+
+    limit: int
+    wait: int
+    filters: ListParameters
+    since: str | None = None
+    min_as_of: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MessageExportParameters:
+    """The checked parameters of an export of messages."""
+
+    from_date: datetime | None = None
+    to_date: datetime | None = None
+    min_as_of: datetime | None = None
+
+
 def _limit(greatest: int) -> WholeNumber:
     return WholeNumber(
         f"Results that a page has at most. Above {greatest} it is cut to {greatest}.",
@@ -144,13 +168,23 @@ class _ListQuery(Schema):
         "What the leads are sorted by. Leads without it come last.",
         SORTS,
         default=SORTS[0],
-        others=OTHER_SORTS,
+        others={"created_at": "first_contact_at"},
     )
     sort_order = Choice("Direction of the sort.", ORDERS, default=ORDERS[0])
     limit = _limit(100)
     offset = _OFFSET
     cursor = _CURSOR
     min_as_of = _MIN_AS_OF
+
+
+class OtherDates(Schema):
+    """Other names of from_date and to_date."""
+
+    start_date = Moment("Another name of `from_date`.", example="2025-01-01")
+    end_date = EndMoment("Another name of `to_date`.", example="2025-12-31")
+    date = Day(
+        "One day in UTC: another name of `from_date` and `to_date` on the same date.", example="2025-12-12"
+    )
 
 
 class FewerKeys(Schema):
@@ -251,8 +285,68 @@ def _series(
     return SeriesParameters(by=by, first=first, last=last, min_as_of=min_as_of)
 
 
+class ExportQuery(ListQuery):
+    """The query of an export of leads: that of the list without its pages."""
+
+    class Meta:
+        """What the list has and an export has not."""
+
+        exclude = ("limit", "offset", "cursor", "fields")
+
+
+class ChangesQuery(ListQuery):
+    """The query of the change feed: the filters of the list, but for the one that moves with the clock."""
+
+    class Meta:
+        """What the list has and the feed has not."""
+
+        exclude = ("sort_by", "sort_order", "offset", "cursor", "fields", "days")
+
+    since = Parameter(
+        "What an answer gave as `next`. Without it the answer has no change, but the token of now.",
+        example="AAAAAAAAAAgAwv2sIPkF7gWLO1cKzWAu",
+    )
+    limit = WholeNumber(
+        f"Changes that an answer has at most. Above {MAX_CHANGES} it is cut to {MAX_CHANGES}.",
+        least=1,
+        cut_to=MAX_CHANGES,
+        default=DEFAULT_LIMIT,
+    )
+    wait = WholeNumber(
+        f"Seconds to wait for a change while there is none. Above {MAX_WAIT_SECONDS} it is cut to {MAX_WAIT_SECONDS}.",
+        least=0,
+        cut_to=MAX_WAIT_SECONDS,
+        default=0,
+        example=20,
+    )
+
+
+class MessageExportQuery(CommonQuery):
+    """The query of an export of messages."""
+
+    from_date = Moment("Messages at or after this moment.", example="2025-01-01")
+    to_date = EndMoment(
+        "Messages at or before this moment. A date covers its whole day.", example="2025-12-31"
+    )
+
+
+def _changes_parameters(  # As they are given.
+    *,
+    limit: int,
+    wait: int,
+    since: str | None = None,
+    min_as_of: datetime | None = None,
+    **filters: Any,  # noqa: ANN401  # Those of the list.
+) -> ChangesParameters:
+    chosen = ListParameters(Page(), SORTS[0], ORDERS[0], **filters)
+    return ChangesParameters(limit, wait, chosen, since, min_as_of)
+
+
 COMMON_QUERY = Query(CommonQuery, CommonParameters)
 LEAD_QUERY = Query(LeadQuery, LeadParameters)
 LIST_QUERY = Query(ListQuery, ListParameters, lambda parameters: LEAD_POSITIONS[parameters.sort_by])
 MESSAGES_QUERY = Query(MessagesQuery, MessageParameters, lambda _parameters: MESSAGE_POSITION)
 SERIES_QUERY = Query(SeriesQuery, _series)
+EXPORT_QUERY = Query(ExportQuery, partial(ListParameters, Page()))
+MESSAGE_EXPORT_QUERY = Query(MessageExportQuery, MessageExportParameters)
+CHANGES_QUERY = Query(ChangesQuery, _changes_parameters)

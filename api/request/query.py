@@ -1,8 +1,9 @@
 """Reads a query string with the marshmallow schema of an endpoint."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import lru_cache
 from typing import Any, Generic, TypeVar, cast
 from urllib.parse import quote, urlencode
@@ -12,12 +13,18 @@ from marshmallow import Schema, ValidationError
 from werkzeug.exceptions import BadRequest
 
 from api.request.cursor import Cursor, CursorText, Position, Reader, read_position, scope_of
-from api.request.other_names import unite_names
-from api.request.text import MAX_NAME_LENGTH, is_broken, nearest, query_pairs, trim
+from api.request.text import MAX_NAME_LENGTH, MILLISECOND, is_broken, nearest, query_pairs, shift, trim
 
 DEFAULT_LIMIT = 50
 # Fields of all endpoints, which ask for the freshness of the answer.
 COMMON_FIELDS = ("min_as_of",)
+
+# Other names of parameters, which dashboards for other versions of this API use, each with those that it means.
+OTHER_NAMES: Mapping[str, tuple[str, ...]] = {
+    "start_date": ("from_date",),
+    "end_date": ("to_date",),
+    "date": ("from_date", "to_date"),
+}
 
 _IGNORED = re.compile(r"_|utm_.*|gclid|fbclid", re.DOTALL)
 _MAX_CACHED_LENGTH = 256
@@ -103,7 +110,7 @@ class Query(Generic[Result]):
             loaded = error.valid_data if isinstance(error.valid_data, dict) else {}
             found = cast("dict[str, list[str]]", error.messages)
             errors.update({name: messages[0] for name, messages in found.items()})
-        given_as = unite_names(loaded, errors)
+        given_as = _unite_names(loaded, errors)
         for least, greatest in (("min_total_score", "max_total_score"), ("from_date", "to_date")):
             low, high = loaded.get(least), loaded.get(greatest)
             if low is not None and high is not None and low > high:
@@ -154,6 +161,29 @@ class Query(Generic[Result]):
         if _UNKNOWN in errors.values():
             parts.append(f"this endpoint takes {', '.join(self.schema.fields)}")
         return "; ".join(parts)
+
+
+def _unite_names(loaded: MutableMapping[str, Any], errors: dict[str, str]) -> dict[str, str]:
+    """Put each value that has another name under its own one, and return by which name each was given.
+
+    Two names of one thing are an error of the other name.
+    """
+    given_as: dict[str, str] = {}
+    for other, names in OTHER_NAMES.items():
+        value = loaded.pop(other, None)
+        if value is None:
+            continue
+        for name in names:
+            if loaded.get(name) is not None:
+                errors[other] = f"is another name of {given_as.get(name, name)}: give one of them"
+            else:
+                loaded[name] = (
+                    shift(value, timedelta(days=1) - MILLISECOND)
+                    if (other, name) == ("date", "to_date")
+                    else value
+                )
+                given_as[name] = other
+    return given_as
 
 
 def _quoted(name: str) -> str:

@@ -8,7 +8,7 @@ from api.plan.changes import ChangesRow, IsChangedRow, NowRow, changes_since, is
 from api.plan.projection import tenant_version
 from api.request import change_token, current
 from api.request.change_token import Position, Token, TokenError, history_of
-from api.request.copy_parameters import CHANGES_QUERY
+from api.request.parameters import CHANGES_QUERY
 from api.response.body import JsonResponse, closing
 from api.response.errors import TokenGoneError
 from api.routes.state import read_model

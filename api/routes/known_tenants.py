@@ -5,7 +5,7 @@ from typing import Any
 import orjson
 
 from api.database.errors import UnavailableError
-from api.plan.list.statement import list_leads
+from api.plan.list.pages import list_leads
 from api.plan.projection import FIRST_TENANTS
 from api.request import current
 from api.request.parameters import LIST_QUERY

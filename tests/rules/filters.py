@@ -5,9 +5,8 @@ from dataclasses import fields
 import pytest
 
 from api.request.fields import Parameter
-from api.request.other_names import OTHER_NAMES
 from api.request.parameters import PAGE_FIELDS, ListParameters, ListQuery
-from api.request.query import COMMON_FIELDS
+from api.request.query import COMMON_FIELDS, OTHER_NAMES
 
 
 def filters_of_the_request() -> dict[str, Parameter]:

@@ -11,9 +11,8 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 from api.database.statement import compile_statement
 from api.plan.list.filters import FILTERS, TIME_RANGE
-from api.plan.list.statement import list_leads
-from api.request.fields import Choice, Flag, Moment, Parameter, Phone, SearchText, WholeNumber
-from api.request.other_names import Day
+from api.plan.list.pages import list_leads
+from api.request.fields import Choice, Day, Flag, Moment, Parameter, Phone, SearchText, WholeNumber
 from api.request.parameters import LIST_QUERY
 from tests.oracle.parameters import LEAD_FILTERS, MESSAGE_FILTERS, OF_LIST, OF_MESSAGES
 from tests.rules.files import check, documents

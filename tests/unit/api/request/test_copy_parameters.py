@@ -5,8 +5,7 @@ from dataclasses import replace
 import pytest
 from werkzeug.exceptions import BadRequest
 
-from api.request.copy_parameters import CHANGES_QUERY
-from api.request.parameters import LIST_QUERY
+from api.request.parameters import CHANGES_QUERY, LIST_QUERY
 from api.request.query import Page
 from tests.support.cases import cases
 
