@@ -1,11 +1,64 @@
-"""The statement of GET /users/{user_id}/leads/{customer_phone}."""
+"""The statements of one lead: what is printed of it, and its messages in their order."""
 
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import (
+    ARRAY,
+    CTE,
+    BigInteger,
+    ColumnElement,
+    FromClause,
+    SelectBase,
+    Text,
+    any_,
+    bindparam,
+    case,
+    cast,
+    func,
+    literal_column,
+    null,
+    select,
+    tuple_,
+)
 
 from api.database.statement import BoundStatement, Freshness
-from api.plan.sql import PHONE, USER, freshness_columns, leads
+from api.plan.sql import (
+    LIMIT,
+    OFFSET,
+    PHONE,
+    TIME_FORMAT,
+    USER,
+    ZERO,
+    Condition,
+    PageRows,
+    freshness_columns,
+    json_members,
+    lead_conversations,
+    lead_messages,
+    lead_profiles,
+    leads,
+    moment,
+    sum_of,
+    with_page,
+)
+from api.request.cursor import Position
+from api.request.parameters import MessageParameters
+from api.request.text import next_millisecond
+
+_MAX_CACHED_STATEMENTS = 256
+# A sequence_no is an integer of PostgreSQL.
+_AFTER_ALL_NUMBERS = 2**31
+# The message after which a page begins.
+_CURSOR_PLACE = (
+    moment("cursor_sent_at"),
+    bindparam("cursor_conversation_id", type_=Text),
+    bindparam("cursor_sequence_no", type_=BigInteger),
+    bindparam("cursor_message_id", type_=Text),
+)
 
 
 @dataclass(slots=True)
@@ -15,15 +68,216 @@ class LeadRow(Freshness):
     document: bytes | None
 
 
-_DOCUMENT = (
+_document = (
     select(leads.c.document)
     .where(leads.c.user_id == USER, leads.c.customer_phone == PHONE)
     .scalar_subquery()
     .label("document")
 )
-_STATEMENT = select(*freshness_columns(), _DOCUMENT)
+_LEAD = select(*freshness_columns(), _document)
 
 
 def single_lead(user_id: str, customer_phone: str) -> BoundStatement[LeadRow]:
     """Returns the statement of one lead."""
-    return BoundStatement(_STATEMENT, LeadRow, {"user_id": user_id, "customer_phone": customer_phone})
+    return BoundStatement(_LEAD, LeadRow, {"user_id": user_id, "customer_phone": customer_phone})
+
+
+@dataclass(slots=True)
+class MessagesRow(Freshness):
+    """A page of messages; `lead_info` is None if the tenant has no such lead."""
+
+    lead_info: bytes | None
+    total: int
+    # The parameter that names a message which the lead does not have.
+    unknown: bytes | None
+    page: list[bytes]
+
+
+def messages_of_lead(
+    user_id: str, customer_phone: str, parameters: MessageParameters
+) -> BoundStatement[MessagesRow]:
+    """Returns the statement of a page of messages."""
+    page = parameters.page
+    values: dict[str, object] = {
+        "platform": None if parameters.platform is None else list(parameters.platform),
+        "sender": parameters.sender,
+        "conversation_id": parameters.conversation_id,
+        "start": parameters.from_date,
+        "end": None if parameters.to_date is None else next_millisecond(parameters.to_date),
+        "before": parameters.before,
+        "after": parameters.after,
+        "offset": page.offset or None,
+    }
+    if page.position is not None:
+        values |= _cursor_values(page.position)
+    values = {name: value for name, value in values.items() if value is not None}
+    statement = _statement(frozenset(values), parameters.sort_order)
+    keys = {"user_id": user_id, "customer_phone": customer_phone, "limit": page.rows_to_read}
+    return BoundStatement(statement, MessagesRow, {**keys, **values})
+
+
+@lru_cache(maxsize=_MAX_CACHED_STATEMENTS)
+def _statement(given: frozenset[str], sort_order: str) -> SelectBase:
+    """Returns the page in the order of the index, and the total by the conversations if these know it."""
+    message, conversations = lead_messages.c, _conversations(given)
+    named: dict[str, CTE] = {name: _named_message(name) for name in ("before", "after") if name in given}
+    chosen = [*_conditions(given, conversations), *_conditions_on_places(named)]
+    limit: ColumnElement[Any] = LIMIT
+    if given & {"sender", "start", "end", "before", "after"}:
+        total = select(func.count()).select_from(lead_messages).where(*chosen).scalar_subquery()
+    else:
+        total = select(sum_of(conversations.c.message_count)).scalar_subquery()
+        if given:
+            # Without any row on the page, PostgreSQL reads no message to find that out.
+            limit = case((total > (OFFSET if "offset" in given else ZERO), LIMIT), else_=ZERO)
+
+    order = (message.sent_at, message.conversation_id, message.sequence_no, message.message_id)
+    printed = (*order, message.sender, message.status, message.text)
+    # PostgreSQL has a null after all values, and downwards before them: the one order is the reverse of the other.
+    in_order = [column.asc() if sort_order == "asc" else column.desc() for column in order]
+    if "cursor_sent_at" in given:
+        chosen = [*chosen, *_is_beyond(_CURSOR_PLACE, forwards=sort_order == "asc")]
+    page = select(*printed).where(*chosen).order_by(*in_order).limit(limit)
+    if "offset" in given:
+        page = page.offset(OFFSET)
+    rows = page.subquery("rows")
+    return with_page(
+        [
+            *freshness_columns(),
+            _lead_info().label("lead_info"),
+            total.label("total"),
+            _first_unknown(named).label("unknown"),
+        ],
+        [PageRows(rows, _printed_message(rows, conversations))],
+    )
+
+
+def _lead_info() -> ColumnElement[str]:
+    """Returns the `lead_info` object as JSON text."""
+    profile = lead_profiles.c
+    info = (
+        select(profile.name, profile.email, profile.company, profile.lead_status, profile.total_score)
+        .where(profile.user_id == USER, profile.customer_phone == PHONE)
+        .subquery("info")
+    )
+    return select(cast(func.row_to_json(info.table_valued()), Text)).select_from(info).scalar_subquery()
+
+
+def _conditions(given: AbstractSet[str], conversations: CTE) -> list[Condition]:
+    """Returns the filters as conditions on `lead_messages`."""
+    message = lead_messages.c
+    conditions = [message.user_id == USER, message.customer_phone == PHONE]
+    if given & {"platform", "conversation_id"}:
+        of_these = func.array(select(conversations.c.conversation_id).scalar_subquery())
+        conditions.append(message.conversation_id == any_(of_these))
+    if "sender" in given:
+        conditions.append(message.sender == bindparam("sender", type_=Text))
+    if "start" in given:
+        conditions.append(message.sent_at >= moment("start"))
+    if "end" in given:
+        conditions.append(message.sent_at < moment("end"))
+    return conditions
+
+
+def _conversations(given: AbstractSet[str]) -> CTE:
+    """Returns the conversations of the lead that the request asks for, with their part of a printed message."""
+    conversation = lead_conversations.c
+    chosen = [conversation.user_id == USER, conversation.customer_phone == PHONE]
+    if "platform" in given:
+        chosen.append(conversation.platform == any_(bindparam("platform", type_=ARRAY(Text))))
+    if "conversation_id" in given:
+        chosen.append(conversation.conversation_id == bindparam("conversation_id", type_=Text))
+    printed = json_members(
+        conversation_id=conversation.conversation_id,
+        agent_id=conversation.agent_id,
+        agent_name=conversation.agent_name,
+        platform=conversation.platform,
+        phone_number_id=conversation.phone_number_id,
+    )
+    columns = (conversation.conversation_id, conversation.message_count, printed.label("printed"))
+    return select(*columns).where(*chosen).cte("c").prefix_with("MATERIALIZED")
+
+
+def _printed_message(rows: FromClause, conversations: CTE) -> ColumnElement[str]:
+    """Returns a message as JSON text. row_to_json would look up the type of every column for every row."""
+    message = rows.c
+    in_conversation = select(conversations.c.printed).where(
+        conversations.c.conversation_id == message.conversation_id
+    )
+    parts = (
+        json_members(message_id=message.message_id),
+        in_conversation.scalar_subquery(),
+        json_members(
+            sender=message.sender,
+            text=message.text,
+            timestamp=func.to_char(message.sent_at, TIME_FORMAT, type_=Text),
+            status=message.status,
+            sequence_no=message.sequence_no,
+        ),
+    )
+    opening, comma, closing = (literal_column(f"'{text}'", Text) for text in "{,}")
+    return opening + parts[0] + comma + parts[1] + comma + parts[2] + closing
+
+
+def _cursor_values(position: Position) -> dict[str, object]:
+    """Returns the values of `_CURSOR_PLACE` for the position of a cursor."""
+    sent_at, conversation_id, sequence_no, message_id = position
+    return {
+        "cursor_sent_at": sent_at,
+        "cursor_conversation_id": conversation_id,
+        "cursor_sequence_no": _AFTER_ALL_NUMBERS if sequence_no is None else sequence_no,
+        "cursor_message_id": message_id,
+    }
+
+
+def _place_of(columns: Any) -> tuple[ColumnElement[Any], ...]:  # noqa: ANN401  # A table's columns by name.
+    """Returns what the order compares; a message without a number comes after all that have one."""
+    number = func.coalesce(
+        cast(columns.sequence_no, BigInteger), literal_column(str(_AFTER_ALL_NUMBERS), BigInteger)
+    )
+    return columns.sent_at, columns.conversation_id, number, columns.message_id
+
+
+def _is_beyond(place: Sequence[ColumnElement[Any]], *, forwards: bool) -> list[Condition]:
+    """Returns the conditions for the messages after, or before, a place.
+
+    The first is a range of the index, the second decides among messages of one time.
+    """
+    own = _place_of(lead_messages.c)
+    if forwards:
+        return [own[0] >= place[0], tuple_(*own) > tuple_(*place)]
+    return [own[0] <= place[0], tuple_(*own) < tuple_(*place)]
+
+
+def _named_message(parameter: str) -> CTE:
+    """Returns the message of the lead that a parameter names."""
+    message = lead_messages.c
+    is_named = message.message_id == bindparam(parameter, type_=Text)
+    names = ("sent_at", "conversation_id", "number", "message_id")
+    columns = (column.label(name) for column, name in zip(_place_of(message), names, strict=True))
+    return (
+        select(*columns)
+        .where(message.user_id == USER, message.customer_phone == PHONE, is_named)
+        .cte(f"{parameter}_message")
+    )
+
+
+def _conditions_on_places(named: Mapping[str, CTE]) -> list[Condition]:
+    """Returns the conditions for the messages before and after those that are named."""
+    conditions = []
+    for parameter, message in named.items():
+        place = [select(column).scalar_subquery() for column in message.c]
+        conditions += _is_beyond(place, forwards=parameter == "after")
+    return conditions
+
+
+def _first_unknown(named: Mapping[str, CTE]) -> ColumnElement[Any]:
+    """Returns the first parameter whose message the lead does not have, or null."""
+    whens = [
+        (
+            select(func.count()).select_from(message).scalar_subquery() == ZERO,
+            literal_column(f"'{name}'", Text),
+        )
+        for name, message in named.items()
+    ]
+    return case(*whens, else_=cast(null(), Text)) if whens else cast(null(), Text)

@@ -26,8 +26,7 @@ from sqlalchemy import (
     values,
 )
 
-from api.plan.list.conversations import of_conversations
-from api.plan.list.filters import conditions, conditions_on_facets
+from api.plan.list.filters import conditions, conditions_on_facets, of_conversations
 from api.plan.list.plan import ListPlan
 from api.plan.sql import (
     USER,

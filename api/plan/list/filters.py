@@ -5,18 +5,49 @@ A new filter is one entry here and one field in `api/request/parameters.py`.
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import reduce
 from operator import add
 from typing import Any, NamedTuple
 
-from sqlalchemy import ARRAY, ColumnElement, FromClause, Integer, Text, and_, any_, bindparam, case, or_
+from sqlalchemy import (
+    ARRAY,
+    Boolean,
+    ColumnElement,
+    FromClause,
+    Integer,
+    Text,
+    and_,
+    any_,
+    bindparam,
+    case,
+    literal_column,
+    not_,
+    or_,
+    select,
+)
+from sqlalchemy.sql.base import ReadOnlyColumnCollection
+from sqlalchemy.sql.elements import KeyedColumnElement
 
-from api.plan.list import active_time, conversations, search
-from api.plan.list.conversations import Columns
-from api.plan.sql import PHONE, Condition, lead_profiles, leads, lookup_by_key
-from api.request.other_names import OTHER_NAMES
+from api.plan.list import search
+from api.plan.sql import (
+    PHONE,
+    USER,
+    Condition,
+    between,
+    constant,
+    lead_conversations,
+    lead_profiles,
+    leads,
+    lookup_by_key,
+    moment,
+)
+from api.plan.time_buckets import DAY, HOUR, time_range
 from api.request.parameters import ListParameters
+from api.request.query import OTHER_NAMES
+from api.request.text import FIRST_MOMENT, LAST_MOMENT, next_millisecond
+
+Columns = ReadOnlyColumnCollection[str, KeyedColumnElement[Any]]
 
 # A filter on the columns of a table, and the part of its value that changes the statement's text.
 OnTable = Callable[[Columns, Any], Condition]
@@ -74,10 +105,6 @@ def _filter(
     )
 
 
-def _on_platforms(columns: Columns, platforms: Sequence[str]) -> Condition:
-    return or_(*(columns[f"on_{platform}"] for platform in platforms))
-
-
 def _total_of_platforms(columns: Columns, platforms: Sequence[str]) -> ColumnElement[int] | None:
     # A lead on two platforms is counted under both, so the sum of two would count it twice.
     return columns[f"on_{platforms[0]}"] if len(platforms) == 1 else None
@@ -85,10 +112,6 @@ def _total_of_platforms(columns: Columns, platforms: Sequence[str]) -> ColumnEle
 
 def _has_status(columns: Columns, _shape: object) -> Condition:
     return columns.lead_status == any_(bindparam("lead_status", type_=ARRAY(Text)))
-
-
-def _total_of_statuses(columns: Columns, statuses: Sequence[str]) -> ColumnElement[int]:
-    return reduce(add, (columns[status.lower()] for status in statuses))
 
 
 def _has(name: str) -> OnTable:
@@ -102,10 +125,6 @@ def _total_with(name: str, counted: str) -> OnTotals:
     )
 
 
-def _profile_has_email(columns: Columns, _shape: object) -> Condition:
-    return columns.email.is_not(None) == bindparam("has_email")
-
-
 def _score_at_least(columns: Columns, _shape: object) -> Condition:
     return columns.total_score >= bindparam("min_total_score", type_=Integer)
 
@@ -114,8 +133,67 @@ def _score_at_most(columns: Columns, _shape: object) -> Condition:
     return columns.total_score <= bindparam("max_total_score", type_=Integer)
 
 
+def _has_conversation(columns: Columns, wanted: bool) -> Condition:  # noqa: FBT001  # Its value.
+    # A part of the statement's text, so that PostgreSQL sees that the index of those without one serves.
+    condition: Condition = columns.has_conversation
+    return condition if wanted else not_(condition)
+
+
 def _is_phone(columns: Columns, _shape: object) -> Condition:
     return columns.customer_phone == PHONE
+
+
+def of_conversations(name: str) -> Condition:
+    """Returns whether a conversation has the value of a filter."""
+    column = lead_conversations.c[name]
+    return column == bindparam(name, type_=column.type)
+
+
+def _of_any_conversation(name: str) -> OnTable:
+    """Returns whether any conversation of the current lead has the value of a filter: a look-up in an index."""
+
+    def condition(columns: Columns, _shape: object) -> Condition:
+        conversations = lead_conversations.c
+        # PostgreSQL would join EXISTS, and lose the order of the leads.
+        found = (
+            select(literal_column("true", Boolean))
+            .where(
+                conversations.user_id == USER,
+                conversations.customer_phone == columns.customer_phone,
+                of_conversations(name),
+            )
+            .limit(constant(1))
+            .correlate_except(lead_conversations)
+        )
+        return found.scalar_subquery()
+
+    return condition
+
+
+def _time_range_of(parameters: ListParameters, now: datetime) -> tuple[datetime, datetime] | None:
+    """Returns the moment from which and the moment before which a lead has to be active."""
+    if parameters.days is None and parameters.from_date is None and parameters.to_date is None:
+        return None
+    start = parameters.from_date or FIRST_MOMENT
+    if parameters.days is not None:
+        start = max(start, now - timedelta(days=parameters.days))
+    return start, LAST_MOMENT if parameters.to_date is None else next_millisecond(parameters.to_date)
+
+
+def _bind_time_range(bounds: tuple[datetime, datetime]) -> dict[str, object]:
+    """Returns the range, its whole hours, and the whole days among these, as moments and as dates."""
+    hours = time_range(HOUR, *bounds)
+    days = time_range(DAY, hours.buckets_start, hours.buckets_end)
+    return {
+        "start": hours.start,
+        "hours_start": hours.buckets_start,
+        "days_start": days.buckets_start,
+        "first_day": days.buckets_start.date(),
+        "days_end": days.buckets_end,
+        "end_day": days.buckets_end.date(),
+        "hours_end": hours.buckets_end,
+        "end": hours.end,
+    }
 
 
 FILTERS: Mapping[str, Filter] = {
@@ -126,7 +204,7 @@ FILTERS: Mapping[str, Filter] = {
             on_leads=_has_status,
             on_profiles=_has_status,
             is_facet=True,
-            totals=_total_of_statuses,
+            totals=lambda columns, statuses: reduce(add, (columns[one.lower()] for one in statuses)),
             shape=tuple,
             bind=lambda statuses: {"lead_status": list(statuses)},
         ),
@@ -140,7 +218,7 @@ FILTERS: Mapping[str, Filter] = {
         _filter(
             "has_email",
             on_leads=_has("has_email"),
-            on_profiles=_profile_has_email,
+            on_profiles=lambda columns, _shape: columns.email.is_not(None) == bindparam("has_email"),
             is_facet=True,
             totals=_total_with("has_email", "with_email"),
         ),
@@ -148,7 +226,7 @@ FILTERS: Mapping[str, Filter] = {
         _filter("max_total_score", on_leads=_score_at_most, on_profiles=_score_at_most, is_facet=True),
         _filter(
             "platform",
-            on_leads=_on_platforms,
+            on_leads=lambda columns, platforms: or_(*(columns[f"on_{one}"] for one in platforms)),
             is_facet=True,
             totals=_total_of_platforms,
             shape=tuple,
@@ -156,32 +234,36 @@ FILTERS: Mapping[str, Filter] = {
         ),
         _filter(
             "last_message_sender",
-            on_leads=conversations.is_last_message_from,
-            totals=conversations.total_from,
+            on_leads=lambda columns, sender: (
+                columns.last_message_sender == literal_column(f"'{sender}'", Text)
+            ),
+            totals=lambda columns, sender: columns[f"last_from_{sender}"],
             shape=str,
             bind=lambda _sender: {},
         ),
         _filter(
             "has_conversation",
-            on_leads=conversations.has_conversation,
-            totals=conversations.total_by_conversation,
+            on_leads=_has_conversation,
+            totals=lambda columns, wanted: (
+                columns.leads - columns.without_conversation if wanted else columns.without_conversation
+            ),
             shape=bool,
             bind=lambda _wanted: {},
         ),
         *(
             _filter(
                 name,
-                on_leads=conversations.of_any_conversation(name),
-                on_profiles=conversations.of_any_conversation(name),
+                on_leads=_of_any_conversation(name),
+                on_profiles=_of_any_conversation(name),
             )
             for name in OF_CONVERSATIONS
         ),
         Filter(
             name=TIME_RANGE,
             parameters=("days", "from_date", "to_date", *OTHER_NAMES),
-            value=active_time.time_range_of,
-            on_leads=active_time.is_active,
-            bind=active_time.bind,
+            value=_time_range_of,
+            on_leads=lambda columns, _shape: between(columns.last_message_at, moment("start"), moment("end")),
+            bind=_bind_time_range,
         ),
         Filter(
             name="search",

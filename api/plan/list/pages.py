@@ -1,4 +1,6 @@
-"""Which way a list takes to its page; `in_order.py` and `matches.py` have the ways themselves.
+"""The statement of GET /users/{user_id}/leads, and which way it takes to its page.
+
+`in_order.py` and `matches.py` have the ways themselves.
 
 PostgreSQL plans each statement once, for tenants of every size. So a page is read in the order of an index. Where that
 could read many leads before the page, the time buckets that it lies in are picked first; where few leads match, these
@@ -7,15 +9,19 @@ of returning the page, and a second statement returns the whole answer. One stat
 request, the tables and indexes of the way that it does not take.
 """
 
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import lru_cache
 from typing import NamedTuple
 
-from sqlalchemy import CTE, ColumnElement, and_, case, false, func, not_, select
+from sqlalchemy import CTE, ColumnElement, SelectBase, and_, case, false, func, not_, select
 
+from api.database.statement import BoundStatement, Freshness
 from api.plan.list.counts import counts
 from api.plan.list.filters import conditions
 from api.plan.list.in_order import by_buckets, documents, in_order
 from api.plan.list.matches import all_matches, collected, found_and_sorted, sorted_page
-from api.plan.list.plan import ListPlan
+from api.plan.list.plan import ListPlan, plan_list
 from api.plan.sql import (
     LIMIT,
     OFFSET,
@@ -25,13 +31,45 @@ from api.plan.sql import (
     PageRows,
     constant,
     count_of,
+    freshness_columns,
     leads,
     tenant_total,
+    with_page,
 )
+from api.request.parameters import ListParameters
+
+_MAX_CACHED_PLANS = 512
 
 # Matches are collected if reading in order would pass more leads than this, and this many leads for each match.
 MIN_LEADS_PASSED = 10_000
 MIN_LEADS_PASSED_A_MATCH = 8
+
+
+@dataclass(slots=True)
+class ListRow(Freshness):
+    """A page of leads; if `collect_matches` is true it is empty, and the same list with that option has it."""
+
+    total: int
+    collect_matches: bool
+    page: list[bytes]
+
+
+def list_leads(
+    user_id: str, parameters: ListParameters, now: datetime, *, collect_matches: bool = False
+) -> BoundStatement[ListRow]:
+    """Returns the statement of a page of leads at a moment."""
+    plan, values = plan_list(parameters, now)
+    if collect_matches:
+        plan = replace(plan, collect_matches=True)
+    return BoundStatement(list_statement(plan), ListRow, {"user_id": user_id, **values})
+
+
+@lru_cache(maxsize=_MAX_CACHED_PLANS)
+def list_statement(plan: ListPlan) -> SelectBase:
+    """Returns the statement of a plan, whose columns are the fields of ListRow."""
+    parts = list_parts(plan)
+    head = (parts.total.label("total"), parts.collect_matches.label("collect_matches"))
+    return with_page([*freshness_columns(), *head], parts.page)
 
 
 class ListQueryParts(NamedTuple):

@@ -5,7 +5,7 @@ from itertools import pairwise
 from random import Random
 
 from api.database.pool import Database as ApiDatabase
-from api.plan.list.statement import list_leads
+from api.plan.list.pages import list_leads
 from api.request.cursor import encode, scope_of
 from api.request.parameters import LIST_QUERY
 from api.request.text import format_time

@@ -8,7 +8,7 @@ from flask.testing import FlaskClient
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.plan.list.statement import list_statement
+from api.plan.list.pages import list_statement
 from api.request.parameters import ORDERS, SORTS
 from tests.oracle import answers
 from tests.support import queries

@@ -2,8 +2,8 @@
 
 from datetime import UTC, datetime
 
+from api.plan.list.pages import list_leads
 from api.plan.list.plan import plan_list
-from api.plan.list.statement import list_leads
 from api.request.parameters import LIST_QUERY
 from tests.support.cases import cases
 

@@ -11,8 +11,8 @@ from psycopg.rows import TupleRow
 
 from api.config import Config
 from api.database.pool import Database as ApiDatabase
+from api.plan.list.pages import list_leads
 from api.plan.list.search import SearchShape, bind, shape_of
-from api.plan.list.statement import list_leads
 from api.request.fields import Search
 from api.request.parameters import LIST_QUERY
 from api.request.text import without_accents
