@@ -25,8 +25,7 @@ from api.routes.health import health
 from api.routes.leads import leads
 from api.routes.metrics import metrics as metrics_page
 from api.routes.page import page
-from api.routes.read_model import ReadModel
-from api.routes.state import State
+from api.routes.read_model import ReadModel, State
 
 # No endpoint reads a body.
 MAX_BODY_BYTES = 64 * 1024
@@ -38,7 +37,12 @@ def create_app(config: Config, *, clock: Clock = system_clock) -> Flask:
     app = Application("api")
     app.response_class = JsonResponse
     app.extensions["leads_clock"] = clock
-    database = _open_database(app, config)
+    if config.tracing:
+        from api.observe import tracing  # noqa: PLC0415  # It imports OpenTelemetry, which an extra installs.
+
+        database = tracing.install(app, config)
+    else:
+        database = Database(config)
     errors.install(app)
     app.before_request(begin)
     request_log.install(app, config)
@@ -80,14 +84,6 @@ def _varies_by(config: Config) -> Iterator[str]:
     # Any origin gets the same header.
     if config.cors_origins and ANY_ORIGIN not in config.cors_origins:
         yield "Origin"
-
-
-def _open_database(app: Flask, config: Config) -> Database:
-    if not config.tracing:
-        return Database(config)
-    from api.observe import tracing  # noqa: PLC0415  # It imports OpenTelemetry, which an extra installs.
-
-    return tracing.install(app, config)
 
 
 def _refuse_unreadable_request() -> None:

@@ -5,8 +5,15 @@ from time import time
 
 from flask import Flask
 
-from api.auth.access import Access, Checked, KeptAccess, digest_of
-from api.auth.errors import CredentialsMissingError, CredentialsRefusedError, OtherTenantError
+from api.auth.access import (
+    Access,
+    Checked,
+    CredentialsMissingError,
+    CredentialsRefusedError,
+    KeptAccess,
+    OtherTenantError,
+    digest_of,
+)
 from api.auth.key_check import KeyCheck
 from api.auth.key_format import is_key
 from api.auth.key_sources import FetchedKeys, fetcher
@@ -92,7 +99,7 @@ class Gate:
     def require_ready(self) -> None:
         """Raises UnavailableError unless API keys can be looked up, if they are accepted."""
         if self._keys is not None:
-            self._keys.require_table()
+            self._keys.fetch("")
 
     def _checked(self, header: str, digest: bytes) -> Access:
         """Returns what the credential of a header allows, and remembers it."""

@@ -9,8 +9,7 @@ from typing import NamedTuple
 
 from sqlalchemy import SelectBase, Text, bindparam, func, select
 
-from api.auth.access import NOTHING, Access, Checked, KeptAccess, digest_of
-from api.auth.errors import CredentialsRefusedError
+from api.auth.access import NOTHING, Access, Checked, CredentialsRefusedError, KeptAccess, digest_of
 from api.auth.key_format import KEPT_SECONDS, prefix_of
 from api.database.errors import TablesMissingError, UnavailableError
 from api.database.pool import Database
@@ -62,14 +61,10 @@ class KeyCheck:
             raise CredentialsRefusedError(_REFUSED)
         return checked
 
-    def require_table(self) -> None:
-        """Raises UnavailableError unless keys can be looked up."""
-        self._fetch("")
-
     def _look_up(self, key: str, digest: bytes) -> Checked:
         """Returns what the database says of a key."""
         prefix = prefix_of(key) or ""
-        row = self._fetch(prefix)
+        row = self.fetch(prefix)
         now = time()
         refused = Checked(NOTHING, now + KEPT_SECONDS)
         if row.key_hash is None or not compare_digest(row.key_hash, digest) or row.revoked_at is not None:
@@ -82,18 +77,14 @@ class KeyCheck:
         tenant = None if row.user_id is None else row.user_id.decode()
         return Checked(Access(tenant, bool(row.all_tenants), prefix), until)
 
-    def _fetch(self, prefix: str) -> KeyRow:
+    def fetch(self, prefix: str) -> KeyRow:
+        """Returns the key with a prefix. Raises UnavailableError if keys cannot be looked up."""
         try:
-            return self._database.fetch(key_statement(prefix))
+            return self._database.fetch(BoundStatement(_key_statement(), KeyRow, {"prefix": prefix}))
         except TablesMissingError as error:
             raise UnavailableError(
                 "There is no table of API keys: run `python -m projector migrate` of the API's version"
             ) from error
-
-
-def key_statement(prefix: str) -> BoundStatement[KeyRow]:
-    """Returns the statement of the key with a prefix."""
-    return BoundStatement(_key_statement(), KeyRow, {"prefix": prefix})
 
 
 @lru_cache(maxsize=1)

@@ -53,33 +53,28 @@ class FetchedKeys:
     def keys(self, key_id: str | None) -> VerificationKeys:
         """Returns all keys. Raises UnavailableError while none is known, or another request looks for a new one."""
         if not self._keys:
-            self._fetch_first()
+            with self._lock:
+                if not self._keys:
+                    self._try()
+            if not self._keys:
+                raise UnavailableError("The keys that tokens are checked with cannot be fetched now")
         elif key_id is not None and key_id not in {key.key_id for key in self._keys}:
             self._look_for_new()
         elif monotonic() >= self._may_try_at + MAX_AGE_SECONDS:
             # After a time without requests the set may be of any age, and hold keys that were taken back.
             self._look_for_new()
-        elif monotonic() >= self._fetched_at + MAX_AGE_SECONDS:
-            self._fetch_beside()
+        elif (
+            monotonic() >= max(self._fetched_at + MAX_AGE_SECONDS, self._may_try_at)
+            and not self._lock.locked()
+        ):
+            # In a thread of its own, so that no request waits. Where none can be started, another request tries.
+            with suppress(RuntimeError):
+                Thread(target=self._try_alone, name="jwks", daemon=True).start()
         return self._keys
-
-    def _fetch_first(self) -> None:
-        with self._lock:
-            if not self._keys:
-                self._try()
-        if not self._keys:
-            raise UnavailableError("The keys that tokens are checked with cannot be fetched now")
 
     def _look_for_new(self) -> None:
         if monotonic() >= self._may_try_at and not self._try_alone():
             raise UnavailableError("The keys that tokens are checked with are being fetched")
-
-    def _fetch_beside(self) -> None:
-        """Fetch in a thread of its own, so that no request waits."""
-        if monotonic() >= self._may_try_at and not self._lock.locked():
-            # Where no thread can be started, another request tries.
-            with suppress(RuntimeError):
-                Thread(target=self._try_alone, name="jwks", daemon=True).start()
 
     def _try_alone(self) -> bool:
         """Fetch the set, unless somebody does. Returns whether it was not being fetched."""

@@ -14,11 +14,9 @@ from joserfc.errors import (
 )
 from joserfc.jwt import JWTClaimsRegistry
 
-from api.auth.access import Access, Checked
-from api.auth.errors import CredentialsRefusedError
+from api.auth.access import Access, Checked, CredentialsRefusedError
 from api.auth.key_sources import KeySource
 from api.config.auth import AuthConfig
-from api.config.jwt_keys import VerificationKeys
 
 # The clocks of the issuer and of this machine may differ by this.
 LEEWAY_SECONDS = 30
@@ -67,7 +65,17 @@ class TokenCheck:
             raise CredentialsRefusedError(_REASONS.get(error.claim, "The token has a bad claim")) from None
         except _BROKEN:
             raise CredentialsRefusedError("The token has a claim of the wrong type") from None
-        return Checked(self._access(claims), float(min(claims["exp"], 2**53)))
+        tenant, subject, scopes = (claims.get(name) for name in (self._config.tenant_claim, "sub", "scope"))
+        # Words of a text, as RFC 9068 has it, or a list.
+        if isinstance(scopes, str):
+            scopes = scopes.split()
+        access = Access(
+            tenant if isinstance(tenant, str) and tenant else None,
+            bool(self._config.all_scope) and isinstance(scopes, list) and self._config.all_scope in scopes,
+            # What logs call the bearer: the subject may be an address, so only a UUID is named.
+            f"token:{subject}" if isinstance(subject, str) and _UUID.fullmatch(subject) else "token",
+        )
+        return Checked(access, float(min(claims["exp"], 2**53)))
 
     def _verified(self, token: str) -> dict[str, Any]:
         """Returns the claims of a token that one of the keys has signed."""
@@ -78,7 +86,13 @@ class TokenCheck:
             raise CredentialsRefusedError("The token has a header that this API does not support")
         if not isinstance(algorithm, str) or not isinstance(key_id, str | None):
             raise CredentialsRefusedError("The token cannot be read")
-        for key in _fitting(self._source(key_id), algorithm, key_id):
+        # A key or a token without an id fits any.
+        fitting = [
+            key
+            for key in self._source(key_id)
+            if key.algorithm == algorithm and (key_id is None or key.key_id is None or key.key_id == key_id)
+        ]
+        for key in fitting[:MAX_TRIED_KEYS]:
             # The algorithm is the key's own: what the token asks for only chooses among keys.
             registry = jws.JWSRegistry(algorithms=[key.algorithm], strict_check_header=False)
             try:
@@ -86,14 +100,6 @@ class TokenCheck:
             except _BROKEN:
                 continue
         raise CredentialsRefusedError("The token is not signed by a key that this API accepts")
-
-    def _access(self, claims: Mapping[str, Any]) -> Access:
-        tenant = claims.get(self._config.tenant_claim)
-        return Access(
-            tenant if isinstance(tenant, str) and tenant else None,
-            bool(self._config.all_scope) and self._config.all_scope in _scopes(claims.get("scope")),
-            _name(claims.get("sub")),
-        )
 
 
 def _header(token: str) -> Mapping[str, Any]:
@@ -105,25 +111,3 @@ def _header(token: str) -> Mapping[str, Any]:
     if not isinstance(header, dict):
         raise CredentialsRefusedError("The token cannot be read")
     return header
-
-
-def _fitting(keys: VerificationKeys, algorithm: str, key_id: str | None) -> VerificationKeys:
-    """Returns the keys that may have signed a token. A key or a token without an id fits any."""
-    fitting = [
-        key
-        for key in keys
-        if key.algorithm == algorithm and (key_id is None or key.key_id is None or key.key_id == key_id)
-    ]
-    return tuple(fitting[:MAX_TRIED_KEYS])
-
-
-def _scopes(scope: object) -> list[object]:
-    """Returns the scopes of a token: words of a text, as RFC 9068 has it, or a list."""
-    if isinstance(scope, str):
-        return [*scope.split()]
-    return scope if isinstance(scope, list) else []
-
-
-def _name(subject: object) -> str:
-    """Returns what logs call the bearer of a token: the subject may be an address, so only a UUID is named."""
-    return f"token:{subject}" if isinstance(subject, str) and _UUID.fullmatch(subject) else "token"

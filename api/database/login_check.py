@@ -70,10 +70,10 @@ def look(config: Config) -> list[str]:
             found = cursor.execute(_LOOK).fetchone()
     except (*_NOT_NOW, RoleError):
         return []
-    return [] if found is None else [*_of_row_security(found), *_of_login(found)]
+    return [] if found is None else [*_sentences(found)]
 
 
-def _of_row_security(found: Found) -> Iterator[str]:
+def _sentences(found: Found) -> Iterator[str]:
     if found.missing is not None:
         yield (
             f"A table is not protected from being read for another tenant: {found.missing}."
@@ -89,9 +89,6 @@ def _of_row_security(found: Found) -> Iterator[str]:
             f"Row security does not hold for the API: the role {found.role} is not a member of leads_api."
             f" Run GRANT leads_api TO {found.role}"
         )
-
-
-def _of_login(found: Found) -> Iterator[str]:
     if found.is_superuser:
         why = "is a superuser"
     elif found.writable is not None:

@@ -2,21 +2,24 @@
 
 from copy import copy
 from time import monotonic, sleep
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import psycopg
 from sqlalchemy import create_engine, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
+from sqlalchemy.util.queue import Empty
 
 from api.config import TRANSACTION, Config
 from api.database.connect import connect
 from api.database.errors import PASSING_ERRORS, ConnectionLostError, RoleError, caller_error
 from api.database.session import Session
-from api.database.session_pool import SessionPool
 from api.database.statement import BoundStatement, CompiledStatement, Row, compile_statement
 from api.observe.meters import CONNECTIONS_IN_USE, CONNECTIONS_WAITING
+
+if TYPE_CHECKING:
+    from sqlalchemy.pool.base import _ConnectionRecord
 
 POOL_TIMEOUT_SECONDS = 2
 # After a failed attempt to connect, requests fail at once for this long instead of queueing up.
@@ -26,6 +29,44 @@ PASSING_PAUSE_SECONDS = 0.1
 
 # The key under which the pool keeps the session of a connection.
 SESSION = "leads_session"
+
+
+class SessionPool(QueuePool):
+    """A pool whose connections are lent by the entry that it keeps of each.
+
+    SQLAlchemy makes an object for each loan, and has it watched by the garbage collector, so that what a caller forgets
+    comes back. `Database` forgets none, and the object costs more than the rest of the loan.
+    """
+
+    def lend_idle(self) -> ConnectionPoolEntry | None:
+        """Returns the entry of a connection that is open and idle, as `lend` does; None if there is none."""
+        try:
+            entry = self._pool.get(block=False)
+        except Empty:
+            return None
+        if entry.dbapi_connection is None:
+            self._do_return_conn(entry)
+            return None
+        return self._opened(entry)
+
+    def lend(self) -> ConnectionPoolEntry:
+        """Returns the entry of a connection that is open, as far as the pool knows; `give_back` has to follow.
+
+        Raises TimeoutError if all are lent, and whatever opening a connection raises.
+        """
+        return self._opened(self._do_get())
+
+    def _opened(self, entry: ConnectionPoolEntry) -> ConnectionPoolEntry:
+        try:
+            cast("_ConnectionRecord", entry).get_connection()
+        except BaseException:
+            self._do_return_conn(entry)
+            raise
+        return entry
+
+    def give_back(self, entry: ConnectionPoolEntry) -> None:
+        """End a loan."""
+        self._do_return_conn(entry)
 
 
 class Database:

@@ -29,11 +29,6 @@ log = structlog.get_logger
 
 def most(threads: int) -> int:
     """Let this process open as many files as it may. Returns how many connections it takes, beside its threads'."""
-    return most_connections(raise_limit(), threads)
-
-
-def raise_limit() -> int | None:
-    """Let this process open as many files as the system allows it. Returns how many, or None if that has no limit."""
     # No such module on Windows.
     import resource  # noqa: PLC0415
 
@@ -41,12 +36,7 @@ def raise_limit() -> int | None:
     with suppress(OSError, ValueError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, allowed))
     limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return None if limit == resource.RLIM_INFINITY else limit
-
-
-def most_connections(limit: int | None, threads: int) -> int:
-    """Returns how many connections a process takes at once under a limit of open files, with this many threads."""
-    if limit is None:
+    if limit == resource.RLIM_INFINITY:
         return MAX_CONNECTIONS
     return max(1, min(MAX_CONNECTIONS, limit - _OTHER_FILES - threads))
 

@@ -125,13 +125,15 @@ class TenantLimit:
             except StorageError as error:
                 STORE_FAILURES.inc()
                 self._pause_ends = monotonic() + STORE_PAUSE_SECONDS
-                self._note_away(error)
+                # Once, however often it is tried until it is back.
+                if not self._is_away:
+                    self._is_away = True
+                    log().warning("the store of the rate limit is away: counting in memory", cause=str(error))
             else:
-                self._note_back()
+                if self._is_away:
+                    self._is_away = False
+                    log().warning("the store of the rate limit is back: counting there")
                 return counted
-        return self._count_alone(key)
-
-    def _count_alone(self, key: str) -> tuple[int, float]:
         if len(self._memory.expirations) >= MAX_KEPT_WINDOWS and key not in self._memory.expirations:
             # Their tenants may send a few requests more, because memory is bounded.
             self._memory.reset()
@@ -139,17 +141,6 @@ class TenantLimit:
             # A window from before the clock was set back.
             self._memory.clear(key)
         return self._memory.incr(key, self._seconds), self._memory.get_expiry(key)
-
-    def _note_away(self, error: StorageError) -> None:
-        """Log once that the store is away, however often it is tried until it is back."""
-        if not self._is_away:
-            self._is_away = True
-            log().warning("the store of the rate limit is away: counting in memory", cause=str(error))
-
-    def _note_back(self) -> None:
-        if self._is_away:
-            self._is_away = False
-            log().warning("the store of the rate limit is back: counting there")
 
 
 def _open_store(address: str) -> Storage | None:

@@ -6,7 +6,7 @@ while requests do not end does a further one have to be refused, so that a threa
 """
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from threading import Lock
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -54,8 +54,10 @@ def install(app: Flask, config: Config) -> "RunningRequests":
         arguments = request.view_args
         tenant = _NO_TENANT
         if arguments:
-            if max(map(len, arguments.values())) > MAX_ID_LENGTH:
-                _refuse_long_ids(arguments)
+            # Longer than the platform can store.
+            for name, value in arguments.items():
+                if len(value) > MAX_ID_LENGTH:
+                    raise BadRequest(f"{name} is longer than {MAX_ID_LENGTH} characters")
             tenant = arguments.get("user_id", _NO_TENANT)
         elif request.endpoint == _UNBOUNDED:
             return
@@ -163,7 +165,11 @@ class RunningRequests:
             if self._waiting and (
                 own.taken * 2 < self._most or own.moved_at - self._waiting[0].since >= TURN_SECONDS
             ):
-                self._hand_over()
+                for waiter in self._waiting:
+                    if self._take(waiter.tenant):
+                        self._waiting.remove(waiter)
+                        waiter.turn.release()
+                        break
 
     def _take(self, tenant: str) -> bool:
         own = self._tenants.get(tenant)
@@ -176,13 +182,6 @@ class RunningRequests:
         own.taken += 1
         self._all.taken += 1
         return True
-
-    def _hand_over(self) -> None:
-        for waiter in self._waiting:
-            if self._take(waiter.tenant):
-                self._waiting.remove(waiter)
-                waiter.turn.release()
-                return
 
     def _take_late(self, waiter: _Waiter, *, last: bool = False) -> bool:
         """Returns whether a waiter has a place now: it was given one at the last moment, or one is free."""
@@ -212,10 +211,3 @@ class RunningRequests:
         return UnavailableError(
             TENANT_IS_BUSY if own is not None and own.taken >= self._most else ALL_ARE_BUSY
         )
-
-
-def _refuse_long_ids(arguments: Mapping[str, str]) -> None:
-    """Raise BadRequest for a user_id or a customer_phone that is longer than the platform can store."""
-    for name, value in arguments.items():
-        if len(value) > MAX_ID_LENGTH:
-            raise BadRequest(f"{name} is longer than {MAX_ID_LENGTH} characters")

@@ -11,7 +11,7 @@ from api.request.change_token import Position, Token, TokenError, history_of
 from api.request.parameters import CHANGES_QUERY
 from api.response.body import JsonResponse, closing
 from api.response.errors import TokenGoneError
-from api.routes.state import read_model
+from api.routes.read_model import read_model
 
 changes = Blueprint("changes", __name__, url_prefix="/users/<user_id>/lead-changes")
 
@@ -25,11 +25,17 @@ def lead_changes(user_id: str) -> Response:
     if parameters.since is None:
         now = read_model().fetch(now_of(user_id), parameters.min_as_of)
         return _answer(user_id, now, b"", _after_all(now), has_more=False)
-    token = _token(user_id, parameters.since)
+    try:
+        token = change_token.read(user_id, parameters.since)
+    except TokenError:
+        raise BadRequest("since takes what an answer for this tenant gave as next") from None
     row = read_model().fetch(
         changes_since(user_id, token.position, parameters.limit, parameters.filters), parameters.min_as_of
     )
-    _require_known(token, row)
+    # This read model has to know every change since the token.
+    is_pruned = row.pruned and token.position.version <= row.pruned
+    if is_pruned or token.position > _after_all(row) or not _is_of_history(token, row):
+        raise TokenGoneError
     if row.has_more and row.last_version is not None and row.last_phone is not None:
         following = Position(row.last_version, row.last_phone.decode())
     else:
@@ -67,24 +73,9 @@ def _has_answer(user_id: str, token: Token) -> bool:
     return row.is_changed or not _is_of_history(token, row)
 
 
-def _token(user_id: str, text: str) -> Token:
-    try:
-        return change_token.read(user_id, text)
-    except TokenError:
-        raise BadRequest("since takes what an answer for this tenant gave as next") from None
-
-
 def _is_of_history(token: Token, row: NowRow | ChangesRow | IsChangedRow) -> bool:
     # One that was given while the tenant was unknown: every lead came since.
     return token.history in {history_of(row.place, row.epoch), history_of(row.place, None)}
-
-
-def _require_known(token: Token, row: ChangesRow) -> None:
-    """Raise TokenGoneError unless this read model knows every change since the token."""
-    position, end = token.position, _after_all(row)
-    is_pruned = row.pruned and position.version <= row.pruned
-    if is_pruned or position > end or not _is_of_history(token, row):
-        raise TokenGoneError
 
 
 def _after_all(row: NowRow | ChangesRow) -> Position:

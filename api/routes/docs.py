@@ -10,7 +10,7 @@ from flask_swagger_ui import get_swaggerui_blueprint
 from api.response.body import JsonResponse
 from api.response.content_policy import content_policy
 from api.response.openapi.document import document, document_to_try
-from api.routes.known_tenants import asks_who_calls, example
+from api.routes.page import asks_who_calls, example
 
 docs = Blueprint("docs", __name__)
 _CONFIG = {

@@ -16,7 +16,7 @@ from api.plan.exports import (
 )
 from api.request import current
 from api.request.parameters import EXPORT_QUERY, MESSAGE_EXPORT_QUERY
-from api.routes.state import read_model, state
+from api.routes.read_model import read_model, state
 
 exports = Blueprint("exports", __name__, url_prefix="/users/<user_id>")
 

@@ -7,10 +7,9 @@ from flask import Blueprint, Response
 
 from api.database.errors import UnavailableError
 from api.observe.version import installed_version
-from api.plan.projection import FRESHNESS, PROJECTION_STATE, ProjectionRow
+from api.plan.projection import FRESHNESS, PROJECTION_STATE
 from api.response.body import JsonResponse
-from api.routes.read_model import NEVER_BUILT, why_not_built
-from api.routes.state import read_model, state
+from api.routes.read_model import NEVER_BUILT, read_model, state, why_not_built
 
 # The clock of a server may be set back a little, as NTP does, without any harm.
 CLOCK_TOLERANCE_SECONDS = 5.0
@@ -28,26 +27,21 @@ def live() -> Response:
 def ready() -> Response:
     """Answer 200 if the API can serve the read model, and 503 with the reason if it cannot."""
     found = read_model()
-    reason = _why_not_ready(found.database.fetch(PROJECTION_STATE))
+    projection = found.database.fetch(PROJECTION_STATE)
+    reason = why_not_built(projection)
+    if reason is None and projection.capture_gap is not None:
+        reason = f"Changes may have been missed: {projection.capture_gap.decode()}"
+    if reason is None and projection.feed_problem is not None:
+        reason = f"Changes of the platform may not arrive: {projection.feed_problem.decode()}"
     if reason is not None:
         raise UnavailableError(reason)
     found.require_tables()
-    found.require_row_security()
     gate, max_age = state().gate, state().config.ready_max_age
     if gate is not None:
         gate.require_ready()
     if max_age < inf:
         _require_fresh(found.database.fetch(FRESHNESS).age, max_age)
     return JsonResponse(orjson.dumps({"status": "ready"}))
-
-
-def _why_not_ready(state: ProjectionRow) -> str | None:
-    reason = why_not_built(state)
-    if reason is None and state.capture_gap is not None:
-        return f"Changes may have been missed: {state.capture_gap.decode()}"
-    if reason is None and state.feed_problem is not None:
-        return f"Changes of the platform may not arrive: {state.feed_problem.decode()}"
-    return reason
 
 
 def _require_fresh(age: float | None, max_age: float) -> None:

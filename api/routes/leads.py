@@ -22,7 +22,7 @@ from api.request.text import canonical_phone
 from api.response.conditional import answer
 from api.response.errors import LeadNotFoundError
 from api.response.pagination import page_of_results
-from api.routes.state import read_model
+from api.routes.read_model import read_model
 
 leads = Blueprint("leads", __name__, url_prefix="/users/<user_id>/leads")
 

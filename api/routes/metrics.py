@@ -25,7 +25,7 @@ from api.database.pool import Database
 from api.database.statement import BoundStatement, Row
 from api.observe.version import installed_version
 from api.plan.projection import FRESHNESS, VERIFICATION, VerificationRow
-from api.routes.state import read_model, state
+from api.routes.read_model import read_model, state
 
 metrics = Blueprint("metrics", __name__)
 

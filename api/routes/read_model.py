@@ -1,14 +1,21 @@
-"""Reads of the read model, which answer 503 until it was built."""
+"""The parts of an application that its routes use, and their reads of the read model: 503 until it was built."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
+from api.auth.gate import Gate
+from api.config import Config
 from api.database.errors import NOT_INSTALLED, OTHER_VERSION, TablesMissingError, UnavailableError
 from api.database.pool import Database
 from api.database.statement import BoundStatement, Freshness, Row
+from api.limits.exports import Places
+from api.limits.rate import TenantLimit
+from api.limits.running import RunningRequests
 from api.limits.waiting import StaleError, is_fresh
 from api.plan.projection import PROJECTION_STATE, ROW_SECURITY, TABLES_STATE, ProjectionRow
-from api.response.body import note_freshness
+from api.request import current
+from api.response.body import Clock, note_freshness
 
 NEVER_BUILT = "The read model was never built"
 
@@ -63,11 +70,11 @@ class ReadModel:
             raise UnavailableError(NEVER_BUILT)
 
     def require_tables(self) -> None:
-        """Raises UnavailableError unless this API may read every table, with every column that it knows."""
-        self._fetch(TABLES_STATE)
+        """Raises UnavailableError unless this API may read every table, with every column that it knows.
 
-    def require_row_security(self) -> None:
-        """Raises UnavailableError unless PostgreSQL itself keeps the rows of other tenants from each session."""
+        And unless PostgreSQL itself keeps the rows of other tenants from each session.
+        """
+        self._fetch(TABLES_STATE)
         missing = self._fetch(ROW_SECURITY).missing
         if missing is not None:
             raise UnavailableError(
@@ -101,3 +108,30 @@ def why_not_built(state: ProjectionRow) -> str | None:
     if not state.installed:
         return NOT_INSTALLED
     return NEVER_BUILT if state.built_at is None else None
+
+
+@dataclass(slots=True)
+class State:
+    """What an application has made once, for all of its requests."""
+
+    config: Config
+    clock: Clock
+    database: Database
+    running: RunningRequests
+    # None where the API asks nobody who calls.
+    gate: Gate | None
+    # None where there is none.
+    limit: TenantLimit | None
+    read_model: ReadModel
+    exports: Places
+
+
+def state() -> State:
+    """Returns the parts of the current application."""
+    found: State = current.app().extensions["leads"]
+    return found
+
+
+def read_model() -> ReadModel:
+    """Returns the read model of the current application."""
+    return state().read_model

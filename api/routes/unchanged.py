@@ -35,7 +35,7 @@ from api.response.conditional import (
 )
 from api.response.cors import Cors
 from api.routes.application import Application
-from api.routes.state import State, read_model
+from api.routes.read_model import State, read_model
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment

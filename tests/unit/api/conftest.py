@@ -104,7 +104,12 @@ def making_apps() -> Iterator[MakeApp]:
         def make(database: Database, *, now: datetime = NOW, **settings: Any) -> Flask:  # noqa: ANN401
             defaults: dict[str, Any] = {"rate_limit": "", "log_level": "ERROR"}
             app = create_app(Config(database.url, **{**defaults, **settings}), clock=lambda: now)
-            stack.callback(app.extensions["leads"].database.engine.dispose)
+            parts = app.extensions["leads"]
+            stack.callback(parts.database.engine.dispose)
+            # Its sockets would be closed by the garbage collector, with a warning.
+            store = parts.limit and parts.limit._store  # noqa: SLF001
+            if store is not None:
+                stack.callback(store.storage.close)
             return app
 
         yield make

@@ -169,7 +169,7 @@ def mistake(*_):
     warnings.warn("of Python")
     raise OverflowError
 
-api.routes.health._why_not_ready = mistake
+api.routes.health.why_not_built = mistake
 api.__main__.main()
 """
 

@@ -8,8 +8,7 @@ import pytest
 import time_machine
 
 from api.auth import key_check
-from api.auth.access import Access, digest_of
-from api.auth.errors import CredentialsRefusedError
+from api.auth.access import Access, CredentialsRefusedError, digest_of
 from api.auth.key_check import KeyCheck, KeyRow
 from api.auth.key_format import KEPT_SECONDS, new_key
 from api.database.errors import UnavailableError

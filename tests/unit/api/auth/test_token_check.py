@@ -9,8 +9,7 @@ import time_machine
 from joserfc.jwk import OctKey
 from joserfc.jws import JWSRegistry, serialize_compact
 
-from api.auth.access import Access
-from api.auth.errors import CredentialsRefusedError
+from api.auth.access import Access, CredentialsRefusedError
 from api.auth.token_check import LEEWAY_SECONDS, TokenCheck
 from api.config.jwt_keys import read_keys
 from tests.support.cases import cases

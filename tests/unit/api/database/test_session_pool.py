@@ -4,8 +4,7 @@ from typing import cast
 
 import pytest
 
-from api.database.pool import SESSION
-from api.database.session_pool import SessionPool
+from api.database.pool import SESSION, SessionPool
 from tests.unit.api.conftest import Library, MakeApp
 
 

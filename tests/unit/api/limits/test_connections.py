@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from api.limits.connections import look, most_connections, raise_limit
+from api.limits.connections import look, most
 from api.observe.log import configure
 from tests.support.cases import cases
 from tests.unit.api.conftest import Library
@@ -67,16 +67,20 @@ def test_http_2_and_a_head_that_is_too_long_are_refused(library: Library, tmp_pa
             assert server.get("/health/live")[0] == 200
 
 
-@cases(("limit", "most"), [(None, 4096), (1024, 956), (1_048_576, 4096), (10, 1)])
-def test_connections_leave_files_for_the_rest(limit: int | None, most: int) -> None:
-    assert most_connections(limit, 4) == most
+@cases(("limit", "expected"), [(resource.RLIM_INFINITY, 4096), (1024, 956), (1_048_576, 4096), (10, 1)])
+def test_connections_leave_files_for_the_rest(
+    monkeypatch: pytest.MonkeyPatch, limit: int, expected: int
+) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (limit, limit))
+    monkeypatch.setattr(resource, "setrlimit", lambda *_: None)
+    assert most(4) == expected
 
 
 def test_the_limit_is_raised_to_what_the_system_allows() -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (min(512, hard), hard))
-        assert raise_limit() == (None if hard == resource.RLIM_INFINITY else hard)
+        most(4)
         assert resource.getrlimit(resource.RLIMIT_NOFILE) == (hard, hard)
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from api.routes.known_tenants import REFERENCE_TENANT, asks_who_calls, example, known_tenants
+from api.routes.page import REFERENCE_TENANT, asks_who_calls, example, known_tenants
 from projector.core.refresh import refresh
 from projector.report.progress import QUIET
 from tests.support.cases import cases
