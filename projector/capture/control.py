@@ -4,19 +4,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
-import psycopg
-from psycopg.rows import TupleRow
-
 from projector.capture import gaps, source_changes, triggers
-from projector.capture.functions import captured_tables
-from projector.capture.source import find_missing_source
-from projector.database import locks
+from projector.capture.source import CAPTURED_TABLES, find_missing_source
+from projector.database import locks, rows
 from projector.database.connect import transaction_with_lock_timeout
 from projector.database.retry import lock_timeouts, retry
+from projector.database.rows import Connection
 from projector.database.sql import query
 from projector.report.errors import SourceMissingError
-
-Connection = psycopg.Connection[TupleRow]
 
 _LOCK_TIMEOUT = "200ms"
 _POLL_SECONDS = 0.05
@@ -35,7 +30,7 @@ def reinstall(conn: Connection, *, patience: float = triggers.PATIENCE_SECONDS) 
         if gaps.switched_off(conn) is not None:
             return
         reason = gaps.find_gap(conn)
-        if reason is not None and triggers.were_installed(conn):
+        if reason is not None and rows.value(conn, query("capture", "was_installed")):
             if not gaps.gaps_without_triggers(conn):
                 gaps.open_gap(conn, reason)
             # A trigger can be changed by replacing its function.
@@ -45,7 +40,7 @@ def reinstall(conn: Connection, *, patience: float = triggers.PATIENCE_SECONDS) 
         triggers.install(conn, patience=patience)
         if gap_ids and gaps.switched_off(conn) is None:
             with conn.transaction():
-                source_changes.note_source(conn, captured_tables())
+                source_changes.note_source(conn, CAPTURED_TABLES)
                 conn.execute(query("capture", "forget_interrupted_rebuild"))
                 conn.execute(query("capture", "note_reinstalled"), {"gap_ids": gap_ids})
 

@@ -8,13 +8,9 @@ later.
 from datetime import datetime
 from typing import NamedTuple
 
-import psycopg
-from psycopg.rows import TupleRow
-
 from projector.database import rows
+from projector.database.rows import Connection
 from projector.database.sql import query
-
-Connection = psycopg.Connection[TupleRow]
 
 # Of two sessions that notice the same gap, the second one finds it open.
 _ONE_AT_A_TIME = "LOCK TABLE projector.capture_gaps IN SHARE ROW EXCLUSIVE MODE"

@@ -89,6 +89,8 @@ SOURCE_TABLES = (
     ),
 )
 
+CAPTURED_TABLES = tuple(table for table in SOURCE_TABLES if table.kind is not None)
+
 # What a recompute looks up in the platform's tables, and would read the whole table for without an index.
 LOOKED_UP = (
     ("agents", "phone_number_id"),

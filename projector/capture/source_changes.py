@@ -8,15 +8,12 @@ was last found whole, which is noted here.
 from collections.abc import Sequence
 
 import psycopg
-from psycopg.rows import TupleRow
 
 from projector.capture.source import SourceTable
 from projector.database import rows
 from projector.database.connect import transaction_with_lock_timeout
-from projector.database.source_names import source_names
+from projector.database.rows import Connection
 from projector.database.sql import query
-
-Connection = psycopg.Connection[TupleRow]
 
 _LOCK_TIMEOUT = "200ms"
 """How long the platform may hold a new partition before a later look counts its rows."""
@@ -58,12 +55,6 @@ def note_harmless_changes(conn: Connection) -> None:
         with transaction_with_lock_timeout(conn, _LOCK_TIMEOUT):
             if _is_empty(conn, relation):
                 conn.execute(query("capture", "note_partition"), {"partition_id": partition_id})
-
-
-def virtual_columns(conn: Connection, table: SourceTable) -> list[str]:
-    """Return the projected columns of a table that are virtual generated columns: triggers see no value of these."""
-    wanted = {"relation": source_names(conn)[table.name], "columns": list(table.columns)}
-    return rows.values(conn, query("capture", "find_virtual_columns"), wanted)
 
 
 def _is_empty(conn: Connection, relation: str) -> bool:

@@ -1,23 +1,22 @@
-"""The triggers on the source tables: how they are installed, and how they are dropped."""
+"""The triggers on the source tables, and the functions that they call: how they are installed and dropped."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import LiteralString
 
 import psycopg
 from psycopg import sql
-from psycopg.rows import TupleRow
 
-from projector.capture import functions, gaps, source_changes
-from projector.capture.source import SourceTable
+from projector.capture import gaps, source_changes
+from projector.capture.source import CAPTURED_TABLES, SourceTable
 from projector.database import rows
 from projector.database.connect import transaction_with_lock_timeout
 from projector.database.retry import lock_timeouts, retry
+from projector.database.rows import Connection
 from projector.database.source_names import source_names
 from projector.database.sql import file_text, query
-
-Connection = psycopg.Connection[TupleRow]
 
 PATIENCE_SECONDS = 60.0
 """How long an installation waits for the platform's transactions before it gives up."""
@@ -40,6 +39,18 @@ The statement triggers fire in an ordinary session: they see COPY and cascades, 
 session_replication_role = replica they do not fire for rows, and the row trigger `replica` fires instead.
 """
 
+_VIEWS = (
+    "10_trigger_fingerprints",
+    "15_source_columns",
+    "16_new_partitions",
+    "17_changed_source",
+    "20_broken_capture",
+)
+"""The views that find out whether capture is whole."""
+
+_NO_KEY = "leads_capture: no {state} key"
+"""What the trigger functions read as the key of a row whose key column is missing; `state` is `old` or `new`."""
+
 TRIGGER_NAMES = {event: f"leads_capture_{event}" for event in _EVENTS}
 
 
@@ -48,17 +59,59 @@ def create_functions(conn: Connection) -> None:
 
     Triggers that were intact before count as intact after it: a function that we replace ourselves is not a gap.
     """
-    functions.create_views(conn)
+    for name in _VIEWS:
+        conn.execute(file_text(f"capture/{name}"), prepare=False)
     intact = conn.execute(query("capture", "find_intact_triggers")).fetchall()
-    functions.create_trigger_functions(conn)
+    for name in ("30_queue_keys", "32_read_keys"):
+        conn.execute(file_text(f"capture/{name}"), prepare=False)
+    for table in CAPTURED_TABLES:
+        wanted = {"relation": source_names(conn)[table.name], "columns": list(table.columns)}
+        virtual = rows.values(conn, query("capture", "find_virtual_columns"), wanted)
+        conn.execute(trigger_function(table, virtual), prepare=False)
     for table_name, trigger_name in intact:
         conn.execute(
             query("capture", "keep_fingerprint"), {"table_name": table_name, "trigger_name": trigger_name}
         )
-    tables = functions.captured_tables()
-    expected = {"tables": [table.name for table in tables], "trigger_names": [*TRIGGER_NAMES.values()]}
+    expected = {
+        "tables": [table.name for table in CAPTURED_TABLES],
+        "trigger_names": [*TRIGGER_NAMES.values()],
+    }
     conn.execute(query("capture", "expect_triggers"), expected)
-    source_changes.note_new_columns(conn, tables)
+    source_changes.note_new_columns(conn, CAPTURED_TABLES)
+
+
+def trigger_function(table: SourceTable, virtual: Sequence[str] = ()) -> sql.Composed:
+    """Return the command that creates the trigger function of a table, from the template.
+
+    `virtual` names the columns that are virtual generated columns. A trigger sees no value of these, so every update
+    counts as a change of them.
+    """
+
+    def images(alias: LiteralString) -> sql.Composed:
+        return sql.SQL(", ").join(sql.Identifier(alias, name) for name in table.columns)
+
+    def fields(record: LiteralString, state: LiteralString) -> sql.Composed:
+        return sql.SQL(", ").join(
+            sql.Literal(state) if name in virtual else sql.SQL(record + ".") + sql.Identifier(name)
+            for name in table.columns
+        )
+
+    return sql.SQL(file_text("capture/40_trigger_function")).format(
+        function=sql.Identifier(f"capture_{table.name}"),
+        table=sql.Literal(table.name),
+        kind=sql.Literal(table.kind),
+        queue_key=sql.Identifier(table.queue_key),
+        queue_key_name=sql.Literal(table.queue_key),
+        primary_key=sql.Identifier(table.primary_key),
+        primary_key_name=sql.Literal(table.primary_key),
+        has_ids=sql.SQL("true" if table.name == "messages" else "false"),
+        old_rows=_changed_rows(table, "old", virtual),
+        new_rows=_changed_rows(table, "new", virtual),
+        o_columns=images("o"),
+        n_columns=images("n"),
+        old_columns=fields("OLD", "old"),
+        new_columns=fields("NEW", "new"),
+    )
 
 
 def adjust_queue(conn: Connection) -> None:
@@ -75,11 +128,6 @@ def adjust_queue(conn: Connection) -> None:
             conn.execute(file_text(name), prepare=False)
 
 
-def were_installed(conn: Connection) -> bool:
-    """Return whether any trigger was ever installed."""
-    return bool(rows.value(conn, query("capture", "was_installed")))
-
-
 def install(conn: Connection, *, patience: float = PATIENCE_SECONDS) -> None:
     """Install every trigger that is missing or changed, one table at a time.
 
@@ -87,7 +135,7 @@ def install(conn: Connection, *, patience: float = PATIENCE_SECONDS) -> None:
     200 ms, for up to `patience` seconds. Raises BlockedError, whose message names what holds the table.
     """
     relations = source_names(conn)
-    for table in functions.captured_tables():
+    for table in CAPTURED_TABLES:
         relation = relations[table.name]
         _change_table(conn, relation, patience, partial(_install, conn, table, relation))
 
@@ -178,3 +226,25 @@ def _lock_holders(conn: Connection, relation: str) -> str:
     holders = conn.execute(query("capture", "find_lock_holders"), named).fetchall()
     sentences = [f"process {pid} ({session}) has held it {age}" for pid, session, age in holders]
     return "; ".join(sentences) or "other sessions keep using it"
+
+
+def _changed_rows(table: SourceTable, state: LiteralString, virtual: Sequence[str]) -> sql.Composed:
+    """Return the query that reads a transition table, on one line, since a template has it in comments too."""
+    keys = (table.queue_key, table.primary_key)
+    no_key = _NO_KEY.format(state=state)
+    values = {name: no_key if name in keys else state for name in (*table.columns, *keys)}
+    text = re.sub(r"^--.*\n", "", file_text("capture/35_changed_rows"), flags=re.MULTILINE)
+    return sql.SQL(" ".join(text.split())).format(
+        rows=sql.Identifier(f"{state}_rows"),
+        no_key=sql.Literal(no_key),
+        queue_key=sql.Identifier(table.queue_key),
+        primary_key=sql.Identifier(table.primary_key),
+        columns=sql.SQL(", ").join(
+            sql.SQL("missing.") + sql.Identifier(name) if name in virtual else sql.Identifier(name)
+            for name in table.columns
+        ),
+        missing=sql.SQL(", ").join(
+            sql.Literal(value) + sql.SQL("::text AS ") + sql.Identifier(name)
+            for name, value in values.items()
+        ),
+    )

@@ -11,7 +11,7 @@ from projector.report.counted import counted
 from projector.report.progress import for_this_terminal
 
 if TYPE_CHECKING:
-    from projector.core.pipeline import Connection
+    from projector.database.rows import Connection
     from projector.operate.erase.ledger import Target
 
 

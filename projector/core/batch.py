@@ -11,16 +11,15 @@ import psycopg
 from psycopg.rows import class_row
 
 from projector.core import pipeline, staging
-from projector.core.freshness import advance_after_commit, advance_freshness
-from projector.core.pipeline import BatchResult, Connection, InjectionPoint, no_injection_point
+from projector.core.pipeline import BatchResult, InjectionPoint, no_injection_point
 from projector.core.preconditions import require_version
 from projector.core.sharing import BULK_PIECES_PER_BATCH, ROWS_PER_PIECE, choose_changes, chooses
 from projector.core.yielding import yielding
 from projector.database import locks, rows
-from projector.database.distribution import is_distributed
+from projector.database.distribution import is_distributed, is_finished
 from projector.database.retry import BATCH, retry
-from projector.database.sql import statement, step
-from projector.database.step_failures import failing_step
+from projector.database.rows import Connection
+from projector.database.sql import failing_step, query, statement, step
 from projector.report.errors import CaptureGapError
 
 DEFAULT_BATCH = 1000
@@ -209,6 +208,36 @@ def log_run(conn: Connection, opened: OpenedBatch, changes: int, written: BatchR
         "messages": written.messages,
     }
     conn.execute(statement("refresh/9_finish/10_log_run"), parameters)
+
+
+def advance_freshness(
+    conn: Connection, shards: Sequence[int], fresh_until: datetime, clock: datetime, at_least: timedelta
+) -> None:
+    """Note that the read model has everything of these shards that was committed before, if that is `at_least` newer.
+
+    Nothing of them waits, capture is intact, and the caller's transaction owns them. `clock` is a time since then.
+    """
+    wanted = {"shards": list(shards), "fresh_until": fresh_until, "clock": clock, "at_least": at_least}
+    conn.execute(statement("refresh/9_finish/20_advance_freshness"), wanted)
+
+
+def advance_after_commit(
+    conn: Connection, shards: Sequence[int], fresh_until: datetime, at_least: timedelta
+) -> None:
+    """Note the same of a distributed read model, whose servers may finish later than the commit.
+
+    Freshness stays where it is while a server is in doubt, or where another refresh owns one of the shards by now.
+    """
+    wanted = {"shards": list(shards), "fresh_until": fresh_until, "at_least": at_least}
+    if conn.execute(query("core", "is_older"), wanted).fetchone() != (True,) or not is_finished(conn):
+        return
+    with conn.transaction():
+        owned = conn.execute(
+            query("core", "own_shards"), {"shard_class": locks.SHARD, "shards": list(shards)}
+        )
+        [(is_owned, clock)] = owned.fetchall()
+        if is_owned:
+            advance_freshness(conn, shards, fresh_until, clock, at_least)
 
 
 def _take_and_recompute(  # noqa: PLR0913  # As take_changes.

@@ -1,4 +1,8 @@
-"""Dead letters: keys whose refresh failed. They are set aside with the error, and tried again.
+"""Dead letters: keys whose refresh failed. They are found, set aside with the error, and tried again.
+
+What made a batch fail is split by tenant until it is of one. Then all its keys are set aside at once: the retries find
+the failing ones among them. Where key after key of one tenant fails, its other keys that wait are set aside too. So
+thousands of failing keys of a tenant keep the others waiting for seconds, not for minutes.
 
 Most failed alone. Some were only set aside together with others that failed: these count no attempt yet, and are tried
 at once, many of one tenant together and fewer after each failure, until each one is done or has failed alone.
@@ -7,18 +11,26 @@ at once, many of one tenant together and fewer after each failure, until each on
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import psycopg
 import structlog
 
 from projector.core import staging
-from projector.core.batch import first_line, is_lead_failure, recompute
-from projector.core.pipeline import Connection
+from projector.core.batch import (
+    first_line,
+    is_lead_failure,
+    log_run,
+    open_batch,
+    recompute,
+    spread_changes,
+    take_changes,
+)
 from projector.core.preconditions import require_migrated_version
-from projector.database import locks
+from projector.database import locks, rows
 from projector.database.retry import BATCH, retry
-from projector.database.sql import query
-from projector.database.step_failures import failing_step
+from projector.database.rows import Connection
+from projector.database.sql import failing_step, query
 from projector.report.log import quoting
 
 KEY_KINDS = {
@@ -36,6 +48,12 @@ SECONDS_OF_A_TURN = 1.0
 
 LARGEST_GROUP = 500
 """Untried letters of one tenant that are tried together at most."""
+
+FAILURES_OF_A_CROWD = 8
+"""After so many failures of one tenant within a minute, its keys that wait are set aside without a try."""
+
+CROWD_CHANGES = 10_000
+"""How many single changes of a shard are searched for keys of such a tenant at once, and a tenth of that of pieces."""
 
 _log = structlog.get_logger(__name__)
 
@@ -115,7 +133,7 @@ def move_to_dead_letters(conn: Connection, kind: str, key: str, error: psycopg.E
     return True
 
 
-def set_aside_untried(conn: Connection, kind: str, keys: Sequence[str], error: psycopg.Error) -> int:
+def _set_aside_untried(conn: Connection, kind: str, keys: Sequence[str], error: psycopg.Error) -> int:
     """Set keys aside among which some fail, to be tried at once, in the caller's transaction; return how many."""
     return _set_aside_keys(
         conn, kind, keys, f"not tried alone yet; among such keys: {first_line(error)}", attempts=0
@@ -168,12 +186,90 @@ def _retry(conn: Connection, kind: str, keys: Sequence[str]) -> None:
         for shard in locks.SHARDS:
             conn.execute("SELECT pg_advisory_xact_lock(%s, %s)", (locks.SHARD, shard))
         require_migrated_version(conn)
-        ours = [key for (key,) in conn.execute(query("core", "lock_letters"), letters).fetchall()]
-        if not ours:
+        letters["keys"] = rows.values(conn, query("core", "lock_letters"), letters)
+        if not letters["keys"]:
             return
-        letters["keys"] = ours
         staging.clear(conn)
         conn.execute(query("core", "stage_letters"), letters)
         recompute(conn, strict=True)
         conn.execute(query("core", "delete_letters"), letters)
         count_letters(conn)
+
+
+def isolate_failing_key(conn: Connection, shard: int, *, bulk: bool, wait: bool) -> None:
+    """Take the oldest single change of a shard alone, or the oldest piece of a mass change.
+
+    If it fails again, it is split by tenant, or set aside.
+    """
+    take = partial(take_changes, conn, single_changes=int(not bulk), bulk_pieces=int(bulk), rows_per_piece=1)
+    tried: list[int] = []
+
+    def refresh_one() -> None:
+        with conn.transaction():
+            opened = open_batch(conn, [shard], wait=wait)
+            if not opened.owned:
+                return
+            taken = take(opened)
+            tried[:] = _staged_ids(conn)
+            if taken.spreads:
+                spread_changes(conn)
+            if taken.changes:
+                log_run(conn, opened, taken.changes, recompute(conn))
+
+    try:
+        retry(refresh_one, *BATCH)
+    except psycopg.Error as error:
+        if not is_lead_failure(error):
+            raise
+        with conn.transaction():
+            take(open_batch(conn, [shard], wait=True))
+            if _staged_ids(conn) != tried:
+                # Another refresh was quicker: what is the oldest now has not failed yet.
+                raise psycopg.Rollback from None
+            _split_or_set_aside(conn, error)
+            _set_crowd_aside(conn, shard, error)
+
+
+def _staged_ids(conn: Connection) -> list[int]:
+    return rows.values(conn, query("core", "read_staged_ids"))
+
+
+def _split_or_set_aside(conn: Connection, error: psycopg.Error) -> None:
+    """Queue the staged change in parts by tenant, so that the one that fails is found without delaying the others.
+
+    Set it aside if it is of one tenant.
+    """
+    parts = conn.execute(query("core", "read_staged_parts")).fetchall()
+    if len(parts) > 1:
+        for _, keys in parts:
+            conn.execute(query("core", "queue_part"), {"keys": keys})
+        return
+    for kind, keys in parts:
+        letter_kind = kind if kind in KEY_KINDS else "reload_conversations"
+        if len(keys) == 1:
+            move_to_dead_letters(conn, letter_kind, keys[0], error)
+            continue
+        count = _set_aside_untried(conn, letter_kind, keys, error)
+        _log.warning(
+            "a change failed, and all its keys are set aside to be tried alone",
+            kind=letter_kind,
+            keys=count,
+            error=quoting(error, first_line(error)),
+        )
+
+
+def _set_crowd_aside(conn: Connection, shard: int, error: psycopg.Error) -> None:
+    wanted = {
+        "shard": shard,
+        "failures": FAILURES_OF_A_CROWD,
+        "single_changes": CROWD_CHANGES,
+        "bulk_pieces": CROWD_CHANGES // 10,
+    }
+    for user_id, kind, keys in conn.execute(query("core", "find_crowd"), wanted).fetchall():
+        count = _set_aside_untried(conn, kind, keys, error)
+        _log.warning(
+            "keys of a tenant fail one after the other; its keys that wait are set aside to be tried alone",
+            user_id=user_id,
+            kind=kind,
+            keys=count,
+        )

@@ -17,10 +17,8 @@ from projector.core import staging
 from projector.core.preconditions import require_migrated_version
 from projector.database import locks
 from projector.database.distribution import fence, is_distributed, staged_tenants, tenants
-from projector.database.sql import Step, query, statement, steps
-from projector.database.step_failures import named_failures
-
-Connection = psycopg.Connection[TupleRow]
+from projector.database.rows import Connection
+from projector.database.sql import Step, named_failures, query, statement, steps
 
 InjectionPoint = Callable[[str], None]
 """What a test does when a run comes to a point that a step names."""

@@ -2,14 +2,10 @@
 
 from collections.abc import Sequence
 
-import psycopg
-from psycopg.rows import TupleRow
-
 from projector.database import rows
+from projector.database.rows import Connection
 from projector.database.sql import PROJECTION_VERSION, query
 from projector.report.errors import NotInstalledError, TenantNotFoundError
-
-Connection = psycopg.Connection[TupleRow]
 
 
 def require_installed(conn: Connection) -> None:

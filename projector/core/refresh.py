@@ -15,14 +15,20 @@ from projector.core.batch import (
     is_lead_failure,
     refresh_batch,
 )
-from projector.core.dead_letters import TRIES_OF_A_TURN, Retried, UntriedLetters, find_letters, retry_letters
-from projector.core.isolation import isolate_failing_key
-from projector.core.pipeline import BatchResult, Connection, InjectionPoint, no_injection_point
+from projector.core.dead_letters import (
+    TRIES_OF_A_TURN,
+    Retried,
+    UntriedLetters,
+    find_letters,
+    isolate_failing_key,
+    retry_letters,
+)
+from projector.core.pipeline import BatchResult, InjectionPoint, no_injection_point
 from projector.core.preconditions import require_installed
 from projector.core.sharing import BULK_PIECES_PER_BATCH
 from projector.database import locks, rows
-from projector.database.sql import query
-from projector.database.step_failures import failing_step
+from projector.database.rows import Connection
+from projector.database.sql import failing_step, query
 from projector.report.counted import RunReport
 from projector.report.log import quoting
 from projector.report.progress import Progress
@@ -55,13 +61,14 @@ def refresh(
     drain.run()
     retried = _retry(conn, drain, due_only=not retry_failed)
     progress.finish()
+    failed = f"{retried.failed} failed again: see status" if retried.failed else "none failed again"
     return RunReport(
         "refresh",
         time.monotonic() - started,
         drain.total.leads,
         drain.total.messages,
         drain.changes,
-        _notes(retried),
+        () if not retried.tried else (f"dead letters tried again: {retried.tried}; {failed}",),
     )
 
 
@@ -100,13 +107,6 @@ def _retry(conn: Connection, drain: _Drain, *, due_only: bool) -> Retried:
     while untried.take_turn(conn):
         drain.run()
     return retried
-
-
-def _notes(retried: Retried) -> tuple[str, ...]:
-    if not retried.tried:
-        return ()
-    failed = f"{retried.failed} failed again: see status" if retried.failed else "none failed again"
-    return (f"dead letters tried again: {retried.tried}; {failed}",)
 
 
 def refresh_with_backoff(  # noqa: PLR0913  # As refresh_batch, which it repeats.

@@ -13,9 +13,10 @@ from collections.abc import Mapping, Sequence
 from random import random
 from typing import Any
 
-from projector.core.pipeline import Connection, InjectionPoint, pipelined
+from projector.core.pipeline import InjectionPoint, pipelined
 from projector.core.yielding import yielding
 from projector.database import locks
+from projector.database.rows import Connection
 from projector.database.sql import statement
 
 BULK_PIECES_PER_BATCH = 1
@@ -47,7 +48,7 @@ def choose_changes(
     `limits` are the parameters of sql/refresh/1_take/40_take_changes.sql that say of which shards, and how many.
     """
     with yielding(conn), pipelined(conn, point):
-        conn.execute(statement("refresh/1_take/30_limit_lock_waits"))
+        conn.execute(statement("refresh/2_lock/10_limit_lock_waits"))
         choose = statement("refresh/1_take/35_choose_changes")
         # Not for security: so that no tenant is passed over for ever.
         takes_oldest = random() < OLDEST_SHARE  # noqa: S311

@@ -5,17 +5,16 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 import psycopg
-from psycopg.rows import TupleRow
 
 from projector.core.yielding import yielding
 from projector.database import rows
 from projector.database.connect import transaction_with_lock_timeout
 from projector.database.retry import COLLIDED, Again, lock_timeouts, retry
+from projector.database.rows import Connection
 from projector.database.source_names import source_names
 from projector.database.sql import query
 from projector.report.errors import YieldedError
 
-Connection = psycopg.Connection[TupleRow]
 _Found = TypeVar("_Found")
 
 SOURCE_LOCK_TIMEOUT = "700ms"

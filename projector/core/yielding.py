@@ -15,14 +15,12 @@ from weakref import WeakKeyDictionary, ref
 
 import psycopg
 import structlog
-from psycopg.rows import TupleRow
 
 from projector.database import connect as db
 from projector.database import rows
+from projector.database.rows import Connection
 from projector.database.sql import query
 from projector.report.errors import ProjectorError, YieldedError
-
-Connection = psycopg.Connection[TupleRow]
 
 LOOK_AFTER_SECONDS = 1.0
 """A read that is over by then is not looked after: a moment is what every statement may take."""

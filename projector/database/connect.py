@@ -10,13 +10,12 @@ from psycopg.rows import TupleRow
 
 from projector.database.database_url import first_line, normalize, redact
 from projector.database.distribution import OwnConnection, recognize
+from projector.database.rows import Connection
 from projector.database.source_names import require_open_schemas
 from projector.report.errors import (
     DatabaseUnreachableError,
     UnsupportedServerError,
 )
-
-Connection = psycopg.Connection[TupleRow]
 
 OLDEST_SERVER = 150000
 """The version number of the oldest PostgreSQL that can hold the read model, as libpq counts: 15."""

@@ -12,10 +12,9 @@ from typing import cast
 import psycopg
 from psycopg.rows import TupleRow
 
+from projector.database.rows import Connection
 from projector.database.sql import FENCE, query
 from projector.report.errors import ConfigurationError, RightsError
-
-Connection = psycopg.Connection[TupleRow]
 
 _NO_CITUS = (
     "The database has no Citus: connect to the coordinator, and have a superuser run CREATE EXTENSION citus there, and"

@@ -7,13 +7,11 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 
 import psycopg
-from psycopg.rows import TupleRow
 
 from projector.database import locks, rows
+from projector.database.rows import Connection
 from projector.database.sql import query
 from projector.report.errors import ProjectorError
-
-Connection = psycopg.Connection[TupleRow]
 
 TELL_AFTER_SECONDS = 2.0
 """A wait is told when it has lasted this long; the pauses between attempts with a short lock timeout count."""

@@ -1,20 +1,18 @@
 """Where the platform's tables are.
 
-The statements of sql/ read them by the functions of sql/definition/source/source_rows.sql, into which `migrate` has put
+The statements of sql/ read them by the functions of sql/definition/source_rows.sql, into which `migrate` has put
 the schema of each. Only what no function can do, such as a trigger, needs the names themselves.
 """
 
 from collections.abc import Mapping, Sequence
 
-import psycopg
 from psycopg import sql
-from psycopg.rows import TupleRow, scalar_row
+from psycopg.rows import scalar_row
 
+from projector.database.rows import Connection
 from projector.database.schema import source_tables
 from projector.database.sql import query
 from projector.report.errors import SourceMissingError
-
-Connection = psycopg.Connection[TupleRow]
 
 _DEFAULT_SCHEMA = "public"
 

@@ -1,7 +1,7 @@
 """Loads the SQL of the project.
 
 - `NAME.sql` in `sql/definition/`, or in a folder there, says what a row of the read model is: one SELECT, or the
-  functions that it calls.
+  functions that it calls; in `source_rows.sql`, the body of one for each table of the platform.
 - `sql/FOLDER/NN_name.sql` is a step: one statement, run in the order of the numbers. Its header may have these lines:
   `-- when: NAME`           the step runs only where this condition holds;
   `-- returns: conditions`  its row names conditions, for the `when` of later steps, and numbers;
@@ -26,11 +26,14 @@ The files are in `sql/` next to this package in a checkout, and inside the packa
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import LiteralString
+from typing import Any, LiteralString
+
+import psycopg
 
 from projector.database.schema import ROOT, Table, table
 
@@ -44,6 +47,7 @@ read a table of any size from end to end. So each look-up is a LATERAL that ends
 _QUERY = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
 _HEADER = re.compile(r"^-- (when|returns|for|point|analyze): (.+)\n", re.MULTILINE)
 _COMMENT = re.compile(r"^\s*--.*\n?", re.MULTILINE)
+_SOURCE_ROWS = re.compile(r"^SELECT [^;]+FROM \{(?P<table>\w+)\} AS t;", re.MULTILINE)
 _PLACEHOLDER = re.compile(r"\{(\w+)(?:\.(\w+))?(?: of (\w+))?\}")
 
 
@@ -121,8 +125,13 @@ def functions(folder: str) -> dict[str, LiteralString]:
 
 def definitions() -> dict[str, LiteralString]:
     """Return the statements that create the functions of the definition, by their file."""
-    normalize = "definition/normalize"
-    return {f"sql/{normalize}.sql": file_text(normalize), **functions("definition/source")}
+    normalize, rows = "definition/normalize", "definition/source_rows"
+    of_tables = _SOURCE_ROWS.sub(_source_function, _COMMENT.sub("", file_text(rows)))
+    return {
+        f"sql/{normalize}.sql": file_text(normalize),
+        f"sql/{rows}.sql": of_tables,
+        **functions("definition/source"),
+    }
 
 
 def names_of_texts() -> dict[str, str]:
@@ -139,6 +148,13 @@ def names_of_texts() -> dict[str, str]:
     return found
 
 
+def _source_function(found: re.Match[str]) -> str:
+    """Return the commands that create the function of the rows of a source table."""
+    columns = ", ".join(f'"{column}" {kind}' for column, kind in re.findall(r"\.(\w+)::(\w+)", found[0]))
+    body = found[0].removesuffix(";")
+    return query("database", "source_function", source=found["table"], columns=columns, body=body)
+
+
 def _digest() -> str:
     """Return 12 hexadecimal digits that change with the definitions; comments and white space do not count."""
     digest = hashlib.sha256()
@@ -150,6 +166,26 @@ def _digest() -> str:
 
 PROJECTION_VERSION = _digest()
 """Identifies the rule from source rows to read model. A read model that another version built has to be rebuilt."""
+
+
+def failing_step(error: BaseException) -> str | None:
+    """Return the file of the step in which a statement failed; None if the error comes from elsewhere."""
+    name: str | None = getattr(error, "_leads_step", None)
+    return None if name is None else f"sql/{name.partition(' ')[0]}.sql"
+
+
+@contextmanager
+def named_failures() -> Iterator[list[tuple[Step, psycopg.Cursor[Any]]]]:
+    """Note on an error of PostgreSQL which of the steps failed: in a pipeline, the first one without a result."""
+    sent: list[tuple[Step, psycopg.Cursor[Any]]] = []
+    try:
+        yield sent
+    except psycopg.Error as error:
+        failed = next((one for one, cursor in sent if cursor.pgresult is None), None)
+        if failed is not None:
+            error.__dict__["_leads_step"] = failed.name
+            error.add_note(f"in sql/{failed.name}.sql")
+        raise
 
 
 def _read_steps(file: Path, names: Mapping[str, str]) -> list[Step]:

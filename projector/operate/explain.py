@@ -15,9 +15,9 @@ import psycopg
 from psycopg.rows import dict_row, scalar_row
 
 from projector.core.batch import first_line, is_lead_failure
-from projector.core.pipeline import Connection
 from projector.core.preconditions import require_built, require_installed
 from projector.core.source_reads import read_steadily, snapshot
+from projector.database.rows import Connection
 from projector.database.sql import PROJECTION_VERSION, definition, query
 from projector.report.counted import counted, escape_hidden
 from projector.report.errors import BlockedError, ProjectorError, TenantNotFoundError

@@ -8,8 +8,8 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Literal
 
-from projector.core.pipeline import Connection
 from projector.core.preconditions import require_built, require_installed, require_tenants
+from projector.database.rows import Connection
 from projector.database.sql import query
 from projector.report.errors import ProjectorError
 from projector.report.progress import Progress

@@ -8,11 +8,11 @@ from psycopg import sql as composing
 
 from projector import capture
 from projector.capture.source import LOOKED_UP, find_missing_source, find_source
-from projector.core.pipeline import Connection
 from projector.core.preconditions import require_noted_place
 from projector.database import connect as db
 from projector.database import distribution, locks
 from projector.database.retry import lock_timeouts, retry
+from projector.database.rows import Connection
 from projector.database.schema import comments, sections, source_commands
 from projector.database.source_names import locate_source, quoted, source_schemas
 from projector.database.sql import PROJECTION_VERSION, definitions, functions, query

@@ -4,7 +4,7 @@ from typing import LiteralString
 
 import psycopg
 
-from projector.core.pipeline import Connection
+from projector.database.rows import Connection
 from projector.database.schema import sections
 from projector.operate.rights import read_login
 

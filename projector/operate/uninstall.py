@@ -6,8 +6,8 @@ from typing import LiteralString
 import psycopg
 
 from projector import capture
-from projector.core.pipeline import Connection
 from projector.database import locks
+from projector.database.rows import Connection
 from projector.operate.dependents import (
     Dependent,
     drop_own,

@@ -12,9 +12,9 @@ import psycopg
 
 from projector.core import pipeline, staging
 from projector.core.batch import first_line
-from projector.core.pipeline import Connection
 from projector.core.source_reads import SOURCE_PATIENCE_SECONDS, read_steadily, snapshot
 from projector.database.distribution import fence, is_distributed
+from projector.database.rows import Connection
 from projector.database.sql import query, steps
 from projector.sweep import statistics
 from projector.sweep.drift import LEAD, STATISTICS, Comparison, Drift, Item, differing_fields, shorten

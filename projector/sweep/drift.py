@@ -15,8 +15,9 @@ from typing import Any
 import structlog
 from psycopg.rows import dict_row
 
-from projector.core.pipeline import Connection, tenants_parameter
+from projector.core.pipeline import tenants_parameter
 from projector.database import rows
+from projector.database.rows import Connection
 from projector.database.sql import query
 from projector.report.log import Personal, digest
 

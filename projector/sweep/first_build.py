@@ -13,7 +13,7 @@ import structlog
 from psycopg import sql as composing
 
 from projector.core import pipeline
-from projector.core.pipeline import BatchResult, Connection, InjectionPoint
+from projector.core.pipeline import BatchResult, InjectionPoint
 from projector.core.source_reads import (
     SOURCE_PATIENCE_SECONDS,
     retry_reading,
@@ -23,10 +23,12 @@ from projector.core.source_reads import (
 from projector.database import locks, rows
 from projector.database.distribution import is_finished
 from projector.database.retry import Again
+from projector.database.rows import Connection
 from projector.database.sql import PROJECTION_VERSION, query, steps
 from projector.report.errors import BlockedError
 from projector.report.progress import Progress
-from projector.sweep import drift, positions
+from projector.sweep import drift
+from projector.sweep.pieces import REBUILD, forget_sweep
 from projector.sweep.run_log import logged_run, read_clock
 
 TABLES = (
@@ -89,7 +91,7 @@ def note_built(conn: Connection, since: datetime) -> None:
     with conn.transaction():
         conn.execute(query("sweep", "note_built"), {"version": PROJECTION_VERSION})
         conn.execute(query("sweep", "begin_freshness"), {"since": since, "shards": len(locks.SHARDS)})
-        positions.forget(conn, positions.REBUILD)
+        forget_sweep(conn, REBUILD)
 
 
 class RewrittenError(BlockedError):

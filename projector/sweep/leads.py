@@ -7,9 +7,10 @@ import psycopg
 
 from projector.core import pipeline, staging
 from projector.core.batch import is_lead_failure, recompute
-from projector.core.pipeline import BatchResult, Connection, InjectionPoint, no_injection_point
+from projector.core.pipeline import BatchResult, InjectionPoint, no_injection_point
 from projector.core.preconditions import require_migrated_version
 from projector.core.source_reads import read_source, retry_reading
+from projector.database.rows import Connection
 from projector.database.sql import steps
 
 LeadKey = tuple[str, str]

@@ -1,24 +1,41 @@
-"""The pieces of a sweep: what is compared at once, in the order of tenants and phones.
+"""The pieces of a sweep: what is compared at once, in the order of tenants and phones, and how far it is.
 
-A sweep goes over every lead that the key table or any table of the read model has, rightly or not.
+A sweep goes over every lead that the key table or any table of the read model has, rightly or not. Where one of
+everything is, is noted for each purpose and projection version: one that was killed is resumed there, and none at the
+position of another.
 """
 
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from projector.core import pipeline
-from projector.core.pipeline import Connection
 from projector.core.source_reads import read_source
 from projector.database import rows
-from projector.database.sql import query, steps
+from projector.database.rows import Connection
+from projector.database.sql import PROJECTION_VERSION, query, steps
 from projector.sweep.drift import Item
 from projector.sweep.leads import LeadKey
-from projector.sweep.positions import START
+
+REBUILD, VERIFY = "rebuild", "verify"
+"""The purposes: a rebuild of everything, and the present round of the scheduler's verify."""
+
+START = ("", "")
+"""Where a phase begins."""
 
 PHASES = ("keys", "leads", "statistics")
 """The phases of a rebuild in place, and of a verify by hand of everything or of whole tenants. Leads are found by keys,
 so these come first."""
+
+
+_LEADS = (
+    "(SELECT k.* FROM projector.source_keys AS k WHERE k.kind <> 'contact')",
+    "read_model.leads",
+    "read_model.lead_profiles",
+    "read_model.lead_conversations",
+    "read_model.lead_messages",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +81,9 @@ def pieces(
 def find_leads(conn: Connection, after: LeadKey, last_user: str | None, size: int) -> list[LeadKey]:
     """Return the next leads by tenant and phone, up to those of the last tenant."""
     parameters = {"after_user": after[0], "after_phone": after[1], "last_user": last_user, "size": size}
-    return pipeline.run_steps(conn, steps("sweep/1_find/10_find_leads"), parameters).fetchall()
+    found = " UNION ".join(f"({query('sweep', 'find_leads_in', relation=one).rstrip(';')})" for one in _LEADS)
+    text = f"{found} ORDER BY user_id, customer_phone LIMIT %(size)s"
+    return conn.execute(text.encode(), parameters, prepare=False).fetchall()
 
 
 def sample_leads(conn: Connection, size: int, tenants: Sequence[str] | None) -> list[LeadKey]:
@@ -100,3 +119,43 @@ def split_items(items: Sequence[Item]) -> tuple[list[LeadKey], list[Item]]:
     """Return the leads among some items, and the keys."""
     leads = [(item.user_id, item.customer_phone) for item in items if not item.key]
     return leads, [item for item in items if item.key]
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """What is swept: the phase, and the last lead, key or tenant of it that is done."""
+
+    started_at: datetime
+    phase: str
+    after_first: str
+    after_second: str
+
+    @property
+    def after(self) -> tuple[str, str]:
+        """What is done of the phase."""
+        return self.after_first, self.after_second
+
+
+def read_position(conn: Connection, purpose: str) -> Position | None:
+    """Return where a sweep for this projection version is; None while there is none."""
+    return rows.row(conn, Position, query("sweep", "read_position"), _of(purpose))
+
+
+def begin_sweep(conn: Connection, purpose: str, phase: str) -> Position:
+    """Note that a sweep begins, and return its position. One for another projection version is forgotten."""
+    return rows.only_row(conn, Position, query("sweep", "begin_sweep"), {**_of(purpose), "phase": phase})
+
+
+def move_sweep(conn: Connection, purpose: str, phase: str, after: tuple[str, str]) -> None:
+    """Note how far a sweep is."""
+    to = {"phase": phase, "after_first": after[0], "after_second": after[1]}
+    conn.execute(query("sweep", "move_sweep"), {**_of(purpose), **to})
+
+
+def forget_sweep(conn: Connection, purpose: str) -> None:
+    """Forget where the sweeps of a purpose are."""
+    conn.execute(query("sweep", "forget_sweep"), {"purpose": purpose})
+
+
+def _of(purpose: str) -> dict[str, str]:
+    return {"purpose": purpose, "version": PROJECTION_VERSION}

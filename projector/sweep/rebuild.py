@@ -25,20 +25,30 @@ from psycopg import sql as composing
 from projector.core import pipeline
 from projector.core.batch import first_line, is_lead_failure
 from projector.core.dead_letters import retry_dead_letters
-from projector.core.pipeline import BatchResult, Connection, InjectionPoint, no_injection_point
+from projector.core.pipeline import BatchResult, InjectionPoint, no_injection_point
 from projector.core.preconditions import is_built, require_installed, require_tenants
 from projector.database import locks, rows
-from projector.database.sql import query
-from projector.database.step_failures import failing_step
+from projector.database.rows import Connection
+from projector.database.sql import failing_step, query
 from projector.report.counted import RunReport, escape_hidden
 from projector.report.errors import WHERE_SHOWN, BlockedError, RebuildFailedError, condition
 from projector.report.log import digest
 from projector.report.progress import Progress
-from projector.sweep import drift, positions, statistics
+from projector.sweep import drift, statistics
 from projector.sweep.compare import find_candidates
 from projector.sweep.first_build import build, note_built
 from projector.sweep.leads import LeadKey, by_halves, create_tables, rebuild_keys, rebuild_leads
-from projector.sweep.pieces import PHASES, Piece, count_leads, pieces
+from projector.sweep.pieces import (
+    PHASES,
+    REBUILD,
+    START,
+    Piece,
+    begin_sweep,
+    count_leads,
+    move_sweep,
+    pieces,
+    read_position,
+)
 from projector.sweep.run_log import Run, logged_run, read_clock
 
 PIECE_LEADS = 20_000
@@ -108,10 +118,10 @@ def _rebuild_in_place(
 ) -> BatchResult:
     """Rebuild these tenants, or everything; return how many leads they have and how many messages were written."""
     create_tables(conn)
-    phase, after, since = PHASES[0], positions.START, read_clock(conn)
+    phase, after, since = PHASES[0], START, read_clock(conn)
     if tenants is None:
-        found = positions.read(conn, positions.REBUILD) if resume else None
-        position = found or positions.begin(conn, positions.REBUILD, phase)
+        found = read_position(conn, REBUILD) if resume else None
+        position = found or begin_sweep(conn, REBUILD, phase)
         phase, after, since = position.phase, position.after, position.started_at
     total = count_leads(conn, tenants)
     with logged_run(conn, "rebuild", tenants, total) as run:
@@ -121,7 +131,7 @@ def _rebuild_in_place(
         for piece in pieces(conn, tenants, PIECE_LEADS, phase, after):
             work.correct(piece)
             if tenants is None:
-                positions.move(conn, positions.REBUILD, piece.next_phase, piece.after)
+                move_sweep(conn, REBUILD, piece.next_phase, piece.after)
         if tenants is None:
             # Every lead could be projected. A letter is retried, not deleted: batches dropped the changes of its key.
             retry_dead_letters(conn, due_only=False)

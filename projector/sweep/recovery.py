@@ -15,15 +15,15 @@ import structlog
 from projector import capture
 from projector.capture.source import find_missing_source, foreign_owner, misfit
 from projector.core.batch import DEFAULT_BATCH
-from projector.core.pipeline import Connection
 from projector.core.preconditions import require_installed
 from projector.core.refresh import refresh
 from projector.database import locks, rows
+from projector.database.rows import Connection
 from projector.database.sql import PROJECTION_VERSION, query
 from projector.report.counted import RunReport, counted
 from projector.report.errors import CaptureGapError
 from projector.report.progress import Progress
-from projector.sweep import positions
+from projector.sweep.pieces import REBUILD, forget_sweep
 from projector.sweep.rebuild import only_rebuild, rebuild
 
 SHED_CHANGES_PER_TRANSACTION = 50_000
@@ -223,7 +223,7 @@ def _shed_queue(conn: Connection, limit: int) -> None:
         return
     newest = rows.value(conn, query("sweep", "read_newest_change"))
     with conn.transaction():
-        positions.forget(conn, positions.REBUILD)
+        forget_sweep(conn, REBUILD)
         reason = f"more than {counted(limit, 'change')} waited and were traded for a rebuild"
         conn.execute(query("capture", "open_reinstalled_gap"), {"reason": reason})
     shed = 0

@@ -19,17 +19,27 @@ import psycopg
 import structlog
 
 from projector.core import pipeline
-from projector.core.pipeline import Connection, InjectionPoint, no_injection_point
+from projector.core.pipeline import InjectionPoint, no_injection_point
 from projector.core.source_reads import read_source
 from projector.database import locks, rows
+from projector.database.rows import Connection
 from projector.database.sql import PROJECTION_VERSION, query
 from projector.report.errors import BlockedError, note_of
-from projector.sweep import drift, positions
+from projector.sweep import drift
 from projector.sweep.compare import compare_piece
 from projector.sweep.drift import Item, item_arrays
 from projector.sweep.leads import create_tables
-from projector.sweep.pieces import Piece, find_leads, split_items
-from projector.sweep.positions import START, VERIFY
+from projector.sweep.pieces import (
+    START,
+    VERIFY,
+    Piece,
+    Position,
+    begin_sweep,
+    find_leads,
+    forget_sweep,
+    move_sweep,
+    split_items,
+)
 from projector.sweep.run_log import read_clock
 
 PHASES = ("leads", "keys", "conversation", "contact", "template_send", "statistics", "again")
@@ -59,15 +69,11 @@ _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Round:
+class Round(Position):
     """The present round."""
 
     round_id: int
     version: str
-    started_at: datetime
-    phase: str
-    after_first: str
-    after_second: str
     due_at: datetime
     reached_at: datetime | None
     rows_total: int
@@ -128,7 +134,7 @@ def step(
         return _give_way(conn, now)
     except psycopg.Error as error:
         if not conn.closed:
-            _write(conn, "note_failure", failure=note_of(error))
+            conn.execute(query("sweep", "note_failure"), {"failure": note_of(error)})
         raise
 
 
@@ -142,18 +148,19 @@ def begin(conn: Connection, days: float, now: datetime) -> None:
     leads = rows.value(conn, query("sweep", "count_stored_leads"), {"tenants": None})
     keys = rows.value(conn, query("sweep", "count_keys"))
     # The leads once more for the statistics, and the keys as they are stored and as they are in the source.
-    numbers = {"rows_total": 2 * leads + 2 * keys, "leads_total": leads}
+    begun = {"version": PROJECTION_VERSION, "days": days, "at": now}
+    begun |= {"rows_total": 2 * leads + 2 * keys, "leads_total": leads}
     with conn.transaction():
         give_up(conn)
-        positions.begin(conn, VERIFY, PHASES[0])
-        _write(conn, "begin_round", version=PROJECTION_VERSION, days=days, at=now, **numbers)
+        begin_sweep(conn, VERIFY, PHASES[0])
+        conn.execute(query("sweep", "begin_round"), begun)
 
 
 def give_up(conn: Connection) -> None:
     """Forget the present round, if there is one."""
     with conn.transaction():
         conn.execute(query("sweep", "give_up_round"))
-        positions.forget(conn, VERIFY)
+        forget_sweep(conn, VERIFY)
 
 
 def leave_out(conn: Connection, items: Sequence[Item], at: datetime) -> None:
@@ -198,37 +205,30 @@ def _compare_slice(
             leave_out(conn, drift.read_open(conn, None, present.started_at), present.started_at)
             if rows.value(conn, query("sweep", "has_left_out")):
                 due_at = max(due_at, _next_start(present.started_at, days))
-        _write(
-            conn,
-            "move_round",
-            round_id=present.round_id,
-            days=days,
-            due_at=due_at,
-            reached_at=at if reaches_all else None,
-            rows=piece.rows,
-            leads=found.checked,
-            differences=len(found.fields),
-        )
+        moved = {
+            "round_id": present.round_id,
+            "days": days,
+            "due_at": due_at,
+            "reached_at": at if reaches_all else None,
+            "rows": piece.rows,
+            "leads": found.checked,
+            "differences": len(found.fields),
+        }
+        conn.execute(query("sweep", "move_round"), moved)
         finished = None
         if piece.next_phase:
-            positions.move(conn, VERIFY, piece.next_phase, piece.after)
+            move_sweep(conn, VERIFY, piece.next_phase, piece.after)
         else:
-            finished = _finish(conn, present, at)
+            ended = {"round_id": present.round_id, "at": at}
+            finished = conn.execute(query("sweep", "finish_round"), ended).fetchone()
+            forget_sweep(conn, VERIFY)
+            drift.publish(conn)
     point("moved")
     if finished is not None:
         leads, left_out, differences = finished
         _log.info("everything is verified", leads=leads, left_out=left_out, differences=differences)
         due_at = _next_start(present.started_at, days)
     return _seconds_until(due_at, at, days)
-
-
-def _finish(conn: Connection, present: Round, at: datetime) -> tuple[int, int, int]:
-    """End the round; return how many leads it compared and left out to its end, and how many items differed."""
-    ended = conn.execute(query("sweep", "finish_round"), {"round_id": present.round_id, "at": at})
-    leads, left_out, differences = ended.fetchone() or (0, 0, 0)
-    positions.forget(conn, VERIFY)
-    drift.publish(conn)
-    return leads, left_out, differences
 
 
 def _next_start(started_at: datetime, days: float) -> datetime:
@@ -246,7 +246,7 @@ def _seconds_until(due_at: datetime, now: datetime, days: float) -> float:
 
 
 def _leads(conn: Connection, present: Round, size: int) -> Piece:
-    leads = find_leads(conn, (present.after_first, present.after_second), None, size)
+    leads = find_leads(conn, present.after, None, size)
     return Piece("leads", *_next("leads", leads, size), leads=leads, rows=len(leads))
 
 
@@ -316,9 +316,6 @@ def _next(phase: str, found: Sequence[tuple[str, str]], size: int) -> tuple[str,
 
 
 def _give_way(conn: Connection, now: datetime) -> float:
-    _write(conn, "postpone_round", due_at=now + timedelta(seconds=GIVE_WAY_SECONDS))
+    due_at = now + timedelta(seconds=GIVE_WAY_SECONDS)
+    conn.execute(query("sweep", "postpone_round"), {"due_at": due_at})
     return GIVE_WAY_SECONDS
-
-
-def _write(conn: Connection, name: str, **parameters: object) -> None:
-    conn.execute(query("sweep", name), parameters)

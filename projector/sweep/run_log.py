@@ -6,10 +6,10 @@ from datetime import datetime
 
 import psycopg
 
-from projector.core.pipeline import BatchResult, Connection, tenants_parameter
+from projector.core.pipeline import BatchResult, tenants_parameter
 from projector.database import rows
-from projector.database.sql import query
-from projector.database.step_failures import failing_step
+from projector.database.rows import Connection
+from projector.database.sql import failing_step, query
 from projector.report.errors import RebuildFailedError, note_of
 
 

@@ -7,9 +7,9 @@ from itertools import groupby
 from psycopg.types.json import Jsonb
 
 from projector.core import pipeline
-from projector.core.pipeline import Connection
 from projector.database import locks
 from projector.database.retry import BATCH, retry
+from projector.database.rows import Connection
 from projector.database.schema import table
 from projector.database.sql import query, steps
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from projector.core import pipeline
-from projector.core.pipeline import Connection
 from projector.core.preconditions import require_built, require_installed, require_tenants
 from projector.database import locks
+from projector.database.rows import Connection
 from projector.database.sql import PROJECTION_VERSION, query
 from projector.report.counted import counted
 from projector.report.progress import Progress

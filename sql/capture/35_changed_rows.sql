@@ -1,7 +1,7 @@
 -- The template of how a trigger reads a transition table, so that no statement of the platform fails because the
 -- platform has renamed or dropped a column.
 --
--- projector/capture/functions.py fills it in: {rows}, the transition table; {columns} that the projection reads, with
+-- projector/capture/triggers.py fills it in: {rows}, the transition table; {columns} that the projection reads, with
 -- {queue_key} and {primary_key} among them; and {missing}, a value for each column, to be read where there is no such
 -- column, and {no_key} for the two keys. It goes into the FROM clause of the trigger functions.
 --

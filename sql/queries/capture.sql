@@ -12,9 +12,8 @@ INNER JOIN projector.capture_fingerprints AS n
 -- name: keep_fingerprint
 -- Note the fingerprint of a trigger again, after its function was replaced by `migrate`.
 --
--- Parameters: table_name, trigger_name. The first five parts of a fingerprint are the table, the trigger and its
--- state. Where another session changed one of these meanwhile, the old fingerprint stays, and the change is found as
--- a gap.
+-- The first five parts of a fingerprint are the table, the trigger and its state. Where another session changed one of
+-- these meanwhile, the old fingerprint stays, and the change is found as a gap.
 UPDATE projector.capture_triggers AS e
 SET fingerprint = n.fingerprint
 FROM projector.capture_fingerprints AS n

@@ -39,7 +39,7 @@ FROM read_model.projection AS p
 WHERE p.built_at IS NOT NULL;
 
 -- name: find_source_tenants
--- Returns: those of the tenants that the source knows. Parameter: tenants.
+-- Returns: those of the tenants that the source knows.
 SELECT wanted.user_id
 FROM unnest(%(tenants)s::text[]) AS wanted (user_id)
 WHERE EXISTS (SELECT FROM projector.source_users() AS u WHERE u.user_id = wanted.user_id);
@@ -74,7 +74,7 @@ WHERE c.relkind = 'r'
 
 -- name: find_letters
 -- Returns: kind, key of the dead letters to try next, at most as many as the limit, or all of them where that is null.
--- Parameters: due_only, limit. Those that were never tried alone are left out: find_untried finds them.
+-- Those that were never tried alone are left out: find_untried finds them.
 --
 -- The first of each tenant come before the second of any, so that no tenant waits for all those of another. One that
 -- failed at a time that the clock has not reached is due: the clock was set back.
@@ -95,7 +95,7 @@ LIMIT %(limit)s;
 
 -- name: find_untried
 -- Returns: kind, key of some letters of one tenant and kind that were set aside with others, and never tried alone.
--- Those that another session tries are left to it. Parameters: limit.
+-- Those that another session tries are left to it.
 --
 -- The tenant with the fewest comes first, so that it does not wait for all those of another.
 SELECT
@@ -119,14 +119,14 @@ FOR UPDATE SKIP LOCKED;
 
 -- name: lock_letters
 -- Returns: key of those of the dead letters that this transaction has to itself now: two refreshes never retry one at
--- the same time. Parameters: kind, keys.
+-- the same time.
 SELECT d.key
 FROM projector.dead_letters AS d
 WHERE d.kind = %(kind)s AND d.key = any(%(keys)s::text[])
 FOR UPDATE SKIP LOCKED;
 
 -- name: stage_letters
--- Stages dead letters as a change. Parameters: kind, keys.
+-- Stages dead letters as a change.
 INSERT INTO taken_changes (change_id, shard, kind, keys)
 VALUES (0, 0, %(kind)s, %(keys)s::text[]);
 
@@ -240,7 +240,7 @@ FROM (
 GROUP BY ranked.kind, ranked.tenant % 8;
 
 -- name: queue_part
--- Queues these keys of the staged change again, as a piece of their own. Parameter: keys.
+-- Queues these keys of the staged change again, as a piece of their own.
 INSERT INTO projector.changes (shard, bulk, kind, keys, message_ids, queued_at)
 SELECT
     t.shard,

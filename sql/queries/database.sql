@@ -108,3 +108,15 @@ CROSS JOIN LATERAL (
     WHERE stored.user_id = l.user_id AND stored.customer_phone = l.customer_phone
     {tenants} {fence}
 ) AS stored;
+
+-- name: source_function
+-- Creates the function of the rows of a table of the platform. Placeholders: source, the table; columns; body.
+DROP FUNCTION IF EXISTS projector.source_{source}();
+CREATE FUNCTION projector.source_{source}()
+RETURNS TABLE ({columns})
+LANGUAGE sql
+STABLE
+AS $definition$
+{body}
+$definition$;
+REVOKE EXECUTE ON FUNCTION projector.source_{source}() FROM public;

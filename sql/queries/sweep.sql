@@ -5,7 +5,7 @@ SELECT clock_timestamp() AS now;
 
 -- name: read_position
 -- Returns: started_at, phase, after_first and after_second of a sweep that has not ended, for this projection version;
--- no row if there is none. Parameters: purpose, version.
+-- no row if there is none.
 SELECT
     p.started_at,
     p.phase,
@@ -17,7 +17,7 @@ WHERE p.purpose = %(purpose)s AND p.version = %(version)s;
 -- name: begin_sweep
 -- Notes that a sweep begins, and forgets where those of this purpose were, whatever version they were for.
 --
--- Parameters: purpose, version, phase. Returns: as read_position.
+-- Returns: as read_position.
 WITH forgotten AS (
     DELETE FROM projector.sweep_positions
     WHERE purpose = %(purpose)s AND version <> %(version)s
@@ -42,7 +42,7 @@ DELETE FROM projector.sweep_positions
 WHERE purpose = %(purpose)s;
 
 -- name: open_run
--- Returns: run_id. Parameters: kind; tenants, null for all; leads_total.
+-- Parameters: kind; tenants, null for all; leads_total.
 INSERT INTO projector.runs (kind, started_at, tenants, leads_total)
 VALUES (%(kind)s, clock_timestamp(), %(tenants)s, %(leads_total)s)
 RETURNING run_id;
@@ -114,6 +114,21 @@ FROM (
     FROM projector.provable AS p
 ) AS began
 ON CONFLICT DO NOTHING;
+
+-- name: find_leads_in
+-- Returns user_id and customer_phone of the next leads that a relation has, in the order of an index that begins with
+-- the lead.
+--
+-- Parameters: after_user and after_phone, the last lead that is done; last_user, the last tenant, or null; size.
+-- Placeholder: relation.
+SELECT DISTINCT
+    r.user_id,
+    r.customer_phone
+FROM {relation} AS r
+WHERE (r.user_id, r.customer_phone) > (%(after_user)s, %(after_phone)s)
+    AND (%(last_user)s::text IS NULL OR r.user_id <= %(last_user)s)
+ORDER BY r.user_id, r.customer_phone
+LIMIT %(size)s;
 
 -- name: estimate_leads_and_keys
 -- Returns: about how many leads and keys there are, by the statistics of the planner.
@@ -189,7 +204,7 @@ SELECT
 FROM unnest(%(kinds)s::text[], %(keys)s::text[]) AS i (kind, key);
 
 -- name: find_stored_keys
--- Returns kind and key of the next rows of projector.source_keys. Parameters: after_kind, after_key, size.
+-- Returns kind and key of the next rows of projector.source_keys.
 SELECT
     k.kind,
     k.key
@@ -199,8 +214,7 @@ ORDER BY k.kind, k.key
 LIMIT %(size)s;
 
 -- name: find_source_keys
--- Returns the next keys of a kind that belong to a lead, in the order of the platform's index. Parameters: kind,
--- after_key, size.
+-- Returns the next keys of a kind that belong to a lead, in the order of the platform's index.
 SELECT d.key
 FROM projector.current_keys() AS d
 WHERE d.kind = %(kind)s AND d.key > %(after_key)s
@@ -210,7 +224,7 @@ LIMIT %(size)s;
 -- name: find_tenant
 -- Returns user_id and leads of the next tenant that has leads or statistics, rightly or not; null after the last.
 --
--- Parameter: after. By the indexes: a tenant can have very many rows.
+-- By the indexes: a tenant can have very many rows.
 SELECT
     next.user_id,
     coalesce(t.leads, 0) AS leads
@@ -250,7 +264,7 @@ FROM projector.verify_rounds AS r
 WHERE r.days IS NOT NULL AND r.finished_at IS NOT NULL;
 
 -- name: begin_round
--- Begins a round. Parameters: version, days, at, rows_total, leads_total.
+-- Begins a round.
 INSERT INTO projector.verify_rounds (version, days, started_at, due_at, rows_total, leads_total)
 VALUES (%(version)s, %(days)s, %(at)s, %(at)s, %(rows_total)s, %(leads_total)s);
 
@@ -287,7 +301,7 @@ SET failure = %(failure)s
 WHERE r.finished_at IS NULL;
 
 -- name: finish_round
--- Ends the present round, with what is left out for good. Parameters: round_id, at.
+-- Ends the present round, with what is left out for good.
 WITH forgotten AS (
     DELETE FROM projector.verify_left_out
     RETURNING 1
@@ -299,7 +313,7 @@ WHERE r.round_id = %(round_id)s
 RETURNING r.leads, r.left_out, r.differences;
 
 -- name: add_finished_round
--- Notes a verify of everything by hand. Parameters: version, started_at, leads, left_out, differences.
+-- Notes a verify of everything by hand.
 INSERT INTO projector.verify_rounds (
     version, started_at, finished_at, due_at, reached_at, rows_total, rows_done, leads_total, leads, left_out,
     differences

@@ -50,7 +50,7 @@ ON CONFLICT (user_id) DO UPDATE SET version = t.version + 1, version_id = exclud
 -- name: change_epoch
 -- Has tokens of the change feed end that could miss what went without a tombstone.
 --
--- Parameters: user_id, epoch. The tenant is locked.
+-- The tenant is locked.
 UPDATE read_model.tenants
 SET epoch = %(epoch)s
 WHERE user_id = %(user_id)s;
@@ -65,7 +65,7 @@ ORDER BY s.user_id;
 -- name: prune_tombstones
 -- Deletes the tombstones of a tenant of more than so many days, and notes the newest version of them.
 --
--- Parameters: user_id, days. The tenant is locked.
+-- The tenant is locked.
 WITH pruned AS (
     DELETE FROM read_model.lead_tombstones AS s
     WHERE s.user_id = %(user_id)s AND s.deleted_at < now() - make_interval(days => %(days)s)

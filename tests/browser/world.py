@@ -13,8 +13,8 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 from api.app import create_app
 from api.config import Config
 from projector.core.refresh import refresh
+from projector.database.rows import Connection
 from projector.report.progress import QUIET
-from tests.support.running import Connection
 from tests.support.server import Database
 
 TENANT = "789895c8-4bd6-43e9-bfea-a4171ec47197"

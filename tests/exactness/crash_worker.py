@@ -16,10 +16,11 @@ from random import Random, sample
 import structlog
 
 from projector.core.batch import refresh_batch
-from projector.core.pipeline import Connection, InjectionPoint, prepare_session
+from projector.core.pipeline import InjectionPoint, prepare_session
 from projector.core.refresh import refresh
 from projector.database import connect as db
 from projector.database.locks import SHARDS
+from projector.database.rows import Connection
 from projector.report.errors import BlockedError
 from projector.report.progress import QUIET
 from projector.scheduler.jobs.refresh import has_changes

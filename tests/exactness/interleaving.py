@@ -7,18 +7,14 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self
 
-import psycopg
-from psycopg.rows import TupleRow
-
 from projector.core.batch import refresh_batch
 from projector.core.pipeline import InjectionPoint, no_injection_point, prepare_session
 from projector.core.refresh import refresh
+from projector.database.rows import Connection
 from projector.report.progress import QUIET
 from projector.sweep.rebuild import rebuild
 from tests.support.patience import PATIENCE
 from tests.support.server import Database
-
-Connection = psycopg.Connection[TupleRow]
 
 REFRESH_POINTS = ("taken", "tenants_found", "locked", "recomputed", "written")
 """The points of a batch of a refresh, in their order."""

@@ -4,18 +4,15 @@ import json
 from typing import Any
 from urllib.parse import quote
 
-import psycopg
 from psycopg import sql
-from psycopg.rows import TupleRow
 
 from projector.core.refresh import refresh
+from projector.database.rows import Connection
 from projector.report.progress import QUIET
 from projector.sweep.rebuild import rebuild
 from projector.sweep.verify import verify
 from tests.oracle import differences_of_read_model
 from tests.support.server import Database
-
-Connection = psycopg.Connection[TupleRow]
 
 
 class Platform:

@@ -16,6 +16,7 @@ from projector.core.dead_letters import retry_dead_letters
 from projector.core.pipeline import prepare_session
 from projector.core.refresh import refresh
 from projector.database.locks import SHARDS
+from projector.database.rows import Connection
 from projector.operate.install import migrate
 from projector.operate.uninstall import uninstall
 from projector.report.errors import BlockedError
@@ -29,8 +30,6 @@ from tests.support import edge_cases
 from tests.support.mutations import mutate
 from tests.support.server import Database
 from tests.unit.projector.sweep.clock import pass_time
-
-Connection = psycopg.Connection[TupleRow]
 
 WRITERS = 3
 CHANGES = 14

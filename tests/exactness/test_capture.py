@@ -7,11 +7,11 @@ from itertools import product
 import psycopg
 import pytest
 from psycopg import sql
-from psycopg.rows import TupleRow
 
 from projector import capture
 from projector.core.batch import refresh_batch
 from projector.database import connect as db
+from projector.database.rows import Connection
 from projector.operate.install import migrate
 from projector.report.errors import BlockedError, CaptureGapError
 from projector.trial.postgres.embedded import EmbeddedServer
@@ -29,8 +29,6 @@ from tests.exactness.platform import (
 )
 from tests.support.cases import cases
 from tests.support.server import Database
-
-Connection = psycopg.Connection[TupleRow]
 
 PLATFORM_TABLES = (
     "users", "phone_numbers", "agents", "conversations", "messages", "extractions", "contacts", "templates",

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 from flask.testing import FlaskClient
-from psycopg.rows import TupleRow
 
+from projector.database.rows import Connection
 from projector.operate import erase as erasure
 from projector.operate.erase.ledger import Target
 from projector.operate.install import migrate
@@ -21,7 +21,6 @@ from tests.support.cases import cases
 from tests.support.server import Database
 from tests.support.wal import Written, written
 
-Connection = psycopg.Connection[TupleRow]
 INDEX = "leads_by_version"
 INDEXES = {
     INDEX,

@@ -8,10 +8,10 @@ from urllib.parse import quote
 
 import psycopg
 import pytest
-from psycopg.rows import TupleRow
 
 from api.app import create_app
 from api.config import Config
+from projector.database.rows import Connection
 from projector.observe.status import find_attention, read_status
 from projector.operate.erase import erase
 from projector.operate.erase.ledger import Target
@@ -30,8 +30,6 @@ from tests.support.citus import Cluster, citus_database, find_cluster
 from tests.support.mutations import mutate
 from tests.support.running import running_scheduler, wait_for
 from tests.support.server import Database
-
-Connection = psycopg.Connection[TupleRow]
 
 pytestmark = pytest.mark.citus
 

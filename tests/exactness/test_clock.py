@@ -7,13 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import psycopg
 import pytest
 from psycopg import sql
-from psycopg.rows import TupleRow
 
 from projector.core import pipeline
 from projector.core.dead_letters import retry_dead_letters
+from projector.database.rows import Connection
 from projector.observe.status import find_attention, read_status
 from projector.scheduler import jobs as scheduler_jobs
 from projector.scheduler import main
@@ -23,8 +22,6 @@ from tests.exactness.platform import Platform, assert_exact, refresh_now, texts,
 from tests.support.patience import PATIENCE
 from tests.support.server import Database
 from tests.unit.projector.scheduler.running import jobs_of
-
-Connection = psycopg.Connection[TupleRow]
 
 JUMPS = [-3600.0, 90.0, *(pytest.param(seconds, marks=pytest.mark.long) for seconds in (-90.0, 3600.0))]
 LOOPED: dict[str, tuple[type, str]] = {

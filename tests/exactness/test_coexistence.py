@@ -4,11 +4,11 @@ from collections.abc import Iterator, Sequence
 
 import psycopg
 import pytest
-from psycopg.rows import TupleRow
 
-from projector.capture import functions
+from projector.capture import triggers
 from projector.capture.source import SourceTable
 from projector.core import source_reads
+from projector.database.rows import Connection
 from projector.operate.install import migrate
 from projector.report.progress import QUIET
 from projector.sweep import recovery
@@ -26,8 +26,6 @@ from tests.exactness.platform import (
 )
 from tests.support.roles import give_platform, logins
 from tests.support.server import Database
-
-Connection = psycopg.Connection[TupleRow]
 
 OWNER = "leads_test_owner"
 
@@ -113,7 +111,7 @@ def test_a_trigger_that_is_switched_off_and_on_during_a_migrate_is_noticed(
     filled: Platform, other: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     conn = filled.conn
-    real = functions.trigger_function
+    real = triggers.trigger_function
     done: list[SourceTable] = []
 
     def meanwhile(table: SourceTable, virtual: Sequence[str]) -> psycopg.sql.Composed:
@@ -124,7 +122,7 @@ def test_a_trigger_that_is_switched_off_and_on_during_a_migrate_is_noticed(
             conn.execute("ALTER TABLE messages ENABLE TRIGGER leads_capture_insert")
         return real(table, virtual)
 
-    monkeypatch.setattr(functions, "trigger_function", meanwhile)
+    monkeypatch.setattr(triggers, "trigger_function", meanwhile)
     migrate(other, create_source=False)
     recovery.refresh_and_heal(other, retry_failed=False, progress=QUIET)
     assert "missed" in texts(conn, "one", "4915")

@@ -12,11 +12,11 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg import sql
-from psycopg.rows import TupleRow
 
 from projector.core import pipeline
 from projector.database import connect as db
 from projector.database import locks
+from projector.database.rows import Connection
 from projector.operate.install import migrate
 from projector.report.errors import DatabaseUnreachableError
 from projector.scheduler.jobs import Jobs
@@ -39,7 +39,6 @@ from tests.support.server import Database, connect
 from tests.unit.projector.scheduler.running import build, jobs_of
 from tests.unit.projector.sweep.clock import DAYS, pass_time
 
-Connection = psycopg.Connection[TupleRow]
 StartServer = Callable[..., EmbeddedServer]
 
 STOPPED_TIMEOUT = "200ms"

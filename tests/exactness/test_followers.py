@@ -12,8 +12,8 @@ from typing import Any
 
 import psycopg
 import pytest
-from psycopg.rows import TupleRow
 
+from projector.database.rows import Connection
 from projector.operate.install import migrate
 from projector.report.progress import QUIET
 from projector.sweep import recovery
@@ -29,7 +29,6 @@ from tests.support.mutations import mutate
 from tests.support.running import wait_for, wait_until
 from tests.support.server import Database
 
-Connection = psycopg.Connection[TupleRow]
 Work = Callable[[Connection, Random], None]
 StartServer = Callable[..., EmbeddedServer]
 

@@ -4,18 +4,15 @@ import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-import psycopg
 import pytest
-from psycopg.rows import TupleRow
 
 from projector.database import locks
+from projector.database.rows import Connection
 from projector.report.errors import CaptureGapError, NotInstalledError
 from projector.scheduler.jobs.refresh import has_changes, look
 from tests.exactness.platform import Platform, refresh_now, texts, value
 from tests.support.patience import PATIENCE
 from tests.support.running import wait_until
-
-Connection = psycopg.Connection[TupleRow]
 
 AT_ONCE = timedelta(0)
 

@@ -5,15 +5,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import psycopg
 import pytest
 import structlog
-from psycopg.rows import TupleRow
 
 from projector.core import batch, pipeline, source_reads
 from projector.core.pipeline import InjectionPoint
 from projector.core.refresh import refresh
 from projector.database import sql
+from projector.database.rows import Connection
 from projector.operate import explain
 from projector.operate.explain import explain_lead
 from projector.report.progress import QUIET
@@ -24,7 +23,6 @@ from tests.exactness.interleaving import Stepped, wait_for
 from tests.exactness.platform import Platform, assert_exact, forget_build, refresh_now, texts, value
 from tests.unit.projector.sweep.clock import DAYS, pass_time
 
-Connection = psycopg.Connection[TupleRow]
 Work = Callable[[Connection, InjectionPoint], Any]
 
 # The platform waits no longer; what it waits for would take a minute.

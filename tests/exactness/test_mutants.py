@@ -16,18 +16,18 @@ from typing import Any
 
 import psycopg
 import pytest
-from psycopg.rows import TupleRow
 
 from api.database import connect, session, snapshot
 from api.request.change_token import Position, history_of
 from api.routes import changes, read_model
 from projector import capture
-from projector.capture import functions
+from projector.capture import triggers
 from projector.capture.source import SOURCE_TABLES, SourceTable
-from projector.core import batch, freshness, isolation, pipeline, refresh, sharing, staging, yielding
+from projector.core import batch, dead_letters, pipeline, refresh, sharing, staging, yielding
 from projector.core.pipeline import InjectionPoint
 from projector.database import connect as db
 from projector.database import locks, sql
+from projector.database.rows import Connection
 from projector.database.schema import ROOT
 from projector.database.sql import file_text
 from projector.operate.origin import proof as origin
@@ -59,8 +59,6 @@ from tests.exactness import (
     test_versions,
 )
 from tests.exactness.platform import Platform, refresh_now
-
-Connection = psycopg.Connection[TupleRow]
 
 # The last is what pytest.raises says where nothing was raised.
 RED = (AssertionError, psycopg.Error, ProjectorError, pytest.fail.Exception)
@@ -168,7 +166,7 @@ def _changed_rows(table: str, old: str, new: str) -> Drop:
 
     def drop(bench: Bench) -> None:
         _statement("capture/35_changed_rows", old, new)(bench)
-        _command(functions.trigger_function(_table(table)).as_string(bench.filled.conn))(bench)
+        _command(triggers.trigger_function(_table(table)).as_string(bench.filled.conn))(bench)
 
     return drop
 
@@ -434,7 +432,7 @@ MUTANTS = (
         _patch(refresh, "is_lead_failure", lambda _: False),
         test_refresh.test_a_lead_that_fails_is_set_aside_and_stops_no_other),
     Mutant("R7", "each failing key of a tenant is tried before the others go on",
-        _patch(isolation, "FAILURES_OF_A_CROWD", 10**9),
+        _patch(dead_letters, "FAILURES_OF_A_CROWD", 10**9),
         test_refresh.test_failing_keys_of_one_tenant_keep_no_other_waiting),
     Mutant("R8", "every message makes its conversation be read whole",
         _statement("refresh/3_resolve/40_read_conversations",
@@ -592,7 +590,7 @@ MUTANTS = (
         _statement("queries/origin", "SELECT count(*)\n", "SELECT 1 + count(*)\n"),
         test_origin.test_a_server_without_the_slots_proves_nothing),
     Mutant("as-of", "what a server has only prepared counts as written",
-        _patch(freshness, "is_finished", lambda _: True),
+        _patch(batch, "is_finished", lambda _: True),
         test_citus.test_freshness_stands_still_while_a_server_has_not_finished_what_was_committed, move=refresh_now),
     Mutant("version", "a message that is not the last moves no version",
         _statement("refresh/8_write_leads/90_change_tenants",

@@ -14,13 +14,13 @@ from itertools import product
 import psycopg
 import pytest
 from psycopg import sql
-from psycopg.rows import TupleRow
 
 from api.app import create_app
 from api.config import Config
 from projector import capture
 from projector.core.refresh import refresh
 from projector.database import connect as db
+from projector.database.rows import Connection
 from projector.database.sql import all_texts
 from projector.observe.status import find_attention, read_status
 from projector.operate.explain import explain_lead
@@ -34,8 +34,6 @@ from projector.sweep.verify import verify
 from projector.trial.demo import load
 from tests.exactness.platform import Platform, forget_build
 from tests.support.cases import cases
-
-Connection = psycopg.Connection[TupleRow]
 
 PLANTER = "leads_test_planter"
 

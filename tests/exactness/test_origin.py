@@ -8,10 +8,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import psycopg
 import pytest
-from psycopg.rows import TupleRow
 
+from projector.database.rows import Connection
 from projector.database.sql import query
 from projector.observe.status import find_attention, read_status
 from projector.operate.origin import proof as origin
@@ -19,8 +18,6 @@ from projector.operate.origin.proof import Origin
 from projector.scheduler.jobs.refresh import look
 from tests.exactness.platform import Platform, rebuild_now, refresh_now, texts, value
 from tests.support.cases import cases
-
-Connection = psycopg.Connection[TupleRow]
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 WELL = "('leads', 'slot', true, 0::bigint, true, '0/5'::pg_lsn, 0::bigint)"

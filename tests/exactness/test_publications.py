@@ -8,10 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
-import psycopg
 import pytest
-from psycopg.rows import TupleRow
 
+from projector.database.rows import Connection
 from projector.database.schema import source_tables
 from projector.database.sql import query
 from projector.operate.origin import publications as publishing
@@ -26,8 +25,6 @@ from projector.operate.origin.publications import (
 )
 from tests.exactness.platform import Platform
 from tests.exactness.test_origin import WELL, feed_by
-
-Connection = psycopg.Connection[TupleRow]
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 OTHERS = ", ".join(name for name in source_tables() if name != "messages")

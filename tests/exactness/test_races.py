@@ -2,17 +2,14 @@
 
 from collections.abc import Iterator
 
-import psycopg
 import pytest
-from psycopg.rows import TupleRow
 
 from projector.core import pipeline
 from projector.core.dead_letters import Retried, retry_dead_letters
+from projector.database.rows import Connection
 from tests.exactness.interleaving import Stepped, batch_of, refreshing, waits_for_lock
 from tests.exactness.platform import Platform, assert_exact, document, refresh_now, texts, waiting
 from tests.support.server import Database
-
-Connection = psycopg.Connection[TupleRow]
 
 
 @pytest.fixture

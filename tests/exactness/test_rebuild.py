@@ -2,13 +2,12 @@
 
 from collections.abc import Iterator
 
-import psycopg
 import pytest
-from psycopg.rows import TupleRow
 
 from projector import capture
 from projector.core.dead_letters import Retried, retry_dead_letters
 from projector.database import retry
+from projector.database.rows import Connection
 from projector.operate.install import migrate
 from projector.report.errors import NotInstalledError
 from projector.report.progress import QUIET
@@ -37,8 +36,6 @@ from tests.exactness.platform import (
 from tests.oracle import differences_of_read_model
 from tests.support.patience import PATIENCE
 from tests.support.server import Database
-
-Connection = psycopg.Connection[TupleRow]
 
 MASS_CHANGES = (
     "UPDATE agents SET name = 'Renamed'",

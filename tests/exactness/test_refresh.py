@@ -1,16 +1,15 @@
 """What a refresh owes: nothing lost, nothing twice, nothing rewritten that was right, and nothing read for nothing."""
 
-import psycopg
 import pytest
-from psycopg.rows import TupleRow
 
-from projector.core import isolation, pipeline, staging
+from projector.core import dead_letters, pipeline, staging
 from projector.core.batch import open_batch, recompute, refresh_batch, take_changes
 from projector.core.dead_letters import Retried, UntriedLetters, retry_dead_letters
 from projector.core.pipeline import InjectionPoint, no_injection_point
 from projector.core.refresh import refresh_with_backoff
 from projector.core.sharing import ROWS_PER_PIECE
 from projector.database.locks import SHARDS
+from projector.database.rows import Connection
 from projector.report.progress import QUIET
 from projector.sweep import recovery
 from projector.sweep.verify import verify
@@ -27,8 +26,6 @@ from tests.exactness.platform import (
 )
 from tests.support.cases import cases
 from tests.support.server import Database
-
-Connection = psycopg.Connection[TupleRow]
 
 HISTORY = 5_000
 
@@ -521,12 +518,13 @@ def test_failing_keys_of_one_tenant_keep_no_other_waiting(
         assert len(tries) < 60, "each key is tried alone before the others go on"
         return recompute(conn)
 
-    monkeypatch.setattr(isolation, "recompute", counted)
     pipeline.prepare_session(conn)
     size, drained = 1000, False
-    while not drained:
-        done, size = refresh_with_backoff(conn, SHARDS, size=size, limit=1000)
-        drained = done.drained
+    with monkeypatch.context() as patches:
+        patches.setattr(dead_letters, "recompute", counted)
+        while not drained:
+            done, size = refresh_with_backoff(conn, SHARDS, size=size, limit=1000)
+            drained = done.drained
     assert texts(conn, "two", "999") == ["fine"]
     # Each lead of the tenant that is not up to date has a dead letter that says so, and those that do not fail are
     # done by the first tries.

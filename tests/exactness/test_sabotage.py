@@ -2,12 +2,11 @@
 
 from collections.abc import Iterator
 
-import psycopg
 import pytest
-from psycopg.rows import TupleRow
 
 from projector import capture
 from projector.core.pipeline import InjectionPoint
+from projector.database.rows import Connection
 from projector.database.schema import sections
 from projector.report.errors import CaptureGapError, SourceMissingError
 from projector.report.progress import QUIET
@@ -18,8 +17,6 @@ from projector.sweep.verify import verify
 from tests.exactness.interleaving import Stepped, batch_of
 from tests.exactness.platform import Platform, assert_exact, rebuild_now, texts, value
 from tests.support.cases import cases
-
-Connection = psycopg.Connection[TupleRow]
 
 MISSED = (
     "INSERT INTO messages (message_id, conversation_id, text, timestamp)"

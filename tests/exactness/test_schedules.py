@@ -10,12 +10,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from itertools import islice, pairwise
 
-import psycopg
 import pytest
-from psycopg.rows import TupleRow
 
 from projector.core import pipeline
 from projector.core.batch import refresh_batch
+from projector.database.rows import Connection
 from tests.conftest import MakeDatabase
 from tests.exactness.interleaving import REFRESH_POINTS, wait_for
 from tests.exactness.platform import value
@@ -28,7 +27,6 @@ from tests.exactness.schedules.stage import BrokenError, LaidWorld, Stage, stage
 from tests.exactness.schedules.worlds import WORLDS, World
 from tests.support.server import Database
 
-Connection = psycopg.Connection[TupleRow]
 LayWorld = Callable[[World], LaidWorld]
 
 MODES = (Mode.TRANSACTION, Mode.STATEMENTS)

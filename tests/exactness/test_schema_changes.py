@@ -8,11 +8,10 @@ from itertools import product
 
 import psycopg
 import pytest
-from psycopg.rows import TupleRow
 
 from projector import capture
-from projector.capture.functions import captured_tables
-from projector.capture.source import SourceTable
+from projector.capture.source import CAPTURED_TABLES, SourceTable
+from projector.database.rows import Connection
 from projector.observe.status import find_attention, read_status
 from projector.report.errors import CaptureGapError, SourceMissingError
 from projector.report.progress import QUIET
@@ -23,8 +22,6 @@ from tests.exactness.platform import Platform, assert_exact, document, refresh_n
 from tests.oracle import differences_of_read_model
 from tests.support.cases import cases
 from tests.support.server import Database, Server
-
-Connection = psycopg.Connection[TupleRow]
 
 LEADS = 6
 """So many rows of a table that the triggers group what they queue."""
@@ -79,7 +76,7 @@ def fill(filled: Platform) -> Platform:
 
 
 def _make_plans(conn: Connection) -> None:
-    for table in captured_tables():
+    for table in CAPTURED_TABLES:
         _write(conn, table, table.columns[0])
     recovery.refresh_and_heal(conn, retry_failed=True, progress=QUIET)
 
@@ -142,7 +139,7 @@ def _heal(conn: Connection) -> None:
     assert_exact(conn)
 
 
-@pytest.mark.parametrize("table", captured_tables(), ids=lambda table: table.name)
+@pytest.mark.parametrize("table", CAPTURED_TABLES, ids=lambda table: table.name)
 def test_a_renamed_column_stops_no_write_and_is_named_until_it_is_back(
     busy: Platform, other: Connection, table: SourceTable
 ) -> None:
@@ -166,7 +163,7 @@ def test_a_renamed_column_stops_no_write_and_is_named_until_it_is_back(
     assert_exact(conn)
 
 
-@cases(("table", "role"), [*product(captured_tables(), ROLES)])
+@cases(("table", "role"), [*product(CAPTURED_TABLES, ROLES)])
 def test_a_key_that_is_renamed_and_renamed_back_between_two_looks_is_a_gap(
     busy: Platform, other: Connection, table: SourceTable, role: str
 ) -> None:
@@ -209,7 +206,7 @@ def test_a_change_of_values_that_fires_no_trigger_is_noticed_and_healed(
     with conn.transaction():
         conn.execute(CHANGES_OF_VALUES[name].format(role=role).encode(), prepare=False)
     try:
-        for table in captured_tables():
+        for table in CAPTURED_TABLES:
             conn.execute(
                 f"UPDATE {table.name} SET {table.primary_key} = {table.primary_key}"
                 f" WHERE ctid = (SELECT min(ctid) FROM {table.name})".encode()
@@ -285,7 +282,7 @@ def test_a_change_that_changes_no_value_is_no_gap(busy: Platform, other: Connect
         batch_of(other, 0)
         capture.note_harmless_changes(other)
         assert capture.find_gap(conn) is None, name
-    for table in captured_tables():
+    for table in CAPTURED_TABLES:
         _write(conn, table, table.columns[-1])
     batch_of(other, 0)
     capture.note_harmless_changes(other)

@@ -12,8 +12,9 @@ from projector.core import refresh, sharing
 from projector.core.batch import Batch, refresh_batch
 from projector.core.pipeline import prepare_session
 from projector.database import locks
+from projector.database.rows import Connection
 from tests.exactness import crash_worker
-from tests.exactness.interleaving import Connection, Stepped, wait_for, waits_for_lock
+from tests.exactness.interleaving import Stepped, wait_for, waits_for_lock
 from tests.exactness.platform import Platform, assert_exact, rebuild_now, refresh_now, texts, value, waiting
 from tests.support import edge_cases
 from tests.support.mutations import mutate

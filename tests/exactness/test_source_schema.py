@@ -2,12 +2,11 @@
 
 from pathlib import Path
 
-import psycopg
 import pytest
-from psycopg.rows import TupleRow
 
 from projector import capture
 from projector.capture.source import SOURCE_TABLES
+from projector.database.rows import Connection
 from projector.database.schema import sections
 from projector.observe.status import find_attention, read_status
 from projector.operate.install import migrate
@@ -18,8 +17,6 @@ from projector.sweep.verify import verify
 from tests.exactness.platform import Platform, assert_exact, refresh_now, texts, value
 from tests.support.commands import run_command
 from tests.support.running import running_scheduler, wait_until
-
-Connection = psycopg.Connection[TupleRow]
 
 LOOKING_ELSEWHERE = "?options=-csearch_path%3Delsewhere"
 

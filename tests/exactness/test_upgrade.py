@@ -10,11 +10,11 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from psycopg.rows import TupleRow
 
 from api.app import create_app
 from api.config import Config
 from projector.database import locks
+from projector.database.rows import Connection
 from projector.database.sql import PROJECTION_VERSION
 from projector.operate.dependents import find_dependents
 from projector.operate.install import migrate
@@ -27,8 +27,6 @@ from tests.conftest import MakeDatabase
 from tests.exactness.interleaving import Stepped, batch_of
 from tests.exactness.platform import Platform, assert_exact, rebuild_now, refresh_now, value, waiting
 from tests.support.server import Database
-
-Connection = psycopg.Connection[TupleRow]
 
 DUMP = Path(__file__).parent / "data" / "version_before.sql.gz"
 

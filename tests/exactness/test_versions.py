@@ -2,17 +2,14 @@
 
 import threading
 
-import psycopg
 import pytest
-from psycopg.rows import TupleRow
 
+from projector.database.rows import Connection
 from tests.conftest import MakeDatabase
 from tests.exactness.interleaving import refreshing
 from tests.exactness.platform import Platform, rebuild_now, refresh_now
 from tests.exactness.random_load import VERSIONS
 from tests.support.cases import cases
-
-Connection = psycopg.Connection[TupleRow]
 
 NEWER = (
     "INSERT INTO messages (message_id, conversation_id, sender, text, timestamp)"

@@ -67,7 +67,7 @@ def definition_against_source_rows(name: str, definition: str, source_rows: str)
     """Compare the columns of the platform that a definition reads with those that the functions give."""
     given = columns_given(source_rows)
     return [
-        f"{name} reads {table}.{column}: add {column} to source_{table}() in sql/definition/source/source_rows.sql."
+        f"{name} reads {table}.{column}: add {column} to the rows of {table} in sql/definition/source_rows.sql."
         for table, columns in sorted(columns_read(definition).items())
         if table in given
         for column in sorted(columns - given[table])

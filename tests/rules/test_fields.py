@@ -13,6 +13,7 @@ import pytest
 
 from api.request.lead import LEAD_KEYS
 from projector.capture.source import SOURCE_TABLES
+from projector.database import sql
 from tests.oracle import compute_leads, expected_tables
 from tests.oracle.leads import (
     Agent,
@@ -101,7 +102,7 @@ def test_what_a_definition_reads_of_the_platform_is_captured() -> None:
 
 
 def test_what_a_definition_reads_of_the_platform_is_given_by_a_function() -> None:
-    source_rows = DEFINITIONS["sql/definition/source/source_rows.sql"]
+    source_rows = sql.definitions()["sql/definition/source_rows.sql"]
     check(
         [
             sentence

@@ -10,14 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import psycopg
-from psycopg.rows import TupleRow
-
+from projector.database.rows import Connection
 from tests.support.commands import environment
 from tests.support.log_watch import WATCH
 from tests.support.patience import PATIENCE
-
-Connection = psycopg.Connection[TupleRow]
 
 
 def wait_for(fact: Callable[[], bool], what: str, patience: float = PATIENCE) -> None:

@@ -10,8 +10,8 @@ from prometheus_client import Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from projector.core.pipeline import Connection
 from projector.database import connect as db
+from projector.database.rows import Connection
 from projector.observe.status.read import COUNTED_CHANGES, Status, read_status
 from projector.report.errors import ProjectorError
 from projector.report.log import quoting

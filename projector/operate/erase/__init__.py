@@ -26,12 +26,13 @@ from psycopg.rows import class_row
 
 from projector.core import pipeline
 from projector.core.dead_letters import count_letters
-from projector.core.pipeline import Connection, InjectionPoint, no_injection_point
+from projector.core.pipeline import InjectionPoint, no_injection_point
 from projector.core.preconditions import is_built
 from projector.core.refresh import refresh
 from projector.core.source_reads import SOURCE_LOCK_TIMEOUT, retry_reading
 from projector.database import locks
 from projector.database.retry import lock_timeouts, retry
+from projector.database.rows import Connection
 from projector.database.sql import query
 from projector.operate.erase import ledger
 from projector.operate.erase.ledger import Target, synchronize

@@ -16,7 +16,7 @@ from uuid import UUID
 
 from psycopg.rows import scalar_row
 
-from projector.core.pipeline import Connection
+from projector.database.rows import Connection
 from projector.database.sql import query
 from projector.report.counted import escape_hidden
 from projector.report.errors import LedgerError

@@ -1,7 +1,7 @@
 """Origin: find out what logical replication has brought, where it brings the source rows."""
 
 from projector.config import Config
-from projector.core.pipeline import Connection
+from projector.database.rows import Connection
 from projector.operate.origin.proof import Origin
 from projector.scheduler.jobs.refresh import Refresh
 from projector.scheduler.worker import Job, Worker

@@ -2,9 +2,9 @@
 
 from projector.config import Config
 from projector.core import pipeline
-from projector.core.pipeline import Connection
 from projector.database import locks
 from projector.database.retry import BATCH, retry
+from projector.database.rows import Connection
 from projector.database.sql import query
 from projector.scheduler.worker import Job, Worker
 

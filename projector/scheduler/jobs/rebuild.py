@@ -2,8 +2,8 @@
 
 import structlog
 
-from projector.core.pipeline import Connection
 from projector.database import rows
+from projector.database.rows import Connection
 from projector.database.sql import query
 from projector.report.errors import BlockedError
 from projector.scheduler.worker import Job, Worker

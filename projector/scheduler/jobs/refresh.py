@@ -12,14 +12,13 @@ import structlog
 
 from projector.config import Config
 from projector.core import pipeline
-from projector.core.batch import Batch
+from projector.core.batch import Batch, advance_after_commit
 from projector.core.dead_letters import TRIES_OF_A_TURN, UntriedLetters, find_letters, retry_letters
-from projector.core.freshness import advance_after_commit
-from projector.core.pipeline import Connection
 from projector.core.preconditions import require_version
 from projector.core.refresh import refresh_with_backoff
 from projector.database import locks, rows
 from projector.database.distribution import is_distributed
+from projector.database.rows import Connection
 from projector.database.sql import PROJECTION_VERSION, query
 from projector.observe.metrics import counted
 from projector.observe.status.read import COUNTED_CHANGES

@@ -4,7 +4,7 @@ import time
 
 from projector import capture
 from projector.config import Config
-from projector.core.pipeline import Connection
+from projector.database.rows import Connection
 from projector.scheduler.jobs.refresh import Refresh
 from projector.scheduler.worker import Job, Worker
 from projector.sweep import recovery

@@ -2,9 +2,9 @@
 
 from projector.config import Config
 from projector.core import pipeline
-from projector.core.pipeline import Connection
 from projector.core.preconditions import require_migrated_version
 from projector.database import locks
+from projector.database.rows import Connection
 from projector.scheduler.worker import Job, Worker
 from projector.sweep import recovery, rolling
 

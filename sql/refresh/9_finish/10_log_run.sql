@@ -1,7 +1,5 @@
 -- Write the row of the run log.
---
 -- when: changes
--- Parameters: started_at, changes, leads, messages.
 INSERT INTO projector.runs (kind, started_at, finished_at, outcome, changes, leads, messages)
 VALUES (
     'refresh', %(started_at)s, clock_timestamp(), 'done', %(changes)s, %(leads)s, %(messages)s

@@ -1,7 +1,6 @@
 -- Choose leads at random from the source and the keys.
 --
 -- Parameters: percent of the pages of each table to look at; size, how many leads; tenants, null for all.
--- Returns: user_id, customer_phone.
 SELECT
     sampled.user_id,
     sampled.customer_phone

@@ -1,7 +1,6 @@
 -- Choose leads at random from the read model, so that one which is only there is found too.
 --
 -- Parameters: as of the step before.
--- Returns: user_id, customer_phone.
 SELECT
     l.user_id,
     l.customer_phone

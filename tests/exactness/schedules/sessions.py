@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from projector.core.batch import refresh_batch
-from tests.exactness.interleaving import REFRESH_POINTS, Connection
+from projector.database.rows import Connection
+from tests.exactness.interleaving import REFRESH_POINTS
 from tests.exactness.schedules.worlds import Statement
 from tests.support.patience import PATIENCE
 from tests.support.server import Database

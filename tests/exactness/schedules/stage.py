@@ -12,7 +12,7 @@ import pytest
 from projector.core import batch, pipeline
 from projector.database import retry, sql
 from projector.database.locks import SHARDS
-from tests.exactness.interleaving import Connection
+from projector.database.rows import Connection
 from tests.exactness.platform import Platform, assert_exact, refresh_now, value
 from tests.exactness.random_load import INVARIANTS
 from tests.exactness.schedules import footprints, sessions

@@ -5,9 +5,10 @@ from collections.abc import Iterator
 import pytest
 
 from projector.core import source_reads
+from projector.database.rows import Connection
 from tests.support.running import write_source
 from tests.support.server import Database
-from tests.unit.projector.recovering import Connection, as_of, healed
+from tests.unit.projector.recovering import as_of, healed
 
 
 @pytest.fixture

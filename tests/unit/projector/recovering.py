@@ -2,18 +2,14 @@
 
 from datetime import datetime
 
-import psycopg
-from psycopg.rows import TupleRow
-
 from projector import capture
 from projector.core.batch import refresh_batch
 from projector.database import locks
+from projector.database.rows import Connection
 from projector.report.counted import RunReport
 from projector.report.progress import QUIET
 from projector.sweep import recovery
 from tests.support.running import value, wait_for
-
-Connection = psycopg.Connection[TupleRow]
 
 # What a platform's migration, a restore or a mistake may do, each followed by a message that is not captured.
 SABOTAGE = {

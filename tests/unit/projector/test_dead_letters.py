@@ -1,26 +1,34 @@
-"""Keys that fail alone: they are found, set aside with their error, and tried again."""
+"""What made a batch fail is found, set aside with its error and tried again, and all others go on."""
 
 from collections.abc import Sequence
 
 import psycopg
 import pytest
 
+from projector.core import dead_letters, pipeline
+from projector.core.batch import recompute
 from projector.core.dead_letters import (
     Letter,
     Retried,
     UntriedLetters,
+    isolate_failing_key,
     retry_dead_letters,
     retry_letters,
 )
-from projector.core.refresh import refresh
+from projector.core.refresh import refresh, refresh_with_backoff
+from projector.database import locks
+from projector.database.rows import Connection
+from projector.report.errors import CaptureGapError
 from projector.report.progress import QUIET
-from tests.support.running import value, write_conversations
+from tests.exactness.platform import assert_exact
+from tests.support.running import value, write_conversations, write_message, write_source
 from tests.support.server import Database
-from tests.unit.projector.recovering import Connection
 
 REFUSE = "ALTER TABLE read_model.leads ADD CONSTRAINT refused CHECK (customer_phone <> '49151000002')"
 ALLOW = "ALTER TABLE read_model.leads DROP CONSTRAINT refused"
+REFUSE_TENANT = "ALTER TABLE read_model.leads ADD CONSTRAINT refused CHECK (user_id <> 'many') NOT VALID"
 LETTERS = "SELECT kind, key, user_id, customer_phone, attempts FROM projector.dead_letters ORDER BY kind, key"
+MANY = 3000
 
 
 class Failure(psycopg.errors.CheckViolation):
@@ -99,3 +107,114 @@ def test_a_letter_of_a_key_that_was_erased_meanwhile_is_gone_after_a_failure(
     while turns.take_turn(refusing):
         pass
     assert letters(refusing) == []
+
+
+def leads(conn: Connection, tenant: str) -> int:
+    return int(value(conn, "SELECT count(*) FROM read_model.leads WHERE user_id = %s", tenant))
+
+
+def waiting(conn: Connection) -> int:
+    return int(value(conn, "SELECT count(*) FROM projector.changes"))
+
+
+@pytest.fixture
+def flooded(built: Connection, other: Connection) -> Connection:
+    """A read model that refuses the tenant `many`."""
+    write_source(other, "many")
+    refresh(built, retry_failed=False, progress=QUIET)
+    other.execute(REFUSE_TENANT.encode())
+    return built
+
+
+def write_singly(conn: Connection, count: int, tenant: str, first: int) -> None:
+    """Conversations that are rows of the queue of their own, as if each had been written by a statement of its own."""
+    write_conversations(conn, count, tenant, first)
+    conn.execute(
+        "WITH taken AS (DELETE FROM projector.changes WHERE bulk RETURNING kind, keys)"
+        " INSERT INTO projector.changes (shard, kind, keys)"
+        " SELECT projector.shard_of(k.key), t.kind, ARRAY[k.key] FROM taken AS t CROSS JOIN unnest(t.keys) AS k (key)"
+    )
+
+
+def test_of_a_mass_change_only_the_key_that_fails_is_set_aside(
+    refusing: Connection, other: Connection
+) -> None:
+    # So many rows of one statement are one row of the queue for each shard.
+    write_conversations(other, 60, first=2)
+    assert value(other, "SELECT max(cardinality(keys)) FROM projector.changes") > 8
+    refresh(refusing, retry_failed=False, progress=QUIET)
+    assert letters(refusing) == [("reload_conversations", "c-u-2", "u", "49151000002", 1)]
+    assert value(refusing, "SELECT count(*) FROM read_model.leads") == 60
+
+
+def test_a_change_of_several_tenants_is_split_by_tenant_and_its_parts_keep_its_time(
+    refusing: Connection, other: Connection
+) -> None:
+    tenants = [f"t{number}" for number in range(10)]
+    for tenant in tenants:
+        write_source(other, tenant)
+        write_conversations(other, 2, tenant, first=2)
+    other.execute("DELETE FROM projector.changes")
+    keys = [f"c-{tenant}-{number}" for tenant in tenants for number in (2, 3)]
+    other.execute(
+        "INSERT INTO projector.changes (shard, bulk, kind, keys) VALUES (0, true, 'conversations', %s)",
+        (keys,),
+    )
+    queued_at = value(other, "SELECT queued_at FROM projector.changes")
+    isolate_failing_key(refusing, 0, bulk=True, wait=True)
+    parts = other.execute("SELECT keys, queued_at, bulk FROM projector.changes").fetchall()
+    assert len(parts) == 8
+    assert sorted(key for part in parts for key in part[0]) == sorted(keys)
+    assert {part[1:] for part in parts} == {(queued_at, True)}
+    # No tenant is in two parts.
+    assert sum(len({key.split("-")[1] for key in part[0]}) for part in parts) == len(tenants)
+    assert letters(refusing) == []
+
+
+def test_a_failure_that_no_lead_is_to_blame_for_is_raised(built: Connection, other: Connection) -> None:
+    write_message(other, "m1")
+    other.execute("ALTER TABLE messages DISABLE TRIGGER leads_capture_insert")
+    with pytest.raises(CaptureGapError):
+        isolate_failing_key(built, value(other, "SELECT shard FROM projector.changes"), bulk=False, wait=True)
+    assert waiting(built) == 1
+
+
+@pytest.mark.parametrize("write", [write_singly, write_conversations], ids=["singly", "in one statement"])
+def test_thousands_of_failing_keys_of_a_tenant_keep_no_other_waiting(
+    flooded: Connection, other: Connection, write: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What counts is how many tries it takes until the others are done: no time is measured."""
+    assert callable(write)
+    write(other, MANY, "many", 2)
+    write_conversations(other, 1, "u", first=2)
+    tries: list[int] = []
+
+    def counted(conn: Connection) -> pipeline.BatchResult:
+        tries.append(1)
+        assert len(tries) < 100
+        return recompute(conn)
+
+    size, drained = 1000, False
+    with monkeypatch.context() as patches:
+        patches.setattr(dead_letters, "recompute", counted)
+        while not drained:
+            done, size = refresh_with_backoff(flooded, locks.SHARDS, size=size, limit=1000)
+            drained = done.drained
+    assert leads(other, "u") == 2
+    assert waiting(other) == 0
+    assert leads(other, "many") + len(letters(other)) == MANY + 1
+    assert value(other, "SELECT dead_letters FROM read_model.tenants WHERE user_id = 'many'") == MANY
+    # What is written while they are tried comes first.
+    untried = UntriedLetters()
+    for number in range(3, 6):
+        assert untried.take_turn(flooded)
+        write_conversations(other, 1, "u", first=number)
+        refresh_with_backoff(flooded, locks.SHARDS, size=size, limit=1000)
+        assert leads(other, "u") == number
+    # And all is right when the cause is gone.
+    other.execute(ALLOW.encode())
+    retry_dead_letters(flooded, due_only=False)
+    assert letters(other) == []
+    assert leads(other, "many") == MANY + 1
+    assert value(other, "SELECT dead_letters FROM read_model.tenants WHERE user_id = 'many'") == 0
+    assert_exact(other)

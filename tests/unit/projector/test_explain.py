@@ -11,12 +11,12 @@ import pytest
 from psycopg import sql
 
 from projector.core.refresh import refresh
+from projector.database.rows import Connection
 from projector.operate import explain as explaining
 from projector.operate.explain import Explanation, as_dict, explain_in, explain_lead, render
 from projector.report.errors import BlockedError, NotInstalledError, ProjectorError, TenantNotFoundError
 from projector.report.progress import QUIET
 from tests.support.running import value
-from tests.unit.projector.recovering import Connection
 
 PHONE = "49151000001"
 PAGE = Path(__file__).parents[3] / "docs" / "explain.md"

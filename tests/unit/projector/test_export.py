@@ -12,6 +12,7 @@ import pytest
 from api.app import create_app
 from api.config import Config
 from projector.core.refresh import refresh
+from projector.database.rows import Connection
 from projector.operate import export as exporting
 from projector.operate.export import Kind, export
 from projector.report.errors import NotInstalledError, ProjectorError, TenantNotFoundError
@@ -20,7 +21,6 @@ from projector.sweep.rebuild import rebuild
 from tests.support import edge_cases
 from tests.support.running import value
 from tests.support.server import Database
-from tests.unit.projector.recovering import Connection
 
 START, END = datetime(2025, 1, 1, tzinfo=UTC), datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -7,6 +7,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from projector.database.rows import Connection
 from projector.report.log import digest
 from projector.report.progress import QUIET
 from projector.sweep import rolling
@@ -15,7 +16,6 @@ from projector.sweep.verify import verify
 from tests.support.commands import run_command
 from tests.support.running import running_scheduler, value, wait_until, write_conversations, write_message
 from tests.support.server import Database
-from tests.unit.projector.recovering import Connection
 
 PHONE = "49151000001"
 # A platform's own trigger on our table is what can raise any text.

@@ -7,8 +7,8 @@ import pytest
 
 from projector.core import pipeline, staging
 from projector.database import sql
+from projector.database.rows import Connection
 from tests.support.running import value
-from tests.unit.projector.recovering import Connection
 
 STEPS = {
     "10_find": "-- returns: conditions\nSELECT ARRAY['wanted'] AS conditions, 3 AS leads, 4 AS messages;",

@@ -3,12 +3,12 @@
 import pytest
 
 from projector.core.preconditions import is_built, require_built, require_installed
+from projector.database.rows import Connection
 from projector.report.errors import NotInstalledError
 from projector.report.progress import QUIET
 from projector.sweep.verify import verify
 from tests.support.running import value
 from tests.support.server import Database
-from tests.unit.projector.recovering import Connection
 
 
 def test_a_database_without_a_read_model_is_named(source_database: Database) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 from psycopg import sql
 
+from projector.database.rows import Connection
 from projector.database.schema import tables
 from projector.observe.status import as_dict, find_attention, read_status, render
 from projector.operate.install import migrate
@@ -14,7 +15,6 @@ from projector.sweep import recovery
 from tests.support.roles import logins
 from tests.support.running import value
 from tests.support.server import Database
-from tests.unit.projector.recovering import Connection
 
 READER = "leads_test_analyst"
 TENANT_TABLES = sorted(

@@ -1,12 +1,7 @@
 """Where the platform's tables are: as `migrate` has noted it, or where the login finds them."""
 
-import psycopg
-from psycopg.rows import TupleRow
-
 from projector.database.source_names import login_schemas
 from tests.support.server import Database
-
-Connection = psycopg.Connection[TupleRow]
 
 
 def test_the_schemas_of_the_login_are_read_without_looking_into_them(empty_database: Database) -> None:

@@ -6,17 +6,14 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import psycopg
 import pytest
-from psycopg.rows import TupleRow
 
 from projector.database import lock_waits as waiting
 from projector.database.lock_waits import AwaitedLock, find_awaited_lock, telling_waits
+from projector.database.rows import Connection
 from tests.support.commands import environment
 from tests.support.running import wait_for
 from tests.support.server import Database
-
-Connection = psycopg.Connection[TupleRow]
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from projector.core import pipeline
 from projector.core.batch import refresh_batch
 from projector.core.dead_letters import move_to_dead_letters
 from projector.database import locks
+from projector.database.rows import Connection
 from projector.observe.status import find_attention, read_status
 from projector.observe.status.read import Erasures
 from projector.operate.erase import check_erase, erase, find_target, ledger, replay
@@ -22,7 +23,7 @@ from projector.sweep.verify import verify
 from tests.support.running import value, wait_for
 from tests.support.server import Database
 from tests.unit.projector.erasure import world
-from tests.unit.projector.recovering import Connection, healed
+from tests.unit.projector.recovering import healed
 
 TENANT = Target(world.ERASED_TENANT)
 LEAD = Target(world.ERASED_TENANT, world.PHONE)

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from projector.database.rows import Connection
 from projector.operate.erase import find_matches, ledger
 from projector.operate.erase.ledger import Synchronized, Target, synchronize
 from projector.report.errors import LedgerError
 from tests.support.running import value
-from tests.unit.projector.recovering import Connection
 
 TENANT, LEAD = Target("tenant 7"), Target("tenant 7", "49151000001")
 

@@ -2,13 +2,13 @@
 
 import pytest
 
+from projector.database.rows import Connection
 from projector.operate import erase as erasure
 from projector.operate.erase import erase, mention
 from projector.operate.erase.ledger import Target
 from projector.report.progress import QUIET
 from tests.support.running import value
 from tests.unit.projector.erasure import world
-from tests.unit.projector.recovering import Connection
 
 
 @pytest.mark.parametrize(

@@ -2,15 +2,11 @@
 
 from collections.abc import Iterator
 
-import psycopg
-from psycopg.rows import TupleRow
-
 from projector.core import pipeline
 from projector.core.pipeline import InjectionPoint, no_injection_point
+from projector.database.rows import Connection
 from projector.sweep import rolling
 from tests.support.running import value
-
-Connection = psycopg.Connection[TupleRow]
 
 DAYS = 1.0
 

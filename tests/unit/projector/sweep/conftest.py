@@ -5,12 +5,13 @@ from random import Random
 
 import pytest
 
+from projector.database.rows import Connection
 from projector.sweep import rolling
 from tests.conftest import MakeDatabase
 from tests.exactness.platform import Platform, refresh_now
 from tests.support import edge_cases
 from tests.support.server import Database, Server
-from tests.unit.projector.sweep.contents import NOW, Connection, assert_as_the_oracle, rebuild_now
+from tests.unit.projector.sweep.contents import NOW, assert_as_the_oracle, rebuild_now
 
 SLICE = 3
 

@@ -2,18 +2,15 @@
 
 from datetime import UTC, datetime
 
-import psycopg
 from psycopg import sql
-from psycopg.rows import TupleRow
 
+from projector.database.rows import Connection
 from projector.database.schema import table as table_of
 from projector.report.counted import RunReport
 from projector.report.progress import QUIET
 from projector.sweep.rebuild import rebuild
 from tests.oracle import differences_of_read_model
 from tests.support.running import value
-
-Connection = psycopg.Connection[TupleRow]
 
 NOW = datetime(2025, 12, 12, 20, 55, 31, 163000, tzinfo=UTC)
 

@@ -59,21 +59,6 @@ def note(conn: Connection, *fields: str, item: Item = LEAD) -> datetime:
     return at
 
 
-PUBLISHED = "SELECT (open_differences, found_differences)::text FROM read_model.projection"
-
-
-def test_what_was_left_out_stays_and_what_is_right_again_is_ended(connection: Connection) -> None:
-    note(connection, "name")
-    drift.record(connection, Comparison(read_clock(connection), 0, [], [LEAD], []))
-    assert value(connection, OPEN) == 1
-    note(connection)
-    assert value(connection, OPEN) == 0
-    # Found again, it is a new row.
-    note(connection, "name")
-    assert value(connection, "SELECT count(*) FROM projector.drift") == 2
-    assert value(connection, PUBLISHED) == "(1,2)"
-
-
 def test_nothing_clears_what_was_seen_since(connection: Connection) -> None:
     before = read_clock(connection)
     note(connection, "name")

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from projector.database.rows import Connection
 from projector.database.sql import steps
 from projector.report.errors import BlockedError, RebuildFailedError
 from projector.report.progress import QUIET
@@ -11,12 +12,7 @@ from projector.sweep import first_build
 from projector.sweep.rebuild import rebuild
 from tests.support.running import value
 from tests.support.server import Database
-from tests.unit.projector.sweep.contents import (
-    Connection,
-    assert_as_the_oracle,
-    contents,
-    rebuild_now,
-)
+from tests.unit.projector.sweep.contents import assert_as_the_oracle, contents, rebuild_now
 
 INDEXES = (
     "SELECT array_agg(pg_get_indexdef(i.indexrelid) || coalesce(' ' || c.conname || pg_get_constraintdef(c.oid), '')"

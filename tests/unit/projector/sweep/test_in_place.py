@@ -2,6 +2,7 @@
 
 import pytest
 
+from projector.database.rows import Connection
 from projector.database.sql import definition
 from projector.report.errors import TenantNotFoundError
 from tests.support.running import value
@@ -9,7 +10,6 @@ from tests.unit.projector.sweep.contents import (
     LEAD_TABLES,
     STATISTICS,
     TABLES,
-    Connection,
     contents,
     rebuild_now,
     tenant_versions,

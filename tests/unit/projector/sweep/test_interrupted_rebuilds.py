@@ -8,6 +8,7 @@ import pytest
 
 from projector.core.refresh import refresh
 from projector.database import locks
+from projector.database.rows import Connection
 from projector.report.errors import RebuildFailedError
 from projector.report.progress import QUIET
 from projector.sweep import rebuild as in_place
@@ -22,7 +23,7 @@ from tests.support.running import (
     write_source,
 )
 from tests.support.server import Database
-from tests.unit.projector.recovering import Connection, healed, messages
+from tests.unit.projector.recovering import healed, messages
 
 DRIFT = "UPDATE read_model.leads SET document = '{}'"
 DRIFTED = "SELECT coalesce(string_agg(right(customer_phone, 1), '' ORDER BY customer_phone), '') FROM read_model.leads"

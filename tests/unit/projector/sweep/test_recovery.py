@@ -6,31 +6,25 @@ from pathlib import Path
 
 import pytest
 
-from projector.core.batch import refresh_batch
 from projector.database import locks
+from projector.database.rows import Connection
 from projector.report.errors import BlockedError, RebuildFailedError
-from projector.report.progress import QUIET
 from projector.sweep import recovery
 from tests.support.commands import run_command
 from tests.support.running import (
-    running_scheduler,
     value,
     wait_for,
-    wait_until,
     write_conversations,
     write_message,
 )
 from tests.support.server import Database
 from tests.unit.projector.recovering import (
     SABOTAGE,
-    Connection,
-    as_of,
     clock,
     healed,
     messages,
     open_reasons,
     ready,
-    wait_until_fresh,
 )
 
 
@@ -58,43 +52,6 @@ def test_a_refresh_trades_a_queue_beyond_the_limit_for_a_rebuild(
     assert messages(built) == 30
     assert value(built, "SELECT count(*) FROM projector.changes") == 0
     assert open_reasons(built) == []
-
-
-@pytest.mark.usefixtures("built")
-def test_the_scheduler_heals_by_itself(database: Database, other: Connection, tmp_path: Path) -> None:
-    with running_scheduler(database.url, tmp_path) as scheduler:
-        scheduler.wait_for_event("the projector runs")
-        with other.transaction():
-            other.execute(SABOTAGE["dropped"].encode())
-            write_message(other, "missed")
-        committed = clock(other)
-        wait_until(other, "count(*) = 1 FROM read_model.lead_messages")
-        wait_until(other, "min(as_of) > %s FROM read_model.freshness", committed)
-        assert (open_reasons(other), ready(other)) == ([], True)
-        assert scheduler.events().count("changes may have been missed") == 1
-
-
-def test_until_it_is_healed_changes_come_in_but_freshness_stands_still(
-    built: Connection, other: Connection
-) -> None:
-    other.execute(SABOTAGE["dropped"].encode())
-    write_message(other, "missed")
-    before = as_of(built)
-    recovery.restore_capture(built)
-    write_message(other, "seen")
-    assert refresh_batch(built, locks.SHARDS).drained
-    # An idle refresh moves freshness only when it is a second old.
-    wait_for(
-        lambda: refresh_batch(built, locks.SHARDS).drained and clock(built) - before > timedelta(seconds=1.5),
-        "idle refreshes for longer than a second",
-    )
-    assert messages(built) == 1
-    assert as_of(built) == before
-    assert not ready(built)
-    assert recovery.heal(built, progress=QUIET) is not None
-    assert messages(built) == 2
-    assert ready(built)
-    wait_until_fresh(built, before)
 
 
 def test_a_row_that_cannot_be_projected_keeps_the_gap_open(built: Connection, other: Connection) -> None:

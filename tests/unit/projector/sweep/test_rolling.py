@@ -9,6 +9,7 @@ import pytest
 
 from projector.core import pipeline
 from projector.core.refresh import refresh
+from projector.database.rows import Connection
 from projector.observe.status import find_attention, read_status, render
 from projector.report.progress import QUIET
 from projector.sweep import recovery, rolling
@@ -17,7 +18,7 @@ from projector.sweep.drift import Comparison
 from projector.sweep.pieces import Piece
 from projector.sweep.verify import verify
 from tests.exactness.platform import Platform, assert_exact, rebuild_now, refresh_now, value
-from tests.unit.projector.sweep.clock import DAYS, Connection, finish_round, pass_time, slices
+from tests.unit.projector.sweep.clock import DAYS, finish_round, pass_time, slices
 
 DAY = 86_400.0
 
@@ -252,17 +253,6 @@ def test_a_clock_that_was_set_back_keeps_nothing_waiting(world: Platform) -> Non
     done = last_round(conn, "rows_done")
     next(slices(conn))
     assert last_round(conn, "rows_done") > done
-
-
-def test_a_table_of_the_platform_that_is_locked_has_the_right_of_way(world: Platform) -> None:
-    conn = world.conn
-    with world.database.connect() as other:
-        with other.transaction():
-            other.execute("LOCK TABLE messages IN ACCESS EXCLUSIVE MODE")
-            assert next(slices(conn)) == rolling.GIVE_WAY_SECONDS
-            assert last_round(conn, "rows_done") == 0
-        finish_round(conn)
-    assert (last_round(conn, "leads"), last_round(conn, "left_out")) == (8, 0)
 
 
 def test_nothing_is_compared_while_a_truncated_table_waits(world: Platform) -> None:

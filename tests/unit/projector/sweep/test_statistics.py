@@ -4,12 +4,12 @@ import pytest
 
 from projector.core.refresh import refresh
 from projector.database import locks
+from projector.database.rows import Connection
 from projector.report.errors import BlockedError
 from projector.report.progress import QUIET
 from projector.sweep import statistics
 from tests.support.running import value, write_conversations, write_message
 from tests.support.server import Database
-from tests.unit.projector.recovering import Connection
 from tests.unit.projector.sweep.contents import STATISTICS, rows
 
 NEVER = "49151000003"

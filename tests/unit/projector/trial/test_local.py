@@ -11,11 +11,12 @@ import pytest
 
 import projector as projector_package
 from projector import config
+from projector.database.rows import Connection
 from projector.trial.postgres import local
 from projector.trial.postgres.ports import free_port
 from tests.support.commands import ROOT, projector
 from tests.support.running import write_conversations, write_source
-from tests.unit.projector.recovering import Connection, healed
+from tests.unit.projector.recovering import healed
 
 TENANT = "789895c8-4bd6-43e9-bfea-a4171ec47197"
 
