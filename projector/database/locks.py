@@ -7,6 +7,7 @@ before any other lock, so that no two sessions wait for each other.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import LiteralString
 
 import psycopg
 from psycopg.rows import TupleRow
@@ -63,22 +64,14 @@ def try_session_lock(conn: psycopg.Connection[TupleRow], lock_class: int, key: i
 
 
 @contextmanager
-def session_lock(conn: psycopg.Connection[TupleRow], lock_class: int, key: int = 0) -> Iterator[None]:
-    """Hold an advisory lock of the session during the block; waits for sessions that hold it."""
-    conn.execute("SELECT pg_advisory_lock(%s, %s)", (lock_class, key))
+def session_lock(
+    conn: psycopg.Connection[TupleRow], lock_class: int, key: int = 0, *, is_shared: bool = False
+) -> Iterator[None]:
+    """Hold an advisory lock of the session during the block, or share it; waits for sessions that hold it."""
+    suffix: LiteralString = "_shared" if is_shared else ""
+    conn.execute("SELECT pg_advisory_lock" + suffix + "(%s, %s)", (lock_class, key))
     try:
         yield
     finally:
         if not conn.closed:
-            conn.execute("SELECT pg_advisory_unlock(%s, %s)", (lock_class, key))
-
-
-@contextmanager
-def shared_session_lock(conn: psycopg.Connection[TupleRow], lock_class: int, key: int = 0) -> Iterator[None]:
-    """Share an advisory lock of the session during the block; waits for a session that holds it alone."""
-    conn.execute("SELECT pg_advisory_lock_shared(%s, %s)", (lock_class, key))
-    try:
-        yield
-    finally:
-        if not conn.closed:
-            conn.execute("SELECT pg_advisory_unlock_shared(%s, %s)", (lock_class, key))
+            conn.execute("SELECT pg_advisory_unlock" + suffix + "(%s, %s)", (lock_class, key))

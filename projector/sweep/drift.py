@@ -186,7 +186,7 @@ def end_rebuilt(conn: Connection, tenants: Sequence[str] | None, before: datetim
 def read_open(conn: Connection, tenants: Sequence[str] | None, before: datetime) -> list[Item]:
     """Return the leads and keys of these tenants, or of all, that differ and were last seen before a moment."""
     parameters = {**tenants_parameter(tenants), "before": before}
-    return [Item(*row) for row in conn.execute(query("sweep", "read_open_drift"), parameters).fetchall()]
+    return rows.rows(conn, Item, query("sweep", "read_open_drift"), parameters)
 
 
 def publish(conn: Connection, found: int = 0) -> None:

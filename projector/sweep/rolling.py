@@ -127,7 +127,7 @@ def step(
         begin(conn, days, now)
     try:
         # What was compared before an erasure is not recorded after it.
-        with locks.shared_session_lock(conn, locks.ERASURE):
+        with locks.session_lock(conn, locks.ERASURE, is_shared=True):
             return _compare_slice(conn, days, now, may_compare, point)
     except BlockedError:
         # Another session holds a table of the platform. It has the right of way.
@@ -272,27 +272,22 @@ def _source_keys(conn: Connection, present: Round, size: int) -> Piece:
 
 def _statistics(conn: Connection, present: Round, _size: int) -> Piece:
     tenants: list[str] = []
-    rows, after = 0, present.after_first
+    find, size, after = query("sweep", "find_tenant"), 0, present.after_first
     while len(tenants) < TENANTS_PER_SLICE:
-        user_id, leads = find_tenant(conn, after)
+        user_id, leads = conn.execute(find, {"after": after}).fetchone() or (None, 0)
         if user_id is None:
-            return Piece("statistics", "again", tenants=tenants, rows=rows)
-        if tenants and rows + leads > LEADS_OF_STATISTICS:
+            return Piece("statistics", "again", tenants=tenants, rows=size)
+        if tenants and size + leads > LEADS_OF_STATISTICS:
             break
         tenants.append(user_id)
-        rows, after = rows + leads, user_id
-    return Piece("statistics", "statistics", (after, ""), tenants=tenants, rows=rows)
-
-
-def find_tenant(conn: Connection, after: str) -> tuple[str | None, int]:
-    """Return the next tenant that has leads or statistics, and how many leads; None after the last."""
-    return conn.execute(query("sweep", "find_tenant"), {"after": after}).fetchone() or (None, 0)
+        size, after = size + leads, user_id
+    return Piece("statistics", "statistics", (after, ""), tenants=tenants, rows=size)
 
 
 def _again(conn: Connection, present: Round, _size: int) -> Piece:
     """What waited before everything had been reached."""
     wanted = {"before": present.reached_at, "size": LARGEST_SLICE}
-    items = [Item(*row) for row in conn.execute(query("sweep", "find_left_out"), wanted).fetchall()]
+    items = rows.rows(conn, Item, query("sweep", "find_left_out"), wanted)
     leads, keys = split_items(items)
     return Piece("again", "" if len(items) < LARGEST_SLICE else "again", leads=leads, keys=keys)
 

@@ -71,7 +71,7 @@ def heal(conn: Connection, tenants: Sequence[str] | None) -> None:
     refreshes go on. It is found without a lock of the tenant, and then added under it, some rows at a time. That may be
     done once only, and not to the statistics of a tenant that was erased meanwhile.
     """
-    with locks.shared_session_lock(conn, locks.ERASURE), locks.session_lock(conn, locks.STATISTICS):
+    with locks.session_lock(conn, locks.ERASURE, is_shared=True), locks.session_lock(conn, locks.STATISTICS):
         for _ in range(HEAL_ATTEMPTS):
             differences = sorted(find_differences(conn, tenants), key=lambda found: found.user_id)
             if not differences:

@@ -101,7 +101,7 @@ def _pieces(
 
 def _compare(conn: Connection, piece: Piece) -> Comparison:
     """Compare a piece and record what is found. What was compared before an erasure is not recorded after it."""
-    with locks.shared_session_lock(conn, locks.ERASURE):
+    with locks.session_lock(conn, locks.ERASURE, is_shared=True):
         found = compare_piece(conn, piece)
         with conn.transaction():
             drift.record(conn, found)

@@ -1,17 +1,13 @@
 """A command that waits for a lock says which one, who holds it and since when."""
 
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
 from projector.database import lock_waits as waiting
 from projector.database.lock_waits import AwaitedLock, find_awaited_lock, telling_waits
 from projector.database.rows import Connection
-from tests.support.commands import environment
 from tests.support.running import wait_for
 from tests.support.server import Database
 
@@ -34,17 +30,6 @@ def awaited(conn: Connection, pid: int) -> AwaitedLock:
 
     wait_for(look, "a session that waits")
     return found[-1]
-
-
-def call(database: Database, folder: Path, *arguments: str) -> "subprocess.Popen[str]":
-    return subprocess.Popen(
-        [sys.executable, "-m", "projector", *arguments],
-        cwd=folder,
-        env=environment(DATABASE_URL=database.url),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
 
 
 def test_a_short_wait_is_not_told(

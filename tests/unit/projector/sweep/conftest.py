@@ -49,15 +49,9 @@ def written(written_database: Database) -> Iterator[Connection]:
 
 
 @pytest.fixture
-def filled_database(make_database: MakeDatabase, filled_template: Database) -> Database:
-    """A database of the test's own, its read model built."""
-    return make_database(filled_template)
-
-
-@pytest.fixture
-def filled(filled_database: Database) -> Iterator[Connection]:
-    """A connection to it."""
-    with filled_database.connect() as conn:
+def filled(make_database: MakeDatabase, filled_template: Database) -> Iterator[Connection]:
+    """A connection to a database of the test's own, its read model built."""
+    with make_database(filled_template).connect() as conn:
         yield conn
 
 
