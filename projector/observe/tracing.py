@@ -14,14 +14,12 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.resources import SERVICE_NAME, SERVICE_VERSION, OTELResourceDetector, Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
-from psycopg.rows import TupleRow
 
 from projector import __version__
 from projector.core.batch import Batch
 from projector.core.staging import CLEAR
+from projector.database.rows import Connection
 from projector.database.sql import names_of_texts
-
-Connection = psycopg.Connection[TupleRow]
 
 SPAN = "refresh batch"
 

@@ -6,17 +6,15 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import groupby
 
-import psycopg
 from psycopg import sql
-from psycopg.rows import TupleRow, class_row, scalar_row
+from psycopg.rows import class_row, scalar_row
 
 from projector.capture.source import SOURCE_TABLES
 from projector.database.distribution import shards
+from projector.database.rows import Connection
 from projector.database.schema import tables
 from projector.database.sql import all_texts, query
 from projector.report.errors import DependentsError
-
-Connection = psycopg.Connection[TupleRow]
 
 SCHEMAS = ("projector", "read_model", "leads_access", "leads_sql")
 """The schemas of ours."""

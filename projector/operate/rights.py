@@ -3,15 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import psycopg
-from psycopg.rows import TupleRow, class_row
+from psycopg.rows import class_row
 
 from projector.capture.source import SOURCE_TABLES, find_source
+from projector.database.rows import Connection
 from projector.database.sql import query
 from projector.operate.dependents import find_own_objects
 from projector.report.errors import RightsError
-
-Connection = psycopg.Connection[TupleRow]
 
 
 @dataclass(frozen=True, slots=True)

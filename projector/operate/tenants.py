@@ -5,15 +5,12 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-import psycopg
-from psycopg.rows import TupleRow
 from rich.cells import cell_len
 
 from projector.core.preconditions import require_built, require_installed
+from projector.database.rows import Connection
 from projector.database.sql import query
 from projector.report.counted import counted, escape_hidden
-
-Connection = psycopg.Connection[TupleRow]
 
 _HEADINGS = ("Tenant", "Leads", "Messages", "As of", "Dead letters")
 _NUMBERS = (1, 2, 4)

@@ -10,16 +10,14 @@ from typing import ClassVar
 
 import psycopg
 import structlog
-from psycopg.rows import TupleRow
 
 from projector.capture.source import naming_missing_source
 from projector.database import connect as db
+from projector.database.rows import Connection
 from projector.observe.metrics import counted
 from projector.report.errors import NOT_INSTALLED, DatabaseUnreachableError, ProjectorError
 from projector.report.log import quoting
 from projector.report.progress import Lines
-
-Connection = psycopg.Connection[TupleRow]
 
 CANCEL_SECONDS = 2.0
 """How long PostgreSQL has to answer a request to cancel a statement."""

@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterator
 from itertools import count
 
 from projector import capture
+from projector.database.rows import Connection
 from tests.benchmarks import pgbench
 from tests.benchmarks.core import Arm, Row, interleave, seconds
-from tests.benchmarks.fixtures import Bench, Connection, Database, value
+from tests.benchmarks.fixtures import Bench, Database, value
 
 _ROWS = 10_000
 # What every capture by statement triggers costs: the rows are kept, and a function is called and looks at them.

@@ -5,9 +5,10 @@ from contextlib import closing
 
 from psycopg import sql
 
+from projector.database.rows import Connection
 from tests.benchmarks import servers
 from tests.benchmarks.core import Row, compare, seconds
-from tests.benchmarks.fixtures import Bench, Connection
+from tests.benchmarks.fixtures import Bench
 from tests.benchmarks.servers import Server
 
 _PIECE = 1 << 20

@@ -13,11 +13,11 @@ from typing import Any
 
 import psycopg
 from psycopg import sql
-from psycopg.rows import TupleRow
 
 from projector.core import pipeline
 from projector.core.batch import DEFAULT_BATCH, refresh_batch
 from projector.database import locks
+from projector.database.rows import Connection
 from projector.database.schema import sections
 from projector.operate.install import migrate
 from projector.report.progress import QUIET
@@ -28,7 +28,6 @@ from tests.benchmarks.core import seconds
 from tests.support.commands import ROOT, environment
 from tests.support.server import connect
 
-Connection = psycopg.Connection[TupleRow]
 Say = Callable[[str], None]
 
 SEED = 4

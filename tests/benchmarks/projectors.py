@@ -6,9 +6,10 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from time import monotonic, perf_counter, sleep
 
+from projector.database.rows import Connection
 from tests.benchmarks import usage
 from tests.benchmarks.core import Row, Sample, interleave, once
-from tests.benchmarks.fixtures import PATIENCE, Bench, Connection, Database, fill, projector, value
+from tests.benchmarks.fixtures import PATIENCE, Bench, Database, fill, projector, value
 
 TENANTS = 40
 _APART = "2 of a database each"

@@ -6,9 +6,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from projector.database.rows import Connection
 from tests.benchmarks import load, servers, tables
 from tests.benchmarks.core import Row, Sample, interleave
-from tests.benchmarks.fixtures import Bench, Connection, Database, build
+from tests.benchmarks.fixtures import Bench, Database, build
 from tests.benchmarks.tables import Wal
 
 _LEADS_OF_THE_GOAL = 100_000

@@ -6,9 +6,10 @@ from functools import partial
 
 from projector.core.batch import refresh_batch
 from projector.database import locks
+from projector.database.rows import Connection
 from tests.benchmarks import servers, tables
 from tests.benchmarks.core import Row, compare, interleave, milliseconds, seconds
-from tests.benchmarks.fixtures import Bench, Connection, Stale, build
+from tests.benchmarks.fixtures import Bench, Stale, build
 from tests.support.wal import written
 
 # The goal for many stale leads compares them with a rebuild of so many.

@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 
 from projector.capture.source import SOURCE_TABLES
+from projector.database.rows import Connection
 from tests.benchmarks import tables, usage
 from tests.benchmarks.core import Row, Sample, once
-from tests.benchmarks.fixtures import Bench, Connection, value
+from tests.benchmarks.fixtures import Bench, value
 
 # Smaller tables, in parts of the source, have no line of their own.
 _WORTH_A_LINE = 0.005

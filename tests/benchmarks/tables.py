@@ -8,9 +8,10 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from projector.database.rows import Connection
 from projector.database.sql import steps
 from tests.benchmarks.core import seconds
-from tests.benchmarks.fixtures import Connection, value
+from tests.benchmarks.fixtures import value
 
 _SCHEMA = "baseline"
 _STATISTICS = {"lead_counts", "lead_daily_counts", "lead_totals"}

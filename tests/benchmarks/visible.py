@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from statistics import quantiles
 from time import monotonic, perf_counter, sleep
 
+from projector.database.rows import Connection
 from tests.benchmarks import pgbench, servers
 from tests.benchmarks.core import Row, once
-from tests.benchmarks.fixtures import PATIENCE, Bench, Connection, Database, projector, value
+from tests.benchmarks.fixtures import PATIENCE, Bench, Database, projector, value
 from tests.benchmarks.servers import Server
 
 # Requests a second of the readers, for list pages. More would measure how two cores are shared.

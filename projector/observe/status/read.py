@@ -4,17 +4,16 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TypeVar
 
-import psycopg
-from psycopg.rows import TupleRow, class_row
+from psycopg.rows import class_row
 
 from projector.capture.source import find_missing_source
 from projector.core.preconditions import require_installed
 from projector.database import connect as db
 from projector.database import distribution, locks
+from projector.database.rows import Connection
 from projector.database.sql import query
 from projector.operate.origin.subscriptions import Feed, read_feeds, read_unfed_tables
 
-Connection = psycopg.Connection[TupleRow]
 _Row = TypeVar("_Row")
 
 COUNTED_CHANGES = 100_000

@@ -12,10 +12,11 @@ from datetime import datetime
 
 import psycopg
 import structlog
-from psycopg.rows import TupleRow, scalar_row
+from psycopg.rows import scalar_row
 
 from projector.core.preconditions import require_installed
 from projector.database.database_url import normalize, redact
+from projector.database.rows import Connection
 from projector.database.sql import query
 from projector.operate.origin.publications import (
     Brought,
@@ -34,8 +35,6 @@ from projector.operate.origin.subscriptions import (
     read_unfed_tables,
 )
 from projector.report.errors import ConfigurationError
-
-Connection = psycopg.Connection[TupleRow]
 
 LOOK_EVERY_SECONDS = 0.5
 

@@ -8,14 +8,12 @@ again, also when the publication has been repaired.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
-import psycopg
-from psycopg.rows import TupleRow, class_row
+from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
 from projector.capture.source import SOURCE_TABLES
+from projector.database.rows import Connection
 from projector.database.sql import query
-
-Connection = psycopg.Connection[TupleRow]
 
 _READ_COLUMNS = {table.name: table.columns for table in SOURCE_TABLES}
 

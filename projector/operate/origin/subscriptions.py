@@ -2,13 +2,11 @@
 
 from dataclasses import dataclass
 
-import psycopg
-from psycopg.rows import TupleRow, class_row, scalar_row
+from psycopg.rows import class_row, scalar_row
 
+from projector.database.rows import Connection
 from projector.database.sql import query
 from projector.report.counted import counted
-
-Connection = psycopg.Connection[TupleRow]
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,14 +17,14 @@ from types import FrameType
 from urllib.parse import quote
 
 import click
-import psycopg
 from psycopg.conninfo import conninfo_to_dict
-from psycopg.rows import TupleRow, class_row
+from psycopg.rows import class_row
 
 import projector
 from projector.config import Config, environment_for_children
 from projector.database.connect import connect
 from projector.database.database_url import normalize
+from projector.database.rows import Connection
 from projector.database.sql import query
 from projector.report.counted import counted
 from projector.report.errors import ProjectorError
@@ -41,7 +41,6 @@ _TENANT = "789895c8-4bd6-43e9-bfea-a4171ec47197"
 _LEAD = "918979556941"
 
 Child = subprocess.Popen[bytes]
-Connection = psycopg.Connection[TupleRow]
 
 
 def run(config: Config) -> None:

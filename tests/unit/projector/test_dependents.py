@@ -2,15 +2,13 @@
 
 import psycopg
 import pytest
-from psycopg.rows import TupleRow
 
+from projector.database.rows import Connection
 from projector.operate.dependents import drop_own, find_dependents
 from projector.operate.uninstall import uninstall
 from tests.support.cases import cases
 from tests.support.running import value
 from tests.support.server import Database
-
-Connection = psycopg.Connection[TupleRow]
 
 SCHEMAS = ["projector", "read_model", "leads_sql"]
 KEY = "user_id text, customer_phone text"

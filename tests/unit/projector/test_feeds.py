@@ -2,16 +2,12 @@
 
 from collections.abc import Iterator
 
-import psycopg
 import pytest
-from psycopg.rows import TupleRow
 
+from projector.database.rows import Connection
 from projector.database.schema import source_tables
 from projector.operate.origin.subscriptions import Feed, find_problem, read_unfed_tables
 from tests.support.cases import cases
-
-Connection = psycopg.Connection[TupleRow]
-
 
 WELL: dict[str, object] = {
     "name": "leads",

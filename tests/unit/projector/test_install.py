@@ -1,11 +1,10 @@
 """What `migrate` installs and removes. tests/exactness/ shows that an update of an older version loses nothing."""
 
-import psycopg
 import pytest
-from psycopg.rows import TupleRow
 
 from projector import capture
 from projector.database import locks
+from projector.database.rows import Connection
 from projector.database.sql import PROJECTION_VERSION
 from projector.operate import install as installing
 from projector.operate.install import migrate
@@ -18,8 +17,6 @@ from tests.unit.projector.recovering import (
     messages,
     ready,
 )
-
-Connection = psycopg.Connection[TupleRow]
 
 OBJECTS = (
     "SELECT array_agg(c.oid::regclass || ':' || c.oid ORDER BY c.oid) FROM pg_class AS c"

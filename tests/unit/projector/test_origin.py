@@ -5,10 +5,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
-from psycopg.rows import TupleRow
 
 from projector.database.schema import source_tables
 from projector.observe.status import as_dict, find_attention, read_status, render
@@ -19,8 +17,6 @@ from projector.sweep.rebuild import rebuild
 from tests.support.replication import TwoServers, address, ready, replicated_platform
 from tests.support.running import value, wait_for, wait_until, write_message
 from tests.support.server import connect
-
-Connection = psycopg.Connection[TupleRow]
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

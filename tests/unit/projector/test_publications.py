@@ -5,9 +5,7 @@ tests/exactness/test_publications.py has each rule by itself.
 
 from collections.abc import Iterator
 
-import psycopg
 import pytest
-from psycopg.rows import TupleRow
 
 from projector.database.schema import source_tables
 from projector.observe.status import as_dict, find_attention, read_status
@@ -15,8 +13,6 @@ from projector.report.progress import QUIET
 from projector.sweep.rebuild import rebuild
 from tests.support.replication import TwoServers, ready, replicated_platform
 from tests.support.running import value, wait_for, wait_until
-
-Connection = psycopg.Connection[TupleRow]
 
 OTHERS = ", ".join(name for name in source_tables() if name != "messages")
 

@@ -3,11 +3,10 @@
 import re
 from collections.abc import Iterator
 
-import psycopg
 import pytest
-from psycopg.rows import TupleRow
 
 from projector.core.refresh import refresh
+from projector.database.rows import Connection
 from projector.database.source_names import source_names
 from projector.operate.install import migrate
 from projector.operate.rights import own_schemas, require_rights_to_migrate, require_rights_to_uninstall
@@ -18,8 +17,6 @@ from projector.sweep.rebuild import rebuild
 from tests.support.roles import give_platform, logins
 from tests.support.running import value, write_message, write_source
 from tests.support.server import Database
-
-Connection = psycopg.Connection[TupleRow]
 
 OWNER, OTHER = "leads_test_platform", "leads_test_other"
 NOTHING_OF_OURS = (

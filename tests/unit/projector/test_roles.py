@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import psycopg
 import pytest
-from psycopg.rows import TupleRow
 
 from api.app import create_app
 from api.config import Config
+from projector.database.rows import Connection
 from projector.observe.status import find_attention, read_status
 from projector.operate.install import migrate
 from projector.operate.roles import set_up_api_role
@@ -16,8 +16,6 @@ from projector.sweep.rebuild import rebuild
 from tests.support.roles import give_platform, logins, without_role
 from tests.support.running import value, write_source
 from tests.support.server import Database
-
-Connection = psycopg.Connection[TupleRow]
 
 OWNER, LOGIN = "leads_test_platform", "leads_test_reader"
 VIEWS = ("leads", "conversations", "messages", "statistics_by_day")

@@ -9,11 +9,12 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import StatusCode
 
 from projector.core.batch import Batch
+from projector.database.rows import Connection
 from projector.observe import tracing
 from projector.observe.tracing import Tracing
 from tests.support.running import write_message, write_source
 from tests.support.server import Database
-from tests.unit.projector.scheduler.running import Connection, build, jobs_of
+from tests.unit.projector.scheduler.running import build, jobs_of
 
 
 @pytest.fixture

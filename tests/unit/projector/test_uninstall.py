@@ -2,11 +2,10 @@
 
 from pathlib import Path
 
-import psycopg
 import pytest
-from psycopg.rows import TupleRow
 
 from projector import capture
+from projector.database.rows import Connection
 from projector.operate.install import migrate
 from projector.operate.uninstall import uninstall
 from projector.report.errors import DependentsError
@@ -14,8 +13,6 @@ from tests.support.commands import run_command
 from tests.support.running import value, write_message
 from tests.support.server import Database
 from tests.unit.projector.recovering import healed, messages
-
-Connection = psycopg.Connection[TupleRow]
 
 TRIGGERS = "SELECT count(*) FROM pg_trigger WHERE tgname LIKE 'leads_capture%'"
 IS_GONE = (

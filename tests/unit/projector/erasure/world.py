@@ -2,14 +2,11 @@
 
 from dataclasses import dataclass
 
-import psycopg
 from psycopg import sql
-from psycopg.rows import TupleRow
 
+from projector.database.rows import Connection
 from tests.support.running import value, write_message, write_source
 from tests.unit.projector.recovering import healed
-
-Connection = psycopg.Connection[TupleRow]
 
 ERASED_TENANT = "needle-tenant"
 PHONE = "49777000123"

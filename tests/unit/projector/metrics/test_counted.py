@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from projector.database.rows import Connection
 from projector.observe.metrics.counted import REGISTRY
 from tests.support.server import Database
-from tests.unit.projector.scheduler.running import Connection, build, jobs_of
+from tests.unit.projector.scheduler.running import build, jobs_of
 
 
 def value(metric: str, **labels: str) -> float:

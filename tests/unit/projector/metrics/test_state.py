@@ -4,18 +4,15 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-import psycopg
 import pytest
 import structlog
-from psycopg.rows import TupleRow
 
+from projector.database.rows import Connection
 from projector.observe.metrics.state import DATABASE_UP, StateCollector, metrics_of
 from projector.observe.status.read import ProvedRound, Queue, Rebuild, Run, Status, Verification
 from tests.support.running import write_message, write_source
 from tests.support.server import Database
 from tests.unit.projector.scheduler.running import build
-
-Connection = psycopg.Connection[TupleRow]
 
 NOW = datetime(2026, 11, 26, tzinfo=UTC)
 

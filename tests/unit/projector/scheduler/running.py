@@ -2,12 +2,11 @@
 
 from pathlib import Path
 
-import psycopg
 import pytest
-from psycopg.rows import TupleRow
 
 from projector import config
 from projector.database import connect as db
+from projector.database.rows import Connection
 from projector.report.progress import QUIET
 from projector.scheduler.jobs import Jobs
 from projector.sweep.recovery import refresh_and_heal
@@ -15,8 +14,6 @@ from tests.support.running import (
     value,
 )
 from tests.support.server import Database
-
-Connection = psycopg.Connection[TupleRow]
 
 
 def leads(conn: Connection) -> int:

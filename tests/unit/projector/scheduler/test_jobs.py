@@ -14,6 +14,7 @@ import structlog
 from projector.core.batch import Batch
 from projector.core.refresh import refresh_with_backoff
 from projector.database import locks
+from projector.database.rows import Connection
 from projector.observe.metrics import counted
 from projector.operate.install import migrate
 from projector.scheduler import jobs as scheduler_jobs
@@ -30,7 +31,7 @@ from tests.support.running import (
     write_source,
 )
 from tests.support.server import Database
-from tests.unit.projector.scheduler.running import Connection, build, jobs_of, leads
+from tests.unit.projector.scheduler.running import build, jobs_of, leads
 from tests.unit.projector.test_dead_letters import set_aside
 
 

@@ -2,13 +2,13 @@
 
 import pytest
 
+from projector.database.rows import Connection
 from projector.report.progress import QUIET
 from projector.sweep import recovery
 from tests.support.running import (
     write_source,
 )
 from tests.support.server import Database
-from tests.unit.projector.status.reading import Connection
 
 
 @pytest.fixture

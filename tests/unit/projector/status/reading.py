@@ -1,14 +1,9 @@
 """Helpers of the tests of `status`."""
 
-import psycopg
-from psycopg.rows import TupleRow
-
 from projector.core.refresh import refresh
 from projector.observe.status import Status, find_attention
 from projector.report.progress import QUIET
 from tests.support.server import Database
-
-Connection = psycopg.Connection[TupleRow]
 
 
 def refresh_now(database: Database) -> None:

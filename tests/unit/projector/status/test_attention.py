@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from projector import capture
+from projector.database.rows import Connection
 from projector.database.sql import PROJECTION_VERSION
 from projector.observe.status import Status, as_dict, find_attention, read_status, render, words
 from projector.observe.status.read import (
@@ -31,7 +32,7 @@ from tests.support.running import (
     write_conversations,
 )
 from tests.support.server import Database
-from tests.unit.projector.status.reading import Connection, one_sentence
+from tests.unit.projector.status.reading import one_sentence
 
 EARLIER = datetime(2026, 11, 25, 1, 2, 3, tzinfo=UTC)
 PROJECTION = Projection("v", EARLIER, None, EARLIER, 0.0, None, None, None, None, EARLIER)

@@ -11,6 +11,7 @@ import pytest
 from projector.core.dead_letters import Retried, retry_dead_letters
 from projector.core.refresh import refresh
 from projector.database import locks
+from projector.database.rows import Connection
 from projector.database.sql import PROJECTION_VERSION
 from projector.observe.status import as_dict, find_attention, read_status, render
 from projector.operate.install import migrate
@@ -20,7 +21,7 @@ from tests.support.commands import run_command
 from tests.support.patience import PATIENCE
 from tests.support.running import value, wait_until, write_conversations
 from tests.support.server import Database
-from tests.unit.projector.status.reading import Connection, one_sentence, refresh_now
+from tests.unit.projector.status.reading import one_sentence, refresh_now
 
 MakeDatabase = Callable[[Database | None], Database]
 STRANGER = "leads_test_stranger"

@@ -4,6 +4,7 @@ from datetime import datetime
 
 import pytest
 
+from projector.database.rows import Connection
 from projector.observe.status import find_attention, read_status
 from projector.report.progress import QUIET
 from projector.sweep import drift
@@ -13,7 +14,7 @@ from projector.sweep.run_log import read_clock
 from projector.sweep.verify import verify
 from tests.support.running import value, write_conversations, write_source
 from tests.support.server import Database
-from tests.unit.projector.scheduler.running import Connection, build
+from tests.unit.projector.scheduler.running import build
 
 LEAD = Item("lead", "u", "49151000001")
 OPEN = "SELECT count(*) FROM projector.drift WHERE ended_at IS NULL"

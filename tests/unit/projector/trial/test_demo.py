@@ -11,12 +11,11 @@ import psycopg
 import pytest
 from psycopg.rows import TupleRow
 
+from projector.database.rows import Connection
 from projector.report.errors import ProjectorError, SourceMissingError
 from projector.report.progress import QUIET, Progress
 from projector.trial import demo
 from tests.support.server import Database, Server
-
-Connection = psycopg.Connection[TupleRow]
 
 TODAY = date(2026, 11, 25)
 MIDNIGHT = datetime(2026, 11, 25, tzinfo=UTC)
