@@ -2,6 +2,7 @@
 
 import string
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
@@ -10,10 +11,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from werkzeug.exceptions import BadRequest
 
-from api.request.parameters import COMMON_QUERY, LIST_QUERY, MESSAGES_QUERY
-from api.request.query import Query
+from api.request.lead import LEAD_KEYS
+from api.request.parameters import (
+    CHANGES_QUERY,
+    COMMON_QUERY,
+    LEAD_QUERY,
+    LIST_QUERY,
+    MESSAGES_QUERY,
+    SERIES_QUERY,
+)
+from api.request.query import Page, Query
 from api.request.text import LAST_MOMENT
 from tests.oracle.parameters import OF_LIST, OF_MESSAGES, Bound, Reader, milliseconds, read_parameters
+from tests.support.cases import cases
 
 
 def refused(query: Query[Any], text: str) -> str:
@@ -22,43 +32,101 @@ def refused(query: Query[Any], text: str) -> str:
     return str(caught.value.description)
 
 
+DAY = "2025-01-31"
+A_DATE = "takes a date such as 2025-01-31"
+
+
+@cases(
+    ("query", "text", "said"),
+    [
+        (LIST_QUERY, "limit=0", "limit takes an integer of at least 1"),
+        (
+            LIST_QUERY,
+            "lead_status=a",
+            "lead_status takes one or more of Hot, Warm, Cold, separated by commas",
+        ),
+        (LIST_QUERY, "sort_order=c", "sort_order takes one of desc, asc"),
+        (
+            LIST_QUERY,
+            "platfrom=1&days=0",
+            "'platfrom' is not a parameter (did you mean platform?); days takes an integer from 1 to 36500",
+        ),
+        (COMMON_QUERY, "limit=1", "'limit' is not a parameter; this endpoint takes min_as_of"),
+        (LIST_QUERY, "=1", f"'' is not a parameter; this endpoint takes {', '.join(OF_LIST)}"),
+        (MESSAGES_QUERY, "=1", f"'' is not a parameter; this endpoint takes {', '.join(OF_MESSAGES)}"),
+        (
+            LIST_QUERY,
+            "page=1&limt=1&per_page=2",
+            (
+                "'page' is not a parameter; 'limt' is not a parameter (did you mean limit?);"
+                f" 'per_page' is not a parameter; this endpoint takes {', '.join(OF_LIST)}"
+            ),
+        ),
+        (
+            LIST_QUERY,
+            "from_date=2025-02-01&to_date=2025-01-01&min_total_score=9&max_total_score=8",
+            "min_total_score must not be above max_total_score; from_date must not be after to_date",
+        ),
+        (
+            LIST_QUERY,
+            "fields=name,phone",
+            f"fields takes one or more of {', '.join(LEAD_KEYS)}, separated by commas",
+        ),
+        (LIST_QUERY, "fields=,", f"fields takes one or more of {', '.join(LEAD_KEYS)}, separated by commas"),
+        (SERIES_QUERY, "from_date=2026-03-01", f"to_date is missing: it {A_DATE} or 2025-01-31T09:30:00Z"),
+        (SERIES_QUERY, "end_date=2026-03-01", f"from_date is missing: it {A_DATE} or 2025-01-31T09:30:00Z"),
+        (SERIES_QUERY, "by=week&date=2026-03-01", "by takes one of day, hour"),
+        (
+            SERIES_QUERY,
+            "from_date=2026-03-01&to_date=2026-03-15T00:00&by=hour",
+            "from_date and to_date are too far apart: by=hour takes up to 336 hours",
+        ),
+        (
+            SERIES_QUERY,
+            "from_date=2026-01-01&to_date=2029-01-05",
+            "from_date and to_date are too far apart: by=day takes up to 1,100 days",
+        ),
+    ],
+)
+def test_what_is_refused_is_told(query: Query[Any], text: str, said: str) -> None:
+    assert refused(query, text) == said
+
+
+@cases("query", [LIST_QUERY, MESSAGES_QUERY])
+@cases(
+    ("text", "said"),
+    [
+        (f"from_date={DAY}&start_date={DAY}", "start_date is another name of from_date: give one of them"),
+        (f"end_date={DAY}&to_date=2025-02-01", "end_date is another name of to_date: give one of them"),
+        (f"date={DAY}&from_date={DAY}", "date is another name of from_date: give one of them"),
+        (f"date={DAY}&end_date={DAY}", "date is another name of end_date: give one of them"),
+        (f"start_date=2025-02-01&end_date={DAY}", "start_date must not be after end_date"),
+        (f"date={DAY}T10:00", f"date {A_DATE}"),
+        ("start_date=x", f"start_date {A_DATE} or 2025-01-31T09:30:00Z"),
+    ],
+)
+def test_two_names_of_one_thing_and_what_else_is_wrong(query: Query[Any], text: str, said: str) -> None:
+    assert refused(query, text) == said
+
+
 def test_the_last_moment_is_not_passed() -> None:
     assert LIST_QUERY.read("to_date=9999-12-31T23:00-02:00").to_date == LAST_MOMENT
 
 
-def test_a_message_names_what_is_taken() -> None:
-    message = refused(LIST_QUERY, "limit=0&days=x&lead_status=a&from_date=b&sort_order=c")
-    for part in ("at least 1", "1 to 36500", "Hot, Warm, Cold", "2025-01-31", "desc, asc"):
-        assert part in message
+@cases("query", [LIST_QUERY, LEAD_QUERY])
+def test_keys_are_asked_for_in_any_order_and_printed_in_theirs(query: Query[Any]) -> None:
+    assert query.read("fields=NAME,%20customer_phone&fields=name").fields == ("customer_phone", "name")
+    assert query.read("fields=").fields is None
 
 
-def test_an_unknown_parameter_gets_the_near_ones() -> None:
-    assert refused(LIST_QUERY, "platfrom=1&days=0") == (
-        "'platfrom' is not a parameter (did you mean platform?); days takes an integer from 1 to 36500"
-    )
-
-
-def test_an_unknown_parameter_that_is_near_to_none_gets_all_of_the_endpoint_once() -> None:
-    for query, known in ((LIST_QUERY, OF_LIST), (MESSAGES_QUERY, OF_MESSAGES)):
-        message = refused(query, "=1")
-        assert message == f"'' is not a parameter; this endpoint takes {', '.join(known)}"
-    message = refused(LIST_QUERY, "page=1&limt=1&per_page=2")
-    assert message == (
-        "'page' is not a parameter; 'limt' is not a parameter (did you mean limit?);"
-        f" 'per_page' is not a parameter; this endpoint takes {', '.join(OF_LIST)}"
-    )
-
-
-def test_an_endpoint_with_a_common_parameter_alone_says_so() -> None:
-    assert refused(COMMON_QUERY, "limit=1") == "'limit' is not a parameter; this endpoint takes min_as_of"
-
-
-def test_bounds_in_the_wrong_order_are_named() -> None:
-    message = refused(
-        LIST_QUERY, "from_date=2025-02-01&to_date=2025-01-01&min_total_score=9&max_total_score=8"
-    )
-    assert "min_total_score must not be above max_total_score" in message
-    assert "from_date must not be after to_date" in message
+def test_the_feed_takes_the_filters_of_the_list_but_no_order_nor_what_the_clock_moves() -> None:
+    for text in ("days=7", "sort_by=name", "sort_order=asc", "offset=5"):
+        assert "is not a parameter" in refused(CHANGES_QUERY, text)
+    text = "platform=webchat&has_email=true&search=ann&from_date=2025-01-01&customer_phone=49"
+    found, of_list = CHANGES_QUERY.read(f"{text}&since=T&wait=9999&limit=9999"), LIST_QUERY.read(text)
+    # A feed has no pages, so its filters say nothing of the next one.
+    assert found.filters == replace(of_list, page=Page())
+    assert (found.since, found.wait, found.limit) == ("T", 25, 500)
 
 
 # Texts that are a little wrong, or right in an unusual way, next to any text at all.

@@ -1,45 +1,62 @@
-"""Every failure, on every way to it, has the one shape of error."""
+"""Every failure, on every way to it, has the one shape of error, and its sample in the document is what it says."""
 
 import re
+from datetime import datetime
+from http import HTTPStatus
 from typing import Any
 
+import orjson
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from api.limits.waiting import StaleError
+from api.request import change_token
+from api.request.change_token import Position, Token, history_of
+from api.response.openapi.document import document
+from api.routes.read_model import NEVER_BUILT
 from projector.report.progress import QUIET
 from projector.sweep.rebuild import rebuild
 from tests.support.cases import cases
 from tests.support.running import write_source
 from tests.support.server import Database
+from tests.unit.api.auth.tokens import claims, signed, token_config
 from tests.unit.api.conftest import PRINTED_NOW, Library, MakeApp
 
-PHRASES = {
-    400: "Bad Request",
-    401: "Unauthorized",
-    403: "Forbidden",
-    404: "Not Found",
-    405: "Method Not Allowed",
-    413: "Content Too Large",
-    429: "Too Many Requests",
-    500: "Internal Server Error",
-    503: "Service Unavailable",
-}
+RESPONSES = orjson.loads(document(asks_who_calls=True))["components"]["responses"]
 
 
-def check(answer: TestResponse, status: int) -> str:
-    """The answer is an error of this status and of nothing but the documented shape; gives its message."""
+def sample(status: int, name: str) -> dict[str, Any]:
+    """A body that the OpenAPI document shows."""
+    content = RESPONSES[f"Error{status}"]["content"]["application/json"]
+    found: dict[str, Any] = content["examples"][name]["value"]
+    return found
+
+
+def check(answer: TestResponse, status: int, name: str = "") -> str:
+    """The answer is an error of this status and of nothing but the documented shape; gives its message.
+
+    With a name, it is the sample of that name, but for its moment and its id.
+    """
     assert answer.status_code == status
     assert answer.content_type == "application/json"
     body: dict[str, Any] = answer.get_json()
     assert list(body) == ["error", "message", "timestamp", "correlationId"]
-    assert body["error"] == PHRASES[status]
+    # Python's phrase of that status depends on its version.
+    assert body["error"] == ("Content Too Large" if status == 413 else HTTPStatus(status).phrase)
     assert body["timestamp"] == PRINTED_NOW
     assert re.fullmatch(r"[0-9]{13}-[0-9a-z]{9}", body["correlationId"])
     assert answer.headers["X-Correlation-Id"] == body["correlationId"]
     message = str(body["message"])
     assert message
+    if name:
+        expected = sample(status, name)
+        assert (list(expected), body["error"], message) == (
+            list(body),
+            expected["error"],
+            expected["message"],
+        )
     assert not re.search(r"select|read_model|psycopg|sqlalchemy|traceback|<", message, re.IGNORECASE)
     return message
 
@@ -71,9 +88,13 @@ def test_each_endpoint_refuses_an_unknown_parameter(client: FlaskClient, library
     assert "nonsense" in check(client.get(f"{library.base}{path}?nonsense=1"), 400)
 
 
-@cases("path", ["/1", "/1/messages", "/%20", "/%20/messages", "/stats/messages"])
+@cases("path", ["/none", "/1/messages", "/%20", "/%20/messages", "/stats/messages"])
 def test_unknown_lead(client: FlaskClient, library: Library, path: str) -> None:
-    assert check(client.get(f"{library.base}{path}"), 404) == "Lead not found"
+    assert check(client.get(f"{library.base}{path}"), 404, "lead") == "Lead not found"
+
+
+def test_a_large_body(client: FlaskClient, library: Library) -> None:
+    check(client.get(library.base, data=b"x" * 70_000), 413, "body")
 
 
 def test_a_lead_of_another_tenant_cannot_be_told_from_none(client: FlaskClient, library: Library) -> None:
@@ -106,7 +127,7 @@ def broken(library: Library, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch)
 
 def test_a_mistake_of_ours(capsys: pytest.CaptureFixture[str], broken: Flask, library: Library) -> None:
     answer = broken.test_client().get(f"{library.base}/1")
-    assert "correlationId" in check(answer, 500)
+    assert "correlationId" in check(answer, 500, "failure")
     logged = capsys.readouterr().err
     assert "ZeroDivisionError" in logged
     assert answer.get_json()["correlationId"] in logged
@@ -124,3 +145,46 @@ def test_a_lead_called_stats_is_listed_and_has_no_page_of_its_own(
     assert lead["customer_phone"] == "stats"
     for path in ("/stats%20", "/%20stats", "/stats/messages"):
         assert check(client.get(f"/users/u/leads{path}"), 404) == "Lead not found"
+
+
+@cases(
+    ("query", "name"),
+    [("lead_stauts=Hot&days=0", "parameters"), ("min_total_score=12&max_total_score=7", "range")],
+)
+def test_a_bad_request(client: FlaskClient, library: Library, query: str, name: str) -> None:
+    check(client.get(f"{library.base}?{query}"), 400, name)
+
+
+def test_a_stranger_and_another_tenant(library: Library, make_app: MakeApp) -> None:
+    client = make_app(library.database, auth=token_config()).test_client()
+    check(client.get(library.base), 401, "missing")
+    token = signed(claims(sub="another"))
+    check(client.get(library.base, headers={"Authorization": f"Bearer {token}"}), 403, "otherTenant")
+
+
+def test_a_tenant_that_asks_too_often(library: Library, make_app: MakeApp) -> None:
+    client = make_app(library.database, rate_limit="1 per minute").test_client()
+    client.get(library.base)
+    check(client.get(library.base), 429, "limit")
+
+
+def test_too_many_exports_at_once(library: Library, make_app: MakeApp) -> None:
+    app = make_app(library.database, exports=1)
+    app.extensions["leads"].exports.take()
+    check(app.test_client().get(f"{library.base}.ndjson"), 429, "exports")
+
+
+def test_a_token_from_another_history(library: Library, client: FlaskClient) -> None:
+    token = change_token.write(library.tenant, Token(Position(1), history_of(b"elsewhere", None)))
+    check(client.get(f"/users/{library.tenant}/lead-changes?since={token}"), 410, "token")
+
+
+def test_a_read_model_that_was_never_built(template: Database, make_app: MakeApp) -> None:
+    check(make_app(template).test_client().get("/users/u/leads"), 503, "notBuilt")
+    assert sample(503, "notBuilt")["message"] == NEVER_BUILT
+
+
+def test_data_that_are_not_fresh_enough() -> None:
+    moments = re.findall(r"\d{4}-\S+?Z", sample(503, "stale")["message"])
+    as_of, min_as_of = map(datetime.fromisoformat, moments)
+    assert str(StaleError(as_of, min_as_of)) == sample(503, "stale")["message"]

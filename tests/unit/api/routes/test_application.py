@@ -130,3 +130,17 @@ def test_an_error_after_the_view_is_answered_as_flask_answers_it() -> None:
         answer = app.test_client().get("/")
         statuses.append((answer.status, answer.data))
     assert statuses[0] == statuses[1] == ("500 INTERNAL SERVER ERROR", b"sorry")
+
+
+def test_no_hook_and_no_endpoint_is_a_coroutine(library: Library, make_app: MakeApp) -> None:
+    """Flask is told not to look."""
+    app = make_app(library.database, rate_limit="1 per minute", log_level="INFO")
+    hooks = [
+        hook
+        for found in (app.before_request_funcs, app.after_request_funcs, app.teardown_request_funcs)
+        for hooks_of_one in found.values()
+        for hook in hooks_of_one
+    ]
+    called = [*hooks, *app.view_functions.values()]
+    assert len(called) > 10
+    assert [one for one in called if Flask.ensure_sync(app, one) is not one] == []

@@ -18,3 +18,10 @@ def test_options(client: FlaskClient, library: Library) -> None:
         assert answer.status_code == 200
         assert set(answer.allow) == {"GET", "HEAD", "OPTIONS"}
         assert answer.data == b""
+
+
+def test_a_lead_has_the_keys_that_are_asked_for(client: FlaskClient, library: Library) -> None:
+    for path in (f"{library.base}?limit=1", f"{library.base}/{library.phone}?"):
+        data = client.get(f"{path}&fields=name,customer_phone").get_json()["data"]
+        [lead] = data if isinstance(data, list) else [data]
+        assert list(lead) == ["customer_phone", "name"]
