@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import psycopg
@@ -19,13 +19,14 @@ from tests.oracle import Model, read_model
 from tests.support.server import Database
 
 
-@dataclass(frozen=True)
+@dataclass
 class Platform:
-    """A platform's database with the projector and the API at work on it, and a clock for the API."""
+    """A platform's database with the projector and the API at work on it, and the time of the API's clock."""
 
     database: Database
     connection: psycopg.Connection[TupleRow]
-    client: FlaskClient
+    now: datetime
+    client: FlaskClient = field(init=False)
 
     def refresh(self) -> None:
         refresh(self.connection, retry_failed=False, progress=QUIET)
@@ -46,10 +47,11 @@ def platforms() -> Iterator[MakePlatform]:
     with ExitStack() as stack:
 
         def make(database: Database, now: datetime) -> Platform:
-            connection = stack.enter_context(database.connect())
-            app = create_app(Config(database.url, rate_limit="", log_level="ERROR"), clock=lambda: now)
+            made = Platform(database, stack.enter_context(database.connect()), now)
+            app = create_app(Config(database.url, rate_limit="", log_level="ERROR"), clock=lambda: made.now)
             stack.callback(app.extensions["leads"].database.engine.dispose)
-            return Platform(database, connection, app.test_client())
+            made.client = app.test_client()
+            return made
 
         yield make
 

@@ -1,25 +1,20 @@
 """A caller who asks with `If-None-Match` is told 304 only while the whole answer would be the one that it has."""
 
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from random import Random
 from urllib.parse import quote, urljoin
 
 import pytest
-from flask import Flask
 from flask.testing import FlaskClient
 
-from api.app import create_app
-from api.config import Config
 from projector.operate.erase import erase
 from projector.operate.erase.ledger import Target
 from projector.report.progress import QUIET
 from projector.sweep import statistics
-from projector.sweep.rebuild import rebuild
-from tests.acceptance.conftest import Platform
+from tests.acceptance.conftest import MakePlatform, Platform
 from tests.conftest import MakeDatabase
 from tests.support import edge_cases, mutations, queries
 from tests.support.server import Database
@@ -69,10 +64,8 @@ class World:
     """A platform with its API, addresses of all kinds, the tags that each gave, and the answer of every tag."""
 
     platform: Platform
-    app: Flask
     rng: Random
-    now: datetime = NOW
-    addresses: list[str] = field(default_factory=list)
+    addresses: list[str]
     tags: dict[str, list[str]] = field(default_factory=dict)
     answers: dict[str, bytes] = field(default_factory=dict)
     found: dict[int, int] = field(default_factory=dict)
@@ -139,25 +132,17 @@ def addresses_of(rng: Random, platform: Platform) -> list[str]:
 
 
 @pytest.fixture
-def make_world(make_database: MakeDatabase, template: Database) -> Iterator[Callable[[int], World]]:
-    with ExitStack() as stack:
+def make_world(
+    make_platform: MakePlatform, make_database: MakeDatabase, template: Database
+) -> Callable[[int], World]:
+    def make(seed: int) -> World:
+        platform, rng = make_platform(make_database(template), NOW), Random(seed)
+        cases = edge_cases.generate(rng, 30, now=NOW, tenants=["u", "v"])
+        edge_cases.write(platform.connection, cases)
+        platform.rebuild()
+        return World(platform, rng, addresses_of(rng, platform))
 
-        def make(seed: int) -> World:
-            database, rng = make_database(template), Random(seed)
-            connection = stack.enter_context(database.connect())
-            world: World
-            config = Config(database.url, rate_limit="", log_level="ERROR")
-            app = create_app(config, clock=lambda: world.now)
-            stack.callback(app.extensions["leads"].database.engine.dispose)
-            platform = Platform(database, connection, app.test_client())
-            world = World(platform, app, rng)
-            tenants = ["u", "v"]
-            edge_cases.write(connection, edge_cases.generate(rng, 30, now=NOW, tenants=tenants))
-            platform.rebuild()
-            world.addresses = addresses_of(rng, platform)
-            return world
-
-        yield make
+    return make
 
 
 def _change(world: World) -> str:
@@ -170,9 +155,9 @@ def _change(world: World) -> str:
         platform.refresh()
         return "; ".join(done)
     if kind == "clock":
-        world.now += timedelta(hours=rng.choice((-30, 0, 1, 30, 200)), milliseconds=rng.randint(0, 5))
+        platform.now += timedelta(hours=rng.choice((-30, 0, 1, 30, 200)), milliseconds=rng.randint(0, 5))
     elif kind == "rebuild":
-        rebuild(platform.connection, tenants=None, progress=QUIET)
+        platform.rebuild()
     elif kind == "drift":
         drift = rng.choice(DRIFT)
         with platform.connection.transaction():
@@ -211,7 +196,7 @@ def test_a_tag_stands_for_one_answer_while_everything_changes(make_world: Callab
     done = threading.Event()
 
     def read(number: int) -> None:
-        client, rng = world.app.test_client(), Random(number)
+        client, rng = world.platform.client.application.test_client(), Random(number)
         known: dict[str, str] = {}
         while not done.is_set():
             address = rng.choice(world.addresses)

@@ -112,7 +112,6 @@ def test_the_second_server_goes_on_with_the_new_primary(
     for _ in range(20):
         load.write()
     load.settle()
-    load.compare()
     if has_failover_slots(both):
         let_slots_fail_over(both, standby)
         load.write()
@@ -138,8 +137,6 @@ def test_the_second_server_goes_on_with_the_new_primary(
     for _ in range(10):
         load.write()
     load.settle()
-    load.compare()
-    wait_for(lambda: (load.ready(), load.attention()) == ("", ""), "all is well")
 
 
 def write_while_nothing_is_sent(load: Load) -> None:

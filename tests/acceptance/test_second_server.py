@@ -22,7 +22,7 @@ from tests.oracle import Model, answers, read_model
 from tests.oracle.answers import Answer
 from tests.support import edge_cases, mutations, queries
 from tests.support.replication import TwoServers, address, replicated_platform
-from tests.support.running import Scheduler, running_scheduler, value, wait_for
+from tests.support.running import Scheduler, running_scheduler, value, wait_for, wait_until
 from tests.support.server import connect
 
 Connection = psycopg.Connection[TupleRow]
@@ -79,9 +79,20 @@ class Load:
         self.note_commit()
 
     def settle(self) -> None:
-        """Wait until everything has arrived and is visible."""
+        """Wait until all has arrived and is well, and compare every answer with a reading of the platform's rows."""
         last = self.committed[-1]
         wait_for(lambda: self.look() > last, f"freshness passes {last}")
+        wait_for(lambda: (self.ready(), self.attention()) == ("", ""), "all is well")
+        for path, params, expected in expected_answers(read_model(self.both.platform)):
+            answer = self.client.get(f"{path}?{queries.query_string(params)}")
+            found = answers.differences(expected, answer.status_code, answer.get_json())
+            assert found == [], (path, params, self.log)
+
+    def wait_until_told(self, said: str) -> None:
+        """Wait until readiness and status say it."""
+        wait_for(
+            lambda: said in self.ready() and said in self.attention(), f"readiness and status say: {said}"
+        )
 
     def look(self) -> datetime:
         """Check what the second server promises in one snapshot. Returns as of when it is."""
@@ -108,13 +119,6 @@ class Load:
         """What status says."""
         return " ".join(find_attention(read_status(self.both.conn)))
 
-    def compare(self) -> None:
-        """Every answer of the second server, with an independent reading of the rows of the first."""
-        for path, params, expected in expected_answers(read_model(self.both.platform)):
-            answer = self.client.get(f"{path}?{queries.query_string(params)}")
-            found = answers.differences(expected, answer.status_code, answer.get_json())
-            assert found == [], (path, params, self.log)
-
     def number(self) -> None:
         self.both.platform.execute("INSERT INTO numbers (n) VALUES (%s)", (len(self.committed),))
 
@@ -139,20 +143,10 @@ def expected_answers(model: Model) -> Iterator[tuple[str, queries.Pairs, Answer]
 
 
 @contextmanager
-def loaded(tmp_path: Path, seed: int, origin_url: str | None = None) -> Iterator[tuple[Load, Scheduler]]:
-    """Both servers with edge cases in the tables, a scheduler, and the API."""
-    # A large transaction is applied while it is still written.
-    with replicated_platform(streaming="parallel") as both:
-        given = both.origin_url if origin_url is None else origin_url
-        with followed(both, tmp_path, seed, given) as found:
-            yield found
-
-
-@contextmanager
 def followed(
     both: TwoServers, tmp_path: Path, seed: int, origin_url: str
 ) -> Iterator[tuple[Load, Scheduler]]:
-    """The same on servers that are there."""
+    """Both servers with edge cases in the tables, a scheduler, and the API."""
     rng = random.Random(seed)
     edge_cases.write(both.platform, edge_cases.generate(rng, 30, now=NOW))
     for conn in (both.platform, both.conn):
@@ -199,12 +193,15 @@ TROUBLES: tuple[Callable[[Load], AbstractContextManager[str]], ...] = (stuck, di
 
 @pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.long)])
 def test_it_is_exact_and_promises_nothing_that_has_not_arrived(tmp_path: Path, seed: int) -> None:
-    with loaded(tmp_path, seed) as (load, scheduler):
+    # A large transaction is applied while it is still written.
+    with (
+        replicated_platform(streaming="parallel") as both,
+        followed(both, tmp_path, seed, both.origin_url) as (load, scheduler),
+    ):
         for _ in range(40):
             load.write()
         load.write_much()
         load.settle()
-        load.compare()
         for trouble in TROUBLES:
             with trouble(load) as said:
                 held = len(load.committed)
@@ -212,38 +209,25 @@ def test_it_is_exact_and_promises_nothing_that_has_not_arrived(tmp_path: Path, s
                     load.write(kind)
                 load.write_much()
                 if said:
-                    wait_for(lambda: said in load.ready(), f"readiness says: {said}")
-                    assert said in load.attention()
+                    load.wait_until_told(said)
                     scheduler.wait_for_event("changes of the platform may not arrive")
                 for _ in range(20):
                     assert load.look() <= load.committed[held]
                     time.sleep(0.05)
             load.settle()
-            wait_for(lambda: load.ready() == "", "readiness says that all is well")
-            wait_for(lambda: load.attention() == "", "status says that all is well")
-            load.compare()
         scheduler.wait_for_event("changes of the platform arrive again", times=2)
         load.write("truncate_with_cascade")
         for _ in range(10):
             load.write()
         load.settle()
-        load.compare()
         assert "subscription leads: its worker is at" in render(read_status(load.both.conn))
         last = load.committed[-1]
         wait_for(lambda: load.printed_as_of() >= last, "callers are told")
 
 
 def test_without_the_address_of_the_platform_as_of_stands_still(tmp_path: Path) -> None:
-    with loaded(tmp_path, 3, origin_url="") as (load, _):
-        load.both.write()
-        wait_for(
-            lambda: (
-                value(load.both.conn, "SELECT count(*) FROM read_model.lead_messages WHERE user_id = 'u'")
-                == 1
-            ),
-            "the message is visible",
-        )
-        said = "LEADS_ORIGIN_DATABASE_URL is not set"
-        wait_for(lambda: said in load.ready(), "readiness says so")
-        assert said in load.attention()
+    with replicated_platform() as both, followed(both, tmp_path, 3, "") as (load, _):
+        both.write()
+        wait_until(both.conn, "count(*) = 1 FROM read_model.lead_messages WHERE user_id = 'u'")
+        load.wait_until_told("LEADS_ORIGIN_DATABASE_URL is not set")
         assert load.printed_as_of() == datetime(1970, 1, 1, tzinfo=UTC)

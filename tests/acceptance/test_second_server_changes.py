@@ -45,8 +45,6 @@ def settle(load: Load) -> None:
     """All that the platform commits arrives, and the answers are right."""
     load.write("insert_message")
     load.settle()
-    wait_for(lambda: (load.ready(), load.attention()) == ("", ""), "all is well")
-    load.compare()
 
 
 def on_both(load: Load, command: str) -> None:
@@ -56,34 +54,29 @@ def on_both(load: Load, command: str) -> None:
 
 
 def write_contact(load: Load) -> None:
-    """A row of contacts, in any case."""
-    write(
-        load,
-        "INSERT INTO contacts (contact_id, user_id, phone)"
-        " SELECT 'new-' || %(n)s::text, min(user_id), %(n)s::text FROM users",
-    )
-
-
-def write_to_new_partition(load: Load) -> None:
-    """A message that only the new partition takes."""
-    write(
-        load,
-        "INSERT INTO messages (message_id, conversation_id, sender, text)"
-        " SELECT 'zz-' || %(n)s::text, min(conversation_id), 'user', 'new' FROM conversations",
-    )
-
-
-def write(load: Load, command: str) -> None:
-    """Commit a change with a number of its own."""
+    """Commit a row of contacts, in any case, with a number of its own."""
     with load.both.platform.transaction():
-        load.both.platform.execute(command.encode(), {"n": str(len(load.committed))})
+        load.both.platform.execute(
+            "INSERT INTO contacts (contact_id, user_id, phone)"
+            " SELECT 'new-' || %(n)s::text, min(user_id), %(n)s::text FROM users",
+            {"n": str(len(load.committed))},
+        )
         load.number()
     load.note_commit()
 
 
+def write_to_new_partition(load: Load) -> None:
+    """Commit a message that only the new partition takes."""
+    load.both.platform.execute(
+        "INSERT INTO messages (message_id, conversation_id, sender, text)"
+        " SELECT 'zz-' || %s::text, min(conversation_id), 'user', 'new' FROM conversations",
+        (len(load.committed),),
+    )
+
+
 def hold(load: Load, said: str) -> None:
     """As-of stands still, and readiness and status say why."""
-    wait_for(lambda: said in load.ready() and said in load.attention(), f"readiness and status say: {said}")
+    load.wait_until_told(said)
     held = len(load.committed)
     for _ in range(3):
         write_contact(load)
@@ -111,14 +104,12 @@ def test_a_new_column_of_the_platform_alone_is_told_and_goes_on_the_platform_fir
 
 def test_a_column_that_the_projection_reads_is_missed_at_once(load: Load) -> None:
     load.both.platform.execute("ALTER TABLE contacts DROP COLUMN company")
-    said = "public.contacts without the column company"
-    wait_for(lambda: said in load.ready() and said in load.attention(), "it is told")
+    load.wait_until_told("public.contacts without the column company")
     held = len(load.committed)
     load.write("insert_message")
     assert load.look() <= load.committed[held]
     load.both.platform.execute("ALTER TABLE contacts ADD COLUMN company varchar(255)")
-    said = "missing until these tables are copied again: public.contacts"
-    wait_for(lambda: said in load.ready() and said in load.attention(), "it is told")
+    load.wait_until_told("missing until these tables are copied again: public.contacts")
     load.both.platform.execute("ALTER PUBLICATION listed DROP TABLE contacts")
     load.both.conn.execute("ALTER SUBSCRIPTION leads REFRESH PUBLICATION")
     load.both.conn.execute("TRUNCATE contacts")
