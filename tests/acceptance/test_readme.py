@@ -151,19 +151,6 @@ def test_the_readme_prints_the_whole_answer_to_its_first_request(platform: Platf
     assert orjson.dumps(printed) == orjson.dumps(answer)
 
 
-@pytest.mark.parametrize("address", ["/docs", "/docs/"])
-def test_the_page_to_try_it_is_a_page_with_all_its_files(platform: Platform, address: str) -> None:
-    page = platform.client.get(address)
-    assert page.mimetype == "text/html"
-    files = re.findall(r'(?:src|href)="(/docs/[^"]+)"', page.text)
-    assert files
-    for file in files:
-        with platform.client.get(file) as answer:
-            assert answer.status_code == HTTPStatus.OK, file
-    assert '"/docs/openapi.json"' in page.text
-    assert platform.client.get("/docs/openapi.json").get_json()["openapi"].startswith("3.1")
-
-
 def test_the_status_has_the_lines_that_are_explained(platform: Platform) -> None:
     platform.connection.execute("UPDATE contacts SET name = 'Somebody else'")
     platform.refresh()
