@@ -9,7 +9,6 @@ from sqlalchemy import (
     ColumnElement,
     FromClause,
     Label,
-    Select,
     SelectBase,
     Text,
     bindparam,
@@ -82,7 +81,7 @@ class IsChangedRow(NamedTuple):
 
 def now_of(user_id: str) -> BoundStatement[NowRow]:
     """Returns the statement of the present position of a tenant."""
-    return BoundStatement(_now_statement(), NowRow, {"user_id": user_id})
+    return BoundStatement(_NOW, NowRow, {"user_id": user_id})
 
 
 def changes_since(
@@ -99,22 +98,11 @@ def changes_since(
 
 def is_changed_since(user_id: str, since: Position) -> BoundStatement[IsChangedRow]:
     """Returns the statement of whether any lead changed after a position."""
-    return BoundStatement(_is_changed_statement(), IsChangedRow, {"user_id": user_id, **_bound(since)})
+    return BoundStatement(_IS_CHANGED, IsChangedRow, {"user_id": user_id, **_bound(since)})
 
 
 def _bound(since: Position) -> dict[str, object]:
     return {"since_version": since.version, "since_phone": since.customer_phone}
-
-
-@lru_cache(maxsize=1)
-def _now_statement() -> Select[Any]:
-    return select(*_now())
-
-
-@lru_cache(maxsize=1)
-def _is_changed_statement() -> Select[Any]:
-    changed = (select(table.c.version).where(*_after(table)).exists() for table in (_written, _deleted))
-    return select(*_history(), or_(*changed).label("is_changed"))
 
 
 @lru_cache(maxsize=_MAX_CACHED_STATEMENTS)
@@ -183,3 +171,12 @@ def _now() -> tuple[ColumnElement[Any], ...]:
 
 def _of_tenant(column: ColumnElement[Any], name: str) -> Label[Any]:
     return select(column).where(tenants.c.user_id == USER).scalar_subquery().label(name)
+
+
+_NOW = select(*_now())
+_IS_CHANGED = select(
+    *_history(),
+    or_(*(select(table.c.version).where(*_after(table)).exists() for table in (_written, _deleted))).label(
+        "is_changed"
+    ),
+)

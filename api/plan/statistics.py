@@ -1,4 +1,4 @@
-"""The statement of GET /users/{user_id}/leads/stats."""
+"""The statements of GET /users/{user_id}/leads/stats, and of stats/series."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -6,12 +6,27 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Label, ScalarSelect, Select, func, select
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    Interval,
+    Label,
+    ScalarSelect,
+    Select,
+    SelectBase,
+    Text,
+    cast,
+    func,
+    literal_column,
+    select,
+)
 
 from api.database.statement import BoundStatement, Freshness
 from api.plan.sql import (
+    TIME_FORMAT,
     USER,
     ZERO,
+    PageRows,
     between,
     freshness_columns,
     has_granularity,
@@ -21,11 +36,16 @@ from api.plan.sql import (
     moment,
     sum_of,
     tenant_totals,
+    with_page,
 )
 from api.plan.time_buckets import DAY, HOUR, time_range
+from api.request.lead import PLATFORMS
+from api.request.parameters import SeriesParameters
 
 # The time ranges of leads_last_7_days and leads_last_30_days.
 STATISTICS_DAYS = (7, 30)
+# Keys of the numbers of a day or an hour, and the columns of lead_totals that have them.
+NUMBERS = {"leads": "leads", "hot_leads": "hot", "warm_leads": "warm", "cold_leads": "cold"}
 
 
 @dataclass(slots=True)
@@ -63,7 +83,7 @@ def windows_of(row: StatisticsStateRow) -> bytes:
 def statistics_state(user_id: str, now: datetime) -> BoundStatement[StatisticsStateRow]:
     """Returns the statement of what the statistics at a moment depend on, which counts nothing."""
     starts = {f"start_{days}": now - timedelta(days=days) for days in STATISTICS_DAYS}
-    return BoundStatement(_state_statement(), StatisticsStateRow, {"user_id": user_id, **starts})
+    return BoundStatement(_STATE, StatisticsStateRow, {"user_id": user_id, **starts})
 
 
 def lead_statistics(user_id: str, now: datetime) -> BoundStatement[StatisticsRow]:
@@ -123,17 +143,15 @@ def _statement() -> Select[Any]:
     )
 
 
-@lru_cache(maxsize=1)
-def _state_statement() -> Select[Any]:
-    return select(*freshness_columns(), *_oldest())
-
-
 def _oldest() -> Iterator[Label[Any]]:
     """Yields the last message of the oldest lead of each time range: the first entry of a range of an index."""
     for days in STATISTICS_DAYS:
         in_range = (leads.c.user_id == USER, leads.c.last_message_at >= moment(f"start_{days}"))
         oldest = select(func.min(leads.c.last_message_at)).select_from(leads).where(*in_range)
         yield oldest.scalar_subquery().label(f"oldest_of_{days}_days")
+
+
+_STATE = select(*freshness_columns(), *_oldest())
 
 
 def _in_whole_hours(days: int) -> ScalarSelect[int]:
@@ -149,3 +167,64 @@ def _in_partial_hour(days: int) -> ScalarSelect[int]:
     """Returns the leads before the first whole hour of a range, counted in the index."""
     at = between(leads.c.last_message_at, moment(f"start_{days}"), moment(f"hours_start_{days}"))
     return select(func.count()).select_from(leads).where(leads.c.user_id == USER, at).scalar_subquery()
+
+
+@dataclass(slots=True)
+class SeriesRow(Freshness):
+    """The days or hours, in order."""
+
+    page: list[bytes]
+
+
+def lead_series(user_id: str, parameters: SeriesParameters) -> BoundStatement[SeriesRow]:
+    """Returns the statement of the numbers by day or hour."""
+    values = {"user_id": user_id, "first": parameters.first, "last": parameters.last}
+    return BoundStatement(_series(parameters.by), SeriesRow, values)
+
+
+@lru_cache(maxsize=2)
+def _series(by: str) -> SelectBase:
+    """Returns each bucket from the first to the last one, with its rows of lead_totals, or zeros."""
+    step = literal_column(f"interval '1 {by}'", Interval)
+    series = func.generate_series(moment("first"), moment("last"), step)
+    buckets = series.table_valued("bucket_start", name="b").render_derived()
+    printed = (
+        _text('{"start":"')
+        + func.to_char(buckets.c.bucket_start, TIME_FORMAT, type_=Text)
+        + _text('","active":')
+        + _numbers(by, buckets)
+        + _text(',"new":')
+        + _numbers(f"new_{by}", buckets)
+        + _text("}")
+    )
+    return with_page(freshness_columns(), [PageRows(buckets, printed)])
+
+
+def _numbers(granularity: str, buckets: FromClause) -> ColumnElement[str]:
+    """Returns the numbers of the current bucket as a JSON object: a look-up for each, no join, so that order stays."""
+    totals = lead_totals.c
+    found = (
+        select(_object(dict(totals)))
+        .where(has_granularity(lead_totals, granularity), totals.bucket_start == buckets.c.bucket_start)
+        .correlate(buckets)
+        .scalar_subquery()
+    )
+    return func.coalesce(found, _object({}))
+
+
+def _object(columns: dict[str, ColumnElement[int]]) -> ColumnElement[str]:
+    """Returns the object with the numbers of these columns of lead_totals; with zeros for those that are missing."""
+
+    def members(names: dict[str, str]) -> ColumnElement[str]:
+        text = _text("")
+        for place, (key, name) in enumerate(names.items()):
+            number = cast(columns[name], Text) if name in columns else _text("0")
+            text = text + _text(f'{"," if place else ""}"{key}":') + number
+        return text
+
+    platforms = members({platform: f"on_{platform}" for platform in PLATFORMS})
+    return _text("{") + members(NUMBERS) + _text(',"by_platform":{') + platforms + _text("}}")
+
+
+def _text(text: str) -> ColumnElement[str]:
+    return literal_column(f"'{text}'", Text)

@@ -10,8 +10,8 @@ from werkzeug.exceptions import BadRequest
 from api.plan.lead import messages_of_lead as plan_messages
 from api.plan.lead import single_lead as plan_lead
 from api.plan.list.pages import list_leads as plan_list
-from api.plan.series import lead_series as plan_series
 from api.plan.statistics import StatisticsRow, windows_of
+from api.plan.statistics import lead_series as plan_series
 from api.plan.statistics import lead_statistics as plan_statistics
 from api.request import current
 from api.request.cursor import position_of_lead, position_of_message

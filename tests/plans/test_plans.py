@@ -8,8 +8,7 @@ from api.database.statement import BoundStatement
 from api.plan.changes import changes_since, is_changed_since
 from api.plan.lead import messages_of_lead, single_lead
 from api.plan.list.pages import MIN_LEADS_PASSED, MIN_LEADS_PASSED_A_MATCH, ListRow, list_leads
-from api.plan.series import lead_series
-from api.plan.statistics import lead_statistics
+from api.plan.statistics import lead_series, lead_statistics
 from api.request.change_token import Position
 from api.request.cursor import encode, position_of_lead, position_of_message, scope_of
 from api.request.parameters import CHANGES_QUERY, LIST_QUERY, MESSAGES_QUERY, SERIES_QUERY
