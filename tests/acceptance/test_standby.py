@@ -20,6 +20,7 @@ from api.database import connect as sessions
 from api.database import pool
 from api.database.errors import GAVE_WAY
 from api.database.key_table import KeyTableError, key_table
+from projector.capture import switch_off, switch_on
 from projector.core.refresh import refresh
 from projector.database import connect as db
 from projector.operate.install import migrate
@@ -321,6 +322,8 @@ def test_nothing_that_runs_by_itself_makes_the_requests_of_a_standby_wait(ask: M
             conn.execute("UPDATE read_model.leads SET document = document || ' '")
             rebuild(conn, tenants=None, progress=QUIET)
             verify(conn, tenants=None, sample=None, heal=True, progress=QUIET)
+            switch_off(conn, "a test")
+            switch_on(conn)
             fill_and_empty(conn)
             conn.execute(f"VACUUM (ANALYZE) {tables}".encode())
             standby.catch_up()
@@ -343,6 +346,13 @@ def fill_and_empty(conn: Connection) -> None:
         "INSERT INTO read_model.tenants (user_id) SELECT 'gone-' || n FROM generate_series(1, 3000) AS n"
     )
     conn.execute("DELETE FROM read_model.tenants WHERE user_id LIKE 'gone-%'")
+    conn.execute(
+        "INSERT INTO leads_access.api_keys (prefix, key_hash, all_tenants, label)"
+        " SELECT 'gone-' || n, sha256(n::text::bytea), true,"
+        "  (SELECT string_agg(sha256((n * 1000 + i)::text::bytea)::text, '') FROM generate_series(1, 200) AS i)"
+        " FROM generate_series(1, 100) AS n"
+    )
+    conn.execute("DELETE FROM leads_access.api_keys")
 
 
 def test_a_promoted_standby_goes_on(ask: MakeClient) -> None:

@@ -64,6 +64,13 @@ def filled(make_database: MakeDatabase, filled_template: Database) -> Iterator[P
         yield Platform(conn, first=1000)
 
 
+@pytest.fixture
+def other(filled: Platform) -> Iterator[psycopg.Connection[TupleRow]]:
+    """A second connection to the database of that platform."""
+    with filled.database.connect() as conn:
+        yield conn
+
+
 @pytest.fixture(scope="session")
 def lay_world(server: Server, built_template: Database) -> Callable[[World], LaidWorld]:
     """Gives a world in a database that is there for the session; each is laid once."""

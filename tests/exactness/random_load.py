@@ -42,24 +42,21 @@ COLLISIONS = (
     psycopg.errors.SerializationFailure,
 )
 
+_FACETS = "lead_status, total_score, on_whatsapp, on_instagram, on_webchat, has_extraction, has_email"
+
 # Each returns a row for what is not as it has to be in one snapshot.
 INVARIANTS = {
     "statistics equal the leads": (
-        "SELECT user_id, lead_status, total_score, on_whatsapp, on_instagram, on_webchat, has_extraction, has_email,"
-        " sum(n) FROM (SELECT user_id, lead_status, total_score, on_whatsapp, on_instagram, on_webchat,"
-        "  has_extraction, has_email, 1 AS n FROM read_model.leads"
-        " UNION ALL SELECT user_id, lead_status, total_score, on_whatsapp, on_instagram, on_webchat,"
-        "  has_extraction, has_email, -leads FROM read_model.lead_counts) AS side"
-        " GROUP BY 1, 2, 3, 4, 5, 6, 7, 8 HAVING sum(n) <> 0"
+        f"SELECT user_id, {_FACETS}, sum(n) FROM (SELECT user_id, {_FACETS}, 1 AS n FROM read_model.leads"
+        f" UNION ALL SELECT user_id, {_FACETS}, -leads FROM read_model.lead_counts) AS side"
+        f" GROUP BY user_id, {_FACETS} HAVING sum(n) <> 0"
     ),
     "statistics by day equal the leads": (
-        "SELECT user_id, day, lead_status, total_score, on_whatsapp, on_instagram, on_webchat, has_extraction,"
-        " has_email, sum(n) FROM (SELECT user_id, (last_message_at AT TIME ZONE 'UTC')::date AS day, lead_status,"
-        "  total_score, on_whatsapp, on_instagram, on_webchat, has_extraction, has_email, 1 AS n"
+        f"SELECT user_id, day, {_FACETS}, sum(n) FROM (SELECT user_id,"
+        f"  (last_message_at AT TIME ZONE 'UTC')::date AS day, {_FACETS}, 1 AS n"
         "  FROM read_model.leads WHERE last_message_at IS NOT NULL"
-        " UNION ALL SELECT user_id, day, lead_status, total_score, on_whatsapp, on_instagram, on_webchat,"
-        "  has_extraction, has_email, -leads FROM read_model.lead_daily_counts) AS side"
-        " GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9 HAVING sum(n) <> 0"
+        f" UNION ALL SELECT user_id, day, {_FACETS}, -leads FROM read_model.lead_daily_counts) AS side"
+        f" GROUP BY user_id, day, {_FACETS} HAVING sum(n) <> 0"
     ),
     "statistics by span of time equal the leads": (
         "SELECT user_id, granularity, bucket_start::text, sum(n), sum(extracted), sum(email), sum(hot), sum(warm),"

@@ -1,6 +1,6 @@
 """Every change of a source table is queued, once, whoever makes it and however; and no writer waits or fails for it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from itertools import product
 
@@ -15,8 +15,7 @@ from projector.database.rows import Connection
 from projector.operate.install import migrate
 from projector.report.errors import BlockedError, CaptureGapError
 from projector.trial.postgres.embedded import EmbeddedServer
-from tests.conftest import MakeDatabase
-from tests.exactness.interleaving import Stepped, refreshing, wait_for
+from tests.exactness.interleaving import Stepped, refreshing
 from tests.exactness.platform import (
     Platform,
     assert_exact,
@@ -36,12 +35,6 @@ PLATFORM_TABLES = (
 )  # fmt: skip
 
 
-@pytest.fixture
-def writer(filled: Platform) -> Iterator[Connection]:
-    with filled.database.connect() as conn:
-        yield conn
-
-
 def _insert(conn: Connection, message_id: str, text: str = "more", conversation_id: str = "c") -> None:
     conn.execute(
         "INSERT INTO messages (message_id, conversation_id, sender, text, timestamp)"
@@ -53,23 +46,11 @@ def _insert(conn: Connection, message_id: str, text: str = "more", conversation_
 # C1: the queue only grows, so that nobody waits and nothing is lost.
 
 
-def test_a_writer_that_commits_late_is_not_overlooked(filled: Platform, writer: Connection) -> None:
-    conn = filled.conn
-    with writer.transaction():
-        _insert(writer, "m1", "late")
-        _insert(conn, "m2", "early")
-        refresh_now(conn)
-        assert texts(conn, "one", "4915") == ["early", "first"]
-    refresh_now(conn)
-    assert texts(conn, "one", "4915") == ["early", "first", "late"]
-    assert_exact(conn)
-
-
-def test_writers_of_one_conversation_do_not_wait_for_each_other(filled: Platform, writer: Connection) -> None:
+def test_writers_of_one_conversation_do_not_wait_for_each_other(filled: Platform, other: Connection) -> None:
     conn = filled.conn
     conn.execute("SET lock_timeout = '1s'")
-    with writer.transaction():
-        _insert(writer, "m1")
+    with other.transaction():
+        _insert(other, "m1")
         _insert(conn, "m2")
     conn.execute("SET lock_timeout = 0")
     refresh_now(conn)
@@ -176,7 +157,16 @@ def test_each_change_is_queued_once(filled: Platform, role: str) -> None:
     assert waiting(conn) == [("messages", ["c"])]
     conn.execute("UPDATE contacts SET name = 'Bob'")
     conn.execute("DELETE FROM template_sends")
-    assert [kind for kind, _ in waiting(conn)] == ["messages", "contacts", "template_sends"]
+    for change in (
+        "messages SET text = 'edited' WHERE message_id = 'm1'",
+        "conversations SET is_active = false",
+        "agents SET name = 'Eve'",
+    ):
+        conn.execute(f"UPDATE {change}".encode())
+    kinds = ["messages", "contacts", "template_sends", "messages", "conversations", "agents"]
+    assert [kind for kind, _ in waiting(conn)] == kinds
+    # A row trigger queues the key before and after.
+    assert role == "replica" or [len(keys) for _, keys in waiting(conn)] == [1] * len(kinds)
 
 
 @pytest.mark.parametrize(
@@ -221,19 +211,6 @@ def _queued_messages(conn: Connection) -> list[str]:
     return [row[0] for row in rows]
 
 
-def test_a_key_that_an_update_leaves_as_it_is_is_queued_once(filled: Platform) -> None:
-    conn = filled.conn
-    for change in (
-        "messages SET text = 'edited'",
-        "conversations SET is_active = false",
-        "agents SET name = 'Eve'",
-    ):
-        conn.execute(f"UPDATE {change}".encode())
-    assert [(kind, len(keys)) for kind, keys in waiting(conn)] == [
-        ("messages", 1), ("conversations", 1), ("agents", 1),
-    ]  # fmt: skip
-
-
 @cases(("table", "role"), [*product(PLATFORM_TABLES, ("origin", "replica"))])
 def test_an_update_that_changes_nothing_queues_nothing(filled: Platform, table: str, role: str) -> None:
     conn = filled.conn
@@ -262,78 +239,6 @@ def test_an_update_that_changes_nothing_queues_nothing(filled: Platform, table: 
 def test_an_update_of_what_is_not_projected_queues_nothing(filled: Platform, statement: str) -> None:
     filled.conn.execute(statement.encode())
     assert waiting(filled.conn) == []
-
-
-def test_writes_to_a_partition_are_captured(make_database: MakeDatabase, source_template: Database) -> None:
-    with make_database(source_template).connect() as conn:
-        conn.execute(
-            "DROP TABLE messages;"
-            "CREATE TABLE messages (message_id varchar(255), conversation_id varchar(50), sender varchar(20),"
-            " text text, timestamp timestamp, status varchar(20), sequence_no integer) PARTITION BY HASH (message_id);"
-            "CREATE TABLE messages_0 PARTITION OF messages FOR VALUES WITH (MODULUS 1, REMAINDER 0);"
-            "CREATE INDEX ON messages (conversation_id); CREATE INDEX ON messages (message_id)"
-        )
-        migrate(conn, create_source=False)
-        platform = Platform(conn)
-        platform.tenant("one")
-        conversation = platform.conversation(platform.agent("one"), "4915")
-        rebuild_now(conn)
-        refresh_now(conn)
-        for table in ("messages_0", "messages"):
-            conn.execute(
-                f"INSERT INTO {table} VALUES ('{table}', %s, 'user', '{table}', '2025-01-02', 'sent')".encode(),
-                (conversation,),
-            )
-            assert len(waiting(conn)) == 1
-            refresh_now(conn)
-        assert texts(conn, "one", "4915") == ["messages", "messages_0"]
-        conn.execute("UPDATE messages_0 SET text = 'edited' WHERE message_id = 'messages'")
-        conn.execute("DELETE FROM messages_0 WHERE message_id = 'messages_0'")
-        refresh_now(conn)
-        assert texts(conn, "one", "4915") == ["edited"]
-        assert_exact(conn)
-
-
-def test_changes_applied_by_logical_replication_are_captured(
-    filled: Platform, make_database: MakeDatabase, source_template: Database
-) -> None:
-    publisher = make_database(source_template)
-    conn = filled.conn
-    slot = f"{publisher.name}_slot"
-    with publisher.connect() as source:
-        source.execute(f"CREATE PUBLICATION all_tables FOR TABLE {', '.join(PLATFORM_TABLES)}".encode())
-        # Made first and apart: a subscription within one server would wait for itself.
-        source.execute("SELECT pg_create_logical_replication_slot(%s, 'pgoutput')", (slot,))
-        conn.execute(
-            sql.SQL(
-                "CREATE SUBSCRIPTION applied CONNECTION {} PUBLICATION all_tables"
-                " WITH (create_slot = false, slot_name = {}, copy_data = false)"
-            ).format(sql.Literal(publisher.url), sql.Identifier(slot))
-        )
-        try:
-            source.execute("SET session_replication_role = replica")
-            _insert(source, "applied", "by replication")
-            wait_for(lambda: value(conn, "SELECT count(*) FROM messages WHERE message_id = 'applied'") == 1)
-            refresh_now(conn)
-            assert texts(conn, "one", "4915") == ["by replication", "first"]
-            assert_exact(conn)
-            source.execute("TRUNCATE messages")
-            wait_for(lambda: value(conn, "SELECT count(*) FROM messages") == 0)
-            refresh_now(conn)
-            assert texts(conn, "one", "4915") == []
-            assert_exact(conn)
-        finally:
-            conn.execute("ALTER SUBSCRIPTION applied DISABLE")
-            conn.execute("ALTER SUBSCRIPTION applied SET (slot_name = NONE)")
-            conn.execute("DROP SUBSCRIPTION applied")
-            wait_for(lambda: _drop_slot(source, slot))
-
-
-def _drop_slot(conn: Connection, slot: str) -> bool:
-    with suppress(psycopg.errors.ObjectInUse):
-        conn.execute("SELECT pg_drop_replication_slot(%s)", (slot,))
-        return True
-    return False
 
 
 # C4: the platform's statement neither fails nor waits because of us.
@@ -366,60 +271,28 @@ def test_a_writer_without_any_right_on_our_schemas_writes(filled: Platform) -> N
         conn.execute("DROP OWNED BY platform_writer; DROP ROLE platform_writer", prepare=False)
 
 
-def test_a_second_migrate_does_not_make_writers_wait(filled: Platform, writer: Connection) -> None:
-    conn = filled.conn
-    with writer.transaction():
-        _insert(writer, "m1")
-        with Stepped(filled.database, lambda own, _: migrate(own, create_source=False)) as migration:
-            conn.execute("SET lock_timeout = '50ms'")
-            number = 1
-            while not migration.ends():
-                number += 1
-                _insert(conn, f"m{number}")
-            migration.finish()
-    conn.execute("SET lock_timeout = 0")
-    refresh_now(conn)
-    assert_exact(conn)
-
-
 def test_migrate_sets_how_the_queue_is_stored_once_no_writer_is_under_way(
-    filled: Platform, writer: Connection
+    filled: Platform, other: Connection
 ) -> None:
     conn = filled.conn
     stored = (
-        "SELECT array_agg(attstorage::text) FROM pg_attribute"
-        " WHERE attrelid = 'projector.changes'::regclass AND attname IN ('keys', 'message_ids')"
+        "SELECT array_agg(attstorage::text) || relreplident::text"
+        " FROM pg_attribute JOIN pg_class AS c ON c.oid = attrelid"
+        " WHERE attrelid = 'projector.changes'::regclass AND attname IN ('keys', 'message_ids') GROUP BY relreplident"
     )
-    assert value(conn, stored) == ["e", "e"]
+    assert value(conn, stored) == ["e", "e", "f"]
     conn.execute(
-        "ALTER TABLE projector.changes ALTER keys SET STORAGE EXTENDED, ALTER message_ids SET STORAGE EXTENDED"
+        "ALTER TABLE projector.changes ALTER keys SET STORAGE EXTENDED, ALTER message_ids SET STORAGE EXTENDED,"
+        " REPLICA IDENTITY DEFAULT"
     )
-    with writer.transaction():
-        _insert(writer, "m1")
+    with other.transaction():
+        _insert(other, "m1")
+        # It does not wait for the end of this transaction, while all other writers would wait behind it.
         migrate(conn, create_source=False)
-        assert value(conn, stored) == ["x", "x"]
+        assert value(conn, stored) == ["x", "x", "d"]
     migrate(conn, create_source=False)
-    assert value(conn, stored) == ["e", "e"]
+    assert value(conn, stored) == ["e", "e", "f"]
     assert capture.find_gap(conn) is None
-
-
-def test_vacuum_gives_back_no_pages_of_the_queue_while_writers_wait(platform: Platform) -> None:
-    assert "vacuum_truncate=false" in value(
-        platform.conn, "SELECT reloptions FROM pg_class WHERE oid = 'projector.changes'::regclass"
-    )
-
-
-def test_a_mass_change_of_any_size_can_be_queued(filled: Platform) -> None:
-    conn = filled.conn
-    conn.execute(
-        "INSERT INTO messages (message_id, conversation_id, text, timestamp)"
-        " SELECT 'mass-' || n, 'c', 'mass', '2025-01-03' FROM generate_series(1, 5000) AS n"
-    )
-    rows = conn.execute("SELECT bulk, cardinality(message_ids) FROM projector.changes").fetchall()
-    assert {bulk for bulk, _ in rows} == {True}
-    refresh_now(conn)
-    assert value(conn, "SELECT total_messages FROM read_model.leads") == 5001
-    assert_exact(conn)
 
 
 def test_a_replicated_transaction_is_a_mass_change_beyond_a_hundred_rows(filled: Platform) -> None:

@@ -1,8 +1,8 @@
 """A copy that replays the change feed is the list: each rule of the feed, in one schedule."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
-import psycopg
 import pytest
 from flask.testing import FlaskClient
 
@@ -13,22 +13,9 @@ from projector.operate.install import migrate
 from projector.operate.uninstall import uninstall
 from projector.report.progress import QUIET
 from projector.scheduler.jobs.prune import prune_tombstones
-from tests.conftest import MakeDatabase
 from tests.exactness.feed_copy import Copy, serving
 from tests.exactness.interleaving import refreshing
 from tests.exactness.platform import Platform, rebuild_now, refresh_now, shard_of, value
-from tests.support.cases import cases
-from tests.support.server import Database
-from tests.support.wal import Written, written
-
-INDEX = "leads_by_version"
-INDEXES = {
-    INDEX,
-    "leads_pkey",
-    "leads_by_last_message_at",
-    "leads_by_first_contact_at",
-    "leads_by_total_messages",
-}
 
 
 @pytest.fixture
@@ -84,30 +71,6 @@ def test_a_lead_that_comes_again_has_no_tombstone(filled: Platform, copy: Copy) 
     assert copy.follow() == ["77"]
     assert "77" in copy.leads
     assert value(filled.conn, "SELECT count(*) FROM read_model.lead_tombstones") == 0
-
-
-@cases("table", ["leads", "lead_profiles", "lead_messages", "lead_totals"])
-def test_a_correction_is_reported_only_where_the_lead_differs(
-    filled: Platform, copy: Copy, table: str
-) -> None:
-    spoilt = {
-        "leads": "UPDATE read_model.leads SET document = '{}'",
-        "lead_profiles": "UPDATE read_model.lead_profiles SET company = 'wrong'",
-        "lead_messages": "UPDATE read_model.lead_messages SET status = 'failed'",
-        "lead_totals": "UPDATE read_model.lead_totals SET leads = 7",
-    }
-    execute(filled.conn, spoilt[table])
-    rebuild_now(filled.conn)
-    assert copy.follow() == (["4915"] if table == "leads" else [])
-    assert copy.leads == copy.list()
-
-
-def test_a_rebuild_that_changes_nothing_reports_nothing(filled: Platform, copy: Copy) -> None:
-    before = copy.token
-    rebuild_now(filled.conn)
-    refresh_now(filled.conn)
-    assert copy.follow() == []
-    assert copy.token == before
 
 
 def test_only_what_differs_is_reported(filled: Platform, copy: Copy) -> None:
@@ -182,30 +145,6 @@ def test_versions_of_a_tenant_commit_in_order(filled: Platform, copy: Copy) -> N
     assert copy.leads == copy.list()
 
 
-def test_a_batch_that_was_killed_reports_nothing_and_is_done_again(filled: Platform, copy: Copy) -> None:
-    filled.message("c", "x", at="2025-07-01 10:00:00")
-    with refreshing(filled.database, "written") as batch:
-        batch.reach("written")
-        filled.conn.execute("SELECT pg_terminate_backend(%s)", (batch.pid,))
-        with pytest.raises(psycopg.OperationalError):
-            batch.finish()
-    assert copy.follow() == []
-    refresh_now(filled.conn)
-    assert copy.follow() == ["4915"]
-    assert copy.leads == copy.list()
-
-
-def test_a_tenant_that_was_unknown(filled: Platform, client: FlaskClient) -> None:
-    copy = Copy(client, tenant="new")
-    copy.begin()
-    assert copy.follow() == []
-    filled.tenant("new")
-    filled.conversation(filled.agent("new"), "1")
-    refresh_now(filled.conn)
-    assert copy.follow() == ["1"]
-    assert copy.leads == copy.list()
-
-
 def test_a_token_that_is_older_than_the_tombstones_is_gone(filled: Platform, copy: Copy) -> None:
     old = copy.token
     agent = value(filled.conn, "SELECT min(agent_id) FROM agents")
@@ -270,13 +209,16 @@ def test_a_first_build_ends_tokens(filled: Platform, copy: Copy) -> None:
     assert copy.ask()[0] == 410
 
 
-def test_a_tenant_that_was_unknown_before_a_first_build(filled: Platform, client: FlaskClient) -> None:
+@pytest.mark.parametrize("bring_in", [refresh_now, partial(rebuild_now, first=True)])
+def test_a_tenant_that_was_unknown(
+    filled: Platform, client: FlaskClient, bring_in: Callable[[Connection], None]
+) -> None:
     """The leads of a first build have no version, and a copy of an unknown tenant has none of them."""
     copy = Copy(client, tenant="new")
     copy.begin()
     filled.tenant("new")
     filled.conversation(filled.agent("new"), "1")
-    rebuild_now(filled.conn, first=True)
+    bring_in(filled.conn)
     assert copy.follow() == ["1"]
     assert copy.leads == copy.list()
 
@@ -288,41 +230,3 @@ def test_a_token_from_the_time_before_a_restore_is_gone(filled: Platform, copy: 
     copy.follow()
     execute(filled.conn, "UPDATE read_model.tenants SET version = version - 1")
     assert copy.ask()[0] == 410
-
-
-def test_a_message_costs_one_index_entry(make_database: MakeDatabase, filled_template: Database) -> None:
-    """The same messages in two databases, one without the index of the feed, and the pages that each changes."""
-    rounds = [_changed_pages(make_database(filled_template), "message", drop) for drop in ("", INDEX)]
-    for with_it, without in zip(*rounds, strict=True):
-        assert with_it.pop(INDEX) == Written(pages=1, changes=1)
-        assert _pages(with_it) == _pages(without)
-
-
-def test_a_change_of_the_document_alone_costs_an_entry_in_each_index_of_leads(
-    make_database: MakeDatabase, filled_template: Database
-) -> None:
-    """Without the index of the feed, PostgreSQL updates the row in its page (HOT) where that has room."""
-    rounds = [_changed_pages(make_database(filled_template), "company", drop) for drop in ("", INDEX)]
-    for with_it, without in zip(*rounds, strict=True):
-        assert not INDEXES & without.keys()
-        assert {with_it.pop(index) for index in INDEXES} == {Written(pages=1, changes=1)}
-        assert _pages(with_it) == _pages(without)
-
-
-def _changed_pages(database: Database, change: str, drop: str) -> list[dict[str, Written]]:
-    found = []
-    with database.connect() as conn:
-        if drop:
-            conn.execute(f"DROP INDEX read_model.{drop}".encode())
-        platform = Platform(conn, first=1000)
-        for number in range(7):
-            if change == "message":
-                platform.message("c", str(number), at=f"2025-07-01 10:00:0{number}")
-            else:
-                execute(conn, f"UPDATE extractions SET company = '{number}'")
-            found.append(written(conn, lambda: refresh_now(conn)))
-    return found
-
-
-def _pages(found: dict[str, Written]) -> dict[str, int]:
-    return {name: one.pages for name, one in found.items()}

@@ -31,12 +31,6 @@ OWNER = "leads_test_owner"
 
 
 @pytest.fixture
-def other(filled: Platform) -> Iterator[Connection]:
-    with filled.database.connect() as conn:
-        yield conn
-
-
-@pytest.fixture
 def owned(make_database: MakeDatabase, source_template: Database) -> Iterator[Platform]:
     """A platform whose tables belong to an ordinary role, which the projector has too."""
     made = make_database(source_template)
@@ -79,17 +73,6 @@ def test_a_publication_stops_nothing(filled: Platform, of: str) -> None:
         run(conn)
         refresh_now(conn)
         assert_exact(conn)
-
-
-def test_what_was_truncated_under_another_name_is_gone(filled: Platform) -> None:
-    conn = filled.conn
-    with conn.transaction():
-        conn.execute("ALTER TABLE messages RENAME TO old")
-        conn.execute("TRUNCATE old")
-        conn.execute("ALTER TABLE old RENAME TO messages")
-    refresh_now(conn)
-    assert texts(conn, "one", "4915") == []
-    assert_exact(conn)
 
 
 def test_a_table_that_becomes_a_partition_is_captured_again(filled: Platform, other: Connection) -> None:

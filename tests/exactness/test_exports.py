@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -12,7 +11,6 @@ from api.database.snapshot import Snapshot
 from api.database.statement import BoundStatement
 from api.limits import exports
 from tests.exactness.feed_copy import serving
-from tests.exactness.interleaving import rebuilding
 from tests.exactness.platform import Platform, assert_exact, rebuild_now, refresh_now
 
 LEADS = "/users/one/leads.ndjson"
@@ -20,8 +18,8 @@ MESSAGES = "/users/one/messages.ndjson"
 COUNT = 12
 
 
-@contextmanager
-def exporting(filled: Platform, monkeypatch: pytest.MonkeyPatch) -> Iterator[FlaskClient]:
+@pytest.fixture
+def client(filled: Platform, monkeypatch: pytest.MonkeyPatch) -> Iterator[FlaskClient]:
     """An API with some leads of a tenant."""
     # The export reads a line when its caller takes one: most of it is to be read after the rebuild.
     monkeypatch.setattr(exports, "_FIRST_LINES", 1)
@@ -32,12 +30,6 @@ def exporting(filled: Platform, monkeypatch: pytest.MonkeyPatch) -> Iterator[Fla
     refresh_now(filled.conn)
     with serving(filled.database) as app:
         yield app.test_client()
-
-
-@pytest.fixture
-def client(filled: Platform, monkeypatch: pytest.MonkeyPatch) -> Iterator[FlaskClient]:
-    with exporting(filled, monkeypatch) as made:
-        yield made
 
 
 class Export:
@@ -98,18 +90,3 @@ def test_what_is_written_between_the_count_and_the_lines_is_not_in_the_file(
 
     monkeypatch.setattr(Snapshot, "open", write_and_begin)
     assert Export(client, LEADS).rest() == before != printed(client)
-
-
-@pytest.mark.parametrize("point", ["compared", "written"])
-def test_an_export_runs_from_begin_to_end_while_a_rebuild_is_in_a_transaction(
-    filled: Platform, client: FlaskClient, point: str
-) -> None:
-    filled.conn.execute("UPDATE read_model.leads SET document = '{\"wrong\":true}'")
-    before = printed(client)
-    with rebuilding(filled.database, point) as rebuild:
-        rebuild.reach(point)
-        assert Export(client, LEADS).rest() == before
-        rebuild.finish()
-    after = Export(client, LEADS).rest()
-    assert after == printed(client) != before
-    assert_exact(filled.conn)

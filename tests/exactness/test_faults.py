@@ -4,40 +4,30 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
-from psycopg import sql
 
-from projector.core import pipeline
-from projector.database import connect as db
-from projector.database import locks
-from projector.database.rows import Connection
 from projector.operate.install import migrate
 from projector.report.errors import DatabaseUnreachableError
-from projector.scheduler.jobs import Jobs
-from projector.sweep import rolling
+from projector.scheduler.jobs import refresh as refresh_job
 from projector.trial.postgres.embedded import EmbeddedServer
-from tests.exactness.interleaving import Stepped
-from tests.exactness.platform import Platform, assert_exact, forget_build, refresh_now, texts, value
+from tests.exactness.platform import Platform, assert_exact, forget_build, refresh_now, texts
 from tests.exactness.test_giving_way import rebuild_all, refresh_all
 from tests.support.commands import ROOT, run_command
 from tests.support.running import (
     Scheduler,
     running_scheduler,
-    wait_for,
     wait_until,
-    write_conversations,
     write_message,
     write_source,
 )
-from tests.support.server import Database, connect
-from tests.unit.projector.scheduler.running import build, jobs_of
-from tests.unit.projector.sweep.clock import DAYS, pass_time
+from tests.support.server import connect
+from tests.unit.projector.scheduler.running import jobs_of
 
 StartServer = Callable[..., EmbeddedServer]
 
@@ -88,35 +78,6 @@ def test_a_projector_that_is_stopped_keeps_no_table_of_the_platform(
     assert_exact(conn)
 
 
-def test_no_session_of_the_projector_may_stand_still_in_a_transaction(database: Database) -> None:
-    with db.connect(database.url, application_name="test") as conn:
-        assert value(conn, "SHOW idle_in_transaction_session_timeout") == db.IDLE_IN_TRANSACTION_TIMEOUT
-
-
-def test_a_job_whose_session_was_ended_has_a_new_one(
-    filled: Platform, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Idle, it notices with its next statement."""
-    jobs = jobs_of(filled.database, monkeypatch, tmp_path)
-    _turn(jobs, "refresh")
-    for _ in range(2):
-        old = jobs.workers["refresh"].conn
-        assert old is not None
-        value(filled.conn, "SELECT pg_terminate_backend(%s)", old.info.backend_pid)
-        filled.message("c", "queued")
-        _turn(jobs, "refresh")
-        _turn(jobs, "refresh")
-        assert jobs.workers["refresh"].conn is not old
-    jobs.end()
-    assert_exact(filled.conn)
-    said = capsys.readouterr()
-    assert (said.out + said.err).count(ENDED_SESSION) == 2
-
-
-def _turn(jobs: Jobs, name: str) -> None:
-    assert jobs.workers[name]() > 0
-
-
 # Sessions that an operator terminates
 
 
@@ -161,24 +122,6 @@ def test_a_session_that_is_terminated_in_mid_work_is_replaced_and_the_work_is_do
     assert any(reason in line["error"] for reason in reasons)
     refresh_now(conn)
     assert_exact(conn)
-
-
-def test_a_slice_of_a_verify_that_is_terminated_is_compared_again(filled: Platform) -> None:
-    def work(conn: Connection, point: Callable[[str], None]) -> None:
-        pipeline.prepare_session(conn)
-        rolling.step(conn, DAYS, point=point)
-
-    done = "SELECT max(rows_done) FROM projector.verify_rounds WHERE finished_at IS NULL"
-    with Stepped(filled.database, work, "compared") as slice_:
-        slice_.reach("compared")
-        value(filled.conn, "SELECT pg_terminate_backend(%s)", slice_.pid)
-        with pytest.raises(psycopg.OperationalError):
-            slice_.finish()
-    assert value(filled.conn, done) == 0
-    pass_time(filled.conn, 3600)
-    with filled.database.connect() as conn:
-        work(conn, lambda _: None)
-    assert value(filled.conn, done) == 1
 
 
 # Locks of the platform
@@ -235,6 +178,25 @@ def test_a_transaction_of_the_platform_that_stays_open_stops_nothing(filled: Pla
 
 # A server without connections, and one without space
 
+
+def test_a_disk_that_is_full_is_told(
+    filled: Platform, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        message = "could not extend file"
+        raise psycopg.errors.DiskFull(message)
+
+    jobs = jobs_of(filled.database, monkeypatch, tmp_path)
+    filled.message("c", "queued")
+    with monkeypatch.context() as patches:
+        patches.setattr(refresh_job, "refresh_with_backoff", fail)
+        assert jobs.workers["refresh"]() > 0
+    sentence = "The server has no space left on its disk: could not extend file. Make room: nothing is lost."
+    said = capsys.readouterr()
+    assert sentence in said.out + said.err
+    jobs.end()
+
+
 NO_CONNECTION = "The server takes no further connection: "
 
 
@@ -279,70 +241,3 @@ def test_a_server_without_a_connection_left_is_waited_for(start_server: StartSer
         [line] = troubles(scheduler)
         assert line["error"].startswith(NO_CONNECTION)
         assert "raise max_connections" in line["error"]
-
-
-@contextmanager
-def small_disk(server: EmbeddedServer, folder: Path) -> Iterator[Path]:
-    """A disk of 96 MB that the server may write to."""
-    folder.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=96m,mode=0755", "tmpfs", folder], check=True)
-    try:
-        space = folder / "space"
-        space.mkdir()
-        os.chown(space, server.data.stat().st_uid, server.data.stat().st_gid)
-        yield space
-        # The server keeps files of the disk open.
-        server.stop(mode="immediate")
-    finally:
-        subprocess.run(["umount", "--lazy", folder], check=True)
-
-
-@pytest.mark.root
-def test_a_disk_that_is_full_is_waited_for(start_server: StartServer, tmp_path: Path) -> None:
-    server = start_server(fast=True)
-    with small_disk(server, server.folder.parent / f"{server.folder.name}-disk") as space:
-        with connect(server.url("postgres")) as conn:
-            conn.execute(sql.SQL("CREATE TABLESPACE small LOCATION {}").format(str(space)))
-            conn.execute("CREATE DATABASE small TABLESPACE small TEMPLATE template0")
-        database = Database(server.url("small"), "small")
-        with database.connect() as conn:
-            _fill_the_disk(conn, database, space.parent / "rest", tmp_path)
-
-
-def write_zeros(path: Path) -> None:
-    """Write until the disk is full."""
-    with path.open("wb", buffering=0) as file:
-        while file.write(b"0" * 8192):
-            pass
-
-
-def _fill_the_disk(conn: Connection, database: Database, rest: Path, folder: Path) -> None:
-    migrate(conn, create_source=True)
-    write_source(conn)
-    build(conn)
-    with running_scheduler(database.url, folder) as scheduler:
-        wait_until(conn, "count(*) = 0 FROM projector.changes")
-        with conn.transaction():
-            # No refresh begins before the disk is full.
-            for shard in locks.SHARDS:
-                conn.execute("SELECT pg_advisory_xact_lock(%s, %s)", (locks.SHARD, shard))
-            with database.connect() as writer:
-                write_conversations(writer, 4000, first=2)
-            with pytest.raises(OSError, match="No space left"):
-                write_zeros(rest)
-        scheduler.wait_for_event("cannot go on for now")
-        by_hand = run_command(folder, "refresh", DATABASE_URL=database.url)
-        waiting = run_command(folder, "status", DATABASE_URL=database.url)
-        rest.unlink()
-        scheduler.wait_for_event("works again")
-        wait_until(conn, "count(*) = 0 FROM projector.changes")
-        wait_for(lambda: value(conn, "SELECT count(*) FROM read_model.leads") == 4001, "all leads")
-        assert scheduler.terminate() == 0
-    said = [line for line in troubles(scheduler) if line["job"] == "refresh"]
-    assert said[0]["error"].startswith("The server has no space left on its disk: could not extend file")
-    assert said[0]["error"].endswith("Make room: nothing is lost.")
-    assert (by_hand.returncode, waiting.returncode) == (1, 0)
-    assert "Error: The server has no space left on its disk: " in by_hand.stderr
-    assert " changes" in waiting.stdout
-    refresh_now(conn)
-    assert_exact(conn)

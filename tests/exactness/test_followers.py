@@ -8,30 +8,18 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import chain
 from random import Random
-from typing import Any
 
 import psycopg
 import pytest
 
 from projector.database.rows import Connection
-from projector.operate.install import migrate
-from projector.report.progress import QUIET
-from projector.sweep import recovery
-from projector.trial.postgres.embedded import EmbeddedServer
 from tests.exactness import crash_worker
-from tests.exactness.crash_worker import kill_at
 from tests.exactness.feed_copy import Copy, serving
-from tests.exactness.interleaving import IN_PLACE_POINTS, REFRESH_POINTS
-from tests.exactness.platform import assert_exact, rebuild_now
 from tests.exactness.random_load import Burst
-from tests.support import edge_cases
-from tests.support.mutations import mutate
-from tests.support.running import wait_for, wait_until
+from tests.support.running import wait_until
 from tests.support.server import Database
 
 Work = Callable[[Connection, Random], None]
-StartServer = Callable[..., EmbeddedServer]
-
 SHORT = range(2)
 LONG = range(1000, 1700)
 ROUNDS = 5
@@ -52,11 +40,6 @@ VICTIM = (
     " ORDER BY random() LIMIT 1"
 )
 SURVIVORS = f"datname = current_database() AND application_name = '{crash_worker.NAME}'"
-POINTS = (
-    *(("refresh", point) for point in REFRESH_POINTS),
-    *(("in_place", point) for point in IN_PLACE_POINTS),
-)
-SHORT_POINTS = (("refresh", "recomputed"), ("refresh", "written"), ("in_place", "written"))
 
 
 @dataclass
@@ -161,105 +144,3 @@ class FollowedBurst(Burst):
 @pytest.mark.parametrize("seed", [*SHORT, *(pytest.param(seed, marks=pytest.mark.long) for seed in LONG)])
 def test_copies_follow_a_burst(database: Database, seed: int) -> None:
     FollowedBurst(database, seed).run(1 if seed in SHORT else ROUNDS)
-
-
-class Followers:
-    """A copy of each tenant with each filter."""
-
-    def __init__(self, client: Any, tenants: list[str]) -> None:  # noqa: ANN401
-        self.copies = [Copy(client, tenant, query) for tenant in tenants for query in FILTERS]
-        for copy in self.copies:
-            copy.begin()
-
-    def follow(self, rng: Random) -> None:
-        """Follow to the end, with answers of all sizes; whatever comes twice changes nothing."""
-        for copy in self.copies:
-            copy.ask(limit=1)
-            copy.follow(limit=rng.choice((1, 3, 500)))
-
-    def compare(self) -> None:
-        for copy in self.copies:
-            assert copy.leads == copy.list(), f"{copy.tenant} {copy.query}"
-
-
-def fill(database: Database, rng: Random) -> list[str]:
-    """Rows, and a read model of which some leads are wrong, for a rebuild to correct. Returns the tenants."""
-    with database.connect() as conn:
-        edge_cases.write(conn, edge_cases.generate(rng, 40))
-        rebuild_now(conn)
-        conn.execute(
-            "UPDATE read_model.leads SET document = '{\"customer_phone\":' || to_json(customer_phone) || '}'"
-            " WHERE md5(customer_phone) < '8'"
-        )
-        return [row[0] for row in conn.execute("SELECT user_id FROM users ORDER BY user_id").fetchall()]
-
-
-def change(database: Database, rng: Random) -> None:
-    """Changes of the platform."""
-    with database.connect() as conn:
-        for _ in range(15):
-            mutate(rng, conn, replica=True)
-
-
-def recover(database: Database) -> None:
-    """What a scheduler does next."""
-    with database.connect() as conn:
-        recovery.heal(conn, progress=QUIET)
-        recovery.refresh_and_heal(conn, retry_failed=True, progress=QUIET)
-        rebuild_now(conn)
-        assert_exact(conn)
-
-
-@pytest.mark.parametrize(
-    ("work", "point", "seed"),
-    [
-        *((work, point, 0) for work, point in SHORT_POINTS),
-        *(
-            pytest.param(work, point, seed, marks=pytest.mark.long)
-            for work, point in POINTS
-            for seed in range(1, 6)
-        ),
-    ],
-)
-def test_copies_follow_a_projector_that_is_killed(
-    database: Database, work: str, point: str, seed: int
-) -> None:
-    rng = Random(f"followed {work} {point} {seed}")
-    tenants = fill(database, rng)
-    with serving(database) as app:
-        followers = Followers(app.test_client(), tenants)
-        for _ in range(2):
-            change(database, rng)
-            count = rng.randint(1, 3) if work == "refresh" else 1
-            assert kill_at(database.url, work, point, count) or count > 1
-            # What was committed before the death is reported, and nothing else.
-            followers.follow(rng)
-            followers.compare()
-        recover(database)
-        followers.follow(rng)
-        followers.compare()
-
-
-def test_copies_follow_a_server_that_stops_at_once(start_server: StartServer) -> None:
-    """PostgreSQL's own recovery brings back what was committed: no token ends, and none names what was lost."""
-    server = start_server()
-    rng = Random("followed server")
-    with Database(server.url(), "leads").connect() as conn:
-        database = Database(server.url(), str(conn.info.dbname))
-        migrate(conn, create_source=True)
-    tenants = fill(database, rng)
-    with serving(database) as app:
-        followers = Followers(app.test_client(), tenants)
-        for work, point in SHORT_POINTS:
-            change(database, rng)
-            assert kill_at(database.url, work, point, 1)
-            server.stop(mode="immediate")
-            assert followers.copies[0].ask()[0] == 503
-            server.start()
-            # The API pauses for a moment before it connects again.
-            wait_for(lambda: followers.copies[0].ask()[0] == 200, "an answer after the restart")
-            followers.follow(rng)
-            followers.compare()
-        recover(database)
-        followers.follow(rng)
-        followers.compare()

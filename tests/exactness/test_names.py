@@ -7,11 +7,9 @@ projector has them.
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import date
 from itertools import product
 
-import psycopg
 import pytest
 from psycopg import sql
 
@@ -95,8 +93,8 @@ def plant(conn: Connection, schema: str) -> None:
     conn.execute("; ".join(commands).encode(), prepare=False)
 
 
-@contextmanager
-def planted(filled: Platform) -> Iterator[Platform]:
+@pytest.fixture
+def hostile(filled: Platform) -> Iterator[Platform]:
     """A platform whose logins look into a schema first in which a role has planted what it could; a change waits."""
     conn, database = filled.conn, filled.database
     filled.message("c", "newer")
@@ -114,12 +112,6 @@ def planted(filled: Platform) -> Iterator[Platform]:
     finally:
         conn.execute("RESET ROLE")
         conn.execute(f"DROP OWNED BY {PLANTER} CASCADE; DROP ROLE {PLANTER}".encode())
-
-
-@pytest.fixture
-def hostile(filled: Platform) -> Iterator[Platform]:
-    with planted(filled):
-        yield filled
 
 
 def run_the_projector(url: str) -> None:
@@ -174,23 +166,3 @@ def test_nothing_that_others_planted_runs_in_the_api(hostile: Platform, role: st
     finally:
         app.extensions["leads"].database.engine.dispose()
     assert [answer.status_code for answer in answers] == [200] * len(answers), answers[-1].get_json()
-
-
-@cases(
-    "statement",
-    [
-        "SELECT m.text FROM messages AS m WHERE m.sender = 'user'",
-        "SELECT lower(e.name) FROM extractions AS e",
-        "SELECT 'a'::text",
-        "SELECT pg_catalog.count(*) FROM pg_class",
-    ],
-)
-def test_what_was_planted_would_run_in_a_session_that_looks_for_names(
-    hostile: Platform, statement: str
-) -> None:
-    """Else the tests above would show nothing."""
-    with (
-        psycopg.connect(hostile.database.url) as conn,
-        pytest.raises(psycopg.errors.RaiseException, match="planted, and runs as"),
-    ):
-        conn.execute(statement.encode())

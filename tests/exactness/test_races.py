@@ -8,7 +8,7 @@ from projector.core import pipeline
 from projector.core.dead_letters import Retried, retry_dead_letters
 from projector.database.rows import Connection
 from tests.exactness.interleaving import Stepped, batch_of, refreshing, waits_for_lock
-from tests.exactness.platform import Platform, assert_exact, document, refresh_now, texts, waiting
+from tests.exactness.platform import Platform, assert_exact, refresh_now, texts, waiting
 from tests.support.server import Database
 
 
@@ -50,55 +50,6 @@ def test_a_conversation_moved_on_while_another_refresh_moves_it_is_not_lost(
     assert_exact(conn)
 
 
-def test_a_send_moved_on_while_another_refresh_moves_it_is_not_lost(
-    platform: Platform, database: Database
-) -> None:
-    conn = platform.conn
-    for tenant in ("one", "two", "three"):
-        platform.tenant(tenant)
-    template = platform.template("one", shard=0)
-    last_template = platform.template("three", shard=0)
-    send = platform.send(template, "4915", shard=1)
-    refresh_now(conn)
-
-    conn.execute("UPDATE templates SET user_id = 'two' WHERE template_id = %s", (template,))
-    batch_of(conn, 0)
-    with refreshing(database, "recomputed", shard=0) as first:
-        first.reach("recomputed")
-        conn.execute("UPDATE template_sends SET template_id = %s WHERE send_id = %s", (last_template, send))
-        with refreshing(database, shard=1) as second:
-            second.waits(conn)
-            first.finish()
-            second.finish()
-    refresh_now(conn)
-    assert document(conn, "three", "4915") is not None
-    assert_exact(conn)
-
-
-def test_two_refreshes_that_meet_on_a_new_conversation_under_two_tenants_do_not_lose_it(
-    platform: Platform, database: Database
-) -> None:
-    conn = platform.conn
-    platform.tenant("one")
-    platform.tenant("two")
-    agent = platform.agent("one", shard=0)
-    refresh_now(conn)
-    conversation = platform.conversation(agent, "4915", shard=1)
-    platform.message(conversation)
-    with refreshing(database, "written", shard=1) as first:
-        first.reach("written")
-        conn.execute("UPDATE agents SET user_id = 'two' WHERE agent_id = %s", (agent,))
-        batch_of(conn, 0)
-        with refreshing(database, shard=0) as second:
-            second.waits(conn)
-            first.finish()
-            second.finish()
-    refresh_now(conn)
-    assert document(conn, "one", "4915") is None
-    assert document(conn, "two", "4915") is not None
-    assert_exact(conn)
-
-
 def test_a_conversation_moved_between_resolve_and_lock_ends_with_its_new_tenant(
     platform: Platform, database: Database
 ) -> None:
@@ -117,35 +68,6 @@ def test_a_conversation_moved_between_resolve_and_lock_ends_with_its_new_tenant(
         refresh_under_way.finish()
     refresh_now(conn)
     assert texts(conn, "two", "4915") == ["while it moves"]
-    assert_exact(conn)
-
-
-def test_a_message_and_its_conversation_moved_at_the_same_time_stand_where_they_belong(
-    platform: Platform, database: Database
-) -> None:
-    conn = platform.conn
-    platform.tenant("one")
-    platform.tenant("two")
-    agent, other_agent = platform.agent("one", shard=2), platform.agent("two", shard=2)
-    origin = platform.conversation(agent, "1", shard=0)
-    target = platform.conversation(agent, "2", shard=1)
-    message = platform.message(origin, "moving")
-    platform.message(target, "staying")
-    refresh_now(conn)
-    conn.execute("UPDATE messages SET conversation_id = %s WHERE message_id = %s", (target, message))
-    with refreshing(database, "recomputed", shard=0) as first:
-        first.reach("recomputed")
-        conn.execute(
-            "UPDATE conversations SET agent_id = %s WHERE conversation_id = %s", (other_agent, target)
-        )
-        with refreshing(database, shard=1) as second:
-            second.waits(conn)
-            conn.execute("UPDATE messages SET conversation_id = %s WHERE message_id = %s", (origin, message))
-            first.finish()
-            second.finish()
-    refresh_now(conn)
-    assert texts(conn, "one", "1") == ["moving"]
-    assert texts(conn, "two", "2") == ["staying"]
     assert_exact(conn)
 
 

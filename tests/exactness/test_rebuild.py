@@ -34,7 +34,6 @@ from tests.exactness.platform import (
     waiting,
 )
 from tests.oracle import differences_of_read_model
-from tests.support.patience import PATIENCE
 from tests.support.server import Database
 
 MASS_CHANGES = (
@@ -191,27 +190,6 @@ def test_a_mass_change_during_a_rebuild_is_not_lost(
 # Readers.
 
 
-@pytest.mark.parametrize("isolation", ["READ COMMITTED", "REPEATABLE READ"])
-def test_a_reader_keeps_its_rows_during_a_rebuild_in_place(
-    filled: Platform, database: Database, reader: Connection, isolation: str
-) -> None:
-    conn = filled.conn
-    spoil(conn)
-    reader.execute(f"SET statement_timeout = '{PATIENCE:.0f}s'".encode())
-    reader.execute(f"BEGIN ISOLATION LEVEL {isolation}".encode())
-    assert value(reader, "SELECT count(*) FROM read_model.leads") == 2
-    for point in IN_PLACE_POINTS:
-        with rebuilding(database, point) as rebuild_under_way:
-            rebuild_under_way.reach(point)
-            assert value(reader, "SELECT count(*) FROM read_model.leads") == 2
-            assert texts(reader, "one", "4915") == ["before"]
-            rebuild_under_way.finish()
-        spoil(conn)
-    reader.execute("COMMIT")
-    rebuild_now(conn)
-    assert_exact(conn)
-
-
 def test_a_rebuild_in_place_takes_no_lock_that_a_reader_waits_for(
     filled: Platform, database: Database
 ) -> None:
@@ -312,42 +290,36 @@ def test_a_table_that_the_platform_rewrites_during_a_rebuild_is_not_taken_for_em
 
 
 @pytest.mark.parametrize("first", [True, False], ids=["first build", "in place"])
-def test_a_rebuild_leaves_indexes_grants_and_comments_as_they_were(
+def test_a_rebuild_leaves_what_hangs_on_its_tables_as_it_was(
     filled: Platform,
     first: bool,  # noqa: FBT001
 ) -> None:
     conn = filled.conn
     conn.execute("GRANT INSERT ON read_model.leads TO leads_api")
     conn.execute("CREATE INDEX of_an_operator ON read_model.leads (total_messages)")
+    conn.execute("ALTER TABLE read_model.leads REPLICA IDENTITY USING INDEX leads_pkey")
+    conn.execute(
+        "CREATE TABLE projector.exported (user_id text, customer_phone text, FOREIGN KEY (user_id, customer_phone)"
+        " REFERENCES read_model.lead_profiles)"
+    )
     before = _furniture(conn)
     rebuild_now(conn, first=first)
     rebuild_now(conn)
     assert _furniture(conn) == before
+    assert_exact(conn)
 
 
 def _furniture(conn: Connection) -> list[tuple[object, ...]]:
     return conn.execute(
         "SELECT c.oid::regclass::text, c.relacl::text, obj_description(c.oid),"
-        " ARRAY(SELECT pg_get_indexdef(i.indexrelid) FROM pg_index i WHERE i.indrelid = c.oid ORDER BY 1),"
+        " ARRAY(SELECT pg_get_indexdef(i.indexrelid) || i.indisreplident FROM pg_index i WHERE i.indrelid = c.oid"
+        "  ORDER BY 1),"
         " ARRAY(SELECT pg_get_constraintdef(k.oid) FROM pg_constraint k WHERE k.conrelid = c.oid ORDER BY 1),"
         " ARRAY(SELECT (attname, atttypid::regtype, attnotnull, attcollation, col_description(c.oid, attnum))::text"
         "  FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0 ORDER BY attnum), c.reloptions"
         " FROM pg_class c WHERE c.relnamespace IN ('read_model'::regnamespace, 'projector'::regnamespace)"
         " AND c.relkind = 'r' ORDER BY 1"
     ).fetchall()
-
-
-@pytest.mark.parametrize("first", [True, False], ids=["first build", "in place"])
-def test_a_foreign_key_to_the_read_model_stays(filled: Platform, first: bool) -> None:  # noqa: FBT001
-    conn = filled.conn
-    conn.execute(
-        "CREATE TABLE exported (user_id text, customer_phone text, FOREIGN KEY (user_id, customer_phone)"
-        " REFERENCES read_model.lead_profiles)"
-    )
-    rebuild_now(conn, first=first)
-    assert_exact(conn)
-    constraints = "SELECT count(*) FROM pg_constraint WHERE conrelid = 'exported'::regclass AND contype = 'f'"
-    assert value(conn, constraints) == 1
 
 
 def test_a_dead_letter_does_not_survive_the_first_build(filled: Platform) -> None:
@@ -361,21 +333,6 @@ def test_a_dead_letter_does_not_survive_the_first_build(filled: Platform) -> Non
     rebuild_now(conn, first=True)
     assert retry_dead_letters(conn, due_only=False) == Retried(0, 0)
     assert value(conn, "SELECT sum(dead_letters) FROM read_model.tenants") == 0
-    assert_exact(conn)
-
-
-@pytest.mark.parametrize("point", IN_PLACE_POINTS[:1])
-def test_migrate_during_a_rebuild_leaves_both_whole(filled: Platform, database: Database, point: str) -> None:
-    conn = filled.conn
-    spoil(conn)
-    with rebuilding(database, point) as rebuild_under_way:
-        rebuild_under_way.reach(point)
-        with database.connect() as own:
-            migrate(own, create_source=False)
-        filled.message(_conversation(conn, "one"), "during")
-        refresh_now(conn)
-        rebuild_under_way.finish()
-    assert texts(conn, "one", "4915") == ["before", "during"]
     assert_exact(conn)
 
 
@@ -454,15 +411,6 @@ def test_a_table_that_the_platform_holds_while_a_rebuild_writes_is_waited_for(
         reader.execute("COMMIT")
         held.finish()
     assert_exact(filled.conn)
-
-
-def test_an_index_that_identifies_the_rows_of_a_publication_stays(filled: Platform) -> None:
-    conn = filled.conn
-    conn.execute("ALTER TABLE read_model.leads REPLICA IDENTITY USING INDEX leads_pkey")
-    identity = "SELECT indisreplident FROM pg_index WHERE indexrelid = 'read_model.leads_pkey'::regclass"
-    rebuild_now(conn, first=True)
-    assert value(conn, identity)
-    assert_exact(conn)
 
 
 # Pieces.

@@ -1,7 +1,5 @@
 """Capture broken behind the projector's back, changes missed: it is noticed, healed, and only then forgotten."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from projector import capture
@@ -46,12 +44,6 @@ SABOTAGES = {
 }  # fmt: skip
 
 
-@pytest.fixture
-def other(filled: Platform) -> Iterator[Connection]:
-    with filled.database.connect() as conn:
-        yield conn
-
-
 @pytest.mark.parametrize("name", SABOTAGES)
 def test_a_refresh_heals_what_was_missed_and_captures_again(filled: Platform, name: str) -> None:
     conn = filled.conn
@@ -74,14 +66,6 @@ def test_a_refresh_heals_what_was_missed_and_captures_again(filled: Platform, na
             recovery.refresh_and_heal(own, retry_failed=False, progress=QUIET)
         assert "captured again" in texts(conn, "one", "4915")
         assert_exact(conn)
-
-
-def test_what_is_queued_before_a_gap_is_not_lost_by_it(filled: Platform, other: Connection) -> None:
-    filled.message("c", "queued")
-    filled.conn.execute(SABOTAGES["a trigger dropped"].encode(), prepare=False)
-    recovery.refresh_and_heal(other, retry_failed=False, progress=QUIET)
-    assert texts(filled.conn, "one", "4915") == ["first", "missed", "queued"]
-    assert_exact(filled.conn)
 
 
 def test_a_gap_during_an_interrupted_rebuild_is_healed_for_the_leads_that_were_done(
@@ -211,24 +195,6 @@ def test_a_number_of_the_statistics_that_is_wrong_is_named_and_healed(
         assert f'"{number}"]' in drift.field
     assert len(drifts) == len(spans)
     assert_exact(conn)
-
-
-@cases(
-    "statement",
-    [
-        "DELETE FROM read_model.lead_totals",
-        "UPDATE read_model.lead_totals SET bucket_start = bucket_start - interval '1 day'",
-        "UPDATE read_model.lead_totals SET user_id = 'two'",
-        "INSERT INTO read_model.lead_totals VALUES ('one', 'hour', '2025-06-01', 0, 0, 0, 1, 0, 0, 0, 0, 0)",
-    ],
-)
-def test_a_span_of_time_that_is_missing_or_too_much_is_found_and_healed(
-    filled: Platform, other: Connection, statement: str
-) -> None:
-    filled.conn.execute("INSERT INTO users (user_id) VALUES ('two') ON CONFLICT DO NOTHING")
-    filled.conn.execute(statement.encode())
-    assert verify(other, tenants=["one", "two"], sample=None, heal=True, progress=QUIET).drifts
-    assert_exact(filled.conn)
 
 
 def test_drift_is_found_by_field_and_healed(filled: Platform, other: Connection) -> None:

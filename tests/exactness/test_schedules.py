@@ -6,8 +6,8 @@ takes what such a run prints, a world, how the writer goes on, and a schedule. `
 
 import os
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import replace
 from itertools import islice, pairwise
 
 import pytest
@@ -16,25 +16,51 @@ from projector.core import pipeline
 from projector.core.batch import refresh_batch
 from projector.database.rows import Connection
 from tests.conftest import MakeDatabase
-from tests.exactness.interleaving import REFRESH_POINTS, wait_for
-from tests.exactness.platform import value
+from tests.exactness.interleaving import REFRESH_POINTS
+from tests.exactness.platform import Platform
 from tests.exactness.schedules import footprints
-from tests.exactness.schedules import stage as stage_module
 from tests.exactness.schedules.explore import Exploration, orders, word_of
 from tests.exactness.schedules.sessions import REFRESH_STEPS, Mode
-from tests.exactness.schedules.shortest import cast_steps, words
-from tests.exactness.schedules.stage import BrokenError, LaidWorld, Stage, staged
+from tests.exactness.schedules.stage import NAMES, BrokenError, LaidWorld, Stage, staged
 from tests.exactness.schedules.worlds import WORLDS, World
+from tests.exactness.test_mutants import MUTANTS, Bench
 from tests.support.server import Database
 
 LayWorld = Callable[[World], LaidWorld]
 
 MODES = (Mode.TRANSACTION, Mode.STATEMENTS)
 PARTS = [(world, mode) for world in WORLDS for mode in MODES]
-NOMINAL_STEPS = {"A": len(REFRESH_STEPS), "B": len(REFRESH_STEPS)}
 
 FEW = 3
 """The schedules of each world that `make test` plays, for each mode of the writer."""
+
+# Two refreshes meet on what moves from tenant to tenant, and the second one waits for the first.
+MEETINGS = {
+    "moved conversation": "AAAAWBBBAABBB",
+    "moved send": "AAAAWBBBAABBB",
+    "moved message": "AAAAWBBBWAABBB",
+    "new conversation": "AAAAAWBBBBBBBBBABBB",
+}
+
+
+def steps(mode: Mode, cast: str = NAMES) -> dict[str, int]:
+    """How many steps each session of a schedule has."""
+    return {name: len(REFRESH_STEPS) if name != "W" else 3 if mode is Mode.STATEMENTS else 1 for name in cast}
+
+
+def words(steps: dict[str, int], switches: int) -> Iterator[str]:
+    """The schedules of sessions with so many steps that change so often from one session to another."""
+    if switches == 0:
+        left = {name: number for name, number in steps.items() if number}
+        if len(left) == 1:
+            [(name, number)] = left.items()
+            yield name * number
+        return
+    for name, number in steps.items():
+        for taken in range(1, number + 1):
+            left = {**steps, name: number - taken}
+            if sum(left.values()):
+                yield from (name * taken + word for word in words(left, switches - 1) if word[0] != name)
 
 
 def name_of(world: World, mode: Mode) -> str:
@@ -78,7 +104,7 @@ def test_every_schedule_comes_out_exact(stage: Stage, mode: Mode, report: Callab
             report(f"to go on: LEADS_SCHEDULES_FROM='{part}: {word_of(stage)}'")
     writer = {"W": 3 + (mode is Mode.TRANSACTION)}
     report(
-        f"{part}: {exploration.runs:,} of {orders(NOMINAL_STEPS | writer):,} schedules remain and were played"
+        f"{part}: {exploration.runs:,} of {orders(steps(mode) | writer):,} schedules remain and were played"
         f"{f' from {first}' if first else ''}; {exploration.repeated:,} runs were given up as repetitions"
     )
     assert exploration.runs > 1
@@ -86,27 +112,31 @@ def test_every_schedule_comes_out_exact(stage: Stage, mode: Mode, report: Callab
 
 @pytest.mark.parametrize("mode", MODES, ids=lambda mode: mode.value)
 def test_a_few_schedules_come_out_exact(stage: Stage, mode: Mode) -> None:
-    for word in _spread(Mode.TRANSACTION_BY_STATEMENTS if mode is Mode.TRANSACTION else mode):
+    for word in (*_spread(mode), *filter(None, [MEETINGS.get(stage.laid.world.name)])):
         stage.reset(mode)
         try:
-            stage.play(word)
-            stage.check_end()
+            play_to_end(stage, word)
         except BrokenError as error:
             pytest.fail(f"{error}: {stage.story()}")
         assert len({one.session for one in stage.played}) == 3
 
 
+def play_to_end(stage: Stage, word: str) -> None:
+    stage.play(word)
+    stage.check_end()
+
+
 def _spread(mode: Mode) -> list[str]:
     """A few schedules that change often between the sessions, taken from all over."""
-    found = list(words(cast_steps("ABW", mode), 4))
+    found = list(words(steps(mode), 4))
     return found[:: len(found) // FEW][:FEW]
 
 
 def test_the_search_leaves_out_no_end(lay_world: LayWorld) -> None:
     """The schedules that remain of a refresh and a writer come to each end that any of all their orders comes to."""
     mode, cast = Mode.STATEMENTS, "AW"
-    everything = [word for switches in range(1, 8) for word in words(cast_steps(cast, mode), switches)]
-    assert len(everything) == orders(cast_steps(cast, mode))
+    everything = [word for switches in range(1, 8) for word in words(steps(mode, cast), switches)]
+    assert len(everything) == orders(steps(mode, cast))
     with staged(lay_world(WORLDS[0])) as stage:
         remaining: dict[str, str] = {}
         exploration = Exploration(stage, mode, cast)
@@ -218,42 +248,45 @@ def _counted(conn: Connection) -> dict[str, tuple[int, int]]:
 
 
 def test_a_schedule_is_named_in_which_the_read_model_comes_out_wrong(lay_world: LayWorld) -> None:
-    with ExitStack() as stack, staged(lay_world(WORLDS[1])) as stage:
-        patches = stack.enter_context(pytest.MonkeyPatch.context())
-        patches.setattr(stage, "laid", _with_another_truth(stage.laid))
+    with staged(lay_world(WORLDS[1])) as stage:
+        stage.laid = replace(stage.laid, truth=stage.laid.truth + "?")
         with pytest.raises(BrokenError, match=r"(?s)· .*schedule W[ABW]+$"):
             list(Exploration(stage, Mode.TRANSACTION).schedules())
 
 
-def _with_another_truth(laid: LaidWorld) -> LaidWorld:
-    return LaidWorld(laid.world, laid.database, laid.statements, laid.writes, laid.truth + "?", "")
+BROKEN = {
+    "the queue holds each change once": (0, "W", "W fails: UniqueViolation"),
+    "the trigger waits for the lock of the tenant": (0, "AAAWW", "the writer waits"),
+    "a waiting change does not hold freshness back": (0, "B", "freshness promises a change that waits"),
+    "nothing is locked": (1, "AAAAABBBBBAB", "statistics by day equal the leads"),
+    "the source is read before the changes are taken": (1, "AWWWAAAAA", "leads.document is wrong"),
+    "what moved to a tenant that is not locked is left to others": (
+        0,
+        "AAAAWWWBBBAABBB",
+        "leads lacks a row",
+    ),
+}
 
 
-def test_a_step_that_waits_for_a_stranger_goes_on(
-    lay_world: LayWorld, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("without", BROKEN)
+def test_a_schedule_says_what_is_wrong_without_a_rule(
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+    lay_world: LayWorld,
+    make_database: MakeDatabase,
+    without: str,
 ) -> None:
-    """Such as autovacuum."""
-    laid = lay_world(WORLDS[1])
-    looks: list[bool] = []
-
-    def look(conn: Connection, query: str, *values: object) -> object:
-        found = value(conn, query, *values)
-        if "pg_blocking_pids" in query:
-            waits = value(
-                conn, "SELECT count(*) FROM pg_locks WHERE NOT granted AND pid = ANY(%s)", values[1]
-            )
-            looks.extend([True] * waits)
-        return found
-
-    with staged(laid) as stage, laid.database.connect() as stranger, ThreadPoolExecutor(1) as thread:
+    [mutant] = [one for one in MUTANTS if one.what == without]
+    world, word, said = BROKEN[without]
+    # Laid while every rule is there.
+    laid = lay_world(WORLDS[world])
+    database = make_database(laid.database)
+    with ExitStack() as stack, database.connect() as conn:
+        mutant.drop(Bench(request, stack, monkeypatch, Platform(conn, first=1000)))
+        stage = stack.enter_context(staged(laid, database))
         stage.reset(Mode.STATEMENTS)
-        monkeypatch.setattr(stage_module, "value", look)
-        with stranger.transaction():
-            stranger.execute("LOCK TABLE messages")
-            step = thread.submit(stage.step, "W")
-            wait_for(lambda: len(looks) > 2 or step.done())
-            assert not step.done()
-        assert str(step.result()) == "W 1"
+        with pytest.raises(BrokenError, match=said):
+            play_to_end(stage, word)
 
 
 def test_a_run_goes_on_where_another_one_ended(lay_world: LayWorld, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,7 @@
 """Several projectors share a queue: each leaves the tenants that another one works on, and none of them for ever."""
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from random import Random
 from typing import Any
@@ -219,58 +219,50 @@ def test_the_guess_of_a_tenant_stands_for_no_lock(shared: Platform) -> None:
     assert_exact(conn)
 
 
-def test_a_change_of_several_tenants_is_left_while_one_of_them_is_busy(shared: Platform) -> None:
-    conn, database = shared.conn, shared.database
-    conn.execute(
+def _queue_one_change_of_all(shared: Platform) -> None:
+    shared.conn.execute(
         "UPDATE conversations SET is_active = NOT is_active"
         " WHERE conversation_id IN"
         " (SELECT conversation_id FROM read_model.lead_conversations WHERE customer_phone = '491')"
     )
-    conn.execute(
+    shared.conn.execute(
         "WITH gone AS (DELETE FROM projector.changes RETURNING keys) INSERT INTO projector.changes (shard, kind, keys)"
         " SELECT 1, 'conversations', array_agg(k) FROM gone, unnest(gone.keys) AS k"
     )
-    write(shared, "three", 0)
-    with choosing(database, 0, "locked") as first:
-        first.reach("locked")
-        with choosing(database, 1) as second:
-            done = _ends(second, conn)
-        assert (done.changes, done.drained) == (0, False)
-        first.finish()
-    with choosing(database, 1) as third:
-        assert third.finish().drained
-    assert_exact(conn)
 
 
-def test_a_new_conversation_is_left_too_while_its_tenant_is_busy(shared: Platform) -> None:
+def _queue_a_new_conversation(shared: Platform) -> None:
     """The read model knows nothing of it yet, so that the source tells its tenant."""
-    conn, database = shared.conn, shared.database
-    shared.conversation(value(conn, "SELECT agent_id FROM agents WHERE user_id = 'one'"), "777", shard=1)
-    write(shared, "one", 0)
-    with choosing(database, 0, "locked") as first:
-        first.reach("locked")
-        with choosing(database, 1) as second:
-            assert _ends(second, conn).changes == 0
-        first.finish()
-    refresh_now(conn)
-    assert_exact(conn)
+    shared.conversation(
+        value(shared.conn, "SELECT agent_id FROM agents WHERE user_id = 'one'"), "777", shard=1
+    )
 
 
-def test_pieces_of_a_mass_change_are_left_as_single_changes_are(shared: Platform) -> None:
-    conn, database = shared.conn, shared.database
+def _queue_pieces_of_mass_changes(shared: Platform) -> None:
     for tenant in TENANTS[:2]:
         write(shared, tenant, 1)
-    conn.execute("UPDATE projector.changes SET bulk = true")
+    shared.conn.execute("UPDATE projector.changes SET bulk = true")
+
+
+@pytest.mark.parametrize(
+    ("queue", "taken"),
+    [(_queue_one_change_of_all, 0), (_queue_a_new_conversation, 0), (_queue_pieces_of_mass_changes, 1)],
+)
+def test_changes_of_every_kind_are_left_while_one_of_their_tenants_is_busy(
+    shared: Platform, queue: Callable[[Platform], None], taken: int
+) -> None:
+    queue(shared)
     write(shared, "one", 0)
-    with choosing(database, 0, "locked") as first:
+    with choosing(shared.database, 0, "locked") as first:
         first.reach("locked")
-        with choosing(database, 1) as second:
-            done = _ends(second, conn)
-        assert (done.changes, done.drained) == (1, False)
-        assert seen(shared, 1) == {"two": 1}
+        with choosing(shared.database, 1) as second:
+            done = _ends(second, shared.conn)
+        assert (done.changes, done.drained) == (taken, False)
         first.finish()
-    refresh_now(conn)
-    assert_exact(conn)
+    with choosing(shared.database, 1) as third:
+        assert third.finish().drained
+    refresh_now(shared.conn)
+    assert_exact(shared.conn)
 
 
 def test_a_batch_that_owns_all_shards_chooses_nothing(shared: Platform) -> None:

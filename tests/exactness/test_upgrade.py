@@ -11,8 +11,6 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from api.app import create_app
-from api.config import Config
 from projector.database import locks
 from projector.database.rows import Connection
 from projector.database.sql import PROJECTION_VERSION
@@ -24,6 +22,7 @@ from projector.report.progress import QUIET
 from projector.sweep import recovery
 from projector.sweep.verify import verify
 from tests.conftest import MakeDatabase
+from tests.exactness.feed_copy import serving
 from tests.exactness.interleaving import Stepped, batch_of
 from tests.exactness.platform import Platform, assert_exact, rebuild_now, refresh_now, value, waiting
 from tests.support.server import Database
@@ -103,17 +102,16 @@ def test_the_api_answers_at_once_and_the_rebuild_follows(older: Database, conn: 
     queued = len(waiting(conn))
     migrate_now(older)
     assert len(waiting(conn)) == queued > 0
-    app = create_app(Config(older.url, rate_limit="", log_level="ERROR"))
-    client = app.test_client()
-    for path in (
-        "leads",
-        "leads?lead_status=Hot",
-        "leads?days=4000&has_email=true",
-        "leads/stats",
-        "leads.csv",
-    ):
-        assert client.get(f"/users/one/{path}").status_code == 200, path
-    app.extensions["leads"].database.engine.dispose()
+    with serving(older) as app:
+        client = app.test_client()
+        for path in (
+            "leads",
+            "leads?lead_status=Hot",
+            "leads?days=4000&has_email=true",
+            "leads/stats",
+            "leads.csv",
+        ):
+            assert client.get(f"/users/one/{path}").status_code == 200, path
     refresh_now(conn)
     # A row that moves leaves the lead under which the version before knew it.
     conn.execute("UPDATE conversations SET customer_phone = 'moved-' || conversation_id")
@@ -214,21 +212,6 @@ def test_a_projector_that_runs_while_another_version_migrates_takes_nothing_more
     with pytest.raises(NotInstalledError, match="migrated for next"):
         batch_of(conn, 0)
     assert waiting(conn) == queued
-
-
-def test_a_migrate_gives_way_to_the_writers_of_the_queue(older: Database, conn: Connection) -> None:
-    migrate_now(older)
-    conn.execute("ALTER TABLE projector.changes REPLICA IDENTITY DEFAULT")
-    identity = "SELECT relreplident::text FROM pg_class WHERE oid = 'projector.changes'::regclass"
-    with older.connect() as writer:
-        writer.execute("BEGIN")
-        writer.execute("UPDATE messages SET text = text || '!'")
-        # It does not wait for the end of this transaction, while all other writers would wait behind it.
-        migrate_now(older)
-        assert value(conn, identity) == "d"
-        writer.execute("COMMIT")
-    migrate_now(older)
-    assert value(conn, identity) == "f"
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,9 @@
 """A version of a tenant stands for exactly one state of its rows: whoever sees it again has missed nothing."""
 
-import threading
-
 import pytest
 
 from projector.database.rows import Connection
 from tests.conftest import MakeDatabase
-from tests.exactness.interleaving import refreshing
 from tests.exactness.platform import Platform, rebuild_now, refresh_now
 from tests.exactness.random_load import VERSIONS
 from tests.support.cases import cases
@@ -113,45 +110,3 @@ def test_two_histories_never_share_a_version(filled: Platform, make_database: Ma
     assert number == other_number
     assert digest != other_digest
     assert first != other
-
-
-def test_a_version_is_seen_with_its_rows_and_not_before(filled: Platform) -> None:
-    before = state(filled.conn)
-    filled.conn.execute("UPDATE messages SET text = 'another'")
-    with filled.database.connect() as conn:
-        shard = conn.execute("SELECT DISTINCT shard FROM projector.changes").fetchone()
-    assert shard is not None
-    with refreshing(filled.database, "written", shard=shard[0]) as stopped:
-        stopped.reach("written")
-        assert state(filled.conn) == before
-        stopped.finish()
-    assert_moved(before, state(filled.conn))
-
-
-def test_versions_of_a_tenant_commit_in_order(filled: Platform) -> None:
-    """A reader never sees a version after a greater one, however many refreshes write at once."""
-    seen: list[int] = []
-    done = threading.Event()
-
-    def read() -> None:
-        with filled.database.connect() as conn:
-            while not done.is_set():
-                version, _, _ = state(conn)
-                seen.append(version or 0)
-
-    def write(number: int) -> None:
-        with filled.database.connect() as conn:
-            for turn in range(5):
-                conn.execute("UPDATE contacts SET company = %s", (f"{number} {turn}",))
-                refresh_now(conn)
-
-    reader = threading.Thread(target=read)
-    writers = [threading.Thread(target=write, args=(number,)) for number in range(2)]
-    for thread in (reader, *writers):
-        thread.start()
-    for thread in writers:
-        thread.join()
-    done.set()
-    reader.join()
-    assert seen == sorted(seen)
-    assert len(set(seen)) > 1

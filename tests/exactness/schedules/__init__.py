@@ -9,5 +9,4 @@ each with a commit of its own, or the commit of a transaction of all three.
 - `stage` runs the steps of the sessions one at a time, and looks whether what came out is right.
 - `footprints` says which steps may change places.
 - `explore` goes through the schedules that remain, each once.
-- `shortest` looks for the shortest schedule that breaks a projector without one of its rules.
 """

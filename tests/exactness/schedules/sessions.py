@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -35,11 +36,10 @@ class State(Enum):
 
 
 class Mode(Enum):
-    """How the writer goes on: a commit after each statement, or one of all of them; then also in a single step."""
+    """How the writer goes on: a commit after each statement, or one of all of them."""
 
     STATEMENTS = "statements"
     TRANSACTION = "transaction"
-    TRANSACTION_BY_STATEMENTS = "transaction by statements"
 
     @property
     def most_batches(self) -> int:
@@ -172,21 +172,16 @@ def refresh_of(shard: int, *, waits: bool, most_batches: int) -> Work:
 
 
 def writer_of(statements: Sequence[Statement], mode: Mode) -> Work:
-    """The writer. Its steps are the numbers of its statements, and the commit of a transaction; or the transaction."""
+    """The writer. Its steps are the numbers of its statements, or the transaction."""
 
     def execute(session: Session) -> None:
         for number, (query, values) in enumerate(statements, 1):
-            if number > 1 and mode is not Mode.TRANSACTION:
+            if number > 1 and mode is Mode.STATEMENTS:
                 session.stop(str(number))
             session.conn.execute(query.encode(), values)
 
     def run(session: Session) -> None:
-        if mode is Mode.STATEMENTS:
+        with nullcontext() if mode is Mode.STATEMENTS else session.conn.transaction():
             execute(session)
-            return
-        with session.conn.transaction():
-            execute(session)
-            if mode is Mode.TRANSACTION_BY_STATEMENTS:
-                session.stop("commit")
 
-    return Work("transaction" if mode is Mode.TRANSACTION else "1", run)
+    return Work("1" if mode is Mode.STATEMENTS else "transaction", run)
