@@ -226,7 +226,10 @@ class _MessagesQuery(Schema):
     min_as_of = _MIN_AS_OF
 
 
-class _WorkingListQuery(Schema):
+# A schema describes the fields of its last base first, and its own ones last.
+class ListQuery(OtherDates, FewerKeys, _ListQuery):
+    """The query of the list of leads. Each filter has its condition in `api/plan/list/filters.py`."""
+
     last_message_sender = Choice(
         "Leads whose last message is from the customer (user) or the agent (agent).", SENDERS
     )
@@ -235,11 +238,6 @@ class _WorkingListQuery(Schema):
     phone_number_id = Parameter("Leads with a conversation on this channel.", example="test-phone-001")
     is_active = Flag("Leads with a conversation that is active, or (false) with one that is not.")
     ignore_accents = Flag("Whether `search` takes letters with and without an accent for the same.")
-
-
-# A schema describes the fields of its last base first.
-class ListQuery(_WorkingListQuery, OtherDates, FewerKeys, _ListQuery):
-    """The query of the list of leads. Each filter has its condition in `api/plan/list/filters.py`."""
 
 
 class MessagesQuery(OtherDates, _MessagesQuery):

@@ -3,6 +3,7 @@
 import string
 from contextlib import suppress
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -11,6 +12,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from werkzeug.exceptions import BadRequest
 
+from api.request.fields import (
+    NO_NUL,
+    Choice,
+    Choices,
+    EndMoment,
+    Flag,
+    Moment,
+    Parameter,
+    Phone,
+    SearchText,
+    WholeNumber,
+)
 from api.request.lead import LEAD_KEYS
 from api.request.parameters import (
     CHANGES_QUERY,
@@ -21,14 +34,14 @@ from api.request.parameters import (
     SERIES_QUERY,
 )
 from api.request.query import Page, Query
-from api.request.text import LAST_MOMENT
+from api.request.text import LAST_MOMENT, nearest, read_exact_moment
 from tests.oracle.parameters import OF_LIST, OF_MESSAGES, Bound, Reader, milliseconds, read_parameters
 from tests.support.cases import cases
 
 
-def refused(query: Query[Any], text: str) -> str:
+def refused(query: Query[Any], text: str, *path: str) -> str:
     with pytest.raises(BadRequest) as caught:
-        query.read(text)
+        query.read(text, *path)
     return str(caught.value.description)
 
 
@@ -127,6 +140,93 @@ def test_the_feed_takes_the_filters_of_the_list_but_no_order_nor_what_the_clock_
     # A feed has no pages, so its filters say nothing of the next one.
     assert found.filters == replace(of_list, page=Page())
     assert (found.since, found.wait, found.limit) == ("T", 25, 500)
+
+
+TYPOS = {
+    "platform": ("platfrom", "platforms", "Platform", "platform[]"),
+    "lead_status": ("lead_stauts", "lead-status", "leadStatus", "LeadStatus", "status"),
+    "limit": ("limt", "lmit", "limits", "page_limit"),
+    "offset": ("ofset",),
+    "search": ("serach",),
+    "days": ("day",),
+    "has_email": ("has_mail",),
+    "has_extraction": ("hasextraction",),
+    "min_total_score": ("min_score",),
+    "max_total_score": ("maxTotalScore",),
+    "sort_order": ("sort_oder", "order"),
+    "customer_phone": ("customer_phon",),
+    "from_date": ("form_date", "fromDate", "from"),
+    # A word of several names finds them all.
+    "customer_phone, phone_number_id": ("phone",),
+    "from_date, date": ("date_from",),
+    "agent_id, phone_number_id": ("id",),
+    "sort_by, sort_order": ("sort",),
+    "min_total_score, max_total_score": ("score",),
+    # Names of other APIs.
+    "": (
+        "page", "per_page", "page_size", "size", "q", "query", "filter", "take", "skip", "top", "count",
+        "after", "before", "since", "until", "name", "include", "token",
+        "api_key", "format", "lang", "locale", "channel", "tag", "key", "x", "", "[]", "nonsense", "\N{SNOWMAN}",
+    ),
+}  # fmt: skip
+
+
+@cases(("typo", "meant"), [(typo, meant) for meant, typos in TYPOS.items() for typo in typos])
+def test_a_typo_finds_the_names_that_it_may_mean(typo: str, meant: str) -> None:
+    assert ", ".join(nearest(typo, OF_LIST)) == meant
+
+
+@cases(
+    ("text", "moment"),
+    [
+        ("2025-01-31", "2025-01-31T00:00:00+00:00"),
+        ("2025-01-31T09:30:00.12345Z", "2025-01-31T09:30:00.123450+00:00"),
+        # As PostgreSQL prints it; a query string turns + into a blank.
+        ("2025-01-31 09:30:00.123456+02", "2025-01-31T07:30:00.123456+00:00"),
+        ("2025-01-31 09:30:00.1 05:30", "2025-01-31T04:00:00.100000+00:00"),
+        ("2025-01-31 09:30:00-05", "2025-01-31T14:30:00+00:00"),
+        # No part of a microsecond is lost: the moment would be before the commit.
+        ("2025-01-31T09:30:00.1234560001Z", "2025-01-31T09:30:00.123457+00:00"),
+        ("2025-01-31T09:30:00.9999999Z", "2025-01-31T09:30:01+00:00"),
+        ("2025-01-31T09:30:00.123456000Z", "2025-01-31T09:30:00.123456+00:00"),
+    ],
+)
+def test_an_exact_moment_keeps_its_microseconds(text: str, moment: str) -> None:
+    assert read_exact_moment(text) == datetime.fromisoformat(moment)
+
+
+FIELDS: dict[str, Parameter] = {
+    "text": Parameter("", example="x"),
+    "number": WholeNumber("", least=1, greatest=9, example=7),
+    "cut": WholeNumber("", least=1, cut_to=5, default=3),
+    "choice": Choice("", ("Red", "Blue"), default="Red"),
+    "choices": Choices("", ("Red", "Blue"), example="Red"),
+    "flag": Flag(""),
+    "moment": Moment(""),
+    "end": EndMoment(""),
+    "search": SearchText(""),
+    "phone": Phone(""),
+}
+DATES = {"anyOf": [{"type": "string", "format": "date"}, {"type": "string", "format": "date-time"}]}
+
+
+@cases(
+    ("name", "described"),
+    [
+        ("text", {"type": "string", "pattern": NO_NUL}),
+        ("number", {"type": "integer", "minimum": 1, "maximum": 9}),
+        ("cut", {"type": "integer", "minimum": 1, "default": 3}),
+        ("choice", {"type": "string", "enum": ["Red", "Blue"], "default": "Red"}),
+        ("choices", {"type": "array", "items": {"type": "string", "enum": ["Red", "Blue"]}}),
+        ("flag", {"type": "boolean"}),
+        ("moment", DATES),
+        ("end", DATES),
+        ("search", {"type": "string", "maxLength": 200, "pattern": NO_NUL}),
+        ("phone", {"type": "string", "maxLength": 255, "pattern": NO_NUL}),
+    ],
+)
+def test_what_a_field_says_of_itself(name: str, described: dict[str, object]) -> None:
+    assert FIELDS[name].as_openapi() == described
 
 
 # Texts that are a little wrong, or right in an unusual way, next to any text at all.

@@ -4,13 +4,11 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-import pytest
-from werkzeug.exceptions import BadRequest
-
 from api.request.cursor import encode, scope_of
 from api.request.parameters import LIST_QUERY, MESSAGES_QUERY
 from api.request.query import Page, Query
 from tests.support.cases import cases
+from tests.unit.api.request.test_parameters import refused
 
 TIME = "2026-03-29T13:07:11.123Z"
 LEAD = [TIME, "918979556941"]
@@ -20,12 +18,6 @@ MESSAGE = [TIME, "c", 3, "m"]
 def cursor_of(query: Query[Any], text: str, path: tuple[str, ...], position: Sequence[object]) -> str:
     """The cursor that a page of this query gives."""
     return encode(scope_of(query.read(text).page.asked, path), position)
-
-
-def refusal(query: Query[Any], text: str, *path: str) -> str:
-    with pytest.raises(BadRequest) as caught:
-        query.read(text, *path)
-    return str(caught.value.description)
 
 
 @cases(
@@ -59,23 +51,23 @@ def test_a_cursor_goes_with_each_spelling_of_its_query_and_with_another_limit(on
 def test_a_cursor_of_another_query_is_refused(other: str) -> None:
     cursor = cursor_of(LIST_QUERY, "days=7", ("u",), LEAD)
     assert LIST_QUERY.read(f"days=7&cursor={cursor}", "u").page.position is not None
-    assert "cursor belongs to another query" in refusal(LIST_QUERY, f"{other}&cursor={cursor}", "u")
+    assert "cursor belongs to another query" in refused(LIST_QUERY, f"{other}&cursor={cursor}", "u")
 
 
 @cases("path", [("v", "1"), ("u", "2"), ("1", "u"), ("u",)])
 def test_a_cursor_of_another_path_is_refused(path: tuple[str, ...]) -> None:
     cursor = cursor_of(MESSAGES_QUERY, "", ("u", "1"), MESSAGE)
-    assert "cursor belongs to another query" in refusal(MESSAGES_QUERY, f"cursor={cursor}", *path)
+    assert "cursor belongs to another query" in refused(MESSAGES_QUERY, f"cursor={cursor}", *path)
 
 
 def test_a_cursor_with_an_offset_is_refused_and_0_is_none() -> None:
     cursor = cursor_of(LIST_QUERY, "", ("u",), LEAD)
-    assert "cursor cannot be combined with an offset" in refusal(LIST_QUERY, f"offset=1&cursor={cursor}", "u")
+    assert "cursor cannot be combined with an offset" in refused(LIST_QUERY, f"offset=1&cursor={cursor}", "u")
     assert LIST_QUERY.read(f"offset=0&cursor={cursor}", "u").page.position is not None
 
 
 def test_a_broken_cursor_is_named_with_all_else_that_is_wrong() -> None:
-    message = refusal(LIST_QUERY, "cursor=abc&days=0", "u")
+    message = refused(LIST_QUERY, "cursor=abc&days=0", "u")
     assert "cursor takes the cursor of a Link header, whole and unchanged" in message
     assert "days takes" in message
 
@@ -105,13 +97,13 @@ def test_the_next_page_repeats_what_this_one_asks(query: Query[Any], text: str, 
 
 
 def test_a_long_name_is_cut_in_the_message() -> None:
-    assert len(refusal(LIST_QUERY, f"{'x' * 5000}=1")) < 500
+    assert len(refused(LIST_QUERY, f"{'x' * 5000}=1")) < 500
 
 
 def test_the_first_of_thousands_of_unknown_names_are_enough() -> None:
-    message = refusal(LIST_QUERY, "&".join(f"unknown{n}" for n in range(5000)))
+    message = refused(LIST_QUERY, "&".join(f"unknown{n}" for n in range(5000)))
     assert "'unknown0' is not a parameter" in message
     assert "; the rest was not checked; this endpoint takes platform, " in message
     assert len(message) < 2000
-    assert len(refusal(LIST_QUERY, "&".join(f"x{n}=%ff" for n in range(5000)))) < 2000
-    assert "the rest" not in refusal(LIST_QUERY, "platfrom=1&" * 5000)
+    assert len(refused(LIST_QUERY, "&".join(f"x{n}=%ff" for n in range(5000)))) < 2000
+    assert "the rest" not in refused(LIST_QUERY, "platfrom=1&" * 5000)
