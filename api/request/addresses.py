@@ -1,6 +1,5 @@
 """Which endpoint a request is addressed to, also where it does not take the method."""
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from flask import Request, current_app
@@ -76,7 +75,7 @@ class Addresses:
                 self._shapes[key] = shape
         if shape is None:
             return None
-        return Address(shape.rule, {name: parts[place] for name, place in shape.places})
+        return Address(shape.rule, _values(shape.places, parts))
 
     def _learn(self, environ: "WSGIEnvironment", parts: list[str]) -> _Shape | None:
         """Returns what Werkzeug finds; None if it finds nothing, or a variable that is not one whole part."""
@@ -93,7 +92,7 @@ def _parts(rule: Rule) -> list[str]:
     return rule.rule.split("/")
 
 
-def _values(places: tuple[tuple[str, int], ...], parts: list[str]) -> Mapping[str, str]:
+def _values(places: tuple[tuple[str, int], ...], parts: list[str]) -> dict[str, str]:
     return {name: parts[place] for name, place in places}
 
 

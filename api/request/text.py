@@ -148,15 +148,13 @@ def nearest(name: str, known: Iterable[str]) -> list[str]:
     """
     by_words = {"_".join(_words(one)): one for one in known}
     words = _words(name[:MAX_NAME_LENGTH])
+    given = set(words)
     [*alike] = get_close_matches("_".join(words), by_words, n=1, cutoff=LIKENESS)
     if not alike:
-        alike = [one for one in by_words if _shares_words(set(words), set(one.split("_")))]
+        others = {one: set(one.split("_")) for one in by_words if given}
+        alike = [one for one, of_one in others.items() if given <= of_one or of_one <= given]
     return [by_words[one] for one in alike]
 
 
 def _words(name: str) -> list[str]:
     return [word.lower() for word in _END_OF_WORD.split(name) if word]
-
-
-def _shares_words(words: set[str], others: set[str]) -> bool:
-    return bool(words) and (words <= others or others <= words)

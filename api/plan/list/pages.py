@@ -85,26 +85,15 @@ def list_parts(plan: ListPlan) -> ListQueryParts:
     page = LimitOffset(LIMIT, OFFSET if plan.has_offset else None)
     # The list of one phone has no second page; a cursor that somebody made is answered as any other.
     if plan.has("customer_phone") and plan.cursor is None:
-        return _by_phone(plan, page)
+        found = select(leads.c.document).where(leads.c.user_id == USER, *conditions(plan.filters, leads))
+        lead = found.cte("found")
+        return ListQueryParts(count_of(lead), [documents(page.of(select(lead.c.document)))])
     if not (plan.is_counted or plan.is_on_leads):
-        return _by_matches(plan, page)
+        matches = all_matches(plan)
+        return ListQueryParts(count_of(matches), [sorted_page(plan, matches, page)])
     if not (plan.has_offset or plan.filters):
         return ListQueryParts(tenant_total(), in_order(plan, page))
     return _by_counts(plan)
-
-
-def _by_phone(plan: ListPlan, page: LimitOffset) -> ListQueryParts:
-    """Returns the one lead of a phone, if it passes the other filters."""
-    found = (
-        select(leads.c.document).where(leads.c.user_id == USER, *conditions(plan.filters, leads)).cte("found")
-    )
-    return ListQueryParts(count_of(found), [documents(page.of(select(found.c.document)))])
-
-
-def _by_matches(plan: ListPlan, page: LimitOffset) -> ListQueryParts:
-    """Finds all matches, counts them, and cuts the page from them."""
-    matches = all_matches(plan)
-    return ListQueryParts(count_of(matches), [sorted_page(plan, matches, page)])
 
 
 def _by_counts(plan: ListPlan) -> ListQueryParts:
