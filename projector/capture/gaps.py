@@ -20,7 +20,6 @@ class Gap(NamedTuple):
     """An open gap. `reinstalled_at` is when the triggers were installed again since; None while they were not."""
 
     gap_id: int
-    noticed_at: datetime
     reason: str
     reinstalled_at: datetime | None
 

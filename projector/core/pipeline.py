@@ -142,11 +142,6 @@ def set_based(conn: Connection) -> None:
     )
 
 
-def plan_each_time(conn: Connection) -> None:
-    """Let PostgreSQL plan each statement for its parameters, until the end of the transaction."""
-    conn.execute("SELECT set_config('plan_cache_mode', 'auto', true)")
-
-
 def lock_tenants(conn: Connection, user_ids: Iterable[str]) -> None:
     """Begin work on the leads of these tenants: clear the staging tables, and hold each tenant's lock to the end.
 

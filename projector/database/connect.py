@@ -1,14 +1,15 @@
 """The projector's connections to PostgreSQL, and transactions that do not wait long for a lock."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import unquote
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import TupleRow
 
-from projector.database.database_url import first_line, normalize, redact
 from projector.database.distribution import OwnConnection, recognize
 from projector.database.rows import Connection
 from projector.database.source_names import require_open_schemas
@@ -103,7 +104,7 @@ def connect(
     try:
         conn = OwnConnection.connect(conninfo, autocommit=True, **parameters)
     except psycopg.OperationalError as error:
-        reason = redact(first_line(str(error)), url)
+        reason = redact(_first_line(str(error)), url)
         if any(words in reason for words in _NO_CONNECTION_LEFT):
             raise DatabaseUnreachableError(
                 f"The server takes no further connection: {reason}. See pg_stat_activity for sessions that nobody"
@@ -115,7 +116,10 @@ def connect(
             f"The database cannot be reached: {reason}. Check the database URL, and that the server runs."
         ) from None
     try:
-        _look_nowhere(conn)
+        # A session finds nothing but what PostgreSQL itself has, and what the session creates. Until then no statement
+        # may call a function by its bare name, and none has an operator: both would be looked for in the schemas of the
+        # login's search_path.
+        conn.execute(f"SET search_path = {SEARCH_PATH}".encode())
         _check(conn)
         settings = dict(_SETTINGS)
         if conn.info.server_version >= _TRANSACTION_TIMEOUT:
@@ -149,13 +153,29 @@ def transaction_with_lock_timeout(conn: psycopg.Connection[TupleRow], timeout: s
         yield
 
 
-def _look_nowhere(conn: Connection) -> None:
-    """Have a new session find nothing but what PostgreSQL itself has, and what the session itself creates.
+def normalize(url: str) -> str:
+    """Return a URL in the form that libpq takes, also where it is written for SQLAlchemy."""
+    return re.sub(r"^\s*postgres(?:ql)?(?:\+\w+)?://", "postgresql://", url).strip()
 
-    Until then no statement may call a function by its bare name, and none has an operator: both would be looked for in
-    the schemas of the login's search_path.
-    """
-    conn.execute(f"SET search_path = {SEARCH_PATH}".encode())
+
+def redact(text: str, url: str) -> str:
+    """Return the text with `***` in place of the password of the URL, and of each part of it."""
+    pieces: set[str] = set()
+    for pattern in (r"//[^:/@]*:(.*)@", r"password\s*=\s*('[^']*'|[^\s&]+)"):
+        for password in re.findall(pattern, url):
+            # libpq cuts a password that is not percent-encoded at these characters, and shows a piece of it as the
+            # host or the port.
+            pieces |= {password.strip("'"), unquote(password), *re.split(r"[@/:?#]", password)}
+    for piece in sorted(pieces, key=len, reverse=True):
+        if len(piece) > 2:  # noqa: PLR2004  # A shorter one is part of ordinary words.
+            text = text.replace(piece, "***")
+    return text
+
+
+def _first_line(text: str) -> str:
+    """Return the first line of libpq's message, without the prefixes of psycopg and libpq."""
+    line = text.strip().splitlines()[0] if text.strip() else "no reason given"
+    return re.sub(r"^(connection failed|connection is bad): ", "", line).rstrip(". ")
 
 
 def _check(conn: psycopg.Connection[Any]) -> None:

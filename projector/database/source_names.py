@@ -23,7 +23,10 @@ def source_schemas(conn: Connection) -> dict[str, str]:
     Before the first `migrate`, and for a login that may not read our state, these are the schemas in which the login
     itself finds the tables.
     """
-    return _noted(conn) or locate_source(conn, login_schemas(conn))
+    noted: dict[str, str] = {}
+    if _is_noted(conn):
+        noted = dict(conn.execute(query("database", "read_source_tables")).fetchall())
+    return noted or locate_source(conn, login_schemas(conn))
 
 
 def source_names(conn: Connection) -> dict[str, str]:
@@ -72,7 +75,3 @@ def require_open_schemas(conn: Connection) -> None:
 
 def _is_noted(conn: Connection) -> bool:
     return conn.execute(query("database", "can_read_source_tables")).fetchone() == (True,)
-
-
-def _noted(conn: Connection) -> dict[str, str]:
-    return dict(conn.execute(query("database", "read_source_tables")).fetchall()) if _is_noted(conn) else {}

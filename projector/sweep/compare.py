@@ -69,7 +69,12 @@ def compare_leads(
         return Comparison(read_clock(conn), checked=1, compared=[drift.item], drifts=[drift])
 
     def compare(some: Sequence[LeadKey]) -> Comparison:
-        return read_steadily(conn, lambda: _compare_leads(conn, some), differs=_drifts, patience=patience)
+        return read_steadily(
+            conn,
+            lambda: _compare_leads(conn, some),
+            differs=lambda found: bool(found.drifts),
+            patience=patience,
+        )
 
     return by_halves(leads, compare, cannot_be_computed)
 
@@ -111,7 +116,7 @@ def compare_keys(
             (found.left_out if item in waiting else found.compared).append(item)
         return found
 
-    return read_steadily(conn, compare, differs=_drifts, patience=patience)
+    return read_steadily(conn, compare, differs=lambda found: bool(found.drifts), patience=patience)
 
 
 def compare_statistics(conn: Connection, tenants: Sequence[str] | None) -> Comparison:
@@ -127,10 +132,6 @@ def compare_statistics(conn: Connection, tenants: Sequence[str] | None) -> Compa
                 drift = Drift(difference.user_id, "", name, str(expected), str(stored), STATISTICS)
                 found.drifts.append(drift)
     return found
-
-
-def _drifts(found: Comparison) -> bool:
-    return bool(found.drifts)
 
 
 def _compare_leads(conn: Connection, leads: Sequence[LeadKey]) -> Comparison:

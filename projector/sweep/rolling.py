@@ -18,7 +18,6 @@ from datetime import datetime, timedelta
 import psycopg
 import structlog
 
-from projector.core import pipeline
 from projector.core.pipeline import InjectionPoint, no_injection_point
 from projector.core.source_reads import read_source
 from projector.database import locks, rows
@@ -262,7 +261,7 @@ def _source_keys(conn: Connection, present: Round, size: int) -> Piece:
 
     def read() -> list[tuple[str]]:
         # Planned for this kind, which has an index of its own.
-        pipeline.plan_each_time(conn)
+        conn.execute("SELECT set_config('plan_cache_mode', 'auto', true)")
         parameters = {"kind": kind, "after_key": present.after_second, "size": size}
         return conn.execute(query("sweep", "find_source_keys"), parameters, prepare=False).fetchall()
 

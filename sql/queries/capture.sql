@@ -131,10 +131,9 @@ SELECT b.reason
 FROM projector.broken_capture AS b;
 
 -- name: find_open_gaps
--- Returns gap_id, noticed_at, reason and reinstalled_at of each gap that is not healed, the oldest first.
+-- Returns gap_id, reason and reinstalled_at of each gap that is not healed, the oldest first.
 SELECT
     g.gap_id,
-    g.noticed_at,
     g.reason,
     g.reinstalled_at
 FROM projector.capture_gaps AS g

@@ -18,7 +18,7 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import TupleRow
 
 from projector.database import connect as db
-from projector.database.database_url import normalize
+from projector.database.connect import normalize
 from projector.trial.postgres.embedded import EmbeddedServer
 from tests.support.log_watch import WATCH
 

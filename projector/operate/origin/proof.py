@@ -15,7 +15,7 @@ import structlog
 from psycopg.rows import scalar_row
 
 from projector.core.preconditions import require_installed
-from projector.database.database_url import normalize, redact
+from projector.database.connect import normalize, redact
 from projector.database.rows import Connection
 from projector.database.sql import query
 from projector.operate.origin.publications import (

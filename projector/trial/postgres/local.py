@@ -22,8 +22,7 @@ from psycopg.rows import class_row
 
 import projector
 from projector.config import Config, environment_for_children
-from projector.database.connect import connect
-from projector.database.database_url import normalize
+from projector.database.connect import connect, normalize
 from projector.database.rows import Connection
 from projector.database.sql import query
 from projector.report.counted import counted

@@ -5,10 +5,8 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from projector.database.connect import (
-    connect,
-    connect_beside,
-)
+from projector.database.connect import connect, connect_beside, normalize, redact
+from projector.database.source_names import login_schemas
 from projector.report.errors import DatabaseUnreachableError, UnsupportedServerError
 from projector.trial.postgres.ports import free_port
 from tests.support.server import Database, Server
@@ -110,3 +108,27 @@ def test_refuses_a_server_that_is_too_old(empty_database: Database, monkeypatch:
     monkeypatch.setattr(psycopg.ConnectionInfo, "server_version", 140011)
     with pytest.raises(UnsupportedServerError, match="The server is PostgreSQL 14: 15 or newer is needed"):
         connect(empty_database.url, application_name="test")
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg", "postgres+psycopg2"])
+def test_an_address_for_sqlalchemy_is_taken(scheme: str) -> None:
+    assert normalize(f" {scheme}://u:p@h/d\n") == "postgresql://u:p@h/d"
+
+
+def test_redact_leaves_other_words_alone() -> None:
+    url = "postgresql://user:pw@host/db?sslmode=require&password=hidden"
+    assert redact("a pw and hidden words of host", url) == "a pw and *** words of host"
+
+
+def test_redact_takes_each_part_of_a_password_that_libpq_may_show() -> None:
+    said = redact(
+        'could not translate host name "word@host", port "half"', "postgresql://user:half/word@host/db"
+    )
+    assert said == 'could not translate host name "***@host", port "***"'
+
+
+def test_the_schemas_of_the_login_are_read_without_looking_into_them(empty_database: Database) -> None:
+    with empty_database.connect() as conn:
+        conn.execute("SET search_path = pg_catalog, pg_temp")
+        assert login_schemas(conn) == ["public"]
+        assert conn.execute("SHOW search_path").fetchone() == ("pg_catalog, pg_temp",)

@@ -33,11 +33,6 @@ def contents(conn: Connection) -> dict[str, list[str]]:
     return {table: rows(conn, table) for table in TABLES}
 
 
-def versions(conn: Connection) -> dict[str, list[str]]:
-    """All rows with their row versions: a row that is written again has another."""
-    return {table: rows(conn, table, columns=", xmin, ctid") for table in TABLES}
-
-
 def rebuild_now(conn: Connection, tenants: list[str] | None = None) -> RunReport:
     return rebuild(conn, tenants=tenants, progress=QUIET)
 
