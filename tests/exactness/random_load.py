@@ -100,18 +100,12 @@ INVARIANTS = {
     ),
 }
 
+READ_TABLES = (
+    "leads", "lead_profiles", "lead_conversations", "lead_messages", "lead_counts", "lead_daily_counts", "lead_totals",
+)  # fmt: skip
 # Whatever the API prints of a tenant, as a digest, with the version of the tenant.
 _PRINTED = " UNION ALL ".join(
-    f"SELECT user_id, '{table}' || t::text AS row FROM read_model.{table} AS t"
-    for table in (
-        "leads",
-        "lead_profiles",
-        "lead_conversations",
-        "lead_messages",
-        "lead_counts",
-        "lead_daily_counts",
-        "lead_totals",
-    )
+    f"SELECT user_id, '{table}' || t::text AS row FROM read_model.{table} AS t" for table in READ_TABLES
 )
 VERSIONS = (
     "SELECT user_id, t.version, t.version_id::text, coalesce(md5(string_agg(p.row, '' ORDER BY p.row)), '')"

@@ -56,15 +56,6 @@ def test_a_change_that_waits_holds_freshness_back(filled: Platform) -> None:
     assert as_of(filled.conn) > committed
 
 
-def test_a_change_that_a_refresh_in_progress_has_taken_holds_freshness_back(filled: Platform) -> None:
-    filled.message("c", "second")
-    committed = clock(filled.conn)
-    with filled.database.connect() as refreshing, refreshing.transaction():
-        refreshing.execute("DELETE FROM projector.changes")
-        assert look(filled.conn, AT_ONCE).has_changes
-        assert value(filled.conn, "SELECT as_of FROM read_model.freshness") < committed
-
-
 def test_what_is_committed_while_a_look_waits_is_not_promised(filled: Platform) -> None:
     """The look has its snapshot, and waits for the row of freshness."""
     with filled.database.connect() as looking, filled.database.connect() as holding:
@@ -119,12 +110,6 @@ def test_freshness_stands_still_while_a_first_build_owns_the_shards(filled: Plat
     wait_until(filled.conn, "count(*) = 0 FROM pg_locks WHERE locktype = 'advisory'")
     look(filled.conn, AT_ONCE)
     assert as_of(filled.conn) > before
-
-
-def test_a_look_keeps_no_lock(filled: Platform) -> None:
-    look(filled.conn, AT_ONCE)
-    held = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()"
-    assert value(filled.conn, held) == 0
 
 
 def test_a_moment_from_before_the_clock_was_set_back_is_replaced(filled: Platform) -> None:

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -147,14 +148,6 @@ def test_the_spread_of_a_mass_change_gives_way(filled: Platform, monkeypatch: py
     assert_exact(filled.conn)
 
 
-def test_a_piece_of_a_rebuild_in_place_gives_way(filled: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
-    slow = SlowOnce()
-    monkeypatch.setattr(compare, "snapshot", slow.snapshot)
-    filled.conn.execute("UPDATE read_model.leads SET total_messages = 7")
-    change_while_reading(filled, slow, rebuild_all)
-    assert_exact(filled.conn)
-
-
 def test_what_a_rebuild_in_place_writes_gives_way(filled: Platform) -> None:
     slow = SlowOnce()
     filled.conn.execute("UPDATE read_model.leads SET total_messages = 7")
@@ -167,18 +160,6 @@ def test_the_comparison_of_all_keys_gives_way(filled: Platform, monkeypatch: pyt
     monkeypatch.setattr(leads, "find_wrong_keys_in", slow.after(leads.find_wrong_keys_in))
     change_while_reading(filled, slow, rebuild_all, "conversations")
     assert_exact(filled.conn)
-
-
-def test_a_verify_gives_way(filled: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
-    slow = SlowOnce()
-    monkeypatch.setattr(compare, "snapshot", slow.snapshot)
-    found: list[Any] = []
-
-    def work(conn: Connection, _: InjectionPoint) -> None:
-        found.append(verify(conn, tenants=None, sample=None, heal=False, progress=QUIET))
-
-    change_while_reading(filled, slow, work, "conversations")
-    assert (found[0].checked, found[0].drifts) == (1, [])
 
 
 def test_a_slice_of_the_rolling_verify_gives_way_and_is_due_again_later(
@@ -199,8 +180,31 @@ def test_a_slice_of_the_rolling_verify_gives_way_and_is_due_again_later(
     assert value(filled.conn, "SELECT rows_done FROM projector.verify_rounds WHERE finished_at IS NULL") == 1
 
 
-def test_an_explanation_gives_way(filled: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+def verify_all(conn: Connection, _: InjectionPoint) -> None:
+    report = verify(conn, tenants=None, sample=None, heal=False, progress=QUIET)
+    assert (report.checked, len(report.drifts)) == (1, 1)
+
+
+def explain_one(conn: Connection, _: InjectionPoint) -> None:
+    explain_lead(conn, "one", "4915")
+
+
+@pytest.mark.parametrize(
+    ("module", "work", "table"),
+    [
+        (compare, rebuild_all, "messages"),
+        (compare, verify_all, "conversations"),
+        (explain, explain_one, "messages"),
+    ],
+    ids=["a piece of a rebuild in place", "a verify", "an explanation"],
+)
+def test_what_reads_in_a_snapshot_gives_way(
+    filled: Platform, monkeypatch: pytest.MonkeyPatch, module: ModuleType, work: Work, table: str
+) -> None:
     slow = SlowOnce()
-    monkeypatch.setattr(explain, "snapshot", slow.snapshot)
+    monkeypatch.setattr(module, "snapshot", slow.snapshot)
     monkeypatch.setattr(explain, "STATEMENT_TIMEOUT_SECONDS", 3600)
-    change_while_reading(filled, slow, lambda conn, _: explain_lead(conn, "one", "4915"))
+    filled.conn.execute("UPDATE read_model.leads SET total_messages = 7")
+    change_while_reading(filled, slow, work, table)
+    rebuild_all(filled.conn, pipeline.no_injection_point)
+    assert_exact(filled.conn)

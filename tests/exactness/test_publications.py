@@ -1,7 +1,7 @@
 """What the publications of a platform leave out is not promised: each rule by itself, on one server.
 
 The database of a test is the platform's and the second server's. Its subscription has no worker, and lists what the
-test wants. tests/acceptance/test_left_out.py has two servers.
+test wants. tests/unit/projector/test_publications.py has two servers.
 """
 
 from collections.abc import Iterator

@@ -19,31 +19,20 @@ def told(program: str) -> dict[str, str]:
     return {name: kind for name, kind, of in _ROW.findall(page) if of in (program, "both")}
 
 
-def test_the_page_has_each_metric_of_the_api_with_its_type() -> None:
+def test_the_page_has_each_metric_with_its_type(database: Database) -> None:
     assert told("API") == families(page_of_api())
-
-
-def test_the_page_has_each_metric_of_the_projector_with_its_type(database: Database) -> None:
     assert told("projector") == families(page_of_projector(database))
 
 
-def check(page: str) -> None:
-    done = subprocess.run(
-        ["promtool", "check", "metrics"], input=page, capture_output=True, text=True, check=False
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-
-
 @pytest.mark.prometheus
-def test_promtool_finds_nothing_in_the_page_of_the_api() -> None:
+def test_promtool_finds_nothing_in_the_pages_of_the_programs(database: Database) -> None:
     from api.observe import meters  # noqa: PLC0415
 
     meters.count_response("/users/<user_id>/leads", 200, 0.01)
-    check(page_of_api())
-
-
-@pytest.mark.prometheus
-def test_promtool_finds_nothing_in_the_page_of_the_projector(database: Database) -> None:
     with database.connect() as conn:
         build(conn)
-    check(page_of_projector(database))
+    for page in (page_of_api(), page_of_projector(database)):
+        done = subprocess.run(
+            ["promtool", "check", "metrics"], input=page, capture_output=True, text=True, check=False
+        )
+        assert (done.returncode, done.stderr) == (0, "")
