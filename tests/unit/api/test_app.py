@@ -1,13 +1,12 @@
 """What the application refuses before any route sees it."""
 
-from inspect import iscoroutinefunction
 from urllib.parse import unquote, unquote_to_bytes
 
 from flask.testing import FlaskClient
 
 from api.app import MAX_BODY_BYTES
 from tests.support.cases import cases
-from tests.unit.api.conftest import Library, MakeApp
+from tests.unit.api.conftest import Library
 from tests.unit.api.response.test_errors import check
 
 
@@ -45,14 +44,3 @@ def test_a_body_that_is_too_large(client: FlaskClient, library: Library) -> None
     message = check(client.get(library.base, data=b"x" * (MAX_BODY_BYTES + 1)), 413)
     assert message == "The request has a body of more than 64 KiB, and no endpoint reads one"
     assert client.get(library.base, data=b"x" * MAX_BODY_BYTES).status_code == 200
-
-
-def test_no_view_and_no_hook_is_a_coroutine(library: Library, make_app: MakeApp) -> None:
-    """The application calls them as they are."""
-    app = make_app(library.database)
-    tables = (app.before_request_funcs, app.after_request_funcs, app.teardown_request_funcs)
-    hooks = [hook for table in tables for found in table.values() for hook in found]
-    handlers = [one for codes in app.error_handler_spec[None].values() for one in codes.values()]
-    for function in (*app.view_functions.values(), *hooks, *handlers):
-        assert not iscoroutinefunction(function)
-    assert len(hooks) > 5

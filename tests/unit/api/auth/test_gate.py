@@ -59,12 +59,6 @@ def challenge(answer: Any) -> str:  # noqa: ANN401
     return str(found)
 
 
-def test_without_the_setting_nothing_is_asked(client: FlaskClient, library: Library, ask: Asker) -> None:
-    for one in (client, ask(AuthConfig(("none",)))):
-        assert one.get(library.base).status_code == 200
-        assert one.get(library.base, headers=bearer("anything")).status_code == 200
-
-
 def test_a_tenant_reads_its_own_four_endpoints(ask: Asker, library: Library, table: KeyTable) -> None:
     token, key = signed(claims(sub=library.tenant)), add_key(table, library.tenant)
     client = ask(token_config(methods=("jwt", "key")))
@@ -306,21 +300,3 @@ def test_the_log_names_a_key_by_its_prefix_and_nobody_by_an_address(
         assert key[19:] not in line
     client.get(library.base)
     assert "caller" not in capsys.readouterr().err
-
-
-def test_the_document_has_the_scheme_where_it_is_asked_for(ask: Asker, client: FlaskClient) -> None:
-    described = ask(KEYS).get("/openapi.json").get_json()
-    [(name, scheme)] = described["components"]["securitySchemes"].items()
-    assert (scheme["type"], scheme["scheme"]) == ("http", "bearer")
-    of_tenants = [path for path in described["paths"] if path.startswith("/users/")]
-    assert len(of_tenants) == 9
-    assert described["security"] == [{name: []}]
-    for path, operations in described["paths"].items():
-        operation = operations["get"]
-        assert operation.get("security") == (None if path in of_tenants else [])
-        assert ({"401", "403"} <= set(operation["responses"])) is (path in of_tenants)
-    openly = client.get("/openapi.json").get_json()
-    assert "securitySchemes" not in openly["components"]
-    assert openly["security"] == []
-    assert all(one["get"].get("security") in (None, []) for one in openly["paths"].values())
-    assert "Error401" not in str(openly)

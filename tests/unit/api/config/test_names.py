@@ -47,12 +47,8 @@ def test_what_kubernetes_sets_for_services_of_our_names_is_no_setting() -> None:
         unknown_settings(
             {
                 "LEADS_SERVICE_HOST": "10.0.0.1",
-                "LEADS_API_SERVICE_HOST": "10.0.0.1",
-                "LEADS_API_SERVICE_PORT": "4000",
                 "LEADS_API_SERVICE_PORT_HTTP": "4000",
-                "LEADS_API_PORT": "tcp://10.0.0.1:4000",
                 "LEADS_PORT": "tcp://10.0.0.1:4000",
-                "LEADS_API_PORT_4000_TCP": "tcp://10.0.0.1:4000",
                 "LEADS_API_PORT_4000_TCP_ADDR": "10.0.0.1",
             }
         )

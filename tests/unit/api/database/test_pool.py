@@ -2,14 +2,16 @@
 
 from collections.abc import Callable
 from time import monotonic
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import psycopg
 import pytest
 from flask.testing import FlaskClient
 from psycopg.conninfo import make_conninfo
-from sqlalchemy import Integer, cast, event, literal_column, select
+from sqlalchemy import Integer, event, literal_column, select
+from sqlalchemy import cast as cast_to
 
+from api.database.pool import SESSION, SessionPool
 from api.database.statement import BoundStatement
 from projector.operate.install import migrate
 from projector.report.progress import QUIET
@@ -135,7 +137,49 @@ class Number(NamedTuple):
 
 def test_an_error_that_means_a_bug_is_not_its_own_cause(database: Database, make_app: MakeApp) -> None:
     """The log would follow its causes for ever, and the request would never end."""
-    statement = select(cast(literal_column("'x'"), Integer).label("number"))
+    statement = select(cast_to(literal_column("'x'"), Integer).label("number"))
     with pytest.raises(psycopg.errors.InvalidTextRepresentation) as raised:
         make_app(database).extensions["leads"].database.fetch(BoundStatement(statement, Number, {}))
     assert raised.value.__cause__ is None
+
+
+@pytest.fixture
+def pool(library: Library, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch) -> SessionPool:
+    monkeypatch.setattr("api.database.pool.POOL_TIMEOUT_SECONDS", 0.05)
+    app = make_app(library.database, threads=2)
+    return cast("SessionPool", app.extensions["leads"].database.engine.pool)
+
+
+def test_a_connection_that_was_given_up_is_not_idle_and_is_opened_anew(pool: SessionPool) -> None:
+    lent = pool.lend()
+    session = lent.info[SESSION]
+    lent.invalidate()
+    pool.give_back(lent)
+    assert pool.lend_idle() is None
+    assert pool.lend() is lent
+    assert lent.info[SESSION] is not session
+    pool.give_back(lent)
+
+
+def test_one_that_cannot_be_opened_takes_no_place(
+    library: Library, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = make_app(library.database, threads=1)
+    pool = cast("SessionPool", app.extensions["leads"].database.engine.pool)
+    lent = pool.lend()
+    lent.invalidate()
+    pool.give_back(lent)
+
+    def refuse(*_: object) -> None:
+        raise OSError("no route to the host")
+
+    connect = pool._creator  # noqa: SLF001
+    for _ in range(5):
+        monkeypatch.setattr(pool, "_invoke_creator", refuse)
+        with pytest.raises(OSError, match="no route"):
+            pool.lend()
+    monkeypatch.undo()
+    assert connect is pool._creator  # noqa: SLF001
+    lent = pool.lend()
+    pool.give_back(lent)
+    assert pool.checkedin() == 1

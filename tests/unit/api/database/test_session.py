@@ -5,7 +5,10 @@ from typing import Any, cast
 
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
+from api.config import Config
+from api.database.connect import conninfo
 from tests.support.cases import cases
 from tests.unit.api.conftest import Library, MakeApp
 
@@ -36,6 +39,13 @@ def test_settings(session: psycopg.Connection[Any]) -> None:
     assert value(session, "TimeZone") == "UTC"
     assert value(session, "jit") == "off"
     assert session.autocommit
+
+
+def test_the_settings_of_the_api_come_after_those_of_the_address() -> None:
+    given = conninfo_to_dict(conninfo(Config("postgresql://a@b/c?options=-c%20jit%3Don&connect_timeout=9")))
+    options = str(given["options"])
+    assert options.index("-c jit=on") < options.index("-c jit=off")
+    assert (given["connect_timeout"], given["application_name"]) == ("9", "leads-api")
 
 
 @cases(

@@ -5,7 +5,7 @@ from itertools import cycle
 import pytest
 
 from api.limits import exports
-from api.limits.exports import BrokenExportError, ExportsBusyError, ExportStream, Places
+from api.limits.exports import BrokenExportError, ExportStream
 from tests.support.running import wait_for
 
 
@@ -42,19 +42,6 @@ def stream(source: Lines, released: Released, opening: bytes = b"") -> ExportStr
     return ExportStream(source, opening, released, "id")  # type: ignore[arg-type]
 
 
-def test_the_opening_and_all_lines() -> None:
-    source, released = Lines([b"a\n", b"b\n"], [b"c\n"]), Released()
-    made = stream(source, released, b"head\n")
-    assert b"".join(made) == b"head\na\nb\nc\n"
-    with pytest.raises(StopIteration):
-        next(made)
-    made.close()
-    wait_for(lambda: released.count == 1, "the place is given back")
-    assert source.closed == 1
-    made.close()
-    assert released.count == 1
-
-
 def test_a_caller_that_stops_reading_holds_no_source(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exports, "UNREAD_SECONDS", 0.05)
     released, source = Released(), Lines(endless=True)
@@ -86,24 +73,3 @@ def test_a_caller_that_goes_away_ends_it() -> None:
     made.close()
     wait_for(lambda: released.count == 1, "the place is given back")
     assert source.closed == 1
-
-
-def test_one_that_was_never_read_gives_back_everything() -> None:
-    source, released = Lines([b"a\n"]), Released()
-    stream(source, released).close()
-    assert (source.closed, released.count) == (1, 1)
-    forgotten = Lines([b"a\n"])
-    # As where an error came between it and the server.
-    stream(forgotten, released)
-    assert (forgotten.closed, released.count) == (1, 2)
-
-
-def test_no_more_places_than_there_are() -> None:
-    places = Places(1)
-    give_back = places.take()
-    with pytest.raises(ExportsBusyError):
-        places.take()
-    give_back()
-    places.take()()
-    with pytest.raises(ValueError, match="released too many times"):
-        give_back()

@@ -87,15 +87,6 @@ def test_others_are_exempt(limited: FlaskClient, path: str) -> None:
         assert "X-RateLimit-Limit" not in answer.headers
 
 
-def test_a_503_keeps_its_own_retry_after(library: Library, make_app: MakeApp) -> None:
-    nowhere = type(library.database)("postgresql://nobody@127.0.0.1:1/nothing", "")
-    client = make_app(nowhere, rate_limit=PER_MINUTE, log_level="ERROR").test_client()
-    answer = client.get("/users/a/leads")
-    assert answer.status_code == 503
-    assert answer.headers["Retry-After"] == "1"
-    assert answer.headers["X-RateLimit-Remaining"] == str(LIMIT - 1)
-
-
 @pytest.fixture
 def store() -> Iterator[ValkeyServer]:
     """A Valkey server of the test's own."""
@@ -135,19 +126,6 @@ def test_a_store_names_no_moment_beyond_the_window(
         assert refused.status_code == 429
         assert 1 <= int(refused.headers["Retry-After"]) <= 60
         assert now.timestamp() < int(refused.headers["X-RateLimit-Reset"]) <= now.timestamp() + 60
-
-
-def test_without_its_store_each_counts_for_itself(
-    store: ValkeyServer, library: Library, make_app: MakeApp, capsys: pytest.CaptureFixture[str]
-) -> None:
-    address = f"valkey://127.0.0.1:{store.port}"
-    app = make_app(library.database, rate_limit=PER_MINUTE, rate_limit_storage=address, log_level="WARNING")
-    client = app.test_client()
-    assert client.get(library.base).headers["X-RateLimit-Remaining"] == str(LIMIT - 1)
-    store.stop()
-    statuses = [client.get(library.base).status_code for _ in range(LIMIT + 1)]
-    assert statuses == [200] * LIMIT + [429]
-    assert capsys.readouterr().err.count("the store of the rate limit is away") == 1
 
 
 def test_a_store_that_never_answers_is_away_too(

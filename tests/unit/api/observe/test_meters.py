@@ -8,6 +8,7 @@ import pytest
 from prometheus_client import REGISTRY
 
 from api.plan.projection import FRESHNESS
+from tests.support.cases import cases
 from tests.support.commands import environment
 from tests.support.running import wait_for
 from tests.support.server import Database
@@ -20,12 +21,20 @@ def value(name: str, **labels: str) -> float:
     return REGISTRY.get_sample_value(name, labels) or 0.0
 
 
-def test_the_supervisor_does_not_import_prometheus_before_the_folder_of_the_workers_is_set() -> None:
-    code = "import sys, api.__main__; print('prometheus_client' in sys.modules)"
+@cases(
+    ("code", "library"),
+    [
+        # prometheus_client looks for the folder of the workers when it is imported.
+        ("import api.__main__", "prometheus_client"),
+        ("from api.app import Config, create_app; create_app(Config('postgresql://x'))", "opentelemetry"),
+    ],
+)
+def test_what_is_not_asked_for_is_not_imported(code: str, library: str) -> None:
+    look = f"; import sys; print([name for name in sys.modules if name.startswith('{library}')])"
     done = subprocess.run(
-        [sys.executable, "-c", code], env=environment(), check=True, capture_output=True, text=True
+        [sys.executable, "-c", code + look], env=environment(), check=True, capture_output=True, text=True
     )
-    assert done.stdout == "False\n"
+    assert done.stdout == "[]\n"
 
 
 def test_the_pool_is_counted_while_a_statement_runs_and_while_one_waits(

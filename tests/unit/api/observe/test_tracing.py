@@ -1,8 +1,6 @@
 """Spans of requests and of the statements that they run."""
 
 import http.server
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +14,6 @@ from opentelemetry.trace import SpanKind, StatusCode
 
 from api.__main__ import require_tracing
 from api.observe import tracing
-from tests.support.commands import environment
 from tests.support.server import Database
 from tests.unit.api.conftest import Library, MakeApp
 from tests.unit.api.serving import served
@@ -98,18 +95,6 @@ def test_an_error_is_marked_and_its_message_is_not_told(
     assert statement.attributes is not None
     assert statement.attributes["error.type"] == "UnavailableError"
     assert [*request.events, *statement.events] == []
-
-
-def test_without_tracing_nothing_of_opentelemetry_is_imported() -> None:
-    code = (
-        "import sys; from api.app import create_app; from api.config import Config;"
-        " create_app(Config('postgresql://127.0.0.1:1/x'));"
-        " print([name for name in sys.modules if name.startswith('opentelemetry')])"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code], env=environment(), check=True, capture_output=True, text=True
-    )
-    assert done.stdout == "[]\n"
 
 
 def test_where_it_is_not_installed_the_extra_is_named(

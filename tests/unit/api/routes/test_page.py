@@ -16,22 +16,13 @@ MOST_LINES = 300
 TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 
 
-def test_the_shell_loads_its_own_files_only(client: FlaskClient) -> None:
-    answer = client.get("/")
-    assert (answer.status_code, answer.mimetype) == (200, "text/html")
-    page = Page(answer.get_data(as_text=True))
-    assert len(page.loaded) == 5
-    for _, source in page.loaded:
-        assert source.startswith("/page/")
-        with client.get(source) as file:
-            assert file.status_code == 200
-
-
 def test_the_policy_lets_it_run_and_nothing_else(client: FlaskClient) -> None:
     answer = client.get("/")
     policy, page = policy_of(answer.headers["Content-Security-Policy"]), Page(answer.get_data(as_text=True))
-    for directive, _ in page.loaded:
+    assert (answer.status_code, answer.mimetype, len(page.loaded)) == (200, "text/html", 5)
+    for directive, source in page.loaded:
         assert policy[directive] == ["'self'"]
+        assert source.startswith("/page/")
     assert page.inline == []
     assert page.attributes == set()
     for directive in ("default-src", "base-uri", "form-action", "frame-ancestors", "trusted-types"):
@@ -75,17 +66,20 @@ def test_each_module_is_used() -> None:
     assert named | {"main.js"} == {module.name for module in MODULES}
 
 
-def test_the_shell_lists_the_tenants_where_nobody_is_asked(client: FlaskClient, library: Library) -> None:
-    text = client.get("/").get_data(as_text=True)
-    assert 'data-asks-who-calls="no"' in text
-    assert f'<option value="{library.tenant}">' in text
-
-
-def test_the_shell_names_no_tenant_where_callers_are_asked(library: Library, make_app: MakeApp) -> None:
-    text = make_app(library.database, auth=token_config()).test_client().get("/").get_data(as_text=True)
-    assert 'data-asks-who-calls="yes"' in text
-    assert "<option" not in text
-    assert not any(user_id in text for user_id in library.model.leads)
+def test_a_tenant_is_named_only_where_nobody_is_asked(
+    client: FlaskClient, library: Library, make_app: MakeApp
+) -> None:
+    asked = make_app(library.database, auth=token_config()).test_client()
+    for path, openly, closed in (
+        ("/", 'data-asks-who-calls="no"', 'data-asks-who-calls="yes"'),
+        ("/docs/openapi.json", '"security":[]', '"security":[{"credentials":[]}]'),
+    ):
+        text = client.get(path).get_data(as_text=True)
+        assert openly in text
+        assert any(user_id in text for user_id in library.model.leads)
+        text = asked.get(path).get_data(as_text=True)
+        assert closed in text
+        assert not any(user_id in text for user_id in library.model.leads)
 
 
 def test_the_setting_takes_it_away(library: Library, make_app: MakeApp) -> None:
