@@ -81,30 +81,23 @@ class _Program(click.Group):
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """Write what stands below the options."""
-        formatter.write(_EPILOG.format(settings=_settings(), endpoints=_endpoints()))
-
-
-def _settings() -> str:
-    lines = []
-    for name, setting in all_settings().items():
-        if setting.of != "projector":
-            lines.append(f"  {name}={setting.default}")
-            lines.append(
-                fill(setting.description, _WIDTH, initial_indent=" " * 6, subsequent_indent=" " * 6,
-                     break_on_hyphens=False, break_long_words=False)
-            )  # fmt: skip
-    return "\n".join(lines)
-
-
-def _endpoints() -> str:
-    described = [
-        (path, operation["summary"])
-        for path, operations in orjson.loads(document())["paths"].items()
-        for operation in operations.values()
-    ]
-    described += _UNDESCRIBED
-    width = max(len(path) for path, _ in described)
-    return "\n".join(f"  GET {path:{width}}  {summary}" for path, summary in described)
+        lines = []
+        for name, setting in all_settings().items():
+            if setting.of != "projector":
+                lines.append(f"  {name}={setting.default}")
+                lines.append(
+                    fill(setting.description, _WIDTH, initial_indent=" " * 6, subsequent_indent=" " * 6,
+                         break_on_hyphens=False, break_long_words=False)
+                )  # fmt: skip
+        described = [
+            (path, operation["summary"])
+            for path, operations in orjson.loads(document())["paths"].items()
+            for operation in operations.values()
+        ]
+        described += _UNDESCRIBED
+        width = max(len(path) for path, _ in described)
+        endpoints = "\n".join(f"  GET {path:{width}}  {summary}" for path, summary in described)
+        formatter.write(_EPILOG.format(settings="\n".join(lines), endpoints=endpoints))
 
 
 @click.group(
@@ -256,21 +249,15 @@ def _require_decision(settings: config.Config, address: str) -> None:
         )
 
 
-def _leave_signals_to_supervisor() -> None:
-    """Have a worker end only when its supervisor says so, or when the supervisor was killed and the port is free.
-
-    A terminal sends Ctrl-C to all processes: a worker that gets both signals would never end.
-    """
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-
-
 def application() -> object:
     """Returns the application of one worker."""
     from api.app import create_app  # noqa: PLC0415  # prometheus_client reads on import what main() has set.
 
-    _leave_signals_to_supervisor()
+    # A worker ends only when its supervisor says so: a terminal sends Ctrl-C to all processes, and a worker that gets
+    # both signals would never end. Or when the supervisor was killed, so that the port is free.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     try:
         settings = config.load()
         app = create_app(settings)

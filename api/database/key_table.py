@@ -23,7 +23,7 @@ _READ_ONLY = (
 
 _INSERT = """
 INSERT INTO leads_access.api_keys (prefix, key_hash, user_id, all_tenants, label, expires_at)
-VALUES (%(prefix)s, %(key_hash)s, %(user_id)s, %(user_id)s::text IS NULL, %(label)s, %(expires_at)s)
+VALUES (%s, %s, %s, %s::text IS NULL, %s, %s)
 """
 _LIST = """
 SELECT k.prefix, k.user_id, k.label, k.created_at, k.expires_at, k.revoked_at
@@ -64,14 +64,7 @@ class KeyTable:
         self, prefix: str, key_hash: bytes, *, user_id: str | None, label: str, expires_at: datetime | None
     ) -> None:
         """Store a key; without a `user_id` it reads all tenants."""
-        values = {
-            "prefix": prefix,
-            "key_hash": key_hash,
-            "user_id": user_id,
-            "label": label,
-            "expires_at": expires_at,
-        }
-        self._connection.execute(_INSERT, values)
+        self._connection.execute(_INSERT, (prefix, key_hash, user_id, user_id, label, expires_at))
 
     def entries(self, user_id: str | None = None) -> list[KeyEntry]:
         """Returns the keys of a tenant, or all keys, the oldest first."""

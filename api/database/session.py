@@ -55,25 +55,22 @@ class Session:
         ConnectionLostError if the connection broke, ReplayConflictError if a standby cancelled the statement,
         LookupError if there is no row, and otherwise psycopg's errors.
         """
-        result = self._execute(statement)
+        values = [statement.values[name] for name in statement.names]
+        try:
+            name = self._prepared.get(statement.text) or self._prepare(statement.text, values)
+            dumped = self._transformer.dump_sequence(values, [PyFormat.TEXT] * len(values))
+            # No value is None, so no dumped one is either.
+            result = self._run(name, cast("Sequence[Buffer]", dumped), str(statement.values.get(TENANT, "")))
+        except psycopg.OperationalError as error:
+            if self._pgconn.status == ConnStatus.BAD and not isinstance(error, ConnectionLostError):
+                raise ConnectionLostError(str(error)) from error
+            raise
         if not result.ntuples:
             raise LookupError("A statement of the API has returned no row.")
         self._transformer.set_pgresult(result)
         if statement.has_page:
             return statement.make_row([*self._transformer.load_row(0, tuple)[:-1], _page(result)])
         return self._transformer.load_row(0, statement.make_row)
-
-    def _execute(self, statement: CompiledStatement[Any]) -> PGresult:
-        values = [statement.values[name] for name in statement.names]
-        try:
-            name = self._prepared.get(statement.text) or self._prepare(statement.text, values)
-            dumped = self._transformer.dump_sequence(values, [PyFormat.TEXT] * len(values))
-            # No value is None, so no dumped one is either.
-            return self._run(name, cast("Sequence[Buffer]", dumped), str(statement.values.get(TENANT, "")))
-        except psycopg.OperationalError as error:
-            if self._pgconn.status == ConnStatus.BAD and not isinstance(error, ConnectionLostError):
-                raise ConnectionLostError(str(error)) from error
-            raise
 
     def _run(self, name: bytes, values: Sequence[Buffer], tenant: str) -> PGresult:
         """Returns the result of a prepared statement under a tenant."""

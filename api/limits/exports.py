@@ -8,7 +8,7 @@ database is given back before.
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from queue import Empty, Full, Queue
-from threading import BoundedSemaphore, Event, Thread
+from threading import Event, Thread
 from time import monotonic
 
 import structlog
@@ -29,8 +29,8 @@ RETRY_AFTER_SECONDS = 10
 _PIECE_BYTES = 1024 * 1024
 _PIECES_AHEAD = 2
 _FIRST_LINES, _MOST_LINES = 50, 5000
-# A caller may have the last bytes of its export before the server has ended it.
-_TAKE_SECONDS = 0.25
+# How long an export waits for its place: a caller may have the last bytes of another before the server has ended it.
+TAKE_SECONDS = 0.25
 
 # Each line of the log asks for its logger, because create_app configures structlog after this import.
 log = structlog.get_logger
@@ -47,19 +47,6 @@ class ExportsBusyError(TooManyRequests):
 
 class BrokenExportError(Exception):
     """An export cannot go on. The server then ends the connection before the length that was announced is reached."""
-
-
-class Places:
-    """How many exports may run at once in this process."""
-
-    def __init__(self, count: int) -> None:
-        self._free = BoundedSemaphore(count)
-
-    def take(self) -> Callable[[], None]:
-        """Returns what gives the place back. Raises ExportsBusyError where there is none."""
-        if not self._free.acquire(timeout=_TAKE_SECONDS):
-            raise ExportsBusyError
-        return self._free.release
 
 
 class ExportStream:

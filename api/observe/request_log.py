@@ -75,7 +75,12 @@ def writer(config: Config) -> Writer | None:
     line = _text_line if is_text(config.log_format) else _json_line
 
     def write(environ: "WSGIEnvironment", answered: Answered) -> None:
-        path = _path(environ) if config.log_personal_data else None
+        path = None
+        if config.log_personal_data:
+            # As Werkzeug reads it.
+            path = "/" + environ.get("PATH_INFO", "").encode("latin-1").decode(errors="replace").lstrip("/")
+            query = environ.get("QUERY_STRING", "")
+            path = f"{path}?{query}" if query else path
         STANDARD_ERROR.write(line(_parts(environ["REQUEST_METHOD"].upper(), answered, path)))
 
     return write
@@ -132,10 +137,3 @@ def _parts(method: str, one: Answered, path: str | None) -> dict[str, object]:
 
 def _now() -> str:
     return f"{datetime.now(UTC).isoformat()[:-6]}Z"
-
-
-def _path(environ: "WSGIEnvironment") -> str:
-    # As Werkzeug reads it.
-    path = "/" + environ.get("PATH_INFO", "").encode("latin-1").decode(errors="replace").lstrip("/")
-    query = environ.get("QUERY_STRING", "")
-    return f"{path}?{query}" if query else path

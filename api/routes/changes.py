@@ -62,15 +62,15 @@ def install(app: Flask, waiting: Waiting) -> None:
         except (BadRequest, TokenError):
             # The view refuses it.
             return
-        waiting.for_change(user_id, parameters.wait, version_of, lambda: _has_answer(user_id, token))
+
+        def has_answer() -> bool:
+            # A change, or that the token means nothing here.
+            row: IsChangedRow = read_model().database.fetch(is_changed_since(user_id, token.position))
+            return row.is_changed or not _is_of_history(token, row)
+
+        waiting.for_change(user_id, parameters.wait, version_of, has_answer)
 
     app.before_request(wait)
-
-
-def _has_answer(user_id: str, token: Token) -> bool:
-    """Returns whether there is something to say: a change, or that the token means nothing here."""
-    row: IsChangedRow = read_model().database.fetch(is_changed_since(user_id, token.position))
-    return row.is_changed or not _is_of_history(token, row)
 
 
 def _is_of_history(token: Token, row: NowRow | ChangesRow | IsChangedRow) -> bool:

@@ -5,7 +5,7 @@ from datetime import datetime
 from flask import Blueprint, Response
 
 from api.database.snapshot import Snapshot
-from api.limits.exports import ExportStream
+from api.limits.exports import TAKE_SECONDS, ExportsBusyError, ExportStream
 from api.plan.exports import (
     CSV_HEADER,
     ExportPlan,
@@ -52,7 +52,9 @@ def export_messages(user_id: str) -> Response:
 def _export(user_id: str, plan: ExportPlan, min_as_of: datetime | None, name: str, ending: str) -> Response:
     """Take a place and a session, and begin to answer. Raises ExportsBusyError or UnavailableError."""
     read_model().require_built()
-    give_back = state().exports.take()
+    places = state().exports
+    if not places.acquire(timeout=TAKE_SECONDS):
+        raise ExportsBusyError
     try:
         snapshot = Snapshot(state().config, user_id)
         try:
@@ -62,12 +64,12 @@ def _export(user_id: str, plan: ExportPlan, min_as_of: datetime | None, name: st
             snapshot.close()
             raise
     except BaseException:
-        give_back()
+        places.release()
         raise
     current.values().rows = total
     moment = "" if row.as_of is None else f"-{row.as_of:%Y%m%dT%H%M%SZ}"
     kind, opening = (CSV, CSV_HEADER) if ending == "csv" else (NDJSON, b"")
-    stream = ExportStream(snapshot, opening, give_back, current.values().correlation_id)
+    stream = ExportStream(snapshot, opening, places.release, current.values().correlation_id)
     headers = {
         # With the length announced, a server can end a broken answer as broken only.
         "Content-Length": str(len(opening) + size),

@@ -40,21 +40,17 @@ def ready() -> Response:
     if gate is not None:
         gate.require_ready()
     if max_age < inf:
-        _require_fresh(found.database.fetch(FRESHNESS).age, max_age)
+        age = found.database.fetch(FRESHNESS).age
+        if age is None:
+            raise UnavailableError(NEVER_BUILT)
+        if age > max_age:
+            raise UnavailableError(
+                f"The data are {age:.1f} s old, and LEADS_READY_MAX_AGE allows {max_age:g} s:"
+                " run `python -m projector status`, which says what keeps the projector"
+            )
+        if age < -CLOCK_TOLERANCE_SECONDS:
+            raise UnavailableError(
+                f"The moment of the data comes in {-age:.1f} s: the clock of the database was set back."
+                " The next refresh of the projector corrects that"
+            )
     return JsonResponse(orjson.dumps({"status": "ready"}))
-
-
-def _require_fresh(age: float | None, max_age: float) -> None:
-    """Raises UnavailableError for a read model that is too old, or whose moment has not come yet."""
-    if age is None:
-        raise UnavailableError(NEVER_BUILT)
-    if age > max_age:
-        raise UnavailableError(
-            f"The data are {age:.1f} s old, and LEADS_READY_MAX_AGE allows {max_age:g} s:"
-            " run `python -m projector status`, which says what keeps the projector"
-        )
-    if age < -CLOCK_TOLERANCE_SECONDS:
-        raise UnavailableError(
-            f"The moment of the data comes in {-age:.1f} s: the clock of the database was set back."
-            " The next refresh of the projector corrects that"
-        )

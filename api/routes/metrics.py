@@ -72,7 +72,15 @@ class AllMetrics(Collector):
     def collect(self) -> Iterator[Metric]:
         """Yields each metric."""
         if self._folder:
-            _forget_dead_workers(self._folder)
+            # The numbers of the moment go that workers left which do not run any more; what they counted stays.
+            for pid in {
+                int(file.stem.rpartition("_")[2]) for file in Path(self._folder).glob("gauge_live*_*.db")
+            }:
+                try:
+                    os.kill(pid, 0)
+                except ProcessLookupError:
+                    with suppress(FileNotFoundError):  # Another worker prints the metrics too.
+                        mark_process_dead(pid, self._folder)  # type: ignore[no-untyped-call]
             yield from MultiProcessCollector(None, self._folder).collect()  # type: ignore[no-untyped-call]
         else:
             yield from REGISTRY.collect()
@@ -125,13 +133,3 @@ def _read(database: Database, statement: BoundStatement[Row]) -> Row | None:
         return database.fetch(statement)
     except UnavailableError:
         return None
-
-
-def _forget_dead_workers(folder: str) -> None:
-    """Have the numbers of the moment go that workers left which do not run any more; what they counted stays."""
-    for pid in {int(file.stem.rpartition("_")[2]) for file in Path(folder).glob("gauge_live*_*.db")}:
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
-            with suppress(FileNotFoundError):  # Another worker prints the metrics too.
-                mark_process_dead(pid, folder)  # type: ignore[no-untyped-call]

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from threading import BoundedSemaphore
 from typing import TypeVar
 
 from api.auth.gate import Gate
@@ -9,7 +10,6 @@ from api.config import Config
 from api.database.errors import NOT_INSTALLED, OTHER_VERSION, TablesMissingError, UnavailableError
 from api.database.pool import Database
 from api.database.statement import BoundStatement, Freshness, Row
-from api.limits.exports import Places
 from api.limits.rate import TenantLimit
 from api.limits.running import RunningRequests
 from api.limits.waiting import StaleError, is_fresh
@@ -123,7 +123,8 @@ class State:
     # None where there is none.
     limit: TenantLimit | None
     read_model: ReadModel
-    exports: Places
+    # How many exports may run at once in this process.
+    exports: BoundedSemaphore
 
 
 def state() -> State:
