@@ -3,10 +3,11 @@
 import dataclasses
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
+from inspect import cleandoc
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 import click
 import psycopg
@@ -47,6 +48,7 @@ SHOWN_BY_PS = (
 _CONNECTION_LOST = (None, "57P01", "57P02", "57P03")
 _PACKAGE = Path(projector.__file__).parent
 _log = structlog.get_logger(__name__)
+_Command = TypeVar("_Command", bound=Callable[..., None])
 
 
 @dataclasses.dataclass(slots=True)
@@ -134,6 +136,18 @@ class Commands(click.Group):
             _fail(describe(error))
         except KeyboardInterrupt:
             _fail("Interrupted. What was committed stays; run the command again to go on.")
+
+
+def exit_codes(done: str, failed: str, drift: str | None = None) -> Callable[[_Command], _Command]:
+    """Add to the docstring of a command, which `--help` shows, what its exit codes mean."""
+    meanings = (done, failed, "wrong usage, or a setting that cannot be used", drift)
+    lines = [f"  {code}  {meaning}" for code, meaning in enumerate(meanings) if meaning is not None]
+
+    def add(command: _Command) -> _Command:
+        command.__doc__ = "\n".join((cleandoc(command.__doc__ or ""), "", "\b", "Exit codes:", *lines))
+        return command
+
+    return add
 
 
 def echo(text: str, *, err: bool = False) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from projector.cli.base import Invocation, place_of
+from projector.cli.base import Invocation, exit_codes, place_of
 from projector.report.counted import counted
 from projector.report.progress import for_this_terminal
 
@@ -24,6 +24,7 @@ from projector.report.progress import for_this_terminal
     "--yes", is_flag=True, help="Do not ask before writing into a database that is not the embedded one."
 )
 @click.pass_obj
+@exit_codes("loaded", "failed, or not confirmed")
 def demo(  # noqa: PLR0913  # One for each option.
     invocation: Invocation,
     *,
@@ -42,11 +43,6 @@ def demo(  # noqa: PLR0913  # One for each option.
     Examples:
       python -m projector demo
       python -m projector demo --tenants 10 --leads 100000 --messages-per-lead 20
-    \b
-    Exit codes:
-      0  loaded
-      1  failed, or not confirmed
-      2  wrong usage, or a setting that cannot be used
     """
     from projector.trial import demo as demo_data
 

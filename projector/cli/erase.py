@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from projector.cli.base import FAILED, Invocation, place_of, telling_waits
+from projector.cli.base import FAILED, Invocation, exit_codes, place_of, telling_waits
 from projector.report.counted import counted
 from projector.report.progress import for_this_terminal
 
@@ -37,6 +37,10 @@ if TYPE_CHECKING:
 )
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.pass_obj
+@exit_codes(
+    "nothing of it is left",
+    "refused because of source rows, which it lists, not confirmed, or failed; run it again to go on",
+)
 def erase(  # noqa: PLR0913  # One argument for each option.
     invocation: Invocation,
     user_id: str | None,
@@ -58,11 +62,6 @@ def erase(  # noqa: PLR0913  # One argument for each option.
       python -m projector erase --user 789895c8-4bd6-43e9-bfea-a4171ec47197 --ledger erased.jsonl
       python -m projector erase --user u1 --phone "+49 151 000001" --vacuum --yes
       python -m projector erase --replay --ledger erased.jsonl
-    \b
-    Exit codes:
-      0  nothing of it is left
-      1  refused because of source rows, which it lists, not confirmed, or failed; run it again to go on
-      2  wrong usage, or a setting that cannot be used
     """
     if replay and user_id is not None:
         raise click.UsageError("--user and --replay exclude each other.")

@@ -4,7 +4,7 @@ import sys
 
 import click
 
-from projector.cli.base import DRIFT, FAILED, Invocation, echo_json
+from projector.cli.base import DRIFT, FAILED, Invocation, echo_json, exit_codes
 
 
 @click.command()
@@ -19,6 +19,7 @@ from projector.cli.base import DRIFT, FAILED, Invocation, echo_json
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, for machines.")
 @click.pass_obj
+@exit_codes("the lead is explained", "there is no such lead, or failed", "the read model has drifted")
 def explain(invocation: Invocation, user_id: str, phone: str, *, candidates: int, as_json: bool) -> None:
     """Say why a lead shows what it shows.
 
@@ -30,12 +31,6 @@ def explain(invocation: Invocation, user_id: str, phone: str, *, candidates: int
     Examples:
       python -m projector explain 789895c8-4bd6-43e9-bfea-a4171ec47197 918979556941
       python -m projector explain 789895c8-4bd6-43e9-bfea-a4171ec47197 "+91 89795 56941" --json | jq .
-    \b
-    Exit codes:
-      0  the lead is explained
-      1  there is no such lead, or failed
-      2  wrong usage
-      3  the read model has drifted
     """
     from projector.operate.explain import as_dict, explain_lead, render
 

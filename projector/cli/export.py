@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
-from projector.cli.base import Invocation, echo
+from projector.cli.base import Invocation, echo, exit_codes
 from projector.report.counted import counted
 from projector.report.progress import for_this_terminal
 
@@ -70,6 +70,7 @@ class _Moment(click.ParamType[tuple[datetime, datetime]]):
     help="Messages at or before this date or time, in UTC; a date covers its whole day.",
 )
 @click.pass_obj
+@exit_codes("the file is whole", "failed; the file is as it was before")
 def export(  # noqa: PLR0913, PLR0917  # One argument for each option.
     invocation: Invocation,
     user_id: str,
@@ -87,11 +88,6 @@ def export(  # noqa: PLR0913, PLR0917  # One argument for each option.
       python -m projector export --user u1 --output leads.csv
       python -m projector export --user u1 --output leads.ndjson
       python -m projector export --user u1 --kind messages.ndjson --from 2025-01-01 --output messages.ndjson
-    \b
-    Exit codes:
-      0  the file is whole
-      1  failed; the file is as it was before
-      2  wrong usage, or a setting that cannot be used
     """
     from projector.operate.export import export as write
 

@@ -4,12 +4,13 @@ import sys
 
 import click
 
-from projector.cli.base import FAILED, Invocation, echo_json
+from projector.cli.base import FAILED, Invocation, echo_json, exit_codes
 
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, for machines.")
 @click.pass_obj
+@exit_codes("fine", "something needs a person (it says what), or failed")
 def status(invocation: Invocation, *, as_json: bool) -> None:
     """Show the state of the read model in one screen.
 
@@ -19,11 +20,6 @@ def status(invocation: Invocation, *, as_json: bool) -> None:
     Examples:
       python -m projector status
       python -m projector status --json | jq .
-    \b
-    Exit codes:
-      0  fine
-      1  something needs a person (it says what), or failed
-      2  wrong usage, or a setting that cannot be used
     """
     from projector.observe.status import as_dict, find_attention, read_status, render
 
@@ -40,6 +36,7 @@ def status(invocation: Invocation, *, as_json: bool) -> None:
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, for machines.")
 @click.pass_obj
+@exit_codes("listed", "the read model is not installed or was never built (it says what to run), or failed")
 def tenants(invocation: Invocation, *, as_json: bool) -> None:
     """List the tenants with their leads, messages and dead letters, and how fresh they are.
 
@@ -49,11 +46,6 @@ def tenants(invocation: Invocation, *, as_json: bool) -> None:
     Examples:
       python -m projector tenants
       python -m projector tenants --json | jq -r '.tenants[].user_id'
-    \b
-    Exit codes:
-      0  listed
-      1  the read model is not installed or was never built (it says what to run), or failed
-      2  wrong usage, or a setting that cannot be used
     """
     from projector.operate.tenants import as_dict, read_tenants, render
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import click
 
-from projector.cli.base import Invocation, echo, place_of, telling_waits
+from projector.cli.base import Invocation, echo, exit_codes, place_of, telling_waits
 
 
 @click.command()
@@ -28,6 +28,7 @@ from projector.cli.base import Invocation, echo, place_of, telling_waits
     help="Once, on the coordinator of a Citus: distribute the read model over its servers, by tenant.",
 )
 @click.pass_obj
+@exit_codes("installed and up to date", "failed; what is done stays: run it again to go on")
 def migrate(
     invocation: Invocation, *, create_source: bool, source_schemas: Sequence[str], distribute: bool
 ) -> None:
@@ -39,11 +40,6 @@ def migrate(
     \b
     Example:
       DATABASE_URL=postgresql://user:password@host/db python -m projector migrate
-    \b
-    Exit codes:
-      0  installed and up to date
-      1  failed; what is done stays: run it again to go on
-      2  wrong usage, or a setting that cannot be used
     """
     from projector.operate.install import migrate as run_migrate
 
@@ -67,6 +63,9 @@ def migrate(
     help="Drop also what others made and what depends on the read model, such as their views.",
 )
 @click.pass_obj
+@exit_codes(
+    "nothing of ours is left", "failed, not confirmed, or something of others depends on the read model"
+)
 def uninstall(invocation: Invocation, *, yes: bool, drop_dependents: bool) -> None:
     """Remove everything of ours; the platform's tables stay.
 
@@ -76,11 +75,6 @@ def uninstall(invocation: Invocation, *, yes: bool, drop_dependents: bool) -> No
     \b
     Example:
       python -m projector uninstall --yes
-    \b
-    Exit codes:
-      0  nothing of ours is left
-      1  failed, not confirmed, or something of others depends on the read model
-      2  wrong usage, or a setting that cannot be used
     """
     from projector.operate.dependents import in_lines
     from projector.operate.uninstall import check_uninstall
@@ -109,6 +103,7 @@ def capture() -> None:
 @capture.command("off")
 @click.option("--reason", default="switched off by hand", help="What `status` shows as long as it is off.")
 @click.pass_obj
+@exit_codes("off", "failed")
 def capture_off(invocation: Invocation, reason: str) -> None:
     """Stop noting changes.
 
@@ -117,11 +112,6 @@ def capture_off(invocation: Invocation, reason: str) -> None:
     \b
     Example:
       python -m projector capture off --reason "bulk import of 2026-11-25"
-    \b
-    Exit codes:
-      0  off
-      1  failed
-      2  wrong usage, or a setting that cannot be used
     """
     from projector.capture import switch_off
 
@@ -132,6 +122,7 @@ def capture_off(invocation: Invocation, reason: str) -> None:
 
 @capture.command("on")
 @click.pass_obj
+@exit_codes("on", "failed")
 def capture_on(invocation: Invocation) -> None:
     """Note changes again.
 
@@ -140,11 +131,6 @@ def capture_on(invocation: Invocation) -> None:
     \b
     Example:
       python -m projector capture on
-    \b
-    Exit codes:
-      0  on
-      1  failed
-      2  wrong usage, or a setting that cannot be used
     """
     from projector.capture import switch_on
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import click
 
-from projector.cli.base import DRIFT, Invocation, echo_report
+from projector.cli.base import DRIFT, Invocation, echo_report, exit_codes
 from projector.report.counted import counted, escape_hidden
 from projector.report.progress import for_this_terminal
 
@@ -15,6 +15,7 @@ from projector.report.progress import for_this_terminal
     "--user", "users", multiple=True, metavar="USER_ID", help="Only this tenant; may be given several times."
 )
 @click.pass_obj
+@exit_codes("rebuilt", "failed; leads that it had reached are corrected, the others are served as they were")
 def rebuild(invocation: Invocation, users: Sequence[str]) -> None:
     """Build the read model again from all source rows.
 
@@ -25,11 +26,6 @@ def rebuild(invocation: Invocation, users: Sequence[str]) -> None:
     Examples:
       python -m projector rebuild
       python -m projector rebuild --user 789895c8-4bd6-43e9-bfea-a4171ec47197
-    \b
-    Exit codes:
-      0  rebuilt
-      1  failed; leads that it had reached are corrected, the others are served as they were
-      2  wrong usage, or a setting that cannot be used
     """
     from projector.sweep.rebuild import rebuild as run_rebuild
     from projector.sweep.recovery import rebuild_everything
@@ -46,6 +42,10 @@ def rebuild(invocation: Invocation, users: Sequence[str]) -> None:
 @click.option("--retry-failed", is_flag=True, help="Try the leads that were set aside with an error, too.")
 @click.option("--verbose", is_flag=True, help="Say so, too, when there was nothing to do.")
 @click.pass_obj
+@exit_codes(
+    "everything committed before the start is in the read model",
+    "failed, or something blocks it; the message says what",
+)
 def refresh(invocation: Invocation, *, retry_failed: bool, verbose: bool) -> None:
     """Bring in every change that was committed before the start.
 
@@ -55,11 +55,6 @@ def refresh(invocation: Invocation, *, retry_failed: bool, verbose: bool) -> Non
     \b
     Example, from cron every minute:
       * * * * *  python -m projector refresh
-    \b
-    Exit codes:
-      0  everything committed before the start is in the read model
-      1  failed, or something blocks it; the message says what
-      2  wrong usage, or a setting that cannot be used
     """
     from projector.operate.origin.proof import note_once
     from projector.sweep.recovery import refresh_and_heal
@@ -79,6 +74,7 @@ def refresh(invocation: Invocation, *, retry_failed: bool, verbose: bool) -> Non
 
 @click.command()
 @click.pass_obj
+@exit_codes("ended by SIGTERM or Ctrl-C", "could not start")
 def run(invocation: Invocation) -> None:
     """Run the scheduler until SIGTERM or Ctrl-C.
 
@@ -89,11 +85,6 @@ def run(invocation: Invocation) -> None:
     \b
     Example:
       LEADS_REFRESH_SECONDS=1 python -m projector run
-    \b
-    Exit codes:
-      0  ended by SIGTERM or Ctrl-C
-      1  could not start
-      2  wrong usage, or a setting that cannot be used
     """
     from projector.scheduler.main import run as run_scheduler
 
@@ -117,6 +108,7 @@ def run(invocation: Invocation) -> None:
 )
 @click.option("--heal", is_flag=True, help="Correct the leads that differ.")
 @click.pass_obj
+@exit_codes("no difference", "failed", "drift found, healed or not")
 def verify(
     invocation: Invocation, users: Sequence[str], *, everything: bool, sample: int | None, heal: bool
 ) -> None:
@@ -129,12 +121,6 @@ def verify(
     Examples:
       python -m projector verify --sample 2000
       python -m projector verify --user 789895c8-4bd6-43e9-bfea-a4171ec47197 --heal
-    \b
-    Exit codes:
-      0  no difference
-      1  failed
-      2  wrong usage, or a setting that cannot be used
-      3  drift found, healed or not
     """
     if (len(users) > 0) + everything + (sample is not None) > 1:
         raise click.UsageError("--user, --all and --sample say each what to verify: give one of them.")
@@ -167,15 +153,9 @@ def verify(
 
 @click.command(hidden=True)
 @click.pass_obj
+@exit_codes("ended by SIGTERM or Ctrl-C", "could not start, or a part of it ended by itself")
 def local(invocation: Invocation) -> None:
-    """Run everything on this machine in the foreground, as `make run` does.
-
-    \b
-    Exit codes:
-      0  ended by SIGTERM or Ctrl-C
-      1  could not start, or a part of it ended by itself
-      2  wrong usage, or a setting that cannot be used
-    """
+    """Run everything on this machine in the foreground, as `make run` does."""
     from projector.trial.postgres.local import run as run_here
 
     run_here(invocation.config)

@@ -4,7 +4,7 @@ import sys
 
 import click
 
-from projector.cli.base import FAILED, Invocation
+from projector.cli.base import FAILED, Invocation, exit_codes
 
 
 @click.group()
@@ -17,6 +17,7 @@ def server() -> None:
 
 @server.command("start")
 @click.pass_obj
+@exit_codes("it runs", "failed")
 def server_start(invocation: Invocation) -> None:
     """Start the embedded PostgreSQL in the background.
 
@@ -25,11 +26,6 @@ def server_start(invocation: Invocation) -> None:
     \b
     Example:
       python -m projector server start && psql "$(python -m projector server url)"
-    \b
-    Exit codes:
-      0  it runs
-      1  failed
-      2  wrong usage, or a setting that cannot be used
     """
     embedded = invocation.server
     embedded.start()
@@ -40,17 +36,13 @@ def server_start(invocation: Invocation) -> None:
 
 @server.command("stop")
 @click.pass_obj
+@exit_codes("it does not run any more", "failed")
 def server_stop(invocation: Invocation) -> None:
     """Stop the embedded PostgreSQL; its data are kept.
 
     \b
     Example:
       python -m projector server stop
-    \b
-    Exit codes:
-      0  it does not run any more
-      1  failed
-      2  wrong usage, or a setting that cannot be used
     """
     stopped = invocation.server.stop()
     click.echo("PostgreSQL is stopped; its data are kept." if stopped else "PostgreSQL did not run.")
@@ -58,17 +50,13 @@ def server_stop(invocation: Invocation) -> None:
 
 @server.command("status")
 @click.pass_obj
+@exit_codes("it runs", "it does not run")
 def server_status(invocation: Invocation) -> None:
     """Show whether the embedded PostgreSQL runs, and where.
 
     \b
     Example:
       python -m projector server status
-    \b
-    Exit codes:
-      0  it runs
-      1  it does not run
-      2  wrong usage, or a setting that cannot be used
     """
     embedded = invocation.server
     if not embedded.is_running():
@@ -79,17 +67,13 @@ def server_status(invocation: Invocation) -> None:
 
 @server.command("url")
 @click.pass_obj
+@exit_codes("printed", "there is no embedded PostgreSQL")
 def server_url(invocation: Invocation) -> None:
     """Print the URL of the embedded PostgreSQL, its password included.
 
     \b
     Example:
       export DATABASE_URL="$(python -m projector server url)"
-    \b
-    Exit codes:
-      0  printed
-      1  there is no embedded PostgreSQL
-      2  wrong usage, or a setting that cannot be used
     """
     click.echo(invocation.server.url())
 
@@ -97,17 +81,13 @@ def server_url(invocation: Invocation) -> None:
 @server.command("remove")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.pass_obj
+@exit_codes("deleted", "failed, or not confirmed")
 def server_remove(invocation: Invocation, *, yes: bool) -> None:
     """Stop the embedded PostgreSQL and delete it with all its data.
 
     \b
     Example:
       python -m projector server remove --yes
-    \b
-    Exit codes:
-      0  deleted
-      1  failed, or not confirmed
-      2  wrong usage, or a setting that cannot be used
     """
     embedded = invocation.server
     if not yes:
