@@ -5,7 +5,7 @@ A command imports what it runs only when it is called, so that `--help` answers 
 
 import click
 
-from projector.cli import demo, erase, explain, export, inspect, install, run, server
+from projector.cli import demo, erase, export, inspect, install, run, server
 from projector.cli.base import Commands, Invocation, print_version
 
 __all__ = ["Invocation", "cli", "main"]
@@ -47,7 +47,7 @@ for _command in (
     run.local,
     inspect.status,
     inspect.tenants,
-    explain.explain,
+    inspect.explain,
     export.export,
     erase.erase,
     demo.demo,

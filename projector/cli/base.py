@@ -26,6 +26,7 @@ from projector.report.errors import (
     ConfigurationError,
     ProjectorError,
     condition,
+    detail,
     without_values,
 )
 from projector.trial.postgres.embedded import EmbeddedServer
@@ -74,8 +75,10 @@ class Invocation:
             for sentence in found.warnings:
                 _log.warning(sentence)
             if self.database_url:
-                if _has_password(self.database_url):
-                    _log.warning(SHOWN_BY_PS)
+                # libpq's own message on an address that it cannot read follows when it connects.
+                with suppress(psycopg.Error):
+                    if psycopg.conninfo.conninfo_to_dict(self.database_url).get("password"):
+                        _log.warning(SHOWN_BY_PS)
                 found = dataclasses.replace(found, database_url=self.database_url)
             self._config = found
         return self._config
@@ -155,7 +158,7 @@ def echo(text: str, *, err: bool = False) -> None:
     click.echo(escape_lines(text), err=err)
 
 
-def echo_json(found: dict[str, Any]) -> None:
+def echo_json(found: object) -> None:
     """Print an object for machines, in such a way that a terminal obeys nothing of it either."""
     import orjson
 
@@ -197,11 +200,10 @@ def describe(error: psycopg.Error) -> str:
         and error.diag.message_detail
     ):
         # It names the view, or another object of somebody else, that is in the way.
-        reason = f"{reason}: {'; '.join(error.diag.message_detail.rstrip('.').splitlines())}"
-    return (
-        f"PostgreSQL refused a statement{_origin(error)}: {_with_sqlstate(reason, error)}. "
-        "LEADS_LOG_LEVEL=DEBUG shows where."
-    )
+        reason = f"{reason}: {detail(error)}"
+    if reason != condition(error):
+        reason = f"{reason} (SQLSTATE {error.sqlstate})"
+    return f"PostgreSQL refused a statement{_origin(error)}: {reason}. LEADS_LOG_LEVEL=DEBUG shows where."
 
 
 def telling_waits(
@@ -227,13 +229,6 @@ def echo_report(report: RunReport) -> None:
         echo(note)
 
 
-def _has_password(url: str) -> bool:
-    # libpq's own message on an address that it cannot read follows when it connects.
-    with suppress(psycopg.Error):
-        return bool(psycopg.conninfo.conninfo_to_dict(url).get("password"))
-    return False
-
-
 def _origin(error: psycopg.Error) -> str:
     """Return which function of the projector sent the statement; nothing where that is not known."""
     ours = [
@@ -245,10 +240,6 @@ def _origin(error: psycopg.Error) -> str:
     if not ours:
         return ""
     return f" of {Path(ours[-1].filename).relative_to(_PACKAGE.parent)}, {ours[-1].name}"
-
-
-def _with_sqlstate(reason: str, error: psycopg.Error) -> str:
-    return reason if reason == condition(error) else f"{reason} (SQLSTATE {error.sqlstate})"
 
 
 def _told(error: Exception, text: str) -> str:

@@ -72,27 +72,27 @@ def erase(  # noqa: PLR0913  # One argument for each option.
             "Say what to do: --user or --replay erases; --ledger and --vacuum work alone, too."
         )
     from projector.core.preconditions import require_installed
+    from projector.operate.erase import find_target
+    from projector.operate.erase.ledger import synchronize
 
     with invocation.connect("erase") as conn, telling_waits(invocation, conn, "erase"):
         require_installed(conn)
         if user_id is not None:
-            _erase(conn, _target(conn, user_id, phone), ledger_file, yes=yes)
+            target = find_target(conn, user_id, phone)
+            if target is None:
+                raise click.UsageError("--phone is blank: no lead has a blank phone.")
+            _erase(conn, target, ledger_file, yes=yes)
         elif ledger_file is not None:
-            _synchronize(conn, ledger_file)
+            taken, written = synchronize(conn, ledger_file)
+            click.echo(
+                f"The ledger took {counted(taken, 'new line')} from {ledger_file}, which took"
+                f" {counted(written, 'new line')}."
+            )
         is_done = not replay or _replay(conn, yes=yes)
         if vacuum:
             _vacuum(conn)
     if not is_done:
         sys.exit(FAILED)
-
-
-def _target(conn: "Connection", user_id: str, phone: str | None) -> "Target":
-    from projector.operate.erase import find_target
-
-    found = find_target(conn, user_id, phone)
-    if found is None:
-        raise click.UsageError("--phone is blank: no lead has a blank phone.")
-    return found
 
 
 def _erase(conn: "Connection", target: "Target", ledger_file: Path | None, *, yes: bool) -> None:
@@ -106,16 +106,6 @@ def _erase(conn: "Connection", target: "Target", ledger_file: Path | None, *, ye
         click.confirm(f"Erase {target} ({amount}{keys}) from {place_of(conn)}?", abort=True)
     run_erase(conn, target, progress=for_this_terminal(), ledger_file=ledger_file)
     click.echo(f"Erased: {target}{keys}. The read model had {amount} of it.")
-
-
-def _synchronize(conn: "Connection", ledger_file: Path) -> None:
-    from projector.operate.erase.ledger import synchronize
-
-    done = synchronize(conn, ledger_file)
-    click.echo(
-        f"The ledger took {counted(done.taken, 'new line')} from {ledger_file}, which took"
-        f" {counted(done.written, 'new line')}."
-    )
 
 
 def _replay(conn: "Connection", *, yes: bool) -> bool:
@@ -132,12 +122,12 @@ def _replay(conn: "Connection", *, yes: bool) -> bool:
         click.echo(f"  {target}")
     if not yes:
         click.confirm(f"Erase all of that from {place_of(conn)}?", abort=True)
-    replayed = run_replay(conn, progress=for_this_terminal())
-    for target in replayed.erased:
+    erased, refused = run_replay(conn, progress=for_this_terminal())
+    for target in erased:
         click.echo(f"Erased: {target}.")
-    for refused in replayed.refused:
-        click.echo(f"Not erased. {refused}")
-    return not replayed.refused
+    for error in refused:
+        click.echo(f"Not erased. {error}")
+    return not refused
 
 
 def _vacuum(conn: "Connection") -> None:

@@ -91,11 +91,13 @@ def export(  # noqa: PLR0913, PLR0917  # One argument for each option.
     """
     from projector.operate.export import export as write
 
-    kind = kind or _kind_of(file)
+    if kind is None:
+        by_ending = "leads.ndjson" if file.suffix == ".ndjson" else "leads.csv"
+        kind = file.name if file.name in _KINDS else by_ending
     if kind != "messages.ndjson" and (start is not None or end is not None):
         raise click.UsageError("--from and --to are for messages: add --kind messages.ndjson.")
     with invocation.connect("export") as conn:
-        done = write(
+        count, as_of = write(
             conn,
             user_id,
             cast("Kind", kind),
@@ -105,12 +107,5 @@ def export(  # noqa: PLR0913, PLR0917  # One argument for each option.
             progress=for_this_terminal(),
         )
     noun = kind.partition(".")[0].removesuffix("s")
-    moment = "" if done.as_of is None else f", as of {done.as_of:%Y-%m-%d %H:%M:%S} UTC"
-    echo(f"{file}: {counted(done.count, noun)}{moment}.")
-
-
-def _kind_of(file: Path) -> str:
-    """Return what a file of that name is taken for."""
-    if file.name in _KINDS:
-        return file.name
-    return "leads.ndjson" if file.suffix == ".ndjson" else "leads.csv"
+    moment = "" if as_of is None else f", as of {as_of:%Y-%m-%d %H:%M:%S} UTC"
+    echo(f"{file}: {counted(count, noun)}{moment}.")

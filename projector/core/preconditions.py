@@ -22,17 +22,7 @@ def require_installed(conn: Connection) -> None:
         )
     if not is_current:
         raise NotInstalledError("The read model was last migrated by an older version: run migrate.")
-    require_noted_place(conn)
     require_migrated_version(conn)
-
-
-def require_noted_place(conn: Connection) -> None:
-    """Raise NotInstalledError if an older version keeps the read model in a database of its own."""
-    if conn.execute(query("core", "is_noted_apart")).fetchone() == (True,):
-        raise NotInstalledError(
-            "The read model of this installation is in a database of its own, which this version does not support:"
-            " run uninstall with the version that installed it, then migrate and rebuild with this one."
-        )
 
 
 def require_migrated_version(conn: Connection) -> None:

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import groupby
+from typing import LiteralString
 
 from psycopg import sql
-from psycopg.rows import class_row, scalar_row
 
 from projector.capture.source import SOURCE_TABLES
 from projector.database.distribution import shards
-from projector.database.rows import Connection
+from projector.database.rows import Connection, rows, values
 from projector.database.schema import tables
 from projector.database.sql import all_texts, query
 from projector.report.errors import DependentsError
@@ -59,9 +59,8 @@ def own_names() -> list[str]:
 
 def find_own_objects(conn: Connection, schemas: Sequence[str] = SCHEMAS) -> list[OwnObject]:
     """Return what is ours in these schemas, and the schemas, in an order in which each can be given an owner."""
-    with conn.cursor(row_factory=class_row(OwnObject)) as cursor:
-        wanted = {"schemas": list(schemas), "names": own_names()}
-        return cursor.execute(_of_own("find_own_objects"), wanted).fetchall()
+    wanted = {"schemas": list(schemas), "names": own_names()}
+    return rows(conn, OwnObject, _of_own("find_own_objects"), wanted)
 
 
 def find_dependents(conn: Connection, schemas: Sequence[str]) -> list[Dependent]:
@@ -73,8 +72,7 @@ def find_dependents(conn: Connection, schemas: Sequence[str]) -> list[Dependent]
         "columns": [*_FORMER_COLUMNS, *current],
         "described": list(tables()),
     }
-    with conn.cursor(row_factory=class_row(Dependent)) as cursor:
-        return cursor.execute(_of_own("find_dependents"), wanted).fetchall()
+    return rows(conn, Dependent, _of_own("find_dependents"), wanted)
 
 
 def require_no_dependents(conn: Connection, schemas: Sequence[str]) -> None:
@@ -90,8 +88,7 @@ def require_no_dependents(conn: Connection, schemas: Sequence[str]) -> None:
 
 def find_publications(conn: Connection, schemas: Sequence[str]) -> list[str]:
     """Return the publications that name a table of these schemas, or one of the schemas."""
-    with conn.cursor(row_factory=scalar_row) as cursor:
-        return cursor.execute(query("operate", "find_publications"), {"schemas": list(schemas)}).fetchall()
+    return values(conn, query("operate", "find_publications"), {"schemas": list(schemas)})
 
 
 def drop_own(conn: Connection, schemas: Sequence[str]) -> None:
@@ -117,5 +114,5 @@ def in_lines(dependents: Sequence[Dependent]) -> str:
     return "\n".join(f"  {dependent.kind} {dependent.name}" for dependent in dependents)
 
 
-def _of_own(name: str) -> str:
+def _of_own(name: str) -> LiteralString:
     return query("operate", name, own=query("operate", "own_objects").rstrip(";"))

@@ -7,7 +7,7 @@ reads by index only, writes nothing and holds up no other session for long.
 import json
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from textwrap import wrap
 from typing import Any
 
@@ -53,6 +53,7 @@ Found = dict[str, Any]
 class Explanation:
     """What is to be said of a lead; docs/explain.md describes the members.
 
+    Values of fields are as the API prints them, those of source rows as stored.
     `asked_for` is the phone as it was given. `exists` says whether the source rows make a lead now, `in_read_model`
     whether the read model has it. `failure` is PostgreSQL's error where the definition cannot compute the lead.
     """
@@ -137,12 +138,21 @@ def explain_in(conn: Connection, user_id: str, phone: str, *, candidates: int) -
     made.dead_letters = _read(conn, "find_letters", every)
     own = {**lead, **_arrays(key for key in keys if key["is_own"])}
     _read_fields(conn, made, own)
-    for table, rows in _competing().items():
+    competing = {
+        "extractions": _all_of("winning_extractions"),
+        "contacts": _all_of("winning_contacts"),
+        "messages": query("operate", "rank_messages", rows=_all_of("last_messages")),
+        "conversations": query("operate", "rank_conversations"),
+        "template_sends": query("operate", "rank_template_sends"),
+    }
+    for table, rows in competing.items():
         found = _read_rows(conn, rows, own, candidates + 2)
         shown = [_shortened(row) for row in found[: candidates + 1]]
         made.candidates[table] = {"rows": shown, "more": len(found) > len(shown)}
     if not made.is_there:
-        made.nearest = _find_nearest(conn, lead)
+        variants = list(dict.fromkeys(_variants(made.customer_phone)))
+        near = _read(conn, "find_nearest", {**lead, "phones": variants, "size": NEAREST})
+        made.nearest = [row["customer_phone"] for row in near]
     made.state = _state(made, state, keys, is_waiting=total > 0)
     made.sentences = list(_sentences(made, state, total, waiting))
     return made
@@ -150,7 +160,11 @@ def explain_in(conn: Connection, user_id: str, phone: str, *, candidates: int) -
 
 def render(found: Explanation) -> str:
     """Return the explanation as text: how the read model stands to the lead, its fields, and the rows that compete."""
-    return "\n".join(line for text in _texts(found) for line in _wrapped(text) or [""])
+    lines: list[str] = []
+    for text in _texts(found):
+        # A terminal obeys nothing of it.
+        lines += wrap(escape_hidden(text), _WIDTH, subsequent_indent="    ", break_on_hyphens=False) or [""]
+    return "\n".join(lines)
 
 
 def _texts(found: Explanation) -> Iterator[str]:
@@ -178,22 +192,6 @@ def _texts(found: Explanation) -> Iterator[str]:
             yield "  and more"
 
 
-def as_dict(found: Explanation) -> dict[str, Any]:
-    """Return the explanation for machines. Values are as the API prints them, those of source rows as stored."""
-    return asdict(found)
-
-
-def _competing() -> dict[str, str]:
-    """Return the statements of the rows that compete for the fields, by table, in the order of the rule."""
-    return {
-        "extractions": _all_of("winning_extractions"),
-        "contacts": _all_of("winning_contacts"),
-        "messages": _ranked("messages", rows=_all_of("last_messages")),
-        "conversations": _ranked("conversations"),
-        "template_sends": _ranked("template_sends"),
-    }
-
-
 def _all_of(name: str) -> str:
     """Return a definition that takes the first row of each lead in such a way that it has all, in the same order."""
     text, taken = _FIRST_OF_EACH.subn("", definition(name))
@@ -202,17 +200,13 @@ def _all_of(name: str) -> str:
     return text
 
 
-def _ranked(name: str, **names: str) -> str:
-    return query("operate", f"rank_{name}", **names).rstrip(";")
-
-
 def _read(conn: Connection, name: str, parameters: Found) -> list[Found]:
     with conn.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(query("operate", name, waiting=_WAITING), parameters).fetchall()
 
 
 def _read_rows(conn: Connection, rows: str, own: Found, size: int) -> list[Found]:
-    statement = query("operate", "read_rows", rows=rows)
+    statement = query("operate", "read_rows", rows=rows.rstrip(";"))
     with conn.cursor(row_factory=scalar_row) as cursor:
         return cursor.execute(statement, {**own, "size": size}).fetchall()
 
@@ -249,13 +243,6 @@ def _shortened(row: Found) -> Found:
         for name, value in row.items()
         if name not in ("user_id", "customer_phone")
     }
-
-
-def _find_nearest(conn: Connection, lead: Found) -> list[str]:
-    """Return phones of leads of the tenant that differ little from this one, found by their index."""
-    variants = list(dict.fromkeys(_variants(lead["customer_phone"])))
-    found = _read(conn, "find_nearest", {**lead, "phones": variants, "size": NEAREST})
-    return [row["customer_phone"] for row in found]
 
 
 def _variants(phone: str) -> Iterator[str]:
@@ -311,7 +298,16 @@ def _sentences(made: Explanation, state: Found, total: int, waiting: list[Found]
             f"The lead cannot be computed from its source rows: {made.failure}. The values below are those of the read"
             " model. Correct the source row that the error speaks of; the change brings the lead up to date."
         )
-    yield from map(_on_letter, made.dead_letters)
+    for letter in made.dead_letters:
+        said = f"The key {letter['kind']} {letter['key']} is set aside: {letter['error'].rstrip('.')}."
+        if letter["attempts"] == 0:
+            tried = "a running projector tries it within seconds."
+            yield f"{said} It was set aside at {letter['first_failed_at']}, and {tried}"
+        else:
+            yield (
+                f"{said} It failed first at {letter['first_failed_at']}, {counted(letter['attempts'], 'attempt')} so"
+                f" far; the next one is at {letter['retry_at']}. Correct the cause, then run `refresh --retry-failed`."
+            )
     yield from _on_difference(made, state)
 
 
@@ -331,17 +327,6 @@ def _on_existence(made: Explanation) -> Iterator[str]:
             yield f"Near this phone: {', '.join(made.nearest)}."
 
 
-def _on_letter(letter: Found) -> str:
-    said = f"The key {letter['kind']} {letter['key']} is set aside: {letter['error'].rstrip('.')}."
-    if letter["attempts"] == 0:
-        tried = "a running projector tries it within seconds."
-        return f"{said} It was set aside at {letter['first_failed_at']}, and {tried}"
-    return (
-        f"{said} It failed first at {letter['first_failed_at']}, {counted(letter['attempts'], 'attempt')} so far; the"
-        f" next one is at {letter['retry_at']}. Correct the cause, then run `refresh --retry-failed`."
-    )
-
-
 def _on_difference(made: Explanation, state: Found) -> Iterator[str]:
     if not made.differs:
         if made.in_read_model and made.failure is None:
@@ -359,11 +344,6 @@ def _on_difference(made: Explanation, state: Found) -> Iterator[str]:
             f"Nothing of the lead waits, so this is drift, a bug: run `verify --user {made.user_id} --heal` to correct"
             " it, and report it."
         )
-
-
-def _wrapped(text: str) -> list[str]:
-    """Return a text in lines that fit a terminal, which obeys nothing of it."""
-    return wrap(escape_hidden(text), _WIDTH, subsequent_indent="    ", break_on_hyphens=False)
 
 
 def _value(value: object) -> str:

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -19,14 +18,6 @@ Kind = Literal["leads.csv", "leads.ndjson", "messages.ndjson"]
 _LINES_AT_ONCE = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class Exported:
-    """How many leads or messages were written, and as of which moment they are."""
-
-    count: int
-    as_of: datetime | None
-
-
 def export(  # noqa: PLR0913  # What to export, and where to.
     conn: Connection,
     user_id: str,
@@ -36,8 +27,10 @@ def export(  # noqa: PLR0913  # What to export, and where to.
     start: datetime | None = None,
     end: datetime | None = None,
     progress: Progress,
-) -> Exported:
-    """Write the file, of one snapshot. It has its name only when it is whole.
+) -> tuple[int, datetime | None]:
+    """Write the file, of one snapshot; return how many leads or messages it has, and as of which moment.
+
+    It has its name only when it is whole.
 
     `start` and `end` are the moments from which and before which messages were sent. Raises ProjectorError if the file
     cannot be written, NotInstalledError if the read model was never built, and TenantNotFoundError.
@@ -56,9 +49,7 @@ def export(  # noqa: PLR0913  # What to export, and where to.
             part = Path(opened.name)
             with conn.transaction():
                 conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-                counted = "count_messages" if noun == "messages" else "count_leads"
-                row = conn.execute(query("operate", counted), given).fetchone()
-                total, as_of = row or (0, None)
+                [(total, as_of)] = conn.execute(query("operate", f"count_{noun}"), given).fetchall()
                 progress.start(kind, total, noun)
                 count = 0
                 if kind == "leads.csv":
@@ -78,18 +69,11 @@ def export(  # noqa: PLR0913  # What to export, and where to.
         if part is not None:
             part.unlink(missing_ok=True)
         progress.finish()
-    return Exported(count, as_of)
+    return count, as_of
 
 
 def _lines(conn: Connection, kind: Kind, given: dict[str, object]) -> Iterator[list[str]]:
     with conn.cursor("export") as cursor:
-        cursor.execute(query("operate", _QUERIES[kind]), given)
+        cursor.execute(query("operate", kind.replace(".", "_as_")), given)
         while lines := cursor.fetchmany(_LINES_AT_ONCE):
             yield [line for (line,) in lines]
-
-
-_QUERIES: dict[Kind, str] = {
-    "leads.csv": "leads_as_csv",
-    "leads.ndjson": "leads_as_ndjson",
-    "messages.ndjson": "messages_as_ndjson",
-}

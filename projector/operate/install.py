@@ -8,11 +8,10 @@ from psycopg import sql as composing
 
 from projector import capture
 from projector.capture.source import LOOKED_UP, find_missing_source, find_source
-from projector.core.preconditions import require_noted_place
 from projector.database import connect as db
 from projector.database import distribution, locks
 from projector.database.retry import lock_timeouts, retry
-from projector.database.rows import Connection
+from projector.database.rows import Connection, value
 from projector.database.schema import comments, sections, source_commands
 from projector.database.source_names import locate_source, quoted, source_schemas
 from projector.database.sql import PROJECTION_VERSION, definitions, functions, query
@@ -24,6 +23,7 @@ from projector.report.errors import (
     IncompleteSchemaError,
     NotInstalledError,
     SourceMissingError,
+    detail,
 )
 
 TABLE_LOCK_TIMEOUT = "500ms"
@@ -81,11 +81,11 @@ def _install(
     """Everything that needs no right but to create, in the caller's transaction."""
     conn.execute("SELECT pg_advisory_xact_lock(%s, 0)", (locks.MIGRATION,))
     distribution.prepare_to_change(conn)
-    _require_known_predecessor(conn)
+    _require_known(is_known=value(conn, query("operate", "is_known")))
     schemas = _find_source(conn, source_schemas, create_source=create_source)
     require_rights_to_migrate(conn, quoted(schemas))
-    if conn.execute(query("status", "is_installed")).fetchone() == (True,):
-        require_noted_place(conn)
+    if value(conn, query("status", "is_installed")):
+        _require_known(is_known=not value(conn, query("operate", "is_apart")))
     # Batches in progress are waited for, and others kept from beginning: the queue and the keys may have to be copied.
     for shard in locks.SHARDS:
         conn.execute("SELECT pg_advisory_xact_lock(%s, %s)", (locks.SHARD, shard))
@@ -108,20 +108,13 @@ def _install(
     conn.execute(query("operate", "begin_projection"), {"version": PROJECTION_VERSION})
 
 
-def _require_known_predecessor(conn: Connection) -> None:
+def _require_known(*, is_known: bool) -> None:
     """Raise NotInstalledError where an installation is there that this version cannot take over."""
-    row = conn.execute(query("operate", "read_predecessor")).fetchone()
-    is_alone, is_too_old = row or (False, False)
-    if is_too_old:
+    if not is_known:
         raise NotInstalledError(
-            "A version older than the one before this installed the read model: run uninstall with that version, then"
-            " migrate and rebuild with this one. Nothing was changed."
-        )
-    if is_alone:
-        raise NotInstalledError(
-            "This database has the read model of an installation whose platform is in another database, which this"
-            " version does not support: run uninstall with the version that installed it, then migrate the platform's"
-            " database with this one. Nothing was changed."
+            "Nothing was changed, because the installation that is there cannot be taken over: it is of a version older"
+            " than the one before this, or its read model is in another database than the platform. Run uninstall with"
+            " the version that installed it, then migrate and rebuild the platform's database with this one."
         )
 
 
@@ -167,10 +160,9 @@ def _dependents_named() -> Iterator[None]:
     except (psycopg.errors.DependentObjectsStillExist, psycopg.errors.FeatureNotSupported) as error:
         if not error.diag.message_detail:
             raise
-        detail = "; ".join(error.diag.message_detail.rstrip(".").splitlines())
         raise DependentsError(
-            f"Nothing was changed, because PostgreSQL says: {error.diag.message_primary}: {detail}. Save the definition"
-            " of that object, drop it, run migrate again, and create it again afterwards."
+            f"Nothing was changed, because PostgreSQL says: {error.diag.message_primary}: {detail(error)}. Save the"
+            " definition of that object, drop it, run migrate again, and create it again afterwards."
         ) from error
 
 
@@ -240,14 +232,13 @@ def _missing_indexes(conn: Connection) -> list[str]:
 
 def _collation(conn: Connection) -> list[str]:
     """Return whether the database tells upper from lower case in some letters."""
-    row = conn.execute(query("operate", "find_ascii_collation")).fetchone()
-    if row is None:
-        return []
-    notice = (
-        f"The database {row[0]} has the collation {row[1]}, in which only ASCII letters have a lower case: searches and"
-        " sorting by name tell Ä from ä. A database with a UTF-8 collation does not."
-    )
-    return [notice]
+    return [
+        (
+            f"The database {name} has the collation {collation}, in which only ASCII letters have a lower case:"
+            " searches and sorting by name tell Ä from ä. A database with a UTF-8 collation does not."
+        )
+        for name, collation in conn.execute(query("operate", "find_ascii_collation"))
+    ]
 
 
 def change_tables(conn: Connection, work: Callable[[], None]) -> None:

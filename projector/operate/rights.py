@@ -3,10 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from psycopg.rows import class_row
-
 from projector.capture.source import SOURCE_TABLES, find_source
-from projector.database.rows import Connection
+from projector.database.rows import Connection, only_row, rows
 from projector.database.sql import query
 from projector.operate.dependents import find_own_objects
 from projector.report.errors import RightsError
@@ -79,14 +77,11 @@ def own_schemas(conn: Connection) -> list[str]:
 
 def read_login(conn: Connection) -> Login:
     """Return the login, and what it may do in the database."""
-    with conn.cursor(row_factory=class_row(Login)) as cursor:
-        [login] = cursor.execute(query("operate", "read_login")).fetchall()
-    return login
+    return only_row(conn, Login, query("operate", "read_login"))
 
 
 def _find_schemas(conn: Connection) -> list[_Schema]:
-    with conn.cursor(row_factory=class_row(_Schema)) as cursor:
-        return cursor.execute(query("operate", "find_schemas")).fetchall()
+    return rows(conn, _Schema, query("operate", "find_schemas"))
 
 
 def _require_owned_source(conn: Connection, login: Login, relations: Mapping[str, str] | None = None) -> None:

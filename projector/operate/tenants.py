@@ -1,9 +1,8 @@
 """The tenants of the read model, each with what it has."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from rich.cells import cell_len
 
@@ -27,16 +26,8 @@ class Tenant:
     dead_letters: int
 
 
-@dataclass(frozen=True, slots=True)
-class Tenants:
-    """All tenants by user_id, and how many dead letters belong to a tenant that is not known."""
-
-    tenants: Sequence[Tenant]
-    dead_letters_without_tenant: int
-
-
-def read_tenants(conn: Connection) -> Tenants:
-    """Return the tenants that the read model knows, all of one moment.
+def read_tenants(conn: Connection) -> tuple[list[Tenant], int]:
+    """Return the tenants that the read model knows, and how many dead letters belong to none, all of one moment.
 
     Raises NotInstalledError, which says what to run, where the read model is not installed or was never built.
     """
@@ -52,15 +43,10 @@ def read_tenants(conn: Connection) -> Tenants:
         Tenant(user_id, leads, messages, as_of, letters.get(user_id, 0))
         for user_id, leads, messages, as_of in found
     ]
-    return Tenants(tenants, without_tenant)
+    return tenants, without_tenant
 
 
-def as_dict(found: Tenants) -> dict[str, Any]:
-    """Return the tenants for machines."""
-    return asdict(found)
-
-
-def render(found: Tenants) -> str:
+def render(tenants: Sequence[Tenant], dead_letters_without_tenant: int) -> str:
     """Return the tenants for people: a line each, in columns, and a sum."""
     rows = [
         (
@@ -70,15 +56,15 @@ def render(found: Tenants) -> str:
             "" if tenant.as_of is None else f"{tenant.as_of:%Y-%m-%d %H:%M:%S} UTC",
             f"{tenant.dead_letters:,}",
         )
-        for tenant in found.tenants
+        for tenant in tenants
     ]
     lines = _in_columns([_HEADINGS, *rows]) if rows else []
-    leads = sum(tenant.leads for tenant in found.tenants)
+    leads = sum(tenant.leads for tenant in tenants)
     sums = f"{counted(len(rows), 'tenant')}, {counted(leads, 'lead')}."
     lines += ["", sums] if rows else ["The read model has no tenants: no lead exists yet."]
-    if found.dead_letters_without_tenant:
-        letters = counted(found.dead_letters_without_tenant, "dead letter")
-        belong = "belongs" if found.dead_letters_without_tenant == 1 else "belong"
+    if dead_letters_without_tenant:
+        letters = counted(dead_letters_without_tenant, "dead letter")
+        belong = "belongs" if dead_letters_without_tenant == 1 else "belong"
         lines.append(f"{letters} {belong} to no known tenant: see `status`.")
     return "\n".join(lines)
 

@@ -1,6 +1,5 @@
 """Remove the read model, and leave the platform and what others made as they were."""
 
-from collections.abc import Sequence
 from typing import LiteralString
 
 import psycopg
@@ -19,7 +18,7 @@ from projector.operate.dependents import (
 )
 from projector.operate.install import change_tables
 from projector.operate.rights import own_schemas, require_rights_to_uninstall
-from projector.report.errors import DependentsError
+from projector.report.errors import DependentsError, detail
 
 
 def check_uninstall(conn: Connection, *, drop_dependents: bool) -> list[Dependent]:
@@ -64,14 +63,9 @@ def uninstall(conn: Connection, *, drop_dependents: bool = False) -> list[str]:
     except psycopg.errors.DependentObjectsStillExist as error:
         raise DependentsError(
             "The triggers are dropped, and the read model stays, because something came to depend on it meanwhile:"
-            f" {_details(error)}. Stop the projector, drop what others made, and run uninstall again; or run migrate to"
+            f" {detail(error)}. Stop the projector, drop what others made, and run uninstall again; or run migrate to"
             " install the triggers again."
         ) from error
-    roles = [notice for role in ("leads_api", "leads_reader") for notice in _drop_role(conn, role)]
-    return [*_notices(dropped, publications), *roles]
-
-
-def _notices(dropped: Sequence[Dependent], publications: Sequence[str]) -> list[str]:
     notices = []
     if dropped:
         notices.append(f"Dropped too, because it depended on the read model:\n{in_lines(dropped)}")
@@ -79,7 +73,7 @@ def _notices(dropped: Sequence[Dependent], publications: Sequence[str]) -> list[
         notices.append(
             f"These publications no longer publish tables of the read model: {', '.join(publications)}."
         )
-    return notices
+    return [*notices, *_drop_role(conn, "leads_api"), *_drop_role(conn, "leads_reader")]
 
 
 def _drop_role(conn: Connection, role: LiteralString) -> list[str]:
@@ -92,7 +86,7 @@ def _drop_role(conn: Connection, role: LiteralString) -> list[str]:
     try:
         conn.execute("DROP ROLE " + role)
     except psycopg.errors.DependentObjectsStillExist as error:
-        return [f"The role {role} stays, because something else uses it: {_details(error)}."]
+        return [f"The role {role} stays, because something else uses it: {detail(error)}."]
     except psycopg.errors.InsufficientPrivilege:
         return [
             (
@@ -101,9 +95,3 @@ def _drop_role(conn: Connection, role: LiteralString) -> list[str]:
             )
         ]
     return []
-
-
-def _details(error: psycopg.Error) -> str:
-    """Return the objects that PostgreSQL names, in one line."""
-    detail = error.diag.message_detail or error.diag.message_primary or ""
-    return "; ".join(detail.rstrip(".").splitlines())

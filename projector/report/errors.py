@@ -118,3 +118,9 @@ def without_values(error: Exception) -> str | None:
     if isinstance(error, psycopg.Error) and (error.sqlstate or "").startswith(_QUOTING):
         return condition(error)
     return None
+
+
+def detail(error: psycopg.Error) -> str:
+    """Return the objects that PostgreSQL names as what is in the way, in one line."""
+    named = error.diag.message_detail or error.diag.message_primary or ""
+    return "; ".join(named.rstrip(".").splitlines())

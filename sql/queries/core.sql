@@ -28,10 +28,6 @@ SELECT
 -- Returns: version, the projection version of the program that migrated last; null before any did.
 SELECT (SELECT s.value FROM projector.settings AS s WHERE s.name = 'projection_version') AS version;
 
--- name: is_noted_apart
--- Returns whether an older version installed the read model in a database of its own.
-SELECT EXISTS (SELECT FROM projector.settings AS s WHERE s.name = 'read_model_apart') AS is_noted_apart;
-
 -- name: is_built
 -- Returns one row once a complete build has ended.
 SELECT

@@ -2,18 +2,22 @@
 
 -- What migrate and uninstall ask.
 
--- name: read_predecessor
--- Returns is_alone, whether the database has a read model without the state of its projector, and is_too_old, whether a
--- version installed it that `migrate` takes nothing over from. The catalog tells it to a login without rights, too.
+-- name: is_known
+-- Returns whether `migrate` can take over what is there, as far as the catalog tells it to a login without rights, too:
+-- not a version before the one before this, and not a read model without the state of its projector.
 SELECT
-    'read_model.projection' = ANY(found.names) AND 'projector.changes' <> ALL(found.names) AS is_alone,
-    'projector.changes' = ANY(found.names) AND 'projector.source_keys' <> ALL(found.names) AS is_too_old
+    'projector.source_keys' = ANY(found.names)
+    OR NOT found.names && '{read_model.projection,projector.changes}' AS is_known
 FROM (
-    SELECT array_agg(n.nspname || '.' || c.relname) AS names
+    SELECT coalesce(array_agg(n.nspname || '.' || c.relname), '{}') AS names
     FROM pg_catalog.pg_class AS c
     INNER JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
     WHERE n.nspname IN ('projector', 'read_model')
 ) AS found;
+
+-- name: is_apart
+-- Returns whether an older version keeps the read model in a database of its own.
+SELECT EXISTS (SELECT FROM projector.settings AS s WHERE s.name = 'read_model_apart') AS is_apart;
 
 -- name: note_source
 -- Notes the schema of each of the platform's tables: every session of ours takes them from there, whatever search_path
@@ -26,7 +30,7 @@ FROM unnest(%(tables)s::text[], %(schemas)s::text[]) AS found (table_name, schem
 ON CONFLICT (table_name) DO UPDATE SET schema_name = excluded.schema_name;
 
 -- name: note_version
--- Notes the projection version of the program that migrates. Parameter: version.
+-- Notes the projection version of the program that migrates.
 INSERT INTO projector.settings (name, value)
 VALUES ('projection_version', %(version)s)
 ON CONFLICT (name) DO UPDATE SET value = excluded.value;
@@ -42,8 +46,6 @@ ON CONFLICT (name) DO UPDATE SET value = excluded.value;
 
 -- name: begin_projection
 -- Creates the row of the read model as a whole.
---
--- Parameter: version, the projection version of the program that migrates.
 INSERT INTO read_model.projection (version)
 VALUES (%(version)s)
 ON CONFLICT DO NOTHING;
@@ -284,7 +286,7 @@ WHERE i.identity IS NOT NULL
 ORDER BY kind, name;
 
 -- name: find_publications
--- Returns the publications that name a table or a schema of ours; those of all tables do not. Parameter: schemas.
+-- Returns the publications that name a table or a schema of ours; those of all tables do not.
 SELECT p.pubname::text AS name
 FROM pg_catalog.pg_publication AS p
 WHERE p.oid IN (
@@ -307,7 +309,7 @@ ORDER BY name;
 
 -- name: find_standing_rows
 -- Returns table_name, rows and example (a primary key) of each source table that has rows from which the tenant or the
--- lead would come back. Parameters: user_id, customer_phone.
+-- lead would come back.
 SELECT
     found.table_name,
     count(*) AS rows,
@@ -370,7 +372,6 @@ WHERE user_id = %(user_id)s
     );
 
 -- name: delete_of_tenant
--- Deletes all rows that a table has of a tenant. Parameter: user_id.
 DELETE FROM {table}
 WHERE user_id = %(user_id)s;
 
@@ -471,21 +472,21 @@ FROM named
 WHERE c.ctid = named.row_id AND named.kept IS NOT NULL;
 
 -- name: delete_unknown
--- Deletes the rows of unknown keys from a table that has kind, key and user_id, which can be blank. Parameter: user_id.
+-- Deletes the rows of unknown keys from a table that has kind, key and user_id, which can be blank.
 DELETE FROM {table} AS t
 USING unknown_keys AS u
 WHERE u.kind = t.kind AND u.key = t.key AND coalesce(t.user_id, '') IN ('', %(user_id)s);
 
 -- name: restart_phases
 -- Has the present phase of a rebuild and of the verify begin again if it is at what is erased, or at a key, which may be
--- of it. Parameters: user_id, customer_phone.
+-- of it.
 UPDATE projector.sweep_positions AS p
 SET after_first = '', after_second = ''
 WHERE p.phase NOT IN ('leads', 'statistics')
     OR (p.after_first = %(user_id)s AND (%(customer_phone)s::text IS NULL OR p.after_second = %(customer_phone)s));
 
 -- name: forget_runs
--- Takes a tenant out of the runs that were asked for it; a run that was for nobody else goes. Parameter: user_id.
+-- Takes a tenant out of the runs that were asked for it; a run that was for nobody else goes.
 WITH deleted AS (
     DELETE FROM projector.runs
     WHERE tenants = ARRAY[%(user_id)s::text]
@@ -507,14 +508,6 @@ WHERE {column} ~ %(mention)s;
 UPDATE projector.settings
 SET value = %(instead)s
 WHERE name = 'capture_off' AND value ~ %(mention)s;
-
--- name: find_unfinished
--- Returns erasure_id of the erasure of the same tenant or lead that did not end. Parameters: user_id, customer_phone.
-SELECT e.erasure_id
-FROM projector.erasures AS e
-WHERE e.finished_at IS NULL
-    AND e.user_id = %(user_id)s
-    AND e.customer_phone IS NOT DISTINCT FROM %(customer_phone)s::text;
 
 -- name: note
 -- Writes a line into the ledger, and returns its erasure_id. Until it has ended, the line names whom it is for.
@@ -541,7 +534,7 @@ FROM (
 RETURNING erasure_id;
 
 -- name: finish
--- Notes that an erasure has ended: from now on its line names nobody. Parameter: erasure_id.
+-- Notes that an erasure has ended: from now on its line names nobody.
 UPDATE projector.erasures
 SET finished_at = clock_timestamp(), user_id = NULL, customer_phone = NULL
 WHERE erasure_id = %(erasure_id)s;
@@ -561,8 +554,7 @@ FROM projector.erasures AS e
 ORDER BY e.asked_at, e.erasure_id;
 
 -- name: add_line
--- Takes a line of a ledger file into the ledger, where it is not there yet. Parameters: erasure_id, salt, tenant_hash,
--- lead_hash, asked_at, asked_by.
+-- Takes a line of a ledger file into the ledger, where it is not there yet.
 INSERT INTO projector.erasures (erasure_id, salt, tenant_hash, lead_hash, asked_at, asked_by)
 VALUES (%(erasure_id)s, %(salt)s, %(tenant_hash)s, %(lead_hash)s, %(asked_at)s, %(asked_by)s)
 ON CONFLICT DO NOTHING;
@@ -607,25 +599,19 @@ SELECT
     l.user_id,
     l.customer_phone
 FROM tenants AS t
-INNER JOIN (SELECT DISTINCT found.user_id, found.customer_phone FROM {table} AS found) AS l ON l.user_id = t.user_id
+INNER JOIN (SELECT DISTINCT found.user_id, {phone} AS customer_phone FROM {table} AS found) AS l ON l.user_id = t.user_id
 INNER JOIN projector.erasures AS e ON e.lead_hash = encode(
     sha256(convert_to(json_build_array(t.salt, l.user_id, l.customer_phone)::text, 'UTF8')), 'hex'
 );
 
--- name: tenants_of_table
+-- name: leads_elsewhere
+-- The tenants and leads of the source, and the tenants of runs.
 SELECT
-    t.user_id,
-    NULL AS customer_phone
-FROM {table} AS t;
-
--- name: tenants_of_runs
-SELECT
-    t.user_id,
+    t.user_id COLLATE "C" AS user_id,
     NULL AS customer_phone
 FROM projector.runs AS r
-CROSS JOIN LATERAL unnest(r.tenants) AS t (user_id);
-
--- name: leads_of_source
+CROSS JOIN LATERAL unnest(r.tenants) AS t (user_id)
+UNION ALL
 SELECT
     k.user_id,
     k.customer_phone
@@ -660,7 +646,7 @@ ORDER BY n.nspname = 'pg_catalog', n.nspname, c.relname;
 
 -- name: find_holder
 -- Returns: holder, in words, of a snapshot or a transaction that is older than a transaction, so that VACUUM has to
--- keep rows that were deleted before that; no row if there is none. Parameter: transaction.
+-- keep rows that were deleted before that; no row if there is none.
 SELECT held.holder
 FROM (
     SELECT
@@ -759,7 +745,7 @@ FROM read_model.projection AS p;
 SELECT EXISTS (SELECT FROM projector.source_users() AS u WHERE u.user_id = %(user_id)s) AS is_tenant;
 
 -- name: canonical_phone
--- Returns the canonical form of a phone; null for a blank. Parameter: phone.
+-- Returns the canonical form of a phone; null for a blank.
 SELECT projector.canonical_phone(%(phone)s) AS customer_phone;
 
 -- name: find_keys
@@ -827,70 +813,23 @@ ORDER BY f.kind, f.key;
 -- templates.
 --
 -- Returns kind, key, queued_at, and total, how many there are. Parameter also: size, how many are returned.
-WITH own_keys AS MATERIALIZED (
-    SELECT
-        k.kind,
-        k.key
-    FROM unnest(%(kinds)s::text[], %(keys)s::text[]) AS k (kind, key)
-),
-
-concerned AS MATERIALIZED (
-    SELECT
-        kinds.change_kind AS kind,
-        k.key
-    FROM own_keys AS k
-    INNER JOIN projector.change_kinds AS kinds ON kinds.key_kind = k.kind AND kinds.letter_kind IS NOT NULL
-    UNION
-    SELECT
-        related.kind,
-        related.key
-    FROM own_keys AS k
-    CROSS JOIN LATERAL (
-        SELECT
-            c.agent_id,
-            c.phone_number_id
-        FROM projector.current_conversations() AS c
-        WHERE c.conversation_id = k.key
-        OFFSET 0
-    ) AS c
-    CROSS JOIN LATERAL (
-        VALUES ('agents', c.agent_id), ('phone_numbers', c.phone_number_id)
-    ) AS related (kind, key)
-    WHERE k.kind = 'conversation'
-    UNION
-    SELECT
-        related.kind,
-        related.key
-    FROM own_keys AS k
-    CROSS JOIN LATERAL (
-        SELECT
-            t.template_id::text AS template_id,
-            t.phone_number_id::text AS phone_number_id
-        FROM projector.source_template_sends() AS s
-        INNER JOIN projector.source_templates() AS t ON t.template_id = s.template_id
-        WHERE s.send_id = k.key
-        OFFSET 0
-    ) AS t
-    CROSS JOIN LATERAL (
-        VALUES ('templates', t.template_id), ('phone_numbers', t.phone_number_id)
-    ) AS related (kind, key)
-    WHERE k.kind = 'template_send'
-)
-
 SELECT
     w.kind,
     w.key,
     w.queued_at::text AS queued_at,
     count(*) OVER () AS total
 FROM ({waiting}) AS w
-WHERE (w.kind, w.key) IN (SELECT n.kind, n.key FROM concerned AS n)
+WHERE w.kind <> 'truncate'
+    AND EXISTS (
+        SELECT
+        FROM projector.keys_of_change(w.kind, w.key) AS k
+        WHERE (k.kind, k.key) IN (SELECT o.* FROM unnest(%(kinds)s::text[], %(keys)s::text[]) AS o (kind, key))
+    )
 ORDER BY w.queued_at, w.kind, w.key
 LIMIT %(size)s;
 
 -- name: find_letters
 -- The dead letters of the lead: those of its keys, and those that name it.
---
--- Returns kind, key, error, attempts, first_failed_at, retry_at.
 SELECT
     d.kind,
     d.key,
@@ -915,7 +854,6 @@ WHERE (d.user_id = %(user_id)s AND d.customer_phone = %(customer_phone)s)
 ORDER BY d.first_failed_at, d.kind, d.key;
 
 -- name: read_document
--- Returns document, the lead as the read model has it.
 SELECT l.document
 FROM read_model.leads AS l
 WHERE l.user_id = %(user_id)s AND l.customer_phone = %(customer_phone)s;
@@ -1024,8 +962,7 @@ FROM ({definition.template_sends}) AS s
 ORDER BY s.is_counted DESC, s.sent_at DESC, s.send_id DESC;
 
 -- name: find_nearest
--- The leads of the tenant that have one of these phones, in the order of the array. Parameters: user_id, phones,
--- size.
+-- The leads of the tenant that have one of these phones, in the order of the array.
 SELECT l.customer_phone
 FROM unnest(%(phones)s::text[]) WITH ORDINALITY AS p (phone, place)
 CROSS JOIN LATERAL (
@@ -1041,13 +978,11 @@ LIMIT %(size)s;
 -- of messages also start and end, the moments from which and before which they were sent; null for any.
 
 -- name: count_leads
--- Returns: total, as_of.
 SELECT
     (SELECT count(*) FROM read_model.leads AS l WHERE l.user_id = %(user_id)s) AS total,
     (SELECT f.as_of FROM read_model.freshness AS f) AS as_of;
 
 -- name: count_messages
--- Returns: total, as_of.
 SELECT
     (
         SELECT count(*)
@@ -1059,7 +994,6 @@ SELECT
     (SELECT f.as_of FROM read_model.freshness AS f) AS as_of;
 
 -- name: read_header
--- Returns: header, of the CSV.
 SELECT read_model.csv_header() || E'\r\n' AS header;
 
 -- name: leads_as_ndjson

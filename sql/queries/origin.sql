@@ -77,9 +77,7 @@ WITH forgotten AS (
 DELETE FROM projector.origin;
 
 -- name: note_problem
--- Has readiness say what keeps changes from arriving.
---
--- Parameter: problem, null for none.
+-- Has readiness say what keeps changes from arriving; null for nothing.
 UPDATE read_model.projection AS p
 SET feed_problem = %(problem)s
 WHERE p.feed_problem IS DISTINCT FROM %(problem)s;
@@ -200,17 +198,18 @@ FROM projector.left_out AS o
 ORDER BY o.table_name;
 
 -- name: note_left_out
--- Parameters: tables, reasons and copies, of the same length.
+-- Notes what is left out, and forgets the rest. Parameters: tables, reasons and copies, of the same length.
+WITH forgotten AS (
+    DELETE FROM projector.left_out
+    WHERE table_name <> all(%(tables)s::text[])
+)
+
 INSERT INTO projector.left_out AS o (table_name, reason, copy)
 SELECT *
 FROM unnest(%(tables)s::text[], %(reasons)s::text[], %(copies)s::text[])
 ON CONFLICT (table_name) DO UPDATE
     SET reason = excluded.reason, copy = excluded.copy
     WHERE (o.reason, o.copy) IS DISTINCT FROM (excluded.reason, excluded.copy);
-
--- name: forget_left_out
-DELETE FROM projector.left_out AS o
-WHERE o.table_name = any(%(tables)s::text[]);
 
 -- The subscriptions that bring rows of the source tables.
 

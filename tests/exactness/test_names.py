@@ -131,7 +131,7 @@ def run_the_projector(url: str) -> None:
         capture.switch_on(conn)
         recovery.refresh_and_heal(conn, retry_failed=True, progress=QUIET)
         assert find_attention(read_status(conn)) == []
-        assert read_tenants(conn).tenants
+        assert read_tenants(conn)[0]
         load(conn, tenants=0, leads=2, messages_per_lead=2, seed=1, today=date(2026, 3, 1), progress=QUIET)
         refresh(conn, retry_failed=True, progress=QUIET)
         assert verify(conn, tenants=None, sample=None, heal=False, progress=QUIET).drifts == []

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Any
 
 import psycopg
@@ -86,4 +87,4 @@ def test_a_lead_that_is_not_there_is_looked_for_by_index(
 def test_the_object_is_small_whatever_the_lead_has(crowd: Crowd) -> None:
     with crowd.database.connect() as conn:
         found = explaining.explain_lead(conn, crowd.large, crowd.talker)
-    assert len(json.dumps(explaining.as_dict(found))) < 60_000
+    assert len(json.dumps(asdict(found))) < 60_000

@@ -22,7 +22,6 @@ from typing import TypeVar
 from uuid import UUID, uuid4
 
 from psycopg import sql
-from psycopg.rows import class_row
 
 from projector.core import pipeline
 from projector.core.dead_letters import count_letters
@@ -32,7 +31,7 @@ from projector.core.refresh import refresh
 from projector.core.source_reads import SOURCE_LOCK_TIMEOUT, retry_reading
 from projector.database import locks
 from projector.database.retry import lock_timeouts, retry
-from projector.database.rows import Connection
+from projector.database.rows import Connection, only_row, rows, value
 from projector.database.sql import query
 from projector.operate.erase import ledger
 from projector.operate.erase.ledger import Target, synchronize
@@ -96,14 +95,6 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True)
-class Replayed:
-    """What a replay erased, and why it did not erase the others."""
-
-    erased: list[Target]
-    refused: list[ErasureRefusedError]
-
-
-@dataclass(frozen=True, slots=True)
 class _Table:
     """A table whose files have bytes of deleted rows, and whether this login may rewrite it."""
 
@@ -117,13 +108,31 @@ def find_target(conn: Connection, user_id: str, phone: str | None) -> Target | N
     """Return the target with the phone in its canonical form; None if the phone is blank."""
     if phone is None:
         return Target(user_id)
-    row = conn.execute(query("operate", "canonical_phone"), {"phone": phone}).fetchone()
-    return None if row is None or row[0] is None else Target(user_id, row[0])
+    canonical = value(conn, query("operate", "canonical_phone"), {"phone": phone})
+    return None if canonical is None else Target(user_id, canonical)
 
 
 def find_matches(conn: Connection) -> list[tuple[UUID, Target]]:
-    """Return the tenants and leads that the ledger names and that are there again, here or in the source."""
-    return ledger.find_matches(conn, _TABLES, _TABLES_OF_TENANTS)
+    """Return the tenants and leads that the ledger names and that are there again, here or in the source.
+
+    An erasure that did not end is among them: it is the one to go on with, and to end.
+    """
+    elsewhere = f"({query('operate', 'leads_elsewhere').rstrip(';')})"
+    columns = {
+        **dict.fromkeys((*_TABLES, elsewhere), "found.customer_phone"),
+        **dict.fromkeys(_TABLES_OF_TENANTS, "NULL"),
+    }
+    found: dict[Target, UUID] = {}
+    with conn.transaction():
+        # It goes through whole tables.
+        conn.execute("SELECT set_config('enable_seqscan', 'on', true)")
+        for table, phone in columns.items():
+            matches = query("operate", "find_matches", table=table, phone=phone)
+            for erasure_id, *target in conn.execute(matches, prepare=False):
+                found.setdefault(Target(*target), erasure_id)
+        found.update({target: erasure_id for erasure_id, target in ledger.read_unfinished(conn)})
+    in_order = sorted(found, key=lambda one: (one.user_id, one.customer_phone or ""))
+    return [(found[target], target) for target in in_order]
 
 
 def check_erase(conn: Connection, target: Target) -> Held:
@@ -132,8 +141,7 @@ def check_erase(conn: Connection, target: Target) -> Held:
     Raises ErasureRefusedError, which lists them, while rows of the source would bring it back.
     """
     _require_no_standing_rows(conn, target)
-    row = conn.execute(query("operate", "count_held"), target.parameters).fetchone()
-    return Held(*row) if row else Held(0, 0, 0)
+    return only_row(conn, Held, query("operate", "count_held"), target.parameters)
 
 
 def erase(
@@ -159,23 +167,24 @@ def erase(
         _renew_statistics(conn)
 
 
-def replay(conn: Connection, *, progress: Progress) -> Replayed:
-    """Erase again whatever the ledger names and is there again. What the source still has is left, and reported.
+def replay(conn: Connection, *, progress: Progress) -> tuple[list[Target], list[ErasureRefusedError]]:
+    """Erase again whatever the ledger names and is there again; return what was erased, and why other things were not.
 
     Raises BlockedError while another session rebuilds.
     """
-    replayed = Replayed([], [])
+    erased: list[Target] = []
+    refused: list[ErasureRefusedError] = []
     with _exclusively(conn):
         _drain(conn, progress)
         for erasure_id, target in find_matches(conn):
             try:
                 _erase(conn, target, erasure_id, progress, no_injection_point)
-            except ErasureRefusedError as refused:
-                replayed.refused.append(refused)
+            except ErasureRefusedError as error:
+                refused.append(error)
             else:
-                replayed.erased.append(target)
+                erased.append(target)
         _renew_statistics(conn)
-    return replayed
+    return erased, refused
 
 
 def rewrite_files(conn: Connection, progress: Progress, *, patience: float = PATIENCE_SECONDS) -> list[str]:
@@ -355,18 +364,16 @@ def _renew_statistics(conn: Connection) -> None:
 
 
 def _find_tables(conn: Connection) -> list[_Table]:
-    with conn.cursor(row_factory=class_row(_Table)) as cursor:
-        return cursor.execute(query("operate", "find_tables"), prepare=False).fetchall()
+    return rows(conn, _Table, query("operate", "find_tables"), prepare=False)
 
 
 def _wait_for_snapshots(conn: Connection, patience: float) -> None:
-    row = conn.execute(query("operate", "read_transaction")).fetchone()
-    held = {"transaction": row[0] if row else None}
+    held = {"transaction": value(conn, query("operate", "read_transaction"))}
     deadline = time.monotonic() + patience
-    while (holder := conn.execute(query("operate", "find_holder"), held).fetchone()) is not None:
+    while (holder := value(conn, query("operate", "find_holder"), held)) is not None:
         if time.monotonic() >= deadline:
             raise BlockedError(
-                f"PostgreSQL has to keep deleted rows for {holder[0]}, which is older than the erasure. The rows are"
+                f"PostgreSQL has to keep deleted rows for {holder}, which is older than the erasure. The rows are"
                 " erased, and their bytes are still in the files. End that, and run erase with --vacuum again."
             )
         time.sleep(0.1)

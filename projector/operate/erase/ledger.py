@@ -8,15 +8,12 @@ ledger too: each takes the lines of the other.
 import getpass
 import json
 import os
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from psycopg.rows import scalar_row
-
-from projector.database.rows import Connection
+from projector.database.rows import Connection, value
 from projector.database.sql import query
 from projector.report.counted import escape_hidden
 from projector.report.errors import LedgerError
@@ -45,26 +42,17 @@ class Target:
         return f"lead {escape_hidden(self.customer_phone)} of {tenant}"
 
 
-@dataclass(frozen=True, slots=True)
-class Synchronized:
-    """How many lines the ledger took from the file, and the file from the ledger."""
-
-    taken: int
-    written: int
-
-
 def note(conn: Connection, target: Target) -> UUID:
     """Write a line into the ledger, before anything is deleted; return its erasure_id.
 
     A line of the same tenant or lead whose erasure did not end goes on.
     """
-    with conn.cursor(row_factory=scalar_row) as cursor:
-        for name in ("find_unfinished", "note"):
-            parameters = {**target.parameters, "asked_by": _account()}
-            found: UUID | None = cursor.execute(query("operate", name), parameters).fetchone()
-            if found is not None:
-                return found
-    raise AssertionError
+    for erasure_id, unfinished in read_unfinished(conn):
+        if unfinished == target:
+            return erasure_id
+    parameters = {**target.parameters, "asked_by": _account()}
+    noted: UUID = value(conn, query("operate", "note"), parameters)
+    return noted
 
 
 def finish(conn: Connection, erasure_id: UUID) -> None:
@@ -72,37 +60,14 @@ def finish(conn: Connection, erasure_id: UUID) -> None:
     conn.execute(query("operate", "finish"), {"erasure_id": erasure_id})
 
 
-def find_matches(
-    conn: Connection, lead_tables: Iterable[str], tenant_tables: Iterable[str]
-) -> list[tuple[UUID, Target]]:
-    """Return the tenants and leads that the ledger names and that are there again, tenants first.
-
-    They are looked for in tables that have user_id and customer_phone, in tables that have user_id, and in the source.
-    An erasure that did not end is among them: it is the one to go on with, and to end.
-    """
-    relations = [
-        *lead_tables,
-        *(_relation("tenants_of_table", table=table) for table in tenant_tables),
-        _relation("tenants_of_runs"),
-        _relation("leads_of_source"),
-    ]
-    found: dict[Target, UUID] = {}
-    with conn.transaction():
-        # It goes through whole tables.
-        conn.execute("SELECT set_config('enable_seqscan', 'on', true)")
-        for relation in relations:
-            for erasure_id, *target in conn.execute(
-                query("operate", "find_matches", table=relation), prepare=False
-            ):
-                found.setdefault(Target(*target), erasure_id)
-        for erasure_id, *target in conn.execute(query("operate", "read_unfinished")):
-            found[Target(*target)] = erasure_id
-    in_order = sorted(found, key=lambda one: (one.user_id, one.customer_phone or ""))
-    return [(found[target], target) for target in in_order]
+def read_unfinished(conn: Connection) -> list[tuple[UUID, Target]]:
+    """Return the erasures that did not end, and whom they are for."""
+    found = conn.execute(query("operate", "read_unfinished"))
+    return [(erasure_id, Target(*target)) for erasure_id, *target in found]
 
 
-def synchronize(conn: Connection, file: Path) -> Synchronized:
-    """Take the lines of the file into the ledger, and write those into the file that it lacks.
+def synchronize(conn: Connection, file: Path) -> tuple[int, int]:
+    """Take the lines of the file into the ledger, and write those into the file that it lacks; return how many of each.
 
     Creates the file, for its owner alone. Raises LedgerError, before anything is written, where a line of the file
     cannot be read, and where the file cannot be written.
@@ -120,11 +85,7 @@ def synchronize(conn: Connection, file: Path) -> Synchronized:
         raise LedgerError(
             f"The ledger file {file} cannot be used: {error.strerror}. Nothing was erased."
         ) from error
-    return Synchronized(taken, len(missing))
-
-
-def _relation(name: str, **relations: str) -> str:
-    return f"({query('operate', name, **relations).rstrip(';')})"
+    return taken, len(missing)
 
 
 def _read(file: Path) -> list[dict[str, Any]]:

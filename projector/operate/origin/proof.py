@@ -12,11 +12,10 @@ from datetime import datetime
 
 import psycopg
 import structlog
-from psycopg.rows import scalar_row
 
 from projector.core.preconditions import require_installed
 from projector.database.connect import normalize, redact
-from projector.database.rows import Connection
+from projector.database.rows import Connection, value
 from projector.database.sql import query
 from projector.operate.origin.publications import (
     Brought,
@@ -30,7 +29,6 @@ from projector.operate.origin.subscriptions import (
     Feed,
     count_errors,
     find_problem,
-    read_errors,
     read_feeds,
     read_unfed_tables,
 )
@@ -92,7 +90,8 @@ class Origin:
                 left_out = note_left_out(conn, reasons, brought)
             conn.execute(query("origin", "note_look"), {"position": position, "errors": count_errors(feeds)})
             self._prove(conn, feeds)
-            found = find_problem(feeds, read_unfed_tables(conn), read_errors(conn))
+            errors_at_proof = value(conn, query("origin", "read_errors")) or 0
+            found = find_problem(feeds, read_unfed_tables(conn), errors_at_proof)
             problem = found or problem or say_left_out(left_out)
         conn.execute(query("origin", "note_problem"), {"problem": problem})
         if problem != self._logged:
@@ -149,12 +148,8 @@ class Origin:
         moments = list(self._moments)
         if not moments:
             return
-        parameters = {
-            "moments": [at for at, _ in moments],
-            "positions": [position for _, position in moments],
-        }
-        with conn.cursor(row_factory=scalar_row) as cursor:
-            proved = cursor.execute(query("origin", "find_proof"), parameters).fetchone()
+        ats, positions = map(list, zip(*moments, strict=True))
+        proved = value(conn, query("origin", "find_proof"), {"moments": ats, "positions": positions})
         if proved is None:
             return
         conn.execute(query("origin", "note_proof"), {"at": proved, "errors": count_errors(feeds)})
@@ -185,11 +180,9 @@ def read_moment(origin: Connection, slots: list[str]) -> tuple[datetime, str, in
 
     The clock is read first: what is committed between the two is waited for, and not promised.
     """
-    clock = origin.execute(query("origin", "read_origin_clock")).fetchone()
-    row = origin.execute(query("origin", "read_origin_position"), {"slots": slots}).fetchone()
-    if clock is None or row is None:
-        raise AssertionError
-    return clock[0], row[0], row[1]
+    at = value(origin, query("origin", "read_origin_clock"))
+    [(position, found)] = origin.execute(query("origin", "read_origin_position"), {"slots": slots}).fetchall()
+    return at, position, found
 
 
 def _conninfo(url: str) -> str:

@@ -8,11 +8,10 @@ again, also when the publication has been repaired.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
-from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
 from projector.capture.source import SOURCE_TABLES
-from projector.database.rows import Connection
+from projector.database.rows import Connection, rows
 from projector.database.sql import query
 
 _READ_COLUMNS = {table.name: table.columns for table in SOURCE_TABLES}
@@ -64,14 +63,12 @@ class Publications:
 
 def read_brought(conn: Connection) -> list[Brought]:
     """Return the tables that subscriptions bring."""
-    with conn.cursor(row_factory=class_row(Brought)) as cursor:
-        return cursor.execute(query("origin", "read_brought_tables")).fetchall()
+    return rows(conn, Brought, query("origin", "read_brought_tables"))
 
 
 def read_left_out(conn: Connection) -> list[LeftOut]:
     """Return what was left out, as it is noted."""
-    with conn.cursor(row_factory=class_row(LeftOut)) as cursor:
-        return cursor.execute(query("origin", "read_left_out")).fetchall()
+    return rows(conn, LeftOut, query("origin", "read_left_out"))
 
 
 def find_left_out(origin: Connection, brought: Sequence[Brought]) -> dict[str, str]:
@@ -94,7 +91,6 @@ def note_left_out(conn: Connection, reasons: Mapping[str, str], brought: Iterabl
     copies = {table.name: table.copy for table in brought}
     # A table that no subscription lists has no copy yet.
     kept = [LeftOut(name, reason, copies.get(name, "")) for name, reason in reasons.items()]
-    gone = []
     for old in noted:
         if old.table_name in reasons:
             continue
@@ -102,8 +98,6 @@ def note_left_out(conn: Connection, reasons: Mapping[str, str], brought: Iterabl
         if copy is None or copy == (old.copy if old.copy is not None else copy):
             # The copy that ran while something was left out lacks it, too.
             kept.append(LeftOut(old.table_name, None, old.copy if copy is None else copy))
-        else:
-            gone.append(old.table_name)
     kept.sort(key=lambda table: table.table_name)
     if kept != noted:
         parameters = {
@@ -112,7 +106,6 @@ def note_left_out(conn: Connection, reasons: Mapping[str, str], brought: Iterabl
             "copies": [table.copy for table in kept],
         }
         conn.execute(query("origin", "note_left_out"), parameters)
-        conn.execute(query("origin", "forget_left_out"), {"tables": gone})
     return kept
 
 

@@ -2,9 +2,7 @@
 
 from dataclasses import dataclass
 
-from psycopg.rows import class_row, scalar_row
-
-from projector.database.rows import Connection
+from projector.database.rows import Connection, rows, values
 from projector.database.sql import query
 from projector.report.counted import counted
 
@@ -25,20 +23,12 @@ class Feed:
 
 def read_feeds(conn: Connection) -> list[Feed]:
     """Return the subscriptions that bring rows of source tables; none where these are the platform's own."""
-    with conn.cursor(row_factory=class_row(Feed)) as cursor:
-        return cursor.execute(query("origin", "read_feeds")).fetchall()
+    return rows(conn, Feed, query("origin", "read_feeds"))
 
 
 def read_unfed_tables(conn: Connection) -> list[str]:
     """Return the source tables, or partitions of one, that no subscription brings although one brings others."""
-    with conn.cursor(row_factory=scalar_row) as cursor:
-        return cursor.execute(query("origin", "read_unfed_tables")).fetchall()
-
-
-def read_errors(conn: Connection) -> int:
-    """Return how many errors the subscriptions had when something was proved last."""
-    with conn.cursor(row_factory=scalar_row) as cursor:
-        return int(cursor.execute(query("origin", "read_errors")).fetchone() or 0)
+    return values(conn, query("origin", "read_unfed_tables"))
 
 
 def count_errors(feeds: list[Feed]) -> int:

@@ -1,7 +1,7 @@
 """What `explain` says of a lead: its fields, the rows that compete for them, what waits, and what to do."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from psycopg import sql
 from projector.core.refresh import refresh
 from projector.database.rows import Connection
 from projector.operate import explain as explaining
-from projector.operate.explain import Explanation, as_dict, explain_in, explain_lead, render
+from projector.operate.explain import Explanation, explain_in, explain_lead, render
 from projector.report.errors import BlockedError, NotInstalledError, ProjectorError, TenantNotFoundError
 from projector.report.progress import QUIET
 from tests.support.running import value
@@ -113,7 +113,7 @@ def test_the_rows_that_compete_stand_in_the_order_of_the_rule(world: World) -> N
     less = world.explain(candidates=1)
     assert (keys(less, "messages", "message_id"), less.candidates["messages"]["more"]) == (["m1", "m2"], True)
     assert not less.candidates["contacts"]["more"]
-    given = as_dict(found)
+    given = asdict(found)
     assert orjson.loads(orjson.dumps(given)) == given
     described = re.findall(r"^\| `([a-z_, `]+)` \|", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
     members = {*given, *given["waiting"][0], *given["candidates"]["messages"]}

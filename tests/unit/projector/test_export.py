@@ -52,14 +52,12 @@ def test_a_file_has_the_bytes_of_the_api(
     connection: Connection, database: Database, tenant: str, tmp_path: Path, kind: Kind
 ) -> None:
     file = tmp_path / kind
-    done = export(connection, tenant, kind, file, progress=QUIET)
+    count, as_of = export(connection, tenant, kind, file, progress=QUIET)
     assert file.read_bytes() == from_the_api(database, f"/users/{tenant}/{kind}")
     table = "lead_messages" if kind == "messages.ndjson" else "leads"
-    assert done.count == value(
-        connection, f"SELECT count(*) FROM read_model.{table} WHERE user_id = %s", tenant
-    )
-    assert done.count > 10
-    assert done.as_of is not None
+    assert count == value(connection, f"SELECT count(*) FROM read_model.{table} WHERE user_id = %s", tenant)
+    assert count > 10
+    assert as_of is not None
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 

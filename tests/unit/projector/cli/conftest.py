@@ -19,8 +19,9 @@ def call(*arguments: str, answer: str = "") -> Result:
 
 @pytest.fixture
 def in_process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A command leaves the log of the tests as it is, and finds no file `.env`."""
+    """A command leaves the log of the tests as it is, shows no values of customers, and finds no file `.env`."""
     monkeypatch.setattr(log, "configure", lambda *_, **__: None)
+    monkeypatch.setattr(log, "shows_personal_data", lambda: False)
     monkeypatch.chdir(tmp_path)
 
 

@@ -1,6 +1,7 @@
 """What all commands share: the database that they find, and the sentences for what goes wrong."""
 
 import json
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,17 +11,28 @@ from psycopg import errors
 
 from projector import capture
 from projector.cli.base import describe
+from projector.database.sql import PROJECTION_VERSION
 from projector.report import log
 from projector.report.errors import ProjectorError, RebuildFailedError
-from tests.support.commands import projector
+from tests.support.commands import ROOT, projector
 from tests.support.server import Database
 from tests.unit.projector.cli.conftest import call
 
 Fail = Callable[[BaseException], None]
 
 
+def test_help_and_version_need_neither_settings_nor_a_database(tmp_path: Path) -> None:
+    done = projector(tmp_path, "refresh", "--help", LEADS_REFRESH_BATCH="many")
+    assert (done.returncode, "Exit codes:" in done.stdout) == (0, True)
+    done = projector(tmp_path, "--version", LEADS_REFRESH_BATCH="many")
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert done.stdout == f"leads-projector {version}, projection version {PROJECTION_VERSION}\n"
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_a_failure_is_one_sentence(refresh_fails: Fail) -> None:
-    failures = {
+    failures: dict[str, BaseException] = {
+        "Error: Interrupted. What was committed stays": KeyboardInterrupt(),
         "Error: No table agents. Create it.": ProjectorError("No table agents. Create it."),
         "owner of the platform's tables": errors.InsufficientPrivilege("permission denied"),
         "Run `python -m projector migrate` first.": errors.UndefinedTable("no such relation"),
@@ -44,12 +56,6 @@ def test_a_failure_is_one_sentence(refresh_fails: Fail) -> None:
         assert sentence in result.stderr
         assert len(result.stderr.splitlines()) == 1
         assert result.stdout == ""
-
-
-def test_ctrl_c_is_no_traceback(refresh_fails: Fail) -> None:
-    refresh_fails(KeyboardInterrupt())
-    result = call("refresh")
-    assert (result.exit_code, result.stderr.splitlines()[0][:18]) == (1, "Error: Interrupted")
 
 
 @pytest.mark.parametrize(

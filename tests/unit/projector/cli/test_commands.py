@@ -17,6 +17,8 @@ from tests.unit.projector.cli.conftest import call
 Done = Callable[..., Result]
 
 WRONG = (
+    ("nonsense", "No such command"),
+    ("refresh --nonsense", "No such option"),
     ("verify --all --sample 3", "give one of them"),
     ("explain u", "Missing argument"),
     ("explain u 4915 --candidates -1", "-1 is not in the range"),
@@ -121,7 +123,7 @@ def test_an_installation_from_its_first_day_to_its_last(
         write_message(conn, "m1")
         done("refresh", 0, "Refresh: 1 lead, 1 message, 1 change in ")
         assert done("refresh", 0, "").output == ""
-        done("refresh|--verbose", 0, "Refresh: 0 leads, 0 messages, 0 changes in 0.")
+        done("refresh|--verbose", 0, "Refresh: 0 leads, 0 messages, 0 changes in ")
         done("rebuild|--user|u", 0, "Rebuild: ")
         assert json.loads(done("status|--json", 0, "").stdout)["attention"] == []
         done("status", 1, "The role reader does not exist", LEADS_API_ROLE="reader")

@@ -8,7 +8,7 @@ import pytest
 
 from projector.database.rows import Connection
 from projector.operate.erase import find_matches, ledger
-from projector.operate.erase.ledger import Synchronized, Target, synchronize
+from projector.operate.erase.ledger import Target, synchronize
 from projector.report.errors import LedgerError
 from tests.support.running import value
 
@@ -47,15 +47,15 @@ def test_an_unfinished_line_goes_on_and_a_finished_one_does_not(connection: Conn
 def test_the_file_brings_back_what_a_restored_ledger_lacks(connection: Connection, tmp_path: Path) -> None:
     file = tmp_path / "erased.jsonl"
     first = ledger.note(connection, TENANT)
-    assert synchronize(connection, file) == Synchronized(0, 1)
+    assert synchronize(connection, file) == (0, 1)
     second = ledger.note(connection, LEAD)
-    assert synchronize(connection, file) == Synchronized(0, 1)
-    assert synchronize(connection, file) == Synchronized(0, 0)
+    assert synchronize(connection, file) == (0, 1)
+    assert synchronize(connection, file) == (0, 0)
     kept = lines(file)
     # A backup from before the second erasure is restored, and then a third one comes.
     connection.execute("DELETE FROM projector.erasures WHERE erasure_id = %s", (second,))
     third = ledger.note(connection, Target("another"))
-    assert synchronize(connection, file) == Synchronized(1, 1)
+    assert synchronize(connection, file) == (1, 1)
     assert lines(file)[:2] == kept
     assert [line["erasure_id"] for line in lines(file)] == [str(first), str(second), str(third)]
     # A backup from before the first one: all salts of the file are used.
