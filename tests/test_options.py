@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.support.commands import environment
 
 TESTS = """
@@ -56,12 +58,13 @@ def run(folder: Path, more: str, *options: str, **settings: str) -> subprocess.C
     )
 
 
-def test_a_skipped_test_is_a_failure_when_asked_for(tmp_path: Path) -> None:
+@pytest.mark.parametrize("processes", ["0", "auto"])
+def test_a_skipped_test_is_a_failure_when_asked_for(tmp_path: Path, processes: str) -> None:
     assert run(tmp_path, SKIPPED).returncode == 0
-    failed = run(tmp_path, SKIPPED, "--fail-on-skip")
+    failed = run(tmp_path, SKIPPED, "-n", processes, "--fail-on-skip")
     assert failed.returncode == 1
+    assert (" workers [2 items]" in failed.stdout) == (processes == "auto")
     assert "1 skipped: with --fail-on-skip that is a failure" in failed.stdout
-    assert run(tmp_path, "", "--fail-on-skip").returncode == 0
 
 
 def test_long_tests_run_when_asked_for(tmp_path: Path) -> None:
@@ -72,13 +75,6 @@ def test_long_tests_run_when_asked_for(tmp_path: Path) -> None:
 def test_fast_tests_have_no_database_of_their_own_and_start_no_program(tmp_path: Path) -> None:
     assert "1 passed, 2 deselected" in run(tmp_path, OWN_DATABASE, "--fast").stdout
     assert "2 deselected" in run(tmp_path, PROGRAM, "--fast").stdout
-
-
-def test_a_skipped_test_of_another_process_is_a_failure_too(tmp_path: Path) -> None:
-    failed = run(tmp_path, SKIPPED, "-n", "auto", "--fail-on-skip")
-    assert failed.returncode == 1
-    assert " workers [2 items]" in failed.stdout
-    assert "1 skipped: with --fail-on-skip that is a failure" in failed.stdout
 
 
 def test_a_server_that_is_given_is_used_by_one_process(tmp_path: Path) -> None:

@@ -21,7 +21,6 @@ _numbers = count()
 
 
 def measure(bench: Bench) -> Iterator[Row]:
-    """Return the rows of this case."""
     with bench.copy_of(bench.medium) as copied, copied.connect() as conn:
         single, bulk = pgbench.SINGLE, pgbench.HUNDRED
         for title, goal, unit, write in (

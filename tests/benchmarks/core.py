@@ -24,7 +24,6 @@ class Sample:
 
     @property
     def spread(self) -> tuple[float, float]:
-        """Return the least and the greatest."""
         return min(self.values), max(self.values)
 
     def over(self, other: "Sample") -> "Sample":
@@ -36,12 +35,10 @@ class Sample:
         return Sample(tuple(a - b for a, b in zip(self.values, other.values, strict=True)))
 
     def times(self, factor: float) -> "Sample":
-        """Return every value multiplied."""
         return Sample(tuple(value * factor for value in self.values))
 
 
 def once(value: float) -> Sample:
-    """Return the sample of what does not vary."""
     return Sample((value,))
 
 
@@ -61,7 +58,6 @@ def interleave(rounds: int, arms: Mapping[str, Arm], *, warm_up: bool = True) ->
 
 
 def seconds(work: Callable[[], object]) -> float:
-    """Return how long the work takes."""
     began = perf_counter()
     work()
     return perf_counter() - began
@@ -101,7 +97,6 @@ class Row:
 
     @property
     def value(self) -> float:
-        """Return what the goal is on."""
         return self.ours.median if self.absolute else self.ratio.median
 
     @property
@@ -110,7 +105,6 @@ class Row:
         return None if self.goal is None else self.goal.is_met(self.value)
 
     def as_dict(self, case: str) -> dict[str, Any]:
-        """Return it for the JSON file."""
         return asdict(self) | {"case": case, "ratio": asdict(self.ratio), "met": self.is_met}
 
 

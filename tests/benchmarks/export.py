@@ -35,7 +35,6 @@ COPY (
 
 
 def measure(bench: Bench) -> Iterator[Row]:
-    """Return the rows of this case."""
     user_id = bench.main.tenants["big"]
     leads = f"{bench.size.big:,} leads"
     with servers.api(bench.main) as api, bench.main.connect() as conn:

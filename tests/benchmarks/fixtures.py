@@ -80,21 +80,16 @@ SIZES = {
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """One database with the read model of some tenants, by how large these are."""
-
     name: str
     url: str
     tenants: dict[str, str]
 
     def connect(self, **parameters: Any) -> Connection:  # noqa: ANN401  # Whatever psycopg takes.
-        """Return a connection for the projector and for the platform."""
         return connect(self.url, application_name="benchmark", **parameters)
 
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """The server, its databases, and where to tell how far the benchmark is."""
-
     server: EmbeddedServer
     size: Size
     say: Say
@@ -212,12 +207,10 @@ def fill(
 
 
 def build(conn: Connection) -> None:
-    """Build the read model, or rebuild it in place."""
     rebuild(conn, tenants=None, progress=QUIET)
 
 
 def value(conn: Connection, query: str, *values: object) -> Any:  # noqa: ANN401  # Whatever the query gives.
-    """Return the one value that a query gives."""
     row = conn.execute(query.encode(), values).fetchone()
     return row[0] if row else None
 
@@ -282,7 +275,6 @@ class Stale:
         self.refresh()
 
     def close(self) -> None:
-        """Close both connections."""
         self.writer.close()
         self.refresher.close()
 

@@ -7,15 +7,12 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """A bound on a ratio or on a value."""
-
     key: str
     side: Literal["≤", "≥"]
     bound: float
     text: str
 
     def is_met(self, value: float) -> bool:
-        """Return whether a value keeps the bound."""
         return value <= self.bound if self.side == "≤" else value >= self.bound
 
 

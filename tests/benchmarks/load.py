@@ -32,7 +32,6 @@ class Load:
 
     @property
     def rate(self) -> float:
-        """Return requests a second."""
         return self.requests / self.seconds
 
     @property
@@ -42,7 +41,6 @@ class Load:
 
 
 def generator() -> str:
-    """Return what makes the load here."""
     return "wrk" if shutil.which("wrk") else "a substitute for wrk (install wrk: apt-get install wrk)"
 
 

@@ -191,12 +191,10 @@ class AsyncApplication:
 
 
 def _numbered(query: str) -> str:
-    """Return the query with the parameters of PostgreSQL's own protocol."""
     return query.replace("%s", "$1", 1).replace("%s", "$2", 1)
 
 
 def main(kind: str) -> None:
-    """Serve one of them, until a signal."""
     settings = config.load()
     if kind == "asyncpg":
         run = partial(uvicorn.run, AsyncApplication(), loop="uvloop", http="httptools", access_log=False)

@@ -35,7 +35,6 @@ $$
 
 
 def measure(bench: Bench) -> Iterator[Row]:
-    """Return the rows of this case."""
     with ExitStack() as stack:
         name = f"{bench.size.name}_projectors"
         shared = Database(name, stack.enter_context(bench.database(name)), {})
@@ -72,18 +71,14 @@ def _disk(conn: Connection, leads: int) -> Row:
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """A database with its queue, and a connection that writes and looks."""
-
     database: Database
     conn: Connection
 
     def write(self, changes: int) -> None:
-        """Write so many messages, each by a statement of its own."""
         conversations = value(self.conn, "SELECT count(*) FROM benchmark.conversations")
         self.conn.execute(_CHANGES.format(changes=changes, conversations=conversations).encode())
 
     def look(self) -> tuple[bool, list[str]]:
-        """Return whether changes wait, and what the session of each projector does or waits for."""
         doing = (
             "SELECT CASE WHEN state <> 'active' THEN 'the projector' ELSE coalesce(wait_event, 'none') END"
         )
@@ -103,7 +98,6 @@ class Drains:
     samples: "Counter[str]" = field(default_factory=Counter)
 
     def measure(self) -> float:
-        """Return changes a second of all queues together, from their commit until none waits."""
         with ExitStack() as stack:
             pids = [pid for queue in self.queues for pid in stack.enter_context(_running(queue, self.count))]
             self.queues[0].conn.execute("CHECKPOINT")
@@ -122,7 +116,6 @@ class Drains:
         return self.changes / taken
 
     def _look(self) -> bool:
-        """Sample the sessions; return whether changes wait."""
         looks = [queue.look() for queue in self.queues]
         self.samples.update(event for _, events in looks for event in events)
         return any(waits for waits, _ in looks)

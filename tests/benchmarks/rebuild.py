@@ -19,14 +19,12 @@ _WORKERS = 1
 
 
 def measure(bench: Bench) -> Iterator[Row]:
-    """Return the rows of this case."""
     with bench.no_autovacuum(), bench.copy_of(bench.main) as database:
         yield from _alone(bench, database)
         yield from _beside_readers(bench, database)
 
 
 def _alone(bench: Bench, database: Database) -> Iterator[Row]:
-    """What a rebuild costs while nothing else runs."""
     right: list[Wal] = []
     changed: list[Wal] = []
     computed: list[Wal] = []

@@ -20,7 +20,6 @@ _MESSAGES = 40
 
 
 def measure(bench: Bench) -> Iterator[Row]:
-    """Return the rows of this case."""
     with closing(Stale(bench.main)) as main, closing(Stale(bench.medium)) as medium:
         for title, change, asked, times in (
             ("new message", "message", 1, 10),

@@ -25,7 +25,6 @@ _LOOK_EVERY = 0.002
 
 
 def measure(bench: Bench) -> Iterator[Row]:
-    """Return the rows of this case."""
     yield from _standby(bench)
     yield from _subscription(bench)
 

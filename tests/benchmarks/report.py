@@ -29,7 +29,6 @@ Context = dict[str, Any]
 
 
 def context(bench: Bench, load_before: float) -> Context:
-    """Return this machine, these versions, this size."""
     with bench.main.connect() as conn:
         server = str(value(conn, "SHOW server_version"))
     versions = {"PostgreSQL": server, "Python": platform.python_version()}
@@ -46,7 +45,6 @@ def context(bench: Bench, load_before: float) -> Context:
 
 
 def write(folder: Path, context: Context, cases: Mapping[str, list[Row]], failures: Mapping[str, str]) -> str:
-    """Write both files, and return the table."""
     folder.mkdir(parents=True, exist_ok=True)
     text = table(context, cases, failures)
     name = f"benchmark-{context['size']['name']}"
@@ -63,7 +61,6 @@ def write(folder: Path, context: Context, cases: Mapping[str, list[Row]], failur
 
 
 def table(context: Context, cases: Mapping[str, list[Row]], failures: Mapping[str, str]) -> str:
-    """Return everything in one readable text."""
     versions = ", ".join(f"{name} {number}" for name, number in context["versions"].items())
     size = context["size"]
     where = (
@@ -108,9 +105,8 @@ def _all(cases: Mapping[str, list[Row]]) -> list[Row]:
 
 def _line(row: Row) -> str:
     note = f" ({row.note})" if row.note else ""
-    goal = "" if row.goal is None else _bound(row.goal)
-    if row.goal is not None and row.absolute:
-        goal += f" {row.unit}"
+    unit = f" {row.unit}" if row.absolute else ""
+    goal = "" if row.goal is None else f"{row.goal.side} {row.goal.bound:,g}{unit}"
     baseline = f"{row.baseline_name}: {_number(row.baseline.median)} {row.unit}"
     return (
         f"| {row.what}{note} | {_spread(row.ours)} {row.unit} | {baseline} | {_spread(row.ratio)} | {goal} "
@@ -132,10 +128,6 @@ def _is_met(key: str, rows: Sequence[Row]) -> bool | None:
     return all(own) if own else None
 
 
-def _bound(goal: Goal) -> str:
-    return f"{goal.side} {goal.bound:,g}"
-
-
 def _met(met: bool | None) -> str:  # noqa: FBT001  # The value is what is printed.
     return "" if met is None else "yes" if met else "**no**"
 
@@ -155,7 +147,6 @@ def _number(value: float) -> str:
 
 
 def _processor() -> str:
-    """Return the name of the processor, as Linux knows it."""
     about = Path("/proc/cpuinfo")
     found = re.search(r"^model name\s*: (.+)$", about.read_text() if about.exists() else "", re.MULTILINE)
     return found[1] if found else platform.machine()

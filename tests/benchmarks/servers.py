@@ -5,7 +5,6 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from http.client import HTTPConnection
 from time import monotonic, sleep
 from urllib.parse import urlsplit
@@ -21,13 +20,10 @@ LIMIT = "1000000000 per minute"
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A server under way."""
-
     process: "subprocess.Popen[bytes]"
     url: str
 
     def rate(self, bench: Bench, path: str, connections: int = 8) -> Arm:
-        """Return an arm: requests a second."""
         return lambda: load.run(f"{self.url}{path}", connections=connections, seconds=bench.size.load).rate
 
     def mean(self, bench: Bench, path: str) -> Arm:
@@ -40,29 +36,27 @@ class Server:
 
     def processor_time(self, bench: Bench, path: str, connections: int = 1, header: str = "") -> Arm:
         """Return an arm: milliseconds of a processor that it and PostgreSQL spend on a request."""
-        return partial(self._processor_time, bench, path, connections, header)
-
-    def _processor_time(self, bench: Bench, path: str, connections: int, header: str) -> float:
         postgres = int((bench.server.data / "postmaster.pid").read_text().split()[0])
         pids = (self.process.pid, postgres)
-        before = usage.seconds_of(pids)
-        url, length = f"{self.url}{path}", bench.size.load
-        done = load.run(url, connections=connections, seconds=length, header=header)
-        return 1000 * usage.spent(before, usage.seconds_of(pids)) / done.requests
+
+        def measure() -> float:
+            before = usage.seconds_of(pids)
+            url, length = f"{self.url}{path}", bench.size.load
+            done = load.run(url, connections=connections, seconds=length, header=header)
+            return 1000 * usage.spent(before, usage.seconds_of(pids)) / done.requests
+
+        return measure
 
     def get(self, path: str) -> bytes:
-        """Return the body of one answer."""
         with urllib.request.urlopen(f"{self.url}{path}", timeout=PATIENCE) as answer:
             body: bytes = answer.read()
             return body
 
     def tag_of(self, path: str) -> str:
-        """Return the `ETag` of an answer."""
         with urllib.request.urlopen(f"{self.url}{path}", timeout=PATIENCE) as answer:
             return str(answer.headers["ETag"])
 
     def connection(self) -> HTTPConnection:
-        """Return a connection."""
         parts = urlsplit(self.url)
         return HTTPConnection(parts.hostname or "", parts.port, timeout=PATIENCE)
 
@@ -82,14 +76,12 @@ def serving(
 
 @contextmanager
 def api(database: Database, **settings: str) -> Iterator[Server]:
-    """Start `python -m api`."""
     with serving(database, "api", probe="/health/ready", **settings) as server:
         yield server
 
 
 @contextmanager
 def plain(database: Database, kind: str) -> Iterator[Server]:
-    """Start a server of plain.py."""
     with serving(database, "tests.benchmarks.plain", kind, probe="/plain/nobody/list") as server:
         yield server
 

@@ -25,12 +25,10 @@ _TIMEOUT_MS = 300_000
 
 
 def listed(user_id: str, query: str, now: datetime | None = None) -> BoundStatement[ListRow]:
-    """Return the statement of a page of the list."""
     return list_leads(user_id, LIST_QUERY.read(query), now or datetime.now(UTC))
 
 
 def statistics(user_id: str, now: datetime) -> BoundStatement[StatisticsRow]:
-    """Return the statement of the statistics."""
     return lead_statistics(user_id, now)
 
 
@@ -47,15 +45,12 @@ class Reader:
         return psycopg.RawCursor(self.connection).execute(asked.text, values, prepare=True).fetchall()
 
     def total(self, bound: BoundStatement[ListRow]) -> int:
-        """Return the total that a list has."""
         return ListRow(*self.fetch(bound)[0]).total
 
     def rows(self, query: str, *values: object) -> list[Any]:
-        """Return all rows of a statement of ours."""
         return self.connection.execute(query.encode(), values, prepare=True).fetchall()
 
     def count(self, query: str, *values: object) -> int:
-        """Return the number that a statement of ours gives."""
         return int(self.rows(query, *values)[0][0])
 
     def arm(self, bound: BoundStatement[Any], times: int = 1, within: float = 0.0) -> Arm:
@@ -78,7 +73,6 @@ class Reader:
 
 @contextmanager
 def reader(database: Database) -> Iterator[Reader]:
-    """Give such a session."""
     settings = conninfo(Config(database.url, statement_timeout_ms=_TIMEOUT_MS))
     with psycopg.connect(settings, autocommit=True) as connection:
         # The view of profiles shows those of the tenant that the session has named.

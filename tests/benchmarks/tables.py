@@ -76,7 +76,6 @@ def refresh_view(conn: Connection) -> None:
 
 
 def drop(conn: Connection) -> None:
-    """Drop what of the tables and the view is there."""
     conn.execute(f"DROP SCHEMA IF EXISTS {_SCHEMA} CASCADE".encode())
 
 

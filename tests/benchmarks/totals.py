@@ -52,7 +52,6 @@ _MATCHES = "SELECT count(*) FROM read_model.lead_profiles WHERE user_id = %s AND
 
 
 def measure(bench: Bench) -> Iterator[Row]:
-    """Return the rows of this case."""
     user_id = bench.main.tenants["big"]
     rng = Random(SEED)
     facets, times = [""], []

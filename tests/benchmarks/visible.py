@@ -73,7 +73,6 @@ class Probes:
         self.ages.append(1000 * (answered - committed))
 
     def _ask(self, phone: str) -> str | None:
-        """Return when the lead was last active, as the API prints it."""
         self.api.request("GET", f"/users/{self.user_id}/leads/{phone}")
         answer = self.api.getresponse()
         body = answer.read()
@@ -116,7 +115,6 @@ def _reading(api: Server, path: str) -> Iterator[Callable[[], float]]:
 
 
 def measure(bench: Bench) -> Iterator[Row]:
-    """Return the rows of this case."""
     with bench.copy_of(bench.main) as database, projector(database):
         for rate in bench.size.commit_rates:
             yield from _at(bench, database, rate)

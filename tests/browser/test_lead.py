@@ -55,7 +55,7 @@ def test_a_lead_is_shown_with_its_scores_and_its_way_back(page: Page) -> None:
     expect(page.locator("#lead-title")).to_have_text("Ann Lee")
 
 
-def test_every_field_is_shown_with_its_origin(page: Page) -> None:
+def test_every_field_is_shown_with_its_origin_and_a_long_text_on_request(page: Page) -> None:
     opened(page, "Ann Lee")
     page.get_by_text("Every field, and where it comes from").click()
     rows = page.locator(".fields tbody tr")
@@ -71,6 +71,10 @@ def test_every_field_is_shown_with_its_origin(page: Page) -> None:
     assert all(len(text) > 20 for text in origins)
     # In the zone of the viewer.
     assert "GMT+5:30" in cells["first_contact_at"][1]
+    last = page.locator(".message").last
+    assert len(last.locator(".text").inner_text()) < 1600
+    last.get_by_role("button", name="Show all of it").click()
+    assert len(last.locator(".text").inner_text()) == 5000
 
 
 def test_messages_are_in_order_the_newest_in_sight_and_the_earlier_ones_on_request(page: Page) -> None:
@@ -97,26 +101,15 @@ def test_messages_are_in_order_the_newest_in_sight_and_the_earlier_ones_on_reque
     expect(page.locator(".scroller")).to_be_focused()
 
 
-def test_a_long_text_is_shown_whole_on_request(page: Page) -> None:
-    opened(page, "Ann Lee")
-    last = page.locator(".message").last
-    assert len(last.locator(".text").inner_text()) < 1600
-    last.get_by_role("button", name="Show all of it").click()
-    assert len(last.locator(".text").inner_text()) == 5000
-
-
-@pytest.mark.parametrize("name", ["Slash", "Dots", "Named stats"])
-def test_a_lead_without_an_address_is_shown_without_its_messages(page: Page, site: Site, name: str) -> None:
-    opened(page, name)
-    expect(page.locator(".thread .empty")).to_contain_text("has no address for the messages")
-    expect(page.locator("#lead .facts")).to_be_visible()
-    page.reload()
-    expect(page.locator("#lead-title")).to_have_text(name)
+def test_a_lead_without_an_address_is_shown_without_its_messages(page: Page, site: Site) -> None:
+    for name in ("Slash", "Dots", "Named stats"):
+        opened(page, name)
+        expect(page.locator(".thread .empty")).to_contain_text("has no address for the messages")
+        expect(page.locator("#lead .facts")).to_be_visible()
+        page.reload()
+        expect(page.locator("#lead-title")).to_have_text(name)
     assert not [path for path in site.asked() if "messages" in path]
-
-
-def test_a_lead_that_is_not_there_is_said(site: Site, view: View) -> None:
-    page = view(f"{site.url}/#tenant={TENANT}&lead=4711")
+    page.goto(f"{site.url}/#tenant={TENANT}&lead=4711")
     expect(page.locator("#lead")).to_contain_text("This lead does not exist.")
     page.get_by_role("button", name="Close").click()
     expect(page.locator("#lead")).to_be_hidden()

@@ -34,7 +34,6 @@ class World:
         refresh(self.conn, retry_failed=False, progress=QUIET)
 
     def tenant(self, tenant: str = TENANT) -> None:
-        """A tenant with an agent on each platform."""
         self.conn.execute("INSERT INTO users (user_id) VALUES (%s)", (tenant,))
         for place, platform in enumerate(PLATFORMS):
             self.conn.execute(
@@ -107,13 +106,11 @@ class Site:
     requests: list[str]
 
     def asked(self) -> list[str]:
-        """The requests to the endpoints."""
         return [path for path in self.requests if path.startswith("/users/")]
 
 
 @contextmanager
 def served(database: Database, **settings: Any) -> Iterator[Site]:  # noqa: ANN401  # As Config takes them.
-    """The API over a database, in this process."""
     defaults: dict[str, Any] = {"rate_limit": "", "log_level": "ERROR"}
     app = create_app(Config(database.url, **{**defaults, **settings}))
     requests: list[str] = []

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from tests.oracle.leads import PLATFORMS, Lead, LeadMessage, Model
+from tests.oracle.leads import PLATFORMS, Lead, Model
 from tests.oracle.parameters import (
     LEAD_FILTERS,
     MESSAGE_FILTERS,
@@ -41,8 +41,10 @@ class Answer:
     bad: frozenset[str] = frozenset()
 
 
+LEAD_NOT_FOUND = Answer(NOT_FOUND, {"error": "Not Found", "message": "Lead not found"})
+
+
 def list_leads(model: Model, user_id: str, params: Pairs, now: datetime) -> Answer:
-    """Answer GET /users/:user_id/leads."""
     given = read_parameters(OF_LIST, params)
     if refusal := _refusal(given, user_id):
         return refusal
@@ -55,7 +57,6 @@ def list_leads(model: Model, user_id: str, params: Pairs, now: datetime) -> Answ
 
 
 def stats(model: Model, user_id: str, params: Pairs, now: datetime) -> Answer:
-    """Answer GET /users/:user_id/leads/stats."""
     if refusal := _refusal(read_parameters(OF_ALL, params), user_id):
         return refusal
     leads = model.of_tenant(user_id).values()
@@ -71,7 +72,6 @@ def stats(model: Model, user_id: str, params: Pairs, now: datetime) -> Answer:
 
 
 def series(model: Model, user_id: str, params: Pairs) -> Answer:
-    """Answer GET /users/:user_id/leads/stats/series."""
     given = read_parameters(OF_SERIES, params)
     values: Mapping[str, Any] = given.values
     start = next((values[name] for name in SAME_BOUND["from"] if name in values), None)
@@ -123,18 +123,17 @@ def single(model: Model, user_id: str, customer_phone: str, params: Pairs = ()) 
         return refusal
     lead = _find(model, user_id, customer_phone)
     if lead is None:
-        return _lead_not_found()
+        return LEAD_NOT_FOUND
     return Answer(OK, {"success": True, "data": _fewer(lead.document(), given.values)})
 
 
 def messages(model: Model, user_id: str, customer_phone: str, params: Pairs) -> Answer:
-    """Answer GET /users/:user_id/leads/:customer_phone/messages."""
     given = read_parameters(OF_MESSAGES, params)
     if refusal := _refusal(given, user_id, customer_phone):
         return refusal
     lead = _find(model, user_id, customer_phone)
     if lead is None:
-        return _lead_not_found()
+        return LEAD_NOT_FOUND
     by_id = {message.message_id: message for message in lead.messages}
     values = dict(given.values)
     for name in ("before", "after"):
@@ -143,7 +142,10 @@ def messages(model: Model, user_id: str, customer_phone: str, params: Pairs) -> 
             if named is None:
                 return Answer(BAD_REQUEST, {"error": "Bad Request"}, frozenset({name}))
             values[name] = named
-    chosen = [message for message in lead.messages if _selects_message(values, message)]
+    filters = [(selects, values[name]) for name, selects in MESSAGE_FILTERS.items() if name in values]
+    chosen = [
+        message for message in lead.messages if all(selects(message, given) for selects, given in filters)
+    ]
     if values.get("sort_order") == "desc":
         chosen.reverse()
     page, pagination = _page(chosen, values)
@@ -163,7 +165,6 @@ def messages(model: Model, user_id: str, customer_phone: str, params: Pairs) -> 
 
 
 def differences(expected: Answer, status: int, body: Mapping[str, Any]) -> list[str]:
-    """Tell where an answer of the API departs from the expected one, nothing where it does not."""
     if status != expected.status:
         return [f"status is {status} instead of {expected.status}: {body}"]
     found = []
@@ -209,10 +210,6 @@ def _refusal(given: Read, *path: str) -> Answer | None:
     return Answer(BAD_REQUEST, {"error": "Bad Request"}, given.bad) if given.refused else None
 
 
-def _lead_not_found() -> Answer:
-    return Answer(NOT_FOUND, {"error": "Not Found", "message": "Lead not found"})
-
-
 def _find(model: Model, user_id: str, customer_phone: str) -> Lead | None:
     phone = canonical_phone(customer_phone)
     return None if phone is None else model.of_tenant(user_id).get(phone)
@@ -236,10 +233,6 @@ def _fewer(document: dict[str, object], values: Mapping[str, Any]) -> dict[str, 
 def _selects(model: Model, values: Mapping[str, Any], lead: Lead, now: datetime) -> bool:
     candidate = Candidate(model, lead, now, ignore_accents=values.get("ignore_accents", False))
     return all(selects(candidate, values[name]) for name, selects in LEAD_FILTERS.items() if name in values)
-
-
-def _selects_message(values: Mapping[str, Any], message: LeadMessage) -> bool:
-    return all(selects(message, values[name]) for name, selects in MESSAGE_FILTERS.items() if name in values)
 
 
 def _sorted(model: Model, leads: Iterable[Lead], sort_by: str, sort_order: str) -> list[Lead]:

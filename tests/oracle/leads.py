@@ -35,16 +35,12 @@ SCORES = ("intent_score", "urgency_score", "budget_score", "fit_score", "engagem
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Channel:
-    """A row of phone_numbers."""
-
     id: str
     platform: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agent:
-    """A row of agents."""
-
     agent_id: str
     user_id: str
     phone_number_id: str | None = None
@@ -53,8 +49,6 @@ class Agent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conversation:
-    """A row of conversations."""
-
     conversation_id: str
     agent_id: str
     customer_phone: str | None = None
@@ -65,8 +59,6 @@ class Conversation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """A row of messages."""
-
     message_id: str
     conversation_id: str
     sender: str | None = None
@@ -98,8 +90,6 @@ class Extraction:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contact:
-    """A row of contacts."""
-
     contact_id: str
     user_id: str
     phone: str | None = None
@@ -111,8 +101,6 @@ class Contact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Template:
-    """A row of templates."""
-
     template_id: str
     user_id: str
     phone_number_id: str | None = None
@@ -120,8 +108,6 @@ class Template:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TemplateSend:
-    """A row of template_sends."""
-
     send_id: str
     template_id: str
     customer_phone: str | None = None
@@ -132,8 +118,6 @@ class TemplateSend:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """All source rows that a lead is made of."""
-
     channels: tuple[Channel, ...] = ()
     agents: tuple[Agent, ...] = ()
     conversations: tuple[Conversation, ...] = ()
@@ -176,7 +160,6 @@ class LeadMessage:
     sequence_no: int | None
 
     def document(self) -> dict[str, object]:
-        """Print the message, in the order of its fields."""
         return _printed(self, [field.name for field in fields(self)])
 
 
@@ -197,7 +180,6 @@ class LeadConversation:
     source_last_message_at: datetime | None
 
     def document(self) -> dict[str, object]:
-        """Print the conversation, in the order of its fields."""
         return _printed(
             self, [field.name for field in fields(self) if field.name != "source_last_message_at"]
         )
@@ -232,7 +214,6 @@ class Profile:
     template_sends_count: int
 
     def columns(self) -> dict[str, object]:
-        """Give these fields alone, by their names."""
         return {column.name: getattr(self, column.name) for column in fields(Profile)}
 
 
@@ -252,7 +233,6 @@ class Lead(Profile):
     sends: tuple[LeadSend, ...]
 
     def document(self) -> dict[str, object]:
-        """Print the lead object."""
         keys = [
             "customer_phone", "name", "email", "company", "lead_status", "total_score", *SCORES, "platforms",
             "conversation_count", "total_messages", "template_sends_count", "last_message_at", "last_message_text",
@@ -269,11 +249,9 @@ class Model:
     lower: Callable[[str], str] = str.lower
 
     def of_tenant(self, user_id: str) -> Mapping[str, Lead]:
-        """Give the leads of a tenant, none for an unknown one."""
         return self.leads.get(user_id, {})
 
     def all_leads(self) -> list[Lead]:
-        """Give every lead, ordered by tenant and phone."""
         return [
             lead
             for _, leads in sorted(self.leads.items(), key=lambda item: bytewise(item[0]))
@@ -283,8 +261,6 @@ class Model:
 
 @dataclass(slots=True)
 class _Evidence:
-    """The rows that belong to one lead."""
-
     conversations: list[Conversation] = field(default_factory=list)
     sends: list[LeadSend] = field(default_factory=list)
 
@@ -297,8 +273,6 @@ def _grouped(rows: Iterable[Row], key: Callable[[Row], Key]) -> dict[Key, list[R
 
 
 class _Rows:
-    """The source rows by their keys."""
-
     def __init__(self, source: Source) -> None:
         self.channels = {row.id: row for row in source.channels}
         self.agents = {row.agent_id: row for row in source.agents}
@@ -314,7 +288,6 @@ class _Rows:
 
 
 def compute_leads(source: Source, lower: Callable[[str], str] = str.lower) -> Model:
-    """Compute every lead of every tenant."""
     rows = _Rows(source)
     evidence: dict[tuple[str, str], _Evidence] = defaultdict(_Evidence)
     for conversation in source.conversations:
@@ -424,7 +397,6 @@ def _messages(rows: _Rows, conversations: Iterable[LeadConversation]) -> tuple[L
 
 
 def place_of_message(message: LeadMessage) -> tuple[datetime, bytes, bool, int, bytes]:
-    """Give what the messages of a lead are ordered by."""
     return (
         message.timestamp,
         bytewise(message.conversation_id),

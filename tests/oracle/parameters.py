@@ -61,7 +61,6 @@ class BadValueError(Exception):
 
 
 def milliseconds(moment: datetime) -> int:
-    """Give the whole milliseconds since 1970."""
     return (moment - EPOCH) // MILLISECOND
 
 
@@ -79,12 +78,10 @@ def has_broken_characters(text: str) -> bool:
 
 
 def words(text: str) -> list[str]:
-    """Split a text at the white space of the specification."""
     return [word for word in re.split(f"[{WHITE_SPACE}]+", text) if word]
 
 
 def integer(value: str) -> int:
-    """Read ASCII digits with an optional minus."""
     digits = value.removeprefix("-")
     if not digits or any(character not in DIGITS for character in digits):
         raise BadValueError
@@ -94,8 +91,6 @@ def integer(value: str) -> int:
 
 
 def integer_between(least: int, greatest: int) -> Callable[[str], int]:
-    """Read an integer of a range."""
-
     def read(value: str) -> int:
         number = integer(value)
         if not least <= number <= greatest:
@@ -106,8 +101,6 @@ def integer_between(least: int, greatest: int) -> Callable[[str], int]:
 
 
 def limit_up_to(greatest: int) -> Callable[[str], int]:
-    """Read a limit, cut to the maximum."""
-
     def read(value: str) -> int:
         number = integer(value)
         if number < 1:
@@ -118,8 +111,6 @@ def limit_up_to(greatest: int) -> Callable[[str], int]:
 
 
 def word(meanings: Mapping[str, Meaning]) -> Callable[[str], Meaning]:
-    """Read one of a few words, in any case."""
-
     def read(value: str) -> Meaning:
         if value.lower() not in meanings:
             raise BadValueError
@@ -129,7 +120,6 @@ def word(meanings: Mapping[str, Meaning]) -> Callable[[str], Meaning]:
 
 
 def one_of(*options: str) -> Callable[[str], str]:
-    """Read one word of a list in any case."""
     return word({option.lower(): option for option in options})
 
 
@@ -137,7 +127,6 @@ boolean = word({"true": True, "1": True, "false": False, "0": False})
 
 
 def search_text(value: str) -> str:
-    """Read a search of bounded length."""
     if len(value) > LONGEST_SEARCH:
         raise BadValueError
     return value
@@ -153,7 +142,6 @@ DATE = re.compile(
 
 
 def date_bound(value: str) -> Bound:
-    """Read a date, or a date and time of a day."""
     match = DATE.fullmatch(value)
     if match is None:
         raise BadValueError
@@ -176,7 +164,6 @@ def date_bound(value: str) -> Bound:
 
 
 def whole_day(value: str) -> Bound:
-    """Read a date without a time."""
     if len(value) != len("2025-01-31"):
         raise BadValueError
     return date_bound(value)
@@ -272,16 +259,23 @@ OF_ONE: dict[str, Reader] = {"fields": one_of(*KEYS), **OF_ALL}
 
 
 def active_within(lead: Lead, days: int, now: datetime) -> bool:
-    """Tell whether a lead was active within so many times 24 hours."""
     return lead.last_message_at is not None and lead.last_message_at >= now - timedelta(hours=24 * days)
 
 
-def _since(moment: datetime | None, bound: Bound) -> bool:
-    return moment is not None and milliseconds(moment) >= bound.first
+def _of_dates(moment_of: Callable[[Any], datetime | None]) -> dict[str, Callable[[Any, Any], bool]]:
+    def since(one: object, bound: Bound) -> bool:
+        moment = moment_of(one)
+        return moment is not None and milliseconds(moment) >= bound.first
 
+    def until(one: object, bound: Bound) -> bool:
+        moment = moment_of(one)
+        return moment is not None and milliseconds(moment) <= bound.last
 
-def _until(moment: datetime | None, bound: Bound) -> bool:
-    return moment is not None and milliseconds(moment) <= bound.last
+    return {
+        **dict.fromkeys(("from_date", "start_date"), since),
+        **dict.fromkeys(("to_date", "end_date"), until),
+        "date": lambda one, day: since(one, day) and until(one, day),
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,11 +319,7 @@ LEAD_FILTERS: dict[str, Callable[[Candidate, Any], bool]] = {
     "min_total_score": lambda one, least: one.lead.total_score is not None and one.lead.total_score >= least,
     "max_total_score": lambda one, most: one.lead.total_score is not None and one.lead.total_score <= most,
     "days": lambda one, days: active_within(one.lead, days, one.now),
-    "from_date": lambda one, bound: _since(one.lead.last_message_at, bound),
-    "to_date": lambda one, bound: _until(one.lead.last_message_at, bound),
-    "start_date": lambda one, bound: _since(one.lead.last_message_at, bound),
-    "end_date": lambda one, bound: _until(one.lead.last_message_at, bound),
-    "date": lambda one, day: _since(one.lead.last_message_at, day) and _until(one.lead.last_message_at, day),
+    **_of_dates(lambda one: one.lead.last_message_at),
     "search": _matches,
     "customer_phone": lambda one, phone: one.lead.customer_phone == canonical_phone(phone),
     "last_message_sender": lambda one, sender: one.lead.last_message_sender == sender,
@@ -344,11 +334,7 @@ MESSAGE_FILTERS: dict[str, Callable[[LeadMessage, Any], bool]] = {
     "platform": lambda message, platforms: message.platform in platforms,
     "sender": lambda message, sender: message.sender == sender,
     "conversation_id": lambda message, wanted: message.conversation_id == wanted,
-    "from_date": lambda message, bound: _since(message.timestamp, bound),
-    "to_date": lambda message, bound: _until(message.timestamp, bound),
-    "start_date": lambda message, bound: _since(message.timestamp, bound),
-    "end_date": lambda message, bound: _until(message.timestamp, bound),
-    "date": lambda message, day: _since(message.timestamp, day) and _until(message.timestamp, day),
+    **_of_dates(lambda message: message.timestamp),
     # The value is the message that has the id.
     "before": lambda message, named: place_of_message(message) < place_of_message(named),
     "after": lambda message, named: place_of_message(message) > place_of_message(named),
@@ -365,13 +351,7 @@ class Read:
 
     @property
     def refused(self) -> bool:
-        """Tell whether the call is a bad request."""
         return self.broken or bool(self.bad)
-
-
-def is_ignored(name: str) -> bool:
-    """Tell whether a parameter is passed over without a word."""
-    return name in IGNORED or name.startswith("utm_")
 
 
 def read_parameters(known: dict[str, Reader], pairs: Pairs) -> Read:
@@ -385,14 +365,17 @@ def read_parameters(known: dict[str, Reader], pairs: Pairs) -> Read:
                 bad.add(name)
             elif trim(value):
                 given.setdefault(name, []).append(trim(value))
-        elif not is_ignored(name) and not has_broken_characters(name):
+        elif name not in IGNORED and not name.startswith("utm_") and not has_broken_characters(name):
             bad.add(name)
     values: dict[str, object] = {}
     for name, texts in given.items():
         try:
-            values[name] = (
-                _values_of_list(known[name], texts) if name in LISTS else _one_value(known[name], texts)
-            )
+            if name in LISTS:
+                values[name] = _values_of_list(known[name], texts)
+            elif len(set(texts)) > 1:
+                bad.add(name)
+            else:
+                values[name] = known[name](texts[0])
         except BadValueError:
             bad.add(name)
     bad |= _contradictions(values)
@@ -405,12 +388,6 @@ def _values_of_list(read: Reader, texts: list[str]) -> frozenset[object]:
     if not elements:
         raise BadValueError
     return frozenset(read(element) for element in elements)
-
-
-def _one_value(read: Reader, texts: list[str]) -> object:
-    if len(set(texts)) > 1:
-        raise BadValueError
-    return read(texts[0])
 
 
 def _contradictions(values: dict[str, object]) -> set[str]:

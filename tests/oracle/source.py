@@ -4,45 +4,31 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any, TypeVar, get_args, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 import psycopg
 from psycopg import sql
 from psycopg.pq import TransactionStatus
 from psycopg.rows import dict_row, tuple_row
 
-from tests.oracle.leads import (
-    Agent,
-    Channel,
-    Contact,
-    Conversation,
-    Extraction,
-    Message,
-    Source,
-    Template,
-    TemplateSend,
-)
+from tests.oracle.leads import Source
 from tests.oracle.values import EPOCH
 
 FIRST_MOMENT = datetime.min.replace(tzinfo=UTC)
 LAST_MOMENT = datetime.max.replace(tzinfo=UTC)
 
 Connection = psycopg.Connection[Any]
-Row = TypeVar("Row")
 
 
 def read_source(connection: Connection, schema: str = "public") -> Source:
     """Read every source row in one snapshot: the caller's transaction, or else one of its own."""
     with _one_snapshot(connection):
+        tables = {name: get_args(kind)[0] for name, kind in get_type_hints(Source).items()}
         return Source(
-            channels=_rows(connection, schema, "phone_numbers", Channel),
-            agents=_rows(connection, schema, "agents", Agent),
-            conversations=_rows(connection, schema, "conversations", Conversation),
-            messages=_rows(connection, schema, "messages", Message),
-            extractions=_rows(connection, schema, "extractions", Extraction),
-            contacts=_rows(connection, schema, "contacts", Contact),
-            templates=_rows(connection, schema, "templates", Template),
-            template_sends=_rows(connection, schema, "template_sends", TemplateSend),
+            **{
+                name: _rows(connection, schema, "phone_numbers" if name == "channels" else name, kind)
+                for name, kind in tables.items()
+            }
         )
 
 
@@ -56,7 +42,7 @@ def _one_snapshot(connection: Connection) -> Iterator[None]:
         yield
 
 
-def _rows(connection: Connection, schema: str, table: str, kind: type[Row]) -> tuple[Row, ...]:
+def _rows(connection: Connection, schema: str, table: str, kind: type) -> tuple[Any, ...]:
     types = get_type_hints(kind)
     timed = {name for name, kind_of in types.items() if datetime in (get_args(kind_of) or (kind_of,))}
     # The seconds since 1970 are the same number for a timestamp that holds UTC and for a timestamptz,
@@ -92,12 +78,10 @@ class DatabaseLower:
     """The database's own lower(), asked once for each text."""
 
     def __init__(self, connection: Connection) -> None:
-        """Start with nothing known."""
         self._connection = connection
         self._known: dict[str, str] = {}
 
     def learn(self, texts: set[str]) -> None:
-        """Ask for many texts in one statement."""
         unknown = sorted(texts - self._known.keys())
         with self._connection.cursor(row_factory=tuple_row) as cursor:
             cursor.execute(
@@ -108,7 +92,6 @@ class DatabaseLower:
             self._known.update(zip(unknown, (row[0] for row in cursor), strict=True))
 
     def __call__(self, text: str) -> str:
-        """Give lower() of a text."""
         if text not in self._known:
             self.learn({text})
         return self._known[text]

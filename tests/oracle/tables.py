@@ -42,7 +42,6 @@ _FORMS: dict[str, LiteralString] = {
 
 
 def expected_tables(model: Model) -> dict[str, Table]:
-    """Compute the rows of every table by their keys."""
     leads = model.all_leads()
     rows = {
         "leads": [{**_facets(lead), **_of_lead(lead)} for lead in leads],
@@ -63,12 +62,10 @@ def expected_tables(model: Model) -> dict[str, Table]:
 
 
 def read_tables(connection: Connection) -> dict[str, Table]:
-    """Read the rows of every table of the read model by their keys."""
     return {table: _by_key(table, _read(connection, table)) for table in KEYS}
 
 
 def differences_of_tables(expected: dict[str, Table], found: dict[str, Table]) -> list[str]:
-    """Tell every row and field that differs."""
     return [
         difference
         for table in KEYS

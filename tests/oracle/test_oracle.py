@@ -133,24 +133,6 @@ def test_different_spellings_are_one_lead() -> None:
     assert len(model.of_tenant("u")) == 1
 
 
-def test_contacts_and_uncounted_sends_make_no_lead() -> None:
-    rows = [
-        contact(),
-        send("s1", status="PENDING"),
-        send("s2", status="FAILED"),
-        conversation(customer_phone=" "),
-    ]
-    assert model_of(*rows, send("s3", customer_phone=None)).leads == {}
-
-
-def test_the_tenant_is_the_agents_and_the_templates() -> None:
-    model = model_of(conversation(agent_id="a-web"), send())
-    assert {user_id: list(leads) for user_id, leads in model.leads.items()} == {
-        "other": [PHONE],
-        "u": [PHONE],
-    }
-
-
 def test_each_value_comes_from_the_extraction_or_else_from_the_contact() -> None:
     lead = lead_of(
         conversation(),
@@ -183,51 +165,6 @@ def test_total_score_is_stored_or_the_sum_of_five() -> None:
     assert total() == 8
     assert total(fit_score=None) is None
     assert lead_of(conversation(), extraction())["total_score"] is None
-
-
-def test_platforms_are_listed_once_each_in_the_fixed_order() -> None:
-    web = Agent(agent_id="a2", user_id="u", phone_number_id="web")
-    lead = lead_of(
-        web,
-        conversation("c1", agent_id="a2"),
-        conversation("c2", agent_id="a-wa"),
-        conversation("c3", agent_id="a-wa"),
-        send("s1", template_id="t-ig"),
-    )
-    assert lead["platforms"] == ["whatsapp", "instagram", "webchat"]
-    assert lead_of(conversation(), send("s1", template_id="t-ig", status="FAILED"))["platforms"] == [
-        "whatsapp"
-    ]
-
-
-def test_the_last_message_of_a_conversation_is_its_newest_or_else_the_column() -> None:
-    noted = at("2030-01-01T00:00:00.001999")
-    lead = lead_of(
-        conversation("c", last_message_at=noted),
-        message("m1", timestamp=at("2025-11-02T00:00:00.123999")),
-        message("m2", timestamp=at("2025-11-01T00:00:00"), sequence_no=2),
-    )
-    assert (
-        lead["last_message_at"] == lead["conversations"][0]["last_message_at"] == "2025-11-02T00:00:00.123Z"
-    )
-    lead = lead_of(conversation("c", last_message_at=noted))
-    assert (
-        lead["last_message_at"] == lead["conversations"][0]["last_message_at"] == "2030-01-01T00:00:00.001Z"
-    )
-    assert (lead["last_message_text"], lead["last_message_sender"]) == (None, None)
-
-
-def test_a_lead_of_template_sends_only() -> None:
-    lead = lead_of(
-        send("s1", sent_at=None, created_at=at("2025-09-02T10:00:00.5009")),
-        send("s2", sent_at=at("2025-09-01T10:00:00")),
-        send("s3", sent_at=at("2025-09-09T10:00:00"), status="FAILED"),
-    )
-    assert lead["last_message_at"] == "2025-09-02T10:00:00.500Z"
-    assert lead["first_contact_at"] == "2025-09-01T10:00:00.000Z"
-    assert (lead["last_message_text"], lead["last_message_sender"]) == (None, None)
-    assert (lead["conversation_count"], lead["total_messages"], lead["template_sends_count"]) == (0, 0, 2)
-    assert lead["conversations"] == []
 
 
 def test_the_order_of_messages() -> None:

@@ -9,7 +9,6 @@ DIGITS = "0123456789"
 
 
 def trim(text: str) -> str:
-    """Take the white space of the specification off both ends."""
     return text.strip(WHITE_SPACE)
 
 
@@ -22,24 +21,20 @@ def digits_of_phone(text: str) -> str | None:
 
 
 def canonical_phone(text: str | None) -> str | None:
-    """Give the form in which customer phones are compared and printed, None for a blank."""
     if text is None:
         return None
     return digits_of_phone(text) or trim(text) or None
 
 
 def cut(moment: datetime) -> datetime:
-    """Cut a time to the millisecond."""
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
 def cut_or_epoch(moment: datetime | None) -> datetime:
-    """Cut a time; no time counts as 1970."""
     return EPOCH if moment is None else cut(moment)
 
 
 def printed_time(moment: datetime | None) -> str | None:
-    """Print a time as the API does."""
     if moment is None:
         return None
     return moment.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
@@ -53,7 +48,6 @@ def without_accents(text: str) -> str:
 
 
 def bytewise(text: str) -> bytes:
-    """Give what texts are ordered by."""
     return text.encode()
 
 

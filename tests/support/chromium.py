@@ -6,5 +6,4 @@ NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"
 
 
 def chromium_path() -> str | None:
-    """The first that is installed."""
     return next(filter(None, map(shutil.which, NAMES)), None)

@@ -26,20 +26,16 @@ class Node:
     program: str
 
     def connect(self, database: str) -> psycopg.Connection[TupleRow]:
-        """A new connection to a database of it, in autocommit mode."""
         return psycopg.connect(make_conninfo(self.url, dbname=database), autocommit=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """The coordinator and its workers."""
-
     coordinator: Node
     workers: list[Node]
 
     @property
     def nodes(self) -> list[Node]:
-        """All servers."""
         return [self.coordinator, *self.workers]
 
     def kill(self, node: Node) -> None:
@@ -47,7 +43,6 @@ class Cluster:
         self._by_another(node, "-m immediate stop")
 
     def start(self, node: Node) -> None:
-        """Start it again."""
         self._by_another(node, f"-w -l {node.folder}/restarted.log start")
         wait_for(lambda: _answers(node), "the server answers")
 
@@ -59,7 +54,6 @@ class Cluster:
 
 
 def find_cluster() -> Cluster:
-    """The cluster that LEADS_CITUS_URL names."""
     url = os.environ[CITUS]
     with psycopg.connect(url, autocommit=True) as conn:
         workers = conn.execute(

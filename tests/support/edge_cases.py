@@ -202,10 +202,7 @@ Choice = TypeVar("Choice")
 
 
 class EdgeCases:
-    """A source of random edge-case values and rows."""
-
     def __init__(self, rng: random.Random, now: datetime | None = None) -> None:
-        """Take the randomness, and the moment that most times lie before."""
         self.rng = rng
         self.now = (now or datetime.now(UTC)).astimezone(UTC)
         midnight = self.now.replace(hour=0, minute=0, second=0, microsecond=0)
@@ -217,11 +214,9 @@ class EdgeCases:
         ]
 
     def chance(self, probability: float) -> bool:
-        """Tell yes with a probability."""
         return self.rng.random() < probability
 
     def one_of(self, options: Sequence[Choice]) -> Choice:
-        """Choose one."""
         return self.rng.choice(options)
 
     def identifier(self, prefix: str) -> str:
@@ -230,7 +225,6 @@ class EdgeCases:
         return f"{spelled}-{self.rng.getrandbits(56):014x}"
 
     def uuid(self) -> str:
-        """Make a random UUID."""
         return str(uuid.UUID(int=self.rng.getrandbits(128)))
 
     def moment(self) -> datetime:
@@ -246,7 +240,6 @@ class EdgeCases:
         )
 
     def moment_or_none(self) -> datetime | None:
-        """Choose a time, seldom none."""
         return None if self.chance(0.1) else self.moment()
 
     def contested_moment(self) -> datetime | None:
@@ -262,7 +255,6 @@ class EdgeCases:
         return text[:longest]
 
     def text_or_blank(self, texts: Sequence[str]) -> str | None:
-        """Choose a text of a contact or an extraction, often a blank one."""
         if self.chance(0.35):
             return self.one_of(BLANKS)
         return self.padded(self.one_of(texts), LONGEST["name"])
@@ -301,27 +293,22 @@ class EdgeCases:
         )
 
     def _scattered(self, digits: str) -> str:
-        """Scatter blanks, brackets, dots and hyphens between digits."""
         marks = [self.one_of(" ().-") if self.chance(0.3) else "" for _ in digits]
         return self.one_of(("", "+", " ", "+ ")) + "".join(map("".join, zip(digits, marks, strict=True)))
 
     def contact_phone(self, people: int) -> str | None:
-        """Spell a phone as short as contacts have it."""
         phone = self.phone(people)
         while phone is not None and len(phone) > LONGEST["phone"]:
             phone = self.phone(people)
         return phone
 
     def platform(self) -> str | None:
-        """Choose the platform of a channel."""
         return self.one_of(ODD_PLATFORMS) if self.chance(0.05) else self.one_of(PLATFORMS)
 
     def is_active(self) -> bool | None:
-        """Choose the flag of a conversation."""
         return self.one_of((True, True, False, None))
 
     def user(self, user_id: str | None = None) -> Row:
-        """Make a tenant."""
         if user_id is None:
             user_id = self.identifier(
                 self.one_of(("tenant", "tenant 100% \"ü\" 'x'", "789895c8-4bd6-43e9-bfea"))
@@ -335,7 +322,6 @@ class EdgeCases:
         }
 
     def channel(self, user_id: str) -> Row:
-        """Make a channel."""
         return {
             "id": self.identifier("channel"),
             "user_id": user_id,
@@ -346,7 +332,6 @@ class EdgeCases:
         }
 
     def agent(self, user_id: str, phone_number_id: str) -> Row:
-        """Make an agent."""
         return {
             "agent_id": self.identifier("agent"),
             "user_id": user_id,
@@ -355,7 +340,6 @@ class EdgeCases:
         }
 
     def conversation(self, agent_id: str, people: int) -> Row:
-        """Make a conversation."""
         return {
             "conversation_id": self.identifier("conversation"),
             "agent_id": agent_id,
@@ -366,7 +350,6 @@ class EdgeCases:
         }
 
     def message(self, conversation_id: str, sequence_no: int | None) -> Row:
-        """Make a message."""
         return {
             "message_id": self.identifier(self.one_of(("wamid.HBgMOTE4", "out", "m"))),
             "conversation_id": conversation_id,
@@ -412,7 +395,6 @@ class EdgeCases:
         return completed
 
     def contact(self, user_id: str, people: int) -> Row:
-        """Make a contact."""
         return self.completed(
             Contact,
             {
@@ -442,7 +424,6 @@ class EdgeCases:
         return {**row, **others}
 
     def template(self, user_id: str, phone_number_id: str) -> Row:
-        """Make a template."""
         return {
             "template_id": self.identifier("template"),
             "user_id": user_id,
@@ -574,14 +555,12 @@ def as_written(value: object) -> object:
 
 
 def write(connection: Connection, rows: Iterable[tuple[str, Mapping[str, object]]]) -> None:
-    """Write rows by COPY, in one transaction."""
     with connection.transaction():
         for table, group in itertools.groupby(rows, key=lambda item: item[0]):
             copy_rows(connection, table, [row for _, row in group])
 
 
 def copy_rows(connection: Connection, table: str, rows: Sequence[Mapping[str, object]]) -> None:
-    """Write rows of one table by COPY."""
     if not rows:
         return
     columns = list(rows[0])

@@ -69,8 +69,6 @@ def _own_words() -> str:
 
 @dataclass
 class _LogFile:
-    """A file to which a program writes its log."""
-
     program: Any
     path: Path
     settings: Mapping[str, str]
@@ -98,7 +96,6 @@ class LogWatch:
         self._files: list[_LogFile] = []
 
     def begin(self, item: pytest.Item) -> None:
-        """Begin a test."""
         self._item, self._texts, self._of_test = item, [], set()
 
     def add(self, text: str | bytes | None, settings: Mapping[str, str] | None = None) -> None:

@@ -54,18 +54,15 @@ class Writer:
     """Makes single changes through one connection, in the transaction that is open there."""
 
     def __init__(self, rng: random.Random, connection: Connection, now: datetime | None = None) -> None:
-        """Take the randomness and the connection."""
         self.rng = rng
         self.connection = connection
         self.cases = EdgeCases(rng, now)
 
     def execute(self, query: str, *values: object) -> int:
-        """Run a statement with values and tell how many rows it wrote."""
         cursor = self.connection.execute(query.encode(), [as_written(value) for value in values] or None)
         return cursor.rowcount
 
     def fetch(self, query: str, *values: object) -> tuple[object, ...] | None:
-        """Run a query and give its first row."""
         with self.connection.cursor(row_factory=tuple_row) as cursor:
             return cursor.execute(query.encode(), [as_written(value) for value in values]).fetchone()
 
@@ -82,18 +79,15 @@ class Writer:
         return None if found is None else str(found[0])
 
     def pick(self, table: str, condition: str = "true", *values: object) -> str:
-        """Choose the key of an existing row, or give up."""
         key = self.pick_or_none(table, condition, *values)
         if key is None:
             raise NothingToChangeError(table)
         return key
 
     def insert(self, table: str, row: Mapping[str, object], clause: str = "") -> None:
-        """Insert a row."""
         self.insert_all(table, [row], clause)
 
     def insert_all(self, table: str, rows: Sequence[Mapping[str, object]], clause: str = "") -> None:
-        """Insert rows in one statement."""
         columns = list(rows[0])
         one = sql.SQL("({})").format(sql.SQL(", ").join([sql.Placeholder()] * len(columns)))
         statement = sql.SQL("INSERT INTO {} ({}) VALUES {} {}").format(
@@ -105,7 +99,6 @@ class Writer:
         self.connection.execute(statement, [as_written(row[column]) for row in rows for column in columns])
 
     def update(self, table: str, key: str, **changes: object) -> None:
-        """Update a row by its key."""
         statement = sql.SQL("UPDATE {} SET {} WHERE {} = %s").format(
             sql.Identifier(table),
             sql.SQL(", ").join(sql.SQL("{} = %s").format(sql.Identifier(column)) for column in changes),
@@ -122,13 +115,11 @@ class Writer:
         return self.pick_or_none(table) or self.new(table) if table in PARENTS else self.pick(table)
 
     def new(self, table: str) -> str:
-        """Insert a row with a parent that is there, and return its key."""
         row = self.row(table)
         self.insert(table, row)
         return str(row[KEYS[table]])
 
     def row(self, table: str) -> Row:
-        """Make a row with a parent that is there."""
         make: dict[str, Callable[[], Row]] = {
             "users": self.cases.user,
             "phone_numbers": lambda: self.cases.channel(self.one("users")),
@@ -192,8 +183,6 @@ def _place(writer: Writer) -> object:
 
 
 def _insert(table: str, clause: str = "", **columns: Value) -> Change:
-    """Insert a row; some of its columns are these."""
-
     def make(writer: Writer) -> str:
         row = writer.row(table) | {name: value(writer) for name, value in columns.items()}
         writer.insert(table, row, clause)
@@ -203,8 +192,6 @@ def _insert(table: str, clause: str = "", **columns: Value) -> Change:
 
 
 def _update(table: str, **columns: Value) -> Change:
-    """Update columns of a row."""
-
     def make(writer: Writer) -> str:
         key, changes = writer.one(table), {name: value(writer) for name, value in columns.items()}
         writer.update(table, key, **changes)
@@ -226,8 +213,6 @@ def _edit(table: str, *kept: str) -> Change:
 
 
 def _delete(table: str) -> Change:
-    """Delete a row and, by cascade, what hangs on it."""
-
     def make(writer: Writer) -> str:
         key = writer.pick(table)
         writer.execute(f"DELETE FROM {table} WHERE {KEYS[table]} = %s", key)
@@ -237,8 +222,6 @@ def _delete(table: str) -> Change:
 
 
 def _run(query: str, **values: Value) -> Change:
-    """Run a statement."""
-
     def make(writer: Writer) -> str:
         given = {name: as_written(value(writer)) for name, value in values.items()}
         cursor = writer.connection.execute(query.encode(), given or None)
@@ -248,8 +231,6 @@ def _run(query: str, **values: Value) -> Change:
 
 
 def _copy(table: str, count: int) -> Change:
-    """Import rows by COPY."""
-
     def make(writer: Writer) -> str:
         rows = [writer.row(table) for _ in range(count)]
         copy_rows(writer.connection, table, rows)
@@ -262,8 +243,6 @@ def _copy(table: str, count: int) -> Change:
 
 
 def _truncate(*tables: str) -> Change:
-    """Truncate a table and all that refer to it."""
-
     def make(writer: Writer) -> str:
         table = writer.cases.one_of(tables)
         writer.execute(f"TRUNCATE {table} CASCADE")
@@ -296,7 +275,6 @@ def _copy_messages(writer: Writer) -> str:
 
 
 def _replace_message(writer: Writer) -> str:
-    """Delete a message and insert another under its key, in one transaction."""
     message_id, row = writer.one("messages"), writer.row("messages")
     writer.execute("DELETE FROM messages WHERE message_id = %s", message_id)
     writer.insert("messages", {**row, "message_id": message_id})
@@ -317,7 +295,6 @@ def _upsert_messages(writer: Writer) -> str:
 
 
 def _merge_messages(writer: Writer) -> str:
-    """Update, delete and insert messages in one MERGE."""
     known, doomed, row = writer.one("messages"), writer.one("messages"), writer.row("messages")
     writer.execute(
         "MERGE INTO messages USING (VALUES (%s, %s), (%s, %s), (%s, %s)) AS given (id, action)"
@@ -342,7 +319,6 @@ def _insert_conversation(writer: Writer) -> str:
 
 
 def _merge_contacts(writer: Writer) -> str:
-    """Update a contact and insert another in one MERGE."""
     contact_id, row = writer.pick("contacts"), writer.row("contacts")
     writer.execute(
         "MERGE INTO contacts USING (VALUES (%s), (%s)) AS given (id) ON contacts.contact_id = given.id"
@@ -389,21 +365,18 @@ def _merge_sends(writer: Writer) -> str:
 
 
 def _insert_tenant(writer: Writer) -> str:
-    """Insert a tenant with a little of everything."""
     rows = edge_cases.generate(writer.rng, writer.rng.randint(3, 12), now=writer.cases.now)
     edge_cases.write(writer.connection, rows)
     return f"{len(rows)} rows"
 
 
 def _update_nothing(writer: Writer) -> str:
-    """Update rows to what they are."""
     table = writer.cases.one_of(list(KEYS))
     count = writer.execute(f"UPDATE {table} SET {KEYS[table]} = {KEYS[table]}")
     return f"{count} rows of {table}"
 
 
 def _update_no_row(writer: Writer) -> str:
-    """Update, delete and insert no row at all."""
     writer.execute("UPDATE messages SET text = 'never' WHERE false")
     writer.execute("DELETE FROM conversations WHERE false")
     writer.execute("INSERT INTO messages (message_id, conversation_id) SELECT 'a', 'b' WHERE false")
@@ -446,7 +419,6 @@ def _rename_conversation(writer: Writer) -> str:
 
 
 def _change_and_change_back(writer: Writer) -> str:
-    """Move a conversation away and back again in one transaction."""
     conversation_id = writer.one("conversations")
     found = writer.fetch(
         "SELECT customer_phone, agent_id FROM conversations WHERE conversation_id = %s", conversation_id
@@ -459,7 +431,6 @@ def _change_and_change_back(writer: Writer) -> str:
 
 
 def _several_changes(writer: Writer) -> str:
-    """Make several changes in one transaction, some of them undone by a savepoint."""
     done = []
     for _ in range(writer.rng.randint(2, 5)):
         name, function = _choose(writer.rng, CHANGES)
@@ -475,7 +446,6 @@ def _several_changes(writer: Writer) -> str:
 
 
 def _rolled_back_change(writer: Writer) -> str:
-    """Make a change that is rolled back."""
     name, function = _choose(writer.rng, CHANGES)
     try:
         with writer.connection.transaction():
@@ -500,7 +470,6 @@ def _as_replica(writer: Writer) -> Iterator[None]:
 
 
 def _replica_change(writer: Writer) -> str:
-    """Make any other change as a replica."""
     name, function = _choose(
         writer.rng, {key: value for key, value in CHANGES.items() if key != "rolled_back_change"}
     )

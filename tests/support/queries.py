@@ -103,8 +103,6 @@ WITHOUT_PAGE = frozenset({"stats", ".", ".."})
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """What occurs in the leads of a tenant."""
-
     phones: tuple[str, ...]
     texts: tuple[str, ...]
     times: tuple[datetime, ...]
@@ -166,7 +164,6 @@ def query_string(pairs: Iterable[tuple[str, str]]) -> str:
 
 
 def path(user_id: str, *parts: str) -> str:
-    """Write the path of an endpoint."""
     return "/users/" + "/".join(
         quote(part, safe="", errors="surrogateescape") for part in (user_id, "leads", *parts)
     )
@@ -202,12 +199,10 @@ def paths_to_leads(words: Vocabulary) -> SearchStrategy[str]:
 
 
 def list_params(words: Vocabulary) -> SearchStrategy[Pairs]:
-    """Give parameters of the list, now and then with something wrong among them."""
     return _with_noise(_of_list(words))
 
 
 def series_params(words: Vocabulary) -> SearchStrategy[Pairs]:
-    """Give parameters of the numbers by day or hour, now and then with something wrong among them."""
     dates = _dates(words.times)
     ranges = st.tuples(
         st.tuples(st.sampled_from(("from_date", "start_date")), dates),
@@ -219,12 +214,10 @@ def series_params(words: Vocabulary) -> SearchStrategy[Pairs]:
 
 
 def message_params(words: Vocabulary) -> SearchStrategy[Pairs]:
-    """Give parameters of the messages of a lead, now and then with something wrong among them."""
     return _with_noise(_of_messages(words))
 
 
 def valid_list_params(words: Vocabulary) -> SearchStrategy[Pairs]:
-    """Give parameters of the list that it takes (but two bounds may contradict each other)."""
     return _combination(_of_list(words))
 
 
@@ -235,7 +228,6 @@ def list_filters(words: Vocabulary) -> SearchStrategy[Pairs]:
 
 
 def valid_message_params(words: Vocabulary) -> SearchStrategy[Pairs]:
-    """Give parameters of the messages of a lead that it takes (but two bounds may contradict each other)."""
     return _combination(_of_messages(words))
 
 

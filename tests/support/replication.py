@@ -79,7 +79,6 @@ class TwoServers:
         wait_until(self.conn, "NOT EXISTS (SELECT FROM pg_subscription_rel WHERE srsubstate <> 'r')")
 
     def write(self) -> str:
-        """Commit a message at the platform."""
         name = f"m-{len(self.committed)}"
         write_message(self.platform, name)
         self.committed[name] = value(self.platform, "SELECT clock_timestamp()")
@@ -102,7 +101,6 @@ class TwoServers:
         wait_for(lambda: self.look() > moment, f"freshness passes {moment}")
 
     def problem(self) -> str | None:
-        """What readiness says."""
         found: str | None = value(self.conn, "SELECT feed_problem FROM read_model.projection")
         return found
 

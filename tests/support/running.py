@@ -26,26 +26,21 @@ def wait_for(fact: Callable[[], bool], what: str, patience: float = PATIENCE) ->
 
 
 def value(conn: Connection, query: str, *values: object) -> Any:  # noqa: ANN401  # Whatever the column holds.
-    """The first column of the only row."""
     row = conn.execute(query.encode(), values or None).fetchone()
     assert row is not None
     return row[0]
 
 
 def wait_until(conn: Connection, condition: str, *values: object, patience: float = PATIENCE) -> None:
-    """Wait until a condition in SQL holds."""
     wait_for(lambda: value(conn, f"SELECT {condition}", *values) is True, condition, patience)
 
 
 class Scheduler:
-    """A running `projector run`."""
-
     def __init__(self, process: "subprocess.Popen[bytes]", log: Path) -> None:
         self.process = process
         self._log = log
 
     def logged(self) -> list[dict[str, Any]]:
-        """Its log so far, a line each."""
         return [json.loads(line) for line in self._log.read_text().splitlines() if line.startswith("{")]
 
     def events(self) -> list[str]:
@@ -53,7 +48,6 @@ class Scheduler:
         return [str(line["event"]) for line in self.logged()]
 
     def wait_for_event(self, event: str, times: int = 1) -> None:
-        """Wait until it has said something."""
         wait_for(lambda: self.events().count(event) >= times, f"{event} in the log: {self._log.read_text()}")
 
     def terminate(self) -> int:
@@ -62,7 +56,6 @@ class Scheduler:
         return self.process.wait(PATIENCE)
 
     def kill(self) -> None:
-        """End it in the middle of whatever it does."""
         self.process.kill()
         self.process.wait()
 
@@ -113,7 +106,6 @@ def write_conversations(conn: Connection, count: int, tenant: str = "u", first: 
 
 
 def write_message(conn: Connection, message_id: str, text: str = "Hello", tenant: str = "u") -> None:
-    """A message in the tenant's first conversation."""
     conn.execute(
         "INSERT INTO messages (message_id, conversation_id, sender, text) VALUES (%s, %s, 'user', %s)",
         (message_id, f"c-{tenant}-1", text),

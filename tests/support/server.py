@@ -51,8 +51,6 @@ def connect(url: str, **parameters: Any) -> psycopg.Connection[TupleRow]:  # noq
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """One database of a test."""
-
     url: str
     name: str
 
@@ -74,7 +72,6 @@ class Server:
     prefix: str
 
     def create(self, name: str, *, template: str | None = None) -> Database:
-        """A new database, empty or a copy of the template."""
         full = f"{self.prefix}{name}"
         # PostgreSQL would write each page of the copy to the WAL, too.
         query = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy ENCODING 'UTF8'").format(

@@ -49,7 +49,6 @@ class Standby:
             wait_for(is_there, f"the standby has replayed {row[0]}")
 
     def promote(self) -> None:
-        """Make it a primary."""
         with self.connect() as conn:
             assert conn.execute("SELECT pg_promote(wait_seconds => 300)").fetchone() == (True,)
 

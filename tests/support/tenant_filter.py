@@ -30,13 +30,10 @@ def unfiltered_tables(text: str, place: int) -> list[str]:
 
 
 class _Selects(Visitor):
-    """Collects the selects of a statement."""
-
     def __init__(self) -> None:
         self.found: list[Any] = []
 
     def visit_SelectStmt(self, _ancestors: object, node: Any) -> None:  # noqa: ANN401, N802
-        """Note a select."""
         self.found.append(node)
 
 
