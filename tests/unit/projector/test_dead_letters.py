@@ -28,7 +28,7 @@ REFUSE = "ALTER TABLE read_model.leads ADD CONSTRAINT refused CHECK (customer_ph
 ALLOW = "ALTER TABLE read_model.leads DROP CONSTRAINT refused"
 REFUSE_TENANT = "ALTER TABLE read_model.leads ADD CONSTRAINT refused CHECK (user_id <> 'many') NOT VALID"
 LETTERS = "SELECT kind, key, user_id, customer_phone, attempts FROM projector.dead_letters ORDER BY kind, key"
-MANY = 3000
+MANY = 1500
 
 
 class Failure(psycopg.errors.CheckViolation):
