@@ -2,8 +2,10 @@
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import Field, dataclass, field, fields
+from difflib import get_close_matches
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +13,19 @@ from environs import Env, EnvValidationError
 from marshmallow import ValidationError, validate
 
 from projector.report.errors import ConfigurationError
-from projector.scheduler.cron import is_cron
-from projector.setting_names import find_misspelt, settings_that_are_gone
+from projector.scheduler.cron import cron_trigger
 
 _LOG_FORMATS = ("auto", "text", "json")
+
+_PACKAGE = Path(__file__).parent
+# In the source of the project, and where its wheel has it.
+_PAGES = (_PACKAGE.parent / "docs" / "settings.md", _PACKAGE / "settings.md")
+_SETTING = re.compile(r"^\| `(\w+)` \|.*\| (?:both|API|projector) \|", re.MULTILINE)
+_GONE = re.compile(r"^\| `(LEADS_\w+)` \| ([^|]*) \|$", re.MULTILINE)
+_PREFIX = "LEADS_"
+
+# So much of two names, without what all begin with, has to agree.
+_LIKENESS = 0.7
 
 
 def _one_of(*choices: str) -> Any:  # noqa: ANN401  # As environs does.
@@ -28,9 +39,13 @@ def _one_of(*choices: str) -> Any:  # noqa: ANN401  # As environs does.
 
 
 def check_cron(text: str) -> None:
-    """Raise ValidationError for a text that is not a cron expression of five fields."""
-    if not is_cron(text):
-        raise ValidationError(f"{text!r} is no cron expression: minute hour day month weekday, or off.")
+    """Raise ValidationError for a text that is no cron expression of five fields."""
+    try:
+        cron_trigger(text)
+    except ValueError:
+        raise ValidationError(
+            f"{text!r} is no cron expression: minute hour day month weekday, or off."
+        ) from None
 
 
 def _is_on(text: str) -> bool:
@@ -101,7 +116,7 @@ def load(env_file: Path = Path(".env")) -> Config:
     found = {one.name: _read(env, one) for one in fields(Config) if one.metadata}
     bad = [
         f"{name}: It is no setting any more. {what_to_do}"
-        for name, what_to_do in settings_that_are_gone().items()
+        for name, what_to_do in _gone().items()
         if env.str(name, "").strip()
     ]
     try:
@@ -140,6 +155,34 @@ def _names(env_file: Path) -> set[str]:
     """Return the names of the variables that are set, in the environment or in the file."""
     text = env_file.read_text("utf-8", errors="replace") if env_file.is_file() else ""
     return {*os.environ, *re.findall(r"^\s*(?:export\s+)?(\w+)\s*=", text, re.MULTILINE)}
+
+
+@cache
+def _page() -> str:
+    return next((page.read_text("utf-8") for page in _PAGES if page.is_file()), "")
+
+
+def _gone() -> dict[str, str]:
+    """Return the names of former settings that are refused, each with what to do instead."""
+    return {name: text.replace("`", "") for name, text in _GONE.findall(_page())}
+
+
+def find_misspelt(names: Iterable[str]) -> Iterator[str]:
+    """Return a sentence for each name that begins as a setting does and is none, with the nearest one.
+
+    Both programs read one file `.env`, so that a setting of the API is not misspelt here.
+    """
+    known = {name.removeprefix(_PREFIX): name for name in _SETTING.findall(_page())}
+    passed = {*known.values(), *_gone()}
+    for name in sorted(names):
+        # The tests have variables of their own.
+        if not known or name in passed or not name.startswith(_PREFIX) or name.startswith(f"{_PREFIX}TEST_"):
+            continue
+        near = get_close_matches(name.removeprefix(_PREFIX), known, n=1, cutoff=_LIKENESS)
+        if near:
+            yield f"{name} is no setting and has no effect; the nearest is {known[near[0]]}."
+        else:
+            yield f"{name} is no setting and has no effect: see docs/settings.md."
 
 
 def environment_for_postgresql() -> dict[str, str]:

@@ -16,8 +16,7 @@ import api.config
 import projector.config
 from api.response.openapi.document import document
 from projector.cli import cli
-from projector.observe.metrics.counted import REGISTRY
-from projector.observe.metrics.state import DATABASE_UP, metrics_of
+from projector.observe.metrics import DATABASE_UP, REGISTRY, metrics_of
 from projector.observe.status import Status
 from tests.monitoring.exposed import page_of_api
 from tests.rules.files import ROOT, check, documents, name_of, read

@@ -13,15 +13,6 @@ _PART = re.compile(r"\*(?:/[1-9]\d?)?|([a-z]{3}|\d{1,2})(?:-([a-z]{3}|\d{1,2})(?
 _WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 
 
-def is_cron(text: str) -> bool:
-    """Return whether a text is a cron expression of five fields."""
-    try:
-        cron_trigger(text)
-    except ValueError:
-        return False
-    return True
-
-
 def cron_trigger(text: str) -> "CronTrigger":
     """Return APScheduler's trigger for a cron expression. Raises ValueError for another text."""
     # Settings are read by each command, and few of them have such a setting.

@@ -1,7 +1,14 @@
-"""The process of the scheduler: loops start the jobs, a calendar the rebuild, and a signal ends them."""
+"""The process of the scheduler: loops start the jobs, a calendar the rebuild, and a signal ends them.
+
+Loops count time on a clock that never steps. By the wall clock, one that is set back by a minute and a half would let
+every job stand still for as long.
+"""
 
 import logging
 import signal
+import threading
+import time
+from collections.abc import Callable
 from datetime import UTC
 from queue import Empty, SimpleQueue
 from types import FrameType
@@ -12,13 +19,15 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from projector.config import Config
 from projector.database.sql import PROJECTION_VERSION
-from projector.observe.metrics.server import serving
+from projector.observe.metrics import serving
 from projector.scheduler.cron import cron_trigger
 from projector.scheduler.jobs import Jobs
-from projector.scheduler.loops import start_loop
 
 FIRST_PRUNE_SECONDS = 60.0
 SIGNAL_CHECK_SECONDS = 1.0
+
+FAILED_PAUSE_SECONDS = 5.0
+"""How long a loop waits after a turn that failed with an error that was not foreseen."""
 
 _log = structlog.get_logger(__name__)
 
@@ -51,7 +60,15 @@ def run(config: Config) -> None:
     )
     with serving(config):
         start_loops(jobs)
-        calendar = start_calendar(jobs, config)
+        calendar: BackgroundScheduler | None = None
+        if config.rebuild_cron:
+            calendar = BackgroundScheduler(
+                timezone=UTC,
+                executors={"default": ThreadPoolExecutor(1)},
+                job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
+            )
+            calendar.add_job(jobs.workers["rebuild"], cron_trigger(config.rebuild_cron), name="rebuild")
+            calendar.start()
         name = wait_for_signal(received)
         _log.info("ending", signal=name)
         jobs.stop.set()
@@ -75,23 +92,31 @@ def wait_for_signal(received: "SimpleQueue[str]") -> str:
 
 
 def start_loops(jobs: Jobs) -> None:
-    """Start the loops of all jobs that have no calendar; each job says how long its pause is."""
-    for name, worker in jobs.workers.items():
+    """Start a thread for each job that has no calendar."""
+    looped: dict[str, Callable[[], float]] = {**jobs.workers, "watch": jobs.watch}
+    for name, turn in looped.items():
         if name != "rebuild":
             first_after = FIRST_PRUNE_SECONDS if name == "prune" else 0.0
-            start_loop(name, worker, jobs.stop, first_after=first_after)
-    start_loop("watch", jobs.watch, jobs.stop)
+            arguments = (name, turn, jobs.stop, first_after)
+            threading.Thread(target=run_loop, args=arguments, name=name, daemon=True).start()
 
 
-def start_calendar(jobs: Jobs, config: Config) -> BackgroundScheduler | None:
-    """Start what LEADS_REBUILD_CRON asks for; return None where that is off."""
-    if not config.rebuild_cron:
-        return None
-    calendar = BackgroundScheduler(
-        timezone=UTC,
-        executors={"default": ThreadPoolExecutor(1)},
-        job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
-    )
-    calendar.add_job(jobs.workers["rebuild"], cron_trigger(config.rebuild_cron), name="rebuild")
-    calendar.start()
-    return calendar
+def _clock() -> float:
+    return time.monotonic()
+
+
+def run_loop(name: str, turn: Callable[[], float], stop: threading.Event, first_after: float) -> None:
+    """Take turns until `stop` is set, the first one after `first_after` seconds.
+
+    What `turn` returns is the time from the start of a turn to the next, in seconds. A turn that takes longer is
+    followed by the next one at once.
+    """
+    next_at = _clock() + first_after
+    while not stop.wait(max(next_at - _clock(), 0.0)):
+        began_at = _clock()
+        try:
+            pause = turn()
+        except Exception:  # noqa: BLE001  # A loop that ends would not be missed.
+            _log.exception("unexpected failure", job=name)
+            pause = FAILED_PAUSE_SECONDS
+        next_at = began_at + pause

@@ -14,7 +14,7 @@ import structlog
 from projector.capture.source import naming_missing_source
 from projector.database import connect as db
 from projector.database.rows import Connection
-from projector.observe.metrics import counted
+from projector.observe import metrics
 from projector.report.errors import NOT_INSTALLED, DatabaseUnreachableError, ProjectorError
 from projector.report.log import quoting
 from projector.report.progress import Lines
@@ -152,7 +152,10 @@ class Worker:
             return self._note_failure(error)
         finally:
             self.alive_at = None
-        self._note_success()
+        metrics.SUCCESS.labels(self.name).set_to_current_time()
+        if self._trouble is not None:
+            _log.info("works again", job=self.name)
+        self._trouble, self._pause = None, _FIRST_RETRY_SECONDS
         return pause
 
     def touch(self) -> None:
@@ -190,19 +193,13 @@ class Worker:
                 self.conn.close()
             self.conn = None
 
-    def _note_success(self) -> None:
-        counted.note_success(self.name)
-        if self._trouble is not None:
-            _log.info("works again", job=self.name)
-        self._trouble, self._pause = None, _FIRST_RETRY_SECONDS
-
     def _note_failure(self, error: Exception) -> float:
         """Log an error once, and return how long to wait before the next try: longer each time."""
         is_lost = isinstance(error, DatabaseUnreachableError) or self.conn is None or self.conn.closed
         self.close()
         if self.stop.is_set():
             return 0.0
-        counted.note_error(self.name)
+        metrics.ERRORS.labels(self.name).inc()
         if is_lost:
             connected_at, self._connected_at = self._connected_at, time.monotonic()
             self.conn = self._database.replace(self.name, str(error), connected_at)

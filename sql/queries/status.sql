@@ -12,7 +12,7 @@ SELECT to_regclass('projector.runs') IS NOT NULL AND to_regclass('read_model.pro
 -- an operator switched capture off), gap_since and gap_reason (the oldest gap that is not healed; a queue that was shed
 -- for a rebuild is one); proved_at, errors_at_proof, origin_position, failed_at of projector.origin, and has_origin,
 -- whether logical replication brings the source rows, or did; found_differences, how many leads, keys and statistics
--- were ever found to differ.
+-- were ever found to differ; has_rebuild, whether a rebuild of everything has begun and not ended.
 SELECT
     p.version,
     p.built_at,
@@ -30,7 +30,8 @@ SELECT
     o.position::text AS origin_position,
     o.failed_at,
     o.only_row IS NOT NULL AS has_origin,
-    p.found_differences
+    p.found_differences,
+    EXISTS (SELECT FROM projector.sweep_positions AS s WHERE s.purpose = 'rebuild') AS has_rebuild
 FROM read_model.projection AS p
 LEFT JOIN read_model.freshness AS f ON true
 LEFT JOIN projector.origin AS o ON true
@@ -87,22 +88,6 @@ WHERE r.run_id IN (
     (SELECT run_id FROM projector.runs WHERE kind = 'refresh' ORDER BY run_id DESC LIMIT 1)
 )
 ORDER BY r.kind;
-
--- name: read_rebuild
--- Returns lock_held, whether a session holds the lock of rebuilds, and is_planned, whether a rebuild of everything
--- has begun and not ended.
---
--- Parameter: rebuild_class, the first key of that lock.
-SELECT
-    EXISTS (
-        SELECT
-        FROM pg_catalog.pg_locks AS l
-        WHERE l.locktype = 'advisory'
-            AND l.database = (SELECT d.oid FROM pg_catalog.pg_database AS d WHERE d.datname = current_database())
-            AND l.classid = %(rebuild_class)s
-            AND l.granted
-    ) AS lock_held,
-    EXISTS (SELECT FROM projector.sweep_positions AS p WHERE p.purpose = 'rebuild') AS is_planned;
 
 -- name: read_erasures
 -- Returns: interrupted, how many erasures began here and did not end, and since, when the first of them was asked for.

@@ -23,7 +23,7 @@ from projector.database.locks import SHARDS
 from projector.database.rows import Connection
 from projector.report.errors import BlockedError
 from projector.report.progress import QUIET
-from projector.scheduler.jobs.refresh import has_changes
+from projector.scheduler.refresh import has_changes
 from projector.sweep.rebuild import rebuild
 from tests.exactness.random_load import COLLISIONS
 from tests.support.patience import PATIENCE

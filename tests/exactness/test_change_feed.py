@@ -12,7 +12,7 @@ from projector.operate.erase.ledger import Target
 from projector.operate.install import migrate
 from projector.operate.uninstall import uninstall
 from projector.report.progress import QUIET
-from projector.scheduler.jobs.prune import prune_tombstones
+from projector.scheduler.jobs import prune_tombstones
 from tests.exactness.feed_copy import Copy, serving
 from tests.exactness.interleaving import refreshing
 from tests.exactness.platform import Platform, rebuild_now, refresh_now, shard_of, value

@@ -20,7 +20,7 @@ from projector.operate.install import migrate
 from projector.operate.uninstall import uninstall
 from projector.report.errors import BlockedError
 from projector.report.progress import QUIET
-from projector.scheduler.jobs.refresh import look
+from projector.scheduler.refresh import look
 from projector.sweep import recovery
 from projector.sweep.verify import verify
 from tests.exactness.platform import assert_exact, document, rebuild_now, refresh_now, value

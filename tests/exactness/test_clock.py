@@ -16,7 +16,8 @@ from projector.database.rows import Connection
 from projector.observe.status import find_attention, read_status
 from projector.scheduler import jobs as scheduler_jobs
 from projector.scheduler import main
-from projector.scheduler.jobs import Jobs, prune, refresh, upkeep, verify
+from projector.scheduler.jobs import Jobs, Prune, Upkeep, Verify
+from projector.scheduler.refresh import Refresh
 from tests.exactness import interleaving
 from tests.exactness.platform import Platform, assert_exact, refresh_now, texts, value
 from tests.support.patience import PATIENCE
@@ -25,10 +26,10 @@ from tests.unit.projector.scheduler.running import jobs_of
 
 JUMPS = [-3600.0, 90.0, *(pytest.param(seconds, marks=pytest.mark.long) for seconds in (-90.0, 3600.0))]
 LOOPED: dict[str, tuple[type, str]] = {
-    "refresh": (refresh.Refresh, "run"),
-    "upkeep": (upkeep.Upkeep, "run"),
-    "verify": (verify.Verify, "run"),
-    "prune": (prune.Prune, "run"),
+    "refresh": (Refresh, "run"),
+    "upkeep": (Upkeep, "run"),
+    "verify": (Verify, "run"),
+    "prune": (Prune, "run"),
     "watch": (Jobs, "watch"),
 }
 FOLDER = Path(__file__).parent
@@ -68,10 +69,8 @@ def test_no_job_stands_still_when_the_clock_jumps(
             return float(pause)
 
         monkeypatch.setattr(looped, method, counted)
-    for module in (upkeep, prune):
-        monkeypatch.setattr(module, "INTERVAL_SECONDS", 0.05)
-    monkeypatch.setattr(scheduler_jobs, "WATCH_INTERVAL_SECONDS", 0.05)
-    monkeypatch.setattr(verify, "LONGEST_WAIT_SECONDS", 0.05)
+    for interval in ("UPKEEP_SECONDS", "PRUNE_SECONDS", "WATCH_INTERVAL_SECONDS", "VERIFY_WAIT_SECONDS"):
+        monkeypatch.setattr(scheduler_jobs, interval, 0.05)
     monkeypatch.setattr(main, "FIRST_PRUNE_SECONDS", 0.05)
     monkeypatch.setattr(time, "time", lambda: wall() + jumped[0])
     with turning(jobs_of(database, monkeypatch, FOLDER, LEADS_REFRESH_SECONDS="0.05")):

@@ -14,7 +14,7 @@ import pytest
 
 from projector.operate.install import migrate
 from projector.report.errors import DatabaseUnreachableError
-from projector.scheduler.jobs import refresh as refresh_job
+from projector.scheduler import refresh as refresh_job
 from projector.trial.postgres.embedded import EmbeddedServer
 from tests.exactness.platform import Platform, assert_exact, forget_build, refresh_now, texts
 from tests.exactness.test_giving_way import rebuild_all, refresh_all

@@ -9,7 +9,7 @@ import pytest
 from projector.database import locks
 from projector.database.rows import Connection
 from projector.report.errors import CaptureGapError, NotInstalledError
-from projector.scheduler.jobs.refresh import has_changes, look
+from projector.scheduler.refresh import has_changes, look
 from tests.exactness.platform import Platform, refresh_now, texts, value
 from tests.support.patience import PATIENCE
 from tests.support.running import wait_until

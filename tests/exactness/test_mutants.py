@@ -33,7 +33,7 @@ from projector.database.sql import file_text
 from projector.operate.origin import proof as origin
 from projector.operate.origin import publications
 from projector.report.errors import CaptureGapError, ProjectorError
-from projector.scheduler import loops
+from projector.scheduler import main as scheduler_main
 from projector.sweep import first_build, recovery
 from tests.exactness import (
     interleaving,
@@ -250,7 +250,7 @@ def _look_at_no_waiter(bench: Bench) -> None:
 
 
 def _follow_the_wall_clock(bench: Bench) -> None:
-    bench.patches.setattr(loops, "_clock", lambda: time.time())  # noqa: PLW0108  # It jumps.
+    bench.patches.setattr(scheduler_main, "_clock", lambda: time.time())  # noqa: PLW0108  # It jumps.
     bench.patches.setattr(interleaving, "PATIENCE", 5.0)
 
 

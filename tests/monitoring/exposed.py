@@ -9,8 +9,7 @@ from prometheus_client import generate_latest
 
 from api.plan.projection import FreshnessRow, VerificationRow
 from api.routes.metrics import AllMetrics
-from projector.observe.metrics.counted import REGISTRY
-from projector.observe.metrics.state import StateCollector
+from projector.observe.metrics import REGISTRY, StateCollector
 from tests.support.server import Database
 
 _TYPE = re.compile(r"^# TYPE (\S+) (\S+)$", re.MULTILINE)

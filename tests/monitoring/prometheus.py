@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from projector.trial.postgres.ports import free_port
+from projector.trial.postgres.embedded import free_port
 from tests.support.running import wait_for
 
 

@@ -5,7 +5,10 @@ import subprocess
 
 import pytest
 
-from tests.monitoring.exposed import families, page_of_api, page_of_projector
+from api.observe import meters
+from tests.monitoring.exposed import families, metrics_in, page_of_api, page_of_projector, series
+from tests.monitoring.test_alerts import ALERTS
+from tests.monitoring.test_dashboard import QUERIES
 from tests.support.commands import ROOT
 from tests.support.server import Database
 from tests.unit.projector.scheduler.running import build
@@ -19,15 +22,26 @@ def told(program: str) -> dict[str, str]:
     return {name: kind for name, kind, of in _ROW.findall(page) if of in (program, "both")}
 
 
-def test_the_page_has_each_metric_with_its_type(database: Database) -> None:
-    assert told("API") == families(page_of_api())
-    assert told("projector") == families(page_of_projector(database))
+def test_each_metric_is_told_and_seen_and_nothing_else_is_read(database: Database) -> None:
+    api, projector = page_of_api(), page_of_projector(database)
+    assert told("API") == families(api)
+    assert told("projector") == families(projector)
+    there = series(api) | series(projector)
+    read = [("rule", name, rule["expr"]) for name, rule in ALERTS.items()]
+    read += [("query", name, expression) for name, expression in QUERIES]
+    assert [found for found in read if metrics_in(found[2]) - there] == []
+    # In the dashboard: what nobody looks at is not worth a metric. Averages are of little use beside quantiles.
+    seen = {metric for _, expression in QUERIES for metric in metrics_in(expression)}
+    ours = {
+        name
+        for name in there
+        if name.startswith("leads_") and not name.endswith(("_created", "_seconds_sum"))
+    }
+    assert ours - seen == set()
 
 
 @pytest.mark.prometheus
-def test_promtool_finds_nothing_in_the_pages_of_the_programs(database: Database) -> None:
-    from api.observe import meters  # noqa: PLC0415
-
+def test_promtool_finds_nothing_in_the_pages(database: Database) -> None:
     meters.count_response("/users/<user_id>/leads", 200, 0.01)
     with database.connect() as conn:
         build(conn)

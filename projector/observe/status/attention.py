@@ -4,10 +4,9 @@ from collections.abc import Iterator
 
 from projector.capture.source import misfit
 from projector.database.sql import PROJECTION_VERSION
-from projector.observe.status.read import ApiRole, Projection, Status
+from projector.observe.status.read import Row, Status
 from projector.observe.status.words import (
     age_in_words,
-    days_in_words,
     differing,
     item_in_words,
     lead_in_words,
@@ -42,17 +41,15 @@ def find_attention(status: Status) -> list[str]:
         *_attention_to_capture(status, status.projection),
         *_attention_to_build(status, status.projection),
         *_attention_to_feeds(status, status.projection),
-        *_attention_to_freshness(status.projection),
         *_attention_to_queue(status, status.projection),
         *_attention_to_locks(status),
         *_attention_to_rows(status),
-        *_attention_to_erasures(status),
-        *_attention_to_api(status.api_role),
-        *_attention_to_row_security(status),
+        *_attention_to_verify(status),
+        *_attention_to_api(status),
     ]
 
 
-def _attention_to_capture(status: Status, projection: Projection) -> Iterator[str]:
+def _attention_to_capture(status: Status, projection: Row) -> Iterator[str]:
     if status.capture_state == "off":
         yield f"Changes are not seen, because {projection.switched_off}. Run `capture on` when that is over."
     elif status.missing_source:
@@ -66,7 +63,7 @@ def _attention_to_capture(status: Status, projection: Projection) -> Iterator[st
         )
 
 
-def _attention_to_build(status: Status, projection: Projection) -> Iterator[str]:
+def _attention_to_build(status: Status, projection: Row) -> Iterator[str]:
     last = status.last_run("rebuild")
     if last is not None and last.outcome == "failed" and status.rebuild_state != "running":
         yield f"The last rebuild failed: {shorten(last.note or 'no reason known')}. Repair that, and run `rebuild`."
@@ -89,7 +86,7 @@ def _attention_to_build(status: Status, projection: Projection) -> Iterator[str]
         )
 
 
-def _attention_to_feeds(status: Status, projection: Projection) -> Iterator[str]:
+def _attention_to_feeds(status: Status, projection: Row) -> Iterator[str]:
     if not status.feeds and not projection.has_origin:
         return
     problem = find_problem(status.feeds, status.unfed_tables, projection.errors_at_proof)
@@ -110,17 +107,13 @@ def _attention_to_feeds(status: Status, projection: Projection) -> Iterator[str]
         )
 
 
-def _attention_to_freshness(projection: Projection) -> Iterator[str]:
+def _attention_to_queue(status: Status, projection: Row) -> Iterator[str]:
     silent = projection.as_of_age
     if silent is not None and silent < -_CLOCK_TOLERANCE_SECONDS:
         yield (
             f"Callers are told of a moment that comes in {age_in_words(-silent)}: the server's clock was set back."
             " The next refresh corrects that: keep `run` running, or run `refresh`."
         )
-
-
-def _attention_to_queue(status: Status, projection: Projection) -> Iterator[str]:
-    silent = projection.as_of_age
     if status.capture_state == "off":
         return
     if status.queue.changes == 0:
@@ -155,13 +148,9 @@ def _attention_to_rows(status: Status) -> Iterator[str]:
             f"{aside} {lead_in_words(first)}: {shorten(first.error)}."
             " Repair the row that fails, then run `refresh --retry-failed`."
         )
-    yield from _attention_to_verify(status)
-
-
-def _attention_to_erasures(status: Status) -> Iterator[str]:
     found = status.erasures
     # An erasure that is under way holds the lock of rebuilds.
-    if found.since is not None and not status.rebuild.lock_held:
+    if found.since is not None and not status.is_rebuild_locked:
         was = "was" if found.interrupted == 1 else "were"
         yield (
             f"{counted(found.interrupted, 'erasure')} {was} interrupted, begun on {moment_in_words(found.since)}:"
@@ -171,17 +160,16 @@ def _attention_to_erasures(status: Status) -> Iterator[str]:
 
 def _attention_to_verify(status: Status) -> Iterator[str]:
     """What was healed, or was found right since, is history."""
-    found = status.verification
-    if found.drift:
-        first = found.drift[0]
+    if status.drift:
+        first = status.drift[0]
         yield (
-            f"{differing(found.drift_total)}, first {item_in_words(first)} ({shorten(first.first_field)}), found"
+            f"{differing(first.total)}, first {item_in_words(first)} ({shorten(first.first_field)}), found"
             f" {moment_in_words(first.found_at)}: run `verify --all --heal`, and report the bug."
         )
     last = status.last_run("verify")
     if last is not None and last.outcome == "failed":
         yield f"The last verify failed: {shorten(last.note or 'no reason known')}. Run `verify` to see it again."
-    present = found.present
+    present = status.present_round
     # A gap, a rebuild or a missing scheduler has its own sentence, and keeps the round waiting.
     if present is None or status.rebuild_state != "none" or status.capture_state != "intact":
         return
@@ -191,9 +179,10 @@ def _attention_to_verify(status: Status) -> Iterator[str]:
             " `verify --all` to see whether that fails too."
         )
     elif status.schedulers.sessions and present.age > _LATE_ROUNDS * present.days * 86_400:
+        days = f"{present.days:g} {'day' if present.days == 1 else 'days'}"
         yield (
             f"The verify of everything has begun {age_in_words(present.age)} ago, and should take"
-            f" {days_in_words(present.days)}: see the log of the scheduler for what keeps it, or raise"
+            f" {days}: see the log of the scheduler for what keeps it, or raise"
             " LEADS_VERIFY_DAYS."
         )
 
@@ -213,24 +202,19 @@ def _attention_to_locks(status: Status) -> Iterator[str]:
         )
 
 
-def _attention_to_api(role: ApiRole | None) -> Iterator[str]:
-    if role is None:
-        return
-    if not role.exists:
+def _attention_to_api(status: Status) -> Iterator[str]:
+    role, found = status.api_role, status.row_security
+    if role is not None and not role.exists:
         yield (
             f"The role {role.name} does not exist, so the API cannot read: run `migrate`, which creates leads_api or"
             " prints the statements for a superuser. LEADS_API_ROLE names another role, or is off where the API keeps"
             " the role of its login."
         )
-    elif role.unreadable is not None:
+    elif role is not None and role.unreadable is not None:
         yield (
             f"The role {role.name} may not read {role.unreadable}, so the API cannot either: run `migrate`, which lets"
             f" leads_api read all tables{'' if role.name == 'leads_api' else f', and GRANT leads_api TO {role.name}'}."
         )
-
-
-def _attention_to_row_security(status: Status) -> Iterator[str]:
-    found, role = status.row_security, status.api_role
     if found is not None and found.unprotected is not None:
         yield (
             f"The table {found.unprotected} is not protected from being read for another tenant: {found.problem}. Run"

@@ -6,7 +6,7 @@ from typing import Any
 
 from projector.database.sql import PROJECTION_VERSION
 from projector.observe.status.attention import find_attention
-from projector.observe.status.read import COUNTED_CHANGES, LockHolder, Projection, Run, Status, Verification
+from projector.observe.status.read import COUNTED_CHANGES, Row, Status
 from projector.observe.status.words import (
     age_in_words,
     differing,
@@ -58,14 +58,14 @@ def as_dict(status: Status) -> dict[str, Any]:
             "built_at": projection and projection.built_at,
         },
         "schedulers": {"sessions": status.schedulers.sessions, "all_seen": status.schedulers.is_all_seen},
-        "locks": [asdict(holder) for holder in status.lock_holders],
+        "locks": [vars(holder) for holder in status.lock_holders],
         "rebuild": _rebuild_as_dict(status),
-        "runs": {run.kind: asdict(run) for run in status.runs},
-        "verify": _verification_as_dict(status.verification),
+        "runs": {run.kind: vars(run) for run in status.runs},
+        "verify": _verification_as_dict(status),
         "row_security": status.row_security and _without(status.row_security, "database_name"),
         "dead_letters": {"count": status.dead_letters[0].total if letters else 0, "first": letters},
-        "erasures": asdict(status.erasures),
-        "tables": [asdict(size) for size in status.sizes],
+        "erasures": vars(status.erasures),
+        "tables": [vars(size) for size in status.sizes],
     }
 
 
@@ -108,10 +108,13 @@ def _lines(status: Status) -> Iterator[tuple[str, str]]:
     yield "Scheduler", _schedulers_in_words(status)
     yield "Rebuild", _rebuild_in_words(status, projection)
     for number, holder in enumerate(status.lock_holders):
-        yield "" if number else "Locks", _holder_in_words(holder)
+        program = shorten(holder.application) if holder.application else "a program without a name"
+        since = f" since {moment_in_words(holder.since)} at the earliest" if holder.since else ""
+        purposes = " and ".join(holder.purposes)
+        yield "" if number else "Locks", f"process {holder.pid}, {program}{since}, for {purposes}"
     for run in status.runs:
         yield f"Last {run.kind}"[:12], _run_in_words(run)
-    yield from _verification_lines(status.verification)
+    yield from _verification_lines(status)
     yield from _row_security_lines(status)
     yield "Dead letters", f"{status.dead_letters[0].total:,}" if status.dead_letters else "none"
     for letter in status.dead_letters:
@@ -126,7 +129,7 @@ def _lines(status: Status) -> Iterator[tuple[str, str]]:
         )
 
 
-def _feed_in_words(feed: Feed, projection: Projection) -> str:
+def _feed_in_words(feed: Feed, projection: Row) -> str:
     if not feed.is_enabled:
         worker = "disabled"
     elif not feed.has_worker:
@@ -159,8 +162,8 @@ def _row_security_lines(status: Status) -> Iterator[tuple[str, str]]:
         )
 
 
-def _verification_lines(found: Verification) -> Iterator[tuple[str, str]]:
-    proved, present = found.proved, found.present
+def _verification_lines(status: Status) -> Iterator[tuple[str, str]]:
+    proved, present = status.proved_round, status.present_round
     text = "not yet"
     if proved is not None:
         text = f"{moment_in_words(proved.finished_at)}, {counted(proved.leads, 'lead')}"
@@ -174,13 +177,13 @@ def _verification_lines(found: Verification) -> Iterator[tuple[str, str]]:
         text += f", {present.left_out:,} to be looked at again" if present.left_out else ""
         text += f", {_differences_in_words(present.differences)}"
     yield "Verify round", text
-    yield "Drift", "none" if not found.drift else differing(found.drift_total)
-    for item in found.drift:
+    yield "Drift", differing(status.drift[0].total) if status.drift else "none"
+    for item in status.drift:
         yield (
             "",
             f"{item_in_words(item)}: {shorten(item.first_field)}, found {moment_in_words(item.found_at)}",
         )
-    for ended in found.history:
+    for ended in status.ended_drift:
         last = "" if ended.items == 1 else "the last "
         yield (
             "",
@@ -192,43 +195,36 @@ def _differences_in_words(differences: int) -> str:
     return counted(differences, "difference") if differences else "no difference"
 
 
-def _holder_in_words(holder: LockHolder) -> str:
-    program = shorten(holder.application) if holder.application else "a program without a name"
-    since = f" since {moment_in_words(holder.since)} at the earliest" if holder.since else ""
-    return f"process {holder.pid}, {program}{since}, for {' and '.join(holder.purposes)}"
+def _without(row: Row, name: str) -> dict[str, Any]:
+    return {key: value for key, value in vars(row).items() if key != name}
 
 
-def _without(record: Any, name: str) -> dict[str, Any]:  # noqa: ANN401  # Any dataclass.
-    return {key: value for key, value in asdict(record).items() if key != name}
-
-
-def _verification_as_dict(found: Verification) -> dict[str, Any]:
-    present = found.present
+def _verification_as_dict(status: Status) -> dict[str, Any]:
+    proved, present = status.proved_round, status.present_round
     return {
-        "proved_at": found.proved and found.proved.finished_at,
-        "proved": found.proved and asdict(found.proved),
+        "proved_at": proved and proved.finished_at,
+        "proved": proved and vars(proved),
         "round": present and {**_without(present, "done"), "percent": round(100 * present.done, 1)},
         "drift": {
-            "count": found.drift_total,
-            "first": [_without(item, "total") for item in found.drift],
-            "ended": [asdict(ended) for ended in found.history],
+            "count": status.drift[0].total if status.drift else 0,
+            "first": [_without(item, "total") for item in status.drift],
+            "ended": [vars(ended) for ended in status.ended_drift],
         },
     }
 
 
 def _rebuild_as_dict(status: Status) -> dict[str, Any]:
     """Return the state of a rebuild, and how far it is. `leads_total` is about how many leads it has to do."""
-    run = status.rebuild_run
-    total = None if run is None else run.leads_total
+    run, done = status.rebuild_run, status.rebuild_done
     return {
         "state": status.rebuild_state,
-        "leads": None if run is None else run.leads,
-        "leads_total": total,
-        "percent": round(100 * min(1.0, run.leads / total), 1) if run is not None and total else None,
+        "leads": run and run.leads,
+        "leads_total": run and run.leads_total,
+        "percent": None if done is None else round(100 * done, 1),
     }
 
 
-def _rebuild_in_words(status: Status, projection: Projection) -> str:
+def _rebuild_in_words(status: Status, projection: Row) -> str:
     found = _rebuild_as_dict(status)
     if found["state"] == "none":
         return "none under way"
@@ -244,7 +240,7 @@ def _rebuild_in_words(status: Status, projection: Projection) -> str:
     return text
 
 
-def _capture_in_words(status: Status, projection: Projection) -> str:
+def _capture_in_words(status: Status, projection: Row) -> str:
     if status.capture_state == "off":
         return str(projection.switched_off)
     if status.capture_state == "intact":
@@ -261,7 +257,7 @@ def _schedulers_in_words(status: Status) -> str:
     return "none connected" if status.schedulers.is_all_seen else "cannot be seen by this database user"
 
 
-def _run_in_words(run: Run) -> str:
+def _run_in_words(run: Row) -> str:
     text = f"{moment_in_words(run.started_at)}, {run.outcome}, {counted(run.leads, 'lead')}"
     text += f", {counted(run.messages, 'message')}"
     if run.changes:

@@ -2,20 +2,20 @@
 
 from datetime import datetime
 
-from projector.observe.status.read import COUNTED_CHANGES, DeadLetter, OpenDrift, Queue
+from projector.observe.status.read import COUNTED_CHANGES, Row
 from projector.report.counted import counted, escape_hidden
 
 _LONGEST_TEXT = 100
 
 
-def lead_in_words(letter: DeadLetter) -> str:
+def lead_in_words(letter: Row) -> str:
     """Return which lead a dead letter is about, or only its key where the lead is not known."""
     if letter.user_id is None:
         return escape_hidden(f"{letter.kind} {letter.key}")
     return escape_hidden(f"lead {letter.customer_phone} of {letter.user_id} ({letter.kind} {letter.key})")
 
 
-def waiting_in_words(queue: Queue) -> str:
+def waiting_in_words(queue: Row) -> str:
     """Return how many changes wait, as a clause."""
     if queue.changes >= COUNTED_CHANGES:
         return f"{queue.changes:,} or more changes wait"
@@ -41,7 +41,7 @@ def shorten(text: str) -> str:
     return text if len(text) <= _LONGEST_TEXT else f"{text[: _LONGEST_TEXT - 1]}…"
 
 
-def item_in_words(item: OpenDrift) -> str:
+def item_in_words(item: Row) -> str:
     """Return what differs: a lead, a key with its lead, or the statistics of a tenant."""
     if item.kind == "statistics":
         return f"the statistics of {item.user_id}"
@@ -52,9 +52,3 @@ def item_in_words(item: OpenDrift) -> str:
 def differing(items: int) -> str:
     """Return how many items differ. An item is a lead, a key, or the statistics of a tenant."""
     return f"{counted(items, 'item')} {'differs' if items == 1 else 'differ'} from the source rows"
-
-
-def days_in_words(days: float) -> str:
-    """Return a number of days with its noun."""
-    unit = "day" if days == 1 else "days"
-    return f"{days:g} {unit}"

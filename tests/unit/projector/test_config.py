@@ -3,10 +3,8 @@
 from pathlib import Path
 
 import pytest
-from marshmallow import ValidationError
 
 from projector import config
-from projector.config import check_cron
 from projector.report.errors import ConfigurationError
 
 NOTHING = Path("there is no such file")
@@ -97,21 +95,24 @@ def test_the_password_is_not_in_the_text_of_the_settings(monkeypatch: pytest.Mon
     assert "secret" not in repr(config.load(NOTHING))
 
 
-def test_the_programs_of_postgresql_do_not_see_settings_of_clients(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PGHOST", "elsewhere")
-    found = config.environment_for_postgresql()
-    assert "PGHOST" not in found
-    assert found["LC_ALL"] == "C"
+@pytest.mark.parametrize(
+    ("name", "nearest"),
+    [
+        ("LEADS_REFRESH_SECOND", "LEADS_REFRESH_SECONDS"),
+        ("LEADS_LOGLEVEL", "LEADS_LOG_LEVEL"),
+        ("LEADS_VERIFYDAYS", "LEADS_VERIFY_DAYS"),
+        ("LEADS_API_WORKER", "LEADS_API_WORKERS"),
+        ("LEADS_DATABASE_URL", "DATABASE_URL"),
+        ("LEADS_PORT", "PORT"),
+    ],
+)
+def test_the_nearest_is_named(name: str, nearest: str) -> None:
+    assert [*config.find_misspelt([name])] == [
+        f"{name} is no setting and has no effect; the nearest is {nearest}."
+    ]
 
 
-def test_cron_expressions() -> None:
-    for text in (
-        "* * * * *", "23 * * * *", "*/5 0-6 1,15 jan-mar mon-fri", "0 3 * * SUN", "0 0-20/2 * * 6",
-    ):  # fmt: skip
-        check_cron(text)
-    for text in (
-        "", "*", "* * * *", "* * * * * *", "60 * * * *", "* 24 * * *", "* * 0 * *", "* * * 13 *", "* * * * 7",
-        "5-1 * * * *", "*/0 * * * *", "a * * * *", "* * * foo *", "5/2 * * * *", ", * * * *",
-    ):  # fmt: skip
-        with pytest.raises(ValidationError, match="no cron expression"):
-            check_cron(text)
+def test_where_none_is_near_the_page_is_named() -> None:
+    assert [*config.find_misspelt(["LEADS_COLOUR"])] == [
+        "LEADS_COLOUR is no setting and has no effect: see docs/settings.md."
+    ]

@@ -12,7 +12,7 @@ from projector.database.schema import source_tables
 from projector.observe.status import as_dict, find_attention, read_status, render
 from projector.operate.origin.proof import Origin, note_once
 from projector.report.progress import QUIET
-from projector.scheduler.jobs.refresh import look
+from projector.scheduler.refresh import look
 from projector.sweep.rebuild import rebuild
 from tests.support.replication import TwoServers, address, ready, replicated_platform
 from tests.support.running import value, wait_for, wait_until, write_message
@@ -78,8 +78,8 @@ def test_a_subscription_that_is_stuck_moves_nothing(both: TwoServers) -> None:
         assert found["bytes_behind"] > 0
         assert find_attention(status) == []
         assert status.projection is not None
-        later = replace(status.projection, read_at=status.projection.read_at + timedelta(minutes=3))
-        [sentence] = find_attention(replace(status, projection=later))
+        status.projection.read_at += timedelta(minutes=3)
+        [sentence] = find_attention(status)
         assert "Nothing is proved to have arrived from the platform for 3 min" in sentence
     both.wait_until_as_of(last)
 

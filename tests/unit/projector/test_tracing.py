@@ -82,7 +82,7 @@ def test_a_batch_that_fails_has_a_span_that_quotes_no_value(
 
     build(connection)
     write_source(connection)
-    monkeypatch.setattr("projector.scheduler.jobs.refresh.refresh_with_backoff", fail)
+    monkeypatch.setattr("projector.scheduler.refresh.refresh_with_backoff", fail)
     jobs = jobs_of(database, monkeypatch, tmp_path, LEADS_TRACING="on")
     jobs.workers["refresh"]()
     jobs.end()

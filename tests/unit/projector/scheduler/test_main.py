@@ -2,12 +2,19 @@
 
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
+import pytest
+import structlog
+from marshmallow import ValidationError
+
+from projector.config import check_cron
 from projector.operate.install import migrate
-from projector.scheduler.cron import cron_trigger, is_cron
+from projector.scheduler import main
+from projector.scheduler.cron import cron_trigger
 from projector.trial.postgres.embedded import EmbeddedServer
 from tests.support.commands import projector
 from tests.support.patience import PATIENCE
@@ -64,7 +71,7 @@ def test_cron_expressions_are_cron_s() -> None:
         found = cron_trigger(expression).get_next_fire_time(None, datetime.fromisoformat(f"{after}:00+00:00"))
         assert found == datetime.fromisoformat(f"{expected}:00+00:00"), expression
     for valid in ("0 3 * * sat-sun", "0 3 * * 0-2", "0,30 8-18/2 1 jan,jul 1", "0 3 * * FRI-mon"):
-        assert is_cron(valid), valid
+        check_cron(valid)
     for other in (
         "0 3 * * 7",
         "0 3 * * 12",
@@ -76,9 +83,17 @@ def test_cron_expressions_are_cron_s() -> None:
         "0 3 * * 1-2-3",
         "60 3 * * *",
         "*/90 3 * * *",
+        "* * 0 * *",
+        "5-1 * * * *",
+        "*/0 * * * *",
+        "5/2 * * * *",
+        ", * * * *",
+        "",
         "0 3 * *",
+        "0 3 * * * *",
     ):
-        assert not is_cron(other), other
+        with pytest.raises(ValidationError, match="no cron expression"):
+            check_cron(other)
 
 
 def test_it_starts_before_its_database_waits_for_one_that_goes_away_and_says_so_once(
@@ -108,3 +123,18 @@ def test_it_starts_before_its_database_waits_for_one_that_goes_away_and_says_so_
         assert scheduler.terminate() == 0
         told = [line["event"] for line in scheduler.logged() if line["level"] in ("warning", "error")]
         assert told == [gone] * 3
+
+
+def test_a_turn_that_fails_is_logged_and_the_loop_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(main, "FAILED_PAUSE_SECONDS", 0.0)
+    stop, turns = threading.Event(), list[int]()
+
+    def turn() -> float:
+        turns.append(1)
+        if len(turns) == 2:
+            stop.set()
+        raise ZeroDivisionError
+
+    with structlog.testing.capture_logs() as said:
+        main.run_loop("watch", turn, stop, 0.0)
+    assert [line["job"] for line in said] == ["watch", "watch"]

@@ -210,7 +210,7 @@ def test_a_lead_that_waits_is_compared_later_in_the_same_round(world: Platform) 
         " (SELECT keys[1] FROM projector.changes)"
     ).fetchall()
     next(slices(conn))
-    assert read_status(conn).verification.present is not None
+    assert read_status(conn).present_round is not None
     assert value(conn, "SELECT count(*) FROM projector.verify_left_out") == 1
     assert "1 to be looked at again" in render(read_status(conn))
     assert ("lead", "one", left_out[0]) not in differences(conn)

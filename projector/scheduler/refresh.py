@@ -20,7 +20,7 @@ from projector.database import locks, rows
 from projector.database.distribution import is_distributed
 from projector.database.rows import Connection
 from projector.database.sql import PROJECTION_VERSION, query
-from projector.observe.metrics import counted
+from projector.observe import metrics
 from projector.observe.status.read import COUNTED_CHANGES
 from projector.report.errors import CaptureGapError, ConfigurationError
 from projector.scheduler.pace import Pace
@@ -145,7 +145,7 @@ class Refresh(Job):
                 end(done)
         seconds = time.monotonic() - began_at
         self._tally.add(done, seconds)
-        counted.note_batch(done, seconds)
+        metrics.note_batch(done, seconds)
         if done.changes:
             _log.debug(
                 "batch",

@@ -1,0 +1,292 @@
+"""The metrics of a scheduler for Prometheus: what this process counts, and the state of the read model.
+
+Every count is of this process alone: Prometheus adds them up. The state is read from the database at a scrape, so that
+every scheduler of one database prints the same.
+"""
+
+import errno
+import socket
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+import structlog
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    Metric,
+    ProcessCollector,
+    disable_created_metrics,
+    start_http_server,
+)
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from projector import __version__
+from projector.config import Config
+from projector.core.batch import Batch
+from projector.database import connect as db
+from projector.database.rows import Connection
+from projector.database.sql import PROJECTION_VERSION
+from projector.observe.status.read import COUNTED_CHANGES, Status, read_status
+from projector.report.errors import ConfigurationError, ProjectorError
+from projector.report.log import quoting
+
+CONNECT_SECONDS = 2
+STATEMENT_SECONDS = 2
+"""A scrape is over before Prometheus gives it up, which it does after ten seconds."""
+
+KEPT_SECONDS = 1.0
+"""How long one reading serves: several servers that scrape at once do not multiply the queries."""
+
+DATABASE_UP = "leads_projector_database_up"
+
+# No restart brings an address of these to life, unlike a port that is taken or a name server that is away.
+_NO_ADDRESS = (socket.EAI_NONAME, socket.EAI_FAMILY, errno.EADDRNOTAVAIL)
+
+_log = structlog.get_logger(__name__)
+
+REGISTRY = CollectorRegistry()
+"""What this process counts as it works, and its memory, processor time and open files."""
+
+ProcessCollector(registry=REGISTRY)
+
+Gauge(
+    "leads_build_info", "The program and its version; always 1.", ["program", "version"], registry=REGISTRY
+).labels("projector", __version__).set(1)
+Gauge(
+    "leads_projector_projection_info",
+    "The projection version of the program; always 1.",
+    ["projection_version"],
+    registry=REGISTRY,
+).labels(PROJECTION_VERSION).set(1)
+_BATCH_SECONDS = Histogram(
+    "leads_projector_batch_seconds",
+    "Batches that took changes, and the time of each.",
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60),
+    registry=REGISTRY,
+)
+_CHANGES = Counter(
+    "leads_projector_changes", "Changes that batches have taken from the queue.", registry=REGISTRY
+)
+_ROWS = Counter(
+    "leads_projector_refreshed_rows",
+    "Leads that batches have recomputed, and message rows that they have written or deleted.",
+    ["kind"],
+    registry=REGISTRY,
+)
+# Prometheus itself has a label `job`, for what it scrapes.
+ERRORS = Counter(
+    "leads_projector_job_errors", "Times that a job could not go on.", ["name"], registry=REGISTRY
+)
+SUCCESS = Gauge(
+    "leads_projector_job_last_success_timestamp_seconds",
+    "When a job last ended without an error.",
+    ["name"],
+    registry=REGISTRY,
+)
+
+_LEADS, _MESSAGES = _ROWS.labels("lead"), _ROWS.labels("message")
+
+
+def note_batch(done: Batch, seconds: float) -> None:
+    """Count a batch, which took so long, unless it found nothing to do."""
+    if done.changes:
+        _BATCH_SECONDS.observe(seconds)
+        _CHANGES.inc(done.changes)
+        _LEADS.inc(done.leads)
+        _MESSAGES.inc(done.messages)
+
+
+class StateCollector(Collector):
+    """Reads the state for Prometheus, over a connection of its own."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._lock = threading.Lock()
+        self._conn: Connection | None = None
+        self._state: Status | None = None
+        self._read_at = float("-inf")
+        self._trouble: str | None = None
+
+    def describe(self) -> Iterable[Metric]:
+        """Return nothing: a database that is away must not keep the scheduler from starting."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        """Return the metrics; only that the state is not known, where the database does not answer."""
+        with self._lock:
+            if time.monotonic() - self._read_at >= KEPT_SECONDS:
+                self._state = self._read()
+                self._read_at = time.monotonic()
+            state = self._state
+        yield GaugeMetricFamily(
+            DATABASE_UP, "1 where the state of the read model could be read.", value=float(state is not None)
+        )
+        if state is not None:
+            yield from metrics_of(state)
+
+    def close(self) -> None:
+        """Close the connection."""
+        with self._lock:
+            self._close()
+
+    def _close(self) -> None:
+        if self._conn is not None:
+            self._conn.close()
+            self._conn = None
+
+    def _read(self) -> Status | None:
+        try:
+            if self._conn is None or self._conn.closed:
+                self._close()
+                self._conn = db.connect(
+                    self._url,
+                    application_name=f"{db.SCHEDULER_NAME}: metrics",
+                    connect_timeout=CONNECT_SECONDS,
+                )
+                self._conn.execute(f"SET statement_timeout = '{STATEMENT_SECONDS}s'".encode())
+            state = read_status(self._conn, api_role="", with_sizes=False)
+        except (ProjectorError, psycopg.Error) as error:
+            self._close()
+            text = str(error).strip().partition("\n")[0]
+            if text != self._trouble:
+                _log.warning("the metrics lack the state of the read model", error=quoting(error, text))
+            self._trouble = text
+            return None
+        self._trouble = None
+        return state
+
+
+def metrics_of(status: Status) -> Iterator[Metric]:
+    """Return the metrics of a status. One that is not known has no sample."""
+    projection, proved, present = status.projection, status.proved_round, status.present_round
+    built_at = projection and projection.built_at
+    numbers: dict[str, tuple[str, Any]] = {
+        "leads_projector_data_age_seconds": (
+            "Age of the read model, by the clock of the database.",
+            projection and projection.as_of_age,
+        ),
+        "leads_projector_lag_seconds": (
+            "Age of the oldest change that waits; 0 while none does.",
+            status.queue.lag or 0.0,
+        ),
+        "leads_projector_queue_changes": (
+            f"Changes that wait, counted up to {COUNTED_CHANGES}.",
+            status.queue.changes,
+        ),
+        "leads_projector_dead_letters": (
+            "Keys that are set aside with an error.",
+            status.dead_letters[0].total if status.dead_letters else 0,
+        ),
+        "leads_projector_rebuild_done_ratio": (
+            "Part of the present rebuild that is done; absent while there is none.",
+            status.rebuild_done,
+        ),
+        "leads_projector_built_timestamp_seconds": (
+            "When the last complete build ended.",
+            built_at and built_at.timestamp(),
+        ),
+        # Those of the verify have the names that the API gives them too.
+        "leads_verify_proved_timestamp_seconds": (
+            "When everything was compared with the source last.",
+            proved and proved.finished_at.timestamp(),
+        ),
+        "leads_verify_round_done_ratio": (
+            "Part of the present round of the verify.",
+            present and present.done,
+        ),
+        "leads_verify_left_out": (
+            "Leads and keys that the present round, or else the last, left out because a change waits.",
+            getattr(present or proved, "left_out", None),
+        ),
+        "leads_verify_open_differences": (
+            "Leads, keys and statistics that differ from the source.",
+            status.drift[0].total if status.drift else 0,
+        ),
+    }
+    for name, (text, value) in numbers.items():
+        yield GaugeMetricFamily(name, text, value)
+    text = "Leads, keys and statistics that a verify found to differ."
+    yield CounterMetricFamily(
+        "leads_verify_found_differences", text, projection.found_differences if projection else 0
+    )
+    yield from _metrics_of_each(status)
+
+
+def _metrics_of_each(status: Status) -> Iterator[Metric]:
+    captured, rebuilt = ("intact", "gap", "off", "not installed"), ("none", "running", "interrupted")
+    numbers: dict[tuple[str, str], tuple[str, dict[str, float]]] = {
+        ("leads_projector_capture_state", "state"): (
+            "Whether the triggers capture changes: 1 for the state that it is in.",
+            {one: one == status.capture_state for one in captured},
+        ),
+        ("leads_projector_rebuild_state", "state"): (
+            "Whether a rebuild runs: 1 for the state that it is in.",
+            {one: one == status.rebuild_state for one in rebuilt},
+        ),
+        ("leads_projector_last_run_timestamp_seconds", "kind"): (
+            "When the last run of a kind began.",
+            {run.kind: run.started_at.timestamp() for run in status.runs},
+        ),
+        ("leads_projector_last_run_duration_seconds", "kind"): (
+            "How long the last run of a kind took, or has taken so far.",
+            {run.kind: run.seconds for run in status.runs},
+        ),
+        ("leads_projector_last_run_failed", "kind"): (
+            "1 where the last run of a kind has failed.",
+            {run.kind: run.outcome == "failed" for run in status.runs},
+        ),
+    }
+    for (name, label), (text, values) in numbers.items():
+        metric = GaugeMetricFamily(name, text, labels=(label,))
+        for one, number in values.items():
+            metric.add_metric((one,), float(number))
+        yield metric
+
+
+@contextmanager
+def serving(config: Config) -> Iterator[None]:
+    """Serve the metrics during the block, if LEADS_METRICS_PORT is set.
+
+    Raises ConfigurationError where this machine does not have the address, and ProjectorError where the port is taken.
+    """
+    host, port = config.metrics_host, config.metrics_port
+    if not port:
+        yield
+        return
+    # When each count began is of no use to an operator, and would double the series.
+    disable_created_metrics()  # type: ignore[no-untyped-call]
+    state = StateCollector(config.database_url)
+    REGISTRY.register(state)
+    try:
+        try:
+            server, _ = start_http_server(port, host, REGISTRY)
+        except (OSError, UnicodeError) as error:
+            raise _cannot_listen(host, port, error) from None
+        _log.info("metrics", address=host, port=port)
+        try:
+            yield
+        finally:
+            server.shutdown()
+            server.server_close()
+    finally:
+        REGISTRY.unregister(state)
+        state.close()
+
+
+def _cannot_listen(host: str, port: int, error: Exception) -> ProjectorError:
+    reason = getattr(error, "strerror", None) or str(error)
+    failed = f"LEADS_METRICS_HOST and LEADS_METRICS_PORT: cannot listen on {host}:{port}: {reason}."
+    if isinstance(error, UnicodeError) or getattr(error, "errno", None) in _NO_ADDRESS:
+        return ConfigurationError(
+            f"{failed} Set LEADS_METRICS_HOST to an address of this machine, such as 127.0.0.1 or 0.0.0.0."
+        )
+    return ProjectorError(
+        f"{failed} Stop the process that listens there, or set LEADS_METRICS_PORT to another port."
+    )

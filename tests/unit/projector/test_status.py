@@ -1,0 +1,421 @@
+"""The status: what is read, what needs a person, when nothing does, and how it is told."""
+
+import dataclasses
+import json
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+from projector import capture
+from projector.core.dead_letters import Retried, retry_dead_letters
+from projector.core.refresh import refresh
+from projector.database import locks
+from projector.database.rows import Connection
+from projector.database.sql import PROJECTION_VERSION
+from projector.observe.status import Status, as_dict, find_attention, read_status, render, words
+from projector.observe.status.read import COUNTED_CHANGES, Row
+from projector.operate.install import migrate
+from projector.report.progress import QUIET
+from projector.sweep import recovery
+from tests.support.commands import run_command
+from tests.support.patience import PATIENCE
+from tests.support.running import value, wait_until, write_conversations
+from tests.support.server import Database
+
+EARLIER = datetime(2026, 11, 25, 1, 2, 3, tzinfo=UTC)
+RUN = Row(
+    kind="rebuild", started_at=EARLIER, seconds=90.0, outcome="running", changes=0, leads=3_000, messages=0,
+    leads_total=12_000, note=None,
+)  # fmt: skip
+DRIFT = Row(
+    kind="lead",
+    user_id="u",
+    customer_phone="49151",
+    key="",
+    first_field="document.name",
+    found_at=EARLIER,
+    total=2,
+)
+ROUND = Row(
+    days=1.0, age=7200.0, done=0.25, leads=502, leads_total=2004, left_out=1, differences=1, failure=None
+)
+
+
+HOLDER = Row(pid=1, login="u", application="a", since=None, purposes=["rebuilds"], is_ours=True)
+
+
+def changed(row: Row, **values: object) -> Row:
+    return Row(**{**vars(row), **values})
+
+
+def one_sentence(status: Status) -> str:
+    [sentence] = find_attention(status)
+    return sentence
+
+
+def test_what_is_not_installed_is_said(source_database: Database, tmp_path: Path) -> None:
+    with source_database.connect() as conn:
+        assert "not installed" in one_sentence(read_status(conn))
+    done = run_command(tmp_path, "--database-url", source_database.url, "status", "--json")
+    assert (done.returncode, json.loads(done.stdout)["installed"]) == (1, False)
+
+
+def test_a_role_of_the_api_that_cannot_read_is_said(built: Connection) -> None:
+    assert find_attention(read_status(built, api_role="")) == []
+    assert one_sentence(read_status(built, api_role="nobody_at_all")).startswith(
+        "The role nobody_at_all does not exist, so the API cannot read: run `migrate`"
+    )
+    assert one_sentence(read_status(built, api_role="pg_monitor")) == (
+        "The role pg_monitor may not read read_model.freshness, so the API cannot either: run `migrate`, which lets"
+        " leads_api read all tables, and GRANT leads_api TO pg_monitor."
+    )
+    built.execute("REVOKE SELECT ON read_model.tenants FROM leads_api")
+    assert "leads_api may not read read_model.tenants" in one_sentence(read_status(built))
+    migrate(built, create_source=False)
+    built.execute("REVOKE SELECT ON leads_access.api_keys FROM leads_api")
+    assert "leads_api may not read leads_access.api_keys" in one_sentence(read_status(built))
+    migrate(built, create_source=False)
+    assert find_attention(read_status(built)) == []
+
+
+def test_what_was_never_built_is_said(connection: Connection) -> None:
+    status = read_status(connection)
+    assert "never built" in one_sentence(status)
+    assert "never built" in render(status)
+
+
+def test_a_queue_that_nobody_takes_needs_a_person(built: Connection) -> None:
+    write_conversations(built, 1, first=2)
+    status = read_status(built)
+    assert status.projection is not None
+    long_ago = changed(status.projection, as_of_age=3600.0)
+    assert "no scheduler is connected" in one_sentence(dataclasses.replace(status, projection=long_ago))
+    running = dataclasses.replace(status, projection=long_ago, schedulers=Row(sessions=2, is_all_seen=True))
+    assert find_attention(running) == []
+    lagging = dataclasses.replace(running, queue=Row(changes=1, lag=3600.0))
+    assert "has waited for 60 min" in one_sentence(lagging)
+
+
+def test_another_projection_version_needs_a_person_where_no_rebuild_is_under_way(built: Connection) -> None:
+    built.execute("UPDATE read_model.projection SET version = 'another'")
+    status = read_status(built)
+    assert f"this program has {PROJECTION_VERSION}" in one_sentence(status)
+    assert find_attention(dataclasses.replace(status, lock_holders=[HOLDER])) == []
+
+
+def test_a_gap_is_named_until_it_is_healed(database: Database, built: Connection) -> None:
+    built.execute("ALTER TABLE messages DISABLE TRIGGER leads_capture_delete")
+    # Before any refresh has noticed it.
+    status = read_status(built)
+    assert status.capture_state == "gap"
+    assert "leads_capture_delete on messages was changed" in one_sentence(status)
+    with database.connect() as conn:
+        recovery.restore_capture(conn)
+    status = read_status(built)
+    assert (status.capture_state, len(find_attention(status))) == ("gap", 1)
+    assert "gap since" in render(status)
+    with database.connect() as conn:
+        recovery.heal(conn, progress=QUIET)
+    assert (read_status(built).capture_state, find_attention(read_status(built))) == ("intact", [])
+
+
+def test_capture_that_is_off_is_named(database: Database, built: Connection) -> None:
+    with database.connect() as conn:
+        capture.switch_off(conn, "bulk import")
+    status = read_status(built)
+    assert status.capture_state == "off"
+    assert "bulk import" in one_sentence(status)
+    assert "capture on" in one_sentence(status)
+
+
+def test_a_run_that_ended_badly_needs_a_person(built: Connection) -> None:
+    status = read_status(built)
+    for kind in ("rebuild", "verify"):
+        run = changed(RUN, kind=kind, outcome="failed", note="value too long")
+        failed = dataclasses.replace(status, runs=[run])
+        assert f"last {kind} failed: value too long" in one_sentence(failed)
+        assert "value too long" in render(failed)
+
+
+def test_what_differs_needs_a_person_until_it_is_right(built: Connection) -> None:
+    status = read_status(built)
+    told = one_sentence(dataclasses.replace(status, drift=[DRIFT]))
+    assert (
+        "2 items differ from the source rows, first lead 49151 of u (document.name), found 2026-11-25" in told
+    )
+    assert "run `verify --all --heal`" in told
+    # A run that has found something and healed it is history.
+    run = changed(RUN, kind="verify", outcome="done", note="3 fields drifted, 1 lead healed")
+    ended = Row(outcome="healed", items=1, last_at=EARLIER)
+    healed = dataclasses.replace(status, runs=[run], ended_drift=[ended])
+    assert find_attention(healed) == []
+    assert "1 item healed by `verify --heal`, 2026-11-25 01:02:03 UTC" in render(healed)
+
+
+def test_a_verify_that_goes_round_too_slowly_needs_a_person(built: Connection) -> None:
+    status = dataclasses.replace(read_status(built), schedulers=Row(sessions=2, is_all_seen=True))
+    late = changed(ROUND, age=3 * 86400.0)
+    told = one_sentence(dataclasses.replace(status, present_round=late))
+    assert "has begun 3 d ago, and should take 1 day" in told
+    in_time = changed(ROUND, age=86400.0)
+    assert find_attention(dataclasses.replace(status, present_round=in_time)) == []
+    failing = changed(in_time, failure="out of memory")
+    assert "cannot go on with its verify: out of memory" in one_sentence(
+        dataclasses.replace(status, present_round=failing)
+    )
+    # Without a scheduler, that is what is said.
+    alone = dataclasses.replace(status, schedulers=Row(sessions=0, is_all_seen=True))
+    assert find_attention(dataclasses.replace(alone, present_round=late)) == []
+
+
+def test_the_progress_of_a_rebuild_is_told(built: Connection) -> None:
+    status = read_status(built)
+    assert status.projection is not None
+    rebuilding = dataclasses.replace(
+        status,
+        projection=changed(status.projection, version="another"),
+        lock_holders=[HOLDER],
+        runs=[RUN],
+    )
+    told = (
+        f"running for 90.0 s, 3,000 of 12,000 customers, 25.0 %, to projection version {PROJECTION_VERSION}"
+    )
+    assert told in render(rebuilding)
+    assert as_dict(rebuilding)["rebuild"]["percent"] == 25.0
+    # More than were expected are no more than all.
+    more = changed(RUN, leads=101, leads_total=100)
+    assert as_dict(dataclasses.replace(rebuilding, runs=[more]))["rebuild"]["percent"] == 100.0
+    # One that is about to begin does not show the progress of the last one.
+    last = changed(RUN, outcome="failed")
+    assert as_dict(dataclasses.replace(rebuilding, runs=[last]))["rebuild"]["leads"] is None
+
+
+def test_the_lines_of_a_verify_tell_what_is_proved_how_far_the_round_is_and_what_was_found(
+    built: Connection,
+) -> None:
+    status = read_status(built)
+    found = dataclasses.replace(
+        status,
+        proved_round=Row(finished_at=EARLIER, leads=2004, left_out=3, differences=0),
+        present_round=ROUND,
+        drift=[
+            changed(DRIFT, total=1),
+            changed(DRIFT, kind="contact", key="k", first_field="key"),
+            changed(DRIFT, kind="statistics", first_field="leads"),
+        ],
+        ended_drift=[
+            Row(outcome="rebuilt", items=2, last_at=EARLIER),
+            Row(outcome="right", items=1, last_at=EARLIER),
+        ],
+    )
+    assert """
+Verified     everything: 2026-11-25 01:02:03 UTC, 2,004 leads, 3 left out, no difference
+Verify round 25.0 % in 2 h, 502 of about 2,004 leads, 1 to be looked at again, 1 difference
+Drift        1 item differs from the source rows
+             lead 49151 of u: document.name, found 2026-11-25 01:02:03 UTC
+             lead 49151 of u (contact k): key, found 2026-11-25 01:02:03 UTC
+             the statistics of u: leads, found 2026-11-25 01:02:03 UTC
+             2 items corrected by a rebuild, the last 2026-11-25 01:02:03 UTC
+             1 item found right by a later verify, 2026-11-25 01:02:03 UTC
+""" in render(found)
+    told = as_dict(found)["verify"]
+    assert told["round"]["percent"] == 25.0
+    assert told["drift"]["ended"][0] == {"outcome": "rebuilt", "items": 2, "last_at": EARLIER}
+    late = changed(ROUND, leads=11, leads_total=10)
+    text = render(dataclasses.replace(status, present_round=late))
+    assert "11 of about 11 leads" in text
+    assert "everything: not yet" in text
+
+
+def test_ages_counts_moments_and_texts_are_short(built: Connection) -> None:
+    ages = {1.26: "1.3 s", 119.9: "119.9 s", 120: "2 min", 7199: "120 min", 7200: "2 h", 172800: "2 d"}
+    assert {seconds: words.age_in_words(seconds) for seconds in ages} == ages
+    assert [words.waiting_in_words(Row(changes=changes)) for changes in (1, 2004, COUNTED_CHANGES)] == [
+        "1 change waits",
+        "2,004 changes wait",
+        "100,000 or more changes wait",
+    ]
+    assert words.moment_in_words(EARLIER.replace(microsecond=999000)) == "2026-11-25 01:02:03 UTC"
+    assert words.shorten("x" * 100) == "x" * 100
+    assert words.shorten("x" * 101) == "x" * 99 + "…"
+    assert words.shorten("a\x1b[2Jb") == r"a\x1b[2Jb"
+    letter = Row(kind="contacts", key="k", user_id="u", customer_phone="4915")
+    assert words.lead_in_words(letter) == "lead 4915 of u (contacts k)"
+    assert words.lead_in_words(changed(letter, user_id=None)) == "contacts k"
+    sizes = {1023: "1023 B", 1024: "1 kB", 1024**2: "1 MB", 1.5 * 1024**3: "1.5 GB", 1024**4: "1024.0 GB"}
+    status = read_status(built)
+    for size, text in sizes.items():
+        table = Row(table_name="t", about_rows=1, bytes=int(size))
+        shown = render(dataclasses.replace(status, sizes=[table]))
+        assert f"Size         {text}, of it:" in shown
+
+
+MakeDatabase = Callable[[Database | None], Database]
+STRANGER = "leads_test_stranger"
+
+
+@pytest.fixture
+def stranger(built: Connection) -> Iterator[Database]:
+    """The database for a login that has no right but to connect."""
+    built.execute(f"CREATE ROLE {STRANGER} LOGIN PASSWORD 'x'".encode())
+    try:
+        yield Database(url_of(built), built.info.dbname).by(STRANGER)
+    finally:
+        built.execute(f"DROP ROLE {STRANGER}".encode())
+
+
+def url_of(conn: Connection) -> str:
+    """The address of a connection's database, for another login too."""
+    info = conn.info
+    host = quote(info.host, safe="")
+    return f"postgresql://{info.user}:{info.password}@{host}:{info.port}/{info.dbname}"
+
+
+def take(conn: Connection, lock_class: int, key: int = 0) -> None:
+    conn.execute("SELECT pg_advisory_lock(%s, %s)", (lock_class, key))
+
+
+def test_a_rebuild_of_another_database_is_not_ours(built: Connection, make_database: MakeDatabase) -> None:
+    with make_database(None).connect() as holder:
+        holder.execute("SELECT pg_advisory_lock(%s, 0)", (locks.REBUILD,))
+        assert read_status(built).rebuild_state == "none"
+
+
+def test_a_dead_letter_is_set_aside_listed_retried_and_gone(database: Database, built: Connection) -> None:
+    built.execute(
+        "ALTER TABLE read_model.leads ADD CONSTRAINT refused CHECK (customer_phone <> '49151000002')"
+    )
+    write_conversations(built, 3, first=2)
+    with database.connect() as conn:
+        refresh(conn, retry_failed=False, progress=QUIET)
+    # The others went on.
+    assert value(built, "SELECT count(*) FROM read_model.leads") == 3
+    status = read_status(built)
+    [letter] = status.dead_letters
+    assert (letter.kind, letter.key, letter.customer_phone) == (
+        "reload_conversations",
+        "c-u-2",
+        "49151000002",
+    )
+    assert "refused" in letter.error
+    assert letter.error.endswith("(sql/refresh/8_write_leads/40_upsert_leads.sql)")
+    assert "refresh --retry-failed" in one_sentence(status)
+    assert "1 dead letter is set aside: lead 49151000002 of u" in one_sentence(status)
+    assert "lead 49151000002 of u" in render(status)
+    assert "(tried 1 time)" in render(status)
+    assert as_dict(status)["dead_letters"]["count"] == 1
+    assert value(built, "SELECT dead_letters FROM read_model.tenants WHERE user_id = 'u'") == 1
+    with database.connect() as conn:
+        # Not due yet, so it is left alone; tried again it fails again, after a longer pause.
+        built.execute(
+            "UPDATE projector.dead_letters"
+            " SET attempts = 9, retry_at = clock_timestamp() + interval '30 minutes'"
+        )
+        refresh(conn, retry_failed=False, progress=QUIET)
+        assert read_status(built).dead_letters[0].attempts == 9
+        again = value(built, "SELECT clock_timestamp()")
+        refresh(conn, retry_failed=True, progress=QUIET)
+        assert read_status(built).dead_letters[0].attempts == 10
+        # Ten seconds, and twice as long after each failure, up to an hour.
+        assert value(built, "SELECT retry_at > %s + interval '2560 s' FROM projector.dead_letters", again)
+        built.execute("ALTER TABLE read_model.leads DROP CONSTRAINT refused")
+        assert retry_dead_letters(conn, due_only=False) == Retried(1, 0)
+    assert find_attention(read_status(built)) == []
+    assert value(built, "SELECT count(*) FROM read_model.leads") == 4
+    assert value(built, "SELECT dead_letters FROM read_model.tenants WHERE user_id = 'u'") == 0
+
+
+def test_a_table_or_an_index_that_another_session_locks_does_not_block(
+    database: Database, built: Connection
+) -> None:
+    free = {size.table_name: size.bytes for size in read_status(built).sizes}
+    built.execute("VACUUM read_model.leads")
+    with database.connect() as other, other.transaction():
+        other.execute("LOCK TABLE read_model.leads, read_model.lead_messages IN ACCESS EXCLUSIVE MODE")
+        other.execute("TRUNCATE read_model.lead_profiles")
+        built.execute(f"SET statement_timeout = '{PATIENCE:.0f}s'".encode())
+        sizes = {size.table_name: size.bytes for size in read_status(built).sizes}
+    assert set(sizes) == set(free)
+    assert 0 < sizes["read_model.leads"] <= free["read_model.leads"]
+    assert sizes["read_model.tenants"] == free["read_model.tenants"]
+    with database.connect() as other, other.transaction():
+        other.execute("DROP INDEX read_model.lead_messages_in_order")
+        assert read_status(built).sizes
+
+
+def test_a_rebuild_is_running_or_interrupted_by_who_holds_its_lock(
+    database: Database, built: Connection
+) -> None:
+    built.execute(
+        "INSERT INTO projector.runs (kind, started_at, leads, leads_total) VALUES ('rebuild', now(), 250, 1000)"
+    )
+    built.execute(
+        "INSERT INTO projector.sweep_positions (purpose, version, phase) VALUES ('rebuild', %s, 'keys')",
+        (PROJECTION_VERSION,),
+    )
+    with database.connect() as holder:
+        holder.execute("SELECT pg_advisory_lock(%s, 0)", (locks.REBUILD,))
+        status = read_status(built)
+        assert find_attention(status) == []
+        assert as_dict(status)["rebuild"] == {
+            "state": "running",
+            "leads": 250,
+            "leads_total": 1000,
+            "percent": 25.0,
+        }
+        assert "250 of 1,000 customers, 25.0 %" in render(status)
+    wait_until(built, "count(*) = 0 FROM pg_locks WHERE locktype = 'advisory'")
+    status = read_status(built)
+    assert as_dict(status)["rebuild"]["state"] == "interrupted"
+    assert "interrupted" in one_sentence(status)
+
+
+def test_nobody_holds_a_lock_at_rest(built: Connection) -> None:
+    # Our own locks, and those of others that are no locks of ours, are left out.
+    take(built, locks.REBUILD)
+    built.execute("SELECT pg_advisory_lock(1, 2), pg_advisory_lock(2010369)")
+    assert read_status(built).lock_holders == []
+    assert "Locks" not in render(read_status(built))
+
+
+def test_a_stranger_who_stops_the_projector_is_named(
+    built: Connection, stranger: Database, tmp_path: Path
+) -> None:
+    with stranger.connect(application_name="grab\x1b[31m") as conn:
+        pid = conn.info.backend_pid
+        for shard in locks.SHARDS:
+            take(conn, locks.SHARD, shard)
+        take(conn, locks.REBUILD)
+        [holder] = read_status(built).lock_holders
+        assert (holder.pid, holder.login, holder.is_ours) == (pid, STRANGER, False)
+        assert holder.purposes == ["rebuilds", "refreshes"]
+        assert holder.since is not None
+        sentence = one_sentence(read_status(built))
+        assert sentence.startswith(
+            f"Process {pid} keeps rebuilds and refreshes waiting: it holds locks of the projector and is no session of"
+            f" it (login {STRANGER}, program grab"
+        )
+        assert f"SELECT pg_terminate_backend({pid});" in sentence
+        assert "\x1b" not in sentence
+        done = run_command(tmp_path, "--database-url", url_of(built), "status", "--json")
+        assert done.returncode == 1
+        assert [held["pid"] for held in json.loads(done.stdout)["locks"]] == [pid]
+
+
+def test_a_definition_that_was_replaced_by_hand_is_named(built: Connection, other: Connection) -> None:
+    assert find_attention(read_status(built)) == []
+    other.execute(
+        "CREATE OR REPLACE FUNCTION projector.format_time(value timestamptz) RETURNS text"
+        " LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN 'late'"
+    )
+    other.execute("CREATE OR REPLACE VIEW read_model.tenant_ids AS SELECT ''::text COLLATE \"C\" AS user_id")
+    sentence = one_sentence(read_status(built))
+    assert sentence.startswith(
+        "Not as `migrate` created it: function projector.format_time(timestamp with time zone), view"
+        " read_model.tenant_ids. Rows may be computed by another rule: run `migrate`"
+    )
+    migrate(other, create_source=False)
+    assert find_attention(read_status(built)) == []
