@@ -15,7 +15,7 @@ from projector.database.rows import Connection
 from projector.database.source_names import require_open_schemas
 from projector.report.errors import (
     DatabaseUnreachableError,
-    UnsupportedServerError,
+    ProjectorError,
 )
 
 OLDEST_SERVER = 150000
@@ -88,7 +88,7 @@ def connect(
 
     `application_name` is what pg_stat_activity shows; `parameters` are further ones of psycopg.connect().
 
-    Raises DatabaseUnreachableError where the server does not answer or refuses the login, UnsupportedServerError
+    Raises DatabaseUnreachableError where the server does not answer or refuses the login, ProjectorError
     where it cannot hold the read model, and SourceMissingError as `require_open_schemas` does.
     """
     try:
@@ -111,7 +111,7 @@ def connect(
                 " needs, or raise max_connections."
             ) from None
         if _IS_STANDBY in reason:
-            raise UnsupportedServerError(_STANDBY) from None
+            raise ProjectorError(_STANDBY) from None
         raise DatabaseUnreachableError(
             f"The database cannot be reached: {reason}. Check the database URL, and that the server runs."
         ) from None
@@ -179,17 +179,17 @@ def _first_line(text: str) -> str:
 
 
 def _check(conn: psycopg.Connection[Any]) -> None:
-    """Raise UnsupportedServerError for a server on which the projector cannot work."""
+    """Raise ProjectorError for a server on which the projector cannot work."""
     version = conn.info.server_version
     if version < OLDEST_SERVER:
-        raise UnsupportedServerError(
+        raise ProjectorError(
             f"The server is PostgreSQL {version // 10000}: {OLDEST_SERVER // 10000} or newer is needed."
         )
     encoding = conn.info.parameter_status("server_encoding")
     if encoding != "UTF8":
-        raise UnsupportedServerError(
+        raise ProjectorError(
             f"The database {conn.info.dbname} has the encoding {encoding}: "
             "UTF8 is needed, so that every name can be stored."
         )
     if conn.info.parameter_status("in_hot_standby") == "on":
-        raise UnsupportedServerError(_STANDBY)
+        raise ProjectorError(_STANDBY)

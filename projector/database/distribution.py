@@ -14,7 +14,7 @@ from psycopg.rows import TupleRow
 
 from projector.database.rows import Connection
 from projector.database.sql import FENCE, query
-from projector.report.errors import ConfigurationError, RightsError
+from projector.report.errors import ConfigurationError, ProjectorError
 
 _NO_CITUS = (
     "The database has no Citus: connect to the coordinator, and have a superuser run CREATE EXTENSION citus there, and"
@@ -125,14 +125,14 @@ def is_finished(conn: Connection) -> bool:
 
     Citus notes each with what it commits here, and forgets it only when asked to end what servers have prepared. Where
     a server cannot be asked, the note stays. Whoever moves freshness asks this first, in no transaction. Raises
-    RightsError where the login may not recover.
+    ProjectorError where the login may not recover.
     """
     before = _unfinished(conn)
     if before:
         try:
             conn.execute(query("distribution", "recover_prepared_transactions"))
         except psycopg.errors.InsufficientPrivilege as error:
-            raise RightsError(_NO_RIGHT.format(login=conn.info.user)) from error
+            raise ProjectorError(_NO_RIGHT.format(login=conn.info.user)) from error
         before &= _unfinished(conn)
     return not before
 

@@ -14,7 +14,7 @@ from projector.database.distribution import shards
 from projector.database.rows import Connection, rows, values
 from projector.database.schema import tables
 from projector.database.sql import all_texts, query
-from projector.report.errors import DependentsError
+from projector.report.errors import ProjectorError
 
 SCHEMAS = ("projector", "read_model", "leads_access", "leads_sql")
 """The schemas of ours."""
@@ -76,10 +76,10 @@ def find_dependents(conn: Connection, schemas: Sequence[str]) -> list[Dependent]
 
 
 def require_no_dependents(conn: Connection, schemas: Sequence[str]) -> None:
-    """Raise DependentsError, whose message lists them, where something of others would go with these schemas."""
+    """Raise ProjectorError, whose message lists them, where something of others would go with these schemas."""
     found = find_dependents(conn, schemas)
     if found:
-        raise DependentsError(
+        raise ProjectorError(
             "Nothing was changed, because what others made depends on the read model, and would go with it:\n"
             f"{in_lines(found)}\n"
             "Drop it or point it elsewhere first, or run uninstall --drop-dependents to drop it too."

@@ -19,9 +19,8 @@ from projector.operate.rights import require_rights_to_migrate
 from projector.operate.roles import is_allowed, set_up_api_role, set_up_reader_role
 from projector.report.errors import (
     NOT_INSTALLED,
-    DependentsError,
-    IncompleteSchemaError,
     NotInstalledError,
+    ProjectorError,
     SourceMissingError,
     detail,
 )
@@ -49,10 +48,10 @@ def migrate(
     The platform's tables are looked for in `source_schemas`; else where the last migrate found them; and if there
     was none, on the search_path of the login. With `distribute`, the tables of the read model are distributed.
 
-    Raises SourceMissingError if source tables or columns are missing, unless they are to be created, RightsError if
-    the login lacks a right or the schemas of ours belong to another role, IncompleteSchemaError if nothing adds a
-    column that an older version did not have, DependentsError if what others made keeps a table from being changed,
-    and BlockedError if other sessions hold a table for too long.
+    Raises SourceMissingError if source tables or columns are missing, unless they are to be created, ProjectorError if
+    the login lacks a right, the schemas of ours belong to another role, nothing adds a column that an older version did
+    not have, or what others made keeps a table from being changed, and BlockedError if other sessions hold a table for
+    too long.
     """
     notices: list[str] = []
     change_tables(
@@ -144,7 +143,7 @@ def _incomplete_schema(file: str) -> Iterator[None]:
             if isinstance(error, psycopg.errors.UndefinedColumn)
             else ""
         )
-        raise IncompleteSchemaError(
+        raise ProjectorError(
             f"Nothing was changed, because {file} failed: {error.diag.message_primary}.{advice}"
         ) from error
 
@@ -160,7 +159,7 @@ def _dependents_named() -> Iterator[None]:
     except (psycopg.errors.DependentObjectsStillExist, psycopg.errors.FeatureNotSupported) as error:
         if not error.diag.message_detail:
             raise
-        raise DependentsError(
+        raise ProjectorError(
             f"Nothing was changed, because PostgreSQL says: {error.diag.message_primary}: {detail(error)}. Save the"
             " definition of that object, drop it, run migrate again, and create it again afterwards."
         ) from error

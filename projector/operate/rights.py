@@ -7,7 +7,7 @@ from projector.capture.source import SOURCE_TABLES, find_source
 from projector.database.rows import Connection, only_row, rows
 from projector.database.sql import query
 from projector.operate.dependents import find_own_objects
-from projector.report.errors import RightsError
+from projector.report.errors import ProjectorError
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class _Schema:
 
 
 def require_rights_to_migrate(conn: Connection, relations: Mapping[str, str]) -> None:
-    """Raise RightsError where `migrate` would fail for a right, or take over what is not ours. Changes nothing.
+    """Raise ProjectorError where `migrate` would fail for a right, or take over what is not ours. Changes nothing.
 
     `relations` are the names of the platform's tables, with their schemas.
     """
@@ -40,13 +40,13 @@ def require_rights_to_migrate(conn: Connection, relations: Mapping[str, str]) ->
     unreadable = [table.full_name for table in find_source(conn, relations) if not table.is_readable]
     if unreadable:
         names = ", ".join(unreadable)
-        raise RightsError(
+        raise ProjectorError(
             f"Nothing was changed, because the role {login.role_name} may not read {names}. Have the owner run:"
             f" GRANT SELECT ON {names} TO {login.role_name};"
         )
     for schema in _find_schemas(conn):
         if not schema.is_ours and schema.first_object is not None:
-            raise RightsError(
+            raise ProjectorError(
                 f"Nothing was changed, because the schema {schema.schema_name} is not the projector's: it belongs to"
                 f" the role {schema.owner} and holds {schema.first_object}. The read model needs a schema of this"
                 f" name: rename that one with ALTER SCHEMA {schema.schema_name} RENAME TO …, or drop it."
@@ -56,14 +56,14 @@ def require_rights_to_migrate(conn: Connection, relations: Mapping[str, str]) ->
     rights = {"CREATE": login.can_create, "TEMPORARY": login.can_create_temporary}
     lacking = [right for right, is_there in rights.items() if not is_there]
     if lacking:
-        raise RightsError(
+        raise ProjectorError(
             f"Nothing was changed, because the role {login.role_name} lacks a right on the database. Have its owner"
             f" run: GRANT {', '.join(lacking)} ON DATABASE {login.database_name} TO {login.role_name};"
         )
 
 
 def require_rights_to_uninstall(conn: Connection) -> None:
-    """Raise RightsError where `uninstall` would fail for a right. Changes nothing."""
+    """Raise ProjectorError where `uninstall` would fail for a right. Changes nothing."""
     login = read_login(conn)
     if own_schemas(conn):
         _require_own(conn, login)
@@ -95,7 +95,7 @@ def _require_owned_source(conn: Connection, login: Login, relations: Mapping[str
             f"{', '.join(names)} {'belongs' if len(names) == 1 else 'belong'} to the role {owner}"
             for owner, names in tables.items()
         )
-        raise RightsError(
+        raise ProjectorError(
             f"Nothing was changed, because only the owner of a table may set how its triggers fire, and {names}."
             f" Connect as {_alternatives(list(tables))}, or have an administrator make {login.role_name} a member:"
             f" GRANT {', '.join(tables)} TO {login.role_name};"
@@ -109,7 +109,7 @@ def _require_own(conn: Connection, login: Login) -> None:
         statements = "\n".join(
             f"ALTER {found.command} {found.name} OWNER TO {login.role_name};" for found in foreign
         )
-        raise RightsError(
+        raise ProjectorError(
             f"Nothing was changed, because the read model belongs to the role {_alternatives(owners, 'and')}, with"
             f" which it was installed, and not to {login.role_name}. Have a superuser hand it over, and run this again:"
             f"\n{statements}"

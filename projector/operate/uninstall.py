@@ -18,14 +18,14 @@ from projector.operate.dependents import (
 )
 from projector.operate.install import change_tables
 from projector.operate.rights import own_schemas, require_rights_to_uninstall
-from projector.report.errors import DependentsError, detail
+from projector.report.errors import ProjectorError, detail
 
 
 def check_uninstall(conn: Connection, *, drop_dependents: bool) -> list[Dependent]:
     """Return what others made that `uninstall` would drop too: nothing, unless `drop_dependents` says so.
 
-    Changes nothing. Raises RightsError where the login may not drop the read model, and DependentsError, which lists
-    them, where others made something that depends on it.
+    Changes nothing. Raises ProjectorError where the login may not drop the read model, and where others made something
+    that depends on it, which the message lists.
     """
     found: list[Dependent] = []
     require_rights_to_uninstall(conn)
@@ -40,7 +40,7 @@ def check_uninstall(conn: Connection, *, drop_dependents: bool) -> list[Dependen
 def uninstall(conn: Connection, *, drop_dependents: bool = False) -> list[str]:
     """Remove everything of ours, the triggers first, and leave the platform's tables as they were.
 
-    Returns what an operator should know. Raises RightsError, DependentsError and BlockedError; before any of them but
+    Returns what an operator should know. Raises ProjectorError and BlockedError; before any of them but
     the last nothing was changed, unless the message says so.
     """
     check_uninstall(conn, drop_dependents=drop_dependents)
@@ -61,7 +61,7 @@ def uninstall(conn: Connection, *, drop_dependents: bool = False) -> list[str]:
     try:
         change_tables(conn, drop)
     except psycopg.errors.DependentObjectsStillExist as error:
-        raise DependentsError(
+        raise ProjectorError(
             "The triggers are dropped, and the read model stays, because something came to depend on it meanwhile:"
             f" {detail(error)}. Stop the projector, drop what others made, and run uninstall again; or run migrate to"
             " install the triggers again."

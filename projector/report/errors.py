@@ -35,24 +35,8 @@ class SourceMissingError(ProjectorError):
     """The database lacks source tables or columns that the projection reads."""
 
 
-class UnsupportedServerError(ProjectorError):
-    """The PostgreSQL server is too old or a standby, or its database cannot hold the read model."""
-
-
 class NotInstalledError(ProjectorError):
     """The database holds no read model yet, or one that an older version installed."""
-
-
-class IncompleteSchemaError(ProjectorError):
-    """A step of `migrate` names something that the tables of an older version do not have, and that nothing adds."""
-
-
-class RightsError(ProjectorError):
-    """The login lacks a right that `migrate` or `uninstall` needs, or what they change belongs to another role."""
-
-
-class DependentsError(ProjectorError):
-    """Something that others made depends on what `migrate` would change or `uninstall` would drop."""
 
 
 class TenantNotFoundError(ProjectorError):
@@ -75,20 +59,12 @@ class ErasureRefusedError(ProjectorError):
     """Rows of the platform would bring back what is to be erased. The message lists them."""
 
 
-class LedgerError(ProjectorError):
-    """The file of the ledger of erasures cannot be read or written."""
-
-
 class ConfigurationError(ProjectorError):
     """Settings in the environment cannot be used. The message names each of them."""
 
 
 class DatabaseUnreachableError(ProjectorError):
     """The database does not answer, or refuses the login. It may be back later."""
-
-
-class EmbeddedServerError(ProjectorError):
-    """The embedded PostgreSQL cannot be created, started or stopped."""
 
 
 class CaptureGapError(ProjectorError):

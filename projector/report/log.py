@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any
 
 import structlog
-from structlog.typing import EventDict, Processor, WrappedLogger
+from structlog.typing import EventDict, ExcInfo, Processor, WrappedLogger
 
 from projector.report.counted import escape_hidden, escape_lines
 from projector.report.errors import without_values
@@ -66,7 +66,7 @@ def configure(level: str, form: str, *, personal_data: bool = False) -> None:
             foreign_pre_chain=shared,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                _render_exception,
+                structlog.processors.ExceptionRenderer(_traceback),
                 *([_escape] if as_text else []),
                 last,
             ],
@@ -127,22 +127,6 @@ def _hide_personal_data(_logger: WrappedLogger, _method: str, line: EventDict) -
     return shown
 
 
-def _render_exception(_logger: WrappedLogger, _method: str, line: EventDict) -> EventDict:
-    """Write the traceback into the line: without values of variables, and without messages, which can quote them."""
-    raised = line.pop("exc_info", None)
-    if isinstance(raised, tuple):
-        raised = raised[1]
-    elif raised and not isinstance(raised, BaseException):
-        raised = sys.exc_info()[1]
-    if isinstance(raised, BaseException):
-        line["exception"] = (
-            "".join(traceback.format_exception(raised)).rstrip()
-            if _chosen.shows_personal_data
-            else _traceback_without_messages(raised)
-        )
-    return line
-
-
 def _escape(_logger: WrappedLogger, _method: str, line: EventDict) -> EventDict:
     """Let no value end the line, or be obeyed by a terminal; JSON is written in ASCII."""
     return {
@@ -155,9 +139,12 @@ def _escape(_logger: WrappedLogger, _method: str, line: EventDict) -> EventDict:
     }
 
 
-def _traceback_without_messages(raised: BaseException) -> str:
+def _traceback(exc_info: ExcInfo) -> str:
+    """Return the traceback: without values of variables, and without messages, which can quote them."""
+    if _chosen.shows_personal_data:
+        return "".join(traceback.format_exception(exc_info[1])).rstrip()
     parts: list[str] = []
-    error: BaseException | None = raised
+    error: BaseException | None = exc_info[1]
     while error is not None:
         frames = "".join(traceback.format_tb(error.__traceback__))
         parts.insert(0, f"{frames}{type(error).__module__}.{type(error).__qualname__}")

@@ -12,7 +12,7 @@ from psycopg.rows import TupleRow, dict_row
 
 from projector.operate.install import migrate
 from projector.operate.uninstall import check_uninstall
-from projector.report.errors import DependentsError
+from projector.report.errors import ProjectorError
 from tests.acceptance.conftest import MakePlatform, Platform
 from tests.support import edge_cases
 from tests.support.server import Database
@@ -171,7 +171,7 @@ def test_what_hangs_on_a_view_stays_over_rebuild_and_migrate(platform: Platform)
     conn.execute("REFRESH MATERIALIZED VIEW days")
     hot = [lead for lead in platform.model().all_leads() if lead.lead_status == "Hot"]
     assert conn.execute("SELECT count(*) FROM hot").fetchone() == (len(hot),)
-    with pytest.raises(DependentsError, match=r"materialized view public\.days\n  view public\.hot\n"):
+    with pytest.raises(ProjectorError, match=r"materialized view public\.days\n  view public\.hot\n"):
         check_uninstall(conn, drop_dependents=False)
 
 

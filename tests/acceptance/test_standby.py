@@ -24,7 +24,7 @@ from projector.capture import switch_off, switch_on
 from projector.core.refresh import refresh
 from projector.database import connect as db
 from projector.operate.install import migrate
-from projector.report.errors import UnsupportedServerError
+from projector.report.errors import ProjectorError
 from projector.report.progress import QUIET
 from projector.sweep.rebuild import rebuild
 from projector.sweep.verify import verify
@@ -367,7 +367,7 @@ def test_a_promoted_standby_goes_on(ask: MakeClient) -> None:
         with standby.connect() as there:
             assert there.execute(standby_sessions).fetchone() != (0,)
         before = client.get(lead).headers["X-Data-As-Of"]
-        with pytest.raises(UnsupportedServerError, match="is a standby"):
+        with pytest.raises(ProjectorError, match="is a standby"):
             db.connect(standby.url, application_name="test")
         # What waits when the primary is lost is drained by the one that takes its place.
         write_message(conn, "late")

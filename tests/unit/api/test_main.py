@@ -16,7 +16,7 @@ from urllib.parse import quote
 import pytest
 
 from api.__main__ import checked_address
-from projector.trial.postgres.ports import free_port
+from projector.trial.postgres.embedded import free_port
 from tests.support.cases import cases
 from tests.support.commands import environment
 from tests.support.patience import PATIENCE

@@ -7,8 +7,8 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from projector.database.connect import connect, connect_beside, normalize, redact
 from projector.database.source_names import login_schemas
-from projector.report.errors import DatabaseUnreachableError, UnsupportedServerError
-from projector.trial.postgres.ports import free_port
+from projector.report.errors import DatabaseUnreachableError, ProjectorError
+from projector.trial.postgres.embedded import free_port
 from tests.support.server import Database, Server
 
 
@@ -98,7 +98,7 @@ def test_refuses_a_database_that_cannot_hold_every_name(server: Server) -> None:
         )
     database = Database(make_conninfo(server.url, dbname=name), name)
     try:
-        with pytest.raises(UnsupportedServerError, match="has the encoding SQL_ASCII: UTF8 is needed"):
+        with pytest.raises(ProjectorError, match="has the encoding SQL_ASCII: UTF8 is needed"):
             connect(database.url, application_name="test")
     finally:
         server.drop(database)
@@ -106,7 +106,7 @@ def test_refuses_a_database_that_cannot_hold_every_name(server: Server) -> None:
 
 def test_refuses_a_server_that_is_too_old(empty_database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(psycopg.ConnectionInfo, "server_version", 140011)
-    with pytest.raises(UnsupportedServerError, match="The server is PostgreSQL 14: 15 or newer is needed"):
+    with pytest.raises(ProjectorError, match="The server is PostgreSQL 14: 15 or newer is needed"):
         connect(empty_database.url, application_name="test")
 
 

@@ -8,7 +8,7 @@ from projector.database.rows import Connection
 from projector.database.sql import PROJECTION_VERSION
 from projector.operate import install as installing
 from projector.operate.install import migrate
-from projector.report.errors import BlockedError, IncompleteSchemaError, SourceMissingError
+from projector.report.errors import BlockedError, ProjectorError, SourceMissingError
 from tests.support.running import value, write_message
 from tests.support.server import Database
 from tests.unit.projector.recovering import (
@@ -110,7 +110,7 @@ def test_a_column_that_nothing_adds_is_told_with_the_file_that_names_it(
     connection: Connection, table: str, column: str
 ) -> None:
     connection.execute(f"ALTER TABLE read_model.{table} DROP COLUMN {column} CASCADE".encode())
-    with pytest.raises(IncompleteSchemaError) as raised:
+    with pytest.raises(ProjectorError) as raised:
         migrate(connection, create_source=False)
     said = str(raised.value)
     assert said.startswith(f'Nothing was changed, because schema.sql failed: column "{column}" ')

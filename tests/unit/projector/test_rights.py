@@ -11,7 +11,7 @@ from projector.database.source_names import source_names
 from projector.operate.install import migrate
 from projector.operate.rights import own_schemas, require_rights_to_migrate, require_rights_to_uninstall
 from projector.operate.uninstall import uninstall
-from projector.report.errors import ProjectorError, RightsError
+from projector.report.errors import ProjectorError
 from projector.report.progress import QUIET
 from projector.sweep.rebuild import rebuild
 from tests.support.roles import give_platform, logins
@@ -170,7 +170,7 @@ def test_an_uninstall_by_a_wrong_login_drops_nothing(
     superuser.execute(f"GRANT USAGE ON SCHEMA projector TO {OTHER}".encode())
     with (
         source_database.by(OTHER).connect() as conn,
-        pytest.raises(RightsError, match=f"belongs to the role {OWNER}"),
+        pytest.raises(ProjectorError, match=f"belongs to the role {OWNER}"),
     ):
         uninstall(conn)
     assert value(superuser, triggers) == before > 0

