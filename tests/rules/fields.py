@@ -112,7 +112,7 @@ def profile_against_printed(schema: str, leads: str) -> list[str]:
     read = columns_read(leads).get("new_profiles", set())
     return [
         f"nothing reads {column} of read_model.lead_profiles: print it in sql/definition/leads.sql, in the sub-select"
-        f" `printed`, as `p.{column}`."
+        f" `printed`, as `p.{column}`; a time as `projector.format_time(p.{column}) AS {column}`."
         for column in compared_columns(schema, "lead_profiles")
         if column not in read | NOT_PRINTED
     ]

@@ -141,7 +141,7 @@ def test_the_api_describes_the_printed_keys() -> None:
 
 
 def test_the_csv_has_the_printed_keys() -> None:
-    """The header, and each column of a line in its place."""
+    """The header, each column of a line in its place, and what the line is read from."""
     name = "sql/install/functions/30_export.sql"
     text = read(name)
     header = "".join(re.findall(r"'(.*?)'", text[text.index("RETURN '") :].partition(";")[0])).split(",")
@@ -149,6 +149,8 @@ def test_the_csv_has_the_printed_keys() -> None:
     printed = [key for key in fields.printed_lead(DEFINITIONS[LEADS]) if key != "conversations"]
     check(fields.keys_against_printed(printed, header, f"csv_header() in {name}"))
     check(fields.keys_against_printed(printed, cells, f"csv_line() in {name}"))
+    read_from = re.findall(r"(\w+) text\b", text.partition("FROM json_to_record")[2].partition("$$")[0])
+    check(fields.keys_against_printed(printed, read_from, f"json_to_record in csv_line() in {name}"))
 
 
 def test_the_oracle_prints_the_same_keys() -> None:

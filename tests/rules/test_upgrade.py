@@ -50,7 +50,7 @@ def test_a_table_of_an_older_version_gets_each_new_column() -> None:
         assert "read_model.leads" in older
         check(
             missing_statements(read("schema.sql"), older),
-            f"Since {dump.name}: write it below the CREATE TABLE in schema.sql, with a default that old rows serve:",
+            f"Since {dump.name}: write it below the CREATE TABLE in schema.sql; NOT NULL needs a default for old rows:",
         )
 
 
