@@ -145,7 +145,7 @@ def test_the_oracle_takes_the_same_parameters() -> None:
         taken = parameters(path)
         check(
             [name for name in taken if name not in known],
-            f"The API takes it: add it to {table} in tests/oracle/parameters.py:",
+            f"The API takes it: add it to {table} in tests/oracle/parameters.py, where the request has it:",
         )
         check(
             [name for name in known if name not in taken],
