@@ -56,13 +56,17 @@ def run_command(
 
 @contextmanager
 def logging_as_before() -> Iterator[None]:
-    """Take back how a command has set up logging in this process."""
+    """Take back how a program has set up logging in this process."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
-    hooks = sys.excepthook, threading.excepthook, warnings.showwarning
-    yield
-    structlog.reset_defaults()
-    hide_personal_data()
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    sys.excepthook, threading.excepthook, warnings.showwarning = hooks
+    hooks = sys.excepthook, threading.excepthook, sys.unraisablehook, warnings.showwarning
+    try:
+        yield
+    finally:
+        structlog.reset_defaults()
+        hide_personal_data()
+        root.handlers[:] = handlers
+        root.setLevel(level)
+        # Else the next capture of warnings would take itself for the second, and do nothing.
+        logging.captureWarnings(capture=False)
+        sys.excepthook, threading.excepthook, sys.unraisablehook, warnings.showwarning = hooks

@@ -15,21 +15,15 @@ from sqlalchemy import Text, bindparam, func, select
 from api.database.statement import BoundStatement
 from api.observe import log
 from tests.support.cases import cases
+from tests.support.commands import logging_as_before
 from tests.unit.api.conftest import Library, MakeApp
 
 
 @pytest.fixture
 def process() -> Iterator[None]:
     """Puts back what configure_process changes for the whole process."""
-    root = logging.getLogger()
-    before = (sys.excepthook, threading.excepthook, sys.unraisablehook, warnings.showwarning)
-    handlers, level = root.handlers[:], root.level
-    yield
-    sys.excepthook, threading.excepthook, sys.unraisablehook = before[:3]
-    logging.captureWarnings(capture=False)
-    warnings.showwarning = before[3]
-    root.handlers[:] = handlers
-    root.setLevel(level)
+    with logging_as_before():
+        yield
 
 
 def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:

@@ -170,7 +170,7 @@ def test_a_tenant_that_asks_too_often(library: Library, make_app: MakeApp) -> No
 
 def test_too_many_exports_at_once(library: Library, make_app: MakeApp) -> None:
     app = make_app(library.database, exports=1)
-    app.extensions["leads"].exports.take()
+    app.extensions["leads"].exports.acquire()
     check(app.test_client().get(f"{library.base}.ndjson"), 429, "exports")
 
 
