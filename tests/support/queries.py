@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from tests.oracle import Lead, Model
-from tests.oracle.parameters import KEYS, OF_LIST
+from tests.oracle.parameters import KEYS, OF_LIST, boolean
 
 Pairs = list[tuple[str, str]]
 
@@ -238,8 +238,6 @@ def _of_list(words: Vocabulary) -> Values:
     known: Values = {
         "platform": _lists(PLATFORMS),
         "lead_status": _lists(("Hot", "Warm", "Cold")),
-        "has_extraction": _booleans(),
-        "has_email": _booleans(),
         "min_total_score": st.sampled_from(("5", "6", "7", "8", "007", "15")),
         "max_total_score": st.sampled_from(("15", "12", "10", "8", "5", "0010")),
         "days": st.sampled_from(("1", "7", "30", "31", "100", "365", "036500")),
@@ -250,11 +248,8 @@ def _of_list(words: Vocabulary) -> Values:
         "date": _days(words.times),
         "fields": _lists(KEYS),
         "last_message_sender": _in_any_case(("user", "agent")),
-        "has_conversation": _booleans(),
         "agent_id": st.sampled_from((*words.agent_ids, "none of these")),
         "phone_number_id": st.sampled_from((*words.phone_number_ids, "none of these")),
-        "is_active": _booleans(),
-        "ignore_accents": _booleans(),
         "search": _searches(words),
         "customer_phone": st.sampled_from(words.phones).flatmap(spellings),
         "sort_by": _in_any_case(
@@ -265,9 +260,11 @@ def _of_list(words: Vocabulary) -> Values:
         "offset": st.sampled_from(("0", "1", "2", "5", "30", "-0", "1000", "2147483647")),
         "min_as_of": _dates(LONG_AGO),
     }
-    # A filter that is new to the oracle is given values of the field that it is named after.
+    # A flag is drawn as one; any other filter that is new to the oracle has values of the field that it is named after.
     new = {
-        name: st.sampled_from(words.fields.get(name) or NEVER_EMPTY)
+        name: _booleans()
+        if OF_LIST[name] is boolean
+        else st.sampled_from(words.fields.get(name) or NEVER_EMPTY)
         for name in OF_LIST
         # No test can make up a cursor.
         if name not in known and name != "cursor"
