@@ -6,7 +6,7 @@ from pathlib import Path
 from projector.trial.postgres.embedded import free_port
 from tests.unit.api.conftest import Library
 from tests.unit.api.observe.test_metrics import BASE, samples
-from tests.unit.api.serving import get, served
+from tests.unit.api.serving import get, run, served
 
 
 def test_the_counts_of_all_workers_are_on_the_other_port_and_not_on_the_first(
@@ -27,3 +27,13 @@ def test_the_counts_of_all_workers_are_on_the_other_port_and_not_on_the_first(
     assert found["leads_api_requests_in_flight"] == found["leads_api_pool_connections_in_use"] == 0
     assert found["leads_api_data_age_seconds"] > 0
     assert found["leads_verify_open_differences"] == 0
+
+
+def test_a_port_that_is_taken(library: Library, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        ended = run(
+            tmp_path, DATABASE_URL=library.database.url, PORT=str(free_port()), LEADS_API_METRICS_PORT=port
+        )
+    assert ended.returncode == 1
+    assert f"LEADS_METRICS_HOST and LEADS_API_METRICS_PORT: cannot listen on 127.0.0.1:{port}" in ended.stderr
