@@ -174,9 +174,7 @@ def _change(world: World) -> str:
     return kind
 
 
-@pytest.mark.parametrize(
-    "seed", [1, 2, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(3, 40))]
-)
+@pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(2, 40))])
 def test_not_modified_is_said_only_of_an_equal_answer(make_world: Callable[[int], World], seed: int) -> None:
     world = make_world(seed)
     for number in range(ROUNDS):
