@@ -4,9 +4,10 @@ import pytest
 
 from projector import capture
 from projector.core.pipeline import InjectionPoint
+from projector.database import locks
 from projector.database.rows import Connection
 from projector.database.schema import sections
-from projector.report.errors import CaptureGapError, SourceMissingError
+from projector.report.errors import BlockedError, CaptureGapError, SourceMissingError
 from projector.report.progress import QUIET
 from projector.sweep import rebuild as in_place
 from projector.sweep import recovery
@@ -129,6 +130,37 @@ def test_capture_switched_off_and_on_misses_nothing(filled: Platform, other: Con
     recovery.refresh_and_heal(other, retry_failed=False, progress=QUIET)
     assert "while it was off" in texts(conn, "one", "4915")
     assert_exact(conn)
+
+
+def test_while_capture_is_off_nothing_is_installed(filled: Platform) -> None:
+    conn = filled.conn
+    capture.switch_off(conn, "a bulk import")
+    capture.reinstall(conn)
+    capture.install(conn)
+    assert capture.find_gap(conn) == "all capture triggers are missing"
+    assert capture.gaps_ready_to_close(conn) == []
+
+
+def test_triggers_that_change_after_the_check_of_all_tables_are_a_gap(
+    filled: Platform, other: Connection
+) -> None:
+    conn = filled.conn
+    conn.execute(SABOTAGES["a trigger dropped"].encode(), prepare=False)
+    # What the reinstallation does after it has looked for gaps.
+    capture.install(conn)
+    assert value(conn, "SELECT reason FROM projector.capture_gaps") == "the triggers on messages were changed"
+    assert capture.find_gap(conn) is None
+    recovery.refresh_and_heal(other, retry_failed=False, progress=QUIET)
+    assert "missed" in texts(conn, "one", "4915")
+    assert value(conn, "SELECT count(*) FROM projector.capture_gaps WHERE healed_at IS NULL") == 0
+    assert_exact(conn)
+
+
+def test_only_one_session_installs_triggers(filled: Platform, other: Connection) -> None:
+    with locks.try_session_lock(other, locks.MIGRATION) as taken:
+        assert taken
+        with pytest.raises(BlockedError, match="Another session is changing the triggers"):
+            capture.reinstall(filled.conn, patience=0)
 
 
 def test_a_source_table_that_is_gone_is_named_until_it_is_back(filled: Platform, other: Connection) -> None:
