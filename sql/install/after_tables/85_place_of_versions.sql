@@ -2,7 +2,6 @@
 --
 -- A restore and a failover bring back versions with other rows. The file of a standby has the timeline as of its last
 -- checkpoint. The view shows it to a role that may read only the rows of one tenant, too.
---
 CREATE OR REPLACE VIEW read_model.place_of_versions AS
 SELECT
     concat_ws(

@@ -1,6 +1,5 @@
 -- Read what the read model holds of the messages in question, first by lead: all of a lead that is compared fully,
 -- and all of a conversation whose messages are read again, or which has moved or is gone.
---
 INSERT INTO old_messages ({columns.lead_messages})
 SELECT {columns.lead_messages of m}
 FROM (
