@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 from flask import Blueprint, Response
 from prometheus_client import (
@@ -38,7 +39,7 @@ def scrape() -> Response:
     return Response(generate_latest(page), content_type=CONTENT_TYPE_LATEST)
 
 
-def serve(config: Config, address: str, shared_folder: str) -> None:
+def serve(config: Config, address: str, shared_folder: str) -> WSGIServer:
     """Serve the counts of the workers, which are in a folder that they share, until this process ends.
 
     The process that starts the workers does so: it answers while every worker is busy, and may listen on another
@@ -56,7 +57,23 @@ def serve(config: Config, address: str, shared_folder: str) -> None:
 
     registry = CollectorRegistry()
     registry.register(AllMetrics(database_of_scrape, shared_folder))
-    start_http_server(config.metrics_port, address, registry)
+    server, _ = start_http_server(config.metrics_port, address, registry)
+    server.RequestHandlerClass = _Handler
+    return server
+
+
+class _Handler(WSGIRequestHandler):
+    """As prometheus_client's own, which logs nothing, but would wait for ever for a caller who says nothing."""
+
+    timeout = 10
+
+    def handle(self) -> None:
+        """Answer one request; end without a word where none comes."""
+        with suppress(OSError):
+            super().handle()
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # As inherited.
+        """Log nothing: a scrape is not worth a line."""
 
 
 class AllMetrics(Collector):

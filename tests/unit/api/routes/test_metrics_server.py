@@ -3,7 +3,12 @@
 import socket
 from pathlib import Path
 
+import pytest
+
+from api.config import Config
+from api.routes import metrics
 from projector.trial.postgres.embedded import free_port
+from tests.support.patience import PATIENCE
 from tests.unit.api.conftest import Library
 from tests.unit.api.observe.test_metrics import BASE, samples
 from tests.unit.api.serving import get, run, served
@@ -37,3 +42,17 @@ def test_a_port_that_is_taken(library: Library, tmp_path: Path) -> None:
         )
     assert ended.returncode == 1
     assert f"LEADS_METRICS_HOST and LEADS_API_METRICS_PORT: cannot listen on 127.0.0.1:{port}" in ended.stderr
+
+
+def test_a_caller_who_says_nothing_is_let_go(
+    library: Library, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(metrics._Handler, "timeout", 0.2)  # noqa: SLF001  # Ten seconds are too long for a test.
+    server = metrics.serve(Config(library.database.url), "127.0.0.1", "")
+    try:
+        with socket.create_connection(("127.0.0.1", server.server_port), PATIENCE) as silent:
+            assert silent.recv(1) == b""
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert capsys.readouterr().err == ""
