@@ -4,7 +4,7 @@ The database of a test is the platform's and the second server's. Its subscripti
 test wants. tests/unit/projector/test_publications.py has two servers.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
@@ -15,6 +15,7 @@ from projector.database.schema import source_tables
 from projector.database.sql import query
 from projector.operate.origin import publications as publishing
 from projector.operate.origin.publications import (
+    Brought,
     LeftOut,
     Publications,
     find_left_out,
@@ -240,6 +241,34 @@ def test_a_table_that_no_subscription_lists_needs_its_first_copy_only(filled: Pl
         note(conn, LACKING)
         conn.execute("DELETE FROM pg_subscription_rel WHERE srrelid = 'messages'::regclass")
         assert note(conn, {}) == []
+
+
+def test_a_table_that_is_swapped_while_it_is_looked_at_is_not_left_out(
+    filled: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conn = filled.conn
+    looks: list[dict[str, str]] = []
+
+    def find(origin: Connection, brought: Sequence[Brought]) -> dict[str, str]:
+        with origin.transaction():
+            if not looks:
+                origin.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+                origin.execute("SELECT")
+                with filled.database.connect() as other:
+                    other.execute(SWAP, prepare=False)
+            looks.append(find_left_out(origin, brought))
+        return looks[-1]
+
+    conn.execute("CREATE PUBLICATION leads FOR ALL TABLES")
+    with subscribed(conn):
+        monkeypatch.setattr(publishing, "find_left_out", find)
+        assert look(conn) == {}
+    assert looks == [{"public.messages": "not at all"}, {}]
+
+
+SWAP = """
+CREATE TABLE swapped (LIKE messages INCLUDING ALL); DROP TABLE messages; ALTER TABLE swapped RENAME TO messages
+"""
 
 
 def test_an_older_origin_publishes_whole_rows(filled: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
