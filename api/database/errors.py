@@ -1,7 +1,8 @@
 """What a failure of PostgreSQL means to a caller of the API."""
 
+from typing import NoReturn
+
 import psycopg
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 NOT_INSTALLED = (
     "The read model is not installed: run `python -m projector migrate`, then `python -m projector rebuild`"
@@ -56,7 +57,6 @@ NO_SPACE = "The database has no space left on its disk"
 # In this order: the first class that an error is of says what it means.
 _MEANINGS: tuple[tuple[type[Exception], type[UnavailableError], str], ...] = (
     (ReplayConflictError, UnavailableError, GAVE_WAY),
-    (PoolTimeoutError, UnavailableError, "All connections to the database are busy"),
     (psycopg.errors.QueryCanceled, UnavailableError, "The database took too long to answer"),
     (psycopg.errors.LockNotAvailable, UnavailableError, _HELD),
     (psycopg.errors.DeadlockDetected, UnavailableError, _HELD),
@@ -72,13 +72,14 @@ _MEANINGS: tuple[tuple[type[Exception], type[UnavailableError], str], ...] = (
 )
 
 
-def caller_error(error: psycopg.Error | PoolTimeoutError) -> Exception:
-    """Returns the error that a caller should see; an error that means a bug of the API is returned unchanged."""
+def raise_for_caller(error: psycopg.Error) -> NoReturn:
+    """Raise the error that a caller should see; an error that means a bug of the API is raised unchanged."""
     if isinstance(error, RoleError):
-        return UnavailableError(error.reason)
+        raise UnavailableError(error.reason) from error
     for kind, made, message in _MEANINGS:
         if isinstance(error, kind):
-            return made(message)
+            raise made(message) from error
     # What libpq itself reports, such as the end of a connection, has no SQLSTATE and therefore no class of its own.
-    is_of_libpq = type(error) is psycopg.DatabaseError and error.diag.sqlstate is None
-    return UnavailableError(_UNREACHABLE) if is_of_libpq else error
+    if type(error) is psycopg.DatabaseError and error.diag.sqlstate is None:
+        raise UnavailableError(_UNREACHABLE) from error
+    raise error

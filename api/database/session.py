@@ -40,6 +40,7 @@ class Session:
 
     def __init__(self, connection: psycopg.Connection[Any], *, tenant_per_transaction: bool = False) -> None:
         connection.adapters.register_loader("text", BytesLoader)
+        self.connection = connection
         self._pgconn = connection.pgconn
         self._transformer = Transformer(connection)
         self._prepared: dict[bytes, bytes] = {}

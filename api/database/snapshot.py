@@ -1,14 +1,15 @@
 """A session of its own that reads one moment of the read model piece by piece, outside of the pool."""
 
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 import psycopg
 from psycopg import sql
 
 from api.config import Config
 from api.database.connect import connect
-from api.database.errors import caller_error
+from api.database.errors import raise_for_caller
 from api.database.session import BytesLoader
 from api.database.statement import BoundStatement, CompiledStatement, Row, compile_statement
 
@@ -29,8 +30,6 @@ SET LOCAL enable_seqscan = on;
 SET LOCAL enable_sort = on
 """
 
-Result = TypeVar("Result")
-
 
 class Snapshot:
     """One moment of a tenant's rows: whatever is written meanwhile, its statements do not see it.
@@ -39,7 +38,8 @@ class Snapshot:
     """
 
     def __init__(self, config: Config, user_id: str) -> None:
-        self._connection = _translated(lambda: connect(config))
+        with _errors_for_caller():
+            self._connection = connect(config)
         self._connection.adapters.register_loader("text", BytesLoader)
         self._cursor: psycopg.RawServerCursor[Any] | None = None
         self._ahead: list[tuple[Any, ...]] = []
@@ -49,7 +49,8 @@ class Snapshot:
             idle=sql.Literal(f"{IDLE_SECONDS}s"),
         )
         try:
-            _translated(lambda: self._connection.execute(text))
+            with _errors_for_caller():
+                self._connection.execute(text)
         except BaseException:
             self.close()
             raise
@@ -58,7 +59,8 @@ class Snapshot:
         """Returns the first row of a statement."""
         statement = compile_statement(bound)
         cursor = psycopg.RawCursor(self._connection)
-        row = _translated(lambda: cursor.execute(statement.text, _values(statement)).fetchone())
+        with _errors_for_caller():
+            row = cursor.execute(statement.text, _values(statement)).fetchone()
         if row is None:
             raise LookupError("A statement of the API has returned no row.")
         return statement.make_row(row)
@@ -66,19 +68,19 @@ class Snapshot:
     def open(self, bound: BoundStatement[Row]) -> Row | None:
         """Begin a statement whose rows `read` returns. Returns the first of them; None if there is none."""
         statement = compile_statement(bound)
-        cursor = psycopg.RawServerCursor(self._connection, "lines")
-        self._cursor = cursor
-        _translated(lambda: cursor.execute(statement.text, _values(statement)))
-        self._ahead = _translated(lambda: cursor.fetchmany(1))
+        self._cursor = psycopg.RawServerCursor(self._connection, "lines")
+        with _errors_for_caller():
+            self._cursor.execute(statement.text, _values(statement))
+            self._ahead = self._cursor.fetchmany(1)
         return statement.make_row(self._ahead[0]) if self._ahead else None
 
     def read(self, count: int) -> list[bytes]:
         """Returns the first column of the next rows, up to `count`; none at the end."""
         if self._cursor is None:
             raise AssertionError
-        cursor, rows = self._cursor, self._ahead
-        self._ahead = []
-        return [row[0] for row in rows or _translated(lambda: cursor.fetchmany(count))]
+        rows, self._ahead = self._ahead, []
+        with _errors_for_caller():
+            return [row[0] for row in rows or self._cursor.fetchmany(count)]
 
     def close(self) -> None:
         """Give the connection back to PostgreSQL, at whatever it is."""
@@ -92,12 +94,10 @@ def _values(statement: CompiledStatement[Any]) -> Sequence[object]:
     return [statement.values[name] for name in statement.names]
 
 
-def _translated(work: Callable[[], Result]) -> Result:
-    """Returns what the work returns. Raises what a failure of PostgreSQL means to a caller."""
+@contextmanager
+def _errors_for_caller() -> Iterator[None]:
+    """Raise what a failure of PostgreSQL means to a caller."""
     try:
-        return work()
+        yield
     except psycopg.Error as error:
-        meant = caller_error(error)
-        if meant is error:
-            raise
-        raise meant from error
+        raise_for_caller(error)

@@ -2,8 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from dataclasses import replace
+from contextlib import AbstractContextManager, closing, nullcontext, suppress
 from pathlib import Path
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
@@ -45,18 +44,9 @@ def serve(config: Config, address: str, shared_folder: str) -> WSGIServer:
     The process that starts the workers does so: it answers while every worker is busy, and may listen on another
     address than the API.
     """
-
-    @contextmanager
-    def database_of_scrape() -> Iterator[Database]:
-        # A connection for this scrape only, so that none is left open in a worker that is forked meanwhile.
-        database = Database(replace(config, threads=1))
-        try:
-            yield database
-        finally:
-            database.engine.dispose()
-
     registry = CollectorRegistry()
-    registry.register(AllMetrics(database_of_scrape, shared_folder))
+    # A connection for each scrape, so that none is left open in a worker that is forked meanwhile.
+    registry.register(AllMetrics(lambda: closing(Database(config)), shared_folder))
     server, _ = start_http_server(config.metrics_port, address, registry)
     server.RequestHandlerClass = _Handler
     return server

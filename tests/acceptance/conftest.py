@@ -49,7 +49,7 @@ def platforms() -> Iterator[MakePlatform]:
         def make(database: Database, now: datetime) -> Platform:
             made = Platform(database, stack.enter_context(database.connect()), now)
             app = create_app(Config(database.url, rate_limit="", log_level="ERROR"), clock=lambda: made.now)
-            stack.callback(app.extensions["leads"].database.engine.dispose)
+            stack.callback(app.extensions["leads"].database.close)
             made.client = app.test_client()
             return made
 

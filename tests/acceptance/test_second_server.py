@@ -160,7 +160,7 @@ def followed(
         with running_scheduler(url, tmp_path, LEADS_ORIGIN_DATABASE_URL=origin_url) as scheduler:
             yield Load(both, app.test_client(), rng), scheduler
     finally:
-        app.extensions["leads"].database.engine.dispose()
+        app.extensions["leads"].database.close()
 
 
 @contextmanager

@@ -130,7 +130,7 @@ def ask() -> Iterator[MakeClient]:
         def make(url: str, **settings: object) -> FlaskClient:
             chosen = {"rate_limit": "", "log_level": "CRITICAL", "statement_timeout_ms": LONG_MS, **settings}
             app = create_app(Config(url, **chosen), clock=lambda: NOW)  # type: ignore[arg-type]
-            stack.callback(app.extensions["leads"].database.engine.dispose)
+            stack.callback(app.extensions["leads"].database.close)
             return app.test_client()
 
         yield make

@@ -128,4 +128,4 @@ def served(database: Database, **settings: Any) -> Iterator[Site]:  # noqa: ANN4
         server.shutdown()
         thread.join()
         server.server_close()
-        app.extensions["leads"].database.engine.dispose()
+        app.extensions["leads"].database.close()

@@ -22,7 +22,7 @@ def serving(database: Database) -> Iterator[Flask]:
     try:
         yield made
     finally:
-        made.extensions["leads"].database.engine.dispose()
+        made.extensions["leads"].database.close()
 
 
 @dataclass

@@ -218,7 +218,7 @@ def test_the_policies_hold_on_the_shards(
                 assert seen == [] if named == "nobody" else {row[0] for row in seen} <= {named}
     config = Config(database_url=citus.by(READER).url, role="", tenant_setting="transaction")
     app = create_app(config)
-    request.addfinalizer(app.extensions["leads"].database.engine.dispose)
+    request.addfinalizer(app.extensions["leads"].database.close)
     client = app.test_client()
     assert client.get("/health/ready").status_code == 200
     leads = conn.execute("SELECT user_id, customer_phone FROM read_model.leads LIMIT 5").fetchall()

@@ -164,5 +164,5 @@ def test_nothing_that_others_planted_runs_in_the_api(hostile: Platform, role: st
             client.get(path) for path in ("/health/ready", *(f"/users/one/{request}" for request in REQUESTS))
         ]
     finally:
-        app.extensions["leads"].database.engine.dispose()
+        app.extensions["leads"].database.close()
     assert [answer.status_code for answer in answers] == [200] * len(answers), answers[-1].get_json()

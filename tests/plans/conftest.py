@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Any, cast
+from typing import Any
 
 import psycopg
 import pytest
@@ -84,9 +84,8 @@ Explain = Callable[[BoundStatement[Any]], Plan]
 def explain(crowd: Crowd) -> Iterator[Explain]:
     """Executes a statement in a session of the API, with the plan that the API gets, and tells what was read."""
     app = create_app(Config(crowd.database.url, rate_limit="", log_level="ERROR"))
-    engine = app.extensions["leads"].database.engine
-    pooled = engine.raw_connection()
-    session = cast("psycopg.Connection[Any]", pooled.driver_connection)
+    lent = app.extensions["leads"].database.lend()
+    session: psycopg.Connection[Any] = lent.connection
 
     def run(bound: BoundStatement[Any]) -> Plan:
         statement = compile_statement(bound)
@@ -105,8 +104,7 @@ def explain(crowd: Crowd) -> Iterator[Explain]:
         return read_plan(row[0][0]["Plan"])
 
     yield run
-    pooled.close()
-    engine.dispose()
+    session.close()
 
 
 @pytest.fixture(scope="session")
@@ -114,7 +112,7 @@ def api(crowd: Crowd) -> Iterator[ApiDatabase]:
     """The API's own way to the database."""
     opened = ApiDatabase(Config(crowd.database.url))
     yield opened
-    opened.engine.dispose()
+    opened.close()
 
 
 def read_plan(root: dict[str, Any]) -> Plan:

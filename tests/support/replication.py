@@ -162,5 +162,5 @@ def ready(both: TwoServers) -> tuple[int, str]:
     try:
         answer = app.test_client().get("/health/ready")
     finally:
-        app.extensions["leads"].database.engine.dispose()
+        app.extensions["leads"].database.close()
     return answer.status_code, answer.get_json().get("message", "")

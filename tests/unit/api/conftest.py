@@ -14,6 +14,7 @@ from flask.testing import FlaskClient
 
 from api.app import create_app
 from api.config import Config
+from api.database.session import Session
 from projector.core.refresh import refresh
 from projector.report.progress import QUIET
 from projector.sweep.rebuild import rebuild
@@ -105,7 +106,7 @@ def making_apps() -> Iterator[MakeApp]:
             defaults: dict[str, Any] = {"rate_limit": "", "log_level": "ERROR"}
             app = create_app(Config(database.url, **{**defaults, **settings}), clock=lambda: now)
             parts = app.extensions["leads"]
-            stack.callback(parts.database.engine.dispose)
+            stack.callback(parts.database.close)
             # Its sockets would be closed by the garbage collector, with a warning.
             store = parts.limit and parts.limit._store  # noqa: SLF001
             if store is not None:
@@ -120,6 +121,15 @@ def make_app() -> Iterator[MakeApp]:
     """Makes applications; their pools are closed after the test."""
     with making_apps() as make:
         yield make
+
+
+@contextmanager
+def lent_session(app: Flask) -> Iterator[Session]:
+    """A session out of the pool of an application."""
+    database = app.extensions["leads"].database
+    session: Session = database.lend()
+    yield session
+    database.give_back(session)
 
 
 @pytest.fixture(scope="module")

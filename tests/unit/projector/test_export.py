@@ -30,7 +30,7 @@ def from_the_api(database: Database, path: str) -> bytes:
     answer = app.test_client().get(path)
     assert answer.status_code == 200
     data: bytes = answer.data
-    app.extensions["leads"].database.engine.dispose()
+    app.extensions["leads"].database.close()
     return data
 
 

@@ -34,7 +34,7 @@ def answer(database: Database, login: str) -> tuple[int, str]:
     """The status of a request to the API under a login, and its message where it failed."""
     app = create_app(Config(database.by(login).url, rate_limit="", log_level="CRITICAL"))
     answered = app.test_client().get("/users/u/leads")
-    app.extensions["leads"].database.engine.dispose()
+    app.extensions["leads"].database.close()
     return answered.status_code, answered.get_json().get("message", "")
 
 

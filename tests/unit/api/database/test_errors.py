@@ -11,7 +11,7 @@ from api.database.errors import (
     OTHER_VERSION,
     ReplayConflictError,
     UnavailableError,
-    caller_error,
+    raise_for_caller,
 )
 from api.database.session import Session
 from api.database.statement import CompiledStatement, Row
@@ -55,9 +55,12 @@ def test_a_query_that_met_others_is_asked_once_more(
 
 def test_what_libpq_itself_reports_means_that_the_connection_is_lost() -> None:
     """psycopg has no class for it, because there is no SQLSTATE."""
-    assert isinstance(caller_error(psycopg.DatabaseError("server closed the connection")), UnavailableError)
+    with pytest.raises(UnavailableError, match="cannot be reached"):
+        raise_for_caller(psycopg.DatabaseError("server closed the connection"))
     mistake = psycopg.ProgrammingError("cannot adapt type")
-    assert caller_error(mistake) is mistake
+    with pytest.raises(psycopg.ProgrammingError) as raised:
+        raise_for_caller(mistake)
+    assert raised.value is mistake
 
 
 def test_a_database_that_is_away(make_app: MakeApp) -> None:

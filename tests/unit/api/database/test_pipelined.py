@@ -3,19 +3,18 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import psycopg
 import pytest
 from sqlalchemy import BigInteger, Integer, Text, bindparam, func, literal_column, select
 from sqlalchemy import cast as cast_to
-from sqlalchemy.pool import PoolProxiedConnection
 
 from api.database.errors import ConnectionLostError
 from api.database.session import Session
 from api.database.statement import BoundStatement, CompiledStatement, compile_statement
 from tests.support.cases import cases
-from tests.unit.api.conftest import Library, MakeApp
+from tests.unit.api.conftest import Library, MakeApp, lent_session
 
 LOCK = 77
 WAITING = "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND objid = %s"
@@ -60,20 +59,10 @@ def failing(tenant: str) -> CompiledStatement[AnyRow]:
 
 
 @pytest.fixture(params=["session", "transaction"])
-def pooled(
-    library: Library, make_app: MakeApp, request: pytest.FixtureRequest
-) -> Iterator[PoolProxiedConnection]:
-    """A connection out of the API's pool, for each of the settings."""
-    app = make_app(library.database, tenant_setting=request.param)
-    taken: PoolProxiedConnection = app.extensions["leads"].database.engine.raw_connection()
-    yield taken
-    taken.close()
-
-
-@pytest.fixture
-def session(pooled: PoolProxiedConnection) -> Session:
-    found: Session = pooled.info["leads_session"]
-    return found
+def session(library: Library, make_app: MakeApp, request: pytest.FixtureRequest) -> Iterator[Session]:
+    """A session out of the API's pool, for each of the settings."""
+    with lent_session(make_app(library.database, tenant_setting=request.param)) as found:
+        yield found
 
 
 NAMES = ("a", "b", "b", "a", "a", "o'neil", 'back\\slash "quoted"', "Ümit 🙂", "$1", "", "a")
@@ -93,26 +82,24 @@ def test_a_statement_without_a_tenant_runs_under_none(session: Session) -> None:
 
 
 @cases("before", ["a", "b"])
-def test_an_error_forgets_the_tenant(session: Session, pooled: PoolProxiedConnection, before: str) -> None:
+def test_an_error_forgets_the_tenant(session: Session, before: str) -> None:
     """PostgreSQL takes a SET back with the statement that fails after it."""
     session.fetch(under(before))
     for _ in range(2):
         with pytest.raises(psycopg.errors.InvalidTextRepresentation):
             session.fetch(failing("b"))
-        connection = cast("psycopg.Connection[Any]", pooled.driver_connection)
-        assert connection.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
+        assert session.connection.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
         assert session.fetch(under("b")).told == b"b"
         assert session.fetch(under("a")).told == b"a"
 
 
-def test_a_cancelled_statement_forgets_the_tenant(session: Session, pooled: PoolProxiedConnection) -> None:
+def test_a_cancelled_statement_forgets_the_tenant(session: Session) -> None:
     session.fetch(under("a"))
-    connection = cast("psycopg.Connection[Any]", pooled.driver_connection)
-    connection.execute("SET statement_timeout = 50")
+    session.connection.execute("SET statement_timeout = 50")
     for tenant in ("a", "b"):
         with pytest.raises(psycopg.errors.QueryCanceled):
             session.fetch(statement_of(func.pg_sleep(literal_column("60")), tenant))
-    connection.execute("SET statement_timeout = 0")
+    session.connection.execute("SET statement_timeout = 0")
     assert session.fetch(under("b")).told == b"b"
 
 
@@ -171,16 +158,12 @@ def test_nothing_stays_in_the_session_where_a_tenant_is_for_one_transaction(
     library: Library, make_app: MakeApp
 ) -> None:
     """A pooler gives the connection to somebody else after each transaction."""
-    app = make_app(library.database, tenant_setting="transaction")
-    pooled = app.extensions["leads"].database.engine.raw_connection()
-    session: Session = pooled.info["leads_session"]
-    connection = cast("psycopg.Connection[Any]", pooled.driver_connection)
-    for name in ("a", "a", "b"):
-        assert session.fetch(under(name)).told == name.encode()
-        assert connection.execute("SHOW leads.user_id").fetchone() == (b"",)
-        # What a pooler runs between two clients.
-        connection.execute("RESET ALL")
-    pooled.close()
+    with lent_session(make_app(library.database, tenant_setting="transaction")) as session:
+        for name in ("a", "a", "b"):
+            assert session.fetch(under(name)).told == name.encode()
+            assert session.connection.execute("SHOW leads.user_id").fetchone() == (b"",)
+            # What a pooler runs between two clients.
+            session.connection.execute("RESET ALL")
 
 
 def test_an_interrupted_wait_leaves_no_result_for_the_next_statement(

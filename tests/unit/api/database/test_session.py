@@ -1,7 +1,7 @@
 """A session of the API can read the read model and nothing else."""
 
 from collections.abc import Iterator
-from typing import Any, cast
+from typing import Any
 
 import psycopg
 import pytest
@@ -10,19 +10,14 @@ from psycopg.conninfo import conninfo_to_dict
 from api.config import Config
 from api.database.connect import conninfo
 from tests.support.cases import cases
-from tests.unit.api.conftest import Library, MakeApp
+from tests.unit.api.conftest import Library, MakeApp, lent_session
 
 
 @pytest.fixture
 def session(library: Library, make_app: MakeApp) -> Iterator[psycopg.Connection[Any]]:
     """A connection out of the API's pool."""
-    pooled = (
-        make_app(library.database, statement_timeout_ms=1234)
-        .extensions["leads"]
-        .database.engine.raw_connection()
-    )
-    yield cast("psycopg.Connection[Any]", pooled.driver_connection)
-    pooled.close()
+    with lent_session(make_app(library.database, statement_timeout_ms=1234)) as found:
+        yield found.connection
 
 
 def value(session: psycopg.Connection[Any], setting: str) -> str:
@@ -82,8 +77,8 @@ def test_a_session_keeps_so_many_statements_and_answers_any(
         [client.get(f"{library.base}{path}").get_json()["data"] for path in paths] for _ in range(2)
     )
     assert first == second
-    pooled = app.extensions["leads"].database.engine.raw_connection()
-    connection = cast("psycopg.Connection[Any]", pooled.driver_connection)
-    kept = connection.execute("SELECT count(*) FROM pg_prepared_statements", prepare=False).fetchone()
-    pooled.close()
+    with lent_session(app) as session:
+        kept = session.connection.execute(
+            "SELECT count(*) FROM pg_prepared_statements", prepare=False
+        ).fetchone()
     assert kept == (3,)

@@ -61,7 +61,7 @@ def active(server: Server, template: Database) -> Iterator[Database]:
 def api(active: Database) -> Iterator[ApiDatabase]:
     opened = ApiDatabase(Config(active.url))
     yield opened
-    opened.engine.dispose()
+    opened.close()
 
 
 @pytest.fixture

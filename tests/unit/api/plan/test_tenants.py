@@ -15,7 +15,7 @@ def listed(database: Database) -> list[str]:
     try:
         found: list[str] = orjson.loads(opened.fetch(FIRST_TENANTS).user_ids)
     finally:
-        opened.engine.dispose()
+        opened.close()
     return found
 
 
@@ -42,7 +42,7 @@ def test_ids_come_as_they_are(database: Database) -> None:
     assert listed(database) == hostile
     app = create_app(Config(database.url, rate_limit="", log_level="ERROR"))
     text = app.test_client().get("/").get_data(as_text=True)
-    app.extensions["leads"].database.engine.dispose()
+    app.extensions["leads"].database.close()
     assert '<option value="&#34;">&#34;</option>' in text
     assert '<option value="&lt;/script&gt;">' in text
     assert "<b>" not in text

@@ -84,7 +84,7 @@ def named(server: Server, template: Database) -> Iterator[Database]:
 def api(named: Database) -> Iterator[ApiDatabase]:
     opened = ApiDatabase(Config(named.url))
     yield opened
-    opened.engine.dispose()
+    opened.close()
 
 
 def found(api: ApiDatabase, query: str) -> str:
