@@ -102,48 +102,37 @@ class ExportStream:
         self.close()
 
     def _read(self) -> None:
-        try:
-            end = self._read_all()
-        finally:
-            # Before the caller learns of the end, and may begin another export.
-            self._source.close()
-        self._put_end(end)
-        self._closed.wait()
-        self._release()
-
-    def _read_all(self) -> BrokenExportError | StopIteration:
-        """Put all pieces into the queue. Returns how the iteration ends."""
+        """Put all pieces into the queue, and then how the iteration ends."""
         ends, count = monotonic() + LONGEST_SECONDS, _FIRST_LINES
+        problem: str | None = None
         try:
-            while not self._closed.is_set():
-                lines = self._source.read(count)
-                if not lines:
-                    break
+            while not self._closed.is_set() and (lines := self._source.read(count)):
                 piece = b"".join(lines)
                 count = min(_MOST_LINES, max(1, len(lines) * _PIECE_BYTES // len(piece)))
                 self._pieces.put(piece, timeout=UNREAD_SECONDS)
                 if monotonic() > ends:
-                    return self._broken(f"it has taken more than {LONGEST_SECONDS} seconds")
+                    problem = f"it has taken more than {LONGEST_SECONDS} seconds"
+                    break
+            # Before the caller learns of the end, and may begin another export.
+            self._source.close()
+            if problem is None:
+                self._pieces.put(StopIteration(), timeout=UNREAD_SECONDS)
         except Full:
-            return self._broken(f"its caller has taken nothing for {UNREAD_SECONDS} seconds")
+            problem = f"its caller has taken nothing for {UNREAD_SECONDS} seconds"
         except Exception as error:  # noqa: BLE001  # Whatever it is, the caller must not take this for the end.
-            return self._broken(cause_of(error))
-        return StopIteration()
-
-    def _broken(self, reason: str) -> BrokenExportError:
-        if not self._closed.is_set():
-            log().warning("an export was broken off", reason=reason, correlation_id=self._correlation_id)
-        return BrokenExportError("The export was broken off: the line of the log before says why")
-
-    def _put_end(self, end: BrokenExportError | StopIteration) -> None:
-        if isinstance(end, StopIteration):
-            with suppress(Full):
-                self._pieces.put(end, timeout=UNREAD_SECONDS)
-                return
-            end = self._broken(f"its caller has taken nothing for {UNREAD_SECONDS} seconds")
-        # What waits is of no use any more, and the caller has to learn of the end.
-        self._forget_pieces()
-        self._pieces.put(end)
+            problem = cause_of(error)
+        finally:
+            self._source.close()
+        if problem is not None:
+            if not self._closed.is_set():
+                log().warning("an export was broken off", reason=problem, correlation_id=self._correlation_id)
+            # What waits is of no use any more, and the caller has to learn of the end.
+            self._forget_pieces()
+            self._pieces.put(
+                BrokenExportError("The export was broken off: the line of the log before says why")
+            )
+        self._closed.wait()
+        self._release()
 
     def _forget_pieces(self) -> None:
         with suppress(Empty):

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from api.database.errors import NO_TEMPORARY_FILE
 from api.database.snapshot import Snapshot
+from api.limits import exports as limit
 from api.limits.exports import BrokenExportError
 from api.plan.exports import CSV_COLUMNS
 from api.request.parameters import ORDERS, SORTS
@@ -238,7 +239,9 @@ def test_beyond_the_places_it_is_refused(library: Library, make_app: MakeApp) ->
 def test_an_export_that_breaks_is_no_shorter_file(library: Library, make_app: MakeApp) -> None:
     client = make_app(library.database).test_client()
     path = f"/users/{library.tenant}/leads.ndjson"
-    answers = [[b"{}\n"], psycopg.OperationalError("gone")]
-    with patch.object(Snapshot, "read", side_effect=answers), pytest.raises(BrokenExportError):
+    pieces = [[b"{}\n"], psycopg.OperationalError("gone")]
+    with patch.object(Snapshot, "read", side_effect=pieces), pytest.raises(BrokenExportError):
+        client.get(path, buffered=True)
+    with patch.object(limit, "LONGEST_SECONDS", 0), pytest.raises(BrokenExportError):
         client.get(path, buffered=True)
     assert lines(client, path)
