@@ -37,19 +37,19 @@ class Config:
     """Every setting; an empty text is a setting that is switched off."""
 
     database_url: str = field(repr=False)
-    role: str = setting("LEADS_API_ROLE", values.switchable, "leads_api")
+    role: str = setting("LEADS_API_ROLE", values.off_or(str, ""), "leads_api")
     tenant_setting: str = setting("LEADS_TENANT_SETTING", values.one_of(TENANT_SETTINGS), SESSION)
     host: str = setting("HOST", str, "127.0.0.1")
     port: int = setting("PORT", values.port, 4000)
     workers: int = setting("LEADS_API_WORKERS", values.whole_number(1, 64), 1)
     threads: int = setting("LEADS_API_THREADS", values.whole_number(1, 256), 5)
-    rate_limit: str = setting("LEADS_RATE_LIMIT", values.rate_limit, "100 per minute")
+    rate_limit: str = setting("LEADS_RATE_LIMIT", values.off_or(values.rate_limit, ""), "100 per minute")
     rate_limit_storage: str = setting("LEADS_RATE_LIMIT_STORAGE", values.storage, MEMORY, is_secret=True)
     statement_timeout_ms: int = setting("LEADS_STATEMENT_TIMEOUT_MS", values.whole_number(1, 3_600_000), 5000)
     # Of each process at once.
     exports: int = setting("LEADS_EXPORTS", values.whole_number(1, 64), 1)
     # Whose pages may read answers in a browser; `*` for any.
-    cors_origins: tuple[str, ...] = setting("LEADS_CORS_ORIGINS", values.origins, ())
+    cors_origins: tuple[str, ...] = setting("LEADS_CORS_ORIGINS", values.off_or(values.origins, ()), ())
     compression: bool = setting("LEADS_COMPRESSION", values.switch, default=True)
     log_level: str = setting("LEADS_LOG_LEVEL", values.one_of(LOG_LEVELS), "INFO")
     log_format: str = setting("LEADS_LOG_FORMAT", values.one_of(LOG_FORMATS), "auto")

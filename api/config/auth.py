@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from api.config.jwt_keys import ALGORITHMS, VerificationKeys
-from api.config.values import one_of, setting
+from api.config.values import off_or, one_of, setting
 
 JWT = "jwt"
 KEY = "key"
@@ -14,7 +14,6 @@ OPEN = "none"
 CHOICES = (
     "jwt (bearer tokens), key (API keys), jwt,key (both), or none (everybody who reaches the port reads all)"
 )
-ALL_SCOPE = "leads:read:all"
 
 
 # Each of the following returns the value of a text, and raises ValueError with what is allowed.
@@ -51,12 +50,10 @@ def claim_name(text: str) -> str:
 
 
 def scope_name(text: str) -> str:
-    """Returns a scope, or an empty text for `off`."""
-    if text.lower() == "off":
-        return ""
+    """Returns a scope."""
     # The characters of RFC 6749.
     if not re.fullmatch(r"[\x21\x23-\x5b\x5d-\x7e]+", text):
-        raise ValueError("one scope without blanks, such as leads:read:all, or off")
+        raise ValueError("one scope without blanks, such as leads:read:all")
     return text
 
 
@@ -71,7 +68,7 @@ class AuthConfig:
     audience: str = setting("LEADS_JWT_AUDIENCE", str, "")
     issuer: str = setting("LEADS_JWT_ISSUER", str, "")
     tenant_claim: str = setting("LEADS_JWT_TENANT_CLAIM", claim_name, "sub")
-    all_scope: str = setting("LEADS_JWT_ALL_SCOPE", scope_name, ALL_SCOPE)
+    all_scope: str = setting("LEADS_JWT_ALL_SCOPE", off_or(scope_name, ""), "leads:read:all")
 
     @property
     def takes_tokens(self) -> bool:

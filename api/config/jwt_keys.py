@@ -1,6 +1,7 @@
 """The keys that tokens are checked with: a secret, public keys in PEM, or a set of keys (JWKS)."""
 
 import json
+import os
 import re
 import warnings
 from collections.abc import Mapping
@@ -46,11 +47,15 @@ def read_keys(text: str, algorithm: str) -> VerificationKeys:
     if (
         "\n" not in text
         and not text.startswith(("{", "-----BEGIN "))
-        and (_is_file(text) or _IS_PATH.fullmatch(text))
+        and (os.path.isfile(text) or _IS_PATH.fullmatch(text))  # noqa: PTH113  # No text is an error to it.
     ):
         content = _content(Path(text).expanduser())
     if content.startswith("{"):
-        return read_set(_parsed(content), algorithm, with_secrets=True)
+        try:
+            document = json.loads(content)
+        except (ValueError, RecursionError):
+            raise ValueError(f"{_ALLOWED}; it begins like JSON and is none") from None
+        return read_set(document, algorithm, with_secrets=True)
     if content.startswith("-----BEGIN "):
         # Where a variable takes one line only, its lines are joined by backslash and n.
         return (_from_pem(content.replace("\\n", "\n"), algorithm),)
@@ -63,27 +68,19 @@ def read_set(document: object, algorithm: str, *, with_secrets: bool) -> Verific
     Raises ValueError if there is none.
     """
     keys = document.get("keys", [document]) if isinstance(document, Mapping) else None
-    found = []
-    for one in keys if isinstance(keys, list) else []:
+    found = [
+        key
+        for one in (keys if isinstance(keys, list) else [])
         # A key that only encrypts checks no signature; one of the address may not be a secret, which all can read.
-        if not isinstance(one, dict) or one.get("use", "sig") != "sig":
-            continue
-        if one.get("kty") == "oct" and not with_secrets:
-            continue
-        key = _from_jwk(one, algorithm)
-        if key is not None:
-            found.append(key)
+        if isinstance(one, dict)
+        and one.get("use", "sig") == "sig"
+        and (with_secrets or one.get("kty") != "oct")
+        and (key := _from_jwk(one, algorithm)) is not None
+    ]
     if not found:
         wanted = f" for {algorithm}" if algorithm else ""
         raise ValueError(f"{_ALLOWED}; this set has no key that could check tokens{wanted}")
     return tuple(found)
-
-
-def _is_file(text: str) -> bool:
-    try:
-        return Path(text).is_file()
-    except (OSError, ValueError):
-        return False
 
 
 def _content(path: Path) -> str:
@@ -97,13 +94,6 @@ def _content(path: Path) -> str:
     if not content:
         raise ValueError(f"{_ALLOWED}; the file is empty")
     return content
-
-
-def _parsed(content: str) -> object:
-    try:
-        return json.loads(content)
-    except (ValueError, RecursionError):
-        raise ValueError(f"{_ALLOWED}; it begins like JSON and is none") from None
 
 
 def _from_secret(secret: str, algorithm: str) -> VerificationKey:

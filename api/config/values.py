@@ -26,11 +26,6 @@ def setting(name: str, parse: Callable[[str], Any], default: Any, *, is_secret: 
     return field(default=default, repr=not is_secret, metadata=metadata)
 
 
-def switchable(text: str) -> str:
-    """Returns the text, or an empty one for `off`."""
-    return "" if text.lower() == "off" else text
-
-
 def switch(text: str) -> bool:
     """Returns whether the text is `on`."""
     if text.lower() not in ("on", "off"):
@@ -125,16 +120,14 @@ def readers_url(url: str) -> str:
 
 
 def rate_limit(text: str) -> str:
-    """Returns one limit as the library `limits` writes it, or an empty text for `off`."""
-    if not switchable(text):
-        return ""
+    """Returns one limit as the library `limits` writes it."""
     try:
         count = len(parse_many(text))
     except ValueError:
         count = 0
     # A limit of 0 requests would let none pass, and a window of 0 seconds is none.
     if count != 1 or 0 in map(int, re.findall(r"\d+", text)):
-        raise ValueError("one limit such as '100 per minute' or '5 per second', or off")
+        raise ValueError("one limit such as '100 per minute' or '5 per second'")
     return text
 
 
@@ -144,8 +137,8 @@ _DEFAULT_PORTS = {"http": "80", "https": "443"}
 
 
 def origins(text: str) -> tuple[str, ...]:
-    """Returns the origins of a list with commas as a browser sends them; none for `off`."""
-    return tuple(dict.fromkeys(_origin(one.strip()) for one in switchable(text).split(",") if one.strip()))
+    """Returns the origins of a list with commas as a browser sends them."""
+    return tuple(dict.fromkeys(_origin(one.strip()) for one in text.split(",") if one.strip()))
 
 
 def _origin(text: str) -> str:
@@ -156,7 +149,7 @@ def _origin(text: str) -> str:
     if found is None or int(found[3] or 1) > MAX_PORT:
         raise ValueError(
             "origins such as https://app.example.com or http://localhost:3000, with commas and without a path,"
-            " * for any, or off"
+            " * for any"
         )
     scheme, host, port = found.groups()
     return f"{scheme}://{host}" if port in (None, _DEFAULT_PORTS.get(scheme)) else f"{scheme}://{host}:{port}"

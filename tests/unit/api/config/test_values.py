@@ -30,10 +30,9 @@ READ_WRITE = "postgresql://a,b/d?target_session_attrs=read-write"
         (read.database_url, "postgresql://u:p@h:5432/d", "postgresql://u:p@h:5432/d"),
         *((reader, url, url) for reader in (read.database_url, read.readers_url) for url in SEVERAL_HOSTS),
         (read.database_url, READ_WRITE, READ_WRITE),
-        (read.rate_limit, "off", ""),
+        (read.off_or(read.rate_limit, ""), "OFF", ""),
         (read.rate_limit, "5 per second", "5 per second"),
         (read.storage, "valkey://h:6379", "valkey://h:6379"),
-        (read.origins, "off", ()),
         (
             read.origins,
             " https://A.example , https://a.example:443,,http://[::1]:3000",
