@@ -78,8 +78,11 @@ class Gate:
             raise CredentialsRefusedError("The header Authorization is longer than 8 KiB")
         # The whole header is looked up: to take it apart would take longer than the rest.
         digest = digest_of(header)
-        kept = self._kept.find(digest)
-        access = self._checked(header, digest) if kept is None else kept.access
+        checked = self._kept.find(digest)
+        if checked is None:
+            checked = self._check(header)
+            self._kept.keep(digest, checked._replace(until=min(checked.until, time() + KEPT_SECONDS)))
+        access = checked.access
         current.values().caller = access.name
         # The path was decoded when it was routed; the endpoint gets this very value.
         if not access.reads_all and (
@@ -100,12 +103,6 @@ class Gate:
         """Raises UnavailableError unless API keys can be looked up, if they are accepted."""
         if self._keys is not None:
             self._keys.fetch("")
-
-    def _checked(self, header: str, digest: bytes) -> Access:
-        """Returns what the credential of a header allows, and remembers it."""
-        checked = self._check(header)
-        self._kept.keep(digest, checked._replace(until=min(checked.until, time() + KEPT_SECONDS)))
-        return checked.access
 
     def _check(self, header: str) -> Checked:
         found = _BEARER.fullmatch(header)

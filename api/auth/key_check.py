@@ -3,8 +3,7 @@
 from datetime import datetime
 from functools import lru_cache
 from hmac import compare_digest
-from threading import Lock
-from time import monotonic, time
+from time import time
 from typing import NamedTuple
 
 from sqlalchemy import SelectBase, Text, bindparam, func, select
@@ -15,6 +14,7 @@ from api.database.errors import TablesMissingError, UnavailableError
 from api.database.pool import Database
 from api.database.statement import BoundStatement
 from api.database.tables import api_keys
+from api.limits.rate import WindowCounts
 
 MAX_KEPT_KEYS = 4096
 MAX_UNKNOWN_PER_SECOND = 50
@@ -41,7 +41,7 @@ class KeyCheck:
         self._allowed = KeptAccess(MAX_KEPT_KEYS)
         # Apart, so that refused keys do not push out the others.
         self._refused = KeptAccess(MAX_KEPT_KEYS)
-        self._unknown = _PerSecond(MAX_UNKNOWN_PER_SECOND)
+        self._unknown = WindowCounts(1)
 
     def check(self, key: str) -> Checked:
         """Returns what a key allows, and until when that may be believed.
@@ -51,7 +51,7 @@ class KeyCheck:
         digest = digest_of(key)
         checked = self._allowed.find(digest) or self._refused.find(digest)
         if checked is None:
-            if not self._allowed.was_allowed(digest) and not self._unknown.take():
+            if not self._allowed.was_allowed(digest) and self._unknown.count("")[0] > MAX_UNKNOWN_PER_SECOND:
                 raise UnavailableError("Too many unknown API keys are sent now: try again in a second")
             checked = self._look_up(key, digest)
             if checked.access is NOTHING:
@@ -97,22 +97,3 @@ def _key_statement() -> SelectBase:
         api_keys.c.expires_at,
         api_keys.c.revoked_at,
     ).select_from(one.outerjoin(api_keys, api_keys.c.prefix == bindparam("prefix", type_=Text)))
-
-
-class _PerSecond:
-    """Counts to a limit in each second."""
-
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._second = 0
-        self._used = 0
-        self._lock = Lock()
-
-    def take(self) -> bool:
-        """Returns whether there was one left in this second, and takes it."""
-        second = int(monotonic())
-        with self._lock:
-            if second != self._second:
-                self._second, self._used = second, 0
-            self._used += 1
-            return self._used <= self._limit

@@ -113,17 +113,18 @@ def _create(tenant: str | None, label: str, expires: datetime | None, *, is_for_
     with _table() as table:
         is_unknown = tenant is not None and not table.has_tenant(tenant)
         key = new_key()
-        table.add(key.prefix, digest_of(key.text), user_id=tenant, label=label, expires_at=expires)
+        prefix = prefix_of(key) or ""
+        table.add(prefix, digest_of(key), user_id=tenant, label=label, expires_at=expires)
     whose = "all tenants" if tenant is None else f"the tenant {_shown(tenant)}"
     until = "until it is revoked" if expires is None else f"until {_printed(expires)}"
     # The key alone goes to standard output, so that a script can take it from there.
     click.echo(
-        f"Created {key.prefix}, which reads {whose} {until}. This is the only time that the key is shown:",
+        f"Created {prefix}, which reads {whose} {until}. This is the only time that the key is shown:",
         err=True,
     )
     if is_unknown:
         click.echo(f"Note that the read model has no tenant {_shown(tenant or '')} now.", err=True)
-    click.echo(key.text)
+    click.echo(key)
 
 
 @keys.command("list", short_help="List the keys, without their secrets.")

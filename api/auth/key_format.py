@@ -2,7 +2,6 @@
 
 import re
 import secrets
-from typing import NamedTuple
 
 # Scanners for secrets find keys by this pattern; docs/authentication.md prints it.
 PATTERN = r"leads_[0-9a-f]{12}_[A-Za-z0-9_-]{43}"
@@ -12,21 +11,11 @@ KEPT_SECONDS = 30
 
 _KEY = re.compile(PATTERN)
 _PREFIX = re.compile(r"leads_[0-9a-f]{12}")
-_PREFIX_BYTES = 6
-_SECRET_BYTES = 32
 
 
-class NewKey(NamedTuple):
-    """A key, and the part of it that is no secret."""
-
-    text: str
-    prefix: str
-
-
-def new_key() -> NewKey:
-    """Returns a key with 256 random bits behind a prefix of 48."""
-    prefix = f"leads_{secrets.token_hex(_PREFIX_BYTES)}"
-    return NewKey(f"{prefix}_{secrets.token_urlsafe(_SECRET_BYTES)}", prefix)
+def new_key() -> str:
+    """Returns a key with 256 random bits behind a prefix of 48, which is no secret."""
+    return f"leads_{secrets.token_hex(6)}_{secrets.token_urlsafe(32)}"
 
 
 def is_key(credential: str) -> bool:

@@ -58,11 +58,13 @@ class FetchedKeys:
                     self._try()
             if not self._keys:
                 raise UnavailableError("The keys that tokens are checked with cannot be fetched now")
-        elif key_id is not None and key_id not in {key.key_id for key in self._keys}:
-            self._look_for_new()
-        elif monotonic() >= self._may_try_at + MAX_AGE_SECONDS:
+        elif (
+            (key_id is not None and key_id not in {key.key_id for key in self._keys})
             # After a time without requests the set may be of any age, and hold keys that were taken back.
-            self._look_for_new()
+            or monotonic() >= self._may_try_at + MAX_AGE_SECONDS
+        ):
+            if monotonic() >= self._may_try_at and not self._try_alone():
+                raise UnavailableError("The keys that tokens are checked with are being fetched")
         elif (
             monotonic() >= max(self._fetched_at + MAX_AGE_SECONDS, self._may_try_at)
             and not self._lock.locked()
@@ -71,10 +73,6 @@ class FetchedKeys:
             with suppress(RuntimeError):
                 Thread(target=self._try_alone, name="jwks", daemon=True).start()
         return self._keys
-
-    def _look_for_new(self) -> None:
-        if monotonic() >= self._may_try_at and not self._try_alone():
-            raise UnavailableError("The keys that tokens are checked with are being fetched")
 
     def _try_alone(self) -> bool:
         """Fetch the set, unless somebody does. Returns whether it was not being fetched."""

@@ -14,10 +14,10 @@ KEY = new_key()
 
 def test_a_key_that_is_revoked_again_keeps_the_first_moment(database: Database) -> None:
     with key_table(database.url) as table:
-        table.add(KEY.prefix, b"a" * 32, user_id="t1", label="CRM", expires_at=None)
-        assert table.revoke(KEY.prefix)
+        table.add(KEY[:18], b"a" * 32, user_id="t1", label="CRM", expires_at=None)
+        assert table.revoke(KEY[:18])
         [revoked] = table.entries("t1")
-        assert table.revoke(KEY.prefix)
+        assert table.revoke(KEY[:18])
         assert table.entries() == [revoked]
         assert table.entries("t2") == []
         assert not table.has_tenant("t1")
@@ -51,7 +51,7 @@ def test_a_login_that_may_only_read_is_told_which_may_write(database: Database) 
             pytest.raises(KeyTableError, match="set DATABASE_URL to the login that ran"),
             key_table(database.by("leads_keys_reader").url) as table,
         ):
-            table.add(KEY.prefix, b"a" * 32, user_id=None, label="", expires_at=None)
+            table.add(KEY[:18], b"a" * 32, user_id=None, label="", expires_at=None)
 
 
 def test_a_database_without_the_table_or_that_is_away(source_database: Database) -> None:
