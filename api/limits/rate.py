@@ -74,8 +74,8 @@ class TenantLimit:
         self._seconds = limit.get_expiry()
         self._store = store
         self._own_counts = WindowCounts(self._seconds)
+        # When the store, which was away, is asked again; 0 while it answers.
         self._pause_ends = 0.0
-        self._is_away = False
         self._policy = f"{POLICY};q={limit.amount};w={self._seconds}"
 
     def check(self) -> None:
@@ -129,14 +129,13 @@ class TenantLimit:
                 counted = self._store.incr(key, self._seconds), self._store.get_expiry(key)
             except StorageError as error:
                 STORE_FAILURES.inc()
-                self._pause_ends = monotonic() + STORE_PAUSE_SECONDS
                 # Once, however often it is tried until it is back.
-                if not self._is_away:
-                    self._is_away = True
+                if not self._pause_ends:
                     log().warning("the store of the rate limit is away: counting in memory", cause=str(error))
+                self._pause_ends = monotonic() + STORE_PAUSE_SECONDS
             else:
-                if self._is_away:
-                    self._is_away = False
+                if self._pause_ends:
+                    self._pause_ends = 0.0
                     log().warning("the store of the rate limit is back: counting there")
                 return counted
         return self._own_counts.count(tenant)

@@ -7,7 +7,8 @@ while requests do not end does a further one have to be refused, so that a threa
 
 from collections import deque
 from collections.abc import Iterable
-from threading import Lock
+from dataclasses import dataclass, field
+from threading import Lock, Semaphore
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -88,26 +89,21 @@ def server_threads(threads: int) -> int:
     return threads + MAX_ALL_WAITING + SPARE_THREADS
 
 
+@dataclass(slots=True)
 class _Places:
     """Places that are taken, and when the last of them was given back or the first was taken."""
 
-    __slots__ = ("moved_at", "taken")
-
-    def __init__(self) -> None:
-        self.taken = 0
-        self.moved_at = monotonic()
+    taken: int = 0
+    moved_at: float = field(default_factory=monotonic)
 
 
+@dataclass(slots=True, eq=False)
 class _Waiter:
-    """A request that waits; its lock is released when it has its place."""
+    """A request that waits until it has its turn."""
 
-    __slots__ = ("since", "tenant", "turn")
-
-    def __init__(self, tenant: str) -> None:
-        self.tenant = tenant
-        self.since = monotonic()
-        self.turn = Lock()
-        self.turn.acquire()
+    tenant: str
+    since: float = field(default_factory=monotonic)
+    turn: Semaphore = field(default_factory=lambda: Semaphore(0))
 
 
 class RunningRequests:

@@ -73,21 +73,12 @@ def install(app: Flask, waiting: "Waiting", fetch: Callable[[], Seen]) -> None:
     app.before_request(wait)
 
 
-class Place:
-    """The place of a request that waits."""
+class Place(NamedTuple):
+    """The place of a request that waits, which ends its wait when the place is lost."""
 
-    def __init__(self, tenant: str, *, gives_way: bool) -> None:
-        self.tenant = tenant
-        self.gives_way = gives_way
-        self._is_lost = Event()
-
-    def sleep(self, seconds: float) -> bool:
-        """Sleep for so long at most. Returns whether the request may wait on: false when it has lost its place."""
-        return not self._is_lost.wait(seconds)
-
-    def lose(self) -> None:
-        """Have the request end its wait."""
-        self._is_lost.set()
+    tenant: str
+    gives_way: bool
+    is_lost: Event
 
 
 class Waiting:
@@ -168,7 +159,7 @@ class Waiting:
         A request that gives way loses its place to one that does not, if there is no other for that. So those that wait
         long, for a change, never keep an endpoint from waiting for a moment.
         """
-        place = Place(tenant, gives_way=gives_way)
+        place = Place(tenant, gives_way, Event())
         has_place = self._take(place)
         try:
             yield place if has_place else None
@@ -215,7 +206,7 @@ class Waiting:
                 longest = None if place.gives_way else next((one for one in rivals if one.gives_way), None)
                 if longest is None:
                     return False
-                longest.lose()
+                longest.is_lost.set()
                 self._places.remove(longest)
             self._places.append(place)
             return True
@@ -225,6 +216,6 @@ def _until(is_over: Callable[[], bool], place: Place, ends: float, every: float)
     """Ask every so many seconds whether a wait is over. Returns whether it was, before its time and its place ended."""
     while not is_over():
         left = ends - monotonic()
-        if left <= 0 or not place.sleep(min(every, left)):
+        if left <= 0 or place.is_lost.wait(min(every, left)):
             return False
     return True
