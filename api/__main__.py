@@ -124,12 +124,10 @@ def main() -> None:
 
 def serve() -> None:
     """Serve until a signal. Exits with 2 if a setting is not valid, and with 1 if the port is taken."""
-    _configure_log(config.log_format())
+    log.configure_process("INFO", config.log_format(), personal_data=False)
     try:
         settings = config.load()
     except config.ConfigurationError as error:
-        # The file of settings may ask for another form.
-        _configure_log(config.log_format())
         _warn_of_misspelt_settings()
         _exit(str(error), 2)
     logging_of_server = log.configure_process(
@@ -171,10 +169,6 @@ def serve() -> None:
             log_level=LogLevels(settings.log_level.lower()),
             log_dictconfig=logging_of_server,
         ).serve()
-
-
-def _configure_log(log_format: str) -> None:
-    log.configure_process("INFO", log_format, personal_data=False)
 
 
 def _warn_of_misspelt_settings() -> None:
