@@ -1,11 +1,11 @@
 """The API on a real streaming standby: the answers of the primary, through conflicts with replay and a promotion."""
 
 import random
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from urllib.parse import quote
 
 import psycopg
 import pytest
@@ -14,8 +14,6 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import TupleRow
 from werkzeug.test import TestResponse
 
-from api.app import create_app
-from api.config import Config
 from api.database import connect as sessions
 from api.database import pool
 from api.database.errors import GAVE_WAY
@@ -31,11 +29,18 @@ from projector.sweep.verify import verify
 from projector.trial.postgres.embedded import EmbeddedServer
 from tests.support import edge_cases, queries
 from tests.support.patience import PATIENCE
-from tests.support.running import wait_for, wait_until, write_conversations, write_message, write_source
-from tests.support.server import FAST, connect, running_server
+from tests.support.running import (
+    value,
+    wait_for,
+    wait_until,
+    write_conversations,
+    write_message,
+    write_source,
+)
+from tests.support.server import FAST, Database, connect, running_server
 from tests.support.standby import Standby, running_standby
+from tests.unit.api.conftest import NOW, making_apps
 
-NOW = datetime(2026, 3, 29, 13, 7, 11, 123_456, tzinfo=UTC)
 # Of sessions that wait for another one of the test: longer than the test takes.
 LONG_MS = int(PATIENCE * 1000)
 LOCK = 77
@@ -72,11 +77,6 @@ class Pair:
 
     def refresh(self) -> None:
         refresh(self.conn, retry_failed=False, progress=QUIET)
-
-    def vacuum_of_changed_rows(self) -> None:
-        """Have the standby remove row versions that a statement there may still see."""
-        self.conn.execute("UPDATE read_model.leads SET document = document || ' '")
-        self.conn.execute("VACUUM read_model.leads")
 
 
 @contextmanager
@@ -124,16 +124,11 @@ MakeClient = Callable[..., FlaskClient]
 
 @pytest.fixture
 def ask() -> Iterator[MakeClient]:
-    """Makes clients of the API on an address; their pools are closed after the test."""
-    with ExitStack() as stack:
-
-        def make(url: str, **settings: object) -> FlaskClient:
-            chosen = {"rate_limit": "", "log_level": "CRITICAL", "statement_timeout_ms": LONG_MS, **settings}
-            app = create_app(Config(url, **chosen), clock=lambda: NOW)  # type: ignore[arg-type]
-            stack.callback(app.extensions["leads"].database.close)
-            return app.test_client()
-
-        yield make
+    """Makes clients of the API on an address; their sessions are closed after the test."""
+    with making_apps() as make:
+        yield lambda url, **settings: make(
+            Database(url, ""), log_level="CRITICAL", statement_timeout_ms=LONG_MS, **settings
+        ).test_client()
 
 
 def printed(answer: TestResponse) -> tuple[object, ...]:
@@ -163,13 +158,10 @@ def test_a_caller_waits_on_a_standby_for_what_it_has_written(pair: Pair, ask: Ma
     client = ask(pair.standby.url)
     for number in range(5):
         write_message(pair.conn, f"mine-{number}")
-        row = pair.conn.execute(
-            "SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
-        ).fetchone()
-        assert row is not None
+        moment = quote(value(pair.conn, "SELECT clock_timestamp()").isoformat())
         pair.refresh()
         while (
-            answer := client.get(f"/users/u/leads/49151000001/messages?min_as_of={row[0]}")
+            answer := client.get(f"/users/u/leads/49151000001/messages?min_as_of={moment}")
         ).status_code == 503:
             assert "min_as_of asks for" in answer.get_json()["message"]
         assert [one["message_id"] for one in answer.get_json()["data"]["messages"]][-1] == f"mine-{number}"
@@ -212,43 +204,10 @@ def test_an_answer_of_another_standby_is_not_gone_back_from(pair: Pair, ask: Mak
     assert (answer.status_code, answer.headers["X-Data-As-Of"]) == (200, seen)
 
 
-class Request:
-    """A request of a lead on the standby that waits within its statement until the test lets it go on."""
-
-    def __init__(self, client: FlaskClient, held: Connection) -> None:
-        self._held = held
-        self._answers: list[TestResponse] = []
-        self._seen: set[object] = set()
-        self._thread = threading.Thread(
-            target=lambda: self._answers.append(client.get("/users/u/leads/49151000002"))
-        )
-        self._thread.start()
-
-    def wait(self) -> None:
-        """Wait until its statement reads the lead, for the first time or for the next."""
-
-        def starts() -> set[object]:
-            rows = self._held.execute(
-                "SELECT a.query_start FROM pg_locks AS l INNER JOIN pg_stat_activity AS a USING (pid)"
-                " WHERE l.locktype = 'advisory' AND NOT l.granted AND l.objid = %s",
-                (LOCK,),
-            ).fetchall()
-            return {start for (start,) in rows}
-
-        wait_for(lambda: bool(starts() - self._seen) or not self._thread.is_alive(), "it reads the lead")
-        assert starts() - self._seen, f"It is answered already: {self._answers}"
-        self._seen |= starts()
-
-    def answer(self) -> TestResponse:
-        self._thread.join(PATIENCE)
-        return self._answers[0]
-
-
-@pytest.fixture
-def slow_lead(
+def test_a_query_that_replay_cancels_is_asked_once_more(
     pair: Pair, ask: MakeClient, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[tuple[Request, Connection]]:
-    """A request that reads a lead slowly, since a policy of the test waits for a lock; who holds that lock."""
+) -> None:
+    """A policy of the test waits for a lock, so that the statement of the request takes as long as the test wants."""
     monkeypatch.setattr(sessions, "LOCK_TIMEOUT_MS", LONG_MS)
     # Long enough that the whole VACUUM has been replayed, on a slow machine too.
     monkeypatch.setattr(pool, "PASSING_PAUSE_SECONDS", 2)
@@ -257,48 +216,42 @@ def slow_lead(
         f" USING ((SELECT pg_advisory_xact_lock_shared({LOCK})) IS NOT NULL)"
     )
     pair.standby.catch_up()
-    with pair.standby.connect() as held:
-        held.execute("SELECT pg_advisory_lock(%s)", (LOCK,))
-        request = Request(ask(pair.standby.url), held)
-        try:
-            yield request, held
-        finally:
-            held.execute("SELECT pg_advisory_unlock_all()")
-            request.answer()
-            pair.conn.execute("DROP POLICY slow ON read_model.leads")
+    client, seen = ask(pair.standby.url), set[object]()
 
+    def reads() -> bool:
+        """Whether a statement reads the lead that did not do so the last time."""
+        rows = held.execute(
+            "SELECT a.query_start FROM pg_locks AS l INNER JOIN pg_stat_activity AS a USING (pid)"
+            " WHERE l.locktype = 'advisory' AND NOT l.granted AND l.objid = %s",
+            (LOCK,),
+        ).fetchall()
+        new = {start for (start,) in rows} - seen
+        seen.update(new)
+        return bool(new)
 
-def conflicts(conn: Connection) -> int:
-    """How many statements replay has cancelled on the standby."""
-    row = conn.execute(
-        "SELECT sum(confl_snapshot + confl_lock)::int FROM pg_stat_database_conflicts"
-    ).fetchone()
-    assert row is not None
-    return int(row[0])
-
-
-def test_a_query_that_replay_cancels_is_asked_once_more(
-    pair: Pair, slow_lead: tuple[Request, Connection]
-) -> None:
-    request, held = slow_lead
-    request.wait()
-    pair.vacuum_of_changed_rows()
-    request.wait()
-    held.execute("SELECT pg_advisory_unlock_all()")
-    answer = request.answer()
-    assert (answer.status_code, answer.get_json()["data"]["customer_phone"]) == (200, "49151000002")
-    # The session that was cancelled tells the statistics of it when it has time.
-    wait_for(lambda: conflicts(held) >= 1, "the standby counts a conflict")
-
-
-def test_a_query_that_replay_cancels_again_says_so(pair: Pair, slow_lead: tuple[Request, Connection]) -> None:
-    request, _ = slow_lead
-    for _ in range(2):
-        request.wait()
-        pair.vacuum_of_changed_rows()
-    answer = request.answer()
-    assert (answer.status_code, answer.get_json()["message"]) == (503, GAVE_WAY)
-    assert answer.headers["Retry-After"]
+    try:
+        with ThreadPoolExecutor(1) as threads, pair.standby.connect() as held:
+            for cancelled in (1, 2):
+                held.execute("SELECT pg_advisory_lock(%s)", (LOCK,))
+                asking = threads.submit(client.get, "/users/u/leads/49151000002")
+                for _ in range(cancelled):
+                    wait_for(reads, "it reads the lead")
+                    # The standby has to remove row versions that the statement may still see.
+                    pair.conn.execute("UPDATE read_model.leads SET document = document || ' '")
+                    pair.conn.execute("VACUUM read_model.leads")
+                if cancelled == 1:
+                    wait_for(reads, "it reads the lead once more")
+                    held.execute("SELECT pg_advisory_unlock_all()")
+                answer = asking.result(PATIENCE)
+                if cancelled == 1:
+                    found = answer.get_json()["data"]["customer_phone"]
+                    assert (answer.status_code, found) == (200, "49151000002")
+                else:
+                    assert (answer.status_code, answer.get_json()["message"]) == (503, GAVE_WAY)
+                    assert answer.headers["Retry-After"]
+                held.execute("SELECT pg_advisory_unlock_all()")
+    finally:
+        pair.conn.execute("DROP POLICY slow ON read_model.leads")
 
 
 def test_nothing_that_runs_by_itself_makes_the_requests_of_a_standby_wait(ask: MakeClient) -> None:
@@ -312,7 +265,12 @@ def test_nothing_that_runs_by_itself_makes_the_requests_of_a_standby_wait(ask: M
         psycopg.connect(standby.url) as reader,
     ):
         client = ask(standby.url)
-        tables = ", ".join(_tables(conn))
+        # Those that the API reads.
+        tables = value(
+            conn,
+            "SELECT string_agg(c.oid::regclass::text, ', ') FROM pg_class AS c WHERE c.relkind = 'r'"
+            " AND c.relnamespace IN ('read_model'::regnamespace, 'leads_access'::regnamespace)",
+        )
         reader.execute(f"LOCK TABLE {tables} IN ACCESS SHARE MODE".encode())
         for number in range(3):
             write_message(conn, f"beside-{number}")
@@ -329,15 +287,6 @@ def test_nothing_that_runs_by_itself_makes_the_requests_of_a_standby_wait(ask: M
             standby.catch_up()
             answer = client.get("/users/u/leads/49151000001/messages")
             assert answer.get_json()["data"]["messages"][-1]["message_id"] == f"beside-{number}"
-
-
-def _tables(conn: Connection) -> list[str]:
-    """The tables that the API reads."""
-    rows = conn.execute(
-        "SELECT c.oid::regclass::text FROM pg_class AS c WHERE c.relkind = 'r'"
-        " AND c.relnamespace IN ('read_model'::regnamespace, 'leads_access'::regnamespace) ORDER BY 1"
-    ).fetchall()
-    return [name for (name,) in rows]
 
 
 def fill_and_empty(conn: Connection) -> None:
