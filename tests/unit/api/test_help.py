@@ -25,22 +25,23 @@ def test_the_version_is_that_of_the_project(capsys: pytest.CaptureFixture[str]) 
     assert printed(capsys, "--version") == f"leads-api {project['version']}\n"
 
 
-def test_the_help_names_each_endpoint(capsys: pytest.CaptureFixture[str], client: FlaskClient) -> None:
+def test_the_help_names_endpoints_documents_and_settings(
+    capsys: pytest.CaptureFixture[str], client: FlaskClient
+) -> None:
     text = printed(capsys, "--help")
+    assert max(map(len, text.splitlines())) <= 100
     named = dict(re.findall(r"^  GET (\S+) +(\S.*)$", text, re.MULTILINE))
-    described = orjson.loads(document())["paths"]
-    for path, operations in described.items():
+    for path, operations in orjson.loads(document())["paths"].items():
         assert named.pop(path) == operations["get"]["summary"]
     assert set(named) == {"/docs/", "/"}
     assert [client.get(path).status_code for path in named] == [200, 200]
-
-
-def test_the_help_says_where_the_documents_are(capsys: pytest.CaptureFixture[str]) -> None:
-    text = printed(capsys, "--help")
     pages = re.findall(r"^  (docs/\S+\.md) ", text, re.MULTILINE)
     assert len(pages) == 4
     assert all((ROOT / page).is_file() for page in pages)
-    assert max(map(len, text.splitlines())) <= 100
+    expected = [(name, one.default) for name, one in all_settings().items() if one.of in ("API", "both")]
+    assert re.findall(r"^  ([A-Z_]+)=(.*)$", text, re.MULTILINE) == expected
+    assert "DATABASE_URL" in dict(expected)
+    assert all_settings()["LEADS_AUTH"].description in " ".join(text.split())
 
 
 def test_an_option_that_does_not_exist(capsys: pytest.CaptureFixture[str]) -> None:
@@ -49,13 +50,3 @@ def test_an_option_that_does_not_exist(capsys: pytest.CaptureFixture[str]) -> No
             cli.main([option])
         assert ended.value.code == 2
         assert option.partition("=")[0] in capsys.readouterr().err
-
-
-def test_the_help_has_the_settings_of_the_api_as_their_page_has_them(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    text = printed(capsys, "--help")
-    expected = [(name, one.default) for name, one in all_settings().items() if one.of in ("API", "both")]
-    assert re.findall(r"^  ([A-Z_]+)=(.*)$", text, re.MULTILINE) == expected
-    assert "DATABASE_URL" in dict(expected)
-    assert all_settings()["LEADS_AUTH"].description in " ".join(text.split())

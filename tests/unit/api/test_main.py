@@ -44,9 +44,11 @@ def in_session(folder: Path, **settings: str) -> Iterator["subprocess.Popen[str]
 
 
 def test_bytes_on_the_wire(library: Library, tmp_path: Path) -> None:
-    with served(library, tmp_path) as server:
+    with served(library, tmp_path, LEADS_LOG_FORMAT="text", LEADS_AUTH="none", HOST="0.0.0.0") as server:
+        said = server.log.read_text()
+        assert "superuser: its role and row security are no wall against injected SQL" in said
         assert (
-            "superuser: its role and row security are no wall against injected SQL" in server.log.read_text()
+            "LEADS_AUTH is none: the leads of all tenants are open to everybody who reaches 0.0.0.0:" in said
         )
         status, headers, body = server.get(library.base)
         assert (status, headers["content-type"]) == (200, "application/json")
@@ -106,21 +108,6 @@ def test_settings_that_cannot_be_used(
     assert "Traceback" not in said
 
 
-def test_where_everybody_reads_everything_the_log_says_so(library: Library, tmp_path: Path) -> None:
-    with served(library, tmp_path, LEADS_LOG_FORMAT="text", LEADS_AUTH="none", HOST="0.0.0.0") as server:
-        said = server.log.read_text()
-    assert "LEADS_AUTH is none: the leads of all tenants are open to everybody who reaches 0.0.0.0:" in said
-
-
-def test_a_port_that_is_taken(library: Library, tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        ended = run(tmp_path, DATABASE_URL=library.database.url, PORT=str(port), LEADS_LOG_FORMAT="json")
-    assert ended.returncode == 1
-    assert str(port) in ended.stderr
-    assert parsed(ended.stderr)[0]["level"] == "error"
-
-
 @cases(
     ("number", "code"),
     [(socket.EAI_NONAME, 2), (socket.EAI_AGAIN, 1), (errno.EADDRNOTAVAIL, 2), (errno.EACCES, 1)],
@@ -137,6 +124,14 @@ def test_an_address_that_never_works_is_a_bad_setting(
         checked_address("api.example", 4000, ("HOST", "PORT"))
     assert ended.value.code == code
     assert "api.example:4000: the reason." in capsys.readouterr().err
+
+
+def test_a_port_that_is_taken(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(SystemExit) as ended:
+        checked_address("127.0.0.1", taken.getsockname()[1], ("HOST", "PORT"))
+    assert ended.value.code == 1
+    said = capsys.readouterr()
+    assert "Stop the process that listens there, or set HOST and PORT differently." in said.out + said.err
 
 
 # A thread fails, Python warns, and readiness has a mistake.

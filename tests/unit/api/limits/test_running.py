@@ -39,13 +39,9 @@ def test_alive_and_other_tenants_while_the_dearest_of_one_wait(library: Library,
         statuses = dear.finish()
         assert len(statuses) == 40
         assert set(statuses) == {200, 503}
-        assert server.get(messages)[0] == 200
-
-
-def test_a_signal_lets_end_what_is_under_way(library: Library, tmp_path: Path) -> None:
-    with served(library, tmp_path) as server:
+        # A signal lets end what is under way.
         with locked(library, "lead_messages") as wait_for_readers:
-            under_way = Asking(server, f"{library.base}/{library.phone}/messages", 2)
+            under_way = Asking(server, messages, 2)
             wait_for_readers(2)
             server.process.send_signal(signal.SIGTERM)
             server.wait_for_line("Stopping worker")
