@@ -74,7 +74,10 @@ def test_another_algorithm_is_accepted_where_it_is_the_only_one() -> None:
             for key in (pem, json.dumps({"keys": [RSA.as_dict(private=False)]}))
         ),
         # Claims that are no object.
-        *((SECRET, forged({"alg": "HS256"}, said, SECRET.encode())) for said in ([], "text", 1, None)),
+        *(
+            (SECRET, forged({"alg": "HS256"}, said, SECRET.encode()))
+            for said in (list[object](), "text", 1, None)
+        ),
     ],
 )
 def test_a_token_that_no_key_has_signed(key: str, token: str) -> None:
