@@ -37,7 +37,7 @@ from api.plan.sql import (
     with_page,
 )
 from api.request.change_token import Position
-from api.request.parameters import ListParameters
+from api.request.parameters import Parameters
 from api.request.text import FIRST_MOMENT
 
 _MAX_CACHED_STATEMENTS = 256
@@ -84,15 +84,13 @@ def now_of(user_id: str) -> BoundStatement[NowRow]:
     return BoundStatement(_NOW, NowRow, {"user_id": user_id})
 
 
-def changes_since(
-    user_id: str, since: Position, limit: int, parameters: ListParameters
-) -> BoundStatement[ChangesRow]:
+def changes_since(user_id: str, since: Position, parameters: Parameters) -> BoundStatement[ChangesRow]:
     """Returns the statement of the leads that changed after a position.
 
     A lead that went, or that does not pass the filters, has no document.
     """
     filters, values = given_filters(parameters, FIRST_MOMENT)
-    given = {"user_id": user_id, "limit": limit, **_bound(since), **values}
+    given = {"user_id": user_id, "limit": parameters.page.limit, **_bound(since), **values}
     return BoundStatement(_changes_statement(filters), ChangesRow, given)
 
 

@@ -43,7 +43,7 @@ from api.plan.sql import (
     sum_of,
 )
 from api.request.lead import LEAD_FIELDS
-from api.request.parameters import ListParameters, MessageExportParameters
+from api.request.parameters import Parameters
 from api.request.text import next_millisecond
 
 CSV_COLUMNS = tuple(LEAD_FIELDS)
@@ -89,20 +89,20 @@ class ExportPlan(NamedTuple):
     lines: BoundStatement[Any]
 
 
-def leads_as_ndjson(user_id: str, parameters: ListParameters, now: datetime) -> ExportPlan:
+def leads_as_ndjson(user_id: str, parameters: Parameters, now: datetime) -> ExportPlan:
     """Returns the statements of all leads that match, each as it is printed."""
     plan, values = plan_list(parameters, now)
     return _bound(*_document_statements(plan), {"user_id": user_id, **values})
 
 
-def leads_as_csv(user_id: str, parameters: ListParameters, now: datetime) -> ExportPlan:
+def leads_as_csv(user_id: str, parameters: Parameters, now: datetime) -> ExportPlan:
     """Returns the statements of all leads that match, as rows of CSV below its header."""
     plan, values = plan_list(parameters, now)
     lines = BoundStatement(_csv_statement(plan), MeasuredLineRow, {"user_id": user_id, **values})
     return ExportPlan(BoundStatement(_UNMEASURED, ExportRow, {"user_id": user_id}), lines)
 
 
-def messages_as_ndjson(user_id: str, parameters: MessageExportParameters) -> ExportPlan:
+def messages_as_ndjson(user_id: str, parameters: Parameters) -> ExportPlan:
     """Returns the statements of all messages of a time range, by lead and then in their order."""
     values: dict[str, object] = {}
     if parameters.from_date is not None:

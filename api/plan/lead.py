@@ -46,7 +46,7 @@ from api.plan.sql import (
     with_page,
 )
 from api.request.cursor import Position
-from api.request.parameters import MessageParameters
+from api.request.parameters import Parameters
 from api.request.text import next_millisecond
 
 _MAX_CACHED_STATEMENTS = 256
@@ -94,7 +94,7 @@ class MessagesRow(Freshness):
 
 
 def messages_of_lead(
-    user_id: str, customer_phone: str, parameters: MessageParameters
+    user_id: str, customer_phone: str, parameters: Parameters
 ) -> BoundStatement[MessagesRow]:
     """Returns the statement of a page of messages."""
     page = parameters.page

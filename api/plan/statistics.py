@@ -40,7 +40,7 @@ from api.plan.sql import (
 )
 from api.plan.time_buckets import DAY, HOUR, time_range
 from api.request.lead import PLATFORMS
-from api.request.parameters import SeriesParameters
+from api.request.parameters import Parameters
 
 # The time ranges of leads_last_7_days and leads_last_30_days.
 STATISTICS_DAYS = (7, 30)
@@ -176,9 +176,9 @@ class SeriesRow(Freshness):
     page: list[bytes]
 
 
-def lead_series(user_id: str, parameters: SeriesParameters) -> BoundStatement[SeriesRow]:
+def lead_series(user_id: str, parameters: Parameters) -> BoundStatement[SeriesRow]:
     """Returns the statement of the numbers by day or hour."""
-    values = {"user_id": user_id, "first": parameters.first, "last": parameters.last}
+    values = {"user_id": user_id, "first": parameters.from_date, "last": parameters.to_date}
     return BoundStatement(_series(parameters.by), SeriesRow, values)
 
 

@@ -16,7 +16,7 @@ from hashlib import blake2b
 
 import orjson
 
-from api.request.fields import Parameter
+from api.request.kinds import Kind
 
 # Of leads by last_message_at.
 EXAMPLE = "S0KzAZhf1kBbIjIwMjYtMDMtMjhUMTI6MDA6MDAuMDAwWiIsIjEiXfXyNZ8"
@@ -44,21 +44,6 @@ class Cursor:
     values: tuple[object, ...]
 
 
-class CursorText(Parameter):
-    """Where the page before ended."""
-
-    takes = "the cursor of a Link header, whole and unchanged"
-    schema: Mapping[str, object] = {
-        "type": "string",
-        "pattern": "^[A-Za-z0-9_-]+$",
-        "maxLength": MAX_CURSOR_LENGTH,
-    }
-
-    def read(self, text: str) -> Cursor:
-        """Returns what the cursor says. Raises ValueError if it was cut or changed."""
-        return decode(text)
-
-
 def scope_of(asked: bytes, path: Sequence[str]) -> bytes:
     """Returns the digest of a query: what it asks for, of which tenant, and of which lead."""
     parts = [part.encode(errors="surrogatepass") for part in path]
@@ -83,6 +68,13 @@ def decode(text: str) -> Cursor:
     if not isinstance(values, list):
         raise ValueError(text)  # noqa: TRY004  # As of any other cursor that is none.
     return Cursor(content[:_SCOPE_BYTES], tuple(values))
+
+
+CURSOR = Kind(
+    "the cursor of a Link header, whole and unchanged",
+    {"type": "string", "pattern": "^[A-Za-z0-9_-]+$", "maxLength": MAX_CURSOR_LENGTH},
+    decode,
+)
 
 
 def _check(content: bytes) -> bytes:

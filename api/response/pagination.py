@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from api.request.cursor import encode, scope_of
-from api.request.query import Page
+from api.request.parameters import Page
 
 # Proxies and clients take headers of some kilobytes. A request whose own query is about as long gets no link.
 MAX_LINK_LENGTH = 8000

@@ -8,7 +8,7 @@ from api.plan.changes import ChangesRow, IsChangedRow, NowRow, changes_since, is
 from api.plan.projection import tenant_version
 from api.request import change_token, current
 from api.request.change_token import Position, Token, TokenError, history_of
-from api.request.parameters import CHANGES_QUERY
+from api.request.query import CHANGES_QUERY
 from api.response.body import JsonResponse, closing
 from api.response.errors import TokenGoneError
 from api.routes.read_model import read_model
@@ -29,9 +29,7 @@ def lead_changes(user_id: str) -> Response:
         token = change_token.read(user_id, parameters.since)
     except TokenError:
         raise BadRequest("since takes what an answer for this tenant gave as next") from None
-    row = read_model().fetch(
-        changes_since(user_id, token.position, parameters.limit, parameters.filters), parameters.min_as_of
-    )
+    row = read_model().fetch(changes_since(user_id, token.position, parameters), parameters.min_as_of)
     # This read model has to know every change since the token.
     is_pruned = row.pruned and token.position.version <= row.pruned
     if is_pruned or token.position > _after_all(row) or not _is_of_history(token, row):

@@ -15,7 +15,7 @@ from api.plan.exports import (
     messages_as_ndjson,
 )
 from api.request import current
-from api.request.parameters import EXPORT_QUERY, MESSAGE_EXPORT_QUERY
+from api.request.query import EXPORT_QUERY, MESSAGE_EXPORT_QUERY
 from api.routes.read_model import read_model, state
 
 exports = Blueprint("exports", __name__, url_prefix="/users/<user_id>")

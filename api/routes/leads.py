@@ -1,7 +1,6 @@
 """The endpoints of the Leads API."""
 
 from collections.abc import Sequence
-from typing import TypeVar
 
 import orjson
 from flask import Blueprint, Response
@@ -16,8 +15,7 @@ from api.plan.statistics import lead_statistics as plan_statistics
 from api.request import current
 from api.request.cursor import position_of_lead, position_of_message
 from api.request.lead import PLATFORMS
-from api.request.parameters import COMMON_QUERY, LEAD_QUERY, LIST_QUERY, MESSAGES_QUERY, SERIES_QUERY
-from api.request.query import Query
+from api.request.query import COMMON_QUERY, LEAD_QUERY, LIST_QUERY, MESSAGES_QUERY, SERIES_QUERY
 from api.request.text import canonical_phone
 from api.response.conditional import answer
 from api.response.errors import LeadNotFoundError
@@ -26,13 +24,11 @@ from api.routes.read_model import read_model
 
 leads = Blueprint("leads", __name__, url_prefix="/users/<user_id>/leads")
 
-Result = TypeVar("Result")
-
 
 @leads.get("")
 def list_leads(user_id: str) -> Response:
     """List the leads with filters, an order and pagination."""
-    parameters = _parameters(LIST_QUERY, user_id)
+    parameters = LIST_QUERY.read(current.query_string(), user_id)
     row = read_model().fetch(plan_list(user_id, parameters, current.values().now), parameters.min_as_of)
     if row.collect_matches:
         collected = plan_list(user_id, parameters, current.values().now, collect_matches=True)
@@ -50,7 +46,7 @@ def list_leads(user_id: str) -> Response:
 @leads.get("/stats")
 def lead_statistics(user_id: str) -> Response:
     """Count the leads of a tenant."""
-    parameters = _parameters(COMMON_QUERY)
+    parameters = COMMON_QUERY.read(current.query_string())
     row = read_model().fetch(plan_statistics(user_id, current.values().now), parameters.min_as_of)
     current.values().rows = 1
     return answer(_statistics(row), moving=windows_of(row))
@@ -60,7 +56,7 @@ def lead_statistics(user_id: str) -> Response:
 @leads.get("/stats/series")
 def lead_series(user_id: str) -> Response:
     """Count the leads of a tenant by day or hour."""
-    parameters = _parameters(SERIES_QUERY)
+    parameters = SERIES_QUERY.read(current.query_string())
     row = read_model().fetch(plan_series(user_id, parameters), parameters.min_as_of)
     current.values().rows = 1
     return answer(b'{"by":"%b","buckets":[%b]}' % (parameters.by.encode(), b",".join(row.page)))
@@ -69,7 +65,7 @@ def lead_series(user_id: str) -> Response:
 @leads.get("/<customer_phone>")
 def single_lead(user_id: str, customer_phone: str) -> Response:
     """Print the lead of a phone."""
-    parameters = _parameters(LEAD_QUERY)
+    parameters = LEAD_QUERY.read(current.query_string())
     row = read_model().fetch(plan_lead(user_id, _phone(customer_phone)), parameters.min_as_of)
     document = _found(row.document)
     current.values().rows = 1
@@ -80,7 +76,7 @@ def single_lead(user_id: str, customer_phone: str) -> Response:
 def messages_of_lead(user_id: str, customer_phone: str) -> Response:
     """List the messages of a lead across its conversations."""
     phone = _phone(customer_phone)
-    parameters = _parameters(MESSAGES_QUERY, user_id, phone)
+    parameters = MESSAGES_QUERY.read(current.query_string(), user_id, phone)
     row = read_model().fetch(plan_messages(user_id, phone, parameters), parameters.min_as_of)
     lead_info = _found(row.lead_info)
     if row.unknown is not None:
@@ -94,10 +90,6 @@ def messages_of_lead(user_id: str, customer_phone: str) -> Response:
     )
     current.values().rows = len(page.results)
     return answer(data, link=page.link((user_id, phone), position_of_message))
-
-
-def _parameters(query: Query[Result], *path: str) -> Result:
-    return query.read(current.query_string(), *path)
 
 
 def _phone(customer_phone: str) -> str:

@@ -13,7 +13,7 @@ from api.database.errors import UnavailableError
 from api.plan.list.pages import list_leads
 from api.plan.projection import FIRST_TENANTS, MOST_LISTED
 from api.request import current
-from api.request.parameters import LIST_QUERY
+from api.request.query import LIST_QUERY
 from api.response.content_policy import content_policy
 from api.routes.read_model import read_model, state
 

@@ -16,7 +16,7 @@ from werkzeug.test import TestResponse
 
 from api.request import change_token
 from api.request.change_token import Position
-from api.request.parameters import ListQuery
+from api.request.query import LIST_QUERY
 from api.response.openapi.document import document
 from projector.observe.status import read_status, render
 from projector.report.progress import QUIET
@@ -46,7 +46,7 @@ PARAMETERS = sorted(
     for parameter in operation.get("parameters", [])
     # Copies take the filters of the list, which has a line for each.
     if parameter["in"] == "query"
-    and not (operation["tags"] == ["Copies"] and parameter["name"] in ListQuery().fields)
+    and not (operation["tags"] == ["Copies"] and parameter["name"] in LIST_QUERY.parameters)
 )
 
 

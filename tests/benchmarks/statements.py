@@ -16,7 +16,7 @@ from api.database.connect import conninfo
 from api.database.statement import BoundStatement, compile_statement
 from api.plan.list.pages import ListRow, list_leads
 from api.plan.statistics import StatisticsRow, lead_statistics
-from api.request.parameters import LIST_QUERY
+from api.request.query import LIST_QUERY
 from tests.benchmarks.core import Arm, milliseconds
 from tests.benchmarks.fixtures import Database
 

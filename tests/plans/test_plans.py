@@ -11,8 +11,8 @@ from api.plan.list.pages import MIN_LEADS_PASSED, MIN_LEADS_PASSED_A_MATCH, List
 from api.plan.statistics import lead_series, lead_statistics
 from api.request.change_token import Position
 from api.request.cursor import encode, position_of_lead, position_of_message, scope_of
-from api.request.parameters import CHANGES_QUERY, LIST_QUERY, MESSAGES_QUERY, SERIES_QUERY
-from api.request.query import Page
+from api.request.parameters import Page
+from api.request.query import CHANGES_QUERY, LIST_QUERY, MESSAGES_QUERY, SERIES_QUERY
 from tests.plans.conftest import LEADS, NOW, TALK, Crowd, Explain, Plan
 
 # Counted rows of a tenant: combinations of facets, whatever the number of leads.
@@ -315,7 +315,7 @@ def test_changes(crowd: Crowd, explain: Explain) -> None:
     """All leads have version 0: there are 50,000 changes since the first position, and none since the second."""
     for query, version in product(("", "has_email=true", "search=a&lead_status=Hot"), (0, 1)):
         parameters = CHANGES_QUERY.read(f"limit={PAGE}&{query}")
-        plan = explain(changes_since(crowd.large, Position(version), parameters.limit, parameters.filters))
+        plan = explain(changes_since(crowd.large, Position(version), parameters))
         # Of the place of versions; a table of deleted leads that has none needs no index.
         assert plan.sequential <= {"freshness", "projection", "pg_database", "lead_tombstones"}, query
         assert "leads_by_version" in plan.indexes, query

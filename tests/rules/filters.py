@@ -4,23 +4,19 @@ from dataclasses import fields
 
 import pytest
 
-from api.request.fields import Parameter
-from api.request.parameters import PAGE_FIELDS, ListParameters, ListQuery
-from api.request.query import COMMON_FIELDS, OTHER_NAMES
+from api.request.kinds import Parameter
+from api.request.parameters import OF_ALL, OF_LIST, OF_ONE_PAGE, OTHER_NAMES, Parameters
 
 
 def filters_of_the_request() -> dict[str, Parameter]:
-    """Return the fields of the list that filter."""
-    return {
-        name: field
-        for name, field in ListQuery().fields.items()
-        if isinstance(field, Parameter) and name not in (*PAGE_FIELDS, *COMMON_FIELDS)
-    }
+    """Return the parameters of the list that filter."""
+    others = (*OF_ONE_PAGE, *OF_ALL, "sort_by", "sort_order")
+    return {name: one for name, one in OF_LIST.items() if name not in others}
 
 
 def lost_filters() -> list[str]:
-    """Return the filters that ListParameters does not keep: with one of them, no request of the list can be read."""
-    kept = {field.name for field in fields(ListParameters)}
+    """Return the filters that Parameters does not keep: with one of them, no request of the list can be read."""
+    kept = {field.name for field in fields(Parameters)}
     return [name for name in filters_of_the_request() if name not in kept and name not in OTHER_NAMES]
 
 

@@ -7,13 +7,15 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import cache
+from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from api.database.statement import compile_statement
 from api.plan.list.filters import FILTERS, TIME_RANGE
 from api.plan.list.pages import list_leads
-from api.request.fields import Choice, Day, Flag, Moment, Parameter, Phone, SearchText, WholeNumber
-from api.request.parameters import LIST_QUERY
+from api.request.kinds import Parameter
+from api.request.parameters import OTHER_NAMES
+from api.request.query import LIST_QUERY
 from tests.oracle.parameters import LEAD_FILTERS, MESSAGE_FILTERS, OF_LIST, OF_MESSAGES
 from tests.rules.files import check, documents
 from tests.rules.filters import filters_of_the_request, lost_filters, reads_requests
@@ -21,6 +23,11 @@ from tests.rules.openapi import OPENAPI_FILE, openapi
 
 LIST = "/users/{user_id}/leads"
 MESSAGES = "/users/{user_id}/leads/{customer_phone}/messages"
+# The filters that several parameters give.
+GIVEN_BY = {
+    TIME_RANGE: ("days", "from_date", "to_date", *OTHER_NAMES),
+    "search": ("search", "ignore_accents"),
+}
 NO_FILTERS = {"sort_by", "sort_order", "limit", "offset", "cursor", "min_as_of", "fields"}
 # They say how another filter compares, and change nothing without it.
 OF_OTHER_FILTERS = {"ignore_accents": "search=zzz"}
@@ -58,25 +65,21 @@ def documented() -> set[tuple[bool, str]]:
 
 def planned_filters() -> set[str]:
     """The query parameters that the plan filters by."""
-    return {name for entry in FILTERS.values() for name in entry.parameters}
+    return {name for entry in FILTERS for name in GIVEN_BY.get(entry, (entry,))}
 
 
-def two_values(field: Parameter) -> tuple[str, str]:
-    """Two texts that a field takes, and that mean different things."""
-    if isinstance(field, Choice):
-        return field.options[0], field.options[1]
-    if isinstance(field, WholeNumber):
-        return str(field.least), str(field.least + 1)
-    for kind, texts in (
-        (Flag, ("true", "false")),
-        (Moment, ("2025-01-01", "2025-02-01")),
-        (Day, ("2025-01-01", "2025-02-01")),
-        (SearchText, ("abc", "abd")),
-        (Phone, ("1", "2")),
-    ):
-        if isinstance(field, kind):
-            return texts
-    return "one", "other"
+def two_values(parameter: Parameter) -> list[str]:
+    """Two texts that a parameter takes, and that mean different things."""
+    schema: dict[str, Any] = dict(parameter.kind.schema)
+    words = schema.get("items", schema).get("enum")
+    if words:
+        return words[:2]  # type: ignore[no-any-return]
+    if "minimum" in schema:
+        return [str(schema["minimum"]), str(schema["minimum"] + 1)]
+    if schema.get("type") == "boolean":
+        return ["true", "false"]
+    is_date = "anyOf" in schema or "format" in schema
+    return ["2025-01-01", "2025-02-01"] if is_date else ["one", "other"]
 
 
 def asked(query: str, *, collect_matches: bool) -> tuple[str, dict[str, object]]:
@@ -87,18 +90,18 @@ def asked(query: str, *, collect_matches: bool) -> tuple[str, dict[str, object]]
 
 
 def test_the_checked_parameters_keep_each_filter() -> None:
-    check(lost_filters(), "ListQuery takes it: add it to ListParameters in api/request/parameters.py:")
+    check(lost_filters(), "OF_LIST has it: add it to Parameters in api/request/parameters.py:")
 
 
 def test_the_plan_has_each_filter_of_the_request() -> None:
     planned, taken = planned_filters(), filters_of_the_request()
     check(
         [name for name in taken if name not in planned],
-        "ListQuery takes it, and nothing is filtered by it: add an entry to FILTERS in api/plan/list/filters.py:",
+        "OF_LIST has it, and nothing is filtered by it: add an entry to FILTERS in api/plan/list/filters.py:",
     )
     check(
         sorted(planned - set(taken)),
-        "FILTERS in api/plan/list/filters.py has it, which no request can give: add a field to ListQuery in"
+        "FILTERS in api/plan/list/filters.py has it, which no request can give: add it to OF_LIST in"
         " api/request/parameters.py:",
     )
 
@@ -125,7 +128,7 @@ def test_a_filter_changes_the_statement_and_its_values() -> None:
 
 def without_effect(name: str, context: str, collect_matches: bool) -> Iterator[str]:  # noqa: FBT001  # Of a table.
     """Return what is wrong with a filter beside other parameters."""
-    same_filter = FILTERS[TIME_RANGE].parameters if name in FILTERS[TIME_RANGE].parameters else (name,)
+    same_filter = GIVEN_BY[TIME_RANGE] if name in GIVEN_BY[TIME_RANGE] else (name,)
     if parse_qs(context).keys() & set(same_filter):
         context = "sort_by=total_messages"
     context = f"{OF_OTHER_FILTERS.get(name, '')}&{context}"

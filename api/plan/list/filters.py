@@ -43,8 +43,7 @@ from api.plan.sql import (
     moment,
 )
 from api.plan.time_buckets import DAY, HOUR, time_range
-from api.request.parameters import ListParameters
-from api.request.query import OTHER_NAMES
+from api.request.parameters import OTHER_NAMES, Parameters
 from api.request.text import FIRST_MOMENT, LAST_MOMENT, next_millisecond
 
 Columns = ReadOnlyColumnCollection[str, KeyedColumnElement[Any]]
@@ -79,7 +78,7 @@ class Filter:
     # The query parameters that give it.
     parameters: tuple[str, ...]
     # The value that a request gives at a moment; None if it does not give any.
-    value: Callable[[ListParameters, datetime], Any]
+    value: Callable[[Parameters, datetime], Any]
     on_leads: OnTable | None = None
     on_profiles: OnTable | None = None
     is_facet: bool = False
@@ -170,7 +169,7 @@ def _of_any_conversation(name: str) -> OnTable:
     return condition
 
 
-def _time_range_of(parameters: ListParameters, now: datetime) -> tuple[datetime, datetime] | None:
+def _time_range_of(parameters: Parameters, now: datetime) -> tuple[datetime, datetime] | None:
     """Returns the moment from which and the moment before which a lead has to be active."""
     if parameters.days is None and parameters.from_date is None and parameters.to_date is None:
         return None
@@ -278,9 +277,7 @@ FILTERS: Mapping[str, Filter] = {
 }
 
 
-def given_filters(
-    parameters: ListParameters, now: datetime
-) -> tuple[tuple[GivenFilter, ...], dict[str, object]]:
+def given_filters(parameters: Parameters, now: datetime) -> tuple[tuple[GivenFilter, ...], dict[str, object]]:
     """Returns the filters that a request gives, and their values by name."""
     given: list[GivenFilter] = []
     values: dict[str, object] = {}

@@ -36,7 +36,7 @@ from api.plan.sql import (
     tenant_total,
     with_page,
 )
-from api.request.parameters import ListParameters
+from api.request.parameters import Parameters
 
 _MAX_CACHED_PLANS = 512
 
@@ -55,7 +55,7 @@ class ListRow(Freshness):
 
 
 def list_leads(
-    user_id: str, parameters: ListParameters, now: datetime, *, collect_matches: bool = False
+    user_id: str, parameters: Parameters, now: datetime, *, collect_matches: bool = False
 ) -> BoundStatement[ListRow]:
     """Returns the statement of a page of leads at a moment."""
     plan, values = plan_list(parameters, now)

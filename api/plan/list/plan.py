@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, FromClause, Integer, Text, and_, bindparam
 from api.plan.list.filters import FILTERS, OF_CONVERSATIONS, TIME_RANGE, GivenFilter, given_filters
 from api.plan.list.search import SearchShape
 from api.plan.sql import CURSOR_PHONE, Condition, lead_profiles, lead_totals, leads, moment
-from api.request.parameters import ListParameters
+from api.request.parameters import Parameters
 
 # A page by last_message_at beyond this offset is found by counted hours or days, not by reading all leads before it.
 FAR_OFFSET = 20_000
@@ -162,7 +162,7 @@ class ListPlan:
         return or_(self.after_cursor(key, phone), key.is_(None))
 
 
-def plan_list(parameters: ListParameters, now: datetime) -> tuple[ListPlan, dict[str, object]]:
+def plan_list(parameters: Parameters, now: datetime) -> tuple[ListPlan, dict[str, object]]:
     """Returns the plan of a list, and the values of its statement without the tenant."""
     page = parameters.page
     filters, values = given_filters(parameters, now)

@@ -9,8 +9,8 @@ from sqlalchemy import ColumnElement, Text, and_, bindparam, func, or_
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from api.plan.sql import ZERO, Condition
-from api.request.fields import Search
-from api.request.parameters import ListParameters
+from api.request.kinds import Search
+from api.request.parameters import Parameters
 from api.request.text import without_accents
 
 # The columns of lead_profiles that a search looks into; each has a trigram index.
@@ -53,7 +53,7 @@ class _Word(NamedTuple):
     plain: str
 
 
-def wanted(parameters: ListParameters) -> Search | None:
+def wanted(parameters: Parameters) -> Search | None:
     """Returns what a request searches for."""
     if parameters.search is None or not parameters.ignore_accents:
         return parameters.search

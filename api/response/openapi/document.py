@@ -9,7 +9,7 @@ from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
 from marshmallow import Schema
 
-from api.request.fields import NO_NUL, Parameter
+from api.request.kinds import NO_NUL
 from api.request.text import MAX_ID_LENGTH
 from api.response.errors import PHRASES
 from api.response.headers import HEADERS, KNOWN, LIMITED, REQUEST_HEADERS
@@ -139,7 +139,8 @@ def _operation(endpoint: Endpoint, codes: list[int]) -> dict[str, Any]:
     else:
         description, content = _docstring(answer), {JSON: {"schema": answer}}
     errors = [code for code in codes if code in endpoint.errors or code not in _OF_SOME]
-    of_pages = ("Link",) if "cursor" in endpoint.query().fields else ()
+    parameters = endpoint.query.parameters
+    of_pages = ("Link",) if "cursor" in parameters else ()
     return {
         "operationId": endpoint.name,
         "summary": endpoint.summary,
@@ -148,7 +149,7 @@ def _operation(endpoint: Endpoint, codes: list[int]) -> dict[str, Any]:
         "parameters": [
             _USER_ID,
             *([_CUSTOMER_PHONE] if "{customer_phone}" in endpoint.path else []),
-            *_parameters(endpoint.query),
+            *(one.as_openapi(name) for name, one in parameters.items()),
             *(_request_header(name) for name in REQUEST_HEADERS if has_tag or name != "If-None-Match"),
         ],
         "responses": {
@@ -203,22 +204,6 @@ def _failure(code: int, headers: tuple[str, ...]) -> dict[str, Any]:
 def _named(headers: tuple[str, ...]) -> dict[str, str]:
     """Returns headers as apispec wants them, which makes references of their names."""
     return {name: name for name in headers}
-
-
-def _parameters(query: type[Schema]) -> list[dict[str, Any]]:
-    """Returns the parameters of a query, as the fields that check them describe themselves."""
-    return [
-        {
-            "in": "query",
-            "name": name,
-            "description": field.description,
-            "schema": field.as_openapi(),
-            "example": field.example,
-            **field.style,
-        }
-        for name, field in query().fields.items()
-        if isinstance(field, Parameter)
-    ]
 
 
 def sample(schema: Mapping[str, Any], schemas: Mapping[str, Any]) -> Any:  # noqa: ANN401  # Any JSON.

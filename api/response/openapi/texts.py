@@ -10,15 +10,16 @@ from api.database.errors import NO_RIGHTS, NOT_INSTALLED
 from api.limits.exports import ExportsBusyError
 from api.limits.running import TENANT_IS_BUSY
 from api.request.lead import LEAD_FIELDS
-from api.request.parameters import (
-    ChangesQuery,
-    CommonQuery,
-    ExportQuery,
-    LeadQuery,
-    ListQuery,
-    MessageExportQuery,
-    MessagesQuery,
-    SeriesQuery,
+from api.request.query import (
+    CHANGES_QUERY,
+    COMMON_QUERY,
+    EXPORT_QUERY,
+    LEAD_QUERY,
+    LIST_QUERY,
+    MESSAGE_EXPORT_QUERY,
+    MESSAGES_QUERY,
+    SERIES_QUERY,
+    Query,
 )
 from api.response.errors import MESSAGES, LeadNotFoundError, TokenGoneError
 from api.response.headers import KNOWN, LIMITED
@@ -97,7 +98,7 @@ class Endpoint(NamedTuple):
     name: str
     summary: str
     description: str
-    query: type[Schema]
+    query: Query
     answer: type[Schema] | File
     tag: str = "Leads"
     headers: tuple[str, ...] = ("ETag",)
@@ -112,7 +113,7 @@ ENDPOINTS = (
         "List all leads",
         "A page of the leads of a tenant, filtered and sorted. A lead has to pass all filters. The list of an unknown "
         "tenant is empty.",
-        ListQuery,
+        LIST_QUERY,
         LeadList,
     ),
     Endpoint(
@@ -120,7 +121,7 @@ ENDPOINTS = (
         "getLeadStatistics",
         "Get lead statistics",
         "Counts of the leads of a tenant. Each is the `total` of the list that it describes.",
-        CommonQuery,
+        COMMON_QUERY,
         LeadStatistics,
     ),
     Endpoint(
@@ -129,7 +130,7 @@ ENDPOINTS = (
         "Get lead statistics by day or hour",
         "Counts of the leads of each day or hour of a range, which `from_date` and `to_date` or their other names have "
         "to give.",
-        SeriesQuery,
+        SERIES_QUERY,
         LeadSeries,
     ),
     Endpoint(
@@ -138,7 +139,7 @@ ENDPOINTS = (
         "Get a single lead",
         "The lead of a phone. A lead whose identifier is `stats` or contains a `/` has no address: the list shows it, "
         "with the filter `customer_phone`.",
-        LeadQuery,
+        LEAD_QUERY,
         SingleLead,
         errors=(HTTPStatus.NOT_FOUND,),
     ),
@@ -147,7 +148,7 @@ ENDPOINTS = (
         "getLeadMessages",
         "Get all messages of a lead",
         "A page of the messages of a lead over all its conversations, oldest first.",
-        MessagesQuery,
+        MESSAGES_QUERY,
         LeadMessages,
         errors=(HTTPStatus.NOT_FOUND,),
     ),
@@ -158,7 +159,7 @@ ENDPOINTS = (
         "The newest state of each lead that changed since the answer that gave the token, and the leads that are gone. "
         "Without `since` there is no change, but the token of now: ask for it, then for the export `leads.ndjson`, "
         "then with that token. With filters, a changed lead that does not pass them is sent as deleted.",
-        ChangesQuery,
+        CHANGES_QUERY,
         LeadChanges,
         "Copies",
         headers=(),
@@ -170,7 +171,7 @@ ENDPOINTS = (
         "Export leads as CSV",
         f"All leads that match, as a table without their conversations. {_EXPORT} A text that a spreadsheet would take "
         "for a formula has an apostrophe before it.",
-        ExportQuery,
+        EXPORT_QUERY,
         File("text/csv", "A header row, and a row for each lead.", sample=_CSV),
         "Copies",
         headers=_OF_FILES,
@@ -180,7 +181,7 @@ ENDPOINTS = (
         "exportLeads",
         "Export leads, one a line",
         f"All leads that match, each as the list prints it. {_EXPORT}",
-        ExportQuery,
+        EXPORT_QUERY,
         File("application/x-ndjson", "A line for each lead.", line="Lead"),
         "Copies",
         headers=_OF_FILES,
@@ -190,7 +191,7 @@ ENDPOINTS = (
         "exportMessages",
         "Export messages, one a line",
         f"All messages of a time range, by lead and then in their order. {_EXPORT}",
-        MessageExportQuery,
+        MESSAGE_EXPORT_QUERY,
         File(
             "application/x-ndjson",
             "A line for each message, with the lead that it belongs to.",

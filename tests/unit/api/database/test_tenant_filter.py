@@ -15,7 +15,8 @@ import pytest
 from api.database.session import Session
 from api.database.statement import BoundStatement, CompiledStatement, Row, compile_statement
 from api.request.cursor import encode, scope_of
-from api.request.parameters import LIST_QUERY, SORTS
+from api.request.parameters import SORTS
+from api.request.query import LIST_QUERY
 from tests.support.tenant_filter import unfiltered_tables
 from tests.unit.api.conftest import Library, MakeApp, lent_session, making_apps
 

@@ -2,7 +2,7 @@
 
 from api.database.statement import compile_statement
 from api.plan.exports import leads_as_csv
-from api.request.parameters import EXPORT_QUERY
+from api.request.query import EXPORT_QUERY
 from tests.unit.api.conftest import NOW
 
 

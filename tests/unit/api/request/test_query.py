@@ -2,11 +2,10 @@
 
 import re
 from collections.abc import Sequence
-from typing import Any
 
 from api.request.cursor import encode, scope_of
-from api.request.parameters import LIST_QUERY, MESSAGES_QUERY
-from api.request.query import Page, Query
+from api.request.parameters import Page
+from api.request.query import LIST_QUERY, MESSAGES_QUERY, Query
 from tests.support.cases import cases
 from tests.unit.api.request.test_parameters import refused
 
@@ -15,7 +14,7 @@ LEAD = [TIME, "918979556941"]
 MESSAGE = [TIME, "c", 3, "m"]
 
 
-def cursor_of(query: Query[Any], text: str, path: tuple[str, ...], position: Sequence[object]) -> str:
+def cursor_of(query: Query, text: str, path: tuple[str, ...], position: Sequence[object]) -> str:
     """The cursor that a page of this query gives."""
     return encode(scope_of(query.read(text).page.asked, path), position)
 
@@ -88,7 +87,7 @@ def test_a_broken_cursor_is_named_with_all_else_that_is_wrong() -> None:
         (MESSAGES_QUERY, "sort_order=desc&conversation_id=a%2Fb", "sort_order=desc&conversation_id=a%2Fb"),
     ],
 )
-def test_the_next_page_repeats_what_this_one_asks(query: Query[Any], text: str, following: str) -> None:
+def test_the_next_page_repeats_what_this_one_asks(query: Query, text: str, following: str) -> None:
     page: Page = query.read(text, "u").page
     assert page.query == following
     assert re.fullmatch(r"[A-Za-z0-9_.~%,:&=-]*", page.query)

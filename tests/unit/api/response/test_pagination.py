@@ -4,7 +4,7 @@ import re
 from urllib.parse import urljoin
 
 from api.request.cursor import decode, scope_of
-from api.request.query import Page
+from api.request.parameters import Page
 from api.response.pagination import MAX_LINK_LENGTH, page_of_results
 from tests.support.cases import cases
 from tests.unit.api.conftest import Library, MakeApp

@@ -7,7 +7,7 @@ from random import Random
 from api.database.pool import Database as ApiDatabase
 from api.plan.list.pages import list_leads
 from api.request.cursor import encode, scope_of
-from api.request.parameters import LIST_QUERY
+from api.request.query import LIST_QUERY
 from api.request.text import format_time
 from tests.support.cases import cases
 from tests.unit.api.plan.conftest import NOON, USER, Connection, count_leads, some_time

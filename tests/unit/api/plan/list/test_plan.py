@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from api.plan.list.pages import list_leads
 from api.plan.list.plan import plan_list
-from api.request.parameters import LIST_QUERY
+from api.request.query import LIST_QUERY
 from tests.support.cases import cases
 
 NOW = datetime(2026, 3, 29, 13, 7, 11, tzinfo=UTC)

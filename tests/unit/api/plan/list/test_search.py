@@ -13,8 +13,8 @@ from api.config import Config
 from api.database.pool import Database as ApiDatabase
 from api.plan.list.pages import list_leads
 from api.plan.list.search import SearchShape, bind, shape_of
-from api.request.fields import Search
-from api.request.parameters import LIST_QUERY
+from api.request.kinds import Search
+from api.request.query import LIST_QUERY
 from api.request.text import without_accents
 from tests.exactness.platform import Platform, refresh_now
 from tests.support.cases import cases

@@ -1,0 +1,163 @@
+"""The kinds of query parameters: each reads a text and describes itself in OpenAPI."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from api.request.text import (
+    MAX_ID_LENGTH,
+    canonical_phone,
+    phone_digits,
+    read_exact_moment,
+    read_moment,
+    trim,
+    words,
+)
+
+MAX_SEARCH_LENGTH = 200
+
+_INTEGER = re.compile(r"-?[0-9]{1,4000}")
+_FLAGS = {"true": True, "1": True, "false": False, "0": False}
+# A path or a query with a NUL character is refused.
+NO_NUL = r"^[^\u0000]*$"
+
+
+class Kind(NamedTuple):
+    """What a parameter takes, in words and as a JSON schema, and what a text of it means."""
+
+    takes: str
+    schema: Mapping[str, object]
+    # Raises LookupError or ValueError for a text that the parameter does not take.
+    meaning: Callable[[str], object]
+    # One that fits every parameter of this kind.
+    example: object = None
+    # All words of a kind that takes several, separated by commas or in a repeated parameter.
+    words: tuple[str, ...] = ()
+
+
+TEXT = Kind("a text", {"type": "string", "pattern": NO_NUL}, str)
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A parameter of a query."""
+
+    description: str
+    kind: Kind = TEXT
+    example: object = None
+    default: object = None
+
+    def read(self, texts: Sequence[str]) -> object:
+        """Returns what the texts mean. Raises ValueError, which says what the parameter takes.
+
+        A request may repeat a parameter that takes one text in the same spelling.
+        """
+        kind = self.kind
+        if kind.words:
+            texts = [trimmed for text in texts for one in text.split(",") if (trimmed := trim(one))]
+        elif len(set(texts)) > 1:
+            raise ValueError(f"was given several values, and takes one: {kind.takes}")
+        try:
+            meanings = [kind.meaning(text) for text in texts]
+        except (LookupError, ValueError):
+            meanings = []
+        if not meanings:
+            raise ValueError(f"takes {kind.takes}")
+        return tuple(word for word in kind.words if word in meanings) if kind.words else meanings[0]
+
+    def as_openapi(self, name: str) -> dict[str, Any]:
+        """Returns the parameter of this name as OpenAPI describes one."""
+        default = {} if self.default is None else {"default": self.default}
+        examples = (self.example, self.kind.example, self.default)
+        return {
+            "in": "query",
+            "name": name,
+            "description": self.description,
+            "schema": {**self.kind.schema, **default},
+            "example": next(one for one in examples if one is not None),
+            **({"style": "form", "explode": False} if self.kind.words else {}),
+        }
+
+
+def whole_number(least: int, greatest: int | None = None, *, cut_to: int | None = None) -> Kind:
+    """Returns an integer within bounds, in ASCII digits; one above `cut_to` is cut to it."""
+
+    def read(text: str) -> int:
+        number = int(text) if _INTEGER.fullmatch(text) else least - 1
+        if number < least or (greatest is not None and number > greatest):
+            raise ValueError(text)
+        return number if cut_to is None else min(number, cut_to)
+
+    schema = {"type": "integer", "minimum": least}
+    if greatest is None:
+        return Kind(f"an integer of at least {least}", schema, read)
+    return Kind(f"an integer from {least} to {greatest}", {**schema, "maximum": greatest}, read)
+
+
+def one_of(*words: str, **others: str) -> Kind:
+    """Returns one of several words, in any case; `others` are further words, each with the one that it means."""
+    meanings = {**{word: word for word in words}, **others}
+    by_lower = {word.lower(): meaning for word, meaning in meanings.items()}
+    schema = {"type": "string", "enum": [*meanings]}
+    return Kind(f"one of {', '.join(meanings)}", schema, lambda text: by_lower[text.lower()], words[0])
+
+
+def some_of(*words: str) -> Kind:
+    """Returns several of a few words."""
+    one = one_of(*words)
+    takes = f"one or more of {', '.join(words)}, separated by commas"
+    return Kind(takes, {"type": "array", "items": one.schema}, one.meaning, words=words)
+
+
+def _day(text: str) -> datetime:
+    first, last = read_moment(text)
+    if first == last:
+        raise ValueError(text)
+    return first
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What a search looks for: every word, or the digits if the whole text is a phone number."""
+
+    words: tuple[str, ...]
+    digits: str | None
+    ignore_accents: bool = False
+
+
+def _search(text: str) -> Search:
+    if len(text) > MAX_SEARCH_LENGTH:
+        raise ValueError(text)
+    return Search(tuple(words(text)), phone_digits(text))
+
+
+def _phone(text: str) -> str:
+    if len(text) > MAX_ID_LENGTH:
+        raise ValueError(text)
+    return canonical_phone(text)
+
+
+FLAG = Kind("true or false", {"type": "boolean"}, lambda text: _FLAGS[text.lower()], example=True)
+# The first millisecond of a date or a moment counts, and of an end the last one: a date covers its whole day.
+MOMENT = Kind(
+    "a date such as 2025-01-31 or 2025-01-31T09:30:00Z",
+    {"anyOf": [{"type": "string", "format": kind} for kind in ("date", "date-time")]},
+    lambda text: read_moment(text)[0],
+)
+END_MOMENT = MOMENT._replace(meaning=lambda text: read_moment(text)[1])
+EXACT_MOMENT = MOMENT._replace(
+    takes="a date with a time such as 2025-01-31T09:30:00.123456Z", meaning=read_exact_moment
+)
+DAY = Kind("a date such as 2025-01-31", {"type": "string", "format": "date"}, _day)
+SEARCH = Kind(
+    f"at most {MAX_SEARCH_LENGTH} characters",
+    {"type": "string", "maxLength": MAX_SEARCH_LENGTH, "pattern": NO_NUL},
+    _search,
+)
+PHONE = Kind(
+    f"a phone number or another identifier of at most {MAX_ID_LENGTH} characters",
+    {"type": "string", "maxLength": MAX_ID_LENGTH, "pattern": NO_NUL},
+    _phone,
+)
