@@ -14,7 +14,6 @@ from sqlalchemy import (
     bindparam,
     cast,
     func,
-    literal_column,
     or_,
     select,
     tuple_,
@@ -28,10 +27,11 @@ from api.plan.sql import (
     LIMIT,
     USER,
     Condition,
-    PageRows,
     constant,
+    constant_text,
     count_of,
     freshness_columns,
+    json_members,
     leads,
     tenants,
     with_page,
@@ -131,7 +131,7 @@ def _changes_statement(filters: tuple[GivenFilter, ...]) -> SelectBase:
     in_order = (
         select(page.c.customer_phone).order_by(page.c.version, page.c.customer_phone).subquery("in_order")
     )
-    return with_page(head, [PageRows(in_order, _printed(in_order, filters))])
+    return with_page(head, [select(_printed(in_order, filters)).select_from(in_order)])
 
 
 def _printed(keys: FromClause, filters: tuple[GivenFilter, ...]) -> ColumnElement[str]:
@@ -140,12 +140,11 @@ def _printed(keys: FromClause, filters: tuple[GivenFilter, ...]) -> ColumnElemen
     document = (
         select(leads.c.document).where(*same, *conditions(filters, leads)).correlate(keys).scalar_subquery()
     )
-    opening, there, closing, gone = (
-        literal_column(f"'{text}'", Text)
-        for text in ('{"customer_phone":', ',"deleted":false,"lead":', "}", ',"deleted":true,"lead":null}')
+    there = constant_text(',"deleted":false,"lead":') + document + constant_text("}")
+    gone = constant_text(',"deleted":true,"lead":null}')
+    return (
+        constant_text("{") + json_members(customer_phone=keys.c.customer_phone) + func.coalesce(there, gone)
     )
-    phone = cast(func.to_json(keys.c.customer_phone), Text)
-    return opening + phone + func.coalesce(there + document + closing, gone)
 
 
 def _after(table: FromClause) -> tuple[Condition, Condition]:

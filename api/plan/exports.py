@@ -25,7 +25,6 @@ from sqlalchemy import (
     select,
     true,
 )
-from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from api.database.statement import BoundStatement, Freshness
 from api.plan.list.filters import conditions
@@ -52,8 +51,6 @@ CSV_COLUMNS = tuple(LEAD_FIELDS)
 CSV_HEADER = ",".join(CSV_COLUMNS).encode() + b"\r\n"
 
 _MAX_CACHED_STATEMENTS = 256
-
-Columns = ReadOnlyColumnCollection[str, Any]
 
 _UNKNOWN = cast(null(), BigInteger)
 _UNMEASURED = select(*freshness_columns(), _UNKNOWN.label("total"), _UNKNOWN.label("size"))
@@ -121,7 +118,7 @@ def _document_statements(plan: ListPlan) -> tuple[Select[Any], Select[Any]]:
     document, chosen = leads.c.document, _chosen(plan)
     lines = select((document + _LINE_FEED).label("line")).select_from(_with_key(plan, leads)).where(*chosen)
     head = _head(func.octet_length(document) + constant(1), leads, chosen)
-    return head, lines.order_by(*_order(plan, plan.sort.table.c, leads.c))
+    return head, lines.order_by(*plan.order(plan.sort.table.c[plan.sort.key], leads.c.customer_phone))
 
 
 @lru_cache(maxsize=_MAX_CACHED_STATEMENTS)
@@ -136,7 +133,7 @@ def _csv_statement(plan: ListPlan) -> Select[Any]:
         select(csv.c.line, key, phone)
         .select_from(_with_key(plan, leads.join(csv, true())))
         .where(*_chosen(plan))
-        .order_by(*_order(plan, plan.sort.table.c, leads.c))
+        .order_by(*plan.order(key, phone))
         # PostgreSQL would make each line a second time for its length.
         .offset(ZERO)
         .subquery("made")
@@ -147,7 +144,7 @@ def _csv_statement(plan: ListPlan) -> Select[Any]:
         cast(func.sum(func.octet_length(made.c.line)).over(), BigInteger).label("size"),
     )
     # The order that they have: PostgreSQL sorts once.
-    return select(*measured).order_by(*_order(plan, made.c, made.c))
+    return select(*measured).order_by(*plan.order(made.c[plan.sort.key], made.c.customer_phone))
 
 
 def _chosen(plan: ListPlan) -> Sequence[Condition]:
@@ -161,16 +158,6 @@ def _with_key(plan: ListPlan, source: FromClause) -> FromClause:
     profile = lead_profiles.c
     same = and_(profile.user_id == USER, profile.customer_phone == leads.c.customer_phone)
     return source.outerjoin(lead_profiles, same)
-
-
-def _order(plan: ListPlan, of_key: Columns, of_phone: Columns) -> Sequence[ColumnElement[Any]]:
-    """Returns the order of the list. PostgreSQL compares it with that of an index, which has nulls where it says."""
-    sort, is_desc = plan.sort, plan.sort_order == "desc"
-    key, phone = (
-        column.desc() if is_desc else column.asc()
-        for column in (of_key[sort.key], of_phone["customer_phone"])
-    )
-    return key.nulls_last() if sort.nullable else key, phone
 
 
 def _head(size: ColumnElement[int], source: FromClause, chosen: Sequence[Condition]) -> Select[Any]:

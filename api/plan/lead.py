@@ -1,6 +1,6 @@
 """The statements of one lead: what is printed of it, and its messages in their order."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import lru_cache
@@ -34,7 +34,7 @@ from api.plan.sql import (
     USER,
     ZERO,
     Condition,
-    PageRows,
+    constant_text,
     freshness_columns,
     json_members,
     lead_conversations,
@@ -45,7 +45,6 @@ from api.plan.sql import (
     sum_of,
     with_page,
 )
-from api.request.cursor import Position
 from api.request.parameters import Parameters
 from api.request.text import next_millisecond
 
@@ -68,13 +67,13 @@ class LeadRow(Freshness):
     document: bytes | None
 
 
-_document = (
+_LEAD = select(
+    *freshness_columns(),
     select(leads.c.document)
     .where(leads.c.user_id == USER, leads.c.customer_phone == PHONE)
     .scalar_subquery()
-    .label("document")
+    .label("document"),
 )
-_LEAD = select(*freshness_columns(), _document)
 
 
 def single_lead(user_id: str, customer_phone: str) -> BoundStatement[LeadRow]:
@@ -109,7 +108,13 @@ def messages_of_lead(
         "offset": page.offset or None,
     }
     if page.position is not None:
-        values |= _cursor_values(page.position)
+        sent_at, conversation_id, sequence_no, message_id = page.position
+        values |= {
+            "cursor_sent_at": sent_at,
+            "cursor_conversation_id": conversation_id,
+            "cursor_sequence_no": _AFTER_ALL_NUMBERS if sequence_no is None else sequence_no,
+            "cursor_message_id": message_id,
+        }
     values = {name: value for name, value in values.items() if value is not None}
     statement = _statement(frozenset(values), parameters.sort_order)
     keys = {"user_id": user_id, "customer_phone": customer_phone, "limit": page.rows_to_read}
@@ -121,7 +126,10 @@ def _statement(given: frozenset[str], sort_order: str) -> SelectBase:
     """Returns the page in the order of the index, and the total by the conversations if these know it."""
     message, conversations = lead_messages.c, _conversations(given)
     named: dict[str, CTE] = {name: _named_message(name) for name in ("before", "after") if name in given}
-    chosen = [*_conditions(given, conversations), *_conditions_on_places(named)]
+    chosen = _conditions(given, conversations)
+    for parameter, place in named.items():
+        columns = [select(column).scalar_subquery() for column in place.c]
+        chosen += _is_beyond(columns, forwards=parameter == "after")
     limit: ColumnElement[Any] = LIMIT
     if given & {"sender", "start", "end", "before", "after"}:
         total = select(func.count()).select_from(lead_messages).where(*chosen).scalar_subquery()
@@ -141,26 +149,28 @@ def _statement(given: frozenset[str], sort_order: str) -> SelectBase:
     if "offset" in given:
         page = page.offset(OFFSET)
     rows = page.subquery("rows")
-    return with_page(
-        [
-            *freshness_columns(),
-            _lead_info().label("lead_info"),
-            total.label("total"),
-            _first_unknown(named).label("unknown"),
-        ],
-        [PageRows(rows, _printed_message(rows, conversations))],
-    )
 
-
-def _lead_info() -> ColumnElement[str]:
-    """Returns the `lead_info` object as JSON text."""
     profile = lead_profiles.c
     info = (
         select(profile.name, profile.email, profile.company, profile.lead_status, profile.total_score)
         .where(profile.user_id == USER, profile.customer_phone == PHONE)
         .subquery("info")
     )
-    return select(cast(func.row_to_json(info.table_valued()), Text)).select_from(info).scalar_subquery()
+    lead_info = select(cast(func.row_to_json(info.table_valued()), Text)).select_from(info).scalar_subquery()
+    missing = [
+        (select(func.count()).select_from(place).scalar_subquery() == ZERO, constant_text(parameter))
+        for parameter, place in named.items()
+    ]
+    unknown = case(*missing, else_=cast(null(), Text)) if missing else cast(null(), Text)
+    return with_page(
+        [
+            *freshness_columns(),
+            lead_info.label("lead_info"),
+            total.label("total"),
+            unknown.label("unknown"),
+        ],
+        [select(_printed_message(rows, conversations)).select_from(rows)],
+    )
 
 
 def _conditions(given: AbstractSet[str], conversations: CTE) -> list[Condition]:
@@ -215,19 +225,8 @@ def _printed_message(rows: FromClause, conversations: CTE) -> ColumnElement[str]
             sequence_no=message.sequence_no,
         ),
     )
-    opening, comma, closing = (literal_column(f"'{text}'", Text) for text in "{,}")
+    opening, comma, closing = map(constant_text, "{,}")
     return opening + parts[0] + comma + parts[1] + comma + parts[2] + closing
-
-
-def _cursor_values(position: Position) -> dict[str, object]:
-    """Returns the values of `_CURSOR_PLACE` for the position of a cursor."""
-    sent_at, conversation_id, sequence_no, message_id = position
-    return {
-        "cursor_sent_at": sent_at,
-        "cursor_conversation_id": conversation_id,
-        "cursor_sequence_no": _AFTER_ALL_NUMBERS if sequence_no is None else sequence_no,
-        "cursor_message_id": message_id,
-    }
 
 
 def _place_of(columns: Any) -> tuple[ColumnElement[Any], ...]:  # noqa: ANN401  # A table's columns by name.
@@ -260,24 +259,3 @@ def _named_message(parameter: str) -> CTE:
         .where(message.user_id == USER, message.customer_phone == PHONE, is_named)
         .cte(f"{parameter}_message")
     )
-
-
-def _conditions_on_places(named: Mapping[str, CTE]) -> list[Condition]:
-    """Returns the conditions for the messages before and after those that are named."""
-    conditions = []
-    for parameter, message in named.items():
-        place = [select(column).scalar_subquery() for column in message.c]
-        conditions += _is_beyond(place, forwards=parameter == "after")
-    return conditions
-
-
-def _first_unknown(named: Mapping[str, CTE]) -> ColumnElement[Any]:
-    """Returns the first parameter whose message the lead does not have, or null."""
-    whens = [
-        (
-            select(func.count()).select_from(message).scalar_subquery() == ZERO,
-            literal_column(f"'{name}'", Text),
-        )
-        for name, message in named.items()
-    ]
-    return case(*whens, else_=cast(null(), Text)) if whens else cast(null(), Text)

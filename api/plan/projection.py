@@ -6,12 +6,12 @@ from functools import reduce
 from operator import add
 from typing import NamedTuple
 
-from sqlalchemy import Float, Text, cast, extract, false, func, literal_column, select
+from sqlalchemy import Float, Text, cast, extract, false, func, select
 
 from api.database.statement import BoundStatement, Freshness
 from api.database.tables import projection, tenant_ids
 from api.database.tables import row_security as row_security_table
-from api.plan.sql import as_of, constant, freshness_columns
+from api.plan.sql import as_of, constant, constant_text, freshness_columns
 
 # Tenants that the pages for people offer, where the API asks nobody who calls.
 MOST_LISTED = 100
@@ -109,9 +109,9 @@ class RowSecurityRow(NamedTuple):
 ROW_SECURITY = BoundStatement(
     # Without a problem the concatenation is null.
     select(
-        func.min(
-            row_security_table.c.table_name + literal_column("': '", Text) + row_security_table.c.problem
-        ).label("missing")
+        func.min(row_security_table.c.table_name + constant_text(": ") + row_security_table.c.problem).label(
+            "missing"
+        )
     ).select_from(row_security_table),
     RowSecurityRow,
 )
@@ -141,10 +141,6 @@ _first = (
 )
 # It reads no more rows than it returns.
 FIRST_TENANTS = BoundStatement(
-    select(
-        func.coalesce(cast(func.json_agg(_first.c.user_id), Text), literal_column("'[]'", Text)).label(
-            "user_ids"
-        )
-    ),
+    select(func.coalesce(cast(func.json_agg(_first.c.user_id), Text), constant_text("[]")).label("user_ids")),
     TenantsRow,
 )

@@ -77,6 +77,11 @@ def constant(number: int) -> ColumnElement[int]:
     return literal_column(str(number), Integer)
 
 
+def constant_text(text: str) -> ColumnElement[str]:
+    """Returns a text that is part of the statement's text."""
+    return literal_column(f"'{text}'", Text)
+
+
 def sum_of(column: ColumnElement[Any], condition: Condition | None = None) -> ColumnElement[int]:
     """Returns the sum as a bigint, 0 without any row."""
     total = func.sum(column)
@@ -90,7 +95,7 @@ def count_of(rows: FromClause) -> ScalarSelect[int]:
 
 def has_granularity(totals: FromClause, granularity: str) -> Condition:
     """Returns the condition for the tenant's rows of lead_totals that count by hour, by day, or all leads."""
-    return and_(totals.c.user_id == USER, totals.c.granularity == literal_column(f"'{granularity}'", Text))
+    return and_(totals.c.user_id == USER, totals.c.granularity == constant_text(granularity))
 
 
 def is_tenant_total() -> Condition:
@@ -117,8 +122,7 @@ def freshness_columns() -> tuple[ColumnElement[Any], ColumnElement[Any], ColumnE
     """
     # One row for an unknown tenant too. A subquery for each of the columns would look the tenant up twice.
     one = select(constant(1).label("one")).subquery("one")
-    dash = literal_column("'-'", Text)
-    version = cast(tenants.c.version, Text) + dash + cast(tenants.c.version_id, Text)
+    version = cast(tenants.c.version, Text) + constant_text("-") + cast(tenants.c.version_id, Text)
     known = (
         select(tenants.c.dead_letters, version.label("version"))
         .select_from(one.outerjoin(tenants, tenants.c.user_id == USER))
@@ -131,9 +135,8 @@ def json_members(**values: ColumnElement[Any]) -> ColumnElement[str]:
     """Returns members of a JSON object as text, separated by commas: `"key":value,"other":null`."""
     parts: list[ColumnElement[str]] = []
     for key, value in values.items():
-        parts.append(literal_column(f"""'{"," if parts else ""}"{key}":'""", Text))
-        text = cast(func.to_json(value), Text)
-        parts.append(func.coalesce(text, literal_column("'null'", Text)))
+        parts.append(constant_text(f'{"," if parts else ""}"{key}":'))
+        parts.append(func.coalesce(cast(func.to_json(value), Text), constant_text("null")))
     return reduce(add, parts)
 
 
@@ -148,28 +151,21 @@ class LimitOffset(NamedTuple):
         return rows.limit(self.limit) if self.offset is None else rows.limit(self.limit).offset(self.offset)
 
 
-class PageRows(NamedTuple):
-    """Rows in the order of the page, and the text that each of them prints."""
-
-    rows: FromClause
-    text: ColumnElement[Any]
-
-
-def with_page(head: Sequence[ColumnElement[Any]], page: Sequence[PageRows]) -> SelectBase:
-    """Returns one row with the head, followed by a row with the column `page` for each printed row.
+def with_page(head: Sequence[ColumnElement[Any]], page: Sequence[Select[Any]]) -> SelectBase:
+    """Returns one row with the head, followed by a row with the column `page` for each row that a part of it prints.
 
     PostgreSQL would copy a page of leads several times to aggregate it to one text. The rows keep this order because
     no part of the statement runs in parallel.
     """
     first = select(*head, cast(null(), Text).label(PAGE))
     nulls = [null() for _ in head]
-    return union_all(first, *(select(*nulls, part.text).select_from(part.rows) for part in page))
+    return union_all(first, *(part.with_only_columns(*nulls, *part.selected_columns) for part in page))
 
 
-def document_of(keys: FromClause) -> ScalarSelect[Any]:
-    """Returns the document of the lead of the current row of `keys`: a lookup for each row of the page, no join."""
+def documents_of(keys: FromClause) -> Select[Any]:
+    """Returns the documents of the leads with these keys: a lookup for each row of the page, no join."""
     printed = tables.leads.alias("o")
-    return lookup_by_key(printed.c.document, keys, printed)
+    return select(lookup_by_key(printed.c.document, keys, printed)).select_from(keys)
 
 
 def lookup_by_key(expression: ColumnElement[Any], keys: FromClause, table: FromClause) -> ScalarSelect[Any]:

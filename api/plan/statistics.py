@@ -11,11 +11,9 @@ from sqlalchemy import (
     FromClause,
     Interval,
     Label,
-    ScalarSelect,
     Select,
     SelectBase,
     Text,
-    cast,
     func,
     literal_column,
     select,
@@ -26,11 +24,12 @@ from api.plan.sql import (
     TIME_FORMAT,
     USER,
     ZERO,
-    PageRows,
     between,
+    constant_text,
     freshness_columns,
     has_granularity,
     is_tenant_total,
+    json_members,
     lead_totals,
     leads,
     moment,
@@ -129,12 +128,20 @@ def _statement() -> Select[Any]:
         .where(has_granularity(lead_totals, "day"), totals.bucket_start >= moment(f"days_start_{longest}"))
         .subquery("by_day")
     )
-    ranges = (
-        (by_day.c[f"days_{days}"] + _in_whole_hours(days) + _in_partial_hour(days)).label(
-            f"leads_last_{days}_days"
+    ranges = []
+    for days in STATISTICS_DAYS:
+        start, hours_start, days_start = (
+            moment(f"{name}_{days}") for name in ("start", "hours_start", "days_start")
         )
-        for days in STATISTICS_DAYS
-    )
+        is_whole_hour = has_granularity(lead_totals, "hour") & between(
+            totals.bucket_start, hours_start, days_start
+        )
+        in_whole_hours = select(sum_of(totals.leads)).where(is_whole_hour).scalar_subquery()
+        is_before = between(leads.c.last_message_at, start, hours_start)
+        # Counted in the index.
+        partial_hour = select(func.count()).select_from(leads).where(leads.c.user_id == USER, is_before)
+        found = by_day.c[f"days_{days}"] + in_whole_hours + partial_hour.scalar_subquery()
+        ranges.append(found.label(f"leads_last_{days}_days"))
     now = (func.coalesce(number, ZERO).label(name) for name, number in numbers.items())
     return (
         select(*freshness_columns(), *_oldest(), *now, *ranges)
@@ -152,21 +159,6 @@ def _oldest() -> Iterator[Label[Any]]:
 
 
 _STATE = select(*freshness_columns(), *_oldest())
-
-
-def _in_whole_hours(days: int) -> ScalarSelect[int]:
-    """Returns the leads of the whole hours before the first whole day of a range."""
-    totals = lead_totals.c
-    in_hours = between(totals.bucket_start, moment(f"hours_start_{days}"), moment(f"days_start_{days}"))
-    return (
-        select(sum_of(totals.leads)).where(has_granularity(lead_totals, "hour"), in_hours).scalar_subquery()
-    )
-
-
-def _in_partial_hour(days: int) -> ScalarSelect[int]:
-    """Returns the leads before the first whole hour of a range, counted in the index."""
-    at = between(leads.c.last_message_at, moment(f"start_{days}"), moment(f"hours_start_{days}"))
-    return select(func.count()).select_from(leads).where(leads.c.user_id == USER, at).scalar_subquery()
 
 
 @dataclass(slots=True)
@@ -189,15 +181,15 @@ def _series(by: str) -> SelectBase:
     series = func.generate_series(moment("first"), moment("last"), step)
     buckets = series.table_valued("bucket_start", name="b").render_derived()
     printed = (
-        _text('{"start":"')
+        constant_text('{"start":"')
         + func.to_char(buckets.c.bucket_start, TIME_FORMAT, type_=Text)
-        + _text('","active":')
+        + constant_text('","active":')
         + _numbers(by, buckets)
-        + _text(',"new":')
+        + constant_text(',"new":')
         + _numbers(f"new_{by}", buckets)
-        + _text("}")
+        + constant_text("}")
     )
-    return with_page(freshness_columns(), [PageRows(buckets, printed)])
+    return with_page(freshness_columns(), [select(printed).select_from(buckets)])
 
 
 def _numbers(granularity: str, buckets: FromClause) -> ColumnElement[str]:
@@ -214,17 +206,7 @@ def _numbers(granularity: str, buckets: FromClause) -> ColumnElement[str]:
 
 def _object(columns: dict[str, ColumnElement[int]]) -> ColumnElement[str]:
     """Returns the object with the numbers of these columns of lead_totals; with zeros for those that are missing."""
-
-    def members(names: dict[str, str]) -> ColumnElement[str]:
-        text = _text("")
-        for place, (key, name) in enumerate(names.items()):
-            number = cast(columns[name], Text) if name in columns else _text("0")
-            text = text + _text(f'{"," if place else ""}"{key}":') + number
-        return text
-
-    platforms = members({platform: f"on_{platform}" for platform in PLATFORMS})
-    return _text("{") + members(NUMBERS) + _text(',"by_platform":{') + platforms + _text("}}")
-
-
-def _text(text: str) -> ColumnElement[str]:
-    return literal_column(f"'{text}'", Text)
+    numbers = json_members(**{key: columns.get(name, ZERO) for key, name in NUMBERS.items()})
+    platforms = json_members(**{platform: columns.get(f"on_{platform}", ZERO) for platform in PLATFORMS})
+    opening, inner, closing = map(constant_text, ("{", ',"by_platform":{', "}}"))
+    return opening + numbers + inner + platforms + closing

@@ -26,7 +26,7 @@ from sqlalchemy import (
     values,
 )
 
-from api.plan.list.filters import conditions, conditions_on_facets, of_conversations
+from api.plan.list.filters import OF_CONVERSATIONS, conditions, conditions_on_facets, of_conversations
 from api.plan.list.plan import ListPlan
 from api.plan.sql import (
     USER,
@@ -74,7 +74,8 @@ def counts(plan: ListPlan) -> CTE:
 
 def matches_on_leads(plan: ListPlan) -> Select[tuple[str]]:
     """Returns the phones of all matches, which an index of `leads` or lead_conversations finds."""
-    narrowest = plan.narrowest
+    # An index by conversations finds fewer leads than those of the tenant.
+    narrowest = next((given for given in plan.filters if given.name in OF_CONVERSATIONS), None)
     if narrowest is None:
         return select(leads.c.customer_phone).where(leads.c.user_id == USER, *conditions(plan.filters, leads))
     found = (

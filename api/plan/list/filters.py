@@ -4,7 +4,7 @@ A new filter is one entry here and one field in `api/request/parameters.py`.
 """
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import reduce
 from operator import add
@@ -36,6 +36,7 @@ from api.plan.sql import (
     Condition,
     between,
     constant,
+    constant_text,
     lead_conversations,
     lead_profiles,
     leads,
@@ -43,7 +44,7 @@ from api.plan.sql import (
     moment,
 )
 from api.plan.time_buckets import DAY, HOUR, time_range
-from api.request.parameters import OTHER_NAMES, Parameters
+from api.request.parameters import Parameters
 from api.request.text import FIRST_MOMENT, LAST_MOMENT, next_millisecond
 
 Columns = ReadOnlyColumnCollection[str, KeyedColumnElement[Any]]
@@ -75,8 +76,6 @@ class Filter:
     """
 
     name: str
-    # The query parameters that give it.
-    parameters: tuple[str, ...]
     # The value that a request gives at a moment; None if it does not give any.
     value: Callable[[Parameters, datetime], Any]
     on_leads: OnTable | None = None
@@ -88,29 +87,15 @@ class Filter:
     bind: Callable[[Any], Mapping[str, object]]
 
 
-def _filter(
-    name: str,
-    *,
-    bind: Callable[[Any], Mapping[str, object]] | None = None,
-    **keywords: Any,  # noqa: ANN401  # Those of Filter.
-) -> Filter:
+def _filter(name: str, *, on_both: OnTable | None = None, **keywords: Any) -> Filter:  # noqa: ANN401  # Of Filter.
     """Returns the filter of the query parameter of the same name, whose value is one value of the statement."""
-    return Filter(
-        name=name,
-        parameters=(name,),
-        value=lambda parameters, _now: getattr(parameters, name),
-        bind=bind or (lambda value: {name: value}),
-        **keywords,
-    )
-
-
-def _total_of_platforms(columns: Columns, platforms: Sequence[str]) -> ColumnElement[int] | None:
-    # A lead on two platforms is counted under both, so the sum of two would count it twice.
-    return columns[f"on_{platforms[0]}"] if len(platforms) == 1 else None
-
-
-def _has_status(columns: Columns, _shape: object) -> Condition:
-    return columns.lead_status == any_(bindparam("lead_status", type_=ARRAY(Text)))
+    others = {
+        "value": lambda parameters, _now: getattr(parameters, name),
+        "bind": lambda value: {name: value},
+        "on_leads": on_both,
+        "on_profiles": on_both,
+    }
+    return Filter(name=name, **{**others, **keywords})
 
 
 def _has(name: str) -> OnTable:
@@ -122,24 +107,6 @@ def _total_with(name: str, counted: str) -> OnTotals:
     return lambda columns, _shape: case(
         (bindparam(name), columns[counted]), else_=columns.leads - columns[counted]
     )
-
-
-def _score_at_least(columns: Columns, _shape: object) -> Condition:
-    return columns.total_score >= bindparam("min_total_score", type_=Integer)
-
-
-def _score_at_most(columns: Columns, _shape: object) -> Condition:
-    return columns.total_score <= bindparam("max_total_score", type_=Integer)
-
-
-def _has_conversation(columns: Columns, wanted: bool) -> Condition:  # noqa: FBT001  # Its value.
-    # A part of the statement's text, so that PostgreSQL sees that the index of those without one serves.
-    condition: Condition = columns.has_conversation
-    return condition if wanted else not_(condition)
-
-
-def _is_phone(columns: Columns, _shape: object) -> Condition:
-    return columns.customer_phone == PHONE
 
 
 def of_conversations(name: str) -> Condition:
@@ -200,8 +167,9 @@ FILTERS: Mapping[str, Filter] = {
     for entry in (
         _filter(
             "lead_status",
-            on_leads=_has_status,
-            on_profiles=_has_status,
+            on_both=lambda columns, _: (
+                columns.lead_status == any_(bindparam("lead_status", type_=ARRAY(Text)))
+            ),
             is_facet=True,
             totals=lambda columns, statuses: reduce(add, (columns[one.lower()] for one in statuses)),
             shape=tuple,
@@ -209,8 +177,7 @@ FILTERS: Mapping[str, Filter] = {
         ),
         _filter(
             "has_extraction",
-            on_leads=_has("has_extraction"),
-            on_profiles=_has("has_extraction"),
+            on_both=_has("has_extraction"),
             is_facet=True,
             totals=_total_with("has_extraction", "with_extraction"),
         ),
@@ -221,58 +188,62 @@ FILTERS: Mapping[str, Filter] = {
             is_facet=True,
             totals=_total_with("has_email", "with_email"),
         ),
-        _filter("min_total_score", on_leads=_score_at_least, on_profiles=_score_at_least, is_facet=True),
-        _filter("max_total_score", on_leads=_score_at_most, on_profiles=_score_at_most, is_facet=True),
+        _filter(
+            "min_total_score",
+            on_both=lambda columns, _: columns.total_score >= bindparam("min_total_score", type_=Integer),
+            is_facet=True,
+        ),
+        _filter(
+            "max_total_score",
+            on_both=lambda columns, _: columns.total_score <= bindparam("max_total_score", type_=Integer),
+            is_facet=True,
+        ),
         _filter(
             "platform",
             on_leads=lambda columns, platforms: or_(*(columns[f"on_{one}"] for one in platforms)),
             is_facet=True,
-            totals=_total_of_platforms,
+            # A lead on two platforms is counted under both, so the sum of two would count it twice.
+            totals=lambda columns, platforms: columns[f"on_{platforms[0]}"] if len(platforms) == 1 else None,
             shape=tuple,
             bind=lambda _platforms: {},
         ),
         _filter(
             "last_message_sender",
-            on_leads=lambda columns, sender: (
-                columns.last_message_sender == literal_column(f"'{sender}'", Text)
-            ),
+            on_leads=lambda columns, sender: columns.last_message_sender == constant_text(sender),
             totals=lambda columns, sender: columns[f"last_from_{sender}"],
             shape=str,
             bind=lambda _sender: {},
         ),
         _filter(
             "has_conversation",
-            on_leads=_has_conversation,
+            # A part of the statement's text, so that PostgreSQL sees that the index of those without one serves.
+            on_leads=lambda columns, wanted: (
+                columns.has_conversation if wanted else not_(columns.has_conversation)
+            ),
             totals=lambda columns, wanted: (
                 columns.leads - columns.without_conversation if wanted else columns.without_conversation
             ),
             shape=bool,
             bind=lambda _wanted: {},
         ),
-        *(
-            _filter(
-                name,
-                on_leads=_of_any_conversation(name),
-                on_profiles=_of_any_conversation(name),
-            )
-            for name in OF_CONVERSATIONS
-        ),
+        *(_filter(name, on_both=_of_any_conversation(name)) for name in OF_CONVERSATIONS),
         Filter(
             name=TIME_RANGE,
-            parameters=("days", "from_date", "to_date", *OTHER_NAMES),
             value=_time_range_of,
             on_leads=lambda columns, _shape: between(columns.last_message_at, moment("start"), moment("end")),
             bind=_bind_time_range,
         ),
         Filter(
             name="search",
-            parameters=("search", "ignore_accents"),
-            value=lambda parameters, _now: search.wanted(parameters),
+            value=lambda parameters, _now: (
+                parameters.search
+                and replace(parameters.search, ignore_accents=bool(parameters.ignore_accents))
+            ),
             on_profiles=search.condition,
             shape=search.shape_of,
             bind=search.bind,
         ),
-        _filter("customer_phone", on_leads=_is_phone, on_profiles=_is_phone),
+        _filter("customer_phone", on_both=lambda columns, _: columns.customer_phone == PHONE),
     )
 }
 

@@ -11,15 +11,14 @@ from api.plan.sql import (
     USER,
     ZERO,
     LimitOffset,
-    PageRows,
     count_of,
-    document_of,
+    documents_of,
     leads,
     sum_of,
 )
 
 
-def in_order(plan: ListPlan, page: LimitOffset) -> list[PageRows]:
+def in_order(plan: ListPlan, page: LimitOffset) -> list[Select[Any]]:
     """Reads the page in the order of the index of its sort."""
     sort, direction = plan.sort, plan.sort_order
     if plan.cursor == "null":
@@ -33,12 +32,12 @@ def in_order(plan: ListPlan, page: LimitOffset) -> list[PageRows]:
         if _reads_documents(plan):
             return [documents(page.of(rows.with_only_columns(leads.c.document).order_by(*order)))]
         keys = page.of(rows.order_by(*order)).subquery("keys")
-        return [PageRows(keys, document_of(keys))]
+        return [documents_of(keys)]
     # In this direction the index has the leads without a value first, and the list has them last.
     with_value = rows.where(sort.table.c[sort.key].is_not(None))
     taken = page.of(with_value.order_by(*order)).cte("with_value")
     return [
-        PageRows(taken, document_of(taken)),
+        documents_of(taken),
         _without_value(plan, page, taken, count_of(with_value.subquery())),
     ]
 
@@ -54,13 +53,13 @@ def _reads_documents(plan: ListPlan) -> bool:
     return not plan.is_by_time or len(plan.beside_time) <= 1
 
 
-def documents(rows: Select[Any]) -> PageRows:
+def documents(rows: Select[Any]) -> Select[Any]:
     """Returns the page of a select of documents."""
     page = rows.subquery("documents")
-    return PageRows(page, page.c.document)
+    return select(page.c.document)
 
 
-def by_buckets(plan: ListPlan, page: LimitOffset) -> list[PageRows]:
+def by_buckets(plan: ListPlan, page: LimitOffset) -> list[Select[Any]]:
     """Reads a page by last_message_at from the buckets that it lies in."""
     if plan.cursor == "null":
         return [_of_those_without_value(plan, page)]
@@ -83,7 +82,7 @@ def by_buckets(plan: ListPlan, page: LimitOffset) -> list[PageRows]:
         rows = rows.where(plan.after_cursor(in_bucket.c.last_message_at, in_bucket.c.customer_phone))
     ordered = rows.order_by(*SORTS["last_message_at"].order(in_bucket.c, plan.sort_order))
     taken = LimitOffset(page.limit, None if plan.cursor else skipped).of(ordered).cte("in_buckets")
-    parts = [PageRows(taken, document_of(taken))]
+    parts = [documents_of(taken)]
     if plan.has_nulls:
         with_value = select(sum_of(buckets(plan).c.matches)).scalar_subquery()
         parts.append(_without_value(plan, page, taken, with_value))
@@ -92,7 +91,7 @@ def by_buckets(plan: ListPlan, page: LimitOffset) -> list[PageRows]:
 
 def _without_value(
     plan: ListPlan, page: LimitOffset, taken: FromClause, with_value: ColumnElement[int]
-) -> PageRows:
+) -> Select[Any]:
     """Returns the part of the page that lies among the leads without a value, which come after all others."""
     offset = None
     if page.offset is not None:
@@ -103,14 +102,14 @@ def _without_value(
     )
 
 
-def _of_those_without_value(plan: ListPlan, page: LimitOffset) -> PageRows:
+def _of_those_without_value(plan: ListPlan, page: LimitOffset) -> Select[Any]:
     """Returns a page of the leads without a value: those after the cursor, if that is among them."""
     table = plan.sort.table
     rows = matching_keys(plan, table).where(table.c[plan.sort.key].is_(None))
     if plan.cursor == "null":
         rows = rows.where(plan.phone_after_cursor(table.c.customer_phone))
     keys = page.of(rows.order_by(*plan.sort.order(table.c, plan.sort_order))).subquery("keys_without_value")
-    return PageRows(keys, document_of(keys))
+    return documents_of(keys)
 
 
 def matching_keys(plan: ListPlan, table: FromClause) -> Select[Any]:

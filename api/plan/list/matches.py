@@ -7,8 +7,6 @@ from sqlalchemy import (
     FromClause,
     Select,
     SelectBase,
-    Text,
-    literal_column,
     not_,
     select,
     true,
@@ -24,9 +22,9 @@ from api.plan.sql import (
     USER,
     ZERO,
     LimitOffset,
-    PageRows,
     constant,
-    document_of,
+    constant_text,
+    documents_of,
     lead_profiles,
     leads,
     lookup_by_key,
@@ -46,9 +44,7 @@ def all_matches(plan: ListPlan) -> CTE:
         is_small = tenant_total() <= constant(SMALL_TENANT_LEADS)
         rows = select(
             *(
-                (column + literal_column("''", Text)).label(column.key)
-                if column.key in search.COLUMNS
-                else column
+                (column + constant_text("")).label(column.key) if column.key in search.COLUMNS else column
                 for column in lead_profiles.c
             )
         )
@@ -57,7 +53,7 @@ def all_matches(plan: ListPlan) -> CTE:
     return (union_all(*ways) if len(ways) > 1 else ways[0]).cte("matches")
 
 
-def collected(plan: ListPlan, page: LimitOffset) -> PageRows:
+def collected(plan: ListPlan, page: LimitOffset) -> Select[Any]:
     """Collects all matches from the buckets that have any, and sorts them."""
     found = buckets(plan)
     in_bucket = matches_in_bucket(plan, found)
@@ -74,13 +70,13 @@ def collected(plan: ListPlan, page: LimitOffset) -> PageRows:
     return _sorted(plan, phones, page)
 
 
-def found_and_sorted(plan: ListPlan, page: LimitOffset) -> PageRows:
+def found_and_sorted(plan: ListPlan, page: LimitOffset) -> Select[Any]:
     """Finds all matches in an index of `leads`, and sorts them."""
     phones = matches_on_leads(plan).where(page.limit > ZERO).cte("phones")
     return _sorted(plan, phones, page)
 
 
-def _sorted(plan: ListPlan, phones: CTE, page: LimitOffset) -> PageRows:
+def _sorted(plan: ListPlan, phones: CTE, page: LimitOffset) -> Select[Any]:
     """Looks up the key of each match, and sorts them by it."""
     key = lookup_by_key(plan.sort.table.c[plan.sort.key], phones, plan.sort.table)
     return sorted_page(plan, select(phones.c.customer_phone, key.label("key")).cte("matches"), page)
@@ -99,12 +95,11 @@ def matching_profiles(plan: ListPlan, profiles: FromClause) -> Select[Any]:
     )
 
 
-def sorted_page(plan: ListPlan, matches: CTE, page: LimitOffset) -> PageRows:
+def sorted_page(plan: ListPlan, matches: CTE, page: LimitOffset) -> Select[Any]:
     """Sorts matches by their key, and returns the page of them."""
     key, phone = matches.c.key, matches.c.customer_phone
-    order = (key.desc(), phone.desc()) if plan.sort_order == "desc" else (key.asc(), phone.asc())
-    rows = (
-        select(phone) if plan.cursor is None else select(phone).where(plan.anywhere_after_cursor(key, phone))
-    )
-    keys = page.of(rows.order_by(order[0].nulls_last(), order[1])).subquery("keys")
-    return PageRows(keys, document_of(keys))
+    rows = select(phone).order_by(*plan.order(key, phone))
+    if plan.cursor is not None:
+        rows = rows.where(plan.anywhere_after_cursor(key, phone))
+    keys = page.of(rows).subquery("keys")
+    return documents_of(keys)

@@ -12,13 +12,13 @@ request, the tables and indexes of the way that it does not take.
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, SelectBase, and_, case, false, func, not_, select
+from sqlalchemy import CTE, ColumnElement, Select, SelectBase, and_, case, false, func, not_, select
 
 from api.database.statement import BoundStatement, Freshness
 from api.plan.list.counts import counts
-from api.plan.list.filters import conditions
+from api.plan.list.filters import FILTERS, conditions
 from api.plan.list.in_order import by_buckets, documents, in_order
 from api.plan.list.matches import all_matches, collected, found_and_sorted, sorted_page
 from api.plan.list.plan import ListPlan, plan_list
@@ -28,7 +28,6 @@ from api.plan.sql import (
     USER,
     ZERO,
     LimitOffset,
-    PageRows,
     constant,
     count_of,
     freshness_columns,
@@ -67,36 +66,33 @@ def list_leads(
 @lru_cache(maxsize=_MAX_CACHED_PLANS)
 def list_statement(plan: ListPlan) -> SelectBase:
     """Returns the statement of a plan, whose columns are the fields of ListRow."""
-    parts = list_parts(plan)
-    head = (parts.total.label("total"), parts.collect_matches.label("collect_matches"))
-    return with_page([*freshness_columns(), *head], parts.page)
+    total, page, collect_matches = _parts(plan)
+    head = (total.label("total"), collect_matches.label("collect_matches"))
+    return with_page([*freshness_columns(), *head], page)
 
 
-class ListQueryParts(NamedTuple):
-    """The total, the page, and whether the page has to be asked for again with `collect_matches`."""
-
-    total: ColumnElement[int]
-    page: list[PageRows]
-    collect_matches: ColumnElement[bool] = false()
+# The total, the page, and whether the page has to be asked for again with `collect_matches`.
+_Parts = tuple[ColumnElement[int], list[Select[Any]], ColumnElement[bool]]
 
 
-def list_parts(plan: ListPlan) -> ListQueryParts:
-    """Returns the parts of the statement of a plan."""
+def _parts(plan: ListPlan) -> _Parts:
     page = LimitOffset(LIMIT, OFFSET if plan.has_offset else None)
     # The list of one phone has no second page; a cursor that somebody made is answered as any other.
     if plan.has("customer_phone") and plan.cursor is None:
         found = select(leads.c.document).where(leads.c.user_id == USER, *conditions(plan.filters, leads))
         lead = found.cte("found")
-        return ListQueryParts(count_of(lead), [documents(page.of(select(lead.c.document)))])
-    if not (plan.is_counted or plan.is_on_leads):
+        return count_of(lead), [documents(page.of(select(lead.c.document)))], false()
+    # With a condition on `leads` for each filter, an index finds and counts the matches.
+    is_on_leads = all(FILTERS[given.name].on_leads is not None for given in plan.filters)
+    if not (plan.is_counted or is_on_leads):
         matches = all_matches(plan)
-        return ListQueryParts(count_of(matches), [sorted_page(plan, matches, page)])
+        return count_of(matches), [sorted_page(plan, matches, page)], false()
     if not (plan.has_offset or plan.filters):
-        return ListQueryParts(tenant_total(), in_order(plan, page))
+        return tenant_total(), in_order(plan, page), false()
     return _by_counts(plan)
 
 
-def _by_counts(plan: ListPlan) -> ListQueryParts:
+def _by_counts(plan: ListPlan) -> _Parts:
     """Takes the total from the counts, or counts in an index, and the page in the way that reads fewest leads."""
     found = counts(plan)
     total = select(found.c.total).scalar_subquery()
@@ -114,10 +110,10 @@ def _by_counts(plan: ListPlan) -> ListQueryParts:
     chosen = {column.key: select(column).scalar_subquery() for column in choice.c}
     page = LimitOffset(chosen["limit"], chosen.get("offset"))
     if picks_buckets:
-        return ListQueryParts(total, by_buckets(plan, page))
+        return total, by_buckets(plan, page), false()
     if plan.collect_matches:
-        return ListQueryParts(total, [(collected if plan.is_counted else found_and_sorted)(plan, page)])
-    return ListQueryParts(total, in_order(plan, page), chosen["collect_matches"])
+        return total, [(collected if plan.is_counted else found_and_sorted)(plan, page)], false()
+    return total, in_order(plan, page), chosen["collect_matches"]
 
 
 def reads_fewer_collecting(plan: ListPlan, found: CTE) -> ColumnElement[bool]:

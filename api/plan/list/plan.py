@@ -1,12 +1,13 @@
 """What of a request for the list decides its statement."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, FromClause, Integer, Text, and_, bindparam, func, or_, tuple_
 
-from api.plan.list.filters import FILTERS, OF_CONVERSATIONS, TIME_RANGE, GivenFilter, given_filters
+from api.plan.list.filters import FILTERS, TIME_RANGE, GivenFilter, given_filters
 from api.plan.list.search import SearchShape
 from api.plan.sql import CURSOR_PHONE, Condition, lead_profiles, lead_totals, leads, moment
 from api.request.parameters import Parameters
@@ -107,16 +108,6 @@ class ListPlan:
         return are_facets or self.matches(lead_totals) is not None
 
     @property
-    def is_on_leads(self) -> bool:
-        """Whether each filter has a condition on `leads`, so that an index finds and counts the matches."""
-        return all(FILTERS[given.name].on_leads is not None for given in self.filters)
-
-    @property
-    def narrowest(self) -> GivenFilter | None:
-        """The first filter by conversations, whose index finds fewer leads than those of the tenant."""
-        return next((given for given in self.filters if given.name in OF_CONVERSATIONS), None)
-
-    @property
     def has_own_filter(self) -> bool:
         """Whether a filter is on the column of the sort."""
         return any(given.name in self.sort.own_filters for given in self.filters)
@@ -142,6 +133,14 @@ class ListPlan:
     def has(self, name: str) -> bool:
         """Returns whether the request gives this filter."""
         return any(given.name == name for given in self.filters)
+
+    def order(self, key: ColumnElement[Any], phone: ColumnElement[Any]) -> Sequence[ColumnElement[Any]]:
+        """Returns the order of the list. PostgreSQL compares it with an index, which has nulls where it says."""
+        if self.sort_order == "desc":
+            key, phone = key.desc(), phone.desc()
+        else:
+            key, phone = key.asc(), phone.asc()
+        return key.nulls_last() if self.sort.nullable else key, phone
 
     def after_cursor(self, key: ColumnElement[Any], phone: ColumnElement[Any]) -> Condition:
         """Returns the condition for the leads with a value that come after the cursor's lead, which has one too.

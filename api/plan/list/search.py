@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Text, and_, bindparam, func, or_
@@ -10,7 +9,6 @@ from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from api.plan.sql import ZERO, Condition
 from api.request.kinds import Search
-from api.request.parameters import Parameters
 from api.request.text import without_accents
 
 # The columns of lead_profiles that a search looks into; each has a trigram index.
@@ -51,13 +49,6 @@ class _Word(NamedTuple):
     plain_indexed: bool | None
     text: str
     plain: str
-
-
-def wanted(parameters: Parameters) -> Search | None:
-    """Returns what a request searches for."""
-    if parameters.search is None or not parameters.ignore_accents:
-        return parameters.search
-    return replace(parameters.search, ignore_accents=True)
 
 
 def shape_of(search: Search) -> SearchShape:
@@ -118,18 +109,13 @@ def _contains(column: ColumnElement[str], name: str, indexed: bool) -> Condition
 
 def _words(search: Search) -> list[_Word]:
     """Returns each word once, in an order that does not depend on the request's."""
-    return sorted({_word(text, search.ignore_accents) for text in search.words}, key=_order)
-
-
-def _word(text: str, ignore_accents: bool) -> _Word:  # noqa: FBT001  # Of a search.
-    # Nothing but accents stays as it is: every text contains nothing.
-    plain = (without_accents(text) if ignore_accents else "") or text
-    return _Word(_is_indexed(text), None if plain == text else _is_indexed(plain), text, plain)
-
-
-def _order(word: _Word) -> tuple[bool, str, str]:
-    """Returns what words are ordered by: few orders of their shapes, so that there are few statements."""
-    return word.indexed, str(word.plain_indexed), word.text
+    words = set()
+    for text in search.words:
+        # Nothing but accents stays as it is: every text contains nothing.
+        plain = (without_accents(text) if search.ignore_accents else "") or text
+        words.add(_Word(_is_indexed(text), None if plain == text else _is_indexed(plain), text, plain))
+    # Few orders of their shapes, so that there are few statements.
+    return sorted(words, key=lambda word: (word.indexed, str(word.plain_indexed), word.text))
 
 
 def _digits(search: Search) -> str | None:
