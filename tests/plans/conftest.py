@@ -1,4 +1,4 @@
-"""A read model with 50,000 leads in one tenant and a few in another, and the plans of what the API asks of it."""
+"""A read model with 26,000 leads in one tenant and a few in another, and the plans of what the API asks of it."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from projector.sweep.rebuild import rebuild
 from projector.trial import demo
 from tests.support.server import Database, Server
 
-LEADS = 50_000
+LEADS = 26_000
 TALK = 5_000
 TODAY = date(2026, 3, 29)
 NOW = datetime(2026, 3, 29, 13, 30, tzinfo=UTC)

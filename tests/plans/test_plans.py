@@ -95,7 +95,7 @@ LISTS = (
     ("customer_phone=918979556941", BY_PHONE, 10),
     # Who wrote last is counted; with another filter, the entries of one index are.
     ("last_message_sender=user", BY_TIME, 2 * FIRST_PAGE),
-    ("last_message_sender=user&offset=60000", BY_SPAN, FEW),
+    ("last_message_sender=user&offset=40000", BY_SPAN, FEW),
     ("last_message_sender=user&days=7&lead_status=Hot", BY_TIME, 10_000),
     ("last_message_sender=agent&lead_status=Hot,Warm&sort_by=name", BY_TIME, LEADS + 2000),
     ("has_conversation=false", BY_NO_CONVERSATION, FIRST_PAGE),
@@ -109,15 +109,15 @@ LISTS = (
     ("search=sharma&sort_by=name&platform=whatsapp&days=100", BY_TEXT, 2000),
     # Far pages: the entries before the page, or the hours before it.
     ("offset=1000", BY_TIME, 1000 + FIRST_PAGE),
-    ("offset=40000", BY_TIME, 12_000),
-    ("offset=40000&sort_order=asc", BY_TIME, 12_000),
-    ("offset=40000&sort_by=name&sort_order=asc", BY_NAME, 40_000 + FIRST_PAGE),
-    ("offset=60000", BY_SPAN, FEW),
-    ("offset=60000&sort_by=name", BY_SPAN, FEW),
-    ("has_email=true&offset=60000", BY_SPAN, FEW),
-    ("lead_status=Hot,Warm&sort_by=name&offset=60000", BY_SPAN, FEW),
-    ("platform=whatsapp&offset=60000", BY_SPAN, FEW),
-    ("has_email=true&platform=whatsapp&offset=60000", "lead_counts_key", COUNTED),
+    ("offset=22000", BY_TIME, 12_000),
+    ("offset=22000&sort_order=asc", BY_TIME, 12_000),
+    ("offset=22000&sort_by=name&sort_order=asc", BY_NAME, 22_000 + FIRST_PAGE),
+    ("offset=40000", BY_SPAN, FEW),
+    ("offset=40000&sort_by=name", BY_SPAN, FEW),
+    ("has_email=true&offset=40000", BY_SPAN, FEW),
+    ("lead_status=Hot,Warm&sort_by=name&offset=40000", BY_SPAN, FEW),
+    ("platform=whatsapp&offset=40000", BY_SPAN, FEW),
+    ("has_email=true&platform=whatsapp&offset=40000", "lead_counts_key", COUNTED),
 )
 
 
@@ -135,7 +135,7 @@ def test_a_search_that_ignores_accents_is_a_lookup_in_two_indexes(crowd: Crowd, 
         ("jos%C3%A9+gmail&sort_by=name&platform=whatsapp", 3000),
         ("jos%C3%A9+n", 2000),
         ("12345", 2000),
-        ("%2B91+897", 50_000),
+        ("%2B91+897", LEADS),
         ("%2B91+897+95569", 2000),
     ):
         plan = explain(asked(crowd, f"search={search}&ignore_accents=true"))
@@ -188,8 +188,8 @@ def test_no_match_is_collected_where_a_filter_narrows_the_index_of_the_sort(
     crowd: Crowd, explain: Explain, api: ApiDatabase
 ) -> None:
     for query, index in (
-        ("min_total_score=14&sort_by=total_score&offset=600", BY_SCORE),
-        ("days=1&lead_status=Hot&offset=300", BY_TIME),
+        ("min_total_score=14&sort_by=total_score&offset=300", BY_SCORE),
+        ("days=1&lead_status=Hot&offset=150", BY_TIME),
     ):
         row = api.fetch(asked(crowd, query))
         assert not row.collect_matches
@@ -312,7 +312,7 @@ def test_single_lead(crowd: Crowd, explain: Explain) -> None:
 
 
 def test_changes(crowd: Crowd, explain: Explain) -> None:
-    """All leads have version 0: there are 50,000 changes since the first position, and none since the second."""
+    """All leads have version 0: all have changed since the first position, and none since the second."""
     for query, version in product(("", "has_email=true", "search=a&lead_status=Hot"), (0, 1)):
         parameters = CHANGES_QUERY.read(f"limit={PAGE}&{query}")
         plan = explain(changes_since(crowd.large, Position(version), parameters))
