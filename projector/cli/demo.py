@@ -1,7 +1,6 @@
 """The command that loads demo data."""
 
 from datetime import UTC, datetime
-from typing import Any
 
 import click
 
@@ -17,9 +16,13 @@ from projector.report.progress import for_this_terminal
     default=0,
     help="Number of tenants for a benchmark; 0 loads the demo.",
 )
-@click.option("--leads", type=click.IntRange(min=1), help="Leads of each tenant. [default: 2000]")
-@click.option("--messages-per-lead", type=click.FloatRange(min=0), help="On average. [default: 12]")
-@click.option("--seed", type=int, help="Another seed gives other rows. [default: 1]")
+@click.option(
+    "--leads", type=click.IntRange(min=1), default=2_000, show_default=True, help="Leads of each tenant."
+)
+@click.option(
+    "--messages-per-lead", type=click.FloatRange(min=0), default=12, show_default=True, help="On average."
+)
+@click.option("--seed", default=1, show_default=True, help="Another seed gives other rows.")
 @click.option(
     "--yes", is_flag=True, help="Do not ask before writing into a database that is not the embedded one."
 )
@@ -29,9 +32,9 @@ def demo(  # noqa: PLR0913  # One for each option.
     invocation: Invocation,
     *,
     tenants: int,
-    leads: int | None,
-    messages_per_lead: float | None,
-    seed: int | None,
+    leads: int,
+    messages_per_lead: float,
+    seed: int,
     yes: bool,
 ) -> None:
     """Load made-up source rows, for a trial or a benchmark.
@@ -49,13 +52,14 @@ def demo(  # noqa: PLR0913  # One for each option.
     with invocation.connect("demo") as conn:
         if invocation.config.database_url and not yes:
             click.confirm(f"Write made-up rows into the platform's tables in {place_of(conn)}?", abort=True)
-        given: dict[str, Any] = {"leads": leads, "messages_per_lead": messages_per_lead, "seed": seed}
         report = demo_data.load(
             conn,
             today=datetime.now(UTC).date(),
             progress=for_this_terminal(),
             tenants=tenants,
-            **{name: value for name, value in given.items() if value is not None},
+            leads=leads,
+            messages_per_lead=messages_per_lead,
+            seed=seed,
         )
     click.echo(
         f"{counted(len(report.user_ids), 'tenant')}, {counted(report.leads, 'lead')}, "

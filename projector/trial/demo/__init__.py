@@ -9,7 +9,6 @@ object, such as `{"seconds": -104401}`, counts from the midnight at which the da
 `leads_last_7_days` and `leads_last_30_days` hold for some days only: `docs/demo-data.md` says for how many.
 """
 
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -21,12 +20,13 @@ from uuid import NAMESPACE_URL, uuid5
 import psycopg
 from psycopg import errors, sql
 
+from projector.database.rows import values
 from projector.database.source_names import source_names
 from projector.database.sql import query
 from projector.report.counted import counted
 from projector.report.errors import ProjectorError, SourceMissingError
 from projector.report.progress import Progress
-from projector.trial.demo.tenant import Row, Tenant, TenantMaker, load_data
+from projector.trial.demo.tenant import Row, Tenant, load_data
 
 DEFAULT_LEADS = 2_000
 
@@ -58,23 +58,16 @@ TABLES: dict[str, tuple[str, ...]] = {
 _REFERENCE_LEADS = 4
 # Rows that are written at once: some megabytes.
 _ENOUGH = 20_000
-_LEADS_PER_NOTE = 100
-_NAMED = 3
 
 
 @dataclass(frozen=True, slots=True)
 class DemoReport:
-    """What was loaded: the tenants, the number of leads, and the number of rows of each source table."""
+    """What was loaded."""
 
     user_ids: tuple[str, ...]
     leads: int
-    rows: dict[str, int]
+    messages: int
     seconds: float
-
-    @property
-    def messages(self) -> int:
-        """How many messages were loaded."""
-        return self.rows["messages"]
 
 
 def load(  # noqa: PLR0913  # An argument for each option of the command.
@@ -100,9 +93,11 @@ def load(  # noqa: PLR0913  # An argument for each option of the command.
     began = monotonic()
     _check_sizes(tenants, leads, messages_per_lead)
     now = datetime.combine(today, time.min, UTC)
-    showcase = Tenant(SHOWCASE_USER_ID, "Meridian Living", "team@meridian.example", leads, messages_per_lead)
-    numbers = range(1, tenants + 1)
-    made = [_benchmark_tenant(number, leads, messages_per_lead, seed) for number in numbers] or [showcase]
+    made = [
+        Tenant(*names, leads, messages_per_lead, seed, now)
+        for names in _benchmark_tenants(tenants, f"seed={seed}:leads={leads}:messages={messages_per_lead:g}")
+        or [(SHOWCASE_USER_ID, "Meridian Living", "team@meridian.example")]
+    ]
     user_ids = [*([] if tenants else [REFERENCE_USER_ID]), *(tenant.user_id for tenant in made)]
     total = leads * len(made) + (0 if tenants else _REFERENCE_LEADS)
     whole: AbstractContextManager[object] = nullcontext() if tenants else conn.transaction()
@@ -114,25 +109,22 @@ def load(  # noqa: PLR0913  # An argument for each option of the command.
             with whole:
                 if not tenants:
                     writer.add(
-                        (
-                            table,
-                            *(
-                                now + timedelta(**value) if isinstance(value, dict) else value
-                                for value in row
-                            ),
-                        )
+                        (table, *(now + timedelta(**one) if isinstance(one, dict) else one for one in row))
                         for table, rows in load_data("reference").items()
                         for row in rows
                     )
                     progress.advance(_REFERENCE_LEADS)
                 for tenant in made:
-                    _add_tenant(writer, TenantMaker(tenant, seed, now), leads, progress)
+                    writer.add(tenant.account())
+                    for number in range(leads):
+                        writer.add(tenant.lead(number))
+                        progress.advance(1)
                 writer.write()
         finally:
             progress.finish()
         # A rebuild is likely to be next.
         conn.execute(f"ANALYZE {', '.join(source_names(conn)[table] for table in TABLES)}".encode())
-    return DemoReport(tuple(user_ids), total, dict(writer.written), monotonic() - began)
+    return DemoReport(tuple(user_ids), total, writer.messages, monotonic() - began)
 
 
 @contextmanager
@@ -159,7 +151,7 @@ class _Writer:
     """
 
     def __init__(self, conn: psycopg.Connection[Any]) -> None:
-        self.written: Counter[str] = Counter()
+        self.messages = 0
         self._conn = conn
         self._rows: dict[str, list[tuple[Any, ...]]] = {table: [] for table in TABLES}
 
@@ -167,8 +159,8 @@ class _Writer:
         """Add rows, and write what waits whenever it is enough for a transaction: this bounds the memory."""
         messages = self._rows["messages"]
         conversations = self._rows["conversations"]
-        for table, *values in rows:
-            self._rows[table].append(tuple(values))
+        for table, *row in rows:
+            self._rows[table].append(tuple(row))
             if len(messages) >= _ENOUGH or len(conversations) >= _ENOUGH:
                 self.write()
 
@@ -183,18 +175,9 @@ class _Writer:
                 with cursor.copy(statement) as copy:
                     for row in self._rows[table]:
                         copy.write_row(row)
-        for table, rows in self._rows.items():
-            self.written[table] += len(rows)
+        self.messages += len(self._rows["messages"])
+        for rows in self._rows.values():
             rows.clear()
-
-
-def _add_tenant(writer: _Writer, maker: TenantMaker, leads: int, progress: Progress) -> None:
-    writer.add(maker.account())
-    for first in range(0, leads, _LEADS_PER_NOTE):
-        noted = range(first, min(first + _LEADS_PER_NOTE, leads))
-        for number in noted:
-            writer.add(maker.lead(number))
-        progress.advance(len(noted))
 
 
 def _check_sizes(tenants: int, leads: int, messages_per_lead: float) -> None:
@@ -206,22 +189,19 @@ def _check_sizes(tenants: int, leads: int, messages_per_lead: float) -> None:
         )
 
 
-def _benchmark_tenant(number: int, leads: int, messages_per_lead: float, seed: int) -> Tenant:
-    """Return the tenant of a number. Its id depends on everything that its rows depend on, except the day."""
-    name = f"leads-demo:seed={seed}:leads={leads}:messages={messages_per_lead:g}:tenant={number}"
-    user_id = str(uuid5(NAMESPACE_URL, name))
-    email = f"owner@{user_id[:8]}.example"
-    return Tenant(user_id, f"Benchmark tenant {number}", email, leads, messages_per_lead)
+def _benchmark_tenants(number: int, size: str) -> list[tuple[str, str, str]]:
+    """Return ids, names and addresses. An id depends on everything that its rows depend on, except the day."""
+    names = [f"leads-demo:{size}:tenant={one}" for one in range(1, number + 1)]
+    ids = [str(uuid5(NAMESPACE_URL, name)) for name in names]
+    return [(one, f"Benchmark tenant {n}", f"owner@{one[:8]}.example") for n, one in enumerate(ids, 1)]
 
 
 def _refuse_present(conn: psycopg.Connection[Any], user_ids: list[str]) -> None:
     """Raise ProjectorError where one of these tenants exists: old and new rows of one tenant would be mixed."""
     text = query("trial", "find_present_users", users=source_names(conn)["users"])
-    found = conn.execute(text, {"user_ids": user_ids})
-    present = [user_id for (user_id,) in found]
+    present = values(conn, text, {"user_ids": user_ids})
     if present:
-        more = len(present) - _NAMED
-        named = ", ".join(present[:_NAMED]) + (f" and {more} more" if more > 0 else "")
+        named = ", ".join(present[:3]) + (f" and {len(present) - 3} more" if len(present) > 3 else "")  # noqa: PLR2004
         raise ProjectorError(
             f"Demo tenants are already there: {named}. Nothing was loaded. "
             "Delete their rows of `users` first: this deletes all their rows; "

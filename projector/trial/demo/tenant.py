@@ -39,7 +39,10 @@ _CHANNELS = (
 _TEMPLATES = ("welcome_offer", "order_update", "festival_sale", "appointment_reminder")
 _PLATFORMS = ("whatsapp",) * 6 + ("instagram",) * 2 + ("webchat",) * 2
 # Other platforms of the same identifier: a customer may leave a number in the webchat, or come from Instagram.
-_OTHER_PLATFORMS = {"whatsapp": ("webchat", "webchat", "instagram"), "instagram": ("webchat",)}
+_OTHER_PLATFORMS: dict[str, tuple[str, ...]] = {
+    "whatsapp": ("webchat", "webchat", "instagram"),
+    "instagram": ("webchat",),
+}
 _CONVERSATIONS = (1,) * 16 + (2,) * 3 + (3,)
 _TEMPLATE_ONLY = 0.1
 _SILENT = 0.03
@@ -57,11 +60,10 @@ _SPELLINGS: dict[str, tuple[str | None, ...]] = {
     "Warm": ("Warm",) * 7 + ("warm", "WARM", "Warm\n"),
     "Cold": ("Cold",) * 12 + ("cold", "COLD", " cold", "Cold  ", "", None, "Not interested"),
 }
-_ALL_SCORES = tuple(product((1, 2, 3), repeat=5))
+# As the AI judges.
 _SCORES = {
-    "Cold": tuple(scores for scores in _ALL_SCORES if sum(scores) < 9),  # noqa: PLR2004  # As the AI judges.
-    "Warm": tuple(scores for scores in _ALL_SCORES if 9 <= sum(scores) < 12),  # noqa: PLR2004
-    "Hot": tuple(scores for scores in _ALL_SCORES if sum(scores) >= 12),  # noqa: PLR2004
+    status: tuple(scores for scores in product((1, 2, 3), repeat=5) if least <= sum(scores) <= most)
+    for status, least, most in (("Cold", 5, 8), ("Warm", 9, 11), ("Hot", 12, 15))
 }
 _RUNS = (1, 1, 1, 1, 2, 2, 3, 5)
 # How far the platform's own note of the last message is off, in milliseconds.
@@ -73,6 +75,7 @@ _STEPS = (1, 7, 11, 17)
 _STRIDE = 618_033_989
 # Multiples of the golden ratio meet all parts of [0, 1) evenly: small tenants come near the average too.
 _GOLDEN = 0.6180339887498949
+_MS = timedelta(milliseconds=1)
 
 
 class Chance(Random):
@@ -93,17 +96,6 @@ class Chance(Random):
     def uuid(self) -> str:
         """Return a version 4 UUID."""
         return str(UUID(int=self.getrandbits(128), version=4))
-
-
-@dataclass(frozen=True, slots=True)
-class Tenant:
-    """Who a tenant is, and how large."""
-
-    user_id: str
-    company_name: str
-    email: str
-    leads: int
-    messages_per_lead: float
 
 
 @dataclass(slots=True)
@@ -129,12 +121,6 @@ def load_data(subject: str) -> Any:  # noqa: ANN401  # Each file has a shape of 
 
 
 @cache
-def _regions() -> list[dict[str, Any]]:
-    """Return every region, as often as its people are drawn."""
-    return [region for region in load_data("people")["regions"] for _ in range(region.get("times", 1))]
-
-
-@cache
 def _exchanges(language: str) -> list[tuple[str, str]]:
     """Return what is asked and answered in a language: every exchange once for each item, with a price and a city."""
     chats = load_data("chats")
@@ -151,37 +137,47 @@ def _exchanges(language: str) -> list[tuple[str, str]]:
     return filled
 
 
-class TenantMaker:
-    """Makes the rows of one tenant: always the same for the same tenant, seed and time. None is later than `now`."""
+@dataclass
+class Tenant:
+    """Makes the rows of a tenant: always the same for the same fields. None is later than `now`."""
 
-    def __init__(self, tenant: Tenant, seed: int, now: datetime) -> None:
-        self._tenant = tenant
-        self._rng = rng = Chance(f"{tenant.user_id} {seed}")
-        self._now = now
-        self._horizon = now - timedelta(days=DAYS)
+    user_id: str
+    company_name: str
+    email: str
+    leads: int
+    messages_per_lead: float
+    seed: int
+    now: datetime
+
+    def __post_init__(self) -> None:
+        """Begin with the first rows."""
+        self._rng = rng = Chance(f"{self.user_id} {self.seed}")
+        people = load_data("people")["regions"]
+        self._regions = [region for region in people for _ in range(region.get("times", 1))]
+        self._horizon = self.now - timedelta(days=DAYS)
         self._agents: dict[str, list[str]] = {}
         self._templates: list[str] = []
         self._first_number = rng.below(1_000_000_000)
-        self._average = tenant.messages_per_lead / (1 - _TEMPLATE_ONLY) / (1 - _SILENT)
+        self._average = self.messages_per_lead / (1 - _TEMPLATE_ONLY) / (1 - _SILENT)
         self._quantile = rng.random()
         self._bystanders = 0
 
     def account(self) -> Iterator[Row]:
         """Make the tenant itself, with its channels, agents and templates."""
-        tenant, rng = self._tenant, self._rng
-        yield "users", tenant.user_id, tenant.email, tenant.company_name, self._horizon, self._horizon
+        rng = self._rng
+        yield "users", self.user_id, self.email, self.company_name, self._horizon, self._horizon
         channels = []
         for platform, display_name, agent_name in _CHANNELS:
             channels.append(rng.uuid())
             meta_id = f"10{rng.below(1e13):013}"
-            yield "phone_numbers", channels[-1], tenant.user_id, platform, meta_id, display_name
+            yield "phone_numbers", channels[-1], self.user_id, platform, meta_id, display_name
             agent_id = rng.uuid()
             self._agents.setdefault(platform, []).append(agent_id)
-            yield "agents", agent_id, tenant.user_id, channels[-1], agent_name
+            yield "agents", agent_id, self.user_id, channels[-1], agent_name
         for name in _TEMPLATES:
             self._templates.append(rng.uuid())
             # The first two channels can send templates.
-            yield "templates", self._templates[-1], tenant.user_id, rng.pick(channels[:2]), name
+            yield "templates", self._templates[-1], self.user_id, rng.pick(channels[:2]), name
 
     def lead(self, number: int) -> Iterator[Row]:
         """Make a lead, and now and then a person who is no lead: only a contact, or a send that never went out."""
@@ -198,7 +194,7 @@ class TenantMaker:
             yield from self._conversations(lead)
         if rng.happens(0.04):
             self._bystanders += 1
-            bystander = self._make_lead("whatsapp", self._tenant.leads + self._bystanders)
+            bystander = self._make_lead("whatsapp", self.leads + self._bystanders)
             if rng.happens(0.5):
                 yield from self._contacts(bystander)
             else:
@@ -206,7 +202,7 @@ class TenantMaker:
 
     def _make_lead(self, platform: str, number: int) -> _Lead:
         rng, people = self._rng, load_data("people")
-        region = rng.pick(_regions())
+        region = rng.pick(self._regions)
         names = [rng.pick(region[pool]).partition("=") for pool in ("first_names", "last_names")]
         first, last = ((written, spelled or written.lower()) for written, _, spelled in names)
         in_order = (last[0], first[0]) if region.get("family_first") else (first[0], last[0])
@@ -215,7 +211,6 @@ class TenantMaker:
             name = f"{name} {rng.pick(people['emoji'])}"
         ending = "" if rng.happens(0.4) else str(rng.below(100))
         digits = f"{(number * _STRIDE + self._first_number) % 1_000_000_000:09}"
-        # A tenth of the leads was last heard of on the last day.
         heard = self._lately()
         return _Lead(
             first_name=first[0],
@@ -245,7 +240,7 @@ class TenantMaker:
             email = lead.email if rng.happens(0.5) else rng.pick((None, ""))
             company = lead.company if rng.happens(0.4) else rng.pick((None, " "))
             updated_at = self._lately() if rng.happens(0.95) else None
-            yield "contacts", rng.uuid(), self._tenant.user_id, phone, name, email, company, updated_at
+            yield "contacts", rng.uuid(), self.user_id, phone, name, email, company, updated_at
 
     def _send(self, lead: _Lead, at: datetime, status: str, conversation_id: str | None = None) -> Row:
         """Return a template send, asked for at a time and sent a little later, if at all."""
@@ -260,17 +255,13 @@ class TenantMaker:
         """Make a lead's conversations from the newest back, and sometimes a send that belongs to them."""
         rng = self._rng
         agent_id = own_agent = rng.pick(self._agents[lead.platform])
-        other_platforms = _OTHER_PLATFORMS.get(lead.platform)
+        other_platforms = _OTHER_PLATFORMS.get(lead.platform, ())
         taken: set[tuple[str, str, bool | None]] = set()
         conversation_id, end = "", lead.last
         for age, messages in enumerate(self._messages_of_conversations()):
             if age:
                 moves = other_platforms and rng.happens(0.4)
-                agent_id = (
-                    rng.pick(self._agents[rng.pick(other_platforms)])
-                    if other_platforms and moves
-                    else own_agent
-                )
+                agent_id = rng.pick(self._agents[rng.pick(other_platforms)]) if moves else own_agent
             phone = self._spelled(lead, 0.3 if age else 0.06)
             # An agent and a customer can have one active conversation, and one that is not; null is neither.
             flags = (True, False, None) if age == 0 and rng.happens(0.85) else (False, None)
@@ -279,13 +270,11 @@ class TenantMaker:
             conversation_id = rng.uuid()
             times = self._times(messages, end)
             lead.first = times[0] if times else end
-            created_at = lead.first - timedelta(milliseconds=rng.below(1_000))
+            created_at = lead.first - rng.below(1_000) * _MS
             noted = None
             if not rng.happens(0.1 if messages else 0.5):
                 # The platform's own note of the last message: often right, sometimes not.
-                noted = min(
-                    end + timedelta(milliseconds=rng.pick(_OFF)), self._now - timedelta(milliseconds=1)
-                )
+                noted = min(end + rng.pick(_OFF) * _MS, self.now - _MS)
             yield "conversations", conversation_id, agent_id, phone, created_at, noted, is_active
             yield from self._messages(lead, conversation_id, times)
             if rng.happens(0.75):
@@ -311,23 +300,21 @@ class TenantMaker:
 
     def _times(self, count: int, end: datetime) -> list[datetime]:
         """Return when each message of a conversation that ends at a time is sent, in whole milliseconds."""
-        pauses = [self._pause(before_user=number % 2 == 1) for number in range(count - 1)]
-        # Half of the time that there was stays free for the lead's older conversations.
-        room = (end - self._horizon) // 2 // timedelta(milliseconds=1)
-        pace = min(1.0, room / sum(pauses)) if sum(pauses) else 1.0
-        back = [0, *accumulate(int(pause * pace) for pause in pauses)][:count]
-        return [end - timedelta(milliseconds=before) for before in reversed(back)]
-
-    def _pause(self, *, before_user: bool) -> int:
-        """Return the pause before a message in milliseconds."""
         rng = self._rng
-        if rng.happens(0.007):
-            return 0
-        if not before_user:
-            return 2_000 + rng.below(18_000)
-        if rng.happens(0.82):
-            return 10_000 + rng.below(480_000)
-        return 3_600_000 + int(rng.random() ** 2 * 259_200_000)
+        pauses = []
+        for number in range(count - 1):
+            if rng.happens(0.007):
+                pauses.append(0)
+            elif number % 2 == 0:
+                pauses.append(2_000 + rng.below(18_000))
+            elif rng.happens(0.82):
+                pauses.append(10_000 + rng.below(480_000))
+            else:
+                pauses.append(3_600_000 + int(rng.random() ** 2 * 259_200_000))
+        # Half of the time that there was stays free for the lead's older conversations.
+        pace = min(1.0, (end - self._horizon) // 2 // _MS / (sum(pauses) or 1))
+        back = [0, *accumulate(int(pause * pace) for pause in pauses)][:count]
+        return [end - before * _MS for before in reversed(back)]
 
     def _messages(self, lead: _Lead, conversation_id: str, times: list[datetime]) -> Iterator[Row]:
         """Make the messages of a conversation: customer and agent in turn, an opening and then exchanges."""
@@ -376,7 +363,7 @@ class TenantMaker:
             # An earlier run knows less, and finds the lead lukewarm at most.
             judged = self._judged(lead.status if last else rng.pick(("Cold", "Cold", "Warm")))
             yield (
-                "extractions", rng.uuid(), conversation_id, self._tenant.user_id, lead.customer_phone, at,
+                "extractions", rng.uuid(), conversation_id, self.user_id, lead.customer_phone, at,
                 last and flagged, name, email, company, *judged,
             )  # fmt: skip
 
@@ -410,13 +397,13 @@ class TenantMaker:
     def _lately(self) -> datetime:
         """Return some time at which a lead was last heard of: a tenth of them on the last day."""
         most = DAYS * 86_400_000 - 3_600_000
-        return self._now - timedelta(milliseconds=1 + int(most * self._rng.random() ** 2.6))
+        return self.now - (1 + int(most * self._rng.random() ** 2.6)) * _MS
 
     def _before(self, at: datetime, days: int) -> datetime:
         """Return some earlier time, and leave room for what was before it."""
         room = min(timedelta(days=days), (at - self._horizon) // 2)
-        return at - timedelta(milliseconds=1 + self._rng.below(room // timedelta(milliseconds=1)))
+        return at - (1 + self._rng.below(room // _MS)) * _MS
 
     def _after(self, at: datetime, days: int = 0, seconds: int = 0) -> datetime:
         """Return some later time that is not in the future, as fine as a database's `now()`."""
-        return at + min(timedelta(days=days, seconds=seconds), self._now - at) * self._rng.random()
+        return at + min(timedelta(days=days, seconds=seconds), self.now - at) * self._rng.random()
