@@ -22,7 +22,7 @@ from psycopg.pq import PGconn, Ping
 
 from projector.database.sql import query
 from projector.report.errors import ProjectorError
-from projector.trial.postgres.programs import Programs, find_programs, find_runner, is_zombie, may_access
+from projector.trial.postgres.programs import Programs, find_programs, find_runner, may_access
 
 SUPERUSER = "postgres"
 DATABASE = "leads"
@@ -106,8 +106,14 @@ class EmbeddedServer:
         return f"postgresql://{SUPERUSER}:{password}@127.0.0.1:{port}/{database}"
 
     def is_running(self) -> bool:
-        """Return whether its postmaster is alive."""
-        return self._postmaster() is not None and self._ping() != Ping.NO_RESPONSE
+        """Return whether it answers, as one that starts or stops does too.
+
+        A postmaster that was killed does not, and PostgreSQL counts it as alive until its parent has waited for it.
+        """
+        try:
+            return (self.data / "postmaster.pid").exists() and self._ping() != Ping.NO_RESPONSE
+        except PermissionError as error:
+            raise self._not_ours() from error
 
     def start(self) -> str:
         """Start it, and create its data first where there are none.
@@ -120,25 +126,29 @@ class EmbeddedServer:
                 programs = self._find_programs()
                 if not (self.data / "PG_VERSION").exists():
                     self._initialize(programs)
-                self._check_version(programs)
+                made_by = (self.data / "PG_VERSION").read_text().strip()
+                if made_by != str(programs.major):
+                    raise ProjectorError(
+                        f"The data in {self.folder} were made by PostgreSQL {made_by}, and {programs.folder} is "
+                        f"{programs.major}: set LEADS_PG_BIN to a PostgreSQL {made_by}, "
+                        "or LEADS_STATE_DIR to a new folder."
+                    )
                 self._start(programs)
             self._create_database()
         return self.url()
 
     def stop(self, *, mode: str = "fast") -> bool:
         """Stop it, in a mode of pg_ctl. Returns false where it did not run."""
-        if self._postmaster() is None:
+        if not self.is_running():
             return False
         with self._lock():
             programs = self._find_programs()
             done = programs.run("pg_ctl", "-D", self.data, "stop", "-w", "-t", str(_STOP_SECONDS), "-m", mode)
-            if done.returncode == 0:
-                return True
-            if self.is_running():
-                raise ProjectorError(
-                    f"The embedded PostgreSQL did not stop: {_last_line(done.stdout)} Its log is {self.log}."
-                )
-            return False
+        if done.returncode != 0 and self.is_running():
+            raise ProjectorError(
+                f"The embedded PostgreSQL did not stop: {_last_line(done.stdout)} Its log is {self.log}."
+            )
+        return done.returncode == 0
 
     def remove(self) -> None:
         """Stop it and delete all its files."""
@@ -149,19 +159,7 @@ class EmbeddedServer:
                 self.folder.parent.rmdir()
             self._entry.unlink()
 
-    def _postmaster(self) -> int | None:
-        """Return the process id of the postmaster; None where none is alive."""
-        try:
-            pid = int((self.data / "postmaster.pid").read_text().split("\n", 1)[0])
-            os.kill(pid, 0)
-        except (FileNotFoundError, ProcessLookupError, ValueError):
-            return None
-        except PermissionError as error:
-            raise self._not_ours() from error
-        return None if is_zombie(pid) else pid
-
     def _ping(self) -> Ping:
-        """Ask whether a server answers on its port; one that starts or stops answers too."""
         return Ping(PGconn.ping(f"{self.url('postgres')}?connect_timeout=5".encode()))
 
     def _find_programs(self) -> Programs:
@@ -191,15 +189,15 @@ class EmbeddedServer:
                 "set LEADS_STATE_DIR to one that can be written."
             ) from error
         if runner is not None:
-            os.chown(self.folder, runner.uid, runner.gid)
+            os.chown(self.folder, runner.pw_uid, runner.pw_gid)
             if not may_access(runner, "w", self.folder):
                 raise ProjectorError(
-                    f"PostgreSQL runs as user {runner.name}, who cannot reach {self.folder}: "
+                    f"PostgreSQL runs as user {runner.pw_name}, who cannot reach {self.folder}: "
                     "set LEADS_STATE_DIR to a folder that this user can reach."
                 )
             if self._entry.is_symlink():
                 self.notices.append(
-                    f"PostgreSQL runs as user {runner.name}, who cannot reach {self.state}: "
+                    f"PostgreSQL runs as user {runner.pw_name}, who cannot reach {self.state}: "
                     f"its data are in {self.folder}."
                 )
         elif not os.access(self.folder, os.R_OK | os.W_OK | os.X_OK):
@@ -237,7 +235,7 @@ class EmbeddedServer:
         if programs.major >= 17:  # noqa: PLR2004  # As above.
             arguments += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
         if programs.runner is not None:
-            os.chown(password, programs.runner.uid, programs.runner.gid)
+            os.chown(password, programs.runner.pw_uid, programs.runner.pw_gid)
         output = ""
         for locale in _LOCALES:
             shutil.rmtree(new, ignore_errors=True)
@@ -250,30 +248,18 @@ class EmbeddedServer:
             output = done.stdout
         raise ProjectorError(f"PostgreSQL could not make its data folder {new}: {_last_line(output)}")
 
-    def _check_version(self, programs: Programs) -> None:
-        """Raise ProjectorError for programs of another major version than the data."""
-        made_by = (self.data / "PG_VERSION").read_text().strip()
-        if made_by != str(programs.major):
-            raise ProjectorError(
-                f"The data in {self.folder} were made by PostgreSQL {made_by}, and {programs.folder} is "
-                f"{programs.major}: set LEADS_PG_BIN to a PostgreSQL {made_by}, "
-                "or LEADS_STATE_DIR to a new folder."
-            )
-
     def _configure(self, programs: Programs) -> None:
         """Write the settings and the port; a new port where the last one is in use."""
-        port_file = self.folder / "port"
+        port_file, file = self.folder / "port", self.data / "leads.conf"
         port = int(port_file.read_text()) if port_file.exists() else 0
         if not port or listen_error("127.0.0.1", port):
             port = free_port()
             port_file.write_text(f"{port}\n")
-        settings = {**_SETTINGS, **self.settings, "port": str(port)}
-        file = self.data / "leads.conf"
-        lines = ["# Written at each start."]
-        lines += [f"{name} = '{value.replace(chr(39), chr(39) * 2)}'" for name, value in settings.items()]
-        file.write_text("\n".join(lines) + "\n")
+        settings = {**_SETTINGS, **self.settings, "port": str(port)}.items()
+        lines = [f"{name} = '{value.replace(chr(39), chr(39) * 2)}'\n" for name, value in settings]
+        file.write_text("# Written at each start.\n" + "".join(lines))
         if programs.runner is not None:
-            os.chown(file, programs.runner.uid, programs.runner.gid)
+            os.chown(file, programs.runner.pw_uid, programs.runner.pw_gid)
 
     def _start(self, programs: Programs) -> None:
         """Start the server, again for a while where a killed one still has shared memory."""
@@ -282,9 +268,7 @@ class EmbeddedServer:
         deadline = time.monotonic() + _START_SECONDS / 2
         while True:
             self._configure(programs)
-            if self._postmaster() is None:
-                # PostgreSQL counts a killed postmaster whose parent has not waited for it as alive.
-                (self.data / "postmaster.pid").unlink(missing_ok=True)
+            (self.data / "postmaster.pid").unlink(missing_ok=True)
             done = programs.run(
                 "pg_ctl", "-D", self.data, "start", "-w", "-t", str(_START_SECONDS), "-l", self.log
             )

@@ -11,6 +11,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,13 +25,7 @@ _DISTRIBUTIONS = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebre
 _PLAIN_USERS = ("postgres", "nobody")
 
 
-@dataclass(frozen=True, slots=True)
-class Runner:
-    """The user that runs PostgreSQL when we are root."""
-
-    name: str
-    uid: int
-    gid: int
+Runner = pwd.struct_passwd
 
 
 def find_runner(data: Path) -> Runner | None:
@@ -44,16 +39,12 @@ def find_runner(data: Path) -> Runner | None:
     if data.exists() and data.stat().st_uid != 0:
         owner = data.stat()
         try:
-            name = pwd.getpwuid(owner.st_uid).pw_name
+            return pwd.getpwuid(owner.st_uid)
         except KeyError:
-            name = str(owner.st_uid)
-        return Runner(name, owner.st_uid, owner.st_gid)
+            return Runner((str(owner.st_uid), "", owner.st_uid, owner.st_gid, "", "", ""))
     for name in _PLAIN_USERS:
-        try:
-            entry = pwd.getpwnam(name)
-        except KeyError:
-            continue
-        return Runner(name, entry.pw_uid, entry.pw_gid)
+        with suppress(KeyError):
+            return pwd.getpwnam(name)
     raise ProjectorError(
         "PostgreSQL does not run as root, and there is no user `postgres` or `nobody` to run it: "
         "create one of them, or continue as a plain user."
@@ -77,8 +68,8 @@ def run_program(command: Sequence[str | Path], runner: Runner | None) -> subproc
         errors="replace",
         # Ctrl-C reaches the whole process group, and the database has to stop last.
         start_new_session=True,
-        user=None if runner is None else runner.uid,
-        group=None if runner is None else runner.gid,
+        user=None if runner is None else runner.pw_uid,
+        group=None if runner is None else runner.pw_gid,
         extra_groups=None if runner is None else [],
         umask=0o077,
     )
@@ -88,14 +79,6 @@ def may_access(runner: Runner, access: str, path: Path) -> bool:
     """Return whether a user may read (r), write (w) or enter (x) a path, every folder above it included."""
     try:
         return run_program(["/bin/sh", "-c", 'test -"$1" "$2"', "sh", access, path], runner).returncode == 0
-    except OSError:
-        return False
-
-
-def is_zombie(pid: int) -> bool:
-    """Return whether a process has ended and its parent has not waited for it."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
     except OSError:
         return False
 
@@ -171,7 +154,7 @@ def _copy_programs(packaged: Path, runner: Runner, copies: Path) -> Path:
         if libraries.exists():
             shutil.copytree(libraries, new / libraries.name, symlinks=True)
         for path in [new, *new.rglob("*")]:
-            os.chown(path, runner.uid, runner.gid, follow_symlinks=False)
+            os.chown(path, runner.pw_uid, runner.pw_gid, follow_symlinks=False)
         new.rename(copied)
     return copied / package.name / "pginstall" / "bin"
 
