@@ -8,10 +8,6 @@ SELECT EXISTS (SELECT FROM pg_catalog.pg_database AS d WHERE d.datname = %(datab
 -- Returns whether the platform's tables hold any row of a user.
 SELECT EXISTS (SELECT FROM projector.source_users());
 
--- name: was_built
--- Returns whether the read model was ever built.
-SELECT EXISTS (SELECT FROM read_model.projection AS p WHERE p.built_at IS NOT NULL);
-
 -- name: find_example_lead
 -- Returns user_id and customer_phone of the wanted lead; else of the tenant with most leads its last active one, a
 -- phone number before other identifiers.

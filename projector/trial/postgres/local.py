@@ -10,17 +10,18 @@ import sysconfig
 import time
 import urllib.error
 import urllib.request
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote
 
 import click
-from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import TupleRow
 
 import projector
 from projector.config import Config, environment_for_children
-from projector.database.connect import connect, normalize
+from projector.core.preconditions import is_built
+from projector.database.connect import connect
 from projector.database.rows import Connection
 from projector.database.sql import query
 from projector.report.counted import counted
@@ -110,7 +111,7 @@ def _prepare(url: str, *, is_demo: bool) -> None:
             click.echo(
                 f"Loaded demo data: {counted(report.leads, 'lead')}, {counted(report.messages, 'message')}."
             )
-        if conn.execute(query("trial", "was_built")).fetchone() == (False,):
+        if not is_built(conn):
             done = rebuild(conn, tenants=None, progress=progress)
             click.echo(f"Built the read model: {counted(done.leads, 'lead')} in {done.seconds:.1f} s.")
 
@@ -127,15 +128,6 @@ def _to_ask(config: Config) -> str:
     """Return host and port at which this process reaches the API."""
     host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(config.api_host, config.api_host)  # noqa: S104  # Read, not bound.
     return f"{host}:{config.api_port}"
-
-
-def _has_page(config: Config) -> bool:
-    """Return whether the API has a page for people, which is the API's own setting."""
-    try:
-        with urllib.request.urlopen(f"http://{_to_ask(config)}/", timeout=5):
-            return True
-    except OSError:
-        return False
 
 
 def _wait_until_ready(config: Config, children: dict[str, Child]) -> None:
@@ -167,12 +159,16 @@ def _say_where(config: Config, url: str, embedded: EmbeddedServer | None) -> Non
         database = f"{embedded.address}, files in {embedded.folder}"
     is_embedded = embedded is not None
     status, tenants = (hint(name, config, is_embedded=is_embedded) for name in ("status", "tenants"))
-    with_url = "" if is_embedded or not needs_url(config) else " (with DATABASE_URL set as here)"
+    # The URL can hold a password, which is not repeated.
+    with_url = "" if is_embedded else " (with DATABASE_URL set as here)"
     if example:
         to_try = "\n".join(["Try:", *(f"  {line}" for line in requests(api, *example))])
     else:
         to_try = f"There is no lead to try yet. Once there is, this lists its tenant{with_url}:\n  {tenants}"
-    page = f"Page       {api}/ shows the leads in a browser\n" if _has_page(config) else ""
+    page = ""
+    # Whether it has one is a setting of the API.
+    with suppress(OSError), urllib.request.urlopen(f"http://{_to_ask(config)}/", timeout=5):
+        page = f"Page       {api}/ shows the leads in a browser\n"
     click.echo(
         f"""
 {page}API        {api}, to be tried in a browser at {api}/docs/
@@ -224,22 +220,10 @@ def requests(api: str, user_id: str, customer_phone: str) -> list[str]:
 
 
 def hint(name: str, config: Config, *, is_embedded: bool) -> str:
-    """Return the line that runs a command of the projector on this database.
-
-    The password of a database that an operator named is not repeated: the sentence before the line has to say that
-    DATABASE_URL has to be set then, which `needs_url` tells.
-    """
+    """Return the line that runs a command of the projector on this database, with the DATABASE_URL of an operator."""
     folder = Path(projector.__file__).parents[1]
     is_installed = folder == Path(sysconfig.get_path("purelib"))
-    words = [shlex.quote(sys.executable), "-m", "projector"]
-    if not is_embedded and not needs_url(config):
-        words += ["--database-url", shlex.quote(config.database_url)]
-    elif is_embedded and (is_installed or config.state_dir != folder / ".leads"):
-        words.insert(0, f"LEADS_STATE_DIR={shlex.quote(str(config.state_dir))}")
-    line = " ".join([*words, name])
+    line = f"{shlex.quote(sys.executable)} -m projector {name}"
+    if is_embedded and (is_installed or config.state_dir != folder / ".leads"):
+        line = f"LEADS_STATE_DIR={shlex.quote(str(config.state_dir))} {line}"
     return line if is_installed else f"(cd {shlex.quote(str(folder))} && {line})"
-
-
-def needs_url(config: Config) -> bool:
-    """Return whether the URL of the database holds a password, which no hint repeats."""
-    return "password" in conninfo_to_dict(normalize(config.database_url))
