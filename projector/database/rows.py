@@ -1,7 +1,8 @@
 """What a statement returns, as values of Python."""
 
 from collections.abc import Mapping
-from typing import Any, LiteralString, TypeVar
+from types import SimpleNamespace
+from typing import Any, LiteralString, TypeAlias, TypeVar
 
 import psycopg
 from psycopg.rows import TupleRow, class_row, scalar_row
@@ -9,6 +10,9 @@ from psycopg.rows import TupleRow, class_row, scalar_row
 Connection = psycopg.Connection[TupleRow]
 Parameters = Mapping[str, Any] | None
 Text = LiteralString | bytes
+
+Row: TypeAlias = SimpleNamespace
+"""A row with an attribute for each column, of a query that says which these are."""
 
 _Row = TypeVar("_Row")
 

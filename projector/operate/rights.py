@@ -1,33 +1,12 @@
 """What `migrate` and `uninstall` have to be allowed, looked at before they change anything."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from projector.capture.source import SOURCE_TABLES, find_source
-from projector.database.rows import Connection, only_row, rows
+from projector.database.rows import Connection, Row, only_row, rows
 from projector.database.sql import query
 from projector.operate.dependents import find_own_objects
 from projector.report.errors import ProjectorError
-
-
-@dataclass(frozen=True, slots=True)
-class Login:
-    """The login as SQL writes its name, its database, and what it may create there."""
-
-    role_name: str
-    database_name: str
-    can_create: bool
-    can_create_temporary: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _Schema:
-    """A schema with a name of ours; see find_schemas in sql/queries/operate.sql."""
-
-    schema_name: str
-    owner: str
-    is_ours: bool
-    first_object: str | None
 
 
 def require_rights_to_migrate(conn: Connection, relations: Mapping[str, str]) -> None:
@@ -75,16 +54,16 @@ def own_schemas(conn: Connection) -> list[str]:
     return [schema.schema_name for schema in _find_schemas(conn) if schema.is_ours]
 
 
-def read_login(conn: Connection) -> Login:
+def read_login(conn: Connection) -> Row:
     """Return the login, and what it may do in the database."""
-    return only_row(conn, Login, query("operate", "read_login"))
+    return only_row(conn, Row, query("operate", "read_login"))
 
 
-def _find_schemas(conn: Connection) -> list[_Schema]:
-    return rows(conn, _Schema, query("operate", "find_schemas"))
+def _find_schemas(conn: Connection) -> list[Row]:
+    return rows(conn, Row, query("operate", "find_schemas"))
 
 
-def _require_owned_source(conn: Connection, login: Login, relations: Mapping[str, str] | None = None) -> None:
+def _require_owned_source(conn: Connection, login: Row, relations: Mapping[str, str] | None = None) -> None:
     captured = {table.name for table in SOURCE_TABLES if table.kind is not None}
     tables: dict[str, list[str]] = {}
     for table in find_source(conn, relations):
@@ -102,7 +81,7 @@ def _require_owned_source(conn: Connection, login: Login, relations: Mapping[str
         )
 
 
-def _require_own(conn: Connection, login: Login) -> None:
+def _require_own(conn: Connection, login: Row) -> None:
     foreign = [found for found in find_own_objects(conn) if not found.is_owned]
     if foreign:
         owners = list(dict.fromkeys(found.owner for found in foreign))

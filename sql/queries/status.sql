@@ -1,9 +1,5 @@
 -- What `status` reads, all of it in one REPEATABLE READ transaction, and the metrics.
 
--- name: is_installed
--- Returns whether the database holds a read model and its projector, of this version or an older one.
-SELECT to_regclass('projector.runs') IS NOT NULL AND to_regclass('read_model.projection') IS NOT NULL AS is_installed;
-
 -- name: read_projection
 -- What the read model is, how fresh, and whether changes are captured. No row where `migrate` did not end.
 --
@@ -176,7 +172,7 @@ ORDER BY d.outcome;
 -- Returns each table of ours: about_rows, about how many rows it has, and bytes, its size with indexes and TOAST.
 --
 -- To measure a table waits while another session holds an ACCESS EXCLUSIVE lock on it or on one of its indexes, and a
--- first build holds such locks for long. Such a table has the size that the catalog noted last.
+-- first build holds such locks for long. Such a table has the size that the catalog noted last for its rows alone.
 WITH blocked AS (
     SELECT l.relation
     FROM pg_catalog.pg_locks AS l
@@ -197,12 +193,7 @@ SELECT
                 WHERE b.relation IN (c.oid, c.reltoastrelid)
                     OR b.relation IN (SELECT i.indexrelid FROM pg_catalog.pg_index AS i WHERE i.indrelid = c.oid)
             )
-            THEN (
-                SELECT sum(part.relpages::bigint) * current_setting('block_size')::bigint
-                FROM pg_catalog.pg_class AS part
-                WHERE part.oid IN (c.oid, c.reltoastrelid)
-                    OR part.oid IN (SELECT i.indexrelid FROM pg_catalog.pg_index AS i WHERE i.indrelid = c.oid)
-            )::bigint
+            THEN c.relpages * current_setting('block_size')::bigint
         ELSE pg_total_relation_size(c.oid)
     END AS bytes
 FROM pg_catalog.pg_class AS c

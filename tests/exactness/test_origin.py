@@ -15,6 +15,7 @@ from projector.database.sql import query
 from projector.observe.status import find_attention, read_status
 from projector.operate.origin import proof as origin
 from projector.operate.origin.proof import Origin
+from projector.operate.origin.subscriptions import read_feeds
 from projector.scheduler.refresh import look
 from tests.exactness.platform import Platform, rebuild_now, refresh_now, texts, value
 from tests.support.cases import cases
@@ -151,6 +152,14 @@ def test_a_moment_is_proved_once_every_subscription_has_passed_its_position(
     assert row is not None
     [found] = row
     assert found == (None if proved is None else moments[proved])
+
+
+def test_the_distance_of_a_subscription_is_in_bytes_and_never_negative(filled: Platform) -> None:
+    feed_by(filled.conn, WELL)
+    for position, behind in ((None, None), ("0/7", 2), ("0/3", 0)):
+        filled.conn.execute(query("origin", "note_look"), {"position": position, "errors": 0})
+        [feed] = read_feeds(filled.conn)
+        assert feed.bytes_behind == behind
 
 
 def test_nothing_is_proved_while_no_subscription_brings_a_table(filled: Platform) -> None:

@@ -10,12 +10,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from projector.database.rows import Connection
+from projector.database.rows import Connection, Row
 from projector.database.schema import source_tables
 from projector.database.sql import query
 from projector.operate.origin import publications as publishing
 from projector.operate.origin.publications import (
-    Brought,
     LeftOut,
     Publications,
     find_left_out,
@@ -249,7 +248,7 @@ def test_a_table_that_is_swapped_while_it_is_looked_at_is_not_left_out(
     conn = filled.conn
     looks: list[dict[str, str]] = []
 
-    def find(origin: Connection, brought: Sequence[Brought]) -> dict[str, str]:
+    def find(origin: Connection, brought: Sequence[Row]) -> dict[str, str]:
         with origin.transaction():
             if not looks:
                 origin.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")

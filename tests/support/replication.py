@@ -10,8 +10,6 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import TupleRow
 
-from api.app import create_app
-from api.config import Config
 from projector.core.refresh import refresh
 from projector.database.schema import source_commands, source_tables
 from projector.operate.install import migrate
@@ -154,13 +152,3 @@ def _drop_slot(conn: Connection) -> bool:
 def address(conn: Connection) -> str:
     """The address of a connection's database, with its password."""
     return make_conninfo(conn.info.dsn, password=conn.info.password)
-
-
-def ready(both: TwoServers) -> tuple[int, str]:
-    """What the readiness of an API on the second server says: its status, and its message if it has one."""
-    app = create_app(Config(address(both.conn), rate_limit="", log_level="CRITICAL"))
-    try:
-        answer = app.test_client().get("/health/ready")
-    finally:
-        app.extensions["leads"].database.close()
-    return answer.status_code, answer.get_json().get("message", "")

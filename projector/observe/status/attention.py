@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 
 from projector.capture.source import misfit
+from projector.database.rows import Row
 from projector.database.sql import PROJECTION_VERSION
-from projector.observe.status.read import Row, Status
+from projector.observe.status.read import Status
 from projector.observe.status.words import (
     age_in_words,
     differing,

@@ -1,18 +1,14 @@
 """What `status` reads from the database: all of one moment, each row with the columns that its query returns."""
 
 from dataclasses import dataclass, field
-from types import SimpleNamespace
-from typing import TypeAlias
 
 from projector.capture.source import find_missing_source
 from projector.core.preconditions import require_installed
 from projector.database import connect as db
 from projector.database import distribution, locks, rows
-from projector.database.rows import Connection
+from projector.database.rows import Connection, Row
 from projector.database.sql import query
-from projector.operate.origin.subscriptions import Feed, read_feeds, read_unfed_tables
-
-Row: TypeAlias = SimpleNamespace
+from projector.operate.origin.subscriptions import read_feeds, read_unfed_tables
 
 COUNTED_CHANGES = 100_000
 """The queue is counted up to here, so that a status of a deep queue does not take long."""
@@ -53,7 +49,7 @@ class Status:
     row_security: Row | None = None
     lock_holders: list[Row] = field(default_factory=list)
     erasures: Row = field(default_factory=lambda: Row(interrupted=0, since=None))
-    feeds: list[Feed] = field(default_factory=list)
+    feeds: list[Row] = field(default_factory=list)
     unfed_tables: list[str] = field(default_factory=list)
     replaced_definitions: list[str] = field(default_factory=list)
 
@@ -107,11 +103,6 @@ class Status:
         return not self.schedulers.sessions and bool(self.schedulers.is_all_seen)
 
 
-def is_installed(conn: Connection) -> bool:
-    """Return whether there is a read model, of this version or an older one."""
-    return conn.execute(query("status", "is_installed")).fetchone() == (True,)
-
-
 def read_status(conn: Connection, *, api_role: str = "leads_api", with_sizes: bool = True) -> Status:
     """Return the status, all of it as of one moment.
 
@@ -120,7 +111,7 @@ def read_status(conn: Connection, *, api_role: str = "leads_api", with_sizes: bo
 
     Raises NotInstalledError where an older version was the last to migrate.
     """
-    if not is_installed(conn):
+    if not rows.value(conn, query("core", "is_installed")):
         return Status()
     require_installed(conn)
     with conn.transaction():

@@ -1,12 +1,12 @@
 """The status as text for people, and as one object for machines."""
 
 from collections.abc import Iterator
-from dataclasses import asdict
 from typing import Any
 
+from projector.database.rows import Row
 from projector.database.sql import PROJECTION_VERSION
 from projector.observe.status.attention import find_attention
-from projector.observe.status.read import COUNTED_CHANGES, Row, Status
+from projector.observe.status.read import COUNTED_CHANGES, Status
 from projector.observe.status.words import (
     age_in_words,
     differing,
@@ -16,7 +16,6 @@ from projector.observe.status.words import (
     shorten,
     waiting_in_words,
 )
-from projector.operate.origin.subscriptions import Feed
 from projector.report.counted import counted, counted_of, escape_hidden
 
 _SHOWN_TABLES = 6
@@ -50,7 +49,7 @@ def as_dict(status: Status) -> dict[str, Any]:
             "position": projection and projection.origin_position,
             "failed_at": projection and projection.failed_at,
             "unfed_tables": status.unfed_tables,
-            "subscriptions": [asdict(feed) for feed in status.feeds],
+            "subscriptions": [vars(feed) for feed in status.feeds],
         },
         "projection": {
             "version": PROJECTION_VERSION,
@@ -129,7 +128,7 @@ def _lines(status: Status) -> Iterator[tuple[str, str]]:
         )
 
 
-def _feed_in_words(feed: Feed, projection: Row) -> str:
+def _feed_in_words(feed: Row, projection: Row) -> str:
     if not feed.is_enabled:
         worker = "disabled"
     elif not feed.has_worker:

@@ -2,7 +2,8 @@
 
 from datetime import datetime
 
-from projector.observe.status.read import COUNTED_CHANGES, Row
+from projector.database.rows import Row
+from projector.observe.status.read import COUNTED_CHANGES
 from projector.report.counted import counted, escape_hidden
 
 _LONGEST_TEXT = 100

@@ -15,23 +15,16 @@ import structlog
 
 from projector.core.preconditions import require_installed
 from projector.database.connect import normalize, redact
-from projector.database.rows import Connection, value
+from projector.database.rows import Connection, Row, value
 from projector.database.sql import query
 from projector.operate.origin.publications import (
-    Brought,
     Publications,
     note_left_out,
     read_brought,
     read_left_out,
     say_left_out,
 )
-from projector.operate.origin.subscriptions import (
-    Feed,
-    count_errors,
-    find_problem,
-    read_feeds,
-    read_unfed_tables,
-)
+from projector.operate.origin.subscriptions import find_problem, read_feeds, read_unfed_tables
 from projector.report.errors import ConfigurationError
 
 LOOK_EVERY_SECONDS = 0.5
@@ -88,8 +81,9 @@ class Origin:
                 problem, left_out = str(error), read_left_out(conn)
             else:
                 left_out = note_left_out(conn, reasons, brought)
-            conn.execute(query("origin", "note_look"), {"position": position, "errors": count_errors(feeds)})
-            self._prove(conn, feeds)
+            errors = sum(feed.errors for feed in feeds)
+            conn.execute(query("origin", "note_look"), {"position": position, "errors": errors})
+            self._prove(conn, errors)
             errors_at_proof = value(conn, query("origin", "read_errors")) or 0
             found = find_problem(feeds, read_unfed_tables(conn), errors_at_proof)
             problem = found or problem or say_left_out(left_out)
@@ -108,7 +102,7 @@ class Origin:
             self._conn.close()
             self._conn = None
 
-    def _take_moment(self, feeds: list[Feed], brought: list[Brought]) -> tuple[str, Mapping[str, str]]:
+    def _take_moment(self, feeds: list[Row], brought: list[Row]) -> tuple[str, Mapping[str, str]]:
         """Read the clock of the origin, its position, and what is left out there; return the latter two.
 
         A moment counts only if nothing was left out after it had been read. Raises _UnprovenError where it cannot be
@@ -144,7 +138,7 @@ class Origin:
         self._moments.append((at, position))
         return position, reasons
 
-    def _prove(self, conn: Connection, feeds: list[Feed]) -> None:
+    def _prove(self, conn: Connection, errors: int) -> None:
         moments = list(self._moments)
         if not moments:
             return
@@ -152,7 +146,7 @@ class Origin:
         proved = value(conn, query("origin", "find_proof"), {"moments": ats, "positions": positions})
         if proved is None:
             return
-        conn.execute(query("origin", "note_proof"), {"at": proved, "errors": count_errors(feeds)})
+        conn.execute(query("origin", "note_proof"), {"at": proved, "errors": errors})
         self.has_proved = True
         while self._moments and self._moments[0][0] <= proved:
             self._moments.popleft()

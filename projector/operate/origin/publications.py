@@ -6,29 +6,15 @@ again, also when the publication has been repaired.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from psycopg.types.json import Jsonb
 
 from projector.capture.source import SOURCE_TABLES
-from projector.database.rows import Connection, rows
+from projector.database.rows import Connection, Row, rows
 from projector.database.sql import query
 
 _READ_COLUMNS = {table.name: table.columns for table in SOURCE_TABLES}
-
-
-@dataclass(frozen=True, slots=True)
-class Brought:
-    """A table that a subscription lists; see read_brought_tables in sql/queries/origin.sql."""
-
-    name: str
-    schema_name: str
-    table_name: str
-    source_schema: str
-    source_name: str
-    publications: list[str]
-    copy: str | None
-    computed: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +33,10 @@ class Publications:
     """Looks at the publications, and remembers at which position of the origin."""
 
     def __init__(self) -> None:
-        self._seen: tuple[str, Sequence[Brought]] | None = None
+        self._seen: tuple[str, Sequence[Row]] | None = None
         self._reasons: dict[str, str] = {}
 
-    def look(self, origin: Connection, position: str, brought: Sequence[Brought]) -> Mapping[str, str]:
+    def look(self, origin: Connection, position: str, brought: Sequence[Row]) -> Mapping[str, str]:
         """Return what is left out at the origin, now that its WAL ends at this position: tables, and a reason for each.
 
         Whatever is changed there moves the position, so that nothing is asked while it stands still.
@@ -67,9 +53,9 @@ class Publications:
         return self._reasons
 
 
-def read_brought(conn: Connection) -> list[Brought]:
+def read_brought(conn: Connection) -> list[Row]:
     """Return the tables that subscriptions bring."""
-    return rows(conn, Brought, query("origin", "read_brought_tables"))
+    return rows(conn, Row, query("origin", "read_brought_tables"))
 
 
 def read_left_out(conn: Connection) -> list[LeftOut]:
@@ -77,11 +63,11 @@ def read_left_out(conn: Connection) -> list[LeftOut]:
     return rows(conn, LeftOut, query("origin", "read_left_out"))
 
 
-def find_left_out(origin: Connection, brought: Sequence[Brought]) -> dict[str, str]:
+def find_left_out(origin: Connection, brought: Sequence[Row]) -> dict[str, str]:
     """Return the tables of which not everything is published at the origin, and in words how they are published."""
     wanted = [
         {
-            **asdict(table),
+            **vars(table),
             "columns": [name for name in _READ_COLUMNS[table.source_name] if name not in table.computed],
         }
         for table in brought
@@ -89,7 +75,7 @@ def find_left_out(origin: Connection, brought: Sequence[Brought]) -> dict[str, s
     return dict(origin.execute(query("origin", "find_left_out"), {"brought": Jsonb(wanted)}).fetchall())
 
 
-def note_left_out(conn: Connection, reasons: Mapping[str, str], brought: Iterable[Brought]) -> list[LeftOut]:
+def note_left_out(conn: Connection, reasons: Mapping[str, str], brought: Iterable[Row]) -> list[LeftOut]:
     """Note which tables are left out in part, and forget those that were copied again since. Return what is noted."""
     noted = read_left_out(conn)
     if not reasons and not noted:

@@ -1,12 +1,15 @@
 """What keeps the changes of the platform from arriving, in words. Real subscriptions are in test_origin.py."""
 
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from projector.database.rows import Connection
+from projector.database.rows import Connection, Row
 from projector.database.schema import source_tables
-from projector.operate.origin.subscriptions import Feed, find_problem, read_unfed_tables
+from projector.observe.status import as_dict, find_attention, read_status, render
+from projector.operate.origin.subscriptions import find_problem, read_unfed_tables
 from tests.support.cases import cases
 
 WELL: dict[str, object] = {
@@ -32,11 +35,42 @@ WELL: dict[str, object] = {
     ],
 )
 def test_what_keeps_changes_from_arriving(changes: dict[str, object], said: str | None) -> None:
-    feed = Feed(**{**WELL, **changes})  # type: ignore[arg-type]
+    feed = Row(**{**WELL, **changes})
     assert find_problem([feed], [], 3) == said
     if not feed.is_enabled:
         # It comes before the tables that it does not bring.
         assert find_problem([feed], ["contacts"], 3) == said
+
+
+def test_status_tells_of_each_subscription_and_of_what_none_brings(built: Connection) -> None:
+    status = read_status(built)
+    assert status.projection is not None
+    moment = datetime(2026, 11, 25, 1, 2, 3, tzinfo=UTC)
+    status.projection.proved_at = status.projection.read_at = moment
+    status.projection.errors_at_proof = 3
+    well = Row(**{**WELL, "bytes_behind": 2048})
+    others = [Row(**{**WELL, "is_enabled": False, "errors": 0}), Row(**{**WELL, "has_worker": False})]
+    found = replace(status, feeds=[well, *others], unfed_tables=["public.contacts"])
+    arrived = "all until 2026-11-25 01:02:03 UTC is proved to have arrived"
+    assert [line[13:] for line in render(found).splitlines() if line.startswith("Origin ")] == [
+        f"subscription leads: its worker is at 0/1, 2 kB behind; failed 3 times; {arrived}",
+        f"subscription leads: disabled; never failed; {arrived}",
+        f"subscription leads: no worker; failed 3 times; {arrived}",
+        "no subscription brings rows of public.contacts",
+    ]
+    [sentence] = find_attention(found)
+    assert sentence.startswith("Changes of the platform may not arrive: The subscription leads is disabled.")
+    [sentence] = find_attention(replace(found, feeds=[well]))
+    assert "may not arrive: No subscription brings rows of public.contacts." in sentence
+    told = as_dict(found)["origin"]
+    assert (told["proved_at"], told["unfed_tables"]) == (moment, ["public.contacts"])
+    assert told["subscriptions"][0] == {**WELL, "bytes_behind": 2048}
+    alone = replace(status, feeds=[well])
+    assert find_attention(alone) == []
+    status.projection.failed_at, status.projection.read_at = moment, moment + timedelta(minutes=3)
+    assert "failed 3 times, seen last 2026-11-25 01:02:03 UTC; " in render(alone)
+    [sentence] = find_attention(alone)
+    assert "Nothing is proved to have arrived from the platform for 3 min" in sentence
 
 
 @pytest.fixture

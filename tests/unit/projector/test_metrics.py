@@ -12,9 +12,9 @@ import pytest
 import structlog
 
 from projector import config
-from projector.database.rows import Connection
+from projector.database.rows import Connection, Row
 from projector.observe.metrics import DATABASE_UP, REGISTRY, StateCollector, metrics_of, serving
-from projector.observe.status.read import Row, Status
+from projector.observe.status.read import Status
 from projector.report.errors import ConfigurationError, ProjectorError
 from tests.support.patience import PATIENCE
 from tests.support.running import value, write_message, write_source

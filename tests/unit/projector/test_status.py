@@ -2,26 +2,23 @@
 
 import dataclasses
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from urllib.parse import quote
 
-import pytest
-
-from projector import capture
 from projector.core.dead_letters import Retried, retry_dead_letters
 from projector.core.refresh import refresh
 from projector.database import locks
-from projector.database.rows import Connection
+from projector.database.rows import Connection, Row
 from projector.database.sql import PROJECTION_VERSION
 from projector.observe.status import Status, as_dict, find_attention, read_status, render, words
-from projector.observe.status.read import COUNTED_CHANGES, Row
+from projector.observe.status.read import COUNTED_CHANGES
 from projector.operate.install import migrate
 from projector.report.progress import QUIET
 from projector.sweep import recovery
 from tests.support.commands import run_command
 from tests.support.patience import PATIENCE
+from tests.support.roles import logins
 from tests.support.running import value, wait_until, write_conversations
 from tests.support.server import Database
 
@@ -81,12 +78,6 @@ def test_a_role_of_the_api_that_cannot_read_is_said(built: Connection) -> None:
     assert find_attention(read_status(built)) == []
 
 
-def test_what_was_never_built_is_said(connection: Connection) -> None:
-    status = read_status(connection)
-    assert "never built" in one_sentence(status)
-    assert "never built" in render(status)
-
-
 def test_a_queue_that_nobody_takes_needs_a_person(built: Connection) -> None:
     write_conversations(built, 1, first=2)
     status = read_status(built)
@@ -120,15 +111,6 @@ def test_a_gap_is_named_until_it_is_healed(database: Database, built: Connection
     with database.connect() as conn:
         recovery.heal(conn, progress=QUIET)
     assert (read_status(built).capture_state, find_attention(read_status(built))) == ("intact", [])
-
-
-def test_capture_that_is_off_is_named(database: Database, built: Connection) -> None:
-    with database.connect() as conn:
-        capture.switch_off(conn, "bulk import")
-    status = read_status(built)
-    assert status.capture_state == "off"
-    assert "bulk import" in one_sentence(status)
-    assert "capture on" in one_sentence(status)
 
 
 def test_a_run_that_ended_badly_needs_a_person(built: Connection) -> None:
@@ -185,9 +167,6 @@ def test_the_progress_of_a_rebuild_is_told(built: Connection) -> None:
     )
     assert told in render(rebuilding)
     assert as_dict(rebuilding)["rebuild"]["percent"] == 25.0
-    # More than were expected are no more than all.
-    more = changed(RUN, leads=101, leads_total=100)
-    assert as_dict(dataclasses.replace(rebuilding, runs=[more]))["rebuild"]["percent"] == 100.0
     # One that is about to begin does not show the progress of the last one.
     last = changed(RUN, outcome="failed")
     assert as_dict(dataclasses.replace(rebuilding, runs=[last]))["rebuild"]["leads"] is None
@@ -257,31 +236,8 @@ MakeDatabase = Callable[[Database | None], Database]
 STRANGER = "leads_test_stranger"
 
 
-@pytest.fixture
-def stranger(built: Connection) -> Iterator[Database]:
-    """The database for a login that has no right but to connect."""
-    built.execute(f"CREATE ROLE {STRANGER} LOGIN PASSWORD 'x'".encode())
-    try:
-        yield Database(url_of(built), built.info.dbname).by(STRANGER)
-    finally:
-        built.execute(f"DROP ROLE {STRANGER}".encode())
-
-
-def url_of(conn: Connection) -> str:
-    """The address of a connection's database, for another login too."""
-    info = conn.info
-    host = quote(info.host, safe="")
-    return f"postgresql://{info.user}:{info.password}@{host}:{info.port}/{info.dbname}"
-
-
 def take(conn: Connection, lock_class: int, key: int = 0) -> None:
     conn.execute("SELECT pg_advisory_lock(%s, %s)", (lock_class, key))
-
-
-def test_a_rebuild_of_another_database_is_not_ours(built: Connection, make_database: MakeDatabase) -> None:
-    with make_database(None).connect() as holder:
-        holder.execute("SELECT pg_advisory_lock(%s, 0)", (locks.REBUILD,))
-        assert read_status(built).rebuild_state == "none"
 
 
 def test_a_dead_letter_is_set_aside_listed_retried_and_gone(database: Database, built: Connection) -> None:
@@ -357,7 +313,7 @@ def test_a_rebuild_is_running_or_interrupted_by_who_holds_its_lock(
         (PROJECTION_VERSION,),
     )
     with database.connect() as holder:
-        holder.execute("SELECT pg_advisory_lock(%s, 0)", (locks.REBUILD,))
+        take(holder, locks.REBUILD)
         status = read_status(built)
         assert find_attention(status) == []
         assert as_dict(status)["rebuild"] == {
@@ -373,18 +329,25 @@ def test_a_rebuild_is_running_or_interrupted_by_who_holds_its_lock(
     assert "interrupted" in one_sentence(status)
 
 
-def test_nobody_holds_a_lock_at_rest(built: Connection) -> None:
-    # Our own locks, and those of others that are no locks of ours, are left out.
-    take(built, locks.REBUILD)
-    built.execute("SELECT pg_advisory_lock(1, 2), pg_advisory_lock(2010369)")
-    assert read_status(built).lock_holders == []
-    assert "Locks" not in render(read_status(built))
+def test_locks_of_this_session_of_others_and_of_other_databases_are_left_out(
+    built: Connection, make_database: MakeDatabase
+) -> None:
+    with make_database(None).connect() as elsewhere:
+        take(elsewhere, locks.REBUILD)
+        take(built, locks.REBUILD)
+        built.execute("SELECT pg_advisory_lock(1, 2), pg_advisory_lock(2010369)")
+        status = read_status(built)
+    assert (status.lock_holders, status.rebuild_state) == ([], "none")
+    assert "Locks" not in render(status)
 
 
 def test_a_stranger_who_stops_the_projector_is_named(
-    built: Connection, stranger: Database, tmp_path: Path
+    built: Connection, database: Database, tmp_path: Path
 ) -> None:
-    with stranger.connect(application_name="grab\x1b[31m") as conn:
+    with (
+        logins(built, STRANGER),
+        database.by(STRANGER).connect(application_name="grab\x1b[31m") as conn,
+    ):
         pid = conn.info.backend_pid
         for shard in locks.SHARDS:
             take(conn, locks.SHARD, shard)
@@ -400,7 +363,7 @@ def test_a_stranger_who_stops_the_projector_is_named(
         )
         assert f"SELECT pg_terminate_backend({pid});" in sentence
         assert "\x1b" not in sentence
-        done = run_command(tmp_path, "--database-url", url_of(built), "status", "--json")
+        done = run_command(tmp_path, "--database-url", database.url, "status", "--json")
         assert done.returncode == 1
         assert [held["pid"] for held in json.loads(done.stdout)["locks"]] == [pid]
 
