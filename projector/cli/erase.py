@@ -72,7 +72,7 @@ def erase(  # noqa: PLR0913  # One argument for each option.
             "Say what to do: --user or --replay erases; --ledger and --vacuum work alone, too."
         )
     from projector.core.preconditions import require_installed
-    from projector.operate.erase import find_target
+    from projector.operate.erase import find_target, rewrite_files
     from projector.operate.erase.ledger import synchronize
 
     with invocation.connect("erase") as conn, telling_waits(invocation, conn, "erase"):
@@ -90,7 +90,15 @@ def erase(  # noqa: PLR0913  # One argument for each option.
             )
         is_done = not replay or _replay(conn, yes=yes)
         if vacuum:
-            _vacuum(conn)
+            denied = rewrite_files(conn, for_this_terminal())
+            click.echo(
+                "The files of the read model, of the queue and of the projector's state are rewritten."
+            )
+            if denied:
+                click.echo(
+                    f"This login may not rewrite {', '.join(denied)}. Have the owner of the database or a superuser"
+                    f" run there: {' '.join(f'VACUUM (FULL) {name};' for name in denied)}"
+                )
     if not is_done:
         sys.exit(FAILED)
 
@@ -128,15 +136,3 @@ def _replay(conn: "Connection", *, yes: bool) -> bool:
     for error in refused:
         click.echo(f"Not erased. {error}")
     return not refused
-
-
-def _vacuum(conn: "Connection") -> None:
-    from projector.operate.erase import rewrite_files
-
-    denied = rewrite_files(conn, for_this_terminal())
-    click.echo("The files of the read model, of the queue and of the projector's state are rewritten.")
-    if denied:
-        click.echo(
-            f"This login may not rewrite {', '.join(denied)}. Have the owner of the database or a superuser"
-            f" run there: {' '.join(f'VACUUM (FULL) {name};' for name in denied)}"
-        )

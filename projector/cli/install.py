@@ -76,8 +76,7 @@ def uninstall(invocation: Invocation, *, yes: bool, drop_dependents: bool) -> No
     Example:
       python -m projector uninstall --yes
     """
-    from projector.operate.dependents import in_lines
-    from projector.operate.uninstall import check_uninstall
+    from projector.operate.uninstall import check_uninstall, in_lines
     from projector.operate.uninstall import uninstall as run_uninstall
 
     with invocation.connect("uninstall") as conn:

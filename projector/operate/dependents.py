@@ -2,42 +2,20 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
 from itertools import groupby
 from typing import LiteralString
 
-from psycopg import sql
-
 from projector.capture.source import SOURCE_TABLES
 from projector.database.distribution import shards
-from projector.database.rows import Connection, rows, values
+from projector.database.rows import Connection, Row, rows, values
 from projector.database.schema import tables
 from projector.database.sql import all_texts, query
-from projector.report.errors import ProjectorError
 
 SCHEMAS = ("projector", "read_model", "leads_access", "leads_sql")
 """The schemas of ours."""
 
 _NAME = re.compile(rf"\b(?:{'|'.join(SCHEMAS)})\.\w+")
-
-
-@dataclass(frozen=True, slots=True)
-class OwnObject:
-    """A schema, table, view or function of ours, and its owner; see find_own_objects in sql/queries/operate.sql."""
-
-    command: str
-    name: str
-    owner: str
-    is_owned: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Dependent:
-    """An object that somebody else made and that would go with our schemas, in PostgreSQL's words."""
-
-    kind: str
-    name: str
 
 
 _FORMER_COLUMNS = tuple(
@@ -57,14 +35,14 @@ def own_names() -> list[str]:
     return sorted(names)
 
 
-def find_own_objects(conn: Connection, schemas: Sequence[str] = SCHEMAS) -> list[OwnObject]:
+def find_own_objects(conn: Connection, schemas: Sequence[str] = SCHEMAS) -> list[Row]:
     """Return what is ours in these schemas, and the schemas, in an order in which each can be given an owner."""
     wanted = {"schemas": list(schemas), "names": own_names()}
-    return rows(conn, OwnObject, _of_own("find_own_objects"), wanted)
+    return rows(conn, Row, _of_own("find_own_objects"), wanted)
 
 
-def find_dependents(conn: Connection, schemas: Sequence[str]) -> list[Dependent]:
-    """Return what others made that would go with these schemas of ours, views upon views included."""
+def find_dependents(conn: Connection, schemas: Sequence[str]) -> list[str]:
+    """Return what others made that would go with these schemas of ours, views upon views too, in PostgreSQL's words."""
     current = [f"{table.name}.{column}" for table in tables().values() for column in table.columns]
     wanted = {
         "schemas": list(schemas),
@@ -72,23 +50,7 @@ def find_dependents(conn: Connection, schemas: Sequence[str]) -> list[Dependent]
         "columns": [*_FORMER_COLUMNS, *current],
         "described": list(tables()),
     }
-    return rows(conn, Dependent, _of_own("find_dependents"), wanted)
-
-
-def require_no_dependents(conn: Connection, schemas: Sequence[str]) -> None:
-    """Raise ProjectorError, whose message lists them, where something of others would go with these schemas."""
-    found = find_dependents(conn, schemas)
-    if found:
-        raise ProjectorError(
-            "Nothing was changed, because what others made depends on the read model, and would go with it:\n"
-            f"{in_lines(found)}\n"
-            "Drop it or point it elsewhere first, or run uninstall --drop-dependents to drop it too."
-        )
-
-
-def find_publications(conn: Connection, schemas: Sequence[str]) -> list[str]:
-    """Return the publications that name a table of these schemas, or one of the schemas."""
-    return values(conn, query("operate", "find_publications"), {"schemas": list(schemas)})
+    return values(conn, _of_own("find_dependents"), wanted)
 
 
 def drop_own(conn: Connection, schemas: Sequence[str]) -> None:
@@ -100,18 +62,6 @@ def drop_own(conn: Connection, schemas: Sequence[str]) -> None:
     found = reversed(find_own_objects(conn, schemas))
     for command, objects in groupby(found, lambda one: one.command):
         conn.execute(f"DROP {command} {', '.join(one.name for one in objects)}".encode())
-
-
-def drop_with_dependents(conn: Connection, schemas: Sequence[str]) -> None:
-    """Drop the schemas and everything that depends on them, whoever made it, in the caller's transaction."""
-    if schemas:
-        names = sql.SQL(", ").join(map(sql.Identifier, schemas))
-        conn.execute(sql.SQL("DROP SCHEMA {} CASCADE").format(names))
-
-
-def in_lines(dependents: Sequence[Dependent]) -> str:
-    """Return a line for each of them."""
-    return "\n".join(f"  {dependent.kind} {dependent.name}" for dependent in dependents)
 
 
 def _of_own(name: str) -> LiteralString:

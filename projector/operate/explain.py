@@ -15,12 +15,12 @@ import psycopg
 from psycopg.rows import dict_row, scalar_row
 
 from projector.core.batch import first_line, is_lead_failure
-from projector.core.preconditions import require_built, require_installed
+from projector.core.preconditions import require_built, require_installed, require_tenants
 from projector.core.source_reads import read_steadily, snapshot
-from projector.database.rows import Connection
+from projector.database.rows import Connection, value
 from projector.database.sql import PROJECTION_VERSION, definition, query
 from projector.report.counted import counted, escape_hidden
-from projector.report.errors import BlockedError, ProjectorError, TenantNotFoundError
+from projector.report.errors import BlockedError, ProjectorError
 
 CURRENT, WAITING, DEAD_LETTER, REBUILDING, GAP, DRIFT, NO_LEAD = (
     "current", "waiting", "dead_letter", "rebuilding", "capture_gap", "drift", "no_lead",
@@ -116,17 +116,13 @@ def explain_lead(conn: Connection, user_id: str, phone: str, *, candidates: int 
 def explain_in(conn: Connection, user_id: str, phone: str, *, candidates: int) -> Explanation:
     """Explain a lead in the caller's transaction, which from then on can write nothing."""
     conn.execute(query("operate", "limit_transaction"), {"timeout": f"{STATEMENT_TIMEOUT_SECONDS}s"})
-    [canonical] = _read(conn, "canonical_phone", {"phone": phone})
-    if canonical["customer_phone"] is None:
+    canonical = value(conn, query("operate", "canonical_phone"), {"phone": phone})
+    if canonical is None:
         raise ProjectorError("The phone is blank: name the lead by its customer_phone.")
-    made = Explanation(user_id, canonical["customer_phone"], phone)
-    lead = {"user_id": user_id, "customer_phone": made.customer_phone, "bound": LOOKED_AT}
+    require_tenants(conn, [user_id])
+    made = Explanation(user_id, canonical, phone)
+    lead = {"user_id": user_id, "customer_phone": canonical, "bound": LOOKED_AT}
     [state] = _read(conn, "read_state", lead)
-    [source] = _read(conn, "is_tenant_of_source", lead)
-    if not (state["is_tenant"] or source["is_tenant"]):
-        raise TenantNotFoundError(
-            f"There is no tenant {user_id!r}: give the user_id as the path of the API has it, then the phone."
-        )
     keys = _read(conn, "find_keys", lead)
     every = {**lead, **_arrays(keys), "size": max(candidates, 1)}
     waiting = _read(conn, "find_waiting", every)
@@ -224,8 +220,8 @@ def _read_fields(conn: Connection, made: Explanation, own: Found) -> None:
         if not is_lead_failure(error):
             raise
         made.failure, made.exists, computed = first_line(error), True, stored
-    for name, value in (computed[0] if computed else {}).items():
-        one = {"field": name, "value": value, "differs": bool(stored) and value != stored[0].get(name)}
+    for name, rule in (computed[0] if computed else {}).items():
+        one = {"field": name, "value": rule, "differs": bool(stored) and rule != stored[0].get(name)}
         made.fields.append({**one, "read_model": stored[0].get(name)} if one["differs"] else one)
 
 

@@ -16,7 +16,7 @@ from projector.database.schema import comments, sections, source_commands
 from projector.database.source_names import locate_source, quoted, source_schemas
 from projector.database.sql import PROJECTION_VERSION, definitions, functions, query
 from projector.operate.rights import require_rights_to_migrate
-from projector.operate.roles import is_allowed, set_up_api_role, set_up_reader_role
+from projector.operate.roles import run_section, set_up_api_role
 from projector.report.errors import (
     NOT_INSTALLED,
     NotInstalledError,
@@ -31,7 +31,19 @@ TABLE_LOCK_TIMEOUT = "500ms"
 TABLE_PATIENCE_SECONDS = 60.0
 """How long migrate and uninstall try to get the tables of the read model."""
 
-
+_NO_SEARCH = (
+    "A search word will read all leads of its tenant, because pg_trgm and btree_gin could not be created. Have a"
+    " superuser run"
+)
+_UNAVAILABLE = (
+    psycopg.errors.UndefinedFile,
+    psycopg.errors.FeatureNotSupported,
+    psycopg.errors.InvalidSchemaName,
+)
+_NO_READERS = (
+    "Nobody can be given the views in leads_sql yet, because this login may not create their role leads_reader. If you"
+    " want it, have a superuser run"
+)
 # What the bodies of the functions in sql/definition/ are quoted with.
 _BODY_QUOTE = "$definition$"
 
@@ -59,9 +71,9 @@ def migrate(
     )
     change_tables(conn, lambda: _complete(conn))
     capture.adjust_queue(conn)
-    notices += _set_up_search(conn)
+    notices += run_section(conn, "search", _NO_SEARCH, *_UNAVAILABLE)
     change_tables(conn, lambda: notices.extend(set_up_api_role(conn)))
-    change_tables(conn, lambda: notices.extend(set_up_reader_role(conn)))
+    change_tables(conn, lambda: notices.extend(run_section(conn, "readers", _NO_READERS)))
     change_tables(conn, lambda: distribution.grant(conn))
     if capture.switched_off(conn) is None:
         capture.reinstall(conn)
@@ -83,7 +95,7 @@ def _install(
     _require_known(is_known=value(conn, query("operate", "is_known")))
     schemas = _find_source(conn, source_schemas, create_source=create_source)
     require_rights_to_migrate(conn, quoted(schemas))
-    if value(conn, query("status", "is_installed")):
+    if value(conn, query("core", "is_installed")):
         _require_known(is_known=not value(conn, query("operate", "is_apart")))
     # Batches in progress are waited for, and others kept from beginning: the queue and the keys may have to be copied.
     for shard in locks.SHARDS:
@@ -102,7 +114,6 @@ def _install(
     if distribute:
         distribution.distribute(conn)
     distribution.define(conn)
-    conn.execute(query("operate", "note_definitions"))
     conn.execute(query("operate", "note_version"), {"version": PROJECTION_VERSION})
     conn.execute(query("operate", "begin_projection"), {"version": PROJECTION_VERSION})
 
@@ -196,24 +207,6 @@ def _find_source(conn: Connection, given: Sequence[str], *, create_source: bool)
             " --source-schema NAME; to create empty source tables for a trial, run migrate --create-source."
         )
     return schemas
-
-
-def _set_up_search(conn: Connection) -> list[str]:
-    """Create the index of searches and its extensions; return what a superuser has to run if a right is missing."""
-    text = sections()["search"]
-    unavailable = (
-        psycopg.errors.UndefinedFile,
-        psycopg.errors.FeatureNotSupported,
-        psycopg.errors.InvalidSchemaName,
-    )
-    if is_allowed(conn, text, *unavailable):
-        return []
-    return [
-        (
-            "A search word will read all leads of its tenant, because pg_trgm and btree_gin could not be created."
-            f" Have a superuser run:\n{text.strip()}"
-        )
-    ]
 
 
 def _missing_indexes(conn: Connection) -> list[str]:

@@ -40,20 +40,10 @@ def set_up_api_role(conn: Connection) -> list[str]:
     ]
 
 
-def set_up_reader_role(conn: Connection) -> list[str]:
-    """Create the role, and let it read the views.
-
-    Returns, where the login may not create it, the statements that a superuser has to run.
-    """
-    text = sections()["readers"]
-    if is_allowed(conn, text):
-        return []
-    return [
-        (
-            "Nobody can be given the views in leads_sql yet, because this login may not create their role"
-            f" leads_reader. If you want it, have a superuser run:\n{text.strip()}"
-        )
-    ]
+def run_section(conn: Connection, name: str, otherwise: str, *others: type[psycopg.Error]) -> list[str]:
+    """Run a section of schema.sql; return a notice with its statements where they did not run, see `is_allowed`."""
+    text = sections()[name]
+    return [] if is_allowed(conn, text, *others) else [f"{otherwise}:\n{text.strip()}"]
 
 
 def is_allowed(conn: Connection, text: LiteralString, *others: type[psycopg.Error]) -> bool:

@@ -1,39 +1,34 @@
 """Remove the read model, and leave the platform and what others made as they were."""
 
+from collections.abc import Sequence
 from typing import LiteralString
 
 import psycopg
 
 from projector import capture
 from projector.database import locks
-from projector.database.rows import Connection
-from projector.operate.dependents import (
-    Dependent,
-    drop_own,
-    drop_with_dependents,
-    find_dependents,
-    find_publications,
-    in_lines,
-    require_no_dependents,
-)
+from projector.database.rows import Connection, values
+from projector.database.sql import query
+from projector.operate.dependents import drop_own, find_dependents
 from projector.operate.install import change_tables
 from projector.operate.rights import own_schemas, require_rights_to_uninstall
 from projector.report.errors import ProjectorError, detail
 
 
-def check_uninstall(conn: Connection, *, drop_dependents: bool) -> list[Dependent]:
+def check_uninstall(conn: Connection, *, drop_dependents: bool) -> list[str]:
     """Return what others made that `uninstall` would drop too: nothing, unless `drop_dependents` says so.
 
     Changes nothing. Raises ProjectorError where the login may not drop the read model, and where others made something
     that depends on it, which the message lists.
     """
-    found: list[Dependent] = []
     require_rights_to_uninstall(conn)
-    schemas = own_schemas(conn)
-    if drop_dependents:
-        found += find_dependents(conn, schemas)
-    else:
-        require_no_dependents(conn, schemas)
+    found = find_dependents(conn, own_schemas(conn))
+    if found and not drop_dependents:
+        raise ProjectorError(
+            "Nothing was changed, because what others made depends on the read model, and would go with it:\n"
+            f"{in_lines(found)}\n"
+            "Drop it or point it elsewhere first, or run uninstall --drop-dependents to drop it too."
+        )
     return found
 
 
@@ -44,17 +39,17 @@ def uninstall(conn: Connection, *, drop_dependents: bool = False) -> list[str]:
     the last nothing was changed, unless the message says so.
     """
     check_uninstall(conn, drop_dependents=drop_dependents)
-    publications = find_publications(conn, own_schemas(conn))
+    publications = values(conn, query("operate", "find_publications"), {"schemas": own_schemas(conn)})
     capture.uninstall(conn)
-    dropped: list[Dependent] = []
+    dropped: list[str] = []
 
     def drop() -> None:
         dropped.clear()
         conn.execute("SELECT pg_advisory_xact_lock(%s, 0)", (locks.MIGRATION,))
         schemas = own_schemas(conn)
-        if drop_dependents:
+        if drop_dependents and schemas:
             dropped.extend(find_dependents(conn, schemas))
-            drop_with_dependents(conn, schemas)
+            conn.execute(f"DROP SCHEMA {', '.join(schemas)} CASCADE".encode())
         else:
             drop_own(conn, schemas)
 
@@ -74,6 +69,11 @@ def uninstall(conn: Connection, *, drop_dependents: bool = False) -> list[str]:
             f"These publications no longer publish tables of the read model: {', '.join(publications)}."
         )
     return [*notices, *_drop_role(conn, "leads_api"), *_drop_role(conn, "leads_reader")]
+
+
+def in_lines(found: Sequence[str]) -> str:
+    """Return a line for each."""
+    return "\n".join(f"  {one}" for one in found)
 
 
 def _drop_role(conn: Connection, role: LiteralString) -> list[str]:

@@ -30,18 +30,11 @@ FROM unnest(%(tables)s::text[], %(schemas)s::text[]) AS found (table_name, schem
 ON CONFLICT (table_name) DO UPDATE SET schema_name = excluded.schema_name;
 
 -- name: note_version
--- Notes the projection version of the program that migrates.
+-- Notes the projection version of the program that migrates, and the functions and views as it has created them.
 INSERT INTO projector.settings (name, value)
-VALUES ('projection_version', %(version)s)
-ON CONFLICT (name) DO UPDATE SET value = excluded.value;
-
--- name: note_definitions
--- Notes the functions and views as `migrate` has created them.
-INSERT INTO projector.settings (name, value)
-SELECT
-    'definitions' AS name,
-    jsonb_object_agg(d.name, d.digest)::text AS value
-FROM projector.definitions AS d
+VALUES
+('projection_version', %(version)s),
+('definitions', (SELECT jsonb_object_agg(d.name, d.digest)::text FROM projector.definitions AS d))
 ON CONFLICT (name) DO UPDATE SET value = excluded.value;
 
 -- name: begin_projection
@@ -179,7 +172,7 @@ CROSS JOIN LATERAL pg_identify_object(o.class_id, o.object_id, 0) AS i
 ORDER BY array_position(ARRAY['SCHEMA', 'TABLE', 'FUNCTION', 'VIEW'], o.command), name;
 
 -- name: find_dependents
--- Returns kind and name of each object that is not among `own` and that would go with it, ordered by both: what
+-- Returns: object, kind and name of each that is not among `own` and that would go with it, in order: what
 -- DROP SCHEMA … CASCADE would drop besides the read model.
 --
 -- It follows pg_depend as PostgreSQL does it for CASCADE: from an object to what depends on it, and from a part of an
@@ -277,13 +270,11 @@ listed AS (
         AND i.identity || '.' || a.attname <> ALL(%(columns)s::text[])
 )
 
-SELECT DISTINCT
-    i.type AS kind,
-    i.identity AS name
+SELECT DISTINCT i.type || ' ' || i.identity AS object
 FROM listed AS l
 CROSS JOIN LATERAL pg_identify_object(l.class_id, l.object_id, l.part) AS i
 WHERE i.identity IS NOT NULL
-ORDER BY kind, name;
+ORDER BY object;
 
 -- name: find_publications
 -- Returns the publications that name a table or a schema of ours; those of all tables do not.
@@ -676,10 +667,6 @@ FROM (
 WHERE held.held_for > age(%(transaction)s::xid)
 LIMIT 1;
 
--- name: read_transaction
--- Returns: transaction, the id of a transaction of this moment: what was deleted before was deleted by older ones.
-SELECT pg_current_xact_id()::xid::text AS transaction;
-
 -- What `explain` reads of one lead, all of it in one REPEATABLE READ transaction that writes nothing.
 --
 -- What counts, and in which order rows compete, comes from sql/definition/. Each query starts from the keys of the
@@ -718,8 +705,7 @@ LIMIT %(bound)s;
 -- What decides how a difference from the read model is to be read. Citus takes no sub-select without a column.
 --
 -- Returns version (projection version of the last build), gap (why changes may have been missed), is_rebuilding,
--- truncates (whether a TRUNCATE of the platform waits), is_longer (whether more changes wait than are looked at), and
--- is_tenant, whether the read model knows the tenant.
+-- truncates (whether a TRUNCATE of the platform waits), and is_longer (whether more changes wait than are looked at).
 SELECT
     p.version,
     coalesce(
@@ -734,15 +720,8 @@ SELECT
     ) AS gap,
     EXISTS (SELECT 1 FROM projector.sweep_positions AS p WHERE p.purpose = 'rebuild') AS is_rebuilding,
     EXISTS (SELECT 1 FROM ({waiting}) AS w WHERE w.kind = 'truncate') AS truncates,
-    (SELECT count(*) FROM (SELECT 1 FROM projector.changes LIMIT %(bound)s + 1) AS bounded) > %(bound)s AS is_longer,
-    EXISTS (SELECT 1 FROM read_model.tenants AS t WHERE t.user_id = %(user_id)s)
-    OR EXISTS (SELECT 1 FROM read_model.leads AS l WHERE l.user_id = %(user_id)s) AS is_tenant
+    (SELECT count(*) FROM (SELECT 1 FROM projector.changes LIMIT %(bound)s + 1) AS bounded) > %(bound)s AS is_longer
 FROM read_model.projection AS p;
-
--- name: is_tenant_of_source
--- Returns: is_tenant, whether the source knows the tenant. A query of its own: Citus takes no such function beside its
--- tables.
-SELECT EXISTS (SELECT FROM projector.source_users() AS u WHERE u.user_id = %(user_id)s) AS is_tenant;
 
 -- name: canonical_phone
 -- Returns the canonical form of a phone; null for a blank.

@@ -15,7 +15,6 @@ An erasure that was killed begins again, and finds less to do.
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -31,7 +30,7 @@ from projector.core.refresh import refresh
 from projector.core.source_reads import SOURCE_LOCK_TIMEOUT, retry_reading
 from projector.database import locks
 from projector.database.retry import lock_timeouts, retry
-from projector.database.rows import Connection, only_row, rows, value
+from projector.database.rows import Connection, Row, only_row, rows, value
 from projector.database.sql import query
 from projector.operate.erase import ledger
 from projector.operate.erase.ledger import Target, synchronize
@@ -56,6 +55,7 @@ LOCK_TIMEOUT = "200ms"
 PATIENCE_SECONDS = 60.0
 """How long a rewrite tries to get a table, and waits for older snapshots to end."""
 
+_TABLES_OF_KEYS = ("projector.dead_letters", "projector.drift", "projector.verify_left_out")
 _TABLES = (
     "read_model.lead_messages",
     "read_model.lead_conversations",
@@ -64,9 +64,7 @@ _TABLES = (
     # A recompute of the leads has just written some.
     "read_model.lead_tombstones",
     "projector.source_keys",
-    "projector.dead_letters",
-    "projector.drift",
-    "projector.verify_left_out",
+    *_TABLES_OF_KEYS,
 )
 _TABLES_OF_TENANTS = (
     "read_model.lead_counts",
@@ -75,7 +73,6 @@ _TABLES_OF_TENANTS = (
     "read_model.tenants",
     "leads_access.api_keys",
 )
-_TABLES_OF_KEYS = ("projector.dead_letters", "projector.drift", "projector.verify_left_out")
 _NOTES = (
     ("projector.runs", "note"),
     ("projector.verify_rounds", "failure"),
@@ -83,25 +80,6 @@ _NOTES = (
     ("projector.capture_gaps", "reason"),
     ("read_model.projection", "capture_gap"),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """How many leads and messages the read model has of a tenant or a lead, and how many API keys a tenant has."""
-
-    leads: int
-    messages: int
-    api_keys: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Table:
-    """A table whose files have bytes of deleted rows, and whether this login may rewrite it."""
-
-    name: str
-    is_ours: bool
-    has_statistics: bool
-    is_allowed: bool
 
 
 def find_target(conn: Connection, user_id: str, phone: str | None) -> Target | None:
@@ -135,13 +113,13 @@ def find_matches(conn: Connection) -> list[tuple[UUID, Target]]:
     return [(found[target], target) for target in in_order]
 
 
-def check_erase(conn: Connection, target: Target) -> Held:
-    """Return how much the read model has of the target.
+def check_erase(conn: Connection, target: Target) -> Row:
+    """Return how many leads and messages the read model has of the target, and how many API keys a tenant has.
 
     Raises ErasureRefusedError, which lists them, while rows of the source would bring it back.
     """
     _require_no_standing_rows(conn, target)
-    return only_row(conn, Held, query("operate", "count_held"), target.parameters)
+    return only_row(conn, Row, query("operate", "count_held"), target.parameters)
 
 
 def erase(
@@ -194,7 +172,15 @@ def rewrite_files(conn: Connection, progress: Progress, *, patience: float = PAT
     while a session of the database may still see deleted rows, which PostgreSQL then keeps, and where another session
     holds a table.
     """
-    _wait_for_snapshots(conn, patience)
+    held = {"transaction": value(conn, "SELECT pg_current_xact_id()::xid::text")}
+    deadline = time.monotonic() + patience
+    while (holder := value(conn, query("operate", "find_holder"), held)) is not None:
+        if time.monotonic() >= deadline:
+            raise BlockedError(
+                f"PostgreSQL has to keep deleted rows for {holder}, which is older than the erasure. The rows are"
+                " erased, and their bytes are still in the files. End that, and run erase with --vacuum again."
+            )
+        time.sleep(0.1)
     tables = _find_tables(conn)
     progress.start("vacuum", len(tables), "tables")
     conn.execute("SELECT set_config('lock_timeout', %s, false)", (LOCK_TIMEOUT,))
@@ -276,7 +262,7 @@ def _erase(
             point("leads")
             progress.advance(done.leads)
     for table in _TABLES:
-        while _in_turn(conn, lambda table=table: _delete_some(conn, target, table)) == ROWS_PER_TRANSACTION:  # type: ignore[misc]
+        while _in_turn(conn, partial(_delete_some, conn, target, table)) == ROWS_PER_TRANSACTION:
             point("rows")
     _in_turn(conn, lambda: _forget(conn, target))
     ledger.finish(conn, erasure_id)
@@ -357,23 +343,10 @@ def _in_turn(conn: Connection, work: Callable[[], _Result]) -> _Result:
 
 def _renew_statistics(conn: Connection) -> None:
     """Have PostgreSQL collect statistics again for each table that has some: they hold frequent values of rows."""
-    tables = _find_tables(conn)
-    for table in tables:
+    for table in _find_tables(conn):
         if table.is_ours and table.has_statistics:
             conn.execute(sql.SQL("ANALYZE {}").format(sql.SQL(table.name)), prepare=False)
 
 
-def _find_tables(conn: Connection) -> list[_Table]:
-    return rows(conn, _Table, query("operate", "find_tables"), prepare=False)
-
-
-def _wait_for_snapshots(conn: Connection, patience: float) -> None:
-    held = {"transaction": value(conn, query("operate", "read_transaction"))}
-    deadline = time.monotonic() + patience
-    while (holder := value(conn, query("operate", "find_holder"), held)) is not None:
-        if time.monotonic() >= deadline:
-            raise BlockedError(
-                f"PostgreSQL has to keep deleted rows for {holder}, which is older than the erasure. The rows are"
-                " erased, and their bytes are still in the files. End that, and run erase with --vacuum again."
-            )
-        time.sleep(0.1)
+def _find_tables(conn: Connection) -> list[Row]:
+    return rows(conn, Row, query("operate", "find_tables"), prepare=False)

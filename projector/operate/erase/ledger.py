@@ -19,7 +19,6 @@ from projector.report.counted import escape_hidden
 from projector.report.errors import ProjectorError
 
 _FIELDS = ("erasure_id", "salt", "tenant_hash", "lead_hash", "asked_at", "asked_by")
-_MODE = 0o600
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +49,11 @@ def note(conn: Connection, target: Target) -> UUID:
     for erasure_id, unfinished in read_unfinished(conn):
         if unfinished == target:
             return erasure_id
-    parameters = {**target.parameters, "asked_by": _account()}
-    noted: UUID = value(conn, query("operate", "note"), parameters)
+    try:
+        account = getpass.getuser()
+    except (KeyError, OSError):
+        account = f"uid {os.getuid()}"
+    noted: UUID = value(conn, query("operate", "note"), {**target.parameters, "asked_by": account})
     return noted
 
 
@@ -110,15 +112,8 @@ def _append(file: Path, lines: list[dict[str, Any]]) -> None:
     # An editor may have left the last line without an end, which would swallow the next one.
     if file.exists() and not file.read_bytes().endswith(b"\n") and file.stat().st_size:
         text = "\n" + text
-    file.touch(mode=_MODE)
+    file.touch(mode=0o600)
     with file.open("a", encoding="utf-8") as opened:
         opened.write(text)
         opened.flush()
         os.fsync(opened.fileno())
-
-
-def _account() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return f"uid {os.getuid()}"
