@@ -87,7 +87,7 @@ PARTS = {"trigger on a table of ours", "rule", "column of a table of ours"}
 
 
 def found(conn: Connection) -> list[str]:
-    return [f"{dependent.kind} {dependent.name}" for dependent in find_dependents(conn, SCHEMAS)]
+    return find_dependents(conn, SCHEMAS)
 
 
 @cases("name", CASES)

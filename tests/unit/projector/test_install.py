@@ -26,13 +26,11 @@ OBJECTS = (
 
 def test_every_table_and_column_has_its_description_in_the_database(connection: Connection) -> None:
     found = connection.execute(
-        "SELECT n.nspname || '.' || c.relname, a.attname::text, col_description(c.oid, a.attnum) FROM pg_class AS c"
-        " JOIN pg_namespace AS n ON n.oid = c.relnamespace"
-        " JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped"
-        " WHERE n.nspname IN ('read_model', 'projector', 'leads_access') AND c.relkind = 'r'"
-        " UNION ALL SELECT n.nspname || '.' || c.relname, NULL, obj_description(c.oid, 'pg_class') FROM pg_class AS c"
-        " JOIN pg_namespace AS n ON n.oid = c.relnamespace"
-        " WHERE n.nspname IN ('read_model', 'projector', 'leads_access') AND c.relkind = 'r'"
+        "SELECT c.oid::regclass::text, a.attname::text, d.description FROM pg_class AS c CROSS JOIN LATERAL"
+        " (SELECT attname, attnum FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped"
+        " UNION ALL SELECT NULL, 0) AS a LEFT JOIN pg_description AS d ON d.objoid = c.oid AND d.objsubid = a.attnum"
+        " AND d.classoid = 'pg_class'::regclass"
+        " WHERE c.relnamespace = any('{read_model,projector,leads_access}'::regnamespace[]) AND c.relkind = 'r'"
     ).fetchall()
     described = {(table, column): text for table, column, text in found}
     assert [place for place, text in described.items() if not text] == []
@@ -84,25 +82,23 @@ def test_missing_source_tables_are_named_and_nothing_is_installed(empty_database
         assert value(conn, "SELECT to_regnamespace('projector') IS NULL") is True
 
 
-def test_a_table_that_another_session_holds_is_not_waited_for_long(
-    database: Database, connection: Connection, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    "held",
+    [
+        "LOCK TABLE read_model.leads IN ACCESS EXCLUSIVE MODE",
+        # A batch in progress.
+        f"SELECT pg_advisory_xact_lock({locks.SHARD}, 3)",
+    ],
+)
+def test_what_another_session_holds_is_not_waited_for_long(
+    database: Database, connection: Connection, monkeypatch: pytest.MonkeyPatch, held: str
 ) -> None:
     monkeypatch.setattr(installing, "TABLE_PATIENCE_SECONDS", 0.0)
     with database.connect() as holder, holder.transaction():
-        holder.execute("LOCK TABLE read_model.leads IN ACCESS EXCLUSIVE MODE")
+        holder.execute(held.encode())
         with pytest.raises(BlockedError, match="other sessions hold them"):
             migrate(connection, create_source=False)
     assert migrate(connection, create_source=False) == []
-
-
-def test_a_batch_in_progress_is_waited_for(
-    database: Database, connection: Connection, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(installing, "TABLE_PATIENCE_SECONDS", 0.0)
-    with database.connect() as owner, owner.transaction():
-        owner.execute("SELECT pg_advisory_xact_lock(%s, 3)", (locks.SHARD,))
-        with pytest.raises(BlockedError):
-            migrate(connection, create_source=False)
 
 
 @pytest.mark.parametrize(("table", "column"), [("leads", "total_messages"), ("lead_profiles", "email")])

@@ -13,7 +13,7 @@ from projector.operate.install import migrate
 from projector.report.progress import QUIET
 from projector.sweep import recovery
 from tests.support.roles import logins
-from tests.support.running import value
+from tests.support.running import value, write_source
 from tests.support.server import Database
 
 READER = "leads_test_analyst"
@@ -26,16 +26,7 @@ POLICIES = "SELECT array_agg(p.oid ORDER BY p.oid) FROM pg_policy AS p"
 @pytest.fixture
 def two_tenants(built: Connection) -> Connection:
     """A read model with the leads of two tenants."""
-    built.execute("INSERT INTO users (user_id, email) VALUES ('second', 'b@example.com')")
-    built.execute(
-        "INSERT INTO phone_numbers (id, user_id, platform) VALUES ('n-second', 'second', 'whatsapp')"
-    )
-    built.execute(
-        "INSERT INTO agents (agent_id, user_id, phone_number_id, name) VALUES ('a-second', 'second', 'n-second', 'B')"
-    )
-    built.execute(
-        "INSERT INTO conversations (conversation_id, agent_id, customer_phone) VALUES ('c-second', 'a-second', '49')"
-    )
+    write_source(built, "second")
     recovery.refresh_and_heal(built, retry_failed=False, progress=QUIET)
     assert tenants(built, "read_model.leads") == 2
     return built

@@ -1,7 +1,5 @@
 """A tenant with one lead that has something in every table of ours, and what is left of it anywhere."""
 
-from dataclasses import dataclass
-
 from psycopg import sql
 
 from projector.database.rows import Connection
@@ -33,14 +31,6 @@ NEEDLES_OF_TENANT = (
     "needle-key",
 )
 """What is in the rows of its tenant besides."""
-
-
-@dataclass(frozen=True)
-class Left:
-    """A value that a table of ours still has."""
-
-    table: str
-    row: str
 
 
 def write_lead(conn: Connection) -> None:
@@ -174,8 +164,8 @@ def our_tables(conn: Connection) -> list[str]:
     ]
 
 
-def find_left(conn: Connection, needles: tuple[str, ...]) -> list[Left]:
-    """Return each row of ours, and of the planner's statistics of tables that have rows, with one of the needles."""
+def find_left(conn: Connection, needles: tuple[str, ...]) -> list[tuple[str, str]]:
+    """Return table and text of each row with a needle, of ours and of the planner's statistics of tables with rows."""
     found = []
     filled: list[str] = []
     for table in [*our_tables(conn), "pg_catalog.pg_stats"]:
@@ -186,7 +176,7 @@ def find_left(conn: Connection, needles: tuple[str, ...]) -> list[Left]:
         rows = [row for (row,) in conn.execute(query).fetchall()]
         if rows:
             filled.append(table)
-        found += [Left(table, row) for row in rows if any(needle in row for needle in needles)]
+        found += [(table, row) for row in rows if any(needle in row for needle in needles)]
     return found
 
 
