@@ -3,7 +3,6 @@
 import re
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
 
 import click
 
@@ -11,10 +10,7 @@ from projector.cli.base import Invocation, echo, exit_codes
 from projector.report.counted import counted
 from projector.report.progress import for_this_terminal
 
-if TYPE_CHECKING:
-    from projector.operate.export import Kind
-
-_KINDS = ("leads.csv", "leads.ndjson", "messages.ndjson")
+KINDS = ("leads.csv", "leads.ndjson", "messages.ndjson")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
@@ -44,7 +40,7 @@ class _Moment(click.ParamType[tuple[datetime, datetime]]):
 @click.option("--user", "user_id", metavar="USER_ID", required=True, help="The tenant.")
 @click.option(
     "--kind",
-    type=click.Choice(_KINDS),
+    type=click.Choice(KINDS),
     help="What to write, and how.  [default: by the ending of FILE, else leads.csv]",
 )
 @click.option(
@@ -93,14 +89,14 @@ def export(  # noqa: PLR0913, PLR0917  # One argument for each option.
 
     if kind is None:
         by_ending = "leads.ndjson" if file.suffix == ".ndjson" else "leads.csv"
-        kind = file.name if file.name in _KINDS else by_ending
+        kind = file.name if file.name in KINDS else by_ending
     if kind != "messages.ndjson" and (start is not None or end is not None):
         raise click.UsageError("--from and --to are for messages: add --kind messages.ndjson.")
     with invocation.connect("export") as conn:
         count, as_of = write(
             conn,
             user_id,
-            cast("Kind", kind),
+            kind,
             file,
             start=None if start is None else start[0],
             end=None if end is None else end[1],

@@ -52,7 +52,8 @@ def tenants(invocation: Invocation, *, as_json: bool) -> None:
     with invocation.connect("tenants") as conn:
         found, without_tenant = read_tenants(conn)
     if as_json:
-        echo_json({"tenants": found, "dead_letters_without_tenant": without_tenant})
+        listed = [vars(tenant) for tenant in found]
+        echo_json({"tenants": listed, "dead_letters_without_tenant": without_tenant})
     else:
         click.echo(render(found, without_tenant))
 

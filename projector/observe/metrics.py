@@ -268,7 +268,15 @@ def serving(config: Config) -> Iterator[None]:
         try:
             server, _ = start_http_server(port, host, REGISTRY)
         except (OSError, UnicodeError) as error:
-            raise _cannot_listen(host, port, error) from None
+            reason = getattr(error, "strerror", None) or str(error)
+            failed = f"LEADS_METRICS_HOST and LEADS_METRICS_PORT: cannot listen on {host}:{port}: {reason}."
+            if isinstance(error, UnicodeError) or error.errno in _NO_ADDRESS:
+                raise ConfigurationError(
+                    f"{failed} Set LEADS_METRICS_HOST to an address of this machine, such as 127.0.0.1 or 0.0.0.0."
+                ) from None
+            raise ProjectorError(
+                f"{failed} Stop the process that listens there, or set LEADS_METRICS_PORT to another port."
+            ) from None
         _log.info("metrics", address=host, port=port)
         try:
             yield
@@ -278,15 +286,3 @@ def serving(config: Config) -> Iterator[None]:
     finally:
         REGISTRY.unregister(state)
         state.close()
-
-
-def _cannot_listen(host: str, port: int, error: Exception) -> ProjectorError:
-    reason = getattr(error, "strerror", None) or str(error)
-    failed = f"LEADS_METRICS_HOST and LEADS_METRICS_PORT: cannot listen on {host}:{port}: {reason}."
-    if isinstance(error, UnicodeError) or getattr(error, "errno", None) in _NO_ADDRESS:
-        return ConfigurationError(
-            f"{failed} Set LEADS_METRICS_HOST to an address of this machine, such as 127.0.0.1 or 0.0.0.0."
-        )
-    return ProjectorError(
-        f"{failed} Stop the process that listens there, or set LEADS_METRICS_PORT to another port."
-    )

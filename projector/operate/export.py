@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import Literal
 
 from projector.core.preconditions import require_built, require_installed, require_tenants
 from projector.database.rows import Connection
@@ -13,15 +12,13 @@ from projector.database.sql import query
 from projector.report.errors import ProjectorError
 from projector.report.progress import Progress
 
-Kind = Literal["leads.csv", "leads.ndjson", "messages.ndjson"]
-
 _LINES_AT_ONCE = 1000
 
 
 def export(  # noqa: PLR0913  # What to export, and where to.
     conn: Connection,
     user_id: str,
-    kind: Kind,
+    kind: str,
     file: Path,
     *,
     start: datetime | None = None,
@@ -29,6 +26,8 @@ def export(  # noqa: PLR0913  # What to export, and where to.
     progress: Progress,
 ) -> tuple[int, datetime | None]:
     """Write the file, of one snapshot; return how many leads or messages it has, and as of which moment.
+
+    `kind` is leads.csv, leads.ndjson or messages.ndjson.
 
     It has its name only when it is whole.
 
@@ -72,7 +71,7 @@ def export(  # noqa: PLR0913  # What to export, and where to.
     return count, as_of
 
 
-def _lines(conn: Connection, kind: Kind, given: dict[str, object]) -> Iterator[list[str]]:
+def _lines(conn: Connection, kind: str, given: dict[str, object]) -> Iterator[list[str]]:
     with conn.cursor("export") as cursor:
         cursor.execute(query("operate", kind.replace(".", "_as_")), given)
         while lines := cursor.fetchmany(_LINES_AT_ONCE):

@@ -83,7 +83,22 @@ def migrate(
         ]
     else:
         notices.append("Capture is switched off: run `capture on` to install the triggers again.")
-    return notices + _missing_indexes(conn) + _collation(conn)
+    indexed = {(table.name, column) for table in find_source(conn) for column in table.indexed}
+    notices += [
+        (
+            f"The platform's table {table} has no index on {column}: a refresh reads all of it each time."
+            f" Create one: CREATE INDEX CONCURRENTLY ON {table} ({column});"
+        )
+        for table, column in LOOKED_UP
+        if (table, column) not in indexed
+    ]
+    return notices + [
+        (
+            f"The database {name} has the collation {collation}, in which only ASCII letters have a lower case:"
+            " searches and sorting by name tell Ä from ä. A database with a UTF-8 collation does not."
+        )
+        for name, collation in conn.execute(query("operate", "find_ascii_collation"))
+    ]
 
 
 def _install(
@@ -102,13 +117,13 @@ def _install(
         conn.execute("SELECT pg_advisory_xact_lock(%s, %s)", (locks.SHARD, shard))
     _run(conn, {"schema.sql": sections()["read_model"] + sections()["access"]})
     _run(conn, {"schema.sql": sections()["projector"]})
-    with _incomplete_schema("schema.sql"):
+    with _named_failure("schema.sql"):
         conn.execute(comments().encode(), prepare=False)
     found = {"tables": list(schemas), "schemas": list(schemas.values())}
     conn.execute(query("operate", "note_source"), found)
     _define(conn, schemas)
     _run(conn, functions("install/functions"))
-    with _incomplete_schema("sql/capture"):
+    with _named_failure("sql/capture"):
         capture.create_functions(conn)
     _run(conn, functions("install/after_tables"))
     if distribute:
@@ -138,14 +153,18 @@ def _complete(conn: Connection) -> None:
 def _run(conn: Connection, texts: Mapping[str, str]) -> None:
     """Run the texts of these files."""
     for file, text in texts.items():
-        with _incomplete_schema(file), _dependents_named():
+        with _named_failure(file):
             for statement in distribution.statements(conn, text):
                 conn.execute(statement.encode(), prepare=False)
 
 
 @contextmanager
-def _incomplete_schema(file: str) -> Iterator[None]:
-    """Say of a table or column that does not exist which file names it: to run migrate first is no way out here."""
+def _named_failure(file: str) -> Iterator[None]:
+    """Say of a table or column that does not exist which file names it: to run migrate first is no way out here.
+
+    And say of an object of others that keeps something of ours from being changed what to do with it. PostgreSQL names
+    it in the detail: a view whose column would change its type, or that reads what would be dropped.
+    """
     try:
         yield
     except NOT_INSTALLED as error:
@@ -157,16 +176,6 @@ def _incomplete_schema(file: str) -> Iterator[None]:
         raise ProjectorError(
             f"Nothing was changed, because {file} failed: {error.diag.message_primary}.{advice}"
         ) from error
-
-
-@contextmanager
-def _dependents_named() -> Iterator[None]:
-    """Say of an object of others that keeps a table, column or function of ours from being changed what to do with it.
-
-    PostgreSQL names it in the detail: a view whose column would change its type, or that reads what would be dropped.
-    """
-    try:
-        yield
     except (psycopg.errors.DependentObjectsStillExist, psycopg.errors.FeatureNotSupported) as error:
         if not error.diag.message_detail:
             raise
@@ -207,30 +216,6 @@ def _find_source(conn: Connection, given: Sequence[str], *, create_source: bool)
             " --source-schema NAME; to create empty source tables for a trial, run migrate --create-source."
         )
     return schemas
-
-
-def _missing_indexes(conn: Connection) -> list[str]:
-    """Return which columns that a refresh looks up have no index."""
-    indexed = {(table.name, column) for table in find_source(conn) for column in table.indexed}
-    return [
-        (
-            f"The platform's table {table} has no index on {column}: a refresh reads all of it each time."
-            f" Create one: CREATE INDEX CONCURRENTLY ON {table} ({column});"
-        )
-        for table, column in LOOKED_UP
-        if (table, column) not in indexed
-    ]
-
-
-def _collation(conn: Connection) -> list[str]:
-    """Return whether the database tells upper from lower case in some letters."""
-    return [
-        (
-            f"The database {name} has the collation {collation}, in which only ASCII letters have a lower case:"
-            " searches and sorting by name tell Ä from ä. A database with a UTF-8 collation does not."
-        )
-        for name, collation in conn.execute(query("operate", "find_ascii_collation"))
-    ]
 
 
 def change_tables(conn: Connection, work: Callable[[], None]) -> None:

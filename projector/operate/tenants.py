@@ -1,13 +1,11 @@
 """The tenants of the read model, each with what it has."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
 
 from rich.cells import cell_len
 
 from projector.core.preconditions import require_built, require_installed
-from projector.database.rows import Connection
+from projector.database.rows import Connection, Row, rows
 from projector.database.sql import query
 from projector.report.counted import counted, escape_hidden
 
@@ -15,19 +13,10 @@ _HEADINGS = ("Tenant", "Leads", "Messages", "As of", "Dead letters")
 _NUMBERS = (1, 2, 4)
 
 
-@dataclass(frozen=True, slots=True)
-class Tenant:
-    """A tenant. `as_of` is the moment up to which every change is contained, its dead letters excepted."""
-
-    user_id: str
-    leads: int
-    messages: int
-    as_of: datetime | None
-    dead_letters: int
-
-
-def read_tenants(conn: Connection) -> tuple[list[Tenant], int]:
+def read_tenants(conn: Connection) -> tuple[list[Row], int]:
     """Return the tenants that the read model knows, and how many dead letters belong to none, all of one moment.
+
+    A tenant has what read_tenants in sql/queries/tenants.sql returns, and `dead_letters`, how many.
 
     Raises NotInstalledError, which says what to run, where the read model is not installed or was never built.
     """
@@ -37,18 +26,15 @@ def read_tenants(conn: Connection) -> tuple[list[Tenant], int]:
         conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         letters: dict[str | None, int] = dict(conn.execute(query("tenants", "count_letters")).fetchall())
         without_tenant = letters.pop(None, 0)
-        wanted = {"user_ids": list(letters)}
-        found = conn.execute(query("tenants", "read_tenants"), wanted).fetchall()
-    tenants = [
-        Tenant(user_id, leads, messages, as_of, letters.get(user_id, 0))
-        for user_id, leads, messages, as_of in found
-    ]
+        tenants = rows(conn, Row, query("tenants", "read_tenants"), {"user_ids": list(letters)})
+    for tenant in tenants:
+        tenant.dead_letters = letters.get(tenant.user_id, 0)
     return tenants, without_tenant
 
 
-def render(tenants: Sequence[Tenant], dead_letters_without_tenant: int) -> str:
+def render(tenants: Sequence[Row], dead_letters_without_tenant: int) -> str:
     """Return the tenants for people: a line each, in columns, and a sum."""
-    rows = [
+    cells = [
         (
             escape_hidden(tenant.user_id),
             f"{tenant.leads:,}",
@@ -58,10 +44,10 @@ def render(tenants: Sequence[Tenant], dead_letters_without_tenant: int) -> str:
         )
         for tenant in tenants
     ]
-    lines = _in_columns([_HEADINGS, *rows]) if rows else []
+    lines = _in_columns([_HEADINGS, *cells]) if cells else []
     leads = sum(tenant.leads for tenant in tenants)
-    sums = f"{counted(len(rows), 'tenant')}, {counted(leads, 'lead')}."
-    lines += ["", sums] if rows else ["The read model has no tenants: no lead exists yet."]
+    sums = f"{counted(len(tenants), 'tenant')}, {counted(leads, 'lead')}."
+    lines += ["", sums] if tenants else ["The read model has no tenants: no lead exists yet."]
     if dead_letters_without_tenant:
         letters = counted(dead_letters_without_tenant, "dead letter")
         belong = "belongs" if dead_letters_without_tenant == 1 else "belong"

@@ -619,12 +619,10 @@ SELECT
 FROM projector.source_agents() AS a;
 
 -- name: find_tables
--- Returns name, quoted for SQL, of each table that `erase --vacuum` rewrites, whether it is ours (is_ours) and the
--- planner has statistics of it (has_statistics), which hold values of rows, and whether this login may rewrite it
--- (is_allowed).
+-- Returns name, quoted for SQL, of each table that `erase --vacuum` rewrites, whether the planner has statistics of it
+-- (has_statistics), which hold values of rows, and whether this login may rewrite it (is_allowed).
 SELECT
     quote_ident(n.nspname) || '.' || quote_ident(c.relname) AS name,
-    n.nspname <> 'pg_catalog' AS is_ours,
     EXISTS (SELECT FROM pg_catalog.pg_stats AS s WHERE s.schemaname = n.nspname AND s.tablename = c.relname)
         AS has_statistics,
     pg_has_role(c.relowner, 'USAGE') OR pg_has_role(d.datdba, 'USAGE') AS is_allowed

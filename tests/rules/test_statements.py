@@ -11,7 +11,7 @@ from tests.support.tenant_filter import SHARED_TABLES
 SCHEMA = created_columns(read("schema.sql"))
 PLATFORM = "|".join(name for name in SCHEMA if "." not in name)
 # `uninstall --drop-dependents`.
-MAY_CASCADE = "projector/operate/dependents.py"
+MAY_CASCADE = "projector/operate/uninstall.py"
 # What the platform's own rows do, in the tables that are created for trials only, is no CASCADE of ours.
 DROPS_OTHERS = re.compile(r"(?<!ON DELETE )\b(CASCADE|DROP OWNED|REASSIGN OWNED)\b")
 BARE_NAME = re.compile(rf"\b(?:FROM|JOIN|INTO|UPDATE|TABLE|ONLY|LOCK)\s+({PLATFORM})\b(?!\s*[.(])")

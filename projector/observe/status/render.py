@@ -29,7 +29,7 @@ _OUTCOMES = {
 def as_dict(status: Status) -> dict[str, Any]:
     """Return the status for machines. Times are in UTC, ages and durations in seconds."""
     letters = [_without(letter, "total") for letter in status.dead_letters]
-    projection = status.projection
+    projection, proved, present = status.projection, status.proved_round, status.present_round
     return {
         "attention": find_attention(status),
         "installed": projection is not None,
@@ -60,7 +60,16 @@ def as_dict(status: Status) -> dict[str, Any]:
         "locks": [vars(holder) for holder in status.lock_holders],
         "rebuild": _rebuild_as_dict(status),
         "runs": {run.kind: vars(run) for run in status.runs},
-        "verify": _verification_as_dict(status),
+        "verify": {
+            "proved_at": proved and proved.finished_at,
+            "proved": proved and vars(proved),
+            "round": present and {**_without(present, "done"), "percent": round(100 * present.done, 1)},
+            "drift": {
+                "count": status.drift[0].total if status.drift else 0,
+                "first": [_without(item, "total") for item in status.drift],
+                "ended": [vars(ended) for ended in status.ended_drift],
+            },
+        },
         "row_security": status.row_security and _without(status.row_security, "database_name"),
         "dead_letters": {"count": status.dead_letters[0].total if letters else 0, "first": letters},
         "erasures": vars(status.erasures),
@@ -196,20 +205,6 @@ def _differences_in_words(differences: int) -> str:
 
 def _without(row: Row, name: str) -> dict[str, Any]:
     return {key: value for key, value in vars(row).items() if key != name}
-
-
-def _verification_as_dict(status: Status) -> dict[str, Any]:
-    proved, present = status.proved_round, status.present_round
-    return {
-        "proved_at": proved and proved.finished_at,
-        "proved": proved and vars(proved),
-        "round": present and {**_without(present, "done"), "percent": round(100 * present.done, 1)},
-        "drift": {
-            "count": status.drift[0].total if status.drift else 0,
-            "first": [_without(item, "total") for item in status.drift],
-            "ended": [vars(ended) for ended in status.ended_drift],
-        },
-    }
 
 
 def _rebuild_as_dict(status: Status) -> dict[str, Any]:

@@ -344,7 +344,7 @@ def _in_turn(conn: Connection, work: Callable[[], _Result]) -> _Result:
 def _renew_statistics(conn: Connection) -> None:
     """Have PostgreSQL collect statistics again for each table that has some: they hold frequent values of rows."""
     for table in _find_tables(conn):
-        if table.is_ours and table.has_statistics:
+        if table.has_statistics:
             conn.execute(sql.SQL("ANALYZE {}").format(sql.SQL(table.name)), prepare=False)
 
 

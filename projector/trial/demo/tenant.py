@@ -355,9 +355,14 @@ class Tenant:
         for run in range(1, runs + 1):
             last, known = run == runs, run / runs
             at = self._after(end, seconds=40) if last else lead.first + (end - lead.first) * known
-            name = (
-                self._extracted_name(lead) if rng.happens(0.9 * known) else rng.pick((None, None, "", "  "))
-            )
+            if not rng.happens(0.9 * known):
+                name = rng.pick((None, None, "", "  "))
+            elif rng.happens(0.25):
+                name = lead.first_name
+            elif rng.happens(0.05):
+                name = rng.pick((f" {lead.name}", f"{lead.name} ", lead.name.lower()))
+            else:
+                name = lead.name
             email = lead.email if rng.happens(0.65 * known) else rng.pick((None, None, None, ""))
             company = lead.company if rng.happens(0.45 * known) else rng.pick((None, None, "", "\t"))
             # An earlier run knows less, and finds the lead lukewarm at most.
@@ -366,14 +371,6 @@ class Tenant:
                 "extractions", rng.uuid(), conversation_id, self.user_id, lead.customer_phone, at,
                 last and flagged, name, email, company, *judged,
             )  # fmt: skip
-
-    def _extracted_name(self, lead: _Lead) -> str:
-        """Return the lead's name as it was put."""
-        if self._rng.happens(0.25):
-            return lead.first_name
-        if self._rng.happens(0.05):
-            return self._rng.pick((f" {lead.name}", f"{lead.name} ", lead.name.lower()))
-        return lead.name
 
     def _judged(self, status: str) -> Row:
         """Return five scores, their total and the status; some of it is missing or not quite right."""

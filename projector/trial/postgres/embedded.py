@@ -111,9 +111,11 @@ class EmbeddedServer:
         A postmaster that was killed does not, and PostgreSQL counts it as alive until its parent has waited for it.
         """
         try:
-            return (self.data / "postmaster.pid").exists() and self._ping() != Ping.NO_RESPONSE
+            if not (self.data / "postmaster.pid").exists():
+                return False
         except PermissionError as error:
             raise self._not_ours() from error
+        return PGconn.ping(f"{self.url('postgres')}?connect_timeout=5".encode()) != Ping.NO_RESPONSE
 
     def start(self) -> str:
         """Start it, and create its data first where there are none.
@@ -158,9 +160,6 @@ class EmbeddedServer:
             with suppress(OSError):
                 self.folder.parent.rmdir()
             self._entry.unlink()
-
-    def _ping(self) -> Ping:
-        return Ping(PGconn.ping(f"{self.url('postgres')}?connect_timeout=5".encode()))
 
     def _find_programs(self) -> Programs:
         return find_programs(self.bin_folder, find_runner(self.data), copies=self.folder)
@@ -283,10 +282,7 @@ class EmbeddedServer:
             time.sleep(0.2)
 
     def _create_database(self) -> None:
-        """Create the database of the URL, once the server is ready."""
-        deadline = time.monotonic() + _START_SECONDS
-        while self._ping() == Ping.REJECT and time.monotonic() < deadline:
-            time.sleep(0.1)
+        """Create the database of the URL."""
         try:
             with psycopg.connect(self.url("postgres"), autocommit=True, connect_timeout=10) as conn:
                 found = conn.execute(query("trial", "has_database"), {"database": DATABASE}).fetchone()

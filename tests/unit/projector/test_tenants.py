@@ -2,13 +2,16 @@
 
 from datetime import UTC, datetime
 
-from projector.operate.tenants import Tenant, render
+from projector.database.rows import Row
+from projector.operate.tenants import render
 
 MOMENT = datetime(2026, 11, 25, 1, 23, 4, 567, tzinfo=UTC)
 
 
 def test_the_columns_can_be_read() -> None:
-    assert render([Tenant("a", 12_345, 7, MOMENT, 0), Tenant("東京", 1, 1, MOMENT, 2)], 0) == (
+    many = Row(user_id="a", leads=12_345, messages=7, as_of=MOMENT, dead_letters=0)
+    few = Row(user_id="東京", leads=1, messages=1, as_of=MOMENT, dead_letters=2)
+    assert render([many, few], 0) == (
         "Tenant   Leads  Messages  As of                    Dead letters\n"
         "a       12,345         7  2026-11-25 01:23:04 UTC             0\n"
         "東京         1         1  2026-11-25 01:23:04 UTC             2\n"
