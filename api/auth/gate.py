@@ -16,9 +16,9 @@ from api.auth.access import (
 )
 from api.auth.key_check import KeyCheck
 from api.auth.key_format import is_key
-from api.auth.key_sources import FetchedKeys, fetcher
+from api.auth.key_sources import FetchedKeys
 from api.auth.token_check import TokenCheck
-from api.config.auth import AuthConfig
+from api.config.auth import JWT, KEY, AuthConfig
 from api.database.pool import Database
 from api.request import current
 from api.request.addresses import find_address
@@ -53,11 +53,11 @@ class Gate:
         self._tokens: TokenCheck | None = None
         self._keys: KeyCheck | None = None
         wanted = []
-        if config.takes_tokens:
-            fetched = FetchedKeys(fetcher(config.jwks_url, config.algorithm)) if config.jwks_url else None
+        if JWT in config.methods:
+            fetched = FetchedKeys(config.jwks_url, config.algorithm) if config.jwks_url else None
             self._tokens = TokenCheck(config, fetched.keys if fetched else lambda _key_id: config.jwt_keys)
             wanted.append("a bearer token")
-        if config.takes_keys:
+        if KEY in config.methods:
             self._keys = KeyCheck(database)
             wanted.append("an API key")
         self._wanted = " or ".join(wanted)

@@ -1,12 +1,11 @@
 """API keys: found by their prefix in the database, compared by their SHA-256."""
 
 from datetime import datetime
-from functools import lru_cache
 from hmac import compare_digest
 from time import time
 from typing import NamedTuple
 
-from sqlalchemy import SelectBase, Text, bindparam, func, select
+from sqlalchemy import Text, bindparam, func, select
 
 from api.auth.access import NOTHING, Access, Checked, CredentialsRefusedError, KeptAccess, digest_of
 from api.auth.key_format import KEPT_SECONDS, prefix_of
@@ -21,6 +20,15 @@ MAX_UNKNOWN_PER_SECOND = 50
 """How many keys that were never accepted a process looks up in a second: strangers can invent any number of them."""
 
 _REFUSED = "The API key is not known, has expired or was revoked"
+
+_ONE = select(func.count().label("rows")).subquery()
+_KEY = select(
+    api_keys.c.key_hash,
+    api_keys.c.user_id,
+    api_keys.c.all_tenants,
+    api_keys.c.expires_at,
+    api_keys.c.revoked_at,
+).select_from(_ONE.outerjoin(api_keys, api_keys.c.prefix == bindparam("prefix", type_=Text)))
 
 
 class KeyRow(NamedTuple):
@@ -80,20 +88,8 @@ class KeyCheck:
     def fetch(self, prefix: str) -> KeyRow:
         """Returns the key with a prefix. Raises UnavailableError if keys cannot be looked up."""
         try:
-            return self._database.fetch(BoundStatement(_key_statement(), KeyRow, {"prefix": prefix}))
+            return self._database.fetch(BoundStatement(_KEY, KeyRow, {"prefix": prefix}))
         except TablesMissingError as error:
             raise UnavailableError(
                 "There is no table of API keys: run `python -m projector migrate` of the API's version"
             ) from error
-
-
-@lru_cache(maxsize=1)
-def _key_statement() -> SelectBase:
-    one = select(func.count().label("rows")).subquery()
-    return select(
-        api_keys.c.key_hash,
-        api_keys.c.user_id,
-        api_keys.c.all_tenants,
-        api_keys.c.expires_at,
-        api_keys.c.revoked_at,
-    ).select_from(one.outerjoin(api_keys, api_keys.c.prefix == bindparam("prefix", type_=Text)))

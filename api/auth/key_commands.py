@@ -12,6 +12,7 @@ from api import config
 from api.auth.access import digest_of
 from api.auth.key_format import KEPT_SECONDS, new_key, prefix_of
 from api.database.key_table import KeyEntry, KeyTable, KeyTableError, key_table
+from api.observe.log import escaped
 
 _MAX_TENANT = 255
 _MAX_LABEL = 100
@@ -115,7 +116,7 @@ def _create(tenant: str | None, label: str, expires: datetime | None, *, is_for_
         key = new_key()
         prefix = prefix_of(key) or ""
         table.add(prefix, digest_of(key), user_id=tenant, label=label, expires_at=expires)
-    whose = "all tenants" if tenant is None else f"the tenant {_shown(tenant)}"
+    whose = "all tenants" if tenant is None else f"the tenant {escaped(tenant)}"
     until = "until it is revoked" if expires is None else f"until {_printed(expires)}"
     # The key alone goes to standard output, so that a script can take it from there.
     click.echo(
@@ -123,7 +124,7 @@ def _create(tenant: str | None, label: str, expires: datetime | None, *, is_for_
         err=True,
     )
     if is_unknown:
-        click.echo(f"Note that the read model has no tenant {_shown(tenant or '')} now.", err=True)
+        click.echo(f"Note that the read model has no tenant {escaped(tenant or '')} now.", err=True)
     click.echo(key)
 
 
@@ -135,11 +136,12 @@ def _list(tenant: str | None) -> None:
     with _table() as table:
         entries = table.entries(tenant)
     rows = [("key", "tenant", "label", "created", "expires", "state")]
+    # Whoever may write the table could otherwise rule the terminal: so its texts are escaped.
     rows += [
         (
             one.prefix,
-            "(all)" if one.user_id is None else _shown(one.user_id),
-            _shown(one.label),
+            "(all)" if one.user_id is None else escaped(one.user_id),
+            escaped(one.label),
             _printed(one.created_at),
             "never" if one.expires_at is None else _printed(one.expires_at),
             _state(one, now),
@@ -171,8 +173,3 @@ def _state(one: KeyEntry, now: datetime) -> str:
 
 def _printed(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
-
-
-def _shown(text: str) -> str:
-    """Returns a text with control characters escaped: whoever may write the table could otherwise rule the terminal."""
-    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)

@@ -43,8 +43,10 @@ class FetchedKeys:
     PAUSE_SECONDS, for one request at a time.
     """
 
-    def __init__(self, fetch: Callable[[], VerificationKeys]) -> None:
-        self._fetch = fetch
+    def __init__(self, url: str, algorithm: str) -> None:
+        self._url = url
+        self._algorithm = algorithm
+        self._opener = build_opener(_NoRedirect, HTTPSHandler(context=ssl.create_default_context()))
         self._keys: VerificationKeys = ()
         self._fetched_at = 0.0
         self._may_try_at = 0.0
@@ -100,23 +102,15 @@ class FetchedKeys:
         finally:
             self._may_try_at = monotonic() + (PAUSE_SECONDS if self._keys else FIRST_PAUSE_SECONDS)
 
-
-def fetcher(url: str, algorithm: str) -> Callable[[], VerificationKeys]:
-    """Returns what fetches the keys of an https address, which follows no redirect and reads a bounded answer.
-
-    It raises OSError, HTTPException or ValueError if there is no set with a usable key.
-    """
-    opener = build_opener(_NoRedirect, HTTPSHandler(context=ssl.create_default_context()))
-
-    def fetch() -> VerificationKeys:
-        request = Request(url, headers={"Accept": "application/json", "User-Agent": "leads-api"})  # noqa: S310  # Config admits https only.
-        with opener.open(request, timeout=TIMEOUT_SECONDS) as answer:
+    def _fetch(self) -> VerificationKeys:
+        """Returns the keys of a bounded answer. Raises OSError, HTTPException or ValueError without a usable one."""
+        asked = {"Accept": "application/json", "User-Agent": "leads-api"}
+        request = Request(self._url, headers=asked)  # noqa: S310  # Config admits https only.
+        with self._opener.open(request, timeout=TIMEOUT_SECONDS) as answer:
             content = answer.read(MAX_BYTES + 1)
         if len(content) > MAX_BYTES:
             raise ValueError(f"the answer is longer than {MAX_BYTES // 1024} KiB")
-        return read_set(json.loads(content), algorithm, with_secrets=False)
-
-    return fetch
+        return read_set(json.loads(content), self._algorithm, with_secrets=False)
 
 
 class _NoRedirect(HTTPRedirectHandler):

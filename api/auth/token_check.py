@@ -1,7 +1,6 @@
 """Bearer tokens: JSON Web Tokens, which an issuer has signed."""
 
 import re
-from collections.abc import Mapping
 from time import time
 from typing import Any
 
@@ -79,8 +78,12 @@ class TokenCheck:
 
     def _verified(self, token: str) -> dict[str, Any]:
         """Returns the claims of a token that one of the keys has signed."""
-        header = _header(token)
-        algorithm, key_id = header.get("alg"), header.get("kid")
+        # What the token says of itself, which nobody has signed yet.
+        try:
+            header: Any = jws.extract_compact(token.encode()).headers()
+            algorithm, key_id = header.get("alg"), header.get("kid")
+        except _BROKEN:
+            raise CredentialsRefusedError("The token cannot be read") from None
         # Nothing that could be marked as critical is supported here.
         if "crit" in header or "b64" in header:
             raise CredentialsRefusedError("The token has a header that this API does not support")
@@ -100,14 +103,3 @@ class TokenCheck:
             except _BROKEN:
                 continue
         raise CredentialsRefusedError("The token is not signed by a key that this API accepts")
-
-
-def _header(token: str) -> Mapping[str, Any]:
-    """Returns what a token says of itself, which nobody has signed yet."""
-    try:
-        header: object = jws.extract_compact(token.encode()).headers()
-    except _BROKEN:
-        header = None
-    if not isinstance(header, dict):
-        raise CredentialsRefusedError("The token cannot be read")
-    return header

@@ -71,19 +71,9 @@ class AuthConfig:
     all_scope: str = setting("LEADS_JWT_ALL_SCOPE", off_or(scope_name, ""), "leads:read:all")
 
     @property
-    def takes_tokens(self) -> bool:
-        """Whether a caller may show a bearer token."""
-        return JWT in self.methods
-
-    @property
-    def takes_keys(self) -> bool:
-        """Whether a caller may show an API key."""
-        return KEY in self.methods
-
-    @property
     def is_on(self) -> bool:
         """Whether a caller has to show anything."""
-        return self.takes_tokens or self.takes_keys
+        return JWT in self.methods or KEY in self.methods
 
 
 def auth_problems(methods: tuple[str, ...], is_set: Callable[[str], bool]) -> Iterator[str]:

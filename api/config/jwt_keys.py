@@ -150,9 +150,7 @@ def _algorithms_of(key: Key) -> tuple[str, ...]:
     if isinstance(key, OctKey):
         return _OF_SECRET
     if key.is_private:
-        raise ValueError(
-            f"{_ALLOWED}; this is a private key, which belongs to the issuer of the tokens alone"
-        )
+        raise ValueError(_ALLOWED)
     if isinstance(key, RSAKey):
         if key.raw_value.key_size < _MIN_RSA_BITS:
             raise ValueError(f"{_ALLOWED}; an RSA key needs {_MIN_RSA_BITS} bits")

@@ -1,10 +1,10 @@
 """What the login of the API may do beyond reading the rows of one tenant at a time: said once, at the start."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any
 
 import psycopg
-from psycopg.rows import class_row
+from psycopg.rows import namedtuple_row
 
 from api.config import Config
 from api.database.connect import connect
@@ -39,26 +39,6 @@ FROM pg_catalog.pg_roles AS login
 WHERE login.rolname = session_user
 """
 
-_NOT_NOW = (
-    psycopg.OperationalError,
-    psycopg.errors.UndefinedTable,
-    psycopg.errors.InvalidSchemaName,
-    psycopg.errors.InsufficientPrivilege,
-)
-
-
-class Found(NamedTuple):
-    """What a session found out about itself; see _LOOK."""
-
-    login: str
-    role: str
-    is_superuser: bool
-    bypasses: bool
-    writable: str | None
-    unfiltered: str | None
-    missing: str | None
-    is_outside: bool
-
 
 def look(config: Config) -> list[str]:
     """Returns a sentence for each thing that an operator should know of the login.
@@ -66,14 +46,20 @@ def look(config: Config) -> list[str]:
     Returns none where the database cannot tell now: requests and `/health/ready` say why.
     """
     try:
-        with connect(config) as connection, connection.cursor(row_factory=class_row(Found)) as cursor:
+        with connect(config) as connection, connection.cursor(row_factory=namedtuple_row) as cursor:
             found = cursor.execute(_LOOK).fetchone()
-    except (*_NOT_NOW, RoleError):
+    except (
+        RoleError,
+        psycopg.OperationalError,
+        psycopg.errors.UndefinedTable,
+        psycopg.errors.InvalidSchemaName,
+        psycopg.errors.InsufficientPrivilege,
+    ):
         return []
     return [] if found is None else [*_sentences(found)]
 
 
-def _sentences(found: Found) -> Iterator[str]:
+def _sentences(found: Any) -> Iterator[str]:  # noqa: ANN401  # A row of _LOOK.
     if found.missing is not None:
         yield (
             f"A table is not protected from being read for another tenant: {found.missing}."

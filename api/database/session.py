@@ -88,20 +88,17 @@ class Session:
 
     def _prepare(self, text: bytes, values: list[object]) -> bytes:
         if len(self._prepared) >= MAX_PREPARED_STATEMENTS:
-            oldest = next(iter(self._prepared))
-            self._close(self._prepared.pop(oldest))
+            oldest = self._prepared.pop(next(iter(self._prepared)))
+            # A pooler knows prepared statements by the messages of the protocol only.
+            if psycopg.capabilities.has_send_close_prepared():
+                self._checked(self._pgconn.close_prepared(oldest))
+            else:
+                self._checked(self._pgconn.exec_(b"DEALLOCATE " + oldest))
         self._count += 1
         name = b"leads_%d" % self._count
         self._checked(self._pgconn.prepare(name, text, [_OIDS.get(type(value), 0) for value in values]))
         self._prepared[text] = name
         return name
-
-    def _close(self, name: bytes) -> None:
-        # A pooler knows prepared statements by the messages of the protocol only.
-        if psycopg.capabilities.has_send_close_prepared():
-            self._checked(self._pgconn.close_prepared(name))
-        else:
-            self._checked(self._pgconn.exec_(b"DEALLOCATE " + name))
 
     def _checked(self, result: PGresult) -> PGresult:
         if result.status in (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK):

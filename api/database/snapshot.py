@@ -38,9 +38,6 @@ class Snapshot:
     """
 
     def __init__(self, config: Config, user_id: str) -> None:
-        with _errors_for_caller():
-            self._connection = connect(config)
-        self._connection.adapters.register_loader("text", BytesLoader)
         self._cursor: psycopg.RawServerCursor[Any] | None = None
         self._ahead: list[tuple[Any, ...]] = []
         text = sql.SQL(_BEGIN).format(
@@ -48,12 +45,14 @@ class Snapshot:
             statement=sql.Literal(f"{STATEMENT_SECONDS}s"),
             idle=sql.Literal(f"{IDLE_SECONDS}s"),
         )
-        try:
-            with _errors_for_caller():
+        with _errors_for_caller():
+            self._connection = connect(config)
+            self._connection.adapters.register_loader("text", BytesLoader)
+            try:
                 self._connection.execute(text)
-        except BaseException:
-            self.close()
-            raise
+            except BaseException:
+                self.close()
+                raise
 
     def fetch(self, bound: BoundStatement[Row]) -> Row:
         """Returns the first row of a statement."""

@@ -97,24 +97,13 @@ message_lines = _table(
     },
 )
 
-lead_counts = _table(
-    "lead_counts",
-    {
-        Text: "user_id lead_status",
-        Integer: "total_score leads",
-        Boolean: "on_whatsapp on_instagram on_webchat has_extraction has_email",
-    },
-)
-
-lead_daily_counts = _table(
-    "lead_daily_counts",
-    {
-        Text: "user_id lead_status",
-        Date: "day",
-        Integer: "total_score leads",
-        Boolean: "on_whatsapp on_instagram on_webchat has_extraction has_email",
-    },
-)
+_COUNTED = {
+    Text: "user_id lead_status",
+    Integer: "total_score leads",
+    Boolean: "on_whatsapp on_instagram on_webchat has_extraction has_email",
+}
+lead_counts = _table("lead_counts", _COUNTED)
+lead_daily_counts = _table("lead_daily_counts", {**_COUNTED, Date: "day"})
 
 lead_totals = _table(
     "lead_totals",

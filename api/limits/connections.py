@@ -43,14 +43,14 @@ def most(threads: int) -> int:
 
 def watch(most: int) -> None:
     """Log when this process has nearly as many connections as it takes, and when it has fewer again."""
-    Thread(target=_look_for_ever, args=(most,), name="open-files", daemon=True).start()
 
+    def look_for_ever() -> None:
+        is_full = False
+        while True:
+            is_full = look(most, is_full=is_full)
+            sleep(LOOK_SECONDS)
 
-def _look_for_ever(most: int) -> None:
-    is_full = False
-    while True:
-        is_full = look(most, is_full=is_full)
-        sleep(LOOK_SECONDS)
+    Thread(target=look_for_ever, name="open-files", daemon=True).start()
 
 
 def look(most: int, *, is_full: bool) -> bool:

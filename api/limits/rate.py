@@ -47,7 +47,14 @@ def install(app: Flask, config: Config) -> "TenantLimit | None":
     """Count every request of the four endpoints, and put the rest of the limit into the headers of its answer."""
     if not config.rate_limit:
         return None
-    limit = TenantLimit(parse(config.rate_limit), _open_store(config.rate_limit_storage))
+    store = None
+    # Without one each process counts for itself.
+    if config.rate_limit_storage != MEMORY:
+        timeout = STORE_TIMEOUT_SECONDS
+        options = {"socket_connect_timeout": timeout, "socket_timeout": timeout, "wrap_exceptions": True}
+        # An address whose scheme begins with async+ would give another kind of store; Config refuses it.
+        store = cast("Storage", storage_from_string(config.rate_limit_storage, **options))
+    limit = TenantLimit(parse(config.rate_limit), store)
     app.before_request(limit.check)
     return limit
 
@@ -183,13 +190,3 @@ class WindowCounts:
             kept = dict(islice(kept.items(), len(kept) - MAX_KEPT_WINDOWS // 2, None))
         self._windows = kept
         self._max_windows = min(max(MIN_KEPT_WINDOWS, 2 * len(kept)), MAX_KEPT_WINDOWS)
-
-
-def _open_store(address: str) -> Storage | None:
-    """Returns the store that several workers share; None where each process counts for itself."""
-    if address == MEMORY:
-        return None
-    timeout = STORE_TIMEOUT_SECONDS
-    options = {"socket_connect_timeout": timeout, "socket_timeout": timeout, "wrap_exceptions": True}
-    # An address whose scheme begins with async+ would give another kind of store; Config refuses it.
-    return cast("Storage", storage_from_string(address, **options))

@@ -121,7 +121,7 @@ def _renderers(*, is_text: bool, personal_data: bool) -> list[Processor]:
     transform = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
 
     # The address of the database is the value of a variable, so tracebacks do not show any.
-    def describe(exc_info: ExcInfo) -> list[dict[str, Any]]:
+    def describe(exc_info: ExcInfo) -> list[dict[str, Any]] | str:
         found = transform(exc_info)
         if not personal_data:
             harmless = {kind.__name__ for kind in _kinds(exc_info[1]) if issubclass(kind, _QUOTES_NO_VALUE)}
@@ -129,7 +129,7 @@ def _renderers(*, is_text: bool, personal_data: bool) -> list[Processor]:
                 one["exc_notes"] = []
                 if one["exc_type"] not in harmless:
                     one["exc_value"] = LEFT_OUT
-        return found
+        return "\nwhich was raised from or while:\n".join(map(_traceback, found)) if is_text else found
 
     def leave_out(_logger: WrappedLogger, _name: str, line: EventDict) -> EventDict:
         if not personal_data:
@@ -139,13 +139,7 @@ def _renderers(*, is_text: bool, personal_data: bool) -> list[Processor]:
 
     exceptions = structlog.processors.ExceptionRenderer(describe)
     if is_text:
-        return [
-            leave_out,
-            exceptions,
-            _exception_as_text,
-            _escape,
-            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),
-        ]
+        return [leave_out, exceptions, _escape, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
     return [leave_out, exceptions, structlog.processors.JSONRenderer()]
 
 
@@ -159,25 +153,21 @@ def _kinds(error: BaseException | None) -> set[type[BaseException]]:
     return {type(one) for one in seen}
 
 
-def _exception_as_text(_logger: WrappedLogger, _name: str, line: EventDict) -> EventDict:
-    if isinstance(line.get("exception"), list):
-        line["exception"] = "\nwhich was raised from or while:\n".join(map(_traceback, line["exception"]))
-    return line
-
-
 def _escape(_logger: WrappedLogger, _name: str, line: EventDict) -> EventDict:
     """Let no value end the line, or be obeyed by a terminal; JSON is written in ASCII."""
     for name, value in line.items():
         if isinstance(value, str):
             # A traceback has many lines.
-            parts = value.split("\n") if name == "exception" else [value]
-            line[name] = "\n".join(map(_escaped, parts))
+            line[name] = escaped(value, kept="\n" if name == "exception" else "")
     return line
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str, kept: str = "") -> str:
+    """Returns a text whose control characters, but for one, are written as Python would."""
     return "".join(
-        letter if letter.isprintable() else letter.encode("unicode_escape", "surrogatepass").decode()
+        letter
+        if letter.isprintable() or letter == kept
+        else letter.encode("unicode_escape", "surrogatepass").decode()
         for letter in text
     )
 

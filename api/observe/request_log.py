@@ -64,10 +64,7 @@ class Answered(NamedTuple):
     caller: str | None
 
 
-Writer = Callable[["WSGIEnvironment", Answered], None]
-
-
-def writer(config: Config) -> Writer | None:
+def writer(config: Config) -> Callable[["WSGIEnvironment", Answered], None] | None:
     """Returns what writes the line of a request with this environment; None if the level leaves such lines out."""
     if config.log_level not in ("DEBUG", "INFO"):
         return None

@@ -42,7 +42,6 @@ def test_the_ways(text: str, methods: tuple[str, ...]) -> None:
     found = settings(LEADS_AUTH=text, LEADS_JWT_KEY=key)
     assert found.methods == methods
     assert SECRET not in repr(found)
-    assert (found.takes_tokens, found.takes_keys) == ("jwt" in methods, "key" in methods)
     assert found.is_on is (bool(methods) and methods != ("none",))
 
 
