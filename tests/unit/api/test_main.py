@@ -134,14 +134,16 @@ def test_a_port_that_is_taken(capsys: pytest.CaptureFixture[str]) -> None:
     assert "Stop the process that listens there, or set HOST and PORT differently." in said.out + said.err
 
 
-# A thread fails, Python warns, and readiness has a mistake.
+# A thread fails, Python warns, a library says something, and readiness has a mistake.
 MISTAKES = """
-import threading, warnings
+import logging, threading, warnings
 import api.routes.health
 
 def mistake(*_):
     threading.Thread(target=lambda: 1 / 0).start()
     warnings.warn("of Python")
+    logging.getLogger("library").error("of a library")
+    logging.getLogger("library").info("is not shown")
     raise OverflowError
 
 api.routes.health.why_not_built = mistake
@@ -165,8 +167,12 @@ def test_each_line_of_a_server_is_json(library: Library, tmp_path: Path) -> None
     found = parsed(server.log.read_text())
     assert all({"event", "level", "timestamp"} <= set(line) for line in found)
     events = [line["event"] for line in found]
-    for expected in ("LEADS_LOG_LEVL", "Starting granian", "Spawning worker", "Stopped worker", "of Python"):
+    for expected in (
+        "LEADS_LOG_LEVL", "Starting granian", "Spawning worker", "Stopped worker", "of Python", "of a library",
+    ):  # fmt: skip
         assert [event for event in events if expected in event], expected
+    assert "is not shown" not in events
+    assert {"_granian", "library", "py.warnings"} <= {line.get("logger") for line in found}
     requests = [line for line in found if line["event"] == "answered" and line["route"] != "/health/live"]
     assert [line["status"] for line in requests] == [*statuses, 500, 429]
     failed = [line["exception"][0]["exc_type"] for line in found if "exception" in line]

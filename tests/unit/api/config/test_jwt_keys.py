@@ -71,6 +71,7 @@ def test_a_key_has_one_algorithm(
         (OKPKey.generate_key("Ed25519").as_pem(private=False).decode(), "", "no public key of the types"),
         (ECKey.generate_key("secp256k1").as_pem(private=False).decode(), "", "P-256"),
         ("-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----", "", "no public key of the types"),
+        (f"  {RSA_PEM}", "", "a secret of 32 bytes or more"),
         ("{", "", "begins like JSON and is none"),
         ("{" * 10_000, "", "begins like JSON and is none"),
         ('{"keys": []}', "", "has no key that could"),
@@ -102,8 +103,3 @@ def test_a_weak_key_of_an_issuer_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "empty.pem"
     file.touch()
     assert "the file is empty" in refused(str(file))
-
-
-def test_a_public_key_is_no_secret() -> None:
-    with pytest.raises(ValueError, match="a secret of 32 bytes or more"):
-        read_keys(f"  {RSA_PEM}", "")

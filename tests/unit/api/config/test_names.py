@@ -12,11 +12,6 @@ def test_all_settings_of_both_programs_are_known() -> None:
     assert unknown_settings(dict.fromkeys(all_settings(), "x")) == []
 
 
-def test_without_its_page_the_program_warns_of_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(names, "_page", str)
-    assert unknown_settings({"LEADS_COLOUR": "red"}) == []
-
-
 @cases(
     ("name", "meant"),
     [
@@ -35,11 +30,14 @@ def test_a_misspelt_setting_is_named_with_the_one_that_may_be_meant(name: str, m
     assert sentence == f"{name} is not a setting, and has no effect. Did you mean {meant}?"
 
 
-def test_a_setting_that_is_near_to_none_is_named_with_where_all_are() -> None:
+def test_a_setting_that_is_near_to_none_is_named_with_where_all_are(monkeypatch: pytest.MonkeyPatch) -> None:
     [sentence] = unknown_settings({"LEADS_COLOUR": "red"})
     assert sentence.startswith("LEADS_COLOUR is not a setting")
     assert "docs/settings.md" in sentence
     assert "mean" not in sentence
+    # Without its page the program warns of nothing.
+    monkeypatch.setattr(names, "_page", str)
+    assert unknown_settings({"LEADS_COLOUR": "red"}) == []
 
 
 def test_what_kubernetes_sets_for_services_of_our_names_is_no_setting() -> None:

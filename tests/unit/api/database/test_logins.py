@@ -1,18 +1,14 @@
 """The login that docs/running.md gives the API: it serves with it, and nobody can do more with it."""
 
-import json
 import re
-from collections.abc import Iterator
-from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 import psycopg
 import pytest
-from psycopg import sql
 
 from tests.support.commands import ROOT
-from tests.unit.api.conftest import Library
-from tests.unit.api.serving import served
+from tests.support.server import Database
+from tests.unit.api.conftest import Library, MakeApp, answer_keys
 
 PAGE = (ROOT / "docs" / "running.md").read_text("utf-8")
 CREATE_LOGIN = re.findall(r"```sql\n(.*?)```", PAGE.split("\n## Two logins\n", 1)[1], re.DOTALL)[0]
@@ -49,46 +45,30 @@ WHERE
 """
 
 
-@pytest.fixture
-def settings(library: Library) -> Iterator[dict[str, str]]:
-    """The settings of the API as the page prints them, on the server of the tests; the login is made as it says."""
+def test_the_api_serves_with_its_own_login_alone_and_nobody_can_do_more_with_it(
+    library: Library, make_app: MakeApp
+) -> None:
+    ((name, printed),) = set(SETTINGS)
+    assert name == "LEADS_API_DATABASE_URL"
+    place = urlsplit(library.database.url)
+    url = printed.replace("db.example.com:5432/platform", f"{place.hostname}:{place.port}{place.path}")
     with library.database.connect() as superuser:
         superuser.execute(CREATE_LOGIN.encode())
-        ((name, printed),) = set(SETTINGS)
-        place = urlsplit(library.database.url)
-        url = printed.replace("db.example.com:5432/platform", f"{place.hostname}:{place.port}{place.path}")
         try:
-            yield {name: url}
+            client = make_app(Database(url, "")).test_client()
+            for path in ("/health/ready", *answer_keys(library)):
+                assert client.get(quote(path)).status_code == 200
+            found = set(superuser.execute(RIGHTS.encode(), {"login": LOGIN}).fetchall())
+            with psycopg.connect(url, autocommit=True) as conn:
+                for statement in (
+                    "DELETE FROM read_model.leads",
+                    "SELECT FROM messages",
+                    "SELECT FROM projector.runs",
+                ):
+                    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                        conn.execute(statement.encode())
         finally:
-            superuser.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(LOGIN)))
-
-
-def test_the_api_serves_with_its_own_login_alone(
-    settings: dict[str, str], library: Library, tmp_path: Path
-) -> None:
-    # The API reads it, and no other address.
-    with served(library, tmp_path, DATABASE_URL="", **settings) as server:
-        assert server.get("/health/ready")[0] == 200
-        path = f"/users/{quote(library.tenant, '')}/leads"
-        for place in (path, f"{path}/stats", f"{path}/{quote(library.phone, '')}"):
-            status, _, body = server.get(place)
-            assert (status, json.loads(body)["success"]) == (200, True)
-
-
-def test_the_login_of_the_api_may_write_nothing_and_read_no_table_of_the_platform(
-    settings: dict[str, str], library: Library
-) -> None:
-    with library.database.connect() as superuser:
-        found = set(superuser.execute(RIGHTS.encode(), {"login": LOGIN}).fetchall())
+            superuser.execute(f"DROP ROLE {LOGIN}".encode())
     assert ("read_model.leads", "SELECT") in found
     assert {one for one in found if one[1] != "SELECT"} == {("member of leads_api", "MEMBER")}
     assert {name for name, _ in found if name.startswith(("public.", "projector."))} == set()
-    (url,) = settings.values()
-    with psycopg.connect(url, autocommit=True) as conn:
-        for statement in (
-            "DELETE FROM read_model.leads",
-            "SELECT FROM messages",
-            "SELECT FROM projector.runs",
-        ):
-            with pytest.raises(psycopg.errors.InsufficientPrivilege):
-                conn.execute(statement.encode())

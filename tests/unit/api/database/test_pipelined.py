@@ -71,14 +71,11 @@ NAMES = ("a", "b", "b", "a", "a", "o'neil", 'back\\slash "quoted"', "Ümit 🙂"
 def test_each_statement_runs_under_the_tenant_that_it_names(session: Session) -> None:
     for name in NAMES:
         assert session.fetch(under(name)) == NameRow(name.encode(), name.encode())
-
-
-def test_a_statement_without_a_tenant_runs_under_none(session: Session) -> None:
+    # And under none if it names none.
     told = func.current_setting(literal_column("'leads.user_id'"), literal_column("true"))
     nobody = compile_statement(BoundStatement(select(told.label("value")), AnyRow, {}))
-    assert session.fetch(nobody).value == b""
-    session.fetch(under("a"))
-    assert session.fetch(nobody).value == b""
+    for _ in range(2):
+        assert session.fetch(nobody).value == b""
 
 
 @cases("before", ["a", "b"])
@@ -134,19 +131,14 @@ def while_waiting(session: Session, library: Library, tenant: str) -> Iterator[M
         thread.join()
 
 
-@cases("tenant", ["a", "b"])
-def test_other_threads_run_while_a_statement_waits(session: Session, library: Library, tenant: str) -> None:
-    session.fetch(under("a"))
-    with while_waiting(session, library, tenant) as meanwhile:
-        assert meanwhile.outcome == []
-    assert meanwhile.outcome == [AnyRow(b"")]
-
-
 @pytest.mark.parametrize("tenant", ["a", "b"])
 def test_a_connection_that_is_lost_meanwhile_is_told_as_one(
     session: Session, library: Library, tenant: str
 ) -> None:
     session.fetch(under("a"))
+    with while_waiting(session, library, tenant) as meanwhile:
+        assert meanwhile.outcome == []
+    assert meanwhile.outcome == [AnyRow(b"")]
     with while_waiting(session, library, tenant) as meanwhile:
         meanwhile.superuser.execute("SELECT pg_terminate_backend(%s, 60000)", (meanwhile.pid,))
     assert [type(one) for one in meanwhile.outcome] == [ConnectionLostError]

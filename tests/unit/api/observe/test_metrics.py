@@ -49,10 +49,6 @@ def test_requests_are_counted_by_the_pattern_of_their_path_and_the_class_of_thei
     for path in asked.values():
         client.get(path)
     assert {key: counted(client, *key) - before[key] for key in asked} == dict.fromkeys(asked, 1)
-
-
-def test_no_label_holds_a_tenant_or_a_phone(client: FlaskClient, library: Library) -> None:
-    client.get(f"{library.base}/{library.phone}")
     client.get(f"/nothing/{library.tenant}/{library.phone}")
     text = client.get("/metrics").get_data(as_text=True)
     assert library.tenant not in text

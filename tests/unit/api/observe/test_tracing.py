@@ -41,7 +41,9 @@ def test_a_request_is_a_span_with_its_statements_below(
 ) -> None:
     app = make_app(library.database, tracing=True)
     client = app.test_client()
-    answer = client.get(f"{library.base}/{library.phone}", headers={"X-Correlation-Id": "mine"})
+    trace_id, span_id = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+    headers = {"X-Correlation-Id": "mine", "traceparent": f"00-{trace_id}-{span_id}-01"}
+    answer = client.get(f"{library.base}/{library.phone}", headers=headers)
     assert answer.status_code == 200
     request, *statements = spans_of(app, exporter)
     assert (request.name, request.kind) == (f"GET {BASE}/<customer_phone>", SpanKind.SERVER)
@@ -54,23 +56,14 @@ def test_a_request_is_a_span_with_its_statements_below(
     assert [span.name for span in statements] == ["SELECT projection", "SELECT lead"]
     assert {span.kind for span in statements} == {SpanKind.CLIENT}
     assert request.context is not None
+    assert request.parent is not None
+    # The trace of the caller goes on.
+    assert format(request.context.trace_id, "032x") == trace_id
+    assert format(request.parent.span_id, "016x") == span_id
     assert {span.parent.span_id for span in statements if span.parent} == {request.context.span_id}
     text = "".join(str(span.to_json()) for span in (request, *statements))
     assert library.phone not in text
     assert library.tenant not in text
-
-
-def test_the_trace_of_the_caller_goes_on(
-    library: Library, make_app: MakeApp, exporter: InMemorySpanExporter
-) -> None:
-    app = make_app(library.database, tracing=True)
-    trace_id, span_id = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
-    app.test_client().get("/health/live", headers={"traceparent": f"00-{trace_id}-{span_id}-01"})
-    [request] = spans_of(app, exporter)
-    assert request.context is not None
-    assert request.parent is not None
-    assert format(request.context.trace_id, "032x") == trace_id
-    assert format(request.parent.span_id, "016x") == span_id
 
 
 def test_what_nobody_offers_is_named_by_no_path_and_no_method_of_the_caller(
