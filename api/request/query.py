@@ -113,9 +113,23 @@ class Query:
                 parts.append(f"this endpoint takes {', '.join(self.parameters)}")
             raise BadRequest("; ".join(parts))
         if "limit" in loaded:
-            limit, offset, cursor = (loaded.pop(name, None) for name in ("limit", "offset", "cursor"))
+            # A request may change the others from page to page. An absent filter is not named, so that new ones may be.
+            others = (*OF_ONE_PAGE, *OF_ALL)
+            asked = {
+                name: value for name, value in loaded.items() if name not in others and value is not None
+            }
+            again = [
+                (name, value)
+                for name, values in given.items()
+                if name not in ("offset", "cursor")
+                for value in dict.fromkeys(values)
+            ]
             loaded["page"] = Page(
-                limit, offset or 0, cursor, asked=_asked(loaded), query=_query_of_next_page(given)
+                loaded.pop("limit"),
+                loaded.pop("offset", 0),
+                loaded.pop("cursor", None),
+                asked=orjson.dumps(asked, option=orjson.OPT_SORT_KEYS),
+                query=urlencode(again, quote_via=quote, safe=",:"),
             )
         return self.result(**loaded)
 
@@ -167,24 +181,6 @@ def _unite_names(loaded: MutableMapping[str, Any], errors: dict[str, str]) -> di
 def _quoted(name: str) -> str:
     """Returns a name in quotes, shortened so that a message can repeat it."""
     return repr(name if len(name) <= MAX_NAME_LENGTH else name[:MAX_NAME_LENGTH] + "…")
-
-
-def _asked(loaded: Mapping[str, Any]) -> bytes:
-    """Returns the set and the order that a request asks for; an absent filter is not named, so that new ones may be."""
-    # What a request may change from page to page; a cursor is good for requests that are equal in all else.
-    others = (*OF_ONE_PAGE, *OF_ALL)
-    asked = {name: value for name, value in loaded.items() if name not in others and value is not None}
-    return orjson.dumps(asked, option=orjson.OPT_SORT_KEYS)
-
-
-def _query_of_next_page(given: Mapping[str, Sequence[str]]) -> str:
-    pairs = [
-        (name, value)
-        for name, values in given.items()
-        if name not in ("offset", "cursor")
-        for value in dict.fromkeys(values)
-    ]
-    return urlencode(pairs, quote_via=quote, safe=",:")
 
 
 def _whole_buckets(**given: Any) -> Parameters:  # noqa: ANN401  # As they are read.

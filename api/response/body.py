@@ -54,7 +54,7 @@ class JsonResponse(Response):
 
     def get_app_iter(self, environ: dict[str, Any]) -> Any:  # noqa: ANN401  # As inherited.
         """Returns the body as a list, which a WSGI server sends at once; it sends any other iterable in pieces."""
-        if environ["REQUEST_METHOD"] != "HEAD" and isinstance(self.response, list) and not self._on_close:
+        if environ["REQUEST_METHOD"] != "HEAD" and self._is_whole():
             return self.response
         return super().get_app_iter(environ)
 

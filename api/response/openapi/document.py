@@ -78,7 +78,17 @@ def document(*, asks_who_calls: bool = False, has_metrics: bool = True) -> bytes
         security=[{"credentials": []}] if asks_who_calls else [],
     )
     codes = [code for code in ERRORS if asks_who_calls or code not in OF_CALLERS]
-    _add_components(spec, codes, asks_who_calls=asks_who_calls)
+    for name, header in HEADERS.items():
+        if asks_who_calls or name != "WWW-Authenticate":
+            spec.components.header(name, header.as_openapi())
+    if asks_who_calls:
+        spec.components.security_scheme("credentials", SECURITY_SCHEME)
+    for code in codes:
+        spec.components.response(f"Error{code}", _failure(code, ERRORS[code].headers))
+    not_modified = _named(("X-Correlation-Id", *KNOWN, "ETag"))
+    spec.components.response(
+        "NotModified", {"description": "The caller has this answer.", "headers": not_modified}
+    )
     for endpoint in ENDPOINTS:
         spec.path(endpoint.path, operations={"get": _operation(endpoint, codes)})
     for page in PAGES:
@@ -87,21 +97,6 @@ def document(*, asks_who_calls: bool = False, has_metrics: bool = True) -> bytes
     described = spec.to_dict()
     _complete(described, classes)
     return orjson.dumps(described)
-
-
-def _add_components(spec: APISpec, codes: list[int], *, asks_who_calls: bool) -> None:
-    """Add what several operations refer to."""
-    for name, header in HEADERS.items():
-        if asks_who_calls or name != "WWW-Authenticate":
-            spec.components.header(name, header.as_openapi())
-    if asks_who_calls:
-        spec.components.security_scheme("credentials", SECURITY_SCHEME)
-    for code in codes:
-        spec.components.response(f"Error{code}", _failure(code, ERRORS[code].headers))
-    not_modified = ("X-Correlation-Id", *KNOWN, "ETag")
-    spec.components.response(
-        "NotModified", {"description": "The caller has this answer.", "headers": _named(not_modified)}
-    )
 
 
 def _complete(described: dict[str, Any], classes: dict[str, type[Schema]]) -> None:
