@@ -144,16 +144,9 @@ def client(shared_app: Flask) -> FlaskClient:
     return shared_app.test_client()
 
 
-LIST_KEYS = ["success", "data", "pagination", "timestamp", "correlationId"]
-OTHER_KEYS = ["success", "data", "timestamp", "correlationId"]
-
-
 def answer_keys(library: Library) -> dict[str, list[str]]:
     """The paths of the four endpoints, and the keys of their answers."""
-    lead = f"{library.base}/{library.phone}"
-    return {
-        library.base: LIST_KEYS,
-        f"{library.base}/stats": OTHER_KEYS,
-        lead: OTHER_KEYS,
-        f"{lead}/messages": OTHER_KEYS,
-    }
+    lead, closing = f"{library.base}/{library.phone}", ["timestamp", "correlationId"]
+    others = (f"{library.base}/stats", lead, f"{lead}/messages")
+    of_list = {library.base: ["success", "data", "pagination", *closing]}
+    return of_list | {path: ["success", "data", *closing] for path in others}

@@ -41,6 +41,6 @@ def test_unknown_route(client: FlaskClient, path: str) -> None:
 
 
 def test_a_body_that_is_too_large(client: FlaskClient, library: Library) -> None:
-    message = check(client.get(library.base, data=b"x" * (MAX_BODY_BYTES + 1)), 413)
-    assert message == "The request has a body of more than 64 KiB, and no endpoint reads one"
+    message = check(client.get(library.base, data=b"x" * (MAX_BODY_BYTES + 1)), 413, "body")
+    assert "64 KiB" in message
     assert client.get(library.base, data=b"x" * MAX_BODY_BYTES).status_code == 200

@@ -10,8 +10,7 @@ from psycopg.rows import TupleRow
 
 from api.config import Config
 from api.database.pool import Database as ApiDatabase
-from projector.report.progress import QUIET
-from projector.sweep.rebuild import rebuild
+from tests.exactness.platform import Platform, rebuild_now
 from tests.support.server import Database, Server
 
 USER = "one"
@@ -28,13 +27,11 @@ def active(server: Server, template: Database) -> Iterator[Database]:
     """A tenant with leads of the last forty days, some of them to the hour or the day, and of the next two."""
     made = server.create("time_ranges", template=template.name)
     with made.connect() as conn:
-        conn.execute("INSERT INTO users (user_id) VALUES (%s)", (USER,))
-        conn.execute("INSERT INTO phone_numbers (id, user_id, platform) VALUES ('p', %s, 'webchat')", (USER,))
-        conn.execute("INSERT INTO agents (agent_id, user_id, phone_number_id) VALUES ('a', %s, 'p')", (USER,))
+        world = Platform(conn)
         conn.execute(
             "INSERT INTO conversations (conversation_id, agent_id, customer_phone)"
-            " SELECT n, 'a', n FROM generate_series(1, %s) AS n",
-            (LEADS,),
+            " SELECT n, %s, n FROM generate_series(1, %s) AS n",
+            (world.agent(world.tenant(USER), platform="webchat"), LEADS),
         )
         # Two in three with an extraction, of every status and none; every other one of these with an email address.
         conn.execute(
@@ -52,7 +49,7 @@ def active(server: Server, template: Database) -> Iterator[Database]:
                 " (ARRAY['user', 'agent', NULL])[1 + %s::integer %% 3])",
                 [(*row, row[0]) for row in rows],
             )
-        rebuild(conn, tenants=None, progress=QUIET)
+        rebuild_now(conn)
     yield made
     server.drop(made)
 
@@ -75,13 +72,10 @@ def some_time(rng: Random, first: int, last: int) -> datetime:
     moment = NOON + (timedelta(days=first) + timedelta(days=last - first) * rng.random())
     moment = moment.replace(microsecond=moment.microsecond // 1000 * 1000)
     kind = rng.randrange(4)
-    if kind == 0:
-        return moment.replace(minute=0, second=0, microsecond=0) - rng.choice((timedelta(0), MILLISECOND))
-    if kind == 1:
-        return moment.replace(hour=0, minute=0, second=0, microsecond=0) - rng.choice(
-            (timedelta(0), MILLISECOND)
-        )
-    return moment
+    if kind > 1:
+        return moment
+    start = moment.replace(hour=moment.hour if kind else 0, minute=0, second=0, microsecond=0)
+    return start - rng.choice((timedelta(0), MILLISECOND))
 
 
 def count_leads(

@@ -8,9 +8,8 @@ from urllib.parse import quote, urljoin
 import pytest
 from flask.testing import FlaskClient
 
-from projector.report.progress import QUIET
-from projector.sweep.rebuild import rebuild
 from tests.conftest import MakeDatabase
+from tests.exactness.platform import Platform, rebuild_now
 from tests.support.cases import cases
 from tests.support.server import Database
 from tests.unit.api.conftest import MakeApp
@@ -24,31 +23,30 @@ def thread(make_database: MakeDatabase, built_template: Database, make_app: Make
     """A lead with two conversations, of whose messages many have one time, and no number."""
     database, rng = make_database(built_template), Random(3)
     with database.connect() as conn:
-        conn.execute("INSERT INTO users (user_id) VALUES ('u')")
-        conn.execute("INSERT INTO phone_numbers (id, user_id, platform) VALUES ('p', 'u', 'webchat')")
-        conn.execute("INSERT INTO agents (agent_id, user_id, phone_number_id) VALUES ('a', 'u', 'p')")
+        world = Platform(conn)
+        agent = world.agent(world.tenant("u"), platform="webchat")
         for conversation in ("c", "é"):
-            conn.execute(
-                "INSERT INTO conversations (conversation_id, agent_id, customer_phone, is_active)"
-                " VALUES (%s, 'a', %s, %s)",
-                (conversation, PHONE, conversation == "c"),
+            world.insert(
+                "conversations",
+                conversation_id=conversation,
+                agent_id=agent,
+                customer_phone=PHONE,
+                is_active=conversation == "c",
             )
-        rows = [
-            (
-                rng.choice(("m", "é", "%", "&", "'")) + str(number),
-                rng.choice(("c", "é")),
-                rng.choice(("2026-03-01", "2026-03-01 00:00:00.0005", "2026-03-01 00:00:00.001", None)),
+        for number in range(MESSAGES):
+            world.insert(
+                "messages",
+                message_id=rng.choice(("m", "é", "%", "&", "'")) + str(number),
+                conversation_id=rng.choice(("c", "é")),
+                timestamp=rng.choice(
+                    ("2026-03-01", "2026-03-01 00:00:00.0005", "2026-03-01 00:00:00.001", None)
+                ),
                 # A number is there once in a conversation, and the ends of their range are there too.
-                rng.choice((None, None, number, -number)) if number > 1 else (2**31 - 1, -(2**31))[number],
+                sequence_no=rng.choice((None, None, number, -number))
+                if number > 1
+                else (2**31 - 1, -(2**31))[number],
             )
-            for number in range(MESSAGES)
-        ]
-        with conn.cursor() as cursor:
-            cursor.executemany(
-                "INSERT INTO messages (message_id, conversation_id, timestamp, sequence_no) VALUES (%s, %s, %s, %s)",
-                rows,
-            )
-        rebuild(conn, tenants=None, progress=QUIET)
+        rebuild_now(conn)
     return make_app(database).test_client()
 
 

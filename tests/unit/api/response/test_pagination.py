@@ -1,29 +1,14 @@
 """The page of an answer, its pagination object, and the link to the next page."""
 
-import re
 from urllib.parse import urljoin
 
-from api.request.cursor import decode, scope_of
 from api.request.parameters import Page
 from api.response.pagination import MAX_LINK_LENGTH, page_of_results
-from tests.support.cases import cases
 from tests.unit.api.conftest import Library, MakeApp
 
 
 def link(page: Page, rows: list[bytes], total: int) -> str | None:
     return page_of_results(page, rows, total).link(("u",), lambda row: [row.decode()])
-
-
-@cases(("query", "start"), [("", "cursor="), ("days=7&limit=2", "days=7&limit=2&cursor=")])
-def test_a_link_names_the_last_result_of_the_page(query: str, start: str) -> None:
-    page = Page(2, asked=b"{}", query=query)
-    found = link(page, [b"a", b"b"], 3)
-    assert found is not None
-    match = re.fullmatch(r'<\?(.*cursor=)([A-Za-z0-9_-]+)>; rel="next"', found)
-    assert match is not None
-    assert match[1] == start
-    cursor = decode(match[2])
-    assert (cursor.scope, cursor.values) == (scope_of(b"{}", ("u",)), ("b",))
 
 
 def test_a_link_that_no_client_would_take_is_left_out() -> None:

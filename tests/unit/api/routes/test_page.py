@@ -3,9 +3,12 @@
 import re
 from pathlib import Path
 
+import orjson
 from flask import Flask
 from flask.testing import FlaskClient
 
+from api.database.statement import compile_statement
+from api.plan.projection import FIRST_TENANTS, MOST_LISTED
 from api.routes.page import REFERENCE_TENANT, asks_who_calls, example, known_tenants
 from projector.core.refresh import refresh
 from projector.report.progress import QUIET
@@ -121,3 +124,35 @@ def test_a_page_is_there_without_a_read_model(empty_database: Database, make_app
     app = make_app(empty_database)
     assert app.test_client().get(path).status_code == 200
     assert known(app) == (False, [], (None, None))
+
+
+def listed(app: Flask) -> list[str]:
+    found: list[str] = orjson.loads(app.extensions["leads"].database.fetch(FIRST_TENANTS).user_ids)
+    return found
+
+
+def test_no_more_than_a_page_can_offer_and_one(database: Database, make_app: MakeApp) -> None:
+    with database.connect() as conn:
+        conn.execute(
+            "INSERT INTO read_model.tenants (user_id)"
+            " SELECT 't' || lpad(n::text, 5, '0') FROM generate_series(1, 20000) AS n"
+        )
+        conn.execute("VACUUM (ANALYZE) read_model.tenants")
+        text = compile_statement(FIRST_TENANTS).text
+        plan = "\n".join(str(line) for (line,) in conn.execute(b"EXPLAIN (ANALYZE, TIMING OFF) " + text))
+    assert "tenants_pkey" in plan
+    assert f"rows={MOST_LISTED + 1}" in plan
+    assert "rows=20000 loops" not in plan
+    assert listed(make_app(database)) == [f"t{number:05}" for number in range(1, MOST_LISTED + 2)]
+
+
+def test_ids_come_as_they_are(database: Database, make_app: MakeApp) -> None:
+    hostile = sorted(['"', "</script>", "\\", "\x01", "מ", "<b>"], key=str.encode)
+    with database.connect() as conn:
+        conn.execute("INSERT INTO read_model.tenants (user_id) SELECT unnest(%s::text[])", (hostile,))
+    app = make_app(database)
+    assert listed(app) == hostile
+    text = app.test_client().get("/").get_data(as_text=True)
+    assert '<option value="&#34;">&#34;</option>' in text
+    assert '<option value="&lt;/script&gt;">' in text
+    assert "<b>" not in text

@@ -1,6 +1,7 @@
 """Until the read model was built, the four endpoints say so, without waiting for the tables that a build locks."""
 
 from collections.abc import Iterator
+from unittest.mock import patch
 
 import pytest
 from flask.testing import FlaskClient
@@ -62,20 +63,12 @@ def test_a_read_model_that_was_installed_anew_is_noticed(database: Database, mak
             assert check(client.get("/users/a/leads"), 503) == "The read model was never built"
 
 
-def test_after_a_failure_it_looks_again(
-    database: Database, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_after_a_failure_it_looks_again(database: Database, make_app: MakeApp) -> None:
     app = make_app(database)
     client = app.test_client()
     assert status(client) == 200
-    fetch = app.extensions["leads"].database.fetch
-
-    def fail(*_: object) -> None:
-        raise UnavailableError("away")
-
-    monkeypatch.setattr(app.extensions["leads"].database, "fetch", fail)
-    assert status(client) == 503
-    monkeypatch.setattr(app.extensions["leads"].database, "fetch", fetch)
+    with patch.object(app.extensions["leads"].database, "fetch", side_effect=UnavailableError("away")):
+        assert status(client) == 503
     with database.connect() as conn:
         conn.execute("UPDATE read_model.projection SET built_at = NULL")
         assert check(client.get("/users/a/leads"), 503) == "The read model was never built"

@@ -89,10 +89,6 @@ def test_what_had_to_be_counted_first_counts(library: Library, make_app: MakeApp
         assert value("leads_api_rate_limited_total") == before + 1
 
 
-def _keys_only() -> dict[str, Any]:
-    return {"auth": AuthConfig(methods=("key",))}
-
-
 @pytest.fixture
 def without_shortcut(monkeypatch: pytest.MonkeyPatch, make_app: MakeApp) -> MakeApp:
     """Makes applications in which Flask answers every request."""
@@ -222,7 +218,7 @@ def test_a_caller_is_let_through_to_its_own_tenant(
     key = new_key()
     with key_table(library.database.url) as table:
         table.add(key[:18], digest_of(key), user_id=library.tenant, label="", expires_at=None)
-    client = make_app(library.database, **_keys_only()).test_client()
+    client = make_app(library.database, auth=AuthConfig(methods=("key",))).test_client()
     tag = make_app(library.database).test_client().get(library.base).headers["ETag"]
     own = {"Authorization": f"Bearer {key}", "If-None-Match": tag}
     # A caller who is not known yet is looked up by Flask, and then let through.
