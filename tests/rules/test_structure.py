@@ -12,6 +12,8 @@ MOST_LINES = 60
 LARGE_FOLDERS = {
     "api/page/static": 25,  # The modules that a browser loads as they are.
 }
+# What the documentation of a package tells a subclass to define, in spite of the name.
+DOCUMENTED = {"marshmallow.fields.Field._deserialize"}
 
 
 def test_a_folder_has_a_dozen_entries() -> None:
@@ -91,7 +93,12 @@ def test_no_private_function_of_another_package_is_replaced() -> None:
                 for one in vars(module).values()
                 if inspect.isclass(one) and one.__module__ == module.__name__
             ]
-            found += [f"{name_of(path)}: {name}" for kind in classes for name in replaced(kind)]
+            found += [
+                f"{name_of(path)}: {name}"
+                for kind in classes
+                for name in replaced(kind)
+                if name not in DOCUMENTED
+            ]
     check(found, "Use what the package publishes, a private name can change without a word:")
 
 
