@@ -355,7 +355,6 @@ class Read:
 
 
 def read_parameters(known: dict[str, Reader], pairs: Pairs) -> Read:
-    """Check the parameters of a call."""
     bad = set()
     broken = any(has_broken_characters(name) or has_broken_characters(value) for name, value in pairs)
     given: dict[str, list[str]] = {}
