@@ -7,7 +7,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import fields
 
-from tests.rules.sql import columns_given, columns_read, created_columns, literals, output_columns
+from tests.rules.sql import columns_read, created_columns, literals, output_columns
 
 # What the API sorts and searches by is printed nowhere.
 NOT_PRINTED = {"name_key", "search_text", "search_plain"}
@@ -24,54 +24,41 @@ def compared_columns(schema: str, table: str) -> list[str]:
 
 def definition_against_schema(schema: str, definition: str, table: str) -> list[str]:
     """Compare the columns of a table of the read model with those that its definition gives."""
-    there, given = compared_columns(schema, table), output_columns(definition)
     file = f"sql/definition/{table}.sql"
+    return differences(
+        compared_columns(schema, table),
+        output_columns(definition),
+        f"read_model.{table} has the column {{0}}: give it in {file}, as `… AS {{0}}` in the SELECT list.",
+        f"{file} gives {{0}}: add this column to read_model.{table} in schema.sql, with a comment.",
+    )
+
+
+def differences(some: Sequence[str], others: Collection[str], lacking: str, surplus: str) -> list[str]:
+    """Say of each of some that it is lacking among the others, and of each of the others that it is surplus."""
     return [
-        *(
-            f"read_model.{table} has the column {column}: give it in {file}, as `… AS {column}` in the SELECT list."
-            for column in there
-            if column not in given
-        ),
-        *(
-            f"{file} gives {column}: add this column to read_model.{table} in schema.sql, with a comment."
-            for column in given
-            if column not in there
-        ),
+        *(lacking.format(one) for one in some if one not in others),
+        *(surplus.format(one) for one in others if one not in some),
     ]
 
 
-def definition_against_source(name: str, definition: str, source: Mapping[str, Collection[str]]) -> list[str]:
-    """Compare the columns of the platform that a definition reads with those that the projection captures."""
-    return [
-        f"{name} reads {table}.{column}: add {column} to the columns of {table} in projector/capture/source.py, or an"
-        " update of it queues no change."
-        for table, columns in sorted(columns_read(definition).items())
-        if table in source
-        for column in sorted(columns - set(source[table]))
-    ]
-
-
-def definition_against_definitions(
-    definition: str, files: Mapping[str, str], texts: Mapping[str, str]
+def columns_against(
+    name: str, definition: str, given: Mapping[str, Collection[str]], advice: str
 ) -> list[str]:
-    """Compare the columns that a definition reads of others, by the names of these, with those that they give."""
-    return [
-        f"give {column} in {files[table]}, which another definition reads of it."
-        for table, columns in sorted(columns_read(definition).items())
-        if table in files
-        for column in sorted(columns - set(output_columns(texts[files[table]])))
-    ]
+    """Compare the columns that a definition reads of tables with those that are given of each.
 
-
-def definition_against_source_rows(name: str, definition: str, source_rows: str) -> list[str]:
-    """Compare the columns of the platform that a definition reads with those that the functions give."""
-    given = columns_given(source_rows)
+    The advice is told the table and the column.
+    """
     return [
-        f"{name} reads {table}.{column}: add {column} to the rows of {table} in sql/definition/source_rows.sql."
+        f"{name} reads {table}.{column}: {advice.format(table=table, column=column)}"
         for table, columns in sorted(columns_read(definition).items())
         if table in given
-        for column in sorted(columns - given[table])
+        for column in sorted(columns - set(given[table]))
     ]
+
+
+CAPTURE = "add {column} to the columns of {table} in projector/capture/source.py, or an update of it queues no change."
+DEFINITION = "give {column} there."
+FUNCTION = "add {column} to the rows of {table} in sql/definition/source_rows.sql."
 
 
 def definition_against_oracle(
@@ -79,20 +66,16 @@ def definition_against_oracle(
 ) -> list[str]:
     """Compare the columns of the platform that a definition reads with the fields of the oracle's source rows."""
     sentences = []
-    for table, columns in sorted(columns_read(definition).items()):
-        if table in row_classes:
-            row_class = row_classes[table]
-            sentences += [
-                f"{name} reads {table}.{column}: add the field {column} to class {row_class.__name__} in"
-                " tests/oracle/leads.py."
-                for column in sorted(columns - {field.name for field in fields(row_class)})
-            ]
-        elif table in source:
-            sentences.append(
-                f"{name} reads {table}: add a class for its rows to tests/oracle/leads.py, and to ROW_CLASSES in"
-                " tests/rules/test_fields.py, and read them in tests/oracle/source.py."
-            )
-    return sentences
+    for table, row_class in row_classes.items():
+        advice = f"add the field {{column}} to class {row_class.__name__} in tests/oracle/leads.py."
+        given = {table: [field.name for field in fields(row_class)]}
+        sentences += columns_against(name, definition, given, advice)
+    return sentences + [
+        f"{name} reads {table}: add a class for its rows to tests/oracle/leads.py, and to ROW_CLASSES in"
+        " tests/rules/test_fields.py, and read them in tests/oracle/source.py."
+        for table in sorted(columns_read(definition))
+        if table in source and table not in row_classes
+    ]
 
 
 def source_against_schema(schema: str, source: Mapping[str, Collection[str]]) -> list[str]:
@@ -132,14 +115,12 @@ def printed_conversation(leads: str) -> list[str]:
 
 def keys_against_printed(printed: Sequence[str], named: Sequence[str], place: str) -> list[str]:
     """Compare the keys that are printed, and their order, with those that another place names."""
-    different = [
-        *(
-            f"{key} is printed by sql/definition/leads.sql: add it to {place}."
-            for key in printed
-            if key not in named
-        ),
-        *(f"{place} has {key}: print it in sql/definition/leads.sql." for key in named if key not in printed),
-    ]
+    different = differences(
+        printed,
+        named,
+        f"{{}} is printed by sql/definition/leads.sql: add it to {place}.",
+        f"{place} has {{}}: print it in sql/definition/leads.sql.",
+    )
     if different or list(printed) == list(named):
         return different
     orders = f"{', '.join(printed)} there, {', '.join(named)} here"
@@ -148,16 +129,9 @@ def keys_against_printed(printed: Sequence[str], named: Sequence[str], place: st
 
 def oracle_against_schema(schema: str, expected: Collection[str], table: str) -> list[str]:
     """Compare the columns of a table of the read model with those of the oracle's rows."""
-    there = compared_columns(schema, table)
-    return [
-        *(
-            f"read_model.{table} has the column {column}: add it to the class Profile in tests/oracle/leads.py."
-            for column in there
-            if column not in expected
-        ),
-        *(
-            f"the oracle's rows of {table} have {column}: add this column to schema.sql."
-            for column in expected
-            if column not in there
-        ),
-    ]
+    return differences(
+        compared_columns(schema, table),
+        expected,
+        f"read_model.{table} has the column {{}}: add it to the class Profile in tests/oracle/leads.py.",
+        f"the oracle's rows of {table} have {{}}: add this column to schema.sql.",
+    )

@@ -31,7 +31,7 @@ from tests.oracle.leads import (
 from tests.rules import fields
 from tests.rules.files import ROOT, name_of, read
 from tests.rules.openapi import SCHEMAS_FILE, openapi
-from tests.rules.sql import UnnamedColumnError, columns_read, created_columns, output_columns
+from tests.rules.sql import UnnamedColumnError, columns_given, columns_read, created_columns, output_columns
 
 DEFINITIONS = {
     name_of(path): path.read_text("utf-8") for path in sorted(ROOT.glob("sql/definition/**/*.sql"))
@@ -80,48 +80,19 @@ def test_the_definitions_give_the_columns_of_their_tables() -> None:
         check(fields.definition_against_schema(schema(), DEFINITIONS[f"sql/definition/{table}.sql"], table))
 
 
-def test_what_a_definition_reads_of_another_is_given_by_that() -> None:
-    files = {f"{{definition.{Path(name).stem}}}": name for name in DEFINITIONS}
-    check(
-        [
-            sentence
-            for text in DEFINITIONS.values()
-            for sentence in fields.definition_against_definitions(text, files, DEFINITIONS)
-        ]
-    )
-
-
-def test_what_a_definition_reads_of_the_platform_is_captured() -> None:
-    check(
-        [
-            sentence
-            for name, text in DEFINITIONS.items()
-            for sentence in fields.definition_against_source(name, text, SOURCE)
-        ]
-    )
-
-
-def test_what_a_definition_reads_of_the_platform_is_given_by_a_function() -> None:
-    source_rows = sql.definitions()["sql/definition/source_rows.sql"]
-    check(
-        [
-            sentence
-            for name, text in DEFINITIONS.items()
-            if not name.endswith(("normalize.sql", "source_rows.sql"))
-            for sentence in fields.definition_against_source_rows(name, text, source_rows)
-        ]
-    )
-
-
-def test_what_a_definition_reads_of_the_platform_is_a_field_of_the_oracle() -> None:
-    check(
-        [
-            sentence
-            for name, text in DEFINITIONS.items()
-            if not name.endswith("source_rows.sql")
-            for sentence in fields.definition_against_oracle(name, text, SOURCE, ROW_CLASSES)
-        ]
-    )
+def test_what_a_definition_reads_is_given_captured_and_a_field_of_the_oracle() -> None:
+    source_rows = "sql/definition/source_rows.sql"
+    others = {name: text for name, text in DEFINITIONS.items() if name != source_rows}
+    files = {f"{{definition.{Path(name).stem}}}": text for name, text in others.items()}
+    read_by_others = {table for text in others.values() for table in columns_read(text)}
+    given = {table: output_columns(text) for table, text in files.items() if table in read_by_others}
+    functions = columns_given(sql.definitions()[source_rows])
+    for name, text in DEFINITIONS.items():
+        check(fields.columns_against(name, text, SOURCE, fields.CAPTURE))
+    for name, text in others.items():
+        check(fields.columns_against(name, text, given, fields.DEFINITION))
+        check(fields.columns_against(name, text, functions, fields.FUNCTION))
+        check(fields.definition_against_oracle(name, text, SOURCE, ROW_CLASSES))
 
 
 def test_what_is_captured_is_in_the_source_tables_of_trials() -> None:
@@ -205,7 +176,7 @@ def test_the_next_file_is_named_step_by_step() -> None:
             "in schema.sql",
         ),
         (
-            fields.definition_against_source(file, SMALL_PROFILES, {"contacts": ["user_id", "name"]}),
+            fields.columns_against(file, SMALL_PROFILES, {"contacts": ["user_id", "name"]}, fields.CAPTURE),
             "projector/capture/source.py",
         ),
         (
